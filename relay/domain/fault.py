@@ -1,0 +1,105 @@
+"""Every way a call can fail: one row each, with whose fault it is and what the caller reads (규격 첨부1)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Whose(StrEnum):
+    """Who must act so that the fault goes away."""
+
+    OPERATOR = "operator"
+    RELAY = "relay"
+    PROVIDER = "provider"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One row: `name` (the `reason` of metrics and records), whose, HTTP status, rsp_code, public words, retry.
+
+    `words` go into `rsp_msg` (AH(450)); they never carry a value the caller sent. `retry` says whether the same call
+    may succeed later without being changed.
+    """
+
+    name: str
+    whose: Whose
+    status: int
+    rsp_code: str
+    words: str
+    retry: bool = False
+
+
+class Refusal(Exception):
+    """A fault raised: the call ends here. `detail` names the field or limit concerned, never a value."""
+
+    def __init__(self, fault: Fault, detail: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(fault.name)
+        self.fault = fault
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+def _rows(whose: Whose, *rows: tuple[str, int, str, str] | tuple[str, int, str, str, bool]) -> list[Fault]:
+    return [Fault(row[0], whose, row[1], row[2], row[3], *row[4:]) for row in rows]
+
+
+_TABLE: Final = [
+    *_rows(
+        Whose.OPERATOR,
+        # certificate and address (규격 3.1)
+        ("serial_unknown", 401, "40103", "인증서의 SERIALNUMBER가 등록된 기관과 일치하지 않습니다"),
+        ("serial_missing", 401, "40103", "인증서에 SERIALNUMBER가 없습니다"),
+        ("address_unknown", 401, "40102", "등록되지 않은 IP 주소에서 호출하였습니다"),
+        # target, method, version (규격 1.3)
+        ("target_malformed", 404, "40401", "요청한 엔드포인트가 존재하지 않습니다"),
+        ("endpoint_unknown", 404, "40401", "요청한 엔드포인트가 존재하지 않습니다"),
+        ("api_not_offered", 404, "40401", "해당 정보제공자가 제공하지 않는 API입니다"),
+        ("method_not_allowed", 405, "40501", "허용되지 않는 HTTP Method입니다"),
+        ("version_not_served", 400, "40003", "허용되지 않는 API 버전입니다"),
+        # framing and headers
+        ("head_malformed", 400, "40002", "HTTP 요청 형식이 올바르지 않습니다"),
+        ("head_too_large", 400, "40002", "HTTP 헤더가 허용 크기를 초과하였습니다"),
+        ("head_too_slow", 400, "40002", "HTTP 헤더가 제한 시간 안에 도착하지 않았습니다"),
+        ("header_missing", 400, "40002", "필수 헤더가 없습니다"),
+        ("header_malformed", 400, "40002", "헤더 값이 올바르지 않습니다"),
+        # body and parameters
+        ("body_too_large", 400, "40001", "요청 본문이 허용 크기를 초과하였습니다"),
+        ("body_too_slow", 400, "40001", "요청 본문이 제한 시간 안에 도착하지 않았습니다"),
+        ("body_not_json", 400, "40001", "요청 본문이 올바른 JSON이 아닙니다"),
+        ("parameter_missing", 400, "40001", "필수 요청 파라미터가 없습니다"),
+        ("parameter_malformed", 400, "40001", "요청 파라미터의 형식이 올바르지 않습니다"),
+        ("parameter_twice", 400, "40001", "요청 파라미터가 중복되었습니다"),
+        # the institution asked for
+        ("provider_unknown", 403, "40303", "기관코드가 올바르지 않거나 중계 대상 기관이 아닙니다"),
+        # the access token (규격 2.2)
+        ("token_missing", 401, "40101", "접근토큰이 없습니다"),
+        ("token_malformed", 401, "40101", "접근토큰의 형식이 올바르지 않습니다"),
+        ("token_untrusted", 401, "40101", "접근토큰의 서명이 유효하지 않습니다"),
+        ("token_expired", 401, "40101", "접근토큰이 만료되었습니다"),
+        ("token_of_other_operator", 401, "40101", "해당 마이데이터사업자에게 발급된 접근토큰이 아닙니다"),
+        ("token_of_other_provider", 401, "40101", "해당 정보제공자에 대한 접근토큰이 아닙니다"),
+        ("scope_missing", 401, "40104", "해당 API에 대한 접근 권한이 없습니다"),
+        # how much
+        ("operator_rate", 429, "42901", "허용된 요청 한도를 초과하였습니다", True),
+        ("connections_exceeded", 429, "42901", "허용된 동시 연결 수를 초과하였습니다", True),
+        # the operator went away or stopped reading: nobody is left to be told, the record still says so
+        ("operator_gone", 500, "50002", "요청이 처리되기 전에 연결이 종료되었습니다"),
+        ("operator_slow", 500, "50003", "응답이 제한 시간 안에 수신되지 않았습니다"),
+    ),
+    *_rows(
+        Whose.PROVIDER,
+        ("provider_rate", 429, "42901", "정보제공자의 허용 요청 한도를 초과하였습니다", True),
+        ("provider_busy", 500, "50005", "정보제공자의 동시 처리 한도를 초과하였습니다", True),
+        ("provider_refused", 500, "50005", "정보제공자에 연결할 수 없습니다", True),
+        ("provider_reset", 500, "50005", "정보제공자가 응답을 마치지 않고 연결을 종료하였습니다", True),
+        ("provider_broken", 500, "50005", "정보제공자의 응답이 올바르지 않습니다", True),
+        ("provider_silent", 500, "50003", "정보제공자의 응답 시간이 초과되었습니다", True),
+    ),
+    *_rows(
+        Whose.RELAY,
+        ("relay_broken", 500, "50001", "중계기관 시스템 장애가 발생하였습니다", True),
+        ("relay_draining", 500, "50008", "중계기관 시스템 점검 중입니다", True),
+    ),
+]
+
+FAULTS: Final[dict[str, Fault]] = {fault.name: fault for fault in _TABLE}

@@ -1,0 +1,34 @@
+"""Identifiers of the standard: 기관코드, 거래고유번호, API 유형."""
+
+import re
+from enum import StrEnum
+from typing import Final
+
+INDUSTRIES: Final = ("bank", "card", "invest", "insu", "efin", "capital", "ginsu", "telecom", "p2p", "bond", "usury")
+"""The 11 industries (업권) in the order of 규격 4.2.1."""
+
+ORG_CODE: Final = re.compile(r"[0-9A-Za-z]{10}")
+"""기관코드, aN(10)."""
+
+TRAN_ID: Final = re.compile(r"[0-9A-Z]{10}[MSRCPA][0-9A-Z]{14}")
+"""거래고유번호, AN(25): org_code(10), subject letter, free number(14) (첨부14)."""
+
+SERIAL_NOISE: Final = re.compile(r"[^0-9A-Za-z]")
+
+
+class ApiType(StrEnum):
+    """`x-api-type`: who wants the transfer (규격 3.3.1). Anything but `SCHEDULED` is on demand (비정기적)."""
+
+    SCHEDULED = "scheduled"
+    USER_CONSENT = "user-consent"
+    USER_REFRESH = "user-refresh"
+    USER_SEARCH = "user-search"
+
+
+def normal_serial(serial_num: str) -> str:
+    """The registered `serial_num` or a certificate's SERIALNUMBER, hyphens and blanks removed, upper case.
+
+    The standard does not say whether 지원-002 writes the hyphens of the registration number; comparing the
+    normal form accepts both and nothing else.
+    """
+    return SERIAL_NOISE.sub("", serial_num).upper()

@@ -1,0 +1,54 @@
+"""The access token's claims: read strictly, whoever signed them (규격 2.2, RFC 7519)."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from relay.domain.fault import FAULTS, Refusal
+
+_TEXTS: Final = ("iss", "aud", "jti", "scope", "org_code", "client_id")
+_TIMES: Final = ("exp", "iat")
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What an access token says. Times in whole seconds since the epoch; `scopes` are space-separated in the token."""
+
+    iss: str
+    aud: str
+    exp: int
+    iat: int
+    jti: str
+    scopes: frozenset[str]
+    org_code: str
+    client_id: str
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object in which no name stands twice; two readers must never see two different values."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice")
+    return found
+
+
+def claims_of(payload: bytes) -> Claims:
+    """Claims of a token's payload.
+
+    Raises Refusal(token_malformed) naming the claim when one is missing, doubled or of another type: an `exp` written
+    as text or a token without `exp` is no token.
+    """
+    try:
+        found = json.loads(payload, object_pairs_hook=once)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(FAULTS["token_malformed"]) from error
+    if not isinstance(found, dict):
+        raise Refusal(FAULTS["token_malformed"])
+    for name in _TEXTS:
+        if not isinstance(found.get(name), str) or not found[name]:
+            raise Refusal(FAULTS["token_malformed"], name)
+    for name in _TIMES:
+        if type(found.get(name)) is not int:  # bool is an int, and no time
+            raise Refusal(FAULTS["token_malformed"], name)
+    texts = {name: found[name] for name in _TEXTS if name != "scope"}
+    return Claims(exp=found["exp"], iat=found["iat"], scopes=frozenset(found["scope"].split()), **texts)
