@@ -1,0 +1,135 @@
+"""How the street tells its stories: customers, questions, answers, pages; every value a JSON string (첨부2)."""
+
+import base64
+import hashlib
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from relay.domain.api import Api, Field
+
+PAGE_MOST: Final = 20
+"""Rows a pretended institution gives at most in one page, whatever `limit` says: small lines make small pages (1.6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A pretended customer. `number` seeds everything about them; `born` and `since` are facts of their life."""
+
+    number: int
+    name: str
+    born: date
+    since: date
+
+
+CUSTOMERS: Final = (
+    Customer(1, "김가람", date(1985, 3, 14), date(2015, 4, 6)),
+    Customer(2, "이나래", date(1992, 11, 2), date(2018, 9, 17)),
+    Customer(3, "박다온", date(1971, 7, 29), date(2009, 1, 21)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question to an institution: which API, of which industry and customer, with which parameters, on which day."""
+
+    api: Api
+    industry: str
+    customer: Customer
+    params: Mapping[str, str]
+    today: date
+
+    def dice(self, *about: object) -> random.Random:
+        """Randomness that is the same for ever for the same customer and subject."""
+        subject = "/".join(str(part) for part in (self.industry, self.customer.number, *about))
+        return random.Random(hashlib.sha256(subject.encode()).digest())  # noqa: S311 - stories, not secrets
+
+
+class Absent(Exception):
+    """The institution has no such asset or customer; `rsp_code` is what the standard says to that (40402, 40403)."""
+
+    def __init__(self, status: int, rsp_code: str, rsp_msg: str) -> None:
+        super().__init__(rsp_code)
+        self.status = status
+        self.rsp_code = rsp_code
+        self.rsp_msg = rsp_msg
+
+
+Story = Callable[[Ask], dict[str, Any]]
+"""Answers one API: its body fields as Python values, lists whole; None means "no value", the field is left out."""
+
+
+def answer(stories: Mapping[str, Story], ask: Ask) -> dict[str, Any]:
+    """Body of the answer to `ask`: the story of its api_id, cut to a page, counted, and written as the standard writes.
+
+    Raises Absent when the story does, or when `next_page` is not one of ours.
+    """
+    told = stories[ask.api.api_id](ask)
+    told = _paged(ask, told)
+    body = {"rsp_code": "00000", "rsp_msg": "성공", **told}
+    return _written(ask.api.response.body, body)
+
+
+def _paged(ask: Ask, told: dict[str, Any]) -> dict[str, Any]:
+    limit = ask.params.get("limit")
+    listed = next((field.name for field in ask.api.response.body if field.type == "array"), None)
+    if limit is None or listed is None:
+        return told
+    start = _start(ask)
+    stop = start + min(int(limit), PAGE_MOST)
+    rows = told[listed]
+    return told | {listed: rows[start:stop], "next_page": _cursor(ask, stop) if stop < len(rows) else None}
+
+
+def _cursor(ask: Ask, start: int) -> str:
+    seal = hashlib.sha256(f"{ask.api.api_id}/{ask.customer.number}/{start}".encode()).digest()[:6]
+    return base64.urlsafe_b64encode(start.to_bytes(3, "big") + seal).decode()
+
+
+def _start(ask: Ask) -> int:
+    cursor = ask.params.get("next_page")
+    if cursor is None:
+        return 0
+    try:
+        start = int.from_bytes(base64.urlsafe_b64decode(cursor)[:3], "big")
+    except ValueError as error:
+        raise Absent(400, "40001", "요청 파라미터 오류: next_page") from error
+    if cursor != _cursor(ask, start):
+        raise Absent(400, "40001", "요청 파라미터 오류: next_page")
+    return start
+
+
+def _written(fields: tuple[Field, ...], told: Mapping[str, Any]) -> dict[str, Any]:
+    """`told` in the catalogue's order, counts beside their lists, values as strings, what has no value left out."""
+    body: dict[str, Any] = {}
+    for index, field in enumerate(fields):
+        if field.type == "array":
+            rows = told.get(field.name)
+            if rows is not None:
+                body[field.name] = [_written(field.fields, row) for row in rows]
+            continue
+        value = told.get(field.name)
+        if value is None and field.name.endswith("_cnt") and index + 1 < len(fields):
+            after = fields[index + 1]
+            if after.type == "array" and told.get(after.name) is not None:
+                value = len(told[after.name])
+        if value is not None:
+            body[field.name] = _text(field, value)
+    return body
+
+
+def _text(field: Field, value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case datetime():
+            return value.strftime("%Y%m%d%H%M%S")
+        case date():
+            return value.strftime("%Y%m%d")
+        case Decimal() | float() if field.type == "F":
+            return f"{Decimal(value):.{field.length.split(',')[1]}f}"
+        case _:
+            return str(value)
