@@ -1,0 +1,73 @@
+"""`relay certs dev`: development certificates, as a table or as JSON."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from relay.sandbox.certificates import DAYS, DevCertificates, Pair, make_dev_certificates
+
+
+@click.group(name="certs")
+def command() -> None:
+    """Make development certificates."""
+
+
+@command.command()
+@click.option(
+    "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), default="certs/dev", show_default=True
+)
+@click.option("--days", type=click.IntRange(1, 3650), default=DAYS, show_default=True, help="How long they are valid.")
+@click.option("--force", is_flag=True, help="Overwrite certificates that are there already.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def dev(directory: Path, days: int, *, force: bool, as_json: bool) -> None:
+    r"""Make a CA, everyone's certificates, the wrong ones tests need, and token keys.
+
+    \b
+    Examples:
+      relay certs dev
+      relay certs dev --dir /tmp/certs --days 30
+      relay certs dev --force --json
+    """
+    try:
+        made = make_dev_certificates(directory, datetime.now(UTC), days=days, force=force)
+    except FileExistsError as error:
+        raise click.ClickException(f"{error}; --force overwrites them") from error
+    if as_json:
+        click.echo(json.dumps(_rows(made), ensure_ascii=False))
+        return
+    table = Table("who", "SERIALNUMBER", "certificate or public key", "private key", title=str(directory))
+    for row in _rows(made):
+        files = [Path(row[name] or "").name for name in ("certificate", "private_key")]
+        table.add_row(row["who"], row["serial_number"] or "-", *files)
+    Console().print(table)
+
+
+def _rows(made: DevCertificates) -> list[dict[str, str | None]]:
+    pairs: list[tuple[str, Pair]] = [("relay", made.relay), ("portal", made.portal)]
+    pairs += [(f"operator {number}", pair) for number, pair in enumerate(made.operators, 1)]
+    pairs += [(f"provider {industry}", pair) for industry, pair in made.providers.items()]
+    pairs += [(f"certifier {number}", pair) for number, pair in enumerate(made.certifiers, 1)]
+    pairs += [
+        ("operator of a foreign CA", made.foreign_operator),
+        ("operator, expired", made.expired_operator),
+        ("operator, not yet valid", made.future_operator),
+        ("operator without SERIALNUMBER", made.serialless_operator),
+        ("operator nobody registered", made.unregistered_operator),
+    ]
+    rows = [_row(who, pair.certificate, pair.private_key, pair.serial_number) for who, pair in pairs]
+    rows += [
+        _row(who, authority.certificate, authority.private_key, None)
+        for who, authority in (("CA", made.authority), ("foreign CA", made.foreign_authority))
+    ]
+    rows += [
+        _row(f"token key {key.algorithm}", key.public_key, key.private_key, None) for key in made.token_keys.values()
+    ]
+    return rows
+
+
+def _row(who: str, certificate: Path, private_key: Path, serial: str | None) -> dict[str, str | None]:
+    return {"who": who, "serial_number": serial, "certificate": str(certificate), "private_key": str(private_key)}
