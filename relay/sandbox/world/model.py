@@ -44,8 +44,13 @@ class Ask:
 
     def dice(self, *about: object) -> random.Random:
         """Randomness that is the same for ever for the same customer and subject."""
-        subject = "/".join(str(part) for part in (self.industry, self.customer.number, *about))
-        return random.Random(hashlib.sha256(subject.encode()).digest())  # noqa: S311 - stories, not secrets
+        return dice(self.industry, self.customer.number, *about)
+
+
+def dice(*about: object) -> random.Random:
+    """Randomness that is the same for ever for the same subject."""
+    subject = "/".join(str(part) for part in about)
+    return random.Random(hashlib.sha256(subject.encode()).digest())  # noqa: S311 - stories, not secrets
 
 
 class Absent(Exception):
@@ -69,7 +74,9 @@ def answer(stories: Mapping[str, Story], ask: Ask) -> dict[str, Any]:
     """
     told = stories[ask.api.api_id](ask)
     told = _paged(ask, told)
-    body = {"rsp_code": "00000", "rsp_msg": "성공", **told}
+    # No story keeps time stamps, and the standard lets such an institution say 0, on first pages only (1.7).
+    stamp = None if ask.params.get("next_page") else 0
+    body = {"rsp_code": "00000", "rsp_msg": "성공", **told, "search_timestamp": stamp}
     return _written(ask.api.response.body, body)
 
 
@@ -78,6 +85,8 @@ def _paged(ask: Ask, told: dict[str, Any]) -> dict[str, Any]:
     listed = next((field.name for field in ask.api.response.body if field.type == "array"), None)
     if limit is None or listed is None:
         return told
+    if not limit.isdecimal() or int(limit) == 0:
+        raise Absent(400, "40001", "요청 파라미터 오류: limit")
     start = _start(ask)
     stop = start + min(int(limit), PAGE_MOST)
     rows = told[listed]
@@ -129,7 +138,7 @@ def _text(field: Field, value: object) -> str:
             return value.strftime("%Y%m%d%H%M%S")
         case date():
             return value.strftime("%Y%m%d")
-        case Decimal() | float() if field.type == "F":
+        case Decimal() | float() | int() if field.type == "F":
             return f"{Decimal(value):.{field.length.split(',')[1]}f}"
         case _:
             return str(value)

@@ -1,0 +1,34 @@
+"""What every institution tells: the particulars of the transfer demand (정보제공-공통-002)."""
+
+from datetime import date
+from typing import Any, Final
+
+from relay.sandbox.world.days import next_anniversary
+from relay.sandbox.world.model import Ask, Story
+
+UNTIL_WITHDRAWN: Final = date(9999, 12, 31)
+ONCE_A_WEEK: Final = "1/w"
+
+# Which of the extra consents an industry asks its customers for; nobody in these stories refuses one.
+EXTRA_CONSENTS: Final = {
+    "bank": ("is_consent_trans_memo",),
+    "card": ("is_consent_merchant_name_regno",),
+    "efin": ("is_consent_trans_memo", "is_consent_merchant_name_regno", "is_consent_trans_category"),
+    "telecom": ("is_consent_merchant_name_regno",),
+}
+
+
+def consents(ask: Ask) -> dict[str, Any]:
+    """정보제공-공통-002: a standing demand of a year, renewed on the day the customer came."""
+    return {
+        "is_scheduled": True,
+        "fnd_cycle": ONCE_A_WEEK,
+        "add_cycle": ONCE_A_WEEK,
+        "end_date": next_anniversary(ask.customer.since, ask.today),
+        "purpose": "통합조회 및 자산관리 서비스 이용",
+        "period": UNTIL_WITHDRAWN,
+        **dict.fromkeys(EXTRA_CONSENTS.get(ask.industry, ()), True),
+    }
+
+
+STORIES: Final[dict[str, Story]] = {"정보제공-공통-002": consents}
