@@ -2,25 +2,26 @@
 SHELL := /bin/bash
 VENV  := .venv
 PY    := $(VENV)/bin/python
+ARGS  ?=
+QUICK ?=
 
-.PHONY: help demo test check format bench sandbox clean
-help:            ## what can be done here
+.PHONY: help demo sandbox test check format bench clean
+help:                    ## what can be done here
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## ?/\t/' | expand -t 12
 
 $(VENV)/ready: pyproject.toml constraints.txt .ci/install
-	@.ci/install $(VENV)
-	@touch $@
+	@PYTHON='$(PYTHON)' .ci/install $(VENV)
 
-demo: $(VENV)/ready      ## start relay and street, make all 107 calls
+demo: $(VENV)/ready      ## start relay and street on free ports, make every call once
 	@$(VENV)/bin/relay demo
 
 sandbox: $(VENV)/ready   ## start relay and street and leave them running
 	@$(VENV)/bin/relay sandbox
 
-test: $(VENV)/ready      ## the whole suite
-	@$(PY) -m pytest -q
+test: $(VENV)/ready      ## the whole suite; ARGS=tests/domain runs a part
+	@$(PY) -m pytest -q $(ARGS)
 
-check: $(VENV)/ready     ## format, lint, types, floors
+check: $(VENV)/ready     ## form, lint, types, floors
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
@@ -33,5 +34,5 @@ format: $(VENV)/ready    ## put the code into its form
 bench: $(VENV)/ready     ## the data plane beside its peers; QUICK=1 ends within 5 minutes
 	@QUICK=$(QUICK) $(PY) bench/run.py
 
-clean:           ## away with everything made here
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .sandbox bench/build bench/out
+clean:                   ## away with everything made here
+	rm -rf $(VENV) build *.egg-info .hypothesis .mypy_cache .ruff_cache .pytest_cache .sandbox bench/build bench/out

@@ -1,0 +1,72 @@
+"""The table of faults against 첨부1 of the standard."""
+
+import dataclasses
+import re
+
+import pytest
+
+from relay.domain.fault import FAULTS, Fault, Refusal, Whose
+
+ANSWER_CODES = {
+    400: {"40001", "40002", "40003", "40004"},
+    401: {"40101", "40102", "40103", "40104", "40105", "40106"},
+    403: {"40301", "40302", "40303", "40304", "40305"},
+    404: {"40401", "40402", "40403"},
+    405: {"40501"},
+    429: {"42901"},
+    500: {f"5000{last}" for last in range(1, 10)},
+}
+
+every_fault = pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+
+
+@every_fault
+def test_the_rsp_code_is_one_of_the_standard_under_its_status(fault):
+    assert fault.rsp_code in ANSWER_CODES[fault.status]
+    assert fault.rsp_code.startswith(str(fault.status))
+
+
+@every_fault
+def test_the_words_fit_rsp_msg_in_bytes_with_room_for_a_field_name(fault):
+    assert 0 < len(fault.words.encode()) <= 450 - 64
+
+
+@every_fault
+def test_the_words_are_korean_and_carry_no_place_for_a_value(fault):
+    assert re.search(r"[가-힣]", fault.words)
+    assert not re.search(r"[{}%<>\"\\\n]", fault.words)
+
+
+@every_fault
+def test_the_name_is_a_plain_label(fault):
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", fault.name)
+    assert FAULTS[fault.name] is fault
+
+
+@every_fault
+def test_only_quotas_and_what_is_not_the_operators_fault_may_be_repeated(fault):
+    if fault.retry:
+        assert fault.whose is not Whose.OPERATOR or fault.rsp_code == "42901"
+    elif fault.whose is not Whose.OPERATOR:
+        pytest.fail("a fault of provider or relay passes; the operator may ask again")
+
+
+def test_no_row_was_lost_to_a_name_that_stands_twice():
+    from relay.domain import fault as module  # noqa: PLC0415 - the private table, for this one fact
+
+    assert len(module._TABLE) == len(FAULTS)
+
+
+def test_a_fault_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        FAULTS["token_expired"].words = "다른 말"
+
+
+def test_a_refusal_says_the_name_of_its_fault_and_keeps_what_it_concerns():
+    refusal = Refusal(FAULTS["operator_rate"], "per_second", 0.25)
+    assert str(refusal) == "operator_rate"
+    assert (refusal.fault, refusal.detail, refusal.retry_after) == (FAULTS["operator_rate"], "per_second", 0.25)
+
+
+def test_a_fault_is_not_to_be_repeated_unless_its_row_says_so():
+    assert Fault("x", Whose.OPERATOR, 400, "40001", "말").retry is False

@@ -1,0 +1,86 @@
+"""Identifiers: what is one, what is none, what is the same."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay.domain.ids import INDUSTRIES, ORG_CODE, TRAN_ID, ApiType, normal_serial
+
+
+@pytest.mark.parametrize("letter", "MSRCPA")
+def test_every_subject_letter_makes_a_tran_id(letter):
+    assert TRAN_ID.fullmatch(f"0123456789{letter}ABCDEFGH012345")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0123456789MABCDEFGH01234",  # 24
+        "0123456789MABCDEFGH0123456",  # 26
+        "0123456789XABCDEFGH012345",  # X is nobody's letter
+        "0123456789mABCDEFGH012345",  # AN knows no lower case
+        "0123456789MABCDEFGh012345",
+        "01234567-9MABCDEFGH012345",
+        "0123456789MABCDEFGH01234\n",
+        "0123456789MABCDEFGH01234５",  # a digit, and no ASCII one
+        "012345678MXABCDEFGH012345",  # the letter one place early
+    ],
+)
+def test_anything_else_is_no_tran_id(text):
+    assert not TRAN_ID.fullmatch(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("A1AAAA0001", True),
+        ("abcdefghij", True),
+        ("A1AAAA001", False),
+        ("A1AAAA00011", False),
+        ("A1AAAA-001", False),
+        ("A1AAAA000\n", False),
+        ("기관코드기관코드기관", False),
+    ],
+)
+def test_an_org_code_has_ten_letters_or_digits(text, is_one):
+    assert bool(ORG_CODE.fullmatch(text)) is is_one
+
+
+@pytest.mark.parametrize(
+    ("registered", "certificate"),
+    [
+        ("123-45-67890", "1234567890"),
+        ("1234567890", "123-45-67890"),
+        (" 123-45-67890 ", "123 45 67890"),
+        ("ab-12", "AB12"),
+    ],
+)
+def test_hyphens_blanks_and_case_do_not_make_a_serial_another(registered, certificate):
+    assert normal_serial(registered) == normal_serial(certificate)
+
+
+def test_another_digit_makes_a_serial_another():
+    assert normal_serial("123-45-67890") != normal_serial("123-45-67891")
+
+
+@pytest.mark.parametrize("text", ["", "-", " - ", "가나다"])
+def test_a_serial_without_letters_or_digits_is_empty(text):
+    assert normal_serial(text) == ""
+
+
+@settings(max_examples=30)  # the folder answers within a second
+@given(st.text())
+def test_the_normal_form_of_a_serial_is_its_own_normal_form(text):
+    once = normal_serial(text)
+    assert normal_serial(once) == once
+    assert once == "" or (once.isascii() and once.isalnum() and once == once.upper())
+
+
+def test_there_are_eleven_industries_and_none_twice():
+    assert len(INDUSTRIES) == len(set(INDUSTRIES)) == 11
+
+
+def test_one_api_type_is_scheduled_and_three_are_on_demand():
+    assert {kind.value for kind in ApiType} == {"scheduled", "user-consent", "user-refresh", "user-search"}
+    assert ApiType("scheduled") is ApiType.SCHEDULED
