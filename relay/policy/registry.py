@@ -21,7 +21,9 @@ from relay.policy.scalars import (
     Secret,
     SerialNum,
     Slot,
+    Text,
     Version,
+    refuse,
 )
 
 
@@ -43,7 +45,7 @@ class Provider(Model):
     """`providers/NAME.yaml`: one institution (정보제공자), everything the relay needs to expose it and spare it."""
 
     org_code: OrgCode
-    name: str
+    name: Text
     industry: Industry
     base_urls: Annotated[tuple[BaseUrl, ...], Field(min_length=1, max_length=16)]
     version: Version = "v1"
@@ -63,14 +65,18 @@ class Provider(Model):
     @model_validator(mode="after")
     def _link_and_urls_agree(self) -> Self:
         scheme = "https" if self.link is Link.TLS else "http"
-        if any(urlsplit(url).scheme != scheme for url in self.base_urls):
-            raise ValueError(f"link: {self.link.value} needs base_urls that begin with {scheme}://")
+        for index, url in enumerate(self.base_urls):
+            if urlsplit(url).scheme != scheme:
+                raise refuse(f"base_urls[{index}]", f"does not fit link: {self.link}", f"begins with {scheme}://")
         if self.link is Link.TLS and self.ca is None:
-            raise ValueError("link: tls needs ca, the CA that signed the institution's certificate")
+            raise refuse("ca", "is missing", "the CA that signed the institution's certificate, because link is tls")
         if (self.certificate is None) != (self.private_key is None):
-            raise ValueError("certificate and private_key go together")
+            alone, absent = (
+                ("private_key", "certificate") if self.certificate is None else ("certificate", "private_key")
+            )
+            raise refuse(absent, f"is missing beside {alone}", "both or neither")
         if self.min_version and int(self.min_version[1:]) > int(self.version[1:]):
-            raise ValueError(f"min_version {self.min_version} is above version {self.version}")
+            raise refuse("min_version", f"is above version {self.version}", f"v1 to {self.version}")
         return self
 
 
@@ -78,7 +84,7 @@ class DirectoryService(Model):
     """A service of an operator (지원-003). The secret is stored as a slow hash, never itself."""
 
     client_id: ClientId
-    name: str
+    name: Text
     client_secret_hash: str | None = None
     callbacks: Annotated[tuple[str, ...], Field(max_length=4)] = ()
     app_schemes: tuple[str, ...] = ()
@@ -88,7 +94,7 @@ class DirectoryOperator(Model):
     """An operator (지원-002)."""
 
     org_code: OrgCode
-    name: str
+    name: Text
     serial_num: SerialNum
     addresses: Annotated[tuple[Network, ...], Field(min_length=1)]
     services: Annotated[tuple[DirectoryService, ...], Field(min_length=1)]
@@ -101,10 +107,16 @@ class Directory(Model):
 
     @model_validator(mode="after")
     def _nobody_twice(self) -> Self:
-        codes = [operator.org_code for operator in self.operators]
-        clients = [service.client_id for operator in self.operators for service in operator.services]
-        for what, names in (("org_code", codes), ("client_id", clients)):
-            doubled = sorted({name for name in names if names.count(name) > 1})
-            if doubled:
-                raise ValueError(f"{what} stands twice: {', '.join(doubled)}")
+        named = [(f"operators[{at}].org_code", operator.org_code) for at, operator in enumerate(self.operators)]
+        named += [
+            (f"operators[{at}].services[{nth}].client_id", service.client_id)
+            for at, operator in enumerate(self.operators)
+            for nth, service in enumerate(operator.services)
+        ]
+        seen: set[tuple[str, str]] = set()
+        for key, name in named:
+            kind = key.rpartition(".")[2]
+            if (kind, name) in seen:
+                raise refuse(key, f"stands twice: {name}", f"each {kind} once")
+            seen.add((kind, name))
         return self

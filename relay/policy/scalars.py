@@ -1,35 +1,52 @@
-"""The scalars of the settings: codes, addresses, secrets by reference. Each says what is allowed when it refuses."""
+"""The scalars of the settings: codes, addresses, secrets by reference. Each says in words what is allowed.
+
+The words are the JSON Schema's `description`: editors show them, and `relay check` prints them beside a value that does
+not fit. A validation context `{"folder": PATH}` makes file references absolute, relative to that folder; without a
+context they stay as written.
+"""
 
 import ipaddress
 import re
 from enum import StrEnum
+from pathlib import PurePath
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
+from pydantic_core import PydanticCustomError
 
 from relay.domain.ids import normal_serial
 
-Industry = Literal["bank", "card", "invest", "insu", "efin", "capital", "ginsu", "telecom", "p2p", "bond", "usury"]
-OrgCode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{10}$")]
-ClientId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{1,50}$")]
-ApiCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}[0-9]{2}$")]
-Version = Annotated[str, StringConstraints(pattern=r"^v[1-9][0-9]{0,2}$")]
-Seconds = Annotated[float, Field(gt=0, le=3600)]
-Port = Annotated[int, Field(ge=0, le=65535)]
-Path = Annotated[str, StringConstraints(min_length=1)]
+STDOUT = "stdout"
 SLOT_CLOCK = re.compile(r"([01]\d|2[0-3])[0-5]\d|2400")
 
 
-def _secret(value: str) -> str:
+def refuse(key: str, wrong: str, allowed: str) -> PydanticCustomError:
+    """The refusal of a validator: `key` below the model (dotted, "" for the model), what is wrong, what is allowed."""
+    return PydanticCustomError("refused", "{key}: {wrong}, {allowed}", {"key": key, "wrong": wrong, "allowed": allowed})
+
+
+def _at(value: str, info: ValidationInfo) -> str:
+    folder = (info.context or {}).get("folder")
+    return value if folder is None else str(PurePath(folder, value))
+
+
+def _log(value: str, info: ValidationInfo) -> str:
+    return value if value == STDOUT else _at(value, info)
+
+
+def _secret(value: str, info: ValidationInfo) -> str:
     scheme, _, rest = value.partition(":")
     if scheme not in {"file", "env"} or not rest:
         raise ValueError("a secret is written as a reference: file:PATH or env:NAME")
-    return value
+    return value if scheme == "env" else f"file:{_at(rest, info)}"
 
 
 def _network(value: str) -> str:
-    ipaddress.ip_network(value, strict=False)
+    try:
+        ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError("an address or a network is written 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32") from None
     return value
 
 
@@ -44,6 +61,8 @@ def _base_url(value: str) -> str:
     url = urlsplit(value)
     if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.fragment or url.username:
         raise ValueError("a base URL is written https://host[:port][/path] (http:// on a leased line)")
+    if url.port == 0:
+        raise ValueError("a base URL's port is 1 to 65535")
     if re.fullmatch(r"[\d.]+|0x[\da-fA-F]+", url.hostname):
         ipaddress.IPv4Address(url.hostname)  # no 127.1, no 2130706433
     return value.rstrip("/")
@@ -55,11 +74,58 @@ def _serial(value: str) -> str:
     return value
 
 
-Secret = Annotated[str, AfterValidator(_secret)]
-Network = Annotated[str, AfterValidator(_network)]
-Slot = Annotated[str, AfterValidator(_slot)]
-BaseUrl = Annotated[str, AfterValidator(_base_url)]
-SerialNum = Annotated[str, AfterValidator(_serial), StringConstraints(max_length=20)]
+Industry = Literal["bank", "card", "invest", "insu", "efin", "capital", "ginsu", "telecom", "p2p", "bond", "usury"]
+OrgCode = Annotated[
+    str, StringConstraints(pattern=r"^[0-9A-Za-z]{10}$"), Field(description="10 letters or digits, in quotes")
+]
+ClientId = Annotated[
+    str, StringConstraints(pattern=r"^[0-9A-Za-z]{1,50}$"), Field(description="1 to 50 letters or digits, in quotes")
+]
+ApiCode = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Z]{2}[0-9]{2}$"),
+    Field(description="two capital letters and two digits, for example BA01"),
+]
+Version = Annotated[
+    str, StringConstraints(pattern=r"^v[1-9][0-9]{0,2}$"), Field(description="v and a number, for example v1")
+]
+Text = Annotated[str, StringConstraints(min_length=1), Field(description="text")]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Path = Annotated[
+    str,
+    StringConstraints(min_length=1),
+    AfterValidator(_at),
+    Field(description="a path, relative to the file that names it"),
+]
+LogPath = Annotated[
+    str,
+    StringConstraints(min_length=1),
+    AfterValidator(_log),
+    Field(description="stdout, or a file's path, relative to the file that names it"),
+]
+Secret = Annotated[
+    str, AfterValidator(_secret), Field(description="a reference, file:PATH or env:NAME, never the secret itself")
+]
+Network = Annotated[
+    str,
+    AfterValidator(_network),
+    Field(description="an address or network, for example 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32"),
+]
+Slot = Annotated[
+    str, AfterValidator(_slot), Field(description="hhmm:hhmm in quotes, for example 0100:0700 or 2200:0400")
+]
+BaseUrl = Annotated[
+    str,
+    AfterValidator(_base_url),
+    Field(description="https://host[:port][/path], http:// on a leased line; an IPv4 address with four numbers"),
+]
+SerialNum = Annotated[
+    str,
+    AfterValidator(_serial),
+    StringConstraints(max_length=20),
+    Field(description="at most 20 characters, letters or digits among them, hyphens allowed, in quotes"),
+]
 
 
 class Model(BaseModel):

@@ -9,7 +9,22 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from relay.policy.scalars import Checking, Model, Network, OrgCode, Path, Port, ProviderTimeouts, Rate, Seconds, Secret
+from relay.policy.scalars import (
+    STDOUT,
+    Checking,
+    LogPath,
+    Model,
+    Network,
+    OrgCode,
+    Path,
+    Port,
+    ProviderTimeouts,
+    Rate,
+    Seconds,
+    Secret,
+    Text,
+    refuse,
+)
 
 
 class Algorithm(StrEnum):
@@ -25,7 +40,7 @@ class RelayIdentity(Model):
     """중계기관: our own org_code and name."""
 
     org_code: OrgCode
-    name: str
+    name: Text
 
 
 class ProxyProtocol(Model):
@@ -37,14 +52,14 @@ class ProxyProtocol(Model):
     @model_validator(mode="after")
     def _trusts_somebody(self) -> Self:
         if self.enabled and not self.trusted:
-            raise ValueError("proxy_protocol.enabled needs the load balancers' networks in trusted")
+            raise refuse("trusted", "is empty though enabled is true", "the networks of the load balancers")
         return self
 
 
 class Listener(Model):
     """One address the gateway listens on. Without mutual TLS it is a leased line or VPN (규격 3.1)."""
 
-    address: str = "0.0.0.0"  # noqa: S104 - a gateway listens on every address unless told
+    address: Text = "0.0.0.0"  # noqa: S104 - a gateway listens on every address unless told
     port: Port = 8443
     tls: bool = True
     client_certificate: bool = True
@@ -53,7 +68,7 @@ class Listener(Model):
     @model_validator(mode="after")
     def _no_certificate_without_tls(self) -> Self:
         if self.client_certificate and not self.tls:
-            raise ValueError("client_certificate needs tls; on a leased line write client_certificate: false")
+            raise refuse("client_certificate", "needs tls", "false on a leased line, or tls: true")
         return self
 
 
@@ -104,9 +119,7 @@ class GatewaySettings(Model):
     @model_validator(mode="after")
     def _tls_where_asked(self) -> Self:
         if self.tls is None and any(listener.tls for listener in self.listeners):
-            raise ValueError(
-                "gateway.tls is missing (certificate, private_key, client_ca), but a listener asks for tls"
-            )
+            raise refuse("tls", "is missing though a listener asks for tls", "certificate, private_key, client_ca")
         return self
 
 
@@ -128,8 +141,10 @@ class Tokens(Model):
 
     @model_validator(mode="after")
     def _kids_differ(self) -> Self:
-        if len({key.kid for key in self.keys}) != len(self.keys):
-            raise ValueError("two keys have the same kid")
+        kids = [key.kid for key in self.keys]
+        for index, kid in enumerate(kids):
+            if kid in kids[:index]:
+                raise refuse(f"keys[{index}].kid", "stands twice", "another kid for each key")
         return self
 
 
@@ -151,14 +166,14 @@ class Rates(Model):
 class AdminSettings(Model):
     """The private port: health, readiness, metrics. Never reachable from outside."""
 
-    address: str = "127.0.0.1"
+    address: Text = "127.0.0.1"
     port: Port = 9090
 
 
 class AccessLog(Model):
     """One JSON line for each exchange, to a file or `stdout`; at most `queue` lines wait, more are counted as lost."""
 
-    path: Path = "stdout"
+    path: LogPath = STDOUT
     queue: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
 
 
@@ -180,5 +195,5 @@ class Settings(Model):
     admin: AdminSettings = AdminSettings()
     access_log: AccessLog = AccessLog()
     reload: Reload = Reload()
-    directory: Path = "directory.yaml"
-    providers: Path = "providers"
+    directory: Annotated[Path, Field(validate_default=True)] = "directory.yaml"
+    providers: Annotated[Path, Field(validate_default=True)] = "providers"

@@ -1,0 +1,139 @@
+"""What no single file can know: whether relay, providers and directory fit together."""
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+from urllib.parse import urlsplit
+
+from relay.domain.ids import normal_serial
+from relay.policy.registry import Directory, DirectoryOperator, Provider
+from relay.policy.scalars import ProviderTimeouts
+from relay.policy.settings import Settings
+from relay.runtime.problems import Problem, shown
+
+CALLBACK_BYTES: Final = 100
+"""`redirect_uri` is aNS(100) (개별인증-001)."""
+
+SLOTS_HOURS: Final = 6
+"""정기적 전송 가능 시간대 must be open so many hours a day in all (규격 3.3.3)."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[_T]):
+    """A model and the file it was read from."""
+
+    file: Path
+    model: _T
+
+    def problem(self, key: str, wrong: str, allowed: str) -> Problem:
+        """A problem of this file."""
+        return Problem(shown(self.file), key, wrong, allowed)
+
+
+def crosscheck(
+    relay: Read[Settings] | None, providers: Sequence[Read[Provider]], directory: Read[Directory] | None
+) -> list[Problem]:
+    """All problems between the files; what could not be read is None or left out."""
+    problems: list[Problem] = []
+    if relay is not None:
+        problems += _ports(relay)
+        problems += [relay.problem(f"upstream.{key}", *said) for key, *said in _timeouts(relay.model.upstream.timeouts)]
+    problems += _org_codes(relay, providers)
+    for provider in providers:
+        problems += _slots(provider)
+        if provider.model.timeouts is not None:
+            problems += [provider.problem(key, *said) for key, *said in _timeouts(provider.model.timeouts)]
+    if directory is not None:
+        problems += _callbacks(directory)
+        if relay is not None and not all(each.client_certificate for each in relay.model.gateway.listeners):
+            problems += _addresses(directory)
+    return problems
+
+
+def _ports(relay: Read[Settings]) -> Iterator[Problem]:
+    gateway = [
+        (f"gateway.listeners[{at}].port", each.address, each.port)
+        for at, each in enumerate(relay.model.gateway.listeners)
+    ]
+    doors = [*gateway, ("admin.port", relay.model.admin.address, relay.model.admin.port)]
+    for (first, address, port), (second, other, same) in combinations(doors, 2):
+        everywhere = {address, other} & {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+        if port and port == same and (address == other or everywhere):
+            yield relay.problem(second, f"is the port of {first} too", "another port, or another address")
+
+
+def _timeouts(timeouts: ProviderTimeouts) -> Iterator[tuple[str, str, str]]:
+    for name in ("connect_s", "first_byte_s"):
+        if getattr(timeouts, name) > timeouts.total_s:
+            yield f"timeouts.{name}", "is longer than total_s", f"at most {timeouts.total_s:g}"
+
+
+def _org_codes(relay: Read[Settings] | None, providers: Sequence[Read[Provider]]) -> Iterator[Problem]:
+    first: dict[str, Path] = {}
+    for provider in providers:
+        code = provider.model.org_code
+        if relay is not None and code == relay.model.relay.org_code:
+            yield provider.problem("org_code", "is the relay's own", "the institution's own 기관코드")
+        elif code in first:
+            yield provider.problem("org_code", f"stands in {shown(first[code])} too", "one file for each institution")
+        first.setdefault(code, provider.file)
+
+
+def _slots(provider: Read[Provider]) -> Iterator[Problem]:
+    open_halves: set[int] = set()
+    fits = bool(provider.model.scheduled_slots)
+    for index, slot in enumerate(provider.model.scheduled_slots):
+        start, end = (int(clock[:2]) * 60 + int(clock[2:]) for clock in slot.split(":"))
+        key = f"scheduled_slots[{index}]"
+        if start % 30 or end % 30:
+            fits = False
+            yield provider.problem(key, "does not begin and end on a half hour", "minutes 00 or 30")
+        elif start in {end, 24 * 60}:
+            fits = False
+            yield provider.problem(key, "is empty", "a start before the end, or an end after midnight: 2200:0400")
+        else:
+            open_halves |= {at % 48 for at in range(start // 30, (end if start < end else end + 24 * 60) // 30)}
+    if fits and len(open_halves) < 2 * SLOTS_HOURS:
+        yield provider.problem(
+            "scheduled_slots",
+            f"are open {len(open_halves) / 2:g} hours a day",
+            f"at least {SLOTS_HOURS} hours (규격 3.3.3)",
+        )
+
+
+def _callbacks(directory: Read[Directory]) -> Iterator[Problem]:
+    for at, operator in enumerate(directory.model.operators):
+        for nth, service in enumerate(operator.services):
+            for index, callback in enumerate(service.callbacks):
+                if not _is_callback(callback):
+                    key = f"operators[{at}].services[{nth}].callbacks[{index}]"
+                    yield directory.problem(key, "does not fit", f"https://host/path, at most {CALLBACK_BYTES} bytes")
+
+
+def _is_callback(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+    except ValueError:
+        return False
+    return url.scheme == "https" and bool(url.hostname) and not url.fragment and len(text.encode()) <= CALLBACK_BYTES
+
+
+def _addresses(directory: Read[Directory]) -> Iterator[Problem]:
+    """Without certificates the address alone tells who calls; codes of one company (same serial_num) may share it."""
+    for (_, first), (at, second) in combinations(enumerate(directory.model.operators), 2):
+        if normal_serial(first.serial_num) != normal_serial(second.serial_num) and _overlap(first, second):
+            yield directory.problem(
+                f"operators[{at}].addresses",
+                f"are shared with {first.org_code}, but a listener takes calls without client_certificate",
+                "addresses of its own, or client_certificate: true on every listener",
+            )
+
+
+def _overlap(first: DirectoryOperator, second: DirectoryOperator) -> bool:
+    ours, theirs = ([ipaddress.ip_network(each, strict=False) for each in who.addresses] for who in (first, second))
+    return any(one.version == other.version and one.overlaps(other) for one in ours for other in theirs)
