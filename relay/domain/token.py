@@ -1,10 +1,10 @@
 """The access token's claims: read strictly, whoever signed them (규격 2.2, RFC 7519)."""
 
-import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from relay.domain.fault import FAULTS, Refusal
+from relay.domain.strict_json import read_object
 
 _TEXTS: Final = ("iss", "aud", "jti", "scope", "org_code", "client_id")
 _TIMES: Final = ("exp", "iat")
@@ -24,14 +24,6 @@ class Claims:
     client_id: str
 
 
-def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object in which no name stands twice; two readers must never see two different values."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
-    return found
-
-
 def claims_of(payload: bytes) -> Claims:
     """Claims of a token's payload.
 
@@ -39,11 +31,9 @@ def claims_of(payload: bytes) -> Claims:
     as text or a token without `exp` is no token.
     """
     try:
-        found = json.loads(payload, object_pairs_hook=once)
-    except (ValueError, RecursionError) as error:
+        found = read_object(payload)
+    except ValueError as error:
         raise Refusal(FAULTS["token_malformed"]) from error
-    if not isinstance(found, dict):
-        raise Refusal(FAULTS["token_malformed"])
     for name in _TEXTS:
         if not isinstance(found.get(name), str) or not found[name]:
             raise Refusal(FAULTS["token_malformed"], name)

@@ -1,0 +1,71 @@
+"""What the planes need from outside: the shapes of infra's objects, so that no plane knows infra."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from relay.domain.exchange import Exchange
+from relay.domain.fault import Fault
+from relay.domain.token import Claims
+
+
+class Keyring(Protocol):
+    """Who knows which access tokens are good."""
+
+    def claims(self, token: bytes, now: float) -> Claims:
+        """Claims of a token at epoch time `now`. Raises Refusal (40101) for everything that is no good token."""
+
+
+class Counters(Protocol):
+    """Who counts how much was taken."""
+
+    def take(self, operator: str, provider: str, now: float) -> None:
+        """Take one request of `operator` at `provider` at monotonic `now`. Raises Refusal (42901, `retry_after`)."""
+
+
+class Recorder(Protocol):
+    """Who remembers exchanges: metrics, access records. Never awaited, never raises."""
+
+    def record(self, exchange: Exchange) -> None:
+        """Take a closed exchange."""
+
+
+class Receiver(Protocol):
+    """Who takes a provider's answer: `answered` whole, or `begun`, `more`, `ended`; or `failed`. Once, in order."""
+
+    def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> None:
+        """A whole answer: status, headers by lower-case name, body as it came (its coding untouched)."""
+
+    def begun(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
+        """The head of a large answer with what has come of its body; `length` None when it is not known."""
+
+    def more(self, body: bytes) -> None:
+        """A further part of the body."""
+
+    def ended(self) -> None:
+        """The body is complete."""
+
+    def failed(self, fault: Fault) -> None:
+        """There is no answer, or no end of it."""
+
+
+class Flight(Protocol):
+    """A request on its way to a provider and its answer on its way back."""
+
+    attempts: int
+    first_byte_at: float
+
+    def pause(self) -> None:
+        """Stop reading the answer: its reader does not keep up."""
+
+    def resume(self) -> None:
+        """Go on reading."""
+
+    def cancel(self) -> None:
+        """Nobody wants the answer: free the provider at once."""
+
+
+class Upstream(Protocol):
+    """One provider as the gateway sees it."""
+
+    def send(self, request: bytes, receiver: Receiver) -> Flight:
+        """Send a whole request. Raises Refusal (provider_busy) when the provider has enough to do."""

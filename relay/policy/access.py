@@ -1,0 +1,99 @@
+"""May they: who calls, with whose token, for which institution, with which scope (규격 2.2, 3.1)."""
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Self
+
+from relay.domain.fault import FAULTS, Refusal
+from relay.domain.ids import normal_serial
+from relay.domain.party import Operator, Peer, Service
+from relay.domain.token import Claims
+from relay.policy.registry import Directory, DirectoryOperator
+from relay.policy.route import Route
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An operator ready to be recognised: its single addresses as text, its networks, its services' client_ids."""
+
+    operator: Operator
+    addresses: frozenset[str]
+    networks: tuple[Network, ...]
+    clients: frozenset[str]
+
+    @classmethod
+    def of(cls, entry: DirectoryOperator) -> Self:
+        """A caller from a directory entry."""
+        networks = [ipaddress.ip_network(address, strict=False) for address in entry.addresses]
+        services = tuple(
+            Service(service.client_id, service.name, entry.org_code, service.callbacks, service.app_schemes)
+            for service in entry.services
+        )
+        operator = Operator(entry.org_code, entry.name, normal_serial(entry.serial_num), entry.addresses, services)
+        single = {str(network.network_address) for network in networks if network.num_addresses == 1}
+        wide = tuple(network for network in networks if network.num_addresses > 1)
+        return cls(operator, frozenset(single), wide, frozenset(service.client_id for service in services))
+
+    def comes_from(self, address: str) -> bool:
+        """Whether the operator registered this address (`ip_list`)."""
+        if address in self.addresses:
+            return True
+        if not self.networks:
+            return False
+        parsed = ipaddress.ip_address(address)
+        return any(parsed in network for network in self.networks)
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """Everyone who may call, by normal serial."""
+
+    everyone: tuple[Caller, ...]
+    by_serial: dict[str, tuple[Caller, ...]]
+
+    @classmethod
+    def of(cls, directory: Directory) -> Self:
+        """The callers of a directory. One certificate may stand for several org_codes of one company."""
+        everyone = tuple(Caller.of(entry) for entry in directory.operators)
+        by_serial: dict[str, tuple[Caller, ...]] = {}
+        for caller in everyone:
+            by_serial[caller.operator.serial] = (*by_serial.get(caller.operator.serial, ()), caller)
+        return cls(everyone, by_serial)
+
+    def recognise(self, peer: Peer) -> tuple[Caller, ...]:
+        """Who `peer` may be, never empty.
+
+        Raises Refusal: serial_missing, serial_unknown (40103), address_unknown (40102). Without mutual TLS (a leased
+        line, 규격 3.1) the address alone tells.
+        """
+        if peer.serial is None:
+            known = self.everyone
+        elif not peer.serial:
+            raise Refusal(FAULTS["serial_missing"])
+        else:
+            known = self.by_serial.get(peer.serial, ())
+            if not known:
+                raise Refusal(FAULTS["serial_unknown"])
+        here = tuple(caller for caller in known if caller.comes_from(peer.address))
+        if not here:
+            raise Refusal(FAULTS["address_unknown"])
+        return here
+
+
+def judge_access(claims: Claims, callers: tuple[Caller, ...], provider: str, route: Route) -> Caller:
+    """Who of `callers` owns the token. The token must be theirs, for this provider, with the scope of this API.
+
+    Raises Refusal: token_of_other_operator, token_of_other_provider (40101), scope_missing (40104).
+    """
+    for caller in callers:
+        if claims.client_id in caller.clients and claims.aud == caller.operator.org_code:
+            break
+    else:
+        raise Refusal(FAULTS["token_of_other_operator"])
+    if claims.org_code != provider:
+        raise Refusal(FAULTS["token_of_other_provider"])
+    if route.scope not in claims.scopes:
+        raise Refusal(FAULTS["scope_missing"], route.scope)
+    return caller

@@ -1,0 +1,124 @@
+"""The plan: settings, directory and catalogue compiled into one immutable value that a whole request lives in."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from relay.domain.api import Catalogue
+from relay.domain.fault import FAULTS, Refusal
+from relay.policy.access import Callers
+from relay.policy.parameters import compile_check
+from relay.policy.quota import Bucket
+from relay.policy.registry import Directory, Provider
+from relay.policy.route import Route, Routes, compile_routes
+from relay.policy.scalars import Checking, ProviderTimeouts
+from relay.policy.settings import Settings
+
+Check = Callable[[Mapping[str, object]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Institution:
+    """A provider ready for calls.
+
+    `checks` holds the parameter check of each API it offers, by api_code; `apis` its ready-made answer to 공통-001.
+    Timeouts, concurrency, queue and rate are its own where its file says so, the relay's otherwise.
+    """
+
+    org_code: str
+    industry: str
+    first_version: int
+    last_version: int
+    checking: Checking
+    checks: dict[str, Check]
+    apis: bytes
+    timeouts: ProviderTimeouts
+    concurrency: int
+    queue: int
+    bucket: Bucket
+    file: Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a request is judged by. Swapped whole; a request keeps the one it began with."""
+
+    generation: str
+    routes: Routes
+    callers: Callers
+    institutions: dict[str, Institution]
+    operator_bucket: Bucket
+
+    def institution(self, org_code: object, route: Route, version: int) -> Institution:
+        """The institution a call is for.
+
+        Raises Refusal: parameter_missing (40001) without an org_code, provider_unknown (40303) for one that is not
+        behind this relay or not of this industry, version_not_served (40003), api_not_offered (40401).
+        """
+        if not isinstance(org_code, str) or not org_code:
+            raise Refusal(FAULTS["parameter_missing"], "org_code")
+        found = self.institutions.get(org_code)
+        if found is None or found.industry != route.industry:
+            raise Refusal(FAULTS["provider_unknown"])
+        if version and not found.first_version <= version <= found.last_version:
+            raise Refusal(FAULTS["version_not_served"])
+        if route.api.api_code not in found.checks:
+            raise Refusal(FAULTS["api_not_offered"])
+        return found
+
+
+def compile_plan(
+    settings: Settings, providers: tuple[Provider, ...], directory: Directory, catalogue: Catalogue, generation: str
+) -> Plan:
+    """Compile a plan. Everything that can be decided before a call is decided here."""
+    checks: dict[tuple[str, Checking], Check] = {}
+    institutions = {provider.org_code: _institution(provider, settings, catalogue, checks) for provider in providers}
+    return Plan(
+        generation,
+        compile_routes(catalogue),
+        Callers.of(directory),
+        institutions,
+        Bucket.of(settings.rates.operator_provider),
+    )
+
+
+def _institution(
+    provider: Provider, settings: Settings, catalogue: Catalogue, made: dict[tuple[str, Checking], Check]
+) -> Institution:
+    checking = provider.checking or settings.checking
+    offered = [
+        api
+        for api in catalogue.of(provider.industry, later=True)
+        if api.api_code not in provider.apis.left_out
+        and (provider.industry in api.industries or api.api_code in provider.apis.turned_on)
+    ]
+    checks: dict[str, Check] = {}
+    for api in offered:
+        key = (api.api_code, checking)
+        if key not in made:
+            made[key] = compile_check(api, checking)
+        checks[api.api_code] = made[key]
+    return Institution(
+        provider.org_code,
+        provider.industry,
+        int((provider.min_version or "v1")[1:]),
+        int(provider.version[1:]),
+        checking,
+        checks,
+        _api_list(provider, [(api.api_code, api.resource) for api in offered]),
+        provider.timeouts or settings.upstream.timeouts,
+        provider.concurrency or settings.upstream.concurrency,
+        settings.upstream.queue if provider.queue is None else provider.queue,
+        Bucket.of(provider.rate or settings.rates.provider),
+        provider,
+    )
+
+
+def _api_list(provider: Provider, offered: list[tuple[str, str]]) -> bytes:
+    """The answer to 공통-001 (규격 6.1): version, min_version unless it is v1, every API without auth and support."""
+    body: dict[str, object] = {"rsp_code": "00000", "rsp_msg": "성공", "version": provider.version}
+    if provider.version != "v1":
+        body["min_version"] = provider.min_version or "v1"
+    body["api_cnt"] = str(len(offered))
+    body["api_list"] = [{"api_code": code, "api_uri": resource} for code, resource in offered]
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,243 @@
+"""The client's side of one HTTP/1.1 connection: one request out, one answer in, again and again."""
+
+import asyncio
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final, Protocol
+
+from relay.wire.chunked import ChunkedBody
+from relay.wire.head import HEAD_END, AnswerHead, Malformed, answer_head
+
+READ_BYTES: Final = 64 * 1024
+"""Bytes read at once. With WRITE_HIGH of the server's side this bounds what one exchange can hold."""
+
+WHOLE_BYTES: Final = 64 * 1024
+"""Answers up to here are handed over whole, so that one that breaks off in the middle was never begun."""
+
+_HEAD_MOST: Final = 16 * 1024
+_HEADERS_MOST: Final = 100
+_INTERIM: Final = range(100, 200)
+_SWITCHING: Final = 101
+_BODILESS: Final = frozenset({204, 304})
+
+_buffer = memoryview(bytearray(READ_BYTES))
+"""One buffer for all connections of the process: it is read within the call that filled it."""
+
+
+class Broken(StrEnum):
+    """Why an answer did not come to its end."""
+
+    CLOSED = "closed"
+    """The peer closed before the first byte of an answer."""
+    CUT = "cut"
+    """The peer closed in the middle of an answer."""
+    MALFORMED = "malformed"
+    """What came is no HTTP/1.1 answer."""
+
+
+class Asker(Protocol):
+    """Who sent a request and takes its answer: `whole`, or `begun` then `more` then `ended`; or `broken`."""
+
+    def first_byte(self) -> None:
+        """The first byte of the answer has come."""
+
+    def whole(self, head: AnswerHead, body: bytes) -> None:
+        """A whole answer. The connection may be used again when `connection.reusable`."""
+
+    def begun(self, head: AnswerHead, body: bytes) -> None:
+        """The head of a large answer and what has come of its body."""
+
+    def more(self, body: bytes) -> None:
+        """A further part of the body."""
+
+    def ended(self) -> None:
+        """The body is complete."""
+
+    def broken(self, how: Broken) -> None:
+        """No answer, or not the end of it, will come."""
+
+
+class ClientConnection(asyncio.BufferedProtocol):
+    """One connection to a server. `uses` counts its requests; `reusable` tells whether it can take another."""
+
+    __slots__ = (
+        "_asker",
+        "_chunks",
+        "_head",
+        "_held",
+        "_missing",
+        "_on_lost",
+        "_parts",
+        "_streaming",
+        "_was_heard",
+        "idle_since",
+        "keep_alive",
+        "reusable",
+        "transport",
+        "uses",
+    )
+
+    transport: asyncio.Transport
+
+    def __init__(self, on_lost: Callable[["ClientConnection"], None]) -> None:
+        self._on_lost = on_lost
+        self._asker: Asker | None = None
+        self.uses = 0
+        self.reusable = True
+        self.idle_since = 0.0
+        self.keep_alive: bytes | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._head: AnswerHead | None = None
+        self._held = b""
+        self._parts: list[bytes] = []
+        self._missing = 0
+        self._chunks: ChunkedBody | None = None
+        self._streaming = False
+        self._was_heard = False
+
+    def send(self, request: bytes, asker: Asker) -> None:
+        """Send one whole request; its answer goes to `asker`."""
+        self._asker = asker
+        self.uses += 1
+        self.transport.write(request)
+
+    def leave(self) -> None:
+        """Nobody wants the answer any more: cut the connection, which frees the server's side too."""
+        self._asker = None
+        self.reusable = False
+        self.transport.abort()
+
+    # what the transport tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note the transport."""
+        self.transport = transport  # type: ignore[assignment]
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Tell the asker what became of its answer."""
+        self.reusable = False
+        asker, self._asker = self._asker, None
+        if asker is not None:
+            asker.broken(Broken.CUT if self._was_heard else Broken.CLOSED)
+        self._on_lost(self)
+
+    def eof_received(self) -> bool:
+        """End the answer that ends with its connection; anything else was cut."""
+        self.reusable = False
+        head = self._head
+        if self._asker is not None and head is not None and head.length is None and not head.chunked:
+            self._complete(head)
+        return False
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
+        """Where to read to."""
+        return _buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what was read."""
+        data = bytes(_buffer[:nbytes])
+        if self._asker is None:  # nobody asked: an answer to no question must never meet the next one
+            self.reusable = False
+            self.transport.abort()
+            return
+        if not self._was_heard:
+            self._was_heard = True
+            self._asker.first_byte()
+        try:
+            if self._head is None:
+                self._take_head(data)
+            else:
+                self._take_body(self._head, data)
+        except Malformed:
+            self._break()
+
+    def _break(self) -> None:
+        asker, self._asker = self._asker, None
+        self.reusable = False
+        self.transport.abort()
+        if asker is not None:
+            asker.broken(Broken.MALFORMED)
+
+    # the answer
+
+    def _take_head(self, data: bytes) -> None:
+        if self._held:
+            data = self._held + data
+            self._held = b""
+        while True:
+            end = data.find(HEAD_END) + 4
+            if end < 4:  # noqa: PLR2004 - find() said -1
+                if len(data) > _HEAD_MOST or not data.startswith(b"HTTP/1."[: len(data)]):
+                    self._break()
+                self._held = data
+                return
+            head = answer_head(data if end == len(data) else data[:end], _HEADERS_MOST)
+            data = data[end:]
+            if head.status not in _INTERIM:
+                break
+            if head.status == _SWITCHING:
+                self._break()
+                return
+        self._begin(head, data)
+
+    def _begin(self, head: AnswerHead, data: bytes) -> None:
+        self._head = head
+        if head.close:
+            self.reusable = False
+        if head.status in _BODILESS:
+            if data or head.length or head.chunked:
+                self._break()
+                return
+            self._complete(head)
+            return
+        if head.chunked:
+            self._chunks = ChunkedBody(answer=True)
+        elif head.length == len(data):  # PERF: nearly every answer ends here, in the segment that began it
+            self._parts.append(data)
+            self._complete(head)
+            return
+        self._missing = head.length or 0
+        self._take_body(head, data)
+
+    def _take_body(self, head: AnswerHead, data: bytes) -> None:
+        done = False
+        if self._chunks is not None:
+            data = self._chunks.feed(data)
+            done = self._chunks.done
+        elif head.length is not None:
+            if len(data) > self._missing:
+                self._break()
+                return
+            self._missing -= len(data)
+            done = not self._missing
+        if self._streaming:
+            if data and self._asker is not None:
+                self._asker.more(data)
+        else:
+            self._parts.append(data)
+            self._stream_if_large(head, done=done)
+        if done:
+            self._complete(head)
+
+    def _stream_if_large(self, head: AnswerHead, *, done: bool) -> None:
+        size = sum(map(len, self._parts)) if head.length is None else head.length
+        if done or size <= WHOLE_BYTES or self._asker is None:
+            return
+        self._streaming = True
+        body = b"".join(self._parts)
+        self._parts.clear()
+        self._asker.begun(head, body)
+
+    def _complete(self, head: AnswerHead) -> None:
+        asker, self._asker = self._asker, None
+        streamed, parts = self._streaming, self._parts
+        self.keep_alive = head.headers.get(b"keep-alive")
+        self._reset()
+        if asker is None:
+            return
+        if streamed:
+            asker.ended()
+        else:
+            asker.whole(head, parts[0] if len(parts) == 1 else b"".join(parts))

@@ -1,0 +1,147 @@
+"""From a stream of bytes to whole requests: the pure half of the server's side, without sockets and clocks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from relay.wire.chunked import ChunkedBody
+from relay.wire.head import HEAD_END, Malformed, RequestHead, Wrong, request_head
+
+_CHUNK_OVERHEAD: Final = 16 * 1024
+"""Bytes of chunk framing allowed above the body's own limit; thousands of one-byte chunks are an attack on the CPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """What is taken from a peer: sizes in bytes, times in seconds, pipelined requests waiting at most."""
+
+    head_bytes: int
+    headers: int
+    body_bytes: int
+    pipelined: int
+    head_s: float
+    body_s: float
+    idle_s: float
+
+
+class Stage(IntEnum):
+    """What of a request has begun and not ended."""
+
+    NOTHING = 0
+    HEAD = 1
+    BODY = 2
+
+
+class RequestReader:
+    """Takes bytes in any pieces and calls `arrived(head, body)` for each whole request, in order.
+
+    `stage` tells what is unfinished; `asks_to_continue` that a head said `Expect: 100-continue` (the caller clears it).
+    """
+
+    __slots__ = ("_arrived", "_body", "_chunks", "_head", "_held", "_limits", "_missing", "_taken", "asks_to_continue")
+
+    def __init__(self, limits: ServerLimits, arrived: Callable[[RequestHead, bytes], None]) -> None:
+        self._limits = limits
+        self._arrived = arrived
+        self._held = b""
+        self._head: RequestHead | None = None
+        self._body: list[bytes] = []
+        self._missing = 0
+        self._taken = 0
+        self._chunks: ChunkedBody | None = None
+        self.asks_to_continue = False
+
+    @property
+    def stage(self) -> Stage:
+        """What of a request has begun and not ended."""
+        if self._head is not None:
+            return Stage.BODY
+        return Stage.HEAD if self._held else Stage.NOTHING
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes. Raises Malformed at the first that cannot belong to a request; what was whole has arrived."""
+        if self._held:
+            data = self._held + data
+            self._held = b""
+        while data:
+            data = self._take_body(data) if self._head is not None else self._take_head(data)
+
+    def given_up(self) -> Malformed:
+        """Tell which part came too slowly."""
+        if self._head is not None:
+            return self._malformed(Wrong.BODY_TOO_SLOW)
+        return Malformed(Wrong.HEAD_TOO_SLOW, self._held)
+
+    def _take_head(self, data: bytes) -> bytes:
+        end = data.find(HEAD_END)
+        if end < 0:
+            return self._hold(data)
+        end += 4
+        if end > self._limits.head_bytes:
+            raise Malformed(Wrong.HEAD_TOO_LARGE, data[: self._limits.head_bytes])
+        raw = data if end == len(data) else data[:end]
+        head = request_head(raw, self._limits.headers)
+        if head.length or head.chunked:
+            self._expect_body(head, raw)
+        else:
+            self._arrived(head, b"")
+        return data[end:]
+
+    def _hold(self, data: bytes) -> bytes:
+        """Keep part of a head, unless it can be seen already that it will be none."""
+        if len(data) > self._limits.head_bytes:
+            raise Malformed(Wrong.HEAD_TOO_LARGE, data[: self._limits.head_bytes])
+        if not data[:1].isupper() or data.count(b"\n") != data.count(b"\r\n") or b"\0" in data:
+            raise Malformed(Wrong.HEAD_MALFORMED, data)
+        self._held = data
+        return b""
+
+    def _expect_body(self, head: RequestHead, raw: bytes) -> None:
+        if head.length > self._limits.body_bytes:
+            raise Malformed(Wrong.BODY_TOO_LARGE, raw)
+        expect = head.headers.get(b"expect")
+        if expect is not None and expect.lower() != b"100-continue":
+            raise Malformed(Wrong.HEAD_MALFORMED, raw)
+        self.asks_to_continue = expect is not None
+        self._head = head
+        self._missing = head.length
+        self._taken = 0
+        self._chunks = ChunkedBody(answer=False) if head.chunked else None
+
+    def _take_body(self, data: bytes) -> bytes:
+        if self._chunks is not None:
+            return self._take_chunks(self._chunks, data)
+        part = data[: self._missing]
+        self._body.append(part)
+        self._missing -= len(part)
+        if not self._missing:
+            self._ended()
+        return data[len(part) :]
+
+    def _take_chunks(self, chunks: ChunkedBody, data: bytes) -> bytes:
+        try:
+            part, rest = chunks.feed_to_end(data)
+        except Malformed as error:
+            raise self._malformed(Wrong.HEAD_MALFORMED) from error
+        self._body.append(part)
+        self._taken += len(data) - len(rest)
+        self._missing += len(part)
+        if self._missing > self._limits.body_bytes or self._taken > self._limits.body_bytes + _CHUNK_OVERHEAD:
+            raise self._malformed(Wrong.BODY_TOO_LARGE)
+        if chunks.done:
+            self._ended()
+        return rest
+
+    def _malformed(self, wrong: Wrong) -> Malformed:
+        """A refusal of the request in hand, carrying the one line of its head that must be echoed."""
+        tran_id = self._head.headers.get(b"x-api-tran-id", b"") if self._head is not None else b""
+        return Malformed(wrong, b"\r\nx-api-tran-id: " + tran_id + b"\r\n")
+
+    def _ended(self) -> None:
+        head, body = self._head, b"".join(self._body)
+        self._head = self._chunks = None
+        self._body.clear()
+        self._missing = 0
+        if head is not None:
+            self._arrived(head, body)

@@ -1,0 +1,237 @@
+"""The server's side of one HTTP/1.1 connection: requests in, answers out, one at a time and in order."""
+
+import asyncio
+import math
+from collections import deque
+from typing import Any, Final, Protocol
+
+from relay.wire.head import Malformed, RequestHead, Wrong
+from relay.wire.reader import RequestReader, ServerLimits, Stage
+from relay.wire.watch import Watch
+
+WRITE_HIGH: Final = 32 * 1024
+"""Bytes waiting for a slow reader before its answer's source is told to pause."""
+
+_LINGER_S: Final = 1.0
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_STILL_SENDING: Final = frozenset({Wrong.BODY_TOO_LARGE, Wrong.HEAD_TOO_LARGE, Wrong.BODY_TOO_SLOW})
+
+
+class Source(Protocol):
+    """Where the answer in flight comes from; told when its reader is slow or gone."""
+
+    def pause(self) -> None:
+        """Stop reading: the peer does not keep up."""
+
+    def resume(self) -> None:
+        """Go on reading."""
+
+    def gone(self) -> None:
+        """The peer went away: free what the answer holds, at once."""
+
+
+class App(Protocol):
+    """Who answers. Each request is handed over once and answered once, perhaps later."""
+
+    def connected(self, connection: "ServerConnection") -> None:
+        """A connection stands, its handshake done."""
+
+    def disconnected(self, connection: "ServerConnection") -> None:
+        """The connection is gone."""
+
+    def handle(self, connection: "ServerConnection", head: RequestHead, body: bytes) -> None:
+        """Answer a whole request with `answer`, or `begin`, `more` and `finish`."""
+
+    def malformed(self, connection: "ServerConnection", error: Malformed) -> None:
+        """Answer what is no request; the connection closes after it."""
+
+
+class ServerConnection(asyncio.Protocol):
+    """One connection of a caller.
+
+    The app writes its answer through `answer` (whole) or `write` and `finish` (streamed); `abort` cuts a streamed
+    answer that cannot be completed. `closing` tells that the answer in hand is the last. `source` is who to tell about
+    a slow or vanished reader. `card` is the app's own note on this connection.
+    """
+
+    __slots__ = (
+        "_app",
+        "_busy",
+        "_deaf",
+        "_limits",
+        "_linger",
+        "_loop",
+        "_paused",
+        "_reader",
+        "_ready",
+        "_serving",
+        "_stage",
+        "_watch",
+        "card",
+        "closing",
+        "deadline",
+        "source",
+        "transport",
+        "write",
+    )
+
+    transport: asyncio.Transport
+
+    def __init__(self, app: App, limits: ServerLimits, watch: Watch, loop: asyncio.AbstractEventLoop) -> None:
+        self._app = app
+        self._limits = limits
+        self._watch = watch
+        self._loop = loop
+        self._reader = RequestReader(limits, self._arrived)
+        self._stage = Stage.NOTHING
+        self._ready: deque[tuple[RequestHead, bytes] | Malformed] = deque()
+        self._busy = self._serving = self._deaf = self._linger = self._paused = False
+        self.closing = False
+        self.deadline = math.inf
+        self.source: Source | None = None
+        self.card: Any = None
+
+    # what the transport tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note the transport and let the app know."""
+        self.transport = transport  # type: ignore[assignment]
+        self.transport.set_write_buffer_limits(high=WRITE_HIGH)
+        self.write = self.transport.write
+        self.deadline = self._loop.time() + self._limits.head_s
+        self._watch.add(self)
+        self._app.connected(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Free everything at once; the answer's source is told."""
+        self._watch.discard(self)
+        self._deaf = True
+        self._ready.clear()
+        source, self.source = self.source, None
+        if source is not None:
+            source.gone()
+        self._app.disconnected(self)
+
+    def pause_writing(self) -> None:
+        """Pass the reader's slowness on."""
+        if self.source is not None:
+            self.source.pause()
+
+    def resume_writing(self) -> None:
+        """Pass the reader's recovery on."""
+        if self.source is not None:
+            self.source.resume()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes: whole requests go to the app, parts wait for their rest until their deadline."""
+        if self._deaf:
+            return
+        reader = self._reader
+        try:
+            reader.feed(data)
+        except Malformed as error:
+            self._refuse(error)
+            return
+        stage = reader.stage
+        if stage is not self._stage:
+            self._stage = stage
+            if stage:
+                self._await_rest(stage)
+
+    def overdue(self, now: float) -> None:  # noqa: ARG002 - the watch's signature
+        """Close what is idle or lingering; refuse what began and did not end."""
+        self.deadline = math.inf
+        if self._deaf or not self._reader.stage:
+            self.transport.close()
+        else:
+            self._refuse(self._reader.given_up())
+
+    def _await_rest(self, stage: Stage) -> None:
+        wait = self._limits.body_s if stage is Stage.BODY else self._limits.head_s
+        self.deadline = self._loop.time() + wait
+        if self._reader.asks_to_continue:
+            self._reader.asks_to_continue = False
+            if not self._busy:
+                self.write(_CONTINUE)
+
+    # requests to the app, one at a time
+
+    def _arrived(self, head: RequestHead, body: bytes) -> None:
+        self._stage = Stage.NOTHING
+        if self._busy or self._ready:
+            self._ready.append((head, body))
+            if len(self._ready) >= self._limits.pipelined and not self._paused:
+                self._paused = True
+                self.transport.pause_reading()
+            return
+        self._hand_over(head, body)
+
+    def _hand_over(self, head: RequestHead, body: bytes) -> None:
+        self._busy = True
+        self.deadline = math.inf
+        if head.close:
+            self.closing = True
+        self._app.handle(self, head, body)
+
+    def _refuse(self, error: Malformed) -> None:
+        """After what is no request nothing more is read; answers before it go out first."""
+        self._deaf = True
+        self._linger = error.wrong in _STILL_SENDING
+        self._ready.append(error)
+        self._next()
+
+    def _next(self) -> None:
+        """Hand over what waits behind the answer just finished."""
+        if self._serving:
+            return
+        self._serving = True
+        while self._ready and not self._busy and not self.closing:
+            waiting = self._ready.popleft()
+            if isinstance(waiting, Malformed):
+                self._busy = self.closing = True
+                self._app.malformed(self, waiting)
+            else:
+                self._hand_over(*waiting)
+        self._serving = False
+        if self._paused and not self._ready and not self.closing:
+            self._paused = False
+            self.transport.resume_reading()
+
+    # answers out
+
+    def answer(self, data: bytes) -> None:
+        """Write a whole answer."""
+        self.write(data)
+        self.finish()
+
+    def finish(self) -> None:
+        """End the answer in hand: close when it was the last, else go on to the next request."""
+        self.source = None
+        self._busy = False
+        if self.closing:
+            self._leave()
+            return
+        wait = self._limits.idle_s if self._reader.stage is Stage.NOTHING else self._limits.body_s
+        self.deadline = self._loop.time() + wait
+        if self._ready or self._paused:
+            self._next()
+
+    def abort(self) -> None:
+        """Cut the connection: the answer in hand cannot be completed."""
+        self.source = None
+        self.transport.abort()
+
+    def close_when_idle(self) -> None:
+        """Close now when nothing is in hand, else after the answer in hand."""
+        self.closing = True
+        if not self._busy:
+            self.transport.close()
+
+    def _leave(self) -> None:
+        """Close; but linger when the peer is still sending, or the reset would destroy the answer (RFC 9112 9.6)."""
+        if not self._linger or self.transport.is_closing():
+            self.transport.close()
+            return
+        self.deadline = self._loop.time() + _LINGER_S
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
