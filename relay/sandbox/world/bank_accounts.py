@@ -1,0 +1,292 @@
+"""Who keeps what at the bank: every account of the three customers, as the contracts say."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final, TypeVar, overload
+
+from relay.sandbox.world.lending import Loan, Repayment
+from relay.sandbox.world.model import Ask
+from relay.sandbox.world.owned import owned, the_one
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """A way money leaves an account: how it is called, where it goes, how much, how often a day (each as likely)."""
+
+    name: str
+    places: tuple[str, ...]
+    least: int
+    most: int
+    times: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Till:
+    """The money of one currency in an account: each month opens between `low` and `high`, in whole `step`s.
+
+    `salary` comes on `payday` (0: no salary); amounts are in the currency's smallest unit, 1/`unit` of it.
+    """
+
+    currency: str
+    low: int
+    high: int
+    step: int
+    habits: tuple[Habit, ...]
+    unit: int = 1
+    salary: int = 0
+    payday: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """An account to pay from (자유입출식); with a `limit` it may go below zero (마이너스통장)."""
+
+    number: str
+    product: str
+    opened: date
+    tills: tuple[Till, ...]
+    rate: Decimal = Decimal("0.1")
+    limit: int = 0
+    limit_rate: Decimal = Decimal(0)
+    seqno: str | None = None
+    account_type: str = "1001"
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it keeps other money than won."""
+        return any(till.currency != "KRW" for till in self.tills)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Money put aside, at once (예금) or month by month (적금), begun anew after each term; `months` 0: no end."""
+
+    number: str
+    product: str
+    opened: date
+    months: int
+    account_type: str
+    method: str
+    amount: int
+    rate: Decimal
+    seqno: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fund:
+    """A fund or trust bought at the bank (투자상품): `amount` at once, or each month when `paid_in` is 02."""
+
+    number: str
+    product: str
+    opened: date
+    account_type: str
+    code: str
+    paid_in: str
+    amount: int
+    price: int | None
+    months: int = 0
+    seqno: str | None = None
+
+
+Account = Purse | Term | Fund | Loan
+A = TypeVar("A", bound=Account)
+B = TypeVar("B", bound=Account)
+
+DAILY: Final = (
+    Habit(
+        "체크카드", ("가온마트", "다솜베이커리", "한빛서점", "누리약국", "미르주유소"), 2_400, 48_000, (0, 1, 1, 2, 3)
+    ),
+    Habit("카드결제", ("새벽커피", "들꽃분식", "하늘편의점"), 1_500, 14_000, (0, 0, 1, 1, 2)),
+    Habit("자동이체", ("아라통신 요금", "도시가스", "아파트관리비"), 38_000, 210_000, (0,) * 9 + (1,)),
+    Habit("ATM출금", ("현금",), 30_000, 100_000, (0,) * 11 + (1,)),
+)
+QUIET: Final = (Habit("이체", ("모임 회비", "부모님 용돈", "경조사비"), 30_000, 300_000, (0,) * 9 + (1,)),)
+ABROAD: Final = (Habit("해외결제", ("ONLINE SHOP", "BOOK STORE", "TRAVEL"), 900, 12_000, (0,) * 14 + (1,)),)
+
+
+def won(low: int, high: int, habits: tuple[Habit, ...], salary: int = 0, payday: int = 0) -> tuple[Till, ...]:
+    """One till of won."""
+    return (Till("KRW", low, high, 10, habits, salary=salary, payday=payday),)
+
+
+FOREIGN: Final = (
+    Till("USD", 150_000, 900_000, 1, ABROAD, unit=100),
+    Till("JPY", 20_000, 400_000, 100, ABROAD),
+)
+
+# 박다온 puts three million won aside each month for a year: after that one deposit matures every month (풍차돌리기).
+WINDMILL: Final = tuple(
+    Term(
+        "3021104455667",
+        "풍차 정기예금",
+        date(2021, month, 11),
+        12,
+        "1002",
+        "02",
+        3_000_000,
+        Decimal("3.15"),
+        f"{month:07}",
+    )
+    for month in range(1, 13)
+)
+
+ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
+    1: (
+        Purse("1001150406001", "든든 급여통장", date(2015, 4, 6), won(2_400_000, 4_800_000, DAILY, 3_450_000, 25)),
+        Purse(
+            "1001190312045",
+            "직장인 마이너스통장",
+            date(2019, 3, 12),
+            won(-8_500_000, -3_200_000, QUIET),
+            limit=15_000_000,
+            limit_rate=Decimal("5.47"),
+        ),
+        Purse("1001210517310", "여행자 외화통장", date(2021, 5, 17), FOREIGN, Decimal("0.35")),
+        Term("1021220203118", "한아름 정기예금", date(2022, 2, 3), 12, "1002", "02", 20_000_000, Decimal("3.4")),
+        Term("1031230815227", "차곡차곡 적금", date(2023, 8, 15), 24, "1003", "03", 500_000, Decimal("3.9"), "0000001"),
+        Term("1031240105332", "자유로운 적금", date(2024, 1, 5), 12, "1003", "04", 220_000, Decimal("3.3"), "0000001"),
+        Term("1039160718551", "주택청약종합저축", date(2016, 7, 18), 0, "1003", "03", 100_000, Decimal("2.8")),
+        Fund("2001200921014", "푸른성장 주식형 펀드", date(2020, 9, 21), "2001", "KFND20092101", "02", 300_000, 1_031),
+        Fund(
+            "2002230410027", "안심 채권형 신탁", date(2023, 4, 10), "2002", "KTRT23041002", "03", 10_000_000, None, 36
+        ),
+        Loan(
+            "3100220617003",
+            "새출발 신용대출",
+            date(2022, 6, 17),
+            12,
+            "3100",
+            Repayment.AT_ONCE,
+            25_000_000,
+            Decimal("5.12"),
+            "1001150406001",
+        ),
+        Loan(
+            "3220201120009",
+            "보금 아파트담보대출",
+            date(2020, 11, 20),
+            360,
+            "3220",
+            Repayment.EQUAL_PAYMENT,
+            280_000_000,
+            Decimal("3.28"),
+            "1001150406001",
+        ),
+    ),
+    2: (
+        Purse("1002180917007", "첫월급 우대통장", date(2018, 9, 17), won(1_300_000, 2_900_000, DAILY, 2_780_000, 10)),
+        Purse(
+            "1002220301052",
+            "청년 마이너스통장",
+            date(2022, 3, 1),
+            won(-4_100_000, -600_000, QUIET),
+            limit=6_000_000,
+            limit_rate=Decimal("6.02"),
+        ),
+        Purse("1002230711318", "모아 외화통장", date(2023, 7, 11), FOREIGN, Decimal("0.3")),
+        Term("1022240119120", "반년 정기예금", date(2024, 1, 19), 6, "1002", "02", 5_000_000, Decimal("2.95")),
+        Term("1032220622233", "청년도약 적금", date(2022, 6, 22), 36, "1003", "03", 700_000, Decimal("4.5"), "0000001"),
+        Term("1039190304556", "주택청약종합저축", date(2019, 3, 4), 0, "1003", "03", 100_000, Decimal("2.8")),
+        Fund("2001220808021", "샛별 인덱스 펀드", date(2022, 8, 8), "2001", "KFND22080802", "02", 150_000, 987),
+        Fund(
+            "2004230516033", "알아서 일임형 ISA", date(2023, 5, 16), "2004", "KISA23051603", "03", 4_000_000, None, 60
+        ),
+        Loan(
+            "3170230228004",
+            "청년 전세자금대출",
+            date(2023, 2, 28),
+            24,
+            "3170",
+            Repayment.AT_ONCE,
+            90_000_000,
+            Decimal("3.05"),
+            "1002180917007",
+        ),
+    ),
+    3: (
+        Purse("1003090121002", "오랜친구 통장", date(2009, 1, 21), won(3_900_000, 7_700_000, DAILY, 5_120_000, 21)),
+        Purse(
+            "1003170908061",
+            "플러스 마이너스통장",
+            date(2017, 9, 8),
+            won(-21_000_000, -6_000_000, QUIET),
+            limit=40_000_000,
+            limit_rate=Decimal("4.98"),
+        ),
+        Purse("1003160425325", "글로벌 외화통장", date(2016, 4, 25), FOREIGN, Decimal("0.4")),
+        *WINDMILL,
+        Term(
+            "1033230220241",
+            "목돈만들기 적금",
+            date(2023, 2, 20),
+            12,
+            "1003",
+            "03",
+            1_000_000,
+            Decimal("3.6"),
+            "0000001",
+        ),
+        Term("1033240507246", "자유로운 적금", date(2024, 5, 7), 24, "1003", "04", 400_000, Decimal("3.4"), "0000001"),
+        Term("1039090121559", "주택청약종합저축", date(2009, 1, 21), 0, "1003", "03", 100_000, Decimal("2.8")),
+        Fund("2001180319031", "온누리 배당주 펀드", date(2018, 3, 19), "2001", "KFND18031903", "02", 500_000, 1_112),
+        Fund(
+            "2001211206038", "가치투자 혼합형 펀드", date(2021, 12, 6), "2001", "KFND21120603", "03", 15_000_000, 1_004
+        ),
+        Fund("2002220705040", "노후보장 신탁", date(2022, 7, 5), "2002", "KTRT22070504", "03", 30_000_000, None, 60),
+        Fund(
+            "2003210614044",
+            "골라담는 신탁형 ISA",
+            date(2021, 6, 14),
+            "2003",
+            "KISA21061404",
+            "03",
+            20_000_000,
+            None,
+            60,
+        ),
+        Loan(
+            "3220180515012",
+            "보금 아파트담보대출",
+            date(2018, 5, 15),
+            240,
+            "3220",
+            Repayment.EQUAL_PRINCIPAL,
+            180_000_000,
+            Decimal("3.61"),
+            "1003090121002",
+        ),
+        Loan(
+            "3230221017015",
+            "상가 담보대출",
+            date(2022, 10, 17),
+            12,
+            "3230",
+            Repayment.AT_ONCE,
+            120_000_000,
+            Decimal("4.87"),
+            None,
+        ),
+    ),
+}
+
+
+def accounts(ask: Ask) -> tuple[Account, ...]:
+    """The customer's accounts by kind, number and round, as 은행-001 lists them."""
+    opened = (account for account in owned(ACCOUNTS, ask) if account.opened <= ask.today)
+    return tuple(sorted(opened, key=lambda account: (account.account_type, account.number, account.seqno or "")))
+
+
+@overload
+def asked(ask: Ask, kind: type[A]) -> A: ...
+
+
+@overload
+def asked(ask: Ask, kind: type[A], other: type[B]) -> A | B: ...
+
+
+def asked(ask: Ask, kind: type[Any], other: type[Any] | None = None) -> Any:
+    """The account of that `kind` (or the `other`) that the question names by number and, where it has one, round."""
+    named = (ask.params.get("account_num"), ask.params.get("seqno"))
+    fitting = tuple(account for account in accounts(ask) if isinstance(account, (kind, other or kind)))
+    return the_one(fitting, lambda account: (account.number, account.seqno) == named)

@@ -1,0 +1,139 @@
+"""Money lent and paid back: schedules that add up, told alike by banks and insurers."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+from relay.sandbox.world.days import DAY, month_later, months_passed
+from relay.sandbox.world.model import Ask, dice
+
+LATE_SURCHARGE: Final = Decimal(3)
+LATE_DAYS: Final = 3
+LATE_ONE_IN: Final = 14
+"""One in so many instalments is paid three days late, at three points more."""
+
+
+class Repayment(StrEnum):
+    """상환방식 of the code table."""
+
+    AT_ONCE = "01"
+    EQUAL_PRINCIPAL = "02"
+    EQUAL_PAYMENT = "04"
+    CREDIT_LINE = "08"
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """A loan: repaid in `months` instalments, or (만기일시) prolonged after each `months` with interest every month."""
+
+    number: str
+    product: str
+    opened: date
+    months: int
+    account_type: str
+    method: Repayment
+    principal: int
+    rate: Decimal
+    debited: str | None
+    policy: str | None = None
+    seqno: str | None = None
+
+    def matures(self, today: date) -> date:
+        """The day it must be paid back as things stand on `today`."""
+        if self.method is not Repayment.AT_ONCE:
+            return month_later(self.opened, self.months)
+        turns = max(months_passed(self.opened, today), 0) // self.months + 1
+        return month_later(self.opened, turns * self.months)
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """Interest of one stretch of days at one rate; `late` when the stretch is past the due day."""
+
+    first: date
+    last: date
+    rate: Decimal
+    amount: int
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Instalment:
+    """One repayment: when it was due and paid, what of it was principal and interest, and what was owed after it."""
+
+    turn: int
+    due: date
+    paid: date
+    principal: int
+    interest: tuple[Interest, ...]
+    balance: int
+
+    @property
+    def interest_amount(self) -> int:
+        """The interest of all its stretches."""
+        return sum(part.amount for part in self.interest)
+
+
+def paid_by(ask: Ask, loan: Loan, day: date) -> list[Instalment]:
+    """The instalments paid up to `day`, oldest first."""
+    turns = max(months_passed(loan.opened, day), 0)
+    if loan.method is not Repayment.AT_ONCE:
+        turns = min(turns, loan.months)
+    return [paid for paid in instalments(ask.industry, ask.customer.number, loan, turns) if paid.paid <= day]
+
+
+def balance_on(ask: Ask, loan: Loan, day: date) -> int:
+    """What is still owed at the end of `day`."""
+    paid = paid_by(ask, loan, day)
+    return paid[-1].balance if paid else loan.principal
+
+
+def next_due(loan: Loan, day: date) -> date:
+    """The first instalment day after `day`, or the last of all."""
+    turn = months_passed(loan.opened, day) + 1
+    last = turn if loan.method is Repayment.AT_ONCE else loan.months
+    return month_later(loan.opened, min(turn, last))
+
+
+@lru_cache(maxsize=256)
+def instalments(industry: str, customer: int, loan: Loan, turns: int) -> tuple[Instalment, ...]:
+    """The first `turns` instalments of a loan."""
+    owed, told = loan.principal, []
+    for turn in range(1, turns + 1):
+        start, due = month_later(loan.opened, turn - 1), month_later(loan.opened, turn)
+        interest = Interest(start, due - DAY, loan.rate, _share(owed * loan.rate / 1200))
+        principal = _principal(loan, turn, owed, interest.amount)
+        late = dice(industry, customer, "late", loan.number, turn).randrange(LATE_ONE_IN) == 0
+        paid = due + timedelta(days=LATE_DAYS) if late else due
+        parts = (interest, _late_part(loan, due, principal + interest.amount)) if late else (interest,)
+        owed -= principal
+        told.append(Instalment(turn, due, paid, principal, parts, owed))
+    return tuple(told)
+
+
+def _principal(loan: Loan, turn: int, owed: int, interest: int) -> int:
+    if loan.method is Repayment.AT_ONCE:
+        return 0
+    if turn == loan.months:
+        return owed
+    if loan.method is Repayment.EQUAL_PRINCIPAL:
+        return loan.principal // loan.months
+    return _annuity(loan) - interest
+
+
+def _annuity(loan: Loan) -> int:
+    monthly = loan.rate / 1200
+    return _share(loan.principal * monthly / (1 - (1 + monthly) ** -loan.months))
+
+
+def _late_part(loan: Loan, due: date, missed: int) -> Interest:
+    rate = loan.rate + LATE_SURCHARGE
+    amount = _share(missed * rate * LATE_DAYS / 36500)
+    return Interest(due, due + timedelta(days=LATE_DAYS - 1), rate, amount, late=True)
+
+
+def _share(amount: Decimal) -> int:
+    return int(amount.quantize(Decimal(1), ROUND_HALF_UP))

@@ -1,0 +1,24 @@
+"""Whose things are whose: finding a customer's own asset, and saying so when there is none."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from relay.sandbox.world.model import Absent, Ask
+
+T = TypeVar("T")
+
+
+def owned(table: Mapping[int, tuple[T, ...]], ask: Ask) -> tuple[T, ...]:
+    """What the customer of `ask` owns; Absent 40403 for a stranger."""
+    try:
+        return table[ask.customer.number]
+    except KeyError as error:
+        raise Absent(404, "40403", "정보주체(고객) 미존재") from error
+
+
+def the_one(things: tuple[T, ...], fits: Callable[[T], bool]) -> T:
+    """The first of `things` that fits the question; Absent 40402 when none does."""
+    found = next((thing for thing in things if fits(thing)), None)
+    if found is None:
+        raise Absent(404, "40402", "요청한 정보(자산)에 대한 정보 미존재")
+    return found
