@@ -141,9 +141,9 @@ def _period(where: str, found: Any, request: Message) -> PeriodRule | None:
         return None
     _known(where, found, _PERIOD_KEYS)
     rule = PeriodRule(**found)
-    names = {field.name for field in request.query + request.body}
+    names = {field.name for field in request.query + request.body if field.presence is Presence.REQUIRED}
     if not {rule.start, rule.end} <= names or bool(rule.scheduled_days) == bool(rule.scheduled_months):
-        raise BrokenStandard(f"{where}: a period names two request fields and one span")
+        raise BrokenStandard(f"{where}: a period names two required request fields and one span")
     return rule
 
 
