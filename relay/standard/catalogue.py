@@ -166,6 +166,8 @@ def _api(api_id: str, found: Any, headers: Mapping[str, tuple[Field, ...]]) -> A
         raise BrokenStandard(f"{api_id}: the standard knows GET and POST, not {method}")
     if ("cycle" in found) != bool(industries):
         raise BrokenStandard(f"{api_id}: a data API, and no other, has a cycle")
+    if industries and found["cycle"] not in set(Cycle):
+        raise BrokenStandard(f"{api_id}: unknown cycle {found['cycle']}")
     request = _message(f"{api_id}.request", found["request"], headers, JSON if method == "POST" else "")
     return Api(
         api_id=api_id,

@@ -2,19 +2,21 @@
 
 import dataclasses
 import json
+import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
 import click
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from relay.domain.api import Api, Field, Message, Presence
 from relay.domain.ids import INDUSTRIES
 from relay.standard.catalogue import load_catalogue
 
 _COLUMNS: Final = ("api_id", "api_code", "name", "method", "path", "industries", "cycle", "scope")
+_WHOLE: Final = frozenset({"api_id", "api_code", "method", "cycle"})
 _REQUIRED: Final = {Presence.REQUIRED: True, Presence.OPTIONAL: False, Presence.CONDITIONAL: "C"}
 _PLACES: Final = ("header", "path", "query", "body")
 _UNBOUND_WIDTH: Final = 10_000
@@ -58,14 +60,20 @@ def _path(api: Api) -> str:
     return api.path_for(api.industries[0]) if len(api.industries + api.later) == 1 else api.path
 
 
+def _offered(api: Api, *, short: bool) -> str:
+    names = ["all"] if short and api.industries == INDUSTRIES else list(api.industries)
+    return " ".join([*names, *(f"{industry} (later)" for industry in api.later)])
+
+
 def _print(apis: list[Api]) -> None:
-    out = click.get_text_stream("stdout")
-    to_eyes = out.isatty()
-    console = Console(file=out, highlight=False, markup=False, width=None if to_eyes else _UNBOUND_WIDTH)
-    table = Table(*_COLUMNS, box=box.SIMPLE_HEAD if to_eyes else None, pad_edge=False)
+    """A pipe gets whole lines, however long; a terminal gets a table of its own width that breaks and loses nothing."""
+    to_eyes = sys.stdout.isatty()
+    console = Console(highlight=False, markup=False, width=None if to_eyes else _UNBOUND_WIDTH)
+    columns = (Column(name, overflow="fold", no_wrap=name in _WHOLE) for name in _COLUMNS)
+    table = Table(*columns, box=box.SIMPLE_HEAD if to_eyes else None, pad_edge=False)
     for api in apis:
-        offered = " ".join([*api.industries, *(f"{industry} (later)" for industry in api.later)])
-        texts = (api.api_id, api.api_code, api.name, api.method, _path(api), offered, api.cycle or "", api.scope)
+        address = (api.method, _path(api), _offered(api, short=to_eyes))
+        texts = (api.api_id, api.api_code, api.name, *address, api.cycle or "", api.scope)
         table.add_row(*(text or "-" for text in texts))
     console.print(table)
 

@@ -1,0 +1,241 @@
+"""The loader, and what must hold inside the standard's data."""
+
+import dataclasses
+import time
+
+import pytest
+import yaml
+
+from relay.domain.api import Presence
+from relay.domain.fault import FAULTS
+from relay.domain.ids import INDUSTRIES
+from relay.standard import catalogue
+from relay.standard.catalogue import BrokenStandard, load_catalogue, load_oauth_errors, load_rsp_codes
+
+SCOPES = {
+    "bank": "list deposit invest loan irp prepaid",
+    "card": "list card point bill loan prepaid",
+    "invest": "list account irp",
+    "insu": "list insurance loan irp",
+    "efin": "list prepaid paid",
+    "capital": "list loan",
+    "ginsu": "list insurance",
+    "telecom": "list mgmt",
+    "p2p": "list lending",
+    "bond": "list bond",
+    "usury": "list bond",
+}
+KNOWN = {f"{industry}.{word}" for industry, words in SCOPES.items() for word in words.split()}
+
+THREE_MONTHS = {
+    *("은행-010", "보험-006", "보험-007", "보험-011", "할부금융-004", "할부금융-006", "보증보험-003", "P2P-004"),
+    *("채권-003", "카드-004", "통신-003"),
+}
+
+
+def everything(fields):
+    for field in fields:
+        yield field
+        yield from everything(field.fields)
+
+
+def fields_of(api):
+    for message in (api.request, api.response):
+        yield from everything(message.header + message.path + message.query + message.body)
+
+
+def api_of(**changed):
+    found = {
+        "name": "이름", "name_en": "name", "method": "GET", "resource": "/x", "industries": ["bank"], "cycle": "basic",
+        "request": {"query": {"limit": "N(3) | Y | 최대조회갯수"}}, "response": {},
+    }  # fmt: skip
+    return catalogue._api("시험-001", found | changed, {})
+
+
+def test_there_are_5_authentication_76_data_and_10_support_apis():
+    apis = load_catalogue().apis.values()
+    assert sum("인증-" in api.api_id for api in apis) == 5
+    assert sum(1 for _ in load_catalogue().data()) == 76
+    assert sum(api.api_id.startswith("지원-") for api in apis) == 10
+
+
+def test_the_industries_offer_107_apis_together():
+    assert sum(1 for industry in INDUSTRIES for _ in load_catalogue().of(industry)) == 107
+
+
+def test_every_api_code_belongs_to_one_api():
+    codes = [api.api_code for api in load_catalogue().apis.values() if api.api_code]
+    assert len(codes) == len(set(codes)) == 81
+
+
+def test_method_and_path_tell_data_apis_apart():
+    keys = [
+        (api.method, api.path_for(industry))
+        for industry in INDUSTRIES
+        for api in load_catalogue().of(industry, later=True)
+    ]
+    assert len(keys) == len(set(keys)) == 111
+
+
+def test_every_scope_is_in_the_scope_table():
+    for api in load_catalogue().data():
+        for industry in api.industries + api.later:
+            assert api.scope_for(industry) in KNOWN or api.api_id == "정보제공-공통-001"
+    assert {api.scope for api in load_catalogue().apis.values() if api.api_id.startswith("지원-")} == {"", "manage"}
+
+
+def test_every_scope_of_the_table_opens_an_api():
+    opened = {
+        api.scope_for(industry)
+        for industry in INDUSTRIES
+        for api in load_catalogue().of(industry, later=True)
+        if api.scope
+    }
+    assert opened == KNOWN
+
+
+def test_every_conditional_field_tells_its_condition():
+    bare = [
+        (api.api_id, field.name)
+        for api in load_catalogue().apis.values()
+        for field in fields_of(api)
+        if field.presence is Presence.CONDITIONAL and not field.condition
+    ]
+    assert bare == []
+
+
+def test_every_list_has_its_count_beside_it():
+    def uncounted(fields):
+        names = {field.name for field in fields}
+        for field in fields:
+            if field.type == "array" and field.name.replace("_list", "_cnt") not in names:
+                yield field.name
+            yield from uncounted(field.fields)
+
+    apis = load_catalogue().apis.values()
+    assert [name for api in apis for side in (api.request, api.response) for name in uncounted(side.body)] == []
+
+
+def test_code_tables_fit_the_length_of_their_field():
+    for api in load_catalogue().apis.values():
+        for field in fields_of(api):
+            assert all(len(code) <= int(field.length) for code in field.codes)
+
+
+def test_periods_follow_the_fields_and_the_exceptions_of_3_3_2():
+    for api in load_catalogue().apis.values():
+        names = {field.name for field in api.request.query + api.request.body}
+        assert (api.period is not None) == bool(names & {"from_date", "from_month"})
+        if api.period:
+            assert (api.period.start.replace("from", "to"), {api.period.start}) == (
+                api.period.end,
+                names & {"from_date", "from_month"},
+            )
+            months = 3 if api.api_id in THREE_MONTHS else 0
+            assert (api.period.scheduled_months, api.period.scheduled_days) == (months, 0 if months else 31)
+
+
+def test_content_types_follow_the_standard():
+    apis = load_catalogue().apis
+    assert apis["은행-001"].request.content_type == ""
+    assert apis["은행-004"].request.content_type == "application/json; charset=UTF-8"
+    assert apis["개별인증-002"].request.content_type == "application/x-www-form-urlencoded"
+    assert apis["개별인증-001"].response.content_type == ""
+    assert {api.response.content_type for api in load_catalogue().data()} == {"application/json; charset=UTF-8"}
+
+
+def test_every_fault_answers_a_code_of_the_table_with_its_status():
+    codes = load_rsp_codes()
+    assert {name: codes[fault.rsp_code].http for name, fault in FAULTS.items()} == {
+        name: fault.status for name, fault in FAULTS.items()
+    }
+
+
+def test_answer_codes_begin_with_their_status_and_none_is_given_up():
+    codes = load_rsp_codes()
+    assert len(codes) == 33
+    assert {"40404", "42902"}.isdisjoint(codes)
+    assert all(code.startswith(str(row.http)) for code, row in codes.items() if row.http != 200)
+
+
+def test_oauth_errors_are_those_of_the_two_tables():
+    errors = load_oauth_errors()
+    assert {(row.http, row.error) for row in errors["token"]} == {
+        *((400, f"invalid_{what}") for what in ("request", "client", "grant", "scope")),
+        (400, "unauthorized_client"), (400, "unsupported_grant_type"), (400, "unauthorized_user"),
+        (405, "method_not_allowed"), (500, "server_error"), (503, "temporarily_unavailable"),
+    }  # fmt: skip
+    assert [row.http for row in errors["authorize"] if row.error == "invalid_request"] == [400, 302]
+    assert all(len(row.error) <= 30 for rows in errors.values() for row in rows)
+
+
+def test_reading_the_standard_takes_a_moment_only():
+    begun = time.process_time()
+    load_catalogue.__wrapped__()
+    assert time.process_time() - begun < 1.0  # 0.06 s on a quiet machine; a pure-Python reader would take 0.5 s
+    assert load_catalogue() is load_catalogue()
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"colour": "red"}, "unknown key colour"),
+        ({"method": "PUT"}, "not PUT"),
+        ({"industries": ["banc"]}, "unknown industry banc"),
+        ({"api_code": 12}, "are text"),
+        ({"cycle": "daily"}, "시험-001: unknown cycle daily"),
+        ({"industries": []}, "has a cycle"),
+        ({"request": {"header": "nobody"}}, "unknown header group nobody"),
+        ({"request": {"cookie": {}}}, "unknown key cookie"),
+        ({"request": []}, "a mapping is expected"),
+        ({"request": {"query": {"x": "aN(10) | 기관코드"}}}, "a row is written"),
+        ({"request": {"query": {"x": "aN(10) | maybe | 이름"}}}, "a row is written"),
+        ({"request": {"query": {"x": "XN(10) | Y | 이름"}}}, "unknown type XN"),
+        ({"request": {"query": {"x": "aN | Y | 이름"}}}, "cannot have length none"),
+        ({"request": {"query": {"x": "F(18) | Y | 이름"}}}, "cannot have length 18"),
+        ({"request": {"query": {"x": "Boolean(5) | Y | 이름"}}}, "cannot have length 5"),
+        ({"request": {"query": {"x": "aN(10) | C | 이름"}}}, "must tell its condition"),
+        ({"request": {"query": {"x": {"row": "aN(2) | Y | 이름", "codes": {1: "하나"}}}}}, "codes are text"),
+        ({"request": {"query": {"x": {"row": "array | Y | 목록"}}}}, "has fields"),
+        ({"period": {"start": "from_date", "end": "to_date", "scheduled_days": 31}}, "a period names"),
+        ({"period": {"start": "limit", "end": "limit"}}, "a period names"),
+    ],
+)
+def test_broken_data_is_refused_with_its_place(changed, words):
+    with pytest.raises(BrokenStandard, match=words):
+        api_of(**changed)
+
+
+def test_an_api_without_its_answer_is_refused():
+    with pytest.raises(BrokenStandard, match="시험-001: missing method, name_en, request, resource, response"):
+        catalogue._api("시험-001", {"name": "이름"}, {})
+
+
+def test_a_doubled_id_or_code_is_refused():
+    with pytest.raises(BrokenStandard, match="시험-001 stands twice"):
+        catalogue._catalogue(iter([api_of(), api_of()]))
+    other = dataclasses.replace(api_of(api_code="XX01"), api_id="시험-002")
+    with pytest.raises(BrokenStandard, match="XX01 belongs to 시험-001 and to 시험-002"):
+        catalogue._catalogue(iter([api_of(api_code="XX01"), other]))
+
+
+@pytest.mark.parametrize("text", ["a: 1\na: 2\n", "a: {'01': x, '01': y}\n"])
+def test_a_key_that_stands_twice_is_refused(text):
+    with pytest.raises(BrokenStandard, match="twice"):
+        catalogue._parse(text)
+
+
+@pytest.mark.parametrize("text", ["- a\n", ""])
+def test_a_file_that_is_no_mapping_is_refused(text):
+    with pytest.raises(BrokenStandard, match="mapping"):
+        catalogue._parse(text)
+
+
+def test_yaml_that_makes_objects_is_refused():
+    with pytest.raises(yaml.YAMLError):
+        catalogue._parse("a: !!python/object/apply:os.getcwd []\n")
+
+
+def test_a_code_row_without_its_status_is_refused():
+    with pytest.raises(BrokenStandard, match="40001"):
+        catalogue._status("40001", "요청 파라미터 오류")
