@@ -1,0 +1,87 @@
+"""JSON that every reader reads alike, and what two readers would read differently."""
+
+import contextlib
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay.domain.strict_json import Doubled, read_object
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (b"{}", {}),
+        (b' {"a": 1, "b": "1"} ', {"a": 1, "b": "1"}),
+        ('{"이름": "김가람"}'.encode(), {"이름": "김가람"}),
+        (b'{"a": {"b": 1}, "c": {"b": 2}}', {"a": {"b": 1}, "c": {"b": 2}}),
+        (b'{"a": null, "b": [true, 1.5]}', {"a": None, "b": [True, 1.5]}),
+    ],
+)
+def test_an_object_is_read_as_it_stands(data, found):
+    assert read_object(data) == found
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a": 1, "a": 1}',
+        b'{"a": 1, "a": 2}',
+        b'{"a": 1, "\\u0061": 2}',  # the same name, written another way
+        b'{"x": {"a": 1, "a": 2}}',
+        b'{"x": [{"a": 1, "a": 2}]}',
+    ],
+)
+def test_a_name_that_stands_twice_is_doubled(data):
+    with pytest.raises(Doubled):
+        read_object(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"null",
+        b"7",
+        b'"text"',
+        b"[]",
+        b"[{}]",
+        b"{",
+        b"{}x",
+        b"{}{}",
+        b"{'a': 1}",
+        b'{"a": 1,}',
+        b'{"a": 01}',
+        b'{"a": +1}',
+        b'{"a": NaN}',
+        b'{"a": Infinity}',
+        b'{"a": -Infinity}',
+        b'{"a": "\n"}',
+        b"// no\n{}",
+        b'{"a": "\xff"}',
+        b"\xef\xbb\xbf{}",  # a byte order mark
+        '{"a": 1}'.encode("utf-16"),
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"a": ' + b"9" * 5000 + b"}",
+    ],
+)
+def test_what_is_no_json_object_is_a_value_error_and_not_doubled(data):
+    with pytest.raises(ValueError, match=r".") as caught:
+        read_object(data)
+    assert not isinstance(caught.value, Doubled)
+
+
+@settings(max_examples=40)  # the folder answers within a second
+@given(st.binary(max_size=100))
+def test_whatever_the_bytes_the_answer_is_an_object_or_a_value_error(data):
+    with contextlib.suppress(ValueError):
+        assert isinstance(read_object(data), dict)
+
+
+@settings(max_examples=30)
+@given(st.dictionaries(st.text(max_size=8), st.none() | st.booleans() | st.integers() | st.text(max_size=8)))
+def test_what_was_written_is_what_is_read(found):
+    assert read_object(json.dumps(found).encode()) == found

@@ -1,0 +1,77 @@
+"""What is public says what it is; what can be refused stands on the page of faults."""
+
+import ast
+
+import pytest
+
+from relay.domain.fault import FAULTS
+
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def public(node):
+    """Public definitions below `node`, not those inside functions or inside what is private itself."""
+    for child in node.body:
+        if isinstance(child, DEFINITIONS) and not child.name.startswith("_"):
+            yield child
+            if isinstance(child, ast.ClassDef):
+                yield from public(child)
+
+
+def rows(page):
+    """Cells of the tables' rows by the name in their first cell."""
+    lines = [line for line in page.splitlines() if line.startswith("| `")]
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return {row[0].strip("` "): row for row in cells}
+
+
+@pytest.fixture(scope="module")
+def page(root):
+    return (root / "docs" / "faults.md").read_text()
+
+
+def test_every_module_says_what_it_is(relay):
+    assert [str(path) for path, tree in relay.items() if not ast.get_docstring(tree)] == []
+
+
+def test_every_public_class_and_function_says_what_it_is(relay):
+    silent = [
+        f"{path}:{node.lineno} {node.name}"
+        for path, tree in relay.items()
+        for node in public(tree)
+        if not ast.get_docstring(node)
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_the_page_of_faults_says_what_the_table_says(page, fault):
+    said = rows(page)[fault.name]
+    assert said[1:6] == [
+        fault.whose.value,
+        str(fault.status),
+        fault.rsp_code,
+        fault.words,
+        "yes" if fault.retry else "no",
+    ]
+    assert len(said) == 8
+    assert all(said)
+
+
+def test_the_page_of_faults_has_no_row_of_its_own(page):
+    assert set(rows(page)) == set(FAULTS)
+
+
+def test_every_page_is_reached_from_the_readme(root, tracked):
+    readme = (root / "README.md").read_text()
+    pages = [str(path) for path in tracked if path.parts[0] == "docs" and path.suffix == ".md"]
+    assert [path for path in pages if f"({path})" not in readme] == []
+
+
+def test_every_make_target_of_the_readme_exists(root):
+    makefile = (root / "Makefile").read_text()
+    readme = (root / "README.md").read_text()
+    named = {part.split()[0].strip("`") for part in readme.split("make ")[1:]}
+    targets = {line.split(":")[0] for line in makefile.splitlines() if "##" in line}
+    assert targets >= named & {"demo", "sandbox", "test", "check", "bench", "format", "clean"}
+    assert {"demo", "test", "check", "bench"} <= named

@@ -1,0 +1,52 @@
+"""What one reads at one sitting: files, functions, names."""
+
+import ast
+import statistics
+
+FILE_LINES = 350
+FUNCTION_LINES = 60
+FUNCTION_MEDIAN = 10
+SAYS_NOTHING = {"utils", "util", "helpers", "helper", "common", "base", "misc", "manager", "managers", "stuff"}
+
+
+def functions(trees):
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield node.end_lineno - node.lineno + 1, f"{path}:{node.lineno} {node.name}"
+
+
+def test_no_python_file_is_longer_than_350_lines(texts):
+    lines = {str(path): len(text.splitlines()) for path, text in texts.items() if path.suffix == ".py"}
+    assert {path: count for path, count in lines.items() if count > FILE_LINES} == {}
+
+
+def test_no_function_is_longer_than_60_lines(parsed):
+    assert [where for lines, where in functions(parsed) if lines > FUNCTION_LINES] == []
+
+
+def test_half_of_the_relays_functions_have_at_most_10_lines(relay):
+    assert statistics.median(lines for lines, _ in functions(relay)) <= FUNCTION_MEDIAN
+
+
+def test_every_module_name_says_what_is_inside(parsed):
+    names = {part.removesuffix(".py"): str(path) for path in parsed for part in path.parts}
+    assert {name: path for name, path in names.items() if name in SAYS_NOTHING} == {}
+
+
+def test_nothing_is_left_for_later(parsed, texts):
+    later = ["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"]
+    words = {str(path): set(texts[path].replace(":", " ").split()) for path in parsed}
+    assert {path: found for path, told in words.items() if (found := told.intersection(later))} == {}
+
+
+def test_no_test_is_skipped(parsed):
+    skipping = {"skip", "skipif", "xfail", "importorskip", "skipTest", "SkipTest"}
+    found = [
+        f"{path}:{node.lineno}"
+        for path, tree in parsed.items()
+        if path.parts[0] == "tests"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in skipping
+    ]
+    assert found == []
