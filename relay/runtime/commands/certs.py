@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import click
 from rich.console import Console
@@ -10,13 +11,20 @@ from rich.table import Table
 
 from relay.sandbox.certificates import DAYS, DevCertificates, Pair, make_dev_certificates
 
+EXAMPLES: Final = """\b
+Examples:
+  relay certs dev
+  relay certs dev --dir /tmp/certs --days 30
+  relay certs dev --force --json
+"""
+
 
 @click.group(name="certs")
 def command() -> None:
     """Make development certificates."""
 
 
-@command.command()
+@command.command(epilog=EXAMPLES)
 @click.option(
     "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), default="certs/dev", show_default=True
 )
@@ -24,14 +32,7 @@ def command() -> None:
 @click.option("--force", is_flag=True, help="Overwrite certificates that are there already.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def dev(directory: Path, days: int, *, force: bool, as_json: bool) -> None:
-    r"""Make a CA, everyone's certificates, the wrong ones tests need, and token keys.
-
-    \b
-    Examples:
-      relay certs dev
-      relay certs dev --dir /tmp/certs --days 30
-      relay certs dev --force --json
-    """
+    """Make a CA, everyone's certificates, the wrong ones tests need, and token keys."""
     try:
         made = make_dev_certificates(directory, datetime.now(UTC), days=days, force=force)
     except FileExistsError as error:
@@ -39,10 +40,10 @@ def dev(directory: Path, days: int, *, force: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_rows(made), ensure_ascii=False))
         return
-    table = Table("who", "SERIALNUMBER", "certificate or public key", "private key", title=str(directory))
+    table = Table("who", "SERIALNUMBER", "certificate or public key", title=str(directory))
+    table.caption = "private keys: NAME.key.pem, mode 0600"
     for row in _rows(made):
-        files = [Path(row[name] or "").name for name in ("certificate", "private_key")]
-        table.add_row(row["who"], row["serial_number"] or "-", *files)
+        table.add_row(row["who"], row["serial_number"] or "-", Path(row["certificate"] or "").name)
     Console().print(table)
 
 
