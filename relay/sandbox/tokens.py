@@ -1,0 +1,62 @@
+"""Access tokens signed with the sandbox's test keys (규격 2.2): what the relay will issue itself one day."""
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import jwt
+
+from relay.domain.api import Catalogue
+from relay.sandbox.certificates import TokenKeyPair
+
+
+def scopes_of(catalogue: Catalogue, industry: str) -> tuple[str, ...]:
+    """Every scope the APIs of an industry ask for, sorted."""
+    return tuple(sorted({scope for api in catalogue.of(industry) if (scope := api.scope_for(industry))}))
+
+
+def claims_for(
+    *,
+    issuer: str,
+    operator: str,
+    provider: str,
+    client_id: str,
+    scopes: Iterable[str],
+    now: datetime,
+    expires: int = 3600,
+) -> dict[str, Any]:
+    """The claims of an access token; each call has its own jti."""
+    issued = int(now.timestamp())
+    return {
+        "iss": issuer,
+        "aud": operator,
+        "exp": issued + expires,
+        "iat": issued,
+        "jti": secrets.token_hex(16),
+        "scope": " ".join(scopes),
+        "org_code": provider,
+        "client_id": client_id,
+    }
+
+
+def changed(claims: Mapping[str, Any], replaced: Iterable[str], without: Iterable[str]) -> dict[str, Any]:
+    """`claims` with `name=value` texts laid over them (value read as JSON where it is JSON) and names taken away."""
+    pairs = (text.partition("=") for text in replaced)
+    laid = dict(claims) | {name: _value(value) for name, _, value in pairs}
+    return {name: value for name, value in laid.items() if name not in set(without)}
+
+
+def sign(claims: Mapping[str, Any], key: TokenKeyPair) -> str:
+    """A compact JWS over `claims`; header alg and kid are the key's."""
+    payload = json.dumps(claims, separators=(",", ":"), ensure_ascii=False).encode()
+    signer = jwt.PyJWS(algorithms=[key.algorithm])
+    return signer.encode(payload, key.private_key.read_text(), algorithm=key.algorithm, headers={"kid": key.kid})
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
