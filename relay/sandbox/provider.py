@@ -1,0 +1,153 @@
+"""One pretended institution (정보제공자): answers every data API of its industry from the world's stories.
+
+What it answers is decided by `Provider.respond`, a plain function of the request; aiohttp only moves the bytes.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from typing import Any, Final
+
+from aiohttp import web
+
+from relay.domain.api import Api, Catalogue, Field, Presence
+from relay.domain.ids import TRAN_ID
+from relay.sandbox.customers import CUSTOMER_BY_CI
+from relay.sandbox.world.model import CUSTOMERS, Absent, Ask, Story, answer
+
+KST: Final = timezone(timedelta(hours=9), "KST")
+LIMIT_MOST: Final = 500
+_CARD_ID: Final = "{card_id}"
+_API_LIST: Final = "정보제공-공통-001"
+
+
+def today_in_korea() -> date:
+    """Today, where the standard's days begin and end."""
+    return datetime.now(KST).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request as an institution sees it: decoded path, parameters of the query or of the JSON body."""
+
+    method: str
+    path: str
+    params: Mapping[str, str]
+    user_ci: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """HTTP status and JSON body."""
+
+    status: int
+    body: Mapping[str, Any]
+
+
+class Provider:
+    """One institution of one industry; `today` is asked at each request."""
+
+    def __init__(
+        self,
+        org_code: str,
+        industry: str,
+        catalogue: Catalogue,
+        stories: Mapping[str, Story],
+        today: Callable[[], date] = today_in_korea,
+    ) -> None:
+        self.org_code = org_code
+        self.industry = industry
+        self._stories = {**stories, _API_LIST: self._told_apis}
+        self._today = today
+        self._apis = {api.path_for(industry): api for api in catalogue.of(industry)}
+
+    def application(self) -> web.Application:
+        """The institution as an aiohttp application."""
+        app = web.Application()
+        app.router.add_route("*", "/{anything:.*}", self._handle)
+        return app
+
+    def respond(self, question: Question) -> Reply:
+        """The answer to `question`: never raises for what the caller got wrong."""
+        try:
+            return Reply(200, self._answer(question))
+        except Absent as absent:
+            return Reply(absent.status, {"rsp_code": absent.rsp_code, "rsp_msg": absent.rsp_msg})
+
+    def _answer(self, question: Question) -> dict[str, Any]:
+        api, params = self._find(question)
+        if params.get("org_code") != self.org_code:
+            raise Absent(403, "40303", "기관코드가 올바르지 않습니다")
+        for field in (*api.request.query, *api.request.body):
+            _check(field, params)
+        customer = CUSTOMERS[0]
+        if question.user_ci is not None:
+            known = CUSTOMER_BY_CI.get(question.user_ci)
+            if known is None:
+                raise Absent(404, "40403", "정보주체가 존재하지 않습니다")
+            customer = known
+        return answer(self._stories, Ask(api, self.industry, customer, params, self._today()))
+
+    def _find(self, question: Question) -> tuple[Api, Mapping[str, str]]:
+        params = question.params
+        api = self._apis.get(question.path)
+        if api is None:
+            parts = question.path.split("/")  # "", version, industry, "cards", card_id, ...
+            if len(parts) > 4:  # noqa: PLR2004 - where the standard puts card_id
+                params = {**params, "card_id": parts[4]}
+                api = self._apis.get("/".join([*parts[:4], _CARD_ID, *parts[5:]]))
+        if api is None:
+            raise Absent(404, "40401", "요청한 엔드포인트가 존재하지 않습니다")
+        if question.method != api.method:
+            raise Absent(405, "40501", "허용되지 않는 HTTP Method입니다")
+        return api, params
+
+    def _told_apis(self, _: Ask) -> dict[str, Any]:
+        rows = [{"api_code": api.api_code, "api_uri": api.resource} for api in self._apis.values()]
+        return {"version": next(api.version for api in self._apis.values() if api.version), "api_list": rows}
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        try:
+            params = await _parameters(request)
+        except ValueError:
+            reply = Reply(400, {"rsp_code": "40001", "rsp_msg": "요청 본문이 올바른 JSON이 아닙니다"})
+        else:
+            question = Question(request.method, request.path, params, request.headers.get("x-user-ci"))
+            reply = self.respond(question)
+        tran_id = request.headers.get("x-api-tran-id", "")
+        headers = {"Content-Type": "application/json; charset=UTF-8"}
+        if TRAN_ID.fullmatch(tran_id):
+            headers["x-api-tran-id"] = tran_id
+        text = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":"))
+        return web.Response(status=reply.status, body=text.encode(), headers=headers)
+
+
+async def _parameters(request: web.Request) -> dict[str, str]:
+    if request.method != "POST":
+        return dict(request.query)
+    found = json.loads(await request.read())
+    if not isinstance(found, dict):
+        raise ValueError("a body is an object")  # noqa: TRY004 - one kind of wrong body
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in found.items()}
+
+
+def _check(field: Field, params: Mapping[str, str]) -> None:
+    value = params.get(field.name)
+    if value is None:
+        if field.presence is Presence.REQUIRED:
+            raise _wrong(field.name)
+        return
+    if field.type == "N" and not (value.isascii() and value.isdigit()):
+        raise _wrong(field.name)
+    if field.type == "DATE":
+        try:
+            datetime.strptime(value, "%Y%m%d").replace(tzinfo=KST)
+        except ValueError as error:
+            raise _wrong(field.name) from error
+    if field.name == "limit" and not 1 <= int(value) <= LIMIT_MOST:
+        raise _wrong(field.name)
+
+
+def _wrong(name: str) -> Absent:
+    return Absent(400, "40001", f"요청 파라미터 오류: {name}")

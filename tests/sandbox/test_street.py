@@ -1,0 +1,109 @@
+import socket
+import stat
+from datetime import UTC, date, datetime
+
+import aiohttp
+import pytest
+import yaml
+
+from relay.domain.ids import INDUSTRIES
+from relay.policy.registry import Directory, Provider
+from relay.policy.settings import Settings
+from relay.sandbox.operator import session_of
+from relay.sandbox.street import build, facts_of, opened, token_key_of
+from relay.standard.catalogue import load_catalogue
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def street(tmp_path):
+    street = build(tmp_path / "street", NOW)
+    yield street
+    street.close()
+
+
+def read(path):
+    return yaml.safe_load(path.read_text())
+
+
+def test_the_settings_are_ones_the_relay_accepts(street):
+    settings = Settings.model_validate(read(street.settings))
+    assert [(listener.address, listener.port) for listener in settings.gateway.listeners] == [
+        ("127.0.0.1", street.gateway_port)
+    ]
+    assert settings.admin.port == street.admin_port != street.gateway_port
+    assert (street.folder / settings.gateway.tls.certificate).exists()
+    assert {key.algorithm.value for key in settings.tokens.keys} == {"ES256", "RS256", "PS256", "EdDSA"}
+
+
+def test_each_industry_has_an_institution_with_its_file(street):
+    files = {path.stem: Provider.model_validate(read(path)) for path in (street.folder / "providers").iterdir()}
+    assert set(files) == set(INDUSTRIES)
+    for industry, provider in files.items():
+        institution = street.institutions[industry]
+        assert (provider.industry, provider.org_code) == (industry, institution.org_code)
+        assert provider.base_urls == (f"https://127.0.0.1:{institution.port}",)
+        assert (street.folder / "providers" / provider.ca).exists()
+    assert street.institutions["bank"].org_code == "ZBAA000001"
+
+
+def test_the_directory_registers_the_serials_of_the_certificates(street):
+    directory = Directory.model_validate(read(street.folder / "directory.yaml"))
+    assert [operator.serial_num for operator in directory.operators] == [
+        pair.serial_number for pair in street.certificates.operators
+    ]
+    assert directory.operators[0].addresses == ("127.0.0.1/32", "::1/128")
+    assert [service.client_id for service in directory.operators[0].services] == list(street.operators[0].client_ids)
+
+
+def test_the_folder_is_for_its_owner_alone(street):
+    assert stat.S_IMODE(street.folder.stat().st_mode) == 0o700
+
+
+def test_what_was_built_is_found_again(street):
+    assert facts_of(street.folder)["institutions"]["ZUSA000001"] == "usury"
+    assert token_key_of(street.folder) == street.token_key
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
+    (tmp_path / "letter").write_text("dear")
+    with pytest.raises(FileExistsError):
+        build(tmp_path, NOW)
+
+
+def test_a_running_street_is_not_built_over(street):
+    with pytest.raises(BlockingIOError):
+        build(street.folder, NOW)
+
+
+def test_a_street_is_built_again_where_one_stood(street):
+    street.close()
+    build(street.folder, NOW).close()
+
+
+def test_a_wanted_port_is_taken_and_a_used_one_replaced(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as used:
+        taken = used.getsockname()[1]
+        street = build(tmp_path / "one", NOW, gateway_port=taken)
+        street.close()
+        assert street.gateway_port != taken
+    street = build(tmp_path / "two", NOW, gateway_port=taken)
+    street.close()
+    assert street.gateway_port == taken
+
+
+async def ask(street, identity, industry="telecom"):
+    url = f"https://127.0.0.1:{street.institutions[industry].port}/v1/{industry}/nothing"
+    async with session_of(identity, street.certificates.ca) as session, session.get(url) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_institutions_answer_the_relay_and_nobody_else(street):
+    async with opened(street, load_catalogue(), {}, today=lambda: date(2026, 11, 22)):
+        status, body = await ask(street, street.certificates.relay)
+        assert (status, body["rsp_code"]) == (404, "40401")
+        with pytest.raises((aiohttp.ClientError, ConnectionError)):
+            await ask(street, street.certificates.operators[0])
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await ask(street, street.certificates.relay)
