@@ -71,7 +71,7 @@ def is_json(content_type: bytes | None) -> bool:
     return content_type is None or content_type == JSON_TYPE or _JSON.fullmatch(content_type) is not None
 
 
-def request(method: str, target: bytes, address: Address, lines: tuple[tuple[bytes, bytes], ...], body: bytes) -> bytes:
+def request(method: str, target: bytes, address: Address, lines: list[tuple[bytes, bytes]], body: bytes) -> bytes:
     """A whole request to a provider: the same target that was matched, the header lines given, the body."""
     parts = [method.encode(), b" ", address.base_path, target, b" HTTP/1.1\r\n", address.host_line]
     for name, value in lines:

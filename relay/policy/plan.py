@@ -1,8 +1,9 @@
 """The plan: settings, directory and catalogue compiled into one immutable value that a whole request lives in."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from relay.domain.api import Catalogue
 from relay.domain.fault import FAULTS, Refusal
@@ -15,6 +16,8 @@ from relay.policy.scalars import Checking, ProviderTimeouts
 from relay.policy.settings import Settings
 
 Check = Callable[[Mapping[str, object]], None]
+
+_VERSION_ONE: Final = range(1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,12 @@ class Plan:
     callers: Callers
     institutions: dict[str, Institution]
     operator_bucket: Bucket
+    versions: dict[str, range]
+
+    def check_version(self, route: Route, version: int) -> None:
+        """Raise Refusal (40003) for a version that no institution of the industry serves."""
+        if version and version not in self.versions.get(route.industry, _VERSION_ONE):
+            raise Refusal(FAULTS["version_not_served"])
 
     def institution(self, org_code: object, route: Route, version: int) -> Institution:
         """The institution a call is for.
@@ -79,7 +88,16 @@ def compile_plan(
         Callers.of(directory),
         institutions,
         Bucket.of(settings.rates.operator_provider),
+        _versions(institutions.values()),
     )
+
+
+def _versions(institutions: Iterable[Institution]) -> dict[str, range]:
+    found: dict[str, range] = {}
+    for one in institutions:
+        known = found.get(one.industry, range(one.first_version, one.last_version + 1))
+        found[one.industry] = range(min(known.start, one.first_version), max(known.stop, one.last_version + 1))
+    return found
 
 
 def _institution(

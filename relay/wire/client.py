@@ -70,6 +70,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         "_parts",
         "_streaming",
         "_was_heard",
+        "born",
         "idle_since",
         "keep_alive",
         "reusable",
@@ -85,6 +86,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         self.uses = 0
         self.reusable = True
         self.idle_since = 0.0
+        self.born = 0.0
         self.keep_alive: bytes | None = None
         self._reset()
 
@@ -102,6 +104,11 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._asker = asker
         self.uses += 1
         self.transport.write(request)
+
+    def close(self) -> None:
+        """Close an idle connection in peace."""
+        self.reusable = False
+        self.transport.close()
 
     def leave(self) -> None:
         """Nobody wants the answer any more: cut the connection, which frees the server's side too."""

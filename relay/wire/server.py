@@ -70,6 +70,7 @@ class ServerConnection(asyncio.Protocol):
         "card",
         "closing",
         "deadline",
+        "seen_from",
         "source",
         "transport",
         "write",
@@ -90,6 +91,7 @@ class ServerConnection(asyncio.Protocol):
         self.deadline = math.inf
         self.source: Source | None = None
         self.card: Any = None
+        self.seen_from = ""
 
     # what the transport tells
 

@@ -1,0 +1,150 @@
+"""The way back: a provider's answer to the operator who asked, with back-pressure, cut where either side ends."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from relay.domain.exchange import Exchange
+from relay.domain.fault import FAULTS, Fault, Refusal
+from relay.domain.ports import Flight
+from relay.policy import envelope
+from relay.wire.server import ServerConnection
+
+_LAST_CHUNK: Final = b"0\r\n\r\n"
+
+
+class Forwarding:
+    """One exchange between two connections: what the provider sends goes to the operator, and nothing else does.
+
+    It is the receiver of the flight and the source of the operator's connection: a slow reader pauses the provider, a
+    vanished one frees it at once.
+    """
+
+    __slots__ = ("_chunked", "_clock", "_close", "_connection", "_exchange", "_flight", "_paused", "_tran_id")
+
+    def __init__(
+        self,
+        connection: ServerConnection,
+        exchange: Exchange,
+        clock: Callable[[], float],
+        close: Callable[[Exchange], None],
+    ) -> None:
+        self._connection = connection
+        self._exchange = exchange
+        self._clock = clock
+        self._close = close
+        self._tran_id = exchange.tran_id.encode()
+        self._flight: Flight | None = None
+        self._chunked = False
+        self._paused = False
+
+    def take_off(self, flight: Flight) -> None:
+        """Hold the flight, unless it has landed already; from now on the operator's fate is the flight's."""
+        if not self._exchange.ended:
+            self._flight = flight
+            self._connection.source = self
+
+    # what the provider sends
+
+    def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> None:
+        """Pass a whole answer on in one write."""
+        if not self._acceptable(status, headers):
+            self.failed(FAULTS["provider_broken"])
+            return
+        exchange, connection = self._exchange, self._connection
+        exchange.provider_ended = self._clock()
+        self._note_answer(status, body)
+        exchange.bytes_out = len(body)
+        head = envelope.answer_head(status, self._tran_id, headers, len(body), close=connection.closing)
+        connection.answer(head + body)
+        self._end()
+
+    def begun(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
+        """Pass the begin of a large answer on."""
+        if not self._acceptable(status, headers):
+            self._land()
+            self.failed(FAULTS["provider_broken"])
+            return
+        self._note_answer(status, body)
+        self._chunked = length is None
+        self._connection.write(
+            envelope.answer_head(status, self._tran_id, headers, length, close=self._connection.closing)
+        )
+        self.more(body)
+
+    def more(self, body: bytes) -> None:
+        """Pass a part on."""
+        self._exchange.bytes_out += len(body)
+        if self._chunked:
+            body = b"%x\r\n%b\r\n" % (len(body), body)
+        self._connection.write(body)
+
+    def ended(self) -> None:
+        """Pass the end on."""
+        self._exchange.provider_ended = self._clock()
+        if self._chunked:
+            self._connection.write(_LAST_CHUNK)
+        self._connection.finish()
+        self._end()
+
+    def failed(self, fault: Fault) -> None:
+        """Tell the operator, or cut the answer that was begun: half of one must never look whole."""
+        exchange, connection = self._exchange, self._connection
+        if exchange.ended:
+            return
+        if exchange.status:
+            slow = self._paused and fault is FAULTS["provider_silent"]
+            exchange.reason = "operator_slow" if slow else fault.name
+            exchange.rsp_code = fault.rsp_code
+            connection.abort()
+        else:
+            exchange.reason, exchange.status, exchange.rsp_code = fault.name, fault.status, fault.rsp_code
+            connection.answer(envelope.refusal(Refusal(fault), self._tran_id, close=connection.closing))
+        self._end()
+
+    # what the operator's connection tells
+
+    def pause(self) -> None:
+        """Pause the provider."""
+        self._paused = True
+        if self._flight is not None:
+            self._flight.pause()
+
+    def resume(self) -> None:
+        """Let the provider go on."""
+        self._paused = False
+        if self._flight is not None:
+            self._flight.resume()
+
+    def gone(self) -> None:
+        """Free the provider and record that nobody was left to answer to."""
+        exchange = self._exchange
+        if not exchange.ended:
+            fault = FAULTS["operator_gone"]
+            exchange.reason, exchange.rsp_code = fault.name, fault.rsp_code
+            exchange.status = exchange.status or fault.status
+            self._end()
+
+    # the end
+
+    @staticmethod
+    def _acceptable(status: int, headers: Mapping[bytes, bytes]) -> bool:
+        return status in envelope.ANSWERABLE and envelope.is_json(headers.get(b"content-type"))
+
+    def _note_answer(self, status: int, body: bytes) -> None:
+        exchange = self._exchange
+        exchange.status = exchange.provider_status = status
+        exchange.rsp_code = envelope.rsp_code_in(body)
+
+    def _land(self) -> None:
+        if self._flight is not None:
+            self._exchange.attempts = self._flight.attempts
+            self._exchange.first_byte = self._flight.first_byte_at
+            self._flight.cancel()
+            self._flight = None
+
+    def _end(self) -> None:
+        """Close the exchange exactly once."""
+        exchange = self._exchange
+        exchange.ended = self._clock()
+        self._land()
+        self._close(exchange)

@@ -1,0 +1,136 @@
+"""The life of a call, on one page: from whole request to whole record."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from relay.domain.exchange import Exchange
+from relay.domain.fault import FAULTS, Refusal
+from relay.domain.ports import Counters, Keyring, Recorder, Upstream
+from relay.gateway.forwarding import Forwarding
+from relay.gateway.judge import Passage, judge
+from relay.gateway.welcome import Welcome
+from relay.policy import envelope
+from relay.policy.plan import Plan
+from relay.wire.head import Malformed, RequestHead, Wrong
+from relay.wire.server import ServerConnection
+
+_log = logging.getLogger(__name__)
+
+_MALFORMED: Final = {
+    Wrong.HEAD_MALFORMED: FAULTS["head_malformed"],
+    Wrong.HEAD_TOO_LARGE: FAULTS["head_too_large"],
+    Wrong.HEAD_TOO_SLOW: FAULTS["head_too_slow"],
+    Wrong.TARGET_MALFORMED: FAULTS["target_malformed"],
+    Wrong.METHOD_NOT_ALLOWED: FAULTS["method_not_allowed"],
+    Wrong.BODY_TOO_LARGE: FAULTS["body_too_large"],
+    Wrong.BODY_TOO_SLOW: FAULTS["body_too_slow"],
+    Wrong.BODY_MALFORMED: FAULTS["head_malformed"],
+}
+
+
+class Gateway:
+    """The data plane. Everything it decides by is in `plan`, swapped whole with the upstreams that belong to it."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        upstreams: Mapping[str, tuple[Upstream, envelope.Address]],
+        keyring: Keyring,
+        counters: Counters,
+        recorder: Recorder,
+        welcome: Welcome,
+        clock: Callable[[], float],
+    ) -> None:
+        self.swap(plan, upstreams, keyring)
+        self._counters = counters
+        self._record = recorder.record
+        self._welcome = welcome
+        self._clock = clock
+        self.in_flight = 0
+        self.draining = False
+
+    def swap(self, plan: Plan, upstreams: Mapping[str, tuple[Upstream, envelope.Address]], keyring: Keyring) -> None:
+        """Take a new plan. Calls in flight keep the old one."""
+        self.plan = plan
+        self._upstreams = upstreams
+        self._keyring = keyring
+
+    # the connection
+
+    def connected(self, connection: ServerConnection) -> None:
+        """Greet a connection: who it is, and whether there is room for it."""
+        self._welcome.greet(connection)
+
+    def disconnected(self, connection: ServerConnection) -> None:
+        """Forget a connection."""
+        self._welcome.part(connection)
+
+    # the call
+
+    def handle(self, connection: ServerConnection, head: RequestHead, body: bytes) -> None:
+        """Judge a call and forward it, answer it, or refuse it."""
+        exchange = self._open(connection, len(body))
+        try:
+            plan, card = self.plan, connection.card
+            callers = self._welcome.recognise(plan, card, exchange)
+            passage = judge(plan, self._keyring, self._counters, callers, head, body, exchange)
+            if passage.route.needs_token:
+                self._forward(connection, passage, head, body, exchange)
+            else:
+                self._answer(connection, passage.institution.apis, exchange)
+        except Refusal as refusal:
+            self._refuse(connection, refusal, head.headers.get(b"x-api-tran-id"), exchange)
+        except Exception:  # a bug of ours must not take the other calls with it
+            _log.exception("a call failed in the relay: %s %s", exchange.api_code, exchange.tran_id)
+            self._refuse(connection, Refusal(FAULTS["relay_broken"]), head.headers.get(b"x-api-tran-id"), exchange)
+
+    def malformed(self, connection: ServerConnection, error: Malformed) -> None:
+        """Refuse what is no request; nothing of it reaches a provider."""
+        exchange = self._open(connection, 0)
+        self._welcome.complain(connection, error.wrong, exchange.started)
+        self._refuse(connection, Refusal(_MALFORMED[error.wrong]), envelope.tran_id_in(error.raw), exchange)
+
+    def _open(self, connection: ServerConnection, size: int) -> Exchange:
+        exchange = Exchange(self._clock(), time.time())
+        exchange.bytes_in = size
+        self.in_flight += 1
+        if self.draining:
+            connection.closing = True
+        return exchange
+
+    def _forward(
+        self, connection: ServerConnection, passage: Passage, head: RequestHead, body: bytes, exchange: Exchange
+    ) -> None:
+        upstream, address = self._upstreams[passage.institution.org_code]
+        lines = [(b"x-api-tran-id", exchange.tran_id.encode()), (b"x-client-id", exchange.client_id.encode())]
+        if exchange.api_type:
+            lines.append((b"x-api-type", exchange.api_type.encode()))
+        coding = head.headers.get(b"accept-encoding")
+        if coding is not None:
+            lines.append((b"accept-encoding", coding))
+        request = envelope.request(head.method, head.target, address, lines, body)
+        forwarding = Forwarding(connection, exchange, self._clock, self._close)
+        exchange.asked = self._clock()
+        forwarding.take_off(upstream.send(request, forwarding))
+
+    def _answer(self, connection: ServerConnection, body: bytes, exchange: Exchange) -> None:
+        exchange.status, exchange.rsp_code, exchange.bytes_out = 200, "00000", len(body)
+        tran_id = exchange.tran_id.encode()
+        connection.answer(envelope.answer_head(200, tran_id, {}, len(body), close=connection.closing) + body)
+        exchange.ended = self._clock()
+        self._close(exchange)
+
+    def _refuse(
+        self, connection: ServerConnection, refusal: Refusal, tran_id: bytes | None, exchange: Exchange
+    ) -> None:
+        fault = refusal.fault
+        exchange.status, exchange.rsp_code, exchange.reason = fault.status, fault.rsp_code, fault.name
+        connection.answer(envelope.refusal(refusal, envelope.echo(tran_id), close=connection.closing))
+        exchange.ended = self._clock()
+        self._close(exchange)
+
+    def _close(self, exchange: Exchange) -> None:
+        self.in_flight -= 1
+        self._record(exchange)

@@ -1,0 +1,91 @@
+"""The judgement of one call: steps 2-6 of its life, straight down, waiting for nothing.
+
+The order of refusals is the order of the lines (규격 첨부1): certificate 40103, address 40102, path 40401, method
+40501, version 40003, headers 40002, institution 40303, token 40101, scope 40104, parameters 40001, rate 42901.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from relay.domain.exchange import Exchange
+from relay.domain.fault import FAULTS, Refusal
+from relay.domain.ids import ApiType
+from relay.domain.ports import Counters, Keyring
+from relay.policy.access import Caller, judge_access
+from relay.policy.envelope import check_json_type, valid_tran_id
+from relay.policy.plan import Institution, Plan
+from relay.policy.query import body_parameters, query_parameters
+from relay.policy.route import Route, find_route
+from relay.policy.scalars import Checking
+from relay.wire.head import RequestHead
+
+_API_TYPES: Final = {kind.value.encode(): kind.value for kind in ApiType}
+_BEARER: Final = b"bearer "
+
+
+@dataclass(slots=True)
+class Passage:
+    """What a call that may pass is made of."""
+
+    route: Route
+    institution: Institution
+
+
+def judge(
+    plan: Plan,
+    keyring: Keyring,
+    counters: Counters,
+    callers: tuple[Caller, ...],
+    head: RequestHead,
+    body: bytes,
+    exchange: Exchange,
+) -> Passage:
+    """Judge a call of one of `callers`, noting in `exchange` what becomes known. Raises Refusal."""
+    headers = head.headers
+
+    route, asset, version = find_route(plan.routes, head.method, head.path)
+    exchange.api_code, exchange.industry = route.api.api_code, route.industry
+    plan.check_version(route, version)
+
+    exchange.tran_id = valid_tran_id(headers.get(b"x-api-tran-id"))
+    api_type = headers.get(b"x-api-type")
+    exchange.api_type = _API_TYPES.get(api_type, "") if api_type is not None else ""
+    if head.method == "POST":
+        check_json_type(headers.get(b"content-type"))
+
+    parameters = body_parameters(body) if head.method == "POST" else query_parameters(head.query)
+    institution = plan.institution(parameters.get("org_code"), route, version)
+    exchange.provider = institution.org_code
+    _check_api_type(api_type, exchange.api_type, institution.checking, needed=route.needs_token)
+
+    caller = callers[0]
+    if route.needs_token:
+        claims = keyring.claims(_bearer(headers), exchange.received)
+        caller = judge_access(claims, callers, institution.org_code, route)
+        exchange.client_id = claims.client_id
+    exchange.operator = caller.operator.org_code
+    # the consent's end (40106) is judged here once the ledger knows consents
+
+    institution.checks[route.api.api_code](parameters if not asset else {**parameters, "card_id": asset})
+    # the query period (40004, 40304), the asset (40105) and the slot (50009) are judged here once the ledger knows them
+
+    counters.take(caller.operator.org_code, institution.org_code, exchange.started)
+    return Passage(route, institution)
+
+
+def _check_api_type(sent: bytes | None, known: str, checking: Checking, *, needed: bool) -> None:
+    """`x-api-type` (규격 1.4): one of four words; operators of before 2022 leave it out of calls on demand."""
+    if sent is None:
+        if needed and checking is Checking.STRICT:
+            raise Refusal(FAULTS["header_missing"], "x-api-type")
+    elif not known and checking is not Checking.OFF:
+        raise Refusal(FAULTS["header_malformed"], "x-api-type")
+
+
+def _bearer(headers: dict[bytes, bytes]) -> bytes:
+    authorization = headers.get(b"authorization")
+    if authorization is None:
+        raise Refusal(FAULTS["token_missing"])
+    if authorization[:7].lower() != _BEARER:
+        raise Refusal(FAULTS["token_malformed"])
+    return authorization[7:].strip()

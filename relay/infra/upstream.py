@@ -1,0 +1,261 @@
+"""One provider's connections: a pool, a bulkhead, and flights that always end (RFC 9112 9.3)."""
+
+import asyncio
+from collections import deque
+from typing import Final
+from urllib.parse import urlsplit
+
+from relay.domain.fault import FAULTS, Fault, Refusal
+from relay.domain.ports import Receiver
+from relay.infra.dialing import Dialer
+from relay.wire.client import Broken, ClientConnection
+from relay.wire.head import AnswerHead
+from relay.wire.watch import Watch
+
+_MOST_AGE_S: Final = 300.0
+"""A connection is not used longer, so that a provider that moves (DNS) is followed."""
+
+
+class UpstreamFlight:
+    """One request on its way, and its answer on its way back. Ends exactly once; nothing of it stays behind."""
+
+    __slots__ = (
+        "_pool",
+        "_receiver",
+        "_request",
+        "attempts",
+        "connection",
+        "deadline",
+        "dial",
+        "first_byte_at",
+        "total",
+    )
+
+    def __init__(self, pool: "Pool", request: bytes, receiver: Receiver, now: float) -> None:
+        self._pool = pool
+        self._request = request
+        self._receiver: Receiver | None = receiver
+        self.attempts = 0
+        self.connection: ClientConnection | None = None
+        self.dial: asyncio.Task[None] | None = None
+        self.first_byte_at = 0.0
+        self.deadline = now + pool.timeouts.first_byte_s
+        self.total = now + pool.timeouts.total_s
+
+    # what the gateway may do
+
+    def pause(self) -> None:
+        """Stop reading the answer."""
+        if self.connection is not None:
+            self.connection.transport.pause_reading()
+
+    def resume(self) -> None:
+        """Go on reading the answer."""
+        if self.connection is not None:
+            self.connection.transport.resume_reading()
+
+    def cancel(self) -> None:
+        """Nobody wants the answer: free the provider at once."""
+        if self._receiver is not None:
+            self._receiver = None
+            self._drop()
+
+    # what the pool does
+
+    def go(self, connection: ClientConnection) -> None:
+        """Send the request over this connection."""
+        self.attempts += 1
+        self.connection = connection
+        connection.send(self._request, self)
+
+    def fail(self, fault: Fault) -> None:
+        """End without an answer."""
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            self._drop()
+            receiver.failed(fault)
+
+    def overdue(self, now: float) -> None:
+        """End what takes too long: no first byte in time, or not the last."""
+        if self.first_byte_at and now < self.total:
+            self.deadline = self.total
+            return
+        self.fail(FAULTS["provider_silent"])
+
+    def _drop(self) -> None:
+        """Leave pool, dial and connection; an answer half read makes its connection worthless."""
+        connection, self.connection = self.connection, None
+        if self.dial is not None:
+            self.dial.cancel()
+            self.dial = None
+        if connection is not None:
+            connection.leave()
+        self._pool.left(self)
+
+    def _landed(self) -> Receiver | None:
+        connection, self.connection = self.connection, None
+        receiver, self._receiver = self._receiver, None
+        if connection is not None:
+            self._pool.keep(connection)
+        self._pool.left(self)
+        return receiver
+
+    # what the connection tells
+
+    def first_byte(self) -> None:
+        """Note when the answer began; from here on only the total counts."""
+        self.first_byte_at = self._pool.loop.time()
+        self.deadline = self.total
+
+    def whole(self, head: AnswerHead, body: bytes) -> None:
+        """Pass a whole answer on. The connection is free before the answer is looked at."""
+        receiver = self._landed()
+        if receiver is not None:
+            receiver.answered(head.status, head.headers, body)
+
+    def begun(self, head: AnswerHead, body: bytes) -> None:
+        """Pass the begin of a large answer on."""
+        if self._receiver is not None:
+            self._receiver.begun(head.status, head.headers, head.length, body)
+
+    def more(self, body: bytes) -> None:
+        """Pass a part on."""
+        if self._receiver is not None:
+            self._receiver.more(body)
+
+    def ended(self) -> None:
+        """Pass the end on."""
+        receiver = self._landed()
+        if receiver is not None:
+            receiver.ended()
+
+    def broken(self, how: Broken) -> None:
+        """Try once more when the provider closed an idle connection under us; else end.
+
+        Only then is it sure that nobody began to answer: reused, and not one byte came (RFC 9112 9.3.1). The APIs that
+        are carried only read (규격 6장), so GET and POST are alike.
+        """
+        connection, self.connection = self.connection, None
+        stale = connection is not None and connection.uses > 1
+        if how is Broken.CLOSED and stale and self.attempts == 1:
+            self._pool.dial_for(self)
+        elif how is Broken.MALFORMED:
+            self.fail(FAULTS["provider_broken"])
+        else:
+            self.fail(FAULTS["provider_reset"])
+
+
+class Pool:
+    """The connections to one provider under one TLS identity.
+
+    At most `concurrency` flights at once, at most `queue` waiting behind them; more are refused, so that one slow
+    institution never holds what others need.
+    """
+
+    def __init__(
+        self, dialer: Dialer, concurrency: int, queue: int, watch: Watch, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.loop = loop
+        self.timeouts = dialer.timeouts
+        self._dialer = dialer
+        self._concurrency = concurrency
+        self._queue = queue
+        self._watch = watch
+        self._idle: list[ClientConnection] = []
+        self._waiting: deque[UpstreamFlight] = deque()
+        self._flying: set[UpstreamFlight] = set()
+        self._connections: set[ClientConnection] = set()
+        self._closed = False
+
+    def counts(self) -> dict[str, int]:
+        """How many are idle, flying and waiting."""
+        return {"idle": len(self._idle), "flying": len(self._flying), "waiting": len(self._waiting)}
+
+    def send(self, request: bytes, receiver: Receiver) -> UpstreamFlight:
+        """Send a whole request. Raises Refusal provider_busy (50005) when flights and queue are full."""
+        now = self.loop.time()
+        if len(self._flying) >= self._concurrency:
+            if len(self._waiting) >= self._queue:
+                raise Refusal(FAULTS["provider_busy"])
+            flight = UpstreamFlight(self, request, receiver, now)
+            self._waiting.append(flight)
+            self._watch.add(flight)
+            return flight
+        flight = UpstreamFlight(self, request, receiver, now)
+        self._watch.add(flight)
+        self._start(flight, now)
+        return flight
+
+    def _start(self, flight: UpstreamFlight, now: float) -> None:
+        self._flying.add(flight)
+        connection = self._reusable(now)
+        if connection is None:
+            self.dial_for(flight)
+        else:
+            flight.go(connection)
+
+    def _reusable(self, now: float) -> ClientConnection | None:
+        """The connection used last, while it is surely younger than the provider's own idle limit."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.reusable and now - connection.idle_since < self._dialer.idle_limit(connection):
+                return connection
+            connection.close()
+        return None
+
+    def dial_for(self, flight: UpstreamFlight) -> None:
+        """Open a fresh connection for a flight."""
+        flight.dial = self.loop.create_task(self._dial(flight))
+
+    async def _dial(self, flight: UpstreamFlight) -> None:
+        connection = await self._dialer.dial(self._lost)
+        flight.dial = None
+        if connection is None:
+            flight.attempts += 1
+            flight.fail(FAULTS["provider_refused"])
+            return
+        self._connections.add(connection)
+        flight.go(connection)
+
+    def keep(self, connection: ClientConnection) -> None:
+        """Keep a connection whose answer has been read, or close it."""
+        now = self.loop.time()
+        if self._closed or not connection.reusable or now - connection.born > _MOST_AGE_S:
+            connection.close()
+            return
+        connection.idle_since = now
+        self._idle.append(connection)
+
+    def left(self, flight: UpstreamFlight) -> None:
+        """Forget an ended flight and let the next one that waits go."""
+        self._watch.discard(flight)
+        if flight in self._flying:
+            self._flying.remove(flight)
+            if self._waiting:
+                self._start(self._waiting.popleft(), self.loop.time())
+        else:
+            self._waiting.remove(flight)
+
+    def sweep(self, now: float) -> None:
+        """Close what has been idle too long."""
+        fresh = [one for one in self._idle if one.reusable and now - one.idle_since < self._dialer.idle_limit(one)]
+        for connection in set(self._idle).difference(fresh):
+            connection.close()
+        self._idle = fresh
+
+    def retire(self) -> None:
+        """Take no new connection back; flights end in peace."""
+        self._closed = True
+        for connection in self._idle:
+            connection.close()
+        self._idle.clear()
+
+    def _lost(self, connection: ClientConnection) -> None:
+        self._connections.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+
+def host_line(base_url: str) -> bytes:
+    """The Host line for a base URL."""
+    return b"Host: " + urlsplit(base_url).netloc.encode() + b"\r\n"

@@ -1,0 +1,130 @@
+"""Where the strangers meet: settings become plan, pools, keyring and gateway; a new plan takes the place of the old."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from relay import __version__
+from relay.domain.ports import Keyring, Upstream
+from relay.gateway.handler import Gateway
+from relay.gateway.welcome import Welcome
+from relay.infra.access_log import AccessLog
+from relay.infra.counters import LocalCounters
+from relay.infra.dialing import Dialer
+from relay.infra.keyring import VerifiedTokens
+from relay.infra.metrics import Metrics, RelayCollector
+from relay.infra.recorders import Records
+from relay.infra.tls import FollowedContext
+from relay.infra.upstream import Pool, host_line
+from relay.policy.envelope import Address
+from relay.policy.plan import Institution, Plan, compile_plan
+from relay.policy.quota import Bucket
+from relay.runtime.config import Loaded
+from relay.runtime.identity import identify
+from relay.runtime.materials import listening_context, provider_context, verifying_key
+from relay.standard.catalogue import load_catalogue
+from relay.wire.watch import Watch
+
+Upstreams = Mapping[str, tuple[Upstream, Address]]
+
+
+class Relay:
+    """One relay process, assembled. `swap` takes new settings without dropping a call."""
+
+    def __init__(self, loaded: Loaded, loop: asyncio.AbstractEventLoop) -> None:
+        settings = loaded.settings
+        self.loaded = loaded
+        self.loop = loop
+        self.watch = Watch()
+        self.pools: dict[str, tuple[Institution, Pool]] = {}
+        plan, upstreams, keyring = self._compile(loaded)
+        self.contexts = self._contexts(loaded)
+        self.metrics = Metrics()
+        self.access_log = AccessLog(settings.access_log.path, settings.access_log.queue)
+        self.counters = LocalCounters(plan.operator_bucket, _buckets(plan))
+        limits = settings.gateway.limits
+        self.welcome = Welcome(identify, limits.connections, limits.connections_per_operator)
+        self.gateway = Gateway(
+            plan, upstreams, keyring, self.counters, Records(self.metrics, self.access_log), self.welcome, loop.time
+        )
+        self.reloads = 0
+        self.reload_failures = 0
+
+    def swap(self, loaded: Loaded) -> None:
+        """Take new settings: plan, keys, certificates, pools. Raises before anything is changed when one is unusable.
+
+        Listeners, limits, the admin port and the access log are taken at start only.
+        """
+        contexts = self._contexts(loaded)
+        plan, upstreams, keyring = self._compile(loaded)
+        for index, followed in self.contexts.items():
+            if index in contexts:
+                followed.current = contexts[index].current
+        self.counters.adjust(plan.operator_bucket, _buckets(plan))
+        self.gateway.swap(plan, upstreams, keyring)
+        self.loaded = loaded
+        self.reloads += 1
+
+    def collector(self) -> RelayCollector:
+        """What Prometheus reads."""
+        return RelayCollector(self.metrics, self._gauges, self._pool_counts, self._info)
+
+    def _compile(self, loaded: Loaded) -> tuple[Plan, Upstreams, Keyring]:
+        settings = loaded.settings
+        plan = compile_plan(settings, loaded.providers, loaded.directory, load_catalogue(), loaded.generation)
+        keys = {key.kid: verifying_key(key) for key in settings.tokens.keys}
+        keyring = VerifiedTokens(keys, settings.tokens.issuer, settings.tokens.leeway_s, settings.tokens.memory)
+        return plan, self._reach(plan), keyring
+
+    def _reach(self, plan: Plan) -> Upstreams:
+        """Pools to the institutions of a plan.
+
+        Each reload makes them anew, since any file behind them may have changed; the old ones end their flights in
+        peace.
+        """
+        contexts = {code: provider_context(one.file) for code, one in plan.institutions.items()}
+        fresh = {code: (one, self._pool(one, contexts[code])) for code, one in plan.institutions.items()}
+        for _, pool in self.pools.values():
+            pool.retire()
+        self.pools = fresh
+        return {code: (pool, _address(one)) for code, (one, pool) in fresh.items()}
+
+    def _pool(self, one: Institution, context: ssl.SSLContext | None) -> Pool:
+        dialer = Dialer(one.file.base_urls, context, one.timeouts, self.loop)
+        return Pool(dialer, one.concurrency, one.queue, self.watch, self.loop)
+
+    @staticmethod
+    def _contexts(loaded: Loaded) -> dict[int, FollowedContext]:
+        gateway = loaded.settings.gateway
+        return {
+            index: FollowedContext(listening_context(listener, gateway.tls))
+            for index, listener in enumerate(gateway.listeners)
+            if listener.tls and gateway.tls is not None
+        }
+
+    def _gauges(self) -> dict[str, float]:
+        return {
+            "in_flight": self.gateway.in_flight,
+            "connections": len(self.welcome.connections),
+            "plan_reloads": self.reloads,
+            "plan_reload_failures": self.reload_failures,
+            "access_log_lost": self.access_log.lost,
+            "institutions": len(self.gateway.plan.institutions),
+        }
+
+    def _pool_counts(self) -> dict[str, dict[str, int]]:
+        return {code: pool.counts() for code, (_, pool) in self.pools.items()}
+
+    def _info(self) -> dict[str, str]:
+        return {"version": __version__, "plan": self.gateway.plan.generation}
+
+
+def _buckets(plan: Plan) -> dict[str, Bucket]:
+    return {code: one.bucket for code, one in plan.institutions.items()}
+
+
+def _address(one: Institution) -> Address:
+    """Base path and Host of the first base URL; instances of one institution answer to the same name."""
+    url = one.file.base_urls[0]
+    return Address(urlsplit(url).path.encode(), host_line(url))

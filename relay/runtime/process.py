@@ -1,0 +1,137 @@
+"""One process of the relay: listens, watches its files, drains when told to stop."""
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from relay.admin.endpoints import application
+from relay.admin.server import AdminServer
+from relay.infra.metrics import registry_of
+from relay.infra.tls import TlsError
+from relay.policy.settings import Settings
+from relay.runtime.assembly import Relay
+from relay.runtime.config import ConfigProblems, SecretMissing, load
+from relay.runtime.listening import Listening
+from relay.runtime.materials import MaterialError
+
+_log = logging.getLogger(__name__)
+
+_TICK_S = 0.1
+_SWEEP_S = 1.0
+
+UNUSABLE = (ConfigProblems, SecretMissing, MaterialError, TlsError)
+"""What settings can be found to be, before or while they are taken."""
+
+
+class RelayProcess:
+    """Serves one relay until it is told to stop."""
+
+    def __init__(self, config: Path) -> None:
+        self._config = config
+        self._loop = asyncio.get_running_loop()
+        self.relay = Relay(load(config, os.environ), self._loop)
+        self._listening = Listening(self.relay)
+        settings = self.relay.loaded.settings
+        admin = application(registry_of(self.relay.collector()), self._unready)
+        self.admin = AdminServer(admin, settings.admin.address, settings.admin.port)
+        self._stop = asyncio.Event()
+        self._seen = self._fingerprint()
+
+    @property
+    def ports(self) -> list[int]:
+        """The ports of the listeners, in their order."""
+        return self._listening.ports
+
+    async def run(self) -> None:
+        """Serve until `stop`; then drain."""
+        relay, settings = self.relay, self.relay.loaded.settings
+        relay.access_log.start()
+        self.admin.start()
+        await self._listening.start()
+        tasks = [self._loop.create_task(work) for work in (self._tick(), self._follow(settings.reload.watch_s))]
+        for name in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(name, self.stop)
+        self._loop.add_signal_handler(signal.SIGHUP, self.reload)
+        gc.collect()
+        gc.freeze()  # what stands now stands for ever; the collector need not look at it again
+        _log.info("ready: ports %s, admin %s, %d institutions, plan %s", self.ports, self.admin.port,
+                  len(relay.gateway.plan.institutions), relay.gateway.plan.generation)  # fmt: skip
+        await self._stop.wait()
+        await self._drain(settings)
+        for task in tasks:
+            task.cancel()
+        self.admin.stop()
+        relay.access_log.stop()
+
+    def stop(self) -> None:
+        """Begin to stop; said twice, stop at once."""
+        if self._stop.is_set():
+            self._listening.abort()
+        self._stop.set()
+
+    def reload(self) -> None:
+        """Take the settings as they stand now; keep the last good ones when they cannot be used."""
+        relay = self.relay
+        try:
+            relay.swap(load(self._config, os.environ))
+        except UNUSABLE as error:
+            relay.reload_failures += 1
+            _log.error("settings not taken, plan %s stays: %s", relay.gateway.plan.generation, error)
+        else:
+            _log.info("plan %s taken", relay.gateway.plan.generation)
+        relay.access_log.reopen()
+        self._seen = self._fingerprint()
+
+    def _unready(self) -> list[str]:
+        return ["stopping"] if self._stop.is_set() else [] if self._listening.ports else ["listeners"]
+
+    async def _tick(self) -> None:
+        relay, swept = self.relay, 0.0
+        while True:
+            await asyncio.sleep(_TICK_S)
+            now = self._loop.time()
+            relay.watch.tick(now)
+            if now - swept >= _SWEEP_S:
+                swept = now
+                for _, pool in relay.pools.values():
+                    pool.sweep(now)
+
+    async def _follow(self, every: float) -> None:
+        """Look at the files now and then; a secret mounted anew sends no signal."""
+        while every:
+            await asyncio.sleep(every)
+            if await asyncio.to_thread(self._fingerprint) != self._seen:
+                self.reload()
+
+    def _fingerprint(self) -> tuple[tuple[str, int, int], ...]:
+        loaded = self.relay.loaded
+        folder = Path(loaded.settings.providers)
+        files = {*loaded.files, *folder.glob("*.yaml")}
+        found = []
+        for file in sorted(files):
+            try:
+                stat = file.stat()
+            except OSError:
+                found.append((str(file), 0, 0))
+            else:
+                found.append((str(file), stat.st_mtime_ns, stat.st_size))
+        return tuple(found)
+
+    async def _until(self, ends: float, reached: Callable[[], bool]) -> None:
+        while self._loop.time() < ends and not reached() and not self._listening.aborted:  # noqa: ASYNC110 - three ends
+            await asyncio.sleep(_TICK_S)
+
+    async def _drain(self, settings: Settings) -> None:
+        """Unready but serving, so that nobody sends new calls to a closed door; then finish what is in flight."""
+        drain, gateway = settings.gateway.drain, self.relay.gateway
+        gateway.draining = True
+        _log.info("stopping: serving on for %.1f s", drain.delay_s)
+        await self._until(self._loop.time() + drain.delay_s, lambda: False)
+        await self._listening.close()
+        await self._until(self._loop.time() + drain.finish_s, lambda: not gateway.in_flight)
+        self._listening.abort()
+        _log.info("stopped with %d calls in flight", gateway.in_flight)
