@@ -1,0 +1,112 @@
+"""What an insurance contract is: riders, cars, premiums and terms; and the riders insurers sell."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from relay.sandbox.world.days import term_of
+
+CAR, MEDICAL, TRIP, PENSION = "17", "16", "14", "10"
+NORMAL, LAPSED, MATURED = "02", "04", "05"
+ONCE: Final = "99"
+CYCLE_MONTHS: Final = {"1M": 1, "3M": 3, "6M": 6, "1Y": 12}
+PRIMARY: Final = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Rider:
+    """What is promised for what (특약, 담보): `amount` in the policy's money; `feature` of medical riders only."""
+
+    name: str
+    amount: int
+    code: str
+    feature: int | None = None
+    required: bool = False
+    insured: str = PRIMARY
+
+
+@dataclass(frozen=True, slots=True)
+class Car:
+    """The car of a car policy and how it is insured."""
+
+    number: str
+    name: str
+    age: str
+    driver: str
+    own_damage: bool
+    least_self_paid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A contract: `riders` (the first is the main contract), the premium of one payment, how often and how long paid.
+
+    A car policy is made anew each year; `ends` is that of the others. `family` are the insured besides the customer.
+    """
+
+    number: str
+    kind: str
+    product: str
+    issued: date
+    ends: date
+    premium: int
+    pay_cycle: str
+    pay_years: int
+    riders: tuple[Rider, ...]
+    family: tuple[str, ...] = ()
+    currency: str | None = None
+    renewable: bool = False
+    variable: bool = False
+    loanable: bool = False
+    pays_from: date | None = None
+    lapsed: date | None = None
+    car: Car | None = None
+    debited: bool = True
+
+    @property
+    def payments(self) -> int:
+        """How often it is paid in all; of a car policy, each year."""
+        if self.pay_cycle == ONCE:
+            return 1
+        return self.pay_years * 12 // CYCLE_MONTHS[self.pay_cycle]
+
+    def term(self, today: date) -> tuple[date, date]:
+        """From when to when it runs as things stand today."""
+        if self.car:
+            return term_of(self.issued, 12, today)
+        return self.issued, self.ends
+
+    def status(self, today: date) -> str:
+        """정상, 실효 or 만기."""
+        if self.term(today)[1] <= today:
+            return MATURED
+        return LAPSED if self.lapsed and self.lapsed <= today else NORMAL
+
+
+DEATH: Final = Rider("일반사망", 100_000_000, "A1100", required=True)
+SICKNESS: Final = Rider("질병입원일당", 50_000, "A5100", required=True)
+CANCER: Final = Rider("암진단비", 40_000_000, "A4200", required=True)
+STROKE: Final = Rider("뇌혈관질환진단비", 20_000_000, "A4301")
+HEART: Final = Rider("허혈성심장질환진단비", 20_000_000, "A4302")
+INJURY: Final = Rider("상해후유장해", 100_000_000, "A3100", required=True)
+SURGERY: Final = Rider("질병수술비", 300_000, "A5200")
+ANNUITY: Final = Rider("연금보장", 60_000_000, "A9100", required=True)
+FINE: Final = Rider("교통사고처리지원금", 200_000_000, "A8101", required=True)
+LAWYER: Final = Rider("변호사선임비용", 50_000_000, "A8102")
+MEDICAL_RIDERS: Final = (
+    Rider("급여 입원의료비", 50_000_000, "100", 1, required=True),
+    Rider("급여 통원의료비", 200_000, "101", 2, required=True),
+    Rider("비급여 의료비", 50_000_000, "102", 3),
+    Rider("처방조제료", 50_000, "103", 4),
+)
+CAR_RIDERS: Final = (
+    Rider("대인배상", 150_000_000, "A7100", required=True),
+    Rider("대물배상", 1_000_000_000, "A7200", required=True),
+    Rider("자기신체사고", 100_000_000, "A7300"),
+    Rider("무보험차상해", 200_000_000, "A7400"),
+)
+TRIP_RIDERS: Final = (
+    Rider("해외여행 중 상해사망", 100_000_000, "A1110", required=True),
+    Rider("휴대품손해", 1_000_000, "A8200"),
+    Rider("항공기지연비용", 200_000, "A8300"),
+)
