@@ -129,7 +129,7 @@ class _Life:
         traded: tuple[Paper | None, int, Decimal | None] = (None, 0, None),
     ) -> None:
         self.cash += settled
-        number = f"{when:%Y%m%d}{self.purse.currency}{len(self.lines):06}"
+        number = f"{self.purse.currency}{len(self.lines):06}"
         line = Trade(when, number, kind, self.purse.currency, amount, abs(settled), self.cash, *traded)
         self.lines.append(line)
 

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
@@ -18,7 +18,13 @@ CENT: Final = Decimal("0.01")
 def price_on(code: str, base: int, day: date, tick: Decimal = CENT) -> Decimal:
     """The price of `code` on `day`, in whole ticks, near `base` at first and drifting up."""
     days = (day - EPOCH).days
-    phase = hashlib.sha256(code.encode()).digest()[0] / 40
+    phase = _phase(code)
     waves = sum(height * math.sin(days / length + phase) for height, length in (SLOW, QUICK))
-    price = Decimal(round(base * (1 + DRIFT * days) * (1 + waves), 6))
-    return (price / tick).quantize(Decimal(1), ROUND_HALF_UP) * tick
+    price = base * (1 + DRIFT * days) * (1 + waves)
+    return round(price / float(tick)) * tick
+
+
+@lru_cache(maxsize=256)
+def _phase(code: str) -> float:
+    """Where on its waves a price began: not all rise and fall together."""
+    return hashlib.sha256(code.encode()).digest()[0] / 40
