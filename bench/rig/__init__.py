@@ -1,0 +1,1 @@
+"""The parts of the benchmark: install, make identities, start gateways, load them, count, report."""

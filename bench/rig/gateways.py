@@ -1,0 +1,149 @@
+"""The gateways: their configurations, written for this session, and their processes."""
+
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rig.identity import Identity
+from rig.layout import (
+    BENCH,
+    BUILD,
+    GET_PATH,
+    OPERATOR,
+    POST_PATH,
+    RATE,
+    RELAY,
+    SERIAL,
+    SIZES,
+    SMALL,
+    Ports,
+    free_ports,
+    render,
+)
+from rig.relay_settings import write_relay_settings
+
+GATEWAYS: Final = ("relay", "aiohttp", "nginx_lua", "haproxy", "floor")
+FLOOR: Final = "floor"
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """One gateway of this session: how it is started, and where it listens."""
+
+    name: str
+    ports: Ports
+    argv: list[str]
+    doors: tuple[str, ...] = ("plain", "tls", "mtls")
+
+    def wait_for(self) -> list[int]:
+        """Ports that must accept before it counts as started."""
+        return [getattr(self.ports, door) for door in self.doors]
+
+
+@dataclass(frozen=True, slots=True)
+class Street:
+    """What all gateways are configured from."""
+
+    identity: Identity
+    upstreams: dict[str, int]
+
+    def files(self) -> dict[str, str]:
+        """The identity's files under the names templates use."""
+        return {
+            "CERTIFICATE": self.identity.path("server.pem"),
+            "PRIVATE_KEY": self.identity.path("server.key"),
+            "BUNDLE": self.identity.path("server.both.pem"),
+            "CLIENT_CA": self.identity.path("ca.pem"),
+            "PUBLIC_KEY": self.identity.path("tokens.pub.pem"),
+        }
+
+
+def _template(name: str) -> str:
+    return (BENCH / name).read_text(encoding="utf-8")
+
+
+def _doors(ports: Ports) -> dict[str, str | int]:
+    return {"PLAIN": ports.plain, "TLS": ports.tls, "MTLS": ports.mtls}
+
+
+def nginx_config(street: Street, ports: Ports, folder: Path) -> str:
+    """nginx.conf."""
+    files = street.files()
+    upstreams = "".join(
+        f"    upstream provider_{org} {{\n        server 127.0.0.1:{port};\n        keepalive 256;\n"
+        f"        keepalive_requests 1000000000;\n    }}\n"
+        for org, port in street.upstreams.items()
+    )
+    values = _doors(ports) | {name: text for name, text in files.items() if name != "BUNDLE"}
+    values |= {"DIR": str(folder), "LUA": str(BENCH), "UPSTREAMS": upstreams, "RATE": RATE}
+    return render(_template("nginx.conf.in"), values | {"ISSUER": RELAY, "OPERATOR": OPERATOR, "SERIAL": SERIAL})
+
+
+def haproxy_config(street: Street, ports: Ports) -> str:
+    """haproxy.cfg."""
+    files = street.files()
+    backends = "".join(
+        f"backend provider_{org}\n    server upstream 127.0.0.1:{port}\n" for org, port in street.upstreams.items()
+    )
+    values = _doors(ports) | {name: files[name] for name in ("BUNDLE", "CLIENT_CA", "PUBLIC_KEY")}
+    values |= {"ISSUER": RELAY, "OPERATOR": OPERATOR, "SERIAL": SERIAL, "RATE": RATE, "BACKENDS": backends}
+    return render(_template("haproxy.cfg.in"), values | {"GET_PATH": GET_PATH, "POST_PATH": POST_PATH})
+
+
+def aiohttp_settings(street: Street, ports: Ports, folder: Path) -> str:
+    """Settings of aiohttp_proxy.py."""
+    settings = {name.lower(): text for name, text in street.files().items()} | {
+        "issuer": RELAY,
+        "operator": OPERATOR,
+        "serial": SERIAL,
+        "rate": RATE,
+        "log": str(folder / "access.log"),
+        "ports": {"plain": ports.plain, "tls": ports.tls, "mtls": ports.mtls},
+        "routes": {f"GET {GET_PATH}": ["BA01", "bank.list"], f"POST {POST_PATH}": ["BA04", "bank.deposit"]},
+        "providers": {org: f"http://127.0.0.1:{port}" for org, port in street.upstreams.items()},
+    }
+    return json.dumps(settings, indent=2)
+
+
+def _fresh(name: str) -> Path:
+    folder = BUILD / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def prepare(name: str, street: Street) -> Gateway:
+    """Writes a gateway's configuration into bench/build/NAME and tells how to start it."""
+    ports, folder = Ports(*free_ports(4)), _fresh(name)
+    match name:
+        case "relay":
+            settings = write_relay_settings(folder, street.identity, street.upstreams, ports)
+            return Gateway(name, ports, [sys.executable, "-m", "relay", "serve", "-c", str(settings)])
+        case "aiohttp":
+            (folder / "settings.json").write_text(aiohttp_settings(street, ports, folder), encoding="utf-8")
+            argv = [sys.executable, str(BENCH / "aiohttp_proxy.py"), str(folder / "settings.json")]
+            return Gateway(name, ports, argv)
+        case "nginx_lua":
+            locations = render(_template("nginx_locations.conf.in"), {"GET_PATH": GET_PATH, "POST_PATH": POST_PATH})
+            (folder / "locations.conf").write_text(locations, encoding="utf-8")
+            (folder / "nginx.conf").write_text(nginx_config(street, ports, folder), encoding="utf-8")
+            argv = ["/usr/sbin/nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")]
+            return Gateway(name, ports, argv)
+        case "haproxy":
+            (folder / "haproxy.cfg").write_text(haproxy_config(street, ports), encoding="utf-8")
+            return Gateway(name, ports, ["/usr/sbin/haproxy", "-db", "-f", str(folder / "haproxy.cfg")])
+        case "floor":
+            text = render(_template("floor.cfg.in"), {"PLAIN": ports.plain, "UPSTREAM": street.upstreams[SMALL]})
+            (folder / "haproxy.cfg").write_text(text, encoding="utf-8")
+            argv = ["/usr/sbin/haproxy", "-db", "-f", str(folder / "haproxy.cfg")]
+            return Gateway(name, ports, argv, doors=("plain",))
+        case _:
+            raise ValueError(f"no such gateway: {name}")
+
+
+def upstream_argv(program: str, upstreams: dict[str, int]) -> list[str]:
+    """The static provider's command line."""
+    return [program, "127.0.0.1", *(f"{port}:{SIZES[org]}" for org, port in upstreams.items())]

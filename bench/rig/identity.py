@@ -1,0 +1,112 @@
+"""Throw-away keys, certificates and tokens of one benchmark session."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any, Final
+
+import jwt
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from rig.layout import CLIENT_ID, KID, OPERATOR, RELAY, SERIAL, SMALL
+
+TOKENS: Final = 64
+"""Distinct tokens in the load: enough that a memory of one is no memory, few enough that warming is short."""
+
+PEM: Final = serialization.Encoding.PEM
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Files made for this session, and the key that signs tokens."""
+
+    folder: Path
+    signing: rsa.RSAPrivateKey
+    stranger: rsa.RSAPrivateKey
+
+    def path(self, name: str) -> str:
+        """A file of this identity."""
+        return str(self.folder / name)
+
+    def token(self, key: rsa.RSAPrivateKey | None = None, **changed: Any) -> str:
+        """An access token as the relay issues it, with claims changed."""
+        now = int(time.time())
+        claims = {
+            "iss": RELAY,
+            "aud": OPERATOR,
+            "exp": now + 86400,
+            "iat": now - 60,
+            "jti": "bench-0",
+            "scope": "bank.list bank.deposit",
+            "org_code": SMALL,
+            "client_id": CLIENT_ID,
+        }
+        return jwt.encode(claims | changed, key or self.signing, algorithm="RS256", headers={"kid": KID})
+
+    def tokens(self, org_code: str) -> list[str]:
+        """Distinct good tokens for one provider."""
+        return [self.token(jti=f"bench-{org_code}-{number}", org_code=org_code) for number in range(TOKENS)]
+
+
+def _private(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+def _name(common: str, serial: str = "") -> x509.Name:
+    parts = [x509.NameAttribute(NameOID.COUNTRY_NAME, "KR"), x509.NameAttribute(NameOID.COMMON_NAME, common)]
+    if serial:
+        parts.append(x509.NameAttribute(NameOID.SERIAL_NUMBER, serial))
+    return x509.Name(parts)
+
+
+def _certificate(
+    subject: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: x509.Name,
+    ca_key: ec.EllipticCurvePrivateKey,
+    usage: x509.ObjectIdentifier | None,
+) -> x509.Certificate:
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=2))
+        .add_extension(x509.BasicConstraints(ca=usage is None, path_length=None), critical=True)
+    )
+    if usage is not None:
+        names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))])
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        builder = builder.add_extension(names, critical=False)
+    return builder.sign(ca_key, hashes.SHA256())
+
+
+def make_identity(folder: Path) -> Identity:
+    """CA, server and operator certificates (P-256), and the RS256 key of tokens, as PEM files in the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca_name = _name("bench CA")
+    (folder / "ca.pem").write_bytes(_certificate(ca_name, ca_key, ca_name, ca_key, None).public_bytes(PEM))
+    for name, subject, usage in (
+        ("server", _name("localhost"), ExtendedKeyUsageOID.SERVER_AUTH),
+        ("operator", _name("operator", SERIAL), ExtendedKeyUsageOID.CLIENT_AUTH),
+    ):
+        key = ec.generate_private_key(ec.SECP256R1())
+        public = _certificate(subject, key, ca_name, ca_key, usage).public_bytes(PEM)
+        (folder / f"{name}.pem").write_bytes(public)
+        (folder / f"{name}.key").write_bytes(_private(key))
+        (folder / f"{name}.both.pem").write_bytes(public + _private(key))
+        for secret in (f"{name}.key", f"{name}.both.pem"):
+            (folder / secret).chmod(0o600)
+    signing, stranger = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+    public = signing.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    (folder / "tokens.pub.pem").write_bytes(public)
+    return Identity(folder, signing, stranger)

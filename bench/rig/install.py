@@ -1,0 +1,86 @@
+"""What the benchmark needs from Debian, and the two C programs. Nothing is left running."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from rig.layout import BENCH, BUILD
+
+NEEDED: Final = {
+    "nginx-light": "/usr/sbin/nginx",
+    "libnginx-mod-http-lua": "/usr/lib/nginx/modules/ngx_http_lua_module.so",
+    "lua-resty-lrucache": "/usr/share/lua/5.1/resty/lrucache.lua",
+    "lua-cjson": "/usr/lib/*/lua/5.1/cjson.so",
+    "haproxy": "/usr/sbin/haproxy",
+    "gcc": "/usr/bin/gcc",
+    "libc6-dev": "/usr/include/stdio.h",
+    "libssl-dev": "/usr/include/openssl/ssl.h",
+    "util-linux": "/usr/bin/taskset",
+}
+"""Package, and the file that tells it is there (also when another package brought it)."""
+
+POLICY: Final = Path("/usr/sbin/policy-rc.d")
+
+
+class NotInstallable(Exception):
+    """Something is missing and cannot be had; says what to do."""
+
+
+def missing() -> list[str]:
+    """Packages whose file is not on this machine."""
+    return [package for package, file in NEEDED.items() if not any(Path("/").glob(file.lstrip("/")))]
+
+
+@contextmanager
+def services_stay_down() -> Iterator[None]:
+    """Debian starts what it installs; policy-rc.d says no for as long as apt runs. One that stands already is kept."""
+    if POLICY.exists():
+        yield
+        return
+    POLICY.write_text("#!/bin/sh\nexit 101\n")
+    POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        POLICY.unlink()
+
+
+def install(console: Console) -> None:
+    """Brings the missing packages; raises NotInstallable with the command to run by hand."""
+    packages = missing()
+    if not packages:
+        return
+    command = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
+    by_hand = f"run as root: apt-get update && {' '.join(command)}"
+    if os.geteuid() != 0:
+        raise NotInstallable(f"missing: {', '.join(packages)}; {by_hand}")
+    console.print(f"installing {', '.join(packages)}")
+    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    with services_stay_down():
+        for step in (["apt-get", "update"], command):
+            try:
+                done = subprocess.run(step, env=quiet, capture_output=True, text=True, check=False)
+            except FileNotFoundError as error:
+                raise NotInstallable(f"this is no Debian (no apt-get); missing: {', '.join(packages)}") from error
+            if done.returncode and step is command:
+                raise NotInstallable(f"{' '.join(step)} failed:\n{done.stderr[-2000:]}\n{by_hand}")
+    still = missing()
+    if still:
+        raise NotInstallable(f"installed, and yet missing: {', '.join(still)}")
+
+
+def compiled(name: str, *libraries: str) -> str:
+    """A C program of this folder, compiled when its source is newer."""
+    source, program = BENCH / f"{name}.c", BUILD / name
+    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+        BUILD.mkdir(parents=True, exist_ok=True)
+        command = ["gcc", "-O2", "-Wall", "-o", str(program), str(source), *libraries]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise NotInstallable(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    return str(program)

@@ -1,0 +1,67 @@
+"""Where things lie, and the names every gateway's configuration agrees on."""
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+BENCH: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = BENCH.parent
+BUILD: Final = BENCH / "build"
+OUT: Final = BENCH / "out"
+
+RELAY: Final = "ZRLY000001"
+OPERATOR: Final = "ZOPA000001"
+SERIAL: Final = "1108112345"
+CLIENT_ID: Final = "benchclient0001"
+KID: Final = "bench"
+RATE: Final = 1_000_000
+"""Requests per second allowed: every gateway counts, none refuses."""
+
+SMALL: Final = "ZBAA000001"
+LARGE: Final = "ZBAA000002"
+HUGE: Final = "ZBAA000003"
+SIZES: Final = {SMALL: 2048, LARGE: 1 << 20, HUGE: 8 << 20}
+"""Bytes each provider answers: the size is chosen by org_code, as every gateway routes by it."""
+
+GET_PATH: Final = "/v1/bank/accounts"
+POST_PATH: Final = "/v1/bank/accounts/deposit/transactions"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The doors of one gateway."""
+
+    plain: int
+    tls: int
+    mtls: int
+    admin: int
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports free now; all held at once, so that none comes twice."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def render(template: str, values: dict[str, str | int]) -> str:
+    """A template with every @NAME@ replaced; a name unknown or unused is a mistake, not an empty string.
+
+    @NAME@ because `$` and `%` belong to the configurations themselves.
+    """
+    text = template
+    for name, value in values.items():
+        marker = f"@{name}@"
+        if marker not in text:
+            raise ValueError(f"the template has no {marker}")
+        text = text.replace(marker, str(value))
+    left = [word for line in text.splitlines() for word in line.split("@")[1::2] if word.isupper()]
+    if left:
+        raise ValueError(f"no value for @{left[0]}@")
+    return text

@@ -1,0 +1,77 @@
+import json
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import pytest
+import yaml
+from rig.gateways import Street, aiohttp_settings, haproxy_config, nginx_config, upstream_argv
+from rig.identity import Identity
+from rig.layout import SIZES, Ports, render
+from rig.relay_settings import write_relay_settings
+
+from relay.policy.registry import Directory, Provider
+from relay.policy.settings import Settings
+
+PORTS = Ports(plain=7001, tls=7002, mtls=7003, admin=7004)
+UPSTREAMS = {org: 7100 + number for number, org in enumerate(SIZES)}
+
+
+@pytest.fixture
+def identity(tmp_path):
+    return Identity(tmp_path / "identity", None, None)
+
+
+@pytest.fixture
+def street(identity):
+    return Street(identity, UPSTREAMS)
+
+
+def test_a_placeholder_without_value_is_refused():
+    with pytest.raises(ValueError, match="@PORT@"):
+        render("listen @HOST@:@PORT@", {"HOST": "127.0.0.1"})
+
+
+def test_a_value_without_placeholder_is_refused():
+    with pytest.raises(ValueError, match="@PORT@"):
+        render("listen", {"PORT": 1})
+
+
+@pytest.mark.parametrize("door", ["7001", "7002", "7003"])
+def test_every_gateway_listens_on_every_door(street, door):
+    folder = Path("/bench/build/x")
+    for text in (
+        nginx_config(street, PORTS, folder),
+        haproxy_config(street, PORTS),
+        aiohttp_settings(street, PORTS, folder),
+    ):
+        assert door in text
+        assert "@" not in text.replace("@NAME@", "")
+
+
+@pytest.mark.parametrize("org", SIZES)
+def test_every_gateway_knows_every_provider(street, org):
+    assert f"upstream provider_{org} " in nginx_config(street, PORTS, Path("/x"))
+    assert f"backend provider_{org}\n" in haproxy_config(street, PORTS)
+    assert org in json.loads(aiohttp_settings(street, PORTS, Path("/x")))["providers"]
+
+
+def test_upstream_serves_each_size_on_its_own_port():
+    assert upstream_argv("upstream", UPSTREAMS) == [
+        "upstream",
+        "127.0.0.1",
+        "7100:2048",
+        "7101:1048576",
+        "7102:8388608",
+    ]
+
+
+def test_relays_files_are_settings_the_relay_accepts(tmp_path, identity):
+    path = write_relay_settings(tmp_path, identity, UPSTREAMS, PORTS)
+    settings = Settings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    assert [listener.port for listener in settings.gateway.listeners] == [7001, 7002, 7003]
+    assert settings.checking == "strict"
+    directory = Directory.model_validate(yaml.safe_load(Path(settings.directory).read_text(encoding="utf-8")))
+    assert ip_address("127.0.0.1") in ip_network(directory.operators[0].addresses[0])
+    providers = sorted(Path(settings.providers).iterdir())
+    found = [Provider.model_validate(yaml.safe_load(one.read_text(encoding="utf-8"))) for one in providers]
+    assert {one.org_code for one in found} == set(SIZES)

@@ -1,0 +1,88 @@
+import json
+
+import pytest
+from rig import report
+from rig.load import Load, LoadFailed, parse
+from rig.measure import STEAL_LIMIT, Pair, Run, Stalled
+
+LINE = (
+    '{"requests":100,"errors":0,"seconds":2.0,"rps":50.0,"p50_ms":1.0,"p90_ms":2.0,"p99_ms":3.0,"max_ms":4.0,'
+    '"first_error":""}'
+)
+
+
+def load(**changed):
+    return Load(**(json.loads(LINE) | changed))
+
+
+def run(gateway, cpu_us, *, steal=0.0, case="get", **changed):
+    return Run(case, gateway, cpu_us, cpu_us, steal, 0.0, load(**changed))
+
+
+def test_generators_line_becomes_a_load():
+    assert parse(LINE) == load()
+
+
+@pytest.mark.parametrize("line", ["", "ready", "{}", '{"requests":1}'])
+def test_anything_else_is_no_result(line):
+    with pytest.raises(LoadFailed):
+        parse(line)
+
+
+def test_medians_of_kept_runs():
+    runs = [run("relay", 60), run("relay", 64), run("relay", 62), run("relay", 900, steal=STEAL_LIMIT * 2)]
+    found = report.cases_of(runs)["get"]["relay"]
+    assert found["cpu_us"] == 62
+    assert (found["kept"], found["total"]) == (3, 4)
+    assert found["cpu_us_runs"] == [60, 64, 62, 900]
+
+
+def test_when_the_host_disturbed_every_run_all_are_used_and_none_is_called_kept():
+    found = report.summary([run("relay", 60, steal=0.5), run("relay", 80, steal=0.5)])
+    assert found["cpu_us"] == 70
+    assert (found["kept"], found["total"]) == (0, 2)
+
+
+def test_errors_of_dropped_runs_are_not_forgotten():
+    found = report.summary([run("relay", 60), run("relay", 60, steal=0.5, errors=3, first_error="status 500")])
+    assert found["errors"] == 3
+    assert found["first_error"] == "status 500"
+
+
+def test_ratio_is_the_relays_cost_over_the_peers():
+    runs = [run("relay", 60), run("aiohttp", 400), run("haproxy", 50), run("nginx_lua", 37.5), run("floor", 20)]
+    assert report.ratios_of(report.cases_of(runs)) == {
+        "get": {
+            "relay_to_aiohttp": 0.15,
+            "relay_to_haproxy": 1.2,
+            "relay_to_nginx_lua": 1.6,
+            "relay_to_floor": 3.0,
+        }
+    }
+
+
+def test_no_ratio_without_the_relay():
+    assert report.ratios_of(report.cases_of([run("haproxy", 50)])) == {}
+
+
+def test_half_load_tells_what_the_relay_adds():
+    pairs = [Pair(load(p50_ms=0.1, p99_ms=1.0), load(p50_ms=0.3, p99_ms=1.5), 0.0, 0.0)]
+    found = report.half_load_of({"relay": pairs, "haproxy": pairs}, {"relay": 8000.0, "haproxy": 9000.0})
+    assert (found["added_p50_ms"], found["added_p99_ms"], found["rate"]) == (0.2, 0.5, 8000.0)
+    assert found["peers"]["haproxy"]["rate"] == 9000.0
+
+
+def test_stalled_readers_figure_is_the_relays_at_one_megabyte():
+    results = [
+        Stalled("relay", 100, 1.0, 50.0, 50.5, load()),
+        Stalled("relay", 100, 8.0, 50.5, 52.0, load()),
+        Stalled("aiohttp", 100, 1.0, 60.0, 160.0, load()),
+    ]
+    found = report.stalled_of(results)
+    assert found["stalled_readers_mb"] == 0.5
+    assert [one["grown_mb"] for one in found["runs"]] == [0.5, 1.5, 100.0]
+
+
+def test_table_has_a_row_for_each_gateway_of_each_case():
+    cases = report.cases_of([run("relay", 60), run("haproxy", 50), run("relay", 70, case="post")])
+    assert report.table_of(cases).row_count == 3
