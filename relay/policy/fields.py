@@ -1,5 +1,6 @@
 """The types of 첨부2 as checks, made once per field: whether a text is a value of that field."""
 
+import math
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -50,7 +51,7 @@ def text_of(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
-    if isinstance(value, float):
+    if isinstance(value, float) and math.isfinite(value):  # NaN is no JSON, though Python reads it
         text = repr(value)
         return format(Decimal(text), "f") if "e" in text else text
     return ""

@@ -157,6 +157,7 @@ def test_only_ascii_passes_where_letters_and_digits_are_meant(text):
         ("그대로", "그대로"), ("", ""),
         (12, "12"), (-3, "-3"), (0, "0"), (True, "true"), (False, "false"), (0.5, "0.5"),
         (1e16, "10000000000000000"), (1e-7, "0.0000001"), (None, ""), ([], ""), ({}, ""), (["1"], ""),
+        (float("nan"), ""), (float("inf"), ""),
     ],
 )  # fmt: skip
 def test_a_json_value_has_its_text(value, text):
