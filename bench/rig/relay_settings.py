@@ -34,7 +34,7 @@ def relay_settings(identity: Identity, ports: Ports, folder: Path) -> dict[str, 
         },
         "checking": "strict",
         "upstream": {"concurrency": 1024, "queue": 1024, "timeouts": {"first_byte_s": 60, "total_s": 120}},
-        "rates": {"operator_provider": rate, "provider": rate},
+        "rates": {"operator_provider": rate, "provider": dict(rate)},  # a copy: the relay reads no YAML aliases
         "admin": {"address": "127.0.0.1", "port": ports.admin},
         "access_log": {"path": str(folder / "access.log")},
         "directory": str(folder / "directory.yaml"),
