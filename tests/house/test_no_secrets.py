@@ -8,9 +8,9 @@ PATTERNS = {
     "a private key": r"BEGIN (?:[A-Z]+ )?PRIV" + "ATE KEY",
     "a signed token": r"ey" + r"J[\w-]{16,}\.ey" + r"J[\w-]{16,}\.[\w-]{16,}",
     "a package index": "index" + r"[-_]url[ =]|py" + r"pi\.org|python" + r"hosted\.org",
-    "a registry": r'registry ?= ?"?http|"resolved": ?"http|npm' + r"js\.org",
+    "a registry": r"regis" + r'try ?= ?"?http|"resol' + r'ved": ?"http|npm' + r"js\.org",
     "a path of a machine": r"(?<![\w.~*])/(?:wo" + r"rk|fa" + r"rm|ro" + r"ot|ho" + r"me/\w+)/\w",
-    "a credential": r"(?i)(?:aws_secret_access_key|gh[pousr]_[A-Za-z0-9]{30}|xox[bp]-[0-9])",
+    "a credential": r"(?i)(?:aws_secret_" + r"access_key|gh[pousr]_[A-Za-z0-9]{30}|xox[bp]-[0-9])",
 }
 KEY_FILES = {".pem", ".key", ".p12", ".pfx", ".jks", ".der", ".crt"}
 
@@ -18,7 +18,7 @@ SAMPLES = {
     "a private key": "-----BEGIN EC PRIV" + "ATE KEY-----",
     "a signed token": ".".join(["ey" + "J" + "a" * 20, "ey" + "J" + "b" * 20, "c" * 43]),
     "a package index": "--extra-index" + "-url https://example.org/simple",
-    "a registry": 'registry = "http://example.org"',
+    "a registry": "regis" + 'try = "http://example.org"',
     "a path of a machine": "/wo" + "rk/somewhere",
     "a credential": "ghp" + "_" + "a1B2" * 9,
 }
