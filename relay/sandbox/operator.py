@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import aiohttp
 
@@ -127,7 +128,7 @@ class PretendedOperator:
 
     async def _page(self, api: Api, visit: Visit, asked: Mapping[str, str]) -> Page:
         params = dict(asked)
-        path = api.path_for(visit.industry).replace("{card_id}", params.pop("card_id", ""))
+        path = api.path_for(visit.industry).replace("{card_id}", quote(params.pop("card_id", ""), safe=""))
         tran_id = f"{self._org_code}M{secrets.token_hex(7).upper()}"
         headers = {"x-api-tran-id": tran_id, "x-api-type": "user-refresh"}
         if api.scope:

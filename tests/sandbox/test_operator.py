@@ -1,0 +1,143 @@
+import json
+from datetime import date
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from relay.domain.api import Catalogue
+from relay.domain.ids import TRAN_ID
+from relay.sandbox.operator import PretendedOperator, Visit
+from relay.standard.catalogue import load_catalogue
+
+WHOLE = load_catalogue()
+PAGES = {
+    None: {"rsp_code": "00000", "rsp_msg": "ok", "next_page": "second", "card_cnt": "0", "card_list": []},
+    "second": {
+        "rsp_code": "00000",
+        "rsp_msg": "ok",
+        "card_cnt": "1",
+        "card_list": [{"card_id": "C/1", "is_consent": "true"}],
+    },
+}
+
+
+def only(*api_ids):
+    return Catalogue({api_id: WHOLE.apis[api_id] for api_id in api_ids})
+
+
+class Gateway:
+    """A door that answers what a test says and remembers what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+        self.pages = dict(PAGES)
+        self.echo = True
+        self.status = 200
+
+    async def handle(self, request):
+        self.asked.append(request)
+        body = self.pages[request.query.get("next_page")]
+        headers = {"x-api-tran-id": request.headers["x-api-tran-id"]} if self.echo else {}
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return web.Response(status=self.status, body=content, headers=headers)
+
+
+@pytest.fixture
+def gateway():
+    return Gateway()
+
+
+@pytest.fixture
+async def walk(gateway):
+    app = web.Application()
+    app.router.add_route("*", "/{anything:.*}", gateway.handle)
+
+    async def all_of(*api_ids, check=lambda _api, _body: []):
+        operator = PretendedOperator(
+            session,
+            str(server.make_url("")).rstrip("/"),
+            org_code="ZOPA000001",
+            client_id="ZOPA000001SVC01",
+            check=check,
+            today=date(2026, 11, 22),
+        )
+        visit = Visit("ZCDA000001", "card", "the.token")
+        return [call async for call in operator.walk(only(*api_ids), [visit])]
+
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        yield all_of
+
+
+async def test_pages_of_a_list_are_one_call(walk, gateway):
+    (call,) = await walk("카드-001")
+    assert (call.ok, call.status, call.rsp_code, call.path) == (True, 200, "00000", "/v1/card/cards")
+    first, second = (dict(request.query) for request in gateway.asked)
+    assert first == {"org_code": "ZCDA000001", "search_timestamp": "0", "limit": "20"}
+    assert second == {"org_code": "ZCDA000001", "next_page": "second", "limit": "20"}
+
+
+async def test_each_request_has_its_own_tran_id_and_the_token(walk, gateway):
+    await walk("카드-001")
+    tran_ids = {request.headers["x-api-tran-id"] for request in gateway.asked}
+    assert len(tran_ids) == 2
+    assert all(TRAN_ID.fullmatch(tran_id) and tran_id.startswith("ZOPA000001M") for tran_id in tran_ids)
+    assert {request.headers["Authorization"] for request in gateway.asked} == {"Bearer the.token"}
+
+
+async def test_an_api_without_scope_is_asked_without_token(walk, gateway):
+    await walk("정보제공-공통-001")
+    assert "Authorization" not in gateway.asked[0].headers
+    assert gateway.asked[0].query["client_id"] == "ZOPA000001SVC01"
+
+
+async def test_what_a_list_said_is_asked_about_and_not_told(walk, gateway):
+    _, card = await walk("카드-001", "카드-002")
+    assert gateway.asked[2].raw_path.startswith("/v1/card/cards/C%2F1?")
+    assert card.path == "/v1/card/cards/{card_id}"
+
+
+async def test_a_detail_without_a_list_is_a_wrong_call(walk, gateway):
+    (call,) = await walk("카드-002")
+    assert not call.ok
+    assert call.status == 0
+    assert gateway.asked == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"echo": False}, "x-api-tran-id"),
+        ({"status": 500}, "HTTP 500"),
+        ({"pages": {None: b"<html>"}}, "without a JSON object"),
+        ({"pages": {None: b"[]"}}, "without a JSON object"),
+        ({"pages": {None: {"rsp_code": "40402", "rsp_msg": "none"}}}, "40402 none"),
+        ({"pages": {None: PAGES[None], "second": PAGES[None]}}, "next_page"),
+    ],
+)
+async def test_an_answer_that_is_not_right_is_said_why(walk, gateway, wrong, words):
+    for name, value in wrong.items():
+        setattr(gateway, name, value)
+    (call,) = await walk("카드-001")
+    assert not call.ok
+    assert words in call.why[0]
+
+
+async def test_an_answer_is_held_against_the_catalogue(walk):
+    (call,) = await walk("카드-001", check=lambda api, body: [f"{api.api_id} has {len(body)} fields"])
+    assert call.why == ["카드-001 has 5 fields"]
+
+
+async def test_a_door_that_is_shut_is_said(unused_tcp_port):
+    async with aiohttp.ClientSession() as session:
+        operator = PretendedOperator(
+            session,
+            f"http://127.0.0.1:{unused_tcp_port}",
+            org_code="ZOPA000001",
+            client_id="c",
+            check=lambda _api, _body: [],
+            today=date(2026, 11, 22),
+        )
+        (call,) = [call async for call in operator.walk(only("카드-001"), [Visit("ZCDA000001", "card", "t")])]
+    assert "ClientConnectorError" in call.why[0]
