@@ -1,0 +1,76 @@
+"""`relay token`: an access token signed with the sandbox's test key, right or deliberately wrong."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from relay.sandbox.certificates import ALGORITHMS
+from relay.sandbox.street import MARK, facts_of, token_key_of
+from relay.sandbox.tokens import changed, claims_for, scopes_of, sign
+from relay.standard.catalogue import load_catalogue
+
+EXAMPLES: Final = """\b
+Examples:
+  relay token --org-code ZBAA000001
+  relay token --org-code ZBAA000001 --scope "bank.list bank.deposit" --expires 60
+  relay token --org-code ZCDA000001 --client-id ZOPA000002SVC01 --algorithm EdDSA
+  relay token --org-code ZBAA000001 --without exp --claim iat=1
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.option("--dir", "folder", type=click.Path(path_type=Path), default=".sandbox", show_default=True)
+@click.option("--org-code", required=True, help="The provider the token is for.")
+@click.option("--scope", help="Scopes, separated by blanks.  [default: every scope of the provider's industry]")
+@click.option("--client-id", help="The operator's service.  [default: the first service of the first operator]")
+@click.option("--expires", type=int, default=3600, show_default=True, help="Seconds from now; negative is expired.")
+@click.option("--algorithm", type=click.Choice(ALGORITHMS), default="ES256", show_default=True)
+@click.option("--claim", "claims", multiple=True, metavar="NAME=VALUE", help="Set a claim; VALUE is JSON or text.")
+@click.option("--without", multiple=True, metavar="NAME", help="Leave a claim out.")
+def command(  # noqa: PLR0913 - one argument for each option
+    folder: Path,
+    org_code: str,
+    scope: str | None,
+    client_id: str | None,
+    *,
+    expires: int,
+    algorithm: str,
+    claims: tuple[str, ...],
+    without: tuple[str, ...],
+) -> None:
+    """Sign an access token with the sandbox's test key."""
+    if not (folder / MARK).exists():
+        raise click.ClickException(f"no sandbox in {folder}; `relay sandbox` makes one, --dir names another")
+    if wrong := [claim for claim in claims if "=" not in claim]:
+        raise click.BadParameter(f"{wrong[0]} is not NAME=VALUE", param_hint="--claim")
+    facts = facts_of(folder)
+    operator, client = _asker(facts, client_id)
+    told = claims_for(
+        issuer=facts["issuer"],
+        operator=operator,
+        provider=org_code,
+        client_id=client,
+        scopes=(scope or "").split() or scopes_of(load_catalogue(), _industry(facts, org_code)),
+        now=datetime.now(UTC),
+        expires=expires,
+    )
+    click.echo(sign(changed(told, claims, without), token_key_of(folder, algorithm)))
+
+
+def _asker(facts: dict[str, Any], client_id: str | None) -> tuple[str, str]:
+    services = [(operator, client) for operator, clients in facts["operators"].items() for client in clients]
+    for operator, client in services:
+        if client_id in {None, client}:
+            return operator, client
+    known = ", ".join(client for _, client in services)
+    raise click.BadParameter(f"{client_id} is not one of {known}", param_hint="--client-id")
+
+
+def _industry(facts: dict[str, Any], org_code: str) -> str:
+    industry: str | None = facts["institutions"].get(org_code)
+    if industry is None:
+        known = ", ".join(facts["institutions"])
+        raise click.BadParameter(f"{org_code} is not one of {known}; name its --scope", param_hint="--org-code")
+    return industry
