@@ -9,10 +9,14 @@ from relay.domain.fault import FAULTS
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
+def overload(node):
+    return any(isinstance(mark, ast.Name) and mark.id == "overload" for mark in node.decorator_list)
+
+
 def public(node):
     """Public definitions below `node`, not those inside functions or inside what is private itself."""
     for child in node.body:
-        if isinstance(child, DEFINITIONS) and not child.name.startswith("_"):
+        if isinstance(child, DEFINITIONS) and not child.name.startswith("_") and not overload(child):
             yield child
             if isinstance(child, ast.ClassDef):
                 yield from public(child)
