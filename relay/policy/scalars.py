@@ -9,6 +9,7 @@ import ipaddress
 import re
 from enum import StrEnum
 from pathlib import PurePath
+from posixpath import normpath
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -28,7 +29,7 @@ def refuse(key: str, wrong: str, allowed: str) -> PydanticCustomError:
 
 def _at(value: str, info: ValidationInfo) -> str:
     folder = (info.context or {}).get("folder")
-    return value if folder is None else str(PurePath(folder, value))
+    return value if folder is None else normpath(PurePath(folder, value))
 
 
 def _log(value: str, info: ValidationInfo) -> str:
@@ -118,13 +119,13 @@ Slot = Annotated[
 BaseUrl = Annotated[
     str,
     AfterValidator(_base_url),
-    Field(description="https://host[:port][/path], http:// on a leased line; an IPv4 address with four numbers"),
+    Field(description="https://host[:port][/path], or http:// on a leased line"),
 ]
 SerialNum = Annotated[
     str,
     AfterValidator(_serial),
     StringConstraints(max_length=20),
-    Field(description="at most 20 characters, letters or digits among them, hyphens allowed, in quotes"),
+    Field(description="letters and digits, hyphens allowed, in quotes"),
 ]
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from relay.policy.registry import Directory, Provider
 from relay.policy.scalars import Model
 from relay.policy.settings import Settings
-from relay.runtime.crosscheck import Read, crosscheck
+from relay.runtime.crosscheck import Read, crosscheck, over
 from relay.runtime.environment import PREFIX, override
 from relay.runtime.problems import ConfigProblems, Problem, shown
 from relay.runtime.references import SecretMissing, references, secret
@@ -28,6 +28,7 @@ _M = TypeVar("_M", bound=Model)
 class Loaded:
     """The settings of one moment. Every file named in the models is absolute; `env:` references stay as written.
 
+    A provider's `timeouts`, when it writes some, are whole: relay.yaml's stand where its file is silent.
     `files` are the files read or referenced (yaml, certificates, CAs, keys), to be watched: absolute, each once. The
     folder `settings.providers` may get new ones. `generation` is 12 hex digits over names and contents of the yaml
     files and the `RELAY__` variables. `sources` names the file of each provider, in the order of `providers`, which is
@@ -51,6 +52,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     path = path.absolute()
     sheet = read(path)
     settings, problems = _settings(sheet, environ)
+    if not sheet.content and sheet.problems:
+        raise ConfigProblems(problems)
     files, found = _folder(path, _beside(path, sheet, "providers"))
     problems += found
     sheets = [sheet]
@@ -72,12 +75,18 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     named = [reference.path for reference in references(path, settings, pairs)]
     return Loaded(
         settings=settings,
-        providers=tuple(each.model for each in providers),
+        providers=tuple(_with_timeouts(settings, each.model) for each in providers),
         directory=directory.model,
         files=tuple(dict.fromkeys([*(each.path for each in sheets), *(file for file in named if file is not None)])),
         generation=_generation(path.parent, sheets, environ),
         sources=tuple(each.file for each in providers),
     )
+
+
+def _with_timeouts(settings: Settings, provider: Provider) -> Provider:
+    if provider.timeouts is None:
+        return provider
+    return provider.model_copy(update={"timeouts": over(settings.upstream.timeouts, provider.timeouts)})
 
 
 def _beside(path: Path, sheet: Sheet, key: str) -> Path:

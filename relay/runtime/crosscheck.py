@@ -13,12 +13,16 @@ from relay.policy.registry import Directory, DirectoryOperator, Provider
 from relay.policy.scalars import ProviderTimeouts
 from relay.policy.settings import Settings
 from relay.runtime.problems import Problem, shown
+from relay.standard.catalogue import load_catalogue
 
 CALLBACK_BYTES: Final = 100
 """`redirect_uri` is aNS(100) (개별인증-001)."""
 
 SLOTS_HOURS: Final = 6
 """정기적 전송 가능 시간대 must be open so many hours a day in all (규격 3.3.3)."""
+
+NEVER_LEFT_OUT: Final = frozenset({"CM01", "CM02"})
+"""API 목록 조회 and 전송요구 내역 조회: every institution answers them (정보제공-공통)."""
 
 _T = TypeVar("_T")
 
@@ -42,12 +46,15 @@ def crosscheck(
     problems: list[Problem] = []
     if relay is not None:
         problems += _ports(relay)
-        problems += [relay.problem(f"upstream.{key}", *said) for key, *said in _timeouts(relay.model.upstream.timeouts)]
+        usual = relay.model.upstream.timeouts
+        problems += [relay.problem(f"upstream.{key}", *said) for key, *said in _timeouts(usual, usual)]
     problems += _org_codes(relay, providers)
     for provider in providers:
-        problems += _slots(provider)
-        if provider.model.timeouts is not None:
-            problems += [provider.problem(key, *said) for key, *said in _timeouts(provider.model.timeouts)]
+        problems += [*_apis(provider), *_slots(provider)]
+        own = provider.model.timeouts
+        if own is not None:
+            usual = relay.model.upstream.timeouts if relay is not None else own
+            problems += [provider.problem(key, *said) for key, *said in _timeouts(own, over(usual, own))]
     if directory is not None:
         problems += _callbacks(directory)
         if relay is not None and not all(each.client_certificate for each in relay.model.gateway.listeners):
@@ -67,10 +74,15 @@ def _ports(relay: Read[Settings]) -> Iterator[Problem]:
             yield relay.problem(second, f"is the port of {first} too", "another port, or another address")
 
 
-def _timeouts(timeouts: ProviderTimeouts) -> Iterator[tuple[str, str, str]]:
+def over(usual: ProviderTimeouts, own: ProviderTimeouts) -> ProviderTimeouts:
+    """The timeouts of an institution: those its file writes, and relay.yaml's `upstream.timeouts` for the rest."""
+    return usual.model_copy(update=own.model_dump(exclude_unset=True))
+
+
+def _timeouts(written: ProviderTimeouts, whole: ProviderTimeouts) -> Iterator[tuple[str, str, str]]:
     for name in ("connect_s", "first_byte_s"):
-        if getattr(timeouts, name) > timeouts.total_s:
-            yield f"timeouts.{name}", "is longer than total_s", f"at most {timeouts.total_s:g}"
+        if name in written.model_fields_set and getattr(whole, name) > whole.total_s:
+            yield f"timeouts.{name}", "is longer than total_s", f"at most {whole.total_s:g}"
 
 
 def _org_codes(relay: Read[Settings] | None, providers: Sequence[Read[Provider]]) -> Iterator[Problem]:
@@ -82,6 +94,24 @@ def _org_codes(relay: Read[Settings] | None, providers: Sequence[Read[Provider]]
         elif code in first:
             yield provider.problem("org_code", f"stands in {shown(first[code])} too", "one file for each institution")
         first.setdefault(code, provider.file)
+
+
+def _apis(provider: Read[Provider]) -> Iterator[Problem]:
+    industry = provider.model.industry
+    catalogue = load_catalogue()
+    offered = {api.api_code for api in catalogue.of(industry)}
+    later = {api.api_code for api in catalogue.of(industry, later=True)} - offered
+    optional = offered - NEVER_LEFT_OUT
+    for code in sorted(provider.model.apis.left_out - optional):
+        wrong = f"holds {code}, which every institution answers" if code in NEVER_LEFT_OUT else _foreign(code, industry)
+        yield provider.problem("apis.left_out", wrong, "of " + " ".join(sorted(optional)))
+    for code in sorted(provider.model.apis.turned_on - later):
+        wrong = f"holds {code}, which is on anyway" if code in offered else _foreign(code, industry)
+        yield provider.problem("apis.turned_on", wrong, "of " + " ".join(sorted(later)) if later else "nothing")
+
+
+def _foreign(code: str, industry: str) -> str:
+    return f"holds {code}, which is no API of industry {industry}"
 
 
 def _slots(provider: Read[Provider]) -> Iterator[Problem]:

@@ -26,9 +26,12 @@ def override(values: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[P
         if node is None:
             near = nearest(variable, map(variable_of, leaves(Settings)))
             wrong = f"is not known, perhaps {near} is meant" if near else "is not known"
-            problems.append(Problem("environment", variable, wrong, f"{PREFIX}SECTION__KEY of a key of relay.yaml"))
+            fits = "keys of relay.yaml in capitals, joined by two underscores"
+            problems.append(Problem("environment", variable, wrong, fits))
         elif "properties" in node or node.get("type") == "array":
             problems.append(Problem("environment", variable, "names a section or a list", "the name of a single value"))
+        elif any("\ud800" <= sign <= "\udfff" for sign in environ[variable]):
+            problems.append(Problem("environment", variable, "is not UTF-8", "UTF-8 text"))
         else:
             text = environ[variable]
             if _put(values, place, text if node.get("type") == "string" else scalar(text)):

@@ -21,6 +21,7 @@ DEPTH_MOST: Final = 32
 _TEXT: Final = "tag:yaml.org,2002:str"
 _QUOTED: Final = re.compile(r"'(?!<)[^']{2,}'|('[^']*')")
 _ALIAS: Final = "an alias"
+_UNCLOSED: Final = "found unexpected end of stream"
 _WORDS: Final = {
     _ALIAS: ("holds an alias", "the value itself; text with an asterisk in quotes"),
     "found character '\\t'": ("holds a tab", "spaces to indent"),
@@ -30,7 +31,7 @@ _WORDS: Final = {
     "mapping values are not allowed here": ("holds a colon out of place", "quotes around text with a colon"),
     "unknown escape character": ("holds an unknown escape", "single quotes around text with a backslash"),
     "expected <block end>": ("is indented differently from its neighbours", "the same indent for keys of one section"),
-    "found unexpected end of stream": ("ends inside quotes", "a closing quote"),
+    _UNCLOSED: ("ends inside quotes", "a closing quote"),
 }
 
 
@@ -142,9 +143,10 @@ def _text(sheet: Sheet) -> str | None:
 
 
 def _syntax(error: yaml.MarkedYAMLError) -> tuple[str, str, str]:
-    mark = error.problem_mark or error.context_mark
-    key = f"line {mark.line + 1}" if mark else ""
     problem = error.problem or "is not YAML"
+    opened = error.context_mark if _UNCLOSED in problem else None
+    mark = opened or error.problem_mark or error.context_mark
+    key = f"line {mark.line + 1}" if mark else ""
     for words, (wrong, allowed) in _WORDS.items():
         if words in problem:
             return key, wrong, allowed

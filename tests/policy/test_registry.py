@@ -1,0 +1,49 @@
+"""Providers and operators alone: what one key needs of another."""
+
+import pytest
+from pydantic import ValidationError
+
+from relay.policy.registry import Directory, Link, Provider
+
+BANK = {"org_code": "ZBAA000001", "name": "Bank", "industry": "bank", "base_urls": ["https://b.example"], "ca": "a"}
+SERVICE = {"client_id": "one", "name": "One"}
+OPERATOR = {"org_code": "ZOPA000001", "name": "One", "serial_num": "1-2", "addresses": ["192.0.2.1"]}
+
+
+def test_five_lines_are_a_provider():
+    provider = Provider.model_validate(BANK)
+    assert (provider.version, provider.link, provider.rate) == ("v1", Link.TLS, None)
+
+
+def test_a_leased_line_is_plain_http_without_ca():
+    line = {"link": "leased_line", "base_urls": ["http://10.0.0.1"], "ca": None}
+    assert Provider.model_validate({**BANK, **line}).link is Link.LEASED_LINE
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"link": "leased_line"}, r"base_urls\[0\]: does not fit link: leased_line, begins with http://"),
+        ({"base_urls": ["http://b.example"]}, r"base_urls\[0\]: does not fit link: tls, begins with https://"),
+        ({"ca": None}, "ca: is missing"),
+        ({"certificate": "a"}, "private_key: is missing beside certificate"),
+        ({"private_key": "env:K"}, "certificate: is missing beside private_key"),
+        ({"min_version": "v2"}, "min_version: is above version v1"),
+    ],
+)
+def test_keys_that_do_not_go_together_say_so(change, words):
+    with pytest.raises(ValidationError, match=words):
+        Provider.model_validate({**BANK, **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"services": [{"client_id": "two", "name": "Two"}]}, r"operators\[1\].org_code: stands twice: ZOPA000001"),
+        ({"org_code": "ZOPB000001"}, r"operators\[1\].services\[0\].client_id: stands twice: one"),
+    ],
+)
+def test_nobody_stands_twice(change, words):
+    first = {**OPERATOR, "services": [SERVICE]}
+    with pytest.raises(ValidationError, match=words):
+        Directory.model_validate({"operators": [first, {**first, **change}]})
