@@ -1,0 +1,65 @@
+"""`relay check`: is everything in the settings right? Says so in one line, or names every problem at once."""
+
+import json
+import os
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+
+from relay.runtime.config import ConfigProblems, Loaded, Problem, load
+from relay.runtime.key_files import file_problems
+
+PROBLEMS: Final = 2
+"""Exit code when there is a problem."""
+
+
+@click.command(
+    "check",
+    epilog="""\b
+Examples:
+  relay check                                    config/relay.yaml below the working directory
+  relay check -c /etc/relay/relay.yaml --files   certificates and keys too, as before a start
+  relay check --json | jq -r '.[].key'           for machines: [] when all is fine
+
+Exit code 0 when all is fine, 2 when there are problems.""",
+)
+@click.option(
+    "-c",
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=Path("config/relay.yaml"),
+    show_default=True,
+    help="The relay's settings; all other files are found from there.",
+)
+@click.option("--files", is_flag=True, help="Open certificates and keys, too; without it only yaml files are opened.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of {file, key, wrong, allowed}.")
+def command(path: Path, files: bool, as_json: bool) -> None:
+    """Read the settings and report every problem at once.
+
+    One line for each problem: file: key: what is wrong, what is allowed. RELAY__SECTION__KEY variables count.
+    """
+    loaded, problems = _checked(path)
+    if loaded is not None and files:
+        problems = file_problems(path, loaded, datetime.now(UTC))
+    if as_json:
+        click.echo(json.dumps([asdict(problem) for problem in problems], ensure_ascii=False, indent=2))
+    else:
+        click.echo(_fine(loaded) if loaded is not None and not problems else "\n".join(map(str, problems)))
+    if problems:
+        raise SystemExit(PROBLEMS)
+
+
+def _checked(path: Path) -> tuple[Loaded | None, list[Problem]]:
+    try:
+        return load(path, os.environ), []
+    except ConfigProblems as found:
+        return None, list(found.problems)
+
+
+def _fine(loaded: Loaded) -> str:
+    providers, operators = len(loaded.providers), len(loaded.directory.operators)
+    return f"ok: {providers} providers, {operators} operators, generation {loaded.generation}"
