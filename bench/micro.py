@@ -1,0 +1,218 @@
+"""Micro-benchmarks of the hot path: where the microseconds of one exchange go, without sockets.
+
+.venv/bin/python bench/micro.py            # a table, medians of 7 rounds
+.venv/bin/python bench/micro.py --json     # the same for machines
+"""
+
+import argparse
+import asyncio
+import json
+import math
+import statistics
+import tempfile
+import time
+import timeit
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvloop
+
+from relay.domain.exchange import Exchange
+from relay.domain.party import Peer
+from relay.gateway.judge import judge
+from relay.gateway.welcome import Card
+from relay.infra.access_log import AccessLog
+from relay.infra.metrics import Metrics
+from relay.policy.query import body_parameters, query_parameters
+from relay.runtime.assembly import Relay
+from relay.runtime.config import load
+from relay.sandbox.street import build
+from relay.sandbox.tokens import claims_for, sign
+from relay.wire.head import answer_head, request_head
+from relay.wire.reader import ServerLimits
+from relay.wire.server import ServerConnection
+
+ROUNDS = 7
+BANK = "ZBAA000001"
+LIST = f"/v1/bank/accounts?org_code={BANK}&search_timestamp=0&limit=500"
+BODY = json.dumps(
+    {"org_code": BANK, "account_num": "1000000000001", "seqno": "0000001", "from_date": "20261001",
+     "to_date": "20261031", "limit": "500"}
+).encode()  # fmt: skip
+ANSWER_BODY = b'{"rsp_code":"00000","rsp_msg":"OK","x":"' + b"a" * 2000 + b'"}'
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=UTF-8\r\nx-api-tran-id: ZOPA000001M00000000000001\r\n"
+    b"Content-Length: " + str(len(ANSWER_BODY)).encode() + b"\r\n\r\n" + ANSWER_BODY
+)
+
+
+class FakeTransport:
+    """Takes what is written and says what a transport says."""
+
+    def __init__(self) -> None:
+        self.written = 0
+
+    def write(self, _data: bytes) -> None:
+        """Take it."""
+        self.written += 1
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        """Not needed."""
+
+    def get_extra_info(self, name: str) -> object:
+        """Say where the peer is."""
+        return ("127.0.0.1", 1) if name == "peername" else None
+
+    def is_closing(self) -> bool:
+        """Never."""
+        return False
+
+    def close(self) -> None:
+        """Not needed."""
+
+    abort = close
+
+
+def head(method: str, target: str, token: str, extra: str = "") -> bytes:
+    """A request's head as operators send it."""
+    return (
+        f"{method} {target} HTTP/1.1\r\nHost: relay.example:8443\r\nAuthorization: Bearer {token}\r\n"
+        f"x-api-tran-id: ZOPA000001M00000000000001\r\nx-api-type: user-refresh\r\nAccept: application/json\r\n"
+        f"User-Agent: operator/1.0\r\n{extra}\r\n"
+    ).encode()
+
+
+def measure(work: Callable[[], object]) -> float:
+    """CPU microseconds for one call: the median of ROUNDS rounds of about 0.1 s; CPU, since machines are shared."""
+    number, _ = timeit.Timer(work, timer=time.process_time).autorange()
+    number = max(1, number // 2)
+    rounds = timeit.repeat(work, timer=time.process_time, repeat=ROUNDS, number=number)
+    return statistics.median(rounds) / number * 1e6
+
+
+async def exchanges(folder: Path) -> dict[str, float]:
+    """Every measure by name, in microseconds."""
+    street = build(folder, datetime.now(UTC))
+    street.close()
+    environ = {
+        f"RELAY__RATES__{rate}__{key}": "1000000"
+        for rate in ("OPERATOR_PROVIDER", "PROVIDER")
+        for key in ("PER_SECOND", "BURST")
+    }
+    relay = Relay(load(street.settings, environ), asyncio.get_running_loop())
+    operator = street.operators[0]
+    peer = Peer(operator.identity.serial_number.replace("-", ""), "127.0.0.1")
+    claims = claims_for(
+        issuer="ZRLA000001",
+        operator=operator.org_code,
+        client_id=operator.client_ids[0],
+        provider=BANK,
+        scopes=["bank.list", "bank.deposit"],
+        now=datetime.now(UTC),
+    )
+    token = sign(claims, street.token_key)
+    get_raw = head("GET", LIST, token)
+    post_raw = head("POST", "/v1/bank/accounts/deposit/transactions", token,
+                    f"Content-Type: application/json; charset=UTF-8\r\nContent-Length: {len(BODY)}\r\n")  # fmt: skip
+    get_head, post_head = request_head(get_raw, 100), request_head(post_raw, 100)
+    gateway = relay.gateway
+    callers = gateway.plan.callers.recognise(peer)
+    now = time.time()
+
+    def judged(parsed: object, body: bytes) -> Callable[[], object]:
+        return lambda: judge(
+            gateway.plan, gateway._keyring, relay.counters, callers, parsed, body, Exchange(relay.loop.time(), now)
+        )
+
+    def whole(raw: bytes) -> Callable[[], object]:
+        connection, answering = connected(relay, peer)
+
+        def once() -> None:
+            connection.data_received(raw)
+            answering()
+
+        return once
+
+    exchange = closed(relay, callers, get_head)
+    access_log = AccessLog("/dev/null", 10**9)
+    plain_request = post_raw + BODY
+    return {
+        "request_head": measure(lambda: request_head(get_raw, 100)),
+        "answer_head": measure(lambda: answer_head(ANSWER[: ANSWER.index(b"{")], 100)),
+        "query_parameters": measure(lambda: query_parameters(get_head.query)),
+        "body_parameters": measure(lambda: body_parameters(BODY)),
+        "check_get": measure(checked(gateway, "BA01", query_parameters(get_head.query))),
+        "check_post": measure(checked(gateway, "BA04", body_parameters(BODY))),
+        "judge_get": measure(judged(get_head, b"")),
+        "judge_post": measure(judged(post_head, BODY)),
+        "metrics": measure(lambda: Metrics.record(relay.metrics, exchange)),
+        "access_log": measure(lambda: access_log.record(exchange)),
+        "whole_get": measure(whole(get_raw)),
+        "whole_post": measure(whole(plain_request)),
+    }
+
+
+def checked(gateway: object, api_code: str, parameters: object) -> Callable[[], object]:
+    """The parameter check of one API at the bank."""
+    check = gateway.plan.institutions[BANK].checks[api_code]
+    return lambda: check(parameters)
+
+
+def closed(relay: Relay, callers: tuple, parsed: object) -> Exchange:
+    """An exchange as it is recorded."""
+    exchange = Exchange(relay.loop.time(), time.time())
+    judge(relay.gateway.plan, relay.gateway._keyring, relay.counters, callers, parsed, b"", exchange)
+    exchange.asked, exchange.ended, exchange.status, exchange.rsp_code = (
+        exchange.started,
+        relay.loop.time(),
+        200,
+        "00000",
+    )
+    return exchange
+
+
+def connected(relay: Relay, peer: Peer) -> tuple[ServerConnection, Callable[[], None]]:
+    """An operator's connection, and what lets the bank answer once."""
+    limits = ServerLimits(16384, 100, 65536, 32, math.inf, math.inf, math.inf)
+    connection = ServerConnection(relay.gateway, limits, relay.watch, relay.loop)
+    connection.connection_made(FakeTransport())
+    connection.card = Card(peer, excess=False)
+    _, pool = relay.pools[BANK]
+    provider = instant(pool)
+
+    def answering() -> None:
+        provider.get_buffer(-1)[: len(ANSWER)] = ANSWER
+        provider.buffer_updated(len(ANSWER))
+        relay.access_log._lines.clear()
+
+    return connection, answering
+
+
+def instant(pool: object) -> object:
+    """A connection to a bank that is always there."""
+    from relay.wire.client import ClientConnection  # noqa: PLC0415 - beside its only use
+
+    connection = ClientConnection(lambda _: None)
+    connection.connection_made(FakeTransport())
+    connection.born = connection.idle_since = math.inf
+    pool._idle.append(connection)
+    return connection
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="one JSON object, microseconds by name")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        found = runner.run(exchanges(Path(folder) / "street"))
+    if options.json:
+        print(json.dumps({name: round(value, 3) for name, value in found.items()}))
+        return
+    for name, value in found.items():
+        print(f"{name:18} {value:8.2f} us")
+
+
+if __name__ == "__main__":
+    main()
