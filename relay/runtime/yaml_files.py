@@ -20,6 +20,7 @@ DEPTH_MOST: Final = 32
 
 _TEXT: Final = "tag:yaml.org,2002:str"
 _QUOTED: Final = re.compile(r"'(?!<)[^']{2,}'|('[^']*')")
+_HALF: Final = re.compile("[\ud800-\udfff]")
 _ALIAS: Final = "an alias"
 _UNCLOSED: Final = "found unexpected end of stream"
 _WORDS: Final = {
@@ -169,6 +170,9 @@ class _Reading:
             case yaml.SequenceNode() if node.tag.endswith(":seq"):
                 return [self.value(child, (*place, index)) for index, child in enumerate(node.value)]
             case yaml.ScalarNode() if node.tag in {_TEXT, _plain_tag(node.value)}:
+                if _HALF.search(node.value):
+                    self.sheet.complain(dotted(place), "holds half a character", "whole characters")
+                    return None
                 return _value_of(node.tag, node.value)
         self.sheet.complain(dotted(place), "has a tag", "plain values without !tags")
         return None
@@ -179,7 +183,7 @@ class _Reading:
             if not isinstance(key_node, yaml.ScalarNode):
                 self.sheet.complain(f"line {key_node.start_mark.line + 1}", "has a list or section as key", "a name")
                 continue
-            key = str(key_node.value)
+            key = _HALF.sub("?", str(key_node.value))
             here = (*place, key)
             if key in found:
                 self.sheet.complain(

@@ -70,6 +70,7 @@ def test_an_empty_file_is_an_empty_mapping(tmp_path, content):
         ("a: 1\nb: {c: 1, c: 2}\n", "b.c: stands twice (line 2), each key once"),
         ("? [a]\n: 1\n", "line 1: has a list or section as key, a name"),
         ("a: \x07\n", "holds a control character, printable text"),
+        ('a: {b: "\\ud800"}\n', "a.b: holds half a character, whole characters"),
         (b"a: 1\nb: \xb0\xa1\n", "line 2: is not UTF-8, UTF-8 text"),
         ("a: " + "[" * 50 + "]" * 50, "is nested too deep, at most 32 levels"),
         ("a: " + "[" * 5000, "is nested too deep, at most 32 levels"),
