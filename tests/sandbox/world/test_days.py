@@ -1,0 +1,56 @@
+"""Months, terms and windows."""
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.sandbox.world.days import month_end, month_later, months_between, months_passed, next_anniversary, term_of
+
+DAYS = st.dates(date(2005, 1, 1), date(2060, 12, 31))
+
+
+@pytest.mark.parametrize(
+    ("day", "months", "later"),
+    [
+        (date(2024, 1, 31), 1, date(2024, 2, 29)),
+        (date(2023, 12, 15), 1, date(2024, 1, 15)),
+        (date(2024, 3, 31), -1, date(2024, 2, 29)),
+        (date(2024, 5, 5), 0, date(2024, 5, 5)),
+    ],
+)
+def test_a_month_later_is_the_same_day_or_the_last(day, months, later):
+    assert month_later(day, months) == later
+
+
+@given(DAYS, DAYS)
+def test_months_passed_are_whole_months(start, day):
+    months = months_passed(start, day)
+    if day >= start:
+        assert month_later(start, months) <= day < month_later(start, months + 1)
+    else:
+        assert months < 0
+
+
+@given(DAYS, st.integers(1, 60), st.integers(0, 9000))
+def test_a_day_lies_in_its_term(first, months, days):
+    day = date.fromordinal(first.toordinal() + days)
+    start, end = term_of(first, months, day)
+    assert first <= start <= day < end
+
+
+@given(DAYS, DAYS)
+def test_anniversaries_come(of, after):
+    coming = next_anniversary(of, after)
+    assert coming > after
+    assert coming.month == of.month
+    assert month_end(coming) >= coming
+
+
+def test_months_touched():
+    assert list(months_between(date(2025, 11, 30), date(2026, 1, 1))) == [
+        date(2025, 11, 1),
+        date(2025, 12, 1),
+        date(2026, 1, 1),
+    ]

@@ -1,0 +1,113 @@
+"""The framework of the stories: pages, counts, values as strings."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import pytest
+
+from relay.domain.api import Api, Field, Message, Presence
+from relay.sandbox.world.model import CUSTOMERS, PAGE_MOST, Absent, Ask, answer, dice
+
+ROWS = [{"no": number} for number in range(47)]
+
+
+def field(name: str, kind: str, length: str = "", fields: tuple[Field, ...] = ()) -> Field:
+    return Field(name, kind, length, Presence.REQUIRED, name, {}, "", fields)
+
+
+def api(*body: Field) -> Api:
+    response = Message((), (), (), (field("rsp_code", "aN"), field("rsp_msg", "AH"), *body))
+    return Api(
+        "X-001", "XX01", "x", "x", "GET", "/x", "/x", "v1", ("bank",), (), None, "", Message((), (), (), ()), response
+    )
+
+
+LISTED = api(
+    field("search_timestamp", "N", "14"),
+    field("next_page", "aNS", "1000"),
+    field("row_cnt", "N", "3"),
+    field("row_list", "array", "", (field("no", "N", "3"),)),
+)
+
+
+def ask(of: Api, customer: int = 0, **params: str) -> Ask:
+    return Ask(of, "bank", CUSTOMERS[customer], params, date(2026, 11, 20))
+
+
+def page(**params: str) -> dict:
+    return answer({"X-001": lambda _: {"row_list": ROWS}}, ask(LISTED, **params))
+
+
+@pytest.mark.parametrize("limit", [1, 7, PAGE_MOST, 500])
+def test_pages_follow_each_other_without_loss_or_doubles(limit):
+    seen, cursor = [], {}
+    while True:
+        body = page(limit=str(limit), **cursor)
+        assert body["row_cnt"] == str(len(body["row_list"]))
+        seen += body["row_list"]
+        if "next_page" not in body:
+            break
+        cursor = {"next_page": body["next_page"]}
+    assert seen == [{"no": str(number)} for number in range(47)]
+
+
+def test_small_lines_make_small_pages():
+    assert page(limit="500")["row_cnt"] == str(PAGE_MOST)
+
+
+def test_only_first_pages_carry_a_time_stamp():
+    first = page(limit="5")
+    assert first["search_timestamp"] == "0"
+    assert "search_timestamp" not in page(limit="5", next_page=first["next_page"])
+
+
+@pytest.mark.parametrize("cursor", ["x", "AAAA", "한글", "AAAFAAAAAAAA", ""])
+def test_a_cursor_of_nobody_is_refused(cursor):
+    with pytest.raises(Absent) as refused:
+        page(limit="5", next_page=cursor)
+    assert (refused.value.status, refused.value.rsp_code) == (400, "40001")
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "many", ""])
+def test_a_limit_must_be_a_count(limit):
+    with pytest.raises(Absent):
+        page(limit=limit)
+
+
+def test_values_are_written_as_the_standard_writes():
+    of = api(
+        field("flag", "Boolean"),
+        field("day", "DATE", "8"),
+        field("moment", "DTIME", "14"),
+        field("money", "F", "18,3"),
+        field("whole", "F", "18,3"),
+        field("rate", "F", "7,5"),
+        field("count", "N", "3"),
+        field("none", "aN", "3"),
+    )
+    told = {
+        "flag": False,
+        "day": date(2026, 1, 2),
+        "moment": datetime(2026, 1, 2, 3, 4, 5),  # noqa: DTZ001
+        "money": Decimal("-1.5"),
+        "whole": 12,
+        "rate": Decimal("3.4"),
+        "count": 7,
+        "none": None,
+    }
+    assert answer({"X-001": lambda _: told}, ask(of)) == {
+        "rsp_code": "00000",
+        "rsp_msg": "성공",
+        "flag": "false",
+        "day": "20260102",
+        "moment": "20260102030405",
+        "money": "-1.500",
+        "whole": "12.000",
+        "rate": "3.40000",
+        "count": "7",
+    }
+
+
+def test_dice_fall_the_same_for_the_same_subject_only():
+    assert ask(LISTED).dice("a", 1).random() == dice("bank", 1, "a", 1).random()
+    assert ask(LISTED).dice("a").random() != ask(LISTED, customer=1).dice("a").random()

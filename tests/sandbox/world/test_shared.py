@@ -1,0 +1,23 @@
+"""The particulars of the demand, at all institutions."""
+
+import pytest
+
+from relay.sandbox.world.model import CUSTOMERS
+
+FLAGS = {
+    "bank": {"is_consent_trans_memo"},
+    "card": {"is_consent_merchant_name_regno"},
+    "efin": {"is_consent_trans_memo", "is_consent_merchant_name_regno", "is_consent_trans_category"},
+    "telecom": {"is_consent_merchant_name_regno"},
+}
+INDUSTRIES = ["bank", "card", "invest", "insu", "efin", "capital", "ginsu", "telecom", "p2p", "bond", "usury"]
+
+
+@pytest.mark.parametrize("industry", INDUSTRIES)
+@pytest.mark.parametrize("customer", CUSTOMERS)
+def test_particulars_are_true_to_the_catalogue(teller, industry, customer):
+    body = teller(industry, customer, "shared")("정보제공-공통-002")
+    assert {name for name in body if name.startswith("is_consent_")} == FLAGS.get(industry, set())
+    assert (body["is_scheduled"], body["fnd_cycle"], body["add_cycle"]) == ("true", "1/w", "1/w")
+    assert body["end_date"] > "20261120"
+    assert body["period"] == "99991231"
