@@ -126,6 +126,7 @@ class Gateway:
         self, connection: ServerConnection, refusal: Refusal, tran_id: bytes | None, exchange: Exchange
     ) -> None:
         fault = refusal.fault
+        exchange.tran_id = exchange.tran_id or envelope.known_tran_id(tran_id)
         exchange.status, exchange.rsp_code, exchange.reason = fault.status, fault.rsp_code, fault.name
         connection.answer(envelope.refusal(refusal, envelope.echo(tran_id), close=connection.closing))
         exchange.ended = self._clock()

@@ -46,12 +46,12 @@ class UpstreamFlight:
 
     def pause(self) -> None:
         """Stop reading the answer."""
-        if self.connection is not None:
+        if self.connection is not None and not self.connection.transport.is_closing():
             self.connection.transport.pause_reading()
 
     def resume(self) -> None:
         """Go on reading the answer."""
-        if self.connection is not None:
+        if self.connection is not None and not self.connection.transport.is_closing():
             self.connection.transport.resume_reading()
 
     def cancel(self) -> None:

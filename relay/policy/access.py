@@ -40,7 +40,7 @@ class Caller:
         """Whether the operator registered this address (`ip_list`)."""
         if address in self.addresses:
             return True
-        if not self.networks:
+        if not self.networks or not address:
             return False
         parsed = ipaddress.ip_address(address)
         return any(parsed in network for network in self.networks)

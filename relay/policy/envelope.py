@@ -46,6 +46,12 @@ def tran_id_in(raw: bytes) -> bytes:
     return match[1] if match else b""
 
 
+def known_tran_id(tran_id: bytes | None) -> str:
+    """거래고유번호 for the record of a refused call; "" when it is not of its form."""
+    text = (tran_id or b"").decode("latin-1")
+    return text if TRAN_ID.fullmatch(text) else ""
+
+
 def valid_tran_id(tran_id: bytes | None) -> str:
     """거래고유번호 as text. Raises Refusal (40002) when it is missing or not of the form of 첨부14."""
     if tran_id is None:

@@ -12,6 +12,7 @@ def identify(connection: ServerConnection) -> Peer:
     """
     transport = connection.transport
     certificate = transport.get_extra_info("peercert")
-    address = connection.seen_from or str(transport.get_extra_info("peername")[0])
+    name = transport.get_extra_info("peername")
+    address = connection.seen_from or (str(name[0]) if name else "")
     address = address.removeprefix("::ffff:")
     return Peer(serial_of(certificate) if certificate else None, address)

@@ -56,6 +56,7 @@ class RelayProcess:
         for name in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(name, self.stop)
         self._loop.add_signal_handler(signal.SIGHUP, self.reload)
+        gc.set_threshold(50_000, 50, 50)
         gc.collect()
         gc.freeze()  # what stands now stands for ever; the collector need not look at it again
         _log.info("ready: ports %s, admin %s, %d institutions, plan %s", self.ports, self.admin.port,

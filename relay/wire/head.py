@@ -144,13 +144,17 @@ def request_head(raw: bytes, most_headers: int) -> RequestHead:
     coding = headers.get(b"transfer-encoding")
     if coding is not None and coding.lower() != b"chunked":
         raise Malformed(Wrong.HEAD_MALFORMED, raw)
+    length = _length(headers, raw)
+    method = "GET" if skip == _METHODS[b"GET /"] else "POST"
+    if method == "GET" and (length or coding is not None):  # a body that one reader skips is the next one's request
+        raise Malformed(Wrong.HEAD_MALFORMED, raw)
     return RequestHead(
-        "GET" if skip == _METHODS[b"GET /"] else "POST",
+        method,
         target,
         path,
         query,
         headers,
-        _length(headers, raw),
+        length,
         coding is not None,
         _closes(headers),
     )

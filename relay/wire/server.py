@@ -65,6 +65,7 @@ class ServerConnection(asyncio.Protocol):
         "_reader",
         "_ready",
         "_serving",
+        "_slow",
         "_stage",
         "_watch",
         "card",
@@ -86,7 +87,7 @@ class ServerConnection(asyncio.Protocol):
         self._reader = RequestReader(limits, self._arrived)
         self._stage = Stage.NOTHING
         self._ready: deque[tuple[RequestHead, bytes] | Malformed] = deque()
-        self._busy = self._serving = self._deaf = self._linger = self._paused = False
+        self._busy = self._serving = self._deaf = self._linger = self._paused = self._slow = False
         self.closing = False
         self.deadline = math.inf
         self.source: Source | None = None
@@ -116,13 +117,16 @@ class ServerConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Pass the reader's slowness on."""
+        self._slow = True
         if self.source is not None:
             self.source.pause()
 
     def resume_writing(self) -> None:
-        """Pass the reader's recovery on."""
+        """Pass the reader's recovery on, and go on to what waits behind the answer it was slow to read."""
+        self._slow = False
         if self.source is not None:
             self.source.resume()
+        self._next()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes: whole requests go to the app, parts wait for their rest until their deadline."""
@@ -160,7 +164,7 @@ class ServerConnection(asyncio.Protocol):
 
     def _arrived(self, head: RequestHead, body: bytes) -> None:
         self._stage = Stage.NOTHING
-        if self._busy or self._ready:
+        if self._busy or self._ready or self._slow:
             self._ready.append((head, body))
             if len(self._ready) >= self._limits.pipelined and not self._paused:
                 self._paused = True
@@ -187,7 +191,7 @@ class ServerConnection(asyncio.Protocol):
         if self._serving:
             return
         self._serving = True
-        while self._ready and not self._busy and not self.closing:
+        while self._ready and not (self._busy or self._slow or self.closing):
             waiting = self._ready.popleft()
             if isinstance(waiting, Malformed):
                 self._busy = self.closing = True
