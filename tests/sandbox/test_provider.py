@@ -1,0 +1,141 @@
+import json
+from datetime import date
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from relay.domain.ids import INDUSTRIES
+from relay.policy.conformance import faults_of
+from relay.sandbox.customers import ci_of
+from relay.sandbox.learning import next_page_of, request_for
+from relay.sandbox.provider import Provider, Question
+from relay.sandbox.world.model import CUSTOMERS
+from relay.sandbox.world.stories import STORIES
+from relay.standard.catalogue import load_catalogue
+
+TODAY = date(2026, 11, 22)
+CATALOGUE = load_catalogue()
+CODE = "ZBAA000001"
+TRAN_ID = "ZOPA000001M00000000000001"
+LIST = {"org_code": CODE, "search_timestamp": "0", "limit": "20"}
+
+
+def provider_of(industry):
+    return Provider(CODE, industry, CATALOGUE, STORIES, today=lambda: TODAY)
+
+
+def ask(provider, path, params, method="GET", **more):
+    return provider.respond(Question(method, path, params, **more))
+
+
+def pages_of(provider, api, industry, asked, ci):
+    path = api.path_for(industry).replace("{card_id}", asked.get("card_id", ""))
+    params = {name: value for name, value in asked.items() if name != "card_id"}
+    while True:
+        reply = ask(provider, path, params, api.method, user_ci=ci)
+        yield reply
+        cursor = reply.body.get("next_page")
+        if cursor is None:
+            return
+        params = next_page_of(params, cursor)
+
+
+@pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: f"customer{customer.number}")
+@pytest.mark.parametrize("industry", INDUSTRIES)
+def test_every_api_is_answered_true_to_the_catalogue(industry, customer):
+    provider, answers, faults = provider_of(industry), {}, {}
+    fixed = {"org_code": CODE, "client_id": "ZOPA000001SVC01"}
+    for api in CATALOGUE.of(industry):
+        asked = request_for(api, fixed, answers, TODAY)
+        replies = list(pages_of(provider, api, industry, asked, ci_of(customer)))
+        answers[api.api_id] = [reply.body for reply in replies]
+        found = [fault for reply in replies for fault in faults_of(api, reply.body)]
+        found += [reply.body for reply in replies if reply.status != 200]
+        if found:
+            faults[api.api_id] = found
+    assert faults == {}
+
+
+def test_customers_differ_and_nobody_is_customer_one():
+    provider = provider_of("bank")
+    first, second = (ask(provider, "/v1/bank/accounts", LIST, user_ci=ci_of(customer)) for customer in CUSTOMERS[:2])
+    assert first.body != second.body
+    assert ask(provider, "/v1/bank/accounts", LIST) == first
+
+
+def test_an_api_list_tells_every_api_of_the_industry():
+    body = ask(provider_of("telecom"), "/telecom/apis", {"org_code": CODE, "client_id": "c"}).body
+    assert body["api_cnt"] == "6"
+    assert {"api_code": "CM01", "api_uri": "/apis"} in body["api_list"]
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "more", "refusal"),
+    [
+        ("/v1/bank/nothing", LIST, {}, (404, "40401")),
+        ("/v1/card/cards", LIST, {}, (404, "40401")),
+        ("/", {}, {}, (404, "40401")),
+        ("/v1/bank/accounts", LIST, {"method": "POST"}, (405, "40501")),
+        ("/v1/bank/accounts", LIST | {"org_code": "ZBAA000002"}, {}, (403, "40303")),
+        ("/v1/bank/accounts", {"limit": "20"}, {}, (403, "40303")),
+        ("/v1/bank/accounts", {"org_code": CODE}, {}, (400, "40001")),
+        ("/v1/bank/accounts", LIST | {"limit": "501"}, {}, (400, "40001")),
+        ("/v1/bank/accounts", LIST | {"limit": "many"}, {}, (400, "40001")),
+        ("/v1/bank/accounts", LIST | {"next_page": "not ours"}, {}, (400, "40001")),
+        ("/v1/bank/accounts", LIST, {"user_ci": "nobody"}, (404, "40403")),
+        (
+            "/v1/bank/accounts/deposit/transactions",
+            {"org_code": CODE, "account_num": "1", "from_date": "20261301", "to_date": "20261101", "limit": "1"},
+            {"method": "POST"},
+            (400, "40001"),
+        ),
+        (
+            "/v1/bank/accounts/deposit/basic",
+            {"org_code": CODE, "account_num": "1", "search_timestamp": "0"},
+            {"method": "POST"},
+            (404, "40402"),
+        ),
+    ],
+)
+def test_a_wrong_question_is_refused_in_the_standards_words(path, params, more, refusal):
+    reply = ask(provider_of("bank"), path, params, **more)
+    assert (reply.status, reply.body["rsp_code"]) == refusal
+    assert set(reply.body) == {"rsp_code", "rsp_msg"}
+
+
+@pytest.fixture
+async def client():
+    async with TestClient(TestServer(provider_of("bank").application())) as client:
+        yield client
+
+
+async def test_an_answer_echoes_the_tran_id_and_is_json(client):
+    answer = await client.get("/v1/bank/accounts", params=LIST, headers={"x-api-tran-id": TRAN_ID})
+    assert answer.headers["x-api-tran-id"] == TRAN_ID
+    assert answer.headers["Content-Type"] == "application/json; charset=UTF-8"
+    assert (await answer.json())["rsp_code"] == "00000"
+
+
+async def test_a_refusal_echoes_the_tran_id_too(client):
+    answer = await client.delete("/nowhere", headers={"x-api-tran-id": TRAN_ID})
+    assert answer.status == 404
+    assert answer.headers["x-api-tran-id"] == TRAN_ID
+
+
+async def test_the_customer_is_told_by_header(client):
+    answer = await client.get("/v1/bank/accounts", params=LIST, headers={"x-user-ci": ci_of(CUSTOMERS[2])})
+    expected = ask(provider_of("bank"), "/v1/bank/accounts", LIST, user_ci=ci_of(CUSTOMERS[2]))
+    assert await answer.json() == expected.body
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff"])
+async def test_a_body_that_is_no_object_is_refused(client, body):
+    answer = await client.post("/v1/bank/accounts/deposit/basic", data=body)
+    assert (answer.status, (await answer.json())["rsp_code"]) == (400, "40001")
+
+
+async def test_numbers_and_booleans_of_2021_are_read_as_text(client):
+    accounts = (await (await client.get("/v1/bank/accounts", params=LIST)).json())["account_list"]
+    asked = {"org_code": CODE, "account_num": accounts[0]["account_num"], "search_timestamp": 0}
+    answer = await client.post("/v1/bank/accounts/deposit/basic", data=json.dumps(asked).encode())
+    assert (await answer.json())["rsp_code"] == "00000"
