@@ -1,0 +1,128 @@
+"""`relay sandbox`: relay and street on loopback until they are told to stop."""
+
+import asyncio
+import json
+import shlex
+import signal
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from relay.runtime.neighbourhood import Neighbourhood, RelayDied, neighbourhood, run
+from relay.sandbox.street import RELAY_CODE
+
+GATEWAY_PORT: Final = 18443
+ADMIN_PORT: Final = 18090
+TOKEN_S: Final = int(timedelta(hours=12).total_seconds())
+EXAMPLES: Final = """\b
+Examples:
+  relay sandbox
+  relay sandbox --dir /tmp/street --gateway-port 9443
+  relay sandbox --json | head -1     (for programs: addresses, files, tokens, pid)
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.option("--dir", "folder", type=click.Path(path_type=Path), default=".sandbox", show_default=True)
+@click.option("--gateway-port", type=click.IntRange(0, 65535), default=GATEWAY_PORT, show_default=True)
+@click.option("--admin-port", type=click.IntRange(0, 65535), default=ADMIN_PORT, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object on the first line.")
+def command(folder: Path, gateway_port: int, admin_port: int, *, as_json: bool) -> None:
+    """Start relay and street on loopback and leave them running.
+
+    A port that is taken is replaced by a free one. Ctrl-C or SIGTERM stops everything.
+    """
+    try:
+        run(_stay(folder, gateway_port, admin_port, as_json=as_json))
+    except BlockingIOError as error:
+        raise click.ClickException(f"another sandbox runs in {folder}; --dir names another folder") from error
+    except (RelayDied, FileExistsError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+async def _stay(folder: Path, gateway_port: int, admin_port: int, *, as_json: bool) -> None:
+    async with neighbourhood(folder, gateway_port=gateway_port, admin_port=admin_port) as around:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)  # from here on stopping is success
+        if as_json:
+            click.echo(json.dumps(_facts(around), ensure_ascii=False))
+        else:
+            wanted = {
+                "gateway": (gateway_port, around.street.gateway_port),
+                "admin": (admin_port, around.street.admin_port),
+            }
+            for name, (asked, got) in wanted.items():
+                if asked not in {0, got}:
+                    click.echo(f"note: port {asked} is taken, the {name} listens on {got}")
+            click.echo(_words(around))
+        ended, stopped = asyncio.ensure_future(around.ended()), asyncio.create_task(stop.wait())
+        await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not stop.is_set():
+            raise RelayDied(f"the relay ended by itself; see {folder / 'relay.log'}")
+        ended.cancel()
+
+
+def _facts(around: Neighbourhood) -> dict[str, Any]:
+    street = around.street
+    certs = street.certificates.folder.resolve()
+    names = sorted(key.name.removesuffix(".key.pem") for key in certs.glob("*.key.pem"))
+    return {
+        "gateway": street.gateway,
+        "admin": street.admin,
+        "metrics": f"{street.admin}/metrics",
+        "pid": around.pid,
+        "folder": str(street.folder.resolve()),
+        "settings": str(street.settings.resolve()),
+        "ca": str(certs / "ca.pem"),
+        "issuer": RELAY_CODE,
+        "certs": {name: str(certs / f"{name}.pem") for name in names if not name.startswith("token-")},
+        "keys": {name: str(certs / f"{name}.key.pem") for name in names},
+        "operators": [
+            {"org_code": operator.org_code, "name": operator.name, "client_ids": list(operator.client_ids)}
+            for operator in street.operators
+        ],
+        "org_codes": {industry: institution.org_code for industry, institution in street.institutions.items()},
+        "providers": {
+            institution.org_code: f"https://127.0.0.1:{institution.port}"
+            for institution in street.institutions.values()
+        },
+        "tokens": {visit.org_code: visit.token for visit in around.visits(TOKEN_S)},
+    }
+
+
+def _words(around: Neighbourhood) -> str:
+    street = around.street
+    operator = street.operators[0]
+    bank = street.institutions["bank"]
+    institutions = "\n".join(
+        f"  {institution.org_code}  {institution.industry:8} {institution.name}"
+        for institution in street.institutions.values()
+    )
+    files = " ".join(
+        f"{flag} {shlex.quote(str(path))}"
+        for flag, path in (
+            ("--cacert", street.certificates.ca),
+            ("--cert", operator.identity.certificate),
+            ("--key", operator.identity.private_key),
+        )
+    )
+    return f"""relay     {street.gateway}  (mutual TLS, pid {around.pid})
+metrics   {street.admin}/metrics
+settings  {street.settings}
+logs      {street.folder / "relay.log"}, {street.folder / "access.log"}
+institutions
+{institutions}
+
+Call the relay as {operator.name} ({operator.org_code}):
+
+curl {files} \\
+  -H 'Authorization: Bearer {around.token(bank.org_code, "bank", TOKEN_S)}' \\
+  -H 'x-api-tran-id: {operator.org_code}M00000000000001' -H 'x-api-type: user-refresh' \\
+  '{street.gateway}/v1/bank/accounts?org_code={bank.org_code}&search_timestamp=0&limit=20'
+
+More tokens: relay token --dir {shlex.quote(str(street.folder))} --org-code {bank.org_code} --scope bank.list
+Stop: Ctrl-C"""

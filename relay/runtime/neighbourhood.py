@@ -1,0 +1,169 @@
+"""The street and the relay together: institutions in this process, the relay as a process of its own."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import aiohttp
+import uvloop
+
+from relay.domain.api import Catalogue
+from relay.sandbox.operator import Visit
+from relay.sandbox.street import RELAY_CODE, Street, build, opened
+from relay.sandbox.tokens import claims_for, scopes_of, sign
+from relay.sandbox.world.stories import STORIES
+from relay.standard.catalogue import load_catalogue
+
+READY_S: Final = 20.0
+STOP_S: Final = 10.0
+POLL_S: Final = 0.05
+TAIL_LINES: Final = 20
+SERVE: Final = (sys.executable, "-m", "relay", "serve", "-c")
+
+T = TypeVar("T")
+
+
+class RelayDied(Exception):
+    """The relay ended, or was not ready in time; the message holds the tail of its log."""
+
+
+class Interrupted(Exception):
+    """A signal asked us to stop."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """A street whose institutions answer, with a relay that is ready before them."""
+
+    street: Street
+    catalogue: Catalogue
+    pid: int
+    ended: Callable[[], Awaitable[int]]
+
+    def visits(self, expires: int = 3600) -> tuple[Visit, ...]:
+        """One institution after the other, with a token of the first operator's first service for each."""
+        return tuple(
+            Visit(institution.org_code, industry, self.token(institution.org_code, industry, expires))
+            for industry, institution in self.street.institutions.items()
+        )
+
+    def token(self, provider: str, industry: str, expires: int) -> str:
+        """A token with every scope of the industry."""
+        operator = self.street.operators[0]
+        claims = claims_for(
+            issuer=RELAY_CODE,
+            operator=operator.org_code,
+            provider=provider,
+            client_id=operator.client_ids[0],
+            scopes=scopes_of(self.catalogue, industry),
+            now=datetime.now(UTC),
+            expires=expires,
+        )
+        return sign(claims, self.street.token_key)
+
+
+@asynccontextmanager
+async def neighbourhood(folder: Path, *, gateway_port: int = 0, admin_port: int = 0) -> AsyncIterator[Neighbourhood]:
+    """Build a street in `folder`, start it and the relay, stop both when the block ends, however it ends."""
+    catalogue = load_catalogue()
+    street = build(folder, datetime.now(UTC), gateway_port=gateway_port, admin_port=admin_port)
+    async with opened(street, catalogue, STORIES), _relay(street) as process:
+        yield Neighbourhood(street, catalogue, process.pid, process.wait)
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run `main` to its end; SIGINT and SIGTERM cancel it first, so that it can put everything away."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            return runner.run(_cancelled_by_signals(main))
+        except Interrupted as interrupted:
+            raise SystemExit(128 + interrupted.number) from None  # what a shell says of a process a signal ended
+
+
+async def _cancelled_by_signals(main: Coroutine[Any, Any, T]) -> T:
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(main)
+    came: list[int] = []
+
+    def stop(number: int) -> None:
+        if not came:  # a second signal must not cut short the putting away
+            task.cancel()
+        came.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not came:
+            raise
+        raise Interrupted(came[0]) from None
+
+
+@asynccontextmanager
+async def _relay(street: Street) -> AsyncIterator[asyncio.subprocess.Process]:
+    log = street.folder / "relay.log"
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *SERVE,
+            str(street.settings.resolve()),
+            env={name: value for name, value in os.environ.items() if not name.startswith("RELAY__")},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,  # a Ctrl-C of the terminal is ours; the relay is told to stop by us
+        )
+    try:
+        await _ready(street, process, log)
+        yield process
+    finally:
+        await _stopped(process)
+
+
+async def _ready(street: Street, process: asyncio.subprocess.Process, log: Path) -> None:
+    ended = asyncio.create_task(process.wait())
+    try:
+        async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
+            while not await _is_ready(session, street):
+                await asyncio.wait({ended}, timeout=POLL_S)
+                if ended.done():
+                    raise RelayDied(f"the relay ended with status {ended.result()}; {_tail(log)}")
+    except TimeoutError as error:
+        raise RelayDied(f"the relay was not ready within {READY_S:.0f} s; {_tail(log)}") from error
+    finally:
+        ended.cancel()
+
+
+async def _is_ready(session: aiohttp.ClientSession, street: Street) -> bool:
+    try:
+        async with session.get(f"{street.admin}/readyz") as answer:
+            return answer.status == 200  # noqa: PLR2004 - ready
+    except aiohttp.ClientError:
+        return False
+
+
+async def _stopped(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), STOP_S)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
+    return "\n".join([f"the end of {log}:", *(f"  {line}" for line in lines)])

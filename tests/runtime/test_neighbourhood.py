@@ -1,0 +1,127 @@
+import asyncio
+import os
+import signal
+import sys
+
+import jwt
+import pytest
+
+from relay.runtime import neighbourhood as room
+from relay.runtime.neighbourhood import RelayDied, neighbourhood, run
+
+READY_RELAY = """
+import http.server, sys, yaml
+print("serving", sys.argv[1], flush=True)
+admin = yaml.safe_load(open(sys.argv[1]))["admin"]
+class Ready(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+http.server.HTTPServer((admin["address"], admin["port"]), Ready).serve_forever()
+"""
+
+
+@pytest.fixture
+def relay(monkeypatch):
+    """The relay replaced by a script, so that the ways it can fail are at hand."""
+
+    def is_a(script):
+        monkeypatch.setattr(room, "SERVE", (sys.executable, "-c", script))
+
+    return is_a
+
+
+def gone(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+async def test_relay_and_institutions_run_inside_the_block_only(relay, tmp_path):
+    relay(READY_RELAY)
+    async with neighbourhood(tmp_path / "street") as around:
+        assert not gone(around.pid)
+        door = around.street.institutions["bank"].port
+        _, writer = await asyncio.open_connection("127.0.0.1", door)
+        writer.close()
+        await writer.wait_closed()
+    assert gone(around.pid)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", door)
+
+
+async def test_each_visit_has_a_token_for_its_institution(relay, tmp_path):
+    relay(READY_RELAY)
+    async with neighbourhood(tmp_path / "street") as around:
+        visits = around.visits(expires=60)
+    assert len(visits) == 11
+    for visit in visits:
+        claims = jwt.decode(visit.token, options={"verify_signature": False})
+        assert claims["org_code"] == visit.org_code
+        assert f"{visit.industry}.list" in claims["scope"].split()
+
+
+async def test_a_relay_that_dies_is_told_with_the_end_of_its_log(relay, tmp_path):
+    relay("import sys; print('port is taken'); sys.exit(3)")
+    with pytest.raises(RelayDied, match=r"(?s)status 3; the end of .*relay.log:\n  port is taken"):
+        async with neighbourhood(tmp_path / "street"):
+            pass
+
+
+async def test_a_relay_that_is_never_ready_is_told_and_stopped(relay, tmp_path, monkeypatch):
+    relay("import os, time; print(os.getpid(), flush=True); time.sleep(60)")
+    monkeypatch.setattr(room, "READY_S", 0.5)
+    with pytest.raises(RelayDied, match="not ready within"):
+        async with neighbourhood(tmp_path / "street"):
+            pass
+    assert gone(int((tmp_path / "street" / "relay.log").read_text()))
+
+
+async def test_a_relay_that_does_not_heed_is_killed(relay, tmp_path, monkeypatch):
+    relay("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + READY_RELAY)
+    monkeypatch.setattr(room, "STOP_S", 0.1)
+    async with neighbourhood(tmp_path / "street") as around:
+        pass
+    assert gone(around.pid)
+
+
+async def test_an_error_inside_stops_the_relay_too(relay, tmp_path):
+    relay(READY_RELAY)
+    with pytest.raises(ZeroDivisionError):
+        async with neighbourhood(tmp_path / "street") as around:
+            raise ZeroDivisionError
+    assert gone(around.pid)
+
+
+async def test_settings_of_the_environment_do_not_reach_the_sandbox(relay, tmp_path, monkeypatch):
+    relay("import os; print(sorted(name for name in os.environ if name.startswith('RELAY__')))")
+    monkeypatch.setenv("RELAY__ADMIN__PORT", "1")
+    with pytest.raises(RelayDied, match=r"\[\]"):
+        async with neighbourhood(tmp_path / "street"):
+            pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_puts_everything_away_and_says_so(number):
+    put_away = []
+
+    async def main():
+        try:
+            os.kill(os.getpid(), number)
+            await asyncio.Event().wait()
+        finally:
+            put_away.append(True)
+
+    with pytest.raises(SystemExit) as ended:
+        run(main())
+    assert ended.value.code == 128 + number
+    assert put_away == [True]
+
+
+def test_what_a_run_returns_is_returned():
+    async def main():
+        return 7
+
+    assert run(main()) == 7
