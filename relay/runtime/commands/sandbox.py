@@ -20,7 +20,7 @@ EXAMPLES: Final = """\b
 Examples:
   relay sandbox
   relay sandbox --dir /tmp/street --gateway-port 9443
-  relay sandbox --json | head -1     (for programs: addresses, files, tokens, pid)
+  relay sandbox --json > facts.json &     (for programs: addresses, files, tokens, pid)
 """
 
 
