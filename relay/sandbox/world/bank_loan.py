@@ -8,7 +8,7 @@ from relay.sandbox.world.days import at, newest_first, next_anniversary, window
 from relay.sandbox.world.lending import Instalment, Interest, Loan, Repayment, balance_on, next_due, paid_by
 from relay.sandbox.world.model import Absent, Ask, Story
 
-OWN_BANK: Final = "S1AA0000"
+OWN_BANK: Final = "ZDRB0001"
 """Instalments are debited at the bank itself: its organisation code without the first two letters."""
 DEBITED_AT: Final = 6 * 3600
 LENT_AT: Final = 11 * 3600

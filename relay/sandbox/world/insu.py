@@ -23,7 +23,7 @@ from relay.sandbox.world.model import Absent, Ask, Story
 
 TRANSFERRED, BY_CARD = "02", "04"
 COVERAGE_STATUS: Final = {NORMAL: "1", MATURED: "2", LAPSED: "4"}
-DEBITED_FROM: Final = "S1AA0000"
+DEBITED_FROM: Final = "ZDRB0001"
 """The bank premiums are debited at: its organisation code without the first two letters."""
 PRIVATE_CAR, TWENTY_PER_CENT = "11", "01"
 PAID_AT: Final = 10 * 3600
