@@ -1,0 +1,95 @@
+"""How a loan is paid back, month by month; stories of loans that outlive any date use `days.term_of` for its start."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Final
+
+from relay.sandbox.world.days import month_later
+from relay.sandbox.world.months import clock
+
+BULLET: Final = "01"
+LEVEL_PRINCIPAL: Final = "02"
+LEVEL_PAYMENT: Final = "04"
+_MONTHLY: Final = Decimal(1200)
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """Money lent on a day of the month and due on that day of the following `months` months, at `rate` percent."""
+
+    issued: date
+    months: int
+    principal: int
+    rate: Decimal
+    method: str
+
+    @property
+    def expires(self) -> date:
+        """The day of the last part."""
+        return month_later(self.issued, self.months)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One monthly part: what is due when, for the interest since when, and what is still owed after it."""
+
+    number: int
+    since: date
+    due: date
+    principal: int
+    interest: int
+    balance: int
+
+    @property
+    def amount(self) -> int:
+        """Principal and interest together."""
+        return self.principal + self.interest
+
+
+@lru_cache(maxsize=256)
+def parts(loan: Loan) -> tuple[Part, ...]:
+    """All parts of a loan; the last one takes what rounding left."""
+    return tuple(_parts(loan))
+
+
+def _parts(loan: Loan) -> Iterator[Part]:
+    owed, since = loan.principal, loan.issued
+    for number in range(1, loan.months + 1):
+        due = month_later(loan.issued, number)
+        interest = int(owed * loan.rate / _MONTHLY)
+        principal = owed if number == loan.months else _principal(loan, interest)
+        owed -= principal
+        yield Part(number, since, due, principal, interest, owed)
+        since = due
+
+
+def _principal(loan: Loan, interest: int) -> int:
+    if loan.method == LEVEL_PAYMENT:
+        growth = (1 + loan.rate / _MONTHLY) ** loan.months
+        return int(loan.principal * loan.rate / _MONTHLY * growth / (growth - 1)) - interest
+    return loan.principal // loan.months if loan.method == LEVEL_PRINCIPAL else 0
+
+
+def paid(loan: Loan, until: date) -> tuple[Part, ...]:
+    """The parts that were due by that day, and so are paid."""
+    return tuple(part for part in parts(loan) if part.due <= until)
+
+
+def balance(loan: Loan, until: date) -> int:
+    """What is still owed at the end of that day."""
+    settled = paid(loan, until)
+    return settled[-1].balance if settled else loan.principal
+
+
+def coming(loan: Loan, until: date) -> Part:
+    """The first part due after that day."""
+    return parts(loan)[len(paid(loan, until))]
+
+
+def at_night(dice: random.Random, day: date) -> datetime:
+    """When the houses take what is due: before the shops open."""
+    return clock(day, dice.randrange(1, 7), dice.randrange(60), dice.randrange(60))
