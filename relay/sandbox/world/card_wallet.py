@@ -1,0 +1,89 @@
+"""The cards in a customer's wallet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Final
+
+from relay.sandbox.world.model import Ask
+from relay.sandbox.world.owned import owned, the_one
+from relay.sandbox.world.street import digits, opaque
+from relay.sandbox.world.teller import MONTHS_KEPT, Teller, teller
+
+CREDIT: Final = "01"
+CHECK: Final = "02"
+SMALL_CREDIT: Final = "03"
+OWN: Final = "1"
+FAMILY: Final = "2"
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A card on offer; `uses` and `abroad` say how often a month it is used at home and in other countries."""
+
+    name: str
+    kind: str
+    brand: str
+    fee: int
+    transit: bool
+    cash: bool
+    uses: tuple[int, int]
+    abroad: tuple[int, int]
+
+
+_EVERYDAY: Final = Product("가온 매일카드", CREDIT, "I01", 15_000, True, False, (44, 60), (2, 6))
+_TRAVEL: Final = Product("가온 너른하늘 마일리지", CREDIT, "I02", 100_000, False, False, (6, 14), (22, 34))
+_HOUSEHOLD: Final = Product("가온 가족카드", CREDIT, "I01", 5_000, True, False, (12, 24), (0, 2))
+_PLAIN_CHECK: Final = Product("가온 주머니 체크", CHECK, "I03", 0, True, True, (20, 34), (0, 3))
+_HYBRID: Final = Product("가온 하이브리드 체크", SMALL_CREDIT, "D08", 2_000, True, True, (8, 18), (0, 0))
+
+_WALLETS: Final[Mapping[int, tuple[tuple[Product, str], ...]]] = {
+    1: ((_EVERYDAY, OWN), (_HOUSEHOLD, FAMILY), (_PLAIN_CHECK, OWN)),
+    2: ((_EVERYDAY, OWN), (_HOUSEHOLD, FAMILY), (_PLAIN_CHECK, OWN), (_HYBRID, OWN)),
+    3: ((_EVERYDAY, OWN), (_TRAVEL, OWN), (_HOUSEHOLD, FAMILY), (_PLAIN_CHECK, OWN)),
+}
+"""Ordered by the kind of card, as the list of cards is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card; `member` says whether it is the customer's own or of their family."""
+
+    card_id: str
+    number: str
+    product: Product
+    member: str
+    issued: date
+
+    @property
+    def billed(self) -> bool:
+        """Whether its uses come on the customer's bill: own cards with credit do."""
+        return self.member == OWN and self.product.kind != CHECK
+
+
+def wallet(ask: Ask) -> tuple[Card, ...]:
+    """The customer's cards, credit first."""
+    return _cards(teller(ask), ask.customer.since, owned(_WALLETS, ask))
+
+
+@lru_cache(maxsize=MONTHS_KEPT)
+def _cards(told_by: Teller, since: date, held: tuple[tuple[Product, str], ...]) -> tuple[Card, ...]:
+    return tuple(_card(told_by, since, product, member) for product, member in held)
+
+
+def _card(told_by: Teller, since: date, product: Product, member: str) -> Card:
+    dice = told_by.dice("card", product.name)
+    number = f"9{digits(dice, 3)}-{digits(dice, 2)}**-****-{digits(dice, 4)}"
+    issued = since + timedelta(days=dice.randrange(20, 900))
+    return Card(opaque(told_by.dice("card_id", product.name)), number, product, member, issued)
+
+
+def the_card(ask: Ask) -> Card:
+    """The card the path of the question names."""
+    return the_one(wallet(ask), lambda card: card.card_id == ask.params.get("card_id"))
+
+
+def main_card(ask: Ask) -> Card:
+    """The card that money is borrowed on."""
+    return wallet(ask)[0]
