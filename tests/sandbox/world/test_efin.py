@@ -1,0 +1,115 @@
+"""Electronic finance: purses whose books add up, and payments through accounts."""
+
+from itertools import pairwise
+
+import pytest
+
+from relay.sandbox.world.model import CUSTOMERS, Absent
+
+ALL = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.name)
+MONTH = {"from_date": "20261020", "to_date": "20261119"}
+QUARTER = {"from_date": "20260801", "to_date": "20261119"}
+OUTGOING = {"5201", "5202", "5501"}
+
+
+def purses(tell):
+    for fob in tell("전금-001", limit="500")["fob_list"]:
+        for account in fob.get("account_list", [{}]):
+            yield fob, {"fob_id": fob["fob_id"], **account}
+
+
+def accounts(tell):
+    return tell("전금-101", limit="500")["account_list"]
+
+
+@ALL
+def test_everyone_has_a_purse_that_charges_itself_and_foreign_money(teller, customer):
+    fobs = teller("efin", customer)("전금-001", limit="500")["fob_list"]
+    assert {fob["is_charge"] for fob in fobs} == {"true", "false"}
+    assert [fob.get("currency_code") for fob in fobs] == [None, "JPY"]
+    assert ["account_cnt" in fob for fob in fobs] == [True, False]
+
+
+@ALL
+def test_the_book_of_a_purse_adds_up_to_its_balance(teller, customer):
+    tell = teller("efin", customer)
+    for _, purse in purses(tell):
+        rows = tell.pages("전금-004", "trans_list", **purse, **QUARTER)
+        moments = [row["trans_dtime"] for row in rows]
+        assert moments == sorted(moments, reverse=True)
+        for row, before in pairwise(rows):
+            amount = float(row["trans_amt"]) * (-1 if row["trans_type"] in OUTGOING else 1)
+            assert float(before["balance_amt"]) + amount == float(row["balance_amt"]) >= 0
+        assert tell("전금-002", **purse)["total_balance_amt"] == rows[0]["balance_amt"]
+        assert len({row["trans_no"] for row in rows}) == len(rows)
+
+
+@ALL
+def test_what_was_charged_is_what_the_rule_says(teller, customer):
+    tell = teller("efin", customer)
+    for fob, purse in purses(tell):
+        if fob["is_charge"] == "false":
+            with pytest.raises(Absent) as absent:
+                tell("전금-003", **purse)
+            assert absent.value.rsp_code == "40301"
+            continue
+        [rule] = tell("전금-003", **purse)["charge_list"]
+        assert rule["charge_option"] == "02"
+        assert "charge_day" not in rule
+        charges = [row for row in tell.pages("전금-004", "trans_list", **purse, **MONTH) if row["trans_type"] == "5102"]
+        assert {row["trans_amt"] for row in charges} == {rule["charge_amt"]}
+
+
+@ALL
+def test_purses_are_whole_in_pages_and_in_wider_windows(teller, customer):
+    tell = teller("efin", customer)
+    for _, purse in purses(tell):
+        rows = tell.pages("전금-004", "trans_list", limit=9, **purse, **MONTH)
+        assert rows == tell.pages("전금-004", "trans_list", **purse, **MONTH)
+        wider = tell.pages("전금-004", "trans_list", **purse, **QUARTER)
+        assert all(row in wider for row in rows)
+
+
+@ALL
+def test_an_account_is_asked_for_where_there_is_one(teller, customer):
+    tell = teller("efin", customer)
+    _, purse = next(purses(tell))
+    for wrong, code in (({}, "40001"), ({"account_id": "nobody"}, "40402")):
+        with pytest.raises(Absent) as absent:
+            tell("전금-002", fob_id=purse["fob_id"], **wrong)
+        assert absent.value.rsp_code == code
+
+
+@ALL
+def test_payments_are_whole_and_what_is_taken_back_was_paid(teller, customer):
+    tell = teller("efin", customer)
+    for account in accounts(tell):
+        window = {"sub_key": account["sub_key"]}
+        rows = tell.pages("전금-103", "trans_list", limit=9, **window, **MONTH)
+        assert rows == tell.pages("전금-103", "trans_list", **window, **MONTH)
+        wider = tell.pages("전금-103", "trans_list", **window, **QUARTER)
+        assert all(row in wider for row in rows)
+        paid = {row["trans_num"]: row for row in wider if row["trans_type"] < "6200"}
+        for row in wider:
+            if row["trans_type"] >= "6200" and row["trans_dtime"] >= "202609":
+                assert paid[row["trans_num"]]["trans_amt"] == row["trans_amt"]
+            assert ("total_install_cnt" in row) <= (row["trans_type"] in {"6101", "6201"})
+
+
+@ALL
+def test_means_of_payment_are_told_where_some_are_registered(teller, customer):
+    tell = teller("efin", customer)
+    for account in accounts(tell):
+        if account["is_pay"] == "true":
+            means = tell("전금-102", sub_key=account["sub_key"])["pay_list"]
+            assert [mean["is_primary"] for mean in means].count("true") == 1
+        else:
+            with pytest.raises(Absent):
+                tell("전금-102", sub_key=account["sub_key"])
+
+
+def test_a_busy_purse_and_a_busy_account_fill_pages_of_a_month(teller):
+    tell = teller("efin", CUSTOMERS[0])
+    _, purse = next(purses(tell))
+    assert len(tell.pages("전금-004", "trans_list", **purse, **MONTH)) > 40
+    assert len(tell.pages("전금-103", "trans_list", sub_key=accounts(tell)[0]["sub_key"], **MONTH)) > 40
