@@ -15,7 +15,7 @@ from relay.wire.server import ServerConnection
 
 _log = logging.getLogger(__name__)
 
-_COMPLAINTS_EVERY_S: Final = 1.0
+_SAY_EVERY_S: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -29,15 +29,19 @@ class Card:
 
 
 class Welcome:
-    """Greets connections. `identify` reads the peer off a connection's transport."""
+    """Greets connections. `identify` reads the peer off a connection's transport; `rejected` counts by reason."""
 
-    def __init__(self, identify: Callable[[ServerConnection], Peer], most: int, most_each: int) -> None:
+    def __init__(
+        self, identify: Callable[[ServerConnection], Peer], most: int, most_each: int, clock: Callable[[], float]
+    ) -> None:
         self._identify = identify
+        self._clock = clock
         self._most = most
         self._most_each = most_each
         self._each: Counter[str] = Counter()
         self.connections: set[ServerConnection] = set()
-        self._complained = 0.0
+        self._said = -_SAY_EVERY_S
+        self.rejected: Counter[str] = Counter()
         self._unsaid = 0
 
     def greet(self, connection: ServerConnection) -> None:
@@ -73,11 +77,19 @@ class Welcome:
         return card.callers
 
     def complain(self, connection: ServerConnection, wrong: str, now: float) -> None:
-        """Log what a peer does wrong on the wire: one line a second at most, the others counted into the next."""
-        if now - self._complained < _COMPLAINTS_EVERY_S:
+        """Log what a peer does wrong on the wire."""
+        peer = connection.card.peer
+        self._say(now, "no request from %s (serial %s): %s", peer.address, peer.serial or "-", wrong)
+
+    def turned_away(self, address: str, why: str) -> None:
+        """Count and log who did not get past the handshake: the caller itself learns little of it."""
+        self.rejected[why] += 1
+        self._say(self._clock(), "nobody let in from %s: %s", address or "-", why)
+
+    def _say(self, now: float, text: str, *about: str) -> None:
+        """One line a second at most, the others counted into the next: complaints must not fill a disk."""
+        if now - self._said < _SAY_EVERY_S:
             self._unsaid += 1
             return
-        peer = connection.card.peer
-        _log.warning("no request from %s (serial %s): %s; %d more since the last line",
-                     peer.address, peer.serial or "-", wrong, self._unsaid)  # fmt: skip
-        self._complained, self._unsaid = now, 0
+        _log.warning(text + "; %d more since the last line", *about, self._unsaid)
+        self._said, self._unsaid = now, 0

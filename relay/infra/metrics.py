@@ -84,11 +84,13 @@ class RelayCollector(Collector):
         gauges: Callable[[], Mapping[str, float]],
         pools: Callable[[], Mapping[str, Mapping[str, int]]],
         info: Callable[[], Mapping[str, str]],
+        rejected: Mapping[str, int],
     ) -> None:
         self._metrics = metrics
         self._gauges = gauges
         self._pools = pools
         self._info = info
+        self._rejected = rejected
 
     def collect(self) -> Iterable[Metric]:
         """All families."""
@@ -106,6 +108,10 @@ class RelayCollector(Collector):
         for (reason, provider), count in list(self._metrics.reasons.items()):
             reasons.add_metric([reason, provider], count)
         yield reasons
+        rejected = CounterMetricFamily("relay_handshakes_rejected", "Callers not let in", labels=["reason"])
+        for reason, count in dict(self._rejected).items():
+            rejected.add_metric([reason], count)
+        yield rejected
         for name, text, counts in (
             ("relay_upstream_attempts", "Requests sent to institutions", self._metrics.attempts),
             ("relay_upstream_retries", "Requests sent again on a fresh connection", self._metrics.retries),

@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from relay.domain.ids import normal_serial
 
@@ -62,6 +62,31 @@ def _trust(context: ssl.SSLContext, ca: str) -> None:
         raise TlsError(f"{ca}: {error}") from error
 
 
+class _Telling(ssl.SSLObject):
+    """A TLS connection whose failed handshake carries the alert it would have sent.
+
+    The event loops cut a failed handshake before its alert is written, so the caller would never learn that, say, its
+    certificate expired; whoever catches the error can send `error.alert`.
+    """
+
+    _outgoing: ssl.MemoryBIO
+
+    @classmethod
+    def _create(cls, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *rest: Any, **named: Any) -> Self:
+        made: Self = super()._create(incoming, outgoing, *rest, **named)  # type: ignore[misc]
+        made._outgoing = outgoing
+        return made
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            error.alert = self._outgoing.read()  # type: ignore[attr-defined]
+            raise
+
+
 class FollowedContext:
     """A listening context that can be replaced while it listens.
 
@@ -78,6 +103,7 @@ class FollowedContext:
         self.listening.set_alpn_protocols(["http/1.1"])
         self.listening.verify_mode = current.verify_mode
         self.listening.sni_callback = self._hand_over
+        self.listening.sslobject_class = _Telling
 
     def _hand_over(
         self, connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext

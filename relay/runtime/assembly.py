@@ -44,7 +44,7 @@ class Relay:
         self.access_log = AccessLog(settings.access_log.path, settings.access_log.queue)
         self.counters = LocalCounters(plan.operator_bucket, _buckets(plan))
         limits = settings.gateway.limits
-        self.welcome = Welcome(identify, limits.connections, limits.connections_per_operator)
+        self.welcome = Welcome(identify, limits.connections, limits.connections_per_operator, loop.time)
         self.gateway = Gateway(
             plan, upstreams, keyring, self.counters, Records(self.metrics, self.access_log), self.welcome, loop.time
         )
@@ -68,7 +68,7 @@ class Relay:
 
     def collector(self) -> RelayCollector:
         """What Prometheus reads."""
-        return RelayCollector(self.metrics, self._gauges, self._pool_counts, self._info)
+        return RelayCollector(self.metrics, self._gauges, self._pool_counts, self._info, self.welcome.rejected)
 
     def _compile(self, loaded: Loaded) -> tuple[Plan, Upstreams, Keyring]:
         settings = loaded.settings

@@ -1,15 +1,13 @@
 """The gateway's listeners."""
 
-import asyncio
+import ipaddress
 import socket
 
 from relay.policy.settings import GatewaySettings, Listener
 from relay.runtime.assembly import Relay
-from relay.wire.proxy_protocol import ProxyGreeting
+from relay.wire.entrance import Entrance, Gate
 from relay.wire.reader import ServerLimits
 from relay.wire.server import ServerConnection
-
-_BACKLOG = 1024
 
 
 class Listening:
@@ -18,51 +16,49 @@ class Listening:
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
         self._settings: GatewaySettings = relay.loaded.settings.gateway
-        self._servers: list[asyncio.Server] = []
+        self._entrances: list[Entrance] = []
         self.ports: list[int] = []
         self.aborted = False
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Listen on every address. Raises OSError when one is taken."""
-        for index, listener in enumerate(self._settings.listeners):
-            server = await self._listen(index, listener)
-            self._servers.append(server)
-            self.ports.append(server.sockets[0].getsockname()[1])
+        self._entrances = [self._entrance(index, one) for index, one in enumerate(self._settings.listeners)]
+        for entrance in self._entrances:
+            entrance.open()
+        self.ports = [entrance.port for entrance in self._entrances]
 
     async def close(self) -> None:
         """Take no new connections and let idle ones go."""
-        for server in self._servers:
-            server.close()
         self.ports = []
+        for entrance in self._entrances:
+            await entrance.close()
         for connection in list(self._relay.welcome.connections):
             connection.close_when_idle()
 
     def abort(self) -> None:
         """Cut every connection."""
         self.aborted = True
+        for entrance in self._entrances:
+            entrance.abort()
         for connection in list(self._relay.welcome.connections):
             connection.abort()
 
-    async def _listen(self, index: int, listener: Listener) -> asyncio.Server:
-        relay, timeouts = self._relay, self._settings.timeouts
+    def _entrance(self, index: int, listener: Listener) -> Entrance:
+        relay = self._relay
         limits = _limits(self._settings)
         followed = relay.contexts.get(index)
-        context = followed.listening if followed is not None else None
-
-        def connection() -> ServerConnection:
-            return ServerConnection(relay.gateway, limits, relay.watch, relay.loop)
-
-        bound = _bound(listener)
-        if listener.proxy_protocol.enabled:
-            trusted = listener.proxy_protocol.trusted
-            return await relay.loop.create_server(
-                lambda: ProxyGreeting(connection, trusted, context, timeouts.handshake_s, relay.watch, relay.loop),
-                sock=bound,
-                backlog=_BACKLOG,
-            )
-        handshake = timeouts.handshake_s if context is not None else None
-        return await relay.loop.create_server(
-            connection, sock=bound, ssl=context, backlog=_BACKLOG, ssl_handshake_timeout=handshake
+        trusted = listener.proxy_protocol.trusted if listener.proxy_protocol.enabled else ()
+        gate = Gate(
+            balancers=tuple(ipaddress.ip_network(network, strict=False) for network in trusted),
+            context=followed.listening if followed is not None else None,
+            handshake_s=self._settings.timeouts.handshake_s,
+        )
+        return Entrance(
+            _bound(listener),
+            gate,
+            lambda: ServerConnection(relay.gateway, limits, relay.watch, relay.loop),
+            relay.welcome.turned_away,
+            relay.loop,
         )
 
 
@@ -75,7 +71,6 @@ def _bound(listener: Listener) -> socket.socket:
     except OSError:
         bound.close()
         raise
-    bound.setblocking(False)
     return bound
 
 

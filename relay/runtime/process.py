@@ -51,7 +51,7 @@ class RelayProcess:
         relay, settings = self.relay, self.relay.loaded.settings
         relay.access_log.start()
         self.admin.start()
-        await self._listening.start()
+        self._listening.start()
         tasks = [self._loop.create_task(work) for work in (self._tick(), self._follow(settings.reload.watch_s))]
         for name in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(name, self.stop)

@@ -1,0 +1,178 @@
+"""The way in: from an accepted socket to a connection, past the load balancer's PROXY header and the TLS handshake.
+
+Every handshake that fails is told to somebody: with TLS 1.3 the caller learns of its rejection late and dimly, so the
+reason must be known here.
+"""
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from relay.wire.proxy_protocol import FIXED_BYTES, NoProxyHeader, header_length, source_of
+from relay.wire.server import ServerConnection
+
+_BACKLOG: Final = 1024
+_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_BREATH_S: Final = 0.1
+_LINGER_S: Final = 0.5
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Rejected(StrEnum):
+    """Why nobody came in."""
+
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_NOT_YET_VALID = "certificate_not_yet_valid"
+    CERTIFICATE_UNTRUSTED = "certificate_untrusted"
+    CERTIFICATE_MISSING = "certificate_missing"
+    PROTOCOL = "protocol"
+    TOO_SLOW = "too_slow"
+    CLOSED = "closed"
+    NO_PROXY_HEADER = "no_proxy_header"
+
+
+_VERIFY: Final = {
+    9: Rejected.CERTIFICATE_NOT_YET_VALID,  # X509_V_ERR_CERT_NOT_YET_VALID
+    10: Rejected.CERTIFICATE_EXPIRED,  # X509_V_ERR_CERT_HAS_EXPIRED
+}
+
+
+def why_rejected(error: Exception) -> Rejected:
+    """The reason of a failed handshake."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _VERIFY.get(error.verify_code, Rejected.CERTIFICATE_UNTRUSTED)
+    if isinstance(error, ssl.SSLError):
+        missing = error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE"
+        return Rejected.CERTIFICATE_MISSING if missing else Rejected.PROTOCOL
+    return Rejected.TOO_SLOW if isinstance(error, ConnectionAbortedError | TimeoutError) else Rejected.CLOSED
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What an entrance asks for: PROXY headers from `balancers` (none: no header), TLS by `context` (None: no TLS)."""
+
+    balancers: tuple[Network, ...]
+    context: ssl.SSLContext | None
+    handshake_s: float
+
+
+class Entrance:
+    """One listening socket. Whoever gets through the gate becomes a connection made by `make`.
+
+    `rejected(address, why)` hears of everyone else.
+    """
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        gate: Gate,
+        make: Callable[[], ServerConnection],
+        rejected: Callable[[str, Rejected], None],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._listening = listening
+        self._gate = gate
+        self._make = make
+        self._rejected = rejected
+        self._loop = loop
+        self._entering: set[asyncio.Task[None]] = set()
+        self._accepting: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self._listening.getsockname()[1])
+
+    def open(self) -> None:
+        """Begin to take callers."""
+        self._listening.listen(_BACKLOG)
+        self._listening.setblocking(False)
+        self._accepting = self._loop.create_task(self._accept())
+
+    async def close(self) -> None:
+        """Take no more callers; handshakes under way may end."""
+        if self._accepting is not None:
+            self._accepting.cancel()
+            await asyncio.wait([self._accepting])
+        self._listening.close()
+
+    def abort(self) -> None:
+        """Cut handshakes under way."""
+        for entering in self._entering:
+            entering.cancel()
+
+    async def _accept(self) -> None:
+        while True:
+            try:
+                accepted, name = await self._loop.sock_accept(self._listening)
+            except OSError as error:  # no descriptors left, or the caller is gone already
+                self._rejected("", Rejected.CLOSED)
+                if error.errno in _EXHAUSTED:
+                    await asyncio.sleep(_BREATH_S)
+                continue
+            task = self._loop.create_task(self._admit(accepted, str(name[0]).removeprefix("::ffff:")))
+            self._entering.add(task)
+            task.add_done_callback(self._entering.discard)
+
+    async def _admit(self, accepted: socket.socket, address: str) -> None:
+        """Let one caller in, or say why not."""
+        gate = self._gate
+        connection = self._make()
+        wire = accepted.dup()  # stays open when the loop cuts a failed handshake, so that its alert can be sent
+        try:
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if gate.balancers:
+                async with asyncio.timeout(gate.handshake_s):
+                    connection.seen_from = await self._announced(accepted, address)
+            address = connection.seen_from or address
+            patience = gate.handshake_s if gate.context is not None else None
+            await self._loop.connect_accepted_socket(
+                lambda: connection, accepted, ssl=gate.context, ssl_handshake_timeout=patience
+            )
+        except NoProxyHeader:
+            accepted.close()
+            self._rejected(address, Rejected.NO_PROXY_HEADER)
+        except (OSError, ssl.SSLError, TimeoutError) as error:
+            accepted.close()
+            self._rejected(address, why_rejected(error))
+            await self._say_why(wire, getattr(error, "alert", b""))
+        except asyncio.CancelledError:
+            accepted.close()
+            raise
+        finally:
+            wire.close()
+
+    async def _announced(self, accepted: socket.socket, balancer: str) -> str:
+        """Whom a trusted load balancer announces; not a byte beyond its header is read. Raises NoProxyHeader."""
+        if not any(ipaddress.ip_address(balancer) in network for network in self._gate.balancers):
+            raise NoProxyHeader
+        fixed = await self._exactly(accepted, FIXED_BYTES)
+        return source_of(fixed + await self._exactly(accepted, header_length(fixed)))
+
+    async def _exactly(self, accepted: socket.socket, size: int) -> bytes:
+        found = b""
+        while len(found) < size:
+            part = await self._loop.sock_recv(accepted, size - len(found))
+            if not part:
+                raise NoProxyHeader
+            found += part
+        return found
+
+    async def _say_why(self, wire: socket.socket, alert: bytes) -> None:
+        """Send the alert of a failed handshake, then wait a moment: a reset would overtake it."""
+        if not alert:
+            return
+        with contextlib.suppress(OSError, TimeoutError):
+            await self._loop.sock_sendall(wire, alert)
+            wire.shutdown(socket.SHUT_WR)
+            async with asyncio.timeout(_LINGER_S):
+                while await self._loop.sock_recv(wire, 4096):
+                    pass
