@@ -20,6 +20,17 @@ BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 """Upper bounds of the latency buckets, in seconds; the last is the total a provider may take."""
 
 
+GAUGES: Final = {
+    "relay_in_flight": "Calls being answered",
+    "relay_connections": "Connections of operators",
+    "relay_institutions": "Institutions in the plan",
+    "relay_plan_reloads": "Plans taken since the start",
+    "relay_plan_reload_failures": "Settings not taken since the start, because something in them was wrong",
+    "relay_access_log_lost": "Access records lost, because the disk was too slow or full",
+}
+"""What is read at the moment of the scrape."""
+
+
 class Histogram:
     """One histogram as plain numbers."""
 
@@ -136,7 +147,7 @@ class RelayCollector(Collector):
 
     def _moment(self) -> Iterator[Metric]:
         for name, value in self._gauges().items():
-            yield GaugeMetricFamily(f"relay_{name}", name.replace("_", " "), value=value)
+            yield GaugeMetricFamily(name, GAUGES[name], value=value)
         family = GaugeMetricFamily("relay_upstream_pool", "Connections and flights", labels=["org_code", "state"])
         for provider, counts in self._pools().items():
             for state, count in counts.items():

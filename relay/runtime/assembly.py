@@ -105,12 +105,12 @@ class Relay:
 
     def _gauges(self) -> dict[str, float]:
         return {
-            "in_flight": self.gateway.in_flight,
-            "connections": len(self.welcome.connections),
-            "plan_reloads": self.reloads,
-            "plan_reload_failures": self.reload_failures,
-            "access_log_lost": self.access_log.lost,
-            "institutions": len(self.gateway.plan.institutions),
+            "relay_in_flight": self.gateway.in_flight,
+            "relay_connections": len(self.welcome.connections),
+            "relay_plan_reloads": self.reloads,
+            "relay_plan_reload_failures": self.reload_failures,
+            "relay_access_log_lost": self.access_log.lost,
+            "relay_institutions": len(self.gateway.plan.institutions),
         }
 
     def _pool_counts(self) -> dict[str, dict[str, int]]:
