@@ -80,34 +80,6 @@ def test_an_account_is_asked_for_where_there_is_one(teller, customer):
         assert absent.value.rsp_code == code
 
 
-@ALL
-def test_payments_are_whole_and_what_is_taken_back_was_paid(teller, customer):
-    tell = teller("efin", customer)
-    for account in accounts(tell):
-        window = {"sub_key": account["sub_key"]}
-        rows = tell.pages("전금-103", "trans_list", limit=9, **window, **MONTH)
-        assert rows == tell.pages("전금-103", "trans_list", **window, **MONTH)
-        wider = tell.pages("전금-103", "trans_list", **window, **QUARTER)
-        assert all(row in wider for row in rows)
-        paid = {row["trans_num"]: row for row in wider if row["trans_type"] < "6200"}
-        for row in wider:
-            if row["trans_type"] >= "6200" and row["trans_dtime"] >= "202609":
-                assert paid[row["trans_num"]]["trans_amt"] == row["trans_amt"]
-            assert ("total_install_cnt" in row) <= (row["trans_type"] in {"6101", "6201"})
-
-
-@ALL
-def test_means_of_payment_are_told_where_some_are_registered(teller, customer):
-    tell = teller("efin", customer)
-    for account in accounts(tell):
-        if account["is_pay"] == "true":
-            means = tell("전금-102", sub_key=account["sub_key"])["pay_list"]
-            assert [mean["is_primary"] for mean in means].count("true") == 1
-        else:
-            with pytest.raises(Absent):
-                tell("전금-102", sub_key=account["sub_key"])
-
-
 def test_a_busy_purse_and_a_busy_account_fill_pages_of_a_month(teller):
     tell = teller("efin", CUSTOMERS[0])
     _, purse = next(purses(tell))
