@@ -19,6 +19,7 @@ sandbox: $(VENV)/ready   ## start relay and street and leave them running
 	@$(VENV)/bin/relay sandbox
 
 test: $(VENV)/ready      ## the whole suite; ARGS=tests/domain runs a part
+	@.ci/system
 	@$(PY) -m pytest -q $(ARGS)
 
 check: $(VENV)/ready     ## form, lint, types, floors
