@@ -32,6 +32,7 @@ Examples:
   QUICK=1 .venv/bin/python bench/run.py                             the same, shorter runs, within 5 minutes
   .venv/bin/python bench/run.py --only relay,haproxy --case get     two gateways, one case
   .venv/bin/python bench/run.py --only relay --case get --seconds 1 --rounds 1 --no-extras
+  .venv/bin/python bench/run.py --only relay --case get --python /usr/bin/python3.11
   .venv/bin/python bench/run.py --only nginx_lua --checks           policy checks alone, no load
 """
 
@@ -46,6 +47,7 @@ class Plan:
     warm: float
     rounds: int
     extras: bool
+    python: str
     stall_s: float = 5.0
 
 
@@ -117,7 +119,7 @@ class Session:
             "ratios": report.ratios_of(cases),
             "half_load": report.half_load_of(self.pairs, self.rates),
             "stalled_readers": report.stalled_of(self.stalled),
-            "machine": machine(),
+            "machine": machine(self.plan.python),
             "runs": report.counted(self.runs) | {"seconds": self.plan.seconds, "rounds": self.plan.rounds},
         }
 
@@ -128,18 +130,22 @@ class Session:
         return sum(load.errors for load in loads)
 
 
-def machine() -> dict[str, Any]:
+def machine(python: str) -> dict[str, Any]:
     """On what this was measured."""
     models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     versions = {name: version(name) for name in ("aiohttp", "uvloop", "httptools", "cryptography", "PyJWT")}
     for name, argv in (("nginx", ["/usr/sbin/nginx", "-v"]), ("haproxy", ["/usr/sbin/haproxy", "-v"])):
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         versions[name] = (done.stdout + done.stderr).splitlines()[0]
+    asked = "import sysconfig; print(sysconfig.get_config_var('CONFIG_ARGS'))"
+    told = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=False).stdout
     return {
         "cpu": models[0].partition(":")[2].strip() if models else platform.machine(),
         "cores": os.cpu_count(),
         "kernel": platform.release(),
         "versions": versions | {"python": platform.python_version()},
+        "python": python,
+        "python_optimized": "--enable-optimizations" in told,  # PGO: the same code costs a third less
     }
 
 
@@ -163,7 +169,7 @@ def work(session: Session, *, only_checks: bool) -> None:
     upstream, loadgen = compiled("upstream"), compiled("loadgen", "-lssl", "-lcrypto")
     identity = make_identity(BUILD / "identity")
     ports = dict(zip(SIZES, free_ports(len(SIZES)), strict=True))
-    street = Street(identity, ports)
+    street = Street(identity, ports, session.plan.python)
     with ExitStack() as stack:
         pids = {}
         logs = BUILD / "logs"
@@ -197,8 +203,11 @@ def _chosen(text: str, known: list[str]) -> list[str]:
 @click.option("--seconds", type=float, help="Length of one run.")
 @click.option("--rounds", type=click.IntRange(1), help="Interleaved rounds.")
 @click.option("--extras/--no-extras", default=True, help="Half load and stalled readers.")
+@click.option("--python", default=sys.executable, help="Interpreter (3.11) of relay and aiohttp, if not this one.")
 @click.option("--checks", is_flag=True, help="Policy checks alone.")
-def main(*, only: str, case: str, seconds: float | None, rounds: int | None, extras: bool, checks: bool) -> None:
+def main(
+    *, only: str, case: str, seconds: float | None, rounds: int | None, extras: bool, python: str, checks: bool
+) -> None:
     """Measure the relay beside naive aiohttp, nginx + Lua and HAProxy; QUICK=1 in the environment shortens it."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console(width=None if sys.stdout.isatty() else 120)
@@ -210,6 +219,7 @@ def main(*, only: str, case: str, seconds: float | None, rounds: int | None, ext
         0.3 if quick else 1.0,
         rounds or (3 if quick else 5),
         extras,
+        python,
     )
     session, begun = Session(console, plan), time.monotonic()
     try:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from rig.layout import (
     POST_PATH,
     RATE,
     RELAY,
+    ROOT,
     SERIAL,
     SIZES,
     SMALL,
@@ -45,10 +47,17 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class Street:
-    """What all gateways are configured from."""
+    """What all gateways are configured from, and the interpreter of those written in Python."""
 
     identity: Identity
     upstreams: dict[str, int]
+    python: str = sys.executable
+
+    def interpreter(self) -> list[str]:
+        """Another interpreter of the same version may borrow our packages: a build with PGO is a third faster."""
+        if self.python == sys.executable:
+            return [self.python]
+        return ["env", f"PYTHONPATH={sysconfig.get_path('platlib')}:{ROOT}", self.python]
 
     def files(self) -> dict[str, str]:
         """The identity's files under the names templates use."""
@@ -121,10 +130,10 @@ def prepare(name: str, street: Street) -> Gateway:
     match name:
         case "relay":
             settings = write_relay_settings(folder, street.identity, street.upstreams, ports)
-            return Gateway(name, ports, [sys.executable, "-m", "relay", "serve", "-c", str(settings)])
+            return Gateway(name, ports, [*street.interpreter(), "-m", "relay", "serve", "-c", str(settings)])
         case "aiohttp":
             (folder / "settings.json").write_text(aiohttp_settings(street, ports, folder), encoding="utf-8")
-            argv = [sys.executable, str(BENCH / "aiohttp_proxy.py"), str(folder / "settings.json")]
+            argv = [*street.interpreter(), str(BENCH / "aiohttp_proxy.py"), str(folder / "settings.json")]
             return Gateway(name, ports, argv)
         case "nginx_lua":
             locations = render(_template("nginx_locations.conf.in"), {"GET_PATH": GET_PATH, "POST_PATH": POST_PATH})
