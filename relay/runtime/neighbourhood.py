@@ -25,7 +25,7 @@ READY_S: Final = 20.0
 STOP_S: Final = 10.0
 POLL_S: Final = 0.05
 TAIL_LINES: Final = 20
-SERVE: Final = (sys.executable, "-m", "relay", "serve", "-c")
+SERVE: Final = (sys.executable, "-m", "relay", "serve", "--until-stdin-closes", "-c")
 
 T = TypeVar("T")
 
@@ -119,7 +119,7 @@ async def _relay(street: Street) -> AsyncIterator[asyncio.subprocess.Process]:
             *SERVE,
             str(street.settings.resolve()),
             env={name: value for name, value in os.environ.items() if not name.startswith("RELAY__")},
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,  # closed by the kernel when we are killed; the relay then stops too
             stdout=output,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,  # a Ctrl-C of the terminal is ours; the relay is told to stop by us

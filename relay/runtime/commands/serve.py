@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -24,14 +25,15 @@ Signals: TERM or INT drain and stop (twice: at once), HUP takes the settings ane
 @click.option(
     "--log-level", default="info", type=click.Choice(["debug", "info", "warning", "error"]), show_default=True
 )
-def command(config: Path, log_level: str) -> None:
+@click.option("--until-stdin-closes", is_flag=True, help="Stop also when standard input ends (with its parent).")
+def command(config: Path, log_level: str, *, until_stdin_closes: bool) -> None:
     """Run the relay: gateway and admin port in one process. Logs go to stderr, access records where settings say."""
     logging.basicConfig(
         level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(config))
+            runner.run(_serve(config, until_stdin_closes=until_stdin_closes))
     except ConfigProblems as error:
         for problem in error.problems:
             click.echo(problem, err=True)
@@ -41,5 +43,14 @@ def command(config: Path, log_level: str) -> None:
         raise SystemExit(2) from None
 
 
-async def _serve(config: Path) -> None:
-    await RelayProcess(config).run()
+async def _serve(config: Path, *, until_stdin_closes: bool) -> None:
+    process = RelayProcess(config)
+    if until_stdin_closes:
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _stop_at_end, process)
+    await process.run()
+
+
+def _stop_at_end(process: RelayProcess) -> None:
+    if not os.read(sys.stdin.fileno(), 1024):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        process.stop()
