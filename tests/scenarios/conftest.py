@@ -1,0 +1,44 @@
+"""Real sockets, real mutual TLS, one relay for each module, on the loop that serves in production."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+import uvloop
+
+sys.path.insert(0, str(Path(__file__).parent))  # stage/ is no installed package
+
+from stage.institution import Institution
+from stage.town import BANK, CARD, Town
+
+from relay.sandbox.certificates import make_dev_certificates
+
+
+def pytest_asyncio_loop_factories(config, item):
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    return make_dev_certificates(tmp_path_factory.mktemp("certs"), datetime.now(UTC))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def standing(request, tmp_path_factory, certificates):
+    """The town of a module: its own `TOWN(certificates)` gives institutions and sections, or a bank and a card."""
+    make = getattr(request.module, "TOWN", lambda _: ([Institution(BANK, "bank"), Institution(CARD, "card")], {}))
+    institutions, sections = make(certificates)
+    town = Town(tmp_path_factory.mktemp("town"), certificates, institutions, **sections)
+    await town.open()
+    yield town
+    await town.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def town(standing):
+    """The module's town, as new."""
+    standing.forget()
+    yield standing
+    await standing.quiet()

@@ -1,0 +1,1 @@
+"""The stage of the scenarios: callers, institutions and a relay between them, all over real sockets."""

@@ -1,0 +1,41 @@
+"""The table of misfortunes is whole: every fault and every code of this version happens somewhere."""
+
+from stage.case import cases
+from stage.misdeeds import SCRIPTS
+
+from relay.domain.fault import FAULTS
+
+CASES = cases()
+RSP_CODES = {
+    *("40001", "40002", "40003", "40101", "40102", "40103", "40104"),
+    *("40303", "40401", "40501", "42901", "50003", "50005"),
+}
+ELSEWHERE = {
+    "operator_rate": "test_limits",
+    "provider_rate": "test_limits",
+    "connections_exceeded": "test_limits",
+    "provider_busy": "test_limits",
+    "operator_gone": "test_streams",
+    "operator_slow": "test_streams",
+    "relay_broken": "test_bugs_of_ours",
+    "relay_draining": "no call is refused for draining: each is served until the listeners close",
+}
+"""Faults that need more than one call, and where they happen."""
+
+
+def test_every_code_this_version_answers_has_its_case():
+    assert {case.then.get("rsp_code") for case in CASES} | {"42901"} >= RSP_CODES
+    assert {fault.rsp_code for name, fault in FAULTS.items() if name not in ELSEWHERE} <= RSP_CODES
+
+
+def test_every_fault_has_its_case_or_its_place():
+    assert {case.then.get("fault") for case in CASES} - {None} | set(ELSEWHERE) == set(FAULTS)
+
+
+def test_every_misdeed_is_done_to_somebody():
+    done = {case.given.get("institution", "answers_well") for case in CASES}
+    assert set(SCRIPTS) - done == {"answers_gzip", "ends_lines_with_lf"}  # in test_headers, test_institutions
+
+
+def test_every_case_says_what_happened():
+    assert [case.name for case in CASES if not case.file.read_text().startswith("# ")] == []
