@@ -1,0 +1,54 @@
+"""The command line: what it offers, and that offering it costs nothing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from relay import __version__
+from relay.runtime import commands
+from relay.runtime.cli import COMMANDS, main
+
+
+def test_help_names_every_command_with_its_sentence():
+    told = " ".join(CliRunner().invoke(main, ["--help"]).output.split())
+    assert all(f"{name} {sentence}" in told for name, sentence in COMMANDS.items())
+
+
+def test_every_command_module_is_offered_and_every_offer_is_a_module():
+    modules = {path.stem for path in Path(commands.__file__).parent.glob("[a-z]*.py")}
+    assert modules == set(COMMANDS)
+
+
+@pytest.mark.parametrize("words", [*([name] for name in COMMANDS if name != "certs"), ["certs", "dev"]], ids=" ".join)
+def test_a_command_has_help_with_an_example_of_itself(words):
+    answer = CliRunner().invoke(main, [*words, "-h"], prog_name="relay")
+    assert answer.exit_code == 0
+    _, examples = answer.output.split("Example")
+    assert f"relay {' '.join(words)}" in examples
+
+
+def test_an_unknown_command_is_told_by_name():
+    answer = CliRunner().invoke(main, ["sreve"])
+    assert answer.exit_code == 2
+    assert "sreve" in answer.output
+
+
+def test_the_version_is_the_packages():
+    assert CliRunner().invoke(main, ["--version"]).output.strip() == f"relay, version {__version__}"
+
+
+def test_help_loads_no_command():
+    script = (
+        "import sys; from relay.runtime.cli import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"aiohttp", "cryptography", "pydantic", "uvloop", "relay.sandbox", "relay.policy"}
+    assert not heavy & set(loaded)
+
+
+def test_python_m_relay_is_the_same_command_line():
+    answer = subprocess.run([sys.executable, "-m", "relay", "--version"], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip().endswith(__version__)
