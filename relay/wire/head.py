@@ -194,6 +194,8 @@ def answer_head(raw: bytes, most_headers: int) -> AnswerHead:
     if raw[:9] != b"HTTP/1.1 " and not old:
         raise Malformed(Wrong.HEAD_MALFORMED, raw)
     headers, parser = _fields(httptools.HttpResponseParser, raw, most_headers)
+    if b" \r\n" in raw or b"\t\r\n" in raw:  # blanks behind a value are none of it (RFC 9112 5.1); llhttp leaves them
+        headers = {name: value.strip(b" \t") for name, value in headers.items()}
     coding = headers.get(b"transfer-encoding")
     if coding is not None and (old or coding.lower() != b"chunked"):
         raise Malformed(Wrong.HEAD_MALFORMED, raw)
