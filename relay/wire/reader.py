@@ -121,9 +121,9 @@ class RequestReader:
 
     def _take_chunks(self, chunks: ChunkedBody, data: bytes) -> bytes:
         try:
-            part, rest = chunks.feed_to_end(data)
+            part, rest = chunks.feed(data)
         except Malformed as error:
-            raise self._malformed(Wrong.HEAD_MALFORMED) from error
+            raise self._malformed(Wrong.BODY_MALFORMED) from error
         self._body.append(part)
         self._taken += len(data) - len(rest)
         self._missing += len(part)

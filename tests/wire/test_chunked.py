@@ -1,0 +1,165 @@
+"""Chunked bodies: one way to write them, one way to read them, wherever the segments break."""
+
+from itertools import pairwise
+
+import httptools
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from relay.wire.chunked import ChunkedBody
+from relay.wire.head import Malformed, Wrong
+
+HELLO = b"5\r\nhello\r\n0\r\n\r\n"
+
+
+def read(data, cuts=(), *, answer=False):
+    """(body, what follows, whether it ended) of data that arrives in pieces."""
+    chunks = ChunkedBody(answer=answer)
+    body, beyond = b"", b""
+    edges = [0, *sorted(cut for cut in cuts if cut <= len(data)), len(data)]
+    for start, end in pairwise(edges):
+        if chunks.done:
+            beyond += data[start:end]
+        else:
+            part, beyond = chunks.feed(data[start:end])
+            body += part
+    return body, beyond, chunks.done
+
+
+def outcome(*arguments, **named):
+    try:
+        return read(*arguments, **named)
+    except Malformed as error:
+        return error.wrong
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (HELLO, (b"hello", b"", True)),
+        (b"0\r\n\r\n", (b"", b"", True)),
+        (b"000\r\n\r\n", (b"", b"", True)),
+        (b"a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n", (b"0123456789" * 2, b"", True)),
+        (b"5\r\n\r\n0\r\n\r\n0\r\n\r\n", (b"\r\n0\r\n", b"", True)),
+        (HELLO + b"GET / HTTP/1.1\r\n", (b"hello", b"GET / HTTP/1.1\r\n", True)),
+        (HELLO + b"\r\n", (b"hello", b"\r\n", True)),
+        (b"5\r\nhel", (b"hel", b"", False)),
+        (b"5\r\nhello", (b"hello", b"", False)),
+        (b"5\r\nhello\r", (b"hello", b"", False)),
+        (b"5", (b"", b"", False)),
+        (b"", (b"", b"", False)),
+    ],
+)
+def test_a_body_ends_where_it_ends(data, found):
+    assert read(data) == found
+
+
+BAD = [
+    b"0x5\r\nhello\r\n0\r\n\r\n",
+    b"-1\r\nhello\r\n0\r\n\r\n",
+    b"+5\r\nhello\r\n0\r\n\r\n",
+    b"5_0\r\nhello\r\n0\r\n\r\n",
+    b" 5\r\nhello\r\n0\r\n\r\n",
+    b"5 \r\nhello\r\n0\r\n\r\n",
+    b"\r\nhello\r\n0\r\n\r\n",
+    b"g\r\nhello\r\n0\r\n\r\n",
+    "٥\r\nhello\r\n0\r\n\r\n".encode(),
+    b"123456789\r\n",
+    b"FFFFFFFFFFFFFFFFF\r\n",
+    b"5\nhello\r\n0\r\n\r\n",
+    b"5\r\nhello\n0\r\n\r\n",
+    b"5\r\nhello\r\n0\n\n",
+    b"5\r\nhello\r\n0\r\n\n",
+    b"5\rhello\r\n0\r\n\r\n",
+    b"5\r\r\nhello\r\n0\r\n\r\n",
+    b"5\r\nhelloX\r\n0\r\n\r\n",
+    b"5\r\nhell\r\n0\r\n\r\n",
+    b"5\r\nhello0\r\n\r\n",
+    b"5\r\nhello\r\n\r\n0\r\n\r\n",
+    b"0\r\nX: y\r\n\r\n",
+    b"5\r\nhello\r\n0\r\nContent-Length: 9\r\n\r\n",
+    b"5\r\nhello\r\n0\r\n \r\n\r\n",
+    b"5\0\r\nhello\r\n0\r\n\r\n",
+    b"5;a=\nb\r\nhello\r\n0\r\n\r\n",
+    b"5;a=\rb\r\nhello\r\n0\r\n\r\n",
+    b"5;a=\0\r\nhello\r\n0\r\n\r\n",
+    b"5;" + b"a" * 300 + b"\r\nhello\r\n0\r\n\r\n",
+    b"5;" + b"a" * 300,
+]
+
+
+@pytest.mark.parametrize("data", BAD, ids=repr)
+@pytest.mark.parametrize("answer", [False, True], ids=["request", "answer"])
+def test_what_is_written_otherwise_is_refused_whole_or_in_pieces(data, answer):
+    assert outcome(data, answer=answer) is Wrong.BODY_MALFORMED
+    assert outcome(data, range(len(data)), answer=answer) is Wrong.BODY_MALFORMED
+
+
+@pytest.mark.parametrize("extension", [b";a", b";a=b", b';a="b c"', b";"])
+def test_extensions_are_refused_in_requests_and_skipped_in_answers(extension):
+    data = b"5" + extension + b"\r\nhello\r\n0" + extension + b"\r\n\r\n"
+    assert outcome(data) is Wrong.BODY_MALFORMED
+    assert read(data, answer=True) == read(data, range(len(data)), answer=True) == (b"hello", b"", True)
+
+
+class Sink:
+    """What llhttp finds."""
+
+    def __init__(self):
+        self.body, self.whole = b"", False
+
+    def on_body(self, part):
+        self.body += part
+
+    def on_message_complete(self):
+        self.whole = True
+
+
+def by_llhttp(data):
+    sink = Sink()
+    parser = httptools.HttpRequestParser(sink)
+    parser.feed_data(b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + data)
+    return sink
+
+
+PIECES = [
+    b"0",
+    b"5",
+    b"a",
+    b"00",
+    b"\r\n",
+    b"\n",
+    b"\r",
+    b"hello",
+    b"5\r\nhello\r\n",
+    b"0\r\n\r\n",
+    b";x",
+    b"GET / ",
+    b"\0",
+]
+near = st.lists(st.sampled_from(PIECES) | st.binary(max_size=3), max_size=12).map(b"".join)
+whole = st.lists(st.binary(min_size=1, max_size=40), max_size=6).map(
+    lambda parts: b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+)
+cuts = st.lists(st.integers(0, 200), max_size=8)
+
+
+@given(near | whole, cuts)
+@example(b"5\r\nhello\r\n0\r\n\r\nGET", [15])
+def test_pieces_are_read_like_the_whole(data, cuts):
+    assert outcome(data, cuts) == outcome(data) == outcome(data, range(len(data)))
+
+
+@given(near | whole)
+def test_what_is_read_here_reads_llhttp_the_same_way(data):
+    found = outcome(data)
+    if not isinstance(found, Wrong) and found[2]:
+        theirs = by_llhttp(data[: len(data) - len(found[1])])
+        assert (theirs.body, theirs.whole) == (found[0], True)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=300), max_size=6), st.binary(max_size=20), cuts)
+def test_every_body_comes_through_byte_for_byte(parts, beyond, cuts):
+    data = b"".join(b"%X\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n" + beyond
+    assert read(data, cuts) == (b"".join(parts), beyond, True)
