@@ -36,10 +36,22 @@ class Stage(IntEnum):
 class RequestReader:
     """Takes bytes in any pieces and calls `arrived(head, body)` for each whole request, in order.
 
-    `stage` tells what is unfinished; `asks_to_continue` that a head said `Expect: 100-continue` (the caller clears it).
+    `stage` tells what is unfinished; `asks_to_continue` that a body waits to be asked for by `100 Continue` (the caller
+    clears it). While the caller has it `stopped` bytes are kept unread; feed it (b"" will do) when it goes on.
     """
 
-    __slots__ = ("_arrived", "_body", "_chunks", "_head", "_held", "_limits", "_missing", "_taken", "asks_to_continue")
+    __slots__ = (
+        "_arrived",
+        "_body",
+        "_chunks",
+        "_head",
+        "_held",
+        "_limits",
+        "_missing",
+        "_taken",
+        "asks_to_continue",
+        "stopped",
+    )
 
     def __init__(self, limits: ServerLimits, arrived: Callable[[RequestHead, bytes], None]) -> None:
         self._limits = limits
@@ -51,13 +63,14 @@ class RequestReader:
         self._taken = 0
         self._chunks: ChunkedBody | None = None
         self.asks_to_continue = False
+        self.stopped = False
 
     @property
     def stage(self) -> Stage:
         """What of a request has begun and not ended."""
         if self._head is not None:
             return Stage.BODY
-        return Stage.HEAD if self._held else Stage.NOTHING
+        return Stage.HEAD if self._held and not self.stopped else Stage.NOTHING
 
     def feed(self, data: bytes) -> None:
         """Take bytes. Raises Malformed at the first that cannot belong to a request; what was whole has arrived."""
@@ -65,6 +78,9 @@ class RequestReader:
             data = self._held + data
             self._held = b""
         while data:
+            if self.stopped:
+                self._held = data
+                return
             data = self._take_body(data) if self._head is not None else self._take_head(data)
 
     def given_up(self) -> Malformed:
@@ -143,5 +159,6 @@ class RequestReader:
         self._head = self._chunks = None
         self._body.clear()
         self._missing = 0
+        self.asks_to_continue = False  # it came unasked
         if head is not None:
             self._arrived(head, body)

@@ -5,7 +5,7 @@ import math
 from collections import deque
 from typing import Any, Final, Protocol
 
-from relay.wire.head import Malformed, RequestHead, Wrong
+from relay.wire.head import Malformed, RequestHead
 from relay.wire.reader import RequestReader, ServerLimits, Stage
 from relay.wire.watch import Watch
 
@@ -14,7 +14,6 @@ WRITE_HIGH: Final = 32 * 1024
 
 _LINGER_S: Final = 1.0
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_STILL_SENDING: Final = frozenset({Wrong.BODY_TOO_LARGE, Wrong.HEAD_TOO_LARGE, Wrong.BODY_TOO_SLOW})
 
 
 class Source(Protocol):
@@ -61,7 +60,6 @@ class ServerConnection(asyncio.Protocol):
         "_limits",
         "_linger",
         "_loop",
-        "_paused",
         "_reader",
         "_ready",
         "_serving",
@@ -87,7 +85,7 @@ class ServerConnection(asyncio.Protocol):
         self._reader = RequestReader(limits, self._arrived)
         self._stage = Stage.NOTHING
         self._ready: deque[tuple[RequestHead, bytes] | Malformed] = deque()
-        self._busy = self._serving = self._deaf = self._linger = self._paused = self._slow = False
+        self._busy = self._serving = self._deaf = self._linger = self._slow = False
         self.closing = False
         self.deadline = math.inf
         self.source: Source | None = None
@@ -145,32 +143,45 @@ class ServerConnection(asyncio.Protocol):
                 self._await_rest(stage)
 
     def overdue(self, now: float) -> None:  # noqa: ARG002 - the watch's signature
-        """Close what is idle or lingering; refuse what began and did not end."""
-        self.deadline = math.inf
-        if self._deaf or not self._reader.stage:
-            self.transport.close()
+        """Close what is idle or lingering, cut who takes no answer; refuse what began and did not end."""
+        if self.transport.is_closing() or (self._slow and not self._busy):
+            self.deadline = math.inf
+            self.transport.abort()
+        elif self._deaf or not self._reader.stage:
+            self._close()
         else:
             self._refuse(self._reader.given_up())
 
     def _await_rest(self, stage: Stage) -> None:
         wait = self._limits.body_s if stage is Stage.BODY else self._limits.head_s
         self.deadline = self._loop.time() + wait
-        if self._reader.asks_to_continue:
+        self._continue()
+
+    def _continue(self) -> None:
+        """Ask for the body that waits for it (RFC 9110 10.1.1); never into the midst of an answer."""
+        if self._reader.asks_to_continue and not (self._busy or self._ready):
             self._reader.asks_to_continue = False
-            if not self._busy:
-                self.write(_CONTINUE)
+            self.write(_CONTINUE)
 
     # requests to the app, one at a time
 
     def _arrived(self, head: RequestHead, body: bytes) -> None:
+        if self._deaf:  # the answer before was the last
+            return
         self._stage = Stage.NOTHING
         if self._busy or self._ready or self._slow:
-            self._ready.append((head, body))
-            if len(self._ready) >= self._limits.pipelined and not self._paused:
-                self._paused = True
-                self.transport.pause_reading()
+            self._keep((head, body))
+            if len(self._ready) >= self._limits.pipelined and not self._reader.stopped:
+                self._reader.stopped = True
+                if not self.transport.is_closing():
+                    self.transport.pause_reading()
             return
         self._hand_over(head, body)
+
+    def _keep(self, waiting: tuple[RequestHead, bytes] | Malformed) -> None:
+        """Let it wait. What has all come is no longer overdue, whatever its parts were; the answer in hand is not."""
+        self._ready.append(waiting)
+        self.deadline = math.inf if self._busy else self._loop.time() + self._limits.idle_s
 
     def _hand_over(self, head: RequestHead, body: bytes) -> None:
         self._busy = True
@@ -182,8 +193,8 @@ class ServerConnection(asyncio.Protocol):
     def _refuse(self, error: Malformed) -> None:
         """After what is no request nothing more is read; answers before it go out first."""
         self._deaf = True
-        self._linger = error.wrong in _STILL_SENDING
-        self._ready.append(error)
+        self._linger = True
+        self._keep(error)
         self._next()
 
     def _next(self) -> None:
@@ -191,7 +202,7 @@ class ServerConnection(asyncio.Protocol):
         if self._serving:
             return
         self._serving = True
-        while self._ready and not (self._busy or self._slow or self.closing):
+        while self._ready and not (self._busy or self._slow):
             waiting = self._ready.popleft()
             if isinstance(waiting, Malformed):
                 self._busy = self.closing = True
@@ -199,9 +210,10 @@ class ServerConnection(asyncio.Protocol):
             else:
                 self._hand_over(*waiting)
         self._serving = False
-        if self._paused and not self._ready and not self.closing:
-            self._paused = False
+        if self._reader.stopped and not self._ready and not self._deaf and not self.transport.is_closing():
+            self._reader.stopped = False
             self.transport.resume_reading()
+            self.data_received(b"")
 
     # answers out
 
@@ -219,8 +231,10 @@ class ServerConnection(asyncio.Protocol):
             return
         wait = self._limits.idle_s if self._reader.stage is Stage.NOTHING else self._limits.body_s
         self.deadline = self._loop.time() + wait
-        if self._ready or self._paused:
+        if self._ready or self._reader.stopped:
             self._next()
+        else:
+            self._continue()
 
     def abort(self) -> None:
         """Cut the connection: the answer in hand cannot be completed."""
@@ -228,16 +242,27 @@ class ServerConnection(asyncio.Protocol):
         self.transport.abort()
 
     def close_when_idle(self) -> None:
-        """Close now when nothing is in hand, else after the answer in hand."""
+        """Close now when nothing is in hand or on its way, else after the next answer."""
         self.closing = True
-        if not self._busy:
-            self.transport.close()
+        if not (self._busy or self._ready or self._reader.stage):
+            self._close()
 
     def _leave(self) -> None:
-        """Close; but linger when the peer is still sending, or the reset would destroy the answer (RFC 9112 9.6)."""
-        if not self._linger or self.transport.is_closing():
-            self.transport.close()
-            return
-        self.deadline = self._loop.time() + _LINGER_S
-        if self.transport.can_write_eof():
+        """Close; but linger when the peer may still be sending: a reset would destroy the answer (RFC 9112 9.6).
+
+        TLS lingers by itself: it closes once the peer has agreed to close.
+        """
+        self._ready.clear()
+        if self._linger and self.transport.can_write_eof():
+            self._deaf = True
             self.transport.write_eof()
+        else:
+            self._close()
+        if self._linger:
+            self.deadline = self._loop.time() + _LINGER_S
+
+    def _close(self) -> None:
+        """Close when all is written; who does not read it in time is cut by `overdue`."""
+        self._deaf = True
+        self.deadline = self._loop.time() + self._limits.idle_s
+        self.transport.close()

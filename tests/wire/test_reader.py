@@ -1,0 +1,240 @@
+"""From bytes to requests: the same requests wherever the segments break, and nothing after what is no request."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.wire.head import Malformed, Wrong
+from relay.wire.reader import RequestReader, ServerLimits, Stage
+
+LIMITS = ServerLimits(
+    head_bytes=16384, headers=100, body_bytes=65536, pipelined=32, head_s=5.0, body_s=10.0, idle_s=75.0
+)
+GET = b"GET /v1/bank/accounts?org_code=ZBAA000001 HTTP/1.1\r\nHost: h\r\n\r\n"
+BODY = b'{"org_code":"ZBAA000001"}\r\n\r\nGET / HTTP/1.1\r\n'
+POST = b"POST /v1 HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
+CHUNKED = b"POST /v2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{\n}\r\n2\r\n\r\n\r\n0\r\n\r\n"
+EMPTY = b"POST /v3 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
+ALL = [GET, POST, CHUNKED, EMPTY]
+MEANT = {GET: ("GET", b""), POST: ("POST", BODY), CHUNKED: ("POST", b"{\n}\r\n"), EMPTY: ("POST", b"")}
+
+
+class Reading:
+    """A reader and what it found."""
+
+    def __init__(self, limits=LIMITS):
+        self.found = []
+        self.reader = RequestReader(limits, lambda head, body: self.found.append((head.method, head.target, body)))
+
+    def feed(self, *pieces):
+        for piece in pieces:
+            self.reader.feed(piece)
+        return self
+
+    def refusal_of(self, *pieces):
+        with pytest.raises(Malformed) as error:
+            self.feed(*pieces)
+        return error.value
+
+
+def split(data, cuts):
+    edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    return [data[start:end] for start, end in pairwise(edges)]
+
+
+def outcome(pieces):
+    """What was found, and whether something was refused in the end."""
+    reading = Reading()
+    try:
+        reading.feed(*pieces)
+    except Malformed:
+        return reading.found, "refused"
+    return reading.found, reading.reader.stage
+
+
+cuts = st.lists(st.integers(0, 2000), max_size=12)
+
+
+@given(st.lists(st.sampled_from(ALL), min_size=1, max_size=8), cuts)
+def test_pipelined_requests_arrive_in_order_wherever_the_segments_break(requests, cuts):
+    found, stage = outcome(split(b"".join(requests), cuts))
+    assert [(method, body) for method, _, body in found] == [MEANT[request] for request in requests]
+    assert [target for _, target, _ in found] == [request.split(b" ")[1] for request in requests]
+    assert stage is Stage.NOTHING
+
+
+def test_byte_by_byte_is_like_the_whole():
+    data = b"".join(ALL)
+    assert outcome([data]) == outcome([data[at : at + 1] for at in range(len(data))])
+
+
+@given(st.binary(max_size=65536))
+def test_a_body_is_byte_equal(body):
+    head = b"POST /v1 HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(body)
+    assert Reading().feed(head + body + GET).found[0] == ("POST", b"/v1", body)
+
+
+NOISE = [
+    b"\r\n",
+    b"\n",
+    b"\0",
+    b" ",
+    b"GET ",
+    b"/",
+    b" HTTP/1.1",
+    b"Host: h",
+    b"Content-Length: 3",
+    b"0\r\n\r\n",
+    b"\xff",
+    b":",
+]
+noise = st.lists(st.sampled_from(NOISE) | st.binary(max_size=2), min_size=1, max_size=3).map(b"".join)
+
+
+@given(st.lists(st.sampled_from(ALL), min_size=1, max_size=4), st.integers(0, 600), noise, st.integers(0, 3), cuts)
+def test_a_stream_with_noise_is_read_the_same_in_any_segments(requests, where, noise, removed, cuts):
+    data = b"".join(requests)
+    at = where % (len(data) + 1)
+    data = data[:at] + noise + data[at + removed :]
+    assert outcome(split(data, cuts)) == outcome([data])
+
+
+@given(st.lists(st.binary(max_size=40), max_size=6))
+def test_whatever_bytes_come_nothing_but_malformed_is_raised(pieces):
+    assert outcome(pieces)[1] in {*Stage, "refused"}
+
+
+@pytest.mark.parametrize(
+    ("data", "stage"),
+    [
+        (b"", Stage.NOTHING),
+        (b"G", Stage.HEAD),
+        (GET[:-1], Stage.HEAD),
+        (GET, Stage.NOTHING),
+        (GET + b"P", Stage.HEAD),
+        (POST[:-1], Stage.BODY),
+        (POST, Stage.NOTHING),
+        (CHUNKED[:-1], Stage.BODY),
+        (EMPTY, Stage.NOTHING),
+    ],
+)
+def test_the_stage_tells_what_has_begun_and_not_ended(data, stage):
+    assert Reading().feed(data).reader.stage is stage
+
+
+NO_BEGIN = [
+    b"\r\n",
+    b"\r",
+    b"\n",
+    b" ",
+    b"\0",
+    b"get ",
+    b"\x16\x03\x01\x02\x00\x01\x00",
+    b"{",
+    b"1",
+    b"\xef\xbb\xbfGET",
+]
+
+
+@pytest.mark.parametrize(
+    "data", [*NO_BEGIN, b"GET / HTTP/1.1\n", b"GET /\0", b"GET / HTTP/1.1\r\nHost: h\n\n"], ids=repr
+)
+def test_what_can_be_no_head_is_refused_before_its_end(data):
+    assert Reading().refusal_of(data).wrong is Wrong.HEAD_MALFORMED
+
+
+def test_what_was_good_before_the_refused_has_arrived_and_nothing_after_it_does():
+    reading = Reading()
+    refusal = reading.refusal_of(GET + POST + b"GET /a/../b HTTP/1.1\r\nHost: h\r\n\r\n" + GET)
+    assert refusal.wrong is Wrong.TARGET_MALFORMED
+    assert [method for method, _, _ in reading.found] == ["GET", "POST"]
+
+
+def padded(size):
+    """A head of `size` bytes."""
+    return GET[:-2] + b"X: " + b"a" * (size - len(GET) - 5) + b"\r\n\r\n"
+
+
+def test_a_head_may_have_its_bytes_and_not_one_more():
+    assert len(Reading().feed(padded(16384)).found) == 1
+    assert Reading().refusal_of(padded(16385)).wrong is Wrong.HEAD_TOO_LARGE
+    assert Reading().refusal_of(padded(40000)[:16385]).wrong is Wrong.HEAD_TOO_LARGE
+    assert Reading().feed(padded(40000)[:16384]).reader.stage is Stage.HEAD
+
+
+def test_a_refused_head_keeps_no_more_than_its_limit():
+    assert len(Reading().refusal_of(padded(16385)).raw) == 16384
+    assert len(Reading().refusal_of(b"GET /" + b"a" * 100_000).raw) == 16384
+
+
+@pytest.mark.parametrize("size", [65537, 999_999_999_999_999])
+def test_a_body_too_large_is_refused_by_its_announcement(size):
+    head = b"POST /v1 HTTP/1.1\r\nHost: h\r\nx-api-tran-id: T1\r\nContent-Length: %d\r\n\r\n" % size
+    refusal = Reading().refusal_of(head)
+    assert (refusal.wrong, refusal.raw) == (Wrong.BODY_TOO_LARGE, head)
+
+
+CHUNKED_HEAD = b"POST /v1 HTTP/1.1\r\nHost: h\r\nX-API-Tran-ID: T1\r\nTransfer-Encoding: chunked\r\n\r\n"
+ECHO = b"\r\nx-api-tran-id: T1\r\n"
+
+
+def test_a_chunked_body_may_have_its_bytes_and_not_one_more():
+    most = b"10000\r\n" + b"a" * 65536 + b"\r\n"
+    assert len(Reading().feed(CHUNKED_HEAD, most, b"0\r\n\r\n").found) == 1
+    refusal = Reading().refusal_of(CHUNKED_HEAD, most, b"1\r\na\r\n")
+    assert (refusal.wrong, refusal.raw) == (Wrong.BODY_TOO_LARGE, ECHO)
+
+
+def test_thousands_of_tiny_chunks_are_refused_though_the_body_is_small():
+    assert Reading().refusal_of(CHUNKED_HEAD, b"1\r\na\r\n" * 14_000).wrong is Wrong.BODY_TOO_LARGE
+
+
+@pytest.mark.parametrize("body", [b"x\r\n", b"1\r\nab\r\n", b"0\r\nX: y\r\n\r\n", b"1;a=b\r\n"])
+def test_a_body_that_is_not_chunked_as_it_said_is_refused_with_the_tran_id_of_its_head(body):
+    refusal = Reading().refusal_of(CHUNKED_HEAD + body)
+    assert (refusal.wrong, refusal.raw) == (Wrong.BODY_MALFORMED, ECHO)
+
+
+def test_who_gives_up_learns_which_part_was_missing():
+    head = Reading().feed(b"GET / HT").reader.given_up()
+    assert (head.wrong, head.raw) == (Wrong.HEAD_TOO_SLOW, b"GET / HT")
+    body = Reading().feed(CHUNKED_HEAD).reader.given_up()
+    assert (body.wrong, body.raw) == (Wrong.BODY_TOO_SLOW, ECHO)
+    nameless = Reading().feed(POST[:-1]).reader.given_up()
+    assert (nameless.wrong, nameless.raw) == (Wrong.BODY_TOO_SLOW, b"\r\nx-api-tran-id: \r\n")
+
+
+EXPECTING = b"POST /v1 HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\nContent-Length: 2\r\n\r\n"
+
+
+def test_a_body_that_waits_to_be_asked_for_says_so():
+    assert Reading().feed(EXPECTING).reader.asks_to_continue
+    assert not Reading().feed(POST[:-1]).reader.asks_to_continue
+
+
+@pytest.mark.parametrize("pieces", [[EXPECTING + b"{}"], [EXPECTING, b"{}"], [EXPECTING + b"{}" + GET[:9]]])
+def test_a_body_that_came_unasked_asks_for_nothing_more(pieces):
+    assert not Reading().feed(*pieces).reader.asks_to_continue
+
+
+def test_another_expectation_is_refused_when_there_is_a_body():
+    odd = EXPECTING.replace(b"100-Continue", b"a-miracle")
+    assert Reading().refusal_of(odd).wrong is Wrong.HEAD_MALFORMED
+    assert len(Reading().feed(odd.replace(b"Length: 2", b"Length: 0")).found) == 1
+
+
+def test_a_stopped_reader_keeps_what_comes_and_goes_on_when_it_is_told():
+    reading = Reading()
+    reader = reading.reader
+    reader._arrived = lambda head, _body: (reading.found.append(head.method), setattr(reader, "stopped", True))
+    reader.feed(GET + POST + GET[:9])
+    assert (reading.found, reader.stage) == (["GET"], Stage.NOTHING)
+    for found in (["GET", "POST"], ["GET", "POST"]):
+        reader.stopped = False
+        reader.feed(b"")
+        assert reading.found == found
+    assert reader.stage is Stage.HEAD
+    reader.feed(GET[9:])
+    assert reading.found == ["GET", "POST", "GET"]
