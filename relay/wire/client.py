@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from relay.wire.chunked import ChunkedBody
-from relay.wire.head import HEAD_END, AnswerHead, Malformed, answer_head
+from relay.wire.head import HEAD_END, AnswerHead, Malformed, Wrong, answer_head
 
 READ_BYTES: Final = 64 * 1024
 """Bytes read at once. With WRITE_HIGH of the server's side this bounds what one exchange can hold."""
@@ -63,6 +63,7 @@ class ClientConnection(asyncio.BufferedProtocol):
     __slots__ = (
         "_asker",
         "_chunks",
+        "_gathered",
         "_head",
         "_held",
         "_missing",
@@ -71,7 +72,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         "_streaming",
         "_was_heard",
         "born",
-        "idle_since",
+        "idle_until",
         "keep_alive",
         "reusable",
         "transport",
@@ -85,7 +86,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._asker: Asker | None = None
         self.uses = 0
         self.reusable = True
-        self.idle_since = 0.0
+        self.idle_until = 0.0
         self.born = 0.0
         self.keep_alive: bytes | None = None
         self._reset()
@@ -95,6 +96,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._held = b""
         self._parts: list[bytes] = []
         self._missing = 0
+        self._gathered = 0
         self._chunks: ChunkedBody | None = None
         self._streaming = False
         self._was_heard = False
@@ -180,6 +182,8 @@ class ClientConnection(asyncio.BufferedProtocol):
                     self._break()
                 self._held = data
                 return
+            if end > _HEAD_MOST:
+                raise Malformed(Wrong.HEAD_TOO_LARGE)
             head = answer_head(data if end == len(data) else data[:end], _HEADERS_MOST)
             data = data[end:]
             if head.status not in _INTERIM:
@@ -227,12 +231,13 @@ class ClientConnection(asyncio.BufferedProtocol):
                 self._asker.more(data)
         else:
             self._parts.append(data)
+            self._gathered += len(data)
             self._stream_if_large(head, done=done)
         if done:
             self._complete(head)
 
     def _stream_if_large(self, head: AnswerHead, *, done: bool) -> None:
-        size = sum(map(len, self._parts)) if head.length is None else head.length
+        size = self._gathered if head.length is None else head.length
         if done or size <= WHOLE_BYTES or self._asker is None:
             return
         self._streaming = True
@@ -248,6 +253,8 @@ class ClientConnection(asyncio.BufferedProtocol):
         if asker is None:
             return
         if streamed:
+            if not self.transport.is_closing():
+                self.transport.resume_reading()  # its reader may have paused it; the next one waits to be read
             asker.ended()
         else:
             asker.whole(head, parts[0] if len(parts) == 1 else b"".join(parts))
