@@ -36,4 +36,5 @@ def source_of(header: bytes) -> str:
     size, kind = _FAMILIES[family]
     if len(header) < FIXED_BYTES + 2 * size + 4:
         raise NoProxyHeader
-    return str(kind(header[FIXED_BYTES : FIXED_BYTES + size]))
+    address = kind(header[FIXED_BYTES : FIXED_BYTES + size])
+    return str(getattr(address, "ipv4_mapped", None) or address)
