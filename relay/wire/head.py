@@ -7,6 +7,7 @@ Nothing outside `wire/` knows which parser it is.
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 import httptools
@@ -35,7 +36,8 @@ SINGLE: Final = frozenset(
 # RFC 3986 narrowed: nothing percent-encoded in the path, no `;` anywhere, so what is matched is what is forwarded.
 _TARGET: Final = re.compile(rb"(/[A-Za-z0-9._~/-]*)(?:\?([A-Za-z0-9._~!$'()*+,:@/?&=%-]*))?")
 _PERCENT: Final = re.compile(rb"[^%]*(?:%(?!00)[0-9A-Fa-f]{2}[^%]*)*")
-_METHODS: Final = {b"GET /": 4, b"POST ": 5}
+_GET: Final = 4
+_METHODS: Final = {b"GET /": _GET, b"POST ": 5}
 _VERSION: Final = b" HTTP/1.1"
 _OTHER_METHOD: Final = re.compile(rb"[A-Z]{3,20} /[!-~]* HTTP/1\.1\r\n")
 
@@ -93,10 +95,25 @@ class _Sink:
     __slots__ = ("on_header",)
 
 
+_USUAL: Final = (
+    "accept", "accept-charset", "accept-encoding", "accept-language", "authorization", "cache-control", "connection",
+    "content-encoding", "content-length", "content-type", "cookie", "date", "etag", "expect", "expires", "host",
+    "keep-alive", "pragma", "retry-after", "server", "transfer-encoding", "user-agent", "vary", "via",
+    "x-api-tran-id", "x-api-type", "x-user-ci",
+)  # fmt: skip
+_KNOWN: Final = {
+    spelt.encode(): name.encode()
+    for name in _USUAL
+    for spelt in (name, name.title(), name.upper(), name.title().replace("Etag", "ETag"))
+}
+"""Usual names in their usual spellings, by what they are in lower case."""
+
+
 def _fields(parser_type: type, raw: bytes, most: int) -> tuple[dict[bytes, bytes], Any]:
     """Header fields of one whole head by lower-case name.
 
-    PERF: dict.__setitem__ as the callback costs 1.1 us for eight fields, a Python method 2.3 us.
+    PERF: dict.__setitem__ as the callback costs 1.1 us for eight fields, a Python method 2.3 us; looking up the usual
+    names costs 0.9 us, lowering and searching them for `_` 2.4 us.
     """
     exact: dict[bytes, bytes] = {}
     sink = _Sink()
@@ -108,14 +125,17 @@ def _fields(parser_type: type, raw: bytes, most: int) -> tuple[dict[bytes, bytes
         raise Malformed(Wrong.HEAD_MALFORMED, raw) from error
     except httptools.HttpParserUpgrade as error:
         raise Malformed(Wrong.HEAD_MALFORMED, raw) from error
-    headers = {name.lower(): value for name, value in exact.items()}
-    lines = raw.count(b"\r\n") - 2
+    try:
+        headers = {_KNOWN[name]: value for name, value in exact.items()}
+    except KeyError:
+        headers = {name.lower(): value for name, value in exact.items()}
+        if b"_" in b"".join(headers):
+            raise Malformed(Wrong.HEAD_MALFORMED, raw) from None
+    lines = raw.count(b"\n") - 2  # llhttp let no bare LF pass
     if lines > most:
         raise Malformed(Wrong.HEAD_TOO_LARGE, raw)
     if len(headers) != lines:
         _refuse_doubles(raw)
-    if b"_" in b"".join(headers):
-        raise Malformed(Wrong.HEAD_MALFORMED, raw)
     return headers, parser
 
 
@@ -133,47 +153,51 @@ def request_head(raw: bytes, most_headers: int) -> RequestHead:
     skip = _METHODS.get(raw[:5])
     if skip is None:
         raise Malformed(Wrong.METHOD_NOT_ALLOWED if _OTHER_METHOD.match(raw) else Wrong.HEAD_MALFORMED, raw)
-    line_end = raw.index(b"\r\n")
+    line_end = raw.find(b"\r")
     if raw[line_end - 9 : line_end] != _VERSION:
         raise Malformed(Wrong.HEAD_MALFORMED, raw)
     headers, _ = _fields(httptools.HttpRequestParser, raw, most_headers)
     target = raw[skip : line_end - 9]
-    path, query = _target(target, raw)
+    try:
+        path, query = split_target(target)
+    except ValueError:
+        raise Malformed(Wrong.TARGET_MALFORMED, raw) from None
     if not headers.get(b"host"):
         raise Malformed(Wrong.HEAD_MALFORMED, raw)
-    coding = headers.get(b"transfer-encoding")
-    if coding is not None and coding.lower() != b"chunked":
+    close = b"connection" in headers and _closes(headers)
+    if b"content-length" not in headers and b"transfer-encoding" not in headers:
+        return RequestHead("GET" if skip == _GET else "POST", target, path, query, headers, 0, False, close)
+    length, chunked = _framing(headers, raw)
+    if skip == _GET and (length or chunked):  # a body that one reader skips is the next one's request
         raise Malformed(Wrong.HEAD_MALFORMED, raw)
-    length = _length(headers, raw)
-    method = "GET" if skip == _METHODS[b"GET /"] else "POST"
-    if method == "GET" and (length or coding is not None):  # a body that one reader skips is the next one's request
-        raise Malformed(Wrong.HEAD_MALFORMED, raw)
-    return RequestHead(
-        method,
-        target,
-        path,
-        query,
-        headers,
-        length,
-        coding is not None,
-        _closes(headers),
-    )
+    return RequestHead("GET" if skip == _GET else "POST", target, path, query, headers, length, chunked, close)
 
 
-def _target(target: bytes, raw: bytes) -> tuple[bytes, bytes]:
+@lru_cache(maxsize=4096)
+def split_target(target: bytes) -> tuple[bytes, bytes]:
+    """Path and query of a request target. Raises ValueError for one that could be read in two ways.
+
+    PERF: operators ask with few different targets; 0.2 us for one seen before, 1.4 us for a new one.
+    """
     match = _TARGET.fullmatch(target)
     if match is None:
-        raise Malformed(Wrong.TARGET_MALFORMED, raw)
+        raise ValueError("no plain origin-form")
     path, query = match.groups(b"")
     if b"//" in path or b"/." in path or (b"%" in query and _PERCENT.fullmatch(query) is None):
-        raise Malformed(Wrong.TARGET_MALFORMED, raw)
+        raise ValueError("dot segments, empty segments or broken percent-encoding")
     return path, query
 
 
+def _framing(headers: dict[bytes, bytes], raw: bytes) -> tuple[int, bool]:
+    """Length of the body and whether it is chunked; never both, and chunked only as the sole coding (RFC 9112 6.1)."""
+    coding = headers.get(b"transfer-encoding")
+    if coding is not None and coding.lower() != b"chunked":
+        raise Malformed(Wrong.HEAD_MALFORMED, raw)
+    return (_length(headers, raw) if b"content-length" in headers else 0), coding is not None
+
+
 def _length(headers: dict[bytes, bytes], raw: bytes) -> int:
-    text = headers.get(b"content-length")
-    if text is None:
-        return 0
+    text = headers[b"content-length"]
     if not text.isdigit() or len(text) > 15:  # noqa: PLR2004 - more digits than any body has bytes
         raise Malformed(Wrong.HEAD_MALFORMED, raw)
     return int(text)
@@ -196,14 +220,11 @@ def answer_head(raw: bytes, most_headers: int) -> AnswerHead:
     headers, parser = _fields(httptools.HttpResponseParser, raw, most_headers)
     if b" \r\n" in raw or b"\t\r\n" in raw:  # blanks behind a value are none of it (RFC 9112 5.1); llhttp leaves them
         headers = {name: value.strip(b" \t") for name, value in headers.items()}
-    coding = headers.get(b"transfer-encoding")
-    if coding is not None and (old or coding.lower() != b"chunked"):
-        raise Malformed(Wrong.HEAD_MALFORMED, raw)
-    known = b"content-length" in headers
-    return AnswerHead(
-        parser.get_status_code(),
-        headers,
-        _length(headers, raw) if known else None,
-        coding is not None,
-        old or _closes(headers) or not (known or coding),
-    )
+    close = old or (b"connection" in headers and _closes(headers))
+    if b"transfer-encoding" in headers:
+        if old or headers[b"transfer-encoding"].lower() != b"chunked":
+            raise Malformed(Wrong.HEAD_MALFORMED, raw)
+        return AnswerHead(parser.get_status_code(), headers, None, True, close)
+    if b"content-length" in headers:
+        return AnswerHead(parser.get_status_code(), headers, _length(headers, raw), False, close)
+    return AnswerHead(parser.get_status_code(), headers, None, False, True)
