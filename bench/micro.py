@@ -163,12 +163,9 @@ def closed(relay: Relay, callers: tuple, parsed: object) -> Exchange:
     """An exchange as it is recorded."""
     exchange = Exchange(relay.loop.time(), time.time())
     judge(relay.gateway.plan, relay.gateway._keyring, relay.counters, callers, parsed, b"", exchange)
-    exchange.asked, exchange.ended, exchange.status, exchange.rsp_code = (
-        exchange.started,
-        relay.loop.time(),
-        200,
-        "00000",
-    )
+    exchange.asked, exchange.attempts = exchange.started, 1
+    exchange.status, exchange.rsp_code = 200, "00000"
+    exchange.close(relay.loop.time())
     return exchange
 
 
@@ -195,7 +192,7 @@ def instant(pool: object) -> object:
 
     connection = ClientConnection(lambda _: None)
     connection.connection_made(FakeTransport())
-    connection.born = connection.idle_since = math.inf
+    connection.born = connection.idle_until = math.inf
     pool._idle.append(connection)
     return connection
 

@@ -5,8 +5,9 @@ class Exchange:
     """The record of one call, filled as it lives, closed exactly once.
 
     Times are seconds of a monotonic clock, 0.0 when the moment never came. `received` is the epoch time of the request.
-    Sizes are body bytes. `reason` is the name of the fault, "" when there was none. `provider_status` is what the
-    provider answered, 0 when it did not.
+    `total` is from the request's last byte to the answer's last byte, `upstream` from asking the provider (dialling
+    included) to its last byte; both stand once the exchange is closed. Sizes are body bytes. `reason` is the name of
+    the fault, "" when there was none. `provider_status` is what the provider answered, 0 when it did not.
     """
 
     __slots__ = (
@@ -29,7 +30,9 @@ class Exchange:
         "rsp_code",
         "started",
         "status",
+        "total",
         "tran_id",
+        "upstream",
     )
 
     def __init__(self, started: float, received: float) -> None:
@@ -39,6 +42,8 @@ class Exchange:
         self.first_byte = 0.0
         self.provider_ended = 0.0
         self.ended = 0.0
+        self.total = 0.0
+        self.upstream = 0.0
         self.tran_id = ""
         self.operator = ""
         self.client_id = ""
@@ -54,14 +59,9 @@ class Exchange:
         self.bytes_in = 0
         self.bytes_out = 0
 
-    @property
-    def total(self) -> float:
-        """Seconds from the request's last byte to the answer's last byte."""
-        return self.ended - self.started
-
-    @property
-    def upstream(self) -> float:
-        """Seconds the provider took, from asking (dialling included) to its last byte; 0.0 when it was not asked."""
-        if not self.asked:
-            return 0.0
-        return (self.provider_ended or self.ended) - self.asked
+    def close(self, now: float) -> None:
+        """Close it at `now`: what it took in all, and what of that the provider took (0.0 when it was not asked)."""
+        self.ended = now
+        self.total = now - self.started
+        if self.asked:
+            self.upstream = (self.provider_ended or now) - self.asked

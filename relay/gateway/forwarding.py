@@ -19,12 +19,13 @@ class Forwarding:
     vanished one frees it at once.
     """
 
-    __slots__ = ("_chunked", "_clock", "_close", "_connection", "_exchange", "_flight", "_paused", "_tran_id")
+    __slots__ = ("_chunked", "_clock", "_close", "_connection", "_done", "_exchange", "_flight", "_paused", "_tran_id")
 
     def __init__(
         self,
         connection: ServerConnection,
         exchange: Exchange,
+        tran_id: bytes,
         clock: Callable[[], float],
         close: Callable[[Exchange], None],
     ) -> None:
@@ -32,14 +33,15 @@ class Forwarding:
         self._exchange = exchange
         self._clock = clock
         self._close = close
-        self._tran_id = exchange.tran_id.encode()
+        self._tran_id = tran_id
         self._flight: Flight | None = None
         self._chunked = False
         self._paused = False
+        self._done = False
 
     def take_off(self, flight: Flight) -> None:
         """Hold the flight, unless it has landed already; from now on the operator's fate is the flight's."""
-        if not self._exchange.ended:
+        if not self._done:
             self._flight = flight
             self._connection.source = self
 
@@ -47,12 +49,13 @@ class Forwarding:
 
     def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> None:
         """Pass a whole answer on in one write."""
-        if not self._acceptable(status, headers):
+        if not envelope.is_answer(status, headers):
             self.failed(FAULTS["provider_broken"])
             return
         exchange, connection = self._exchange, self._connection
         exchange.provider_ended = self._clock()
-        self._note_answer(status, body)
+        exchange.status = exchange.provider_status = status
+        exchange.rsp_code = envelope.rsp_code_in(body)
         exchange.bytes_out = len(body)
         head = envelope.answer_head(status, self._tran_id, headers, len(body), close=connection.closing)
         connection.answer(head + body)
@@ -60,11 +63,12 @@ class Forwarding:
 
     def begun(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
         """Pass the begin of a large answer on."""
-        if not self._acceptable(status, headers):
-            self._land()
+        if not envelope.is_answer(status, headers):
+            self._leave()
             self.failed(FAULTS["provider_broken"])
             return
-        self._note_answer(status, body)
+        self._exchange.status = self._exchange.provider_status = status
+        self._exchange.rsp_code = envelope.rsp_code_in(body)
         self._chunked = length is None
         self._connection.write(
             envelope.answer_head(status, self._tran_id, headers, length, close=self._connection.closing)
@@ -89,7 +93,7 @@ class Forwarding:
     def failed(self, fault: Fault) -> None:
         """Tell the operator, or cut the answer that was begun: half of one must never look whole."""
         exchange, connection = self._exchange, self._connection
-        if exchange.ended:
+        if self._done:
             return
         if exchange.status:
             slow = self._paused and fault is FAULTS["provider_silent"]
@@ -118,7 +122,8 @@ class Forwarding:
     def gone(self) -> None:
         """Free the provider and record that nobody was left to answer to."""
         exchange = self._exchange
-        if not exchange.ended:
+        if not self._done:
+            self._leave()
             fault = FAULTS["operator_gone"]
             exchange.reason, exchange.rsp_code = fault.name, fault.rsp_code
             exchange.status = exchange.status or fault.status
@@ -126,25 +131,16 @@ class Forwarding:
 
     # the end
 
-    @staticmethod
-    def _acceptable(status: int, headers: Mapping[bytes, bytes]) -> bool:
-        return status in envelope.ANSWERABLE and envelope.is_json(headers.get(b"content-type"))
-
-    def _note_answer(self, status: int, body: bytes) -> None:
-        exchange = self._exchange
-        exchange.status = exchange.provider_status = status
-        exchange.rsp_code = envelope.rsp_code_in(body)
-
-    def _land(self) -> None:
+    def _leave(self) -> None:
+        """Free the provider: nobody wants the rest of its answer."""
         if self._flight is not None:
-            self._exchange.attempts = self._flight.attempts
-            self._exchange.first_byte = self._flight.first_byte_at
             self._flight.cancel()
-            self._flight = None
 
     def _end(self) -> None:
         """Close the exchange exactly once."""
-        exchange = self._exchange
-        exchange.ended = self._clock()
-        self._land()
-        self._close(exchange)
+        self._done = True
+        flight, self._flight = self._flight, None
+        if flight is not None:
+            self._exchange.attempts = flight.attempts
+            self._exchange.first_byte = flight.first_byte_at
+        self._close(self._exchange)

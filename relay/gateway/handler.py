@@ -9,10 +9,10 @@ from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.ports import Counters, Keyring, Recorder, Upstream
 from relay.gateway.forwarding import Forwarding
-from relay.gateway.judge import Passage, judge
+from relay.gateway.judge import judge
 from relay.gateway.welcome import Welcome
 from relay.policy import envelope
-from relay.policy.plan import Plan
+from relay.policy.plan import Institution, Plan
 from relay.wire.head import Malformed, RequestHead, Wrong
 from relay.wire.server import ServerConnection
 
@@ -72,14 +72,16 @@ class Gateway:
     def handle(self, connection: ServerConnection, head: RequestHead, body: bytes) -> None:
         """Judge a call and forward it, answer it, or refuse it."""
         exchange = self._open(connection, len(body))
+        plan, card = self.plan, connection.card
         try:
-            plan, card = self.plan, connection.card
-            callers = self._welcome.recognise(plan, card, exchange)
-            passage = judge(plan, self._keyring, self._counters, callers, head, body, exchange)
-            if passage.route.needs_token:
-                self._forward(connection, passage, head, body, exchange)
+            if card.plan is not plan:
+                self._welcome.recognise(plan, card)
+            exchange.operator = card.operator
+            route, institution = judge(plan, self._keyring, self._counters, card.callers, head, body, exchange)
+            if route.needs_token:
+                self._forward(connection, institution, head, body, exchange)
             else:
-                self._answer(connection, passage.institution.apis, exchange)
+                self._answer(connection, institution.apis, exchange)
         except Refusal as refusal:
             self._refuse(connection, refusal, head.headers.get(b"x-api-tran-id"), exchange)
         except Exception:  # a bug of ours must not take the other calls with it
@@ -101,17 +103,11 @@ class Gateway:
         return exchange
 
     def _forward(
-        self, connection: ServerConnection, passage: Passage, head: RequestHead, body: bytes, exchange: Exchange
+        self, connection: ServerConnection, institution: Institution, head: RequestHead, body: bytes, exchange: Exchange
     ) -> None:
-        upstream, address = self._upstreams[passage.institution.org_code]
-        lines = [(b"x-api-tran-id", exchange.tran_id.encode()), (b"x-client-id", exchange.client_id.encode())]
-        if exchange.api_type:
-            lines.append((b"x-api-type", exchange.api_type.encode()))
-        coding = head.headers.get(b"accept-encoding")
-        if coding is not None:
-            lines.append((b"accept-encoding", coding))
-        request = envelope.request(head.method, head.target, address, lines, body)
-        forwarding = Forwarding(connection, exchange, self._clock, self._close)
+        upstream, address = self._upstreams[institution.org_code]
+        request = envelope.request(address, head.method, head.target, head.headers, exchange.client_id, body)
+        forwarding = Forwarding(connection, exchange, head.headers[b"x-api-tran-id"], self._clock, self._close)
         exchange.asked = self._clock()
         forwarding.take_off(upstream.send(request, forwarding))
 
@@ -119,7 +115,6 @@ class Gateway:
         exchange.status, exchange.rsp_code, exchange.bytes_out = 200, "00000", len(body)
         tran_id = exchange.tran_id.encode()
         connection.answer(envelope.answer_head(200, tran_id, {}, len(body), close=connection.closing) + body)
-        exchange.ended = self._clock()
         self._close(exchange)
 
     def _refuse(
@@ -129,9 +124,9 @@ class Gateway:
         exchange.tran_id = exchange.tran_id or envelope.known_tran_id(tran_id)
         exchange.status, exchange.rsp_code, exchange.reason = fault.status, fault.rsp_code, fault.name
         connection.answer(envelope.refusal(refusal, envelope.echo(tran_id), close=connection.closing))
-        exchange.ended = self._clock()
         self._close(exchange)
 
     def _close(self, exchange: Exchange) -> None:
+        exchange.close(self._clock())
         self.in_flight -= 1
         self._record(exchange)

@@ -4,7 +4,6 @@ The order of refusals is the order of the lines (규격 첨부1): certificate 40
 40501, version 40003, headers 40002, institution 40303, token 40101, scope 40104, parameters 40001, rate 42901.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from relay.domain.exchange import Exchange
@@ -19,16 +18,8 @@ from relay.policy.route import Route, find_route
 from relay.policy.scalars import Checking
 from relay.wire.head import RequestHead
 
-_API_TYPES: Final = {kind.value.encode(): kind.value for kind in ApiType}
+_API_TYPES: Final[dict[bytes | None, str]] = {kind.value.encode(): kind.value for kind in ApiType}
 _BEARER: Final = b"bearer "
-
-
-@dataclass(slots=True)
-class Passage:
-    """What a call that may pass is made of."""
-
-    route: Route
-    institution: Institution
 
 
 def judge(
@@ -39,24 +30,28 @@ def judge(
     head: RequestHead,
     body: bytes,
     exchange: Exchange,
-) -> Passage:
-    """Judge a call of one of `callers`, noting in `exchange` what becomes known. Raises Refusal."""
+) -> tuple[Route, Institution]:
+    """Judge a call of one of `callers`, noting in `exchange` what becomes known. Raises Refusal.
+
+    What comes back is the API asked for and the institution that answers it.
+    """
     headers = head.headers
 
     route, asset, version = find_route(plan.routes, head.method, head.path)
     exchange.api_code, exchange.industry = route.api.api_code, route.industry
-    plan.check_version(route, version)
+    if version > 1:
+        plan.check_version(route, version)
 
     exchange.tran_id = valid_tran_id(headers.get(b"x-api-tran-id"))
-    api_type = headers.get(b"x-api-type")
-    exchange.api_type = _API_TYPES.get(api_type, "") if api_type is not None else ""
+    exchange.api_type = _API_TYPES.get(headers.get(b"x-api-type"), "")
     if head.method == "POST":
         check_json_type(headers.get(b"content-type"))
 
     parameters = body_parameters(body) if head.method == "POST" else query_parameters(head.query)
     institution = plan.institution(parameters.get("org_code"), route, version)
     exchange.provider = institution.org_code
-    _check_api_type(api_type, exchange.api_type, institution.checking, needed=route.needs_token)
+    if not exchange.api_type:
+        _check_api_type(headers.get(b"x-api-type"), institution.checking, needed=route.needs_token)
 
     caller = callers[0]
     if route.needs_token:
@@ -70,15 +65,15 @@ def judge(
     # the query period (40004, 40304), the asset (40105) and the slot (50009) are judged here once the ledger knows them
 
     counters.take(caller.operator.org_code, institution.org_code, exchange.started)
-    return Passage(route, institution)
+    return route, institution
 
 
-def _check_api_type(sent: bytes | None, known: str, checking: Checking, *, needed: bool) -> None:
-    """`x-api-type` (규격 1.4): one of four words; operators of before 2022 leave it out of calls on demand."""
+def _check_api_type(sent: bytes | None, checking: Checking, *, needed: bool) -> None:
+    """Judge an `x-api-type` that is none of the four words (규격 1.4); before 2022 it was left out on demand."""
     if sent is None:
         if needed and checking is Checking.STRICT:
             raise Refusal(FAULTS["header_missing"], "x-api-type")
-    elif not known and checking is not Checking.OFF:
+    elif checking is not Checking.OFF:
         raise Refusal(FAULTS["header_malformed"], "x-api-type")
 
 

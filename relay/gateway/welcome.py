@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.party import Peer
 from relay.policy.access import Caller
@@ -26,6 +25,7 @@ class Card:
     excess: bool
     plan: Plan | None = None
     callers: tuple[Caller, ...] = ()
+    operator: str = ""
 
 
 class Welcome:
@@ -61,20 +61,18 @@ class Welcome:
         if not self._each[whose]:
             del self._each[whose]
 
-    def recognise(self, plan: Plan, card: Card, exchange: Exchange) -> tuple[Caller, ...]:
-        """Who the peer may be under this plan. Raises Refusal (40103, 40102, 42901).
+    def recognise(self, plan: Plan, card: Card) -> None:
+        """Note on the card who the peer may be under this plan. Raises Refusal (40103, 40102, 42901).
 
-        PERF: once for each plan and connection, then a comparison: a directory that changes is a plan that changes, so
-        every request is held against the live directory (규격 3.1).
+        PERF: once for each plan and connection; then the handler compares two references. A directory that changes is a
+        plan that changes, so every request is held against the live directory (규격 3.1).
         """
-        if card.plan is not plan:
-            card.callers = plan.callers.recognise(card.peer)
-            card.plan = plan
+        callers = plan.callers.recognise(card.peer)
         if card.excess:
             raise Refusal(FAULTS["connections_exceeded"])
-        if len(card.callers) == 1:
-            exchange.operator = card.callers[0].operator.org_code
-        return card.callers
+        card.callers = callers
+        card.operator = callers[0].operator.org_code if len(callers) == 1 else ""
+        card.plan = plan
 
     def complain(self, connection: ServerConnection, wrong: str, now: float) -> None:
         """Log what a peer does wrong on the wire."""

@@ -79,7 +79,7 @@ class Metrics:
         total, upstream = exchange.total, exchange.upstream
         histograms[0].observe(total - upstream)
         histograms[2].observe(total)
-        if exchange.asked:
+        if exchange.attempts:
             histograms[1].observe(upstream)
             self.attempts[provider] += exchange.attempts
             if exchange.attempts > 1:

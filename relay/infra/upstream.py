@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from typing import Final
-from urllib.parse import urlsplit
 
 from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.ports import Receiver
@@ -28,6 +27,7 @@ class UpstreamFlight:
         "deadline",
         "dial",
         "first_byte_at",
+        "flying",
         "total",
     )
 
@@ -39,6 +39,7 @@ class UpstreamFlight:
         self.connection: ClientConnection | None = None
         self.dial: asyncio.Task[None] | None = None
         self.first_byte_at = 0.0
+        self.flying = False
         self.deadline = now + pool.timeouts.first_byte_s
         self.total = now + pool.timeouts.total_s
 
@@ -92,14 +93,6 @@ class UpstreamFlight:
             connection.leave()
         self._pool.left(self)
 
-    def _landed(self) -> Receiver | None:
-        connection, self.connection = self.connection, None
-        receiver, self._receiver = self._receiver, None
-        if connection is not None:
-            self._pool.keep(connection)
-        self._pool.left(self)
-        return receiver
-
     # what the connection tells
 
     def first_byte(self) -> None:
@@ -109,7 +102,8 @@ class UpstreamFlight:
 
     def whole(self, head: AnswerHead, body: bytes) -> None:
         """Pass a whole answer on. The connection is free before the answer is looked at."""
-        receiver = self._landed()
+        receiver, self._receiver = self._receiver, None
+        self._pool.landed(self)
         if receiver is not None:
             receiver.answered(head.status, head.headers, body)
 
@@ -125,7 +119,8 @@ class UpstreamFlight:
 
     def ended(self) -> None:
         """Pass the end on."""
-        receiver = self._landed()
+        receiver, self._receiver = self._receiver, None
+        self._pool.landed(self)
         if receiver is not None:
             receiver.ended()
 
@@ -163,45 +158,39 @@ class Pool:
         self._watch = watch
         self._idle: list[ClientConnection] = []
         self._waiting: deque[UpstreamFlight] = deque()
-        self._flying: set[UpstreamFlight] = set()
+        self._flying = 0
         self._connections: set[ClientConnection] = set()
         self._closed = False
 
     def counts(self) -> dict[str, int]:
         """How many are idle, flying and waiting."""
-        return {"idle": len(self._idle), "flying": len(self._flying), "waiting": len(self._waiting)}
+        return {"idle": len(self._idle), "flying": self._flying, "waiting": len(self._waiting)}
 
     def send(self, request: bytes, receiver: Receiver) -> UpstreamFlight:
         """Send a whole request. Raises Refusal provider_busy (50005) when flights and queue are full."""
         now = self.loop.time()
-        if len(self._flying) >= self._concurrency:
-            if len(self._waiting) >= self._queue:
-                raise Refusal(FAULTS["provider_busy"])
-            flight = UpstreamFlight(self, request, receiver, now)
-            self._waiting.append(flight)
-            self._watch.add(flight)
-            return flight
         flight = UpstreamFlight(self, request, receiver, now)
+        if self._flying < self._concurrency:
+            self._start(flight, now)
+        elif len(self._waiting) < self._queue:
+            self._waiting.append(flight)
+        else:
+            raise Refusal(FAULTS["provider_busy"])
         self._watch.add(flight)
-        self._start(flight, now)
         return flight
 
     def _start(self, flight: UpstreamFlight, now: float) -> None:
-        self._flying.add(flight)
-        connection = self._reusable(now)
-        if connection is None:
-            self.dial_for(flight)
-        else:
-            flight.go(connection)
-
-    def _reusable(self, now: float) -> ClientConnection | None:
-        """The connection used last, while it is surely younger than the provider's own idle limit."""
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.reusable and now - connection.idle_since < self._dialer.idle_limit(connection):
-                return connection
+        """Let a flight go over the connection used last, while the provider surely keeps it, or over a fresh one."""
+        self._flying += 1
+        flight.flying = True
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            if connection.reusable and now < connection.idle_until:
+                flight.go(connection)
+                return
             connection.close()
-        return None
+        self.dial_for(flight)
 
     def dial_for(self, flight: UpstreamFlight) -> None:
         """Open a fresh connection for a flight."""
@@ -217,20 +206,25 @@ class Pool:
         self._connections.add(connection)
         flight.go(connection)
 
-    def keep(self, connection: ClientConnection) -> None:
-        """Keep a connection whose answer has been read, or close it."""
+    def landed(self, flight: UpstreamFlight) -> None:
+        """Forget a flight whose answer has been read; keep its connection, or close it."""
         now = self.loop.time()
-        if self._closed or not connection.reusable or now - connection.born > _MOST_AGE_S:
-            connection.close()
-            return
-        connection.idle_since = now
-        self._idle.append(connection)
+        flight.first_byte_at = flight.first_byte_at or now
+        connection, flight.connection = flight.connection, None
+        if connection is not None:
+            if self._closed or not connection.reusable or now - connection.born > _MOST_AGE_S:
+                connection.close()
+            else:
+                connection.idle_until = now + self._dialer.idle_limit(connection)
+                self._idle.append(connection)
+        self.left(flight)
 
     def left(self, flight: UpstreamFlight) -> None:
         """Forget an ended flight and let the next one that waits go."""
         self._watch.discard(flight)
-        if flight in self._flying:
-            self._flying.remove(flight)
+        if flight.flying:
+            flight.flying = False
+            self._flying -= 1
             if self._waiting:
                 self._start(self._waiting.popleft(), self.loop.time())
         else:
@@ -238,10 +232,9 @@ class Pool:
 
     def sweep(self, now: float) -> None:
         """Close what has been idle too long."""
-        fresh = [one for one in self._idle if one.reusable and now - one.idle_since < self._dialer.idle_limit(one)]
-        for connection in set(self._idle).difference(fresh):
+        for connection in [one for one in self._idle if now >= one.idle_until or not one.reusable]:
+            self._idle.remove(connection)
             connection.close()
-        self._idle = fresh
 
     def retire(self) -> None:
         """Take no new connection back; flights end in peace."""
@@ -254,8 +247,3 @@ class Pool:
         self._connections.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
-
-
-def host_line(base_url: str) -> bytes:
-    """The Host line for a base URL."""
-    return b"Host: " + urlsplit(base_url).netloc.encode() + b"\r\n"

@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from relay import __version__
 from relay.domain.ports import Keyring, Upstream
@@ -16,7 +15,7 @@ from relay.infra.keyring import VerifiedTokens
 from relay.infra.metrics import Metrics, RelayCollector
 from relay.infra.recorders import Records
 from relay.infra.tls import FollowedContext
-from relay.infra.upstream import Pool, host_line
+from relay.infra.upstream import Pool
 from relay.policy.envelope import Address
 from relay.policy.plan import Institution, Plan, compile_plan
 from relay.policy.quota import Bucket
@@ -88,7 +87,7 @@ class Relay:
         for _, pool in self.pools.values():
             pool.retire()
         self.pools = fresh
-        return {code: (pool, _address(one)) for code, (one, pool) in fresh.items()}
+        return {code: (pool, Address.of(one.file.base_urls[0])) for code, (one, pool) in fresh.items()}
 
     def _pool(self, one: Institution, context: ssl.SSLContext | None) -> Pool:
         dialer = Dialer(one.file.base_urls, context, one.timeouts, self.loop)
@@ -122,9 +121,3 @@ class Relay:
 
 def _buckets(plan: Plan) -> dict[str, Bucket]:
     return {code: one.bucket for code, one in plan.institutions.items()}
-
-
-def _address(one: Institution) -> Address:
-    """Base path and Host of the first base URL; instances of one institution answer to the same name."""
-    url = one.file.base_urls[0]
-    return Address(urlsplit(url).path.encode(), host_line(url))
