@@ -126,7 +126,12 @@ class Entrance:
         """Let one caller in, or say why not."""
         gate = self._gate
         connection = self._make()
-        wire = accepted.dup()  # stays open when the loop cuts a failed handshake, so that its alert can be sent
+        try:
+            wire = accepted.dup()  # stays open when the loop cuts a failed handshake, so that its alert can be sent
+        except OSError as error:  # no descriptors left
+            accepted.close()
+            self._rejected(address, why_rejected(error))
+            return
         try:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if gate.balancers:
