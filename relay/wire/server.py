@@ -229,11 +229,11 @@ class ServerConnection(asyncio.Protocol):
         if self.closing:
             self._leave()
             return
-        wait = self._limits.idle_s if self._reader.stage is Stage.NOTHING else self._limits.body_s
+        wait = self._limits.body_s if self._stage else self._limits.idle_s
         self.deadline = self._loop.time() + wait
         if self._ready or self._reader.stopped:
             self._next()
-        else:
+        elif self._reader.asks_to_continue:
             self._continue()
 
     def abort(self) -> None:
