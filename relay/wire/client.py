@@ -39,7 +39,7 @@ class Asker(Protocol):
     """Who sent a request and takes its answer: `whole`, or `begun` then `more` then `ended`; or `broken`."""
 
     def first_byte(self) -> None:
-        """The first byte of the answer has come."""
+        """The answer has begun and has not come whole."""
 
     def whole(self, head: AnswerHead, body: bytes) -> None:
         """A whole answer. The connection may be used again when `connection.reusable`."""

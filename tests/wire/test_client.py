@@ -93,8 +93,10 @@ def heard(*answer):
     """What an asker is told of an answer, without its first byte."""
     line = Line()
     told = line.ask(*answer).told
-    assert told[0] == "first byte"
-    return told[1:], line
+    if told[:1] == ["first byte"]:  # an answer that comes whole at once is told of once
+        told = told[1:]
+    assert "first byte" not in told
+    return told, line
 
 
 @pytest.mark.parametrize(
