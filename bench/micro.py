@@ -29,7 +29,7 @@ from relay.runtime.assembly import Relay
 from relay.runtime.config import load
 from relay.sandbox.street import build
 from relay.sandbox.tokens import claims_for, sign
-from relay.wire.head import answer_head, request_head
+from relay.wire.head import answer_head, answer_parser, request_head, request_parser
 from relay.wire.reader import ServerLimits
 from relay.wire.server import ServerConnection
 
@@ -115,7 +115,9 @@ async def exchanges(folder: Path) -> dict[str, float]:
     get_raw = head("GET", LIST, token)
     post_raw = head("POST", "/v1/bank/accounts/deposit/transactions", token,
                     f"Content-Type: application/json; charset=UTF-8\r\nContent-Length: {len(BODY)}\r\n")  # fmt: skip
-    get_head, post_head = request_head(get_raw, 100), request_head(post_raw, 100)
+    get_head = request_head(get_raw, 100, request_parser())
+    post_head = request_head(post_raw, 100, request_parser())
+    requests, answers = request_parser(), answer_parser()
     gateway = relay.gateway
     callers = gateway.plan.callers.recognise(peer)
     now = time.time()
@@ -138,8 +140,8 @@ async def exchanges(folder: Path) -> dict[str, float]:
     access_log = AccessLog("/dev/null", 10**9)
     plain_request = post_raw + BODY
     return {
-        "request_head": measure(lambda: request_head(get_raw, 100)),
-        "answer_head": measure(lambda: answer_head(ANSWER[: ANSWER.index(b"{")], 100)),
+        "request_head": measure(lambda: request_head(get_raw, 100, requests)),
+        "answer_head": measure(lambda: answer_head(ANSWER[: ANSWER.index(b"{")], 100, answers)),
         "query_parameters": measure(lambda: query_parameters(get_head.query)),
         "body_parameters": measure(lambda: body_parameters(BODY)),
         "check_get": measure(checked(gateway, "BA01", query_parameters(get_head.query))),

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from relay.wire.chunked import ChunkedBody
-from relay.wire.head import HEAD_END, AnswerHead, Malformed, Wrong, answer_head
+from relay.wire.head import HEAD_END, AnswerHead, Malformed, Wrong, answer_head, answer_parser
 
 READ_BYTES: Final = 64 * 1024
 """Bytes read at once. With WRITE_HIGH of the server's side this bounds what one exchange can hold."""
@@ -68,6 +68,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         "_held",
         "_missing",
         "_on_lost",
+        "_parser",
         "_parts",
         "_streaming",
         "_was_heard",
@@ -83,6 +84,7 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     def __init__(self, on_lost: Callable[["ClientConnection"], None]) -> None:
         self._on_lost = on_lost
+        self._parser = answer_parser()
         self._asker: Asker | None = None
         self.uses = 0
         self.reusable = True
@@ -182,14 +184,16 @@ class ClientConnection(asyncio.BufferedProtocol):
         end = data.find(HEAD_END) + 4
         if not 4 <= end <= _HEAD_MOST:  # noqa: PLR2004 - find() said -1
             return False
-        head = answer_head(data[:end], _HEADERS_MOST)
+        head = answer_head(data[:end], _HEADERS_MOST, self._parser)
         if head.length != len(data) - end or head.status in _INTERIM or head.status in _BODILESS:
             return False
         if head.close:
             self.reusable = False
+        body = data[end:]
+        self._parser.body(body)
         self._asker = None
         self.keep_alive = head.headers.get(b"keep-alive")
-        asker.whole(head, data[end:])
+        asker.whole(head, body)
         return True
 
     def _take_head(self, data: bytes) -> None:
@@ -205,7 +209,7 @@ class ClientConnection(asyncio.BufferedProtocol):
                 return
             if end > _HEAD_MOST:
                 raise Malformed(Wrong.HEAD_TOO_LARGE)
-            head = answer_head(data if end == len(data) else data[:end], _HEADERS_MOST)
+            head = answer_head(data if end == len(data) else data[:end], _HEADERS_MOST, self._parser)
             data = data[end:]
             if head.status not in _INTERIM:
                 break

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import httptools
 
@@ -89,12 +89,6 @@ class AnswerHead:
     close: bool
 
 
-class _Sink:
-    """What httptools reports to; its slots hold C functions, so that no Python frame is made for each header."""
-
-    __slots__ = ("on_header",)
-
-
 _USUAL: Final = (
     "accept", "accept-charset", "accept-encoding", "accept-language", "authorization", "cache-control", "connection",
     "content-encoding", "content-length", "content-type", "cookie", "date", "etag", "expect", "expires", "host",
@@ -109,34 +103,70 @@ _KNOWN: Final = {
 """Usual names in their usual spellings, by what they are in lower case."""
 
 
-def _fields(parser_type: type, raw: bytes, most: int) -> tuple[dict[bytes, bytes], Any]:
-    """Header fields of one whole head by lower-case name.
+class HeadParser:
+    """llhttp for the heads of one connection, one direction.
 
-    PERF: dict.__setitem__ as the callback costs 1.1 us for eight fields, a Python method 2.3 us; looking up the usual
-    names costs 0.9 us, lowering and searching them for `_` 2.4 us.
+    It is kept from head to head as long as it sees what the connection sees: a head with a body makes it `owed` that
+    body; shown by `body` it stays, else the next head begins with a fresh one.
+
+    PERF: a fresh one for each head costs 1 us and much of the cache; dict.__setitem__ as its callback costs 1.1 us for
+    eight fields, a Python method 2.3 us; looking the usual names up costs 0.9 us, lowering and searching them 2.4 us.
     """
-    exact: dict[bytes, bytes] = {}
-    sink = _Sink()
-    sink.on_header = exact.__setitem__  # type: ignore[attr-defined]
-    parser = parser_type(sink)
-    try:
-        parser.feed_data(raw)
-    except httptools.HttpParserError as error:
-        raise Malformed(Wrong.HEAD_MALFORMED, raw) from error
-    except httptools.HttpParserUpgrade as error:
-        raise Malformed(Wrong.HEAD_MALFORMED, raw) from error
-    try:
-        headers = {_KNOWN[name]: value for name, value in exact.items()}
-    except KeyError:
-        headers = {name.lower(): value for name, value in exact.items()}
-        if b"_" in b"".join(headers):
-            raise Malformed(Wrong.HEAD_MALFORMED, raw) from None
-    lines = raw.count(b"\n") - 2  # llhttp let no bare LF pass
-    if lines > most:
-        raise Malformed(Wrong.HEAD_TOO_LARGE, raw)
-    if len(headers) != lines:
-        _refuse_doubles(raw)
-    return headers, parser
+
+    __slots__ = ("_exact", "_kind", "_parser", "on_header", "owed")
+
+    def __init__(self, kind: type) -> None:
+        self._kind = kind
+        self._exact: dict[bytes, bytes] = {}
+        self.on_header = self._exact.__setitem__
+        self._parser = kind(self)
+        self.owed = False
+
+    def fields(self, raw: bytes, most: int) -> dict[bytes, bytes]:
+        """Header fields of one whole head by lower-case name. Raises Malformed."""
+        if self.owed:
+            self._parser = self._kind(self)
+            self.owed = False
+        exact = self._exact
+        exact.clear()
+        try:
+            self._parser.feed_data(raw)
+        except httptools.HttpParserError as error:
+            raise Malformed(Wrong.HEAD_MALFORMED, raw) from error
+        except httptools.HttpParserUpgrade as error:
+            raise Malformed(Wrong.HEAD_MALFORMED, raw) from error
+        try:
+            headers = {_KNOWN[name]: value for name, value in exact.items()}
+        except KeyError:
+            headers = {name.lower(): value for name, value in exact.items()}
+            if b"_" in b"".join(headers):
+                raise Malformed(Wrong.HEAD_MALFORMED, raw) from None
+        lines = raw.count(b"\n") - 2  # llhttp let no bare LF pass
+        if lines > most:
+            raise Malformed(Wrong.HEAD_TOO_LARGE, raw)
+        if len(headers) != lines:
+            _refuse_doubles(raw)
+        return headers
+
+    def status(self) -> int:
+        """Status of the answer whose head was read last."""
+        return int(self._parser.get_status_code())
+
+    def body(self, data: bytes) -> None:
+        """See the whole body behind the head that was read last."""
+        if data:
+            self._parser.feed_data(data)
+        self.owed = False
+
+
+def request_parser() -> HeadParser:
+    """A parser for the heads of requests."""
+    return HeadParser(httptools.HttpRequestParser)
+
+
+def answer_parser() -> HeadParser:
+    """A parser for the heads of answers."""
+    return HeadParser(httptools.HttpResponseParser)
 
 
 def _refuse_doubles(raw: bytes) -> None:
@@ -145,8 +175,8 @@ def _refuse_doubles(raw: bytes) -> None:
         raise Malformed(Wrong.HEAD_MALFORMED, raw)
 
 
-def request_head(raw: bytes, most_headers: int) -> RequestHead:
-    """Read one whole request head, `raw` ending in the empty line.
+def request_head(raw: bytes, most_headers: int, parser: HeadParser) -> RequestHead:
+    """Read one whole request head, `raw` ending in the empty line, with the parser of its connection.
 
     Raises Malformed for everything that is not plain HTTP/1.1, GET or POST, origin-form, framed in one way only.
     """
@@ -156,7 +186,7 @@ def request_head(raw: bytes, most_headers: int) -> RequestHead:
     line_end = raw.find(b"\r")
     if raw[line_end - 9 : line_end] != _VERSION:
         raise Malformed(Wrong.HEAD_MALFORMED, raw)
-    headers, _ = _fields(httptools.HttpRequestParser, raw, most_headers)
+    headers = parser.fields(raw, most_headers)
     target = raw[skip : line_end - 9]
     try:
         path, query = split_target(target)
@@ -165,9 +195,11 @@ def request_head(raw: bytes, most_headers: int) -> RequestHead:
     if not headers.get(b"host"):
         raise Malformed(Wrong.HEAD_MALFORMED, raw)
     close = b"connection" in headers and _closes(headers)
+    parser.owed = close  # llhttp takes nothing after the last; what comes is judged by the connection
     if b"content-length" not in headers and b"transfer-encoding" not in headers:
         return RequestHead("GET" if skip == _GET else "POST", target, path, query, headers, 0, False, close)
     length, chunked = _framing(headers, raw)
+    parser.owed = close or bool(length) or chunked
     if skip == _GET and (length or chunked):  # a body that one reader skips is the next one's request
         raise Malformed(Wrong.HEAD_MALFORMED, raw)
     return RequestHead("GET" if skip == _GET else "POST", target, path, query, headers, length, chunked, close)
@@ -208,8 +240,8 @@ def _closes(headers: dict[bytes, bytes]) -> bool:
     return connection is not None and b"close" in connection.lower()
 
 
-def answer_head(raw: bytes, most_headers: int) -> AnswerHead:
-    """Read one whole answer head, `raw` ending in the empty line.
+def answer_head(raw: bytes, most_headers: int, parser: HeadParser) -> AnswerHead:
+    """Read one whole answer head, `raw` ending in the empty line, with the parser of its connection.
 
     Raises Malformed for all but HTTP/1.1 and the HTTP/1.0 of small servers, which ends with its connection and knows
     no transfer coding.
@@ -217,14 +249,15 @@ def answer_head(raw: bytes, most_headers: int) -> AnswerHead:
     old = raw[:9] == b"HTTP/1.0 "
     if raw[:9] != b"HTTP/1.1 " and not old:
         raise Malformed(Wrong.HEAD_MALFORMED, raw)
-    headers, parser = _fields(httptools.HttpResponseParser, raw, most_headers)
+    headers = parser.fields(raw, most_headers)
+    parser.owed = True
     if b" \r\n" in raw or b"\t\r\n" in raw:  # blanks behind a value are none of it (RFC 9112 5.1); llhttp leaves them
         headers = {name: value.strip(b" \t") for name, value in headers.items()}
     close = old or (b"connection" in headers and _closes(headers))
     if b"transfer-encoding" in headers:
         if old or headers[b"transfer-encoding"].lower() != b"chunked":
             raise Malformed(Wrong.HEAD_MALFORMED, raw)
-        return AnswerHead(parser.get_status_code(), headers, None, True, close)
+        return AnswerHead(parser.status(), headers, None, True, close)
     if b"content-length" in headers:
-        return AnswerHead(parser.get_status_code(), headers, _length(headers, raw), False, close)
-    return AnswerHead(parser.get_status_code(), headers, None, False, True)
+        return AnswerHead(parser.status(), headers, _length(headers, raw), False, close)
+    return AnswerHead(parser.status(), headers, None, False, True)

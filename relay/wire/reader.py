@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Final
 
 from relay.wire.chunked import ChunkedBody
-from relay.wire.head import HEAD_END, Malformed, RequestHead, Wrong, request_head
+from relay.wire.head import HEAD_END, Malformed, RequestHead, Wrong, request_head, request_parser
 
 _CHUNK_OVERHEAD: Final = 16 * 1024
 """Bytes of chunk framing allowed above the body's own limit; thousands of one-byte chunks are an attack on the CPU."""
@@ -48,6 +48,7 @@ class RequestReader:
         "_held",
         "_limits",
         "_missing",
+        "_parser",
         "_taken",
         "asks_to_continue",
         "stopped",
@@ -58,6 +59,7 @@ class RequestReader:
         self._arrived = arrived
         self._held = b""
         self._head: RequestHead | None = None
+        self._parser = request_parser()
         self._body: list[bytes] = []
         self._missing = 0
         self._taken = 0
@@ -97,7 +99,7 @@ class RequestReader:
         if end > self._limits.head_bytes:
             raise Malformed(Wrong.HEAD_TOO_LARGE, data[: self._limits.head_bytes])
         raw = data if end == len(data) else data[:end]
-        head = request_head(raw, self._limits.headers)
+        head = request_head(raw, self._limits.headers, self._parser)
         if head.length or head.chunked:
             self._expect_body(head, raw)
         else:
@@ -156,6 +158,8 @@ class RequestReader:
 
     def _ended(self) -> None:
         head, body = self._head, b"".join(self._body)
+        if self._chunks is None:
+            self._parser.body(body)
         self._head = self._chunks = None
         self._body.clear()
         self._missing = 0

@@ -5,9 +5,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from relay.wire.head import SINGLE, Malformed, Wrong, answer_head, request_head
+from relay.wire import head as heads
+from relay.wire.head import SINGLE, Malformed, Wrong, answer_parser, request_parser
 
 MOST = 100
+
+
+def request_head(raw, most):
+    return heads.request_head(raw, most, request_parser())
+
+
+def answer_head(raw, most):
+    return heads.answer_head(raw, most, answer_parser())
+
+
 TRAN_ID = b"x-api-tran-id: ZOPA000001M00000000000001"
 
 
@@ -334,3 +345,25 @@ def test_the_parser_behind_the_seam_is_the_strict_one():
     parser = httptools.HttpRequestParser(object())
     with pytest.raises(httptools.HttpParserError):
         parser.feed_data(b"GET / HTTP/1.1\nHost: h\n\n")
+
+
+def test_a_parser_is_kept_from_head_to_head_and_believes_none_of_the_last():
+    parser = request_parser()
+    posted = request(b"POST /v1/a HTTP/1.1", b"Content-Length: 2", b"X-Old: 1")
+    for body_is_shown in (True, False, True):
+        head = heads.request_head(posted, MOST, parser)
+        assert (head.length, parser.owed) == (2, True)
+        if body_is_shown:
+            parser.body(b"{}")
+        asked = heads.request_head(request(), MOST, parser)
+        assert (asked.method, asked.length, b"x-old" in asked.headers, parser.owed) == ("GET", 0, False, False)
+
+
+def test_a_parser_of_answers_stays_in_step_with_bodies_it_saw():
+    parser = answer_parser()
+    raw = answer(b"HTTP/1.1 200 OK", b"Content-Length: 5")
+    for status in (200, 404, 500):
+        head = heads.answer_head(raw.replace(b"200 OK", b"%d X" % status), MOST, parser)
+        assert head.status == status
+        if status != 404:
+            parser.body(b"GET /")
