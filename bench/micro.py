@@ -149,7 +149,7 @@ async def exchanges(folder: Path) -> dict[str, float]:
         "judge_get": measure(judged(get_head, b"")),
         "judge_post": measure(judged(post_head, BODY)),
         "metrics": measure(lambda: Metrics.record(relay.metrics, exchange)),
-        "access_log": measure(lambda: access_log.record(exchange)),
+        "access_log": measure(lambda: access_log.write([exchange])),
         "whole_get": measure(whole(get_raw)),
         "whole_post": measure(whole(plain_request)),
     }
@@ -183,7 +183,8 @@ def connected(relay: Relay, peer: Peer) -> tuple[ServerConnection, Callable[[], 
     def answering() -> None:
         provider.get_buffer(-1)[: len(ANSWER)] = ANSWER
         provider.buffer_updated(len(ANSWER))
-        relay.access_log._lines.clear()
+        if len(relay.access_log._lines) > 1000:
+            relay.access_log._lines.clear()
 
     return connection, answering
 

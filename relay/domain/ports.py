@@ -11,8 +11,11 @@ from relay.domain.token import Claims
 class Keyring(Protocol):
     """Who knows which access tokens are good."""
 
-    def claims(self, token: bytes, now: float) -> Claims:
-        """Claims of a token at epoch time `now`. Raises Refusal (40101) for everything that is no good token."""
+    def claims(self, authorization: bytes, now: float) -> Claims:
+        """Claims of the token in an Authorization value, at epoch time `now`.
+
+        Raises Refusal (40101) for everything that is no good token.
+        """
 
 
 class Counters(Protocol):

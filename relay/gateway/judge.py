@@ -19,7 +19,6 @@ from relay.policy.scalars import Checking
 from relay.wire.head import RequestHead
 
 _API_TYPES: Final[dict[bytes | None, str]] = {kind.value.encode(): kind.value for kind in ApiType}
-_BEARER: Final = b"bearer "
 
 
 def judge(
@@ -55,7 +54,9 @@ def judge(
 
     caller = callers[0]
     if route.needs_token:
-        claims = keyring.claims(_bearer(headers), exchange.received)
+        if b"authorization" not in headers:
+            raise Refusal(FAULTS["token_missing"])
+        claims = keyring.claims(headers[b"authorization"], exchange.received)
         caller = judge_access(claims, callers, institution.org_code, route)
         exchange.client_id = claims.client_id
     exchange.operator = caller.operator.org_code
@@ -75,12 +76,3 @@ def _check_api_type(sent: bytes | None, checking: Checking, *, needed: bool) -> 
             raise Refusal(FAULTS["header_missing"], "x-api-type")
     elif checking is not Checking.OFF:
         raise Refusal(FAULTS["header_malformed"], "x-api-type")
-
-
-def _bearer(headers: dict[bytes, bytes]) -> bytes:
-    authorization = headers.get(b"authorization")
-    if authorization is None:
-        raise Refusal(FAULTS["token_missing"])
-    if authorization[:7].lower() != _BEARER:
-        raise Refusal(FAULTS["token_malformed"])
-    return authorization[7:].strip()

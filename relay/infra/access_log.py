@@ -46,22 +46,11 @@ class AccessLog:
                 self._flush_to(old)
                 old.close()
 
-    def record(self, exchange: Exchange) -> None:
-        """Queue one line. PERF: 2 us with the f-string; logging.info costs 15."""
-        if len(self._lines) >= self._most:
-            self.lost += 1
-            return
-        e = exchange
-        upstream = e.upstream
-        first = (e.first_byte - e.asked) * 1000 if e.first_byte else 0.0
-        self._lines.append(
-            f'{{"time":{e.received:.3f},"tran_id":"{e.tran_id}","operator":"{e.operator}","client_id":"{e.client_id}",'
-            f'"org_code":"{e.provider}","industry":"{e.industry}","api_code":"{e.api_code}","api_type":"{e.api_type}",'
-            f'"status":{e.status},"rsp_code":"{e.rsp_code}","reason":"{e.reason}",'
-            f'"provider_status":{e.provider_status},"attempts":{e.attempts},"total_ms":{e.total * 1000:.3f},'
-            f'"relay_ms":{(e.total - upstream) * 1000:.3f},"upstream_ms":{upstream * 1000:.3f},'
-            f'"first_byte_ms":{first:.3f},"bytes_in":{e.bytes_in},"bytes_out":{e.bytes_out}}}\n'
-        )
+    def write(self, exchanges: list[Exchange]) -> None:
+        """Queue a line for each exchange, as far as there is room. PERF: 2 us for each; logging.info costs 15."""
+        room = max(0, self._most - len(self._lines))
+        self.lost += max(0, len(exchanges) - room)
+        self._lines += map(line, exchanges[:room])
 
     def _open(self) -> IO[str]:
         if self._path == "stdout":
@@ -90,3 +79,17 @@ class AccessLog:
         except (OSError, ValueError):
             self.lost += len(lines)
             time.sleep(_EVERY_S)  # a full disk must not become a busy loop
+
+
+def line(e: Exchange) -> str:
+    """One access record. Every text in it was checked before it came here: nothing needs escaping."""
+    upstream = e.upstream
+    first = (e.first_byte - e.asked) * 1000 if e.first_byte else 0.0
+    return (
+        f'{{"time":{e.received:.3f},"tran_id":"{e.tran_id}","operator":"{e.operator}","client_id":"{e.client_id}",'
+        f'"org_code":"{e.provider}","industry":"{e.industry}","api_code":"{e.api_code}","api_type":"{e.api_type}",'
+        f'"status":{e.status},"rsp_code":"{e.rsp_code}","reason":"{e.reason}",'
+        f'"provider_status":{e.provider_status},"attempts":{e.attempts},"total_ms":{e.total * 1000:.3f},'
+        f'"relay_ms":{(e.total - upstream) * 1000:.3f},"upstream_ms":{upstream * 1000:.3f},'
+        f'"first_byte_ms":{first:.3f},"bytes_in":{e.bytes_in},"bytes_out":{e.bytes_out}}}\n'
+    )

@@ -44,9 +44,8 @@ class Relay:
         self.counters = LocalCounters(plan.operator_bucket, _buckets(plan))
         limits = settings.gateway.limits
         self.welcome = Welcome(identify, limits.connections, limits.connections_per_operator, loop.time)
-        self.gateway = Gateway(
-            plan, upstreams, keyring, self.counters, Records(self.metrics, self.access_log), self.welcome, loop.time
-        )
+        self.records = Records(self.metrics, self.access_log, loop)
+        self.gateway = Gateway(plan, upstreams, keyring, self.counters, self.records, self.welcome, loop.time)
         self.reloads = 0
         self.reload_failures = 0
 

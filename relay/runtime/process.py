@@ -66,6 +66,7 @@ class RelayProcess:
         for task in tasks:
             task.cancel()
         self.admin.stop()
+        relay.records.settle()
         relay.access_log.stop()
 
     def stop(self) -> None:
