@@ -100,11 +100,17 @@ class RequestReader:
             raise Malformed(Wrong.HEAD_TOO_LARGE, data[: self._limits.head_bytes])
         raw = data if end == len(data) else data[:end]
         head = request_head(raw, self._limits.headers, self._parser)
-        if head.length or head.chunked:
-            self._expect_body(head, raw)
-        else:
+        if not head.length and not head.chunked:
             self._arrived(head, b"")
-        return data[end:]
+            return data[end:]
+        whole = end + head.length  # PERF: a body nearly always comes in the segment of its head
+        if head.chunked or whole > len(data) or head.length > self._limits.body_bytes or b"expect" in head.headers:
+            self._expect_body(head, raw)
+            return data[end:]
+        body = data[end:whole]
+        self._parser.body(body)
+        self._arrived(head, body)
+        return data[whole:]
 
     def _hold(self, data: bytes) -> bytes:
         """Keep part of a head, unless it can be seen already that it will be none."""

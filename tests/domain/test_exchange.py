@@ -19,7 +19,8 @@ def test_a_new_exchange_knows_when_it_began_and_nothing_else(exchange):
 
 
 def test_the_total_runs_from_the_request_to_the_answers_end(exchange):
-    exchange.ended = 100.75
+    exchange.close(100.75)
+    assert exchange.ended == 100.75
     assert exchange.total == pytest.approx(0.75)
 
 
@@ -32,7 +33,8 @@ def test_the_total_runs_from_the_request_to_the_answers_end(exchange):
     ],
 )
 def test_the_providers_time_begins_when_it_is_asked(exchange, asked, provider_ended, ended, seconds):
-    exchange.asked, exchange.provider_ended, exchange.ended = asked, provider_ended, ended
+    exchange.asked, exchange.provider_ended = asked, provider_ended
+    exchange.close(ended)
     assert exchange.upstream == pytest.approx(seconds)
 
 
