@@ -71,7 +71,11 @@ class Gateway:
 
     def handle(self, connection: ServerConnection, head: RequestHead, body: bytes) -> None:
         """Judge a call and forward it, answer it, or refuse it."""
-        exchange = self._open(connection, len(body))
+        exchange = Exchange(self._clock(), time.time())
+        exchange.bytes_in = len(body)
+        self.in_flight += 1
+        if self.draining:
+            connection.closing = True
         plan, card = self.plan, connection.card
         try:
             if card.plan is not plan:
@@ -90,17 +94,10 @@ class Gateway:
 
     def malformed(self, connection: ServerConnection, error: Malformed) -> None:
         """Refuse what is no request; nothing of it reaches a provider."""
-        exchange = self._open(connection, 0)
+        exchange = Exchange(self._clock(), time.time())
+        self.in_flight += 1
         self._welcome.complain(connection, error.wrong, exchange.started)
         self._refuse(connection, Refusal(_MALFORMED[error.wrong]), envelope.tran_id_in(error.raw), exchange)
-
-    def _open(self, connection: ServerConnection, size: int) -> Exchange:
-        exchange = Exchange(self._clock(), time.time())
-        exchange.bytes_in = size
-        self.in_flight += 1
-        if self.draining:
-            connection.closing = True
-        return exchange
 
     def _forward(
         self, connection: ServerConnection, institution: Institution, head: RequestHead, body: bytes, exchange: Exchange

@@ -152,6 +152,7 @@ class Pool:
     ) -> None:
         self.loop = loop
         self.timeouts = dialer.timeouts
+        self._idle_s = dialer.timeouts.idle_s
         self._dialer = dialer
         self._concurrency = concurrency
         self._queue = queue
@@ -215,7 +216,8 @@ class Pool:
             if self._closed or not connection.reusable or now - connection.born > _MOST_AGE_S:
                 connection.close()
             else:
-                connection.idle_until = now + self._dialer.idle_limit(connection)
+                told = connection.keep_alive is not None
+                connection.idle_until = now + (self._dialer.idle_limit(connection) if told else self._idle_s)
                 self._idle.append(connection)
         self.left(flight)
 
