@@ -31,9 +31,11 @@ async def standing(request, tmp_path_factory, certificates):
     make = getattr(request.module, "TOWN", lambda _: ([Institution(BANK, "bank"), Institution(CARD, "card")], {}))
     institutions, sections = make(certificates)
     town = Town(tmp_path_factory.mktemp("town"), certificates, institutions, **sections)
-    await town.open()
-    yield town
-    await town.close()
+    try:
+        await town.open()
+        yield town
+    finally:
+        await town.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

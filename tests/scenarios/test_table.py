@@ -17,7 +17,7 @@ ELSEWHERE = {
     "provider_busy": "test_limits",
     "operator_gone": "test_streams",
     "operator_slow": "test_streams",
-    "relay_broken": "test_bugs_of_ours",
+    "relay_broken": "test_records",
     "relay_draining": "no call is refused for draining: each is served until the listeners close",
 }
 """Faults that need more than one call, and where they happen."""

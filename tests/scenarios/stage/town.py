@@ -97,6 +97,7 @@ class Town:
         self.sections = sections
         self.mint = Mint(certificates.token_keys)
         self.exchanges = []
+        self.process = None
         self._count = 0
         self._contexts = {}
 
@@ -136,9 +137,10 @@ class Town:
     async def close(self):
         for one in self.institutions.values():
             await one.shut()
-        self.process.stop()
-        self.process.stop()
-        await self._run
+        if self.process is not None:
+            self.process.stop()
+            self.process.stop()
+            await self._run
         bugs = [bug for one in self.institutions.values() for bug in one.bugs]
         assert not bugs, bugs
 
@@ -178,12 +180,16 @@ class Town:
 
     def line(self, pair=None, *, address=None, narrow=False):
         """A connection of operator one, or of whoever holds `pair`."""
-        pair = pair or self.certificates.operators[0]
+        context = self.context(pair or self.certificates.operators[0])
+        return Line.open(self.process.ports[0], context, address, narrow=narrow)
+
+    def context(self, pair):
         if pair not in self._contexts:
             self._contexts[pair] = client_context(self.certificates.ca, pair)
-        return Line.open(self.process.ports[0], self._contexts[pair], address, narrow=narrow)
+        return self._contexts[pair]
 
     async def admin(self, path):
+        """A GET at the private port."""
         async with await Line.open(self.process.admin.port, None) as line:
             return await line.ask(request("GET", path, {"Host": "admin.test"}))
 
