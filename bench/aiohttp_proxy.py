@@ -1,7 +1,8 @@
 """The gateway most people would write: aiohttp on both sides, middleware, PyJWT, prometheus_client, logging.
 
 It does the same work as the relay in the usual way, so that the benchmark says what the relay's own protocol is worth.
-    python bench/aiohttp_proxy.py SETTINGS.json
+    python bench/aiohttp_proxy.py SETTINGS.json            # on asyncio, as aiohttp.web.run_app runs it
+    python bench/aiohttp_proxy.py SETTINGS.json uvloop     # the same on uvloop
 """
 
 import asyncio
@@ -208,4 +209,4 @@ async def main(path: str) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1]))
+    (uvloop if sys.argv[2:] == ["uvloop"] else asyncio).run(main(sys.argv[1]))

@@ -34,6 +34,7 @@ from relay.wire.reader import ServerLimits
 from relay.wire.server import ServerConnection
 
 ROUNDS = 7
+ROOM = 1000
 BANK = "ZBAA000001"
 LIST = f"/v1/bank/accounts?org_code={BANK}&search_timestamp=0&limit=500"
 BODY = json.dumps(
@@ -183,7 +184,7 @@ def connected(relay: Relay, peer: Peer) -> tuple[ServerConnection, Callable[[], 
     def answering() -> None:
         provider.get_buffer(-1)[: len(ANSWER)] = ANSWER
         provider.buffer_updated(len(ANSWER))
-        if len(relay.access_log._lines) > 1000:
+        if len(relay.access_log._lines) >= ROOM:
             relay.access_log._lines.clear()
 
     return connection, answering

@@ -19,9 +19,10 @@ from rich.console import Console
 from rig import measure, report
 from rig.cases import CASES, STALL_1M, STALL_8M
 from rig.checks import failures
-from rig.gateways import FLOOR, GATEWAYS, Gateway, Street, prepare, upstream_argv
+from rig.gateways import FLOOR, GATEWAYS, QUICK, Gateway, Street, prepare, upstream_argv
 from rig.identity import make_identity
 from rig.install import NotInstallable, compiled, install
+from rig.interpreter import cost, quickest
 from rig.layout import BUILD, OUT, ROOT, SIZES, free_ports
 from rig.load import LoadFailed
 from rig.processes import NotStarted, cores, running
@@ -137,15 +138,13 @@ def machine(python: str) -> dict[str, Any]:
     for name, argv in (("nginx", ["/usr/sbin/nginx", "-v"]), ("haproxy", ["/usr/sbin/haproxy", "-v"])):
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         versions[name] = (done.stdout + done.stderr).splitlines()[0]
-    asked = "import sysconfig; print(sysconfig.get_config_var('CONFIG_ARGS'))"
-    told = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=False).stdout
     return {
         "cpu": models[0].partition(":")[2].strip() if models else platform.machine(),
         "cores": os.cpu_count(),
         "kernel": platform.release(),
         "versions": versions | {"python": platform.python_version()},
         "python": python,
-        "python_optimized": "--enable-optimizations" in told,  # PGO: the same code costs a third less
+        "python_cost_s": {"used": round(cost(python), 4), "own": round(cost(sys.executable), 4)},
     }
 
 
@@ -203,7 +202,7 @@ def _chosen(text: str, known: list[str]) -> list[str]:
 @click.option("--seconds", type=float, help="Length of one run.")
 @click.option("--rounds", type=click.IntRange(1), help="Interleaved rounds.")
 @click.option("--extras/--no-extras", default=True, help="Half load and stalled readers.")
-@click.option("--python", default=sys.executable, help="Interpreter (3.11) of relay and aiohttp, if not this one.")
+@click.option("--python", default="", help="Interpreter of relay and aiohttp; else the quickest 3.11 here.")
 @click.option("--checks", is_flag=True, help="Policy checks alone.")
 def main(
     *, only: str, case: str, seconds: float | None, rounds: int | None, extras: bool, python: str, checks: bool
@@ -213,13 +212,13 @@ def main(
     console = Console(width=None if sys.stdout.isatty() else 120)
     quick = os.environ.get("QUICK", "") not in {"", "0"}
     plan = Plan(
-        _chosen(only, list(GATEWAYS)),
+        _chosen(only, list(GATEWAYS)) if only else list(QUICK if quick else GATEWAYS),
         _chosen(case, list(CASES)),
         seconds or (1.5 if quick else 6.0),
         0.3 if quick else 1.0,
         rounds or (3 if quick else 5),
         extras,
-        python,
+        python or quickest(),
     )
     session, begun = Session(console, plan), time.monotonic()
     try:

@@ -27,7 +27,8 @@ from rig.layout import (
 )
 from rig.relay_settings import write_relay_settings
 
-GATEWAYS: Final = ("relay", "aiohttp", "nginx_lua", "haproxy", "floor")
+GATEWAYS: Final = ("relay", "aiohttp", "nginx_lua", "haproxy", "floor", "aiohttp_uvloop")
+QUICK: Final = GATEWAYS[:-1]
 FLOOR: Final = "floor"
 
 
@@ -131,10 +132,10 @@ def prepare(name: str, street: Street) -> Gateway:
         case "relay":
             settings = write_relay_settings(folder, street.identity, street.upstreams, ports)
             return Gateway(name, ports, [*street.interpreter(), "-m", "relay", "serve", "-c", str(settings)])
-        case "aiohttp":
+        case "aiohttp" | "aiohttp_uvloop":
             (folder / "settings.json").write_text(aiohttp_settings(street, ports, folder), encoding="utf-8")
             argv = [*street.interpreter(), str(BENCH / "aiohttp_proxy.py"), str(folder / "settings.json")]
-            return Gateway(name, ports, argv)
+            return Gateway(name, ports, argv if name == "aiohttp" else [*argv, "uvloop"])
         case "nginx_lua":
             locations = render(_template("nginx_locations.conf.in"), {"GET_PATH": GET_PATH, "POST_PATH": POST_PATH})
             (folder / "locations.conf").write_text(locations, encoding="utf-8")

@@ -10,7 +10,7 @@ from rig.cases import CASES
 from rig.measure import STEAL_LIMIT, Pair, Run, Stalled
 
 Measured = TypeVar("Measured", Run, Pair)
-PEERS: Final = ("aiohttp", "haproxy", "nginx_lua", "floor")
+PEERS: Final = ("aiohttp", "haproxy", "nginx_lua", "floor", "aiohttp_uvloop")
 
 
 def kept_of(runs: list[Measured]) -> list[Measured]:
