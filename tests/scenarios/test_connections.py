@@ -74,7 +74,7 @@ async def test_a_call_may_come_byte_by_byte(town):
 
 async def test_a_body_in_chunks_reaches_the_institution_with_a_length(town):
     body = b'{"org_code":"ZBAA000001","account_num":"1","search_timestamp":"0"}'
-    chunks = b"10;ext=1\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (body[:16], len(body) - 16, body[16:])
+    chunks = b"10\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (body[:16], len(body) - 16, body[16:])
     fields = town.fields() | {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
     async with await town.line() as line:
         line.send(request("POST", DETAIL, fields, chunks), town.get())

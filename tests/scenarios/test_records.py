@@ -23,6 +23,7 @@ def TOWN(_certificates):  # noqa: N802 - a constant of the module, made late
 
 
 async def scrape(town):
+    await until(lambda: not town.records._closed, "the records being settled")
     text = (await town.admin("/metrics")).body.decode()
     return {
         (sample.name, *sorted(sample.labels.items())): sample.value

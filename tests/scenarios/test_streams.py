@@ -61,8 +61,8 @@ async def paused(town, line):
     (connection,) = await until(lambda: town.relay.welcome.connections, "a connection")
     narrow(connection.transport)
     line.send(town.get())
-    (flight,) = await until(lambda: town.pool()._flying, "a flight")
-    await until(lambda: flight.connection and not flight.connection.transport.is_reading(), "a pause")
+    (upstream,) = await until(lambda: town.pool()._connections, "a line to the institution")
+    await until(lambda: not upstream.transport.is_reading(), "a pause")
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunks"])

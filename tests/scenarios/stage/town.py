@@ -126,13 +126,14 @@ class Town:
         self._watch_records()
 
     def _watch_records(self):
-        gateway, records = self.relay.gateway, self.relay.gateway._record
+        written = self.relay.gateway._record
+        self.records = written.__self__
 
         def record(exchange):
             self.exchanges.append(exchange)
-            records(exchange)
+            written(exchange)
 
-        gateway._record = record
+        self.relay.gateway._record = record
 
     async def close(self):
         for one in self.institutions.values():
