@@ -214,9 +214,9 @@ def main(
     plan = Plan(
         _chosen(only, list(GATEWAYS)) if only else list(QUICK if quick else GATEWAYS),
         _chosen(case, list(CASES)),
-        seconds or (1.5 if quick else 6.0),
-        0.3 if quick else 1.0,
-        rounds or (3 if quick else 5),
+        seconds or (0.7 if quick else 2.5),
+        0.15 if quick else 0.5,
+        rounds or (6 if quick else 12),
         extras,
         python or quickest(),
     )
