@@ -24,7 +24,7 @@ def test_every_command_module_is_offered_and_every_offer_is_a_module():
 
 @pytest.mark.parametrize("words", [*([name] for name in COMMANDS if name != "certs"), ["certs", "dev"]], ids=" ".join)
 def test_a_command_has_help_with_an_example_of_itself(words):
-    answer = CliRunner().invoke(main, [*words, "-h"], prog_name="relay")
+    answer = CliRunner().invoke(main, [*words, "--help"], prog_name="relay")
     assert answer.exit_code == 0
     _, examples = answer.output.split("Example")
     assert f"relay {' '.join(words)}" in examples
