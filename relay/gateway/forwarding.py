@@ -49,12 +49,13 @@ class Forwarding:
 
     def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> None:
         """Pass a whole answer on in one write."""
+        self._exchange.provider_status = status
         if not envelope.is_answer(status, headers):
             self.failed(FAULTS["provider_broken"])
             return
         exchange, connection = self._exchange, self._connection
         exchange.provider_ended = self._clock()
-        exchange.status = exchange.provider_status = status
+        exchange.status = status
         exchange.rsp_code = envelope.rsp_code_in(body)
         exchange.bytes_out = len(body)
         head = envelope.answer_head(status, self._tran_id, headers, len(body), close=connection.closing)
@@ -63,11 +64,12 @@ class Forwarding:
 
     def begun(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
         """Pass the begin of a large answer on."""
+        self._exchange.provider_status = status
         if not envelope.is_answer(status, headers):
             self._leave()
             self.failed(FAULTS["provider_broken"])
             return
-        self._exchange.status = self._exchange.provider_status = status
+        self._exchange.status = status
         self._exchange.rsp_code = envelope.rsp_code_in(body)
         self._chunked = length is None
         self._connection.write(

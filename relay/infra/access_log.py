@@ -50,7 +50,8 @@ class AccessLog:
         """Queue a line for each exchange, as far as there is room. PERF: 2 us for each; logging.info costs 15."""
         room = max(0, self._most - len(self._lines))
         self.lost += max(0, len(exchanges) - room)
-        self._lines += map(line, exchanges[:room])
+        fresh = [line(exchange) for exchange in exchanges[:room]]  # first: the writer may take the list at any call
+        self._lines += fresh
 
     def _open(self) -> IO[str]:
         if self._path == "stdout":

@@ -1,0 +1,155 @@
+"""A real plan, and everything around the gateway pretended."""
+
+import pytest
+
+from relay.domain.fault import FAULTS, Refusal
+from relay.domain.party import Peer
+from relay.domain.token import Claims
+from relay.gateway.welcome import Card
+from relay.policy.plan import compile_plan
+from relay.policy.registry import Directory, Provider
+from relay.policy.settings import Settings
+from relay.standard.catalogue import load_catalogue
+from relay.wire.reader import RequestReader, ServerLimits
+
+RELAY = {
+    "relay": {"org_code": "ZRLA000001", "name": "relay"},
+    "gateway": {"listeners": [{"tls": False, "client_certificate": False}]},
+    "tokens": {"issuer": "ZRLA000001", "keys": [{"kid": "one", "public_key": "one.pem"}]},
+}
+PEER = Peer("9998101001", "192.0.2.1")
+
+
+def operator(org_code, serial_num):
+    services = [{"client_id": f"{org_code}SVC01", "name": "one"}]
+    found = {"org_code": org_code, "name": "x", "serial_num": serial_num, "addresses": ["192.0.2.1"]}
+    return found | {"services": services}
+
+
+def provider(org_code, industry="bank", **more):
+    found = {"org_code": org_code, "name": "x", "industry": industry, "base_urls": ["http://127.0.0.1:1"]}
+    return Provider.model_validate(found | {"link": "leased_line"} | more)
+
+
+def make_plan(*operators):
+    rows = operators or (operator("ZOPA000001", "999-81-01001"), operator("ZOPA000002", "999-81-01002"))
+    providers = (provider("ZBAA000001"), provider("ZBAA000002", checking="off"), provider("ZCDA000001", "card"))
+    directory = Directory.model_validate({"operators": rows})
+    return compile_plan(Settings.model_validate(RELAY), providers, directory, load_catalogue(), "generation")
+
+
+@pytest.fixture(scope="session")
+def plan():
+    return make_plan()
+
+
+class Keyring:
+    """Knows one token; notes whether it was asked."""
+
+    def __init__(self):
+        self.asked = []
+        self.known = Claims(
+            iss="ZRLA000001",
+            aud="ZOPA000001",
+            exp=2_000_000_000,
+            iat=1,
+            jti="one",
+            scopes=frozenset({"bank.list", "bank.deposit", "card.card"}),
+            org_code="ZBAA000001",
+            client_id="ZOPA000001SVC01",
+        )
+
+    def claims(self, authorization, now):
+        self.asked.append((authorization, now))
+        if authorization != b"Bearer good":
+            raise Refusal(FAULTS["token_untrusted"])
+        return self.known
+
+
+class Counters:
+    """Takes and notes; full when told so."""
+
+    def __init__(self):
+        self.taken, self.full = [], False
+
+    def take(self, operator, provider, now):
+        if self.full:
+            raise Refusal(FAULTS["operator_rate"], retry_after=1.5)
+        self.taken.append((operator, provider, now))
+
+
+class Connection:
+    """A caller's connection that keeps what is written to it."""
+
+    def __init__(self, plan=None):
+        self.card = Card(PEER, excess=False)
+        self.closing, self.source = False, None
+        self.written, self.ends = b"", []
+
+    def write(self, data):
+        self.written += data
+
+    def answer(self, data):
+        self.write(data)
+        self.finish()
+
+    def finish(self):
+        self.source = None
+        self.ends.append("finished")
+
+    def abort(self):
+        self.source = None
+        self.ends.append("aborted")
+
+    @property
+    def head(self):
+        return self.written.split(b"\r\n\r\n")[0].decode()
+
+    @property
+    def body(self):
+        return self.written.split(b"\r\n\r\n", 1)[1]
+
+
+@pytest.fixture
+def keyring():
+    return Keyring()
+
+
+@pytest.fixture
+def counters():
+    return Counters()
+
+
+@pytest.fixture
+def connection():
+    return Connection()
+
+
+LIMITS = ServerLimits(head_bytes=16384, headers=100, body_bytes=65536, pipelined=8, head_s=1, body_s=1, idle_s=1)
+LINES = {
+    "Host": "relay.test",
+    "x-api-tran-id": "ZOPA000001M00000000000001",
+    "x-api-type": "user-refresh",
+    "Authorization": "Bearer good",
+}
+
+
+@pytest.fixture
+def head():
+    """Makes heads; keywords are header lines (`_` is `-`), None leaves one out."""
+
+    def make(target="/v1/bank/accounts?org_code=ZBAA000001&limit=1", method="GET", **lines):
+        fields = LINES | {name.replace("_", "-"): value for name, value in lines.items()}
+        text = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items() if value)]
+        arrived = []
+        reader = RequestReader(LIMITS, lambda head, _: arrived.append(head))
+        reader.feed("\r\n".join([*text, "", ""]).encode())
+        return arrived[0]
+
+    return make
+
+
+@pytest.fixture
+def replan():
+    """Makes plans with other operators."""
+    return lambda *pairs: make_plan(*(operator(*pair) for pair in pairs))

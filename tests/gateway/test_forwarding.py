@@ -1,0 +1,161 @@
+import pytest
+
+from relay.domain.exchange import Exchange
+from relay.domain.fault import FAULTS
+from relay.gateway.forwarding import Forwarding
+
+TRAN_ID = "ZOPA000001M00000000000001"
+JSON = {b"content-type": b"application/json"}
+
+
+class Flight:
+    attempts = 1
+    first_byte_at = 3.0
+
+    def __init__(self):
+        self.told = []
+
+    def pause(self):
+        self.told.append("pause")
+
+    def resume(self):
+        self.told.append("resume")
+
+    def cancel(self):
+        self.told.append("cancel")
+
+
+class Way:
+    """A forwarding between a pretended connection and a pretended flight."""
+
+    def __init__(self, connection):
+        self.connection, self.flight, self.closed = connection, Flight(), []
+        self.exchange = Exchange(1.0, 2.0)
+        self.forwarding = Forwarding(connection, self.exchange, TRAN_ID.encode(), lambda: 9.0, self.closed.append)
+        self.forwarding.take_off(self.flight)
+
+
+@pytest.fixture
+def way(connection):
+    return Way(connection)
+
+
+def test_a_whole_answer_goes_out_in_one_write_and_closes_the_exchange(way):
+    way.forwarding.answered(200, JSON, b'{"rsp_code":"00000"}')
+    assert way.connection.head.startswith("HTTP/1.1 200 OK\r\n")
+    assert f"x-api-tran-id: {TRAN_ID}" in way.connection.head
+    assert (way.connection.body, way.connection.ends) == (b'{"rsp_code":"00000"}', ["finished"])
+    noted = way.exchange
+    assert (noted.status, noted.provider_status, noted.rsp_code, noted.reason) == (200, 200, "00000", "")
+    assert (noted.bytes_out, noted.attempts, noted.first_byte, noted.provider_ended) == (20, 1, 3.0, 9.0)
+    assert (way.closed, way.flight.told) == ([noted], [])
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 405, 429, 500])
+def test_statuses_of_the_standard_pass(way, status):
+    way.forwarding.answered(status, JSON, b"{}")
+    assert (way.exchange.status, way.exchange.reason) == (status, "")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (201, JSON),
+        (204, {}),
+        (302, JSON),
+        (502, JSON),
+        (503, JSON),
+        (200, {b"content-type": b"text/html"}),
+        (200, {b"content-type": b"application/json; charset=euc-kr"}),
+        (200, {b"content-type": b""}),
+    ],
+)
+def test_what_is_no_answer_becomes_50005_and_the_record_keeps_its_status(way, status, headers):
+    way.forwarding.answered(status, headers, b"<html>")
+    assert b"<html>" not in way.connection.written
+    assert (way.exchange.status, way.exchange.rsp_code, way.exchange.reason) == (500, "50005", "provider_broken")
+    assert way.exchange.provider_status == status
+
+
+def test_a_large_page_that_is_no_answer_is_not_read_to_its_end(way):
+    way.forwarding.begun(502, {b"content-type": b"text/html"}, 10**9, b"<html>")
+    assert (way.flight.told, way.exchange.provider_status) == (["cancel"], 502)
+    assert (way.exchange.rsp_code, len(way.closed)) == ("50005", 1)
+
+
+def test_a_large_answer_with_a_length_goes_on_as_it_comes(way):
+    way.forwarding.begun(200, JSON, 6, b"ab")
+    way.forwarding.more(b"cd")
+    way.forwarding.more(b"ef")
+    way.forwarding.ended()
+    assert "Content-Length: 6" in way.connection.head
+    assert (way.connection.body, way.connection.ends, way.exchange.bytes_out) == (b"abcdef", ["finished"], 6)
+    assert len(way.closed) == 1
+
+
+def test_a_large_answer_of_unknown_length_goes_on_in_chunks(way):
+    way.forwarding.begun(200, JSON, None, b"ab")
+    way.forwarding.more(b"cdefghijklm")
+    way.forwarding.ended()
+    assert "Transfer-Encoding: chunked" in way.connection.head
+    assert way.connection.body == b"2\r\nab\r\nb\r\ncdefghijklm\r\n0\r\n\r\n"
+    assert way.exchange.bytes_out == 13
+
+
+@pytest.mark.parametrize("fault", ["provider_refused", "provider_reset", "provider_broken", "provider_silent"])
+def test_a_failure_before_the_answer_is_told(way, fault):
+    way.forwarding.failed(FAULTS[fault])
+    assert FAULTS[fault].rsp_code.encode() in way.connection.body
+    assert (way.exchange.reason, way.exchange.status, way.connection.ends) == (fault, 500, ["finished"])
+
+
+def test_a_failure_in_the_middle_cuts_the_line(way):
+    way.forwarding.begun(200, JSON, 100, b"ab")
+    before = way.connection.written
+    way.forwarding.failed(FAULTS["provider_reset"])
+    assert (way.connection.written, way.connection.ends) == (before, ["aborted"])
+    assert (way.exchange.reason, way.exchange.rsp_code, way.exchange.status) == ("provider_reset", "50005", 200)
+
+
+def test_a_reader_too_slow_for_the_time_is_to_blame_himself(way):
+    way.forwarding.begun(200, JSON, 100, b"ab")
+    way.forwarding.pause()
+    way.forwarding.failed(FAULTS["provider_silent"])
+    assert (way.exchange.reason, way.exchange.rsp_code) == ("operator_slow", "50003")
+
+
+def test_a_reader_that_recovered_is_not_to_blame(way):
+    way.forwarding.begun(200, JSON, 100, b"ab")
+    way.forwarding.pause()
+    way.forwarding.resume()
+    way.forwarding.failed(FAULTS["provider_silent"])
+    assert (way.exchange.reason, way.flight.told) == ("provider_silent", ["pause", "resume"])
+
+
+def test_who_goes_away_frees_the_flight_and_is_recorded_once(way):
+    way.forwarding.gone()
+    way.forwarding.failed(FAULTS["provider_reset"])
+    way.forwarding.gone()
+    assert way.flight.told == ["cancel"]
+    assert (way.exchange.reason, way.exchange.status, len(way.closed)) == ("operator_gone", 500, 1)
+    assert way.connection.written == b""
+
+
+def test_who_goes_away_in_the_middle_keeps_the_status_he_saw(way):
+    way.forwarding.begun(200, JSON, 100, b"ab")
+    way.forwarding.gone()
+    assert (way.exchange.reason, way.exchange.status) == ("operator_gone", 200)
+
+
+def test_a_flight_that_landed_before_it_took_off_is_not_held(connection):
+    closed = []
+    forwarding = Forwarding(connection, Exchange(1.0, 2.0), TRAN_ID.encode(), lambda: 9.0, closed.append)
+    forwarding.failed(FAULTS["provider_refused"])
+    forwarding.take_off(Flight())
+    assert (connection.source, len(closed)) == (None, 1)
+
+
+def test_the_last_answer_of_a_line_says_so(way):
+    way.connection.closing = True
+    way.forwarding.answered(200, JSON, b"{}")
+    assert way.connection.head.endswith("Connection: close")

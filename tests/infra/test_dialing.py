@@ -1,0 +1,90 @@
+import asyncio
+import socket
+
+import pytest
+
+from relay.infra.dialing import Dialer, Place
+from relay.policy.scalars import ProviderTimeouts
+from relay.wire.client import ClientConnection
+
+TIMES = ProviderTimeouts(connect_s=0.2, first_byte_s=1, total_s=2, idle_s=4)
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("https://bank.test", ("bank.test", 443)),
+        ("http://bank.test", ("bank.test", 80)),
+        ("https://bank.test:9443/base", ("bank.test", 9443)),
+        ("http://[::1]:80", ("::1", 80)),
+    ],
+)
+def test_a_base_url_names_host_and_port(url, place):
+    assert Place.of(url) == Place(*place)
+
+
+@pytest.mark.parametrize(
+    ("announced", "seconds"),
+    [
+        (None, 4),
+        (b"timeout=3", 2),
+        (b"max=100, Timeout=2", 1),
+        (b"timeout=1", 0),
+        (b"timeout=0", 0),
+        (b"timeout=60", 4),
+        (b"timeout=99999999999999", 4),
+        (b"max=5", 4),
+        (b"timeout=soon", 4),
+        (b"", 4),
+    ],
+)
+def test_a_line_idles_a_second_less_than_the_institution_announced(announced, seconds):
+    connection = ClientConnection(lambda _: None)
+    connection.keep_alive = announced
+    assert Dialer(("http://x",), None, TIMES, None).idle_limit(connection) == seconds
+
+
+@pytest.fixture
+def doors():
+    """Two listening sockets."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        yield one, other
+
+
+def urls(*doors):
+    return tuple(f"http://127.0.0.1:{door.getsockname()[1]}" for door in doors)
+
+
+async def dialled(dialer):
+    connection = await dialer.dial(lambda _: None)
+    assert connection is not None
+    port = connection.transport.get_extra_info("peername")[1]
+    connection.close()
+    await asyncio.sleep(0)
+    return port
+
+
+async def test_places_take_turns(doors):
+    dialer = Dialer(urls(*doors), None, TIMES, asyncio.get_running_loop())
+    ports = [await dialled(dialer) for _ in range(4)]
+    assert ports[:2] == ports[2:]
+    assert len(set(ports)) == 2
+
+
+async def test_a_place_that_refuses_is_passed_over(doors):
+    dialer = Dialer(("http://127.0.0.1:1", *urls(doors[0])), None, TIMES, asyncio.get_running_loop())
+    assert {await dialled(dialer) for _ in range(3)} == {doors[0].getsockname()[1]}
+
+
+async def test_nobody_anywhere_is_none():
+    dialer = Dialer(("http://127.0.0.1:1", "http://localhost:1"), None, TIMES, asyncio.get_running_loop())
+    assert await dialer.dial(lambda _: None) is None
+
+
+async def test_a_fresh_line_knows_when_it_was_born(doors):
+    loop = asyncio.get_running_loop()
+    before = loop.time()
+    connection = await Dialer(urls(doors[0]), None, TIMES, loop).dial(lambda _: None)
+    assert before <= connection.born <= loop.time()
+    connection.close()
+    await asyncio.sleep(0)
