@@ -21,19 +21,19 @@ class UpstreamFlight:
     __slots__ = (
         "_pool",
         "_receiver",
-        "_request",
         "attempts",
         "connection",
         "deadline",
         "dial",
         "first_byte_at",
         "flying",
+        "request",
         "total",
     )
 
     def __init__(self, pool: "Pool", request: bytes, receiver: Receiver, now: float) -> None:
         self._pool = pool
-        self._request = request
+        self.request = request
         self._receiver: Receiver | None = receiver
         self.attempts = 0
         self.connection: ClientConnection | None = None
@@ -67,7 +67,7 @@ class UpstreamFlight:
         """Send the request over this connection."""
         self.attempts += 1
         self.connection = connection
-        connection.send(self._request, self)
+        connection.send(self.request, self)
 
     def fail(self, fault: Fault) -> None:
         """End without an answer."""
@@ -100,12 +100,12 @@ class UpstreamFlight:
         self.first_byte_at = self._pool.loop.time()
         self.deadline = self.total
 
-    def whole(self, head: AnswerHead, body: bytes) -> None:
+    def whole(self, status: int, headers: dict[bytes, bytes], body: bytes) -> None:
         """Pass a whole answer on. The connection is free before the answer is looked at."""
         receiver, self._receiver = self._receiver, None
         self._pool.landed(self)
         if receiver is not None:
-            receiver.answered(head.status, head.headers, body)
+            receiver.answered(status, headers, body)
 
     def begun(self, head: AnswerHead, body: bytes) -> None:
         """Pass the begin of a large answer on."""
@@ -188,7 +188,9 @@ class Pool:
         while idle:
             connection = idle.pop()
             if connection.reusable and now < connection.idle_until:
-                flight.go(connection)
+                flight.attempts += 1  # PERF: flight.go written out
+                flight.connection = connection
+                connection.send(flight.request, flight)
                 return
             connection.close()
         self.dial_for(flight)

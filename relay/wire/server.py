@@ -218,9 +218,17 @@ class ServerConnection(asyncio.Protocol):
     # answers out
 
     def answer(self, data: bytes) -> None:
-        """Write a whole answer."""
+        """Write a whole answer.
+
+        PERF: `finish` written out for the connection that stays and has nothing waiting.
+        """
         self.write(data)
-        self.finish()
+        if self.closing or self._ready or self._stage or self._reader.stopped:
+            self.finish()
+        else:
+            self.source = None
+            self._busy = False
+            self.deadline = self._loop.time() + self._limits.idle_s
 
     def finish(self) -> None:
         """End the answer in hand: close when it was the last, else go on to the next request."""

@@ -50,8 +50,8 @@ class Asker:
     def first_byte(self):
         self.told.append("first byte")
 
-    def whole(self, head, body):
-        self.told.append(("whole", head.status, body))
+    def whole(self, status, headers, body):
+        self.told.append(("whole", status, body))
 
     def begun(self, head, body):
         self.told.append(("begun", head.status, head.length))
