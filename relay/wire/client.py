@@ -185,8 +185,11 @@ class ClientConnection(asyncio.BufferedProtocol):
         end = data.find(HEAD_END) + 4
         if not 4 <= end <= _HEAD_MOST or data[:9] != b"HTTP/1.1 ":  # noqa: PLR2004 - find() said -1
             return False
+        raw = data[:end]
+        if b" \r\n" in raw or b"\t\r\n" in raw:  # the long way takes blanks behind values away
+            return False
         parser = self._parser
-        headers = parser.fields(data[:end], _HEADERS_MOST)
+        headers = parser.fields(raw, _HEADERS_MOST)
         parser.owed = True
         status = parser.status()
         told = headers.get(b"content-length")
@@ -213,7 +216,8 @@ class ClientConnection(asyncio.BufferedProtocol):
         while True:
             end = data.find(HEAD_END) + 4
             if end < 4:  # noqa: PLR2004 - find() said -1
-                if len(data) > _HEAD_MOST or not data.startswith(b"HTTP/1."[: len(data)]):
+                bare = data.count(b"\n") != data.count(b"\r\n")
+                if bare or len(data) > _HEAD_MOST or not data.startswith(b"HTTP/1."[: len(data)]):
                     self._break()
                 self._held = data
                 return

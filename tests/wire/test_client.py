@@ -133,6 +133,26 @@ def test_a_connection_that_says_it_ends_is_not_used_again(answer):
     assert not line.connection.reusable
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_blanks_behind_a_value_are_none_of_it_whichever_way_it_comes(at_once):
+    line = Line()
+    kept = []
+
+    class Keeping(Asker):
+        def whole(self, status, headers, body):
+            kept.append(headers)
+
+    answer = OK + b"Content-Type: application/json \r\nX: a b\t\r\nContent-Length: 2\r\n\r\n{}"
+    line.ask(*([answer] if at_once else [answer[:20], answer[20:]]), asker=Keeping())
+    assert kept == [{b"content-type": b"application/json", b"x": b"a b", b"content-length": b"2"}]
+
+
+def test_a_connection_that_speaks_of_a_proxys_end_goes_on():
+    line = Line()
+    answer = OK + b"Proxy-Connection: close\r\nContent-Length: 2\r\n\r\n{}"
+    assert [line.ask(answer).told for _ in range(3)] == [[("whole", 200, b"{}")]] * 3
+
+
 def test_a_large_answer_is_passed_on_as_it_comes():
     told, line = heard(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE), LARGE[:10])
     assert told == [("begun", 200, len(LARGE))]

@@ -238,3 +238,42 @@ def test_a_stopped_reader_keeps_what_comes_and_goes_on_when_it_is_told():
     assert reader.stage is Stage.HEAD
     reader.feed(GET[9:])
     assert reading.found == ["GET", "POST", "GET"]
+
+
+ODD = [
+    b"Connection: close",
+    b"Connection: keep-alive, Close",
+    b"Connection: upgrade",
+    b"Connection: closed",
+    b"Proxy-Connection: close",
+    b"Proxy-Connection: keep-alive",
+    b"Upgrade: h2c",
+    b"Content-Length: 0",
+    b"Content-Length: 002",
+    b"Transfer-Encoding: chunked",
+    b"Expect: 100-continue",
+    b"X-Empty:",
+    b"host2: h",
+]
+
+
+def odd_request(fields):
+    framed = b"".join(fields)
+    body = b"{}" if b"002" in framed else b"2\r\n{}\r\n0\r\n\r\n" if b"chunked" in framed else b""
+    return b"\r\n".join([b"POST /odd HTTP/1.1", b"Host: h", *fields, b"", body])
+
+
+def allowed(fields):
+    names = [field.split(b":")[0].lower() for field in fields]
+    return len(set(names)) == len(names) and len({b"content-length", b"transfer-encoding"} & set(names)) < 2
+
+
+odd = st.lists(st.sampled_from(ODD), max_size=4).filter(allowed).map(odd_request)
+
+
+@given(st.lists(odd | st.sampled_from(ALL), min_size=1, max_size=6), cuts)
+def test_no_request_is_read_otherwise_for_what_came_before_it(requests, cuts):
+    alone = [outcome([request]) for request in requests]
+    together, end = outcome(split(b"".join(requests), cuts))
+    if all(stage is Stage.NOTHING for _, stage in alone):
+        assert (together, end) == ([request for found, _ in alone for request in found], Stage.NOTHING)
