@@ -6,17 +6,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.wire import head as heads
-from relay.wire.head import SINGLE, Malformed, Wrong, answer_parser, request_parser
+from relay.wire.head import SINGLE, Malformed, Wrong, request_parser
 
 MOST = 100
 
 
 def request_head(raw, most):
     return heads.request_head(raw, most, request_parser())
-
-
-def answer_head(raw, most):
-    return heads.answer_head(raw, most, answer_parser())
 
 
 TRAN_ID = b"x-api-tran-id: ZOPA000001M00000000000001"
@@ -257,52 +253,6 @@ def test_names_are_lower_case_and_values_as_they_came():
     }
 
 
-def answer(line=b"HTTP/1.1 200 OK", *fields):
-    return b"\r\n".join([line, *fields, b"", b""])
-
-
-@pytest.mark.parametrize(
-    ("raw", "status", "length", "chunked", "close"),
-    [
-        (answer(b"HTTP/1.1 200 OK", b"Content-Length: 2"), 200, 2, False, False),
-        (answer(b"HTTP/1.1 200 ", b"Content-Length: 2"), 200, 2, False, False),
-        (answer(b"HTTP/1.1 200", b"Content-Length: 2"), 200, 2, False, False),
-        (answer(b"HTTP/1.1 500 \xbc\xad\xb9\xf6", b"Content-Length: 2"), 500, 2, False, False),
-        (answer(b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked"), 200, None, True, False),
-        (answer(b"HTTP/1.1 200 OK", b"Content-Length: 2 ", b"Connection: close\t"), 200, 2, False, True),
-        (answer(), 200, None, False, True),
-        (answer(b"HTTP/1.0 200 OK", b"Content-Length: 2", b"Connection: keep-alive"), 200, 2, False, True),
-        (answer(b"HTTP/1.0 200 OK"), 200, None, False, True),
-        (answer(b"HTTP/1.0 200 OK", b"Transfer-Encoding: chunked"), None, None, None, None),
-        (answer(b"HTTP/2.0 200 OK"), None, None, None, None),
-        (answer(b"HTTP/1.2 200 OK"), None, None, None, None),
-        (answer(b"HTTP/1.1 20 OK"), None, None, None, None),
-        (answer(b"HTTP/1.1 2000 OK"), None, None, None, None),
-        (answer(b"HTTP/1.1  200 OK"), None, None, None, None),
-        (answer(b"HTTP/1.1 200 OK", b"Content-Length: 2", b"Content-Length: 2"), None, None, None, None),
-        (answer(b"HTTP/1.1 200 OK", b"Content-Length: 2", b"Transfer-Encoding: chunked"), None, None, None, None),
-        (answer(b"HTTP/1.1 200 OK", b"Transfer-Encoding: gzip, chunked"), None, None, None, None),
-        (answer(b"HTTP/1.1 200 OK", b"Content-Length: -2"), None, None, None, None),
-        (answer(b"HTTP/1.1 200 OK", b"X: y\r\n folded"), None, None, None, None),
-        (answer(b"HTTP/1.1 200 OK", b"X: y\nZ: z"), None, None, None, None),
-        (answer(b"HTTP/1.1 200 OK", b"X: \0"), None, None, None, None),
-        (answer(b"HTTP/1.1 200 OK", *[b"X: y"] * 101), None, None, None, None),
-    ],
-)
-def test_an_answers_head_is_read_or_refused(raw, status, length, chunked, close):
-    if status is None:
-        with pytest.raises(Malformed):
-            answer_head(raw, MOST)
-    else:
-        head = answer_head(raw, MOST)
-        assert (head.status, head.length, head.chunked, head.close) == (status, length, chunked, close)
-
-
-def test_blanks_behind_an_answers_value_are_none_of_it():
-    head = answer_head(answer(b"HTTP/1.1 200 OK", b"Content-Type: application/json \t", b"X: a b"), MOST)
-    assert head.headers == {b"content-type": b"application/json", b"x": b"a b"}
-
-
 PIECES = [
     b"GET", b"POST", b"PUT", b" ", b"/", b"/v1/bank", b"?", b"a=b", b"&", b"%41", b"%0", b"..", b"HTTP/1.1",
     b"HTTP/1.0", b"\r\n", b"\n", b"\r", b"\0", b"\t", b":", b": ", b"Host", b"Host: h", b"Content-Length: ", b"X: y",
@@ -329,18 +279,6 @@ def test_whatever_comes_is_a_request_or_malformed(raw):
     assert not {b"\0", b"\r", b"\n"} & {bytes([sign]) for value in head.headers.values() for sign in value}
 
 
-@given(
-    st.lists(st.sampled_from([*PIECES, b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0 204 ", b"\r\n"]), max_size=12).map(b"".join)
-)
-def test_whatever_comes_back_is_an_answer_or_malformed(raw):
-    raw = raw.replace(b"\r\n\r\n", b"\r\n") + b"\r\n\r\n"
-    try:
-        head = answer_head(raw, MOST)
-    except Malformed:
-        return
-    assert raw[9:12] == b"%d" % head.status
-
-
 def test_the_parser_behind_the_seam_is_the_strict_one():
     parser = httptools.HttpRequestParser(object())
     with pytest.raises(httptools.HttpParserError):
@@ -357,13 +295,3 @@ def test_a_parser_is_kept_from_head_to_head_and_believes_none_of_the_last():
             parser.body(b"{}")
         asked = heads.request_head(request(), MOST, parser)
         assert (asked.method, asked.length, b"x-old" in asked.headers, parser.owed) == ("GET", 0, False, False)
-
-
-def test_a_parser_of_answers_stays_in_step_with_bodies_it_saw():
-    parser = answer_parser()
-    raw = answer(b"HTTP/1.1 200 OK", b"Content-Length: 5")
-    for status in (200, 404, 500):
-        head = heads.answer_head(raw.replace(b"200 OK", b"%d X" % status), MOST, parser)
-        assert head.status == status
-        if status != 404:
-            parser.body(b"GET /")
