@@ -35,8 +35,11 @@ class Recorder(Protocol):
 class Receiver(Protocol):
     """Who takes a provider's answer: `answered` whole, or `begun`, `more`, `ended`; or `failed`. Once, in order."""
 
-    def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> None:
-        """A whole answer: status, headers by lower-case name, body as it came (its coding untouched)."""
+    def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
+        """Take a whole answer: status, headers by lower-case name, body as it came (its coding untouched).
+
+        False when it cannot be one; then the connection it came over is not trusted any more.
+        """
 
     def begun(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
         """The head of a large answer with what has come of its body; `length` None when it is not known."""

@@ -47,12 +47,12 @@ class Forwarding:
 
     # what the provider sends
 
-    def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> None:
+    def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
         """Pass a whole answer on in one write."""
         self._exchange.provider_status = status
-        if not envelope.is_answer(status, headers):
+        if not envelope.is_answer(status, headers, self._tran_id):
             self.failed(FAULTS["provider_broken"])
-            return
+            return False
         exchange, connection = self._exchange, self._connection
         exchange.provider_ended = self._clock()
         exchange.status = status
@@ -61,11 +61,12 @@ class Forwarding:
         head = envelope.answer_head(status, self._tran_id, headers, len(body), close=connection.closing)
         connection.answer(head + body)
         self._end()
+        return True
 
     def begun(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
         """Pass the begin of a large answer on."""
         self._exchange.provider_status = status
-        if not envelope.is_answer(status, headers):
+        if not envelope.is_answer(status, headers, self._tran_id):
             self._leave()
             self.failed(FAULTS["provider_broken"])
             return

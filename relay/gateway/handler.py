@@ -96,6 +96,7 @@ class Gateway:
         """Refuse what is no request; nothing of it reaches a provider."""
         exchange = Exchange(self._clock(), time.time())
         self.in_flight += 1
+        exchange.operator = connection.card.operator
         self._welcome.complain(connection, error.wrong, exchange.started)
         self._refuse(connection, Refusal(_MALFORMED[error.wrong]), envelope.tran_id_in(error.raw), exchange)
 

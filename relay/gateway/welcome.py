@@ -52,6 +52,7 @@ class Welcome:
         self.connections.add(connection)
         excess = self._each[whose] > self._most_each or len(self.connections) > self._most
         connection.card = Card(peer, excess)
+        connection.closing = excess  # after it was told so
 
     def part(self, connection: ServerConnection) -> None:
         """Forget a connection."""

@@ -1,6 +1,7 @@
 """One provider's connections: a pool, a bulkhead, and flights that always end (RFC 9112 9.3)."""
 
 import asyncio
+import time
 from collections import deque
 from typing import Final
 
@@ -97,15 +98,16 @@ class UpstreamFlight:
 
     def first_byte(self) -> None:
         """Note when the answer began; from here on only the total counts."""
-        self.first_byte_at = self._pool.loop.time()
+        self.first_byte_at = time.monotonic()
         self.deadline = self.total
 
     def whole(self, status: int, headers: dict[bytes, bytes], body: bytes) -> None:
         """Pass a whole answer on. The connection is free before the answer is looked at."""
         receiver, self._receiver = self._receiver, None
+        connection = self.connection
         self._pool.landed(self)
-        if receiver is not None:
-            receiver.answered(status, headers, body)
+        if receiver is not None and not receiver.answered(status, headers, body) and connection is not None:
+            connection.leave()  # who mixes answers up may mix up the next one too
 
     def begun(self, head: AnswerHead, body: bytes) -> None:
         """Pass the begin of a large answer on."""
@@ -212,7 +214,7 @@ class Pool:
     def landed(self, flight: UpstreamFlight) -> None:
         """Forget a flight whose answer has been read; keep its connection, or close it."""
         now = self.loop.time()
-        flight.first_byte_at = flight.first_byte_at or now
+        flight.first_byte_at = flight.first_byte_at or time.monotonic()  # the loop's own clock is too coarse to tell
         connection, flight.connection = flight.connection, None
         if connection is not None:
             if self._closed or not connection.reusable or now - connection.born > _MOST_AGE_S:

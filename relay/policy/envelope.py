@@ -89,12 +89,13 @@ def check_json_type(content_type: bytes | None) -> None:
         raise Refusal(FAULTS["header_malformed"], "Content-Type")
 
 
-def is_answer(status: int, headers: Mapping[bytes, bytes]) -> bool:
-    """Whether what a provider sent can be an answer of the standard: a status it knows, JSON in UTF-8.
+def is_answer(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> bool:
+    """Whether what a provider sent can be the answer to this call: status of the standard, JSON in UTF-8, its tran_id.
 
-    One that says nothing of its type gets the benefit of the doubt.
+    One that says nothing of its type or of its tran_id gets the benefit of the doubt; one that names another call holds
+    another customer's data.
     """
-    if status not in ANSWERABLE:
+    if status not in ANSWERABLE or headers.get(b"x-api-tran-id", tran_id) != tran_id:
         return False
     content_type = headers.get(b"content-type", JSON_TYPE)
     return content_type == JSON_TYPE or _JSON.fullmatch(content_type) is not None

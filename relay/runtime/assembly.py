@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import Mapping
 
 from relay import __version__
@@ -45,7 +46,7 @@ class Relay:
         limits = settings.gateway.limits
         self.welcome = Welcome(identify, limits.connections, limits.connections_per_operator, loop.time)
         self.records = Records(self.metrics, self.access_log, loop)
-        self.gateway = Gateway(plan, upstreams, keyring, self.counters, self.records, self.welcome, loop.time)
+        self.gateway = Gateway(plan, upstreams, keyring, self.counters, self.records, self.welcome, time.monotonic)
         self.reloads = 0
         self.reload_failures = 0
 

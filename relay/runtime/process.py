@@ -85,7 +85,10 @@ class RelayProcess:
             _log.error("settings not taken, plan %s stays: %s", relay.gateway.plan.generation, error)
         else:
             _log.info("plan %s taken", relay.gateway.plan.generation)
-        relay.access_log.reopen()
+        try:
+            relay.access_log.reopen()
+        except OSError as error:
+            _log.error("access log not opened anew, the old file stays: %s", error)
         self._seen = self._fingerprint()
 
     def _unready(self) -> list[str]:

@@ -79,6 +79,7 @@ class Receiver:
 
     def answered(self, status, headers, body):
         self.events.append(("answered", status, body))
+        return True
 
     def begun(self, status, headers, length, body):
         self.events.append(("begun", status, length))
