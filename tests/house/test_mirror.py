@@ -4,16 +4,11 @@ from pathlib import Path
 
 WORLD = "relay/sandbox/world"
 STORIES = "tests/scenarios"
-OVER_SOCKETS = "moves bytes between real sockets; each misfortune is a case"
 ELSEWHERE = {
     f"{WORLD}/bank_*.py": ("tests/sandbox/world/test_bank.py", "chapters of the bank's stories, told by their APIs"),
     f"{WORLD}/insu_*.py": ("tests/sandbox/world/test_insu.py", "chapters of the insurer's stories, told by their APIs"),
     f"{WORLD}/invest_*.py": ("tests/sandbox/world/test_invest.py", "chapters of the broker's stories, by their APIs"),
     "relay/admin/*.py": (f"{STORIES}/test_process.py", "a port of a running relay"),
-    "relay/gateway/forwarding.py": (f"{STORIES}/test_streams.py", OVER_SOCKETS),
-    "relay/gateway/handler.py": (f"{STORIES}/test_cases.py", OVER_SOCKETS),
-    "relay/gateway/judge.py": (f"{STORIES}/test_cases.py", "the order of refusals shows where all of them can happen"),
-    "relay/gateway/welcome.py": (f"{STORIES}/test_limits.py", "connections are what it counts"),
     "relay/policy/access.py": (f"{STORIES}/test_cases.py", "certificates, addresses and tokens are the cases' givens"),
     "relay/policy/envelope.py": (f"{STORIES}/test_headers.py", "what goes out is read on the other side"),
     "relay/policy/plan.py": (f"{STORIES}/test_cases.py", "the institutions of the cases are its rows"),
@@ -55,3 +50,8 @@ def test_every_row_has_modules_a_test_and_a_reason(relay, tracked):
         assert any(module.match(pattern) for module in modules(relay)), f"{pattern}: no such module"
         assert Path(test) in tracked, f"{pattern}: {test} is not there"
         assert why
+
+
+def test_no_row_outlives_the_module_that_needed_it(relay, tracked):
+    needed = bare(relay, tracked)
+    assert [pattern for pattern in ELSEWHERE if not any(module.match(pattern) for module in needed)] == []
