@@ -98,7 +98,6 @@ _TABLE: Final = [
     *_rows(
         Whose.RELAY,
         ("relay_broken", 500, "50001", "중계기관 시스템 장애가 발생하였습니다", True),
-        ("relay_draining", 500, "50008", "중계기관 시스템 점검 중입니다", True),
     ),
 ]
 

@@ -22,7 +22,7 @@ from relay.policy.plan import Institution, Plan, compile_plan
 from relay.policy.quota import Bucket
 from relay.runtime.config import Loaded
 from relay.runtime.identity import identify
-from relay.runtime.materials import listening_context, provider_context, verifying_key
+from relay.runtime.materials import ReachKey, listening_context, provider_context, reach_key, verifying_key
 from relay.standard.catalogue import load_catalogue
 from relay.wire.watch import Watch
 
@@ -37,7 +37,7 @@ class Relay:
         self.loaded = loaded
         self.loop = loop
         self.watch = Watch()
-        self.pools: dict[str, tuple[Institution, Pool]] = {}
+        self.pools: dict[str, tuple[ReachKey, Pool]] = {}
         plan, upstreams, keyring = self._compile(loaded)
         self.contexts = self._contexts(loaded)
         self.metrics = Metrics()
@@ -77,17 +77,21 @@ class Relay:
         return plan, self._reach(plan), keyring
 
     def _reach(self, plan: Plan) -> Upstreams:
-        """Pools to the institutions of a plan.
+        """Pools to the institutions of a plan: those of institutions that are what they were stay, with their calls.
 
-        Each reload makes them anew, since any file behind them may have changed; the old ones end their flights in
-        peace.
+        A changed one gets a new pool; the old one ends its flights in peace.
         """
-        contexts = {code: provider_context(one.file) for code, one in plan.institutions.items()}
-        fresh = {code: (one, self._pool(one, contexts[code])) for code, one in plan.institutions.items()}
-        for _, pool in self.pools.values():
-            pool.retire()
-        self.pools = fresh
-        return {code: (pool, Address.of(one.file.base_urls[0])) for code, (one, pool) in fresh.items()}
+        keys = {code: reach_key(one) for code, one in plan.institutions.items()}
+        kept = {code: pool for code, (key, pool) in self.pools.items() if keys.get(code) == key}
+        fresh = {
+            code: kept.get(code) or self._pool(one, provider_context(one.file))
+            for code, one in plan.institutions.items()
+        }
+        for code, (_, pool) in self.pools.items():
+            if code not in kept:
+                pool.retire()
+        self.pools = {code: (keys[code], pool) for code, pool in fresh.items()}
+        return {code: (pool, Address.of(plan.institutions[code].file.base_urls[0])) for code, pool in fresh.items()}
 
     def _pool(self, one: Institution, context: ssl.SSLContext | None) -> Pool:
         dialer = Dialer(one.file.base_urls, context, one.timeouts, self.loop)

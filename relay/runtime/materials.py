@@ -1,5 +1,6 @@
 """From references to things: TLS contexts, verifying keys. Whatever cannot be used is named with its file."""
 
+import hashlib
 import os
 import ssl
 from pathlib import Path
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from relay.infra.keyring import VerifyingKey
 from relay.infra.tls import client_context, server_context
+from relay.policy.plan import Institution
 from relay.policy.registry import Provider
 from relay.policy.settings import Algorithm, Listener, ServerTls, TokenKey
 from relay.runtime.references import secret
@@ -42,6 +44,26 @@ def listening_context(listener: Listener, tls: ServerTls) -> ssl.SSLContext:
     ca = tls.client_ca if listener.client_certificate else None
     with _KeyFile(tls.private_key) as key:
         return server_context(tls.certificate, key, ca)
+
+
+ReachKey = tuple[object, ...]
+"""What decides how an institution is reached; two that are equal may share a pool."""
+
+
+def reach_key(one: Institution) -> ReachKey:
+    """The key of an institution: addresses, limits, and the contents of its certificates and keys.
+
+    Raises MaterialError or SecretMissing when one of them cannot be read.
+    """
+    file = one.file
+    try:
+        contents = [Path(path).read_bytes() for path in (file.ca, file.certificate) if path is not None]
+    except OSError as error:
+        raise MaterialError(f"{error.filename}: {error.strerror}") from error
+    if file.private_key is not None:
+        contents.append(secret(file.private_key))
+    digest = hashlib.sha256(b"\0".join(contents)).digest()
+    return file.base_urls, file.link, one.timeouts, one.concurrency, one.queue, digest
 
 
 def provider_context(provider: Provider) -> ssl.SSLContext | None:
