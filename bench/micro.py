@@ -92,8 +92,8 @@ def measure(work: Callable[[], object]) -> float:
     return statistics.median(rounds) / number * 1e6
 
 
-async def exchanges(folder: Path) -> dict[str, float]:
-    """Every measure by name, in microseconds."""
+def assembled(folder: Path) -> tuple[Relay, Peer, str]:
+    """A relay of the sandbox with rates nobody reaches, an operator of it, and a token for the bank."""
     street = build(folder, datetime.now(UTC))
     street.close()
     environ = {
@@ -103,7 +103,6 @@ async def exchanges(folder: Path) -> dict[str, float]:
     }
     relay = Relay(load(street.settings, environ), asyncio.get_running_loop())
     operator = street.operators[0]
-    peer = Peer(operator.identity.serial_number.replace("-", ""), "127.0.0.1")
     claims = claims_for(
         issuer="ZRLA000001",
         operator=operator.org_code,
@@ -112,34 +111,22 @@ async def exchanges(folder: Path) -> dict[str, float]:
         scopes=["bank.list", "bank.deposit"],
         now=datetime.now(UTC),
     )
-    token = sign(claims, street.token_key)
+    peer = Peer(operator.identity.serial_number.replace("-", ""), "127.0.0.1")
+    return relay, peer, sign(claims, street.token_key)
+
+
+async def exchanges(folder: Path) -> dict[str, float]:
+    """Every measure by name, in microseconds."""
+    relay, peer, token = assembled(folder)
+    posted = f"Content-Type: application/json; charset=UTF-8\r\nContent-Length: {len(BODY)}\r\n"
     get_raw = head("GET", LIST, token)
-    post_raw = head("POST", "/v1/bank/accounts/deposit/transactions", token,
-                    f"Content-Type: application/json; charset=UTF-8\r\nContent-Length: {len(BODY)}\r\n")  # fmt: skip
+    post_raw = head("POST", "/v1/bank/accounts/deposit/transactions", token, posted)
     get_head = request_head(get_raw, 100, request_parser())
     post_head = request_head(post_raw, 100, request_parser())
     requests, answers = request_parser(), answer_parser()
     gateway = relay.gateway
-    callers = gateway.plan.callers.recognise(peer)
-    now = time.time()
-
-    def judged(parsed: object, body: bytes) -> Callable[[], object]:
-        return lambda: judge(
-            gateway.plan, gateway._keyring, relay.counters, callers, parsed, body, Exchange(relay.loop.time(), now)
-        )
-
-    def whole(raw: bytes) -> Callable[[], object]:
-        connection, answering = connected(relay, peer)
-
-        def once() -> None:
-            connection.data_received(raw)
-            answering()
-
-        return once
-
-    exchange = closed(relay, callers, get_head)
+    exchange = closed(relay, gateway.plan.callers.recognise(peer), get_head)
     access_log = AccessLog("/dev/null", 10**9)
-    plain_request = post_raw + BODY
     return {
         "request_head": measure(lambda: request_head(get_raw, 100, requests)),
         "answer_head": measure(lambda: answer_head(ANSWER[: ANSWER.index(b"{")], 100, answers)),
@@ -147,13 +134,33 @@ async def exchanges(folder: Path) -> dict[str, float]:
         "body_parameters": measure(lambda: body_parameters(BODY)),
         "check_get": measure(checked(gateway, "BA01", query_parameters(get_head.query))),
         "check_post": measure(checked(gateway, "BA04", body_parameters(BODY))),
-        "judge_get": measure(judged(get_head, b"")),
-        "judge_post": measure(judged(post_head, BODY)),
+        "judge_get": measure(judged(relay, peer, get_head, b"")),
+        "judge_post": measure(judged(relay, peer, post_head, BODY)),
         "metrics": measure(lambda: Metrics.record(relay.metrics, exchange)),
         "access_log": measure(lambda: access_log.write([exchange])),
-        "whole_get": measure(whole(get_raw)),
-        "whole_post": measure(whole(plain_request)),
+        "whole_get": measure(whole(relay, peer, get_raw)),
+        "whole_post": measure(whole(relay, peer, post_raw + BODY)),
     }
+
+
+def judged(relay: Relay, peer: Peer, parsed: object, body: bytes) -> Callable[[], object]:
+    """The judgement of one call."""
+    gateway, now = relay.gateway, time.time()
+    callers = gateway.plan.callers.recognise(peer)
+    return lambda: judge(
+        gateway.plan, gateway._keyring, relay.counters, callers, parsed, body, Exchange(relay.loop.time(), now)
+    )
+
+
+def whole(relay: Relay, peer: Peer, raw: bytes) -> Callable[[], object]:
+    """A whole exchange, from the operator's bytes to the operator's bytes."""
+    connection, answering = connected(relay, peer)
+
+    def once() -> None:
+        connection.data_received(raw)
+        answering()
+
+    return once
 
 
 def checked(gateway: object, api_code: str, parameters: object) -> Callable[[], object]:
