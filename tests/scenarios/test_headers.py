@@ -104,7 +104,7 @@ async def test_the_operator_gets_allowed_lines_alone(town):
             "Connection: x-kept",
             "X-Kept: 1",
             "Retry-After: 3",
-            "x-api-tran-id: ZZZZ999999S99999999999999",
+            f"X-API-Tran-Id: {asked.tran_id}",
             "x-user-ci: Y2k=",
             "Cache-Control: no-store",
         ]

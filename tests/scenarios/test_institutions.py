@@ -164,6 +164,31 @@ async def test_a_second_answer_after_the_first_costs_its_line_only(town):
     assert (await town.ask()).json()["asked"] == town.bank.seen[-1].tran_id
 
 
+async def test_an_answer_that_names_another_call_goes_to_nobody_and_costs_its_line(town):
+    held = []
+
+    async def late(asked, wire):
+        held.append(whole(body_for(asked), f"x-api-tran-id: {asked.tran_id}"))
+        await wire.send(held[-2] if len(held) > 1 else held[-1])
+
+    town.bank.script = late
+    assert (await town.ask()).status == 200
+    answer = await town.ask()
+    assert (answer.status, answer.rsp_code, town.exchanges[-1].reason) == (500, "50005", "provider_broken")
+    town.bank.script = answers_well
+    assert (await town.ask()).json()["asked"] == town.bank.seen[-1].tran_id
+    assert town.bank.connections == 2
+
+
+async def test_a_large_answer_that_names_another_call_goes_to_nobody(town):
+    async def other(_asked, wire):
+        await wire.send(whole(b"x" * 200_000, "x-api-tran-id: ZOPA000001M99999999999999"))
+
+    town.bank.script = other
+    assert (await town.ask()).rsp_code == "50005"
+    await until(lambda: not town.bank.wires, "the line being cut")
+
+
 async def test_of_two_places_the_one_that_answers_serves(town):
     half = town.institutions[HALF]
     assert [(await town.ask(town.get(provider=HALF))).status for _ in range(4)] == [200] * 4

@@ -78,6 +78,8 @@ async def test_one_connection_too_many_is_told_so_and_the_others_go_on(town):
         answer = await fourth.ask(town.get())
         assert (answer.status, answer.rsp_code) == (429, "42901")
         assert int(answer.headers["retry-after"]) >= 1
+        assert answer.headers["connection"] == "close"
+        assert await fourth.hung_up()
     assert (town.exchanges[-1].reason, len(town.bank.seen)) == ("connections_exceeded", 1)
     async with await town.line(town.pair_of(TWO)) as other:
         assert (await other.ask(town.get(operator=TWO))).status == 200

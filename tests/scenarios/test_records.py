@@ -70,7 +70,7 @@ async def test_calls_are_counted_by_api_institution_and_answer(town):
     for name, count in (("relay_latency", 4), ("relay_upstream_latency", 3), ("relay_total_latency", 4)):
         assert more(f"{name}_seconds_count", **bank) == count
         assert more(f"{name}_seconds_bucket", le="+Inf", **bank) == count
-        assert (f"{name}_seconds_sum", ("org_code", BANK)) in after
+        assert more(f"{name}_seconds_sum", **bank) > 0
 
 
 async def test_pools_and_moments_are_shown(town):
@@ -106,8 +106,8 @@ async def test_a_line_tells_everything_about_a_call_and_nothing_about_the_custom
         "bytes_in": len(data.split(b"\r\n\r\n", 1)[1]),
         "bytes_out": len(answer.body),
     }
-    assert line["total_ms"] >= line["upstream_ms"] >= line["first_byte_ms"] >= 0
-    assert line["relay_ms"] >= 0
+    assert line["total_ms"] >= line["upstream_ms"] >= line["first_byte_ms"] > 0
+    assert line["relay_ms"] > 0
 
 
 async def test_there_is_one_line_for_each_call_also_for_refused_and_abandoned_ones(town):
@@ -149,6 +149,20 @@ async def test_neither_log_nor_metrics_nor_stderr_hold_what_is_the_customers(tow
     assert ("BA03" in told, "CD02" in told, "no request from" in caplog.text) == (True, True, True)
     for secret in (token, token.split(".")[2], ACCOUNT, card, 'account_num":', "relay.test"):
         assert secret not in told
+
+
+async def test_times_are_finer_than_a_millisecond(town):
+    for _ in range(5):
+        await town.ask()
+    times = [exchange.total * 1000 for exchange in town.exchanges]
+    assert any(abs(ms - round(ms)) > 0.001 for ms in times), times
+
+
+async def test_noise_of_who_is_known_is_recorded_as_his(town):
+    async with await town.line() as line:
+        await line.ask(town.get())
+        await line.ask(b"noise\r\n\r\n")
+    assert [exchange.operator for exchange in town.exchanges] == [ONE, ONE]
 
 
 async def test_the_admin_port_is_alive_and_ready(town):

@@ -190,3 +190,15 @@ async def test_files_that_change_are_noticed(town):
     assert town.process._fingerprint() != town.process._seen
     town.process.reload()
     assert town.process._fingerprint() == town.process._seen
+
+
+async def test_a_log_that_cannot_be_opened_anew_stops_no_reload(town, tmp_path):
+    log = town.relay.access_log
+    try:
+        log._path = str(tmp_path / "nowhere" / "access.log")
+        reloads = town.relay.reloads
+        town.process.reload()
+        assert town.relay.reloads == reloads + 1
+        assert (await town.ask(town.get("/v1/card/cards", provider=CARD))).status == 200
+    finally:
+        log._path = str(town.log)
