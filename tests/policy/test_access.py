@@ -1,0 +1,122 @@
+"""Who calls, and whether the token is theirs: certificates, addresses, audiences, scopes."""
+
+import pytest
+
+from relay.domain.fault import Refusal
+from relay.domain.party import Peer
+from relay.domain.token import Claims
+from relay.policy.access import Callers, judge_access
+from relay.policy.registry import Directory
+from relay.policy.route import compile_routes
+from relay.standard.catalogue import load_catalogue
+
+
+def operator(org_code, serial_num, addresses, *client_ids):
+    services = [{"client_id": client_id, "name": client_id} for client_id in client_ids or (f"{org_code}SVC",)]
+    return {
+        "org_code": org_code,
+        "name": org_code,
+        "serial_num": serial_num,
+        "addresses": addresses,
+        "services": services,
+    }
+
+
+DIRECTORY = Directory.model_validate(
+    {
+        "operators": [
+            operator("ZOPA000001", "123-45-67890", ["192.0.2.10", "2001:db8::10"], "one1", "one2"),
+            operator("ZOPB000001", "123-45-67890", ["192.0.2.10", "198.51.100.0/24"]),
+            operator("ZOPC000001", "ab-12", ["203.0.113.7/24", "2001:db8:c::/48"]),
+            operator("ZOPD000001", "999", ["10.0.0.1/32"]),
+        ]
+    }
+)
+CALLERS = Callers.of(DIRECTORY)
+
+
+def recognised(serial, address):
+    return [caller.operator.org_code for caller in CALLERS.recognise(Peer(serial, address))]
+
+
+@pytest.mark.parametrize(
+    ("serial", "address", "codes"),
+    [
+        ("1234567890", "192.0.2.10", ["ZOPA000001", "ZOPB000001"]),  # one certificate for two codes of one company
+        ("1234567890", "2001:db8::10", ["ZOPA000001"]),
+        ("1234567890", "198.51.100.255", ["ZOPB000001"]),
+        ("AB12", "203.0.113.0", ["ZOPC000001"]),  # the host bits of a network do not matter
+        ("AB12", "2001:db8:c:ffff::1", ["ZOPC000001"]),
+        ("999", "10.0.0.1", ["ZOPD000001"]),
+        (None, "10.0.0.1", ["ZOPD000001"]),  # a leased line: the address alone
+        (None, "192.0.2.10", ["ZOPA000001", "ZOPB000001"]),
+    ],
+)
+def test_a_peer_is_everyone_its_certificate_and_address_allow(serial, address, codes):
+    assert recognised(serial, address) == codes
+
+
+@pytest.mark.parametrize(
+    ("serial", "address", "name"),
+    [
+        ("", "192.0.2.10", "serial_missing"),
+        ("1234567891", "192.0.2.10", "serial_unknown"),
+        ("123-45-67890", "192.0.2.10", "serial_unknown"),  # peers carry the normal form
+        ("1234567890", "192.0.2.11", "address_unknown"),
+        ("1234567890", "203.0.113.7", "address_unknown"),  # somebody else's
+        ("1234567890", "2001:db8::11", "address_unknown"),
+        ("AB12", "2001:db8:d::1", "address_unknown"),
+        ("AB12", "", "address_unknown"),  # gone before it could be asked for
+        ("999", "", "address_unknown"),
+        (None, "192.0.2.99", "address_unknown"),
+        (None, "", "address_unknown"),
+    ],
+)
+def test_a_peer_that_is_nobody_is_refused_by_what_is_wrong_with_it(serial, address, name):
+    with pytest.raises(Refusal) as refusal:
+        recognised(serial, address)
+    assert refusal.value.fault.name == name
+
+
+BOTH = CALLERS.recognise(Peer("1234567890", "192.0.2.10"))
+ROUTE = next(route for route in compile_routes(load_catalogue()).literal.values() if route.scope == "bank.list")
+
+
+def claims(**changed):
+    good = {
+        "iss": "ZRLA000001",
+        "aud": "ZOPA000001",
+        "exp": 2,
+        "iat": 1,
+        "jti": "j",
+        "scopes": frozenset({"bank.list"}),
+        "org_code": "ZBAA000001",
+        "client_id": "one2",
+    }
+    return Claims(**good | changed)
+
+
+@pytest.mark.parametrize(
+    ("changed", "owner"),
+    [({}, "ZOPA000001"), ({"aud": "ZOPB000001", "client_id": "ZOPB000001SVC"}, "ZOPB000001")],
+)
+def test_the_token_tells_which_of_its_codes_a_company_calls_as(changed, owner):
+    assert judge_access(claims(**changed), BOTH, "ZBAA000001", ROUTE).operator.org_code == owner
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ({"client_id": "ZOPC000001SVC"}, "token_of_other_operator"),
+        ({"client_id": "ONE2"}, "token_of_other_operator"),
+        ({"aud": "ZOPB000001"}, "token_of_other_operator"),  # the service of one code, the audience of the other
+        ({"aud": "ZOPC000001", "client_id": "ZOPC000001SVC"}, "token_of_other_operator"),
+        ({"org_code": "ZBAA000002"}, "token_of_other_provider"),
+        ({"scopes": frozenset()}, "scope_missing"),
+        ({"scopes": frozenset({"bank.list2", "bank", "bank.lis"})}, "scope_missing"),
+    ],
+)
+def test_a_token_of_somebody_else_or_for_something_else_is_refused(changed, name):
+    with pytest.raises(Refusal) as refusal:
+        judge_access(claims(**changed), BOTH, "ZBAA000001", ROUTE)
+    assert refusal.value.fault.name == name
