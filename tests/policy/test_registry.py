@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from relay.policy.registry import Directory, Link, Provider
+from relay.policy.registry import Directory, DirectoryOperator, Link, Provider
 
 BANK = {"org_code": "ZBAA000001", "name": "Bank", "industry": "bank", "base_urls": ["https://b.example"], "ca": "a"}
 SERVICE = {"client_id": "one", "name": "One"}
@@ -34,6 +34,49 @@ def test_a_leased_line_is_plain_http_without_ca():
 def test_keys_that_do_not_go_together_say_so(change, words):
     with pytest.raises(ValidationError, match=words):
         Provider.model_validate({**BANK, **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"org_code": "bank"}, "org_code"),
+        ({"name": ""}, "name"),
+        ({"industry": "bakery"}, "industry"),
+        ({"base_urls": []}, "base_urls"),
+        ({"base_urls": ["https://b.example"] * 17}, "base_urls"),
+        ({"version": "1"}, "version"),
+        ({"apis": {"left_out": ["ba01"]}}, "apis.left_out.0"),
+        ({"apis": {"leftout": []}}, "apis.leftout"),
+        ({"checking": "none"}, "checking"),
+        ({"concurrency": 0}, "concurrency"),
+        ({"queue": -1}, "queue"),
+        ({"scheduled_slots": ["0100:0200"] * 4}, "scheduled_slots"),
+        ({"link": "carrier_pigeon"}, "link"),
+        ({"private_key": "secret"}, "private_key"),
+        ({"timeout": {}}, "timeout"),
+    ],
+)
+def test_a_value_of_a_provider_that_is_none_is_named(change, key):
+    with pytest.raises(ValidationError) as found:
+        Provider.model_validate({**BANK, **change})
+    assert ".".join(map(str, found.value.errors()[0]["loc"])) == key
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"addresses": []}, "addresses"),
+        ({"addresses": ["one.example"]}, "addresses.0"),
+        ({"services": []}, "services"),
+        ({"services": [{**SERVICE, "callbacks": ["a"] * 5}]}, "services.0.callbacks"),
+        ({"services": [{**SERVICE, "client_secret": "a"}]}, "services.0.client_secret"),
+        ({"serial_num": "-"}, "serial_num"),
+    ],
+)
+def test_a_value_of_an_operator_that_is_none_is_named(change, key):
+    with pytest.raises(ValidationError) as found:
+        DirectoryOperator.model_validate({**OPERATOR, "services": [SERVICE], **change})
+    assert ".".join(map(str, found.value.errors()[0]["loc"])) == key
 
 
 @pytest.mark.parametrize(
