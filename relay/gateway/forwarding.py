@@ -53,6 +53,9 @@ class Forwarding:
         if not envelope.is_answer(status, headers, self._tran_id):
             self.failed(FAULTS["provider_broken"])
             return False
+        if not envelope.is_complete(headers, body):
+            self.failed(FAULTS["provider_reset"])
+            return False
         exchange, connection = self._exchange, self._connection
         exchange.provider_ended = self._clock()
         exchange.status = status

@@ -22,7 +22,7 @@ _MSG_MOST: Final = 450
 _TO_PROVIDER: Final = (b"x-api-type", b"accept-encoding")
 """Header lines of an operator's request that a provider may see, beside those written here."""
 
-_TO_OPERATOR: Final = (b"content-encoding", b"retry-after")
+_TO_OPERATOR: Final = (b"allow", b"content-encoding", b"retry-after")
 """Header lines of a provider's answer that an operator may see, beside those written here."""
 
 ANSWERABLE: Final = frozenset({200, 400, 401, 403, 404, 405, 429, 500})
@@ -140,6 +140,8 @@ def refusal(error: Refusal, tran_id: bytes, *, close: bool) -> bytes:
     headers: dict[bytes, bytes] = {}
     if error.retry_after or fault.status == HTTPStatus.TOO_MANY_REQUESTS:
         headers[b"retry-after"] = str(max(1, -int(-error.retry_after // 1))).encode()
+    if fault.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers[b"allow"] = error.detail.encode() or b"GET, POST"  # RFC 9110 15.5.6
     body = refusal_body(fault, error.detail)
     return answer_head(fault.status, tran_id, headers, len(body), close=close) + body
 
@@ -150,6 +152,17 @@ def refusal_body(fault: Fault, detail: str = "") -> bytes:
     words = words.encode()[:_MSG_MOST].decode(errors="ignore")
     body = {"rsp_code": fault.rsp_code, "rsp_msg": words}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def is_complete(headers: Mapping[bytes, bytes], body: bytes) -> bool:
+    """Whether a whole answer can have come to its end.
+
+    One that ends with its connection may have been cut; it is whole only when the JSON object in it is closed, which
+    cannot be seen in a coded one.
+    """
+    if b"content-length" in headers or b"transfer-encoding" in headers:
+        return True
+    return b"content-encoding" in headers or body.rstrip().endswith(b"}")
 
 
 def rsp_code_in(body: bytes) -> str:

@@ -67,7 +67,7 @@ def find_route(routes: Routes, method: str, path: bytes) -> tuple[Route, str, in
     if route is None:
         route, asset, version = _find_elsewhere(routes, path)
     if route.method != method:
-        raise Refusal(FAULTS["method_not_allowed"])
+        raise Refusal(FAULTS["method_not_allowed"], route.method)
     return route, asset, route.version if version < 0 else version
 
 

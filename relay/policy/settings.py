@@ -137,7 +137,7 @@ class Tokens(Model):
     issuer: OrgCode
     keys: Annotated[tuple[TokenKey, ...], Field(min_length=1)]
     leeway_s: Annotated[float, Field(ge=0, le=300)] = 5.0
-    memory: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    memory: Annotated[int, Field(ge=2, le=10_000_000)] = 100_000
 
     @model_validator(mode="after")
     def _kids_differ(self) -> Self:

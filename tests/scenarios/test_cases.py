@@ -82,7 +82,16 @@ def holds(answer, then, tran_id):
     assert then.get("says", "") in answer.json()["rsp_msg"]
     assert answer.headers.get("connection") == ("close" if then.get("closes") else None)
     assert answer.headers.get("retry-after") == then.get("retry_after")
-    allowed = {"content-type", "content-length", "x-api-tran-id", "connection", "retry-after", "content-encoding"}
+    assert ("allow" in answer.headers) == (answer.status == 405)
+    allowed = {
+        "allow",
+        "content-type",
+        "content-length",
+        "x-api-tran-id",
+        "connection",
+        "retry-after",
+        "content-encoding",
+    }
     assert set(answer.headers) <= allowed
 
 
