@@ -1,0 +1,57 @@
+"""What the private port says."""
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from relay.admin.endpoints import application
+
+
+@pytest.fixture
+def registry():
+    registry = CollectorRegistry()
+    Counter("calls", "Calls", ["org_code"], registry=registry).labels("ZBAA000001").inc(3)
+    return registry
+
+
+@pytest.fixture
+async def port(registry):
+    missing = []
+    async with TestClient(TestServer(application(registry, lambda: missing))) as client:
+        client.missing = missing
+        yield client
+
+
+async def test_a_process_that_answers_lives(port):
+    port.missing.append("listeners")
+    answer = await port.get("/healthz")
+    assert (answer.status, await answer.json()) == (200, {"status": "ok"})
+
+
+async def test_readiness_names_what_is_missing(port):
+    ready = await port.get("/readyz")
+    assert (ready.status, await ready.json()) == (200, {"status": "ok", "missing": []})
+    port.missing.append("stopping")
+    unready = await port.get("/readyz")
+    assert (unready.status, await unready.json()) == (503, {"status": "unready", "missing": ["stopping"]})
+
+
+async def test_metrics_are_what_prometheus_reads(port):
+    answer = await port.get("/metrics")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+    (family,) = text_string_to_metric_families(await answer.text())
+    assert [
+        (sample.name, sample.labels, sample.value) for sample in family.samples if sample.name == "calls_total"
+    ] == [("calls_total", {"org_code": "ZBAA000001"}, 3.0)]
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics/", "/v1/bank/accounts", "/readyz/x"])
+async def test_there_is_nothing_else(port, path):
+    assert (await port.get(path)).status == 404
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+async def test_nothing_can_be_changed_here(port, path):
+    assert (await port.post(path)).status == 405

@@ -1,0 +1,112 @@
+"""What a process says of itself, and when it takes its settings anew. Its life is told in the scenarios."""
+
+import logging
+import os
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from relay.runtime.config import ConfigProblems
+from relay.runtime.process import RelayProcess
+from relay.sandbox.street import build
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    built = build(tmp_path_factory.mktemp("built"), datetime.now(UTC))
+    built.close()
+    return built
+
+
+@pytest.fixture
+def street(built, tmp_path):
+    """The street's folder, to be spoilt by each test."""
+    folder = shutil.copytree(built.folder, tmp_path / "street")
+    return replace(built, folder=folder, settings=folder / "relay.yaml")
+
+
+@pytest.fixture
+async def process(street):
+    process = RelayProcess(street.settings)
+    process.relay.access_log.start()
+    yield process
+    process.relay.access_log.stop()
+    process.admin._loop.close()  # it never ran
+
+
+async def test_it_is_not_ready_before_it_listens_nor_once_it_stops(process):
+    assert process.ports == []
+    assert process._unready() == ["listeners"]
+    process._listening.ports = [1]
+    assert process._unready() == []
+    process.stop()
+    assert process._unready() == ["stopping"]
+
+
+async def test_said_twice_stop_means_at_once(process):
+    process.stop()
+    assert not process._listening.aborted
+    process.stop()
+    assert process._listening.aborted
+
+
+async def test_settings_with_problems_make_no_process(street):
+    street.settings.write_text("relay: {}")
+    with pytest.raises(ConfigProblems):
+        RelayProcess(street.settings)
+
+
+async def test_settings_that_cannot_be_used_are_counted_named_and_not_taken(process, street, caplog):
+    plan = process.relay.gateway.plan
+    bank = street.folder / "providers" / "bank.yaml"
+    bank.write_text(bank.read_text().replace("industry: bank", "industry: bakery"))
+    process.reload()
+    assert process.relay.gateway.plan is plan
+    assert (process.relay.reloads, process.relay.reload_failures) == (0, 1)
+    (said,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert plan.generation in said
+    assert "bank.yaml: industry: is none of the choices" in said
+
+
+async def test_settings_that_can_be_used_are_taken(process, street):
+    bank = street.folder / "providers" / "bank.yaml"
+    bank.write_text(bank.read_text() + "concurrency: 3\n")
+    process.reload()
+    assert (process.relay.reloads, process.relay.reload_failures) == (1, 0)
+    assert process.relay.gateway.plan.institutions["ZBAA000001"].concurrency == 3
+
+
+def later(file):
+    """As if the file had been written a second after it was."""
+    stat = file.stat()
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000_000_000))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["relay.yaml", "directory.yaml", "providers/bank.yaml", "certs/relay.pem", "certs/relay.key.pem", "certs/ca.pem"],
+)
+async def test_a_file_that_changes_is_seen(process, street, name):
+    assert process._fingerprint() == process._seen
+    later(street.folder / name)
+    assert process._fingerprint() != process._seen
+    process.reload()
+    assert process._fingerprint() == process._seen
+
+
+async def test_an_institution_that_comes_or_goes_is_seen(process, street):
+    bank = street.folder / "providers" / "bank.yaml"
+    kept = bank.read_text()
+    bank.unlink()
+    assert process._fingerprint() != process._seen
+    process.reload()
+    bank.write_text(kept)
+    assert process._fingerprint() != process._seen
+
+
+async def test_files_that_are_none_of_ours_are_not_looked_at(process, street):
+    (street.folder / "providers" / "notes.txt").write_text("a")
+    (street.folder / "certs" / "other.pem").write_text("a")
+    assert process._fingerprint() == process._seen
