@@ -16,7 +16,7 @@ class AdminServer:
         self._app = app
         self._address = address
         self.port = port
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = asyncio.Event()
         self._started = threading.Event()
         self._error: OSError | None = None
@@ -31,11 +31,13 @@ class AdminServer:
 
     def stop(self) -> None:
         """Stop listening and end the thread."""
-        self._loop.call_soon_threadsafe(self._stopped.set)
-        self._thread.join(_START_S)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stopped.set)
+            self._thread.join(_START_S)
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+        with asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
             runner.run(self._serve())
 
     async def _serve(self) -> None:

@@ -19,6 +19,10 @@ from pydantic_core import PydanticCustomError
 from relay.domain.ids import normal_serial
 
 STDOUT = "stdout"
+BASE_URL = re.compile(
+    r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?"
+)
+SERIAL = re.compile(r"[0-9A-Za-z -]+")
 SLOT_CLOCK = re.compile(r"([01]\d|2[0-3])[0-5]\d|2400")
 
 
@@ -45,9 +49,11 @@ def _secret(value: str, info: ValidationInfo) -> str:
 
 def _network(value: str) -> str:
     try:
-        ipaddress.ip_network(value, strict=False)
+        first = ipaddress.ip_network(value, strict=False).network_address
     except ValueError:
-        raise ValueError("an address or a network is written 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32") from None
+        first = None
+    if first is None or getattr(first, "ipv4_mapped", None) or getattr(first, "scope_id", None):
+        raise ValueError("an address or a network is written 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32")
     return value
 
 
@@ -60,9 +66,10 @@ def _slot(value: str) -> str:
 
 def _base_url(value: str) -> str:
     url = urlsplit(value)
-    if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.fragment or url.username:
+    if BASE_URL.fullmatch(value) is None or not url.hostname:
         raise ValueError("a base URL is written https://host[:port][/path] (http:// on a leased line)")
-    if url.port == 0:
+    port = url.netloc.rpartition(":")[2]
+    if port.isdigit() and not 1 <= int(port) <= 65535:  # noqa: PLR2004 - 16 bits
         raise ValueError("a base URL's port is 1 to 65535")
     if re.fullmatch(r"[\d.]+|0x[\da-fA-F]+", url.hostname):
         ipaddress.IPv4Address(url.hostname)  # no 127.1, no 2130706433
@@ -70,8 +77,8 @@ def _base_url(value: str) -> str:
 
 
 def _serial(value: str) -> str:
-    if not normal_serial(value):
-        raise ValueError("serial_num holds letters or digits")
+    if not SERIAL.fullmatch(value) or not normal_serial(value):
+        raise ValueError("serial_num holds letters, digits, hyphens and blanks")
     return value
 
 

@@ -88,7 +88,7 @@ class Limits(Model):
     body_bytes: Annotated[int, Field(ge=1024, le=1_048_576)] = 65536
     connections: Annotated[int, Field(ge=1)] = 10000
     connections_per_operator: Annotated[int, Field(ge=1)] = 256
-    pipelined: Annotated[int, Field(ge=1, le=256)] = 32
+    pipelined: Annotated[int, Field(ge=1, le=256)] = 8
 
 
 class Timeouts(Model):

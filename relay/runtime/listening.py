@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+from contextlib import ExitStack
 
 from relay.policy.settings import GatewaySettings, Listener
 from relay.runtime.assembly import Relay
@@ -22,7 +23,11 @@ class Listening:
 
     def start(self) -> None:
         """Listen on every address. Raises OSError when one is taken."""
-        self._entrances = [self._entrance(index, one) for index, one in enumerate(self._settings.listeners)]
+        with ExitStack() as guard:
+            for index, listener in enumerate(self._settings.listeners):
+                bound = guard.enter_context(_bound(listener))
+                self._entrances.append(self._entrance(index, listener, bound))
+            guard.pop_all()  # all are bound: they stay
         for entrance in self._entrances:
             entrance.open()
         self.ports = [entrance.port for entrance in self._entrances]
@@ -43,7 +48,7 @@ class Listening:
         for connection in list(self._relay.welcome.connections):
             connection.abort()
 
-    def _entrance(self, index: int, listener: Listener) -> Entrance:
+    def _entrance(self, index: int, listener: Listener, bound: socket.socket) -> Entrance:
         relay = self._relay
         limits = _limits(self._settings)
         followed = relay.contexts.get(index)
@@ -54,7 +59,7 @@ class Listening:
             handshake_s=self._settings.timeouts.handshake_s,
         )
         return Entrance(
-            _bound(listener),
+            bound,
             gate,
             lambda: ServerConnection(relay.gateway, limits, relay.watch, relay.loop),
             relay.welcome.turned_away,
@@ -68,9 +73,9 @@ def _bound(listener: Listener) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((listener.address, listener.port))
-    except OSError:
+    except OSError as error:
         bound.close()
-        raise
+        raise OSError(error.errno, f"cannot listen on {listener.address}:{listener.port}: {error.strerror}") from error
     return bound
 
 

@@ -87,8 +87,9 @@ class _KeyFile:
         scheme, _, rest = self._reference.partition(":")
         if scheme == "file":
             return rest
+        key = secret(self._reference)
         self._descriptor = os.memfd_create("key")
-        os.write(self._descriptor, secret(self._reference))
+        os.write(self._descriptor, key)
         return f"/proc/self/fd/{self._descriptor}"
 
     def __exit__(self, *_: object) -> None:

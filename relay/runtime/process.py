@@ -39,6 +39,7 @@ class RelayProcess:
         admin = application(registry_of(self.relay.collector()), self._unready)
         self.admin = AdminServer(admin, settings.admin.address, settings.admin.port)
         self._stop = asyncio.Event()
+        self._watched = set(self.relay.loaded.files)
         self._seen = self._fingerprint()
 
     @property
@@ -79,11 +80,14 @@ class RelayProcess:
         """Take the settings as they stand now; keep the last good ones when they cannot be used."""
         relay = self.relay
         try:
-            relay.swap(load(self._config, os.environ))
+            loaded = load(self._config, os.environ)
+            self._watched.update(loaded.files)  # also those that cannot be used yet: their coming is news
+            relay.swap(loaded)
         except UNUSABLE as error:
             relay.reload_failures += 1
             _log.error("settings not taken, plan %s stays: %s", relay.gateway.plan.generation, error)
         else:
+            self._watched = set(loaded.files)
             _log.info("plan %s taken", relay.gateway.plan.generation)
         try:
             relay.access_log.reopen()
@@ -95,15 +99,22 @@ class RelayProcess:
         return ["stopping"] if self._stop.is_set() else [] if self._listening.ports else ["listeners"]
 
     async def _tick(self) -> None:
-        relay, swept = self.relay, 0.0
+        swept = 0.0
         while True:
             await asyncio.sleep(_TICK_S)
             now = self._loop.time()
-            relay.watch.tick(now)
-            if now - swept >= _SWEEP_S:
-                swept = now
-                for _, pool in relay.pools.values():
-                    pool.sweep(now)
+            due = now - swept >= _SWEEP_S
+            try:
+                self._look_after(now, sweep=due)
+            except Exception:  # every time limit hangs on this task
+                _log.exception("looking after time limits failed")
+            swept = now if due else swept
+
+    def _look_after(self, now: float, *, sweep: bool) -> None:
+        self.relay.watch.tick(now)
+        if sweep:
+            for _, pool in self.relay.pools.values():
+                pool.sweep(now)
 
     async def _follow(self, every: float) -> None:
         """Look at the files now and then; a secret mounted anew sends no signal."""
@@ -113,9 +124,8 @@ class RelayProcess:
                 self.reload()
 
     def _fingerprint(self) -> tuple[tuple[str, int, int], ...]:
-        loaded = self.relay.loaded
-        folder = Path(loaded.settings.providers)
-        files = {*loaded.files, *folder.glob("*.yaml")}
+        folder = Path(self.relay.loaded.settings.providers)
+        files = {*self._watched, *folder.glob("*.yaml"), *folder.glob("*.yml")}
         found = []
         for file in sorted(files):
             try:

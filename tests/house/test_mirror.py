@@ -3,24 +3,10 @@
 from pathlib import Path
 
 WORLD = "relay/sandbox/world"
-STORIES = "tests/scenarios"
 ELSEWHERE = {
     f"{WORLD}/bank_*.py": ("tests/sandbox/world/test_bank.py", "chapters of the bank's stories, told by their APIs"),
     f"{WORLD}/insu_*.py": ("tests/sandbox/world/test_insu.py", "chapters of the insurer's stories, told by their APIs"),
     f"{WORLD}/invest_*.py": ("tests/sandbox/world/test_invest.py", "chapters of the broker's stories, by their APIs"),
-    "relay/admin/*.py": (f"{STORIES}/test_process.py", "a port of a running relay"),
-    "relay/policy/access.py": (f"{STORIES}/test_cases.py", "certificates, addresses and tokens are the cases' givens"),
-    "relay/policy/envelope.py": (f"{STORIES}/test_headers.py", "what goes out is read on the other side"),
-    "relay/policy/plan.py": (f"{STORIES}/test_cases.py", "the institutions of the cases are its rows"),
-    "relay/policy/query.py": (f"{STORIES}/test_cases.py", "queries and bodies are the cases' whens"),
-    "relay/policy/quota.py": (f"{STORIES}/test_limits.py", "rates are met by calling too often"),
-    "relay/policy/route.py": (f"{STORIES}/test_cases.py", "paths and methods are the cases' whens"),
-    "relay/runtime/assembly.py": (f"{STORIES}/test_reload.py", "what is put together is a relay that serves"),
-    "relay/runtime/commands/serve.py": (f"{STORIES}/test_process.py", "a process, its signals and its exit code"),
-    "relay/runtime/identity.py": (f"{STORIES}/test_tls.py", "certificates come from real handshakes"),
-    "relay/runtime/listening.py": (f"{STORIES}/test_process.py", "listens, and stops listening"),
-    "relay/runtime/materials.py": (f"{STORIES}/test_reload.py", "files of keys and certificates, changed under way"),
-    "relay/runtime/process.py": (f"{STORIES}/test_process.py", "a process, its signals and its exit code"),
 }
 """Module, or a pattern of modules -> (the test that holds it, why it is there)."""
 

@@ -170,7 +170,7 @@ def test_what_an_institutions_file_says_is_its_own():
     }
     one = plan(provider(**own)).institutions["ZBAA000001"]
     assert (one.checking, one.concurrency, one.queue, one.timeouts) == (Checking.OFF, 1, 0, own["timeouts"])
-    assert (one.bucket.interval, one.bucket.tolerance) == (0.5, 0.0)
+    assert (one.bucket.interval, one.bucket.tolerance) == pytest.approx((0.5, 0.0), abs=2e-6)
 
 
 def test_parameters_are_checked_as_strictly_as_the_institution_wants():

@@ -1,5 +1,6 @@
 """What a process says of itself, and when it takes its settings anew. Its life is told in the scenarios."""
 
+import asyncio
 import logging
 import os
 import shutil
@@ -33,7 +34,6 @@ async def process(street):
     process.relay.access_log.start()
     yield process
     process.relay.access_log.stop()
-    process.admin._loop.close()  # it never ran
 
 
 async def test_it_is_not_ready_before_it_listens_nor_once_it_stops(process):
@@ -110,3 +110,29 @@ async def test_files_that_are_none_of_ours_are_not_looked_at(process, street):
     (street.folder / "providers" / "notes.txt").write_text("a")
     (street.folder / "certs" / "other.pem").write_text("a")
     assert process._fingerprint() == process._seen
+
+
+async def test_a_file_that_was_missing_at_a_reload_is_news_when_it_comes(process, street):
+    text = street.settings.read_text("utf-8")
+    street.settings.write_text(text.replace("certs/relay.pem", "certs/new.pem"), "utf-8")
+    process.reload()
+    assert process.relay.reload_failures == 1
+    shutil.copy(street.folder / "certs" / "relay.pem", street.folder / "certs" / "new.pem")
+    assert process._fingerprint() != process._seen
+    process.reload()
+    assert (process.relay.reload_failures, process.relay.reloads) == (1, 1)
+
+
+async def test_time_limits_go_on_when_looking_after_one_fails(process, caplog):
+    class Spoilt:
+        deadline = 0.0
+
+        def overdue(self, now):
+            raise ZeroDivisionError
+
+    process.relay.watch.add(Spoilt())
+    task = asyncio.create_task(process._tick())
+    while "looking after time limits failed" not in caplog.text:
+        await asyncio.sleep(0)
+    assert not task.done()
+    task.cancel()

@@ -1,0 +1,35 @@
+"""A base URL stands in every request line to its institution, so nothing may stand in it that could break the line."""
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from relay.policy.scalars import BaseUrl
+
+URL = TypeAdapter(BaseUrl)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://bank.example/a b", "https://bank.example/a\nb", "https://bank.example/é", "https://bank.example/../x",
+        "https://bank.example/%2e", "https://bank.example//x", "https://bank example", "https://@bank.example",
+        "https://bank.example:", "https://bank.example?", "https://bank.example#", "https://bank.example:99999",
+        "https://127.1", "https://2130706433", "ftp://bank.example", "//bank.example", "",
+    ],
+)  # fmt: skip
+def test_what_could_be_read_in_two_ways_is_no_base_url(url):
+    with pytest.raises(ValidationError):
+        URL.validate_python(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "read"),
+    [
+        ("https://bank.example", "https://bank.example"),
+        ("https://bank.example:8443/mydata/", "https://bank.example:8443/mydata"),
+        ("http://192.0.2.7:8080", "http://192.0.2.7:8080"),
+        ("http://[2001:db8::7]:8080/v", "http://[2001:db8::7]:8080/v"),
+    ],
+)
+def test_a_plain_base_url_is_taken_without_its_last_slash(url, read):
+    assert URL.validate_python(url) == read
