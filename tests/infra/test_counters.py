@@ -17,7 +17,7 @@ def counters(operator=(10, 3), provider=(10, 5)):
 def refused(taken, operator="one", provider="bank", now=100.0):
     with pytest.raises(Refusal) as refusal:
         taken.take(operator, provider, now)
-    return refusal.value.fault.name, round(refusal.value.retry_after, 6)
+    return refusal.value.fault.name, round(refusal.value.retry_after, 4)
 
 
 def take(taken, times, operator="one", provider="bank", now=100.0):
