@@ -1,11 +1,14 @@
 """What the planes need from outside: the shapes of infra's objects, so that no plane knows infra."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from relay.domain.exchange import Exchange
 from relay.domain.fault import Fault
 from relay.domain.token import Claims
+
+Compose = Callable[[int], bytes]
+"""Writes a request for one of a provider's places (its `base_urls`, by their index): each has its own path and Host."""
 
 
 class Keyring(Protocol):
@@ -73,5 +76,5 @@ class Flight(Protocol):
 class Upstream(Protocol):
     """One provider as the gateway sees it."""
 
-    def send(self, request: bytes, receiver: Receiver) -> Flight:
-        """Send a whole request. Raises Refusal (provider_busy) when the provider has enough to do."""
+    def send(self, request: Compose, receiver: Receiver) -> Flight:
+        """Send what `request` writes. Raises Refusal (provider_busy) when the provider has enough to do."""

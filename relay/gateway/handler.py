@@ -18,6 +18,9 @@ from relay.wire.server import ServerConnection
 
 _log = logging.getLogger(__name__)
 
+Reach = Mapping[str, tuple[Upstream, tuple[envelope.Address, ...]]]
+"""How each institution is reached, by org_code: its upstream, and its places as they are written in a request."""
+
 _MALFORMED: Final = {
     Wrong.HEAD_MALFORMED: FAULTS["head_malformed"],
     Wrong.HEAD_TOO_LARGE: FAULTS["head_too_large"],
@@ -36,7 +39,7 @@ class Gateway:
     def __init__(
         self,
         plan: Plan,
-        upstreams: Mapping[str, tuple[Upstream, envelope.Address]],
+        upstreams: Reach,
         keyring: Keyring,
         counters: Counters,
         recorder: Recorder,
@@ -51,7 +54,7 @@ class Gateway:
         self.in_flight = 0
         self.draining = False
 
-    def swap(self, plan: Plan, upstreams: Mapping[str, tuple[Upstream, envelope.Address]], keyring: Keyring) -> None:
+    def swap(self, plan: Plan, upstreams: Reach, keyring: Keyring) -> None:
         """Take a new plan. Calls in flight keep the old one."""
         self.plan = plan
         self._upstreams = upstreams
@@ -103,8 +106,11 @@ class Gateway:
     def _forward(
         self, connection: ServerConnection, institution: Institution, head: RequestHead, body: bytes, exchange: Exchange
     ) -> None:
-        upstream, address = self._upstreams[institution.org_code]
-        request = envelope.request(address, head.method, head.target, head.headers, exchange.client_id, body)
+        upstream, places = self._upstreams[institution.org_code]
+
+        def request(place: int) -> bytes:
+            return envelope.request(places[place], head.method, head.target, head.headers, exchange.client_id, body)
+
         forwarding = Forwarding(connection, exchange, head.headers[b"x-api-tran-id"], self._clock, self._close)
         exchange.asked = self._clock()
         forwarding.take_off(upstream.send(request, forwarding))

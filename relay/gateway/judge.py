@@ -46,6 +46,8 @@ def judge(
     if head.method == "POST":
         check_json_type(headers.get(b"content-type"))
 
+    if head.query and head.method == "POST":  # what another reader could take for the body's parameters
+        raise Refusal(FAULTS["parameter_malformed"], "query")
     parameters = body_parameters(body) if head.method == "POST" else query_parameters(head.query)
     institution = plan.institution(parameters.get("org_code"), route, version)
     exchange.provider = institution.org_code

@@ -25,7 +25,7 @@ class Place:
 
 
 class Dialer:
-    """Dials the instances of one provider in turn; one that does not answer is passed over."""
+    """Dials the places of one provider; one that does not answer is passed over."""
 
     def __init__(
         self,
@@ -38,7 +38,6 @@ class Dialer:
         self._context = context
         self.timeouts = timeouts
         self._loop = loop
-        self._turn = 0
 
     def idle_limit(self, connection: ClientConnection) -> float:
         """Seconds a connection may idle: ours, or less when the provider announced less (`Keep-Alive: timeout=N`)."""
@@ -51,16 +50,22 @@ class Dialer:
                 return min(ours, max(0.0, int(value[:6]) - 1.0))
         return ours
 
-    async def dial(self, on_lost: Callable[[ClientConnection], None]) -> ClientConnection | None:
-        """A fresh connection, or None when no instance takes one in time."""
-        self._turn += 1
+    @property
+    def places(self) -> int:
+        """How many places there are."""
+        return len(self._places)
+
+    async def dial(self, on_lost: Callable[[ClientConnection], None], first: int) -> ClientConnection | None:
+        """A fresh connection to place `first`, else to the next that takes one in time; None when none does."""
         for step in range(len(self._places)):
-            place = self._places[(self._turn + step) % len(self._places)]
+            index = (first + step) % len(self._places)
             try:
                 async with asyncio.timeout(self.timeouts.connect_s):
-                    return await self._connect(place, on_lost)
-            except (OSError, ssl.SSLError, TimeoutError):
+                    connection = await self._connect(self._places[index], on_lost)
+            except (OSError, ssl.SSLError, TimeoutError, UnicodeError):  # a host can be no name at all (IDNA)
                 continue
+            connection.place = index
+            return connection
         return None
 
     async def _connect(self, place: Place, on_lost: Callable[[ClientConnection], None]) -> ClientConnection:

@@ -88,4 +88,4 @@ def _token_in(authorization: bytes) -> bytes:
     """The token of `Bearer TOKEN` (RFC 6750 2.1); the scheme's case does not matter."""
     if authorization[:7].lower() != b"bearer ":
         raise Refusal(FAULTS["token_malformed"])
-    return authorization[7:].strip()
+    return authorization[7:]  # one blank: with more, one token would be many to the memory

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client.core import (
@@ -55,12 +55,15 @@ class Histogram:
 
 
 class Metrics:
-    """Counts exchanges. Label sets are bounded: codes of the catalogue, institutions of the plan, answer codes.
+    """Counts exchanges. Label sets are bounded: codes of the catalogue, institutions of the plan, `rsp_codes`.
+
+    What a provider invents beside those codes is counted under "".
 
     PERF: 1 us for each exchange; labels().inc() and observe() of the client library cost 6.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rsp_codes: Collection[str]) -> None:
+        self._rsp_codes = frozenset(rsp_codes)
         self.requests: Counter[tuple[str, str, int, str]] = Counter()
         self.reasons: Counter[tuple[str, str]] = Counter()
         self.attempts: Counter[str] = Counter()
@@ -70,7 +73,8 @@ class Metrics:
     def record(self, exchange: Exchange) -> None:
         """Count a closed exchange."""
         provider = exchange.provider
-        self.requests[exchange.api_code, provider, exchange.status, exchange.rsp_code] += 1
+        rsp_code = exchange.rsp_code if exchange.rsp_code in self._rsp_codes else ""
+        self.requests[exchange.api_code, provider, exchange.status, rsp_code] += 1
         if exchange.reason:
             self.reasons[exchange.reason, provider] += 1
         histograms = self.latency.get(provider)

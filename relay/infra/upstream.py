@@ -6,7 +6,7 @@ from collections import deque
 from typing import Final
 
 from relay.domain.fault import FAULTS, Fault, Refusal
-from relay.domain.ports import Receiver
+from relay.domain.ports import Compose, Receiver
 from relay.infra.dialing import Dialer
 from relay.wire.client import Broken, ClientConnection
 from relay.wire.head import AnswerHead
@@ -32,7 +32,7 @@ class UpstreamFlight:
         "total",
     )
 
-    def __init__(self, pool: "Pool", request: bytes, receiver: Receiver, now: float) -> None:
+    def __init__(self, pool: "Pool", request: Compose, receiver: Receiver, now: float) -> None:
         self._pool = pool
         self.request = request
         self._receiver: Receiver | None = receiver
@@ -68,7 +68,7 @@ class UpstreamFlight:
         """Send the request over this connection."""
         self.attempts += 1
         self.connection = connection
-        connection.send(self.request, self)
+        connection.send(self.request(connection.place), self)
 
     def fail(self, fault: Fault) -> None:
         """End without an answer."""
@@ -159,7 +159,8 @@ class Pool:
         self._concurrency = concurrency
         self._queue = queue
         self._watch = watch
-        self._idle: list[ClientConnection] = []
+        self._idle: list[list[ClientConnection]] = [[] for _ in range(dialer.places)]
+        self._turn = 0
         self._waiting: deque[UpstreamFlight] = deque()
         self._flying = 0
         self._connections: set[ClientConnection] = set()
@@ -167,10 +168,10 @@ class Pool:
 
     def counts(self) -> dict[str, int]:
         """How many are idle, flying and waiting."""
-        return {"idle": len(self._idle), "flying": self._flying, "waiting": len(self._waiting)}
+        return {"idle": sum(map(len, self._idle)), "flying": self._flying, "waiting": len(self._waiting)}
 
-    def send(self, request: bytes, receiver: Receiver) -> UpstreamFlight:
-        """Send a whole request. Raises Refusal provider_busy (50005) when flights and queue are full."""
+    def send(self, request: Compose, receiver: Receiver) -> UpstreamFlight:
+        """Send what `request` writes. Raises Refusal provider_busy (50005) when flights and queue are full."""
         now = self.loop.time()
         flight = UpstreamFlight(self, request, receiver, now)
         if self._flying < self._concurrency:
@@ -183,26 +184,27 @@ class Pool:
         return flight
 
     def _start(self, flight: UpstreamFlight, now: float) -> None:
-        """Let a flight go over the connection used last, while the provider surely keeps it, or over a fresh one."""
+        """Let a flight go, to each place in turn: over the line used last while it is surely kept, or a fresh one."""
         self._flying += 1
         flight.flying = True
-        idle = self._idle
+        self._turn = turn = (self._turn + 1) % len(self._idle)
+        idle = self._idle[turn]
         while idle:
             connection = idle.pop()
             if connection.reusable and now < connection.idle_until:
                 flight.attempts += 1  # PERF: flight.go written out
                 flight.connection = connection
-                connection.send(flight.request, flight)
+                connection.send(flight.request(turn), flight)
                 return
             connection.close()
         self.dial_for(flight)
 
     def dial_for(self, flight: UpstreamFlight) -> None:
-        """Open a fresh connection for a flight."""
-        flight.dial = self.loop.create_task(self._dial(flight))
+        """Open a fresh connection for a flight, to the place whose turn it is or the next that takes one."""
+        flight.dial = self.loop.create_task(self._dial(flight, self._turn))
 
-    async def _dial(self, flight: UpstreamFlight) -> None:
-        connection = await self._dialer.dial(self._lost)
+    async def _dial(self, flight: UpstreamFlight, first: int) -> None:
+        connection = await self._dialer.dial(self._lost, first)
         flight.dial = None
         if connection is None:
             flight.attempts += 1
@@ -222,7 +224,7 @@ class Pool:
             else:
                 told = connection.keep_alive is not None
                 connection.idle_until = now + (self._dialer.idle_limit(connection) if told else self._idle_s)
-                self._idle.append(connection)
+                self._idle[connection.place].append(connection)
         self.left(flight)
 
     def left(self, flight: UpstreamFlight) -> None:
@@ -238,18 +240,20 @@ class Pool:
 
     def sweep(self, now: float) -> None:
         """Close what has been idle too long."""
-        for connection in [one for one in self._idle if now >= one.idle_until or not one.reusable]:
-            self._idle.remove(connection)
-            connection.close()
+        for idle in self._idle:
+            for connection in [one for one in idle if now >= one.idle_until or not one.reusable]:
+                idle.remove(connection)
+                connection.close()
 
     def retire(self) -> None:
         """Take no new connection back; flights end in peace."""
         self._closed = True
-        for connection in self._idle:
-            connection.close()
-        self._idle.clear()
+        for idle in self._idle:
+            for connection in idle:
+                connection.close()
+            idle.clear()
 
     def _lost(self, connection: ClientConnection) -> None:
         self._connections.discard(connection)
-        if connection in self._idle:
-            self._idle.remove(connection)
+        if connection in self._idle[connection.place]:
+            self._idle[connection.place].remove(connection)

@@ -3,11 +3,10 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Mapping
 
 from relay import __version__
-from relay.domain.ports import Keyring, Upstream
-from relay.gateway.handler import Gateway
+from relay.domain.ports import Keyring
+from relay.gateway.handler import Gateway, Reach
 from relay.gateway.welcome import Welcome
 from relay.infra.access_log import AccessLog
 from relay.infra.counters import LocalCounters
@@ -23,10 +22,8 @@ from relay.policy.quota import Bucket
 from relay.runtime.config import Loaded
 from relay.runtime.identity import identify
 from relay.runtime.materials import ReachKey, listening_context, provider_context, reach_key, verifying_key
-from relay.standard.catalogue import load_catalogue
+from relay.standard.catalogue import load_catalogue, load_rsp_codes
 from relay.wire.watch import Watch
-
-Upstreams = Mapping[str, tuple[Upstream, Address]]
 
 
 class Relay:
@@ -40,7 +37,7 @@ class Relay:
         self.pools: dict[str, tuple[ReachKey, Pool]] = {}
         plan, upstreams, keyring = self._compile(loaded)
         self.contexts = self._contexts(loaded)
-        self.metrics = Metrics()
+        self.metrics = Metrics(load_rsp_codes())
         self.access_log = AccessLog(settings.access_log.path, settings.access_log.queue)
         self.counters = LocalCounters(plan.operator_bucket, _buckets(plan))
         limits = settings.gateway.limits
@@ -69,14 +66,14 @@ class Relay:
         """What Prometheus reads."""
         return RelayCollector(self.metrics, self._gauges, self._pool_counts, self._info, self.welcome.rejected)
 
-    def _compile(self, loaded: Loaded) -> tuple[Plan, Upstreams, Keyring]:
+    def _compile(self, loaded: Loaded) -> tuple[Plan, Reach, Keyring]:
         settings = loaded.settings
         plan = compile_plan(settings, loaded.providers, loaded.directory, load_catalogue(), loaded.generation)
         keys = {key.kid: verifying_key(key) for key in settings.tokens.keys}
         keyring = VerifiedTokens(keys, settings.tokens.issuer, settings.tokens.leeway_s, settings.tokens.memory)
         return plan, self._reach(plan), keyring
 
-    def _reach(self, plan: Plan) -> Upstreams:
+    def _reach(self, plan: Plan) -> Reach:
         """Pools to the institutions of a plan: those of institutions that are what they were stay, with their calls.
 
         A changed one gets a new pool; the old one ends its flights in peace.
@@ -91,7 +88,9 @@ class Relay:
             if code not in kept:
                 pool.retire()
         self.pools = {code: (keys[code], pool) for code, pool in fresh.items()}
-        return {code: (pool, Address.of(plan.institutions[code].file.base_urls[0])) for code, pool in fresh.items()}
+        return {
+            code: (pool, tuple(map(Address.of, plan.institutions[code].file.base_urls))) for code, pool in fresh.items()
+        }
 
     def _pool(self, one: Institution, context: ssl.SSLContext | None) -> Pool:
         dialer = Dialer(one.file.base_urls, context, one.timeouts, self.loop)

@@ -40,6 +40,10 @@ class Listening:
         for connection in list(self._relay.welcome.connections):
             connection.close_when_idle()
 
+    def expects_a_first_call(self) -> bool:
+        """Whether a connection came in that has not carried a call yet: its first may be on its way."""
+        return not all(connection.used for connection in self._relay.welcome.connections)
+
     def abort(self) -> None:
         """Cut every connection."""
         self.aborted = True

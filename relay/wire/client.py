@@ -59,7 +59,10 @@ class Asker(Protocol):
 
 
 class ClientConnection(asyncio.BufferedProtocol):
-    """One connection to a server. `uses` counts its requests; `reusable` tells whether it can take another."""
+    """One connection to a server. `uses` counts its requests; `reusable` tells whether it can take another.
+
+    `place`, `born`, `idle_until` are notes of whoever keeps it.
+    """
 
     __slots__ = (
         "_asker",
@@ -76,6 +79,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         "born",
         "idle_until",
         "keep_alive",
+        "place",
         "reusable",
         "transport",
         "uses",
@@ -88,6 +92,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._parser = answer_parser()
         self._asker: Asker | None = None
         self.uses = 0
+        self.place = 0
         self.reusable = True
         self.idle_until = 0.0
         self.born = 0.0

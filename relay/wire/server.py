@@ -50,7 +50,8 @@ class ServerConnection(asyncio.Protocol):
 
     The app writes its answer through `answer` (whole) or `write` and `finish` (streamed); `abort` cuts a streamed
     answer that cannot be completed. `closing` tells that the answer in hand is the last. `source` is who to tell about
-    a slow or vanished reader. `card` is the app's own note on this connection.
+    a slow or vanished reader. `card` is the app's own note on this connection, `used` whether it carried a
+    request yet.
     """
 
     __slots__ = (
@@ -72,6 +73,7 @@ class ServerConnection(asyncio.Protocol):
         "seen_from",
         "source",
         "transport",
+        "used",
         "write",
     )
 
@@ -85,7 +87,7 @@ class ServerConnection(asyncio.Protocol):
         self._reader = RequestReader(limits, self._arrived)
         self._stage = Stage.NOTHING
         self._ready: deque[tuple[RequestHead, bytes] | Malformed] = deque()
-        self._busy = self._serving = self._deaf = self._linger = self._slow = False
+        self._busy = self._serving = self._deaf = self._linger = self._slow = self.used = False
         self.closing = False
         self.deadline = math.inf
         self.source: Source | None = None
@@ -184,7 +186,7 @@ class ServerConnection(asyncio.Protocol):
         self.deadline = math.inf if self._busy else self._loop.time() + self._limits.idle_s
 
     def _hand_over(self, head: RequestHead, body: bytes) -> None:
-        self._busy = True
+        self._busy = self.used = True
         self.deadline = math.inf
         if head.close:
             self.closing = True
@@ -250,9 +252,12 @@ class ServerConnection(asyncio.Protocol):
         self.transport.abort()
 
     def close_when_idle(self) -> None:
-        """Close now when nothing is in hand or on its way, else after the next answer."""
+        """Close now when nothing is in hand or on its way, else after the next answer.
+
+        A first request may be on its way over a connection that never carried one; it has its time to come.
+        """
         self.closing = True
-        if not (self._busy or self._ready or self._reader.stage):
+        if self.used and not (self._busy or self._ready or self._reader.stage):
             self._close()
 
     def _leave(self) -> None:

@@ -46,13 +46,13 @@ def records():
 @pytest.fixture
 def gateway(plan, upstream, keyring, counters, records):
     welcome = Welcome(lambda connection: connection.card.peer, 100, 100, lambda: 0.0)
-    upstreams = dict.fromkeys(plan.institutions, (upstream, Address.of("http://127.0.0.1:1/base")))
+    upstreams = dict.fromkeys(plan.institutions, (upstream, (Address.of("http://127.0.0.1:1/base"),)))
     return Gateway(plan, upstreams, keyring, counters, records, welcome, lambda: 1.0)
 
 
 def test_a_call_goes_to_the_institution_and_its_answer_back(gateway, connection, head, upstream, records):
     gateway.handle(connection, head(), b"")
-    (asked,) = upstream.asked
+    asked = upstream.asked[0](0)
     assert asked.startswith(b"GET /base/v1/bank/accounts?org_code=ZBAA000001&limit=1 HTTP/1.1\r\n")
     assert (gateway.in_flight, records) == (1, [])
     upstream.receiver.answered(200, {}, b'{"rsp_code":"00000"}')

@@ -11,7 +11,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text("utf-8"
 
 
 def test_every_metric_is_documented_and_no_other():
-    collector = RelayCollector(Metrics(), lambda: dict.fromkeys(GAUGES, 0.0), dict, dict, {})
+    collector = RelayCollector(Metrics(()), lambda: dict.fromkeys(GAUGES, 0.0), dict, dict, {})
     exposed = {family.name for family in collector.collect()}
     assert exposed == set(re.findall(r"^\| `(relay_\w+)`", DOCUMENT, re.MULTILINE))
 

@@ -55,8 +55,8 @@ def urls(*doors):
     return tuple(f"http://127.0.0.1:{door.getsockname()[1]}" for door in doors)
 
 
-async def dialled(dialer):
-    connection = await dialer.dial(lambda _: None)
+async def dialled(dialer, first=0):
+    connection = await dialer.dial(lambda _: None, first)
     assert connection is not None
     port = connection.transport.get_extra_info("peername")[1]
     connection.close()
@@ -64,11 +64,23 @@ async def dialled(dialer):
     return port
 
 
-async def test_places_take_turns(doors):
+async def test_the_place_that_is_asked_for_is_tried_first(doors):
     dialer = Dialer(urls(*doors), None, TIMES, asyncio.get_running_loop())
-    ports = [await dialled(dialer) for _ in range(4)]
-    assert ports[:2] == ports[2:]
-    assert len(set(ports)) == 2
+    assert dialer.places == 2
+    assert [await dialled(dialer, first) for first in (0, 1, 0)] == [doors[one].getsockname()[1] for one in (0, 1, 0)]
+
+
+async def test_a_line_knows_which_place_it_leads_to(doors):
+    dialer = Dialer(("http://127.0.0.1:1", *urls(doors[0])), None, TIMES, asyncio.get_running_loop())
+    connection = await dialer.dial(lambda _: None, 0)
+    assert connection.place == 1
+    connection.close()
+    await asyncio.sleep(0)
+
+
+async def test_a_host_that_can_be_no_name_is_nobody():
+    dialer = Dialer((f"http://{'a' * 70}.test:1",), None, TIMES, asyncio.get_running_loop())
+    assert await dialer.dial(lambda _: None, 0) is None
 
 
 async def test_a_place_that_refuses_is_passed_over(doors):
@@ -78,13 +90,13 @@ async def test_a_place_that_refuses_is_passed_over(doors):
 
 async def test_nobody_anywhere_is_none():
     dialer = Dialer(("http://127.0.0.1:1", "http://localhost:1"), None, TIMES, asyncio.get_running_loop())
-    assert await dialer.dial(lambda _: None) is None
+    assert await dialer.dial(lambda _: None, 0) is None
 
 
 async def test_a_fresh_line_knows_when_it_was_born(doors):
     loop = asyncio.get_running_loop()
     before = loop.time()
-    connection = await Dialer(urls(doors[0]), None, TIMES, loop).dial(lambda _: None)
+    connection = await Dialer(urls(doors[0]), None, TIMES, loop).dial(lambda _: None, 0)
     assert before <= connection.born <= loop.time()
     connection.close()
     await asyncio.sleep(0)

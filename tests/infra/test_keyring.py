@@ -57,13 +57,13 @@ def test_the_algorithm_is_the_keys_and_never_the_tokens(algorithm, kid):
     assert refusal(keyring(), bearer(algorithm, kid=kid)) == "token_untrusted"
 
 
-@pytest.mark.parametrize("scheme", [b"bearer ", b"BEARER ", b"Bearer   "])
-def test_the_scheme_has_no_case_and_blanks_do_not_count(scheme):
+@pytest.mark.parametrize("scheme", [b"bearer ", b"BEARER "])
+def test_the_scheme_has_no_case(scheme):
     assert keyring().claims(bearer(scheme=scheme), NOW).jti == "one"
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"Bearer", b"Bearer ", b"Basic YTpi", b"Bearer a.b", b"Bearer a.b.c.d", b"x.y.z"]
+    "value", [b"", b"Bearer", b"Bearer ", b"Bearer   a.b.c", b"Basic YTpi", b"Bearer a.b", b"Bearer a.b.c.d", b"x.y.z"]
 )
 def test_what_is_no_bearer_token_is_malformed(value):
     assert refusal(keyring(), value) == "token_malformed"

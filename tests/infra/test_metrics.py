@@ -35,7 +35,7 @@ def test_a_bound_belongs_to_its_own_bucket():
 
 
 def test_a_call_is_counted_once_everywhere(exchange):
-    metrics = Metrics()
+    metrics = Metrics({"00000", "40101"})
     served = {"api_code": "BA01", "provider": "bank", "status": 200, "rsp_code": "00000", "attempts": 2}
     metrics.record(exchange(asked=1.0, provider_ended=1.5, started=0.9, ended=1.6, **served))
     found = samples(metrics)
@@ -49,7 +49,7 @@ def test_a_call_is_counted_once_everywhere(exchange):
 
 
 def test_a_refused_call_counts_its_reason_and_asks_nobody(exchange):
-    metrics = Metrics()
+    metrics = Metrics({"00000", "40101"})
     metrics.record(exchange(status=401, rsp_code="40101", reason="token_expired", provider="bank"))
     found = samples(metrics)
     assert found["relay_faults_total", "bank", "token_expired"] == 1
@@ -61,7 +61,14 @@ def test_the_moment_is_read_at_the_scrape():
     gauges, pools = dict.fromkeys(GAUGES, 0), {"bank": {"idle": 1, "flying": 2, "waiting": 3}}
     more = {"gauges": lambda: gauges, "pools": lambda: pools, "rejected": {"no_certificate": 4}}
     gauges["relay_in_flight"] = 7
-    found = samples(Metrics(), **more)
+    found = samples(Metrics({"00000", "40101"}), **more)
     assert (found["relay_in_flight",], found["relay_upstream_pool", "bank", "flying"]) == (7, 2)
     assert found["relay_handshakes_rejected_total", "no_certificate"] == 4
     assert found["relay_info", "1", "p"] == 1
+
+
+def test_codes_a_provider_invents_make_no_labels(exchange):
+    metrics = Metrics({"00000"})
+    for code in range(10000, 10300):
+        metrics.record(exchange(api_code="BA01", provider="bank", status=200, rsp_code=str(code)))
+    assert metrics.requests == {("BA01", "bank", 200, ""): 300}

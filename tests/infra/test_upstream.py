@@ -57,18 +57,18 @@ class Dialled:
 
     timeouts = ProviderTimeouts(connect_s=1, first_byte_s=2, total_s=5, idle_s=4)
 
-    def __init__(self, loop):
-        self.loop, self.lines, self.refusing = loop, [], False
+    def __init__(self, loop, places=1):
+        self.loop, self.lines, self.refusing, self.places = loop, [], False, places
 
     def idle_limit(self, connection):
         return float(connection.keep_alive.partition(b"=")[2])
 
-    async def dial(self, on_lost):
+    async def dial(self, on_lost, first):
         if self.refusing:
             return None
         connection = ClientConnection(on_lost)
         connection.connection_made(Line())
-        connection.born = self.loop.now
+        connection.born, connection.place = self.loop.now, first
         self.lines.append(connection)
         return connection
 
@@ -97,16 +97,16 @@ class Receiver:
 class Stand:
     """A pool with everything around it."""
 
-    def __init__(self, concurrency=2, queue=2):
+    def __init__(self, concurrency=2, queue=2, places=1):
         self.loop, self.watch = Loop(), Watch()
-        self.dialer = Dialled(self.loop)
+        self.dialer = Dialled(self.loop, places)
         self.pool = Pool(self.dialer, concurrency, queue, self.watch, self.loop)
         self.receivers = []
 
     async def send(self, data=b"question"):
         receiver = Receiver()
         self.receivers.append(receiver)
-        flight = self.pool.send(data, receiver)
+        flight = self.pool.send(lambda place: data + b" to %d" % place if self.dialer.places > 1 else data, receiver)
         await asyncio.sleep(0)
         return flight
 
@@ -321,3 +321,12 @@ async def test_a_retired_pool_ends_its_flights_and_keeps_no_line(stand):
     stand.says(1, OK % b"")
     assert stand.events(1) == [("answered", 200, b"{}")]
     assert ([line.transport.closed for line in stand.lines], stand.counts) == (["closed"] * 2, (0, 0, 0))
+
+
+async def test_places_take_turns_and_each_is_asked_in_its_own_words():
+    stand = Stand(places=2)
+    for number in range(4):
+        await stand.send()
+        stand.says(-1 if number < 2 else number % 2, OK % b"")
+    first, other = (line.transport.written for line in stand.lines)
+    assert (first, other) == ([b"question to 1"] * 2, [b"question to 0"] * 2)

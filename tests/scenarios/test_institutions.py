@@ -143,7 +143,7 @@ async def test_an_answer_before_any_question_costs_its_line_only(town):
     assert (await town.ask()).status == 200
     (wire,) = town.bank.wires
     await wire.send(whole(b'{"rsp_code":"00000","asked":"nobody"}'))
-    await until(lambda: not town.pool()._idle, "the line being dropped")
+    await until(lambda: not town.pool().counts()["idle"], "the line being dropped")
     answer = await town.ask()
     assert (answer.status, answer.json()["asked"]) == (200, town.bank.seen[-1].tran_id)
     assert town.bank.connections == 2
@@ -193,7 +193,7 @@ async def test_of_two_places_the_one_that_answers_serves(town):
     half = town.institutions[HALF]
     assert [(await town.ask(town.get(provider=HALF))).status for _ in range(4)] == [200] * 4
     half.forget()
-    await until(lambda: not town.pool(HALF)._idle, "no idle line")
+    await until(lambda: not town.pool(HALF).counts()["idle"], "no idle line")
     assert (await town.ask(town.get(provider=HALF))).status == 200
 
 
