@@ -3,6 +3,8 @@
 import asyncio
 import ssl
 import time
+from operator import attrgetter
+from typing import Final
 
 from relay import __version__
 from relay.domain.ports import Keyring
@@ -19,11 +21,28 @@ from relay.infra.upstream import Pool
 from relay.policy.envelope import Address
 from relay.policy.plan import Institution, Plan, compile_plan
 from relay.policy.quota import Bucket
+from relay.policy.settings import Settings
 from relay.runtime.config import Loaded
 from relay.runtime.identity import identify
 from relay.runtime.materials import ReachKey, listening_context, provider_context, reach_key, verifying_key
 from relay.standard.catalogue import load_catalogue, load_rsp_codes
 from relay.wire.watch import Watch
+
+START_ONLY: Final = (
+    "gateway.listeners",
+    "gateway.limits",
+    "gateway.timeouts",
+    "gateway.drain",
+    "admin",
+    "access_log",
+    "reload",
+)
+"""Sections that a running relay does not take anew."""
+
+
+def waiting_for_a_start(running: Settings, read: Settings) -> list[str]:
+    """Sections of START_ONLY that were changed since the relay started."""
+    return [name for name in START_ONLY if attrgetter(name)(running) != attrgetter(name)(read)]
 
 
 class Relay:
@@ -50,7 +69,7 @@ class Relay:
     def swap(self, loaded: Loaded) -> None:
         """Take new settings: plan, keys, certificates, pools. Raises before anything is changed when one is unusable.
 
-        Listeners, limits, the admin port and the access log are taken at start only.
+        What START_ONLY names is taken at start only.
         """
         contexts = self._contexts(loaded)
         plan, upstreams, keyring = self._compile(loaded)

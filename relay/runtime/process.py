@@ -13,7 +13,7 @@ from relay.admin.server import AdminServer
 from relay.infra.metrics import registry_of
 from relay.infra.tls import TlsError
 from relay.policy.settings import Settings
-from relay.runtime.assembly import Relay
+from relay.runtime.assembly import Relay, waiting_for_a_start
 from relay.runtime.config import ConfigProblems, SecretMissing, load
 from relay.runtime.listening import Listening
 from relay.runtime.materials import MaterialError
@@ -41,6 +41,7 @@ class RelayProcess:
         admin = application(registry_of(self.relay.collector()), self._unready)
         self.admin = AdminServer(admin, settings.admin.address, settings.admin.port)
         self._stop = asyncio.Event()
+        self._started = settings
         self._watched = set(self.relay.loaded.files)
         self._seen = self._fingerprint()
 
@@ -91,6 +92,8 @@ class RelayProcess:
         else:
             self._watched = set(loaded.files)
             _log.info("plan %s taken", relay.gateway.plan.generation)
+            if later := waiting_for_a_start(self._started, loaded.settings):
+                _log.warning("changed, but taken at the next start only: %s", ", ".join(later))
         try:
             relay.access_log.reopen()
         except OSError as error:

@@ -136,3 +136,12 @@ async def test_time_limits_go_on_when_looking_after_one_fails(process, caplog):
         await asyncio.sleep(0)
     assert not task.done()
     task.cancel()
+
+
+async def test_what_waits_for_the_next_start_is_named(process, street, caplog):
+    text = street.settings.read_text("utf-8")
+    street.settings.write_text(text.replace("finish_s: 2", "finish_s: 3"), "utf-8")
+    with caplog.at_level(logging.WARNING):
+        process.reload()
+    assert "taken at the next start only: gateway.drain" in caplog.text
+    assert process.relay.reloads == 1

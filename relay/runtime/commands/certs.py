@@ -37,6 +37,8 @@ def dev(directory: Path, days: int, *, force: bool, as_json: bool) -> None:
         made = make_dev_certificates(directory, datetime.now(UTC), days=days, force=force)
     except FileExistsError as error:
         raise click.ClickException(f"{error}; --force overwrites them") from error
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
     if as_json:
         click.echo(json.dumps(_rows(made), ensure_ascii=False))
         return

@@ -38,7 +38,7 @@ def command(folder: Path | None, *, as_json: bool) -> None:
     with nullcontext(str(folder)) if folder else tempfile.TemporaryDirectory(prefix="relay-demo-") as place:
         try:
             calls = run(_as_lines(Path(place)) if as_json else _as_table(Path(place)))
-        except (RelayDied, FileExistsError, BlockingIOError) as error:
+        except (RelayDied, OSError) as error:
             raise click.ClickException(str(error)) from error
     raise SystemExit(0 if calls and all(call.ok for call in calls) else 1)
 

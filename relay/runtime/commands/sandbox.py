@@ -38,7 +38,7 @@ def command(folder: Path, gateway_port: int, admin_port: int, *, as_json: bool) 
         run(_stay(folder, gateway_port, admin_port, as_json=as_json))
     except BlockingIOError as error:
         raise click.ClickException(f"another sandbox runs in {folder}; --dir names another folder") from error
-    except (RelayDied, FileExistsError) as error:
+    except (RelayDied, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 
