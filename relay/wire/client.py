@@ -1,6 +1,7 @@
 """The client's side of one HTTP/1.1 connection: one request out, one answer in, again and again."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Final, Protocol
@@ -13,6 +14,9 @@ READ_BYTES: Final = 64 * 1024
 
 WHOLE_BYTES: Final = 64 * 1024
 """Answers up to here are handed over whole, so that one that breaks off in the middle was never begun."""
+
+_TLS_AHEAD: Final = 16 * 1024
+"""Bytes a TLS transport and its socket may each read ahead; left alone they hold 1 MB of a stalled answer."""
 
 _HEAD_MOST: Final = 16 * 1024
 _HEADERS_MOST: Final = 100
@@ -129,8 +133,12 @@ class ClientConnection(asyncio.BufferedProtocol):
     # what the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Note the transport."""
+        """Note the transport, and bound what TLS reads ahead of us: 256 KiB by itself, and as much in its socket."""
         self.transport = transport  # type: ignore[assignment]
+        limit = getattr(transport, "set_read_buffer_limits", None)
+        if limit is not None:
+            limit(high=_TLS_AHEAD)
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _TLS_AHEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Tell the asker what became of its answer."""
