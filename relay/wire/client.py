@@ -9,8 +9,12 @@ from typing import Final, Protocol
 from relay.wire.chunked import ChunkedBody
 from relay.wire.head import HEAD_END, AnswerHead, Malformed, Wrong, answer_head, answer_parser
 
-READ_BYTES: Final = 64 * 1024
-"""Bytes read at once. With WRITE_HIGH of the server's side this bounds what one exchange can hold."""
+READ_BYTES: Final = 96 * 1024
+"""Bytes read at once. With WRITE_HIGH of the server's side this bounds what one exchange can hold.
+
+PERF: of 64, 96 and 128 KiB this carries 1 MB with the least CPU (0.57 of naive aiohttp, against 0.68 and 0.69); above
+128 KiB each read is a mapping of its own.
+"""
 
 WHOLE_BYTES: Final = 64 * 1024
 """Answers up to here are handed over whole, so that one that breaks off in the middle was never begun."""
