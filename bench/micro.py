@@ -204,7 +204,7 @@ def instant(pool: object) -> object:
     connection = ClientConnection(lambda _: None)
     connection.connection_made(FakeTransport())
     connection.born = connection.idle_until = math.inf
-    pool._idle.append(connection)
+    pool._idle[0].append(connection)
     return connection
 
 
