@@ -82,7 +82,9 @@ class Forwarding:
         self.more(body)
 
     def more(self, body: bytes) -> None:
-        """Pass a part on."""
+        """Pass a part on. Nothing is no part: written as a chunk it would be the last one (RFC 9112 7.1)."""
+        if not body:
+            return
         self._exchange.bytes_out += len(body)
         if self._chunked:
             body = b"%x\r\n%b\r\n" % (len(body), body)

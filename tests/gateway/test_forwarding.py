@@ -159,3 +159,13 @@ def test_the_last_answer_of_a_line_says_so(way):
     way.connection.closing = True
     way.forwarding.answered(200, JSON, b"{}")
     assert way.connection.head.endswith("Connection: close")
+
+
+def test_an_empty_part_of_a_chunked_answer_does_not_end_it(way):
+    way.forwarding.begun(200, JSON, None, b"{")
+    before = way.connection.written
+    way.forwarding.more(b"")
+    assert way.connection.written == before
+    way.forwarding.more(b"}")
+    way.forwarding.ended()
+    assert way.connection.written.endswith(b"\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n")
