@@ -79,6 +79,15 @@ _TABLE: Final = [
         ("token_of_other_operator", 401, "40101", "해당 마이데이터사업자에게 발급된 접근토큰이 아닙니다"),
         ("token_of_other_provider", 401, "40101", "해당 정보제공자에 대한 접근토큰이 아닙니다"),
         ("scope_missing", 401, "40104", "해당 API에 대한 접근 권한이 없습니다"),
+        # the consent behind it (규격 2.2, 3.3)
+        ("token_revoked", 401, "40101", "폐기된 접근토큰입니다"),
+        ("token_unknown", 401, "40101", "발급된 사실이 없는 접근토큰입니다"),
+        ("consent_ended", 401, "40106", "전송요구의 종료 시점이 경과하였습니다"),
+        ("asset_not_consented", 401, "40105", "정보주체가 전송을 요구하지 않은 자산입니다"),
+        ("transfer_not_scheduled", 403, "40301", "정보주체가 정기적 전송을 요구하지 않았습니다"),
+        ("period_too_long", 400, "40004", "조회 기간이 허용 범위를 초과하였습니다"),
+        ("period_too_old", 403, "40304", "5년을 경과한 정보는 조회할 수 없습니다"),
+        ("slot_closed", 500, "50009", "정기적 전송 가능 시간대가 아닙니다", True),
         # how much
         ("operator_rate", 429, "42901", "허용된 요청 한도를 초과하였습니다", True),
         ("connections_exceeded", 429, "42901", "허용된 동시 연결 수를 초과하였습니다", True),
@@ -98,6 +107,7 @@ _TABLE: Final = [
     *_rows(
         Whose.RELAY,
         ("relay_broken", 500, "50001", "중계기관 시스템 장애가 발생하였습니다", True),
+        ("ledger_unreachable", 500, "50001", "중계기관이 전송요구 내역을 확인할 수 없습니다", True),
     ),
 ]
 
