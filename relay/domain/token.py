@@ -9,6 +9,10 @@ from relay.domain.strict_json import read_object
 _TEXTS: Final = ("iss", "aud", "jti", "scope", "org_code", "client_id")
 _TIMES: Final = ("exp", "iat")
 
+ACCESS: Final = ""
+REFRESH: Final = "refresh"
+"""What the claim `use` says: nothing in an access token, which has no claim beyond what every reader expects."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claims:
@@ -24,16 +28,18 @@ class Claims:
     client_id: str
 
 
-def claims_of(payload: bytes) -> Claims:
-    """Claims of a token's payload.
+def claims_of(payload: bytes, use: str = ACCESS) -> Claims:
+    """Claims of the payload of a token that is meant for `use`.
 
     Raises Refusal(token_malformed) naming the claim when one is missing, doubled or of another type: an `exp` written
-    as text or a token without `exp` is no token.
+    as text or a token without `exp` is no token, and a refresh token is no access token, nor the reverse.
     """
     try:
         found = read_object(payload)
     except ValueError as error:
         raise Refusal(FAULTS["token_malformed"]) from error
+    if found.get("use", ACCESS) != use:
+        raise Refusal(FAULTS["token_malformed"], "use")
     for name in _TEXTS:
         if not isinstance(found.get(name), str) or not found[name]:
             raise Refusal(FAULTS["token_malformed"], name)

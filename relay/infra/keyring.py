@@ -8,7 +8,7 @@ from typing import Any, Final
 import jwt
 
 from relay.domain.fault import FAULTS, Refusal
-from relay.domain.token import Claims, claims_of
+from relay.domain.token import ACCESS, Claims, claims_of
 
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _MOST: Final = 1500
@@ -23,17 +23,51 @@ class VerifyingKey:
     key: Any
 
 
+class Verifier:
+    """Whether a token is good: keys by `kid`, and the issuer they speak for. `leeway` is what clocks may differ by."""
+
+    def __init__(self, keys: Mapping[str, VerifyingKey], issuer: str, leeway: float) -> None:
+        self._keys = dict(keys)
+        self._issuer = issuer
+        self._leeway = leeway
+
+    def claims(self, token: bytes, now: float, use: str = ACCESS) -> Claims:
+        """Claims of a token meant for `use`, at epoch time `now`. Raises Refusal (40101)."""
+        if len(token) > _MOST or _TOKEN.fullmatch(token) is None:
+            raise Refusal(FAULTS["token_malformed"])
+        claims = claims_of(self._payload(token), use)
+        if claims.iss != self._issuer:
+            raise Refusal(FAULTS["token_untrusted"])
+        if claims.iat > now + self._leeway:
+            raise Refusal(FAULTS["token_malformed"], "iat")
+        if claims.exp <= now:
+            raise Refusal(FAULTS["token_expired"])
+        return claims
+
+    def _payload(self, token: bytes) -> bytes:
+        try:
+            kid = jwt.get_unverified_header(token).get("kid")
+        except jwt.InvalidTokenError as error:
+            raise Refusal(FAULTS["token_malformed"]) from error
+        known = self._keys.get(kid) if isinstance(kid, str) else None
+        if known is None:
+            raise Refusal(FAULTS["token_untrusted"])
+        try:
+            payload: bytes = jwt.api_jws.decode(token, known.key, algorithms=[known.algorithm])
+        except jwt.InvalidTokenError as error:
+            raise Refusal(FAULTS["token_untrusted"]) from error
+        return payload
+
+
 class VerifiedTokens:
-    """The keyring: keys by `kid`, the issuer they speak for, and the tokens seen to be good.
+    """The keyring: who verifies access tokens, and those that were seen to be good.
 
     The memory has two halves; when the young half is full it becomes the old one and what nobody asked for since is
     forgotten. So it never holds more than `most` tokens and costs one or two dict look-ups.
     """
 
     def __init__(self, keys: Mapping[str, VerifyingKey], issuer: str, leeway: float, most: int) -> None:
-        self._keys = dict(keys)
-        self._issuer = issuer
-        self._leeway = leeway
+        self._verifier = Verifier(keys, issuer, leeway)
         self._half = max(1, most // 2)
         self._young: dict[bytes, Claims] = {}
         self._old: dict[bytes, Claims] = {}
@@ -48,7 +82,7 @@ class VerifiedTokens:
         """
         claims = self._young.get(authorization)
         if claims is None:
-            claims = self._old.pop(authorization, None) or self._verify(_token_in(authorization), now)
+            claims = self._old.pop(authorization, None) or self._verifier.claims(_token_in(authorization), now)
             self._remember(authorization, claims)
         if claims.exp <= now:
             self._young.pop(authorization, None)
@@ -59,29 +93,6 @@ class VerifiedTokens:
         if len(self._young) >= self._half:
             self._old, self._young = self._young, {}
         self._young[authorization] = claims
-
-    def _verify(self, token: bytes, now: float) -> Claims:
-        if len(token) > _MOST or _TOKEN.fullmatch(token) is None:
-            raise Refusal(FAULTS["token_malformed"])
-        try:
-            kid = jwt.get_unverified_header(token).get("kid")
-        except jwt.InvalidTokenError as error:
-            raise Refusal(FAULTS["token_malformed"]) from error
-        known = self._keys.get(kid) if isinstance(kid, str) else None
-        if known is None:
-            raise Refusal(FAULTS["token_untrusted"])
-        try:
-            payload = jwt.api_jws.decode(token, known.key, algorithms=[known.algorithm])
-        except jwt.InvalidTokenError as error:
-            raise Refusal(FAULTS["token_untrusted"]) from error
-        claims = claims_of(payload)
-        if claims.iss != self._issuer:
-            raise Refusal(FAULTS["token_untrusted"])
-        if claims.iat > now + self._leeway:
-            raise Refusal(FAULTS["token_malformed"], "iat")
-        if claims.exp <= now:
-            raise Refusal(FAULTS["token_expired"])
-        return claims
 
 
 def _token_in(authorization: bytes) -> bytes:

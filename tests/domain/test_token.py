@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.domain.fault import Refusal
-from relay.domain.token import Claims, claims_of
+from relay.domain.token import ACCESS, REFRESH, Claims, claims_of
 
 GOOD = {
     "iss": "RELAY00001",
@@ -49,6 +49,21 @@ def test_a_good_payload_becomes_claims():
 
 def test_claims_nobody_asked_for_are_no_harm():
     assert claims_of(told(cid="opaque", nbf="whatever")) == claims_of(told())
+
+
+@pytest.mark.parametrize(
+    ("use", "asked"), [("refresh", ACCESS), ("access", ACCESS), (None, ACCESS), (ACCESS, REFRESH), ("other", REFRESH)]
+)
+def test_a_token_for_another_use_is_no_token(use, asked):
+    with pytest.raises(Refusal) as caught:
+        claims_of(told(use=use), asked)
+    assert (caught.value.fault.name, caught.value.detail) == ("token_malformed", "use")
+
+
+def test_a_refresh_token_is_read_as_one():
+    assert claims_of(told(use="refresh"), REFRESH) == claims_of(told())
+    with pytest.raises(Refusal):
+        claims_of(told(), REFRESH)
 
 
 @pytest.mark.parametrize("name", GOOD)

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from relay.domain.fault import Refusal
-from relay.infra.keyring import VerifiedTokens, VerifyingKey
+from relay.infra.keyring import VerifiedTokens, Verifier, VerifyingKey
 
 NOW = 1_700_000_000.0
 KEYS = {
@@ -116,7 +116,7 @@ def test_clocks_may_disagree_by_the_leeway():
 def test_a_remembered_token_ends_when_it_says(monkeypatch):
     ring, token = keyring(), bearer()
     ring.claims(token, NOW)
-    monkeypatch.setattr(ring, "_verify", lambda *_: pytest.fail("verified twice"))
+    monkeypatch.setattr(ring._verifier, "claims", lambda *_: pytest.fail("verified twice"))
     assert ring.claims(token, NOW + 59.9).jti == "one"
     assert refusal(ring, token, NOW + 60) == "token_expired"
     assert len(ring) == 0
@@ -136,3 +136,18 @@ def test_what_was_refused_is_not_remembered():
     ring = keyring()
     refusal(ring, bearer(kid="nobody"))
     assert len(ring) == 0
+
+
+@pytest.mark.parametrize(("use", "asked", "fits"), [("refresh", "refresh", True), (None, "refresh", False)])
+def test_a_verifier_reads_refresh_tokens_only_when_asked_for_one(use, asked, fits):
+    verifier = Verifier({"ES256": VerifyingKey("ES256", KEYS["ES256"].public_key())}, "ZRLA000001", 5.0)
+    token = bearer(use=use)[7:]
+    if fits:
+        assert verifier.claims(token, NOW, asked).jti == "one"
+    else:
+        with pytest.raises(Refusal):
+            verifier.claims(token, NOW, asked)
+
+
+def test_a_refresh_token_opens_no_data():
+    assert refusal(keyring(), bearer(use="refresh")) == "token_malformed"
