@@ -60,12 +60,24 @@ class PeriodRule:
 
 
 @dataclass(frozen=True, slots=True)
+class AssetRule:
+    """Which request field names the asset (자산) a call is about, in path, query or body.
+
+    `seqno` is the field of the 회차 where institutions keep accounts by it, "" where the API knows none.
+    """
+
+    field: str
+    seqno: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Api:
     """One API of the standard.
 
     `path` is the URI after the base path with `{industry}` and `{card_id}` left open; `resource` the part after the
     industry. `industries` are those that must offer it, `later` those for which it comes later ("bank*"). `scope` may
-    hold `{industry}`; "" when no token is asked for. `cycle` is None outside the data APIs.
+    hold `{industry}`; "" when no token is asked for. `cycle` is None outside the data APIs. `asset` is None where a
+    call names no asset: lists, and what a card company tells about the customer as a whole (points, bills, loans).
     """
 
     api_id: str
@@ -83,6 +95,7 @@ class Api:
     request: Message
     response: Message
     period: PeriodRule | None = None
+    asset: AssetRule | None = None
 
     def path_for(self, industry: str) -> str:
         """The path of this API in one industry, `{card_id}` still open."""

@@ -3,7 +3,8 @@
 Notation of `apis/*.yaml`: one mapping entry per API, keyed by api_id; one entry per field, keyed by its name, whose row
 reads like the standard's table, `타입(길이) | 필수 | 항목명 | 조건·비고`. 필수 is Y, N or C (conditional, and then the
 condition must be told). A field with a code table or members is a mapping of `row`, `codes`, `fields`. `header` names a
-group of `headers.yaml`. `method`, `version` and `resource` make the path; content types follow from the method.
+group of `headers.yaml`. `asset` says which request field names the asset a call is about (absent: none does), `period`
+which bound the query. `method`, `version` and `resource` make the path; content types follow from the method.
 """
 
 import re
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 import yaml
 
-from relay.domain.api import Api, Catalogue, Cycle, Field, Message, PeriodRule, Presence
+from relay.domain.api import Api, AssetRule, Catalogue, Cycle, Field, Message, PeriodRule, Presence
 from relay.domain.ids import INDUSTRIES
 
 _INDUSTRY_FILES: Final = ("bank", "card", "invest", "insu", "efin", "capital", "ginsu", "telecom", "p2p")
@@ -35,11 +36,12 @@ _LENGTHS: Final = {
 }
 _TYPE: Final = re.compile(r"([A-Za-z0-9|]+)(?:\(([\d,]+)\))?")
 _API_TEXTS: Final = frozenset({"name", "name_en", "api_code", "method", "version", "resource", "scope"})
-_API_KEYS: Final = _API_TEXTS | {"industries", "later", "cycle", "period", "request", "response"}
+_API_KEYS: Final = _API_TEXTS | {"industries", "later", "cycle", "period", "asset", "request", "response"}
 _API_NEEDS: Final = frozenset({"name", "name_en", "method", "resource", "request", "response"})
 _MESSAGE_KEYS: Final = frozenset({"content_type", "header", "path", "query", "body"})
 _FIELD_KEYS: Final = frozenset({"row", "codes", "fields"})
 _PERIOD_KEYS: Final = frozenset({"start", "end", "scheduled_days", "scheduled_months"})
+_ASSET_KEYS: Final = frozenset({"field", "seqno"})
 
 
 class BrokenStandard(ValueError):
@@ -147,6 +149,17 @@ def _period(where: str, found: Any, request: Message) -> PeriodRule | None:
     return rule
 
 
+def _asset(where: str, found: Any, request: Message) -> AssetRule | None:
+    if found is None:
+        return None
+    _known(where, found, _ASSET_KEYS)
+    fields = {field.name: field.presence for field in request.path + request.query + request.body}
+    rule = AssetRule(found.get("field", ""), found.get("seqno", ""))
+    if fields.get(rule.field) is not Presence.REQUIRED or rule.seqno not in {"", *fields}:
+        raise BrokenStandard(f"{where}: an asset names a required request field, and its seqno one of the request")
+    return rule
+
+
 def _path(version: str, resource: str, industries: tuple[str, ...]) -> str:
     """규격 2.1: version and industry stand before a data API's resource; only 공통-001 and OAuth go unversioned."""
     return (f"/{version}" if version else "") + ("/{industry}" if industries else "") + resource
@@ -185,6 +198,7 @@ def _api(api_id: str, found: Any, headers: Mapping[str, tuple[Field, ...]]) -> A
         request=request,
         response=_message(f"{api_id}.response", found["response"], headers, JSON),
         period=_period(f"{api_id}.period", found.get("period"), request),
+        asset=_asset(f"{api_id}.asset", found.get("asset"), request),
     )
 
 

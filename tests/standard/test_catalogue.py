@@ -135,6 +135,30 @@ def test_periods_follow_the_fields_and_the_exceptions_of_3_3_2():
             assert (api.period.scheduled_months, api.period.scheduled_days) == (months, 0 if months else 31)
 
 
+def test_every_call_beyond_the_lists_names_its_asset_but_those_about_the_customer_as_a_whole():
+    def names_none(api):
+        return api.asset is None and api.scope and not api.scope.endswith(".list")
+
+    whole = {api.api_id for api in load_catalogue().apis.values() if api.industries and names_none(api)}
+    assert whole == {"카드-003", *(f"카드-{number:03}" for number in (4, 5, 6, 7, 10, 11, 12))}
+
+
+def test_every_asset_is_a_field_that_must_be_asked_with_and_no_list_asks_for_one():
+    for api in load_catalogue().apis.values():
+        if api.asset:
+            fields = {field.name: field.presence for field in api.request.path + api.request.query + api.request.body}
+            assert fields[api.asset.field] is Presence.REQUIRED
+            assert (api.asset.seqno == "seqno") == ("seqno" in fields)
+            assert not api.scope.endswith(".list")
+
+
+def test_the_apis_of_one_scope_name_their_assets_alike():
+    named = {}
+    for api in load_catalogue().data():
+        if api.asset:
+            assert named.setdefault((api.scope, api.industries), api.asset) == api.asset
+
+
 def test_content_types_follow_the_standard():
     apis = load_catalogue().apis
     assert apis["은행-001"].request.content_type == ""
@@ -199,6 +223,10 @@ def test_reading_the_standard_takes_a_moment_only():
         ({"request": {"query": {"x": {"row": "array | Y | 목록"}}}}, "has fields"),
         ({"period": {"start": "from_date", "end": "to_date", "scheduled_days": 31}}, "a period names"),
         ({"period": {"start": "limit", "end": "limit"}}, "a period names"),
+        ({"asset": {"field": "account_num"}}, "시험-001.asset: an asset names"),
+        ({"asset": {"field": "limit", "seqno": "seqno"}}, "an asset names"),
+        ({"asset": {"seqno": "limit"}}, "an asset names"),
+        ({"asset": {"field": "limit", "colour": "red"}}, "unknown key colour"),
     ],
 )
 def test_broken_data_is_refused_with_its_place(changed, words):
