@@ -1,0 +1,99 @@
+"""전송요구: what a customer wants a provider to send to an operator's service, and what may become of that.
+
+The particulars (전송요구내역) are those of 정보제공-공통-002 and of the signed consent of 통합인증-002
+(규격 6.2, 3.2.2).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, timezone
+from enum import StrEnum
+from typing import Final
+
+KOREA: Final = timezone(timedelta(hours=9), "KST")
+
+
+class Authentication(StrEnum):
+    """How the customer was known when the consent was given."""
+
+    INDIVIDUAL = "individual"
+    INTEGRATED = "integrated"
+
+
+class ConsentState(StrEnum):
+    """Where a consent stands: in force, withdrawn (철회), replaced by a newer one, or past its end_date."""
+
+    ACTIVE = "active"
+    REVOKED = "revoked"
+    REPLACED = "replaced"
+    ENDED = "ended"
+
+
+CONSENT_MOVES: Final[Mapping[ConsentState, frozenset[ConsentState]]] = {
+    ConsentState.ACTIVE: frozenset({ConsentState.REVOKED, ConsentState.REPLACED, ConsentState.ENDED}),
+}
+"""What is over stays over: a customer who wants it back gives a new consent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """자산: an account, card, policy or contract, by the number its list API tells; `seqno` where 회차 are kept."""
+
+    asset: str = field(repr=False)
+    seqno: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One scope of a consent and the assets it covers; None for all of them ("all_asset"), as in every list scope."""
+
+    scope: str
+    assets: tuple[Asset, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Particulars:
+    """전송요구내역. Cycles are "" unless scheduled; flags are None where the industry does not know them (규격 6.2).
+
+    `end_date` is the last day on which the consent holds, in Korea; `period` how long the operator may keep the data.
+    """
+
+    is_scheduled: bool
+    end_date: date
+    purpose: str
+    period: date
+    targets: tuple[Target, ...]
+    fnd_cycle: str = ""
+    add_cycle: str = ""
+    is_consent_trans_memo: bool | None = None
+    is_consent_merchant_name_regno: bool | None = None
+    is_consent_trans_category: bool | None = None
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes, each once, in the order of the targets."""
+        return tuple(dict.fromkeys(target.scope for target in self.targets))
+
+    @property
+    def ends_at(self) -> int:
+        """The moment after the last day on which the consent holds, in epoch seconds."""
+        start = datetime(self.end_date.year, self.end_date.month, self.end_date.day, tzinfo=KOREA)
+        return int(start.timestamp()) + 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """One consent on record. `provider` and `operator` are org_codes; `ci` is the customer's and is shown to nobody.
+
+    `consent_id` is free text without meaning. `given_at` is in whole seconds since the epoch.
+    """
+
+    consent_id: str
+    provider: str
+    operator: str
+    client_id: str
+    authentication: Authentication
+    particulars: Particulars
+    given_at: int
+    ci: str = field(repr=False)
+    state: ConsentState = ConsentState.ACTIVE

@@ -1,0 +1,1 @@
+"""원장, the ledger: consents, tokens and requests in SQL, behind `domain.ledger`."""

@@ -1,0 +1,107 @@
+"""Where the ledger is: `sqlite:PATH` or `postgresql://HOST/DATABASE` become an engine that keeps its promises."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+WRITES: Final = "relay_writes"
+"""Execution option of connections that write: on SQLite they take the lock when they begin, not in the middle."""
+
+BUSY_S: Final = 10
+"""So long one process waits for another that writes."""
+_SQLITE: Final = "sqlite:"
+_POSTGRESQL: Final = "postgresql"
+_ON_CONNECT: Final = (
+    f"PRAGMA busy_timeout = {BUSY_S * 1000}",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # a consent that was answered survives a power cut
+    "PRAGMA foreign_keys = ON",
+)
+_SERVER: Final = {
+    "application_name": "relay",
+    "lock_timeout": f"{BUSY_S}s",
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "30s",
+    "jit": "off",
+}
+
+
+class LedgerUrlWrong(ValueError):
+    """The URL leads to no ledger. The text never repeats it: there may be a password in it."""
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file of a SQLite ledger, None for another kind."""
+    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
+
+
+def engine_for(url: str, connections: int) -> AsyncEngine:
+    """An engine of at most `connections` connections; opens none yet. Raises LedgerUrlWrong.
+
+    A SQLite file is never made by looking at it: `made` makes it.
+    """
+    path = sqlite_path(url)
+    return _postgresql(url, connections) if path is None else _sqlite(path, connections)
+
+
+def made(path: Path) -> None:
+    """Make an empty SQLite file that only its owner reads, unless it is there."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def is_sqlite(engine: AsyncEngine) -> bool:
+    """Whether this is the embedded database: one writer at a time, no locks on rows."""
+    return engine.dialect.name == "sqlite"
+
+
+def _sqlite(path: Path, connections: int) -> AsyncEngine:
+    address = URL.create(
+        "sqlite+aiosqlite", database=f"file:{quote(str(path.absolute()))}", query={"mode": "rw", "uri": "true"}
+    )
+    engine = create_async_engine(address, pool_size=connections, max_overflow=0, hide_parameters=True)
+    event.listen(engine.sync_engine, "connect", _prepared)
+    event.listen(engine.sync_engine, "begin", _begun)
+    return engine
+
+
+def _prepared(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where `_begun` says, not where sqlite3 guesses
+    cursor = connection.cursor()
+    for statement in _ON_CONNECT:
+        cursor.execute(statement)
+    cursor.close()
+
+
+def _begun(connection: Connection) -> None:
+    if connection.get_execution_options().get(WRITES):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _postgresql(url: str, connections: int) -> AsyncEngine:
+    try:
+        address = make_url(url)
+    except ArgumentError as error:
+        raise LedgerUrlWrong("the ledger's URL cannot be read") from error
+    if address.drivername != _POSTGRESQL or not address.database:
+        raise LedgerUrlWrong("the ledger's URL is neither sqlite:PATH nor postgresql://HOST/DATABASE")
+    query = dict(address.query)
+    if (sslmode := query.pop("sslmode", None)) is not None:
+        query["ssl"] = sslmode  # libpq's word and asyncpg's
+    return create_async_engine(
+        address.set(drivername="postgresql+asyncpg", query=query),
+        pool_size=connections,
+        max_overflow=0,
+        pool_pre_ping=True,
+        pool_timeout=BUSY_S,
+        pool_use_lifo=True,
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_S, "server_settings": _SERVER},
+    )

@@ -1,0 +1,49 @@
+"""What may be used once: kept as SHA-256 of its value, forever."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from sqlalchemy import Table, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from relay.domain.ledger import NotGranted, Why
+from relay.infra.ledger.tables import SPENT
+from relay.infra.ledger.work import Work
+
+_WHY: Final = {"tx_id": Why.TX_ID_SPENT, "nonce": Why.NONCE_SPENT}
+_INSERT: Final[Mapping[str, Callable[[Table], sqlite.Insert | postgresql.Insert]]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+
+
+async def spend(work: Work, spent: Sequence[tuple[str, str]]) -> None:
+    """Use these up. Raises NotGranted for the first that was used before or stands twice.
+
+    Rows are written in one order, so that two that spend the same wait for each other and never in a circle.
+    """
+    named = [_named(kind, value) for kind, value in spent]
+    rows = [{"kind": kind, "digest": digest, "spent_at": work.now} for kind, digest in sorted(set(named))]
+    if not rows:
+        return
+    added = _INSERT[work.rows.dialect.name](SPENT).values(rows).on_conflict_do_nothing()
+    fresh = {(kind, digest) for kind, digest in await work.rows.execute(added.returning(SPENT.c.kind, SPENT.c.digest))}
+    for name in named:
+        if name not in fresh:
+            raise NotGranted(_WHY[name[0]])
+        fresh.discard(name)
+
+
+async def first_spent(rows: AsyncConnection, spent: Sequence[tuple[str, str]]) -> Why | None:
+    """Why the first of these that was used before cannot be used again; None when all are fresh."""
+    named = [_named(kind, value) for kind, value in spent]
+    known = select(SPENT.c.kind, SPENT.c.digest).where(tuple_(SPENT.c.kind, SPENT.c.digest).in_(named))
+    used = {(kind, digest) for kind, digest in await rows.execute(known)}
+    return next((_WHY[name[0]] for name in named if name in used), None)
+
+
+def _named(kind: str, value: str) -> tuple[str, bytes]:
+    """KeyError for a kind that nobody knows."""
+    return _WHY[kind] and kind, hashlib.sha256(value.encode()).digest()

@@ -1,0 +1,34 @@
+"""Consents past their last day: ended, their refresh tokens revoked (GL: the issuer ends them)."""
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+
+from relay.domain.consent import KOREA, ConsentState
+from relay.domain.issue import TokenKind
+from relay.infra.ledger import consents, tokens
+from relay.infra.ledger.tables import CONSENTS
+from relay.infra.ledger.work import Work
+
+BATCH: Final = 200
+"""So many in one transaction: others wait no longer than that takes."""
+
+
+async def end_some(work: Work) -> int:
+    """End at most BATCH consents whose last day is over in Korea; how many there were.
+
+    Access tokens stay as they are: they ended with the consent, and a call with one must be told so (40106).
+    """
+    today = datetime.fromtimestamp(work.now, KOREA).date()
+    over = select(CONSENTS.c.consent_id).where(
+        CONSENTS.c.state == ConsentState.ACTIVE.value, CONSENTS.c.end_date < today
+    )
+    found = over.order_by(CONSENTS.c.consent_id).limit(BATCH).with_for_update()
+    ids = (await work.rows.execute(found)).scalars().all()
+    for consent_id in ids:
+        await consents.become(work, consent_id, ConsentState.ACTIVE, ConsentState.ENDED, "past its last day")
+        refresh = (await tokens.live(work, consent_id)).get(TokenKind.REFRESH)
+        if refresh is not None:
+            await tokens.revoke(work, (refresh,), "its consent ended")
+    return len(ids)

@@ -1,0 +1,111 @@
+"""Which tables a ledger has, and how it gets those this relay knows."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from relay.infra.ledger.engine import WRITES, engine_for, made, sqlite_path
+
+_MIGRATIONS: Final = Path(__file__).with_name("migrations")
+_ONE_AT_A_TIME: Final = int.from_bytes(b"relaymig")
+
+
+class SchemaState(StrEnum):
+    """A ledger's tables against those this relay knows."""
+
+    CURRENT = "current"
+    OLDER = "older"
+    NEWER = "newer"
+    EMPTY = "empty"
+
+
+class SchemaProblem(Exception):
+    """The relay cannot work with this ledger. The text says what to do."""
+
+    def __init__(self, state: SchemaState) -> None:
+        super().__init__(_TO_DO[state])
+        self.state = state
+
+
+_TO_DO: Final = {
+    SchemaState.EMPTY: "the ledger has no tables yet: run `relay migrate -c relay.yaml`",
+    SchemaState.OLDER: "the ledger's tables are older than this relay: run `relay migrate -c relay.yaml`",
+    SchemaState.NEWER: "the ledger's tables are newer than this relay: install the newer relay that made them",
+}
+
+
+def expect_current(state: SchemaState) -> None:
+    """Raises SchemaProblem unless the state is CURRENT."""
+    if state is not SchemaState.CURRENT:
+        raise SchemaProblem(state)
+
+
+async def state(url: str) -> SchemaState:
+    """The state of the ledger at `url`; a SQLite file that is not there is EMPTY and stays away."""
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
+        return SchemaState.EMPTY
+    engine = engine_for(url, 1)
+    try:
+        async with engine.connect() as rows:
+            return await state_of(rows)
+    finally:
+        await engine.dispose()
+
+
+async def state_of(rows: AsyncConnection) -> SchemaState:
+    """The state of the ledger behind a connection."""
+    return await rows.run_sync(_state)
+
+
+async def upgrade(url: str) -> SchemaState:
+    """Bring the ledger at `url` to the tables this relay knows, whole or not at all; the state before.
+
+    Two at a time wait for each other. Raises SchemaProblem for a ledger that is newer. A SQLite file is made.
+    """
+    path = sqlite_path(url)
+    if path is not None:
+        made(path)
+    engine = engine_for(url, 1).execution_options(**{WRITES: True})
+    try:
+        async with engine.begin() as rows:
+            return await rows.run_sync(_upgraded)
+    finally:
+        await engine.dispose()
+
+
+def _upgraded(connection: Connection) -> SchemaState:
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
+    before = _state(connection)
+    if before is SchemaState.NEWER:
+        raise SchemaProblem(before)
+    if before is not SchemaState.CURRENT:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return before
+
+
+def _state(connection: Connection) -> SchemaState:
+    revision = MigrationContext.configure(connection).get_current_revision()
+    known = [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
+    if revision is None:
+        return SchemaState.EMPTY
+    if revision not in known:
+        return SchemaState.NEWER
+    return SchemaState.CURRENT if revision == known[0] else SchemaState.OLDER
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config

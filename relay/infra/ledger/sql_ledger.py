@@ -1,0 +1,171 @@
+"""The ledger in SQL: `domain.ledger`'s promises, one transaction each. The rooms beside this one say how."""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import select
+
+from relay.domain.authorization import AuthorizationRequest, Code, RequestState
+from relay.domain.consent import Consent
+from relay.domain.issue import Pair, TokenKind, TokenRecord
+from relay.domain.ledger import Evidence, Holder, NotGranted, Why
+from relay.domain.transition import Forbidden
+from relay.infra.ledger import consents, issuing, once, overdue, proofs, requests, revocations, tokens
+from relay.infra.ledger import schema as schemas
+from relay.infra.ledger.engine import engine_for
+from relay.infra.ledger.sealing import Sealer
+from relay.infra.ledger.tables import CONSENTS, TOKENS
+from relay.infra.ledger.work import Works
+
+
+async def open_ledger(url: str, sealer: Sealer, connections: int) -> "SqlLedger":
+    """The ledger at `sqlite:PATH` or `postgresql://HOST/DATABASE`; nothing is asked of it yet, see `check_schema`.
+
+    At most `connections` are open at a time. Raises LedgerUrlWrong. Belongs to the running loop; close it there.
+    """
+    return SqlLedger(Works(engine_for(url, connections), sealer))
+
+
+class SqlLedger:
+    """`domain.ledger.Ledger` and `GrantSource` over SQLite or PostgreSQL. Every method may raise Unreachable."""
+
+    def __init__(self, works: Works) -> None:
+        self._works = works
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._works.engine.dispose()
+
+    async def check_schema(self) -> None:
+        """Raises SchemaProblem, which says what to do, unless the ledger has the tables this relay knows."""
+        async with self._works.reading() as rows:
+            schemas.expect_current(await schemas.state_of(rows))
+
+    async def open_request(self, request: AuthorizationRequest) -> None:
+        """Keep a new request."""
+        async with self._works.writing(request.asked_at) as work:
+            await requests.keep(work, request)
+
+    async def request(self, request_id: str, browser: bytes | None, now: int) -> AuthorizationRequest:
+        """A request that may still be answered. The first `browser` that asks owns it. Raises NotGranted."""
+        async with self._works.reading() as rows:
+            row = await requests.found(rows, request_id)
+        owned = browser is None or requests.is_owned(row, browser)
+        requests.standing(row, now)
+        if browser is not None and not owned:
+            async with self._works.writing(now) as work:
+                row = await requests.own(work, request_id, browser)
+            requests.standing(row, now)
+        return requests.request_of(self._works.sealer, row)
+
+    async def login_failed(self, request_id: str, now: int) -> AuthorizationRequest:
+        """Count a wrong login; the LOGINS_MOST-th locks the request. Raises NotGranted."""
+        async with self._works.writing(now) as work:
+            return await requests.count_failure(work, request_id)
+
+    async def answer_request(self, request_id: str, state: RequestState, why: str, now: int) -> None:
+        """Move a request to AUTHENTICATED, DENIED or LOCKED. Raises NotGranted; Forbidden for another state."""
+        if state is RequestState.CONSENTED:
+            raise Forbidden("a request becomes consented by a consent")
+        async with self._works.writing(now) as work:
+            await requests.answer(work, request_id, state, why)
+
+    async def consent_of(self, ci: str, client_id: str, provider: str) -> Consent | None:
+        """The consent in force of this customer for this service and provider."""
+        sealer = self._works.sealer
+        async with self._works.reading() as rows:
+            row = (await rows.execute(consents.in_force(sealer, ci, client_id, provider))).first()
+            return None if row is None else await consents.consent_of(rows, sealer, row)
+
+    async def give_consent(self, request_id: str, consent: Consent, code: Code, now: int) -> None:
+        """An authenticated request becomes a consent with a code; a former consent is replaced. Raises NotGranted.
+
+        Raises ValueError for a consent that is not the one the request asked for.
+        """
+        async with self._works.writing(now) as work:
+            await consents.lock_customer(work, consent.ci)
+            row = await requests.answer(work, request_id, RequestState.CONSENTED, "consent given")
+            asked = requests.request_of(work.sealer, row)
+            if _parties(asked) != _parties(consent):
+                raise ValueError("a consent is of the customer, service and provider that its request names")
+            await consents.replace(work, consent)
+            await consents.keep(work, consent, "given in individual authentication")
+            await issuing.keep_code(work, code, consent.consent_id, row)
+
+    async def spend_code(
+        self, digest: bytes, holder: Holder, redirect_uri: str, issue: Callable[[Consent], Pair], now: int
+    ) -> tuple[Consent, Pair]:
+        """Spend a code once for the pair that `issue` makes. Raises NotGranted.
+
+        CODE_SPENT after its tokens and the consent behind them are revoked.
+        """
+        async with self._works.writing(now) as work:
+            given = await issuing.spend_code(work, digest, holder, redirect_uri, issue)
+        if given is None:
+            raise NotGranted(Why.CODE_SPENT)
+        return given
+
+    async def refresh(
+        self, jti: str, holder: Holder, issue: Callable[[Consent, TokenRecord], TokenRecord], again_s: int, now: int
+    ) -> tuple[Consent, TokenRecord]:
+        """An access token for a refresh token: what it gave within `again_s` seconds, else a new one. NotGranted."""
+        async with self._works.writing(now) as work:
+            return await issuing.refresh(work, jti, holder, issue, again_s)
+
+    async def withdraw(self, jti: str, holder: Holder, now: int) -> bool:
+        """Revoke the consent behind a live access token with all its tokens; False when there is none."""
+        async with self._works.writing(now) as work:
+            return await issuing.withdraw(work, jti, holder)
+
+    async def issue_integrated(
+        self, consent: Consent, pair: Pair, spent: Sequence[tuple[str, str]], evidence: Sequence[Evidence], now: int
+    ) -> None:
+        """Keep a consent of integrated authentication with tokens and evidence; a former one is replaced.
+
+        Raises NotGranted TX_ID_SPENT, NONCE_SPENT.
+        """
+        async with self._works.writing(now) as work:
+            await consents.lock_customer(work, consent.ci)
+            await once.spend(work, spent)
+            await consents.replace(work, consent)
+            await consents.keep(work, consent, "given in integrated authentication")
+            await proofs.keep(work, consent.consent_id, evidence)
+            await issuing.keep_pair(work, consent, pair)
+
+    async def is_spent(self, spent: Sequence[tuple[str, str]]) -> Why | None:
+        """Whether one of these was used before."""
+        async with self._works.reading() as rows:
+            return await once.first_spent(rows, spent)
+
+    async def end_overdue(self, now: int) -> int:
+        """End every consent past its last day; how many there were. Each ends whole; many take several transactions."""
+        count = 0
+        while True:
+            async with self._works.writing(now) as work:
+                some = await overdue.end_some(work)
+            count += some
+            if some < overdue.BATCH:
+                return count
+
+    async def consent_behind(self, jti: str) -> tuple[TokenRecord, Consent] | None:
+        """The access token `jti` and its consent, whatever became of them; None when no such token was issued."""
+        wanted = select(CONSENTS, *tokens.TOKEN_COLUMNS).join(TOKENS, TOKENS.c.consent_id == CONSENTS.c.consent_id)
+        wanted = wanted.where(TOKENS.c.jti == jti, TOKENS.c.kind == TokenKind.ACCESS.value)
+        async with self._works.reading() as rows:
+            row = (await rows.execute(wanted)).one_or_none()
+            if row is None:
+                return None
+            return tokens.token_of(row), await consents.consent_of(rows, self._works.sealer, row)
+
+    async def revocation_head(self) -> int:
+        """The number of the latest revocation, 0 when there was none."""
+        async with self._works.reading() as rows:
+            return await revocations.head(rows)
+
+    async def revoked_after(self, number: int) -> tuple[int, Sequence[str]]:
+        """What was revoked after revocation `number`: the latest number and the jtis of access tokens."""
+        async with self._works.reading() as rows:
+            return await revocations.after(rows, number)
+
+
+def _parties(thing: AuthorizationRequest | Consent) -> tuple[str, str, str, str]:
+    return thing.ci, thing.client_id, thing.operator, thing.provider
