@@ -12,6 +12,7 @@ COMMANDS: Final = {
     "certs": "Make development certificates.",
     "check": "Read the settings and report every problem at once.",
     "demo": "Start relay and street on free ports and make every call once.",
+    "migrate": "Give the ledger the tables this relay knows.",
     "sandbox": "Start relay and street on loopback and leave them running.",
     "schema": "Print the JSON Schema of a settings file.",
     "serve": "Run the relay.",

@@ -1,15 +1,26 @@
 """Where the ledger is: `sqlite:PATH` or `postgresql://HOST/DATABASE` become an engine that keeps its promises."""
 
 import os
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from relay.domain.ledger import Unreachable
 
 WRITES: Final = "relay_writes"
 """Execution option of connections that write: on SQLite they take the lock when they begin, not in the middle."""
@@ -31,6 +42,9 @@ _SERVER: Final = {
     "idle_in_transaction_session_timeout": "30s",
     "jit": "off",
 }
+
+_OURS: Final = (IntegrityError, ProgrammingError, DataError, NotSupportedError)
+"""What the database says about our statements; everything else it says about itself."""
 
 
 class LedgerUrlWrong(ValueError):
@@ -60,6 +74,17 @@ def made(path: Path) -> None:
 def is_sqlite(engine: AsyncEngine) -> bool:
     """Whether this is the embedded database: one writer at a time, no locks on rows."""
     return engine.dialect.name == "sqlite"
+
+
+@asynccontextmanager
+async def answering() -> AsyncIterator[None]:
+    """A block that talks to the database; when that does not answer, Unreachable with the kind of the error only."""
+    try:
+        yield
+    except _OURS:
+        raise
+    except (DBAPIError, PoolTimeout, OSError) as error:
+        raise Unreachable(type(error).__name__) from error
 
 
 def _sqlite(path: Path, connections: int) -> AsyncEngine:

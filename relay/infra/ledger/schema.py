@@ -1,5 +1,7 @@
 """Which tables a ledger has, and how it gets those this relay knows."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -9,9 +11,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from relay.infra.ledger.engine import WRITES, engine_for, made, sqlite_path
+from relay.infra.ledger.engine import WRITES, answering, engine_for, made, sqlite_path
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 _ONE_AT_A_TIME: Final = int.from_bytes(b"relaymig")
@@ -30,15 +32,21 @@ class SchemaProblem(Exception):
     """The relay cannot work with this ledger. The text says what to do."""
 
     def __init__(self, state: SchemaState) -> None:
-        super().__init__(_TO_DO[state])
+        super().__init__(told(state))
         self.state = state
 
 
-_TO_DO: Final = {
+_TOLD: Final = {
+    SchemaState.CURRENT: "the ledger's tables are those this relay knows",
     SchemaState.EMPTY: "the ledger has no tables yet: run `relay migrate -c relay.yaml`",
     SchemaState.OLDER: "the ledger's tables are older than this relay: run `relay migrate -c relay.yaml`",
     SchemaState.NEWER: "the ledger's tables are newer than this relay: install the newer relay that made them",
 }
+
+
+def told(state: SchemaState) -> str:
+    """The state in words, with what to do."""
+    return _TOLD[state]
 
 
 def expect_current(state: SchemaState) -> None:
@@ -48,16 +56,12 @@ def expect_current(state: SchemaState) -> None:
 
 
 async def state(url: str) -> SchemaState:
-    """The state of the ledger at `url`; a SQLite file that is not there is EMPTY and stays away."""
+    """The state of the ledger at `url`; a SQLite file that is not there is EMPTY and stays away. Raises Unreachable."""
     path = sqlite_path(url)
     if path is not None and not path.exists():
         return SchemaState.EMPTY
-    engine = engine_for(url, 1)
-    try:
-        async with engine.connect() as rows:
-            return await state_of(rows)
-    finally:
-        await engine.dispose()
+    async with _one(url) as engine, answering(), engine.connect() as rows:
+        return await state_of(rows)
 
 
 async def state_of(rows: AsyncConnection) -> SchemaState:
@@ -69,14 +73,20 @@ async def upgrade(url: str) -> SchemaState:
     """Bring the ledger at `url` to the tables this relay knows, whole or not at all; the state before.
 
     Two at a time wait for each other. Raises SchemaProblem for a ledger that is newer. A SQLite file is made.
+    Raises Unreachable.
     """
     path = sqlite_path(url)
     if path is not None:
         made(path)
-    engine = engine_for(url, 1).execution_options(**{WRITES: True})
+    async with _one(url) as engine, answering(), engine.execution_options(**{WRITES: True}).begin() as rows:
+        return await rows.run_sync(_upgraded)
+
+
+@asynccontextmanager
+async def _one(url: str) -> AsyncIterator[AsyncEngine]:
+    engine = engine_for(url, 1)
     try:
-        async with engine.begin() as rows:
-            return await rows.run_sync(_upgraded)
+        yield engine
     finally:
         await engine.dispose()
 

@@ -9,7 +9,7 @@ from relay.domain.consent import Consent
 from relay.domain.issue import Pair, TokenKind, TokenRecord
 from relay.domain.ledger import Evidence, Holder, NotGranted, Why
 from relay.domain.transition import Forbidden
-from relay.infra.ledger import consents, issuing, once, overdue, proofs, requests, revocations, tokens
+from relay.infra.ledger import consents, issuing, once, overdue, proofs, requests, resealing, revocations, tokens
 from relay.infra.ledger import schema as schemas
 from relay.infra.ledger.engine import engine_for
 from relay.infra.ledger.sealing import Sealer
@@ -39,6 +39,10 @@ class SqlLedger:
         """Raises SchemaProblem, which says what to do, unless the ledger has the tables this relay knows."""
         async with self._works.reading() as rows:
             schemas.expect_current(await schemas.state_of(rows))
+
+    async def reseal(self) -> int:
+        """Seal everything anew that is not under the first customer key; how much there was. Raises SealBroken."""
+        return await resealing.reseal(self._works)
 
     async def open_request(self, request: AuthorizationRequest) -> None:
         """Keep a new request."""

@@ -9,20 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
 
 from sqlalchemy import insert, update
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from relay.domain.ledger import Unreachable
-from relay.infra.ledger.engine import WRITES, is_sqlite
+from relay.infra.ledger.engine import WRITES, answering, is_sqlite
 from relay.infra.ledger.sealing import Sealer
 from relay.infra.ledger.tables import HISTORY, REVOCATION_HEAD, REVOCATIONS
-
-_OURS: Final = (IntegrityError, ProgrammingError, DataError, NotSupportedError)
-"""What the database says about our statements; everything else it says about itself."""
 
 
 @dataclass(slots=True)
@@ -83,23 +76,13 @@ class Works:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection for looking things up; each statement sees what is committed. Raises Unreachable."""
-        async with _answering(), self._reading.connect() as rows:
+        async with answering(), self._reading.connect() as rows:
             yield rows
 
     @asynccontextmanager
     async def writing(self, now: int) -> AsyncIterator[Work]:
         """A transaction: committed when the block ends, undone when it raises. Raises Unreachable."""
-        async with _answering(), self._turn, self._writing.begin() as rows:
+        async with answering(), self._turn, self._writing.begin() as rows:
             work = Work(rows, self.sealer, now)
             yield work
             await work.settle()
-
-
-@asynccontextmanager
-async def _answering() -> AsyncIterator[None]:
-    try:
-        yield
-    except _OURS:
-        raise
-    except (DBAPIError, PoolTimeout, OSError) as error:
-        raise Unreachable(type(error).__name__) from error

@@ -1,0 +1,100 @@
+"""`relay migrate`: give the ledger the tables this relay knows, or tell what it has, or seal it under a new key."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Final
+
+import click
+
+from relay.domain.ledger import Unreachable
+from relay.infra.ledger import schema
+from relay.infra.ledger.schema import SchemaProblem, SchemaState
+from relay.infra.ledger.sealing import SealBroken
+from relay.policy.authority import LedgerSettings
+from relay.runtime.config import ConfigProblems, load
+from relay.runtime.ledgers import LedgerUnfit, opened, url_of
+
+DIFFERS: Final = 1
+"""Exit code of --check when the ledger's tables are not those this relay knows."""
+
+UNUSABLE: Final = 2
+"""Exit code when nothing could be done."""
+
+_DONE: Final = {
+    SchemaState.EMPTY: "the ledger's tables were made",
+    SchemaState.OLDER: "the ledger's tables were upgraded",
+    SchemaState.CURRENT: "the ledger is current, nothing to do",
+}
+
+
+@click.command(
+    "migrate",
+    epilog="""\b
+Examples:
+  relay migrate -c /etc/relay/relay.yaml      before the first start and with each new relay
+  relay migrate --check --json                {"state": "current"}; exit code 1 for another
+  relay migrate --reseal                      after a new customer key was put in front of the others
+\b
+Exit code 0 when it is done, 1 from --check when the tables differ, 2 when ledger or settings cannot be used.""",
+)
+@click.option(
+    "-c",
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=Path("config/relay.yaml"),
+    show_default=True,
+    help="The relay's settings.",
+)
+@click.option(
+    "--check", "only_check", is_flag=True, help="Change nothing, tell the state: current, older, newer, empty."
+)
+@click.option("--reseal", "resealing", is_flag=True, help="Seal everything under the first customer key.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+def command(path: Path, only_check: bool, resealing: bool, as_json: bool) -> None:
+    """Give the ledger the tables this relay knows.
+
+    Whole or not at all; relays may go on running while it happens. A SQLite file is made when it is not there.
+    """
+    if only_check and resealing:
+        raise click.UsageError("--check changes nothing, --reseal does: one of them")
+    try:
+        settings = load(path, os.environ).settings.ledger
+        told, words = asyncio.run(_checked(settings) if only_check else _changed(settings, resealing=resealing))
+    except (ConfigProblems, LedgerUnfit, SchemaProblem, SealBroken) as error:
+        _end(as_json, {"problem": str(error)}, str(error), UNUSABLE)
+    except Unreachable as error:
+        _end(
+            as_json,
+            {"problem": f"the ledger does not answer ({error})"},
+            f"the ledger does not answer ({error})",
+            UNUSABLE,
+        )
+    else:
+        differs = only_check and told["state"] != SchemaState.CURRENT.value
+        _end(as_json, told, words, DIFFERS if differs else 0)
+
+
+async def _checked(settings: LedgerSettings) -> tuple[dict[str, object], str]:
+    state = await schema.state(url_of(settings))
+    return {"state": state.value}, schema.told(state)
+
+
+async def _changed(settings: LedgerSettings, *, resealing: bool) -> tuple[dict[str, object], str]:
+    if not resealing:
+        before = await schema.upgrade(url_of(settings))
+        return {"before": before.value, "state": SchemaState.CURRENT.value}, _DONE[before]
+    ledger = await opened(settings)
+    try:
+        await ledger.check_schema()
+        count = await ledger.reseal()
+    finally:
+        await ledger.close()
+    return {"resealed": count}, f"sealed anew under the first customer key: {count}"
+
+
+def _end(as_json: bool, told: dict[str, object], words: str, code: int) -> None:
+    click.echo(json.dumps(told, ensure_ascii=False) if as_json else words, err=code == UNUSABLE and not as_json)
+    raise SystemExit(code)
