@@ -1,0 +1,115 @@
+"""Client secrets against slow hashes, off the loop; what was right a moment ago is right again (RFC 6749 2.3.1, 10.10).
+
+A hash is scrypt (RFC 7914) in PHC form: `$scrypt$ln=14,r=8,p=1$SALT$HASH`, base64 without padding.
+"""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+_PHC: Final = re.compile(r"\$scrypt\$ln=([0-9]{1,2}),r=([0-9]{1,2}),p=([0-9])\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)")
+_LN, _R, _P = 14, 8, 1
+"""What `hashed` asks for: 16 MiB and about 70 ms."""
+_SALT_BYTES: Final = 16
+_HASH_BYTES: Final = 32
+_MEMORY_MOST: Final = 2**31 - 1
+"""The most that OpenSSL can be told to use."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hash:
+    ln: int
+    r: int
+    p: int
+    salt: bytes = field(repr=False)
+    digest: bytes = field(repr=False)
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        found = _PHC.fullmatch(text)
+        if found is None:
+            raise ValueError("no scrypt hash in PHC form")
+        ln, r, p = (int(found[at]) for at in (1, 2, 3))
+        try:
+            return cls(ln, r, p, _unpadded(found[4]), _unpadded(found[5]))
+        except binascii.Error as error:
+            raise ValueError("no scrypt hash in PHC form") from error
+
+    def of(self, secret: str) -> bytes:
+        """The hash of another secret with the same cost and salt."""
+        memory = min(128 * self.r * (2**self.ln + self.p + 2), _MEMORY_MOST)
+        cost = {"n": 2**self.ln, "r": self.r, "p": self.p}
+        return hashlib.scrypt(secret.encode(), salt=self.salt, maxmem=memory, dklen=len(self.digest), **cost)
+
+    def __str__(self) -> str:
+        return f"$scrypt$ln={self.ln},r={self.r},p={self.p}${_base64(self.salt)}${_base64(self.digest)}"
+
+
+def hashed(secret: str) -> str:
+    """The slow hash of a secret, as `client_secret_hash` of the directory takes it."""
+    asked = _Hash(_LN, _R, _P, os.urandom(_SALT_BYTES), bytes(_HASH_BYTES))
+    return str(_Hash(_LN, _R, _P, asked.salt, asked.of(secret)))
+
+
+class ClientSecrets:
+    """The Secrets of the authority: `threads` compare; a success is remembered for `memory_s`, at most `most` of them.
+
+    What is remembered is an HMAC under a key of this process, never a secret. Calls with the same secret at the same
+    time share one comparison: an operator that begins with fifty calls at once waits for one.
+    """
+
+    def __init__(self, clock: Callable[[], float], threads: int = 2, memory_s: float = 60.0, most: int = 1000) -> None:
+        self._clock = clock
+        self._memory_s = memory_s
+        self._most = most
+        self._key = os.urandom(32)
+        self._right: OrderedDict[bytes, float] = OrderedDict()
+        self._running: dict[bytes, asyncio.Future[bool]] = {}
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="client-secret")
+
+    async def fit(self, secret_hash: str, secret: str) -> bool:
+        """Whether this is the secret behind the hash. Raises ValueError when the hash is none."""
+        mark = hmac.digest(self._key, f"{secret_hash}\0{secret}".encode(), "sha256")
+        if self._right.get(mark, 0.0) > self._clock():
+            return True
+        running = self._running.get(mark)
+        if running is None:
+            running = asyncio.get_running_loop().run_in_executor(self._pool, _compare, secret_hash, secret)
+            self._running[mark] = running
+            running.add_done_callback(lambda _: self._running.pop(mark, None))
+        fits = await asyncio.shield(running)  # one caller who goes away must not cancel the others
+        if fits:
+            self._remember(mark)
+        return fits
+
+    def close(self) -> None:
+        """End the threads; what they compare just now is finished first."""
+        self._pool.shutdown()
+
+    def _remember(self, mark: bytes) -> None:
+        self._right[mark] = self._clock() + self._memory_s
+        self._right.move_to_end(mark)
+        while len(self._right) > self._most:
+            self._right.popitem(last=False)
+
+
+def _compare(secret_hash: str, secret: str) -> bool:
+    known = _Hash.read(secret_hash)
+    return hmac.compare_digest(known.of(secret), known.digest)
+
+
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode().rstrip("=")
+
+
+def _unpadded(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)

@@ -1,0 +1,112 @@
+"""GET /oauth/2.0/authorize: an operator asks for a customer's authorization (개별인증-001; RFC 6749 4.1.1, 4.1.2.1)."""
+
+import re
+from typing import Final
+
+from relay.domain.authorization import AuthorizationRequest
+from relay.oauth.calls import Answer, Call
+from relay.oauth.clients import member, note, strange
+from relay.oauth.errors import OAuthRefusal, refusal_of
+from relay.oauth.forms import Fields, hold, read_fields
+from relay.oauth.office import Authority, Client, Office
+from relay.oauth.redirects import way_back
+from relay.oauth.ways import begun
+from relay.policy.fields import check_of
+from relay.policy.registry import Authentication
+from relay.standard.catalogue import load_catalogue
+
+_API: Final = "개별인증-001"
+_CI: Final = "x-user-ci"
+_STATE: Final = re.compile(r"[0-9A-Za-z]{1,40}")
+
+
+async def authorize(authority: Authority, call: Call) -> Answer:
+    """Keep the request and send the customer on their way.
+
+    Raises OAuthRefusal when there is no callback to trust (never redirects then: the relay would send customers
+    wherever a stranger wants) or when the institution offers no individual authentication. Every other refusal goes to
+    the callback.
+    """
+    call.note.api_code = "AU01"
+    fields = read_fields(call.query or "")
+    client = _client(authority.office, call, fields)
+    try:
+        return await _begin(authority, call, fields, client)
+    except Exception as error:
+        refusal = refusal_of(error)
+        if refusal.error == "method_not_allowed":
+            raise
+        call.note.reason = refusal.reason
+        return Answer(302, None, {"Location": _told(refusal, fields, call)})
+
+
+def _client(office: Office, call: Call, fields: Fields) -> Client:
+    """The client that is named, when the callback is one of those registered for it, character by character."""
+    client = office.clients.get(fields.values.get("client_id", ""))
+    if client is None:
+        raise OAuthRefusal("invalid_request", "client_id is not known", reason="client_unknown")
+    note(call, client)
+    if fields.values.get("redirect_uri") not in client.service.callbacks:
+        raise OAuthRefusal(
+            "invalid_request", "redirect_uri is not registered for this client", reason="redirect_uri_unknown"
+        )
+    return client
+
+
+async def _begin(authority: Authority, call: Call, fields: Fields, client: Client) -> Answer:
+    request = _request(authority, call, fields, client)
+    await authority.ledger.open_request(request)
+    status, headers, body = begun(authority, authority.office.providers[request.provider], request)
+    return Answer(status, body, headers)
+
+
+def _request(authority: Authority, call: Call, fields: Fields, client: Client) -> AuthorizationRequest:
+    office, now = authority.office, int(authority.clock())
+    values = fields.values
+    if call.fault or client.service.operator not in call.operators:
+        raise strange(call)
+    if fields.wrong:
+        reason, said = fields.wrong
+        raise OAuthRefusal("invalid_request", said, reason=reason)
+    if values.get("response_type", "") not in {"", "code"}:
+        raise OAuthRefusal("unsupported_response_type", "response_type is code")
+    hold(_API, values)
+    if values["app_scheme"] not in client.service.app_schemes:
+        raise OAuthRefusal(
+            "invalid_request", "app_scheme is not registered for this client", reason="app_scheme_unknown"
+        )
+    provider = member(office, call, values)
+    if provider.authentication is Authentication.NONE:
+        raise OAuthRefusal("method_not_allowed", "this institution offers no individual authentication")
+    return AuthorizationRequest(
+        request_id=authority.random(),
+        provider=provider.org_code,
+        operator=client.service.operator,
+        client_id=client.service.client_id,
+        redirect_uri=values["redirect_uri"],
+        app_scheme=values["app_scheme"],
+        oauth_state=values["state"],
+        api_tran_id=call.tran_id,
+        asked_at=now,
+        expires_at=now + office.request_s,
+        ci=_ci(call),
+    )
+
+
+def _ci(call: Call) -> str:
+    ci = call.header(_CI)
+    if not ci:
+        raise OAuthRefusal("invalid_request", "x-user-ci is missing", reason="header_missing")
+    (field,) = (field for field in load_catalogue().apis[_API].request.header if field.name == _CI)
+    if not check_of(field)(ci):
+        raise OAuthRefusal("invalid_request", "x-user-ci is not B64(100)", reason="header_malformed")
+    return ci
+
+
+def _told(refusal: OAuthRefusal, fields: Fields, call: Call) -> str:
+    """The callback with the error, and with `state` when it is one: what is malformed is not passed on."""
+    state = fields.values.get("state", "")
+    told = {"error": refusal.error, "error_description": refusal.description}
+    if _STATE.fullmatch(state):
+        told["state"] = state
+    return way_back(fields.values["redirect_uri"], **told, api_tran_id=call.tran_id)

@@ -1,0 +1,58 @@
+"""Who calls the token endpoint: the service it names, by its secret, over a connection of its operator (규격 3.1)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from relay.oauth.calls import Call
+from relay.oauth.errors import OAuthRefusal
+from relay.oauth.office import Authority, Client, Office, TokenCall
+from relay.policy.registry import Provider
+
+_NOBODYS: Final = f"$scrypt$ln=14,r=8,p=1${'A' * 22}${'A' * 43}"
+"""A hash without a secret, as dear as those of `relay secret`: who is unknown waits as long as who is wrong."""
+
+
+def member(office: Office, call: Call, form: Mapping[str, str]) -> Provider:
+    """The institution that `org_code` names. Raises OAuthRefusal invalid_request when it is none of ours (core 2.1)."""
+    provider = office.providers.get(form["org_code"])
+    if provider is None:
+        raise OAuthRefusal("invalid_request", "org_code is no member of this relay", reason="provider_unknown")
+    call.note.provider = provider.org_code
+    return provider
+
+
+async def identified(authority: Authority, call: Call, form: Mapping[str, str]) -> TokenCall:
+    """The call with provider and client, both known. `form` was held to its API.
+
+    Raises OAuthRefusal: invalid_request for an institution that is none of ours; invalid_client, which says and costs
+    the same for a client nobody knows and for a wrong secret; unauthorized_client when the client's operator is none
+    of those that the connection speaks for.
+    """
+    office, now = authority.office, int(authority.clock())
+    provider = member(office, call, form)
+    client = office.clients.get(form["client_id"])
+    if client is not None:
+        note(call, client)
+    known = client.secret_hash if client is not None else ""
+    fits = await authority.secrets.fit(known or _NOBODYS, form["client_secret"])
+    if client is None or not known or not fits:
+        raise OAuthRefusal("invalid_client", "client authentication failed")
+    if client.service.operator not in call.operators:
+        raise strange(call)
+    return TokenCall(form, client, provider, now)
+
+
+def note(call: Call, client: Client) -> None:
+    """Write down which client the call names, and whose it is when the connection speaks for that operator."""
+    call.note.client_id = client.service.client_id
+    if client.service.operator in call.operators:
+        call.note.operator = client.service.operator
+
+
+def strange(call: Call) -> OAuthRefusal:
+    """The refusal of a caller who does not speak for the client's operator (IP 주소, SERIALNUMBER)."""
+    return OAuthRefusal(
+        "unauthorized_client",
+        "this connection does not speak for the client's operator",
+        reason=call.fault or "unauthorized_client",
+    )

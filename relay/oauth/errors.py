@@ -1,0 +1,78 @@
+"""OAuth errors of the standard: one row each (규격 3.10; RFC 6749 4.1.2.1, 5.2)."""
+
+import logging
+import traceback
+from collections.abc import Mapping
+from typing import Final
+
+from relay.domain.ledger import NotGranted, Unreachable, Why
+
+_log = logging.getLogger(__name__)
+
+STATUS: Final = {
+    "invalid_request": 400,
+    "invalid_client": 400,  # not 401: the standard differs from the RFC here
+    "invalid_grant": 400,
+    "unauthorized_client": 400,
+    "unsupported_grant_type": 400,
+    "invalid_scope": 400,
+    "unauthorized_user": 400,
+    "method_not_allowed": 405,
+    "server_error": 500,
+    "temporarily_unavailable": 503,
+    # on authorize only, by redirect
+    "access_denied": 302,
+    "unsupported_response_type": 302,
+}
+"""HTTP status of each error where it is not told by redirect."""
+
+
+class OAuthRefusal(Exception):
+    """The answer is an error. `description` is ASCII for engineers, never a value that was sent (RFC 6749 5.2).
+
+    `reason` is the name under which it is counted and recorded; `retry_after` seconds, with temporarily_unavailable.
+    """
+
+    def __init__(self, error: str, description: str, *, reason: str = "", retry_after: int = 0) -> None:
+        super().__init__(error)
+        self.error = error
+        self.status = STATUS[error]
+        self.description = description
+        self.reason = reason or error
+        self.retry_after = retry_after
+
+
+_RETRY_S: Final = 5
+_CODE = "the authorization code is not valid"
+_REFRESH = "the refresh token is not valid"
+NOT_GRANTED: Final[Mapping[Why, tuple[str, str]]] = {
+    Why.CODE_UNKNOWN: ("invalid_grant", _CODE),
+    Why.CODE_SPENT: ("invalid_grant", _CODE),
+    Why.CODE_OF_ANOTHER: ("invalid_grant", _CODE),
+    Why.CODE_EXPIRED: ("invalid_grant", "the authorization code has expired"),
+    Why.REDIRECT_URI_DIFFERS: ("invalid_grant", "redirect_uri differs from that of the authorization request"),
+    Why.REFRESH_UNKNOWN: ("invalid_grant", _REFRESH),
+    Why.REFRESH_REVOKED: ("invalid_grant", _REFRESH),
+    Why.REFRESH_OF_ANOTHER: ("invalid_grant", _REFRESH),
+    Why.REFRESH_EXPIRED: ("invalid_grant", "the refresh token has expired"),
+    Why.CONSENT_ENDED: ("invalid_grant", "the consent has ended"),
+    Why.TX_ID_SPENT: ("invalid_grant", "tx_id was used before"),
+    Why.NONCE_SPENT: ("invalid_grant", "consent_nonce or ucpid_nonce was used before"),
+}
+"""What a client is told when the ledger grants nothing: never whether a code or token of somebody else exists."""
+
+
+def refusal_of(error: Exception) -> OAuthRefusal:
+    """The refusal that answers a call in which this was raised. What nobody foresaw is logged, without any value."""
+    if isinstance(error, OAuthRefusal):
+        return error
+    if isinstance(error, Unreachable):
+        return OAuthRefusal(
+            "temporarily_unavailable", "try again later", reason="ledger_unreachable", retry_after=_RETRY_S
+        )
+    if isinstance(error, NotGranted) and error.why in NOT_GRANTED:
+        return OAuthRefusal(*NOT_GRANTED[error.why], reason=error.why.value)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    # the text of an error may hold what the customer sent; its kind and place never do
+    _log.error("a call failed in the authority: %s at %s:%d", type(error).__name__, place.filename, place.lineno)
+    return OAuthRefusal("server_error", "the relay failed", reason="relay_broken")

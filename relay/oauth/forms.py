@@ -1,0 +1,104 @@
+"""The fields of a form or query, read so that no two readers could see different ones, and held to the catalogue."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from relay.domain.fault import FAULTS, Refusal
+from relay.oauth.calls import Call
+from relay.oauth.errors import OAuthRefusal
+from relay.policy.parameters import ParameterCheck, compile_check
+from relay.policy.scalars import Checking
+from relay.standard.catalogue import load_catalogue
+
+_FORM: Final = re.compile(r'application/x-www-form-urlencoded(?:\s*;\s*charset\s*=\s*"?utf-?8"?)?\s*', re.IGNORECASE)
+_NO_FORM: Final = re.compile(r"%(?![0-9A-Fa-f]{2})|[\x00-\x20\x7f]")
+_PAIRS_MOST: Final = 64
+"""The longest form of the standard has 20 fields (통합인증-002)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What was sent: `values` are the fields that stand once and can be read.
+
+    `wrong` is what is wrong with the rest, the name of a fault and a description; None when nothing is.
+    """
+
+    values: Mapping[str, str] = field(repr=False)
+    wrong: tuple[str, str] | None = None
+
+
+def read_fields(text: str) -> Fields:
+    """The fields of urlencoded text: `+` a blank, `%xx` a byte of UTF-8, in names too."""
+    if not text:
+        return Fields({})
+    pairs = text.split("&")
+    if len(pairs) > _PAIRS_MOST:
+        return Fields({}, ("parameter_malformed", "too many fields"))
+    values: dict[str, str] = {}
+    doubled: set[str] = set()
+    wrong: tuple[str, str] | None = None
+    for pair in pairs:
+        try:
+            name, value = _decoded(pair)
+        except ValueError:
+            wrong = ("parameter_malformed", "not urlencoded UTF-8")
+            continue
+        if name in values:
+            doubled.add(name)
+        values[name] = value
+    if doubled:
+        wrong = ("parameter_twice", "a field stands twice")
+    return Fields({name: value for name, value in values.items() if name not in doubled}, wrong)
+
+
+def _decoded(pair: str) -> tuple[str, str]:
+    """Name and value. Raises ValueError (UnicodeError is one) when it is not one pair in UTF-8."""
+    if _NO_FORM.search(pair):
+        raise ValueError("not urlencoded")
+    name, _, value = (unquote_to_bytes(part.replace("+", " ")).decode() for part in pair.partition("="))
+    if not name:
+        raise ValueError("a pair without a name")
+    return name, value
+
+
+def form_of(call: Call) -> Mapping[str, str]:
+    """The fields of a POST. Raises OAuthRefusal invalid_request.
+
+    A query is refused whatever it says: secrets in a URL stand in every log on their way (RFC 6749 2.3.1).
+    """
+    if call.query is not None:
+        raise _invalid("parameter_malformed", "parameters belong into the body")
+    if _FORM.fullmatch(call.header("content-type")) is None:
+        raise _invalid("header_malformed", "Content-Type is application/x-www-form-urlencoded")
+    if "content-encoding" in call.headers:
+        raise _invalid("header_malformed", "a form comes without Content-Encoding")
+    try:
+        found = read_fields(call.body.decode())
+    except UnicodeDecodeError as error:
+        raise _invalid("parameter_malformed", "not UTF-8") from error
+    if found.wrong:
+        raise _invalid(*found.wrong)
+    return found.values
+
+
+def hold(api_id: str, values: Mapping[str, str]) -> None:
+    """Hold fields to an API: all required ones, their types and lengths. Raises OAuthRefusal invalid_request."""
+    try:
+        _check(api_id)(values)
+    except Refusal as refusal:
+        missing = refusal.fault is FAULTS["parameter_missing"]
+        said = f"{refusal.detail} is missing" if missing else f"not a value of {refusal.detail}"
+        raise _invalid(refusal.fault.name, said) from None  # the refusal's context holds what was sent
+
+
+@cache
+def _check(api_id: str) -> ParameterCheck:
+    return compile_check(load_catalogue().apis[api_id], Checking.STRICT)
+
+
+def _invalid(reason: str, description: str) -> OAuthRefusal:
+    return OAuthRefusal("invalid_request", description, reason=reason)

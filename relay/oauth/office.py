@@ -1,0 +1,104 @@
+"""What the authority decides by, and what it needs from outside: the office, swapped whole when settings change."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from relay.domain.consent import Consent
+from relay.domain.institution import Holding
+from relay.domain.ledger import Ledger
+from relay.domain.party import Service
+from relay.domain.token import ACCESS, Claims
+from relay.policy.authority import Certifier, Tokens
+from relay.policy.registry import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A service that may ask for tokens, and the hash of its secret ("" when it has none: it gets no tokens)."""
+
+    service: Service
+    secret_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Everything that stands in the settings. `providers` by org_code, `clients` by client_id, `certifiers` by ca_code.
+
+    `pages_url` is where customers reach the pages, "" when there are none; `request_s` how long a customer has.
+    """
+
+    relay: str
+    tokens: Tokens
+    providers: Mapping[str, Provider]
+    clients: Mapping[str, Client]
+    certifiers: Mapping[str, Certifier]
+    pages_url: str
+    request_s: int
+
+
+class Signer(Protocol):
+    """Who signs tokens, and reads those it signed."""
+
+    def sign(self, claims: Mapping[str, object], now: int) -> tuple[str, bytes]:
+        """The signed token (JWS compact) and the SHA-256 of its header and payload, the same for the same claims."""
+
+    def read(self, token: str, now: int, use: str = ACCESS) -> Claims:
+        """Claims of one of our own tokens, meant for `use`. Raises Refusal (40101) as the gateway's keyring does."""
+
+
+class Secrets(Protocol):
+    """Who compares client secrets with slow hashes, in constant time, off the loop, remembering successes shortly."""
+
+    async def fit(self, secret_hash: str, secret: str) -> bool:
+        """Whether this is the secret behind the hash."""
+
+
+class Institutions(Protocol):
+    """What the authority asks institutions for while a customer waits."""
+
+    async def login(self, provider: Provider, login_id: str, password: str) -> str | None:
+        """The CI of the customer who logs in; None when the institution does not know them. Raises DeskFault."""
+
+    async def holdings(self, provider: Provider, ci: str, client_id: str) -> Sequence[Holding]:
+        """The customer's real assets, from the institution's list APIs. Raises DeskFault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What 통합인증-002 brings: the form's fields, checked for type and length."""
+
+    form: Mapping[str, str] = field(repr=False)
+    provider: Provider
+    client: Client
+
+
+class Proofs(Protocol):
+    """Who proves signed consents: signatures, chains, nonces, the customer's identity at the certifier."""
+
+    async def prove(self, signed: Signed, certifier: Certifier, now: int) -> Consent:
+        """The consent that the customer signed. Raises Unproven."""
+
+
+@dataclass(slots=True)
+class Authority:
+    """The office and its tools. `office` is read once per call; `clock` tells epoch seconds, `random` makes ids."""
+
+    office: Office
+    ledger: Ledger
+    signer: Signer
+    secrets: Secrets
+    institutions: Institutions
+    proofs: Proofs
+    clock: Callable[[], float]
+    random: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCall:
+    """A call of the token endpoint that is well-formed and comes from the client it names."""
+
+    form: Mapping[str, str] = field(repr=False)
+    client: Client
+    provider: Provider
+    now: int
