@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from relay.policy.scalars import (
     ApiCode,
@@ -19,6 +19,7 @@ from relay.policy.scalars import (
     ProviderTimeouts,
     Rate,
     Secret,
+    SecretHash,
     SerialNum,
     Slot,
     Text,
@@ -41,6 +42,46 @@ class Link(StrEnum):
     LEASED_LINE = "leased_line"
 
 
+class Authentication(StrEnum):
+    """개별인증: who shows the customer the pages. `NONE`: it is not offered (optional since 2022-11)."""
+
+    NONE = "none"
+    HOSTED = "hosted"
+    REDIRECT = "redirect"
+    APP = "app"
+
+
+class Hosted(Model):
+    """The relay shows the pages and asks the institution who logs in: a POST to `login` below its base URL."""
+
+    login: Annotated[
+        str, StringConstraints(pattern=r"^/[A-Za-z0-9._~/-]{1,200}$"), Field(description="a path, /mydata/login")
+    ] = "/relay/login"
+
+
+class Redirect(Model):
+    """The institution shows its own page and sends the customer back with a result it signed (ES256)."""
+
+    url: BaseUrl
+    public_key: Path
+
+
+class App(Model):
+    """The institution's app does it; the operator opens it by these (개별인증-001, app way)."""
+
+    app_scheme_ios: Text
+    install_url_ios: Text
+    app_scheme_android: Text
+    install_url_android: Text
+
+
+class Withholding(StrEnum):
+    """Who leaves out of answers what the customer did not consent to (규격 6.2)."""
+
+    PROVIDER = "provider"
+    RELAY = "relay"
+
+
 class Provider(Model):
     """`providers/NAME.yaml`: one institution (정보제공자), everything the relay needs to expose it and spare it."""
 
@@ -57,6 +98,11 @@ class Provider(Model):
     queue: Annotated[int, Field(ge=0, le=100_000)] | None = None
     rate: Rate | None = None
     scheduled_slots: Annotated[tuple[Slot, ...], Field(max_length=3)] = ()
+    authentication: Authentication = Authentication.NONE
+    hosted: Hosted = Hosted()
+    redirect: Redirect | None = None
+    app: App | None = None
+    withholding: Withholding = Withholding.PROVIDER
     link: Link = Link.TLS
     ca: Path | None = None
     certificate: Path | None = None
@@ -75,6 +121,9 @@ class Provider(Model):
                 ("private_key", "certificate") if self.certificate is None else ("certificate", "private_key")
             )
             raise refuse(absent, f"is missing beside {alone}", "both or neither")
+        for way in (Authentication.REDIRECT, Authentication.APP):
+            if self.authentication is way and getattr(self, way.value) is None:
+                raise refuse(way.value, "is missing", f"needed because authentication is {way.value}")
         if self.min_version and int(self.min_version[1:]) > int(self.version[1:]):
             raise refuse("min_version", f"is above version {self.version}", f"v1 to {self.version}")
         return self
@@ -85,7 +134,7 @@ class DirectoryService(Model):
 
     client_id: ClientId
     name: Text
-    client_secret_hash: str | None = None
+    client_secret_hash: SecretHash | None = None
     callbacks: Annotated[tuple[str, ...], Field(max_length=4)] = ()
     app_schemes: tuple[str, ...] = ()
 

@@ -31,20 +31,21 @@ def refuse(key: str, wrong: str, allowed: str) -> PydanticCustomError:
     return PydanticCustomError("refused", "{key}: {wrong}, {allowed}", {"key": key, "wrong": wrong, "allowed": allowed})
 
 
-def _at(value: str, info: ValidationInfo) -> str:
+def at_folder(value: str, info: ValidationInfo) -> str:
+    """`value` as a path below the validation context's folder."""
     folder = (info.context or {}).get("folder")
     return value if folder is None else normpath(PurePath(folder, value))
 
 
 def _log(value: str, info: ValidationInfo) -> str:
-    return value if value == STDOUT else _at(value, info)
+    return value if value == STDOUT else at_folder(value, info)
 
 
 def _secret(value: str, info: ValidationInfo) -> str:
     scheme, _, rest = value.partition(":")
     if scheme not in {"file", "env"} or not rest:
         raise ValueError("a secret is written as a reference: file:PATH or env:NAME")
-    return value if scheme == "env" else f"file:{_at(rest, info)}"
+    return value if scheme == "env" else f"file:{at_folder(rest, info)}"
 
 
 def _network(value: str) -> str:
@@ -103,7 +104,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 Path = Annotated[
     str,
     StringConstraints(min_length=1),
-    AfterValidator(_at),
+    AfterValidator(at_folder),
     Field(description="a path, relative to the file that names it"),
 ]
 LogPath = Annotated[
@@ -114,6 +115,13 @@ LogPath = Annotated[
 ]
 Secret = Annotated[
     str, AfterValidator(_secret), Field(description="a reference, file:PATH or env:NAME, never the secret itself")
+]
+SecretHash = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^\$scrypt\$ln=(1[0-9]|20),r=[1-9][0-9]?,p=[1-9]\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{43}$"
+    ),
+    Field(description="what `relay secret` prints: $scrypt$ln=14,r=8,p=1$SALT$HASH"),
 ]
 Network = Annotated[
     str,

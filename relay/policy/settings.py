@@ -4,11 +4,11 @@ Names end in their unit (`_s` seconds, `_bytes`). Files named here are relative 
 are references (`file:PATH`, `env:NAME`), never values.
 """
 
-from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
+from relay.policy.authority import AuthoritySettings, Certifier, LedgerSettings, Tokens
 from relay.policy.scalars import (
     STDOUT,
     Checking,
@@ -25,15 +25,6 @@ from relay.policy.scalars import (
     Text,
     refuse,
 )
-
-
-class Algorithm(StrEnum):
-    """JWS algorithms a key may be pinned to (RFC 7518, RFC 8037)."""
-
-    ES256 = "ES256"
-    RS256 = "RS256"
-    PS256 = "PS256"
-    EDDSA = "EdDSA"
 
 
 class RelayIdentity(Model):
@@ -123,31 +114,6 @@ class GatewaySettings(Model):
         return self
 
 
-class TokenKey(Model):
-    """A key that signs access tokens; its algorithm is pinned here, not read from the token. Public key, PEM file."""
-
-    kid: Annotated[str, StringConstraints(min_length=1, max_length=64)]
-    algorithm: Algorithm = Algorithm.ES256
-    public_key: Path
-
-
-class Tokens(Model):
-    """Access tokens: who issues them, which keys sign them, how long a clock may be off, how many are remembered."""
-
-    issuer: OrgCode
-    keys: Annotated[tuple[TokenKey, ...], Field(min_length=1)]
-    leeway_s: Annotated[float, Field(ge=0, le=300)] = 5.0
-    memory: Annotated[int, Field(ge=2, le=10_000_000)] = 100_000
-
-    @model_validator(mode="after")
-    def _kids_differ(self) -> Self:
-        kids = [key.kid for key in self.keys]
-        for index, kid in enumerate(kids):
-            if kid in kids[:index]:
-                raise refuse(f"keys[{index}].kid", "stands twice", "another kid for each key")
-        return self
-
-
 class UpstreamSettings(Model):
     """What holds for every provider whose file says nothing else."""
 
@@ -189,6 +155,9 @@ class Settings(Model):
     relay: RelayIdentity
     gateway: GatewaySettings
     tokens: Tokens
+    ledger: LedgerSettings
+    authority: AuthoritySettings = AuthoritySettings()
+    certifiers: tuple[Certifier, ...] = ()
     checking: Checking = Checking.STRICT
     upstream: UpstreamSettings = UpstreamSettings()
     rates: Rates = Rates()

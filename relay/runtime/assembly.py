@@ -24,7 +24,7 @@ from relay.policy.quota import Bucket
 from relay.policy.settings import Settings
 from relay.runtime.config import Loaded
 from relay.runtime.identity import identify
-from relay.runtime.materials import ReachKey, listening_context, provider_context, reach_key, verifying_key
+from relay.runtime.materials import ReachKey, listening_context, provider_context, reach_key, verifying_keys
 from relay.standard.catalogue import load_catalogue, load_rsp_codes
 from relay.wire.watch import Watch
 
@@ -88,7 +88,7 @@ class Relay:
     def _compile(self, loaded: Loaded) -> tuple[Plan, Reach, Keyring]:
         settings = loaded.settings
         plan = compile_plan(settings, loaded.providers, loaded.directory, load_catalogue(), loaded.generation)
-        keys = {key.kid: verifying_key(key) for key in settings.tokens.keys}
+        keys = verifying_keys(settings.tokens)
         keyring = VerifiedTokens(keys, settings.tokens.issuer, settings.tokens.leeway_s, settings.tokens.memory)
         return plan, self._reach(plan), keyring
 

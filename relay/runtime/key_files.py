@@ -1,12 +1,11 @@
 """Opens what the settings point at and says what is wrong with it: the part of `relay check` that `--files` adds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -14,14 +13,22 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from relay.infra.token_keys import TokenKeyProblem, read_keys
 from relay.policy.scalars import STDOUT
-from relay.policy.settings import Algorithm
 from relay.runtime.config import Loaded
 from relay.runtime.problems import Problem, shown
 from relay.runtime.references import Kind, Reference, SecretMissing, references, secret
 
-RSA_BITS = 2048
-"""RS256 and PS256 ask for keys of 2048 bits or more (RFC 7518, 3.3)."""
+_KINDS: Final[dict[Kind, tuple[Callable[[bytes], Any], str]]] = {
+    Kind.CERTIFICATE: (x509.load_pem_x509_certificates, "certificate, PEM"),
+    Kind.CA: (x509.load_pem_x509_certificates, "certificate, PEM"),
+    Kind.CRL: (x509.load_pem_x509_crl, "CRL, PEM"),
+    Kind.PUBLIC_KEY: (load_pem_public_key, "public key, PEM"),
+    Kind.PRIVATE_KEY: (lambda content: load_pem_private_key(content, None), "private key, PEM"),
+    Kind.TOKEN_KEYS: (bytes, "folder with jwks.json, made by relay keys rotate"),
+    Kind.SECRET: (bytes, "secret"),
+}
+"""How what a reference leads to is opened, and what it should be."""
 
 
 def file_problems(path: Path, loaded: Loaded, now: datetime) -> list[Problem]:
@@ -42,9 +49,6 @@ def file_problems(path: Path, loaded: Loaded, now: datetime) -> list[Problem]:
             certificates[each.file, section] = found[0]
         elif each.kind is Kind.PRIVATE_KEY:
             problems += _pair(each, certificates.get((each.file, section)), found)
-        elif each.kind is Kind.PUBLIC_KEY:
-            index = int(section.partition("[")[2].rstrip("]"))
-            problems += _algorithm(each, loaded.settings.tokens.keys[index].algorithm, found)
     return [*problems, *_log(path, loaded.settings.access_log.path)]
 
 
@@ -59,33 +63,28 @@ def _problem(reference: Reference, wrong: str, allowed: str) -> Problem:
 
 
 def _opened(reference: Reference) -> Any:
-    """Certificates (a list, never empty), a private or a public key. Raises _Unfit."""
-    if reference.kind is Kind.PRIVATE_KEY:
-        try:
-            return load_pem_private_key(secret(reference.target), None)
-        except SecretMissing as error:
-            raise _Unfit(str(error), "a private key, PEM") from error
-        except TypeError as error:
-            raise _Unfit("is encrypted", "a private key without a password, PEM") from error
-        except Exception as error:  # cryptography's own errors are many, and none is to be shown beside a key
-            raise _Unfit("holds no private key", "a private key, PEM") from error
+    """Certificates (a list, never empty), a private or a public key, token keys, a CRL, a secret. Raises _Unfit."""
+    opens, asked = _KINDS[reference.kind]
     try:
-        content = Path(reference.target).read_bytes()
+        if reference.path is None or reference.kind in {Kind.PRIVATE_KEY, Kind.SECRET}:
+            return opens(secret(reference.target))
+        if reference.kind is Kind.TOKEN_KEYS:
+            return read_keys(Path(reference.target).parent)
+        return opens(Path(reference.target).read_bytes())
     except OSError as error:
-        wrong = f"the file {reference.target} cannot be read ({error.strerror})"
-        raise _Unfit(wrong, f"a {_asked(reference)}") from error
-    try:
-        return (
-            load_pem_public_key(content)
-            if reference.kind is Kind.PUBLIC_KEY
-            else x509.load_pem_x509_certificates(content)
-        )
-    except Exception as error:  # as above
-        raise _Unfit(f"the file {reference.target} holds none", f"a {_asked(reference)}") from error
+        raise _Unfit(f"the file {reference.target} cannot be read ({error.strerror})", f"a {asked}") from error
+    except (SecretMissing, TokenKeyProblem) as error:
+        raise _Unfit(str(error), f"a {asked}") from error
+    except TypeError as error:
+        raise _Unfit("is encrypted", f"a {asked} without a password") from error
+    except Exception as error:  # cryptography's own errors are many, and none is to be shown beside a key
+        raise _Unfit(_holds_none(reference), f"a {asked}") from error
 
 
-def _asked(reference: Reference) -> str:
-    return "public key, PEM" if reference.kind is Kind.PUBLIC_KEY else "certificate, PEM"
+def _holds_none(reference: Reference) -> str:
+    if reference.kind is Kind.SECRET:
+        return "does not fit"
+    return "holds no private key" if reference.kind is Kind.PRIVATE_KEY else f"the file {reference.target} holds none"
 
 
 def _dates(chain: Sequence[x509.Certificate], now: datetime) -> Iterator[tuple[str, str]]:
@@ -105,22 +104,6 @@ def _spki(key: Any) -> bytes:
 def _pair(reference: Reference, certificate: x509.Certificate | None, key: Any) -> Iterator[Problem]:
     if certificate is not None and _spki(certificate.public_key()) != _spki(key.public_key()):
         yield _problem(reference, "does not match the certificate", "the key the certificate was made for")
-
-
-def _algorithm(reference: Reference, algorithm: Algorithm, key: Any) -> Iterator[Problem]:
-    match algorithm:
-        case Algorithm.ES256:
-            fits, asked = (
-                isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == "secp256r1",
-                "an EC P-256 key",
-            )
-        case Algorithm.EDDSA:
-            fits, asked = isinstance(key, ed25519.Ed25519PublicKey), "an Ed25519 key"
-        case _:
-            fits = isinstance(key, rsa.RSAPublicKey) and key.key_size >= RSA_BITS
-            asked = f"an RSA key of {RSA_BITS} bits or more"
-    if not fits:
-        yield _problem(reference, f"does not fit algorithm {algorithm}", asked)
 
 
 def _log(path: Path, target: str) -> Iterator[Problem]:

@@ -5,38 +5,26 @@ import os
 import ssl
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
 from relay.infra.keyring import VerifyingKey
 from relay.infra.tls import client_context, server_context
+from relay.infra.token_keys import TokenKeyProblem, read_keys
+from relay.policy.authority import Tokens
 from relay.policy.plan import Institution
 from relay.policy.registry import Provider
-from relay.policy.settings import Algorithm, Listener, ServerTls, TokenKey
+from relay.policy.settings import Listener, ServerTls
 from relay.runtime.references import secret
-
-_KINDS: dict[Algorithm, type] = {
-    Algorithm.ES256: ec.EllipticCurvePublicKey,
-    Algorithm.RS256: rsa.RSAPublicKey,
-    Algorithm.PS256: rsa.RSAPublicKey,
-    Algorithm.EDDSA: ed25519.Ed25519PublicKey,
-}
 
 
 class MaterialError(Exception):
     """A certificate or key that cannot be used; says which and why."""
 
 
-def verifying_key(key: TokenKey) -> VerifyingKey:
-    """A token key of the settings. Raises MaterialError when the file holds no public key of its algorithm."""
+def verifying_keys(tokens: Tokens) -> dict[str, VerifyingKey]:
+    """The keys that may have signed a token, by kid. Raises MaterialError when the folder cannot be used."""
     try:
-        public = load_pem_public_key(Path(key.public_key).read_bytes())
-    except (OSError, ValueError, UnsupportedAlgorithm) as error:
-        raise MaterialError(f"{key.public_key}: no public key in PEM: {error}") from error
-    if not isinstance(public, _KINDS[key.algorithm]):
-        raise MaterialError(f"{key.public_key}: the key does not fit {key.algorithm.value}")
-    return VerifyingKey(key.algorithm.value, public)
+        return {key.kid: VerifyingKey(key.algorithm, key.public) for key in read_keys(Path(tokens.keys))}
+    except TokenKeyProblem as problem:
+        raise MaterialError(str(problem)) from problem
 
 
 def listening_context(listener: Listener, tls: ServerTls) -> ssl.SSLContext:

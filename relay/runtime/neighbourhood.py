@@ -15,8 +15,9 @@ import aiohttp
 import uvloop
 
 from relay.domain.api import Catalogue
+from relay.sandbox.houses import RELAY_CODE, Street
 from relay.sandbox.operator import Visit
-from relay.sandbox.street import RELAY_CODE, Street, build, opened
+from relay.sandbox.street import build, opened
 from relay.sandbox.tokens import claims_for, scopes_of, sign
 from relay.sandbox.world.stories import STORIES
 from relay.standard.catalogue import load_catalogue

@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
+from relay.infra.token_keys import SET
+from relay.policy.authority import Certifier
 from relay.policy.registry import Provider
 from relay.policy.settings import Settings
 
@@ -45,13 +48,19 @@ class Kind(StrEnum):
     CA = "ca"
     PUBLIC_KEY = "public_key"
     PRIVATE_KEY = "private_key"
+    TOKEN_KEYS = "token_keys"  # noqa: S105 - a kind
+    CRL = "crl"
+    SECRET = "secret"  # noqa: S105 - a kind
+
+
+_SECRETS: Final = frozenset({Kind.PRIVATE_KEY, Kind.SECRET})
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
     """One reference: in which yaml file and under which key it stands, what it leads to, and where.
 
-    `target` is an absolute path, or a secret's reference for a private key.
+    `target` is an absolute path, or a secret's reference for a private key or another secret.
     """
 
     file: Path
@@ -62,7 +71,7 @@ class Reference:
     @property
     def path(self) -> Path | None:
         """The file it leads to; None for a secret of the environment."""
-        if self.kind is not Kind.PRIVATE_KEY:
+        if self.kind not in _SECRETS:
             return Path(self.target)
         return Path(self.target.removeprefix("file:")) if self.target.startswith("file:") else None
 
@@ -74,8 +83,15 @@ def references(path: Path, settings: Settings, providers: Sequence[tuple[Path, P
         yield Reference(path, "gateway.tls.certificate", Kind.CERTIFICATE, tls.certificate)
         yield Reference(path, "gateway.tls.private_key", Kind.PRIVATE_KEY, tls.private_key)
         yield Reference(path, "gateway.tls.client_ca", Kind.CA, tls.client_ca)
-    for index, key in enumerate(settings.tokens.keys):
-        yield Reference(path, f"tokens.keys[{index}].public_key", Kind.PUBLIC_KEY, key.public_key)
+    yield Reference(path, "tokens.keys", Kind.TOKEN_KEYS, str(Path(settings.tokens.keys, SET)))
+    for index, customers in enumerate(settings.ledger.customer_keys):
+        yield Reference(path, f"ledger.customer_keys[{index}].key", Kind.SECRET, customers.key)
+    if settings.authority.pages is not None and settings.authority.pages.tls is not None:
+        pages = settings.authority.pages.tls
+        yield Reference(path, "authority.pages.tls.certificate", Kind.CERTIFICATE, pages.certificate)
+        yield Reference(path, "authority.pages.tls.private_key", Kind.PRIVATE_KEY, pages.private_key)
+    for index, certifier in enumerate(settings.certifiers):
+        yield from _of_certifier(path, f"certifiers[{index}]", certifier)
     for file, provider in providers:
         if provider.ca is not None:
             yield Reference(file, "ca", Kind.CA, provider.ca)
@@ -83,3 +99,18 @@ def references(path: Path, settings: Settings, providers: Sequence[tuple[Path, P
             yield Reference(file, "certificate", Kind.CERTIFICATE, provider.certificate)
         if provider.private_key is not None:
             yield Reference(file, "private_key", Kind.PRIVATE_KEY, provider.private_key)
+        if provider.redirect is not None:
+            yield Reference(file, "redirect.public_key", Kind.PUBLIC_KEY, provider.redirect.public_key)
+
+
+def _of_certifier(path: Path, key: str, certifier: Certifier) -> Iterator[Reference]:
+    for kind, name, files in ((Kind.CA, "roots", certifier.roots), (Kind.CRL, "crls", certifier.crls)):
+        for index, file in enumerate(files):
+            yield Reference(path, f"{key}.{name}[{index}]", kind, file)
+    if (desk := certifier.identity) is not None:
+        yield Reference(path, f"{key}.identity.certificate", Kind.CERTIFICATE, desk.certificate)
+        yield Reference(path, f"{key}.identity.private_key", Kind.PRIVATE_KEY, desk.private_key)
+    if (other := certifier.signature) is not None:
+        yield Reference(path, f"{key}.signature.client_secret", Kind.SECRET, other.client_secret)
+        if other.ca is not None:
+            yield Reference(path, f"{key}.signature.ca", Kind.CA, other.ca)

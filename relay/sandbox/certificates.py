@@ -10,27 +10,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, Self, TypeAlias
+from typing import Final, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    PublicFormat,
     load_pem_private_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from relay.domain.ids import INDUSTRIES
+from relay.sandbox.token_keys import TokenKeyPair, make_token_keys
 
 DAYS: Final = 365
 RELAY_SERIAL: Final = "999-81-00001"
 OPERATOR_SERIALS: Final = ("999-81-01001", "999-81-01002")
 UNREGISTERED_SERIAL: Final = "999-81-09999"
-ALGORITHMS: Final = ("ES256", "RS256", "PS256", "EdDSA")
+TOKEN_KEYS: Final = "token-keys"  # noqa: S105 - a folder
 _EV_POLICY: Final = x509.ObjectIdentifier("2.23.140.1.1")
 _DAY: Final = timedelta(days=1)
 _LOOPBACK: Final = (
@@ -38,8 +38,6 @@ _LOOPBACK: Final = (
     x509.IPAddress(ipaddress.IPv4Address("127.0.0.1")),
     x509.IPAddress(ipaddress.IPv6Address("::1")),
 )
-
-PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +47,6 @@ class Pair:
     certificate: Path
     private_key: Path
     serial_number: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class TokenKeyPair:
-    """A key that signs access tokens, with the kid and algorithm it is pinned to."""
-
-    kid: str
-    algorithm: str
-    private_key: Path
-    public_key: Path
 
 
 class Authority:
@@ -213,24 +201,8 @@ def make_dev_certificates(directory: Path, now: datetime, *, days: int = DAYS, f
         future_operator=operator("operator-future", ours, OPERATOR_SERIALS[0], now + 30 * _DAY, now + 60 * _DAY),
         serialless_operator=operator("operator-serialless", ours, None),
         unregistered_operator=operator("operator-unregistered", ours, UNREGISTERED_SERIAL),
-        token_keys={algorithm: _token_key(directory, algorithm) for algorithm in ALGORITHMS},
+        token_keys=make_token_keys(directory / TOKEN_KEYS),
     )
-
-
-def _token_key(directory: Path, algorithm: str) -> TokenKeyPair:
-    kid = f"dev-{algorithm.lower()}"
-    key: PrivateKey
-    match algorithm:
-        case "ES256":
-            key = ec.generate_private_key(ec.SECP256R1())
-        case "EdDSA":
-            key = ed25519.Ed25519PrivateKey.generate()
-        case _:
-            key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private, public = directory / f"token-{kid}.key.pem", directory / f"token-{kid}.pub.pem"
-    _write(private, _private_pem(key), secret=True)
-    _write(public, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    return TokenKeyPair(kid, algorithm, private, public)
 
 
 def _subject(name: str, serial_number: str | None) -> x509.Name:
@@ -273,7 +245,7 @@ def _purposes(*, server: bool, client: bool) -> x509.ExtendedKeyUsage:
     return x509.ExtendedKeyUsage([oid for chosen, oid in wanted if chosen])
 
 
-def _private_pem(key: PrivateKey) -> bytes:
+def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import jwt
 
 from relay.domain.api import Catalogue
-from relay.sandbox.certificates import TokenKeyPair
+from relay.sandbox.token_keys import TokenKeyPair
 
 
 def scopes_of(catalogue: Catalogue, industry: str) -> tuple[str, ...]:

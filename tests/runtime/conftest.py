@@ -12,7 +12,10 @@ gateway:
   tls: {certificate: certs/relay.pem, private_key: "file:certs/relay.key", client_ca: certs/ca.pem}
 tokens:
   issuer: ZZRELAY001
-  keys: [{kid: one, public_key: certs/tokens.pub}]
+  keys: certs/token-keys
+ledger:
+  url: sqlite:ledger.db
+  customer_keys: [{kid: one, key: "file:certs/customers.key"}]
 """
 
 BANK = """

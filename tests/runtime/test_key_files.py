@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from relay.infra.token_keys import add_key
 from relay.runtime.config import load
 from relay.runtime.key_files import file_problems
 
@@ -29,17 +30,14 @@ def private(key=KEY, password=None):
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how)
 
 
-def public(key=KEY):
-    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
 @pytest.fixture
 def right(folder):
     (folder.root / "certs").mkdir()
     for name in ("relay.pem", "ca.pem", "bank.pem"):
         folder.write(f"certs/{name}", certificate())
     folder.write("certs/relay.key", private())
-    folder.write("certs/tokens.pub", public())
+    folder.write("certs/customers.key", b"A" * 44)
+    add_key(folder.root / "certs" / "token-keys", "one", 0)
     return folder
 
 
@@ -82,9 +80,10 @@ def test_missing_files_are_all_named(folder):
             "relay.yaml: gateway.tls.private_key: does not match the certificate, the key the certificate was made for",
         ),
         (
-            "tokens.pub",
-            private(),
-            "relay.yaml: tokens.keys[0].public_key: the file certs/tokens.pub holds none, a public key, PEM",
+            "token-keys/jwks.json",
+            b"{}",
+            "relay.yaml: tokens.keys: certs/token-keys/jwks.json is no set of public keys with kid and alg: 'keys', "
+            "a folder with jwks.json, made by relay keys rotate",
         ),
         (
             "ca.pem",
@@ -101,33 +100,6 @@ def test_missing_files_are_all_named(folder):
 def test_a_wrong_file_is_told(right, name, content, line):
     right.write(f"certs/{name}", content)
     assert told(right) == [line]
-
-
-EC_384 = ec.generate_private_key(ec.SECP384R1())
-RSA = rsa.generate_private_key(65537, 2048)
-RSA_SHORT = rsa.generate_private_key(65537, 1024)
-ED = ed25519.Ed25519PrivateKey.generate()
-
-
-@pytest.mark.parametrize(
-    ("algorithm", "key", "asked"),
-    [
-        ("ES256", KEY, None),
-        ("RS256", RSA, None),
-        ("PS256", RSA, None),
-        ("EdDSA", ED, None),
-        ("ES256", EC_384, "an EC P-256 key"),
-        ("ES256", RSA, "an EC P-256 key"),
-        ("EdDSA", KEY, "an Ed25519 key"),
-        ("RS256", KEY, "an RSA key of 2048 bits or more"),
-        ("PS256", RSA_SHORT, "an RSA key of 2048 bits or more"),
-    ],
-)
-def test_a_key_fits_its_pinned_algorithm(right, algorithm, key, asked):
-    right.write("certs/tokens.pub", public(key))
-    right.put("relay.yaml", "tokens.keys.0.algorithm", algorithm)
-    line = f"relay.yaml: tokens.keys[0].public_key: does not fit algorithm {algorithm}, {asked}"
-    assert told(right) == ([line] if asked else [])
 
 
 def test_a_log_needs_a_folder_that_is_there(right):

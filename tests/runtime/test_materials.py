@@ -13,9 +13,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from relay.infra.tls import TlsError
+from relay.policy.authority import Tokens
 from relay.policy.registry import Provider
-from relay.policy.settings import Listener, ServerTls, TokenKey
-from relay.runtime.materials import MaterialError, listening_context, provider_context, verifying_key
+from relay.policy.settings import Listener, ServerTls
+from relay.runtime.materials import MaterialError, listening_context, provider_context, verifying_keys
 from relay.runtime.references import SecretMissing
 from relay.sandbox.certificates import make_dev_certificates
 
@@ -49,28 +50,17 @@ def descriptors():
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-@pytest.mark.parametrize("algorithm", ["ES256", "RS256", "PS256", "EdDSA"])
-def test_a_public_key_verifies_by_its_one_algorithm(certificates, algorithm):
-    pair = certificates.token_keys[algorithm]
-    key = verifying_key(TokenKey(kid="one", algorithm=algorithm, public_key=str(pair.public_key)))
-    assert key.algorithm == algorithm
+def test_every_key_of_the_set_verifies_by_its_one_algorithm(certificates):
+    folder = certificates.folder / "token-keys"
+    keys = verifying_keys(Tokens(issuer="ZZRELAY001", keys=str(folder)))
+    assert {kid: key.algorithm for kid, key in keys.items()} == {
+        "dev-es256": "ES256", "dev-rs256": "RS256", "dev-ps256": "PS256", "dev-eddsa": "EdDSA",
+    }  # fmt: skip
 
 
-@pytest.mark.parametrize(("file", "algorithm"), [("ES256", "RS256"), ("RS256", "ES256"), ("ES256", "EdDSA")])
-def test_a_key_of_another_algorithm_is_refused(certificates, file, algorithm):
-    path = str(certificates.token_keys[file].public_key)
-    with pytest.raises(MaterialError, match=f"{path}: the key does not fit {algorithm}"):
-        verifying_key(TokenKey(kid="one", algorithm=algorithm, public_key=path))
-
-
-@pytest.mark.parametrize("content", [None, b"", b"no key", b"private"])
-def test_a_file_without_a_public_key_is_named(certificates, tmp_path, content):
-    path = tmp_path / "tokens.pub"
-    if content is not None:
-        private = certificates.token_keys["ES256"].private_key.read_bytes()
-        path.write_bytes(private if content == b"private" else content)
-    with pytest.raises(MaterialError, match=r"tokens\.pub: no public key in PEM"):
-        verifying_key(TokenKey(kid="one", public_key=str(path)))
+def test_a_folder_without_a_set_is_named_with_what_to_do(tmp_path):
+    with pytest.raises(MaterialError, match=r"jwks\.json is not there: make the first key with relay keys rotate"):
+        verifying_keys(Tokens(issuer="ZZRELAY001", keys=str(tmp_path)))
 
 
 @pytest.mark.parametrize("asked", [True, False])

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from relay.domain.ids import INDUSTRIES
-from relay.sandbox.certificates import ALGORITHMS, Authority, make_dev_certificates
+from relay.sandbox.certificates import Authority, make_dev_certificates
+from relay.sandbox.token_keys import ALGORITHMS
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 

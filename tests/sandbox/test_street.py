@@ -10,7 +10,8 @@ from relay.domain.ids import INDUSTRIES
 from relay.policy.registry import Directory, Provider
 from relay.policy.settings import Settings
 from relay.sandbox.operator import session_of
-from relay.sandbox.street import build, facts_of, opened, token_key_of
+from relay.sandbox.houses import facts_of, token_key_of
+from relay.sandbox.street import build, opened
 from relay.standard.catalogue import load_catalogue
 
 NOW = datetime.now(UTC)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from relay.runtime.neighbourhood import Neighbourhood, RelayDied, neighbourhood, run
-from relay.sandbox.street import RELAY_CODE
+from relay.sandbox.houses import RELAY_CODE
 
 GATEWAY_PORT: Final = 18443
 ADMIN_PORT: Final = 18090

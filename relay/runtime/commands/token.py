@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import click
 
-from relay.sandbox.certificates import ALGORITHMS
-from relay.sandbox.street import MARK, facts_of, token_key_of
+from relay.sandbox.houses import MARK, facts_of, token_key_of
+from relay.sandbox.token_keys import ALGORITHMS
 from relay.sandbox.tokens import changed, claims_for, scopes_of, sign
 from relay.standard.catalogue import load_catalogue
 

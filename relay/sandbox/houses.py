@@ -1,0 +1,108 @@
+"""Who lives on the street: institutions, operators, and where each of them is found."""
+
+import json
+import socket
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from relay.sandbox.certificates import DevCertificates, Pair
+from relay.sandbox.token_keys import TokenKeyPair
+
+RELAY_CODE: Final = "ZRLA000001"
+LOOPBACK: Final = "127.0.0.1"
+MARK: Final = "street.json"
+INSTITUTIONS: Final = {
+    "bank": ("ZBAA000001", "가온상호저축은행"),
+    "card": ("ZCDA000001", "나루카드"),
+    "invest": ("ZINA000001", "다솜투자증권"),
+    "insu": ("ZISA000001", "라온생명손해보험"),
+    "efin": ("ZEFA000001", "마루페이"),
+    "capital": ("ZCPA000001", "바른길캐피탈"),
+    "ginsu": ("ZGIA000001", "새벽보증보험"),
+    "telecom": ("ZTEA000001", "아라텔레콤"),
+    "p2p": ("ZPPA000001", "자람온라인투자"),
+    "bond": ("ZBDA000001", "채움자산관리"),
+    "usury": ("ZUSA000001", "한결대부"),
+}
+OPERATORS: Final = (
+    ("ZOPA000001", "모아보기마이데이터", (("ZOPA000001SVC01", "모아보기"), ("ZOPA000001SVC02", "모아보기 가계부"))),
+    ("ZOPA000002", "한눈에마이데이터", (("ZOPA000002SVC01", "한눈에"),)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Institution:
+    """One provider of the street and where it listens."""
+
+    org_code: str
+    name: str
+    industry: str
+    identity: Pair
+    door: socket.socket
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """One operator of the street with its services: client_ids, their secrets in the same order, one callback."""
+
+    org_code: str
+    name: str
+    client_ids: tuple[str, ...]
+    identity: Pair
+    client_secrets: tuple[str, ...] = field(repr=False)
+    callback: str
+
+
+@dataclass(frozen=True, slots=True)
+class Street:
+    """What `build` made. `settings` is the relay's `relay.yaml`; `institutions` are by industry."""
+
+    folder: Path
+    settings: Path
+    gateway_port: int
+    admin_port: int
+    pages_port: int
+    certificates: DevCertificates
+    institutions: Mapping[str, Institution]
+    operators: tuple[Neighbour, ...]
+    held: ExitStack
+
+    @property
+    def gateway(self) -> str:
+        """The gateway's base URL."""
+        return f"https://{LOOPBACK}:{self.gateway_port}"
+
+    @property
+    def admin(self) -> str:
+        """The admin plane's base URL."""
+        return f"http://{LOOPBACK}:{self.admin_port}"
+
+    @property
+    def pages(self) -> str:
+        """Where customers reach the pages of individual authentication."""
+        return f"https://{LOOPBACK}:{self.pages_port}"
+
+    @property
+    def token_key(self) -> TokenKeyPair:
+        """The key that signs access tokens unless another is asked for."""
+        return self.certificates.token_keys["ES256"]
+
+    def close(self) -> None:
+        """Close the institutions' doors and let go of the folder; done by `opened` when it was used."""
+        self.held.close()
+
+
+def facts_of(folder: Path) -> dict[str, Any]:
+    """What `build` noted down about the street in `folder` (`street.json`)."""
+    facts: dict[str, Any] = json.loads((folder / MARK).read_text())
+    return facts
+
+
+def token_key_of(folder: Path, algorithm: str = "ES256") -> TokenKeyPair:
+    """The key of the street in `folder` that signs access tokens with `algorithm`."""
+    key = facts_of(folder)["token_keys"][algorithm]
+    return TokenKeyPair(key["kid"], algorithm, folder / key["private_key"], folder / key["public_key"])

@@ -1,0 +1,134 @@
+"""The street's papers: the settings files that the relay reads, and the facts that tools read."""
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from relay.sandbox.certificates import TOKEN_KEYS
+from relay.sandbox.houses import LOOPBACK, MARK, OPERATORS, RELAY_CODE, Institution, Street
+
+APP_SCHEME: Final = "moabogi"
+SECRET_LN: Final = 10
+
+
+def write_all(street: Street) -> None:
+    """Write everything: `relay.yaml`, a file for each institution, the directory, the customers' key, the facts."""
+    providers = street.folder / "providers"
+    providers.mkdir(exist_ok=True)
+    for institution in street.institutions.values():
+        _write(providers / f"{institution.industry}.yaml", _provider_settings(institution))
+    _write(street.folder / "directory.yaml", _directory(street))
+    _write(street.settings, _relay_settings(street))
+    key = street.folder / "certs" / "customers.key"
+    key.touch(0o600)
+    key.write_bytes(base64.b64encode(os.urandom(32)))
+    for old in street.folder.glob("ledger.db*"):
+        old.unlink()  # what was sealed with a former key
+    (street.folder / MARK).write_text(json.dumps(_facts(street), ensure_ascii=False, indent=2))
+
+
+def _relay_settings(street: Street) -> dict[str, Any]:
+    return {
+        "relay": {"org_code": RELAY_CODE, "name": "가상중계센터"},
+        "gateway": {
+            "listeners": [{"address": LOOPBACK, "port": street.gateway_port}],
+            "tls": {
+                "certificate": "certs/relay.pem",
+                "private_key": "file:certs/relay.key.pem",
+                "client_ca": "certs/ca.pem",
+            },
+            "drain": {"delay_s": 0, "finish_s": 2},  # nobody waits for a load balancer here
+        },
+        "tokens": {
+            "issuer": RELAY_CODE,
+            "keys": f"certs/{TOKEN_KEYS}",
+        },
+        "ledger": {"url": "sqlite:ledger.db", "customer_keys": [{"kid": "dev-1", "key": "file:certs/customers.key"}]},
+        "authority": {
+            "socket": "authority.sock",
+            "pages": {
+                "url": street.pages,
+                "address": LOOPBACK,
+                "port": street.pages_port,
+                "tls": {"certificate": "certs/relay.pem", "private_key": "file:certs/relay.key.pem"},
+            },
+        },
+        "admin": {"address": LOOPBACK, "port": street.admin_port},
+        "access_log": {"path": "access.log"},
+        "directory": "directory.yaml",
+        "providers": "providers",
+    }
+
+
+def _provider_settings(institution: Institution) -> dict[str, Any]:
+    return {
+        "org_code": institution.org_code,
+        "name": institution.name,
+        "industry": institution.industry,
+        "authentication": "hosted",
+        "base_urls": [f"https://{LOOPBACK}:{institution.port}"],
+        "ca": "../certs/ca.pem",
+        "certificate": "../certs/relay.pem",
+        "private_key": "file:../certs/relay.key.pem",
+    }
+
+
+def _directory(street: Street) -> dict[str, Any]:
+    names = {client_id: name for _, _, services in OPERATORS for client_id, name in services}
+    return {
+        "operators": [
+            {
+                "org_code": operator.org_code,
+                "name": operator.name,
+                "serial_num": operator.identity.serial_number,
+                "addresses": ["127.0.0.1/32", "::1/128"],
+                "services": [
+                    {
+                        "client_id": client_id,
+                        "name": names[client_id],
+                        "client_secret_hash": _hashed(secret),
+                        "callbacks": [operator.callback],
+                        "app_schemes": [APP_SCHEME],
+                    }
+                    for client_id, secret in zip(operator.client_ids, operator.client_secrets, strict=True)
+                ],
+            }
+            for operator in street.operators
+        ]
+    }
+
+
+def _hashed(secret: str) -> str:
+    """A client secret in the form of `client_secret_hash`; cheap, since nothing here is worth guessing."""
+    salt = os.urandom(16)
+    found = hashlib.scrypt(secret.encode(), salt=salt, n=1 << SECRET_LN, r=8, p=1, dklen=32)
+    said = [base64.b64encode(part).decode().rstrip("=") for part in (salt, found)]
+    return f"$scrypt$ln={SECRET_LN},r=8,p=1${said[0]}${said[1]}"
+
+
+def _facts(street: Street) -> dict[str, Any]:
+    return {
+        "issuer": RELAY_CODE,
+        "gateway": street.gateway,
+        "admin": street.admin,
+        "operators": {operator.org_code: list(operator.client_ids) for operator in street.operators},
+        "institutions": {institution.org_code: institution.industry for institution in street.institutions.values()},
+        "token_keys": {
+            key.algorithm: {
+                "kid": key.kid,
+                "private_key": f"certs/{TOKEN_KEYS}/{key.private_key.name}",
+                "public_key": f"certs/{TOKEN_KEYS}/{key.public_key.name}",
+            }
+            for key in street.certificates.token_keys.values()
+        },
+    }
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(yaml.safe_dump(dict(content), allow_unicode=True, sort_keys=False))
