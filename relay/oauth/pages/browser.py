@@ -1,0 +1,47 @@
+"""The browser before the page: a random secret in a cookie, and what follows from it.
+
+One secret serves every request of a browser, so that a customer may connect several institutions side by side. The
+ledger sees only a digest that differs from request to request; forms carry a token that only this browser could be
+given. Nothing is kept on this side, so every process of the authority can answer every browser.
+"""
+
+import hashlib
+import hmac
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+COOKIE: Final = "__Host-relay"
+"""The prefix makes browsers refuse it from another host, or without Secure (RFC 6265bis 4.1.3)."""
+
+_SECRET: Final = re.compile(r"[A-Za-z0-9_-]{32,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """Who shows the cookie. `secret` is URL-safe text of at least 192 random bits."""
+
+    secret: str = field(repr=False)
+
+    @classmethod
+    def of(cls, cookies: Mapping[str, str]) -> Self | None:
+        """The browser that sent `cookies`; None when it has none of ours."""
+        secret = cookies.get(COOKIE, "")
+        return cls(secret) if _SECRET.fullmatch(secret) else None
+
+    def digest(self, request_id: str) -> bytes:
+        """What the ledger binds a request to: 32 bytes."""
+        return self._about("browser", request_id)
+
+    def form_token(self, request_id: str) -> str:
+        """What a form of this request must bring back, against forms that other sites send (CSRF)."""
+        return urlsafe_b64encode(self._about("form", request_id)).decode()
+
+    def fits(self, request_id: str, form_token: str) -> bool:
+        """Whether `form_token` is ours; in constant time."""
+        return hmac.compare_digest(self.form_token(request_id).encode(), form_token.encode())
+
+    def _about(self, use: str, request_id: str) -> bytes:
+        return hmac.digest(self.secret.encode(), f"{use} {request_id}".encode(), hashlib.sha256)

@@ -1,0 +1,195 @@
+"""What a customer chooses on the consent page: shown, read back, judged (규격 3.2.1, 6.2)."""
+
+import calendar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, timezone
+from typing import Final
+
+from relay.domain.consent import Asset, Particulars, Target
+from relay.oauth.pages.questions import SCOPES, Question, Section
+
+KST: Final = timezone(timedelta(hours=9), "KST")
+CYCLE: Final = "1/w"
+"""Both cycles are fixed in v1 (규격 6.2)."""
+
+UNTIL_WITHDRAWN: Final = date(9999, 12, 31)
+PURPOSES: Final = (
+    "본인신용정보 통합조회 서비스 이용",
+    "자산·소비 내역 분석 서비스 이용",
+    "맞춤형 금융상품 안내 서비스 이용",
+)
+PERIODS: Final[Mapping[str, str]] = {
+    "withdrawn": "동의를 철회하거나 삭제를 요구할 때까지",
+    "end": "전송요구 종료일까지",
+}
+"""보유기간: 99991231, or the consent's last day."""
+
+YES_NO: Final[Mapping[str, bool]] = {"yes": True, "no": False}
+Form = Mapping[str, tuple[str, ...]]
+"""A submitted form: every value by its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The form as it stands: `everything` are scopes ticked whole, `ticked` (scope, key) of single assets.
+
+    Texts are as the form writes them: "yes", "no" or "" where nothing is chosen, dates YYYY-MM-DD.
+    """
+
+    everything: frozenset[str] = frozenset()
+    ticked: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
+    is_scheduled: str = ""
+    end_date: str = ""
+    purpose: str = ""
+    period: str = ""
+    answers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ends(self) -> date | None:
+        """The end date; None when it is none."""
+        return _day(self.end_date)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the page offers on the day `today` in Korea."""
+
+    sections: tuple[Section, ...]
+    questions: tuple[Question, ...]
+    today: date
+
+    @property
+    def last_day(self) -> date:
+        """A consent lasts one year at most (규격 2.2)."""
+        return year_after(self.today)
+
+
+def day_in_korea(now: float) -> date:
+    """The day on which the moment `now` (epoch seconds) falls in Korea."""
+    return datetime.fromtimestamp(now, KST).date()
+
+
+def year_after(day: date) -> date:
+    """The same day of the next year, 28 February after a 29th."""
+    days = calendar.monthrange(day.year + 1, day.month)[1]
+    return day.replace(year=day.year + 1, day=min(day.day, days))
+
+
+def first_choices(page: Page, former: Particulars | None) -> Choices:
+    """What the page shows at first: the former consent's choices, or nothing but the usual end, purpose and period.
+
+    The end date is always a new one: whoever consents again wants it to go on.
+    """
+    if former is None:
+        unanswered = {asked.name: "" for asked in page.questions}
+        return Choices(end_date=page.last_day.isoformat(), purpose=PURPOSES[0], period="withdrawn", answers=unanswered)
+    targets = {target.scope: target for target in former.targets}
+    return Choices(
+        everything=frozenset(
+            section.scope
+            for section in page.sections
+            if section.scope in targets and targets[section.scope].assets is None
+        ),
+        ticked=frozenset(
+            (section.scope, row.key)
+            for section in page.sections
+            for row in section.rows
+            if section.scope in targets and row.asset in (targets[section.scope].assets or ())
+        ),
+        is_scheduled=_word(former.is_scheduled),
+        end_date=page.last_day.isoformat(),
+        purpose=former.purpose if former.purpose in PURPOSES else PURPOSES[0],
+        period="withdrawn" if former.period == UNTIL_WITHDRAWN else "end",
+        answers={asked.name: _word(getattr(former, asked.name)) for asked in page.questions},
+    )
+
+
+def submitted(page: Page, form: Form) -> Choices:
+    """What was submitted; what the page does not offer, or stands twice, is not there."""
+    return Choices(
+        everything=frozenset(section.scope for section in page.sections if _one(form, f"all.{section.scope}") == "yes"),
+        ticked=frozenset(
+            (section.scope, row.key)
+            for section in page.sections
+            for row in section.rows
+            if row.key in form.get(f"asset.{section.scope}", ())
+        ),
+        is_scheduled=_one(form, "is_scheduled", YES_NO),
+        end_date=_one(form, "end_date"),
+        purpose=_one(form, "purpose", PURPOSES),
+        period=_one(form, "period", PERIODS),
+        answers={asked.name: _one(form, asked.name, YES_NO) for asked in page.questions},
+    )
+
+
+def mistakes_in(page: Page, choices: Choices) -> dict[str, str]:
+    """What the customer has to mend, by the id of the field, in the order of the page."""
+    mistakes = {}
+    if page.sections and not (choices.everything or choices.ticked):
+        mistakes["assets"] = "보낼 자산을 하나 이상 선택해 주세요."
+    if not choices.is_scheduled:
+        mistakes["is_scheduled"] = "정기적 전송을 할지 선택해 주세요."
+    mistakes |= {
+        asked.name: "예 또는 아니요를 선택해 주세요." for asked in page.questions if not choices.answers[asked.name]
+    }
+    if choices.ends is None or not page.today <= choices.ends <= page.last_day:
+        mistakes["end_date"] = f"종료일은 {page.today:%Y-%m-%d}부터 {page.last_day:%Y-%m-%d}까지 중에서 입력해 주세요."
+    if not choices.purpose:
+        mistakes["purpose"] = "전송 목적을 선택해 주세요."
+    if not choices.period:
+        mistakes["period"] = "보유 기간을 선택해 주세요."
+    return mistakes
+
+
+def particulars_of(page: Page, industry: str, choices: Choices) -> Particulars:
+    """What was consented to by `choices` without mistakes. Raises ValueError when there are some.
+
+    The list scope is always in it (규격 3.9).
+    """
+    ends = choices.ends
+    if ends is None or mistakes_in(page, choices):
+        raise ValueError("choices with mistakes are no consent")
+    cycle = CYCLE if YES_NO[choices.is_scheduled] else ""
+    answers = {name: YES_NO[answer] for name, answer in choices.answers.items()}
+    return Particulars(
+        is_scheduled=YES_NO[choices.is_scheduled],
+        end_date=ends,
+        purpose=choices.purpose,
+        period=UNTIL_WITHDRAWN if choices.period == "withdrawn" else ends,
+        targets=(Target(f"{industry}.list"), *_targets(page.sections, choices)),
+        fnd_cycle=cycle,
+        add_cycle=cycle,
+        is_consent_trans_memo=answers.get("is_consent_trans_memo"),
+        is_consent_merchant_name_regno=answers.get("is_consent_merchant_name_regno"),
+        is_consent_trans_category=answers.get("is_consent_trans_category"),
+    )
+
+
+def _targets(sections: Sequence[Section], choices: Choices) -> list[Target]:
+    chosen: dict[str, list[Asset]] = {}
+    for section in sections:
+        for row in section.rows:
+            if section.scope in choices.everything or (section.scope, row.key) in choices.ticked:
+                for scope in row.scopes:
+                    chosen.setdefault(scope, []).append(row.asset)
+    scopes = [scope for scope in SCOPES if scope in choices.everything or scope in chosen]
+    return [Target(scope, None if scope in choices.everything else tuple(chosen[scope])) for scope in scopes]
+
+
+def _one(form: Form, name: str, allowed: Sequence[str] | Mapping[str, object] | None = None) -> str:
+    values = form.get(name, ())
+    if len(values) != 1 or (allowed is not None and values[0] not in allowed):
+        return ""
+    return values[0]
+
+
+def _word(answer: bool | None) -> str:
+    return "" if answer is None else "yes" if answer else "no"
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,31 @@
+"""The end of a request: written into the ledger first, then the callback that tells it to the operator."""
+
+from aiohttp import web
+
+from relay.domain.authorization import AuthorizationRequest, RequestState
+from relay.domain.consent import Particulars
+from relay.oauth.office import Authority
+from relay.oauth.pages.answers import Denial, code_record, consent_of, denied, granted
+
+
+async def give(authority: Authority, asked: AuthorizationRequest, particulars: Particulars) -> str:
+    """Keep the consent with a code; the callback's URL with that code. Raises NotGranted.
+
+    The ledger has only the code's digest, so the URL is the only place where it stands.
+    """
+    code, now = authority.random(), int(authority.clock())
+    consent = consent_of(asked, authority.random(), particulars, now)
+    record = code_record(code, authority.office.tokens.code_s, now)
+    await authority.ledger.give_consent(asked.request_id, consent, record, now)
+    return granted(asked, code)
+
+
+async def deny(authority: Authority, asked: AuthorizationRequest, denial: Denial) -> str:
+    """Write the denial down; the callback's URL with the error. Raises NotGranted."""
+    await authority.ledger.answer_request(asked.request_id, RequestState.DENIED, denial.value, int(authority.clock()))
+    return denied(asked, denial)
+
+
+def away(location: str) -> web.Response:
+    """The answer that sends the browser to the operator; 302 because the standard says so (규격 3.2.1)."""
+    return web.Response(status=302, headers={"Location": location})

@@ -1,0 +1,237 @@
+"""The hosted way: the relay shows the pages and asks the institution who logs in and what they have (규격 3.2.1)."""
+
+import asyncio
+import hmac
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote
+from weakref import WeakValueDictionary
+
+from aiohttp import web
+
+from relay.domain.authorization import LOGINS_MOST, AuthorizationRequest, RequestState
+from relay.domain.institution import DeskFault
+from relay.domain.ledger import NotGranted, Why
+from relay.oauth.office import Authority
+from relay.oauth.pages.answers import Denial, LastAnswers, denied, origins_of
+from relay.oauth.pages.browser import COOKIE, Browser
+from relay.oauth.pages.choices import (
+    PERIODS,
+    PURPOSES,
+    Choices,
+    Page,
+    day_in_korea,
+    first_choices,
+    mistakes_in,
+    particulars_of,
+    submitted,
+)
+from relay.oauth.pages.closing import away, deny, give
+from relay.oauth.pages.forms import form_of, one
+from relay.oauth.pages.problems import FORGED, SILENT, Hindered
+from relay.oauth.pages.questions import questions_of, sections_of
+from relay.oauth.pages.rendering import page
+from relay.oauth.ways import PAGES
+from relay.policy.registry import Authentication, Provider
+
+LOGIN_ID_MOST: Final = 64
+PASSWORD_MOST: Final = 128
+_TOKEN_MOST: Final = 64
+_UNREAD: Final = "아이디와 비밀번호를 모두 입력해 주세요."
+_SILENT: Final = "금융회사가 응답하지 않아 로그인하지 못했습니다. 잠시 후 다시 시도해 주세요."
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A browser at a request's pages, with what the templates show."""
+
+    request: AuthorizationRequest
+    provider: Provider
+    service_name: str
+    browser: Browser = field(repr=False)
+
+    @property
+    def place(self) -> str:
+        """The path of the request's pages."""
+        return place_of(self.request.request_id)
+
+    @property
+    def provider_name(self) -> str:
+        """The institution's name."""
+        return self.provider.name
+
+    @property
+    def form_token(self) -> str:
+        """What this browser's forms bring back."""
+        return self.browser.form_token(self.request.request_id)
+
+
+def place_of(request_id: str) -> str:
+    """The path of a request's pages."""
+    return f"{PAGES}/{quote(request_id, safe='')}"
+
+
+class HostedPages:
+    """The handlers. What a customer sends for one request is dealt with one after the other.
+
+    Otherwise a hundred guesses sent at once would all be tried before the first of them is counted.
+    """
+
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+        self._last = LastAnswers()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def show_login(self, http: web.Request) -> web.Response:
+        """GET: the login form; binds the request to the first browser that asks."""
+        request_id = http.match_info["request_id"]
+        known = Browser.of(http.cookies)
+        browser = known or Browser(self._authority.random())
+        visit = await self._visit(request_id, browser)
+        if visit.request.state is RequestState.AUTHENTICATED:
+            return _on(visit)
+        answer = _login_form(visit)
+        if known is None:
+            # Lax and not Strict: customers come here from the operator's page, and Strict would hide the cookie of the
+            # institution they connected before. Forms of other sites still come without it.
+            answer.set_cookie(COOKIE, browser.secret, path="/", secure=True, httponly=True, samesite="Lax")
+        return answer
+
+    async def login(self, http: web.Request) -> web.Response:
+        """POST: who is it? The institution says; the CI must be the one the operator named."""
+        request_id, browser, form = await self._sent(http)
+        login_id, password = one(form, "login_id", LOGIN_ID_MOST), one(form, "password", PASSWORD_MOST)
+        async with self._turn(request_id):
+            visit = await self._visit(request_id, browser)
+            if visit.request.state is RequestState.AUTHENTICATED:
+                return _on(visit)
+            if not (login_id and password):
+                return _login_form(visit, login_id, _UNREAD)
+            try:
+                ci = await self._authority.institutions.login(visit.provider, login_id, password)
+            except DeskFault:
+                return _login_form(visit, login_id, _SILENT, 503)
+            return await self._logged_in(visit, login_id, ci)
+
+    async def show_consent(self, http: web.Request) -> web.Response:
+        """GET: the consent form, with the former choices when there is a consent in force."""
+        browser = Browser.of(http.cookies)
+        if browser is None:
+            raise Hindered(FORGED)
+        visit = await self._visit(http.match_info["request_id"], browser)
+        if visit.request.state is RequestState.OPEN:
+            return web.Response(status=303, headers={"Location": visit.place})
+        offered = await self._offered(visit)
+        asked = visit.request
+        former = await self._authority.ledger.consent_of(asked.ci, asked.client_id, asked.provider)
+        choices = first_choices(offered, former.particulars if former else None)
+        return _consent_form(visit, offered, choices, changed=former is not None)
+
+    async def consent(self, http: web.Request) -> web.Response:
+        """POST: judged here, written into the ledger with a code, and back to the operator."""
+        request_id, browser, form = await self._sent(http)
+        async with self._turn(request_id):
+            again = self._last.find(browser.digest(request_id), self._authority.clock())
+            if again is not None:
+                return away(again)
+            visit = await self._visit(request_id, browser)
+            if visit.request.state is RequestState.OPEN:
+                return web.Response(status=303, headers={"Location": visit.place})
+            offered = await self._offered(visit)
+            choices = submitted(offered, form)
+            mistakes = mistakes_in(offered, choices)
+            if mistakes:
+                return _consent_form(visit, offered, choices, mistakes=mistakes)
+            particulars = particulars_of(offered, visit.provider.industry, choices)
+            location = await give(self._authority, visit.request, particulars)
+            self._last.keep(browser.digest(request_id), location, self._authority.clock())
+            return away(location)
+
+    async def cancel(self, http: web.Request) -> web.Response:
+        """POST: the customer does not want to (access_denied)."""
+        request_id, browser, _ = await self._sent(http)
+        async with self._turn(request_id):
+            visit = await self._visit(request_id, browser)
+            return away(await deny(self._authority, visit.request, Denial.CANCELLED))
+
+    async def _logged_in(self, visit: Visit, login_id: str, ci: str | None) -> web.Response:
+        request_id, now = visit.request.request_id, int(self._authority.clock())
+        if ci is None:
+            failed = await self._authority.ledger.login_failed(request_id, now)
+            if failed.state is RequestState.LOCKED:
+                return away(denied(visit.request, Denial.LOCKED))
+            left = LOGINS_MOST - failed.failures
+            return _login_form(
+                visit, login_id, f"아이디 또는 비밀번호가 올바르지 않습니다. {left}번 더 시도할 수 있습니다."
+            )
+        if not hmac.compare_digest(ci.encode(), visit.request.ci.encode()):
+            return away(await deny(self._authority, visit.request, Denial.ANOTHER_CUSTOMER))
+        await self._authority.ledger.answer_request(request_id, RequestState.AUTHENTICATED, "customer_logged_in", now)
+        return _on(visit)
+
+    async def _visit(self, request_id: str, browser: Browser) -> Visit:
+        office = self._authority.office
+        digest, now = browser.digest(request_id), int(self._authority.clock())
+        asked = await self._authority.ledger.request(request_id, digest, now)
+        provider, client = office.providers.get(asked.provider), office.clients.get(asked.client_id)
+        if provider is None or client is None or provider.authentication is not Authentication.HOSTED:
+            raise NotGranted(Why.REQUEST_UNKNOWN)
+        return Visit(asked, provider, client.service.name, browser)
+
+    async def _offered(self, visit: Visit) -> Page:
+        asked = visit.request
+        try:
+            held = await self._authority.institutions.holdings(visit.provider, asked.ci, asked.client_id)
+        except DeskFault as error:
+            raise Hindered(SILENT, f"{visit.place}/consent") from error
+        industry = visit.provider.industry
+        sections = sections_of(industry, held, asked.request_id)
+        return Page(sections, questions_of(industry, sections), day_in_korea(self._authority.clock()))
+
+    async def _sent(self, http: web.Request) -> tuple[str, Browser, dict[str, tuple[str, ...]]]:
+        """A form of ours, from a browser of ours. Raises Hindered."""
+        request_id, browser = http.match_info["request_id"], Browser.of(http.cookies)
+        form = dict(await form_of(http))
+        if browser is None or not browser.fits(request_id, one(form, "form_token", _TOKEN_MOST)):
+            raise Hindered(FORGED)
+        return request_id, browser, form
+
+    def _turn(self, request_id: str) -> asyncio.Lock:
+        return self._turns.setdefault(request_id, asyncio.Lock())
+
+
+def _on(visit: Visit) -> web.Response:
+    return web.Response(status=303, headers={"Location": f"{visit.place}/consent"})
+
+
+def _login_form(visit: Visit, login_id: str = "", mistake: str = "", status: int = 422) -> web.Response:
+    return page(
+        "login.html",
+        status if mistake else 200,
+        origins_of(visit.request),
+        visit=visit,
+        login_id=login_id,
+        mistakes={"login_id": mistake} if mistake else {},
+    )
+
+
+def _consent_form(
+    visit: Visit,
+    offered: Page,
+    choices: Choices,
+    *,
+    changed: bool = False,
+    mistakes: dict[str, str] | None = None,
+) -> web.Response:
+    return page(
+        "consent.html",
+        422 if mistakes else 200,
+        origins_of(visit.request),
+        visit=visit,
+        page=offered,
+        choices=choices,
+        changed=changed,
+        mistakes=mistakes or {},
+        purposes=PURPOSES,
+        periods=PERIODS,
+    )
