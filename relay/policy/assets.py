@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from relay.domain.api import Api
+from relay.domain.api import Api, Field
 from relay.domain.fault import FAULTS, Refusal
+from relay.policy.fields import check_of
 
 Assets = Mapping[str, frozenset[tuple[str, str]] | None]
 """By scope, the (asset, seqno) pairs consented to, None for all: `Grant.assets`."""
@@ -32,7 +33,7 @@ def compile_asset_check(api: Api, scope: str) -> AssetCheck:
         consented = assets.get(scope, _NOTHING)
         if consented is None:
             return
-        asset = _name(parameters.get(field))
+        asset = asset_name(parameters.get(field))
         if asset and ((asset, "") in consented or (seqno and _has(consented, asset, parameters.get(seqno)))):
             return
         raise Refusal(FAULTS["asset_not_consented"], field)
@@ -45,17 +46,28 @@ def check_asset(api: Api, scope: str, parameters: Mapping[str, object], assets: 
     compile_asset_check(api, scope)(parameters, assets)
 
 
+def asset_name(value: object) -> str:
+    """The name of an asset or a 회차 in a JSON value, "" for none.
+
+    A float names nothing: two readers could round it to two accounts.
+    """
+    if value.__class__ is str:
+        return value
+    return str(value) if value.__class__ is int else ""
+
+
+def may_name(field: Field | None, text: str) -> bool:
+    """Whether a text may name an asset or a 회차 in this field; none may where there is no field.
+
+    By length and not by characters: institutions write hyphens where the standard has none (`Checking.LENIENT`).
+    """
+    return field is not None and bool(text) and text.isprintable() and bool(check_of(field, strict=False)(text))
+
+
 def _pass(parameters: Mapping[str, object], assets: Assets) -> None:
     """The API names no asset."""
 
 
 def _has(consented: frozenset[tuple[str, str]], asset: str, seqno: object) -> bool:
-    named = _name(seqno)
+    named = asset_name(seqno)
     return bool(named) and (asset, named) in consented
-
-
-def _name(value: object) -> str:
-    """The name in a JSON value, "" for none. A float is none: two readers could round it to two accounts."""
-    if value.__class__ is str:
-        return value
-    return str(value) if value.__class__ is int else ""

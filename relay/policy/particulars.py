@@ -8,7 +8,8 @@ from typing import Final
 
 from relay.domain.api import Api, Catalogue, Field
 from relay.domain.consent import Asset, Particulars, Target
-from relay.policy.fields import allowed, check_of
+from relay.policy.assets import may_name
+from relay.policy.fields import allowed
 from relay.policy.period import months_before
 from relay.policy.withheld import FLAGS
 
@@ -163,12 +164,7 @@ def _assets(scope: str, assets: tuple[Asset, ...], rule: ScopeRule) -> Iterator[
         yield Flaw("asset_list", "is empty")
     if len(set(assets)) != len(assets):
         yield Flaw("asset_list", "holds an asset twice")
-    if not all(_fits(rule.asset, each.asset) for each in assets):
+    if not all(may_name(rule.asset, each.asset) for each in assets):
         yield Flaw("asset", f"is {allowed(rule.asset)}")
-    if not all(_fits(rule.seqno, each.seqno) for each in assets if each.seqno):
+    if not all(may_name(rule.seqno, each.seqno) for each in assets if each.seqno):
         yield Flaw("seqno", f"is {allowed(rule.seqno)}" if rule.seqno else f"limits {scope}, whose calls name none")
-
-
-def _fits(field: Field | None, text: str) -> bool:
-    """By length and not by characters: institutions write hyphens where the standard has none (`Checking.LENIENT`)."""
-    return field is not None and bool(text) and text.isprintable() and bool(check_of(field, strict=False)(text))
