@@ -240,7 +240,7 @@ async def desk(tmp_path, empty_ledger, key_folder):
         lambda: made.clock(),  # noqa: PLW0108 - `made` comes later, and its clock changes
         lambda: f"id{next(ids)}",
     )
-    runner = web.AppRunner(application(authority), auto_decompress=False)
+    runner = web.AppRunner(application(authority), auto_decompress=False, access_log=None)
     await runner.setup()
     await web.UnixSite(runner, str(tmp_path / "authority.sock")).start()
     connector = aiohttp.UnixConnector(str(tmp_path / "authority.sock"), limit=0)

@@ -1,0 +1,110 @@
+"""What holds for every call of the authority, whatever it asks."""
+
+import logging
+
+import pytest
+
+from relay.oauth.application import BODY_MOST, ENDPOINTS
+
+TRAN_ID = "ZOPA000001M00000000000001"
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+@pytest.mark.parametrize("method", METHODS)
+async def test_another_method_is_told_which_one_is_allowed(desk, path, method):
+    allowed, _ = ENDPOINTS[path]
+    reply = await desk.send(method, path)
+    if method == allowed:
+        assert reply.status == 400
+    else:
+        assert (reply.status, reply.headers["Allow"], reply.reason) == (405, allowed, "method_not_allowed")
+        assert method == "HEAD" or reply.body["error"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+async def test_every_answer_has_its_tran_id_and_stays_in_no_cache(desk, path):
+    reply = await desk.send(ENDPOINTS[path][0], path)
+    assert reply.headers["x-api-tran-id"] == TRAN_ID
+    assert reply.headers["Content-Type"] == "application/json; charset=UTF-8"
+    assert (reply.headers["Cache-Control"], reply.headers["Pragma"]) == ("no-store", "no-cache")
+
+
+@pytest.mark.parametrize("tran_id", [None, "", "ZOPA000001M0000000000000", "zopa000001m00000000000001"])
+@pytest.mark.parametrize("path", ENDPOINTS)
+async def test_a_call_without_a_tran_id_is_refused_and_none_is_echoed(desk, path, tran_id):
+    reply = await desk.send(ENDPOINTS[path][0], path, x_api_tran_id=tran_id)
+    assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_request", "header_malformed")
+    assert "x-api-tran-id" not in reply.headers
+
+
+async def test_tokens_are_told_with_the_names_the_gateway_records(desk):
+    reply = await desk.post("token", desk.by_code(await desk.consent()))
+    told = {name.lower(): value for name, value in reply.headers.items() if name.lower().startswith("x-relay-")}
+    assert told == {
+        "x-relay-api-code": "AU02",
+        "x-relay-provider": "ZBAA000001",
+        "x-relay-client-id": "ZOPA000001SVC01",
+        "x-relay-operator": "ZOPA000001",
+    }
+
+
+async def test_a_client_somebody_made_up_is_not_recorded(desk):
+    reply = await desk.post("token", desk.by_code("code", client_id="madeup"))
+    assert reply.headers["x-relay-provider"] == "ZBAA000001"
+    assert "x-relay-client-id" not in reply.headers
+    assert "x-relay-operator" not in reply.headers
+
+
+async def test_the_operator_of_a_client_is_not_recorded_for_a_stranger(desk):
+    reply = await desk.post("token", desk.by_code("code"), x_relay_operators="ZOPB000001")
+    assert reply.headers["x-relay-client-id"] == "ZOPA000001SVC01"
+    assert "x-relay-operator" not in reply.headers
+
+
+@pytest.mark.parametrize("operators", ["ZOPB000001,ZOPA000001", "ZOPA000001, ZOPB000001"])
+async def test_a_connection_may_speak_for_several_operators(desk, operators):
+    reply = await desk.post("token", desk.by_code(await desk.consent()), x_relay_operators=operators)
+    assert (reply.status, reply.headers["x-relay-operator"]) == (200, "ZOPA000001")
+
+
+@pytest.mark.parametrize("operators", [None, "", "ZOPB000001", "*", "ZOPA00000", "ZOPA000001ZOPB000001"])
+async def test_a_connection_that_speaks_for_others_gets_no_token(desk, operators):
+    code = await desk.consent()
+    reply = await desk.post("token", desk.by_code(code), x_relay_operators=operators)
+    assert (reply.status, reply.body["error"]) == (400, "unauthorized_client")
+
+
+async def test_a_body_that_is_too_large_is_refused(desk):
+    form = desk.by_code("code", padding="x" * BODY_MOST)
+    reply = await desk.post("token", form)
+    assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_request", "body_too_large")
+
+
+async def test_a_mistake_of_ours_is_a_server_error_and_leaks_nothing(desk, monkeypatch, caplog):
+    async def broken(*_):
+        raise KeyError("Q7fG2k9Lm4Xc1Vb8")
+
+    monkeypatch.setattr(desk.ledger, "spend_code", broken)
+    with caplog.at_level(logging.DEBUG):
+        reply = await desk.post("token", desk.by_code("code"))
+    assert (reply.status, reply.body["error"], reply.reason) == (500, "server_error", "relay_broken")
+    assert "KeyError" in caplog.text
+    assert "Q7fG2k9Lm4Xc1Vb8" not in caplog.text + str(reply.body)
+
+
+async def test_nothing_about_the_customer_is_logged(desk, caplog):
+    with caplog.at_level(logging.DEBUG):
+        code = await desk.consent()
+        pair = (await desk.post("token", desk.by_code(code))).body
+        await desk.post("revoke", desk.revoking(pair["access_token"]))
+        query = desk.asking()
+        await desk.authorize(query)
+    # aiosqlite tells every statement at DEBUG; it is the ledger's to be silent
+    ours = "\n".join(record.getMessage() for record in caplog.records if record.name != "aiosqlite")
+    for private in (code, pair["access_token"], pair["refresh_token"], "Q7fG2k9Lm4Xc1Vb8", "State1"):
+        assert private not in ours
+
+
+async def test_another_path_is_nobodys(desk):
+    assert (await desk.session.get("http://authority/oauth/2.0/other")).status == 404

@@ -1,0 +1,168 @@
+"""개별인증-001: an operator asks for a customer's authorization; who may be redirected, and with what."""
+
+from dataclasses import replace
+
+import pytest
+
+from relay.domain.ledger import Unreachable
+from relay.oauth.office import Client
+
+NOW = 1_800_000_000
+TRAN_ID = "ZOPA000001M00000000000001"
+CALLBACK = "https://operator.example/callback"
+OTHER = "ZOPB000001SVC01"
+
+
+async def test_the_customer_is_sent_on_their_way_and_the_request_is_kept(desk):
+    reply = await desk.authorize(desk.asking())
+    assert (reply.status, reply.body) == (302, None)
+    assert reply.headers["Location"] == "https://pages.example/authentication/id1"
+    kept = await desk.ledger.request("id1", None, NOW)
+    assert (kept.provider, kept.operator, kept.client_id) == ("ZBAA000001", "ZOPA000001", "ZOPA000001SVC01")
+    assert (kept.redirect_uri, kept.app_scheme, kept.oauth_state) == (CALLBACK, "moabogi://done", "State1")
+    assert (kept.api_tran_id, kept.asked_at, kept.expires_at) == (TRAN_ID, NOW, NOW + 600)
+    assert kept.ci.endswith("==")
+
+
+async def test_an_answer_tells_the_gateway_who_asked_for_whom(desk):
+    reply = await desk.authorize(desk.asking())
+    told = {name.lower(): value for name, value in reply.headers.items() if name.lower().startswith("x-")}
+    assert told == {
+        "x-api-tran-id": TRAN_ID,
+        "x-relay-api-code": "AU01",
+        "x-relay-provider": "ZBAA000001",
+        "x-relay-client-id": "ZOPA000001SVC01",
+        "x-relay-operator": "ZOPA000001",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "more", "reason"),
+    [
+        ({"client_id": None}, "", "client_unknown"),
+        ({"client_id": ""}, "", "client_unknown"),
+        ({"client_id": "nobody"}, "", "client_unknown"),
+        ({}, "&client_id=ZOPA000001SVC01", "client_unknown"),
+        ({}, "&client%5Fid=ZOPB000001SVC01", "client_unknown"),
+        ({"redirect_uri": None}, "", "redirect_uri_unknown"),
+        ({"redirect_uri": "https://thief.example/callback"}, "", "redirect_uri_unknown"),
+        ({"redirect_uri": CALLBACK + "/"}, "", "redirect_uri_unknown"),
+        ({"redirect_uri": CALLBACK + "?next=1"}, "", "redirect_uri_unknown"),
+        ({"redirect_uri": CALLBACK.upper()}, "", "redirect_uri_unknown"),
+        ({}, "&redirect_uri=https://thief.example/", "redirect_uri_unknown"),
+        ({"redirect_uri": None}, "&redirect_uri=%ff", "redirect_uri_unknown"),
+    ],
+    ids=str,
+)
+async def test_without_a_client_and_its_callback_nobody_is_redirected(desk, changes, more, reason):
+    reply = await desk.authorize(desk.asking(**changes) + more)
+    assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_request", reason)
+    assert "Location" not in reply.headers
+
+
+async def test_without_a_query_nobody_is_redirected(desk):
+    reply = await desk.send("GET", "/oauth/2.0/authorize", x_user_ci="Q0k=")
+    assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_request", "client_unknown")
+
+
+@pytest.mark.parametrize(
+    ("changes", "more", "headers", "error", "reason"),
+    [
+        ({"org_code": None}, "", {}, "invalid_request", "parameter_missing"),
+        ({"org_code": "ZZZZ000009"}, "", {}, "invalid_request", "provider_unknown"),
+        ({"org_code": "x" * 11}, "", {}, "invalid_request", "parameter_malformed"),
+        ({}, "&org_code=ZBAA000001", {}, "invalid_request", "parameter_twice"),
+        ({"response_type": None}, "", {}, "invalid_request", "parameter_missing"),
+        ({"response_type": "token"}, "", {}, "unsupported_response_type", "unsupported_response_type"),
+        ({"response_type": "code token"}, "", {}, "unsupported_response_type", "unsupported_response_type"),
+        ({"app_scheme": None}, "", {}, "invalid_request", "parameter_missing"),
+        ({"app_scheme": "thief://"}, "", {}, "invalid_request", "app_scheme_unknown"),
+        ({"app_scheme": "x" * 101}, "", {}, "invalid_request", "parameter_malformed"),
+        ({}, "&extra=%zz", {}, "invalid_request", "parameter_malformed"),
+        ({}, "&extra=%ff", {}, "invalid_request", "parameter_malformed"),
+        ({}, "&", {}, "invalid_request", "parameter_malformed"),
+        ({}, "", {"x_user_ci": None}, "invalid_request", "header_missing"),
+        ({}, "", {"x_user_ci": "x" * 101}, "invalid_request", "header_malformed"),
+        ({}, "", {"x_user_ci": "no base64!"}, "invalid_request", "header_malformed"),
+        ({}, "", {"x_relay_operators": "", "x_relay_fault": "serial_unknown"}, "unauthorized_client", "serial_unknown"),
+        (
+            {},
+            "",
+            {"x_relay_operators": "", "x_relay_fault": "address_unknown"},
+            "unauthorized_client",
+            "address_unknown",
+        ),
+        ({}, "", {"x_relay_operators": "ZOPB000001"}, "unauthorized_client", "unauthorized_client"),
+        ({}, "", {"x_relay_operators": None}, "unauthorized_client", "unauthorized_client"),
+    ],
+    ids=str,
+)
+async def test_every_other_misfortune_is_told_to_the_callback(desk, changes, more, headers, error, reason):
+    reply = await desk.authorize(desk.asking(**changes) + more, **headers)
+    assert (reply.status, reply.body) == (302, None)
+    assert reply.headers["Location"].startswith(CALLBACK + "?")
+    told = reply.told
+    assert told.pop("error_description")
+    assert told == {"error": error, "state": "State1", "api_tran_id": TRAN_ID}
+    assert reply.reason == reason
+
+
+@pytest.mark.parametrize("state", [None, "", "x" * 41, "with-hyphen", "<script>", "상태"])
+async def test_a_state_that_is_none_is_refused_and_never_told_back(desk, state):
+    reply = await desk.authorize(desk.asking(state=state))
+    assert reply.status == 302
+    assert set(reply.told) == {"error", "error_description", "api_tran_id"}
+    assert reply.told["error"] == "invalid_request"
+
+
+async def test_a_doubled_state_is_never_told_back(desk):
+    reply = await desk.authorize(desk.asking() + "&state=State2")
+    assert (reply.told["error"], reply.reason) == ("invalid_request", "parameter_twice")
+    assert "state" not in reply.told
+
+
+async def test_an_institution_without_individual_authentication_takes_no_such_call(desk):
+    reply = await desk.authorize(desk.asking(org_code="ZBAB000001"))
+    assert (reply.status, reply.body["error"], reply.reason) == (405, "method_not_allowed", "method_not_allowed")
+    assert "Location" not in reply.headers
+
+
+async def test_who_is_not_the_operator_does_not_learn_what_an_institution_offers(desk):
+    reply = await desk.authorize(desk.asking(org_code="ZBAB000001"), x_relay_operators="ZOPB000001")
+    assert (reply.status, reply.told["error"]) == (302, "unauthorized_client")
+
+
+async def test_a_callbacks_own_query_stays(desk):
+    office = desk.authority.office
+    known = office.clients["ZOPA000001SVC01"]
+    service = replace(known.service, callbacks=("https://operator.example/cb?kind=1",))
+    clients = {"ZOPA000001SVC01": Client(service, known.secret_hash)}
+    desk.authority.office = replace(office, clients=clients)
+    asked = desk.asking(redirect_uri="https://operator.example/cb?kind=1", org_code=None)
+    reply = await desk.authorize(asked)
+    assert reply.told["kind"] == "1"
+    assert reply.told["error"] == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    ("raised", "error", "reason"),
+    [
+        (Unreachable("OperationalError"), "temporarily_unavailable", "ledger_unreachable"),
+        (RuntimeError("Q0k= is not to be seen"), "server_error", "relay_broken"),
+    ],
+)
+async def test_a_trouble_of_ours_is_told_to_the_callback(desk, monkeypatch, caplog, raised, error, reason):
+    async def broken(_):
+        raise raised
+
+    monkeypatch.setattr(desk.ledger, "open_request", broken)
+    reply = await desk.authorize(desk.asking())
+    assert (reply.status, reply.told["error"], reply.reason) == (302, error, reason)
+    assert reply.told["state"] == "State1"
+    assert "Q0k=" not in caplog.text + reply.headers["Location"]
+
+
+async def test_a_way_that_is_not_set_up_is_told_to_the_callback(desk):
+    desk.authority.office = replace(desk.authority.office, pages_url="")
+    reply = await desk.authorize(desk.asking())
+    assert (reply.status, reply.told["error"], reply.reason) == (302, "server_error", "way_unfit")

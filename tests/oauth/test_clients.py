@@ -1,0 +1,88 @@
+"""Who calls the token endpoint: institution, client, secret and connection, in this order."""
+
+import pytest
+
+from relay.infra import client_secrets
+from relay.oauth.calls import Call
+from relay.oauth.clients import identified, note, strange
+from relay.oauth.errors import OAuthRefusal
+
+FORM = {"org_code": "ZBAA000001", "client_id": "ZOPA000001SVC01", "client_secret": "Q7fG2k9Lm4Xc1Vb8"}
+
+
+def call(*operators, fault=""):
+    return Call("", frozenset(operators), fault, None, {}, b"")
+
+
+async def test_who_is_known_by_all_is_identified(desk):
+    asked = call("ZOPA000001")
+    found = await identified(desk.authority, asked, FORM)
+    assert (found.client.service.client_id, found.provider.org_code, found.now) == (
+        "ZOPA000001SVC01",
+        "ZBAA000001",
+        1_800_000_000,
+    )
+    assert (asked.note.client_id, asked.note.provider, asked.note.operator) == (
+        "ZOPA000001SVC01",
+        "ZBAA000001",
+        "ZOPA000001",
+    )
+    assert "Q7fG2k9Lm4Xc1Vb8" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "operators", "error"),
+    [
+        ({"org_code": "ZZZZ000009", "client_id": "nobody"}, (), "invalid_request"),
+        ({"client_id": "nobody"}, (), "invalid_client"),
+        ({"client_secret": "wrong"}, (), "invalid_client"),
+        ({"client_id": "ZOPA000001SVC02"}, ("ZOPA000001",), "invalid_client"),
+        ({"client_id": "ZOPA000001SVC02", "client_secret": ""}, ("ZOPA000001",), "invalid_client"),
+        ({}, (), "unauthorized_client"),
+        ({}, ("ZOPB000001",), "unauthorized_client"),
+    ],
+)
+async def test_the_first_thing_that_is_wrong_is_told(desk, changes, operators, error):
+    with pytest.raises(OAuthRefusal) as refused:
+        await identified(desk.authority, call(*operators), FORM | changes)
+    assert refused.value.error == error
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked"),
+    [({"client_id": "nobody"}, 14), ({"client_id": "ZOPA000001SVC02"}, 14), ({"client_secret": "wrong"}, 10)],
+)
+async def test_whoever_is_refused_costs_a_slow_hash(desk, monkeypatch, changes, asked):
+    """An answer that comes at once for an unknown client would tell which clients there are."""
+    costs = []
+    scrypt = client_secrets.hashlib.scrypt
+
+    def weighed(*told, **cost):
+        costs.append(cost["n"])
+        return scrypt(*told, **cost)
+
+    monkeypatch.setattr(client_secrets.hashlib, "scrypt", weighed)
+    with pytest.raises(OAuthRefusal) as refused:
+        await identified(desk.authority, call("ZOPA000001"), FORM | changes)
+    assert (refused.value.error, costs) == ("invalid_client", [2**asked])
+
+
+async def test_every_invalid_client_is_told_the_same(desk):
+    told = set()
+    for changes in ({"client_id": "nobody"}, {"client_secret": "wrong"}, {"client_id": "ZOPA000001SVC02"}):
+        with pytest.raises(OAuthRefusal) as refused:
+            await identified(desk.authority, call("ZOPA000001"), FORM | changes)
+        told.add((refused.value.status, refused.value.error, refused.value.description, refused.value.reason))
+    assert len(told) == 1
+
+
+def test_a_stranger_is_recorded_with_what_the_gateway_saw():
+    assert strange(call(fault="serial_unknown")).reason == "serial_unknown"
+    assert strange(call("ZOPB000001")).reason == "unauthorized_client"
+
+
+def test_a_client_is_recorded_and_its_operator_only_when_that_calls(desk):
+    client = desk.authority.office.clients["ZOPA000001SVC01"]
+    for asked, operator in ((call("ZOPA000001"), "ZOPA000001"), (call("ZOPB000001"), "")):
+        note(asked, client)
+        assert (asked.note.client_id, asked.note.operator) == ("ZOPA000001SVC01", operator)
