@@ -1,18 +1,16 @@
 """What a customer chooses on the consent page: shown, read back, judged (규격 3.2.1, 6.2)."""
 
-import calendar
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from typing import Final
 
 from relay.domain.consent import Asset, Particulars, Target
-from relay.oauth.pages.questions import SCOPES, Question, Section
+from relay.oauth.pages.questions import LABELS, Question, Section
+from relay.policy.particulars import CYCLE, LIST_ONLY_DAYS, MONTHS_MOST
+from relay.policy.period import months_before
 
 KST: Final = timezone(timedelta(hours=9), "KST")
-CYCLE: Final = "1/w"
-"""Both cycles are fixed in v1 (규격 6.2)."""
-
 UNTIL_WITHDRAWN: Final = date(9999, 12, 31)
 PURPOSES: Final = (
     "본인신용정보 통합조회 서비스 이용",
@@ -61,19 +59,13 @@ class Page:
 
     @property
     def last_day(self) -> date:
-        """A consent lasts one year at most (규격 2.2)."""
-        return year_after(self.today)
+        """A consent lasts a year at most, a week when there is nothing but the list (규격 2.2)."""
+        return months_before(self.today, -MONTHS_MOST) if self.sections else self.today + timedelta(LIST_ONLY_DAYS)
 
 
 def day_in_korea(now: float) -> date:
     """The day on which the moment `now` (epoch seconds) falls in Korea."""
     return datetime.fromtimestamp(now, KST).date()
-
-
-def year_after(day: date) -> date:
-    """The same day of the next year, 28 February after a 29th."""
-    days = calendar.monthrange(day.year + 1, day.month)[1]
-    return day.replace(year=day.year + 1, day=min(day.day, days))
 
 
 def first_choices(page: Page, former: Particulars | None) -> Choices:
@@ -142,11 +134,8 @@ def mistakes_in(page: Page, choices: Choices) -> dict[str, str]:
     return mistakes
 
 
-def particulars_of(page: Page, industry: str, choices: Choices) -> Particulars:
-    """What was consented to by `choices` without mistakes. Raises ValueError when there are some.
-
-    The list scope is always in it (규격 3.9).
-    """
+def particulars_of(page: Page, choices: Choices) -> Particulars:
+    """What `choices` without mistakes consent to, but for the list scope. Raises ValueError when there are some."""
     ends = choices.ends
     if ends is None or mistakes_in(page, choices):
         raise ValueError("choices with mistakes are no consent")
@@ -157,7 +146,7 @@ def particulars_of(page: Page, industry: str, choices: Choices) -> Particulars:
         end_date=ends,
         purpose=choices.purpose,
         period=UNTIL_WITHDRAWN if choices.period == "withdrawn" else ends,
-        targets=(Target(f"{industry}.list"), *_targets(page.sections, choices)),
+        targets=_targets(page.sections, choices),
         fnd_cycle=cycle,
         add_cycle=cycle,
         is_consent_trans_memo=answers.get("is_consent_trans_memo"),
@@ -166,15 +155,15 @@ def particulars_of(page: Page, industry: str, choices: Choices) -> Particulars:
     )
 
 
-def _targets(sections: Sequence[Section], choices: Choices) -> list[Target]:
+def _targets(sections: Sequence[Section], choices: Choices) -> tuple[Target, ...]:
     chosen: dict[str, list[Asset]] = {}
     for section in sections:
         for row in section.rows:
             if section.scope in choices.everything or (section.scope, row.key) in choices.ticked:
                 for scope in row.scopes:
                     chosen.setdefault(scope, []).append(row.asset)
-    scopes = [scope for scope in SCOPES if scope in choices.everything or scope in chosen]
-    return [Target(scope, None if scope in choices.everything else tuple(chosen[scope])) for scope in scopes]
+    scopes = [scope for scope in LABELS if scope in choices.everything or scope in chosen]
+    return tuple(Target(scope, None if scope in choices.everything else tuple(chosen[scope])) for scope in scopes)
 
 
 def _one(form: Form, name: str, allowed: Sequence[str] | Mapping[str, object] | None = None) -> str:

@@ -1,15 +1,44 @@
 """The end of a request: written into the ledger first, then the callback that tells it to the operator."""
 
+from functools import cache
+
 from aiohttp import web
 
 from relay.domain.authorization import AuthorizationRequest, RequestState
 from relay.domain.consent import Particulars
 from relay.oauth.office import Authority
 from relay.oauth.pages.answers import Denial, code_record, consent_of, denied, granted
+from relay.oauth.pages.choices import day_in_korea
+from relay.policy.particulars import Scopes, checked, scopes_of, with_list_scope
+from relay.policy.registry import Provider
+from relay.standard.catalogue import load_catalogue
+
+
+class Unsound(Exception):
+    """The particulars are none that a consent may have; the text names their members, never a value."""
+
+
+def scopes_at(provider: Provider) -> Scopes:
+    """The scopes of the institution's industry."""
+    return _scopes(provider.industry)
+
+
+@cache
+def _scopes(industry: str) -> Scopes:
+    return scopes_of(industry, load_catalogue())
+
+
+def sound(particulars: Particulars, provider: Provider, now: float) -> Particulars:
+    """Particulars that may become a consent now, the list scope among them. Raises Unsound."""
+    whole = with_list_scope(particulars, provider.industry)
+    flaws = checked(whole, scopes_at(provider), day_in_korea(now))
+    if flaws:
+        raise Unsound(", ".join(flaw.member for flaw in flaws))
+    return whole
 
 
 async def give(authority: Authority, asked: AuthorizationRequest, particulars: Particulars) -> str:
-    """Keep the consent with a code; the callback's URL with that code. Raises NotGranted.
+    """Keep the consent to `sound` particulars with a code; the callback's URL with that code. Raises NotGranted.
 
     The ledger has only the code's digest, so the URL is the only place where it stands.
     """

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 from aiohttp import web
 
 from relay.domain.authorization import LOGINS_MOST, AuthorizationRequest, RequestState
+from relay.domain.consent import Particulars
 from relay.domain.institution import DeskFault
 from relay.domain.ledger import NotGranted, Why
 from relay.oauth.office import Authority
@@ -26,7 +27,7 @@ from relay.oauth.pages.choices import (
     particulars_of,
     submitted,
 )
-from relay.oauth.pages.closing import away, deny, give
+from relay.oauth.pages.closing import Unsound, away, deny, give, scopes_at, sound
 from relay.oauth.pages.forms import form_of, one
 from relay.oauth.pages.problems import FORGED, SILENT, Hindered
 from relay.oauth.pages.questions import questions_of, sections_of
@@ -142,8 +143,7 @@ class HostedPages:
             mistakes = mistakes_in(offered, choices)
             if mistakes:
                 return _consent_form(visit, offered, choices, mistakes=mistakes)
-            particulars = particulars_of(offered, visit.provider.industry, choices)
-            location = await give(self._authority, visit.request, particulars)
+            location = await give(self._authority, visit.request, self._chosen(visit, offered, choices))
             self._last.keep(browser.digest(request_id), location, self._authority.clock())
             return away(location)
 
@@ -184,9 +184,8 @@ class HostedPages:
             held = await self._authority.institutions.holdings(visit.provider, asked.ci, asked.client_id)
         except DeskFault as error:
             raise Hindered(SILENT, f"{visit.place}/consent") from error
-        industry = visit.provider.industry
-        sections = sections_of(industry, held, asked.request_id)
-        return Page(sections, questions_of(industry, sections), day_in_korea(self._authority.clock()))
+        sections = sections_of(scopes_at(visit.provider), held, asked.request_id)
+        return Page(sections, questions_of(visit.provider.industry, sections), day_in_korea(self._authority.clock()))
 
     async def _sent(self, http: web.Request) -> tuple[str, Browser, dict[str, tuple[str, ...]]]:
         """A form of ours, from a browser of ours. Raises Hindered."""
@@ -195,6 +194,12 @@ class HostedPages:
         if browser is None or not browser.fits(request_id, one(form, "form_token", _TOKEN_MOST)):
             raise Hindered(FORGED)
         return request_id, browser, form
+
+    def _chosen(self, visit: Visit, offered: Page, choices: Choices) -> Particulars:
+        try:
+            return sound(particulars_of(offered, choices), visit.provider, self._authority.clock())
+        except Unsound as error:  # our own questions have no such answers: the institution told of impossible assets
+            raise Hindered(SILENT) from error
 
     def _turn(self, request_id: str) -> asyncio.Lock:
         return self._turns.setdefault(request_id, asyncio.Lock())

@@ -8,8 +8,9 @@ from typing import Final
 
 from relay.domain.consent import Asset
 from relay.domain.institution import Holding
+from relay.policy.particulars import Scopes
 
-SCOPES: Final[Mapping[str, str]] = {
+LABELS: Final[Mapping[str, str]] = {
     "bank.deposit": "예금·적금 계좌",
     "bank.invest": "투자상품 계좌",
     "bank.loan": "대출 계좌",
@@ -35,9 +36,6 @@ SCOPES: Final[Mapping[str, str]] = {
     "usury.bond": "채권",
 }
 """The scopes that a customer chooses among (규격 3.9), in the order of the page; list scopes always come along."""
-
-WITHOUT_ASSETS: Final = frozenset({"card.point", "card.bill", "card.loan"})
-"""Scopes whose APIs name no asset: they are wanted or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +98,15 @@ QUESTIONS: Final = (
 """규격 6.2."""
 
 
-def sections_of(industry: str, holdings: Sequence[Holding], request_id: str) -> tuple[Section, ...]:
-    """The page's sections: every scope of `industry` under which the customer has something, or that has no assets.
+def sections_of(scopes: Scopes, holdings: Sequence[Holding], request_id: str) -> tuple[Section, ...]:
+    """The page's sections: each of an industry's `scopes` under which the customer has something.
 
-    An asset of several scopes stands under its first.
+    So has everybody under a scope whose calls name no asset. An asset of several scopes stands under its first.
     """
     found = []
-    for scope, label in SCOPES.items():
+    for scope, label in LABELS.items():
         rows = tuple(_row(held, request_id) for held in holdings if held.scopes[:1] == (scope,))
-        if scope.startswith(f"{industry}.") and (rows or scope in WITHOUT_ASSETS):
+        if scope in scopes and (rows or scopes[scope].asset is None):
             found.append(Section(scope, label, rows))
     return tuple(found)
 

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 import jwt
@@ -15,16 +14,15 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from relay.domain.authorization import AuthorizationRequest, RequestState
-from relay.domain.consent import Particulars, Target
+from relay.domain.consent import Particulars
 from relay.domain.ledger import NotGranted, Why
 from relay.domain.strict_json import read_object
 from relay.oauth.office import Authority
 from relay.oauth.pages.answers import Denial, LastAnswers
 from relay.oauth.pages.choices import day_in_korea
-from relay.oauth.pages.closing import away, deny, give
+from relay.oauth.pages.closing import Unsound, away, deny, give, scopes_at, sound
 from relay.oauth.pages.forms import form_of, one
 from relay.oauth.pages.problems import RESULT_WRONG, Hindered
-from relay.oauth.pages.questions import SCOPES
 from relay.policy.demand import DemandFault, Frame, fit, read_demand
 from relay.policy.registry import Authentication, Provider
 
@@ -123,14 +121,13 @@ def _meant(claims: Mapping[str, Any], asked: AuthorizationRequest, relay: str, n
 
 
 def _particulars(asked: AuthorizationRequest, provider: Provider, consent: object, now: float) -> Particulars:
-    """The particulars of 전송요구내역 (JSON text), with the list scope, which every consent has (규격 3.9)."""
-    own = f"{provider.industry}.list"
-    scopes = frozenset(scope for scope in SCOPES if scope.startswith(f"{provider.industry}."))
-    frame = Frame(asked.provider, asked.operator, scopes | {own}, list_only=False, today=day_in_korea(now))
+    """The particulars of 전송요구내역 (JSON text)."""
+    frame = Frame(
+        asked.provider, asked.operator, frozenset(scopes_at(provider)), list_only=False, today=day_in_korea(now)
+    )
     try:
         demand = read_demand(consent.encode() if isinstance(consent, str) else b"")
         fit(demand, frame)
-    except (DemandFault, UnicodeEncodeError) as error:
+        return sound(demand.particulars, provider, now)
+    except (DemandFault, Unsound, UnicodeEncodeError) as error:
         raise Hindered(RESULT_WRONG) from error
-    told = demand.particulars
-    return told if own in told.scopes else replace(told, targets=(Target(own), *told.targets))
