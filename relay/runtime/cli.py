@@ -12,9 +12,11 @@ COMMANDS: Final = {
     "certs": "Make development certificates.",
     "check": "Read the settings and report every problem at once.",
     "demo": "Start relay and street on free ports and make every call once.",
+    "keys": "List, rotate and prune the keys that sign tokens.",
     "migrate": "Give the ledger the tables this relay knows.",
     "sandbox": "Start relay and street on loopback and leave them running.",
     "schema": "Print the JSON Schema of a settings file.",
+    "secret": "Print the hash of a client secret.",
     "serve": "Run the relay.",
     "token": "Sign an access token with the sandbox's test key.",
 }

@@ -1,0 +1,129 @@
+"""`relay keys`: the keys that sign tokens: which there are, make the next one, remove those that are done."""
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from relay.infra.rotation import Standing, prune, rotate, standings
+from relay.infra.token_keys import TokenKeyProblem, read_keys
+from relay.policy.authority import Tokens
+from relay.runtime.config import ConfigProblems, load
+
+UNUSABLE: Final = 2
+"""Exit code when settings or folder cannot be used."""
+
+OVERLAP_S: Final = 60
+"""Every process looks at the folder again within `reload.watch_s`; a minute is time enough for all of them."""
+
+_DAY_S: Final = 86_400
+
+
+@click.group(
+    "keys",
+    epilog="""\b
+Examples:
+  relay keys rotate -c /etc/relay/relay.yaml       the first key signs at once, a later one in a minute
+  relay keys rotate --in 3600                      for relays on several machines that get the folder by copy
+  relay keys list --json | jq -r '.[].kid'
+  relay keys prune                                 once a month; a key stays tokens.refresh_days after the next one
+\b
+The folder is tokens.keys of the settings. A running relay follows it by itself. Exit code 2 when it cannot be used.""",
+)
+def command() -> None:
+    """List, rotate and prune the keys that sign tokens."""
+
+
+def _options(function: Callable[..., None]) -> Callable[..., None]:
+    config = click.option(
+        "-c",
+        "--config",
+        "path",
+        type=click.Path(path_type=Path),
+        default=Path("config/relay.yaml"),
+        show_default=True,
+        help="The relay's settings.",
+    )
+    return config(click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function))
+
+
+@command.command("list")
+@_options
+def list_(path: Path, *, as_json: bool) -> None:
+    """Show each key, what it does now, and until when it is needed."""
+    with _told():
+        tokens = load(path, os.environ).settings.tokens
+        found = standings(read_keys(Path(tokens.keys)), int(time.time()), _lifetime_s(tokens))
+    rows = [_row(one) for one in found]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    table = Table("kid", "algorithm", "duty", "signs from", "needed until")
+    for row in rows:
+        table.add_row(*(str(value or "-") for value in row.values()))
+    Console().print(table)
+
+
+@command.command("rotate")
+@_options
+@click.option(
+    "--in", "overlap_s", type=click.IntRange(0, 30 * _DAY_S), default=OVERLAP_S, show_default=True, metavar="SECONDS"
+)
+def rotate_(path: Path, overlap_s: int, *, as_json: bool) -> None:
+    """Make the next key. It signs in so many seconds; until then every relay learns of it."""
+    with _told():
+        tokens = load(path, os.environ).settings.tokens
+        now = time.time()
+        kid = f"{datetime.fromtimestamp(now, UTC):%Y%m%d}-{secrets.token_hex(4)}"
+        made = rotate(Path(tokens.keys), kid, int(now), overlap_s)
+    told = {"kid": made.kid, "signs_from": _time(made.signs_from)}
+    click.echo(json.dumps(told) if as_json else f"{told['kid']} signs from {told['signs_from']}")
+
+
+@command.command("prune")
+@_options
+def prune_(path: Path, *, as_json: bool) -> None:
+    """Remove the keys whose tokens have all ended."""
+    with _told():
+        tokens = load(path, os.environ).settings.tokens
+        removed = prune(Path(tokens.keys), int(time.time()), _lifetime_s(tokens))
+    if as_json:
+        click.echo(json.dumps({"removed": removed}))
+    else:
+        click.echo(f"removed {', '.join(removed)}" if removed else "every key is still needed")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except (ConfigProblems, TokenKeyProblem, OSError) as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(UNUSABLE) from error
+
+
+def _lifetime_s(tokens: Tokens) -> int:
+    return max(tokens.refresh_days, tokens.access_days) * _DAY_S
+
+
+def _row(one: Standing) -> dict[str, Any]:
+    return {
+        "kid": one.key.kid,
+        "algorithm": one.key.algorithm,
+        "duty": one.duty.value,
+        "signs_from": _time(one.key.signs_from),
+        "needed_until": _time(one.needed_until),
+    }
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat()

@@ -1,0 +1,110 @@
+"""`relay keys`: what an administrator sees and what lies in the folder then."""
+
+import json
+from datetime import datetime
+
+import pytest
+from click.testing import CliRunner
+
+from relay.infra.signing import FolderSigner
+from relay.infra.token_keys import read_keys
+from relay.runtime.commands import keys
+from relay.runtime.commands.keys import command
+
+
+@pytest.fixture
+def now(monkeypatch):
+    """Moves the clock of the commands."""
+
+    def move(seconds):
+        monkeypatch.setattr(keys.time, "time", lambda: float(seconds))
+
+    move(1_800_000_000)
+    return move
+
+
+@pytest.fixture
+def run(folder):
+    (folder.root / "certs").mkdir()
+    return lambda *words: CliRunner().invoke(command, [*words, "-c", str(folder.path)])
+
+
+@pytest.fixture
+def key_folder(folder):
+    return folder.root / "certs" / "token-keys"
+
+
+def test_the_first_key_signs_at_once(run, now, key_folder):
+    told = json.loads(run("rotate", "--json").output)
+    assert told["signs_from"] == "2027-01-15T08:00:00+00:00"
+    assert told["kid"].startswith("20270115-")
+    (made,) = read_keys(key_folder)
+    assert (made.kid, made.algorithm, made.signs_from) == (told["kid"], "ES256", 1_800_000_000)
+    assert FolderSigner.of_folder(key_folder, "ZZRELAY001", 5.0).sign({}, 1_800_000_000)
+
+
+@pytest.mark.parametrize(("words", "overlap"), [((), 60), (("--in", "3600"), 3600), (("--in", "0"), 0)])
+def test_a_later_key_signs_when_everybody_knows_it(run, now, key_folder, words, overlap):
+    run("rotate")
+    now(1_800_000_500)
+    assert run("rotate", *words).exit_code == 0
+    assert [key.signs_from for key in read_keys(key_folder)] == [1_800_000_000, 1_800_000_500 + overlap]
+
+
+def test_the_list_says_what_each_key_does(run, now):
+    first = json.loads(run("rotate", "--json").output)["kid"]
+    second = json.loads(run("rotate", "--json").output)["kid"]
+    rows = json.loads(run("list", "--json").output)
+    assert [(row["kid"], row["algorithm"], row["duty"]) for row in rows] == [
+        (first, "ES256", "signs"),
+        (second, "ES256", "waits"),
+    ]
+    assert rows[1]["needed_until"] is None
+    until = datetime.fromisoformat(rows[0]["needed_until"]) - datetime.fromisoformat(rows[1]["signs_from"])
+    assert until.days == 365
+    now(1_800_000_060)
+    assert [row["duty"] for row in json.loads(run("list", "--json").output)] == ["verifies", "signs"]
+
+
+def test_the_list_is_a_table_for_people(run, now):
+    run("rotate")
+    shown = run("list").output
+    assert "signs" in shown
+    assert "ES256" in shown
+
+
+def test_what_is_done_is_removed_and_told(run, now, key_folder):
+    first = json.loads(run("rotate", "--json").output)["kid"]
+    run("rotate")
+    assert run("prune").output == "every key is still needed\n"
+    now(1_800_000_060 + 365 * 86_400)
+    assert json.loads(run("prune", "--json").output) == {"removed": [first]}
+    assert len(read_keys(key_folder)) == 1
+    assert not (key_folder / f"{first}.pem").exists()
+
+
+@pytest.mark.parametrize("words", ["list", "prune"])
+def test_without_keys_the_way_to_one_is_told(run, words):
+    refused = run(words)
+    assert refused.exit_code == 2
+    assert refused.exception.code == 2
+    assert refused.stderr
+    assert not refused.stdout
+
+
+def test_settings_that_cannot_be_read_are_told(run, folder):
+    folder.put("relay.yaml", "tokens.issuer", "short")
+    refused = run("rotate")
+    assert refused.exit_code == 2
+    assert "tokens.issuer" in refused.stderr
+
+
+@pytest.mark.parametrize("overlap", ["-1", "soon", "99999999"])
+def test_an_overlap_is_a_number_of_seconds(run, overlap):
+    assert run("rotate", "--in", overlap).exit_code == 2
+
+
+def test_no_private_key_is_shown(run, now, key_folder):
+    shown = "".join(run(*words).output for words in (("rotate",), ("rotate", "--json"), ("list",), ("list", "--json")))
+    assert "PRIVATE" not in shown
+    assert not any(line in shown for file in key_folder.glob("*.pem") for line in file.read_text().splitlines()[1:-1])
