@@ -1,4 +1,4 @@
-"""One pretended institution (정보제공자): answers every data API of its industry from the world's stories.
+"""One pretended institution (정보제공자): answers every data API of its industry from the world's stories, and logins.
 
 What it answers is decided by `Provider.respond`, a plain function of the request; aiohttp only moves the bytes.
 """
@@ -13,6 +13,7 @@ from aiohttp import web
 
 from relay.domain.api import Api, Catalogue, Field, Presence
 from relay.domain.ids import TRAN_ID
+from relay.sandbox import login
 from relay.sandbox.customers import CUSTOMER_BY_CI
 from relay.sandbox.world.model import CUSTOMERS, Absent, Ask, Story, answer
 
@@ -76,6 +77,8 @@ class Provider:
             return Reply(absent.status, {"rsp_code": absent.rsp_code, "rsp_msg": absent.rsp_msg})
 
     def _answer(self, question: Question) -> dict[str, Any]:
+        if (question.method, question.path) == ("POST", login.PATH):
+            return login.logged_in(self.org_code, question.params)
         api, params = self._find(question)
         if params.get("org_code") != self.org_code:
             raise Absent(403, "40303", "기관코드가 올바르지 않습니다")
