@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from relay.domain.consent import Consent
 from relay.domain.institution import Holding
 from relay.domain.ledger import Ledger
 from relay.domain.party import Service
+from relay.domain.proof import SignedConsent
 from relay.domain.token import ACCESS, Claims
 from relay.policy.authority import Certifier, Tokens
 from relay.policy.registry import Provider
@@ -64,20 +64,11 @@ class Institutions(Protocol):
         """The customer's real assets, from the institution's list APIs. Raises DeskFault."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """What 통합인증-002 brings: the form's fields, checked for type and length."""
-
-    form: Mapping[str, str] = field(repr=False)
-    provider: Provider
-    client: Client
-
-
 class Proofs(Protocol):
     """Who proves signed consents: signatures, chains, nonces, the customer's identity at the certifier."""
 
-    async def prove(self, signed: Signed, certifier: Certifier, now: int) -> Consent:
-        """The consent that the customer signed. Raises Unproven."""
+    async def prove(self, signed: SignedConsent, ca_code: str, now: int) -> bytes:
+        """The consent (전송요구내역, JSON in UTF-8) that the customer of `signed.ci` signed. Raises Unproven."""
 
 
 @dataclass(slots=True)

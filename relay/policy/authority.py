@@ -118,13 +118,17 @@ class CertifierKind(StrEnum):
 
 
 class IdentityDesk(Model):
-    """Where an identity certifier confirms identities (UCPID): TCP, and our service code and certificate there."""
+    """Where an identity certifier confirms identities (UCPID): TCP, and our service code and RSA certificate there.
+
+    `responder` holds the certificates with which the desk signs its answers: any customer has one under its roots.
+    """
 
     host: Text
     port: Annotated[int, Field(ge=1, le=65535)]
     cp_code: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{1,12}$"), Field(description="1 to 12 characters")]
     certificate: Path
     private_key: Secret
+    responder: Path
 
 
 class SignatureDesk(Model):

@@ -1,0 +1,80 @@
+"""Calls to an e-signature provider's API: one POST each, no redirect, no retry, a small JSON object back."""
+
+import base64
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import aiohttp
+
+from relay.domain.proof import Doubt, Unproven
+from relay.domain.strict_json import read_object
+
+ANSWER_MOST: Final = 65_536
+_CHUNK: Final = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Status and JSON object of an answer."""
+
+    status: int
+    body: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How one certifier is reached. `context` None is a leased line (http://). `relay` is our org_code.
+
+    `random` makes so many random bytes; they become the free part of `x-api-tran-id` (첨부14).
+    """
+
+    session: aiohttp.ClientSession = field(repr=False)
+    base_url: str
+    context: ssl.SSLContext | None
+    timeout_s: float
+    relay: str
+    random: Callable[[int], bytes]
+
+    async def post(
+        self,
+        path: str,
+        headers: Mapping[str, str],
+        *,
+        form: Mapping[str, str] | None = None,
+        json: Mapping[str, str] | None = None,
+    ) -> Said:
+        """POST a form or JSON below the base URL. Raises Unproven CERTIFIER_SILENT, CERTIFIER_BROKEN."""
+        sent = {**headers, "x-api-tran-id": self._tran_id(), "Accept-Encoding": "identity"}
+        timeout = aiohttp.ClientTimeout(total=self.timeout_s)
+        try:
+            async with self.session.post(
+                self.base_url + path,
+                headers=sent,
+                allow_redirects=False,
+                timeout=timeout,
+                ssl=self.context if self.context is not None else True,
+                data=form,
+                json=json,
+            ) as answer:
+                return Said(answer.status, read_object(await _content(answer)))
+        except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError, ValueError):
+            raise Unproven(Doubt.CERTIFIER_BROKEN, path) from None
+        except (aiohttp.ClientError, OSError):  # TimeoutError is an OSError
+            raise Unproven(Doubt.CERTIFIER_SILENT, path) from None
+
+    def _tran_id(self) -> str:
+        return f"{self.relay}R{base64.b32encode(self.random(9)).decode()[:14]}"
+
+
+async def _content(answer: aiohttp.ClientResponse) -> bytes:
+    """The body, as it came over the wire. Raises ValueError when it is packed or too long."""
+    if "Content-Encoding" in answer.headers:
+        raise ValueError("packed")
+    content = bytearray()
+    async for chunk in answer.content.iter_chunked(_CHUNK):
+        content += chunk
+        if len(content) > ANSWER_MOST:
+            raise ValueError("too long")
+    return bytes(content)

@@ -1,0 +1,229 @@
+"""grant_type password: a consent the customer signed becomes a pair of tokens (통합인증-002; RFC 6749 4.3).
+
+Cheap questions first: the form, the tx_id, what was spent; then signatures and the certifier's word; then what the
+customer demands. Nothing is recorded before all of it is good.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Final
+
+from relay.domain.consent import KOREA, Authentication, Consent
+from relay.domain.ledger import Evidence, NotGranted
+from relay.domain.nonce import from_base64url, nonce_of, to_base64url
+from relay.domain.proof import CertificateSigned, Doubt, HashSigned, SignedConsent, Unproven
+from relay.domain.tx_id import tx_id_of
+from relay.oauth.errors import OAuthRefusal
+from relay.oauth.issuing import Mint
+from relay.oauth.office import Authority, TokenCall
+from relay.policy.authority import CertifierKind
+from relay.policy.demand import Demand, DemandFault, Frame, fit, read_demand
+from relay.policy.particulars import Scopes, scopes_of, with_list_scope
+from relay.standard.catalogue import load_catalogue
+
+TX_ID_AGE_S: Final = 3600
+"""A tx_id is at most an hour old: the customer signs on a phone, and a call may be repeated."""
+
+TX_ID_AHEAD_S: Final = 300
+"""So far ahead of ours may an operator's clock be."""
+
+_RETRY_S: Final = 5
+_LENGTH: Final = re.compile(r"0*([0-9]{1,5})")
+_PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
+
+CERTIFICATE: Final = ("signed_person_info_req_len", "signed_person_info_req", "consent_nonce", "ucpid_nonce")
+PROVIDER: Final = ("consent_len", "consent", "cert_tx_id")
+
+UNPROVEN: Final[Mapping[Doubt, tuple[str, str]]] = {
+    Doubt.ENCODING: ("invalid_request", "a signature is not base64url"),
+    Doubt.MALFORMED: ("invalid_grant", "a signature is no CMS SignedData of what should be signed"),
+    Doubt.SIGNERS_DIFFER: ("invalid_grant", "the two signatures are of different certificates"),
+    Doubt.NONCE_DIFFERS: ("invalid_grant", "a signed nonce differs from that of the form"),
+    Doubt.CONSENT_DIFFERS: ("invalid_grant", "the signed agreement does not cover the CI"),
+    Doubt.SIGNATURE: ("invalid_grant", "a signature does not verify"),
+    Doubt.SIGNING_TIME: ("invalid_grant", "a signature is too old, or of the future"),
+    Doubt.CERTIFICATE_EXPIRED: ("invalid_grant", "the signing certificate is not valid today"),
+    Doubt.CHAIN: ("invalid_grant", "the signing certificate is not one of this certifier's"),
+    Doubt.CERTIFICATE_REVOKED: ("invalid_grant", "the signing certificate was revoked"),
+    Doubt.IDENTITY: ("unauthorized_user", "the certifier does not know the signer by this username"),
+    Doubt.REVOCATION_UNKNOWN: ("temporarily_unavailable", "revocation cannot be looked up now"),
+    Doubt.BUSY: ("temporarily_unavailable", "too many signatures wait to be verified"),
+    Doubt.CERTIFIER_SILENT: ("temporarily_unavailable", "the certifier does not answer"),
+    Doubt.CERTIFIER_BROKEN: ("temporarily_unavailable", "the certifier's answer cannot be used"),
+}
+"""What a client is told when a consent is not proven. What could not be judged now may be tried again."""
+
+
+async def grant(authority: Authority, call: TokenCall) -> dict[str, str]:
+    """The answer's body. Raises OAuthRefusal; NotGranted when a tx_id or nonce was used before."""
+    signed = _signed(call)
+    _check_tx_id(authority, call)
+    _check_certifier(authority, call)
+    spent = _spent(signed)
+    why = await authority.ledger.is_spent(spent)
+    if why is not None:
+        raise NotGranted(why)
+    try:
+        text = await authority.proofs.prove(signed, call.form["ca_code"], call.now)
+    except Unproven as doubt:
+        error, said = UNPROVEN[doubt.doubt]
+        retry = _RETRY_S if error == "temporarily_unavailable" else 0
+        raise OAuthRefusal(error, said, reason=f"consent_{doubt.doubt}", retry_after=retry) from None
+    consent = _consent(authority, call, _demanded(call, text), signed.ci)
+    mint = Mint.of(authority, call)
+    pair = mint.pair(consent)
+    await authority.ledger.issue_integrated(consent, pair, spent, _evidence(call.form), call.now)
+    return {"tx_id": signed.tx_id, **mint.pair_answer(consent, pair)}
+
+
+def _invalid(name: str, wrong: str = "does not fit") -> OAuthRefusal:
+    return OAuthRefusal("invalid_request", f"{name} {wrong}", reason="parameter_malformed")
+
+
+def _by_certificate(form: Mapping[str, str]) -> CertificateSigned:
+    _present(form, CERTIFICATE, "0")
+    _absent(form, PROVIDER)
+    _length(form, "password")
+    _length(form, "signed_person_info_req")
+    nonces = _decoded(form, nonce_of, "consent_nonce"), _decoded(form, nonce_of, "ucpid_nonce")
+    if nonces[0] == nonces[1]:
+        raise _invalid("ucpid_nonce", "is consent_nonce")
+    return CertificateSigned(
+        tx_id=form["tx_id"],
+        ci=form["username"],
+        consent=_decoded(form, from_base64url, "password"),
+        person_info_req=_decoded(form, from_base64url, "signed_person_info_req"),
+        consent_nonce=nonces[0],
+        ucpid_nonce=nonces[1],
+    )
+
+
+def _by_provider(form: Mapping[str, str]) -> HashSigned:
+    _present(form, PROVIDER, "1")
+    _absent(form, CERTIFICATE)
+    _length(form, "password")
+    _length(form, "consent")
+    _decoded(form, from_base64url, "password")
+    if not _PRINTABLE.fullmatch(form["cert_tx_id"]):
+        raise _invalid("cert_tx_id")
+    return HashSigned(form["tx_id"], form["username"], form["password"], form["consent"], form["cert_tx_id"])
+
+
+_WAYS: Final[Mapping[str, tuple[CertifierKind, Callable[[Mapping[str, str]], SignedConsent]]]] = {
+    "0": (CertifierKind.IDENTITY, _by_certificate),
+    "1": (CertifierKind.SIGNATURE, _by_provider),
+}
+"""auth_type to the kind of certifier and how the form is read."""
+
+
+def _signed(call: TokenCall) -> SignedConsent:
+    """What the form brings to be proven. Raises OAuthRefusal invalid_request."""
+    form = call.form
+    if form["auth_type"] not in _WAYS:
+        raise _invalid("auth_type")
+    if form["request_type"] not in {"0", "1"}:
+        raise _invalid("request_type")
+    if "service_id" in form:
+        raise _invalid("service_id", "is for transfers between institutions")
+    return _WAYS[form["auth_type"]][1](form)
+
+
+def _present(form: Mapping[str, str], names: tuple[str, ...], consent_type: str) -> None:
+    missing = next((name for name in names if not form.get(name)), None)
+    if missing is not None:
+        raise OAuthRefusal("invalid_request", f"{missing} is missing", reason="parameter_missing")
+    if form["consent_type"] != consent_type:
+        raise _invalid("consent_type", "does not fit auth_type")
+
+
+def _absent(form: Mapping[str, str], names: tuple[str, ...]) -> None:
+    """What belongs to the other way is left out (규격 1.1); sent all the same it could only be believed by mistake."""
+    for name in names:
+        if name in form:
+            raise _invalid(name, "does not fit auth_type")
+
+
+def _length(form: Mapping[str, str], name: str) -> None:
+    told = _LENGTH.fullmatch(form[f"{name}_len"])
+    if told is None or int(told[1]) != len(form[name].encode()):
+        raise _invalid(f"{name}_len", f"is not the length of {name} in bytes")
+
+
+def _decoded(form: Mapping[str, str], read: Callable[[str], bytes], name: str) -> bytes:
+    try:
+        return read(form[name])
+    except ValueError:
+        raise _invalid(name) from None
+
+
+def _check_tx_id(authority: Authority, call: TokenCall) -> None:
+    """The tx_id names this operator, provider, relay and certifier, and a moment lately."""
+    try:
+        told = tx_id_of(call.form["tx_id"])
+    except ValueError:
+        raise _invalid("tx_id") from None
+    wanted = (call.client.service.operator, call.provider.org_code, authority.office.relay, call.form["ca_code"])
+    if (told.operator, told.provider, told.relay, told.certifier) != wanted:
+        raise _invalid("tx_id", "names other parties")
+    if not call.now - TX_ID_AGE_S <= told.made_at <= call.now + TX_ID_AHEAD_S:
+        raise _invalid("tx_id", "is too old, or of the future")
+
+
+def _check_certifier(authority: Authority, call: TokenCall) -> None:
+    certifier = authority.office.certifiers.get(call.form["ca_code"])
+    if certifier is None:
+        raise _invalid("ca_code", "is no certifier of this relay")
+    if certifier.kind is not _WAYS[call.form["auth_type"]][0]:
+        raise _invalid("ca_code", "does not fit auth_type")
+
+
+def _spent(signed: SignedConsent) -> tuple[tuple[str, str], ...]:
+    """What is used once. A nonce is remembered in one spelling, or another spelling would be another nonce."""
+    used: tuple[tuple[str, str], ...] = (("tx_id", signed.tx_id),)
+    if isinstance(signed, CertificateSigned):
+        used += tuple(("nonce", to_base64url(nonce)) for nonce in (signed.consent_nonce, signed.ucpid_nonce))
+    return used
+
+
+def _evidence(form: Mapping[str, str]) -> tuple[Evidence, ...]:
+    """전자서명, kept as it came (신용정보법 시행령: the consent is proven by what the customer signed)."""
+    kinds = ("password", "signed_person_info_req", "consent", "cert_tx_id")
+    return tuple(Evidence(kind, form[kind].encode()) for kind in kinds if kind in form)
+
+
+def _demanded(call: TokenCall, text: bytes) -> Demand:
+    frame = Frame(
+        provider=call.provider.org_code,
+        operator=call.client.service.operator,
+        scopes=_scopes(call.provider.industry),
+        list_only=call.form["request_type"] == "0",
+        today=datetime.fromtimestamp(call.now, KOREA).date(),
+    )
+    try:
+        demand = read_demand(text)
+        fit(demand, frame)
+    except DemandFault as fault:
+        said = f"{fault.member} of the signed consent does not fit"
+        raise OAuthRefusal(fault.error, said, reason="consent_demand") from None
+    return demand
+
+
+@cache
+def _scopes(industry: str) -> Scopes:
+    """The scopes that the standard has for an industry (규격 3.9)."""
+    return scopes_of(industry, load_catalogue())
+
+
+def _consent(authority: Authority, call: TokenCall, demand: Demand, ci: str) -> Consent:
+    return Consent(
+        consent_id=authority.random(),
+        provider=call.provider.org_code,
+        operator=call.client.service.operator,
+        client_id=call.client.service.client_id,
+        authentication=Authentication.INTEGRATED,
+        particulars=with_list_scope(demand.particulars, call.provider.industry),
+        given_at=call.now,
+        ci=ci,
+    )

@@ -1,0 +1,166 @@
+"""Papers of the pretended certifier of certificates: its CA and CRL, customers' certificates, those of the UCPID desk.
+
+They look like those of the accredited CAs: RSA with SHA-256, keyUsage for signing and no other purpose named, one CA
+between root and customer left out. Everything is fictitious and lasts as long as the sandbox's folder.
+"""
+
+import os
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import NameOID
+
+from relay.sandbox.world.model import CUSTOMERS, Customer
+
+ORGANIZATION: Final = "Pretended Certificates"
+_DAY: Final = timedelta(days=1)
+_DAYS: Final = 365
+_RSA_BITS: Final = 2048
+_POLICY: Final = x509.ObjectIdentifier("1.2.410.200005.1.1.4")
+"""Of the shape that bank certificates of the accredited CAs have."""
+
+_SIGNS: Final = frozenset({"digital_signature", "content_commitment"})
+_SIGNS_AND_OPENS: Final = _SIGNS | {"key_encipherment"}
+_ISSUES: Final = frozenset({"key_cert_sign", "crl_sign"})
+_USAGES: Final = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class SigningIdentity:
+    """A certificate with its private key."""
+
+    certificate: x509.Certificate
+    private_key: PrivateKey = field(repr=False)
+
+    @classmethod
+    def load(cls, folder: Path, stem: str) -> "SigningIdentity":
+        """The one written as `stem`.pem and `stem`.key.pem. Raises TypeError when the key is of another kind."""
+        certificate = x509.load_pem_x509_certificate((folder / f"{stem}.pem").read_bytes())
+        key = load_pem_private_key((folder / f"{stem}.key.pem").read_bytes(), None)
+        if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+            raise TypeError(f"{stem}.key.pem holds no RSA or EC key")
+        return cls(certificate, key)
+
+
+@dataclass(frozen=True, slots=True)
+class CertifierPapers:
+    """Where the papers lie. The relay's settings point at `root`, `crl`, `relay` with its key, and `desk`."""
+
+    folder: Path
+
+    @property
+    def root(self) -> Path:
+        """The CA that signed the customers' certificates."""
+        return self.folder / "customers-ca.pem"
+
+    @property
+    def crl(self) -> Path:
+        """Its revocation list, PEM; nobody is on it."""
+        return self.folder / "customers-crl.pem"
+
+    @property
+    def relay(self) -> Path:
+        """The relay's certificate at the desk; its key lies beside it as `ucpid-relay.key.pem`."""
+        return self.folder / "ucpid-relay.pem"
+
+    @property
+    def relay_key(self) -> Path:
+        """The private key of `relay`."""
+        return self.folder / "ucpid-relay.key.pem"
+
+    @property
+    def desk(self) -> Path:
+        """The certificate with which the desk signs its answers."""
+        return self.folder / "ucpid-desk.pem"
+
+    def identity(self, stem: str) -> SigningIdentity:
+        """An identity written here: `ucpid-relay`, `ucpid-desk`, or `customer-N`."""
+        return SigningIdentity.load(self.folder, stem)
+
+    def customer(self, customer: Customer) -> SigningIdentity:
+        """The certificate a pretended customer signs with (공동인증서)."""
+        return self.identity(f"customer-{customer.number}")
+
+
+def make_certifier_papers(folder: Path, now: datetime) -> CertifierPapers:
+    """Write all papers into `folder` (made when missing), good for a year from `now` (with a time zone)."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    papers = CertifierPapers(folder)
+    key = ec.generate_private_key(ec.SECP256R1())
+    root = issued(_name("Pretended Customers CA"), key, None, _ISSUES, now)
+    ca = SigningIdentity(root, key)
+    _write(folder, "customers-ca", ca)
+    crl = x509.CertificateRevocationListBuilder(root.subject, now - _DAY, now + _DAYS * _DAY).sign(key, hashes.SHA256())
+    papers.crl.write_bytes(crl.public_bytes(Encoding.PEM))
+    _write(folder, "ucpid-relay", _person(ca, "Pretended Relay", _SIGNS_AND_OPENS, now))
+    _write(folder, "ucpid-desk", _person(ca, "Pretended UCPID Desk", _SIGNS, now))
+    for customer in CUSTOMERS:
+        _write(folder, f"customer-{customer.number}", _person(ca, f"{customer.name}()00{customer.number}", _SIGNS, now))
+    return papers
+
+
+def issued(
+    subject: x509.Name, key: PrivateKey, issuer: SigningIdentity | None, usage: frozenset[str], now: datetime
+) -> x509.Certificate:
+    """A certificate for `key`, signed by `issuer` or, with None, by itself; a CA when it may sign certificates."""
+    signer, signs = (issuer.certificate.subject, issuer.private_key) if issuer else (subject, key)
+    builder = x509.CertificateBuilder(subject_name=subject, issuer_name=signer, public_key=key.public_key())
+    builder = builder.serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(now - _DAY).not_valid_after(now + _DAYS * _DAY)
+    if "key_cert_sign" in usage:
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    usages = x509.KeyUsage(**{name: name in usage for name in _USAGES})
+    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(signs.public_key())
+    policies = x509.CertificatePolicies([x509.PolicyInformation(_POLICY, None)])
+    for extension, critical in ((usages, True), (authority, False), (policies, False)):
+        builder = builder.add_extension(extension, critical=critical)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    return builder.sign(signs, hashes.SHA256())
+
+
+def _person(ca: SigningIdentity, common_name: str, usage: frozenset[str], now: datetime) -> SigningIdentity:
+    key = rsa.generate_private_key(65537, _RSA_BITS)
+    return SigningIdentity(issued(_name(common_name), key, ca, usage, now), key)
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.COUNTRY_NAME, "KR"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANIZATION),
+            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, "personal"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
+
+
+def _write(folder: Path, stem: str, identity: SigningIdentity) -> None:
+    (folder / f"{stem}.pem").write_bytes(identity.certificate.public_bytes(Encoding.PEM))
+    secret = identity.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path = folder / f"{stem}.key.pem"
+    path.unlink(missing_ok=True)  # an old file would keep its mode
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secret)
