@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from relay.infra.ledger.engine import LedgerUrlWrong, engine_for
 from relay.infra.ledger.sealing import KEY_BYTES, CustomerKey, Sealer
-from relay.infra.ledger.sql_ledger import SqlLedger, open_ledger
+from relay.infra.ledger.sql_ledger import SqlLedger, ledger_at
 from relay.policy.authority import LedgerSettings
 from relay.runtime.references import SecretMissing, secret
 
@@ -47,7 +47,12 @@ def sealer_of(settings: LedgerSettings, environ: Mapping[str, str] = os.environ)
 
 async def opened(settings: LedgerSettings, environ: Mapping[str, str] = os.environ) -> SqlLedger:
     """The ledger, not asked anything yet. Whoever opens it closes it, on the same loop. Raises LedgerUnfit."""
-    return await open_ledger(url_of(settings, environ), sealer_of(settings, environ), settings.connections)
+    return ledger_of(settings, environ)
+
+
+def ledger_of(settings: LedgerSettings, environ: Mapping[str, str] = os.environ) -> SqlLedger:
+    """The same before the loop runs that it will belong to."""
+    return ledger_at(url_of(settings, environ), sealer_of(settings, environ), settings.connections)
 
 
 def _customer_key(key: str, reference: str, environ: Mapping[str, str]) -> bytes:

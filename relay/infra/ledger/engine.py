@@ -1,8 +1,10 @@
 """Where the ledger is: `sqlite:PATH` or `postgresql://HOST/DATABASE` become an engine that keeps its promises."""
 
+import errno
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -78,13 +80,15 @@ def is_sqlite(engine: AsyncEngine) -> bool:
 
 @asynccontextmanager
 async def answering() -> AsyncIterator[None]:
-    """A block that talks to the database; when that does not answer, Unreachable with the kind of the error only."""
+    """A block that talks to the database; when that does not answer, Unreachable with what it says, in one line."""
     try:
         yield
     except _OURS:
         raise
-    except (DBAPIError, PoolTimeout, OSError) as error:
-        raise Unreachable(type(error).__name__) from error
+    except DBAPIError as error:
+        raise Unreachable(str(error.orig).partition("\n")[0]) from error
+    except (PoolTimeout, OSError) as error:
+        raise Unreachable(str(error).partition("\n")[0] or type(error).__name__) from error
 
 
 def _sqlite(path: Path, connections: int) -> AsyncEngine:
@@ -92,9 +96,16 @@ def _sqlite(path: Path, connections: int) -> AsyncEngine:
         "sqlite+aiosqlite", database=f"file:{quote(str(path.absolute()))}", query={"mode": "rw", "uri": "true"}
     )
     engine = create_async_engine(address, pool_size=connections, max_overflow=0, hide_parameters=True)
+    event.listen(engine.sync_engine, "do_connect", partial(_expected, path))
     event.listen(engine.sync_engine, "connect", _prepared)
     event.listen(engine.sync_engine, "begin", _begun)
     return engine
+
+
+def _expected(path: Path, *_how: object) -> None:
+    """Said before a thread is begun for the connection: aiosqlite leaves it behind when connecting fails."""
+    if not path.exists():
+        raise FileNotFoundError(errno.ENOENT, "there is no ledger", str(path))
 
 
 def _prepared(connection: Any, _record: object) -> None:
@@ -113,8 +124,8 @@ def _begun(connection: Connection) -> None:
 def _postgresql(url: str, connections: int) -> AsyncEngine:
     try:
         address = make_url(url)
-    except ArgumentError as error:
-        raise LedgerUrlWrong("the ledger's URL cannot be read") from error
+    except (ArgumentError, ValueError):
+        raise LedgerUrlWrong("the ledger's URL cannot be read") from None  # the cause repeats it
     if address.drivername != _POSTGRESQL or not address.database:
         raise LedgerUrlWrong("the ledger's URL is neither sqlite:PATH nor postgresql://HOST/DATABASE")
     query = dict(address.query)

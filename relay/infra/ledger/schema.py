@@ -11,7 +11,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from relay.infra.ledger.engine import WRITES, answering, engine_for, made, sqlite_path
 
@@ -61,12 +61,7 @@ async def state(url: str) -> SchemaState:
     if path is not None and not path.exists():
         return SchemaState.EMPTY
     async with _one(url) as engine, answering(), engine.connect() as rows:
-        return await state_of(rows)
-
-
-async def state_of(rows: AsyncConnection) -> SchemaState:
-    """The state of the ledger behind a connection."""
-    return await rows.run_sync(_state)
+        return await rows.run_sync(_state)
 
 
 async def upgrade(url: str) -> SchemaState:
@@ -106,12 +101,17 @@ def _upgraded(connection: Connection) -> SchemaState:
 
 def _state(connection: Connection) -> SchemaState:
     revision = MigrationContext.configure(connection).get_current_revision()
-    known = [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
+    known = _known()
     if revision is None:
         return SchemaState.EMPTY
     if revision not in known:
         return SchemaState.NEWER
     return SchemaState.CURRENT if revision == known[0] else SchemaState.OLDER
+
+
+def _known() -> list[str]:
+    """The steps this relay knows, the last one first."""
+    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
 
 
 def _config() -> Config:

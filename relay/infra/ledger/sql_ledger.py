@@ -18,17 +18,23 @@ from relay.infra.ledger.work import Works
 
 
 async def open_ledger(url: str, sealer: Sealer, connections: int) -> "SqlLedger":
+    """The ledger at a URL, for the running loop; whoever opens it closes it there. Raises LedgerUrlWrong."""
+    return ledger_at(url, sealer, connections)
+
+
+def ledger_at(url: str, sealer: Sealer, connections: int) -> "SqlLedger":
     """The ledger at `sqlite:PATH` or `postgresql://HOST/DATABASE`; nothing is asked of it yet, see `check_schema`.
 
-    At most `connections` are open at a time. Raises LedgerUrlWrong. Belongs to the running loop; close it there.
+    At most `connections` are open at a time. Belongs to the loop that asks first. Raises LedgerUrlWrong.
     """
-    return SqlLedger(Works(engine_for(url, connections), sealer))
+    return SqlLedger(url, Works(engine_for(url, connections), sealer))
 
 
 class SqlLedger:
     """`domain.ledger.Ledger` and `GrantSource` over SQLite or PostgreSQL. Every method may raise Unreachable."""
 
-    def __init__(self, works: Works) -> None:
+    def __init__(self, url: str, works: Works) -> None:
+        self._url = url
         self._works = works
 
     async def close(self) -> None:
@@ -37,8 +43,7 @@ class SqlLedger:
 
     async def check_schema(self) -> None:
         """Raises SchemaProblem, which says what to do, unless the ledger has the tables this relay knows."""
-        async with self._works.reading() as rows:
-            schemas.expect_current(await schemas.state_of(rows))
+        schemas.expect_current(await schemas.state(self._url))
 
     async def reseal(self) -> int:
         """Seal everything anew that is not under the first customer key; how much there was. Raises SealBroken."""

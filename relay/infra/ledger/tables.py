@@ -157,9 +157,9 @@ Index(
 REVOCATION_HEAD: Final = Table(
     "revocation_head",
     METADATA,
-    Column("only", Integer, primary_key=True, autoincrement=False),
+    Column("one", Integer, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
-    CheckConstraint("only = 1", name="one_row"),
+    CheckConstraint("one = 1", name="one_row"),
 )
 
 REVOCATIONS: Final = Table(

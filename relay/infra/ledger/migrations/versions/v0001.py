@@ -36,9 +36,9 @@ def _requests() -> None:
         sa.Column("browser", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint(
             "state IN ('open', 'authenticated', 'consented', 'denied', 'locked')",
-            name="ck_authorization_requests_state",
+            name=op.f("ck_authorization_requests_state"),
         ),
-        sa.PrimaryKeyConstraint("request_id", name="pk_authorization_requests"),
+        sa.PrimaryKeyConstraint("request_id", name=op.f("pk_authorization_requests")),
     )
 
 
@@ -63,9 +63,9 @@ def _consents() -> None:
         sa.Column("customer", sa.LargeBinary(), nullable=False),
         sa.Column("ci", sa.LargeBinary(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
-        sa.CheckConstraint("authentication IN ('individual', 'integrated')", name="ck_consents_authentication"),
-        sa.CheckConstraint("state IN ('active', 'revoked', 'replaced', 'ended')", name="ck_consents_state"),
-        sa.PrimaryKeyConstraint("consent_id", name="pk_consents"),
+        sa.CheckConstraint("authentication IN ('individual', 'integrated')", name=op.f("ck_consents_authentication")),
+        sa.CheckConstraint("state IN ('active', 'revoked', 'replaced', 'ended')", name=op.f("ck_consents_state")),
+        sa.PrimaryKeyConstraint("consent_id", name=op.f("pk_consents")),
     )
     op.create_index(
         "ix_consents_end_date_in_force",
@@ -93,9 +93,9 @@ def _particulars() -> None:
         sa.Column("scope", sa.String(), nullable=False),
         sa.Column("all_assets", sa.Boolean(), nullable=False),
         sa.Column("assets", sa.LargeBinary(), nullable=True),
-        sa.CheckConstraint("all_assets = (assets IS NULL)", name="ck_consent_scopes_all_or_listed"),
-        sa.ForeignKeyConstraint(["consent_id"], ["consents.consent_id"], name="fk_consent_scopes_consent_id"),
-        sa.PrimaryKeyConstraint("consent_id", "position", name="pk_consent_scopes"),
+        sa.CheckConstraint("all_assets = (assets IS NULL)", name=op.f("ck_consent_scopes_all_or_listed")),
+        sa.ForeignKeyConstraint(["consent_id"], ["consents.consent_id"], name=op.f("fk_consent_scopes_consent_id")),
+        sa.PrimaryKeyConstraint("consent_id", "position", name=op.f("pk_consent_scopes")),
     )
     op.create_table(
         "evidence",
@@ -103,8 +103,8 @@ def _particulars() -> None:
         sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(["consent_id"], ["consents.consent_id"], name="fk_evidence_consent_id"),
-        sa.PrimaryKeyConstraint("consent_id", "position", name="pk_evidence"),
+        sa.ForeignKeyConstraint(["consent_id"], ["consents.consent_id"], name=op.f("fk_evidence_consent_id")),
+        sa.PrimaryKeyConstraint("consent_id", "position", name=op.f("pk_evidence")),
     )
 
 
@@ -117,10 +117,12 @@ def _tokens() -> None:
         sa.Column("redirect_uri", sa.String(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("spent_at", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(["consent_id"], ["consents.consent_id"], name="fk_codes_consent_id"),
-        sa.ForeignKeyConstraint(["request_id"], ["authorization_requests.request_id"], name="fk_codes_request_id"),
-        sa.PrimaryKeyConstraint("digest", name="pk_codes"),
-        sa.UniqueConstraint("request_id", name="uq_codes_request_id"),
+        sa.ForeignKeyConstraint(["consent_id"], ["consents.consent_id"], name=op.f("fk_codes_consent_id")),
+        sa.ForeignKeyConstraint(
+            ["request_id"], ["authorization_requests.request_id"], name=op.f("fk_codes_request_id")
+        ),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_codes")),
+        sa.UniqueConstraint("request_id", name=op.f("uq_codes_request_id")),
     )
     op.create_table(
         "tokens",
@@ -133,13 +135,13 @@ def _tokens() -> None:
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("refreshed", sa.Boolean(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
-        sa.CheckConstraint("kind IN ('access', 'refresh')", name="ck_tokens_kind"),
-        sa.CheckConstraint("state IN ('live', 'revoked')", name="ck_tokens_state"),
-        sa.ForeignKeyConstraint(["consent_id"], ["consents.consent_id"], name="fk_tokens_consent_id"),
-        sa.PrimaryKeyConstraint("jti", name="pk_tokens"),
-        sa.UniqueConstraint("digest", name="uq_tokens_digest"),
+        sa.CheckConstraint("kind IN ('access', 'refresh')", name=op.f("ck_tokens_kind")),
+        sa.CheckConstraint("state IN ('live', 'revoked')", name=op.f("ck_tokens_state")),
+        sa.ForeignKeyConstraint(["consent_id"], ["consents.consent_id"], name=op.f("fk_tokens_consent_id")),
+        sa.PrimaryKeyConstraint("jti", name=op.f("pk_tokens")),
+        sa.UniqueConstraint("digest", name=op.f("uq_tokens_digest")),
     )
-    op.create_index("ix_tokens_consent_id", "tokens", ["consent_id"], unique=False)
+    op.create_index(op.f("ix_tokens_consent_id"), "tokens", ["consent_id"], unique=False)
     op.create_index(
         "uq_tokens_one_live",
         "tokens",
@@ -153,20 +155,20 @@ def _tokens() -> None:
 def _revocations() -> None:
     op.create_table(
         "revocation_head",
-        sa.Column("only", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("one", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("only = 1", name="ck_revocation_head_one_row"),
-        sa.PrimaryKeyConstraint("only", name="pk_revocation_head"),
+        sa.CheckConstraint("one = 1", name=op.f("ck_revocation_head_one_row")),
+        sa.PrimaryKeyConstraint("one", name=op.f("pk_revocation_head")),
     )
     op.create_table(
         "revocations",
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("jti", sa.String(), nullable=False),
-        sa.ForeignKeyConstraint(["jti"], ["tokens.jti"], name="fk_revocations_jti"),
-        sa.PrimaryKeyConstraint("number", name="pk_revocations"),
-        sa.UniqueConstraint("jti", name="uq_revocations_jti"),
+        sa.ForeignKeyConstraint(["jti"], ["tokens.jti"], name=op.f("fk_revocations_jti")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_revocations")),
+        sa.UniqueConstraint("jti", name=op.f("uq_revocations_jti")),
     )
-    op.execute("INSERT INTO revocation_head (only, number) VALUES (1, 0)")
+    op.execute("INSERT INTO revocation_head (one, number) VALUES (1, 0)")
 
 
 def _records() -> None:
@@ -175,7 +177,7 @@ def _records() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("spent_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("kind", "digest", name="pk_spent"),
+        sa.PrimaryKeyConstraint("kind", "digest", name=op.f("pk_spent")),
     )
     op.create_table(
         "history",
@@ -186,7 +188,7 @@ def _records() -> None:
         sa.Column("was", sa.String(), nullable=True),
         sa.Column("became", sa.String(), nullable=False),
         sa.Column("why", sa.String(), nullable=False),
-        sa.CheckConstraint("thing IN ('request', 'consent', 'token')", name="ck_history_thing"),
-        sa.PrimaryKeyConstraint("number", name="pk_history"),
+        sa.CheckConstraint("thing IN ('request', 'consent', 'token')", name=op.f("ck_history_thing")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_history")),
     )
     op.create_index("ix_history_thing_id", "history", ["thing_id"], unique=False)

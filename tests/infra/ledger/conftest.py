@@ -1,0 +1,200 @@
+"""Ledgers to try things on, each fresh, on SQLite and on PostgreSQL; customers, consents and tokens for them."""
+
+import asyncio
+import hashlib
+import itertools
+import shutil
+import sqlite3
+from dataclasses import replace
+from datetime import date
+
+import pytest
+import pytest_asyncio
+
+from relay.domain.authorization import AuthorizationRequest, Code, RequestState
+from relay.domain.consent import Asset, Authentication, Consent, Particulars, Target
+from relay.domain.issue import Pair, TokenKind, TokenRecord
+from relay.domain.ledger import Holder, NotGranted
+from relay.infra.ledger import schema
+from relay.infra.ledger.sealing import CustomerKey, Sealer
+from relay.infra.ledger.sql_ledger import open_ledger
+
+NOW = 1_800_000_000
+"""15 January 2027, 17:00 in Korea."""
+SERVICE = Holder("svc1", "ZBAA000001")
+CALLBACK = "https://one.example/cb"
+
+
+class Desk:
+    """Makes what a ledger is given; every id is new."""
+
+    now = NOW
+    holder = SERVICE
+    callback = CALLBACK
+
+    def __init__(self):
+        self._numbers = itertools.count(1)
+
+    def id(self, what):
+        return f"{what}-{next(self._numbers)}"
+
+    def consent(self, ci="ci-one", end=date(2027, 12, 31), **changes):
+        told = Particulars(
+            is_scheduled=True,
+            end_date=end,
+            purpose="한곳에서 보기",
+            period=date(9999, 12, 31),
+            targets=(
+                Target("bank.list"),
+                Target("bank.deposit", (Asset("110-222-333333"), Asset("110-222-444444", "1"))),
+                Target("bank.loan", ()),
+            ),
+            fnd_cycle="1/w",
+            add_cycle="1/w",
+            is_consent_trans_memo=False,
+        )
+        plain = Consent(
+            consent_id=self.id("consent"),
+            provider=SERVICE.provider,
+            operator="ZOPA000001",
+            client_id=SERVICE.client_id,
+            authentication=Authentication.INDIVIDUAL,
+            particulars=told,
+            given_at=NOW,
+            ci=ci,
+        )
+        return replace(plain, **changes)
+
+    def token(self, kind, consent, now=NOW, lasts=3600):
+        jti = self.id(kind.value)
+        digest = hashlib.sha256(jti.encode()).digest()
+        return TokenRecord(jti, kind, consent.consent_id, "bank.list bank.deposit", now, now + lasts, digest)
+
+    def pair(self, consent, now=NOW, lasts=3600):
+        access = self.token(TokenKind.ACCESS, consent, now, lasts)
+        return Pair(access, self.token(TokenKind.REFRESH, consent, now, lasts * 24))
+
+    def code(self, word="code", lasts=600):
+        return Code(hashlib.sha256(word.encode()).digest(), NOW + lasts)
+
+    def request(self, consent, **changes):
+        plain = AuthorizationRequest(
+            request_id=self.id("request"),
+            provider=consent.provider,
+            operator=consent.operator,
+            client_id=consent.client_id,
+            redirect_uri=CALLBACK,
+            app_scheme="one",
+            oauth_state="state1",
+            api_tran_id="ZOPA000001M00000000000001",
+            asked_at=NOW,
+            expires_at=NOW + 600,
+            ci=consent.ci,
+        )
+        return replace(plain, **changes)
+
+    def renewed(self, now):
+        """An `issue` for refresh: a new access token each time it is asked."""
+        return lambda consent, _: self.token(TokenKind.ACCESS, consent, now)
+
+    async def given(self, ledger, consent, code):
+        """The way through the pages, to a code."""
+        request = self.request(consent)
+        await ledger.open_request(request)
+        await ledger.answer_request(request.request_id, RequestState.AUTHENTICATED, "logged in", NOW)
+        await ledger.give_consent(request.request_id, consent, code, NOW)
+        return request
+
+    async def issued(self, ledger, consent=None):
+        """A consent with its pair, by integrated authentication."""
+        consent = consent or self.consent()
+        pair = self.pair(consent)
+        await ledger.issue_integrated(consent, pair, [("tx_id", consent.consent_id)], [], NOW)
+        return consent, pair
+
+
+@pytest.fixture
+def desk():
+    return Desk()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory):
+    path = tmp_path_factory.mktemp("ledger") / "template.db"
+    asyncio.run(schema.upgrade(f"sqlite:{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql):
+    url = postgresql.database()
+    asyncio.run(schema.upgrade(url))
+    return url.partition("@/")[2].partition("?")[0]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bare_url(request, tmp_path):
+    """A place for a ledger, without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:{tmp_path}/bare.db"
+    return request.getfixturevalue("postgresql").database()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    """A fresh ledger with its tables."""
+    if request.param == "sqlite":
+        path = shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "ledger.db")
+        return f"sqlite:{path}"
+    template = request.getfixturevalue("postgresql_template")
+    return request.getfixturevalue("postgresql").database(template)
+
+
+@pytest.fixture
+def sealer():
+    return Sealer([CustomerKey("first", b"1" * 32)])
+
+
+@pytest_asyncio.fixture
+async def ledger(url, sealer):
+    opened = await open_ledger(url, sealer, 10)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def refused():
+    """Why the ledger grants nothing of what is awaited."""
+
+    async def why(awaited):
+        with pytest.raises(NotGranted) as caught:
+            await awaited
+        return caught.value.why
+
+    return why
+
+
+@pytest.fixture
+def standing(ledger):
+    """What became of access tokens and of their consents."""
+
+    async def states(*tokens):
+        found = [await ledger.consent_behind(token.jti) for token in tokens]
+        return [(token.state, consent.state) for token, consent in found]
+
+    return states
+
+
+@pytest.fixture
+def sql(request):
+    """Asks a ledger past everything that guards it: rows of text, values by `|`."""
+
+    def ask(url, statement):
+        if url.startswith("sqlite:"):
+            with sqlite3.connect(url.removeprefix("sqlite:")) as connection:
+                rows = ["|".join(map(str, row)) for row in connection.execute(statement)]
+            connection.close()
+            return rows
+        return request.getfixturevalue("postgresql").sql(url, statement).splitlines()
+
+    return ask

@@ -1,0 +1,144 @@
+"""The databases keep what they are asked to keep, and do not tell what they hold."""
+
+import asyncio
+import stat
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from relay.domain.ledger import Unreachable
+from relay.infra.ledger.engine import LedgerUrlWrong, answering, engine_for, made, sqlite_path
+from relay.infra.ledger.sealing import CustomerKey, Sealer
+from relay.infra.ledger.sql_ledger import open_ledger
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 10_000)]
+)
+async def test_every_sqlite_connection_keeps_its_promises(tmp_path, pragma, value):
+    made(tmp_path / "a.db")
+    engine = engine_for(f"sqlite:{tmp_path}/a.db", 2)
+    async with engine.connect() as one, engine.connect() as two:
+        found = [(await rows.exec_driver_sql(f"PRAGMA {pragma}")).scalar_one() for rows in (one, two)]
+    await engine.dispose()
+    assert found == [value, value]
+
+
+@pytest.mark.parametrize("name", ["a b%20?.db", "원장.db", "#1&mode=memory.db"])
+async def test_any_name_of_a_file_is_that_file(tmp_path, name):
+    path = tmp_path / name
+    made(path)
+    engine = engine_for(f"sqlite:{path}", 1)
+    async with engine.begin() as rows:
+        await rows.exec_driver_sql("CREATE TABLE here (a)")
+    await engine.dispose()
+    assert path.read_bytes().startswith(b"SQLite format 3")
+
+
+def test_only_its_owner_reads_a_sqlite_file(tmp_path):
+    path = tmp_path / "a.db"
+    made(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.write_bytes(b"kept")
+    made(path)
+    assert path.read_bytes() == b"kept"
+
+
+async def test_looking_makes_no_file(tmp_path):
+    engine = engine_for(f"sqlite:{tmp_path}/a.db", 1)
+    with pytest.raises(Unreachable, match="there is no ledger: "):
+        async with answering(), engine.connect():
+            pass
+    await engine.dispose()
+    assert not (tmp_path / "a.db").exists()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "mysql://host/db",
+        "postgresql://user:Zq7marker@host",
+        "postgresql+psycopg://user:Zq7marker@host/db",
+        "postgresql://user:Zq7marker@host:port/db",
+        "Zq7marker",
+    ],
+)
+def test_a_url_that_leads_nowhere_is_refused_and_not_repeated(url):
+    with pytest.raises(LedgerUrlWrong) as caught:
+        engine_for(url, 1)
+    assert "Zq7marker" not in str(caught.value) + repr(caught.value)
+
+
+def test_a_sqlite_url_is_a_path(tmp_path):
+    assert str(sqlite_path("sqlite:/var/ledger.db")) == "/var/ledger.db"
+    assert sqlite_path("postgresql://host/db") is None
+
+
+async def test_libpqs_word_for_tls_is_understood():
+    engine = engine_for("postgresql://host/db?sslmode=verify-full&host=/run", 1)
+    assert engine.url.query == {"ssl": "verify-full", "host": "/run"}
+
+
+@pytest.mark.parametrize("setting", ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"])
+async def test_nothing_waits_forever_on_postgresql(postgresql, setting):
+    engine = engine_for(postgresql.database(), 1)
+    async with engine.connect() as rows:
+        assert (await rows.exec_driver_sql(f"SHOW {setting}")).scalar_one() in {"10s", "30s"}
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["postgresql:///db?host=/nowhere", "postgresql://127.0.0.1:1/db"])
+async def test_a_server_that_is_not_there_is_unreachable(url):
+    ledger = await open_ledger(url, Sealer([CustomerKey("one", bytes(32))]), 1)
+    with pytest.raises(Unreachable):
+        await ledger.revocation_head()
+    with pytest.raises(Unreachable):
+        await ledger.check_schema()
+    await ledger.close()
+
+
+async def test_a_database_that_is_not_there_is_unreachable(postgresql):
+    there = postgresql.database()
+    ledger = await open_ledger(there.replace("@/ledger", "@/nothing"), Sealer([CustomerKey("one", bytes(32))]), 1)
+    with pytest.raises(Unreachable):
+        await ledger.revocation_head()
+    await ledger.close()
+
+
+async def test_a_connection_that_was_cut_is_replaced(postgresql):
+    url = postgresql.database()
+    engine = engine_for(url, 1)
+    async with engine.connect() as rows:
+        await rows.exec_driver_sql("SELECT 1")
+    cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'relay'"
+    assert postgresql.sql(url, cut) == "1\n"
+    async with engine.connect() as rows:
+        assert (await rows.exec_driver_sql("SELECT 1")).scalar_one() == 1
+    await engine.dispose()
+
+
+async def test_what_was_asked_with_is_never_told(url):
+    engine = engine_for(url, 1)
+    with pytest.raises(IntegrityError) as caught:
+        async with answering(), engine.begin() as rows:
+            await rows.execute(text("INSERT INTO revocation_head (one, number) VALUES (:one, 2)"), {"one": 774411})
+    await engine.dispose()
+    assert "774411" not in str(caught.value).replace("DETAIL:  Failing row contains (774411", "")
+
+
+async def test_writers_of_two_processes_wait_for_each_other(url):
+    """Two engines know nothing of each other's turns."""
+    engines = [engine_for(url, 1).execution_options(relay_writes=True) for _ in range(2)]
+
+    async def count(engine):
+        for _ in range(20):
+            async with engine.begin() as rows:
+                await rows.exec_driver_sql("UPDATE revocation_head SET number = number + 1")
+
+    await asyncio.gather(*map(count, engines))
+    async with engines[0].connect() as rows:
+        assert (await rows.exec_driver_sql("SELECT number FROM revocation_head")).scalar_one() == 40
+    for engine in engines:
+        await engine.dispose()

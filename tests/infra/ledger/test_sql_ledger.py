@@ -1,0 +1,79 @@
+"""The ledger as a whole: consents of integrated authentication, the history, what opening says."""
+
+import asyncio
+
+import pytest
+
+from relay.domain.consent import ConsentState
+from relay.domain.issue import TokenState
+from relay.infra.ledger.schema import SchemaProblem, SchemaState
+from relay.infra.ledger.sql_ledger import open_ledger
+
+AGAIN_S = 30
+LIVE = (TokenState.LIVE, ConsentState.ACTIVE)
+REPLACED = (TokenState.REVOKED, ConsentState.REPLACED)
+
+
+class TestIntegrated:
+    async def test_a_former_consent_is_replaced(self, ledger, desk, standing):
+        _, former = await desk.issued(ledger)
+        _, newer = await desk.issued(ledger)
+        assert await standing(former.access, newer.access) == [REPLACED, LIVE]
+
+    async def test_consents_of_other_services_and_providers_stay(self, ledger, desk, standing):
+        _, one = await desk.issued(ledger)
+        _, two = await desk.issued(ledger, desk.consent(client_id="svc2"))
+        _, three = await desk.issued(ledger, desk.consent(provider="ZCDA000001"))
+        _, four = await desk.issued(ledger, desk.consent(ci="ci-two"))
+        assert await standing(one.access, two.access, three.access, four.access) == [LIVE] * 4
+
+    async def test_parallel_first_consents_leave_one_in_force(self, ledger, desk, url, sql):
+        await asyncio.gather(*[desk.issued(ledger) for _ in range(20)])
+        assert sql(url, "SELECT count(*) FROM consents WHERE state = 'active'") == ["1"]
+        assert sql(url, "SELECT kind, count(*) FROM tokens WHERE state = 'live' GROUP BY kind ORDER BY kind") == [
+            "access|1",
+            "refresh|1",
+        ]
+        assert await ledger.revocation_head() == 19
+
+
+class TestWhatIsKept:
+    async def test_every_move_has_its_reason(self, ledger, desk, url, sql):
+        await desk.given(ledger, desk.consent(), desk.code())
+        _, pair = await ledger.spend_code(desk.code().digest, desk.holder, desk.callback, desk.pair, desk.now)
+        later = desk.now + 100
+        await ledger.refresh(pair.refresh.jti, desk.holder, desk.renewed(later), AGAIN_S, later)
+        assert sql(url, "SELECT at - 1800000000, thing, was, became, why FROM history ORDER BY number") == [
+            line.replace("None", "None" if url.startswith("sqlite") else "")
+            for line in (
+                "0|request|None|open|asked for",
+                "0|request|open|authenticated|logged in",
+                "0|request|authenticated|consented|consent given",
+                "0|consent|None|active|given in individual authentication",
+                "0|token|None|live|issued",
+                "0|token|None|live|issued",
+                "100|token|live|revoked|refreshed",
+                "100|token|None|live|refreshed",
+            )
+        ]
+
+
+class TestOpening:
+    async def test_a_ledger_without_tables_says_what_to_do(self, bare_url, sealer):
+        opened = await open_ledger(bare_url, sealer, 2)
+        try:
+            with pytest.raises(SchemaProblem, match=r"run `relay migrate -c relay\.yaml`") as caught:
+                await opened.check_schema()
+        finally:
+            await opened.close()
+        assert caught.value.state is SchemaState.EMPTY
+
+    async def test_a_ledger_with_its_tables_is_fine(self, ledger):
+        await ledger.check_schema()
+
+    async def test_another_schema_is_refused(self, ledger):
+        async with ledger._works.writing(0) as work:
+            await work.rows.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        with pytest.raises(SchemaProblem, match="install the newer relay") as caught:
+            await ledger.check_schema()
+        assert caught.value.state is SchemaState.NEWER
