@@ -8,7 +8,7 @@ from pathlib import Path
 from relay.infra.keyring import VerifyingKey
 from relay.infra.tls import client_context, server_context
 from relay.infra.token_keys import TokenKeyProblem, read_keys
-from relay.policy.authority import Tokens
+from relay.policy.authority import Pages, Tokens
 from relay.policy.plan import Institution
 from relay.policy.registry import Provider
 from relay.policy.settings import Listener, ServerTls
@@ -30,8 +30,16 @@ def verifying_keys(tokens: Tokens) -> dict[str, VerifyingKey]:
 def listening_context(listener: Listener, tls: ServerTls) -> ssl.SSLContext:
     """The context of a listener with TLS. Raises TlsError."""
     ca = tls.client_ca if listener.client_certificate else None
-    with _KeyFile(tls.private_key) as key:
+    with KeyFile(tls.private_key) as key:
         return server_context(tls.certificate, key, ca)
+
+
+def pages_context(pages: Pages) -> ssl.SSLContext | None:
+    """The context of the pages' listener: no client certificate; None when a load balancer speaks TLS. Raises TlsError."""
+    if pages.tls is None:
+        return None
+    with KeyFile(pages.tls.private_key) as key:
+        return server_context(pages.tls.certificate, key, None)
 
 
 ReachKey = tuple[object, ...]
@@ -60,11 +68,11 @@ def provider_context(provider: Provider) -> ssl.SSLContext | None:
         return None
     if provider.private_key is None:
         return client_context(provider.ca, None, None)
-    with _KeyFile(provider.private_key) as key:
+    with KeyFile(provider.private_key) as key:
         return client_context(provider.ca, provider.certificate, key)
 
 
-class _KeyFile:
+class KeyFile:
     """A private key as a path, which is all OpenSSL takes; one from the environment lives in memory only."""
 
     def __init__(self, reference: str) -> None:

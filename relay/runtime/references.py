@@ -110,6 +110,7 @@ def _of_certifier(path: Path, key: str, certifier: Certifier) -> Iterator[Refere
     if (desk := certifier.identity) is not None:
         yield Reference(path, f"{key}.identity.certificate", Kind.CERTIFICATE, desk.certificate)
         yield Reference(path, f"{key}.identity.private_key", Kind.PRIVATE_KEY, desk.private_key)
+        yield Reference(path, f"{key}.identity.responder", Kind.CA, desk.responder)
     if (other := certifier.signature) is not None:
         yield Reference(path, f"{key}.signature.client_secret", Kind.SECRET, other.client_secret)
         if other.ca is not None:
