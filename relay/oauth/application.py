@@ -3,7 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -25,6 +25,15 @@ ENDPOINTS: Final[Mapping[str, tuple[str, Endpoint]]] = {
 """Path to the one method it takes, and who answers."""
 
 BODY_MOST: Final = 65_536
+
+RUNNER: Final[Mapping[str, Any]] = {
+    "access_log": None,
+    "auto_decompress": False,
+    "max_line_size": BODY_MOST,
+    "max_field_size": BODY_MOST,
+}
+"""How `web.AppRunner` is told to serve the application. Records are the gateway's: those of aiohttp would hold `state`.
+The limits lie above the gateway's own, because aiohttp's refusals repeat what was sent."""
 
 _EVERY: Final = {
     "Content-Type": "application/json; charset=UTF-8",

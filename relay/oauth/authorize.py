@@ -28,10 +28,13 @@ async def authorize(authority: Authority, call: Call) -> Answer:
     the callback.
     """
     call.note.api_code = "AU01"
-    fields = read_fields(call.query or "")
-    client = _client(authority.office, call, fields)
+    office, fields = authority.office, read_fields(call.query or "")
+    client = _client(office, call, fields)
     try:
-        return await _begin(authority, call, fields, client)
+        request = _request(authority, office, call, fields, client)
+        await authority.ledger.open_request(request)
+        status, headers, body = begun(authority, office.providers[request.provider], request)
+        return Answer(status, body, headers)
     except Exception as error:
         refusal = refusal_of(error)
         if refusal.error == "method_not_allowed":
@@ -53,16 +56,8 @@ def _client(office: Office, call: Call, fields: Fields) -> Client:
     return client
 
 
-async def _begin(authority: Authority, call: Call, fields: Fields, client: Client) -> Answer:
-    request = _request(authority, call, fields, client)
-    await authority.ledger.open_request(request)
-    status, headers, body = begun(authority, authority.office.providers[request.provider], request)
-    return Answer(status, body, headers)
-
-
-def _request(authority: Authority, call: Call, fields: Fields, client: Client) -> AuthorizationRequest:
-    office, now = authority.office, int(authority.clock())
-    values = fields.values
+def _request(authority: Authority, office: Office, call: Call, fields: Fields, client: Client) -> AuthorizationRequest:
+    values, now = fields.values, int(authority.clock())
     if call.fault or client.service.operator not in call.operators:
         raise strange(call)
     if fields.wrong:

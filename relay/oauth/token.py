@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from relay.oauth import by_code, by_refresh
+from relay.oauth import by_code, by_refresh, by_signature
 from relay.oauth.calls import Answer, Call
 from relay.oauth.clients import identified
 from relay.oauth.errors import OAuthRefusal
@@ -24,6 +24,7 @@ class Grant:
 GRANTS: Final[Mapping[str, Grant]] = {
     "authorization_code": Grant("개별인증-002", "AU02", by_code.grant),
     "refresh_token": Grant("개별인증-003", "AU03", by_refresh.grant),
+    "password": Grant("통합인증-002", "AU11", by_signature.grant),
 }
 
 

@@ -27,7 +27,7 @@ from relay.infra.ledger.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 from relay.infra.signing import FolderSigner
 from relay.infra.token_keys import add_key
-from relay.oauth.application import application
+from relay.oauth.application import RUNNER, application
 from relay.oauth.office import Authority, Client, Office
 from relay.policy.authority import Tokens
 from relay.policy.registry import Authentication, Link, Provider
@@ -240,7 +240,7 @@ async def desk(tmp_path, empty_ledger, key_folder):
         lambda: made.clock(),  # noqa: PLW0108 - `made` comes later, and its clock changes
         lambda: f"id{next(ids)}",
     )
-    runner = web.AppRunner(application(authority), auto_decompress=False, access_log=None)
+    runner = web.AppRunner(application(authority), **RUNNER)
     await runner.setup()
     await web.UnixSite(runner, str(tmp_path / "authority.sock")).start()
     connector = aiohttp.UnixConnector(str(tmp_path / "authority.sock"), limit=0)

@@ -81,6 +81,14 @@ async def test_a_body_that_is_too_large_is_refused(desk):
     assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_request", "body_too_large")
 
 
+@pytest.mark.parametrize("size", [8_000, 16_000, 60_000])
+async def test_what_the_gateway_lets_pass_is_refused_by_us_and_not_repeated(desk, size):
+    reply = await desk.authorize(desk.asking(state="S" * size))
+    assert (reply.status, reply.told["error"], "SSSS" in reply.headers["Location"]) == (302, "invalid_request", False)
+    reply = await desk.authorize(desk.asking(), x_user_ci="C" * size)
+    assert (reply.told["error"], reply.reason) == ("invalid_request", "header_malformed")
+
+
 async def test_a_mistake_of_ours_is_a_server_error_and_leaks_nothing(desk, monkeypatch, caplog):
     async def broken(*_):
         raise KeyError("Q7fG2k9Lm4Xc1Vb8")
