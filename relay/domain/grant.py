@@ -4,6 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
+class NotYet(Exception):
+    """The ledger has to be asked for the grant of this access token first."""
+
+    def __init__(self, jti: str) -> None:
+        super().__init__()
+        self.jti = jti
+
+
 @dataclass(slots=True)
 class Grant:
     """The consent behind one access token.

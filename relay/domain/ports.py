@@ -5,6 +5,7 @@ from typing import Protocol
 
 from relay.domain.exchange import Exchange
 from relay.domain.fault import Fault
+from relay.domain.grant import Grant
 from relay.domain.token import Claims
 
 Compose = Callable[[int], bytes]
@@ -19,6 +20,20 @@ class Keyring(Protocol):
 
         Raises Refusal (40101) for everything that is no good token.
         """
+
+
+class Grants(Protocol):
+    """Who knows the consents behind access tokens."""
+
+    def of(self, jti: str, now: float) -> Grant:
+        """The grant of an access token, at monotonic `now`.
+
+        Raises Refusal: token_unknown, token_revoked (40101), ledger_unreachable (50001); NotYet when it has to be
+        fetched first.
+        """
+
+    async def fetch(self, jti: str) -> None:
+        """Ask the ledger. Afterwards `of` knows, and be it that the ledger cannot be reached. Never raises."""
 
 
 class Counters(Protocol):

@@ -6,6 +6,7 @@ from typing import Final
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.ports import Flight
+from relay.gateway.dialect import DATA, Dialect
 from relay.policy import envelope
 from relay.wire.server import ServerConnection
 
@@ -19,7 +20,18 @@ class Forwarding:
     vanished one frees it at once.
     """
 
-    __slots__ = ("_chunked", "_clock", "_close", "_connection", "_done", "_exchange", "_flight", "_paused", "_tran_id")
+    __slots__ = (
+        "_chunked",
+        "_clock",
+        "_close",
+        "_connection",
+        "_dialect",
+        "_done",
+        "_exchange",
+        "_flight",
+        "_paused",
+        "_tran_id",
+    )
 
     def __init__(
         self,
@@ -28,12 +40,14 @@ class Forwarding:
         tran_id: bytes,
         clock: Callable[[], float],
         close: Callable[[Exchange], None],
+        dialect: Dialect = DATA,
     ) -> None:
         self._connection = connection
         self._exchange = exchange
         self._clock = clock
         self._close = close
         self._tran_id = tran_id
+        self._dialect = dialect
         self._flight: Flight | None = None
         self._chunked = False
         self._paused = False
@@ -50,7 +64,7 @@ class Forwarding:
     def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
         """Pass a whole answer on in one write."""
         self._exchange.provider_status = status
-        if not envelope.is_answer(status, headers, self._tran_id):
+        if not self._dialect.is_answer(status, headers, self._tran_id):
             self.failed(FAULTS["provider_broken"])
             return False
         if not envelope.is_complete(headers, body):
@@ -59,9 +73,9 @@ class Forwarding:
         exchange, connection = self._exchange, self._connection
         exchange.provider_ended = self._clock()
         exchange.status = status
-        exchange.rsp_code = envelope.rsp_code_in(body)
+        self._dialect.note(exchange, headers, body)
         exchange.bytes_out = len(body)
-        head = envelope.answer_head(status, self._tran_id, headers, len(body), close=connection.closing)
+        head = self._dialect.answer_head(status, self._tran_id, headers, len(body), close=connection.closing)
         connection.answer(head + body)
         self._end()
         return True
@@ -69,15 +83,14 @@ class Forwarding:
     def begun(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
         """Pass the begin of a large answer on."""
         self._exchange.provider_status = status
-        if not envelope.is_answer(status, headers, self._tran_id):
-            self._leave()
-            self.failed(FAULTS["provider_broken"])
+        if not self._dialect.is_answer(status, headers, self._tran_id):
+            self.give_up(FAULTS["provider_broken"])
             return
         self._exchange.status = status
-        self._exchange.rsp_code = envelope.rsp_code_in(body)
+        self._dialect.note(self._exchange, headers, body)
         self._chunked = length is None
         self._connection.write(
-            envelope.answer_head(status, self._tran_id, headers, length, close=self._connection.closing)
+            self._dialect.answer_head(status, self._tran_id, headers, length, close=self._connection.closing)
         )
         self.more(body)
 
@@ -100,7 +113,7 @@ class Forwarding:
 
     def failed(self, fault: Fault) -> None:
         """Tell the operator, or cut the answer that was begun: half of one must never look whole."""
-        exchange, connection = self._exchange, self._connection
+        exchange, connection, fault = self._exchange, self._connection, self._dialect.fault(fault)
         if self._done:
             return
         if exchange.status:
@@ -109,9 +122,15 @@ class Forwarding:
             exchange.rsp_code = fault.rsp_code
             connection.abort()
         else:
-            exchange.reason, exchange.status, exchange.rsp_code = fault.name, fault.status, fault.rsp_code
-            connection.answer(envelope.refusal(Refusal(fault), self._tran_id, close=connection.closing))
+            exchange.reason, exchange.rsp_code = fault.name, fault.rsp_code
+            exchange.status = self._dialect.status(fault)
+            connection.answer(self._dialect.refusal(Refusal(fault), self._tran_id, close=connection.closing))
         self._end()
+
+    def give_up(self, fault: Fault) -> None:
+        """Free the provider, whose answer goes on but is of no use, and tell the operator."""
+        self._leave()
+        self.failed(fault)
 
     # what the operator's connection tells
 

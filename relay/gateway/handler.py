@@ -7,12 +7,16 @@ from typing import Final
 
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Refusal
-from relay.domain.ports import Counters, Keyring, Recorder, Upstream
+from relay.domain.grant import Grant, NotYet
+from relay.domain.ports import Recorder, Upstream
+from relay.gateway.dialect import DATA, OAUTH, Dialect
 from relay.gateway.forwarding import Forwarding
-from relay.gateway.judge import judge
+from relay.gateway.judge import Judges, judge
+from relay.gateway.waiting import Waiting, Waits
 from relay.gateway.welcome import Welcome
-from relay.policy import envelope
-from relay.policy.plan import Institution, Plan
+from relay.gateway.withholding import Withholding
+from relay.policy import envelope, oauth_envelope
+from relay.policy.plan import AUTHORITY, Institution, Plan
 from relay.wire.head import Malformed, RequestHead, Wrong
 from relay.wire.server import ServerConnection
 
@@ -20,6 +24,9 @@ _log = logging.getLogger(__name__)
 
 Reach = Mapping[str, tuple[Upstream, tuple[envelope.Address, ...]]]
 """How each institution is reached, by org_code: its upstream, and its places as they are written in a request."""
+
+_CONSENTS: Final = "CM02"
+_AUTHORIZE: Final = b"/oauth/2.0/authorize"
 
 _MALFORMED: Final = {
     Wrong.HEAD_MALFORMED: FAULTS["head_malformed"],
@@ -40,25 +47,26 @@ class Gateway:
         self,
         plan: Plan,
         upstreams: Reach,
-        keyring: Keyring,
-        counters: Counters,
+        authority: Upstream,
+        judges: Judges,
         recorder: Recorder,
         welcome: Welcome,
         clock: Callable[[], float],
     ) -> None:
-        self.swap(plan, upstreams, keyring)
-        self._counters = counters
+        self.swap(plan, upstreams, judges)
+        self._authority = authority
+        self._waits = Waits()
         self._record = recorder.record
         self._welcome = welcome
         self._clock = clock
         self.in_flight = 0
         self.draining = False
 
-    def swap(self, plan: Plan, upstreams: Reach, keyring: Keyring) -> None:
+    def swap(self, plan: Plan, upstreams: Reach, judges: Judges) -> None:
         """Take a new plan. Calls in flight keep the old one."""
         self.plan = plan
         self._upstreams = upstreams
-        self._keyring = keyring
+        self._judges = judges
 
     # the connection
 
@@ -79,21 +87,48 @@ class Gateway:
         self.in_flight += 1
         if self.draining:
             connection.closing = True
-        plan, card = self.plan, connection.card
+        self._serve(connection, head, body, exchange)
+
+    def _serve(self, connection: ServerConnection, head: RequestHead, body: bytes, exchange: Exchange) -> None:
+        plan, card, dialect = self.plan, connection.card, DATA
         try:
+            if head.path in plan.authority:
+                dialect = OAUTH
+                self._ask_authority(connection, head, body, exchange)
+                return
             if card.plan is not plan:
                 self._welcome.recognise(plan, card)
             exchange.operator = card.operator
-            route, institution = judge(plan, self._keyring, self._counters, card.callers, head, body, exchange)
-            if route.needs_token:
-                self._forward(connection, institution, head, body, exchange)
-            else:
+            route, institution, grant = judge(plan, self._judges, card.callers, head, body, exchange)
+            if grant is None:
                 self._answer(connection, institution.apis, exchange)
+            elif route.api.api_code == _CONSENTS:
+                self._answer(connection, grant.told, exchange)
+            else:
+                self._forward(connection, institution, grant, head, body, exchange)
+        except NotYet as unknown:
+            self._wait(unknown.jti, connection, head, body, exchange)
         except Refusal as refusal:
-            self._refuse(connection, refusal, head.headers.get(b"x-api-tran-id"), exchange)
+            self._refuse(connection, refusal, head.headers.get(b"x-api-tran-id"), exchange, dialect)
         except Exception:  # a bug of ours must not take the other calls with it
             _log.exception("a call failed in the relay: %s %s", exchange.api_code, exchange.tran_id)
-            self._refuse(connection, Refusal(FAULTS["relay_broken"]), head.headers.get(b"x-api-tran-id"), exchange)
+            broken = Refusal(FAULTS["relay_broken"])
+            self._refuse(connection, broken, head.headers.get(b"x-api-tran-id"), exchange, dialect)
+
+    def _wait(self, jti: str, connection: ServerConnection, head: RequestHead, body: bytes, exchange: Exchange) -> None:
+        """Ask the ledger for the grant, then judge the call anew: all of it, since the plan may have changed."""
+
+        def go_on() -> None:
+            connection.source = None
+            self._serve(connection, head, body, exchange)
+
+        def gone() -> None:
+            fault = FAULTS["operator_gone"]
+            exchange.status, exchange.rsp_code, exchange.reason = fault.status, fault.rsp_code, fault.name
+            self._close(exchange)
+
+        connection.source = waiting = Waiting(gone)
+        self._waits.begin(self._judges.grants.fetch(jti), waiting, go_on)
 
     def malformed(self, connection: ServerConnection, error: Malformed) -> None:
         """Refuse what is no request; nothing of it reaches a provider."""
@@ -101,19 +136,62 @@ class Gateway:
         self.in_flight += 1
         exchange.operator = connection.card.operator
         self._welcome.complain(connection, error.wrong, exchange.started)
-        self._refuse(connection, Refusal(_MALFORMED[error.wrong]), envelope.tran_id_in(error.raw), exchange)
+        dialect = OAUTH if oauth_envelope.speaks_oauth(error.raw) else DATA
+        self._refuse(connection, Refusal(_MALFORMED[error.wrong]), envelope.tran_id_in(error.raw), exchange, dialect)
 
     def _forward(
-        self, connection: ServerConnection, institution: Institution, head: RequestHead, body: bytes, exchange: Exchange
+        self,
+        connection: ServerConnection,
+        institution: Institution,
+        grant: Grant,
+        head: RequestHead,
+        body: bytes,
+        exchange: Exchange,
     ) -> None:
         upstream, places = self._upstreams[institution.org_code]
+        withheld = institution.withheld(exchange.api_code, grant.withheld) if institution.withholds else None
+        about = envelope.About(exchange.client_id, grant.ci, plain=bool(withheld))
 
         def request(place: int) -> bytes:
-            return envelope.request(places[place], head.method, head.target, head.headers, exchange.client_id, body)
+            return envelope.request(places[place], head.method, head.target, head.headers, about, body)
 
         forwarding = Forwarding(connection, exchange, head.headers[b"x-api-tran-id"], self._clock, self._close)
         exchange.asked = self._clock()
-        forwarding.take_off(upstream.send(request, forwarding))
+        receiver = Withholding(forwarding, withheld) if withheld else forwarding
+        forwarding.take_off(upstream.send(request, receiver))
+
+    def _ask_authority(self, connection: ServerConnection, head: RequestHead, body: bytes, exchange: Exchange) -> None:
+        """Hand a call over to the authority, with who calls (규격 3.10).
+
+        It alone may redirect, so on authorize it also hears what is wrong with the caller.
+        """
+        plan, card, headers = self.plan, connection.card, head.headers
+        if head.method != plan.authority[head.path]:
+            raise Refusal(FAULTS["method_not_allowed"], plan.authority[head.path])
+        fault: str = ""
+        operators: tuple[str, ...] = ()
+        try:
+            if card.plan is not plan:
+                self._welcome.recognise(plan, card)
+            exchange.tran_id = envelope.valid_tran_id(headers.get(b"x-api-tran-id"))
+            exchange.operator = card.operator
+            operators = tuple(caller.operator.org_code for caller in card.callers)
+        except Refusal as refusal:
+            if head.path != _AUTHORIZE or refusal.fault is FAULTS["connections_exceeded"]:
+                raise
+            fault = refusal.fault.name
+        self._judges.at_authority.take(operators[0] if operators else "", AUTHORITY, exchange.started)
+
+        def request(_: int) -> bytes:
+            return oauth_envelope.request(head.method, head.target, headers, operators, fault, body)
+
+        tran_id = envelope.echo(headers.get(b"x-api-tran-id"))
+        forwarding = Forwarding(connection, exchange, tran_id, self._clock, self._close, OAUTH)
+        exchange.asked = self._clock()
+        try:
+            forwarding.take_off(self._authority.send(request, forwarding))
+        except Refusal as refusal:
+            raise Refusal(oauth_envelope.ours(refusal.fault)) from refusal
 
     def _answer(self, connection: ServerConnection, body: bytes, exchange: Exchange) -> None:
         exchange.status, exchange.rsp_code, exchange.bytes_out = 200, "00000", len(body)
@@ -122,12 +200,17 @@ class Gateway:
         self._close(exchange)
 
     def _refuse(
-        self, connection: ServerConnection, refusal: Refusal, tran_id: bytes | None, exchange: Exchange
+        self,
+        connection: ServerConnection,
+        refusal: Refusal,
+        tran_id: bytes | None,
+        exchange: Exchange,
+        dialect: Dialect,
     ) -> None:
         fault = refusal.fault
         exchange.tran_id = exchange.tran_id or envelope.known_tran_id(tran_id)
-        exchange.status, exchange.rsp_code, exchange.reason = fault.status, fault.rsp_code, fault.name
-        connection.answer(envelope.refusal(refusal, envelope.echo(tran_id), close=connection.closing))
+        exchange.status, exchange.rsp_code, exchange.reason = dialect.status(fault), fault.rsp_code, fault.name
+        connection.answer(dialect.refusal(refusal, envelope.echo(tran_id), close=connection.closing))
         self._close(exchange)
 
     def _close(self, exchange: Exchange) -> None:

@@ -1,38 +1,52 @@
 """The judgement of one call: steps 2-6 of its life, straight down, waiting for nothing.
 
 The order of refusals is the order of the lines (규격 첨부1): certificate 40103, address 40102, path 40401, method
-40501, version 40003, headers 40002, institution 40303, token 40101, scope 40104, parameters 40001, rate 42901.
+40501, version 40003, headers 40002, institution 40303, token 40101, consent ended 40106, scope 40104, parameters 40001,
+period 40004 and 40304, asset 40105, scheduled transfer 40301, slot 50009, rate 42901.
 """
 
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Refusal
+from relay.domain.grant import Grant
 from relay.domain.ids import ApiType
-from relay.domain.ports import Counters, Keyring
+from relay.domain.ports import Counters, Grants, Keyring
+from relay.domain.token import Claims
 from relay.policy.access import Caller, judge_access
 from relay.policy.envelope import check_json_type, valid_tran_id
 from relay.policy.plan import Institution, Plan
 from relay.policy.query import body_parameters, query_parameters
 from relay.policy.route import Route, find_route
 from relay.policy.scalars import Checking
+from relay.policy.slot import check_slot
 from relay.wire.head import RequestHead
 
 _API_TYPES: Final[dict[bytes | None, str]] = {kind.value.encode(): kind.value for kind in ApiType}
+_SCHEDULED: Final = ApiType.SCHEDULED.value
+_KOREA_AHEAD_S: Final = 9 * 3600
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Who is asked while a call is judged: about tokens, consents, how much was taken here and at the authority."""
+
+    keyring: Keyring
+    grants: Grants
+    counters: Counters
+    at_authority: Counters
 
 
 def judge(
-    plan: Plan,
-    keyring: Keyring,
-    counters: Counters,
-    callers: tuple[Caller, ...],
-    head: RequestHead,
-    body: bytes,
-    exchange: Exchange,
-) -> tuple[Route, Institution]:
-    """Judge a call of one of `callers`, noting in `exchange` what becomes known. Raises Refusal.
+    plan: Plan, judges: Judges, callers: tuple[Caller, ...], head: RequestHead, body: bytes, exchange: Exchange
+) -> tuple[Route, Institution, Grant | None]:
+    """Judge a call of one of `callers`, noting in `exchange` what becomes known. Raises Refusal, or NotYet.
 
-    What comes back is the API asked for and the institution that answers it.
+    What comes back is the API asked for, the institution that answers it, and the consent (None where none is needed).
     """
     headers = head.headers
 
@@ -54,21 +68,56 @@ def judge(
     if not exchange.api_type:
         _check_api_type(headers.get(b"x-api-type"), institution.checking, needed=route.needs_token)
 
-    caller = callers[0]
+    caller, grant = callers[0], None
     if route.needs_token:
         if b"authorization" not in headers:
             raise Refusal(FAULTS["token_missing"])
-        claims = keyring.claims(headers[b"authorization"], exchange.received)
-        caller = judge_access(claims, callers, institution.org_code, route)
-        exchange.client_id = claims.client_id
+        claims = judges.keyring.claims(headers[b"authorization"], exchange.received)
+        caller = judge_access(claims, callers, institution.org_code)
+        exchange.operator, exchange.client_id = caller.operator.org_code, claims.client_id
+        grant = _grant(judges.grants, claims, route, exchange)
     exchange.operator = caller.operator.org_code
-    # the consent's end (40106) is judged here once the ledger knows consents
 
-    institution.checks[route.api.api_code](parameters if not asset else {**parameters, "card_id": asset})
-    # the query period (40004, 40304), the asset (40105) and the slot (50009) are judged here once the ledger knows them
+    rules = institution.rules[route.api.api_code]
+    if asset:
+        parameters = {**parameters, "card_id": asset}
+    rules.parameters(parameters)
+    if rules.period is not None:
+        rules.period(parameters, exchange.api_type, today_in_korea(int(exchange.received)))
+    if grant is not None:
+        rules.asset(parameters, grant.assets)
+        if exchange.api_type == _SCHEDULED:
+            _check_scheduled(grant, institution, exchange.received)
 
-    counters.take(caller.operator.org_code, institution.org_code, exchange.started)
-    return route, institution
+    judges.counters.take(caller.operator.org_code, institution.org_code, exchange.started)
+    return route, institution, grant
+
+
+def _grant(grants: Grants, claims: Claims, route: Route, exchange: Exchange) -> Grant:
+    """The consent behind a token: revoked 40101, ended 40106, without the scope 40104."""
+    grant = grants.of(claims.jti, exchange.started)
+    if grant.ends <= exchange.received:
+        raise Refusal(FAULTS["consent_ended"])
+    if route.scope not in claims.scopes:
+        raise Refusal(FAULTS["scope_missing"], route.scope)
+    return grant
+
+
+def _check_scheduled(grant: Grant, institution: Institution, now: float) -> None:
+    """A scheduled call needs a consent to scheduled transfer (40301) and an open slot (50009)."""
+    if not grant.scheduled:
+        raise Refusal(FAULTS["transfer_not_scheduled"])
+    check_slot(institution.slots, now)
+
+
+def today_in_korea(now: int) -> date:
+    """The day it is in Korea at epoch second `now`."""
+    return _day((now + _KOREA_AHEAD_S) // 86_400)
+
+
+@lru_cache(maxsize=4)
+def _day(number: int) -> date:
+    return date.fromordinal(_EPOCH + number)
 
 
 def _check_api_type(sent: bytes | None, checking: Checking, *, needed: bool) -> None:

@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 from relay.policy.scalars import ProviderTimeouts
 from relay.wire.client import ClientConnection
 
+UNIX = "authority"
+"""What stands for a host where there is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -76,5 +79,19 @@ class Dialer:
             ssl=self._context,
             server_hostname=place.host if self._context is not None else None,
         )
+        connection.born = self._loop.time()
+        return connection
+
+
+class UnixDialer(Dialer):
+    """Dials one neighbour on this machine by its socket's path."""
+
+    def __init__(self, path: str, timeouts: ProviderTimeouts, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__((f"http://{UNIX}",), None, timeouts, loop)
+        self._path = path
+
+    async def _connect(self, place: Place, on_lost: Callable[[ClientConnection], None]) -> ClientConnection:
+        del place
+        _, connection = await self._loop.create_unix_connection(lambda: ClientConnection(on_lost), self._path)
         connection.born = self._loop.time()
         return connection

@@ -24,6 +24,7 @@ GAUGES: Final = {
     "relay_in_flight": "Calls being answered",
     "relay_connections": "Connections of operators",
     "relay_institutions": "Institutions in the plan",
+    "relay_ledger_age_seconds": "Since the ledger was heard last",
     "relay_plan_reloads": "Plans taken since the start",
     "relay_plan_reload_failures": "Settings not taken since the start, because something in them was wrong",
     "relay_access_log_lost": "Access records lost, because the disk was too slow or full",

@@ -134,7 +134,7 @@ class UpstreamFlight:
         """
         connection, self.connection = self.connection, None
         stale = connection is not None and connection.uses > 1
-        if how is Broken.CLOSED and stale and self.attempts == 1:
+        if how is Broken.CLOSED and stale and self.attempts == 1 and self._pool.asks_again:
             self._pool.dial_for(self)
         elif how is Broken.MALFORMED:
             self.fail(FAULTS["provider_broken"])
@@ -146,7 +146,8 @@ class Pool:
     """The connections to one provider under one TLS identity.
 
     At most `concurrency` flights at once, at most `queue` waiting behind them; more are refused, so that one slow
-    institution never holds what others need.
+    institution never holds what others need. `asks_again` says whether a call may be sent twice when the first line was
+    dead: not where a call changes something.
     """
 
     def __init__(
@@ -165,6 +166,7 @@ class Pool:
         self._flying = 0
         self._connections: set[ClientConnection] = set()
         self._closed = False
+        self.asks_again = True
 
     def counts(self) -> dict[str, int]:
         """How many are idle, flying and waiting."""

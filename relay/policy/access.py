@@ -9,7 +9,6 @@ from relay.domain.ids import normal_serial
 from relay.domain.party import Operator, Peer, Service
 from relay.domain.token import Claims
 from relay.policy.registry import Directory, DirectoryOperator
-from relay.policy.route import Route
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -82,10 +81,10 @@ class Callers:
         return here
 
 
-def judge_access(claims: Claims, callers: tuple[Caller, ...], provider: str, route: Route) -> Caller:
-    """Who of `callers` owns the token. The token must be theirs, for this provider, with the scope of this API.
+def judge_access(claims: Claims, callers: tuple[Caller, ...], provider: str) -> Caller:
+    """Who of `callers` owns the token. The token must be theirs, for this provider.
 
-    Raises Refusal: token_of_other_operator, token_of_other_provider (40101), scope_missing (40104).
+    Raises Refusal: token_of_other_operator, token_of_other_provider (40101).
     """
     for caller in callers:
         if claims.client_id in caller.clients and claims.aud == caller.operator.org_code:
@@ -94,6 +93,4 @@ def judge_access(claims: Claims, callers: tuple[Caller, ...], provider: str, rou
         raise Refusal(FAULTS["token_of_other_operator"])
     if claims.org_code != provider:
         raise Refusal(FAULTS["token_of_other_provider"])
-    if route.scope not in claims.scopes:
-        raise Refusal(FAULTS["scope_missing"], route.scope)
     return caller

@@ -52,6 +52,15 @@ class Address:
         return cls(b"GET " + path, b"POST " + path, b" HTTP/1.1\r\nHost: " + host + b"\r\nx-api-tran-id: ")
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """Whom a call is about: the service that asks, the customer, and whether the answer must come uncoded."""
+
+    client_id: str
+    ci: bytes
+    plain: bool = False
+
+
 def echo(tran_id: bytes | None) -> bytes:
     """`x-api-tran-id` as an answer may repeat it: what was sent when it is printable and short, else nothing."""
     return tran_id if tran_id is not None and _ECHO.fullmatch(tran_id) else b""
@@ -102,17 +111,18 @@ def is_answer(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> bo
 
 
 def request(
-    address: Address, method: str, target: bytes, headers: Mapping[bytes, bytes], client_id: str, body: bytes
+    address: Address, method: str, target: bytes, headers: Mapping[bytes, bytes], about: About, body: bytes
 ) -> bytes:
     """A whole request to a provider: the same target that was matched, and header lines by allow-list.
 
-    `headers` are the operator's, checked before: x-api-tran-id, x-api-type and Accept-Encoding pass. x-client-id and,
-    with a body, its type and length are written here. Never Authorization, and nothing else that the operator sent.
+    `headers` are the operator's, checked before: x-api-tran-id, x-api-type and, unless the answer has to be read here,
+    Accept-Encoding pass. x-client-id, x-user-ci and, with a body, its type and length are written here. Never
+    Authorization, and nothing else that the operator sent.
     """
     posts = method == "POST"
     parts = [address.post if posts else address.get, target, address.tail, headers[b"x-api-tran-id"]]
-    parts += (b"\r\nx-client-id: ", client_id.encode())
-    for name in _TO_PROVIDER:
+    parts += (b"\r\nx-client-id: ", about.client_id.encode(), b"\r\nx-user-ci: ", about.ci)
+    for name in _TO_PROVIDER[: 1 if about.plain else 2]:
         if name in headers:
             parts += (b"\r\n", name, b": ", headers[name])
     if posts:

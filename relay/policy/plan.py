@@ -1,31 +1,47 @@
 """The plan: settings, directory and catalogue compiled into one immutable value that a whole request lives in."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from relay.domain.api import Catalogue
+from relay.domain.api import Api, Catalogue
 from relay.domain.fault import FAULTS, Refusal
 from relay.policy.access import Callers
-from relay.policy.parameters import compile_check
+from relay.policy.assets import AssetCheck, compile_asset_check
+from relay.policy.parameters import ParameterCheck, compile_check
+from relay.policy.period import PeriodCheck, compile_period
 from relay.policy.quota import Bucket
-from relay.policy.registry import Directory, Provider
+from relay.policy.registry import Directory, Provider, Withholding
 from relay.policy.route import Route, Routes, compile_routes
 from relay.policy.scalars import Checking, ProviderTimeouts
 from relay.policy.settings import Settings
+from relay.policy.slot import Slots, compile_slots
+from relay.policy.withheld import withheld_from
 
-Check = Callable[[Mapping[str, object]], None]
+AUTHORITY: Final = "relay"
+"""The name under which calls of the authority's endpoints are counted by rate."""
 
 _VERSION_ONE: Final = range(1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one API asks of a call: its parameters, its period (None: it has none), its asset."""
+
+    api: Api
+    parameters: ParameterCheck
+    period: PeriodCheck | None
+    asset: AssetCheck
 
 
 @dataclass(frozen=True, slots=True)
 class Institution:
     """A provider ready for calls.
 
-    `checks` holds the parameter check of each API it offers, by api_code; `apis` its ready-made answer to 공통-001.
-    Timeouts, concurrency, queue and rate are its own where its file says so, the relay's otherwise.
+    `rules` are those of each API it offers, by api_code; `apis` its ready-made answer to 공통-001; `slots` when it
+    takes scheduled calls; `withholds` whether the relay leaves out of its answers what was not consented to. Timeouts,
+    concurrency, queue and rate are its own where its file says so, the relay's otherwise.
     """
 
     org_code: str
@@ -33,18 +49,27 @@ class Institution:
     first_version: int
     last_version: int
     checking: Checking
-    checks: dict[str, Check]
+    rules: dict[str, Rules]
     apis: bytes
+    slots: Slots
+    withholds: bool
     timeouts: ProviderTimeouts
     concurrency: int
     queue: int
     bucket: Bucket
     file: Provider
 
+    def withheld(self, api_code: str, fields: frozenset[str]) -> frozenset[str]:
+        """Which of `fields`, those a customer did not consent to, the answer of an API could hold."""
+        return withheld_from(self.rules[api_code].api, fields)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything a request is judged by. Swapped whole; a request keeps the one it began with."""
+    """Everything a request is judged by. Swapped whole; a request keeps the one it began with.
+
+    `authority` holds the authority's paths with the one method each takes.
+    """
 
     generation: str
     routes: Routes
@@ -52,6 +77,7 @@ class Plan:
     institutions: dict[str, Institution]
     operator_bucket: Bucket
     versions: dict[str, range]
+    authority: dict[bytes, str]
 
     def check_version(self, route: Route, version: int) -> None:
         """Raise Refusal (40003) for a version that no institution of the industry serves."""
@@ -71,7 +97,7 @@ class Plan:
             raise Refusal(FAULTS["provider_unknown"])
         if version and not found.first_version <= version <= found.last_version:
             raise Refusal(FAULTS["version_not_served"])
-        if route.api.api_code not in found.checks:
+        if route.api.api_code not in found.rules:
             raise Refusal(FAULTS["api_not_offered"])
         return found
 
@@ -80,8 +106,8 @@ def compile_plan(
     settings: Settings, providers: tuple[Provider, ...], directory: Directory, catalogue: Catalogue, generation: str
 ) -> Plan:
     """Compile a plan. Everything that can be decided before a call is decided here."""
-    checks: dict[tuple[str, Checking], Check] = {}
-    institutions = {provider.org_code: _institution(provider, settings, catalogue, checks) for provider in providers}
+    made: dict[tuple[str, str, Checking], Rules] = {}
+    institutions = {provider.org_code: _institution(provider, settings, catalogue, made) for provider in providers}
     return Plan(
         generation,
         compile_routes(catalogue),
@@ -89,6 +115,7 @@ def compile_plan(
         institutions,
         Bucket.of(settings.rates.operator_provider),
         _versions(institutions.values()),
+        {api.path.encode(): api.method for api in catalogue.apis.values() if api.path.startswith("/oauth/")},
     )
 
 
@@ -101,7 +128,7 @@ def _versions(institutions: Iterable[Institution]) -> dict[str, range]:
 
 
 def _institution(
-    provider: Provider, settings: Settings, catalogue: Catalogue, made: dict[tuple[str, Checking], Check]
+    provider: Provider, settings: Settings, catalogue: Catalogue, made: dict[tuple[str, str, Checking], Rules]
 ) -> Institution:
     checking = provider.checking or settings.checking
     offered = [
@@ -110,25 +137,36 @@ def _institution(
         if api.api_code not in provider.apis.left_out
         and (provider.industry in api.industries or api.api_code in provider.apis.turned_on)
     ]
-    checks: dict[str, Check] = {}
+    rules: dict[str, Rules] = {}
     for api in offered:
-        key = (api.api_code, checking)
+        key = (api.api_code, provider.industry, checking)
         if key not in made:
-            made[key] = compile_check(api, checking)
-        checks[api.api_code] = made[key]
+            made[key] = _rules(api, provider.industry, checking)
+        rules[api.api_code] = made[key]
     return Institution(
         provider.org_code,
         provider.industry,
         int((provider.min_version or "v1")[1:]),
         int(provider.version[1:]),
         checking,
-        checks,
+        rules,
         _api_list(provider, [(api.api_code, api.resource) for api in offered]),
+        compile_slots(provider.scheduled_slots),
+        provider.withholding is Withholding.RELAY,
         provider.timeouts or settings.upstream.timeouts,
         provider.concurrency or settings.upstream.concurrency,
         settings.upstream.queue if provider.queue is None else provider.queue,
         Bucket.of(provider.rate or settings.rates.provider),
         provider,
+    )
+
+
+def _rules(api: Api, industry: str, checking: Checking) -> Rules:
+    return Rules(
+        api,
+        compile_check(api, checking),
+        compile_period(api.period) if api.period else None,
+        compile_asset_check(api, api.scope_for(industry)),
     )
 
 

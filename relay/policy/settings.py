@@ -123,10 +123,11 @@ class UpstreamSettings(Model):
 
 
 class Rates(Model):
-    """Requests per second: of one operator at one provider, and of all operators at one provider."""
+    """Requests per second: of one operator or of all at one provider, of one operator at the authority."""
 
     operator_provider: Rate = Rate(per_second=50, burst=100)
     provider: Rate = Rate(per_second=200, burst=400)
+    authority: Rate = Rate(per_second=100, burst=1000)
 
 
 class AdminSettings(Model):

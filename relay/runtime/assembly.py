@@ -9,21 +9,26 @@ from typing import Final
 from relay import __version__
 from relay.domain.ports import Keyring
 from relay.gateway.handler import Gateway, Reach
+from relay.gateway.judge import Judges
 from relay.gateway.welcome import Welcome
 from relay.infra.access_log import AccessLog
 from relay.infra.counters import LocalCounters
-from relay.infra.dialing import Dialer
+from relay.infra.dialing import Dialer, UnixDialer
+from relay.infra.grants import RememberedGrants
 from relay.infra.keyring import VerifiedTokens
 from relay.infra.metrics import Metrics, RelayCollector
 from relay.infra.recorders import Records
 from relay.infra.tls import FollowedContext
 from relay.infra.upstream import Pool
+from relay.policy.authority import AuthoritySettings
 from relay.policy.envelope import Address
-from relay.policy.plan import Institution, Plan, compile_plan
+from relay.policy.plan import AUTHORITY, Institution, Plan, compile_plan
 from relay.policy.quota import Bucket
+from relay.policy.scalars import ProviderTimeouts, Rate
 from relay.policy.settings import Settings
 from relay.runtime.config import Loaded
 from relay.runtime.identity import identify
+from relay.runtime.ledgers import ledger_of
 from relay.runtime.materials import ReachKey, listening_context, provider_context, reach_key, verifying_keys
 from relay.standard.catalogue import load_catalogue, load_rsp_codes
 from relay.wire.watch import Watch
@@ -33,6 +38,8 @@ START_ONLY: Final = (
     "gateway.limits",
     "gateway.timeouts",
     "gateway.drain",
+    "ledger",
+    "authority",
     "admin",
     "access_log",
     "reload",
@@ -54,15 +61,22 @@ class Relay:
         self.loop = loop
         self.watch = Watch()
         self.pools: dict[str, tuple[ReachKey, Pool]] = {}
+        self.ledger = ledger_of(settings.ledger)
+        self.grants = RememberedGrants(
+            self.ledger, self._industry, settings.tokens.memory, settings.ledger.trust_s, time.monotonic
+        )
+        self.authority = _authority_pool(settings.authority, self.watch, loop)
         plan, upstreams, keyring = self._compile(loaded)
         self.contexts = self._contexts(loaded)
         self.metrics = Metrics(load_rsp_codes())
         self.access_log = AccessLog(settings.access_log.path, settings.access_log.queue)
         self.counters = LocalCounters(plan.operator_bucket, _buckets(plan))
+        self.at_authority = LocalCounters(*_authority_buckets(settings))
         limits = settings.gateway.limits
         self.welcome = Welcome(identify, limits.connections, limits.connections_per_operator, loop.time)
         self.records = Records(self.metrics, self.access_log, loop)
-        self.gateway = Gateway(plan, upstreams, keyring, self.counters, self.records, self.welcome, time.monotonic)
+        judges = Judges(keyring, self.grants, self.counters, self.at_authority)
+        self.gateway = Gateway(plan, upstreams, self.authority, judges, self.records, self.welcome, time.monotonic)
         self.reloads = 0
         self.reload_failures = 0
 
@@ -77,7 +91,8 @@ class Relay:
             if index in contexts:
                 followed.current = contexts[index].current
         self.counters.adjust(plan.operator_bucket, _buckets(plan))
-        self.gateway.swap(plan, upstreams, keyring)
+        self.at_authority.adjust(*_authority_buckets(loaded.settings))
+        self.gateway.swap(plan, upstreams, Judges(keyring, self.grants, self.counters, self.at_authority))
         self.loaded = loaded
         self.reloads += 1
 
@@ -115,6 +130,10 @@ class Relay:
         dialer = Dialer(one.file.base_urls, context, one.timeouts, self.loop)
         return Pool(dialer, one.concurrency, one.queue, self.watch, self.loop)
 
+    def _industry(self, org_code: str) -> str:
+        found = self.gateway.plan.institutions.get(org_code)
+        return found.industry if found is not None else ""
+
     @staticmethod
     def _contexts(loaded: Loaded) -> dict[int, FollowedContext]:
         gateway = loaded.settings.gateway
@@ -132,10 +151,12 @@ class Relay:
             "relay_plan_reload_failures": self.reload_failures,
             "relay_access_log_lost": self.access_log.lost,
             "relay_institutions": len(self.gateway.plan.institutions),
+            "relay_ledger_age_seconds": self.grants.age,
         }
 
     def _pool_counts(self) -> dict[str, dict[str, int]]:
-        return {code: pool.counts() for code, (_, pool) in self.pools.items()}
+        found = {code: pool.counts() for code, (_, pool) in self.pools.items()}
+        return {**found, AUTHORITY: self.authority.counts()}
 
     def _info(self) -> dict[str, str]:
         return {"version": __version__, "plan": self.gateway.plan.generation}
@@ -143,3 +164,19 @@ class Relay:
 
 def _buckets(plan: Plan) -> dict[str, Bucket]:
     return {code: one.bucket for code, one in plan.institutions.items()}
+
+
+def _authority_buckets(settings: Settings) -> tuple[Bucket, dict[str, Bucket]]:
+    """Of one operator, and of all of them: ten times as much, beyond which the authority's own queue decides."""
+    each = settings.rates.authority
+    everyone = Rate(per_second=min(1e6, 10 * each.per_second), burst=min(10**6, 10 * each.burst))
+    return Bucket.of(each), {AUTHORITY: Bucket.of(everyone)}
+
+
+def _authority_pool(settings: AuthoritySettings, watch: Watch, loop: asyncio.AbstractEventLoop) -> Pool:
+    """The way to the authority. A call there changes something: it is never sent twice."""
+    most = settings.timeout_s
+    timeouts = ProviderTimeouts(connect_s=min(2.0, most), first_byte_s=most, total_s=most, idle_s=min(30.0, most))
+    pool = Pool(UnixDialer(settings.socket, timeouts, loop), settings.concurrency, settings.queue, watch, loop)
+    pool.asks_again = False
+    return pool

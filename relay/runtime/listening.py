@@ -25,8 +25,8 @@ class Listening:
         """Listen on every address. Raises OSError when one is taken."""
         with ExitStack() as guard:
             for index, listener in enumerate(self._settings.listeners):
-                bound = guard.enter_context(_bound(listener))
-                self._entrances.append(self._entrance(index, listener, bound))
+                door = guard.enter_context(bound(listener.address, listener.port))
+                self._entrances.append(self._entrance(index, listener, door))
             guard.pop_all()  # all are bound: they stay
         for entrance in self._entrances:
             entrance.open()
@@ -52,7 +52,7 @@ class Listening:
         for connection in list(self._relay.welcome.connections):
             connection.abort()
 
-    def _entrance(self, index: int, listener: Listener, bound: socket.socket) -> Entrance:
+    def _entrance(self, index: int, listener: Listener, door: socket.socket) -> Entrance:
         relay = self._relay
         limits = _limits(self._settings)
         followed = relay.contexts.get(index)
@@ -63,7 +63,7 @@ class Listening:
             handshake_s=self._settings.timeouts.handshake_s,
         )
         return Entrance(
-            bound,
+            door,
             gate,
             lambda: ServerConnection(relay.gateway, limits, relay.watch, relay.loop),
             relay.welcome.turned_away,
@@ -71,16 +71,16 @@ class Listening:
         )
 
 
-def _bound(listener: Listener) -> socket.socket:
-    family = socket.AF_INET6 if ":" in listener.address else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def bound(address: str, port: int) -> socket.socket:
+    """A socket on this address, not listening yet. Raises OSError that says which address is taken."""
+    door = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        bound.bind((listener.address, listener.port))
+        door.bind((address, port))
     except OSError as error:
-        bound.close()
-        raise OSError(error.errno, f"cannot listen on {listener.address}:{listener.port}: {error.strerror}") from error
-    return bound
+        door.close()
+        raise OSError(error.errno, f"cannot listen on {address}:{port}: {error.strerror}") from error
+    return door
 
 
 def _limits(settings: GatewaySettings) -> ServerLimits:

@@ -35,7 +35,7 @@ def listening_context(listener: Listener, tls: ServerTls) -> ssl.SSLContext:
 
 
 def pages_context(pages: Pages) -> ssl.SSLContext | None:
-    """The context of the pages' listener: no client certificate; None when a load balancer speaks TLS. Raises TlsError."""
+    """The context of the pages' listener; None when a load balancer speaks TLS. Raises TlsError."""
     if pages.tls is None:
         return None
     with KeyFile(pages.tls.private_key) as key:

@@ -10,11 +10,14 @@ from pathlib import Path
 
 from relay.admin.endpoints import application
 from relay.admin.server import AdminServer
+from relay.infra.ledger.schema import SchemaProblem
 from relay.infra.metrics import registry_of
 from relay.infra.tls import TlsError
 from relay.policy.settings import Settings
 from relay.runtime.assembly import Relay, waiting_for_a_start
 from relay.runtime.config import ConfigProblems, SecretMissing, load
+from relay.runtime.following import Following, yaml_files
+from relay.runtime.ledgers import LedgerUnfit
 from relay.runtime.listening import Listening
 from relay.runtime.materials import MaterialError
 
@@ -25,15 +28,16 @@ _SWEEP_S = 1.0
 _LAST_S = 1.0
 _FIRST_S = 1.0
 
-UNUSABLE = (ConfigProblems, SecretMissing, MaterialError, TlsError)
+UNUSABLE = (ConfigProblems, SecretMissing, MaterialError, TlsError, LedgerUnfit, SchemaProblem)
 """What settings can be found to be, before or while they are taken."""
 
 
 class RelayProcess:
     """Serves one relay until it is told to stop."""
 
-    def __init__(self, config: Path) -> None:
+    def __init__(self, config: Path, hung_up: Callable[[], object] = lambda: None) -> None:
         self._config = config
+        self._hung_up = hung_up
         self._loop = asyncio.get_running_loop()
         self.relay = Relay(load(config, os.environ), self._loop)
         self._listening = Listening(self.relay)
@@ -43,7 +47,7 @@ class RelayProcess:
         self._stop = asyncio.Event()
         self._started = settings
         self._watched = set(self.relay.loaded.files)
-        self._seen = self._fingerprint()
+        self._following = Following(self._files)
 
     @property
     def ports(self) -> list[int]:
@@ -53,13 +57,17 @@ class RelayProcess:
     async def run(self) -> None:
         """Serve until `stop`; then drain."""
         relay, settings = self.relay, self.relay.loaded.settings
+        await relay.ledger.check_schema()
+        await relay.grants.start()
         relay.access_log.start()
         self.admin.start()
         self._listening.start()
-        tasks = [self._loop.create_task(work) for work in (self._tick(), self._follow(settings.reload.watch_s))]
+        following = self._following.run(settings.reload.watch_s, self.reload)
+        works = (self._tick(), following, relay.grants.follow(settings.ledger.poll_s))
+        tasks = [self._loop.create_task(work) for work in works]
         for name in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(name, self.stop)
-        self._loop.add_signal_handler(signal.SIGHUP, self.reload)
+        self._loop.add_signal_handler(signal.SIGHUP, self._told_to_reload)
         gc.set_threshold(5_000, 10, 10)  # calls leave no circles; connections that end do
         gc.collect()
         gc.freeze()  # what stands now stands for ever; the collector need not look at it again
@@ -72,12 +80,17 @@ class RelayProcess:
         self.admin.stop()
         relay.records.settle()
         relay.access_log.stop()
+        await relay.ledger.close()
 
     def stop(self) -> None:
         """Begin to stop; said twice, stop at once."""
         if self._stop.is_set():
             self._listening.abort()
         self._stop.set()
+
+    def _told_to_reload(self) -> None:
+        self.reload()
+        self._hung_up()
 
     def reload(self) -> None:
         """Take the settings as they stand now; keep the last good ones when they cannot be used."""
@@ -98,7 +111,10 @@ class RelayProcess:
             relay.access_log.reopen()
         except OSError as error:
             _log.error("access log not opened anew, the old file stays: %s", error)
-        self._seen = self._fingerprint()
+        self._following.seen()
+
+    def _files(self) -> list[Path]:
+        return [*self._watched, *yaml_files(Path(self.relay.loaded.settings.providers))]
 
     def _unready(self) -> list[str]:
         return ["stopping"] if self._stop.is_set() else [] if self._listening.ports else ["listeners"]
@@ -120,26 +136,6 @@ class RelayProcess:
         if sweep:
             for _, pool in self.relay.pools.values():
                 pool.sweep(now)
-
-    async def _follow(self, every: float) -> None:
-        """Look at the files now and then; a secret mounted anew sends no signal."""
-        while every:
-            await asyncio.sleep(every)
-            if await asyncio.to_thread(self._fingerprint) != self._seen:
-                self.reload()
-
-    def _fingerprint(self) -> tuple[tuple[str, int, int], ...]:
-        folder = Path(self.relay.loaded.settings.providers)
-        files = {*self._watched, *folder.glob("*.yaml"), *folder.glob("*.yml")}
-        found = []
-        for file in sorted(files):
-            try:
-                stat = file.stat()
-            except OSError:
-                found.append((str(file), 0, 0))
-            else:
-                found.append((str(file), stat.st_mtime_ns, stat.st_size))
-        return tuple(found)
 
     async def _until(self, ends: float, reached: Callable[[], bool]) -> None:
         while self._loop.time() < ends and not reached() and not self._listening.aborted:  # noqa: ASYNC110 - three ends

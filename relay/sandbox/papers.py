@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ from relay.sandbox.houses import LOOPBACK, MARK, OPERATORS, RELAY_CODE, Institut
 
 APP_SCHEME: Final = "moabogi"
 SECRET_LN: Final = 10
+SOCKET_PATH_MOST: Final = 100
 
 
 def write_all(street: Street) -> None:
@@ -51,7 +53,7 @@ def _relay_settings(street: Street) -> dict[str, Any]:
         },
         "ledger": {"url": "sqlite:ledger.db", "customer_keys": [{"kid": "dev-1", "key": "file:certs/customers.key"}]},
         "authority": {
-            "socket": "authority.sock",
+            "socket": _socket(street.folder),
             "pages": {
                 "url": street.pages,
                 "address": LOOPBACK,
@@ -102,6 +104,14 @@ def _directory(street: Street) -> dict[str, Any]:
             for operator in street.operators
         ]
     }
+
+
+def _socket(folder: Path) -> str:
+    """Beside the settings, unless their path is longer than a socket's may be (108 bytes)."""
+    path = folder.resolve() / "authority.sock"
+    if len(os.fsencode(path)) < SOCKET_PATH_MOST:
+        return str(path)
+    return f"{tempfile.gettempdir()}/relay-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}.sock"
 
 
 def _hashed(secret: str) -> str:

@@ -4,12 +4,16 @@ import asyncio
 import logging
 import os
 import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import click
 import uvloop
 
-from relay.runtime.config import ConfigProblems
+from relay.runtime.attendant import Attendant, AuthorityDied
+from relay.runtime.authority_process import AuthorityProcess
+from relay.runtime.config import ConfigProblems, load
 from relay.runtime.process import UNUSABLE, RelayProcess
 
 
@@ -18,6 +22,7 @@ from relay.runtime.process import UNUSABLE, RelayProcess
 Examples:
   relay check -c config/relay.yaml && relay serve -c config/relay.yaml
   RELAY__ADMIN__PORT=9191 relay serve -c config/relay.yaml
+  relay serve --role gateway -c config/relay.yaml     (the authority is a process of its own then)
 \b
 Signals: TERM or INT drain and stop (twice: at once), HUP takes the settings anew.""",
 )
@@ -25,32 +30,60 @@ Signals: TERM or INT drain and stop (twice: at once), HUP takes the settings ane
 @click.option(
     "--log-level", default="info", type=click.Choice(["debug", "info", "warning", "error"]), show_default=True
 )
+@click.option(
+    "--role",
+    default="all",
+    type=click.Choice(["all", "gateway", "authority"]),
+    show_default=True,
+    help="all: the gateway, and the authority beside it as a process of its own.",
+)
 @click.option("--until-stdin-closes", is_flag=True, help="Stop also when standard input ends (with its parent).")
-def command(config: Path, log_level: str, *, until_stdin_closes: bool) -> None:
-    """Run the relay: gateway and admin port in one process. Logs go to stderr, access records where settings say."""
+def command(config: Path, log_level: str, role: str, *, until_stdin_closes: bool) -> None:
+    """Run the relay: gateway with admin port, authority with its pages.
+
+    Logs go to stderr, access records where settings say. The ledger must be there: relay migrate.
+    """
     logging.basicConfig(
         level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(config, until_stdin_closes=until_stdin_closes))
+            runner.run(_serve(config, role, log_level, until_stdin_closes=until_stdin_closes))
     except ConfigProblems as error:
         for problem in error.problems:
             click.echo(problem, err=True)
         raise SystemExit(2) from None
-    except (*UNUSABLE, OSError) as error:
+    except (*UNUSABLE, AuthorityDied, OSError) as error:
         click.echo(f"relay: {error}", err=True)
         raise SystemExit(2) from None
 
 
-async def _serve(config: Path, *, until_stdin_closes: bool) -> None:
-    process = RelayProcess(config)
-    if until_stdin_closes:
-        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _stop_at_end, process)
-    await process.run()
+async def _serve(config: Path, role: str, log_level: str, *, until_stdin_closes: bool) -> None:
+    if role == "authority":
+        authority = AuthorityProcess(config)
+        _stop_with_parent(authority.stop, asked=until_stdin_closes)
+        await authority.run()
+        return
+    async with AsyncExitStack() as stack:
+        hung_up: Callable[[], object] = int
+        if role == "all":
+            path = load(config, os.environ).settings.authority.socket
+            attendant = Attendant(config, path, log_level)
+            stack.push_async_callback(attendant.stop)
+            await attendant.start()
+            hung_up = attendant.hang_up
+        process = RelayProcess(config, hung_up)
+        _stop_with_parent(process.stop, asked=until_stdin_closes)
+        await process.run()
 
 
-def _stop_at_end(process: RelayProcess) -> None:
-    if not os.read(sys.stdin.fileno(), 1024):
-        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        process.stop()
+def _stop_with_parent(stop: Callable[[], object], *, asked: bool) -> None:
+    """Stop when standard input ends: the kernel ends it with the parent."""
+
+    def readable() -> None:
+        if not os.read(sys.stdin.fileno(), 1024):
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            stop()
+
+    if asked:
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), readable)

@@ -1,0 +1,66 @@
+"""The two languages of answers: the data APIs' rsp_code and OAuth's error. What differs between them stands here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from relay.domain.exchange import Exchange
+from relay.domain.fault import Fault, Refusal
+from relay.policy import envelope, oauth_envelope
+
+
+class Head(Protocol):
+    """Writes the head of an answer."""
+
+    def __call__(
+        self, status: int, tran_id: bytes, headers: Mapping[bytes, bytes], length: int | None, *, close: bool
+    ) -> bytes:
+        """The head; `length` None: the body follows in chunks."""
+
+
+class Refuse(Protocol):
+    """Writes a whole answer that refuses."""
+
+    def __call__(self, error: Refusal, tran_id: bytes, *, close: bool) -> bytes:
+        """The answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One language: which answers are taken, what is noted of them, how heads and refusals are written.
+
+    `fault` says what a fault of the upstream is called; `status` which HTTP status the operator reads then.
+    """
+
+    is_answer: Callable[[int, Mapping[bytes, bytes], bytes], bool]
+    note: Callable[[Exchange, Mapping[bytes, bytes], bytes], None]
+    answer_head: Head
+    refusal: Refuse
+    fault: Callable[[Fault], Fault]
+    status: Callable[[Fault], int]
+
+
+def _note_data(exchange: Exchange, _: Mapping[bytes, bytes], body: bytes) -> None:
+    exchange.rsp_code = envelope.rsp_code_in(body)
+
+
+def _note_oauth(exchange: Exchange, headers: Mapping[bytes, bytes], body: bytes) -> None:
+    oauth_envelope.note(exchange, headers)
+    exchange.rsp_code = envelope.rsp_code_in(body)
+
+
+def _as_it_is(fault: Fault) -> Fault:
+    return fault
+
+
+DATA: Final = Dialect(
+    envelope.is_answer, _note_data, envelope.answer_head, envelope.refusal, _as_it_is, lambda fault: fault.status
+)
+OAUTH: Final = Dialect(
+    oauth_envelope.is_answer,
+    _note_oauth,
+    oauth_envelope.answer_head,
+    oauth_envelope.refusal,
+    oauth_envelope.ours,
+    lambda fault: oauth_envelope.error_of(fault)[0],
+)

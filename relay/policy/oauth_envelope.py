@@ -1,0 +1,129 @@
+"""What goes to the authority and comes back: OAuth's dialect of the envelope (규격 3.10; RFC 6749 5.2)."""
+
+import json
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+from relay.domain.exchange import Exchange
+from relay.domain.fault import FAULTS, Fault, Refusal
+from relay.policy.envelope import JSON_TYPE, Address
+
+PLACE: Final = Address(b"GET ", b"POST ", b" HTTP/1.1\r\nHost: authority")
+"""The authority as requests name it."""
+
+_TO_AUTHORITY: Final = (b"x-api-tran-id", b"x-user-ci", b"content-type")
+_TO_OPERATOR: Final = (b"allow", b"cache-control", b"location", b"pragma", b"retry-after")
+_ANSWERABLE: Final = frozenset({200, 302, 400, 405, 500, 503})
+_HEAD: Final = {
+    status: b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nx-api-tran-id: "
+    % (status, HTTPStatus(status).phrase.encode(), JSON_TYPE)
+    for status in sorted(_ANSWERABLE)
+}
+_PATH: Final = re.compile(rb"(?:GET|POST) /oauth/")
+
+_NOTED: Final = (
+    (b"x-relay-api-code", "api_code"),
+    (b"x-relay-provider", "provider"),
+    (b"x-relay-client-id", "client_id"),
+    (b"x-relay-operator", "operator"),
+    (b"x-relay-reason", "reason"),
+)
+"""What the authority tells for the record, and where it stands there. None of it goes to the operator."""
+
+_ERRORS: Final = {
+    "40102": (400, "unauthorized_client"),
+    "40103": (400, "unauthorized_client"),
+    "40501": (405, "method_not_allowed"),
+    "42901": (503, "temporarily_unavailable"),
+    "50003": (503, "temporarily_unavailable"),
+}
+_OURS: Final = {
+    "provider_busy": "authority_busy",
+    "provider_silent": "authority_silent",
+    "provider_refused": "authority_unreachable",
+    "provider_reset": "authority_unreachable",
+    "provider_broken": "authority_unreachable",
+}
+"""What the wire says of an institution, said of the authority: its faults are the relay's."""
+
+
+def speaks_oauth(raw: bytes) -> bool:
+    """Whether a head that could not be read was meant for the authority."""
+    return _PATH.match(raw) is not None
+
+
+def request(
+    method: str, target: bytes, headers: Mapping[bytes, bytes], operators: tuple[str, ...], fault: str, body: bytes
+) -> bytes:
+    """A whole request to the authority: the target as it came, header lines by allow-list, and who calls.
+
+    `operators` are those that certificate and address may speak for; `fault` is why nobody is known.
+    """
+    posts = method == "POST"
+    parts = [PLACE.post if posts else PLACE.get, target, PLACE.tail]
+    parts += (b"\r\nx-relay-operators: ", ",".join(operators).encode())
+    if fault:
+        parts += (b"\r\nx-relay-fault: ", fault.encode())
+    for name in _TO_AUTHORITY:
+        if name in headers:
+            parts += (b"\r\n", name, b": ", headers[name])
+    if posts:
+        parts.append(b"\r\nContent-Length: %d" % len(body))
+    parts += (b"\r\n\r\n", body)
+    return b"".join(parts)
+
+
+def is_answer(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> bool:
+    """Whether what came can be the authority's answer to this call."""
+    return status in _ANSWERABLE and headers.get(b"x-api-tran-id", tran_id) == tran_id
+
+
+def note(exchange: Exchange, headers: Mapping[bytes, bytes]) -> None:
+    """Take over what the authority tells for the record."""
+    for name, slot in _NOTED:
+        if name in headers:
+            setattr(exchange, slot, headers[name].decode("latin-1"))
+
+
+def answer_head(
+    status: int, tran_id: bytes, headers: Mapping[bytes, bytes], length: int | None, *, close: bool
+) -> bytes:
+    """The head of an answer to an operator, header lines by allow-list. `length` None: the body follows in chunks."""
+    parts = [_HEAD[status], tran_id]
+    for name in _TO_OPERATOR:
+        if name in headers:
+            parts += (b"\r\n", name, b": ", headers[name])
+    parts.append(b"\r\nTransfer-Encoding: chunked" if length is None else b"\r\nContent-Length: %d" % length)
+    parts.append(b"\r\nConnection: close\r\n\r\n" if close else b"\r\n\r\n")
+    return b"".join(parts)
+
+
+def ours(fault: Fault) -> Fault:
+    """A fault of the way to the authority under the relay's own name."""
+    return FAULTS[_OURS.get(fault.name, fault.name)]
+
+
+def error_of(fault: Fault) -> tuple[int, str]:
+    """HTTP status and OAuth error of a fault (규격 3.10)."""
+    if fault.rsp_code in _ERRORS:
+        return _ERRORS[fault.rsp_code]
+    if fault.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return (500, "server_error") if fault.name == "relay_broken" else (503, "temporarily_unavailable")
+    return 400, "invalid_request"
+
+
+def refusal(error: Refusal, tran_id: bytes, *, close: bool) -> bytes:
+    """A whole answer that refuses in OAuth's words; the description is ASCII and names the field (RFC 6749 5.2)."""
+    status, name = error_of(error.fault)
+    words = error.fault.name.replace("_", " ")
+    detail = error.detail if error.detail.isascii() else ""
+    headers: dict[bytes, bytes] = {b"cache-control": b"no-store", b"pragma": b"no-cache"}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers[b"retry-after"] = str(max(1, -int(-error.retry_after // 1))).encode()
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers[b"allow"] = error.detail.encode() or b"GET, POST"
+    told = {"error": name, "error_description": f"{words}: {detail}" if detail else words}
+    body = json.dumps(told).encode()
+    return answer_head(status, tran_id, headers, len(body), close=close) + body

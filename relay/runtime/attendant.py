@@ -1,0 +1,98 @@
+"""The authority beside the gateway on one machine: started first, started again when it ends, stopped last."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+_log = logging.getLogger(__name__)
+
+READY_S: Final = 30.0
+STOP_S: Final = 10.0
+_POLL_S: Final = 0.05
+_LONG_S: Final = 10.0
+_WAITS_S: Final = (0.2, 1.0, 3.0, 10.0)
+"""How long is waited before the next start, the last for ever; a process that lived `_LONG_S` begins anew."""
+
+
+class AuthorityDied(Exception):
+    """The authority did not come up; what it said stands above."""
+
+
+class Attendant:
+    """Looks after one authority process with the same settings. `path` is its socket."""
+
+    def __init__(self, config: Path, path: str, log_level: str) -> None:
+        self._command = (
+            *(sys.executable, "-m", "relay", "serve", "--role", "authority", "--until-stdin-closes"),
+            *("--log-level", log_level, "-c", str(config)),
+        )
+        self._path = path
+        self._process: asyncio.subprocess.Process | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self.restarts = 0
+
+    async def start(self) -> None:
+        """Start it and wait until it answers. Raises AuthorityDied."""
+        process = await self._begin()
+        try:
+            async with asyncio.timeout(READY_S):
+                while not await self._answers():
+                    if process.returncode is not None:
+                        raise AuthorityDied(f"the authority ended with status {process.returncode}")
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError as error:
+            await self.stop()
+            raise AuthorityDied(f"the authority was not ready within {READY_S:.0f} s") from error
+        self._watching = asyncio.create_task(self._watch(process))
+
+    def hang_up(self) -> None:
+        """Let it take its settings anew."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(signal.SIGHUP)
+
+    async def stop(self) -> None:
+        """Stop it; after a while, kill it."""
+        if self._watching is not None:
+            self._watching.cancel()
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), STOP_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    async def _begin(self) -> asyncio.subprocess.Process:
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=asyncio.subprocess.PIPE,  # closed by the kernel when we die; it then ends too
+            start_new_session=True,  # a Ctrl-C of the terminal is ours: calls in flight still need it
+        )
+        return self._process
+
+    async def _answers(self) -> bool:
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_unix_connection(self._path)
+            writer.close()
+            return True
+        return False
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        failures = 0
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            status = await process.wait()
+            failures = 0 if loop.time() - began > _LONG_S else failures
+            wait = _WAITS_S[min(failures, len(_WAITS_S) - 1)]
+            _log.error("the authority ended with status %s; starting it again in %.1f s", status, wait)
+            await asyncio.sleep(wait)
+            failures += 1
+            self.restarts += 1
+            process = await self._begin()

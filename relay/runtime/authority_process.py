@@ -1,0 +1,163 @@
+"""The authority as a process: behind the gateway on a unix socket, before customers' phones with its pages."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+
+from relay.infra.certifiers.proofs import CertifierProofs, opened_proofs
+from relay.infra.client_secrets import ClientSecrets
+from relay.infra.institutions import HttpInstitutions
+from relay.oauth.application import application
+from relay.oauth.office import Authority
+from relay.oauth.pages.application import pages_application
+from relay.policy.authority import Pages
+from relay.runtime.config import Loaded, load
+from relay.runtime.following import Following, yaml_files
+from relay.runtime.ledgers import ledger_of
+from relay.runtime.listening import bound
+from relay.runtime.materials import pages_context, provider_context
+from relay.runtime.office import office_of, random_text, result_key, serial, signer_of
+from relay.runtime.process import UNUSABLE
+from relay.runtime.proofs import furnished
+from relay.standard.catalogue import load_catalogue
+
+_log = logging.getLogger(__name__)
+
+_SWEEP_S: Final = 60.0
+_KEEP_ALIVE_S: Final = 75.0
+"""Longer than the gateway keeps an unused line, so that no call meets one that is just being hung up."""
+
+
+class AuthorityProcess:
+    """Serves the authority until it is told to stop."""
+
+    def __init__(self, config: Path) -> None:
+        self._config = config
+        self._loaded = load(config, os.environ)
+        self._stop = asyncio.Event()
+        self._stack = AsyncExitStack()
+        self._following = Following(self._files)
+        self._keys: dict[str, EllipticCurvePublicKey | None] = {}
+        self.pages_port = 0
+
+    async def run(self) -> None:
+        """Serve until `stop`; then end what is in flight."""
+        loop = asyncio.get_running_loop()
+        settings = self._loaded.settings
+        async with self._stack as stack:
+            ledger = ledger_of(settings.ledger)
+            stack.push_async_callback(ledger.close)
+            await ledger.check_schema()
+            client_secrets = ClientSecrets(time.monotonic)
+            stack.callback(client_secrets.close)
+            proofs = await stack.enter_async_context(
+                opened_proofs(furnished(settings), settings.relay.org_code, settings.authority.verifiers)
+            )
+            door = _pages_door(settings.authority.pages)
+            self.pages_port = door.getsockname()[1] if door is not None else 0
+            self._keys = {provider.org_code: result_key(provider) for provider in self._loaded.providers}
+            authority = Authority(
+                office=office_of(self._loaded),
+                ledger=ledger,
+                signer=signer_of(settings.tokens),
+                secrets=client_secrets,
+                institutions=_institutions(self._loaded),
+                proofs=proofs,
+                clock=time.time,
+                random=random_text,
+            )
+            await self._serve(authority, door)
+            following = self._following.run(settings.reload.watch_s, lambda: self.reload(authority, proofs))
+            tasks = [loop.create_task(work) for work in (following, self._sweep(authority))]
+            for name in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(name, self.stop)
+            loop.add_signal_handler(signal.SIGHUP, self.reload, authority, proofs)
+            _log.info("authority ready: %s, pages on port %s", settings.authority.socket, self.pages_port or "none")
+            await self._stop.wait()
+            for task in tasks:
+                task.cancel()
+        _log.info("authority stopped")
+
+    def stop(self) -> None:
+        """Begin to stop."""
+        self._stop.set()
+
+    def reload(self, authority: Authority, proofs: CertifierProofs) -> None:
+        """Take the settings as they stand now; keep the last good ones when they cannot be used."""
+        try:
+            loaded = load(self._config, os.environ)
+            keys = {provider.org_code: result_key(provider) for provider in loaded.providers}
+            signer, institutions = signer_of(loaded.settings.tokens), _institutions(loaded)
+            proofs.furnish(furnished(loaded.settings))
+        except UNUSABLE as error:
+            _log.error("settings not taken by the authority: %s", error)
+        else:
+            former, authority.institutions = authority.institutions, institutions
+            authority.signer, self._keys, self._loaded = signer, keys, loaded
+            authority.office = office_of(loaded)
+            if isinstance(former, HttpInstitutions):
+                self._stack.push_async_callback(former.close)
+            _log.info("authority took plan %s", loaded.generation)
+        self._following.seen()
+
+    def _files(self) -> list[Path]:
+        return [*self._loaded.files, *yaml_files(Path(self._loaded.settings.providers))]
+
+    async def _serve(self, authority: Authority, door: socket.socket | None) -> None:
+        settings = self._loaded.settings.authority
+        path = Path(settings.socket)
+        _away(path)
+        former = os.umask(0o177)  # the gateway runs as we do; nobody else may speak in its name
+        try:
+            await self._site(application(authority), lambda runner: web.UnixSite(runner, str(path)))
+        finally:
+            os.umask(former)
+        self._stack.callback(_away, path)
+        if door is not None and settings.pages is not None:
+            context = pages_context(settings.pages)
+            pages = pages_application(authority, self._key_of)
+            await self._site(pages, lambda runner: web.SockSite(runner, door, ssl_context=context))
+
+    def _key_of(self, org_code: str) -> EllipticCurvePublicKey | None:
+        return self._keys.get(org_code)
+
+    async def _site(self, app: web.Application, site: Callable[[web.AppRunner], web.BaseSite]) -> None:
+        runner = web.AppRunner(
+            app, access_log=None, auto_decompress=False, keepalive_timeout=_KEEP_ALIVE_S, shutdown_timeout=5.0
+        )
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        await site(runner).start()
+
+    async def _sweep(self, authority: Authority) -> None:
+        """End consents that are past their last day."""
+        while True:
+            try:
+                if ended := await authority.ledger.end_overdue(int(authority.clock())):
+                    _log.info("%d consents ended", ended)
+            except Exception as error:  # whatever a driver raises; the next round comes
+                _log.warning("consents could not be ended (%s)", type(error).__name__)
+            await asyncio.sleep(_SWEEP_S)
+
+
+def _pages_door(pages: Pages | None) -> socket.socket | None:
+    """The pages' socket, bound. Raises OSError when the port is taken."""
+    return None if pages is None else bound(pages.address, pages.port)
+
+
+def _institutions(loaded: Loaded) -> HttpInstitutions:
+    return HttpInstitutions(loaded.settings.relay.org_code, load_catalogue(), provider_context, serial)
+
+
+def _away(path: Path) -> None:
+    path.unlink(missing_ok=True)
