@@ -120,11 +120,11 @@ def mistakes_in(page: Page, choices: Choices) -> dict[str, str]:
     mistakes = {}
     if page.sections and not (choices.everything or choices.ticked):
         mistakes["assets"] = "보낼 자산을 하나 이상 선택해 주세요."
-    if not choices.is_scheduled:
-        mistakes["is_scheduled"] = "정기적 전송을 할지 선택해 주세요."
     mistakes |= {
         asked.name: "예 또는 아니요를 선택해 주세요." for asked in page.questions if not choices.answers[asked.name]
     }
+    if not choices.is_scheduled:
+        mistakes["is_scheduled"] = "정기적 전송을 할지 선택해 주세요."
     if choices.ends is None or not page.today <= choices.ends <= page.last_day:
         mistakes["end_date"] = f"종료일은 {page.today:%Y-%m-%d}부터 {page.last_day:%Y-%m-%d}까지 중에서 입력해 주세요."
     if not choices.purpose:

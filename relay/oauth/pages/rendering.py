@@ -20,7 +20,6 @@ HEADERS: Final[Mapping[str, str]] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
-    "Server": "relay",
 }
 """What every answer of the pages carries, unless it says otherwise itself."""
 
@@ -61,3 +60,4 @@ async def guard(_: web.Request, response: web.StreamResponse) -> None:
     """Give an answer the headers that every answer carries; a signal of aiohttp."""
     for name, value in {"Content-Security-Policy": policy_of(), **HEADERS}.items():
         response.headers.setdefault(name, value)
+    response.headers["Server"] = "relay"  # aiohttp has written its own and Python's version there

@@ -1,0 +1,188 @@
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from relay.domain.consent import Asset, Particulars, Target
+from relay.domain.institution import Holding
+from relay.oauth.pages.choices import (
+    UNTIL_WITHDRAWN,
+    Page,
+    day_in_korea,
+    first_choices,
+    mistakes_in,
+    particulars_of,
+    submitted,
+)
+from relay.oauth.pages.questions import questions_of, sections_of
+from relay.policy.particulars import checked, scopes_of, with_list_scope
+from relay.standard.catalogue import load_catalogue
+
+TODAY = date(2026, 11, 22)
+SCOPES = scopes_of("bank", load_catalogue())
+HELD = [
+    Holding(("bank.deposit",), Asset("1001"), "one"),
+    Holding(("bank.deposit", "bank.loan"), Asset("1002", "001"), "minus"),
+    Holding(("bank.loan",), Asset("3001"), "loan"),
+]
+
+
+def page_of(held=HELD, today=TODAY):
+    sections = sections_of(SCOPES, held, "r")
+    return Page(sections, questions_of("bank", sections), today)
+
+
+PAGE = page_of()
+KEYS = {row.label: row.key for section in PAGE.sections for row in section.rows}
+GOOD = {
+    "asset.bank.deposit": (KEYS["one"],),
+    "is_scheduled": ("yes",),
+    "is_consent_trans_memo": ("no",),
+    "end_date": ("2027-11-22",),
+    "purpose": ("본인신용정보 통합조회 서비스 이용",),
+    "period": ("withdrawn",),
+}
+
+
+def chosen(form, page=PAGE):
+    return particulars_of(page, submitted(page, form))
+
+
+def mistakes(form, page=PAGE):
+    return set(mistakes_in(page, submitted(page, form)))
+
+
+def test_a_filled_in_form_is_a_sound_consent():
+    told = chosen(GOOD)
+    assert told.targets == (Target("bank.deposit", (Asset("1001"),)),)
+    assert (told.is_scheduled, told.fnd_cycle, told.add_cycle) == (True, "1/w", "1/w")
+    assert (told.end_date, told.period) == (date(2027, 11, 22), UNTIL_WITHDRAWN)
+    assert (told.is_consent_trans_memo, told.is_consent_trans_category) == (False, None)
+    assert checked(with_list_scope(told, "bank"), SCOPES, TODAY) == ()
+
+
+def test_no_regular_transfer_has_no_cycle():
+    told = chosen(GOOD | {"is_scheduled": ("no",), "period": ("end",)})
+    assert (told.is_scheduled, told.fnd_cycle, told.add_cycle, told.period) == (False, "", "", date(2027, 11, 22))
+
+
+@pytest.mark.parametrize(
+    ("ticks", "targets"),
+    [
+        ({"all.bank.deposit": ("yes",)}, {"bank.deposit": None, "bank.loan": {"1002"}}),
+        ({"asset.bank.deposit": (KEYS["minus"],)}, {"bank.deposit": {"1002"}, "bank.loan": {"1002"}}),
+        (
+            {"asset.bank.deposit": (KEYS["minus"],), "asset.bank.loan": (KEYS["loan"],)},
+            {"bank.deposit": {"1002"}, "bank.loan": {"1002", "3001"}},
+        ),
+        (
+            {"all.bank.loan": ("yes",), "asset.bank.deposit": (KEYS["one"], KEYS["minus"])},
+            {"bank.deposit": {"1001", "1002"}, "bank.loan": None},
+        ),
+        ({"all.bank.loan": ("yes",), "asset.bank.loan": (KEYS["loan"],)}, {"bank.loan": None}),
+    ],
+)
+def test_a_minus_account_is_chosen_as_deposit_and_as_loan(ticks, targets):
+    rest = {name: value for name, value in GOOD.items() if not name.startswith("asset.")}
+    told = chosen(rest | ticks)
+    found = {one.scope: one.assets and {asset.asset for asset in one.assets} for one in told.targets}
+    assert found == targets
+    assert checked(with_list_scope(told, "bank"), SCOPES, TODAY) == ()
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"asset.bank.deposit": ()}, "assets"),
+        ({"asset.bank.deposit": ("not a key",)}, "assets"),
+        ({"asset.bank.deposit": (), "asset.bank.loan": (KEYS["one"],)}, "assets"),
+        ({"asset.bank.deposit": (), "all.card.card": ("yes",)}, "assets"),
+        ({"asset.bank.deposit": (), "all.bank.deposit": ("yes", "yes")}, "assets"),
+        ({"is_scheduled": ()}, "is_scheduled"),
+        ({"is_scheduled": ("perhaps",)}, "is_scheduled"),
+        ({"is_scheduled": ("yes", "no")}, "is_scheduled"),
+        ({"is_consent_trans_memo": ()}, "is_consent_trans_memo"),
+        ({"end_date": ()}, "end_date"),
+        ({"end_date": ("",)}, "end_date"),
+        ({"end_date": ("2026-11-21",)}, "end_date"),
+        ({"end_date": ("2027-11-23",)}, "end_date"),
+        ({"end_date": ("2027-02-30",)}, "end_date"),
+        ({"end_date": ("tomorrow",)}, "end_date"),
+        ({"purpose": ("something else",)}, "purpose"),
+        ({"period": ("for ever",)}, "period"),
+    ],
+)
+def test_each_mistake_stands_beside_its_field(changed, field):
+    assert mistakes(GOOD | changed) == {field}
+    with pytest.raises(ValueError, match="mistakes"):
+        chosen(GOOD | changed)
+
+
+@pytest.mark.parametrize("day", ["2026-11-22", "20270101"])
+def test_days_may_be_written_with_and_without_hyphens(day):
+    assert mistakes(GOOD | {"end_date": (day,)}) == set()
+
+
+def test_an_empty_form_tells_everything_in_the_order_of_the_page():
+    told = list(mistakes_in(PAGE, submitted(PAGE, {})))
+    assert told == ["assets", "is_consent_trans_memo", "is_scheduled", "end_date", "purpose", "period"]
+
+
+def test_who_has_nothing_may_consent_to_the_list_for_a_week():
+    empty = page_of(())
+    rest = {name: value for name, value in GOOD.items() if not name.startswith("asset.")}
+    assert mistakes(rest, empty) == {"end_date"}
+    told = chosen(rest | {"end_date": ("2026-11-29",)}, empty)
+    assert checked(with_list_scope(told, "bank"), SCOPES, TODAY) == ()
+
+
+def test_at_first_nothing_is_ticked_or_answered():
+    first = first_choices(PAGE, None)
+    assert (first.everything, first.ticked, first.is_scheduled) == (frozenset(), frozenset(), "")
+    assert (first.end_date, first.answers) == ("2027-11-22", {"is_consent_trans_memo": ""})
+    assert mistakes_in(PAGE, first).keys() == {"assets", "is_scheduled", "is_consent_trans_memo"}
+
+
+FORMER = Particulars(
+    is_scheduled=True,
+    end_date=date(2026, 12, 1),
+    purpose="signed elsewhere",
+    period=date(2026, 12, 1),
+    targets=(
+        Target("bank.list"),
+        Target("bank.deposit", (Asset("1002", "001"), Asset("gone"))),
+        Target("bank.loan"),
+        Target("bank.irp"),
+    ),
+    fnd_cycle="1/w",
+    add_cycle="1/w",
+    is_consent_trans_memo=True,
+)
+
+
+def test_the_former_choices_are_shown_with_a_new_end():
+    shown = first_choices(PAGE, FORMER)
+    assert shown.everything == {"bank.loan"}
+    assert shown.ticked == {("bank.deposit", KEYS["minus"])}
+    assert (shown.is_scheduled, shown.end_date, shown.period) == ("yes", "2027-11-22", "end")
+    assert shown.purpose == "본인신용정보 통합조회 서비스 이용"
+    assert shown.answers == {"is_consent_trans_memo": "yes"}
+
+
+def test_a_former_consent_that_was_not_asked_a_question_leaves_it_open():
+    shown = first_choices(PAGE, replace(FORMER, is_consent_trans_memo=None, period=UNTIL_WITHDRAWN))
+    assert (shown.answers["is_consent_trans_memo"], shown.period) == ("", "withdrawn")
+
+
+@pytest.mark.parametrize(("today", "last"), [(date(2028, 2, 29), date(2029, 2, 28)), (TODAY, date(2027, 11, 22))])
+def test_a_consent_lasts_a_year_at_most(today, last):
+    assert page_of(today=today).last_day == last
+
+
+def test_days_begin_in_korea():
+    assert day_in_korea(1_795_359_599) == TODAY
+    assert day_in_korea(1_795_359_600) == date(2026, 11, 23)
+
+
+def test_which_assets_are_ticked_is_not_printed():
+    assert KEYS["one"] not in repr(submitted(PAGE, GOOD))

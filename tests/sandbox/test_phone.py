@@ -1,0 +1,97 @@
+"""The phone against small pages of its own; tests/browser walks the relay's with it."""
+
+import ssl
+from datetime import UTC, datetime
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from relay.sandbox.certificates import make_dev_certificates
+from relay.sandbox.phone import PretendedPhone, Stuck, forms_of
+
+LOGIN = """<title>Log in</title><form method="post" action="/in"><input type="hidden" name="t" value="1">
+<input name="login_id"><input type="password" name="password"><button>in</button></form>"""
+CONSENT = """<form method="post" action="/cancel"><input type="hidden" name="form_token" value="x"></form>
+<form method="post" action="consent"><input type="hidden" name="form_token" value="x">
+<input type="checkbox" name="all.a" value="yes"><input type="checkbox" name="b" checked>
+<input type="radio" name="r" value="yes"><input type="radio" name="r" value="no" checked>
+<select name="s"><option value="1">1</option><option value="2" selected>2</option></select>
+<select name="u"><option value="3">3</option></select><input type="date" name="d" value="2027-01-01">
+<input type="submit" name="go"></form>"""
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    return make_dev_certificates(tmp_path_factory.mktemp("certs"), datetime.now(UTC))
+
+
+@pytest.fixture
+async def pages(certificates):
+    """A server of pages by (method, path); `.got` are the forms it was sent."""
+    shown, got = {}, []
+
+    async def show(request):
+        got.append((request.path, list((await request.post()).items()), dict(request.cookies)))
+        told = shown[request.method, request.path]
+        if isinstance(told, str):
+            return web.Response(text=told, content_type="text/html")
+        status, location = told
+        answer = web.Response(status=status, headers={"Location": location})
+        answer.set_cookie("c", "1", secure=True)
+        return answer
+
+    app = web.Application()
+    app.router.add_route("*", "/{any:.*}", show)
+    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    own.load_cert_chain(certificates.relay.certificate, certificates.relay.private_key)
+    server = TestServer(app, scheme="https")
+    await server.start_server(ssl=own)
+    server.shown, server.got = shown, got
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+async def phone(certificates):
+    trust = ssl.create_default_context(cafile=str(certificates.ca))
+    async with PretendedPhone(trust, "garam", "garam-1985") as phone:
+        yield phone
+
+
+async def test_a_walk_logs_in_consents_to_all_and_ends_at_the_callback(pages, phone):
+    pages.shown |= {
+        ("GET", "/start"): LOGIN,
+        ("POST", "/in"): (303, "/deep/consent"),
+        ("GET", "/deep/consent"): CONSENT,
+        ("POST", "/deep/consent"): (302, "https://operator.example/callback?code=1"),
+    }
+    assert await phone.walk(str(pages.make_url("/start"))) == "https://operator.example/callback?code=1"
+    sent = {path: data for path, data, _ in pages.got if data}
+    assert sent["/in"] == [("t", "1"), ("login_id", "garam"), ("password", "garam-1985")]
+    ticked = [("all.a", "yes"), ("b", "on"), ("r", "yes"), ("s", "2"), ("u", "3"), ("d", "2027-01-01")]
+    assert sent["/deep/consent"] == [("form_token", "x"), *ticked]
+    assert pages.got[-1][2] == {"c": "1"}
+
+
+async def test_a_callback_may_be_an_app(pages, phone):
+    pages.shown["GET", "/start"] = (302, "moabogi://done?error=access_denied")
+    assert await phone.walk(str(pages.make_url("/start"))) == "moabogi://done?error=access_denied"
+
+
+async def test_a_page_of_trouble_ends_the_walk(pages, phone):
+    pages.shown["GET", "/start"] = "<title>Expired</title>"
+    with pytest.raises(Stuck, match="HTTP 200: Expired"):
+        await phone.walk(str(pages.make_url("/start")))
+
+
+async def test_pages_that_lead_in_a_circle_end_the_walk(pages, phone):
+    pages.shown["GET", "/start"] = (303, "/start")
+    with pytest.raises(Stuck, match="do not come to an end"):
+        await phone.walk(str(pages.make_url("/start")))
+
+
+def test_a_form_holds_what_a_browser_would_send():
+    _, form = forms_of(CONSENT)
+    assert (form.method, form.action) == ("post", "consent")
+    assert dict(form.data()) == {"form_token": "x", "b": "on", "r": "no", "s": "2", "u": "3", "d": "2027-01-01"}
