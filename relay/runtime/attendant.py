@@ -35,9 +35,15 @@ class Attendant:
         self._watching: asyncio.Task[None] | None = None
         self.restarts = 0
 
-    async def start(self) -> None:
-        """Start it and wait until it answers. Raises AuthorityDied."""
-        process = await self._begin()
+    async def begin(self) -> None:
+        """Start it."""
+        self._process = await self._started()
+
+    async def ready(self) -> None:
+        """Wait until it answers; from then on it is watched. Raises AuthorityDied."""
+        process = self._process
+        if process is None:
+            raise AuthorityDied("the authority was not started")
         try:
             async with asyncio.timeout(READY_S):
                 while not await self._answers():
@@ -68,13 +74,12 @@ class Attendant:
             process.kill()
             await process.wait()
 
-    async def _begin(self) -> asyncio.subprocess.Process:
-        self._process = await asyncio.create_subprocess_exec(
+    async def _started(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
             *self._command,
             stdin=asyncio.subprocess.PIPE,  # closed by the kernel when we die; it then ends too
             start_new_session=True,  # a Ctrl-C of the terminal is ours: calls in flight still need it
         )
-        return self._process
 
     async def _answers(self) -> bool:
         with contextlib.suppress(OSError):
@@ -95,4 +100,4 @@ class Attendant:
             await asyncio.sleep(wait)
             failures += 1
             self.restarts += 1
-            process = await self._begin()
+            self._process = process = await self._started()

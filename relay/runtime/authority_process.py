@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from relay.infra.certifiers.proofs import CertifierProofs, opened_proofs
 from relay.infra.client_secrets import ClientSecrets
 from relay.infra.institutions import HttpInstitutions
-from relay.oauth.application import application
+from relay.oauth.application import RUNNER, application
 from relay.oauth.office import Authority
 from relay.oauth.pages.application import pages_application
 from relay.policy.authority import Pages
@@ -132,9 +132,7 @@ class AuthorityProcess:
         return self._keys.get(org_code)
 
     async def _site(self, app: web.Application, site: Callable[[web.AppRunner], web.BaseSite]) -> None:
-        runner = web.AppRunner(
-            app, access_log=None, auto_decompress=False, keepalive_timeout=_KEEP_ALIVE_S, shutdown_timeout=5.0
-        )
+        runner = web.AppRunner(app, **RUNNER, keepalive_timeout=_KEEP_ALIVE_S, shutdown_timeout=5.0)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
         await site(runner).start()

@@ -1,6 +1,7 @@
 """`relay serve`: run the relay."""
 
 import asyncio
+import importlib
 import logging
 import os
 import sys
@@ -12,7 +13,6 @@ import click
 import uvloop
 
 from relay.runtime.attendant import Attendant, AuthorityDied
-from relay.runtime.authority_process import AuthorityProcess
 from relay.runtime.config import ConfigProblems, load
 from relay.runtime.process import UNUSABLE, RelayProcess
 
@@ -60,7 +60,8 @@ def command(config: Path, log_level: str, role: str, *, until_stdin_closes: bool
 
 async def _serve(config: Path, role: str, log_level: str, *, until_stdin_closes: bool) -> None:
     if role == "authority":
-        authority = AuthorityProcess(config)
+        # loaded only where it runs: its libraries take a second, and the gateway starts beside it
+        authority = importlib.import_module("relay.runtime.authority_process").AuthorityProcess(config)
         _stop_with_parent(authority.stop, asked=until_stdin_closes)
         await authority.run()
         return
@@ -70,9 +71,11 @@ async def _serve(config: Path, role: str, log_level: str, *, until_stdin_closes:
             path = load(config, os.environ).settings.authority.socket
             attendant = Attendant(config, path, log_level)
             stack.push_async_callback(attendant.stop)
-            await attendant.start()
+            await attendant.begin()
             hung_up = attendant.hang_up
         process = RelayProcess(config, hung_up)
+        if role == "all":
+            await attendant.ready()
         _stop_with_parent(process.stop, asked=until_stdin_closes)
         await process.run()
 

@@ -25,17 +25,23 @@ def _joined(header, payload, signature_of):
 
 
 class Mint:
-    """Makes tokens as a case describes them; one without a description is good."""
+    """Makes tokens as a case describes them; one without a description is good. Each stands in the town's ledger.
 
-    def __init__(self, keys):
+    `record(claims, consent)` writes it there; `consent` lays particulars over a consent to everything.
+    """
+
+    def __init__(self, keys, record):
         self.keys = keys
+        self.record = record
         self._good = {}
 
     def good(self, operator, provider, industry, key="ES256"):
         """The same token each time, as an operator would send it."""
         wanted = (operator, provider, industry, key)
         if wanted not in self._good:
-            self._good[wanted] = sign(self.claims(operator, provider, industry), self.keys[key])
+            claims = self.claims(operator, provider, industry)
+            self.record(claims)
+            self._good[wanted] = sign(claims, self.keys[key])
         return self._good[wanted]
 
     @staticmethod
@@ -54,7 +60,8 @@ class Mint:
 
         `claims` are laid over good ones, `from_now` are times relative to now, `without` are taken away; `forged` names
         a forgery; `key` the signing key; `kid` what the header claims instead of its own; `padded` the length of
-        the jti; `payload` is written behind the claims; `text` is sent as it is.
+        the jti; `payload` is written behind the claims; `text` is sent as it is. `consent` lays particulars over a
+        consent to everything, `revoked` withdraws it, `unrecorded` leaves the ledger without it.
         """
         if "text" in spec:
             return spec["text"]
@@ -63,6 +70,8 @@ class Mint:
         claims |= {name: int(time.time()) + seconds for name, seconds in spec.get("from_now", {}).items()}
         if "padded" in spec:
             claims["jti"] = "x" * spec["padded"]
+        if not spec.get("unrecorded"):
+            self.record(claims, spec.get("consent", {}), spec.get("revoked", False))
         claims = {name: value for name, value in claims.items() if name not in spec.get("without", ())}
         payload = json.dumps(claims).encode()
         if "payload" in spec:

@@ -1,13 +1,16 @@
 """A relay in this process, its institutions, its operators: what a scenario happens in."""
 
 import asyncio
+import base64
 import json
+import tempfile
 from pathlib import Path
 from urllib.parse import urlencode
 
 import yaml
 
 from relay.runtime.process import RelayProcess
+from stage.books import Books
 from stage.caller import Line, client_context
 from stage.institution import Institution
 from stage.mint import ISSUER, Mint
@@ -25,7 +28,6 @@ PATIENT = {"connect_s": 2, "first_byte_s": 5, "total_s": 8, "idle_s": 4}
 def settings_of(certificates, **sections):
     """`relay.yaml`; `sections` are laid over the top level."""
     certs = certificates.folder
-    keys = certificates.token_keys.values()
     found = {
         "relay": {"org_code": ISSUER, "name": "relay"},
         "gateway": {
@@ -40,8 +42,14 @@ def settings_of(certificates, **sections):
         },
         "tokens": {
             "issuer": ISSUER,
-            "keys": [{"kid": key.kid, "algorithm": key.algorithm, "public_key": str(key.public_key)} for key in keys],
+            "keys": str(certs / "token-keys"),
         },
+        "ledger": {
+            "url": "sqlite:ledger.db",
+            "customer_keys": [{"kid": "one", "key": "file:customers.key"}],
+            "poll_s": 0.05,
+        },
+        "authority": {"socket": short_socket()},
         "rates": {
             "operator_provider": {"per_second": 100000, "burst": 100000},
             "provider": {"per_second": 100000, "burst": 100000},
@@ -53,6 +61,11 @@ def settings_of(certificates, **sections):
     for name, values in sections.items():
         found[name] = found.get(name, {}) | values
     return found
+
+
+def short_socket():
+    """A path that fits a unix socket, wherever pytest puts its folders."""
+    return f"{tempfile.mkdtemp(prefix='town-')}/a.sock"
 
 
 def directory_of(certificates):
@@ -95,7 +108,9 @@ class Town:
         self.certificates = certificates
         self.institutions = {one.org_code: one for one in institutions}
         self.sections = sections
-        self.mint = Mint(certificates.token_keys)
+        (folder / "customers.key").write_bytes(base64.b64encode(bytes(32)))
+        self.books = Books(folder / "ledger.db", bytes(32))
+        self.mint = Mint(certificates.token_keys, self.books.record)
         self.exchanges = []
         self.process = None
         self._count = 0
@@ -142,6 +157,7 @@ class Town:
             self.process.stop()
             self.process.stop()
             await self._run
+        self.books.close()
         bugs = [bug for one in self.institutions.values() for bug in one.bugs]
         assert not bugs, bugs
 
