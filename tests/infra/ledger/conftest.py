@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import itertools
+import os
 import shutil
 import sqlite3
 from dataclasses import replace
@@ -36,7 +37,7 @@ class Desk:
         self._numbers = itertools.count(1)
 
     def id(self, what):
-        return f"{what}-{next(self._numbers)}"
+        return f"{what}-{os.getpid()}-{next(self._numbers)}"  # a forked process counts on by itself
 
     def consent(self, ci="ci-one", end=date(2027, 12, 31), **changes):
         told = Particulars(
