@@ -1,0 +1,120 @@
+"""`relay migrate` makes the ledger's tables, tells what it has, and seals it anew; or says what is wrong."""
+
+import base64
+import json
+import sqlite3
+
+import pytest
+from click.testing import CliRunner
+
+from relay.runtime.cli import main
+
+KEY = base64.b64encode(b"1" * 32).decode()
+
+
+@pytest.fixture
+def migrate(folder):
+    """Calls the command on right settings; keywords are the environment."""
+    folder.put("relay.yaml", "ledger.customer_keys", [{"kid": "one", "key": "env:ONE"}])
+
+    def run(*args, **environ):
+        return CliRunner().invoke(main, ["migrate", "-c", str(folder.path), *args], env={"ONE": KEY, **environ})
+
+    return run
+
+
+def version(folder, number):
+    connection = sqlite3.connect(folder.root / "ledger.db")
+    connection.execute("UPDATE alembic_version SET version_num = ?", [number])
+    connection.commit()
+    connection.close()
+
+
+def test_the_tables_are_made_once(migrate):
+    assert (migrate().exit_code, migrate().exit_code) == (0, 0)
+
+
+def test_it_says_what_it_did(migrate, folder):
+    assert migrate().stdout == "the ledger's tables were made\n"
+    assert migrate().stdout == "the ledger is current, nothing to do\n"
+    assert (folder.root / "ledger.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_machines_are_told_before_and_after(migrate):
+    assert json.loads(migrate("--json").stdout) == {"before": "empty", "state": "current"}
+    assert json.loads(migrate("--json").stdout) == {"before": "current", "state": "current"}
+
+
+def test_a_check_tells_the_state_and_changes_nothing(migrate, folder):
+    answer = migrate("--check")
+    assert (answer.exit_code, answer.stdout) == (
+        1,
+        "the ledger has no tables yet: run `relay migrate -c relay.yaml`\n",
+    )
+    assert not (folder.root / "ledger.db").exists()
+    migrate()
+    answer = migrate("--check")
+    assert (answer.exit_code, answer.stdout) == (0, "the ledger's tables are those this relay knows\n")
+    version(folder, "9999")
+    answer = migrate("--check", "--json")
+    assert (answer.exit_code, json.loads(answer.stdout)) == (1, {"state": "newer"})
+
+
+def test_a_newer_ledger_is_left_alone(migrate, folder):
+    migrate()
+    version(folder, "9999")
+    answer = migrate()
+    assert answer.exit_code == 2
+    assert "install the newer relay" in answer.stderr
+
+
+def test_sealing_anew_says_how_much_there_was(migrate):
+    migrate()
+    assert migrate("--reseal").stdout == "sealed anew under the first customer key: 0\n"
+    assert json.loads(migrate("--reseal", "--json").stdout) == {"resealed": 0}
+
+
+def test_without_tables_nothing_is_sealed(migrate):
+    answer = migrate("--reseal")
+    assert answer.exit_code == 2
+    assert "run `relay migrate -c relay.yaml`" in answer.stderr
+
+
+def test_a_wrong_key_is_named(migrate):
+    migrate()
+    answer = migrate("--reseal", ONE="x")
+    assert answer.exit_code == 2
+    assert answer.stderr.startswith("ledger.customer_keys[0].key: no base64 stands in the environment variable ONE")
+
+
+@pytest.mark.parametrize("flags", [[], ["--check"], ["--reseal"]])
+def test_a_server_that_is_not_there_is_said_once(migrate, folder, flags):
+    folder.put("relay.yaml", "ledger.url", "postgresql:///relay?host=/nowhere")
+    answer = migrate(*flags)
+    assert answer.exit_code == 2
+    assert answer.stderr.startswith("the ledger does not answer (")
+    assert answer.stderr.count("\n") == 1
+    assert "problem" in json.loads(migrate(*flags, "--json").stdout)
+
+
+def test_wrong_settings_are_one_line_each(migrate, folder):
+    folder.put("relay.yaml", "ledger.connections", 0)
+    answer = migrate()
+    assert answer.exit_code == 2
+    assert answer.stderr == f"{folder.path}: ledger.connections: is too small, a whole number from 1 to 200\n"
+
+
+def test_one_wish_at_a_time(migrate):
+    assert migrate("--check", "--reseal").exit_code == 2
+
+
+def test_postgresql_gets_its_tables_too(migrate, folder, postgresql):
+    url = postgresql.database()
+    folder.put("relay.yaml", "ledger.url", "env:URL")
+    assert migrate(URL=url).stdout == "the ledger's tables were made\n"
+    assert migrate("--check", URL=url).exit_code == 0
+    assert postgresql.sql(url, "SELECT number FROM revocation_head") == "0\n"
+
+
+def test_help_has_examples(migrate):
+    assert "relay migrate --check --json" in migrate("--help").output
