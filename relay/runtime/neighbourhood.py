@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,10 +15,16 @@ import aiohttp
 import uvloop
 
 from relay.domain.api import Catalogue
+from relay.infra.ledger.schema import upgrade
+from relay.runtime.config import load
+from relay.runtime.handout import Handout, consent_for, hand_out
+from relay.runtime.ledgers import ledger_of, url_of
+from relay.sandbox.customers import ci_of
 from relay.sandbox.houses import RELAY_CODE, Street
 from relay.sandbox.operator import Visit
 from relay.sandbox.street import build, opened
 from relay.sandbox.tokens import claims_for, scopes_of, sign
+from relay.sandbox.world.model import CUSTOMERS, Customer
 from relay.sandbox.world.stories import STORIES
 from relay.standard.catalogue import load_catalogue
 
@@ -52,33 +58,55 @@ class Neighbourhood:
     pid: int
     ended: Callable[[], Awaitable[int]]
 
-    def visits(self, expires: int = 3600) -> tuple[Visit, ...]:
-        """One institution after the other, with a token of the first operator's first service for each."""
+    async def handed_out(self, expires: int = 3600) -> tuple[Visit, ...]:
+        """One institution after the other, with a token of the first operator's first service for each.
+
+        The tokens are written into the ledger without being asked for: as if the first customer had consented to all.
+        """
+        operator = self.street.operators[0]
+        now = datetime.now(UTC)
+        told = [
+            claims_for(
+                issuer=RELAY_CODE,
+                operator=operator.org_code,
+                provider=institution.org_code,
+                client_id=operator.client_ids[0],
+                scopes=scopes_of(self.catalogue, institution.industry),
+                now=now,
+                expires=expires,
+            )
+            for institution in self.street.institutions.values()
+        ]
+        await record(self.street.settings, told, CUSTOMERS[0])
+        key = self.street.token_key
         return tuple(
-            Visit(institution.org_code, industry, self.token(institution.org_code, industry, expires))
-            for industry, institution in self.street.institutions.items()
+            Visit(institution.org_code, institution.industry, sign(claims, key))
+            for institution, claims in zip(self.street.institutions.values(), told, strict=True)
         )
 
-    def token(self, provider: str, industry: str, expires: int) -> str:
-        """A token with every scope of the industry."""
-        operator = self.street.operators[0]
-        claims = claims_for(
-            issuer=RELAY_CODE,
-            operator=operator.org_code,
-            provider=provider,
-            client_id=operator.client_ids[0],
-            scopes=scopes_of(self.catalogue, industry),
-            now=datetime.now(UTC),
-            expires=expires,
-        )
-        return sign(claims, self.street.token_key)
+
+async def record(settings: Path, told: Sequence[Mapping[str, Any]], customer: Customer) -> None:
+    """Write tokens with these claims into the ledger of a street, as consented to by this customer."""
+    ledger = ledger_of(load(settings, {}).settings.ledger)
+    now = datetime.now(UTC)
+    try:
+        handouts = [Handout(claims, ci_of(customer)) for claims in told]
+        await hand_out(ledger, [(handout, consent_for(handout, now)) for handout in handouts], now)
+    finally:
+        await ledger.close()
 
 
 @asynccontextmanager
-async def neighbourhood(folder: Path, *, gateway_port: int = 0, admin_port: int = 0) -> AsyncIterator[Neighbourhood]:
-    """Build a street in `folder`, start it and the relay, stop both when the block ends, however it ends."""
+async def neighbourhood(
+    folder: Path, ports: tuple[int, int, int] = (0, 0, 0), ledger: str = ""
+) -> AsyncIterator[Neighbourhood]:
+    """Build a street in `folder`, start it and the relay, stop both when the block ends, however it ends.
+
+    `ports` are those wanted for gateway, admin and pages; `ledger` is the URL of a ledger elsewhere.
+    """
     catalogue = load_catalogue()
-    street = build(folder, datetime.now(UTC), gateway_port=gateway_port, admin_port=admin_port)
+    street = build(folder, datetime.now(UTC), ports, ledger)
+    await upgrade(url_of(load(street.settings, {}).settings.ledger))
     async with opened(street, catalogue, STORIES), _relay(street) as process:
         yield Neighbourhood(street, catalogue, process.pid, process.wait)
 

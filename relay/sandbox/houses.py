@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from relay.sandbox.certificates import DevCertificates, Pair
+from relay.sandbox.certifier_papers import CertifierPapers
 from relay.sandbox.token_keys import TokenKeyPair
 
 RELAY_CODE: Final = "ZRLA000001"
@@ -58,8 +59,28 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
+class Certifiers:
+    """Both certifiers (통합인증기관): the papers of the one, the client of the other, and their doors, bound."""
+
+    papers: CertifierPapers
+    client_id: str
+    client_secret: str = field(repr=False)
+    identity_door: socket.socket
+    signature_door: socket.socket
+    pair: Pair
+
+    @property
+    def signature(self) -> str:
+        """The base URL of the 전자서명인증사업자."""
+        return f"https://{LOOPBACK}:{self.signature_door.getsockname()[1]}"
+
+
+@dataclass(frozen=True, slots=True)
 class Street:
-    """What `build` made. `settings` is the relay's `relay.yaml`; `institutions` are by industry."""
+    """What `build` made. `settings` is the relay's `relay.yaml`; `institutions` are by industry.
+
+    `ledger` is the ledger's URL as settings write it.
+    """
 
     folder: Path
     settings: Path
@@ -69,6 +90,8 @@ class Street:
     certificates: DevCertificates
     institutions: Mapping[str, Institution]
     operators: tuple[Neighbour, ...]
+    certifiers: Certifiers
+    ledger: str
     held: ExitStack
 
     @property

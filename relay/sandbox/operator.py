@@ -92,6 +92,10 @@ class PretendedOperator:
             for api in catalogue.of(visit.industry):
                 yield await self._call(api, visit, answers)
 
+    async def ask(self, api: Api, visit: Visit) -> Call:
+        """One call of an API that needs nothing but the institution's code."""
+        return await self._call(api, visit, {})
+
     async def _call(self, api: Api, visit: Visit, answers: dict[str, list[Mapping[str, Any]]]) -> Call:
         call = Call(api.api_id, visit.industry, visit.org_code, api.method, api.path_for(visit.industry))
         fixed = {"org_code": visit.org_code, "client_id": self._client_id}
@@ -141,7 +145,7 @@ class PretendedOperator:
         async with self._session.request(api.method, self._gateway + path, headers=headers, **sent) as answer:
             content = await answer.read()
         spent = (time.perf_counter() - started) * 1000
-        return Page(answer.status, _object(content), answer.headers.get("x-api-tran-id") == tran_id, spent)
+        return Page(answer.status, object_in(content), answer.headers.get("x-api-tran-id") == tran_id, spent)
 
     def _faults(self, api: Api, page: Page) -> list[str]:
         if page.body is None:
@@ -168,7 +172,8 @@ def session_of(identity: Pair, ca: Path) -> aiohttp.ClientSession:
     )
 
 
-def _object(content: bytes) -> dict[str, Any] | None:
+def object_in(content: bytes) -> dict[str, Any] | None:
+    """The JSON object of an answer; None when there is none."""
     try:
         found = json.loads(content)
     except ValueError:

@@ -12,7 +12,9 @@ from typing import Any, Final
 import yaml
 
 from relay.sandbox.certificates import TOKEN_KEYS
-from relay.sandbox.houses import LOOPBACK, MARK, OPERATORS, RELAY_CODE, Institution, Street
+from relay.sandbox.certifier_identity import CP_CODE
+from relay.sandbox.houses import LOOPBACK, MARK, OPERATORS, RELAY_CODE, Certifiers, Institution, Street
+from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 
 APP_SCHEME: Final = "moabogi"
 SECRET_LN: Final = 10
@@ -27,12 +29,17 @@ def write_all(street: Street) -> None:
         _write(providers / f"{institution.industry}.yaml", _provider_settings(institution))
     _write(street.folder / "directory.yaml", _directory(street))
     _write(street.settings, _relay_settings(street))
-    key = street.folder / "certs" / "customers.key"
-    key.touch(0o600)
-    key.write_bytes(base64.b64encode(os.urandom(32)))
+    keep(street.folder / "certs" / "customers.key", base64.b64encode(os.urandom(32)))
+    keep(street.folder / "certs" / "certifier.secret", street.certifiers.client_secret.encode())
     for old in street.folder.glob("ledger.db*"):
         old.unlink()  # what was sealed with a former key
     (street.folder / MARK).write_text(json.dumps(_facts(street), ensure_ascii=False, indent=2))
+
+
+def keep(file: Path, secret: bytes) -> None:
+    """Write what only its owner may read."""
+    file.touch(0o600)
+    file.write_bytes(secret)
 
 
 def _relay_settings(street: Street) -> dict[str, Any]:
@@ -51,7 +58,7 @@ def _relay_settings(street: Street) -> dict[str, Any]:
             "issuer": RELAY_CODE,
             "keys": f"certs/{TOKEN_KEYS}",
         },
-        "ledger": {"url": "sqlite:ledger.db", "customer_keys": [{"kid": "dev-1", "key": "file:certs/customers.key"}]},
+        "ledger": {"url": street.ledger, "customer_keys": [{"kid": "dev-1", "key": "file:certs/customers.key"}]},
         "authority": {
             "socket": _socket(street.folder),
             "pages": {
@@ -61,11 +68,47 @@ def _relay_settings(street: Street) -> dict[str, Any]:
                 "tls": {"certificate": "certs/relay.pem", "private_key": "file:certs/relay.key.pem"},
             },
         },
+        "certifiers": _certifiers(street.certifiers, street.folder),
         "admin": {"address": LOOPBACK, "port": street.admin_port},
         "access_log": {"path": "access.log"},
         "directory": "directory.yaml",
         "providers": "providers",
     }
+
+
+def _certifiers(certifiers: Certifiers, folder: Path) -> list[dict[str, Any]]:
+    papers = certifiers.papers
+    root, crl, ours, key, desk = (
+        str(path.relative_to(folder)) for path in (papers.root, papers.crl, papers.relay, papers.relay_key, papers.desk)
+    )
+    return [
+        {
+            "ca_code": IDENTITY_CERTIFIER,
+            "name": "가상공동인증",
+            "kind": "identity",
+            "roots": [root],
+            "crls": [crl],
+            "identity": {
+                "host": LOOPBACK,
+                "port": certifiers.identity_door.getsockname()[1],
+                "cp_code": CP_CODE,
+                "certificate": ours,
+                "private_key": f"file:{key}",
+                "responder": desk,
+            },
+        },
+        {
+            "ca_code": SIGNATURE_CERTIFIER,
+            "name": "가상사설인증",
+            "kind": "signature",
+            "signature": {
+                "base_url": certifiers.signature,
+                "client_id": certifiers.client_id,
+                "client_secret": "file:certs/certifier.secret",
+                "ca": "certs/ca.pem",
+            },
+        },
+    ]
 
 
 def _provider_settings(institution: Institution) -> dict[str, Any]:

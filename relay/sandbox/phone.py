@@ -6,6 +6,7 @@ It knows nothing of the relay but what stands in the pages: forms, the names of 
 import ssl
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urljoin, urlsplit
 
@@ -176,3 +177,8 @@ class PretendedPhone:
         method, data = ("GET", None) if form is None else (form.method.upper(), form.data())
         async with self._session.request(method, url, data=data, allow_redirects=False) as answer:
             return answer.status, answer.headers.get("Location", ""), await answer.text()
+
+
+def trusting(ca: Path) -> ssl.SSLContext:
+    """What a phone trusts that knows this CA alone."""
+    return ssl.create_default_context(cafile=str(ca))

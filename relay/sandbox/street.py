@@ -18,16 +18,29 @@ from aiohttp import web
 
 from relay.domain.api import Catalogue
 from relay.domain.ids import INDUSTRIES
-from relay.sandbox.certificates import Pair, make_dev_certificates
-from relay.sandbox.houses import INSTITUTIONS, LOOPBACK, MARK, OPERATORS, Institution, Neighbour, Street
-from relay.sandbox.papers import write_all
+from relay.sandbox.certificates import DevCertificates, Pair, make_dev_certificates
+from relay.sandbox.certifier_identity import Desk, identity_certifier
+from relay.sandbox.certifier_papers import make_certifier_papers
+from relay.sandbox.certifier_signature import SignatureCertifier
+from relay.sandbox.houses import (
+    INSTITUTIONS,
+    LOOPBACK,
+    MARK,
+    OPERATORS,
+    Certifiers,
+    Institution,
+    Neighbour,
+    Street,
+)
+from relay.sandbox.papers import keep, write_all
 from relay.sandbox.provider import Provider, today_in_korea
 from relay.sandbox.world.model import Story
 
 
-def build(folder: Path, now: datetime, *, gateway_port: int = 0, admin_port: int = 0, pages_port: int = 0) -> Street:
+def build(folder: Path, now: datetime, ports: tuple[int, int, int] = (0, 0, 0), ledger: str = "") -> Street:
     """Write a street into `folder`: a new one, an empty one, or one that held a street before.
 
+    `ports` are those wanted for gateway, admin and pages. `ledger` is a ledger's URL; without one it is a file here.
     Raises FileExistsError when the folder holds anything else and BlockingIOError when a running street holds it.
     Wanted ports that are taken are replaced by free ones.
     """
@@ -37,8 +50,10 @@ def build(folder: Path, now: datetime, *, gateway_port: int = 0, admin_port: int
     with ExitStack() as guard:
         held = guard.enter_context(ExitStack())
         _hold(folder, held)
-        street = _laid_out(folder, now, _free_ports(gateway_port, admin_port, pages_port), held)
+        street = _laid_out(folder, now, _free_ports(*ports), held, ledger)
         write_all(street)
+        if ledger:
+            keep(folder / "ledger.url", ledger.encode())
         guard.pop_all()  # all went well: the street keeps what it holds
     return street
 
@@ -50,17 +65,27 @@ async def opened(
     stories: Mapping[str, Story],
     today: Callable[[], date] = today_in_korea,
 ) -> AsyncIterator[None]:
-    """Every institution answers, over TLS 1.3 and to the relay's certificate alone, until the block ends."""
+    """Institutions and certifiers answer, over TLS 1.3 and to the relay's certificate alone, until the block ends."""
     async with AsyncExitStack() as stack:
         stack.callback(street.close)
+        relay, ca = street.certificates.relay.certificate, street.certificates.ca
         for institution in street.institutions.values():
             provider = Provider(institution.org_code, institution.industry, catalogue, stories, today)
-            runner = web.AppRunner(provider.application(), access_log=None, shutdown_timeout=1.0, auto_decompress=False)
-            await runner.setup()
-            stack.push_async_callback(runner.cleanup)
-            context = _server_context(institution.identity, street.certificates.relay.certificate)
-            await web.SockSite(runner, institution.door, ssl_context=context).start()
+            context = _server_context(institution.identity, relay)
+            await _site(stack, provider.application(), institution.door, context)
+        certifiers = street.certifiers
+        client = SignatureCertifier({certifiers.client_id: certifiers.client_secret})
+        context = _server_context(certifiers.pair, ca)  # operators ask it too (통합인증-102, 103)
+        await _site(stack, client.application(), certifiers.signature_door, context)
+        await stack.enter_async_context(identity_certifier(Desk.of(certifiers.papers), certifiers.identity_door))
         yield
+
+
+async def _site(stack: AsyncExitStack, app: web.Application, door: socket.socket, context: ssl.SSLContext) -> None:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, auto_decompress=False)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.SockSite(runner, door, ssl_context=context).start()
 
 
 def _hold(folder: Path, held: ExitStack) -> None:
@@ -69,7 +94,7 @@ def _hold(folder: Path, held: ExitStack) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _laid_out(folder: Path, now: datetime, ports: tuple[int, ...], held: ExitStack) -> Street:
+def _laid_out(folder: Path, now: datetime, ports: tuple[int, ...], held: ExitStack, ledger: str) -> Street:
     certificates = make_dev_certificates(folder / "certs", now, force=True)
     return Street(
         folder=folder,
@@ -93,7 +118,20 @@ def _laid_out(folder: Path, now: datetime, ports: tuple[int, ...], held: ExitSta
             )
             for (org_code, name, services), identity in zip(OPERATORS, certificates.operators, strict=True)
         ),
+        ledger="file:ledger.url" if ledger else "sqlite:ledger.db",
+        certifiers=_certifiers(certificates, now, held),
         held=held,
+    )
+
+
+def _certifiers(certificates: DevCertificates, now: datetime, held: ExitStack) -> Certifiers:
+    return Certifiers(
+        papers=make_certifier_papers(certificates.folder / "certifier", now),
+        client_id="relayatcertifier",
+        client_secret=secrets.token_hex(20),
+        identity_door=held.enter_context(_bound()),
+        signature_door=held.enter_context(_bound()),
+        pair=certificates.certifiers[1],
     )
 
 

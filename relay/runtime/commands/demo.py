@@ -1,4 +1,4 @@
-"""`relay demo`: every call of the standard's data APIs once, through a relay of its own."""
+"""`relay demo`: every call of the standard's authentication and data APIs once, through a relay of its own."""
 
 import json
 import tempfile
@@ -14,8 +14,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Column, Table
 
+from relay.domain.ledger import Unreachable
+from relay.infra.ledger.schema import SchemaProblem
 from relay.policy.conformance import faults_of
+from relay.runtime.ledgers import LedgerUnfit
 from relay.runtime.neighbourhood import Neighbourhood, RelayDied, neighbourhood, run
+from relay.sandbox.errands import Errands
+from relay.sandbox.journey import AUTHORITY_CALLS, Journey
 from relay.sandbox.operator import Call, PretendedOperator, session_of
 from relay.sandbox.provider import today_in_korea
 
@@ -24,41 +29,43 @@ Examples:
   relay demo
   relay demo --json | tail -1
   relay demo --dir /tmp/street    (keeps settings, certificates and logs)
+  relay demo --ledger postgresql://postgres@/demo?host=/run/postgresql
 """
 
 
 @click.command(epilog=EXAMPLES)
 @click.option("--json", "as_json", is_flag=True, help="One JSON line for each call, the summary last.")
 @click.option("--dir", "folder", type=click.Path(path_type=Path), help="Keep the street here.  [default: temporary]")
-def command(folder: Path | None, *, as_json: bool) -> None:
+@click.option("--ledger", default="", metavar="URL", help="A ledger elsewhere, postgresql://...  [default: a file]")
+def command(folder: Path | None, ledger: str, *, as_json: bool) -> None:
     """Start relay and street on free ports and make every call once.
 
     Ends with 0 when every answer was right, with 1 otherwise.
     """
     with nullcontext(str(folder)) if folder else tempfile.TemporaryDirectory(prefix="relay-demo-") as place:
         try:
-            calls = run(_as_lines(Path(place)) if as_json else _as_table(Path(place)))
-        except (RelayDied, OSError) as error:
+            calls = run(_as_lines(Path(place), ledger) if as_json else _as_table(Path(place), ledger))
+        except (RelayDied, LedgerUnfit, SchemaProblem, Unreachable, OSError) as error:
             raise click.ClickException(str(error)) from error
     raise SystemExit(0 if calls and all(call.ok for call in calls) else 1)
 
 
-async def _as_lines(folder: Path) -> list[Call]:
-    async with neighbourhood(folder) as around:
+async def _as_lines(folder: Path, ledger: str) -> list[Call]:
+    async with neighbourhood(folder, ledger=ledger) as around:
         calls = await _walk(around, lambda call: click.echo(json.dumps(call.row(), ensure_ascii=False)))
     click.echo(json.dumps({"summary": {"calls": len(calls), "ok": sum(call.ok for call in calls)}}))
     return calls
 
 
-async def _as_table(folder: Path) -> list[Call]:
+async def _as_table(folder: Path, ledger: str) -> list[Call]:
     console = Console()
     started = datetime.now(UTC)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("starting relay and street", total=None)
-        async with neighbourhood(folder) as around:
+        async with neighbourhood(folder, ledger=ledger) as around:
             pairs = sum(1 for industry in around.street.institutions for _ in around.catalogue.of(industry))
-            progress.update(task, description="calling", total=pairs)
+            progress.update(task, description="calling", total=pairs + AUTHORITY_CALLS)
             calls = await _walk(around, lambda _: progress.advance(task))
     console.print(_table(calls))
     right = sum(call.ok for call in calls)
@@ -70,9 +77,16 @@ async def _as_table(folder: Path) -> list[Call]:
 
 
 async def _walk(around: Neighbourhood, tell: Callable[[Call], object]) -> list[Call]:
-    street, calls = around.street, []
+    """The authority's calls, then every data call with the tokens they gave, and at the end a revocation."""
+    street, calls = around.street, list[Call]()
+
+    def said(call: Call) -> None:
+        tell(call)
+        calls.append(call)
+
     asker = street.operators[0]
     async with session_of(asker.identity, street.certificates.ca) as session:
+        errands = Errands(session, street.gateway, asker, around.catalogue, faults_of)
         operator = PretendedOperator(
             session,
             street.gateway,
@@ -81,9 +95,11 @@ async def _walk(around: Neighbourhood, tell: Callable[[Call], object]) -> list[C
             check=faults_of,
             today=today_in_korea(),
         )
-        async for call in operator.walk(around.catalogue, around.visits()):
-            tell(call)
-            calls.append(call)
+        journey = Journey(errands, street, said)
+        visits = await journey.obtain()
+        async for call in operator.walk(around.catalogue, visits):
+            said(call)
+        await journey.end(operator, around.catalogue)
     return calls
 
 

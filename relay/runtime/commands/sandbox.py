@@ -4,6 +4,7 @@ import asyncio
 import json
 import shlex
 import signal
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -12,9 +13,11 @@ import click
 
 from relay.runtime.neighbourhood import Neighbourhood, RelayDied, neighbourhood, run
 from relay.sandbox.houses import RELAY_CODE
+from relay.sandbox.operator import Visit
 
 GATEWAY_PORT: Final = 18443
 ADMIN_PORT: Final = 18090
+PAGES_PORT: Final = 18444
 TOKEN_S: Final = int(timedelta(hours=12).total_seconds())
 EXAMPLES: Final = """\b
 Examples:
@@ -28,36 +31,39 @@ Examples:
 @click.option("--dir", "folder", type=click.Path(path_type=Path), default=".sandbox", show_default=True)
 @click.option("--gateway-port", type=click.IntRange(0, 65535), default=GATEWAY_PORT, show_default=True)
 @click.option("--admin-port", type=click.IntRange(0, 65535), default=ADMIN_PORT, show_default=True)
+@click.option("--pages-port", type=click.IntRange(0, 65535), default=PAGES_PORT, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object on the first line.")
-def command(folder: Path, gateway_port: int, admin_port: int, *, as_json: bool) -> None:
+def command(folder: Path, gateway_port: int, admin_port: int, pages_port: int, *, as_json: bool) -> None:
     """Start relay and street on loopback and leave them running.
 
     A port that is taken is replaced by a free one. Ctrl-C or SIGTERM stops everything.
     """
     try:
-        run(_stay(folder, gateway_port, admin_port, as_json=as_json))
+        run(_stay(folder, gateway_port, admin_port, pages_port, as_json=as_json))
     except BlockingIOError as error:
         raise click.ClickException(f"another sandbox runs in {folder}; --dir names another folder") from error
     except (RelayDied, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 
-async def _stay(folder: Path, gateway_port: int, admin_port: int, *, as_json: bool) -> None:
-    async with neighbourhood(folder, gateway_port=gateway_port, admin_port=admin_port) as around:
+async def _stay(folder: Path, gateway_port: int, admin_port: int, pages_port: int, *, as_json: bool) -> None:
+    async with neighbourhood(folder, (gateway_port, admin_port, pages_port)) as around:
+        visits = await around.handed_out(TOKEN_S)
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)  # from here on stopping is success
         if as_json:
-            click.echo(json.dumps(_facts(around), ensure_ascii=False))
+            click.echo(json.dumps(_facts(around, visits), ensure_ascii=False))
         else:
             wanted = {
                 "gateway": (gateway_port, around.street.gateway_port),
                 "admin": (admin_port, around.street.admin_port),
+                "pages": (pages_port, around.street.pages_port),
             }
             for name, (asked, got) in wanted.items():
                 if asked not in {0, got}:
                     click.echo(f"note: port {asked} is taken, the {name} listens on {got}")
-            click.echo(_words(around))
+            click.echo(_words(around, visits))
         ended, stopped = asyncio.ensure_future(around.ended()), asyncio.create_task(stop.wait())
         await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
@@ -66,13 +72,14 @@ async def _stay(folder: Path, gateway_port: int, admin_port: int, *, as_json: bo
         ended.cancel()
 
 
-def _facts(around: Neighbourhood) -> dict[str, Any]:
+def _facts(around: Neighbourhood, visits: Sequence[Visit]) -> dict[str, Any]:
     street = around.street
     certs = street.certificates.folder.resolve()
     names = sorted(key.name.removesuffix(".key.pem") for key in certs.glob("*.key.pem"))
     return {
         "gateway": street.gateway,
         "admin": street.admin,
+        "pages": street.pages,
         "metrics": f"{street.admin}/metrics",
         "pid": around.pid,
         "folder": str(street.folder.resolve()),
@@ -90,11 +97,11 @@ def _facts(around: Neighbourhood) -> dict[str, Any]:
             institution.org_code: f"https://127.0.0.1:{institution.port}"
             for institution in street.institutions.values()
         },
-        "tokens": {visit.org_code: visit.token for visit in around.visits(TOKEN_S)},
+        "tokens": {visit.org_code: visit.token for visit in visits},
     }
 
 
-def _words(around: Neighbourhood) -> str:
+def _words(around: Neighbourhood, visits: Sequence[Visit]) -> str:
     street = around.street
     operator = street.operators[0]
     bank = street.institutions["bank"]
@@ -120,7 +127,7 @@ institutions
 Call the relay as {operator.name} ({operator.org_code}):
 
 curl {files} \\
-  -H 'Authorization: Bearer {around.token(bank.org_code, "bank", TOKEN_S)}' \\
+  -H 'Authorization: Bearer {visits[0].token}' \\
   -H 'x-api-tran-id: {operator.org_code}M00000000000001' -H 'x-api-type: user-refresh' \\
   '{street.gateway}/v1/bank/accounts?org_code={bank.org_code}&search_timestamp=0&limit=20'
 

@@ -1,14 +1,17 @@
 """`relay token`: an access token signed with the sandbox's test key, right or deliberately wrong."""
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from relay.runtime.neighbourhood import record
 from relay.sandbox.houses import MARK, facts_of, token_key_of
 from relay.sandbox.token_keys import ALGORITHMS
 from relay.sandbox.tokens import changed, claims_for, scopes_of, sign
+from relay.sandbox.world.model import CUSTOMERS
 from relay.standard.catalogue import load_catalogue
 
 EXAMPLES: Final = """\b
@@ -29,6 +32,8 @@ Examples:
 @click.option("--algorithm", type=click.Choice(ALGORITHMS), default="ES256", show_default=True)
 @click.option("--claim", "claims", multiple=True, metavar="NAME=VALUE", help="Set a claim; VALUE is JSON or text.")
 @click.option("--without", multiple=True, metavar="NAME", help="Leave a claim out.")
+@click.option("--customer", type=click.IntRange(1, 3), default=1, show_default=True, help="Whose consent it is.")
+@click.option("--unrecorded", is_flag=True, help="Write nothing into the ledger: a token that nobody issued.")
 def command(  # noqa: PLR0913 - one argument for each option
     folder: Path,
     org_code: str,
@@ -39,8 +44,14 @@ def command(  # noqa: PLR0913 - one argument for each option
     algorithm: str,
     claims: tuple[str, ...],
     without: tuple[str, ...],
+    customer: int,
+    unrecorded: bool,
 ) -> None:
-    """Sign an access token with the sandbox's test key."""
+    """Sign an access token with the sandbox's key and write a consent for it into the sandbox's ledger.
+
+    The consent is to everything. It replaces a former one of the same customer, service and provider, whose token then
+    opens nothing any more, as with any new consent (규격 2.2).
+    """
     if not (folder / MARK).exists():
         raise click.ClickException(f"no sandbox in {folder}; `relay sandbox` makes one, --dir names another")
     if wrong := [claim for claim in claims if "=" not in claim]:
@@ -56,7 +67,10 @@ def command(  # noqa: PLR0913 - one argument for each option
         now=datetime.now(UTC),
         expires=expires,
     )
-    click.echo(sign(changed(told, claims, without), token_key_of(folder, algorithm)))
+    wanted = changed(told, claims, without)
+    if not unrecorded:
+        asyncio.run(record(folder / "relay.yaml", [{**told, **wanted}], CUSTOMERS[customer - 1]))
+    click.echo(sign(wanted, token_key_of(folder, algorithm)))
 
 
 def _asker(facts: dict[str, Any], client_id: str | None) -> tuple[str, str]:

@@ -1,0 +1,202 @@
+"""What the pretended operator does to get tokens, and with them: the five calls of the authority (규격 5장).
+
+Each call is made once as an operator's server makes it, and held against the catalogue.
+"""
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+import aiohttp
+
+from relay.domain.api import Catalogue
+from relay.sandbox.customers import ci_of
+from relay.sandbox.houses import RELAY_CODE, Certifiers, Institution, Neighbour
+from relay.sandbox.operator import Call, Check, object_in
+from relay.sandbox.papers import APP_SCHEME
+from relay.sandbox.phone import PretendedPhone, Stuck
+from relay.sandbox.signing import (
+    IDENTITY_CERTIFIER,
+    SIGNATURE_CERTIFIER,
+    Parties,
+    Wish,
+    demand,
+    form_by_certificate,
+    form_by_provider,
+)
+from relay.sandbox.tokens import scopes_of
+from relay.sandbox.world.model import Customer
+
+_TOKEN: Final = "/oauth/2.0/token"  # noqa: S105 - a path
+_FORM: Final = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What the relay gave for one institution."""
+
+    access: str
+    refresh: str
+
+
+class Errands:
+    """The operator's server at the relay's authority. `session` brings the operator's certificate."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, gateway: str, operator: Neighbour, catalogue: Catalogue, check: Check
+    ) -> None:
+        self._session = session
+        self._gateway = gateway
+        self._operator = operator
+        self._catalogue = catalogue
+        self._check = check
+
+    async def individual(
+        self, at: Institution, customer: Customer, phone: PretendedPhone
+    ) -> tuple[list[Call], Tokens | None]:
+        """개별인증: authorize, the customer's walk over the pages, token. The calls, and tokens when all went well."""
+        asked = await self._authorize(at, ci_of(customer))
+        if not asked.ok:
+            return [asked], None
+        try:
+            back = await phone.walk(asked.why.pop())
+        except (Stuck, aiohttp.ClientError) as stuck:
+            asked.ok, asked.why = False, [f"the pages: {stuck}"]
+            return [asked], None
+        told = dict(parse_qsl(urlsplit(back).query))
+        asked.why = list(self._check(self._catalogue.apis[asked.api_id], told))
+        asked.ok = not asked.why
+        form = {
+            "grant_type": "authorization_code",
+            "code": told.get("code", ""),
+            "redirect_uri": self._operator.callback,
+        }
+        given, tokens = await self._tokens("개별인증-002", at, form)
+        return [asked, given], tokens
+
+    async def refresh(self, at: Institution, tokens: Tokens) -> tuple[Call, Tokens | None]:
+        """개별인증-003: a new access token."""
+        form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh}
+        call, body = await self._post("개별인증-003", _TOKEN, at, form)
+        return call, Tokens(body["access_token"], tokens.refresh) if call.ok else None
+
+    async def revoke(self, at: Institution, tokens: Tokens) -> Call:
+        """개별인증-004: both tokens end."""
+        call, body = await self._post("개별인증-004", "/oauth/2.0/revoke", at, {"token": tokens.access})
+        if call.ok and body.get("rsp_code") != "00000":
+            call.ok, call.why = False, [f"rsp_code {body.get('rsp_code')}"]
+        return call
+
+    async def by_certificate(
+        self, at: Institution, customer: Customer, certifiers: Certifiers
+    ) -> tuple[Call, Tokens | None]:
+        """통합인증-002, auth_type 0: the customer signs with a certificate of their own (공동인증서)."""
+        parties = self._parties(at, IDENTITY_CERTIFIER)
+        signer = certifiers.papers.customer(customer)
+        wanted = demand(self._wish(at), parties)
+        return await self._tokens(
+            "통합인증-002", at, form_by_certificate(parties, ci_of(customer), signer, wanted, lists=False)
+        )
+
+    async def by_provider(
+        self, at: Institution, customer: Customer, certifiers: Certifiers
+    ) -> tuple[Call, Tokens | None]:
+        """통합인증-002, auth_type 1: the customer signs at an e-signature provider (사설인증서)."""
+        parties = self._parties(at, SIGNATURE_CERTIFIER)
+        wanted, tx_id = demand(self._wish(at), parties), parties.tx_id()
+        signature, cert_tx_id = await self._signed_elsewhere(certifiers, ci_of(customer), wanted, tx_id)
+        form = form_by_provider(parties, tx_id, ci_of(customer), wanted, signature, cert_tx_id, lists=False)
+        return await self._tokens("통합인증-002", at, form)
+
+    def _parties(self, at: Institution, certifier: str) -> Parties:
+        return Parties(self._operator.org_code, at.org_code, RELAY_CODE, certifier, datetime.now(UTC))
+
+    def _wish(self, at: Institution) -> Wish:
+        scopes = scopes_of(self._catalogue, at.industry)
+        return Wish(at.industry, tuple(scope for scope in scopes if not scope.endswith(".list")))
+
+    async def _authorize(self, at: Institution, ci: str) -> Call:
+        """The Location stands in `why` until the pages were walked."""
+        call = Call("개별인증-001", at.industry, at.org_code, "GET", "/oauth/2.0/authorize")
+        params = {
+            "org_code": at.org_code,
+            "response_type": "code",
+            "client_id": self._operator.client_ids[0],
+            "redirect_uri": self._operator.callback,
+            "app_scheme": APP_SCHEME,
+            "state": secrets.token_hex(16),
+        }
+        headers = {"x-user-ci": ci, "x-api-tran-id": self._tran_id()}
+        started = time.perf_counter()
+        where = f"{self._gateway}{call.path}"
+        async with self._session.get(where, params=params, headers=headers, allow_redirects=False) as answer:
+            content = await answer.read()
+        call.status, call.ms = answer.status, (time.perf_counter() - started) * 1000
+        location = answer.headers.get("Location", "")
+        call.ok = answer.status == HTTPStatus.FOUND and "error=" not in location
+        call.why = [location] if call.ok else [f"HTTP {answer.status} {location or content.decode(errors='replace')}"]
+        return call
+
+    async def _tokens(self, api_id: str, at: Institution, form: Mapping[str, str]) -> tuple[Call, Tokens | None]:
+        call, body = await self._post(api_id, _TOKEN, at, form)
+        return call, Tokens(body["access_token"], body["refresh_token"]) if call.ok else None
+
+    async def _post(
+        self, api_id: str, path: str, at: Institution, form: Mapping[str, str]
+    ) -> tuple[Call, dict[str, Any]]:
+        call = Call(api_id, at.industry, at.org_code, "POST", path)
+        ours = {
+            "org_code": at.org_code,
+            "client_id": self._operator.client_ids[0],
+            "client_secret": self._operator.client_secrets[0],
+        }
+        tran_id = self._tran_id()
+        headers = {"x-api-tran-id": tran_id, "Content-Type": _FORM}
+        started = time.perf_counter()
+        async with self._session.post(f"{self._gateway}{path}", data={**form, **ours}, headers=headers) as answer:
+            body = object_in(await answer.read()) or {}
+        call.status, call.ms = answer.status, (time.perf_counter() - started) * 1000
+        call.rsp_code = str(body.get("rsp_code", ""))
+        if answer.status != HTTPStatus.OK:
+            call.why = [f"HTTP {answer.status} {body.get('error')}: {body.get('error_description')}"]
+        else:
+            call.why = list(self._check(self._catalogue.apis[api_id], body))
+        if answer.headers.get("x-api-tran-id") != tran_id:
+            call.why.append("x-api-tran-id was not returned unchanged")
+        call.ok = not call.why
+        return call, body
+
+    async def _signed_elsewhere(self, certifiers: Certifiers, ci: str, consent: str, tx_id: str) -> tuple[str, str]:
+        """통합인증-102 and -103 at the certifier: the signature of the consent, and the certifier's cert_tx_id."""
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": certifiers.client_id,
+            "client_secret": certifiers.client_secret,
+            "scope": "ca",
+        }
+        async with self._session.post(f"{certifiers.signature}/oauth/2.0/token", data=form) as answer:
+            bearer = {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
+        sign_tx_id = secrets.token_hex(20)
+        asked = {
+            "sign_tx_id": sign_tx_id,
+            "user_ci": ci,
+            "consent_list": [{"consent": consent, "tx_id": tx_id}],
+        }
+        async with self._session.post(
+            f"{certifiers.signature}/v1/ca/sign_request", json=asked, headers=bearer
+        ) as answer:
+            cert_tx_id = (await answer.json())["cert_tx_id"]
+        asked = {"cert_tx_id": cert_tx_id, "sign_tx_id": sign_tx_id}
+        async with self._session.post(
+            f"{certifiers.signature}/v1/ca/sign_result", json=asked, headers=bearer
+        ) as answer:
+            (signed,) = (await answer.json())["signed_consent_list"]
+        return signed["signed_consent"], cert_tx_id
+
+    def _tran_id(self) -> str:
+        return f"{self._operator.org_code}M{secrets.token_hex(7).upper()}"
