@@ -61,7 +61,7 @@ class Trust:
             raise Unproven(Doubt.CHAIN, what) from None
         if not all(strong(certificate.public_key()) for certificate in chain):
             raise Unproven(Doubt.CHAIN, what)
-        self._revocations.check(pairwise(chain), now)
+        self._revocations.check(pairwise(chain), now, what)
 
 
 def _may_issue(_policy: Policy, _certificate: x509.Certificate, usage: x509.KeyUsage) -> None:

@@ -57,10 +57,10 @@ class Revocations:
     def __init__(self, crls: Iterable[x509.CertificateRevocationList]) -> None:
         self._lists = tuple(map(RevocationList, crls))
 
-    def check(self, chain: Iterable[tuple[x509.Certificate, x509.Certificate]], now: datetime) -> None:
+    def check(self, chain: Iterable[tuple[x509.Certificate, x509.Certificate]], now: datetime, what: str) -> None:
         """No certificate of the chain, each with its issuer, was taken back.
 
-        Raises Unproven CERTIFICATE_REVOKED, or REVOCATION_UNKNOWN when no fresh list of the issuer covers one: an old
+        Raises Unproven with `what`: CERTIFICATE_REVOKED, or REVOCATION_UNKNOWN when no fresh list of the issuer covers one: an old
         list is no list, or holding back the newest would keep revoked certificates alive.
         """
         if not self._lists:
@@ -68,9 +68,9 @@ class Revocations:
         for certificate, issuer in chain:
             covering = [each for each in self._lists if each.covers(certificate, issuer, now)]
             if any(each.names(certificate) for each in covering):
-                raise Unproven(Doubt.CERTIFICATE_REVOKED)
+                raise Unproven(Doubt.CERTIFICATE_REVOKED, what)
             if not covering:
-                raise Unproven(Doubt.REVOCATION_UNKNOWN)
+                raise Unproven(Doubt.REVOCATION_UNKNOWN, what)
 
 
 def _signature_fits(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
