@@ -1,6 +1,7 @@
 """The consents behind access tokens, asked of the ledger once and remembered until it says that they are over."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -87,10 +88,11 @@ class RememberedGrants:
         self._number = await self._source.revocation_head()
         self._heard = self._clock()
 
-    async def follow(self, every: float) -> None:
-        """Hear of revocations for ever, each `every` seconds."""
-        while True:
-            await asyncio.sleep(every)
+    async def follow(self, every: float, stop: asyncio.Event) -> None:
+        """Hear of revocations each `every` seconds until `stop`; a question that was asked is waited for."""
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), every)
             try:
                 async with asyncio.timeout(FETCH_S):
                     await self.hear()
@@ -102,6 +104,10 @@ class RememberedGrants:
                 if self.failures:
                     _log.warning("the ledger answers again, after %d failures", self.failures)
                 self.failures = 0
+
+    async def settle(self) -> None:
+        """Wait for what is being asked."""
+        await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
     async def hear(self) -> None:
         """Ask once what was revoked since."""

@@ -63,8 +63,9 @@ class RelayProcess:
         self.admin.start()
         self._listening.start()
         following = self._following.run(settings.reload.watch_s, self.reload)
-        works = (self._tick(), following, relay.grants.follow(settings.ledger.poll_s))
-        tasks = [self._loop.create_task(work) for work in works]
+        tasks = [self._loop.create_task(work) for work in (self._tick(), following)]
+        done = asyncio.Event()
+        hearing = self._loop.create_task(relay.grants.follow(settings.ledger.poll_s, done))
         for name in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(name, self.stop)
         self._loop.add_signal_handler(signal.SIGHUP, self._told_to_reload)
@@ -77,6 +78,8 @@ class RelayProcess:
         await self._drain(settings)
         for task in tasks:
             task.cancel()
+        done.set()
+        await asyncio.gather(hearing, relay.grants.settle(), *tasks, return_exceptions=True)
         self.admin.stop()
         relay.records.settle()
         relay.access_log.stop()
