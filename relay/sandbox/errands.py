@@ -79,6 +79,13 @@ class Errands:
         given, tokens = await self._tokens("개별인증-002", at, form)
         return [asked, given], tokens
 
+    async def authorize(self, at: Institution, customer: Customer) -> str:
+        """개별인증-001 alone: where the customer's browser goes. Raises Stuck when the relay says no."""
+        asked = await self._authorize(at, ci_of(customer))
+        if not asked.ok:
+            raise Stuck("; ".join(asked.why))
+        return asked.why[0]
+
     async def refresh(self, at: Institution, tokens: Tokens) -> tuple[Call, Tokens | None]:
         """개별인증-003: a new access token."""
         form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh}

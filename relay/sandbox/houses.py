@@ -79,7 +79,7 @@ class Certifiers:
 class Street:
     """What `build` made. `settings` is the relay's `relay.yaml`; `institutions` are by industry.
 
-    `ledger` is the ledger's URL as settings write it.
+    `callback` is where the operators' callbacks listen; `ledger` is the ledger's URL as settings write it.
     """
 
     folder: Path
@@ -91,6 +91,7 @@ class Street:
     institutions: Mapping[str, Institution]
     operators: tuple[Neighbour, ...]
     certifiers: Certifiers
+    callback: socket.socket
     ledger: str
     held: ExitStack
 

@@ -61,6 +61,7 @@ def _relay_settings(street: Street) -> dict[str, Any]:
         "ledger": {"url": street.ledger, "customer_keys": [{"kid": "dev-1", "key": "file:certs/customers.key"}]},
         "authority": {
             "socket": _socket(street.folder),
+            "request_s": 3600,  # a person who looks at the pages has time
             "pages": {
                 "url": street.pages,
                 "address": LOOPBACK,

@@ -18,6 +18,8 @@ from aiohttp import web
 
 from relay.domain.api import Catalogue
 from relay.domain.ids import INDUSTRIES
+from relay.sandbox import callback
+from relay.sandbox.callback import PATH
 from relay.sandbox.certificates import DevCertificates, Pair, make_dev_certificates
 from relay.sandbox.certifier_identity import Desk, identity_certifier
 from relay.sandbox.certifier_papers import make_certifier_papers
@@ -77,6 +79,8 @@ async def opened(
         client = SignatureCertifier({certifiers.client_id: certifiers.client_secret})
         context = _server_context(certifiers.pair, ca)  # operators ask it too (통합인증-102, 103)
         await _site(stack, client.application(), certifiers.signature_door, context)
+        context = _server_context(certifiers.pair, None)
+        await _site(stack, callback.application(), street.callback, context)
         await stack.enter_async_context(identity_certifier(Desk.of(certifiers.papers), certifiers.identity_door))
         yield
 
@@ -96,6 +100,7 @@ def _hold(folder: Path, held: ExitStack) -> None:
 
 def _laid_out(folder: Path, now: datetime, ports: tuple[int, ...], held: ExitStack, ledger: str) -> Street:
     certificates = make_dev_certificates(folder / "certs", now, force=True)
+    back = held.enter_context(_bound())
     return Street(
         folder=folder,
         settings=folder / "relay.yaml",
@@ -114,10 +119,11 @@ def _laid_out(folder: Path, now: datetime, ports: tuple[int, ...], held: ExitSta
                 client_ids=tuple(client_id for client_id, _ in services),
                 identity=identity,
                 client_secrets=tuple(secrets.token_hex(20) for _ in services),
-                callback=f"https://{org_code.lower()}.example/callback",
+                callback=f"https://{LOOPBACK}:{back.getsockname()[1]}{PATH}",
             )
             for (org_code, name, services), identity in zip(OPERATORS, certificates.operators, strict=True)
         ),
+        callback=back,
         ledger="file:ledger.url" if ledger else "sqlite:ledger.db",
         certifiers=_certifiers(certificates, now, held),
         held=held,
@@ -156,11 +162,13 @@ def _free_ports(*wanted: int) -> tuple[int, ...]:
         return tuple(held.enter_context(_bound(port)).getsockname()[1] for port in wanted)
 
 
-def _server_context(identity: Pair, caller: Path) -> ssl.SSLContext:
+def _server_context(identity: Pair, caller: Path | None) -> ssl.SSLContext:
+    """`caller` is whose certificate is asked for, a CA's or the caller's own; None: nobody's."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the caller's own certificate is the anchor
-    context.load_verify_locations(caller)
+    if caller is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the caller's own certificate is the anchor
+        context.load_verify_locations(caller)
     context.load_cert_chain(identity.certificate, identity.private_key)
     return context

@@ -11,9 +11,12 @@ from typing import Any, Final
 
 import click
 
+from relay.policy.conformance import faults_of
 from relay.runtime.neighbourhood import Neighbourhood, RelayDied, neighbourhood, run
+from relay.sandbox.errands import Errands
 from relay.sandbox.houses import RELAY_CODE
-from relay.sandbox.operator import Visit
+from relay.sandbox.login import LOGINS
+from relay.sandbox.operator import Visit, session_of
 
 GATEWAY_PORT: Final = 18443
 ADMIN_PORT: Final = 18090
@@ -48,12 +51,12 @@ def command(folder: Path, gateway_port: int, admin_port: int, pages_port: int, *
 
 async def _stay(folder: Path, gateway_port: int, admin_port: int, pages_port: int, *, as_json: bool) -> None:
     async with neighbourhood(folder, (gateway_port, admin_port, pages_port)) as around:
-        visits = await around.handed_out(TOKEN_S)
+        visits, page = await around.handed_out(TOKEN_S), await _page(around)
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)  # from here on stopping is success
         if as_json:
-            click.echo(json.dumps(_facts(around, visits), ensure_ascii=False))
+            click.echo(json.dumps(_facts(around, visits, page), ensure_ascii=False))
         else:
             wanted = {
                 "gateway": (gateway_port, around.street.gateway_port),
@@ -63,7 +66,7 @@ async def _stay(folder: Path, gateway_port: int, admin_port: int, pages_port: in
             for name, (asked, got) in wanted.items():
                 if asked not in {0, got}:
                     click.echo(f"note: port {asked} is taken, the {name} listens on {got}")
-            click.echo(_words(around, visits))
+            click.echo(_words(around, visits, page))
         ended, stopped = asyncio.ensure_future(around.ended()), asyncio.create_task(stop.wait())
         await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
@@ -72,7 +75,16 @@ async def _stay(folder: Path, gateway_port: int, admin_port: int, pages_port: in
         ended.cancel()
 
 
-def _facts(around: Neighbourhood, visits: Sequence[Visit]) -> dict[str, Any]:
+async def _page(around: Neighbourhood) -> str:
+    """The address of the bank's login page, for the first customer and the first service."""
+    street = around.street
+    asker, bank = street.operators[0], street.institutions["bank"]
+    async with session_of(asker.identity, street.certificates.ca) as session:
+        errands = Errands(session, street.gateway, asker, around.catalogue, faults_of)
+        return await errands.authorize(bank, LOGINS[0].customer)
+
+
+def _facts(around: Neighbourhood, visits: Sequence[Visit], page: str) -> dict[str, Any]:
     street = around.street
     certs = street.certificates.folder.resolve()
     names = sorted(key.name.removesuffix(".key.pem") for key in certs.glob("*.key.pem"))
@@ -80,6 +92,8 @@ def _facts(around: Neighbourhood, visits: Sequence[Visit]) -> dict[str, Any]:
         "gateway": street.gateway,
         "admin": street.admin,
         "pages": street.pages,
+        "page": page,
+        "logins": {login.login_id: login.password for login in LOGINS},
         "metrics": f"{street.admin}/metrics",
         "pid": around.pid,
         "folder": str(street.folder.resolve()),
@@ -101,7 +115,7 @@ def _facts(around: Neighbourhood, visits: Sequence[Visit]) -> dict[str, Any]:
     }
 
 
-def _words(around: Neighbourhood, visits: Sequence[Visit]) -> str:
+def _words(around: Neighbourhood, visits: Sequence[Visit], page: str) -> str:
     street = around.street
     operator = street.operators[0]
     bank = street.institutions["bank"]
@@ -109,6 +123,7 @@ def _words(around: Neighbourhood, visits: Sequence[Visit]) -> str:
         f"  {institution.org_code}  {institution.industry:8} {institution.name}"
         for institution in street.institutions.values()
     )
+    others = ", ".join(f"{login.login_id} {login.password}" for login in LOGINS[1:])
     files = " ".join(
         f"{flag} {shlex.quote(str(path))}"
         for flag, path in (
@@ -130,6 +145,10 @@ curl {files} \\
   -H 'Authorization: Bearer {visits[0].token}' \\
   -H 'x-api-tran-id: {operator.org_code}M00000000000001' -H 'x-api-type: user-refresh' \\
   '{street.gateway}/v1/bank/accounts?org_code={bank.org_code}&search_timestamp=0&limit=20'
+
+Walk the pages of individual authentication in a browser, once and within an hour:
+{page}
+Log in as {LOGINS[0].login_id} with {LOGINS[0].password}; others: {others}. The certificate is the sandbox's own.
 
 More tokens: relay token --dir {shlex.quote(str(street.folder))} --org-code {bank.org_code} --scope bank.list
 Stop: Ctrl-C"""
