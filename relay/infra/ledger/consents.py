@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from relay.domain.consent import (
@@ -16,6 +16,7 @@ from relay.domain.consent import (
     Particulars,
     Target,
 )
+from relay.domain.issue import TokenKind
 from relay.domain.transition import moved
 from relay.infra.ledger import tokens
 from relay.infra.ledger.sealing import Sealer
@@ -97,14 +98,18 @@ async def lock_customer(work: Work, ci: str) -> None:
 
 async def replace(work: Work, consent: Consent) -> None:
     """End the consents that this new one takes the place of, and revoke their tokens (규격 2.2: at once)."""
-    found = in_force(work.sealer, consent.ci, consent.client_id, consent.provider).order_by(CONSENTS.c.consent_id)
-    for row in (await work.rows.execute(found.with_for_update())).all():
-        await end(work, row.consent_id, ConsentState(row.state), ConsentState.REPLACED, "replaced by a new consent")
+    why = "replaced by a new consent"
+    state = moved(CONSENT_MOVES, ConsentState.ACTIVE, ConsentState.REPLACED)
+    found = in_force(work.sealer, consent.ci, consent.client_id, consent.provider)
+    replaced = update(CONSENTS).where(found).values(state=state.value).returning(CONSENTS.c.consent_id)
+    for (consent_id,) in (await work.rows.execute(replaced)).all():
+        work.moved("consent", consent_id, ConsentState.ACTIVE, state, why)
+        await tokens.revoke(work, consent_id, TokenKind, why)
 
 
-def in_force(sealer: Sealer, ci: str, client_id: str, provider: str) -> Select[Any]:
-    """The consents of a customer for a service and provider that hold."""
-    return select(CONSENTS).where(
+def in_force(sealer: Sealer, ci: str, client_id: str, provider: str) -> ColumnElement[bool]:
+    """What is true of the consents of a customer for a service and provider that hold."""
+    return and_(
         CONSENTS.c.customer.in_(sealer.customers(ci)),
         CONSENTS.c.client_id == client_id,
         CONSENTS.c.provider == provider,
@@ -115,7 +120,7 @@ def in_force(sealer: Sealer, ci: str, client_id: str, provider: str) -> Select[A
 async def end(work: Work, consent_id: str, was: ConsentState, to: ConsentState, why: str) -> None:
     """Move a locked consent to where it is over, and revoke its tokens."""
     await become(work, consent_id, was, to, why)
-    await tokens.revoke_all(work, consent_id, why)
+    await tokens.revoke(work, consent_id, TokenKind, why)
 
 
 async def become(work: Work, consent_id: str, was: ConsentState, to: ConsentState, why: str) -> None:

@@ -80,9 +80,8 @@ async def refresh(
     row = await consents.locked(work, select(TOKENS.c.consent_id).where(TOKENS.c.jti == jti).scalar_subquery())
     if row is None:
         raise NotGranted(Why.REFRESH_UNKNOWN)
-    wanted = select(*tokens.TOKEN_COLUMNS).where(TOKENS.c.jti == jti)
-    used = tokens.token_of((await work.rows.execute(wanted)).one())
-    if used.kind is not TokenKind.REFRESH:
+    used, former = await tokens.of_consent(work, row.consent_id, jti)
+    if used is None or used.kind is not TokenKind.REFRESH:
         raise NotGranted(Why.REFRESH_UNKNOWN)
     if not _holds(row, holder):
         raise NotGranted(Why.REFRESH_OF_ANOTHER)
@@ -93,14 +92,12 @@ async def refresh(
     if work.now >= used.expires_at:
         raise NotGranted(Why.REFRESH_EXPIRED)
     consent = await _in_force(work, row)
-    former = (await tokens.live(work, consent.consent_id)).get(TokenKind.ACCESS)
     if former is not None and _is_recent(former, again_s, work.now):
         return consent, former
     token = replace(issue(consent, used), refreshed=True)
     if token.kind is not TokenKind.ACCESS:
         raise ValueError("a refresh gives an access token")
-    if former is not None:
-        await tokens.revoke(work, (former,), "refreshed")
+    await tokens.revoke(work, consent.consent_id, (TokenKind.ACCESS,), "refreshed")
     await tokens.keep(work, consent.consent_id, (token,), "refreshed")
     return consent, token
 
@@ -110,7 +107,7 @@ async def withdraw(work: Work, jti: str, holder: Holder) -> bool:
     row = await consents.locked(work, select(TOKENS.c.consent_id).where(TOKENS.c.jti == jti).scalar_subquery())
     if row is None or row.state != ConsentState.ACTIVE.value or not _holds(row, holder):
         return False
-    access = (await tokens.live(work, row.consent_id)).get(TokenKind.ACCESS)
+    _, access = await tokens.of_consent(work, row.consent_id, jti)
     if access is None or access.jti != jti or work.now >= access.expires_at:
         return False
     await consents.end(work, row.consent_id, ConsentState.ACTIVE, ConsentState.REVOKED, "withdrawn")

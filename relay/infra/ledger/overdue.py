@@ -28,7 +28,5 @@ async def end_some(work: Work) -> int:
     ids = (await work.rows.execute(found)).scalars().all()
     for consent_id in ids:
         await consents.become(work, consent_id, ConsentState.ACTIVE, ConsentState.ENDED, "past its last day")
-        refresh = (await tokens.live(work, consent_id)).get(TokenKind.REFRESH)
-        if refresh is not None:
-            await tokens.revoke(work, (refresh,), "its consent ended")
+        await tokens.revoke(work, consent_id, (TokenKind.REFRESH,), "its consent ended")
     return len(ids)

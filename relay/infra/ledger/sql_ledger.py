@@ -82,7 +82,8 @@ class SqlLedger:
         """The consent in force of this customer for this service and provider."""
         sealer = self._works.sealer
         async with self._works.reading() as rows:
-            row = (await rows.execute(consents.in_force(sealer, ci, client_id, provider))).first()
+            wanted = select(CONSENTS).where(consents.in_force(sealer, ci, client_id, provider))
+            row = (await rows.execute(wanted)).first()
             return None if row is None else await consents.consent_of(rows, sealer, row)
 
     async def give_consent(self, request_id: str, consent: Consent, code: Code, now: int) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, and_, insert, or_, select, update
 
 from relay.domain.issue import TOKEN_MOVES, TokenKind, TokenRecord, TokenState
 from relay.domain.transition import moved
@@ -51,25 +51,24 @@ async def keep(work: Work, consent_id: str, tokens: Iterable[TokenRecord], why: 
     await work.rows.execute(insert(TOKENS), rows)
 
 
-async def live(work: Work, consent_id: str) -> dict[TokenKind, TokenRecord]:
-    """The live tokens of a consent: at most one of each kind."""
-    found = select(*TOKEN_COLUMNS).where(TOKENS.c.consent_id == consent_id, TOKENS.c.state == TokenState.LIVE.value)
-    tokens = map(token_of, await work.rows.execute(found))
-    return {token.kind: token for token in tokens}
+async def of_consent(work: Work, consent_id: str, jti: str) -> tuple[TokenRecord | None, TokenRecord | None]:
+    """Of the tokens of a locked consent: the one named, and the live access token."""
+    wanted = select(*TOKEN_COLUMNS).where(
+        TOKENS.c.consent_id == consent_id, or_(TOKENS.c.jti == jti, TOKENS.c.state == TokenState.LIVE.value)
+    )
+    tokens = [token_of(row) for row in await work.rows.execute(wanted)]
+    named = next((token for token in tokens if token.jti == jti), None)
+    live = (token for token in tokens if (token.kind, token.state) == (TokenKind.ACCESS, TokenState.LIVE))
+    return named, next(live, None)
 
 
-async def revoke(work: Work, tokens: Iterable[TokenRecord], why: str) -> None:
-    """Revoke tokens; gateways hear of access tokens."""
-    jtis = []
-    for token in tokens:
-        work.moved("token", token.jti, token.state, moved(TOKEN_MOVES, token.state, TokenState.REVOKED), why)
-        if token.kind is TokenKind.ACCESS:
-            work.revoked(token.jti)
-        jtis.append(token.jti)
-    if jtis:
-        await work.rows.execute(update(TOKENS).where(TOKENS.c.jti.in_(jtis)).values(state=TokenState.REVOKED.value))
-
-
-async def revoke_all(work: Work, consent_id: str, why: str) -> None:
-    """Revoke all live tokens of a consent."""
-    await revoke(work, (await live(work, consent_id)).values(), why)
+async def revoke(work: Work, consent_id: str, kinds: Iterable[TokenKind], why: str) -> None:
+    """Revoke the live tokens of these kinds of a locked consent; gateways hear of access tokens."""
+    state = moved(TOKEN_MOVES, TokenState.LIVE, TokenState.REVOKED)
+    live = and_(TOKENS.c.consent_id == consent_id, TOKENS.c.state == TokenState.LIVE.value)
+    chosen = and_(live, TOKENS.c.kind.in_([kind.value for kind in kinds]))
+    revoked = update(TOKENS).where(chosen).values(state=state.value).returning(TOKENS.c.jti, TOKENS.c.kind)
+    for jti, kind in (await work.rows.execute(revoked)).all():
+        work.moved("token", jti, TokenState.LIVE, state, why)
+        if kind == TokenKind.ACCESS.value:
+            work.revoked(jti)
