@@ -46,7 +46,7 @@ def read_keys(folder: Path) -> tuple[TokenKey, ...]:
         raise TokenKeyProblem(f"{file} is not there: make the first key with relay keys rotate") from error
     except OSError as error:
         raise TokenKeyProblem(f"{file} cannot be read ({error.strerror})") from error
-    except (ValueError, TypeError, KeyError, jwt.InvalidKeyError, jwt.PyJWTError) as error:
+    except (ValueError, TypeError, KeyError, NotImplementedError, jwt.PyJWTError) as error:
         raise TokenKeyProblem(f"{file} is no set of public keys with kid and alg: {error}") from error
     if not keys or len({key.kid for key in keys}) < len(keys):
         raise TokenKeyProblem(f"{file} holds no key, or one kid twice")

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from relay.domain.fault import FAULTS, Refusal
 from relay.policy import envelope
-from relay.policy.envelope import Address, answer_head, echo, is_answer, refusal, refusal_body, rsp_code_in, tran_id_in
+from relay.policy.envelope import About, Address, answer_head, echo, is_answer, refusal, refusal_body, rsp_code_in, tran_id_in
 
 TRAN_ID = b"ZOPA000001M00000000000001"
 ADDRESS = Address.of("https://bank.example:9443/relay")
+ABOUT = About("one", b"the-ci")
 SENT = {
     b"host": b"relay.example",
     b"authorization": b"Bearer secret",
@@ -36,12 +37,13 @@ def lines(raw):
 
 
 def test_a_get_goes_out_with_what_a_provider_may_see():
-    first, fields, body = lines(envelope.request(ADDRESS, "GET", b"/v1/bank/accounts?a=%20b", SENT, "one", b""))
+    first, fields, body = lines(envelope.request(ADDRESS, "GET", b"/v1/bank/accounts?a=%20b", SENT, ABOUT, b""))
     assert first == b"GET /relay/v1/bank/accounts?a=%20b HTTP/1.1"
     assert fields == {
         b"Host": b"bank.example:9443",
         b"x-api-tran-id": TRAN_ID,
         b"x-client-id": b"one",
+        b"x-user-ci": b"the-ci",
         b"x-api-type": b"user-refresh",
         b"accept-encoding": b"gzip",
     }
@@ -50,16 +52,22 @@ def test_a_get_goes_out_with_what_a_provider_may_see():
 
 @pytest.mark.parametrize("body", [b"{}", b"", "\r\n\r\n한".encode()])
 def test_a_post_goes_out_with_its_body_and_a_length_of_our_own(body):
-    first, fields, sent = lines(envelope.request(ADDRESS, "POST", b"/v1/a", SENT, "one", body))
+    first, fields, sent = lines(envelope.request(ADDRESS, "POST", b"/v1/a", SENT, ABOUT, body))
     assert first == b"POST /relay/v1/a HTTP/1.1"
     assert fields[b"Content-Type"] == envelope.JSON_TYPE
     assert (fields[b"Content-Length"], sent) == (b"%d" % len(body), body)
-    assert len(fields) == 7
+    assert len(fields) == 8
 
 
 def test_what_was_not_sent_is_not_made_up():
-    _, fields, _ = lines(envelope.request(ADDRESS, "GET", b"/v1/a", {b"x-api-tran-id": TRAN_ID}, "one", b""))
-    assert set(fields) == {b"Host", b"x-api-tran-id", b"x-client-id"}
+    _, fields, _ = lines(envelope.request(ADDRESS, "GET", b"/v1/a", {b"x-api-tran-id": TRAN_ID}, ABOUT, b""))
+    assert set(fields) == {b"Host", b"x-api-tran-id", b"x-client-id", b"x-user-ci"}
+
+
+def test_an_answer_that_must_be_read_here_is_asked_for_uncoded():
+    plain = envelope.request(ADDRESS, "GET", b"/v1/a", SENT, About("one", b"the-ci", plain=True), b"")
+    assert b"accept-encoding" not in lines(plain)[1]
+    assert lines(plain)[1][b"x-api-type"] == b"user-refresh"
 
 
 @pytest.mark.parametrize("close", [True, False])
@@ -246,5 +254,5 @@ def test_the_code_is_read_off_the_first_bytes(body, code):
     ],
 )
 def test_an_address_is_what_its_base_url_says(url, first, host):
-    line, fields, _ = lines(envelope.request(Address.of(url), "GET", b"/v1", {b"x-api-tran-id": TRAN_ID}, "one", b""))
+    line, fields, _ = lines(envelope.request(Address.of(url), "GET", b"/v1", {b"x-api-tran-id": TRAN_ID}, ABOUT, b""))
     assert (line, fields[b"Host"]) == (first + b" HTTP/1.1", host)

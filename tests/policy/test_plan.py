@@ -23,7 +23,8 @@ def settings(**sections):
         {
             "relay": {"org_code": "ZRLA000001", "name": "Relay"},
             "gateway": {"tls": {"certificate": "a", "private_key": "env:K", "client_ca": "b"}},
-            "tokens": {"issuer": "ZRLA000001", "keys": [{"kid": "one", "public_key": "a.pub"}]},
+            "tokens": {"issuer": "ZRLA000001", "keys": "keys"},
+            "ledger": {"url": "sqlite:ledger.db", "customer_keys": [{"kid": "one", "key": "env:K"}]},
         }
         | sections
     )
@@ -176,5 +177,5 @@ def test_what_an_institutions_file_says_is_its_own():
 def test_parameters_are_checked_as_strictly_as_the_institution_wants():
     found = plan(provider(), provider("ZBAA000002", checking="off"))
     with pytest.raises(Refusal):
-        found.institutions["ZBAA000001"].checks["BA01"]({"limit": "501"})
-    assert found.institutions["ZBAA000002"].checks["BA01"]({"limit": "501"}) is None
+        found.institutions["ZBAA000001"].rules["BA01"].parameters({"limit": "501"})
+    assert found.institutions["ZBAA000002"].rules["BA01"].parameters({"limit": "501"}) is None
