@@ -125,7 +125,7 @@ async def test_what_was_asked_with_is_never_told(url):
         async with answering(), engine.begin() as rows:
             await rows.execute(text("INSERT INTO revocation_head (one, number) VALUES (:one, 2)"), {"one": 774411})
     await engine.dispose()
-    assert "774411" not in str(caught.value).replace("DETAIL:  Failing row contains (774411", "")
+    assert "774411" not in str(caught.value)
 
 
 async def test_writers_of_two_processes_wait_for_each_other(url):

@@ -77,3 +77,25 @@ class TestOpening:
         with pytest.raises(SchemaProblem, match="install the newer relay") as caught:
             await ledger.check_schema()
         assert caught.value.state is SchemaState.NEWER
+
+
+class TestGivingUp:
+    """Whoever waits may stop waiting, at any moment: a timeout, a caller that hung up."""
+
+    async def test_the_ledger_is_whole_and_free_afterwards(self, url, sealer, desk, sql):
+        ledger = await open_ledger(url, sealer, 2)
+        _, pair = await desk.issued(ledger)
+        now = desk.now
+        for turns in range(0, 90, 2):
+            now += 100
+            task = asyncio.ensure_future(ledger.refresh(pair.refresh.jti, desk.holder, desk.renewed(now), 30, now))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+        now += 100
+        _, access = await ledger.refresh(pair.refresh.jti, desk.holder, desk.renewed(now), 30, now)
+        assert sql(url, "SELECT jti FROM tokens WHERE kind = 'access' AND state = 'live'") == [access.jti]
+        revoked = sql(url, "SELECT count(*) FROM tokens WHERE kind = 'access' AND state = 'revoked'")
+        assert sql(url, "SELECT number FROM revocation_head") == revoked
+        await ledger.close()
