@@ -1,0 +1,399 @@
+"""통합인증-002: a signed consent becomes a pair of tokens. Proofs are ours here; whole ones stand in tests/infra."""
+
+import asyncio
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import replace
+from itertools import count
+
+import pytest
+import sqlalchemy as sa
+
+from relay.domain.proof import CertificateSigned, Doubt, HashSigned, Unproven
+from relay.oauth.by_signature import TX_ID_AGE_S, TX_ID_AHEAD_S, UNPROVEN
+from relay.policy.authority import Certifier, IdentityDesk, SignatureDesk
+
+NOW = 1_800_000_000  # 2027-01-15 17:00 in Korea
+BY_CERTIFICATE, BY_PROVIDER = "ZCAA000001", "ZCAA000002"
+CI = "Q0ktb2YtYS1jdXN0b21lci1vZi10aGUtdGVzdHM="
+DEMAND = {
+    "snd_org_code": "ZBAA000001",
+    "rcv_org_code": "ZOPA000001",
+    "is_scheduled": "true",
+    "fnd_cycle": "1/w",
+    "add_cycle": "1/w",
+    "end_date": "20271231",
+    "purpose": "자산 조회",
+    "period": "99991231",
+    "target_info": [{"scope": "bank.deposit", "asset_list": [{"asset": "1002003004005"}]}],
+}
+LISTS = {**DEMAND, "end_date": "20270122", "target_info": [{"scope": "bank.list"}]}
+FILES = {"certificate": "x", "private_key": "file:x", "responder": "x"}
+CERTIFIERS = {
+    BY_CERTIFICATE: Certifier(
+        ca_code=BY_CERTIFICATE,
+        name="05",
+        kind="identity",
+        roots=("x",),
+        identity=IdentityDesk(host="ca.example", port=1, cp_code="RELAY1", **FILES),
+    ),
+    BY_PROVIDER: Certifier(
+        ca_code=BY_PROVIDER,
+        name="06",
+        kind="signature",
+        signature=SignatureDesk(base_url="https://ca.example", client_id="relay1", client_secret="file:x"),
+    ),
+}
+numbers = count(1)
+
+
+def base64url(value):
+    return urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def tx_id(certifier=BY_CERTIFICATE, moment="20270115170000", **changed):
+    parties = {"operator": "ZOPA000001", "provider": "ZBAA000001", "relay": "ZRLA000001", "certifier": certifier}
+    return "_".join(("MD", *{**parties, **changed}.values(), moment, f"{next(numbers):012}"))
+
+
+def without_absent(form):
+    return {name: value for name, value in form.items() if value is not None}
+
+
+def by_certificate(desk, **changed):
+    """The form of auth_type 0, nonces new each time; a field given as None is left out."""
+    number = next(numbers)
+    password = changed.get("password") or base64url(b"signed consent")
+    person = base64url(b"signed agreement")
+    return without_absent(
+        desk.by_code("unused", code=None, redirect_uri=None, grant_type="password")
+        | {
+            "tx_id": tx_id(),
+            "ca_code": BY_CERTIFICATE,
+            "username": CI,
+            "request_type": "1",
+            "password_len": str(len(password)),
+            "password": password,
+            "auth_type": "0",
+            "consent_type": "0",
+            "signed_person_info_req_len": str(len(person)),
+            "signed_person_info_req": person,
+            "consent_nonce": base64url(b"consent %08d" % number),
+            "ucpid_nonce": base64url(b"ucpid__ %08d" % number),
+        }
+        | changed
+    )
+
+
+def by_provider(desk, **changed):
+    """The form of auth_type 1."""
+    consent = changed.get("consent") or json.dumps(DEMAND, ensure_ascii=False)
+    return without_absent(
+        by_certificate(
+            desk,
+            signed_person_info_req_len=None,
+            signed_person_info_req=None,
+            consent_nonce=None,
+            ucpid_nonce=None,
+            tx_id=tx_id(BY_PROVIDER),
+            ca_code=BY_PROVIDER,
+            auth_type="1",
+            consent_type="1",
+            consent=consent,
+            consent_len=str(len(consent.encode())),
+            cert_tx_id="cert-tx-1",
+        )
+        | changed
+    )
+
+
+FORMS = {"0": by_certificate, "1": by_provider}
+
+
+class Proofs:
+    """Proves whatever it is asked, by the text or doubt that `says` holds."""
+
+    def __init__(self):
+        self.says, self.asked = DEMAND, []
+
+    async def prove(self, signed, ca_code, now):
+        self.asked.append((signed, ca_code, now))
+        if isinstance(self.says, Doubt):
+            raise Unproven(self.says, "password")
+        return json.dumps(self.says).encode() if isinstance(self.says, dict) else self.says
+
+
+@pytest.fixture
+async def counter(desk):
+    """The authority's counter: `proofs` are ours, both certifiers stand in its settings."""
+    desk.authority.office = replace(desk.authority.office, certifiers=CERTIFIERS)
+    desk.authority.proofs = desk.proofs = Proofs()
+    return desk
+
+
+async def refused(desk, form):
+    """Status, error and the reason on record of a form that gets nothing."""
+    reply = await desk.post("token", form)
+    assert form["password"] not in json.dumps(reply.body)
+    return reply.status, reply.body["error"], reply.reason
+
+
+@pytest.mark.parametrize("auth_type", FORMS)
+async def test_a_proven_consent_becomes_a_pair(counter, auth_type):
+    form = FORMS[auth_type](counter)
+    reply = await counter.post("token", form)
+    assert reply.status == 200, reply
+    assert list(reply.body) == [
+        "tx_id",
+        "token_type",
+        "access_token",
+        "expires_in",
+        "refresh_token",
+        "refresh_token_expires_in",
+        "scope",
+    ]
+    assert (reply.body["tx_id"], reply.body["token_type"]) == (form["tx_id"], "Bearer")
+    assert reply.body["scope"] == "bank.list bank.deposit"
+    assert reply.headers["x-relay-api-code"] == "AU11"
+    _, consent = await counter.ledger.consent_behind(counter.claims(reply.body["access_token"])["jti"])
+    assert (consent.authentication.value, consent.ci, consent.operator) == ("integrated", CI, "ZOPA000001")
+    assert [target.scope for target in consent.particulars.targets] == ["bank.list", "bank.deposit"]
+
+
+async def test_what_is_proven_is_what_was_sent(counter):
+    form = by_certificate(counter)
+    await counter.post("token", form)
+    other = by_provider(counter)
+    await counter.post("token", other)
+    assert counter.proofs.asked == [
+        (
+            CertificateSigned(
+                form["tx_id"],
+                CI,
+                b"signed consent",
+                b"signed agreement",
+                urlsafe_b64decode(form["consent_nonce"] + "=="),
+                urlsafe_b64decode(form["ucpid_nonce"] + "=="),
+            ),
+            BY_CERTIFICATE,
+            NOW,
+        ),
+        (HashSigned(other["tx_id"], CI, other["password"], other["consent"], "cert-tx-1"), BY_PROVIDER, NOW),
+    ]
+
+
+async def test_lists_alone_are_granted_for_a_week(counter):
+    counter.proofs.says = LISTS
+    reply = await counter.post("token", by_certificate(counter, request_type="0"))
+    assert (reply.status, reply.body["scope"]) == (200, "bank.list")
+    assert int(reply.body["refresh_token_expires_in"]) < 8 * 86_400
+
+
+async def test_a_new_consent_replaces_the_former_one(counter):
+    first = (await counter.post("token", by_certificate(counter))).body
+    second = (await counter.post("token", by_provider(counter))).body
+    assert not await counter.is_live(first["access_token"])
+    assert await counter.is_live(second["access_token"])
+
+
+@pytest.mark.parametrize(
+    ("auth_type", "kinds"),
+    [("0", {"password", "signed_person_info_req"}), ("1", {"password", "consent", "cert_tx_id"})],
+)
+async def test_the_evidence_is_kept_as_it_came(counter, auth_type, kinds, monkeypatch):
+    kept = []
+    issue = counter.ledger.issue_integrated
+
+    async def noted(consent, pair, spent, evidence, now):
+        kept.extend(evidence)
+        await issue(consent, pair, spent, evidence, now)
+
+    monkeypatch.setattr(counter.ledger, "issue_integrated", noted)
+    form = FORMS[auth_type](counter)
+    await counter.post("token", form)
+    assert {each.kind: each.content for each in kept} == {kind: form[kind].encode() for kind in kinds}
+
+
+CONDITIONAL = {
+    "0": ["signed_person_info_req_len", "signed_person_info_req", "consent_nonce", "ucpid_nonce"],
+    "1": ["consent_len", "consent", "cert_tx_id"],
+}
+REQUIRED = [
+    "tx_id",
+    "org_code",
+    "ca_code",
+    "username",
+    "request_type",
+    "password_len",
+    "auth_type",
+    "consent_type",
+]
+
+
+@pytest.mark.parametrize(
+    ("auth_type", "name"), [(kind, name) for kind, names in CONDITIONAL.items() for name in [*names, *REQUIRED]]
+)
+@pytest.mark.parametrize("value", [None, ""])
+async def test_a_field_that_is_missing_is_invalid_request(counter, auth_type, name, value):
+    status, error, _ = await refused(counter, FORMS[auth_type](counter) | {name: value})
+    assert (status, error) == (400, "invalid_request")
+    assert counter.proofs.asked == []
+
+
+FORM_TROUBLE = {
+    "auth_type 2": ("0", {"auth_type": "2"}),
+    "request_type 2": ("0", {"request_type": "2"}),
+    "consent_type of the other way": ("0", {"consent_type": "1"}),
+    "consent_type of the other way, too": ("1", {"consent_type": "0"}),
+    "consent beside auth_type 0": ("0", {"consent": "{}", "consent_len": "2"}),
+    "cert_tx_id beside auth_type 0": ("0", {"cert_tx_id": "x"}),
+    "a nonce beside auth_type 1": ("1", {"consent_nonce": base64url(b"x" * 16)}),
+    "a length too small": ("0", {"password_len": "1"}),
+    "a length that is no number": ("0", {"password_len": "x"}),
+    "a negative length": ("0", {"password_len": "-1"}),
+    "the agreement's length": ("0", {"signed_person_info_req_len": "99999"}),
+    "the consent's length in characters": ("1", {"consent": '{"목":1}', "consent_len": "7"}),
+    "no base64url": ("0", {"password": "+++", "password_len": "3"}),
+    "loose bits": ("0", {"password": "AB", "password_len": "2"}),
+    "loose bits at the provider": ("1", {"password": "AB", "password_len": "2"}),
+    "the agreement is no base64url": ("0", {"signed_person_info_req": "===", "signed_person_info_req_len": "3"}),
+    "a short nonce": ("0", {"consent_nonce": base64url(b"x" * 15)}),
+    "a nonce that is no base64": ("0", {"ucpid_nonce": "!" * 22}),
+    "one nonce for both": ("0", {"consent_nonce": base64url(b"x" * 16), "ucpid_nonce": base64url(b"x" * 16)}),
+    "a cert_tx_id with blanks": ("1", {"cert_tx_id": "a b"}),
+    "a transfer between institutions": ("0", {"service_id": "SERVICE1"}),
+    "no tx_id": ("0", {"tx_id": "MD_" + "0" * 71}),
+    "another operator": ("0", {"tx_id": tx_id(operator="ZOPB000001")}),
+    "another provider": ("0", {"tx_id": tx_id(provider="ZBAB000001")}),
+    "another relay": ("0", {"tx_id": tx_id(relay="ZRLB000001")}),
+    "another certifier": ("0", {"tx_id": tx_id(BY_PROVIDER)}),
+    "no day": ("0", {"tx_id": tx_id(moment="20270230170000")}),
+    "an hour and a second ago": ("0", {"tx_id": tx_id(moment="20270115155959")}),
+    "too far ahead": ("0", {"tx_id": tx_id(moment="20270115170501")}),
+    "an unknown certifier": ("0", {"ca_code": "ZCAZ000001", "tx_id": tx_id("ZCAZ000001")}),
+    "a certifier of the other kind": ("0", {"ca_code": BY_PROVIDER, "tx_id": tx_id(BY_PROVIDER)}),
+    "a certifier of the other kind, too": ("1", {"ca_code": BY_CERTIFICATE, "tx_id": tx_id()}),
+}
+
+
+@pytest.mark.parametrize("trouble", FORM_TROUBLE)
+async def test_form_trouble_is_invalid_request_before_anything_is_proven(counter, trouble):
+    auth_type, changed = FORM_TROUBLE[trouble]
+    assert await refused(counter, FORMS[auth_type](counter) | changed) == (
+        400,
+        "invalid_request",
+        "parameter_malformed",
+    )
+    assert counter.proofs.asked == []
+
+
+@pytest.mark.parametrize("seconds", [-TX_ID_AHEAD_S, 0, TX_ID_AGE_S])
+async def test_a_tx_id_is_good_for_an_hour(counter, seconds):
+    counter.clock = lambda: NOW + seconds
+    reply = await counter.post("token", by_certificate(counter))
+    assert reply.status == 200
+
+
+@pytest.mark.parametrize("auth_type", FORMS)
+async def test_a_tx_id_is_used_once(counter, auth_type):
+    form = FORMS[auth_type](counter)
+    assert (await counter.post("token", form)).status == 200
+    again = FORMS[auth_type](counter) | {"tx_id": form["tx_id"]}
+    assert await refused(counter, again) == (400, "invalid_grant", "tx_id_spent")
+    assert len(counter.proofs.asked) == 1
+
+
+@pytest.mark.parametrize(("name", "other"), [("consent_nonce", "ucpid_nonce"), ("ucpid_nonce", "ucpid_nonce")])
+@pytest.mark.parametrize("spelling", ["{}", "{}=="])
+async def test_a_nonce_is_used_once_however_it_is_written(counter, name, other, spelling):
+    form = by_certificate(counter)
+    assert (await counter.post("token", form)).status == 200
+    again = by_certificate(counter) | {other: spelling.format(form[name])}
+    assert await refused(counter, again) == (400, "invalid_grant", "nonce_spent")
+
+
+async def test_two_at_once_with_one_tx_id_get_one_pair(counter):
+    form = by_certificate(counter)
+    replies = await asyncio.gather(*(counter.post("token", form) for _ in range(8)))
+    assert sorted(reply.status for reply in replies) == [200] + [400] * 7
+    assert {reply.body["error"] for reply in replies if reply.status == 400} == {"invalid_grant"}
+
+
+DOUBTED = {
+    Doubt.ENCODING: (400, "invalid_request"),
+    Doubt.MALFORMED: (400, "invalid_grant"),
+    Doubt.SIGNERS_DIFFER: (400, "invalid_grant"),
+    Doubt.NONCE_DIFFERS: (400, "invalid_grant"),
+    Doubt.CONSENT_DIFFERS: (400, "invalid_grant"),
+    Doubt.SIGNATURE: (400, "invalid_grant"),
+    Doubt.SIGNING_TIME: (400, "invalid_grant"),
+    Doubt.CERTIFICATE_EXPIRED: (400, "invalid_grant"),
+    Doubt.CHAIN: (400, "invalid_grant"),
+    Doubt.CERTIFICATE_REVOKED: (400, "invalid_grant"),
+    Doubt.IDENTITY: (400, "unauthorized_user"),
+    Doubt.REVOCATION_UNKNOWN: (503, "temporarily_unavailable"),
+    Doubt.BUSY: (503, "temporarily_unavailable"),
+    Doubt.CERTIFIER_SILENT: (503, "temporarily_unavailable"),
+    Doubt.CERTIFIER_BROKEN: (503, "temporarily_unavailable"),
+}
+
+
+@pytest.mark.parametrize("doubt", Doubt)
+async def test_each_doubt_has_its_error(counter, doubt):
+    counter.proofs.says = doubt
+    reply = await counter.post("token", by_certificate(counter))
+    assert (reply.status, reply.body["error"]) == DOUBTED[doubt]
+    assert reply.reason == f"consent_{doubt}"
+    assert ("Retry-After" in reply.headers) == (reply.status == 503)
+    assert reply.body["error_description"] == UNPROVEN[doubt][1]
+
+
+async def test_what_could_not_be_judged_may_be_sent_again(counter):
+    form = by_certificate(counter)
+    counter.proofs.says = Doubt.CERTIFIER_SILENT
+    assert (await counter.post("token", form)).status == 503
+    counter.proofs.says = DEMAND
+    assert (await counter.post("token", form)).status == 200
+
+
+DEMANDS = {
+    "no JSON": (b"no", "invalid_request"),
+    "of another provider": (DEMAND | {"snd_org_code": "ZBAB000001"}, "invalid_grant"),
+    "for another operator": (DEMAND | {"rcv_org_code": "ZOPB000001"}, "invalid_grant"),
+    "over": (DEMAND | {"end_date": "20270114"}, "invalid_grant"),
+    "too long": (DEMAND | {"end_date": "20280116"}, "invalid_request"),
+    "of another industry": (
+        DEMAND | {"target_info": [{"scope": "card.card", "asset_list": [{"asset": "all_asset"}]}]},
+        "invalid_scope",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DEMANDS)
+async def test_a_demand_that_does_not_fit_is_refused(counter, kind):
+    counter.proofs.says, error = DEMANDS[kind]
+    assert await refused(counter, by_certificate(counter)) == (400, error, "consent_demand")
+
+
+async def test_assets_are_not_demanded_with_lists_alone(counter):
+    counter.proofs.says = DEMAND | {"end_date": "20270120"}
+    form = by_certificate(counter, request_type="0")
+    assert await refused(counter, form) == (400, "invalid_scope", "consent_demand")
+
+
+async def test_nothing_is_kept_of_what_was_refused(counter, tmp_path):
+    counter.proofs.says = Doubt.SIGNATURE
+    await counter.post("token", by_certificate(counter))
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
+    with engine.connect() as connection:
+        tables = sa.inspect(connection).get_table_names()
+        filled = {table for table in tables if connection.execute(sa.text(f"SELECT 1 FROM {table}")).first()}
+    engine.dispose()
+    kept = {"consents", "tokens", "evidence", "spent"}
+    assert kept <= set(tables)
+    assert not filled & kept
+
+
+async def test_a_lost_certifier_grants_nothing_to_those_before(counter):
+    counter.authority.office = replace(counter.authority.office, certifiers={})
+    assert await refused(counter, by_certificate(counter)) == (400, "invalid_request", "parameter_malformed")
