@@ -1,6 +1,7 @@
-"""What holds for every test, and the PostgreSQL that some of them need."""
+"""What holds for every test, the PostgreSQL that some of them need, and what others bring from npm."""
 
 import getpass
+import hashlib
 import itertools
 import os
 import shutil
@@ -72,3 +73,17 @@ def postgresql():
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def npm_packages():
+    """The folder `node_modules` with exactly what tests/foreign/package-lock.json pins; installed once."""
+    folder = Path(__file__).parent / "foreign"
+    stamp = folder / "node_modules" / "ready"
+    wanted = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        stamp.write_text(wanted)
+    return folder / "node_modules"

@@ -121,7 +121,9 @@ def mistakes_in(page: Page, choices: Choices) -> dict[str, str]:
     if page.sections and not (choices.everything or choices.ticked):
         mistakes["assets"] = "보낼 자산을 하나 이상 선택해 주세요."
     mistakes |= {
-        asked.name: "예 또는 아니요를 선택해 주세요." for asked in page.questions if not choices.answers[asked.name]
+        asked.name: f"‘{asked.words}’에 예 또는 아니요로 답해 주세요."
+        for asked in page.questions
+        if not choices.answers[asked.name]
     }
     if not choices.is_scheduled:
         mistakes["is_scheduled"] = "정기적 전송을 할지 선택해 주세요."

@@ -1,0 +1,273 @@
+"""A customer's phone: a real chromium before the real pages, with a real ledger and a pretended bank behind them."""
+
+import itertools
+import json
+import os
+import secrets
+import ssl
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from playwright.async_api import async_playwright
+
+from relay.domain.authorization import AuthorizationRequest
+from relay.domain.party import Service
+from relay.infra.institutions import HttpInstitutions
+from relay.infra.ledger import schema
+from relay.infra.ledger.sealing import CustomerKey, Sealer
+from relay.infra.ledger.sql_ledger import open_ledger
+from relay.oauth.office import Authority, Client, Office
+from relay.oauth.pages.application import pages_application
+from relay.oauth.ways import begun
+from relay.policy.authority import Tokens
+from relay.policy.registry import Authentication, Provider
+from relay.sandbox.certificates import make_dev_certificates
+from relay.sandbox.customers import ci_of
+from relay.sandbox.login import LOGINS
+from relay.sandbox.provider import Provider as Institution
+from relay.sandbox.world.stories import STORIES
+from relay.standard.catalogue import load_catalogue
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--no-first-run",
+]
+PHONE = {"width": 360, "height": 740}
+NAMES = {"bank": "가온상호저축은행", "card": "나루카드", "efin": "마루페이"}
+CODES = {"bank": "ZBAA000001", "card": "ZCDA000001", "efin": "ZEFA000001"}
+
+
+@dataclass
+class Town:
+    """The pages at `url`, an operator at `callback`, institutions; `clock.ahead` is how far time was put forward."""
+
+    authority: Authority
+    clock: SimpleNamespace
+    callback: str
+    trust: ssl.SSLContext
+
+    async def asked(self, industry="bank", login=LOGINS[0], callback=""):
+        """Open a request as 개별인증-001 does; the URL to which it sends the customer."""
+        now = int(self.clock())
+        request = AuthorizationRequest(
+            request_id=secrets.token_urlsafe(32),
+            provider=CODES[industry],
+            operator="ZOPA000001",
+            client_id="ZOPA000001SVC01",
+            redirect_uri=callback or self.callback,
+            app_scheme="moabogi://done",
+            oauth_state="state1",
+            api_tran_id="ZOPA000001M00000000000001",
+            asked_at=now,
+            expires_at=now + 600,
+            ci=ci_of(login.customer),
+        )
+        await self.authority.ledger.open_request(request)
+        provider = self.authority.office.providers[request.provider]
+        return begun(self.authority, provider, request)[1]["Location"]
+
+    async def consent(self, industry="bank", login=LOGINS[0]):
+        """What the customer consented to, None when nothing."""
+        ledger = self.authority.ledger
+        found = await ledger.consent_of(ci_of(login.customer), "ZOPA000001SVC01", CODES[industry])
+        return found and found.particulars
+
+
+def tls(pair):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.private_key)
+    return context
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def certificates(tmp_path_factory):
+    return make_dev_certificates(tmp_path_factory.mktemp("certs"), datetime.now(UTC))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def serve(certificates):
+    """Serves applications over TLS on loopback, as the authority's process does."""
+    runners = []
+
+    async def start(app):
+        runners.append(web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1.0))
+        await runners[-1].setup()
+        await web.TCPSite(runners[-1], "127.0.0.1", 0, ssl_context=tls(certificates.relay)).start()
+        return f"https://127.0.0.1:{runners[-1].addresses[0][1]}"
+
+    yield start
+    for runner in runners:
+        await runner.cleanup()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def callback(serve):
+    """The operator's callback: it shows what it was told."""
+
+    async def show(request):
+        told = json.dumps(dict(request.query))
+        return web.Response(text=f"<!DOCTYPE html><title>operator</title><p>{told}</p>", content_type="text/html")
+
+    app = web.Application()
+    app.router.add_get("/callback", show)
+    return f"{await serve(app)}/callback"
+
+
+async def provider_of(industry, serve, ca):
+    institution = Institution(CODES[industry], industry, load_catalogue(), STORIES)
+    return Provider(
+        org_code=CODES[industry],
+        name=NAMES[industry],
+        industry=industry,
+        base_urls=(await serve(institution.application()),),
+        ca=str(ca),
+        authentication=Authentication.HOSTED,
+    )
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def town(serve, callback, certificates, tmp_path):
+    url = f"sqlite:{tmp_path}/ledger.db"
+    await schema.upgrade(url)
+    ledger = await open_ledger(url, Sealer([CustomerKey("first", secrets.token_bytes(32))]), 2)
+    trust = ssl.create_default_context(cafile=str(certificates.ca))
+    numbers = itertools.count(1)
+    institutions = HttpInstitutions("ZRLA000001", load_catalogue(), lambda _: trust, lambda: f"{next(numbers):014}")
+    providers = [await provider_of(industry, serve, certificates.ca) for industry in CODES]
+    client = Client(Service("ZOPA000001SVC01", "모아보기", "ZOPA000001"), "")
+    office = Office(
+        relay="ZRLA000001",
+        tokens=Tokens(issuer="ZRLA000001", keys="keys"),
+        providers={provider.org_code: provider for provider in providers},
+        clients={client.service.client_id: client},
+        certifiers={},
+        pages_url="",
+        request_s=600,
+    )
+    clock = Clock()
+    nobody = SimpleNamespace()
+    authority = Authority(
+        office, ledger, nobody, nobody, institutions, nobody, clock, lambda: secrets.token_urlsafe(32)
+    )
+    pages_url = await serve(pages_application(authority, lambda _: None))
+    authority.office = Office(**{name: getattr(office, name) for name in office.__slots__} | {"pages_url": pages_url})
+    yield Town(authority, clock, callback, trust)
+    await institutions.close()
+    await ledger.close()
+
+
+class Clock:
+    """The time, put forward by `ahead` seconds."""
+
+    ahead = 0.0
+
+    def __call__(self):
+        return time.time() + self.ahead
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium():
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def pick_up(chromium):
+    """Makes phones: each a browser with cookies of its own."""
+    contexts = []
+
+    async def make(**settings):
+        chosen = {"ignore_https_errors": True, "viewport": PHONE, "locale": "ko-KR"} | settings
+        contexts.append(await chromium.new_context(**chosen))
+        page = await contexts[-1].new_page()
+        page.set_default_timeout(10_000)
+        return page
+
+    yield make
+    for context in contexts:
+        await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def phone(pick_up):
+    return await pick_up()
+
+
+@pytest.fixture
+def fill_in():
+    """Fills in the pages as a customer would."""
+
+    async def log_in(page, login=LOGINS[0], password=""):
+        await page.get_by_label("아이디").fill(login.login_id)
+        await page.get_by_label("비밀번호", exact=True).fill(password or login.password)
+        await page.get_by_role("button", name="로그인").click()
+
+    async def consent(page, scheduled="아니요, 내가 요청할 때만 보냅니다"):
+        for box in await page.get_by_label("모두 선택").all():
+            await box.check()
+        for group in await page.locator("fieldset.question").all():
+            radio = group.get_by_label("아니요", exact=True)
+            await (radio if await radio.count() else group.get_by_label(scheduled)).check()
+
+    return SimpleNamespace(log_in=log_in, consent=consent)
+
+
+@pytest.fixture
+def told():
+    """What the operator's callback was told by the page that is open."""
+
+    async def read(page):
+        await page.wait_for_url("**/callback?**")
+        return json.loads(await page.locator("p").inner_text())
+
+    return read
+
+
+@pytest.fixture
+def submit():
+    """Presses the consent form's button."""
+
+    async def press(page, **how):
+        await page.get_by_role("button", name="동의하고 보내기").click(**how)
+
+    return press
+
+
+@pytest.fixture
+def picture():
+    """Keeps a picture of the page for docs/images when RELAY_PICTURES is set."""
+
+    async def take(page, name):
+        if os.environ.get("RELAY_PICTURES"):
+            IMAGES.mkdir(exist_ok=True)
+            await page.screenshot(path=IMAGES / f"{name}.png", full_page=True)
+
+    return take
+
+
+@pytest.fixture
+def violations(npm_packages):
+    """What axe-core finds wrong with the page: WCAG A and AA up to 2.2, and good practice."""
+    source = (npm_packages / "axe-core" / "axe.min.js").read_text()
+
+    async def find(page):
+        # evaluated by the debugger, which the page's Content-Security-Policy does not bind
+        await page.evaluate(source)
+        found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        return [(one["id"], node["html"]) for one in found["violations"] for node in one["nodes"]]
+
+    return find
