@@ -42,6 +42,7 @@ async def test_the_institution_gets_these_lines_and_no_others(town):
         ("Host", f"127.0.0.1:{town.bank.port}"),
         ("x-api-tran-id", fields["x-api-tran-id"]),
         ("x-client-id", f"{ONE}SVC01"),
+        ("x-user-ci", town.mint.customer(ONE, BANK, "bank")),
         ("x-api-type", "user-refresh"),
     ]
     assert asked.body == b""
@@ -58,7 +59,7 @@ async def test_of_a_post_the_type_and_length_go_along_and_the_same_bytes(town):
         ("Content-Length", str(len(body))),
     ]
     assert set(asked.headers) == {
-        *("host", "x-api-tran-id", "x-client-id", "x-api-type", "content-type", "content-length"),
+        *("host", "x-api-tran-id", "x-client-id", "x-user-ci", "x-api-type", "content-type", "content-length"),
     }
 
 
@@ -90,7 +91,7 @@ async def test_the_base_path_stands_before_the_target(town):
 
 
 async def test_a_card_in_the_path_goes_on_as_it_came(town):
-    await town.ask(town.get("/v1/card/cards/aB9/approval-domestic", PERIOD, provider=CARD))
+    await town.ask(town.get("/v1/card/cards/aB9/approval-domestic", PERIOD, provider=CARD, x_api_type="user-search"))
     assert town.institutions[CARD].seen[0].target.startswith("/v1/card/cards/aB9/approval-domestic?")
 
 

@@ -26,7 +26,7 @@ class Served(Town):
             await one.open()
         self.write()
         self.said = ""
-        command = [sys.executable, "-m", "relay", "serve", "-c", str(self.folder / "relay.yaml")]
+        command = [sys.executable, "-m", "relay", "serve", "--role", "gateway", "-c", str(self.folder / "relay.yaml")]
         self.child = await asyncio.create_subprocess_exec(*command, cwd=self.root, stderr=asyncio.subprocess.PIPE)
         self._listening = asyncio.create_task(self._listen())
         found = await until(lambda: READY.search(self.said) or self.child.returncode, "the relay being ready")
@@ -46,6 +46,7 @@ class Served(Town):
             with contextlib.suppress(ProcessLookupError):
                 self.child.kill()
             await self.ended()
+        self.books.close()
         for one in self.institutions.values():
             await one.shut()
 

@@ -9,6 +9,8 @@ from stage.institution import Institution, answers_well
 from stage.town import BANK, CARD, PATIENT, directory_of, provider_file, settings_of
 from stage.waiting import until
 
+from relay.infra.token_keys import read_keys, write_set
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NEW = "ZBAA000007"
@@ -168,12 +170,12 @@ async def test_a_withdrawn_ca_is_refused_and_the_new_one_let_in(town):
     assert len(town.exchanges) == 1
 
 
-async def test_a_withdrawn_token_key_is_refused_though_its_token_was_remembered(town):
+async def test_a_withdrawn_token_key_is_refused_though_its_token_was_remembered(town, tmp_path):
     async with await town.line() as line:
         assert (await line.ask(town.get())).status == 200
-        settings = settings_of(town.certificates)
-        settings["tokens"]["keys"] = [key for key in settings["tokens"]["keys"] if key["algorithm"] != "ES256"]
-        town.put("relay.yaml", settings)
+        keys = read_keys(town.certificates.folder / "token-keys")
+        write_set(tmp_path, [key for key in keys if key.algorithm != "ES256"])
+        town.put("relay.yaml", settings_of(town.certificates, tokens={"keys": str(tmp_path)}))
         town.process.reload()
         assert (await line.ask(town.get())).rsp_code == "40101"
 
@@ -187,9 +189,10 @@ async def test_a_lowered_rate_counts_at_once(town):
 
 async def test_files_that_change_are_noticed(town):
     (town.folder / "providers" / f"{CARD}.yaml").unlink()
-    assert town.process._fingerprint() != town.process._seen
+    following = town.process._following
+    assert following._look() != following._seen
     town.process.reload()
-    assert town.process._fingerprint() == town.process._seen
+    assert following._look() == following._seen
 
 
 async def test_a_log_that_cannot_be_opened_anew_stops_no_reload(town, tmp_path):

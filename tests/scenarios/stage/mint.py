@@ -34,15 +34,21 @@ class Mint:
         self.keys = keys
         self.record = record
         self._good = {}
+        self._customers = {}
 
     def good(self, operator, provider, industry, key="ES256"):
         """The same token each time, as an operator would send it."""
         wanted = (operator, provider, industry, key)
         if wanted not in self._good:
             claims = self.claims(operator, provider, industry)
-            self.record(claims)
+            self._customers[wanted] = self.record(claims)
             self._good[wanted] = sign(claims, self.keys[key])
         return self._good[wanted]
+
+    def customer(self, operator, provider, industry, key="ES256"):
+        """The CI of the customer whose token `good` is."""
+        self.good(operator, provider, industry, key)
+        return self._customers[operator, provider, industry, key]
 
     @staticmethod
     def claims(operator, provider, industry):

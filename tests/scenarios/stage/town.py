@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import tempfile
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -63,6 +64,7 @@ def settings_of(certificates, **sections):
     return found
 
 
+@cache
 def short_socket():
     """A path that fits a unix socket, wherever pytest puts its folders."""
     return f"{tempfile.mkdtemp(prefix='town-')}/a.sock"
