@@ -3,8 +3,10 @@
 import pytest
 
 from relay.domain.fault import FAULTS, Refusal
+from relay.domain.grant import Grant, NotYet
 from relay.domain.party import Peer
 from relay.domain.token import Claims
+from relay.gateway.judge import Judges
 from relay.gateway.welcome import Card
 from relay.policy.plan import compile_plan
 from relay.policy.registry import Directory, Provider
@@ -15,7 +17,8 @@ from relay.wire.reader import RequestReader, ServerLimits
 RELAY = {
     "relay": {"org_code": "ZRLA000001", "name": "relay"},
     "gateway": {"listeners": [{"tls": False, "client_certificate": False}]},
-    "tokens": {"issuer": "ZRLA000001", "keys": [{"kid": "one", "public_key": "one.pem"}]},
+    "tokens": {"issuer": "ZRLA000001", "keys": "keys"},
+    "ledger": {"url": "sqlite:ledger.db", "customer_keys": [{"kid": "one", "key": "env:K"}]},
 }
 PEER = Peer("9998101001", "192.0.2.1")
 
@@ -33,7 +36,11 @@ def provider(org_code, industry="bank", **more):
 
 def make_plan(*operators):
     rows = operators or (operator("ZOPA000001", "999-81-01001"), operator("ZOPA000002", "999-81-01002"))
-    providers = (provider("ZBAA000001"), provider("ZBAA000002", checking="off"), provider("ZCDA000001", "card"))
+    providers = (
+        provider("ZBAA000001", scheduled_slots=["1000:2200"]),
+        provider("ZBAA000002", checking="off", withholding="relay"),
+        provider("ZCDA000001", "card"),
+    )
     directory = Directory.model_validate({"operators": rows})
     return compile_plan(Settings.model_validate(RELAY), providers, directory, load_catalogue(), "generation")
 
@@ -64,6 +71,36 @@ class Keyring:
         if authorization != b"Bearer good":
             raise Refusal(FAULTS["token_untrusted"])
         return self.known
+
+
+class Grants:
+    """Holds one grant; `unknown` until it was fetched, `refused` by the name of a fault."""
+
+    def __init__(self):
+        self.unknown, self.refused, self.fetched = False, "", []
+        self.answered = None
+        self.grant = Grant(
+            jti="one",
+            ends=2_000_000_000.0,
+            scheduled=True,
+            assets={"bank.deposit": None, "card.card": None},
+            withheld=frozenset(),
+            told=b'{"rsp_code":"00000","scope_list":[]}',
+            ci=b"the-ci",
+        )
+
+    def of(self, jti, now):
+        if self.refused:
+            raise Refusal(FAULTS[self.refused])
+        if self.unknown:
+            raise NotYet(jti)
+        return self.grant
+
+    async def fetch(self, jti):
+        self.fetched.append(jti)
+        if self.answered is not None:
+            await self.answered.wait()
+        self.unknown = False
 
 
 class Counters:
@@ -118,6 +155,21 @@ def keyring():
 @pytest.fixture
 def counters():
     return Counters()
+
+
+@pytest.fixture
+def grants():
+    return Grants()
+
+
+@pytest.fixture
+def at_authority():
+    return Counters()
+
+
+@pytest.fixture
+def judges(keyring, grants, counters, at_authority):
+    return Judges(keyring, grants, counters, at_authority)
 
 
 @pytest.fixture

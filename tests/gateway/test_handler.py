@@ -44,10 +44,15 @@ def records():
 
 
 @pytest.fixture
-def gateway(plan, upstream, keyring, counters, records):
+def authority():
+    return Upstream()
+
+
+@pytest.fixture
+def gateway(plan, upstream, authority, judges, records):
     welcome = Welcome(lambda connection: connection.card.peer, 100, 100, lambda: 0.0)
     upstreams = dict.fromkeys(plan.institutions, (upstream, (Address.of("http://127.0.0.1:1/base"),)))
-    return Gateway(plan, upstreams, keyring, counters, records, welcome, lambda: 1.0)
+    return Gateway(plan, upstreams, authority, judges, records, welcome, lambda: 1.0)
 
 
 def test_a_call_goes_to_the_institution_and_its_answer_back(gateway, connection, head, upstream, records):
@@ -125,9 +130,9 @@ def test_a_caller_who_goes_away_frees_the_institution(gateway, connection, head,
     assert (upstream.cancelled, records[0].reason, gateway.in_flight) == (True, "operator_gone", 0)
 
 
-def test_the_next_call_is_judged_by_the_new_plan(gateway, connection, head, upstream, replan, keyring, records):
+def test_the_next_call_is_judged_by_the_new_plan(gateway, connection, head, upstream, replan, judges, records):
     gateway.handle(connection, head(), b"")
-    gateway.swap(replan(("ZOPA000002", "999-81-01002")), {}, keyring)
+    gateway.swap(replan(("ZOPA000002", "999-81-01002")), {}, judges)
     upstream.receiver.answered(200, {}, b"{}")
     gateway.handle(connection, head(), b"")
     assert [one.rsp_code for one in records] == ["", "40103"]
