@@ -58,7 +58,7 @@ WRONG_METHOD: Final = Problem(405, "잘못된 요청입니다", "이 주소에�
 SILENT: Final = Problem(
     503, "금융회사가 응답하지 않습니다", "금융회사에서 정보를 가져오지 못했습니다. 보내진 정보는 없습니다.", _LATER
 )
-BROKEN: Final = Problem(500, "문제가 생겼습니다", "요청을 처리하지 못했습니다. 보내진 정보는 없습니다.", _LATER)
+BROKEN: Final = Problem(500, "문제가 생겼습니다", "요청을 끝까지 처리하지 못했습니다.", _LATER)
 RESULT_WRONG: Final = Problem(
     400, "확인 결과를 받지 못했습니다", "금융회사가 보낸 결과를 확인할 수 없습니다. 보내진 정보는 없습니다."
 )
