@@ -120,7 +120,10 @@ class RelayProcess:
         return [*self._watched, *yaml_files(Path(self.relay.loaded.settings.providers))]
 
     def _unready(self) -> list[str]:
-        return ["stopping"] if self._stop.is_set() else [] if self._listening.ports else ["listeners"]
+        if self._stop.is_set():
+            return ["stopping"]
+        silent = self.relay.grants.age > self.relay.loaded.settings.ledger.trust_s
+        return [what for what, wrong in (("listeners", not self._listening.ports), ("ledger", silent)) if wrong]
 
     async def _tick(self) -> None:
         swept = 0.0

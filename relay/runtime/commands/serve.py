@@ -46,6 +46,8 @@ def command(config: Path, log_level: str, role: str, *, until_stdin_closes: bool
     logging.basicConfig(
         level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    for name in ("alembic", "aiosqlite"):  # the one is chatty, the other writes values of statements at debug
+        logging.getLogger(name).setLevel(logging.WARNING)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(config, role, log_level, until_stdin_closes=until_stdin_closes))
