@@ -1,0 +1,100 @@
+"""What an operator's app sends, read back by libraries that made none of it."""
+
+import base64
+import json
+from datetime import UTC, date, datetime
+
+import pytest
+from asn1crypto import cms
+from cryptography.hazmat.primitives.serialization import pkcs7
+
+from relay.domain.tx_id import tx_id_of
+from relay.sandbox.certifier_papers import make_certifier_papers
+from relay.sandbox.signing import (
+    IDENTITY_CERTIFIER,
+    Parties,
+    Wish,
+    demand,
+    form_by_certificate,
+    form_by_provider,
+    nonce,
+)
+from relay.sandbox.world.model import CUSTOMERS
+from relay.standard.ucpid import PersonInfoReq
+
+MOMENT = datetime(2027, 1, 15, 20, 0, tzinfo=UTC)  # the 16th in Korea
+PARTIES = Parties("ZOPA000001", "ZBAA000001", "ZRLA000001", IDENTITY_CERTIFIER, MOMENT)
+
+
+@pytest.fixture(scope="module")
+def signer(tmp_path_factory):
+    return make_certifier_papers(tmp_path_factory.mktemp("papers"), datetime.now(UTC)).customer(CUSTOMERS[0])
+
+
+def opened(text):
+    """Content and certificates of a signature in a form."""
+    document = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    signed = cms.ContentInfo.load(document)["content"]
+    return signed["encap_content_info"]["content"].native, pkcs7.load_der_pkcs7_certificates(document)
+
+
+def test_a_demand_names_who_what_and_how_long():
+    wish = Wish("bank", ("bank.deposit", "bank.loan"), {"bank.deposit": ["1", "2"]})
+    assert json.loads(demand(wish, PARTIES)) == {
+        "snd_org_code": "ZBAA000001",
+        "rcv_org_code": "ZOPA000001",
+        "is_scheduled": "true",
+        "end_date": "20271112",
+        "purpose": "통합자산 조회",
+        "period": "99991231",
+        "target_info": [
+            {"scope": "bank.list"},
+            {"scope": "bank.deposit", "asset_list": [{"asset": "1"}, {"asset": "2"}]},
+            {"scope": "bank.loan", "asset_list": [{"asset": "all_asset"}]},
+        ],
+        "fnd_cycle": "1/w",
+        "add_cycle": "1/w",
+    }
+
+
+def test_a_demand_for_lists_alone_ends_after_a_week():
+    told = json.loads(demand(Wish("card", scheduled=False), PARTIES))
+    assert (told["end_date"], told["period"], told["target_info"]) == ("20270123", "20270123", [{"scope": "card.list"}])
+    assert "fnd_cycle" not in told
+
+
+def test_the_day_is_koreas():
+    assert PARTIES.today == date(2027, 1, 16)
+
+
+def test_each_tx_id_is_new_and_names_the_parties():
+    first, second = PARTIES.tx_id(), PARTIES.tx_id()
+    told = tx_id_of(first)
+    assert first != second
+    assert (told.operator, told.provider, told.relay) == ("ZOPA000001", "ZBAA000001", "ZRLA000001")
+    assert (told.certifier, told.made_at) == (IDENTITY_CERTIFIER, int(MOMENT.timestamp()))
+
+
+def test_the_customer_signs_consent_and_agreement_with_one_certificate(signer):
+    text = demand(Wish("bank", ("bank.loan",)), PARTIES)
+    form = form_by_certificate(PARTIES, "Q0k=", signer, text, lists=False)
+    content, certificates = opened(form["password"])
+    assert json.loads(content) == {"consent": text, "consentNonce": form["consent_nonce"]}
+    agreed, others = opened(form["signed_person_info_req"])
+    assert certificates == others == [signer.certificate]
+    person = PersonInfoReq.load(agreed, strict=True).native
+    assert base64.urlsafe_b64encode(person["nonce"]).decode().rstrip("=") == form["ucpid_nonce"]
+    assert (form["auth_type"], form["consent_type"], form["request_type"]) == ("0", "0", "1")
+    assert form["password_len"] == str(len(form["password"]))
+
+
+def test_a_form_of_a_provider_carries_what_was_signed():
+    form = form_by_provider(PARTIES, "tx", "Q0k=", "목", "c2ln", "cert-1", lists=True)
+    assert (form["consent"], form["consent_len"], form["password"], form["password_len"]) == ("목", "3", "c2ln", "4")
+    assert (form["tx_id"], form["auth_type"], form["request_type"], form["cert_tx_id"]) == ("tx", "1", "0", "cert-1")
+
+
+def test_nonces_are_16_bytes_and_never_the_same():
+    found = {nonce() for _ in range(50)}
+    assert len(found) == 50
+    assert {len(base64.urlsafe_b64decode(each + "==")) for each in found} == {16}
