@@ -132,6 +132,11 @@ class Forwarding:
         self._leave()
         self.failed(fault)
 
+    def unreadable(self, status: int) -> None:
+        """Take an answer with this status for none: it had to be read and could not be."""
+        self._exchange.provider_status = status
+        self.give_up(FAULTS["provider_broken"])
+
     # what the operator's connection tells
 
     def pause(self) -> None:

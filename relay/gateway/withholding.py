@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
-from relay.domain.fault import FAULTS, Fault
+from relay.domain.fault import Fault
 from relay.gateway.forwarding import Forwarding
 from relay.policy.withheld import without
 
@@ -34,7 +34,7 @@ class Withholding:
                 raise ValueError("coded")  # noqa: TRY301 - one way out for all that cannot be read
             rest = without(body, self._fields)
         except ValueError:
-            self._forwarding.failed(FAULTS["provider_broken"])
+            self._forwarding.unreadable(status)
             return False
         return self._forwarding.answered(status, {**headers, b"content-length": b"%d" % len(rest)}, rest)
 
@@ -51,7 +51,7 @@ class Withholding:
             self._parts.append(body)
         elif self._parts:
             self._parts.clear()
-            self._forwarding.give_up(FAULTS["provider_broken"])
+            self._forwarding.unreadable(self._status)
 
     def ended(self) -> None:
         """Pass on what was kept."""

@@ -112,14 +112,23 @@ class RememberedGrants:
     async def hear(self) -> None:
         """Ask once what was revoked since."""
         began = self._clock()
-        self._number, revoked = await self._source.revoked_after(self._number)
+        former = self._number
+        self._number, revoked = await self._source.revoked_after(former)
         self._heard = began
+        if self._number < former:  # an older ledger was brought back: what is remembered may never have been
+            self._forget_all()
         for jti in revoked:
             for half in (self._young, self._old):
                 if isinstance(found := half.get(jti), Grant):
                     found.revoked = True
             if jti in self._asking:
                 self._revoked_meanwhile.add(jti)
+
+    def _forget_all(self) -> None:
+        for known in (*self._young.values(), *self._old.values()):
+            if isinstance(known, Grant):
+                known.revoked = True  # calls that hold it end here; the next one asks anew
+        self._young, self._old = {}, {}
 
     async def fetch(self, jti: str) -> None:
         """Ask for one grant, once for all who wait for it. Never raises."""

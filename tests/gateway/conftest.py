@@ -6,8 +6,10 @@ from relay.domain.fault import FAULTS, Refusal
 from relay.domain.grant import Grant, NotYet
 from relay.domain.party import Peer
 from relay.domain.token import Claims
+from relay.gateway.handler import Gateway
 from relay.gateway.judge import Judges
-from relay.gateway.welcome import Card
+from relay.gateway.welcome import Card, Welcome
+from relay.policy.envelope import Address
 from relay.policy.plan import compile_plan
 from relay.policy.registry import Directory, Provider
 from relay.policy.settings import Settings
@@ -205,3 +207,71 @@ def head():
 def replan():
     """Makes plans with other operators."""
     return lambda *pairs: make_plan(*(operator(*pair) for pair in pairs))
+
+
+class Upstream:
+    """An institution that answers at once, or never, or has enough to do."""
+
+    def __init__(self):
+        self.asked, self.busy, self.receiver = [], False, None
+        self.attempts, self.first_byte_at, self.cancelled = 1, 0.0, False
+
+    def send(self, request, receiver):
+        if self.busy:
+            raise Refusal(FAULTS["provider_busy"])
+        self.asked.append(request)
+        self.receiver = receiver
+        return self
+
+    def cancel(self):
+        self.cancelled = True
+
+
+class Recorder(list):
+    record = list.append
+
+
+@pytest.fixture
+def upstream():
+    return Upstream()
+
+
+@pytest.fixture
+def records():
+    return Recorder()
+
+
+@pytest.fixture
+def authority():
+    return Upstream()
+
+
+@pytest.fixture
+def gateway(plan, upstream, authority, judges, records):
+    welcome = Welcome(lambda connection: connection.card.peer, 100, 100, lambda: 0.0)
+    upstreams = dict.fromkeys(plan.institutions, (upstream, (Address.of("http://127.0.0.1:1/base"),)))
+    return Gateway(plan, upstreams, authority, judges, records, welcome, lambda: 1.0)
+
+
+class Scene:
+    """A gateway, one caller at its door, and everybody it could ask."""
+
+    def __init__(self, gateway, connection, head, upstream, authority):
+        self.gateway, self.connection, self.head = gateway, connection, head
+        self.upstream, self.authority = upstream, authority
+        self.judges, self.records = gateway._judges, gateway._record.__self__
+        self.grants, self.keyring, self.counters = self.judges.grants, self.judges.keyring, self.judges.counters
+
+    def ask(self, *target, body=b"", **lines):
+        """One call of the caller."""
+        self.gateway.handle(self.connection, self.head(*target, **lines), body)
+
+    @property
+    def recorded(self):
+        """The reasons of all calls that ended."""
+        return [one.reason for one in self.records]
+
+
+@pytest.fixture
+def scene(gateway, connection, head, upstream, authority):
+    return Scene(gateway, connection, head, upstream, authority)

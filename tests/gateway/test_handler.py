@@ -2,57 +2,9 @@ import json
 
 import pytest
 
-from relay.domain.fault import FAULTS, Refusal
-from relay.gateway.handler import Gateway
-from relay.gateway.welcome import Welcome
-from relay.policy.envelope import Address
 from relay.wire.head import Malformed, Wrong
 
 TRAN_ID = "ZOPA000001M00000000000001"
-
-
-class Upstream:
-    """An institution that answers at once, or never, or has enough to do."""
-
-    def __init__(self):
-        self.asked, self.busy, self.receiver = [], False, None
-        self.attempts, self.first_byte_at, self.cancelled = 1, 0.0, False
-
-    def send(self, request, receiver):
-        if self.busy:
-            raise Refusal(FAULTS["provider_busy"])
-        self.asked.append(request)
-        self.receiver = receiver
-        return self
-
-    def cancel(self):
-        self.cancelled = True
-
-
-class Recorder(list):
-    record = list.append
-
-
-@pytest.fixture
-def upstream():
-    return Upstream()
-
-
-@pytest.fixture
-def records():
-    return Recorder()
-
-
-@pytest.fixture
-def authority():
-    return Upstream()
-
-
-@pytest.fixture
-def gateway(plan, upstream, authority, judges, records):
-    welcome = Welcome(lambda connection: connection.card.peer, 100, 100, lambda: 0.0)
-    upstreams = dict.fromkeys(plan.institutions, (upstream, (Address.of("http://127.0.0.1:1/base"),)))
-    return Gateway(plan, upstreams, authority, judges, records, welcome, lambda: 1.0)
 
 
 def test_a_call_goes_to_the_institution_and_its_answer_back(gateway, connection, head, upstream, records):
@@ -137,6 +89,19 @@ def test_the_next_call_is_judged_by_the_new_plan(gateway, connection, head, upst
     gateway.handle(connection, head(), b"")
     assert [one.rsp_code for one in records] == ["", "40103"]
     assert records[0].status == 200
+
+
+def test_what_a_customer_consented_to_is_told_from_the_ledger(gateway, connection, head, upstream, records):
+    gateway.handle(connection, head("/v1/bank/consents?org_code=ZBAA000001"), b"")
+    assert json.loads(connection.body) == {"rsp_code": "00000", "scope_list": []}
+    assert (upstream.asked, records[0].api_code, records[0].status) == ([], "CM02", 200)
+
+
+def test_the_institution_hears_whom_the_call_is_about(gateway, connection, head, upstream):
+    gateway.handle(connection, head(x_user_ci="another"), b"")
+    asked = upstream.asked[0](0)
+    assert b"\r\nx-user-ci: the-ci\r\n" in asked
+    assert b"another" not in asked
 
 
 def test_connections_are_greeted_and_parted_from(gateway, connection):
