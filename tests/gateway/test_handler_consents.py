@@ -1,0 +1,86 @@
+"""Calls and the consent behind them: asked for, told of, obeyed."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+TODAY = f"{datetime.now(UTC):%Y%m%d}"
+TRANSACTIONS = json.dumps(
+    {"org_code": "ZBAA000002", "account_num": "1", "from_date": TODAY, "to_date": TODAY, "limit": "10"}
+).encode()
+MEMO = b'{"rsp_code":"00000","trans_list":[{"trans_memo":"private"}]}'
+
+
+def test_what_a_customer_consented_to_is_told_from_the_ledger(scene):
+    scene.ask("/v1/bank/consents?org_code=ZBAA000001")
+    assert json.loads(scene.connection.body) == {"rsp_code": "00000", "scope_list": []}
+    assert scene.upstream.asked == []
+    assert [(one.api_code, one.status) for one in scene.records] == [("CM02", 200)]
+
+
+def test_the_institution_hears_whom_the_call_is_about(scene):
+    scene.ask(x_user_ci="another")
+    asked = scene.upstream.asked[0](0)
+    assert b"\r\nx-user-ci: the-ci\r\n" in asked
+    assert b"another" not in asked
+
+
+@pytest.mark.parametrize(
+    ("withheld", "body", "coded"),
+    [({"trans_memo"}, b'{"rsp_code":"00000","trans_list":[{}]}', False), ((), MEMO, True), ({"other"}, MEMO, True)],
+)
+def test_what_was_not_consented_to_leaves_the_answer(scene, withheld, body, coded):
+    object.__setattr__(scene.keyring.known, "org_code", "ZBAA000002")
+    scene.grants.grant.withheld = frozenset(withheld)
+    lines = {"Content_Type": "application/json", "Accept_Encoding": "gzip"}
+    scene.ask("/v1/bank/accounts/deposit/transactions", "POST", body=TRANSACTIONS, **lines)
+    scene.upstream.receiver.answered(200, {b"content-length": b"1"}, MEMO)
+    assert scene.connection.body == body
+    assert (b"accept-encoding: gzip" in scene.upstream.asked[0](0)) is coded
+
+
+@pytest.fixture
+def waiting(scene):
+    """A scene whose ledger answers when told to."""
+    scene.grants.unknown, scene.grants.answered = True, asyncio.Event()
+    return scene
+
+
+async def spoken(scene):
+    scene.grants.answered.set()
+    await asyncio.gather(*scene.gateway._waits._tasks)
+
+
+async def test_a_call_whose_grant_is_fetched_goes_on(waiting):
+    waiting.ask()
+    assert (waiting.upstream.asked, waiting.recorded, waiting.gateway.in_flight) == ([], [], 1)
+    await spoken(waiting)
+    assert (len(waiting.upstream.asked), waiting.grants.fetched, waiting.gateway.in_flight) == (1, ["one"], 1)
+    waiting.upstream.receiver.answered(200, {}, b"{}")
+    assert (waiting.recorded, waiting.gateway.in_flight) == ([""], 0)
+
+
+async def test_an_operator_who_leaves_meanwhile_is_recorded_and_nobody_is_bothered(waiting):
+    waiting.ask()
+    waiting.connection.source.gone()
+    assert (waiting.recorded, waiting.gateway.in_flight) == (["operator_gone"], 0)
+    await spoken(waiting)
+    assert (waiting.upstream.asked, len(waiting.recorded), waiting.connection.written) == ([], 1, b"")
+
+
+async def test_a_plan_swapped_meanwhile_judges_the_call(waiting, replan):
+    waiting.ask()
+    waiting.gateway.swap(replan(("ZOPA000002", "999-81-01002")), {}, waiting.judges)
+    await spoken(waiting)
+    assert waiting.recorded == ["serial_unknown"]
+    assert (waiting.upstream.asked, waiting.connection.source, waiting.gateway.in_flight) == ([], None, 0)
+
+
+@pytest.mark.parametrize(("fault", "rsp_code"), [("ledger_unreachable", "50001"), ("token_unknown", "40101")])
+async def test_a_ledger_that_gives_no_grant_ends_the_call(waiting, fault, rsp_code):
+    waiting.ask()
+    waiting.grants.refused = fault
+    await spoken(waiting)
+    assert (json.loads(waiting.connection.body)["rsp_code"], waiting.recorded) == (rsp_code, [fault])

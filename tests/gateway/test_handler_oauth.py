@@ -1,0 +1,93 @@
+"""Calls of OAuth: handed over to the authority, or refused in its words."""
+
+import json
+
+import pytest
+
+from relay.domain.fault import FAULTS
+from relay.domain.party import Peer
+from relay.gateway.welcome import Card
+from relay.policy.plan import AUTHORITY
+from relay.wire.head import Malformed, Wrong
+
+TRAN_ID = "ZOPA000001M00000000000001"
+TOKEN, AUTHORIZE = "/oauth/2.0/token", "/oauth/2.0/authorize"
+FORM = {"x_api_type": None, "Authorization": None, "Content_Type": "application/x-www-form-urlencoded"}
+
+
+def test_a_call_goes_to_the_authority_with_who_calls(scene, at_authority):
+    smuggled = {"x_relay_operators": "ZOPA000002", "x_relay_fault": "serial_unknown"}
+    scene.ask(TOKEN, "POST", body=b"grant_type=x", **FORM, **smuggled)
+    asked = scene.authority.asked[0](0)
+    assert asked.startswith(b"POST /oauth/2.0/token HTTP/1.1\r\nHost: authority\r\n")
+    assert asked.count(b"x-relay-") == 1
+    assert b"\r\nx-relay-operators: ZOPA000001\r\n" in asked
+    assert asked.endswith(b"\r\n\r\ngrant_type=x")
+    assert (scene.upstream.asked, scene.counters.taken) == ([], [])
+    assert at_authority.taken == [("ZOPA000001", AUTHORITY, 1.0)]
+
+
+def test_what_the_authority_tells_for_the_record_is_told_to_nobody_else(scene):
+    scene.ask(TOKEN, "POST", **FORM)
+    noted = {b"content-length": b"1", b"x-relay-api-code": b"AU02", b"x-relay-provider": b"ZBAA000001"}
+    scene.authority.receiver.answered(200, noted, b'{"access_token":"x"}')
+    assert "x-relay" not in scene.connection.head
+    (one,) = scene.records
+    assert (one.api_code, one.provider, one.operator, one.status) == ("AU02", "ZBAA000001", "ZOPA000001", 200)
+
+
+@pytest.mark.parametrize(
+    ("done", "call", "error", "reason"),
+    [
+        ("strange", (TOKEN, "POST"), (400, "unauthorized_client"), "serial_unknown"),
+        ("excess", (TOKEN, "POST"), (503, "temporarily_unavailable"), "connections_exceeded"),
+        ("excess", (AUTHORIZE, "GET"), (503, "temporarily_unavailable"), "connections_exceeded"),
+        ("full", (TOKEN, "POST"), (503, "temporarily_unavailable"), "operator_rate"),
+        ("busy", (TOKEN, "POST"), (503, "temporarily_unavailable"), "authority_busy"),
+        ("well", (TOKEN, "GET"), (405, "method_not_allowed"), "method_not_allowed"),
+        ("well", (AUTHORIZE, "POST"), (405, "method_not_allowed"), "method_not_allowed"),
+        ("nameless", (TOKEN, "POST"), (400, "invalid_request"), "header_malformed"),
+    ],
+)
+def test_a_call_that_ends_here_ends_in_its_words(scene, done, call, error, reason):
+    scene.connection.card = Card(Peer("1" if done == "strange" else "9998101001", "192.0.2.1"), done == "excess")
+    scene.authority.busy, scene.judges.at_authority.full = done == "busy", done == "full"
+    scene.ask(*call, **FORM | ({"x_api_tran_id": "short"} if done == "nameless" else {}))
+    assert (int(scene.connection.head.split()[1]), json.loads(scene.connection.body)["error"]) == error
+    assert [(one.reason, one.status) for one in scene.records] == [(reason, error[0])]
+    assert (scene.authority.asked, scene.gateway.in_flight) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("serial", "tran_id", "fault"),
+    [("1", TRAN_ID, b"serial_unknown"), ("9998101001", "short", b"header_malformed")],
+)
+def test_authorize_alone_hears_what_is_wrong_with_its_caller(scene, serial, tran_id, fault):
+    scene.connection.card = Card(Peer(serial, "192.0.2.1"), excess=False)
+    scene.ask(f"{AUTHORIZE}?a=b", **FORM | {"x_api_tran_id": tran_id})
+    asked = scene.authority.asked[0](0)
+    assert b"\r\nx-relay-fault: " + fault + b"\r\n" in asked
+    assert b"\r\nx-relay-operators: \r\n" in asked
+
+
+@pytest.mark.parametrize(
+    ("fault", "ours"),
+    [
+        ("provider_refused", "authority_unreachable"),
+        ("provider_reset", "authority_unreachable"),
+        ("provider_broken", "authority_unreachable"),
+        ("provider_silent", "authority_silent"),
+    ],
+)
+def test_an_authority_that_fails_is_the_relays_fault(scene, fault, ours):
+    scene.ask(TOKEN, "POST", **FORM)
+    scene.authority.receiver.failed(FAULTS[fault])
+    assert json.loads(scene.connection.body)["error"] == "temporarily_unavailable"
+    assert [(one.reason, one.status) for one in scene.records] == [(ours, 503)]
+
+
+def test_what_is_no_request_is_told_in_its_words(scene):
+    scene.connection.closing = True
+    raw = b"POST /oauth/2.0/token HTTP/1.1\r\na b\r\n"
+    scene.gateway.malformed(scene.connection, Malformed(Wrong.HEAD_MALFORMED, raw))
+    assert json.loads(scene.connection.body)["error"] == "invalid_request"
