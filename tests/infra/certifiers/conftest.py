@@ -137,29 +137,21 @@ def _signature(key, data, digest, pss):
     return signature, {"algorithm": "rsassa_pss", "parameters": algos.RSASSAPSSParams(told)}
 
 
-def signed_data(  # each keyword is one way to differ
+def signer_info(  # each keyword is one way to differ
     content,
     signer,
     *,
-    beside=(),
-    held=None,
     digest="sha256",
     pss=False,
     algorithm=None,
     attributes=True,
     digest_of=None,
     told_type="data",
-    inner_type="data",
     signing_time=MOMENT,
     more_attributes=(),
     by_key_id=False,
-    sid_of=None,
-    detached=False,
-    signers=1,
     signed_bytes=None,
-    outer_type="signed_data",
 ):
-    """CMS SignedData in DER, made with asn1crypto and a key."""
     told = [
         {"type": "content_type", "values": [told_type]},
         {"type": "message_digest", "values": [hashlib.new(digest, digest_of or content).digest()]},
@@ -170,22 +162,36 @@ def signed_data(  # each keyword is one way to differ
     signed_attributes = cms.CMSAttributes(told)
     to_sign = signed_bytes or (signed_attributes.dump() if attributes else content)
     signature, chosen = _signature(signer.key, to_sign, digest, pss)
-    named_by = asn1_x509.Certificate.load((sid_of or signer).der)
-    issuer_and_serial = {"issuer": named_by.issuer, "serial_number": named_by.serial_number}
-    sid = (
-        cms.SignerIdentifier({"subject_key_identifier": named_by.key_identifier})
-        if by_key_id
-        else cms.SignerIdentifier({"issuer_and_serial_number": cms.IssuerAndSerialNumber(issuer_and_serial)})
-    )
     info = {
         "version": "v3" if by_key_id else "v1",
-        "sid": sid,
+        "sid": signer_identifier(asn1_x509.Certificate.load(signer.der), by_key_id=by_key_id),
         "digest_algorithm": {"algorithm": digest},
         "signature_algorithm": algorithm or chosen,
         "signature": signature,
     }
-    if attributes:
-        info["signed_attrs"] = signed_attributes
+    return cms.SignerInfo(info | ({"signed_attrs": signed_attributes} if attributes else {}))
+
+
+def signer_identifier(named_by, *, by_key_id):
+    if by_key_id:
+        return cms.SignerIdentifier({"subject_key_identifier": named_by.key_identifier})
+    told = {"issuer": named_by.issuer, "serial_number": named_by.serial_number}
+    return cms.SignerIdentifier({"issuer_and_serial_number": cms.IssuerAndSerialNumber(told)})
+
+
+def signed_data(  # what concerns the signature goes to signer_info
+    content,
+    signer,
+    *,
+    beside=(),
+    held=None,
+    inner_type="data",
+    detached=False,
+    signers=1,
+    outer_type="signed_data",
+    **about_signature,
+):
+    """CMS SignedData in DER, made with asn1crypto and a key."""
     inner = {"content_type": inner_type}
     if not detached:
         inner["content"] = core.OctetString(content) if inner_type == "data" else core.ParsableOctetString(content)
@@ -193,10 +199,10 @@ def signed_data(  # each keyword is one way to differ
     signed = cms.SignedData(
         {
             "version": "v1",
-            "digest_algorithms": [{"algorithm": digest}],
+            "digest_algorithms": [{"algorithm": about_signature.get("digest", "sha256")}],
             "encap_content_info": inner,
             "certificates": [asn1_x509.Certificate.load(each.der) for each in people],
-            "signer_infos": [cms.SignerInfo(info)] * signers,
+            "signer_infos": [signer_info(content, signer, **about_signature)] * signers,
         }
     )
     if outer_type != "signed_data":
