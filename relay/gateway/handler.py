@@ -180,18 +180,18 @@ class Gateway:
             if head.path != _AUTHORIZE or refusal.fault is FAULTS["connections_exceeded"]:
                 raise
             fault = refusal.fault.name
-        self._judges.at_authority.take(operators[0] if operators else "", AUTHORITY, exchange.started)
 
         def request(_: int) -> bytes:
             return oauth_envelope.request(head.method, head.target, headers, operators, fault, body)
 
         tran_id = envelope.echo(headers.get(b"x-api-tran-id"))
         forwarding = Forwarding(connection, exchange, tran_id, self._clock, self._close, OAUTH)
-        exchange.asked = self._clock()
         try:
+            self._judges.at_authority.take(operators[0] if operators else "", AUTHORITY, exchange.started)
+            exchange.asked = self._clock()
             forwarding.take_off(self._authority.send(request, forwarding))
         except Refusal as refusal:
-            raise Refusal(oauth_envelope.ours(refusal.fault)) from refusal
+            raise Refusal(oauth_envelope.ours(refusal.fault), retry_after=refusal.retry_after) from refusal
 
     def _answer(self, connection: ServerConnection, body: bytes, exchange: Exchange) -> None:
         exchange.status, exchange.rsp_code, exchange.bytes_out = 200, "00000", len(body)

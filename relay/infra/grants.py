@@ -5,10 +5,9 @@ import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
 from typing import Final
 
-from relay.domain.consent import KOREA, Consent, ConsentState
+from relay.domain.consent import Consent, ConsentState
 from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.grant import Grant, NotYet
 from relay.domain.issue import TokenKind, TokenRecord, TokenState
@@ -157,10 +156,9 @@ class RememberedGrants:
         if record.state is not TokenState.LIVE or consent.state in {ConsentState.REVOKED, ConsentState.REPLACED}:
             return Refused(FAULTS["token_revoked"])
         particulars = consent.particulars
-        last = datetime.combine(particulars.end_date + timedelta(days=1), time(), KOREA)
         return Grant(
             jti=record.jti,
-            ends=last.timestamp(),
+            ends=float(particulars.ends_at),
             scheduled=particulars.is_scheduled,
             assets=assets_of(particulars),
             withheld=fields_withheld(particulars, self._industry(consent.provider)),

@@ -41,6 +41,7 @@ _ERRORS: Final = {
 }
 _OURS: Final = {
     "provider_busy": "authority_busy",
+    "provider_rate": "authority_busy",
     "provider_silent": "authority_silent",
     "provider_refused": "authority_unreachable",
     "provider_reset": "authority_unreachable",

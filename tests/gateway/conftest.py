@@ -106,14 +106,14 @@ class Grants:
 
 
 class Counters:
-    """Takes and notes; full when told so."""
+    """Takes and notes; `full` names the fault of who has taken enough."""
 
     def __init__(self):
-        self.taken, self.full = [], False
+        self.taken, self.full = [], ""
 
     def take(self, operator, provider, now):
         if self.full:
-            raise Refusal(FAULTS["operator_rate"], retry_after=1.5)
+            raise Refusal(FAULTS[self.full], retry_after=1.5)
         self.taken.append((operator, provider, now))
 
 

@@ -31,7 +31,7 @@ def test_a_refusal_is_answered_and_recorded_and_reaches_nobody(gateway, connecti
 
 
 def test_a_rate_says_when_to_come_back(gateway, connection, head, counters):
-    counters.full = True
+    counters.full = "operator_rate"
     gateway.handle(connection, head(), b"")
     assert "retry-after: 2" in connection.head.lower()
 

@@ -12,6 +12,7 @@ from relay.wire.head import Malformed, Wrong
 
 TRAN_ID = "ZOPA000001M00000000000001"
 TOKEN, AUTHORIZE = "/oauth/2.0/token", "/oauth/2.0/authorize"
+FULL = {"full": "operator_rate", "all full": "provider_rate"}
 FORM = {"x_api_type": None, "Authorization": None, "Content_Type": "application/x-www-form-urlencoded"}
 
 
@@ -43,6 +44,7 @@ def test_what_the_authority_tells_for_the_record_is_told_to_nobody_else(scene):
         ("excess", (TOKEN, "POST"), (503, "temporarily_unavailable"), "connections_exceeded"),
         ("excess", (AUTHORIZE, "GET"), (503, "temporarily_unavailable"), "connections_exceeded"),
         ("full", (TOKEN, "POST"), (503, "temporarily_unavailable"), "operator_rate"),
+        ("all full", (TOKEN, "POST"), (503, "temporarily_unavailable"), "authority_busy"),
         ("busy", (TOKEN, "POST"), (503, "temporarily_unavailable"), "authority_busy"),
         ("well", (TOKEN, "GET"), (405, "method_not_allowed"), "method_not_allowed"),
         ("well", (AUTHORIZE, "POST"), (405, "method_not_allowed"), "method_not_allowed"),
@@ -51,10 +53,11 @@ def test_what_the_authority_tells_for_the_record_is_told_to_nobody_else(scene):
 )
 def test_a_call_that_ends_here_ends_in_its_words(scene, done, call, error, reason):
     scene.connection.card = Card(Peer("1" if done == "strange" else "9998101001", "192.0.2.1"), done == "excess")
-    scene.authority.busy, scene.judges.at_authority.full = done == "busy", done == "full"
+    scene.authority.busy, scene.judges.at_authority.full = done == "busy", FULL.get(done, "")
     scene.ask(*call, **FORM | ({"x_api_tran_id": "short"} if done == "nameless" else {}))
     assert (int(scene.connection.head.split()[1]), json.loads(scene.connection.body)["error"]) == error
     assert [(one.reason, one.status) for one in scene.records] == [(reason, error[0])]
+    assert ("retry-after: 2\r\n" in scene.connection.head + "\r\n") is (done in FULL)
     assert (scene.authority.asked, scene.gateway.in_flight) == ([], 0)
 
 

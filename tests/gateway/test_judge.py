@@ -81,7 +81,7 @@ def test_a_token_is_not_looked_at_before_the_institution_is_known(ask, head, key
 
 
 def test_the_rate_is_asked_last(ask, head, counters):
-    counters.full = True
+    counters.full = "operator_rate"
     assert refused(ask, head()) == "operator_rate"
     assert refused(ask, head("/v1/bank/accounts?org_code=ZBAA000001&limit=0")) == "parameter_malformed"
 
@@ -169,7 +169,7 @@ def closed(call):
 
 
 def full(call):
-    call.counters.full = True
+    call.counters.full = "operator_rate"
 
 
 ORDER = [

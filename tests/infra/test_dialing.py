@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from relay.infra.dialing import Dialer, Place
+from relay.infra.dialing import Dialer, Place, UnixDialer
 from relay.policy.scalars import ProviderTimeouts
 from relay.wire.client import ClientConnection
 
@@ -100,3 +100,35 @@ async def test_a_fresh_line_knows_when_it_was_born(doors):
     assert before <= connection.born <= loop.time()
     connection.close()
     await asyncio.sleep(0)
+
+
+@pytest.fixture
+def neighbour(tmp_path):
+    """The path of a unix socket that listens."""
+    path = tmp_path / "a.sock"
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(path))
+        door.listen()
+        yield path
+
+
+async def test_a_neighbour_is_dialled_by_its_path(neighbour):
+    loop = asyncio.get_running_loop()
+    before = loop.time()
+    dialer = UnixDialer(str(neighbour), TIMES, loop)
+    connection = await dialer.dial(lambda _: None, 0)
+    assert connection.transport.get_extra_info("peername") == str(neighbour)
+    assert (dialer.places, connection.place, before <= connection.born <= loop.time()) == (1, 0, True)
+    connection.close()
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("there", ["nothing", "a file", "nobody behind it"])
+async def test_a_neighbour_who_is_not_there_is_none(tmp_path, there):
+    path = tmp_path / "other.sock"
+    if there == "a file":
+        path.write_bytes(b"")
+    elif there == "nobody behind it":
+        with socket.socket(socket.AF_UNIX) as door:
+            door.bind(str(path))
+    assert await UnixDialer(str(path), TIMES, asyncio.get_running_loop()).dial(lambda _: None, 0) is None

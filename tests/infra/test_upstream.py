@@ -296,6 +296,17 @@ async def test_a_slow_reader_pauses_its_line_and_no_other(stand):
     assert stand.lines[0].transport.reading
 
 
+async def test_what_changes_something_is_never_sent_twice(stand):
+    stand.pool.asks_again = False
+    await stand.send()
+    stand.says(0, OK % b"")
+    flight = await stand.send(b"once")
+    stand.hangs_up(0)
+    await asyncio.sleep(0)
+    assert stand.events(1) == [("failed", "provider_reset")]
+    assert (flight.attempts, len(stand.lines), stand.counts) == (1, 1, (0, 0, 0))
+
+
 async def test_a_line_paused_to_the_last_byte_is_read_again_by_the_next_call(stand):
     flight = await stand.send()
     stand.says(0, LARGE + b"x" * 50_000)

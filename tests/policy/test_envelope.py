@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 
 from relay.domain.fault import FAULTS, Refusal
 from relay.policy import envelope
-from relay.policy.envelope import About, Address, answer_head, echo, is_answer, refusal, refusal_body, rsp_code_in, tran_id_in
+from relay.policy.envelope import (
+    About,
+    Address,
+    answer_head,
+    echo,
+    is_answer,
+    refusal,
+    refusal_body,
+    rsp_code_in,
+    tran_id_in,
+)
 
 TRAN_ID = b"ZOPA000001M00000000000001"
 ADDRESS = Address.of("https://bank.example:9443/relay")
