@@ -7,7 +7,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
-from relay.policy import registry, scalars
+from relay.policy import authority, registry, scalars
 from relay.policy import settings as rooms
 from relay.policy.registry import Directory, Provider
 from relay.policy.settings import Settings
@@ -26,8 +26,8 @@ NO_VALUE = {"none", "relay"}
 
 def written(node, lines, place=()):
     """Each key of a file (list indexes are 0) and what its comment says after `default:`; None when it says nothing."""
-    if isinstance(node, yaml.SequenceNode) and node.value:
-        yield from written(node.value[0], lines, (*place, 0))
+    for entry in node.value if isinstance(node, yaml.SequenceNode) else ():
+        yield from written(entry, lines, (*place, 0))
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             comment = lines[key.start_mark.line].partition(" # ")[2]
@@ -37,8 +37,9 @@ def written(node, lines, place=()):
 
 
 def manual(root, file):
+    """What each key tells; of several entries of a list the first that has the key."""
     text = (root / file).read_text()
-    return dict(written(yaml.compose(text), text.splitlines()))
+    return dict(reversed([*written(yaml.compose(text), text.splitlines())]))
 
 
 def default_at(model, place):
@@ -60,7 +61,7 @@ def inner(annotation):
 
 
 def models():
-    rooms_of_models = (scalars, rooms, registry)
+    rooms_of_models = (scalars, rooms, authority, registry)
     return [
         thing
         for room in rooms_of_models
