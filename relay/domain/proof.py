@@ -10,7 +10,6 @@ class Doubt(StrEnum):
     The last four say nothing against the consent: it could not be judged now.
     """
 
-    ENCODING = "encoding"
     MALFORMED = "malformed"
     SIGNERS_DIFFER = "signers_differ"
     NONCE_DIFFERS = "nonce_differs"

@@ -37,7 +37,6 @@ CERTIFICATE: Final = ("signed_person_info_req_len", "signed_person_info_req", "c
 PROVIDER: Final = ("consent_len", "consent", "cert_tx_id")
 
 UNPROVEN: Final[Mapping[Doubt, tuple[str, str]]] = {
-    Doubt.ENCODING: ("invalid_request", "a signature is not base64url"),
     Doubt.MALFORMED: ("invalid_grant", "a signature is no CMS SignedData of what should be signed"),
     Doubt.SIGNERS_DIFFER: ("invalid_grant", "the two signatures are of different certificates"),
     Doubt.NONCE_DIFFERS: ("invalid_grant", "a signed nonce differs from that of the form"),

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from relay.infra.certifiers.identity_message import OurIdentity
 from relay.infra.certifiers.proofs import IdentityMaterials, Materials, SignatureMaterials
+from relay.infra.certifiers.revocation import Revocations
 from relay.infra.tls import client_context
 from relay.policy.authority import Certifier, IdentityDesk, SignatureDesk
 from relay.policy.settings import ServerTls, Settings
@@ -39,7 +40,7 @@ def _identity(certifier: Certifier, desk: IdentityDesk) -> IdentityMaterials:
         raise MaterialError(f"{desk.certificate}: certifiers.identity.private_key is the key of another certificate")
     return IdentityMaterials(
         roots=tuple(each for file in certifier.roots for each in _certificates(file)),
-        crls=tuple(_read(file, x509.load_pem_x509_crl, "CRL, PEM") for file in certifier.crls),
+        crls=tuple(_read(file, _crl, "CRL, PEM") for file in certifier.crls),
         us=OurIdentity(desk.cp_code, ours, key, tuple(_certificates(desk.responder))),
     )
 
@@ -73,6 +74,13 @@ def _context(desk: SignatureDesk, ours: ServerTls | None) -> ssl.SSLContext | No
         return client_context(desk.ca, None, None)
     with KeyFile(ours.private_key) as key:
         return client_context(desk.ca, ours.certificate, key)
+
+
+def _crl(content: bytes) -> x509.CertificateRevocationList:
+    """A CRL read to its end, so that what is wrong inside is told now and not on a customer's call."""
+    found = x509.load_pem_x509_crl(content)
+    Revocations([found])
+    return found
 
 
 def _certificates(file: str) -> list[x509.Certificate]:

@@ -283,7 +283,6 @@ async def test_two_at_once_with_one_tx_id_get_one_pair(counter):
 
 
 DOUBTED = {
-    Doubt.ENCODING: (400, "invalid_request"),
     Doubt.IDENTITY: (400, "unauthorized_user"),
     Doubt.REVOCATION_UNKNOWN: (503, "temporarily_unavailable"),
     Doubt.BUSY: (503, "temporarily_unavailable"),

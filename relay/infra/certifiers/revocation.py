@@ -60,8 +60,8 @@ class Revocations:
     def check(self, chain: Iterable[tuple[x509.Certificate, x509.Certificate]], now: datetime, what: str) -> None:
         """No certificate of the chain, each with its issuer, was taken back.
 
-        Raises Unproven with `what`: CERTIFICATE_REVOKED, or REVOCATION_UNKNOWN when no fresh list of the issuer covers one: an old
-        list is no list, or holding back the newest would keep revoked certificates alive.
+        Raises Unproven with `what`: CERTIFICATE_REVOKED, or REVOCATION_UNKNOWN when no fresh list of the issuer covers
+        one: an old list is no list, or holding back the newest would keep revoked certificates alive.
         """
         if not self._lists:
             return

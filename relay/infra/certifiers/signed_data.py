@@ -45,6 +45,9 @@ _ECDSA: Final[Mapping[str, str]] = {
     "1.2.840.10045.4.3.3": "sha384",
     "1.2.840.10045.4.3.4": "sha512",
 }
+_SALTS: Final = range(65)
+"""A salt is as long as a hash at most; longer numbers are no lengths."""
+
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
 
@@ -198,7 +201,7 @@ def _algorithm(info: Any) -> tuple[str, int | None]:
         _same(told["mask_gen_algorithm"]["algorithm"].native, "mgf1")
         _same(told["mask_gen_algorithm"]["parameters"]["algorithm"].native, digest)
         _same(told["trailer_field"].native, "trailer_field_bc")
-        return "pss", int(told["salt_length"].native)
+        return "pss", _SALTS.index(told["salt_length"].native)
     if name in _ECDSA:
         _same(_ECDSA[name], digest)
         return "ecdsa", None

@@ -131,7 +131,7 @@ def _signature(key, data, digest, pss):
     told = {
         "hash_algorithm": {"algorithm": digest},
         "mask_gen_algorithm": {"algorithm": "mgf1", "parameters": {"algorithm": digest}},
-        "salt_length": chosen.digest_size,
+        "salt_length": chosen.digest_size if pss is True else pss,
     }
     signature = key.sign(data, padding.PSS(padding.MGF1(chosen), chosen.digest_size), chosen)
     return signature, {"algorithm": "rsassa_pss", "parameters": algos.RSASSAPSSParams(told)}
