@@ -21,7 +21,7 @@ _HEAD: Final = {
     % (status, HTTPStatus(status).phrase.encode(), JSON_TYPE)
     for status in sorted(_ANSWERABLE)
 }
-_PATH: Final = re.compile(rb"(?:GET|POST) /oauth/")
+_PATH: Final = re.compile(rb"[A-Z]{3,20} /oauth/")
 
 _NOTED: Final = (
     (b"x-relay-api-code", "api_code"),

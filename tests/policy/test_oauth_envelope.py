@@ -146,6 +146,7 @@ def test_an_institutions_fault_on_the_way_to_the_authority_is_the_relays():
     [
         (b"POST /oauth/2.0/token HTTP/1.1\r\n", True),
         (b"GET /oauth/", True),
+        (b"DELETE /oauth/2.0/token HTTP/1.1\r\n", True),
         (b"GET /v1/bank/accounts?x=/oauth/ HTTP/1.1", False),
         (b"x\r\nPOST /oauth/2.0/token", False),
         (b"", False),

@@ -11,8 +11,10 @@ import uvloop
 sys.path.insert(0, str(Path(__file__).parent))  # stage/ is no installed package
 
 from stage.institution import Institution
+from stage.neighbours import Neighbours
 from stage.town import BANK, CARD, Town
 
+from relay.runtime.neighbourhood import neighbourhood
 from relay.sandbox.certificates import make_dev_certificates
 
 
@@ -44,3 +46,14 @@ async def town(standing):
     standing.forget()
     yield standing
     await standing.quiet()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def neighbours(tmp_path_factory):
+    """A whole relay of a module, gateway and authority as processes; after all stories its logs are read."""
+    async with neighbourhood(tmp_path_factory.mktemp("neighbours") / "street") as around:
+        neighbours = Neighbours(around)
+        yield neighbours
+        await neighbours.close()
+    assert neighbours.said
+    assert neighbours.leaks() == set()

@@ -6,14 +6,14 @@ import socket
 PATIENCE_S = 5.0
 
 
-async def until(reached, what="the condition"):
-    """Wait until `reached()` is true; fail when it is not within PATIENCE_S."""
+async def until(reached, what="the condition", patience=PATIENCE_S):
+    """Wait until `reached()` is true; fail when it is not within `patience` seconds."""
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(patience):
             while not (found := reached()):  # noqa: ASYNC110 - what is waited for has no event
                 await asyncio.sleep(0.002)
     except TimeoutError:
-        raise AssertionError(f"{what} did not come true in {PATIENCE_S} s") from None
+        raise AssertionError(f"{what} did not come true in {patience} s") from None
     return found
 
 
