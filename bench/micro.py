@@ -23,12 +23,16 @@ from relay.domain.party import Peer
 from relay.gateway.judge import judge
 from relay.gateway.welcome import Card
 from relay.infra.access_log import AccessLog
+from relay.infra.ledger.schema import upgrade
 from relay.infra.metrics import Metrics
 from relay.policy.query import body_parameters, query_parameters
 from relay.runtime.assembly import Relay
 from relay.runtime.config import load
+from relay.runtime.ledgers import url_of
+from relay.runtime.neighbourhood import record
 from relay.sandbox.street import build
 from relay.sandbox.tokens import claims_for, sign
+from relay.sandbox.world.model import CUSTOMERS
 from relay.wire.head import answer_head, answer_parser, request_head, request_parser
 from relay.wire.reader import ServerLimits
 from relay.wire.server import ServerConnection
@@ -92,7 +96,7 @@ def measure(work: Callable[[], object]) -> float:
     return statistics.median(rounds) / number * 1e6
 
 
-def assembled(folder: Path) -> tuple[Relay, Peer, str]:
+async def assembled(folder: Path) -> tuple[Relay, Peer, str]:
     """A relay of the sandbox with rates nobody reaches, an operator of it, and a token for the bank."""
     street = build(folder, datetime.now(UTC))
     street.close()
@@ -101,7 +105,9 @@ def assembled(folder: Path) -> tuple[Relay, Peer, str]:
         for rate in ("OPERATOR_PROVIDER", "PROVIDER")
         for key in ("PER_SECOND", "BURST")
     }
-    relay = Relay(load(street.settings, environ), asyncio.get_running_loop())
+    settings = load(street.settings, environ)
+    await upgrade(url_of(settings.settings.ledger))
+    relay = Relay(settings, asyncio.get_running_loop())
     operator = street.operators[0]
     claims = claims_for(
         issuer="ZRLA000001",
@@ -112,12 +118,15 @@ def assembled(folder: Path) -> tuple[Relay, Peer, str]:
         now=datetime.now(UTC),
     )
     peer = Peer(operator.identity.serial_number.replace("-", ""), "127.0.0.1")
+    await record(street.settings, [claims], CUSTOMERS[0])
+    await relay.grants.fetch(claims["jti"])
+    relay.grants._trust_s = math.inf
     return relay, peer, sign(claims, street.token_key)
 
 
 async def exchanges(folder: Path) -> dict[str, float]:
     """Every measure by name, in microseconds."""
-    relay, peer, token = assembled(folder)
+    relay, peer, token = await assembled(folder)
     posted = f"Content-Type: application/json; charset=UTF-8\r\nContent-Length: {len(BODY)}\r\n"
     get_raw = head("GET", LIST, token)
     post_raw = head("POST", "/v1/bank/accounts/deposit/transactions", token, posted)
@@ -147,9 +156,7 @@ def judged(relay: Relay, peer: Peer, parsed: object, body: bytes) -> Callable[[]
     """The judgement of one call."""
     gateway, now = relay.gateway, time.time()
     callers = gateway.plan.callers.recognise(peer)
-    return lambda: judge(
-        gateway.plan, gateway._keyring, relay.counters, callers, parsed, body, Exchange(relay.loop.time(), now)
-    )
+    return lambda: judge(gateway.plan, gateway._judges, callers, parsed, body, Exchange(relay.loop.time(), now))
 
 
 def whole(relay: Relay, peer: Peer, raw: bytes) -> Callable[[], object]:
@@ -165,14 +172,14 @@ def whole(relay: Relay, peer: Peer, raw: bytes) -> Callable[[], object]:
 
 def checked(gateway: object, api_code: str, parameters: object) -> Callable[[], object]:
     """The parameter check of one API at the bank."""
-    check = gateway.plan.institutions[BANK].checks[api_code]
+    check = gateway.plan.institutions[BANK].rules[api_code].parameters
     return lambda: check(parameters)
 
 
 def closed(relay: Relay, callers: tuple, parsed: object) -> Exchange:
     """An exchange as it is recorded."""
     exchange = Exchange(relay.loop.time(), time.time())
-    judge(relay.gateway.plan, relay.gateway._keyring, relay.counters, callers, parsed, b"", exchange)
+    judge(relay.gateway.plan, relay.gateway._judges, callers, parsed, b"", exchange)
     exchange.asked, exchange.attempts = exchange.started, 1
     exchange.status, exchange.rsp_code = 200, "00000"
     exchange.close(relay.loop.time())

@@ -131,7 +131,8 @@ def prepare(name: str, street: Street) -> Gateway:
     match name:
         case "relay":
             settings = write_relay_settings(folder, street.identity, street.upstreams, ports)
-            return Gateway(name, ports, [*street.interpreter(), "-m", "relay", "serve", "-c", str(settings)])
+            command = ["-m", "relay", "serve", "--role", "gateway", "-c", str(settings)]
+            return Gateway(name, ports, [*street.interpreter(), *command])
         case "aiohttp" | "aiohttp_uvloop":
             (folder / "settings.json").write_text(aiohttp_settings(street, ports, folder), encoding="utf-8")
             argv = [*street.interpreter(), str(BENCH / "aiohttp_proxy.py"), str(folder / "settings.json")]

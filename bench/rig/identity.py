@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from relay.infra.token_keys import TokenKey, write_set
 from rig.layout import CLIENT_ID, KID, OPERATOR, RELAY, SERIAL, SMALL
 
 TOKENS: Final = 64
@@ -35,22 +36,32 @@ class Identity:
 
     def token(self, key: rsa.RSAPrivateKey | None = None, **changed: Any) -> str:
         """An access token as the relay issues it, with claims changed."""
-        now = int(time.time())
-        claims = {
-            "iss": RELAY,
-            "aud": OPERATOR,
-            "exp": now + 86400,
-            "iat": now - 60,
-            "jti": "bench-0",
-            "scope": "bank.list bank.deposit",
-            "org_code": SMALL,
-            "client_id": CLIENT_ID,
-        }
-        return jwt.encode(claims | changed, key or self.signing, algorithm="RS256", headers={"kid": KID})
+        return jwt.encode(_claims() | changed, key or self.signing, algorithm="RS256", headers={"kid": KID})
+
+    def claims(self, org_code: str) -> list[dict[str, Any]]:
+        """What `tokens` say, for the ledger; for the first provider also what `token` says."""
+        known = [f"bench-{org_code}-{number}" for number in range(TOKENS)]
+        if org_code == SMALL:
+            known += ["bench-0", "check"]
+        return [_claims() | {"jti": jti, "org_code": org_code} for jti in known]
 
     def tokens(self, org_code: str) -> list[str]:
         """Distinct good tokens for one provider."""
         return [self.token(jti=f"bench-{org_code}-{number}", org_code=org_code) for number in range(TOKENS)]
+
+
+def _claims() -> dict[str, Any]:
+    now = int(time.time())
+    return {
+        "iss": RELAY,
+        "aud": OPERATOR,
+        "exp": now + 86400,
+        "iat": now - 60,
+        "jti": "bench-0",
+        "scope": "bank.list bank.deposit",
+        "org_code": SMALL,
+        "client_id": CLIENT_ID,
+    }
 
 
 def _private(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
@@ -109,4 +120,6 @@ def make_identity(folder: Path) -> Identity:
     signing, stranger = (rsa.generate_private_key(65537, 2048) for _ in range(2))
     public = signing.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     (folder / "tokens.pub.pem").write_bytes(public)
+    (folder / "token-keys").mkdir(exist_ok=True)
+    write_set(folder / "token-keys", [TokenKey(KID, "RS256", signing.public_key(), None)])
     return Identity(folder, signing, stranger)

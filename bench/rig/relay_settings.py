@@ -1,12 +1,20 @@
 """The relay's own settings for the benchmark: strict checking, all limits on, none of them reached."""
 
+import asyncio
+import base64
+import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from relay.infra.ledger.schema import upgrade
+from relay.runtime.config import load
+from relay.runtime.handout import Handout, consent_for, hand_out
+from relay.runtime.ledgers import ledger_of, url_of
 from rig.identity import Identity
-from rig.layout import CLIENT_ID, KID, OPERATOR, RATE, RELAY, SERIAL, Ports
+from rig.layout import CLIENT_ID, OPERATOR, RATE, RELAY, SERIAL, Ports
 
 
 def relay_settings(identity: Identity, ports: Ports, folder: Path) -> dict[str, Any]:
@@ -30,7 +38,11 @@ def relay_settings(identity: Identity, ports: Ports, folder: Path) -> dict[str, 
         },
         "tokens": {
             "issuer": RELAY,
-            "keys": [{"kid": KID, "algorithm": "RS256", "public_key": identity.path("tokens.pub.pem")}],
+            "keys": identity.path("token-keys"),
+        },
+        "ledger": {
+            "url": f"sqlite:{folder / 'ledger.db'}",
+            "customer_keys": [{"kid": "bench", "key": f"file:{folder / 'customers.key'}"}],
         },
         "checking": "strict",
         "upstream": {"concurrency": 1024, "queue": 1024, "timeouts": {"first_byte_s": 60, "total_s": 120}},
@@ -76,4 +88,18 @@ def write_relay_settings(folder: Path, identity: Identity, upstreams: dict[str, 
     files |= {folder / "providers" / f"{org}.yaml": provider(org, port) for org, port in upstreams.items()}
     for path, content in files.items():
         path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    (folder / "customers.key").write_bytes(base64.b64encode(bytes(32)))
+    asyncio.run(_in_the_ledger(folder / "relay.yaml", [claims for org in upstreams for claims in identity.claims(org)]))
     return folder / "relay.yaml"
+
+
+async def _in_the_ledger(settings: Path, told: list[dict[str, Any]]) -> None:
+    """A consent of a customer of its own behind each token of the load, so that the relay judges it as it judges all."""
+    now, where = datetime.now(UTC), load(settings, {}).settings.ledger
+    await upgrade(url_of(where))
+    ledger = ledger_of(where)
+    try:
+        handouts = [Handout(claims, secrets.token_hex(44)) for claims in told]
+        await hand_out(ledger, [(handout, consent_for(handout, now)) for handout in handouts], now)
+    finally:
+        await ledger.close()
