@@ -157,7 +157,9 @@ class Settings(Model):
     gateway: GatewaySettings
     tokens: Tokens
     ledger: LedgerSettings
-    authority: AuthoritySettings = AuthoritySettings()
+    authority: Annotated[
+        AuthoritySettings, Field(default_factory=dict, validate_default=True)
+    ]  # its socket has a place
     certifiers: tuple[Certifier, ...] = ()
     checking: Checking = Checking.STRICT
     upstream: UpstreamSettings = UpstreamSettings()

@@ -76,7 +76,7 @@ def _opened(reference: Reference) -> Any:
     except (SecretMissing, TokenKeyProblem) as error:
         raise _Unfit(str(error), f"a {asked}") from error
     except TypeError as error:
-        raise _Unfit("is encrypted", f"a {asked} without a password") from error
+        raise _Unfit("is encrypted", f"a {asked.replace(', PEM', ' without a password, PEM')}") from error
     except Exception as error:  # cryptography's own errors are many, and none is to be shown beside a key
         raise _Unfit(_holds_none(reference), f"a {asked}") from error
 

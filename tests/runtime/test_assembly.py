@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import yaml
@@ -12,6 +13,7 @@ from relay.runtime.assembly import Relay
 from relay.runtime.config import load
 from relay.runtime.materials import MaterialError
 from relay.runtime.references import SecretMissing
+from relay.sandbox.certificates import TOKEN_KEYS
 from relay.sandbox.street import build
 
 
@@ -54,7 +56,9 @@ def folder(street):
 
 @pytest.fixture
 async def relay(folder):
-    return Relay(folder.load(), asyncio.get_running_loop())
+    relay = Relay(folder.load(), asyncio.get_running_loop())
+    yield relay
+    await relay.ledger.close()
 
 
 def standing(relay):
@@ -63,7 +67,7 @@ def standing(relay):
     return (
         relay.loaded,
         gateway.plan,
-        gateway._keyring,
+        gateway._judges,
         gateway._upstreams,
         dict(relay.pools),
         {index: followed.current for index, followed in relay.contexts.items()},
@@ -78,12 +82,13 @@ async def test_every_institution_of_the_settings_can_be_reached(relay, street):
     assert list(relay.contexts) == [0]
 
 
-def bad_token_key(folder):
-    folder.change("relay.yaml", lambda values: values["tokens"]["keys"][0].update(public_key="certs/ca.pem"))
+def no_token_keys(folder):
+    folder.change("relay.yaml", lambda values: values["tokens"].update(keys="certs"))
 
 
 def key_of_another_algorithm(folder):
-    folder.change("relay.yaml", lambda values: values["tokens"]["keys"][0].update(algorithm="RS256"))
+    keys = Path("certs", TOKEN_KEYS, "jwks.json")
+    folder.change(keys, lambda values: values["keys"][0].update(alg="RS256", kty="EC"))
 
 
 def missing_secret(folder):
@@ -105,7 +110,7 @@ def key_of_another_certificate_at_the_last_provider(folder):
 @pytest.mark.parametrize(
     ("spoil", "error"),
     [
-        (bad_token_key, MaterialError),
+        (no_token_keys, MaterialError),
         (key_of_another_algorithm, MaterialError),
         (missing_secret, SecretMissing),
         (key_of_another_certificate, TlsError),
@@ -137,7 +142,8 @@ async def test_new_settings_are_taken_whole_and_what_did_not_change_stays(relay,
     assert changed._closed
     assert relay.gateway._upstreams["ZBAA000001"][0] is relay.pools["ZBAA000001"][1]
     assert relay.gateway.plan.generation != before[1].generation
-    assert relay.gateway._keyring is not before[2]
+    assert relay.gateway._judges.keyring is not before[2].keyring
+    assert relay.gateway._judges.grants is before[2].grants
     assert [followed.listening for followed in relay.contexts.values()] == [listening]
     assert relay.contexts[0].current is not before[5][0]
     assert relay.reloads == 1

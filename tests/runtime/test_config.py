@@ -34,7 +34,10 @@ def test_files_are_absolute_and_relative_to_the_file_that_names_them(folder):
     root = str(folder.root)
     assert loaded.settings.gateway.tls.certificate == f"{root}/certs/relay.pem"
     assert loaded.settings.gateway.tls.private_key == f"file:{root}/certs/relay.key"
-    assert loaded.settings.tokens.keys[0].public_key == f"{root}/certs/tokens.pub"
+    assert loaded.settings.tokens.keys == f"{root}/certs/token-keys"
+    assert loaded.settings.ledger.url == f"sqlite:{root}/ledger.db"
+    assert loaded.settings.ledger.customer_keys[0].key == f"file:{root}/certs/customers.key"
+    assert loaded.settings.authority.socket == f"{root}/authority.sock"
     assert loaded.settings.access_log.path == f"{root}/logs/access.log"
     assert loaded.settings.directory == f"{root}/directory.yaml"
     assert loaded.settings.providers == f"{root}/providers"
@@ -54,7 +57,8 @@ def test_a_relative_path_to_the_settings_is_made_absolute(folder, monkeypatch):
 
 
 def test_every_file_read_or_named_is_listed_once(folder):
-    named = ["certs/relay.pem", "certs/relay.key", "certs/ca.pem", "certs/tokens.pub", "certs/bank.pem"]
+    tls = ["certs/relay.pem", "certs/relay.key", "certs/ca.pem"]
+    named = [*tls, "certs/token-keys/jwks.json", "certs/customers.key", "certs/bank.pem"]
     read = ["relay.yaml", "providers/bank.yaml", "directory.yaml"]
     assert load(folder.path, {}).files == tuple(folder.root / name for name in [*read, *named])
 

@@ -55,7 +55,8 @@ def test_missing_files_are_all_named(folder):
         "gateway.tls.certificate",
         "gateway.tls.private_key",
         "gateway.tls.client_ca",
-        "tokens.keys[0].public_key",
+        "tokens.keys",
+        "ledger.customer_keys[0].key",
         "ca",
     ]
 
@@ -82,8 +83,10 @@ def test_missing_files_are_all_named(folder):
         (
             "token-keys/jwks.json",
             b"{}",
-            "relay.yaml: tokens.keys: certs/token-keys/jwks.json is no set of public keys with kid and alg: 'keys', "
-            "a folder with jwks.json, made by relay keys rotate",
+            (
+                "relay.yaml: tokens.keys: certs/token-keys/jwks.json is no set of public keys with kid and alg: 'keys', "
+                "a folder with jwks.json, made by relay keys rotate"
+            ),
         ),
         (
             "ca.pem",
