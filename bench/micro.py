@@ -136,7 +136,7 @@ async def exchanges(folder: Path) -> dict[str, float]:
     gateway = relay.gateway
     exchange = closed(relay, gateway.plan.callers.recognise(peer), get_head)
     access_log = AccessLog("/dev/null", 10**9)
-    return {
+    found = {
         "request_head": measure(lambda: request_head(get_raw, 100, requests)),
         "answer_head": measure(lambda: answer_head(ANSWER[: ANSWER.index(b"{")], 100, answers)),
         "query_parameters": measure(lambda: query_parameters(get_head.query)),
@@ -150,6 +150,8 @@ async def exchanges(folder: Path) -> dict[str, float]:
         "whole_get": measure(whole(relay, peer, get_raw)),
         "whole_post": measure(whole(relay, peer, post_raw + BODY)),
     }
+    await relay.ledger.close()
+    return found
 
 
 def judged(relay: Relay, peer: Peer, parsed: object, body: bytes) -> Callable[[], object]:

@@ -94,7 +94,7 @@ def write_relay_settings(folder: Path, identity: Identity, upstreams: dict[str, 
 
 
 async def _in_the_ledger(settings: Path, told: list[dict[str, Any]]) -> None:
-    """A consent of a customer of its own behind each token of the load, so that the relay judges it as it judges all."""
+    """A consent of a customer of its own behind each token of the load: the relay judges it as it judges all."""
     now, where = datetime.now(UTC), load(settings, {}).settings.ledger
     await upgrade(url_of(where))
     ledger = ledger_of(where)
