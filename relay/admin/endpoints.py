@@ -1,15 +1,21 @@
-"""The private port: `/healthz` (the process lives), `/readyz` (it may be sent calls), `/metrics` (for Prometheus)."""
+"""The private port: `/healthz` (the process lives), `/readyz` (it may be sent calls), `/metrics` (for Prometheus).
+
+And `/jwks.json`: the public keys that verify the relay's tokens (RFC 7517), for whoever audits them.
+"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 
-def application(registry: CollectorRegistry, unready: Callable[[], list[str]]) -> web.Application:
-    """The admin application. `unready` names what is missing before calls may come; empty when ready."""
+def application(
+    registry: CollectorRegistry, unready: Callable[[], list[str]], jwks: Callable[[], Mapping[str, Any]]
+) -> web.Application:
+    """The admin application. `unready` names what is missing before calls may come; `jwks` are the public keys."""
     app = web.Application()
 
     async def healthz(_request: web.Request) -> web.Response:
@@ -25,5 +31,9 @@ def application(registry: CollectorRegistry, unready: Callable[[], list[str]]) -
         text = await asyncio.to_thread(generate_latest, registry)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
+    async def keys(_request: web.Request) -> web.Response:
+        return web.json_response(jwks(), content_type="application/jwk-set+json")
+
+    pages = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics, "/jwks.json": keys}
+    app.add_routes([web.get(path, page) for path, page in pages.items()])
     return app

@@ -4,7 +4,8 @@ import asyncio
 import ssl
 import time
 from operator import attrgetter
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from relay import __version__
 from relay.domain.ports import Keyring
@@ -19,6 +20,7 @@ from relay.infra.keyring import VerifiedTokens
 from relay.infra.metrics import Metrics, RelayCollector
 from relay.infra.recorders import Records
 from relay.infra.tls import FollowedContext
+from relay.infra.token_keys import read_keys, row_of
 from relay.infra.upstream import Pool
 from relay.policy.authority import AuthoritySettings
 from relay.policy.envelope import Address
@@ -99,6 +101,10 @@ class Relay:
     def collector(self) -> RelayCollector:
         """What Prometheus reads."""
         return RelayCollector(self.metrics, self._gauges, self._pool_counts, self._info, self.welcome.rejected)
+
+    def jwks(self) -> dict[str, Any]:
+        """The public keys that verify our tokens, as they stand in the key folder (RFC 7517)."""
+        return {"keys": [row_of(key) for key in read_keys(Path(self.loaded.settings.tokens.keys))]}
 
     def _compile(self, loaded: Loaded) -> tuple[Plan, Reach, Keyring]:
         settings = loaded.settings

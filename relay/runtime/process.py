@@ -42,7 +42,7 @@ class RelayProcess:
         self.relay = Relay(load(config, os.environ), self._loop)
         self._listening = Listening(self.relay)
         settings = self.relay.loaded.settings
-        admin = application(registry_of(self.relay.collector()), self._unready)
+        admin = application(registry_of(self.relay.collector()), self._unready, self.relay.jwks)
         self.admin = AdminServer(admin, settings.admin.address, settings.admin.port)
         self._stop = asyncio.Event()
         self._started = settings

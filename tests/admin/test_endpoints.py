@@ -18,7 +18,7 @@ def registry():
 @pytest.fixture
 async def port(registry):
     missing = []
-    async with TestClient(TestServer(application(registry, lambda: missing))) as client:
+    async with TestClient(TestServer(application(registry, lambda: missing, lambda: {"keys": []}))) as client:
         client.missing = missing
         yield client
 
@@ -47,11 +47,16 @@ async def test_metrics_are_what_prometheus_reads(port):
     ] == [("calls_total", {"org_code": "ZBAA000001"}, 3.0)]
 
 
+async def test_the_public_keys_are_told_as_a_set(port):
+    answer = await port.get("/jwks.json")
+    assert (answer.content_type, await answer.json()) == ("application/jwk-set+json", {"keys": []})
+
+
 @pytest.mark.parametrize("path", ["/", "/metrics/", "/v1/bank/accounts", "/readyz/x"])
 async def test_there_is_nothing_else(port, path):
     assert (await port.get(path)).status == 404
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/jwks.json"])
 async def test_nothing_can_be_changed_here(port, path):
     assert (await port.post(path)).status == 405
