@@ -54,6 +54,7 @@ class Neighbours:
     around: object
     said: dict = field(default_factory=dict)
     _sessions: list = field(default_factory=list)
+    _signers: dict = field(default_factory=dict)
 
     @property
     def street(self):
@@ -65,6 +66,12 @@ class Neighbours:
         session = session_of(identity or neighbour.identity, self.street.certificates.ca)
         self._sessions.append(session)
         return Server(self, neighbour, session, neighbour.client_ids[service], neighbour.client_secrets[service])
+
+    def signer(self, customer):
+        """A customer's own certificate (공동인증서), made once."""
+        if customer.number not in self._signers:
+            self._signers[customer.number] = self.street.certifiers.papers.customer(customer)
+        return self._signers[customer.number]
 
     def line(self, number=0, identity=None):
         """A bare connection of an operator."""
@@ -169,11 +176,10 @@ class Server:
 
     def signed(self, at, login=LOGINS[0], **wished):
         """The form of 통합인증-002, auth_type 0; `wished` is what the customer wants differently."""
-        street = self.around.street
         scopes = scopes_of(self.around.around.catalogue, at.industry)
         wish = Wish(at.industry, tuple(scope for scope in scopes if not scope.endswith(".list")), **wished)
         parties = Parties(self.neighbour.org_code, at.org_code, RELAY_CODE, IDENTITY_CERTIFIER, datetime.now(UTC))
-        signer = street.certifiers.papers.customer(login.customer)
+        signer = self.around.signer(login.customer)
         told = form_by_certificate(parties, ci_of(login.customer), signer, demand(wish, parties), lists=False)
         return self.form(at, **told)
 
