@@ -1,6 +1,9 @@
 """What no single file can know: whether relay, providers and directory fit together."""
 
+import base64
+import binascii
 import ipaddress
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -9,7 +12,7 @@ from typing import Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from relay.domain.ids import normal_serial
-from relay.policy.registry import Directory, DirectoryOperator, Provider
+from relay.policy.registry import Authentication, Directory, DirectoryOperator, Provider
 from relay.policy.scalars import ProviderTimeouts
 from relay.policy.settings import Settings
 from relay.runtime.problems import Problem, shown
@@ -23,6 +26,12 @@ SLOTS_HOURS: Final = 6
 
 NEVER_LEFT_OUT: Final = frozenset({"CM01", "CM02"})
 """API 목록 조회 and 전송요구 내역 조회: every institution answers them (정보제공-공통)."""
+
+SOCKET_BYTES: Final = 100
+"""A unix socket's path has 107 bytes at most; some are left for systems that take fewer."""
+
+_ON_PAGES: Final = frozenset({Authentication.HOSTED, Authentication.REDIRECT})
+"""Ways of 개별인증 that lead customers over the relay's own pages."""
 
 _T = TypeVar("_T")
 
@@ -45,18 +54,18 @@ def crosscheck(
     """All problems between the files; what could not be read is None or left out."""
     problems: list[Problem] = []
     if relay is not None:
-        problems += _ports(relay)
+        problems += [*_ports(relay), *_socket(relay), *_certifiers(relay)]
         usual = relay.model.upstream.timeouts
         problems += [relay.problem(f"upstream.{key}", *said) for key, *said in _timeouts(usual, usual)]
     problems += _org_codes(relay, providers)
     for provider in providers:
-        problems += [*_apis(provider), *_slots(provider)]
+        problems += [*_apis(provider), *_slots(provider), *_pages(relay, provider)]
         own = provider.model.timeouts
         if own is not None:
             usual = relay.model.upstream.timeouts if relay is not None else own
             problems += [provider.problem(key, *said) for key, *said in _timeouts(own, over(usual, own))]
     if directory is not None:
-        problems += _callbacks(directory)
+        problems += [*_callbacks(directory), *_secret_hashes(directory)]
         if relay is not None and not all(each.client_certificate for each in relay.model.gateway.listeners):
             problems += _addresses(directory)
     return problems
@@ -68,10 +77,33 @@ def _ports(relay: Read[Settings]) -> Iterator[Problem]:
         for at, each in enumerate(relay.model.gateway.listeners)
     ]
     doors = [*gateway, ("admin.port", relay.model.admin.address, relay.model.admin.port)]
+    if (pages := relay.model.authority.pages) is not None:
+        doors.append(("authority.pages.port", pages.address, pages.port))
     for (first, address, port), (second, other, same) in combinations(doors, 2):
         everywhere = {address, other} & {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
         if port and port == same and (address == other or everywhere):
             yield relay.problem(second, f"is the port of {first} too", "another port, or another address")
+
+
+def _socket(relay: Read[Settings]) -> Iterator[Problem]:
+    length = len(os.fsencode(relay.model.authority.socket))
+    if length > SOCKET_BYTES:
+        allowed = f"at most {SOCKET_BYTES} bytes with its folder"
+        yield relay.problem("authority.socket", f"is a path of {length} bytes", allowed)
+
+
+def _certifiers(relay: Read[Settings]) -> Iterator[Problem]:
+    codes = [certifier.ca_code for certifier in relay.model.certifiers]
+    for at, code in enumerate(codes):
+        if code in codes[:at]:
+            yield relay.problem(f"certifiers[{at}].ca_code", f"stands twice: {code}", "each certifier once")
+
+
+def _pages(relay: Read[Settings] | None, provider: Read[Provider]) -> Iterator[Problem]:
+    way = provider.model.authentication
+    if relay is not None and relay.model.authority.pages is None and way in _ON_PAGES:
+        wrong = f"is {way}, but {shown(relay.file)} has no authority.pages"
+        yield provider.problem("authentication", wrong, "authority.pages there, or app or none here")
 
 
 def over(usual: ProviderTimeouts, own: ProviderTimeouts) -> ProviderTimeouts:
@@ -143,6 +175,22 @@ def _callbacks(directory: Read[Directory]) -> Iterator[Problem]:
                 if not _is_callback(callback):
                     key = f"operators[{at}].services[{nth}].callbacks[{index}]"
                     yield directory.problem(key, "does not fit", f"https://host/path, at most {CALLBACK_BYTES} bytes")
+
+
+def _secret_hashes(directory: Read[Directory]) -> Iterator[Problem]:
+    for at, operator in enumerate(directory.model.operators):
+        for nth, service in enumerate(operator.services):
+            if service.client_secret_hash and not all(map(_is_base64, service.client_secret_hash.split("$")[3:])):
+                key = f"operators[{at}].services[{nth}].client_secret_hash"
+                yield directory.problem(key, "holds what is no base64", "what `relay secret` prints, whole")
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except binascii.Error:
+        return False
+    return True
 
 
 def _is_callback(text: str) -> bool:

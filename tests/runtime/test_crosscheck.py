@@ -145,3 +145,69 @@ def test_a_part_of_the_time_is_not_longer_than_the_whole(folder, file, key):
 def test_a_shorter_whole_alone_is_no_problem(folder):
     folder.put("providers/bank.yaml", "timeouts", {"total_s": 3})
     assert told(folder) == []
+
+
+HOSTED = {"authentication": "hosted"}
+REDIRECT = {"authentication": "redirect", "redirect": {"url": "https://b.example/page", "public_key": "b.pub"}}
+APP = {
+    "authentication": "app",
+    "app": dict.fromkeys(("app_scheme_ios", "install_url_ios", "app_scheme_android", "install_url_android"), "bank"),
+}
+PAGES = {"url": "https://pages.example"}
+
+
+@pytest.mark.parametrize(("way", "on_pages"), [({}, False), (HOSTED, True), (REDIRECT, True), (APP, False)])
+def test_customers_are_led_over_pages_that_are_there(folder, way, on_pages):
+    for key, value in way.items():
+        folder.put("providers/bank.yaml", key, value)
+    wrong = f"is {way.get('authentication')}, but {folder.root}/relay.yaml has no authority.pages"
+    line = f"providers/bank.yaml: authentication: {wrong}, authority.pages there, or app or none here"
+    assert told(folder) == ([line] if on_pages else [])
+    folder.put("relay.yaml", "authority.pages", PAGES)
+    assert told(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("pages", "line"),
+    [
+        ({"port": 8444}, None),
+        ({"port": 0}, None),
+        ({"port": 8443}, "is the port of gateway.listeners[0].port too"),
+        ({"port": 9090}, "is the port of admin.port too"),
+        ({"port": 9090, "address": "192.0.2.1"}, None),
+    ],
+)
+def test_the_pages_listen_on_a_port_of_their_own(folder, pages, line):
+    folder.put("relay.yaml", "authority.pages", PAGES | pages)
+    wrong = f"relay.yaml: authority.pages.port: {line}, another port, or another address"
+    assert told(folder) == ([wrong] if line else [])
+
+
+@pytest.mark.parametrize(("path", "length"), [("/" + "a" * 99, None), ("/" + "a" * 100, 101), ("/" + "가" * 34, 103)])
+def test_a_socket_has_a_short_path(folder, path, length):
+    folder.put("relay.yaml", "authority.socket", path)
+    line = f"relay.yaml: authority.socket: is a path of {length} bytes, at most 100 bytes with its folder"
+    assert told(folder) == ([line] if length else [])
+
+
+def test_a_certifier_stands_once(folder):
+    def certifier(code):
+        desk = {"base_url": "https://c.example", "client_id": "one", "client_secret": "env:S"}
+        return {"ca_code": code, "name": "One", "kind": "signature", "signature": desk}
+
+    folder.put("relay.yaml", "certifiers", [certifier("ZZCERT0001"), certifier("ZZCERT0002")])
+    assert told(folder) == []
+    folder.put("relay.yaml", "certifiers", [certifier("ZZCERT0001"), certifier("ZZCERT0001")])
+    assert told(folder) == ["relay.yaml: certifiers[1].ca_code: stands twice: ZZCERT0001, each certifier once"]
+
+
+@pytest.mark.parametrize(
+    ("salt", "good"), [("A" * 22, True), ("A" * 11, True), ("A" * 12, True), ("A" * 13, False), ("A" * 85, False)]
+)
+def test_a_secrets_hash_is_whole(folder, salt, good):
+    folder.put(
+        "directory.yaml", "operators.0.services.0.client_secret_hash", f"$scrypt$ln=14,r=8,p=1${salt}${'A' * 43}"
+    )
+    key = "operators[0].services[0].client_secret_hash"
+    line = f"directory.yaml: {key}: holds what is no base64, what `relay secret` prints, whole"
+    assert told(folder) == ([] if good else [line])

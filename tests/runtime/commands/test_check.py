@@ -59,7 +59,7 @@ def test_certificates_are_opened_only_when_asked(folder):
     assert run("-c", folder.path).exit_code == 0
     answer = run("-c", folder.path, "--files")
     assert answer.exit_code == 2
-    assert len(answer.output.splitlines()) == 5
+    assert len(answer.output.splitlines()) == 6
 
 
 def test_variables_count(folder):
