@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, m
 from relay.policy.scalars import BaseUrl, ClientId, Model, OrgCode, Path, Port, Seconds, Secret, Text, at_folder, refuse
 
 _URL_SECRET = re.compile(r"(?:file|env):.+")
-_POSTGRESQL = re.compile(r"postgresql://[^\s]+")
-_WITH_PASSWORD = re.compile(r"postgresql://[^/@\s]*:[^/@\s]*@")
+_POSTGRESQL = re.compile(r"postgres(?:ql(?:\+asyncpg)?)?://[^\s]+")
+_WITH_PASSWORD = re.compile(r"postgres(?:ql(?:\+asyncpg)?)?://[^/@\s]*:[^/@\s]*@")
 
 
 def _ledger_url(value: str, info: ValidationInfo) -> str:

@@ -30,7 +30,8 @@ WRITES: Final = "relay_writes"
 BUSY_S: Final = 10
 """So long one process waits for another that writes."""
 _SQLITE: Final = "sqlite:"
-_POSTGRESQL: Final = "postgresql"
+_POSTGRESQL: Final = frozenset({"postgresql", "postgresql+asyncpg", "postgres"})
+"""The name, and what other tools write for it."""
 _ON_CONNECT: Final = (
     f"PRAGMA busy_timeout = {BUSY_S * 1000}",
     "PRAGMA journal_mode = WAL",
@@ -126,7 +127,7 @@ def _postgresql(url: str, connections: int) -> AsyncEngine:
         address = make_url(url)
     except (ArgumentError, ValueError):
         raise LedgerUrlWrong("the ledger's URL cannot be read") from None  # the cause repeats it
-    if address.drivername != _POSTGRESQL or not address.database:
+    if address.drivername not in _POSTGRESQL or not address.database:
         raise LedgerUrlWrong("the ledger's URL is neither sqlite:PATH nor postgresql://HOST/DATABASE")
     query = dict(address.query)
     if (sslmode := query.pop("sslmode", None)) is not None:

@@ -76,6 +76,11 @@ def test_a_sqlite_url_is_a_path(tmp_path):
     assert sqlite_path("postgresql://host/db") is None
 
 
+@pytest.mark.parametrize("name", ["postgresql", "postgres", "postgresql+asyncpg"])
+def test_other_tools_names_of_postgresql_are_understood(name):
+    assert engine_for(f"{name}://host/db", 1).dialect.driver == "asyncpg"
+
+
 async def test_libpqs_word_for_tls_is_understood():
     engine = engine_for("postgresql://host/db?sslmode=verify-full&host=/run", 1)
     assert engine.url.query == {"ssl": "verify-full", "host": "/run"}
