@@ -5,7 +5,6 @@ business registration number, on every call (규격 3.1). Nothing here is for pr
 """
 
 import ipaddress
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from relay.domain.ids import INDUSTRIES
+from relay.sandbox.secret_files import keep
 from relay.sandbox.token_keys import TokenKeyPair, make_token_keys
 
 DAYS: Final = 365
@@ -74,8 +74,8 @@ class Authority:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         builder = builder.add_extension(_usage(ca=True), critical=True)
         authority = cls(builder.sign(key, hashes.SHA256()), key, folder, stem)
-        _write(authority.certificate, authority._certificate.public_bytes(Encoding.PEM))
-        _write(authority.private_key, _private_pem(key), secret=True)
+        authority.certificate.write_bytes(authority._certificate.public_bytes(Encoding.PEM))
+        keep(authority.private_key, _private_pem(key))
         return authority
 
     @classmethod
@@ -119,8 +119,8 @@ class Authority:
         signed = builder.add_extension(policies, critical=False).sign(self._key, hashes.SHA256())
         target = folder or self.folder
         pair = Pair(target / f"{stem or name}.pem", target / f"{stem or name}.key.pem", serial_number)
-        _write(pair.certificate, signed.public_bytes(Encoding.PEM))
-        _write(pair.private_key, _private_pem(key), secret=True)
+        pair.certificate.write_bytes(signed.public_bytes(Encoding.PEM))
+        keep(pair.private_key, _private_pem(key))
         return pair
 
 
@@ -247,10 +247,3 @@ def _purposes(*, server: bool, client: bool) -> x509.ExtendedKeyUsage:
 
 def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _write(path: Path, content: bytes, *, secret: bool = False) -> None:
-    path.unlink(missing_ok=True)  # an old file would keep its mode
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if secret else 0o644)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)

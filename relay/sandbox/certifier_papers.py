@@ -4,7 +4,6 @@ They look like those of the accredited CAs: RSA with SHA-256, keyUsage for signi
 between root and customer left out. Everything is fictitious and lasts as long as the sandbox's folder.
 """
 
-import os
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from relay.sandbox.secret_files import keep
 from relay.sandbox.world.model import CUSTOMERS, Customer
 
 ORGANIZATION: Final = "Pretended Certificates"
@@ -160,7 +160,4 @@ def _name(common_name: str) -> x509.Name:
 def _write(folder: Path, stem: str, identity: SigningIdentity) -> None:
     (folder / f"{stem}.pem").write_bytes(identity.certificate.public_bytes(Encoding.PEM))
     secret = identity.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path = folder / f"{stem}.key.pem"
-    path.unlink(missing_ok=True)  # an old file would keep its mode
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secret)
+    keep(folder / f"{stem}.key.pem", secret)

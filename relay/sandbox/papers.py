@@ -14,6 +14,7 @@ import yaml
 from relay.sandbox.certificates import TOKEN_KEYS
 from relay.sandbox.certifier_identity import CP_CODE
 from relay.sandbox.houses import LOOPBACK, MARK, OPERATORS, RELAY_CODE, Certifiers, Institution, Street
+from relay.sandbox.secret_files import keep
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 
 APP_SCHEME: Final = "moabogi"
@@ -34,12 +35,6 @@ def write_all(street: Street) -> None:
     for old in street.folder.glob("ledger.db*"):
         old.unlink()  # what was sealed with a former key
     (street.folder / MARK).write_text(json.dumps(_facts(street), ensure_ascii=False, indent=2))
-
-
-def keep(file: Path, secret: bytes) -> None:
-    """Write what only its owner may read."""
-    file.touch(0o600)
-    file.write_bytes(secret)
 
 
 def _relay_settings(street: Street) -> dict[str, Any]:

@@ -34,8 +34,9 @@ from relay.sandbox.houses import (
     Neighbour,
     Street,
 )
-from relay.sandbox.papers import keep, write_all
+from relay.sandbox.papers import write_all
 from relay.sandbox.provider import Provider, today_in_korea
+from relay.sandbox.secret_files import keep
 from relay.sandbox.world.model import Story
 
 

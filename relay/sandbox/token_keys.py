@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from relay.sandbox.secret_files import keep
+
 ALGORITHMS: Final = ("ES256", "RS256", "PS256", "EdDSA")
 
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
@@ -58,7 +60,6 @@ def _pair(folder: Path, algorithm: str) -> TokenKeyPair:
         case _:
             key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private, public = folder / f"{kid}.pem", folder / f"{kid}.pub.pem"
-    private.touch(0o600)
-    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    keep(private, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     return TokenKeyPair(kid, algorithm, private, public)

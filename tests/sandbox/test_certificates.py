@@ -85,7 +85,7 @@ def test_the_wrong_operators_are_wrong_in_one_way_each(made):
 
 def test_private_keys_are_for_their_owner_alone(made):
     keys = sorted(made.folder.glob("*.key.pem"))
-    assert len(keys) == 28
+    assert len(keys) == 24
     assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
     assert stat.S_IMODE(made.folder.stat().st_mode) == 0o700
 

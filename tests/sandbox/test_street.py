@@ -1,3 +1,4 @@
+import asyncio
 import socket
 import stat
 from datetime import UTC, date, datetime
@@ -9,8 +10,9 @@ import yaml
 from relay.domain.ids import INDUSTRIES
 from relay.policy.registry import Directory, Provider
 from relay.policy.settings import Settings
-from relay.sandbox.operator import session_of
 from relay.sandbox.houses import facts_of, token_key_of
+from relay.sandbox.operator import session_of
+from relay.sandbox.phone import trusting
 from relay.sandbox.street import build, opened
 from relay.standard.catalogue import load_catalogue
 
@@ -35,7 +37,9 @@ def test_the_settings_are_ones_the_relay_accepts(street):
     ]
     assert settings.admin.port == street.admin_port != street.gateway_port
     assert (street.folder / settings.gateway.tls.certificate).exists()
-    assert {key.algorithm.value for key in settings.tokens.keys} == {"ES256", "RS256", "PS256", "EdDSA"}
+    assert settings.authority.pages.port == street.pages_port not in {street.admin_port, street.gateway_port}
+    assert (street.folder / settings.tokens.keys / "jwks.json").exists()
+    assert settings.ledger.url == "sqlite:ledger.db"
 
 
 def test_each_industry_has_an_institution_with_its_file(street):
@@ -86,12 +90,23 @@ def test_a_street_is_built_again_where_one_stood(street):
 def test_a_wanted_port_is_taken_and_a_used_one_replaced(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as used:
         taken = used.getsockname()[1]
-        street = build(tmp_path / "one", NOW, gateway_port=taken)
+        street = build(tmp_path / "one", NOW, (taken, 0, taken))
         street.close()
-        assert street.gateway_port != taken
-    street = build(tmp_path / "two", NOW, gateway_port=taken)
+        assert len({street.gateway_port, street.admin_port, street.pages_port, taken}) == 4
+    street = build(tmp_path / "two", NOW, (0, 0, taken))
     street.close()
-    assert street.gateway_port == taken
+    assert street.pages_port == taken
+
+
+def test_a_ledger_elsewhere_is_a_secret_that_settings_only_refer_to(tmp_path):
+    url = "postgresql://relay:Zq7marker@127.0.0.1/street"
+    street = build(tmp_path / "street", NOW, ledger=url)
+    street.close()
+    kept = {path for path in street.folder.rglob("*") if path.is_file() and b"Zq7marker" in path.read_bytes()}
+    assert kept == {street.folder / "ledger.url"}
+    assert stat.S_IMODE((street.folder / "ledger.url").stat().st_mode) == 0o600
+    assert read(street.settings)["ledger"]["url"] == "file:ledger.url"
+    assert "Zq7marker" not in repr(street)
 
 
 async def ask(street, identity, industry="telecom"):
@@ -108,3 +123,45 @@ async def test_institutions_answer_the_relay_and_nobody_else(street):
             await ask(street, street.certificates.operators[0])
     with pytest.raises(aiohttp.ClientConnectorError):
         await ask(street, street.certificates.relay)
+
+
+async def token_of_the_certifier(street, identity):
+    """What the e-signature provider says to the relay's credentials, shown with `identity`."""
+    certifiers = street.certifiers
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": certifiers.client_id,
+        "client_secret": certifiers.client_secret,
+        "scope": "ca",
+    }
+    url = f"{certifiers.signature}/oauth/2.0/token"
+    async with session_of(identity, street.certificates.ca) as session, session.post(url, data=form) as answer:
+        return answer.status
+
+
+async def test_the_certifier_answers_whoever_our_ca_knows(street):
+    async with opened(street, load_catalogue(), {}):
+        for known in (street.certificates.relay, street.certificates.operators[1]):
+            assert await token_of_the_certifier(street, known) == 200
+        with pytest.raises((aiohttp.ClientError, ConnectionError)):
+            await token_of_the_certifier(street, street.certificates.foreign_operator)
+
+
+async def test_a_browser_without_certificate_reaches_the_callback(street):
+    trust = aiohttp.TCPConnector(ssl=trusting(street.certificates.ca))
+    async with (
+        opened(street, load_catalogue(), {}),
+        aiohttp.ClientSession(connector=trust) as browser,
+        browser.get(street.operators[0].callback, params={"code": "c0de"}) as answer,
+    ):
+        assert (answer.status, "c0de" in await answer.text()) == (200, True)
+
+
+async def test_the_desk_of_identities_listens_and_stops_with_the_street(street):
+    where = street.certifiers.identity_door.getsockname()
+    async with opened(street, load_catalogue(), {}):
+        _, writer = await asyncio.open_connection(*where)
+        writer.close()
+        await writer.wait_closed()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(*where)

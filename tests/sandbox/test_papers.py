@@ -1,0 +1,130 @@
+"""What the street writes is what the relay reads, and no secret of it is anybody else's to read."""
+
+import base64
+import json
+import os
+import stat
+import tempfile
+import time
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from relay.domain.ids import INDUSTRIES
+from relay.infra.client_secrets import ClientSecrets
+from relay.policy.authority import CertifierKind
+from relay.policy.registry import Authentication
+from relay.runtime.config import load
+from relay.runtime.key_files import file_problems
+from relay.sandbox.papers import SOCKET_PATH_MOST, write_all
+
+
+@pytest.fixture(scope="module")
+def loaded(built):
+    return load(built.settings, {})
+
+
+def told(folder):
+    """Every file below the folder, with what it holds."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_relay_finds_nothing_wrong_with_settings_and_files(built, loaded):
+    assert file_problems(built.settings, loaded, datetime.now(UTC)) == []
+
+
+def test_every_house_lets_customers_log_in_on_the_relays_pages(built, loaded):
+    assert {provider.industry for provider in loaded.providers} == set(INDUSTRIES)
+    assert {provider.authentication for provider in loaded.providers} == {Authentication.HOSTED}
+    assert loaded.settings.authority.pages.url == built.pages
+
+
+def test_each_kind_of_certifier_is_where_its_door_is(built, loaded):
+    kinds = {certifier.kind: certifier for certifier in loaded.settings.certifiers}
+    identity, signature = kinds[CertifierKind.IDENTITY].identity, kinds[CertifierKind.SIGNATURE].signature
+    assert (identity.host, identity.port) == built.certifiers.identity_door.getsockname()
+    assert (signature.base_url, signature.client_id) == (built.certifiers.signature, built.certifiers.client_id)
+    assert (built.folder / "certs" / "certifier.secret").read_text() == built.certifiers.client_secret
+
+
+def test_the_directory_knows_each_service_with_its_secret_and_callback(built, loaded):
+    for neighbour, operator in zip(built.operators, loaded.directory.operators, strict=True):
+        assert (operator.org_code, operator.serial_num) == (neighbour.org_code, neighbour.identity.serial_number)
+        assert [service.client_id for service in operator.services] == list(neighbour.client_ids)
+        assert {service.callbacks for service in operator.services} == {(neighbour.callback,)}
+
+
+async def test_a_secret_fits_its_own_service_and_no_other(built, loaded):
+    secrets = [secret for neighbour in built.operators for secret in neighbour.client_secrets]
+    hashes = [service.client_secret_hash for operator in loaded.directory.operators for service in operator.services]
+    with closing(ClientSecrets(time.monotonic)) as desk:
+        fits = [[await desk.fit(hashed, secret) for secret in secrets] for hashed in hashes]
+    assert fits == [[row == column for column in range(len(secrets))] for row in range(len(hashes))]
+
+
+def test_no_secret_stands_where_others_may_read_it(built):
+    secrets = [secret.encode() for neighbour in built.operators for secret in neighbour.client_secrets]
+    secrets += [built.certifiers.client_secret.encode(), (built.folder / "certs" / "customers.key").read_bytes()]
+    private = {path for path, content in told(built.folder).items() if b"PRIVATE KEY" in content}
+    private |= {path for path, content in told(built.folder).items() if any(secret in content for secret in secrets)}
+    assert len(private) > 30
+    assert {mode(path) for path in private} == {0o600}
+
+
+def test_the_customers_key_is_32_bytes_and_never_the_same(built):
+    key = built.folder / "certs" / "customers.key"
+    first = key.read_bytes()
+    write_all(built)
+    assert len(base64.b64decode(key.read_bytes(), validate=True)) == 32
+    assert key.read_bytes() != first
+
+
+def test_a_ledger_sealed_with_a_former_key_is_gone(built):
+    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
+        (built.folder / name).write_bytes(b"sealed")
+    write_all(built)
+    assert list(built.folder.glob("ledger.db*")) == []
+
+
+def test_tools_find_addresses_codes_and_keys(built):
+    facts = json.loads((built.folder / "street.json").read_text())
+    assert (facts["gateway"], facts["admin"]) == (built.gateway, built.admin)
+    assert facts["operators"]["ZOPA000002"] == ["ZOPA000002SVC01"]
+    assert set(facts["institutions"].values()) == set(INDUSTRIES)
+    for key in facts["token_keys"].values():
+        assert (built.folder / key["private_key"]).exists()
+        assert (built.folder / key["public_key"]).exists()
+
+
+def test_a_socket_stands_beside_the_settings(built, loaded):
+    assert loaded.settings.authority.socket == str(built.folder.resolve() / "authority.sock")
+
+
+@pytest.fixture
+def far_away(built, tmp_path):
+    """The street's papers written anew into a folder of this name."""
+
+    def written(name):
+        folder = tmp_path / name
+        (folder / "certs").mkdir(parents=True)
+        certifiers = replace(built.certifiers, papers=replace(built.certifiers.papers, folder=folder / "certs"))
+        street = replace(built, folder=folder, settings=folder / "relay.yaml", certifiers=certifiers)
+        write_all(street)
+        return load(street.settings, {}).settings.authority.socket
+
+    return written
+
+
+def test_a_path_too_long_for_a_socket_gets_a_short_one_of_its_own(far_away):
+    sockets = [far_away(letter * 100) for letter in "ab"]
+    assert sockets[0] != sockets[1]
+    for socket in sockets:
+        assert Path(socket).parent == Path(tempfile.gettempdir())
+        assert len(os.fsencode(socket)) < SOCKET_PATH_MOST
