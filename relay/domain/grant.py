@@ -27,6 +27,6 @@ class Grant:
     scheduled: bool
     assets: Mapping[str, frozenset[tuple[str, str]] | None] = field(repr=False)
     withheld: frozenset[str]
-    told: bytes
+    told: bytes = field(repr=False)
     ci: bytes = field(repr=False)
     revoked: bool = False
