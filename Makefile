@@ -32,8 +32,10 @@ format: $(VENV)/ready    ## put the code into its form
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
 
-bench: $(VENV)/ready     ## the data plane beside its peers; QUICK=1 ends within 5 minutes
+bench: $(VENV)/ready     ## the data plane beside its peers, what a token costs; QUICK=1 ends within 7 minutes
+	@.ci/system
 	@QUICK=$(QUICK) $(PY) bench/run.py
+	@QUICK=$(QUICK) $(PY) bench/issue.py
 
 clean:                   ## away with everything made here
 	rm -rf $(VENV) build *.egg-info .hypothesis .mypy_cache .ruff_cache .pytest_cache .sandbox bench/build bench/out

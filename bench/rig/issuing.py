@@ -1,0 +1,255 @@
+"""An operator that asks for tokens as fast as it gets them, and what each of them costs the authority."""
+
+import asyncio
+import base64
+import hashlib
+import os
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import cycle, product
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any, Final
+
+import aiohttp
+import yaml
+
+from relay.domain.authorization import AuthorizationRequest, Code, RequestState
+from relay.domain.consent import Authentication
+from relay.domain.ledger import Ledger
+from relay.runtime.config import load
+from relay.runtime.handout import Handout, consent_for
+from relay.runtime.ledgers import ledger_of
+from relay.runtime.neighbourhood import Neighbourhood
+from relay.sandbox.customers import ci_of
+from relay.sandbox.houses import RELAY_CODE, Institution, Neighbour
+from relay.sandbox.operator import session_of
+from relay.sandbox.papers import APP_SCHEME
+from relay.sandbox.signing import IDENTITY_CERTIFIER, Parties, Wish, demand, form_by_certificate
+from relay.sandbox.tokens import scopes_of
+from relay.sandbox.world.model import CUSTOMERS
+from rig import procfs
+from rig.processes import cores
+
+CONNECTIONS: Final = 16
+CASES: Final = {
+    "authorization_code": "code → pair (개별인증-002)",
+    "refresh_token": "refresh → access token (개별인증-003)",
+    "password": "signed consent → pair (통합인증-002, auth_type 0)",
+}
+"""grant_type, and what it shows."""
+
+_TAKEN_S: Final = 10.0
+_MANY: Final = 1_000_000
+Form = dict[str, str]
+
+
+class IssueFailed(Exception):
+    """A token was not given: these figures would not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One closed loop. CPU in milliseconds per token: of the authority, of the gateway, of a ledger elsewhere."""
+
+    case: str
+    ledger: str
+    tokens: int
+    seconds: float
+    authority_ms: float
+    gateway_ms: float
+    ledger_ms: float
+    waited: float
+    steal: float
+    p50_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The processes whose time is counted; `ledger` None where the ledger is a file of the authority's own."""
+
+    authority: int
+    gateway: int
+    ledger: int | None
+
+    def spent(self) -> tuple[procfs.Spent, ...]:
+        """So far, in the order of the fields."""
+        served = [] if self.ledger is None else procfs.tree(self.ledger)
+        return tuple(procfs.spent(pids) for pids in ([self.authority], [self.gateway], served))
+
+
+class Bench:
+    """One street with its relay on one ledger, and an operator of 16 connections."""
+
+    def __init__(self, around: Neighbourhood, ledger: str, watched: Watched, session: aiohttp.ClientSession) -> None:
+        self._around = around
+        self._ledger = ledger
+        self._watched = watched
+        self._session = session
+        self._operator: Neighbour = around.street.operators[0]
+        self._signers = {who.number: around.street.certifiers.papers.customer(who) for who in CUSTOMERS}
+        self._where = self._services()
+
+    async def round(self, count: int) -> list[Run]:
+        """Every case once, `count` tokens each; refresh tokens are those that the codes gave."""
+        codes = await self._codes(count)
+        spending, pairs = await self._run("authorization_code", codes)
+        refreshing, _ = await self._run("refresh_token", [self._refresh(*pair) for pair in pairs])
+        signing, _ = await self._run("password", self._signed(count))
+        return [spending, refreshing, signing]
+
+    async def _run(self, case: str, forms: Sequence[Form]) -> tuple[Run, list[tuple[Form, Form]]]:
+        waiting, times, given = list(reversed(forms)), list[float](), list[tuple[Form, Form]]()
+
+        async def one_connection() -> None:
+            while waiting:
+                form = waiting.pop()
+                began = time.perf_counter()
+                given.append((form, await self._token(form)))
+                times.append((time.perf_counter() - began) * 1000)
+
+        before, clock, began = self._watched.spent(), procfs.clock(), time.perf_counter()
+        await asyncio.gather(*(one_connection() for _ in range(CONNECTIONS)))
+        seconds, steal = time.perf_counter() - began, procfs.clock().steal_since(clock)
+        spent = [after.since(former) for after, former in zip(self._watched.spent(), before, strict=True)]
+        each = [part.cpu_us / 1000 / len(forms) for part in spent]
+        waited = spent[0].waited_us / 1e6 / seconds
+        p99 = quantiles(times, n=100)[-1]
+        return Run(case, self._ledger, len(forms), seconds, *each, waited, steal, median(times), p99), given
+
+    async def _token(self, form: Form) -> Form:
+        url = f"{self._around.street.gateway}/oauth/2.0/token"
+        headers = {"x-api-tran-id": f"{self._operator.org_code}M{secrets.token_hex(7).upper()}"}
+        async with self._session.post(url, data=form, headers=headers) as answer:
+            told: Form = await answer.json()
+        if answer.status != 200:  # noqa: PLR2004 - anything else is no token
+            raise IssueFailed(f"{form['grant_type']}: {answer.status} {told.get('error')}")
+        return told
+
+    def _services(self) -> Iterator[tuple[Institution, int]]:
+        """Institutions and services in turn."""
+        houses = self._around.street.institutions.values()
+        return cycle(product(houses, range(len(self._operator.client_ids))))
+
+    def _form(self, at: Institution, service: int, **told: str) -> Form:
+        operator = self._operator
+        ours = {"client_id": operator.client_ids[service], "client_secret": operator.client_secrets[service]}
+        return {"org_code": at.org_code} | ours | told
+
+    def _refresh(self, form: Form, told: Form) -> Form:
+        kept = {name: form[name] for name in ("org_code", "client_id", "client_secret")}
+        return kept | {"grant_type": "refresh_token", "refresh_token": told["refresh_token"]}
+
+    def _signed(self, count: int) -> list[Form]:
+        """Consents of three customers to two services at eleven institutions; from the 67th on each replaces one."""
+        forms = []
+        for who, (at, service) in zip(cycle(CUSTOMERS), self._where, strict=False):
+            if len(forms) == count:
+                break
+            parties = Parties(self._operator.org_code, at.org_code, RELAY_CODE, IDENTITY_CERTIFIER, datetime.now(UTC))
+            scopes = scopes_of(self._around.catalogue, at.industry)
+            wish = Wish(at.industry, tuple(scope for scope in scopes if not scope.endswith(".list")))
+            signed = form_by_certificate(
+                parties, ci_of(who), self._signers[who.number], demand(wish, parties), lists=False
+            )
+            forms.append(self._form(at, service, **signed))
+        return forms
+
+    async def _codes(self, count: int) -> list[Form]:
+        """Codes of as many customers, written into the ledger as the pages write them."""
+        ledger = ledger_of(load(self._around.street.settings, {}).settings.ledger)
+        try:
+            return [await self._code(ledger, *next(self._where)) for _ in range(count)]
+        finally:
+            await ledger.close()
+
+    async def _code(self, ledger: Ledger, at: Institution, service: int) -> Form:
+        now, code, operator = datetime.now(UTC), secrets.token_urlsafe(32), self._operator
+        at_s, client_id = int(now.timestamp()), operator.client_ids[service]
+        claims = {
+            "org_code": at.org_code,
+            "aud": operator.org_code,
+            "client_id": client_id,
+            "scope": " ".join(scopes_of(self._around.catalogue, at.industry)),
+        }
+        ci = base64.b64encode(secrets.token_bytes(64)).decode()
+        consent = replace(consent_for(Handout(claims, ci), now), authentication=Authentication.INDIVIDUAL)
+        request = AuthorizationRequest(
+            request_id=secrets.token_urlsafe(32),
+            provider=at.org_code,
+            operator=operator.org_code,
+            client_id=client_id,
+            redirect_uri=operator.callback,
+            app_scheme=APP_SCHEME,
+            oauth_state=secrets.token_hex(16),
+            api_tran_id=f"{operator.org_code}M{secrets.token_hex(7).upper()}",
+            asked_at=at_s,
+            expires_at=at_s + 600,
+            ci=ci,
+        )
+        await ledger.open_request(request)
+        await ledger.answer_request(request.request_id, RequestState.AUTHENTICATED, "bench", at_s)
+        spent = Code(hashlib.sha256(code.encode()).digest(), at_s + 600)
+        await ledger.give_consent(request.request_id, consent, spent, at_s)
+        told = {"grant_type": "authorization_code", "code": code, "redirect_uri": operator.callback}
+        return self._form(at, service, **told)
+
+
+def session_for(around: Neighbourhood) -> aiohttp.ClientSession:
+    """The operator's mutual TLS."""
+    return session_of(around.street.operators[0].identity, around.street.certificates.ca)
+
+
+def pin(pid: int, cores: set[int]) -> None:
+    """Keep a process with all its threads on these cores; threads to come inherit it."""
+    for task in (procfs.PROC / str(pid) / "task").iterdir():
+        os.sched_setaffinity(int(task.name), cores)
+
+
+@contextmanager
+def apart(watched: Watched) -> Iterator[None]:
+    """The authority alone on the first core; gateway, load and institutions on the last, until the block ends."""
+    first, last = cores()
+    free = os.sched_getaffinity(0)
+    pin(watched.authority, {first})
+    pin(watched.gateway, {last})
+    pin(os.getpid(), {last})
+    try:
+        yield
+    finally:
+        pin(os.getpid(), free)
+
+
+def authority_of(gateway: int) -> int:
+    """The authority that this gateway looks after."""
+    children = (procfs.PROC / str(gateway) / "task" / str(gateway) / "children").read_text().split()
+    (found,) = (int(pid) for pid in children if b"authority" in (procfs.PROC / pid / "cmdline").read_bytes())
+    return found
+
+
+async def without_limits(around: Neighbourhood) -> None:
+    """Let the operator ask as often as it can: the authority's rate is a wall against bursts, not what is measured."""
+    street = around.street
+    settings: dict[str, Any] = yaml.safe_load(street.settings.read_text())
+    settings["rates"] = {"authority": {"per_second": _MANY, "burst": _MANY}}
+    street.settings.write_text(yaml.safe_dump(settings, allow_unicode=True, sort_keys=False))
+    log = street.folder / "relay.log"
+    taken = _count(log)
+    os.kill(around.pid, signal.SIGHUP)
+    await _until(lambda: _count(log) > taken)
+
+
+def _count(log: Path) -> int:
+    return log.read_text(errors="replace").count(" taken")
+
+
+async def _until(reached: Callable[[], bool]) -> None:
+    async with asyncio.timeout(_TAKEN_S):
+        while not reached():  # noqa: ASYNC110 - a log has no event
+            await asyncio.sleep(0.05)

@@ -1,0 +1,21 @@
+from pathlib import Path
+
+import pytest
+from rig import procfs
+from rig.postgresql import PostgreSql
+
+
+def test_a_server_of_our_own_is_there_until_it_is_stopped():
+    server = PostgreSql(durable=True)
+    server.start()
+    url = server.database()
+    assert procfs.rss_mb(procfs.tree(server.pid)) > 1
+    assert server.sql(url, "show fsync") == "on\n"
+    assert server.sql(server.database(), "select 1") == "1\n"
+    server.stop()
+    assert not Path(url.partition("host=")[2]).exists()
+
+
+def test_what_the_programs_say_of_a_mistake_is_told(postgresql):
+    with pytest.raises(AssertionError, match="syntax error"):
+        postgresql.sql(postgresql.database(), "selec")
