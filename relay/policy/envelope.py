@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Self
@@ -28,11 +28,17 @@ _TO_OPERATOR: Final = (b"allow", b"content-encoding", b"retry-after")
 ANSWERABLE: Final = frozenset({200, 400, 401, 403, 404, 405, 429, 500})
 """Statuses the standard knows for data APIs (첨부1); anything else from a provider is no answer."""
 
-_HEAD: Final = {
-    status: b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nx-api-tran-id: "
-    % (status, HTTPStatus(status).phrase.encode(), JSON_TYPE)
-    for status in sorted(ANSWERABLE)
-}
+
+def first_lines(statuses: Iterable[int]) -> dict[int, bytes]:
+    """What every answer of these statuses begins with, up to the value of its x-api-tran-id."""
+    return {
+        status: b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nx-api-tran-id: "
+        % (status, HTTPStatus(status).phrase.encode(), JSON_TYPE)
+        for status in statuses
+    }
+
+
+_HEAD: Final = first_lines(ANSWERABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +138,21 @@ def request(
 
 
 def answer_head(
-    status: int, tran_id: bytes, headers: Mapping[bytes, bytes], length: int | None, *, close: bool
+    status: int,
+    tran_id: bytes,
+    headers: Mapping[bytes, bytes],
+    length: int | None,
+    *,
+    close: bool,
+    heads: Mapping[int, bytes] = _HEAD,
+    allowed: tuple[bytes, ...] = _TO_OPERATOR,
 ) -> bytes:
-    """The head of an answer to an operator, header lines by allow-list. `length` None: the body follows in chunks."""
-    parts = [_HEAD[status], tran_id]
-    for name in _TO_OPERATOR:
+    """The head of an answer to an operator, header lines by allow-list. `length` None: the body follows in chunks.
+
+    `heads` are the first lines by status, `allowed` the header lines that pass: those of the data APIs unless given.
+    """
+    parts = [heads[status], tran_id]
+    for name in allowed:
         if name in headers:
             parts += (b"\r\n", name, b": ", headers[name])
     parts.append(b"\r\nTransfer-Encoding: chunked" if length is None else b"\r\nContent-Length: %d" % length)

@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Fault, Refusal
-from relay.policy.envelope import JSON_TYPE, Address
+from relay.policy import envelope
+from relay.policy.envelope import Address
 
 PLACE: Final = Address(b"GET ", b"POST ", b" HTTP/1.1\r\nHost: authority")
 """The authority as requests name it."""
@@ -16,11 +18,7 @@ PLACE: Final = Address(b"GET ", b"POST ", b" HTTP/1.1\r\nHost: authority")
 _TO_AUTHORITY: Final = (b"x-api-tran-id", b"x-user-ci", b"content-type")
 _TO_OPERATOR: Final = (b"allow", b"cache-control", b"location", b"pragma", b"retry-after")
 _ANSWERABLE: Final = frozenset({200, 302, 400, 405, 500, 503})
-_HEAD: Final = {
-    status: b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nx-api-tran-id: "
-    % (status, HTTPStatus(status).phrase.encode(), JSON_TYPE)
-    for status in sorted(_ANSWERABLE)
-}
+_HEAD: Final = envelope.first_lines(_ANSWERABLE)
 _PATH: Final = re.compile(rb"[A-Z]{3,20} /oauth/")
 
 _NOTED: Final = (
@@ -88,17 +86,8 @@ def note(exchange: Exchange, headers: Mapping[bytes, bytes]) -> None:
             setattr(exchange, slot, headers[name].decode("latin-1"))
 
 
-def answer_head(
-    status: int, tran_id: bytes, headers: Mapping[bytes, bytes], length: int | None, *, close: bool
-) -> bytes:
-    """The head of an answer to an operator, header lines by allow-list. `length` None: the body follows in chunks."""
-    parts = [_HEAD[status], tran_id]
-    for name in _TO_OPERATOR:
-        if name in headers:
-            parts += (b"\r\n", name, b": ", headers[name])
-    parts.append(b"\r\nTransfer-Encoding: chunked" if length is None else b"\r\nContent-Length: %d" % length)
-    parts.append(b"\r\nConnection: close\r\n\r\n" if close else b"\r\n\r\n")
-    return b"".join(parts)
+answer_head: Final = partial(envelope.answer_head, heads=_HEAD, allowed=_TO_OPERATOR)
+"""The head of an answer to an operator, as in the envelope of the data APIs, with OAuth's statuses and header lines."""
 
 
 def ours(fault: Fault) -> Fault:

@@ -64,15 +64,8 @@ class Attendant:
         """Stop it; after a while, kill it."""
         if self._watching is not None:
             self._watching.cancel()
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), STOP_S)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        if self._process is not None:
+            await stopped(self._process, STOP_S)
 
     async def _started(self) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
@@ -101,3 +94,15 @@ class Attendant:
             failures += 1
             self.restarts += 1
             self._process = process = await self._started()
+
+
+async def stopped(process: asyncio.subprocess.Process, patience_s: float) -> None:
+    """Stop a process we started; after so long, kill it. One that ended already is left alone."""
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), patience_s)
+    except TimeoutError:
+        process.kill()
+        await process.wait()

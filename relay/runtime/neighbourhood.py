@@ -16,6 +16,7 @@ import uvloop
 
 from relay.domain.api import Catalogue
 from relay.infra.ledger.schema import upgrade
+from relay.runtime.attendant import stopped
 from relay.runtime.config import load
 from relay.runtime.handout import Handout, consent_for, hand_out
 from relay.runtime.ledgers import ledger_of, url_of
@@ -157,7 +158,7 @@ async def _relay(street: Street) -> AsyncIterator[asyncio.subprocess.Process]:
         await _ready(street, process, log)
         yield process
     finally:
-        await _stopped(process)
+        await stopped(process, STOP_S)
 
 
 async def _ready(street: Street, process: asyncio.subprocess.Process, log: Path) -> None:
@@ -180,17 +181,6 @@ async def _is_ready(session: aiohttp.ClientSession, street: Street) -> bool:
             return answer.status == 200  # noqa: PLR2004 - ready
     except aiohttp.ClientError:
         return False
-
-
-async def _stopped(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        await asyncio.wait_for(process.wait(), STOP_S)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
 
 
 def _tail(log: Path) -> str:
