@@ -1,12 +1,13 @@
 """What the pretended operator does to get tokens, and with them: the five calls of the authority (규격 5장).
 
-Each call is made once as an operator's server makes it, and held against the catalogue.
+Each call is made once as an operator's server makes it, and held against the catalogue. Whatever goes wrong on the way
+is told by the call, `ok` False and the reason in `why`; nothing is raised for it.
 """
 
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -34,14 +35,19 @@ from relay.sandbox.world.model import Customer
 
 _TOKEN: Final = "/oauth/2.0/token"  # noqa: S105 - a path
 _FORM: Final = "application/x-www-form-urlencoded"
+_BROKEN: Final = (aiohttp.ClientError, OSError, TimeoutError)
+
+
+class Unsigned(Exception):
+    """The e-signature provider gave no signature; says what it answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """What the relay gave for one institution."""
 
-    access: str
-    refresh: str
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
 
 
 class Errands:
@@ -60,20 +66,22 @@ class Errands:
         self, at: Institution, customer: Customer, phone: PretendedPhone
     ) -> tuple[list[Call], Tokens | None]:
         """개별인증: authorize, the customer's walk over the pages, token. The calls, and tokens when all went well."""
-        asked = await self._authorize(at, ci_of(customer))
+        asked, location, sent = await self._authorize(at, ci_of(customer))
         if not asked.ok:
             return [asked], None
         try:
-            back = await phone.walk(asked.why.pop())
-        except (Stuck, aiohttp.ClientError) as stuck:
-            asked.ok, asked.why = False, [f"the pages: {stuck}"]
+            back = await phone.walk(location)
+        except (Stuck, *_BROKEN) as stuck:
+            asked.ok, asked.why = False, [f"the pages: {_said(stuck)}"]
             return [asked], None
         told = dict(parse_qsl(urlsplit(back).query))
-        asked.why = list(self._check(self._catalogue.apis[asked.api_id], told))
+        asked.why = _wrong_with(told, sent) or list(self._check(self._catalogue.apis[asked.api_id], told))
         asked.ok = not asked.why
+        if not asked.ok:
+            return [asked], None
         form = {
             "grant_type": "authorization_code",
-            "code": told.get("code", ""),
+            "code": told["code"],
             "redirect_uri": self._operator.callback,
         }
         given, tokens = await self._tokens("개별인증-002", at, form)
@@ -81,10 +89,10 @@ class Errands:
 
     async def authorize(self, at: Institution, customer: Customer) -> str:
         """개별인증-001 alone: where the customer's browser goes. Raises Stuck when the relay says no."""
-        asked = await self._authorize(at, ci_of(customer))
+        asked, location, _ = await self._authorize(at, ci_of(customer))
         if not asked.ok:
             raise Stuck("; ".join(asked.why))
-        return asked.why[0]
+        return location
 
     async def refresh(self, at: Institution, tokens: Tokens) -> tuple[Call, Tokens | None]:
         """개별인증-003: a new access token."""
@@ -116,7 +124,11 @@ class Errands:
         """통합인증-002, auth_type 1: the customer signs at an e-signature provider (사설인증서)."""
         parties = self._parties(at, SIGNATURE_CERTIFIER)
         wanted, tx_id = demand(self._wish(at), parties), parties.tx_id()
-        signature, cert_tx_id = await self._signed_elsewhere(certifiers, ci_of(customer), wanted, tx_id)
+        try:
+            signature, cert_tx_id = await self._signed_elsewhere(certifiers, ci_of(customer), wanted, tx_id)
+        except (Unsigned, *_BROKEN) as unsigned:
+            why = [f"the certifier: {_said(unsigned)}"]
+            return Call("통합인증-002", at.industry, at.org_code, "POST", _TOKEN, why=why), None
         form = form_by_provider(parties, tx_id, ci_of(customer), wanted, signature, cert_tx_id, lists=False)
         return await self._tokens("통합인증-002", at, form)
 
@@ -127,30 +139,38 @@ class Errands:
         scopes = scopes_of(self._catalogue, at.industry)
         return Wish(at.industry, tuple(scope for scope in scopes if not scope.endswith(".list")))
 
-    async def _authorize(self, at: Institution, ci: str) -> Call:
-        """The Location stands in `why` until the pages were walked."""
+    async def _authorize(self, at: Institution, ci: str) -> tuple[Call, str, dict[str, str]]:
+        """The call, where the customer's browser goes from there, and what has to come back unchanged."""
         call = Call("개별인증-001", at.industry, at.org_code, "GET", "/oauth/2.0/authorize")
+        sent = {"state": secrets.token_hex(16), "api_tran_id": self._tran_id()}
         params = {
             "org_code": at.org_code,
             "response_type": "code",
             "client_id": self._operator.client_ids[0],
             "redirect_uri": self._operator.callback,
             "app_scheme": APP_SCHEME,
-            "state": secrets.token_hex(16),
+            "state": sent["state"],
         }
-        headers = {"x-user-ci": ci, "x-api-tran-id": self._tran_id()}
-        started = time.perf_counter()
+        headers = {"x-user-ci": ci, "x-api-tran-id": sent["api_tran_id"]}
+        location, started = "", time.perf_counter()
         where = f"{self._gateway}{call.path}"
-        async with self._session.get(where, params=params, headers=headers, allow_redirects=False) as answer:
-            content = await answer.read()
-        call.status, call.ms = answer.status, (time.perf_counter() - started) * 1000
-        location = answer.headers.get("Location", "")
-        call.ok = answer.status == HTTPStatus.FOUND and "error=" not in location
-        call.why = [location] if call.ok else [f"HTTP {answer.status} {location or content.decode(errors='replace')}"]
-        return call
+        try:
+            async with self._session.get(where, params=params, headers=headers, allow_redirects=False) as answer:
+                content = await answer.read()
+        except _BROKEN as broken:
+            call.why = [_said(broken)]
+        else:
+            call.status, call.ms = answer.status, (time.perf_counter() - started) * 1000
+            location = answer.headers.get("Location", "")
+            call.ok = answer.status == HTTPStatus.FOUND and "error=" not in location
+            if not call.ok:
+                call.why = [f"HTTP {answer.status} {location or content.decode(errors='replace')}"]
+        return call, location, sent
 
     async def _tokens(self, api_id: str, at: Institution, form: Mapping[str, str]) -> tuple[Call, Tokens | None]:
         call, body = await self._post(api_id, _TOKEN, at, form)
+        if call.ok and form.get("tx_id") != body.get("tx_id"):
+            call.ok, call.why = False, ["tx_id was not returned unchanged"]
         return call, Tokens(body["access_token"], body["refresh_token"]) if call.ok else None
 
     async def _post(
@@ -165,12 +185,16 @@ class Errands:
         tran_id = self._tran_id()
         headers = {"x-api-tran-id": tran_id, "Content-Type": _FORM}
         started = time.perf_counter()
-        async with self._session.post(f"{self._gateway}{path}", data={**form, **ours}, headers=headers) as answer:
-            body = object_in(await answer.read()) or {}
+        try:
+            async with self._session.post(f"{self._gateway}{path}", data={**form, **ours}, headers=headers) as answer:
+                body = object_in(await answer.read()) or {}
+        except _BROKEN as broken:
+            call.why = [_said(broken)]
+            return call, {}
         call.status, call.ms = answer.status, (time.perf_counter() - started) * 1000
         call.rsp_code = str(body.get("rsp_code", ""))
         if answer.status != HTTPStatus.OK:
-            call.why = [f"HTTP {answer.status} {body.get('error')}: {body.get('error_description')}"]
+            call.why = [f"HTTP {answer.status} {_words(body)}"]
         else:
             call.why = list(self._check(self._catalogue.apis[api_id], body))
         if answer.headers.get("x-api-tran-id") != tran_id:
@@ -186,24 +210,43 @@ class Errands:
             "client_secret": certifiers.client_secret,
             "scope": "ca",
         }
-        async with self._session.post(f"{certifiers.signature}/oauth/2.0/token", data=form) as answer:
-            bearer = {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
+        token = (await self._asked(certifiers, "/oauth/2.0/token", data=form))["access_token"]
+        bearer = {"Authorization": f"Bearer {token}"}
         sign_tx_id = secrets.token_hex(20)
         asked = {
             "sign_tx_id": sign_tx_id,
             "user_ci": ci,
             "consent_list": [{"consent": consent, "tx_id": tx_id}],
         }
-        async with self._session.post(
-            f"{certifiers.signature}/v1/ca/sign_request", json=asked, headers=bearer
-        ) as answer:
-            cert_tx_id = (await answer.json())["cert_tx_id"]
-        asked = {"cert_tx_id": cert_tx_id, "sign_tx_id": sign_tx_id}
-        async with self._session.post(
-            f"{certifiers.signature}/v1/ca/sign_result", json=asked, headers=bearer
-        ) as answer:
-            (signed,) = (await answer.json())["signed_consent_list"]
-        return signed["signed_consent"], cert_tx_id
+        told = await self._asked(certifiers, "/v1/ca/sign_request", json=asked, headers=bearer)
+        asked = {"cert_tx_id": told["cert_tx_id"], "sign_tx_id": sign_tx_id}
+        result = await self._asked(certifiers, "/v1/ca/sign_result", json=asked, headers=bearer)
+        (signed,) = result["signed_consent_list"]
+        return signed["signed_consent"], told["cert_tx_id"]
+
+    async def _asked(self, certifiers: Certifiers, path: str, **sent: Any) -> dict[str, Any]:
+        async with self._session.post(f"{certifiers.signature}{path}", **sent) as answer:
+            told = object_in(await answer.read()) or {}
+        if answer.status != HTTPStatus.OK:
+            raise Unsigned(f"HTTP {answer.status} {_words(told)} at {path}")
+        return told
 
     def _tran_id(self) -> str:
         return f"{self._operator.org_code}M{secrets.token_hex(7).upper()}"
+
+
+def _wrong_with(told: Mapping[str, str], sent: Mapping[str, str]) -> list[str]:
+    """What an operator refuses a returning customer for (RFC 6749 4.1.2, 10.12)."""
+    if "code" not in told:
+        return [f"the customer came back with {told.get('error', 'no code')}"]
+    return [f"{name} was not returned unchanged" for name, value in sent.items() if told.get(name) != value]
+
+
+def _words(body: Mapping[str, Any]) -> str:
+    """A refusal in whichever dialect it comes: OAuth's or the data APIs'."""
+    told = (body.get("error") or body.get("rsp_code"), body.get("error_description") or body.get("rsp_msg"))
+    return ": ".join(str(word) for word in told if word) or "without a word"
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if isinstance(error, _BROKEN) else str(error)

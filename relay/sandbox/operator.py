@@ -29,7 +29,7 @@ class Visit:
 
     org_code: str
     industry: str
-    token: str
+    token: str = field(repr=False)
 
 
 @dataclass(slots=True)
