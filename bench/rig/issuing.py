@@ -208,7 +208,7 @@ def session_for(around: Neighbourhood) -> aiohttp.ClientSession:
 
 def pin(pid: int, cores: set[int]) -> None:
     """Keep a process with all its threads on these cores; threads to come inherit it."""
-    for task in (procfs.PROC / str(pid) / "task").iterdir():
+    for task in procfs.tasks(pid):
         os.sched_setaffinity(int(task.name), cores)
 
 

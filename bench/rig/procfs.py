@@ -35,11 +35,19 @@ class Spent:
         return Spent(self.cpu_us - before.cpu_us, self.waited_us - before.waited_us)
 
 
+def tasks(pid: int) -> list[Path]:
+    """The threads of a process; none of one that has ended."""
+    try:
+        return list((PROC / str(pid) / "task").iterdir())
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
 def spent(pids: list[int]) -> Spent:
     """So far, to the nanosecond. Waiting tells how much of the core others took: CPU time does not count it."""
     ran = waited = 0
     for pid in pids:
-        for task in (PROC / str(pid) / "task").iterdir():
+        for task in tasks(pid):
             try:
                 fields = (task / "schedstat").read_text().split()
             except (FileNotFoundError, ProcessLookupError):

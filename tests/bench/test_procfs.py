@@ -1,4 +1,5 @@
 import os
+import subprocess
 
 from rig import procfs
 
@@ -22,3 +23,9 @@ def test_our_own_process_spends_cpu_and_memory():
     assert family[0] == os.getpid()
     assert procfs.spent([os.getpid()]).since(before).cpu_us > 0
     assert procfs.rss_mb([os.getpid()]) > 1
+
+
+def test_a_process_that_ended_spends_nothing():
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    assert procfs.spent([ended.pid]) == procfs.Spent(0, 0)
