@@ -1,4 +1,8 @@
+import json
+import subprocess
 import sys
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -8,6 +12,7 @@ from relay.runtime import neighbourhood
 from relay.runtime.commands import demo
 from relay.runtime.commands.demo import command
 from relay.sandbox.operator import Call
+from relay.standard.catalogue import load_catalogue
 
 
 @pytest.fixture
@@ -20,12 +25,43 @@ def calls():
 
 @pytest.fixture
 def walked(calls, monkeypatch):
-    """Calls told without making them."""
+    """Calls told without making them; what comes back are the ledgers that were asked for."""
+    ledgers = []
 
-    async def lines(_):
+    async def lines(_, ledger):
+        ledgers.append(ledger)
         return calls
 
     monkeypatch.setattr(demo, "_as_lines", lines)
+    return ledgers
+
+
+@pytest.fixture
+def around(calls, monkeypatch):
+    """A street that is there at once, with a walk that makes these calls."""
+
+    @asynccontextmanager
+    async def there(_, ledger=""):
+        yield SimpleNamespace(street=SimpleNamespace(institutions={"bank": None}), catalogue=load_catalogue())
+
+    async def walk(_, tell):
+        for call in calls:
+            tell(call)
+        return calls
+
+    monkeypatch.setattr(demo, "neighbourhood", there)
+    monkeypatch.setattr(demo, "_walk", walk)
+
+
+@pytest.fixture
+def relay_demo():
+    """The command as a process of its own, ended."""
+
+    def done(*arguments):
+        command = [sys.executable, "-m", "relay", "demo", "--json", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    return done
 
 
 def test_one_wrong_answer_makes_the_demo_fail(walked, calls):
@@ -65,6 +101,50 @@ def test_a_fault_stands_beneath_its_call_in_the_table(calls):
         ["카드-002", "GET", "/v1/card/cards/{card_id}", "404", "40402", "0.0", "no"],
         ["no", "such", "card"],
     ]
+
+
+def test_the_table_ends_with_how_many_were_right(around):
+    told = CliRunner().invoke(command)
+    assert told.exit_code == 1
+    assert told.output.splitlines()[-1].startswith("1 of 2 calls ok, 1 ms asking, ")
+
+
+def test_lines_are_told_as_calls_are_made_and_the_summary_last(around):
+    told = CliRunner().invoke(command, ["--json"])
+    first, second, last = map(json.loads, told.output.splitlines())
+    assert (told.exit_code, first["api_id"], second["why"]) == (1, "은행-001", ["no such card"])
+    assert last == {"summary": {"calls": 2, "ok": 1}}
+
+
+@pytest.mark.parametrize(("arguments", "ledger"), [([], ""), (["--ledger", "postgresql://h/d"], "postgresql://h/d")])
+def test_a_ledger_is_a_file_unless_another_is_named(walked, calls, arguments, ledger):
+    CliRunner().invoke(command, ["--json", *arguments])
+    assert walked == [ledger]
+
+
+@pytest.mark.parametrize(
+    ("ledger", "words"),
+    [
+        ("mysql://relay:Zq7marker@127.0.0.1/d", "neither sqlite:PATH nor postgresql://HOST/DATABASE"),
+        ("postgresql://relay:Zq7marker@127.0.0.1:1/d", "Connection refused"),
+    ],
+)
+def test_a_ledger_that_is_none_is_one_line_without_its_password(relay_demo, ledger, words):
+    told = relay_demo("--ledger", ledger)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert len(told.stderr.splitlines()) == 1
+    assert words in told.stderr
+    assert "Zq7marker" not in told.stderr
+
+
+def test_all_calls_are_right_on_postgresql_too(relay_demo, postgresql, tmp_path):
+    url, folder = postgresql.database(), tmp_path / "street"
+    done = relay_demo("--ledger", url, "--dir", folder)
+    *lines, last = map(json.loads, done.stdout.splitlines())
+    assert [line for line in lines if not line["ok"]] == []
+    assert (last, done.returncode) == ({"summary": {"calls": 112, "ok": 112}}, 0)
+    assert postgresql.sql(url, "select count(*) from consents where state = 'active'").strip() == "10"
+    assert list(folder.glob("ledger.db*")) == []
 
 
 def test_a_relay_that_dies_is_told(monkeypatch, tmp_path):

@@ -1,17 +1,26 @@
+import asyncio
 from datetime import UTC, datetime
 
 import jwt
 import pytest
 from click.testing import CliRunner
 
+from relay.domain.consent import ConsentState
+from relay.domain.issue import TokenState
+from relay.infra.ledger.schema import upgrade
 from relay.runtime.commands.token import command
+from relay.runtime.config import load
+from relay.runtime.ledgers import ledger_of, url_of
+from relay.sandbox.customers import ci_of
 from relay.sandbox.street import build
+from relay.sandbox.world.model import CUSTOMERS
 
 
 @pytest.fixture(scope="module")
 def street(tmp_path_factory):
     street = build(tmp_path_factory.mktemp("street"), datetime.now(UTC))
     street.close()
+    asyncio.run(upgrade(url_of(load(street.settings, {}).settings.ledger)))
     return street
 
 
@@ -29,6 +38,19 @@ def read(street, result, algorithm="ES256"):
         options={"verify_aud": False, "verify_exp": False},
     )
     return payload["payload"]
+
+
+def behind(street, jti):
+    """What the ledger knows of a token: its record and consent, None when nobody issued it."""
+
+    async def asked():
+        ledger = ledger_of(load(street.settings, {}).settings.ledger)
+        try:
+            return await ledger.consent_behind(jti)
+        finally:
+            await ledger.close()
+
+    return asyncio.run(asked())
 
 
 def test_a_token_has_every_scope_of_the_industry_unless_told(street, run):
@@ -60,12 +82,60 @@ def test_another_algorithm_signs_with_its_own_key(street, run, algorithm):
     assert read(street, result, algorithm)["org_code"] == "ZBAA000001"
 
 
+def test_a_token_has_a_consent_to_everything_behind_it(street, run):
+    claims = read(street, run("--org-code", "ZCDA000001", "--scope", "card.list card.card"))
+    record, consent = behind(street, claims["jti"])
+    assert (record.state, record.expires_at, consent.state) == (TokenState.LIVE, claims["exp"], ConsentState.ACTIVE)
+    assert (consent.provider, consent.operator, consent.client_id) == ("ZCDA000001", "ZOPA000001", "ZOPA000001SVC01")
+    assert (consent.ci, consent.particulars.is_scheduled) == (ci_of(CUSTOMERS[0]), True)
+    assert {target.scope: target.assets for target in consent.particulars.targets} == {
+        "card.list": None,
+        "card.card": None,
+    }
+
+
+def test_a_new_token_ends_the_one_before_and_its_consent(street, run):
+    first, second = (read(street, run("--org-code", "ZINA000001"))["jti"] for _ in range(2))
+    record, consent = behind(street, first)
+    assert (record.state, consent.state) == (TokenState.REVOKED, ConsentState.REPLACED)
+    assert behind(street, second)[0].state is TokenState.LIVE
+
+
+@pytest.mark.parametrize(
+    "other", [["--customer", "2"], ["--client-id", "ZOPA000001SVC02"], ["--org-code", "ZISA000001"]]
+)
+def test_another_customer_service_or_house_ends_nothing(street, run, other):
+    first = read(street, run("--org-code", "ZINA000001"))["jti"]
+    second = read(street, run("--org-code", "ZINA000001", *other))["jti"]
+    assert {behind(street, jti)[0].state for jti in (first, second)} == {TokenState.LIVE}
+
+
+def test_a_customer_is_chosen_by_number(street, run):
+    jti = read(street, run("--org-code", "ZEFA000001", "--customer", "3"))["jti"]
+    assert behind(street, jti)[1].ci == ci_of(CUSTOMERS[2])
+
+
+def test_a_token_of_nobody_leaves_the_ledger_as_it_was(street, run):
+    first = read(street, run("--org-code", "ZCPA000001"))["jti"]
+    of_nobody = read(street, run("--org-code", "ZCPA000001", "--unrecorded"))["jti"]
+    assert behind(street, of_nobody) is None
+    assert behind(street, first)[0].state is TokenState.LIVE
+
+
+def test_what_is_set_by_hand_is_what_the_ledger_knows(street, run):
+    claims = read(street, run("--org-code", "ZGIA000001", "--claim", "jti=mine", "--claim", "scope=ginsu.list"))
+    record, consent = behind(street, "mine")
+    assert (claims["jti"], record.scope, consent.particulars.scopes) == ("mine", "ginsu.list", ("ginsu.list",))
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--org-code", "ZZZZ000009"], "ZBAA000001"),
         (["--org-code", "ZBAA000001", "--client-id", "nobody"], "ZOPA000001SVC01"),
         (["--org-code", "ZBAA000001", "--claim", "exp"], "NAME=VALUE"),
+        (["--org-code", "ZBAA000001", "--customer", "4"], "1<=x<=3"),
+        (["--org-code", "ZBAA000001", "--algorithm", "none"], "ES256"),
     ],
 )
 def test_what_is_unknown_is_refused_with_what_is_known(run, arguments, words):
