@@ -32,6 +32,9 @@ class Grants(Protocol):
         fetched first.
         """
 
+    def hurry(self) -> None:
+        """The ledger may have changed just now: hear of it before the usual time."""
+
     async def fetch(self, jti: str) -> None:
         """Ask the ledger. Afterwards `of` knows, and be it that the ledger cannot be reached. Never raises."""
 

@@ -185,7 +185,7 @@ class Gateway:
             return oauth_envelope.request(head.method, head.target, headers, operators, fault, body)
 
         tran_id = envelope.echo(headers.get(b"x-api-tran-id"))
-        forwarding = Forwarding(connection, exchange, tran_id, self._clock, self._close, OAUTH)
+        forwarding = Forwarding(connection, exchange, tran_id, self._clock, self._close_at_authority, OAUTH)
         try:
             self._judges.at_authority.take(operators[0] if operators else "", AUTHORITY, exchange.started)
             exchange.asked = self._clock()
@@ -211,6 +211,11 @@ class Gateway:
         exchange.tran_id = exchange.tran_id or envelope.known_tran_id(tran_id)
         exchange.status, exchange.rsp_code, exchange.reason = dialect.status(fault), fault.rsp_code, fault.name
         connection.answer(dialect.refusal(refusal, envelope.echo(tran_id), close=connection.closing))
+        self._close(exchange)
+
+    def _close_at_authority(self, exchange: Exchange) -> None:
+        """What the authority just did may have revoked a token: here it ends at once, elsewhere within a second."""
+        self._judges.grants.hurry()
         self._close(exchange)
 
     def _close(self, exchange: Exchange) -> None:

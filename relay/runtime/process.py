@@ -79,6 +79,7 @@ class RelayProcess:
         for task in tasks:
             task.cancel()
         done.set()
+        relay.grants.hurry()
         await asyncio.gather(hearing, relay.grants.settle(), *tasks, return_exceptions=True)
         self.admin.stop()
         relay.records.settle()

@@ -311,6 +311,19 @@ async def test_following_goes_on_through_failures_and_says_so_twice(memory, capl
     ]
 
 
+async def test_who_is_hurried_asks_before_the_usual_time(memory):
+    memory.source.add()
+    grant = await memory.fetched()
+    stop = asyncio.Event()
+    following = asyncio.ensure_future(memory.grants.follow(3600, stop))
+    memory.source.revoke("a")
+    memory.grants.hurry()
+    await until(lambda: grant.revoked)
+    stop.set()
+    memory.grants.hurry()
+    await following
+
+
 async def test_settling_waits_for_what_is_being_asked(memory):
     memory.source.add()
     memory.source.spoken.clear()
