@@ -2,12 +2,19 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import asynccontextmanager
 
 import jwt
 import pytest
 
+from relay.domain.consent import ConsentState
+from relay.domain.issue import TokenState
 from relay.runtime import neighbourhood as room
+from relay.runtime.config import load
+from relay.runtime.ledgers import ledger_of
 from relay.runtime.neighbourhood import RelayDied, neighbourhood, run
+from relay.sandbox.customers import ci_of
+from relay.sandbox.world.model import CUSTOMERS
 
 READY_RELAY = """
 import http.server, sys, yaml
@@ -52,15 +59,65 @@ async def test_relay_and_institutions_run_inside_the_block_only(relay, tmp_path)
         await asyncio.open_connection("127.0.0.1", door)
 
 
+@pytest.fixture
+def ledger_of_street():
+    """Opens the ledger that a street's settings lead to."""
+
+    @asynccontextmanager
+    async def opened(street):
+        ledger = ledger_of(load(street.settings, {}).settings.ledger)
+        try:
+            yield ledger
+        finally:
+            await ledger.close()
+
+    return opened
+
+
 async def test_each_visit_has_a_token_for_its_institution(relay, tmp_path):
     relay(READY_RELAY)
     async with neighbourhood(tmp_path / "street") as around:
-        visits = around.visits(expires=60)
+        visits = await around.handed_out(expires=60)
     assert len(visits) == 11
     for visit in visits:
         claims = jwt.decode(visit.token, options={"verify_signature": False})
         assert claims["org_code"] == visit.org_code
+        assert claims["exp"] == claims["iat"] + 60
         assert f"{visit.industry}.list" in claims["scope"].split()
+
+
+async def test_every_token_handed_out_has_a_consent_of_the_first_customer(relay, tmp_path, ledger_of_street):
+    relay(READY_RELAY)
+    async with neighbourhood(tmp_path / "street") as around:
+        visits = await around.handed_out()
+        async with ledger_of_street(around.street) as ledger:
+            for visit in visits:
+                claims = jwt.decode(visit.token, options={"verify_signature": False})
+                record, consent = await ledger.consent_behind(claims["jti"])
+                assert (record.state, consent.state) == (TokenState.LIVE, ConsentState.ACTIVE)
+                assert (consent.provider, consent.ci) == (visit.org_code, ci_of(CUSTOMERS[0]))
+
+
+async def test_who_is_handed_out_to_again_loses_the_former_tokens(relay, tmp_path, ledger_of_street):
+    relay(READY_RELAY)
+    async with neighbourhood(tmp_path / "street") as around:
+        former, latter = await around.handed_out(), await around.handed_out()
+        async with ledger_of_street(around.street) as ledger:
+            number, revoked = await ledger.revoked_after(0)
+    jtis = [
+        [jwt.decode(visit.token, options={"verify_signature": False})["jti"] for visit in visits]
+        for visits in (former, latter)
+    ]
+    assert (number, sorted(revoked)) == (11, sorted(jtis[0]))
+
+
+async def test_a_ledger_elsewhere_is_brought_up_and_used(relay, tmp_path, postgresql):
+    relay(READY_RELAY)
+    url = postgresql.database()
+    async with neighbourhood(tmp_path / "street", ledger=url) as around:
+        await around.handed_out()
+    assert postgresql.sql(url, "select count(*) from tokens where kind = 'access'").strip() == "11"
+    assert list((tmp_path / "street").glob("ledger.db*")) == []
 
 
 async def test_a_relay_that_dies_is_told_with_the_end_of_its_log(relay, tmp_path):

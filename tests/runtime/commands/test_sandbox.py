@@ -1,41 +1,67 @@
+import itertools
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
 
 from relay.sandbox.certificates import Pair
 from relay.sandbox.operator import session_of
+from relay.sandbox.phone import PretendedPhone, trusting
+
+SANDBOX = [sys.executable, "-m", "relay", "sandbox", "--dir", "street"]
+ANY_PORT = ["--gateway-port", "0", "--admin-port", "0", "--pages-port", "0"]
+LAST = "Stop: Ctrl-C\n"
+
+
+def begun(folder, *arguments):
+    return subprocess.Popen([*SANDBOX, *ANY_PORT, *arguments], cwd=folder, stdout=subprocess.PIPE, text=True)
+
+
+def ended(process):
+    process.terminate()
+    process.communicate(timeout=20)
 
 
 @pytest.fixture
 def start(tmp_path):
     running = []
 
-    def begin(*arguments):
-        command = [
-            sys.executable,
-            "-m",
-            "relay",
-            "sandbox",
-            "--dir",
-            "street",
-            "--gateway-port",
-            "0",
-            "--admin-port",
-            "0",
-        ]
-        process = subprocess.Popen([*command, *arguments], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
-        running.append(process)
-        return process
+    def begin(*arguments, folder=tmp_path):
+        running.append(begun(folder, *arguments))
+        return running[-1]
 
     yield begin
     for process in running:
-        process.terminate()
-        process.communicate(timeout=20)
+        ended(process)
+
+
+@pytest.fixture(scope="module")
+def for_programs(tmp_path_factory):
+    """A sandbox that told programs its facts."""
+    folder = tmp_path_factory.mktemp("programs")
+    process = begun(folder, "--json")
+    yield SimpleNamespace(folder=folder, facts=json.loads(process.stdout.readline()))
+    ended(process)
+
+
+@pytest.fixture(scope="module")
+def for_people(tmp_path_factory):
+    """A sandbox that told people where to go; the port wanted for its pages was `taken`."""
+    folder = tmp_path_factory.mktemp("people")
+    with socket.create_server(("127.0.0.1", 0)) as used:
+        taken = used.getsockname()[1]
+        process = begun(folder, "--pages-port", str(taken))
+        said = "".join(itertools.takewhile(lambda line: line != LAST, process.stdout))
+    yield SimpleNamespace(folder=folder, taken=taken, said=said)
+    ended(process)
 
 
 def gone(pid):
@@ -46,8 +72,8 @@ def gone(pid):
     return False
 
 
-async def test_programs_drive_the_sandbox_by_what_its_first_line_says(start):
-    facts = json.loads(start("--json").stdout.readline())
+async def test_programs_drive_the_sandbox_by_what_its_first_line_says(for_programs):
+    facts = for_programs.facts
     code = facts["org_codes"]["bank"]
     operator = Pair(facts["certs"]["operator-1"], facts["keys"]["operator-1"], None)
     headers = {
@@ -60,8 +86,50 @@ async def test_programs_drive_the_sandbox_by_what_its_first_line_says(start):
         assert (answer.status, (await answer.json())["rsp_code"]) == (200, "00000")
     async with aiohttp.ClientSession() as session, session.get(facts["metrics"]) as answer:
         assert answer.status == 200
+
+
+async def test_the_page_it_tells_of_leads_to_the_operators_callback(for_programs):
+    facts = for_programs.facts
+    assert facts["page"].startswith(facts["pages"] + "/")
+    login_id, password = next(iter(facts["logins"].items()))
+    async with PretendedPhone(trusting(Path(facts["ca"])), login_id, password) as phone:
+        back = urlsplit(await phone.walk(facts["page"]))
+    assert (back.path, sorted(parse_qs(back.query))) == ("/callback", ["api_tran_id", "code", "state"])
+
+
+def test_every_file_and_house_it_tells_of_is_there(for_programs):
+    facts = for_programs.facts
+    assert set(facts["keys"]) == set(facts["certs"])
+    assert all(Path(file).is_file() for kind in ("keys", "certs") for file in facts[kind].values())
+    assert set(facts["tokens"]) == set(facts["org_codes"].values()) == set(facts["providers"])
     assert facts["operators"][0]["client_ids"][0] == "ZOPA000001SVC01"
-    assert set(facts["keys"]) > set(facts["certs"])
+
+
+def test_a_second_sandbox_in_the_same_folder_is_refused(for_programs, start):
+    second = start("--json", folder=for_programs.folder)
+    assert second.wait(timeout=20) == 1
+
+
+def test_the_printed_lines_work_as_they_stand(for_people):
+    _, curl, rest = for_people.said.partition("\ncurl ")
+    lines = f"{curl}{rest.partition(chr(10) * 2)[0]}"
+    answer = subprocess.run(["sh", "-c", lines], cwd=for_people.folder, capture_output=True, text=True, check=False)
+    assert json.loads(answer.stdout)["rsp_code"] == "00000"
+    (line,) = [line for line in for_people.said.splitlines() if line.startswith("More tokens: relay token ")]
+    command = [sys.executable, "-m", "relay", *line.removeprefix("More tokens: relay ").split()]
+    answer = subprocess.run(command, cwd=for_people.folder, capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stdout.count(".")) == (0, 2)
+
+
+def test_people_are_told_of_houses_and_logins(for_people):
+    assert "ZBAA000001  bank     가온상호저축은행" in for_people.said
+    assert "Log in as garam with garam-1985; others: narae narae-1992, daon daon-1971." in for_people.said
+
+
+def test_a_port_that_is_taken_is_noted_and_replaced(for_people):
+    note, *others = [line for line in for_people.said.splitlines() if line.startswith("note: ")]
+    assert note.startswith(f"note: port {for_people.taken} is taken, the pages listens on ")
+    assert others == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -71,19 +139,3 @@ def test_stopping_is_success_and_stops_the_relay(start, number):
     process.send_signal(number)
     assert process.wait(timeout=20) == 0
     assert gone(facts["pid"])
-
-
-def test_the_printed_curl_line_works_as_it_stands(start, tmp_path):
-    lines = start().stdout
-    for line in lines:
-        if line.startswith("curl "):
-            break
-    command = line + "".join(next(lines) for _ in range(3))
-    answer = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert json.loads(answer.stdout)["rsp_code"] == "00000"
-
-
-def test_a_second_sandbox_in_the_same_folder_is_refused(start, tmp_path):
-    start("--json").stdout.readline()
-    second = start("--json")
-    assert second.wait(timeout=20) == 1
