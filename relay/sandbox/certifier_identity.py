@@ -32,6 +32,9 @@ UNKNOWN: Final = 2
 _LENGTH: Final = 4
 _MOST: Final = 65_536
 _SIGNED_ATTRIBUTES: Final = b"\x31"
+_DIGEST: Final = "message_digest"
+_NO_SIGNATURE: Final = (KeyError, IndexError, TypeError, AttributeError, StopIteration)
+"""What reading raises where a part of a signature is not there."""
 
 
 class Refused(Exception):
@@ -110,22 +113,26 @@ async def identity_certifier(desk: Desk, door: socket.socket) -> AsyncIterator[N
 
 def opened_signature(data: bytes) -> tuple[bytes, bytes]:
     """Content and signer's certificate (DER) of a CMS SignedData whose signature is good. Raises Refused."""
-    signed = cms.ContentInfo.load(data)["content"]
-    content: bytes = signed["encap_content_info"]["content"].contents
-    info = signed["signer_infos"][0]
-    serial = info["sid"].chosen["serial_number"].native
-    signer = next(each.chosen for each in signed["certificates"] if each.chosen.serial_number == serial)
-    attributes = {each["type"].native: each["values"][0].native for each in info["signed_attrs"]}
-    key = x509.load_der_x509_certificate(signer.dump()).public_key()
-    under = _SIGNED_ATTRIBUTES + info["signed_attrs"].dump()[1:]
-    if not isinstance(key, rsa.RSAPublicKey) or attributes["message_digest"] != hashlib.sha256(content).digest():
+    try:
+        signed = cms.ContentInfo.load(data)["content"]
+        content: bytes = signed["encap_content_info"]["content"].contents
+        info = signed["signer_infos"][0]
+        serial = info["sid"].chosen["serial_number"].native
+        signer: bytes = next(
+            each.chosen for each in signed["certificates"] if each.chosen.serial_number == serial
+        ).dump()
+        digest = next(each["values"][0].native for each in info["signed_attrs"] if each["type"].native == _DIGEST)
+        signature, under = info["signature"].native, _SIGNED_ATTRIBUTES + info["signed_attrs"].dump()[1:]
+    except _NO_SIGNATURE:
+        raise Refused from None
+    key = x509.load_der_x509_certificate(signer).public_key()
+    if not isinstance(key, rsa.RSAPublicKey) or digest != hashlib.sha256(content or b"").digest():
         raise Refused
     try:
-        key.verify(info["signature"].native, under, padding.PKCS1v15(), hashes.SHA256())
+        key.verify(signature, under, padding.PKCS1v15(), hashes.SHA256())
     except InvalidSignature:
         raise Refused from None
-    der: bytes = signer.dump()
-    return content, der
+    return content, signer
 
 
 def _told(info: IspReqInfo, customer: Customer, certificate: bytes) -> PersonInfo:

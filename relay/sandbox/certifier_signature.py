@@ -5,7 +5,6 @@ Fields of -102 and -103 as far as a double needs them; those of -104: docs/integ
 
 import hashlib
 import hmac
-import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -73,7 +72,7 @@ class SignatureCertifier:
         """통합인증-101."""
         form = await request.post()
         known = self._clients.get(str(form.get("client_id", "")))
-        if known is None or not hmac.compare_digest(known, str(form.get("client_secret", ""))):
+        if known is None or not hmac.compare_digest(known.encode(), str(form.get("client_secret", "")).encode()):
             return web.json_response({"error": "invalid_client"}, status=400)
         if (form.get("grant_type"), form.get("scope")) != ("client_credentials", "ca"):
             return web.json_response({"error": "invalid_request"}, status=400)
@@ -90,7 +89,7 @@ class SignatureCertifier:
                 told = {"rsp_code": "00000", "rsp_msg": "성공", **answer(await request.json())}
             except Refused as refused:
                 status, told = refused.status, {"rsp_code": refused.rsp_code, "rsp_msg": "실패"}
-            except (KeyError, TypeError, json.JSONDecodeError):
+            except (KeyError, TypeError, AttributeError, ValueError):  # no JSON, or none of the fields asked for
                 status, told = 400, {"rsp_code": "40001", "rsp_msg": "실패"}
             return web.json_response(told, status=status, headers={_TRAN_ID: request.headers.get(_TRAN_ID, "")})
 

@@ -11,7 +11,16 @@ from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from relay.sandbox.certifier_identity import CP_CODE, OK, REFUSED, UNKNOWN, Desk, identity_certifier, opened_signature
+from relay.sandbox.certifier_identity import (
+    CP_CODE,
+    OK,
+    REFUSED,
+    UNKNOWN,
+    Desk,
+    Refused,
+    identity_certifier,
+    opened_signature,
+)
 from relay.sandbox.certifier_papers import make_certifier_papers
 from relay.sandbox.customers import ci_of
 from relay.sandbox.signing import nonce, signed_person_info_req
@@ -26,9 +35,10 @@ def papers(tmp_path_factory):
     return make_certifier_papers(tmp_path_factory.mktemp("papers"), datetime.now(UTC))
 
 
-def signed_by(identity, content):
+def signed_by(identity, content, *without):
     builder = pkcs7.PKCS7SignatureBuilder().set_data(content)
-    return builder.add_signer(identity.certificate, identity.private_key, hashes.SHA256()).sign(Encoding.DER, BINARY)
+    builder = builder.add_signer(identity.certificate, identity.private_key, hashes.SHA256())
+    return builder.sign(Encoding.DER, [*BINARY, *without])
 
 
 def request(papers, customer=CUSTOMERS[0], *, asking="ucpid-relay", signer=None, cp_code=CP_CODE, spoiled=False):
@@ -100,6 +110,24 @@ async def test_another_code_is_refused(ask, papers):
 
 async def test_a_request_that_was_changed_is_refused(ask, papers):
     assert (await response(ask, request(papers, spoiled=True)))["status"]["code"].native == REFUSED
+
+
+@pytest.mark.parametrize("part", ["NoCerts", "NoAttributes", "DetachedSignature"])
+def test_a_signature_without_one_of_its_parts_is_none(papers, part):
+    document = signed_by(papers.customer(CUSTOMERS[0]), b"content", pkcs7.PKCS7Options[part])
+    with pytest.raises(Refused):
+        opened_signature(document)
+
+
+def test_what_is_no_signature_at_all_is_none():
+    with pytest.raises(Refused):
+        opened_signature(cms.ContentInfo({"content_type": "data", "content": b"content"}).dump())
+
+
+async def test_a_request_that_nobody_signed_is_refused(ask, papers):
+    unsigned = UcpidRequest.load(request(papers))
+    unsigned["request"] = cms.ContentInfo({"content_type": "data", "content": b"content"})
+    assert (await response(ask, unsigned.dump()))["status"]["code"].native == REFUSED
 
 
 async def test_a_stranger_is_unknown(ask, papers, tmp_path):

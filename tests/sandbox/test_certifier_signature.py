@@ -64,6 +64,7 @@ async def test_a_client_gets_a_token(caller):
     [
         ({"client_id": "nobody"}, "invalid_client"),
         ({"client_secret": "guess"}, "invalid_client"),
+        ({"client_secret": "비밀"}, "invalid_client"),
         ({"scope": "manage"}, "invalid_request"),
         ({"grant_type": "password"}, "invalid_request"),
     ],
@@ -102,6 +103,19 @@ async def test_a_stranger_signs_nothing(caller):
 
 async def test_a_question_without_its_fields_is_40001(caller):
     status, told = await caller.ask("sign_verification", tx_id="MD_1")
+    assert (status, told["rsp_code"]) == (400, "40001")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"1", b'"\xff"', b'{"consent_list":[1]}', b'{"user_ci":[]}'])
+async def test_a_body_that_makes_no_sense_is_40001(caller, body):
+    headers = {"Authorization": f"Bearer {caller.token}"}
+    async with caller.client.post("/v1/ca/sign_request", data=body, headers=headers) as answer:
+        assert (answer.status, (await answer.json())["rsp_code"]) == (400, "40001")
+
+
+@pytest.mark.parametrize("consents", [[{"tx_id": "MD_1", "consent": 1}], [{"tx_id": "MD_1"}], "MD_1", None])
+async def test_consents_that_are_none_are_40001(caller, consents):
+    status, told = await caller.ask("sign_request", sign_tx_id="s1", user_ci=CI, consent_list=consents)
     assert (status, told["rsp_code"]) == (400, "40001")
 
 
