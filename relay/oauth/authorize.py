@@ -18,6 +18,9 @@ from relay.standard.catalogue import load_catalogue
 _API: Final = "개별인증-001"
 _CI: Final = "x-user-ci"
 _STATE: Final = re.compile(r"[0-9A-Za-z]{1,40}")
+_ECHO: Final = re.compile(r"[!-~]{1,64}")
+_HEADER_FAULTS: Final = frozenset({"header_missing", "header_malformed"})
+"""What the gateway found wrong with `x-api-tran-id`."""
 
 
 async def authorize(authority: Authority, call: Call) -> Answer:
@@ -58,6 +61,9 @@ def _client(office: Office, call: Call, fields: Fields) -> Client:
 
 def _request(authority: Authority, office: Office, call: Call, fields: Fields, client: Client) -> AuthorizationRequest:
     values, now = fields.values, int(authority.clock())
+    if call.fault in _HEADER_FAULTS or not (call.fault or call.tran_id):
+        reason = call.fault or "header_malformed"
+        raise OAuthRefusal("invalid_request", "x-api-tran-id is missing or malformed", reason=reason)
     if call.fault or client.service.operator not in call.operators:
         raise strange(call)
     if fields.wrong:
@@ -99,9 +105,15 @@ def _ci(call: Call) -> str:
 
 
 def _told(refusal: OAuthRefusal, fields: Fields, call: Call) -> str:
-    """The callback with the error, and with `state` when it is one: what is malformed is not passed on."""
+    """The callback with the error, and with `state` when it is one: what is malformed is not passed on.
+
+    `api_tran_id` is told as it came, as the header of every other answer repeats it, when it is short and printable.
+    """
     state = fields.values.get("state", "")
     told = {"error": refusal.error, "error_description": refusal.description}
     if _STATE.fullmatch(state):
         told["state"] = state
-    return way_back(fields.values["redirect_uri"], **told, api_tran_id=call.tran_id)
+    tran_id = call.header("x-api-tran-id")
+    if _ECHO.fullmatch(tran_id):
+        told["api_tran_id"] = tran_id
+    return way_back(fields.values["redirect_uri"], **told)

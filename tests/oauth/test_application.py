@@ -31,7 +31,7 @@ async def test_every_answer_has_its_tran_id_and_stays_in_no_cache(desk, path):
 
 
 @pytest.mark.parametrize("tran_id", [None, "", "ZOPA000001M0000000000000", "zopa000001m00000000000001"])
-@pytest.mark.parametrize("path", ENDPOINTS)
+@pytest.mark.parametrize("path", [path for path, (method, _) in ENDPOINTS.items() if method == "POST"])
 async def test_a_call_without_a_tran_id_is_refused_and_none_is_echoed(desk, path, tran_id):
     reply = await desk.send(ENDPOINTS[path][0], path, x_api_tran_id=tran_id)
     assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_request", "header_malformed")

@@ -1,6 +1,7 @@
 """개별인증-001: an operator asks for a customer's authorization; who may be redirected, and with what."""
 
 from dataclasses import replace
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -119,6 +120,15 @@ async def test_a_doubled_state_is_never_told_back(desk):
     reply = await desk.authorize(desk.asking() + "&state=State2")
     assert (reply.told["error"], reply.reason) == ("invalid_request", "parameter_twice")
     assert "state" not in reply.told
+
+
+@pytest.mark.parametrize("tran_id", [None, "ZOPA000001M1", "zopa000001m00000000000001"])
+@pytest.mark.parametrize("fault", [None, "header_missing"])
+async def test_a_tran_id_that_is_none_is_told_to_the_callback_as_it_came(desk, tran_id, fault):
+    reply = await desk.authorize(desk.asking(), x_api_tran_id=tran_id, x_relay_fault=fault)
+    told = dict(parse_qsl(urlsplit(reply.headers["Location"]).query))
+    assert (reply.status, told["error"], told["state"]) == (302, "invalid_request", "State1")
+    assert told.get("api_tran_id") == tran_id
 
 
 async def test_an_institution_without_individual_authentication_takes_no_such_call(desk):

@@ -1,7 +1,7 @@
 """OAuth's dialect of the gateway: what the authority never sees, whose name it hears, and what no log tells."""
 
 import secrets
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 import pytest_asyncio
@@ -115,12 +115,22 @@ async def test_a_body_of_just_64_kib_is_read(server, bank):
     assert refused(await server.post("token", form | {"filler": "x" * filler}), "invalid_grant")
 
 
-@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize("name", ["token", "revoke"])
 @pytest.mark.parametrize("tran_id", [None, "ZOPA000001M1", "zopa000001m00000000000001"])
 async def test_a_call_without_a_good_tran_id_is_an_invalid_request(server, bank, name, tran_id):
+    headers = server.headers(x_api_tran_id=tran_id)
+    said = await server.send("POST", f"/oauth/2.0/{name}", headers, data=refreshing(server, bank))
+    assert refused(said, "invalid_request")
+
+
+@pytest.mark.parametrize("tran_id", [None, "ZOPA000001M1"])
+async def test_without_a_good_tran_id_authorize_tells_the_callback(server, bank, tran_id):
+    asked = server.asked(bank)
     headers = server.headers(x_api_tran_id=tran_id, x_user_ci="A" * 88)
-    how = {"params": server.asked(bank)} if name == "authorize" else {"data": refreshing(server, bank)}
-    assert refused(await server.send(PATHS[name], f"/oauth/2.0/{name}", headers, **how), "invalid_request")
+    said = await server.send("GET", "/oauth/2.0/authorize", headers, params=asked)
+    told = dict(parse_qsl(urlsplit(said.headers["Location"]).query))
+    assert (said.status, told["error"], told["state"]) == (302, "invalid_request", asked["state"])
+    assert told.get("api_tran_id") == tran_id
 
 
 @pytest.mark.parametrize("doubled", ["client_id", "client_secret", "refresh_token", "grant_type", "org_code"])
