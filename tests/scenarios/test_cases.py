@@ -2,6 +2,7 @@
 
 import ssl
 from asyncio import IncompleteReadError
+from datetime import datetime
 
 import pytest
 from stage.case import cases
@@ -10,6 +11,7 @@ from stage.misdeeds import SCRIPTS
 from stage.town import BANK, CARD
 from stage.waiting import until
 
+from relay.domain.consent import KOREA
 from relay.domain.fault import FAULTS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -23,6 +25,14 @@ class Refusing(Institution):
     async def open(self):
         await super().open()
         await self.shut()
+
+
+def closed_now():
+    """A slot of six hours that opens in half an hour or later."""
+    now = datetime.now(KOREA)
+    opens = (now.hour * 2 + now.minute // 30 + 2) % 48
+    closes = (opens + 12) % 48 or 48
+    return f"{opens // 2:02}{opens % 2 * 30:02}:{closes // 2:02}{closes % 2 * 30:02}"
 
 
 def _secured(pair):
@@ -44,6 +54,7 @@ def TOWN(certificates):  # noqa: N802 - a constant of the module, made late
         Institution("ZBAA000006", "bank", _secured(certificates.providers["bank"]), **tls),
         Institution("ZBAA000008", "bank", version="v2", min_version="v2"),
         Institution("ZBAA000009", "bank", _secured(other), **tls),
+        Institution("ZBAA000010", "bank", scheduled_slots=[closed_now()]),
     ], {}
 
 

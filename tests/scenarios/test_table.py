@@ -7,8 +7,8 @@ from relay.domain.fault import FAULTS
 
 CASES = cases()
 RSP_CODES = {
-    *("40001", "40002", "40003", "40101", "40102", "40103", "40104"),
-    *("40303", "40401", "40501", "42901", "50003", "50005"),
+    *("40001", "40002", "40003", "40004", "40101", "40102", "40103", "40104", "40105", "40106"),
+    *("40301", "40303", "40304", "40401", "40501", "42901", "50003", "50005", "50009"),
 }
 ELSEWHERE = {
     "operator_rate": "test_limits",
@@ -18,6 +18,10 @@ ELSEWHERE = {
     "operator_gone": "test_streams",
     "operator_slow": "test_streams",
     "relay_broken": "test_records",
+    "ledger_unreachable": "test_revocation",
+    "authority_busy": "test_oauth_stories",
+    "authority_silent": "test_oauth_stories",
+    "authority_unreachable": "test_oauth_stories",
 }
 """Faults that need more than one call, and where they happen."""
 

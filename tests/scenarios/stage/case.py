@@ -2,23 +2,31 @@
 
 given: certificate (a name of DevCertificates), operator, address, institution (a name of misdeeds), token (see Mint)
 when:  api, method, path, provider, query, query_more, query_text, headers, headers_more, header_of, lines, body,
-       body_hex, values, nested, size, chunked, tail, replace, cut, raw
+       body_hex, values, days_ago (fields, in days before today), nested, size, chunked, tail, replace, cut, raw
 then:  fault, status, rsp_code, says, echo, closes (true, later), cut, reaches, retry_after
 """
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
 import yaml
 
+from relay.domain.consent import KOREA
 from stage.town import ACCOUNT, BANK, ONE, request
 
 FOLDER = Path(__file__).resolve().parents[2] / "cases"
 _PAGE = {"search_timestamp": "0", "limit": "10"}
 _BASIC = {"account_num": ACCOUNT, "search_timestamp": "0"}
-_DATES = {"account_num": ACCOUNT, "from_date": "20240101", "to_date": "20240131", "limit": "10"}
+_TODAY = datetime.now(KOREA).date()
+_DATES = {
+    "account_num": ACCOUNT,
+    "from_date": f"{_TODAY - timedelta(days=40):%Y%m%d}",
+    "to_date": f"{_TODAY - timedelta(days=10):%Y%m%d}",
+    "limit": "10",
+}
 _APIS = {
     "accounts": ("GET", "/v1/bank/accounts", _PAGE),
     "prepaid": ("GET", "/v1/bank/prepaid", _PAGE),
@@ -77,7 +85,8 @@ class Case:
 
     def _body(self, values):
         when = self.when
-        asked = _laid({"org_code": self.provider} | values, when.get("values", {}))
+        days = {name: f"{_TODAY - timedelta(days=days):%Y%m%d}" for name, days in when.get("days_ago", {}).items()}
+        asked = _laid({"org_code": self.provider} | values | days, when.get("values", {}))
         if "body" in when:
             return when["body"].encode()
         if "body_hex" in when:
