@@ -64,7 +64,9 @@ class AuthorityProcess:
                 opened_proofs(furnished(settings), settings.relay.org_code, settings.authority.verifiers)
             )
             door = _pages_door(settings.authority.pages)
-            self.pages_port = door.getsockname()[1] if door is not None else 0
+            if door is not None:
+                stack.callback(door.close)
+                self.pages_port = door.getsockname()[1]
             self._keys = {provider.org_code: result_key(provider) for provider in self._loaded.providers}
             authority = Authority(
                 office=office_of(self._loaded),

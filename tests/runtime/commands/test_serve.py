@@ -1,5 +1,6 @@
 """`relay serve` says why it cannot, and stops when it is told to."""
 
+import asyncio
 import re
 import shutil
 import signal
@@ -8,11 +9,13 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 
 import pytest
 import yaml
 from click.testing import CliRunner
 
+from relay.infra.ledger.schema import upgrade
 from relay.runtime.cli import main
 from relay.sandbox.street import build
 
@@ -21,6 +24,7 @@ from relay.sandbox.street import build
 def built(tmp_path_factory):
     built = build(tmp_path_factory.mktemp("built"), datetime.now(UTC))
     built.close()
+    asyncio.run(upgrade(f"sqlite:{built.folder / 'ledger.db'}"))
     return built
 
 
@@ -28,7 +32,15 @@ def built(tmp_path_factory):
 def street(built, tmp_path):
     """The street's folder, to be spoilt by each test."""
     folder = shutil.copytree(built.folder, tmp_path / "street")
-    return replace(built, folder=folder, settings=folder / "relay.yaml")
+    street = replace(built, folder=folder, settings=folder / "relay.yaml")
+    put(street, "authority", socket="authority.sock")
+    return street
+
+
+def put(street, section, **values):
+    found = yaml.safe_load(street.settings.read_text())
+    found[section] |= values
+    street.settings.write_text(yaml.safe_dump(found, allow_unicode=True))
 
 
 def refused(*arguments):
@@ -45,10 +57,8 @@ def serve(street, *arguments):
 def test_settings_with_problems_are_refused_with_all_of_them(street):
     bank = street.folder / "providers" / "bank.yaml"
     bank.write_text(bank.read_text().replace("industry: bank", "industry: bakery"))
-    values = yaml.safe_load(street.settings.read_text())
-    values["admin"]["port"] = -1
-    values["tokens"]["leeway"] = 1
-    street.settings.write_text(yaml.safe_dump(values, allow_unicode=True))
+    put(street, "admin", port=-1)
+    put(street, "tokens", leeway=1)
     said = "\n".join(refused("-c", street.settings))
     assert len(said.splitlines()) == 3
     for key in ("admin.port: ", "tokens.leeway: ", "bank.yaml: industry: "):
@@ -65,22 +75,40 @@ def test_settings_that_are_not_there_are_one_line(tmp_path):
         ("certs/relay.key.pem", "with its private key"),
         ("certs/relay.pem", "relay.pem"),
         ("certs/ca.pem", "ca.pem"),
-        ("certs/token-dev-es256.pub.pem", "token-dev-es256.pub.pem: no public key in PEM"),
+        ("certs/token-keys/jwks.json", "jwks.json is no set of public keys"),
+        ("certs/customers.key", "customer_keys[0].key"),
     ],
 )
 def test_a_file_that_is_none_of_its_kind_is_named_in_one_line(street, file, words):
     (street.folder / file).write_text("Zq7marker")
-    (said,) = refused("-c", street.settings)
+    (said,) = refused("--role", "gateway", "-c", street.settings)
     assert said.startswith("relay: ")
     assert words in said
     assert "Zq7marker" not in said
 
 
-@pytest.mark.parametrize("door", ["gateway", "admin"])
-def test_a_port_that_is_taken_is_one_line_and_no_traceback(street, door):
-    port = street.gateway_port if door == "gateway" else street.admin_port
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("certs/token-keys/jwks.json", "jwks.json is no set of public keys"),
+        ("certs/customers.key", "customer_keys[0].key"),
+        ("certs/certifier/customers-ca.pem", "customers-ca.pem"),
+        ("certs/certifier/ucpid-relay.key.pem", "holds no RSA key"),
+    ],
+)
+def test_the_authority_names_a_file_that_is_none_of_its_kind_in_one_line(street, file, words):
+    (street.folder / file).write_text("Zq7marker")
+    (said,) = refused("--role", "authority", "-c", street.settings)
+    assert said.startswith("relay: ")
+    assert words in said
+    assert "Zq7marker" not in said
+
+
+@pytest.mark.parametrize(("role", "door"), [("gateway", "gateway"), ("gateway", "admin"), ("authority", "pages")])
+def test_a_port_that_is_taken_is_one_line_and_no_traceback(street, role, door):
+    port = getattr(street, f"{door}_port")
     with socket.create_server(("127.0.0.1", port)):
-        process = serve(street)
+        process = serve(street, "--role", role)
         _, said = process.communicate(timeout=20)
     assert process.returncode == 2
     (line,) = said.splitlines()
@@ -88,26 +116,83 @@ def test_a_port_that_is_taken_is_one_line_and_no_traceback(street, door):
     assert "address already in use" in line.lower()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_when_it_is_told_to(street, number):
-    with serve(street) as process:
-        ready = process.stderr.readline()
-        assert re.search(rf"ready: ports \[{street.gateway_port}\], admin {street.admin_port}, 11 institutions", ready)
-        process.send_signal(number)
-        _, said = process.communicate(timeout=20)
-    assert process.returncode == 0
-    assert "stopped with 0 calls in flight" in said
+@pytest.mark.parametrize("role", ["all", "gateway", "authority"])
+def test_a_ledger_that_was_never_made_is_refused_with_what_to_do(street, role):
+    (street.folder / "ledger.db").unlink()
+    process = serve(street, "--role", role)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert "relay migrate" in said
     assert "Traceback" not in said
+    assert not (street.folder / "authority.sock").exists()
 
 
-def test_it_stops_with_its_parent_when_it_is_asked_to(street):
-    with serve(street, "--until-stdin-closes") as process:
-        assert "ready" in process.stderr.readline()
+READY = {
+    "all": r"ready: ports \[{gateway}\], admin {admin}, 11 institutions",
+    "gateway": r"ready: ports \[{gateway}\], admin {admin}, 11 institutions",
+    "authority": r"authority ready: .*/authority.sock, pages on port {pages}",
+}
+
+
+def until_ready(process, street, role):
+    """Everything that was said until then."""
+    ports = {"gateway": street.gateway_port, "admin": street.admin_port, "pages": street.pages_port}
+    pattern, said = re.compile(READY[role].format(**ports)), ""
+    for line in process.stderr:
+        said += line
+        if pattern.search(line):
+            return said
+    raise AssertionError(said)
+
+
+@pytest.mark.parametrize(
+    ("role", "number"),
+    [
+        ("all", signal.SIGTERM),
+        ("all", signal.SIGINT),
+        ("gateway", signal.SIGTERM),
+        ("authority", signal.SIGTERM),
+        ("authority", signal.SIGINT),
+    ],
+)
+def test_it_stops_when_it_is_told_to(street, role, number):
+    path = street.folder / "authority.sock"
+    with serve(street, "--role", role) as process:
+        said = until_ready(process, street, role)
+        assert path.exists() is (role != "gateway")
+        process.send_signal(number)
+        said += process.communicate(timeout=20)[1]
+    assert process.returncode == 0
+    assert ("stopped with 0 calls in flight" in said) is (role != "authority")
+    assert ("authority stopped" in said) is (role != "gateway")
+    assert "Traceback" not in said
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("role", ["all", "authority"])
+def test_it_stops_with_its_parent_when_it_is_asked_to(street, role):
+    with serve(street, "--role", role, "--until-stdin-closes") as process:
+        until_ready(process, street, role)
         process.stdin.close()
         process.stdin = None
         _, said = process.communicate(timeout=20)
     assert process.returncode == 0
-    assert "stopped with 0 calls in flight" in said
+    assert "authority stopped" in said
+
+
+def lines_of_plans(process):
+    return (line for line in process.stderr if re.search(r"plan [0-9a-f]{12}( taken)?$", line))
+
+
+def test_a_hangup_is_passed_on_to_the_authority(street):
+    with serve(street) as process:
+        until_ready(process, street, "all")
+        put(street, "tokens", leeway_s=7)
+        process.send_signal(signal.SIGHUP)
+        said = [*islice(lines_of_plans(process), 2)]
+        process.terminate()
+        process.communicate(timeout=20)
+    assert sorted("authority took" in line for line in said) == [False, True]
 
 
 def test_help_tells_of_signals():
