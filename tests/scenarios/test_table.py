@@ -19,9 +19,9 @@ ELSEWHERE = {
     "operator_slow": "test_streams",
     "relay_broken": "test_records",
     "ledger_unreachable": "test_revocation",
-    "authority_busy": "test_oauth_stories",
-    "authority_silent": "test_oauth_stories",
-    "authority_unreachable": "test_oauth_stories",
+    "authority_busy": "test_authority_away",
+    "authority_silent": "test_authority_away",
+    "authority_unreachable": "test_authority_away",
 }
 """Faults that need more than one call, and where they happen."""
 
