@@ -92,8 +92,12 @@ class Attendant:
             _log.error("the authority ended with status %s; starting it again in %.1f s", status, wait)
             await asyncio.sleep(wait)
             failures += 1
-            self.restarts += 1
-            self._process = process = await self._started()
+            try:
+                self._process = process = await self._started()
+            except OSError as error:  # the machine is short of something; the next round comes
+                _log.error("the authority could not be started: %s", error.strerror)
+            else:
+                self.restarts += 1
 
 
 async def stopped(process: asyncio.subprocess.Process, patience_s: float) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ class Handout:
     """What a token is recorded for: its claims (`jti`, `org_code`, `aud`, `client_id`, `scope`, `exp`) and customer."""
 
     claims: Mapping[str, Any]
-    ci: str
+    ci: str = field(repr=False)
 
 
 async def hand_out(ledger: Ledger, handouts: Sequence[tuple[Handout, Consent]], now: datetime) -> None:
