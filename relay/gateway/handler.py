@@ -17,7 +17,7 @@ from relay.gateway.welcome import Welcome
 from relay.gateway.withholding import Withholding
 from relay.policy import envelope, oauth_envelope
 from relay.policy.plan import AUTHORITY, Institution, Plan
-from relay.wire.head import Malformed, RequestHead, Wrong
+from relay.wire.head import HEAD_END, Malformed, RequestHead, Wrong
 from relay.wire.server import ServerConnection
 
 _log = logging.getLogger(__name__)
@@ -137,7 +137,12 @@ class Gateway:
         exchange.operator = connection.card.operator
         self._welcome.complain(connection, error.wrong, exchange.started)
         dialect = OAUTH if oauth_envelope.speaks_oauth(error.raw) else DATA
-        self._refuse(connection, Refusal(_MALFORMED[error.wrong]), envelope.tran_id_in(error.raw), exchange, dialect)
+        method, path = envelope.asked_in(error.raw)
+        fault, takes = _MALFORMED[error.wrong], ""
+        if fault is FAULTS["method_not_allowed"]:
+            takes = self.plan.method_of(path)
+        refusal = Refusal(fault, takes)
+        self._refuse(connection, refusal, envelope.tran_id_in(error.raw), exchange, dialect, bodiless=method == b"HEAD")
 
     def _forward(
         self,
@@ -149,15 +154,16 @@ class Gateway:
         exchange: Exchange,
     ) -> None:
         upstream, places = self._upstreams[institution.org_code]
-        withheld = institution.withheld(exchange.api_code, grant.withheld) if institution.withholds else None
-        about = envelope.About(exchange.client_id, grant.ci, plain=bool(withheld))
+        withheld = grant.withheld and institution.withheld(exchange.api_code, grant.withheld)
+        reads = bool(withheld) and institution.withholds
+        about = envelope.About(exchange.client_id, grant.ci, withheld, plain=reads)
 
         def request(place: int) -> bytes:
             return envelope.request(places[place], head.method, head.target, head.headers, about, body)
 
         forwarding = Forwarding(connection, exchange, head.headers[b"x-api-tran-id"], self._clock, self._close)
         exchange.asked = self._clock()
-        receiver = Withholding(forwarding, withheld) if withheld else forwarding
+        receiver = Withholding(forwarding, withheld) if reads else forwarding
         forwarding.take_off(upstream.send(request, receiver))
 
     def _ask_authority(self, connection: ServerConnection, head: RequestHead, body: bytes, exchange: Exchange) -> None:
@@ -206,11 +212,16 @@ class Gateway:
         tran_id: bytes | None,
         exchange: Exchange,
         dialect: Dialect,
+        *,
+        bodiless: bool = False,
     ) -> None:
         fault = refusal.fault
         exchange.tran_id = exchange.tran_id or envelope.known_tran_id(tran_id)
         exchange.status, exchange.rsp_code, exchange.reason = dialect.status(fault), fault.rsp_code, fault.name
-        connection.answer(dialect.refusal(refusal, envelope.echo(tran_id), close=connection.closing))
+        answer = dialect.refusal(refusal, envelope.echo(tran_id), close=connection.closing)
+        if bodiless:  # whoever asked by HEAD would take a body for the next answer (RFC 9110 9.3.2)
+            answer = answer[: answer.index(HEAD_END) + len(HEAD_END)]
+        connection.answer(answer)
         self._close(exchange)
 
     def _close_at_authority(self, exchange: Exchange) -> None:

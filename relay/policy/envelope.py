@@ -16,6 +16,7 @@ JSON_TYPE: Final = b"application/json; charset=UTF-8"
 _JSON: Final = re.compile(rb"application/json(?:\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
 _ECHO: Final = re.compile(rb"[!-~]{1,64}")
 _SEEN_TRAN_ID: Final = re.compile(rb"\r\nx-api-tran-id:[ \t]*([!-~]{1,64})[ \t]*\r\n", re.IGNORECASE)
+_SEEN_LINE: Final = re.compile(rb"([A-Z]{3,20}) (/[^ ?\r\n]*)")
 _RSP_CODE: Final = re.compile(rb'"rsp_code"\s*:\s*"?([0-9]{5})')
 _RSP_CODE_FIRST: Final = b'{"rsp_code":"'
 _MSG_MOST: Final = 450
@@ -60,10 +61,15 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Whom a call is about: the service that asks, the customer, and whether the answer must come uncoded."""
+    """Whom a call is about: the service that asks, the customer, and what the answer must not hold.
+
+    `withheld` are fields that the institution is to leave out; `plain` says that the answer must come uncoded, because
+    the relay leaves them out itself.
+    """
 
     client_id: str
     ci: bytes
+    withheld: frozenset[str] = frozenset()
     plain: bool = False
 
 
@@ -76,6 +82,12 @@ def tran_id_in(raw: bytes) -> bytes:
     """`x-api-tran-id` found in a head that could not be read."""
     match = _SEEN_TRAN_ID.search(raw)
     return match[1] if match else b""
+
+
+def asked_in(raw: bytes) -> tuple[bytes, bytes]:
+    """Method and path in a head that could not be read; empty when they are not to be seen."""
+    match = _SEEN_LINE.match(raw)
+    return (match[1], match[2]) if match else (b"", b"")
 
 
 def known_tran_id(tran_id: bytes | None) -> str:
@@ -122,12 +134,15 @@ def request(
     """A whole request to a provider: the same target that was matched, and header lines by allow-list.
 
     `headers` are the operator's, checked before: x-api-tran-id, x-api-type and, unless the answer has to be read here,
-    Accept-Encoding pass. x-client-id, x-user-ci and, with a body, its type and length are written here. Never
-    Authorization, and nothing else that the operator sent.
+    Accept-Encoding pass. x-client-id, x-user-ci, x-consent-withheld where the customer did not consent to fields of the
+    answer (규격 6.2) and, with a body, its type and length are written here. Never Authorization, and nothing else that
+    the operator sent.
     """
     posts = method == "POST"
     parts = [address.post if posts else address.get, target, address.tail, headers[b"x-api-tran-id"]]
     parts += (b"\r\nx-client-id: ", about.client_id.encode(), b"\r\nx-user-ci: ", about.ci)
+    if about.withheld and not about.plain:
+        parts += (b"\r\nx-consent-withheld: ", " ".join(sorted(about.withheld)).encode())
     for name in _TO_PROVIDER[: 1 if about.plain else 2]:
         if name in headers:
             parts += (b"\r\n", name, b": ", headers[name])

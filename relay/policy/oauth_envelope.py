@@ -15,7 +15,7 @@ from relay.policy.envelope import Address
 PLACE: Final = Address(b"GET ", b"POST ", b" HTTP/1.1\r\nHost: authority")
 """The authority as requests name it."""
 
-_TO_AUTHORITY: Final = (b"x-api-tran-id", b"x-user-ci", b"content-type")
+_TO_AUTHORITY: Final = (b"x-api-tran-id", b"x-user-ci", b"content-type", b"content-encoding")
 _TO_OPERATOR: Final = (b"allow", b"cache-control", b"location", b"pragma", b"retry-after")
 _ANSWERABLE: Final = frozenset({200, 302, 400, 405, 500, 503})
 _HEAD: Final = envelope.first_lines(_ANSWERABLE)

@@ -79,6 +79,11 @@ class Plan:
     versions: dict[str, range]
     authority: dict[bytes, str]
 
+    def method_of(self, path: bytes) -> str:
+        """The one method that a path takes; "" when it is nobody's or names an asset."""
+        route = self.routes.literal.get(path)
+        return self.authority.get(path, "") if route is None else route.method
+
     def check_version(self, route: Route, version: int) -> None:
         """Raise Refusal (40003) for a version that no institution of the industry serves."""
         if version and version not in self.versions.get(route.industry, _VERSION_ONE):

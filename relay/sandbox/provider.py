@@ -13,6 +13,7 @@ from aiohttp import web
 
 from relay.domain.api import Api, Catalogue, Field, Presence
 from relay.domain.ids import TRAN_ID
+from relay.policy.withheld import without
 from relay.sandbox import login
 from relay.sandbox.customers import CUSTOMER_BY_CI
 from relay.sandbox.world.model import CUSTOMERS, Absent, Ask, Story, answer
@@ -122,8 +123,10 @@ class Provider:
         headers = {"Content-Type": "application/json; charset=UTF-8"}
         if TRAN_ID.fullmatch(tran_id):
             headers["x-api-tran-id"] = tran_id
-        text = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":"))
-        return web.Response(status=reply.status, body=text.encode(), headers=headers)
+        body = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode()
+        if withheld := request.headers.get("x-consent-withheld"):
+            body = without(body, frozenset(withheld.split()))
+        return web.Response(status=reply.status, body=body, headers=headers)
 
 
 async def _parameters(request: web.Request) -> dict[str, str]:

@@ -158,9 +158,12 @@ class RequestReader:
         return rest
 
     def _malformed(self, wrong: Wrong) -> Malformed:
-        """A refusal of the request in hand, carrying the one line of its head that must be echoed."""
-        tran_id = self._head.headers.get(b"x-api-tran-id", b"") if self._head is not None else b""
-        return Malformed(wrong, b"\r\nx-api-tran-id: " + tran_id + b"\r\n")
+        """A refusal of the request in hand, carrying what of its head decides the answer."""
+        head = self._head
+        if head is None:
+            return Malformed(wrong)
+        tran_id = head.headers.get(b"x-api-tran-id", b"")
+        return Malformed(wrong, b"%b %b\r\nx-api-tran-id: %b\r\n" % (head.method.encode(), head.target, tran_id))
 
     def _ended(self) -> None:
         head, body = self._head, b"".join(self._body)

@@ -12,10 +12,12 @@ from relay.policy.envelope import (
     About,
     Address,
     answer_head,
+    asked_in,
     echo,
     is_answer,
     refusal,
     refusal_body,
+    request,
     rsp_code_in,
     tran_id_in,
 )
@@ -266,3 +268,32 @@ def test_the_code_is_read_off_the_first_bytes(body, code):
 def test_an_address_is_what_its_base_url_says(url, first, host):
     line, fields, _ = lines(envelope.request(Address.of(url), "GET", b"/v1", {b"x-api-tran-id": TRAN_ID}, ABOUT, b""))
     assert (line, fields[b"Host"]) == (first + b" HTTP/1.1", host)
+
+
+@pytest.mark.parametrize(
+    ("about", "told"),
+    [
+        (About("one", b"CI", frozenset({"trans_memo", "merchant_name"})), b"merchant_name trans_memo"),
+        (About("one", b"CI", frozenset({"trans_memo"}), plain=True), None),
+        (About("one", b"CI"), None),
+    ],
+)
+def test_an_institution_is_told_what_to_leave_out_unless_the_relay_does(about, told):
+    sent = request(Address.of("https://b.example"), "GET", b"/v1", {b"x-api-tran-id": b"T"}, about, b"")
+    lines = dict(line.split(b": ", 1) for line in sent.split(b"\r\n")[1:-2])
+    assert lines.get(b"x-consent-withheld") == told
+    assert (b"accept-encoding" in lines) is False
+
+
+@pytest.mark.parametrize(
+    ("raw", "asked"),
+    [
+        (b"HEAD /oauth/2.0/token HTTP/1.1\r\n", (b"HEAD", b"/oauth/2.0/token")),
+        (b"POST /v1?a=b HTTP/1.1\r\n", (b"POST", b"/v1")),
+        (b"POST /v1\r\nx-api-tran-id: T\r\n", (b"POST", b"/v1")),
+        (b"", (b"", b"")),
+        (b"get / HTTP/1.1", (b"", b"")),
+    ],
+)
+def test_what_was_asked_for_is_seen_in_a_head_that_could_not_be_read(raw, asked):
+    assert asked_in(raw) == asked
