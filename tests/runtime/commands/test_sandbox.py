@@ -1,3 +1,4 @@
+import asyncio
 import itertools
 import json
 import os
@@ -7,12 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import aiohttp
 import pytest
 
 from relay.sandbox.certificates import Pair
+from relay.sandbox.login import LOGINS
 from relay.sandbox.operator import session_of
 from relay.sandbox.phone import PretendedPhone, trusting
 
@@ -123,7 +125,8 @@ def test_the_printed_lines_work_as_they_stand(for_people):
 
 def test_people_are_told_of_houses_and_logins(for_people):
     assert "ZBAA000001  bank     가온상호저축은행" in for_people.said
-    assert "Log in as garam with garam-1985; others: narae narae-1992, daon daon-1971." in for_people.said
+    assert "Log in as garam with garam-1985" in for_people.said
+    assert "narae narae-1992, daon daon-1971" in for_people.said
 
 
 def test_a_port_that_is_taken_is_noted_and_replaced(for_people):
@@ -139,3 +142,19 @@ def test_stopping_is_success_and_stops_the_relay(start, number):
     process.send_signal(number)
     assert process.wait(timeout=20) == 0
     assert gone(facts["pid"])
+
+
+def test_the_printed_page_leads_to_a_code_and_the_printed_line_to_tokens(for_people):
+    (page,) = [line for line in for_people.said.splitlines() if "/authentication/" in line]
+    login = LOGINS[0]
+
+    async def walked():
+        trust = trusting(Path(for_people.folder) / "street" / "certs" / "ca.pem")
+        async with PretendedPhone(trust, login.login_id, login.password) as phone:
+            return await phone.walk(page)
+
+    code = dict(parse_qsl(urlsplit(asyncio.run(walked())).query))["code"]
+    _, curl, rest = for_people.said.rpartition("\ncurl ")
+    lines = f"{curl}{rest.partition(chr(10) * 2)[0]}".replace("code=CODE", f"code={code}")
+    answer = subprocess.run(["sh", "-c", lines], cwd=for_people.folder, capture_output=True, text=True, check=False)
+    assert json.loads(answer.stdout)["token_type"] == "Bearer"
