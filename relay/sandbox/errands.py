@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
@@ -61,6 +61,12 @@ class Errands:
         self._operator = operator
         self._catalogue = catalogue
         self._check = check
+        self._service = 0
+
+    def for_service(self, number: int) -> Self:
+        """The same errands for another service of the operator, by its place."""
+        self._service = number
+        return self
 
     async def individual(
         self, at: Institution, customer: Customer, phone: PretendedPhone
@@ -146,7 +152,7 @@ class Errands:
         params = {
             "org_code": at.org_code,
             "response_type": "code",
-            "client_id": self._operator.client_ids[0],
+            "client_id": self._operator.client_ids[self._service],
             "redirect_uri": self._operator.callback,
             "app_scheme": APP_SCHEME,
             "state": sent["state"],
@@ -179,8 +185,8 @@ class Errands:
         call = Call(api_id, at.industry, at.org_code, "POST", path)
         ours = {
             "org_code": at.org_code,
-            "client_id": self._operator.client_ids[0],
-            "client_secret": self._operator.client_secrets[0],
+            "client_id": self._operator.client_ids[self._service],
+            "client_secret": self._operator.client_secrets[self._service],
         }
         tran_id = self._tran_id()
         headers = {"x-api-tran-id": tran_id, "Content-Type": _FORM}

@@ -13,14 +13,19 @@ import click
 
 from relay.policy.conformance import faults_of
 from relay.runtime.neighbourhood import Neighbourhood, RelayDied, neighbourhood, run
+from relay.sandbox.customers import ci_of
 from relay.sandbox.errands import Errands
 from relay.sandbox.houses import RELAY_CODE
 from relay.sandbox.login import LOGINS
 from relay.sandbox.operator import Visit, session_of
+from relay.sandbox.papers import APP_SCHEME
+from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 
 GATEWAY_PORT: Final = 18443
 ADMIN_PORT: Final = 18090
 PAGES_PORT: Final = 18444
+WALKED: Final = 1
+"""The service, by its place, that the printed page is for."""
 TOKEN_S: Final = int(timedelta(hours=12).total_seconds())
 EXAMPLES: Final = """\b
 Examples:
@@ -76,11 +81,14 @@ async def _stay(folder: Path, gateway_port: int, admin_port: int, pages_port: in
 
 
 async def _page(around: Neighbourhood) -> str:
-    """The address of the bank's login page, for the first customer and the first service."""
+    """The address of the bank's login page, for the first customer.
+
+    It is for the second service: a consent to the first would end the token printed above.
+    """
     street = around.street
     asker, bank = street.operators[0], street.institutions["bank"]
     async with session_of(asker.identity, street.certificates.ca) as session:
-        errands = Errands(session, street.gateway, asker, around.catalogue, faults_of)
+        errands = Errands(session, street.gateway, asker, around.catalogue, faults_of).for_service(WALKED)
         return await errands.authorize(bank, LOGINS[0].customer)
 
 
@@ -103,9 +111,18 @@ def _facts(around: Neighbourhood, visits: Sequence[Visit], page: str) -> dict[st
         "certs": {name: str(certs / f"{name}.pem") for name in names if not name.startswith("token-")},
         "keys": {name: str(certs / f"{name}.key.pem") for name in names},
         "operators": [
-            {"org_code": operator.org_code, "name": operator.name, "client_ids": list(operator.client_ids)}
+            {
+                "org_code": operator.org_code,
+                "name": operator.name,
+                "client_ids": list(operator.client_ids),
+                "client_secrets": list(operator.client_secrets),
+                "callback": operator.callback,
+                "app_scheme": APP_SCHEME,
+            }
             for operator in street.operators
         ],
+        "customers": {login.login_id: ci_of(login.customer) for login in LOGINS},
+        "certifiers": {"identity": IDENTITY_CERTIFIER, "signature": SIGNATURE_CERTIFIER},
         "org_codes": {industry: institution.org_code for industry, institution in street.institutions.items()},
         "providers": {
             institution.org_code: f"https://127.0.0.1:{institution.port}"
@@ -148,7 +165,13 @@ curl {files} \\
 
 Walk the pages of individual authentication in a browser, once and within an hour:
 {page}
-Log in as {LOGINS[0].login_id} with {LOGINS[0].password}; others: {others}. The certificate is the sandbox's own.
+Log in as {LOGINS[0].login_id} with {LOGINS[0].password} ({others} are others, and are sent back). The certificate
+is the sandbox's own. With the code that the callback shows:
+
+curl {files} -H 'x-api-tran-id: {operator.org_code}M00000000000002' \\
+  -d grant_type=authorization_code -d code=CODE -d org_code={bank.org_code} -d redirect_uri={operator.callback} \\
+  -d client_id={operator.client_ids[WALKED]} -d client_secret={operator.client_secrets[WALKED]} \\
+  '{street.gateway}/oauth/2.0/token'
 
 More tokens: relay token --dir {shlex.quote(str(street.folder))} --org-code {bank.org_code} --scope bank.list
 Stop: Ctrl-C"""
