@@ -32,10 +32,11 @@ class Fields:
 
 
 def read_fields(text: str) -> Fields:
-    """The fields of urlencoded text: `+` a blank, `%xx` a byte of UTF-8, in names too."""
-    if not text:
-        return Fields({})
-    pairs = text.split("&")
+    """The fields of urlencoded text: `+` a blank, `%xx` a byte of UTF-8, in names too.
+
+    Pairs of no character are nothing (WHATWG URL 5.1): many clients end a form with `&`.
+    """
+    pairs = [pair for pair in text.split("&") if pair]
     if len(pairs) > _PAIRS_MOST:
         return Fields({}, ("parameter_malformed", "too many fields"))
     values: dict[str, str] = {}

@@ -29,8 +29,13 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
         ("a=%&b=4", {"b": "4"}, "parameter_malformed"),
         ("a=%ed%a0%80&b=4", {"b": "4"}, "parameter_malformed"),
         ("a b=1&b=4", {"b": "4"}, "parameter_malformed"),
-        ("&b=4", {"b": "4"}, "parameter_malformed"),
+        ("&b=4", {"b": "4"}, ""),
+        ("a=1&", {"a": "1"}, ""),
+        ("&&a=1&&&b=4&&", {"a": "1", "b": "4"}, ""),
+        ("&" * 1000, {}, ""),
+        ("a=1&&a=1", {}, "parameter_twice"),
         ("=1&b=4", {"b": "4"}, "parameter_malformed"),
+        ("=&b=4", {"b": "4"}, "parameter_malformed"),
     ],
 )
 def test_what_has_one_reading_is_read(text, values, wrong):

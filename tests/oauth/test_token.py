@@ -51,7 +51,7 @@ async def test_a_query_is_refused_whatever_it_says(desk, query):
         (lambda form: form + b"&extra=\xff", "parameter_malformed"),
         (lambda form: form + b"&%ff=1", "parameter_malformed"),
         (lambda form: form + b"&=1", "parameter_malformed"),
-        (lambda form: form + b"&&", "parameter_malformed"),
+        (lambda form: form + b"&&=", "parameter_malformed"),
         (lambda form: form + b"\r\n", "parameter_malformed"),
         (lambda form: form + b"&x=\0", "parameter_malformed"),
         (lambda form: form + b"".join(b"&x%d=1" % number for number in range(64)), "parameter_malformed"),
@@ -67,6 +67,12 @@ async def test_a_form_with_two_readings_is_refused(desk, changed, reason):
         (400, "invalid_request", reason),
         (400, "unsupported_grant_type", "unsupported_grant_type"),
     ]
+
+
+@pytest.mark.parametrize("changed", [b"%s&", b"%s&&", b"&%s", b"&&%s&"])
+async def test_pairs_of_nothing_do_no_harm(desk, changed):
+    form = urlencode(desk.by_code(await desk.consent())).encode()
+    assert (await desk.send("POST", PATH, changed % form.replace(b"&", b"&&", 1))).status == 200
 
 
 async def test_fields_nobody_knows_do_no_harm(desk):

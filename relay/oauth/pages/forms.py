@@ -39,6 +39,19 @@ async def form_of(http: web.Request) -> Form:
     return form
 
 
+def flaw(form: Form, name: str, most: int) -> str:
+    """What keeps `one` from reading the field `name`: "missing" (doubled too), "long", "unprintable"; "" for nothing.
+
+    For fields that people type into: they must be told what to mend.
+    """
+    values = form.get(name, ())
+    if len(values) != 1 or not values[0]:
+        return "missing"
+    if len(values[0]) > most:
+        return "long"
+    return "" if values[0].isprintable() else "unprintable"
+
+
 def one(form: Form, name: str, most: int) -> str:
     """The field `name`, printable and at most `most` characters long; "" when it is missing, doubled or not so."""
     values = form.get(name, ())

@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from relay.oauth.pages.choices import (
     PERIODS,
     PURPOSES,
     Choices,
+    Form,
     Page,
     day_in_korea,
     first_choices,
@@ -28,7 +30,7 @@ from relay.oauth.pages.choices import (
     submitted,
 )
 from relay.oauth.pages.closing import Unsound, away, deny, give, scopes_at, sound
-from relay.oauth.pages.forms import form_of, one
+from relay.oauth.pages.forms import flaw, form_of, one
 from relay.oauth.pages.problems import FORGED, SILENT, Hindered
 from relay.oauth.pages.questions import questions_of, sections_of
 from relay.oauth.pages.rendering import page
@@ -38,7 +40,14 @@ from relay.policy.registry import Authentication, Provider
 LOGIN_ID_MOST: Final = 64
 PASSWORD_MOST: Final = 128
 _TOKEN_MOST: Final = 64
-_UNREAD: Final = "아이디와 비밀번호를 모두 입력해 주세요."
+_TYPED: Final = {"login_id": ("아이디", LOGIN_ID_MOST), "password": ("비밀번호", PASSWORD_MOST)}
+"""The fields of the login, as customers call them, and how long they may be."""
+
+_MEND: Final = {
+    "missing": "{}를 입력해 주세요.",
+    "long": "{}는 {}자까지 입력할 수 있습니다.",
+    "unprintable": "{}에 쓸 수 없는 문자가 있습니다. 다시 입력해 주세요.",
+}
 _SILENT: Final = "금융회사가 응답하지 않아 로그인하지 못했습니다. 잠시 후 다시 시도해 주세요."
 
 
@@ -106,12 +115,13 @@ class HostedPages:
             visit = await self._visit(request_id, browser)
             if visit.request.state is RequestState.AUTHENTICATED:
                 return _on(visit)
-            if not (login_id and password):
-                return _login_form(visit, login_id, _UNREAD)
+            mistakes = _unread(form)
+            if mistakes:
+                return _login_form(visit, login_id, mistakes)
             try:
                 ci = await self._authority.institutions.login(visit.provider, login_id, password)
             except DeskFault:
-                return _login_form(visit, login_id, _SILENT, 503)
+                return _login_form(visit, login_id, {"login_id": _SILENT}, 503)
             return await self._logged_in(visit, login_id, ci)
 
     async def show_consent(self, http: web.Request) -> web.Response:
@@ -132,9 +142,9 @@ class HostedPages:
         """POST: judged here, written into the ledger with a code, and back to the operator."""
         request_id, browser, form = await self._sent(http)
         async with self._turn(request_id):
-            again = self._last.find(browser.digest(request_id), self._authority.clock())
+            again = self._answered("consent", request_id, browser)
             if again is not None:
-                return away(again)
+                return again
             visit = await self._visit(request_id, browser)
             if visit.request.state is RequestState.OPEN:
                 return web.Response(status=303, headers={"Location": visit.place})
@@ -144,15 +154,27 @@ class HostedPages:
             if mistakes:
                 return _consent_form(visit, offered, choices, mistakes=mistakes)
             location = await give(self._authority, visit.request, self._chosen(visit, offered, choices))
-            self._last.keep(browser.digest(request_id), location, self._authority.clock())
-            return away(location)
+            return self._ended("consent", visit, location)
 
     async def cancel(self, http: web.Request) -> web.Response:
         """POST: the customer does not want to (access_denied)."""
         request_id, browser, _ = await self._sent(http)
         async with self._turn(request_id):
+            again = self._answered("cancel", request_id, browser)
+            if again is not None:
+                return again
             visit = await self._visit(request_id, browser)
-            return away(await deny(self._authority, visit.request, Denial.CANCELLED))
+            return self._ended("cancel", visit, await deny(self._authority, visit.request, Denial.CANCELLED))
+
+    def _answered(self, button: str, request_id: str, browser: Browser) -> web.Response | None:
+        """What this button was answered a moment ago; None when it was not pressed then, or another one was."""
+        location = self._last.find(_pressed(button, request_id, browser), self._authority.clock())
+        return None if location is None else away(location)
+
+    def _ended(self, button: str, visit: Visit, location: str) -> web.Response:
+        sender = _pressed(button, visit.request.request_id, visit.browser)
+        self._last.keep(sender, location, self._authority.clock())
+        return away(location)
 
     async def _logged_in(self, visit: Visit, login_id: str, ci: str | None) -> web.Response:
         request_id, now = visit.request.request_id, int(self._authority.clock())
@@ -161,9 +183,8 @@ class HostedPages:
             if failed.state is RequestState.LOCKED:
                 return away(denied(visit.request, Denial.LOCKED))
             left = LOGINS_MOST - failed.failures
-            return _login_form(
-                visit, login_id, f"아이디 또는 비밀번호가 올바르지 않습니다. {left}번 더 시도할 수 있습니다."
-            )
+            wrong = f"아이디 또는 비밀번호가 올바르지 않습니다. {left}번 더 시도할 수 있습니다."
+            return _login_form(visit, login_id, {"login_id": wrong})
         if not hmac.compare_digest(ci.encode(), visit.request.ci.encode()):
             return away(await deny(self._authority, visit.request, Denial.ANOTHER_CUSTOMER))
         await self._authority.ledger.answer_request(request_id, RequestState.AUTHENTICATED, "customer_logged_in", now)
@@ -205,18 +226,30 @@ class HostedPages:
         return self._turns.setdefault(request_id, asyncio.Lock())
 
 
+def _pressed(button: str, request_id: str, browser: Browser) -> bytes:
+    return browser.digest(request_id) + button.encode()
+
+
 def _on(visit: Visit) -> web.Response:
     return web.Response(status=303, headers={"Location": f"{visit.place}/consent"})
 
 
-def _login_form(visit: Visit, login_id: str = "", mistake: str = "", status: int = 422) -> web.Response:
+def _unread(form: Form) -> dict[str, str]:
+    """What the customer has to mend before the institution can be asked, by the id of the field."""
+    flaws = {name: flaw(form, name, most) for name, (_, most) in _TYPED.items()}
+    return {name: _MEND[wrong].format(*_TYPED[name]) for name, wrong in flaws.items() if wrong}
+
+
+def _login_form(
+    visit: Visit, login_id: str = "", mistakes: Mapping[str, str] | None = None, status: int = 422
+) -> web.Response:
     return page(
         "login.html",
-        status if mistake else 200,
+        status if mistakes else 200,
         origins_of(visit.request),
         visit=visit,
         login_id=login_id,
-        mistakes={"login_id": mistake} if mistake else {},
+        mistakes=mistakes or {},
     )
 
 

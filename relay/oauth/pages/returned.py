@@ -116,7 +116,7 @@ def _meant(claims: Mapping[str, Any], asked: AuthorizationRequest, relay: str, n
         told == (asked.provider, relay, asked.request_id)
         and claims.get("result") in (_CONSENTED, _DENIED)
         and begins - LEEWAY_S <= now < ends + LEEWAY_S
-        and ends - begins <= LIFE_MOST_S
+        and 0 < ends - begins <= LIFE_MOST_S
     )
 
 

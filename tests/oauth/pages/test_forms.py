@@ -51,6 +51,25 @@ async def test_a_form_that_does_not_come_is_given_up(phone, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ((), "missing"),
+        (("",), "missing"),
+        (("a", "a"), "missing"),
+        (("a" * 8,), ""),
+        (("a" * 9,), "long"),
+        (("a\n" * 9,), "long"),
+        (("a\u200b",), "unprintable"),
+        (("가 나",), ""),
+    ],
+)
+def test_what_is_wrong_with_a_typed_value_is_known(values, said):
+    form = {"x": values} if values else {}
+    assert forms.flaw(form, "x", 8) == said
+    assert bool(forms.one(form, "x", 8)) is not bool(said)
+
+
+@pytest.mark.parametrize(
     ("values", "value"),
     [((), ""), (("a",), "a"), (("a", "a"), ""), (("a" * 9,), ""), (("a\n",), ""), (("\ud800",), ""), (("가",), "가")],
 )

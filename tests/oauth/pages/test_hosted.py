@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 
 import pytest
 
@@ -79,6 +80,23 @@ async def test_cancelling_tells_access_denied(phone, authority):
     assert authority.ledger.history == [(RequestState.DENIED, "customer_cancelled")]
 
 
+async def test_cancelling_twice_is_cancelling_once(phone, authority, clock):
+    page = await phone.get()
+    both = await asyncio.gather(*(phone.post("/cancel", page.token) for _ in range(2)))
+    assert [answer.status for answer in both] == [302, 302]
+    assert both[0].headers["Location"] == both[1].headers["Location"]
+    assert authority.ledger.history == [(RequestState.DENIED, "customer_cancelled")]
+    clock.now += 6
+    assert (await phone.post("/cancel", page.token)).status == 410
+
+
+@pytest.mark.parametrize("buttons", [("/consent", "/cancel"), ("/cancel", "/consent")])
+async def test_another_button_gets_no_answer_that_was_not_its_own(phone, everything, buttons):
+    page = await at_consent(phone)
+    statuses = [(await phone.post(button, page.token, **everything)).status for button in buttons]
+    assert statuses == [302, 410]
+
+
 async def test_cancelling_after_the_login_tells_access_denied_too(phone):
     page = await at_consent(phone)
     _, told = (await phone.post("/cancel", page.token)).back
@@ -118,12 +136,34 @@ async def test_guesses_sent_at_once_are_counted_one_after_the_other(phone, autho
 
 
 @pytest.mark.parametrize(
-    "fields", [{}, {"login_id": "hong"}, {"login_id": "h" * 65, "password": "p"}, {"login_id": "a\0", "password": "p"}]
+    ("fields", "told"),
+    [
+        ({}, {"login_id": "아이디를 입력해 주세요.", "password": "비밀번호를 입력해 주세요."}),
+        ({"login_id": "hong"}, {"password": "비밀번호를 입력해 주세요."}),
+        ({"login_id": ["hong", "kim"], "password": "p"}, {"login_id": "아이디를 입력해 주세요."}),
+        ({"login_id": "h" * 65, "password": "p"}, {"login_id": "아이디는 64자까지 입력할 수 있습니다."}),
+        (
+            {"login_id": "a\0", "password": "p"},
+            {"login_id": "아이디에 쓸 수 없는 문자가 있습니다. 다시 입력해 주세요."},
+        ),
+        ({"login_id": "hong", "password": "p" * 129}, {"password": "비밀번호는 128자까지 입력할 수 있습니다."}),
+        (
+            {"login_id": "hong", "password": "\u200b"},
+            {"password": "비밀번호에 쓸 수 없는 문자가 있습니다. 다시 입력해 주세요."},
+        ),
+    ],
+    ids=range(7),
 )
-async def test_a_login_that_is_not_filled_in_asks_nobody_and_is_not_counted(phone, authority, asked, fields):
+async def test_a_login_that_cannot_be_read_says_why_asks_nobody_and_is_not_counted(
+    phone, authority, asked, fields, told
+):
     page = await phone.get()
     answer = await phone.post("/login", page.token, **fields)
     assert (answer.status, authority.institutions.asked) == (422, [])
+    above = dict(re.findall(r'<li><a href="#(\w+)">([^<]+)</a>', answer.text))
+    beside = dict(re.findall(r'id="(\w+)-mistake"><span class="unseen">오류: </span>([^<]+)</p>', answer.text))
+    assert above == beside == told
+    assert re.findall(r'id="(\w+)"[^>]* aria-invalid="true"', answer.text) == list(told)
     assert authority.ledger.requests[asked.request_id].failures == 0
 
 

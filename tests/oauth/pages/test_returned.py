@@ -90,6 +90,8 @@ async def test_another_customer_is_an_unauthorized_user(send, claims, ci):
         {"exp": 1},
         {"iat": 1_795_316_500},
         {"exp": 1_795_316_400 + 301},
+        {"iat": 1_795_316_403, "exp": 1_795_316_398},
+        {"exp": 1_795_316_400},
         {"consent": None},
         {"consent": "{}"},
         {"consent": "\ud800"},
