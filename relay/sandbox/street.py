@@ -53,7 +53,7 @@ def build(folder: Path, now: datetime, ports: tuple[int, int, int] = (0, 0, 0), 
     with ExitStack() as guard:
         held = guard.enter_context(ExitStack())
         _hold(folder, held)
-        street = _laid_out(folder, now, _free_ports(*ports), held, ledger)
+        street = _laid_out(folder, now, _kept_ports(ports, held), held, ledger)
         write_all(street)
         if ledger:
             keep(folder / "ledger.url", ledger.encode())
@@ -158,9 +158,12 @@ def _bound(wanted: int = 0) -> socket.socket:
     return door
 
 
-def _free_ports(*wanted: int) -> tuple[int, ...]:
-    with ExitStack() as held:  # all at once, so that they differ
-        return tuple(held.enter_context(_bound(port)).getsockname()[1] for port in wanted)
+def _kept_ports(wanted: tuple[int, ...], held: ExitStack) -> tuple[int, ...]:
+    """Ports for the relay, bound here as long as the street stands, so that nobody else is given one of them.
+
+    The relay binds them too: the kernel lets it, as nobody listens on ours and both say SO_REUSEADDR.
+    """
+    return tuple(held.enter_context(_bound(port)).getsockname()[1] for port in wanted)
 
 
 def _server_context(identity: Pair, caller: Path | None) -> ssl.SSLContext:
