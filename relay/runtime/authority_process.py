@@ -1,6 +1,7 @@
 """The authority as a process: behind the gateway on a unix socket, before customers' phones with its pages."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -46,6 +47,7 @@ class AuthorityProcess:
         self._loaded = load(config, os.environ)
         self._stop = asyncio.Event()
         self._stack = AsyncExitStack()
+        self._watched = set(self._loaded.files)
         self._following = Following(self._files)
         self._keys: dict[str, EllipticCurvePublicKey | None] = {}
         self.pages_port = 0
@@ -79,15 +81,15 @@ class AuthorityProcess:
                 random=random_text,
             )
             await self._serve(authority, door)
-            following = self._following.run(settings.reload.watch_s, lambda: self.reload(authority, proofs))
-            tasks = [loop.create_task(work) for work in (following, self._sweep(authority))]
+            watching = self._following.run(settings.reload.watch_s, lambda: self.reload(authority, proofs))
+            following, sweeping = loop.create_task(watching), loop.create_task(self._sweep(authority))
             for name in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(name, self.stop)
             loop.add_signal_handler(signal.SIGHUP, self.reload, authority, proofs)
             _log.info("authority ready: %s, pages on port %s", settings.authority.socket, self.pages_port or "none")
             await self._stop.wait()
-            for task in tasks:
-                task.cancel()
+            following.cancel()
+            await sweeping  # what the ledger is asked just now is waited for
         _log.info("authority stopped")
 
     def stop(self) -> None:
@@ -98,6 +100,7 @@ class AuthorityProcess:
         """Take the settings as they stand now; keep the last good ones when they cannot be used."""
         try:
             loaded = load(self._config, os.environ)
+            self._watched.update(loaded.files)  # also those that cannot be used yet: their coming is news
             keys = {provider.org_code: result_key(provider) for provider in loaded.providers}
             signer, institutions = signer_of(loaded.settings.tokens), _institutions(loaded)
             proofs.furnish(furnished(loaded.settings))
@@ -107,13 +110,14 @@ class AuthorityProcess:
             former, authority.institutions = authority.institutions, institutions
             authority.signer, self._keys, self._loaded = signer, keys, loaded
             authority.office = office_of(loaded)
+            self._watched = set(loaded.files)
             if isinstance(former, HttpInstitutions):
                 self._stack.push_async_callback(former.close)
             _log.info("authority took plan %s", loaded.generation)
         self._following.seen()
 
     def _files(self) -> list[Path]:
-        return [*self._loaded.files, *yaml_files(Path(self._loaded.settings.providers))]
+        return [*self._watched, *yaml_files(Path(self._loaded.settings.providers))]
 
     async def _serve(self, authority: Authority, door: socket.socket | None) -> None:
         settings = self._loaded.settings.authority
@@ -140,14 +144,15 @@ class AuthorityProcess:
         await site(runner).start()
 
     async def _sweep(self, authority: Authority) -> None:
-        """End consents that are past their last day."""
-        while True:
+        """End consents that are past their last day, until `stop`."""
+        while not self._stop.is_set():
             try:
                 if ended := await authority.ledger.end_overdue(int(authority.clock())):
                     _log.info("%d consents ended", ended)
             except Exception as error:  # whatever a driver raises; the next round comes
                 _log.warning("consents could not be ended (%s)", type(error).__name__)
-            await asyncio.sleep(_SWEEP_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), _SWEEP_S)
 
 
 def _pages_door(pages: Pages | None) -> socket.socket | None:

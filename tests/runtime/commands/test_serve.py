@@ -1,6 +1,5 @@
 """`relay serve` says why it cannot, and stops when it is told to."""
 
-import asyncio
 import re
 import shutil
 import signal
@@ -15,7 +14,6 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from relay.infra.ledger.schema import upgrade
 from relay.runtime.cli import main
 from relay.sandbox.street import build
 
@@ -24,7 +22,7 @@ from relay.sandbox.street import build
 def built(tmp_path_factory):
     built = build(tmp_path_factory.mktemp("built"), datetime.now(UTC))
     built.close()
-    asyncio.run(upgrade(f"sqlite:{built.folder / 'ledger.db'}"))
+    assert CliRunner().invoke(main, ["migrate", "-c", str(built.settings)]).exit_code == 0
     return built
 
 

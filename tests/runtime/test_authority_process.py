@@ -1,0 +1,212 @@
+"""The authority as a process: its socket, its pages, its settings taken anew, its end."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import ssl
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import aiohttp
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from relay.domain.consent import ConsentState
+from relay.infra.ledger.schema import SchemaProblem
+from relay.runtime.authority_process import AuthorityProcess
+from relay.runtime.cli import main
+from relay.runtime.config import ConfigProblems, load
+from relay.runtime.handout import Handout, consent_for, hand_out
+from relay.runtime.ledgers import ledger_of
+from relay.sandbox.street import build
+
+CLAIMS = {"jti": "a", "org_code": "ZBAA000001", "aud": "ZOPA000001", "client_id": "ZOPA000001SVC01"}
+HEADERS = {"x-api-tran-id": "ZOPA000001M00000000000001", "x-relay-operators": "ZOPA000001"}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    built = build(tmp_path_factory.mktemp("built"), datetime.now(UTC))
+    built.close()
+    assert CliRunner().invoke(main, ["migrate", "-c", str(built.settings)]).exit_code == 0
+    return built
+
+
+class Around:
+    """A street's folder to be spoilt, and the socket that is named in it."""
+
+    def __init__(self, street, log):
+        self.street, self.socket, self.log = street, street.folder / "a.sock", log
+        log.set_level("INFO")
+        self.put("relay.yaml", "authority", socket="a.sock")
+
+    def put(self, name, section, **values):
+        file = self.street.folder / name
+        found = yaml.safe_load(file.read_text())
+        (found.setdefault(section, {}) if section else found).update(values)
+        file.write_text(yaml.safe_dump(found, allow_unicode=True))
+
+    @asynccontextmanager
+    async def serving(self):
+        """The process while it answers."""
+        process = AuthorityProcess(self.street.settings)
+        running = asyncio.ensure_future(process.run())
+        try:
+            async with asyncio.timeout(20):
+                while "authority ready" not in self.log.text:
+                    assert not running.done(), await running
+                    await asyncio.sleep(0.005)
+            yield process
+        finally:
+            process.stop()
+            await running
+
+    async def ask(self, form, **headers):
+        """A call of the token endpoint: status and JSON."""
+        async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(self.socket))) as session:
+            url = "http://authority/oauth/2.0/token"
+            async with session.post(url, data=form, headers=HEADERS | headers) as answer:
+                return answer.status, await answer.json()
+
+
+@pytest.fixture
+def around(built, tmp_path, caplog):
+    folder = shutil.copytree(built.folder, tmp_path / "s")
+    return Around(replace(built, folder=folder, settings=folder / "relay.yaml"), caplog)
+
+
+async def until(reached):
+    async with asyncio.timeout(20):
+        while not reached():  # noqa: ASYNC110 - it is told to nobody
+            await asyncio.sleep(0.005)
+
+
+async def test_it_answers_on_a_socket_of_our_own_and_takes_it_along(around):
+    async with around.serving():
+        assert around.socket.stat().st_mode & 0o777 == 0o600
+        status, told = await around.ask({"grant_type": "refresh_token"})
+        assert (status, told["error"]) == (400, "invalid_request")
+    assert not around.socket.exists()
+
+
+async def test_the_sockets_mask_is_not_the_processes(around):
+    former = os.umask(0o022)
+    try:
+        async with around.serving():
+            file = around.street.folder / "other"
+            file.touch()
+            assert file.stat().st_mode & 0o777 == 0o644
+    finally:
+        os.umask(former)
+
+
+async def test_a_socket_left_over_is_replaced(around):
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(around.socket))
+    async with around.serving():
+        assert (await around.ask({}))[0] == 400
+
+
+async def test_its_pages_speak_tls_to_anybody(around):
+    context = ssl.create_default_context(cafile=around.street.certificates.ca)
+    async with around.serving() as process, aiohttp.ClientSession() as session:
+        assert process.pages_port == around.street.pages_port
+        url = f"https://127.0.0.1:{process.pages_port}/nowhere"
+        async with session.get(url, ssl=context) as answer:
+            assert (answer.status, answer.content_type) == (404, "text/html")
+
+
+async def test_without_pages_nobody_listens_for_them(around):
+    file = around.street.settings
+    values = yaml.safe_load(file.read_text())
+    del values["authority"]["pages"]
+    file.write_text(yaml.safe_dump(values, allow_unicode=True))
+    for provider in (around.street.folder / "providers").iterdir():
+        around.put(f"providers/{provider.name}", "", authentication="none")
+    async with around.serving() as process:
+        assert process.pages_port == 0
+        with socket.socket() as door:
+            assert door.connect_ex(("127.0.0.1", around.street.pages_port)) != 0
+
+
+@pytest.mark.parametrize(
+    ("name", "section", "spoilt", "right"),
+    [
+        ("providers/bank.yaml", "", {"industry": "bakery"}, {"industry": "bank"}),
+        ("relay.yaml", "tokens", {"keys": "certs"}, {"keys": "certs/token-keys"}),
+    ],
+)
+async def test_settings_that_cannot_be_used_leave_the_last_good_ones(around, caplog, name, section, spoilt, right):
+    async with around.serving() as process:
+        loaded = process._loaded
+        around.put(name, section, **spoilt)
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(lambda: "settings not taken by the authority" in caplog.text)
+        assert process._loaded is loaded
+        assert (await around.ask({}))[1]["error"] == "invalid_request"
+        around.put(name, section, **right)
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(lambda: "authority took plan" in caplog.text)
+        assert process._loaded is not loaded
+
+
+async def test_files_that_change_are_taken_without_being_told(around, caplog):
+    around.put("relay.yaml", "reload", watch_s=0.01)
+    async with around.serving() as process:
+        generation = process._loaded.generation
+        around.put("relay.yaml", "tokens", leeway_s=7)
+        await until(lambda: "authority took plan" in caplog.text)
+        assert process._loaded.generation != generation
+
+
+async def test_a_file_that_was_missing_is_news_when_it_comes(around, caplog):
+    around.put("relay.yaml", "reload", watch_s=0.01)
+    keys = around.street.folder / "certs" / "token-keys"
+    async with around.serving():
+        around.put("relay.yaml", "tokens", keys="certs/later")
+        await until(lambda: "settings not taken by the authority" in caplog.text)
+        shutil.copytree(keys, keys.with_name("later"))
+        await until(lambda: "authority took plan" in caplog.text)
+
+
+async def test_a_consent_past_its_last_day_is_ended(around):
+    settings = load(around.street.settings, {}).settings
+    ledger = ledger_of(settings.ledger)
+    now = datetime.now(UTC)
+    handout = Handout(CLAIMS | {"scope": "bank.list", "exp": 2_000_000_000}, "the-ci")
+    consent = consent_for(handout, now)
+    over = replace(consent, particulars=replace(consent.particulars, end_date=date(2024, 1, 1)))
+    await hand_out(ledger, [(handout, over)], now)
+    try:
+        async with around.serving(), asyncio.timeout(20):
+            while (await ledger.consent_behind("a"))[1].state is not ConsentState.ENDED:
+                pass
+    finally:
+        await ledger.close()
+
+
+async def test_an_empty_ledger_is_refused_with_what_to_do(around):
+    (around.street.folder / "ledger.db").unlink()
+    with pytest.raises(SchemaProblem, match="relay migrate"):
+        await AuthorityProcess(around.street.settings).run()
+    assert not around.socket.exists()
+
+
+async def test_settings_with_problems_make_no_process(around):
+    around.street.settings.write_text("relay: {}")
+    with pytest.raises(ConfigProblems):
+        AuthorityProcess(around.street.settings)
+
+
+@pytest.mark.parametrize("taken", ["pages", "socket"])
+async def test_what_cannot_be_listened_on_is_told_and_leaves_nothing_open(around, taken):
+    with socket.create_server(("127.0.0.1", around.street.pages_port if taken == "pages" else 0)):
+        if taken == "socket":
+            around.put("relay.yaml", "authority", socket="nowhere/a.sock")
+        with pytest.raises(OSError, match=r"cannot listen|No such file"):
+            await AuthorityProcess(around.street.settings).run()
+    assert not around.socket.exists()
