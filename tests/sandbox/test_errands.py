@@ -135,6 +135,14 @@ async def test_secret_and_code_travel_in_the_body_alone(errands, authority, bank
     assert not redeemed.query
 
 
+async def test_another_service_of_the_operator_says_its_own_name(errands, authority, bank, built):
+    await errands.for_service(1).individual(bank, CUSTOMER, Phone(authority))
+    asked, redeemed = authority.asked
+    told = [(said["client_id"], said.get("client_secret")) for said in (asked.query, redeemed.form)]
+    client_id, secret = built.operators[0].client_ids[1], built.operators[0].client_secrets[1]
+    assert told == [(client_id, None), (client_id, secret)]
+
+
 async def test_each_call_has_its_own_tran_id(errands, authority, bank):
     await errands.individual(bank, CUSTOMER, Phone(authority))
     await errands.refresh(bank, OLD)

@@ -74,8 +74,18 @@ def gone(pid):
     return False
 
 
+async def walked(facts):
+    """Where the first customer is sent to after the page that the sandbox tells of."""
+    login_id, password = next(iter(facts["logins"].items()))
+    async with PretendedPhone(trusting(Path(facts["ca"])), login_id, password) as phone:
+        return urlsplit(await phone.walk(facts["page"]))
+
+
 async def test_programs_drive_the_sandbox_by_what_its_first_line_says(for_programs):
     facts = for_programs.facts
+    assert facts["page"].startswith(facts["pages"] + "/")
+    back = await walked(facts)  # a consent given there leaves the tokens told of alone
+    assert (back.path, sorted(parse_qs(back.query))) == ("/callback", ["api_tran_id", "code", "state"])
     code = facts["org_codes"]["bank"]
     operator = Pair(facts["certs"]["operator-1"], facts["keys"]["operator-1"], None)
     headers = {
@@ -90,21 +100,15 @@ async def test_programs_drive_the_sandbox_by_what_its_first_line_says(for_progra
         assert answer.status == 200
 
 
-async def test_the_page_it_tells_of_leads_to_the_operators_callback(for_programs):
-    facts = for_programs.facts
-    assert facts["page"].startswith(facts["pages"] + "/")
-    login_id, password = next(iter(facts["logins"].items()))
-    async with PretendedPhone(trusting(Path(facts["ca"])), login_id, password) as phone:
-        back = urlsplit(await phone.walk(facts["page"]))
-    assert (back.path, sorted(parse_qs(back.query))) == ("/callback", ["api_tran_id", "code", "state"])
-
-
 def test_every_file_and_house_it_tells_of_is_there(for_programs):
     facts = for_programs.facts
     assert set(facts["keys"]) == set(facts["certs"])
     assert all(Path(file).is_file() for kind in ("keys", "certs") for file in facts[kind].values())
     assert set(facts["tokens"]) == set(facts["org_codes"].values()) == set(facts["providers"])
-    assert facts["operators"][0]["client_ids"][0] == "ZOPA000001SVC01"
+    first = facts["operators"][0]
+    assert first["client_ids"][0] == "ZOPA000001SVC01"
+    assert len(first["client_secrets"]) == len(first["client_ids"])
+    assert set(facts["customers"]) == set(facts["logins"])
 
 
 def test_a_second_sandbox_in_the_same_folder_is_refused(for_programs, start):
@@ -112,10 +116,9 @@ def test_a_second_sandbox_in_the_same_folder_is_refused(for_programs, start):
     assert second.wait(timeout=20) == 1
 
 
-def test_the_printed_lines_work_as_they_stand(for_people):
-    _, curl, rest = for_people.said.partition("\ncurl ")
-    lines = f"{curl}{rest.partition(chr(10) * 2)[0]}"
-    answer = subprocess.run(["sh", "-c", lines], cwd=for_people.folder, capture_output=True, text=True, check=False)
+def test_the_printed_curl_and_token_lines_work_as_they_stand(for_people):
+    curl, _ = (lines for lines in for_people.said.split("\n\n") if lines.startswith("curl "))
+    answer = subprocess.run(["sh", "-c", curl], cwd=for_people.folder, capture_output=True, text=True, check=False)
     assert json.loads(answer.stdout)["rsp_code"] == "00000"
     (line,) = [line for line in for_people.said.splitlines() if line.startswith("More tokens: relay token ")]
     command = [sys.executable, "-m", "relay", *line.removeprefix("More tokens: relay ").split()]
