@@ -12,9 +12,15 @@ import os
 import re
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Self
+
+from relay.infra.turns import Turns, Workers
+
+WAITING_EACH: Final = 8
+"""So many comparisons of one caller may wait for the one under way: half a second when nobody else compares. A service
+has one secret, and equal calls share their comparison: who is right never has that many."""
 
 _PHC: Final = re.compile(r"\$scrypt\$ln=([0-9]{1,2}),r=([0-9]{1,2}),p=([0-9])\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)")
 _LN, _R, _P = 14, 8, 1
@@ -65,6 +71,10 @@ class ClientSecrets:
 
     What is remembered is an HMAC under a key of this process, never a secret. Calls with the same secret at the same
     time share one comparison: an operator that begins with fifty calls at once waits for one.
+
+    One comparison of a caller is under way at a time, `WAITING_EACH` wait, and callers take turns: whoever sends wrong
+    secrets slows down nobody else. Lanes are the callers' and not the secrets', or a stranger who names a service
+    would fill its lane.
     """
 
     def __init__(self, clock: Callable[[], float], threads: int = 2, memory_s: float = 60.0, most: int = 1000) -> None:
@@ -73,27 +83,37 @@ class ClientSecrets:
         self._most = most
         self._key = os.urandom(32)
         self._right: OrderedDict[bytes, float] = OrderedDict()
-        self._running: dict[bytes, asyncio.Future[bool]] = {}
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="client-secret")
+        self._running: dict[bytes, asyncio.Task[bool]] = {}
+        self._workers = Workers(threads, Turns(threads, 1, waiting_each=WAITING_EACH), "client-secret")
 
-    async def fit(self, secret_hash: str, secret: str) -> bool:
-        """Whether this is the secret behind the hash. Raises ValueError when the hash is none."""
-        mark = hmac.digest(self._key, f"{secret_hash}\0{secret}".encode(), "sha256")
+    async def fit(self, whose: str, secret_hash: str, secret: str) -> bool:
+        """Whether this is the secret behind the hash; `whose` names the caller, "" for all whom nobody knows.
+
+        Raises ValueError when the hash is none, Crowded when too many comparisons of the caller wait already.
+        """
+        mark = hmac.digest(self._key, f"{whose}\0{secret_hash}\0{secret}".encode(), "sha256")
         if self._right.get(mark, 0.0) > self._clock():
             return True
         running = self._running.get(mark)
         if running is None:
-            running = asyncio.get_running_loop().run_in_executor(self._pool, _compare, secret_hash, secret)
+            running = asyncio.create_task(self._workers.run(whose, partial(_compare, secret_hash, secret)))
             self._running[mark] = running
-            running.add_done_callback(lambda _: self._running.pop(mark, None))
+            running.add_done_callback(partial(self._compared, mark))
         fits = await asyncio.shield(running)  # one caller who goes away must not cancel the others
         if fits:
             self._remember(mark)
         return fits
 
     def close(self) -> None:
-        """End the threads; what they compare just now is finished first."""
-        self._pool.shutdown()
+        """End the threads; what they compare just now is finished first, what waits is not begun."""
+        for running in tuple(self._running.values()):
+            running.cancel()
+        self._workers.close()
+
+    def _compared(self, mark: bytes, running: asyncio.Task[bool]) -> None:
+        del self._running[mark]
+        if not running.cancelled():
+            running.exception()  # looked at, for its callers may all have gone away
 
     def _remember(self, mark: bytes) -> None:
         self._right[mark] = self._clock() + self._memory_s

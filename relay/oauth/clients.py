@@ -26,7 +26,7 @@ async def identified(authority: Authority, call: Call, form: Mapping[str, str]) 
 
     Raises OAuthRefusal: invalid_request for an institution that is none of ours; invalid_client, which says and costs
     the same for a client nobody knows and for a wrong secret; unauthorized_client when the client's operator is none
-    of those that the connection speaks for.
+    of those that the connection speaks for. Raises Crowded.
     """
     office, now = authority.office, int(authority.clock())
     provider = member(office, call, form)
@@ -34,7 +34,8 @@ async def identified(authority: Authority, call: Call, form: Mapping[str, str]) 
     if client is not None:
         note(call, client)
     known = client.secret_hash if client is not None else ""
-    fits = await authority.secrets.fit(known or _NOBODYS, form["client_secret"])
+    whose = ",".join(sorted(call.operators))  # who calls, not who is named: nobody may wait in another's lane
+    fits = await authority.secrets.fit(whose, known or _NOBODYS, form["client_secret"])
     if client is None or not known or not fits:
         raise OAuthRefusal("invalid_client", "client authentication failed")
     if client.service.operator not in call.operators:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from relay.domain.ledger import NotGranted, Unreachable, Why
+from relay.domain.turn import Crowded
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +44,9 @@ class OAuthRefusal(Exception):
 
 
 _RETRY_S: Final = 5
+_TURN_S: Final = 1
+"""A lane of comparisons is empty again within a second, unless its caller fills it anew."""
+
 _CODE = "the authorization code is not valid"
 _REFRESH = "the refresh token is not valid"
 NOT_GRANTED: Final[Mapping[Why, tuple[str, str]]] = {
@@ -69,6 +73,10 @@ def refusal_of(error: Exception) -> OAuthRefusal:
     if isinstance(error, Unreachable):
         return OAuthRefusal(
             "temporarily_unavailable", "try again later", reason="ledger_unreachable", retry_after=_RETRY_S
+        )
+    if isinstance(error, Crowded):
+        return OAuthRefusal(
+            "temporarily_unavailable", "too many client secrets wait", reason="client_crowded", retry_after=_TURN_S
         )
     if isinstance(error, NotGranted) and error.why in NOT_GRANTED:
         return OAuthRefusal(*NOT_GRANTED[error.why], reason=error.why.value)

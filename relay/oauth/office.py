@@ -50,8 +50,11 @@ class Signer(Protocol):
 class Secrets(Protocol):
     """Who compares client secrets with slow hashes, in constant time, off the loop, remembering successes shortly."""
 
-    async def fit(self, secret_hash: str, secret: str) -> bool:
-        """Whether this is the secret behind the hash."""
+    async def fit(self, whose: str, secret_hash: str, secret: str) -> bool:
+        """Whether this is the secret behind the hash. `whose` names the caller, in whose lane the comparison waits.
+
+        Raises Crowded.
+        """
 
 
 class Institutions(Protocol):

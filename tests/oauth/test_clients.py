@@ -2,6 +2,7 @@
 
 import pytest
 
+from relay.domain.turn import Crowded
 from relay.infra import client_secrets
 from relay.oauth.calls import Call
 from relay.oauth.clients import identified, note, strange
@@ -65,6 +66,36 @@ async def test_whoever_is_refused_costs_a_slow_hash(desk, monkeypatch, changes, 
     with pytest.raises(OAuthRefusal) as refused:
         await identified(desk.authority, call("ZOPA000001"), FORM | changes)
     assert (refused.value.error, costs) == ("invalid_client", [2**asked])
+
+
+@pytest.mark.parametrize(
+    ("operators", "whose"),
+    [(("ZOPA000001",), "ZOPA000001"), (("ZOPB000001", "ZOPA000001"), "ZOPA000001,ZOPB000001"), ((), "")],
+)
+@pytest.mark.parametrize("client_id", ["ZOPA000001SVC01", "ZOPB000001SVC01", "nobody"])
+async def test_a_comparison_waits_in_the_lane_of_who_calls_whomever_they_name(
+    desk, monkeypatch, client_id, operators, whose
+):
+    lanes = []
+
+    async def fit(lane, _hash, _secret):
+        lanes.append(lane)
+        return False
+
+    monkeypatch.setattr(desk.authority.secrets, "fit", fit)
+    with pytest.raises(OAuthRefusal):
+        await identified(desk.authority, call(*operators), FORM | {"client_id": client_id})
+    assert lanes == [whose]
+
+
+async def test_a_caller_with_too_many_comparisons_is_told_to_come_again(desk, monkeypatch):
+    async def full(*_):
+        raise Crowded
+
+    monkeypatch.setattr(desk.authority.secrets, "fit", full)
+    reply = await desk.post("token", desk.by_code("code"))
+    assert (reply.status, reply.body["error"], reply.reason) == (503, "temporarily_unavailable", "client_crowded")
+    assert reply.headers["Retry-After"] == "1"
 
 
 async def test_every_invalid_client_is_told_the_same(desk):

@@ -65,7 +65,7 @@ async def test_a_secret_fits_its_own_service_and_no_other(built, loaded):
     secrets = [secret for neighbour in built.operators for secret in neighbour.client_secrets]
     hashes = [service.client_secret_hash for operator in loaded.directory.operators for service in operator.services]
     with closing(ClientSecrets(time.monotonic)) as desk:
-        fits = [[await desk.fit(hashed, secret) for secret in secrets] for hashed in hashes]
+        fits = [[await desk.fit("", hashed, secret) for secret in secrets] for hashed in hashes]
     assert fits == [[row == column for column in range(len(secrets))] for row in range(len(hashes))]
 
 

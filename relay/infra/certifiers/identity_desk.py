@@ -9,7 +9,7 @@ from relay.domain.nonce import NONCE_BYTES
 from relay.domain.proof import CertificateSigned, Doubt, Unproven
 from relay.infra.certifiers.examination import Examined
 from relay.infra.certifiers.identity_message import OurIdentity, answered, question
-from relay.infra.certifiers.turns import Turns, Verifiers
+from relay.infra.turns import Turns, Workers
 from relay.policy.authority import IdentityDesk as Place
 
 ANSWER_MOST: Final = 65_536
@@ -31,11 +31,11 @@ class IdentityDesk:
         self._random = random
 
     async def confirm(
-        self, signed: CertificateSigned, examined: Examined, whose: bytes, verifiers: Verifiers, now: int
+        self, signed: CertificateSigned, examined: Examined, whose: bytes, verifiers: Workers, now: int
     ) -> None:
         """The certifier says that who signed is the customer of `signed.ci`.
 
-        Raises Unproven: IDENTITY, CERTIFIER_SILENT, CERTIFIER_BROKEN, BUSY.
+        Raises Unproven: IDENTITY, CERTIFIER_SILENT, CERTIFIER_BROKEN; Crowded.
         """
         nonce = self._random(NONCE_BYTES)
         asked = await verifiers.run(whose, partial(question, self._us, signed, examined.signer, nonce))

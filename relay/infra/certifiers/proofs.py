@@ -15,6 +15,7 @@ import aiohttp
 from cryptography import x509
 
 from relay.domain.proof import CertificateSigned, Doubt, HashSigned, SignedConsent, Unproven
+from relay.domain.turn import Crowded
 from relay.infra.certifiers.chains import Trust
 from relay.infra.certifiers.credential import Credential
 from relay.infra.certifiers.examination import examine
@@ -23,7 +24,7 @@ from relay.infra.certifiers.identity_message import OurIdentity
 from relay.infra.certifiers.rest import Line
 from relay.infra.certifiers.revocation import Revocations
 from relay.infra.certifiers.signature_desk import SignatureDesk
-from relay.infra.certifiers.turns import Turns, Verifiers
+from relay.infra.turns import Turns, Workers
 from relay.policy.authority import Certifier
 
 AT_ONCE: Final = 32
@@ -57,7 +58,7 @@ class _ByCertificate:
     trust: Trust
     desk: IdentityDesk
 
-    async def prove(self, signed: SignedConsent, whose: bytes, verifiers: Verifiers, now: int) -> bytes:
+    async def prove(self, signed: SignedConsent, whose: bytes, verifiers: Workers, now: int) -> bytes:
         if not isinstance(signed, CertificateSigned):
             raise Unproven(Doubt.MALFORMED, "auth_type")
         examined = await verifiers.run(whose, partial(examine, signed, self.trust, now))
@@ -69,7 +70,7 @@ class _ByCertificate:
 class _ByProvider:
     desk: SignatureDesk
 
-    async def prove(self, signed: SignedConsent, whose: bytes, _verifiers: Verifiers, _now: int) -> bytes:
+    async def prove(self, signed: SignedConsent, whose: bytes, _verifiers: Workers, _now: int) -> bytes:
         if not isinstance(signed, HashSigned):
             raise Unproven(Doubt.MALFORMED, "auth_type")
         await self.desk.verify(signed, whose)
@@ -83,7 +84,7 @@ class CertifierProofs:
         self,
         session: aiohttp.ClientSession,
         relay: str,
-        verifiers: Verifiers,
+        verifiers: Workers,
         random: Callable[[int], bytes],
         clock: Callable[[], float],
     ) -> None:
@@ -104,7 +105,10 @@ class CertifierProofs:
         if way is None:
             raise Unproven(Doubt.CHAIN, "ca_code")
         whose = hashlib.sha256(signed.ci.encode()).digest()
-        return await way.prove(signed, whose, self._verifiers, now)
+        try:
+            return await way.prove(signed, whose, self._verifiers, now)
+        except Crowded:
+            raise Unproven(Doubt.BUSY) from None
 
     def furnish(self, certifiers: Iterable[tuple[Certifier, Materials]]) -> None:
         """From now on these certifiers, when settings or files changed; what is under way ends as it began."""
@@ -140,7 +144,7 @@ async def opened_proofs(
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[CertifierProofs]:
     """Proofs for as long as the block lasts. `relay` is our org_code, `threads` check signatures (`verifiers`)."""
-    verifiers = Verifiers(threads)
+    verifiers = Workers(threads, Turns(threads, max(1, threads // 2)), "verifier")
     session = aiohttp.ClientSession(
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),

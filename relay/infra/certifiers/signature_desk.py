@@ -8,7 +8,7 @@ from typing import Any, Final
 from relay.domain.proof import Doubt, HashSigned, Unproven
 from relay.infra.certifiers.credential import Credential
 from relay.infra.certifiers.rest import Line, Said
-from relay.infra.certifiers.turns import Turns
+from relay.infra.turns import Turns
 
 PATH: Final = "/v1/ca/sign_verification"
 
@@ -33,7 +33,7 @@ class SignatureDesk:
     async def verify(self, signed: HashSigned, whose: bytes) -> None:
         """The certifier says that this consent was signed, by the customer of `signed.ci`.
 
-        Raises Unproven: SIGNATURE, IDENTITY, CERTIFIER_SILENT, CERTIFIER_BROKEN, BUSY.
+        Raises Unproven: SIGNATURE, IDENTITY, CERTIFIER_SILENT, CERTIFIER_BROKEN; Crowded.
         """
         try:
             async with asyncio.timeout(self._timeout_s), self._turns.turn(whose):

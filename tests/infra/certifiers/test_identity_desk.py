@@ -7,7 +7,7 @@ import pytest
 from relay.domain.proof import Doubt, Unproven
 from relay.infra.certifiers.examination import Examined
 from relay.infra.certifiers.identity_desk import ANSWER_MOST, IdentityDesk
-from relay.infra.certifiers.turns import Turns, Verifiers
+from relay.infra.turns import Turns, Workers
 from relay.policy.authority import IdentityDesk as Place
 from relay.standard.ucpid import UcpidRequest
 
@@ -32,7 +32,7 @@ async def certifier(say):
 
 @pytest.fixture
 def verifiers():
-    made = Verifiers(1)
+    made = Workers(1, Turns(1, 1), "verifier")
     yield made
     made.close()
 

@@ -5,7 +5,7 @@ import pytest
 from relay.domain.proof import Doubt, HashSigned, Unproven
 from relay.infra.certifiers.rest import Said
 from relay.infra.certifiers.signature_desk import PATH, SignatureDesk
-from relay.infra.certifiers.turns import Turns
+from relay.infra.turns import Turns
 
 
 class Certifier:
