@@ -7,12 +7,18 @@ from typing import Any, Final
 
 import click
 
+from relay.domain.ledger import Unreachable
+from relay.infra.ledger.schema import SchemaProblem
+from relay.runtime.ledgers import LedgerUnfit
 from relay.runtime.neighbourhood import record
 from relay.sandbox.houses import MARK, facts_of, token_key_of
 from relay.sandbox.token_keys import ALGORITHMS
 from relay.sandbox.tokens import changed, claims_for, scopes_of, sign
 from relay.sandbox.world.model import CUSTOMERS
 from relay.standard.catalogue import load_catalogue
+
+EXP_MOST: Final = 2**33
+"""As far as the ledger's times go; a token may claim more."""
 
 EXAMPLES: Final = """\b
 Examples:
@@ -69,8 +75,21 @@ def command(  # noqa: PLR0913 - one argument for each option
     )
     wanted = changed(told, claims, without)
     if not unrecorded:
-        asyncio.run(record(folder / "relay.yaml", [{**told, **wanted}], CUSTOMERS[customer - 1]))
+        _record(folder, _recordable(told, wanted), customer)
     click.echo(sign(wanted, token_key_of(folder, algorithm)))
+
+
+def _recordable(told: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """What the ledger can hold of claims that may be wrong on purpose: those of the right kind, else the right ones."""
+    fitting = {name: value for name, value in wanted.items() if type(value) is type(told.get(name)) and value}
+    return {**told, **fitting, "exp": min(fitting.get("exp", told["exp"]), EXP_MOST)}
+
+
+def _record(folder: Path, claims: dict[str, Any], customer: int) -> None:
+    try:
+        asyncio.run(record(folder / "relay.yaml", [claims], CUSTOMERS[customer - 1]))
+    except (LedgerUnfit, SchemaProblem, Unreachable) as error:
+        raise click.ClickException(f"nothing written into the sandbox's ledger: {error}") from error
 
 
 def _asker(facts: dict[str, Any], client_id: str | None) -> tuple[str, str]:

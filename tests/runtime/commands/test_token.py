@@ -1,4 +1,5 @@
 import asyncio
+import json
 from datetime import UTC, datetime
 
 import jwt
@@ -152,3 +153,15 @@ def test_without_a_sandbox_the_way_to_one_is_told(tmp_path):
     refused = CliRunner().invoke(command, ["--dir", str(tmp_path), "--org-code", "ZBAA000001"])
     assert refused.exit_code == 1
     assert "relay sandbox" in refused.output
+
+
+@pytest.mark.parametrize(
+    "claim",
+    ["exp=soon", "exp=null", "jti=", "scope=5", "aud=[1]", f"exp={10**30}", 'client_id=""', "org_code=null"],
+)
+def test_claims_of_any_kind_make_a_token(street, run, claim):
+    name, _, value = claim.partition("=")
+    result = run("--org-code", "ZBAA000001", "--claim", claim)
+    assert result.exit_code == 0, result.output
+    found = read(street, result)[name]
+    assert found == (json.loads(value) if value not in {"soon", ""} else value)
