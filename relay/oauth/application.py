@@ -58,7 +58,7 @@ def _door(authority: Authority, method: str, endpoint: Endpoint) -> Callable[[we
             _fits(request, method, call)
             answer = await endpoint(authority, replace(call, body=await _body(request)))
         except Exception as error:
-            refusal = refusal_of(error)
+            refusal = refusal_of(error, authority.complain)
             call.note.reason = refusal.reason
             answer = refused(refusal)
         return _response(call, answer, method)

@@ -69,6 +69,8 @@ async def grant(authority: Authority, call: TokenCall) -> dict[str, str]:
     except Unproven as doubt:
         error, said = UNPROVEN[doubt.doubt]
         retry = _RETRY_S if error == "temporarily_unavailable" else 0
+        if retry:
+            authority.complain(f"certifier {call.form['ca_code']}", str(doubt))
         raise OAuthRefusal(error, said, reason=f"consent_{doubt.doubt}", retry_after=retry) from None
     consent = _consent(authority, call, _demanded(call, text), signed.ci)
     mint = Mint.of(authority, call)

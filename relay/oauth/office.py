@@ -9,6 +9,7 @@ from relay.domain.ledger import Ledger
 from relay.domain.party import Service
 from relay.domain.proof import SignedConsent
 from relay.domain.token import ACCESS, Claims
+from relay.oauth.complaints import Complaints
 from relay.policy.authority import Certifier, Tokens
 from relay.policy.registry import Provider
 
@@ -86,6 +87,11 @@ class Authority:
     proofs: Proofs
     clock: Callable[[], float]
     random: Callable[[], str]
+    complaints: Complaints = field(default_factory=Complaints)
+
+    def complain(self, party: str, what: str) -> None:
+        """Tell whoever looks after the relay that `party` does not do its part. Nothing of a call stands in `what`."""
+        self.complaints.say(party, what, self.clock())
 
 
 @dataclass(frozen=True, slots=True)

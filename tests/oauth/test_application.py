@@ -1,8 +1,11 @@
 """What holds for every call of the authority, whatever it asks."""
 
+import asyncio
 import logging
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 from relay.oauth.application import BODY_MOST, ENDPOINTS
 
@@ -99,6 +102,39 @@ async def test_a_mistake_of_ours_is_a_server_error_and_leaks_nothing(desk, monke
     assert (reply.status, reply.body["error"], reply.reason) == (500, "server_error", "relay_broken")
     assert "KeyError" in caplog.text
     assert "Q7fG2k9Lm4Xc1Vb8" not in caplog.text + str(reply.body)
+
+
+@pytest.fixture
+def read_only():
+    """From now on no connection of a SQLite ledger writes, as on a disk that is full or read-only."""
+
+    def hindered(connection, _record, _proxy):
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA query_only = ON")
+        cursor.close()
+
+    def hinder():
+        event.listen(Pool, "checkout", hindered)
+
+    yield hinder
+    if event.contains(Pool, "checkout", hindered):
+        event.remove(Pool, "checkout", hindered)
+
+
+async def test_a_ledger_that_cannot_write_is_told_by_its_own_words_once_a_second(desk, read_only, caplog):
+    codes = [await desk.consent() for _ in range(5)]
+    caplog.clear()
+    read_only()
+    with caplog.at_level(logging.WARNING):
+        replies = await asyncio.gather(*(desk.post("token", desk.by_code(code)) for code in codes))
+        desk.clock = lambda: 1_800_000_002.0
+        replies.append(await desk.authorize(desk.asking()))
+    assert [reply.reason for reply in replies] == ["ledger_unreachable"] * 6
+    assert [reply.status for reply in replies] == [503] * 5 + [302]
+    assert [record.getMessage() for record in caplog.records] == [
+        "ledger: attempt to write a readonly database; 0 more since the last line",
+        "ledger: attempt to write a readonly database; 4 more since the last line",
+    ]
 
 
 async def test_nothing_about_the_customer_is_logged(desk, caplog):

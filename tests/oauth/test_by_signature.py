@@ -302,6 +302,16 @@ async def test_each_doubt_has_its_error(counter, doubt):
     assert reply.body["error_description"] == UNPROVEN[doubt][1]
 
 
+@pytest.mark.parametrize("doubt", Doubt)
+async def test_a_certifier_that_does_not_do_its_part_is_told_by_its_code(counter, doubt, caplog):
+    counter.proofs.says = doubt
+    form = by_certificate(counter)
+    await counter.post("token", form)
+    told = [record.getMessage() for record in caplog.records]
+    line = f"certifier {BY_CERTIFICATE}: {doubt}: password; 0 more since the last line"
+    assert told == ([line] if DOUBTED.get(doubt, (400,))[0] == 503 else [])
+
+
 async def test_what_could_not_be_judged_may_be_sent_again(counter):
     form = by_certificate(counter)
     counter.proofs.says = Doubt.CERTIFIER_SILENT

@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
-from relay.domain.ledger import NotGranted
+from relay.domain.ledger import NotGranted, Unreachable
+from relay.oauth.complaints import LEDGER
 from relay.oauth.office import Authority
 from relay.oauth.pages.forms import BODY_MOST
 from relay.oauth.pages.hosted import HostedPages
@@ -24,7 +26,7 @@ def pages_application(authority: Authority, key_of: InstitutionKey) -> web.Appli
 
     `authority.random` must give URL-safe texts of at least 192 random bits: they become secrets.
     """
-    app = web.Application(middlewares=[_told], client_max_size=BODY_MOST)
+    app = web.Application(middlewares=[_telling(authority)], client_max_size=BODY_MOST)
     app.on_response_prepare.append(guard)
     hosted = HostedPages(authority)
     place = f"{PAGES}/{{request_id}}"
@@ -43,22 +45,28 @@ def pages_application(authority: Authority, key_of: InstitutionKey) -> web.Appli
     return app
 
 
-@web.middleware
-async def _told(request: web.Request, handler: _Handler) -> web.StreamResponse:
+def _telling(authority: Authority) -> Middleware:
     """Whatever goes wrong becomes a page. The log has the kind of error and its place, no text: texts hold values."""
-    try:
-        return await handler(request)
-    except Hindered as hindered:
-        return problem_page(hindered.problem, hindered.again)
-    except NotGranted as refused:
-        if refused.why in BY_WHY:
-            return problem_page(BY_WHY[refused.why])
-        _log.error("the ledger refused a page: %s", refused.why)
-    except web.HTTPException as refused:
-        return problem_page(BY_STATUS.get(refused.status, MALFORMED))
-    except Exception as error:
-        _log.error("a page broke: %s", _where(error))
-    return problem_page(BROKEN)
+
+    @web.middleware
+    async def told(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except Hindered as hindered:
+            return problem_page(hindered.problem, hindered.again)
+        except NotGranted as refused:
+            if refused.why in BY_WHY:
+                return problem_page(BY_WHY[refused.why])
+            _log.error("the ledger refused a page: %s", refused.why)
+        except Unreachable as away:
+            authority.complain(LEDGER, str(away))
+        except web.HTTPException as refused:
+            return problem_page(BY_STATUS.get(refused.status, MALFORMED))
+        except Exception as error:
+            _log.error("a page broke: %s", _where(error))
+        return problem_page(BROKEN)
+
+    return told
 
 
 def _where(error: BaseException) -> str:

@@ -120,7 +120,8 @@ class HostedPages:
                 return _login_form(visit, login_id, mistakes)
             try:
                 ci = await self._authority.institutions.login(visit.provider, login_id, password)
-            except DeskFault:
+            except DeskFault as error:
+                self._complain(visit, error)
                 return _login_form(visit, login_id, {"login_id": _SILENT}, 503)
             return await self._logged_in(visit, login_id, ci)
 
@@ -204,6 +205,7 @@ class HostedPages:
         try:
             held = await self._authority.institutions.holdings(visit.provider, asked.ci, asked.client_id)
         except DeskFault as error:
+            self._complain(visit, error)
             raise Hindered(SILENT, f"{visit.place}/consent") from error
         sections = sections_of(scopes_at(visit.provider), held, asked.request_id)
         return Page(sections, questions_of(visit.provider.industry, sections), day_in_korea(self._authority.clock()))
@@ -220,7 +222,11 @@ class HostedPages:
         try:
             return sound(particulars_of(offered, choices), visit.provider, self._authority.clock())
         except Unsound as error:  # our own questions have no such answers: the institution told of impossible assets
+            self._complain(visit, error)
             raise Hindered(SILENT) from error
+
+    def _complain(self, visit: Visit, error: DeskFault | Unsound) -> None:
+        self._authority.complain(f"institution {visit.provider.org_code}", str(error))
 
     def _turn(self, request_id: str) -> asyncio.Lock:
         return self._turns.setdefault(request_id, asyncio.Lock())

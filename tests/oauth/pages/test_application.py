@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from relay.domain.ledger import NotGranted, Why
+from relay.domain.ledger import NotGranted, Unreachable, Why
 
 ALWAYS = {
     "Cache-Control": "no-store",
@@ -62,6 +62,19 @@ async def test_what_breaks_is_a_page_and_a_line_without_values(phone, authority,
     assert (answer.status, answer.title) == (500, "문제가 생겼습니다")
     assert "RuntimeError at " in caplog.text
     assert not {"hong", "right"} & set(caplog.text.split())
+
+
+async def test_a_ledger_that_is_away_is_told_and_the_page_says_later(phone, authority, monkeypatch, caplog):
+    async def away(*_):
+        raise Unreachable("database or disk is full")
+
+    monkeypatch.setattr(authority.ledger, "request", away)
+    for _ in range(3):
+        answer = await phone.get()
+        assert (answer.status, answer.title) == (500, "문제가 생겼습니다")
+    assert [record.getMessage() for record in caplog.records] == [
+        "ledger: database or disk is full; 0 more since the last line"
+    ]
 
 
 async def test_nothing_of_a_walk_is_logged(phone, everything, caplog):

@@ -183,6 +183,24 @@ async def test_holdings_that_do_not_come_can_be_asked_for_again(phone, authority
     assert f'href="{phone.place}/consent"' in answer.text
 
 
+async def test_an_institution_that_does_not_do_its_part_is_told_and_nothing_of_the_customer(phone, authority, caplog):
+    await phone.log_in()
+    authority.institutions.silent = True
+    assert (await phone.get("/consent")).status == 503
+    assert (await phone.get("/consent")).status == 503
+    assert [record.getMessage() for record in caplog.records] == [
+        "institution ZBAA000001: nothing came; 0 more since the last line"
+    ]
+
+
+async def test_a_login_that_nobody_answers_is_told_without_who_logs_in(phone, authority, caplog):
+    authority.institutions.silent = True
+    await phone.log_in("hong", "right")
+    assert [record.getMessage() for record in caplog.records] == [
+        "institution ZBAA000001: nothing came; 0 more since the last line"
+    ]
+
+
 async def test_what_is_wrong_stands_beside_its_field_and_above(phone, everything):
     page = await at_consent(phone)
     answer = await phone.post("/consent", page.token, **everything | {"end_date": "2031-01-01"})
