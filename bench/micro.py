@@ -13,7 +13,7 @@ import tempfile
 import time
 import timeit
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import uvloop
@@ -23,12 +23,11 @@ from relay.domain.party import Peer
 from relay.gateway.judge import judge
 from relay.gateway.welcome import Card
 from relay.infra.access_log import AccessLog
-from relay.infra.ledger.schema import upgrade
 from relay.infra.metrics import Metrics
 from relay.policy.query import body_parameters, query_parameters
 from relay.runtime.assembly import Relay
 from relay.runtime.config import load
-from relay.runtime.ledgers import url_of
+from relay.runtime.ledgers import prepared
 from relay.runtime.neighbourhood import record
 from relay.sandbox.street import build
 from relay.sandbox.tokens import claims_for, sign
@@ -41,9 +40,10 @@ ROUNDS = 7
 ROOM = 1000
 BANK = "ZBAA000001"
 LIST = f"/v1/bank/accounts?org_code={BANK}&search_timestamp=0&limit=500"
+LATELY = datetime.now(UTC).date() - timedelta(days=40)
 BODY = json.dumps(
-    {"org_code": BANK, "account_num": "1000000000001", "seqno": "0000001", "from_date": "20261001",
-     "to_date": "20261031", "limit": "500"}
+    {"org_code": BANK, "account_num": "1000000000001", "seqno": "0000001", "from_date": f"{LATELY:%Y%m%d}",
+     "to_date": f"{LATELY + timedelta(days=30):%Y%m%d}", "limit": "500"}
 ).encode()  # fmt: skip
 ANSWER_BODY = b'{"rsp_code":"00000","rsp_msg":"OK","x":"' + b"a" * 2000 + b'"}'
 ANSWER = (
@@ -106,7 +106,7 @@ async def assembled(folder: Path) -> tuple[Relay, Peer, str]:
         for key in ("PER_SECOND", "BURST")
     }
     settings = load(street.settings, environ)
-    await upgrade(url_of(settings.settings.ledger))
+    await prepared(settings.settings.ledger)
     relay = Relay(settings, asyncio.get_running_loop())
     operator = street.operators[0]
     claims = claims_for(

@@ -2,11 +2,14 @@
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rig.layout import GET_PATH, OPERATOR, POST_PATH
 
 TRAN_ID = f"{OPERATOR}M" + "0" * 14
+LATELY = datetime.now(UTC).date() - timedelta(days=40)
+"""The first day asked for: a period that a customer may look back to (규격 3.3.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,8 @@ def post(token: str | None, org_code: str) -> Order:
         "org_code": org_code,
         "account_num": "11012345678901234567",
         "seqno": "001",
-        "from_date": "20250101",
-        "to_date": "20250131",
+        "from_date": f"{LATELY:%Y%m%d}",
+        "to_date": f"{LATELY + timedelta(days=30):%Y%m%d}",
         "next_page": "cGFnZToyMDI1MDExNTEyMzQ1NjowMDAwMDAwMDAwMTIzNDU2Nzg5MA",
         "limit": "500",
     }

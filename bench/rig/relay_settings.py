@@ -9,10 +9,9 @@ from typing import Any
 
 import yaml
 
-from relay.infra.ledger.schema import upgrade
 from relay.runtime.config import load
 from relay.runtime.handout import Handout, consent_for, hand_out
-from relay.runtime.ledgers import ledger_of, url_of
+from relay.runtime.ledgers import ledger_of, prepared
 from rig.identity import Identity
 from rig.layout import CLIENT_ID, OPERATOR, RATE, RELAY, SERIAL, Ports
 
@@ -96,7 +95,7 @@ def write_relay_settings(folder: Path, identity: Identity, upstreams: dict[str, 
 async def _in_the_ledger(settings: Path, told: list[dict[str, Any]]) -> None:
     """A consent of a customer of its own behind each token of the load: the relay judges it as it judges all."""
     now, where = datetime.now(UTC), load(settings, {}).settings.ledger
-    await upgrade(url_of(where))
+    await prepared(where)
     ledger = ledger_of(where)
     try:
         handouts = [Handout(claims, secrets.token_hex(44)) for claims in told]
