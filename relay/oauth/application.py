@@ -32,8 +32,8 @@ RUNNER: Final[Mapping[str, Any]] = {
     "max_line_size": BODY_MOST,
     "max_field_size": BODY_MOST,
 }
-"""How `web.AppRunner` is told to serve the application. Records are the gateway's: those of aiohttp would hold `state`.
-The limits lie above the gateway's own, because aiohttp's refusals repeat what was sent."""
+"""How `served` is told to serve the application. Records are the gateway's: those of aiohttp would hold `state`. The
+limits lie above the gateway's own, so that what is too long is refused with the standard's words."""
 
 _EVERY: Final = {
     "Content-Type": "application/json; charset=UTF-8",
@@ -49,6 +49,13 @@ def application(authority: Authority) -> web.Application:
     for path, (method, endpoint) in ENDPOINTS.items():
         app.router.add_route("*", path, _door(authority, method, endpoint))
     return app
+
+
+def turned_away(status: int) -> web.Response:
+    """The answer to what is no call: no HTTP, or of no endpoint. `status` is that of HTTP."""
+    error = "invalid_request" if status < web.HTTPInternalServerError.status_code else "server_error"
+    body = json.dumps({"error": error, "error_description": "this is no call"}).encode()
+    return web.Response(status=status, body=body, headers={**_EVERY, "Server": "relay"})
 
 
 def _door(authority: Authority, method: str, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -27,8 +27,9 @@ from relay.infra.ledger.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 from relay.infra.signing import FolderSigner
 from relay.infra.token_keys import add_key
-from relay.oauth.application import RUNNER, application
+from relay.oauth.application import RUNNER, application, turned_away
 from relay.oauth.office import Authority, Client, Office
+from relay.oauth.serving import served
 from relay.policy.authority import Tokens
 from relay.policy.registry import Authentication, Link, Provider
 
@@ -240,13 +241,13 @@ async def desk(tmp_path, empty_ledger, key_folder):
         lambda: made.clock(),  # noqa: PLW0108 - `made` comes later, and its clock changes
         lambda: f"id{next(ids)}",
     )
-    runner = web.AppRunner(application(authority), **RUNNER)
-    await runner.setup()
-    await web.UnixSite(runner, str(tmp_path / "authority.sock")).start()
     connector = aiohttp.UnixConnector(str(tmp_path / "authority.sock"), limit=0)
-    async with aiohttp.ClientSession(connector=connector) as session:
+    async with (
+        served(application(authority), turned_away, **RUNNER) as runner,
+        aiohttp.ClientSession(connector=connector) as session,
+    ):
+        await web.UnixSite(runner, str(tmp_path / "authority.sock")).start()
         made = Desk(authority, session, lambda: NOW + 0.5)
         yield made
-    await runner.cleanup()
     await ledger.close()
     secrets.close()

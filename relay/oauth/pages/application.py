@@ -13,7 +13,7 @@ from relay.oauth.office import Authority
 from relay.oauth.pages.forms import BODY_MOST
 from relay.oauth.pages.hosted import HostedPages
 from relay.oauth.pages.problems import BROKEN, BY_STATUS, BY_WHY, MALFORMED, Hindered
-from relay.oauth.pages.rendering import STYLE_PATH, guard, problem_page, style
+from relay.oauth.pages.rendering import STYLE_PATH, guard, guarded, problem_page, style
 from relay.oauth.pages.returned import InstitutionKey, Returned
 from relay.oauth.ways import PAGES, RETURN
 
@@ -43,6 +43,14 @@ def pages_application(authority: Authority, key_of: InstitutionKey) -> web.Appli
         ]
     )
     return app
+
+
+def turned_away(status: int) -> web.Response:
+    """The page for what is no request: no HTTP, or of no place. `status` is that of HTTP."""
+    broken = status >= web.HTTPInternalServerError.status_code
+    answer = problem_page(BROKEN if broken else BY_STATUS.get(status, MALFORMED))
+    guarded(answer)  # no signal of the application sees it
+    return answer
 
 
 def _telling(authority: Authority) -> Middleware:

@@ -58,6 +58,11 @@ async def style(_: web.Request) -> web.Response:
 
 async def guard(_: web.Request, response: web.StreamResponse) -> None:
     """Give an answer the headers that every answer carries; a signal of aiohttp."""
+    guarded(response)
+
+
+def guarded(response: web.StreamResponse) -> None:
+    """Give an answer the headers that every answer carries."""
     for name, value in {"Content-Security-Policy": policy_of(), **HEADERS}.items():
         response.headers.setdefault(name, value)
     response.headers["Server"] = "relay"  # aiohttp has written its own and Python's version there

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
-from aiohttp.test_utils import TestServer
+from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from relay.domain.authorization import LOGINS_MOST, REQUEST_MOVES, AuthorizationRequest, RequestState
@@ -19,8 +19,10 @@ from relay.domain.institution import DeskFault, Holding
 from relay.domain.ledger import NotGranted, Why
 from relay.domain.party import Service
 from relay.domain.transition import moved
+from relay.oauth.application import RUNNER
 from relay.oauth.office import Authority, Client, Office
-from relay.oauth.pages.application import pages_application
+from relay.oauth.pages.application import pages_application, turned_away
+from relay.oauth.serving import served
 from relay.policy.authority import Tokens
 from relay.policy.registry import Authentication, Link, Provider, Redirect
 from relay.sandbox.certificates import make_dev_certificates
@@ -235,10 +237,9 @@ async def pages(authority, bank_key, certificates, asked):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.relay.certificate, certificates.relay.private_key)
     keys = {asked.provider: bank_key.public_key()}
-    server = TestServer(pages_application(authority, keys.get), scheme="https")
-    await server.start_server(ssl=context)
-    yield server
-    await server.close()
+    async with served(pages_application(authority, keys.get), turned_away, **RUNNER) as runner:
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+        yield SimpleNamespace(port=runner.addresses[0][1])
 
 
 @pytest.fixture
