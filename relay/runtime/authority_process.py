@@ -15,12 +15,17 @@ from typing import Final
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
+from relay.domain.ledger import Unreachable
 from relay.infra.certifiers.proofs import CertifierProofs, opened_proofs
 from relay.infra.client_secrets import ClientSecrets
 from relay.infra.institutions import HttpInstitutions
 from relay.oauth.application import RUNNER, application
+from relay.oauth.application import turned_away as no_call
+from relay.oauth.complaints import LEDGER
 from relay.oauth.office import Authority
 from relay.oauth.pages.application import pages_application
+from relay.oauth.pages.application import turned_away as no_page
+from relay.oauth.serving import TurnedAway, served
 from relay.policy.authority import Pages
 from relay.runtime.config import Loaded, load
 from relay.runtime.following import Following, yaml_files
@@ -125,22 +130,23 @@ class AuthorityProcess:
         _away(path)
         former = os.umask(0o177)  # the gateway runs as we do; nobody else may speak in its name
         try:
-            await self._site(application(authority), lambda runner: web.UnixSite(runner, str(path)))
+            await self._site(application(authority), no_call, lambda runner: web.UnixSite(runner, str(path)))
         finally:
             os.umask(former)
         self._stack.callback(_away, path)
         if door is not None and settings.pages is not None:
             context = pages_context(settings.pages)
             pages = pages_application(authority, self._key_of)
-            await self._site(pages, lambda runner: web.SockSite(runner, door, ssl_context=context))
+            await self._site(pages, no_page, lambda runner: web.SockSite(runner, door, ssl_context=context))
 
     def _key_of(self, org_code: str) -> EllipticCurvePublicKey | None:
         return self._keys.get(org_code)
 
-    async def _site(self, app: web.Application, site: Callable[[web.AppRunner], web.BaseSite]) -> None:
-        runner = web.AppRunner(app, **RUNNER, keepalive_timeout=_KEEP_ALIVE_S, shutdown_timeout=5.0)
-        await runner.setup()
-        self._stack.push_async_callback(runner.cleanup)
+    async def _site(
+        self, app: web.Application, turned_away: TurnedAway, site: Callable[[web.ServerRunner], web.BaseSite]
+    ) -> None:
+        serving = served(app, turned_away, **RUNNER, keepalive_timeout=_KEEP_ALIVE_S)
+        runner = await self._stack.enter_async_context(serving)
         await site(runner).start()
 
     async def _sweep(self, authority: Authority) -> None:
@@ -149,6 +155,8 @@ class AuthorityProcess:
             try:
                 if ended := await authority.ledger.end_overdue(int(authority.clock())):
                     _log.info("%d consents ended", ended)
+            except Unreachable as away:
+                authority.complain(LEDGER, str(away))
             except Exception as error:  # whatever a driver raises; the next round comes
                 _log.warning("consents could not be ended (%s)", type(error).__name__)
             with contextlib.suppress(TimeoutError):

@@ -16,7 +16,9 @@ import yaml
 from click.testing import CliRunner
 
 from relay.domain.consent import ConsentState
+from relay.domain.ledger import Unreachable
 from relay.infra.ledger.schema import SchemaProblem
+from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.runtime.authority_process import AuthorityProcess
 from relay.runtime.cli import main
 from relay.runtime.config import ConfigProblems, load
@@ -120,6 +122,23 @@ async def test_its_pages_speak_tls_to_anybody(around):
             assert (answer.status, answer.content_type) == (404, "text/html")
 
 
+async def test_to_what_is_no_http_both_its_doors_answer_in_our_words(around):
+    context = ssl.create_default_context(cafile=around.street.certificates.ca)
+    async with around.serving() as process, asyncio.timeout(20):
+        doors = {
+            b"application/json": await asyncio.open_unix_connection(str(around.socket)),
+            b"text/html": await asyncio.open_connection("127.0.0.1", process.pages_port, ssl=context),
+        }
+        for of_type, (reader, writer) in doors.items():
+            writer.write(b"Tell-Me-Again\r\n\r\n")
+            answer = await reader.read()
+            assert b" 400 " in answer
+            assert of_type in answer
+            assert b"Server: relay\r\n" in answer
+            assert b"Again" not in answer
+            writer.close()
+
+
 async def test_without_pages_nobody_listens_for_them(around):
     file = around.street.settings
     values = yaml.safe_load(file.read_text())
@@ -187,6 +206,15 @@ async def test_a_consent_past_its_last_day_is_ended(around):
                 pass
     finally:
         await ledger.close()
+
+
+async def test_a_ledger_that_is_away_is_told_without_any_call(around, caplog, monkeypatch):
+    async def away(*_):
+        raise Unreachable("database or disk is full")
+
+    monkeypatch.setattr(SqlLedger, "end_overdue", away)
+    async with around.serving():
+        await until(lambda: "ledger: database or disk is full; 0 more" in caplog.text)
 
 
 async def test_an_empty_ledger_is_refused_with_what_to_do(around):
