@@ -64,7 +64,7 @@ class AuthorityProcess:
         async with self._stack as stack:
             ledger = ledger_of(settings.ledger)
             stack.push_async_callback(ledger.close)
-            await ledger.check_schema()
+            await ledger.check()
             client_secrets = ClientSecrets(time.monotonic)
             stack.callback(client_secrets.close)
             proofs = await stack.enter_async_context(

@@ -5,7 +5,9 @@ import binascii
 import os
 from collections.abc import Mapping
 
+from relay.domain.ledger import Unreachable
 from relay.infra.ledger.engine import LedgerUrlWrong, engine_for
+from relay.infra.ledger.schema import Upgraded, upgrade
 from relay.infra.ledger.sealing import KEY_BYTES, CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import SqlLedger, ledger_at
 from relay.policy.authority import LedgerSettings
@@ -17,6 +19,13 @@ class LedgerUnfit(Exception):
 
     def __init__(self, key: str, wrong: str, to_do: str) -> None:
         super().__init__(f"ledger.{key}: {wrong}: {to_do}")
+
+
+def unanswered(error: Unreachable) -> str:
+    """Words for whoever starts something: what the database says, in one line, and what to do."""
+    return (
+        f"the ledger does not answer ({error}): see that its database runs and lets the relay in, or correct ledger.url"
+    )
 
 
 def url_of(settings: LedgerSettings, environ: Mapping[str, str] = os.environ) -> str:
@@ -43,6 +52,14 @@ def sealer_of(settings: LedgerSettings, environ: Mapping[str, str] = os.environ)
         for index, key in enumerate(settings.customer_keys)
     ]
     return Sealer(keys)
+
+
+async def prepared(settings: LedgerSettings, environ: Mapping[str, str] = os.environ) -> Upgraded:
+    """The ledger with the tables this relay knows and the keys of the settings introduced, whole or not at all.
+
+    Raises LedgerUnfit, SchemaProblem, KeysUnfit, Unreachable.
+    """
+    return await upgrade(url_of(settings, environ), sealer_of(settings, environ))
 
 
 async def opened(settings: LedgerSettings, environ: Mapping[str, str] = os.environ) -> SqlLedger:

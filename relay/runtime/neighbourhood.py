@@ -15,11 +15,10 @@ import aiohttp
 import uvloop
 
 from relay.domain.api import Catalogue
-from relay.infra.ledger.schema import upgrade
 from relay.runtime.attendant import stopped
 from relay.runtime.config import load
 from relay.runtime.handout import Handout, consent_for, hand_out
-from relay.runtime.ledgers import ledger_of, url_of
+from relay.runtime.ledgers import ledger_of, prepared
 from relay.sandbox.customers import ci_of
 from relay.sandbox.houses import RELAY_CODE, Street
 from relay.sandbox.operator import Visit
@@ -107,9 +106,10 @@ async def neighbourhood(
     """
     catalogue = load_catalogue()
     street = build(folder, datetime.now(UTC), ports, ledger)
-    await upgrade(url_of(load(street.settings, {}).settings.ledger))
-    async with opened(street, catalogue, STORIES), _relay(street) as process:
-        yield Neighbourhood(street, catalogue, process.pid, process.wait)
+    async with opened(street, catalogue, STORIES):
+        await prepared(load(street.settings, {}).settings.ledger)
+        async with _relay(street) as process:
+            yield Neighbourhood(street, catalogue, process.pid, process.wait)
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

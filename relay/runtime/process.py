@@ -10,6 +10,7 @@ from pathlib import Path
 
 from relay.admin.endpoints import application
 from relay.admin.server import AdminServer
+from relay.infra.ledger.marks import KeysUnfit
 from relay.infra.ledger.schema import SchemaProblem
 from relay.infra.metrics import registry_of
 from relay.infra.tls import TlsError
@@ -28,7 +29,7 @@ _SWEEP_S = 1.0
 _LAST_S = 1.0
 _FIRST_S = 1.0
 
-UNUSABLE = (ConfigProblems, SecretMissing, MaterialError, TlsError, LedgerUnfit, SchemaProblem)
+UNUSABLE = (ConfigProblems, SecretMissing, MaterialError, TlsError, LedgerUnfit, SchemaProblem, KeysUnfit)
 """What settings can be found to be, before or while they are taken."""
 
 
@@ -57,7 +58,7 @@ class RelayProcess:
     async def run(self) -> None:
         """Serve until `stop`; then drain."""
         relay, settings = self.relay, self.relay.loaded.settings
-        await relay.ledger.check_schema()
+        await relay.ledger.check()
         await relay.grants.start()
         relay.access_log.start()
         self.admin.start()

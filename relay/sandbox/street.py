@@ -4,7 +4,9 @@
 started by whoever owns the street, from the `relay.yaml` written here.
 """
 
+import base64
 import fcntl
+import hashlib
 import os
 import secrets
 import socket
@@ -13,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from datetime import date, datetime
 from pathlib import Path
+from typing import Final
 
 from aiohttp import web
 
@@ -39,11 +42,15 @@ from relay.sandbox.provider import Provider, today_in_korea
 from relay.sandbox.secret_files import keep
 from relay.sandbox.world.model import Story
 
+_LASTING: Final = hashlib.sha256(b"every customer of the sandbox is made up").digest()
+"""The customers' key for a ledger elsewhere, which outlives the street: the next one must open it. It is no secret."""
+
 
 def build(folder: Path, now: datetime, ports: tuple[int, int, int] = (0, 0, 0), ledger: str = "") -> Street:
     """Write a street into `folder`: a new one, an empty one, or one that held a street before.
 
-    `ports` are those wanted for gateway, admin and pages. `ledger` is a ledger's URL; without one it is a file here.
+    `ports` are those wanted for gateway, admin and pages. `ledger` is a ledger's URL; without one it is a file here,
+    under a key of its own.
     Raises FileExistsError when the folder holds anything else and BlockingIOError when a running street holds it.
     Wanted ports that are taken are replaced by free ones.
     """
@@ -57,6 +64,7 @@ def build(folder: Path, now: datetime, ports: tuple[int, int, int] = (0, 0, 0), 
         write_all(street)
         if ledger:
             keep(folder / "ledger.url", ledger.encode())
+            keep(folder / "certs" / "customers.key", base64.b64encode(_LASTING))
         guard.pop_all()  # all went well: the street keeps what it holds
     return street
 

@@ -4,10 +4,11 @@ import base64
 
 import pytest
 
-from relay.infra.ledger import schema
+from relay.domain.ledger import Unreachable
+from relay.infra.ledger.schema import SchemaState
 from relay.infra.ledger.sealing import CustomerKey, Sealer
 from relay.policy.authority import LedgerSettings
-from relay.runtime.ledgers import LedgerUnfit, ledger_of, opened, sealer_of, url_of
+from relay.runtime.ledgers import LedgerUnfit, ledger_of, opened, prepared, sealer_of, unanswered, url_of
 
 ONE = base64.b64encode(b"1" * 32).decode()
 
@@ -84,9 +85,15 @@ def test_a_key_that_is_none_says_which_and_what_to_do(environ, words):
 
 
 async def test_the_ledger_is_open(tmp_path):
-    await schema.upgrade(f"sqlite:{tmp_path}/ledger.db")
     found = settings(f"sqlite:{tmp_path}/ledger.db")
+    assert await prepared(found, {"ONE": ONE}) == (SchemaState.EMPTY, ("one",))
     for ledger in (await opened(found, {"ONE": ONE}), ledger_of(found, {"ONE": ONE})):
-        await ledger.check_schema()
+        await ledger.check()
         assert await ledger.revocation_head() == 0
         await ledger.close()
+
+
+def test_a_ledger_that_does_not_answer_is_told_with_what_to_do():
+    said = unanswered(Unreachable("connection refused"))
+    assert said.startswith("the ledger does not answer (connection refused): see that its database runs")
+    assert said.endswith("or correct ledger.url")

@@ -9,6 +9,9 @@ import pytest
 
 from relay.domain.consent import ConsentState
 from relay.domain.issue import TokenState
+from relay.infra.ledger.marks import KeysUnfit
+from relay.infra.ledger.schema import upgrade
+from relay.infra.ledger.sealing import CustomerKey, Sealer
 from relay.runtime import neighbourhood as room
 from relay.runtime.config import load
 from relay.runtime.ledgers import ledger_of
@@ -118,6 +121,30 @@ async def test_a_ledger_elsewhere_is_brought_up_and_used(relay, tmp_path, postgr
         await around.handed_out()
     assert postgresql.sql(url, "select count(*) from tokens where kind = 'access'").strip() == "11"
     assert list((tmp_path / "street").glob("ledger.db*")) == []
+
+
+async def test_the_next_street_goes_on_with_a_ledger_elsewhere(relay, tmp_path, postgresql, ledger_of_street):
+    relay(READY_RELAY)
+    url = postgresql.database()
+    for number in range(2):
+        async with (
+            neighbourhood(tmp_path / f"street{number}", ledger=url) as around,
+            ledger_of_street(around.street) as ledger,
+        ):
+            await ledger.check()
+            await around.handed_out()
+    states = "select state, count(*) from consents group by state order by state"
+    assert postgresql.sql(url, states).splitlines() == ["active|11", "replaced|11"]
+
+
+async def test_a_ledger_of_somebody_else_is_not_touched(relay, tmp_path, postgresql):
+    relay(READY_RELAY)
+    url = postgresql.database()
+    await upgrade(url, Sealer([CustomerKey("customers-2026", b"1" * 32)]))
+    with pytest.raises(KeysUnfit, match="the ledger knows the customer key 'customers-2026'"):
+        async with neighbourhood(tmp_path / "street", ledger=url):
+            pass
+    assert postgresql.sql(url, "select kid from key_marks") == "customers-2026\n"
 
 
 async def test_a_relay_that_dies_is_told_with_the_end_of_its_log(relay, tmp_path):

@@ -69,9 +69,14 @@ def engine_for(url: str, connections: int) -> AsyncEngine:
 
 
 def made(path: Path) -> None:
-    """Make an empty SQLite file that only its owner reads, unless it is there."""
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    """Make an empty SQLite file that only its owner reads, unless it is there. Raises Unreachable."""
+    try:
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileNotFoundError as error:
+        raise Unreachable(f"there is no folder {path.parent}") from error
+    except OSError as error:
+        raise Unreachable(f"no file can be made in {path.parent}: {error.strerror}") from error
 
 
 def is_sqlite(engine: AsyncEngine) -> bool:

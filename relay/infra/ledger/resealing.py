@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Column, Row, Table, and_, select, tuple_, update
 
@@ -31,6 +31,14 @@ class Sealed:
     column: Column[Any]
     place: Callable[[Row[Any]], str]
     beside: Callable[[Sealer, bytes], dict[str, object]] = _nothing
+
+
+class Resealed(NamedTuple):
+    """How many blobs were sealed anew, and the kids of the keys that became known and that were forgotten."""
+
+    blobs: int
+    introduced: tuple[str, ...]
+    forgotten: tuple[str, ...]
 
 
 SEALED: Final = (

@@ -1,19 +1,21 @@
-"""Which tables a ledger has, and how it gets those this relay knows."""
+"""Which tables a ledger has, and how it gets those this relay knows, and the keys it is sealed with."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from relay.infra.ledger import marks
 from relay.infra.ledger.engine import WRITES, answering, engine_for, made, sqlite_path
+from relay.infra.ledger.sealing import Sealer
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 _ONE_AT_A_TIME: Final = int.from_bytes(b"relaymig")
@@ -26,6 +28,13 @@ class SchemaState(StrEnum):
     OLDER = "older"
     NEWER = "newer"
     EMPTY = "empty"
+
+
+class Upgraded(NamedTuple):
+    """What an upgrade found, and the kids of the customer keys that it introduced."""
+
+    before: SchemaState
+    introduced: tuple[str, ...]
 
 
 class SchemaProblem(Exception):
@@ -64,17 +73,34 @@ async def state(url: str) -> SchemaState:
         return await rows.run_sync(_state)
 
 
-async def upgrade(url: str) -> SchemaState:
-    """Bring the ledger at `url` to the tables this relay knows, whole or not at all; the state before.
+async def expect_fit(url: str, sealer: Sealer) -> None:
+    """Raises SchemaProblem or KeysUnfit unless tables and customer keys are the right ones; Unreachable."""
+    expect_current(await state(url))
+    async with _one(url) as engine, answering(), engine.connect() as rows:
+        await marks.expect_known(rows, sealer)
 
-    Two at a time wait for each other. Raises SchemaProblem for a ledger that is newer. A SQLite file is made.
-    Raises Unreachable.
+
+async def upgrade(url: str, sealer: Sealer | None = None) -> Upgraded:
+    """Bring the ledger at `url` to the tables this relay knows and introduce the sealer's keys, whole or not at all.
+
+    Without a sealer no key is introduced, and no relay starts on the ledger. Two at a time wait for each other. A
+    SQLite file is made. Raises SchemaProblem for a ledger that is newer, KeysUnfit, Unreachable.
     """
     path = sqlite_path(url)
     if path is not None:
         made(path)
+    async with changing(url) as rows:
+        before = await rows.run_sync(_upgraded)
+        return Upgraded(before, () if sealer is None else await marks.introduce(rows, sealer))
+
+
+@asynccontextmanager
+async def changing(url: str) -> AsyncIterator[AsyncConnection]:
+    """A transaction on the ledger at `url` that no other one of these runs beside. Raises Unreachable."""
     async with _one(url) as engine, answering(), engine.execution_options(**{WRITES: True}).begin() as rows:
-        return await rows.run_sync(_upgraded)
+        if rows.dialect.name == "postgresql":
+            await rows.execute(select(func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
+        yield rows
 
 
 @asynccontextmanager
@@ -87,8 +113,6 @@ async def _one(url: str) -> AsyncIterator[AsyncEngine]:
 
 
 def _upgraded(connection: Connection) -> SchemaState:
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
     before = _state(connection)
     if before is SchemaState.NEWER:
         raise SchemaProblem(before)

@@ -7,8 +7,9 @@ keys change without a day on which something cannot be read.
 import hashlib
 import hmac
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 KEY_BYTES: Final = 32
 _NONCE: Final = 12
 _KID_MOST: Final = 255
+_MARKED: Final = b"a customer key of this ledger"
 
 
 class SealBroken(Exception):
@@ -50,9 +52,20 @@ class Sealer:
         self._ciphers = {_named(key.kid): AESGCM(_derived(key.key, b"seal")) for key in keys}
         self._finders = tuple(_derived(key.key, b"find") for key in keys)
         self._head = next(iter(self._ciphers))
+        self._marks = {key.kid: hmac.digest(_derived(key.key, b"mark"), _MARKED, hashlib.sha256) for key in keys}
 
     def __repr__(self) -> str:
         return f"Sealer({', '.join(head[1:].decode() for head in self._ciphers)})"
+
+    @property
+    def marks(self) -> Mapping[str, bytes]:
+        """What tells each key from another of its name, by kid: 32 bytes that neither open nor find anything."""
+        return MappingProxyType(self._marks)
+
+    @property
+    def heads(self) -> tuple[bytes, ...]:
+        """What blobs begin with, a head for each key."""
+        return tuple(self._ciphers)
 
     def seal(self, text: bytes, place: str) -> bytes:
         """A blob of `text` that opens at `place` only: a row's name, so that blobs cannot change rows."""
@@ -92,7 +105,7 @@ def _named(kid: str) -> bytes:
 
 
 def _derived(key: bytes, use: bytes) -> bytes:
-    """Two uses, two keys (RFC 5869): what finds never opens."""
+    """Each use has a key of its own (RFC 5869): what finds or marks never opens."""
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=b"mydata-relay ledger " + use).derive(key)
 
 

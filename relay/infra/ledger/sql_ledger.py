@@ -9,7 +9,18 @@ from relay.domain.consent import Consent
 from relay.domain.issue import Pair, TokenKind, TokenRecord
 from relay.domain.ledger import Evidence, Holder, NotGranted, Why
 from relay.domain.transition import Forbidden
-from relay.infra.ledger import consents, issuing, once, overdue, proofs, requests, resealing, revocations, tokens
+from relay.infra.ledger import (
+    consents,
+    issuing,
+    marks,
+    once,
+    overdue,
+    proofs,
+    requests,
+    resealing,
+    revocations,
+    tokens,
+)
 from relay.infra.ledger import schema as schemas
 from relay.infra.ledger.engine import engine_for
 from relay.infra.ledger.sealing import Sealer
@@ -23,7 +34,7 @@ async def open_ledger(url: str, sealer: Sealer, connections: int) -> "SqlLedger"
 
 
 def ledger_at(url: str, sealer: Sealer, connections: int) -> "SqlLedger":
-    """The ledger at `sqlite:PATH` or `postgresql://HOST/DATABASE`; nothing is asked of it yet, see `check_schema`.
+    """The ledger at `sqlite:PATH` or `postgresql://HOST/DATABASE`; nothing is asked of it yet, see `check`.
 
     At most `connections` are open at a time. Belongs to the loop that asks first. Raises LedgerUrlWrong.
     """
@@ -41,13 +52,25 @@ class SqlLedger:
         """Close all connections."""
         await self._works.engine.dispose()
 
-    async def check_schema(self) -> None:
-        """Raises SchemaProblem, which says what to do, unless the ledger has the tables this relay knows."""
-        schemas.expect_current(await schemas.state(self._url))
+    async def check(self) -> None:
+        """Raises SchemaProblem or KeysUnfit, which say what to do, unless tables and customer keys are the right ones.
 
-    async def reseal(self) -> int:
-        """Seal everything anew that is not under the first customer key; how much there was. Raises SealBroken."""
-        return await resealing.reseal(self._works)
+        Whoever serves asks this first: under wrong keys nothing breaks, customers are just not found.
+        """
+        await schemas.expect_fit(self._url, self._works.sealer)
+
+    async def reseal(self) -> resealing.Resealed:
+        """Seal everything anew that is not under the first customer key, and forget the keys that are not there.
+
+        Raises SchemaProblem, KeysUnfit, SealBroken; then no key is forgotten.
+        """
+        schemas.expect_current(await schemas.state(self._url))
+        sealer = self._works.sealer
+        async with schemas.changing(self._url) as rows:
+            introduced = await marks.introduce(rows, sealer, leaving=True)
+        count = await resealing.reseal(self._works)
+        async with schemas.changing(self._url) as rows:
+            return resealing.Resealed(count, introduced, await marks.forget(rows, sealer))
 
     async def open_request(self, request: AuthorizationRequest) -> None:
         """Keep a new request."""

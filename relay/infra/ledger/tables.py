@@ -1,6 +1,7 @@
 """The tables of the ledger. What must never be is forbidden here too, not only by the code that writes.
 
-Times are whole seconds since the epoch. `ci`, `assets` and `content` are sealed, `customer` is an HMAC (see `sealing`).
+Times are whole seconds since the epoch. `ci`, `assets` and `content` are sealed, `customer` is an HMAC, `mark` tells a
+customer key from another of its name (see `sealing`).
 """
 
 from collections.abc import Iterable
@@ -184,6 +185,13 @@ EVIDENCE: Final = Table(
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("kind", String, nullable=False),
     Column("content", LargeBinary, nullable=False),
+)
+
+KEY_MARKS: Final = Table(
+    "key_marks",
+    METADATA,
+    Column("kid", String, primary_key=True),
+    Column("mark", LargeBinary, nullable=False),
 )
 
 HISTORY: Final = Table(

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Column, Table
 
 from relay.domain.ledger import Unreachable
+from relay.infra.ledger.marks import KeysUnfit
 from relay.infra.ledger.schema import SchemaProblem
 from relay.policy.conformance import faults_of
 from relay.runtime.ledgers import LedgerUnfit
@@ -45,7 +46,11 @@ def command(folder: Path | None, ledger: str, *, as_json: bool) -> None:
     with nullcontext(str(folder)) if folder else tempfile.TemporaryDirectory(prefix="relay-demo-") as place:
         try:
             calls = run(_as_lines(Path(place), ledger) if as_json else _as_table(Path(place), ledger))
-        except (RelayDied, LedgerUnfit, SchemaProblem, Unreachable, OSError) as error:
+        except KeysUnfit as error:
+            raise click.ClickException(f"this is no ledger of demos, name an empty database: {error}") from error
+        except Unreachable as error:
+            raise click.ClickException(f"the ledger does not answer ({error})") from error
+        except (RelayDied, LedgerUnfit, SchemaProblem, OSError) as error:
             raise click.ClickException(str(error)) from error
     raise SystemExit(0 if calls and all(call.ok for call in calls) else 1)
 

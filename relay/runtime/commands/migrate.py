@@ -1,8 +1,9 @@
-"""`relay migrate`: give the ledger the tables this relay knows, or tell what it has, or seal it under a new key."""
+"""`relay migrate`: give the ledger its tables and new customer keys, tell what it has, or seal it under a new key."""
 
 import asyncio
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,11 +11,12 @@ import click
 
 from relay.domain.ledger import Unreachable
 from relay.infra.ledger import schema
+from relay.infra.ledger.marks import KeysUnfit
 from relay.infra.ledger.schema import SchemaProblem, SchemaState
 from relay.infra.ledger.sealing import SealBroken
 from relay.policy.authority import LedgerSettings
 from relay.runtime.config import ConfigProblems, load
-from relay.runtime.ledgers import LedgerUnfit, opened, url_of
+from relay.runtime.ledgers import LedgerUnfit, opened, prepared, unanswered, url_of
 
 DIFFERS: Final = 1
 """Exit code of --check when the ledger's tables are not those this relay knows."""
@@ -25,7 +27,7 @@ UNUSABLE: Final = 2
 _DONE: Final = {
     SchemaState.EMPTY: "the ledger's tables were made",
     SchemaState.OLDER: "the ledger's tables were upgraded",
-    SchemaState.CURRENT: "the ledger is current, nothing to do",
+    SchemaState.CURRENT: "the ledger's tables are current",
 }
 
 
@@ -35,7 +37,8 @@ _DONE: Final = {
 Examples:
   relay migrate -c /etc/relay/relay.yaml      before the first start and with each new relay
   relay migrate --check --json                {"state": "current"}; exit code 1 for another
-  relay migrate --reseal                      after a new customer key was put in front of the others
+  relay migrate --reseal                      after a new customer key was put in front of the others, and once more
+                                              after the old one was taken out of the settings
 \b
 Exit code 0 when it is done, 1 from --check when the tables differ, 2 when ledger or settings cannot be used.""",
 )
@@ -51,10 +54,15 @@ Exit code 0 when it is done, 1 from --check when the tables differ, 2 when ledge
 @click.option(
     "--check", "only_check", is_flag=True, help="Change nothing, tell the state: current, older, newer, empty."
 )
-@click.option("--reseal", "resealing", is_flag=True, help="Seal everything under the first customer key.")
+@click.option(
+    "--reseal",
+    "resealing",
+    is_flag=True,
+    help="Seal everything under the first customer key; forget keys that the settings do not name.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def command(path: Path, only_check: bool, resealing: bool, as_json: bool) -> None:
-    """Give the ledger the tables this relay knows.
+    """Give the ledger the tables this relay knows, and introduce new customer keys to it.
 
     Whole or not at all; relays may go on running while it happens. A SQLite file is made when it is not there.
     """
@@ -63,36 +71,45 @@ def command(path: Path, only_check: bool, resealing: bool, as_json: bool) -> Non
     try:
         settings = load(path, os.environ).settings.ledger
         told, words = asyncio.run(_checked(settings) if only_check else _changed(settings, resealing=resealing))
-    except (ConfigProblems, LedgerUnfit, SchemaProblem, SealBroken) as error:
+    except (ConfigProblems, LedgerUnfit, SchemaProblem, KeysUnfit, SealBroken) as error:
         _end(as_json, {"problem": str(error)}, str(error), UNUSABLE)
     except Unreachable as error:
-        _end(
-            as_json,
-            {"problem": f"the ledger does not answer ({error})"},
-            f"the ledger does not answer ({error})",
-            UNUSABLE,
-        )
+        _end(as_json, {"problem": unanswered(error)}, unanswered(error), UNUSABLE)
     else:
         differs = only_check and told["state"] != SchemaState.CURRENT.value
         _end(as_json, told, words, DIFFERS if differs else 0)
 
 
 async def _checked(settings: LedgerSettings) -> tuple[dict[str, object], str]:
+    """The state of the tables; of current ones the keys are looked at, too. Raises KeysUnfit."""
     state = await schema.state(url_of(settings))
+    if state is SchemaState.CURRENT:
+        ledger = await opened(settings)
+        try:
+            await ledger.check()
+        finally:
+            await ledger.close()
     return {"state": state.value}, schema.told(state)
 
 
 async def _changed(settings: LedgerSettings, *, resealing: bool) -> tuple[dict[str, object], str]:
     if not resealing:
-        before = await schema.upgrade(url_of(settings))
-        return {"before": before.value, "state": SchemaState.CURRENT.value}, _DONE[before]
+        before, introduced = await prepared(settings)
+        told: dict[str, object] = {"before": before.value, "state": SchemaState.CURRENT.value, "introduced": introduced}
+        return told, _lines(_DONE[before], introduced, ())
     ledger = await opened(settings)
     try:
-        await ledger.check_schema()
-        count = await ledger.reseal()
+        count, introduced, forgotten = await ledger.reseal()
     finally:
         await ledger.close()
-    return {"resealed": count}, f"sealed anew under the first customer key: {count}"
+    words = f"sealed anew under the first customer key: {count}"
+    return {"resealed": count, "introduced": introduced, "forgotten": forgotten}, _lines(words, introduced, forgotten)
+
+
+def _lines(words: str, introduced: Sequence[str], forgotten: Sequence[str]) -> str:
+    """What was done, and each key that is new to the ledger or no longer known to it."""
+    came = [f"customer key introduced: {kid}" for kid in introduced]
+    return "\n".join([words, *came, *(f"customer key forgotten: {kid}" for kid in forgotten)])
 
 
 def _end(as_json: bool, told: dict[str, object], words: str, code: int) -> None:

@@ -12,8 +12,10 @@ from pathlib import Path
 import click
 import uvloop
 
+from relay.domain.ledger import Unreachable
 from relay.runtime.attendant import Attendant, AuthorityDied
 from relay.runtime.config import ConfigProblems, load
+from relay.runtime.ledgers import unanswered
 from relay.runtime.process import UNUSABLE, RelayProcess
 
 
@@ -54,6 +56,9 @@ def command(config: Path, log_level: str, role: str, *, until_stdin_closes: bool
     except ConfigProblems as error:
         for problem in error.problems:
             click.echo(problem, err=True)
+        raise SystemExit(2) from None
+    except Unreachable as error:
+        click.echo(f"relay: {unanswered(error)}", err=True)
         raise SystemExit(2) from None
     except (*UNUSABLE, AuthorityDied, OSError) as error:
         click.echo(f"relay: {error}", err=True)

@@ -11,12 +11,14 @@ from datetime import date
 
 import pytest
 import pytest_asyncio
+from alembic import command
 
 from relay.domain.authorization import AuthorizationRequest, Code, RequestState
 from relay.domain.consent import Asset, Authentication, Consent, Particulars, Target
 from relay.domain.issue import Pair, TokenKind, TokenRecord
 from relay.domain.ledger import Holder, NotGranted
 from relay.infra.ledger import schema
+from relay.infra.ledger.engine import made, sqlite_path
 from relay.infra.ledger.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 
@@ -149,6 +151,24 @@ def url(request, tmp_path):
         return f"sqlite:{path}"
     template = request.getfixturevalue("postgresql_template")
     return request.getfixturevalue("postgresql").database(template)
+
+
+@pytest.fixture
+def at_step():
+    """Brings an empty ledger to an older step."""
+
+    def steps(connection, step):
+        config = schema._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, step)
+
+    async def brought(url, step):
+        if (path := sqlite_path(url)) is not None:
+            made(path)
+        async with schema.changing(url) as rows:
+            await rows.run_sync(steps, step)
+
+    return brought
 
 
 @pytest.fixture

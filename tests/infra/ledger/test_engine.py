@@ -100,7 +100,7 @@ async def test_a_server_that_is_not_there_is_unreachable(url):
     with pytest.raises(Unreachable):
         await ledger.revocation_head()
     with pytest.raises(Unreachable):
-        await ledger.check_schema()
+        await ledger.check()
     await ledger.close()
 
 
@@ -147,3 +147,18 @@ async def test_writers_of_two_processes_wait_for_each_other(url):
         assert (await rows.exec_driver_sql("SELECT number FROM revocation_head")).scalar_one() == 40
     for engine in engines:
         await engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda _: None, "there is no folder {}"),
+        (lambda folder: folder.write_text("a file"), "no file can be made in {}: Not a directory"),
+    ],
+)
+def test_a_file_that_cannot_be_made_names_its_folder(tmp_path, make, words):
+    folder = tmp_path / "nodir"
+    make(folder)
+    with pytest.raises(Unreachable) as caught:
+        made(folder / "ledger.db")
+    assert str(caught.value) == words.format(folder)

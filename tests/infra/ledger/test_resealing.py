@@ -6,6 +6,7 @@ import pytest
 import pytest_asyncio
 
 from relay.domain.ledger import Evidence
+from relay.infra.ledger import schema
 from relay.infra.ledger.sealing import CustomerKey, SealBroken, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 
@@ -15,7 +16,8 @@ NEW = CustomerKey("new", b"2" * 32)
 
 @pytest_asyncio.fixture
 async def under(url):
-    """The same ledger under other keys."""
+    """The same ledger, which knows the old key, under other keys."""
+    await schema.upgrade(url, Sealer([OLD]))
     opened = []
 
     async def make(*keys):
@@ -39,12 +41,12 @@ async def filled(ledger, desk):
 
 async def test_after_it_the_old_key_is_not_needed(under, desk):
     consent, pair, request = await filled(await under(OLD), desk)
-    assert await (await under(NEW, OLD)).reseal() == 5
+    assert await (await under(NEW, OLD)).reseal() == (5, ("new",), ())
     alone = await under(NEW)
     assert await alone.consent_behind(pair.access.jti) == (pair.access, consent)
     assert await alone.consent_of(consent.ci, consent.client_id, consent.provider) == consent
     assert await alone.request(request.request_id, None, desk.now) == request
-    assert await alone.reseal() == 0
+    assert await alone.reseal() == (0, (), ("old",))
 
 
 async def test_before_it_both_keys_do(under, desk):
@@ -88,7 +90,7 @@ async def test_it_takes_several_turns(under, desk, monkeypatch):
     old = await under(OLD)
     for number in range(5):
         await desk.issued(old, desk.consent(ci=f"ci-{number}"))
-    assert await (await under(NEW, OLD)).reseal() == 15
+    assert await (await under(NEW, OLD)).reseal() == (15, ("new",), ())
     for number in range(5):
         assert await (await under(NEW)).consent_of(f"ci-{number}", "svc1", "ZBAA000001")
 

@@ -18,9 +18,9 @@ async def change(url, *statements):
 
 async def test_an_empty_ledger_gets_its_tables_once(bare_url):
     assert await state(bare_url) is SchemaState.EMPTY
-    assert await upgrade(bare_url) is SchemaState.EMPTY
+    assert await upgrade(bare_url) == (SchemaState.EMPTY, ())
     assert await state(bare_url) is SchemaState.CURRENT
-    assert await upgrade(bare_url) is SchemaState.CURRENT
+    assert await upgrade(bare_url) == (SchemaState.CURRENT, ())
 
 
 async def test_asking_makes_nothing(bare_url):
@@ -30,8 +30,8 @@ async def test_asking_makes_nothing(bare_url):
 
 
 async def test_upgrades_at_once_wait_for_each_other(bare_url):
-    before = await asyncio.gather(*[upgrade(bare_url) for _ in range(4)])
-    assert sorted(before) == ["current", "current", "current", "empty"]
+    done = await asyncio.gather(*[upgrade(bare_url) for _ in range(4)])
+    assert sorted(upgraded.before for upgraded in done) == ["current", "current", "current", "empty"]
 
 
 async def test_a_newer_ledger_is_left_alone(url):
@@ -51,7 +51,7 @@ async def test_an_upgrade_that_breaks_leaves_nothing_behind(bare_url):
         await upgrade(bare_url)
     assert await state(bare_url) is SchemaState.EMPTY
     await change(bare_url, "DROP TABLE spent")
-    assert await upgrade(bare_url) is SchemaState.EMPTY
+    assert await upgrade(bare_url) == (SchemaState.EMPTY, ())
     assert await state(bare_url) is SchemaState.CURRENT
 
 

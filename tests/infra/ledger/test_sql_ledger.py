@@ -6,7 +6,9 @@ import pytest
 
 from relay.domain.consent import ConsentState
 from relay.domain.issue import TokenState
-from relay.infra.ledger.schema import SchemaProblem, SchemaState
+from relay.infra.ledger.marks import KeysUnfit
+from relay.infra.ledger.schema import SchemaProblem, SchemaState, upgrade
+from relay.infra.ledger.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 
 AGAIN_S = 30
@@ -63,19 +65,33 @@ class TestOpening:
         opened = await open_ledger(bare_url, sealer, 2)
         try:
             with pytest.raises(SchemaProblem, match=r"run `relay migrate -c relay\.yaml`") as caught:
-                await opened.check_schema()
+                await opened.check()
         finally:
             await opened.close()
         assert caught.value.state is SchemaState.EMPTY
 
-    async def test_a_ledger_with_its_tables_is_fine(self, ledger):
-        await ledger.check_schema()
+    async def test_a_ledger_with_its_tables_and_keys_is_fine(self, ledger, url, sealer):
+        await upgrade(url, sealer)
+        await ledger.check()
+
+    async def test_a_wrong_key_never_gets_to_work(self, ledger, url, sealer, desk, sql):
+        """It would find no customer, and a second consent would stand beside the first."""
+        await upgrade(url, sealer)
+        await desk.issued(ledger)
+        wrong = await open_ledger(url, Sealer([CustomerKey("first", b"2" * 32)]), 2)
+        try:
+            for refused in (wrong.check(), wrong.reseal()):
+                with pytest.raises(KeysUnfit, match="the customer key 'first' is not the one of that name"):
+                    await refused
+        finally:
+            await wrong.close()
+        assert sql(url, "SELECT count(*) FROM consents") == ["1"]
 
     async def test_another_schema_is_refused(self, ledger):
         async with ledger._works.writing(0) as work:
             await work.rows.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
         with pytest.raises(SchemaProblem, match="install the newer relay") as caught:
-            await ledger.check_schema()
+            await ledger.check()
         assert caught.value.state is SchemaState.NEWER
 
 

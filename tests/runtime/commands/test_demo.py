@@ -1,3 +1,4 @@
+import asyncio
 import json
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from relay.infra.ledger.schema import upgrade
+from relay.infra.ledger.sealing import CustomerKey, Sealer
 from relay.runtime import neighbourhood
 from relay.runtime.commands import demo
 from relay.runtime.commands.demo import command
@@ -137,14 +140,24 @@ def test_a_ledger_that_is_none_is_one_line_without_its_password(relay_demo, ledg
     assert "Zq7marker" not in told.stderr
 
 
-def test_all_calls_are_right_on_postgresql_too(relay_demo, postgresql, tmp_path):
-    url, folder = postgresql.database(), tmp_path / "street"
-    done = relay_demo("--ledger", url, "--dir", folder)
-    *lines, last = map(json.loads, done.stdout.splitlines())
-    assert [line for line in lines if not line["ok"]] == []
-    assert (last, done.returncode) == ({"summary": {"calls": 112, "ok": 112}}, 0)
-    assert postgresql.sql(url, "select count(*) from consents where state = 'active'").strip() == "10"
-    assert list(folder.glob("ledger.db*")) == []
+def test_all_calls_are_right_on_postgresql_too_and_when_it_was_used_before(relay_demo, postgresql, tmp_path):
+    url = postgresql.database()
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        done = relay_demo("--ledger", url, "--dir", folder)
+        *lines, last = map(json.loads, done.stdout.splitlines())
+        assert [line for line in lines if not line["ok"]] == []
+        assert (last, done.returncode) == ({"summary": {"calls": 112, "ok": 112}}, 0)
+        assert postgresql.sql(url, "select count(*) from consents where state = 'active'").strip() == "10"
+        assert list(folder.glob("ledger.db*")) == []
+
+
+def test_a_ledger_of_somebody_else_is_refused_in_one_line(relay_demo, postgresql):
+    url = postgresql.database()
+    asyncio.run(upgrade(url, Sealer([CustomerKey("customers-2026", b"1" * 32)])))
+    told = relay_demo("--ledger", url)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr.startswith("Error: this is no ledger of demos, name an empty database: the customer key 'dev-1'")
+    assert len(told.stderr.splitlines()) == 1
 
 
 def test_a_relay_that_dies_is_told(monkeypatch, tmp_path):

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from relay.runtime.cli import main
 
 KEY = base64.b64encode(b"1" * 32).decode()
+OTHER = base64.b64encode(b"2" * 32).decode()
 
 
 @pytest.fixture
@@ -35,14 +36,14 @@ def test_the_tables_are_made_once(migrate):
 
 
 def test_it_says_what_it_did(migrate, folder):
-    assert migrate().stdout == "the ledger's tables were made\n"
-    assert migrate().stdout == "the ledger is current, nothing to do\n"
+    assert migrate().stdout == "the ledger's tables were made\ncustomer key introduced: one\n"
+    assert migrate().stdout == "the ledger's tables are current\n"
     assert (folder.root / "ledger.db").stat().st_mode & 0o777 == 0o600
 
 
 def test_machines_are_told_before_and_after(migrate):
-    assert json.loads(migrate("--json").stdout) == {"before": "empty", "state": "current"}
-    assert json.loads(migrate("--json").stdout) == {"before": "current", "state": "current"}
+    assert json.loads(migrate("--json").stdout) == {"before": "empty", "state": "current", "introduced": ["one"]}
+    assert json.loads(migrate("--json").stdout) == {"before": "current", "state": "current", "introduced": []}
 
 
 def test_a_check_tells_the_state_and_changes_nothing(migrate, folder):
@@ -71,7 +72,7 @@ def test_a_newer_ledger_is_left_alone(migrate, folder):
 def test_sealing_anew_says_how_much_there_was(migrate):
     migrate()
     assert migrate("--reseal").stdout == "sealed anew under the first customer key: 0\n"
-    assert json.loads(migrate("--reseal", "--json").stdout) == {"resealed": 0}
+    assert json.loads(migrate("--reseal", "--json").stdout) == {"resealed": 0, "introduced": [], "forgotten": []}
 
 
 def test_without_tables_nothing_is_sealed(migrate):
@@ -85,6 +86,51 @@ def test_a_wrong_key_is_named(migrate):
     answer = migrate("--reseal", ONE="x")
     assert answer.exit_code == 2
     assert answer.stderr.startswith("ledger.customer_keys[0].key: no base64 stands in the environment variable ONE")
+
+
+@pytest.mark.parametrize("flags", [[], ["--check"], ["--reseal"]])
+def test_another_key_of_a_known_name_is_refused(migrate, flags):
+    migrate()
+    answer = migrate(*flags, ONE=OTHER)
+    assert answer.exit_code == 2
+    assert answer.stderr.startswith("the customer key 'one' is not the one of that name which the ledger knows: bring")
+    assert answer.stderr.count("\n") == 1
+    assert migrate("--check").exit_code == 0
+
+
+def test_keys_change_in_the_order_of_the_manual(migrate, folder):
+    one, two = {"kid": "one", "key": "env:ONE"}, {"kid": "two", "key": "env:TWO"}
+    migrate()
+    folder.put("relay.yaml", "ledger.customer_keys", [one, two])
+    assert migrate("--check", TWO=OTHER).stderr.startswith(
+        "the customer key 'two' is new to the ledger: `relay migrate"
+    )
+    assert migrate(TWO=OTHER).stdout == "the ledger's tables are current\ncustomer key introduced: two\n"
+    folder.put("relay.yaml", "ledger.customer_keys", [two, one])
+    assert migrate("--reseal", TWO=OTHER).stdout == "sealed anew under the first customer key: 0\n"
+    folder.put("relay.yaml", "ledger.customer_keys", [two])
+    for flags in ([], ["--check"]):
+        assert "the ledger knows the customer key 'one', which is not among" in migrate(*flags, TWO=OTHER).stderr
+    told = migrate("--reseal", TWO=OTHER).stdout
+    assert told == "sealed anew under the first customer key: 0\ncustomer key forgotten: one\n"
+    assert migrate("--check", TWO=OTHER).exit_code == 0
+
+
+def test_a_folder_that_is_not_there_is_named(migrate, folder):
+    folder.put("relay.yaml", "ledger.url", "sqlite:nodir/ledger.db")
+    answer = migrate()
+    assert answer.exit_code == 2
+    assert answer.stderr.startswith(f"the ledger does not answer (there is no folder {folder.root / 'nodir'}): see")
+    assert answer.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("flags", [[], ["--check"], ["--reseal"]])
+def test_a_file_that_is_no_database_is_said_once(migrate, folder, flags):
+    (folder.root / "ledger.db").write_text("Zq7marker " * 1000)
+    answer = migrate(*flags)
+    assert answer.exit_code == 2
+    assert answer.stderr.startswith("the ledger does not answer (file is not a database): see")
+    assert answer.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("flags", [[], ["--check"], ["--reseal"]])
@@ -111,7 +157,7 @@ def test_one_wish_at_a_time(migrate):
 def test_postgresql_gets_its_tables_too(migrate, folder, postgresql):
     url = postgresql.database()
     folder.put("relay.yaml", "ledger.url", "env:URL")
-    assert migrate(URL=url).stdout == "the ledger's tables were made\n"
+    assert migrate(URL=url).stdout == "the ledger's tables were made\ncustomer key introduced: one\n"
     assert migrate("--check", URL=url).exit_code == 0
     assert postgresql.sql(url, "SELECT number FROM revocation_head") == "0\n"
 

@@ -1,9 +1,12 @@
 """`relay serve` says why it cannot, and stops when it is told to."""
 
+import base64
 import re
+import secrets
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
@@ -123,6 +126,76 @@ def test_a_ledger_that_was_never_made_is_refused_with_what_to_do(street, role):
     assert "relay migrate" in said
     assert "Traceback" not in said
     assert not (street.folder / "authority.sock").exists()
+
+
+@pytest.mark.parametrize("role", ["gateway", "authority"])
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql://127.0.0.1:1/x", "refused"),
+        ("postgresql:///x?host=/nowhere", "no such file or directory"),
+        ("sqlite:street.json", "file is not a database"),
+    ],
+)
+def test_a_ledger_that_does_not_answer_is_one_line(street, role, url, words):
+    put(street, "ledger", url=url)
+    (said,) = refused("--role", role, "-c", street.settings)
+    assert said.startswith("relay: the ledger does not answer (")
+    assert words in said.lower()
+    assert said.endswith("see that its database runs and lets the relay in, or correct ledger.url")
+
+
+@pytest.mark.parametrize("role", ["gateway", "authority"])
+def test_another_customer_key_of_a_known_name_is_refused_by_name(street, role):
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    (street.folder / "certs" / "customers.key").write_text(key)
+    (said,) = refused("--role", role, "-c", street.settings)
+    assert said.startswith("relay: the customer key 'dev-1' is not the one of that name which the ledger knows: bring")
+    assert key not in said
+
+
+@pytest.mark.parametrize(
+    ("ledger", "words"),
+    [
+        ({"url": "postgresql://127.0.0.1:1/x"}, "relay: the ledger does not answer ("),
+        (
+            {"customer_keys": [{"kid": "dev-2", "key": "file:certs/customers.key"}]},
+            "relay: the customer key 'dev-2' is",
+        ),
+    ],
+)
+def test_with_both_roles_what_is_wrong_is_said_once(street, ledger, words):
+    put(street, "ledger", **ledger)
+    _, said = serve(street).communicate(timeout=30)
+    first, second = said.splitlines()
+    assert first.startswith(words)
+    assert second == "relay: the authority ended with status 2"
+
+
+@pytest.mark.parametrize("role", ["gateway", "authority"])
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (
+            ["dev-1", "dev-2"],
+            "the customer key 'dev-2' is new to the ledger: `relay migrate -c relay.yaml` introduces it",
+        ),
+        (["dev-2"], "the ledger knows the customer key 'dev-1', which is not among ledger.customer_keys: add it"),
+    ],
+)
+def test_keys_that_the_ledger_does_not_know_or_misses_are_named(street, role, keys, words):
+    put(street, "ledger", customer_keys=[{"kid": kid, "key": "file:certs/customers.key"} for kid in keys])
+    (said,) = refused("--role", role, "-c", street.settings)
+    assert words in said
+
+
+@pytest.mark.parametrize("role", ["gateway", "authority"])
+def test_an_older_ledger_is_refused_with_what_to_do(street, role):
+    connection = sqlite3.connect(street.folder / "ledger.db")
+    connection.executescript("DROP TABLE key_marks; UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    (said,) = refused("--role", role, "-c", street.settings)
+    assert said == "relay: the ledger's tables are older than this relay: run `relay migrate -c relay.yaml`"
 
 
 READY = {

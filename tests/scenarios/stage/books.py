@@ -51,7 +51,7 @@ class Books:
 
     @staticmethod
     async def _open(url, sealer):
-        await upgrade(url)
+        await upgrade(url, sealer)
         return await open_ledger(url, sealer, 2)
 
 

@@ -23,6 +23,6 @@ async def test_whoever_undoes_the_transaction_undoes_the_tables(bare_url):
     assert await schema.state(bare_url) is schema.SchemaState.EMPTY
 
 
-async def test_a_ledger_before_the_last_step_is_older(url, monkeypatch):
-    monkeypatch.setattr(schema, "_known", lambda: ["0002", "0001"])
-    assert await schema.state(url) is schema.SchemaState.OLDER
+async def test_a_ledger_before_the_last_step_is_older(bare_url, at_step):
+    await at_step(bare_url, "0001")
+    assert await schema.state(bare_url) is schema.SchemaState.OLDER

@@ -1,0 +1,73 @@
+"""The second step adds the marks of customer keys and leaves everything else as it is."""
+
+import pytest
+import pytest_asyncio
+
+from relay.infra.ledger import schema
+from relay.infra.ledger.marks import KeysUnfit
+from relay.infra.ledger.schema import SchemaProblem, SchemaState
+from relay.infra.ledger.sealing import CustomerKey, Sealer
+from relay.infra.ledger.sql_ledger import open_ledger
+
+FIRST = CustomerKey("first", b"1" * 32)
+OTHER = CustomerKey("other", b"2" * 32)
+WRONG = CustomerKey("first", b"3" * 32)
+
+
+@pytest.fixture
+def opened(bare_url):
+    return lambda *keys: open_ledger(bare_url, Sealer(keys), 2)
+
+
+@pytest_asyncio.fixture
+async def before(bare_url, at_step, opened, desk):
+    """A ledger of the first step, in use: a consent, its pair, and a request, sealed under FIRST."""
+    await at_step(bare_url, "0001")
+    ledger = await opened(FIRST)
+    consent, pair = await desk.issued(ledger)
+    await desk.given(ledger, desk.consent(ci="ci-two"), desk.code())
+    yield ledger, consent, pair
+    await ledger.close()
+
+
+async def test_what_was_there_is_there_afterwards(before, bare_url, sealer, sql):
+    ledger, consent, pair = before
+    tables = ("consents", "consent_scopes", "tokens", "codes", "authorization_requests", "history", "spent")
+    counts = [sql(bare_url, f"SELECT count(*) FROM {table}") for table in tables]
+    assert await schema.upgrade(bare_url, sealer) == (SchemaState.OLDER, ("first",))
+    assert [sql(bare_url, f"SELECT count(*) FROM {table}") for table in tables] == counts
+    assert await ledger.consent_behind(pair.access.jti) == (pair.access, consent)
+    await ledger.check()
+
+
+async def test_before_it_no_relay_starts(before):
+    with pytest.raises(SchemaProblem, match=r"older than this relay: run `relay migrate -c relay\.yaml`"):
+        await before[0].check()
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ([WRONG], "the customer key 'first' does not open ci of a request: bring back the key it was sealed under"),
+        ([OTHER, WRONG], "the customer key 'first' does not open ci of a request"),
+        ([OTHER], "no customer key 'first' to open ci of a request"),
+    ],
+)
+async def test_keys_that_do_not_open_what_is_there_are_not_introduced(before, bare_url, keys, words):
+    with pytest.raises(KeysUnfit) as caught:
+        await schema.upgrade(bare_url, Sealer(keys))
+    assert str(caught.value).startswith(words)
+    assert await schema.state(bare_url) is SchemaState.OLDER
+
+
+async def test_every_table_is_tried(before, bare_url, sql):
+    """The requests were taken away, and what is left was sealed under a lost key."""
+    for statement in ("DELETE FROM codes RETURNING 1", "DELETE FROM authorization_requests RETURNING 1"):
+        sql(bare_url, statement)
+    with pytest.raises(KeysUnfit, match="does not open ci of a consent"):
+        await schema.upgrade(bare_url, Sealer([WRONG]))
+
+
+async def test_with_all_keys_it_works_in_any_order(before, bare_url):
+    upgraded = await schema.upgrade(bare_url, Sealer([OTHER, FIRST]))
+    assert upgraded.introduced == ("other", "first")
