@@ -49,6 +49,9 @@ _SERVER: Final = {
 _OURS: Final = (IntegrityError, ProgrammingError, DataError, NotSupportedError)
 """What the database says about our statements; everything else it says about itself."""
 
+_DATA: Final = "22"
+"""The class of SQLSTATEs that are about a value (data exception)."""
+
 
 class LedgerUrlWrong(ValueError):
     """The URL leads to no ledger. The text never repeats it: there may be a password in it."""
@@ -86,15 +89,26 @@ def is_sqlite(engine: AsyncEngine) -> bool:
 
 @asynccontextmanager
 async def answering() -> AsyncIterator[None]:
-    """A block that talks to the database; when that does not answer, Unreachable with what it says, in one line."""
+    """A block that talks to the database; when that does not answer, Unreachable with what it says, in one line.
+
+    Raises ValueError for a value that PostgreSQL cannot hold: the database is well, and its words repeat the value.
+    """
     try:
         yield
     except _OURS:
         raise
     except DBAPIError as error:
+        if _about_a_value(error):
+            raise ValueError("a value that the ledger cannot hold") from None
         raise Unreachable(str(error.orig).partition("\n")[0]) from error
     except (PoolTimeout, OSError) as error:
         raise Unreachable(str(error).partition("\n")[0] or type(error).__name__) from error
+
+
+def _about_a_value(error: DBAPIError) -> bool:
+    """SQLAlchemy gives asyncpg's errors about values no class of their own; the server's are of class 22."""
+    cause = getattr(error.orig, "__cause__", None)
+    return isinstance(cause, ValueError) or str(getattr(cause, "sqlstate", "")).startswith(_DATA)
 
 
 def _sqlite(path: Path, connections: int) -> AsyncEngine:

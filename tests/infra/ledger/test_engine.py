@@ -133,6 +133,19 @@ async def test_what_was_asked_with_is_never_told(url):
     assert "774411" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("text", "Zq7marker\ud800"), ("text", "Zq7marker\0"), ("bigint", 2**70), ("bigint", "Zq7marker")],
+)
+async def test_a_value_that_cannot_be_held_is_no_database_that_is_away(postgresql, kind, value):
+    engine = engine_for(postgresql.database(), 1)
+    with pytest.raises(ValueError, match="a value that the ledger cannot hold") as caught:
+        async with answering(), engine.begin() as rows:
+            await rows.execute(text(f"SELECT CAST(:value AS {kind})"), {"value": value})
+    await engine.dispose()
+    assert caught.value.__suppress_context__
+
+
 async def test_writers_of_two_processes_wait_for_each_other(url):
     """Two engines know nothing of each other's turns."""
     engines = [engine_for(url, 1).execution_options(relay_writes=True) for _ in range(2)]
