@@ -1,5 +1,6 @@
 """OAuth's dialect of the gateway: what the authority never sees, whose name it hears, and what no log tells."""
 
+import asyncio
 import secrets
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -131,6 +132,35 @@ async def test_without_a_good_tran_id_authorize_tells_the_callback(server, bank,
     told = dict(parse_qsl(urlsplit(said.headers["Location"]).query))
     assert (said.status, told["error"], told["state"]) == (302, "invalid_request", asked["state"])
     assert told.get("api_tran_id") == tran_id
+
+
+@pytest.mark.parametrize("more", ["&x=%zz", "&x=%00", "&x=%"])
+async def test_a_target_that_cannot_be_read_redirects_nobody(neighbours, server, bank, more):
+    target = f"/oauth/2.0/authorize?{urlencode(server.asked(bank))}{more}"
+    async with await neighbours.line() as line:
+        said = await line.ask(request("GET", target, {"Host": "relay.test"} | server.headers(x_user_ci="A" * 88)))
+    assert (said.status, said.json()["error"]) == (400, "invalid_request")
+    assert "location" not in {name.lower() for name in said.headers}
+
+
+async def test_a_form_that_ends_in_nothing_is_a_form(server, bank):
+    body = urlencode(refreshing(server, bank)) + "&&"
+    said = await server.send("POST", "/oauth/2.0/token", server.headers() | FORM, data=body)
+    assert refused(said, "invalid_grant")
+
+
+async def test_a_storm_of_wrong_secrets_stalls_nobody_else(neighbours, server, bank):
+    other = neighbours.server(number=1)
+    form = refreshing(server, bank)
+    guesses = (server.post("token", form | {"client_secret": secrets.token_hex(20)}) for _ in range(40))
+    storm = asyncio.gather(*guesses)
+    said = await other.post("token", refreshing(other, bank))
+    assert refused(said, "invalid_grant")
+    told = await storm
+    crowded = [one for one in told if one.status == 503]
+    assert all(refused(one, "temporarily_unavailable", 503) and one.headers["Retry-After"] == "1" for one in crowded)
+    assert {one.body["error"] for one in told if one not in crowded} == {"invalid_client"}
+    assert crowded
 
 
 @pytest.mark.parametrize("doubled", ["client_id", "client_secret", "refresh_token", "grant_type", "org_code"])
