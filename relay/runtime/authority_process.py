@@ -55,6 +55,7 @@ class AuthorityProcess:
         self._watched = set(self._loaded.files)
         self._following = Following(self._files)
         self._keys: dict[str, EllipticCurvePublicKey | None] = {}
+        self._institutions: list[HttpInstitutions] = []
         self.pages_port = 0
 
     async def run(self) -> None:
@@ -65,6 +66,7 @@ class AuthorityProcess:
             ledger = ledger_of(settings.ledger)
             stack.push_async_callback(ledger.close)
             await ledger.check()
+            stack.push_async_callback(self._part, 0)
             client_secrets = ClientSecrets(time.monotonic)
             stack.callback(client_secrets.close)
             proofs = await stack.enter_async_context(
@@ -80,7 +82,7 @@ class AuthorityProcess:
                 ledger=ledger,
                 signer=signer_of(settings.tokens),
                 secrets=client_secrets,
-                institutions=_institutions(self._loaded),
+                institutions=self._reached(self._loaded),
                 proofs=proofs,
                 clock=time.time,
                 random=random_text,
@@ -107,19 +109,30 @@ class AuthorityProcess:
             loaded = load(self._config, os.environ)
             self._watched.update(loaded.files)  # also those that cannot be used yet: their coming is news
             keys = {provider.org_code: result_key(provider) for provider in loaded.providers}
-            signer, institutions = signer_of(loaded.settings.tokens), _institutions(loaded)
+            signer = signer_of(loaded.settings.tokens)
             proofs.furnish(furnished(loaded.settings))
         except UNUSABLE as error:
             _log.error("settings not taken by the authority: %s", error)
         else:
-            former, authority.institutions = authority.institutions, institutions
+            authority.institutions = self._reached(loaded)
             authority.signer, self._keys, self._loaded = signer, keys, loaded
             authority.office = office_of(loaded)
             self._watched = set(loaded.files)
-            if isinstance(former, HttpInstitutions):
-                self._stack.push_async_callback(former.close)
             _log.info("authority took plan %s", loaded.generation)
         self._following.seen()
+
+    def _reached(self, loaded: Loaded) -> HttpInstitutions:
+        """The institutions as these settings reach them; those of before are closed by the sweep after next."""
+        made = HttpInstitutions(loaded.settings.relay.org_code, load_catalogue(), provider_context, serial)
+        self._institutions.append(made)
+        return made
+
+    async def _part(self, kept: int) -> None:
+        """Close the lines of all generations of institutions but the newest `kept`."""
+        gone = self._institutions[: len(self._institutions) - kept]
+        del self._institutions[: len(gone)]
+        for institutions in gone:
+            await institutions.close()
 
     def _files(self) -> list[Path]:
         return [*self._watched, *yaml_files(Path(self._loaded.settings.providers))]
@@ -159,17 +172,15 @@ class AuthorityProcess:
                 authority.complain(LEDGER, str(away))
             except Exception as error:  # whatever a driver raises; the next round comes
                 _log.warning("consents could not be ended (%s)", type(error).__name__)
+            newest = len(self._institutions)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _SWEEP_S)
+            await self._part(1 + len(self._institutions) - newest)  # those of this minute may still be asked
 
 
 def _pages_door(pages: Pages | None) -> socket.socket | None:
     """The pages' socket, bound. Raises OSError when the port is taken."""
     return None if pages is None else bound(pages.address, pages.port)
-
-
-def _institutions(loaded: Loaded) -> HttpInstitutions:
-    return HttpInstitutions(loaded.settings.relay.org_code, load_catalogue(), provider_context, serial)
 
 
 def _away(path: Path) -> None:

@@ -28,7 +28,7 @@ from relay.sandbox.world.model import CUSTOMERS, Customer
 from relay.sandbox.world.stories import STORIES
 from relay.standard.catalogue import load_catalogue
 
-READY_S: Final = 20.0
+READY_S: Final = 40.0
 STOP_S: Final = 10.0
 POLL_S: Final = 0.05
 TAIL_LINES: Final = 20

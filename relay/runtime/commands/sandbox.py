@@ -11,7 +11,10 @@ from typing import Any, Final
 
 import click
 
+from relay.domain.ledger import Unreachable
+from relay.infra.ledger.schema import SchemaProblem
 from relay.policy.conformance import faults_of
+from relay.runtime.ledgers import LedgerUnfit
 from relay.runtime.neighbourhood import Neighbourhood, RelayDied, neighbourhood, run
 from relay.sandbox.customers import ci_of
 from relay.sandbox.errands import Errands
@@ -19,6 +22,7 @@ from relay.sandbox.houses import RELAY_CODE
 from relay.sandbox.login import LOGINS
 from relay.sandbox.operator import Visit, session_of
 from relay.sandbox.papers import APP_SCHEME
+from relay.sandbox.phone import Stuck
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 
 GATEWAY_PORT: Final = 18443
@@ -50,7 +54,7 @@ def command(folder: Path, gateway_port: int, admin_port: int, pages_port: int, *
         run(_stay(folder, gateway_port, admin_port, pages_port, as_json=as_json))
     except BlockingIOError as error:
         raise click.ClickException(f"another sandbox runs in {folder}; --dir names another folder") from error
-    except (RelayDied, OSError) as error:
+    except (RelayDied, Stuck, LedgerUnfit, SchemaProblem, Unreachable, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 
