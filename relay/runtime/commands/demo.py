@@ -25,6 +25,7 @@ from relay.sandbox.journey import AUTHORITY_CALLS, Journey
 from relay.sandbox.operator import Call, PretendedOperator, session_of
 from relay.sandbox.provider import today_in_korea
 
+FOREIGN: Final = "that ledger knows other keys than the sandbox's and is left alone: name an empty database"
 EXAMPLES: Final = """\b
 Examples:
   relay demo
@@ -47,7 +48,7 @@ def command(folder: Path | None, ledger: str, *, as_json: bool) -> None:
         try:
             calls = run(_as_lines(Path(place), ledger) if as_json else _as_table(Path(place), ledger))
         except KeysUnfit as error:
-            raise click.ClickException(f"this is no ledger of demos, name an empty database: {error}") from error
+            raise click.ClickException(FOREIGN) from error
         except Unreachable as error:
             raise click.ClickException(f"the ledger does not answer ({error})") from error
         except (RelayDied, LedgerUnfit, SchemaProblem, OSError) as error:
