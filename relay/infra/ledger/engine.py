@@ -2,8 +2,10 @@
 
 import errno
 import os
+import sqlite3
+import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -72,14 +74,25 @@ def engine_for(url: str, connections: int) -> AsyncEngine:
 
 
 def made(path: Path) -> None:
-    """Make an empty SQLite file that only its owner reads, unless it is there. Raises Unreachable."""
+    """Make an empty SQLite file that only its owner reads, unless it is there. Raises Unreachable.
+
+    It appears whole, in WAL mode already: of several that turn a file to WAL at once, all but one are told that it is
+    locked, whatever they would have waited.
+    """
+    if path.exists():
+        return
     try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(descriptor)
+        with closing(sqlite3.connect(name)) as fresh:
+            fresh.execute("PRAGMA journal_mode = WAL")
         with suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            os.link(name, path)
+        Path(name).unlink()
     except FileNotFoundError as error:
         raise Unreachable(f"there is no folder {path.parent}") from error
-    except OSError as error:
-        raise Unreachable(f"no file can be made in {path.parent}: {error.strerror}") from error
+    except (OSError, sqlite3.Error) as error:
+        raise Unreachable(f"no file can be made in {path.parent}: {getattr(error, 'strerror', error)}") from error
 
 
 def is_sqlite(engine: AsyncEngine) -> bool:
@@ -115,11 +128,33 @@ def _sqlite(path: Path, connections: int) -> AsyncEngine:
     address = URL.create(
         "sqlite+aiosqlite", database=f"file:{quote(str(path.absolute()))}", query={"mode": "rw", "uri": "true"}
     )
-    engine = create_async_engine(address, pool_size=connections, max_overflow=0, hide_parameters=True)
+    engine = create_async_engine(
+        address,
+        pool_size=connections,
+        max_overflow=0,
+        hide_parameters=True,
+        connect_args={"factory": _RollingBack},
+    )
     event.listen(engine.sync_engine, "do_connect", partial(_expected, path))
     event.listen(engine.sync_engine, "connect", _prepared)
     event.listen(engine.sync_engine, "begin", _begun)
     return engine
+
+
+class _RollingBack(sqlite3.Connection):
+    """Ends its transaction when it is closed.
+
+    SQLite by itself keeps a closed connection, with its locks, until its last statement is forgotten: a RETURNING whose
+    rows nobody fetched, because who asked was cancelled, would stop every other writer until then.
+    """
+
+    def close(self) -> None:
+        """Undo what was not committed, then close."""
+        try:
+            with suppress(sqlite3.ProgrammingError):  # closed already
+                self.rollback()
+        finally:
+            super().close()
 
 
 def _expected(path: Path, *_how: object) -> None:
