@@ -11,6 +11,7 @@ from relay.policy import authority, registry, scalars
 from relay.policy import settings as rooms
 from relay.policy.registry import Directory, Provider
 from relay.policy.settings import Settings
+from relay.runtime.assembly import START_ONLY
 from relay.runtime.wording import leaves, node_at
 from relay.runtime.yaml_files import scalar
 
@@ -102,6 +103,12 @@ def test_every_default_told_is_the_models(root, file):
 @pytest.mark.parametrize("model", models(), ids=lambda model: model.__name__)
 def test_every_model_says_what_it_is(model):
     assert vars(model).get("__doc__")
+
+
+@pytest.mark.parametrize("section", START_ONLY)
+def test_what_waits_for_a_start_is_named_on_the_page(root, section):
+    page = (root / "docs" / "settings.md").read_text()
+    assert f"`{section}`" in page.partition("Taken at the next start only")[2]
 
 
 def test_there_are_models_to_look_at():
