@@ -1,6 +1,8 @@
 """The databases keep what they are asked to keep, and do not tell what they hold."""
 
 import asyncio
+import shutil
+import sqlite3
 import stat
 
 import pytest
@@ -175,3 +177,20 @@ def test_a_file_that_cannot_be_made_names_its_folder(tmp_path, make, words):
     with pytest.raises(Unreachable) as caught:
         made(folder / "ledger.db")
     assert str(caught.value) == words.format(folder)
+
+
+async def test_a_connection_given_up_locks_nobody_out(sqlite_template, tmp_path):
+    """Who asks was cancelled between a statement and its rows; a traceback perhaps holds the cursor."""
+    path = shutil.copy(sqlite_template, tmp_path / "ledger.db")
+    engine = engine_for(f"sqlite:{path}", 1).execution_options(relay_writes=True)
+    rows = await engine.connect().start()
+    await rows.begin()
+    driver = (await rows.get_raw_connection()).driver_connection
+    held = await driver.execute("UPDATE revocation_head SET number = 7 RETURNING number")
+    await rows.invalidate()
+    other = sqlite3.connect(path, isolation_level=None, timeout=0)
+    assert other.execute("UPDATE revocation_head SET number = number + 1 RETURNING number").fetchall() == [(1,)]
+    other.close()
+    del held
+    await rows.close()
+    await engine.dispose()
