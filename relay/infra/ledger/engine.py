@@ -53,6 +53,8 @@ _OURS: Final = (IntegrityError, ProgrammingError, DataError, NotSupportedError)
 
 _DATA: Final = "22"
 """The class of SQLSTATEs that are about a value (data exception)."""
+_NOT_ALLOWED: Final = "42501"
+"""The SQLSTATE of a right that is not granted: a matter of who administers the database, not of the statement."""
 
 
 class LedgerUrlWrong(ValueError):
@@ -79,20 +81,25 @@ def made(path: Path) -> None:
     It appears whole, in WAL mode already: of several that turn a file to WAL at once, all but one are told that it is
     locked, whatever they would have waited.
     """
-    if path.exists():
-        return
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(descriptor)
-        with closing(sqlite3.connect(name)) as fresh:
-            fresh.execute("PRAGMA journal_mode = WAL")
-        with suppress(FileExistsError):
-            os.link(name, path)
-        Path(name).unlink()
+        if not path.exists():
+            _appear(path)
     except FileNotFoundError as error:
         raise Unreachable(f"there is no folder {path.parent}") from error
     except (OSError, sqlite3.Error) as error:
         raise Unreachable(f"no file can be made in {path.parent}: {getattr(error, 'strerror', error)}") from error
+
+
+def _appear(path: Path) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(descriptor)
+    try:
+        with closing(sqlite3.connect(name)) as fresh:
+            fresh.execute("PRAGMA journal_mode = WAL")
+        with suppress(FileExistsError):
+            os.link(name, path)
+    finally:
+        Path(name).unlink()
 
 
 def is_sqlite(engine: AsyncEngine) -> bool:
@@ -108,9 +115,9 @@ async def answering() -> AsyncIterator[None]:
     """
     try:
         yield
-    except _OURS:
-        raise
     except DBAPIError as error:
+        if isinstance(error, _OURS) and _sqlstate(error) != _NOT_ALLOWED:
+            raise
         if _about_a_value(error):
             raise ValueError("a value that the ledger cannot hold") from None
         raise Unreachable(str(error.orig).partition("\n")[0]) from error
@@ -120,8 +127,12 @@ async def answering() -> AsyncIterator[None]:
 
 def _about_a_value(error: DBAPIError) -> bool:
     """SQLAlchemy gives asyncpg's errors about values no class of their own; the server's are of class 22."""
-    cause = getattr(error.orig, "__cause__", None)
-    return isinstance(cause, ValueError) or str(getattr(cause, "sqlstate", "")).startswith(_DATA)
+    return isinstance(getattr(error.orig, "__cause__", None), ValueError) or _sqlstate(error).startswith(_DATA)
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    """What PostgreSQL calls the error; empty for others."""
+    return str(getattr(getattr(error.orig, "__cause__", None), "sqlstate", ""))
 
 
 def _sqlite(path: Path, connections: int) -> AsyncEngine:

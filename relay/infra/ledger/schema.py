@@ -67,8 +67,9 @@ def expect_current(state: SchemaState) -> None:
 async def state(url: str) -> SchemaState:
     """The state of the ledger at `url`; a SQLite file that is not there is EMPTY and stays away. Raises Unreachable."""
     path = sqlite_path(url)
-    if path is not None and not path.exists():
-        return SchemaState.EMPTY
+    async with answering():
+        if path is not None and not path.exists():
+            return SchemaState.EMPTY
     async with _one(url) as engine, answering(), engine.connect() as rows:
         return await rows.run_sync(_state)
 

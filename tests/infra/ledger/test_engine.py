@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from relay.domain.ledger import Unreachable
+from relay.infra.ledger import schema
 from relay.infra.ledger.engine import LedgerUrlWrong, answering, engine_for, made, sqlite_path
 from relay.infra.ledger.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
@@ -177,6 +178,22 @@ def test_a_file_that_cannot_be_made_names_its_folder(tmp_path, make, words):
     with pytest.raises(Unreachable) as caught:
         made(folder / "ledger.db")
     assert str(caught.value) == words.format(folder)
+
+
+async def test_a_name_that_no_file_can_have_is_unreachable(tmp_path):
+    url = f"sqlite:{tmp_path}/{'a' * 300}"
+    for asked in (schema.state(url), schema.upgrade(url)):
+        with pytest.raises(Unreachable, match="File name too long"):
+            await asked
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_right_that_is_not_granted_is_said_without_the_statement(postgresql):
+    url = postgresql.database()
+    await schema.upgrade(url)
+    postgresql.sql(url, "DROP ROLE IF EXISTS stranger; CREATE ROLE stranger LOGIN")
+    with pytest.raises(Unreachable, match=r"^permission denied for table alembic_version$"):
+        await schema.state(url.replace("relay@", "stranger@"))
 
 
 async def test_a_connection_given_up_locks_nobody_out(sqlite_template, tmp_path):
