@@ -171,7 +171,9 @@ def _kept_ports(wanted: tuple[int, ...], held: ExitStack) -> tuple[int, ...]:
 
     The relay binds them too: the kernel lets it, as nobody listens on ours and both say SO_REUSEADDR.
     """
-    return tuple(held.enter_context(_bound(port)).getsockname()[1] for port in wanted)
+    named_first = sorted(range(len(wanted)), key=lambda place: not wanted[place])  # or a free pick could be one of them
+    doors = {place: held.enter_context(_bound(wanted[place])) for place in named_first}
+    return tuple(doors[place].getsockname()[1] for place in range(len(wanted)))
 
 
 def _server_context(identity: Pair, caller: Path | None) -> ssl.SSLContext:
