@@ -6,19 +6,19 @@ What it answers is decided by `Provider.respond`, a plain function of the reques
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from typing import Any, Final
 
 from aiohttp import web
 
 from relay.domain.api import Api, Catalogue, Field, Presence
+from relay.domain.consent import KOREA
 from relay.domain.ids import TRAN_ID
 from relay.policy.withheld import without
 from relay.sandbox import login
 from relay.sandbox.customers import CUSTOMER_BY_CI
 from relay.sandbox.world.model import CUSTOMERS, Absent, Ask, Story, answer
 
-KST: Final = timezone(timedelta(hours=9), "KST")
 LIMIT_MOST: Final = 500
 _CARD_ID: Final = "{card_id}"
 _API_LIST: Final = "정보제공-공통-001"
@@ -26,7 +26,7 @@ _API_LIST: Final = "정보제공-공통-001"
 
 def today_in_korea() -> date:
     """Today, where the standard's days begin and end."""
-    return datetime.now(KST).date()
+    return datetime.now(KOREA).date()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def _check(field: Field, params: Mapping[str, str]) -> None:
         raise _wrong(field.name)
     if field.type == "DATE":
         try:
-            datetime.strptime(value, "%Y%m%d").replace(tzinfo=KST)
+            datetime.strptime(value, "%Y%m%d").replace(tzinfo=KOREA)
         except ValueError as error:
             raise _wrong(field.name) from error
     if field.name == "limit" and not 1 <= int(value) <= LIMIT_MOST:

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 from typing import Final
 
-from relay.domain.consent import Asset, Particulars, Target
+from relay.domain.consent import KOREA, Asset, Particulars, Target
 from relay.oauth.pages.questions import LABELS, Question, Section
 from relay.policy.particulars import CYCLE, LIST_ONLY_DAYS, MONTHS_MOST
 from relay.policy.period import months_before
 
-KST: Final = timezone(timedelta(hours=9), "KST")
 UNTIL_WITHDRAWN: Final = date(9999, 12, 31)
 PURPOSES: Final = (
     "본인신용정보 통합조회 서비스 이용",
@@ -65,7 +64,7 @@ class Page:
 
 def day_in_korea(now: float) -> date:
     """The day on which the moment `now` (epoch seconds) falls in Korea."""
-    return datetime.fromtimestamp(now, KST).date()
+    return datetime.fromtimestamp(now, KOREA).date()
 
 
 def first_choices(page: Page, former: Particulars | None) -> Choices:
