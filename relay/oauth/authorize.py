@@ -3,11 +3,11 @@
 import re
 from typing import Final
 
+from relay.desk.calls import Answer, Call
+from relay.desk.errors import OAuthRefusal, refusal_of
+from relay.desk.forms import Fields, hold, read_fields
 from relay.domain.authorization import AuthorizationRequest
-from relay.oauth.calls import Answer, Call
 from relay.oauth.clients import member, note, strange
-from relay.oauth.errors import OAuthRefusal, refusal_of
-from relay.oauth.forms import Fields, hold, read_fields
 from relay.oauth.office import Authority, Client, Office
 from relay.oauth.redirects import way_back
 from relay.oauth.ways import begun

@@ -10,12 +10,12 @@ from datetime import datetime
 from functools import cache
 from typing import Final
 
+from relay.desk.errors import OAuthRefusal
 from relay.domain.consent import KOREA, Authentication, Consent
 from relay.domain.ledger import Evidence, NotGranted
 from relay.domain.nonce import from_base64url, nonce_of, to_base64url
 from relay.domain.proof import CertificateSigned, Doubt, HashSigned, SignedConsent, Unproven
 from relay.domain.tx_id import tx_id_of
-from relay.oauth.errors import OAuthRefusal
 from relay.oauth.issuing import Mint
 from relay.oauth.office import Authority, TokenCall
 from relay.policy.authority import CertifierKind

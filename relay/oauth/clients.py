@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from relay.oauth.calls import Call
-from relay.oauth.errors import OAuthRefusal
+from relay.desk.calls import Call
+from relay.desk.errors import OAuthRefusal
 from relay.oauth.office import Authority, Client, Office, TokenCall
 from relay.policy.registry import Provider
 

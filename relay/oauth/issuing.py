@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Final, Self
 
+from relay.desk.errors import OAuthRefusal
 from relay.domain.consent import Consent
 from relay.domain.issue import Pair, TokenKind, TokenRecord
 from relay.domain.ledger import NotGranted, Why
 from relay.domain.token import REFRESH
-from relay.oauth.errors import OAuthRefusal
 from relay.oauth.office import Authority, TokenCall
 from relay.policy.authority import Tokens
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from relay.desk.complaints import Complaints
 from relay.domain.institution import Holding
 from relay.domain.ledger import Ledger
 from relay.domain.party import Service
 from relay.domain.proof import SignedConsent
 from relay.domain.token import ACCESS, Claims
-from relay.oauth.complaints import Complaints
 from relay.policy.authority import Certifier, Tokens
 from relay.policy.registry import Provider
 

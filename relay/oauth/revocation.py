@@ -2,11 +2,11 @@
 
 from typing import Final
 
+from relay.desk.calls import Answer, Call
+from relay.desk.forms import form_of, hold
 from relay.domain.fault import Refusal
 from relay.domain.ledger import Holder
-from relay.oauth.calls import Answer, Call
 from relay.oauth.clients import identified
-from relay.oauth.forms import form_of, hold
 from relay.oauth.office import Authority, TokenCall
 
 _API: Final = "개별인증-004"

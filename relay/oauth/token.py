@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from relay.desk.calls import Answer, Call
+from relay.desk.errors import OAuthRefusal
+from relay.desk.forms import form_of, hold
 from relay.oauth import by_code, by_refresh, by_signature
-from relay.oauth.calls import Answer, Call
 from relay.oauth.clients import identified
-from relay.oauth.errors import OAuthRefusal
-from relay.oauth.forms import form_of, hold
 from relay.oauth.office import Authority, TokenCall
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import quote
 
+from relay.desk.errors import OAuthRefusal
 from relay.domain.authorization import AuthorizationRequest
-from relay.oauth.errors import OAuthRefusal
 from relay.oauth.office import Authority
 from relay.oauth.redirects import way_back
 from relay.policy.registry import Authentication, Provider

@@ -15,17 +15,18 @@ from typing import Final
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
+from relay.desk.complaints import LEDGER
+from relay.desk.door import RUNNER, application
+from relay.desk.door import turned_away as no_call
+from relay.desk.serving import TurnedAway, served
 from relay.domain.ledger import Unreachable
 from relay.infra.certifiers.proofs import CertifierProofs, opened_proofs
 from relay.infra.client_secrets import ClientSecrets
 from relay.infra.institutions import HttpInstitutions
-from relay.oauth.application import RUNNER, application
-from relay.oauth.application import turned_away as no_call
-from relay.oauth.complaints import LEDGER
+from relay.oauth.application import endpoints
 from relay.oauth.office import Authority
 from relay.oauth.pages.application import pages_application
 from relay.oauth.pages.application import turned_away as no_page
-from relay.oauth.serving import TurnedAway, served
 from relay.policy.authority import Pages
 from relay.runtime.config import Loaded, load
 from relay.runtime.following import Following, yaml_files
@@ -143,7 +144,7 @@ class AuthorityProcess:
         _away(path)
         former = os.umask(0o177)  # the gateway runs as we do; nobody else may speak in its name
         try:
-            await self._site(application(authority), no_call, lambda runner: web.UnixSite(runner, str(path)))
+            await self._site(application(endpoints(authority)), no_call, lambda runner: web.UnixSite(runner, str(path)))
         finally:
             os.umask(former)
         self._stack.callback(_away, path)

@@ -17,6 +17,8 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
+from relay.desk.door import RUNNER, application, turned_away
+from relay.desk.serving import served
 from relay.domain.authorization import AuthorizationRequest, Code, RequestState
 from relay.domain.consent import Authentication as Means
 from relay.domain.consent import Consent, Particulars, Target
@@ -27,9 +29,8 @@ from relay.infra.ledger.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 from relay.infra.signing import FolderSigner
 from relay.infra.token_keys import add_key
-from relay.oauth.application import RUNNER, application, turned_away
+from relay.oauth.application import endpoints
 from relay.oauth.office import Authority, Client, Office
-from relay.oauth.serving import served
 from relay.policy.authority import Tokens
 from relay.policy.registry import Authentication, Link, Provider
 
@@ -243,7 +244,7 @@ async def desk(tmp_path, empty_ledger, key_folder):
     )
     connector = aiohttp.UnixConnector(str(tmp_path / "authority.sock"), limit=0)
     async with (
-        served(application(authority), turned_away, **RUNNER) as runner,
+        served(application(endpoints(authority)), turned_away, **RUNNER) as runner,
         aiohttp.ClientSession(connector=connector) as session,
     ):
         await web.UnixSite(runner, str(tmp_path / "authority.sock")).start()

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
-from relay.oauth.application import BODY_MOST, ENDPOINTS
+from relay.desk.door import BODY_MOST
+from relay.oauth.application import ENDPOINTS
 
 TRAN_ID = "ZOPA000001M00000000000001"
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]

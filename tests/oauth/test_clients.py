@@ -2,11 +2,11 @@
 
 import pytest
 
+from relay.desk.calls import Call
+from relay.desk.errors import OAuthRefusal
 from relay.domain.turn import Crowded
 from relay.infra import client_secrets
-from relay.oauth.calls import Call
 from relay.oauth.clients import identified, note, strange
-from relay.oauth.errors import OAuthRefusal
 
 FORM = {"org_code": "ZBAA000001", "client_id": "ZOPA000001SVC01", "client_secret": "Q7fG2k9Lm4Xc1Vb8"}
 

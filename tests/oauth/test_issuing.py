@@ -7,10 +7,10 @@ from itertools import count
 
 import pytest
 
+from relay.desk.errors import OAuthRefusal
 from relay.domain.consent import Authentication, Consent, Particulars, Target
 from relay.domain.issue import TokenKind
 from relay.domain.ledger import NotGranted, Why
-from relay.oauth.errors import OAuthRefusal
 from relay.oauth.issuing import DAY_S, Mint, scope_of
 from relay.policy.authority import Tokens
 

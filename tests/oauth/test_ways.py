@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from relay.desk.errors import OAuthRefusal
 from relay.domain.authorization import AuthorizationRequest
 from relay.domain.party import Service
-from relay.oauth.errors import OAuthRefusal
 from relay.oauth.office import Authority, Client, Office
 from relay.oauth.ways import begun
 from relay.policy.authority import Tokens

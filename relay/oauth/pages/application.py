@@ -7,8 +7,8 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from relay.desk.complaints import LEDGER
 from relay.domain.ledger import NotGranted, Unreachable
-from relay.oauth.complaints import LEDGER
 from relay.oauth.office import Authority
 from relay.oauth.pages.forms import BODY_MOST
 from relay.oauth.pages.hosted import HostedPages

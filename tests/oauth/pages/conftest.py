@@ -13,16 +13,16 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from relay.desk.door import RUNNER
+from relay.desk.serving import served
 from relay.domain.authorization import LOGINS_MOST, REQUEST_MOVES, AuthorizationRequest, RequestState
 from relay.domain.consent import Asset
 from relay.domain.institution import DeskFault, Holding
 from relay.domain.ledger import NotGranted, Why
 from relay.domain.party import Service
 from relay.domain.transition import moved
-from relay.oauth.application import RUNNER
 from relay.oauth.office import Authority, Client, Office
 from relay.oauth.pages.application import pages_application, turned_away
-from relay.oauth.serving import served
 from relay.policy.authority import Tokens
 from relay.policy.registry import Authentication, Link, Provider, Redirect
 from relay.sandbox.certificates import make_dev_certificates

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from relay.oauth.errors import OAuthRefusal
+from relay.desk.errors import OAuthRefusal
 
 
 @dataclass(slots=True)

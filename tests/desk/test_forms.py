@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.oauth.calls import Call
-from relay.oauth.errors import OAuthRefusal
-from relay.oauth.forms import Fields, form_of, hold, read_fields
+from relay.desk.calls import Call
+from relay.desk.errors import OAuthRefusal
+from relay.desk.forms import Fields, form_of, hold, read_fields
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 

@@ -4,12 +4,12 @@ import logging
 
 import pytest
 
-from relay.oauth.complaints import LEDGER, Complaints
+from relay.desk.complaints import LEDGER, Complaints
 
 
 @pytest.fixture
 def lines(caplog):
-    caplog.set_level(logging.DEBUG, logger="relay.oauth.complaints")
+    caplog.set_level(logging.DEBUG, logger="relay.desk.complaints")
     return lambda: [(record.levelname, record.getMessage()) for record in caplog.records]
 
 

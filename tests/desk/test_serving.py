@@ -6,14 +6,14 @@ import logging
 import pytest
 from aiohttp import web
 
-from relay.oauth import application
-from relay.oauth.application import RUNNER
+from relay.desk import door
+from relay.desk.door import RUNNER
+from relay.desk.serving import served
 from relay.oauth.pages import application as pages
-from relay.oauth.serving import served
 
 PROBE = "Tell-Me-Again"
 TURNED_AWAY = {
-    "application/json; charset=UTF-8": application.turned_away,
+    "application/json; charset=UTF-8": door.turned_away,
     "text/html; charset=utf-8": pages.turned_away,
 }
 
@@ -124,7 +124,7 @@ async def test_after_the_block_nobody_answers():
     app = web.Application()
     ended = []
     app.on_cleanup.append(lambda app: asyncio.sleep(0, ended.append(app)))
-    async with served(app, application.turned_away) as runner:
+    async with served(app, door.turned_away) as runner:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0]
         _, writer = await asyncio.open_connection(host, port)

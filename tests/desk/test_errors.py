@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
+from relay.desk.errors import NOT_GRANTED, STATUS, OAuthRefusal, refusal_of
 from relay.domain.ledger import NotGranted, Unreachable, Why
-from relay.oauth.errors import NOT_GRANTED, STATUS, OAuthRefusal, refusal_of
 from relay.standard.catalogue import load_oauth_errors
 
 REDIRECT = 302

@@ -2,8 +2,8 @@
 
 import pytest
 
-from relay.oauth.calls import Answer, Call, Note, refused
-from relay.oauth.errors import OAuthRefusal
+from relay.desk.calls import Answer, Call, Note, refused
+from relay.desk.errors import OAuthRefusal
 
 
 def test_a_note_tells_what_is_known_and_nothing_else():

@@ -5,9 +5,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from relay.desk.complaints import LEDGER
 from relay.domain.ledger import NotGranted, Unreachable, Why
 from relay.domain.turn import Crowded
-from relay.oauth.complaints import LEDGER
 
 _log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from functools import cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from relay.desk.calls import Call
+from relay.desk.errors import OAuthRefusal
 from relay.domain.fault import FAULTS, Refusal
-from relay.oauth.calls import Call
-from relay.oauth.errors import OAuthRefusal
 from relay.policy.parameters import ParameterCheck, compile_check
 from relay.policy.scalars import Checking
 from relay.standard.catalogue import load_catalogue

@@ -1,0 +1,1 @@
+"""What one leader among many instances does without being asked: registry, statistics, retention."""
