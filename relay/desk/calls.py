@@ -10,7 +10,8 @@ from relay.desk.errors import OAuthRefusal
 class Note:
     """What the gateway's record of the call shall say; "" for what is not known yet. Nothing a caller made up.
 
-    `reason` names why the call was refused: a fault, an OAuth error, or a Why of the ledger.
+    `reason` names why the call was refused: a fault, an OAuth error, or a Why of the ledger. `error` is the OAuth error
+    that was answered (규격 3.10).
     """
 
     api_code: str = ""
@@ -18,6 +19,7 @@ class Note:
     client_id: str = ""
     operator: str = ""
     reason: str = ""
+    error: str = ""
 
     def headers(self) -> Mapping[str, str]:
         """The headers that tell it; the gateway takes them off the answer."""
@@ -27,6 +29,7 @@ class Note:
             "x-relay-client-id": self.client_id,
             "x-relay-operator": self.operator,
             "x-relay-reason": self.reason,
+            "x-relay-error": self.error,
         }
         return {name: value for name, value in told.items() if value}
 

@@ -7,7 +7,8 @@ class Exchange:
     Times are seconds of a monotonic clock, 0.0 when the moment never came. `received` is the epoch time of the request.
     `total` is from the request's last byte to the answer's last byte, `upstream` from asking the provider (dialling
     included) to its last byte; both stand once the exchange is closed. Sizes are body bytes. `reason` is the name of
-    the fault, "" when there was none. `provider_status` is what the provider answered, 0 when it did not.
+    the fault, "" when there was none; `error` the OAuth error that was answered (규격 3.10), "" for none.
+    `provider_status` is what the provider answered, 0 when it did not.
     """
 
     __slots__ = (
@@ -19,6 +20,7 @@ class Exchange:
         "bytes_out",
         "client_id",
         "ended",
+        "error",
         "first_byte",
         "industry",
         "operator",
@@ -55,6 +57,7 @@ class Exchange:
         self.provider_status = 0
         self.rsp_code = ""
         self.reason = ""
+        self.error = ""
         self.attempts = 0
         self.bytes_in = 0
         self.bytes_out = 0

@@ -134,6 +134,15 @@ class Ledger(Protocol):
         """
 
 
+class CustomerConsents(Protocol):
+    """What the portal asks about one customer (지원-103)."""
+
+    async def consents_in_force(
+        self, ci: str, *, provider: str | None = None, operator: str | None = None
+    ) -> Sequence[Consent]:
+        """The consents of a customer that hold, at one institution, of one operator, or all; the oldest first."""
+
+
 class GrantSource(Protocol):
     """What a gateway asks the ledger."""
 

@@ -29,7 +29,8 @@ class Refuse(Protocol):
 class Dialect:
     """One language: which answers are taken, what is noted of them, how heads and refusals are written.
 
-    `fault` says what a fault of the upstream is called; `status` which HTTP status the operator reads then.
+    `fault` says what a fault of the upstream is called; `status` and `error` which HTTP status and OAuth error the
+    operator reads then ("" in the data APIs).
     """
 
     is_answer: Callable[[int, Mapping[bytes, bytes], bytes], bool]
@@ -38,6 +39,7 @@ class Dialect:
     refusal: Refuse
     fault: Callable[[Fault], Fault]
     status: Callable[[Fault], int]
+    error: Callable[[Fault], str]
 
 
 def _note_data(exchange: Exchange, _: Mapping[bytes, bytes], body: bytes) -> None:
@@ -54,7 +56,13 @@ def _as_it_is(fault: Fault) -> Fault:
 
 
 DATA: Final = Dialect(
-    envelope.is_answer, _note_data, envelope.answer_head, envelope.refusal, _as_it_is, lambda fault: fault.status
+    envelope.is_answer,
+    _note_data,
+    envelope.answer_head,
+    envelope.refusal,
+    _as_it_is,
+    lambda fault: fault.status,
+    lambda _: "",
 )
 OAUTH: Final = Dialect(
     oauth_envelope.is_answer,
@@ -63,4 +71,5 @@ OAUTH: Final = Dialect(
     oauth_envelope.refusal,
     oauth_envelope.ours,
     lambda fault: oauth_envelope.error_of(fault)[0],
+    lambda fault: oauth_envelope.error_of(fault)[1],
 )

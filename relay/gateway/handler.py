@@ -218,6 +218,7 @@ class Gateway:
         fault = refusal.fault
         exchange.tran_id = exchange.tran_id or envelope.known_tran_id(tran_id)
         exchange.status, exchange.rsp_code, exchange.reason = dialect.status(fault), fault.rsp_code, fault.name
+        exchange.error = dialect.error(fault)
         answer = dialect.refusal(refusal, envelope.echo(tran_id), close=connection.closing)
         if bodiless:  # whoever asked by HEAD would take a body for the next answer (RFC 9110 9.3.2)
             answer = answer[: answer.index(HEAD_END) + len(HEAD_END)]

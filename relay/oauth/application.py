@@ -25,7 +25,7 @@ def endpoints(authority: Authority) -> Mapping[str, Endpoint]:
 
     def refuse(call: Call, error: Exception) -> Answer:
         refusal = refusal_of(error, authority.complain)
-        call.note.reason = refusal.reason
+        call.note.reason, call.note.error = refusal.reason, refusal.error
         return refused(refusal)
 
     return {

@@ -1,14 +1,13 @@
 """May they: who calls, with whose token, for which institution, with which scope (규격 2.2, 3.1)."""
 
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
 from relay.domain.fault import FAULTS, Refusal
-from relay.domain.ids import normal_serial
-from relay.domain.party import Operator, Peer, Service
+from relay.domain.party import Operator, Peer
 from relay.domain.token import Claims
-from relay.policy.registry import Directory, DirectoryOperator
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -23,17 +22,12 @@ class Caller:
     clients: frozenset[str]
 
     @classmethod
-    def of(cls, entry: DirectoryOperator) -> Self:
-        """A caller from a directory entry."""
-        networks = [ipaddress.ip_network(address, strict=False) for address in entry.addresses]
-        services = tuple(
-            Service(service.client_id, service.name, entry.org_code, service.callbacks, service.app_schemes)
-            for service in entry.services
-        )
-        operator = Operator(entry.org_code, entry.name, normal_serial(entry.serial_num), entry.addresses, services)
+    def of(cls, operator: Operator) -> Self:
+        """An operator made ready."""
+        networks = [ipaddress.ip_network(address, strict=False) for address in operator.addresses]
         single = {str(network.network_address) for network in networks if network.num_addresses == 1}
         wide = tuple(network for network in networks if network.num_addresses > 1)
-        return cls(operator, frozenset(single), wide, frozenset(service.client_id for service in services))
+        return cls(operator, frozenset(single), wide, frozenset(service.client_id for service in operator.services))
 
     def comes_from(self, address: str) -> bool:
         """Whether the operator registered this address (`ip_list`)."""
@@ -53,9 +47,9 @@ class Callers:
     by_serial: dict[str, tuple[Caller, ...]]
 
     @classmethod
-    def of(cls, directory: Directory) -> Self:
-        """The callers of a directory. One certificate may stand for several org_codes of one company."""
-        everyone = tuple(Caller.of(entry) for entry in directory.operators)
+    def of(cls, callers: Iterable[Caller]) -> Self:
+        """These callers. One certificate may stand for several org_codes of one company."""
+        everyone = tuple(callers)
         by_serial: dict[str, tuple[Caller, ...]] = {}
         for caller in everyone:
             by_serial[caller.operator.serial] = (*by_serial.get(caller.operator.serial, ()), caller)

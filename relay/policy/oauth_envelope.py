@@ -27,6 +27,7 @@ _NOTED: Final = (
     (b"x-relay-client-id", "client_id"),
     (b"x-relay-operator", "operator"),
     (b"x-relay-reason", "reason"),
+    (b"x-relay-error", "error"),
 )
 """What the authority tells for the record, and where it stands there. None of it goes to the operator."""
 

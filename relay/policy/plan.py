@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from relay.domain.api import Api, Catalogue
@@ -10,9 +10,10 @@ from relay.domain.fault import FAULTS, Refusal
 from relay.policy.access import Callers
 from relay.policy.assets import AssetCheck, compile_asset_check
 from relay.policy.parameters import ParameterCheck, compile_check
+from relay.policy.parties import Parties, portal_of
 from relay.policy.period import PeriodCheck, compile_period
 from relay.policy.quota import Bucket
-from relay.policy.registry import Directory, Provider, Withholding
+from relay.policy.registry import Provider, Withholding
 from relay.policy.route import Route, Routes, compile_routes
 from relay.policy.scalars import Checking, ProviderTimeouts
 from relay.policy.settings import Settings
@@ -21,6 +22,9 @@ from relay.policy.withheld import withheld_from
 
 AUTHORITY: Final = "relay"
 """The name under which calls of the authority's endpoints are counted by rate."""
+
+OFFERED: Final = ("지원-101", "지원-102", "지원-103", "지원-104")
+"""The support APIs that the relay offers the portal (규격 5.2)."""
 
 _VERSION_ONE: Final = range(1, 2)
 
@@ -68,7 +72,8 @@ class Institution:
 class Plan:
     """Everything a request is judged by. Swapped whole; a request keeps the one it began with.
 
-    `authority` holds the authority's paths with the one method each takes.
+    `authority` holds the authority's paths with the one method each takes, `support` those of the support APIs that
+    the portal calls (지원-101 to -104); only who `portal` recognises is let in there, and nobody without a portal.
     """
 
     generation: str
@@ -78,11 +83,15 @@ class Plan:
     operator_bucket: Bucket
     versions: dict[str, range]
     authority: dict[bytes, str]
+    support: dict[bytes, str]
+    portal: Callers
 
     def method_of(self, path: bytes) -> str:
         """The one method that a path takes; "" when it is nobody's or names an asset."""
         route = self.routes.literal.get(path)
-        return self.authority.get(path, "") if route is None else route.method
+        if route is not None:
+            return route.method
+        return self.authority.get(path) or self.support.get(path, "")
 
     def check_version(self, route: Route, version: int) -> None:
         """Raise Refusal (40003) for a version that no institution of the industry serves."""
@@ -108,20 +117,41 @@ class Plan:
 
 
 def compile_plan(
-    settings: Settings, providers: tuple[Provider, ...], directory: Directory, catalogue: Catalogue, generation: str
+    settings: Settings, providers: tuple[Provider, ...], parties: Parties, catalogue: Catalogue, generation: str
 ) -> Plan:
     """Compile a plan. Everything that can be decided before a call is decided here."""
     made: dict[tuple[str, str, Checking], Rules] = {}
     institutions = {provider.org_code: _institution(provider, settings, catalogue, made) for provider in providers}
-    return Plan(
+    portal = Callers.of(() if settings.portal is None else (portal_of(settings.portal),))
+    plan = Plan(
         generation,
         compile_routes(catalogue),
-        Callers.of(directory),
+        portal,
         institutions,
         Bucket.of(settings.rates.operator_provider),
         _versions(institutions.values()),
         {api.path.encode(): api.method for api in catalogue.apis.values() if api.path.startswith("/oauth/")},
+        {catalogue.apis[one].path.encode(): catalogue.apis[one].method for one in OFFERED} if portal.everyone else {},
+        portal,
     )
+    return acquainted(plan, parties)
+
+
+def acquainted(plan: Plan, parties: Parties) -> Plan:
+    """The plan with other parties: what the portal's registry changed, and nothing else compiled anew."""
+    institutions = {
+        code: _with_slots(one, parties.slots.get(code, one.file.scheduled_slots))
+        for code, one in plan.institutions.items()
+    }
+    callers = parties.callers
+    if plan.portal.everyone:
+        callers = Callers.of((*callers.everyone, *plan.portal.everyone))
+    return replace(plan, callers=callers, institutions=institutions)
+
+
+def _with_slots(one: Institution, slots: tuple[str, ...]) -> Institution:
+    compiled = compile_slots(slots)
+    return one if compiled == one.slots else replace(one, slots=compiled)
 
 
 def _versions(institutions: Iterable[Institution]) -> dict[str, range]:

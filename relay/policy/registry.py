@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
+from relay.policy.portal import Maintenance
 from relay.policy.scalars import (
     ApiCode,
     BaseUrl,
@@ -98,6 +99,7 @@ class Provider(Model):
     queue: Annotated[int, Field(ge=0, le=100_000)] | None = None
     rate: Rate | None = None
     scheduled_slots: Annotated[tuple[Slot, ...], Field(max_length=3)] = ()
+    maintenance: Annotated[tuple[Maintenance, ...], Field(max_length=64)] = ()
     authentication: Authentication = Authentication.NONE
     hosted: Hosted = Hosted()
     redirect: Redirect | None = None
@@ -150,7 +152,7 @@ class DirectoryOperator(Model):
 
 
 class Directory(Model):
-    """`directory.yaml`: who may call, until the portal delivers it."""
+    """`directory.yaml`: who may call, where there is no portal that tells it."""
 
     operators: tuple[DirectoryOperator, ...] = ()
 

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from relay.policy.authority import AuthoritySettings, Certifier, LedgerSettings, Tokens
+from relay.policy.portal import JobsSettings, PortalSettings, Retention, StatisticsSettings
 from relay.policy.scalars import (
     STDOUT,
     Checking,
@@ -161,6 +162,10 @@ class Settings(Model):
         AuthoritySettings, Field(default_factory=dict, validate_default=True)
     ]  # its socket has a place
     certifiers: tuple[Certifier, ...] = ()
+    portal: PortalSettings | None = None
+    statistics: Annotated[StatisticsSettings, Field(default_factory=dict, validate_default=True)]
+    jobs: JobsSettings = JobsSettings()
+    retention: Retention = Retention()
     checking: Checking = Checking.STRICT
     upstream: UpstreamSettings = UpstreamSettings()
     rates: Rates = Rates()

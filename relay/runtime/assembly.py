@@ -24,6 +24,7 @@ from relay.infra.token_keys import read_keys, row_of
 from relay.infra.upstream import Pool
 from relay.policy.authority import AuthoritySettings
 from relay.policy.envelope import Address
+from relay.policy.parties import Parties
 from relay.policy.plan import AUTHORITY, Institution, Plan, compile_plan
 from relay.policy.quota import Bucket
 from relay.policy.scalars import ProviderTimeouts, Rate
@@ -113,7 +114,9 @@ class Relay:
 
     def _compile(self, loaded: Loaded) -> tuple[Plan, Reach, Keyring]:
         settings = loaded.settings
-        plan = compile_plan(settings, loaded.providers, loaded.directory, load_catalogue(), loaded.generation)
+        plan = compile_plan(
+            settings, loaded.providers, Parties.of_file(loaded.directory), load_catalogue(), loaded.generation
+        )
         keys = verifying_keys(settings.tokens)
         keyring = VerifiedTokens(keys, settings.tokens.issuer, settings.tokens.leeway_s, settings.tokens.memory)
         return plan, self._reach(plan), keyring

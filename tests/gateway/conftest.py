@@ -10,6 +10,7 @@ from relay.gateway.handler import Gateway
 from relay.gateway.judge import Judges
 from relay.gateway.welcome import Card, Welcome
 from relay.policy.envelope import Address
+from relay.policy.parties import Parties
 from relay.policy.plan import compile_plan
 from relay.policy.registry import Directory, Provider
 from relay.policy.settings import Settings
@@ -44,7 +45,9 @@ def make_plan(*operators):
         provider("ZCDA000001", "card"),
     )
     directory = Directory.model_validate({"operators": rows})
-    return compile_plan(Settings.model_validate(RELAY), providers, directory, load_catalogue(), "generation")
+    return compile_plan(
+        Settings.model_validate(RELAY), providers, Parties.of_file(directory), load_catalogue(), "generation"
+    )
 
 
 @pytest.fixture(scope="session")

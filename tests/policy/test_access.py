@@ -5,7 +5,8 @@ import pytest
 from relay.domain.fault import Refusal
 from relay.domain.party import Peer
 from relay.domain.token import Claims
-from relay.policy.access import Callers, judge_access
+from relay.policy.access import judge_access
+from relay.policy.parties import Parties
 from relay.policy.registry import Directory
 
 
@@ -30,7 +31,7 @@ DIRECTORY = Directory.model_validate(
         ]
     }
 )
-CALLERS = Callers.of(DIRECTORY)
+CALLERS = Parties.of_file(DIRECTORY).callers
 
 
 def recognised(serial, address):

@@ -7,6 +7,7 @@ import pytest
 from relay.domain.fault import Refusal
 from relay.domain.ids import INDUSTRIES
 from relay.policy.conformance import faults_of
+from relay.policy.parties import Parties
 from relay.policy.plan import compile_plan
 from relay.policy.registry import Directory, Provider
 from relay.policy.route import find_route
@@ -36,7 +37,9 @@ def provider(org_code="ZBAA000001", industry="bank", **more):
 
 
 def plan(*providers, **sections):
-    return compile_plan(settings(**sections), providers or (provider(),), Directory(), CATALOGUE, "0123456789ab")
+    return compile_plan(
+        settings(**sections), providers or (provider(),), Parties.of_file(Directory()), CATALOGUE, "0123456789ab"
+    )
 
 
 def institution(found, org_code="ZBAA000001", path=ACCOUNTS, method="GET"):

@@ -1,0 +1,70 @@
+"""Who stands around the relay, made ready for a plan: from the portal's registry, or from a file where there is none."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from relay.domain.ids import normal_serial
+from relay.domain.party import Operator, Service
+from relay.domain.registry import Organisation, RegisteredService, Registry
+from relay.policy.access import Caller, Callers
+from relay.policy.portal import PortalSettings
+from relay.policy.registry import Directory
+
+_NAME = "종합포털"
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """What a plan is told: who may call, and the transfer slots of members whose slots the portal tells, by org_code.
+
+    Slots told by the portal stand above those of the institution's own file.
+    """
+
+    callers: Callers
+    slots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of_file(cls, directory: Directory) -> Self:
+        """The parties of `directory.yaml`."""
+        return cls(Callers.of(map(Caller.of, operators_in(directory))))
+
+
+def operators_in(directory: Directory) -> Iterator[Operator]:
+    """The operators of `directory.yaml`."""
+    for entry in directory.operators:
+        services = tuple(
+            Service(one.client_id, one.name, entry.org_code, one.callbacks, one.app_schemes) for one in entry.services
+        )
+        yield Operator(entry.org_code, entry.name, normal_serial(entry.serial_num), entry.addresses, services)
+
+
+def operators_of(registry: Registry) -> Iterator[Operator]:
+    """Everyone the registry lets call, with their services."""
+    services: dict[str, list[RegisteredService]] = {}
+    for service in registry.services.values():
+        services.setdefault(service.operator, []).append(service)
+    for one in registry.organisations.values():
+        if one.calls and one.serial_num:
+            yield _operator(one, services.get(one.org_code, []))
+
+
+def _operator(one: Organisation, services: list[RegisteredService]) -> Operator:
+    told = tuple(
+        Service(each.client_id, each.name, one.org_code, each.callbacks, each.app_schemes) for each in services
+    )
+    return Operator(one.org_code, one.name, normal_serial(one.serial_num), one.addresses, told)
+
+
+def slots_of(registry: Registry, relay: str) -> Mapping[str, tuple[str, ...]]:
+    """The transfer slots that the registry tells of this relay's members."""
+    members = (one for one in registry.organisations.values() if one.relay == relay and one.slots)
+    return {one.org_code: one.slots for one in members}
+
+
+def portal_of(settings: PortalSettings) -> Caller:
+    """The portal as a caller: of the support APIs, and of 공통-001 like any operator (core 6.1)."""
+    client_ids = (settings.offers.client_id, *settings.offers.services)
+    services = tuple(Service(client_id, _NAME, settings.org_code) for client_id in client_ids)
+    serial = normal_serial(settings.serial_num)
+    return Caller.of(Operator(settings.org_code, _NAME, serial, settings.addresses, services))
