@@ -89,10 +89,10 @@ def line(e: Exchange) -> str:
     upstream = e.upstream
     first = (e.first_byte - e.asked) * 1000 if e.first_byte else 0.0
     return (
-        f'{{"time":{e.received:.3f},"ended":{e.received + e.total:.3f},"tran_id":"{e.tran_id}","operator":"{e.operator}","client_id":"{e.client_id}",'
+        f'{{"time":{e.received:.3f},"ended":{e.received + e.total:.3f},"tran_id":"{e.tran_id}",'
+        f'"operator":"{e.operator}","client_id":"{e.client_id}",'
         f'"org_code":"{e.provider}","industry":"{e.industry}","api_code":"{e.api_code}","api_type":"{e.api_type}",'
-        f'"status":{e.status},"rsp_code":"{e.rsp_code}","error":"{e.error}",'
-        f'"reason":"{e.reason}",'
+        f'"status":{e.status},"rsp_code":"{e.rsp_code}","error":"{e.error}","reason":"{e.reason}",'
         f'"provider_status":{e.provider_status},"attempts":{e.attempts},"total_ms":{e.total * 1000:.3f},'
         f'"relay_ms":{(e.total - upstream) * 1000:.3f},"upstream_ms":{upstream * 1000:.3f},'
         f'"first_byte_ms":{first:.3f},"bytes_in":{e.bytes_in},"bytes_out":{e.bytes_out}}}\n'

@@ -1,4 +1,4 @@
-"""Who stands around the relay, made ready for a plan: from the portal's registry, or from a file where there is none."""
+"""Who stands around the relay, ready for a plan: from the portal's registry, or a file where there is none."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
