@@ -1,0 +1,105 @@
+"""Operators and relay are held against each other call by call, and every difference is named."""
+
+from copy import deepcopy
+
+import pytest
+
+from relay.sandbox.portal.comparing import compare
+
+WEEK, DAY = "20261122", "20261116"
+OPERATOR, SERVICE, BANK = "ZOPA000001", "ZOPA000001SVC01", "ZBAA000001"
+
+
+def slots(*figures):
+    return [
+        {"tm_slot": slot, "success_api_cnt": str(success), "fail_api_cnt": str(fail)}
+        for slot, (success, fail) in zip(("00", "01"), figures, strict=True)
+    ]
+
+
+def upload_004(*figures, kind="2", provider=BANK, service=SERVICE):
+    apis = [{"api_type": "BA01", "tm_slot_cnt": "2", "tm_slot_list": slots(*figures)}]
+    orgs = [{"org_code": provider, "api_type_cnt": "1", "api_type_list": apis}]
+    return {
+        "type": kind,
+        "client_id": service,
+        "inquiry_date": WEEK,
+        "stat_date_list": [{"stat_date": DAY, "org_cnt": "1", "org_list": orgs}],
+    }
+
+
+def upload_005(*figures, kind="2", provider=BANK, service=SERVICE, operator=OPERATOR):
+    apis = [{"api_type": "BA01", "tm_slot_cnt": "2", "tm_slot_list": slots(*figures)}]
+    services = [{"org_code": operator, "client_id": service, "api_type_cnt": "1", "api_type_list": apis}]
+    return {
+        "org_code": provider,
+        "type": kind,
+        "inquiry_date": WEEK,
+        "stat_date_list": [{"stat_date": DAY, "mydata_svc_cnt": "1", "mydata_svc_list": services}],
+    }
+
+
+SAME = ((3, 1), (0, 2))
+
+
+def test_the_same_figures_on_both_sides_are_no_difference():
+    assert compare([(OPERATOR, upload_004(*SAME))], [upload_005(*SAME)]) == []
+
+
+def test_a_difference_names_day_slot_parties_type_api_and_both_figures():
+    assert compare([(OPERATOR, upload_004((3, 1), (0, 2)))], [upload_005((3, 1), (1, 2))]) == [
+        (
+            "20261116 slot 01, ZOPA000001 ZOPA000001SVC01 at ZBAA000001, type 2, BA01: "
+            "the operator says 0 ok 2 failed, the relay 1 ok 2 failed"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "1"},
+        {"provider": "ZCDA000001"},
+        {"service": "ZOPA000001SVC02"},
+        {"operator": "ZOPA000002"},
+    ],
+)
+def test_what_one_side_alone_tells_is_a_difference_on_both(change):
+    assert len(compare([(OPERATOR, upload_004(*SAME))], [upload_005(*SAME, **change)])) == 4
+
+
+@pytest.mark.parametrize(
+    ("told", "counted"), [([(OPERATOR, upload_004((0, 0), (0, 0)))], []), ([], [upload_005((0, 0), (0, 0))]), ([], [])]
+)
+def test_zero_and_nothing_are_the_same(told, counted):
+    assert compare(told, counted) == []
+
+
+def test_of_several_uploads_the_last_counts():
+    told = [(OPERATOR, upload_004((9, 9), (9, 9))), (OPERATOR, upload_004(*SAME))]
+    counted = [upload_005((8, 8), (8, 8)), upload_005(*SAME)]
+    assert compare(told, counted) == []
+
+
+def test_operators_do_not_replace_each_others_uploads():
+    told = [("ZOPA000002", upload_004(*SAME)), (OPERATOR, upload_004(*SAME))]
+    assert len(compare(told, [upload_005(*SAME)])) == 2
+
+
+def test_a_figure_told_twice_in_one_upload_is_named():
+    doubled = deepcopy(upload_005(*SAME))
+    day = doubled["stat_date_list"][0]
+    day["mydata_svc_list"] *= 2
+    differences = compare([(OPERATOR, upload_004(*SAME))], [doubled])
+    assert [line.rpartition(": ")[2] for line in differences] == ["the relay says it twice"] * 2
+
+
+def test_a_day_without_lists_tells_nothing():
+    empty = upload_004(*SAME) | {"stat_date_list": [{"stat_date": DAY, "org_cnt": "0"}]}
+    assert compare([(OPERATOR, empty)], []) == []
+
+
+@pytest.mark.parametrize("broken", [{}, {"inquiry_date": WEEK}, upload_005(("many", 0), (0, 0))])
+def test_what_is_no_upload_is_no_agreement(broken):
+    with pytest.raises((KeyError, ValueError)):
+        compare([], [broken])
