@@ -75,6 +75,17 @@ class Welcome:
         card.operator = callers[0].operator.org_code if len(callers) == 1 else ""
         card.plan = plan
 
+    def dismiss(self, plan: Plan) -> None:
+        """Let the connections go of those whom this plan does not know any more; calls in flight end in peace."""
+        for connection in list(self.connections):
+            card: Card = connection.card
+            if card.plan is None:
+                continue
+            try:
+                plan.callers.recognise(card.peer)
+            except Refusal:
+                connection.close_when_idle()
+
     def complain(self, connection: ServerConnection, wrong: str, now: float) -> None:
         """Log what a peer does wrong on the wire."""
         peer = connection.card.peer

@@ -1,9 +1,9 @@
 """What may stand in `relay.yaml` about the portal (종합포털), statistics, jobs and what is kept for how long."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from relay.policy.authority import Days
 from relay.policy.scalars import (
@@ -18,6 +18,7 @@ from relay.policy.scalars import (
     SecretHash,
     SerialNum,
     Text,
+    refuse,
 )
 
 _CLOCK = re.compile(r"([01]\d|2[0-3])[0-5]\d")
@@ -90,8 +91,8 @@ class PortalTimeouts(Model):
 class PortalSettings(Model):
     """종합포털: who it is, where it is, what it and we show each other, how often it is asked.
 
-    `serial_num` and `addresses` are those of its own calls (지원-101 to -104). Without `certificate` the gateway's own
-    is shown. `statistics_at` is when on Monday 지원-005 is sent.
+    `serial_num` and `addresses` are those of its own calls (지원-101 to -104). Without `ca` the system's CAs are
+    trusted, without `certificate` the gateway's own is shown. `statistics_at` is when on Monday 지원-005 is sent.
     """
 
     org_code: OrgCode
@@ -108,6 +109,15 @@ class PortalSettings(Model):
     sync_s: Annotated[float, Field(ge=1, le=86_400)] = 600.0
     guard: Guard = Guard()
     statistics_at: Clock = "0400"
+
+    @model_validator(mode="after")
+    def _certificate_with_its_key(self) -> Self:
+        if (self.certificate is None) != (self.private_key is None):
+            alone, absent = (
+                ("private_key", "certificate") if self.certificate is None else ("certificate", "private_key")
+            )
+            raise refuse(absent, f"is missing beside {alone}", "both or neither")
+        return self
 
 
 class StatisticsSettings(Model):

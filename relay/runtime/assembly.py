@@ -9,12 +9,14 @@ from typing import Any, Final
 
 from relay import __version__
 from relay.domain.ports import Keyring
+from relay.domain.registry import Registry
 from relay.gateway.handler import Gateway, Reach
 from relay.gateway.judge import Judges
 from relay.gateway.welcome import Welcome
 from relay.infra.access_log import AccessLog
 from relay.infra.counters import LocalCounters
 from relay.infra.dialing import Dialer, UnixDialer
+from relay.infra.followed_registry import FollowedRegistry
 from relay.infra.grants import RememberedGrants
 from relay.infra.keyring import VerifiedTokens
 from relay.infra.metrics import Metrics, RelayCollector
@@ -25,10 +27,11 @@ from relay.infra.upstream import Pool
 from relay.policy.authority import AuthoritySettings
 from relay.policy.envelope import Address
 from relay.policy.parties import Parties
-from relay.policy.plan import AUTHORITY, Institution, Plan, compile_plan
+from relay.policy.plan import AUTHORITY, Institution, Plan, acquainted, compile_plan
 from relay.policy.quota import Bucket
 from relay.policy.scalars import ProviderTimeouts, Rate
 from relay.policy.settings import Settings
+from relay.runtime.acquaintance import by_org_code, parties_of
 from relay.runtime.config import Loaded
 from relay.runtime.identity import identify
 from relay.runtime.ledgers import ledger_of
@@ -51,13 +54,16 @@ START_ONLY: Final = (
     "admin",
     "access_log",
     "reload",
+    "statistics",
+    "jobs",
 )
 """Sections that a running relay does not take anew."""
 
 
 def waiting_for_a_start(running: Settings, read: Settings) -> list[str]:
-    """Sections of START_ONLY that were changed since the relay started."""
-    return [name for name in START_ONLY if attrgetter(name)(running) != attrgetter(name)(read)]
+    """Sections of START_ONLY that were changed since the relay started; and the portal, when it came or went."""
+    changed = [name for name in START_ONLY if attrgetter(name)(running) != attrgetter(name)(read)]
+    return [*changed, "portal"] if (running.portal is None) != (read.portal is None) else changed
 
 
 class Relay:
@@ -73,6 +79,8 @@ class Relay:
         self.grants = RememberedGrants(
             self.ledger, self._industry, settings.tokens.memory, settings.ledger.trust_s, time.monotonic
         )
+        self.registry = FollowedRegistry(getattr(self.ledger, "registry", None), time.time)
+        self.parties = Parties.of_file(loaded.directory)
         self.authority = _authority_pool(settings.authority, self.watch, loop)
         plan, upstreams, keyring = self._compile(loaded)
         self.contexts = self._contexts(loaded)
@@ -104,6 +112,13 @@ class Relay:
         self.loaded = loaded
         self.reloads += 1
 
+    async def acquaint(self, registry: Registry) -> None:
+        """Go by what the portal tells now: whoever it let go is refused from the next call on, on any connection."""
+        org_code = self.loaded.settings.relay.org_code
+        self.parties = await parties_of(registry, org_code, by_org_code(self.parties))
+        self.gateway.plan = acquainted(self.gateway.plan, self.parties)
+        self.welcome.dismiss(self.gateway.plan)
+
     def collector(self) -> RelayCollector:
         """What Prometheus reads."""
         return RelayCollector(self.metrics, self._gauges, self._pool_counts, self._info, self.welcome.rejected)
@@ -114,9 +129,9 @@ class Relay:
 
     def _compile(self, loaded: Loaded) -> tuple[Plan, Reach, Keyring]:
         settings = loaded.settings
-        plan = compile_plan(
-            settings, loaded.providers, Parties.of_file(loaded.directory), load_catalogue(), loaded.generation
-        )
+        if settings.portal is None:
+            self.parties = Parties.of_file(loaded.directory)
+        plan = compile_plan(settings, loaded.providers, self.parties, load_catalogue(), loaded.generation)
         keys = verifying_keys(settings.tokens)
         keyring = VerifiedTokens(keys, settings.tokens.issuer, settings.tokens.leeway_s, settings.tokens.memory)
         return plan, self._reach(plan), keyring
@@ -166,6 +181,10 @@ class Relay:
             "relay_access_log_lost": self.access_log.lost,
             "relay_institutions": len(self.gateway.plan.institutions),
             "relay_ledger_age_seconds": self.grants.age,
+            "relay_directory_operators": len(self.parties.callers.everyone),
+            "relay_directory_number": self.registry.registry.number,
+            "relay_directory_age_seconds": self.registry.age if self.loaded.settings.portal else 0.0,
+            "relay_directory_held_seconds": self.registry.held,
         }
 
     def _pool_counts(self) -> dict[str, dict[str, int]]:

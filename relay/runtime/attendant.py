@@ -1,4 +1,4 @@
-"""The authority beside the gateway on one machine: started first, started again when it ends, stopped last."""
+"""Authority and jobs beside the gateway on one machine: started first, started again when they end, stopped last."""
 
 import asyncio
 import contextlib
@@ -23,11 +23,15 @@ class AuthorityDied(Exception):
 
 
 class Attendant:
-    """Looks after one authority process with the same settings. `path` is its socket."""
+    """Looks after one process of another role with the same settings.
 
-    def __init__(self, config: Path, path: str, log_level: str) -> None:
+    `path` is the socket on which it answers when it is ready; "" for a role that nobody waits for.
+    """
+
+    def __init__(self, config: Path, path: str, log_level: str, role: str = "authority") -> None:
+        self._role = role
         self._command = (
-            *(sys.executable, "-m", "relay", "serve", "--role", "authority", "--until-stdin-closes"),
+            *(sys.executable, "-m", "relay", "serve", "--role", role, "--until-stdin-closes"),
             *("--log-level", log_level, "-c", str(config)),
         )
         self._path = path
@@ -40,13 +44,13 @@ class Attendant:
         self._process = await self._started()
 
     async def ready(self) -> None:
-        """Wait until it answers; from then on it is watched. Raises AuthorityDied."""
+        """Wait until it answers, if it ever does; from then on it is watched. Raises AuthorityDied."""
         process = self._process
         if process is None:
             raise AuthorityDied("the authority was not started")
         try:
             async with asyncio.timeout(READY_S):
-                while not await self._answers():
+                while self._path and not await self._answers():
                     if process.returncode is not None:
                         raise AuthorityDied(f"the authority ended with status {process.returncode}")
                     await asyncio.sleep(_POLL_S)
@@ -89,13 +93,13 @@ class Attendant:
             status = await process.wait()
             failures = 0 if loop.time() - began > _LONG_S else failures
             wait = _WAITS_S[min(failures, len(_WAITS_S) - 1)]
-            _log.error("the authority ended with status %s; starting it again in %.1f s", status, wait)
+            _log.error("%s ended with status %s; starting it again in %.1f s", self._role, status, wait)
             await asyncio.sleep(wait)
             failures += 1
             try:
                 self._process = process = await self._started()
             except OSError as error:  # the machine is short of something; the next round comes
-                _log.error("the authority could not be started: %s", error.strerror)
+                _log.error("%s could not be started: %s", self._role, error.strerror)
             else:
                 self.restarts += 1
 

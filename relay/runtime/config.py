@@ -29,6 +29,7 @@ class Loaded:
     """The settings of one moment. Every file named in the models is absolute; `env:` references stay as written.
 
     A provider's `timeouts`, when it writes some, are whole: relay.yaml's stand where its file is silent.
+    `directory` is empty where there is a portal: the ledger holds what it tells then.
     `files` are the files read or referenced (yaml, certificates, CAs, keys), to be watched: absolute, each once. The
     folder `settings.providers` may get new ones. `generation` is 12 hex digits over names and contents of the yaml
     files and the `RELAY__` variables. `sources` names the file of each provider, in the order of `providers`, which is
@@ -64,19 +65,17 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
         problems += found
         if provider is not None:
             providers.append(Read(file, provider))
-    sheets.append(read(_beside(path, sheet, "directory")))
-    listed, found = _validated(sheets[-1], Directory)
+    directory, found = _directory(path, sheet, sheets)
     problems += found
-    directory = None if listed is None else Read(sheets[-1].path, listed)
     problems += crosscheck(None if settings is None else Read(path, settings), providers, directory)
-    if problems or settings is None or directory is None:
+    if problems or settings is None:
         raise ConfigProblems(problems)
     pairs = [(each.file, each.model) for each in providers]
     named = [reference.path for reference in references(path, settings, pairs)]
     return Loaded(
         settings=settings,
         providers=tuple(_with_timeouts(settings, each.model) for each in providers),
-        directory=directory.model,
+        directory=Directory() if directory is None else directory.model,
         files=tuple(dict.fromkeys([*(each.path for each in sheets), *(file for file in named if file is not None)])),
         generation=_generation(path.parent, sheets, environ),
         sources=tuple(each.file for each in providers),
@@ -87,6 +86,15 @@ def _with_timeouts(settings: Settings, provider: Provider) -> Provider:
     if provider.timeouts is None:
         return provider
     return provider.model_copy(update={"timeouts": over(settings.upstream.timeouts, provider.timeouts)})
+
+
+def _directory(path: Path, sheet: Sheet, sheets: list[Sheet]) -> tuple[Read[Directory] | None, list[Problem]]:
+    """The directory in a file; where a portal tells who may call, there is none, and none is looked for."""
+    if (sheet.values or {}).get("portal") is not None:
+        return None, []
+    sheets.append(read(_beside(path, sheet, "directory")))
+    listed, found = _validated(sheets[-1], Directory)
+    return (None if listed is None else Read(sheets[-1].path, listed)), found
 
 
 def _beside(path: Path, sheet: Sheet, key: str) -> Path:

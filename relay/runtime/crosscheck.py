@@ -54,7 +54,7 @@ def crosscheck(
     """All problems between the files; what could not be read is None or left out."""
     problems: list[Problem] = []
     if relay is not None:
-        problems += [*_ports(relay), *_socket(relay), *_certifiers(relay)]
+        problems += [*_ports(relay), *_socket(relay), *_certifiers(relay), *_portal(relay)]
         usual = relay.model.upstream.timeouts
         problems += [relay.problem(f"upstream.{key}", *said) for key, *said in _timeouts(usual, usual)]
     problems += _org_codes(relay, providers)
@@ -97,6 +97,12 @@ def _certifiers(relay: Read[Settings]) -> Iterator[Problem]:
     for at, code in enumerate(codes):
         if code in codes[:at]:
             yield relay.problem(f"certifiers[{at}].ca_code", f"stands twice: {code}", "each certifier once")
+
+
+def _portal(relay: Read[Settings]) -> Iterator[Problem]:
+    portal = relay.model.portal
+    if portal is not None and portal.org_code == relay.model.relay.org_code:
+        yield relay.problem("portal.org_code", "is the relay's own", "the portal's own 기관코드")
 
 
 def _pages(relay: Read[Settings] | None, provider: Read[Provider]) -> Iterator[Problem]:

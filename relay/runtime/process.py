@@ -60,13 +60,17 @@ class RelayProcess:
         relay, settings = self.relay, self.relay.loaded.settings
         await relay.ledger.check()
         await relay.grants.start()
+        await self._know_parties()
         relay.access_log.start()
         self.admin.start()
         self._listening.start()
         following = self._following.run(settings.reload.watch_s, self.reload)
         tasks = [self._loop.create_task(work) for work in (self._tick(), following)]
         done = asyncio.Event()
-        hearing = self._loop.create_task(relay.grants.follow(settings.ledger.poll_s, done))
+        hearing = [self._loop.create_task(relay.grants.follow(settings.ledger.poll_s, done))]
+        if settings.portal is not None:
+            following_portal = relay.registry.follow(settings.ledger.poll_s, done, relay.acquaint)
+            hearing.append(self._loop.create_task(following_portal))
         for name in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(name, self.stop)
         self._loop.add_signal_handler(signal.SIGHUP, self._told_to_reload)
@@ -81,7 +85,7 @@ class RelayProcess:
             task.cancel()
         done.set()
         relay.grants.hurry()
-        await asyncio.gather(hearing, relay.grants.settle(), *tasks, return_exceptions=True)
+        await asyncio.gather(*hearing, relay.grants.settle(), *tasks, return_exceptions=True)
         self.admin.stop()
         relay.records.settle()
         relay.access_log.stop()
@@ -125,7 +129,15 @@ class RelayProcess:
         if self._stop.is_set():
             return ["stopping"]
         silent = self.relay.grants.age > self.relay.loaded.settings.ledger.trust_s
-        return [what for what, wrong in (("listeners", not self._listening.ports), ("ledger", silent)) if wrong]
+        settings = self.relay.loaded.settings
+        strangers = settings.portal is not None and not self.relay.registry.registry.number
+        missing = (("listeners", not self._listening.ports), ("ledger", silent), ("directory", strangers))
+        return [what for what, wrong in missing if wrong]
+
+    async def _know_parties(self) -> None:
+        """What the ledger's registry says already, before the first call; whoever leads the jobs fills it."""
+        if self._started.portal is not None and await self.relay.registry.hear():
+            await self.relay.acquaint(self.relay.registry.registry)
 
     async def _tick(self) -> None:
         swept = 0.0

@@ -9,6 +9,7 @@ from typing import Final
 
 from relay.infra.token_keys import SET
 from relay.policy.authority import Certifier
+from relay.policy.portal import PortalSettings
 from relay.policy.registry import Provider
 from relay.policy.settings import Settings
 
@@ -92,6 +93,8 @@ def references(path: Path, settings: Settings, providers: Sequence[tuple[Path, P
         yield Reference(path, "authority.pages.tls.private_key", Kind.PRIVATE_KEY, pages.private_key)
     for index, certifier in enumerate(settings.certifiers):
         yield from _of_certifier(path, f"certifiers[{index}]", certifier)
+    if settings.portal is not None:
+        yield from _of_portal(path, settings.portal)
     for file, provider in providers:
         if provider.ca is not None:
             yield Reference(file, "ca", Kind.CA, provider.ca)
@@ -101,6 +104,16 @@ def references(path: Path, settings: Settings, providers: Sequence[tuple[Path, P
             yield Reference(file, "private_key", Kind.PRIVATE_KEY, provider.private_key)
         if provider.redirect is not None:
             yield Reference(file, "redirect.public_key", Kind.PUBLIC_KEY, provider.redirect.public_key)
+
+
+def _of_portal(path: Path, portal: PortalSettings) -> Iterator[Reference]:
+    yield Reference(path, "portal.calls.client_secret", Kind.SECRET, portal.calls.client_secret)
+    if portal.ca is not None:
+        yield Reference(path, "portal.ca", Kind.CA, portal.ca)
+    if portal.certificate is not None:
+        yield Reference(path, "portal.certificate", Kind.CERTIFICATE, portal.certificate)
+    if portal.private_key is not None:
+        yield Reference(path, "portal.private_key", Kind.PRIVATE_KEY, portal.private_key)
 
 
 def _of_certifier(path: Path, key: str, certifier: Certifier) -> Iterator[Reference]:

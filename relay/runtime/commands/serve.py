@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Final
 
 import click
 import uvloop
@@ -18,13 +19,19 @@ from relay.runtime.config import ConfigProblems, load
 from relay.runtime.ledgers import unanswered
 from relay.runtime.process import UNUSABLE, RelayProcess
 
+BESIDE: Final = {
+    "authority": ("relay.runtime.authority_process", "AuthorityProcess"),
+    "jobs": ("relay.runtime.jobs_process", "JobsProcess"),
+}
+"""Roles that run beside the gateway: where their process is."""
+
 
 @click.command(
     epilog="""\b
 Examples:
   relay check -c config/relay.yaml && relay serve -c config/relay.yaml
   RELAY__ADMIN__PORT=9191 relay serve -c config/relay.yaml
-  relay serve --role gateway -c config/relay.yaml     (the authority is a process of its own then)
+  relay serve --role gateway -c config/relay.yaml     (authority and jobs are processes of their own then)
 \b
 Signals: TERM or INT drain and stop (twice: at once), HUP takes the settings anew.""",
 )
@@ -35,14 +42,15 @@ Signals: TERM or INT drain and stop (twice: at once), HUP takes the settings ane
 @click.option(
     "--role",
     default="all",
-    type=click.Choice(["all", "gateway", "authority"]),
+    type=click.Choice(["all", "gateway", "authority", "jobs"]),
     show_default=True,
-    help="all: the gateway, and the authority beside it as a process of its own.",
+    help="all: the gateway, and beside it authority and jobs as processes of their own.",
 )
 @click.option("--until-stdin-closes", is_flag=True, help="Stop also when standard input ends (with its parent).")
 def command(config: Path, log_level: str, role: str, *, until_stdin_closes: bool) -> None:
-    """Run the relay: gateway with admin port, authority with its pages.
+    """Run the relay: gateway with admin port, authority with its pages, jobs.
 
+    Of many that run jobs one leads: it asks the portal who may call, sends statistics, tidies the ledger.
     Logs go to stderr, access records where settings say. The ledger must be there: relay migrate.
     """
     logging.basicConfig(
@@ -66,25 +74,33 @@ def command(config: Path, log_level: str, role: str, *, until_stdin_closes: bool
 
 
 async def _serve(config: Path, role: str, log_level: str, *, until_stdin_closes: bool) -> None:
-    if role == "authority":
+    if role in BESIDE:
         # loaded only where it runs: its libraries take a second, and the gateway starts beside it
-        authority = importlib.import_module("relay.runtime.authority_process").AuthorityProcess(config)
-        _stop_with_parent(authority.stop, asked=until_stdin_closes)
-        await authority.run()
+        module, name = BESIDE[role]
+        other = getattr(importlib.import_module(module), name)(config)
+        _stop_with_parent(other.stop, asked=until_stdin_closes)
+        await other.run()
         return
     async with AsyncExitStack() as stack:
-        hung_up: Callable[[], object] = int
-        if role == "all":
-            path = load(config, os.environ).settings.authority.socket
-            attendant = Attendant(config, path, log_level)
+        attendants = _attendants(config, log_level) if role == "all" else ()
+        for attendant in attendants:
             stack.push_async_callback(attendant.stop)
             await attendant.begin()
-            hung_up = attendant.hang_up
+
+        def hung_up() -> None:
+            for attendant in attendants:
+                attendant.hang_up()
+
         process = RelayProcess(config, hung_up)
-        if role == "all":
+        for attendant in attendants:
             await attendant.ready()
         _stop_with_parent(process.stop, asked=until_stdin_closes)
         await process.run()
+
+
+def _attendants(config: Path, log_level: str) -> tuple[Attendant, ...]:
+    path = load(config, os.environ).settings.authority.socket
+    return (Attendant(config, path, log_level),)
 
 
 def _stop_with_parent(stop: Callable[[], object], *, asked: bool) -> None:
