@@ -97,6 +97,7 @@ _TABLE: Final = [
     ),
     *_rows(
         Whose.PROVIDER,
+        ("provider_maintenance", 500, "50008", "정보제공자의 정기 시스템 점검 시간입니다", True),
         ("provider_rate", 429, "42901", "정보제공자의 허용 요청 한도를 초과하였습니다", True),
         ("provider_busy", 500, "50005", "정보제공자의 동시 처리 한도를 초과하였습니다", True),
         ("provider_refused", 500, "50005", "정보제공자에 연결할 수 없습니다", True),

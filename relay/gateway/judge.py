@@ -2,7 +2,7 @@
 
 The order of refusals is the order of the lines (규격 첨부1): certificate 40103, address 40102, path 40401, method
 40501, version 40003, headers 40002, institution 40303, token 40101, consent ended 40106, scope 40104, parameters 40001,
-period 40004 and 40304, asset 40105, scheduled transfer 40301, slot 50009, rate 42901.
+period 40004 and 40304, asset 40105, scheduled transfer 40301, slot 50009, maintenance 50008, rate 42901.
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from relay.domain.ports import Counters, Grants, Keyring
 from relay.domain.token import Claims
 from relay.policy.access import Caller, judge_access
 from relay.policy.envelope import check_json_type, valid_tran_id
+from relay.policy.maintenance import in_maintenance
 from relay.policy.plan import Institution, Plan
 from relay.policy.query import body_parameters, query_parameters
 from relay.policy.route import Route, find_route
@@ -89,6 +90,8 @@ def judge(
         if exchange.api_type == _SCHEDULED:
             _check_scheduled(grant, institution, exchange.received)
 
+    if institution.maintenance is not None and in_maintenance(institution.maintenance, exchange.received):
+        raise Refusal(FAULTS["provider_maintenance"])
     judges.counters.take(caller.operator.org_code, institution.org_code, exchange.started)
     return route, institution, grant
 

@@ -9,6 +9,7 @@ from relay.domain.api import Api, Catalogue
 from relay.domain.fault import FAULTS, Refusal
 from relay.policy.access import Callers
 from relay.policy.assets import AssetCheck, compile_asset_check
+from relay.policy.maintenance import Calendar, compile_maintenance
 from relay.policy.parameters import ParameterCheck, compile_check
 from relay.policy.parties import Parties, portal_of
 from relay.policy.period import PeriodCheck, compile_period
@@ -44,8 +45,9 @@ class Institution:
     """A provider ready for calls.
 
     `rules` are those of each API it offers, by api_code; `apis` its ready-made answer to 공통-001; `slots` when it
-    takes scheduled calls; `withholds` whether the relay leaves out of its answers what was not consented to. Timeouts,
-    concurrency, queue and rate are its own where its file says so, the relay's otherwise.
+    takes scheduled calls; `maintenance` when it is down by its own plan, None for never; `withholds` whether the relay
+    leaves out of its answers what was not consented to. Timeouts, concurrency, queue and rate are its own where its
+    file says so, the relay's otherwise.
     """
 
     org_code: str
@@ -56,6 +58,7 @@ class Institution:
     rules: dict[str, Rules]
     apis: bytes
     slots: Slots
+    maintenance: Calendar | None
     withholds: bool
     timeouts: ProviderTimeouts
     concurrency: int
@@ -187,6 +190,7 @@ def _institution(
         rules,
         _api_list(provider, [(api.api_code, api.resource) for api in offered]),
         compile_slots(provider.scheduled_slots),
+        compile_maintenance(provider.maintenance),
         provider.withholding is Withholding.RELAY,
         provider.timeouts or settings.upstream.timeouts,
         provider.concurrency or settings.upstream.concurrency,

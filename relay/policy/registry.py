@@ -1,5 +1,6 @@
 """Who stands around the relay: one file per institution (`config/providers/`), one directory of operators."""
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -126,9 +127,23 @@ class Provider(Model):
         for way in (Authentication.REDIRECT, Authentication.APP):
             if self.authentication is way and getattr(self, way.value) is None:
                 raise refuse(way.value, "is missing", f"needed because authentication is {way.value}")
+        for index, entry in enumerate(self.maintenance):
+            _check_maintenance(f"maintenance[{index}]", entry)
         if self.min_version and int(self.min_version[1:]) > int(self.version[1:]):
             raise refuse("min_version", f"is above version {self.version}", f"v1 to {self.version}")
         return self
+
+
+def _check_maintenance(key: str, entry: Maintenance) -> None:
+    if (entry.day is None) == (entry.date is None):
+        wrong = "has neither day nor date" if entry.day is None else "has both day and date"
+        raise refuse(key, wrong, "one of them")
+    if entry.start == entry.end:
+        raise refuse(f"{key}.end", "is its start", "another time; one that is not after the start is on the next day")
+    try:
+        date.fromisoformat(entry.date or "20000101")
+    except ValueError:
+        raise refuse(f"{key}.date", "is no day of the calendar", "YYYYMMDD in quotes") from None
 
 
 class DirectoryService(Model):

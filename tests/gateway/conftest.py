@@ -23,6 +23,7 @@ RELAY = {
     "tokens": {"issuer": "ZRLA000001", "keys": "keys"},
     "ledger": {"url": "sqlite:ledger.db", "customer_keys": [{"kid": "one", "key": "env:K"}]},
 }
+DOWN = {"date": "20231122", "start": "0000", "end": "2359"}
 PEER = Peer("9998101001", "192.0.2.1")
 
 
@@ -40,7 +41,7 @@ def provider(org_code, industry="bank", **more):
 def make_plan(*operators):
     rows = operators or (operator("ZOPA000001", "999-81-01001"), operator("ZOPA000002", "999-81-01002"))
     providers = (
-        provider("ZBAA000001", scheduled_slots=["1000:2200"]),
+        provider("ZBAA000001", scheduled_slots=["1000:2200"], maintenance=[DOWN]),
         provider("ZBAA000002", checking="off", withholding="relay"),
         provider("ZCDA000001", "card"),
     )

@@ -168,6 +168,10 @@ def closed(call):
     call.received = NIGHT
 
 
+def down(call):
+    call.later = 7 * 86_400  # the bank's maintenance is that day
+
+
 def full(call):
     call.counters.full = "operator_rate"
 
@@ -182,6 +186,7 @@ ORDER = [
     (asset_left_out, "asset_not_consented", "40105"),
     (on_demand, "transfer_not_scheduled", "40301"),
     (closed, "slot_closed", "50009"),
+    (down, "provider_maintenance", "50008"),
     (full, "operator_rate", "42901"),
 ]
 """What can be wrong with a scheduled call for an account's transactions, in the order in which it is said."""
@@ -192,7 +197,7 @@ class Scheduled:
 
     def __init__(self, keyring, grants, counters):
         self.keyring, self.grants, self.counters = keyring, grants, counters
-        self.start, self.days, self.received = date(2023, 10, 1), 9, NOON
+        self.start, self.days, self.received, self.later = date(2023, 10, 1), 9, NOON, 0
         self.values = {"org_code": "ZBAA000001", "account_num": "1", "limit": "10"}
 
     @property
@@ -207,7 +212,7 @@ def scheduled(ask, head, keyring, grants, counters):
     call = Scheduled(keyring, grants, counters)
     lines = {"Content_Type": "application/json", "x_api_type": "scheduled"}
     path = "/v1/bank/accounts/deposit/transactions"
-    call.judged = lambda: ask(head(path, "POST", **lines), call.body, call.received)
+    call.judged = lambda: ask(head(path, "POST", **lines), call.body, call.received + call.later)
     return call
 
 

@@ -10,6 +10,16 @@ SERVICE = {"client_id": "one", "name": "One"}
 OPERATOR = {"org_code": "ZOPA000001", "name": "One", "serial_num": "1-2", "addresses": ["192.0.2.1"]}
 
 
+HOURS, SUNDAY, LEAP_DAY = {"start": "0200", "end": "0400"}, {"day": "sun"}, {"date": "20280229"}
+
+
+def test_maintenance_is_weekly_or_once():
+    provider = Provider.model_validate(
+        {**BANK, "maintenance": [HOURS | SUNDAY, HOURS | LEAP_DAY | {"note": "new core"}]}
+    )
+    assert [(one.day, one.date) for one in provider.maintenance] == [("sun", None), (None, "20280229")]
+
+
 def test_five_lines_are_a_provider():
     provider = Provider.model_validate(BANK)
     assert (provider.version, provider.link, provider.rate) == ("v1", Link.TLS, None)
@@ -29,6 +39,11 @@ def test_a_leased_line_is_plain_http_without_ca():
         ({"certificate": "a"}, "private_key: is missing beside certificate"),
         ({"private_key": "env:K"}, "certificate: is missing beside private_key"),
         ({"min_version": "v2"}, "min_version: is above version v1"),
+        ({"maintenance": [HOURS]}, r"maintenance\[0\]: has neither day nor date, one of them"),
+        ({"maintenance": [HOURS | SUNDAY | LEAP_DAY]}, r"maintenance\[0\]: has both day and date"),
+        ({"maintenance": [HOURS | SUNDAY, HOURS | SUNDAY | {"end": "0200"}]}, r"maintenance\[1\].end: is its start"),
+        ({"maintenance": [HOURS | {"date": "20270229"}]}, r"maintenance\[0\].date: is no day of the calendar"),
+        ({"maintenance": [HOURS | {"date": "٢٠٢٧٠١٠١"}]}, r"maintenance\[0\].date: is no day of the calendar"),
     ],
 )
 def test_keys_that_do_not_go_together_say_so(change, words):
@@ -51,6 +66,9 @@ def test_keys_that_do_not_go_together_say_so(change, words):
         ({"concurrency": 0}, "concurrency"),
         ({"queue": -1}, "queue"),
         ({"scheduled_slots": ["0100:0200"] * 4}, "scheduled_slots"),
+        ({"maintenance": [HOURS | {"day": "weekend"}]}, "maintenance.0.day"),
+        ({"maintenance": [SUNDAY | {"start": "2400", "end": "0400"}]}, "maintenance.0.start"),
+        ({"maintenance": [HOURS | SUNDAY] * 65}, "maintenance"),
         ({"link": "carrier_pigeon"}, "link"),
         ({"private_key": "secret"}, "private_key"),
         ({"timeout": {}}, "timeout"),

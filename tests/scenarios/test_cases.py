@@ -35,6 +35,12 @@ def closed_now():
     return f"{opens // 2:02}{opens % 2 * 30:02}:{closes // 2:02}{closes % 2 * 30:02}"
 
 
+def all_day():
+    """Maintenance around now, whatever the hour: all of a day but the hour on the other side of it."""
+    away = datetime.now(KOREA).hour + 12
+    return {"day": "daily", "start": f"{(away + 1) % 24:02}00", "end": f"{away % 24:02}00"}
+
+
 def _secured(pair):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pair.certificate, pair.private_key)
@@ -55,6 +61,7 @@ def TOWN(certificates):  # noqa: N802 - a constant of the module, made late
         Institution("ZBAA000008", "bank", version="v2", min_version="v2"),
         Institution("ZBAA000009", "bank", _secured(other), **tls),
         Institution("ZBAA000010", "bank", scheduled_slots=[closed_now()]),
+        Institution("ZBAA000011", "bank", maintenance=[all_day()]),
     ], {}
 
 
