@@ -1,7 +1,8 @@
-"""The two languages of answers: the data APIs' rsp_code and OAuth's error. What differs between them stands here."""
+"""The languages of answers: the data APIs' rsp_code, OAuth's error, and the support APIs between the two."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final, Protocol
 
 from relay.domain.exchange import Exchange
@@ -51,6 +52,10 @@ def _note_oauth(exchange: Exchange, headers: Mapping[bytes, bytes], body: bytes)
     exchange.rsp_code = envelope.rsp_code_in(body)
 
 
+def _no_error(_: Fault) -> str:
+    return ""
+
+
 def _as_it_is(fault: Fault) -> Fault:
     return fault
 
@@ -61,8 +66,8 @@ DATA: Final = Dialect(
     envelope.answer_head,
     envelope.refusal,
     _as_it_is,
-    lambda fault: fault.status,
-    lambda _: "",
+    attrgetter("status"),
+    _no_error,
 )
 OAUTH: Final = Dialect(
     oauth_envelope.is_answer,
@@ -73,3 +78,13 @@ OAUTH: Final = Dialect(
     lambda fault: oauth_envelope.error_of(fault)[0],
     lambda fault: oauth_envelope.error_of(fault)[1],
 )
+SUPPORT: Final = Dialect(
+    envelope.is_answer,
+    _note_oauth,
+    oauth_envelope.support_head,
+    envelope.refusal,
+    oauth_envelope.ours,
+    attrgetter("status"),
+    _no_error,
+)
+"""The data APIs' answers and refusals, from the authority: its notes for the record, its faults the relay's."""

@@ -123,7 +123,7 @@ class Forwarding:
             connection.abort()
         else:
             exchange.reason, exchange.rsp_code = fault.name, fault.rsp_code
-            exchange.status = self._dialect.status(fault)
+            exchange.status, exchange.error = self._dialect.status(fault), self._dialect.error(fault)
             connection.answer(self._dialect.refusal(Refusal(fault), self._tran_id, close=connection.closing))
         self._end()
 

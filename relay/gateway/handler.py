@@ -9,6 +9,7 @@ from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.grant import Grant, NotYet
 from relay.domain.ports import Recorder, Upstream
+from relay.gateway.authority import Road, dialect_of
 from relay.gateway.dialect import DATA, OAUTH, Dialect
 from relay.gateway.forwarding import Forwarding
 from relay.gateway.judge import Judges, judge
@@ -16,7 +17,7 @@ from relay.gateway.waiting import Waiting, Waits
 from relay.gateway.welcome import Welcome
 from relay.gateway.withholding import Withholding
 from relay.policy import envelope, oauth_envelope
-from relay.policy.plan import AUTHORITY, Institution, Plan
+from relay.policy.plan import Institution, Plan
 from relay.wire.head import HEAD_END, Malformed, RequestHead, Wrong
 from relay.wire.server import ServerConnection
 
@@ -26,7 +27,6 @@ Reach = Mapping[str, tuple[Upstream, tuple[envelope.Address, ...]]]
 """How each institution is reached, by org_code: its upstream, and its places as they are written in a request."""
 
 _CONSENTS: Final = "CM02"
-_AUTHORIZE: Final = b"/oauth/2.0/authorize"
 
 _MALFORMED: Final = {
     Wrong.HEAD_MALFORMED: FAULTS["head_malformed"],
@@ -54,7 +54,7 @@ class Gateway:
         clock: Callable[[], float],
     ) -> None:
         self.swap(plan, upstreams, judges)
-        self._authority = authority
+        self._road = Road(authority, welcome, clock, self._close)
         self._waits = Waits()
         self._record = recorder.record
         self._welcome = welcome
@@ -92,9 +92,9 @@ class Gateway:
     def _serve(self, connection: ServerConnection, head: RequestHead, body: bytes, exchange: Exchange) -> None:
         plan, card, dialect = self.plan, connection.card, DATA
         try:
-            if head.path in plan.authority:
-                dialect = OAUTH
-                self._ask_authority(connection, head, body, exchange)
+            if head.path in plan.authority or head.path in plan.support:
+                dialect = dialect_of(head.path)
+                self._road.send(plan, self._judges, connection, head, body, exchange)
                 return
             if card.plan is not plan:
                 self._welcome.recognise(plan, card)
@@ -166,39 +166,6 @@ class Gateway:
         receiver = Withholding(forwarding, withheld) if reads else forwarding
         forwarding.take_off(upstream.send(request, receiver))
 
-    def _ask_authority(self, connection: ServerConnection, head: RequestHead, body: bytes, exchange: Exchange) -> None:
-        """Hand a call over to the authority, with who calls (규격 3.10).
-
-        It alone may redirect, so on authorize it also hears what is wrong with the caller.
-        """
-        plan, card, headers = self.plan, connection.card, head.headers
-        if head.method != plan.authority[head.path]:
-            raise Refusal(FAULTS["method_not_allowed"], plan.authority[head.path])
-        fault: str = ""
-        operators: tuple[str, ...] = ()
-        try:
-            if card.plan is not plan:
-                self._welcome.recognise(plan, card)
-            exchange.tran_id = envelope.valid_tran_id(headers.get(b"x-api-tran-id"))
-            exchange.operator = card.operator
-            operators = tuple(caller.operator.org_code for caller in card.callers)
-        except Refusal as refusal:
-            if head.path != _AUTHORIZE or refusal.fault is FAULTS["connections_exceeded"]:
-                raise
-            fault = refusal.fault.name
-
-        def request(_: int) -> bytes:
-            return oauth_envelope.request(head.method, head.target, headers, operators, fault, body)
-
-        tran_id = envelope.echo(headers.get(b"x-api-tran-id"))
-        forwarding = Forwarding(connection, exchange, tran_id, self._clock, self._close_at_authority, OAUTH)
-        try:
-            self._judges.at_authority.take(operators[0] if operators else "", AUTHORITY, exchange.started)
-            exchange.asked = self._clock()
-            forwarding.take_off(self._authority.send(request, forwarding))
-        except Refusal as refusal:
-            raise Refusal(oauth_envelope.ours(refusal.fault), retry_after=refusal.retry_after) from refusal
-
     def _answer(self, connection: ServerConnection, body: bytes, exchange: Exchange) -> None:
         exchange.status, exchange.rsp_code, exchange.bytes_out = 200, "00000", len(body)
         tran_id = exchange.tran_id.encode()
@@ -223,11 +190,6 @@ class Gateway:
         if bodiless:  # whoever asked by HEAD would take a body for the next answer (RFC 9110 9.3.2)
             answer = answer[: answer.index(HEAD_END) + len(HEAD_END)]
         connection.answer(answer)
-        self._close(exchange)
-
-    def _close_at_authority(self, exchange: Exchange) -> None:
-        """What the authority just did may have revoked a token: here it ends at once, elsewhere within a second."""
-        self._judges.grants.hurry()
         self._close(exchange)
 
     def _close(self, exchange: Exchange) -> None:

@@ -15,11 +15,18 @@ from relay.policy.envelope import Address
 PLACE: Final = Address(b"GET ", b"POST ", b" HTTP/1.1\r\nHost: authority")
 """The authority as requests name it."""
 
-_TO_AUTHORITY: Final = (b"x-api-tran-id", b"x-user-ci", b"content-type", b"content-encoding")
+_TO_AUTHORITY: Final = (b"x-api-tran-id", b"content-type", b"content-encoding")
+WITH_CUSTOMER: Final = (*_TO_AUTHORITY, b"x-user-ci")
+"""Header lines of a caller's request that the endpoints of OAuth may see, beside those written here."""
+
+WITH_TOKEN: Final = (*_TO_AUTHORITY, b"authorization")
+"""Those that the support APIs may see."""
+
 _TO_OPERATOR: Final = (b"allow", b"cache-control", b"location", b"pragma", b"retry-after")
 _ANSWERABLE: Final = frozenset({200, 302, 400, 405, 500, 503})
 _HEAD: Final = envelope.first_lines(_ANSWERABLE)
-_PATH: Final = re.compile(rb"[A-Z]{3,20} /oauth/")
+_PLACES: Final = (b"/oauth/", b"/mgmts/oauth/")
+_PATH: Final = re.compile(rb"[A-Z]{3,20} (?:%b)" % b"|".join(_PLACES))
 
 _NOTED: Final = (
     (b"x-relay-api-code", "api_code"),
@@ -49,24 +56,36 @@ _OURS: Final = {
 """What the wire says of an institution, said of the authority: its faults are the relay's."""
 
 
+def is_oauth(path: bytes) -> bool:
+    """Whether a path is one of OAuth: tokens for operators (규격 5.1), the token for the portal (지원-101)."""
+    return path.startswith(_PLACES)
+
+
 def speaks_oauth(raw: bytes) -> bool:
     """Whether a head that could not be read was meant for the authority."""
     return _PATH.match(raw) is not None
 
 
 def request(
-    method: str, target: bytes, headers: Mapping[bytes, bytes], operators: tuple[str, ...], fault: str, body: bytes
+    method: str,
+    target: bytes,
+    headers: Mapping[bytes, bytes],
+    operators: tuple[str, ...],
+    fault: str,
+    body: bytes,
+    passing: tuple[bytes, ...] = WITH_CUSTOMER,
 ) -> bytes:
     """A whole request to the authority: the target as it came, header lines by allow-list, and who calls.
 
-    `operators` are those that certificate and address may speak for; `fault` is why nobody is known.
+    `operators` are those that certificate and address may speak for; `fault` is why nobody is known. `passing` is the
+    allow-list: WITH_CUSTOMER or WITH_TOKEN.
     """
     posts = method == "POST"
     parts = [PLACE.post if posts else PLACE.get, target, PLACE.tail]
     parts += (b"\r\nx-relay-operators: ", ",".join(operators).encode())
     if fault:
         parts += (b"\r\nx-relay-fault: ", fault.encode())
-    for name in _TO_AUTHORITY:
+    for name in passing:
         if name in headers:
             parts += (b"\r\n", name, b": ", headers[name])
     if posts:
@@ -89,6 +108,10 @@ def note(exchange: Exchange, headers: Mapping[bytes, bytes]) -> None:
 
 answer_head: Final = partial(envelope.answer_head, heads=_HEAD, allowed=_TO_OPERATOR)
 """The head of an answer to an operator, as in the envelope of the data APIs, with OAuth's statuses and header lines."""
+
+
+support_head: Final = partial(envelope.answer_head, allowed=_TO_OPERATOR)
+"""The head of an answer of a support API: statuses of the data APIs, header lines of OAuth."""
 
 
 def ours(fault: Fault) -> Fault:

@@ -24,6 +24,17 @@ RELAY = {
     "ledger": {"url": "sqlite:ledger.db", "customer_keys": [{"kid": "one", "key": "env:K"}]},
 }
 DOWN = {"date": "20231122", "start": "0000", "end": "2359"}
+PORTAL = {
+    "org_code": "ZPTL000001",
+    "base_url": "https://portal.example",
+    "serial_num": "999-81-00002",
+    "addresses": ["192.0.2.9"],
+    "calls": {"client_id": "relayatportal", "client_secret": "env:S"},
+    "offers": {
+        "client_id": "portalatrelay",
+        "client_secret_hash": f"$scrypt$ln=10,r=8,p=1${'A' * 22}${'A' * 43}",
+    },
+}
 PEER = Peer("9998101001", "192.0.2.1")
 
 
@@ -38,7 +49,7 @@ def provider(org_code, industry="bank", **more):
     return Provider.model_validate(found | {"link": "leased_line"} | more)
 
 
-def make_plan(*operators):
+def make_plan(*operators, **sections):
     rows = operators or (operator("ZOPA000001", "999-81-01001"), operator("ZOPA000002", "999-81-01002"))
     providers = (
         provider("ZBAA000001", scheduled_slots=["1000:2200"], maintenance=[DOWN]),
@@ -47,13 +58,19 @@ def make_plan(*operators):
     )
     directory = Directory.model_validate({"operators": rows})
     return compile_plan(
-        Settings.model_validate(RELAY), providers, Parties.of_file(directory), load_catalogue(), "generation"
+        Settings.model_validate(RELAY | sections), providers, Parties.of_file(directory), load_catalogue(), "generation"
     )
 
 
 @pytest.fixture(scope="session")
 def plan():
     return make_plan()
+
+
+@pytest.fixture(scope="session")
+def portals_plan():
+    """A plan with a portal."""
+    return make_plan(portal=PORTAL)
 
 
 class Keyring:

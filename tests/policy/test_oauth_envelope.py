@@ -8,7 +8,20 @@ from hypothesis import strategies as st
 
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Refusal, Whose
-from relay.policy.oauth_envelope import answer_head, error_of, is_answer, note, ours, refusal, request, speaks_oauth
+from relay.policy.oauth_envelope import (
+    WITH_CUSTOMER,
+    WITH_TOKEN,
+    answer_head,
+    error_of,
+    is_answer,
+    is_oauth,
+    note,
+    ours,
+    refusal,
+    request,
+    speaks_oauth,
+    support_head,
+)
 
 TRAN_ID = b"ZOPA000001M00000000000001"
 SENT = {
@@ -52,6 +65,23 @@ def test_a_caller_nobody_knows_goes_out_with_why():
     first, fields, body = lines(request("GET", b"/oauth/2.0/authorize?a=%20", {}, (), "address_unknown", b""))
     assert (first, body) == (b"GET /oauth/2.0/authorize?a=%20 HTTP/1.1", b"")
     assert fields == {b"Host": b"authority", b"x-relay-operators": b"", b"x-relay-fault": b"address_unknown"}
+
+
+@pytest.mark.parametrize(
+    ("passing", "goes", "stays"),
+    [(WITH_CUSTOMER, b"x-user-ci", b"authorization"), (WITH_TOKEN, b"authorization", b"x-user-ci")],
+)
+def test_a_token_goes_to_the_support_apis_alone_and_a_customer_to_oauth_alone(passing, goes, stays):
+    _, fields, _ = lines(request("POST", b"/v1/mgmts/consents", SENT, ("ZPTL000001",), "", b"{}", passing))
+    assert (fields[goes], stays in fields) == (SENT[goes], False)
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 405, 429, 500])
+def test_an_answer_of_a_support_api_has_the_statuses_of_data_and_stays_in_no_cache(status):
+    told = {b"cache-control": b"no-store", b"x-relay-provider": b"ZBAA000001"}
+    first, fields, _ = lines(support_head(status, TRAN_ID, told, 2, close=False))
+    assert first.startswith(b"HTTP/1.1 %d " % status)
+    assert (fields[b"cache-control"], b"x-relay-provider" in fields) == (b"no-store", False)
 
 
 @given(st.dictionaries(st.sampled_from([b"x-relay-provider", b"x-relay-fault", b"via", b"expect"]), st.binary()))
@@ -148,6 +178,9 @@ def test_an_institutions_fault_on_the_way_to_the_authority_is_the_relays():
         (b"POST /oauth/2.0/token HTTP/1.1\r\n", True),
         (b"GET /oauth/", True),
         (b"DELETE /oauth/2.0/token HTTP/1.1\r\n", True),
+        (b"POST /mgmts/oauth/2.0/token HTTP/1.1\r\n", True),
+        (b"GET /v1/mgmts/status HTTP/1.1\r\n", False),
+        (b"GET /mgmts/x/oauth/ HTTP/1.1\r\n", False),
         (b"GET /v1/bank/accounts?x=/oauth/ HTTP/1.1", False),
         (b"x\r\nPOST /oauth/2.0/token", False),
         (b"", False),
@@ -155,3 +188,11 @@ def test_an_institutions_fault_on_the_way_to_the_authority_is_the_relays():
 )
 def test_who_meant_the_authority_is_answered_in_its_words(raw, spoken):
     assert speaks_oauth(raw) is spoken
+
+
+@pytest.mark.parametrize(
+    ("path", "oauth"),
+    [(b"/oauth/2.0/token", True), (b"/mgmts/oauth/2.0/token", True), (b"/v1/mgmts/status", False), (b"/oauth", False)],
+)
+def test_tokens_for_operators_and_for_the_portal_are_oauths(path, oauth):
+    assert is_oauth(path) is oauth

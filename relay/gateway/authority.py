@@ -1,0 +1,101 @@
+"""The road to the authority: OAuth's endpoints for operators, the support APIs for the portal (규격 3.10, 5.2)."""
+
+from collections.abc import Callable
+
+from relay.domain.exchange import Exchange
+from relay.domain.fault import FAULTS, Refusal
+from relay.domain.ports import Upstream
+from relay.gateway.dialect import OAUTH, SUPPORT, Dialect
+from relay.gateway.forwarding import Forwarding
+from relay.gateway.judge import Judges
+from relay.gateway.welcome import Card, Welcome
+from relay.policy import envelope, oauth_envelope
+from relay.policy.plan import AUTHORITY, Plan
+from relay.wire.head import RequestHead
+from relay.wire.server import ServerConnection
+
+_AUTHORIZE = b"/oauth/2.0/authorize"
+
+
+def dialect_of(path: bytes) -> Dialect:
+    """The language of one of the authority's paths: tokens speak OAuth, 지원-102 to -104 rsp_codes."""
+    return OAUTH if oauth_envelope.is_oauth(path) else SUPPORT
+
+
+class Road:
+    """Hands calls over to the authority, with who calls. `close` closes an exchange that has its answer."""
+
+    def __init__(
+        self, authority: Upstream, welcome: Welcome, clock: Callable[[], float], close: Callable[[Exchange], None]
+    ) -> None:
+        self._authority = authority
+        self._welcome = welcome
+        self._clock = clock
+        self._close = close
+
+    def send(
+        self,
+        plan: Plan,
+        judges: Judges,
+        connection: ServerConnection,
+        head: RequestHead,
+        body: bytes,
+        exchange: Exchange,
+    ) -> None:
+        """Hand a call over. `head.path` is of `plan.authority` or of `plan.support`. Raises Refusal."""
+        headers, dialect = head.headers, dialect_of(head.path)
+        if head.path in plan.support:
+            operators, fault = (_the_portal(plan, connection.card, head, exchange),), ""
+        else:
+            operators, fault = self._operators(plan, connection.card, head, exchange)
+        passing = oauth_envelope.WITH_TOKEN if dialect is SUPPORT else oauth_envelope.WITH_CUSTOMER
+
+        def request(_: int) -> bytes:
+            return oauth_envelope.request(head.method, head.target, headers, operators, fault, body, passing)
+
+        def closed(exchange: Exchange) -> None:
+            """What the authority just did may have revoked a token: here it ends at once, elsewhere in a second."""
+            judges.grants.hurry()
+            self._close(exchange)
+
+        tran_id = envelope.echo(headers.get(b"x-api-tran-id"))
+        forwarding = Forwarding(connection, exchange, tran_id, self._clock, closed, dialect)
+        try:
+            judges.at_authority.take(operators[0] if operators else "", AUTHORITY, exchange.started)
+            exchange.asked = self._clock()
+            forwarding.take_off(self._authority.send(request, forwarding))
+        except Refusal as refusal:
+            raise Refusal(oauth_envelope.ours(refusal.fault), retry_after=refusal.retry_after) from refusal
+
+    def _operators(self, plan: Plan, card: Card, head: RequestHead, exchange: Exchange) -> tuple[tuple[str, ...], str]:
+        """The org_codes that certificate and address may speak for, and "" or the name of what is wrong with them.
+
+        The authority alone may redirect, so on authorize it also hears what is wrong with the caller.
+        """
+        _check_method(head, plan.authority[head.path])
+        try:
+            if card.plan is not plan:
+                self._welcome.recognise(plan, card)
+            exchange.operator = card.operator
+            exchange.tran_id = envelope.valid_tran_id(head.headers.get(b"x-api-tran-id"))
+        except Refusal as refusal:
+            if head.path != _AUTHORIZE or refusal.fault is FAULTS["connections_exceeded"]:
+                raise
+            return (), refusal.fault.name
+        return tuple(caller.operator.org_code for caller in card.callers), ""
+
+
+def _the_portal(plan: Plan, card: Card, head: RequestHead, exchange: Exchange) -> str:
+    """The portal's org_code, if it is the portal that calls (규격 3.1). Raises Refusal: 40103, 40102, 40501, 40002."""
+    caller, *_ = plan.portal.recognise(card.peer)
+    if card.excess:
+        raise Refusal(FAULTS["connections_exceeded"])
+    exchange.operator = caller.operator.org_code
+    _check_method(head, plan.support[head.path])
+    exchange.tran_id = envelope.valid_tran_id(head.headers.get(b"x-api-tran-id"))
+    return exchange.operator
+
+
+def _check_method(head: RequestHead, method: str) -> None:
+    if head.method != method:
+        raise Refusal(FAULTS["method_not_allowed"], method)
