@@ -1,0 +1,459 @@
+import time
+
+import pytest
+
+from relay.domain.registry import Organisation, OrgType, RegisteredService, Registry
+from relay.policy.registration import EVERYTHING, ToldOrganisations, changes_of, read_organisations, read_services
+from relay.policy.rows import Unfit
+
+SINCE, NOW = "20240101000000", "20240102000000"
+SECRET = "s3cr3tOfAService"
+NOBODY = Registry({}, {})
+TOLD_OPERATOR = Organisation(
+    "OPER000001",
+    OrgType.OPERATOR,
+    "가상 사업자",
+    "999-81-00001",
+    ("192.0.2.1", "192.0.2.2"),
+    domain="operator.example",
+)
+UNTOLD = ToldOrganisations({}, SINCE)
+
+
+def org(**changed):
+    """An operator as 지원-002 tells it; None takes a value away."""
+    row = {
+        "op_type": "I",
+        "org_code": "OPER000001",
+        "org_type": "03",
+        "org_name": "가상 사업자",
+        "org_regno": "999-81-00001",
+        "corp_regno": "",
+        "serial_num": "999-81-00001",
+        "address": "가상시 가상구",
+        "domain": "operator.example",
+        "ip_cnt": "2",
+        "ip_list": [{"ip": "192.0.2.2"}, {"ip": "192.0.2.1"}],
+    } | changed
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def member(**changed):
+    """An institution behind this relay."""
+    row = {
+        "org_code": "BANK000001",
+        "org_type": "02",
+        "is_rcv_org": "false",
+        "relay_org_code": "RLAY000001",
+        "industry": "bank",
+        "auth_type": "01",
+        "np_time_cnt": "2",
+        "np_time_list": [{"np_time": "2200:2400"}, {"np_time": "0100:0700"}],
+    }
+    return org(**(row | changed))
+
+
+def orgs(*rows, **changed):
+    """A body of 지원-002."""
+    return {
+        "rsp_code": "00000",
+        "rsp_msg": "성공",
+        "search_timestamp": NOW,
+        "org_cnt": str(len(rows)),
+        "org_list": list(rows),
+    } | changed
+
+
+def service(**changed):
+    """A service as 지원-003 tells it."""
+    row = {
+        "service_name": "가상 서비스",
+        "op_type": "I",
+        "client_id": "client1",
+        "client_secret": SECRET,
+        "redirect_uri_cnt": "1",
+        "redirect_uri_list": [{"redirect_uri": "https://operator.example/callback"}],
+        "app_scheme_cnt": "1",
+        "app_scheme_list": [{"app_scheme": "operator://back"}],
+    } | changed
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def of(operator, *rows, **changed):
+    """What 지원-003 tells of one operator."""
+    return {"org_code": operator, "service_cnt": str(len(rows)), "service_list": list(rows)} | changed
+
+
+def registered(client_id="client1", operator="OPER000001", **changed):
+    given = {"name": "가상 서비스", "secret_hash": "h", "callbacks": ("https://operator.example/callback",)}
+    return RegisteredService(client_id, operator, **(given | {"app_schemes": ("operator://back",)} | changed))
+
+
+def known(*organisations, services=()):
+    return Registry({one.org_code: one for one in organisations}, {one.client_id: one for one in services}, 7)
+
+
+def problems_of(read, *arguments):
+    with pytest.raises(Unfit) as caught:
+        read(*arguments)
+    assert SECRET not in str(caught.value)
+    return list(caught.value.problems)
+
+
+def test_an_operator_is_told_with_what_the_relay_goes_by():
+    told = read_organisations(orgs(org()), NOBODY, EVERYTHING)
+    assert told.told == {"OPER000001": TOLD_OPERATOR}
+    assert told.timestamp == NOW
+
+
+def test_a_member_is_told_with_its_relay_and_slots():
+    told = read_organisations(orgs(member()), NOBODY, EVERYTHING).told["BANK000001"]
+    assert (told.relay, told.industry, told.slots) == ("RLAY000001", "bank", ("0100:0700", "2200:2400"))
+    assert not told.calls
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "read"),
+    [
+        ({"is_rcv_org": True, "org_type": "01"}, "is_receiver", True),
+        ({"is_rcv_org": "true", "org_type": "99"}, "is_receiver", True),
+        ({"org_type": "05", "serial_num": None, "cert_oid": "1.2.3_1.2.4"}, "cert_oid", "1.2.3_1.2.4"),
+        ({"org_type": "06", "cert_issuer_dn": "cn=Certifier"}, "cert_issuer_dn", "cn=Certifier"),
+        ({"org_type": "07"}, "org_type", OrgType.PORTAL),
+        ({"org_type": "04", "ip_cnt": None, "ip_list": None}, "addresses", ()),
+        ({"ip_cnt": 1, "ip_list": [{"ip": "2001:DB8:0::1"}]}, "addresses", ("2001:db8::1",)),
+        ({"ip_cnt": 2, "ip_list": [{"ip": "192.0.2.1"}] * 2}, "addresses", ("192.0.2.1",)),
+        ({"ip_cnt": 1, "ip_list": [{"ip": "192.0.2.9/24"}]}, "addresses", ("192.0.2.0/24",)),
+        ({"ip_cnt": 1, "ip_list": [{"ip": "192.0.2.9/32"}]}, "addresses", ("192.0.2.9",)),
+        ({"serial_num": 9998100001}, "serial_num", "9998100001"),
+        ({"org_name": "이" * 20}, "name", "이" * 20),
+        ({"np_time_cnt": "1", "np_time_list": "none of our business"}, "slots", ()),
+    ],
+)
+def test_organisations_of_every_kind_are_read(changed, name, read):
+    told = read_organisations(orgs(org(**changed)), NOBODY, EVERYTHING).told["OPER000001"]
+    assert getattr(told, name) == read
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"org_regno": 12, "corp_regno": [], "address": {"a": 1}, "auth_type": "77", "domain_ip_cnt": "9"},
+        {"domain": "x" * 71, "industry": "unheard of", "cert_issuer_dn": 7, "cert_oid": "\n", "new_field": "x"},
+    ],
+)
+def test_what_the_relay_does_not_use_stops_nothing(changed):
+    told = read_organisations(orgs(org(**changed)), NOBODY, EVERYTHING).told["OPER000001"]
+    assert (told.serial_num, told.addresses) == (TOLD_OPERATOR.serial_num, TOLD_OPERATOR.addresses)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"org_code": None}, "org_code: is missing"),
+        ({"org_code": "OPER00001"}, "org_code: is not 10 letters or digits"),
+        ({"org_code": "OPER00000\n"}, "org_code: is not 10 letters or digits"),
+        ({"op_type": None}, "op_type: is missing"),
+        ({"op_type": "X"}, "op_type: is not I, M or D"),
+        ({"org_type": None}, "org_type: is missing"),
+        ({"org_type": "08"}, "org_type: is none of 01, 02, 03, 04, 05, 06, 07, 99"),
+        ({"org_type": 3}, "org_type: is none of 01, 02, 03, 04, 05, 06, 07, 99"),
+        ({"org_name": None}, "org_name: is missing"),
+        ({"org_name": "이" * 21}, "org_name: is longer than 60 bytes or not printable"),
+        ({"org_name": "a\x1b[2J"}, "org_name: is longer than 60 bytes or not printable"),
+        ({"org_name": "\ud800"}, "org_name: is longer than 60 bytes or not printable"),
+        ({"org_name": "\u202egnp"}, "org_name: is longer than 60 bytes or not printable"),
+        ({"serial_num": None}, "serial_num: is missing (org_type 03)"),
+        ({"serial_num": ""}, "serial_num: is missing (org_type 03)"),
+        ({"serial_num": "9" * 21}, "serial_num: is not 1 to 20 letters, digits, hyphens or blanks"),
+        ({"serial_num": "- -"}, "serial_num: is not 1 to 20 letters, digits, hyphens or blanks"),
+        ({"serial_num": "*"}, "serial_num: is not 1 to 20 letters, digits, hyphens or blanks"),
+        ({"ip_cnt": "0", "ip_list": []}, "ip_list: holds no address (org_type 03)"),
+        ({"ip_cnt": "3"}, "ip_cnt: says 3, ip_list holds 2"),
+        ({"ip_cnt": None, "ip_list": ["192.0.2.1", {"ip": "192.0.2.1"}]}, "ip_list[0]: is no object"),
+        ({"is_rcv_org": "maybe"}, "is_rcv_org: is neither true nor false"),
+        ({"relay_org_code": "us"}, "relay_org_code: is not 10 letters or digits"),
+    ],
+)
+def test_an_organisation_that_does_not_fit_is_told(changed, told):
+    assert problems_of(read_organisations, orgs(org(**changed)), NOBODY, EVERYTHING) == [f"org_list[0].{told}"]
+
+
+@pytest.mark.parametrize(
+    ("ip", "words"),
+    [
+        ("192.0.2.256", "is no address"),
+        ("192.0.2", "is no address"),
+        ("3232235777", "is no address"),
+        ("010.0.0.1", "is no address"),
+        ("192.0.2.1:443", "is no address"),
+        ("host.example", "is no address"),
+        (7, "is no address"),
+        (None, "is missing"),
+        ("0.0.0.0", "is no address of one institution"),
+        ("::", "is no address of one institution"),
+        ("0.0.0.0/0", "is no address of one institution"),
+        ("10.0.0.0/8", "is no address of one institution"),
+        ("2001:db8::/31", "is no address of one institution"),
+        ("::ffff:192.0.2.1", "is no address of one institution"),
+    ],
+)
+def test_an_address_that_is_none_is_told(ip, words):
+    row = org(ip_cnt="2", ip_list=[{"ip": "192.0.2.1"}, {"ip": ip}])
+    assert problems_of(read_organisations, orgs(row), NOBODY, EVERYTHING) == [f"org_list[0].ip_list[1].ip: {words}"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"relay_org_code": None}, "relay_org_code: is missing (org_type 02)"),
+        ({"np_time_cnt": "1", "np_time_list": [{"np_time": "1:7"}]}, "np_time_list[0].np_time: is not hhmm:hhmm"),
+        ({"np_time_cnt": "1", "np_time_list": [{"np_time": "0100:2500"}]}, "np_time_list[0].np_time: is not hhmm:hhmm"),
+        ({"np_time_cnt": "1", "np_time_list": [{}]}, "np_time_list[0].np_time: is missing"),
+        ({"np_time_cnt": "4", "np_time_list": [{"np_time": "0100:0700"}] * 4}, "np_time_list: holds 4 entries"),
+    ],
+)
+def test_a_member_that_does_not_fit_is_told(changed, told):
+    found = problems_of(read_organisations, orgs(member(**changed)), NOBODY, EVERYTHING)
+    assert len(found) == 1
+    assert found[0].startswith(f"org_list[0].{told}")
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({}, ["org_cnt: is missing", "org_list: holds nobody, though everything was asked for"]),
+        (orgs(org(), org_cnt=None), ["org_cnt: is missing"]),
+        (orgs(org(), org_cnt="2"), ["org_cnt: says 2, org_list holds 1"]),
+        (orgs(org(), search_timestamp="now"), ["search_timestamp: is not 1 to 14 digits"]),
+        (orgs(org(), search_timestamp="2" * 15), ["search_timestamp: is not 1 to 14 digits"]),
+        (orgs(org(), org(op_type="M")), ["org_list[1].org_code: stands twice, first at org_list[0]"]),
+        (
+            orgs(org(), org(op_type="D"), org(org_code="OPER000002")),
+            ["org_list[1].org_code: stands twice, first at org_list[0]"],
+        ),
+        (orgs(), ["org_list: holds nobody, though everything was asked for"]),
+        (orgs(org(op_type="D")), ["org_list: holds nobody, though everything was asked for"]),
+        ({"rsp_code": "00001"}, ["rsp_code: says up to date, though everything was asked for"]),
+        (
+            orgs(org(serial_num=None), 7),
+            ["org_list[0].serial_num: is missing (org_type 03)", "org_list[1]: is no object"],
+        ),
+    ],
+)
+def test_a_list_that_is_half_or_doubled_or_empty_is_told(body, told):
+    assert problems_of(read_organisations, body, NOBODY, EVERYTHING) == told
+
+
+def test_a_thousand_rows_that_do_not_fit_are_counted():
+    rows = [org(org_code=f"OPER{number:06}", serial_num=None) for number in range(1000)]
+    with pytest.raises(Unfit) as caught:
+        read_organisations(orgs(*rows), NOBODY, EVERYTHING)
+    assert (len(caught.value.problems), caught.value.found) == (100, 1000)
+
+
+@pytest.mark.parametrize(
+    ("said", "since", "following"),
+    [
+        (NOW, EVERYTHING, NOW),
+        (int(NOW), SINCE, NOW),
+        (SINCE, SINCE, SINCE),
+        (SINCE, NOW, EVERYTHING),
+        ("0", SINCE, EVERYTHING),
+        (0, EVERYTHING, EVERYTHING),
+        (None, SINCE, EVERYTHING),
+        ("", SINCE, EVERYTHING),
+        ("00000000000000", SINCE, EVERYTHING),
+    ],
+)
+def test_the_next_question_is_from_where_the_portal_says(said, since, following):
+    registry = known(TOLD_OPERATOR)
+    told = read_organisations(orgs(org(), search_timestamp=said), registry, since)
+    assert told.timestamp == following
+    assert read_services(orgs(search_timestamp=said), registry, told, since).timestamp == following
+
+
+def test_up_to_date_changes_nothing_and_asks_from_the_same_moment():
+    registry = known(TOLD_OPERATOR, services=[registered()])
+    told = read_organisations({"rsp_code": "00001"}, registry, SINCE)
+    services = read_services({"rsp_code": "00001"}, registry, told, SINCE)
+    assert (told.told, told.timestamp, services.told, services.timestamp) == ({}, SINCE, {}, SINCE)
+
+
+def test_what_a_full_list_does_not_hold_is_gone_and_a_delta_leaves_it():
+    other = Organisation("OPER000002", OrgType.OPERATOR, "다른 사업자", "1")
+    registry = known(TOLD_OPERATOR, other, services=[registered(), registered("client2")])
+    full = read_organisations(orgs(org()), registry, EVERYTHING)
+    assert full.told == {"OPER000001": TOLD_OPERATOR, "OPER000002": None}
+    assert read_organisations(orgs(org()), registry, SINCE).told == {"OPER000001": TOLD_OPERATOR}
+    body = orgs(of("OPER000001", service()))
+    assert read_services(body, registry, UNTOLD, EVERYTHING).told["client2"] is None
+    assert "client2" not in read_services(body, registry, UNTOLD, SINCE).told
+
+
+def test_a_service_is_told_with_its_secret_which_it_does_not_show():
+    told = read_services(orgs(of("OPER000001", service())), known(TOLD_OPERATOR), UNTOLD, SINCE).told["client1"]
+    assert (told.operator, told.name, told.secret) == ("OPER000001", "가상 서비스", SECRET)
+    assert (told.callbacks, told.app_schemes) == (("https://operator.example/callback",), ("operator://back",))
+    assert SECRET not in repr(told)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"client_id": None}, "client_id: is missing"),
+        ({"client_id": "a b"}, "client_id: is not 1 to 50 letters or digits"),
+        ({"client_id": "c" * 51}, "client_id: is not 1 to 50 letters or digits"),
+        ({"op_type": "R"}, "op_type: is not I, M or D"),
+        ({"service_name": None}, "service_name: is missing"),
+        ({"service_name": "가" * 11}, "service_name: is longer than 30 bytes or not printable"),
+        ({"client_secret": None}, "client_secret: is missing"),
+        ({"client_secret": SECRET + "!"}, "client_secret: is not 1 to 50 letters or digits"),
+        ({"client_secret": SECRET * 4}, "client_secret: is not 1 to 50 letters or digits"),
+        ({"redirect_uri_cnt": None, "redirect_uri_list": None}, "redirect_uri_list: is missing"),
+        ({"redirect_uri_cnt": "2"}, "redirect_uri_cnt: says 2, redirect_uri_list holds 1"),
+        ({"app_scheme_cnt": "2"}, "app_scheme_cnt: says 2, app_scheme_list holds 1"),
+        ({"app_scheme_list": [{"app_scheme": "a b"}]}, "app_scheme_list[0].app_scheme: is longer than 100 bytes"),
+    ],
+)
+def test_a_service_that_does_not_fit_is_told(changed, told):
+    body = orgs(of("OPER000001", service(**changed)))
+    found = problems_of(read_services, body, known(TOLD_OPERATOR), UNTOLD, SINCE)
+    assert len(found) == 1
+    assert found[0].startswith(f"org_list[0].service_list[0].{told}")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://operator.example/",
+        "https://",
+        "https:///path",
+        "https://operator.example/" + "x" * 80,
+        "https://user@operator.example/",
+        "https://operator.example/#part",
+        "https://operator.example:99999/",
+        "https://operator.example:0/",
+        "https://[2001:db8::1/",
+        "https://operator.example/ a",
+        "https://operator.example/가",
+        "javascript:alert(1)",
+        17,
+    ],
+)
+def test_a_callback_that_is_none_is_told(uri):
+    body = orgs(of("OPER000001", service(redirect_uri_list=[{"redirect_uri": uri}])))
+    found = problems_of(read_services, body, known(TOLD_OPERATOR), UNTOLD, SINCE)
+    assert len(found) == 1
+    assert found[0].startswith("org_list[0].service_list[0].redirect_uri_list[0].redirect_uri: ")
+    assert "operator.example" not in found[0]
+
+
+def test_more_than_four_callbacks_are_told():
+    uris = [{"redirect_uri": f"https://operator.example/{number}"} for number in range(5)]
+    body = orgs(of("OPER000001", service(redirect_uri_cnt="5", redirect_uri_list=uris)))
+    found = problems_of(read_services, body, known(TOLD_OPERATOR), UNTOLD, SINCE)
+    assert found == ["org_list[0].service_list[0].redirect_uri_list: holds 5 entries, 4 at most"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (
+            [of("OPER000001", service(), service())],
+            ["org_list[0].service_list[1].client_id: stands twice, first at org_list[0].service_list[0]"],
+        ),
+        (
+            [of("OPER000001", service()), of("OPER000002", service())],
+            ["org_list[1].service_list[0].client_id: stands twice, first at org_list[0].service_list[0]"],
+        ),
+        (
+            [of("OPER000001", service(op_type="D"), service())],
+            ["org_list[0].service_list[0].client_id: stands twice, also at org_list[0].service_list[1]"],
+        ),
+        (
+            [of("OPER000001", service(op_type="D"), service(op_type="D"))],
+            ["org_list[0].service_list[1].client_id: stands twice, first at org_list[0].service_list[0]"],
+        ),
+        ([of("OPER000001"), of("OPER000001")], ["org_list[1].org_code: stands twice, first at org_list[0]"]),
+        (
+            [of("OPER000009", service())],
+            ["org_list[0].service_list[0].client_id: belongs to an organisation that the registry does not know"],
+        ),
+        ([of("OPER000001", service_cnt="3")], ["org_list[0].service_cnt: says 3, service_list holds 0"]),
+        ([{}], ["org_list[0].org_code: is missing"]),
+        (
+            [of("OPER000002", service(client_id="client7"))],
+            ["org_list[0].service_list[0].client_id: belongs to another operator"],
+        ),
+        (
+            [of("OPER000002", service(client_id="client7", op_type="D"))],
+            ["org_list[0].service_list[0].client_id: belongs to another operator"],
+        ),
+    ],
+)
+def test_services_that_contradict_each_other_or_the_registry_are_told(rows, told):
+    other = Organisation("OPER000002", OrgType.OPERATOR, "다른 사업자", "1")
+    registry = known(TOLD_OPERATOR, other, services=[registered("client7")])
+    assert problems_of(read_services, orgs(*rows), registry, UNTOLD, SINCE) == told
+
+
+@pytest.mark.parametrize(
+    ("gone", "rows"),
+    [
+        ({}, [of("OPER000001", service(op_type="D")), of("OPER000002", service())]),
+        ({}, [of("OPER000002", service()), of("OPER000001", service(op_type="D"))]),
+        ({"OPER000001": None}, [of("OPER000002", service())]),
+    ],
+)
+def test_a_service_passes_on_when_its_first_operator_lets_go(gone, rows):
+    other = Organisation("OPER000002", OrgType.OPERATOR, "다른 사업자", "1")
+    registry = known(TOLD_OPERATOR, other, services=[registered()])
+    told = read_services(orgs(*rows), registry, ToldOrganisations(gone, NOW), SINCE).told
+    assert told["client1"].operator == "OPER000002"
+    kept = changes_of(registry, ToldOrganisations(gone, NOW), {"client1": registered(operator="OPER000002")}, NOW)
+    assert kept.services == {"client1": registered(operator="OPER000002")}
+
+
+def test_services_of_a_newcomer_of_the_same_sync_are_known():
+    newcomer = ToldOrganisations({"OPER000001": TOLD_OPERATOR}, NOW)
+    assert set(read_services(orgs(of("OPER000001", service())), NOBODY, newcomer, EVERYTHING).told) == {"client1"}
+
+
+def test_only_real_differences_are_changes():
+    registry = known(TOLD_OPERATOR, services=[registered()])
+    told = read_organisations(orgs(org(op_type="M"), org(op_type="D", org_code="OPER000009")), registry, SINCE)
+    changes = changes_of(registry, told, {"client1": registered(), "client9": None}, NOW)
+    assert not changes
+    assert (changes.orgs_timestamp, changes.services_timestamp) == (NOW, NOW)
+
+
+@pytest.mark.parametrize("op_type", ["I", "M"])
+def test_new_is_changed_for_one_that_is_known_and_changed_is_new_for_one_that_is_not(op_type):
+    registry = known(TOLD_OPERATOR)
+    body = orgs(org(op_type=op_type, org_name="새 이름"), org(op_type=op_type, org_code="OPER000002"))
+    changes = changes_of(registry, read_organisations(body, registry, SINCE), {}, SINCE)
+    assert set(changes.organisations) == {"OPER000001", "OPER000002"}
+    assert changes.organisations["OPER000001"].name == "새 이름"
+
+
+def test_an_organisation_that_goes_takes_its_services_along():
+    other = Organisation("OPER000002", OrgType.OPERATOR, "다른 사업자", "1")
+    services = [registered(), registered("client2"), registered("client3", "OPER000002")]
+    registry = known(TOLD_OPERATOR, other, services=services)
+    told = read_organisations(orgs(org(op_type="D", org_type=None)), registry, SINCE)
+    changes = changes_of(registry, told, {}, SINCE)
+    assert changes.organisations == {"OPER000001": None}
+    assert changes.services == {"client1": None, "client2": None}
+
+
+def test_ten_thousand_organisations_are_read_in_a_moment():
+    rows = [org(org_code=f"OPER{number:06}") for number in range(10_000)]
+    services = [of(f"OPER{number:06}", service(client_id=f"client{number}")) for number in range(10_000)]
+    begun = time.perf_counter()
+    told = read_organisations(orgs(*rows), NOBODY, EVERYTHING)
+    heard = read_services(orgs(*services), NOBODY, told, EVERYTHING)
+    changes = changes_of(NOBODY, told, {}, NOW)
+    took = time.perf_counter() - begun
+    assert (len(changes.organisations), len(heard.told)) == (10_000, 10_000)
+    assert took < 10, f"{took:.2f} s"  # about 0.5 s where nobody else works
