@@ -79,7 +79,7 @@ class Relay:
         self.grants = RememberedGrants(
             self.ledger, self._industry, settings.tokens.memory, settings.ledger.trust_s, time.monotonic
         )
-        self.registry = FollowedRegistry(getattr(self.ledger, "registry", None), time.time)
+        self.registry = FollowedRegistry(self.ledger.registry, time.time)
         self.parties = Parties.of_file(loaded.directory)
         self.authority = _authority_pool(settings.authority, self.watch, loop)
         plan, upstreams, keyring = self._compile(loaded)

@@ -20,11 +20,13 @@ from relay.desk.door import RUNNER, application
 from relay.desk.door import turned_away as no_call
 from relay.desk.serving import TurnedAway, served
 from relay.domain.ledger import Unreachable
+from relay.domain.registry import Registry
 from relay.infra.certifiers.proofs import CertifierProofs, opened_proofs
 from relay.infra.client_secrets import ClientSecrets
+from relay.infra.followed_registry import FollowedRegistry
 from relay.infra.institutions import HttpInstitutions
 from relay.oauth.application import endpoints
-from relay.oauth.office import Authority
+from relay.oauth.office import Authority, Office
 from relay.oauth.pages.application import pages_application
 from relay.oauth.pages.application import turned_away as no_page
 from relay.policy.authority import Pages
@@ -68,6 +70,9 @@ class AuthorityProcess:
             stack.push_async_callback(ledger.close)
             await ledger.check()
             stack.push_async_callback(self._part, 0)
+            self._registry = FollowedRegistry(ledger.registry, time.time)
+            if settings.portal is not None:
+                await self._registry.hear()
             client_secrets = ClientSecrets(time.monotonic)
             stack.callback(client_secrets.close)
             proofs = await stack.enter_async_context(
@@ -79,7 +84,7 @@ class AuthorityProcess:
                 self.pages_port = door.getsockname()[1]
             self._keys = {provider.org_code: result_key(provider) for provider in self._loaded.providers}
             authority = Authority(
-                office=office_of(self._loaded),
+                office=self._office(),
                 ledger=ledger,
                 signer=signer_of(settings.tokens),
                 secrets=client_secrets,
@@ -91,13 +96,14 @@ class AuthorityProcess:
             await self._serve(authority, door)
             watching = self._following.run(settings.reload.watch_s, lambda: self.reload(authority, proofs))
             following, sweeping = loop.create_task(watching), loop.create_task(self._sweep(authority))
+            listening = loop.create_task(self._listen(authority))
             for name in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(name, self.stop)
             loop.add_signal_handler(signal.SIGHUP, self.reload, authority, proofs)
             _log.info("authority ready: %s, pages on port %s", settings.authority.socket, self.pages_port or "none")
             await self._stop.wait()
             following.cancel()
-            await sweeping  # what the ledger is asked just now is waited for
+            await asyncio.gather(listening, sweeping)  # what the ledger is asked just now is waited for
         _log.info("authority stopped")
 
     def stop(self) -> None:
@@ -117,10 +123,22 @@ class AuthorityProcess:
         else:
             authority.institutions = self._reached(loaded)
             authority.signer, self._keys, self._loaded = signer, keys, loaded
-            authority.office = office_of(loaded)
+            authority.office = self._office()
             self._watched = set(loaded.files)
             _log.info("authority took plan %s", loaded.generation)
         self._following.seen()
+
+    def _office(self) -> Office:
+        return office_of(self._loaded, self._registry.registry)
+
+    async def _listen(self, authority: Authority) -> None:
+        """Hear who the portal lets ask for tokens, until `stop`: it is the gateway's registry, followed likewise."""
+
+        async def changed(_: Registry) -> None:
+            authority.office = self._office()
+
+        if self._loaded.settings.portal is not None:
+            await self._registry.follow(self._loaded.settings.ledger.poll_s, self._stop, changed)
 
     def _reached(self, loaded: Loaded) -> HttpInstitutions:
         """The institutions as these settings reach them; those of before are closed by the sweep after next."""

@@ -12,12 +12,15 @@ COMMANDS: Final = {
     "certs": "Make development certificates.",
     "check": "Read the settings and report every problem at once.",
     "demo": "Start relay and street on free ports and make every call once.",
+    "directory": "Show, compare, sync and release what the portal says about who may call.",
+    "jobs": "List what runs by itself, and run it now.",
     "keys": "List, rotate and prune the keys that sign tokens.",
     "migrate": "Give the ledger the tables this relay knows.",
     "sandbox": "Start relay and street on loopback and leave them running.",
     "schema": "Print the JSON Schema of a settings file.",
     "secret": "Print the hash of a client secret.",
     "serve": "Run the relay.",
+    "stats": "Show, send and reconcile the statistics that decide fees.",
     "token": "Sign an access token with the sandbox's test key.",
 }
 

@@ -8,10 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from redis.asyncio import Redis
-
 from relay.domain.jobs import JobsBook, Leadership
-from relay.infra.leadership import LedgerLeadership, RedisLeadership
+from relay.infra.leadership import LedgerLeadership, RedisLeadership, redis_at
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.jobs.runner import Job
 from relay.policy.portal import JobsSettings
@@ -43,9 +41,9 @@ async def leadership_of(settings: JobsSettings, book: JobsBook) -> AsyncIterator
     if settings.redis is None:
         yield LedgerLeadership(book, holder, settings.term_s, time.time)
         return
-    redis = Redis.from_url(redis_url(settings.redis), socket_timeout=2.0, socket_connect_timeout=2.0)
+    redis = redis_at(redis_url(settings.redis))
     try:
-        yield RedisLeadership(redis, book, holder, settings.term_s)
+        yield RedisLeadership(redis, book, holder, settings.term_s, time.time)
     finally:
         await redis.aclose()
 

@@ -1,6 +1,7 @@
 """From settings to the authority's office: what it decides by, and the materials it needs."""
 
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -8,28 +9,32 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from relay.domain.party import Service
+from relay.domain.registry import OrgType, Registry
 from relay.infra.signing import FolderSigner
 from relay.infra.token_keys import TokenKeyProblem
 from relay.oauth.office import Client, Office
-from relay.policy.authority import Tokens
+from relay.policy.authority import Certifier, Tokens
 from relay.policy.registry import Directory, Provider
 from relay.runtime.config import Loaded
 from relay.runtime.materials import MaterialError
 
 RANDOM_BYTES: Final = 32
+_CERTIFIERS: Final = frozenset({OrgType.IDENTITY_CERTIFIER, OrgType.SIGNATURE_CERTIFIER})
 _SERIAL: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def office_of(loaded: Loaded) -> Office:
-    """The office of these settings."""
+def office_of(loaded: Loaded, registry: Registry) -> Office:
+    """The office of these settings; with a portal, who may ask for tokens stands in its registry."""
     settings = loaded.settings
     pages = settings.authority.pages
+    told = settings.portal is not None
+    certifiers = {certifier.ca_code: certifier for certifier in settings.certifiers}
     return Office(
         relay=settings.relay.org_code,
         tokens=settings.tokens,
         providers={provider.org_code: provider for provider in loaded.providers},
-        clients=clients_of(loaded.directory),
-        certifiers={certifier.ca_code: certifier for certifier in settings.certifiers},
+        clients=clients_in(registry) if told else clients_of(loaded.directory),
+        certifiers=certifiers_in(registry, certifiers) if told else certifiers,
         pages_url=pages.url if pages is not None else "",
         request_s=settings.authority.request_s,
     )
@@ -45,6 +50,24 @@ def clients_of(directory: Directory) -> dict[str, Client]:
         for operator in directory.operators
         for service in operator.services
     }
+
+
+def clients_in(registry: Registry) -> dict[str, Client]:
+    """The services of a registry by client_id: of those who may call."""
+    calling = {code for code, one in registry.organisations.items() if one.calls}
+    return {
+        one.client_id: Client(
+            Service(one.client_id, one.name, one.operator, one.callbacks, one.app_schemes), one.secret_hash
+        )
+        for one in registry.services.values()
+        if one.operator in calling
+    }
+
+
+def certifiers_in(registry: Registry, known: Mapping[str, Certifier]) -> dict[str, Certifier]:
+    """The certifiers of the settings that the registry lists as such: one that the portal let go proves nothing."""
+    listed = {code for code, one in registry.organisations.items() if one.org_type in _CERTIFIERS}
+    return {code: certifier for code, certifier in known.items() if code in listed}
 
 
 def signer_of(tokens: Tokens) -> FolderSigner:

@@ -6,6 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from relay.domain.registry import Registry
 from relay.infra.token_keys import add_key
 from relay.runtime.config import load
 from relay.runtime.materials import MaterialError
@@ -19,20 +20,20 @@ HASH = f"$scrypt$ln=14,r=8,p=1${'A' * 22}${'A' * 43}"
 def test_an_office_is_what_the_settings_say(folder):
     folder.put("relay.yaml", "certifiers", [CERTIFIER])
     folder.put("relay.yaml", "authority", {"request_s": 60, "pages": {"url": "https://pages.example"}})
-    office = office_of(load(folder.path, {}))
+    office = office_of(load(folder.path, {}), Registry({}, {}))
     assert (office.relay, office.pages_url, office.request_s) == ("ZZRELAY001", "https://pages.example", 60)
     assert (office.tokens.issuer, list(office.providers)) == ("ZZRELAY001", ["ZBAA000001"])
     assert (list(office.clients), list(office.certifiers)) == (["one1", "two1"], ["ZZCERT0001"])
 
 
 def test_an_office_without_pages_has_no_address_for_them(folder):
-    assert office_of(load(folder.path, {})).pages_url == ""
+    assert office_of(load(folder.path, {}), Registry({}, {})).pages_url == ""
 
 
 def test_a_client_is_a_service_of_its_operator_with_the_hash_of_its_secret(folder):
     folder.put("directory.yaml", "operators.0.services.0.client_secret_hash", HASH)
     folder.put("directory.yaml", "operators.0.services.0.app_schemes", ["one"])
-    clients = office_of(load(folder.path, {})).clients
+    clients = office_of(load(folder.path, {}), Registry({}, {})).clients
     one = clients["one1"].service
     assert (one.operator, one.callbacks, one.app_schemes) == ("ZOPA000001", ("https://one.example/cb",), ("one",))
     assert (clients["one1"].secret_hash, clients["two1"].secret_hash) == (HASH, "")
