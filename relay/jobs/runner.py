@@ -12,6 +12,8 @@ from relay.domain.jobs import JobsBook, JobState, Leadership, Superseded, Term
 _log = logging.getLogger(__name__)
 
 TICK_S: Final = 1.0
+NEVER: Final = 1 << 40
+"""When a job is due that only runs when somebody asks."""
 RETRY_S: Final = 10
 """Waited after a failure, twice as long after each further one, at most as long as the job's own period."""
 _SAID_MOST: Final = 2_000
@@ -27,7 +29,7 @@ class Job:
 
     `run` takes the fence of the term and epoch seconds, and tells in words what it did; `next_due` tells when it is due
     again after it ended well; `every_s` bounds the wait after failures. `wanted` asks whether it has something to do
-    now, whatever its time.
+    now, whatever its time. One that never ran is due at `first_due`: at once, or NEVER when somebody has to ask.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Job:
     next_due: Callable[[int], int]
     every_s: int
     wanted: Callable[[], Awaitable[bool]] | None = None
+    first_due: int = 0
 
 
 def every(seconds: int) -> Callable[[int], int]:
@@ -43,8 +46,11 @@ def every(seconds: int) -> Callable[[int], int]:
 
 
 def is_due(state: JobState, now: int) -> bool:
-    """Whether a job is to run: its time came, it never ran, or somebody asked since it last began."""
-    return state.due_at <= now or state.asked_at > state.begun_at
+    """Whether a job is to run: its time came, it never ran, somebody asked since it last began, or it was broken off.
+
+    Who began it without ending it was killed, or lost its term meanwhile: what it was asked for is still to be done.
+    """
+    return state.due_at <= now or state.asked_at > state.begun_at or state.begun_at > state.ended_at
 
 
 def retry_at(job: Job, failures: int, now: int) -> int:
@@ -65,6 +71,7 @@ class Runner:
         self._renew_s = term_s / 3
         self._campaigned = float("-inf")
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._refused = -1
         self._silent = False
         self.term: Term | None = None
 
@@ -82,8 +89,7 @@ class Runner:
         finally:
             await self._stand_down()
             if self.term is not None:
-                await self._leadership.resign()
-                self.term = None
+                await self._give_back()
 
     async def run_now(self, name: str) -> str:
         """Lead and run one job to its end; what it tells. For the command line, when nobody else leads.
@@ -93,16 +99,38 @@ class Runner:
         term = await self._leadership.campaign(int(self._clock()))
         if term is None:
             raise Superseded
+        leading = asyncio.create_task(self._keep_leading())
         try:
             failure = await self._run(self._jobs[name], term, 0)
             if failure is not None:
                 raise JobFailed(failure) from None
             return (await self._book.jobs())[name].told
         finally:
+            leading.cancel()
+            await asyncio.gather(leading, return_exceptions=True)
+            await self._give_back()
+
+    async def _keep_leading(self) -> None:
+        """Renew the term until cancelled: a job may take longer than a term."""
+        while True:
+            await asyncio.sleep(self._renew_s)
+            try:
+                await self._leadership.campaign(int(self._clock()))
+            except Exception as error:  # the ledger or Redis is away: what is written tells whether we lead still
+                _log.warning("the term was not renewed (%s)", type(error).__name__)
+
+    async def _give_back(self) -> None:
+        self.term = None
+        try:
             await self._leadership.resign()
+        except Exception as error:  # whoever stops must not hang on a ledger that is away
+            _log.warning("leadership could not be given back (%s): it runs out by itself", type(error).__name__)
 
     async def _tick(self) -> None:
         try:
+            if self.term is not None and self.term.fence == self._refused:
+                await self._lost("another instance wrote since")
+                await self._leadership.resign()  # a fence that was refused once is never good again: draw another one
             await self._campaign()
             if self.term is not None:
                 await self._begin_what_is_due(self.term)
@@ -117,7 +145,7 @@ class Runner:
 
     async def _campaign(self) -> None:
         now = self._clock()
-        if now - self._campaigned < self._renew_s and self.term is not None:
+        if self.term is not None and 0 <= now - self._campaigned < self._renew_s:
             return
         found = await self._leadership.campaign(int(now))
         self._campaigned = now
@@ -134,7 +162,7 @@ class Runner:
             running = self._running.get(job.name)
             if running is not None and not running.done():
                 continue
-            state = states.get(job.name, JobState(job.name))
+            state = states.get(job.name, JobState(job.name, due_at=job.first_due))
             if is_due(state, now) or (job.wanted is not None and state.failures == 0 and await job.wanted()):
                 self._running[job.name] = asyncio.create_task(self._told(job, term, state.failures))
 
@@ -143,6 +171,7 @@ class Runner:
             await self._run(job, term, failures)
         except Superseded:
             _log.warning("job %s: another instance leads", job.name)
+            self._refused = term.fence
         except Exception as error:  # its state could not be written; it is due still
             _log.warning("job %s: its state could not be kept (%s)", job.name, type(error).__name__)
 
