@@ -1,4 +1,4 @@
-"""What holds for every test, the PostgreSQL that some of them need, and what others bring from npm."""
+"""What holds for every test, the PostgreSQL and Redis that some of them need, and what others bring from npm."""
 
 import hashlib
 import subprocess
@@ -11,6 +11,7 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))  # rig/ is no installed package
 
 from rig.postgresql import PostgreSql
+from rig.redis import RedisServer
 
 # Two cores shared with others make a deadline measure the machine instead of the code; examples are the same each run.
 settings.register_profile("relay", deadline=None, derandomize=True)
@@ -21,6 +22,15 @@ settings.load_profile("relay")
 def postgresql():
     """A real PostgreSQL; `.database()` gives the URL of a fresh database."""
     server = PostgreSql()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_server():
+    """A real Redis; whoever kills or pauses it brings it back."""
+    server = RedisServer()
     server.start()
     yield server
     server.stop()
