@@ -101,20 +101,21 @@ async def replace(work: Work, consent: Consent) -> None:
     why = "replaced by a new consent"
     state = moved(CONSENT_MOVES, ConsentState.ACTIVE, ConsentState.REPLACED)
     found = in_force(work.sealer, consent.ci, consent.client_id, consent.provider)
-    replaced = update(CONSENTS).where(found).values(state=state.value).returning(CONSENTS.c.consent_id)
+    replaced = update(CONSENTS).where(found).values(state=state.value, ended_at=work.now)
+    replaced = replaced.returning(CONSENTS.c.consent_id)
     for (consent_id,) in (await work.rows.execute(replaced)).all():
         work.moved("consent", consent_id, ConsentState.ACTIVE, state, why)
         await tokens.revoke(work, consent_id, TokenKind, why)
 
 
+def of_customer(sealer: Sealer, ci: str) -> ColumnElement[bool]:
+    """What is true of the consents of a customer that hold."""
+    return and_(CONSENTS.c.customer.in_(sealer.customers(ci)), CONSENTS.c.state == ConsentState.ACTIVE.value)
+
+
 def in_force(sealer: Sealer, ci: str, client_id: str, provider: str) -> ColumnElement[bool]:
     """What is true of the consents of a customer for a service and provider that hold."""
-    return and_(
-        CONSENTS.c.customer.in_(sealer.customers(ci)),
-        CONSENTS.c.client_id == client_id,
-        CONSENTS.c.provider == provider,
-        CONSENTS.c.state == ConsentState.ACTIVE.value,
-    )
+    return and_(of_customer(sealer, ci), CONSENTS.c.client_id == client_id, CONSENTS.c.provider == provider)
 
 
 async def end(work: Work, consent_id: str, was: ConsentState, to: ConsentState, why: str) -> None:
@@ -124,9 +125,10 @@ async def end(work: Work, consent_id: str, was: ConsentState, to: ConsentState, 
 
 
 async def become(work: Work, consent_id: str, was: ConsentState, to: ConsentState, why: str) -> None:
-    """Move a locked consent. Raises Forbidden."""
+    """Move a locked consent to where it is over. Raises Forbidden."""
     state = moved(CONSENT_MOVES, was, to)
-    await work.rows.execute(update(CONSENTS).where(CONSENTS.c.consent_id == consent_id).values(state=state.value))
+    this = update(CONSENTS).where(CONSENTS.c.consent_id == consent_id)
+    await work.rows.execute(this.values(state=state.value, ended_at=work.now))
     work.moved("consent", consent_id, was, state, why)
 
 

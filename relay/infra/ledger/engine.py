@@ -29,6 +29,10 @@ from relay.domain.ledger import Unreachable
 WRITES: Final = "relay_writes"
 """Execution option of connections that write: on SQLite they take the lock when they begin, not in the middle."""
 
+AT_ONE_MOMENT: Final = "relay_at_one_moment"
+"""Execution option of connections that read several times: on SQLite all they see is of one moment (PostgreSQL has an
+isolation level for it)."""
+
 BUSY_S: Final = 10
 """So long one process waits for another that writes."""
 _SQLITE: Final = "sqlite:"
@@ -183,8 +187,11 @@ def _prepared(connection: Any, _record: object) -> None:
 
 
 def _begun(connection: Connection) -> None:
-    if connection.get_execution_options().get(WRITES):
+    options = connection.get_execution_options()
+    if options.get(WRITES):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+    elif options.get(AT_ONE_MOMENT):
+        connection.exec_driver_sql("BEGIN")
 
 
 def _postgresql(url: str, connections: int) -> AsyncEngine:

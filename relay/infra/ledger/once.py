@@ -1,22 +1,18 @@
-"""What may be used once: kept as SHA-256 of its value, forever."""
+"""What may be used once: kept as SHA-256 of its value, until nothing that names it would be accepted any more."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Table, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from relay.domain.ledger import NotGranted, Why
 from relay.infra.ledger.tables import SPENT
+from relay.infra.ledger.upserting import inserting
 from relay.infra.ledger.work import Work
 
 _WHY: Final = {"tx_id": Why.TX_ID_SPENT, "nonce": Why.NONCE_SPENT}
-_INSERT: Final[Mapping[str, Callable[[Table], sqlite.Insert | postgresql.Insert]]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
 
 
 async def spend(work: Work, spent: Sequence[tuple[str, str]]) -> None:
@@ -28,7 +24,7 @@ async def spend(work: Work, spent: Sequence[tuple[str, str]]) -> None:
     rows = [{"kind": kind, "digest": digest, "spent_at": work.now} for kind, digest in sorted(set(named))]
     if not rows:
         return
-    added = _INSERT[work.rows.dialect.name](SPENT).values(rows).on_conflict_do_nothing()
+    added = inserting(work.rows, SPENT).values(rows).on_conflict_do_nothing()
     fresh = {(kind, digest) for kind, digest in await work.rows.execute(added.returning(SPENT.c.kind, SPENT.c.digest))}
     for name in named:
         if name not in fresh:

@@ -23,7 +23,10 @@ from relay.infra.ledger import (
 )
 from relay.infra.ledger import schema as schemas
 from relay.infra.ledger.engine import engine_for
+from relay.infra.ledger.jobs import SqlJobs
+from relay.infra.ledger.registry import SqlRegistry
 from relay.infra.ledger.sealing import Sealer
+from relay.infra.ledger.statistics import SqlStatistics
 from relay.infra.ledger.tables import CONSENTS, TOKENS
 from relay.infra.ledger.work import Works
 
@@ -42,11 +45,18 @@ def ledger_at(url: str, sealer: Sealer, connections: int) -> "SqlLedger":
 
 
 class SqlLedger:
-    """`domain.ledger.Ledger` and `GrantSource` over SQLite or PostgreSQL. Every method may raise Unreachable."""
+    """`domain.ledger.Ledger`, `GrantSource` and `CustomerConsents` over SQLite or PostgreSQL.
+
+    `registry`, `statistics` and `jobs` are the other books of the same ledger. Every method of all of them may raise
+    Unreachable.
+    """
 
     def __init__(self, url: str, works: Works) -> None:
         self._url = url
         self._works = works
+        self.registry = SqlRegistry(works)
+        self.statistics = SqlStatistics(works)
+        self.jobs = SqlJobs(works)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -108,6 +118,23 @@ class SqlLedger:
             wanted = select(CONSENTS).where(consents.in_force(sealer, ci, client_id, provider))
             row = (await rows.execute(wanted)).first()
             return None if row is None else await consents.consent_of(rows, sealer, row)
+
+    async def consents_in_force(
+        self, ci: str, *, provider: str | None = None, operator: str | None = None
+    ) -> Sequence[Consent]:
+        """The consents of a customer that hold, at one institution, of one operator, or all; the oldest first.
+
+        One past its last day is among them until `end_overdue` ends it.
+        """
+        sealer = self._works.sealer
+        wanted = select(CONSENTS).where(consents.of_customer(sealer, ci))
+        if provider is not None:
+            wanted = wanted.where(CONSENTS.c.provider == provider)
+        if operator is not None:
+            wanted = wanted.where(CONSENTS.c.operator == operator)
+        async with self._works.snapshot() as rows:
+            found = (await rows.execute(wanted.order_by(CONSENTS.c.given_at, CONSENTS.c.consent_id))).all()
+            return [await consents.consent_of(rows, sealer, row) for row in found]
 
     async def give_consent(self, request_id: str, consent: Consent, code: Code, now: int) -> None:
         """An authenticated request becomes a consent with a code; a former consent is replaced. Raises NotGranted.

@@ -1,7 +1,9 @@
-"""The tables of the ledger. What must never be is forbidden here too, not only by the code that writes.
+"""The tables of consents, tokens and requests. What must never be is forbidden here too, not only by the code.
+
+The tables of the portal's partner stand in `tables_portal`.
 
 Times are whole seconds since the epoch. `ci`, `assets` and `content` are sealed, `customer` is an HMAC, `mark` tells a
-customer key from another of its name (see `sealing`).
+customer key from another of its name (see `sealing`). A consent's `ended_at` is when it left the state active.
 """
 
 from collections.abc import Iterable
@@ -37,11 +39,12 @@ METADATA: Final = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-_COUNTED: Final = BigInteger().with_variant(Integer(), "sqlite")
+COUNTED: Final = BigInteger().with_variant(Integer(), "sqlite")
 """SQLite counts by itself only in a column of type INTEGER."""
 
 
-def _one_of(column: str, choices: Iterable[StrEnum]) -> CheckConstraint:
+def one_of(column: str, choices: Iterable[StrEnum]) -> CheckConstraint:
+    """A column holds one of these words and no other."""
     listed = ", ".join(f"'{choice.value}'" for choice in choices)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
@@ -63,7 +66,7 @@ AUTHORIZATION_REQUESTS: Final = Table(
     Column("state", String, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("browser", LargeBinary),
-    _one_of("state", RequestState),
+    one_of("state", RequestState),
 )
 
 CONSENTS: Final = Table(
@@ -87,8 +90,9 @@ CONSENTS: Final = Table(
     Column("customer", LargeBinary, nullable=False),
     Column("ci", LargeBinary, nullable=False),
     Column("state", String, nullable=False),
-    _one_of("authentication", Authentication),
-    _one_of("state", ConsentState),
+    Column("ended_at", BigInteger),
+    one_of("authentication", Authentication),
+    one_of("state", ConsentState),
 )
 
 Index(
@@ -106,6 +110,13 @@ Index(
     sqlite_where=text("state = 'active'"),
     postgresql_where=text("state = 'active'"),
 )
+Index("ix_consents_provider_given_at", CONSENTS.c.provider, CONSENTS.c.given_at)
+Index(
+    "ix_consents_ended_at_over",
+    CONSENTS.c.ended_at,
+    sqlite_where=text("ended_at IS NOT NULL"),
+    postgresql_where=text("ended_at IS NOT NULL"),
+)
 
 CONSENT_SCOPES: Final = Table(
     "consent_scopes",
@@ -122,7 +133,7 @@ CODES: Final = Table(
     "codes",
     METADATA,
     Column("digest", LargeBinary, primary_key=True),
-    Column("consent_id", ForeignKey(CONSENTS.c.consent_id), nullable=False),
+    Column("consent_id", ForeignKey(CONSENTS.c.consent_id), nullable=False, index=True),
     Column("request_id", ForeignKey(AUTHORIZATION_REQUESTS.c.request_id), nullable=False, unique=True),
     Column("redirect_uri", String, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
@@ -142,8 +153,8 @@ TOKENS: Final = Table(
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("refreshed", Boolean, nullable=False),
     Column("state", String, nullable=False),
-    _one_of("kind", TokenKind),
-    _one_of("state", TokenState),
+    one_of("kind", TokenKind),
+    one_of("state", TokenState),
 )
 
 Index(
@@ -197,7 +208,7 @@ KEY_MARKS: Final = Table(
 HISTORY: Final = Table(
     "history",
     METADATA,
-    Column("number", _COUNTED, primary_key=True),
+    Column("number", COUNTED, primary_key=True),
     Column("at", BigInteger, nullable=False),
     Column("thing", String, nullable=False),
     Column("thing_id", String, nullable=False),

@@ -1,7 +1,8 @@
 """One transaction of the ledger: what is written, what moved and why, what was revoked.
 
-Order of locks, in every transaction: customer, request, consent, what is used once, counter of revocations. What takes
-them in one order never waits in a circle.
+Order of locks, in every transaction: customer, request, consent, what is used once, counter of revocations; counter of
+the registry; lines and pulses in their order; last of all who leads. What takes them in one order never waits in a
+circle.
 """
 
 import asyncio
@@ -9,22 +10,29 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from relay.infra.ledger.engine import WRITES, answering, is_sqlite
+from relay.domain.jobs import Superseded
+from relay.infra.ledger.engine import AT_ONE_MOMENT, WRITES, answering, is_sqlite
 from relay.infra.ledger.sealing import Sealer
 from relay.infra.ledger.tables import HISTORY, REVOCATION_HEAD, REVOCATIONS
+from relay.infra.ledger.tables_portal import LEADERSHIP
 
 
 @dataclass(slots=True)
 class Work:
-    """A transaction on its way. Whoever moves something tells it here; it is written when the transaction settles."""
+    """A transaction on its way. Whoever moves something tells it here; it is written when the transaction settles.
+
+    `fence` is that of the leader who writes, None for everybody else.
+    """
 
     rows: AsyncConnection
     sealer: Sealer
     now: int
+    fence: int | None = None
     _moves: list[dict[str, object]] = field(default_factory=list)
     _revoked: list[str] = field(default_factory=list)
 
@@ -46,10 +54,10 @@ class Work:
         self._revoked.append(jti)
 
     async def settle(self) -> None:
-        """Write the history, then the revocations.
+        """Write the history, then the revocations; then see whether the leader leads still. Raises Superseded.
 
-        These come last: the counter's row stays locked until the commit, so numbers become visible in their order, and
-        it is locked only for a moment. A sequence would let a later number be seen before an earlier one.
+        Revocations come last: the counter's row stays locked until the commit, so numbers become visible in their
+        order, and it is locked only for a moment. A sequence would let a later number be seen before an earlier one.
         """
         if self._moves:
             await self.rows.execute(insert(HISTORY), self._moves)
@@ -59,6 +67,14 @@ class Work:
             head = (await self.rows.execute(counted.returning(REVOCATION_HEAD.c.number))).scalar_one()
             numbered = zip(range(head - count + 1, head + 1), self._revoked, strict=True)
             await self.rows.execute(insert(REVOCATIONS), [{"number": number, "jti": jti} for number, jti in numbered])
+        if self.fence is not None:
+            await self._expect_to_lead(self.fence)
+
+    async def _expect_to_lead(self, fence: int) -> None:
+        """Nobody begins a term between this and the commit, for the row is shared until then and theirs afterwards."""
+        latest = select(LEADERSHIP.c.fence).with_for_update(read=True)
+        if fence < (await self.rows.execute(latest)).scalar_one():
+            raise Superseded
 
 
 class Works:
@@ -71,6 +87,10 @@ class Works:
         self._turn: AbstractAsyncContextManager[object] = asyncio.Lock() if is_sqlite(engine) else nullcontext()
         reading = {} if is_sqlite(engine) else {"isolation_level": "AUTOCOMMIT"}
         self._reading = engine.execution_options(**reading)
+        snapshot: dict[str, Any] = (
+            {AT_ONE_MOMENT: True} if is_sqlite(engine) else {"isolation_level": "REPEATABLE READ"}
+        )
+        self._of_one_moment = engine.execution_options(**snapshot)
         self._writing = engine.execution_options(**{WRITES: True})
 
     @asynccontextmanager
@@ -80,9 +100,18 @@ class Works:
             yield rows
 
     @asynccontextmanager
-    async def writing(self, now: int) -> AsyncIterator[Work]:
-        """A transaction: committed when the block ends, undone when it raises. Raises Unreachable."""
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for looking things up; all its statements see one moment. Raises Unreachable."""
+        async with answering(), self._of_one_moment.connect() as rows:
+            yield rows
+
+    @asynccontextmanager
+    async def writing(self, now: int, *, fence: int | None = None) -> AsyncIterator[Work]:
+        """A transaction: committed when the block ends, undone when it raises. Raises Unreachable.
+
+        With a fence it is a leader's: Superseded, and undone, when another one leads since.
+        """
         async with answering(), self._turn, self._writing.begin() as rows:
-            work = Work(rows, self.sealer, now)
+            work = Work(rows, self.sealer, now, fence)
             yield work
             await work.settle()

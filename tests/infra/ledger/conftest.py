@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import sqlite3
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date
 
@@ -169,6 +170,23 @@ def at_step():
             await rows.run_sync(steps, step)
 
     return brought
+
+
+@pytest.fixture
+def columns_of_today():
+    """Lends older tables the columns that the code of today writes, for as long as it puts something into them."""
+
+    async def tell(url, statement):
+        async with schema.changing(url) as rows:
+            await rows.exec_driver_sql(statement)
+
+    @asynccontextmanager
+    async def lent(url):
+        await tell(url, "ALTER TABLE consents ADD COLUMN ended_at BIGINT")
+        yield
+        await tell(url, "ALTER TABLE consents DROP COLUMN ended_at")
+
+    return lent
 
 
 @pytest.fixture

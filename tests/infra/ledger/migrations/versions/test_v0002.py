@@ -20,12 +20,13 @@ def opened(bare_url):
 
 
 @pytest_asyncio.fixture
-async def before(bare_url, at_step, opened, desk):
+async def before(bare_url, at_step, opened, desk, columns_of_today):
     """A ledger of the first step, in use: a consent, its pair, and a request, sealed under FIRST."""
     await at_step(bare_url, "0001")
     ledger = await opened(FIRST)
-    consent, pair = await desk.issued(ledger)
-    await desk.given(ledger, desk.consent(ci="ci-two"), desk.code())
+    async with columns_of_today(bare_url):
+        consent, pair = await desk.issued(ledger)
+        await desk.given(ledger, desk.consent(ci="ci-two"), desk.code())
     yield ledger, consent, pair
     await ledger.close()
 

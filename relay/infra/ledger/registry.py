@@ -1,0 +1,187 @@
+"""The portal's registry in the ledger: taken sync by sync, followed by number, held back until a person says so."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Column, Row, Table, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from relay.domain.registry import Held, NothingHeld, Registry, RegistryChanges, RegistryHead
+from relay.infra.ledger.registry_rows import (
+    Values,
+    changes_id,
+    changes_of,
+    changes_text,
+    organisation_of,
+    organisation_values,
+    service_of,
+    service_values,
+)
+from relay.infra.ledger.tables_portal import ORGANISATIONS, REGISTRY_HEAD, REGISTRY_HELD, SERVICES
+from relay.infra.ledger.upserting import upserting
+from relay.infra.ledger.work import Work, Works
+
+CHUNK: Final = 500
+"""So many rows in one statement."""
+
+
+class _Kind(NamedTuple):
+    """What the registry keeps of one kind: its table and how a row is made."""
+
+    table: Table
+    key: Column[Any]
+    values: Callable[[str, Any], Values]
+
+
+_ORGANISATIONS: Final = _Kind(ORGANISATIONS, ORGANISATIONS.c.org_code, organisation_values)
+_SERVICES: Final = _Kind(SERVICES, SERVICES.c.client_id, service_values)
+
+
+class SqlRegistry:
+    """`domain.registry.RegistryBook` over SQLite or PostgreSQL. Every method may raise Unreachable."""
+
+    def __init__(self, works: Works) -> None:
+        self._works = works
+
+    async def registry_head(self) -> RegistryHead:
+        """Where the registry stands."""
+        joined = REGISTRY_HEAD.outerjoin(REGISTRY_HELD, REGISTRY_HELD.c.one == REGISTRY_HEAD.c.one)
+        wanted = select(REGISTRY_HEAD.c.number, REGISTRY_HEAD.c.synced_at, REGISTRY_HELD.c.since).select_from(joined)
+        async with self._works.reading() as rows:
+            row = (await rows.execute(wanted)).one()
+        return RegistryHead(row.number, row.synced_at, row.since or 0)
+
+    async def registry_after(self, number: int, most: int) -> tuple[int, RegistryChanges]:
+        """At most `most` changes after `number`, in their order, and the number of the last; `number` when none."""
+        async with self._works.snapshot() as rows:
+            found = [row for kind in (_ORGANISATIONS, _SERVICES) for row in await _after(rows, kind, number, most)]
+        some = sorted(found, key=lambda row: row["number"])[:most]
+        changes = RegistryChanges(
+            {row["org_code"]: organisation_of(row) for row in some if "org_code" in row},
+            {row["client_id"]: service_of(row) for row in some if "client_id" in row},
+            "",
+            "",
+        )
+        return (some[-1]["number"] if some else number), changes
+
+    async def registry(self) -> Registry:
+        """All of it, of one moment."""
+        async with self._works.snapshot() as rows:
+            head = (await rows.execute(select(REGISTRY_HEAD))).one()
+            organisations = [organisation_of(row) for row in await _standing(rows, _ORGANISATIONS)]
+            services = [service_of(row) for row in await _standing(rows, _SERVICES)]
+        return Registry(
+            {each.org_code: each for each in organisations if each},
+            {each.client_id: each for each in services if each},
+            head.number,
+            head.orgs_timestamp,
+            head.services_timestamp,
+            head.synced_at,
+        )
+
+    async def take(self, changes: RegistryChanges, fence: int, now: int) -> int:
+        """Apply a sync whole and let go of what was held; the number of the last change. Raises Superseded."""
+        async with self._works.writing(now, fence=fence) as work:
+            return await _apply(work, await _locked(work), changes, now)
+
+    async def hold(self, changes: RegistryChanges, reasons: tuple[str, ...], fence: int, now: int) -> Held:
+        """Hold a sync back in the place of one that was held before. Raises Superseded.
+
+        One that changes the same as the one before keeps its hold_id: who looks at it meanwhile can still release it.
+        """
+        async with self._works.writing(now, fence=fence) as work:
+            await _locked(work)
+            before = await _held(work.rows)
+            since = now if before is None else before.since
+            row = {
+                "one": 1,
+                "hold_id": changes_id(changes),
+                "since": since,
+                "heard_at": now,
+                "changes": changes_text(changes),
+                "reasons": json.dumps(reasons),
+            }
+            await work.rows.execute(upserting(work.rows, REGISTRY_HELD), row)
+        return Held(changes_id(changes), since, changes, reasons)
+
+    async def held(self) -> Held | None:
+        """What is held."""
+        async with self._works.reading() as rows:
+            row = await _held(rows)
+        if row is None:
+            return None
+        return Held(row.hold_id, row.since, changes_of(row.changes), tuple(json.loads(row.reasons)))
+
+    async def release(self, hold_id: str, now: int) -> int:
+        """Apply what is held; the number of the last change. Raises NothingHeld.
+
+        The registry is then as fresh as the moment at which the portal told it.
+        """
+        async with self._works.writing(now) as work:
+            head = await _locked(work)
+            row = await _held(work.rows)
+            if row is None or row.hold_id != hold_id:
+                raise NothingHeld
+            return await _apply(work, head, changes_of(row.changes), row.heard_at)
+
+
+async def _locked(work: Work) -> Row[Any]:
+    """The head, nobody else's until the transaction ends: numbers become visible in their order."""
+    return (await work.rows.execute(select(REGISTRY_HEAD).with_for_update())).one()
+
+
+async def _held(rows: AsyncConnection) -> Row[Any] | None:
+    return (await rows.execute(select(REGISTRY_HELD))).one_or_none()
+
+
+async def _after(rows: AsyncConnection, kind: _Kind, number: int, most: int) -> list[Mapping[str, Any]]:
+    wanted = select(kind.table).where(kind.table.c.number > number).order_by(kind.table.c.number).limit(most)
+    return [dict(row) for row in (await rows.execute(wanted)).mappings()]
+
+
+async def _standing(rows: AsyncConnection, kind: _Kind) -> Sequence[Mapping[str, Any]]:
+    wanted = select(kind.table).where(kind.table.c.gone.is_(False)).order_by(kind.key)
+    return [dict(row) for row in (await rows.execute(wanted)).mappings()]
+
+
+async def _apply(work: Work, head: Row[Any], changes: RegistryChanges, heard_at: int) -> int:
+    number: int = await _write(work, _ORGANISATIONS, changes.organisations, head.number)
+    number = await _write(work, _SERVICES, changes.services, number)
+    stands = {
+        "number": number,
+        "orgs_timestamp": changes.orgs_timestamp,
+        "services_timestamp": changes.services_timestamp,
+        "synced_at": max(head.synced_at, heard_at),
+    }
+    await work.rows.execute(update(REGISTRY_HEAD).values(stands))
+    await work.rows.execute(delete(REGISTRY_HELD))
+    return number
+
+
+async def _write(work: Work, kind: _Kind, told: Mapping[str, Any], number: int) -> int:
+    """Write what differs from what stands, numbered from `number` on; the last number."""
+    upsert = upserting(work.rows, kind.table)
+    for keys in _chunks(sorted(told)):
+        known = await _known(work.rows, kind, keys)
+        wanted = [kind.values(key, told[key]) for key in keys]
+        new = [values for values in wanted if _differs(known.get(values[kind.key.name]), values)]
+        if new:
+            await work.rows.execute(upsert, [{**values, "number": number + n} for n, values in enumerate(new, 1)])
+            number += len(new)
+    return number
+
+
+async def _known(rows: AsyncConnection, kind: _Kind, keys: Sequence[str]) -> dict[str, Values]:
+    columns = [column for column in kind.table.c if column.name != "number"]
+    found = (await rows.execute(select(*columns).where(kind.key.in_(keys)))).mappings()
+    return {row[kind.key.name]: dict(row) for row in found}
+
+
+def _differs(known: Values | None, values: Values) -> bool:
+    """What is not there cannot go."""
+    return not values["gone"] if known is None else known != values
+
+
+def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK))

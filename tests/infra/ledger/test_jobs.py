@@ -1,0 +1,116 @@
+"""One leads, its fence goes with what it writes; jobs and calls to the portal are on record."""
+
+import asyncio
+
+import pytest
+
+from relay.domain.jobs import JobState, PortalCall, Superseded, Term
+
+NOW = 1_800_000_000
+LASTS_S = 30
+
+
+@pytest.fixture
+def book(ledger):
+    return ledger.jobs
+
+
+@pytest.fixture
+async def fence(book):
+    return (await book.lead("here", LASTS_S, NOW)).fence
+
+
+class TestLeading:
+    async def test_nobody_leads_at_first(self, book):
+        assert await book.leader() is None
+
+    async def test_a_term_that_runs_is_its_holders_alone(self, book):
+        assert await book.lead("here", LASTS_S, NOW) == Term("here", 1, NOW + 30)
+        assert await book.lead("there", LASTS_S, NOW + 29) is None
+        assert await book.lead("here", LASTS_S, NOW + 29) == Term("here", 1, NOW + 59)
+        assert await book.leader() == Term("here", 1, NOW + 59)
+
+    @pytest.mark.parametrize("next_holder", ["here", "there"])
+    async def test_a_term_that_ended_is_followed_by_a_new_one(self, book, next_holder):
+        await book.lead("here", LASTS_S, NOW)
+        assert await book.lead(next_holder, LASTS_S, NOW + 30) == Term(next_holder, 2, NOW + 60)
+
+    async def test_of_many_who_run_one_leads(self, book):
+        terms = await asyncio.gather(*[book.lead(f"holder-{number}", LASTS_S, NOW) for number in range(10)])
+        assert [term.fence for term in terms if term] == [1]
+
+    async def test_who_yields_lets_another_one_lead_at_once(self, book):
+        await book.lead("here", LASTS_S, NOW)
+        await book.yield_lead("there", NOW + 1)
+        assert await book.lead("there", LASTS_S, NOW + 1) is None
+        await book.yield_lead("here", NOW + 1)
+        assert await book.leader() == Term("here", 1, NOW + 1)
+        assert await book.lead("there", LASTS_S, NOW + 1) == Term("there", 2, NOW + 31)
+
+    async def test_a_leader_chosen_elsewhere_is_above_all_before(self, book):
+        await book.lead("here", LASTS_S, NOW)
+        assert await book.new_fence("there", LASTS_S, NOW + 1) == 2
+        assert await book.new_fence("there", LASTS_S, NOW + 2) == 3
+        assert await book.leader() == Term("there", 3, NOW + 32)
+
+    async def test_a_superseded_leader_writes_nothing(self, book, fence):
+        await book.begun("send", fence, NOW)
+        before = await book.jobs()
+        newer = await book.new_fence("there", LASTS_S, NOW)
+        with pytest.raises(Superseded):
+            await book.begun("send", fence, NOW + 1)
+        with pytest.raises(Superseded):
+            await book.ended("send", fence, well=True, told="", due_at=0, now=NOW + 1)
+        assert await book.jobs() == before
+        await book.begun("send", newer, NOW + 1)
+
+
+class TestJobs:
+    async def test_a_job_is_on_record_from_beginning_to_end(self, book, fence):
+        assert await book.jobs() == {}
+        await book.begun("sync", fence, NOW)
+        assert await book.jobs() == {"sync": JobState("sync", begun_at=NOW)}
+        await book.ended("sync", fence, well=True, told="nothing new", due_at=NOW + 60, now=NOW + 5)
+        well = JobState("sync", NOW, NOW + 5, NOW + 5, NOW + 60, 0, 0, "nothing new")
+        assert await book.jobs() == {"sync": well}
+
+    async def test_failures_count_until_it_goes_well(self, book, fence):
+        for failures, turn in enumerate((NOW, NOW + 10), 1):
+            await book.begun("sync", fence, turn)
+            await book.ended("sync", fence, well=False, told="away", due_at=turn + 10, now=turn + 1)
+            state = (await book.jobs())["sync"]
+            assert (state.failures, state.succeeded_at, state.ended_at, state.told) == (failures, 0, turn + 1, "away")
+        await book.ended("sync", fence, well=True, told="", due_at=0, now=NOW + 20)
+        state = (await book.jobs())["sync"]
+        assert (state.failures, state.succeeded_at) == (0, NOW + 20)
+
+    @pytest.mark.parametrize("ahead", [-3600, -1, 0, 1, 3600], ids=lambda ahead: f"clock{ahead:+}")
+    async def test_who_asks_is_answered_once_whatever_the_clocks_say(self, book, fence, ahead):
+        async def waits():
+            state = (await book.jobs())["sync"]
+            return state.asked_at > state.begun_at
+
+        await book.ask("sync", NOW + ahead)
+        assert await waits()
+        await book.begun("sync", fence, NOW)
+        assert not await waits()
+        await book.ask("sync", NOW + ahead)
+        assert await waits()
+        await book.ended("sync", fence, well=True, told="", due_at=0, now=NOW)
+        await book.begun("sync", fence, NOW)
+        assert not await waits()
+        await book.ended("sync", fence, well=True, told="", due_at=0, now=NOW)
+        state = (await book.jobs())["sync"]
+        assert state.ended_at >= state.begun_at
+
+
+class TestCalls:
+    async def test_the_last_calls_come_first(self, book):
+        calls = [
+            PortalCall(NOW + number / 4, "지원-002", f"ZRAA000001M{number:014}", 1, 200, "00000", 12.5, "ok")
+            for number in range(5)
+        ]
+        for call in calls:
+            await book.called(call)
+        assert await book.calls(3) == calls[:1:-1]
+        assert await book.calls(100) == calls[::-1]

@@ -1,0 +1,201 @@
+"""Figures that decide fees: taken once, added up, read by day; what was sent is kept with the portal's answer."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+import pytest
+
+from relay.domain.jobs import Superseded
+from relay.domain.statistics import Batch, Line, Pulse, Sending, SendingState
+
+NOW = 1_800_000_000
+BANK, CARD = "ZBAA000001", "ZCAA000001"
+LINE = Line("20270115", "00", BANK, "ZOPA000001", "svc1", "1", "BA01", "200_00000")
+LATER = LINE._replace(stat_date="20270117")
+OF_CARD = LINE._replace(provider=CARD, stat_date="20270116", outcome="403_40301")
+SENT = Sending(
+    week="20270117",
+    provider=BANK,
+    type="1",
+    state=SendingState.ACCEPTED,
+    attempts=2,
+    tried_at=NOW + 5,
+    accepted_at=NOW + 6,
+    counted_at=NOW + 1,
+    tran_id="ZRAA000001M00000000000001",
+    rsp_code="00000",
+    content=b'{"stat_date_cnt":7}' * 100,
+)
+
+
+@pytest.fixture
+def book(ledger):
+    return ledger.statistics
+
+
+@pytest.fixture
+async def fence(ledger):
+    return (await ledger.jobs.lead("here", 60, NOW)).fence
+
+
+def lines(count, start=0):
+    return [LINE._replace(api_code=f"AP{number:04}") for number in range(start, start + count)]
+
+
+class TestBatches:
+    async def test_a_batch_is_taken_once_however_often_it_comes(self, book):
+        batch = Batch("one", {LINE: 3, OF_CARD: 1})
+        assert await book.take_batch(batch, NOW) is True
+        assert await book.take_batch(batch, NOW) is False
+        assert await book.counts("20270101", "20271231") == [(LINE, 3), (OF_CARD, 1)]
+
+    async def test_batches_add_up(self, book):
+        await book.take_batch(Batch("one", {LINE: 3}), NOW)
+        await book.take_batch(Batch("two", {LINE: 4, LATER: 1}), NOW)
+        assert await book.counts("20270115", "20270117") == [(LINE, 7), (LATER, 1)]
+
+    async def test_an_empty_batch_is_a_batch(self, book):
+        assert await book.take_batch(Batch("one", {}), NOW) is True
+        assert await book.take_batch(Batch("one", {}), NOW) is False
+
+    async def test_twenty_senders_at_once_lose_and_double_nothing(self, book):
+        batches = [Batch(f"batch-{number}", dict.fromkeys(lines(40, number % 7), 1)) for number in range(20)]
+        ordered = [Batch(batch.batch_id, dict(reversed(batch.counts.items()))) for batch in batches]
+        both = [each for pair in zip(batches, ordered, strict=True) for each in pair]
+        taken = await asyncio.gather(*[book.take_batch(batch, NOW) for batch in both])
+        assert sum(taken) == 20
+        counted = dict(await book.counts("20270115", "20270115"))
+        wanted = {line: sum(line in batch.counts for batch in batches) for line in lines(46)}
+        assert counted == wanted
+
+    async def test_two_thousand_lines_take_a_moment(self, book):
+        many = Batch("many", dict.fromkeys(lines(2000), 2))
+        started = time.monotonic()
+        await book.take_batch(many, NOW)
+        await book.take_batch(replace(many, batch_id="more"), NOW)
+        assert time.monotonic() - started < 5
+        assert await book.counts("20270115", "20270115") == [(line, 4) for line in lines(2000)]
+
+
+class TestReading:
+    @pytest.fixture(autouse=True)
+    async def counted(self, book):
+        await book.take_batch(Batch("one", {LATER: 1, OF_CARD: 2, LINE: 3}), NOW)
+
+    @pytest.mark.parametrize(
+        ("asked", "found"),
+        [
+            (("20270115", "20270117"), [(LINE, 3), (OF_CARD, 2), (LATER, 1)]),
+            (("20270116", "20270116"), [(OF_CARD, 2)]),
+            (("20270115", "20270117", BANK), [(LINE, 3), (LATER, 1)]),
+            (("20270118", "20271231"), []),
+        ],
+    )
+    async def test_counts_come_in_the_order_of_their_lines(self, book, asked, found):
+        assert await book.counts(*asked) == found
+
+    async def test_the_first_day_is_known(self, book):
+        assert await book.first_day() == "20270115"
+
+    async def test_who_was_counted_for_is_known(self, book):
+        assert await book.providers_in("20270116", "20270117") == {BANK, CARD}
+        assert await book.providers_in("20270116", "20270116") == {CARD}
+
+    @pytest.mark.parametrize(
+        ("last", "provider", "moment", "changed"),
+        [
+            ("20270117", BANK, NOW + 100, True),
+            ("20270117", BANK, NOW + 101, False),
+            ("20270116", BANK, NOW + 1, False),
+            ("20270117", CARD, NOW + 1, False),
+            ("20270117", CARD, NOW, True),
+        ],
+    )
+    async def test_a_change_of_figures_is_noticed(self, book, last, provider, moment, changed):
+        await book.take_batch(Batch("two", {LATER: 1}), NOW + 100)
+        await book.take_batch(Batch("three", {LATER: 1}), NOW + 50)
+        assert await book.changed_since("20270115", last, provider, moment) is changed
+
+
+async def test_before_anything_there_is_no_first_day(book):
+    assert await book.first_day() == ""
+
+
+class TestPulses:
+    @pytest.mark.parametrize(
+        ("told", "found"),
+        [
+            ([(100, 0, 0)], (100, 0, 0)),
+            ([(100, 105, 2), (100, 106, 1)], (100, 106, 3)),
+            ([(0, 105, 2), (0, 106, 1)], (0, 106, 3)),
+            ([(100, 105, 2), (110, 0, 0)], (110, 105, 0)),
+            ([(100, 105, 2), (110, 111, 1)], (110, 111, 1)),
+            ([(100, 105, 2), (103, 0, 0)], (103, 105, 2)),
+            ([(110, 0, 0), (100, 105, 2)], (110, 105, 0)),
+            ([(110, 0, 0), (100, 111, 2)], (110, 111, 2)),
+        ],
+        ids=[
+            "it_answers",
+            "failures_add_up",
+            "it_never_answered",
+            "an_answer_ends_failures",
+            "failures_after_the_answer_count",
+            "an_answer_before_the_failure_ends_nothing",
+            "failures_before_the_answer_are_over",
+            "failures_after_it_are_not",
+        ],
+    )
+    async def test_failures_count_from_the_last_answer_on(self, book, told, found):
+        for number, pulse in enumerate(told):
+            await book.take_batch(Batch(f"batch-{number}", {}, {BANK: Pulse(*pulse)}), NOW)
+        assert await book.pulse(BANK) == Pulse(*found)
+        assert await book.pulse(CARD) is None
+
+
+class TestSendings:
+    async def test_what_was_sent_is_kept_with_the_answer(self, book, fence):
+        others = [replace(SENT, type="2", state=SendingState.WAITING), replace(SENT, provider=CARD)]
+        for sending in (*others, SENT):
+            await book.keep_sending(sending, fence, NOW)
+        assert await book.sendings("20270117") == [SENT, *others]
+        assert await book.sendings("20270124") == []
+        again = replace(SENT, attempts=3, state=SendingState.REFUSED, rsp_code="50001", content=b"other")
+        await book.keep_sending(again, fence, NOW)
+        assert (await book.sendings("20270117"))[0] == again
+
+    async def test_what_was_sent_takes_little_room(self, book, fence, sql, url):
+        await book.keep_sending(SENT, fence, NOW)
+        (size,) = sql(url, "SELECT length(content) FROM sendings")
+        assert int(size) < len(SENT.content) / 10
+
+    async def test_the_portal_may_ask_for_what_was_never_sent(self, book):
+        await book.ask_again("20270117", BANK, ["2", "1"], NOW)
+        waiting = [Sending("20270117", BANK, each, SendingState.WAITING, asked=True) for each in ("1", "2")]
+        assert await book.asked_again() == waiting
+
+    async def test_what_was_sent_stays_until_it_is_sent_again(self, book, fence):
+        await book.keep_sending(SENT, fence, NOW)
+        await book.ask_again("20270117", BANK, ["1"], NOW + 60)
+        assert await book.asked_again() == [replace(SENT, asked=True)]
+
+    @pytest.mark.parametrize(
+        ("state", "counted_at", "asked"),
+        [
+            (SendingState.ACCEPTED, NOW + 59, True),
+            (SendingState.ACCEPTED, NOW + 60, False),
+            (SendingState.REFUSED, NOW + 60, True),
+            (SendingState.WAITING, NOW + 60, True),
+        ],
+    )
+    async def test_only_acceptance_of_later_figures_answers_the_portal(self, book, fence, state, counted_at, asked):
+        await book.ask_again("20270117", BANK, ["1"], NOW + 60)
+        await book.keep_sending(replace(SENT, state=state, counted_at=counted_at), fence, NOW + 70)
+        assert [each.asked for each in await book.sendings("20270117")] == [asked]
+
+    async def test_a_superseded_leader_keeps_nothing(self, ledger, book, fence):
+        await book.keep_sending(SENT, fence, NOW)
+        await ledger.jobs.new_fence("there", 60, NOW)
+        with pytest.raises(Superseded):
+            await book.keep_sending(replace(SENT, attempts=9), fence, NOW)
+        assert await book.sendings("20270117") == [SENT]
