@@ -10,9 +10,12 @@ from typing import Any, Final
 
 from relay.sandbox.certificates import DevCertificates, Pair
 from relay.sandbox.certifier_papers import CertifierPapers
+from relay.sandbox.portal.desk import Account
 from relay.sandbox.token_keys import TokenKeyPair
 
 RELAY_CODE: Final = "ZRLA000001"
+RELAY_NAME: Final = "가상중계센터"
+PORTAL_CODE: Final = "ZPTL000001"
 LOOPBACK: Final = "127.0.0.1"
 MARK: Final = "street.json"
 INSTITUTIONS: Final = {
@@ -76,10 +79,35 @@ class Certifiers:
 
 
 @dataclass(frozen=True, slots=True)
+class Portal:
+    """The portal (종합포털): its doors, bound, whom it knows by org_code, and what it shows the relay (지원-101).
+
+    `control` is a plain-HTTP door on loopback, by which people make it misbehave.
+    """
+
+    identity: Pair
+    door: socket.socket
+    control: socket.socket
+    accounts: Mapping[str, Account]
+    offered: Account
+
+    @property
+    def url(self) -> str:
+        """The base URL of 지원-001 to -006."""
+        return f"https://{LOOPBACK}:{self.door.getsockname()[1]}"
+
+    @property
+    def control_url(self) -> str:
+        """The base URL of the control door."""
+        return f"http://{LOOPBACK}:{self.control.getsockname()[1]}"
+
+
+@dataclass(frozen=True, slots=True)
 class Street:
     """What `build` made. `settings` is the relay's `relay.yaml`; `institutions` are by industry.
 
-    `callback` is where the operators' callbacks listen; `ledger` is the ledger's URL as settings write it.
+    `callback` is where the operators' callbacks listen; `ledger` is the ledger's URL as settings write it. `portal` is
+    None where the relay reads a `directory.yaml`.
     """
 
     folder: Path
@@ -92,6 +120,7 @@ class Street:
     operators: tuple[Neighbour, ...]
     certifiers: Certifiers
     callback: socket.socket
+    portal: Portal | None
     ledger: str
     held: ExitStack
 

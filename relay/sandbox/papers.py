@@ -13,22 +13,43 @@ import yaml
 
 from relay.sandbox.certificates import TOKEN_KEYS
 from relay.sandbox.certifier_identity import CP_CODE
-from relay.sandbox.houses import LOOPBACK, MARK, OPERATORS, RELAY_CODE, Certifiers, Institution, Street
+from relay.sandbox.houses import (
+    LOOPBACK,
+    MARK,
+    OPERATORS,
+    PORTAL_CODE,
+    RELAY_CODE,
+    RELAY_NAME,
+    Certifiers,
+    Institution,
+    Portal,
+    Street,
+)
 from relay.sandbox.secret_files import keep
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 
 APP_SCHEME: Final = "moabogi"
 SECRET_LN: Final = 10
 SOCKET_PATH_MOST: Final = 100
+ADDRESSES: Final = ("127.0.0.1/32", "::1/128")
+SYNC_S: Final = 5
+"""Seconds between two looks at the registry, so that a change made by hand is seen at once."""
 
 
 def write_all(street: Street) -> None:
-    """Write everything: `relay.yaml`, a file for each institution, the directory, the customers' key, the facts."""
+    """Write everything: `relay.yaml`, a file for each institution, the directory, the customers' key, the facts.
+
+    With a portal there is no directory, but the secret that is shown to the portal.
+    """
     providers = street.folder / "providers"
     providers.mkdir(exist_ok=True)
     for institution in street.institutions.values():
         _write(providers / f"{institution.industry}.yaml", _provider_settings(institution))
-    _write(street.folder / "directory.yaml", _directory(street))
+    if street.portal is None:
+        _write(street.folder / "directory.yaml", _directory(street))
+    else:
+        (street.folder / "directory.yaml").unlink(missing_ok=True)
+        keep(street.folder / "certs" / "portal.secret", street.portal.accounts[RELAY_CODE].client_secret.encode())
     _write(street.settings, _relay_settings(street))
     keep(street.folder / "certs" / "customers.key", base64.b64encode(os.urandom(32)))
     keep(street.folder / "certs" / "certifier.secret", street.certifiers.client_secret.encode())
@@ -38,8 +59,9 @@ def write_all(street: Street) -> None:
 
 
 def _relay_settings(street: Street) -> dict[str, Any]:
+    parties = {"directory": "directory.yaml"} if street.portal is None else _portal(street.portal)
     return {
-        "relay": {"org_code": RELAY_CODE, "name": "가상중계센터"},
+        "relay": {"org_code": RELAY_CODE, "name": RELAY_NAME},
         "gateway": {
             "listeners": [{"address": LOOPBACK, "port": street.gateway_port}],
             "tls": {
@@ -67,8 +89,32 @@ def _relay_settings(street: Street) -> dict[str, Any]:
         "certifiers": _certifiers(street.certifiers, street.folder),
         "admin": {"address": LOOPBACK, "port": street.admin_port},
         "access_log": {"path": "access.log"},
-        "directory": "directory.yaml",
         "providers": "providers",
+        **parties,
+    }
+
+
+def _portal(portal: Portal) -> dict[str, Any]:
+    """The settings of a relay that lives from its portal's registry; quick in everything, as people are watching."""
+    return {
+        "portal": {
+            "org_code": PORTAL_CODE,
+            "base_url": portal.url,
+            "serial_num": portal.identity.serial_number,
+            "addresses": [*ADDRESSES],
+            "calls": {
+                "client_id": portal.accounts[RELAY_CODE].client_id,
+                "client_secret": "file:certs/portal.secret",
+            },
+            "offers": {
+                "client_id": portal.offered.client_id,
+                "client_secret_hash": _hashed(portal.offered.client_secret),
+            },
+            "ca": "certs/ca.pem",
+            "timeouts": {"connect_s": 2, "total_s": 10, "backoff_s": 0.2},
+            "sync_s": SYNC_S,
+        },
+        "jobs": {"term_s": 5},
     }
 
 
@@ -128,7 +174,7 @@ def _directory(street: Street) -> dict[str, Any]:
                 "org_code": operator.org_code,
                 "name": operator.name,
                 "serial_num": operator.identity.serial_number,
-                "addresses": ["127.0.0.1/32", "::1/128"],
+                "addresses": [*ADDRESSES],
                 "services": [
                     {
                         "client_id": client_id,
@@ -166,6 +212,7 @@ def _facts(street: Street) -> dict[str, Any]:
         "issuer": RELAY_CODE,
         "gateway": street.gateway,
         "admin": street.admin,
+        "portal": None if street.portal is None else {"url": street.portal.url, "control": street.portal.control_url},
         "operators": {operator.org_code: list(operator.client_ids) for operator in street.operators},
         "institutions": {institution.org_code: institution.industry for institution in street.institutions.values()},
         "token_keys": {

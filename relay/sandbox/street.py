@@ -13,6 +13,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Final
@@ -32,25 +33,41 @@ from relay.sandbox.houses import (
     LOOPBACK,
     MARK,
     OPERATORS,
+    PORTAL_CODE,
+    RELAY_CODE,
     Certifiers,
     Institution,
     Neighbour,
+    Portal,
     Street,
 )
 from relay.sandbox.papers import write_all
+from relay.sandbox.portal.application import PretendedPortal
+from relay.sandbox.portal.desk import Account
 from relay.sandbox.provider import Provider, today_in_korea
+from relay.sandbox.registered import portal_of
 from relay.sandbox.secret_files import keep
+from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 from relay.sandbox.world.model import Story
 
 _LASTING: Final = hashlib.sha256(b"every customer of the sandbox is made up").digest()
 """The customers' key for a ledger elsewhere, which outlives the street: the next one must open it. It is no secret."""
 
 
-def build(folder: Path, now: datetime, ports: tuple[int, int, int] = (0, 0, 0), ledger: str = "") -> Street:
+def build(
+    folder: Path,
+    now: datetime,
+    ports: tuple[int, int, int] = (0, 0, 0),
+    ledger: str = "",
+    *,
+    portal: bool = False,
+    control_port: int = 0,
+) -> Street:
     """Write a street into `folder`: a new one, an empty one, or one that held a street before.
 
     `ports` are those wanted for gateway, admin and pages. `ledger` is a ledger's URL; without one it is a file here,
-    under a key of its own.
+    under a key of its own. With `portal` the relay lives from the registry of a portal, whose control door wants
+    `control_port`; without it from a `directory.yaml`.
     Raises FileExistsError when the folder holds anything else and BlockingIOError when a running street holds it.
     Wanted ports that are taken are replaced by free ones.
     """
@@ -61,6 +78,8 @@ def build(folder: Path, now: datetime, ports: tuple[int, int, int] = (0, 0, 0), 
         held = guard.enter_context(ExitStack())
         _hold(folder, held)
         street = _laid_out(folder, now, _kept_ports(ports, held), held, ledger)
+        if portal:
+            street = replace(street, portal=_portal(street, held, control_port))
         write_all(street)
         if ledger:
             keep(folder / "ledger.url", ledger.encode())
@@ -75,8 +94,11 @@ async def opened(
     catalogue: Catalogue,
     stories: Mapping[str, Story],
     today: Callable[[], date] = today_in_korea,
-) -> AsyncIterator[None]:
-    """Institutions and certifiers answer, over TLS 1.3 and to the relay's certificate alone, until the block ends."""
+) -> AsyncIterator[PretendedPortal | None]:
+    """Institutions and certifiers answer, over TLS 1.3 and to the relay's certificate alone, until the block ends.
+
+    The portal answers too, where there is one.
+    """
     async with AsyncExitStack() as stack:
         stack.callback(street.close)
         relay, ca = street.certificates.relay.certificate, street.certificates.ca
@@ -91,7 +113,11 @@ async def opened(
         context = _server_context(certifiers.pair, None)
         await _site(stack, callback.application(), street.callback, context)
         await stack.enter_async_context(identity_certifier(Desk.of(certifiers.papers), certifiers.identity_door))
-        yield
+        portal = None
+        if street.portal is not None:
+            portal = portal_of(street, street.portal, catalogue)
+            await _site(stack, portal.application(), street.portal.door, _server_context(street.portal.identity, ca))
+        yield portal
 
 
 async def _site(stack: AsyncExitStack, app: web.Application, door: socket.socket, context: ssl.SSLContext) -> None:
@@ -133,6 +159,7 @@ def _laid_out(folder: Path, now: datetime, ports: tuple[int, ...], held: ExitSta
             for (org_code, name, services), identity in zip(OPERATORS, certificates.operators, strict=True)
         ),
         callback=back,
+        portal=None,
         ledger="file:ledger.url" if ledger else "sqlite:ledger.db",
         certifiers=_certifiers(certificates, now, held),
         held=held,
@@ -148,6 +175,23 @@ def _certifiers(certificates: DevCertificates, now: datetime, held: ExitStack) -
         signature_door=held.enter_context(_bound()),
         pair=certificates.certifiers[1],
     )
+
+
+def _portal(street: Street, held: ExitStack, control_port: int) -> Portal:
+    known = {RELAY_CODE: street.certificates.relay}
+    known |= {operator.org_code: operator.identity for operator in street.operators}
+    known |= dict(zip((IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER), street.certificates.certifiers, strict=True))
+    return Portal(
+        identity=street.certificates.portal,
+        door=held.enter_context(_bound()),
+        control=held.enter_context(_bound(control_port)),
+        accounts={org_code: _account(org_code, identity) for org_code, identity in known.items()},
+        offered=_account(PORTAL_CODE, street.certificates.portal),
+    )
+
+
+def _account(org_code: str, identity: Pair) -> Account:
+    return Account(org_code, identity.serial_number or "", f"{org_code}MGMTS", secrets.token_hex(20))
 
 
 def _institution(industry: str, identity: Pair, door: socket.socket) -> Institution:

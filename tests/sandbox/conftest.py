@@ -13,3 +13,11 @@ def built(tmp_path_factory):
     street = build(tmp_path_factory.mktemp("built") / "street", datetime.now(UTC))
     yield street
     street.close()
+
+
+@pytest.fixture(scope="session")
+def with_portal(tmp_path_factory):
+    """A street whose relay lives from a portal's registry; nobody answers there either."""
+    street = build(tmp_path_factory.mktemp("built") / "portal", datetime.now(UTC), portal=True)
+    yield street
+    street.close()

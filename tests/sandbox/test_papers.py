@@ -19,6 +19,7 @@ from relay.policy.authority import CertifierKind
 from relay.policy.registry import Authentication
 from relay.runtime.config import load
 from relay.runtime.key_files import file_problems
+from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE
 from relay.sandbox.papers import SOCKET_PATH_MOST, write_all
 
 
@@ -128,3 +129,54 @@ def test_a_path_too_long_for_a_socket_gets_a_short_one_of_its_own(far_away):
     for socket in sockets:
         assert Path(socket).parent == Path(tempfile.gettempdir())
         assert len(os.fsencode(socket)) < SOCKET_PATH_MOST
+
+
+@pytest.fixture
+def of_portal(with_portal):
+    """What the relay reads where a portal tells who may call."""
+    return load(with_portal.settings, {})
+
+
+def test_a_relay_with_a_portal_reads_no_directory(with_portal, of_portal):
+    assert not (with_portal.folder / "directory.yaml").exists()
+    assert file_problems(with_portal.settings, of_portal, datetime.now(UTC)) == []
+    assert of_portal.directory.operators == ()
+
+
+def test_the_portal_is_where_its_door_is_and_calls_from_here(with_portal, of_portal):
+    portal = of_portal.settings.portal
+    assert (portal.base_url, portal.org_code) == (with_portal.portal.url, PORTAL_CODE)
+    assert portal.serial_num == with_portal.portal.identity.serial_number
+    assert portal.addresses == ("127.0.0.1/32", "::1/128")
+
+
+async def test_portal_and_relay_know_each_others_secrets(with_portal, of_portal):
+    house, portal = with_portal.portal, of_portal.settings.portal
+    assert portal.calls.client_id == house.accounts[RELAY_CODE].client_id
+    secret = (with_portal.folder / "certs" / "portal.secret").read_text()
+    assert secret == house.accounts[RELAY_CODE].client_secret
+    assert portal.offers.client_id == house.offered.client_id
+    with closing(ClientSecrets(time.monotonic)) as desk:
+        assert await desk.fit("", portal.offers.client_secret_hash, house.offered.client_secret)
+
+
+def test_the_secret_shown_to_the_portal_is_its_owners_alone(with_portal):
+    assert mode(with_portal.folder / "certs" / "portal.secret") == 0o600
+    held = {
+        path
+        for path, content in told(with_portal.folder).items()
+        if with_portal.portal.accounts[RELAY_CODE].client_secret.encode() in content
+    }
+    assert held == {with_portal.folder / "certs" / "portal.secret"}
+
+
+def test_tools_find_the_portal(with_portal, built):
+    facts = json.loads((with_portal.folder / "street.json").read_text())
+    assert facts["portal"] == {"url": with_portal.portal.url, "control": with_portal.portal.control_url}
+    assert json.loads((built.folder / "street.json").read_text())["portal"] is None
+
+
+def test_a_street_that_gets_a_portal_loses_its_directory(with_portal):
+    (with_portal.folder / "directory.yaml").write_text("operators: []\n")
+    write_all(with_portal)
+    assert not (with_portal.folder / "directory.yaml").exists()

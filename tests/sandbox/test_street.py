@@ -165,3 +165,31 @@ async def test_the_desk_of_identities_listens_and_stops_with_the_street(street):
         await writer.wait_closed()
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(*where)
+
+
+async def test_a_street_with_a_portal_has_one_that_answers(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as used:
+        wanted = used.getsockname()[1]
+    street = build(tmp_path / "street", NOW, portal=True, control_port=wanted)
+    assert street.portal.control.getsockname()[1] == wanted
+    account = street.portal.accounts[street.operators[0].org_code]
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": account.client_id,
+        "client_secret": account.client_secret,
+        "scope": "manage",
+    }
+    url, headers = f"{street.portal.url}/mgmts/oauth/2.0/token", {"x-api-tran-id": "ZOPA000001M00000000000001"}
+    async with (
+        opened(street, load_catalogue(), {}) as portal,
+        session_of(street.operators[0].identity, street.certificates.ca) as session,
+        session.post(url, data=form, headers=headers) as answer,
+    ):
+        assert (answer.status, (await answer.json())["scope"]) == (200, "manage")
+        assert [received.caller for received in portal.received] == ["ZOPA000001"]
+
+
+async def test_a_street_without_a_portal_yields_none(street):
+    assert street.portal is None
+    async with opened(street, load_catalogue(), {}) as portal:
+        assert portal is None

@@ -1,0 +1,69 @@
+"""The portal of a street, answering over mutual TLS, and callers with the certificates of that street."""
+
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+
+import pytest
+from aiohttp.test_utils import TestServer
+
+from relay.policy.conformance import faults_of
+from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE
+from relay.sandbox.operator import session_of
+from relay.sandbox.registered import portal_of
+from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
+from relay.sandbox.street import _server_context
+from relay.sandbox.support import Shown, SupportCaller
+from relay.standard.catalogue import load_catalogue
+
+BEGIN = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
+LETTERS = {RELAY_CODE: "R", IDENTITY_CERTIFIER: "A", SIGNATURE_CERTIFIER: "A"}
+
+
+class Clock:
+    now = BEGIN
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def portal(with_portal, clock):
+    """The street's portal as nobody has called it yet."""
+    return portal_of(with_portal, with_portal.portal, load_catalogue(), clock)
+
+
+@pytest.fixture
+async def served(portal, with_portal):
+    """The portal's base URL."""
+    context = _server_context(with_portal.portal.identity, with_portal.certificates.ca)
+    server = TestServer(portal.application(), scheme="https")
+    await server.start_server(ssl=context)
+    yield str(server.make_url("")).rstrip("/")
+    await server.close()
+
+
+def identities(street):
+    found = {RELAY_CODE: street.certificates.relay, PORTAL_CODE: street.certificates.portal}
+    found |= {operator.org_code: operator.identity for operator in street.operators}
+    return found | dict(zip((IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER), street.certificates.certifiers, strict=True))
+
+
+@pytest.fixture
+async def caller(served, with_portal):
+    """Makes a caller of the support APIs: `caller(org_code)`; `identity` and `secret` replace its own."""
+    async with AsyncExitStack() as stack:
+
+        async def made(org_code, identity=None, secret=None):
+            pair = identity or identities(with_portal)[org_code]
+            session = await stack.enter_async_context(session_of(pair, with_portal.certificates.ca))
+            account = with_portal.portal.accounts[org_code]
+            letter = LETTERS.get(org_code, "M")
+            shown = Shown(org_code, letter, "지원-001", account.client_id, secret or account.client_secret)
+            return SupportCaller(session, served, shown, load_catalogue(), faults_of)
+
+        yield made

@@ -1,0 +1,163 @@
+"""The portal over real sockets and mutual TLS: who reaches it, how it misbehaves, what it keeps."""
+
+import asyncio
+import json
+
+import aiohttp
+import pytest
+
+from relay.sandbox.houses import RELAY_CODE
+from relay.sandbox.operator import object_in, session_of
+from relay.sandbox.portal.misdeeds import HUGE_BYTES
+
+EVERYTHING = {"search_timestamp": "0"}
+BROKEN = (aiohttp.ClientError, ConnectionError)
+
+
+@pytest.fixture
+async def relay(caller):
+    """The relay, with a token."""
+    relay = await caller(RELAY_CODE)
+    assert (await relay.token("portal")).ok
+    return relay
+
+
+@pytest.fixture
+async def raw(served, with_portal, relay):
+    """Asks for 지원-002 as the relay and tells what came: status, headers, content."""
+    async with session_of(with_portal.certificates.relay, with_portal.certificates.ca) as session:
+
+        async def asked(since="0"):
+            headers = {"Authorization": f"Bearer {relay._token}", "x-api-tran-id": f"{RELAY_CODE}R{'0' * 14}"}
+            url = f"{served}/v1/mgmts/orgs"
+            async with session.get(url, params={"search_timestamp": since}, headers=headers) as answer:
+                return answer.status, answer.headers, await answer.read()
+
+        yield asked
+
+
+async def test_the_relay_is_told_everything_and_it_is_true(relay):
+    for api_id in ("지원-002", "지원-003"):
+        call, told = await relay.ask(api_id, "portal", EVERYTHING)
+        assert (call.why, call.ok) == ([], True)
+        assert int(told["org_cnt"]) == len(told["org_list"]) > 1
+
+
+async def test_without_a_certificate_of_our_ca_nobody_is_heard(caller, with_portal):
+    stranger = await caller("ZOPA000001", identity=with_portal.certificates.foreign_operator)
+    call = await stranger.token("portal")
+    assert not call.ok
+    assert call.status == 0
+
+
+@pytest.mark.parametrize("name", ["serialless_operator", "unregistered_operator"])
+async def test_a_certificate_of_nobody_registered_is_refused(caller, with_portal, name):
+    stranger = await caller("ZOPA000001", identity=getattr(with_portal.certificates, name))
+    assert (await stranger.token("portal")).why == ["HTTP 400 unauthorized_client"]
+
+
+async def test_an_operators_certificate_with_the_relays_secret_is_refused(caller, with_portal):
+    stranger = await caller(RELAY_CODE, identity=with_portal.operators[0].identity)
+    assert (await stranger.token("portal")).why == ["HTTP 400 invalid_client"]
+
+
+async def test_what_was_received_is_kept_with_what_was_answered(relay, portal):
+    await relay.ask("지원-002", "portal", EVERYTHING)
+    token, asked = portal.received
+    assert (token.api_id, token.caller, token.well, token.faults()) == ("지원-001", RELAY_CODE, True, [])
+    assert (asked.api_id, asked.method, asked.path) == ("지원-002", "GET", "/v1/mgmts/orgs")
+    assert (asked.status, asked.rsp_code, asked.values, asked.faults()) == (200, "00000", EVERYTHING, [])
+    assert asked.tran_id.startswith(RELAY_CODE)
+    assert asked.ms > 0
+    assert "secret" not in repr(list(portal.received))
+
+
+async def test_who_waits_for_a_call_hears_of_it(relay, portal):
+    waiting = asyncio.create_task(portal.heard(lambda one: one.api_id == "지원-003"))
+    await relay.ask("지원-002", "portal", EVERYTHING)
+    assert not waiting.done()
+    await relay.ask("지원-003", "portal", EVERYTHING)
+    assert (await waiting).api_id == "지원-003"
+    assert (await portal.heard(lambda one: one.api_id == "지원-003")) is await waiting
+
+
+async def test_error_500_takes_nothing(raw, portal):
+    portal.misbehave("지원-002", "error_500")
+    status, _, content = await raw()
+    assert (status, json.loads(content)["rsp_code"]) == (500, "50001")
+    assert [one.how for one in portal.received] == ["", "error_500"]
+    assert not portal.received[-1].well
+    assert (await raw())[0] == 200
+
+
+async def test_a_token_api_that_breaks_says_so_in_its_own_words(caller, portal):
+    portal.misbehave("지원-001", "error_500")
+    assert (await (await caller(RELAY_CODE)).token("portal")).why == ["HTTP 500 server_error"]
+
+
+async def test_garbage_is_called_json_and_is_none(raw, portal):
+    portal.misbehave("지원-002", "garbage")
+    status, headers, content = await raw()
+    assert (status, headers["Content-Type"]) == (200, "application/json; charset=UTF-8")
+    assert object_in(content) is None
+
+
+async def test_a_page_comes_instead_of_an_answer(raw, portal):
+    portal.misbehave("지원-002", "html")
+    status, headers, content = await raw()
+    assert (status, headers["Content-Type"], content[:9]) == (200, "text/html", b"<!doctype")
+
+
+async def test_a_token_that_is_over_stays_over(raw, portal):
+    portal.misbehave("지원-002", "token_expired")
+    told = [(status, json.loads(content)["rsp_code"]) for status, _, content in (await raw(), await raw())]
+    assert told == [(401, "40101")] * 2
+
+
+async def test_another_tran_id_comes_back(raw, portal):
+    portal.misbehave("지원-002", "wrong_tran_id")
+    first, second = await raw(), await raw()
+    assert first[1]["x-api-tran-id"] != second[1]["x-api-tran-id"] == f"{RELAY_CODE}R{'0' * 14}"
+
+
+async def test_an_answer_breaks_off_after_the_call_was_taken(raw, portal):
+    portal.misbehave("지원-002", "reset")
+    with pytest.raises(BROKEN):
+        await raw()
+    assert (portal.received[-1].how, portal.received[-1].status) == ("reset", 200)
+
+
+async def test_a_huge_answer_is_one(raw, portal):
+    portal.misbehave("지원-002", "huge")
+    _, _, content = await raw()
+    assert len(content) >= HUGE_BYTES
+
+
+async def test_a_slow_answer_comes_late_and_is_right(raw, portal, monkeypatch):
+    waited = []
+
+    async def late(seconds):
+        waited.append(seconds)
+
+    monkeypatch.setattr("relay.sandbox.portal.application.asyncio.sleep", late)
+    portal.misbehave("지원-002", "slow")
+    assert (await raw())[0] == 200
+    assert waited == [portal.slow_s]
+
+
+@pytest.mark.parametrize("since", ["0", "99991231235959"])
+async def test_a_list_is_spoilt_even_when_nothing_changed(raw, portal, since):
+    portal.misbehave("지원-002", "doubled")
+    told = json.loads((await raw(since))[2])
+    assert told["org_list"][0] == told["org_list"][1]
+    assert int(told["org_cnt"]) == len(told["org_list"])
+
+
+@pytest.mark.parametrize("sent", [b"", b"[]", b"{", b"\xff"])
+async def test_a_body_that_is_none_is_refused(served, with_portal, relay, sent):
+    headers = {"Authorization": f"Bearer {relay._token}", "x-api-tran-id": f"{RELAY_CODE}R{'0' * 14}"}
+    async with (
+        session_of(with_portal.certificates.relay, with_portal.certificates.ca) as session,
+        session.post(f"{served}/v1/mgmts/statistics/provider", data=sent, headers=headers) as answer,
+    ):
+        assert (answer.status, (await answer.json())["rsp_code"]) == (400, "40001")

@@ -1,0 +1,111 @@
+"""Misdeeds are done in their order, as often as asked, where they make sense; each spoils a list in its own way."""
+
+import json
+
+import pytest
+
+from relay.sandbox.portal.misdeeds import HOWS, Misdeeds, Unfit, huge, spoilt
+
+ROWS = [
+    {"op_type": "I", "org_code": "ZRLA000001", "org_type": "04", "serial_num": "1"},
+    {"op_type": "I", "org_code": "ZOPA000001", "org_type": "03", "serial_num": "2"},
+    {"op_type": "I", "org_code": "ZOPA000002", "org_type": "03", "serial_num": "3"},
+]
+SERVICES = [
+    {
+        "org_code": "ZOPA000001",
+        "service_cnt": "1",
+        "service_list": [{"service_name": "하나", "op_type": "I", "client_id": "SVC01", "client_secret": "s"}],
+    }
+]
+NOTHING_NEW = {"rsp_code": "00000", "org_cnt": "0", "org_list": []}
+
+
+@pytest.fixture
+def misdeeds():
+    return Misdeeds()
+
+
+def test_what_is_planned_is_done_in_its_order_and_then_no_more(misdeeds):
+    misdeeds.plan("지원-002", "slow", 2)
+    misdeeds.plan("지원-002", "garbage", 1)
+    assert misdeeds.next("지원-003") == ""
+    assert [misdeeds.next("지원-002") for _ in range(4)] == ["slow", "slow", "garbage", ""]
+
+
+def test_what_is_planned_can_be_seen_and_called_off(misdeeds):
+    misdeeds.plan("지원-005", "reset", 2)
+    assert misdeeds.planned() == {"지원-005": ("reset", "reset")}
+    misdeeds.behave()
+    assert (misdeeds.planned(), misdeeds.next("지원-005")) == ({}, "")
+
+
+@pytest.mark.parametrize(
+    ("api_id", "how", "times", "words"),
+    [
+        ("지원-002", "sulk", 1, "how is one of slow, "),
+        ("지원-001", "token_expired", 1, "token_expired is for "),
+        ("지원-003", "missing_serial", 1, "missing_serial is for 지원-002"),
+        ("지원-005", "half_list", 1, "half_list is for 지원-002, 지원-003, 지원-006"),
+        ("은행-001", "slow", 1, "slow is for 지원-001, "),
+        ("지원-002", "slow", 0, "times is 1 or more"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_what_does(misdeeds, api_id, how, times, words):
+    with pytest.raises(Unfit, match=words):
+        misdeeds.plan(api_id, how, times)
+
+
+@pytest.mark.parametrize("how", sorted(HOWS.keys() - {"half_list", "mass_deletion", "doubled"}))
+def test_other_misdeeds_leave_the_list_of_services_alone(how):
+    if how in {"unknown_org_type", "missing_serial"}:
+        assert "지원-003" not in HOWS[how][1]
+    else:
+        assert spoilt(how, NOTHING_NEW, SERVICES, whole=True) is NOTHING_NEW
+
+
+def codes(body):
+    return [row["org_code"] for row in body["org_list"]]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_half_a_list_still_counts_the_whole(whole):
+    body = spoilt("half_list", NOTHING_NEW, ROWS, whole=whole)
+    assert (body["org_cnt"], codes(body), body["rsp_code"]) == ("3", ["ZRLA000001"], "00000")
+
+
+def test_mass_deletion_empties_a_full_load():
+    body = spoilt("mass_deletion", NOTHING_NEW, ROWS, whole=True)
+    assert (body["org_cnt"], codes(body)) == ("1", ["ZRLA000001"])
+
+
+def test_mass_deletion_deletes_everybody_in_a_delta():
+    body = spoilt("mass_deletion", NOTHING_NEW, ROWS, whole=False)
+    assert [row["op_type"] for row in body["org_list"]] == ["D"] * 3
+    assert "serial_num" not in body["org_list"][0]
+    (services,) = spoilt("mass_deletion", NOTHING_NEW, SERVICES, whole=False)["org_list"]
+    assert services["service_list"] == [{"service_name": "하나", "client_id": "SVC01", "op_type": "D"}]
+
+
+def test_a_doubled_row_is_counted_twice():
+    body = spoilt("doubled", NOTHING_NEW, ROWS, whole=True)
+    assert (body["org_cnt"], codes(body)[:2]) == ("4", ["ZRLA000001"] * 2)
+
+
+def test_an_org_type_is_one_that_nobody_knows():
+    body = spoilt("unknown_org_type", NOTHING_NEW, ROWS, whole=True)
+    assert [row["org_type"] for row in body["org_list"]] == ["08", "03", "03"]
+
+
+def test_an_operator_lacks_its_serial_number():
+    body = spoilt("missing_serial", NOTHING_NEW, ROWS, whole=True)
+    assert ["serial_num" in row for row in body["org_list"]] == [True, False, True]
+
+
+@pytest.mark.parametrize("body", [{"rsp_code": "00000", "org_cnt": "3", "org_list": ROWS}, {"rsp_code": "00000"}])
+def test_a_huge_answer_is_json_of_that_size(body):
+    content = huge(body, 100_000)
+    assert 100_000 <= len(content) < 110_000
+    told = json.loads(content)
+    assert told["rsp_code"] == "00000"
+    assert int(told.get("org_cnt", 0)) == len(told.get("org_list", []))
