@@ -86,7 +86,7 @@ def test_an_authority_that_fails_is_the_relays_fault(scene, fault, ours):
     scene.ask(TOKEN, "POST", **FORM)
     scene.authority.receiver.failed(FAULTS[fault])
     assert json.loads(scene.connection.body)["error"] == "temporarily_unavailable"
-    assert [(one.reason, one.status) for one in scene.records] == [(ours, 503)]
+    assert [(one.reason, one.status, one.error) for one in scene.records] == [(ours, 503, "temporarily_unavailable")]
 
 
 def test_what_is_no_request_is_told_in_its_words(scene):

@@ -111,6 +111,27 @@ def test_the_list_of_apis_needs_neither_token_nor_type(ask, head, keyring):
     assert (route.needs_token, grant, keyring.asked) == (False, None, [])
 
 
+@pytest.mark.parametrize(
+    ("client_id", "noted"),
+    [
+        ("ZOPA000009SVC01", ("ZOPA000009", "ZOPA000009SVC01")),
+        ("ZOPA000001SVC01", ("ZOPA000001", "ZOPA000001SVC01")),
+        ("ZOPA000002SVC01", ("ZOPA000001", "")),  # of somebody with another certificate
+        ("nobody", ("ZOPA000001", "")),
+    ],
+)
+def test_the_list_of_apis_is_asked_for_by_the_service_it_names_if_it_is_the_callers(
+    replan, judges, head, client_id, noted
+):
+    pairs = [("ZOPA000001", "999-81-01001"), ("ZOPA000009", "999-81-01001"), ("ZOPA000002", "999-81-01002")]
+    plan = replan(*pairs)
+    callers = plan.callers.recognise(Peer("9998101001", "192.0.2.1"))
+    exchange = Exchange(5.0, 6.0)
+    asked = head(f"/bank/apis?org_code=ZBAA000001&client_id={client_id}", Authorization=None, x_api_type=None)
+    judge(plan, judges, callers, asked, b"", exchange)
+    assert (exchange.operator, exchange.client_id) == noted
+
+
 def test_an_institution_that_checks_nothing_takes_any_parameter_and_type(ask, head, keyring):
     object.__setattr__(keyring.known, "org_code", "ZBAA000002")
     assert ask(head("/v1/bank/accounts?org_code=ZBAA000002&limit=0", x_api_type="other"))
@@ -231,6 +252,14 @@ def test_of_two_wrongs_about_the_consent_the_earlier_is_said(scheduled, counters
     _, name, rsp_code = ORDER[min(earlier, later)]
     assert (refusal.value.fault.name, refusal.value.fault.rsp_code) == (name, rsp_code)
     assert counters.taken == []
+
+
+@pytest.mark.parametrize("wrong", [row[0] for row in ORDER], ids=[row[1] for row in ORDER])
+def test_whoever_is_refused_after_the_token_was_believed_is_counted_under_its_service(scheduled, ask, wrong):
+    wrong(scheduled)
+    with pytest.raises(Refusal):
+        scheduled.judged()
+    assert (ask.exchange.operator, ask.exchange.client_id) == ("ZOPA000001", "ZOPA000001SVC01")
 
 
 def test_a_call_on_demand_asks_neither_for_a_slot_nor_for_regular_transfer(ask, head, grants):
