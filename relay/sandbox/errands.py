@@ -17,6 +17,7 @@ import aiohttp
 
 from relay.domain.api import Catalogue
 from relay.sandbox.customers import ci_of
+from relay.sandbox.figures import Figures
 from relay.sandbox.houses import RELAY_CODE, Certifiers, Institution, Neighbour
 from relay.sandbox.operator import Call, Check, object_in
 from relay.sandbox.papers import APP_SCHEME
@@ -35,6 +36,9 @@ from relay.sandbox.world.model import Customer
 
 _TOKEN: Final = "/oauth/2.0/token"  # noqa: S105 - a path
 _FORM: Final = "application/x-www-form-urlencoded"
+_GOOD: Final = frozenset({"", "00000"})
+"""What an answer of the authority says that went well: most tell no rsp_code."""
+
 _BROKEN: Final = (aiohttp.ClientError, OSError, TimeoutError)
 
 
@@ -51,16 +55,26 @@ class Tokens:
 
 
 class Errands:
-    """The operator's server at the relay's authority. `session` brings the operator's certificate."""
+    """The operator's server at the relay's authority. `session` brings the operator's certificate.
+
+    Calls and consents are counted in `figures`.
+    """
 
     def __init__(
-        self, session: aiohttp.ClientSession, gateway: str, operator: Neighbour, catalogue: Catalogue, check: Check
+        self,
+        session: aiohttp.ClientSession,
+        gateway: str,
+        operator: Neighbour,
+        catalogue: Catalogue,
+        check: Check,
+        figures: Figures | None = None,
     ) -> None:
         self._session = session
         self._gateway = gateway
         self._operator = operator
         self._catalogue = catalogue
         self._check = check
+        self._figures = figures
         self._service = 0
 
     def for_service(self, number: int) -> Self:
@@ -90,7 +104,7 @@ class Errands:
             "code": told["code"],
             "redirect_uri": self._operator.callback,
         }
-        given, tokens = await self._tokens("개별인증-002", at, form)
+        given, tokens = await self._tokens("개별인증-002", at, form, customer)
         return [asked, given], tokens
 
     async def authorize(self, at: Institution, customer: Customer) -> str:
@@ -106,12 +120,24 @@ class Errands:
         call, body = await self._post("개별인증-003", _TOKEN, at, form)
         return call, Tokens(body["access_token"], tokens.refresh) if call.ok else None
 
-    async def revoke(self, at: Institution, tokens: Tokens) -> Call:
-        """개별인증-004: both tokens end."""
+    async def revoke(self, at: Institution, tokens: Tokens, customer: Customer) -> Call:
+        """개별인증-004: both tokens of the customer end."""
         call, body = await self._post("개별인증-004", "/oauth/2.0/revoke", at, {"token": tokens.access})
         if call.ok and body.get("rsp_code") != "00000":
             call.ok, call.why = False, [f"rsp_code {body.get('rsp_code')}"]
+        if call.ok and self._figures is not None:
+            self._figures.withdrew(at.org_code, self._client_id, customer.number)
         return call
+
+    async def introduced(self, at: Institution) -> str:
+        """Whether the relay knows this operator by certificate and secret: "" when it does, else what it says.
+
+        Asked with a refresh token that nobody has: who is known is told that it is not valid.
+        """
+        form = {"grant_type": "refresh_token", "refresh_token": "nobody.has.this"}
+        call, body = await self._post("개별인증-003", _TOKEN, at, form)
+        known = call.status == HTTPStatus.BAD_REQUEST and body.get("error") == "invalid_grant"
+        return "" if known else "; ".join(call.why)
 
     async def by_certificate(
         self, at: Institution, customer: Customer, certifiers: Certifiers
@@ -121,7 +147,7 @@ class Errands:
         signer = certifiers.papers.customer(customer)
         wanted = demand(self._wish(at), parties)
         return await self._tokens(
-            "통합인증-002", at, form_by_certificate(parties, ci_of(customer), signer, wanted, lists=False)
+            "통합인증-002", at, form_by_certificate(parties, ci_of(customer), signer, wanted, lists=False), customer
         )
 
     async def by_provider(
@@ -136,7 +162,7 @@ class Errands:
             why = [f"the certifier: {_said(unsigned)}"]
             return Call("통합인증-002", at.industry, at.org_code, "POST", _TOKEN, why=why), None
         form = form_by_provider(parties, tx_id, ci_of(customer), wanted, signature, cert_tx_id, lists=False)
-        return await self._tokens("통합인증-002", at, form)
+        return await self._tokens("통합인증-002", at, form, customer)
 
     def _parties(self, at: Institution, certifier: str) -> Parties:
         return Parties(self._operator.org_code, at.org_code, RELAY_CODE, certifier, datetime.now(UTC))
@@ -152,7 +178,7 @@ class Errands:
         params = {
             "org_code": at.org_code,
             "response_type": "code",
-            "client_id": self._operator.client_ids[self._service],
+            "client_id": self._client_id,
             "redirect_uri": self._operator.callback,
             "app_scheme": APP_SCHEME,
             "state": sent["state"],
@@ -169,14 +195,19 @@ class Errands:
             call.status, call.ms = answer.status, (time.perf_counter() - started) * 1000
             location = answer.headers.get("Location", "")
             call.ok = answer.status == HTTPStatus.FOUND and "error=" not in location
+            self._count(call, ok=call.ok)
             if not call.ok:
                 call.why = [f"HTTP {answer.status} {location or content.decode(errors='replace')}"]
         return call, location, sent
 
-    async def _tokens(self, api_id: str, at: Institution, form: Mapping[str, str]) -> tuple[Call, Tokens | None]:
+    async def _tokens(
+        self, api_id: str, at: Institution, form: Mapping[str, str], customer: Customer
+    ) -> tuple[Call, Tokens | None]:
         call, body = await self._post(api_id, _TOKEN, at, form)
         if call.ok and form.get("tx_id") != body.get("tx_id"):
             call.ok, call.why = False, ["tx_id was not returned unchanged"]
+        if call.ok and self._figures is not None:
+            self._figures.consented(at.org_code, self._client_id, customer.number)
         return call, Tokens(body["access_token"], body["refresh_token"]) if call.ok else None
 
     async def _post(
@@ -185,7 +216,7 @@ class Errands:
         call = Call(api_id, at.industry, at.org_code, "POST", path)
         ours = {
             "org_code": at.org_code,
-            "client_id": self._operator.client_ids[self._service],
+            "client_id": self._client_id,
             "client_secret": self._operator.client_secrets[self._service],
         }
         tran_id = self._tran_id()
@@ -199,6 +230,7 @@ class Errands:
             return call, {}
         call.status, call.ms = answer.status, (time.perf_counter() - started) * 1000
         call.rsp_code = str(body.get("rsp_code", ""))
+        self._count(call, ok=answer.status == HTTPStatus.OK and call.rsp_code in _GOOD)
         if answer.status != HTTPStatus.OK:
             call.why = [f"HTTP {answer.status} {_words(body)}"]
         else:
@@ -236,6 +268,15 @@ class Errands:
         if answer.status != HTTPStatus.OK:
             raise Unsigned(f"HTTP {answer.status} {_words(told)} at {path}")
         return told
+
+    @property
+    def _client_id(self) -> str:
+        return self._operator.client_ids[self._service]
+
+    def _count(self, call: Call, *, ok: bool) -> None:
+        if self._figures is not None:
+            code = self._catalogue.apis[call.api_id].api_code
+            self._figures.answered(call.org_code, self._client_id, code, ok=ok, ms=call.ms)
 
     def _tran_id(self) -> str:
         return f"{self._operator.org_code}M{secrets.token_hex(7).upper()}"

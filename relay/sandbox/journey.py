@@ -55,7 +55,7 @@ class Journey:
         if self._first is None:
             return
         first = next(iter(self.street.institutions.values()))
-        call = await self.errands.revoke(first, self._first)
+        call = await self.errands.revoke(first, self._first, LOGINS[0].customer)
         deadline = time.monotonic() + CUT_OFF_S
         while call.ok:
             answered = await operator.ask(catalogue.apis[_LIST], _visit(first, self._first))

@@ -15,10 +15,12 @@ import aiohttp
 
 from relay.domain.api import Api, Catalogue
 from relay.sandbox.certificates import Pair
+from relay.sandbox.figures import Figures
 from relay.sandbox.learning import NothingLearnt, next_page_of, request_for
 
 PAGES_MOST: Final = 200
 TIMEOUT_S: Final = 30
+_GOOD: Final = frozenset({"00000", "00001"})
 Check = Callable[[Api, dict[str, Any]], Sequence[str]]
 """What is wrong with an answer when it is held against the catalogue."""
 
@@ -66,7 +68,10 @@ class Page:
 
 
 class PretendedOperator:
-    """Walks the street through the relay at `gateway`; `session` brings the operator's certificate."""
+    """Walks the street through the relay at `gateway`; `session` brings the operator's certificate.
+
+    Every answer is counted in `figures`, each page by itself, as the relay counts them.
+    """
 
     def __init__(
         self,
@@ -77,6 +82,7 @@ class PretendedOperator:
         client_id: str,
         check: Check,
         today: date,
+        figures: Figures | None = None,
     ) -> None:
         self._session = session
         self._gateway = gateway
@@ -84,6 +90,7 @@ class PretendedOperator:
         self._client_id = client_id
         self._check = check
         self._today = today
+        self._figures = figures
 
     async def walk(self, catalogue: Catalogue, visits: Sequence[Visit]) -> AsyncIterator[Call]:
         """Every (industry, API) pair of `visits`, lists first, each as soon as it is done."""
@@ -115,6 +122,7 @@ class PretendedOperator:
         cursors: set[str] = set()
         while True:
             page = await self._page(api, visit, asked)
+            self._count(api, visit, page)
             call.status, call.ms = page.status, call.ms + page.ms
             call.rsp_code = str((page.body or {}).get("rsp_code", ""))
             call.why += self._faults(api, page)
@@ -146,6 +154,11 @@ class PretendedOperator:
             content = await answer.read()
         spent = (time.perf_counter() - started) * 1000
         return Page(answer.status, object_in(content), answer.headers.get("x-api-tran-id") == tran_id, spent)
+
+    def _count(self, api: Api, visit: Visit, page: Page) -> None:
+        if self._figures is not None:
+            ok = (page.body or {}).get("rsp_code") in _GOOD
+            self._figures.answered(visit.org_code, self._client_id, api.api_code, ok=ok, ms=page.ms)
 
     def _faults(self, api: Api, page: Page) -> list[str]:
         if page.body is None:

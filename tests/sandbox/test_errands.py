@@ -146,7 +146,7 @@ async def test_another_service_of_the_operator_says_its_own_name(errands, author
 async def test_each_call_has_its_own_tran_id(errands, authority, bank):
     await errands.individual(bank, CUSTOMER, Phone(authority))
     await errands.refresh(bank, OLD)
-    await errands.revoke(bank, OLD)
+    await errands.revoke(bank, OLD, CUSTOMER)
     found = [asked.headers["x-api-tran-id"] for asked in authority.asked]
     assert len(set(found)) == 4
     assert all(TRAN_ID.fullmatch(each) and each.startswith("ZOPA000001M") for each in found)
@@ -159,7 +159,7 @@ async def test_a_refresh_keeps_its_refresh_token(errands, authority, bank):
 
 
 async def test_revoking_names_the_access_token(errands, authority, bank):
-    call = await errands.revoke(bank, OLD)
+    call = await errands.revoke(bank, OLD, CUSTOMER)
     assert (call.api_id, call.ok, authority.asked[0].form["token"]) == ("개별인증-004", True, "old.access")
 
 
@@ -269,13 +269,13 @@ async def test_a_refused_refresh_gives_no_token(errands, authority, bank):
 
 async def test_a_revocation_that_did_not_happen_is_told(errands, authority, bank):
     authority.over[REVOKE] = (200, {"rsp_code": "99999", "rsp_msg": "no"})
-    call = await errands.revoke(bank, OLD)
+    call = await errands.revoke(bank, OLD, CUSTOMER)
     assert (call.ok, call.why) == (False, ["rsp_code 99999"])
 
 
 async def test_an_answer_to_another_call_is_wrong(errands, authority, bank):
     authority.echo = False
-    assert (await errands.revoke(bank, OLD)).why == ["x-api-tran-id was not returned unchanged"]
+    assert (await errands.revoke(bank, OLD, CUSTOMER)).why == ["x-api-tran-id was not returned unchanged"]
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ async def all_errands(errands, street, phone):
     certified, _ = await errands.by_certificate(bank, CUSTOMER, certifiers)
     provided, _ = await errands.by_provider(bank, CUSTOMER, certifiers)
     refreshed, _ = await errands.refresh(bank, OLD)
-    return [*calls, certified, provided, refreshed, await errands.revoke(bank, OLD)]
+    return [*calls, certified, provided, refreshed, await errands.revoke(bank, OLD, CUSTOMER)]
 
 
 async def test_a_relay_without_its_authority_is_told_call_by_call(tmp_path, monkeypatch):

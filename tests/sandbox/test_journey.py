@@ -39,8 +39,8 @@ class Errands:
         call = self._call("개별인증-003", at)
         return call, Tokens("renewed", tokens.refresh) if call.ok else None
 
-    async def revoke(self, at, tokens):
-        assert tokens.access == "renewed"
+    async def revoke(self, at, tokens, customer):
+        assert (tokens.access, customer) == ("renewed", LOGINS[0].customer)
         return self._call("개별인증-004", at)
 
     async def by_certificate(self, at, customer, certifiers):

@@ -1,5 +1,5 @@
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 
 import aiohttp
 import pytest
@@ -8,6 +8,7 @@ from aiohttp.test_utils import TestServer
 
 from relay.domain.api import Catalogue
 from relay.domain.ids import TRAN_ID
+from relay.sandbox.figures import Figures
 from relay.sandbox.operator import PretendedOperator, Visit
 from relay.standard.catalogue import load_catalogue
 
@@ -50,7 +51,12 @@ def gateway():
 
 
 @pytest.fixture
-async def walk(gateway):
+def figures():
+    return Figures(lambda: datetime(2026, 11, 16, 3, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+async def walk(gateway, figures):
     app = web.Application()
     app.router.add_route("*", "/{anything:.*}", gateway.handle)
 
@@ -62,6 +68,7 @@ async def walk(gateway):
             client_id="ZOPA000001SVC01",
             check=check,
             today=date(2026, 11, 22),
+            figures=figures,
         )
         visit = Visit("ZCDA000001", "card", "the.token")
         return [call async for call in operator.walk(only(*api_ids), [visit])]
@@ -138,6 +145,18 @@ async def test_a_door_that_is_shut_is_said(unused_tcp_port):
             client_id="c",
             check=lambda _api, _body: [],
             today=date(2026, 11, 22),
+            figures=figures,
         )
         (call,) = [call async for call in operator.walk(only("카드-001"), [Visit("ZCDA000001", "card", "t")])]
     assert "ClientConnectorError" in call.why[0]
+
+
+async def test_every_page_is_counted_as_the_relay_counts_it(walk, gateway, figures):
+    gateway.pages["second"] = {"rsp_code": "00001", "rsp_msg": "nothing new"}
+    await walk("카드-001")
+    gateway.pages[None] = {"rsp_code": "50005", "rsp_msg": "away"}
+    await walk("카드-001")
+    day = figures.body("ZOPA000001SVC01", "2", "20261122")["stat_date_list"][1]
+    (api,) = day["org_list"][0]["api_type_list"]
+    slot = api["tm_slot_list"][0]
+    assert (api["api_type"], slot["success_api_cnt"], slot["fail_api_cnt"]) == ("CD01", "2", "1")
