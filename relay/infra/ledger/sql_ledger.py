@@ -25,6 +25,7 @@ from relay.infra.ledger import schema as schemas
 from relay.infra.ledger.engine import engine_for
 from relay.infra.ledger.jobs import SqlJobs
 from relay.infra.ledger.registry import SqlRegistry
+from relay.infra.ledger.retention import SqlArchive
 from relay.infra.ledger.sealing import Sealer
 from relay.infra.ledger.statistics import SqlStatistics
 from relay.infra.ledger.tables import CONSENTS, TOKENS
@@ -47,8 +48,8 @@ def ledger_at(url: str, sealer: Sealer, connections: int) -> "SqlLedger":
 class SqlLedger:
     """`domain.ledger.Ledger`, `GrantSource` and `CustomerConsents` over SQLite or PostgreSQL.
 
-    `registry`, `statistics` and `jobs` are the other books of the same ledger. Every method of all of them may raise
-    Unreachable.
+    `registry`, `statistics` and `jobs` are the other books of the same ledger, `archive` what it keeps of what is over.
+    Every method of all of them may raise Unreachable.
     """
 
     def __init__(self, url: str, works: Works) -> None:
@@ -57,6 +58,7 @@ class SqlLedger:
         self.registry = SqlRegistry(works)
         self.statistics = SqlStatistics(works)
         self.jobs = SqlJobs(works)
+        self.archive = SqlArchive(works)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -33,6 +33,8 @@ class Desk:
     """Makes what a ledger is given; every id is new."""
 
     now = NOW
+    last_day = date(2027, 1, 14)
+    """A consent with this `end` is over at `now`."""
     holder = SERVICE
     callback = CALLBACK
 

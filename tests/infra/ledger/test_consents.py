@@ -86,3 +86,32 @@ class TestGivingConsent:
             ledger, replace(plain, particulars=replace(plain.particulars, targets=targets))
         )
         assert (await ledger.consent_behind(pair.access.jti))[1] == consent
+
+
+class TestEnding:
+    """Every way out of the state active leaves its moment."""
+
+    async def withdraw(self, ledger, desk, pair, at):
+        assert await ledger.withdraw(pair.access.jti, desk.holder, at)
+
+    async def replace(self, ledger, desk, _, at):
+        consent = desk.consent()
+        await ledger.issue_integrated(consent, desk.pair(consent), [], [], at)
+
+    async def outlive(self, ledger, *_):
+        assert await ledger.end_overdue(1_900_000_000) == 1
+
+    @pytest.mark.parametrize(
+        ("way", "state", "ended_at"),
+        [
+            ("withdraw", ConsentState.REVOKED, 1_800_000_060),
+            ("replace", ConsentState.REPLACED, 1_800_000_060),
+            ("outlive", ConsentState.ENDED, 1_900_000_000),
+        ],
+    )
+    async def test_a_consent_knows_when_it_ended(self, ledger, desk, url, sql, way, state, ended_at):
+        consent, pair = await desk.issued(ledger)
+        mine = f"WHERE consent_id = '{consent.consent_id}'"
+        assert sql(url, f"SELECT count(ended_at) FROM consents {mine}") == ["0"]
+        await getattr(self, way)(ledger, desk, pair, desk.now + 60)
+        assert sql(url, f"SELECT state, ended_at FROM consents {mine}") == [f"{state.value}|{ended_at}"]

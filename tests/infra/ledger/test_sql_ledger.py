@@ -60,6 +60,45 @@ class TestWhatIsKept:
         ]
 
 
+class TestOneCustomer:
+    """What the portal asks about one customer (지원-103)."""
+
+    @pytest.mark.parametrize(
+        ("asked", "found"),
+        [
+            ({}, ["first", "second", "third"]),
+            ({"provider": "ZBAA000001"}, ["first", "second"]),
+            ({"operator": "ZOPB000001"}, ["second", "third"]),
+            ({"provider": "ZBAA000001", "operator": "ZOPB000001"}, ["second"]),
+            ({"provider": "ZZZZ000001"}, []),
+        ],
+    )
+    async def test_consents_in_force_are_found_the_oldest_first(self, ledger, desk, asked, found):
+        named = {
+            "third": desk.consent(
+                provider="ZCDA000001", operator="ZOPB000001", client_id="svc3", given_at=desk.now + 2
+            ),
+            "second": desk.consent(operator="ZOPB000001", client_id="svc2", given_at=desk.now + 1),
+            "first": desk.consent(),
+        }
+        for consent in (*named.values(), desk.consent(ci="ci-two")):
+            await desk.issued(ledger, consent)
+        assert await ledger.consents_in_force("ci-one", **asked) == [named[name] for name in found]
+
+    async def test_what_is_over_is_not_among_them(self, ledger, desk):
+        _, pair = await desk.issued(ledger)
+        await desk.issued(ledger, newer := desk.consent(client_id="svc2"))
+        await ledger.withdraw(pair.access.jti, desk.holder, desk.now)
+        assert await ledger.consents_in_force("ci-one") == [newer]
+
+    async def test_a_customer_is_found_under_every_key(self, ledger, url, desk):
+        consent, _ = await desk.issued(ledger)
+        keys = [CustomerKey("second", b"2" * 32), CustomerKey("first", b"1" * 32)]
+        other = await open_ledger(url, Sealer(keys), 2)
+        assert await other.consents_in_force("ci-one") == [consent]
+        await other.close()
+
+
 class TestOpening:
     async def test_a_ledger_without_tables_says_what_to_do(self, bare_url, sealer):
         opened = await open_ledger(bare_url, sealer, 2)

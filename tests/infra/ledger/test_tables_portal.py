@@ -1,0 +1,39 @@
+"""What must never be among the portal's partner's rows is refused by the database itself."""
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from relay.domain.registry import Organisation, OrgType, RegistryChanges
+from relay.domain.statistics import Batch, Line, Sending, SendingState
+
+NOW = 1_800_000_000
+LINE = Line("20270115", "00", "ZBAA000001", "ZOPA000001", "svc1", "1", "BA01", "200_00000")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO leadership (one, holder, fence, until) VALUES (2, '', 0, 0)",
+        "INSERT INTO registry_head SELECT 2, 0, '', '', 0",
+        "INSERT INTO registry_held SELECT 2, '', 0, 0, '', ''",
+        "UPDATE organisations SET number = 1",
+        "UPDATE sendings SET state = 'lost'",
+        "UPDATE statistics SET counted = 0",
+        "UPDATE statistics SET api_code = NULL",
+    ],
+)
+async def test_the_database_refuses(ledger, statement):
+    fence = (await ledger.jobs.lead("here", 60, NOW)).fence
+    organisations = {name: Organisation(name, OrgType.OTHER, name) for name in ("one", "two")}
+    await ledger.registry.take(RegistryChanges(organisations, {}, "1", "1"), fence, NOW)
+    await ledger.statistics.take_batch(Batch("one", {LINE: 1}), NOW)
+    await ledger.statistics.keep_sending(Sending("20270117", "ZBAA000001", "1", SendingState.WAITING), fence, NOW)
+    before = await ledger.registry.registry()
+    with pytest.raises(IntegrityError):
+        await run(ledger, statement)
+    assert await ledger.registry.registry() == before
+
+
+async def run(ledger, statement):
+    async with ledger._works.writing(0) as work:
+        await work.rows.exec_driver_sql(statement)
