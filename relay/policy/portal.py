@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, model_validator
 
 from relay.policy.authority import Days
 from relay.policy.scalars import (
@@ -18,12 +18,13 @@ from relay.policy.scalars import (
     SecretHash,
     SerialNum,
     Text,
+    at_folder,
     refuse,
 )
 
-_CLOCK = re.compile(r"([01]\d|2[0-3])[0-5]\d")
-_REDIS = re.compile(r"(?:redis|rediss)://[^\s]+|unix://[^\s]+")
-_WITH_PASSWORD = re.compile(r"[a-z]+://[^/@\s]*:[^/@\s]*@")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3])[0-5][0-9]")
+_REDIS = re.compile(r"env:\S+|rediss?://[^\s/]\S*|unix://\S+")
+_WITH_PASSWORD = re.compile(r"@|\bpassword=")
 
 
 def _clock(value: str) -> str:
@@ -32,10 +33,11 @@ def _clock(value: str) -> str:
     return value
 
 
-def _redis_url(value: str) -> str:
-    if value.startswith(("file:", "env:")):
-        return value
-    if _WITH_PASSWORD.match(value):
+def _redis_url(value: str, info: ValidationInfo) -> str:
+    scheme, _, rest = value.partition(":")
+    if scheme == "file" and rest:
+        return f"file:{at_folder(rest, info)}"
+    if _WITH_PASSWORD.search(value):
         raise ValueError("a URL with a password is a secret: write it into a file or variable and refer to that")
     if not _REDIS.fullmatch(value):
         raise ValueError("redis://HOST:PORT/0, rediss://..., unix://PATH, or a reference file:PATH or env:NAME")
@@ -131,7 +133,7 @@ class JobsSettings(Model):
     """One leader among many instances: by Redis when it is named, by the ledger otherwise. A term lasts `term_s`."""
 
     redis: RedisUrl | None = None
-    term_s: Annotated[float, Field(ge=1, le=300)] = 15.0
+    term_s: Annotated[float, Field(ge=5, le=300)] = 15.0
     retention_at: Clock = "0330"
 
 
@@ -155,7 +157,9 @@ class Maintenance(Model):
     """
 
     day: Annotated[str, StringConstraints(pattern=r"^(daily|mon|tue|wed|thu|fri|sat|sun)$")] | None = None
-    date: Annotated[str, StringConstraints(pattern=r"^\d{8}$"), Field(description="YYYYMMDD in quotes")] | None = None
+    date: Annotated[str, StringConstraints(pattern=r"^[0-9]{8}$"), Field(description="YYYYMMDD in quotes")] | None = (
+        None
+    )
     start: Clock
     end: Clock
     note: Text | None = None
