@@ -21,6 +21,10 @@ class Caller:
 
     def __init__(self, peer):
         self.peer = peer
+        self.closed = 0
+
+    def close_when_idle(self):
+        self.closed += 1
 
 
 @pytest.fixture
@@ -95,6 +99,29 @@ def test_without_certificates_the_address_is_counted(welcome):
     cards = [greeted(welcome, Peer(None, address)).card for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2")]
     cards.append(greeted(welcome, Peer(None, "192.0.2.1")).card)
     assert [card.excess for card in cards] == [False, False, False, True]
+
+
+def test_who_left_the_directory_is_dismissed_and_nobody_else(welcome, plan, replan):
+    gone, stays, silent = (greeted(welcome, peer) for peer in (ONE, TWO, NOBODY))
+    for connection in (gone, stays):
+        welcome.recognise(plan, connection.card)
+    welcome.dismiss(replan(("ZOPA000002", "999-81-01002")))
+    assert [connection.closed for connection in (gone, stays, silent)] == [1, 0, 0]
+
+
+def test_who_calls_from_an_address_no_longer_registered_is_dismissed(welcome, plan, replan):
+    connection = greeted(welcome, ONE)
+    welcome.recognise(plan, connection.card)
+    connection.card.peer = Peer(ONE.serial, "192.0.2.77")
+    welcome.dismiss(replan(("ZOPA000001", "999-81-01001")))
+    assert connection.closed == 1
+
+
+def test_who_said_nothing_yet_is_told_at_its_first_call(welcome, plan):
+    connection = greeted(welcome, NOBODY)
+    welcome.dismiss(plan)
+    assert connection.closed == 0
+    assert refused(welcome, plan, connection) == "serial_unknown"
 
 
 def test_complaints_are_one_line_a_second_and_none_is_forgotten(welcome, clock, caplog):

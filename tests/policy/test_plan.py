@@ -6,9 +6,11 @@ import pytest
 
 from relay.domain.fault import Refusal
 from relay.domain.ids import INDUSTRIES
+from relay.domain.party import Operator, Peer, Service
+from relay.policy.access import Caller, Callers
 from relay.policy.conformance import faults_of
 from relay.policy.parties import Parties
-from relay.policy.plan import compile_plan
+from relay.policy.plan import OFFERED, acquainted, compile_plan
 from relay.policy.registry import Directory, Provider
 from relay.policy.route import find_route
 from relay.policy.scalars import Checking, ProviderTimeouts, Rate
@@ -36,10 +38,9 @@ def provider(org_code="ZBAA000001", industry="bank", **more):
     return Provider.model_validate(base | more)
 
 
-def plan(*providers, **sections):
-    return compile_plan(
-        settings(**sections), providers or (provider(),), Parties.of_file(Directory()), CATALOGUE, "0123456789ab"
-    )
+def plan(*providers, parties=None, **sections):
+    known = parties or Parties.of_file(Directory())
+    return compile_plan(settings(**sections), providers or (provider(),), known, CATALOGUE, "0123456789ab")
 
 
 def institution(found, org_code="ZBAA000001", path=ACCOUNTS, method="GET"):
@@ -182,3 +183,123 @@ def test_parameters_are_checked_as_strictly_as_the_institution_wants():
     with pytest.raises(Refusal):
         found.institutions["ZBAA000001"].rules["BA01"].parameters({"limit": "501"})
     assert found.institutions["ZBAA000002"].rules["BA01"].parameters({"limit": "501"}) is None
+
+
+PORTAL = {
+    "org_code": "ZPTL000001",
+    "base_url": "https://portal.example",
+    "serial_num": "999-81-00002",
+    "addresses": ["192.0.2.9"],
+    "calls": {"client_id": "relayatportal", "client_secret": "env:S"},
+    "offers": {"client_id": "portalatrelay", "client_secret_hash": f"$scrypt$ln=14,r=8,p=1${'A' * 22}${'A' * 43}"},
+}
+ITS_PEER = Peer("9998100002", "192.0.2.9")
+SUPPORT = {
+    b"/mgmts/oauth/2.0/token": "POST",
+    b"/v1/mgmts/status": "GET",
+    b"/v1/mgmts/consents": "POST",
+    b"/v1/mgmts/req-statistics": "GET",
+}
+
+
+def parties(*org_codes, slots=None):
+    services = {code: (Service(f"{code}SVC", "one", code),) for code in org_codes}
+    operators = [Operator(code, code, code, ("192.0.2.1",), services[code]) for code in org_codes]
+    return Parties(Callers.of(map(Caller.of, operators)), slots or {})
+
+
+def codes(callers):
+    return [caller.operator.org_code for caller in callers.everyone]
+
+
+def test_a_portal_is_let_in_to_the_support_apis_and_like_any_operator():
+    found = plan(parties=parties("ZOPA000001"), portal=PORTAL)
+    assert found.support == SUPPORT
+    assert len(OFFERED) == len(SUPPORT)
+    assert codes(found.portal) == ["ZPTL000001"]
+    assert codes(found.callers) == ["ZOPA000001", "ZPTL000001"]
+    assert [one.operator.org_code for one in found.portal.recognise(ITS_PEER)] == ["ZPTL000001"]
+
+
+@pytest.mark.parametrize(
+    "peer", [Peer("ZOPA000001", "192.0.2.1"), Peer("9998100002", "192.0.2.1"), Peer("", "192.0.2.9")]
+)
+def test_nobody_else_is_the_portal(peer):
+    found = plan(parties=parties("ZOPA000001"), portal=PORTAL)
+    with pytest.raises(Refusal):
+        found.portal.recognise(peer)
+
+
+def test_without_a_portal_there_is_no_support_api():
+    found = plan(parties=parties("ZOPA000001"))
+    assert (found.support, codes(found.portal), codes(found.callers)) == ({}, [], ["ZOPA000001"])
+    assert found.method_of(b"/v1/mgmts/status") == ""
+    with pytest.raises(Refusal):
+        found.portal.recognise(ITS_PEER)
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        *SUPPORT.items(),
+        (ACCOUNTS.encode(), "GET"),
+        (b"/oauth/2.0/token", "POST"),
+        (b"/v1/mgmts/orgs", ""),  # 지원-002 is the portal's own
+        (b"/v2/mgmts/status", ""),
+        (b"/v1/mgmts/status/", ""),
+    ],
+)
+def test_each_path_has_one_method(path, method):
+    assert plan(portal=PORTAL).method_of(path) == method
+
+
+def test_other_parties_are_a_new_plan_of_which_nothing_else_is_new():
+    first = plan(provider(), provider("ZCDA000001", "card"), parties=parties("ZOPA000001"), portal=PORTAL)
+    second = acquainted(first, parties("ZOPB000001", "ZOPC000001"))
+    assert codes(first.callers) == ["ZOPA000001", "ZPTL000001"]
+    assert codes(second.callers) == ["ZOPB000001", "ZOPC000001", "ZPTL000001"]  # the portal stays, and stands once
+    assert codes(acquainted(second, parties()).callers) == ["ZPTL000001"]
+    for code, one in first.institutions.items():
+        assert second.institutions[code] is one
+    kept = ("generation", "routes", "operator_bucket", "versions", "authority", "support", "portal")
+    assert all(getattr(second, name) is getattr(first, name) for name in kept)
+
+
+MORNING, ALWAYS = ("0000:0700",), ()
+
+
+def opens(found, org_code="ZBAA000001"):
+    """The minutes of the day at which an institution takes scheduled calls; all when it never closes."""
+    slots = found.institutions[org_code].slots
+    return sum(slots) if slots else 1440
+
+
+@pytest.mark.parametrize(
+    ("file", "told", "minutes"),
+    [
+        (ALWAYS, None, 1440),
+        (MORNING, None, 420),
+        (MORNING, ("2200:2400",), 120),  # the portal stands above the file
+        (ALWAYS, ("2200:2400",), 120),
+    ],
+)
+def test_slots_told_by_the_portal_stand_above_those_of_the_file(file, told, minutes):
+    known = parties("ZOPA000001", slots={} if told is None else {"ZBAA000001": told, "ZBAA000009": ("0000:0100",)})
+    made = plan(provider(scheduled_slots=file), provider("ZBAA000002"), parties=known)
+    assert (opens(made), opens(made, "ZBAA000002")) == (minutes, 1440)
+    later = acquainted(plan(provider(scheduled_slots=file), provider("ZBAA000002")), known)
+    assert (opens(later), opens(later, "ZBAA000002")) == (minutes, 1440)
+    assert sorted(later.institutions) == ["ZBAA000001", "ZBAA000002"]
+
+
+def test_slots_the_portal_tells_no_more_are_the_files_again():
+    found = plan(provider(scheduled_slots=MORNING), parties=parties(slots={"ZBAA000001": ("2200:2400",)}))
+    assert opens(found) == 120
+    assert opens(acquainted(found, parties())) == 420
+
+
+def test_a_day_of_maintenance_is_compiled_from_the_file():
+    down = {"date": "20260705", "start": "0200", "end": "0400"}
+    found = plan(provider(maintenance=[down]), provider("ZBAA000002"))
+    assert found.institutions["ZBAA000001"].maintenance is not None
+    assert found.institutions["ZBAA000002"].maintenance is None
