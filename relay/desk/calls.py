@@ -1,4 +1,4 @@
-"""A call of an OAuth endpoint as the gateway hands it over, and the answer it gets."""
+"""A call of an endpoint behind the gateway as the gateway hands it over, and the answer it gets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from relay.desk.errors import OAuthRefusal
 class Note:
     """What the gateway's record of the call shall say; "" for what is not known yet. Nothing a caller made up.
 
+    `api_code` is that of 첨부12, S101 to S104 for the support APIs (지원-101 to -104), which have none there.
     `reason` names why the call was refused: a fault, an OAuth error, or a Why of the ledger. `error` is the OAuth error
     that was answered (규격 3.10).
     """
@@ -61,7 +62,7 @@ class Answer:
     """Status, the JSON object of the body (None: no body), and headers beyond those that every answer has."""
 
     status: int
-    body: Mapping[str, str] | None = field(repr=False)
+    body: Mapping[str, object] | None = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

@@ -85,7 +85,11 @@ def refusal_of(error: Exception, complain: Callable[[str, str], None]) -> OAuthR
         )
     if isinstance(error, NotGranted) and error.why in NOT_GRANTED:
         return OAuthRefusal(*NOT_GRANTED[error.why], reason=error.why.value)
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    # the text of an error may hold what the customer sent; its kind and place never do
-    _log.error("a call failed in the authority: %s at %s:%d", type(error).__name__, place.filename, place.lineno)
+    log_unforeseen(error)
     return OAuthRefusal("server_error", "the relay failed", reason="relay_broken")
+
+
+def log_unforeseen(error: Exception) -> None:
+    """Log an error that nobody foresaw: its text may hold what a caller sent, its kind and place never do."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    _log.error("a call failed in the authority: %s at %s:%d", type(error).__name__, place.filename, place.lineno)

@@ -89,7 +89,7 @@ def form_of(call: Call) -> Mapping[str, str]:
 def hold(api_id: str, values: Mapping[str, str]) -> None:
     """Hold fields to an API: all required ones, their types and lengths. Raises OAuthRefusal invalid_request."""
     try:
-        _check(api_id)(values)
+        check_of(api_id)(values)
     except Refusal as refusal:
         missing = refusal.fault is FAULTS["parameter_missing"]
         said = f"{refusal.detail} is missing" if missing else f"not a value of {refusal.detail}"
@@ -97,7 +97,8 @@ def hold(api_id: str, values: Mapping[str, str]) -> None:
 
 
 @cache
-def _check(api_id: str) -> ParameterCheck:
+def check_of(api_id: str) -> ParameterCheck:
+    """The strict check of an API's query and body fields, compiled once."""
     return compile_check(load_catalogue().apis[api_id], Checking.STRICT)
 
 

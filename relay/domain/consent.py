@@ -4,7 +4,7 @@ The particulars (전송요구내역) are those of 정보제공-공통-002 and of
 (규격 6.2, 3.2.2).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
@@ -79,6 +79,11 @@ class Particulars:
         """The moment after the last day on which the consent holds, in epoch seconds."""
         start = datetime(self.end_date.year, self.end_date.month, self.end_date.day, tzinfo=KOREA)
         return int(start.timestamp()) + 86400
+
+
+def scope_at(industry: str, scopes: Iterable[str]) -> str:
+    """권한 범위 at an institution of this industry, as tokens carry it: `<industry>.list` first, each scope once."""
+    return " ".join(dict.fromkeys((f"{industry}.list", *scopes)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,9 @@ _TIMES: Final = ("exp", "iat")
 
 ACCESS: Final = ""
 REFRESH: Final = "refresh"
-"""What the claim `use` says: nothing in an access token, which has no claim beyond what every reader expects."""
+MANAGE: Final = "manage"
+"""What the claim `use` says: nothing in an access token, which has no claim beyond what every reader expects; that it
+refreshes (개별인증-003), or that it opens the support APIs to the portal (지원-101) and no data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ def claims_of(payload: bytes, use: str = ACCESS) -> Claims:
     """Claims of the payload of a token that is meant for `use`.
 
     Raises Refusal(token_malformed) naming the claim when one is missing, doubled or of another type: an `exp` written
-    as text or a token without `exp` is no token, and a refresh token is no access token, nor the reverse.
+    as text or a token without `exp` is no token, and one for another use is none for this.
     """
     try:
         found = read_object(payload)

@@ -44,6 +44,7 @@ class Road:
     ) -> None:
         """Hand a call over. `head.path` is of `plan.authority` or of `plan.support`. Raises Refusal."""
         headers, dialect = head.headers, dialect_of(head.path)
+        operators: tuple[str, ...]
         if head.path in plan.support:
             operators, fault = (_the_portal(plan, connection.card, head, exchange),), ""
         else:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Self
 
 from relay.desk.errors import OAuthRefusal
-from relay.domain.consent import Consent
+from relay.domain.consent import Consent, scope_at
 from relay.domain.issue import Pair, TokenKind, TokenRecord
 from relay.domain.ledger import NotGranted, Why
 from relay.domain.token import REFRESH
@@ -24,7 +24,7 @@ def scope_of(industry: str, scopes: tuple[str, ...]) -> str:
 
     Raises OAuthRefusal invalid_scope when one is of another industry or the standard has no room for them all.
     """
-    scope = " ".join(dict.fromkeys((f"{industry}.list", *scopes)))
+    scope = scope_at(industry, scopes)
     if len(scope) > _SCOPE_MOST or not all(each.startswith(f"{industry}.") for each in scope.split(" ")):
         raise OAuthRefusal("invalid_scope", "the consent's scopes are not those of the institution's industry")
     return scope

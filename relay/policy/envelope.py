@@ -189,10 +189,14 @@ def refusal(error: Refusal, tran_id: bytes, *, close: bool) -> bytes:
 
 def refusal_body(fault: Fault, detail: str = "") -> bytes:
     """`{"rsp_code": ..., "rsp_msg": ...}` of a fault; `detail` names what is concerned."""
+    return json.dumps(refusal_told(fault, detail), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def refusal_told(fault: Fault, detail: str = "") -> dict[str, str]:
+    """What that body says."""
     words = f"{fault.words}: {detail}" if detail else fault.words
     words = words.encode()[:_MSG_MOST].decode(errors="ignore")
-    body = {"rsp_code": fault.rsp_code, "rsp_msg": words}
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return {"rsp_code": fault.rsp_code, "rsp_msg": words}
 
 
 def is_complete(headers: Mapping[bytes, bytes], body: bytes) -> bool:

@@ -5,7 +5,16 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from relay.domain.consent import CONSENT_MOVES, Asset, Authentication, Consent, ConsentState, Particulars, Target
+from relay.domain.consent import (
+    CONSENT_MOVES,
+    Asset,
+    Authentication,
+    Consent,
+    ConsentState,
+    Particulars,
+    Target,
+    scope_at,
+)
 from relay.domain.transition import Forbidden, moved
 
 PARTICULARS = Particulars(
@@ -31,6 +40,17 @@ def test_the_day_ends_at_midnight_in_korea(last_day, moment):
 
 def test_each_scope_is_told_once_in_its_order():
     assert PARTICULARS.scopes == ("bank.list", "bank.deposit")
+
+
+@pytest.mark.parametrize(
+    ("scopes", "told"),
+    [
+        ((), "bank.list"),
+        (("bank.deposit", "bank.list", "bank.deposit", "bank.loan"), "bank.list bank.deposit bank.loan"),
+    ],
+)
+def test_tokens_carry_the_list_scope_first_and_each_once(scopes, told):
+    assert scope_at("bank", scopes) == told
 
 
 @pytest.mark.parametrize("to", [ConsentState.REVOKED, ConsentState.REPLACED, ConsentState.ENDED])

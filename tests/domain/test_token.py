@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.domain.fault import Refusal
-from relay.domain.token import ACCESS, REFRESH, Claims, claims_of
+from relay.domain.token import ACCESS, MANAGE, REFRESH, Claims, claims_of
 
 GOOD = {
     "iss": "RELAY00001",
@@ -52,7 +52,18 @@ def test_claims_nobody_asked_for_are_no_harm():
 
 
 @pytest.mark.parametrize(
-    ("use", "asked"), [("refresh", ACCESS), ("access", ACCESS), (None, ACCESS), (ACCESS, REFRESH), ("other", REFRESH)]
+    ("use", "asked"),
+    [
+        ("refresh", ACCESS),
+        ("access", ACCESS),
+        (None, ACCESS),
+        (ACCESS, REFRESH),
+        ("other", REFRESH),
+        ("manage", ACCESS),
+        ("manage", REFRESH),
+        (ACCESS, MANAGE),
+        ("refresh", MANAGE),
+    ],
 )
 def test_a_token_for_another_use_is_no_token(use, asked):
     with pytest.raises(Refusal) as caught:
@@ -60,10 +71,11 @@ def test_a_token_for_another_use_is_no_token(use, asked):
     assert (caught.value.fault.name, caught.value.detail) == ("token_malformed", "use")
 
 
-def test_a_refresh_token_is_read_as_one():
-    assert claims_of(told(use="refresh"), REFRESH) == claims_of(told())
+@pytest.mark.parametrize("use", [REFRESH, MANAGE])
+def test_a_token_for_another_use_is_read_as_one(use):
+    assert claims_of(told(use=use), use) == claims_of(told())
     with pytest.raises(Refusal):
-        claims_of(told(), REFRESH)
+        claims_of(told(), use)
 
 
 @pytest.mark.parametrize("name", GOOD)

@@ -1,0 +1,41 @@
+"""The parameters of 지원-102 to -104: read so that no two readers could see different ones, held to the catalogue."""
+
+from collections.abc import Mapping
+
+from relay.desk.calls import Call
+from relay.desk.forms import check_of
+from relay.domain.api import Api
+from relay.domain.fault import FAULTS, Refusal
+from relay.policy.envelope import check_json_type
+from relay.policy.fields import text_of
+from relay.policy.query import body_parameters, query_parameters
+
+
+def check_headers(call: Call, api: Api) -> None:
+    """Judge the headers beside Authorization. Raises Refusal (40002)."""
+    if not call.tran_id:
+        raise Refusal(FAULTS["header_malformed"], "x-api-tran-id")
+    if api.method == "POST":
+        sent = call.header("content-type")
+        check_json_type(sent.encode("utf-8", "surrogateescape") if sent else None)
+        if "content-encoding" in call.headers:
+            raise Refusal(FAULTS["header_malformed"], "Content-Encoding")
+
+
+def parameters_of(call: Call, api: Api) -> Mapping[str, str]:
+    """The parameters as texts, each required one there, all of their types and codes. Raises Refusal (40001)."""
+    sent = _body(call) if api.method == "POST" else _query(call.query or "")
+    check_of(api.api_id)(sent)
+    return {name: text_of(value) for name, value in sent.items()}
+
+
+def _body(call: Call) -> Mapping[str, object]:
+    if call.query is not None:  # what another reader could take for the body's parameters
+        raise Refusal(FAULTS["parameter_malformed"], "query")
+    return body_parameters(call.body)
+
+
+def _query(query: str) -> Mapping[str, object]:
+    if not query.isascii():
+        raise Refusal(FAULTS["parameter_malformed"], "query")
+    return query_parameters(query.encode())

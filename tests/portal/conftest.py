@@ -1,0 +1,274 @@
+"""The support APIs over a real unix socket, with a real ledger, keys and secrets; clock and probe are ours."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import count
+from types import SimpleNamespace
+from urllib.parse import urlencode
+
+import aiohttp
+import jwt
+import pytest
+from aiohttp import web
+from yarl import URL
+
+from relay.desk.door import RUNNER, application, turned_away
+from relay.desk.serving import served
+from relay.domain.consent import Authentication, Consent, Particulars, Target
+from relay.domain.issue import Pair, TokenKind, TokenRecord
+from relay.domain.ledger import Unreachable
+from relay.infra.client_secrets import ClientSecrets
+from relay.infra.ledger import schema
+from relay.infra.ledger.sealing import CustomerKey, Sealer
+from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.signing import FolderSigner
+from relay.infra.token_keys import add_key
+from relay.policy.portal import Maintenance, PortalSettings
+from relay.policy.registry import Provider
+from relay.portal.application import endpoints
+from relay.portal.office import Support, SupportOffice
+
+NOW = 1_800_000_000  # Friday, 2027-01-15, 17:00 in Korea
+TOKEN, STATUS, CONSENTS, RESEND = (
+    "/mgmts/oauth/2.0/token",
+    "/v1/mgmts/status",
+    "/v1/mgmts/consents",
+    "/v1/mgmts/req-statistics",
+)
+RELAY, PORTAL, BANK, CARD = "ZRLA000001", "ZPTL000001", "ZBAA000001", "ZCDA000001"
+OPERATOR, OTHER_OPERATOR = "ZOPA000001", "ZOPB000001"
+CLIENT, SECRET = "portalatrelay", "Q7fG2k9Lm4Xc1Vb8"
+TRAN_ID = "ZPTL000001P00000000000001"
+CI = base64.b64encode(hashlib.sha512(b"a customer").digest()).decode()
+
+
+def cheap_hash(secret):
+    """A slow hash that is quick enough for a test."""
+    digest = hashlib.scrypt(secret.encode(), salt=b"saltsaltsaltsalt", n=2**10, r=8, p=1, dklen=32)
+    salt, told = (base64.b64encode(raw).decode().rstrip("=") for raw in (b"saltsaltsaltsalt", digest))
+    return f"$scrypt$ln=10,r=8,p=1${salt}${told}"
+
+
+def the_portal(**offers):
+    return PortalSettings.model_validate(
+        {
+            "org_code": PORTAL,
+            "base_url": "https://portal.example",
+            "serial_num": "999-81-00002",
+            "addresses": ["192.0.2.9"],
+            "calls": {"client_id": "relayatportal", "client_secret": "env:S"},
+            "offers": {"client_id": CLIENT, "client_secret_hash": cheap_hash(SECRET), "token_days": 30} | offers,
+        }
+    )
+
+
+def an_office(**offers):
+    line = {"base_urls": ("http://127.0.0.1:1",), "link": "leased_line"}
+    night = Maintenance(day="sat", start="0200", end="0400")
+    providers = (
+        Provider(org_code=BANK, name="가온은행", industry="bank", maintenance=(night,), **line),
+        Provider(org_code=CARD, name="가온카드", industry="card", **line),
+    )
+    return SupportOffice.of(RELAY, RELAY, the_portal(**offers), providers, (OPERATOR, OTHER_OPERATOR))
+
+
+class Probe:
+    """Finds what it is told to find; `asked` are those it was asked about."""
+
+    def __init__(self):
+        self.found, self.asked = True, []
+
+    async def reaches(self, provider):
+        self.asked.append(provider.org_code)
+        return self.found
+
+
+@dataclass
+class Reply:
+    """An answer: status, headers (one value each), and the JSON of its body."""
+
+    status: int
+    headers: dict = field(repr=False)
+    body: dict | None
+
+    @property
+    def noted(self):
+        """What the gateway is told for the record."""
+        return {name[8:]: value for name, value in self.headers.items() if name.startswith("x-relay-")}
+
+    @property
+    def reason(self):
+        return self.noted.get("reason", "")
+
+
+class Desk:
+    """The support APIs and the portal's way to them. `clock` is theirs."""
+
+    def __init__(self, support, ledger, session):
+        self.support, self.ledger, self.session = support, ledger, session
+        self.clock = lambda: NOW + 0.5
+        self.held = ""
+        self._numbers = count(1)
+
+    @property
+    def statistics(self):
+        return self.ledger.statistics
+
+    @property
+    def probe(self):
+        return self.support.probe
+
+    async def send(self, method, target, body=b"", **headers):
+        """A call as the gateway passes it on; a header given as None is left out, `_` in its name is a hyphen."""
+        told = {"x-api-tran-id": TRAN_ID, "x-relay-operators": PORTAL}
+        told |= {name.replace("_", "-"): value for name, value in headers.items()}
+        told = {name: value for name, value in told.items() if value is not None}
+        url = URL(f"http://authority{target}", encoded=True)
+        asking = self.session.request(method, url, data=body or None, headers=told, skip_auto_headers=["Content-Type"])
+        async with asking as answer:
+            raw = await answer.read()
+            lower = {name.lower(): value for name, value in answer.headers.items()}
+            return Reply(answer.status, lower, json.loads(raw) if raw else None)
+
+    def form(self, **changes):
+        """The form of 지원-101; a field given as None is left out."""
+        form = {"grant_type": "client_credentials", "client_id": CLIENT, "client_secret": SECRET, "scope": "manage"}
+        return {name: value for name, value in (form | changes).items() if value is not None}
+
+    async def redeem(self, form=None, **headers):
+        """지원-101."""
+        told = {"content_type": "application/x-www-form-urlencoded"} | headers
+        return await self.send("POST", TOKEN, urlencode(form or self.form()).encode(), **told)
+
+    async def bearer(self):
+        """`Authorization` with a good token, the same one each time."""
+        if not self.held:
+            self.held = f"Bearer {(await self.redeem()).body['access_token']}"
+        return self.held
+
+    def forged(self, **claims):
+        """A token signed by the relay that says something else than 지원-101 makes it say; None leaves a claim out."""
+        now = int(self.clock())
+        told = {"iss": RELAY, "aud": PORTAL, "jti": "forged", "iat": now, "exp": now + 60, "scope": "manage"}
+        told |= {"org_code": RELAY, "client_id": CLIENT, "use": "manage"} | claims
+        told = {name: value for name, value in told.items() if value is not None}
+        return self.support.signer.sign(told, now)[0]
+
+    async def get(self, path, query, **headers):
+        """지원-102 or -104; `query` is text, or fields of which None are left out."""
+        if not isinstance(query, str):
+            query = urlencode({name: value for name, value in query.items() if value is not None})
+        told = {"authorization": await self.bearer()} | headers
+        return await self.send("GET", f"{path}?{query}", **told)
+
+    async def status_of(self, org_code=BANK, **headers):
+        return await self.get(STATUS, {"org_code": org_code}, **headers)
+
+    async def consents_of(self, org_code=BANK, ci=CI, **headers):
+        """지원-103."""
+        return await self.post({"org_code": org_code, "user_ci": ci}, **headers)
+
+    async def post(self, body, **headers):
+        """지원-103 with a body: bytes, or fields of which None are left out."""
+        if not isinstance(body, bytes):
+            body = json.dumps({name: value for name, value in body.items() if value is not None}).encode()
+        told = {"authorization": await self.bearer(), "content_type": "application/json; charset=UTF-8"} | headers
+        return await self.send("POST", CONSENTS, body, **told)
+
+    def week(self, **changes):
+        """The query of 지원-104: the week that ended before the Sunday 2027-01-10."""
+        return {"org_code": BANK, "org_type": "03", "inquiry_date": "20270110", "type": "0"} | changes
+
+    async def again(self, headers=None, **changes):
+        return await self.get(RESEND, self.week(**changes), **(headers or {}))
+
+    async def consent(self, *, provider=BANK, operator=OPERATOR, number=1, ci=CI, end=date(2027, 12, 31), given=NOW):
+        """A consent of the customer in the ledger, and its id."""
+        scope = {BANK: "bank", CARD: "card"}.get(provider, "bank")
+        targets = (Target(f"{scope}.list"), Target(f"{scope}.deposit" if scope == "bank" else "card.card"))
+        particulars = Particulars(False, end, "자산 조회", date(2027, 12, 31), targets)
+        name, client_id = f"consent{next(self._numbers)}", f"{operator}SVC{number:02}"
+        way = Authentication.INTEGRATED
+        consent = Consent(name, provider, operator, client_id, way, particulars, given, ci)
+        kinds = (TokenKind.ACCESS, TokenKind.REFRESH)
+        jtis = (f"{name}-{kind}" for kind in kinds)
+        pair = Pair(
+            *(
+                TokenRecord(jti, kind, name, "x", given, given + 60, jti.encode())
+                for jti, kind in zip(jtis, kinds, strict=True)
+            )
+        )
+        await self.ledger.issue_integrated(consent, pair, [], [], given)
+        return name
+
+    def claims(self, token):
+        """What a token says, unverified."""
+        return jwt.decode(token, options={"verify_signature": False})
+
+
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory):
+    """A SQLite ledger with its tables and nothing in them, to be copied."""
+    path = tmp_path_factory.mktemp("ledger") / "empty.db"
+    asyncio.run(schema.upgrade(f"sqlite:{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def key_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("keys") / "keys"
+    add_key(folder, "first", NOW - 1000)
+    return folder
+
+
+@pytest.fixture
+def office():
+    """Makes offices; keywords change what the portal is given."""
+    return an_office
+
+
+@pytest.fixture
+async def desk(tmp_path, empty_ledger, key_folder):
+    shutil.copy(empty_ledger, tmp_path / "ledger.db")
+    ledger = await open_ledger(f"sqlite:{tmp_path / 'ledger.db'}", Sealer([CustomerKey("one", b"k" * 32)]), 4)
+    secrets, ids, standing = ClientSecrets(lambda: 0.0), count(1), SimpleNamespace()
+    support = Support(
+        an_office(),
+        ledger,
+        ledger.statistics,
+        FolderSigner.of_folder(key_folder, RELAY, 5.0),
+        secrets,
+        Probe(),
+        lambda: standing.desk.clock(),  # noqa: PLW0108 - the desk comes later, and its clock changes
+        lambda: f"id{next(ids)}",
+    )
+    connector = aiohttp.UnixConnector(str(tmp_path / "authority.sock"), limit=0)
+    async with (
+        served(application(endpoints(support)), turned_away, **RUNNER) as runner,
+        aiohttp.ClientSession(connector=connector) as session,
+    ):
+        await web.UnixSite(runner, str(tmp_path / "authority.sock")).start()
+        standing.desk = Desk(support, ledger, session)
+        yield standing.desk
+    await ledger.close()
+    secrets.close()
+
+
+@pytest.fixture
+def away(desk, monkeypatch):
+    """From now on the ledger does not answer."""
+
+    async def nothing(*_, **__):
+        raise Unreachable("database is locked")
+
+    def begin():
+        for book, names in ((desk.statistics, ("pulse", "ask_again")), (desk.ledger, ("consents_in_force",))):
+            for name in names:
+                monkeypatch.setattr(book, name, nothing)
+
+    return begin
