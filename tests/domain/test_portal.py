@@ -1,0 +1,27 @@
+"""The portal's answers that are none, in words that show no value."""
+
+import inspect
+
+import pytest
+
+from relay.domain.portal import Portal, PortalAway, PortalRefused
+
+
+@pytest.mark.parametrize(
+    ("status", "rsp_code", "words"),
+    [(403, "40301", "HTTP 403, rsp_code 40301"), (500, "", "HTTP 500, rsp_code none")],
+)
+def test_a_refusal_of_the_portal_says_its_status_and_code(status, rsp_code, words):
+    refused = PortalRefused(status, rsp_code)
+    assert (refused.status, refused.rsp_code, str(refused)) == (status, rsp_code, words)
+
+
+def test_a_portal_that_is_away_did_not_refuse():
+    assert not issubclass(PortalAway, PortalRefused)
+    assert not issubclass(PortalRefused, PortalAway)
+
+
+def test_every_call_to_the_portal_says_what_it_promises():
+    duties = [duty for name, duty in vars(Portal).items() if inspect.isfunction(duty) and not name.startswith("_")]
+    assert len(duties) == 3
+    assert all(duty.__doc__ and inspect.iscoroutinefunction(duty) for duty in duties)
