@@ -33,6 +33,8 @@ SOCKET_BYTES: Final = 100
 _ON_PAGES: Final = frozenset({Authentication.HOSTED, Authentication.REDIRECT})
 """Ways of 개별인증 that lead customers over the relay's own pages."""
 
+_WHOLE: Final = "what `relay secret` prints, whole"
+
 _T = TypeVar("_T")
 
 
@@ -101,8 +103,14 @@ def _certifiers(relay: Read[Settings]) -> Iterator[Problem]:
 
 def _portal(relay: Read[Settings]) -> Iterator[Problem]:
     portal = relay.model.portal
-    if portal is not None and portal.org_code == relay.model.relay.org_code:
+    if portal is None:
+        return
+    if portal.org_code == relay.model.relay.org_code:
         yield relay.problem("portal.org_code", "is the relay's own", "the portal's own 기관코드")
+    if urlsplit(portal.base_url).scheme != "https":
+        yield relay.problem("portal.base_url", "would show our secret to everybody on the way", "begins with https://")
+    if not _is_whole(portal.offers.client_secret_hash):
+        yield relay.problem("portal.offers.client_secret_hash", "holds what is no base64", _WHOLE)
 
 
 def _pages(relay: Read[Settings] | None, provider: Read[Provider]) -> Iterator[Problem]:
@@ -186,9 +194,13 @@ def _callbacks(directory: Read[Directory]) -> Iterator[Problem]:
 def _secret_hashes(directory: Read[Directory]) -> Iterator[Problem]:
     for at, operator in enumerate(directory.model.operators):
         for nth, service in enumerate(operator.services):
-            if service.client_secret_hash and not all(map(_is_base64, service.client_secret_hash.split("$")[3:])):
+            if service.client_secret_hash and not _is_whole(service.client_secret_hash):
                 key = f"operators[{at}].services[{nth}].client_secret_hash"
-                yield directory.problem(key, "holds what is no base64", "what `relay secret` prints, whole")
+                yield directory.problem(key, "holds what is no base64", _WHOLE)
+
+
+def _is_whole(secret_hash: str) -> bool:
+    return all(map(_is_base64, secret_hash.split("$")[3:]))
 
 
 def _is_base64(text: str) -> bool:

@@ -40,6 +40,15 @@ operators:
     services: [{client_id: two1, name: Two}]
 """
 
+PORTAL = {
+    "org_code": "ZPTL000001",
+    "base_url": "https://portal.example",
+    "serial_num": "999-81-00002",
+    "addresses": ["192.0.2.9"],
+    "calls": {"client_id": "relayatportal", "client_secret": "file:certs/portal.secret"},
+    "offers": {"client_id": "portalatrelay", "client_secret_hash": f"$scrypt$ln=14,r=8,p=1${'A' * 22}${'A' * 43}"},
+}
+
 
 class Folder:
     """Settings on disk; `path` is relay.yaml."""
@@ -60,6 +69,10 @@ class Folder:
         file = self.root / name
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
         return file
+
+    def portal(self, **changes):
+        """A portal comes into relay.yaml."""
+        self.put("relay.yaml", "portal", PORTAL | changes)
 
     def put(self, name, key, value):
         """Set one dotted key (numbers are list indexes) of one file."""

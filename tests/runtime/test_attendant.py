@@ -36,9 +36,10 @@ note("left alone")()
 class Kept:
     """An attendant of a script that pretends to be the authority, and what the script notes."""
 
-    def __init__(self, folder, way):
+    def __init__(self, folder, way, role="authority"):
         self.path, self._notes = folder / "a.sock", folder / "notes"
-        self.attendant = Attendant(folder / "relay.yaml", str(self.path), "info")
+        waited = str(self.path) if role == "authority" else ""
+        self.attendant = Attendant(folder / "relay.yaml", waited, "info", role)
         self.attendant._command = (sys.executable, "-c", SCRIPT, way, str(self.path), str(self._notes))
 
     @property
@@ -55,8 +56,8 @@ async def keep(tmp_path):
     """Begins an attendant by the way of its script; stops it at the end."""
     made = []
 
-    async def begun(way):
-        made.append(Kept(tmp_path, way))
+    async def begun(way, *role):
+        made.append(Kept(tmp_path, way, *role))
         await made[0].attendant.begin()
         return made[0]
 
@@ -75,6 +76,30 @@ def test_it_starts_the_relay_itself_in_the_role_of_the_authority(tmp_path):
     command = Attendant(tmp_path / "relay.yaml", "a.sock", "debug")._command
     assert command[:4] == (sys.executable, "-m", "relay", "serve")
     assert " ".join(command[4:]).startswith("--role authority --until-stdin-closes --log-level debug -c ")
+
+
+def test_it_starts_the_jobs_the_same_way(tmp_path):
+    command = Attendant(tmp_path / "relay.yaml", "", "info", "jobs")._command
+    assert command[4:6] == ("--role", "jobs")
+
+
+async def test_a_role_that_nobody_waits_for_is_ready_at_once_and_watched(keep, monkeypatch, caplog):
+    monkeypatch.setattr(room, "_WAITS_S", (0.0,))
+    kept = await keep("silent", "jobs")
+    await kept.attendant.ready()
+    await until(lambda: kept.notes)
+    kept.process.kill()
+    await until(lambda: kept.notes == ["started"] * 2)
+    assert (kept.attendant.restarts, kept.path.exists()) == (1, False)
+    assert caplog.messages == ["jobs ended with status -9; starting it again in 0.0 s"]
+
+
+async def test_a_role_that_nobody_waits_for_may_end_at_once(keep, monkeypatch):
+    """A ledger that is not there yet must not keep the gateway from serving."""
+    monkeypatch.setattr(room, "_WAITS_S", (0.0,))
+    kept = await keep("ends", "jobs")
+    await kept.attendant.ready()
+    await until(lambda: kept.attendant.restarts > 1)
 
 
 async def test_it_waits_until_the_authority_answers(keep):

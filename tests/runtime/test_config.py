@@ -110,6 +110,32 @@ def test_a_missing_directory_file_is_a_problem(folder):
     assert told(folder) == ["directory.yaml: does not exist, a YAML file"]
 
 
+@pytest.mark.parametrize("left", [None, "operators: [{org_code: nobody}]", "[", "operators: 1"])
+def test_with_a_portal_no_directory_file_is_looked_for(folder, left):
+    folder.portal()
+    (folder.root / "directory.yaml").unlink()
+    generation = load(folder.path, {}).generation
+    if left is not None:
+        folder.write("directory.yaml", left)
+    loaded = load(folder.path, {})
+    assert (loaded.directory.operators, loaded.generation) == ((), generation)
+    assert folder.root / "directory.yaml" not in loaded.files
+
+
+def test_a_portal_without_anything_in_it_is_a_problem_and_no_directory(folder):
+    folder.put("relay.yaml", "portal", {})
+    (folder.root / "directory.yaml").unlink()
+    found = told(folder)
+    assert found
+    assert all(line.startswith("relay.yaml: portal.") for line in found)
+
+
+def test_variables_change_a_portal_too(folder):
+    folder.portal()
+    changed = load(folder.path, {"RELAY__PORTAL__SYNC_S": "60", "RELAY__PORTAL__CALLS__CLIENT_SECRET": "env:S"})
+    assert (changed.settings.portal.sync_s, changed.settings.portal.calls.client_secret) == (60.0, "env:S")
+
+
 @pytest.mark.parametrize(
     ("make", "wrong"),
     [

@@ -211,3 +211,42 @@ def test_a_secrets_hash_is_whole(folder, salt, good):
     key = "operators[0].services[0].client_secret_hash"
     line = f"directory.yaml: {key}: holds what is no base64, what `relay secret` prints, whole"
     assert told(folder) == ([] if good else [line])
+
+
+OFFERS = {"client_id": "portalatrelay", "client_secret_hash": f"$scrypt$ln=14,r=8,p=1${'A' * 13}${'A' * 43}"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, None),
+        ({"org_code": "ZZRELAY001"}, "org_code: is the relay's own, the portal's own 기관코드"),
+        (
+            {"base_url": "http://portal.example"},
+            "base_url: would show our secret to everybody on the way, begins with https://",
+        ),
+        (
+            {"offers": OFFERS},
+            "offers.client_secret_hash: holds what is no base64, what `relay secret` prints, whole",
+        ),
+    ],
+)
+def test_the_portal_is_another_reached_over_tls(folder, changes, line):
+    folder.portal(**changes)
+    assert told(folder) == ([] if line is None else [f"relay.yaml: portal.{line}"])
+
+
+@pytest.mark.parametrize(
+    ("day", "line"),
+    [
+        ({"day": "sun", "start": "0200", "end": "0400"}, None),
+        ({"date": "20280229", "start": "2330", "end": "0130"}, None),
+        ({"start": "0200", "end": "0400"}, "maintenance[0]: has neither day nor date, one of them"),
+        ({"date": "20270229", "start": "0200", "end": "0400"}, "maintenance[0].date: is no day of the calendar, "),
+    ],
+)
+def test_what_is_wrong_with_a_day_of_maintenance_is_told_with_its_place(folder, day, line):
+    folder.put("providers/bank.yaml", "maintenance", [day])
+    found = told(folder)
+    assert len(found) == (1 if line else 0)
+    assert all(each.startswith(f"providers/bank.yaml: {line}") for each in found)

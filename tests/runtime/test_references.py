@@ -56,3 +56,23 @@ def test_everything_pointed_at_is_named_with_its_key(folder):
         ("bank.yaml", "private_key", Kind.PRIVATE_KEY),
     ]
     assert [each.path for each in found if each.kind is Kind.PRIVATE_KEY] == [folder.root / "certs/relay.key", None]
+
+
+def test_what_a_portal_points_at_is_named_too_and_watched(folder):
+    folder.portal(ca="certs/portal-ca.pem", certificate="certs/at-portal.pem", private_key="env:K")
+    loaded = load(folder.path, {})
+    found = [one for one in references(folder.path, loaded.settings, []) if one.key.startswith("portal.")]
+    assert [(each.key, each.kind) for each in found] == [
+        ("portal.calls.client_secret", Kind.SECRET),
+        ("portal.ca", Kind.CA),
+        ("portal.certificate", Kind.CERTIFICATE),
+        ("portal.private_key", Kind.PRIVATE_KEY),
+    ]
+    watched = {folder.root / "certs" / name for name in ("portal.secret", "portal-ca.pem", "at-portal.pem")}
+    assert watched < set(loaded.files)
+
+
+def test_a_portal_without_files_of_its_own_points_at_its_secret_alone(folder):
+    folder.portal()
+    found = references(folder.path, load(folder.path, {}).settings, [])
+    assert [one.key for one in found if one.key.startswith("portal.")] == ["portal.calls.client_secret"]
