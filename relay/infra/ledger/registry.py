@@ -90,20 +90,20 @@ class SqlRegistry:
 
         One that changes the same as the one before keeps its hold_id: who looks at it meanwhile can still release it.
         """
+        held: Values = {
+            "one": 1,
+            "hold_id": changes_id(changes),
+            "heard_at": now,
+            "changes": changes_text(changes),
+            "reasons": json.dumps(reasons),
+        }
         async with self._works.writing(now, fence=fence) as work:
             await _locked(work)
             before = await _held(work.rows)
             since = now if before is None else before.since
-            row = {
-                "one": 1,
-                "hold_id": changes_id(changes),
-                "since": since,
-                "heard_at": now,
-                "changes": changes_text(changes),
-                "reasons": json.dumps(reasons),
-            }
+            row = {**held, "since": since}
             await work.rows.execute(upserting(work.rows, REGISTRY_HELD), row)
-        return Held(changes_id(changes), since, changes, reasons)
+        return Held(held["hold_id"], since, changes, reasons)
 
     async def held(self) -> Held | None:
         """What is held."""

@@ -3,12 +3,14 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any, Final
 
 from relay.domain.registry import Organisation, OrgType, RegisteredService, RegistryChanges
 
 _LISTS: Final = frozenset({"addresses", "slots", "callbacks", "app_schemes"})
+_ORGANISATION: Final = tuple(field.name for field in fields(Organisation))
+_SERVICE: Final = tuple(field.name for field in fields(RegisteredService))
 _NO_ORGANISATION: Final = Organisation("", OrgType.OTHER, "")
 _NO_SERVICE: Final = RegisteredService("", "", "", "")
 
@@ -18,19 +20,23 @@ Values = dict[str, Any]
 
 def organisation_values(org_code: str, organisation: Organisation | None) -> Values:
     """The columns of an organisation, of one that is gone for None."""
-    told = asdict(organisation or _NO_ORGANISATION)
-    return _listed(told) | {"org_code": org_code, "org_type": told["org_type"].value, "gone": organisation is None}
+    told = _told(organisation or _NO_ORGANISATION, _ORGANISATION)
+    return told | {"org_code": org_code, "org_type": told["org_type"].value, "gone": organisation is None}
 
 
 def service_values(client_id: str, service: RegisteredService | None) -> Values:
     """The columns of a service, of one that is gone for None."""
-    told = asdict(service or _NO_SERVICE)
+    told = _told(service or _NO_SERVICE, _SERVICE)
     kept = {"hashed": told.pop("secret_hash"), "mark": told.pop("secret_mark")}
-    return _listed(told) | kept | {"client_id": client_id, "gone": service is None}
+    return told | kept | {"client_id": client_id, "gone": service is None}
 
 
-def _listed(told: Values) -> Values:
-    return {name: json.dumps(value) if name in _LISTS else value for name, value in told.items()}
+def _told(thing: Organisation | RegisteredService, names: tuple[str, ...]) -> Values:
+    return {name: _listed(getattr(thing, name)) if name in _LISTS else getattr(thing, name) for name in names}
+
+
+def _listed(values: tuple[str, ...]) -> str:
+    return json.dumps(values) if values else "[]"
 
 
 def organisation_of(values: Mapping[str, Any]) -> Organisation | None:
@@ -50,8 +56,14 @@ def service_of(values: Mapping[str, Any]) -> RegisteredService | None:
 
 
 def _read(values: Mapping[str, Any]) -> Values:
-    told = {name: tuple(json.loads(value)) if name in _LISTS else value for name, value in values.items()}
-    return {name: value for name, value in told.items() if name not in {"gone", "number"}}
+    told = {name: _list(value) if name in _LISTS else value for name, value in values.items()}
+    told.pop("gone")
+    told.pop("number", None)
+    return told
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text)) if text != "[]" else ()
 
 
 def changes_text(changes: RegistryChanges) -> str:
