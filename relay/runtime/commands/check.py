@@ -61,5 +61,6 @@ def _checked(path: Path) -> tuple[Loaded | None, list[Problem]]:
 
 
 def _fine(loaded: Loaded) -> str:
-    providers, operators = len(loaded.providers), len(loaded.directory.operators)
-    return f"ok: {providers} providers, {operators} operators, generation {loaded.generation}"
+    listed = f"{len(loaded.directory.operators)} operators"
+    operators = listed if loaded.settings.portal is None else "operators told by the portal"
+    return f"ok: {len(loaded.providers)} providers, {operators}, generation {loaded.generation}"
