@@ -22,6 +22,7 @@ from relay.runtime.ledgers import ledger_of, prepared
 from relay.sandbox.customers import ci_of
 from relay.sandbox.houses import RELAY_CODE, Street
 from relay.sandbox.operator import Visit
+from relay.sandbox.portal.application import PretendedPortal
 from relay.sandbox.street import build, opened
 from relay.sandbox.tokens import claims_for, scopes_of, sign
 from relay.sandbox.world.model import CUSTOMERS, Customer
@@ -51,12 +52,16 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """A street whose institutions answer, with a relay that is ready before them."""
+    """A street whose institutions answer, with a relay that is ready before them.
+
+    `portal` is the street's, None where the relay reads a directory.
+    """
 
     street: Street
     catalogue: Catalogue
     pid: int
     ended: Callable[[], Awaitable[int]]
+    portal: PretendedPortal | None = None
 
     async def handed_out(self, expires: int = 3600) -> tuple[Visit, ...]:
         """One institution after the other, with a token of the first operator's first service for each.
@@ -98,18 +103,24 @@ async def record(settings: Path, told: Sequence[Mapping[str, Any]], customer: Cu
 
 @asynccontextmanager
 async def neighbourhood(
-    folder: Path, ports: tuple[int, int, int] = (0, 0, 0), ledger: str = ""
+    folder: Path,
+    ports: tuple[int, int, int] = (0, 0, 0),
+    ledger: str = "",
+    *,
+    portal: bool = False,
+    control_port: int = 0,
 ) -> AsyncIterator[Neighbourhood]:
     """Build a street in `folder`, start it and the relay, stop both when the block ends, however it ends.
 
-    `ports` are those wanted for gateway, admin and pages; `ledger` is the URL of a ledger elsewhere.
+    `ports` are those wanted for gateway, admin and pages; `ledger` is the URL of a ledger elsewhere. With `portal` the
+    relay lives from a portal's registry; `control_port` is the one wanted for that portal's control door.
     """
     catalogue = load_catalogue()
-    street = build(folder, datetime.now(UTC), ports, ledger)
-    async with opened(street, catalogue, STORIES):
+    street = build(folder, datetime.now(UTC), ports, ledger, portal=portal, control_port=control_port)
+    async with opened(street, catalogue, STORIES) as pretended:
         await prepared(load(street.settings, {}).settings.ledger)
         async with _relay(street) as process:
-            yield Neighbourhood(street, catalogue, process.pid, process.wait)
+            yield Neighbourhood(street, catalogue, process.pid, process.wait, pretended)
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

@@ -1,4 +1,4 @@
-"""`relay demo`: every call of the standard's authentication and data APIs once, through a relay of its own."""
+"""`relay demo`: every call of the standard's authentication, data and support APIs once, with a relay of its own."""
 
 import json
 import tempfile
@@ -21,9 +21,12 @@ from relay.policy.conformance import faults_of
 from relay.runtime.ledgers import LedgerUnfit
 from relay.runtime.neighbourhood import Neighbourhood, RelayDied, neighbourhood, run
 from relay.sandbox.errands import Errands
+from relay.sandbox.figures import Figures
 from relay.sandbox.journey import AUTHORITY_CALLS, Journey
 from relay.sandbox.operator import Call, PretendedOperator, session_of
+from relay.sandbox.portal_day import SUPPORT_CALLS, PortalDay, callers_of
 from relay.sandbox.provider import today_in_korea
+from relay.sandbox.registered import now
 
 FOREIGN: Final = "that ledger knows other keys than the sandbox's and is left alone: name an empty database"
 EXAMPLES: Final = """\b
@@ -57,7 +60,7 @@ def command(folder: Path | None, ledger: str, *, as_json: bool) -> None:
 
 
 async def _as_lines(folder: Path, ledger: str) -> list[Call]:
-    async with neighbourhood(folder, ledger=ledger) as around:
+    async with neighbourhood(folder, ledger=ledger, portal=True) as around:
         calls = await _walk(around, lambda call: click.echo(json.dumps(call.row(), ensure_ascii=False)))
     click.echo(json.dumps({"summary": {"calls": len(calls), "ok": sum(call.ok for call in calls)}}))
     return calls
@@ -69,9 +72,9 @@ async def _as_table(folder: Path, ledger: str) -> list[Call]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("starting relay and street", total=None)
-        async with neighbourhood(folder, ledger=ledger) as around:
+        async with neighbourhood(folder, ledger=ledger, portal=True) as around:
             pairs = sum(1 for industry in around.street.institutions for _ in around.catalogue.of(industry))
-            progress.update(task, description="calling", total=pairs + AUTHORITY_CALLS)
+            progress.update(task, description="calling", total=pairs + AUTHORITY_CALLS + SUPPORT_CALLS)
             calls = await _walk(around, lambda _: progress.advance(task))
     console.print(_table(calls))
     right = sum(call.ok for call in calls)
@@ -83,16 +86,22 @@ async def _as_table(folder: Path, ledger: str) -> list[Call]:
 
 
 async def _walk(around: Neighbourhood, tell: Callable[[Call], object]) -> list[Call]:
-    """The authority's calls, then every data call with the tokens they gave, and at the end a revocation."""
-    street, calls = around.street, list[Call]()
+    """All calls in the order of a day: the relay's registry, tokens, data, what the portal asks, statistics."""
+    street, house, portal = around.street, around.street.portal, around.portal
+    if house is None or portal is None:
+        raise RuntimeError("a demo needs a street with a portal")
+    calls = list[Call]()
 
     def said(call: Call) -> None:
         tell(call)
         calls.append(call)
 
-    asker = street.operators[0]
-    async with session_of(asker.identity, street.certificates.ca) as session:
-        errands = Errands(session, street.gateway, asker, around.catalogue, faults_of)
+    asker, bank, figures = street.operators[0], street.institutions["bank"], Figures(now)
+    async with (
+        session_of(asker.identity, street.certificates.ca) as session,
+        callers_of(street, house, around.catalogue, faults_of) as callers,
+    ):
+        errands = Errands(session, street.gateway, asker, around.catalogue, faults_of, figures)
         operator = PretendedOperator(
             session,
             street.gateway,
@@ -100,12 +109,17 @@ async def _walk(around: Neighbourhood, tell: Callable[[Call], object]) -> list[C
             client_id=asker.client_ids[0],
             check=faults_of,
             today=today_in_korea(),
+            figures=figures,
         )
+        day = PortalDay(portal, street, callers, around.catalogue, figures, said, now())
+        await day.begin(lambda: errands.introduced(bank))
         journey = Journey(errands, street, said)
         visits = await journey.obtain()
         async for call in operator.walk(around.catalogue, visits):
             said(call)
+        await day.ask()
         await journey.end(operator, around.catalogue)
+        await day.end()
     return calls
 
 

@@ -30,10 +30,12 @@ _PAGE: Final = b"<!doctype html><html><title>maintenance</title><h1>Please come 
 class Received:
     """A call that the portal answered. `how` is the misdeed it was answered with, "" for none.
 
+    `number` counts the calls in the order in which they came, from 1.
     `values` is what was asked (query, form or JSON body), `answer` the body before any misdeed; neither is printed.
     `ms` is how long the answer took.
     """
 
+    number: int
     api_id: str
     method: str
     path: str
@@ -60,7 +62,7 @@ class Received:
 class PretendedPortal:
     """`desk` decides, `misdeeds` spoil. `slow_s` is how late a slow answer comes.
 
-    `received` are the last calls in the order of their answers.
+    `received` are the last calls in the order of their answers, `came` is how many came ever.
     """
 
     def __init__(self, desk: PortalDesk) -> None:
@@ -68,6 +70,7 @@ class PretendedPortal:
         self.misdeeds = Misdeeds()
         self.slow_s = SLOW_S
         self.received: deque[Received] = deque(maxlen=KEPT_MOST)
+        self.came = 0
         self._news = asyncio.Condition()
 
     def application(self) -> web.Application:
@@ -88,6 +91,8 @@ class PretendedPortal:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
+        self.came += 1
+        number = self.came
         asked = await _asked(request)
         api = self.desk.api_of(asked)
         how = self.misdeeds.next(api.api_id) if api is not None else ""
@@ -95,6 +100,7 @@ class PretendedPortal:
             await asyncio.sleep(self.slow_s)
         reply = self._decided(asked, how)
         received = Received(
+            number=number,
             api_id=reply.api_id,
             method=asked.method,
             path=asked.path,
