@@ -6,22 +6,28 @@ from typing import Final
 from relay.domain.exchange import Exchange
 from relay.infra.access_log import AccessLog
 from relay.infra.metrics import Metrics
+from relay.infra.tally import Tally
 
 _SETTLE_S: Final = 0.02
 _SETTLE_MOST: Final = 256
 
 
 class Records:
-    """Metrics and access records of every exchange, settled every 20 ms or 256 exchanges.
+    """Statistics, metrics and access records of every exchange, settled every 20 ms or 256 exchanges.
+
+    Statistics come first: they complete the record of who called.
 
     PERF: noting costs 0.1 us between two calls; counting and formatting many in a row costs half of doing it between
     calls, where neither finds its code or its numbers in the cache.
     """
 
-    def __init__(self, metrics: Metrics, access_log: AccessLog, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, metrics: Metrics, access_log: AccessLog, loop: asyncio.AbstractEventLoop, tally: Tally | None = None
+    ) -> None:
         self._metrics = metrics
         self._access_log = access_log
         self._loop = loop
+        self._tally = tally
         self._closed: list[Exchange] = []
 
     def record(self, exchange: Exchange) -> None:
@@ -36,6 +42,8 @@ class Records:
     def settle(self) -> None:
         """Count and write what was noted."""
         closed, self._closed = self._closed, []
+        if self._tally is not None:
+            self._tally.count(closed)
         for exchange in closed:
             self._metrics.record(exchange)
         self._access_log.write(closed)

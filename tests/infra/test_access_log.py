@@ -30,6 +30,12 @@ def test_a_record_is_one_line_of_json_in_milliseconds(exchange):
     assert (found["org_code"], found["bytes_in"], found["bytes_out"], found["time"]) == ("bank", 5, 7, 1_700_000_000)
 
 
+@pytest.mark.parametrize("before", [0.5, 0.0009, 0.0004, 0.000001])
+def test_the_end_of_a_record_is_never_rounded_into_the_next_second(exchange, before):
+    made = exchange(started=1.0, ended=2.0 - before)
+    assert 1_700_000_000 <= json.loads(line(made))["ended"] < 1_700_000_001
+
+
 def test_what_finds_no_room_is_counted_as_lost(log, exchange):
     log.write([exchange(tran_id=str(number)) for number in range(2)])
     log.write([exchange(tran_id=str(number)) for number in range(2, 6)])

@@ -42,6 +42,18 @@ def test_many_are_not_kept_waiting(settled):
     assert len(settled.written) == 256
 
 
+def test_statistics_are_counted_before_records_are_written_because_they_complete_them(settled):
+    class Tally:
+        def count(self, closed):
+            settled.counted.append("tally")
+            closed[:] = [f"{one} of SVC1" for one in closed]
+
+    records = Records(settled, settled, settled, Tally())
+    records.record("call")
+    records.settle()
+    assert (settled.counted, settled.written) == (["tally", "call of SVC1"], ["call of SVC1"])
+
+
 def test_each_exchange_is_settled_once(settled):
     records = Records(settled, settled, settled)
     records.record(1)
