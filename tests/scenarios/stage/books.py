@@ -43,6 +43,12 @@ class Books:
         now = int(datetime.now(UTC).timestamp())
         assert self.run(self.ledger.withdraw(jti, Holder(client_id, org_code), now))
 
+    async def take_batch(self, batch, now):
+        """`StatisticsBook.take_batch`, on the thread of the books."""
+        return await asyncio.wrap_future(
+            asyncio.run_coroutine_threadsafe(self.ledger.statistics.take_batch(batch, now), self._loop)
+        )
+
     def close(self):
         self.run(self.ledger.close())
         self._loop.call_soon_threadsafe(self._loop.stop)

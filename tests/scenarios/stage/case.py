@@ -1,9 +1,10 @@
 """A case of `tests/cases` turned into bytes. What may stand in one is what is read here.
 
-given: certificate (a name of DevCertificates), operator, address, institution (a name of misdeeds), token (see Mint)
+given: portal (the relay has one), certificate (a name of DevCertificates), operator, address,
+       institution (a name of misdeeds), token (see Mint)
 when:  api, method, path, provider, query, query_more, query_text, headers, headers_more, header_of, lines, body,
        body_hex, values, days_ago (fields, in days before today), nested, size, chunked, tail, replace, cut, raw
-then:  fault, status, rsp_code, says, echo, closes (true, later), cut, reaches, retry_after
+then:  fault, status, rsp_code, error (of OAuth), says, echo, closes (true, later), cut, reaches, retry_after
 """
 
 import json
@@ -48,6 +49,11 @@ class Case:
     @property
     def name(self):
         return self.file.stem
+
+    @property
+    def portal(self):
+        """Whether it needs a relay that has a portal."""
+        return self.given.get("portal", False)
 
     @property
     def operator(self):

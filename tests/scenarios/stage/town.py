@@ -70,6 +70,18 @@ def short_socket():
     return f"{tempfile.mkdtemp(prefix='town-')}/a.sock"
 
 
+def portal_of(certificates):
+    """`portal` of relay.yaml: it calls from 127.0.0.1 alone."""
+    return {
+        "org_code": "ZPTL000001",
+        "base_url": "https://127.0.0.1:1",
+        "serial_num": certificates.portal.serial_number,
+        "addresses": ["127.0.0.1"],
+        "calls": {"client_id": "relayatportal", "client_secret": "file:customers.key"},
+        "offers": {"client_id": "portalatrelay", "client_secret_hash": f"$scrypt$ln=10,r=8,p=1${'A' * 22}${'A' * 43}"},
+    }
+
+
 def directory_of(certificates):
     """Operator one calls from 127.0.0.1 alone, operator two from the whole loopback."""
     rows = zip((ONE, TWO), certificates.operators, ("127.0.0.1/32", "127.0.0.0/8"), strict=True)
@@ -140,6 +152,8 @@ class Town:
         self.process = RelayProcess(self.folder / "relay.yaml")
         self._run = asyncio.get_running_loop().create_task(self.process.run())
         await until(lambda: self.process.ports or self._run.done(), "listening")
+        # tests block this loop while they write tokens: a batch half written here would wait for them, and they for it
+        self.relay.tally._delivery._take = self.books.take_batch
         self._watch_records()
 
     def _watch_records(self):

@@ -1,0 +1,70 @@
+"""A case of `tests/cases` happens: what the caller reads, what is recorded, who was bothered."""
+
+from asyncio import IncompleteReadError
+
+import pytest
+
+from relay.domain.fault import FAULTS
+from stage.misdeeds import SCRIPTS
+from stage.waiting import until
+
+
+async def happens(town, case):
+    """Let a case happen, and hold what comes of it against what it says."""
+    given, then = case.given, case.then
+    institution = town.institutions.get(case.provider, town.bank)
+    institution.script = SCRIPTS[given.get("institution", "answers_well")]
+    pair = getattr(town.certificates, given["certificate"]) if "certificate" in given else town.pair_of(case.operator)
+    data, tran_id = case.request(town)
+    async with await town.line(pair, address=given.get("address")) as line:
+        line.send(data)
+        if then.get("cut"):
+            with pytest.raises(IncompleteReadError):
+                await line.answer()
+        else:
+            holds(await line.answer(), then, tran_id)
+        if then.get("closes") is True:  # "later": what is still being sent is read first
+            assert await line.hung_up()
+        await town.quiet()
+        await recorded(town, then, line, tran_id)
+    assert sum(len(one.seen) for one in town.institutions.values()) == then.get("reaches", 0)
+
+
+def holds(answer, then, tran_id):
+    """The answer is what the case says, in the form every answer has."""
+    assert (answer.status, answer.headers["content-type"]) == (then["status"], "application/json; charset=UTF-8")
+    assert answer.headers["x-api-tran-id"] == (then["echo"] if then.get("echo", "first") != "first" else tran_id)
+    if "error" in then:
+        assert answer.json()["error"] == then["error"]
+        assert answer.headers["cache-control"] == "no-store"
+        return
+    if then["status"] == 200 and "fault" not in then:
+        assert answer.rsp_code == then.get("rsp_code", "00000")
+    else:
+        assert answer.rsp_code == then["rsp_code"]
+    if "fault" in then:
+        assert list(answer.json()) == ["rsp_code", "rsp_msg"]
+        assert answer.json()["rsp_msg"].startswith(FAULTS[then["fault"]].words)
+    assert then.get("says", "") in answer.json()["rsp_msg"]
+    assert answer.headers.get("connection") == ("close" if then.get("closes") else None)
+    assert answer.headers.get("retry-after") == then.get("retry_after")
+    assert ("allow" in answer.headers) == (answer.status == 405)
+    allowed = {
+        "allow",
+        "content-type",
+        "content-length",
+        "x-api-tran-id",
+        "connection",
+        "retry-after",
+        "content-encoding",
+    }
+    assert set(answer.headers) <= allowed
+
+
+async def recorded(town, then, line, tran_id):
+    """One exchange, closed, saying the same."""
+    (exchange,) = await until(lambda: town.exchanges, "a record")
+    assert (exchange.reason, exchange.status) == (then.get("fault", ""), then["status"])
+    assert exchange.rsp_code == then.get("rsp_code", "00000")
+    assert exchange.ended >= exchange.started > 0
+    assert exchange.attempts == (1 if then.get("reaches") or then.get("fault") == "provider_refused" else 0)
