@@ -1,0 +1,46 @@
+"""Client secrets as the portal tells them (지원-003): hashed slowly off the loop, recognised when they come again."""
+
+import asyncio
+import hmac
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from relay.infra.client_secrets import hashed
+
+THREADS: Final = 2
+KEY_BYTES_LEAST: Final = 32
+_LONG: Final = 16
+"""From so many characters on a secret of the portal (aN(50), random) has over 90 bits: nobody tries them all."""
+_LN_LONG, _LN_SHORT = 12, 14
+"""4 MiB for a long secret, so that 10,000 take minutes; 16 MiB for a short one, as for one that a person chose."""
+
+
+class PortalSecrets:
+    """The Hasher of the sync. `key` makes the marks: 32 random bytes at least, the same for all instances.
+
+    With another key every secret is hashed once more. Two threads hash, at most.
+    """
+
+    def __init__(self, key: bytes, threads: int = THREADS) -> None:
+        if len(key) < KEY_BYTES_LEAST:
+            raise ValueError(f"the key of secret marks has fewer than {KEY_BYTES_LEAST} bytes")
+        self._key = key
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="portal-secret")
+
+    def mark(self, client_id: str, secret: str) -> bytes:
+        """What tells whether a service's secret is the same as before; it opens nothing and can only be made here."""
+        return hmac.digest(self._key, f"{client_id}\0{secret}".encode(), "sha256")
+
+    async def hashed(self, secrets: Sequence[str]) -> Sequence[str]:
+        """The slow hashes of these secrets, in their order. Whoever stops waiting stops what is not begun."""
+        loop = asyncio.get_running_loop()
+        return await asyncio.gather(*(loop.run_in_executor(self._threads, _hashed, secret) for secret in secrets))
+
+    def close(self) -> None:
+        """End the threads; what they hash just now is finished first, what waits is not begun."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+
+def _hashed(secret: str) -> str:
+    return hashed(secret, _LN_LONG if len(secret) >= _LONG else _LN_SHORT)

@@ -1,0 +1,71 @@
+import asyncio
+import threading
+
+import pytest
+
+from relay.infra.client_secrets import ClientSecrets
+from relay.infra.portal import secrets
+from relay.infra.portal.secrets import PortalSecrets
+
+LONG = "aRandomSecretOfThePortal"
+
+
+@pytest.fixture
+def hasher():
+    """Hashes with a key of zeros."""
+    made = PortalSecrets(bytes(32))
+    yield made
+    made.close()
+
+
+async def test_what_is_hashed_opens_with_its_secret_alone(hasher):
+    hashes = await hasher.hashed([LONG, "short"])
+    desk = ClientSecrets(lambda: 0.0)
+    assert [await desk.fit("", one, secret) for one, secret in zip(hashes, [LONG, "short"], strict=True)] == [True] * 2
+    assert not await desk.fit("", hashes[0], "short")
+    desk.close()
+
+
+@pytest.mark.parametrize(("secret", "cost"), [(LONG, "ln=12"), ("s" * 16, "ln=12"), ("s" * 15, "ln=14")])
+async def test_a_short_secret_costs_more(hasher, secret, cost):
+    (one,) = await hasher.hashed([secret])
+    assert one.startswith(f"$scrypt${cost},r=8,p=1$")
+
+
+async def test_the_same_secret_twice_has_two_hashes(hasher):
+    first, second = await hasher.hashed([LONG, LONG])
+    assert first != second
+
+
+def test_a_mark_tells_service_secret_and_key_apart(hasher):
+    other = PortalSecrets(bytes(31) + b"1")
+    marks = {hasher.mark("a", LONG), hasher.mark("b", LONG), hasher.mark("a", LONG + "x"), other.mark("a", LONG)}
+    other.close()
+    assert len(marks) == 4
+    assert hasher.mark("a", LONG) in marks
+    assert all(len(mark) == 32 for mark in marks)
+
+
+def test_a_key_that_could_be_guessed_is_refused():
+    with pytest.raises(ValueError, match="fewer than 32 bytes"):
+        PortalSecrets(b"short")
+
+
+async def test_two_at_most_are_hashed_at_once_and_the_rest_ends_with_who_waited(hasher, monkeypatch):
+    begun, go, both = [], threading.Event(), threading.Barrier(3)
+
+    def slow(secret):
+        begun.append(secret)
+        both.wait(10)
+        go.wait(10)
+        return "h"
+
+    monkeypatch.setattr(secrets, "_hashed", slow)
+    hashing = asyncio.create_task(hasher.hashed([str(number) for number in range(50)]))
+    await asyncio.to_thread(both.wait, 10)
+    hashing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hashing
+    go.set()
+    hasher.close()
+    assert sorted(begun) == ["0", "1"]
