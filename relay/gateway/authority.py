@@ -88,6 +88,7 @@ class Road:
 
 def _the_portal(plan: Plan, card: Card, head: RequestHead, exchange: Exchange) -> str:
     """The portal's org_code, if it is the portal that calls (규격 3.1). Raises Refusal: 40103, 40102, 40501, 40002."""
+    exchange.api_code = plan.support_codes[head.path]
     caller, *_ = plan.portal.recognise(card.peer)
     if card.excess:
         raise Refusal(FAULTS["connections_exceeded"])

@@ -76,7 +76,8 @@ class Plan:
     """Everything a request is judged by. Swapped whole; a request keeps the one it began with.
 
     `authority` holds the authority's paths with the one method each takes, `support` those of the support APIs that
-    the portal calls (지원-101 to -104); only who `portal` recognises is let in there, and nobody without a portal.
+    the portal calls (지원-101 to -104), `support_codes` what stands for their api_codes; only who `portal` recognises
+    is let in there, and nobody without a portal.
     """
 
     generation: str
@@ -88,6 +89,7 @@ class Plan:
     authority: dict[bytes, str]
     support: dict[bytes, str]
     portal: Callers
+    support_codes: dict[bytes, str]
 
     def method_of(self, path: bytes) -> str:
         """The one method that a path takes; "" when it is nobody's or names an asset."""
@@ -126,6 +128,7 @@ def compile_plan(
     made: dict[tuple[str, str, Checking], Rules] = {}
     institutions = {provider.org_code: _institution(provider, settings, catalogue, made) for provider in providers}
     portal = Callers.of(() if settings.portal is None else (portal_of(settings.portal),))
+    offered = {catalogue.apis[one].path.encode(): catalogue.apis[one] for one in OFFERED} if portal.everyone else {}
     plan = Plan(
         generation,
         compile_routes(catalogue),
@@ -134,8 +137,9 @@ def compile_plan(
         Bucket.of(settings.rates.operator_provider),
         _versions(institutions.values()),
         {api.path.encode(): api.method for api in catalogue.apis.values() if api.path.startswith("/oauth/")},
-        {catalogue.apis[one].path.encode(): catalogue.apis[one].method for one in OFFERED} if portal.everyone else {},
+        {path: api.method for path, api in offered.items()},
         portal,
+        {path: support_code(api.api_id) for path, api in offered.items()},
     )
     return acquainted(plan, parties)
 
@@ -146,10 +150,12 @@ def acquainted(plan: Plan, parties: Parties) -> Plan:
         code: _with_slots(one, parties.slots.get(code, one.file.scheduled_slots))
         for code, one in plan.institutions.items()
     }
-    callers = parties.callers
-    if plan.portal.everyone:
-        callers = Callers.of((*callers.everyone, *plan.portal.everyone))
-    return replace(plan, callers=callers, institutions=institutions)
+    return replace(plan, callers=parties.callers.and_also(plan.portal), institutions=institutions)
+
+
+def support_code(api_id: str) -> str:
+    """What stands for the api_code of a support API in metrics and records, for 첨부12 has none: S101 to S104."""
+    return f"S{api_id.rpartition('-')[2]}"
 
 
 def _with_slots(one: Institution, slots: tuple[str, ...]) -> Institution:

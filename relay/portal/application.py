@@ -8,6 +8,7 @@ from relay.desk.calls import Answer, Call, refused
 from relay.desk.door import Endpoint
 from relay.desk.errors import OAuthRefusal, refusal_of
 from relay.domain.api import Api
+from relay.policy.plan import support_code
 from relay.portal.bearer import check_bearer
 from relay.portal.consents import consents
 from relay.portal.office import Asked, Support, SupportOffice
@@ -29,11 +30,6 @@ ASKED: Final[Mapping[str, Tell]] = {"지원-102": status, "지원-103": consents
 _SUCCESS: Final = {"rsp_code": "00000", "rsp_msg": "성공"}
 
 
-def code_of(api_id: str) -> str:
-    """What stands for an api_code in metrics and access records, for these have none: S101 to S104."""
-    return f"S{api_id.rpartition('-')[2]}"
-
-
 def endpoints(support: Support) -> Mapping[str, Endpoint]:
     """The endpoints by path."""
     apis = load_catalogue().apis
@@ -45,13 +41,13 @@ def endpoints(support: Support) -> Mapping[str, Endpoint]:
 
 
 async def _give(support: Support, call: Call) -> Answer:
-    call.note.api_code = code_of(_TOKEN)
+    call.note.api_code = support_code(_TOKEN)
     return await token(support, _office(support), call)
 
 
 async def _tell(support: Support, api: Api, tell: Tell, call: Call) -> Answer:
     """What `tell` answers to a good call: its headers (40002), token (40101) and parameters (40001), in this order."""
-    call.note.api_code = code_of(api.api_id)
+    call.note.api_code = support_code(api.api_id)
     office, now = _office(support), support.clock()
     check_headers(call, api)
     check_bearer(office, support.signer, call, now)
@@ -68,10 +64,10 @@ def _office(support: Support) -> SupportOffice:
 
 def _refuse_token(support: Support, call: Call, error: Exception) -> Answer:
     refusal = refusal_of(error, support.complain)
-    call.note.api_code, call.note.reason, call.note.error = code_of(_TOKEN), refusal.reason, refusal.error
+    call.note.api_code, call.note.reason, call.note.error = support_code(_TOKEN), refusal.reason, refusal.error
     return refused(refusal)
 
 
 def _refuse(support: Support, api: Api, call: Call, error: Exception) -> Answer:
-    call.note.api_code = code_of(api.api_id)
+    call.note.api_code = support_code(api.api_id)
     return fault_answer(call, error, support.complain)

@@ -19,6 +19,7 @@ TOKEN, STATUS, CONSENTS, RESEND = (
     "/v1/mgmts/req-statistics",
 )
 METHODS = {TOKEN: "POST", STATUS: "GET", CONSENTS: "POST", RESEND: "GET"}
+CODES = {TOKEN: "S101", STATUS: "S102", CONSENTS: "S103", RESEND: "S104"}
 THE_PORTAL, SOMEBODY = Peer("9998100002", "192.0.2.9"), Peer("9998101001", "192.0.2.1")
 GOOD = {"x_api_type": None, "x_api_tran_id": "ZPTL000001P00000000000001", "Authorization": "Bearer the-token"}
 
@@ -101,7 +102,7 @@ def do(portal, path, wrong):
 @pytest.mark.parametrize(("wrong", "fault", "support", "oauth"), WRONG)
 def test_a_call_that_ends_here_ends_in_its_words(portal, path, wrong, fault, support, oauth):
     do(portal, path, wrong)
-    assert [one.reason for one in portal.records] == [fault]
+    assert [(one.reason, one.api_code) for one in portal.records] == [(fault, CODES[path])]
     assert said(portal) == (oauth if path == TOKEN else support[1])
     assert path == TOKEN or status_of(portal) == support[0]
     assert (portal.authority.asked, portal.gateway.in_flight) == ([], 0)

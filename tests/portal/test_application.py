@@ -4,7 +4,8 @@ import logging
 
 import pytest
 
-from relay.portal.application import ASKED, code_of, endpoints
+from relay.policy.plan import support_code
+from relay.portal.application import ASKED, endpoints
 from relay.standard.catalogue import load_catalogue
 
 TOKEN, STATUS, CONSENTS, RESEND = (
@@ -22,7 +23,7 @@ def test_what_is_offered_is_what_the_catalogue_lists():
     offered = {api_id for api_id in load_catalogue().apis if api_id.startswith("지원-1")}
     assert set(ASKED) | {"지원-101"} == offered
     assert {path: one.method for path, one in endpoints(None).items()} == METHODS
-    assert [code_of(api_id) for api_id in sorted(offered)] == list(CODES.values())
+    assert [support_code(api_id) for api_id in sorted(offered)] == list(CODES.values())
 
 
 def said(reply):
