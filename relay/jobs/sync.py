@@ -1,0 +1,146 @@
+"""The portal's registry, asked for and judged, then taken whole, held whole, or left: 지원-002, then 지원-003."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from hmac import compare_digest
+from typing import Protocol
+
+from relay.domain.portal import Portal, PortalAway, PortalRefused
+from relay.domain.registry import RegisteredService, Registry, RegistryBook, RegistryChanges
+from relay.jobs.runner import JobFailed
+from relay.policy.guard import reasons
+from relay.policy.portal import Guard
+from relay.policy.registration import (
+    EVERYTHING,
+    ToldOrganisations,
+    ToldService,
+    ToldServices,
+    changes_of,
+    read_organisations,
+    read_services,
+)
+from relay.policy.rows import Unfit
+
+
+class Hasher(Protocol):
+    """Who turns the portal's secrets into what may be kept."""
+
+    def mark(self, client_id: str, secret: str) -> bytes:
+        """What tells whether a service's secret is the same as before."""
+
+    async def hashed(self, secrets: Sequence[str]) -> Sequence[str]:
+        """The slow hashes of these secrets, in their order."""
+
+
+class SyncFailed(JobFailed):
+    """Nothing was taken. `problems` say why, each with place and rule, at most 100 of all that were found."""
+
+    def __init__(self, said: str, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join((said, *problems)))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """Asks the portal and keeps what it says. `relay` is our own org_code.
+
+    Everything is read and judged before anything is written. While a sync is held, timestamps stay where they are, so
+    the next one judges the whole difference anew: it is held again, or taken when it is harmless by then.
+    """
+
+    portal: Portal
+    book: RegistryBook
+    hasher: Hasher
+    guard: Guard
+    relay: str
+
+    async def run(self, *, full: bool, fence: int, now: int) -> str:
+        """One sync, of everything when `full` is set or nothing was heard before; the outcome in words.
+
+        Raises SyncFailed when the portal gave nothing that can be used, Superseded.
+        """
+        registry = await self.book.registry()
+        changes = await self._heard(registry, full=full)
+        why = await asyncio.to_thread(reasons, registry, changes, self.guard, self.relay)
+        if why:
+            await self.book.hold(changes, why, fence, now)
+            return f"held until a person releases it: {'; '.join(why)}"
+        await self.book.take(changes, fence, now)
+        return f"taken: {told(registry, changes)}" if changes else "nothing changed"
+
+    async def ahead(self) -> RegistryChanges:
+        """What a sync of everything would change now; nothing is written. Raises SyncFailed."""
+        return await self._heard(await self.book.registry(), full=True)
+
+    async def _heard(self, registry: Registry, *, full: bool) -> RegistryChanges:
+        try:
+            organisations = await self._organisations(registry, EVERYTHING if full else registry.orgs_timestamp)
+            since = EVERYTHING if full or _newcomers(registry, organisations) else registry.services_timestamp
+            services = await self._services(registry, organisations, since)
+        except (PortalAway, PortalRefused) as error:
+            raise SyncFailed(f"the portal gave no registry: {error}", ()) from error
+        kept = await self._kept(registry, services.told)
+        return await asyncio.to_thread(changes_of, registry, organisations, kept, services.timestamp)
+
+    async def _organisations(self, registry: Registry, since: str) -> ToldOrganisations:
+        body = await self.portal.organisations(since)
+        try:
+            return await asyncio.to_thread(read_organisations, body, registry, since)
+        except Unfit as unfit:
+            raise _unfit("지원-002", unfit) from unfit
+
+    async def _services(self, registry: Registry, organisations: ToldOrganisations, since: str) -> ToldServices:
+        body = await self.portal.services(since)
+        try:
+            return await asyncio.to_thread(read_services, body, registry, organisations, since)
+        except Unfit as unfit:
+            raise _unfit("지원-003", unfit) from unfit
+
+    async def _kept(
+        self, registry: Registry, services: Mapping[str, ToldService | None]
+    ) -> Mapping[str, RegisteredService | None]:
+        """Services with their secrets hashed; a secret that was hashed before, taken or held, is not hashed again."""
+        held = await self.book.held()
+        before = (registry.services, held.changes.services if held else {})
+        live = [one for one in services.values() if one is not None]
+        kept = await asyncio.to_thread(lambda: {one.client_id: self._known(one, before) for one in live})
+        new = [one for one in live if not kept[one.client_id].secret_hash]
+        for one, secret_hash in zip(new, await self.hasher.hashed([one.secret for one in new]), strict=True):
+            kept[one.client_id] = replace(kept[one.client_id], secret_hash=secret_hash)
+        return dict.fromkeys(services) | kept
+
+    def _known(self, one: ToldService, before: Sequence[Mapping[str, RegisteredService | None]]) -> RegisteredService:
+        """A service as it is kept; its secret_hash "" when this secret was not hashed before."""
+        mark = self.hasher.mark(one.client_id, one.secret)
+        same = (former for services in before if (former := services.get(one.client_id)) is not None)
+        found = next((former.secret_hash for former in same if compare_digest(former.secret_mark, mark)), "")
+        return RegisteredService(
+            one.client_id, one.operator, one.name, found, one.callbacks, one.app_schemes, secret_mark=mark
+        )
+
+
+def told(registry: Registry, changes: RegistryChanges) -> str:
+    """Changes in words: how many are new, changed and gone, of organisations and of services."""
+    organisations = _counted(registry.organisations, changes.organisations)
+    services = _counted(registry.services, changes.services)
+    return f"organisations {organisations}; services {services}"
+
+
+def _counted(known: Mapping[str, object], changes: Mapping[str, object]) -> str:
+    gone = sum(new is None for new in changes.values())
+    new = sum(key not in known for key in changes)
+    return f"{new} new, {len(changes) - new - gone} changed, {gone} gone"
+
+
+def _newcomers(registry: Registry, organisations: ToldOrganisations) -> bool:
+    """Whether somebody who may call comes, perhaps back: its services need not be in a delta."""
+    return any(
+        one is not None and one.calls and code not in registry.organisations for code, one in organisations.told.items()
+    )
+
+
+def _unfit(api_id: str, unfit: Unfit) -> SyncFailed:
+    problems = "1 problem" if unfit.found == 1 else f"{unfit.found} problems"
+    first = f", the first {len(unfit.problems)}" if unfit.found > len(unfit.problems) else ""
+    return SyncFailed(f"{api_id} is not fit to be taken: {problems}{first}:", unfit.problems)
