@@ -11,8 +11,8 @@ from relay.domain.registry import Registry, RegistryHead, RegistrySource
 
 _log = logging.getLogger(__name__)
 
-PAGE: Final = 500
-"""So many changes are read at a time: between two pages the process does its other work."""
+PAGE: Final = 200
+"""So many changes are read at a time, three to five milliseconds; between two pages the process does its other work."""
 
 HEAR_S: Final = 10.0
 """A ledger that takes longer was not heard."""

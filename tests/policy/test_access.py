@@ -77,6 +77,18 @@ def test_a_peer_that_is_nobody_is_refused_by_what_is_wrong_with_it(serial, addre
     assert refusal.value.fault.name == name
 
 
+def test_a_few_more_stand_beside_those_who_are_known():
+    others = [operator("ZOPA000002", "123-45-67890", ["192.0.2.10"]), operator("ZOPE000001", "777", ["10.0.0.5"])]
+    more = Parties.of_file(Directory.model_validate({"operators": others})).callers
+    both = CALLERS.and_also(more)
+    assert both.everyone == (*CALLERS.everyone, *more.everyone)
+    codes = [one.operator.org_code for one in both.recognise(Peer("1234567890", "192.0.2.10"))]
+    assert codes == ["ZOPA000001", "ZOPB000001", "ZOPA000002"]
+    assert [one.operator.org_code for one in both.by_serial["777"]] == ["ZOPE000001"]
+    assert "777" not in CALLERS.by_serial
+    assert recognised("1234567890", "192.0.2.10") == ["ZOPA000001", "ZOPB000001"]
+
+
 BOTH = CALLERS.recognise(Peer("1234567890", "192.0.2.10"))
 
 

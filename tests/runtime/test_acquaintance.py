@@ -1,6 +1,9 @@
 """From registry to parties: who stays the same is kept, and calls have their turn meanwhile."""
 
 import asyncio
+import gc
+
+import pytest
 
 from relay.domain.registry import Organisation, OrgType, RegisteredService, Registry
 from relay.policy.access import Callers
@@ -77,3 +80,31 @@ async def test_others_have_their_turn_between_slices(monkeypatch):
     await beside
     assert len(found.callers.everyone) == 100
     assert turns >= 10
+
+
+@pytest.mark.parametrize(("count", "frozen"), [(9, False), (10, True)])
+async def test_many_that_are_new_at_once_are_out_of_the_collectors_sight(monkeypatch, count, frozen):
+    monkeypatch.setattr(room, "MANY", 10)
+    before = gc.get_freeze_count()
+    first = await parties_of(many(count), RELAY, {})
+    try:
+        assert (gc.get_freeze_count() > before) is frozen
+        stands = gc.get_freeze_count()
+        await parties_of(many(count + 1), RELAY, by_org_code(first))  # one is new
+        assert gc.get_freeze_count() <= stands
+    finally:
+        gc.unfreeze()
+
+
+async def test_the_collector_rests_meanwhile_and_works_again_whatever_happens(monkeypatch):
+    seen = []
+
+    def broken(operator):
+        seen.append(gc.isenabled())
+        raise ValueError(operator.org_code)
+
+    monkeypatch.setattr(room.Caller, "of", broken)
+    with pytest.raises(ValueError, match="Z000000000"):
+        await parties_of(many(1), RELAY, {})
+    assert seen == [False]
+    assert gc.isenabled()
