@@ -76,13 +76,14 @@ class SqlStatistics:
     async def keep_sending(self, sending: Sending, fence: int, now: int) -> None:
         """Keep a message as it stands now. Raises Superseded.
 
-        Only its acceptance answers a request of the portal for it, and only when its figures were read since.
+        Only an acceptance since answers a request of the portal for it, of figures that were read since.
         """
         values = _values(sending)
         is_accepted = sending.state is SendingState.ACCEPTED
         async with self._works.writing(now, fence=fence) as work:
             kept = inserting(work.rows, SENDINGS).values(**values, asked=sending.asked and not is_accepted, asked_at=0)
-            answered = SENDINGS.c.asked_at <= sending.counted_at if is_accepted else false()
+            since = min(sending.counted_at, sending.accepted_at)
+            answered = SENDINGS.c.asked_at <= since if is_accepted else false()
             still = or_(and_(SENDINGS.c.asked, ~answered), kept.excluded.asked)
             changed = {name: kept.excluded[name] for name in values} | {"asked": still}
             await work.rows.execute(kept.on_conflict_do_update(index_elements=list(SENDINGS.primary_key), set_=changed))

@@ -180,17 +180,21 @@ class TestSendings:
         assert await book.asked_again() == [replace(SENT, asked=True)]
 
     @pytest.mark.parametrize(
-        ("state", "counted_at", "asked"),
+        ("state", "counted_at", "accepted_at", "asked"),
         [
-            (SendingState.ACCEPTED, NOW + 59, True),
-            (SendingState.ACCEPTED, NOW + 60, False),
-            (SendingState.REFUSED, NOW + 60, True),
-            (SendingState.WAITING, NOW + 60, True),
+            (SendingState.ACCEPTED, NOW + 60, NOW + 60, False),
+            (SendingState.ACCEPTED, NOW + 59, NOW + 61, True),
+            (SendingState.ACCEPTED, NOW + 60, NOW + 59, True),
+            (SendingState.REFUSED, NOW + 60, 0, True),
+            (SendingState.WAITING, NOW + 60, 0, True),
         ],
     )
-    async def test_only_acceptance_of_later_figures_answers_the_portal(self, book, fence, state, counted_at, asked):
+    async def test_only_acceptance_of_later_figures_answers_the_portal(
+        self, book, fence, state, counted_at, accepted_at, asked
+    ):
         await book.ask_again("20270117", BANK, ["1"], NOW + 60)
-        await book.keep_sending(replace(SENT, state=state, counted_at=counted_at), fence, NOW + 70)
+        sending = replace(SENT, state=state, counted_at=counted_at, accepted_at=accepted_at)
+        await book.keep_sending(sending, fence, NOW + 70)
         assert [each.asked for each in await book.sendings("20270117")] == [asked]
 
     async def test_a_superseded_leader_keeps_nothing(self, ledger, book, fence):

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from relay.domain.authorization import RequestState
+from relay.domain.jobs import Superseded
 from relay.domain.ledger import Evidence, NotGranted, Why
 from relay.domain.registry import Organisation, OrgType, RegisteredService, RegistryChanges
 from relay.domain.statistics import Batch, Line, Pulse
@@ -322,3 +323,22 @@ def test_whoever_dies_leaves_the_old_or_the_new(url, desk, doing):
     assert seen == sorted(seen), "once it is there, it stays"
     assert seen[0] is False
     assert seen[-1] is True
+
+
+async def test_a_snapshot_sees_one_moment_whatever_is_written_meanwhile(ledger, desk):
+    count = text("SELECT count(*) FROM consents")
+    await desk.issued(ledger)
+    async with ledger._works.snapshot() as rows:
+        assert (await rows.execute(count)).scalar_one() == 1
+        await desk.issued(ledger, desk.consent(ci="ci-two"))
+        assert (await rows.execute(count)).scalar_one() == 1
+    async with ledger._works.snapshot() as rows:
+        assert (await rows.execute(count)).scalar_one() == 2
+
+
+async def test_a_superseded_leader_undoes_what_it_wrote(ledger, desk, sql, url):
+    fence = (await ledger.jobs.lead("here", 60, desk.now)).fence
+    with pytest.raises(Superseded):
+        async with ledger._works.writing(desk.now, fence=fence - 1) as work:
+            await work.rows.execute(text("UPDATE revocation_head SET number = 7"))
+    assert sql(url, "SELECT number FROM revocation_head") == ["0"]
