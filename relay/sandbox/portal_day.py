@@ -61,6 +61,16 @@ async def callers_of(street: Street, portal: Portal, catalogue: Catalogue, check
         )
 
 
+async def settled(introduced: Callable[[], Awaitable[str]]) -> str:
+    """Wait until the relay has taken its registry: what it says last of a caller, "" as soon as it knows it."""
+    deadline = time.monotonic() + HEARD_S
+    while True:
+        why = await introduced()
+        if not why or time.monotonic() > deadline:
+            return why
+        await asyncio.sleep(_LOOK_S)
+
+
 class PortalDay:
     """Shows each support API once; `tell` hears of every call. `now` is when it begins, with a time zone."""
 
@@ -88,7 +98,7 @@ class PortalDay:
 
         `introduced` asks the relay: "" when it does, else what it says.
         """
-        why = await self._until(introduced)
+        why = await settled(introduced)
         for api_id in _OF_THE_RELAY:
             made = (one for one in self._portal.received if (one.api_id, one.caller) == (api_id, RELAY_CODE))
             found = next((one for one in made if one.well), None)
@@ -146,15 +156,6 @@ class PortalDay:
             call.why.append("x-api-tran-id is not the relay's (첨부14)")
         call.ok = not call.why
         return call
-
-    async def _until(self, introduced: Callable[[], Awaitable[str]]) -> str:
-        """What the relay says last of the operator: "" as soon as it knows it."""
-        deadline = time.monotonic() + HEARD_S
-        while True:
-            why = await introduced()
-            if not why or time.monotonic() > deadline:
-                return why
-            await asyncio.sleep(_LOOK_S)
 
 
 def _expecting(call: Call, name: str, told: object, wanted: str) -> Call:

@@ -1,15 +1,17 @@
-"""`relay sandbox`: relay and street on loopback until they are told to stop."""
+"""`relay sandbox`: relay, street and portal on loopback until they are told to stop."""
 
 import asyncio
 import json
 import shlex
 import signal
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import click
+from aiohttp import web
 
 from relay.domain.ledger import Unreachable
 from relay.infra.ledger.schema import SchemaProblem
@@ -18,16 +20,21 @@ from relay.runtime.ledgers import LedgerUnfit
 from relay.runtime.neighbourhood import Neighbourhood, RelayDied, neighbourhood, run
 from relay.sandbox.customers import ci_of
 from relay.sandbox.errands import Errands
-from relay.sandbox.houses import RELAY_CODE
+from relay.sandbox.houses import RELAY_CODE, Portal
 from relay.sandbox.login import LOGINS
 from relay.sandbox.operator import Visit, session_of
 from relay.sandbox.papers import APP_SCHEME
 from relay.sandbox.phone import Stuck
+from relay.sandbox.portal.control import Control
+from relay.sandbox.portal_day import callers_of, settled
+from relay.sandbox.registered import now
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 
 GATEWAY_PORT: Final = 18443
 ADMIN_PORT: Final = 18090
 PAGES_PORT: Final = 18444
+CONTROL_PORT: Final = 18091
+DOORS: Final = ("gateway", "admin", "pages", "control")
 WALKED: Final = 1
 """The service, by its place, that the printed page is for."""
 TOKEN_S: Final = int(timedelta(hours=12).total_seconds())
@@ -36,6 +43,7 @@ Examples:
   relay sandbox
   relay sandbox --dir /tmp/street --gateway-port 9443
   relay sandbox --json > facts.json &     (for programs: addresses, files, tokens, pid)
+  curl http://127.0.0.1:18091/            (the portal: docs/portal-sandbox.md)
 """
 
 
@@ -44,38 +52,41 @@ Examples:
 @click.option("--gateway-port", type=click.IntRange(0, 65535), default=GATEWAY_PORT, show_default=True)
 @click.option("--admin-port", type=click.IntRange(0, 65535), default=ADMIN_PORT, show_default=True)
 @click.option("--pages-port", type=click.IntRange(0, 65535), default=PAGES_PORT, show_default=True)
+@click.option("--control-port", type=click.IntRange(0, 65535), default=CONTROL_PORT, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object on the first line.")
-def command(folder: Path, gateway_port: int, admin_port: int, pages_port: int, *, as_json: bool) -> None:
+def command(
+    folder: Path, gateway_port: int, admin_port: int, pages_port: int, control_port: int, *, as_json: bool
+) -> None:
     """Start relay and street on loopback and leave them running.
 
     A port that is taken is replaced by a free one. Ctrl-C or SIGTERM stops everything.
     """
     try:
-        run(_stay(folder, gateway_port, admin_port, pages_port, as_json=as_json))
+        run(_stay(folder, (gateway_port, admin_port, pages_port), control_port, as_json=as_json))
     except BlockingIOError as error:
         raise click.ClickException(f"another sandbox runs in {folder}; --dir names another folder") from error
     except (RelayDied, Stuck, LedgerUnfit, SchemaProblem, Unreachable, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 
-async def _stay(folder: Path, gateway_port: int, admin_port: int, pages_port: int, *, as_json: bool) -> None:
-    async with neighbourhood(folder, (gateway_port, admin_port, pages_port)) as around:
+async def _stay(folder: Path, ports: tuple[int, int, int], control_port: int, *, as_json: bool) -> None:
+    async with (
+        neighbourhood(folder, ports, portal=True, control_port=control_port) as around,
+        _controlled(around) as portal,
+    ):
         visits, page = await around.handed_out(TOKEN_S), await _page(around)
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)  # from here on stopping is success
         if as_json:
-            click.echo(json.dumps(_facts(around, visits, page), ensure_ascii=False))
+            click.echo(json.dumps(_facts(around, portal, visits, page), ensure_ascii=False))
         else:
-            wanted = {
-                "gateway": (gateway_port, around.street.gateway_port),
-                "admin": (admin_port, around.street.admin_port),
-                "pages": (pages_port, around.street.pages_port),
-            }
-            for name, (asked, got) in wanted.items():
-                if asked not in {0, got}:
-                    click.echo(f"note: port {asked} is taken, the {name} listens on {got}")
-            click.echo(_words(around, visits, page))
+            street = around.street
+            got = (street.gateway_port, street.admin_port, street.pages_port, portal.control.getsockname()[1])
+            for name, wanted, listens in zip(DOORS, (*ports, control_port), got, strict=True):
+                if wanted not in {0, listens}:
+                    click.echo(f"note: port {wanted} is taken, the {name} listens on {listens}")
+            click.echo(_words(around, portal, visits, page))
         ended, stopped = asyncio.ensure_future(around.ended()), asyncio.create_task(stop.wait())
         await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
@@ -84,8 +95,24 @@ async def _stay(folder: Path, gateway_port: int, admin_port: int, pages_port: in
         ended.cancel()
 
 
+@asynccontextmanager
+async def _controlled(around: Neighbourhood) -> AsyncIterator[Portal]:
+    """The street's portal with its control door open."""
+    street, house = around.street, around.street.portal
+    if house is None or around.portal is None:
+        raise RuntimeError("a sandbox has a portal")
+    async with callers_of(street, house, around.catalogue, faults_of) as callers:
+        runner = web.AppRunner(Control(around.portal, callers.portal, RELAY_CODE, now).application(), access_log=None)
+        await runner.setup()
+        try:
+            await web.SockSite(runner, house.control).start()
+            yield house
+        finally:
+            await runner.cleanup()
+
+
 async def _page(around: Neighbourhood) -> str:
-    """The address of the bank's login page, for the first customer.
+    """The address of the bank's login page, for the first customer, as soon as the relay has its registry.
 
     It is for the second service: a consent to the first would end the token printed above.
     """
@@ -93,10 +120,12 @@ async def _page(around: Neighbourhood) -> str:
     asker, bank = street.operators[0], street.institutions["bank"]
     async with session_of(asker.identity, street.certificates.ca) as session:
         errands = Errands(session, street.gateway, asker, around.catalogue, faults_of).for_service(WALKED)
+        if why := await settled(lambda: errands.introduced(bank)):
+            raise RelayDied(f"the relay took no registry from the portal ({why}); see {street.folder / 'relay.log'}")
         return await errands.authorize(bank, LOGINS[0].customer)
 
 
-def _facts(around: Neighbourhood, visits: Sequence[Visit], page: str) -> dict[str, Any]:
+def _facts(around: Neighbourhood, portal: Portal, visits: Sequence[Visit], page: str) -> dict[str, Any]:
     street = around.street
     certs = street.certificates.folder.resolve()
     names = sorted(key.name.removesuffix(".key.pem") for key in certs.glob("*.key.pem"))
@@ -104,6 +133,8 @@ def _facts(around: Neighbourhood, visits: Sequence[Visit], page: str) -> dict[st
         "gateway": street.gateway,
         "admin": street.admin,
         "pages": street.pages,
+        "portal": portal.url,
+        "control": portal.control_url,
         "page": page,
         "logins": {login.login_id: login.password for login in LOGINS},
         "metrics": f"{street.admin}/metrics",
@@ -136,7 +167,7 @@ def _facts(around: Neighbourhood, visits: Sequence[Visit], page: str) -> dict[st
     }
 
 
-def _words(around: Neighbourhood, visits: Sequence[Visit], page: str) -> str:
+def _words(around: Neighbourhood, portal: Portal, visits: Sequence[Visit], page: str) -> str:
     street = around.street
     operator = street.operators[0]
     bank = street.institutions["bank"]
@@ -155,6 +186,7 @@ def _words(around: Neighbourhood, visits: Sequence[Visit], page: str) -> str:
     )
     return f"""relay     {street.gateway}  (mutual TLS, pid {around.pid})
 metrics   {street.admin}/metrics
+portal    {portal.url}  (mutual TLS; what it knows and how it misbehaves: curl {portal.control_url}/)
 settings  {street.settings}
 logs      {street.folder / "relay.log"}, {street.folder / "access.log"}
 institutions

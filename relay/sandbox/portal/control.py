@@ -27,7 +27,10 @@ Params = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What the door leads to: the portal, and its own calls to the relay; `relay` is the relay's org_code."""
+    """What the door leads to: the portal, and its own calls to the relay; `relay` is the relay's org_code.
+
+    Parameters stand in the query or in a form: who types Korean types it there, for a URL has none (RFC 3986 2).
+    """
 
     portal: PretendedPortal
     calls: SupportCaller
@@ -51,7 +54,7 @@ class Control:
     def _door(self, answer: Callable[[Params], str]) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def answered(request: web.Request) -> web.Response:
             try:
-                return _words(answer(request.query))
+                return _words(answer(await _params(request)))
             except KeyError as missing:
                 return _words(f"{missing.args[0]} is missing", 400)
             except (Unfit, ValueError) as wrong:
@@ -151,7 +154,7 @@ class Control:
         if ask is None:
             return _words(f"the portal asks {', '.join(asks)}", 400)
         try:
-            call, told = await ask(request.query)
+            call, told = await ask(await _params(request))
         except KeyError as missing:
             return _words(f"{missing.args[0]} is missing", 400)
         return _words(json.dumps({"call": call.row(), "told": told}, ensure_ascii=False, indent=2))
@@ -181,6 +184,11 @@ class Control:
 
     def _last_week(self) -> str:
         return last_week(self.clock().timestamp())
+
+
+async def _params(request: web.Request) -> Params:
+    form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    return {**request.query, **form}
 
 
 def _api(said: str) -> str:

@@ -19,7 +19,7 @@ from relay.sandbox.operator import session_of
 from relay.sandbox.phone import PretendedPhone, trusting
 
 SANDBOX = [sys.executable, "-m", "relay", "sandbox", "--dir", "street"]
-ANY_PORT = ["--gateway-port", "0", "--admin-port", "0", "--pages-port", "0"]
+ANY_PORT = ["--gateway-port", "0", "--admin-port", "0", "--pages-port", "0", "--control-port", "0"]
 LAST = "Stop: Ctrl-C\n"
 
 
@@ -64,6 +64,11 @@ def for_people(tmp_path_factory):
         said = "".join(itertools.takewhile(lambda line: line != LAST, process.stdout))
     yield SimpleNamespace(folder=folder, taken=taken, said=said)
     ended(process)
+
+
+@pytest.fixture(scope="module")
+def page():
+    return (Path(__file__).parents[3] / "docs" / "portal-sandbox.md").read_text()
 
 
 def gone(pid):
@@ -136,6 +141,28 @@ def test_a_port_that_is_taken_is_noted_and_replaced(for_people):
     note, *others = [line for line in for_people.said.splitlines() if line.startswith("note: ")]
     assert note.startswith(f"note: port {for_people.taken} is taken, the pages listens on ")
     assert others == []
+
+
+async def test_the_portal_is_spoken_to_by_its_control_door(for_programs):
+    facts = for_programs.facts
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{facts['control']}/") as answer:
+            assert (answer.status, "11 through_relay" in await answer.text()) == (200, True)
+        async with session.post(f"{facts['control']}/ask/102?org_code={facts['org_codes']['bank']}") as answer:
+            told = await answer.json(content_type=None)
+    assert (told["call"].get("why", []), told["told"]["rsp_code"]) == ([], "00000")
+    assert facts["portal"].startswith("https://127.0.0.1:")
+
+
+def test_curl_lines_of_the_page_work_as_people_type_them(start, page):
+    """In a sandbox of its own, which they take apart."""
+    facts = json.loads(start("--json").stdout.readline())
+    lines = [line.removeprefix("curl ") for line in page.splitlines() if line.startswith("curl ")]
+    assert len(lines) > 10
+    for line in lines:
+        command = "curl -s -w '%{http_code}' " + line.replace("http://127.0.0.1:18091", facts["control"])
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout[-3:]) == (0, "200"), line
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

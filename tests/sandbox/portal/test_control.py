@@ -67,9 +67,12 @@ async def test_misdeeds_are_planned_and_called_off(door, portal, api):
     assert portal.misdeeds.planned() == {}
 
 
-async def test_a_path_may_be_written_as_people_type_it(door, portal):
+async def test_korean_is_written_with_escapes_in_a_url_and_as_it_is_in_a_form(door, portal):
     assert (await door.client.post(f"/misbehave?api={quote('지원-005')}&how=reset")).status == 200
-    assert portal.misdeeds.planned() == {"지원-005": ("reset",)}
+    content = "api=지원-002&how=slow".encode()
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert (await door.client.post("/misbehave", data=content, headers=headers)).status == 200
+    assert portal.misdeeds.planned() == {"지원-005": ("reset",), "지원-002": ("slow",)}
 
 
 @pytest.mark.parametrize(
