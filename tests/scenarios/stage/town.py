@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import yaml
 
+from relay.infra.client_secrets import hashed
 from relay.runtime.process import RelayProcess
 from stage.books import Books
 from stage.caller import Line, client_context
@@ -70,15 +71,23 @@ def short_socket():
     return f"{tempfile.mkdtemp(prefix='town-')}/a.sock"
 
 
+PORTAL, PORTALS_SECRET = "ZPTL000001", "Q7fG2k9Lm4Xc1Vb8"
+
+
+@cache
+def portals_hash():
+    return hashed(PORTALS_SECRET)
+
+
 def portal_of(certificates):
     """`portal` of relay.yaml: it calls from 127.0.0.1 alone."""
     return {
-        "org_code": "ZPTL000001",
+        "org_code": PORTAL,
         "base_url": "https://127.0.0.1:1",
         "serial_num": certificates.portal.serial_number,
         "addresses": ["127.0.0.1"],
         "calls": {"client_id": "relayatportal", "client_secret": "file:customers.key"},
-        "offers": {"client_id": "portalatrelay", "client_secret_hash": f"$scrypt$ln=10,r=8,p=1${'A' * 22}${'A' * 43}"},
+        "offers": {"client_id": "portalatrelay", "client_secret_hash": portals_hash()},
     }
 
 
