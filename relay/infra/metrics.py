@@ -29,11 +29,23 @@ GAUGES: Final = {
     "relay_directory_number": "Changes of the portal's registry so far; 0 while there is none",
     "relay_directory_age_seconds": "Since the portal's registry was heard last; 0 without a portal",
     "relay_directory_held_seconds": "Since a sync is held back and waits for relay directory release; 0 when none is",
+    "relay_statistics_waiting": "Exchanges counted and not yet acknowledged by the ledger",
+    "relay_statistics_behind_seconds": "Since the oldest exchange that waits was counted; 0 when none waits",
+    "relay_statistics_unattributed": "Exchanges since the start that count for nobody: institution or operator unknown",
+    "relay_statistics_failures": "Times since the start that the ledger did not take a batch",
+    "relay_statistics_spool_broken": "Spool files set aside because they cannot be read",
     "relay_plan_reloads": "Plans taken since the start",
     "relay_plan_reload_failures": "Settings not taken since the start, because something in them was wrong",
     "relay_access_log_lost": "Access records lost, because the disk was too slow or full",
 }
 """What is read at the moment of the scrape."""
+
+
+JOB_GAUGES: Final = {
+    "relay_job_failures": "Times in a row that a job failed",
+    "relay_job_success_age_seconds": "Since a job succeeded last, whichever instance ran it",
+}
+"""What is read of each job."""
 
 
 class Histogram:
@@ -105,12 +117,14 @@ class RelayCollector(Collector):
         pools: Callable[[], Mapping[str, Mapping[str, int]]],
         info: Callable[[], Mapping[str, str]],
         rejected: Mapping[str, int],
+        jobs: Callable[[], Mapping[str, Mapping[str, float]]] = dict,
     ) -> None:
         self._metrics = metrics
         self._gauges = gauges
         self._pools = pools
         self._info = info
         self._rejected = rejected
+        self._jobs = jobs
 
     def collect(self) -> Iterable[Metric]:
         """All families."""
@@ -157,6 +171,11 @@ class RelayCollector(Collector):
     def _moment(self) -> Iterator[Metric]:
         for name, value in self._gauges().items():
             yield GaugeMetricFamily(name, GAUGES[name], value=value)
+        for name, by_job in self._jobs().items():
+            told = GaugeMetricFamily(name, JOB_GAUGES[name], labels=["job"])
+            for job, value in by_job.items():
+                told.add_metric([job], value)
+            yield told
         family = GaugeMetricFamily("relay_upstream_pool", "Connections and flights", labels=["org_code", "state"])
         for provider, counts in self._pools().items():
             for state, count in counts.items():

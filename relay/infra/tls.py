@@ -30,14 +30,19 @@ def server_context(certificate: str, key: str, client_ca: str | None) -> ssl.SSL
     return context
 
 
-def client_context(ca: str, certificate: str | None, key: str | None) -> ssl.SSLContext:
+def client_context(ca: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
     """A context toward a provider: its CA trusted and nothing else, its name checked, TLS 1.2 at least.
+
+    Without a CA those of the system are trusted, as toward the portal.
 
     Small institutions still speak TLS 1.2 (규격 1.2 tolerates it as a stop-gap). Raises TlsError.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    _trust(context, ca)
+    if ca is None:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    else:
+        _trust(context, ca)
     if certificate is not None and key is not None:
         _load(context, certificate, key)
     return context

@@ -21,9 +21,11 @@ from relay.infra.grants import RememberedGrants
 from relay.infra.keyring import VerifiedTokens
 from relay.infra.metrics import Metrics, RelayCollector
 from relay.infra.recorders import Records
+from relay.infra.tally import Tally
 from relay.infra.tls import FollowedContext
 from relay.infra.token_keys import read_keys, row_of
 from relay.infra.upstream import Pool
+from relay.infra.watched_jobs import WatchedJobs
 from relay.policy.authority import AuthoritySettings
 from relay.policy.envelope import Address
 from relay.policy.parties import Parties
@@ -33,6 +35,7 @@ from relay.policy.scalars import ProviderTimeouts, Rate
 from relay.policy.settings import Settings
 from relay.runtime.acquaintance import by_org_code, parties_of
 from relay.runtime.config import Loaded
+from relay.runtime.counting import counting
 from relay.runtime.identity import identify
 from relay.runtime.ledgers import ledger_of
 from relay.runtime.materials import ReachKey, listening_context, provider_context, reach_key, verifying_keys
@@ -79,6 +82,7 @@ class Relay:
         self.grants = RememberedGrants(
             self.ledger, self._industry, settings.tokens.memory, settings.ledger.trust_s, time.monotonic
         )
+        self.jobs = WatchedJobs(self.ledger.jobs, time.time)
         self.registry = FollowedRegistry(self.ledger.registry, time.time)
         self.parties = Parties.of_file(loaded.directory)
         self.authority = _authority_pool(settings.authority, self.watch, loop)
@@ -90,7 +94,9 @@ class Relay:
         self.at_authority = LocalCounters(*_authority_buckets(settings))
         limits = settings.gateway.limits
         self.welcome = Welcome(identify, limits.connections, limits.connections_per_operator, loop.time)
-        self.records = Records(self.metrics, self.access_log, loop)
+        spool = Path(settings.statistics.spool)
+        self.tally = Tally(counting(), lambda: self.gateway.plan.callers, self.ledger.statistics.take_batch, spool)
+        self.records = Records(self.metrics, self.access_log, loop, self.tally)
         judges = Judges(keyring, self.grants, self.counters, self.at_authority)
         self.gateway = Gateway(plan, upstreams, self.authority, judges, self.records, self.welcome, time.monotonic)
         self.reloads = 0
@@ -121,7 +127,9 @@ class Relay:
 
     def collector(self) -> RelayCollector:
         """What Prometheus reads."""
-        return RelayCollector(self.metrics, self._gauges, self._pool_counts, self._info, self.welcome.rejected)
+        return RelayCollector(
+            self.metrics, self._gauges, self._pool_counts, self._info, self.welcome.rejected, self.jobs.gauges
+        )
 
     def jwks(self) -> dict[str, Any]:
         """The public keys that verify our tokens, as they stand in the key folder (RFC 7517)."""
@@ -181,6 +189,7 @@ class Relay:
             "relay_access_log_lost": self.access_log.lost,
             "relay_institutions": len(self.gateway.plan.institutions),
             "relay_ledger_age_seconds": self.grants.age,
+            **self.tally.gauges(),
             "relay_directory_operators": len(self.parties.callers.everyone),
             "relay_directory_number": self.registry.registry.number,
             "relay_directory_age_seconds": self.registry.age if self.loaded.settings.portal else 0.0,

@@ -30,6 +30,8 @@ from relay.oauth.office import Authority, Office
 from relay.oauth.pages.application import pages_application
 from relay.oauth.pages.application import turned_away as no_page
 from relay.policy.authority import Pages
+from relay.portal.application import endpoints as support_endpoints
+from relay.portal.office import Support, SupportOffice
 from relay.runtime.config import Loaded, load
 from relay.runtime.following import Following, yaml_files
 from relay.runtime.ledgers import ledger_of
@@ -38,6 +40,7 @@ from relay.runtime.materials import pages_context, provider_context
 from relay.runtime.office import office_of, random_text, result_key, serial, signer_of
 from relay.runtime.process import UNUSABLE
 from relay.runtime.proofs import furnished
+from relay.runtime.support import probes, support_office_of
 from relay.standard.catalogue import load_catalogue
 
 _log = logging.getLogger(__name__)
@@ -93,13 +96,25 @@ class AuthorityProcess:
                 clock=time.time,
                 random=random_text,
             )
-            await self._serve(authority, door)
-            watching = self._following.run(settings.reload.watch_s, lambda: self.reload(authority, proofs))
+            probing = probes()
+            stack.callback(probing.close)
+            support = Support(
+                office=self._support_office(),
+                consents=ledger,
+                statistics=ledger.statistics,
+                signer=authority.signer,
+                secrets=client_secrets,
+                probe=probing,
+                clock=time.time,
+                random=random_text,
+            )
+            await self._serve(authority, support, door)
+            watching = self._following.run(settings.reload.watch_s, lambda: self.reload(authority, support, proofs))
             following, sweeping = loop.create_task(watching), loop.create_task(self._sweep(authority))
-            listening = loop.create_task(self._listen(authority))
+            listening = loop.create_task(self._listen(authority, support))
             for name in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(name, self.stop)
-            loop.add_signal_handler(signal.SIGHUP, self.reload, authority, proofs)
+            loop.add_signal_handler(signal.SIGHUP, self.reload, authority, support, proofs)
             _log.info("authority ready: %s, pages on port %s", settings.authority.socket, self.pages_port or "none")
             await self._stop.wait()
             following.cancel()
@@ -110,7 +125,7 @@ class AuthorityProcess:
         """Begin to stop."""
         self._stop.set()
 
-    def reload(self, authority: Authority, proofs: CertifierProofs) -> None:
+    def reload(self, authority: Authority, support: Support, proofs: CertifierProofs) -> None:
         """Take the settings as they stand now; keep the last good ones when they cannot be used."""
         try:
             loaded = load(self._config, os.environ)
@@ -124,6 +139,7 @@ class AuthorityProcess:
             authority.institutions = self._reached(loaded)
             authority.signer, self._keys, self._loaded = signer, keys, loaded
             authority.office = self._office()
+            support.signer, support.office = signer, self._support_office()
             self._watched = set(loaded.files)
             _log.info("authority took plan %s", loaded.generation)
         self._following.seen()
@@ -131,11 +147,15 @@ class AuthorityProcess:
     def _office(self) -> Office:
         return office_of(self._loaded, self._registry.registry)
 
-    async def _listen(self, authority: Authority) -> None:
+    def _support_office(self) -> SupportOffice | None:
+        return support_office_of(self._loaded, self._registry.registry)
+
+    async def _listen(self, authority: Authority, support: Support) -> None:
         """Hear who the portal lets ask for tokens, until `stop`: it is the gateway's registry, followed likewise."""
 
         async def changed(_: Registry) -> None:
             authority.office = self._office()
+            support.office = self._support_office()
 
         if self._loaded.settings.portal is not None:
             await self._registry.follow(self._loaded.settings.ledger.poll_s, self._stop, changed)
@@ -156,13 +176,14 @@ class AuthorityProcess:
     def _files(self) -> list[Path]:
         return [*self._watched, *yaml_files(Path(self._loaded.settings.providers))]
 
-    async def _serve(self, authority: Authority, door: socket.socket | None) -> None:
+    async def _serve(self, authority: Authority, support: Support, door: socket.socket | None) -> None:
         settings = self._loaded.settings.authority
         path = Path(settings.socket)
         _away(path)
         former = os.umask(0o177)  # the gateway runs as we do; nobody else may speak in its name
         try:
-            await self._site(application(endpoints(authority)), no_call, lambda runner: web.UnixSite(runner, str(path)))
+            behind = application({**endpoints(authority), **support_endpoints(support)})
+            await self._site(behind, no_call, lambda runner: web.UnixSite(runner, str(path)))
         finally:
             os.umask(former)
         self._stack.callback(_away, path)

@@ -7,14 +7,37 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
+
+from redis.asyncio import Redis
 
 from relay.domain.jobs import JobsBook, Leadership
-from relay.infra.leadership import LedgerLeadership, RedisLeadership, redis_at
+from relay.domain.registry import RegistryChanges
+from relay.infra.leadership import LedgerLeadership, RedisLeadership
 from relay.infra.ledger.sql_ledger import SqlLedger
-from relay.jobs.runner import Job
-from relay.policy.portal import JobsSettings
+from relay.infra.portal.client import PortalClient
+from relay.infra.portal.secrets import PortalSecrets
+from relay.jobs.retention import Tidying, next_at
+from relay.jobs.runner import NEVER, Job, JobFailed, every
+from relay.jobs.sending import StatisticsSending
+from relay.jobs.sync import Sync
+from relay.policy.portal import JobsSettings, PortalSettings
 from relay.runtime.config import Loaded
+from relay.runtime.ledgers import marks_key
+from relay.runtime.materials import portal_context
 from relay.runtime.references import secret
+
+JOBS: Final = {
+    "directory": "ask the portal what changed of who may call (지원-002, 지원-003)",
+    "directory_full": "ask the portal for all of it; runs when somebody asks",
+    "statistics": "send what is due of last week's figures, and what the portal asks for again (지원-005)",
+    "retention": "remove from the ledger what is over for longer than retention says",
+}
+"""What runs, and what for. The first three need a portal."""
+
+_DAY_S: Final = 86_400
+_LOOK_S: Final = 3600
+"""Statistics are looked at so often for figures that came late, and messages that were refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +45,84 @@ class Labour:
     """The jobs of one moment's settings, and how what they hold open is closed."""
 
     jobs: tuple[Job, ...]
+    sync: Sync | None
     close: Callable[[], Awaitable[None]]
 
 
 def labour_of(loaded: Loaded, ledger: SqlLedger) -> Labour:
-    """The jobs of these settings. Raises SecretMissing, MaterialError, TlsError."""
+    """The jobs of these settings. Raises SecretMissing, MaterialError, TlsError, LedgerUnfit."""
+    settings = loaded.settings
+    tidying = Tidying(ledger.archive, settings.retention)
+    at = settings.jobs.retention_at
+    retention = Job("retention", tidying.run, lambda now: next_at(at, now), _DAY_S)
+    if settings.portal is None:
+        return Labour((retention,), None, _nothing)
+    client, hasher = _portal(loaded, settings.portal, ledger), PortalSecrets(marks_key(settings.ledger))
+    sync = Sync(client, ledger.registry, hasher, settings.portal.guard, settings.relay.org_code)
+    members = [provider.org_code for provider in loaded.providers]
+    sending = StatisticsSending(ledger.statistics, client, lambda: members, settings.portal.statistics_at)
 
     async def close() -> None:
-        pass
+        await client.close()
+        hasher.close()
 
-    return Labour((), close)
+    return Labour((*_directory(sync, settings.portal), _statistics(sending), retention), sync, close)
+
+
+def _directory(sync: Sync, portal: PortalSettings) -> tuple[Job, ...]:
+    each_s = max(1, round(portal.sync_s))
+
+    async def some(fence: int, now: int) -> str:
+        return await sync.run(full=False, fence=fence, now=now)
+
+    async def everything(fence: int, now: int) -> str:
+        return await sync.run(full=True, fence=fence, now=now)
+
+    whole = Job("directory_full", everything, lambda _: NEVER, each_s, first_due=NEVER)
+    return Job("directory", some, every(each_s), each_s), whole
+
+
+def _statistics(sending: StatisticsSending) -> Job:
+    async def wanted() -> bool:
+        return await sending.wanted(int(time.time()))
+
+    def due(now: int) -> int:
+        return min(sending.next_due(now), now + _LOOK_S)
+
+    return Job("statistics", sending.run, due, _LOOK_S, wanted)
+
+
+def _portal(loaded: Loaded, portal: PortalSettings, ledger: SqlLedger) -> PortalClient:
+    context = portal_context(portal, loaded.settings.gateway.tls)
+    reference = portal.calls.client_secret
+    return PortalClient(
+        portal, loaded.settings.relay.org_code, context, lambda: secret(reference).decode(), ledger.jobs.called
+    )
+
+
+async def _nothing() -> None:
+    """Retention holds nothing open."""
+
+
+async def changes_ahead(loaded: Loaded, ledger: SqlLedger) -> RegistryChanges:
+    """What a sync of everything would change now. Raises JobFailed."""
+    labour = labour_of(loaded, ledger)
+    try:
+        if labour.sync is None:
+            raise JobFailed("there is no portal in the settings")
+        return await labour.sync.ahead()
+    finally:
+        await labour.close()
 
 
 @asynccontextmanager
 async def leadership_of(settings: JobsSettings, book: JobsBook) -> AsyncIterator[Leadership]:
-    """Who tells whether this instance leads; raises SecretMissing when Redis' URL is not where settings say."""
+    """Who tells whether this instance leads. Raises SecretMissing when Redis' URL is not where settings say."""
     holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
     if settings.redis is None:
         yield LedgerLeadership(book, holder, settings.term_s, time.time)
         return
-    redis = redis_at(redis_url(settings.redis))
+    redis = Redis.from_url(redis_url(settings.redis), socket_timeout=2.0, socket_connect_timeout=2.0)
     try:
         yield RedisLeadership(redis, book, holder, settings.term_s, time.time)
     finally:

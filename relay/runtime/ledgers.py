@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hmac
 import os
 from collections.abc import Mapping
 
@@ -70,6 +71,16 @@ async def opened(settings: LedgerSettings, environ: Mapping[str, str] = os.envir
 def ledger_of(settings: LedgerSettings, environ: Mapping[str, str] = os.environ) -> SqlLedger:
     """The same before the loop runs that it will belong to."""
     return ledger_at(url_of(settings, environ), sealer_of(settings, environ), settings.connections)
+
+
+def marks_key(settings: LedgerSettings, environ: Mapping[str, str] = os.environ) -> bytes:
+    """The key of the marks that secrets of the portal are recognised by: of the first customer key, and no other use.
+
+    Raises LedgerUnfit.
+    """
+    first = settings.customer_keys[0]
+    key = _customer_key("customer_keys[0].key", first.key, environ)
+    return hmac.digest(key, b"marks of the portal's secrets", "sha256")
 
 
 def _customer_key(key: str, reference: str, environ: Mapping[str, str]) -> bytes:

@@ -4,12 +4,14 @@ import hashlib
 import os
 import ssl
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from relay.infra.keyring import VerifyingKey
-from relay.infra.tls import client_context, server_context
+from relay.infra.tls import TlsError, client_context, server_context
 from relay.infra.token_keys import TokenKeyProblem, read_keys
 from relay.policy.authority import Pages, Tokens
 from relay.policy.plan import Institution
+from relay.policy.portal import PortalSettings
 from relay.policy.registry import Provider
 from relay.policy.settings import Listener, ServerTls
 from relay.runtime.references import secret
@@ -70,6 +72,20 @@ def provider_context(provider: Provider) -> ssl.SSLContext | None:
         return client_context(provider.ca, None, None)
     with KeyFile(provider.private_key) as key:
         return client_context(provider.ca, provider.certificate, key)
+
+
+def portal_context(portal: PortalSettings, ours: ServerTls | None) -> ssl.SSLContext | None:
+    """The context toward the portal: our own certificate is shown unless another is named; None on a leased line.
+
+    Raises TlsError.
+    """
+    if urlsplit(portal.base_url).scheme != "https":
+        return None
+    shown = portal if portal.certificate is not None else ours
+    if shown is None or shown.private_key is None or shown.certificate is None:
+        raise TlsError("portal.certificate is missing, and the gateway has none to show in its place")
+    with KeyFile(shown.private_key) as key:
+        return client_context(portal.ca, shown.certificate, key)
 
 
 class KeyFile:

@@ -68,6 +68,8 @@ class RelayProcess:
         tasks = [self._loop.create_task(work) for work in (self._tick(), following)]
         done = asyncio.Event()
         hearing = [self._loop.create_task(relay.grants.follow(settings.ledger.poll_s, done))]
+        hearing.append(self._loop.create_task(relay.tally.follow(settings.statistics.flush_s, done)))
+        hearing.append(self._loop.create_task(relay.jobs.follow(done)))
         if settings.portal is not None:
             following_portal = relay.registry.follow(settings.ledger.poll_s, done, relay.acquaint)
             hearing.append(self._loop.create_task(following_portal))
@@ -88,6 +90,8 @@ class RelayProcess:
         await asyncio.gather(*hearing, relay.grants.settle(), *tasks, return_exceptions=True)
         self.admin.stop()
         relay.records.settle()
+        if lacking := await relay.tally.settle():
+            _log.warning("%d exchanges are counted on disk only, the next start brings them to the ledger", lacking)
         relay.access_log.stop()
         await relay.ledger.close()
 

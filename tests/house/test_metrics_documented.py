@@ -5,13 +5,14 @@ from pathlib import Path
 
 from relay.domain.exchange import Exchange
 from relay.infra.access_log import line
-from relay.infra.metrics import GAUGES, Metrics, RelayCollector
+from relay.infra.metrics import GAUGES, JOB_GAUGES, Metrics, RelayCollector
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text("utf-8")
 
 
 def test_every_metric_is_documented_and_no_other():
-    collector = RelayCollector(Metrics(()), lambda: dict.fromkeys(GAUGES, 0.0), dict, dict, {})
+    jobs = {name: {"job": 0.0} for name in JOB_GAUGES}
+    collector = RelayCollector(Metrics(()), lambda: dict.fromkeys(GAUGES, 0.0), dict, dict, {}, lambda: jobs)
     exposed = {family.name for family in collector.collect()}
     assert exposed == set(re.findall(r"^\| `(relay_\w+)`", DOCUMENT, re.MULTILINE))
 

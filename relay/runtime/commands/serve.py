@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -83,15 +84,18 @@ async def _serve(config: Path, role: str, log_level: str, *, until_stdin_closes:
         return
     async with AsyncExitStack() as stack:
         attendants = _attendants(config, log_level) if role == "all" else ()
-        for attendant in attendants:
-            stack.push_async_callback(attendant.stop)
-            await attendant.begin()
 
         def hung_up() -> None:
             for attendant in attendants:
                 attendant.hang_up()
 
         process = RelayProcess(config, hung_up)
+        if attendants:
+            await process.relay.ledger.check()  # what is wrong with it is said once, not by each of them
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # for those who begin: one before their handler would end them
+        for attendant in attendants:
+            stack.push_async_callback(attendant.stop)
+            await attendant.begin()
         for attendant in attendants:
             await attendant.ready()
         _stop_with_parent(process.stop, asked=until_stdin_closes)
@@ -100,7 +104,7 @@ async def _serve(config: Path, role: str, log_level: str, *, until_stdin_closes:
 
 def _attendants(config: Path, log_level: str) -> tuple[Attendant, ...]:
     path = load(config, os.environ).settings.authority.socket
-    return (Attendant(config, path, log_level),)
+    return Attendant(config, path, log_level), Attendant(config, "", log_level, "jobs")
 
 
 def _stop_with_parent(stop: Callable[[], object], *, asked: bool) -> None:

@@ -1,5 +1,6 @@
 """`relay stats`: what was counted, what of it the portal has, and whether it is true."""
 
+import asyncio
 import json
 import time
 from collections.abc import Iterable, Sequence
@@ -12,12 +13,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from relay.domain.statistics import ConsentCount, Line, Sending, SendingState
+from relay.infra.access_files import Unreadable, records_in
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.policy.overview import Row, codes, days_and_providers
+from relay.policy.reconcile import Recount, differences
 from relay.policy.report import TYPES, Calls
+from relay.policy.scalars import STDOUT
 from relay.policy.weeks import WEEKS_MOST, days_of, is_sunday, korean_day, last_week, weeks_back
 from relay.runtime.config import Loaded
 from relay.runtime.consulting import CANNOT, FAILED, config_option, consult, end, job_run, json_option, moment
+from relay.runtime.counting import counting
 
 
 @click.group(
@@ -100,6 +105,47 @@ def send_(path: Path, week: str | None, org_codes: tuple[str, ...], kind: str | 
     raise SystemExit(0 if accepted else FAILED)
 
 
+@command.command("reconcile")
+@click.option("--date", "day", required=True, help="The day (YYYYMMDD, Korea).")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@config_option
+@json_option
+def reconcile_(path: Path, day: str, files: tuple[Path, ...], *, as_json: bool) -> None:
+    """Count a day once more from the access records in FILES, of all gateways, and name every difference.
+
+    Without FILES: the file that the settings write to. Records rotated or compressed (gz) are read likewise.
+    """
+    wanted = _day(day)
+
+    async def look(loaded: Loaded, ledger: SqlLedger) -> tuple[Recount, Sequence[tuple[Line, int]]]:
+        log = loaded.settings.access_log.path
+        if not files and log == STDOUT:
+            end("the records go to stdout: name the files they were collected in", CANNOT)
+        recount = Recount(wanted)
+        for file in files or (Path(log),):
+            await asyncio.to_thread(recount.read, records_in(file), counting())
+        return recount, await ledger.statistics.counts(wanted, wanted)
+
+    try:
+        recount, counted = consult(path, look)
+    except Unreadable as error:
+        end(str(error), CANNOT)
+    found = list(differences(counted, recount.counts))
+    told = {
+        "date": wanted,
+        "ledger": sum(count for _, count in counted),
+        "records": sum(recount.counts.values()),
+        "unattributed": recount.unattributed,
+        "unreadable_lines": recount.unreadable,
+        "differences": [{**one.line._asdict(), "ledger": one.ledger, "records": one.records} for one in found],
+    }
+    if as_json:
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+    else:
+        _show_reconciled(told)
+    raise SystemExit(FAILED if found else 0)
+
+
 def _days(week: str | None, day: str | None) -> tuple[tuple[str, ...], str]:
     """The days meant, and the week they are, "" when they are none."""
     if day is not None:
@@ -145,6 +191,25 @@ def _sending(one: Sending) -> dict[str, Any]:
         "tran_id": one.tran_id,
         "rsp_code": one.rsp_code,
     }
+
+
+def _show_reconciled(told: dict[str, Any]) -> None:
+    console = Console()
+    console.print(f"{told['date']}: {told['ledger']} in the ledger, {told['records']} in the records")
+    for key, words in (
+        ("unattributed", "records count for nobody: institution or operator unknown"),
+        ("unreadable_lines", "lines are no records"),
+    ):
+        if told[key]:
+            console.print(f"{told[key]} {words}")
+    if not told["differences"]:
+        console.print("no difference")
+        return
+    names = (*Line._fields, "ledger", "records")
+    table = Table(*names, box=None, title="differences")
+    for one in told["differences"]:
+        table.add_row(*(escape(str(one[name])) for name in names))
+    console.print(table)
 
 
 def _show(told: dict[str, Any]) -> None:

@@ -1,0 +1,54 @@
+"""How the jobs stand, as a gateway tells Prometheus: jobs have no port of their own, the ledger knows."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from relay.domain.jobs import JobsBook, JobState
+
+_log = logging.getLogger(__name__)
+
+EVERY_S: Final = 15.0
+_LOOK_S: Final = 5.0
+
+
+class WatchedJobs:
+    """Looks now and then. `clock` tells epoch seconds."""
+
+    def __init__(self, book: JobsBook, clock: Callable[[], float]) -> None:
+        self._book = book
+        self._clock = clock
+        self._born = clock()
+        self._states: Mapping[str, JobState] = {}
+        self._silent = False
+
+    def gauges(self) -> Mapping[str, Mapping[str, float]]:
+        """By metric, then by job: failures in a row, seconds since the last success (since our start for never)."""
+        now = self._clock()
+        return {
+            "relay_job_failures": {name: float(state.failures) for name, state in self._states.items()},
+            "relay_job_success_age_seconds": {
+                name: max(0.0, now - (state.succeeded_at or self._born)) for name, state in self._states.items()
+            },
+        }
+
+    async def look(self) -> None:
+        """Look once. Raises what the ledger raises."""
+        self._states = await self._book.jobs()
+
+    async def follow(self, stop: asyncio.Event) -> None:
+        """Look at once and each EVERY_S until `stop`; while the ledger is away what was seen last is told."""
+        while not stop.is_set():
+            try:
+                async with asyncio.timeout(_LOOK_S):
+                    await self.look()
+            except Exception as error:  # whatever a driver raises
+                if not self._silent:
+                    _log.warning("the jobs' states could not be read (%s)", type(error).__name__)
+                self._silent = True
+            else:
+                self._silent = False
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), EVERY_S)
