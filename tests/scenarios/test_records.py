@@ -12,8 +12,8 @@ from stage.waiting import until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FIELDS = [
-    *("time", "tran_id", "operator", "client_id", "org_code", "industry", "api_code", "api_type", "status", "rsp_code"),
-    *("reason", "provider_status", "attempts", "total_ms", "relay_ms", "upstream_ms", "first_byte_ms"),
+    *("time", "ended", "tran_id", "operator", "client_id", "org_code", "industry", "api_code", "api_type", "status"),
+    *("rsp_code", "error", "reason", "provider_status", "attempts", "total_ms", "relay_ms", "upstream_ms", "first_byte_ms"),
     *("bytes_in", "bytes_out"),
 ]
 
@@ -89,6 +89,7 @@ async def test_a_line_tells_everything_about_a_call_and_nothing_about_the_custom
     answer = await town.ask(data)
     (line,) = await logged(town, [tran_id_of(data)])
     assert list(line) == FIELDS
+    assert 0 <= line["ended"] - line["time"] < 10
     assert line | {"time": 0} == line | {
         "time": 0,
         "tran_id": tran_id_of(data),
@@ -100,6 +101,7 @@ async def test_a_line_tells_everything_about_a_call_and_nothing_about_the_custom
         "api_type": "user-refresh",
         "status": 200,
         "rsp_code": "00000",
+        "error": "",
         "reason": "",
         "provider_status": 200,
         "attempts": 1,
