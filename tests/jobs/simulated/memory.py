@@ -1,0 +1,85 @@
+"""Statistics and a portal in memory, for one rule of sending at a time."""
+
+from dataclasses import replace
+
+from relay.domain.jobs import Superseded
+from relay.domain.portal import PortalRefused
+from relay.domain.statistics import Sending, SendingState
+
+
+class Book:
+    """Statistics in memory, as the ledger promises them."""
+
+    def __init__(self):
+        self.counted = {}
+        self.changed = {}
+        self.consents = []
+        self.rows = {}
+        self.asked_at = {}
+        self.fence = 0
+        self.kept = []
+
+    def count(self, line, number=1, when=0):
+        self.counted[line] = self.counted.get(line, 0) + number
+        self.changed[line] = when
+
+    def _of(self, first, last, provider):
+        lines = (line for line in self.counted if first <= line.stat_date <= last)
+        return sorted(line for line in lines if provider in {None, line.provider})
+
+    async def counts(self, first, last, provider=None):
+        return [(line, self.counted[line]) for line in self._of(first, last, provider)]
+
+    async def consent_counts(self, days, provider=None):
+        return [one for one in self.consents if one.stat_date in days and provider in {None, one.provider}]
+
+    async def first_day(self):
+        return min((line.stat_date for line in self.counted), default="")
+
+    async def providers_in(self, first, last):
+        return frozenset(line.provider for line in self._of(first, last, None))
+
+    async def changed_since(self, first, last, provider, moment):
+        return any(self.changed[line] >= moment for line in self._of(first, last, provider))
+
+    async def sendings(self, week):
+        return [self.rows[key] for key in sorted(self.rows) if key[0] == week]
+
+    async def keep_sending(self, sending, fence, now):
+        if fence < self.fence:
+            raise Superseded
+        self.fence = fence
+        key = (sending.week, sending.provider, sending.type)
+        asked = sending.asked or self.asked_at.get(key, 0) > sending.counted_at
+        self.rows[key] = replace(sending, asked=asked)
+        self.kept.append(self.rows[key])
+
+    async def ask_again(self, week, provider, types, now):
+        for kind in types:
+            key = (week, provider, kind)
+            self.asked_at[key] = now
+            former = self.rows.get(key) or Sending(week, provider, kind, SendingState.WAITING)
+            self.rows[key] = replace(former, asked=True)
+
+    async def asked_again(self):
+        return [row for _, row in sorted(self.rows.items()) if row.asked]
+
+
+class ToldPortal:
+    """A portal that keeps what it accepts, and does what `whims` say first: one for each message."""
+
+    def __init__(self):
+        self.had = []
+        self.whims = []
+
+    async def send_statistics(self, body):
+        whim = self.whims.pop(0) if self.whims else None
+        if not isinstance(whim, PortalRefused):
+            self.had.append(body)
+        if whim is not None:
+            raise whim
+        return f"tran{len(self.had)}", "00000"
+
+    @property
+    def keys(self):
+        return [(body["inquiry_date"], body["org_code"], body["type"]) for body in self.had]

@@ -1,0 +1,211 @@
+"""A week with everything that goes wrong in it: what the portal has at its end is what happened, call by call."""
+
+import hashlib
+import random
+from dataclasses import replace
+from datetime import date
+from itertools import product
+
+import pytest
+import pytest_asyncio
+from simulated import recount
+from simulated.gateways import Gateway, World
+from simulated.portal import BAD_MOODS, MoodyPortal
+from simulated.traffic import DAY, FIRST, OPERATORS, PROVIDERS, WEEK, calls
+
+from relay.domain.consent import Authentication, Consent, Particulars, Target
+from relay.domain.issue import Pair, TokenKind, TokenRecord
+from relay.domain.jobs import Superseded
+from relay.domain.ledger import Holder
+from relay.domain.statistics import SendingState
+from relay.infra.ledger import schema
+from relay.infra.ledger.sealing import CustomerKey, Sealer
+from relay.infra.ledger.sql_ledger import open_ledger
+from relay.jobs.runner import JobFailed
+from relay.jobs.sending import StatisticsSending
+from relay.policy.conformance import faults_of
+from relay.policy.report import TYPES
+from relay.policy.weeks import days_of, monday_due
+from relay.sandbox.portal.comparing import compare
+from relay.standard.catalogue import load_catalogue
+
+SEED = 20261227
+CALLS = 200_000
+LOT = 1000
+"""Calls between two flushes, of all gateways together."""
+OUT = [range(30, 100), range(140, 144), range(191, 197)]
+"""Lots during which the ledger is out of reach; so long the first time that batches are merged."""
+MONDAY = monday_due(WEEK, "0400")
+API = load_catalogue().apis["지원-005"]
+REQUEST = replace(API, response=API.request)
+MEMBERS = PROVIDERS[:18]
+"""Those of today; two that were counted have left."""
+WEEKS = ("20261227", WEEK, "20270110")
+
+
+@pytest_asyncio.fixture
+async def ledger(tmp_path):
+    url = f"sqlite:{tmp_path}/ledger.db"
+    await schema.upgrade(url)
+    opened = await open_ledger(url, Sealer([CustomerKey("first", b"1" * 32)]), 10)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def chance():
+    return random.Random(SEED)
+
+
+@pytest.fixture
+def world(ledger, tmp_path, monkeypatch):
+    return World(ledger.statistics, tmp_path / "spool", SEED, monkeypatch)
+
+
+async def live_through(world, chance, found):
+    """The calls of the week go through three gateways, which die and come again; the last dead one is left dead."""
+    gateways = [Gateway(world, f"machine{number}") for number in range(3)]
+    for number, lot in enumerate(found[start : start + LOT] for start in range(0, len(found), LOT)):
+        world.now, world.out = lot[-1].ended, any(number in out for out in OUT)
+        for position, gateway in enumerate(gateways):
+            gateway.count(lot[position :: len(gateways)])
+            if chance.random() < 0.02:
+                await gateway.kill()
+                gateways[position] = Gateway(world, gateway.machine)
+        for position, gateway in enumerate(gateways):
+            await gateway.flush()
+            if gateway.dying.is_set():
+                await gateway.kill()
+                gateways[position] = Gateway(world, gateway.machine)
+        if number == OUT[-1][-1]:
+            left_dead = gateways.pop()
+            await left_dead.kill()
+    for gateway in gateways:
+        await (await gateway.settled()).stop()
+    return left_dead.machine
+
+
+class Office:
+    """Gives and takes back consents on record, and knows by itself which there are."""
+
+    def __init__(self, ledger, chance):
+        self._ledger = ledger
+        self._chance = chance
+        self.given = {}
+        self.over = []
+
+    async def work(self, number):
+        for count in range(number):
+            at = int(FIRST) - 3600 + count * (7 * DAY + 7200) // number
+            ci, operator = f"ci-{self._chance.randrange(number // 3)}", self._chance.choice(list(OPERATORS))
+            key = (ci, self._chance.choice(OPERATORS[operator]), self._chance.choice(PROVIDERS[:3]))
+            if key in self.given and self._chance.random() < 0.5:
+                await self._withdraw(key, at)
+            else:
+                await self._give(key, operator, f"consent-{count}", at)
+
+    async def _give(self, key, operator, consent_id, at):
+        ci, client_id, provider = key
+        told = Particulars(False, date(2027, 6, 30), "purpose", date(2027, 6, 30), (Target("bank.list"),))
+        consent = Consent(
+            consent_id, provider, operator, client_id, Authentication.INTEGRATED, told, given_at=at, ci=ci
+        )
+        pair = Pair(*(self._token(consent, kind, at) for kind in (TokenKind.ACCESS, TokenKind.REFRESH)))
+        await self._ledger.issue_integrated(consent, pair, [("tx_id", consent_id)], [], at)
+        if key in self.given:
+            self.over.append((provider, client_id, self.given.pop(key)[0], at, False))
+        self.given[key] = (at, pair.access.jti)
+
+    async def _withdraw(self, key, at):
+        _, client_id, provider = key
+        given_at, jti = self.given.pop(key)
+        assert await self._ledger.withdraw(jti, Holder(client_id, provider), at)
+        self.over.append((provider, client_id, given_at, at, True))
+
+    def _token(self, consent, kind, at):
+        jti = f"{kind.value}-{consent.consent_id}"
+        digest = hashlib.sha256(jti.encode()).digest()
+        return TokenRecord(jti, kind, consent.consent_id, "bank.list", at, at + 30 * DAY, digest)
+
+    @property
+    def consents(self):
+        standing = [(provider, client, at, None, False) for (_, client, provider), (at, _) in self.given.items()]
+        return standing + self.over
+
+
+class Leaders:
+    """The job under one leader after the other, until nothing is owed any more."""
+
+    def __init__(self, ledger, chance):
+        self._ledger = ledger
+        self._chance = chance
+        self._fence = 0
+        self.superseded = 0
+        self.portal = MoodyPortal(chance, self._perhaps_lose_the_lead)
+        self._job = StatisticsSending(ledger.statistics, self.portal, lambda: MEMBERS, "0400")
+
+    async def _perhaps_lose_the_lead(self):
+        if self._chance.random() < 0.03:
+            await self._ledger.jobs.new_fence("another", 15, MONDAY)
+
+    async def run(self, now):
+        """When it came to an end."""
+        for _ in range(200):
+            self._fence = self._fence or await self._ledger.jobs.new_fence("one", 15, now)
+            try:
+                await self._job.run(self._fence, now)
+            except Superseded:
+                self._fence, self.superseded = 0, self.superseded + 1
+            except JobFailed:
+                pass
+            else:
+                return now
+            now += 60
+        raise AssertionError("sending came to no end")
+
+
+async def test_what_the_portal_has_at_the_end_is_what_happened_call_by_call(ledger, world, chance):
+    found = calls(chance, CALLS)
+    office = Office(ledger, chance)
+    leaders = Leaders(ledger, chance)
+    dead = await live_through(world, chance, found)
+    await office.work(150)
+
+    now = await leaders.run(MONDAY)
+    early = recount.told(leaders.portal.taken)
+    world.now = now + 10
+    late = await Gateway(world, dead).settled()  # finds what the one that was left dead had written down
+    await late.stop()
+    now = await leaders.run(now + 60)
+    await ledger.statistics.ask_again(WEEK, PROVIDERS[0], ["1", "2"], now)
+    now = await leaders.run(now + 60)
+    await leaders.run(monday_due(WEEKS[-1], "0400"))
+
+    went_wrong(world, leaders)
+    placed = [(recount.place_of(call), call) for call in found]
+    lost = {id(call) for call in world.lost}
+    agreed = recount.counted(one for one in placed if one[1].told and id(one[1]) not in lost)
+    apart = {place for place, call in placed if not call.told or id(call) in lost}
+    sent = leaders.portal.taken
+    assert early != agreed
+    assert recount.told(sent) == agreed
+    assert compare(recount.operators_messages(agreed), sent) == []
+    assert len(compare(recount.operators_messages(recount.counted(placed)), sent)) == len(apart)
+
+    days = [(week, day) for week in WEEKS for day in days_of(week)]
+    assert recount.consents_told(sent) == recount.consents_counted(office.consents, days)
+    seen = {(place[0], place[1]) for place in agreed}
+    owed = {(*one, kind) for one in seen | set(product(WEEKS, MEMBERS)) for kind in TYPES}
+    assert recount.last(sent).keys() == owed
+    assert all(faults_of(REQUEST, body) == [] for body in sent[-40:])
+    states = [row.state for week in WEEKS for row in await ledger.statistics.sendings(week)]
+    assert states == [SendingState.ACCEPTED] * len(owed)
+
+
+def went_wrong(world, leaders):
+    """Everything that may go wrong did: the week proves something."""
+    assert len([one for one in world.kills if one]) > 10
+    assert world.resent > 20
+    assert world.merged > 0
+    assert leaders.superseded > 2
+    assert set(leaders.portal.moods) == {"well", *BAD_MOODS}
