@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.domain.exchange import Exchange
@@ -51,7 +51,8 @@ def exchanges(draw):
     return made
 
 
-@given(st.lists(exchanges()), st.randoms())
+@settings(max_examples=40)
+@given(st.lists(exchanges(), max_size=30), st.randoms())
 def test_records_add_up_to_what_was_counted_in_any_order_and_at_any_edge(ended, shuffler):
     counted = Counter(line for one in ended if (line := COUNTING.line(one)) and line.stat_date == "20261122")
     records = [written(one) for one in ended]
