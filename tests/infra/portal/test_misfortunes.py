@@ -1,0 +1,298 @@
+"""A portal that misbehaves never leaves half a registry: sync, client, TLS and ledger together."""
+
+import asyncio
+import json
+import shutil
+import time
+
+import pytest
+from aiohttp import web
+
+from relay.infra.ledger import schema
+from relay.infra.ledger.sealing import CustomerKey, Sealer
+from relay.infra.ledger.sql_ledger import open_ledger
+from relay.infra.portal.secrets import PortalSecrets
+from relay.jobs.sync import Sync, SyncFailed
+from relay.policy.portal import Guard
+
+ORGS, SERVICES, TOKEN = "/v1/mgmts/orgs", "/v1/mgmts/services", "/mgmts/oauth/2.0/token"
+RELAY = "RLAY000001"
+COUNT = 20
+SERVED = 4
+"""So many operators have a service."""
+
+
+def org(number, **changed):
+    row = {
+        "op_type": "I",
+        "org_code": f"OPER{number:06}",
+        "org_type": "03",
+        "org_name": "가상 사업자",
+        "org_regno": "999-81-00001",
+        "corp_regno": "999981-0000001",
+        "serial_num": f"999-81-{number:05}",
+        "address": "가상시 가상구 가상로 1",
+        "domain": "operator.example",
+        "ip_cnt": "1",
+        "ip_list": [{"ip": "192.0.2.1"}],
+    }
+    return row | changed
+
+
+def orgs(*rows, **changed):
+    told = {"rsp_code": "00000", "rsp_msg": "성공", "search_timestamp": "20240101000000", "org_cnt": str(len(rows))}
+    return told | {"org_list": list(rows)} | changed
+
+
+def services(*numbers):
+    def service(number):
+        uris = [{"redirect_uri": "https://operator.example/callback"}]
+        return {
+            "op_type": "I",
+            "service_name": "가상 서비스",
+            "client_id": f"client{number}",
+            "client_secret": f"aRandomSecretOfTheOperator{number:024}",
+            "redirect_uri_cnt": "1",
+            "redirect_uri_list": uris,
+            "app_scheme_cnt": "0",
+        }
+
+    return orgs(
+        *({"org_code": f"OPER{number:06}", "service_cnt": "1", "service_list": [service(number)]} for number in numbers)
+    )
+
+
+ALL = [org(number) for number in range(COUNT)]
+
+
+class Room:
+    """A sync of a pretended portal, into a real ledger."""
+
+    def __init__(self, portal, client, book, hasher):
+        self.portal, self.client, self.book = portal, client, book
+        self.sync = Sync(client, book, hasher, Guard(), RELAY)
+
+    async def run(self, *, full=True):
+        return await self.sync.run(full=full, fence=0, now=1_800_000_000)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """A ledger with its tables, to be copied."""
+    path = tmp_path_factory.mktemp("ledger") / "template.db"
+    asyncio.run(schema.upgrade(f"sqlite:{path}"))
+    return path
+
+
+@pytest.fixture
+async def book(template, tmp_path):
+    """The registry of a fresh ledger."""
+    url = f"sqlite:{shutil.copy(template, tmp_path / 'ledger.db')}"
+    ledger = await open_ledger(url, Sealer([CustomerKey("first", b"1" * 32)]), 4)
+    yield ledger.registry
+    await ledger.close()
+
+
+@pytest.fixture
+def hasher():
+    """Real hashes."""
+    made = PortalSecrets(bytes(32))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def room(portal, client_of, book, hasher):
+    """A room whose registry knows twenty operators, four with a service; the portal is still well."""
+    async with client_of(portal, attempts=2) as client:
+        portal.bodies[ORGS], portal.bodies[SERVICES] = orgs(*ALL), services(*range(SERVED))
+        made = Room(portal, client, book, hasher)
+        await made.run()
+        portal.heard.clear()
+        yield made
+
+
+def answering(body, status=200, content_type="application/json", tran_id=None):
+    """A handler that answers with these bytes."""
+
+    async def answer(request):
+        named = {"x-api-tran-id": tran_id or request.headers["x-api-tran-id"]}
+        return web.Response(body=body, status=status, content_type=content_type, headers=named)
+
+    return answer
+
+
+async def broken(request):
+    """A handler that resets the connection in the middle of its answer."""
+    answer = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await answer.prepare(request)
+    await answer.write(b'{"rsp_code":"00000","org_list":[')
+    request.transport.abort()
+    return answer
+
+
+async def silent(_request):
+    """A handler that never answers."""
+    await asyncio.Event().wait()
+
+
+def in_pieces(body):
+    """A handler that answers with these bytes, a little at a time."""
+
+    async def answer(request):
+        told = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await told.prepare(request)
+        for start in range(0, len(body), 65_536):
+            await told.write(body[start : start + 65_536])
+        return told
+
+    return answer
+
+
+NO_ANSWER = {
+    "500": (500, "HTTP 500"),
+    "503 of a load balancer": (answering(b"<html>", 503, "text/html"), "HTTP 503"),
+    "reset in the middle": (broken, "the connection broke off within the answer"),
+    "HTML": (answering(b"<html>", content_type="text/html"), "the answer is no JSON object"),
+    "HTML that says it is JSON": (answering(b"<html>"), "the answer is no JSON object"),
+    "garbage": (answering(b'{"rsp_code":"00000","org_cnt":'), "the answer is no JSON object"),
+    "a name twice": (answering(b'{"rsp_code":"00000","rsp_code":"00000"}'), "the answer is no JSON object"),
+    "the answer to another call": (
+        answering(b'{"rsp_code":"00000"}', tran_id="RLAY000001R00000000000000"),
+        "the answer names another call",
+    ),
+    "longer than allowed": (answering(b" " * 1_048_577), "the answer is longer than 1048576 bytes"),
+}
+
+
+@pytest.mark.parametrize("path", [ORGS, SERVICES])
+@pytest.mark.parametrize("misfortune", NO_ANSWER)
+async def test_a_portal_without_an_answer_changes_nothing(room, path, misfortune):
+    told, words = NO_ANSWER[misfortune]
+    before = await room.book.registry()
+    room.portal.bodies[ORGS] = orgs(*ALL, org(COUNT))
+    room.portal.script[path] = [told] * 2
+    with pytest.raises(SyncFailed, match=words):
+        await room.run()
+    assert await room.book.registry() == before
+    room.portal.script.clear()
+    assert (await room.run()).startswith("taken: organisations 1 new")
+
+
+async def test_a_slow_portal_changes_nothing(portal, client_of, book, hasher):
+    portal.script[ORGS] = [silent] * 2
+    async with client_of(portal, attempts=2, total_s=0.5) as client:
+        with pytest.raises(SyncFailed, match="no answer in time"):
+            await Room(portal, client, book, hasher).run()
+    assert (await book.registry()).synced_at == 0
+
+
+UNFIT = {
+    "half a list": (orgs(*ALL[:10], org_cnt=str(COUNT)), "org_cnt: says 20, org_list holds 10"),
+    "no list": (orgs(), "org_list: holds nobody"),
+    "unknown org_type": (orgs(*ALL[:-1], org(19, org_type="42")), r"org_list\[19\].org_type: is none of"),
+    "doubled org_code": (orgs(*ALL, org(3)), r"org_list\[20\].org_code: stands twice, first at org_list\[3\]"),
+    "missing serial_num": (
+        orgs(*ALL[:-1], org(19, serial_num="")),
+        r"org_list\[19\].serial_num: is missing \(org_type 03\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("misfortune", UNFIT)
+async def test_a_list_that_is_not_fit_changes_nothing(room, misfortune):
+    room.portal.bodies[ORGS], words = UNFIT[misfortune]
+    before = await room.book.registry()
+    with pytest.raises(SyncFailed, match=words) as caught:
+        await room.run()
+    assert len(caught.value.problems) == 1
+    assert await room.book.registry() == before
+    assert await room.book.held() is None
+
+
+HELD = {
+    "half a list that says so": (orgs(*ALL[:10]), "10 of 20 organisations would be cut off"),
+    "mass deletion": (
+        orgs(*(org(number, op_type="D" if number < 15 else "M") for number in range(COUNT))),
+        "15 of 20 organisations would be cut off",
+    ),
+    "others' certificates": (
+        orgs(*(org(number, serial_num=f"X{number}") for number in range(COUNT))),
+        "20 given another serial_num",
+    ),
+    "certificate and address of one": (
+        orgs(*ALL[1:], org(0, serial_num="X", ip_list=[{"ip": "198.51.100.1"}])),
+        "serial_num and addresses would change at once: OPER000000",
+    ),
+}
+
+
+@pytest.mark.parametrize("misfortune", HELD)
+async def test_a_list_that_changes_too_much_is_held_until_it_is_released_or_well_again(room, misfortune):
+    room.portal.bodies[ORGS], words = HELD[misfortune]
+    left = [row["org_code"] for row in room.portal.bodies[ORGS]["org_list"] if row["op_type"] != "D"]
+    room.portal.bodies[SERVICES] = services(*(number for number in range(SERVED) if org(number)["org_code"] in left))
+    before = await room.book.registry()
+    assert words in await room.run()
+    held = await room.book.held()
+    assert await room.book.registry() == before
+    assert words in await room.run()
+    assert (await room.book.held()).hold_id == held.hold_id
+    await room.book.release(held.hold_id, 1_800_000_100)
+    assert await room.book.held() is None
+    assert sorted((await room.book.registry()).organisations) == sorted(left)
+
+
+async def test_a_held_list_is_let_go_when_the_portal_is_well_again(room):
+    well = room.portal.bodies[ORGS]
+    room.portal.bodies[ORGS], words = HELD["half a list that says so"]
+    assert words in await room.run()
+    room.portal.bodies[ORGS] = well
+    assert await room.run() == "nothing changed"
+    assert await room.book.held() is None
+
+
+async def test_a_token_that_ends_in_between_is_replaced(room):
+    room.portal.script[SERVICES] = [401]
+    assert await room.run() == "nothing changed"
+    assert room.portal.paths() == [ORGS, SERVICES, TOKEN, SERVICES]
+
+
+async def test_a_delta_follows_the_first_sync(room):
+    room.portal.bodies[ORGS] = orgs(org(3, op_type="D"), search_timestamp="20240102000000")
+    room.portal.bodies[SERVICES] = orgs(search_timestamp="20240102000000")
+    assert await room.run(full=False) == (
+        "taken: organisations 0 new, 0 changed, 1 gone; services 0 new, 0 changed, 1 gone"
+    )
+    assert {request["query"]["search_timestamp"] for request in room.portal.heard} == {"20240101000000"}
+    registry = await room.book.registry()
+    assert (len(registry.organisations), len(registry.services)) == (COUNT - 1, SERVED - 1)
+    assert registry.orgs_timestamp == "20240102000000"
+
+
+async def longest_stall(stop):
+    """The longest time the loop did not come round until `stop`, in seconds."""
+    longest, before = 0.0, time.perf_counter()
+    while not stop.is_set():
+        await asyncio.sleep(0.001)
+        now = time.perf_counter()
+        longest, before = max(longest, now - before), now
+    return longest
+
+
+async def test_ten_thousand_institutions_in_fifty_megabytes_are_taken(portal, client_of, book, hasher):
+    listed = orgs(*(org(number, address="x" * 4_800) for number in range(10_000)))
+    body = json.dumps(listed, ensure_ascii=False).encode()
+    assert len(body) > 50_000_000
+    portal.script[ORGS], portal.bodies[SERVICES] = [in_pieces(body)], services(1)
+    async with client_of(portal, answer_bytes=67_108_864, total_s=60) as client:
+        stop = asyncio.Event()
+        watching = asyncio.create_task(longest_stall(stop))
+        begun = time.perf_counter()
+        assert (await Room(portal, client, book, hasher).run()).startswith("taken: organisations 10000 new")
+        took = time.perf_counter() - begun
+        stop.set()
+        stall = await watching
+    assert len((await book.registry()).organisations) == 10_000
+    assert took < 60, f"{took:.1f} s"  # about 1.5 s where nobody else works
+    assert stall < 5, f"{stall:.1f} s"  # a leader renews its term every few seconds
