@@ -132,12 +132,15 @@ class Errands:
     async def introduced(self, at: Institution) -> str:
         """Whether the relay knows this operator by certificate and secret: "" when it does, else what it says.
 
-        Asked with a refresh token that nobody has: who is known is told that it is not valid.
+        Asked with a refresh token that nobody has: who is known is told that it is not valid. That call is counted;
+        those of nobody known the relay could not count either.
         """
         form = {"grant_type": "refresh_token", "refresh_token": "nobody.has.this"}
-        call, body = await self._post("개별인증-003", _TOKEN, at, form)
-        known = call.status == HTTPStatus.BAD_REQUEST and body.get("error") == "invalid_grant"
-        return "" if known else "; ".join(call.why)
+        call, body = await self._sent("개별인증-003", _TOKEN, at, form)
+        if call.status != HTTPStatus.BAD_REQUEST or body.get("error") != "invalid_grant":
+            return "; ".join(call.why)
+        self._count(call, ok=False)
+        return ""
 
     async def by_certificate(
         self, at: Institution, customer: Customer, certifiers: Certifiers
@@ -213,6 +216,14 @@ class Errands:
     async def _post(
         self, api_id: str, path: str, at: Institution, form: Mapping[str, str]
     ) -> tuple[Call, dict[str, Any]]:
+        call, body = await self._sent(api_id, path, at, form)
+        if call.status:
+            self._count(call, ok=call.status == HTTPStatus.OK and call.rsp_code in _GOOD)
+        return call, body
+
+    async def _sent(
+        self, api_id: str, path: str, at: Institution, form: Mapping[str, str]
+    ) -> tuple[Call, dict[str, Any]]:
         call = Call(api_id, at.industry, at.org_code, "POST", path)
         ours = {
             "org_code": at.org_code,
@@ -230,7 +241,6 @@ class Errands:
             return call, {}
         call.status, call.ms = answer.status, (time.perf_counter() - started) * 1000
         call.rsp_code = str(body.get("rsp_code", ""))
-        self._count(call, ok=answer.status == HTTPStatus.OK and call.rsp_code in _GOOD)
         if answer.status != HTTPStatus.OK:
             call.why = [f"HTTP {answer.status} {_words(body)}"]
         else:

@@ -95,8 +95,8 @@ def _half(rows: list[Mapping[str, Any]], _: bool) -> dict[str, Any]:
 
 
 def _gone(rows: list[Mapping[str, Any]], whole: bool) -> dict[str, Any]:
-    """A full load with one left in it; otherwise everybody deleted, services each by itself."""
-    left = rows[:1] if whole else [_deleted(row) for row in rows]
+    """A full load in which the first institution alone is left, and no service; otherwise everything deleted."""
+    left = [_deleted(row) for row in rows] if not whole else [row for row in rows[:1] if "service_list" not in row]
     return {"org_cnt": str(len(left)), "org_list": left}
 
 

@@ -79,6 +79,11 @@ def test_mass_deletion_empties_a_full_load():
     assert (body["org_cnt"], codes(body)) == ("1", ["ZRLA000001"])
 
 
+def test_mass_deletion_leaves_no_service_in_a_full_load():
+    body = spoilt("mass_deletion", NOTHING_NEW, SERVICES, whole=True)
+    assert (body["org_cnt"], body["org_list"]) == ("0", [])
+
+
 def test_mass_deletion_deletes_everybody_in_a_delta():
     body = spoilt("mass_deletion", NOTHING_NEW, ROWS, whole=False)
     assert [row["op_type"] for row in body["org_list"]] == ["D"] * 3
