@@ -9,18 +9,12 @@ from typing import Protocol
 from relay.domain.portal import Portal, PortalAway, PortalRefused
 from relay.domain.registry import RegisteredService, Registry, RegistryBook, RegistryChanges
 from relay.jobs.runner import JobFailed
+from relay.policy.bodies import EVERYTHING
 from relay.policy.guard import reasons
 from relay.policy.portal import Guard
-from relay.policy.registration import (
-    EVERYTHING,
-    ToldOrganisations,
-    ToldService,
-    ToldServices,
-    changes_of,
-    read_organisations,
-    read_services,
-)
+from relay.policy.registration import ToldOrganisations, changes_of, read_organisations
 from relay.policy.rows import Unfit
+from relay.policy.service_registration import ToldService, ToldServices, read_services
 
 
 class Hasher(Protocol):

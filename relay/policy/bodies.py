@@ -1,0 +1,51 @@
+"""Bodies of 지원-002 and 지원-003 as a whole: up to date or not, how many rows, when to ask from next."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from relay.domain.ids import ORG_CODE
+from relay.policy.rows import Form, Row
+
+EVERYTHING: Final = "0"
+"""The search_timestamp that asks for everything (core 1.7)."""
+
+ORG: Final = Form(ORG_CODE, 10, "is not 10 letters or digits")
+"""org_code, aN(10)."""
+OP: Final = Form(re.compile("[IMD]"), 1, "is not I, M or D")
+"""op_type: new, changed, deleted."""
+ANY: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+"""No control characters, nothing that turns the direction of writing, no half of a character."""
+
+_UP_TO_DATE: Final = "00001"
+_STAMP: Final = Form(re.compile(r"[0-9]{1,14}"), 14, "is not 1 to 14 digits")
+_RSP_CODE: Final = Form(re.compile(r"[0-9A-Za-z]{5}"), 5, "is not 5 letters or digits")
+
+
+def up_to_date(root: Row, since: str) -> bool:
+    """Whether the portal says that nothing changed (00001); to a question for everything that is no answer."""
+    if root.text("rsp_code", _RSP_CODE) == _UP_TO_DATE:
+        if since == EVERYTHING:
+            root.wrong("rsp_code", "says up to date, though everything was asked for")
+        return True
+    return False
+
+
+def listed(root: Row) -> Iterator[Row]:
+    """`org_list`, whose count has to be told: half a list must be seen."""
+    if not root.given("org_cnt"):
+        root.wrong("org_cnt", "is missing")
+    return root.rows("org_list", "org_cnt")
+
+
+def next_timestamp(root: Row, since: str) -> str:
+    """When to ask from next: what the portal says; everything when it says nothing, or its time went backwards."""
+    said = root.text("search_timestamp", _STAMP)
+    return said if said and int(said) and int(said) >= int(since) else EVERYTHING
+
+
+def once(row: Row, name: str, value: str, places: dict[str, str]) -> None:
+    """Tell when a value stood in another row already; `places` are those of the rows so far."""
+    first = places.setdefault(value, row.place) if value else row.place
+    if first != row.place:
+        row.wrong(name, f"stands twice, first at {first}")
