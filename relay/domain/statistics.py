@@ -125,8 +125,11 @@ class StatisticsBook(Protocol):
     async def pulse(self, provider: str) -> Pulse | None:
         """How an institution was met lately, by all gateways together."""
 
-    async def sendings(self, week: str) -> Sequence[Sending]:
-        """The messages of a week, in the order of provider and type; `content` included."""
+    async def sendings(self, week: str, provider: str | None = None, *, content: bool = True) -> Sequence[Sending]:
+        """The messages of a week, of one institution or all, in the order of provider and type.
+
+        `content` is b"" unless it is wanted: all of a week may be hundreds of megabytes.
+        """
 
     async def keep_sending(self, sending: Sending, fence: int, now: int) -> None:
         """Keep a message as it stands now, in the place of what was kept of it. Raises Superseded.
@@ -137,5 +140,5 @@ class StatisticsBook(Protocol):
     async def ask_again(self, week: str, provider: str, types: Sequence[str], now: int) -> None:
         """The portal wants these again (지원-104)."""
 
-    async def asked_again(self) -> Sequence[Sending]:
-        """Those that the portal asked for and that were not accepted since."""
+    async def asked_again(self, *, content: bool = True) -> Sequence[Sending]:
+        """Those that the portal asked for and that were not accepted since. `content` as in `sendings`."""

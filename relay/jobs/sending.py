@@ -8,6 +8,7 @@ figures.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Final
 
 from relay.domain.portal import Portal, PortalAway, PortalRefused
@@ -21,24 +22,21 @@ LATE_WEEKS: Final = 4
 LATE_S: Final = 120
 """A batch is stamped before it is committed, by another machine's clock: so much earlier ones are looked at, too."""
 
-_Rows = Mapping[tuple[str, str], Sending]
-"""The messages of one week by provider and type."""
-
 
 @dataclass(slots=True)
 class _Run:
-    """One run of the job, under the fence of one leader: what it tried and how that went."""
+    """One run of the job, under the fence of one leader: how many messages it has to do with, and how that went."""
 
     fence: int
     now: int
-    tried: set[tuple[str, str, str]] = field(default_factory=set)
+    total: int = 0
     accepted: int = 0
     unchanged: int = 0
     refused: list[str] = field(default_factory=list)
 
     def told(self) -> str:
         """What it did, in words."""
-        parts = [f"{self.accepted} sent"] if self.tried else ["nothing to send"]
+        parts = [f"{self.accepted} of {self.total} sent"] if self.total else ["nothing to send"]
         if self.unchanged:
             parts.append(f"{self.unchanged} still as they were sent")
         if self.refused:
@@ -75,26 +73,20 @@ class StatisticsSending:
         Raises JobFailed when the portal is away or refused something, which a later run tries again, and Superseded.
         """
         run = _Run(fence, now)
-        await self._each(run, await self._asked(now))
         weeks = [week for week in await self._weeks(now) if monday_due(week, self._clock) <= now]
-        for week in weeks:
-            await self._each(run, await self._owed(run, week, latest=week == weeks[-1]))
-        return _ended(run)
-
-    async def send(self, week: str, provider: str, types: Iterable[str], fence: int, now: int) -> str:
-        """Send these messages because a person wants it, accepted or not; what was done, in words.
-
-        Raises JobFailed, also for a week that is not complete or none, and Superseded.
-        """
-        if not is_sunday(week) or weeks_back(week, now) < 0:
-            raise JobFailed("a week is named by its inquiry_date, a Sunday (YYYYMMDD), once its Saturday is over")
-        rows = _by_type(await self._book.sendings(week))
-        run = _Run(fence, now)
-        await self._each(run, [replace(_message(rows, week, provider, kind), asked=True) for kind in types])
-        return _ended(run)
+        owed = [one for week in weeks for one in await self._owed(run, week, latest=week == weeks[-1])]
+        messages: dict[tuple[str, str, str], Sending] = {}
+        for one in (*await self._asked(now), *owed):
+            messages.setdefault((one.week, one.provider, one.type), one)
+        run.total = len(messages)
+        for message in messages.values():
+            await self._message(run, message)
+        if run.refused:
+            raise JobFailed(run.told())
+        return run.told()
 
     async def _asked(self, now: int) -> Sequence[Sending]:
-        asked = await self._book.asked_again()
+        asked = await self._book.asked_again(content=False)
         return [one for one in asked if is_sunday(one.week) and 0 <= weeks_back(one.week, now) < WEEKS_MOST]
 
     async def _weeks(self, now: int) -> Sequence[str]:
@@ -102,31 +94,38 @@ class StatisticsSending:
         return complete_weeks(await self._book.first_day(), now)
 
     async def _owed(self, run: _Run, week: str, *, latest: bool) -> Sequence[Sending]:
-        """The messages of a week that are to be sent or looked at again; each stands in the ledger from now on."""
+        """The messages of a week that are to be sent or looked at again; each stands in the ledger from now on.
+
+        A week was seen to when one of its messages was tried since its hour: they all stood there before that.
+        """
         days = days_of(week)
-        rows = _by_type(await self._book.sendings(week))
-        providers = {provider for provider, _ in rows} | await self._book.providers_in(days[0], days[-1])
-        if latest or not _seen_to(rows.values()):
+        rows = {(one.provider, one.type): one for one in await self._book.sendings(week, content=False)}
+        is_seen_to = any(one.tried_at >= monday_due(week, self._clock) for one in rows.values())
+        is_recent = weeks_back(week, run.now) < LATE_WEEKS
+        providers = {provider for provider, _ in rows}
+        if is_recent or not is_seen_to:
+            providers |= await self._book.providers_in(days[0], days[-1])
+        if latest or not is_seen_to:
             providers |= set(self._members())
-        messages = [_message(rows, week, provider, kind) for provider in sorted(providers) for kind in TYPES]
-        for message in messages:
-            if (message.provider, message.type) not in rows:
-                await self._book.keep_sending(message, run.fence, run.now)
-        return [message for message in messages if await self._is_owed(message, run.now)]
+        for provider, kind in product(sorted(providers), TYPES):
+            if (provider, kind) not in rows:
+                rows[provider, kind] = Sending(week, provider, kind, SendingState.WAITING)
+                await self._book.keep_sending(rows[provider, kind], run.fence, run.now)
+        late = await self._late(days, rows.values()) if is_recent else frozenset()
+        owed = (one for one in rows.values() if one.state is not SendingState.ACCEPTED or one.provider in late)
+        return sorted(owed, key=lambda one: (one.provider, one.type))
 
-    async def _is_owed(self, message: Sending, now: int) -> bool:
-        if message.state is not SendingState.ACCEPTED:
-            return True
-        if weeks_back(message.week, now) >= LATE_WEEKS:
-            return False
-        days = days_of(message.week)
-        return await self._book.changed_since(days[0], days[-1], message.provider, message.counted_at - LATE_S)
-
-    async def _each(self, run: _Run, messages: Iterable[Sending]) -> None:
-        for message in messages:
-            if (key := (message.week, message.provider, message.type)) not in run.tried:
-                run.tried.add(key)
-                await self._message(run, message)
+    async def _late(self, days: Sequence[str], rows: Iterable[Sending]) -> Collection[str]:
+        """The institutions whose figures may have changed since those that the portal accepted were read."""
+        read_at: dict[str, int] = {}
+        for one in rows:
+            if one.state is SendingState.ACCEPTED:
+                read_at[one.provider] = min(one.counted_at, read_at.get(one.provider, one.counted_at))
+        return {
+            provider
+            for provider, moment in read_at.items()
+            if await self._book.changed_since(days[0], days[-1], provider, moment - LATE_S)
+        }
 
     async def _message(self, run: _Run, former: Sending) -> None:
         """Send one message. `former` is how it stood; one that was accepted as it would go now is not sent again."""
@@ -135,9 +134,8 @@ class StatisticsSending:
         consents = await self._book.consent_counts(days, former.provider) if former.type == ON_DEMAND else ()
         report = provider_report(former.week, former.provider, former.type, counts, consents)
         content = content_of(report)
-        if former.state is SendingState.ACCEPTED and not former.asked and former.content == content:
+        if former.state is SendingState.ACCEPTED and not former.asked and await self._is_kept(run, former, content):
             run.unchanged += 1
-            await self._book.keep_sending(replace(former, counted_at=run.now), run.fence, run.now)
             return
         going = replace(
             former,
@@ -149,6 +147,14 @@ class StatisticsSending:
         )
         await self._book.keep_sending(going, run.fence, run.now)
         await self._book.keep_sending(await self._sent(run, going, report), run.fence, run.now)
+
+    async def _is_kept(self, run: _Run, former: Sending, content: bytes) -> bool:
+        """Whether a message was accepted as it would go now; then it is kept that its figures were read again."""
+        for kept in await self._book.sendings(former.week, former.provider):
+            if (kept.type, kept.content) == (former.type, content):
+                await self._book.keep_sending(replace(kept, counted_at=run.now), run.fence, run.now)
+                return True
+        return False
 
     async def _sent(self, run: _Run, going: Sending, report: Mapping[str, object]) -> Sending:
         """Send it; how it stands then. Raises JobFailed when the portal is away."""
@@ -168,23 +174,3 @@ class StatisticsSending:
             tran_id=tran_id,
             rsp_code=rsp_code,
         )
-
-
-def _ended(run: _Run) -> str:
-    if run.refused:
-        raise JobFailed(run.told())
-    return run.told()
-
-
-def _by_type(rows: Iterable[Sending]) -> _Rows:
-    return {(one.provider, one.type): one for one in rows}
-
-
-def _message(rows: _Rows, week: str, provider: str, kind: str) -> Sending:
-    """How a message stands; one that waits when it was never kept."""
-    return rows.get((provider, kind)) or Sending(week, provider, kind, SendingState.WAITING)
-
-
-def _seen_to(rows: Iterable[Sending]) -> bool:
-    """Whether the job saw to a week before: its messages stand there without the portal having asked for them."""
-    return any(not one.asked or one.attempts for one in rows)

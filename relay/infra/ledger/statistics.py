@@ -68,10 +68,13 @@ class SqlStatistics:
             row = (await rows.execute(wanted.where(PULSES.c.provider == provider))).one_or_none()
         return None if row is None else Pulse(*row)
 
-    async def sendings(self, week: str) -> Sequence[Sending]:
-        """The messages of a week, in the order of provider and type."""
+    async def sendings(self, week: str, provider: str | None = None, *, content: bool = True) -> Sequence[Sending]:
+        """The messages of a week, of one institution or all, in the order of provider and type."""
+        chosen = SENDINGS.c.week == week
+        if provider is not None:
+            chosen = and_(chosen, SENDINGS.c.provider == provider)
         async with self._works.reading() as rows:
-            return await _sendings(rows, SENDINGS.c.week == week)
+            return await _sendings(rows, chosen, content=content)
 
     async def keep_sending(self, sending: Sending, fence: int, now: int) -> None:
         """Keep a message as it stands now. Raises Superseded.
@@ -98,10 +101,10 @@ class SqlStatistics:
             asked = {name: added.excluded[name] for name in ("asked", "asked_at")}
             await work.rows.execute(added.on_conflict_do_update(index_elements=list(SENDINGS.primary_key), set_=asked))
 
-    async def asked_again(self) -> Sequence[Sending]:
+    async def asked_again(self, *, content: bool = True) -> Sequence[Sending]:
         """Those that the portal asked for and that were not accepted since."""
         async with self._works.reading() as rows:
-            return await _sendings(rows, SENDINGS.c.asked)
+            return await _sendings(rows, SENDINGS.c.asked, content=content)
 
 
 async def _count(work: Work, counts: Mapping[Line, int]) -> None:
@@ -158,12 +161,13 @@ def _values(sending: Sending) -> dict[str, Any]:
     }
 
 
-async def _sendings(rows: AsyncConnection, chosen: ColumnElement[bool]) -> list[Sending]:
-    found = (await rows.execute(select(SENDINGS).where(chosen).order_by(*SENDINGS.primary_key))).mappings()
+async def _sendings(rows: AsyncConnection, chosen: ColumnElement[bool], *, content: bool) -> list[Sending]:
+    columns = [column for column in SENDINGS.c if column.name != "asked_at" and (content or column.name != "content")]
+    found = (await rows.execute(select(*columns).where(chosen).order_by(*SENDINGS.primary_key))).mappings()
     return [_sending(dict(row)) for row in found]
 
 
 def _sending(row: dict[str, Any]) -> Sending:
-    del row["asked_at"]
-    opened = {"state": SendingState(row["state"]), "content": zlib.decompress(row["content"])}
-    return Sending(**{**row, **opened})
+    packed = row.pop("content", None)
+    content = b"" if packed is None else zlib.decompress(packed)
+    return Sending(**{**row, "state": SendingState(row["state"]), "content": content})

@@ -164,6 +164,14 @@ class TestSendings:
         await book.keep_sending(again, fence, NOW)
         assert (await book.sendings("20270117"))[0] == again
 
+    async def test_messages_are_read_of_one_institution_and_without_what_was_sent(self, book, fence):
+        for sending in (SENT, replace(SENT, provider=CARD)):
+            await book.keep_sending(sending, fence, NOW)
+        assert await book.sendings("20270117", BANK) == [SENT]
+        assert await book.sendings("20270117", BANK, content=False) == [replace(SENT, content=b"")]
+        await book.ask_again("20270117", BANK, ["1"], NOW + 60)
+        assert await book.asked_again(content=False) == [replace(SENT, content=b"", asked=True)]
+
     async def test_what_was_sent_takes_little_room(self, book, fence, sql, url):
         await book.keep_sending(SENT, fence, NOW)
         (size,) = sql(url, "SELECT length(content) FROM sendings")

@@ -42,8 +42,9 @@ class Book:
     async def changed_since(self, first, last, provider, moment):
         return any(self.changed[line] >= moment for line in self._of(first, last, provider))
 
-    async def sendings(self, week):
-        return [self.rows[key] for key in sorted(self.rows) if key[0] == week]
+    async def sendings(self, week, provider=None, *, content=True):
+        rows = [row for key, row in sorted(self.rows.items()) if key[0] == week and provider in {None, key[1]}]
+        return rows if content else [replace(row, content=b"") for row in rows]
 
     async def keep_sending(self, sending, fence, now):
         if fence < self.fence:
@@ -61,8 +62,9 @@ class Book:
             former = self.rows.get(key) or Sending(week, provider, kind, SendingState.WAITING)
             self.rows[key] = replace(former, asked=True)
 
-    async def asked_again(self):
-        return [row for _, row in sorted(self.rows.items()) if row.asked]
+    async def asked_again(self, *, content=True):
+        rows = [row for _, row in sorted(self.rows.items()) if row.asked]
+        return rows if content else [replace(row, content=b"") for row in rows]
 
 
 class ToldPortal:
