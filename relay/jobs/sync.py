@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hmac import compare_digest
 from typing import Protocol
 
@@ -40,7 +40,8 @@ class Sync:
     """Asks the portal and keeps what it says. `relay` is our own org_code.
 
     Everything is read and judged before anything is written. While a sync is held, timestamps stay where they are, so
-    the next one judges the whole difference anew: it is held again, or taken when it is harmless by then.
+    the next one judges the whole difference anew: it is held again, or taken when it is harmless by then. One sync is
+    under way at a time: what one heard earlier must not undo what another took since.
     """
 
     portal: Portal
@@ -48,20 +49,22 @@ class Sync:
     hasher: Hasher
     guard: Guard
     relay: str
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
 
     async def run(self, *, full: bool, fence: int, now: int) -> str:
         """One sync, of everything when `full` is set or nothing was heard before; the outcome in words.
 
         Raises SyncFailed when the portal gave nothing that can be used, Superseded.
         """
-        registry = await self.book.registry()
-        changes = await self._heard(registry, full=full)
-        why = await asyncio.to_thread(reasons, registry, changes, self.guard, self.relay)
-        if why:
-            await self.book.hold(changes, why, fence, now)
-            return f"held until a person releases it: {'; '.join(why)}"
-        await self.book.take(changes, fence, now)
-        return f"taken: {told(registry, changes)}" if changes else "nothing changed"
+        async with self.turn:
+            registry = await self.book.registry()
+            changes = await self._heard(registry, full=full)
+            why = await asyncio.to_thread(reasons, registry, changes, self.guard, self.relay)
+            if why:
+                await self.book.hold(changes, why, fence, now)
+                return f"held until a person releases it: {'; '.join(why)}"
+            await self.book.take(changes, fence, now)
+            return f"taken: {told(registry, changes)}" if changes else "nothing changed"
 
     async def ahead(self) -> RegistryChanges:
         """What a sync of everything would change now; nothing is written. Raises SyncFailed."""

@@ -1,3 +1,4 @@
+import asyncio
 import hmac
 import threading
 from dataclasses import replace
@@ -310,6 +311,15 @@ async def test_a_leader_that_was_superseded_writes_nothing(known):
     with pytest.raises(Superseded):
         await known.run(fence=1)
     assert known.book.now == before
+
+
+async def test_syncs_take_turns(known):
+    """One that heard earlier must not undo what another took since."""
+    known.portal.orgs = body(org(1), org(2), stamp=SECOND)
+    known.portal.services_body = body(services_of(1, "secretOfOperator1"), services_of(2, "secretOfOperator2"))
+    await asyncio.gather(known.run(full=True), known.run(), known.run(full=True))
+    assert [api for api, _ in known.portal.asked] == ["002", "003"] * 3
+    assert known.portal.asked[2:4] == [("002", SECOND), ("003", FIRST)]
 
 
 async def test_a_look_ahead_tells_the_whole_difference_and_writes_nothing(known):
