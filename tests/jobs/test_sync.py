@@ -48,12 +48,15 @@ def body(*rows, stamp=FIRST, **changed):
     return told | {"org_list": list(rows)} | changed
 
 
+SERVICES = body(services_of(1, "secretOfOperator1"), services_of(2, "secretOfOperator2"))
+
+
 class ScriptedPortal:
     """Tells what stands in `orgs` and `services`; raises what is an error. `asked` are the questions."""
 
     def __init__(self):
         self.orgs = body(org(1), org(2))
-        self.services_body = body(services_of(1, "secretOfOperator1"), services_of(2, "secretOfOperator2"))
+        self.services_body = SERVICES
         self.asked = []
 
     async def organisations(self, since):
@@ -182,8 +185,7 @@ async def test_the_next_sync_asks_for_what_changed_since(known):
 
 
 async def test_a_full_sync_asks_for_everything_whatever_was_heard(known):
-    known.portal.orgs, known.portal.services_body = body(org(1), org(2)), body(services_of(1), services_of(2))
-    known.portal.services_body = body(services_of(1, "secretOfOperator1"), services_of(2, "secretOfOperator2"))
+    known.portal.orgs, known.portal.services_body = body(org(1), org(2)), SERVICES
     assert await known.run(full=True) == "nothing changed"
     assert known.portal.asked == [("002", "0"), ("003", "0")]
     assert known.hasher.hashed_secrets == []
@@ -205,19 +207,13 @@ async def test_only_a_secret_that_changed_is_hashed(known):
     assert known.book.now.services["client2x0"].secret_hash != before["client2x0"].secret_hash
 
 
-async def test_for_a_newcomer_all_services_are_asked_for(known):
-    known.portal.orgs = body(org(3), stamp=SECOND)
-    known.portal.services_body = body(
-        services_of(1, "secretOfOperator1"), services_of(2, "secretOfOperator2"), services_of(3, "secretOfOperator3")
-    )
-    assert await known.run() == "taken: organisations 1 new, 0 changed, 0 gone; services 1 new, 0 changed, 0 gone"
-    assert known.portal.asked == [("002", FIRST), ("003", "0")]
-
-
-async def test_a_newcomer_that_does_not_call_needs_no_services(known):
-    known.portal.orgs = body(org(3, org_type="06"), stamp=SECOND)
+async def test_for_a_newcomer_that_calls_all_services_are_asked_for(known):
+    known.portal.orgs = body(org(3), org(4, org_type="06"), stamp=SECOND)
+    known.portal.services_body = body(*SERVICES["org_list"], services_of(3, "secretOfOperator3"))
+    assert await known.run() == "taken: organisations 2 new, 0 changed, 0 gone; services 1 new, 0 changed, 0 gone"
+    known.portal.orgs = body(org(5, org_type="06"), stamp=THIRD)
     await known.run()
-    assert known.portal.asked == [("002", FIRST), ("003", FIRST)]
+    assert known.portal.asked == [("002", FIRST), ("003", "0"), ("002", SECOND), ("003", FIRST)]
 
 
 @pytest.mark.parametrize("stamp", ["20231231000000", "0", None, ""])
@@ -306,8 +302,7 @@ async def test_what_is_held_twice_is_hashed_once_and_stays_the_same(known):
 
 
 async def test_a_leader_that_was_superseded_writes_nothing(known):
-    known.book.fence = 2
-    before = known.book.now
+    known.book.fence, before = 2, known.book.now
     with pytest.raises(Superseded):
         await known.run(fence=1)
     assert known.book.now == before
@@ -316,7 +311,7 @@ async def test_a_leader_that_was_superseded_writes_nothing(known):
 async def test_syncs_take_turns(known):
     """One that heard earlier must not undo what another took since."""
     known.portal.orgs = body(org(1), org(2), stamp=SECOND)
-    known.portal.services_body = body(services_of(1, "secretOfOperator1"), services_of(2, "secretOfOperator2"))
+    known.portal.services_body = SERVICES
     await asyncio.gather(known.run(full=True), known.run(), known.run(full=True))
     assert [api for api, _ in known.portal.asked] == ["002", "003"] * 3
     assert known.portal.asked[2:4] == [("002", SECOND), ("003", FIRST)]
@@ -332,7 +327,6 @@ async def test_a_look_ahead_tells_the_whole_difference_and_writes_nothing(known)
 
 
 async def test_the_loop_is_not_what_reads_long_lists(known, monkeypatch):
-    """The leader must renew its term while 10,000 institutions are read and compared."""
     seen = []
     for name in ("read_organisations", "read_services", "changes_of", "reasons"):
         real = getattr(sync, name)
