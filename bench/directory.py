@@ -114,17 +114,17 @@ def steps(count: int) -> Iterator[Step]:
     most = max(1, count // 20)
     yield Step("nothing changes", {}, {})
     yield Step("operators come", operators, services)
-    yield Step("one operator changes", _renamed(operators, 1), {})
-    yield Step("5 % of them change", _renamed(operators, most), {})
+    yield Step("one operator changes", _renamed(operators, 1, "Inc."), {})
+    yield Step("5 % of them change", _renamed(operators, most, "Co."), {})
     yield Step("operators go", dict.fromkeys(operators), dict.fromkeys(services))
     yield Step("institutions come", institutions, {})
-    yield Step("one institution changes", _renamed(institutions, 1), {})
+    yield Step("one institution changes", _renamed(institutions, 1, "Inc."), {})
     yield Step("institutions go", dict.fromkeys(institutions), {})
 
 
-def _renamed(organisations: Organisations, most: int) -> Organisations:
+def _renamed(organisations: Organisations, most: int, kind: str) -> Organisations:
     some = list(organisations.items())[:most]
-    return {code: None if one is None else replace(one, name=f"{one.name} Inc.") for code, one in some}
+    return {code: None if one is None else replace(one, name=f"{one.name} {kind}") for code, one in some}
 
 
 def settings_in(folder: Path, identity: Identity, upstreams: dict[str, int], ports: Ports) -> Path:

@@ -22,6 +22,7 @@ async def parties_of(registry: Registry, relay: str, known: Mapping[str, Caller]
     callers: list[Caller] = []
     anew = 0
     with _no_collection():
+        await asyncio.sleep(0)
         for number, operator in enumerate(operators_of(registry), 1):
             kept = known.get(operator.org_code)
             if kept is None or kept.operator != operator:
@@ -32,6 +33,7 @@ async def parties_of(registry: Registry, relay: str, known: Mapping[str, Caller]
                 await asyncio.sleep(0)
         await asyncio.sleep(0)
         parties = Parties(Callers.of(callers), slots_of(registry, relay))
+        await asyncio.sleep(0)
         if anew >= MANY:
             gc.freeze()  # before the collector may look again
     return parties
