@@ -7,7 +7,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
-from relay.policy import authority, registry, scalars
+from relay.policy import authority, portal, registry, scalars
 from relay.policy import settings as rooms
 from relay.policy.registry import Directory, Provider
 from relay.policy.settings import Settings
@@ -62,7 +62,7 @@ def inner(annotation):
 
 
 def models():
-    rooms_of_models = (scalars, rooms, authority, registry)
+    rooms_of_models = (scalars, rooms, authority, portal, registry)
     return [
         thing
         for room in rooms_of_models

@@ -1,7 +1,6 @@
 """The registry as a process knows it is always one that was committed, whatever is written or breaks meanwhile."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -135,21 +134,10 @@ async def test_only_what_changed_is_read_and_who_is_gone_goes(followed, source):
     former = followed.registry
     assert await followed.hear() is True
     assert sorted(followed.registry.organisations) == ["Z000000000", "Z000000002"]
-    assert (followed.registry.organisations["Z000000002"].name, sorted(followed.registry.services)) == (
-        "other",
-        ["svc1"],
-    )
+    assert followed.registry.organisations["Z000000002"].name == "other"
+    assert sorted(followed.registry.services) == ["svc1"]
     assert len(former.organisations) == 3  # who works with the former one keeps it whole
     assert len(asked) == 2
-
-
-async def test_who_goes_and_comes_between_two_questions_is_there(followed, source):
-    source.commit(many(2))
-    await followed.hear()
-    source.commit({"Z000000001": None})
-    source.commit({"Z000000001": organisation("Z000000001", "again")})
-    await followed.hear()
-    assert followed.registry.organisations["Z000000001"].name == "again"
 
 
 @pytest.mark.parametrize("pages", [0, 1, 2])
@@ -286,15 +274,6 @@ async def test_a_ledger_that_never_answers_is_not_waited_for(follower, source, m
     await follower.until(lambda: follower.told == [2])
 
 
-async def test_a_stop_is_heard_between_two_questions(followed, source):
-    stop = asyncio.Event()
-    following = asyncio.create_task(followed.follow(3600.0, stop, lambda _: None))
-    await asyncio.sleep(0)
-    stop.set()
-    await asyncio.wait_for(following, 20)
-    assert source.heads == 0
-
-
 KEYS = st.sampled_from([f"K{number}" for number in range(6)])
 SYNC = st.tuples(
     st.dictionaries(KEYS, st.none() | st.integers(0, 3), max_size=4),
@@ -368,8 +347,3 @@ def test_a_ledger_brought_back_is_followed_however_it_goes_on(syncs, kept, again
     with pytest.MonkeyPatch.context() as small:
         small.setattr(room, "PAGE", page)
         asyncio.run(heard())
-
-
-def test_what_is_known_of_nothing_yet_is_nothing(followed):
-    assert followed.registry == replace(followed.registry, organisations={}, services={}, number=0, synced_at=0)
-    assert followed.head == RegistryHead(0, 0, 0)

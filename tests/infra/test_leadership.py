@@ -1,7 +1,6 @@
 """One leads among many, by the ledger or by Redis, and whoever led before writes nothing any more."""
 
 import asyncio
-import contextlib
 import time
 
 import pytest
@@ -30,51 +29,6 @@ class Clock:
 
     def __call__(self):
         return float(self.now)
-
-
-class Gate:
-    """Stands before Redis: passes everything on, holds back answers while it is shut, hangs up when told to."""
-
-    def __init__(self, folder, behind):
-        self.socket, self._behind = folder / "gate.sock", behind
-        self.open, self.heard = asyncio.Event(), asyncio.Event()
-        self.open.set()
-        self.hangs_up, self.lines = False, 0
-        self._tasks, self._ends = set(), set()
-
-    async def serve(self):
-        self._server = await asyncio.start_unix_server(self._let_in, self.socket)
-
-    async def close(self):
-        self._server.close()
-        self.open.set()
-        for end in self._ends:
-            end.close()
-        await asyncio.gather(*self._tasks)
-
-    @property
-    def url(self):
-        return f"unix://{self.socket}"
-
-    async def _let_in(self, asks, answers):
-        self._tasks.add(asyncio.current_task())
-        self.lines += 1
-        if self.hangs_up:
-            answers.close()
-            return
-        replies, questions = await asyncio.open_unix_connection(self._behind)
-        self._ends |= {answers, questions}
-        on, back = self._pass(asks, questions, self.heard.set), self._pass(replies, answers, lambda: None, self.open)
-        await asyncio.gather(on, back)
-
-    async def _pass(self, source, sink, heard, gate=None):
-        with contextlib.suppress(ConnectionError):
-            while data := await source.read(65536):
-                heard()
-                if gate is not None:
-                    await gate.wait()
-                sink.write(data)
-        sink.close()
 
 
 @pytest.fixture
@@ -111,14 +65,6 @@ async def book(url):
 
 
 @pytest_asyncio.fixture
-async def redis(redis_server):
-    opened = redis_at(redis_server.url)
-    await opened.flushall()
-    yield opened
-    await opened.aclose()
-
-
-@pytest_asyncio.fixture
 async def forget(redis, redis_server):
     """Redis ends and comes back empty; its former lines are seen to be closed."""
 
@@ -128,22 +74,6 @@ async def forget(redis, redis_server):
         await redis.connection_pool.disconnect()
 
     return forgot
-
-
-@pytest_asyncio.fixture
-async def gate(tmp_path, redis_server):
-    made = Gate(tmp_path, redis_server.socket)
-    await made.serve()
-    yield made
-    await made.close()
-
-
-@pytest_asyncio.fixture
-async def through(gate):
-    """Redis as it is asked through the gate."""
-    opened = redis_at(gate.url)
-    yield opened
-    await opened.aclose()
 
 
 @pytest.fixture
