@@ -169,6 +169,7 @@ def test_what_is_no_time_of_day_is_refused(clock):
         (Retention, {"portal_calls_days": 0}, "portal_calls_days"),
         (Maintenance, {"day": "sunday"}, "day"),
         (Maintenance, {"date": "2026-07-05"}, "date"),
+        (Maintenance, {"date": "٢٠٢٧٠١٠١"}, "date"),
         (Maintenance, {"note": ""}, "note"),
     ],
 )
