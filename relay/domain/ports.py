@@ -18,7 +18,7 @@ class Keyring(Protocol):
     def claims(self, authorization: bytes, now: float) -> Claims:
         """Claims of the token in an Authorization value, at epoch time `now`.
 
-        Raises Refusal (40101) for everything that is no good token.
+        Raises Refusal (40101) for everything that is no good token; Expired for one that was good once.
         """
 
 

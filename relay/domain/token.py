@@ -30,6 +30,14 @@ class Claims:
     client_id: str
 
 
+class Expired(Refusal):
+    """A genuine token past its end (40101). What it says is true all the same: who called is known by it."""
+
+    def __init__(self, claims: Claims) -> None:
+        super().__init__(FAULTS["token_expired"])
+        self.claims = claims
+
+
 def claims_of(payload: bytes, use: str = ACCESS) -> Claims:
     """Claims of the payload of a token that is meant for `use`.
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import jwt
 
 from relay.domain.fault import FAULTS, Refusal
-from relay.domain.token import ACCESS, Claims, claims_of
+from relay.domain.token import ACCESS, Claims, Expired, claims_of
 
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _MOST: Final = 1500
@@ -32,7 +32,7 @@ class Verifier:
         self._leeway = leeway
 
     def claims(self, token: bytes, now: float, use: str = ACCESS) -> Claims:
-        """Claims of a token meant for `use`, at epoch time `now`. Raises Refusal (40101)."""
+        """Claims of a token meant for `use`, at epoch time `now`. Raises Refusal (40101), Expired for a genuine one."""
         if len(token) > _MOST or _TOKEN.fullmatch(token) is None:
             raise Refusal(FAULTS["token_malformed"])
         claims = claims_of(self._payload(token), use)
@@ -41,7 +41,7 @@ class Verifier:
         if claims.iat > now + self._leeway:
             raise Refusal(FAULTS["token_malformed"], "iat")
         if claims.exp <= now:
-            raise Refusal(FAULTS["token_expired"])
+            raise Expired(claims)
         return claims
 
     def _payload(self, token: bytes) -> bytes:
@@ -76,7 +76,7 @@ class VerifiedTokens:
         return len(self._young) + len(self._old)
 
     def claims(self, authorization: bytes, now: float) -> Claims:
-        """Claims of the token in an Authorization value at epoch time `now`. Raises Refusal (40101).
+        """Claims of the token in an Authorization value at epoch time `now`. Raises Refusal (40101), Expired.
 
         PERF: 0.3 us remembered, 70-220 us the first time; the value as it came is the key (sha256 costs 0.6 us more).
         """
@@ -86,7 +86,7 @@ class VerifiedTokens:
             self._remember(authorization, claims)
         if claims.exp <= now:
             self._young.pop(authorization, None)
-            raise Refusal(FAULTS["token_expired"])
+            raise Expired(claims)
         return claims
 
     def _remember(self, authorization: bytes, claims: Claims) -> None:

@@ -82,16 +82,15 @@ class Callers:
         return here
 
 
-def judge_access(claims: Claims, callers: tuple[Caller, ...], provider: str) -> Caller:
-    """Who of `callers` owns the token. The token must be theirs, for this provider.
-
-    Raises Refusal: token_of_other_operator, token_of_other_provider (40101).
-    """
+def owner_of(claims: Claims, callers: tuple[Caller, ...]) -> Caller:
+    """Who of `callers` the token was given to. Raises Refusal token_of_other_operator (40101)."""
     for caller in callers:
         if claims.client_id in caller.clients and claims.aud == caller.operator.org_code:
-            break
-    else:
-        raise Refusal(FAULTS["token_of_other_operator"])
+            return caller
+    raise Refusal(FAULTS["token_of_other_operator"])
+
+
+def check_provider(claims: Claims, provider: str) -> None:
+    """Whether the token is for this provider. Raises Refusal token_of_other_provider (40101)."""
     if claims.org_code != provider:
         raise Refusal(FAULTS["token_of_other_provider"])
-    return caller

@@ -14,7 +14,7 @@ from relay.policy.parameters import ParameterCheck, compile_check
 from relay.policy.parties import Parties, portal_of
 from relay.policy.period import PeriodCheck, compile_period
 from relay.policy.quota import Bucket
-from relay.policy.registry import Provider, Withholding
+from relay.policy.registry import Provider, ProviderApis, Withholding
 from relay.policy.route import Route, Routes, compile_routes
 from relay.policy.scalars import Checking, ProviderTimeouts
 from relay.policy.settings import Settings
@@ -125,7 +125,7 @@ def compile_plan(
     settings: Settings, providers: tuple[Provider, ...], parties: Parties, catalogue: Catalogue, generation: str
 ) -> Plan:
     """Compile a plan. Everything that can be decided before a call is decided here."""
-    made: dict[tuple[str, str, Checking], Rules] = {}
+    made: dict[_Same, _Offer] = {}
     institutions = {provider.org_code: _institution(provider, settings, catalogue, made) for provider in providers}
     portal = Callers.of(() if settings.portal is None else (portal_of(settings.portal),))
     offered = {catalogue.apis[one].path.encode(): catalogue.apis[one] for one in OFFERED} if portal.everyone else {}
@@ -171,22 +171,20 @@ def _versions(institutions: Iterable[Institution]) -> dict[str, range]:
     return found
 
 
+_Same = tuple[str, Checking, ProviderApis, str, str | None]
+"""What institutions that offer the same have in common."""
+_Offer = tuple[dict[str, Rules], bytes]
+"""The rules of what is offered, and the answer to 공통-001."""
+
+
 def _institution(
-    provider: Provider, settings: Settings, catalogue: Catalogue, made: dict[tuple[str, str, Checking], Rules]
+    provider: Provider, settings: Settings, catalogue: Catalogue, made: dict[_Same, _Offer]
 ) -> Institution:
     checking = provider.checking or settings.checking
-    offered = [
-        api
-        for api in catalogue.of(provider.industry, later=True)
-        if api.api_code not in provider.apis.left_out
-        and (provider.industry in api.industries or api.api_code in provider.apis.turned_on)
-    ]
-    rules: dict[str, Rules] = {}
-    for api in offered:
-        key = (api.api_code, provider.industry, checking)
-        if key not in made:
-            made[key] = _rules(api, provider.industry, checking)
-        rules[api.api_code] = made[key]
+    same = (provider.industry, checking, provider.apis, provider.version, provider.min_version)
+    if same not in made:
+        made[same] = _offer(provider, checking, catalogue)
+    rules, apis = made[same]
     return Institution(
         provider.org_code,
         provider.industry,
@@ -194,7 +192,7 @@ def _institution(
         int(provider.version[1:]),
         checking,
         rules,
-        _api_list(provider, [(api.api_code, api.resource) for api in offered]),
+        apis,
         compile_slots(provider.scheduled_slots),
         compile_maintenance(provider.maintenance),
         provider.withholding is Withholding.RELAY,
@@ -204,6 +202,17 @@ def _institution(
         Bucket.of(provider.rate or settings.rates.provider),
         provider,
     )
+
+
+def _offer(provider: Provider, checking: Checking, catalogue: Catalogue) -> _Offer:
+    industry, apis = provider.industry, provider.apis
+    offered = [
+        api
+        for api in catalogue.of(industry, later=True)
+        if api.api_code not in apis.left_out and (industry in api.industries or api.api_code in apis.turned_on)
+    ]
+    rules = {api.api_code: _rules(api, industry, checking) for api in offered}
+    return rules, _api_list(provider, [(api.api_code, api.resource) for api in offered])
 
 
 def _rules(api: Api, industry: str, checking: Checking) -> Rules:

@@ -5,7 +5,7 @@ import pytest
 from relay.domain.fault import Refusal
 from relay.domain.party import Peer
 from relay.domain.token import Claims
-from relay.policy.access import judge_access
+from relay.policy.access import check_provider, owner_of
 from relay.policy.parties import Parties
 from relay.policy.registry import Directory
 
@@ -111,7 +111,7 @@ def claims(**changed):
     [({}, "ZOPA000001"), ({"aud": "ZOPB000001", "client_id": "ZOPB000001SVC"}, "ZOPB000001")],
 )
 def test_the_token_tells_which_of_its_codes_a_company_calls_as(changed, owner):
-    assert judge_access(claims(**changed), BOTH, "ZBAA000001").operator.org_code == owner
+    assert owner_of(claims(**changed), BOTH).operator.org_code == owner
 
 
 @pytest.mark.parametrize(
@@ -121,10 +121,16 @@ def test_the_token_tells_which_of_its_codes_a_company_calls_as(changed, owner):
         ({"client_id": "ONE2"}, "token_of_other_operator"),
         ({"aud": "ZOPB000001"}, "token_of_other_operator"),  # the service of one code, the audience of the other
         ({"aud": "ZOPC000001", "client_id": "ZOPC000001SVC"}, "token_of_other_operator"),
-        ({"org_code": "ZBAA000002"}, "token_of_other_provider"),
     ],
 )
-def test_a_token_of_somebody_else_or_for_something_else_is_refused(changed, name):
+def test_a_token_of_somebody_else_is_refused(changed, name):
     with pytest.raises(Refusal) as refusal:
-        judge_access(claims(**changed), BOTH, "ZBAA000001")
+        owner_of(claims(**changed), BOTH)
     assert refusal.value.fault.name == name
+
+
+def test_a_token_for_another_institution_is_refused():
+    check_provider(claims(), "ZBAA000001")
+    with pytest.raises(Refusal) as refusal:
+        check_provider(claims(), "ZBAA000002")
+    assert refusal.value.fault.name == "token_of_other_provider"
