@@ -201,7 +201,7 @@ class Quarter:
                 scopes=scopes_of(self.catalogue, bank.industry),
                 now=datetime.now(UTC),
             )
-            await record(self.settings, [claims], CUSTOMERS[len(self._tokens) % len(CUSTOMERS)])
+            await record(self.settings, [claims], CUSTOMERS[len(self._tokens) % (len(CUSTOMERS) - 1)])
             self._tokens[operator, service] = sign(claims, self.street.token_key)
         return self._tokens[operator, service]
 
