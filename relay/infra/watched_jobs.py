@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from relay.domain.jobs import JobsBook, JobState
@@ -15,10 +15,14 @@ _LOOK_S: Final = 5.0
 
 
 class WatchedJobs:
-    """Looks now and then. `clock` tells epoch seconds."""
+    """Looks now and then at the jobs of these names. `clock` tells epoch seconds.
 
-    def __init__(self, book: JobsBook, clock: Callable[[], float]) -> None:
+    Jobs that run only when somebody asks do not belong here: their success grows old without anything being wrong.
+    """
+
+    def __init__(self, book: JobsBook, names: Collection[str], clock: Callable[[], float]) -> None:
         self._book = book
+        self._names = names
         self._clock = clock
         self._born = clock()
         self._states: Mapping[str, JobState] = {}
@@ -27,10 +31,11 @@ class WatchedJobs:
     def gauges(self) -> Mapping[str, Mapping[str, float]]:
         """By metric, then by job: failures in a row, seconds since the last success (since our start for never)."""
         now = self._clock()
+        states = [self._states.get(name, JobState(name)) for name in self._names]
         return {
-            "relay_job_failures": {name: float(state.failures) for name, state in self._states.items()},
+            "relay_job_failures": {state.name: float(state.failures) for state in states},
             "relay_job_success_age_seconds": {
-                name: max(0.0, now - (state.succeeded_at or self._born)) for name, state in self._states.items()
+                state.name: max(0.0, now - (state.succeeded_at or self._born)) for state in states
             },
         }
 

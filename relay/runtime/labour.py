@@ -9,11 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from redis.asyncio import Redis
-
 from relay.domain.jobs import JobsBook, Leadership
 from relay.domain.registry import RegistryChanges
-from relay.infra.leadership import LedgerLeadership, RedisLeadership
+from relay.infra.leadership import LedgerLeadership, RedisLeadership, redis_at
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.infra.portal.client import PortalClient
 from relay.infra.portal.secrets import PortalSecrets
@@ -24,16 +22,8 @@ from relay.jobs.sync import Sync
 from relay.policy.portal import JobsSettings, PortalSettings
 from relay.runtime.config import Loaded
 from relay.runtime.ledgers import marks_key
-from relay.runtime.materials import portal_context
+from relay.runtime.materials import MaterialError, portal_context
 from relay.runtime.references import secret
-
-JOBS: Final = {
-    "directory": "ask the portal what changed of who may call (지원-002, 지원-003)",
-    "directory_full": "ask the portal for all of it; runs when somebody asks",
-    "statistics": "send what is due of last week's figures, and what the portal asks for again (지원-005)",
-    "retention": "remove from the ledger what is over for longer than retention says",
-}
-"""What runs, and what for. The first three need a portal."""
 
 _DAY_S: Final = 86_400
 _LOOK_S: Final = 3600
@@ -117,12 +107,15 @@ async def changes_ahead(loaded: Loaded, ledger: SqlLedger) -> RegistryChanges:
 
 @asynccontextmanager
 async def leadership_of(settings: JobsSettings, book: JobsBook) -> AsyncIterator[Leadership]:
-    """Who tells whether this instance leads. Raises SecretMissing when Redis' URL is not where settings say."""
+    """Who tells whether this instance leads. Raises SecretMissing or MaterialError when settings lead to no Redis."""
     holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
     if settings.redis is None:
         yield LedgerLeadership(book, holder, settings.term_s, time.time)
         return
-    redis = Redis.from_url(redis_url(settings.redis), socket_timeout=2.0, socket_connect_timeout=2.0)
+    try:
+        redis = redis_at(redis_url(settings.redis))
+    except ValueError as error:  # its words would repeat what stands there, maybe with a password
+        raise MaterialError("jobs.redis: what stands there is no URL of a Redis: redis://HOST:PORT/0") from error
     try:
         yield RedisLeadership(redis, book, holder, settings.term_s, time.time)
     finally:

@@ -1,9 +1,23 @@
-"""A small folder of settings that is right, to be made wrong by each test."""
+"""A small folder of settings that is right, to be made wrong by each test; and a relay beside a portal that answers."""
 
+import asyncio
+import shutil
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
+from aiohttp.test_utils import TestServer
+from click.testing import CliRunner
+
+from relay.runtime.cli import main
+from relay.runtime.config import load
+from relay.runtime.ledgers import ledger_of, prepared
+from relay.sandbox.registered import portal_of
+from relay.sandbox.street import _server_context, build
+from relay.standard.catalogue import load_catalogue
 
 RELAY = """
 relay: {org_code: ZZRELAY001, name: Relay}
@@ -88,3 +102,103 @@ class Folder:
 @pytest.fixture
 def folder(tmp_path):
     return Folder(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def beside_a_portal(tmp_path_factory):
+    """A street with a portal, and its ledger, as nobody has used them yet: to be copied."""
+    street = build(tmp_path_factory.mktemp("beside") / "street", datetime.now(UTC), portal=True)
+    asyncio.run(prepared(load(street.settings, {}).settings.ledger))
+    yield street
+    street.close()
+
+
+@pytest.fixture(scope="session")
+def acquainted(beside_a_portal, tmp_path_factory):
+    """The same after its relay took the registry."""
+
+    async def sync(folder):
+        async with open_for_business(beside_a_portal, folder) as premises:
+            assert (await premises.relay("directory", "sync")).exit_code == 0
+            return premises.street
+
+    return asyncio.run(sync(tmp_path_factory.mktemp("acquainted")))
+
+
+class Premises:
+    """Settings and ledger of a relay, and the portal it lives from, which answers in this process.
+
+    Nothing of the relay runs, unless a test starts it.
+    """
+
+    def __init__(self, street, portal):
+        self.street, self.portal = street, portal
+        self.path = street.settings
+        self.secrets = [one.client_secret for one in (*street.portal.accounts.values(), street.portal.offered)]
+        self.secrets += [secret for operator in street.operators for secret in operator.client_secrets]
+
+    @property
+    def registry(self):
+        """What the portal knows."""
+        return self.portal.desk.registry
+
+    def put(self, **sections):
+        """Change sections of relay.yaml, key by key."""
+        values = yaml.safe_load(self.path.read_text())
+        for section, changes in sections.items():
+            values.setdefault(section, {}).update(changes)
+        self.path.write_text(yaml.safe_dump(values, allow_unicode=True))
+
+    def without_portal(self):
+        """There is no portal in the settings any more, but a directory of nobody."""
+        values = yaml.safe_load(self.path.read_text())
+        del values["portal"]
+        self.path.write_text(yaml.safe_dump(values, allow_unicode=True))
+        (self.path.parent / "directory.yaml").write_text("operators: []")
+
+    async def relay(self, *args, typed=None):
+        """What a command of the relay answers. It prints no secret, whatever it prints."""
+        answer = await asyncio.to_thread(CliRunner().invoke, main, [*args, "-c", str(self.path)], input=typed)
+        assert answer.exception is None or isinstance(answer.exception, SystemExit), answer.exception
+        assert not [secret for secret in self.secrets if secret in answer.output]
+        assert "$scrypt$" not in answer.output
+        return answer
+
+
+@asynccontextmanager
+async def open_for_business(former, tmp_path):
+    """A copy of a street in another folder, and its portal."""
+    folder = shutil.copytree(former.folder, tmp_path / "street")
+    street = replace(former, folder=folder, settings=folder / "relay.yaml")
+    portal = portal_of(street, street.portal, load_catalogue())
+    server = TestServer(portal.application(), scheme="https")
+    await server.start_server(ssl=_server_context(street.portal.identity, street.certificates.ca))
+    premises = Premises(street, portal)
+    timeouts = {"connect_s": 2, "total_s": 5, "attempts": 2, "backoff_s": 0.01}
+    premises.put(portal={"base_url": str(server.make_url("")).rstrip("/"), "timeouts": timeouts})
+    try:
+        yield premises
+    finally:
+        await server.close()
+
+
+@pytest.fixture
+async def premises(acquainted, tmp_path):
+    """A relay that took its portal's registry before."""
+    async with open_for_business(acquainted, tmp_path) as premises:
+        yield premises
+
+
+@pytest.fixture
+async def new_premises(beside_a_portal, tmp_path):
+    """A relay that never heard of its portal."""
+    async with open_for_business(beside_a_portal, tmp_path) as premises:
+        yield premises
+
+
+@pytest.fixture
+async def ledger(premises):
+    """The ledger of these premises."""
+    opened = ledger_of(load(premises.path, {}).settings.ledger)
+    yield opened
+    await opened.close()

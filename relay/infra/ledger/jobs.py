@@ -56,9 +56,13 @@ class SqlJobs:
             return {row["name"]: JobState(**row) for row in found}
 
     async def begun(self, name: str, fence: int, now: int) -> None:
-        """A job begins, and answers everybody who asked before, whatever their clocks say. Raises Superseded."""
+        """A job begins, and answers everybody who asked before, whatever their clocks say. Raises Superseded.
+
+        Its beginning is later than its last end, also within one second: that tells that it runs.
+        """
+        at = _later(case((JOBS.c.ended_at >= JOBS.c.asked_at, JOBS.c.ended_at + 1), else_=JOBS.c.asked_at), now)
         async with self._works.writing(now, fence=fence) as work:
-            await _change(work, name, begun_at=_later(JOBS.c.asked_at, now))
+            await _change(work, name, begun_at=at)
 
     async def ended(self, name: str, fence: int, *, well: bool, told: str, due_at: int, now: int) -> None:
         """A job ended. Raises Superseded."""

@@ -2,20 +2,29 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from relay.domain.registry import Held, NothingHeld, Organisation, Registry, RegistryChanges
+from relay.domain.jobs import JobState
+from relay.domain.registry import Held, NothingHeld, Organisation, RegisteredService, Registry, RegistryChanges
 from relay.infra.ledger.sql_ledger import SqlLedger
+from relay.policy.changes import differences
 from relay.runtime.config import Loaded
-from relay.runtime.consulting import CANNOT, FAILED, config_option, consult, end, job_run, json_option, moment
+from relay.runtime.consulting import (
+    CANNOT,
+    FAILED,
+    config_option,
+    consult,
+    end,
+    job_run,
+    json_option,
+    moment,
+    with_portal,
+)
 from relay.runtime.labour import changes_ahead
+from relay.runtime.printing import clock, counted, print_table, rows_of
 
 
 @click.group(
@@ -23,12 +32,14 @@ from relay.runtime.labour import changes_ahead
     epilog="""\b
 Examples:
   relay directory show -c /etc/relay/relay.yaml
+  relay directory show --org-code ZOPA000001      its addresses, services, callbacks
   relay directory show --json | jq '.organisations[] | select(.org_type == "03") | .org_code'
   relay directory sync                ask the portal for what changed, now
   relay directory sync --full         ask for everything
   relay directory diff                what is held back, or what the portal would change
-  relay directory release --yes       take what is held back
+  relay directory release             look at what is held back, and take it
 \b
+Types: 01 own API, 02 through a relay, 03 operator, 04 relay, 05 and 06 certifiers, 07 portal.
 Exit code 0 when all is well, 1 when something is held back or a sync fails, 2 when nothing could be done.""",
 )
 def command() -> None:
@@ -43,18 +54,28 @@ def show_(path: Path, org_code: str | None, *, as_json: bool) -> None:
     """Show the registry: organisations, their services, and how fresh it is."""
 
     async def look(loaded: Loaded, ledger: SqlLedger) -> tuple[Loaded, Registry, Held | None]:
-        _with_portal(loaded)
+        with_portal(loaded)
         return loaded, await ledger.registry.registry(), await ledger.registry.held()
 
     loaded, registry, held = consult(path, look)
     chosen = [one for one in registry.organisations.values() if org_code in {None, one.org_code}]
     if org_code is not None and not chosen:
-        end(f"{org_code} is not in the registry", CANNOT)
-    told = {**_standing(loaded, registry, held), "organisations": [_organisation(one, registry) for one in chosen]}
+        end("the registry knows no organisation of this org_code", CANNOT)
+    services: dict[str, list[RegisteredService]] = {}
+    for each in registry.services.values():
+        services.setdefault(each.operator, []).append(each)
+    told = {
+        **_standing(loaded, registry, held),
+        "organisations": [_organisation(one, services.get(one.org_code, [])) for one in chosen],
+    }
     if as_json:
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        return
+    _show_standing(told, registry)
+    if org_code is None:
+        _show_all(told["organisations"])
     else:
-        _show(told)
+        _show_one(told["organisations"][0])
 
 
 @command.command("diff")
@@ -64,19 +85,17 @@ def diff_(path: Path, *, as_json: bool) -> None:
     """Show what is held back; when nothing is, what the portal would change if it were asked for everything now."""
 
     async def look(loaded: Loaded, ledger: SqlLedger) -> tuple[Registry, Held | None, RegistryChanges]:
-        _with_portal(loaded)
+        with_portal(loaded)
         held = await ledger.registry.held()
         changes = held.changes if held is not None else await changes_ahead(loaded, ledger)
         return await ledger.registry.registry(), held, changes
 
     registry, held, changes = consult(path, look)
-    lines = list(_differences(registry, changes))
-    reasons = list(held.reasons) if held is not None else []
+    lines = list(differences(registry, changes))
     if as_json:
-        since = moment(held.since) if held is not None else None
-        click.echo(json.dumps({"held_since": since, "reasons": reasons, "changes": lines}, ensure_ascii=False))
+        click.echo(json.dumps(_difference(held, lines), ensure_ascii=False))
     else:
-        for words in (*reasons, *lines) or ("nothing differs",):
+        for words in _words(held, lines) or ("nothing differs",):
             click.echo(words)
     raise SystemExit(FAILED if held is not None else 0)
 
@@ -88,14 +107,21 @@ def diff_(path: Path, *, as_json: bool) -> None:
 def sync_(path: Path, *, full: bool, as_json: bool) -> None:
     """Ask the portal now, and take what it tells unless it would change too much at once."""
 
-    async def work(loaded: Loaded, ledger: SqlLedger) -> tuple[str, Held | None]:
-        _with_portal(loaded)
+    async def work(loaded: Loaded, ledger: SqlLedger) -> tuple[JobState, Held | None]:
+        with_portal(loaded)
         state = await job_run(loaded, ledger, "directory_full" if full else "directory")
-        return state.told, await ledger.registry.held()
+        return state, await ledger.registry.held()
 
-    told, held = consult(path, work)
-    click.echo(json.dumps({"told": told, "held": held is not None}, ensure_ascii=False) if as_json else told)
-    raise SystemExit(FAILED if held is not None else 0)
+    state, held = consult(path, work)
+    failed = bool(state.failures)
+    if as_json:
+        told = {"told": state.told, "failed": failed, "held": held is not None}
+        click.echo(json.dumps(told, ensure_ascii=False))
+    else:
+        click.echo(state.told, err=failed)
+        if held is not None and not failed:
+            click.echo("look at it: relay directory diff; take it: relay directory release", err=True)
+    raise SystemExit(FAILED if failed or held is not None else 0)
 
 
 @command.command("release")
@@ -103,35 +129,34 @@ def sync_(path: Path, *, full: bool, as_json: bool) -> None:
 @config_option
 @json_option
 def release_(path: Path, *, yes: bool, as_json: bool) -> None:
-    """Take what is held back: you looked at `relay directory diff` and it is right."""
+    """Take what is held back: you looked at it and it is right. Gateways go by it within a second."""
 
     async def look(loaded: Loaded, ledger: SqlLedger) -> tuple[Held | None, list[str]]:
-        _with_portal(loaded)
+        with_portal(loaded)
         held = await ledger.registry.held()
-        return held, [] if held is None else list(_differences(await ledger.registry.registry(), held.changes))
+        return held, [] if held is None else list(differences(await ledger.registry.registry(), held.changes))
 
     held, lines = consult(path, look)
     if held is None:
         end("nothing is held back", CANNOT)
     if not yes:
-        for words in (*held.reasons, *lines):
-            click.echo(words)
-        click.confirm("take this", abort=True)
+        for words in _words(held, lines):
+            click.echo(words, err=True)
+        click.confirm("take this", abort=True, err=True)
 
-    async def release(_: Loaded, ledger: SqlLedger) -> int:
+    async def release(_: Loaded, ledger: SqlLedger) -> int | None:
         try:
             return await ledger.registry.release(held.hold_id, int(time.time()))
         except NothingHeld:
-            end("it is not held any more: a later sync took its place", FAILED)
+            return None
 
     number = consult(path, release)
-    words = f"{len(lines)} changes taken, gateways go by them within a second"
-    click.echo(json.dumps({"released": len(lines), "number": number}) if as_json else words)
-
-
-def _with_portal(loaded: Loaded) -> None:
-    if loaded.settings.portal is None:
-        end("there is no portal in the settings: who may call stands in directory.yaml", CANNOT)
+    if number is None:
+        end("it is not held any more, a later sync took its place: relay directory diff", FAILED)
+    if as_json:
+        click.echo(json.dumps({"released": len(lines), "number": number}))
+    else:
+        click.echo(f"{counted(len(lines), 'change')} taken, gateways go by it within a second")
 
 
 def _standing(loaded: Loaded, registry: Registry, held: Held | None) -> dict[str, Any]:
@@ -146,12 +171,11 @@ def _standing(loaded: Loaded, registry: Registry, held: Held | None) -> dict[str
         "services_timestamp": registry.services_timestamp,
         "held_since": moment(held.since) if held is not None else None,
         "members_without_file": sorted(members - files),
-        "files_without_member": sorted(files - members),
+        "files_without_member": sorted(files - members) if registry.number else [],
     }
 
 
-def _organisation(one: Organisation, registry: Registry) -> dict[str, Any]:
-    services = [each for each in registry.services.values() if each.operator == one.org_code]
+def _organisation(one: Organisation, services: list[RegisteredService]) -> dict[str, Any]:
     return {
         "org_code": one.org_code,
         "org_type": one.org_type.value,
@@ -174,41 +198,54 @@ def _organisation(one: Organisation, registry: Registry) -> dict[str, Any]:
     }
 
 
-def _show(told: dict[str, Any]) -> None:
-    console = Console()
-    console.print(f"change {told['number']}, heard {told['synced'] or 'never'}")
+def _difference(held: Held | None, lines: list[str]) -> dict[str, Any]:
+    return {
+        "held_since": moment(held.since) if held is not None else None,
+        "reasons": list(held.reasons) if held is not None else [],
+        "changes": lines,
+    }
+
+
+def _words(held: Held | None, lines: list[str]) -> list[str]:
+    why = [] if held is None else [f"held back since {clock(moment(held.since))}:", *held.reasons]
+    return [*why, *lines]
+
+
+def _show_standing(told: dict[str, Any], registry: Registry) -> None:
+    if told["synced"] is None:
+        click.echo("the portal was never heard: see relay jobs list")
+        return
+    click.echo(
+        f"{counted(len(registry.organisations), 'organisation')}, {counted(len(registry.services), 'service')}, "
+        f"heard {clock(told['synced'])}, {told['age_s']} s ago (change {told['number']})"
+    )
     if told["held_since"]:
-        console.print(f"[red]a sync is held back since {told['held_since']}: relay directory diff[/]")
+        click.echo(f"a sync is held back since {clock(told['held_since'])}: relay directory diff")
     for key, words in (
         ("members_without_file", "members of ours without a file in providers/"),
         ("files_without_member", "files in providers/ the portal lists as no member of ours"),
     ):
         if told[key]:
-            console.print(f"{words}: {', '.join(told[key])}")
-    table = Table("org_code", "type", "name", "serial_num", "addresses", "services", box=None)
-    for one in told["organisations"]:
-        names = ", ".join(each["client_id"] for each in one["services"])
-        cells = (one["org_code"], one["org_type"], one["name"], one["serial_num"], ", ".join(one["addresses"]), names)
-        table.add_row(*map(escape, cells))
-    console.print(table)
+            click.echo(f"{words}: {', '.join(told[key])}")
 
 
-def _differences(registry: Registry, changes: RegistryChanges) -> Iterator[str]:
-    """A line for each change, of names and never of secrets."""
-    for org_code, organisation in changes.organisations.items():
-        known = registry.organisations.get(org_code)
-        yield f"{_mark(known, organisation)} organisation {org_code}{_told(known, organisation)}"
-    for client_id, service in changes.services.items():
-        former = registry.services.get(client_id)
-        yield f"{_mark(former, service)} service {client_id}"
+def _show_all(organisations: list[dict[str, Any]]) -> None:
+    if not organisations:
+        return
+    click.echo()
+    heads = ("org_code", "type", "serial_num", "addresses", "services", "name")
+    names = ("org_code", "org_type", "serial_num", "addresses", "services", "name")
+    shown = ({**one, "addresses": len(one["addresses"]), "services": len(one["services"])} for one in organisations)
+    print_table(heads, rows_of(shown, *names), right=("addresses", "services"))
 
 
-def _mark(known: object, wanted: object) -> str:
-    return "-" if wanted is None else "+" if known is None else "~"
-
-
-def _told(known: Organisation | None, wanted: Organisation | None) -> str:
-    if known is None or wanted is None:
-        return f" {(known or wanted).name}" if known or wanted else ""  # type: ignore[union-attr]  # one of them is there
-    names = [name for name in Organisation.__slots__ if getattr(known, name) != getattr(wanted, name)]
-    return f" {wanted.name}: {', '.join(f'{name} {getattr(known, name)} -> {getattr(wanted, name)}' for name in names)}"
+def _show_one(one: dict[str, Any]) -> None:
+    click.echo()
+    for name, value in one.items():
+        if name != "services" and value not in ("", [], False):
+            click.echo(f"{name:<14}{', '.join(value) if isinstance(value, list) else value}")
+    for each in one["services"]:
+        click.echo(f"\nservice       {each['client_id']} {each['name']}")
+        for name in ("callbacks", "app_schemes"):
+            for value in each[name]:
+                click.echo(f"  {name.removesuffix('s').replace('_', ' '):<12}{value}")

@@ -3,20 +3,18 @@
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from relay.domain.jobs import JobState, PortalCall, Term
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.runtime.config import Loaded
-from relay.runtime.consulting import FAILED, config_option, consult, job_run, json_option, moment
-from relay.runtime.labour import JOBS
+from relay.runtime.consulting import FAILED, config_option, consult, end, job_run, json_option, moment
+from relay.runtime.job_names import ASKED_FOR, JOBS, names_of
+from relay.runtime.printing import clock, print_table, rows_of
 
-CALLS_SHOWN = 10
+CALLS_SHOWN: Final = 10
 
 
 @click.group(
@@ -28,7 +26,7 @@ Examples:
   relay jobs run directory            ask the portal who may call, now
   relay jobs run statistics           send what is due of 지원-005, now
 \b
-Exit code 0 when all is well, 1 when a job fails, 2 when settings or ledger cannot be used.""",
+Exit code 0 when all is well, 1 when a job failed last, 2 when nothing could be done.""",
 )
 def command() -> None:
     """What one leader among all instances does without being asked."""
@@ -40,12 +38,11 @@ def command() -> None:
 def list_(path: Path, *, as_json: bool) -> None:
     """Show each job, its last outcome and when it is due; who leads; the last calls to the portal."""
 
-    async def look(_: Loaded, ledger: SqlLedger) -> dict[str, Any]:
+    async def look(loaded: Loaded, ledger: SqlLedger) -> dict[str, Any]:
         states = await ledger.jobs.jobs()
-        jobs = [_job(states.get(name, JobState(name)), purpose) for name, purpose in JOBS.items()]
         return {
             "leader": _leader(await ledger.jobs.leader(), int(time.time())),
-            "jobs": jobs,
+            "jobs": [_job(states.get(name, JobState(name))) for name in names_of(loaded.settings)],
             "portal_calls": [_call(call) for call in await ledger.jobs.calls(CALLS_SHOWN)],
         }
 
@@ -62,19 +59,32 @@ def list_(path: Path, *, as_json: bool) -> None:
 @config_option
 @json_option
 def run_(name: str, path: Path, *, as_json: bool) -> None:
-    """Run a job now: here when nobody leads, else by the instance that leads, and wait for it."""
+    """Run a job now: here when nobody leads, else by the instance that leads, and wait for it.
+
+    \b
+    directory       what changed of who may call (지원-002, 지원-003)
+    directory_full  the same, all of it
+    statistics      what is due of last week's figures, and what the portal asked for (지원-005)
+    retention       what is over for longer than retention says leaves the ledger
+    """  # noqa: D301 - click's \b keeps the lines
     state = consult(path, lambda loaded, ledger: job_run(loaded, ledger, name))
-    click.echo(json.dumps(_job(state, JOBS[name]), ensure_ascii=False) if as_json else state.told)
+    if as_json:
+        click.echo(json.dumps(_job(state), ensure_ascii=False))
+        raise SystemExit(FAILED if state.failures else 0)
+    if state.failures:
+        end(state.told, FAILED)
+    click.echo(state.told)
 
 
-def _job(state: JobState, purpose: str) -> dict[str, Any]:
+def _job(state: JobState) -> dict[str, Any]:
     return {
         "name": state.name,
-        "purpose": purpose,
+        "purpose": JOBS[state.name],
         "begun": moment(state.begun_at),
         "ended": moment(state.ended_at),
         "succeeded": moment(state.succeeded_at),
         "due": moment(state.due_at),
+        "asked": state.asked_at > state.begun_at,
         "failures": state.failures,
         "told": state.told,
     }
@@ -100,18 +110,29 @@ def _call(call: PortalCall) -> dict[str, Any]:
 
 
 def _show(told: dict[str, Any]) -> None:
-    console, leader = Console(), told["leader"]
+    leader = told["leader"]
     if leader["leads"]:
-        console.print(f"leading: {escape(leader['holder'])}, term {leader['term']}, until {leader['until']}")
+        click.echo(f"leading: {leader['holder']}, term {leader['term']}, until {clock(leader['until'])} in Korea")
     else:
-        console.print("nobody leads: start `relay serve` or `relay serve --role jobs`")
-    jobs = Table("job", "last success", "due", "failures", "told", box=None)
+        click.echo("nobody leads: start `relay serve` or `relay serve --role jobs`")
+    click.echo()
+    heads = ("job", "succeeded", "due", "failures")
+    print_table(heads, ((*_when(job), job["failures"]) for job in told["jobs"]), right=("failures",))
+    click.echo()
     for job in told["jobs"]:
-        words = (job["name"], job["succeeded"] or "never", job["due"] or "-", str(job["failures"]), job["told"])
-        jobs.add_row(*map(escape, words))
-    console.print(jobs)
-    calls = Table("portal call", "at", "answer", "ms", "", box=None)
-    for call in told["portal_calls"]:
-        answer = f"{call['status'] or '-'} {call['rsp_code']}"
-        calls.add_row(call["api_id"], call["at"], answer, f"{call['ms']:.0f}", escape(call["outcome"]))
-    console.print(calls)
+        first, _, more = job["told"].partition("\n")
+        if first:
+            click.echo(f"{job['name']}: {first}{' ... (all of it: --json)' if more else ''}")
+    if told["portal_calls"]:
+        click.echo()
+        calls = [
+            {**call, "at": clock(call["at"]), "status": call["status"] or "-", "ms": f"{call['ms']:.0f}"}
+            for call in told["portal_calls"]
+        ]
+        rows = rows_of(calls, "api_id", "at", "status", "rsp_code", "ms", "outcome")
+        print_table(("call", "at", "status", "code", "ms", "outcome"), rows, right=("ms",))
+
+
+def _when(job: dict[str, Any]) -> tuple[str, str, str]:
+    never = "when asked" if job["name"] in ASKED_FOR else "at once"
+    return job["name"], clock(job["succeeded"]), "at once" if job["asked"] else clock(job["due"], never)

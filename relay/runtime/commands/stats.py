@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from relay.domain.jobs import JobState
 from relay.domain.statistics import ConsentCount, Line, Sending, SendingState
 from relay.infra.access_files import Unreadable, records_in
 from relay.infra.ledger.sql_ledger import SqlLedger
@@ -21,8 +19,19 @@ from relay.policy.report import TYPES, Calls
 from relay.policy.scalars import STDOUT
 from relay.policy.weeks import WEEKS_MOST, days_of, is_sunday, korean_day, last_week, weeks_back
 from relay.runtime.config import Loaded
-from relay.runtime.consulting import CANNOT, FAILED, config_option, consult, end, job_run, json_option, moment
+from relay.runtime.consulting import (
+    CANNOT,
+    FAILED,
+    config_option,
+    consult,
+    end,
+    job_run,
+    json_option,
+    moment,
+    with_portal,
+)
 from relay.runtime.counting import counting
+from relay.runtime.printing import clock, counted, print_table, rows_of
 
 
 @click.group(
@@ -45,11 +54,19 @@ def command() -> None:
 @click.option("--week", help="A week, by its inquiry_date (YYYYMMDD).  [default: the last complete one]")
 @click.option("--date", "day", help="One day (YYYYMMDD) in the place of a week.")
 @click.option("--org-code", help="This institution alone.")
+@click.option("--by-day", is_flag=True, help="Each day of the week by itself; JSON always does.")
 @click.option("--codes", "with_codes", is_flag=True, help="The counters of the 2022 addendum, too.")
 @config_option
 @json_option
 def show_(
-    path: Path, week: str | None, day: str | None, org_code: str | None, *, with_codes: bool, as_json: bool
+    path: Path,
+    week: str | None,
+    day: str | None,
+    org_code: str | None,
+    *,
+    by_day: bool,
+    with_codes: bool,
+    as_json: bool,
 ) -> None:
     """Show what was counted for each institution, and how the messages of the week stand."""
     days, named = _days(week, day)
@@ -74,7 +91,7 @@ def show_(
     if as_json:
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
     else:
-        _show(told)
+        _show(told, told["counted"] if by_day or not named else _all_days(counts))
 
 
 @command.command("send")
@@ -84,24 +101,30 @@ def show_(
 @config_option
 @json_option
 def send_(path: Path, week: str | None, org_codes: tuple[str, ...], kind: str | None, *, as_json: bool) -> None:
-    """Send a week's messages to the portal, accepted before or not."""
+    """Send a week's messages to the portal, accepted before or not. What else is due goes with them."""
     days, named = _days(week, None)
 
-    async def work(loaded: Loaded, ledger: SqlLedger) -> tuple[str, Sequence[Sending]]:
-        if loaded.settings.portal is None:
-            end("there is no portal in the settings", CANNOT)
+    async def work(loaded: Loaded, ledger: SqlLedger) -> tuple[JobState, Sequence[Sending]]:
+        with_portal(loaded)
         known = {one.org_code for one in loaded.providers} | await ledger.statistics.providers_in(days[0], days[-1])
-        if unknown := sorted(set(org_codes) - known):
-            end(f"no member of this relay: {', '.join(unknown)}", CANNOT)
-        for org_code in org_codes or sorted(known):
-            await ledger.statistics.ask_again(named, org_code, (kind,) if kind else TYPES, int(time.time()))
+        if set(org_codes) - known:
+            end("no member of this relay has one of these org_codes, or was counted in that week", CANNOT)
+        wanted, kinds = org_codes or sorted(known), (kind,) if kind else TYPES
+        for org_code in wanted:
+            await ledger.statistics.ask_again(named, org_code, kinds, int(time.time()))
         state = await job_run(loaded, ledger, "statistics")
-        return state.told, await ledger.statistics.sendings(named)
+        sendings = await ledger.statistics.sendings(named)
+        return state, [one for one in sendings if one.provider in wanted and one.type in kinds]
 
-    told, sendings = consult(path, work)
-    rows = [_sending(one) for one in sendings if not org_codes or one.provider in org_codes]
-    click.echo(json.dumps({"told": told, "sendings": rows}, ensure_ascii=False) if as_json else told)
-    accepted = all(one["state"] == SendingState.ACCEPTED.value for one in rows)
+    state, sendings = consult(path, work)
+    rows = [_sending(one) for one in sendings]
+    if as_json:
+        told = {"told": state.told, "failed": bool(state.failures), "sendings": rows}
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+    else:
+        click.echo(state.told, err=bool(state.failures))
+        _show_sendings(rows)
+    accepted = all(one.state is SendingState.ACCEPTED and not one.asked for one in sendings)
     raise SystemExit(0 if accepted else FAILED)
 
 
@@ -118,22 +141,20 @@ def reconcile_(path: Path, day: str, files: tuple[Path, ...], *, as_json: bool) 
     wanted = _day(day)
 
     async def look(loaded: Loaded, ledger: SqlLedger) -> tuple[Recount, Sequence[tuple[Line, int]]]:
-        log = loaded.settings.access_log.path
-        if not files and log == STDOUT:
-            end("the records go to stdout: name the files they were collected in", CANNOT)
         recount = Recount(wanted)
-        for file in files or (Path(log),):
+        for file in _files(loaded, files):
             await asyncio.to_thread(recount.read, records_in(file), counting())
         return recount, await ledger.statistics.counts(wanted, wanted)
 
     try:
-        recount, counted = consult(path, look)
+        recount, counts = consult(path, look)
     except Unreadable as error:
         end(str(error), CANNOT)
-    found = list(differences(counted, recount.counts))
+    found = list(differences(counts, recount.counts))
     told = {
         "date": wanted,
-        "ledger": sum(count for _, count in counted),
+        "over": wanted < korean_day(time.time()),
+        "ledger": sum(count for _, count in counts),
         "records": sum(recount.counts.values()),
         "unattributed": recount.unattributed,
         "unreadable_lines": recount.unreadable,
@@ -144,6 +165,14 @@ def reconcile_(path: Path, day: str, files: tuple[Path, ...], *, as_json: bool) 
     else:
         _show_reconciled(told)
     raise SystemExit(FAILED if found else 0)
+
+
+def _files(loaded: Loaded, named: tuple[Path, ...]) -> Iterable[Path]:
+    """The files to read, each once, however often a pattern of the shell named it."""
+    log = loaded.settings.access_log.path
+    if not named and log == STDOUT:
+        end("the records go to stdout: name the files they were collected in", CANNOT)
+    return {file.resolve(): file for file in named or (Path(log),)}.values()
 
 
 def _days(week: str | None, day: str | None) -> tuple[tuple[str, ...], str]:
@@ -166,6 +195,10 @@ def _day(text: str) -> str:
     if time.strftime("%Y%m%d", found) != text or text > korean_day(time.time()):
         end("a day is written YYYYMMDD, and is not after today", CANNOT)
     return text
+
+
+def _all_days(counts: Sequence[tuple[Line, int]]) -> list[dict[str, Any]]:
+    return [_row(one) for one in days_and_providers((line._replace(stat_date=""), count) for line, count in counts)]
 
 
 def _row(one: Row) -> dict[str, Any]:
@@ -194,42 +227,58 @@ def _sending(one: Sending) -> dict[str, Any]:
 
 
 def _show_reconciled(told: dict[str, Any]) -> None:
-    console = Console()
-    console.print(f"{told['date']}: {told['ledger']} in the ledger, {told['records']} in the records")
+    click.echo(f"{told['date']}: {told['ledger']:,} in the ledger, {told['records']:,} in the records")
+    if not told["over"]:
+        click.echo("the day is not over: what ended just now may stand in one of them only")
     for key, words in (
-        ("unattributed", "records count for nobody: institution or operator unknown"),
-        ("unreadable_lines", "lines are no records"),
+        ("unattributed", "for nobody: institution or operator unknown"),
+        ("unreadable_lines", "no record: a line, or a piece of one, that does not tell an exchange"),
     ):
         if told[key]:
-            console.print(f"{told[key]} {words}")
+            click.echo(f"{told[key]:,} {words}")
     if not told["differences"]:
-        console.print("no difference")
+        click.echo("no difference")
         return
-    names = (*Line._fields, "ledger", "records")
-    table = Table(*names, box=None, title="differences")
-    for one in told["differences"]:
-        table.add_row(*(escape(str(one[name])) for name in names))
-    console.print(table)
+    click.echo(f"{counted(len(told['differences']), 'difference')}:")
+    names = ("provider", "operator", "client_id", "type", "tm_slot", "api_code", "ledger", "records", "outcome")
+    heads = ("org_code", "operator", "client_id", "t", "slot", "api", "ledger", "records", "outcome")
+    print_table(heads, rows_of(told["differences"], *names), right=("ledger", "records"))
 
 
-def _show(told: dict[str, Any]) -> None:
-    console = Console()
-    table = Table("day", "org_code", "scheduled", "on demand", "unsent", box=None, title="counted: success / fail")
-    for one in told["counted"]:
-        figures = (f"{one[name]['success']} / {one[name]['fail']}" for name in ("scheduled", "on_demand", "unsent"))
-        table.add_row(one["stat_date"], one["org_code"], *figures)
-    console.print(table)
+def _show(told: dict[str, Any], figures: Sequence[dict[str, Any]]) -> None:
+    first, last = told["days"][0], told["days"][-1]
+    click.echo(f"counted {first if first == last else f'{first} to {last}'}, success / fail")
+    if figures:
+        names = ("scheduled", "on_demand", "unsent")
+        figured = (
+            (
+                one["org_code"],
+                *(f"{one[name]['success']:,} / {one[name]['fail']:,}" for name in names),
+                one["stat_date"],
+            )
+            for one in figures
+        )
+        heads = ("org_code", "scheduled", "on demand", "unsent", "day" if figures[0]["stat_date"] else "")
+        print_table(heads, figured, right=heads[1:4])
+    else:
+        click.echo("nothing")
     if told["consents"]:
-        table = Table("day", "org_code", "client_id", "new", "revoked", "own", box=None, title="consents")
-        for one in told["consents"]:
-            words = (one["stat_date"], one["provider"], one["client_id"], one["new"], one["revoked"], one["own"])
-            table.add_row(*(escape(str(word)) for word in words))
-        console.print(table)
-    for name, count in told.get("codes", {}).items():
-        console.print(f"{name:<48} {count}")
-    if told["sendings"]:
-        table = Table("org_code", "type", "state", "tries", "accepted", "rsp_code", box=None, title="sent (지원-005)")
-        for one in told["sendings"]:
-            cells = (one["org_code"], one["type"], one["state"], one["attempts"], one["accepted"] or "-")
-            table.add_row(*(escape(str(cell)) for cell in cells), one["rsp_code"])
-        console.print(table)
+        click.echo("\nconsents")
+        rows = rows_of(told["consents"], "stat_date", "provider", "new", "revoked", "own", "client_id")
+        print_table(("day", "org_code", "new", "revoked", "own", "client_id"), rows, right=("new", "revoked", "own"))
+    if told.get("codes"):
+        click.echo("\ncodes")
+        print_table(("counter", "calls"), ((name, f"{count:,}") for name, count in told["codes"].items()))
+    _show_sendings(told["sendings"])
+
+
+def _show_sendings(sendings: Sequence[dict[str, Any]]) -> None:
+    if not sendings:
+        return
+    click.echo("\nsent (지원-005)")
+    rows = [
+        {**one, "accepted": clock(one["accepted"], "-"), "state": one["state"] + ", asked again" * one["asked_again"]}
+        for one in sendings
+    ]
+    heads = ("org_code", "type", "tries", "accepted", "rsp_code", "state")
+    print_table(heads, rows_of(rows, "org_code", "type", "attempts", "accepted", "rsp_code", "state"), right=("tries",))

@@ -1,0 +1,44 @@
+"""Changes of the portal's registry for people: a line for each, of names and values anybody may see."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from relay.domain.registry import Organisation, RegisteredService, Registry, RegistryChanges
+
+_SECRET: Final = ("secret_hash", "secret_mark")
+_ORGANISATION: Final = tuple(Organisation.__slots__)
+_SERVICE: Final = tuple(name for name in RegisteredService.__slots__ if name not in _SECRET)
+
+
+def differences(registry: Registry, changes: RegistryChanges) -> Iterator[str]:
+    """A line for each change: `+` what comes, `-` what goes, `~` what changes and how. Of secrets only that they do."""
+    for org_code, organisation in changes.organisations.items():
+        yield _line(f"organisation {org_code}", registry.organisations.get(org_code), organisation, _ORGANISATION)
+    for client_id, service in changes.services.items():
+        former = registry.services.get(client_id)
+        line = _line(f"service {client_id}", former, service, _SERVICE)
+        if former and service and former.secret_hash != service.secret_hash:
+            line += "; another secret"
+        yield line
+
+
+def _line(
+    what: str,
+    known: Organisation | RegisteredService | None,
+    wanted: Organisation | RegisteredService | None,
+    names: tuple[str, ...],
+) -> str:
+    if known is None or wanted is None:
+        one = known or wanted
+        return f"{'-' if wanted is None else '+'} {what}{f' {one.name}' if one else ''}"
+    changed = [name for name in names if getattr(known, name) != getattr(wanted, name)]
+    told = "; ".join(f"{name} {_shown(getattr(known, name))} -> {_shown(getattr(wanted, name))}" for name in changed)
+    return f"~ {what} {wanted.name}{f': {told}' if told else ''}"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
+    return str(value) or "none"
