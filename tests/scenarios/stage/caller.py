@@ -61,7 +61,11 @@ class Line:
         if address:
             door.bind((address, 0))
         async with asyncio.timeout(PATIENCE_S):
-            await asyncio.get_running_loop().sock_connect(door, ("127.0.0.1", port))
+            try:
+                await asyncio.get_running_loop().sock_connect(door, ("127.0.0.1", port))
+            except OSError:
+                door.close()
+                raise
             name = "localhost" if context else None
             limit = 4096 if narrow else 65536
             return cls(*await asyncio.open_connection(sock=door, ssl=context, server_hostname=name, limit=limit))

@@ -157,8 +157,12 @@ class Quarter:
         return json.loads((await self.admin("/readyz"))[1])["missing"]
 
     async def metrics(self):
-        """What Prometheus would read now; how jobs stand is looked at each 15 s, and here at once."""
+        """What Prometheus would read now; how jobs stand is looked at now and then, and here at once."""
         await self.relay.jobs.look()
+        return await self.figures()
+
+    async def figures(self):
+        """What Prometheus would read now."""
         lines = (await self.admin("/metrics"))[1].splitlines()
         return {name: float(figure) for name, _, figure in (one.partition(" ") for one in lines) if name[0] != "#"}
 
@@ -205,7 +209,7 @@ class Quarter:
             self._tokens[operator, service] = sign(claims, self.street.token_key)
         return self._tokens[operator, service]
 
-    async def call(self, operator=ONE, service="SVC01", api_type="user-refresh"):
+    async def call(self, operator=ONE, service="SVC01", api_type="user-refresh", limit=10):
         """A good call as bytes: the accounts of a customer at the bank."""
         token = await self.token(operator, service)
         fields = {
@@ -214,7 +218,8 @@ class Quarter:
             "x-api-type": api_type,
             "Authorization": f"Bearer {token}",
         }
-        return request("GET", f"/v1/bank/accounts?org_code={self.bank.org_code}&search_timestamp=0&limit=10", fields)
+        asked = f"org_code={self.bank.org_code}&search_timestamp=0&limit={limit}"
+        return request("GET", f"/v1/bank/accounts?{asked}", fields)
 
     async def ask(self, operator=ONE, pair=None, address=None, **how):
         """One call on a connection of its own; its rsp_code."""
@@ -305,9 +310,9 @@ async def eventually(ask, what, patience=PATIENCE_S):
 
 
 @asynccontextmanager
-async def quarter_in(folder, **sections):
-    """A quarter in a folder: institutions and certifiers answer, the ledger is empty."""
-    street = build(folder, datetime.now(UTC), portal=True)
+async def quarter_in(folder, ledger="", **sections):
+    """A quarter in a folder: institutions and certifiers answer, the ledger (a URL, or a file there) is empty."""
+    street = build(folder, datetime.now(UTC), ledger=ledger, portal=True)
     async with opened(replace(street, portal=None), load_catalogue(), STORIES):
         quarter = Quarter(street, **sections)
         await prepared(quarter.loaded.settings.ledger)
