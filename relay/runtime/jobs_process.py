@@ -5,12 +5,13 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
 from relay.infra.ledger.sql_ledger import SqlLedger
-from relay.jobs.runner import Runner
+from relay.jobs.runner import Job, Runner
 from relay.runtime.config import load
 from relay.runtime.following import Following, yaml_files
 from relay.runtime.labour import Labour, labour_of, leadership_of
@@ -21,6 +22,9 @@ _log = logging.getLogger(__name__)
 
 CONNECTIONS: Final = 4
 """Of the ledger's: jobs write little, and in turn."""
+PART_S: Final = 7200.0
+"""Longer than any job talks to anybody: 80 messages of 지원-005 to a portal that takes a minute for each."""
+LOOK_S: Final = 60.0
 
 
 class JobsProcess:
@@ -32,7 +36,7 @@ class JobsProcess:
         self._stop = asyncio.Event()
         self._watched = set(self._loaded.files)
         self._following = Following(self._files)
-        self._labours: list[Labour] = []
+        self._labours: list[tuple[float, Labour]] = []
 
     async def run(self) -> None:
         """Serve until `stop`; then what runs is ended, and another instance may lead at once."""
@@ -42,20 +46,18 @@ class JobsProcess:
             ledger = ledger_of(settings.ledger.model_copy(update={"connections": CONNECTIONS}))
             stack.push_async_callback(ledger.close)
             await ledger.check()
-            stack.push_async_callback(self._part, 0)
-            self._labours.append(labour_of(self._loaded, ledger))
+            stack.push_async_callback(self._part, float("inf"))
+            jobs = self._begin(labour_of(self._loaded, ledger))
             leadership = await stack.enter_async_context(leadership_of(settings.jobs, ledger.jobs))
-            jobs = self._labours[-1].jobs
             runner = Runner(jobs, ledger.jobs, leadership, time.time, settings.jobs.term_s)
             watching = self._following.run(settings.reload.watch_s, lambda: self.reload(runner, ledger))
-            following, parting = loop.create_task(watching), loop.create_task(self._part_now_and_then())
+            beside = [loop.create_task(work) for work in (watching, self._part_now_and_then())]
+            stack.push_async_callback(_ended, beside)
             for name in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(name, self.stop)
             loop.add_signal_handler(signal.SIGHUP, self.reload, runner, ledger)
             _log.info("jobs ready: %s", ", ".join(job.name for job in jobs))
             await runner.follow(self._stop)
-            following.cancel()
-            await parting
         _log.info("jobs stopped")
 
     def stop(self) -> None:
@@ -67,38 +69,38 @@ class JobsProcess:
         try:
             loaded = load(self._config, os.environ)
             self._watched.update(loaded.files)  # also those that cannot be used yet: their coming is news
-            self._labours.append(labour_of(loaded, ledger))
+            runner.take(self._begin(labour_of(loaded, ledger)))
         except UNUSABLE as error:
             _log.error("settings not taken by the jobs: %s", error)
         else:
-            runner.take(self._labours[-1].jobs)
             self._loaded, self._watched = loaded, set(loaded.files)
             _log.info("jobs took plan %s", loaded.generation)
         self._following.seen()
 
-    async def _part(self, kept: int) -> None:
-        """Close the lines of all labours but the newest `kept`."""
-        gone = self._labours[: len(self._labours) - kept]
-        del self._labours[: len(gone)]
+    def _begin(self, labour: Labour) -> tuple[Job, ...]:
+        """Its jobs; the former labour was replaced at this moment."""
+        self._labours = [(min(replaced, time.monotonic()), former) for replaced, former in self._labours]
+        self._labours.append((float("inf"), labour))
+        return labour.jobs
+
+    async def _part(self, moment: float) -> None:
+        """Close the lines of labours that were replaced by `moment` (monotonic seconds)."""
+        gone = [labour for replaced, labour in self._labours if replaced <= moment]
+        self._labours = [(replaced, labour) for replaced, labour in self._labours if replaced > moment]
         for labour in gone:
             await labour.close()
 
     async def _part_now_and_then(self) -> None:
         """Former lines are closed when no job can be using them any more."""
-        while not await _set_within(self._stop, PART_S):
-            await self._part(1)
+        while True:
+            await asyncio.sleep(LOOK_S)
+            await self._part(time.monotonic() - PART_S)
 
     def _files(self) -> list[Path]:
         return [*self._watched, *yaml_files(Path(self._loaded.settings.providers))]
 
 
-PART_S: Final = 900.0
-"""Longer than any job talks to anybody."""
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except TimeoutError:
-        return False
-    return True
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.domain.jobs import JobsBook, Leadership
+from relay.domain.portal import PortalAway
 from relay.domain.registry import RegistryChanges
 from relay.infra.leadership import LedgerLeadership, RedisLeadership, redis_at
 from relay.infra.ledger.sql_ledger import SqlLedger
@@ -23,7 +24,7 @@ from relay.policy.portal import JobsSettings, PortalSettings
 from relay.runtime.config import Loaded
 from relay.runtime.ledgers import marks_key
 from relay.runtime.materials import MaterialError, portal_context
-from relay.runtime.references import secret
+from relay.runtime.references import SecretMissing, secret
 
 _DAY_S: Final = 86_400
 _LOOK_S: Final = 3600
@@ -86,8 +87,18 @@ def _portal(loaded: Loaded, portal: PortalSettings, ledger: SqlLedger) -> Portal
     context = portal_context(portal, loaded.settings.gateway.tls)
     reference = portal.calls.client_secret
     return PortalClient(
-        portal, loaded.settings.relay.org_code, context, lambda: secret(reference).decode(), ledger.jobs.called
+        portal, loaded.settings.relay.org_code, context, lambda: _shown_secret(reference), ledger.jobs.called
     )
+
+
+def _shown_secret(reference: str) -> str:
+    """What the portal is shown. Raises PortalAway: who has no secret reaches nobody there."""
+    try:
+        return secret(reference).decode()
+    except SecretMissing as error:
+        raise PortalAway(f"portal.calls.client_secret: {error}") from error
+    except UnicodeDecodeError:
+        raise PortalAway("portal.calls.client_secret: what stands there is no text") from None
 
 
 async def _nothing() -> None:

@@ -12,8 +12,12 @@ import yaml
 from aiohttp.test_utils import TestServer
 from click.testing import CliRunner
 
+from relay.jobs import runner
+from relay.jobs.runner import Runner
+from relay.runtime import jobs_process as room
 from relay.runtime.cli import main
 from relay.runtime.config import load
+from relay.runtime.jobs_process import JobsProcess
 from relay.runtime.ledgers import ledger_of, prepared
 from relay.sandbox.registered import portal_of
 from relay.sandbox.street import _server_context, build
@@ -134,6 +138,7 @@ class Premises:
     def __init__(self, street, portal):
         self.street, self.portal = street, portal
         self.path = street.settings
+        self.base_url = ""
         self.secrets = [one.client_secret for one in (*street.portal.accounts.values(), street.portal.offered)]
         self.secrets += [secret for operator in street.operators for secret in operator.client_secrets]
 
@@ -148,6 +153,11 @@ class Premises:
         for section, changes in sections.items():
             values.setdefault(section, {}).update(changes)
         self.path.write_text(yaml.safe_dump(values, allow_unicode=True))
+
+    def redis(self, url):
+        """Leadership goes by the Redis at this URL, which stands in a file."""
+        (self.path.parent / "redis").write_text(url)
+        self.put(jobs={"redis": "file:redis"})
 
     def without_portal(self):
         """There is no portal in the settings any more, but a directory of nobody."""
@@ -175,7 +185,9 @@ async def open_for_business(former, tmp_path):
     await server.start_server(ssl=_server_context(street.portal.identity, street.certificates.ca))
     premises = Premises(street, portal)
     timeouts = {"connect_s": 2, "total_s": 5, "attempts": 2, "backoff_s": 0.01}
-    premises.put(portal={"base_url": str(server.make_url("")).rstrip("/"), "timeouts": timeouts})
+    premises.base_url = str(server.make_url("")).rstrip("/")
+    portal = {"base_url": premises.base_url, "timeouts": timeouts, "sync_s": 3600}  # nothing is due by itself
+    premises.put(portal=portal)
     try:
         yield premises
     finally:
@@ -197,8 +209,78 @@ async def new_premises(beside_a_portal, tmp_path):
 
 
 @pytest.fixture
+def spoilt(beside_a_portal, tmp_path):
+    """Settings that can be spoilt; nobody answers around them."""
+
+    def made(*, ledger="sqlite:ledger.db", text=None):
+        folder = shutil.copytree(beside_a_portal.folder, tmp_path / "street")
+        file = folder / "relay.yaml"
+        file.write_text(text or file.read_text().replace("sqlite:ledger.db", ledger))
+        return file
+
+    return made
+
+
+@pytest.fixture
 async def ledger(premises):
     """The ledger of these premises."""
     opened = ledger_of(load(premises.path, {}).settings.ledger)
     yield opened
     await opened.close()
+
+
+class Working:
+    """A jobs process that runs in this one. `leads` tells whether it leads now, `fence` the last that it led under."""
+
+    def __init__(self, process):
+        self.process = process
+        self.ran = self.runner = None
+        self.fence = 0
+
+    @property
+    def leads(self):
+        term = None if self.runner is None else self.runner.term
+        self.fence = term.fence if term else self.fence
+        return term is not None
+
+    async def until(self, reached):
+        """Wait until something is so that nobody tells."""
+        async with asyncio.timeout(20):
+            while not reached():
+                assert not self.ran.done(), await self.ran
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def jobs_process(premises, monkeypatch):
+    """Starts jobs processes on the premises' settings; they lead, or may wait, when the block begins.
+
+    They look more often than others do, unless `tick_s` is said.
+    """
+
+    def watched(working):
+        def made(*args):
+            working.runner = Runner(*args)
+            return working.runner
+
+        return made
+
+    @asynccontextmanager
+    async def started(*, term_s=0, leads=True, tick_s=0.05):
+        process = JobsProcess(premises.path)
+        if term_s:  # shorter than settings may say
+            settings = process._loaded.settings
+            jobs = settings.jobs.model_copy(update={"term_s": term_s})
+            process._loaded = replace(process._loaded, settings=settings.model_copy(update={"jobs": jobs}))
+        working = Working(process)
+        monkeypatch.setattr(room, "Runner", watched(working))
+        monkeypatch.setattr(runner, "TICK_S", tick_s)
+        working.ran = asyncio.create_task(process.run())
+        try:
+            await working.until(lambda: working.runner is not None and (working.leads or not leads))
+            yield working
+        finally:
+            process.stop()
+            await working.ran
+
+    return started
