@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
@@ -93,13 +93,17 @@ async def _serve(config: Path, role: str, log_level: str, *, until_stdin_closes:
         if attendants:
             await process.relay.ledger.check()  # what is wrong with it is said once, not by each of them
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # for those who begin: one before their handler would end them
+        stack.push_async_callback(_stopped, attendants)
         for attendant in attendants:
-            stack.push_async_callback(attendant.stop)
             await attendant.begin()
         for attendant in attendants:
             await attendant.ready()
         _stop_with_parent(process.stop, asked=until_stdin_closes)
         await process.run()
+
+
+async def _stopped(attendants: Iterable[Attendant]) -> None:
+    await asyncio.gather(*(attendant.stop() for attendant in attendants))
 
 
 def _attendants(config: Path, log_level: str) -> tuple[Attendant, ...]:
