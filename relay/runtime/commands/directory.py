@@ -33,14 +33,17 @@ from relay.runtime.printing import clock, counted, print_table, rows_of
 Examples:
   relay directory show -c /etc/relay/relay.yaml
   relay directory show --org-code ZOPA000001      its addresses, services, callbacks
-  relay directory show --json | jq '.organisations[] | select(.org_type == "03") | .org_code'
+  relay directory show --json | jq -r '.organisations[].org_code'
   relay directory sync                ask the portal for what changed, now
   relay directory sync --full         ask for everything
   relay directory diff                what is held back, or what the portal would change
   relay directory release             look at what is held back, and take it
 \b
-Types: 01 own API, 02 through a relay, 03 operator, 04 relay, 05 and 06 certifiers, 07 portal.
-Exit code 0 when all is well, 1 when something is held back or a sync fails, 2 when nothing could be done.""",
+Types: 01 own API, 02 through a relay, 03 operator, 04 relay, 05, 06 certifiers,
+07 portal, 99 others.
+\b
+Exit code 0 when all is well, 1 when something is held back or a sync fails,
+2 when nothing could be done.""",
 )
 def command() -> None:
     """The portal's registry (기관정보, 서비스정보) as the relay goes by it."""
@@ -51,7 +54,10 @@ def command() -> None:
 @config_option
 @json_option
 def show_(path: Path, org_code: str | None, *, as_json: bool) -> None:
-    """Show the registry: organisations, their services, and how fresh it is."""
+    """Show who the portal says there is.
+
+    Organisations with certificate, addresses and services; how fresh all of it is.
+    """
 
     async def look(loaded: Loaded, ledger: SqlLedger) -> tuple[Loaded, Registry, Held | None]:
         with_portal(loaded)
@@ -82,7 +88,10 @@ def show_(path: Path, org_code: str | None, *, as_json: bool) -> None:
 @config_option
 @json_option
 def diff_(path: Path, *, as_json: bool) -> None:
-    """Show what is held back; when nothing is, what the portal would change if it were asked for everything now."""
+    """Show what is held back, or would change.
+
+    When nothing is held back: what the portal would change if it were asked for everything now. Nothing is taken.
+    """
 
     async def look(loaded: Loaded, ledger: SqlLedger) -> tuple[Registry, Held | None, RegistryChanges]:
         with_portal(loaded)
@@ -105,7 +114,10 @@ def diff_(path: Path, *, as_json: bool) -> None:
 @config_option
 @json_option
 def sync_(path: Path, *, full: bool, as_json: bool) -> None:
-    """Ask the portal now, and take what it tells unless it would change too much at once."""
+    """Ask the portal now, take what it tells.
+
+    What would change too much at once is held back. Where another instance leads, that one asks, and is waited for.
+    """
 
     async def work(loaded: Loaded, ledger: SqlLedger) -> tuple[JobState, Held | None]:
         with_portal(loaded)
@@ -129,7 +141,10 @@ def sync_(path: Path, *, full: bool, as_json: bool) -> None:
 @config_option
 @json_option
 def release_(path: Path, *, yes: bool, as_json: bool) -> None:
-    """Take what is held back: you looked at it and it is right. Gateways go by it within a second."""
+    """Take what is held back.
+
+    You looked at it, and it is right. Gateways go by it within a second.
+    """
 
     async def look(loaded: Loaded, ledger: SqlLedger) -> tuple[Held | None, list[str]]:
         with_portal(loaded)

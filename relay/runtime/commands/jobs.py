@@ -36,7 +36,10 @@ def command() -> None:
 @config_option
 @json_option
 def list_(path: Path, *, as_json: bool) -> None:
-    """Show each job, its last outcome and when it is due; who leads; the last calls to the portal."""
+    """Show jobs, who leads, the last calls.
+
+    Of each job its last outcome and when it is due. Of calls to the portal the last ten.
+    """
 
     async def look(loaded: Loaded, ledger: SqlLedger) -> dict[str, Any]:
         states = await ledger.jobs.jobs()
@@ -59,12 +62,14 @@ def list_(path: Path, *, as_json: bool) -> None:
 @config_option
 @json_option
 def run_(name: str, path: Path, *, as_json: bool) -> None:
-    """Run a job now: here when nobody leads, else by the instance that leads, and wait for it.
+    """Run a job now.
+
+    Here when nobody leads, else by the instance that leads, which is waited for.
 
     \b
     directory       what changed of who may call (지원-002, 지원-003)
     directory_full  the same, all of it
-    statistics      what is due of last week's figures, and what the portal asked for (지원-005)
+    statistics      last week's figures, and what the portal asked for (지원-005)
     retention       what is over for longer than retention says leaves the ledger
     """  # noqa: D301 - click's \b keeps the lines
     state = consult(path, lambda loaded, ledger: job_run(loaded, ledger, name))

@@ -38,13 +38,14 @@ from relay.runtime.printing import clock, counted, print_table, rows_of
     "stats",
     epilog="""\b
 Examples:
-  relay stats show -c /etc/relay/relay.yaml            the last complete week, and what was sent of it
-  relay stats show --date 20261122 --codes             one day, by rsp_code and OAuth error too
+  relay stats show -c /etc/relay/relay.yaml   the last complete week
+  relay stats show --date 20261122 --codes    one day, by rsp_code and OAuth error
   relay stats send --week 20261122 --org-code ZBAA000001
   relay stats reconcile --date 20261121 access.log access.log.1.gz
 \b
 A week is named by its inquiry_date: the Sunday after it.
-Exit code 0 when all is well, 1 when something differs or was not accepted, 2 when nothing could be done.""",
+Exit code 0 when all is well, 1 when something differs or was not accepted,
+2 when nothing could be done.""",
 )
 def command() -> None:
     """Statistics (지원-005): the figures that decide fees."""
@@ -68,7 +69,10 @@ def show_(
     with_codes: bool,
     as_json: bool,
 ) -> None:
-    """Show what was counted for each institution, and how the messages of the week stand."""
+    """Show what was counted, and what was sent.
+
+    For each institution: calls by success and failure, consents, and how its messages of the week stand.
+    """
     days, named = _days(week, day)
 
     async def look(
@@ -101,7 +105,11 @@ def show_(
 @config_option
 @json_option
 def send_(path: Path, week: str | None, org_codes: tuple[str, ...], kind: str | None, *, as_json: bool) -> None:
-    """Send a week's messages to the portal, accepted before or not. What else is due goes with them."""
+    """Send a week's messages to the portal.
+
+    Accepted before or not. What else is due goes with them. Where another instance leads, that one sends, and is
+    waited for.
+    """
     days, named = _days(week, None)
 
     async def work(loaded: Loaded, ledger: SqlLedger) -> tuple[JobState, Sequence[Sending]]:
@@ -134,8 +142,9 @@ def send_(path: Path, week: str | None, org_codes: tuple[str, ...], kind: str | 
 @config_option
 @json_option
 def reconcile_(path: Path, day: str, files: tuple[Path, ...], *, as_json: bool) -> None:
-    """Count a day once more from the access records in FILES, of all gateways, and name every difference.
+    """Count a day once more, name every difference.
 
+    FILES are the access records of all gateways that answered that day.
     Without FILES: the file that the settings write to. Records rotated or compressed (gz) are read likewise.
     """
     wanted = _day(day)
