@@ -31,9 +31,9 @@ from relay.standard.catalogue import load_catalogue
 
 SEED = 20261227
 CALLS = 200_000
-LOT = 1000
+LOT = 1250
 """Calls between two flushes, of all gateways together."""
-OUT = [range(30, 100), range(140, 144), range(191, 197)]
+OUT = [range(20, 90), range(110, 114), range(152, 157)]
 """Lots during which the ledger is out of reach; so long the first time that batches are merged."""
 MONDAY = monday_due(WEEK, "0400")
 API = load_catalogue().apis["지원-005"]
@@ -71,12 +71,12 @@ async def live_through(world, chance, found):
             gateway.count(lot[position :: len(gateways)])
             if chance.random() < 0.02:
                 await gateway.kill()
-                gateways[position] = Gateway(world, gateway.machine)
+                gateways[position] = await Gateway.begun(world, gateway.machine)
         for position, gateway in enumerate(gateways):
             await gateway.flush()
             if gateway.dying.is_set():
                 await gateway.kill()
-                gateways[position] = Gateway(world, gateway.machine)
+                gateways[position] = await Gateway.begun(world, gateway.machine)
         if number == OUT[-1][-1]:
             left_dead = gateways.pop()
             await left_dead.kill()
@@ -169,12 +169,12 @@ async def test_what_the_portal_has_at_the_end_is_what_happened_call_by_call(ledg
     office = Office(ledger, chance)
     leaders = Leaders(ledger, chance)
     dead = await live_through(world, chance, found)
-    await office.work(150)
+    await office.work(100)
 
     now = await leaders.run(MONDAY)
     early = recount.told(leaders.portal.taken)
     world.now = now + 10
-    late = await Gateway(world, dead).settled()  # finds what the one that was left dead had written down
+    late = await (await Gateway.begun(world, dead)).settled()  # finds what the one that was left dead had written down
     await late.stop()
     now = await leaders.run(now + 60)
     await ledger.statistics.ask_again(WEEK, PROVIDERS[0], ["1", "2"], now)

@@ -60,8 +60,19 @@ class Gateway:
         self._tally.count([call.exchange() for call in calls])
         self.pending += calls
 
+    @classmethod
+    async def begun(cls, world, machine):
+        """One that knows what former ones of this machine left on disk."""
+        gateway = cls(world, machine)
+        while gateway._on_disk() and not gateway._tally.waiting:  # noqa: ASYNC110 - reading the disk has no event
+            await asyncio.sleep(0.0005)
+        return gateway
+
     async def flush(self):
         """What happens each half second; and, while the ledger is there, the time until it has everything."""
+        await self._delivered()
+        if self.dying.is_set():
+            return
         if self.pending:
             before = len(self._tally._delivery._free)
             cutting = asyncio.create_task(self._tally.flush())
@@ -72,10 +83,14 @@ class Gateway:
             self.pending = []
             await cutting
         self._look()
-        while not (self.world.out or self.dying.is_set()) and self._tally.waiting:
+        await self._delivered()
+
+    async def _delivered(self):
+        """Until the ledger has all that was flushed, or is out of reach, or this process dies."""
+        while not (self.world.out or self.dying.is_set() or self._tally._delivery.idle):
             self._moved.clear()
             await self._moved.wait()
-        if not self._tally.waiting:
+        if self._tally._delivery.idle:
             self.cut.clear()
 
     async def kill(self):
@@ -98,16 +113,19 @@ class Gateway:
     async def settled(self):
         """This machine's gateway, or another one started there, when the ledger has everything of it."""
         gateway = self
-        while gateway._tally.waiting or any(self._spool.glob("*/*.jsonl")):
+        while gateway._tally.waiting or self._on_disk():
             if gateway.dying.is_set():
                 await gateway.kill()
-                gateway = Gateway(self.world, self.machine)
+                gateway = await Gateway.begun(self.world, self.machine)
             await asyncio.sleep(0.0005)
         return gateway
 
+    def _on_disk(self):
+        return list(self._spool.glob("*/*.jsonl"))
+
     def _look(self):
         """What stands on disk is safe."""
-        for path in self._spool.glob("*/*.jsonl"):
+        for path in self._on_disk():
             if path not in self._seen:
                 self._seen.add(path)
                 text = path.read_text()
