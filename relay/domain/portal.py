@@ -9,10 +9,11 @@ class PortalAway(Exception):
 
 
 class PortalRefused(Exception):
-    """The portal answered that it does not want this. `rsp_code` and HTTP status are its own."""
+    """The portal answered that it does not want this. `rsp_code` and HTTP status are its own, `api_id` is the call's."""
 
-    def __init__(self, status: int, rsp_code: str) -> None:
-        super().__init__(f"HTTP {status}, rsp_code {rsp_code or 'none'}")
+    def __init__(self, status: int, rsp_code: str, api_id: str = "") -> None:
+        told = f"HTTP {status}, rsp_code {rsp_code or 'none'}"
+        super().__init__(f"{api_id}: {told}" if api_id else told)
         self.status = status
         self.rsp_code = rsp_code
 

@@ -8,11 +8,15 @@ from relay.domain.portal import Portal, PortalAway, PortalRefused
 
 
 @pytest.mark.parametrize(
-    ("status", "rsp_code", "words"),
-    [(403, "40301", "HTTP 403, rsp_code 40301"), (500, "", "HTTP 500, rsp_code none")],
+    ("status", "rsp_code", "api_id", "words"),
+    [
+        (403, "40301", "", "HTTP 403, rsp_code 40301"),
+        (500, "", "", "HTTP 500, rsp_code none"),
+        (401, "invalid_client", "지원-001", "지원-001: HTTP 401, rsp_code invalid_client"),
+    ],
 )
-def test_a_refusal_of_the_portal_says_its_status_and_code(status, rsp_code, words):
-    refused = PortalRefused(status, rsp_code)
+def test_a_refusal_of_the_portal_says_its_call_its_status_and_its_code(status, rsp_code, api_id, words):
+    refused = PortalRefused(status, rsp_code, api_id)
     assert (refused.status, refused.rsp_code, str(refused)) == (status, rsp_code, words)
 
 

@@ -112,7 +112,7 @@ class PortalClient:
             if answer.verdict is Verdict.TAKEN:
                 return tran_id, answer
             if answer.verdict is Verdict.REFUSED:
-                raise PortalRefused(answer.status, answer.rsp_code)
+                raise PortalRefused(answer.status, answer.rsp_code, wanted.api_id)
             if answer.verdict is Verdict.HOPELESS or attempt == attempts:
                 break
             await self._effects.sleep(self._wait(attempt))

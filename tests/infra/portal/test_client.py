@@ -119,6 +119,7 @@ async def test_a_wrong_credential_is_a_refusal_with_the_error_of_oauth(portal, c
         with pytest.raises(PortalRefused) as caught:
             await client.organisations("0")
     assert (caught.value.status, caught.value.rsp_code) == (401, "invalid_client")
+    assert str(caught.value) == "지원-001: HTTP 401, rsp_code invalid_client"
     assert portal.paths() == [TOKEN]
 
 
