@@ -243,3 +243,13 @@ async def test_a_certificate_and_addresses_that_change_at_once_wait_for_a_person
 
 async def refused(quarter):
     return await quarter.ask() == "40103"
+
+
+async def test_settings_taken_anew_leave_who_may_call_to_the_portal(quarter, jobs):
+    quarter.registry.change(TWO, addresses=("127.0.0.2",))
+    await taken(jobs)
+    await comes_true(jobs, lambda: quarter.ask(TWO), "40102")
+    reloads = quarter.relay.reloads
+    quarter.gateway.reload()
+    assert quarter.relay.reloads == reloads + 1
+    assert [await quarter.ask(), await quarter.ask(TWO), await quarter.ready()] == ["00000", "40102", []]

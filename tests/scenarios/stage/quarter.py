@@ -56,7 +56,7 @@ class Quarter:
         around = Neighbourhood(street, self.catalogue, 0, None, self.portal)
         self.neighbours = Neighbours(around)
         self.ledger = None
-        self.relay = None
+        self.relay = self.gateway = None
         self._contexts, self._tokens = {}, {}
 
     @property
@@ -106,7 +106,7 @@ class Quarter:
         process = RelayProcess(self.settings)
         running = asyncio.get_running_loop().create_task(process.run())
         await until(lambda: process.ports or running.done(), "listening")
-        self.relay = process.relay
+        self.relay, self.gateway = process.relay, process
         try:
             yield process
         finally:
