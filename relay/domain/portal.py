@@ -9,7 +9,7 @@ class PortalAway(Exception):
 
 
 class PortalRefused(Exception):
-    """The portal answered that it does not want this. `rsp_code` and HTTP status are its own, `api_id` is the call's."""
+    """The portal answered that it does not want this. `rsp_code` and HTTP status are its own, `api_id` the call's."""
 
     def __init__(self, status: int, rsp_code: str, api_id: str = "") -> None:
         told = f"HTTP {status}, rsp_code {rsp_code or 'none'}"
