@@ -92,7 +92,12 @@ class PortalClient:
         except PortalRefused as refused:
             if refused.status != _UNAUTHORIZED:
                 raise
-        return await self._ask(wanted, await self._token.current(spent=token))
+        try:
+            return await self._ask(wanted, await self._token.current(spent=token))
+        except PortalRefused as refused:
+            if refused.status == _UNAUTHORIZED:
+                raise PortalAway(str(refused)) from refused
+            raise
 
     async def _fetch_token(self) -> Mapping[str, Any]:
         form = {
@@ -101,7 +106,10 @@ class PortalClient:
             "client_secret": self._client_secret(),
             "scope": "manage",
         }
-        _, answer = await self._ask(Wanted(TOKEN, "POST", "/mgmts/oauth/2.0/token", form=form), "")
+        try:
+            _, answer = await self._ask(Wanted(TOKEN, "POST", "/mgmts/oauth/2.0/token", form=form), "")
+        except PortalRefused as refused:  # of us, not of what we wanted to say: nothing was said yet
+            raise PortalAway(str(refused)) from refused
         return answer.body
 
     async def _ask(self, wanted: Wanted, token: str) -> tuple[str, Answer]:
