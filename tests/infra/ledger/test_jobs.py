@@ -103,7 +103,6 @@ class TestJobs:
         state = (await book.jobs())["sync"]
         assert state.ended_at >= state.begun_at
 
-
     async def test_a_job_that_runs_began_later_than_it_last_ended_within_a_second_too(self, book, fence):
         await book.begun("sync", fence, NOW)
         await book.ended("sync", fence, well=True, told="", due_at=0, now=NOW)
