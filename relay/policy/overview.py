@@ -57,7 +57,7 @@ _PLACES: Final = {name: place for place, name in enumerate(CODE_NAMES)}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What was counted for one institution on one day (`stat_date` "" for all days together).
+    """What was counted for one institution on one day.
 
     `unsent` are calls of which nobody could tell the service or the API: they are counted and never sent.
     """
@@ -79,12 +79,11 @@ class Row:
 
 def days_and_providers(counts: Iterable[tuple[Line, int]]) -> Sequence[Row]:
     """A row for each day and institution that anything was counted for, in this order."""
-    return _rows((line, count, line.stat_date) for line, count in counts)
-
-
-def providers(counts: Iterable[tuple[Line, int]]) -> Sequence[Row]:
-    """A row for each institution, all days together."""
-    return _rows((line, count, "") for line, count in counts)
+    found: dict[tuple[str, str], Row] = {}
+    for line, count in counts:
+        place = (line.stat_date, line.provider)
+        found[place] = found.get(place, Row(*place)).more(line, count)
+    return [found[place] for place in sorted(found)]
 
 
 def codes(counts: Iterable[tuple[Line, int]]) -> Mapping[str, int]:
@@ -106,11 +105,3 @@ def code_name(line: Line) -> str:
     if not line.api_code.startswith(_OAUTH) or (len(code) == _CODE and code.isdigit()):
         return f"rsp_code_3_{line.outcome}"
     return f"err_code_{1 if line.api_code == _AUTHORIZE else 2}_{line.outcome}"
-
-
-def _rows(counts: Iterable[tuple[Line, int, str]]) -> Sequence[Row]:
-    found: dict[tuple[str, str], Row] = {}
-    for line, count, day in counts:
-        place = (day, line.provider)
-        found[place] = found.get(place, Row(*place)).more(line, count)
-    return [found[place] for place in sorted(found)]

@@ -32,13 +32,6 @@ def test_rows_stand_by_day_and_institution():
     ]
 
 
-def test_rows_of_institutions_hold_all_days():
-    assert overview.providers(COUNTS) == [
-        Row("", "BANK", Calls(8, 16), Calls(3, 4), Calls(0, 64)),
-        Row("", "CARD", Calls(), Calls(32, 0), Calls()),
-    ]
-
-
 @pytest.mark.parametrize(
     ("api", "outcome", "name"),
     [
