@@ -135,7 +135,7 @@ GOOD = json.dumps(KNOWN).encode()
         hang_up,
         never_ending,
     ],
-    ids=str,
+    ids=lambda said: getattr(said, "__name__", str(said)),
 )
 async def test_a_login_answered_wrongly_is_a_desk_fault_that_tells_no_value(bank, provider, institutions, told):
     bank.answers["/relay/login"] = told if callable(told) else replying(body=json.dumps(told).encode())

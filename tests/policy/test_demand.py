@@ -32,7 +32,7 @@ GOOD = {
 }
 FRAME = Frame("ZBAA000001", "ZOPA000001", scopes_of("bank", load_catalogue()), list_only=False, today=TODAY)
 LISTS = {"target_info": [{"scope": "bank.list"}], "end_date": "20240722"}
-ABSENT = object()
+ABSENT = ...
 
 
 def text(**changed):
