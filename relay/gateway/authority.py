@@ -10,6 +10,7 @@ from relay.gateway.forwarding import Forwarding
 from relay.gateway.judge import Judges
 from relay.gateway.welcome import Card, Welcome
 from relay.policy import envelope, oauth_envelope
+from relay.policy.attribution import attribute
 from relay.policy.plan import AUTHORITY, Plan
 from relay.wire.head import RequestHead
 from relay.wire.server import ServerConnection
@@ -57,6 +58,8 @@ class Road:
         def closed(exchange: Exchange) -> None:
             """What the authority just did may have revoked a token: here it ends at once, elsewhere in a second."""
             judges.grants.hurry()
+            if exchange.error and head.path in plan.authority:
+                attribute(plan, connection.card.callers, head.path, head.query + b"\n" + body, exchange)
             self._close(exchange)
 
         tran_id = envelope.echo(headers.get(b"x-api-tran-id"))

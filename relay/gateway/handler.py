@@ -9,12 +9,13 @@ from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.grant import Grant, NotYet
 from relay.domain.ports import Recorder, Upstream
+from relay.gateway.attributing import Said, complete
 from relay.gateway.authority import Road, dialect_of
 from relay.gateway.dialect import DATA, OAUTH, Dialect
 from relay.gateway.forwarding import Forwarding
 from relay.gateway.judge import Judges, judge
 from relay.gateway.waiting import Waiting, Waits
-from relay.gateway.welcome import Welcome
+from relay.gateway.welcome import Card, Welcome
 from relay.gateway.withholding import Withholding
 from relay.policy import envelope, oauth_envelope
 from relay.policy.plan import Institution, Plan
@@ -109,6 +110,8 @@ class Gateway:
         except NotYet as unknown:
             self._wait(unknown.jti, connection, head, body, exchange)
         except Refusal as refusal:
+            said = Said(head.path, head.query + b"\n" + body, head.headers.get(b"authorization"))
+            self._complete(connection.card, said, exchange)
             self._refuse(connection, refusal, head.headers.get(b"x-api-tran-id"), exchange, dialect)
         except Exception:  # a bug of ours must not take the other calls with it
             _log.exception("a call failed in the relay: %s %s", exchange.api_code, exchange.tran_id)
@@ -142,6 +145,7 @@ class Gateway:
         if fault is FAULTS["method_not_allowed"]:
             takes = self.plan.method_of(path)
         refusal = Refusal(fault, takes)
+        self._complete(connection.card, Said(path, error.raw), exchange)
         self._refuse(connection, refusal, envelope.tran_id_in(error.raw), exchange, dialect, bodiless=method == b"HEAD")
 
     def _forward(
@@ -191,6 +195,11 @@ class Gateway:
             answer = answer[: answer.index(HEAD_END) + len(HEAD_END)]
         connection.answer(answer)
         self._close(exchange)
+
+    def _complete(self, card: Card, said: Said, exchange: Exchange) -> None:
+        """Note whom a refused call counts for (core 5.1); support APIs count for nobody."""
+        if said.path not in self.plan.support:
+            complete(self.plan, self._welcome, self._judges.keyring, card, said, exchange)
 
     def _close(self, exchange: Exchange) -> None:
         exchange.close(self._clock())

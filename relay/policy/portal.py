@@ -140,10 +140,11 @@ class JobsSettings(Model):
 class Retention(Model):
     """How long the ledger keeps what is over. Consents, their evidence and history: law asks for years.
 
-    `statistics_weeks` is at least what 지원-104 may ask for. `spent_days` is how long tx_ids and nonces are known.
+    `statistics_weeks` and `consents_days` reach back at least as far as 지원-104 may ask: 53 weeks, and what is around
+    them. `spent_days` is how long tx_ids and nonces are known.
     """
 
-    consents_days: Annotated[int, Field(ge=366, le=36_500)] = 1_830
+    consents_days: Annotated[int, Field(ge=400, le=36_500)] = 1_830
     requests_days: Annotated[int, Field(ge=1, le=3_650)] = 30
     spent_days: Annotated[int, Field(ge=30, le=36_500)] = 1_830
     statistics_weeks: Annotated[int, Field(ge=54, le=1_000)] = 110

@@ -71,6 +71,17 @@ def find_route(routes: Routes, method: str, path: bytes) -> tuple[Route, str, in
     return route, asset, route.version if version < 0 else version
 
 
+def route_at(routes: Routes, path: bytes) -> Route | None:
+    """The route of a path, whatever its method and version; None when it is nobody's. For records, not for calls."""
+    route = routes.literal.get(path)
+    if route is not None:
+        return route
+    try:
+        return _find_elsewhere(routes, path)[0]
+    except Refusal:
+        return None
+
+
 def _find_elsewhere(routes: Routes, path: bytes) -> tuple[Route, str, int]:
     found = _find_asset(routes, path)
     if found is not None:

@@ -162,7 +162,7 @@ def test_what_is_no_time_of_day_is_refused(clock):
         (StatisticsSettings, {"spool": ""}, "spool"),
         (JobsSettings, {"term_s": 4.9}, "term_s"),  # jobs are looked after each second: shorter terms end between
         (JobsSettings, {"term_s": 301}, "term_s"),
-        (Retention, {"consents_days": 365}, "consents_days"),
+        (Retention, {"consents_days": 399}, "consents_days"),  # 지원-104: figures of 53 weeks
         (Retention, {"statistics_weeks": 53}, "statistics_weeks"),  # 지원-104 may ask for 53 weeks
         (Retention, {"spent_days": 29}, "spent_days"),
         (Retention, {"requests_days": 0}, "requests_days"),

@@ -1,0 +1,49 @@
+"""Refused calls made complete for their record: who called is known by certificate, and by a token that is genuine."""
+
+import contextlib
+from typing import NamedTuple
+
+from relay.domain.exchange import Exchange
+from relay.domain.fault import Refusal
+from relay.domain.ports import Keyring
+from relay.domain.token import Expired
+from relay.gateway.welcome import Card, Welcome
+from relay.policy.access import owner_of
+from relay.policy.attribution import attribute
+from relay.policy.plan import Plan
+
+
+class Said(NamedTuple):
+    """What was said in a refused call: path, query and body (or all that came), the Authorization value."""
+
+    path: bytes
+    text: bytes
+    authorization: bytes | None = None
+
+
+def complete(plan: Plan, welcome: Welcome, keyring: Keyring, card: Card, said: Said, exchange: Exchange) -> None:
+    """Note of a refused call what it names: its API, its institution, its service. Nothing of it decides anything.
+
+    Whoever has no certificate of ours counts for nobody, and is not looked at.
+    """
+    if exchange.api_code and exchange.provider and exchange.client_id:
+        return
+    if card.plan is not plan:
+        try:
+            welcome.recognise(plan, card)
+        except Refusal:
+            return
+    exchange.operator = exchange.operator or card.operator
+    if said.authorization is not None and not exchange.client_id:
+        _note_owner(keyring, card, said.authorization, exchange)
+    attribute(plan, card.callers, said.path, said.text, exchange)
+
+
+def _note_owner(keyring: Keyring, card: Card, authorization: bytes, exchange: Exchange) -> None:
+    with contextlib.suppress(Refusal):
+        try:
+            claims = keyring.claims(authorization, exchange.received)
+        except Expired as expired:
+            claims = expired.claims
+        owner = owner_of(claims, card.callers)
+        exchange.operator, exchange.client_id = owner.operator.org_code, claims.client_id
