@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hmac import compare_digest
-from typing import Protocol
+from typing import Final, Protocol
 
 from relay.domain.portal import Portal, PortalAway, PortalRefused
-from relay.domain.registry import RegisteredService, Registry, RegistryBook, RegistryChanges
+from relay.domain.registry import Held, RegisteredService, Registry, RegistryBook, RegistryChanges
 from relay.jobs.runner import JobFailed
 from relay.policy.bodies import EVERYTHING
 from relay.policy.guard import reasons
@@ -15,6 +15,8 @@ from relay.policy.portal import Guard
 from relay.policy.registration import ToldOrganisations, changes_of, read_organisations
 from relay.policy.rows import Unfit
 from relay.policy.service_registration import ToldService, ToldServices, read_services
+
+_LET_GO: Final = "what was held is let go: all that the portal lists is harmless now"
 
 
 class Hasher(Protocol):
@@ -39,9 +41,9 @@ class SyncFailed(JobFailed):
 class Sync:
     """Asks the portal and keeps what it says. `relay` is our own org_code.
 
-    Everything is read and judged before anything is written. While a sync is held, timestamps stay where they are, so
-    the next one judges the whole difference anew: it is held again, or taken when it is harmless by then. One sync is
-    under way at a time: what one heard earlier must not undo what another took since.
+    Everything is read and judged before anything is written. While something is held, everything is asked for: what
+    changed since then says nothing of it. So the whole difference is judged anew, and held again, or taken when it is
+    harmless by then. One sync is under way at a time: what one heard earlier must not undo what another took since.
     """
 
     portal: Portal
@@ -52,32 +54,33 @@ class Sync:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
 
     async def run(self, *, full: bool, fence: int, now: int) -> str:
-        """One sync, of everything when `full` is set or nothing was heard before; the outcome in words.
+        """One sync, of everything when `full` is set, something is held, or nothing was heard; the outcome in words.
 
         Raises SyncFailed when the portal gave nothing that can be used, Superseded.
         """
         async with self.turn:
-            registry = await self.book.registry()
-            changes = await self._heard(registry, full=full)
+            held, registry = await self.book.held(), await self.book.registry()
+            changes = await self._heard(registry, held, full=full or held is not None)
             why = await asyncio.to_thread(reasons, registry, changes, self.guard, self.relay)
             if why:
                 await self.book.hold(changes, why, fence, now)
                 return f"held until a person releases it: {'; '.join(why)}"
             await self.book.take(changes, fence, now)
-            return f"taken: {told(registry, changes)}" if changes else "nothing changed"
+            taken = f"taken: {told(registry, changes)}" if changes else "nothing changed"
+            return taken if held is None else f"{taken}; {_LET_GO}"
 
     async def ahead(self) -> RegistryChanges:
         """What a sync of everything would change now; nothing is written. Raises SyncFailed."""
-        return await self._heard(await self.book.registry(), full=True)
+        return await self._heard(await self.book.registry(), await self.book.held(), full=True)
 
-    async def _heard(self, registry: Registry, *, full: bool) -> RegistryChanges:
+    async def _heard(self, registry: Registry, held: Held | None, *, full: bool) -> RegistryChanges:
         try:
             organisations = await self._organisations(registry, EVERYTHING if full else registry.orgs_timestamp)
             since = EVERYTHING if full or _newcomers(registry, organisations) else registry.services_timestamp
             services = await self._services(registry, organisations, since)
         except (PortalAway, PortalRefused) as error:
             raise SyncFailed(f"the portal gave no registry: {error}", ()) from error
-        kept = await self._kept(registry, services.told)
+        kept = await self._kept(registry, held, services.told)
         return await asyncio.to_thread(changes_of, registry, organisations, kept, services.timestamp)
 
     async def _organisations(self, registry: Registry, since: str) -> ToldOrganisations:
@@ -95,10 +98,9 @@ class Sync:
             raise _unfit("지원-003", unfit) from unfit
 
     async def _kept(
-        self, registry: Registry, services: Mapping[str, ToldService | None]
+        self, registry: Registry, held: Held | None, services: Mapping[str, ToldService | None]
     ) -> Mapping[str, RegisteredService | None]:
         """Services with their secrets hashed; a secret that was hashed before, taken or held, is not hashed again."""
-        held = await self.book.held()
         before = (registry.services, held.changes.services if held else {})
         live = [one for one in services.values() if one is not None]
         kept = await asyncio.to_thread(lambda: {one.client_id: self._known(one, before) for one in live})

@@ -12,6 +12,8 @@ from relay.jobs.runner import Job, Runner, every
 
 sys.path.insert(0, str(Path(__file__).parent))  # simulated/ is no installed package
 
+from simulated.sync import SECOND, Room, body
+
 NOW = 1_800_000_000
 TERM_S = 15
 
@@ -147,3 +149,20 @@ async def house():
     yield build
     for one in made:
         await one.runner._stand_down()
+
+
+@pytest.fixture
+def room():
+    """A sync and all that it talks to; nothing was heard yet."""
+    return Room()
+
+
+@pytest.fixture
+async def known(room):
+    """A room where a first sync was taken; the portal has nothing new."""
+    await room.run()
+    room.portal.asked.clear()
+    room.book.written.clear()
+    room.hasher.hashed_secrets.clear()
+    room.portal.orgs = room.portal.services_body = body(stamp=SECOND)
+    return room
