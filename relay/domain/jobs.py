@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+AHEAD_MOST_S: Final = 360
+"""A term ends at most so long after now: `jobs.term_s` is at most 300, and clocks differ a little."""
 
 
 class Superseded(Exception):
@@ -19,6 +22,10 @@ class Term:
     holder: str
     fence: int
     until: int
+
+    def runs(self, now: int) -> bool:
+        """Whether it lasts still. One that ends too late to be true does not: a wrong clock wrote it."""
+        return now < self.until <= now + AHEAD_MOST_S
 
 
 @dataclass(frozen=True, slots=True)

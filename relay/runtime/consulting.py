@@ -129,7 +129,7 @@ def _answered(state: JobState, asked_at: int) -> bool:
 
 async def _leaderless(book: JobsBook) -> bool:
     leader = await book.leader()
-    return leader is None or leader.until <= time.time()
+    return leader is None or not leader.runs(int(time.time()))
 
 
 def moment(at: int) -> str | None:

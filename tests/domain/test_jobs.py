@@ -16,6 +16,11 @@ def test_a_term_is_one_holders_and_one_fences():
     assert Term("one", 1, 100) != Term("two", 1, 100)
 
 
+@pytest.mark.parametrize(("until", "runs"), [(99, False), (100, False), (101, True), (460, True), (461, False)])
+def test_a_term_runs_until_it_ends_unless_it_ends_too_late_to_be_true(until, runs):
+    assert Term("one", 1, until).runs(100) is runs
+
+
 def test_who_is_superseded_says_nothing_more():
     assert str(Superseded()) == ""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 
 import pytest
 from click.testing import CliRunner
@@ -76,7 +77,7 @@ async def test_a_job_is_led_by_redis_where_there_is_one(premises, ledger, redis_
 async def test_who_asks_waits_for_a_run_that_began_after_it_asked(premises, ledger):
     """The one that runs already may have read before what it is asked for was there."""
     loaded, book = load(premises.path, {}), ledger.jobs
-    now = 1_900_000_000
+    now = int(time.time())
     term = await book.lead("busy", 60, now)
     await book.begun("retention", term.fence, now)
     asking = asyncio.create_task(job_run(loaded, ledger, "retention"))

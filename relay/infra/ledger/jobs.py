@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, case, insert, select, update
 
-from relay.domain.jobs import JobState, PortalCall, Term
+from relay.domain.jobs import AHEAD_MOST_S, JobState, PortalCall, Term
 from relay.infra.ledger.tables_portal import JOBS, LEADERSHIP, PORTAL_CALLS
 from relay.infra.ledger.upserting import inserting
 from relay.infra.ledger.work import Work, Works
@@ -21,8 +21,11 @@ class SqlJobs:
         self._works = works
 
     async def lead(self, holder: str, lasts_s: int, now: int) -> Term | None:
-        """A term that runs is renewed for its holder; one that ended is followed by a new one. None for all others."""
-        runs = LEADERSHIP.c.until > now
+        """A term that runs is renewed for its holder; one that ended is followed by a new one. None for all others.
+
+        One that a wrong clock wrote (`Term.runs`) is followed at once.
+        """
+        runs = (LEADERSHIP.c.until > now) & (LEADERSHIP.c.until <= now + AHEAD_MOST_S)
         is_ours = (LEADERSHIP.c.holder == holder) & runs
         fence = case((is_ours, LEADERSHIP.c.fence), else_=LEADERSHIP.c.fence + 1)
         taken = update(LEADERSHIP).where(is_ours | ~runs).values(holder=holder, fence=fence, until=now + lasts_s)

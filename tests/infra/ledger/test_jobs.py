@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from relay.domain.jobs import JobState, PortalCall, Superseded, Term
+from relay.domain.jobs import AHEAD_MOST_S, JobState, PortalCall, Superseded, Term
 
 NOW = 1_800_000_000
 LASTS_S = 30
@@ -34,6 +34,22 @@ class TestLeading:
     async def test_a_term_that_ended_is_followed_by_a_new_one(self, book, next_holder):
         await book.lead("here", LASTS_S, NOW)
         assert await book.lead(next_holder, LASTS_S, NOW + 30) == Term(next_holder, 2, NOW + 60)
+
+    @pytest.mark.parametrize("next_holder", ["here", "there"])
+    async def test_a_term_that_a_wrong_clock_wrote_keeps_nobody_from_leading(self, book, next_holder):
+        await book.lead("here", LASTS_S, NOW + AHEAD_MOST_S - LASTS_S)
+        assert (await book.leader()).runs(NOW)
+        assert not (await book.leader()).runs(NOW - 1)
+        assert await book.lead("there", LASTS_S, NOW) is None
+        await book.lead("here", LASTS_S, NOW + 10 * 365 * 86_400)
+        assert not (await book.leader()).runs(NOW)
+        assert await book.lead(next_holder, LASTS_S, NOW) == Term(next_holder, 3, NOW + 30)
+
+    async def test_a_leader_whose_clock_was_wrong_writes_nothing_once_it_is_followed(self, book):
+        wrong = await book.lead("here", LASTS_S, NOW + 86_400)
+        await book.lead("there", LASTS_S, NOW)
+        with pytest.raises(Superseded):
+            await book.begun("send", wrong.fence, NOW + 86_400)
 
     async def test_of_many_who_run_one_leads(self, book):
         terms = await asyncio.gather(*[book.lead(f"holder-{number}", LASTS_S, NOW) for number in range(10)])
