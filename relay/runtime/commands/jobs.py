@@ -9,6 +9,7 @@ import click
 
 from relay.domain.jobs import JobState, PortalCall, Term
 from relay.infra.ledger.sql_ledger import SqlLedger
+from relay.jobs.runner import NEVER
 from relay.runtime.config import Loaded
 from relay.runtime.consulting import FAILED, config_option, consult, end, job_run, json_option, moment
 from relay.runtime.job_names import ASKED_FOR, JOBS, names_of
@@ -89,6 +90,7 @@ def _job(state: JobState) -> dict[str, Any]:
         "ended": moment(state.ended_at),
         "succeeded": moment(state.succeeded_at),
         "due": moment(state.due_at),
+        "by_itself": state.name not in ASKED_FOR and state.due_at < NEVER,
         "asked": state.asked_at > state.begun_at,
         "failures": state.failures,
         "told": state.told,
@@ -98,7 +100,7 @@ def _job(state: JobState) -> dict[str, Any]:
 def _leader(term: Term | None, now: int) -> dict[str, Any]:
     if term is None:
         return {"holder": None, "term": 0, "until": None, "leads": False}
-    return {"holder": term.holder, "term": term.fence, "until": moment(term.until), "leads": term.until > now}
+    return {"holder": term.holder, "term": term.fence, "until": moment(term.until), "leads": term.runs(now)}
 
 
 def _call(call: PortalCall) -> dict[str, Any]:
@@ -139,5 +141,5 @@ def _show(told: dict[str, Any]) -> None:
 
 
 def _when(job: dict[str, Any]) -> tuple[str, str, str]:
-    never = "when asked" if job["name"] in ASKED_FOR else "at once"
+    never = "at once" if job["by_itself"] else "-"
     return job["name"], clock(job["succeeded"]), "at once" if job["asked"] else clock(job["due"], never)
