@@ -79,7 +79,7 @@ def show_(
         _: Loaded, ledger: SqlLedger
     ) -> tuple[Sequence[tuple[Line, int]], Sequence[ConsentCount], Sequence[Sending]]:
         book = ledger.statistics
-        sendings = await book.sendings(named) if named else ()
+        sendings = await book.sendings(named, content=False) if named else ()
         counts = await book.counts(days[0], days[-1], org_code)
         return counts, await book.consent_counts(days, org_code), sendings
 
@@ -121,7 +121,7 @@ def send_(path: Path, week: str | None, org_codes: tuple[str, ...], kind: str | 
         for org_code in wanted:
             await ledger.statistics.ask_again(named, org_code, kinds, int(time.time()))
         state = await job_run(loaded, ledger, "statistics")
-        sendings = await ledger.statistics.sendings(named)
+        sendings = await ledger.statistics.sendings(named, content=False)
         return state, [one for one in sendings if one.provider in wanted and one.type in kinds]
 
     state, sendings = consult(path, work)
