@@ -1,9 +1,9 @@
 """One JSON line for each exchange, through a bounded queue, written off the event loop."""
 
+import os
 import sys
 import threading
 from collections import deque
-from pathlib import Path
 from typing import IO, Final
 
 from relay.domain.exchange import Exchange
@@ -59,7 +59,7 @@ class AccessLog:
     def _open(self) -> IO[str]:
         if self._path == "stdout":
             return sys.stdout
-        return Path(self._path).open("a", encoding="utf-8", buffering=1 << 16)
+        return open(self._path, "a", encoding="utf-8", buffering=1 << 16, opener=_private)
 
     def _run(self) -> None:
         while not self._stop.wait(_EVERY_S):
@@ -82,6 +82,11 @@ class AccessLog:
             self.written += len(lines)
         except (OSError, ValueError):
             self.lost += len(lines)
+
+
+def _private(path: str, flags: int) -> int:
+    """A file that comes to be is its owner's, and read by its group: who called whom is nobody else's business."""
+    return os.open(path, flags, 0o640)
 
 
 def line(e: Exchange) -> str:

@@ -1,4 +1,6 @@
 import json
+import os
+import stat
 
 import pytest
 
@@ -73,6 +75,16 @@ def test_after_a_rotation_lines_go_to_the_new_file(log, exchange, tmp_path):
     log.write([exchange(tran_id="new")])
     assert [one["tran_id"] for one in lines(log)] == ["new"]
     assert '"old"' in renamed.read_text()
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o000, 0o640), (0o022, 0o640), (0o077, 0o600)], ids=oct)
+def test_a_file_that_comes_to_be_is_nobody_elses(tmp_path, umask, mode):
+    former = os.umask(umask)
+    try:
+        AccessLog(str(tmp_path / "fresh.log"), most=3)._open().close()
+    finally:
+        os.umask(former)
+    assert stat.S_IMODE((tmp_path / "fresh.log").stat().st_mode) == mode
 
 
 def test_stopping_writes_what_waits(tmp_path, exchange):
