@@ -28,8 +28,8 @@ _OF_NO_GRANT: Final = "AU02"
 def attribute(plan: Plan, callers: tuple[Caller, ...], path: bytes, said: bytes, exchange: Exchange) -> None:
     """Fill in what the exchange does not know yet: API by `path`, institution and service by what was `said`.
 
-    A path of no API counts for nobody, whatever else it names. `said` is query and body. A field that stands twice with two values names nothing. A service is taken only from the
-    operator that calls.
+    A path of no API counts for nobody, whatever else it names. `said` is query and body; a field that stands twice with
+    two values names nothing. A service is taken only from the operator that calls.
     """
     found = _fields(said[:_LOOKED_AT])
     if not exchange.api_code:

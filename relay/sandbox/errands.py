@@ -132,15 +132,14 @@ class Errands:
     async def introduced(self, at: Institution) -> str:
         """Whether the relay knows this operator by certificate and secret: "" when it does, else what it says.
 
-        Asked with a refresh token that nobody has: who is known is told that it is not valid. That call is counted;
-        those of nobody known the relay could not count either.
+        Asked with a refresh token that nobody has: who is known is told that it is not valid. Calls are counted from when
+        the certificate is known; before that the relay could not count them either.
         """
         form = {"grant_type": "refresh_token", "refresh_token": "nobody.has.this"}
         call, body = await self._sent("개별인증-003", _TOKEN, at, form)
-        if call.status != HTTPStatus.BAD_REQUEST or body.get("error") != "invalid_grant":
-            return "; ".join(call.why)
-        self._count(call, ok=False)
-        return ""
+        if call.status == HTTPStatus.BAD_REQUEST and body.get("error") in {"invalid_client", "invalid_grant"}:
+            self._count(call, ok=False)
+        return "" if body.get("error") == "invalid_grant" else "; ".join(call.why)
 
     async def by_certificate(
         self, at: Institution, customer: Customer, certifiers: Certifiers
