@@ -4,6 +4,7 @@ VENV  := .venv
 PY    := $(VENV)/bin/python
 ARGS  ?=
 QUICK ?=
+SPLIT ?= -n 2 --dist loadfile
 
 .PHONY: help demo sandbox test check format bench clean
 help:                    ## what can be done here
@@ -18,9 +19,9 @@ demo: $(VENV)/ready      ## start relay and street on free ports, make every cal
 sandbox: $(VENV)/ready   ## start relay and street and leave them running
 	@$(VENV)/bin/relay sandbox
 
-test: $(VENV)/ready      ## the whole suite; ARGS=tests/domain runs a part
+test: $(VENV)/ready      ## the whole suite; ARGS=tests/domain runs a part, SPLIT= in one process
 	@.ci/system
-	@$(PY) -m pytest -q $(ARGS)
+	@$(PY) -m pytest -q $(SPLIT) $(ARGS)
 
 check: $(VENV)/ready     ## form, lint, types, floors
 	@$(VENV)/bin/ruff format --check .

@@ -1,8 +1,11 @@
 """What holds for every test, the PostgreSQL and Redis that some of them need, and what others bring from npm."""
 
+import fcntl
 import hashlib
+import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,9 +45,21 @@ def npm_packages():
     folder = Path(__file__).parent / "foreign"
     stamp = folder / "node_modules" / "ready"
     wanted = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
-    if not stamp.exists() or stamp.read_text() != wanted:
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, done.stderr
-        stamp.write_text(wanted)
+    with alone_in(folder):
+        if not stamp.exists() or stamp.read_text() != wanted:
+            command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+            assert done.returncode == 0, done.stderr
+            stamp.write_text(wanted)
     return folder / "node_modules"
+
+
+@contextmanager
+def alone_in(folder):
+    """Two that install at once would find half of what the other brings."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -132,8 +132,8 @@ class Errands:
     async def introduced(self, at: Institution) -> str:
         """Whether the relay knows this operator by certificate and secret: "" when it does, else what it says.
 
-        Asked with a refresh token that nobody has: who is known is told that it is not valid. Calls are counted from when
-        the certificate is known; before that the relay could not count them either.
+        Asked with a refresh token that nobody has: who is known is told that it is not valid. Calls are counted from
+        when the certificate is known; before that the relay could not count them either.
         """
         form = {"grant_type": "refresh_token", "refresh_token": "nobody.has.this"}
         call, body = await self._sent("개별인증-003", _TOKEN, at, form)
