@@ -124,6 +124,10 @@ class NothingHeld(Exception):
     """There is no held sync with this id: it was released, or a later one took its place."""
 
 
+class RegistryMoved(Exception):
+    """The registry is another one than that by which a sync was judged: it was released into meanwhile. Judge anew."""
+
+
 class RegistrySource(Protocol):
     """What gateways and the authority ask the ledger, several times a second."""
 
@@ -142,15 +146,18 @@ class RegistryBook(RegistrySource, Protocol):
     """What the sync does.
 
     `fence` is that of the leader's term; an older one than the ledger has seen raises Superseded and changes nothing.
+    `judged` is the number of the registry that a sync was held against; RegistryMoved, when that is another one by now.
     """
 
     async def registry(self) -> Registry:
         """All of it."""
 
-    async def take(self, changes: RegistryChanges, fence: int, now: int) -> int:
+    async def take(self, changes: RegistryChanges, fence: int, now: int, *, judged: int) -> int:
         """Apply a sync whole, be it empty, and let go of what was held; the number of the last change."""
 
-    async def hold(self, changes: RegistryChanges, reasons: tuple[str, ...], fence: int, now: int) -> Held:
+    async def hold(
+        self, changes: RegistryChanges, reasons: tuple[str, ...], fence: int, now: int, *, judged: int
+    ) -> Held:
         """Hold a sync back in the place of one that was held before, whose `since` it keeps."""
 
     async def held(self) -> Held | None:

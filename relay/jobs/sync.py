@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hmac import compare_digest
 from typing import Final, Protocol
 
 from relay.domain.portal import Portal, PortalAway, PortalRefused
-from relay.domain.registry import Held, RegisteredService, Registry, RegistryBook, RegistryChanges
+from relay.domain.registry import Held, RegisteredService, Registry, RegistryBook, RegistryChanges, RegistryMoved
 from relay.jobs.runner import JobFailed
 from relay.policy.bodies import EVERYTHING
 from relay.policy.guard import reasons
@@ -16,6 +17,8 @@ from relay.policy.registration import ToldOrganisations, changes_of, read_organi
 from relay.policy.rows import Unfit
 from relay.policy.service_registration import ToldService, ToldServices, read_services
 
+_TIMES: Final = 4
+"""So often a sync begins before it gives up because others change the registry."""
 _LET_GO: Final = "what was held is let go: all that the portal lists is harmless now"
 
 
@@ -56,18 +59,26 @@ class Sync:
     async def run(self, *, full: bool, fence: int, now: int) -> str:
         """One sync, of everything when `full` is set, something is held, or nothing was heard; the outcome in words.
 
-        Raises SyncFailed when the portal gave nothing that can be used, Superseded.
+        When somebody releases what is held meanwhile, it begins anew, with everything. Raises SyncFailed when the
+        portal gave nothing that can be used, JobFailed when the registry changes each time, Superseded.
         """
         async with self.turn:
-            held, registry = await self.book.held(), await self.book.registry()
-            changes = await self._heard(registry, held, full=full or held is not None)
-            why = await asyncio.to_thread(reasons, registry, changes, self.guard, self.relay)
-            if why:
-                await self.book.hold(changes, why, fence, now)
-                return f"held until a person releases it: {'; '.join(why)}"
-            await self.book.take(changes, fence, now)
-            taken = f"taken: {told(registry, changes)}" if changes else "nothing changed"
-            return taken if held is None else f"{taken}; {_LET_GO}"
+            for anew in range(_TIMES):
+                with suppress(RegistryMoved):
+                    return await self._once(full=full or anew > 0, fence=fence, now=now)
+        raise JobFailed(f"the registry was changed by others while the portal was asked, {_TIMES} times in a row")
+
+    async def _once(self, *, full: bool, fence: int, now: int) -> str:
+        """Ask, judge and write, once. Raises RegistryMoved when it was judged by a registry of the past."""
+        held, registry = await self.book.held(), await self.book.registry()
+        changes = await self._heard(registry, held, full=full or held is not None)
+        why = await asyncio.to_thread(reasons, registry, changes, self.guard, self.relay)
+        if why:
+            await self.book.hold(changes, why, fence, now, judged=registry.number)
+            return f"held until a person releases it: {'; '.join(why)}"
+        await self.book.take(changes, fence, now, judged=registry.number)
+        taken = f"taken: {told(registry, changes)}" if changes else "nothing changed"
+        return taken if held is None else f"{taken}; {_LET_GO}"
 
     async def ahead(self) -> RegistryChanges:
         """What a sync of everything would change now; nothing is written. Raises SyncFailed."""

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Column, Row, Table, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from relay.domain.registry import Held, NothingHeld, Registry, RegistryChanges, RegistryHead
+from relay.domain.registry import Held, NothingHeld, Registry, RegistryChanges, RegistryHead, RegistryMoved
 from relay.infra.ledger.registry_rows import (
     Values,
     changes_id,
@@ -80,13 +80,18 @@ class SqlRegistry:
             head.synced_at,
         )
 
-    async def take(self, changes: RegistryChanges, fence: int, now: int) -> int:
-        """Apply a sync whole and let go of what was held; the number of the last change. Raises Superseded."""
-        async with self._works.writing(now, fence=fence) as work:
-            return await _apply(work, await _locked(work), changes, now)
+    async def take(self, changes: RegistryChanges, fence: int, now: int, *, judged: int) -> int:
+        """Apply a sync whole and let go of what was held; the number of the last change.
 
-    async def hold(self, changes: RegistryChanges, reasons: tuple[str, ...], fence: int, now: int) -> Held:
-        """Hold a sync back in the place of one that was held before. Raises Superseded.
+        Raises Superseded, or RegistryMoved when the registry has another number than `judged`.
+        """
+        async with self._works.writing(now, fence=fence) as work:
+            return await _apply(work, await _locked_at(work, judged), changes, now)
+
+    async def hold(
+        self, changes: RegistryChanges, reasons: tuple[str, ...], fence: int, now: int, *, judged: int
+    ) -> Held:
+        """Hold a sync back in the place of one that was held before. Raises Superseded or RegistryMoved.
 
         One that changes the same as the one before keeps its hold_id: who looks at it meanwhile can still release it.
         """
@@ -98,7 +103,7 @@ class SqlRegistry:
             "reasons": json.dumps(reasons),
         }
         async with self._works.writing(now, fence=fence) as work:
-            await _locked(work)
+            await _locked_at(work, judged)
             before = await _held(work.rows)
             since = now if before is None else before.since
             row = {**held, "since": since}
@@ -129,6 +134,14 @@ class SqlRegistry:
 async def _locked(work: Work) -> Row[Any]:
     """The head, nobody else's until the transaction ends: numbers become visible in their order."""
     return (await work.rows.execute(select(REGISTRY_HEAD).with_for_update())).one()
+
+
+async def _locked_at(work: Work, judged: int) -> Row[Any]:
+    """The head as `_locked` gives it, if it is the one that a sync was judged by. Raises RegistryMoved."""
+    head = await _locked(work)
+    if head.number != judged:
+        raise RegistryMoved
+    return head
 
 
 async def _held(rows: AsyncConnection) -> Row[Any] | None:

@@ -1,6 +1,7 @@
 """The portal's registry is taken whole, followed by number, and held back until a person says so."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from relay.domain.registry import (
     Registry,
     RegistryChanges,
     RegistryHead,
+    RegistryMoved,
 )
 
 NOW = 1_800_000_000
@@ -79,6 +81,18 @@ async def told(book, number=0, most=100):
         found += [*some.organisations.items(), *some.services.items()]
 
 
+async def take(book, some, fence, now):
+    """Taken as if it had been judged by the registry that stands, again when another one took something meanwhile."""
+    while True:
+        with suppress(RegistryMoved):
+            return await book.take(some, fence, now, judged=(await book.registry_head()).number)
+
+
+async def hold(book, some, why, fence, now):
+    """Held in the same way."""
+    return await book.hold(some, why, fence, now, judged=(await book.registry_head()).number)
+
+
 class TestTaking:
     async def test_a_fresh_ledger_knows_nobody(self, book):
         assert await book.registry() == Registry({}, {})
@@ -86,15 +100,15 @@ class TestTaking:
         assert await book.registry_after(0, 10) == (0, RegistryChanges({}, {}, "", ""))
 
     async def test_what_was_taken_is_there_as_it_was_told(self, book, fence):
-        assert await book.take(ALL, fence, NOW) == 3
+        assert await take(book, ALL, fence, NOW) == 3
         assert await book.registry() == Registry(
             {BANK.org_code: BANK, OPERATOR.org_code: OPERATOR}, {"svc1": SERVICE}, 3, "202701151", "202701161", NOW
         )
         assert await book.registry_head() == RegistryHead(3, NOW, 0)
 
     async def test_an_empty_sync_tells_when_the_portal_was_heard(self, book, fence):
-        await book.take(ALL, fence, NOW)
-        assert await book.take(changes(stamp="2"), fence, NOW + 60) == 3
+        await take(book, ALL, fence, NOW)
+        assert await take(book, changes(stamp="2"), fence, NOW + 60) == 3
         now = await book.registry()
         assert (now.number, now.orgs_timestamp, now.services_timestamp, now.synced_at) == (
             3,
@@ -104,38 +118,38 @@ class TestTaking:
         )
 
     async def test_what_stays_as_it_is_gets_no_new_number(self, book, fence):
-        await book.take(ALL, fence, NOW)
+        await take(book, ALL, fence, NOW)
         renamed = replace(BANK, name="다라은행")
         again = changes(renamed, OPERATOR, services=[SERVICE], gone=["ZZZZ000001"], gone_services=["nobody"])
-        assert await book.take(again, fence, NOW) == 4
+        assert await take(book, again, fence, NOW) == 4
         assert await told(book, 3) == (4, [(BANK.org_code, renamed)])
 
     async def test_who_goes_is_told_as_gone_and_may_come_back(self, book, fence):
-        await book.take(ALL, fence, NOW)
-        assert await book.take(changes(gone=[OPERATOR.org_code], gone_services=["svc1"]), fence, NOW) == 5
+        await take(book, ALL, fence, NOW)
+        assert await take(book, changes(gone=[OPERATOR.org_code], gone_services=["svc1"]), fence, NOW) == 5
         assert await told(book, 3) == (5, [(OPERATOR.org_code, None), ("svc1", None)])
         now = await book.registry()
         assert (set(now.organisations), set(now.services)) == ({BANK.org_code}, set())
-        assert await book.take(changes(OPERATOR), fence, NOW) == 6
+        assert await take(book, changes(OPERATOR), fence, NOW) == 6
         assert await told(book, 5) == (6, [(OPERATOR.org_code, OPERATOR)])
 
     async def test_nothing_of_a_service_that_is_gone_is_kept(self, book, fence, sql, url):
-        await book.take(ALL, fence, NOW)
-        await book.take(changes(gone_services=["svc1"]), fence, NOW)
+        await take(book, ALL, fence, NOW)
+        await take(book, changes(gone_services=["svc1"]), fence, NOW)
         assert sql(url, "SELECT operator, name, hashed, length(mark), callbacks FROM services") == ["|||0|[]"]
 
     async def test_ten_thousand_come_at_once_and_are_read_in_parts(self, book, fence):
-        assert await book.take(changes(*crowd(CROWD)), fence, NOW) == CROWD
+        assert await take(book, changes(*crowd(CROWD)), fence, NOW) == CROWD
         assert len((await book.registry()).organisations) == CROWD
         number, found = await told(book, 0, 999)
         assert number == CROWD
         assert [code for code, _ in found] == [each.org_code for each in crowd(CROWD)]
 
     async def test_a_superseded_leader_writes_nothing(self, ledger, book, fence):
-        await book.take(changes(OPERATOR), fence, NOW)
+        await take(book, changes(OPERATOR), fence, NOW)
         await ledger.jobs.new_fence("elsewhere", 60, NOW)
         before = await book.registry()
-        for writing in (book.take(ALL, fence, NOW), book.hold(ALL, ("why",), fence, NOW)):
+        for writing in (take(book, ALL, fence, NOW), hold(book, ALL, ("why",), fence, NOW)):
             with pytest.raises(Superseded):
                 await writing
         assert await book.registry() == before
@@ -144,8 +158,8 @@ class TestTaking:
 
 class TestHolding:
     async def test_what_is_held_waits_for_a_person(self, book, fence):
-        await book.take(changes(OPERATOR), fence, NOW)
-        held = await book.hold(ALL, ("too many", "왜"), fence, NOW + 60)
+        await take(book, changes(OPERATOR), fence, NOW)
+        held = await hold(book, ALL, ("too many", "왜"), fence, NOW + 60)
         assert await book.held() == held
         assert (held.since, held.changes, held.reasons) == (NOW + 60, ALL, ("too many", "왜"))
         assert await book.registry_head() == RegistryHead(1, NOW, NOW + 60)
@@ -155,9 +169,9 @@ class TestHolding:
         assert await book.held() is None
 
     async def test_the_same_sync_keeps_its_name_and_its_beginning(self, book, fence):
-        first = await book.hold(ALL, ("why",), fence, NOW)
+        first = await hold(book, ALL, ("why",), fence, NOW)
         salted = replace(SERVICE, secret_hash="$scrypt$16384$8$1$b3RoZXI$a2V5")
-        again = await book.hold(changes(BANK, OPERATOR, services=[salted], stamp="2"), ("why",), fence, NOW + 60)
+        again = await hold(book, changes(BANK, OPERATOR, services=[salted], stamp="2"), ("why",), fence, NOW + 60)
         assert (again.hold_id, again.since) == (first.hold_id, NOW)
         await book.release(first.hold_id, NOW + 90)
         assert (await book.registry()).orgs_timestamp == "202701152"
@@ -172,24 +186,63 @@ class TestHolding:
         ids=["one_less", "another_secret", "one_gone"],
     )
     async def test_what_another_sync_took_the_place_of_is_not_released(self, book, fence, other):
-        first = await book.hold(ALL, ("why",), fence, NOW)
-        second = await book.hold(other, ("why",), fence, NOW + 60)
+        first = await hold(book, ALL, ("why",), fence, NOW)
+        second = await hold(book, other, ("why",), fence, NOW + 60)
         assert second.since == NOW
         with pytest.raises(NothingHeld):
             await book.release(first.hold_id, NOW)
         assert await book.held() == second
 
     async def test_a_sync_that_is_taken_lets_go_of_what_was_held(self, book, fence):
-        held = await book.hold(ALL, ("why",), fence, NOW)
-        await book.take(changes(), fence, NOW)
+        held = await hold(book, ALL, ("why",), fence, NOW)
+        await take(book, changes(), fence, NOW)
         assert await book.held() is None
         with pytest.raises(NothingHeld):
             await book.release(held.hold_id, NOW)
 
     async def test_of_two_that_release_one_does(self, book, fence):
-        held = await book.hold(ALL, ("why",), fence, NOW)
+        held = await hold(book, ALL, ("why",), fence, NOW)
         done = await asyncio.gather(*[book.release(held.hold_id, NOW) for _ in range(2)], return_exceptions=True)
         assert sorted(map(str, done)) == ["", "3"]
+
+
+class TestJudging:
+    """What was judged by another registry than the one that stands is neither taken nor held."""
+
+    @pytest.mark.parametrize("judged", [0, 2, 4])
+    async def test_another_number_than_the_heads_writes_nothing(self, book, fence, judged):
+        await take(book, ALL, fence, NOW)
+        kept = await hold(book, changes(gone=[BANK.org_code]), ("why",), fence, NOW)
+        before = await book.registry()
+        for writing in (
+            book.take(changes(stamp="2"), fence, NOW + 60, judged=judged),
+            book.hold(changes(gone=[OPERATOR.org_code]), ("other",), fence, NOW + 60, judged=judged),
+        ):
+            with pytest.raises(RegistryMoved):
+                await writing
+        assert (await book.registry(), await book.held()) == (before, kept)
+
+    async def test_of_a_release_and_a_sync_judged_before_it_the_sync_yields(self, book, fence):
+        """What the portal took back while a person released it comes again with the next sync, and is not lost."""
+        await take(book, ALL, fence, NOW)
+        kept = await hold(book, changes(gone=[OPERATOR.org_code], stamp="2"), ("why",), fence, NOW)
+        judged = (await book.registry()).number
+        number = await book.release(kept.hold_id, NOW + 60)
+        with pytest.raises(RegistryMoved):
+            await book.take(changes(stamp="3"), fence, NOW + 60, judged=judged)
+        assert (await book.registry()).orgs_timestamp == "202701152"
+        assert await book.take(changes(OPERATOR, stamp="3"), fence, NOW + 60, judged=number) == number + 1
+
+    async def test_at_the_same_moment_one_of_two_is_taken(self, book, fence):
+        await take(book, ALL, fence, NOW)
+        kept = await hold(book, changes(gone=[OPERATOR.org_code]), ("why",), fence, NOW)
+        done = await asyncio.gather(
+            book.release(kept.hold_id, NOW),
+            book.take(changes(gone=["ZBAA000001"]), fence, NOW, judged=3),
+            return_exceptions=True,
+        )
+        assert [type(one) for one in done] in ([int, RegistryMoved], [NothingHeld, int])
+        assert len((await book.registry()).organisations) == 1
 
 
 class TestFollowing:
@@ -200,7 +253,7 @@ class TestFollowing:
             nonlocal writing
             for turn in range(15):
                 some = [replace(each, name=f"{mark} {turn}") for each in crowd(6)]
-                await book.take(changes(*some, services=[replace(SERVICE, name=f"{mark} {turn}")]), fence, NOW)
+                await take(book, changes(*some, services=[replace(SERVICE, name=f"{mark} {turn}")]), fence, NOW)
             writing -= 1
 
         async def follow():

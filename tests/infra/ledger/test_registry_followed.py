@@ -43,7 +43,8 @@ async def test_what_is_heard_while_another_writes_was_committed(ledger, monkeypa
         for number in range(SYNCS):
             told = some(rng, "Z", organisation), some(rng, "s", service)
             organisations, services = after(organisations, told[0]), after(services, told[1])
-            at = await ledger.registry.take(RegistryChanges(*told, str(number), str(number)), fence, NOW + number)
+            changes = RegistryChanges(*told, str(number), str(number))
+            at = await ledger.registry.take(changes, fence, NOW + number, judged=max(states))
             states[at] = (organisations, services)
         done.set()
 

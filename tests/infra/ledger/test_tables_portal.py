@@ -25,7 +25,7 @@ LINE = Line("20270115", "00", "ZBAA000001", "ZOPA000001", "svc1", "1", "BA01", "
 async def test_the_database_refuses(ledger, statement):
     fence = (await ledger.jobs.lead("here", 60, NOW)).fence
     organisations = {name: Organisation(name, OrgType.OTHER, name) for name in ("one", "two")}
-    await ledger.registry.take(RegistryChanges(organisations, {}, "1", "1"), fence, NOW)
+    await ledger.registry.take(RegistryChanges(organisations, {}, "1", "1"), fence, NOW, judged=0)
     await ledger.statistics.take_batch(Batch("one", {LINE: 1}), NOW)
     await ledger.statistics.keep_sending(Sending("20270117", "ZBAA000001", "1", SendingState.WAITING), fence, NOW)
     before = await ledger.registry.registry()

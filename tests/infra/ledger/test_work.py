@@ -204,12 +204,16 @@ class Syncing:
 
     async def prepare(self, ledger, case):
         case.ready = await ledger.jobs.new_fence("here", 60, case.desk.now)
-        await ledger.registry.take(self.changes(case, "one", "two"), case.ready, case.desk.now)
+        await self.take(ledger, case, self.changes(case, "one", "two"))
 
     async def do(self, ledger, case):
         newer = self.changes(case, "three", "four")
         gone = {**newer.organisations, f"{case.who}-one": None}
-        await ledger.registry.take(replace(newer, organisations=gone), case.ready, case.desk.now)
+        await self.take(ledger, case, replace(newer, organisations=gone))
+
+    async def take(self, ledger, case, changes):
+        stands = await ledger.registry.registry_head()
+        await ledger.registry.take(changes, case.ready, case.desk.now, judged=stands.number)
 
 
 def with_ledger(url, use, *args):

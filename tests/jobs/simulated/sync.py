@@ -5,7 +5,7 @@ import hmac
 import pytest
 
 from relay.domain.jobs import Superseded
-from relay.domain.registry import Held, Registry
+from relay.domain.registry import Held, Registry, RegistryMoved
 from relay.jobs.sync import Sync, SyncFailed
 from relay.policy.portal import Guard
 
@@ -91,8 +91,11 @@ class Book:
     async def held(self):
         return self.kept
 
-    async def take(self, changes, fence, now):
-        self._written("take", fence)
+    async def take(self, changes, fence, now, *, judged):
+        self._written("take", fence, judged)
+        return self._apply(changes, now)
+
+    def _apply(self, changes, now):
         organisations, services = dict(self.now.organisations), dict(self.now.services)
         for standing, told in ((organisations, changes.organisations), (services, changes.services)):
             standing.update(told)
@@ -103,14 +106,20 @@ class Book:
         self.now, self.kept = Registry(organisations, services, number, *stamps, now), None
         return number
 
-    async def hold(self, changes, reasons, fence, now):
-        self._written("hold", fence)
+    async def hold(self, changes, reasons, fence, now, *, judged):
+        self._written("hold", fence, judged)
         self.kept = Held("hold", self.kept.since if self.kept else now, changes, reasons)
         return self.kept
 
-    def _written(self, what, fence):
+    def release(self, now):
+        """What a person does; the leader's fence is nothing to them."""
+        return self._apply(self.kept.changes, now)
+
+    def _written(self, what, fence, judged):
         if fence < self.fence:
             raise Superseded
+        if judged != self.now.number:
+            raise RegistryMoved
         self.written.append(what)
 
 
