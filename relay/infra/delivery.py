@@ -5,6 +5,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Self
 
 from relay.domain.statistics import Batch
@@ -22,6 +23,8 @@ LINES_MOST: Final = 500
 _TAKE_S: Final = 5.0
 _PAUSE_S: Final = 0.1
 _PAUSE_MOST_S: Final = 2.0
+_LOOK_S: Final = 60.0
+"""What died meanwhile is inherited so often, and what could not be read is tried again."""
 FREE_MOST: Final = 64
 """Batches that may wait apart; beyond that they are merged."""
 
@@ -71,6 +74,8 @@ class Delivery:
         self._begun: set[asyncio.Future[None]] = set()
         self._refused = 0
         self._unkept = False
+        self._set_aside = 0
+        self._unread: set[Path] = set()
         self.waiting = 0
         self.since: float | None = None
         self.failures = 0
@@ -87,8 +92,18 @@ class Delivery:
         self._moved()
 
     async def run(self) -> None:
-        """Deliver for ever: what others left behind first."""
+        """Deliver for ever: what others left behind first, and what they leave meanwhile."""
         await self._inherit()
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._deliver())
+            both.create_task(self._look_again())
+
+    async def _look_again(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            await self._inherit()
+
+    async def _deliver(self) -> None:
         pause = _PAUSE_S
         while True:
             while self.idle or (self._merging and not self._offered):
@@ -141,19 +156,25 @@ class Delivery:
 
     async def _inherit(self) -> None:
         try:
-            batches, broken = await asyncio.to_thread(self._spool.inherit)
-        except OSError as error:
-            _log.error("the spool of statistics cannot be read (%s)", error.strerror)
+            found = await asyncio.to_thread(self._spool.inherit)
+        except Exception as error:  # no thread to be had, say: what is counted here must go on its way
+            _log.exception("the spool of statistics cannot be read (%s)", type(error).__name__)
+            self.broken = self._set_aside + max(1, len(self._unread))
             return
         now = self._clock()
-        found = [Waiting.of(batch, now, kept=True) for batch in batches]
-        self._offered.extendleft(reversed(found))
+        waiting = [Waiting.of(batch, now, kept=True) for batch in found.batches]
+        self._offered.extend(waiting)
         self._moved()
-        self.broken += len(broken)
-        for name in broken:
-            _log.error("a file of the spool is broken and was set aside: %s; reconcile its day", name)
-        if found:
-            _log.warning("statistics of %d exchanges found in the spool", sum(one.size for one in found))
+        self._set_aside += len(found.broken)
+        self.broken = self._set_aside + len(found.unread)
+        for path in found.broken:
+            _log.error("a file of the spool is broken and was set aside: %s; reconcile its day", path)
+        for path, why in found.unread.items():
+            if path not in self._unread:
+                _log.error("statistics cannot be read from the spool: %s (%s); tried again each minute", path, why)
+        self._unread = set(found.unread)
+        if waiting:
+            _log.warning("statistics of %d exchanges found in the spool", sum(one.size for one in waiting))
 
     async def _offer(self, most_s: float = _TAKE_S) -> bool:
         """Offer the oldest batch to the ledger; whether it has it now."""

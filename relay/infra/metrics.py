@@ -33,7 +33,7 @@ GAUGES: Final = {
     "relay_statistics_behind_seconds": "Since the oldest exchange that waits was counted; 0 when none waits",
     "relay_statistics_unattributed": "Exchanges since the start that count for nobody: institution or operator unknown",
     "relay_statistics_failures": "Times since the start that the ledger did not take a batch",
-    "relay_statistics_spool_broken": "Spool files set aside because they cannot be read",
+    "relay_statistics_spool_broken": "Spool files set aside as broken, and those that cannot be read now",
     "relay_plan_reloads": "Plans taken since the start",
     "relay_plan_reload_failures": "Settings not taken since the start, because something in them was wrong",
     "relay_access_log_lost": "Access records lost, because the disk was too slow or full",

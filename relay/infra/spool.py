@@ -1,33 +1,24 @@
 """Where counted batches wait on disk while the ledger does not take them: a folder for each process, files of batches.
 
-A file is written whole or not at all (temporary name, fsync, rename), mode 0600, JSON lines: a head with the number of
-batches, the ids they stand in the place of, and the SHA-256 of what follows; then a line for each batch. What is in it
-are figures and org_codes; no customer, no token. A process holds the lock of its folder as long as it lives: who finds
-a folder whose lock is free inherits it.
+A process holds the lock of its folder as long as it lives: who finds a folder whose lock is free inherits it.
 """
 
 import fcntl
-import hashlib
-import json
 import logging
 import os
 import threading
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from relay.domain.statistics import Batch, Line, Pulse
+from relay.domain.statistics import Batch
+from relay.infra.batch_files import Broken, read_batches, write_batches
 
 _log = logging.getLogger(__name__)
 
 _LOCK: Final = "lock"
-_FILES: Final = "*.jsonl"
-_COUNTS: Final = len(Line._fields) + 1
-
-
-class Broken(ValueError):
-    """A file that does not hold what was written into it."""
+_SUFFIX: Final = ".jsonl"
 
 
 @dataclass(slots=True)
@@ -38,6 +29,15 @@ class Kept:
     ids: frozenset[str]
     alive: set[str]
     hides: frozenset[str]
+
+
+@dataclass(slots=True)
+class Found:
+    """What was found: batches in order, files that are broken and where they are now, what cannot be read and why."""
+
+    batches: list[Batch] = field(default_factory=list)
+    broken: list[Path] = field(default_factory=list)
+    unread: dict[Path, str] = field(default_factory=dict)
 
 
 class Shelf:
@@ -56,48 +56,79 @@ class Shelf:
             os.close(self._lock)
             raise
         self._files: list[Kept] = []
+        self._unread: set[Path] = set()
+        self._bad: set[Path] = set()
         self._number = 0
 
     @property
     def empty(self) -> bool:
         """Whether nothing in it is open."""
-        return not self._files
+        return not self._files and not self._unread and not self._bad
 
-    def read(self) -> tuple[list[Batch], list[str]]:
-        """What stands in it, in order, and the names of files that were set aside as broken."""
-        found: list[tuple[Kept, list[Batch]]] = []
-        hidden: set[str] = set()
-        broken = []
-        for path in sorted(self.folder.glob(_FILES)):
+    def read(self, found: Found) -> None:
+        """Add to `found` what stands in it and was not read before.
+
+        What is older than a file that cannot be read waits for it: it may be hidden by it, and would count twice. When
+        it still cannot be read the next time, it is set aside as if it were broken.
+        """
+        before, self._unread = self._unread, set()
+        fresh: list[tuple[Kept, list[Batch]]] = []
+        known = {kept.path for kept in self._files} | self._bad
+        try:
+            paths = [path for path in _files_in(self.folder) if path not in known]
+        except OSError as error:
+            self._leave(self.folder, error, found)
+            return
+        for path in reversed(paths):
             try:
-                batches, instead_of = _parsed(path.read_bytes())
-            except Broken:
-                broken.append(path.rename(path.with_suffix(".bad")).name)
+                batches, instead_of = read_batches(path)
+            except FileNotFoundError:
                 continue
-            ids = frozenset(batch.batch_id for batch in batches)
-            found.append((Kept(path, ids, set(ids), instead_of), batches))
-            hidden |= instead_of
-        for kept, _ in found:
+            except Broken:
+                if not _set_aside(path, found):
+                    self._bad.add(path)
+                    found.broken.append(path)
+            except OSError as error:
+                if path not in before or path == paths[0] or not _set_aside(path, found):
+                    self._leave(path, error, found)
+                    break
+            else:
+                ids = frozenset(batch.batch_id for batch in batches)
+                fresh.append((Kept(path, ids, set(ids), instead_of), batches))
+        self._take(fresh[::-1], found)
+
+    def _take(self, fresh: Sequence[tuple[Kept, list[Batch]]], found: Found) -> None:
+        """Take files that are older than all taken before."""
+        self._files[:0] = [kept for kept, _ in fresh]
+        hidden = frozenset().union(*(kept.hides for kept in self._files))
+        for kept, _ in fresh:
             kept.alive -= hidden
-            self._files.append(kept)
-        self.tidy()
-        return [one for _, batches in found for one in batches if one.batch_id not in hidden], broken
+        found.batches += [one for _, batches in fresh for one in batches if one.batch_id not in hidden]
+        try:
+            self.tidy()
+        except OSError as error:
+            _stays(error)
+
+    def _leave(self, path: Path, error: OSError, found: Found) -> None:
+        """Leave what cannot be read for the next time. What vanished is no more: another process was done with it."""
+        if not isinstance(error, FileNotFoundError):
+            self._unread.add(path)
+            found.unread[path] = _why(error)
 
     def write(self, batches: Sequence[Batch], instead_of: Collection[str]) -> None:
         """Keep batches, from now on in the place of others. Raises OSError, and then nothing is kept."""
         self._number += 1
         path = self.folder / f"{self._number:010}.jsonl"
-        _written(path, _text(batches, instead_of))
+        write_batches(path, batches, instead_of)
         for kept in self._files:
             kept.alive.difference_update(instead_of)
         ids = frozenset(batch.batch_id for batch in batches)
         self._files.append(Kept(path, ids, set(ids), frozenset(instead_of)))
 
     def done(self, batch_id: str) -> None:
-        """A batch is in the ledger. Raises OSError when a file cannot be removed; the next one tries again."""
+        """A batch is in the ledger; `tidy` removes what counts no longer."""
         for kept in self._files:
             kept.alive.discard(batch_id)
-        self.tidy()
 
     def close(self) -> None:
         """Let go; a folder in which nothing is left goes too."""
@@ -111,11 +142,22 @@ class Shelf:
             os.close(self._lock)
 
     def tidy(self) -> None:
-        """Remove what counts no longer. Raises OSError."""
+        """Remove what counts no longer, what may hide something in a file that cannot be read aside.
+
+        Raises OSError when some of it cannot be removed; the next time tries again.
+        """
+        failed: OSError | None = None
         for kept in list(self._files):
-            if not kept.alive and not any(kept.hides & other.ids for other in self._files):
+            if kept.alive or (kept.hides and self._unread) or any(kept.hides & other.ids for other in self._files):
+                continue
+            try:
                 kept.path.unlink(missing_ok=True)
+            except OSError as error:
+                failed = error
+            else:
                 self._files.remove(kept)
+        if failed is not None:
+            raise failed
 
 
 class Spool:
@@ -128,24 +170,42 @@ class Spool:
         self._inherited: list[Shelf] = []
         self._turn = threading.Lock()
 
-    def inherit(self) -> tuple[list[Batch], list[str]]:
-        """Batches of processes that are no more, and the files of theirs that are broken. Raises OSError."""
-        batches: list[Batch] = []
-        broken: list[str] = []
+    def inherit(self) -> Found:
+        """What processes left that are no more, as far as it was not found before. To be called again now and then.
+
+        Each folder and file by itself: what cannot be read keeps nothing else from being found.
+        """
+        found = Found()
         with self._turn:
-            for folder in sorted(self._folder.glob("*/")) if self._folder.is_dir() else ():
-                if not any(folder.glob(_FILES)):
-                    continue
+            for shelf in self._inherited:
+                shelf.read(found)
+            for folder in self._folders(found):
                 try:
                     shelf = Shelf(folder)
                 except (BlockingIOError, FileNotFoundError):  # its process lives, or another one was quicker
                     continue
-                found, unreadable = shelf.read()
+                except OSError as error:
+                    found.unread[folder] = _why(error)
+                    continue
                 self._inherited.append(shelf)
-                batches += found
-                broken += unreadable
+                shelf.read(found)
             self._let_go()
-        return batches, broken
+        return found
+
+    def _folders(self, found: Found) -> list[Path]:
+        """Folders of others with files in them; what cannot be listed is added to `found`."""
+        held = {shelf.folder for shelf in self._shelves()}
+        try:
+            folders = sorted(path for path in self._folder.iterdir() if path not in held)
+        except FileNotFoundError:  # nothing was ever kept
+            return []
+        except OSError as error:
+            found.unread[self._folder] = _why(error)
+            return []
+        return [folder for folder in folders if _has_files(folder, found)]
+
+    def _shelves(self) -> list[Shelf]:
+        return [*self._inherited, *([self._own] if self._own else ())]
 
     def keep(self, batches: Sequence[Batch], instead_of: Collection[str] = ()) -> None:
         """Write batches down, from now on in the place of others. Raises OSError, and then nothing changed."""
@@ -156,19 +216,27 @@ class Spool:
             try:
                 self._own.tidy()
             except OSError as error:
-                _log.warning("a file of the spool cannot be removed (%s); what is in it is known", error.strerror)
+                _stays(error)
 
     def done(self, batch_id: str) -> None:
         """A batch is in the ledger. Raises OSError when what held it cannot be removed."""
         with self._turn:
-            for shelf in (*self._inherited, *([self._own] if self._own else ())):
+            for shelf in self._shelves():
                 shelf.done(batch_id)
+            failed: OSError | None = None
+            for shelf in self._shelves():
+                try:
+                    shelf.tidy()
+                except OSError as error:
+                    failed = error
             self._let_go()
+        if failed is not None:
+            raise failed
 
     def close(self) -> None:
         """Let go of all folders; who starts next inherits what is in them. Raises OSError."""
         with self._turn:
-            shelves = [*self._inherited, *([self._own] if self._own else ())]
+            shelves = self._shelves()
             self._inherited, self._own = [], None
             for shelf in shelves:
                 shelf.close()
@@ -176,7 +244,10 @@ class Spool:
     def _let_go(self) -> None:
         for shelf in [one for one in self._inherited if one.empty]:
             self._inherited.remove(shelf)
-            shelf.close()
+            try:
+                shelf.close()
+            except OSError as error:
+                _stays(error)
 
     def _shelf(self) -> Shelf:
         folder = self._folder / self._new_id()
@@ -184,66 +255,33 @@ class Spool:
         return Shelf(folder)
 
 
-def _written(path: Path, text: bytes) -> None:
-    """Write a file that is there whole or not at all, also after a power cut."""
-    draft = path.with_suffix(".tmp")
+def _files_in(folder: Path) -> list[Path]:
+    """Files of batches, in order. Raises OSError."""
+    return sorted(path for path in folder.iterdir() if path.suffix == _SUFFIX)
+
+
+def _has_files(folder: Path, found: Found) -> bool:
     try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.rename(path)
+        return bool(_files_in(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        found.unread[folder] = _why(error)
+        return False
+
+
+def _set_aside(path: Path, found: Found) -> bool:
+    """Whether a file could be given a name under which nobody reads it."""
+    try:
+        found.broken.append(path.rename(path.with_suffix(".bad")))
     except OSError:
-        draft.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        return False
+    return True
 
 
-def _text(batches: Sequence[Batch], instead_of: Collection[str]) -> bytes:
-    lines = "".join(
-        json.dumps(
-            {
-                "batch_id": batch.batch_id,
-                "counts": [[*line, count] for line, count in batch.counts.items()],
-                "pulses": batch.pulses,
-            },
-            ensure_ascii=False,
-            separators=(",", ":"),
-        )
-        + "\n"
-        for batch in batches
-    ).encode()
-    sha256 = hashlib.sha256(lines).hexdigest()
-    head = {"batches": len(batches), "instead_of": sorted(instead_of), "sha256": sha256}
-    return json.dumps(head).encode() + b"\n" + lines
+def _why(error: OSError) -> str:
+    return error.strerror or type(error).__name__
 
 
-def _parsed(text: bytes) -> tuple[list[Batch], frozenset[str]]:
-    """Batches of a file and the ids they stand in the place of. Raises Broken."""
-    first, _, rest = text.partition(b"\n")
-    try:
-        head = json.loads(first)
-        if head["sha256"] != hashlib.sha256(rest).hexdigest():
-            raise Broken
-        batches = [_batch(json.loads(line)) for line in rest.splitlines()]
-        if len(batches) != head["batches"]:
-            raise Broken
-        return batches, frozenset(map(str, head["instead_of"]))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise Broken from error
-
-
-def _batch(row: Any) -> Batch:
-    """A batch as it was written. Raises Broken, TypeError, KeyError for what is none."""
-    counts: dict[Line, int] = {}
-    for one in row["counts"]:
-        *words, count = one
-        if len(one) != _COUNTS or not all(type(word) is str for word in words) or type(count) is not int or count < 1:
-            raise Broken
-        counts[Line(*words)] = count
-    pulses = {provider: Pulse(*map(int, beats)) for provider, beats in row["pulses"].items()}
-    return Batch(str(row["batch_id"]), counts, pulses)
+def _stays(error: OSError) -> None:
+    _log.warning("a file of the spool cannot be removed (%s); what is in it is known", _why(error))

@@ -166,13 +166,14 @@ async def test_a_broken_file_is_told_and_counted_and_the_others_go(delivery, led
         killed.add([batch(name)], 90.0)
         await killed.keep()
     killed._spool.close()
-    files(folder)[0].write_text("{")
+    broken = files(folder)[0]
+    broken.write_text("{")
     heir = delivery()
     running = asyncio.ensure_future(heir.run())
     await ledger.until(lambda: ledger.taken)
     running.cancel()
     assert (list(ledger.taken), heir.broken) == (["two"], 1)
-    assert "a file of the spool is broken and was set aside: 0000000001.bad" in caplog.text
+    assert f"a file of the spool is broken and was set aside: {broken.with_suffix('.bad')}" in caplog.text
 
 
 @pytest.mark.parametrize("disk", ["well", "full"])
@@ -271,18 +272,61 @@ async def test_the_end_takes_no_longer_than_it_may(delivery, ledger):
     assert await way.settle(0.05) == 1
 
 
-async def test_a_spool_that_cannot_be_read_stops_nothing(delivery, ledger, monkeypatch, caplog):
+async def test_a_machine_that_gives_no_thread_keeps_nothing_from_going(delivery, ledger, monkeypatch, caplog):
     way = delivery()
 
-    def forbidden():
-        raise PermissionError(13, "Permission denied")
+    def refused():
+        raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(way._spool, "inherit", forbidden)
+    monkeypatch.setattr(way._spool, "inherit", refused)
     way.add([batch("one")], 90.0)
     running = asyncio.ensure_future(way.run())
     await ledger.until(lambda: ledger.taken)
     running.cancel()
-    assert "cannot be read (Permission denied)" in caplog.text
+    assert (way.broken, "the spool of statistics cannot be read (RuntimeError)" in caplog.text) == (1, True)
+
+
+async def test_what_cannot_be_read_is_told_once_counted_and_tried_again(delivery, ledger, folder, monkeypatch, caplog):
+    monkeypatch.setattr(deliveries, "_LOOK_S", 0.001)
+    for name in ("one", "two"):
+        killed = delivery()
+        killed.add([batch(name)], 90.0)
+        await killed.keep()
+        killed._spool.close()
+    lock = files(folder)[0].parent / "lock"
+    lock.unlink()
+    lock.mkdir()
+    heir = delivery()
+    looks, inherit = itertools.count(1), heir._spool.inherit
+    often, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def looked():
+        if next(looks) > 3:
+            loop.call_soon_threadsafe(often.set)
+        return inherit()
+
+    monkeypatch.setattr(heir._spool, "inherit", looked)
+    running = asyncio.ensure_future(heir.run())
+    await asyncio.wait_for(often.wait(), 20)
+    await ledger.until(lambda: ledger.taken)
+    assert (list(ledger.taken), heir.broken) == (["two"], 1)
+    lock.rmdir()
+    await ledger.until(lambda: "one" in ledger.taken)
+    running.cancel()
+    assert heir.broken == 0
+    assert caplog.text.count(f"cannot be read from the spool: {lock.parent} (Is a directory)") == 1
+
+
+async def test_who_dies_meanwhile_is_inherited(delivery, ledger, monkeypatch):
+    monkeypatch.setattr(deliveries, "_LOOK_S", 0.001)
+    heir, living = delivery(), delivery()
+    living.add([batch("one")], 90.0)
+    await living.keep()
+    running = asyncio.ensure_future(heir.run())
+    living._spool.close()  # as the kernel does
+    await ledger.until(lambda: ledger.taken)
+    running.cancel()
+    assert list(ledger.taken) == ["one"]
 
 
 async def test_a_file_that_cannot_be_removed_is_told_and_its_batch_counts_once(
