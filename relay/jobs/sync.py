@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from relay.domain.portal import Portal, PortalAway, PortalRefused
 from relay.domain.registry import Held, RegisteredService, Registry, RegistryBook, RegistryChanges, RegistryMoved
 from relay.jobs.runner import JobFailed
-from relay.policy.bodies import EVERYTHING
+from relay.policy.bodies import EVERYTHING, far_ahead
 from relay.policy.guard import reasons
 from relay.policy.portal import Guard
 from relay.policy.registration import ToldOrganisations, changes_of, read_organisations
@@ -19,6 +19,7 @@ from relay.policy.service_registration import ToldService, ToldServices, read_se
 
 _TIMES: Final = 4
 """So often a sync begins before it gives up because others change the registry."""
+_FAR_AHEAD: Final = "the portal's search_timestamp is more than a day ahead: everything is asked for again"
 _LET_GO: Final = "what was held is let go: all that the portal lists is harmless now"
 
 
@@ -71,14 +72,15 @@ class Sync:
     async def _once(self, *, full: bool, fence: int, now: int) -> str:
         """Ask, judge and write, once. Raises RegistryMoved when it was judged by a registry of the past."""
         held, registry = await self.book.held(), await self.book.registry()
-        changes = await self._heard(registry, held, full=full or held is not None)
+        heard = await self._heard(registry, held, full=full or held is not None)
+        changes, remarks = _timed(heard, now)
         why = await asyncio.to_thread(reasons, registry, changes, self.guard, self.relay)
         if why:
             await self.book.hold(changes, why, fence, now, judged=registry.number)
-            return f"held until a person releases it: {'; '.join(why)}"
+            return "; ".join((f"held until a person releases it: {why[0]}", *why[1:], *remarks))
         await self.book.take(changes, fence, now, judged=registry.number)
         taken = f"taken: {told(registry, changes)}" if changes else "nothing changed"
-        return taken if held is None else f"{taken}; {_LET_GO}"
+        return "; ".join((taken, *remarks) if held is None else (taken, _LET_GO, *remarks))
 
     async def ahead(self) -> RegistryChanges:
         """What a sync of everything would change now; nothing is written. Raises SyncFailed."""
@@ -141,6 +143,14 @@ def _counted(known: Mapping[str, object], changes: Mapping[str, object]) -> str:
     gone = sum(new is None for new in changes.values())
     new = sum(key not in known for key in changes)
     return f"{new} new, {len(changes) - new - gone} changed, {gone} gone"
+
+
+def _timed(changes: RegistryChanges, now: int) -> tuple[RegistryChanges, tuple[str, ...]]:
+    """Changes that are asked from next with a time the portal can have meant, and a remark when it told another."""
+    stamps = (changes.orgs_timestamp, changes.services_timestamp)
+    fit = [EVERYTHING if far_ahead(stamp, now) else stamp for stamp in stamps]
+    timed = replace(changes, orgs_timestamp=fit[0], services_timestamp=fit[1])
+    return timed, () if timed == changes else (_FAR_AHEAD,)
 
 
 def _newcomers(registry: Registry, organisations: ToldOrganisations) -> bool:

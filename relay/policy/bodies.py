@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
 
+from relay.domain.consent import KOREA
 from relay.domain.ids import ORG_CODE
 from relay.policy.rows import Form, Row
 
@@ -17,6 +19,7 @@ OP: Final = Form(re.compile("[IMD]"), 1, "is not I, M or D")
 ANY: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 """No control characters, nothing that turns the direction of writing, no half of a character."""
 
+_AHEAD_MOST_S: Final = 86_400
 _UP_TO_DATE: Final = "00001"
 _STAMP: Final = Form(re.compile(r"[0-9]{1,14}"), 14, "is not 1 to 14 digits")
 _RSP_CODE: Final = Form(re.compile(r"[0-9A-Za-z]{5}"), 5, "is not 5 letters or digits")
@@ -42,6 +45,14 @@ def next_timestamp(root: Row, since: str) -> str:
     """When to ask from next: what the portal says; everything when it says nothing, or its time went backwards."""
     said = root.text("search_timestamp", _STAMP)
     return said if said and int(said) and int(said) >= int(since) else EVERYTHING
+
+
+def far_ahead(stamp: str, now: int) -> bool:
+    """Whether a search_timestamp lies more than a day after `now` (epoch seconds): who asks from there hears nothing.
+
+    The portal's clock is Korea's; a day is more than any time zone or slow clock explains.
+    """
+    return int(stamp) > int(f"{datetime.fromtimestamp(now + _AHEAD_MOST_S, KOREA):%Y%m%d%H%M%S}")
 
 
 def once(row: Row, name: str, value: str, places: dict[str, str]) -> None:

@@ -37,7 +37,7 @@ from relay.runtime.acquaintance import by_org_code, parties_of
 from relay.runtime.config import Loaded
 from relay.runtime.counting import counting
 from relay.runtime.identity import identify
-from relay.runtime.job_names import due_by_themselves
+from relay.runtime.job_names import names_of
 from relay.runtime.ledgers import ledger_of
 from relay.runtime.materials import ReachKey, listening_context, provider_context, reach_key, verifying_keys
 from relay.standard.catalogue import load_catalogue, load_rsp_codes
@@ -83,7 +83,7 @@ class Relay:
         self.grants = RememberedGrants(
             self.ledger, self._industry, settings.tokens.memory, settings.ledger.trust_s, time.monotonic
         )
-        self.jobs = WatchedJobs(self.ledger.jobs, due_by_themselves(settings), time.time)
+        self.jobs = WatchedJobs(self.ledger.jobs, names_of(settings), time.time)
         self.registry = FollowedRegistry(self.ledger.registry, time.time)
         self.parties = Parties.of_file(loaded.directory)
         self.authority = _authority_pool(settings.authority, self.watch, loop)

@@ -17,7 +17,7 @@ from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.infra.portal.client import PortalClient
 from relay.infra.portal.secrets import PortalSecrets
 from relay.jobs.retention import Tidying, next_at
-from relay.jobs.runner import NEVER, Job, JobFailed, every
+from relay.jobs.runner import Job, JobFailed, every
 from relay.jobs.sending import StatisticsSending
 from relay.jobs.sync import Sync
 from relay.policy.portal import JobsSettings, PortalSettings
@@ -69,8 +69,7 @@ def _directory(sync: Sync, portal: PortalSettings) -> tuple[Job, ...]:
     async def everything(fence: int, now: int) -> str:
         return await sync.run(full=True, fence=fence, now=now)
 
-    whole = Job("directory_full", everything, lambda _: NEVER, each_s, first_due=NEVER)
-    return Job("directory", some, every(each_s), each_s), whole
+    return Job("directory", some, every(each_s), each_s), Job("directory_full", everything, every(_DAY_S), each_s)
 
 
 def _statistics(sending: StatisticsSending) -> Job:

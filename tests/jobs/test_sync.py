@@ -76,6 +76,25 @@ async def test_after_a_timestamp_that_goes_back_or_is_none_everything_is_asked_f
     assert known.book.now.orgs_timestamp == THIRD
 
 
+FAR_AHEAD = "the portal's search_timestamp is more than a day ahead: everything is asked for again"
+
+
+@pytest.mark.parametrize("ahead", ["orgs", "services_body"])
+async def test_a_timestamp_far_ahead_is_not_gone_by(known, ahead):
+    """Who asks from the year 2099 is told that nothing changed, for ever."""
+    setattr(known.portal, ahead, body(stamp="20991231235959"))
+    assert await known.run() == f"nothing changed; {FAR_AHEAD}"
+    known.portal.orgs = body(org(1), org(2), stamp="20991231235959")
+    known.portal.services_body = SERVICES | {"search_timestamp": "20991231235959"}
+    known.portal.asked.clear()
+    assert await known.run(full=True) == f"nothing changed; {FAR_AHEAD}"
+    assert await known.run() == f"nothing changed; {FAR_AHEAD}"
+    assert {since for _, since in known.portal.asked} == {"0"}
+    known.portal.orgs, known.portal.services_body = body(org(1), org(2), stamp=SECOND), SERVICES
+    assert await known.run() == "nothing changed"
+    assert (known.book.now.orgs_timestamp, known.book.now.services_timestamp) == (SECOND, FIRST)
+
+
 @pytest.mark.parametrize(
     ("orgs", "services", "asked", "words"),
     [

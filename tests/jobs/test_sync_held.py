@@ -135,3 +135,11 @@ async def test_a_registry_that_changes_each_time_fails_the_sync(known):
     with pytest.raises(JobFailed, match="changed by others while the portal was asked, 4 times in a row"):
         await known.run(full=True)
     assert known.book.written == []
+
+
+async def test_a_timestamp_far_ahead_is_not_held_either(known):
+    known.portal.orgs = body(ANOTHER, stamp="20991231235959")
+    assert (await known.run()).endswith(
+        "; the portal's search_timestamp is more than a day ahead: everything is asked for again"
+    )
+    assert known.book.kept.changes.orgs_timestamp == "0"

@@ -1,6 +1,6 @@
 import pytest
 
-from relay.policy.bodies import EVERYTHING, listed, next_timestamp, once, up_to_date
+from relay.policy.bodies import EVERYTHING, far_ahead, listed, next_timestamp, once, up_to_date
 from relay.policy.rows import Problems, Row
 
 SINCE, NOW = "20240101000000", "20240102000000"
@@ -30,6 +30,21 @@ def test_the_next_question_is_from_where_the_portal_says(root, said, since, foll
     body = root(search_timestamp=said)
     assert next_timestamp(body, since) == following
     assert body.problems.found == 0
+
+
+@pytest.mark.parametrize(
+    ("stamp", "far"),
+    [
+        ("0", False),
+        ("20240101000000", False),
+        ("20261124025422", False),  # a day after now, in Korea
+        ("20261124025423", True),
+        ("20991231235959", True),
+        ("99999999999999", True),
+    ],
+)
+def test_a_timestamp_more_than_a_day_after_now_is_far_ahead(stamp, far):
+    assert far_ahead(stamp, 1_795_370_062) is far  # 2026-11-23 02:54:22 in Korea
 
 
 @pytest.mark.parametrize("said", ["now", "2" * 15, "-1", 1.5, True, ["20240101000000"]])

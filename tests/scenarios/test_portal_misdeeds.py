@@ -1,5 +1,6 @@
 """The portal misbehaves, the jobs meet it over real sockets: the registry stays whole, and comes right by itself."""
 
+import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -37,7 +38,7 @@ async def standing(tmp_path_factory):
         ledger = ledger_of(loaded.settings.ledger)
         labour = labour_of(loaded, ledger)
         fence = (await ledger.jobs.lead("test", 3600, 1)).fence
-        await labour.sync.run(full=False, fence=fence, now=1)
+        await labour.sync.run(full=False, fence=fence, now=int(time.time()))
         yield SimpleNamespace(portal=portal, ledger=ledger, sync=labour.sync, fence=fence)
         await labour.close()
         await ledger.close()
@@ -52,7 +53,7 @@ async def jobs(standing):
     standing.portal.desk.registry.change("ZOPA000002", name=name)
 
     async def run(*, full=False):
-        return await standing.sync.run(full=full, fence=standing.fence, now=2)
+        return await standing.sync.run(full=full, fence=standing.fence, now=int(time.time()))
 
     async def registry():
         return await standing.ledger.registry.registry()

@@ -36,8 +36,12 @@ async def test_a_relay_that_never_heard_its_portal_waits_for_it_and_then_serves_
             await until(lambda: quarter.relay.registry._taken.number, "the registry")
             assert await quarter.ready() == []
             assert [await quarter.ask(operator) for operator in (ONE, TWO)] == ["00000"] * 2
-            metrics = await quarter.metrics()
-            assert (metrics[FAILURES], metrics["relay_directory_operators"]) == (0, 2)
+            assert (await quarter.metrics())["relay_directory_operators"] == 2
+
+            async def well():
+                return (await quarter.metrics())[FAILURES] == 0
+
+            await eventually(well, "a sync that succeeds")  # the daily one may have been the first
 
 
 async def test_a_relay_that_starts_while_its_portal_is_down_serves_the_registry_it_had(tmp_path):

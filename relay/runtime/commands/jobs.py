@@ -12,7 +12,7 @@ from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.jobs.runner import NEVER
 from relay.runtime.config import Loaded
 from relay.runtime.consulting import FAILED, config_option, consult, end, job_run, json_option, moment
-from relay.runtime.job_names import ASKED_FOR, JOBS, names_of
+from relay.runtime.job_names import JOBS, names_of
 from relay.runtime.printing import clock, print_table, rows_of
 
 CALLS_SHOWN: Final = 10
@@ -69,7 +69,7 @@ def run_(name: str, path: Path, *, as_json: bool) -> None:
 
     \b
     directory       what changed of who may call (지원-002, 지원-003)
-    directory_full  the same, all of it
+    directory_full  the same, all of it; by itself once a day
     statistics      last week's figures, and what the portal asked for (지원-005)
     retention       what is over for longer than retention says leaves the ledger
     """  # noqa: D301 - click's \b keeps the lines
@@ -90,7 +90,7 @@ def _job(state: JobState) -> dict[str, Any]:
         "ended": moment(state.ended_at),
         "succeeded": moment(state.succeeded_at),
         "due": moment(state.due_at),
-        "by_itself": state.name not in ASKED_FOR and state.due_at < NEVER,
+        "by_itself": state.due_at < NEVER,
         "asked": state.asked_at > state.begun_at,
         "failures": state.failures,
         "told": state.told,

@@ -277,8 +277,8 @@ class Instance:
         self.runner = Runner(self.labour.jobs, self.ledger.jobs, leadership, self._clock, settings.jobs.term_s)
         take = self.ledger.registry.take
 
-        async def timed(*args):
-            number = await take(*args)
+        async def timed(*args, **how):
+            number = await take(*args, **how)
             self.taken_at = time.monotonic()
             return number
 
