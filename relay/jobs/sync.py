@@ -72,8 +72,9 @@ class Sync:
     async def _once(self, *, full: bool, fence: int, now: int) -> str:
         """Ask, judge and write, once. Raises RegistryMoved when it was judged by a registry of the past."""
         held, registry = await self.book.held(), await self.book.registry()
-        heard = await self._heard(registry, held, full=full or held is not None)
+        heard, left_out = await self._heard(registry, held, full=full or held is not None)
         changes, remarks = _timed(heard, now)
+        remarks += _left_out(left_out)
         why = await asyncio.to_thread(reasons, registry, changes, self.guard, self.relay)
         if why:
             await self.book.hold(changes, why, fence, now, judged=registry.number)
@@ -84,9 +85,11 @@ class Sync:
 
     async def ahead(self) -> RegistryChanges:
         """What a sync of everything would change now; nothing is written. Raises SyncFailed."""
-        return await self._heard(await self.book.registry(), await self.book.held(), full=True)
+        changes, _ = await self._heard(await self.book.registry(), await self.book.held(), full=True)
+        return changes
 
-    async def _heard(self, registry: Registry, held: Held | None, *, full: bool) -> RegistryChanges:
+    async def _heard(self, registry: Registry, held: Held | None, *, full: bool) -> tuple[RegistryChanges, int]:
+        """What differs from the registry, and how many services of nobody it knows are left out of that."""
         try:
             organisations = await self._organisations(registry, EVERYTHING if full else registry.orgs_timestamp)
             since = EVERYTHING if full or _newcomers(registry, organisations) else registry.services_timestamp
@@ -94,7 +97,8 @@ class Sync:
         except (PortalAway, PortalRefused) as error:
             raise SyncFailed(f"the portal gave no registry: {error}", ()) from error
         kept = await self._kept(registry, held, services.told)
-        return await asyncio.to_thread(changes_of, registry, organisations, kept, services.timestamp)
+        changes = await asyncio.to_thread(changes_of, registry, organisations, kept, services.timestamp)
+        return changes, services.left_out
 
     async def _organisations(self, registry: Registry, since: str) -> ToldOrganisations:
         body = await self.portal.organisations(since)
@@ -151,6 +155,11 @@ def _timed(changes: RegistryChanges, now: int) -> tuple[RegistryChanges, tuple[s
     fit = [EVERYTHING if far_ahead(stamp, now) else stamp for stamp in stamps]
     timed = replace(changes, orgs_timestamp=fit[0], services_timestamp=fit[1])
     return timed, () if timed == changes else (_FAR_AHEAD,)
+
+
+def _left_out(count: int) -> tuple[str, ...]:
+    services = "1 service" if count == 1 else f"{count} services"
+    return (f"{services} of organisations that go or are unknown left out",) if count else ()
 
 
 def _newcomers(registry: Registry, organisations: ToldOrganisations) -> bool:

@@ -1,6 +1,7 @@
 """What the portal tells of services (지원-003): whose they are, their callbacks, their secrets still in clear.
 
-As strict as the reading of organisations. A service never has two operators, and none that the registry does not know.
+As strict as the reading of organisations. A service never has two operators. Those of organisations that go, or that
+the registry does not know, open nothing: they are left out and counted, and stop nobody's going.
 """
 
 import re
@@ -36,10 +37,14 @@ class ToldService:
 
 @dataclass(frozen=True, slots=True)
 class ToldServices:
-    """지원-003: services by client_id as they are now, None for those that are gone; when to ask from next."""
+    """지원-003: services by client_id as they are now, None for those that are gone; when to ask from next.
+
+    `left_out` counts the rows of organisations that go or are unknown.
+    """
 
     told: Mapping[str, ToldService | None]
     timestamp: str
+    left_out: int = 0
 
 
 def read_services(
@@ -53,16 +58,22 @@ def read_services(
         return ToldServices({}, since)
     heard = _HeardServices(organisations, registry)
     operators: dict[str, str] = {}
+    left_out = 0
     for org in listed(root):
         operator = org.needed("org_code", ORG)
         once(org, "org_code", operator, operators)
+        if operator and not heard.stays(operator):
+            services = org.values.get("service_list")
+            left_out += len(services) if isinstance(services, list) else 0
+            continue
         for row in org.rows("service_list", "service_cnt"):
             heard.hear(row, operator)
     heard.compare(full=since == EVERYTHING)
     timestamp = next_timestamp(root, since)
     problems.judge()
     told = dict.fromkeys(heard.dropped) | heard.told
-    return ToldServices(dict.fromkeys(registry.services) | told if since == EVERYTHING else told, timestamp)
+    told = dict.fromkeys(registry.services) | told if since == EVERYTHING else told
+    return ToldServices(told, timestamp, left_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +97,6 @@ class _HeardServices:
         else:
             first = self.rows.setdefault(client_id, row)
             self.told[client_id] = _service(row, client_id, operator)
-            if operator and not self._stays(operator):
-                row.wrong("client_id", "belongs to an organisation that the registry does not know")
         if client_id and first is not row:
             row.wrong("client_id", f"stands twice, first at {first.place}")
 
@@ -102,10 +111,11 @@ class _HeardServices:
         for client_id, one in () if full else self.told.items():
             owned = self.registry.services.get(client_id)
             _, dropper = self.dropped.get(client_id, (None, ""))
-            if owned is not None and owned.operator not in {one.operator, dropper} and self._stays(owned.operator):
+            if owned is not None and owned.operator not in {one.operator, dropper} and self.stays(owned.operator):
                 self.rows[client_id].wrong("client_id", "belongs to another operator")
 
-    def _stays(self, operator: str) -> bool:
+    def stays(self, operator: str) -> bool:
+        """Whether the registry knows this organisation once this sync is taken."""
         return self.organisations.told.get(operator, self.registry.organisations.get(operator)) is not None
 
 

@@ -48,6 +48,28 @@ async def test_a_delta_changes_what_it_tells_and_nothing_else(known):
     assert set(known.book.now.services) == {"client1x0"}
 
 
+@pytest.mark.parametrize("full", [True, False])
+async def test_who_goes_goes_though_its_services_are_still_told(known, full):
+    known.portal.orgs = body(org(1), org(2, op_type="D"), stamp=SECOND)
+    known.portal.services_body = SERVICES
+    assert await known.run(full=full) == (
+        "taken: organisations 0 new, 0 changed, 1 gone; services 0 new, 0 changed, 1 gone; "
+        "1 service of organisations that go or are unknown left out"
+    )
+    assert set(known.book.now.services) == {"client1x0"}
+
+
+async def test_services_of_nobody_stop_no_sync_and_are_asked_for_when_somebody_comes(known):
+    strange = services_of(9, "secretOfNobody0000", "secretOfNobody0001")
+    known.portal.services_body = body(strange, stamp=SECOND)
+    assert await known.run() == "nothing changed; 2 services of organisations that go or are unknown left out"
+    assert known.hasher.hashed_secrets == []
+    known.portal.orgs = body(org(9), stamp=THIRD)
+    known.portal.services_body = body(*SERVICES["org_list"], strange, stamp=THIRD)
+    assert await known.run() == "taken: organisations 1 new, 0 changed, 0 gone; services 2 new, 0 changed, 0 gone"
+    assert known.portal.asked[-1] == ("003", "0")
+
+
 async def test_only_a_secret_that_changed_is_hashed(known):
     known.portal.services_body = body(services_of(1, "secretOfOperator1"), services_of(2, "newSecretOfOperator2"))
     before = known.book.now.services
@@ -110,12 +132,6 @@ async def test_a_timestamp_far_ahead_is_not_gone_by(known, ahead):
             body(services_of(1, "secretOf!")),
             2,
             "지원-003 is not fit to be taken: 1 problem:\norg_list[0]",
-        ),
-        (
-            body(org(1)),
-            body(services_of(9, "secretOfNobody0000")),
-            2,
-            "an organisation that the registry does not know",
         ),
         (PortalAway("지원-002: HTTP 500 (5 of 5 attempts)"), body(), 1, "gave no registry: 지원-002: HTTP 500"),
         (body(org(1)), PortalAway("지원-003: no connection"), 2, "gave no registry: 지원-003: no connection"),

@@ -147,10 +147,6 @@ def test_more_than_four_callbacks_are_told():
             ["org_list[0].service_list[1].client_id: stands twice, first at org_list[0].service_list[0]"],
         ),
         ([of("OPER000001"), of("OPER000001")], ["org_list[1].org_code: stands twice, first at org_list[0]"]),
-        (
-            [of("OPER000009", service())],
-            ["org_list[0].service_list[0].client_id: belongs to an organisation that the registry does not know"],
-        ),
         ([of("OPER000001", service_cnt="3")], ["org_list[0].service_cnt: says 3, service_list holds 0"]),
         ([{}], ["org_list[0].org_code: is missing"]),
         (
@@ -182,6 +178,33 @@ def test_a_service_passes_on_when_its_first_operator_lets_go(gone, rows):
     assert told["client1"].operator == "OPER000002"
     kept = changes_of(registry, ToldOrganisations(gone, NOW), {"client1": registered(operator="OPER000002")}, NOW)
     assert kept.services == {"client1": registered(operator="OPER000002")}
+
+
+@pytest.mark.parametrize("since", [SINCE, EVERYTHING])
+@pytest.mark.parametrize("gone", [{}, {"OPER000009": None}])
+@pytest.mark.parametrize(
+    ("row", "count"),
+    [
+        (of("OPER000009", service(client_id="client9")), 1),
+        (of("OPER000009", service(client_id="client9", op_type="D"), service()), 2),
+        (of("OPER000009", service(client_secret="", redirect_uri_list="none")), 1),
+        (of("OPER000009", service(), service_cnt="7"), 1),
+        (of("OPER000009"), 0),
+        (of("OPER000009", service_list="none"), 0),
+    ],
+)
+def test_services_of_nobody_are_left_out_and_counted(row, count, gone, since):
+    """They open nothing, and what stands in them must not keep anybody from going."""
+    told = read_services(orgs(row, of("OPER000001", service())), known(OPERATOR), ToldOrganisations(gone, NOW), since)
+    assert (set(told.told), told.left_out) == ({"client1"}, count)
+
+
+def test_what_an_organisation_that_goes_had_goes_though_its_services_are_told():
+    gone = ToldOrganisations({"OPER000001": None}, NOW)
+    registry = known(OPERATOR, OTHER, services=[registered(), registered("client2", "OPER000002")])
+    told = read_services(orgs(of("OPER000001", service(op_type="M"))), registry, gone, SINCE)
+    assert (told.told, told.left_out) == ({}, 1)
+    assert changes_of(registry, gone, told.told, NOW).services == {"client1": None}
 
 
 def test_services_of_a_newcomer_of_the_same_sync_are_known():
