@@ -26,12 +26,18 @@ _RSP_CODE: Final = Form(re.compile(r"[0-9A-Za-z]{5}"), 5, "is not 5 letters or d
 
 
 def up_to_date(root: Row, since: str) -> bool:
-    """Whether the portal says that nothing changed (00001); to a question for everything that is no answer."""
-    if root.text("rsp_code", _RSP_CODE) == _UP_TO_DATE:
-        if since == EVERYTHING:
-            root.wrong("rsp_code", "says up to date, though everything was asked for")
-        return True
-    return False
+    """Whether the portal says that nothing changed (00001).
+
+    To a question for everything that is no answer, and beside a list it is a contradiction.
+    """
+    if root.text("rsp_code", _RSP_CODE) != _UP_TO_DATE:
+        return False
+    if since == EVERYTHING:
+        root.wrong("rsp_code", "says up to date, though everything was asked for")
+    if root.values.get("org_list"):
+        root.wrong("rsp_code", "says up to date, though org_list is not empty")
+    list(root.rows("org_list", "org_cnt"))  # its count may contradict it, too
+    return True
 
 
 def listed(root: Row) -> Iterator[Row]:

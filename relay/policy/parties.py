@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Final, Self
 
 from relay.domain.ids import normal_serial
 from relay.domain.party import Operator, Service
@@ -10,8 +10,11 @@ from relay.domain.registry import Organisation, RegisteredService, Registry
 from relay.policy.access import Caller, Callers
 from relay.policy.portal import PortalSettings
 from relay.policy.registry import Directory
+from relay.policy.slot import compile_slots
 
 _NAME = "종합포털"
+_OPEN_LEAST: Final = 6 * 60
+"""Minutes of a day that a member's slots open at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,12 @@ def _operator(one: Organisation, services: list[RegisteredService]) -> Operator:
 
 
 def slots_of(registry: Registry, relay: str) -> Mapping[str, tuple[str, ...]]:
-    """The transfer slots that the registry tells of this relay's members."""
+    """The transfer slots that the registry tells of this relay's members.
+
+    Those that open less than six hours a day are none (규격 3.3.3): `0900:0900` would close all scheduled calls.
+    """
     members = (one for one in registry.organisations.values() if one.relay == relay and one.slots)
-    return {one.org_code: one.slots for one in members}
+    return {one.org_code: one.slots for one in members if sum(compile_slots(one.slots)) >= _OPEN_LEAST}
 
 
 def portal_of(settings: PortalSettings) -> Caller:

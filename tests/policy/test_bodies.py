@@ -69,6 +69,22 @@ def test_up_to_date_is_no_answer_to_a_question_for_everything(root, rsp_code, si
     assert body.problems.told == told
 
 
+@pytest.mark.parametrize(
+    ("beside", "told"),
+    [
+        ({"org_cnt": "0", "org_list": []}, []),
+        ({"org_cnt": "", "org_list": None}, []),
+        ({"org_cnt": "1", "org_list": [{}]}, ["rsp_code: says up to date, though org_list is not empty"]),
+        ({"org_list": {"a": 1}}, ["rsp_code: says up to date, though org_list is not empty", "org_list: is no list"]),
+        ({"org_cnt": "3"}, ["org_cnt: says 3, org_list holds 0"]),
+    ],
+)
+def test_up_to_date_beside_a_list_is_a_contradiction(root, beside, told):
+    body = root(rsp_code="00001", **beside)
+    assert up_to_date(body, SINCE)
+    assert body.problems.told == told
+
+
 def test_a_list_has_its_count(root):
     body = root(org_list=[{}])
     assert [row.place for row in listed(body)] == ["org_list[0]"]

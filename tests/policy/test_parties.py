@@ -83,6 +83,24 @@ def test_slots_are_those_of_our_members_that_the_portal_tells():
     assert slots_of(found, "ZRLA000001") == {"ZBAA000001": ("0000:0700",)}
 
 
+@pytest.mark.parametrize(
+    ("slots", "goes"),
+    [
+        (("0900:0900",), False),
+        (("0900:1459",), False),
+        (("0900:1500",), True),
+        (("2200:0400",), True),
+        (("0000:0200", "0900:1100", "2200:2400"), True),
+        (("0900:1400", "1000:1500", "1100:1430"), True),  # six hours in all
+        (("0900:1400", "1000:1400", "1100:1430"), False),  # a minute counts once
+        (("0000:2400",), True),
+    ],
+)
+def test_slots_that_open_less_than_six_hours_a_day_are_none(slots, goes):
+    member = organisation("ZBAA000001", OrgType.THROUGH_RELAY, relay="ZRLA000001", slots=slots)
+    assert slots_of(registry(member), "ZRLA000001") == ({"ZBAA000001": slots} if goes else {})
+
+
 def test_a_file_tells_the_same_of_its_operators():
     entry = {"org_code": "ZOPA000001", "name": "One", "serial_num": "ab-12", "addresses": ["192.0.2.1"]}
     services = [{"client_id": "one1", "name": "a", "callbacks": ["https://one.example/cb"], "app_schemes": ["one"]}]

@@ -185,12 +185,16 @@ async def test_a_removed_certifier_proves_nothing_any_more(quarter, jobs):
 
 async def test_transfer_slots_told_by_the_portal_refuse_scheduled_calls(quarter, jobs):
     now = datetime.now(KOREA)
-    other_half = "0100:0130" if now.hour >= 12 else "1300:1330"
+    other_half = "0100:0700" if now.hour >= 12 else "1300:1900"
 
     async def scheduled():
         return await quarter.ask(api_type="scheduled")
 
     assert await scheduled() == "00000"
+    quarter.registry.change(quarter.bank.org_code, slots=("0900:0900",))
+    await taken(jobs)
+    await quarter.follows()
+    assert await scheduled() == "00000"  # 규격 3.3.3: six hours a day at least, or none
     quarter.registry.change(quarter.bank.org_code, slots=(other_half,))
     await taken(jobs)
     await comes_true(jobs, scheduled, "50009")
