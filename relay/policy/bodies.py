@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -41,10 +42,19 @@ def up_to_date(root: Row, since: str) -> bool:
 
 
 def listed(root: Row) -> Iterator[Row]:
-    """`org_list`, whose count has to be told: half a list must be seen."""
+    """`org_list`, whose count has to be told: half a list must be seen.
+
+    The place of a row names its org_code, when it is one: `org_list[17] (ZOPA000001)`.
+    """
     if not root.given("org_cnt"):
         root.wrong("org_cnt", "is missing")
-    return root.rows("org_list", "org_cnt")
+    return map(_named, root.rows("org_list", "org_cnt"))
+
+
+def _named(row: Row) -> Row:
+    org_code = row.values.get("org_code")
+    known = isinstance(org_code, str) and ORG.fits(org_code)
+    return replace(row, place=f"{row.place} ({org_code})") if known else row
 
 
 def next_timestamp(root: Row, since: str) -> str:

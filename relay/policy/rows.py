@@ -35,7 +35,7 @@ class Problems:
     found: int = 0
 
     def add(self, place: str, rule: str) -> None:
-        """One more, at a place such as `org_list[17].serial_num`."""
+        """One more, at a place such as `org_list[17] (ZOPA000001).serial_num`."""
         self.found += 1
         if len(self.told) < TOLD_MOST:
             self.told.append(f"{place}: {rule}")

@@ -124,7 +124,7 @@ async def test_a_timestamp_far_ahead_is_not_gone_by(known, ahead):
             body(org(1, org_type="08")),
             body(),
             1,
-            "지원-002 is not fit to be taken: 1 problem:\norg_list[0].org_type: is none",
+            "지원-002 is not fit to be taken: 1 problem:\norg_list[0] (OPER000001).org_type: is none",
         ),
         (body(org(1), org_cnt="2"), body(), 1, "org_cnt: says 2, org_list holds 1"),
         (
@@ -150,7 +150,7 @@ async def test_a_report_tells_a_hundred_problems_and_counts_all(room):
     room.portal.orgs = body(*(org(number, serial_num=None) for number in range(150)))
     said = (await room.failed()).splitlines()
     assert said[0] == "지원-002 is not fit to be taken: 150 problems, the first 100:"
-    assert said[1] == "org_list[0].serial_num: is missing (org_type 03)"
+    assert said[1] == "org_list[0] (OPER000000).serial_num: is missing (org_type 03)"
     assert len(said) == 101
 
 

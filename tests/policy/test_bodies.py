@@ -91,6 +91,25 @@ def test_a_list_has_its_count(root):
     assert body.problems.told == ["org_cnt: is missing"]
 
 
+@pytest.mark.parametrize(
+    ("org_code", "place"),
+    [
+        ("ZOPA000001", "org_list[0] (ZOPA000001)"),
+        ("ZOPA00001", "org_list[0]"),
+        ("ZOPA000001\n", "org_list[0]"),
+        ("<script>!!", "org_list[0]"),
+        (1000000001, "org_list[0]"),
+        (["ZOPA000001"], "org_list[0]"),
+        (None, "org_list[0]"),
+    ],
+)
+def test_a_row_is_named_by_its_org_code_when_that_is_one(root, org_code, place):
+    body = root(org_list=[{"org_code": org_code}], org_cnt="1")
+    (row,) = listed(body)
+    row.wrong("serial_num", "is missing")
+    assert body.problems.told == [f"{place}.serial_num: is missing"]
+
+
 def test_a_value_that_stands_twice_is_told_with_the_first_place(root):
     body, places = root(org_list=[{}, {}, {}], org_cnt="3"), {}
     for row, value in zip(listed(body), ["a", "", "a"], strict=True):

@@ -154,7 +154,8 @@ def test_what_the_relay_does_not_use_stops_nothing(changed):
     ],
 )
 def test_an_organisation_that_does_not_fit_is_told(changed, told):
-    assert problems_of(read_organisations, orgs(org(**changed)), NOBODY, EVERYTHING) == [f"org_list[0].{told}"]
+    place = "org_list[0]" if "org_code" in changed else "org_list[0] (OPER000001)"
+    assert problems_of(read_organisations, orgs(org(**changed)), NOBODY, EVERYTHING) == [f"{place}.{told}"]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +179,8 @@ def test_an_organisation_that_does_not_fit_is_told(changed, told):
 )
 def test_an_address_that_is_none_is_told(ip, words):
     row = org(ip_cnt="2", ip_list=[{"ip": "192.0.2.1"}, {"ip": ip}])
-    assert problems_of(read_organisations, orgs(row), NOBODY, EVERYTHING) == [f"org_list[0].ip_list[1].ip: {words}"]
+    told = [f"org_list[0] (OPER000001).ip_list[1].ip: {words}"]
+    assert problems_of(read_organisations, orgs(row), NOBODY, EVERYTHING) == told
 
 
 @pytest.mark.parametrize(
@@ -194,7 +196,7 @@ def test_an_address_that_is_none_is_told(ip, words):
 def test_a_member_that_does_not_fit_is_told(changed, told):
     found = problems_of(read_organisations, orgs(member(**changed)), NOBODY, EVERYTHING)
     assert len(found) == 1
-    assert found[0].startswith(f"org_list[0].{told}")
+    assert found[0].startswith(f"org_list[0] (BANK000001).{told}")
 
 
 @pytest.mark.parametrize(
@@ -205,17 +207,20 @@ def test_a_member_that_does_not_fit_is_told(changed, told):
         (orgs(org(), org_cnt="2"), ["org_cnt: says 2, org_list holds 1"]),
         (orgs(org(), search_timestamp="now"), ["search_timestamp: is not 1 to 14 digits"]),
         (orgs(org(), search_timestamp="2" * 15), ["search_timestamp: is not 1 to 14 digits"]),
-        (orgs(org(), org(op_type="M")), ["org_list[1].org_code: stands twice, first at org_list[0]"]),
+        (
+            orgs(org(), org(op_type="M")),
+            ["org_list[1] (OPER000001).org_code: stands twice, first at org_list[0] (OPER000001)"],
+        ),
         (
             orgs(org(), org(op_type="D"), org(org_code="OPER000002")),
-            ["org_list[1].org_code: stands twice, first at org_list[0]"],
+            ["org_list[1] (OPER000001).org_code: stands twice, first at org_list[0] (OPER000001)"],
         ),
         (orgs(), ["org_list: holds nobody, though everything was asked for"]),
         (orgs(org(op_type="D")), ["org_list: holds nobody, though everything was asked for"]),
         ({"rsp_code": "00001"}, ["rsp_code: says up to date, though everything was asked for"]),
         (
             orgs(org(serial_num=None), 7),
-            ["org_list[0].serial_num: is missing (org_type 03)", "org_list[1]: is no object"],
+            ["org_list[0] (OPER000001).serial_num: is missing (org_type 03)", "org_list[1]: is no object"],
         ),
     ],
 )

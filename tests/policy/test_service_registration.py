@@ -12,6 +12,7 @@ SINCE, NOW = "20240101000000", "20240102000000"
 SECRET = "s3cr3tOfAService"
 OPERATOR = Organisation("OPER000001", OrgType.OPERATOR, "가상 사업자", "999-81-00001", ("192.0.2.1",))
 OTHER = Organisation("OPER000002", OrgType.OPERATOR, "다른 사업자", "1")
+ONE, TWO = "org_list[0] (OPER000001).service_list", "org_list[1] (OPER000002).service_list"
 UNTOLD = ToldOrganisations({}, SINCE)
 
 
@@ -91,7 +92,7 @@ def test_a_service_that_does_not_fit_is_told(changed, told):
     body = orgs(of("OPER000001", service(**changed)))
     found = problems_of(read_services, body, known(OPERATOR), UNTOLD, SINCE)
     assert len(found) == 1
-    assert found[0].startswith(f"org_list[0].service_list[0].{told}")
+    assert found[0].startswith(f"org_list[0] (OPER000001).service_list[0].{told}")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ def test_a_callback_that_is_none_is_told(uri):
     body = orgs(of("OPER000001", service(redirect_uri_list=[{"redirect_uri": uri}])))
     found = problems_of(read_services, body, known(OPERATOR), UNTOLD, SINCE)
     assert len(found) == 1
-    assert found[0].startswith("org_list[0].service_list[0].redirect_uri_list[0].redirect_uri: ")
+    assert found[0].startswith("org_list[0] (OPER000001).service_list[0].redirect_uri_list[0].redirect_uri: ")
     assert "operator.example" not in found[0]
 
 
@@ -124,7 +125,7 @@ def test_more_than_four_callbacks_are_told():
     uris = [{"redirect_uri": f"https://operator.example/{number}"} for number in range(5)]
     body = orgs(of("OPER000001", service(redirect_uri_cnt="5", redirect_uri_list=uris)))
     found = problems_of(read_services, body, known(OPERATOR), UNTOLD, SINCE)
-    assert found == ["org_list[0].service_list[0].redirect_uri_list: holds 5 entries, 4 at most"]
+    assert found == ["org_list[0] (OPER000001).service_list[0].redirect_uri_list: holds 5 entries, 4 at most"]
 
 
 @pytest.mark.parametrize(
@@ -132,30 +133,33 @@ def test_more_than_four_callbacks_are_told():
     [
         (
             [of("OPER000001", service(), service())],
-            ["org_list[0].service_list[1].client_id: stands twice, first at org_list[0].service_list[0]"],
+            [f"{ONE}[1].client_id: stands twice, first at {ONE}[0]"],
         ),
         (
             [of("OPER000001", service()), of("OPER000002", service())],
-            ["org_list[1].service_list[0].client_id: stands twice, first at org_list[0].service_list[0]"],
+            [f"{TWO}[0].client_id: stands twice, first at {ONE}[0]"],
         ),
         (
             [of("OPER000001", service(op_type="D"), service())],
-            ["org_list[0].service_list[0].client_id: stands twice, also at org_list[0].service_list[1]"],
+            [f"{ONE}[0].client_id: stands twice, also at {ONE}[1]"],
         ),
         (
             [of("OPER000001", service(op_type="D"), service(op_type="D"))],
-            ["org_list[0].service_list[1].client_id: stands twice, first at org_list[0].service_list[0]"],
+            [f"{ONE}[1].client_id: stands twice, first at {ONE}[0]"],
         ),
-        ([of("OPER000001"), of("OPER000001")], ["org_list[1].org_code: stands twice, first at org_list[0]"]),
-        ([of("OPER000001", service_cnt="3")], ["org_list[0].service_cnt: says 3, service_list holds 0"]),
+        (
+            [of("OPER000001"), of("OPER000001")],
+            ["org_list[1] (OPER000001).org_code: stands twice, first at org_list[0] (OPER000001)"],
+        ),
+        ([of("OPER000001", service_cnt="3")], ["org_list[0] (OPER000001).service_cnt: says 3, service_list holds 0"]),
         ([{}], ["org_list[0].org_code: is missing"]),
         (
             [of("OPER000002", service(client_id="client7"))],
-            ["org_list[0].service_list[0].client_id: belongs to another operator"],
+            ["org_list[0] (OPER000002).service_list[0].client_id: belongs to another operator"],
         ),
         (
             [of("OPER000002", service(client_id="client7", op_type="D"))],
-            ["org_list[0].service_list[0].client_id: belongs to another operator"],
+            ["org_list[0] (OPER000002).service_list[0].client_id: belongs to another operator"],
         ),
     ],
 )

@@ -93,9 +93,9 @@ MISDEEDS = [
     ("지원-002", "huge", "지원-002: the answer is longer than 16777216 bytes"),
     ("지원-002", "half_list", "org_list holds 8"),
     ("지원-003", "half_list", "org_list holds 1"),
-    ("지원-002", "doubled", "org_list[1].org_code: stands twice, first at org_list[0]"),
-    ("지원-002", "unknown_org_type", "org_list[0].org_type: is none of 01, 02"),
-    ("지원-002", "missing_serial", "org_list[12].serial_num: is missing (org_type 03)"),
+    ("지원-002", "doubled", "org_list[1] (ZRLA000001).org_code: stands twice, first at org_list[0] (ZRLA"),
+    ("지원-002", "unknown_org_type", "org_list[0] (ZRLA000001).org_type: is none of 01, 02"),
+    ("지원-002", "missing_serial", "org_list[12] (ZOPA000001).serial_num: is missing (org_type 03)"),
 ]
 
 

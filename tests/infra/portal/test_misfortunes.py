@@ -190,11 +190,17 @@ async def test_a_slow_portal_changes_nothing(portal, client_of, book, hasher):
 UNFIT = {
     "half a list": (orgs(*ALL[:10], org_cnt=str(COUNT)), "org_cnt: says 20, org_list holds 10"),
     "no list": (orgs(), "org_list: holds nobody"),
-    "unknown org_type": (orgs(*ALL[:-1], org(19, org_type="42")), r"org_list\[19\].org_type: is none of"),
-    "doubled org_code": (orgs(*ALL, org(3)), r"org_list\[20\].org_code: stands twice, first at org_list\[3\]"),
+    "unknown org_type": (
+        orgs(*ALL[:-1], org(19, org_type="42")),
+        r"org_list\[19\] \(OPER000019\).org_type: is none of",
+    ),
+    "doubled org_code": (
+        orgs(*ALL, org(3)),
+        r"org_list\[20\] \(OPER000003\).org_code: stands twice, first at org_list\[3\]",
+    ),
     "missing serial_num": (
         orgs(*ALL[:-1], org(19, serial_num="")),
-        r"org_list\[19\].serial_num: is missing \(org_type 03\)",
+        r"org_list\[19\] \(OPER000019\).serial_num: is missing \(org_type 03\)",
     ),
 }
 
