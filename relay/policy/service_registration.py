@@ -39,7 +39,7 @@ class ToldService:
 class ToldServices:
     """지원-003: services by client_id as they are now, None for those that are gone; when to ask from next.
 
-    `left_out` counts the rows of organisations that go or are unknown.
+    `left_out` counts those of organisations that go or are unknown, unless they are told as gone themselves.
     """
 
     told: Mapping[str, ToldService | None]
@@ -63,8 +63,7 @@ def read_services(
         operator = org.needed("org_code", ORG)
         once(org, "org_code", operator, operators)
         if operator and not heard.stays(operator):
-            services = org.values.get("service_list")
-            left_out += len(services) if isinstance(services, list) else 0
+            left_out += _living(org.values.get("service_list"))
             continue
         for row in org.rows("service_list", "service_cnt"):
             heard.hear(row, operator)
@@ -117,6 +116,12 @@ class _HeardServices:
     def stays(self, operator: str) -> bool:
         """Whether the registry knows this organisation once this sync is taken."""
         return self.organisations.told.get(operator, self.registry.organisations.get(operator)) is not None
+
+
+def _living(services: object) -> int:
+    """How many rows of a list that nobody reads tell of a service that is not gone."""
+    rows = services if isinstance(services, list) else []
+    return sum(not isinstance(row, dict) or row.get("op_type") != "D" for row in rows)
 
 
 def _service(row: Row, client_id: str, operator: str) -> ToldService:

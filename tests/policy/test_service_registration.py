@@ -190,7 +190,9 @@ def test_a_service_passes_on_when_its_first_operator_lets_go(gone, rows):
     ("row", "count"),
     [
         (of("OPER000009", service(client_id="client9")), 1),
-        (of("OPER000009", service(client_id="client9", op_type="D"), service()), 2),
+        (of("OPER000009", service(client_id="client9", op_type="D"), service()), 1),
+        (of("OPER000009", service(client_id="client9", op_type="D")), 0),
+        (of("OPER000009", "none"), 1),
         (of("OPER000009", service(client_secret="", redirect_uri_list="none")), 1),
         (of("OPER000009", service(), service_cnt="7"), 1),
         (of("OPER000009"), 0),
