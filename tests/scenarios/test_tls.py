@@ -67,7 +67,11 @@ async def test_tls_1_2_is_refused(town):
 async def test_there_are_no_tickets_so_no_session_comes_back(town):
     context = client_context(town.certificates.ca, town.pair_of("ZOPA000001"))
     port = town.process.ports[0]
-    _, session, _ = await asyncio.to_thread(knock, port, context)
+    for _ in range(5):  # a machine that stands still for two seconds lets a handshake's time run out
+        _, session, alert = await asyncio.to_thread(knock, port, context)
+        if alert != "closed without a word":
+            break
+    assert alert == ""
     assert not session.has_ticket
     resumed, _, alert = await asyncio.to_thread(knock, port, context, session)
     assert (resumed, alert) == (False, "")
