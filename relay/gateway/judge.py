@@ -15,7 +15,7 @@ from relay.domain.fault import FAULTS, Refusal
 from relay.domain.grant import Grant
 from relay.domain.ids import ApiType
 from relay.domain.ports import Counters, Grants, Keyring
-from relay.domain.token import Claims, Expired
+from relay.domain.token import Claims
 from relay.policy.access import Caller, check_provider, owner_of
 from relay.policy.envelope import check_json_type, valid_tran_id
 from relay.policy.maintenance import in_maintenance
@@ -75,7 +75,9 @@ def judge(
     else:
         if b"authorization" not in headers:
             raise Refusal(FAULTS["token_missing"])
-        claims, caller = _bearer(judges.keyring, headers[b"authorization"], callers, exchange)
+        claims = judges.keyring.claims(headers[b"authorization"], exchange.received)
+        caller = owner_of(claims, callers)
+        exchange.operator, exchange.client_id = caller.operator.org_code, claims.client_id
         check_provider(claims, institution.org_code)
         grant = _grant(judges.grants, claims, route, exchange)
     exchange.operator = caller.operator.org_code
@@ -107,27 +109,6 @@ def _named(client_id: object, callers: tuple[Caller, ...], exchange: Exchange) -
             exchange.client_id = str(client_id)
             return caller
     return callers[0]
-
-
-def _bearer(
-    keyring: Keyring, authorization: bytes, callers: tuple[Caller, ...], exchange: Exchange
-) -> tuple[Claims, Caller]:
-    """The token's claims and whose it is.
-
-    It is noted as soon as the token is known to be genuine: whatever is refused after that counts for its service.
-    """
-    try:
-        claims = keyring.claims(authorization, exchange.received)
-    except Expired as expired:
-        _note(owner_of(expired.claims, callers), expired.claims, exchange)
-        raise
-    caller = owner_of(claims, callers)
-    _note(caller, claims, exchange)
-    return claims, caller
-
-
-def _note(caller: Caller, claims: Claims, exchange: Exchange) -> None:
-    exchange.operator, exchange.client_id = caller.operator.org_code, claims.client_id
 
 
 def _grant(grants: Grants, claims: Claims, route: Route, exchange: Exchange) -> Grant:

@@ -4,6 +4,7 @@ import pytest
 
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.party import Peer
+from relay.domain.token import Expired
 from relay.gateway.welcome import Card
 from relay.wire.head import Malformed, Wrong
 
@@ -59,6 +60,18 @@ def test_nobody_is_made_out_by_a_token_of_somebody_else(scene, keyring, monkeypa
     object.__setattr__(keyring.known, "aud", "ZOPA000002")
     scene.ask(ACCOUNTS, x_api_tran_id=None)
     assert counted(scene) == ("BA01", BANK, OURS[0], "")
+
+
+@pytest.mark.parametrize(("owner", "told"), [("ZOPA000001", OURS), ("ZOPA000002", (OURS[0], ""))])
+def test_an_expired_token_tells_the_service_of_its_owner_alone(scene, keyring, monkeypatch, owner, told):
+    def expired(*_):
+        raise Expired(keyring.known)
+
+    object.__setattr__(keyring.known, "aud", owner)
+    monkeypatch.setattr(keyring, "claims", expired)
+    scene.ask(ACCOUNTS)
+    assert scene.recorded == ["token_expired"]
+    assert counted(scene) == ("BA01", BANK, *told)
 
 
 def test_whoever_has_no_certificate_of_ours_counts_for_nobody(scene):

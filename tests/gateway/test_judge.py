@@ -7,7 +7,6 @@ from relay.domain.exchange import Exchange
 from relay.domain.fault import Refusal
 from relay.domain.grant import NotYet
 from relay.domain.party import Peer
-from relay.domain.token import Expired
 from relay.gateway.judge import judge, today_in_korea
 
 NIGHT = 1_700_000_000.5
@@ -263,20 +262,10 @@ def test_whoever_is_refused_after_the_token_was_believed_is_counted_under_its_se
     assert (ask.exchange.operator, ask.exchange.client_id) == ("ZOPA000001", "ZOPA000001SVC01")
 
 
-def test_a_genuine_token_tells_the_service_also_when_it_opens_nothing(ask, head, keyring, monkeypatch):
+def test_a_genuine_token_tells_the_service_also_when_it_opens_nothing(ask, head, keyring):
     object.__setattr__(keyring.known, "org_code", "ZCDA000001")
     assert refused(ask, head()) == "token_of_other_provider"
     assert (ask.exchange.operator, ask.exchange.client_id) == ("ZOPA000001", "ZOPA000001SVC01")
-
-    def expired(*_):
-        raise Expired(keyring.known)
-
-    monkeypatch.setattr(keyring, "claims", expired)
-    assert refused(ask, head()) == "token_expired"
-    assert (ask.exchange.operator, ask.exchange.client_id) == ("ZOPA000001", "ZOPA000001SVC01")
-    object.__setattr__(keyring.known, "aud", "ZOPA000002")
-    assert refused(ask, head()) == "token_of_other_operator"
-    assert ask.exchange.client_id == ""
 
 
 def test_a_call_on_demand_asks_neither_for_a_slot_nor_for_regular_transfer(ask, head, grants):
