@@ -12,8 +12,6 @@ from relay.domain.jobs import JobsBook, JobState, Leadership, Superseded, Term
 _log = logging.getLogger(__name__)
 
 TICK_S: Final = 1.0
-NEVER: Final = 1 << 40
-"""When a job is due that only runs when somebody asks."""
 RETRY_S: Final = 10
 """Waited after a failure, twice as long after each further one, at most as long as the job's own period."""
 _SAID_MOST: Final = 2_000
@@ -29,7 +27,7 @@ class Job:
 
     `run` takes the fence of the term and epoch seconds, and tells in words what it did; `next_due` tells when it is due
     again after it ended well; `every_s` bounds the wait after failures. `wanted` asks whether it has something to do
-    now, whatever its time. One that never ran is due at `first_due`: at once, or NEVER when somebody has to ask.
+    now, whatever its time. One that never ran is due at once.
     """
 
     name: str
@@ -37,7 +35,6 @@ class Job:
     next_due: Callable[[int], int]
     every_s: int
     wanted: Callable[[], Awaitable[bool]] | None = None
-    first_due: int = 0
 
 
 def every(seconds: int) -> Callable[[int], int]:
@@ -162,7 +159,7 @@ class Runner:
             running = self._running.get(job.name)
             if running is not None and not running.done():
                 continue
-            state = states.get(job.name, JobState(job.name, due_at=job.first_due))
+            state = states.get(job.name, JobState(job.name))
             if is_due(state, now) or (job.wanted is not None and state.failures == 0 and await job.wanted()):
                 self._running[job.name] = asyncio.create_task(self._told(job, term, state.failures))
 

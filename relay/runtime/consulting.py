@@ -12,7 +12,7 @@ import click
 from relay.domain.jobs import JobsBook, JobState, Superseded
 from relay.domain.ledger import Unreachable
 from relay.infra.ledger.sql_ledger import SqlLedger
-from relay.jobs.runner import NEVER, JobFailed, Runner
+from relay.jobs.runner import JobFailed, Runner
 from relay.runtime.config import Loaded, load
 from relay.runtime.labour import labour_of, leadership_of
 from relay.runtime.ledgers import opened, unanswered
@@ -134,6 +134,6 @@ async def _leaderless(book: JobsBook) -> bool:
 
 def moment(at: int) -> str | None:
     """A moment as ISO 8601 in Korea, None for never."""
-    if not 0 < at < NEVER:
+    if at <= 0:
         return None
     return time.strftime("%Y-%m-%dT%H:%M:%S+09:00", time.gmtime(at + _KOREA_AHEAD_S))

@@ -57,7 +57,6 @@ async def test_there_are_the_jobs_that_the_settings_lead_to(premises, ledger, la
 async def test_each_is_due_at_its_own_time(labour, name, due, every_s):
     job = by_name(labour)[name]
     assert (job.next_due(NOW), job.every_s) == (due, every_s)
-    assert job.first_due == 0
 
 
 async def test_statistics_are_due_at_mondays_hour_when_that_is_sooner(labour):

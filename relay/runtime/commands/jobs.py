@@ -9,7 +9,6 @@ import click
 
 from relay.domain.jobs import JobState, PortalCall, Term
 from relay.infra.ledger.sql_ledger import SqlLedger
-from relay.jobs.runner import NEVER
 from relay.runtime.config import Loaded
 from relay.runtime.consulting import FAILED, config_option, consult, end, job_run, json_option, moment
 from relay.runtime.job_names import JOBS, names_of
@@ -90,7 +89,6 @@ def _job(state: JobState) -> dict[str, Any]:
         "ended": moment(state.ended_at),
         "succeeded": moment(state.succeeded_at),
         "due": moment(state.due_at),
-        "by_itself": state.due_at < NEVER,
         "asked": state.asked_at > state.begun_at,
         "failures": state.failures,
         "told": state.told,
@@ -141,5 +139,4 @@ def _show(told: dict[str, Any]) -> None:
 
 
 def _when(job: dict[str, Any]) -> tuple[str, str, str]:
-    never = "at once" if job["by_itself"] else "-"
-    return job["name"], clock(job["succeeded"]), "at once" if job["asked"] else clock(job["due"], never)
+    return job["name"], clock(job["succeeded"]), "at once" if job["asked"] else clock(job["due"], "at once")

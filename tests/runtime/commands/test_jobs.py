@@ -7,7 +7,6 @@ import pytest
 from click.testing import CliRunner
 from rich.cells import cell_len
 
-from relay.jobs.runner import NEVER
 from relay.runtime import consulting
 from relay.runtime.cli import main
 
@@ -64,15 +63,6 @@ class TestList:
         assert json.loads((await premises.relay("jobs", "list", "--json")).stdout)["leader"]["leads"] is False
         answer = await premises.relay("jobs", "run", "retention")
         assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "nothing is old enough to go\n", "")
-
-    async def test_a_job_that_runs_only_when_asked_is_due_never(self, premises, ledger):
-        now = int(time.time())
-        fence = await ledger.jobs.new_fence("here", 30, now)
-        await ledger.jobs.ended("retention", fence, well=True, told="", due_at=NEVER, now=now)
-        lines = (await premises.relay("jobs", "list")).stdout.splitlines()
-        assert next(line for line in lines if line.startswith("retention")).split()[-2:] == ["-", "0"]
-        job = told(await premises.relay("jobs", "list", "--json"))["retention"]
-        assert (job["due"], job["by_itself"]) == (None, False)
 
     async def test_what_somebody_waits_for_is_due_at_once(self, premises, ledger):
         await ledger.jobs.ask("directory", int(time.time()))
