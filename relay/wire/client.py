@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from relay.wire.chunked import ChunkedBody
+from relay.wire.closed import CLOSED
 from relay.wire.head import HEAD_END, AnswerHead, Malformed, Wrong, answer_head, answer_parser
 
 READ_BYTES: Final = 96 * 1024
@@ -145,8 +146,9 @@ class ClientConnection(asyncio.BufferedProtocol):
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _TLS_AHEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """Tell the asker what became of its answer."""
+        """Tell the asker what became of its answer. No reference cycle stays behind."""
         self.reusable = False
+        self.transport = CLOSED
         asker, self._asker = self._asker, None
         if asker is not None:
             asker.broken(Broken.CUT if self._was_heard else Broken.CLOSED)

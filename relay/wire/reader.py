@@ -91,6 +91,12 @@ class RequestReader:
             return self._malformed(Wrong.BODY_TOO_SLOW)
         return Malformed(Wrong.HEAD_TOO_SLOW, self._held)
 
+    def close(self) -> None:
+        """Drop what is unfinished and the callback; nothing arrives any more."""
+        self._arrived = _ignore
+        self._held = b""
+        self._body.clear()
+
     def _take_head(self, data: bytes) -> bytes:
         end = data.find(HEAD_END)
         if end < 0:
@@ -175,3 +181,7 @@ class RequestReader:
         self.asks_to_continue = False  # it came unasked
         if head is not None:
             self._arrived(head, body)
+
+
+def _ignore(_head: RequestHead, _body: bytes) -> None:
+    """Take the place of the callback of a closed reader."""

@@ -5,6 +5,7 @@ import math
 from collections import deque
 from typing import Any, Final, Protocol
 
+from relay.wire.closed import CLOSED
 from relay.wire.head import Malformed, RequestHead
 from relay.wire.reader import RequestReader, ServerLimits, Stage
 from relay.wire.watch import Watch
@@ -84,7 +85,6 @@ class ServerConnection(asyncio.Protocol):
         self._limits = limits
         self._watch = watch
         self._loop = loop
-        self._reader = RequestReader(limits, self._arrived)
         self._stage = Stage.NOTHING
         self._ready: deque[tuple[RequestHead, bytes] | Malformed] = deque()
         self._busy = self._serving = self._deaf = self._linger = self._slow = self.used = False
@@ -101,12 +101,13 @@ class ServerConnection(asyncio.Protocol):
         self.transport = transport  # type: ignore[assignment]
         self.transport.set_write_buffer_limits(high=WRITE_HIGH)
         self.write = self.transport.write
+        self._reader = RequestReader(self._limits, self._arrived)
         self.deadline = self._loop.time() + self._limits.head_s
         self._watch.add(self)
         self._app.connected(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """Free everything at once; the answer's source is told."""
+        """Free everything at once; the answer's source is told. No reference cycle stays behind."""
         self._watch.discard(self)
         self._deaf = True
         self._ready.clear()
@@ -114,6 +115,8 @@ class ServerConnection(asyncio.Protocol):
         if source is not None:
             source.gone()
         self._app.disconnected(self)
+        self._reader.close()
+        self.transport, self.write = CLOSED, CLOSED.write
 
     def pause_writing(self) -> None:
         """Pass the reader's slowness on."""

@@ -112,6 +112,7 @@ class Line:
         self.app, self.clock, self.watch, self.transport = App(quick=quick), Clock(), Watch(), Transport(tls=tls)
         self.connection = ServerConnection(self.app, limits, self.watch, self.clock)
         self.connection.connection_made(self.transport)
+        self.transport.protocol = self.connection  # as real ones do
 
     def hear(self, *pieces):
         for piece in pieces:

@@ -1,9 +1,13 @@
 """How a connection of the server's side ends, and what it holds when its peer does not read."""
 
+import gc
+
 import pytest
-from stand_ins import LIMITS, Line, Source, get, post
+from stand_ins import LIMITS, App, Clock, Line, Source, get, post
 
 from relay.wire.head import Wrong
+from relay.wire.server import ServerConnection
+from relay.wire.watch import Watch
 
 BAD = b"GET /a/../b HTTP/1.1\r\nHost: h\r\n\r\n"
 
@@ -133,3 +137,40 @@ def test_a_request_on_its_way_that_never_comes_is_refused_and_the_end():
     line.connection.close_when_idle()
     line.wait(LIMITS.head_s)
     assert (line.app.refused, line.transport.events) == ([Wrong.HEAD_TOO_SLOW], ["eof"])
+
+
+ENDINGS = [get(), get()[:-4], post(body=b"{" * 9)[:-3], BAD, get("a", "Connection: close"), get() * 9 + BAD, b""]
+
+
+@pytest.mark.parametrize("sent", ENDINGS)
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_lost_connection_leaves_no_reference_cycle(sent, quick):
+    gc.collect()
+    gc.disable()
+    try:
+        line = Line(quick=quick).hear(sent)
+        line.connection.connection_lost(None)
+        del line
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_a_connection_that_never_stood_leaves_no_reference_cycle():
+    gc.collect()
+    gc.disable()
+    try:
+        ServerConnection(App(), LIMITS, Watch(), Clock())
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_a_lost_connection_takes_late_answers_and_does_nothing():
+    line = Line().hear(get("a"), get("b"))
+    line.connection.connection_lost(None)
+    line.connection.write(b"late")
+    line.connection.answer(b"<a>")
+    line.connection.abort()
+    line.connection.close_when_idle()
+    assert (line.transport.written, line.transport.events, line.names) == (b"", [], ["a"])
