@@ -113,7 +113,10 @@ class Ledger(Protocol):
         """
 
     async def withdraw(self, jti: str, holder: Holder, now: int) -> bool:
-        """Revoke the consent behind a live access token, and its tokens (개별인증-004); False when there is none."""
+        """Revoke the consent behind a token, and all its tokens (개별인증-004). The token may be expired or revoked.
+
+        False when the holder has no such token, or its consent is over.
+        """
 
     async def issue_integrated(
         self, consent: Consent, pair: Pair, spent: Sequence[tuple[str, str]], evidence: Sequence[Evidence], now: int

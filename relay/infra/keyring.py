@@ -8,7 +8,7 @@ from typing import Any, Final
 import jwt
 
 from relay.domain.fault import FAULTS, Refusal
-from relay.domain.token import ACCESS, Claims, Expired, claims_of
+from relay.domain.token import ACCESS, REFRESH, Claims, Expired, claims_of
 
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _MOST: Final = 1500
@@ -33,18 +33,31 @@ class Verifier:
 
     def claims(self, token: bytes, now: float, use: str = ACCESS) -> Claims:
         """Claims of a token meant for `use`, at epoch time `now`. Raises Refusal (40101), Expired for a genuine one."""
-        if len(token) > _MOST or _TOKEN.fullmatch(token) is None:
-            raise Refusal(FAULTS["token_malformed"])
-        claims = claims_of(self._payload(token), use)
-        if claims.iss != self._issuer:
-            raise Refusal(FAULTS["token_untrusted"])
+        claims = self._issued(claims_of(self._payload(token), use))
         if claims.iat > now + self._leeway:
             raise Refusal(FAULTS["token_malformed"], "iat")
         if claims.exp <= now:
             raise Expired(claims)
         return claims
 
+    def issued(self, token: bytes) -> Claims:
+        """Claims of an access or refresh token that was issued here, at any time, expired or not. Raises Refusal."""
+        payload = self._payload(token)
+        try:
+            claims = claims_of(payload)
+        except Refusal:
+            claims = claims_of(payload, REFRESH)
+        return self._issued(claims)
+
+    def _issued(self, claims: Claims) -> Claims:
+        if claims.iss != self._issuer:
+            raise Refusal(FAULTS["token_untrusted"])
+        return claims
+
     def _payload(self, token: bytes) -> bytes:
+        """The payload of a token whose signature is good. Raises Refusal (40101)."""
+        if len(token) > _MOST or _TOKEN.fullmatch(token) is None:
+            raise Refusal(FAULTS["token_malformed"])
         try:
             kid = jwt.get_unverified_header(token).get("kid")
         except jwt.InvalidTokenError as error:

@@ -66,6 +66,10 @@ class FolderSigner:
         """Claims of one of our own tokens, meant for `use`, at epoch second `now`. Raises Refusal (40101)."""
         return self._verifier.claims(token.encode(), now, use)
 
+    def issued(self, token: str) -> Claims:
+        """Claims of an access or refresh token of ours, whatever became of it. Raises Refusal (40101)."""
+        return self._verifier.issued(token.encode())
+
     def _key(self, now: int) -> SigningKey:
         for key in self._newest_first:
             if key.signs_from <= now:

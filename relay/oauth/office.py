@@ -47,6 +47,9 @@ class Signer(Protocol):
     def read(self, token: str, now: int, use: str = ACCESS) -> Claims:
         """Claims of one of our own tokens, meant for `use`. Raises Refusal (40101) as the gateway's keyring does."""
 
+    def issued(self, token: str) -> Claims:
+        """Claims of an access or refresh token of ours, expired or not. Raises Refusal (40101)."""
+
 
 class Secrets(Protocol):
     """Who compares client secrets with slow hashes, in constant time, off the loop, remembering successes shortly."""

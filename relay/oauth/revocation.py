@@ -16,10 +16,12 @@ _INVALID: Final = Answer(200, {"rsp_code": "99999", "rsp_msg": "유효하지 않
 
 
 async def revoke(authority: Authority, call: Call) -> Answer:
-    """Withdraw the consent behind an access token, and both its tokens with it.
+    """Withdraw the consent behind a token, and all its tokens with it.
 
-    A token that is not ours, over, another's or a refresh token gets 99999 and changes nothing. Raises OAuthRefusal,
-    Unreachable.
+    Any token that was issued to this client for this institution will do, expired and replaced ones and refresh tokens
+    too: operators take 99999 as done, so a customer's withdrawal must never end in it while the consent is in force.
+    A token that is not ours, another's, or of a consent that is over gets 99999 and changes nothing. Raises
+    OAuthRefusal, Unreachable.
     """
     call.note.api_code = "AU04"
     form = form_of(call)
@@ -33,7 +35,7 @@ async def _withdrawn(authority: Authority, asked: TokenCall) -> str:
     """Withdraw; "" when it is done, else the name of the fault that stands against it."""
     holder = Holder(asked.client.service.client_id, asked.provider.org_code)
     try:
-        claims = authority.signer.read(asked.form["token"], asked.now)
+        claims = authority.signer.issued(asked.form["token"])
     except Refusal as refusal:
         return refusal.fault.name
     if claims.client_id != holder.client_id:

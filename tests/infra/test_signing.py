@@ -156,3 +156,24 @@ def test_a_signing_key_is_not_shown():
     assert "private" not in repr(key)
     verifier = Verifier({"one": VerifyingKey("ES256", private.public_key())}, "ZRLA000001", 5.0)
     assert FolderSigner([key], verifier).sign(CLAIMS, NOW)[0]
+
+
+@pytest.mark.parametrize("claims", [{"exp": NOW - 10**7}, {"use": REFRESH}, {"iat": NOW + 10**6}], ids=str)
+def test_a_token_of_ours_stays_ours_whatever_its_time_or_use(signer, claims):
+    token, _ = signer.sign(CLAIMS | claims, NOW)
+    assert signer.issued(token).jti == "one"
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        ({"use": "manage"}, "token_malformed"),
+        ({"iss": "ZRLB000001"}, "token_untrusted"),
+        ({"jti": ""}, "token_malformed"),
+    ],
+    ids=str,
+)
+def test_what_is_no_data_token_of_ours_was_never_issued(signer, claims, name):
+    token, _ = signer.sign(CLAIMS | claims, NOW)
+    with pytest.raises(Refusal, match=name):
+        signer.issued(token)

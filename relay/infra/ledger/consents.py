@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from relay.domain.consent import (
     CONSENT_MOVES,
+    KOREA,
     Asset,
     Authentication,
     Consent,
@@ -116,6 +118,12 @@ def of_customer(sealer: Sealer, ci: str) -> ColumnElement[bool]:
 def in_force(sealer: Sealer, ci: str, client_id: str, provider: str) -> ColumnElement[bool]:
     """What is true of the consents of a customer for a service and provider that hold."""
     return and_(of_customer(sealer, ci), CONSENTS.c.client_id == client_id, CONSENTS.c.provider == provider)
+
+
+def is_in_force(row: Row[Any], now: int) -> bool:
+    """Whether the consent of a row holds at `now`: it is active and its last day in Korea is not over."""
+    last_day: date = row.end_date
+    return ConsentState(row.state) is ConsentState.ACTIVE and datetime.fromtimestamp(now, KOREA).date() <= last_day
 
 
 async def end(work: Work, consent_id: str, was: ConsentState, to: ConsentState, why: str) -> None:

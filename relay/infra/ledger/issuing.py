@@ -103,12 +103,9 @@ async def refresh(
 
 
 async def withdraw(work: Work, jti: str, holder: Holder) -> bool:
-    """Revoke the consent behind a live access token, with all its tokens; False when there is none."""
+    """Revoke the consent in force behind a token, whatever became of the token; False when there is none."""
     row = await consents.locked(work, select(TOKENS.c.consent_id).where(TOKENS.c.jti == jti).scalar_subquery())
-    if row is None or row.state != ConsentState.ACTIVE.value or not _holds(row, holder):
-        return False
-    _, access = await tokens.of_consent(work, row.consent_id, jti)
-    if access is None or access.jti != jti or work.now >= access.expires_at:
+    if row is None or not _holds(row, holder) or not consents.is_in_force(row, work.now):
         return False
     await consents.end(work, row.consent_id, ConsentState.ACTIVE, ConsentState.REVOKED, "withdrawn")
     return True

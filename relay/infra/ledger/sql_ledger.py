@@ -174,7 +174,7 @@ class SqlLedger:
             return await issuing.refresh(work, jti, holder, issue, again_s)
 
     async def withdraw(self, jti: str, holder: Holder, now: int) -> bool:
-        """Revoke the consent behind a live access token with all its tokens; False when there is none."""
+        """Revoke the consent in force behind a token of the holder, with all its tokens; False when there is none."""
         async with self._works.writing(now) as work:
             return await issuing.withdraw(work, jti, holder)
 

@@ -16,7 +16,6 @@ from rich.table import Table
 
 from relay.infra.rotation import Standing, prune, rotate, standings
 from relay.infra.token_keys import TokenKeyProblem, read_keys
-from relay.policy.authority import Tokens
 from relay.runtime.config import ConfigProblems, load
 
 UNUSABLE: Final = 2
@@ -26,6 +25,9 @@ OVERLAP_S: Final = 60
 """Every process looks at the folder again within `reload.watch_s`; a minute is time enough for all of them."""
 
 _DAY_S: Final = 86_400
+LIFETIME_S: Final = 367 * _DAY_S
+"""A key verifies for so long after it signed last. A consent lasts to 24:00 of the same day of the next year, and until
+then each of its tokens may withdraw it (개별인증-004), also an expired one."""
 
 
 @click.group(
@@ -35,7 +37,7 @@ Examples:
   relay keys rotate -c /etc/relay/relay.yaml       the first key signs at once, a later one in a minute
   relay keys rotate --in 3600                      for relays on several machines that get the folder by copy
   relay keys list --json | jq -r '.[].kid'
-  relay keys prune                                 once a month; a key stays tokens.refresh_days after the next one
+  relay keys prune                                 once a month; a key stays 367 days after the next one signs
 \b
 The folder is tokens.keys of the settings. A running relay follows it by itself. Exit code 2 when it cannot be used.""",
 )
@@ -62,7 +64,7 @@ def list_(path: Path, *, as_json: bool) -> None:
     """Show each key, what it does now, and until when it is needed."""
     with _told():
         tokens = load(path, os.environ).settings.tokens
-        found = standings(read_keys(Path(tokens.keys)), int(time.time()), _lifetime_s(tokens))
+        found = standings(read_keys(Path(tokens.keys)), int(time.time()), LIFETIME_S)
     rows = [_row(one) for one in found]
     if as_json:
         click.echo(json.dumps(rows))
@@ -95,7 +97,7 @@ def prune_(path: Path, *, as_json: bool) -> None:
     """Remove the keys whose tokens have all ended."""
     with _told():
         tokens = load(path, os.environ).settings.tokens
-        removed = prune(Path(tokens.keys), int(time.time()), _lifetime_s(tokens))
+        removed = prune(Path(tokens.keys), int(time.time()), LIFETIME_S)
     if as_json:
         click.echo(json.dumps({"removed": removed}))
     else:
@@ -109,10 +111,6 @@ def _told() -> Iterator[None]:
     except (ConfigProblems, TokenKeyProblem, OSError) as error:
         click.echo(str(error), err=True)
         raise SystemExit(UNUSABLE) from error
-
-
-def _lifetime_s(tokens: Tokens) -> int:
-    return max(tokens.refresh_days, tokens.access_days) * _DAY_S
 
 
 def _row(one: Standing) -> dict[str, Any]:

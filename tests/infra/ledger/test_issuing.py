@@ -207,14 +207,26 @@ class TestWithdrawing:
         assert not await ledger.withdraw(pair.access.jti, holder, desk.now)
         assert await standing(pair.access) == [LIVE]
 
-    async def test_not_by_what_is_no_live_access_token(self, ledger, desk, standing):
+    @pytest.mark.parametrize("token", ["former access", "refresh", "expired access"])
+    async def test_by_any_token_of_the_consent(self, ledger, desk, standing, token):
         _, pair = await desk.issued(ledger)
         _, access = await ledger.refresh(pair.refresh.jti, desk.holder, desk.renewed(desk.now), AGAIN_S, desk.now)
-        for jti, now in [
-            (pair.refresh.jti, desk.now),
-            (pair.access.jti, desk.now),
-            ("unknown", desk.now),
-            (access.jti, access.expires_at),
-        ]:
-            assert not await ledger.withdraw(jti, desk.holder, now)
-        assert await standing(access) == [LIVE]
+        jti, now = {
+            "former access": (pair.access.jti, desk.now),
+            "refresh": (pair.refresh.jti, pair.refresh.expires_at),
+            "expired access": (access.jti, access.expires_at),
+        }[token]
+        assert await ledger.withdraw(jti, desk.holder, now)
+        assert await standing(access) == [WITHDRAWN]
+        assert await ledger.revoked_after(1) == (2, [access.jti])
+
+    async def test_not_by_a_token_that_was_never_issued(self, ledger, desk, standing):
+        _, pair = await desk.issued(ledger)
+        assert not await ledger.withdraw("unknown", desk.holder, desk.now)
+        assert await standing(pair.access) == [LIVE]
+
+    async def test_not_after_the_last_day_though_no_sweep_came_yet(self, ledger, desk):
+        _, pair = await desk.issued(ledger, desk.consent(end=date(2027, 1, 15)))
+        midnight = 1_800_025_200  # 16 January 2027, 00:00 in Korea
+        assert not await ledger.withdraw(pair.access.jti, desk.holder, midnight)
+        assert await ledger.withdraw(pair.access.jti, desk.holder, midnight - 1)

@@ -61,7 +61,7 @@ def test_the_list_says_what_each_key_does(run, now):
     ]
     assert rows[1]["needed_until"] is None
     until = datetime.fromisoformat(rows[0]["needed_until"]) - datetime.fromisoformat(rows[1]["signs_from"])
-    assert until.days == 365
+    assert until.days == 367
     now(1_800_000_060)
     assert [row["duty"] for row in json.loads(run("list", "--json").output)] == ["verifies", "signs"]
 
@@ -77,7 +77,7 @@ def test_what_is_done_is_removed_and_told(run, now, key_folder):
     first = json.loads(run("rotate", "--json").output)["kid"]
     run("rotate")
     assert run("prune").output == "every key is still needed\n"
-    now(1_800_000_060 + 365 * 86_400)
+    now(1_800_000_060 + 367 * 86_400)
     assert json.loads(run("prune", "--json").output) == {"removed": [first]}
     assert len(read_keys(key_folder)) == 1
     assert not (key_folder / f"{first}.pem").exists()
