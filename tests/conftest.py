@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))  # rig/ is no installed package
 
+from rig.name_server import NameServer
 from rig.postgresql import PostgreSql
 from rig.redis import RedisServer
 
@@ -26,6 +28,15 @@ def postgresql():
     """A real PostgreSQL; `.database()` gives the URL of a fresh database."""
     server = PostgreSql()
     server.start()
+    yield server
+    server.stop()
+
+
+@pytest_asyncio.fixture
+async def name_server():
+    """A DNS server on loopback; `.place` is its ADDRESS:PORT."""
+    server = NameServer()
+    await server.start()
     yield server
     server.stop()
 

@@ -18,6 +18,7 @@ from relay.domain.api import Api, Catalogue
 from relay.domain.ids import ApiType
 from relay.domain.institution import DeskFault, Holding
 from relay.domain.strict_json import read_object
+from relay.infra.dns.connector import tcp_connector
 from relay.policy.holdings import ListCall, each_once, holdings_in, list_calls
 from relay.policy.registry import Provider
 from relay.policy.scalars import ProviderTimeouts
@@ -146,7 +147,7 @@ class HttpInstitutions:
         if session is None:
             times = provider.timeouts or ProviderTimeouts()
             session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self._context_of(provider) or True),
+                connector=tcp_connector(ssl=self._context_of(provider) or True),
                 timeout=aiohttp.ClientTimeout(total=times.total_s, sock_connect=times.connect_s),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent))  # stage/ is no installed package
 
@@ -14,12 +13,13 @@ from stage.institution import Institution
 from stage.neighbours import Neighbours
 from stage.town import BANK, CARD, Town
 
+from relay.infra.dns.event_loop import new_event_loop
 from relay.runtime.neighbourhood import neighbourhood
 from relay.sandbox.certificates import make_dev_certificates
 
 
 def pytest_asyncio_loop_factories(config, item):
-    return {"uvloop": uvloop.new_event_loop}
+    return {"relay": new_event_loop}
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from relay.infra.certifiers.identity_message import OurIdentity
 from relay.infra.certifiers.rest import Line
 from relay.infra.certifiers.revocation import Revocations
 from relay.infra.certifiers.signature_desk import SignatureDesk
+from relay.infra.dns.connector import tcp_connector
 from relay.infra.turns import Turns, Workers
 from relay.policy.authority import Certifier
 
@@ -148,7 +149,7 @@ async def opened_proofs(
     session = aiohttp.ClientSession(
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
-        connector=aiohttp.TCPConnector(limit=0, limit_per_host=AT_ONCE),
+        connector=tcp_connector(limit=0, limit_per_host=AT_ONCE),
     )
     proofs = CertifierProofs(session, relay, verifiers, random, clock)
     try:

@@ -7,6 +7,7 @@ from typing import Final
 
 import aiohttp
 
+from relay.infra.dns.connector import tcp_connector
 from relay.policy.portal import PortalSettings
 
 ERROR_MOST: Final = 65_536
@@ -93,7 +94,7 @@ class Line:
         if self._opened is None:
             timeouts = self._settings.timeouts
             self._opened = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(force_close=True),
+                connector=tcp_connector(force_close=True),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=timeouts.total_s, connect=timeouts.connect_s),
                 auto_decompress=False,

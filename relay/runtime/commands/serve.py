@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 import click
-import uvloop
 
 from relay.domain.ledger import Unreachable
+from relay.infra.dns.event_loop import new_event_loop
 from relay.runtime.attendant import Attendant, AuthorityDied
 from relay.runtime.config import ConfigProblems, load
 from relay.runtime.ledgers import unanswered
@@ -60,7 +60,7 @@ def command(config: Path, log_level: str, role: str, *, until_stdin_closes: bool
     for name in ("alembic", "aiosqlite"):  # the one is chatty, the other writes values of statements at debug
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
             runner.run(_serve(config, role, log_level, until_stdin_closes=until_stdin_closes))
     except ConfigProblems as error:
         for problem in error.problems:

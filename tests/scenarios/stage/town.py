@@ -113,13 +113,14 @@ def provider_file(institution):
     own = dict(institution.settings)
     spare = own.pop("spare_places", [])
     scheme, path = ("https" if own.get("link") == "tls" else "http"), own.pop("base_path", "")
+    host = own.pop("host", "127.0.0.1")
     return {
         "org_code": institution.org_code,
         "name": institution.org_code,
         "industry": institution.industry,
         "link": "leased_line",
         "timeouts": QUICK,
-        "base_urls": [f"{scheme}://127.0.0.1:{institution.port}{path}", *spare],
+        "base_urls": [f"{scheme}://{host}:{institution.port}{path}", *spare],
     } | own
 
 

@@ -1,0 +1,31 @@
+"""The loop that serves in production, with the DNS server of a test."""
+
+import asyncio
+
+import pytest_asyncio
+
+from relay.infra.dns.event_loop import new_event_loop
+
+
+def pytest_asyncio_loop_factories(config, item):
+    return {"relay": new_event_loop}
+
+
+@pytest_asyncio.fixture
+async def names(name_server):
+    """The DNS server that the running loop asks; `bank.test` is this machine."""
+    asyncio.get_running_loop().name_servers = (name_server.place,)
+    name_server.addresses["bank.test"] = ["127.0.0.1"]
+    return name_server
+
+
+@pytest_asyncio.fixture
+async def port():
+    """A port of this machine where one line is said."""
+
+    async def greet(_reader, writer):
+        writer.write(b"hello\n")
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
