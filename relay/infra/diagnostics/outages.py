@@ -1,0 +1,54 @@
+"""Outages in the log: one line when a service stops to work, one when it works again."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+_log = logging.getLogger(__name__)
+
+REPEAT_S: Final = 60.0
+"""A service that fails and works in turn, or changes its cause, is logged at most so often."""
+
+
+class OutageLog:
+    """Logs the begin and the end of outages of one service, each with its cause.
+
+    Call `failed` at each failure and `succeeded` at each success. `subject` names the service as a log line does,
+    `institution: org_code=ZBAA000001`. `failing` tells whether the last attempt failed.
+    """
+
+    __slots__ = ("_cause", "_clock", "_failures", "_is_logged", "_logged_at", "_since", "_subject", "failing")
+
+    def __init__(self, subject: str, clock: Callable[[], float] = time.monotonic) -> None:
+        name, _, fields = subject.partition(": ")
+        self._subject = (name, f"{fields} " if fields else "")
+        self._clock = clock
+        self._cause = ""
+        self._failures = 0
+        self._since = 0.0
+        self._logged_at = float("-inf")
+        self._is_logged = False
+        self.failing = False
+
+    def failed(self, cause: str) -> None:
+        """Count a failure; log it when it is the first of an outage, or of another cause than the one logged last."""
+        now = self._clock()
+        if not self.failing:
+            self.failing, self._since, self._failures, self._is_logged = True, now, 0, False
+        self._failures += 1
+        if (self._is_logged and cause == self._cause) or now - self._logged_at < REPEAT_S:
+            return
+        self._cause, self._logged_at, self._is_logged = cause, now, True
+        name, fields = self._subject
+        _log.warning("%s unavailable: %scause=%s failures=%d", name, fields, cause, self._failures)
+
+    def succeeded(self) -> None:
+        """End the outage, if there is one."""
+        if not self.failing:
+            return
+        self.failing = False
+        if self._is_logged:
+            name, fields = self._subject
+            seconds = self._clock() - self._since
+            _log.warning("%s available again: %safter_s=%.1f failures=%d", name, fields, seconds, self._failures)

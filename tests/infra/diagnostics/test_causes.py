@@ -1,0 +1,71 @@
+"""Causes of failed connections, from exceptions as they are raised."""
+
+import asyncio
+import errno
+import socket
+import ssl
+from types import SimpleNamespace
+
+import aiohttp
+import pytest
+
+from relay.infra.diagnostics.causes import cause_of
+
+KEY = SimpleNamespace(host="h", port=1, is_ssl=True, ssl=True)
+
+
+def certificate_error(code):
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code = code
+    return error
+
+
+def tls_error(reason):
+    error = ssl.SSLError(1, reason)
+    error.reason = reason
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (ConnectionRefusedError(), "refused"),
+        (ConnectionResetError(), "reset"),
+        (BrokenPipeError(), "reset"),
+        (asyncio.IncompleteReadError(b"", 4), "reset"),
+        (socket.gaierror(socket.EAI_NONAME, "unknown"), "dns"),
+        (UnicodeError("label empty or too long"), "dns"),
+        (TimeoutError(), "time_out"),
+        (OSError(errno.EHOSTUNREACH, "no route"), "unreachable"),
+        (OSError(errno.EMFILE, "too many"), "no_descriptors"),
+        (FileNotFoundError(errno.ENOENT, "no such file"), "no_socket"),
+        (certificate_error(62), "tls_hostname"),
+        (certificate_error(64), "tls_hostname"),
+        (certificate_error(10), "tls_expired"),
+        (certificate_error(9), "tls_not_yet_valid"),
+        (certificate_error(20), "tls_untrusted"),
+        (tls_error("WRONG_VERSION_NUMBER"), "tls_protocol"),
+        (tls_error("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "tls_refused"),
+        (aiohttp.ClientConnectorCertificateError(KEY, certificate_error(10)), "tls_expired"),
+        (aiohttp.ClientConnectorSSLError(KEY, tls_error("WRONG_VERSION_NUMBER")), "tls_protocol"),
+        (aiohttp.ClientConnectorDNSError(KEY, socket.gaierror(socket.EAI_NONAME, "x")), "dns"),
+        (aiohttp.ClientConnectorError(KEY, ConnectionRefusedError(errno.ECONNREFUSED, "x")), "refused"),
+        (aiohttp.ServerDisconnectedError(), "reset"),
+        (aiohttp.ServerTimeoutError(), "time_out"),
+        (ValueError("something else"), "error"),
+    ],
+)
+def test_each_exception_has_its_cause(error, cause):
+    assert cause_of(error) == cause
+
+
+def test_a_cause_is_found_behind_the_exception_that_wraps_it():
+    wrapping = RuntimeError("no connection")
+    wrapping.__cause__ = ConnectionRefusedError()
+    assert cause_of(wrapping) == "refused"
+
+
+def test_exceptions_that_wrap_each_other_come_to_an_end():
+    one, other = RuntimeError("one"), RuntimeError("other")
+    one.__cause__, other.__cause__ = other, one
+    assert cause_of(one) == "error"

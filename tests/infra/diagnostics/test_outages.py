@@ -1,0 +1,80 @@
+"""Outages at a time that is given: which lines are logged."""
+
+import logging
+
+import pytest
+
+from relay.infra.diagnostics.outages import OutageLog
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def outage(clock):
+    return OutageLog("institution: org_code=ZBAA000001", clock)
+
+
+@pytest.fixture
+def lines(caplog):
+    caplog.set_level(logging.INFO)
+    return lambda: [record.getMessage() for record in caplog.records]
+
+
+def test_one_line_at_the_begin_and_one_at_the_end(outage, clock, lines):
+    for _ in range(40):
+        outage.failed("refused")
+    clock.now += 12.5
+    outage.succeeded()
+    outage.succeeded()
+    assert lines() == [
+        "institution unavailable: org_code=ZBAA000001 cause=refused failures=1",
+        "institution available again: org_code=ZBAA000001 after_s=12.5 failures=40",
+    ]
+
+
+def test_a_service_that_works_logs_nothing(outage, lines):
+    outage.succeeded()
+    assert (lines(), outage.failing) == ([], False)
+
+
+def test_flapping_logs_one_outage_a_minute(outage, clock, lines):
+    for _ in range(100):
+        outage.failed("reset")
+        outage.succeeded()
+        clock.now += 1
+    assert len(lines()) == 4
+
+
+def test_another_cause_is_logged_a_minute_later(outage, clock, lines):
+    outage.failed("refused")
+    outage.failed("time_out")
+    clock.now += 60
+    outage.failed("time_out")
+    outage.failed("time_out")
+    assert lines()[1:] == ["institution unavailable: org_code=ZBAA000001 cause=time_out failures=3"]
+
+
+def test_an_outage_too_short_to_log_ends_without_a_line(outage, clock, lines):
+    outage.failed("refused")
+    outage.succeeded()
+    clock.now += 1
+    outage.failed("refused")
+    outage.succeeded()
+    assert len(lines()) == 2
+
+
+def test_a_service_without_fields_is_named_alone(clock, lines):
+    outage = OutageLog("portal", clock)
+    outage.failed("dns")
+    outage.succeeded()
+    assert lines() == ["portal unavailable: cause=dns failures=1", "portal available again: after_s=0.0 failures=1"]
