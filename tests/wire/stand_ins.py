@@ -21,9 +21,19 @@ class Clock:
 
     def __init__(self):
         self.now = 100.0
+        self.soon = []
 
     def time(self):
         return self.now
+
+    def call_soon(self, callback):
+        self.soon.append(callback)
+
+    def run_turn(self):
+        """Run what waits for the next turn, and nothing that it schedules."""
+        soon, self.soon = self.soon, []
+        for callback in soon:
+            callback()
 
 
 class Transport:
@@ -115,8 +125,15 @@ class Line:
         self.transport.protocol = self.connection  # as real ones do
 
     def hear(self, *pieces):
+        """Receive each piece and let the loop turn until nothing waits for a turn."""
         for piece in pieces:
             self.connection.data_received(piece)
+            self.turn()
+        return self
+
+    def turn(self):
+        while self.clock.soon:
+            self.clock.run_turn()
         return self
 
     def wait(self, seconds):

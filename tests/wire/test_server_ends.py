@@ -32,6 +32,7 @@ def test_reading_stops_when_enough_is_waiting_and_goes_on_when_it_is_answered():
     for number in range(19):
         assert len(line.connection._ready) <= LIMITS.pipelined
         line.connection.answer(b"<%d>" % number)
+        line.turn()
     assert line.transport.reading
     assert line.names == [str(n) for n in range(20)]
 
@@ -41,6 +42,7 @@ def test_what_is_refused_behind_a_stop_is_refused_when_its_turn_comes():
     for _ in range(6):
         assert line.app.refused == []
         line.connection.answer(b"<>")
+        line.turn()
     assert line.app.refused == [Wrong.TARGET_MALFORMED]
 
 
@@ -84,6 +86,7 @@ def test_who_does_not_read_answers_is_asked_nothing_more_and_read_no_further():
     line.hear(*[get(str(n)) for n in range(LIMITS.pipelined)])
     assert (line.names, line.transport.written, line.transport.reading) == ([], b"", False)
     line.connection.resume_writing()
+    line.turn()
     assert (line.transport.written, line.transport.reading) == (b"<0><1><2><3>", True)
 
 
