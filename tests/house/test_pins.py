@@ -1,0 +1,31 @@
+import tomllib
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+SAFE_FROM = {"aiohttp": "3.14.2", "authlib": "1.7.1", "httptools": "0.8", "jinja2": "3.1.6", "pyjwt": "2.12"}
+"""The first release that has no published advisory left, as of November 2026."""
+
+
+@pytest.fixture(scope="module")
+def floors(root):
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    listed = project["dependencies"] + project["optional-dependencies"]["dev"]
+    return {canonicalize_name(one.name): one.specifier for one in map(Requirement, listed)}
+
+
+@pytest.fixture(scope="module")
+def pins(root):
+    lines = [line for line in (root / "constraints.txt").read_text().splitlines() if "==" in line]
+    return {name: Version(rest.split()[0]) for name, _, rest in (line.partition("==") for line in lines)}
+
+
+@pytest.mark.parametrize("package", SAFE_FROM)
+def test_no_release_with_an_advisory_is_allowed(floors, package):
+    assert [str(floor.version) for floor in floors[package] if floor.operator == ">="] == [SAFE_FROM[package]]
+
+
+def test_every_pin_is_what_the_project_asks_for(floors, pins):
+    assert {name: str(pins[name]) for name, floor in floors.items() if pins[name] not in floor} == {}
