@@ -1,92 +1,77 @@
 """One JSON line for each exchange, through a bounded queue, written off the event loop."""
 
-import os
-import sys
-import threading
-from collections import deque
-from typing import IO, Final
+import logging
+from typing import Final
 
 from relay.domain.exchange import Exchange
+from relay.infra.output.line_file import LineFile
+from relay.infra.output.line_writer import LineWriter, Sink
 
-_EVERY_S: Final = 0.2
+_log = logging.getLogger(__name__)
+
+_STDOUT: Final = "stdout"
 
 
 class AccessLog:
     """Access records to a file or `stdout`. At most `most` lines wait; more are counted as `lost`.
 
     What is written: tran_id, org codes, client_id, api_code, x-api-type, answer, reason, times in ms, sizes, attempts.
-    Never a token, a CI, an account number or a body.
+    Never a token, a CI, an account number or a body. One log line tells when records begin to be lost, one when that
+    ends. Nothing here blocks the caller: opening, writing and closing are the thread's.
     """
 
     def __init__(self, path: str, most: int) -> None:
         self._path = path
-        self._most = most
-        self._lines: deque[str] = deque()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
-        self._file: IO[str] | None = None
-        self._writing = threading.Lock()
-        self.lost = 0
-        self.written = 0
+        self._writer = LineWriter("access-log", most, self._log_loss, self._log_end)
+
+    @property
+    def lost(self) -> int:
+        """How many records were not written."""
+        return self._writer.lost
+
+    @property
+    def written(self) -> int:
+        """How many records were written."""
+        return self._writer.written
 
     def start(self) -> None:
         """Open the file (raises OSError when it cannot be) and begin to write."""
-        self._file = self._open()
-        self._thread.start()
+        self._writer.start(self._open())
 
     def stop(self) -> None:
-        """Write what waits and close."""
-        self._stop.set()
-        self._thread.join()
+        """Write what waits and close; what is not written within two seconds is lost."""
+        self._writer.stop()
 
     def reopen(self) -> None:
-        """Open the file anew, so that it can be rotated by renaming. Raises OSError and keeps the old one."""
-        if self._path == "stdout":
-            return
-        fresh = self._open()
-        with self._writing:
-            self._flush()
-            old, self._file = self._file, fresh
-        if old is not None:
-            old.close()
+        """Have the thread open the file anew, so that it can be rotated by renaming. The old one stays on failure."""
+        if self._path != _STDOUT:
+            self._writer.exchange(self._fresh)
 
     def write(self, exchanges: list[Exchange]) -> None:
         """Queue a line for each exchange, as far as there is room. PERF: 2 us for each; logging.info costs 15."""
-        room = max(0, self._most - len(self._lines))
-        self.lost += max(0, len(exchanges) - room)
-        self._lines.extend([line(exchange) for exchange in exchanges[:room]])
+        room = self._writer.room
+        self._writer.put([line(exchange).encode() for exchange in exchanges[:room]], max(0, len(exchanges) - room))
 
-    def _open(self) -> IO[str]:
-        if self._path == "stdout":
-            return sys.stdout
-        return open(self._path, "a", encoding="utf-8", buffering=1 << 16, opener=_private)
+    def _open(self) -> LineFile:
+        return LineFile.standard(1) if self._path == _STDOUT else LineFile.open(self._path)
 
-    def _run(self) -> None:
-        while not self._stop.wait(_EVERY_S):
-            self._write()
-        self._write()
-        if self._file is not None and self._path != "stdout":
-            self._file.close()
-
-    def _write(self) -> None:
-        with self._writing:
-            self._flush()
-
-    def _flush(self) -> None:
-        lines = [self._lines.popleft() for _ in range(len(self._lines))]
-        if not lines or self._file is None:
-            return
+    def _fresh(self, old: Sink) -> Sink:
         try:
-            self._file.writelines(lines)
-            self._file.flush()
-            self.written += len(lines)
-        except (OSError, ValueError):
-            self.lost += len(lines)
+            fresh = self._open()
+        except OSError as error:
+            _log.error("access log not reopened, the old file stays: path=%s reason=%s", self._path, error.strerror)
+            return old
+        try:
+            old.close()
+        except OSError as error:
+            _log.warning("old access log not closed cleanly: path=%s reason=%s", self._path, error.strerror)
+        return fresh
 
+    def _log_loss(self, why: str) -> None:
+        _log.error("access records lost: path=%s reason=%s", self._path, why)
 
-def _private(path: str, flags: int) -> int:
-    """A file that comes to be is its owner's, and read by its group: who called whom is nobody else's business."""
-    return os.open(path, flags, 0o640)
+    def _log_end(self, lost: int) -> None:
+        _log.warning("access records written again: path=%s lost=%d", self._path, lost)
 
 
 def line(e: Exchange) -> str:

@@ -120,10 +120,7 @@ class RelayProcess:
             _log.info("plan %s taken", relay.gateway.plan.generation)
             if later := waiting_for_a_start(self._started, loaded.settings):
                 _log.warning("changed, but taken at the next start only: %s", ", ".join(later))
-        try:
-            relay.access_log.reopen()
-        except OSError as error:
-            _log.error("access log not opened anew, the old file stays: %s", error)
+        relay.access_log.reopen()
         self._following.seen()
 
     def _files(self) -> list[Path]:
