@@ -11,6 +11,7 @@ class Note:
     """What the gateway's record of the call shall say; "" for what is not known yet. Nothing a caller made up.
 
     `api_code` is that of 첨부12, S101 to S104 for the support APIs (지원-101 to -104), which have none there.
+    `revoked` are the jtis of access tokens that the call revoked, comma-separated: the gateway refuses them at once.
     `reason` names why the call was refused: a fault, an OAuth error, or a Why of the ledger. `error` is the OAuth error
     that was answered (규격 3.10).
     """
@@ -21,6 +22,7 @@ class Note:
     operator: str = ""
     reason: str = ""
     error: str = ""
+    revoked: str = ""
 
     def headers(self) -> Mapping[str, str]:
         """The headers that tell it; the gateway takes them off the answer."""
@@ -31,6 +33,7 @@ class Note:
             "x-relay-operator": self.operator,
             "x-relay-reason": self.reason,
             "x-relay-error": self.error,
+            "x-relay-revoked": self.revoked,
         }
         return {name: value for name, value in told.items() if value}
 

@@ -9,7 +9,9 @@ from aiohttp import web
 
 from relay.desk.calls import Answer, Call
 from relay.desk.errors import OAuthRefusal
+from relay.desk.revoked import RevocationFeed, collect_revoked
 from relay.domain.ids import ORG_CODE, TRAN_ID
+from relay.policy.oauth_envelope import REVOCATIONS_PATH
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,14 @@ _EVERY: Final = {
 """Headers of every answer: tokens stay in no cache (RFC 6749 5.1)."""
 
 
-def application(endpoints: Mapping[str, Endpoint]) -> web.Application:
-    """The endpoints by path. Whoever reaches them is believed about who calls: listen where only the gateway comes."""
+def application(endpoints: Mapping[str, Endpoint], feed: RevocationFeed | None = None) -> web.Application:
+    """The endpoints by path, and the feed of revocations that gateways listen to.
+
+    Whoever reaches them is believed about who calls: listen where only the gateway comes.
+    """
     app = web.Application(client_max_size=BODY_MOST)
+    if feed is not None:
+        app.router.add_get(REVOCATIONS_PATH, feed.listen, allow_head=False)
     for path, endpoint in endpoints.items():
         app.router.add_route("*", path, _door(endpoint))
     return app
@@ -63,7 +70,11 @@ def _door(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Response]
         call = _call(request)
         try:
             _fits(request, endpoint.method, call)
-            answer = await endpoint.answer(replace(call, body=await _body(request)))
+            with collect_revoked() as revoked:
+                try:
+                    answer = await endpoint.answer(replace(call, body=await _body(request)))
+                finally:
+                    call.note.revoked = ",".join(revoked)
         except Exception as error:
             answer = endpoint.refuse(call, error)
         return _response(call, answer, endpoint.method)

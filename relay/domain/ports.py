@@ -1,6 +1,6 @@
 """What the planes need from outside: the shapes of infra's objects, so that no plane knows infra."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from relay.domain.exchange import Exchange
@@ -34,6 +34,9 @@ class Grants(Protocol):
 
     def hurry(self) -> None:
         """The ledger may have changed just now: hear of it before the usual time."""
+
+    def revoke(self, jtis: Iterable[str]) -> None:
+        """Refuse these access tokens from now on: the authority has just revoked them."""
 
     async def fetch(self, jti: str) -> None:
         """Ask the ledger. Afterwards `of` knows, and be it that the ledger cannot be reached. Never raises."""

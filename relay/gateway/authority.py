@@ -1,6 +1,7 @@
 """The road to the authority: OAuth's endpoints for operators, the support APIs for the portal (규격 3.10, 5.2)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Refusal
@@ -21,6 +22,21 @@ _AUTHORIZE = b"/oauth/2.0/authorize"
 def dialect_of(path: bytes) -> Dialect:
     """The language of one of the authority's paths: tokens speak OAuth, 지원-102 to -104 rsp_codes."""
     return OAUTH if oauth_envelope.is_oauth(path) else SUPPORT
+
+
+class AuthorityForwarding(Forwarding):
+    """An exchange with the authority: what it revoked is refused here before its answer is passed on."""
+
+    __slots__ = ("_revoke",)
+
+    def __init__(self, revoke: Callable[[Iterable[str]], None], *told: Any) -> None:
+        super().__init__(*told)
+        self._revoke = revoke
+
+    def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
+        """Pass a whole answer on, after the tokens that it revoked."""
+        self._revoke(oauth_envelope.revoked(headers))
+        return super().answered(status, headers, body)
 
 
 class Road:
@@ -56,14 +72,15 @@ class Road:
             return oauth_envelope.request(head.method, head.target, headers, operators, fault, body, passing)
 
         def closed(exchange: Exchange) -> None:
-            """What the authority just did may have revoked a token: here it ends at once, elsewhere in a second."""
+            """The authority may have revoked a token and its answer been lost: the ledger knows."""
             judges.grants.hurry()
             if exchange.error and head.path in plan.authority:
                 attribute(plan, connection.card.callers, head.path, head.query + b"\n" + body, exchange)
             self._close(exchange)
 
         tran_id = envelope.echo(headers.get(b"x-api-tran-id"))
-        forwarding = Forwarding(connection, exchange, tran_id, self._clock, closed, dialect)
+        told = (connection, exchange, tran_id, self._clock, closed, dialect)
+        forwarding = AuthorityForwarding(judges.grants.revoke, *told)
         try:
             judges.at_authority.take(operators[0] if operators else "", AUTHORITY, exchange.started)
             exchange.asked = self._clock()

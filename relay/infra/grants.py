@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -93,11 +93,14 @@ class RememberedGrants:
 
     async def follow(self, every: float, stop: asyncio.Event) -> None:
         """Hear of revocations each `every` seconds until `stop`; a question that was asked is waited for."""
+        loop = asyncio.get_running_loop()
+        asked = loop.time() - _BREATH_S
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._hurried.wait(), every)
-            await asyncio.sleep(min(every, _BREATH_S))
+            await asyncio.sleep(max(0.0, min(every, _BREATH_S) - (loop.time() - asked)))
             self._hurried.clear()
+            asked = loop.time()
             try:
                 async with asyncio.timeout(FETCH_S):
                     await self.hear()
@@ -126,7 +129,11 @@ class RememberedGrants:
         self._heard = began
         if self._number < former:  # an older ledger was brought back: what is remembered may never have been
             self._forget_all()
-        for jti in revoked:
+        self.revoke(revoked)
+
+    def revoke(self, jtis: Iterable[str]) -> None:
+        """Refuse these access tokens from now on: the ledger says that they are revoked, or the authority did it."""
+        for jti in jtis:
             for half in (self._young, self._old):
                 if isinstance(found := half.get(jti), Grant):
                     found.revoked = True

@@ -15,6 +15,11 @@ from relay.policy.envelope import Address
 PLACE: Final = Address(b"GET ", b"POST ", b" HTTP/1.1\r\nHost: authority")
 """The authority as requests name it."""
 
+REVOCATIONS_PATH: Final = "/relay/revocations"
+"""Where a gateway listens to the authority for revocations; no caller's target leads there."""
+
+_REVOKED: Final = b"x-relay-revoked"
+
 _TO_AUTHORITY: Final = (b"x-api-tran-id", b"content-type", b"content-encoding")
 WITH_CUSTOMER: Final = (*_TO_AUTHORITY, b"x-user-ci")
 """Header lines of a caller's request that the endpoints of OAuth may see, beside those written here."""
@@ -104,6 +109,11 @@ def note(exchange: Exchange, headers: Mapping[bytes, bytes]) -> None:
     for name, slot in _NOTED:
         if name in headers:
             setattr(exchange, slot, headers[name].decode("latin-1"))
+
+
+def revoked(headers: Mapping[bytes, bytes]) -> list[str]:
+    """The jtis of the access tokens that the authority revoked in this call."""
+    return headers[_REVOKED].decode("latin-1").split(",") if _REVOKED in headers else []
 
 
 answer_head: Final = partial(envelope.answer_head, heads=_HEAD, allowed=_TO_OPERATOR)

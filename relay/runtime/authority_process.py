@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from relay.desk.complaints import LEDGER
 from relay.desk.door import RUNNER, application
 from relay.desk.door import turned_away as no_call
+from relay.desk.revoked import RevocationFeed
 from relay.desk.serving import TurnedAway, served
 from relay.domain.ledger import Unreachable
 from relay.domain.registry import Registry
@@ -72,6 +73,8 @@ class AuthorityProcess:
             ledger = ledger_of(settings.ledger)
             stack.push_async_callback(ledger.close)
             await ledger.check()
+            feed = RevocationFeed()
+            ledger.announce_revocations(feed.announce)
             stack.push_async_callback(self._part, 0)
             self._registry = FollowedRegistry(ledger.registry, time.time)
             if settings.portal is not None:
@@ -108,7 +111,8 @@ class AuthorityProcess:
                 clock=time.time,
                 random=random_text,
             )
-            await self._serve(authority, support, door)
+            await self._serve(authority, support, door, feed)
+            stack.callback(feed.close)
             watching = self._following.run(settings.reload.watch_s, lambda: self.reload(authority, support, proofs))
             following, sweeping = loop.create_task(watching), loop.create_task(self._sweep(authority))
             listening = loop.create_task(self._listen(authority, support))
@@ -176,13 +180,15 @@ class AuthorityProcess:
     def _files(self) -> list[Path]:
         return [*self._watched, *yaml_files(Path(self._loaded.settings.providers))]
 
-    async def _serve(self, authority: Authority, support: Support, door: socket.socket | None) -> None:
+    async def _serve(
+        self, authority: Authority, support: Support, door: socket.socket | None, feed: RevocationFeed
+    ) -> None:
         settings = self._loaded.settings.authority
         path = Path(settings.socket)
         _away(path)
         former = os.umask(0o177)  # the gateway runs as we do; nobody else may speak in its name
         try:
-            behind = application({**endpoints(authority), **support_endpoints(support)})
+            behind = application({**endpoints(authority), **support_endpoints(support)}, feed)
             await self._site(behind, no_call, lambda runner: web.UnixSite(runner, str(path)))
         finally:
             os.umask(former)

@@ -13,6 +13,7 @@ from relay.admin.server import AdminServer
 from relay.infra.ledger.marks import KeysUnfit
 from relay.infra.ledger.schema import SchemaProblem
 from relay.infra.metrics import registry_of
+from relay.infra.revocation_feed import follow_authority
 from relay.infra.tls import TlsError
 from relay.policy.settings import Settings
 from relay.runtime.assembly import Relay, waiting_for_a_start
@@ -65,7 +66,8 @@ class RelayProcess:
         self.admin.start()
         self._listening.start()
         following = self._following.run(settings.reload.watch_s, self.reload)
-        tasks = [self._loop.create_task(work) for work in (self._tick(), following)]
+        listening = follow_authority(settings.authority.socket, relay.grants.hurry)
+        tasks = [self._loop.create_task(work) for work in (self._tick(), following, listening)]
         done = asyncio.Event()
         hearing = [self._loop.create_task(relay.grants.follow(settings.ledger.poll_s, done))]
         hearing.append(self._loop.create_task(relay.tally.follow(settings.statistics.flush_s, done)))

@@ -117,10 +117,15 @@ class Grants:
             raise Refusal(FAULTS[self.refused])
         if self.unknown:
             raise NotYet(jti)
+        if self.grant.revoked:
+            raise Refusal(FAULTS["token_revoked"])
         return self.grant
 
     def hurry(self):
         self.hurried = getattr(self, "hurried", 0) + 1
+
+    def revoke(self, jtis):
+        self.grant.revoked |= self.grant.jti in jtis
 
     async def fetch(self, jti):
         self.fetched.append(jti)

@@ -37,6 +37,20 @@ def test_what_the_authority_tells_for_the_record_is_told_to_nobody_else(scene):
     assert (one.api_code, one.provider, one.operator, one.status) == ("AU02", "ZBAA000001", "ZOPA000001", 200)
 
 
+def test_a_token_is_refused_before_the_answer_that_revoked_it(scene):
+    scene.ask("/oauth/2.0/revoke", "POST", **FORM)
+    answered = scene.connection.answer
+    seen = []
+    scene.connection.answer = lambda raw: (seen.append(scene.grants.grant.revoked), answered(raw))
+    revoked = {b"content-length": b"1", b"x-relay-revoked": b"other,one"}
+    scene.authority.receiver.answered(200, revoked, b'{"rsp_code":"00000"}')
+    assert seen == [True]
+    assert "x-relay" not in scene.connection.head
+    scene.connection.answer = answered
+    scene.ask()
+    assert scene.recorded[-1] == "token_revoked"
+
+
 @pytest.mark.parametrize(
     ("done", "call", "error", "reason"),
     [

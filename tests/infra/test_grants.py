@@ -210,15 +210,27 @@ async def test_what_was_revoked_before_the_start_is_not_heard_of_again(memory):
     assert memory.of().jti == "a"
 
 
-async def test_a_token_revoked_while_it_is_looked_up_opens_nothing(memory):
+async def test_what_the_authority_revoked_is_refused_without_asking(memory):
+    memory.source.add()
+    memory.source.add("b")
+    grant, other = await memory.fetched(), await memory.fetched("b")
+    memory.grants.revoke(["a", "never seen here"])
+    assert (grant.revoked, memory.of(), memory.of("b")) == (True, "token_revoked", other)
+
+
+@pytest.mark.parametrize("by_authority", [True, False])
+async def test_a_token_revoked_while_it_is_looked_up_opens_nothing(memory, by_authority):
     memory.source.add()
     late = memory.source.spoken = asyncio.Event()
     call = asyncio.ensure_future(memory.fetched())
     await until(lambda: memory.source.asked)  # from here on the ledger has read it as live
     memory.source.spoken = asyncio.Event()
     memory.source.spoken.set()
-    memory.source.revoke("a")
-    await memory.grants.hear()
+    if by_authority:
+        memory.grants.revoke(["a"])
+    else:
+        memory.source.revoke("a")
+        await memory.grants.hear()
     late.set()
     assert await call == "token_revoked"
 

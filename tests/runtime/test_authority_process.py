@@ -19,6 +19,8 @@ from relay.domain.consent import ConsentState
 from relay.domain.ledger import Unreachable
 from relay.infra.ledger.schema import SchemaProblem
 from relay.infra.ledger.sql_ledger import SqlLedger
+from relay.infra.revocation_feed import follow_authority
+from relay.runtime import authority_process
 from relay.runtime.authority_process import AuthorityProcess
 from relay.runtime.cli import main
 from relay.runtime.config import ConfigProblems, load
@@ -206,6 +208,24 @@ async def test_a_consent_past_its_last_day_is_ended(around):
                 pass
     finally:
         await ledger.close()
+
+
+async def test_gateways_hear_at_once_of_a_consent_given_at_the_pages(around, monkeypatch):
+    """What the pages do, done with the ledger of their process: a new consent revokes the tokens of the former."""
+    opened = []
+    monkeypatch.setattr(authority_process, "ledger_of", lambda told: opened.append(ledger_of(told)) or opened[0])
+    async with around.serving():
+        signs = asyncio.Queue()
+        following = asyncio.ensure_future(follow_authority(around.socket, lambda: signs.put_nowait(None)))
+        await signs.get()  # the head of the answer: it listens
+        now = datetime.now(UTC)
+        for jti in "ab":
+            handout = Handout(CLAIMS | {"jti": jti, "scope": "bank.list", "exp": 2_000_000_000}, "the-ci")
+            await hand_out(opened[0], [(handout, consent_for(handout, now))], now)
+        async with asyncio.timeout(10):
+            await signs.get()
+    following.cancel()
+    assert isinstance((await asyncio.gather(following, return_exceptions=True))[0], asyncio.CancelledError)
 
 
 async def test_a_ledger_that_is_away_is_told_without_any_call(around, caplog, monkeypatch):

@@ -77,11 +77,33 @@ async def test_a_customer_walks_the_pages_and_the_tokens_open_what_was_consented
     assert await opens(server, bank, tokens["access_token"]) == "00000"
     renewed = (await server.refresh(bank, tokens["refresh_token"])).body
     assert await opens(server, bank, renewed["access_token"]) == "00000"
-    await cut_off(lambda: opens(server, bank, tokens["access_token"]))
+    assert await opens(server, bank, tokens["access_token"]) == REVOKED
     assert (await server.revoke(bank, renewed["access_token"])).body["rsp_code"] == "00000"
-    await cut_off(lambda: opens(server, bank, renewed["access_token"]))
+    assert await opens(server, bank, renewed["access_token"]) == REVOKED
     assert (await server.refresh(bank, tokens["refresh_token"])).body["error"] == "invalid_grant"
     assert (await server.revoke(bank, renewed["access_token"])).body["rsp_code"] == "99999"
+
+
+async def test_from_the_answer_to_a_withdrawal_on_its_token_opens_nothing(neighbours, server, houses):
+    card = houses["card"]
+    async with await neighbours.line() as line:
+        for _ in range(10):
+            token = (await server.integrated(card))["access_token"]
+            bearer = server.headers(x_api_type="user-refresh", Authorization=f"Bearer {token}")
+            path = f"/v1/card/cards?org_code={card.org_code}&search_timestamp=0&limit=10"
+            call = request("GET", path, {"Host": "relay.test"} | bearer)
+            assert (await line.ask(call)).rsp_code == "00000"
+            assert (await server.revoke(card, token)).body["rsp_code"] == "00000"
+            assert (await line.ask(call)).rsp_code == REVOKED
+
+
+async def test_a_refreshed_token_ends_with_the_answer_that_brings_the_new_one(server, houses):
+    bank = houses["bank"]
+    tokens = await server.integrated(bank)
+    assert await opens(server, bank, tokens["access_token"]) == "00000"
+    renewed = (await server.refresh(bank, tokens["refresh_token"])).body["access_token"]
+    assert await opens(server, bank, tokens["access_token"]) == REVOKED
+    assert await opens(server, bank, renewed) == "00000"
 
 
 async def test_a_new_consent_cuts_the_old_token_off_on_a_connection_that_stands(neighbours, server, houses):
@@ -96,7 +118,7 @@ async def test_a_new_consent_cuts_the_old_token_off_on_a_connection_that_stands(
 
         assert await ask() == "00000"
         new = await server.integrated(card)
-        await cut_off(ask)
+        assert await ask() == REVOKED
     assert (await server.refresh(card, old["refresh_token"])).body["error"] == "invalid_grant"
     assert (await server.ask(card, new["access_token"], "cards")).body["rsp_code"] == "00000"
 

@@ -64,6 +64,10 @@ class SqlLedger:
         """Close all connections."""
         await self._works.engine.dispose()
 
+    def announce_revocations(self, announce: Callable[[Sequence[str]], None]) -> None:
+        """Have `announce` called with the access tokens that a transaction of this ledger revoked, after its commit."""
+        self._works.announce = announce
+
     async def check(self) -> None:
         """Raises SchemaProblem or KeysUnfit, which say what to do, unless tables and customer keys are the right ones.
 

@@ -6,7 +6,7 @@ circle.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -53,6 +53,11 @@ class Work:
         """Tell that an access token was revoked: gateways will hear of it."""
         self._revoked.append(jti)
 
+    @property
+    def revocations(self) -> Sequence[str]:
+        """The access tokens that this transaction revokes."""
+        return self._revoked
+
     async def settle(self) -> None:
         """Write the history, then the revocations; then see whether the leader leads still. Raises Superseded.
 
@@ -83,6 +88,8 @@ class Works:
     def __init__(self, engine: AsyncEngine, sealer: Sealer) -> None:
         self.engine = engine
         self.sealer = sealer
+        self.announce: Callable[[Sequence[str]], None] = _announce_nothing
+        """Called with the access tokens that a transaction revoked, right after its commit."""
         # SQLite has one writer; who waits here waits in turn, who waits there polls
         self._turn: AbstractAsyncContextManager[object] = asyncio.Lock() if is_sqlite(engine) else nullcontext()
         reading = {} if is_sqlite(engine) else {"isolation_level": "AUTOCOMMIT"}
@@ -115,3 +122,9 @@ class Works:
             work = Work(rows, self.sealer, now, fence)
             yield work
             await work.settle()
+        if work.revocations:
+            self.announce(work.revocations)
+
+
+def _announce_nothing(_: Sequence[str]) -> None:
+    return
