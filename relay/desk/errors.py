@@ -60,7 +60,7 @@ NOT_GRANTED: Final[Mapping[Why, tuple[str, str]]] = {
     Why.REFRESH_REVOKED: ("invalid_grant", _REFRESH),
     Why.REFRESH_OF_ANOTHER: ("invalid_grant", _REFRESH),
     Why.REFRESH_EXPIRED: ("invalid_grant", "the refresh token has expired"),
-    Why.CONSENT_ENDED: ("invalid_grant", "the consent has ended"),
+    Why.CONSENT_ENDED: ("invalid_grant", "the consent has ended: the customer has to give a new one"),
     Why.TX_ID_SPENT: ("invalid_grant", "tx_id was used before"),
     Why.NONCE_SPENT: ("invalid_grant", "consent_nonce or ucpid_nonce was used before"),
 }

@@ -15,7 +15,7 @@ from relay.domain.fault import FAULTS, Refusal
 from relay.domain.grant import Grant
 from relay.domain.ids import ApiType
 from relay.domain.ports import Counters, Grants, Keyring
-from relay.domain.token import Claims
+from relay.domain.token import Claims, Expired
 from relay.policy.access import Caller, check_provider, owner_of
 from relay.policy.envelope import check_json_type, valid_tran_id
 from relay.policy.maintenance import in_maintenance
@@ -75,7 +75,7 @@ def judge(
     else:
         if b"authorization" not in headers:
             raise Refusal(FAULTS["token_missing"])
-        claims = judges.keyring.claims(headers[b"authorization"], exchange.received)
+        claims = _claims(judges, headers[b"authorization"], callers, institution, exchange)
         caller = owner_of(claims, callers)
         exchange.operator, exchange.client_id = caller.operator.org_code, claims.client_id
         check_provider(claims, institution.org_code)
@@ -119,6 +119,36 @@ def _grant(grants: Grants, claims: Claims, route: Route, exchange: Exchange) -> 
     if route.scope not in claims.scopes:
         raise Refusal(FAULTS["scope_missing"], route.scope)
     return grant
+
+
+def _claims(
+    judges: Judges, authorization: bytes, callers: tuple[Caller, ...], institution: Institution, exchange: Exchange
+) -> Claims:
+    """Claims of the call's token. Raises Refusal: 40101, or 40106 for a token that ended with its consent."""
+    try:
+        return judges.keyring.claims(authorization, exchange.received)
+    except Expired as expired:
+        _check_consent(judges.grants, expired.claims, callers, institution, exchange)
+        raise
+
+
+def _check_consent(
+    grants: Grants, claims: Claims, callers: tuple[Caller, ...], institution: Institution, exchange: Exchange
+) -> None:
+    """Raise consent_ended for an expired token of the caller whose consent is over; return for every other one.
+
+    A token ends with its consent at the latest, so that it has always expired when the consent is over: an operator
+    that is told 40101 would refresh it, and must know that a new demand is needed (40106). Raises NotYet, too.
+    """
+    try:
+        owner = owner_of(claims, callers)
+        exchange.operator, exchange.client_id = owner.operator.org_code, claims.client_id
+        check_provider(claims, institution.org_code)
+        grant = grants.of(claims.jti, exchange.started)
+    except Refusal:  # nothing that says more than that the token has expired
+        return
+    if grant.ends <= exchange.received:
+        raise Refusal(FAULTS["consent_ended"])
 
 
 def _check_scheduled(grant: Grant, institution: Institution, now: float) -> None:

@@ -4,14 +4,12 @@ from typing import Final
 
 from relay.domain.fault import Refusal
 from relay.domain.ledger import Holder, NotGranted, Why
-from relay.domain.token import REFRESH, Claims
+from relay.domain.token import REFRESH, Claims, Expired
 from relay.oauth.issuing import Mint
 from relay.oauth.office import Authority, TokenCall
 
 AGAIN_S: Final = 30
 """So long the same refresh token gets the same access token again: an operator that lost the answer asks once more."""
-
-_WHY: Final = {"token_expired": Why.REFRESH_EXPIRED}
 
 
 async def grant(authority: Authority, call: TokenCall) -> dict[str, str]:
@@ -24,7 +22,10 @@ async def grant(authority: Authority, call: TokenCall) -> dict[str, str]:
 
 
 def _claims(authority: Authority, call: TokenCall) -> Claims:
+    """Claims of a refresh token of ours. Of an expired one, too: the ledger knows whether its consent ended with it."""
     try:
         return authority.signer.read(call.form["refresh_token"], call.now, REFRESH)
+    except Expired as expired:
+        return expired.claims
     except Refusal as refusal:
-        raise NotGranted(_WHY.get(refusal.fault.name, Why.REFRESH_UNKNOWN)) from refusal
+        raise NotGranted(Why.REFRESH_UNKNOWN) from refusal

@@ -1,6 +1,7 @@
 """개별인증-003: a refresh token gives access tokens while the consent lasts."""
 
 import asyncio
+from dataclasses import replace
 from datetime import date
 
 import jwt
@@ -132,8 +133,28 @@ async def test_a_refresh_token_that_we_signed_but_never_gave_is_unknown(desk):
     assert (reply.body["error"], reply.reason) == ("invalid_grant", "refresh_unknown")
 
 
-async def test_after_the_consents_last_day_it_is_over(desk):
+@pytest.mark.parametrize("is_swept", [True, False])
+async def test_after_the_last_day_it_is_told_that_the_consent_ended(desk, is_swept):
     pair = await desk.pair(end=date(2027, 1, 20))
+    desk.clock = lambda: 1_800_457_200  # 2027-01-21 00:00 in Korea
+    assert not is_swept or await desk.ledger.end_overdue(desk.clock()) == 1
+    reply = await desk.post("token", desk.by_refresh(pair["refresh_token"]))
+    assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_grant", "consent_ended")
+    assert reply.body["error_description"] == "the consent has ended: the customer has to give a new one"
+
+
+async def test_a_refresh_token_shorter_than_its_consent_has_expired(desk):
+    tokens = desk.authority.office.tokens.model_copy(update={"refresh_days": 10})
+    desk.authority.office = replace(desk.authority.office, tokens=tokens)
+    pair = await desk.pair()
+    desk.clock = lambda: NOW + 10 * DAY
+    reply = await desk.post("token", desk.by_refresh(pair["refresh_token"]))
+    assert (reply.body["error"], reply.reason) == ("invalid_grant", "refresh_expired")
+
+
+async def test_a_withdrawn_consent_is_no_ended_one(desk):
+    pair = await desk.pair(end=date(2027, 1, 20))
+    await desk.post("revoke", desk.revoking(pair["access_token"]))
     desk.clock = lambda: 1_800_457_200
     reply = await desk.post("token", desk.by_refresh(pair["refresh_token"]))
-    assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_grant", "refresh_expired")
+    assert (reply.body["error"], reply.reason) == ("invalid_grant", "refresh_revoked")

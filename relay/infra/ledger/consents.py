@@ -122,8 +122,18 @@ def in_force(sealer: Sealer, ci: str, client_id: str, provider: str) -> ColumnEl
 
 def is_in_force(row: Row[Any], now: int) -> bool:
     """Whether the consent of a row holds at `now`: it is active and its last day in Korea is not over."""
+    return ConsentState(row.state) is ConsentState.ACTIVE and not _is_last_day_over(row, now)
+
+
+def is_past(row: Row[Any], now: int) -> bool:
+    """Whether the consent of a row ended by itself: its last day is over, and it was neither revoked nor replaced."""
+    state = ConsentState(row.state)
+    return state is ConsentState.ENDED or (state is ConsentState.ACTIVE and _is_last_day_over(row, now))
+
+
+def _is_last_day_over(row: Row[Any], now: int) -> bool:
     last_day: date = row.end_date
-    return ConsentState(row.state) is ConsentState.ACTIVE and datetime.fromtimestamp(now, KOREA).date() <= last_day
+    return datetime.fromtimestamp(now, KOREA).date() > last_day
 
 
 async def end(work: Work, consent_id: str, was: ConsentState, to: ConsentState, why: str) -> None:

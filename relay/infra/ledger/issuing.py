@@ -85,7 +85,7 @@ async def refresh(
         raise NotGranted(Why.REFRESH_UNKNOWN)
     if not _holds(row, holder):
         raise NotGranted(Why.REFRESH_OF_ANOTHER)
-    if row.state == ConsentState.ENDED.value:
+    if consents.is_past(row, work.now):
         raise NotGranted(Why.CONSENT_ENDED)
     if used.state is not TokenState.LIVE:
         raise NotGranted(Why.REFRESH_REVOKED)
