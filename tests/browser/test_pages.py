@@ -52,6 +52,29 @@ async def test_a_consent_is_changed_and_the_former_choices_are_shown(phone, town
     assert (await town.consent()).is_scheduled is False
 
 
+async def test_one_account_of_a_consent_to_all_is_asked_about(phone, town, fill_in, submit, told, violations, picture):
+    await at_consent(phone, town, fill_in)
+    await fill_in.consent(phone)
+    await submit(phone)
+    await told(phone)
+    await at_consent(phone, town, fill_in)
+    boxes = await phone.locator("input[name='asset.bank.deposit']").all()
+    assert len(boxes) > 1
+    assert all([await box.is_checked() for box in boxes])
+    await boxes[0].uncheck()
+    await submit(phone)
+    await phone.get_by_role("alert").wait_for()
+    await picture(phone, "consent-asked")
+    assert await violations(phone) == []
+    await phone.get_by_role("alert").get_by_role("link").click()
+    assert await phone.evaluate("document.activeElement.id") == "which.bank.deposit"
+    await phone.get_by_label("선택한 것만 보내기").check()
+    await submit(phone)
+    await told(phone)
+    targets = {target.scope: target.assets for target in (await town.consent()).targets}
+    assert len(targets["bank.deposit"]) == len(boxes) - 1
+
+
 @pytest.mark.parametrize("logged_in", [False, True])
 async def test_a_customer_cancels(phone, town, fill_in, told, logged_in):
     await phone.goto(await town.asked())

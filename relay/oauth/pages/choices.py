@@ -22,6 +22,12 @@ PERIODS: Final[Mapping[str, str]] = {
 }
 """보유기간: 99991231, or the consent's last day."""
 
+WHICH: Final[Mapping[str, str]] = {
+    "all": "모두 보내기 (앞으로 생기는 것 포함)",
+    "ticked": "선택한 것만 보내기",
+}
+"""What the page asks when "all" of a scope is ticked together with some of its assets."""
+
 YES_NO: Final[Mapping[str, bool]] = {"yes": True, "no": False}
 Form = Mapping[str, tuple[str, ...]]
 """A submitted form: every value by its name."""
@@ -50,11 +56,18 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What the page offers on the day `today` in Korea."""
+    """What the page offers on the day `today` in Korea. `former` are the particulars of the consent in force."""
 
     sections: tuple[Section, ...]
     questions: tuple[Question, ...]
     today: date
+    former: Particulars | None = field(default=None, repr=False)
+
+    @property
+    def whole(self) -> frozenset[str]:
+        """The scopes that the consent in force opens whole: their assets are shown ticked, every one."""
+        targets = self.former.targets if self.former else ()
+        return frozenset(target.scope for target in targets if target.assets is None)
 
     @property
     def last_day(self) -> date:
@@ -67,44 +80,50 @@ def day_in_korea(now: float) -> date:
     return datetime.fromtimestamp(now, KOREA).date()
 
 
-def first_choices(page: Page, former: Particulars | None) -> Choices:
-    """What the page shows at first: the former consent's choices, or nothing but the usual end, purpose and period.
+def first_choices(page: Page) -> Choices:
+    """What the page shows at first: what is in force, or nothing but the usual end, purpose and period.
 
-    The end date is always a new one: whoever consents again wants it to go on.
+    The end date is always a new one: whoever consents again wants it to go on. A scope that is open as a whole is shown
+    with each asset ticked, and a flag that the consent does not tell as a no, because that is what it counts as.
     """
+    former = page.former
     if former is None:
         unanswered = {asked.name: "" for asked in page.questions}
         return Choices(end_date=page.last_day.isoformat(), purpose=PURPOSES[0], period="withdrawn", answers=unanswered)
     targets = {target.scope: target for target in former.targets}
     return Choices(
-        everything=frozenset(
-            section.scope
-            for section in page.sections
-            if section.scope in targets and targets[section.scope].assets is None
-        ),
+        everything=frozenset(section.scope for section in page.sections if section.scope in page.whole),
         ticked=frozenset(
             (section.scope, row.key)
             for section in page.sections
             for row in section.rows
-            if section.scope in targets and row.asset in (targets[section.scope].assets or ())
+            if section.scope in targets and _covers(targets[section.scope], row.asset)
         ),
         is_scheduled=_word(former.is_scheduled),
         end_date=page.last_day.isoformat(),
         purpose=former.purpose if former.purpose in PURPOSES else PURPOSES[0],
         period="withdrawn" if former.period == UNTIL_WITHDRAWN else "end",
-        answers={asked.name: _word(getattr(former, asked.name)) for asked in page.questions},
+        answers={asked.name: _word(getattr(former, asked.name) or False) for asked in page.questions},
     )
 
 
 def submitted(page: Page, form: Form) -> Choices:
-    """What was submitted; what the page does not offer, or stands twice, is not there."""
+    """What was submitted; what the page does not offer, or stands twice, is not there.
+
+    Where the page asked whether all or only the ticked assets are meant, that answer counts.
+    """
+    which = {section.scope: _one(form, f"which.{section.scope}", WHICH) for section in page.sections}
     return Choices(
-        everything=frozenset(section.scope for section in page.sections if _one(form, f"all.{section.scope}") == "yes"),
+        everything=frozenset(
+            scope
+            for scope, meant in which.items()
+            if meant == "all" or (not meant and _one(form, f"all.{scope}") == "yes")
+        ),
         ticked=frozenset(
             (section.scope, row.key)
             for section in page.sections
             for row in section.rows
-            if row.key in form.get(f"asset.{section.scope}", ())
+            if which[section.scope] == "all" or row.key in form.get(f"asset.{section.scope}", ())
         ),
         is_scheduled=_one(form, "is_scheduled", YES_NO),
         end_date=_one(form, "end_date"),
@@ -114,11 +133,36 @@ def submitted(page: Page, form: Form) -> Choices:
     )
 
 
+def contradictions_in(page: Page, choices: Choices) -> frozenset[str]:
+    """The scopes of which "all" is ticked, and some assets but not each.
+
+    Where every asset was shown ticked because the consent in force opens the scope whole, none ticked is one, too: the
+    customer has taken each of them away and left "all".
+    """
+    return frozenset(
+        section.scope
+        for section in page.sections
+        if section.rows
+        and section.scope in choices.everything
+        and _are_mixed(sum((section.scope, row.key) in choices.ticked for row in section.rows), section, page)
+    )
+
+
+def _are_mixed(ticked: int, section: Section, page: Page) -> bool:
+    return ticked < len(section.rows) and (ticked > 0 or section.scope in page.whole)
+
+
 def mistakes_in(page: Page, choices: Choices) -> dict[str, str]:
     """What the customer has to mend, by the id of the field, in the order of the page."""
     mistakes = {}
     if page.sections and not (choices.everything or choices.ticked):
         mistakes["assets"] = "보낼 자산을 하나 이상 선택해 주세요."
+    contradictions = contradictions_in(page, choices)
+    mistakes |= {
+        f"which.{section.scope}": f"‘{section.label}’에서 모두 보낼지, 선택한 것만 보낼지 골라 주세요."
+        for section in page.sections
+        if section.scope in contradictions
+    }
     mistakes |= {
         asked.name: f"‘{asked.words}’에 예 또는 아니요로 답해 주세요."
         for asked in page.questions
@@ -167,6 +211,10 @@ def _targets(sections: Sequence[Section], choices: Choices) -> tuple[Target, ...
     return tuple(Target(scope, None if scope in choices.everything else tuple(chosen[scope])) for scope in scopes)
 
 
+def _covers(target: Target, asset: Asset) -> bool:
+    return target.assets is None or asset in target.assets
+
+
 def _one(form: Form, name: str, allowed: Sequence[str] | Mapping[str, object] | None = None) -> str:
     values = form.get(name, ())
     if len(values) != 1 or (allowed is not None and values[0] not in allowed):
@@ -174,8 +222,8 @@ def _one(form: Form, name: str, allowed: Sequence[str] | Mapping[str, object] | 
     return values[0]
 
 
-def _word(answer: bool | None) -> str:
-    return "" if answer is None else "yes" if answer else "no"
+def _word(answer: bool) -> str:
+    return "yes" if answer else "no"
 
 
 def _day(text: str) -> date | None:

@@ -20,9 +20,11 @@ from relay.oauth.pages.browser import COOKIE, Browser
 from relay.oauth.pages.choices import (
     PERIODS,
     PURPOSES,
+    WHICH,
     Choices,
     Form,
     Page,
+    contradictions_in,
     day_in_korea,
     first_choices,
     mistakes_in,
@@ -134,10 +136,7 @@ class HostedPages:
         if visit.request.state is RequestState.OPEN:
             return web.Response(status=303, headers={"Location": visit.place})
         offered = await self._offered(visit)
-        asked = visit.request
-        former = await self._authority.ledger.consent_of(asked.ci, asked.client_id, asked.provider)
-        choices = first_choices(offered, former.particulars if former else None)
-        return _consent_form(visit, offered, choices, changed=former is not None)
+        return _consent_form(visit, offered, first_choices(offered))
 
     async def consent(self, http: web.Request) -> web.Response:
         """POST: judged here, written into the ledger with a code, and back to the operator."""
@@ -207,8 +206,14 @@ class HostedPages:
         except DeskFault as error:
             self._complain(visit, error)
             raise Hindered(SILENT, f"{visit.place}/consent") from error
+        former = await self._authority.ledger.consent_of(asked.ci, asked.client_id, asked.provider)
         sections = sections_of(scopes_at(visit.provider), held, asked.request_id)
-        return Page(sections, questions_of(visit.provider.industry, sections), day_in_korea(self._authority.clock()))
+        return Page(
+            sections,
+            questions_of(visit.provider.industry, sections),
+            day_in_korea(self._authority.clock()),
+            former.particulars if former else None,
+        )
 
     async def _sent(self, http: web.Request) -> tuple[str, Browser, dict[str, tuple[str, ...]]]:
         """A form of ours, from a browser of ours. Raises Hindered."""
@@ -264,7 +269,6 @@ def _consent_form(
     offered: Page,
     choices: Choices,
     *,
-    changed: bool = False,
     mistakes: dict[str, str] | None = None,
 ) -> web.Response:
     return page(
@@ -274,8 +278,9 @@ def _consent_form(
         visit=visit,
         page=offered,
         choices=choices,
-        changed=changed,
         mistakes=mistakes or {},
+        contradictions=contradictions_in(offered, choices),
+        which=WHICH,
         purposes=PURPOSES,
         periods=PERIODS,
     )

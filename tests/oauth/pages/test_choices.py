@@ -8,6 +8,7 @@ from relay.domain.institution import Holding
 from relay.oauth.pages.choices import (
     UNTIL_WITHDRAWN,
     Page,
+    contradictions_in,
     day_in_korea,
     first_choices,
     mistakes_in,
@@ -27,9 +28,9 @@ HELD = [
 ]
 
 
-def page_of(held=HELD, today=TODAY):
+def page_of(held=HELD, today=TODAY, former=None):
     sections = sections_of(SCOPES, held, "r")
-    return Page(sections, questions_of("bank", sections), today)
+    return Page(sections, questions_of("bank", sections), today, former)
 
 
 PAGE = page_of()
@@ -137,7 +138,7 @@ def test_who_has_nothing_may_consent_to_the_list_for_a_week():
 
 
 def test_at_first_nothing_is_ticked_or_answered():
-    first = first_choices(PAGE, None)
+    first = first_choices(PAGE)
     assert (first.everything, first.ticked, first.is_scheduled) == (frozenset(), frozenset(), "")
     assert (first.end_date, first.answers) == ("2027-11-22", {"is_consent_trans_memo": ""})
     assert mistakes_in(PAGE, first).keys() == {"assets", "is_scheduled", "is_consent_trans_memo"}
@@ -161,17 +162,60 @@ FORMER = Particulars(
 
 
 def test_the_former_choices_are_shown_with_a_new_end():
-    shown = first_choices(PAGE, FORMER)
+    shown = first_choices(page_of(former=FORMER))
     assert shown.everything == {"bank.loan"}
-    assert shown.ticked == {("bank.deposit", KEYS["minus"])}
+    assert shown.ticked == {("bank.deposit", KEYS["minus"]), ("bank.loan", KEYS["loan"])}
     assert (shown.is_scheduled, shown.end_date, shown.period) == ("yes", "2027-11-22", "end")
     assert shown.purpose == "본인신용정보 통합조회 서비스 이용"
     assert shown.answers == {"is_consent_trans_memo": "yes"}
 
 
-def test_a_former_consent_that_was_not_asked_a_question_leaves_it_open():
-    shown = first_choices(PAGE, replace(FORMER, is_consent_trans_memo=None, period=UNTIL_WITHDRAWN))
-    assert (shown.answers["is_consent_trans_memo"], shown.period) == ("", "withdrawn")
+def test_a_flag_that_the_consent_in_force_does_not_tell_is_shown_as_no():
+    shown = first_choices(page_of(former=replace(FORMER, is_consent_trans_memo=None, period=UNTIL_WITHDRAWN)))
+    assert (shown.answers["is_consent_trans_memo"], shown.period) == ("no", "withdrawn")
+
+
+ALL_DEPOSITS = replace(FORMER, targets=(Target("bank.list"), Target("bank.deposit")))
+ALL = {"all.bank.deposit": ("yes",)}
+
+
+@pytest.mark.parametrize(
+    ("former", "ticks", "is_asked"),
+    [
+        (None, (), False),
+        (None, ("one",), True),
+        (None, ("one", "minus"), False),
+        (ALL_DEPOSITS, (), True),
+        (ALL_DEPOSITS, ("one",), True),
+        (ALL_DEPOSITS, ("one", "minus"), False),
+    ],
+)
+def test_all_together_with_some_assets_is_asked_about(former, ticks, is_asked):
+    page = page_of(former=former)
+    form = GOOD | ALL | {"asset.bank.deposit": tuple(KEYS[tick] for tick in ticks)}
+    assert mistakes(form, page) == ({"which.bank.deposit"} if is_asked else set())
+    assert contradictions_in(page, submitted(page, form)) == ({"bank.deposit"} if is_asked else set())
+
+
+@pytest.mark.parametrize(("meant", "assets"), [("all", None), ("ticked", {"1001"})])
+def test_the_answer_decides_between_all_and_the_ticked(meant, assets):
+    page = page_of(former=ALL_DEPOSITS)
+    told = chosen(GOOD | ALL | {"which.bank.deposit": (meant,)}, page)
+    found = {one.scope: one.assets and {asset.asset for asset in one.assets} for one in told.targets}
+    assert found["bank.deposit"] == assets
+
+
+@pytest.mark.parametrize("meant", [(), ("perhaps",), ("all", "ticked")])
+def test_no_answer_opens_nothing(meant):
+    with pytest.raises(ValueError, match="mistakes"):
+        chosen(GOOD | ALL | {"which.bank.deposit": meant})
+
+
+def test_what_is_in_force_can_be_confirmed_as_it_is_shown():
+    page = page_of(former=replace(FORMER, targets=(Target("bank.list"), Target("bank.deposit"), Target("bank.loan"))))
+    shown = first_choices(page)
+    assert mistakes_in(page, shown) == {}
+    assert particulars_of(page, shown).targets == (Target("bank.deposit"), Target("bank.loan"))
 
 
 @pytest.mark.parametrize(("today", "last"), [(date(2028, 2, 29), date(2029, 2, 28)), (TODAY, date(2027, 11, 22))])

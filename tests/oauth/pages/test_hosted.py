@@ -72,6 +72,33 @@ async def test_a_changed_consent_shows_the_former_choices(phone, pick_up, author
     assert "all-bank.deposit" not in again.ticked
 
 
+async def test_ticking_one_account_of_a_consent_to_all_is_asked_about(phone, pick_up, authority, everything, asked):
+    page = await at_consent(phone)
+    await phone.post("/consent", page.token, **everything)
+    authority.ledger.requests.clear()
+    authority.ledger.browsers.clear()
+    await authority.ledger.open_request(asked)
+    phone = pick_up()
+    page = await at_consent(phone)
+    one, other = page.keys("bank.deposit")
+    assert {"all-bank.deposit", f"asset-{one}", f"asset-{other}", "is_consent_trans_memo-no"} & set(page.ticked) == {
+        "all-bank.deposit",
+        f"asset-{one}",
+        f"asset-{other}",
+    }
+    form = everything | {"asset.bank.deposit": one, "asset.bank.loan": page.keys("bank.loan")}
+    doubtful = await phone.post("/consent", page.token, **form)
+    assert (doubtful.status, len(authority.ledger.consents)) == (422, 1)
+    assert 'href="#which.bank.deposit"' in doubtful.text
+    assert "which.bank.loan" not in doubtful.text
+    assert "전송요구 내용을 바꿉니다" in doubtful.text
+    decided = await phone.post("/consent", page.token, **form | {"which.bank.deposit": "ticked"})
+    assert decided.status == 302
+    targets = {target.scope: target.assets for target in authority.ledger.consents[-1].particulars.targets}
+    assert targets["bank.deposit"] == (Asset("1001"),)
+    assert targets["bank.loan"] is None
+
+
 async def test_cancelling_tells_access_denied(phone, authority):
     page = await phone.get()
     place, told = (await phone.post("/cancel", page.token)).back
