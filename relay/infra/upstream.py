@@ -8,7 +8,8 @@ from typing import Final
 from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.ports import Compose, Receiver
 from relay.infra.dialing import Dialer
-from relay.wire.client import Broken, ClientConnection
+from relay.wire.asker import Broken
+from relay.wire.client import ClientConnection
 from relay.wire.head import AnswerHead
 from relay.wire.watch import Watch
 
@@ -48,13 +49,13 @@ class UpstreamFlight:
 
     def pause(self) -> None:
         """Stop reading the answer."""
-        if self.connection is not None and not self.connection.transport.is_closing():
-            self.connection.transport.pause_reading()
+        if self.connection is not None:
+            self.connection.pause()
 
     def resume(self) -> None:
         """Go on reading the answer."""
-        if self.connection is not None and not self.connection.transport.is_closing():
-            self.connection.transport.resume_reading()
+        if self.connection is not None:
+            self.connection.resume()
 
     def cancel(self) -> None:
         """Nobody wants the answer: free the provider at once."""

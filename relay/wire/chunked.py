@@ -5,6 +5,7 @@ ends took 60 ms. This takes 0.03 ms.
 """
 
 import re
+import sys
 from enum import Enum, auto
 from typing import Final
 
@@ -15,6 +16,9 @@ _REQUEST_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
 _ANSWER_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;[\t -~]{0,240})?\r\n")
 _LINE_MOST: Final = 256
 """A longer line is no size, whatever its end may be."""
+
+CHUNK_OVERHEAD: Final = 64 * 1024
+"""Bytes of chunk framing that an answer may have above half of its body's size; one-byte chunks never end otherwise."""
 
 
 class _Expected(Enum):
@@ -31,22 +35,27 @@ class ChunkedBody:
     and smugglers do. The same goes for trailers, in both directions.
     """
 
-    __slots__ = ("_expected", "_held", "_left", "_size", "done")
+    __slots__ = ("_body_bytes", "_expected", "_framing_allowed", "_held", "_left", "_size", "_taken_bytes", "done")
 
     def __init__(self, *, answer: bool) -> None:
         self._size = (_ANSWER_SIZE if answer else _REQUEST_SIZE).match
+        self._framing_allowed = CHUNK_OVERHEAD if answer else sys.maxsize
+        self._taken_bytes = self._body_bytes = 0
         self._expected = _Expected.SIZE
         self._left = 0
         self._held = b""
         self.done = False
 
-    def feed(self, data: bytes) -> tuple[bytes, bytes]:
-        """Body bytes in `data` and what follows the end (b"" while it has not come). Raises Malformed."""
+    def feed(self, data: bytes, most: int = sys.maxsize) -> tuple[bytes, bytes]:
+        """Decode at most `most` chunks of `data`. Returns body bytes, and the bytes not taken.
+
+        Those follow the end of the body when `done`, else they are to be fed again. Raises Malformed.
+        """
         if self._held:
             data, self._held = self._held + data, b""
         found: list[bytes] = []
         at = 0
-        while at < len(data) and not self.done:
+        while at < len(data) and not self.done and len(found) < most:
             if self._expected is _Expected.DATA:
                 part = data[at : at + self._left]
                 found.append(part)
@@ -55,19 +64,28 @@ class ChunkedBody:
                 if not self._left:
                     self._expected = _Expected.DATA_END
             elif self._expected is _Expected.SIZE:
-                step = self._take_whole(data, at, found) or self._take_size(data, at)
+                step = self._take_whole(data, at, found, most) or self._take_size(data, at)
             else:
                 step = self._take_end(data, at)
             if not step:
                 self._held = data[at:]
-                return b"".join(found), b""
+                return self._count(found, at), b""
             at += step
-        return b"".join(found), data[at:]
+        return self._count(found, at), data[at:]
 
-    def _take_whole(self, data: bytes, at: int, found: list[bytes]) -> int:
+    def _count(self, found: list[bytes], taken: int) -> bytes:
+        """The parts found as one. Raises Malformed when framing outweighs the body."""
+        body = b"".join(found)
+        self._taken_bytes += taken
+        self._body_bytes += len(body)
+        if self._taken_bytes - self._body_bytes > self._framing_allowed + self._body_bytes // 2:
+            raise Malformed(Wrong.BODY_MALFORMED)
+        return body
+
+    def _take_whole(self, data: bytes, at: int, found: list[bytes], most: int) -> int:
         """Length of the whole chunks at `at`, which is what nearly every body is made of."""
         begun = at
-        while (match := self._size(data, at)) and (size := int(match[1], 16)):
+        while len(found) < most and (match := self._size(data, at)) and (size := int(match[1], 16)):
             start = match.end()
             end = start + size
             if data[end : end + 2] != _CRLF:

@@ -3,9 +3,9 @@
 import asyncio
 import socket
 from collections.abc import Callable
-from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
+from relay.wire.asker import Asker, Broken
 from relay.wire.chunked import ChunkedBody
 from relay.wire.closed import CLOSED
 from relay.wire.head import HEAD_END, AnswerHead, Malformed, Wrong, answer_head, answer_parser
@@ -23,6 +23,12 @@ WHOLE_BYTES: Final = 64 * 1024
 _TLS_AHEAD: Final = 16 * 1024
 """Bytes a TLS transport and its socket may each read ahead; left alone they hold 1 MB of a stalled answer."""
 
+INTERIM_MOST: Final = 10
+"""Interim answers (1xx) before one answer; a server that sends more of them never ends."""
+
+TURN_CHUNKS: Final = 256
+"""Chunks of one answer that are parsed in one turn of the event loop. PERF: 0.2 ms; a read may hold 16,000."""
+
 _HEAD_MOST: Final = 16 * 1024
 _HEADERS_MOST: Final = 100
 _INTERIM: Final = range(100, 200)
@@ -34,39 +40,6 @@ _buffer = memoryview(bytearray(READ_BYTES))
 """One buffer for all connections of the process: it is read within the call that filled it."""
 
 
-class Broken(StrEnum):
-    """Why an answer did not come to its end."""
-
-    CLOSED = "closed"
-    """The peer closed before the first byte of an answer."""
-    CUT = "cut"
-    """The peer closed in the middle of an answer."""
-    MALFORMED = "malformed"
-    """What came is no HTTP/1.1 answer."""
-
-
-class Asker(Protocol):
-    """Who sent a request and takes its answer: `whole`, or `begun` then `more` then `ended`; or `broken`."""
-
-    def first_byte(self) -> None:
-        """The answer has begun and has not come whole."""
-
-    def whole(self, status: int, headers: dict[bytes, bytes], body: bytes) -> None:
-        """A whole answer. The connection may be used again when `connection.reusable`."""
-
-    def begun(self, head: AnswerHead, body: bytes) -> None:
-        """The head of a large answer and what has come of its body."""
-
-    def more(self, body: bytes) -> None:
-        """A further part of the body."""
-
-    def ended(self) -> None:
-        """The body is complete."""
-
-    def broken(self, how: Broken) -> None:
-        """No answer, or not the end of it, will come."""
-
-
 class ClientConnection(asyncio.BufferedProtocol):
     """One connection to a server. `uses` counts its requests; `reusable` tells whether it can take another.
 
@@ -75,15 +48,19 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_asker",
+        "_backlog",
         "_chunks",
         "_gathered",
         "_head",
         "_held",
+        "_interim",
         "_missing",
         "_on_lost",
         "_parser",
         "_parts",
+        "_paused",
         "_streaming",
+        "_turn_scheduled",
         "_was_heard",
         "born",
         "idle_until",
@@ -106,6 +83,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         self.idle_until = 0.0
         self.born = 0.0
         self.keep_alive: bytes | None = None
+        self._turn_scheduled = False
         self._reset()
 
     def _reset(self) -> None:
@@ -114,7 +92,10 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._parts: list[bytes] = []
         self._missing = 0
         self._gathered = 0
+        self._interim = 0
+        self._backlog = b""
         self._chunks: ChunkedBody | None = None
+        self._paused = False
         self._streaming = False
         self._was_heard = False
 
@@ -123,6 +104,17 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._asker = asker
         self.uses += 1
         self.transport.write(request)
+
+    def pause(self) -> None:
+        """Stop reading the answer: its reader does not keep up."""
+        self._paused = True
+        if not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        """Go on reading the answer."""
+        self._paused = False
+        self._end_turn()
 
     def close(self) -> None:
         """Close an idle connection in peace."""
@@ -149,6 +141,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         """Tell the asker what became of its answer. No reference cycle stays behind."""
         self.reusable = False
         self.transport = CLOSED
+        self._drain()
         asker, self._asker = self._asker, None
         if asker is not None:
             asker.broken(Broken.CUT if self._was_heard else Broken.CLOSED)
@@ -156,6 +149,7 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         """End the answer that ends with its connection; anything else was cut."""
+        self._drain()
         self.reusable = False
         head = self._head
         if self._asker is not None and head is not None and head.length is None and not head.chunked:
@@ -167,8 +161,16 @@ class ClientConnection(asyncio.BufferedProtocol):
         return _buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take what was read."""
+        """Take what was read; a full buffer ends this connection's turn, so that one server never holds the loop."""
         data = bytes(_buffer[:nbytes])
+        if self._backlog:
+            self._backlog += data
+            return
+        self._take(data)
+        if nbytes == READ_BYTES or self._backlog:
+            self._end_turn(full=True)
+
+    def _take(self, data: bytes) -> None:
         asker = self._asker
         if asker is None:  # nobody asked: an answer to no question must never meet the next one
             self.reusable = False
@@ -187,9 +189,38 @@ class ClientConnection(asyncio.BufferedProtocol):
         except Malformed:
             self._break()
 
+    def _end_turn(self, *, full: bool = False) -> None:
+        """Read on, or let the other connections have the loop first when `full`, or when bytes wait already."""
+        if self.transport.is_closing():
+            return
+        if not (full or self._backlog or self._turn_scheduled):
+            self.transport.resume_reading()
+            return
+        self.transport.pause_reading()
+        if not (self._turn_scheduled or self._paused):
+            self._turn_scheduled = True
+            asyncio.get_running_loop().call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        """Go on with what waited for this turn, unless the reader of the answer paused meanwhile."""
+        self._turn_scheduled = False
+        if self._paused:
+            return
+        data, self._backlog = self._backlog, b""
+        if data:
+            self._take(data)
+        self._end_turn()
+
+    def _drain(self) -> None:
+        """Take all that waits: the peer has ended, nothing more will come."""
+        while self._backlog and self._asker is not None:
+            data, self._backlog = self._backlog, b""
+            self._take(data)
+
     def _break(self) -> None:
         asker, self._asker = self._asker, None
         self.reusable = False
+        self._backlog = b""
         self.transport.abort()
         if asker is not None:
             asker.broken(Broken.MALFORMED)
@@ -246,7 +277,8 @@ class ClientConnection(asyncio.BufferedProtocol):
             data = data[end:]
             if head.status not in _INTERIM:
                 break
-            if head.status == _SWITCHING:
+            self._interim += 1
+            if head.status == _SWITCHING or self._interim > INTERIM_MOST:
                 self._break()
                 return
         self._begin(head, data)
@@ -269,9 +301,9 @@ class ClientConnection(asyncio.BufferedProtocol):
     def _take_body(self, head: AnswerHead, data: bytes) -> None:
         done = False
         if self._chunks is not None:
-            data, beyond = self._chunks.feed(data)
+            data, self._backlog = self._chunks.feed(data, TURN_CHUNKS)
             done = self._chunks.done
-            if beyond:
+            if done and self._backlog:
                 self._break()
                 return
         elif head.length is not None:
@@ -280,12 +312,12 @@ class ClientConnection(asyncio.BufferedProtocol):
                 return
             self._missing -= len(data)
             done = not self._missing
+        self._gathered += len(data)
         if self._streaming:
             if data and self._asker is not None:
                 self._asker.more(data)
         else:
             self._parts.append(data)
-            self._gathered += len(data)
             self._stream_if_large(head, done=done)
         if done:
             self._complete(head)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.wire.client import READ_BYTES, WHOLE_BYTES, Broken, ClientConnection
+from relay.wire.asker import Broken
+from relay.wire.client import READ_BYTES, WHOLE_BYTES, ClientConnection
 
 OK = b"HTTP/1.1 200 OK\r\n"
 BODY = b'{"rsp_code":"00000"}'
