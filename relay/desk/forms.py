@@ -9,13 +9,18 @@ from urllib.parse import unquote_to_bytes
 
 from relay.desk.calls import Call
 from relay.desk.errors import OAuthRefusal
-from relay.domain.fault import FAULTS, Refusal
+from relay.domain.fault import Refusal
 from relay.policy.parameters import ParameterCheck, compile_check
 from relay.policy.scalars import Checking
 from relay.standard.catalogue import load_catalogue
 
 _FORM: Final = re.compile(r'application/x-www-form-urlencoded(?:\s*;\s*charset\s*=\s*"?utf-?8"?)?\s*', re.IGNORECASE)
 _NO_FORM: Final = re.compile(r"%(?![0-9A-Fa-f]{2})|[\x00-\x20\x7f]")
+_WORDS: Final = {
+    "parameter_missing": "{} is missing",
+    "parameter_malformed": "not a value of {}",
+    "parameter_ambiguous": "a name could be taken for {}",
+}
 _PAIRS_MOST: Final = 64
 """The longest form of the standard has 20 fields (통합인증-002)."""
 
@@ -91,9 +96,9 @@ def hold(api_id: str, values: Mapping[str, str]) -> None:
     try:
         check_of(api_id)(values)
     except Refusal as refusal:
-        missing = refusal.fault is FAULTS["parameter_missing"]
-        said = f"{refusal.detail} is missing" if missing else f"not a value of {refusal.detail}"
-        raise _invalid(refusal.fault.name, said) from None  # the refusal's context holds what was sent
+        raise _invalid(
+            refusal.fault.name, _WORDS[refusal.fault.name].format(refusal.detail)
+        ) from None  # the refusal's context holds what was sent
 
 
 @cache

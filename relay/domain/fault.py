@@ -69,6 +69,7 @@ _TABLE: Final = [
         ("parameter_missing", 400, "40001", "필수 요청 파라미터가 없습니다"),
         ("parameter_malformed", 400, "40001", "요청 파라미터의 형식이 올바르지 않습니다"),
         ("parameter_twice", 400, "40001", "요청 파라미터가 중복되었습니다"),
+        ("parameter_ambiguous", 400, "40001", "표준 파라미터와 혼동될 수 있는 이름이 있습니다"),
         # the institution asked for
         ("provider_unknown", 403, "40303", "기관코드가 올바르지 않거나 중계 대상 기관이 아닙니다"),
         # the access token (규격 2.2)

@@ -5,6 +5,7 @@ The order of refusals is the order of the lines (규격 첨부1): certificate 40
 period 40004 and 40304, asset 40105, scheduled transfer 40301, slot 50009, maintenance 50008, rate 42901.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -58,12 +59,8 @@ def judge(
 
     exchange.tran_id = valid_tran_id(headers.get(b"x-api-tran-id"))
     exchange.api_type = _API_TYPES.get(headers.get(b"x-api-type"), "")
-    if head.method == "POST":
-        check_json_type(headers.get(b"content-type"))
 
-    if head.query and head.method == "POST":  # what another reader could take for the body's parameters
-        raise Refusal(FAULTS["parameter_malformed"], "query")
-    parameters = body_parameters(body) if head.method == "POST" else query_parameters(head.query)
+    parameters = _parameters(head, body, asset)
     institution = plan.institution(parameters.get("org_code"), route, version)
     exchange.provider = institution.org_code
     if not exchange.api_type:
@@ -83,8 +80,6 @@ def judge(
     exchange.operator = caller.operator.org_code
 
     rules = institution.rules[route.api.api_code]
-    if asset:
-        parameters = {**parameters, "card_id": asset}
     rules.parameters(parameters)
     if rules.period is not None:
         rules.period(parameters, exchange.api_type, today_in_korea(int(exchange.received)))
@@ -97,6 +92,21 @@ def judge(
         raise Refusal(FAULTS["provider_maintenance"])
     judges.counters.take(caller.operator.org_code, institution.org_code, exchange.started)
     return route, institution, grant
+
+
+def _parameters(head: RequestHead, body: bytes, asset: str) -> Mapping[str, object]:
+    """The parameters of query or body, with the asset named in the path. Raises Refusal (40002, 40001)."""
+    if head.method == "POST":
+        check_json_type(head.headers.get(b"content-type"))
+        if head.query:  # what another reader could take for the body's parameters
+            raise Refusal(FAULTS["parameter_malformed"], "query")
+        return body_parameters(body)
+    parameters = query_parameters(head.query)
+    if not asset:
+        return parameters
+    if "card_id" in parameters:  # another reader could take it for the card of the path
+        raise Refusal(FAULTS["parameter_twice"], "card_id")
+    return {**parameters, "card_id": asset}
 
 
 def _named(client_id: object, callers: tuple[Caller, ...], exchange: Exchange) -> Caller:

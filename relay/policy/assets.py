@@ -13,6 +13,9 @@ Assets = Mapping[str, frozenset[tuple[str, str]] | None]
 AssetCheck = Callable[[Mapping[str, object], Assets], None]
 """Judges a call's parameters (path, query, body) by the consent's assets. Raises Refusal(asset_not_consented)."""
 
+_EXACT_MOST: Final = 2**53
+"""Beyond it, readers that keep numbers as IEEE doubles round (RFC 8259 6)."""
+
 _NOTHING: Final[frozenset[tuple[str, str]]] = frozenset()
 
 
@@ -49,11 +52,11 @@ def check_asset(api: Api, scope: str, parameters: Mapping[str, object], assets: 
 def asset_name(value: object) -> str:
     """The name of an asset or a 회차 in a JSON value, "" for none.
 
-    A float names nothing: two readers could round it to two accounts.
+    A float names nothing, nor does a whole number of more than 53 bits: two readers could round it to two accounts.
     """
     if value.__class__ is str:
         return value
-    return str(value) if value.__class__ is int else ""
+    return str(value) if value.__class__ is int and abs(value) <= _EXACT_MOST else ""
 
 
 def may_name(field: Field | None, text: str) -> bool:

@@ -7,10 +7,14 @@ from typing import Final
 from relay.domain.api import Api, Field, PeriodRule, Presence
 from relay.domain.fault import FAULTS, Refusal
 from relay.policy.fields import Check, allowed, check_of, text_of
+from relay.policy.query import NameCheck, compile_names
 from relay.policy.scalars import Checking
 
 ParameterCheck = Callable[[Mapping[str, object]], None]
-"""Raises Refusal(parameter_missing | parameter_malformed) whose detail names the field and what is allowed."""
+"""Raises Refusal(parameter_missing | parameter_malformed | parameter_ambiguous).
+
+The detail names the field and what is allowed.
+"""
 
 _MISSING: Final = FAULTS["parameter_missing"]
 _MALFORMED: Final = FAULTS["parameter_malformed"]
@@ -26,15 +30,17 @@ def compile_check(api: Api, checking: Checking) -> ParameterCheck:
 
     Strict: required fields, types, lengths, code tables, limit 1-500, real days and months, start not after end (the
     detail then names the field of the end). Conditional and optional fields are held to their type when present; null
-    and "" are no values. Unknown fields pass. Lists are checked to be lists.
+    and "" are no values. Lists are checked to be lists.
     Lenient: `search_timestamp` and `limit` may be missing, "" stands for an optional field left out, character classes
-    and code tables are not looked at; the rest holds. Off: nothing is looked at.
+    and code tables are not looked at; the rest holds. Off: values are not looked at.
+    However strict: unknown fields pass, unless their name resembles one of the API's (`compile_names`).
     Values may be texts or, as older operators send them, JSON numbers and booleans.
     """
+    names = _names(api.request.path + api.request.query + api.request.body)
     if checking is Checking.OFF:
-        return _pass
+        return names
     rows = tuple(_rows(api, strict=checking is Checking.STRICT))
-    return _check_rows(rows, api.period) if api.period else _check_rows(rows)
+    return _check_rows(names, rows, api.period) if api.period else _check_rows(names, rows)
 
 
 def path_field(api: Api) -> re.Pattern[str] | None:
@@ -44,8 +50,22 @@ def path_field(api: Api) -> re.Pattern[str] | None:
     return None
 
 
-def _pass(parameters: Mapping[str, object]) -> None:
-    """Checking is off: the provider decides."""
+def _names(fields: tuple[Field, ...]) -> NameCheck:
+    """The check of the names of these fields, and of the members of lists among them."""
+    own = compile_names(field.name for field in fields)
+    lists = [(field.name, _names(field.fields)) for field in fields if field.type == "array"]
+    if not lists:
+        return own
+
+    def check(parameters: Mapping[str, object]) -> None:
+        own(parameters)
+        for name, members in lists:
+            rows = parameters.get(name)
+            for row in rows if isinstance(rows, list) else ():
+                if isinstance(row, dict):
+                    members(row)
+
+    return check
 
 
 def _rows(api: Api, *, strict: bool) -> Iterator[_Row]:
@@ -70,11 +90,12 @@ def _detail(field: Field) -> str:
     return f"{field.name} ({'1-500' if field.name == 'limit' else allowed(field)})"
 
 
-def _check_rows(rows: tuple[_Row, ...], period: PeriodRule | None = None) -> ParameterCheck:
+def _check_rows(names: NameCheck, rows: tuple[_Row, ...], period: PeriodRule | None = None) -> ParameterCheck:
     looked_at = tuple((row[0], row[1], row) for row in rows)
     start, end = (period.start, period.end) if period else ("", "")
 
     def check(parameters: Mapping[str, object]) -> None:
+        names(parameters)
         get = parameters.get
         for name, fits, row in looked_at:
             value = get(name)

@@ -1,15 +1,29 @@
-"""The parameters of a call as the checker and the router see them: each name once, decoded once."""
+"""The parameters of a call as the checker and the router see them: each name once, decoded once, in one spelling."""
 
-from collections.abc import Mapping
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.strict_json import Doubled, read_object
 
 _SHORT: Final = 256
+_NAMES_MOST: Final = 64
+"""The longest request of the standard has 20 parameters (통합인증-002)."""
+
+_NAME_REMEMBERED: Final = 64
+_INVISIBLE: Final = frozenset({"Mn", "Me", "Cf"})
+"""Categories of characters that stand on others or show nothing: accents, zero-width characters."""
+
+_DECODED_MOST: Final = 3
+_SEPARATORS: Final = re.compile(r"[^0-9a-z_-]+")
+
+NameCheck = Callable[[Mapping[str, object]], None]
+"""Raises Refusal(parameter_ambiguous) whose detail is the name of the standard that another name resembles."""
 
 
 def query_parameters(query: bytes) -> Mapping[str, Any]:
@@ -61,3 +75,60 @@ def body_parameters(body: bytes) -> Mapping[str, Any]:
         raise Refusal(FAULTS["parameter_twice"]) from error
     except ValueError as error:
         raise Refusal(FAULTS["body_not_json"]) from error
+
+
+def compile_names(names: Iterable[str]) -> NameCheck:
+    """The check of the names in one object of parameters: `names` pass, others unless they resemble one of them.
+
+    Readers behind the relay may fold letter case, drop blanks and underscores, take `a.b`, `a[b]` and `a+b` for members
+    or lists, and decode twice. A name that one of them could take for a parameter of the standard is refused: two
+    readers would see two values.
+    """
+    known = frozenset(names)
+    by_reading = {reading: name for name in known for reading in name_readings(name)}
+    taken = frozenset(by_reading)
+
+    def check(parameters: Mapping[str, object]) -> None:
+        # PERF: 0.2 us where every name is known; 0.4 us more for each unknown name that was seen before
+        if parameters.keys() <= known:
+            return
+        if len(parameters) > _NAMES_MOST:
+            raise Refusal(FAULTS["parameter_malformed"], f"파라미터는 {_NAMES_MOST}개까지")
+        for name in parameters:
+            if name not in known and not taken.isdisjoint(readings := name_readings(name)):
+                raise Refusal(FAULTS["parameter_ambiguous"], by_reading[min(taken & readings)])
+
+    return check
+
+
+def name_readings(name: str) -> frozenset[str]:
+    """What a tolerant reader could take a name for: letters and digits alone, of the whole and of each of its parts."""
+    return _remembered_readings(name) if len(name) < _NAME_REMEMBERED else _readings(name)
+
+
+def _readings(name: str) -> frozenset[str]:
+    folded = _folded(name)
+    return frozenset(map(_bare, (folded, *_SEPARATORS.split(folded)))) - {""}
+
+
+_remembered_readings = lru_cache(maxsize=4096)(_readings)
+
+
+def _folded(name: str) -> str:
+    """The name in small letters, percent-decoded, compatibility characters in their plain form, without accents."""
+    for _ in range(_DECODED_MOST):
+        before, name = name, _plain(unquote(name, errors="replace"))
+        if name == before:
+            break
+    return name
+
+
+def _plain(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return "".join(each for each in folded.replace("ı", "i") if unicodedata.category(each) not in _INVISIBLE)
+
+
+def _bare(text: str) -> str:
+    return "".join(each for each in text if each.isascii() and each.isalnum())

@@ -13,6 +13,7 @@ from typing import Any, Final
 from relay.domain.api import Api
 from relay.domain.consent import Particulars
 from relay.domain.strict_json import Doubled
+from relay.policy.query import name_readings
 
 _NOTHING: Final[frozenset[str]] = frozenset()
 
@@ -74,15 +75,18 @@ def withheld_from(api: Api, withheld: frozenset[str]) -> frozenset[str]:
 def without(body: bytes, fields: frozenset[str]) -> bytes:
     """A JSON answer without the members of these names, however deep; the rest in its order, numbers as spelled.
 
+    A member whose name resembles one of them goes, too: an operator's reader may fold letter case (`compile_names`).
+
     Blanks between members go, escapes are written out. Raises ValueError when the body is no JSON object, holds a name
     twice, NaN or half a surrogate, or is nested too deep: what cannot be read cannot be judged.
     """
+    shown = _Shown(fields)
 
     def kept(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
             raise Doubled
-        return {name: value for name, value in pairs if name not in fields}
+        return {name: value for name, value in pairs if shown[name]}
 
     decoder = json.JSONDecoder(
         object_pairs_hook=kept, parse_int=_Number, parse_float=_Number, parse_constant=_no_constant
@@ -94,6 +98,18 @@ def without(body: bytes, fields: frozenset[str]) -> bytes:
         return _written(found).encode()
     except RecursionError as error:
         raise ValueError("nested too deep") from error
+
+
+class _Shown(dict[str, bool]):
+    """Whether a member may be seen, by its name; decided once for each name of an answer."""
+
+    def __init__(self, fields: frozenset[str]) -> None:
+        super().__init__(dict.fromkeys(fields, False))
+        self._readings = frozenset(reading for field in fields for reading in name_readings(field))
+
+    def __missing__(self, name: str) -> bool:
+        self[name] = shown = self._readings.isdisjoint(name_readings(name))
+        return shown
 
 
 class _Number(str):

@@ -54,6 +54,21 @@ def test_unknown_fields_pass(checking):
     assert refusal("은행-004", TRANSACTIONS | {"novelty": None, "more": [1]}, checking) is None
 
 
+@pytest.mark.parametrize("checking", Checking)
+@pytest.mark.parametrize("name", ["Account_Num", "ORG_CODE", "org.code", "+org_code", "limit[0]", "ｌimit", "nextPage"])
+def test_a_name_that_resembles_a_parameter_is_refused(checking, name):
+    fault, detail = refusal("은행-004", TRANSACTIONS | {name: "1"}, checking)
+    assert fault == "parameter_ambiguous"
+    assert detail in {*TRANSACTIONS, "next_page"}
+
+
+@pytest.mark.parametrize("checking", Checking)
+def test_names_within_lists_are_looked_at_too(checking):
+    day = {"stat_date": "20240101", "mydata_svc_cnt": "1", "mydata_svc_list": [{"Client_Id": "x"}]}
+    request = {"type": "1", "inquiry_date": "20240107", "stat_date_cnt": "1", "stat_date_list": [day]}
+    assert refusal("지원-005", request, checking) == ("parameter_ambiguous", "client_id")
+
+
 @pytest.mark.parametrize(
     ("name", "detail"),
     [

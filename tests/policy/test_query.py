@@ -7,7 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.domain.fault import Refusal
-from relay.policy.query import body_parameters, query_parameters
+from relay.policy.query import body_parameters, compile_names, query_parameters
+from relay.standard.catalogue import load_catalogue
 
 
 @pytest.mark.parametrize(
@@ -101,3 +102,125 @@ def test_a_body_is_read():
         "n": 1,
         "l": [],
     }
+
+
+DATA = [*load_catalogue().data()]
+NAMES = sorted({field.name for api in DATA for field in api.request.path + api.request.query + api.request.body})
+TRANSACTIONS = compile_names(["org_code", "account_num", "seqno", "from_date", "to_date", "next_page", "limit"])
+
+GO = {letter: {letter, letter.upper()} for letter in "abcdefghijklmnopqrstuvwxyz"}
+GO["k"].add("\u212a")  # KELVIN SIGN
+GO["s"].add("\u017f")  # LATIN SMALL LETTER LONG S
+"""encoding/json: a member is a field's when unicode.SimpleFold leads from each character of one to the other's."""
+
+PHP = {"_": {"_", ".", " ", "["}}
+"""PHP: blanks, dots and an unclosed bracket in the name of a query parameter become underscores."""
+
+ASP_NET = ("{}", "{}[0]", "{}[]", "request.{}", "request[{}]", "{}.value", " {}", "{} ", "+{}", "{}\0", "$.{}")
+"""ASP.NET: model binding takes `prefix.name`, `prefix[name]` and `name[index]`; names are compared by upper case."""
+
+SPELLINGS = {
+    "capitals": str.upper,
+    "title": str.title,
+    "pascal": lambda name: name.title().replace("_", ""),
+    "camel": lambda name: name[0] + name.title().replace("_", "")[1:],
+    "kebab": lambda name: name.replace("_", "-"),
+    "squeezed": lambda name: name.replace("_", ""),
+}
+"""Name policies of System.Text.Json, Jackson, Newtonsoft and of configuration binders."""
+
+
+def ambiguous(check, *names):
+    with pytest.raises(Refusal) as refusal:
+        check(dict.fromkeys(names, "1"))
+    assert refusal.value.fault.name == "parameter_ambiguous"
+    return refusal.value.detail
+
+
+@st.composite
+def spelled(draw, table):
+    """A name of the standard, and another spelling of it by a table of what each character may be."""
+    name = draw(st.sampled_from(NAMES))
+    other = "".join(draw(st.sampled_from(sorted(table.get(each, {each})))) for each in name)
+    return name, other
+
+
+@given(spelled(GO))
+def test_a_name_that_encoding_json_takes_for_another_is_refused(names):
+    name, other = names
+    check = compile_names([name])
+    if other == name:
+        check({name: "1"})
+    else:
+        assert ambiguous(check, other) == ambiguous(check, name, other) == name
+
+
+@given(spelled(GO), st.sampled_from(ASP_NET))
+def test_a_name_that_model_binding_takes_for_another_is_refused(names, form):
+    name, other = names
+    if form.format(other) != name:
+        assert ambiguous(compile_names([name]), name, form.format(other)) == name
+
+
+@given(spelled(PHP))
+def test_a_name_that_php_takes_for_another_is_refused(names):
+    name, other = names
+    if other != name:
+        assert ambiguous(compile_names([name]), other) == name
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_name_by_another_policy_is_refused(name, spelling):
+    other = SPELLINGS[spelling](name)
+    if other != name:
+        assert ambiguous(compile_names([name]), other) == name
+
+
+WIDE = {each: {each, chr(ord(each) + 0xFEE0)} for each in "abcdefghijklmnopqrstuvwxyz_"}
+ACCENTED = {each: {each, f"{each}\u0301", f"\u200b{each}", f"{each}\u00ad"} for each in "abcdefghijklmnopqrstuvwxyz"}
+
+
+@given(spelled(WIDE) | spelled(ACCENTED), st.integers(0, 2))
+def test_look_alikes_and_codings_of_a_name_are_refused(names, coded):
+    name, other = names
+    for _ in range(coded):
+        other = "".join(f"%{byte:02X}" for byte in other.encode())
+    if other != name:
+        assert ambiguous(compile_names([name]), other) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["Account_Num", "account_num ", "\u00a0account_num", "ACCOUNTNUM", "account_num[0]", "a.b.account_num",
+             "\u1d43ccount_num", "account\u203fnum", "account_num\x00x", "account_num\ud800", "\ufb01rst.account_num",
+             "l\u0131m\u0131t", "\u0130.limit"],
+)  # fmt: skip
+def test_a_name_that_resembles_a_parameter_is_refused(name):
+    assert ambiguous(TRANSACTIONS, "account_num", name) in {"account_num", "limit"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "colour", "account", "num", "account_number", "limits", "date", "fromdate2", "page", "x-limit", "org", "코드",
+     "org_name", "memo", "%", "%zz", "[]", "\ud800", "x" * 5000],
+)  # fmt: skip
+def test_a_name_that_resembles_no_parameter_passes(name):
+    TRANSACTIONS({"org_code": "1", name: "2"})
+
+
+@pytest.mark.parametrize("api", DATA, ids=lambda api: api.api_code)
+def test_no_two_parameters_of_an_api_resemble_each_other(api):
+    names = [field.name for field in api.request.path + api.request.query + api.request.body]
+    for name in names:
+        compile_names(set(names) - {name})({name: "1"})
+
+
+def test_the_fault_names_the_parameter_that_is_resembled():
+    assert ambiguous(TRANSACTIONS, "FROM_DATE") == "from_date"
+
+
+def test_more_names_than_any_request_has_are_refused():
+    TRANSACTIONS(dict.fromkeys(map(str, range(64))))
+    with pytest.raises(Refusal) as refusal:
+        TRANSACTIONS(dict.fromkeys(map(str, range(65))))
+    assert refusal.value.fault.name == "parameter_malformed"

@@ -92,7 +92,8 @@ def test_no_withheld_field_is_one_that_must_be_there(api):
         ('{"a":true,"b":false,"c":null,"d":[],"e":{},"f":""}', '{"a":true,"b":false,"c":null,"d":[],"e":{},"f":""}'),
         ('{"a":"trans_memo","b":"\\"trans_memo\\":1"}', '{"a":"trans_memo","b":"\\"trans_memo\\":1"}'),
         ('{"a":"한글\\n\\u0007\\\\"}', '{"a":"한글\\n\\u0007\\\\"}'),
-        ('{"Trans_memo":"another name"}', '{"Trans_memo":"another name"}'),
+        ('{"memo":"another name","trans":"too"}', '{"memo":"another name","trans":"too"}'),
+        ('{"Trans_memo":"x","a":[{"transMemo":"x","TRANS_MEMO":"x","trans.memo":"x"}]}', '{"a":[{}]}'),
     ],
 )  # fmt: skip
 def test_the_members_go_and_the_rest_stays_as_it_was_spelled(body, left):
