@@ -31,6 +31,11 @@ def ci_place(consent_id: str) -> str:
     return f"ci of a consent:{consent_id}"
 
 
+def purpose_place(consent_id: str) -> str:
+    """Where a consent's purpose is sealed."""
+    return f"purpose of a consent:{consent_id}"
+
+
 def assets_place(consent_id: str, position: int) -> str:
     """Where the asset list of a consent's scope is sealed."""
     return f"assets of a consent:{position}:{consent_id}"
@@ -51,7 +56,7 @@ async def keep(work: Work, consent: Consent, why: str) -> None:
         "fnd_cycle": told.fnd_cycle,
         "add_cycle": told.add_cycle,
         "end_date": told.end_date,
-        "purpose": told.purpose,
+        "purpose": work.sealer.seal(told.purpose.encode(), purpose_place(consent.consent_id)),
         "period": told.period,
         "is_consent_trans_memo": told.is_consent_trans_memo,
         "is_consent_merchant_name_regno": told.is_consent_merchant_name_regno,
@@ -166,18 +171,18 @@ async def consent_of(rows: AsyncConnection, sealer: Sealer, row: Row[Any]) -> Co
         operator=row.operator,
         client_id=row.client_id,
         authentication=Authentication(row.authentication),
-        particulars=_particulars(row, targets),
+        particulars=_particulars(sealer, row, targets),
         given_at=row.given_at,
         ci=sealer.unseal(row.ci, ci_place(row.consent_id)).decode(),
         state=ConsentState(row.state),
     )
 
 
-def _particulars(row: Row[Any], targets: tuple[Target, ...]) -> Particulars:
+def _particulars(sealer: Sealer, row: Row[Any], targets: tuple[Target, ...]) -> Particulars:
     return Particulars(
         is_scheduled=row.is_scheduled,
         end_date=row.end_date,
-        purpose=row.purpose,
+        purpose=sealer.unseal(row.purpose, purpose_place(row.consent_id)).decode(),
         period=row.period,
         targets=targets,
         fnd_cycle=row.fnd_cycle,

@@ -25,6 +25,11 @@ def ci_place(request_id: str) -> str:
     return f"ci of a request:{request_id}"
 
 
+def state_place(request_id: str) -> str:
+    """Where the `state` of a request is sealed."""
+    return f"state of a request:{request_id}"
+
+
 async def keep(work: Work, request: AuthorizationRequest) -> None:
     """Keep a new request. Raises ValueError when it is not open."""
     if request.state is not RequestState.OPEN or request.failures:
@@ -36,7 +41,7 @@ async def keep(work: Work, request: AuthorizationRequest) -> None:
         "client_id": request.client_id,
         "redirect_uri": request.redirect_uri,
         "app_scheme": request.app_scheme,
-        "oauth_state": request.oauth_state,
+        "oauth_state": work.sealer.seal(request.oauth_state.encode(), state_place(request.request_id)),
         "api_tran_id": request.api_tran_id,
         "asked_at": request.asked_at,
         "expires_at": request.expires_at,
@@ -132,7 +137,7 @@ def request_of(
         client_id=row.client_id,
         redirect_uri=row.redirect_uri,
         app_scheme=row.app_scheme,
-        oauth_state=row.oauth_state,
+        oauth_state=sealer.unseal(row.oauth_state, state_place(row.request_id)).decode(),
         api_tran_id=row.api_tran_id,
         asked_at=row.asked_at,
         expires_at=row.expires_at,

@@ -46,6 +46,12 @@ SEALED: Final = (
     Sealed(CONSENTS, CONSENTS.c.ci, lambda row: consents.ci_place(row.consent_id), _found_by),
     Sealed(CONSENT_SCOPES, CONSENT_SCOPES.c.assets, lambda row: consents.assets_place(row.consent_id, row.position)),
     Sealed(EVIDENCE, EVIDENCE.c.content, lambda row: proofs.place(row.consent_id, row.position)),
+    Sealed(
+        AUTHORIZATION_REQUESTS,
+        AUTHORIZATION_REQUESTS.c.oauth_state,
+        lambda row: requests.state_place(row.request_id),
+    ),
+    Sealed(CONSENTS, CONSENTS.c.purpose, lambda row: consents.purpose_place(row.consent_id)),
 )
 
 

@@ -84,14 +84,14 @@ async def expect_fit(url: str, sealer: Sealer) -> None:
 async def upgrade(url: str, sealer: Sealer | None = None) -> Upgraded:
     """Bring the ledger at `url` to the tables this relay knows and introduce the sealer's keys, whole or not at all.
 
-    Without a sealer no key is introduced, and no relay starts on the ledger. Two at a time wait for each other. A
-    SQLite file is made. Raises SchemaProblem for a ledger that is newer, KeysUnfit, Unreachable.
+    Without a sealer nothing is sealed, no key is introduced, and no relay starts on the ledger. Two at a time wait
+    for each other. A SQLite file is made. Raises SchemaProblem for a ledger that is newer, KeysUnfit, Unreachable.
     """
     path = sqlite_path(url)
     if path is not None:
         made(path)
     async with changing(url) as rows:
-        before = await rows.run_sync(_upgraded)
+        before = await rows.run_sync(_upgraded, sealer)
         return Upgraded(before, () if sealer is None else await marks.introduce(rows, sealer))
 
 
@@ -113,13 +113,14 @@ async def _one(url: str) -> AsyncIterator[AsyncEngine]:
         await engine.dispose()
 
 
-def _upgraded(connection: Connection) -> SchemaState:
+def _upgraded(connection: Connection, sealer: Sealer | None) -> SchemaState:
     before = _state(connection)
     if before is SchemaState.NEWER:
         raise SchemaProblem(before)
     if before is not SchemaState.CURRENT:
         config = _config()
         config.attributes["connection"] = connection
+        config.attributes["sealer"] = sealer
         command.upgrade(config, "head")
     return before
 

@@ -2,8 +2,9 @@
 
 The tables of the portal's partner stand in `tables_portal`.
 
-Times are whole seconds since the epoch. `ci`, `assets` and `content` are sealed, `customer` is an HMAC, `mark` tells a
-customer key from another of its name (see `sealing`). A consent's `ended_at` is when it left the state active.
+Times are whole seconds since the epoch. `ci`, `oauth_state`, `purpose`, `assets` and `content` are sealed, `customer`
+is an HMAC, `mark` tells a customer key from another of its name (see `sealing`). A consent's `ended_at` is when it left
+the state active.
 """
 
 from collections.abc import Iterable
@@ -58,7 +59,6 @@ AUTHORIZATION_REQUESTS: Final = Table(
     Column("client_id", String, nullable=False),
     Column("redirect_uri", String, nullable=False),
     Column("app_scheme", String, nullable=False),
-    Column("oauth_state", String, nullable=False),
     Column("api_tran_id", String, nullable=False),
     Column("asked_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
@@ -66,6 +66,7 @@ AUTHORIZATION_REQUESTS: Final = Table(
     Column("state", String, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("browser", LargeBinary),
+    Column("oauth_state", LargeBinary, nullable=False, server_default=text("''")),  # see the step that sealed it
     one_of("state", RequestState),
 )
 
@@ -81,7 +82,6 @@ CONSENTS: Final = Table(
     Column("fnd_cycle", String, nullable=False),
     Column("add_cycle", String, nullable=False),
     Column("end_date", Date, nullable=False),
-    Column("purpose", String, nullable=False),
     Column("period", Date, nullable=False),
     Column("is_consent_trans_memo", Boolean),
     Column("is_consent_merchant_name_regno", Boolean),
@@ -91,6 +91,7 @@ CONSENTS: Final = Table(
     Column("ci", LargeBinary, nullable=False),
     Column("state", String, nullable=False),
     Column("ended_at", BigInteger),
+    Column("purpose", LargeBinary, nullable=False, server_default=text("''")),
     one_of("authentication", Authentication),
     one_of("state", ConsentState),
 )
@@ -140,6 +141,13 @@ CODES: Final = Table(
     Column("spent_at", BigInteger),
 )
 
+Index(
+    "ix_codes_expires_at_unspent",
+    CODES.c.expires_at,
+    sqlite_where=text("spent_at IS NULL"),
+    postgresql_where=text("spent_at IS NULL"),
+)
+
 TOKENS: Final = Table(
     "tokens",
     METADATA,
@@ -187,6 +195,9 @@ SPENT: Final = Table(
     Column("kind", String, primary_key=True),
     Column("digest", LargeBinary, primary_key=True),
     Column("spent_at", BigInteger, nullable=False),
+    # of a tx_id: the consent that used it up, and the digest of the form it came with
+    Column("consent_id", String),
+    Column("form", LargeBinary),
 )
 
 EVIDENCE: Final = Table(

@@ -27,6 +27,7 @@ NOW = 1_800_000_000
 """15 January 2027, 17:00 in Korea."""
 SERVICE = Holder("svc1", "ZBAA000001")
 CALLBACK = "https://one.example/cb"
+PURPOSE, STATE = "한곳에서 보기", "state1"
 
 
 class Desk:
@@ -48,7 +49,7 @@ class Desk:
         told = Particulars(
             is_scheduled=True,
             end_date=end,
-            purpose="한곳에서 보기",
+            purpose=PURPOSE,
             period=date(9999, 12, 31),
             targets=(
                 Target("bank.list"),
@@ -91,7 +92,7 @@ class Desk:
             client_id=consent.client_id,
             redirect_uri=CALLBACK,
             app_scheme="one",
-            oauth_state="state1",
+            oauth_state=STATE,
             api_tran_id="ZOPA000001M00000000000001",
             asked_at=NOW,
             expires_at=NOW + 600,
@@ -178,15 +179,34 @@ def at_step():
 def columns_of_today():
     """Lends older tables the columns that the code of today writes, for as long as it puts something into them."""
 
-    async def tell(url, statement):
+    async def tell(url, *statements):
         async with schema.changing(url) as rows:
-            await rows.exec_driver_sql(statement)
+            for statement in statements:
+                await rows.exec_driver_sql(statement)
+
+    in_clear = [("consents", "purpose", PURPOSE), ("authorization_requests", "oauth_state", STATE)]
+
+    def sealed(table, column, _):
+        return f"ALTER TABLE {table} ALTER COLUMN {column} TYPE BYTEA USING convert_to({column}, 'UTF8')"
+
+    def clear(url, table, column, text):
+        if url.startswith("sqlite:"):
+            return f"UPDATE {table} SET {column} = '{text}'"
+        return f"ALTER TABLE {table} ALTER COLUMN {column} TYPE VARCHAR USING '{text}'"
 
     @asynccontextmanager
-    async def lent(url):
-        await tell(url, "ALTER TABLE consents ADD COLUMN ended_at BIGINT")
+    async def lent(url, *, knows_ends=False):
+        """`knows_ends`: the ledger is at a step that has `ended_at` already."""
+        blob = "BLOB" if url.startswith("sqlite:") else "BYTEA"
+        lacking = [("spent", "consent_id", "VARCHAR"), ("spent", "form", blob)]
+        if not knows_ends:
+            lacking.append(("consents", "ended_at", "BIGINT"))
+        await tell(url, *[f"ALTER TABLE {table} ADD COLUMN {name} {kind}" for table, name, kind in lacking])
+        if not url.startswith("sqlite:"):
+            await tell(url, *[sealed(*row) for row in in_clear])
         yield
-        await tell(url, "ALTER TABLE consents DROP COLUMN ended_at")
+        await tell(url, *[f"ALTER TABLE {table} DROP COLUMN {name}" for table, name, _ in lacking])
+        await tell(url, *[clear(url, *row) for row in in_clear])
 
     return lent
 

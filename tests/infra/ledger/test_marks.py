@@ -142,7 +142,7 @@ class TestForgetting:
     async def test_a_key_that_was_taken_away_is_forgotten_when_all_is_sealed_anew(self, url, under, desk, sql):
         await migrated(url, ONE)
         await desk.issued(await under(ONE))
-        assert await (await under(TWO, ONE)).reseal() == (3, ("two",), ())
+        assert await (await under(TWO, ONE)).reseal() == (4, ("two",), ())
         assert marks(sql, url) == ["one", "two"]
         alone = await under(TWO)
         assert await unfit(alone.check()) == told([(MISSING, "one")])

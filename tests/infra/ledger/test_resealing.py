@@ -30,7 +30,7 @@ async def under(url):
 
 
 async def filled(ledger, desk):
-    """Something of everything that is sealed: 3 blobs of a consent, 1 of its evidence, 1 of a request."""
+    """Something of everything that is sealed: 4 blobs of a consent, 1 of its evidence, 2 of a request."""
     consent = desk.consent()
     pair = desk.pair(consent)
     await ledger.issue_integrated(consent, pair, [], [Evidence("password", b"signed")], desk.now)
@@ -41,7 +41,7 @@ async def filled(ledger, desk):
 
 async def test_after_it_the_old_key_is_not_needed(under, desk):
     consent, pair, request = await filled(await under(OLD), desk)
-    assert await (await under(NEW, OLD)).reseal() == (5, ("new",), ())
+    assert await (await under(NEW, OLD)).reseal() == (7, ("new",), ())
     alone = await under(NEW)
     assert await alone.consent_behind(pair.access.jti) == (pair.access, consent)
     assert await alone.consent_of(consent.ci, consent.client_id, consent.provider) == consent
@@ -90,7 +90,7 @@ async def test_it_takes_several_turns(under, desk, monkeypatch):
     old = await under(OLD)
     for number in range(5):
         await desk.issued(old, desk.consent(ci=f"ci-{number}"))
-    assert await (await under(NEW, OLD)).reseal() == (15, ("new",), ())
+    assert await (await under(NEW, OLD)).reseal() == (20, ("new",), ())
     for number in range(5):
         assert await (await under(NEW)).consent_of(f"ci-{number}", "svc1", "ZBAA000001")
 

@@ -42,7 +42,9 @@ async def run(ledger, statement):
         await work.rows.exec_driver_sql(statement)
 
 
-@pytest.mark.parametrize("column", ["ci", "customer", "assets", "content", "digest", "browser"])
+@pytest.mark.parametrize(
+    "column", ["ci", "customer", "assets", "content", "digest", "browser", "oauth_state", "purpose"]
+)
 def test_what_is_a_customers_is_bytes(column):
     found = [table.c[column].type.python_type for table in METADATA.tables.values() if column in table.c]
     assert set(found) == {bytes}
