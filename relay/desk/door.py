@@ -26,6 +26,9 @@ class Endpoint:
     refuse: Callable[[Call, Exception], Answer]
 
 
+HEALTH: Final = "/health"
+"""Answered by the process itself, so that the gateway knows whether it lives."""
+
 BODY_MOST: Final = 65_536
 
 RUNNER: Final[Mapping[str, Any]] = {
@@ -53,9 +56,14 @@ def application(endpoints: Mapping[str, Endpoint], feed: RevocationFeed | None =
     app = web.Application(client_max_size=BODY_MOST)
     if feed is not None:
         app.router.add_get(REVOCATIONS_PATH, feed.listen, allow_head=False)
+    app.router.add_get(HEALTH, _health)
     for path, endpoint in endpoints.items():
         app.router.add_route("*", path, _door(endpoint))
     return app
+
+
+async def _health(_: web.Request) -> web.Response:
+    return web.json_response({"status": "ok"}, headers={"Server": "relay"})
 
 
 def turned_away(status: int) -> web.Response:

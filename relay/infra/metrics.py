@@ -25,6 +25,7 @@ GAUGES: Final = {
     "relay_connections": "Connections of operators",
     "relay_institutions": "Institutions in the plan",
     "relay_ledger_age_seconds": "Since the ledger was heard last",
+    "relay_authority_age_seconds": "Since the authority answered last",
     "relay_directory_operators": "Operators in the plan",
     "relay_directory_number": "Changes of the portal's registry so far; 0 while there is none",
     "relay_directory_age_seconds": "Since the portal's registry was heard last; 0 without a portal",

@@ -14,6 +14,7 @@ from relay.gateway.handler import Gateway, Reach
 from relay.gateway.judge import Judges
 from relay.gateway.welcome import Welcome
 from relay.infra.access_log import AccessLog
+from relay.infra.authority.liveness import AuthorityLiveness
 from relay.infra.counters import LocalCounters
 from relay.infra.dialing import Dialer, UnixDialer
 from relay.infra.followed_registry import FollowedRegistry
@@ -87,6 +88,7 @@ class Relay:
         self.registry = FollowedRegistry(self.ledger.registry, time.time)
         self.parties = Parties.of_file(loaded.directory)
         self.authority = _authority_pool(settings.authority, self.watch, loop)
+        self.authority_liveness = AuthorityLiveness(settings.authority.socket, time.monotonic)
         plan, upstreams, keyring = self._compile(loaded)
         self.contexts = self._contexts(loaded)
         self.metrics = Metrics(load_rsp_codes())
@@ -190,6 +192,7 @@ class Relay:
             "relay_access_log_lost": self.access_log.lost,
             "relay_institutions": len(self.gateway.plan.institutions),
             "relay_ledger_age_seconds": self.grants.age,
+            "relay_authority_age_seconds": self.authority_liveness.age,
             **self.tally.gauges(),
             "relay_directory_operators": len(self.parties.callers.everyone),
             "relay_directory_number": self.registry.registry.number,

@@ -1,12 +1,14 @@
 """Authority and jobs beside the gateway on one machine: started first, started again when they end, stopped last."""
 
 import asyncio
-import contextlib
 import logging
 import signal
 import sys
 from pathlib import Path
 from typing import Final
+
+from relay.infra.authority.unix_listener import listening_pid
+from relay.infra.child_process import ChildProcess
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +27,8 @@ class AuthorityDied(Exception):
 class Attendant:
     """Looks after one process of another role with the same settings.
 
-    `path` is the socket on which it answers when it is ready; "" for a role that nobody waits for.
+    `path` is the socket on which it listens when it is ready; "" for a role that is not waited for. Only the process
+    that was started counts: one that is left over from before may listen there still.
     """
 
     def __init__(self, config: Path, path: str, log_level: str, role: str = "authority") -> None:
@@ -35,13 +38,13 @@ class Attendant:
             *("--log-level", log_level, "-c", str(config)),
         )
         self._path = path
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: ChildProcess | None = None
         self._watching: asyncio.Task[None] | None = None
         self.restarts = 0
 
     async def begin(self) -> None:
         """Start it."""
-        self._process = await self._started()
+        self._process = self._started()
 
     async def ready(self) -> None:
         """Wait until it answers, if it ever does; from then on it is watched. Raises AuthorityDied."""
@@ -50,7 +53,7 @@ class Attendant:
             raise AuthorityDied("the authority was not started")
         try:
             async with asyncio.timeout(READY_S):
-                while self._path and not await self._answers():
+                while self._path and listening_pid(self._path) != process.pid:
                     if process.returncode is not None:
                         raise AuthorityDied(f"the authority ended with status {process.returncode}")
                     await asyncio.sleep(_POLL_S)
@@ -71,21 +74,11 @@ class Attendant:
         if self._process is not None:
             await stopped(self._process, STOP_S)
 
-    async def _started(self) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,  # closed by the kernel when we die; it then ends too
-            start_new_session=True,  # a Ctrl-C of the terminal is ours: calls in flight still need it
-        )
+    def _started(self) -> ChildProcess:
+        """A process in a session of its own: a Ctrl-C of the terminal is ours, calls in flight still need it."""
+        return ChildProcess(self._command)
 
-    async def _answers(self) -> bool:
-        with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_unix_connection(self._path)
-            writer.close()
-            return True
-        return False
-
-    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+    async def _watch(self, process: ChildProcess) -> None:
         failures = 0
         loop = asyncio.get_running_loop()
         while True:
@@ -97,14 +90,14 @@ class Attendant:
             await asyncio.sleep(wait)
             failures += 1
             try:
-                self._process = process = await self._started()
+                self._process = process = self._started()
             except OSError as error:  # the machine is short of something; the next round comes
                 _log.error("%s could not be started: %s", self._role, error.strerror)
             else:
                 self.restarts += 1
 
 
-async def stopped(process: asyncio.subprocess.Process, patience_s: float) -> None:
+async def stopped(process: ChildProcess | asyncio.subprocess.Process, patience_s: float) -> None:
     """Stop a process we started; after so long, kill it. One that ended already is left alone."""
     if process.returncode is not None:
         return

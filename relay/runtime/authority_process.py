@@ -22,9 +22,11 @@ from relay.desk.revoked import RevocationFeed
 from relay.desk.serving import TurnedAway, served
 from relay.domain.ledger import Unreachable
 from relay.domain.registry import Registry
+from relay.infra.authority.unix_listener import UnixListener, UnixListenerSite
 from relay.infra.certifiers.proofs import CertifierProofs, opened_proofs
 from relay.infra.client_secrets import ClientSecrets
 from relay.infra.followed_registry import FollowedRegistry
+from relay.infra.hangups import allow_hangups
 from relay.infra.institutions import HttpInstitutions
 from relay.oauth.application import endpoints
 from relay.oauth.office import Authority, Office
@@ -63,6 +65,7 @@ class AuthorityProcess:
         self._following = Following(self._files)
         self._keys: dict[str, EllipticCurvePublicKey | None] = {}
         self._institutions: list[HttpInstitutions] = []
+        self._sites: list[web.BaseSite] = []
         self.pages_port = 0
 
     async def run(self) -> None:
@@ -84,6 +87,8 @@ class AuthorityProcess:
             proofs = await stack.enter_async_context(
                 opened_proofs(furnished(settings), settings.relay.org_code, settings.authority.verifiers)
             )
+            listener = await UnixListener.open(Path(settings.authority.socket))
+            stack.callback(listener.close)
             door = _pages_door(settings.authority.pages)
             if door is not None:
                 stack.callback(door.close)
@@ -111,7 +116,7 @@ class AuthorityProcess:
                 clock=time.time,
                 random=random_text,
             )
-            await self._serve(authority, support, door, feed)
+            await self._serve(authority, support, listener, door, feed)
             stack.callback(feed.close)
             watching = self._following.run(settings.reload.watch_s, lambda: self.reload(authority, support, proofs))
             following, sweeping = loop.create_task(watching), loop.create_task(self._sweep(authority))
@@ -119,8 +124,12 @@ class AuthorityProcess:
             for name in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(name, self.stop)
             loop.add_signal_handler(signal.SIGHUP, self.reload, authority, support, proofs)
+            allow_hangups()
             _log.info("authority ready: %s, pages on port %s", settings.authority.socket, self.pages_port or "none")
             await self._stop.wait()
+            for site in self._sites:
+                await site.stop()
+            listener.close()  # the next authority may begin while our last calls end
             following.cancel()
             await asyncio.gather(listening, sweeping)  # what the ledger is asked just now is waited for
         _log.info("authority stopped")
@@ -181,18 +190,16 @@ class AuthorityProcess:
         return [*self._watched, *yaml_files(Path(self._loaded.settings.providers))]
 
     async def _serve(
-        self, authority: Authority, support: Support, door: socket.socket | None, feed: RevocationFeed
+        self,
+        authority: Authority,
+        support: Support,
+        listener: UnixListener,
+        door: socket.socket | None,
+        feed: RevocationFeed,
     ) -> None:
         settings = self._loaded.settings.authority
-        path = Path(settings.socket)
-        _away(path)
-        former = os.umask(0o177)  # the gateway runs as we do; nobody else may speak in its name
-        try:
-            behind = application({**endpoints(authority), **support_endpoints(support)}, feed)
-            await self._site(behind, no_call, lambda runner: web.UnixSite(runner, str(path)))
-        finally:
-            os.umask(former)
-        self._stack.callback(_away, path)
+        behind = application({**endpoints(authority), **support_endpoints(support)}, feed)
+        await self._site(behind, no_call, lambda runner: UnixListenerSite(runner, listener))
         if door is not None and settings.pages is not None:
             context = pages_context(settings.pages)
             pages = pages_application(authority, self._key_of)
@@ -206,7 +213,8 @@ class AuthorityProcess:
     ) -> None:
         serving = served(app, turned_away, **RUNNER, keepalive_timeout=_KEEP_ALIVE_S)
         runner = await self._stack.enter_async_context(serving)
-        await site(runner).start()
+        self._sites.append(site(runner))
+        await self._sites[-1].start()
 
     async def _sweep(self, authority: Authority) -> None:
         """End consents that are past their last day, until `stop`."""
@@ -227,7 +235,3 @@ class AuthorityProcess:
 def _pages_door(pages: Pages | None) -> socket.socket | None:
     """The pages' socket, bound. Raises OSError when the port is taken."""
     return None if pages is None else bound(pages.address, pages.port)
-
-
-def _away(path: Path) -> None:
-    path.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
+from relay.infra.hangups import allow_hangups
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.jobs.runner import Job, Runner
 from relay.runtime.config import load
@@ -56,6 +57,7 @@ class JobsProcess:
             for name in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(name, self.stop)
             loop.add_signal_handler(signal.SIGHUP, self.reload, runner, ledger)
+            allow_hangups()
             _log.info("jobs ready: %s", ", ".join(job.name for job in jobs))
             await runner.follow(self._stop)
         _log.info("jobs stopped")

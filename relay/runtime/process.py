@@ -10,6 +10,8 @@ from pathlib import Path
 
 from relay.admin.endpoints import application
 from relay.admin.server import AdminServer
+from relay.infra.authority.liveness import SILENT_S
+from relay.infra.hangups import allow_hangups
 from relay.infra.ledger.marks import KeysUnfit
 from relay.infra.ledger.schema import SchemaProblem
 from relay.infra.metrics import registry_of
@@ -72,12 +74,14 @@ class RelayProcess:
         hearing = [self._loop.create_task(relay.grants.follow(settings.ledger.poll_s, done))]
         hearing.append(self._loop.create_task(relay.tally.follow(settings.statistics.flush_s, done)))
         hearing.append(self._loop.create_task(relay.jobs.follow(done)))
+        hearing.append(self._loop.create_task(relay.authority_liveness.follow(done)))
         if settings.portal is not None:
             following_portal = relay.registry.follow(settings.ledger.poll_s, done, relay.acquaint)
             hearing.append(self._loop.create_task(following_portal))
         for name in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(name, self.stop)
         self._loop.add_signal_handler(signal.SIGHUP, self._told_to_reload)
+        allow_hangups()
         gc.set_threshold(5_000, 10, 10)  # calls leave no circles; connections that end do
         gc.collect()
         gc.freeze()  # what stands now stands for ever; the collector need not look at it again
@@ -134,7 +138,12 @@ class RelayProcess:
         silent = self.relay.grants.age > self.relay.loaded.settings.ledger.trust_s
         settings = self.relay.loaded.settings
         strangers = settings.portal is not None and not self.relay.registry.registry.number
-        missing = (("listeners", not self._listening.ports), ("ledger", silent), ("directory", strangers))
+        missing = (
+            ("listeners", not self._listening.ports),
+            ("ledger", silent),
+            ("directory", strangers),
+            ("authority", self.relay.authority_liveness.age > SILENT_S),
+        )
         return [what for what, wrong in missing if wrong]
 
     async def _know_parties(self) -> None:

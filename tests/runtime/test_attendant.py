@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import sys
 
 import pytest
@@ -20,6 +21,7 @@ def note(word, then=None):
             os._exit(then)
     return noted
 signal.signal(signal.SIGHUP, note("hung up"))
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
 signal.signal(signal.SIGTERM, note("told to stop", None if way == "stubborn" else 0))
 note("started")()
 if way == "ends":
@@ -108,6 +110,16 @@ async def test_it_waits_until_the_authority_answers(keep):
     assert (kept.path.exists(), kept.process.returncode, kept.attendant.restarts) == (True, None, 0)
 
 
+async def test_one_that_listens_there_already_is_not_the_one_that_was_started(keep, tmp_path, monkeypatch):
+    monkeypatch.setattr(room, "READY_S", 0.5)
+    with socket.socket(socket.AF_UNIX) as left_over:
+        left_over.bind(str(tmp_path / "a.sock"))
+        left_over.listen()
+        kept = await keep("silent")
+        with pytest.raises(AuthorityDied, match="was not ready"):
+            await kept.attendant.ready()
+
+
 async def test_a_hangup_is_passed_on(keep):
     kept = await keep("answers")
     await kept.attendant.ready()
@@ -184,6 +196,6 @@ async def test_one_without_a_parent_ends_by_itself(keep):
     kept = await keep("answers")
     await kept.attendant.ready()
     kept.attendant._watching.cancel()
-    kept.process.stdin.close()
+    kept.process.close_stdin()
     await kept.process.wait()
     assert kept.notes == ["started", "left alone"]

@@ -4,7 +4,6 @@ import asyncio
 import importlib
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
@@ -92,7 +91,6 @@ async def _serve(config: Path, role: str, log_level: str, *, until_stdin_closes:
         process = RelayProcess(config, hung_up)
         if attendants:
             await process.relay.ledger.check()  # what is wrong with it is said once, not by each of them
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # for those who begin: one before their handler would end them
         stack.push_async_callback(_stopped, attendants)
         for attendant in attendants:
             await attendant.begin()

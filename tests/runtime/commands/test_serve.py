@@ -1,6 +1,7 @@
 """`relay serve` says why it cannot, and stops when it is told to."""
 
 import base64
+import os
 import re
 import secrets
 import shutil
@@ -17,6 +18,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from relay.infra.authority.unix_listener import listening_pid
 from relay.runtime.cli import main
 from relay.sandbox.street import build
 
@@ -268,6 +270,39 @@ def test_a_hangup_is_passed_on_to_the_others(street):
         "authority took",
         "jobs took",
     ]
+
+
+def test_an_authority_left_over_takes_nothing_from_its_successor(street):
+    lock = street.folder / "authority.sock.lock"
+    with serve(street) as first:
+        until_ready(first, street, "all")
+        left_over = int(lock.read_text())
+        os.kill(left_over, signal.SIGSTOP)  # it neither hears of its gateway's end nor lets go
+        first.kill()
+        first.wait(timeout=20)
+    with serve(street) as second:
+        said = next(line for line in second.stderr if "unix socket in use" in line)
+        assert f"pid={left_over}" in said
+        os.kill(left_over, signal.SIGCONT)
+        until_ready(second, street, "all")
+        assert int(lock.read_text()) == listening_pid(str(street.folder / "authority.sock")) != left_over
+        second.terminate()
+        assert second.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize("role", ["all", "gateway", "authority", "jobs"])
+def test_a_hangup_before_it_is_ready_is_a_reload_once_it_is(street, role):
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])  # as whoever starts it holds it back
+    try:
+        process = serve(street, "--role", role)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+    with process:
+        process.send_signal(signal.SIGHUP)
+        assert any(re.search(r"plan [0-9a-f]{12}( taken)?$", line) for line in process.stderr)
+        process.terminate()
+        process.communicate(timeout=20)
+    assert process.returncode == 0
 
 
 def test_help_tells_of_signals():

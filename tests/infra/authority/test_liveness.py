@@ -1,0 +1,97 @@
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from relay.infra.authority import liveness as module
+from relay.infra.authority.liveness import AuthorityLiveness
+
+OK = b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / "a.sock")
+
+
+@asynccontextmanager
+async def authority(path, answer):
+    """A pretended authority; `answer` None says nothing at all."""
+    asked = []
+
+    async def serve(reader, writer):
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        if answer is None:
+            await reader.read()
+        else:
+            writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, path)
+    try:
+        yield asked
+    finally:
+        server.close()
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+async def asked_once(liveness):
+    stop = asyncio.Event()
+    following = asyncio.create_task(liveness.follow(stop))
+    while not stop.is_set():
+        await asyncio.sleep(0)
+        stop.set()
+    await following
+
+
+async def test_an_answer_makes_it_young(path):
+    clock = Clock()
+    liveness = AuthorityLiveness(path, clock)
+    clock.now = 7
+    assert liveness.age == 7
+    async with authority(path, OK) as asked:
+        await asked_once(liveness)
+    assert liveness.age == 0
+    assert asked == [b"GET /health HTTP/1.1\r\nHost: authority\r\nConnection: close\r\n\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (None, "timeout"),
+        (b"", "closed"),
+        (b"HTTP/1.1 503 X\r\n\r\n", "protocol"),
+        (b"220 smtp.test ESMTP\r\n", "protocol"),
+    ],
+)
+async def test_what_is_no_answer_makes_it_no_younger(path, monkeypatch, caplog, answer, reason):
+    monkeypatch.setattr(module, "ANSWER_S", 0.1)
+    clock = Clock()
+    liveness = AuthorityLiveness(path, clock)
+    clock.now = 7
+    async with authority(path, answer):
+        await asked_once(liveness)
+        await asked_once(liveness)
+    assert liveness.age == 7
+    assert caplog.messages == [f"authority does not answer: socket={path} reason={reason}"]
+
+
+async def test_silence_and_its_end_are_one_line_each(path, caplog):
+    clock = Clock()
+    liveness = AuthorityLiveness(path, clock)
+    for clock.now in (1, 2):
+        await asked_once(liveness)
+    async with authority(path, OK):
+        for clock.now in (31, 32):
+            await asked_once(liveness)
+    assert caplog.messages == [
+        f"authority does not answer: socket={path} reason=no such file or directory",
+        "authority answers again: silent_s=30",
+    ]

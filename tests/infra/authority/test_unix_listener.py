@@ -1,0 +1,112 @@
+import os
+import socket
+import stat
+import subprocess
+import sys
+
+import pytest
+from aiohttp import web
+
+from relay.infra.authority.unix_listener import UnixListener, UnixListenerSite, listening_pid
+
+HOLDER = """
+import fcntl, os, sys
+lock = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+fcntl.flock(lock, fcntl.LOCK_EX)
+os.pwrite(lock, str(os.getpid()).encode(), 0)
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "a.sock"
+
+
+@pytest.fixture
+def holder(path):
+    """Another process that holds the lock."""
+    command = [sys.executable, "-c", HOLDER, f"{path}.lock"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"locked\n"
+        yield process
+        process.kill()
+
+
+async def test_a_socket_is_its_owners_and_goes_with_its_listener(path):
+    listener = await UnixListener.open(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.with_name("a.sock.lock").read_text() == str(os.getpid())
+    listener.close()
+    assert not path.exists()
+    listener.close()
+
+
+async def test_a_socket_that_another_process_has_bound_since_stays(path):
+    listener = await UnixListener.open(path)
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as successor:
+        successor.bind(str(path))
+        inode = path.stat().st_ino
+        listener.close()
+        assert path.stat().st_ino == inode
+
+
+async def test_a_socket_in_use_is_refused_by_the_process_that_uses_it(path, holder, caplog):
+    with pytest.raises(OSError, match=f"in use by process {holder.pid}: stop that one first"):
+        await UnixListener.open(path, wait_s=0)
+    assert caplog.messages == [
+        f"unix socket in use, waiting for its process to stop: path={path} pid={holder.pid}",
+    ]
+
+
+async def test_the_lock_of_a_killed_process_is_free(path, holder):
+    holder.kill()
+    listener = await UnixListener.open(path)
+    listener.close()
+
+
+async def test_a_socket_on_which_nobody_listens_is_replaced(path):
+    with socket.socket(socket.AF_UNIX) as left_over:
+        left_over.bind(str(path))
+    listener = await UnixListener.open(path)
+    listener.socket.listen()
+    assert listening_pid(str(path)) == os.getpid()
+    listener.close()
+
+
+async def test_a_socket_of_a_program_without_a_lock_is_not_taken(path):
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen()
+        with pytest.raises(OSError, match="another program listens on"):
+            await UnixListener.open(path)
+        assert listening_pid(str(path)) == os.getpid()
+
+
+async def test_a_file_that_is_no_socket_is_kept(path):
+    path.write_text("notes")
+    with pytest.raises(OSError, match="is no socket"):
+        await UnixListener.open(path)
+    assert path.read_text() == "notes"
+    path.unlink()
+    listener = await UnixListener.open(path)  # the failed one has freed the lock
+    listener.close()
+
+
+def test_nobody_listens_where_there_is_nothing(path):
+    assert listening_pid(str(path)) is None
+
+
+async def test_a_site_takes_connections_until_it_is_stopped(path):
+    listener = await UnixListener.open(path)
+    runner = web.ServerRunner(web.Server(lambda _request: web.Response()))
+    await runner.setup()
+    site = UnixListenerSite(runner, listener)
+    await site.start()
+    assert listening_pid(str(path)) == os.getpid()
+    await site.stop()
+    assert listening_pid(str(path)) is None
+    listener.close()
+    await runner.cleanup()
