@@ -28,6 +28,7 @@ from relay.infra.client_secrets import ClientSecrets
 from relay.infra.followed_registry import FollowedRegistry
 from relay.infra.hangups import allow_hangups
 from relay.infra.institutions import HttpInstitutions
+from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.oauth.application import endpoints
 from relay.oauth.office import Authority, Office
 from relay.oauth.pages.application import pages_application
@@ -89,10 +90,7 @@ class AuthorityProcess:
             )
             listener = await UnixListener.open(Path(settings.authority.socket))
             stack.callback(listener.close)
-            door = _pages_door(settings.authority.pages)
-            if door is not None:
-                stack.callback(door.close)
-                self.pages_port = door.getsockname()[1]
+            door = self._pages_door(settings.authority.pages)
             self._keys = {provider.org_code: result_key(provider) for provider in self._loaded.providers}
             authority = Authority(
                 office=self._office(),
@@ -104,18 +102,7 @@ class AuthorityProcess:
                 clock=time.time,
                 random=random_text,
             )
-            probing = probes()
-            stack.callback(probing.close)
-            support = Support(
-                office=self._support_office(),
-                consents=ledger,
-                statistics=ledger.statistics,
-                signer=authority.signer,
-                secrets=client_secrets,
-                probe=probing,
-                clock=time.time,
-                random=random_text,
-            )
+            support = self._support(authority, ledger, client_secrets)
             await self._serve(authority, support, listener, door, feed)
             stack.callback(feed.close)
             watching = self._following.run(settings.reload.watch_s, lambda: self.reload(authority, support, proofs))
@@ -127,9 +114,7 @@ class AuthorityProcess:
             allow_hangups()
             _log.info("authority ready: %s, pages on port %s", settings.authority.socket, self.pages_port or "none")
             await self._stop.wait()
-            for site in self._sites:
-                await site.stop()
-            listener.close()  # the next authority may begin while our last calls end
+            await self._stop_listening(listener)
             following.cancel()
             await asyncio.gather(listening, sweeping)  # what the ledger is asked just now is waited for
         _log.info("authority stopped")
@@ -156,6 +141,35 @@ class AuthorityProcess:
             self._watched = set(loaded.files)
             _log.info("authority took plan %s", loaded.generation)
         self._following.seen()
+
+    async def _stop_listening(self, listener: UnixListener) -> None:
+        """Take no new connections: the next authority may begin while our last calls end."""
+        for site in self._sites:
+            await site.stop()
+        listener.close()
+
+    def _support(self, authority: Authority, ledger: SqlLedger, client_secrets: ClientSecrets) -> Support:
+        probing = probes()
+        self._stack.callback(probing.close)
+        return Support(
+            office=self._support_office(),
+            consents=ledger,
+            statistics=ledger.statistics,
+            signer=authority.signer,
+            secrets=client_secrets,
+            probe=probing,
+            clock=time.time,
+            random=random_text,
+        )
+
+    def _pages_door(self, pages: Pages | None) -> socket.socket | None:
+        """The pages' socket, bound. Raises OSError when the port is taken."""
+        if pages is None:
+            return None
+        door = bound(pages.address, pages.port)
+        self._stack.callback(door.close)
+        self.pages_port = door.getsockname()[1]
+        return door
 
     def _office(self) -> Office:
         return office_of(self._loaded, self._registry.registry)
@@ -230,8 +244,3 @@ class AuthorityProcess:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _SWEEP_S)
             await self._part(1 + len(self._institutions) - newest)  # those of this minute may still be asked
-
-
-def _pages_door(pages: Pages | None) -> socket.socket | None:
-    """The pages' socket, bound. Raises OSError when the port is taken."""
-    return None if pages is None else bound(pages.address, pages.port)
