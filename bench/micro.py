@@ -214,7 +214,19 @@ def instant(pool: object) -> object:
     connection.connection_made(FakeTransport())
     connection.born = connection.idle_until = math.inf
     pool._idle[0].append(connection)
+    pool.loop = AtOnce(pool.loop)
     return connection
+
+
+class AtOnce:
+    """The pool's loop, whose next turn is now: calls here follow each other without a loop between them."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.time = loop.time
+
+    def call_soon(self, callback: Callable[..., None], *arguments: object) -> None:
+        """Call it."""
+        callback(*arguments)
 
 
 def main() -> None:

@@ -8,7 +8,8 @@ class Exchange:
     `total` is from the request's last byte to the answer's last byte, `upstream` from asking the provider (dialling
     included) to its last byte; both stand once the exchange is closed. Sizes are body bytes. `reason` is the name of
     the fault, "" when there was none; `error` the OAuth error that was answered (규격 3.10), "" for none.
-    `provider_status` is what the provider answered, 0 when it did not.
+    `provider_status` is what the provider answered, 0 when it did not. `detail` says in a few words what led to
+    `reason`: the cause of a failed connection, what was wrong with an answer.
     """
 
     __slots__ = (
@@ -19,6 +20,7 @@ class Exchange:
         "bytes_in",
         "bytes_out",
         "client_id",
+        "detail",
         "ended",
         "error",
         "first_byte",
@@ -58,6 +60,7 @@ class Exchange:
         self.rsp_code = ""
         self.reason = ""
         self.error = ""
+        self.detail = ""
         self.attempts = 0
         self.bytes_in = 0
         self.bytes_out = 0

@@ -74,8 +74,8 @@ class Receiver(Protocol):
     def ended(self) -> None:
         """The body is complete."""
 
-    def failed(self, fault: Fault) -> None:
-        """There is no answer, or no end of it."""
+    def failed(self, fault: Fault, detail: str) -> None:
+        """There is no answer, or no end of it; `detail` says why in a word, for the record."""
 
 
 class Flight(Protocol):
@@ -83,6 +83,10 @@ class Flight(Protocol):
 
     attempts: int
     first_byte_at: float
+
+    @property
+    def is_reused(self) -> bool:
+        """Whether the connection has carried another call before this one."""
 
     def pause(self) -> None:
         """Stop reading the answer: its reader does not keep up."""

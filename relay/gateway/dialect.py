@@ -28,13 +28,13 @@ class Refuse(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One language: which answers are taken, what is noted of them, how heads and refusals are written.
+    """One language: what is wrong with answers, what is noted of them, how heads and refusals are written.
 
     `fault` says what a fault of the upstream is called; `status` and `error` which HTTP status and OAuth error the
     operator reads then ("" in the data APIs).
     """
 
-    is_answer: Callable[[int, Mapping[bytes, bytes], bytes], bool]
+    flaw_of: Callable[[int, Mapping[bytes, bytes], bytes], str]
     note: Callable[[Exchange, Mapping[bytes, bytes], bytes], None]
     answer_head: Head
     refusal: Refuse
@@ -61,7 +61,7 @@ def _as_it_is(fault: Fault) -> Fault:
 
 
 DATA: Final = Dialect(
-    envelope.is_answer,
+    envelope.flaw_of,
     _note_data,
     envelope.answer_head,
     envelope.refusal,
@@ -70,7 +70,7 @@ DATA: Final = Dialect(
     _no_error,
 )
 OAUTH: Final = Dialect(
-    oauth_envelope.is_answer,
+    oauth_envelope.flaw_of,
     _note_oauth,
     oauth_envelope.answer_head,
     oauth_envelope.refusal,
@@ -79,7 +79,7 @@ OAUTH: Final = Dialect(
     lambda fault: oauth_envelope.error_of(fault)[1],
 )
 SUPPORT: Final = Dialect(
-    envelope.is_answer,
+    envelope.flaw_of,
     _note_oauth,
     oauth_envelope.support_head,
     envelope.refusal,

@@ -11,13 +11,15 @@ from relay.policy import envelope
 from relay.wire.server import ServerConnection
 
 _LAST_CHUNK: Final = b"0\r\n\r\n"
+_TRAN_ID: Final = b"x-api-tran-id"
 
 
 class Forwarding:
     """One exchange between two connections: what the provider sends goes to the operator, and nothing else does.
 
     It is the receiver of the flight and the source of the operator's connection: a slow reader pauses the provider, a
-    vanished one frees it at once.
+    vanished one frees it at once. An answer that does not name its call is not taken when `strict`, nor over a
+    connection that has carried another call: it could be that one's.
     """
 
     __slots__ = (
@@ -30,6 +32,7 @@ class Forwarding:
         "_exchange",
         "_flight",
         "_paused",
+        "_strict",
         "_tran_id",
     )
 
@@ -41,6 +44,8 @@ class Forwarding:
         clock: Callable[[], float],
         close: Callable[[Exchange], None],
         dialect: Dialect = DATA,
+        *,
+        strict: bool = False,
     ) -> None:
         self._connection = connection
         self._exchange = exchange
@@ -48,6 +53,7 @@ class Forwarding:
         self._close = close
         self._tran_id = tran_id
         self._dialect = dialect
+        self._strict = strict
         self._flight: Flight | None = None
         self._chunked = False
         self._paused = False
@@ -61,14 +67,24 @@ class Forwarding:
 
     # what the provider sends
 
+    def takes(self, status: int, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether an answer with this head can be this call's. If not, the provider is freed and the operator told."""
+        self._exchange.provider_status = status
+        flaw = self._dialect.flaw_of(status, headers, self._tran_id)
+        if flaw:
+            self.give_up(FAULTS["provider_broken"], flaw)
+            return False
+        if _TRAN_ID not in headers and self._dialect is DATA and (self._strict or self._is_reused()):
+            self.give_up(FAULTS["answer_unidentified"], "tran_id")
+            return False
+        return True
+
     def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
         """Pass a whole answer on in one write."""
-        self._exchange.provider_status = status
-        if not self._dialect.is_answer(status, headers, self._tran_id):
-            self.failed(FAULTS["provider_broken"])
+        if not self.takes(status, headers):
             return False
         if not envelope.is_complete(headers, body):
-            self.failed(FAULTS["provider_reset"])
+            self.failed(FAULTS["provider_reset"], "json")
             return False
         exchange, connection = self._exchange, self._connection
         exchange.provider_ended = self._clock()
@@ -82,9 +98,7 @@ class Forwarding:
 
     def begun(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
         """Pass the begin of a large answer on."""
-        self._exchange.provider_status = status
-        if not self._dialect.is_answer(status, headers, self._tran_id):
-            self.give_up(FAULTS["provider_broken"])
+        if not self.takes(status, headers):
             return
         self._exchange.status = status
         self._dialect.note(self._exchange, headers, body)
@@ -111,11 +125,12 @@ class Forwarding:
         self._connection.finish()
         self._end()
 
-    def failed(self, fault: Fault) -> None:
+    def failed(self, fault: Fault, detail: str = "") -> None:
         """Tell the operator, or cut the answer that was begun: half of one must never look whole."""
         exchange, connection, fault = self._exchange, self._connection, self._dialect.fault(fault)
         if self._done:
             return
+        exchange.detail = detail
         if exchange.status:
             slow = self._paused and fault is FAULTS["provider_silent"]
             exchange.reason = "operator_slow" if slow else fault.name
@@ -127,15 +142,15 @@ class Forwarding:
             connection.answer(self._dialect.refusal(Refusal(fault), self._tran_id, close=connection.closing))
         self._end()
 
-    def give_up(self, fault: Fault) -> None:
-        """Free the provider, whose answer goes on but is of no use, and tell the operator."""
+    def give_up(self, fault: Fault, detail: str) -> None:
+        """Free the provider, whose answer is of no use, and tell the operator."""
         self._leave()
-        self.failed(fault)
+        self.failed(fault, detail)
 
-    def unreadable(self, status: int) -> None:
+    def unreadable(self, status: int, detail: str) -> None:
         """Take an answer with this status for none: it had to be read and could not be."""
         self._exchange.provider_status = status
-        self.give_up(FAULTS["provider_broken"])
+        self.give_up(FAULTS["provider_broken"], detail)
 
     # what the operator's connection tells
 
@@ -162,6 +177,9 @@ class Forwarding:
             self._end()
 
     # the end
+
+    def _is_reused(self) -> bool:
+        return self._flight is not None and self._flight.is_reused
 
     def _leave(self) -> None:
         """Free the provider: nobody wants the rest of its answer."""

@@ -19,6 +19,7 @@ from relay.gateway.welcome import Card, Welcome
 from relay.gateway.withholding import Withholding
 from relay.policy import envelope, oauth_envelope
 from relay.policy.plan import Institution, Plan
+from relay.policy.scalars import Checking
 from relay.wire.head import HEAD_END, Malformed, RequestHead, Wrong
 from relay.wire.server import ServerConnection
 
@@ -165,7 +166,9 @@ class Gateway:
         def request(place: int) -> bytes:
             return envelope.request(places[place], head.method, head.target, head.headers, about, body)
 
-        forwarding = Forwarding(connection, exchange, head.headers[b"x-api-tran-id"], self._clock, self._close)
+        strict = institution.checking is Checking.STRICT
+        tran_id = head.headers[b"x-api-tran-id"]
+        forwarding = Forwarding(connection, exchange, tran_id, self._clock, self._close, strict=strict)
         exchange.asked = self._clock()
         receiver = Withholding(forwarding, withheld) if reads else forwarding
         forwarding.take_off(upstream.send(request, receiver))

@@ -34,7 +34,7 @@ class Withholding:
                 raise ValueError("coded")  # noqa: TRY301 - one way out for all that cannot be read
             rest = without(body, self._fields)
         except ValueError:
-            self._forwarding.unreadable(status)
+            self._forwarding.unreadable(status, "json")
             return False
         return self._forwarding.answered(status, {**headers, b"content-length": b"%d" % len(rest)}, rest)
 
@@ -42,7 +42,8 @@ class Withholding:
         """Keep the begin of a large answer. `length` is not believed; what comes is counted."""
         del length
         self._status, self._headers = status, headers
-        self.more(body)
+        if self._forwarding.takes(status, headers):
+            self.more(body)
 
     def more(self, body: bytes) -> None:
         """Keep a part."""
@@ -51,13 +52,13 @@ class Withholding:
             self._parts.append(body)
         elif self._parts:
             self._parts.clear()
-            self._forwarding.unreadable(self._status)
+            self._forwarding.unreadable(self._status, "length")
 
     def ended(self) -> None:
         """Pass on what was kept."""
         if self._parts:
             self.answered(self._status, self._headers, b"".join(self._parts))
 
-    def failed(self, fault: Fault) -> None:
+    def failed(self, fault: Fault, detail: str = "") -> None:
         """Tell the operator: nothing was begun."""
-        self._forwarding.failed(fault)
+        self._forwarding.failed(fault, detail)

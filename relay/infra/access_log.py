@@ -85,7 +85,7 @@ def line(e: Exchange) -> str:
         f'{{"time":{e.received:.3f},"ended":{ended:.3f},"tran_id":"{e.tran_id}",'
         f'"operator":"{e.operator}","client_id":"{e.client_id}",'
         f'"org_code":"{e.provider}","industry":"{e.industry}","api_code":"{e.api_code}","api_type":"{e.api_type}",'
-        f'"status":{e.status},"rsp_code":"{e.rsp_code}","error":"{e.error}","reason":"{e.reason}",'
+        f'"status":{e.status},"rsp_code":"{e.rsp_code}","error":"{e.error}","reason":"{e.reason}","detail":"{e.detail}",'
         f'"provider_status":{e.provider_status},"attempts":{e.attempts},"total_ms":{e.total * 1000:.3f},'
         f'"relay_ms":{(e.total - upstream) * 1000:.3f},"upstream_ms":{upstream * 1000:.3f},'
         f'"first_byte_ms":{first:.3f},"bytes_in":{e.bytes_in},"bytes_out":{e.bytes_out}}}\n'

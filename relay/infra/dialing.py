@@ -6,11 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from relay.infra.diagnostics.causes import cause_of
 from relay.policy.scalars import ProviderTimeouts
 from relay.wire.client import ClientConnection
 
 UNIX = "authority"
 """What stands for a host where there is none."""
+
+
+class NotConnected(Exception):
+    """No place took a connection. The text is the cause at each of them (`diagnostics.causes`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +63,20 @@ class Dialer:
         """How many places there are."""
         return len(self._places)
 
-    async def dial(self, on_lost: Callable[[ClientConnection], None], first: int) -> ClientConnection | None:
-        """A fresh connection to place `first`, else to the next that takes one in time; None when none does."""
+    async def dial(self, on_lost: Callable[[ClientConnection], None], first: int) -> ClientConnection:
+        """A fresh connection to place `first`, else to the next that takes one in time. Raises NotConnected."""
+        causes: list[str] = []
         for step in range(len(self._places)):
             index = (first + step) % len(self._places)
             try:
                 async with asyncio.timeout(self.timeouts.connect_s):
                     connection = await self._connect(self._places[index], on_lost)
-            except (OSError, ssl.SSLError, TimeoutError, UnicodeError):  # a host can be no name at all (IDNA)
+            except (OSError, ssl.SSLError, TimeoutError, UnicodeError) as error:  # a host can be no name (IDNA)
+                causes.append(cause_of(error))
                 continue
             connection.place = index
             return connection
-        return None
+        raise NotConnected(" ".join(dict.fromkeys(causes)))
 
     async def _connect(self, place: Place, on_lost: Callable[[ClientConnection], None]) -> ClientConnection:
         _, connection = await self._loop.create_connection(

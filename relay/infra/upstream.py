@@ -7,7 +7,8 @@ from typing import Final
 
 from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.ports import Compose, Receiver
-from relay.infra.dialing import Dialer
+from relay.infra.diagnostics.causes import cause_of
+from relay.infra.dialing import Dialer, NotConnected
 from relay.wire.asker import Broken
 from relay.wire.client import ClientConnection
 from relay.wire.head import AnswerHead
@@ -15,6 +16,9 @@ from relay.wire.watch import Watch
 
 _MOST_AGE_S: Final = 300.0
 """A connection is not used longer, so that a provider that moves (DNS) is followed."""
+
+_TRAN_ID: Final = b"x-api-tran-id"
+"""The field by which an answer names its call."""
 
 
 class UpstreamFlight:
@@ -63,6 +67,11 @@ class UpstreamFlight:
             self._receiver = None
             self._drop()
 
+    @property
+    def is_reused(self) -> bool:
+        """Whether the connection has carried another call before this one."""
+        return self.connection is not None and self.connection.uses > 1
+
     # what the pool does
 
     def go(self, connection: ClientConnection) -> None:
@@ -71,19 +80,21 @@ class UpstreamFlight:
         self.connection = connection
         connection.send(self.request(connection.place), self)
 
-    def fail(self, fault: Fault) -> None:
-        """End without an answer."""
+    def fail(self, fault: Fault, detail: str) -> None:
+        """End without an answer; `detail` says why in one word."""
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             self._drop()
-            receiver.failed(fault)
+            receiver.failed(fault, detail)
 
     def overdue(self, now: float) -> None:
         """End what takes too long: no first byte in time, or not the last."""
         if self.first_byte_at and now < self.total:
             self.deadline = self.total
             return
-        self.fail(FAULTS["provider_silent"])
+        began, dials = self.first_byte_at, self.dial is not None
+        missed = "total" if began else "connect" if dials else "first_byte" if self.flying else "queue"
+        self.fail(FAULTS["provider_silent"], missed)
 
     def _drop(self) -> None:
         """Leave pool, dial and connection; an answer half read makes its connection worthless."""
@@ -103,17 +114,27 @@ class UpstreamFlight:
         self.deadline = self.total
 
     def whole(self, status: int, headers: dict[bytes, bytes], body: bytes) -> None:
-        """Pass a whole answer on. The connection is free before the answer is looked at."""
+        """Pass a whole answer on, then free the connection, if the answer can be trusted to be this call's."""
         receiver, self._receiver = self._receiver, None
         connection = self.connection
-        self._pool.landed(self)
-        if receiver is not None and not receiver.answered(status, headers, body) and connection is not None:
-            connection.leave()  # who mixes answers up may mix up the next one too
+        self.first_byte_at = self.first_byte_at or time.monotonic()  # the loop's own clock is too coarse to tell
+        is_taken = False
+        try:
+            is_taken = receiver is None or receiver.answered(status, headers, body)
+        finally:
+            if connection is not None and not is_taken:
+                connection.leave()  # who mixes answers up may mix up the next one too
+            elif _TRAN_ID not in headers:
+                self._pool.doubt(connection)
+            self._pool.landed(self)
 
     def begun(self, head: AnswerHead, body: bytes) -> None:
         """Pass the begin of a large answer on."""
+        connection = self.connection
         if self._receiver is not None:
             self._receiver.begun(head.status, head.headers, head.length, body)
+        if self._receiver is not None and _TRAN_ID not in head.headers:
+            self._pool.doubt(connection)
 
     def more(self, body: bytes) -> None:
         """Pass a part on."""
@@ -123,9 +144,12 @@ class UpstreamFlight:
     def ended(self) -> None:
         """Pass the end on."""
         receiver, self._receiver = self._receiver, None
-        self._pool.landed(self)
-        if receiver is not None:
-            receiver.ended()
+        self.first_byte_at = self.first_byte_at or time.monotonic()
+        try:
+            if receiver is not None:
+                receiver.ended()
+        finally:
+            self._pool.landed(self)
 
     def broken(self, how: Broken) -> None:
         """Try once more when the provider closed an idle connection under us; else end.
@@ -133,14 +157,14 @@ class UpstreamFlight:
         Only then is it sure that nobody began to answer: reused, and not one byte came (RFC 9112 9.3.1). The APIs that
         are carried only read (규격 6장), so GET and POST are alike.
         """
-        connection, self.connection = self.connection, None
-        stale = connection is not None and connection.uses > 1
-        if how is Broken.CLOSED and stale and self.attempts == 1 and self._pool.asks_again:
+        is_stale, connection, self.connection = self.is_reused, self.connection, None
+        if how is Broken.CLOSED and is_stale and self.attempts == 1 and self._pool.asks_again:
             self._pool.dial_for(self)
         elif how is Broken.MALFORMED:
-            self.fail(FAULTS["provider_broken"])
+            self.fail(FAULTS["provider_broken"], connection.flaw if connection is not None else "")
         else:
-            self.fail(FAULTS["provider_reset"])
+            error = connection.error if connection is not None else None
+            self.fail(FAULTS["provider_reset"], f"{how}_{cause_of(error)}" if error is not None else how.value)
 
 
 class Pool:
@@ -148,7 +172,8 @@ class Pool:
 
     At most `concurrency` flights at once, at most `queue` waiting behind them; more are refused, so that one slow
     institution never holds what others need. `asks_again` says whether a call may be sent twice when the first line was
-    dead: not where a call changes something.
+    dead: not where a call changes something. `needs_names` says whether answers have to name their call
+    (`x-api-tran-id`): once one that was taken did not, each further call gets a connection of its own.
     """
 
     def __init__(
@@ -165,9 +190,12 @@ class Pool:
         self._turn = 0
         self._waiting: deque[UpstreamFlight] = deque()
         self._flying = 0
+        self._ending = 0
+        self._reuses = True
         self._connections: set[ClientConnection] = set()
         self._closed = False
         self.asks_again = True
+        self.needs_names = True
 
     def counts(self) -> dict[str, int]:
         """How many are idle, flying and waiting."""
@@ -179,7 +207,7 @@ class Pool:
         flight = UpstreamFlight(self, request, receiver, now)
         if self._flying < self._concurrency:
             self._start(flight, now)
-        elif len(self._waiting) < self._queue:
+        elif len(self._waiting) < self._queue + self._ending:
             self._waiting.append(flight)
         else:
             raise Refusal(FAULTS["provider_busy"])
@@ -187,14 +215,17 @@ class Pool:
         return flight
 
     def _start(self, flight: UpstreamFlight, now: float) -> None:
-        """Let a flight go, to each place in turn: over the line used last while it is surely kept, or a fresh one."""
+        """Let a flight go, to each place in turn: over the line used last while it is surely kept, or a fresh one.
+
+        A line on which something waits to be read was spoken on unasked, or is being closed: it takes no request.
+        """
         self._flying += 1
         flight.flying = True
         self._turn = turn = (self._turn + 1) % len(self._idle)
         idle = self._idle[turn]
         while idle:
             connection = idle.pop()
-            if connection.reusable and now < connection.idle_until:
+            if connection.reusable and now < connection.idle_until and not connection.readable(0):
                 flight.attempts += 1  # PERF: flight.go written out
                 flight.connection = connection
                 connection.send(flight.request(turn), flight)
@@ -207,39 +238,61 @@ class Pool:
         flight.dial = self.loop.create_task(self._dial(flight, self._turn))
 
     async def _dial(self, flight: UpstreamFlight, first: int) -> None:
-        connection = await self._dialer.dial(self._lost, first)
-        flight.dial = None
-        if connection is None:
+        try:
+            connection = await self._dialer.dial(self._lost, first)
+        except NotConnected as error:
+            flight.dial = None
             flight.attempts += 1
-            flight.fail(FAULTS["provider_refused"])
+            flight.fail(FAULTS["provider_refused"], str(error))
             return
+        flight.dial = None
         self._connections.add(connection)
         flight.go(connection)
 
+    def doubt(self, connection: ClientConnection | None) -> None:
+        """Use no connection for a second call any more: an answer that was taken did not name its call.
+
+        The next one on the same connection could be any call's.
+        """
+        if self.needs_names:
+            self._reuses = False
+            self._close_idle()
+            if connection is not None:
+                connection.reusable = False
+
     def landed(self, flight: UpstreamFlight) -> None:
-        """Forget a flight whose answer has been read; keep its connection, or close it."""
-        now = self.loop.time()
-        flight.first_byte_at = flight.first_byte_at or time.monotonic()  # the loop's own clock is too coarse to tell
+        """Forget a flight whose answer has been read. Its connection is free in the next turn of the loop."""
         connection, flight.connection = flight.connection, None
+        self.left(flight, connection)
+
+    def left(self, flight: UpstreamFlight, connection: ClientConnection | None = None) -> None:
+        """Forget an ended flight. Its slot is free in the next turn of the loop.
+
+        By then all has been read that came together with the answer; what was no part of it has cost the connection.
+        """
+        self._watch.discard(flight)
+        if flight.flying:
+            flight.flying = False
+            self._ending += 1
+            self.loop.call_soon(self._free, connection)
+        else:
+            self._waiting.remove(flight)
+
+    def _free(self, connection: ClientConnection | None) -> None:
+        """Keep a connection whose call has ended, or close it, and start the next call that waits."""
+        now = self.loop.time()
+        self._flying -= 1
+        self._ending -= 1
         if connection is not None:
-            if self._closed or not connection.reusable or now - connection.born > _MOST_AGE_S:
+            is_old = now - connection.born > _MOST_AGE_S
+            if self._closed or is_old or not self._reuses or not connection.reusable:
                 connection.close()
             else:
                 told = connection.keep_alive is not None
                 connection.idle_until = now + (self._dialer.idle_limit(connection) if told else self._idle_s)
                 self._idle[connection.place].append(connection)
-        self.left(flight)
-
-    def left(self, flight: UpstreamFlight) -> None:
-        """Forget an ended flight and let the next one that waits go."""
-        self._watch.discard(flight)
-        if flight.flying:
-            flight.flying = False
-            self._flying -= 1
-            if self._waiting:
-                self._start(self._waiting.popleft(), self.loop.time())
-        else:
-            self._waiting.remove(flight)
+        if self._waiting:
+            self._start(self._waiting.popleft(), now)
 
     def sweep(self, now: float) -> None:
         """Close what has been idle too long."""
@@ -251,6 +304,9 @@ class Pool:
     def retire(self) -> None:
         """Take no new connection back; flights end in peace."""
         self._closed = True
+        self._close_idle()
+
+    def _close_idle(self) -> None:
         for idle in self._idle:
             for connection in idle:
                 connection.close()

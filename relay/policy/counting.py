@@ -21,7 +21,9 @@ _REGULAR: Final = ApiType.SCHEDULED.value
 _SUCCESS: Final = "00000"
 _SUCCESSES: Final = frozenset({_SUCCESS, "00001"})
 _GOOD: Final = frozenset({200, 302})
-_FAILED: Final = frozenset({"provider_refused", "provider_reset", "provider_broken", "provider_silent"})
+_FAILED: Final = frozenset(
+    {"provider_refused", "provider_reset", "provider_broken", "answer_unidentified", "provider_silent"}
+)
 _ERROR: Final = 500
 
 NONE: Final = "none"

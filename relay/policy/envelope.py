@@ -116,16 +116,20 @@ def check_json_type(content_type: bytes | None) -> None:
         raise Refusal(FAULTS["header_malformed"], "Content-Type")
 
 
-def is_answer(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> bool:
-    """Whether what a provider sent can be the answer to this call: status of the standard, JSON in UTF-8, its tran_id.
+def flaw_of(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> str:
+    """What is wrong with what a provider sent for this call, in a word; "" when it can be its answer.
 
-    One that says nothing of its type or of its tran_id gets the benefit of the doubt; one that names another call holds
-    another customer's data.
+    `status`: none of the standard. `tran_id`: it names another call, so it holds another customer's data. `type`,
+    `charset`: no JSON in UTF-8; one without a type gets the benefit of the doubt.
     """
-    if status not in ANSWERABLE or headers.get(b"x-api-tran-id", tran_id) != tran_id:
-        return False
+    if status not in ANSWERABLE:
+        return "status"
+    if headers.get(b"x-api-tran-id", tran_id) != tran_id:
+        return "tran_id"
     content_type = headers.get(b"content-type", JSON_TYPE)
-    return content_type == JSON_TYPE or _JSON.fullmatch(content_type) is not None
+    if content_type == JSON_TYPE or _JSON.fullmatch(content_type) is not None:
+        return ""
+    return "charset" if content_type.lower().startswith(b"application/json;") else "type"
 
 
 def request(

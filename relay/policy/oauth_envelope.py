@@ -57,6 +57,7 @@ _OURS: Final = {
     "provider_refused": "authority_unreachable",
     "provider_reset": "authority_unreachable",
     "provider_broken": "authority_unreachable",
+    "answer_unidentified": "authority_unreachable",
 }
 """What the wire says of an institution, said of the authority: its faults are the relay's."""
 
@@ -99,9 +100,11 @@ def request(
     return b"".join(parts)
 
 
-def is_answer(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> bool:
-    """Whether what came can be the authority's answer to this call."""
-    return status in _ANSWERABLE and headers.get(b"x-api-tran-id", tran_id) == tran_id
+def flaw_of(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> str:
+    """What is wrong with what came for this call, in a word; "" when it can be the authority's answer."""
+    if status not in _ANSWERABLE:
+        return "status"
+    return "" if headers.get(b"x-api-tran-id", tran_id) == tran_id else "tran_id"
 
 
 def note(exchange: Exchange, headers: Mapping[bytes, bytes]) -> None:

@@ -225,4 +225,5 @@ def _authority_pool(settings: AuthoritySettings, watch: Watch, loop: asyncio.Abs
     timeouts = ProviderTimeouts(connect_s=min(2.0, most), first_byte_s=most, total_s=most, idle_s=min(30.0, most))
     pool = Pool(UnixDialer(settings.socket, timeouts, loop), settings.concurrency, settings.queue, watch, loop)
     pool.asks_again = False
+    pool.needs_names = False  # it is ours, and names each call that it was told the name of
     return pool

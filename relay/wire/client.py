@@ -1,7 +1,6 @@
 """The client's side of one HTTP/1.1 connection: one request out, one answer in, again and again."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 from typing import Final
 
@@ -9,19 +8,16 @@ from relay.wire.asker import Asker, Broken
 from relay.wire.chunked import ChunkedBody
 from relay.wire.closed import CLOSED
 from relay.wire.head import HEAD_END, AnswerHead, Malformed, Wrong, answer_head, answer_parser
+from relay.wire.sockets import Readable, bound_read_ahead, never_readable, readable_of
 
 READ_BYTES: Final = 96 * 1024
 """Bytes read at once. With WRITE_HIGH of the server's side this bounds what one exchange can hold.
 
-PERF: of 64, 96 and 128 KiB this carries 1 MB with the least CPU (0.57 of naive aiohttp, against 0.68 and 0.69); above
-128 KiB each read is a mapping of its own.
+PERF: of 64, 96 and 128 KiB this takes the least CPU; above 128 KiB each read is a mapping of its own.
 """
 
 WHOLE_BYTES: Final = 64 * 1024
 """Answers up to here are handed over whole, so that one that breaks off in the middle was never begun."""
-
-_TLS_AHEAD: Final = 16 * 1024
-"""Bytes a TLS transport and its socket may each read ahead; left alone they hold 1 MB of a stalled answer."""
 
 INTERIM_MOST: Final = 10
 """Interim answers (1xx) before one answer; a server that sends more of them never ends."""
@@ -43,6 +39,8 @@ _buffer = memoryview(bytearray(READ_BYTES))
 class ClientConnection(asyncio.BufferedProtocol):
     """One connection to a server. `uses` counts its requests; `reusable` tells whether it can take another.
 
+    `readable(0)` tells whether bytes, or the peer's end, have come that the loop has not read yet. `flaw` says in one
+    word what was wrong with an answer that is none, `error` is what ended the connection, if known.
     `place`, `born`, `idle_until` are notes of whoever keeps it.
     """
 
@@ -63,9 +61,12 @@ class ClientConnection(asyncio.BufferedProtocol):
         "_turn_scheduled",
         "_was_heard",
         "born",
+        "error",
+        "flaw",
         "idle_until",
         "keep_alive",
         "place",
+        "readable",
         "reusable",
         "transport",
         "uses",
@@ -84,6 +85,9 @@ class ClientConnection(asyncio.BufferedProtocol):
         self.born = 0.0
         self.keep_alive: bytes | None = None
         self._turn_scheduled = False
+        self.flaw = ""
+        self.error: Exception | None = None
+        self.readable: Readable = never_readable
         self._reset()
 
     def _reset(self) -> None:
@@ -130,21 +134,21 @@ class ClientConnection(asyncio.BufferedProtocol):
     # what the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Note the transport, and bound what TLS reads ahead of us: 256 KiB by itself, and as much in its socket."""
+        """Note the transport, and bound what TLS reads ahead of us."""
         self.transport = transport  # type: ignore[assignment]
-        limit = getattr(transport, "set_read_buffer_limits", None)
-        if limit is not None:
-            limit(high=_TLS_AHEAD)
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _TLS_AHEAD)
+        bound_read_ahead(transport)
+        self.readable = readable_of(transport)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+    def connection_lost(self, exc: Exception | None) -> None:
         """Tell the asker what became of its answer. No reference cycle stays behind."""
         self.reusable = False
+        self.error = exc
         self.transport = CLOSED
         self._drain()
         asker, self._asker = self._asker, None
         if asker is not None:
             asker.broken(Broken.CUT if self._was_heard else Broken.CLOSED)
+        self.error = None  # its traceback holds the transport
         self._on_lost(self)
 
     def eof_received(self) -> bool:
@@ -186,8 +190,8 @@ class ClientConnection(asyncio.BufferedProtocol):
                 self._take_head(data)
             else:
                 self._take_body(self._head, data)
-        except Malformed:
-            self._break()
+        except Malformed as error:
+            self._break(error.wrong.value)
 
     def _end_turn(self, *, full: bool = False) -> None:
         """Read on, or let the other connections have the loop first when `full`, or when bytes wait already."""
@@ -211,13 +215,13 @@ class ClientConnection(asyncio.BufferedProtocol):
             self._take(data)
         self._end_turn()
 
-    def _drain(self) -> None:
-        """Take all that waits: the peer has ended, nothing more will come."""
+    def _drain(self) -> None:  # the peer has ended, nothing more will come
         while self._backlog and self._asker is not None:
             data, self._backlog = self._backlog, b""
             self._take(data)
 
-    def _break(self) -> None:
+    def _break(self, flaw: str) -> None:
+        self.flaw = flaw
         asker, self._asker = self._asker, None
         self.reusable = False
         self._backlog = b""
@@ -268,7 +272,8 @@ class ClientConnection(asyncio.BufferedProtocol):
             if end < 4:  # noqa: PLR2004 - find() said -1
                 bare = data.count(b"\n") != data.count(b"\r\n")
                 if bare or len(data) > _HEAD_MOST or not data.startswith(b"HTTP/1."[: len(data)]):
-                    self._break()
+                    self._break(Wrong.HEAD_MALFORMED.value)
+                    return
                 self._held = data
                 return
             if end > _HEAD_MOST:
@@ -279,7 +284,7 @@ class ClientConnection(asyncio.BufferedProtocol):
                 break
             self._interim += 1
             if head.status == _SWITCHING or self._interim > INTERIM_MOST:
-                self._break()
+                self._break("status" if head.status == _SWITCHING else "interim_answers")
                 return
         self._begin(head, data)
 
@@ -289,7 +294,7 @@ class ClientConnection(asyncio.BufferedProtocol):
             self.reusable = False
         if head.status in _BODILESS:
             if data or head.length or head.chunked:
-                self._break()
+                self._break("length")
                 return
             self._complete(head)
             return
@@ -304,11 +309,11 @@ class ClientConnection(asyncio.BufferedProtocol):
             data, self._backlog = self._chunks.feed(data, TURN_CHUNKS)
             done = self._chunks.done
             if done and self._backlog:
-                self._break()
+                self._break("length")
                 return
         elif head.length is not None:
             if len(data) > self._missing:
-                self._break()
+                self._break("length")
                 return
             self._missing -= len(data)
             done = not self._missing
@@ -336,11 +341,9 @@ class ClientConnection(asyncio.BufferedProtocol):
         streamed, parts = self._streaming, self._parts
         self.keep_alive = head.headers.get(b"keep-alive")
         self._reset()
-        if asker is None:
-            return
-        if streamed:
+        if asker is not None and streamed:
             if not self.transport.is_closing():
                 self.transport.resume_reading()  # its reader may have paused it; the next one waits to be read
             asker.ended()
-        else:
+        elif asker is not None:
             asker.whole(head.status, head.headers, parts[0] if len(parts) == 1 else b"".join(parts))

@@ -243,7 +243,7 @@ class Upstream:
 
     def __init__(self):
         self.asked, self.busy, self.receiver = [], False, None
-        self.attempts, self.first_byte_at, self.cancelled = 1, 0.0, False
+        self.attempts, self.first_byte_at, self.cancelled, self.is_reused = 1, 0.0, False, False
 
     def send(self, request, receiver):
         if self.busy:

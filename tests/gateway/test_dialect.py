@@ -30,7 +30,7 @@ def test_data_apis_say_rsp_code_and_oauth_says_error():
 
 @pytest.mark.parametrize(("status", "data", "oauth"), [(302, False, True), (401, True, False), (503, False, True)])
 def test_each_takes_the_statuses_of_its_own_table(status, data, oauth):
-    taken = [dialect.is_answer(status, {}, TRAN_ID) for dialect in (DATA, OAUTH, SUPPORT)]
+    taken = [dialect.flaw_of(status, {}, TRAN_ID) == "" for dialect in (DATA, OAUTH, SUPPORT)]
     assert taken == [data, oauth, data]
 
 

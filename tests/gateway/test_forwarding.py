@@ -11,6 +11,7 @@ JSON = {b"content-type": b"application/json"}
 class Flight:
     attempts = 1
     first_byte_at = 3.0
+    is_reused = False
 
     def __init__(self):
         self.told = []
@@ -28,10 +29,12 @@ class Flight:
 class Way:
     """A forwarding between a pretended connection and a pretended flight."""
 
-    def __init__(self, connection):
+    def __init__(self, connection, **more):
         self.connection, self.flight, self.closed = connection, Flight(), []
         self.exchange = Exchange(1.0, 2.0)
-        self.forwarding = Forwarding(connection, self.exchange, TRAN_ID.encode(), lambda: 9.0, self.closed.append)
+        self.forwarding = Forwarding(
+            connection, self.exchange, TRAN_ID.encode(), lambda: 9.0, self.closed.append, **more
+        )
         self.forwarding.take_off(self.flight)
 
 
@@ -169,3 +172,47 @@ def test_an_empty_part_of_a_chunked_answer_does_not_end_it(way):
     way.forwarding.more(b"}")
     way.forwarding.ended()
     assert way.connection.written.endswith(b"\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n")
+
+
+class TestUnnamedAnswers:
+    """Answers without x-api-tran-id, on a fresh connection and on one that has carried another call."""
+
+    @pytest.fixture
+    def strict(self, connection):
+        return Way(connection, strict=True)
+
+    def test_a_strict_institution_has_to_name_the_call(self, strict):
+        assert not strict.forwarding.answered(200, JSON, b'{"rsp_code":"00000","name":"x"}')
+        assert (strict.exchange.reason, strict.exchange.detail) == ("answer_unidentified", "tran_id")
+        assert (strict.exchange.status, strict.exchange.rsp_code) == (500, "50005")
+        assert b'"name"' not in strict.connection.written
+
+    def test_a_large_one_is_not_begun(self, strict):
+        strict.forwarding.begun(200, JSON, 100_000, b'{"rsp_code":"00000",')
+        assert (strict.exchange.reason, strict.flight.told) == ("answer_unidentified", ["cancel"])
+        assert "HTTP/1.1 500 " in strict.connection.head
+
+    def test_one_that_names_the_call_passes(self, strict):
+        assert strict.forwarding.answered(200, JSON | {b"x-api-tran-id": TRAN_ID.encode()}, b'{"rsp_code":"00000"}')
+
+    def test_a_lenient_institution_need_not_on_a_fresh_connection(self, way):
+        assert way.forwarding.answered(200, JSON, b'{"rsp_code":"00000"}')
+
+    def test_on_a_connection_that_has_carried_a_call_it_could_be_that_calls(self, way):
+        way.flight.is_reused = True
+        assert not way.forwarding.answered(200, JSON, b'{"rsp_code":"00000"}')
+        assert way.exchange.reason == "answer_unidentified"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "detail"),
+    [
+        (502, {b"content-type": b"text/html"}, "status"),
+        (200, {b"content-type": b"text/html"}, "type"),
+        (200, {b"content-type": b"application/json; charset=euc-kr"}, "charset"),
+        (200, {b"x-api-tran-id": b"ZOPA000001M00000000000002"}, "tran_id"),
+    ],
+)
+def test_why_an_answer_was_not_taken_is_recorded(way, status, headers, detail):
+    way.forwarding.answered(status, headers, b"{}")
+    assert (way.exchange.reason, way.exchange.detail) == ("provider_broken", detail)

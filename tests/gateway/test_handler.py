@@ -5,6 +5,7 @@ import pytest
 from relay.wire.head import Malformed, Wrong
 
 TRAN_ID = "ZOPA000001M00000000000001"
+NAMED = {b"x-api-tran-id": TRAN_ID.encode()}
 
 
 def test_a_call_goes_to_the_institution_and_its_answer_back(gateway, connection, head, upstream, records):
@@ -12,7 +13,7 @@ def test_a_call_goes_to_the_institution_and_its_answer_back(gateway, connection,
     asked = upstream.asked[0](0)
     assert asked.startswith(b"GET /base/v1/bank/accounts?org_code=ZBAA000001&limit=1 HTTP/1.1\r\n")
     assert (gateway.in_flight, records) == (1, [])
-    upstream.receiver.answered(200, {}, b'{"rsp_code":"00000"}')
+    upstream.receiver.answered(200, NAMED, b'{"rsp_code":"00000"}')
     assert (connection.body, gateway.in_flight) == (b'{"rsp_code":"00000"}', 0)
     assert [(one.status, one.rsp_code, one.attempts) for one in records] == [(200, "00000", 1)]
 
@@ -72,7 +73,7 @@ def test_what_cannot_be_an_id_is_not_sent_back(gateway, connection, head):
 def test_who_drains_says_that_each_answer_is_the_last(gateway, connection, head, upstream):
     gateway.draining = True
     gateway.handle(connection, head(), b"")
-    upstream.receiver.answered(200, {}, b"{}")
+    upstream.receiver.answered(200, NAMED, b"{}")
     assert connection.head.endswith("Connection: close")
 
 
@@ -85,7 +86,7 @@ def test_a_caller_who_goes_away_frees_the_institution(gateway, connection, head,
 def test_the_next_call_is_judged_by_the_new_plan(gateway, connection, head, upstream, replan, judges, records):
     gateway.handle(connection, head(), b"")
     gateway.swap(replan(("ZOPA000002", "999-81-01002")), {}, judges)
-    upstream.receiver.answered(200, {}, b"{}")
+    upstream.receiver.answered(200, NAMED, b"{}")
     gateway.handle(connection, head(), b"")
     assert [one.rsp_code for one in records] == ["", "40103"]
     assert records[0].status == 200

@@ -58,7 +58,8 @@ async def test_a_call_whose_grant_is_fetched_goes_on(waiting):
     assert (waiting.upstream.asked, waiting.recorded, waiting.gateway.in_flight) == ([], [], 1)
     await spoken(waiting)
     assert (len(waiting.upstream.asked), waiting.grants.fetched, waiting.gateway.in_flight) == (1, ["one"], 1)
-    waiting.upstream.receiver.answered(200, {}, b"{}")
+    named = {b"x-api-tran-id": b"ZOPA000001M00000000000001"}
+    waiting.upstream.receiver.answered(200, named, b"{}")
     assert (waiting.recorded, waiting.gateway.in_flight) == ([""], 0)
 
 

@@ -17,7 +17,7 @@ LARGE = json.dumps({"rsp_code": "00000", "trans_list": [ROW] * 2000}).encode()
 
 
 class Flight:
-    attempts, first_byte_at = 1, 3.0
+    attempts, first_byte_at, is_reused = 1, 3.0, False
 
     def __init__(self):
         self.cancelled = False
@@ -121,7 +121,7 @@ def test_an_answer_too_large_to_be_read_frees_the_institution_at_once(way):
 def test_an_answer_that_breaks_off_was_never_begun(way):
     way.withholding.begun(200, JSON, len(LARGE), LARGE[:1000])
     way.withholding.failed(FAULTS["provider_reset"])
-    assert way.refused() == ("provider_reset", 0)
+    assert way.refused() == ("provider_reset", 200)
 
 
 def test_who_goes_away_meanwhile_frees_the_institution(way):

@@ -2,12 +2,16 @@
 
 import asyncio
 import contextlib
+import sys
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from relay.domain.exchange import Exchange
 from relay.infra.leadership import redis_at
+
+sys.path.insert(0, str(Path(__file__).parent))  # pool_stand.py is no installed module
 
 
 @pytest.fixture

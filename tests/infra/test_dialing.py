@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from relay.infra.dialing import Dialer, Place, UnixDialer
+from relay.infra.dialing import Dialer, NotConnected, Place, UnixDialer
 from relay.policy.scalars import ProviderTimeouts
 from relay.wire.client import ClientConnection
 
@@ -80,7 +80,8 @@ async def test_a_line_knows_which_place_it_leads_to(doors):
 
 async def test_a_host_that_can_be_no_name_is_nobody():
     dialer = Dialer((f"http://{'a' * 70}.test:1",), None, TIMES, asyncio.get_running_loop())
-    assert await dialer.dial(lambda _: None, 0) is None
+    with pytest.raises(NotConnected, match=r"^dns$"):
+        await dialer.dial(lambda _: None, 0)
 
 
 async def test_a_place_that_refuses_is_passed_over(doors):
@@ -88,9 +89,10 @@ async def test_a_place_that_refuses_is_passed_over(doors):
     assert {await dialled(dialer) for _ in range(3)} == {doors[0].getsockname()[1]}
 
 
-async def test_nobody_anywhere_is_none():
-    dialer = Dialer(("http://127.0.0.1:1", "http://localhost:1"), None, TIMES, asyncio.get_running_loop())
-    assert await dialer.dial(lambda _: None, 0) is None
+async def test_places_that_all_fail_are_named_by_their_causes():
+    urls = ("http://127.0.0.1:1", "http://localhost:1", f"http://{'a' * 70}.test:1")
+    with pytest.raises(NotConnected, match=r"^refused dns$"):
+        await Dialer(urls, None, TIMES, asyncio.get_running_loop()).dial(lambda _: None, 0)
 
 
 async def test_a_fresh_line_knows_when_it_was_born(doors):
@@ -123,12 +125,15 @@ async def test_a_neighbour_is_dialled_by_its_path(neighbour):
     await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize("there", ["nothing", "a file", "nobody behind it"])
-async def test_a_neighbour_who_is_not_there_is_none(tmp_path, there):
+@pytest.mark.parametrize(
+    ("there", "cause"), [("nothing", "no_socket"), ("a file", "refused"), ("nobody behind it", "refused")]
+)
+async def test_a_neighbour_who_is_not_there_is_named_by_its_cause(tmp_path, there, cause):
     path = tmp_path / "other.sock"
     if there == "a file":
         path.write_bytes(b"")
     elif there == "nobody behind it":
         with socket.socket(socket.AF_UNIX) as door:
             door.bind(str(path))
-    assert await UnixDialer(str(path), TIMES, asyncio.get_running_loop()).dial(lambda _: None, 0) is None
+    with pytest.raises(NotConnected, match=f"^{cause}$"):
+        await UnixDialer(str(path), TIMES, asyncio.get_running_loop()).dial(lambda _: None, 0)

@@ -13,7 +13,7 @@ from relay.policy.oauth_envelope import (
     WITH_TOKEN,
     answer_head,
     error_of,
-    is_answer,
+    flaw_of,
     is_oauth,
     note,
     ours,
@@ -101,7 +101,7 @@ def test_nothing_an_operator_makes_up_reaches_the_authority(made_up):
     ],
 )
 def test_an_answer_is_one_of_the_authority_and_to_this_call(status, headers, good):
-    assert is_answer(status, headers, TRAN_ID) is good
+    assert (flaw_of(status, headers, TRAN_ID) == "") is good
 
 
 @pytest.mark.parametrize("close", [True, False])

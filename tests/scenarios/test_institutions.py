@@ -13,13 +13,20 @@ from stage.waiting import until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HALF, SHORT, MANY = "ZBAA000002", "ZBAA000003", "ZBAA000004"
+ONE_STRICT, ONE_LENIENT, FORGETFUL = "ZBAA000005", "ZBAA000006", "ZBAA000007"
 
 
 def TOWN(_certificates):  # noqa: N802 - a constant of the module, made late
     bank = Institution(BANK, "bank", timeouts=PATIENT, concurrency=8)
     half = Institution(HALF, "bank", spare_places=["http://127.0.0.1:1"])
     short = Institution(SHORT, "bank", timeouts=PATIENT | {"idle_s": 0.05})
-    return [bank, half, short, Institution(MANY, "bank", timeouts=PATIENT, concurrency=2, queue=20)], {}
+    many = Institution(MANY, "bank", timeouts=PATIENT, concurrency=2, queue=20)
+    one = {"timeouts": PATIENT, "concurrency": 1, "queue": 20}
+    strict, lenient = (
+        Institution(ONE_STRICT, "bank", **one),
+        Institution(ONE_LENIENT, "bank", checking="lenient", **one),
+    )
+    return [bank, half, short, many, strict, lenient, Institution(FORGETFUL, "bank", checking="lenient")], {}
 
 
 async def ask_many(town, calls, lines):
@@ -217,3 +224,50 @@ async def test_calls_that_wait_go_in_the_order_they_came(town):
     assert many.connections == 2
     for line in lines:
         line.hang_up()
+
+
+def unnamed(asked):
+    body = body_for(asked)
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+@pytest.mark.parametrize(("provider", "statuses"), [(ONE_STRICT, [500] * 3), (ONE_LENIENT, [200] * 3)])
+async def test_a_second_answer_never_reaches_the_call_that_waits(town, provider, statuses):
+    """One call at a time, three wait; the first is answered twice, in two segments, without a tran-id."""
+    release, one = asyncio.Event(), town.institutions[provider]
+
+    async def twice(asked, wire):
+        await release.wait()
+        await wire.send(unnamed(asked))
+        if len(one.seen) == 1:
+            await until(lambda: town.exchanges, "the first answer being taken")
+            with contextlib.suppress(ConnectionError):
+                await wire.send(unnamed(asked))
+
+    one.script = twice
+    lines = [await town.line() for _ in range(3)]
+    for number, line in enumerate(lines, 1):
+        line.send(town.get(provider=provider))
+        await until(lambda wanted=number: sum(town.pool(provider).counts().values()) == wanted, "a call")
+    release.set()
+    answers = [await line.answer() for line in lines]
+    assert [answer.status for answer in answers] == statuses
+    told = [answer.json().get("asked") for answer in answers]
+    assert told == ([None] * 3 if provider == ONE_STRICT else [asked.tran_id for asked in one.seen])
+    assert (one.connections, len(one.seen)) == (3, 3)
+    for line in lines:
+        line.hang_up()
+
+
+async def test_an_unnamed_answer_on_a_used_connection_costs_call_and_connection(town):
+    async def forgets(asked, wire):
+        await wire.send(unnamed(asked))
+
+    forgetful = town.institutions[FORGETFUL]
+    assert (await town.ask(town.get(provider=FORGETFUL))).status == 200
+    forgetful.script = forgets
+    answer = await town.ask(town.get(provider=FORGETFUL))
+    assert (answer.status, town.exchanges[-1].reason) == (500, "answer_unidentified")
+    for _ in range(2):
+        assert (await town.ask(town.get(provider=FORGETFUL))).json()["asked"] == forgetful.seen[-1].tran_id
+    assert forgetful.connections == 3

@@ -51,6 +51,9 @@ class Transport:
     def set_write_buffer_limits(self, high):
         self.high = high
 
+    def get_extra_info(self, _name):
+        return None
+
     def is_closing(self):
         return "close" in self.events or "abort" in self.events
 

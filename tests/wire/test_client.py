@@ -25,6 +25,9 @@ class Transport:
     def write(self, data):
         self.written += data
 
+    def get_extra_info(self, _name):
+        return None
+
     def is_closing(self):
         return bool(self.events)
 

@@ -58,6 +58,8 @@ class Line:
                 data=form,
                 json=json,
             ) as answer:
+                if answer.headers.get("x-api-tran-id", sent["x-api-tran-id"]) != sent["x-api-tran-id"]:
+                    raise ValueError("another call's")  # noqa: TRY301 - one way out for all that is no answer
                 return Said(answer.status, read_object(await _content(answer)))
         except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError, ValueError):
             raise Unproven(Doubt.CERTIFIER_BROKEN, path) from None

@@ -94,7 +94,7 @@ class Line:
         if self._opened is None:
             timeouts = self._settings.timeouts
             self._opened = aiohttp.ClientSession(
-                connector=tcp_connector(force_close=True),
+                connector=tcp_connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=timeouts.total_s, connect=timeouts.connect_s),
                 auto_decompress=False,

@@ -133,3 +133,16 @@ async def test_a_question_is_asked_once_whatever_comes_back():
 
     assert await doubt_of(handler) is Doubt.CERTIFIER_SILENT
     assert len(asked) == 1
+
+
+async def test_an_answer_that_names_another_call_is_none():
+    named = {"x-api-tran-id": "ZRLA000001R00000000000000"}
+    assert await doubt_of(answering(headers=named)) is Doubt.CERTIFIER_BROKEN
+
+
+async def test_an_answer_may_name_its_call():
+    async def handler(request):
+        return web.json_response({}, headers={"x-api-tran-id": request.headers["x-api-tran-id"]})
+
+    async with line_to(handler) as line:
+        assert (await line.post("/api", {}, json={})).status == 200

@@ -1,6 +1,7 @@
 import aiohttp
 import pytest_asyncio
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from relay.infra.dns.connector import tcp_connector
 
@@ -27,3 +28,19 @@ async def test_a_session_resolves_names_through_the_loop(names, port):
         ):
             assert await answer.text() == "hello"
     assert names.asked == {"bank.test": 1}
+
+
+async def test_each_call_has_a_connection_of_its_own():
+    peers = []
+
+    async def hello(request):
+        peers.append(request.transport.get_extra_info("peername"))
+        return web.Response(text="hello")
+
+    app = web.Application()
+    app.router.add_get("/", hello)
+    async with TestServer(app) as server, aiohttp.ClientSession(connector=tcp_connector()) as session:
+        for _ in range(3):
+            async with session.get(server.make_url("/")) as answer:
+                assert await answer.text() == "hello"
+    assert len(set(peers)) == 3

@@ -7,6 +7,8 @@ import struct
 from dataclasses import dataclass
 
 JSON_TYPE = "application/json; charset=UTF-8"
+TRAN_ID = "TRAN-ID-OF-THE-LAST-CALL-"
+"""Stands in what is sent for the x-api-tran-id of the last call of the connection."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ def body_for(asked):
 
 
 def whole(body, *lines, status="200 OK"):
-    """An answer with a Content-Length."""
+    """An answer with a Content-Length, that names the last call unless `lines` name one."""
+    names = any(line.lower().startswith("x-api-tran-id:") for line in lines)
+    lines = lines if names else (f"x-api-tran-id: {TRAN_ID}", *lines)
     head = [f"HTTP/1.1 {status}", f"Content-Type: {JSON_TYPE}", f"Content-Length: {len(body)}", *lines]
     return "\r\n".join([*head, "", ""]).encode() + body
 
@@ -53,9 +57,15 @@ class Wire:
         self.writer = writer
         self.answers = 0
         self.sent = 0
+        self.tran_id = ""
+
+    def named(self, data):
+        """What is sent, with the name of the last call."""
+        return data.replace(TRAN_ID.encode(), self.tran_id.encode())
 
     async def send(self, data):
         """Write and wait until the kernel has taken all but a little of it."""
+        data = self.named(data)
         self.writer.write(data)
         await self.writer.drain()
         self.sent += len(data)
@@ -121,6 +131,7 @@ class Institution:
             while not writer.is_closing():
                 asked = await _read(reader, wire.number)
                 self.seen.append(asked)
+                wire.tran_id = asked.headers.get("x-api-tran-id", "")
                 await self.script(asked, wire)
                 wire.answers += 1
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):

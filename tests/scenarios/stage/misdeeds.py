@@ -3,9 +3,10 @@
 import asyncio
 import gzip
 
-from stage.institution import JSON_TYPE, answers_well, body_for, whole
+from stage.institution import JSON_TYPE, TRAN_ID, answers_well, body_for, whole
 
-_OK = f"HTTP/1.1 200 OK\r\nContent-Type: {JSON_TYPE}\r\n".encode()
+_NAMED = f"x-api-tran-id: {TRAN_ID}\r\n".encode()
+_OK = f"HTTP/1.1 200 OK\r\nContent-Type: {JSON_TYPE}\r\n".encode() + _NAMED
 _LARGE = b'{"rsp_code":"00000","rsp_msg":"' + b"x" * 300_000 + b'"}'
 
 
@@ -48,7 +49,7 @@ def _headed(status, content_type, body):
 
 
 async def answers_in_small_pieces(asked, wire):
-    data = whole(body_for(asked))
+    data = wire.named(whole(body_for(asked)))
     for at in range(0, len(data), 7):
         await wire.send(data[at : at + 7])
         await asyncio.sleep(0)
@@ -66,7 +67,7 @@ async def answers_until_it_closes(asked, wire):
 
 
 async def answers_like_1996(asked, wire):
-    await wire.send(b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + body_for(asked))
+    await wire.send(b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n" + _NAMED + b"\r\n" + body_for(asked))
     wire.close()
 
 
@@ -75,6 +76,11 @@ async def answers_after_100_continue(asked, wire):
 
 
 async def answers_without_a_type(asked, wire):
+    body = body_for(asked)
+    await wire.send(b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n%b" % (_NAMED, len(body), body))
+
+
+async def answers_without_a_tran_id(asked, wire):
     body = body_for(asked)
     await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
@@ -102,6 +108,7 @@ SCRIPTS = {
         answers_like_1996,
         answers_after_100_continue,
         answers_without_a_type,
+        answers_without_a_tran_id,
         answers_and_says_close,
         answers_gzip,
         answers_twice,

@@ -1,0 +1,59 @@
+import asyncio
+import socket
+
+import pytest
+
+from relay.wire.sockets import bound_read_ahead, never_readable, readable_of
+
+
+class Transport(asyncio.BaseTransport):
+    """A plain one; it has no read buffer of its own."""
+
+    def __init__(self, connected=None):
+        super().__init__({"socket": connected})
+
+
+class Tls(Transport):
+    def set_read_buffer_limits(self, high):
+        self.high = high
+
+
+@pytest.fixture
+def pair():
+    one, other = socket.socketpair()
+    yield one, other
+    one.close()
+    other.close()
+
+
+def test_a_socket_is_readable_once_something_came(pair):
+    readable = readable_of(Transport(pair[0]))
+    assert not readable(0)
+    pair[1].send(b"x")
+    assert readable(0)
+    pair[0].recv(1)
+    assert not readable(0)
+
+
+def test_a_socket_is_readable_at_the_end_of_the_peer(pair):
+    readable = readable_of(Transport(pair[0]))
+    pair[1].close()
+    assert readable(0)
+
+
+def test_what_has_no_socket_is_never_readable():
+    assert readable_of(Transport()) is never_readable
+    assert not never_readable(0)
+
+
+def test_tls_reads_little_ahead(pair):
+    transport = Tls(pair[0])
+    bound_read_ahead(transport)
+    assert transport.high == 16 * 1024
+    assert pair[0].getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) <= 64 * 1024
+
+
+def test_a_plain_socket_is_left_alone(pair):
+    before = pair[0].getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    bound_read_ahead(Transport(pair[0]))
+    assert pair[0].getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == before
