@@ -171,6 +171,14 @@ class _RollingBack(sqlite3.Connection):
         finally:
             super().close()
 
+    def __del__(self) -> None:
+        """Close a connection that its caller never received.
+
+        aiosqlite drops it when the caller is cancelled while the file is being opened.
+        """
+        with suppress(sqlite3.ProgrammingError):  # opening failed
+            self.close()
+
 
 def _expected(path: Path, *_how: object) -> None:
     """Said before a thread is begun for the connection: aiosqlite leaves it behind when connecting fails."""
