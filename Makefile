@@ -1,4 +1,4 @@
-# Two commands on a fresh Debian 12 do everything: `make demo` and `make test`.
+# Two commands on a fresh Debian 12 or 13 do everything: `make demo` and `make test`.
 SHELL := /bin/bash
 VENV  := .venv
 PY    := $(VENV)/bin/python
