@@ -92,6 +92,7 @@ _TABLE: Final = [
         # how much
         ("operator_rate", 429, "42901", "허용된 요청 한도를 초과하였습니다", True),
         ("connections_exceeded", 429, "42901", "허용된 동시 연결 수를 초과하였습니다", True),
+        ("refusals_exceeded", 429, "42901", "거절되는 요청이 허용 한도를 초과하여 연결을 종료합니다", True),
         # the operator went away or stopped reading: nobody is left to be told, the record still says so
         ("operator_gone", 500, "50002", "요청이 처리되기 전에 연결이 종료되었습니다"),
         ("operator_slow", 500, "50003", "응답이 제한 시간 안에 수신되지 않았습니다"),

@@ -189,6 +189,11 @@ class Gateway:
         *,
         bodiless: bool = False,
     ) -> None:
+        wait = self._judges.refusals.take(connection.card, refusal.fault, exchange.started)
+        if wait:
+            self._welcome.log_refusals_exceeded(connection.card.peer, exchange.started)
+            connection.close_after_answer()
+            refusal = Refusal(FAULTS["refusals_exceeded"], retry_after=wait)
         fault = refusal.fault
         exchange.tran_id = exchange.tran_id or envelope.known_tran_id(tran_id)
         exchange.status, exchange.rsp_code, exchange.reason = dialect.status(fault), fault.rsp_code, fault.name

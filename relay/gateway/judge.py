@@ -17,6 +17,7 @@ from relay.domain.grant import Grant
 from relay.domain.ids import ApiType
 from relay.domain.ports import Counters, Grants, Keyring
 from relay.domain.token import Claims, Expired
+from relay.gateway.refusal_limits import RefusalLimits
 from relay.policy.access import Caller, check_provider, owner_of
 from relay.policy.envelope import check_json_type, valid_tran_id
 from relay.policy.maintenance import in_maintenance
@@ -35,12 +36,16 @@ _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 @dataclass(frozen=True, slots=True)
 class Judges:
-    """Who is asked while a call is judged: about tokens, consents, how much was taken here and at the authority."""
+    """Who is asked while a call is judged: about tokens, consents, how much was taken here and at the authority.
+
+    `refusals` counts the calls that were refused.
+    """
 
     keyring: Keyring
     grants: Grants
     counters: Counters
     at_authority: Counters
+    refusals: RefusalLimits
 
 
 def judge(

@@ -26,6 +26,7 @@ class Card:
     plan: Plan | None = None
     callers: tuple[Caller, ...] = ()
     operator: str = ""
+    refused_until: float = 0.0
 
 
 class Welcome:
@@ -90,6 +91,10 @@ class Welcome:
         """Log what a peer does wrong on the wire."""
         peer = connection.card.peer
         self._say(now, "no request from %s (serial %s): %s", peer.address, peer.serial or "-", wrong)
+
+    def log_refusals_exceeded(self, peer: Peer, now: float) -> None:
+        """Log a peer whose refused calls exceed their rate."""
+        self._say(now, "refused calls beyond the rate: address=%s serial=%s", peer.address, peer.serial or "-")
 
     def turned_away(self, address: str, why: str) -> None:
         """Count and log who did not get past the handshake: the caller itself learns little of it."""

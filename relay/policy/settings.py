@@ -123,12 +123,21 @@ class UpstreamSettings(Model):
     queue: Annotated[int, Field(ge=0, le=100_000)] = 64
 
 
+class RefusedRates(Model):
+    """Refused calls per second of one connection, of one certificate and of one address; beyond them it is closed."""
+
+    connection: Rate = Rate(per_second=100, burst=200)
+    certificate: Rate = Rate(per_second=500, burst=1000)
+    address: Rate = Rate(per_second=1000, burst=2000)
+
+
 class Rates(Model):
-    """Requests per second: of one operator or of all at one provider, of one operator at the authority."""
+    """Requests per second: of one operator or of all at one provider, of one operator at the authority; refused."""
 
     operator_provider: Rate = Rate(per_second=50, burst=100)
     provider: Rate = Rate(per_second=200, burst=400)
     authority: Rate = Rate(per_second=100, burst=1000)
+    refused: RefusedRates = RefusedRates()
 
 
 class AdminSettings(Model):

@@ -12,6 +12,7 @@ from relay.domain.ports import Keyring
 from relay.domain.registry import Registry
 from relay.gateway.handler import Gateway, Reach
 from relay.gateway.judge import Judges
+from relay.gateway.refusal_limits import RefusalBuckets, RefusalLimits
 from relay.gateway.welcome import Welcome
 from relay.infra.access_log import AccessLog
 from relay.infra.authority.liveness import AuthorityLiveness
@@ -100,7 +101,8 @@ class Relay:
         spool = Path(settings.statistics.spool)
         self.tally = Tally(counting(), lambda: self.gateway.plan.callers, self.ledger.statistics.take_batch, spool)
         self.records = Records(self.metrics, self.access_log, loop, self.tally)
-        judges = Judges(keyring, self.grants, self.counters, self.at_authority)
+        self.refusals = RefusalLimits(_refusal_buckets(settings))
+        judges = Judges(keyring, self.grants, self.counters, self.at_authority, self.refusals)
         self.gateway = Gateway(plan, upstreams, self.authority, judges, self.records, self.welcome, time.monotonic)
         self.reloads = 0
         self.reload_failures = 0
@@ -117,7 +119,9 @@ class Relay:
                 followed.current = contexts[index].current
         self.counters.adjust(plan.operator_bucket, _buckets(plan))
         self.at_authority.adjust(*_authority_buckets(loaded.settings))
-        self.gateway.swap(plan, upstreams, Judges(keyring, self.grants, self.counters, self.at_authority))
+        self.refusals.adjust(_refusal_buckets(loaded.settings))
+        judges = Judges(keyring, self.grants, self.counters, self.at_authority, self.refusals)
+        self.gateway.swap(plan, upstreams, judges)
         self.loaded = loaded
         self.reloads += 1
 
@@ -217,6 +221,11 @@ def _authority_buckets(settings: Settings) -> tuple[Bucket, dict[str, Bucket]]:
     each = settings.rates.authority
     everyone = Rate(per_second=min(1e6, 10 * each.per_second), burst=min(10**6, 10 * each.burst))
     return Bucket.of(each), {AUTHORITY: Bucket.of(everyone)}
+
+
+def _refusal_buckets(settings: Settings) -> RefusalBuckets:
+    rates = settings.rates.refused
+    return RefusalBuckets(*map(Bucket.of, (rates.connection, rates.certificate, rates.address)))
 
 
 def _authority_pool(settings: AuthoritySettings, watch: Watch, loop: asyncio.AbstractEventLoop) -> Pool:

@@ -322,6 +322,10 @@ class ServerConnection(asyncio.Protocol):
         if self.used and not (self._busy or self._ready or self._reader.stage):
             self._close()
 
+    def close_after_answer(self) -> None:
+        """Make the answer in hand the last one. What the peer has sent behind its request is dropped."""
+        self.closing = self._linger = True
+
     def _leave(self) -> None:
         """Close; but linger when the peer may still be sending: a reset would destroy the answer (RFC 9112 9.6).
 

@@ -8,11 +8,14 @@ from relay.domain.party import Peer
 from relay.domain.token import Claims
 from relay.gateway.handler import Gateway
 from relay.gateway.judge import Judges
+from relay.gateway.refusal_limits import RefusalBuckets, RefusalLimits
 from relay.gateway.welcome import Card, Welcome
 from relay.policy.envelope import Address
 from relay.policy.parties import Parties
 from relay.policy.plan import compile_plan
+from relay.policy.quota import Bucket
 from relay.policy.registry import Directory, Provider
+from relay.policy.scalars import Rate
 from relay.policy.settings import Settings
 from relay.standard.catalogue import load_catalogue
 from relay.wire.reader import RequestReader, ServerLimits
@@ -36,6 +39,12 @@ PORTAL = {
     },
 }
 PEER = Peer("9998101001", "192.0.2.1")
+
+
+def refusal_buckets(connection=100.0, certificate=500.0, address=1000.0):
+    """Buckets by their rate per second; twice as many at once."""
+    rates = (Rate(per_second=rate, burst=int(2 * rate)) for rate in (connection, certificate, address))
+    return RefusalBuckets(*map(Bucket.of, rates))
 
 
 def operator(org_code, serial_num):
@@ -165,6 +174,9 @@ class Connection:
         self.source = None
         self.ends.append("finished")
 
+    def close_after_answer(self):
+        self.closing = True
+
     def abort(self):
         self.source = None
         self.ends.append("aborted")
@@ -200,7 +212,7 @@ def at_authority():
 
 @pytest.fixture
 def judges(keyring, grants, counters, at_authority):
-    return Judges(keyring, grants, counters, at_authority)
+    return Judges(keyring, grants, counters, at_authority, RefusalLimits(refusal_buckets()))
 
 
 @pytest.fixture

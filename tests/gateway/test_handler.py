@@ -37,6 +37,15 @@ def test_a_rate_says_when_to_come_back(gateway, connection, head, counters):
     assert "retry-after: 2" in connection.head.lower()
 
 
+def test_refusals_beyond_their_rate_are_answered_once_and_end_the_connection(gateway, connection, head, records):
+    connection.card.refused_until = 1e9
+    gateway.handle(connection, head(Authorization=None), b"")
+    assert json.loads(connection.body)["rsp_code"] == "42901"
+    assert "retry-after: " in connection.head.lower()
+    assert connection.head.endswith("Connection: close")
+    assert (connection.closing, [one.reason for one in records]) == (True, ["refusals_exceeded"])
+
+
 def test_an_institution_with_enough_to_do_is_a_refusal(gateway, connection, head, upstream, records):
     upstream.busy = True
     gateway.handle(connection, head(), b"")

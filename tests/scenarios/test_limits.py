@@ -18,7 +18,10 @@ def TOWN(_certificates):  # noqa: N802 - a constant of the module, made late
         "limits": {"connections_per_operator": 3},
         "listeners": [{"address": "127.0.0.1", "port": 0}],
     }
-    rates = {"operator_provider": {"per_second": 0.5, "burst": 2}}
+    rates = {
+        "operator_provider": {"per_second": 0.5, "burst": 2},
+        "refused": {"connection": {"per_second": 0.01, "burst": 12}},
+    }
     return [
         Institution(BANK, "bank"),
         Institution(CARD, "card"),
@@ -88,6 +91,18 @@ async def test_one_connection_too_many_is_told_so_and_the_others_go_on(town):
         line.hang_up()
     await until(lambda: not town.relay.welcome.connections, "nobody being there")
     assert (await town.ask(town.get(provider=OTHER))).status == 200
+
+
+async def test_a_flood_of_refused_calls_is_answered_once_more_and_closed(town):
+    async with await town.line() as line:
+        for _ in range(1000):
+            line.send(town.get("/v1/bank/nothing"))
+        answers = [await line.answer() for _ in range(13)]
+        assert [answer.rsp_code for answer in answers] == ["40401"] * 12 + ["42901"]
+        assert (answers[-1].headers["connection"], answers[-1].headers["retry-after"]) == ("close", "100")
+        assert await line.hung_up()
+    assert [exchange.reason for exchange in town.exchanges[-2:]] == ["endpoint_unknown", "refusals_exceeded"]
+    assert (await town.ask()).status == 200
 
 
 async def test_a_busy_institution_lets_one_wait_and_refuses_the_next(town):

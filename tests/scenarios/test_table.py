@@ -14,6 +14,7 @@ ELSEWHERE = {
     "operator_rate": "test_limits",
     "provider_rate": "test_limits",
     "connections_exceeded": "test_limits",
+    "refusals_exceeded": "test_limits",
     "provider_busy": "test_limits",
     "operator_gone": "test_streams",
     "operator_slow": "test_streams",
