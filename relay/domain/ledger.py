@@ -119,12 +119,26 @@ class Ledger(Protocol):
         """
 
     async def issue_integrated(
-        self, consent: Consent, pair: Pair, spent: Sequence[tuple[str, str]], evidence: Sequence[Evidence], now: int
+        self,
+        consent: Consent,
+        pair: Pair,
+        spent: Sequence[tuple[str, str]],
+        evidence: Sequence[Evidence],
+        now: int,
+        form: bytes | None = None,
     ) -> None:
         """Keep a consent of integrated authentication with its tokens and evidence; a former one is replaced.
 
-        `spent` are what may be used once: ("tx_id", value), ("nonce", value). Raises NotGranted: TX_ID_SPENT,
-        NONCE_SPENT.
+        `spent` are what may be used once: ("tx_id", value), ("nonce", value). `form` is the digest of the form that
+        brings them, by which `issued_for` finds the pair again. Raises NotGranted: TX_ID_SPENT, NONCE_SPENT.
+        """
+
+    async def issued_for(
+        self, tx_id: str, form: bytes, holder: Holder, again_s: int, now: int
+    ) -> tuple[Consent, Pair] | None:
+        """The consent and the pair that this form was given within the last `again_s` seconds, while both tokens live.
+
+        None for another form or holder, and once the pair was refreshed or the consent is over.
         """
 
     async def is_spent(self, spent: Sequence[tuple[str, str]]) -> Why | None:

@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from jwt.algorithms import ECAlgorithm
+from jwt.utils import der_to_raw_signature
 
 from relay.domain.token import ACCESS, Claims
 from relay.infra.keyring import Verifier, VerifyingKey
@@ -15,6 +20,28 @@ from relay.infra.token_keys import TokenKey, TokenKeyProblem, private_key, read_
 
 _MOST: Final = 1500
 """접근토큰 and 리프레시 토큰, aNS(1500)."""
+
+
+def _deterministic() -> ECDSA:
+    """ECDSA whose signature follows from key and message (RFC 6979), where OpenSSL knows it (3.2 and later)."""
+    try:
+        return ECDSA(SHA256(), deterministic_signing=True)
+    except UnsupportedAlgorithm:
+        return ECDSA(SHA256())
+
+
+_ECDSA: Final = _deterministic()
+
+
+class RepeatableES256(ECAlgorithm):
+    """ES256 that signs the same claims to the same token: who repeats a call gets the string of before."""
+
+    def __init__(self) -> None:
+        super().__init__(ECAlgorithm.SHA256, SECP256R1)
+
+    def sign(self, msg: bytes, key: EllipticCurvePrivateKey) -> bytes:
+        """The signature, as JWS writes it."""
+        return der_to_raw_signature(key.sign(msg, _ECDSA), key.curve)
 
 
 class TokenTooLong(ValueError):
@@ -42,6 +69,8 @@ class FolderSigner:
         self._newest_first = sorted(keys, key=lambda key: key.signs_from, reverse=True)
         self._verifier = verifier
         self._jws = jwt.PyJWS()
+        self._jws.unregister_algorithm("ES256")
+        self._jws.register_algorithm("ES256", RepeatableES256())
 
     @classmethod
     def of_folder(cls, folder: Path, issuer: str, leeway: float) -> Self:

@@ -4,6 +4,8 @@ Cheap questions first: the form, the tx_id, what was spent; then signatures and 
 customer demands. Nothing is recorded before all of it is good.
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -12,7 +14,7 @@ from typing import Final
 
 from relay.desk.errors import OAuthRefusal
 from relay.domain.consent import KOREA, Authentication, Consent
-from relay.domain.ledger import Evidence, NotGranted
+from relay.domain.ledger import Evidence, Holder, NotGranted, Why
 from relay.domain.nonce import from_base64url, nonce_of, to_base64url
 from relay.domain.proof import CertificateSigned, Doubt, HashSigned, SignedConsent, Unproven
 from relay.domain.tx_id import tx_id_of
@@ -28,6 +30,9 @@ TX_ID_AGE_S: Final = 3600
 
 TX_ID_AHEAD_S: Final = 300
 """So far ahead of ours may an operator's clock be."""
+
+AGAIN_S: Final = 600
+"""So long the same form gets the same pair again: an operator that lost the answer asks once more."""
 
 _RETRY_S: Final = 5
 _LENGTH: Final = re.compile(r"0*([0-9]{1,5})")
@@ -56,14 +61,14 @@ UNPROVEN: Final[Mapping[Doubt, tuple[str, str]]] = {
 
 
 async def grant(authority: Authority, call: TokenCall) -> dict[str, str]:
-    """The answer's body. Raises OAuthRefusal; NotGranted when a tx_id or nonce was used before."""
+    """The answer's body. Raises OAuthRefusal; NotGranted when a tx_id or nonce was used before, by another form."""
     signed = _signed(call)
     _check_tx_id(authority, call)
     _check_certifier(authority, call)
     spent = _spent(signed)
     why = await authority.ledger.is_spent(spent)
     if why is not None:
-        raise NotGranted(why)
+        return await _answered_again(authority, call, why)
     try:
         text = await authority.proofs.prove(signed, call.form["ca_code"], call.now)
     except Unproven as doubt:
@@ -75,8 +80,28 @@ async def grant(authority: Authority, call: TokenCall) -> dict[str, str]:
     consent = _consent(authority, call, _demanded(call, text), signed.ci)
     mint = Mint.of(authority, call)
     pair = mint.pair(consent)
-    await authority.ledger.issue_integrated(consent, pair, spent, _evidence(call.form), call.now)
+    form = _digest_of(call.form)
+    try:
+        await authority.ledger.issue_integrated(consent, pair, spent, _evidence(call.form), call.now, form)
+    except NotGranted as refused:  # the same form, sent twice at once
+        return await _answered_again(authority, call, refused.why)
     return {"tx_id": signed.tx_id, **mint.pair_answer(consent, pair)}
+
+
+async def _answered_again(authority: Authority, call: TokenCall, why: Why) -> dict[str, str]:
+    """The body that the same form was answered within AGAIN_S, token by token. Raises NotGranted for another form."""
+    form, tx_id = _digest_of(call.form), call.form["tx_id"]
+    holder = Holder(call.client.service.client_id, call.provider.org_code)
+    issued = await authority.ledger.issued_for(tx_id, form, holder, AGAIN_S, call.now)
+    if issued is None:
+        raise NotGranted(why)
+    return {"tx_id": tx_id, **Mint.of(authority, call).pair_answer(*issued)}
+
+
+def _digest_of(form: Mapping[str, str]) -> bytes:
+    """What a form is known again by: all of it, but for the client's secret, which may change in between."""
+    said = sorted((name, value) for name, value in form.items() if name != "client_secret")
+    return hashlib.sha256(json.dumps(said).encode()).digest()
 
 
 def _invalid(name: str, wrong: str = "does not fit") -> OAuthRefusal:

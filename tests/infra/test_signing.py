@@ -177,3 +177,10 @@ def test_what_is_no_data_token_of_ours_was_never_issued(signer, claims, name):
     token, _ = signer.sign(CLAIMS | claims, NOW)
     with pytest.raises(Refusal, match=name):
         signer.issued(token)
+
+
+def test_the_same_claims_are_signed_to_the_same_token(folder, signer):
+    again = FolderSigner.of_folder(folder, "ZRLA000001", 5.0)
+    assert signer.sign(CLAIMS, NOW) == signer.sign(CLAIMS, NOW) == again.sign(CLAIMS, NOW)
+    assert signer.sign(CLAIMS, NOW)[0] != signer.sign(CLAIMS | {"jti": "two"}, NOW)[0]
+    assert signer.read(signer.sign(CLAIMS, NOW)[0], NOW).jti == "one"

@@ -5,13 +5,15 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from relay.domain.authorization import Code
 from relay.domain.consent import Consent, ConsentState
 from relay.domain.issue import Pair, TokenKind, TokenRecord, TokenState
 from relay.domain.ledger import Holder, NotGranted, Why
 from relay.infra.ledger import consents, tokens
-from relay.infra.ledger.tables import CODES, TOKENS
+from relay.infra.ledger.sealing import Sealer
+from relay.infra.ledger.tables import CODES, CONSENTS, TOKENS
 from relay.infra.ledger.work import Work
 
 IssuePair = Callable[[Consent], Pair]
@@ -62,6 +64,20 @@ async def keep_pair(work: Work, consent: Consent, pair: Pair) -> None:
     if (pair.access.kind, pair.refresh.kind) != (TokenKind.ACCESS, TokenKind.REFRESH):
         raise ValueError("a pair is an access token and a refresh token")
     await tokens.keep(work, consent.consent_id, (pair.access, pair.refresh), "issued")
+
+
+async def issued(
+    rows: AsyncConnection, sealer: Sealer, consent_id: str, holder: Holder, now: int
+) -> tuple[Consent, Pair] | None:
+    """A consent in force of the holder with the pair it was given; None when that is not its live pair any more."""
+    row = (await rows.execute(select(CONSENTS).where(CONSENTS.c.consent_id == consent_id))).one_or_none()
+    if row is None or not _holds(row, holder) or not consents.is_in_force(row, now):
+        return None
+    live = await tokens.live_of(rows, consent_id)
+    access, refresh = live.get(TokenKind.ACCESS), live.get(TokenKind.REFRESH)
+    if access is None or refresh is None or access.refreshed or now >= access.expires_at:
+        return None
+    return await consents.consent_of(rows, sealer, row), Pair(access, refresh)
 
 
 async def _end_for_replay(work: Work, row: Row[Any]) -> None:

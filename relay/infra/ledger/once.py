@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import and_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from relay.domain.ledger import NotGranted, Why
@@ -15,13 +15,16 @@ from relay.infra.ledger.work import Work
 _WHY: Final = {"tx_id": Why.TX_ID_SPENT, "nonce": Why.NONCE_SPENT}
 
 
-async def spend(work: Work, spent: Sequence[tuple[str, str]]) -> None:
-    """Use these up. Raises NotGranted for the first that was used before or stands twice.
+async def spend(
+    work: Work, spent: Sequence[tuple[str, str]], consent_id: str | None = None, form: bytes | None = None
+) -> None:
+    """Use these up, for a consent and by a form. Raises NotGranted for the first that was used before or stands twice.
 
     Rows are written in one order, so that two that spend the same wait for each other and never in a circle.
     """
     named = [_named(kind, value) for kind, value in spent]
-    rows = [{"kind": kind, "digest": digest, "spent_at": work.now} for kind, digest in sorted(set(named))]
+    told = {"spent_at": work.now, "consent_id": consent_id, "form": form}
+    rows = [{"kind": kind, "digest": digest, **told} for kind, digest in sorted(set(named))]
     if not rows:
         return
     added = inserting(work.rows, SPENT).values(rows).on_conflict_do_nothing()
@@ -30,6 +33,14 @@ async def spend(work: Work, spent: Sequence[tuple[str, str]]) -> None:
         if name not in fresh:
             raise NotGranted(_WHY[name[0]])
         fresh.discard(name)
+
+
+async def spent_by(rows: AsyncConnection, tx_id: str, form: bytes, since: int) -> str | None:
+    """The consent that a tx_id was used up for, when that was by this form and not before `since`."""
+    kind, digest = _named("tx_id", tx_id)
+    same = and_(SPENT.c.kind == kind, SPENT.c.digest == digest, SPENT.c.form == form, SPENT.c.spent_at >= since)
+    found: str | None = (await rows.execute(select(SPENT.c.consent_id).where(same))).scalar_one_or_none()
+    return found
 
 
 async def first_spent(rows: AsyncConnection, spent: Sequence[tuple[str, str]]) -> Why | None:

@@ -183,7 +183,13 @@ class SqlLedger:
             return await issuing.withdraw(work, jti, holder)
 
     async def issue_integrated(
-        self, consent: Consent, pair: Pair, spent: Sequence[tuple[str, str]], evidence: Sequence[Evidence], now: int
+        self,
+        consent: Consent,
+        pair: Pair,
+        spent: Sequence[tuple[str, str]],
+        evidence: Sequence[Evidence],
+        now: int,
+        form: bytes | None = None,
     ) -> None:
         """Keep a consent of integrated authentication with tokens and evidence; a former one is replaced.
 
@@ -191,11 +197,21 @@ class SqlLedger:
         """
         async with self._works.writing(now) as work:
             await consents.lock_customer(work, consent.ci)
-            await once.spend(work, spent)
+            await once.spend(work, spent, consent.consent_id, form)
             await consents.replace(work, consent)
             await consents.keep(work, consent, "given in integrated authentication")
             await proofs.keep(work, consent.consent_id, evidence)
             await issuing.keep_pair(work, consent, pair)
+
+    async def issued_for(
+        self, tx_id: str, form: bytes, holder: Holder, again_s: int, now: int
+    ) -> tuple[Consent, Pair] | None:
+        """The consent and the pair that this form was given within `again_s` seconds, while both tokens live."""
+        async with self._works.snapshot() as rows:
+            consent_id = await once.spent_by(rows, tx_id, form, now - again_s)
+            if consent_id is None:
+                return None
+            return await issuing.issued(rows, self._works.sealer, consent_id, holder, now)
 
     async def is_spent(self, spent: Sequence[tuple[str, str]]) -> Why | None:
         """Whether one of these was used before."""

@@ -1,9 +1,10 @@
 """Tokens in the ledger: kept, looked up, revoked. Never the token itself."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from sqlalchemy import Row, and_, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from relay.domain.issue import TOKEN_MOVES, TokenKind, TokenRecord, TokenState
 from relay.domain.transition import moved
@@ -60,6 +61,13 @@ async def of_consent(work: Work, consent_id: str, jti: str) -> tuple[TokenRecord
     named = next((token for token in tokens if token.jti == jti), None)
     live = (token for token in tokens if (token.kind, token.state) == (TokenKind.ACCESS, TokenState.LIVE))
     return named, next(live, None)
+
+
+async def live_of(rows: AsyncConnection, consent_id: str) -> Mapping[TokenKind, TokenRecord]:
+    """The live tokens of a consent, at most one of each kind."""
+    live = select(*TOKEN_COLUMNS).where(TOKENS.c.consent_id == consent_id, TOKENS.c.state == TokenState.LIVE.value)
+    found = [token_of(row) for row in await rows.execute(live)]
+    return {token.kind: token for token in found}
 
 
 async def revoke(work: Work, consent_id: str, kinds: Iterable[TokenKind], why: str) -> None:

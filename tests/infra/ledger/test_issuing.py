@@ -10,6 +10,7 @@ from relay.domain.issue import Pair, TokenKind, TokenState
 from relay.domain.ledger import Holder, NotGranted, Why
 
 AGAIN_S = 30
+SERVICE = Holder("svc1", "ZBAA000001")
 ANOTHER_SERVICE = Holder("svc2", "ZBAA000001")
 ANOTHER_PROVIDER = Holder("svc1", "ZCDA000001")
 OTHERS = [ANOTHER_SERVICE, ANOTHER_PROVIDER]
@@ -183,6 +184,42 @@ class TestRefreshing:
         _, access = await self.refresh(ledger, desk, pair, midnight - 1)
         assert await refused(self.refresh(ledger, desk, pair, midnight)) is Why.CONSENT_ENDED
         assert await standing(access) == [LIVE]
+
+
+class TestIssuedAgain:
+    """What a form that comes again is given: the pair of before, or nothing."""
+
+    async def issued(self, ledger, desk):
+        consent = desk.consent()
+        pair = desk.pair(consent)
+        await ledger.issue_integrated(consent, pair, [("tx_id", "t"), ("nonce", "n")], [], desk.now, b"form")
+        return consent, pair
+
+    async def test_the_same_form_finds_its_pair_for_a_while(self, ledger, desk):
+        given = await self.issued(ledger, desk)
+        assert await ledger.issued_for("t", b"form", desk.holder, 600, desk.now + 600) == given
+        assert await ledger.issued_for("t", b"form", desk.holder, 600, desk.now + 601) is None
+
+    @pytest.mark.parametrize(
+        ("tx_id", "form", "holder"),
+        [
+            ("t", b"other", SERVICE),
+            ("u", b"form", SERVICE),
+            ("n", b"form", SERVICE),
+            ("t", b"form", ANOTHER_SERVICE),
+            ("t", b"form", ANOTHER_PROVIDER),
+        ],
+    )
+    async def test_nothing_else_finds_it(self, ledger, desk, tx_id, form, holder):
+        await self.issued(ledger, desk)
+        assert await ledger.issued_for(tx_id, form, holder, 600, desk.now) is None
+
+    async def test_a_pair_that_was_refreshed_or_withdrawn_is_not_given_again(self, ledger, desk):
+        _, pair = await self.issued(ledger, desk)
+        await ledger.refresh(pair.refresh.jti, desk.holder, desk.renewed(desk.now), AGAIN_S, desk.now)
+        assert await ledger.issued_for("t", b"form", desk.holder, 600, desk.now) is None
+        await ledger.withdraw(pair.access.jti, desk.holder, desk.now)
+        assert await ledger.issued_for("t", b"form", desk.holder, 600, desk.now) is None
 
 
 class TestWithdrawing:

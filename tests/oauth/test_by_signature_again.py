@@ -1,0 +1,103 @@
+"""통합인증-002 once more: who lost the answer asks with the same form and gets the same pair, for ten minutes."""
+
+import json
+from base64 import urlsafe_b64encode
+from dataclasses import replace
+
+import pytest
+
+from relay.oauth.by_signature import AGAIN_S
+from relay.policy.authority import Certifier, SignatureDesk
+
+NOW = 1_800_000_000  # 2027-01-15 17:00 in Korea
+CERTIFIER = "ZCAA000002"
+DEMAND = {
+    "snd_org_code": "ZBAA000001",
+    "rcv_org_code": "ZOPA000001",
+    "is_scheduled": "true",
+    "fnd_cycle": "1/w",
+    "add_cycle": "1/w",
+    "end_date": "20271231",
+    "purpose": "자산 조회",
+    "period": "99991231",
+    "target_info": [{"scope": "bank.deposit", "asset_list": [{"asset": "1002003004005"}]}],
+}
+CONSENT = json.dumps(DEMAND, ensure_ascii=False)
+SIGNED = urlsafe_b64encode(b"signed consent").rstrip(b"=").decode()
+FORM = {
+    "tx_id": f"MD_ZOPA000001_ZBAA000001_ZRLA000001_{CERTIFIER}_20270115170000_000000000001",
+    "grant_type": "password",
+    "ca_code": CERTIFIER,
+    "username": "Q0ktb2YtYS1jdXN0b21lci1vZi10aGUtdGVzdHM=",
+    "request_type": "1",
+    "password_len": str(len(SIGNED)),
+    "password": SIGNED,
+    "auth_type": "1",
+    "consent_type": "1",
+    "consent_len": str(len(CONSENT.encode())),
+    "consent": CONSENT,
+    "cert_tx_id": "cert-tx-1",
+}
+
+
+class Proofs:
+    """Proves the demand; counts how often."""
+
+    def __init__(self):
+        self.asked = 0
+
+    async def prove(self, *_):
+        self.asked += 1
+        return CONSENT.encode()
+
+
+@pytest.fixture
+async def counter(desk):
+    desk.authority.proofs = desk.proofs = Proofs()
+    api = SignatureDesk(base_url="https://ca.example", client_id="relay1", client_secret="file:x")
+    certifier = Certifier(ca_code=CERTIFIER, name="06", kind="signature", signature=api)
+    desk.authority.office = replace(desk.authority.office, certifiers={CERTIFIER: certifier})
+    return desk
+
+
+async def sent(counter, **changed):
+    form = counter.by_code("unused", code=None, redirect_uri=None) | FORM | changed
+    return await counter.post("token", form)
+
+
+@pytest.mark.parametrize("seconds", [0, AGAIN_S])
+async def test_the_same_form_gets_the_same_pair(counter, seconds):
+    first = (await sent(counter)).body
+    counter.clock = lambda: NOW + seconds
+    again = await sent(counter)
+    lasts = {"expires_in", "refresh_token_expires_in"}
+    assert again.status == 200
+    assert {name for name in first if again.body[name] != first[name]} == (lasts if seconds else set())
+    assert int(first["expires_in"]) - int(again.body["expires_in"]) == seconds
+    assert await counter.is_live(first["access_token"])
+    assert counter.proofs.asked == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"cert_tx_id": "cert-tx-2"}, {"username": "c29tZWJvZHkgZWxzZQ=="}, {"request_type": "0"}, {"more": "x"}],
+    ids=str,
+)
+async def test_another_form_of_the_tx_id_gets_nothing(counter, changed):
+    await sent(counter)
+    reply = await sent(counter, **changed)
+    assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_grant", "tx_id_spent")
+
+
+async def test_after_ten_minutes_the_tx_id_is_spent(counter):
+    await sent(counter)
+    counter.clock = lambda: NOW + AGAIN_S + 1
+    assert (await sent(counter)).reason == "tx_id_spent"
+
+
+async def test_a_pair_that_was_refreshed_or_withdrawn_is_not_told_again(counter):
+    pair = (await sent(counter)).body
+    await counter.post("token", counter.by_refresh(pair["refresh_token"]))
+    assert (await sent(counter)).reason == "tx_id_spent"
+    await counter.post("revoke", counter.revoking(pair["access_token"]))
+    assert (await sent(counter)).reason == "tx_id_spent"
