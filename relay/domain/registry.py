@@ -1,9 +1,11 @@
 """The portal's registry (기관정보, 서비스정보): who there is, told by 지원-002 and 지원-003, kept in the ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Generic, Protocol, TypeVar
+
+V = TypeVar("V")
 
 
 class OrgType(StrEnum):
@@ -95,6 +97,54 @@ class RegistryChanges:
         return bool(self.organisations or self.services)
 
 
+class Cause(StrEnum):
+    """Why a value of the registry was replaced: by a sync, by a sync that the guard counts, or by a release."""
+
+    SYNC = "sync"
+    COUNTED = "counted"
+    RELEASED = "released"
+
+
+@dataclass(frozen=True, slots=True)
+class Former(Generic[V]):
+    """A value that was in force until `at` (epoch seconds), None when there was none, and why it was replaced."""
+
+    at: int
+    value: V | None
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Former values of organisations by org_code and of services by client_id, the oldest first.
+
+    What the first load brought into an empty registry has no former value.
+    """
+
+    organisations: Mapping[str, Sequence[Former[Organisation]]] = field(default_factory=dict)
+    services: Mapping[str, Sequence[Former[RegisteredService]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Organisations (org_codes) and services (client_ids) that a sync harms, as the guard counts them."""
+
+    organisations: frozenset[str] = frozenset()
+    services: frozenset[str] = frozenset()
+
+
+COUNTS_NONE: Final = Counted()
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """Changes of a held sync that a person threw away. Syncs leave out what they say until something else is told."""
+
+    at: int
+    reason: str
+    changes: RegistryChanges
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A sync that was not taken because it would change too much; it waits for `relay directory release`.
@@ -152,8 +202,19 @@ class RegistryBook(RegistrySource, Protocol):
     async def registry(self) -> Registry:
         """All of it."""
 
-    async def take(self, changes: RegistryChanges, fence: int, now: int, *, judged: int) -> int:
-        """Apply a sync whole, be it empty, and let go of what was held; the number of the last change."""
+    async def past(self, since: int) -> Past:
+        """What was in force and was replaced after `since` (epoch seconds)."""
+
+    async def discarded(self, since: int) -> Sequence[Discarded]:
+        """What was thrown away after `since`, the latest first."""
+
+    async def take(
+        self, changes: RegistryChanges, fence: int, now: int, *, judged: int, counted: Counted = COUNTS_NONE
+    ) -> int:
+        """Apply a sync whole, be it empty, and let go of what was held; the number of the last change.
+
+        `counted` is what the guard counts of it, for the syncs of the next days.
+        """
 
     async def hold(
         self, changes: RegistryChanges, reasons: tuple[str, ...], fence: int, now: int, *, judged: int
@@ -165,3 +226,9 @@ class RegistryBook(RegistrySource, Protocol):
 
     async def release(self, hold_id: str, now: int) -> int:
         """Apply what is held, because a person said so; the number of the last change. Raises NothingHeld."""
+
+    async def discard(self, hold_id: str, changes: RegistryChanges, reason: str, now: int) -> None:
+        """Throw away what is held. `changes` are those that later syncs leave out. Raises NothingHeld."""
+
+    async def forget_away(self, limit: int, fence: int, now: int) -> int:
+        """End the consents to operators and services that are away since before `limit`; how many there were."""

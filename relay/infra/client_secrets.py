@@ -66,6 +66,11 @@ def hashed(secret: str, ln: int = _LN) -> str:
     return str(_Hash(ln, _R, _P, asked.salt, asked.of(secret)))
 
 
+def is_behind(secret_hash: str, secret: str) -> bool:
+    """Whether this is the secret behind the hash; slow. Raises ValueError when the hash is none."""
+    return _compare(secret_hash, secret)
+
+
 class ClientSecrets:
     """The Secrets of the authority: `threads` compare; a success is remembered for `memory_s`, at most `most` of them.
 

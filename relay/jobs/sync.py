@@ -8,15 +8,26 @@ from hmac import compare_digest
 from typing import Final, Protocol
 
 from relay.domain.portal import Portal, PortalAway, PortalRefused
-from relay.domain.registry import Held, RegisteredService, Registry, RegistryBook, RegistryChanges, RegistryMoved
+from relay.domain.registry import (
+    Discarded,
+    Held,
+    Past,
+    RegisteredService,
+    Registry,
+    RegistryBook,
+    RegistryChanges,
+    RegistryMoved,
+)
 from relay.jobs.runner import JobFailed
 from relay.policy.bodies import EVERYTHING, far_ahead
-from relay.policy.guard import reasons
+from relay.policy.changes import without
+from relay.policy.guard import WINDOW_S, judge
 from relay.policy.portal import Guard
 from relay.policy.registration import ToldOrganisations, changes_of, read_organisations
 from relay.policy.rows import Unfit
 from relay.policy.service_registration import ToldService, ToldServices, read_services
 
+_DAY_S: Final = 86_400
 _TIMES: Final = 4
 """So often a sync begins before it gives up because others change the registry."""
 _FAR_AHEAD: Final = "the portal's search_timestamp is more than a day ahead: everything is asked for again"
@@ -32,6 +43,9 @@ class Hasher(Protocol):
     async def hashed(self, secrets: Sequence[str]) -> Sequence[str]:
         """The slow hashes of these secrets, in their order."""
 
+    async def fit(self, pairs: Sequence[tuple[str, str]]) -> Sequence[bool]:
+        """Whether each of these is a secret and its slow hash, in their order."""
+
 
 class SyncFailed(JobFailed):
     """Nothing was taken. `problems` say why, each with place and rule, at most 100 of all that were found."""
@@ -42,12 +56,32 @@ class SyncFailed(JobFailed):
 
 
 @dataclass(frozen=True, slots=True)
+class _Known:
+    """What a sync is held against: the registry, what is held, what was, and what a person threw away."""
+
+    registry: Registry
+    held: Held | None
+    past: Past
+    discarded: Sequence[Discarded]
+
+    def services(self, client_id: str) -> list[RegisteredService]:
+        """Every form of a service whose secret was hashed before."""
+        told = [self.registry, *([self.held.changes] if self.held else ()), *(one.changes for one in self.discarded)]
+        former = [step.value for step in self.past.services.get(client_id, ())]
+        found = [*(one.services.get(client_id) for one in told), *former]
+        return [one for one in found if one is not None and one.secret_hash]
+
+
+@dataclass(frozen=True, slots=True)
 class Sync:
     """Asks the portal and keeps what it says. `relay` is our own org_code.
 
     Everything is read and judged before anything is written. While something is held, everything is asked for: what
     changed since then says nothing of it. So the whole difference is judged anew, and held again, or taken when it is
     harmless by then. One sync is under way at a time: what one heard earlier must not undo what another took since.
+
+    Before anything is asked, the consents to operators and services that are away for `forget_days` end: who comes
+    back later than that begins anew.
     """
 
     portal: Portal
@@ -55,6 +89,7 @@ class Sync:
     hasher: Hasher
     guard: Guard
     relay: str
+    forget_days: int = 7
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
 
     async def run(self, *, full: bool, fence: int, now: int) -> str:
@@ -64,39 +99,54 @@ class Sync:
         portal gave nothing that can be used, JobFailed when the registry changes each time, Superseded.
         """
         async with self.turn:
+            forgotten = await self.book.forget_away(now - self.forget_days * _DAY_S, fence, now)
             for anew in range(_TIMES):
                 with suppress(RegistryMoved):
-                    return await self._once(full=full or anew > 0, fence=fence, now=now)
+                    outcome = await self._once(full=full or anew > 0, fence=fence, now=now)
+                    return "; ".join((outcome, *self._forgotten(forgotten)))
         raise JobFailed(f"the registry was changed by others while the portal was asked, {_TIMES} times in a row")
 
     async def _once(self, *, full: bool, fence: int, now: int) -> str:
         """Ask, judge and write, once. Raises RegistryMoved when it was judged by a registry of the past."""
-        held, registry = await self.book.held(), await self.book.registry()
-        heard, left_out = await self._heard(registry, held, full=full or held is not None)
-        changes, remarks = _timed(heard, now)
-        remarks += _left_out(left_out)
-        why = await asyncio.to_thread(reasons, registry, changes, self.guard, self.relay)
-        if why:
+        known = await self._what_is_known(now)
+        registry, held = known.registry, known.held
+        heard, left_out = await self._heard(known, full=full or held is not None)
+        wanted, discarded = without(heard, known.discarded)
+        changes, remarks = _timed(wanted, now)
+        remarks += (*_left_out(left_out), *discarded)
+        judgement = await asyncio.to_thread(judge, registry, changes, known.past, self.guard, self.relay, now)
+        if why := judgement.reasons:
             await self.book.hold(changes, why, fence, now, judged=registry.number)
             return "; ".join((f"held until a person releases it: {why[0]}", *why[1:], *remarks))
-        await self.book.take(changes, fence, now, judged=registry.number)
+        await self.book.take(changes, fence, now, judged=registry.number, counted=judgement.counted)
         taken = f"taken: {told(registry, changes)}" if changes else "nothing changed"
         return "; ".join((taken, *remarks) if held is None else (taken, _LET_GO, *remarks))
 
-    async def ahead(self) -> RegistryChanges:
+    async def _what_is_known(self, now: int) -> _Known:
+        held, registry = await self.book.held(), await self.book.registry()
+        past = await self.book.past(now - max(WINDOW_S, self.forget_days * _DAY_S))
+        return _Known(registry, held, past, await self.book.discarded(now - WINDOW_S))
+
+    def _forgotten(self, count: int) -> tuple[str, ...]:
+        consents = "1 consent" if count == 1 else f"{count} consents"
+        away = f"away for more than {self.forget_days} days"
+        return (f"{consents} to operators or services {away} ended",) if count else ()
+
+    async def ahead(self, now: int) -> RegistryChanges:
         """What a sync of everything would change now; nothing is written. Raises SyncFailed."""
-        changes, _ = await self._heard(await self.book.registry(), await self.book.held(), full=True)
+        changes, _ = await self._heard(await self._what_is_known(now), full=True)
         return changes
 
-    async def _heard(self, registry: Registry, held: Held | None, *, full: bool) -> tuple[RegistryChanges, int]:
+    async def _heard(self, known: _Known, *, full: bool) -> tuple[RegistryChanges, int]:
         """What differs from the registry, and how many services of nobody it knows are left out of that."""
+        registry = known.registry
         try:
             organisations = await self._organisations(registry, EVERYTHING if full else registry.orgs_timestamp)
             since = EVERYTHING if full or _newcomers(registry, organisations) else registry.services_timestamp
             services = await self._services(registry, organisations, since)
         except (PortalAway, PortalRefused) as error:
             raise SyncFailed(f"the portal gave no registry: {error}", ()) from error
-        kept = await self._kept(registry, held, services.told)
+        kept = await self._kept(known, services.told)
         changes = await asyncio.to_thread(changes_of, registry, organisations, kept, services.timestamp)
         return changes, services.left_out
 
@@ -115,24 +165,38 @@ class Sync:
             raise _unfit("지원-003", unfit) from unfit
 
     async def _kept(
-        self, registry: Registry, held: Held | None, services: Mapping[str, ToldService | None]
+        self, known: _Known, services: Mapping[str, ToldService | None]
     ) -> Mapping[str, RegisteredService | None]:
-        """Services with their secrets hashed; a secret that was hashed before, taken or held, is not hashed again."""
-        before = (registry.services, held.changes.services if held else {})
+        """Services with their secrets hashed; a secret that was hashed before is not hashed again.
+
+        It is known by its mark, or, when the key of the marks is another one by now, by the hash that stands.
+        """
         live = [one for one in services.values() if one is not None]
-        kept = await asyncio.to_thread(lambda: {one.client_id: self._known(one, before) for one in live})
-        new = [one for one in live if not kept[one.client_id].secret_hash]
+        kept = await asyncio.to_thread(lambda: {one.client_id: self._known(one, known) for one in live})
+        unmarked = [one for one in live if not kept[one.client_id].secret_hash]
+        hashes = {
+            one.client_id: known.registry.services[one.client_id].secret_hash
+            for one in unmarked
+            if one.client_id in known.registry.services
+        }
+        standing = [one for one in unmarked if hashes.get(one.client_id)]
+        fits = await self.hasher.fit([(one.secret, hashes[one.client_id]) for one in standing])
+        for one, same in zip(standing, fits, strict=True):
+            if same:
+                kept[one.client_id] = replace(kept[one.client_id], secret_hash=hashes[one.client_id])
+        new = [one for one in unmarked if not kept[one.client_id].secret_hash]
         for one, secret_hash in zip(new, await self.hasher.hashed([one.secret for one in new]), strict=True):
             kept[one.client_id] = replace(kept[one.client_id], secret_hash=secret_hash)
         return dict.fromkeys(services) | kept
 
-    def _known(self, one: ToldService, before: Sequence[Mapping[str, RegisteredService | None]]) -> RegisteredService:
-        """A service as it is kept; its secret_hash "" when this secret was not hashed before."""
+    def _known(self, one: ToldService, known: _Known) -> RegisteredService:
+        """A service as it is kept; its secret_hash "" when no mark says that this secret was hashed before."""
         mark = self.hasher.mark(one.client_id, one.secret)
-        same = (former for services in before if (former := services.get(one.client_id)) is not None)
-        found = next((former.secret_hash for former in same if compare_digest(former.secret_mark, mark)), "")
+        same = (
+            former.secret_hash for former in known.services(one.client_id) if compare_digest(former.secret_mark, mark)
+        )
         return RegisteredService(
-            one.client_id, one.operator, one.name, found, one.callbacks, one.app_schemes, secret_mark=mark
+            one.client_id, one.operator, one.name, next(same, ""), one.callbacks, one.app_schemes, secret_mark=mark
         )
 
 

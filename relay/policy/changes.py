@@ -1,9 +1,12 @@
 """Changes of the portal's registry for people: a line for each, of names and values anybody may see."""
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Final, TypeVar
 
-from relay.domain.registry import Organisation, RegisteredService, Registry, RegistryChanges
+from relay.domain.registry import Counted, Discarded, Organisation, RegisteredService, Registry, RegistryChanges
+
+V = TypeVar("V")
 
 _SECRET: Final = ("secret_hash", "secret_mark")
 _ORGANISATION: Final = tuple(Organisation.__slots__)
@@ -20,6 +23,30 @@ def differences(registry: Registry, changes: RegistryChanges) -> Iterator[str]:
         if former and service and former.secret_hash != service.secret_hash:
             line += "; another secret"
         yield line
+
+
+def only(changes: RegistryChanges, chosen: Counted) -> RegistryChanges:
+    """The chosen ones of these changes."""
+    organisations = {code: one for code, one in changes.organisations.items() if code in chosen.organisations}
+    services = {name: one for name, one in changes.services.items() if name in chosen.services}
+    return replace(changes, organisations=organisations, services=services)
+
+
+def without(changes: RegistryChanges, discarded: Iterable[Discarded]) -> tuple[RegistryChanges, tuple[str, ...]]:
+    """Changes but those that a person discarded, and a remark for each discard of which something is left out."""
+    remarks = []
+    for each in discarded:
+        organisations = _without(changes.organisations, each.changes.organisations)
+        services = _without(changes.services, each.changes.services)
+        left = len(changes.organisations) - len(organisations) + len(changes.services) - len(services)
+        if left:
+            changes = replace(changes, organisations=organisations, services=services)
+            remarks.append(f"{left} {'change' if left == 1 else 'changes'} left out, discarded: {each.reason}")
+    return changes, tuple(remarks)
+
+
+def _without(changes: Mapping[str, V | None], discarded: Mapping[str, V | None]) -> dict[str, V | None]:
+    return {key: new for key, new in changes.items() if key not in discarded or discarded[key] != new}
 
 
 def _line(

@@ -74,7 +74,7 @@ class OfferedCredential(Model):
 
 
 class Guard(Model):
-    """How much one sync may change by itself: institutions removed or re-keyed, as a share, or this many at least."""
+    """How much the syncs of 7 days may harm together: institutions, or services, as a share, or this many at least."""
 
     share: Annotated[float, Field(ge=0, le=1)] = 0.05
     least: Annotated[int, Field(ge=0, le=100_000)] = 3
@@ -94,7 +94,8 @@ class PortalSettings(Model):
     """종합포털: who it is, where it is, what it and we show each other, how often it is asked.
 
     `serial_num` and `addresses` are those of its own calls (지원-101 to -104). Without `ca` the system's CAs are
-    trusted, without `certificate` the gateway's own is shown. `statistics_at` is when on Monday 지원-005 is sent.
+    trusted, without `certificate` the gateway's own is shown. `statistics_at` is when on Monday 지원-005 is sent. The
+    consents to an operator or service that is away for longer than `forget_days` end.
     """
 
     org_code: OrgCode
@@ -110,6 +111,7 @@ class PortalSettings(Model):
     answer_bytes: Annotated[int, Field(ge=65_536, le=134_217_728)] = 16_777_216
     sync_s: Annotated[float, Field(ge=1, le=86_400)] = 600.0
     guard: Guard = Guard()
+    forget_days: Annotated[int, Field(ge=1, le=90)] = 7
     statistics_at: Clock = "0400"
 
     @model_validator(mode="after")

@@ -49,7 +49,9 @@ def labour_of(loaded: Loaded, ledger: SqlLedger) -> Labour:
     if settings.portal is None:
         return Labour((retention,), None, _nothing)
     client, hasher = _portal(loaded, settings.portal, ledger), PortalSecrets(marks_key(settings.ledger))
-    sync = Sync(client, ledger.registry, hasher, settings.portal.guard, settings.relay.org_code)
+    sync = Sync(
+        client, ledger.registry, hasher, settings.portal.guard, settings.relay.org_code, settings.portal.forget_days
+    )
     members = [provider.org_code for provider in loaded.providers]
     sending = StatisticsSending(ledger.statistics, client, lambda: members, settings.portal.statistics_at)
 
@@ -110,7 +112,7 @@ async def changes_ahead(loaded: Loaded, ledger: SqlLedger) -> RegistryChanges:
     try:
         if labour.sync is None:
             raise JobFailed("there is no portal in the settings")
-        return await labour.sync.ahead()
+        return await labour.sync.ahead(int(time.time()))
     finally:
         await labour.close()
 

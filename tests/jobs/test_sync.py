@@ -173,7 +173,7 @@ async def test_syncs_take_turns(known):
 async def test_a_look_ahead_tells_the_whole_difference_and_writes_nothing(known):
     known.portal.orgs = body(org(1))
     known.portal.services_body = body(services_of(1, "secretOfOperator1"))
-    changes = await known.sync.ahead()
+    changes = await known.sync.ahead(NOW)
     assert known.portal.asked == [("002", "0"), ("003", "0")]
     assert (changes.organisations, changes.services) == ({"OPER000002": None}, {"client2x0": None})
     assert known.book.written == []
@@ -181,7 +181,7 @@ async def test_a_look_ahead_tells_the_whole_difference_and_writes_nothing(known)
 
 async def test_the_loop_is_not_what_reads_long_lists(known, monkeypatch):
     seen = []
-    for name in ("read_organisations", "read_services", "changes_of", "reasons"):
+    for name in ("read_organisations", "read_services", "changes_of", "judge"):
         real = getattr(sync, name)
 
         def noted(*given, real=real, name=name):
@@ -191,7 +191,7 @@ async def test_the_loop_is_not_what_reads_long_lists(known, monkeypatch):
         monkeypatch.setattr(sync, name, noted)
     known.portal.orgs = body(org(1, op_type="M", org_name="새 이름"), stamp=SECOND)
     await known.run()
-    assert seen == [(name, False) for name in ("read_organisations", "read_services", "changes_of", "reasons")]
+    assert seen == [(name, False) for name in ("read_organisations", "read_services", "changes_of", "judge")]
 
 
 async def test_a_service_without_a_mark_is_hashed_anew(known):

@@ -16,7 +16,7 @@ LET_GO = "; what was held is let go: all that the portal lists is harmless now"
 async def test_a_sync_that_changes_too_much_is_held_and_everything_is_asked_for_then(known):
     known.portal.orgs = body(ANOTHER, stamp=SECOND)
     before = known.book.now
-    words = "serial_num and addresses would change at once: OPER000001"
+    words = "serial_num and addresses would change within 7 days: OPER000001"
     assert await known.run(now=NOW + 100) == f"held until a person releases it: {words}"
     assert known.book.now == before
     assert (known.book.kept.since, known.book.kept.reasons) == (NOW + 100, (words,))
@@ -143,3 +143,64 @@ async def test_a_timestamp_far_ahead_is_not_held_either(known):
         "; the portal's search_timestamp is more than a day ahead: everything is asked for again"
     )
     assert known.book.kept.changes.orgs_timestamp == "0"
+
+
+async def test_what_earlier_syncs_harmed_counts_for_a_week(room):
+    room.portal.orgs = body(*(org(number) for number in range(1, 6)))
+    await room.run()
+    for number in (1, 2, 3):
+        room.portal.orgs = body(org(number, ip_list=[{"ip": "192.0.2.9"}]), stamp=SECOND)
+        assert (await room.run(now=NOW + number)).startswith("taken")
+    room.portal.orgs = body(*(org(number, ip_list=[{"ip": "192.0.2.9"}]) for number in range(1, 5)), org(5))
+    assert (await room.run(now=NOW + 86_400)).startswith(
+        "held until a person releases it: 4 of 5 organisations would be cut off, re-keyed, redirected or re-timed "
+        "within 7 days: 1 given other addresses; 3 by earlier syncs: OPER000001, OPER000002, OPER000003"
+    )
+    assert (await room.run(now=NOW + 8 * 86_400)).startswith("taken")
+
+
+async def test_a_secret_that_comes_back_is_the_one_it_was(known):
+    known.portal.services_body = body(services_of(1, "newSecretOfOperator1"), stamp=SECOND)
+    before = known.book.now.services["client1x0"]
+    await known.run()
+    known.portal.services_body = body(services_of(1, "secretOfOperator1"), stamp=THIRD)
+    await known.run(now=NOW + 60)
+    assert known.book.now.services["client1x0"] == before
+    assert known.hasher.hashed_secrets == ["newSecretOfOperator1"]
+
+
+async def test_another_key_of_marks_makes_no_secret_another(known):
+    """All marks differ then, and the secrets are those that they were."""
+    known.hasher.mark = lambda client_id, secret: f"other {client_id} {secret}".encode()
+    known.hasher.same = ("secretOfOperator1", "secretOfOperator2")
+    known.portal.orgs, known.portal.services_body = body(org(1), org(2), stamp=SECOND), SERVICES
+    hashes = {name: one.secret_hash for name, one in known.book.now.services.items()}
+    assert (await known.run(full=True)).endswith("services 0 new, 2 changed, 0 gone")
+    assert {name: one.secret_hash for name, one in known.book.now.services.items()} == hashes
+    assert known.hasher.hashed_secrets == []
+    assert await known.run(full=True) == "nothing changed"
+
+
+async def test_what_a_person_discarded_is_left_out_for_a_week(known):
+    known.portal.orgs = body(ANOTHER, org(2, org_name="새 이름"), stamp=SECOND)
+    known.portal.services_body = SERVICES
+    await known.run(full=True)
+    known.book.discard(replace(known.book.kept.changes, organisations={"OPER000001": held_one(known)}), "wrong", NOW)
+    outcome = "taken: organisations 0 new, 1 changed, 0 gone; services 0 new, 0 changed, 0 gone"
+    left_out = "; 1 change left out, discarded: wrong"
+    assert await known.run(full=True, now=NOW + 60) == outcome + left_out
+    assert await known.run(full=True, now=NOW + 120) == "nothing changed" + left_out
+    assert known.book.now.organisations["OPER000001"].serial_num == "999-81-00001"
+    assert (await known.run(full=True, now=NOW + 8 * 86_400)).startswith("held until a person releases it")
+
+
+def held_one(known):
+    return known.book.kept.changes.organisations["OPER000001"]
+
+
+async def test_who_is_away_for_long_is_forgotten_before_the_portal_is_asked(known):
+    known.book.away = 3
+    known.portal.orgs = body(stamp=THIRD)
+    told = "3 consents to operators or services away for more than 7 days ended"
+    assert await known.run(now=NOW + 60) == f"nothing changed; {told}"
+    assert known.book.forgotten[-1] == NOW + 60 - 7 * 86_400

@@ -4,8 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from relay.domain.registry import Organisation, OrgType, RegisteredService, Registry, RegistryChanges
-from relay.policy.changes import differences
+from relay.domain.registry import (
+    Counted,
+    Discarded,
+    Organisation,
+    OrgType,
+    RegisteredService,
+    Registry,
+    RegistryChanges,
+)
+from relay.policy.changes import differences, only, without
 
 ONE = Organisation("ZOPA000001", OrgType.OPERATOR, "One", "123-45-67890", ("192.0.2.1",))
 SERVICE = RegisteredService("one1", "ZOPA000001", "Service", "$scrypt$old", ("https://one.example/cb",), (), b"old")
@@ -66,3 +74,30 @@ def test_who_goes_without_ever_having_been_there_has_no_name():
 
 def test_without_changes_there_is_nothing_to_tell():
     assert told() == []
+
+
+BOTH = RegistryChanges({"ZOPA000001": None, "ZOPA000002": ONE}, {"one1": None, "two1": SERVICE}, "1", "2")
+
+
+def test_chosen_changes_are_these_and_no_others():
+    assert only(BOTH, Counted(frozenset({"ZOPA000001"}), frozenset({"two1", "nobody"}))) == RegistryChanges(
+        {"ZOPA000001": None}, {"two1": SERVICE}, "1", "2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("organisations", "services", "left", "remarks"),
+    [
+        ({}, {}, (2, 2), ()),
+        ({"ZOPA000001": None}, {}, (1, 2), ("1 change left out, discarded: wrong",)),
+        ({"ZOPA000001": ONE}, {"one1": SERVICE}, (2, 2), ()),
+        ({"ZOPA000002": ONE}, {"one1": None}, (1, 1), ("2 changes left out, discarded: wrong",)),
+        ({"ZOPA000009": None}, {}, (2, 2), ()),
+    ],
+)
+def test_what_was_discarded_is_left_out_as_long_as_the_same_is_told(organisations, services, left, remarks):
+    discarded = [Discarded(1, "wrong", RegistryChanges(organisations, services, "", ""))]
+    changes, said = without(BOTH, discarded)
+    assert (len(changes.organisations), len(changes.services)) == left
+    assert said == remarks
+    assert (changes.orgs_timestamp, changes.services_timestamp) == ("1", "2")

@@ -230,7 +230,7 @@ async def test_a_certificate_and_addresses_that_change_at_once_wait_for_a_person
     fresh = pair("999-81-00779")
     quarter.registry.change(ONE, serial_num="999-81-00779", addresses=("127.0.0.2",))
     async with quarter.calling(TWO) as other:
-        said = f"held until a person releases it: serial_num and addresses would change at once: {ONE}"
+        said = f"held until a person releases it: serial_num and addresses would change within 7 days: {ONE}"
         assert await jobs.run() == said
         assert await jobs.run() == said
         await told_as_held(quarter)

@@ -7,7 +7,20 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Column, Row, Table, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from relay.domain.registry import Held, NothingHeld, Registry, RegistryChanges, RegistryHead, RegistryMoved
+from relay.domain.registry import (
+    COUNTS_NONE,
+    Counted,
+    Discarded,
+    Held,
+    NothingHeld,
+    Past,
+    Registry,
+    RegistryChanges,
+    RegistryHead,
+    RegistryMoved,
+)
+from relay.infra.ledger import registry_past
+from relay.infra.ledger.registry_past import Step
 from relay.infra.ledger.registry_rows import (
     Values,
     changes_id,
@@ -18,7 +31,13 @@ from relay.infra.ledger.registry_rows import (
     service_of,
     service_values,
 )
-from relay.infra.ledger.tables_portal import ORGANISATIONS, REGISTRY_HEAD, REGISTRY_HELD, SERVICES
+from relay.infra.ledger.tables_portal import (
+    ORGANISATIONS,
+    REGISTRY_DISCARDED,
+    REGISTRY_HEAD,
+    REGISTRY_HELD,
+    SERVICES,
+)
 from relay.infra.ledger.upserting import upserting
 from relay.infra.ledger.work import Work, Works
 
@@ -29,13 +48,14 @@ CHUNK: Final = 500
 class _Kind(NamedTuple):
     """What the registry keeps of one kind: its table and how a row is made."""
 
+    name: str
     table: Table
     key: Column[Any]
     values: Callable[[str, Any], Values]
 
 
-_ORGANISATIONS: Final = _Kind(ORGANISATIONS, ORGANISATIONS.c.org_code, organisation_values)
-_SERVICES: Final = _Kind(SERVICES, SERVICES.c.client_id, service_values)
+_ORGANISATIONS: Final = _Kind("organisation", ORGANISATIONS, ORGANISATIONS.c.org_code, organisation_values)
+_SERVICES: Final = _Kind("service", SERVICES, SERVICES.c.client_id, service_values)
 
 
 class SqlRegistry:
@@ -80,13 +100,25 @@ class SqlRegistry:
             head.synced_at,
         )
 
-    async def take(self, changes: RegistryChanges, fence: int, now: int, *, judged: int) -> int:
+    async def past(self, since: int) -> Past:
+        """What was in force and was replaced after `since` (epoch seconds)."""
+        async with self._works.reading() as rows:
+            return await registry_past.past(rows, since)
+
+    async def discarded(self, since: int) -> Sequence[Discarded]:
+        """What was thrown away after `since`, the latest first."""
+        async with self._works.reading() as rows:
+            return await registry_past.discarded(rows, since)
+
+    async def take(
+        self, changes: RegistryChanges, fence: int, now: int, *, judged: int, counted: Counted = COUNTS_NONE
+    ) -> int:
         """Apply a sync whole and let go of what was held; the number of the last change.
 
         Raises Superseded, or RegistryMoved when the registry has another number than `judged`.
         """
         async with self._works.writing(now, fence=fence) as work:
-            return await _apply(work, await _locked_at(work, judged), changes, now)
+            return await _apply(work, await _locked_at(work, judged), changes, now, counted)
 
     async def hold(
         self, changes: RegistryChanges, reasons: tuple[str, ...], fence: int, now: int, *, judged: int
@@ -128,7 +160,31 @@ class SqlRegistry:
             row = await _held(work.rows)
             if row is None or row.hold_id != hold_id:
                 raise NothingHeld
-            return await _apply(work, head, changes_of(row.changes), row.heard_at)
+            return await _apply(work, head, changes_of(row.changes), row.heard_at, None)
+
+    async def discard(self, hold_id: str, changes: RegistryChanges, reason: str, now: int) -> None:
+        """Throw away what is held. `changes` are those that later syncs leave out. Raises NothingHeld."""
+        async with self._works.writing(now) as work:
+            await _locked(work)
+            row = await _held(work.rows)
+            if row is None or row.hold_id != hold_id:
+                raise NothingHeld
+            discarded: Values = {"hold_id": hold_id, "at": now, "reason": reason, "changes": changes_text(changes)}
+            await work.rows.execute(upserting(work.rows, REGISTRY_DISCARDED), discarded)
+            await work.rows.execute(delete(REGISTRY_HELD))
+
+    async def forget_away(self, limit: int, fence: int, now: int) -> int:
+        """End the consents to operators and services that are away since before `limit`; how many there were.
+
+        Each ends whole; many take several transactions. Raises Superseded.
+        """
+        count = 0
+        while True:
+            async with self._works.writing(now, fence=fence) as work:
+                some = await registry_past.forget_some(work, limit)
+            count += some
+            if some < registry_past.BATCH:
+                return count
 
 
 async def _locked(work: Work) -> Row[Any]:
@@ -158,9 +214,18 @@ async def _standing(rows: AsyncConnection, kind: _Kind) -> Sequence[Mapping[str,
     return [dict(row) for row in (await rows.execute(wanted)).mappings()]
 
 
-async def _apply(work: Work, head: Row[Any], changes: RegistryChanges, heard_at: int) -> int:
-    number: int = await _write(work, _ORGANISATIONS, changes.organisations, head.number)
-    number = await _write(work, _SERVICES, changes.services, number)
+async def _apply(work: Work, head: Row[Any], changes: RegistryChanges, heard_at: int, counted: Counted | None) -> int:
+    """Apply changes; `counted` is None when a person released them."""
+    is_first = not await _any(work.rows)
+    number: int = head.number
+    harms = (None, None) if counted is None else (counted.organisations, counted.services)
+    told = (changes.organisations, changes.services)
+    for kind, new, harmed in zip((_ORGANISATIONS, _SERVICES), told, harms, strict=True):
+        steps = await _write(work, kind, new, number)
+        number += len(steps)
+        await registry_past.keep_away(work, kind.name, steps)
+        if not is_first:
+            await registry_past.keep(work, kind.name, steps, harmed)
     stands = {
         "number": number,
         "orgs_timestamp": changes.orgs_timestamp,
@@ -172,17 +237,25 @@ async def _apply(work: Work, head: Row[Any], changes: RegistryChanges, heard_at:
     return number
 
 
-async def _write(work: Work, kind: _Kind, told: Mapping[str, Any], number: int) -> int:
-    """Write what differs from what stands, numbered from `number` on; the last number."""
+async def _any(rows: AsyncConnection) -> bool:
+    """Whether the registry knows an organisation."""
+    wanted = select(ORGANISATIONS.c.org_code).where(ORGANISATIONS.c.gone.is_(False)).limit(1)
+    return (await rows.execute(wanted)).first() is not None
+
+
+async def _write(work: Work, kind: _Kind, told: Mapping[str, Any], number: int) -> list[Step]:
+    """Write what differs from what stands, numbered from `number` on."""
     upsert = upserting(work.rows, kind.table)
+    steps: list[Step] = []
     for keys in _chunks(sorted(told)):
         known = await _known(work.rows, kind, keys)
-        wanted = [kind.values(key, told[key]) for key in keys]
-        new = [values for values in wanted if _differs(known.get(values[kind.key.name]), values)]
+        wanted = [(key, kind.values(key, told[key])) for key in keys]
+        new = [(key, values) for key, values in wanted if _differs(known.get(key), values)]
         if new:
-            await work.rows.execute(upsert, [{**values, "number": number + n} for n, values in enumerate(new, 1)])
-            number += len(new)
-    return number
+            first = number + len(steps) + 1
+            await work.rows.execute(upsert, [{**values, "number": first + at} for at, (_, values) in enumerate(new)])
+            steps += [Step(first + at, key, known.get(key), values) for at, (key, values) in enumerate(new)]
+    return steps
 
 
 async def _known(rows: AsyncConnection, kind: _Kind, keys: Sequence[str]) -> dict[str, Values]:

@@ -23,7 +23,15 @@ from relay.infra.ledger.tables import (
     SPENT,
     TOKENS,
 )
-from relay.infra.ledger.tables_portal import PORTAL_CALLS, SENDINGS, STATISTICS, STATISTICS_BATCHES
+from relay.infra.ledger.tables_portal import (
+    PORTAL_CALLS,
+    REGISTRY_DISCARDED,
+    REGISTRY_PAST,
+    SENDINGS,
+    STATISTICS,
+    STATISTICS_BATCHES,
+    STATISTICS_REPAIRS,
+)
 from relay.infra.ledger.work import Works
 
 BATCH: Final = 500
@@ -35,6 +43,9 @@ BATCHES_S: Final = 8 * 86400
 REVOCATIONS_S: Final = 91 * 86400
 """So long after its token expired a revocation is told of: no token lives longer than 90 days (규격), no grant longer
 than its token."""
+
+PAST_S: Final = 100 * 86400
+"""So long the registry knows what was in force before: longer than any `portal.forget_days`."""
 
 
 class SqlArchive:
@@ -62,7 +73,10 @@ def _single(limits: Limits, now: int) -> Sequence[tuple[Table, ColumnElement[boo
         (STATISTICS, STATISTICS.c.stat_date < limits.statistics),
         (SENDINGS, and_(SENDINGS.c.week <= limits.statistics, not_(SENDINGS.c.asked))),
         (STATISTICS_BATCHES, STATISTICS_BATCHES.c.taken_at < now - BATCHES_S),
+        (STATISTICS_REPAIRS, STATISTICS_REPAIRS.c.stat_date < limits.statistics),
         (PORTAL_CALLS, PORTAL_CALLS.c.at < limits.calls),
+        (REGISTRY_PAST, REGISTRY_PAST.c.at < now - PAST_S),
+        (REGISTRY_DISCARDED, REGISTRY_DISCARDED.c.at < now - PAST_S),
     )
 
 

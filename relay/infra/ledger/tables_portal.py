@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
 )
 
+from relay.domain.registry import Cause
 from relay.domain.statistics import SendingState
 from relay.infra.ledger.tables import COUNTED, METADATA, one_of
 
@@ -79,6 +80,39 @@ REGISTRY_HELD: Final = Table(
     CheckConstraint("one = 1", name="one_row"),
 )
 
+# What stood in the registry until change `number` replaced it: JSON of its columns, "" when nothing stood there.
+REGISTRY_PAST: Final = Table(
+    "registry_past",
+    METADATA,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("kind", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("cause", String, nullable=False),
+    Column("former", String, nullable=False),
+    CheckConstraint("kind IN ('organisation', 'service')", name="kind"),
+    one_of("cause", Cause),
+)
+
+REGISTRY_DISCARDED: Final = Table(
+    "registry_discarded",
+    METADATA,
+    Column("hold_id", String, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("changes", String, nullable=False),
+)
+
+# Organisations that may call no more and services that are gone, until they come back.
+REGISTRY_AWAY: Final = Table(
+    "registry_away",
+    METADATA,
+    Column("kind", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("since", BigInteger, nullable=False),
+    CheckConstraint("kind IN ('organisation', 'service')", name="kind"),
+)
+
 STATISTICS: Final = Table(
     "statistics",
     METADATA,
@@ -101,6 +135,25 @@ STATISTICS_BATCHES: Final = Table(
     METADATA,
     Column("batch_id", String, primary_key=True),
     Column("taken_at", BigInteger, nullable=False, index=True),
+)
+
+# What a repair added to a line; `pending` of it is taken off what a batch brings late.
+STATISTICS_REPAIRS: Final = Table(
+    "statistics_repairs",
+    METADATA,
+    Column("number", COUNTED, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("stat_date", String, nullable=False, index=True),
+    Column("tm_slot", String, nullable=False),
+    Column("provider", String, nullable=False),
+    Column("operator", String, nullable=False),
+    Column("client_id", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("api_code", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("added", BigInteger, nullable=False),
+    Column("pending", BigInteger, nullable=False),
+    CheckConstraint("added > 0 AND pending BETWEEN 0 AND added", name="added"),
 )
 
 PULSES: Final = Table(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from relay.infra.client_secrets import hashed
+from relay.infra.client_secrets import hashed, is_behind
 
 THREADS: Final = 2
 KEY_BYTES_LEAST: Final = 32
@@ -36,6 +36,12 @@ class PortalSecrets:
         """The slow hashes of these secrets, in their order. Whoever stops waiting stops what is not begun."""
         loop = asyncio.get_running_loop()
         return await asyncio.gather(*(loop.run_in_executor(self._threads, _hashed, secret) for secret in secrets))
+
+    async def fit(self, pairs: Sequence[tuple[str, str]]) -> Sequence[bool]:
+        """Whether each of these is a secret and its slow hash, in their order."""
+        loop = asyncio.get_running_loop()
+        compared = (loop.run_in_executor(self._threads, is_behind, one_hash, secret) for secret, one_hash in pairs)
+        return await asyncio.gather(*compared)
 
     def close(self) -> None:
         """End the threads; what they hash just now is finished first, what waits is not begun."""

@@ -2,15 +2,25 @@
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from relay.domain.jobs import JobState
-from relay.domain.registry import Held, NothingHeld, Organisation, RegisteredService, Registry, RegistryChanges
+from relay.domain.registry import (
+    Discarded,
+    Held,
+    NothingHeld,
+    Organisation,
+    RegisteredService,
+    Registry,
+    RegistryChanges,
+)
 from relay.infra.ledger.sql_ledger import SqlLedger
-from relay.policy.changes import differences
+from relay.policy.changes import differences, only
+from relay.policy.guard import WINDOW_DAYS, WINDOW_S, judge
 from relay.runtime.config import Loaded
 from relay.runtime.consulting import (
     CANNOT,
@@ -26,6 +36,12 @@ from relay.runtime.consulting import (
 from relay.runtime.labour import changes_ahead
 from relay.runtime.printing import clock, counted, print_table, rows_of
 
+_REASON_MOST: Final = 200
+_HINT: Final = (
+    "look at it: relay directory diff; take it: relay directory release; throw it away: relay directory discard"
+)
+_DAY_S: Final = 86_400
+
 
 @click.group(
     "directory",
@@ -38,6 +54,7 @@ Examples:
   relay directory sync --full         ask for everything
   relay directory diff                what is held back, or what the portal would change
   relay directory release             look at what is held back, and take it
+  relay directory discard --reason "the portal sends half a list"
 \b
 Types: 01 own API, 02 through a relay, 03 operator, 04 relay, 05, 06 certifiers,
 07 portal, 99 others.
@@ -59,11 +76,13 @@ def show_(path: Path, org_code: str | None, *, as_json: bool) -> None:
     Organisations with certificate, addresses and services; how fresh all of it is.
     """
 
-    async def look(loaded: Loaded, ledger: SqlLedger) -> tuple[Loaded, Registry, Held | None]:
+    async def look(loaded: Loaded, ledger: SqlLedger) -> tuple[Loaded, Registry, Held | None, Sequence[Discarded]]:
         with_portal(loaded)
-        return loaded, await ledger.registry.registry(), await ledger.registry.held()
+        book = ledger.registry
+        discarded = await book.discarded(int(time.time()) - WINDOW_S)
+        return loaded, await book.registry(), await book.held(), discarded
 
-    loaded, registry, held = consult(path, look)
+    loaded, registry, held, discarded = consult(path, look)
     chosen = [one for one in registry.organisations.values() if org_code in {None, one.org_code}]
     if org_code is not None and not chosen:
         end("the registry knows no organisation of this org_code", CANNOT)
@@ -72,6 +91,7 @@ def show_(path: Path, org_code: str | None, *, as_json: bool) -> None:
         services.setdefault(each.operator, []).append(each)
     told = {
         **_standing(loaded, registry, held),
+        "discarded": [{"at": moment(one.at), "reason": one.reason, "changes": _size(one.changes)} for one in discarded],
         "organisations": [_organisation(one, services.get(one.org_code, [])) for one in chosen],
     }
     if as_json:
@@ -132,7 +152,7 @@ def sync_(path: Path, *, full: bool, as_json: bool) -> None:
     else:
         click.echo(state.told, err=failed)
         if held is not None and not failed:
-            click.echo("look at it: relay directory diff; take it: relay directory release", err=True)
+            click.echo(_HINT, err=True)
     raise SystemExit(FAILED if failed or held is not None else 0)
 
 
@@ -174,6 +194,61 @@ def release_(path: Path, *, yes: bool, as_json: bool) -> None:
         click.echo(f"{counted(len(lines), 'change')} taken, gateways go by it within a second")
 
 
+@command.command("discard")
+@click.option("--reason", required=True, help="Why it is wrong, for those who come after you.")
+@click.option("--yes", is_flag=True, help="Do not ask whether you mean it.")
+@config_option
+@json_option
+def discard_(path: Path, reason: str, *, yes: bool, as_json: bool) -> None:
+    """Throw away what is held back.
+
+    You looked at it, and it is wrong. For 7 days syncs leave out its harmful changes, as long as the portal tells
+    exactly these; all other changes are taken. After that they are judged anew.
+    """
+    if not reason.strip() or not reason.isprintable() or len(reason) > _REASON_MOST:
+        end(f"--reason: a line of 1 to {_REASON_MOST} printable characters", CANNOT)
+
+    async def look(loaded: Loaded, ledger: SqlLedger) -> tuple[Held | None, RegistryChanges | None, list[str]]:
+        with_portal(loaded)
+        held = await ledger.registry.held()
+        if held is None:
+            return None, None, []
+        registry = await ledger.registry.registry()
+        harmful = await _harmful(loaded, ledger, registry, held.changes)
+        return held, harmful, list(differences(registry, harmful))
+
+    held, harmful, lines = consult(path, look)
+    if held is None or harmful is None:
+        end("nothing is held back", CANNOT)
+    if not yes:
+        for words in _words(held, lines):
+            click.echo(words, err=True)
+        click.confirm("throw this away", abort=True, err=True)
+
+    async def discard(_: Loaded, ledger: SqlLedger) -> bool:
+        try:
+            await ledger.registry.discard(held.hold_id, harmful, reason.strip(), int(time.time()))
+        except NothingHeld:
+            return False
+        return True
+
+    if not consult(path, discard):
+        end("it is not held any more, a later sync took its place: relay directory diff", FAILED)
+    if as_json:
+        click.echo(json.dumps({"discarded": len(lines), "days": WINDOW_DAYS}))
+    else:
+        click.echo(f"{counted(len(lines), 'change')} discarded, left out by syncs for {WINDOW_DAYS} days")
+
+
+async def _harmful(loaded: Loaded, ledger: SqlLedger, registry: Registry, changes: RegistryChanges) -> RegistryChanges:
+    """What of a held sync harms somebody: the rest may be taken when the portal tells it again."""
+    portal, now = loaded.settings.portal, int(time.time())
+    if portal is None:
+        return changes
+    past = await ledger.registry.past(now - max(WINDOW_S, portal.forget_days * _DAY_S))
+    return only(changes, judge(registry, changes, past, portal.guard, loaded.settings.relay.org_code, now).harmful)
+
+
 def _standing(loaded: Loaded, registry: Registry, held: Held | None) -> dict[str, Any]:
     ours = loaded.settings.relay.org_code
     files = {provider.org_code for provider in loaded.providers}
@@ -188,6 +263,10 @@ def _standing(loaded: Loaded, registry: Registry, held: Held | None) -> dict[str
         "members_without_file": sorted(members - files),
         "files_without_member": sorted(files - members) if registry.number else [],
     }
+
+
+def _size(changes: RegistryChanges) -> int:
+    return len(changes.organisations) + len(changes.services)
 
 
 def _organisation(one: Organisation, services: list[RegisteredService]) -> dict[str, Any]:
@@ -236,6 +315,8 @@ def _show_standing(told: dict[str, Any], registry: Registry) -> None:
     )
     if told["held_since"]:
         click.echo(f"a sync is held back since {clock(told['held_since'])}: relay directory diff")
+    for each in told["discarded"]:
+        click.echo(f"{counted(each['changes'], 'change')} discarded {clock(each['at'])}: {each['reason']}")
     for key, words in (
         ("members_without_file", "members of ours without a file in providers/"),
         ("files_without_member", "files in providers/ the portal lists as no member of ours"),

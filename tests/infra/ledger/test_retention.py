@@ -1,11 +1,13 @@
 """What is over for long goes, whole; what is in force never does, whatever its age."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from relay.domain.jobs import Limits, PortalCall, Superseded
 from relay.domain.ledger import Evidence
+from relay.domain.registry import Organisation, OrgType, RegistryChanges
 from relay.domain.statistics import Batch, Line, Sending, SendingState
 
 NOW = 1_800_000_000
@@ -175,6 +177,20 @@ class TestRows:
         assert await ledger.archive.purge(limits(calls=NOW), fence, NOW) == {}
         assert await ledger.archive.purge(limits(calls=NOW + 1), fence, NOW) == {"portal_calls": 1}
         assert await ledger.jobs.calls(9) == []
+
+    async def test_what_the_registry_was_goes_after_a_hundred_days(self, ledger, fence):
+        book = ledger.registry
+        one = Organisation("ZOPA000001", OrgType.OPERATOR, "하나사업자", "2028200002", ("203.0.113.7",))
+        two = replace(one, org_code="ZOPA000002")
+        first = RegistryChanges({each.org_code: each for each in (one, two)}, {}, "1", "1")
+        await book.take(first, fence, NOW, judged=0)
+        gone = RegistryChanges({one.org_code: None}, {}, "1", "1")
+        await book.take(gone, fence, NOW, judged=2)
+        held = await book.hold(gone, ("why",), fence, NOW, judged=3)
+        await book.discard(held.hold_id, gone, "wrong", NOW)
+        assert await ledger.archive.purge(NOTHING, fence, NOW + 100 * DAY_S) == {}
+        removed = await ledger.archive.purge(NOTHING, fence, NOW + 100 * DAY_S + 1)
+        assert removed == {"registry_past": 1, "registry_discarded": 1}
 
 
 async def test_a_superseded_leader_removes_nothing(ledger, fence, withdrawn, counts):

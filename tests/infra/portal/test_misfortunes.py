@@ -228,7 +228,7 @@ HELD = {
     ),
     "certificate and address of one": (
         orgs(*ALL[1:], org(0, serial_num="X", ip_list=[{"ip": "198.51.100.1"}])),
-        "serial_num and addresses would change at once: OPER000000",
+        "serial_num and addresses would change within 7 days: OPER000000",
     ),
 }
 

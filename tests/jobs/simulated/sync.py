@@ -5,7 +5,7 @@ import hmac
 import pytest
 
 from relay.domain.jobs import Superseded
-from relay.domain.registry import Held, Registry, RegistryMoved
+from relay.domain.registry import COUNTS_NONE, Cause, Discarded, Former, Held, Past, Registry, RegistryMoved
 from relay.jobs.sync import Sync, SyncFailed
 from relay.policy.portal import Guard
 
@@ -84,6 +84,20 @@ class Book:
         self.kept = None
         self.written = []
         self.fence = 0
+        self.steps = ({}, {})
+        self.thrown_away = []
+        self.away, self.forgotten = 0, []
+
+    async def past(self, since):
+        recent = [{name: [one for one in kept if one.at > since] for name, kept in each.items()} for each in self.steps]
+        return Past(*recent)
+
+    async def discarded(self, since):
+        return [one for one in self.thrown_away if one.at > since]
+
+    async def forget_away(self, limit, fence, now):
+        self.forgotten.append(limit)
+        return self.away
 
     async def registry(self):
         return self.now
@@ -91,11 +105,14 @@ class Book:
     async def held(self):
         return self.kept
 
-    async def take(self, changes, fence, now, *, judged):
+    async def take(self, changes, fence, now, *, judged, counted=COUNTS_NONE):
         self._written("take", fence, judged)
-        return self._apply(changes, now)
+        return self._apply(changes, now, counted)
 
-    def _apply(self, changes, now):
+    def _apply(self, changes, now, counted):
+        if self.now.organisations:
+            self._note(0, self.now.organisations, changes.organisations, now, counted and counted.organisations)
+            self._note(1, self.now.services, changes.services, now, counted and counted.services)
         organisations, services = dict(self.now.organisations), dict(self.now.services)
         for standing, told in ((organisations, changes.organisations), (services, changes.services)):
             standing.update(told)
@@ -113,7 +130,17 @@ class Book:
 
     def release(self, now):
         """What a person does; the leader's fence is nothing to them."""
-        return self._apply(self.kept.changes, now)
+        return self._apply(self.kept.changes, now, None)
+
+    def discard(self, changes, reason, now):
+        """What another person does."""
+        self.thrown_away.insert(0, Discarded(now, reason, changes))
+        self.kept = None
+
+    def _note(self, at, standing, told, now, counted):
+        for name in told:
+            cause = Cause.RELEASED if counted is None else Cause.COUNTED if name in counted else Cause.SYNC
+            self.steps[at].setdefault(name, []).append(Former(now, standing.get(name), cause))
 
     def _written(self, what, fence, judged):
         if fence < self.fence:
@@ -124,10 +151,11 @@ class Book:
 
 
 class Hasher:
-    """Hashes fast and counts; a mark is an HMAC as it should be."""
+    """Hashes fast and counts; a mark is an HMAC as it should be. `same` are secrets that every hash is of."""
 
     def __init__(self):
-        self.hashed_secrets = []
+        self.hashed_secrets, self.compared = [], []
+        self.same = ()
 
     def mark(self, client_id, secret):
         return hmac.digest(b"key", f"{client_id}\0{secret}".encode(), "sha256")
@@ -135,6 +163,10 @@ class Hasher:
     async def hashed(self, secrets):
         self.hashed_secrets += secrets
         return [f"$hash${len(self.hashed_secrets)}${at}" for at, _ in enumerate(secrets)]
+
+    async def fit(self, pairs):
+        self.compared += [secret for secret, _ in pairs]
+        return [secret in self.same for secret, _ in pairs]
 
 
 class Room:

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from relay.runtime.cli import main
 
 OPERATOR = "ZOPA000001"
-COMMANDS = (["show"], ["diff"], ["sync"], ["release", "--yes"])
+COMMANDS = (["show"], ["diff"], ["sync"], ["release", "--yes"], ["discard", "--reason", "why", "--yes"])
 
 
 async def held(premises):
@@ -101,7 +101,10 @@ class TestSync:
     async def test_too_much_at_once_is_held_and_the_way_on_is_told(self, premises):
         answer = await held(premises)
         assert answer.stdout.startswith("held until a person releases it: ")
-        assert answer.stderr == "look at it: relay directory diff; take it: relay directory release\n"
+        assert answer.stderr == (
+            "look at it: relay directory diff; take it: relay directory release; "
+            "throw it away: relay directory discard\n"
+        )
         told = json.loads((await premises.relay("directory", "sync", "--json")).stdout)
         assert (told["failed"], told["held"]) == (False, True)
 
@@ -134,7 +137,7 @@ class TestDiff:
         answer = await premises.relay("directory", "diff")
         assert answer.exit_code == 1
         assert answer.stdout.startswith("held back since 20")
-        assert "of 17 organisations would be cut off or re-keyed at once" in answer.stdout
+        assert "of 17 organisations would be cut off, re-keyed, redirected or re-timed within 7 days" in answer.stdout
         assert f"- organisation {OPERATOR} 모아보기마이데이터\n" in answer.stdout
         told = json.loads((await premises.relay("directory", "diff", "--json")).stdout)
         assert set(told) == {"held_since", "reasons", "changes"}
@@ -187,6 +190,58 @@ class TestRelease:
         assert answer.exit_code == 1
         assert answer.stderr.endswith("it is not held any more, a later sync took its place: relay directory diff\n")
         assert OPERATOR in (await ledger.registry.registry()).organisations
+
+
+class TestDiscard:
+    async def test_when_nothing_is_held_there_is_nothing_to_discard(self, premises):
+        answer = await premises.relay("directory", "discard", "--reason", "wrong", "--yes")
+        assert (answer.exit_code, answer.stderr) == (2, "nothing is held back\n")
+
+    @pytest.mark.parametrize("reason", [[], ["--reason", " "], ["--reason", "two\nlines"], ["--reason", "x" * 201]])
+    async def test_without_a_reason_nothing_is_discarded(self, premises, ledger, reason):
+        await held(premises)
+        answer = await premises.relay("directory", "discard", *reason, "--yes")
+        assert answer.exit_code == 2
+        assert "--reason" in answer.stderr
+        assert await ledger.registry.held() is not None
+
+    async def test_who_does_not_mean_it_discards_nothing(self, premises, ledger):
+        await held(premises)
+        answer = await premises.relay("directory", "discard", "--reason", "wrong", typed="n\n")
+        assert answer.exit_code == 1
+        assert f"- organisation {OPERATOR} " in answer.stderr
+        assert await ledger.registry.held() is not None
+
+    async def test_what_is_discarded_is_left_out_and_the_rest_is_taken(self, premises, ledger):
+        await held(premises)
+        answer = await premises.relay("directory", "discard", "--reason", "half a list", typed="y\n")
+        assert (answer.exit_code, answer.stdout) == (0, "6 changes discarded, left out by syncs for 7 days\n")
+        assert await ledger.registry.held() is None
+        premises.registry.change("ZOPA000002", name="새 이름")
+        answer = await premises.relay("directory", "sync", "--full")
+        assert answer.stdout == (
+            "taken: organisations 0 new, 1 changed, 0 gone; services 0 new, 0 changed, 0 gone; "
+            "6 changes left out, discarded: half a list\n"
+        )
+        registry = await ledger.registry.registry()
+        assert (OPERATOR in registry.organisations, f"{OPERATOR}SVC01" in registry.services) == (True, True)
+        told = json.loads((await premises.relay("directory", "show", "--json")).stdout)
+        assert [(one["reason"], one["changes"]) for one in told["discarded"]] == [("half a list", 6)]
+        assert "discarded 20" in (await premises.relay("directory", "show")).stdout
+
+    async def test_what_a_later_sync_replaced_meanwhile_is_not_discarded(self, premises, ledger, monkeypatch):
+        await held(premises)
+
+        def meanwhile(*_, **__):
+            with sqlite3.connect(premises.path.parent / "ledger.db") as other:
+                other.execute("UPDATE registry_held SET hold_id = 'later'")
+            other.close()
+
+        monkeypatch.setattr("click.confirm", meanwhile)
+        answer = await premises.relay("directory", "discard", "--reason", "wrong")
+        assert answer.exit_code == 1
+        assert answer.stderr.endswith("it is not held any more, a later sync took its place: relay directory diff\n")
+        assert await ledger.registry.held() is not None
 
 
 @pytest.mark.parametrize("args", COMMANDS, ids=lambda args: args[0])

@@ -1,0 +1,29 @@
+"""The fifth step adds what the registry was, who is away, and repairs of statistics."""
+
+from relay.domain.registry import Organisation, OrgType, Past, RegistryChanges
+from relay.infra.ledger import schema
+from relay.infra.ledger.schema import SchemaState
+from relay.infra.ledger.sql_ledger import open_ledger
+
+ONE = Organisation("ZOPA000001", OrgType.OPERATOR, "하나사업자", "2028200002", ("203.0.113.7",))
+OLD = (
+    "INSERT INTO organisations (org_code, number, gone, org_type, name, serial_num, addresses, is_receiver, relay,"
+    " industry, slots, domain, cert_issuer_dn, cert_oid)"
+    " VALUES ('{}', {}, {}, '03', '', '', '[]', false, '', '', '[]', '', '', '') RETURNING 1"
+)
+
+
+async def test_who_is_gone_already_counts_as_away_since_the_last_sync(bare_url, at_step, sealer, sql, desk):
+    await at_step(bare_url, "0004")
+    sql(bare_url, OLD.format("ZOPA000001", 1, "true"))
+    sql(bare_url, OLD.format("ZOPA000002", 2, "false"))
+    sql(bare_url, f"UPDATE registry_head SET number = 2, synced_at = {desk.now} RETURNING 1")
+    assert (await schema.upgrade(bare_url, sealer)).before is SchemaState.OLDER
+    assert sql(bare_url, "SELECT kind, name, since FROM registry_away") == [f"organisation|ZOPA000001|{desk.now}"]
+    ledger = await open_ledger(bare_url, sealer, 2)
+    assert await ledger.registry.past(0) == Past({}, {})
+    fence = (await ledger.jobs.lead("here", 60, desk.now)).fence
+    await ledger.registry.take(RegistryChanges({ONE.org_code: ONE}, {}, "1", "1"), fence, desk.now, judged=2)
+    assert sql(bare_url, "SELECT count(*) FROM registry_away") == ["0"]
+    await ledger.check()
+    await ledger.close()
