@@ -58,6 +58,7 @@ _TABLE: Final = [
         ("version_not_served", 400, "40003", "허용되지 않는 API 버전입니다"),
         # framing and headers
         ("head_malformed", 400, "40002", "HTTP 요청 형식이 올바르지 않습니다"),
+        ("body_of_a_get", 400, "40002", "GET 요청에는 본문을 둘 수 없습니다"),
         ("head_too_large", 400, "40002", "HTTP 헤더가 허용 크기를 초과하였습니다"),
         ("head_too_slow", 400, "40002", "HTTP 헤더가 제한 시간 안에 도착하지 않았습니다"),
         ("header_missing", 400, "40002", "필수 헤더가 없습니다"),

@@ -39,6 +39,7 @@ _MALFORMED: Final = {
     Wrong.BODY_TOO_LARGE: FAULTS["body_too_large"],
     Wrong.BODY_TOO_SLOW: FAULTS["body_too_slow"],
     Wrong.BODY_MALFORMED: FAULTS["head_malformed"],
+    Wrong.BODY_OF_A_GET: FAULTS["body_of_a_get"],
 }
 
 

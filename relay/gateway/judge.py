@@ -19,7 +19,7 @@ from relay.domain.ports import Counters, Grants, Keyring
 from relay.domain.token import Claims, Expired
 from relay.gateway.refusal_limits import RefusalLimits
 from relay.policy.access import Caller, check_provider, owner_of
-from relay.policy.envelope import check_json_type, valid_tran_id
+from relay.policy.envelope import check_json_type, check_sizes, valid_tran_id
 from relay.policy.maintenance import in_maintenance
 from relay.policy.plan import Institution, Plan
 from relay.policy.query import body_parameters, query_parameters
@@ -64,6 +64,7 @@ def judge(
 
     exchange.tran_id = valid_tran_id(headers.get(b"x-api-tran-id"))
     exchange.api_type = _API_TYPES.get(headers.get(b"x-api-type"), "")
+    check_sizes(head.target, headers)
 
     parameters = _parameters(head, body, asset)
     institution = plan.institution(parameters.get("org_code"), route, version)

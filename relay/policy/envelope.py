@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.ids import TRAN_ID
@@ -22,6 +22,9 @@ _RSP_CODE_FIRST: Final = b'{"rsp_code":"'
 _MSG_MOST: Final = 450
 _TO_PROVIDER: Final = (b"x-api-type", b"accept-encoding")
 """Header lines of an operator's request that a provider may see, beside those written here."""
+
+_TARGET_MOST: Final = 4096
+_HEADER_MOST: Final = 1024
 
 _TO_OPERATOR: Final = (b"allow", b"content-encoding", b"retry-after")
 """Header lines of a provider's answer that an operator may see, beside those written here."""
@@ -114,6 +117,28 @@ def check_json_type(content_type: bytes | None) -> None:
         raise Refusal(FAULTS["header_missing"], "Content-Type")
     if _JSON.fullmatch(content_type) is None:
         raise Refusal(FAULTS["header_malformed"], "Content-Type")
+
+
+def check_sizes(target: bytes, headers: Mapping[bytes, bytes]) -> None:
+    """What an institution will be sent fits what any server takes. Raises Refusal (40001, 40002).
+
+    A target has at most 4 KB, the value of its `next_page` not counted: that is the institution's own. The standard
+    gives no forwarded header more than 100 characters; `Accept-Encoding` may have 1 KB.
+    """
+    if len(target) > _TARGET_MOST and len(target) - len(_next_page(target)) > _TARGET_MOST:
+        raise Refusal(FAULTS["parameter_malformed"], f"URI (next_page를 제외하고 {_TARGET_MOST}바이트까지)")
+    for name in _TO_PROVIDER:
+        if name in headers and len(headers[name]) > _HEADER_MOST:
+            raise Refusal(FAULTS["header_malformed"], f"{name.decode()} ({_HEADER_MOST}바이트까지)")
+
+
+def _next_page(target: bytes) -> bytes:
+    """The value of `next_page` as it stands in a target; empty when it is not there."""
+    for pair in target.partition(b"?")[2].split(b"&"):
+        name, _, value = pair.partition(b"=")
+        if unquote_to_bytes(name) == b"next_page":
+            return value
+    return b""
 
 
 def flaw_of(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> str:

@@ -1,6 +1,7 @@
 """Which API a path means: literal paths in a dict, `{card_id}` in a tree. Compiled once, looked up per call."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,10 +33,15 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """All routes: by literal path, and by (before, after) the asset where the path names one."""
+    """All routes: by literal path, and by (before, after) the asset where the path names one.
+
+    `words` are never an asset: the names of resources, which older editions and other servers have in its place
+    (`/v1/card/cards/bills`).
+    """
 
     literal: dict[bytes, Route]
     assets: dict[tuple[bytes, bytes], Route]
+    words: frozenset[bytes]
 
 
 def compile_routes(catalogue: Catalogue) -> Routes:
@@ -53,7 +59,16 @@ def compile_routes(catalogue: Catalogue) -> Routes:
                 assets[before, after] = route
             else:
                 literal[path] = route
-    return Routes(literal, assets)
+    return Routes(literal, assets, frozenset(_words(catalogue)))
+
+
+def _words(catalogue: Catalogue) -> Iterator[bytes]:
+    """The names of resources, of one and of many: those of all paths and scopes of the data APIs."""
+    for api in catalogue.data():
+        for word in (*api.resource.split("/"), *api.scope.split(".")):
+            if word.isalnum():
+                stem = word.removesuffix("s").encode()
+                yield from (stem, stem + b"s")
 
 
 def find_route(routes: Routes, method: str, path: bytes) -> tuple[Route, str, int]:
@@ -106,6 +121,6 @@ def _find_asset(routes: Routes, path: bytes) -> tuple[Route, str] | None:
     after = b"/" + parts[5] if len(parts) > 5 else b""  # noqa: PLR2004 - what follows the asset
     route = routes.assets.get((before, after))
     asset = parts[4]
-    if route is None or not asset.isalnum() or len(asset) > _CARD_ID_MOST:
+    if route is None or not asset.isalnum() or len(asset) > _CARD_ID_MOST or asset.lower() in routes.words:
         return None
     return route, asset.decode()

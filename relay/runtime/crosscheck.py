@@ -61,7 +61,7 @@ def crosscheck(
         problems += [relay.problem(f"upstream.{key}", *said) for key, *said in _timeouts(usual, usual)]
     problems += _org_codes(relay, providers)
     for provider in providers:
-        problems += [*_apis(provider), *_slots(provider), *_pages(relay, provider)]
+        problems += [*_version(provider), *_apis(provider), *_slots(provider), *_pages(relay, provider)]
         own = provider.model.timeouts
         if own is not None:
             usual = relay.model.upstream.timeouts if relay is not None else own
@@ -140,6 +140,13 @@ def _org_codes(relay: Read[Settings] | None, providers: Sequence[Read[Provider]]
         elif code in first:
             yield provider.problem("org_code", f"stands in {shown(first[code])} too", "one file for each institution")
         first.setdefault(code, provider.file)
+
+
+def _version(provider: Read[Provider]) -> Iterator[Problem]:
+    held = {api.version for api in load_catalogue().of(provider.model.industry) if api.version}
+    if provider.model.version not in held:
+        wrong = f"is {provider.model.version}, whose APIs the catalogue does not hold"
+        yield provider.problem("version", wrong, " or ".join(sorted(held)))
 
 
 def _apis(provider: Read[Provider]) -> Iterator[Problem]:

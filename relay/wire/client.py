@@ -240,8 +240,6 @@ class ClientConnection(asyncio.BufferedProtocol):
         if not 4 <= end <= _HEAD_MOST or data[:9] != b"HTTP/1.1 ":  # noqa: PLR2004 - find() said -1
             return False
         raw = data[:end]
-        if b" \r\n" in raw or b"\t\r\n" in raw:  # the long way takes blanks behind values away
-            return False
         parser = self._parser
         headers = parser.fields(raw, _HEADERS_MOST)
         parser.owed = True

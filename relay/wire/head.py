@@ -55,6 +55,7 @@ class Wrong(StrEnum):
     BODY_TOO_LARGE = "body_too_large"
     BODY_TOO_SLOW = "body_too_slow"
     BODY_MALFORMED = "body_malformed"
+    BODY_OF_A_GET = "body_of_a_get"
 
 
 class Malformed(Exception):
@@ -146,6 +147,10 @@ class HeadParser:
             raise Malformed(Wrong.HEAD_TOO_LARGE, raw)
         if len(headers) != lines:
             _refuse_doubles(raw)
+        if (
+            b" \r\n" in raw or b"\t\r\n" in raw
+        ):  # blanks behind a value are none of it (RFC 9112 5.1); llhttp leaves them
+            return {name: value.strip(b" \t") for name, value in headers.items()}
         return headers
 
     def _feed_anew(self, raw: bytes) -> None:
@@ -213,7 +218,7 @@ def request_head(raw: bytes, most_headers: int, parser: HeadParser) -> RequestHe
     length, chunked = _framing(headers, raw)
     parser.owed = close or bool(length) or chunked
     if skip == _GET and (length or chunked):  # a body that one reader skips is the next one's request
-        raise Malformed(Wrong.HEAD_MALFORMED, raw)
+        raise Malformed(Wrong.BODY_OF_A_GET, raw)
     return RequestHead("GET" if skip == _GET else "POST", target, path, query, headers, length, chunked, close)
 
 
@@ -267,8 +272,6 @@ def answer_head(raw: bytes, most_headers: int, parser: HeadParser) -> AnswerHead
         raise Malformed(Wrong.HEAD_MALFORMED, raw)
     headers = parser.fields(raw, most_headers)
     parser.owed = True
-    if b" \r\n" in raw or b"\t\r\n" in raw:  # blanks behind a value are none of it (RFC 9112 5.1); llhttp leaves them
-        headers = {name: value.strip(b" \t") for name, value in headers.items()}
     close = old or (b"connection" in headers and _closes(headers))
     if b"transfer-encoding" in headers:
         if old or headers[b"transfer-encoding"].lower() != b"chunked":

@@ -297,3 +297,32 @@ def test_an_institution_is_told_what_to_leave_out_unless_the_relay_does(about, t
 )
 def test_what_was_asked_for_is_seen_in_a_head_that_could_not_be_read(raw, asked):
     assert asked_in(raw) == asked
+
+
+PLAIN = b"/v1/bank/accounts?org_code=ZBAA000001"
+LONG_PAGE = b"&next_page=" + b"x" * 9000
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "told"),
+    [
+        (PLAIN, {}, None),
+        (PLAIN.ljust(4096, b"x"), {}, None),
+        (PLAIN.ljust(4097, b"x"), {}, "URI (next_page를 제외하고 4096바이트까지)"),
+        (PLAIN + LONG_PAGE, {}, None),
+        (PLAIN + LONG_PAGE.replace(b"next_page", b"next%5Fpage") + b"&limit=10", {}, None),
+        (PLAIN + LONG_PAGE + b"&colour=".ljust(4096, b"x"), {}, "URI (next_page를 제외하고 4096바이트까지)"),
+        (PLAIN + LONG_PAGE.replace(b"next_page", b"last_page"), {}, "URI (next_page를 제외하고 4096바이트까지)"),
+        (PLAIN, {b"accept-encoding": b"x" * 1024}, None),
+        (PLAIN, {b"accept-encoding": b"x" * 1025}, "accept-encoding (1024바이트까지)"),
+        (PLAIN, {b"x-api-type": b"x" * 1025}, "x-api-type (1024바이트까지)"),
+        (PLAIN, {b"cookie": b"x" * 8000}, None),  # goes no further than here
+    ],
+)
+def test_what_goes_on_fits_what_any_server_takes(target, headers, told):
+    if told is None:
+        envelope.check_sizes(target, headers)
+    else:
+        with pytest.raises(Refusal) as refusal:
+            envelope.check_sizes(target, headers)
+        assert refusal.value.detail == told

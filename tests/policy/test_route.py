@@ -54,6 +54,20 @@ def test_an_asset_is_letters_and_digits_up_to_64(card_id, version):
         assert (asset, asked, route.industry) == (card_id, version, "card")
 
 
+WORDS = ["bills", "bill", "BILLS", "point", "points", "payments", "loans", "cards", "detail", "accounts", "prepaid"]
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("behind", ["", "/approval-domestic"])
+def test_the_name_of_a_resource_is_no_card(word, behind):
+    assert refused("GET", f"{CARDS}/{word}{behind}") == "endpoint_unknown"
+
+
+@pytest.mark.parametrize("card_id", ["bills1", "p0ints", "b", "billss"])
+def test_a_card_that_only_looks_like_a_resource_is_one(card_id):
+    assert found("GET", f"{CARDS}/{card_id}")[1] == card_id
+
+
 def route_method(path, default):
     """The method the standard has for a card's path."""
     after = b"/" + path.split("/", 5)[5].encode() if path.count("/") > 4 else b""

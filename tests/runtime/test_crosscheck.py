@@ -52,6 +52,14 @@ def test_apis_left_out_or_turned_on_are_those_of_the_industry(folder, industry, 
     assert all(each.startswith(f"providers/bank.yaml: {line}") for each in found)
 
 
+@pytest.mark.parametrize("minimum", [None, "v1", "v2"])
+def test_a_version_is_one_that_the_catalogue_holds(folder, minimum):
+    folder.put("providers/bank.yaml", "version", "v2")
+    if minimum is not None:
+        folder.put("providers/bank.yaml", "min_version", minimum)
+    assert told(folder) == ["providers/bank.yaml: version: is v2, whose APIs the catalogue does not hold, v1"]
+
+
 @pytest.mark.parametrize(
     ("slots", "line"),
     [

@@ -55,9 +55,9 @@ def TOWN(certificates):  # noqa: N802 - a constant of the module, made late
         Refusing("ZBAA000004", "bank"),
         Institution("ZBAA000005", "bank", _secured(certificates.foreign_operator), **tls),
         Institution("ZBAA000006", "bank", _secured(certificates.providers["bank"]), **tls),
-        Institution("ZBAA000008", "bank", version="v2", min_version="v2"),
         Institution("ZBAA000009", "bank", _secured(other), **tls),
         Institution("ZBAA000010", "bank", scheduled_slots=[closed_now()]),
+        Institution("ZBAA000012", "bank", checking="off"),
         Institution("ZBAA000011", "bank", maintenance=[all_day()]),
     ], {}
 
