@@ -147,6 +147,8 @@ class Ledger(Protocol):
     async def end_overdue(self, now: int) -> int:
         """End every consent past its end_date (Korea) and revoke its refresh token; how many there were.
 
+        A consent whose code was never spent ends a day after the code expired.
+
         Its access tokens ended with it by themselves: a call with one is told that the consent is over (40106).
         """
 

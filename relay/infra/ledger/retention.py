@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Table, and_, delete, exists, not_, select, tuple_
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, not_, or_, select, tuple_
 
 from relay.domain.consent import ConsentState
 from relay.domain.jobs import Limits
@@ -46,6 +46,9 @@ than its token."""
 
 PAST_S: Final = 100 * 86400
 """So long the registry knows what was in force before: longer than any `portal.forget_days`."""
+
+
+_ACTIVE: Final = ConsentState.ACTIVE.value
 
 
 class SqlArchive:
@@ -103,8 +106,12 @@ class _Sweep:
             await self._remove(CONSENTS, [(each,) for each in some])
 
     async def requests(self, limit: int) -> None:
-        """Codes that expired before the limit, spent or not, then requests that did and have no code."""
-        await self.rows(CODES, CODES.c.expires_at < limit)
+        """Codes that expired before the limit, then requests that did and have no code.
+
+        An unspent code stays while its consent is in force: by it the consent ends.
+        """
+        in_force = exists().where(CONSENTS.c.consent_id == CODES.c.consent_id, CONSENTS.c.state == _ACTIVE)
+        await self.rows(CODES, and_(CODES.c.expires_at < limit, or_(CODES.c.spent_at.is_not(None), ~in_force)))
         requests = AUTHORIZATION_REQUESTS
         has_code = exists().where(CODES.c.request_id == requests.c.request_id)
         wanted = select(requests.c.request_id).where(requests.c.expires_at < limit, ~has_code).limit(GROUP)

@@ -1,6 +1,6 @@
 """The ledger in SQL: `domain.ledger`'s promises, one transaction each. The rooms beside this one say how."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from sqlalchemy import select
 
@@ -29,7 +29,7 @@ from relay.infra.ledger.retention import SqlArchive
 from relay.infra.ledger.sealing import Sealer
 from relay.infra.ledger.statistics import SqlStatistics
 from relay.infra.ledger.tables import CONSENTS, TOKENS
-from relay.infra.ledger.work import Works
+from relay.infra.ledger.work import Work, Works
 
 
 async def open_ledger(url: str, sealer: Sealer, connections: int) -> "SqlLedger":
@@ -219,11 +219,17 @@ class SqlLedger:
             return await once.first_spent(rows, spent)
 
     async def end_overdue(self, now: int) -> int:
-        """End every consent past its last day; how many there were. Each ends whole; many take several transactions."""
+        """End every consent past its last day, or whose code was never spent; how many there were.
+
+        Each ends whole; many take several transactions.
+        """
+        return sum([await self._end_all(end_some, now) for end_some in (overdue.end_some, overdue.end_unspent)])
+
+    async def _end_all(self, end_some: Callable[[Work], Awaitable[int]], now: int) -> int:
         count = 0
         while True:
             async with self._works.writing(now) as work:
-                some = await overdue.end_some(work)
+                some = await end_some(work)
             count += some
             if some < overdue.BATCH:
                 return count
