@@ -47,8 +47,8 @@ class _Line(web.RequestHandler):
 class _Front(web.Server):
     """Makes connections; requests go where `inner` has them go."""
 
-    def __init__(self, inner: web.Server, turned_away: TurnedAway, told: dict[str, Any]) -> None:
-        super().__init__(self._answered, request_factory=inner.request_factory)
+    def __init__(self, inner: web.Server, turned_away: TurnedAway, told: dict[str, Any], *, cancels: bool) -> None:
+        super().__init__(self._answered, request_factory=inner.request_factory, handler_cancellation=cancels)
         self._inner = inner
         self._turned_away = turned_away
         self._told = told
@@ -65,10 +65,11 @@ class _Front(web.Server):
 
 @asynccontextmanager
 async def served(
-    app: web.Application, turned_away: TurnedAway, *, shutdown_s: float = 5.0, **told: Any
+    app: web.Application, turned_away: TurnedAway, *, shutdown_s: float = 5.0, cancels: bool = False, **told: Any
 ) -> AsyncIterator[web.ServerRunner]:
     """A runner of `app`, for sites, as long as the block lasts; then calls have `shutdown_s` to end.
 
+    With `cancels` a call ends when its connection does: a transaction that has begun is then undone or was committed.
     `told` is what aiohttp's connections are told: limits, times, who writes access records.
     """
     inner = web.AppRunner(app)
@@ -76,7 +77,7 @@ async def served(
     try:
         if inner.server is None:
             raise RuntimeError("aiohttp has set up no server")
-        runner = web.ServerRunner(_Front(inner.server, turned_away, told), shutdown_timeout=shutdown_s)
+        runner = web.ServerRunner(_Front(inner.server, turned_away, told, cancels=cancels), shutdown_timeout=shutdown_s)
         await runner.setup()
         try:
             yield runner

@@ -81,8 +81,13 @@ class Receiver(Protocol):
 class Flight(Protocol):
     """A request on its way to a provider and its answer on its way back."""
 
-    attempts: int
-    first_byte_at: float
+    @property
+    def attempts(self) -> int:
+        """How often the request was sent."""
+
+    @property
+    def first_byte_at(self) -> float:
+        """When the answer began (monotonic), 0 before."""
 
     @property
     def is_reused(self) -> bool:
@@ -103,3 +108,13 @@ class Upstream(Protocol):
 
     def send(self, request: Compose, receiver: Receiver) -> Flight:
         """Send what `request` writes. Raises Refusal (provider_busy) when the provider has enough to do."""
+
+
+class AuthorityUpstream(Protocol):
+    """The authority as the gateway sees it."""
+
+    def send(self, request: Compose, receiver: Receiver, operator: str, kind: str) -> Flight:
+        """Send what `request` writes in the operator's turn. Raises Refusal provider_busy.
+
+        `kind` is the kind of call; operators and kinds share what the authority can do at once.
+        """

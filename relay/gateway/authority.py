@@ -5,7 +5,7 @@ from typing import Any
 
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Refusal
-from relay.domain.ports import Upstream
+from relay.domain.ports import AuthorityUpstream
 from relay.gateway.dialect import OAUTH, SUPPORT, Dialect
 from relay.gateway.forwarding import Forwarding
 from relay.gateway.judge import Judges
@@ -43,7 +43,11 @@ class Road:
     """Hands calls over to the authority, with who calls. `close` closes an exchange that has its answer."""
 
     def __init__(
-        self, authority: Upstream, welcome: Welcome, clock: Callable[[], float], close: Callable[[Exchange], None]
+        self,
+        authority: AuthorityUpstream,
+        welcome: Welcome,
+        clock: Callable[[], float],
+        close: Callable[[Exchange], None],
     ) -> None:
         self._authority = authority
         self._welcome = welcome
@@ -82,9 +86,11 @@ class Road:
         told = (connection, exchange, tran_id, self._clock, closed, dialect)
         forwarding = AuthorityForwarding(judges.grants.revoke, *told)
         try:
-            judges.at_authority.take(operators[0] if operators else "", AUTHORITY, exchange.started)
+            caller = operators[0] if operators else ""
+            judges.at_authority.take(caller, AUTHORITY, exchange.started)
             exchange.asked = self._clock()
-            forwarding.take_off(self._authority.send(request, forwarding))
+            kind = oauth_envelope.kind_of(head.path, body)
+            forwarding.take_off(self._authority.send(request, forwarding, caller, kind))
         except Refusal as refusal:
             raise Refusal(oauth_envelope.ours(refusal.fault), retry_after=refusal.retry_after) from refusal
 

@@ -8,7 +8,7 @@ from typing import Final
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.grant import Grant, NotYet
-from relay.domain.ports import Recorder, Upstream
+from relay.domain.ports import AuthorityUpstream, Recorder, Upstream
 from relay.gateway.attributing import Said, complete
 from relay.gateway.authority import Road, dialect_of
 from relay.gateway.dialect import DATA, OAUTH, Dialect
@@ -50,7 +50,7 @@ class Gateway:
         self,
         plan: Plan,
         upstreams: Reach,
-        authority: Upstream,
+        authority: AuthorityUpstream,
         judges: Judges,
         recorder: Recorder,
         welcome: Welcome,

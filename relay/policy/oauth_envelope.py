@@ -33,6 +33,9 @@ _HEAD: Final = envelope.first_lines(_ANSWERABLE)
 _PLACES: Final = (b"/oauth/", b"/mgmts/oauth/")
 _PATH: Final = re.compile(rb"[A-Z]{3,20} (?:%b)" % b"|".join(_PLACES))
 
+_TOKEN: Final = b"/oauth/2.0/token"
+_GRANT: Final = re.compile(rb"(?:^|&)grant_type=(authorization_code|refresh_token|password)(?:&|$)")
+
 _NOTED: Final = (
     (b"x-relay-api-code", "api_code"),
     (b"x-relay-provider", "provider"),
@@ -60,6 +63,12 @@ _OURS: Final = {
     "answer_unidentified": "authority_unreachable",
 }
 """What the wire says of an institution, said of the authority: its faults are the relay's."""
+
+
+def kind_of(path: bytes, body: bytes) -> str:
+    """The kind of a call at the authority: its path, for tokens the grant_type, as far as it is written plainly."""
+    named = _GRANT.search(body) if path == _TOKEN else None
+    return named[1].decode() if named is not None else path.decode("ascii", "replace")
 
 
 def is_oauth(path: bytes) -> bool:

@@ -16,6 +16,7 @@ from relay.gateway.refusal_limits import RefusalBuckets, RefusalLimits
 from relay.gateway.welcome import Welcome
 from relay.infra.access_log import AccessLog
 from relay.infra.authority.liveness import AuthorityLiveness
+from relay.infra.authority.upstream import AuthorityPool
 from relay.infra.counters import LocalCounters
 from relay.infra.dialing import Dialer, UnixDialer
 from relay.infra.followed_registry import FollowedRegistry
@@ -228,11 +229,11 @@ def _refusal_buckets(settings: Settings) -> RefusalBuckets:
     return RefusalBuckets(*map(Bucket.of, (rates.connection, rates.certificate, rates.address)))
 
 
-def _authority_pool(settings: AuthoritySettings, watch: Watch, loop: asyncio.AbstractEventLoop) -> Pool:
+def _authority_pool(settings: AuthoritySettings, watch: Watch, loop: asyncio.AbstractEventLoop) -> AuthorityPool:
     """The way to the authority. A call there changes something: it is never sent twice."""
     most = settings.timeout_s
     timeouts = ProviderTimeouts(connect_s=min(2.0, most), first_byte_s=most, total_s=most, idle_s=min(30.0, most))
-    pool = Pool(UnixDialer(settings.socket, timeouts, loop), settings.concurrency, settings.queue, watch, loop)
+    pool = Pool(UnixDialer(settings.socket, timeouts, loop), settings.concurrency, 0, watch, loop)
     pool.asks_again = False
     pool.needs_names = False  # it is ours, and names each call that it was told the name of
-    return pool
+    return AuthorityPool(pool, settings.concurrency, settings.queue, watch)

@@ -213,7 +213,7 @@ class AuthorityProcess:
     ) -> None:
         settings = self._loaded.settings.authority
         behind = application({**endpoints(authority), **support_endpoints(support)}, feed)
-        await self._site(behind, no_call, lambda runner: UnixListenerSite(runner, listener))
+        await self._site(behind, no_call, lambda runner: UnixListenerSite(runner, listener), cancels=True)
         if door is not None and settings.pages is not None:
             context = pages_context(settings.pages)
             pages = pages_application(authority, self._key_of)
@@ -223,9 +223,14 @@ class AuthorityProcess:
         return self._keys.get(org_code)
 
     async def _site(
-        self, app: web.Application, turned_away: TurnedAway, site: Callable[[web.ServerRunner], web.BaseSite]
+        self,
+        app: web.Application,
+        turned_away: TurnedAway,
+        site: Callable[[web.ServerRunner], web.BaseSite],
+        *,
+        cancels: bool = False,
     ) -> None:
-        serving = served(app, turned_away, **RUNNER, keepalive_timeout=_KEEP_ALIVE_S)
+        serving = served(app, turned_away, **RUNNER, keepalive_timeout=_KEEP_ALIVE_S, cancels=cancels)
         runner = await self._stack.enter_async_context(serving)
         self._sites.append(site(runner))
         await self._sites[-1].start()

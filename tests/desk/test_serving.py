@@ -132,3 +132,35 @@ async def test_after_the_block_nobody_answers():
     with pytest.raises(OSError, match="Connect call failed"):
         await asyncio.open_connection(host, port)
     writer.close()
+
+
+@pytest.mark.parametrize("cancels", [True, False])
+async def test_a_call_without_a_caller_is_cancelled_where_that_is_wanted(cancels):
+    begun, ended, go = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    outcomes = []
+
+    async def waits(_request):
+        begun.set()
+        try:
+            await go.wait()
+            outcomes.append("done")
+        except asyncio.CancelledError:
+            outcomes.append("cancelled")
+            raise
+        finally:
+            ended.set()
+        return web.Response()
+
+    app = web.Application()
+    app.add_routes([web.get("/", waits)])
+    async with served(app, door.turned_away, cancels=cancels, **RUNNER) as runner, asyncio.timeout(10):
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        _, writer = await asyncio.open_connection(*runner.addresses[0][:2])
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await begun.wait()
+        writer.close()
+        await writer.wait_closed()
+        if not cancels:
+            go.set()
+        await ended.wait()
+    assert outcomes == ["cancelled" if cancels else "done"]

@@ -268,6 +268,18 @@ class Upstream:
         self.cancelled = True
 
 
+class AuthorityUpstream(Upstream):
+    """The authority, and for whom and what it was asked."""
+
+    def __init__(self):
+        super().__init__()
+        self.shares = []
+
+    def send(self, request, receiver, operator, kind):
+        self.shares.append((operator, kind))
+        return super().send(request, receiver)
+
+
 class Recorder(list):
     record = list.append
 
@@ -284,7 +296,7 @@ def records():
 
 @pytest.fixture
 def authority():
-    return Upstream()
+    return AuthorityUpstream()
 
 
 @pytest.fixture

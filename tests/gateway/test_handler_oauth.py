@@ -108,3 +108,9 @@ def test_what_is_no_request_is_told_in_its_words(scene):
     raw = b"POST /oauth/2.0/token HTTP/1.1\r\na b\r\n"
     scene.gateway.malformed(scene.connection, Malformed(Wrong.HEAD_MALFORMED, raw))
     assert json.loads(scene.connection.body)["error"] == "invalid_request"
+
+
+@pytest.mark.parametrize("grant", ["authorization_code", "refresh_token", "password"])
+def test_a_call_for_tokens_shares_by_its_operator_and_its_grant(scene, grant):
+    scene.ask("/oauth/2.0/token", "POST", body=f"org_code=a&grant_type={grant}".encode())
+    assert scene.authority.shares == [("ZOPA000001", grant)]

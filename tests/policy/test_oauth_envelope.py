@@ -15,6 +15,7 @@ from relay.policy.oauth_envelope import (
     error_of,
     flaw_of,
     is_oauth,
+    kind_of,
     note,
     ours,
     refusal,
@@ -196,3 +197,19 @@ def test_who_meant_the_authority_is_answered_in_its_words(raw, spoken):
 )
 def test_tokens_for_operators_and_for_the_portal_are_oauths(path, oauth):
     assert is_oauth(path) is oauth
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "kind"),
+    [
+        (b"/oauth/2.0/token", b"grant_type=password&x=1", "password"),
+        (b"/oauth/2.0/token", b"x=1&grant_type=refresh_token", "refresh_token"),
+        (b"/oauth/2.0/token", b"grant%5Ftype=password", "/oauth/2.0/token"),
+        (b"/oauth/2.0/token", b"grant_type=passwords", "/oauth/2.0/token"),
+        (b"/oauth/2.0/token", b"xgrant_type=password", "/oauth/2.0/token"),
+        (b"/oauth/2.0/revoke", b"grant_type=password", "/oauth/2.0/revoke"),
+        (b"/v1/mgmts/status", b"", "/v1/mgmts/status"),
+    ],
+)
+def test_calls_at_the_authority_are_of_a_kind(path, body, kind):
+    assert kind_of(path, body) == kind

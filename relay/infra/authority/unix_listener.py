@@ -24,39 +24,46 @@ _CREDENTIALS: Final = struct.Struct("3i")
 
 
 class UnixListener:
-    """A socket bound to a path, for its owner only (mode 0600), and the lock that goes with it.
+    """A path that this process alone may listen on: the lock that goes with it, then the socket.
 
     The lock is `PATH.lock` (flock): it is freed by the kernel when its process ends, however it ends. The file stays;
     whoever removed it would make room for two owners. `close` removes the socket only while it is the one bound here.
     """
 
-    def __init__(self, path: Path, lock: int, bound: socket.socket) -> None:
+    def __init__(self, path: Path, lock: int) -> None:
         self._path = path
         self._lock = lock
-        self._identity = _identity(path)
-        self.socket = bound
+        self._identity: tuple[int, int] | None = None
+        self._socket: socket.socket | None = None
 
     @classmethod
     async def open(cls, path: Path, wait_s: float = WAIT_S) -> Self:
-        """Take the lock and bind the socket; a former one that nobody listens on is replaced.
+        """Take the lock and remove a former socket that nobody listens on.
 
         Raises OSError: another process holds the lock after `wait_s`, or listens there, or the path is no socket.
         """
         lock = await _locked(path, wait_s)
         try:
             _remove_stale(path)
-            return cls(path, lock, _bound(path))
         except BaseException:
             os.close(lock)
             raise
+        return cls(path, lock)
+
+    def bind(self) -> socket.socket:
+        """A socket at the path, for its owner only (mode 0600). Raises OSError."""
+        self._socket = _bound(self._path)
+        self._identity = _identity(self._path)
+        return self._socket
 
     def close(self) -> None:
         """Remove the socket, when it is ours still, close it and free the lock. Established connections live on."""
         if self._lock < 0:
             return
-        if _identity(self._path) == self._identity:
-            self._path.unlink(missing_ok=True)
-        self.socket.close()
+        if self._socket is not None:
+            if _identity(self._path) == self._identity:
+                self._path.unlink(missing_ok=True)
+            self._socket.close()
         os.close(self._lock)
         self._lock = -1
 
@@ -81,7 +88,7 @@ class UnixListenerSite(web.BaseSite):
         loop, server = asyncio.get_running_loop(), self._runner.server
         if server is None:
             raise RuntimeError("the runner was not set up")
-        self._server = await loop.create_unix_server(server, sock=self._listener.socket, backlog=_BACKLOG)
+        self._server = await loop.create_unix_server(server, sock=self._listener.bind(), backlog=_BACKLOG)
 
 
 def listening_pid(path: str) -> int | None:

@@ -36,6 +36,8 @@ def holder(path):
 
 async def test_a_socket_is_its_owners_and_goes_with_its_listener(path):
     listener = await UnixListener.open(path)
+    assert not path.exists()
+    listener.bind()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path.with_name("a.sock.lock").read_text() == str(os.getpid())
     listener.close()
@@ -45,6 +47,7 @@ async def test_a_socket_is_its_owners_and_goes_with_its_listener(path):
 
 async def test_a_socket_that_another_process_has_bound_since_stays(path):
     listener = await UnixListener.open(path)
+    listener.bind()
     path.unlink()
     with socket.socket(socket.AF_UNIX) as successor:
         successor.bind(str(path))
@@ -71,7 +74,7 @@ async def test_a_socket_on_which_nobody_listens_is_replaced(path):
     with socket.socket(socket.AF_UNIX) as left_over:
         left_over.bind(str(path))
     listener = await UnixListener.open(path)
-    listener.socket.listen()
+    listener.bind().listen()
     assert listening_pid(str(path)) == os.getpid()
     listener.close()
 
