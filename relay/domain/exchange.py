@@ -10,6 +10,7 @@ class Exchange:
     the fault, "" when there was none; `error` the OAuth error that was answered (규격 3.10), "" for none.
     `provider_status` is what the provider answered, 0 when it did not. `detail` says in a few words what led to
     `reason`: the cause of a failed connection, what was wrong with an answer.
+    `repeated` is how many exchanges an access record stands for: more than one only in a flood of refusals.
     """
 
     __slots__ = (
@@ -31,6 +32,7 @@ class Exchange:
         "provider_status",
         "reason",
         "received",
+        "repeated",
         "rsp_code",
         "started",
         "status",
@@ -62,6 +64,7 @@ class Exchange:
         self.error = ""
         self.detail = ""
         self.attempts = 0
+        self.repeated = 1
         self.bytes_in = 0
         self.bytes_out = 0
 

@@ -80,6 +80,7 @@ def line(e: Exchange) -> str:
     ended = (
         int((e.received + e.total) * 1000) / 1000
     )  # never rounded up into another day or slot than it was counted in
+    repeated = f',"repeated":{e.repeated}' if e.repeated > 1 else ""
     first = (e.first_byte - e.asked) * 1000 if e.first_byte else 0.0
     return (
         f'{{"time":{e.received:.3f},"ended":{ended:.3f},"tran_id":"{e.tran_id}",'
@@ -88,5 +89,5 @@ def line(e: Exchange) -> str:
         f'"status":{e.status},"rsp_code":"{e.rsp_code}","error":"{e.error}","reason":"{e.reason}","detail":"{e.detail}",'
         f'"provider_status":{e.provider_status},"attempts":{e.attempts},"total_ms":{e.total * 1000:.3f},'
         f'"relay_ms":{(e.total - upstream) * 1000:.3f},"upstream_ms":{upstream * 1000:.3f},'
-        f'"first_byte_ms":{first:.3f},"bytes_in":{e.bytes_in},"bytes_out":{e.bytes_out}}}\n'
+        f'"first_byte_ms":{first:.3f},"bytes_in":{e.bytes_in},"bytes_out":{e.bytes_out}{repeated}}}\n'
     )

@@ -6,6 +6,7 @@ from typing import Final
 from relay.domain.exchange import Exchange
 from relay.infra.access_log import AccessLog
 from relay.infra.metrics import Metrics
+from relay.infra.repeated_refusals import PENDING_S, RepeatedRefusals
 from relay.infra.tally import Tally
 
 _SETTLE_S: Final = 0.02
@@ -14,6 +15,8 @@ _SETTLE_MOST: Final = 256
 
 class Records:
     """Statistics, metrics and access records of every exchange, settled every 20 ms or 256 exchanges.
+
+    Statistics and metrics count each exchange; a flood of refusals is summed in the access records.
 
     Statistics come first: they complete the record of who called.
 
@@ -29,6 +32,8 @@ class Records:
         self._loop = loop
         self._tally = tally
         self._closed: list[Exchange] = []
+        self._repeated = RepeatedRefusals()
+        self._sums_scheduled = False
 
     def record(self, exchange: Exchange) -> None:
         """Take a closed exchange."""
@@ -46,4 +51,16 @@ class Records:
             self._tally.count(closed)
         for exchange in closed:
             self._metrics.record(exchange)
-        self._access_log.write(closed)
+        self._access_log.write(self._repeated.reduce(closed))
+        if self._repeated.waits and not self._sums_scheduled:
+            self._sums_scheduled = True
+            self._loop.call_later(PENDING_S, self._write_sums)
+
+    def close(self) -> None:
+        """Count and write everything, sums of repeated refusals too."""
+        self.settle()
+        self._write_sums()
+
+    def _write_sums(self) -> None:
+        self._sums_scheduled = False
+        self._access_log.write(self._repeated.flush())

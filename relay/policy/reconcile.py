@@ -65,9 +65,9 @@ class Recount:
     def _count(self, exchange: Exchange, counting: Counting) -> None:
         line = counting.line(exchange)
         if line is not None:
-            self.counts[line] = self.counts.get(line, 0) + 1
+            self.counts[line] = self.counts.get(line, 0) + exchange.repeated
         elif counting.misses(exchange):
-            self.unattributed += 1
+            self.unattributed += exchange.repeated
 
 
 def exchange_of(text: bytes | str) -> Exchange:
@@ -78,8 +78,11 @@ def exchange_of(text: bytes | str) -> Exchange:
         raise NoRecord
     if type(status) is not int or isinstance(ended, bool):  # JSON's true is a number to Python
         raise NoRecord
+    repeated = record.get("repeated", 1)
+    if type(repeated) is not int or repeated < 1:
+        raise NoRecord
     exchange = Exchange(0.0, float(ended))
-    exchange.status = status
+    exchange.status, exchange.repeated = status, repeated
     for name, slot in _TEXTS:
         value = record.get(name)
         if type(value) is not str:

@@ -95,7 +95,7 @@ class RelayProcess:
         relay.grants.hurry()
         await asyncio.gather(*hearing, relay.grants.settle(), *tasks, return_exceptions=True)
         self.admin.stop()
-        relay.records.settle()
+        relay.records.close()
         if lacking := await relay.tally.settle():
             _log.warning("%d exchanges are counted on disk only, the next start brings them to the ledger", lacking)
         relay.access_log.stop()

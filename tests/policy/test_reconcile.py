@@ -63,6 +63,13 @@ def test_records_add_up_to_what_was_counted_in_any_order_and_at_any_edge(ended, 
     assert list(differences(counted.items(), recount.counts)) == []
 
 
+def test_a_record_that_stands_for_a_flood_counts_as_many():
+    recount = Recount("20261122")
+    recount.read([json.dumps(RECORD | {"repeated": 7}), json.dumps(RECORD)], COUNTING)
+    recount.read([json.dumps(RECORD | {"operator": "", "repeated": 3})], COUNTING)
+    assert (recount.counts, recount.unattributed) == ({LINE: 8}, 3)
+
+
 def test_records_may_come_from_many_files_and_of_many_days():
     recount = Recount("20261122")
     texts = [json.dumps(RECORD | {"ended": MIDNIGHT + hours * 3600}) for hours in (-1, 0, 1, 23, 24)]
@@ -84,6 +91,7 @@ def test_exchanges_of_the_day_without_a_line_are_told_but_for_support_apis():
     [
         *("no json", "[]", "1", "{", "{}", '"text"', "[" * 100_000, b"\xff\xfe", "NaN"),
         *(json.dumps(RECORD | {"ended": ended}) for ended in (None, "1", True, False, -1, 1e12, math.nan, math.inf)),
+        *(json.dumps(RECORD | {"repeated": repeated}) for repeated in (None, "2", True, 0, -1, 2.0)),
         *(json.dumps(RECORD | {"status": status}) for status in (None, "200", True, 2.0)),
         *(json.dumps(RECORD | {name: 1}) for name in RECORD if name not in {"ended", "status"}),
         *(json.dumps({key: RECORD[key] for key in RECORD if key != name}) for name in RECORD),
