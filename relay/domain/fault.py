@@ -113,6 +113,17 @@ _TABLE: Final = [
             "정보제공자의 응답에 거래고유번호가 없어 요청에 대한 응답인지 확인할 수 없습니다",
             True,
         ),
+        # noted of answers that went out as they came: they count as failed, and nobody is refused by them
+        ("answer_without_code", 500, "50005", "정보제공자의 응답에 세부 응답코드가 없습니다", True),
+        ("answer_charset", 500, "50005", "정보제공자의 응답이 UTF-8로 작성되지 않았습니다", True),
+        ("code_unknown", 500, "50005", "정보제공자의 세부 응답코드가 표준에 없습니다", True),
+        (
+            "code_contradicts_status",
+            500,
+            "50005",
+            "정보제공자의 세부 응답코드가 HTTP 상태코드와 일치하지 않습니다",
+            True,
+        ),
         ("provider_silent", 500, "50003", "정보제공자의 응답 시간이 초과되었습니다", True),
     ),
     *_rows(

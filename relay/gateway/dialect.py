@@ -8,6 +8,8 @@ from typing import Final, Protocol
 from relay.domain.exchange import Exchange
 from relay.domain.fault import Fault, Refusal
 from relay.policy import envelope, oauth_envelope
+from relay.policy.answer_code import HEAD_BYTES, code_in, judge_code
+from relay.standard.catalogue import load_rsp_codes
 
 
 class Head(Protocol):
@@ -43,13 +45,16 @@ class Dialect:
     error: Callable[[Fault], str]
 
 
-def _note_data(exchange: Exchange, _: Mapping[bytes, bytes], body: bytes) -> None:
-    exchange.rsp_code = envelope.rsp_code_in(body)
+_RSP_CODES: Final = frozenset(load_rsp_codes())
+
+
+def _note_data(exchange: Exchange, headers: Mapping[bytes, bytes], body: bytes) -> None:
+    exchange.rsp_code, exchange.reason = judge_code(exchange.status, headers, body, _RSP_CODES)
 
 
 def _note_oauth(exchange: Exchange, headers: Mapping[bytes, bytes], body: bytes) -> None:
     oauth_envelope.note(exchange, headers)
-    exchange.rsp_code = envelope.rsp_code_in(body)
+    exchange.rsp_code = code_in(body[:HEAD_BYTES])
 
 
 def _no_error(_: Fault) -> str:

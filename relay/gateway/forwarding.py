@@ -7,7 +7,8 @@ from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.ports import Flight
 from relay.gateway.dialect import DATA, Dialect
-from relay.policy import envelope
+from relay.policy.answer_code import HEAD_BYTES, NO_CODE, begins_as_json, ends_as_json, is_json
+from relay.policy.answer_end import AnswerEnd, end_of, is_complete
 from relay.wire.server import ServerConnection
 
 _LAST_CHUNK: Final = b"0\r\n\r\n"
@@ -29,10 +30,14 @@ class Forwarding:
         "_connection",
         "_dialect",
         "_done",
+        "_end_of_body",
         "_exchange",
         "_flight",
+        "_headers",
+        "_lacks_code",
         "_paused",
         "_strict",
+        "_tail",
         "_tran_id",
     )
 
@@ -55,6 +60,10 @@ class Forwarding:
         self._dialect = dialect
         self._strict = strict
         self._flight: Flight | None = None
+        self._headers: Mapping[bytes, bytes] = {}
+        self._end_of_body: AnswerEnd | None = None
+        self._lacks_code = False
+        self._tail = b""
         self._chunked = False
         self._paused = False
         self._done = False
@@ -83,8 +92,11 @@ class Forwarding:
         """Pass a whole answer on in one write."""
         if not self.takes(status, headers):
             return False
-        if not envelope.is_complete(headers, body):
+        if not is_complete(headers, body):
             self.failed(FAULTS["provider_reset"], "json")
+            return False
+        if self._dialect is DATA and not is_json(headers, body):
+            self.failed(FAULTS["provider_broken"], "json")
             return False
         exchange, connection = self._exchange, self._connection
         exchange.provider_ended = self._clock()
@@ -100,8 +112,14 @@ class Forwarding:
         """Pass the begin of a large answer on."""
         if not self.takes(status, headers):
             return
+        if self._dialect is DATA and not begins_as_json(headers, body):
+            self.give_up(FAULTS["provider_broken"], "json")
+            return
+        self._headers, self._end_of_body = headers, end_of(headers)
         self._exchange.status = status
         self._dialect.note(self._exchange, headers, body)
+        self._lacks_code = self._exchange.reason == NO_CODE
+        self._exchange.reason = "" if self._lacks_code else self._exchange.reason
         self._chunked = length is None
         self._connection.write(
             self._dialect.answer_head(status, self._tran_id, headers, length, close=self._connection.closing)
@@ -113,12 +131,24 @@ class Forwarding:
         if not body:
             return
         self._exchange.bytes_out += len(body)
+        self._tail = body[-HEAD_BYTES:] if len(body) >= HEAD_BYTES else (self._tail + body)[-HEAD_BYTES:]
+        if self._end_of_body is not None:
+            self._end_of_body.feed(body)
         if self._chunked:
             body = b"%x\r\n%b\r\n" % (len(body), body)
         self._connection.write(body)
 
     def ended(self) -> None:
-        """Pass the end on."""
+        """Pass the end on, if it is the end of the answer and not of its connection alone."""
+        if self._end_of_body is not None and not self._end_of_body.is_whole:
+            self.failed(FAULTS["provider_reset"], "json")
+            return
+        if self._dialect is DATA:
+            if not ends_as_json(self._headers, self._tail):
+                self.failed(FAULTS["provider_broken"], "json")
+                return
+            if self._lacks_code:
+                self._dialect.note(self._exchange, self._headers, self._tail)
         self._exchange.provider_ended = self._clock()
         if self._chunked:
             self._connection.write(_LAST_CHUNK)

@@ -17,8 +17,6 @@ _JSON: Final = re.compile(rb"application/json(?:\s*;\s*charset=\"?utf-8\"?)?\s*"
 _ECHO: Final = re.compile(rb"[!-~]{1,64}")
 _SEEN_TRAN_ID: Final = re.compile(rb"\r\nx-api-tran-id:[ \t]*([!-~]{1,64})[ \t]*\r\n", re.IGNORECASE)
 _SEEN_LINE: Final = re.compile(rb"([A-Z]{3,20}) (/[^ ?\r\n]*)")
-_RSP_CODE: Final = re.compile(rb'"rsp_code"\s*:\s*"?([0-9]{5})')
-_RSP_CODE_FIRST: Final = b'{"rsp_code":"'
 _MSG_MOST: Final = 450
 _TO_PROVIDER: Final = (b"x-api-type", b"accept-encoding")
 """Header lines of an operator's request that a provider may see, beside those written here."""
@@ -226,25 +224,3 @@ def refusal_told(fault: Fault, detail: str = "") -> dict[str, str]:
     words = f"{fault.words}: {detail}" if detail else fault.words
     words = words.encode()[:_MSG_MOST].decode(errors="ignore")
     return {"rsp_code": fault.rsp_code, "rsp_msg": words}
-
-
-def is_complete(headers: Mapping[bytes, bytes], body: bytes) -> bool:
-    """Whether a whole answer can have come to its end.
-
-    One that ends with its connection may have been cut; it is whole only when the JSON object in it is closed, which
-    cannot be seen in a coded one.
-    """
-    if b"content-length" in headers or b"transfer-encoding" in headers:
-        return True
-    return b"content-encoding" in headers or body.rstrip().endswith(b"}")
-
-
-def rsp_code_in(body: bytes) -> str:
-    """rsp_code of a provider's body, read from its first bytes; "" when it is not there (a coded body, say).
-
-    PERF: nearly every body begins with it; the search costs 1 us more.
-    """
-    if body[:13] == _RSP_CODE_FIRST and body[13:18].isdigit():
-        return body[13:18].decode()
-    match = _RSP_CODE.search(body, 0, 512)
-    return match[1].decode() if match else ""

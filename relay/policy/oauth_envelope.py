@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 from relay.domain.exchange import Exchange
-from relay.domain.fault import FAULTS, Fault, Refusal
+from relay.domain.fault import FAULTS, Fault, Refusal, Whose
 from relay.policy import envelope
 from relay.policy.envelope import Address
 
@@ -57,10 +57,6 @@ _OURS: Final = {
     "provider_busy": "authority_busy",
     "provider_rate": "authority_busy",
     "provider_silent": "authority_silent",
-    "provider_refused": "authority_unreachable",
-    "provider_reset": "authority_unreachable",
-    "provider_broken": "authority_unreachable",
-    "answer_unidentified": "authority_unreachable",
 }
 """What the wire says of an institution, said of the authority: its faults are the relay's."""
 
@@ -138,7 +134,8 @@ support_head: Final = partial(envelope.answer_head, allowed=_TO_OPERATOR)
 
 def ours(fault: Fault) -> Fault:
     """A fault of the way to the authority under the relay's own name."""
-    return FAULTS[_OURS.get(fault.name, fault.name)]
+    other = "authority_unreachable" if fault.whose is Whose.PROVIDER else fault.name
+    return FAULTS[_OURS.get(fault.name, other)]
 
 
 def error_of(fault: Fault) -> tuple[int, str]:

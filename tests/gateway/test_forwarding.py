@@ -5,7 +5,9 @@ from relay.domain.fault import FAULTS
 from relay.gateway.forwarding import Forwarding
 
 TRAN_ID = "ZOPA000001M00000000000001"
-JSON = {b"content-type": b"application/json"}
+JSON = {b"content-type": b"application/json", b"content-length": b"1"}
+CHUNKED = {b"content-type": b"application/json", b"transfer-encoding": b"chunked"}
+CLOSING = {b"content-type": b"application/json"}
 
 
 class Flight:
@@ -56,7 +58,7 @@ def test_a_whole_answer_goes_out_in_one_write_and_closes_the_exchange(way):
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 405, 429, 500])
 def test_statuses_of_the_standard_pass(way, status):
-    way.forwarding.answered(status, JSON, b"{}")
+    way.forwarding.answered(status, JSON, b'{"rsp_code":"40401"}')
     assert (way.exchange.status, way.exchange.reason) == (status, "")
 
 
@@ -87,21 +89,22 @@ def test_a_large_page_that_is_no_answer_is_not_read_to_its_end(way):
 
 
 def test_a_large_answer_with_a_length_goes_on_as_it_comes(way):
-    way.forwarding.begun(200, JSON, 6, b"ab")
-    way.forwarding.more(b"cd")
-    way.forwarding.more(b"ef")
+    way.forwarding.begun(200, JSON, 20, b'{"rsp_')
+    way.forwarding.more(b'code":"')
+    way.forwarding.more(b'00000"}')
     way.forwarding.ended()
-    assert "Content-Length: 6" in way.connection.head
-    assert (way.connection.body, way.connection.ends, way.exchange.bytes_out) == (b"abcdef", ["finished"], 6)
+    assert "Content-Length: 20" in way.connection.head
+    assert (way.connection.body, way.connection.ends) == (b'{"rsp_code":"00000"}', ["finished"])
+    assert (way.exchange.bytes_out, way.exchange.rsp_code, way.exchange.reason) == (20, "00000", "")
     assert len(way.closed) == 1
 
 
 def test_a_large_answer_of_unknown_length_goes_on_in_chunks(way):
-    way.forwarding.begun(200, JSON, None, b"ab")
-    way.forwarding.more(b"cdefghijklm")
+    way.forwarding.begun(200, CHUNKED, None, b"{ ")
+    way.forwarding.more(b"         }\n")
     way.forwarding.ended()
     assert "Transfer-Encoding: chunked" in way.connection.head
-    assert way.connection.body == b"2\r\nab\r\nb\r\ncdefghijklm\r\n0\r\n\r\n"
+    assert way.connection.body == b"2\r\n{ \r\nb\r\n         }\n\r\n0\r\n\r\n"
     assert way.exchange.bytes_out == 13
 
 
@@ -113,7 +116,7 @@ def test_a_failure_before_the_answer_is_told(way, fault):
 
 
 def test_a_failure_in_the_middle_cuts_the_line(way):
-    way.forwarding.begun(200, JSON, 100, b"ab")
+    way.forwarding.begun(200, JSON, 100, b"{ ")
     before = way.connection.written
     way.forwarding.failed(FAULTS["provider_reset"])
     assert (way.connection.written, way.connection.ends) == (before, ["aborted"])
@@ -121,14 +124,14 @@ def test_a_failure_in_the_middle_cuts_the_line(way):
 
 
 def test_a_reader_too_slow_for_the_time_is_to_blame_himself(way):
-    way.forwarding.begun(200, JSON, 100, b"ab")
+    way.forwarding.begun(200, JSON, 100, b"{ ")
     way.forwarding.pause()
     way.forwarding.failed(FAULTS["provider_silent"])
     assert (way.exchange.reason, way.exchange.rsp_code) == ("operator_slow", "50003")
 
 
 def test_a_reader_that_recovered_is_not_to_blame(way):
-    way.forwarding.begun(200, JSON, 100, b"ab")
+    way.forwarding.begun(200, JSON, 100, b"{ ")
     way.forwarding.pause()
     way.forwarding.resume()
     way.forwarding.failed(FAULTS["provider_silent"])
@@ -145,7 +148,7 @@ def test_who_goes_away_frees_the_flight_and_is_recorded_once(way):
 
 
 def test_who_goes_away_in_the_middle_keeps_the_status_he_saw(way):
-    way.forwarding.begun(200, JSON, 100, b"ab")
+    way.forwarding.begun(200, JSON, 100, b"{ ")
     way.forwarding.gone()
     assert (way.exchange.reason, way.exchange.status) == ("operator_gone", 200)
 
@@ -165,7 +168,7 @@ def test_the_last_answer_of_a_line_says_so(way):
 
 
 def test_an_empty_part_of_a_chunked_answer_does_not_end_it(way):
-    way.forwarding.begun(200, JSON, None, b"{")
+    way.forwarding.begun(200, CHUNKED, None, b"{")
     before = way.connection.written
     way.forwarding.more(b"")
     assert way.connection.written == before
@@ -216,3 +219,79 @@ class TestUnnamedAnswers:
 def test_why_an_answer_was_not_taken_is_recorded(way, status, headers, detail):
     way.forwarding.answered(status, headers, b"{}")
     assert (way.exchange.reason, way.exchange.detail) == ("provider_broken", detail)
+
+
+class TestAnswersThatEndWithTheirConnection:
+    """Neither length nor chunks: only the JSON tells whether it is whole."""
+
+    def test_one_whose_object_is_closed_is_whole(self, way):
+        way.forwarding.begun(200, CLOSING, None, b'{"rsp_code":"00000","rows":[{}')
+        way.forwarding.more(b"]}")
+        way.forwarding.ended()
+        assert (way.connection.ends, way.exchange.reason, way.exchange.rsp_code) == (["finished"], "", "00000")
+
+    @pytest.mark.parametrize("cut", [b'{"a":"b"}', b'{"a":"}', b"", b"]"])
+    def test_one_that_is_cut_is_cut_for_the_operator_too(self, way, cut):
+        way.forwarding.begun(200, CLOSING, None, b'{"rsp_code":"00000","rows":[')
+        way.forwarding.more(cut)
+        before = way.connection.written
+        way.forwarding.ended()
+        assert (way.connection.written, way.connection.ends) == (before, ["aborted"])
+        noted = way.exchange
+        assert (noted.reason, noted.detail, noted.rsp_code, noted.status) == ("provider_reset", "json", "50005", 200)
+
+    def test_a_small_one_that_is_cut_behind_a_brace_is_told(self, way):
+        assert not way.forwarding.answered(200, CLOSING, b'{"rsp_code":"00000","rows":[{}')
+        assert (way.exchange.reason, way.exchange.detail, way.exchange.status) == ("provider_reset", "json", 500)
+
+
+class TestCodes:
+    """What answers say of their success; the operator gets them as they came."""
+
+    @pytest.mark.parametrize(
+        ("status", "body", "rsp_code", "reason"),
+        [
+            (200, b'{"result":"OK"}', "", "answer_without_code"),
+            (200, b'{"rsp_code":"77777"}', "77777", "code_unknown"),
+            (500, b'{"rsp_code":"00000"}', "00000", "code_contradicts_status"),
+            (200, '{"rsp_code":"00000","rsp_msg":"성공"}'.encode("euc-kr"), "", "answer_charset"),
+        ],
+    )
+    def test_what_is_no_success_passes_and_is_recorded(self, way, status, body, rsp_code, reason):
+        assert way.forwarding.answered(status, JSON, body)
+        assert (way.connection.body, way.exchange.status) == (body, status)
+        assert (way.exchange.rsp_code, way.exchange.reason) == (rsp_code, reason)
+
+    @pytest.mark.parametrize("status", [200, 404, 500])
+    @pytest.mark.parametrize("body", [b"", b"OK", b"<html>", b'{"rsp_code":"00000"'])
+    def test_what_is_no_json_is_no_answer(self, way, status, body):
+        assert not way.forwarding.answered(status, JSON, body)
+        assert (way.exchange.reason, way.exchange.detail) == ("provider_broken", "json")
+        assert (way.exchange.status, way.exchange.rsp_code, way.exchange.provider_status) == (500, "50005", status)
+
+    @pytest.mark.parametrize(
+        ("last", "rsp_code", "reason"),
+        [
+            (b'],"rsp_code":"00000"}', "00000", ""),
+            (b'],"rsp_code":"40402"}', "40402", ""),
+            (b"]}", "", "answer_without_code"),
+        ],
+    )
+    def test_a_large_answer_may_have_its_code_at_its_end(self, way, last, rsp_code, reason):
+        way.forwarding.begun(200, CHUNKED, None, b'{"rows":[' + b" " * 1000)
+        way.forwarding.more(b" " * 1000)
+        way.forwarding.more(last[:9])
+        way.forwarding.more(last[9:])
+        way.forwarding.ended()
+        assert (way.exchange.rsp_code, way.exchange.reason, way.connection.ends) == (rsp_code, reason, ["finished"])
+
+    def test_a_large_answer_that_begins_as_no_json_is_not_begun(self, way):
+        way.forwarding.begun(200, JSON, 100_000, b"<html>")
+        assert (way.exchange.reason, way.exchange.detail, way.flight.told) == ("provider_broken", "json", ["cancel"])
+        assert "HTTP/1.1 500 " in way.connection.head
+
+    def test_a_large_answer_that_ends_as_no_json_is_cut(self, way):
+        way.forwarding.begun(200, CHUNKED, None, b'{"rsp_code":"00000","rows":[')
+        way.forwarding.ended()
+        assert (way.exchange.reason, way.exchange.detail) == ("provider_broken", "json")
+        assert (way.exchange.rsp_code, way.connection.ends) == ("50005", ["aborted"])

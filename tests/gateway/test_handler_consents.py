@@ -59,7 +59,7 @@ async def test_a_call_whose_grant_is_fetched_goes_on(waiting):
     await spoken(waiting)
     assert (len(waiting.upstream.asked), waiting.grants.fetched, waiting.gateway.in_flight) == (1, ["one"], 1)
     named = {b"x-api-tran-id": b"ZOPA000001M00000000000001"}
-    waiting.upstream.receiver.answered(200, named, b"{}")
+    waiting.upstream.receiver.answered(200, named, b'{"rsp_code":"00000"}')
     assert (waiting.recorded, waiting.gateway.in_flight) == ([""], 0)
 
 

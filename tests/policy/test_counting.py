@@ -120,6 +120,11 @@ def test_every_api_with_a_code_is_counted_auth_and_common_ones_too():
         ({"status": 302}, "302_00000"),
         ({"status": 302, "error": "access_denied", "reason": "access_denied"}, "302_access_denied"),
         ({"status": 400, "rsp_code": "40102", "error": "unauthorized_client"}, "400_unauthorized_client"),
+        ({"status": 200, "reason": "answer_without_code"}, "200_none"),
+        ({"status": 200, "reason": "answer_charset"}, "200_none"),
+        ({"status": 404, "reason": "answer_without_code"}, "404_none"),
+        ({"status": 200, "rsp_code": "77777", "reason": "code_unknown"}, "200_other"),
+        ({"status": 500, "rsp_code": "00000", "reason": "code_contradicts_status"}, "500_other"),
         ({"status": 200, "rsp_code": "50005", "reason": "provider_reset"}, "200_50005"),  # cut after it was begun
         ({"status": 302, "reason": "operator_gone"}, "302_none"),
         ({"status": 400}, "400_none"),

@@ -18,7 +18,6 @@ from relay.policy.envelope import (
     refusal,
     refusal_body,
     request,
-    rsp_code_in,
     tran_id_in,
 )
 
@@ -237,24 +236,6 @@ def test_a_post_says_its_type():
 )
 def test_an_answer_is_one_of_the_standard_and_to_this_call(status, headers, flaw):
     assert flaw_of(status, headers, TRAN_ID) == flaw
-
-
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
-        (b'{"rsp_code":"00000","rsp_msg":"a"}', "00000"),
-        (b'{ "rsp_msg": "a",\n "rsp_code" : "40401" }', "40401"),
-        (b'{"rsp_code":50001}', "50001"),
-        (b'{"rsp_code":"0000"}', ""),
-        (b'{"rsp_code":"abcde"}', ""),
-        (b'{"rsp_code":"', ""),
-        (b"{" + b" " * 600 + b'"rsp_code":"00000"}', ""),
-        (b"\x1f\x8b\x08", ""),
-        (b"", ""),
-    ],
-)
-def test_the_code_is_read_off_the_first_bytes(body, code):
-    assert rsp_code_in(body) == code
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ given: portal (the relay has one), certificate (a name of DevCertificates), oper
        institution (a name of misdeeds), token (see Mint)
 when:  api, method, path, provider, query, query_more, query_text, headers, headers_more, header_of, lines, body,
        body_hex, values, days_ago (fields, in days before today), nested, size, chunked, tail, replace, cut, raw
-then:  fault, status, rsp_code, error (of OAuth), says, echo, closes (true, later), cut, reaches, retry_after
+then:  fault, noted (of an answer that passes), status, rsp_code, error (of OAuth), says, echo, closes (true, later),
+       cut, reaches, retry_after
 """
 
 import json
