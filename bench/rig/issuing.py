@@ -98,10 +98,10 @@ class Bench:
 
     async def round(self, count: int) -> list[Run]:
         """Every case once, `count` tokens each; refresh tokens are those that the codes gave."""
-        codes = await self._codes(count)
+        codes = await self.codes(count)
         spending, pairs = await self._run("authorization_code", codes)
-        refreshing, _ = await self._run("refresh_token", [self._refresh(*pair) for pair in pairs])
-        signing, _ = await self._run("password", self._signed(count))
+        refreshing, _ = await self._run("refresh_token", [self.refresh_form(*pair) for pair in pairs])
+        signing, _ = await self._run("password", self.signed(count))
         return [spending, refreshing, signing]
 
     async def _run(self, case: str, forms: Sequence[Form]) -> tuple[Run, list[tuple[Form, Form]]]:
@@ -111,7 +111,7 @@ class Bench:
             while waiting:
                 form = waiting.pop()
                 began = time.perf_counter()
-                given.append((form, await self._token(form)))
+                given.append((form, await self.token(form)))
                 times.append((time.perf_counter() - began) * 1000)
 
         before, clock, began = self._watched.spent(), procfs.clock(), time.perf_counter()
@@ -123,7 +123,8 @@ class Bench:
         p99 = quantiles(times, n=100)[-1]
         return Run(case, self._ledger, len(forms), seconds, *each, waited, steal, median(times), p99), given
 
-    async def _token(self, form: Form) -> Form:
+    async def token(self, form: Form) -> Form:
+        """The answer to a token call. Raises IssueFailed."""
         url = f"{self._around.street.gateway}/oauth/2.0/token"
         headers = {"x-api-tran-id": f"{self._operator.org_code}M{secrets.token_hex(7).upper()}"}
         async with self._session.post(url, data=form, headers=headers) as answer:
@@ -142,11 +143,12 @@ class Bench:
         ours = {"client_id": operator.client_ids[service], "client_secret": operator.client_secrets[service]}
         return {"org_code": at.org_code} | ours | told
 
-    def _refresh(self, form: Form, told: Form) -> Form:
+    def refresh_form(self, form: Form, told: Form) -> Form:
+        """The call that refreshes the pair which `form` was answered with."""
         kept = {name: form[name] for name in ("org_code", "client_id", "client_secret")}
         return kept | {"grant_type": "refresh_token", "refresh_token": told["refresh_token"]}
 
-    def _signed(self, count: int) -> list[Form]:
+    def signed(self, count: int) -> list[Form]:
         """Consents of three customers to two services at eleven institutions; from the 67th on each replaces one."""
         forms = []
         for who, (at, service) in zip(cycle(CUSTOMERS), self._where, strict=False):
@@ -161,7 +163,7 @@ class Bench:
             forms.append(self._form(at, service, **signed))
         return forms
 
-    async def _codes(self, count: int) -> list[Form]:
+    async def codes(self, count: int) -> list[Form]:
         """Codes of as many customers, written into the ledger as the pages write them."""
         ledger = ledger_of(load(self._around.street.settings, {}).settings.ledger)
         try:

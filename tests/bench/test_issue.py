@@ -46,4 +46,4 @@ async def test_a_token_that_is_not_given_ends_the_benchmark():
         bench._around = SimpleNamespace(street=SimpleNamespace(gateway=f"http://127.0.0.1:{server.port}"))
         bench._operator, bench._session = SimpleNamespace(org_code="ZOPA000001"), session
         with pytest.raises(IssueFailed, match="refresh_token: 400 invalid_grant"):
-            await bench._token({"grant_type": "refresh_token"})
+            await bench.token({"grant_type": "refresh_token"})

@@ -1,0 +1,1 @@
+"""Parts of hostile_peers.py: a constant load beside one hostile peer at a time."""

@@ -1,0 +1,272 @@
+"""One relay on loopback with two good operators, a hostile one, a good bank and a hostile one."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import yaml
+from rig.issuing import Bench, Watched, authority_of
+from rig.layout import free_ports
+
+from hostile.world import GOOD_BANK, HOSTILE_BANK, HOSTILE_OPERATOR, LOOPBACK, NAMED_BANK, Caller, World
+from relay.runtime.config import load
+from relay.runtime.handout import Handout, consent_for, hand_out
+from relay.runtime.ledgers import ledger_of, prepared
+from relay.runtime.neighbourhood import Neighbourhood
+from relay.sandbox.certificates import UNREGISTERED_SERIAL, Pair
+from relay.sandbox.customers import ci_of
+from relay.sandbox.houses import RELAY_CODE, Street
+from relay.sandbox.operator import session_of
+from relay.sandbox.street import build
+from relay.sandbox.tokens import claims_for, scopes_of, sign
+from relay.sandbox.world.model import CUSTOMERS
+from relay.standard.catalogue import load_catalogue
+
+READY_S: Final = 40.0
+REFRESHES: Final = 16
+SIGNED: Final = 24
+HOSTILE_SERIAL: Final = "999-81-01066"
+BANKS: Final = {GOOD_BANK: "Good bank", HOSTILE_BANK: "Hostile bank", NAMED_BANK: "Bank whose name hangs"}
+_HANGING_SERVER: Final = "127.0.0.67"
+_MANY: Final = 100_000
+
+
+class NotReady(Exception):
+    """The relay ended or was not ready in time; the message holds the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is different about the relay for one peer."""
+
+    reads_stderr: bool = True
+    name_server_hangs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A relay that is ready; `output` is what it wrote to stdout and stderr, `records` its access log."""
+
+    world: World
+    gateway: int
+    authority: int
+    output: Path
+    records: Path
+
+
+@asynccontextmanager
+async def start_relay(folder: Path, options: Options) -> AsyncIterator[Running]:
+    """Start a relay of its own in `folder`, with both banks; stop all of it when the block ends."""
+    good, hostile = free_ports(2)
+    street = build(folder / "street", datetime.now(UTC))
+    async with AsyncExitStack() as stack:
+        stack.callback(street.close)
+        street.certifiers.identity_door.listen(1024)  # accepts and never answers
+        _write_settings(street, good, hostile)
+        await prepared(load(street.settings, {}).settings.ledger)
+        bank = [sys.executable, str(Path(__file__).parent / "institution.py"), str(good)]
+        await stack.enter_async_context(_process(bank))
+        prefix = _with_hanging_names(folder, stack) if options.name_server_hangs else []
+        output = folder / "output.log"
+        pid = await stack.enter_async_context(_relay(prefix, street, output, options))
+        world = await _world(street, hostile, pid)
+        yield Running(world, pid, authority_of(pid), output, street.folder / "access.log")
+
+
+def _write_settings(street: Street, good: int, hostile: int) -> None:
+    folder = street.folder
+    settings: dict[str, Any] = yaml.safe_load(street.settings.read_text())
+    rate = {"per_second": _MANY, "burst": _MANY}
+    settings["rates"] = {"operator_provider": dict(rate), "provider": dict(rate)}
+    _write(street.settings, settings)
+    directory: dict[str, Any] = yaml.safe_load((folder / "directory.yaml").read_text())
+    model = directory["operators"][0]
+    service = model["services"][0] | {"client_id": f"{HOSTILE_OPERATOR}SVC01", "name": "Hostile service"}
+    hostile_operator = {"org_code": HOSTILE_OPERATOR, "name": "Hostile", "serial_num": HOSTILE_SERIAL}
+    directory["operators"].append(model | hostile_operator | {"addresses": ["127.0.0.0/8"], "services": [service]})
+    _write(folder / "directory.yaml", directory)
+    urls = {
+        GOOD_BANK: f"{LOOPBACK}:{good}",
+        HOSTILE_BANK: f"{LOOPBACK}:{hostile}",
+        NAMED_BANK: "bank.hanging.example:80",
+    }
+    for org_code, name in BANKS.items():
+        provider = {"org_code": org_code, "name": name, "industry": "bank", "link": "leased_line"}
+        provider |= {"base_urls": [f"http://{urls[org_code]}"]}
+        provider |= {"withholding": "relay"} if org_code == HOSTILE_BANK else {}
+        _write(folder / "providers" / ("bank.yaml" if org_code == GOOD_BANK else f"{org_code}.yaml"), provider)
+
+
+def _write(path: Path, values: dict[str, Any]) -> None:
+    plain = json.loads(json.dumps(values))  # the relay reads no YAML aliases
+    path.write_text(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False), encoding="utf-8")
+
+
+@asynccontextmanager
+async def _process(argv: list[str]) -> AsyncIterator[None]:
+    process = await asyncio.create_subprocess_exec(*argv)
+    try:
+        yield
+    finally:
+        process.kill()
+        await process.wait()
+
+
+def _with_hanging_names(folder: Path, stack: AsyncExitStack) -> list[str]:
+    """A command prefix under which /etc/resolv.conf names a server that never answers. Needs root."""
+    server = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    server.bind((_HANGING_SERVER, 53))
+    place = folder / "resolv.conf"
+    place.write_text(f"nameserver {_HANGING_SERVER}\n")
+    script = f'mount --bind {place} /etc/resolv.conf && exec "$@"'
+    return ["unshare", "--mount", "sh", "-c", script, "sh"]
+
+
+@asynccontextmanager
+async def _relay(prefix: list[str], street: Street, output: Path, options: Options) -> AsyncIterator[int]:
+    argv = [*prefix, sys.executable, "-m", "relay", "serve", "--until-stdin-closes", "-c", str(street.settings)]
+    with output.open("wb") as log, ExitStack() as ends:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            env={name: value for name, value in os.environ.items() if not name.startswith("RELAY__")},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=log,
+            stderr=log if options.reads_stderr else _unread_pipe(ends),
+            start_new_session=True,
+        )
+        try:
+            await _wait_ready(process, street, output)
+            yield process.pid
+        finally:
+            await _stop(process)
+
+
+def _unread_pipe(ends: ExitStack) -> int:
+    """The writing end of a pipe that nobody reads."""
+    reading, writing = os.pipe()
+    ends.callback(os.close, reading)
+    ends.callback(os.close, writing)
+    return writing
+
+
+async def _wait_ready(process: asyncio.subprocess.Process, street: Street, output: Path) -> None:
+    try:
+        async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
+            while process.returncode is None:
+                with suppress(aiohttp.ClientError):
+                    async with session.get(f"{street.admin}/readyz") as answer:
+                        if answer.status == 200:  # noqa: PLR2004 - ready
+                            return
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        pass
+    raise NotReady(_tail(output))
+
+
+def _tail(output: Path) -> str:
+    return output.read_text(errors="replace")[-3000:]
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """Ask the relay to stop; after 15 seconds end it and its children."""
+    children = _children(process.pid)
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(15):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+async def _world(street: Street, hostile: int, pid: int) -> World:
+    """Tokens, refresh tokens and signed consents of all callers."""
+    certificates = street.certificates
+    issued = certificates.authority.issue(
+        "Hostile operator", stem="operator-hostile", serial_number=HOSTILE_SERIAL, server=False
+    )
+    callers = [(one.org_code, one.client_ids[0], one.identity) for one in street.operators]
+    callers.append((HOSTILE_OPERATOR, f"{HOSTILE_OPERATOR}SVC01", issued))
+    made = [Caller(code, *_files(pair), await _tokens(street, code, client)) for code, client, pair in callers]
+    good = []
+    for caller, neighbour in zip(made, street.operators, strict=False):
+        bench_street = replace(street, operators=(neighbour,))
+        good.append(replace(caller, **await _forms(bench_street, pid)))
+    unregistered = Caller(UNREGISTERED_SERIAL, *_files(certificates.unregistered_operator))
+    foreign = Caller("foreign", *_files(certificates.foreign_operator))
+    return World(
+        gateway=street.gateway_port,
+        admin=street.admin_port,
+        pages=street.pages_port,
+        hostile_institution=hostile,
+        ca=str(certificates.ca),
+        operators=good,
+        hostile=made[2],
+        unregistered=unregistered,
+        foreign=foreign,
+    )
+
+
+def _files(pair: Pair) -> tuple[str, str]:
+    return str(pair.certificate), str(pair.private_key)
+
+
+async def _tokens(street: Street, operator: str, client_id: str) -> dict[str, str]:
+    """A token at each bank, under a consent without the memo flag: the relay withholds memos."""
+    now, found = datetime.now(UTC), dict[str, str]()
+    ledger = ledger_of(load(street.settings, {}).settings.ledger)
+    scopes = scopes_of(load_catalogue(), "bank")
+    try:
+        for org_code in BANKS:
+            claims = claims_for(
+                issuer=RELAY_CODE, operator=operator, provider=org_code, client_id=client_id, scopes=scopes, now=now
+            )
+            handout = Handout(claims, ci_of(CUSTOMERS[0]))
+            consent = consent_for(handout, now)
+            particulars = replace(consent.particulars, is_consent_trans_memo=False)
+            await hand_out(ledger, [(handout, replace(consent, particulars=particulars))], now)
+            found[org_code] = sign(claims, street.token_key)
+    finally:
+        await ledger.close()
+    return found
+
+
+async def _forms(street: Street, pid: int) -> dict[str, list[dict[str, str]]]:
+    """Calls of the street's first operator that refresh tokens, and calls with consents that its customers signed."""
+    async with session_of(street.operators[0].identity, street.certificates.ca) as session:
+
+        async def never() -> int:
+            return 0
+
+        around = Neighbourhood(street, load_catalogue(), pid, never)
+        bench = Bench(around, "sqlite", Watched(pid, pid, None), session)
+        forms = await bench.codes(REFRESHES)
+        refreshes = [bench.refresh_form(form, await bench.token(form)) for form in forms]
+        return {"refreshes": refreshes, "signed": bench.signed(SIGNED)}
+
+
+def new_folder() -> Path:
+    """A folder for one relay, short enough for a socket's path."""
+    return Path(tempfile.mkdtemp(prefix="hostile-"))

@@ -1,0 +1,44 @@
+"""One hostile peer as a process of its own. Run as a script: peer_process.py NAME WORLD.
+
+It begins with the first line of its standard input and ends with the second; then it prints what it did. It runs only
+when nothing else wants the core, so that it takes no time from the load that is measured.
+"""
+
+import asyncio
+import json
+import os
+import resource
+import sys
+from pathlib import Path
+
+import uvloop
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from hostile.connections import Attack
+from hostile.peers import PEERS
+from hostile.world import load_world
+
+
+async def main(name: str, world: Path) -> None:
+    """Attack between two lines of input."""
+    attack = Attack(load_world(world))
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    task = asyncio.create_task(PEERS[name].attack(attack))
+    waiting = asyncio.create_task(asyncio.to_thread(sys.stdin.readline))
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    attack.stop.set()
+    await asyncio.wait({task}, timeout=5)
+    print(json.dumps(attack.done), flush=True)
+    if task.done():
+        task.result()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main(sys.argv[1], Path(sys.argv[2])))
