@@ -101,6 +101,18 @@ class Sending:
     content: bytes = field(default=b"", repr=False)
 
 
+class Repair(NamedTuple):
+    """A line that a repair brought from the access records into the ledger.
+
+    `at` is when (epoch seconds), `added` how many calls. `pending` of them are taken off when a batch brings them late.
+    """
+
+    at: int
+    line: Line
+    added: int
+    pending: int
+
+
 class StatisticsBook(Protocol):
     """Statistics in the ledger. Weeks are named by their inquiry_date: the Sunday after, 7 days before it are meant."""
 
@@ -109,6 +121,12 @@ class StatisticsBook(Protocol):
 
     async def counts(self, first: str, last: str, provider: str | None = None) -> Sequence[tuple[Line, int]]:
         """What was counted on the days `first` to `last`, in the order of the lines."""
+
+    async def repair(self, stat_date: str, records: Mapping[Line, int], now: int) -> Sequence[Repair]:
+        """Raise the lines of a day to what the access records say; what was added. Lines that have more stay."""
+
+    async def repairs(self, first: str, last: str) -> Sequence[Repair]:
+        """What was repaired of the days `first` to `last`, in the order in which it was."""
 
     async def consent_counts(self, days: Sequence[str], provider: str | None = None) -> Sequence[ConsentCount]:
         """Consents on these days, from the consents themselves; none with three zeros."""

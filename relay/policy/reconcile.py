@@ -62,6 +62,13 @@ class Recount:
             if day_of(exchange) == self.stat_date:
                 self._count(exchange, counting)
 
+    def add(self, other: "Recount") -> None:
+        """Add what another file of records of the same day adds up to."""
+        for line, count in other.counts.items():
+            self.counts[line] = self.counts.get(line, 0) + count
+        self.unattributed += other.unattributed
+        self.unreadable += other.unreadable
+
     def _count(self, exchange: Exchange, counting: Counting) -> None:
         line = counting.line(exchange)
         if line is not None:

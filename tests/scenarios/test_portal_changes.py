@@ -26,8 +26,9 @@ LET_GO = "what was held is let go: all that the portal lists is harmless now"
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def standing(tmp_path_factory):
     """A quarter where all stands, and whose relay knows what its portal told once."""
-    async with AsyncExitStack() as stack:
-        quarter = await stack.enter_async_context(quarter_in(tmp_path_factory.mktemp("changes") / "street"))
+    folder = tmp_path_factory.mktemp("changes") / "street"
+    async with AsyncExitStack() as stack:  # what all stories change together stays below the guard's share
+        quarter = await stack.enter_async_context(quarter_in(folder, portal={"guard": {"least": 8}}))
         await stack.enter_async_context(quarter.portal_up())
         jobs = await stack.enter_async_context(quarter.instance())
         assert (await jobs.run()).startswith("taken")

@@ -7,8 +7,8 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, case, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from relay.domain.statistics import Batch, ConsentCount, Line, Pulse, Sending, SendingState
-from relay.infra.ledger import consent_counts
+from relay.domain.statistics import Batch, ConsentCount, Line, Pulse, Repair, Sending, SendingState
+from relay.infra.ledger import consent_counts, statistics_repairs
 from relay.infra.ledger.tables_portal import PULSES, SENDINGS, STATISTICS, STATISTICS_BATCHES
 from relay.infra.ledger.upserting import inserting
 from relay.infra.ledger.work import Work, Works
@@ -30,6 +30,7 @@ class SqlStatistics:
             if (await work.rows.execute(fresh)).one_or_none() is None:
                 return False
             await _count(work, batch.counts)
+            await statistics_repairs.settle(work, batch.counts)
             await _beat(work, batch.pulses)
         return True
 
@@ -38,6 +39,23 @@ class SqlStatistics:
         wanted = select(*_LINE, STATISTICS.c.counted).where(_on(first, last, provider)).order_by(*_LINE)
         async with self._works.reading() as rows:
             return [(Line(*line), counted) for *line, counted in await rows.execute(wanted)]
+
+    async def repair(self, stat_date: str, records: Mapping[Line, int], now: int) -> Sequence[Repair]:
+        """Raise the lines of a day to what the access records say; what was added. Lines that have more stay."""
+        async with self._works.writing(now) as work:
+            await statistics_repairs.lock(work)
+            known = await work.rows.execute(select(*_LINE, STATISTICS.c.counted).where(_on(stat_date, stat_date, None)))
+            counted = {Line(*line): count for *line, count in known}
+            ours = {line: count for line, count in records.items() if line.stat_date == stat_date}
+            added = {line: count - counted.get(line, 0) for line, count in sorted(ours.items())}
+            added = {line: count for line, count in added.items() if count > 0}
+            await _count(work, added)
+            return await statistics_repairs.keep(work, added)
+
+    async def repairs(self, first: str, last: str) -> Sequence[Repair]:
+        """What was repaired of the days `first` to `last`, in the order in which it was."""
+        async with self._works.reading() as rows:
+            return await statistics_repairs.between(rows, first, last)
 
     async def consent_counts(self, days: Sequence[str], provider: str | None = None) -> Sequence[ConsentCount]:
         """Consents on these days, in the order of days and services; none with three zeros."""

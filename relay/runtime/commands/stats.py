@@ -1,16 +1,17 @@
 """`relay stats`: what was counted, what of it the portal has, and whether it is true."""
 
 import asyncio
+import hashlib
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from relay.domain.jobs import JobState
-from relay.domain.statistics import ConsentCount, Line, Sending, SendingState
+from relay.domain.statistics import ConsentCount, Line, Repair, Sending, SendingState
 from relay.infra.access_files import Unreadable, records_in
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.policy.overview import Row, codes, days_and_providers
@@ -42,6 +43,7 @@ Examples:
   relay stats show --date 20261122 --codes    one day, by rsp_code and OAuth error
   relay stats send --week 20261122 --org-code ZBAA000001
   relay stats reconcile --date 20261121 access.log access.log.1.gz
+  relay stats reconcile --date 20261121 --repair access.log
 \b
 A week is named by its inquiry_date: the Sunday after it.
 Exit code 0 when all is well, 1 when something differs or was not accepted,
@@ -77,18 +79,20 @@ def show_(
 
     async def look(
         _: Loaded, ledger: SqlLedger
-    ) -> tuple[Sequence[tuple[Line, int]], Sequence[ConsentCount], Sequence[Sending]]:
+    ) -> tuple[Sequence[tuple[Line, int]], Sequence[ConsentCount], Sequence[Sending], Sequence[Repair]]:
         book = ledger.statistics
         sendings = await book.sendings(named, content=False) if named else ()
         counts = await book.counts(days[0], days[-1], org_code)
-        return counts, await book.consent_counts(days, org_code), sendings
+        repairs = await book.repairs(days[0], days[-1])
+        return counts, await book.consent_counts(days, org_code), sendings, repairs
 
-    counts, consents, sendings = consult(path, look)
+    counts, consents, sendings, repairs = consult(path, look)
     told: dict[str, Any] = {
         "days": days,
         "counted": [_row(one) for one in days_and_providers(counts)],
         "consents": [one._asdict() for one in consents],
         "sendings": [_sending(one) for one in sendings if org_code in {None, one.provider}],
+        "repairs": [_repair(one) for one in repairs if org_code in {None, one.line.provider}],
     }
     if with_codes:
         told["codes"] = dict(codes(counts))
@@ -138,35 +142,40 @@ def send_(path: Path, week: str | None, org_codes: tuple[str, ...], kind: str | 
 
 @command.command("reconcile")
 @click.option("--date", "day", required=True, help="The day (YYYYMMDD, Korea).")
+@click.option("--repair", is_flag=True, help="Bring into the ledger what it lacks of the records.")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @config_option
 @json_option
-def reconcile_(path: Path, day: str, files: tuple[Path, ...], *, as_json: bool) -> None:
+def reconcile_(path: Path, day: str, files: tuple[Path, ...], *, repair: bool, as_json: bool) -> None:
     """Count a day once more, name every difference.
 
-    FILES are the access records of all gateways that answered that day.
+    FILES are the access records of all gateways that answered that day, each record once.
     Without FILES: the file that the settings write to. Records rotated or compressed (gz) are read likewise.
+    --repair raises figures that a kill lost to what the records say, and never lowers one.
     """
     wanted = _day(day)
+    is_over = wanted < korean_day(time.time())
+    if repair and not is_over:
+        end("a day is repaired when it is over", CANNOT)
 
-    async def look(loaded: Loaded, ledger: SqlLedger) -> tuple[Recount, Sequence[tuple[Line, int]]]:
-        recount = Recount(wanted)
-        for file in _files(loaded, files):
-            await asyncio.to_thread(recount.read, records_in(file), counting())
-        return recount, await ledger.statistics.counts(wanted, wanted)
+    async def look(loaded: Loaded, ledger: SqlLedger) -> tuple[Recount, Sequence[Repair], Sequence[tuple[Line, int]]]:
+        recount, book = await _recounted(wanted, _files(loaded, files)), ledger.statistics
+        repaired = await book.repair(wanted, recount.counts, int(time.time())) if repair else ()
+        return recount, repaired, await book.counts(wanted, wanted)
 
     try:
-        recount, counts = consult(path, look)
+        recount, repaired, counts = consult(path, look)
     except Unreadable as error:
         end(str(error), CANNOT)
     found = list(differences(counts, recount.counts))
     told = {
         "date": wanted,
-        "over": wanted < korean_day(time.time()),
+        "over": is_over,
         "ledger": sum(count for _, count in counts),
         "records": sum(recount.counts.values()),
         "unattributed": recount.unattributed,
         "unreadable_lines": recount.unreadable,
+        "repaired": [{**one.line._asdict(), "added": one.added} for one in repaired],
         "differences": [{**one.line._asdict(), "ledger": one.ledger, "records": one.records} for one in found],
     }
     if as_json:
@@ -174,6 +183,32 @@ def reconcile_(path: Path, day: str, files: tuple[Path, ...], *, as_json: bool) 
     else:
         _show_reconciled(told)
     raise SystemExit(FAILED if found else 0)
+
+
+async def _recounted(day: str, files: Iterable[Path]) -> Recount:
+    """What all files add up to; one that holds the same records as another counts once."""
+    whole, known = Recount(day), set()
+    for file in files:
+        one, digest = await asyncio.to_thread(_read, day, file)
+        if digest in known:
+            click.echo(f"{file}: the same records as in another file, left out", err=True)
+            continue
+        known.add(digest)
+        whole.add(one)
+    return whole
+
+
+def _read(day: str, file: Path) -> tuple[Recount, bytes]:
+    """What a file adds up to, and the digest of its records. Raises Unreadable."""
+    recount, digest = Recount(day), hashlib.sha256()
+
+    def hashed() -> Iterator[bytes]:
+        for line in records_in(file):
+            digest.update(line)
+            yield line
+
+    recount.read(hashed(), counting())
+    return recount, digest.digest()
 
 
 def _files(loaded: Loaded, named: tuple[Path, ...]) -> Iterable[Path]:
@@ -235,10 +270,17 @@ def _sending(one: Sending) -> dict[str, Any]:
     }
 
 
+def _repair(one: Repair) -> dict[str, Any]:
+    return {"at": moment(one.at), **one.line._asdict(), "added": one.added, "pending": one.pending}
+
+
 def _show_reconciled(told: dict[str, Any]) -> None:
     click.echo(f"{told['date']}: {told['ledger']:,} in the ledger, {told['records']:,} in the records")
     if not told["over"]:
         click.echo("the day is not over: what ended just now may stand in one of them only")
+    if told["repaired"]:
+        calls = sum(one["added"] for one in told["repaired"])
+        click.echo(f"repaired: {counted(calls, 'call')} of {counted(len(told['repaired']), 'line')} from the records")
     for key, words in (
         ("unattributed", "for nobody: institution or operator unknown"),
         ("unreadable_lines", "no record: a line, or a piece of one, that does not tell an exchange"),
@@ -278,7 +320,16 @@ def _show(told: dict[str, Any], figures: Sequence[dict[str, Any]]) -> None:
     if told.get("codes"):
         click.echo("\ncodes")
         print_table(("counter", "calls"), ((name, f"{count:,}") for name, count in told["codes"].items()))
+    _show_repairs(told["repairs"])
     _show_sendings(told["sendings"])
+
+
+def _show_repairs(repairs: Sequence[dict[str, Any]]) -> None:
+    if repairs:
+        click.echo("\nrepaired from access records")
+        rows = [{**one, "at": clock(one["at"])} for one in repairs]
+        names = ("at", "stat_date", "provider", "api_code", "added", "outcome")
+        print_table(("at", "day", "org_code", "api", "calls", "outcome"), rows_of(rows, *names), right=("calls",))
 
 
 def _show_sendings(sendings: Sequence[dict[str, Any]]) -> None:

@@ -248,8 +248,66 @@ class TestReconcile:
         assert answer.stderr.startswith("the records go to stdout: ")
         assert (await premises.relay("stats", "reconcile", "--date", DAY, records(EXCHANGES, "other"))).exit_code == 0
 
+    async def test_the_same_records_in_two_files_count_once(self, premises, counted, records):
+        files = [records(EXCHANGES, "access.log"), records(EXCHANGES, "copy.log.gz")]
+        answer = await premises.relay("stats", "reconcile", "--date", DAY, *files)
+        assert (answer.exit_code, answer.stderr) == (0, f"{files[1]}: the same records as in another file, left out\n")
+
     async def test_a_day_has_to_be_named(self, premises):
         assert "--date" in (await premises.relay("stats", "reconcile")).stderr
+
+
+LOST = (exchange(status=401, rsp_code="40101"), exchange(status=401, rsp_code="40101"), exchange(9))
+"""What the ledger never heard of, because its gateway was killed."""
+
+
+class TestRepair:
+    async def repair(self, premises, *args, code=0):
+        answer = await premises.relay("stats", "reconcile", "--date", DAY, "--repair", "--json", *args)
+        assert answer.exit_code == code
+        return [one["added"] for one in json.loads(answer.stdout)["repaired"]]
+
+    async def test_what_a_kill_lost_is_brought_from_the_records_once(self, premises, ledger, counted, records):
+        file = records([*EXCHANGES, *LOST])
+        answer = await premises.relay("stats", "reconcile", "--date", DAY, "--repair", file)
+        assert answer.stdout.splitlines() == [
+            f"{DAY}: 11 in the ledger, 11 in the records",
+            "repaired: 3 calls of 2 lines from the records",
+            "no difference",
+        ]
+        before = await ledger.statistics.counts(DAY, DAY)
+        assert await self.repair(premises, file) == []
+        assert await ledger.statistics.counts(DAY, DAY) == before
+        assert len(await ledger.statistics.repairs(DAY, DAY)) == 2
+
+    async def test_what_the_spool_brings_later_is_not_counted_twice(self, premises, ledger, counted, records):
+        file = records([*EXCHANGES, *LOST])
+        assert await self.repair(premises, file) == [1, 2]
+        lines = [counting().line(one) for one in LOST]
+        batch = Batch("late", {line: lines.count(line) for line in lines})
+        assert await ledger.statistics.take_batch(batch, int(NOON) + 86_400)
+        assert (await premises.relay("stats", "reconcile", "--date", DAY, file)).exit_code == 0
+
+    async def test_a_figure_is_never_lowered(self, premises, ledger, counted, records):
+        file = records([*EXCHANGES[1:], *LOST[:1]])
+        assert await self.repair(premises, file, code=1) == [1]
+        assert sum(count for _, count in await ledger.statistics.counts(DAY, DAY)) == 9
+
+    async def test_a_repair_is_shown_with_the_figures(self, premises, counted, records):
+        await self.repair(premises, records([*EXCHANGES, *LOST]))
+        shown = (await premises.relay("stats", "show", "--date", DAY)).stdout
+        assert "repaired from access records" in shown
+        told = json.loads((await premises.relay("stats", "show", "--date", DAY, "--json")).stdout)
+        assert [(one["added"], one["pending"], one["outcome"]) for one in told["repairs"]] == [
+            (1, 1, "200_00000"),
+            (2, 2, "401_40101"),
+        ]
+
+    async def test_a_day_that_is_not_over_is_not_repaired(self, premises, ledger, records):
+        file = records([exchange(9, received=time.time())])
+        answer = await premises.relay("stats", "reconcile", "--date", TODAY, "--repair", file)
+        assert (answer.exit_code, answer.stderr) == (2, "a day is repaired when it is over\n")
+        assert await ledger.statistics.repairs("20000101", "99991231") == []
 
 
 @pytest.mark.parametrize("args", [[], ["show"], ["send"], ["reconcile"]], ids=lambda args: args[0] if args else "group")
