@@ -27,6 +27,30 @@ class PostgreSql:
     def start(self) -> None:
         """Make the cluster and serve it. Raises AssertionError with what the programs said."""
         self._run("initdb", "--no-sync", "--auth=trust", "--username=relay", "-D", self._folder / "data")
+        self._serve()
+
+    def follow(self, primary: "PostgreSql") -> None:
+        """Serve a copy of another server and follow it. Raises AssertionError with what the programs said."""
+        self._run("pg_basebackup", "-R", "-c", "fast", "-X", "stream", "-h", primary.folder, "-U", "relay",
+                  "-D", self._folder / "data")  # fmt: skip
+        self._serve()
+
+    def demote(self) -> None:
+        """Start again as a standby that follows no primary."""
+        self._run("pg_ctl", "-w", "-m", "fast", "-D", self._folder / "data", "stop")
+        self._run("touch", self._folder / "data" / "standby.signal")
+        self._serve()
+
+    def promote(self) -> None:
+        """Become the primary."""
+        self._run("pg_ctl", "-w", "-D", self._folder / "data", "promote")
+
+    @property
+    def folder(self) -> Path:
+        """Where its socket is."""
+        return self._folder
+
+    def _serve(self) -> None:
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": self._folder,
@@ -59,7 +83,7 @@ class PostgreSql:
 
     def _run(self, program: str, *args: str | Path) -> str:
         done = subprocess.run(
-            [self._bin / program, *args],
+            [self._bin / program if (self._bin / program).exists() else program, *args],
             user=self._owner,
             cwd="/",
             stdin=subprocess.DEVNULL,

@@ -48,6 +48,10 @@ class Unreachable(Exception):
     """The ledger did not answer. What was asked for happened whole or not at all; asking again is safe."""
 
 
+class WrongLedger(Unreachable):
+    """What answers is not the ledger that was opened, or a server that is behind it. Nothing of it may be believed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """전자서명: what proves a consent of integrated authentication, kept with it. `kind` names the form field."""

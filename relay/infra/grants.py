@@ -11,7 +11,7 @@ from relay.domain.consent import Consent, ConsentState
 from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.grant import Grant, NotYet
 from relay.domain.issue import TokenKind, TokenRecord, TokenState
-from relay.domain.ledger import GrantSource
+from relay.domain.ledger import GrantSource, WrongLedger
 from relay.policy.particulars import assets_of, told
 from relay.policy.withheld import fields_withheld
 
@@ -63,6 +63,8 @@ class RememberedGrants:
         self._hurried = asyncio.Event()
         self._heard = clock()
         self.failures = 0
+        self.is_wrong = False
+        """Whether another ledger answers, or a server that is behind it."""
 
     @property
     def age(self) -> float:
@@ -104,14 +106,11 @@ class RememberedGrants:
             try:
                 async with asyncio.timeout(FETCH_S):
                     await self.hear()
-            except Exception as error:  # whatever a driver raises: the ledger was not heard
-                if not self.failures:
-                    _log.warning("the ledger does not answer (%s)", type(error).__name__)
+            except Exception as error:  # whatever a driver raises: the ledger was not heard, which its log tells
                 self.failures += 1
+                self.is_wrong = isinstance(error, WrongLedger)
             else:
-                if self.failures:
-                    _log.warning("the ledger answers again, after %d failures", self.failures)
-                self.failures = 0
+                self.failures, self.is_wrong = 0, False
 
     def hurry(self) -> None:
         """Ask at once: something was revoked, or it is time to stop."""

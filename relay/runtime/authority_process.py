@@ -49,6 +49,9 @@ from relay.standard.catalogue import load_catalogue
 
 _log = logging.getLogger(__name__)
 
+LEDGER_S: Final = 10.0
+"""So long may the ledger take for one thing that a customer or operator waits for; then the answer is 503."""
+
 _SWEEP_S: Final = 60.0
 _KEEP_ALIVE_S: Final = 75.0
 """Longer than the gateway keeps an unused line, so that no call meets one that is just being hung up."""
@@ -74,7 +77,7 @@ class AuthorityProcess:
         loop = asyncio.get_running_loop()
         settings = self._loaded.settings
         async with self._stack as stack:
-            ledger = ledger_of(settings.ledger)
+            ledger = ledger_of(settings.ledger, deadline_s=min(LEDGER_S, settings.authority.timeout_s))
             stack.push_async_callback(ledger.close)
             await ledger.check()
             feed = RevocationFeed()

@@ -12,6 +12,7 @@ from typing import Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from relay.domain.ids import normal_serial
+from relay.infra.ledger.postgresql import LedgerUrlWrong, parse_url
 from relay.policy.registry import Authentication, Directory, DirectoryOperator, Provider
 from relay.policy.scalars import ProviderTimeouts
 from relay.policy.settings import Settings
@@ -56,7 +57,7 @@ def crosscheck(
     """All problems between the files; what could not be read is None or left out."""
     problems: list[Problem] = []
     if relay is not None:
-        problems += [*_ports(relay), *_socket(relay), *_certifiers(relay), *_portal(relay)]
+        problems += [*_ports(relay), *_socket(relay), *_ledger(relay), *_certifiers(relay), *_portal(relay)]
         usual = relay.model.upstream.timeouts
         problems += [relay.problem(f"upstream.{key}", *said) for key, *said in _timeouts(usual, usual)]
     problems += _org_codes(relay, providers)
@@ -92,6 +93,16 @@ def _socket(relay: Read[Settings]) -> Iterator[Problem]:
     if length > SOCKET_BYTES:
         allowed = f"at most {SOCKET_BYTES} bytes with its folder"
         yield relay.problem("authority.socket", f"is a path of {length} bytes", allowed)
+
+
+def _ledger(relay: Read[Settings]) -> Iterator[Problem]:
+    """A URL of PostgreSQL in words of libpq; one behind a reference is opened by `--files` and at the start."""
+    url = relay.model.ledger.url
+    if not url.startswith(("sqlite:", "file:", "env:")):
+        try:
+            parse_url(url)
+        except LedgerUrlWrong as error:
+            yield relay.problem("ledger.url", str(error), "postgresql://HOST/DATABASE with words of libpq behind ?")
 
 
 def _certifiers(relay: Read[Settings]) -> Iterator[Problem]:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 from relay.infra.token_keys import TokenKeyProblem, read_keys
 from relay.policy.scalars import STDOUT
 from relay.runtime.config import Loaded
+from relay.runtime.ledgers import LedgerUnfit, url_of
 from relay.runtime.problems import Problem, shown
 from relay.runtime.references import Kind, Reference, SecretMissing, references, secret
 
@@ -49,7 +50,7 @@ def file_problems(path: Path, loaded: Loaded, now: datetime) -> list[Problem]:
             certificates[each.file, section] = found[0]
         elif each.kind is Kind.PRIVATE_KEY:
             problems += _pair(each, certificates.get((each.file, section)), found)
-    return [*problems, *_log(path, loaded.settings.access_log.path)]
+    return [*problems, *_ledger_url(path, loaded), *_log(path, loaded.settings.access_log.path)]
 
 
 class _Unfit(Exception):
@@ -104,6 +105,13 @@ def _spki(key: Any) -> bytes:
 def _pair(reference: Reference, certificate: x509.Certificate | None, key: Any) -> Iterator[Problem]:
     if certificate is not None and _spki(certificate.public_key()) != _spki(key.public_key()):
         yield _problem(reference, "does not match the certificate", "the key the certificate was made for")
+
+
+def _ledger_url(path: Path, loaded: Loaded) -> Iterator[Problem]:
+    try:
+        url_of(loaded.settings.ledger)
+    except LedgerUnfit as unfit:
+        yield Problem(shown(path.absolute()), unfit.key, unfit.wrong, unfit.to_do)
 
 
 def _log(path: Path, target: str) -> Iterator[Problem]:

@@ -20,6 +20,7 @@ class LedgerUnfit(Exception):
 
     def __init__(self, key: str, wrong: str, to_do: str) -> None:
         super().__init__(f"ledger.{key}: {wrong}: {to_do}")
+        self.key, self.wrong, self.to_do = f"ledger.{key}", wrong, to_do
 
 
 def unanswered(error: Unreachable) -> str:
@@ -68,9 +69,11 @@ async def opened(settings: LedgerSettings, environ: Mapping[str, str] = os.envir
     return ledger_of(settings, environ)
 
 
-def ledger_of(settings: LedgerSettings, environ: Mapping[str, str] = os.environ) -> SqlLedger:
-    """The same before the loop runs that it will belong to."""
-    return ledger_at(url_of(settings, environ), sealer_of(settings, environ), settings.connections)
+def ledger_of(
+    settings: LedgerSettings, environ: Mapping[str, str] = os.environ, deadline_s: float | None = None
+) -> SqlLedger:
+    """The same before the loop runs that it will belong to. A transaction may take `deadline_s` at most."""
+    return ledger_at(url_of(settings, environ), sealer_of(settings, environ), settings.connections, deadline_s)
 
 
 def marks_key(settings: LedgerSettings, environ: Mapping[str, str] = os.environ) -> bytes:

@@ -135,7 +135,8 @@ class RelayProcess:
     def _unready(self) -> list[str]:
         if self._stop.is_set():
             return ["stopping"]
-        silent = self.relay.grants.age > self.relay.loaded.settings.ledger.trust_s
+        grants = self.relay.grants
+        silent = grants.is_wrong or grants.age > self.relay.loaded.settings.ledger.trust_s
         settings = self.relay.loaded.settings
         strangers = settings.portal is not None and not self.relay.registry.registry.number
         missing = (

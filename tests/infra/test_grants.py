@@ -10,7 +10,7 @@ from relay.domain.consent import Asset, Authentication, Consent, ConsentState, P
 from relay.domain.fault import Refusal
 from relay.domain.grant import NotYet
 from relay.domain.issue import TokenKind, TokenRecord, TokenState
-from relay.domain.ledger import Unreachable
+from relay.domain.ledger import Unreachable, WrongLedger
 from relay.infra.grants import RememberedGrants
 
 TRUST_S = 60.0
@@ -305,22 +305,22 @@ async def test_an_older_ledger_brought_back_makes_everything_forgotten(memory):
     assert (grant.revoked, memory.of()) == (True, "not yet")
 
 
-async def test_following_goes_on_through_failures_and_says_so_twice(memory, caplog):
+@pytest.mark.parametrize(("error", "is_wrong"), [(Unreachable(), False), (WrongLedger(), True)])
+async def test_following_goes_on_through_failures(memory, error, is_wrong):
     memory.source.add()
     grant = await memory.fetched()
     stop = asyncio.Event()
-    memory.source.broken = Unreachable()
+    memory.source.broken = error
     following = asyncio.ensure_future(memory.grants.follow(0.001, stop))
     await until(lambda: memory.grants.failures == 3)
+    assert memory.grants.is_wrong is is_wrong
     memory.source.broken = None
     memory.source.revoke("a")
     await until(lambda: grant.revoked)
+    await until(lambda: memory.grants.failures == 0)
+    assert not memory.grants.is_wrong
     stop.set()
     await following
-    assert [line.partition(",")[0] for line in caplog.messages] == [
-        "the ledger does not answer (Unreachable)",
-        "the ledger answers again",
-    ]
 
 
 async def test_who_is_hurried_asks_before_the_usual_time(memory):

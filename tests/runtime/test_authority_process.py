@@ -213,7 +213,9 @@ async def test_a_consent_past_its_last_day_is_ended(around):
 async def test_gateways_hear_at_once_of_a_consent_given_at_the_pages(around, monkeypatch):
     """What the pages do, done with the ledger of their process: a new consent revokes the tokens of the former."""
     opened = []
-    monkeypatch.setattr(authority_process, "ledger_of", lambda told: opened.append(ledger_of(told)) or opened[0])
+    monkeypatch.setattr(
+        authority_process, "ledger_of", lambda told, **how: opened.append(ledger_of(told, **how)) or opened[0]
+    )
     async with around.serving():
         signs = asyncio.Queue()
         following = asyncio.ensure_future(follow_authority(around.socket, lambda: signs.put_nowait(None)))

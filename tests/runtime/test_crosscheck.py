@@ -258,3 +258,19 @@ def test_what_is_wrong_with_a_day_of_maintenance_is_told_with_its_place(folder, 
     found = told(folder)
     assert len(found) == (1 if line else 0)
     assert all(each.startswith(f"providers/bank.yaml: {line}") for each in found)
+
+
+@pytest.mark.parametrize(
+    ("url", "wrong"),
+    [
+        ("postgresql://host/db?sslmode=require&connect_timeout=3", None),
+        ("postgresql://a:1,b:2/db?target_session_attrs=read-write&pgbouncer=true", None),
+        ("postgresql://host/db?keepalives=1", "ledger.url: the ledger's URL holds keepalives, which is not known"),
+        ("postgresql://host/db?sslmode=yes", "ledger.url: sslmode in the ledger's URL is not one of disable"),
+    ],
+)
+def test_words_of_the_ledgers_url_are_known(folder, url, wrong):
+    folder.put("relay.yaml", "ledger.url", url)
+    found = told(folder)
+    assert len(found) == (1 if wrong else 0)
+    assert all(each.startswith(f"relay.yaml: {wrong}") for each in found)

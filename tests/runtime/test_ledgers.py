@@ -48,7 +48,11 @@ def test_a_url_may_stand_in_a_file(tmp_path):
             {"URL": "mysql://u:Zq7marker@h/db"},
             "postgresql://HOST/DATABASE: correct the environment variable",
         ),
-        ("env:URL", {"URL": "postgresql://u:Zq7marker@h:x/d"}, "cannot be read: correct the environment variable URL"),
+        (
+            "env:URL",
+            {"URL": "postgresql://u:Zq7marker@h:x/d"},
+            "port that is no number: correct the environment variable URL",
+        ),
         ("postgresql://host", {}, "postgresql://HOST/DATABASE: correct it"),
     ],
 )

@@ -45,6 +45,12 @@ async def test_it_is_not_ready_before_it_listens_nor_once_it_stops(process):
     assert process._unready() == ["stopping"]
 
 
+async def test_it_is_not_ready_once_another_ledger_answers(process):
+    process._listening.ports = [1]
+    process.relay.grants.is_wrong = True
+    assert process._unready() == ["ledger"]
+
+
 async def test_said_twice_stop_means_at_once(process):
     process.stop()
     assert not process._listening.aborted

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+import asyncpg
 from sqlalchemy import Connection, event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import (
-    ArgumentError,
     DataError,
     DBAPIError,
     IntegrityError,
@@ -25,6 +25,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from relay.domain.ledger import Unreachable
+from relay.infra.ledger.postgresql import BUSY_S, POOLED, LedgerUrlWrong, postgresql_engine
+
+__all__ = ["LedgerUrlWrong", "answering", "engine_for", "is_pooled", "is_sqlite", "made", "sqlite_path"]
 
 WRITES: Final = "relay_writes"
 """Execution option of connections that write: on SQLite they take the lock when they begin, not in the middle."""
@@ -33,36 +36,21 @@ AT_ONE_MOMENT: Final = "relay_at_one_moment"
 """Execution option of connections that read several times: on SQLite all they see is of one moment (PostgreSQL has an
 isolation level for it)."""
 
-BUSY_S: Final = 10
-"""So long one process waits for another that writes."""
 _SQLITE: Final = "sqlite:"
-_POSTGRESQL: Final = frozenset({"postgresql", "postgresql+asyncpg", "postgres"})
-"""The name, and what other tools write for it."""
 _ON_CONNECT: Final = (
     f"PRAGMA busy_timeout = {BUSY_S * 1000}",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # a consent that was answered survives a power cut
     "PRAGMA foreign_keys = ON",
 )
-_SERVER: Final = {
-    "application_name": "relay",
-    "lock_timeout": f"{BUSY_S}s",
-    "statement_timeout": "30s",
-    "idle_in_transaction_session_timeout": "30s",
-    "jit": "off",
-}
-
 _OURS: Final = (IntegrityError, ProgrammingError, DataError, NotSupportedError)
 """What the database says about our statements; everything else it says about itself."""
 
 _DATA: Final = "22"
 """The class of SQLSTATEs that are about a value (data exception)."""
-_NOT_ALLOWED: Final = "42501"
-"""The SQLSTATE of a right that is not granted: a matter of who administers the database, not of the statement."""
-
-
-class LedgerUrlWrong(ValueError):
-    """The URL leads to no ledger. The text never repeats it: there may be a password in it."""
+_ABOUT_ITSELF: Final = frozenset({"42501", "0A000"})
+"""SQLSTATEs that are a matter of who administers the database, not of the statement: a right that is not granted, and a
+table that was replaced while a plan for it was remembered."""
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -76,7 +64,7 @@ def engine_for(url: str, connections: int) -> AsyncEngine:
     A SQLite file is never made by looking at it: `made` makes it.
     """
     path = sqlite_path(url)
-    return _postgresql(url, connections) if path is None else _sqlite(path, connections)
+    return postgresql_engine(url, connections) if path is None else _sqlite(path, connections)
 
 
 def made(path: Path) -> None:
@@ -111,6 +99,11 @@ def is_sqlite(engine: AsyncEngine) -> bool:
     return engine.dialect.name == "sqlite"
 
 
+def is_pooled(engine: AsyncEngine) -> bool:
+    """Whether PgBouncer stands before the database: see `postgresql`."""
+    return bool(engine.get_execution_options().get(POOLED))
+
+
 @asynccontextmanager
 async def answering() -> AsyncIterator[None]:
     """A block that talks to the database; when that does not answer, Unreachable with what it says, in one line.
@@ -120,12 +113,14 @@ async def answering() -> AsyncIterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if isinstance(error, _OURS) and _sqlstate(error) != _NOT_ALLOWED:
+        if isinstance(error, _OURS) and _sqlstate(error) not in _ABOUT_ITSELF:
             raise
         if _about_a_value(error):
             raise ValueError("a value that the ledger cannot hold") from None
         raise Unreachable(str(error.orig).partition("\n")[0]) from error
-    except (PoolTimeout, OSError) as error:
+    except TimeoutError as error:
+        raise Unreachable("it did not answer in time") from error
+    except (PoolTimeout, OSError, asyncpg.InternalClientError) as error:
         raise Unreachable(str(error).partition("\n")[0] or type(error).__name__) from error
 
 
@@ -200,25 +195,3 @@ def _begun(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     elif options.get(AT_ONE_MOMENT):
         connection.exec_driver_sql("BEGIN")
-
-
-def _postgresql(url: str, connections: int) -> AsyncEngine:
-    try:
-        address = make_url(url)
-    except (ArgumentError, ValueError):
-        raise LedgerUrlWrong("the ledger's URL cannot be read") from None  # the cause repeats it
-    if address.drivername not in _POSTGRESQL or not address.database:
-        raise LedgerUrlWrong("the ledger's URL is neither sqlite:PATH nor postgresql://HOST/DATABASE")
-    query = dict(address.query)
-    if (sslmode := query.pop("sslmode", None)) is not None:
-        query["ssl"] = sslmode  # libpq's word and asyncpg's
-    return create_async_engine(
-        address.set(drivername="postgresql+asyncpg", query=query),
-        pool_size=connections,
-        max_overflow=0,
-        pool_pre_ping=True,
-        pool_timeout=BUSY_S,
-        pool_use_lifo=True,
-        hide_parameters=True,
-        connect_args={"timeout": BUSY_S, "server_settings": _SERVER},
-    )

@@ -11,6 +11,7 @@ from relay.domain.ledger import Evidence, Holder, NotGranted, Why
 from relay.domain.transition import Forbidden
 from relay.infra.ledger import (
     consents,
+    identity,
     issuing,
     marks,
     once,
@@ -22,7 +23,7 @@ from relay.infra.ledger import (
     tokens,
 )
 from relay.infra.ledger import schema as schemas
-from relay.infra.ledger.engine import engine_for
+from relay.infra.ledger.engine import engine_for, sqlite_path
 from relay.infra.ledger.jobs import SqlJobs
 from relay.infra.ledger.registry import SqlRegistry
 from relay.infra.ledger.retention import SqlArchive
@@ -37,12 +38,13 @@ async def open_ledger(url: str, sealer: Sealer, connections: int) -> "SqlLedger"
     return ledger_at(url, sealer, connections)
 
 
-def ledger_at(url: str, sealer: Sealer, connections: int) -> "SqlLedger":
+def ledger_at(url: str, sealer: Sealer, connections: int, deadline_s: float | None = None) -> "SqlLedger":
     """The ledger at `sqlite:PATH` or `postgresql://HOST/DATABASE`; nothing is asked of it yet, see `check`.
 
-    At most `connections` are open at a time. Belongs to the loop that asks first. Raises LedgerUrlWrong.
+    At most `connections` are open at a time; a transaction that takes longer than `deadline_s` is undone. Belongs to
+    the loop that asks first. Raises LedgerUrlWrong.
     """
-    return SqlLedger(url, Works(engine_for(url, connections), sealer))
+    return SqlLedger(url, Works(engine_for(url, connections), sealer, sqlite_path(url), deadline_s))
 
 
 class SqlLedger:
@@ -74,6 +76,12 @@ class SqlLedger:
         Whoever serves asks this first: under wrong keys nothing breaks, customers are just not found.
         """
         await schemas.expect_fit(self._url, self._works.sealer)
+
+    async def begin_generation(self) -> int:
+        """Tell every process on this ledger that it was brought back from a backup. Raises SchemaProblem."""
+        schemas.expect_current(await schemas.state(self._url))
+        async with schemas.changing(self._url) as rows:
+            return await identity.begin_generation(rows)
 
     async def reseal(self) -> resealing.Resealed:
         """Seal everything anew that is not under the first customer key, and forget the keys that are not there.

@@ -174,6 +174,15 @@ Index(
     postgresql_where=text("state = 'live'"),
 )
 
+LEDGER_IDENTITY: Final = Table(
+    "ledger_identity",
+    METADATA,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("ledger_id", String, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    CheckConstraint("one = 1", name="one_row"),
+)
+
 REVOCATION_HEAD: Final = Table(
     "revocation_head",
     METADATA,

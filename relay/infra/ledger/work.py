@@ -6,17 +6,22 @@ circle.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from relay.domain.jobs import Superseded
-from relay.infra.ledger.engine import AT_ONE_MOMENT, WRITES, answering, is_sqlite
+from relay.domain.ledger import Unreachable
+from relay.infra.diagnostics.outages import OutageLog
+from relay.infra.ledger.engine import AT_ONE_MOMENT, WRITES, answering, is_pooled, is_sqlite
+from relay.infra.ledger.identity import FollowsNoPrimary, LedgerIdentity
 from relay.infra.ledger.sealing import Sealer
 from relay.infra.ledger.tables import HISTORY, REVOCATION_HEAD, REVOCATIONS
 from relay.infra.ledger.tables_portal import LEADERSHIP
@@ -82,17 +87,30 @@ class Work:
             raise Superseded
 
 
-class Works:
-    """Who begins transactions."""
+SLOW_S: Final = 2.0
+"""A transaction that was given up after this time counts as one that the ledger did not answer."""
 
-    def __init__(self, engine: AsyncEngine, sealer: Sealer) -> None:
+
+class Works:
+    """Begins transactions on one ledger. `path` is the file of a SQLite ledger.
+
+    Each transaction first sees that the ledger is the one of before. One that takes longer than `deadline_s` is undone.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, sealer: Sealer, path: Path | None = None, deadline_s: float | None = None
+    ) -> None:
         self.engine = engine
         self.sealer = sealer
         self.announce: Callable[[Sequence[str]], None] = _announce_nothing
         """Called with the access tokens that a transaction revoked, right after its commit."""
+        self.outage = OutageLog("ledger")
+        self._identity = LedgerIdentity(path)
+        self._deadline_s = deadline_s
         # SQLite has one writer; who waits here waits in turn, who waits there polls
         self._turn: AbstractAsyncContextManager[object] = asyncio.Lock() if is_sqlite(engine) else nullcontext()
-        reading = {} if is_sqlite(engine) else {"isolation_level": "AUTOCOMMIT"}
+        alone = is_sqlite(engine) or is_pooled(engine)  # behind PgBouncer a statement needs a transaction to stay whole
+        reading = {} if alone else {"isolation_level": "AUTOCOMMIT"}
         self._reading = engine.execution_options(**reading)
         snapshot: dict[str, Any] = (
             {AT_ONE_MOMENT: True} if is_sqlite(engine) else {"isolation_level": "REPEATABLE READ"}
@@ -103,13 +121,15 @@ class Works:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection for looking things up; each statement sees what is committed. Raises Unreachable."""
-        async with answering(), self._reading.connect() as rows:
+        async with self._answering(), self._reading.connect() as rows:
+            await self._identity.expect_same(rows, writes=False)
             yield rows
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """A connection for looking things up; all its statements see one moment. Raises Unreachable."""
-        async with answering(), self._of_one_moment.connect() as rows:
+        async with self._answering(), self._of_one_moment.connect() as rows:
+            await self._identity.expect_same(rows, writes=False)
             yield rows
 
     @asynccontextmanager
@@ -118,12 +138,38 @@ class Works:
 
         With a fence it is a leader's: Superseded, and undone, when another one leads since.
         """
-        async with answering(), self._turn, self._writing.begin() as rows:
+        async with self._answering(), self._turn, self._writing.begin() as rows:
+            await self._identity.expect_same(rows, writes=True)
             work = Work(rows, self.sealer, now, fence)
             yield work
             await work.settle()
+            self._identity.expect_same_file()
         if work.revocations:
             self.announce(work.revocations)
+
+    @asynccontextmanager
+    async def _answering(self) -> AsyncIterator[None]:
+        """A block that talks to the ledger, in time. Raises Unreachable, WrongLedger among them.
+
+        A server that follows no primary loses every connection, so that the next ones look for the primary.
+        """
+        began = time.monotonic()
+        try:
+            self._identity.expect_same_file()
+            async with answering(), asyncio.timeout(self._deadline_s):
+                yield
+        except FollowsNoPrimary as error:
+            self.outage.failed(f'"{error}"')
+            await self.engine.dispose()
+            raise
+        except Unreachable as error:
+            self.outage.failed(f'"{error}"')
+            raise
+        except asyncio.CancelledError:
+            if time.monotonic() - began > SLOW_S:  # whoever asked gave up
+                self.outage.failed("time_out")
+            raise
+        self.outage.succeeded()
 
 
 def _announce_nothing(_: Sequence[str]) -> None:

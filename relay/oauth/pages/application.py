@@ -12,7 +12,7 @@ from relay.domain.ledger import NotGranted, Unreachable
 from relay.oauth.office import Authority
 from relay.oauth.pages.forms import BODY_MOST
 from relay.oauth.pages.hosted import HostedPages
-from relay.oauth.pages.problems import BROKEN, BY_STATUS, BY_WHY, MALFORMED, Hindered
+from relay.oauth.pages.problems import AWAY, BROKEN, BY_STATUS, BY_WHY, MALFORMED, Hindered
 from relay.oauth.pages.rendering import STYLE_PATH, guard, guarded, problem_page, style
 from relay.oauth.pages.returned import InstitutionKey, Returned
 from relay.oauth.ways import PAGES, RETURN
@@ -68,6 +68,7 @@ def _telling(authority: Authority) -> Middleware:
             _log.error("the ledger refused a page: %s", refused.why)
         except Unreachable as away:
             authority.complain(LEDGER, str(away))
+            return problem_page(AWAY)
         except web.HTTPException as refused:
             return problem_page(BY_STATUS.get(refused.status, MALFORMED))
         except Exception as error:

@@ -39,6 +39,7 @@ Examples:
   relay migrate --check --json                {"state": "current"}; exit code 1 for another
   relay migrate --reseal                      after a new customer key was put in front of the others, and once more
                                               after the old one was taken out of the settings
+  relay migrate --restored                    after the database was brought back from a backup
 \b
 Exit code 0 when it is done, 1 from --check when the tables differ, 2 when ledger or settings cannot be used.""",
 )
@@ -60,17 +61,22 @@ Exit code 0 when it is done, 1 from --check when the tables differ, 2 when ledge
     is_flag=True,
     help="Seal everything under the first customer key; forget keys that the settings do not name.",
 )
+@click.option(
+    "--restored",
+    is_flag=True,
+    help="Tell the relays that run that the ledger was brought back from a backup: they stop using it until restarted.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
-def command(path: Path, only_check: bool, resealing: bool, as_json: bool) -> None:
+def command(path: Path, only_check: bool, resealing: bool, restored: bool, as_json: bool) -> None:
     """Give the ledger the tables this relay knows, and introduce new customer keys to it.
 
     Whole or not at all; relays may go on running while it happens. A SQLite file is made when it is not there.
     """
-    if only_check and resealing:
-        raise click.UsageError("--check changes nothing, --reseal does: one of them")
+    if only_check + resealing + restored > 1:
+        raise click.UsageError("--check, --reseal, --restored: one of them")
     try:
         settings = load(path, os.environ).settings.ledger
-        told, words = asyncio.run(_checked(settings) if only_check else _changed(settings, resealing=resealing))
+        told, words = asyncio.run(_work(settings, only_check=only_check, resealing=resealing, restored=restored))
     except (ConfigProblems, LedgerUnfit, SchemaProblem, KeysUnfit, SealBroken) as error:
         _end(as_json, {"problem": str(error)}, str(error), UNUSABLE)
     except Unreachable as error:
@@ -78,6 +84,23 @@ def command(path: Path, only_check: bool, resealing: bool, as_json: bool) -> Non
     else:
         differs = only_check and told["state"] != SchemaState.CURRENT.value
         _end(as_json, told, words, DIFFERS if differs else 0)
+
+
+async def _work(
+    settings: LedgerSettings, *, only_check: bool, resealing: bool, restored: bool
+) -> tuple[dict[str, object], str]:
+    if only_check:
+        return await _checked(settings)
+    return await _restored(settings) if restored else await _changed(settings, resealing=resealing)
+
+
+async def _restored(settings: LedgerSettings) -> tuple[dict[str, object], str]:
+    ledger = await opened(settings)
+    try:
+        generation = await ledger.begin_generation()
+    finally:
+        await ledger.close()
+    return {"generation": generation}, f"the ledger is in generation {generation}: restart every relay that uses it"
 
 
 async def _checked(settings: LedgerSettings) -> tuple[dict[str, object], str]:

@@ -84,11 +84,6 @@ def test_other_tools_names_of_postgresql_are_understood(name):
     assert engine_for(f"{name}://host/db", 1).dialect.driver == "asyncpg"
 
 
-async def test_libpqs_word_for_tls_is_understood():
-    engine = engine_for("postgresql://host/db?sslmode=verify-full&host=/run", 1)
-    assert engine.url.query == {"ssl": "verify-full", "host": "/run"}
-
-
 @pytest.mark.parametrize("setting", ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"])
 async def test_nothing_waits_forever_on_postgresql(postgresql, setting):
     engine = engine_for(postgresql.database(), 1)

@@ -164,3 +164,18 @@ def test_postgresql_gets_its_tables_too(migrate, folder, postgresql):
 
 def test_help_has_examples(migrate):
     assert "relay migrate --check --json" in migrate("--help").output
+
+
+def test_a_restored_ledger_begins_a_generation(migrate):
+    migrate()
+    answer = migrate("--restored")
+    assert (answer.exit_code, answer.stdout) == (
+        0,
+        "the ledger is in generation 2: restart every relay that uses it\n",
+    )
+    assert json.loads(migrate("--restored", "--json").stdout) == {"generation": 3}
+
+
+def test_only_one_thing_is_done_at_a_time(migrate):
+    answer = migrate("--restored", "--check")
+    assert (answer.exit_code, "one of them" in answer.stderr) == (2, True)

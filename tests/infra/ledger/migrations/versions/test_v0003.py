@@ -25,6 +25,8 @@ async def before(bare_url, at_step, desk, sealer, columns_of_today):
         ended, _ = await desk.issued(ledger, desk.consent(ci="ci-three", end=desk.last_day))
         await ledger.end_overdue(desk.now + 30)
         await desk.given(ledger, desk.consent(ci="ci-four"), desk.code())
+    await ledger.close()
+    ledger = await open_ledger(bare_url, sealer, 2)  # the next step gives the ledger its identity
     yield ledger, (replaced, withdrawn, ended), newer
     await ledger.close()
 

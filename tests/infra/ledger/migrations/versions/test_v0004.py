@@ -22,6 +22,8 @@ async def before(bare_url, at_step, desk, sealer, columns_of_today):
         request = await desk.given(ledger, desk.consent(ci="ci-two"), desk.code())
         pending = desk.request(desk.consent(ci="ci-three"))
         await ledger.open_request(pending)
+    await ledger.close()
+    ledger = await open_ledger(bare_url, sealer, 2)  # a later step gives the ledger its identity
     yield ledger, consent, pair, request, pending
     await ledger.close()
 
