@@ -77,13 +77,16 @@ class HttpInstitutions:
         for session in sessions.values():
             await session.close()
 
-    async def login(self, provider: Provider, login_id: str, password: str) -> str | None:
+    async def login(self, provider: Provider, login_id: str, password: str, address: str) -> str | None:
         """The CI of the customer who logs in; None when the institution does not know them. Raises DeskFault.
 
-        The call is documented in docs/individual-authentication.md.
+        `address` is the customer's; the institution reads it in x-customer-ip, unless it is "". The call is documented
+        in docs/individual-authentication.md.
         """
         asked = {"org_code": provider.org_code, "login_id": login_id, "password": password}
         headers = self._headers() | {"Content-Type": "application/json; charset=UTF-8"}
+        if address:
+            headers["x-customer-ip"] = address
         body = json.dumps(asked, ensure_ascii=False).encode()
         ask = _Ask("login", "POST", provider.hosted.login, headers, body=body)
         status, content = await self._answer(provider, ask)

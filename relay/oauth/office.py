@@ -26,7 +26,8 @@ class Client:
 class Office:
     """Everything that stands in the settings. `providers` by org_code, `clients` by client_id, `certifiers` by ca_code.
 
-    `pages_url` is where customers reach the pages, "" when there are none; `request_s` how long a customer has.
+    `pages_url` is where customers reach the pages, "" when there are none; `request_s` how long a customer has;
+    `pages_proxies` the networks of the proxies before the pages that tell customers' addresses.
     """
 
     relay: str
@@ -36,6 +37,7 @@ class Office:
     certifiers: Mapping[str, Certifier]
     pages_url: str
     request_s: int
+    pages_proxies: tuple[str, ...] = ()
 
 
 class Signer(Protocol):
@@ -64,8 +66,11 @@ class Secrets(Protocol):
 class Institutions(Protocol):
     """What the authority asks institutions for while a customer waits."""
 
-    async def login(self, provider: Provider, login_id: str, password: str) -> str | None:
-        """The CI of the customer who logs in; None when the institution does not know them. Raises DeskFault."""
+    async def login(self, provider: Provider, login_id: str, password: str, address: str) -> str | None:
+        """The CI of the customer who logs in; None when the institution does not know them. Raises DeskFault.
+
+        `address` is the customer's, "" when it is not known; the institution is told it.
+        """
 
     async def holdings(self, provider: Provider, ci: str, client_id: str) -> Sequence[Holding]:
         """The customer's real assets, from the institution's list APIs. Raises DeskFault."""

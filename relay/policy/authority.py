@@ -6,7 +6,20 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, model_validator
 
-from relay.policy.scalars import BaseUrl, ClientId, Model, OrgCode, Path, Port, Seconds, Secret, Text, at_folder, refuse
+from relay.policy.scalars import (
+    BaseUrl,
+    ClientId,
+    Model,
+    Network,
+    OrgCode,
+    Path,
+    Port,
+    Seconds,
+    Secret,
+    Text,
+    at_folder,
+    refuse,
+)
 
 _URL_SECRET = re.compile(r"(?:file|env):.+")
 _POSTGRESQL = re.compile(r"postgres(?:ql(?:\+asyncpg)?)?://[^\s]+")
@@ -86,13 +99,15 @@ class PagesTls(Model):
 class Pages(Model):
     """The pages of individual authentication: a listener of their own, TLS without client certificates.
 
-    `url` is how customers reach it from outside, without a path.
+    `url` is how customers reach it from outside, without a path. `proxies` are the networks of load balancers in front
+    that tell customers' addresses in X-Forwarded-For.
     """
 
     url: BaseUrl
     address: Text = "0.0.0.0"  # noqa: S104 - customers come from everywhere
     port: Port = 8444
     tls: PagesTls | None = None
+    proxies: tuple[Network, ...] = ()
 
 
 class AuthoritySettings(Model):

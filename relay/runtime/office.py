@@ -37,6 +37,7 @@ def office_of(loaded: Loaded, registry: Registry) -> Office:
         certifiers=certifiers_in(registry, certifiers) if told else certifiers,
         pages_url=pages.url if pages is not None else "",
         request_s=settings.authority.request_s,
+        pages_proxies=pages.proxies if pages is not None else (),
     )
 
 

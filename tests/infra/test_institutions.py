@@ -73,12 +73,15 @@ async def institutions():
 async def test_a_login_is_the_documented_call(bank, provider, institutions):
     bank.answers["/own/login"] = KNOWN
     own = provider.model_copy(update={"hosted": Hosted(login="/own/login")})
-    assert await institutions.login(own, "hong", "비밀") == CI
+    assert await institutions.login(own, "hong", "비밀", "203.0.113.7") == CI
     ((method, path, query, headers, body),) = bank.asked
     assert (method, path, query) == ("POST", "/own/login", {})
     assert json.loads(body) == {"org_code": CODE, "login_id": "hong", "password": "비밀"}
     assert headers["x-api-tran-id"] == "ZRLA000001R00000000000001"
     assert headers["Content-Type"] == "application/json; charset=UTF-8"
+    assert headers["x-customer-ip"] == "203.0.113.7"
+    await institutions.login(own, "hong", "비밀", "")
+    assert "x-customer-ip" not in bank.asked[-1][3]
 
 
 @pytest.mark.parametrize("status", [401, 404])
@@ -87,7 +90,7 @@ async def test_who_is_not_known_has_no_ci(bank, provider, institutions, status):
         return web.json_response({"rsp_code": "40101"}, status=status)
 
     bank.answers["/relay/login"] = refuse
-    assert await institutions.login(provider, "hong", "wrong") is None
+    assert await institutions.login(provider, "hong", "wrong", "") is None
 
 
 def replying(**with_what):
@@ -140,7 +143,7 @@ GOOD = json.dumps(KNOWN).encode()
 async def test_a_login_answered_wrongly_is_a_desk_fault_that_tells_no_value(bank, provider, institutions, told):
     bank.answers["/relay/login"] = told if callable(told) else replying(body=json.dumps(told).encode())
     with pytest.raises(DeskFault) as fault:
-        await institutions.login(provider, "hong", "right")
+        await institutions.login(provider, "hong", "right", "")
     assert str(fault.value).startswith("login: ")
     assert not {"hong", "right", CI} & set(str(fault.value).split())
     assert len(bank.asked) == 1
@@ -153,7 +156,7 @@ async def test_a_silent_institution_is_given_up_in_time(bank, provider, institut
     bank.answers["/relay/login"] = hold
     hasty = provider.model_copy(update={"timeouts": ProviderTimeouts(total_s=0.2)})
     with pytest.raises(DeskFault, match="login: TimeoutError"):
-        await institutions.login(hasty, "hong", "right")
+        await institutions.login(hasty, "hong", "right", "")
 
 
 async def test_the_next_place_is_asked_when_one_cannot_be_reached(bank, provider, institutions, base_url):
@@ -162,10 +165,10 @@ async def test_the_next_place_is_asked_when_one_cannot_be_reached(bank, provider
         nobody.bind(("127.0.0.1", 0))
         closed = f"http://127.0.0.1:{nobody.getsockname()[1]}"
         both = provider.model_copy(update={"base_urls": (closed, base_url)})
-        assert await institutions.login(both, "hong", "right") == CI
+        assert await institutions.login(both, "hong", "right", "") == CI
         alone = provider.model_copy(update={"org_code": "ZBAA000002", "base_urls": (closed,)})
         with pytest.raises(DeskFault, match="cannot be reached"):
-            await institutions.login(alone, "hong", "right")
+            await institutions.login(alone, "hong", "right", "")
 
 
 async def test_holdings_are_read_page_by_page(bank, provider, institutions):
@@ -235,7 +238,7 @@ async def test_a_tls_institution_must_be_who_it_is(bank, provider, tmp_path):
     for ca, met in ((certificates.authority, True), (certificates.foreign_authority, False)):
         trusting = ssl.create_default_context(cafile=str(ca.certificate))
         institutions = HttpInstitutions("ZRLA000001", load_catalogue(), lambda _, it=trusting: it, lambda: "0" * 14)
-        asked = institutions.login(secured, "hong", "right")
+        asked = institutions.login(secured, "hong", "right", "")
         if met:
             assert await asked == CI
         else:

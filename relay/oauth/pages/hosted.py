@@ -16,6 +16,7 @@ from relay.domain.institution import DeskFault
 from relay.domain.ledger import NotGranted, Why
 from relay.oauth.office import Authority
 from relay.oauth.pages.answers import Denial, LastAnswers, denied, origins_of
+from relay.oauth.pages.attempts import Attempt, LoginAttempts
 from relay.oauth.pages.browser import COOKIE, Browser
 from relay.oauth.pages.choices import (
     PERIODS,
@@ -50,6 +51,7 @@ _MEND: Final = {
     "long": "{}는 {}자까지 입력할 수 있습니다.",
     "unprintable": "{}에 쓸 수 없는 문자가 있습니다. 다시 입력해 주세요.",
 }
+_TOO_MANY: Final = "로그인 실패가 많아 잠시 로그인을 받지 않습니다. {}분 후에 다시 시도해 주세요."
 _SILENT: Final = "금융회사가 응답하지 않아 로그인하지 못했습니다. 잠시 후 다시 시도해 주세요."
 
 
@@ -92,6 +94,7 @@ class HostedPages:
     def __init__(self, authority: Authority) -> None:
         self._authority = authority
         self._last = LastAnswers()
+        self._attempts = LoginAttempts(authority)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def show_login(self, http: web.Request) -> web.Response:
@@ -120,12 +123,16 @@ class HostedPages:
             mistakes = _unread(form)
             if mistakes:
                 return _login_form(visit, login_id, mistakes)
+            attempt = self._attempts.take(http, visit.provider.org_code, login_id)
+            if isinstance(attempt, int):
+                return _too_many(visit, login_id, attempt)
             try:
-                ci = await self._authority.institutions.login(visit.provider, login_id, password)
+                ci = await self._authority.institutions.login(visit.provider, login_id, password, attempt.address)
             except DeskFault as error:
+                self._attempts.give_back(attempt)
                 self._complain(visit, error)
                 return _login_form(visit, login_id, {"login_id": _SILENT}, 503)
-            return await self._logged_in(visit, login_id, ci)
+            return await self._logged_in(visit, login_id, ci, attempt)
 
     async def show_consent(self, http: web.Request) -> web.Response:
         """GET: the consent form, with the former choices when there is a consent in force."""
@@ -176,17 +183,17 @@ class HostedPages:
         self._last.keep(sender, location, self._authority.clock())
         return away(location)
 
-    async def _logged_in(self, visit: Visit, login_id: str, ci: str | None) -> web.Response:
+    async def _logged_in(self, visit: Visit, login_id: str, ci: str | None, attempt: Attempt) -> web.Response:
+        """A right password of another customer is answered like a wrong one: whoever guesses learns nothing by it."""
         request_id, now = visit.request.request_id, int(self._authority.clock())
-        if ci is None:
+        if ci is None or not hmac.compare_digest(ci.encode(), visit.request.ci.encode()):
             failed = await self._authority.ledger.login_failed(request_id, now)
             if failed.state is RequestState.LOCKED:
                 return away(denied(visit.request, Denial.LOCKED))
             left = LOGINS_MOST - failed.failures
             wrong = f"아이디 또는 비밀번호가 올바르지 않습니다. {left}번 더 시도할 수 있습니다."
             return _login_form(visit, login_id, {"login_id": wrong})
-        if not hmac.compare_digest(ci.encode(), visit.request.ci.encode()):
-            return away(await deny(self._authority, visit.request, Denial.ANOTHER_CUSTOMER))
+        self._attempts.give_back(attempt)
         await self._authority.ledger.answer_request(request_id, RequestState.AUTHENTICATED, "customer_logged_in", now)
         return _on(visit)
 
@@ -262,6 +269,14 @@ def _login_form(
         login_id=login_id,
         mistakes=mistakes or {},
     )
+
+
+def _too_many(visit: Visit, login_id: str, wait_s: int) -> web.Response:
+    """The form again: too many wrong logins of this address or login id, whether this one was right or not."""
+    minutes = -(-wait_s // 60)
+    answer = _login_form(visit, login_id, {"login_id": _TOO_MANY.format(minutes)}, 429)
+    answer.headers["Retry-After"] = str(wait_s)
+    return answer
 
 
 def _consent_form(

@@ -90,9 +90,11 @@ class Desk:
     )
     silent: bool = False
     asked: list = field(default_factory=list)
+    addresses: list = field(default_factory=list)
 
-    async def login(self, provider, login_id, password):
+    async def login(self, provider, login_id, password, address):
         self.asked.append((provider.org_code, login_id, password))
+        self.addresses.append(address)
         if self.silent:
             raise DeskFault("nothing came")
         return self.known.get((login_id, password))

@@ -53,7 +53,7 @@ async def test_the_style_may_be_kept(phone):
 
 
 async def test_what_breaks_is_a_page_and_a_line_without_values(phone, authority, monkeypatch, caplog):
-    async def broken(provider, login_id, password):
+    async def broken(provider, login_id, password, address):
         raise RuntimeError(f"{login_id} {password}")
 
     monkeypatch.setattr(authority.institutions, "login", broken)

@@ -130,10 +130,16 @@ async def test_cancelling_after_the_login_tells_access_denied_too(phone):
     assert told["error"] == "access_denied"
 
 
-async def test_another_customer_is_an_unauthorized_user(phone, authority):
-    place, told = (await phone.log_in("kim")).back
-    assert (place, told["error"], told["state"]) == (CALLBACK, "unauthorized_user", "state1")
-    assert authority.ledger.history == [(RequestState.DENIED, "ci_differs")]
+async def test_a_right_password_of_another_customer_is_answered_like_a_wrong_one(phone, pick_up, authority, asked):
+    answers = [await phone.log_in("kim", password) for password in ("right", "wrong")]
+    texts = [re.sub(r"[0-9]번 더", "N번 더", answer.text) for answer in answers]
+    assert [answer.status for answer in answers] == [422, 422]
+    assert texts[0] == texts[1]
+    assert authority.ledger.requests[asked.request_id].failures == 2
+    for _ in range(2):
+        await phone.log_in("kim", "right")
+    place, told = (await phone.log_in("kim", "right")).back
+    assert (place, told["error"], told["state"]) == (CALLBACK, "access_denied", "state1")
 
 
 async def test_a_wrong_login_shows_the_form_again_without_the_password(phone):
