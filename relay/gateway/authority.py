@@ -11,6 +11,7 @@ from relay.gateway.forwarding import Forwarding
 from relay.gateway.judge import Judges
 from relay.gateway.welcome import Card, Welcome
 from relay.policy import envelope, oauth_envelope
+from relay.policy.access import UNRECOGNISED
 from relay.policy.attribution import attribute
 from relay.policy.plan import AUTHORITY, Plan
 from relay.wire.head import RequestHead
@@ -108,6 +109,8 @@ class Road:
         except Refusal as refusal:
             if head.path != _AUTHORIZE or refusal.fault is FAULTS["connections_exceeded"]:
                 raise
+            if refusal.fault.rsp_code in UNRECOGNISED:
+                exchange.detail = plan.callers.trace(card.peer)
             return (), refusal.fault.name
         return tuple(caller.operator.org_code for caller in card.callers), ""
 

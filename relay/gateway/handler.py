@@ -18,6 +18,7 @@ from relay.gateway.waiting import Waiting, Waits
 from relay.gateway.welcome import Card, Welcome
 from relay.gateway.withholding import Withholding
 from relay.policy import envelope, oauth_envelope
+from relay.policy.access import UNRECOGNISED
 from relay.policy.plan import Institution, Plan
 from relay.policy.scalars import Checking
 from relay.wire.head import HEAD_END, Malformed, RequestHead, Wrong
@@ -199,6 +200,8 @@ class Gateway:
         exchange.tran_id = exchange.tran_id or envelope.known_tran_id(tran_id)
         exchange.status, exchange.rsp_code, exchange.reason = dialect.status(fault), fault.rsp_code, fault.name
         exchange.error = dialect.error(fault)
+        if fault.rsp_code in UNRECOGNISED:
+            exchange.detail = self.plan.callers.trace(connection.card.peer)
         answer = dialect.refusal(refusal, envelope.echo(tran_id), close=connection.closing)
         if bodiless:  # whoever asked by HEAD would take a body for the next answer (RFC 9110 9.3.2)
             answer = answer[: answer.index(HEAD_END) + len(HEAD_END)]

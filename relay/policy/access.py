@@ -1,15 +1,23 @@
 """May they: who calls, with whose token, for which institution, with which scope (규격 2.2, 3.1)."""
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.party import Operator, Peer
 from relay.domain.token import Claims
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+UNRECOGNISED: Final = frozenset({"40102", "40103"})
+"""rsp_codes of a peer that is not recognised."""
+
+_TRACED_MOST: Final = 4
+_TRACED_CHARACTERS: Final = 45
+_UNTRACEABLE: Final = re.compile(r"[^0-9A-Za-z.:-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,20 @@ class Callers:
         if not here:
             raise Refusal(FAULTS["address_unknown"])
         return here
+
+    def trace(self, peer: Peer) -> str:
+        """Address, serial and operator of a peer that is not recognised, for the record: 40102 and 40103 name nobody.
+
+        The operators are those of the serial, else those of the address.
+        """
+        known = self.by_serial.get(peer.serial or "") or [one for one in self.everyone if one.comes_from(peer.address)]
+        operators = ",".join(caller.operator.org_code for caller in known[:_TRACED_MOST])
+        return f"address={_traced(peer.address)} serial={_traced(peer.serial or '')} operator={operators or '-'}"
+
+
+def _traced(text: str) -> str:
+    """A value as a record may hold it."""
+    return _UNTRACEABLE.sub("?", text)[:_TRACED_CHARACTERS] or "-"
 
 
 def owner_of(claims: Claims, callers: tuple[Caller, ...]) -> Caller:

@@ -134,3 +134,19 @@ def test_a_token_for_another_institution_is_refused():
     with pytest.raises(Refusal) as refusal:
         check_provider(claims(), "ZBAA000002")
     assert refusal.value.fault.name == "token_of_other_provider"
+
+
+@pytest.mark.parametrize(
+    ("serial", "address", "trace"),
+    [
+        ("999", "192.0.2.77", "address=192.0.2.77 serial=999 operator=ZOPD000001"),
+        ("1234567890", "192.0.2.77", "address=192.0.2.77 serial=1234567890 operator=ZOPA000001,ZOPB000001"),
+        ("4711", "10.0.0.1", "address=10.0.0.1 serial=4711 operator=ZOPD000001"),
+        ("4711", "192.0.2.77", "address=192.0.2.77 serial=4711 operator=-"),
+        ("", "192.0.2.77", "address=192.0.2.77 serial=- operator=-"),
+        (None, "2001:db8::77", "address=2001:db8::77 serial=- operator=-"),
+        ('a"\\\n한' + "9" * 99, "10.9.9.9", f"address=10.9.9.9 serial=a????{'9' * 40} operator=-"),
+    ],
+)
+def test_who_is_not_recognised_can_be_traced(serial, address, trace):
+    assert CALLERS.trace(Peer(serial, address)) == trace

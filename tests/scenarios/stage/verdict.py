@@ -69,5 +69,7 @@ async def recorded(town, then, line, tran_id):
     (exchange,) = await until(lambda: town.exchanges, "a record")
     assert (exchange.reason, exchange.status) == (then.get("fault", then.get("noted", "")), then["status"])
     assert exchange.rsp_code == then.get("rsp_code", "00000")
+    if exchange.rsp_code in {"40102", "40103"}:
+        assert exchange.detail.startswith("address=127.0.0.")
     assert exchange.ended >= exchange.started > 0
     assert exchange.attempts == (1 if then.get("reaches") or then.get("fault") == "provider_refused" else 0)
