@@ -24,7 +24,10 @@ has one secret, and equal calls share their comparison: who is right never has t
 
 _PHC: Final = re.compile(r"\$scrypt\$ln=([0-9]{1,2}),r=([0-9]{1,2}),p=([0-9])\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)")
 _LN, _R, _P = 14, 8, 1
-"""What `hashed` asks for: 16 MiB and about 70 ms."""
+"""What every hash made here asks for: 16 MiB and about 70 ms."""
+_COST: Final = 2**_LN * _R * _P
+_PAD: Final = (10, 8)
+"""ln and r of the work that fills a cheap comparison up to `_COST`."""
 _SALT_BYTES: Final = 16
 _HASH_BYTES: Final = 32
 _MEMORY_MOST: Final = 2**31 - 1
@@ -50,6 +53,12 @@ class _Hash:
         except binascii.Error as error:
             raise ValueError("no scrypt hash in PHC form") from error
 
+    @property
+    def cost(self) -> int:
+        """What a comparison costs: scrypt's time grows with the product of its three numbers."""
+        cost: int = 2**self.ln * self.r * self.p
+        return cost
+
     def of(self, secret: str) -> bytes:
         """The hash of another secret with the same cost and salt."""
         memory = min(128 * self.r * (2**self.ln + self.p + 2), _MEMORY_MOST)
@@ -60,15 +69,15 @@ class _Hash:
         return f"$scrypt$ln={self.ln},r={self.r},p={self.p}${_base64(self.salt)}${_base64(self.digest)}"
 
 
-def hashed(secret: str, ln: int = _LN) -> str:
-    """The slow hash of a secret, as `client_secret_hash` of the directory takes it; `ln` more by 1 costs twice."""
-    asked = _Hash(ln, _R, _P, os.urandom(_SALT_BYTES), bytes(_HASH_BYTES))
-    return str(_Hash(ln, _R, _P, asked.salt, asked.of(secret)))
+def hashed(secret: str) -> str:
+    """The slow hash of a secret, as `client_secret_hash` of the directory takes it; the one cost of all hashes."""
+    asked = _Hash(_LN, _R, _P, os.urandom(_SALT_BYTES), bytes(_HASH_BYTES))
+    return str(_Hash(_LN, _R, _P, asked.salt, asked.of(secret)))
 
 
 def is_behind(secret_hash: str, secret: str) -> bool:
     """Whether this is the secret behind the hash; slow. Raises ValueError when the hash is none."""
-    return _compare(secret_hash, secret)
+    return _compare(secret_hash, secret, 0)
 
 
 class ClientSecrets:
@@ -80,6 +89,9 @@ class ClientSecrets:
     One comparison of a caller is under way at a time, `WAITING_EACH` wait, and callers take turns: whoever sends wrong
     secrets slows down nobody else. Lanes are the callers' and not the secrets', or a stranger who names a service
     would fill its lane.
+
+    A comparison costs what the costliest hash has cost that was compared here, `hashed`'s at least: hashes that another
+    tool made, or an older relay, are told apart from unknown clients by no clock.
     """
 
     def __init__(self, clock: Callable[[], float], threads: int = 2, memory_s: float = 60.0, most: int = 1000) -> None:
@@ -89,19 +101,23 @@ class ClientSecrets:
         self._key = os.urandom(32)
         self._right: OrderedDict[bytes, float] = OrderedDict()
         self._running: dict[bytes, asyncio.Task[bool]] = {}
+        self._cost = _COST
         self._workers = Workers(threads, Turns(threads, 1, waiting_each=WAITING_EACH), "client-secret")
 
     async def fit(self, whose: str, secret_hash: str, secret: str) -> bool:
         """Whether this is the secret behind the hash; `whose` names the caller, "" for all whom nobody knows.
 
-        Raises ValueError when the hash is none, Crowded when too many comparisons of the caller wait already.
+        A client without a hash ("") costs the same and never fits. Raises ValueError when the hash is none, Crowded
+        when too many comparisons of the caller wait already.
         """
+        secret_hash = secret_hash or _UNKNOWN
         mark = hmac.digest(self._key, f"{whose}\0{secret_hash}\0{secret}".encode(), "sha256")
         if self._right.get(mark, 0.0) > self._clock():
             return True
+        self._cost = max(self._cost, _Hash.read(secret_hash).cost)
         running = self._running.get(mark)
         if running is None:
-            running = asyncio.create_task(self._workers.run(whose, partial(_compare, secret_hash, secret)))
+            running = asyncio.create_task(self._workers.run(whose, partial(_compare, secret_hash, secret, self._cost)))
             self._running[mark] = running
             running.add_done_callback(partial(self._compared, mark))
         fits = await asyncio.shield(running)  # one caller who goes away must not cancel the others
@@ -127,9 +143,14 @@ class ClientSecrets:
             self._right.popitem(last=False)
 
 
-def _compare(secret_hash: str, secret: str) -> bool:
+def _compare(secret_hash: str, secret: str, cost: int) -> bool:
+    """Whether the secret is behind the hash, after work of `cost` in all."""
     known = _Hash.read(secret_hash)
-    return hmac.compare_digest(known.of(secret), known.digest)
+    fits = hmac.compare_digest(known.of(secret), known.digest)
+    ln, r = _PAD
+    if (parts := (cost - known.cost) // (2**ln * r)) > 0:
+        _Hash(ln, r, parts, b"", bytes(_HASH_BYTES)).of(secret)
+    return fits
 
 
 def _base64(raw: bytes) -> str:
@@ -138,3 +159,7 @@ def _base64(raw: bytes) -> str:
 
 def _unpadded(text: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+
+
+_UNKNOWN: Final = str(_Hash(_LN, _R, _P, bytes(_SALT_BYTES), bytes(_HASH_BYTES)))
+"""The hash of no secret, for clients that are not known."""

@@ -1,15 +1,11 @@
 """Who calls the token endpoint: the service it names, by its secret, over a connection of its operator (규격 3.1)."""
 
 from collections.abc import Mapping
-from typing import Final
 
 from relay.desk.calls import Call
 from relay.desk.errors import OAuthRefusal
 from relay.oauth.office import Authority, Client, Office, TokenCall
 from relay.policy.registry import Provider
-
-_NOBODYS: Final = f"$scrypt$ln=14,r=8,p=1${'A' * 22}${'A' * 43}"
-"""A hash without a secret, as dear as those of `relay secret`: who is unknown waits as long as who is wrong."""
 
 
 def member(office: Office, call: Call, form: Mapping[str, str]) -> Provider:
@@ -35,7 +31,7 @@ async def identified(authority: Authority, call: Call, form: Mapping[str, str]) 
         note(call, client)
     known = client.secret_hash if client is not None else ""
     whose = ",".join(sorted(call.operators))  # who calls, not who is named: nobody may wait in another's lane
-    fits = await authority.secrets.fit(whose, known or _NOBODYS, form["client_secret"])
+    fits = await authority.secrets.fit(whose, known, form["client_secret"])
     if client is None or not known or not fits:
         raise OAuthRefusal("invalid_client", "client authentication failed")
     if client.service.operator not in call.operators:

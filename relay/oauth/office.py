@@ -59,7 +59,7 @@ class Secrets(Protocol):
     async def fit(self, whose: str, secret_hash: str, secret: str) -> bool:
         """Whether this is the secret behind the hash. `whose` names the caller, in whose lane the comparison waits.
 
-        Raises Crowded.
+        A client that is not known has no hash (""): it costs the same and never fits. Raises Crowded.
         """
 
 

@@ -24,6 +24,9 @@ def cheap(secret, salt=b"saltsaltsaltsalt", ln=10, r=8, p=1):
     return f"$scrypt$ln={ln},r={r},p={p}${salt}${told}"
 
 
+HASH = cheap("another secret")
+
+
 class Clock:
     now = 0.0
 
@@ -45,10 +48,26 @@ def secrets(clock):
 
 @pytest.fixture
 def compared(monkeypatch):
-    """How often a slow hash was made."""
+    """The work of each comparison that was made: scrypt's three numbers multiplied, without what fills it up."""
+    return works(monkeypatch, lambda salt: salt)
+
+
+@pytest.fixture
+def worked(monkeypatch):
+    """The work that was done, in all its parts."""
+    return works(monkeypatch, lambda _salt: True)
+
+
+def works(monkeypatch, counts):
     made = []
     scrypt = hashlib.scrypt
-    monkeypatch.setattr(client_secrets.hashlib, "scrypt", lambda *a, **k: made.append(1) or scrypt(*a, **k))
+
+    def weighed(secret, *, salt, n, r, p, **more):
+        if counts(salt):
+            made.append(n * r * p)
+        return scrypt(secret, salt=salt, n=n, r=r, p=p, **more)
+
+    monkeypatch.setattr(client_secrets.hashlib, "scrypt", weighed)
     return made
 
 
@@ -76,7 +95,6 @@ async def test_a_hash_that_another_tool_made_fits(secrets, cost):
 @pytest.mark.parametrize(
     "hash_",
     [
-        "",
         "Q7fG2k9Lm4Xc1Vb8",
         "$scrypt$ln=14,r=8,p=1$c2FsdA$",
         "$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA",
@@ -86,6 +104,23 @@ async def test_a_hash_that_another_tool_made_fits(secrets, cost):
 async def test_what_is_no_hash_fits_nothing(secrets, hash_):
     with pytest.raises(ValueError, match="PHC"):
         await secrets.fit(A, hash_, SECRET)
+
+
+@pytest.mark.parametrize("cost", [{}, {"ln": 12}, {"ln": 14}, {"p": 5}, {"r": 16}])
+async def test_a_cheap_hash_costs_what_an_unknown_client_costs(secrets, worked, cost):
+    assert not await secrets.fit(A, cheap(SECRET, **cost), "wrong")
+    known = sum(worked)
+    worked.clear()
+    assert not await secrets.fit(A, "", "wrong")
+    assert (known, sum(worked)) == (2**14 * 8, 2**14 * 8)
+
+
+async def test_once_a_costly_hash_was_compared_all_cost_as_much(secrets, worked):
+    assert not await secrets.fit(A, cheap(SECRET, ln=15), "wrong")
+    for one in ("", cheap(SECRET), cheap(SECRET, ln=14)):
+        worked.clear()
+        assert not await secrets.fit(A, one, "wrong")
+        assert sum(worked) == 2**15 * 8
 
 
 async def test_a_success_is_remembered_for_a_while(secrets, clock, compared):
@@ -140,7 +175,7 @@ class Held:
     def __init__(self):
         self.begun, self.order, self.go = threading.Semaphore(0), [], threading.Event()
 
-    def __call__(self, _hash, secret):
+    def __call__(self, _hash, secret, _cost):
         self.order.append(secret)
         if secret.startswith("right"):
             return True
@@ -162,14 +197,14 @@ def held(monkeypatch):
 
 
 def guesses(secrets, whose, count):
-    return [asyncio.create_task(secrets.fit(whose, "hash", f"{whose} guess {number}")) for number in range(count)]
+    return [asyncio.create_task(secrets.fit(whose, HASH, f"{whose} guess {number}")) for number in range(count)]
 
 
 async def test_a_storm_of_wrong_secrets_takes_one_thread_and_is_told_to_come_again(secrets, held):
     storm = guesses(secrets, A, 150)
     await held.has_begun()
     async with asyncio.timeout(5):
-        assert await secrets.fit(B, "hash", "right")
+        assert await secrets.fit(B, HASH, "right")
     assert held.order == [f"{A} guess 0", "right"]
     held.go.set()
     outcomes = await asyncio.gather(*storm, return_exceptions=True)
@@ -180,7 +215,7 @@ async def test_a_storm_of_wrong_secrets_takes_one_thread_and_is_told_to_come_aga
 async def test_lanes_take_turns_however_many_wait_in_one(secrets, held):
     storm = guesses(secrets, A, 9) + guesses(secrets, "", 9)
     await held.has_begun(2)
-    right = asyncio.create_task(secrets.fit(B, "hash", "right"))
+    right = asyncio.create_task(secrets.fit(B, HASH, "right"))
     await asyncio.sleep(0)
     held.go.set()
     assert await right
@@ -189,20 +224,20 @@ async def test_lanes_take_turns_however_many_wait_in_one(secrets, held):
 
 
 async def test_a_full_lane_keeps_nobody_waiting_whose_secret_is_remembered(secrets, held):
-    assert await secrets.fit(A, "hash", "right")
+    assert await secrets.fit(A, HASH, "right")
     storm = guesses(secrets, A, 1 + WAITING_EACH)
     await held.has_begun()
     async with asyncio.timeout(5):
-        assert await secrets.fit(A, "hash", "right")
+        assert await secrets.fit(A, HASH, "right")
     with pytest.raises(Crowded):
-        await secrets.fit(A, "hash", "right, but new")
+        await secrets.fit(A, HASH, "right, but new")
     held.go.set()
     await asyncio.gather(*storm)
-    assert await secrets.fit(A, "hash", "right, but new")
+    assert await secrets.fit(A, HASH, "right, but new")
 
 
 async def test_equal_calls_take_the_room_of_one(secrets, held):
-    same = [asyncio.create_task(secrets.fit(A, "hash", "wrong")) for _ in range(50)]
+    same = [asyncio.create_task(secrets.fit(A, HASH, "wrong")) for _ in range(50)]
     await held.has_begun()
     others = guesses(secrets, A, WAITING_EACH)
     held.go.set()
@@ -212,7 +247,7 @@ async def test_equal_calls_take_the_room_of_one(secrets, held):
 
 async def test_what_one_caller_proved_is_not_remembered_for_another(secrets, held):
     for whose in (A, B, "", A):
-        assert await secrets.fit(whose, "hash", "right")
+        assert await secrets.fit(whose, HASH, "right")
     assert held.order == ["right"] * 3
 
 

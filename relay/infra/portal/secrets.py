@@ -10,10 +10,6 @@ from relay.infra.client_secrets import hashed, is_behind
 
 THREADS: Final = 2
 KEY_BYTES_LEAST: Final = 32
-_LONG: Final = 16
-"""From so many characters on a secret of the portal (aN(50), random) has over 90 bits: nobody tries them all."""
-_LN_LONG, _LN_SHORT = 12, 14
-"""4 MiB for a long secret, so that 10,000 take minutes; 16 MiB for a short one, as for one that a person chose."""
 
 
 class PortalSecrets:
@@ -35,7 +31,7 @@ class PortalSecrets:
     async def hashed(self, secrets: Sequence[str]) -> Sequence[str]:
         """The slow hashes of these secrets, in their order. Whoever stops waiting stops what is not begun."""
         loop = asyncio.get_running_loop()
-        return await asyncio.gather(*(loop.run_in_executor(self._threads, _hashed, secret) for secret in secrets))
+        return await asyncio.gather(*(loop.run_in_executor(self._threads, hashed, secret) for secret in secrets))
 
     async def fit(self, pairs: Sequence[tuple[str, str]]) -> Sequence[bool]:
         """Whether each of these is a secret and its slow hash, in their order."""
@@ -46,7 +42,3 @@ class PortalSecrets:
     def close(self) -> None:
         """End the threads; what they hash just now is finished first, what waits is not begun."""
         self._threads.shutdown(wait=True, cancel_futures=True)
-
-
-def _hashed(secret: str) -> str:
-    return hashed(secret, _LN_LONG if len(secret) >= _LONG else _LN_SHORT)
