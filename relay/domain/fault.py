@@ -71,6 +71,7 @@ _TABLE: Final = [
         ("parameter_malformed", 400, "40001", "요청 파라미터의 형식이 올바르지 않습니다"),
         ("parameter_twice", 400, "40001", "요청 파라미터가 중복되었습니다"),
         ("parameter_ambiguous", 400, "40001", "표준 파라미터와 혼동될 수 있는 이름이 있습니다"),
+        ("request_unusual", 400, "40001", "표준을 벗어난 요청을 정보제공자의 서버가 거절하였습니다"),
         # the institution asked for
         ("provider_unknown", 403, "40303", "기관코드가 올바르지 않거나 중계 대상 기관이 아닙니다"),
         # the access token (규격 2.2)

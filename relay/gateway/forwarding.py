@@ -13,6 +13,11 @@ from relay.wire.server import ServerConnection
 
 _LAST_CHUNK: Final = b"0\r\n\r\n"
 _TRAN_ID: Final = b"x-api-tran-id"
+_REFUSALS: Final = range(400, 500)
+
+
+def _is_usual() -> bool:
+    return True
 
 
 class Forwarding:
@@ -20,7 +25,8 @@ class Forwarding:
 
     It is the receiver of the flight and the source of the operator's connection: a slow reader pauses the provider, a
     vanished one frees it at once. An answer that does not name its call is not taken when `strict`, nor over a
-    connection that has carried another call: it could be that one's.
+    connection that has carried another call: it could be that one's. `is_usual` tells whether the request was what the
+    standard asks for; if not, a 4xx without rsp_code is the operator's fault.
     """
 
     __slots__ = (
@@ -39,6 +45,7 @@ class Forwarding:
         "_strict",
         "_tail",
         "_tran_id",
+        "is_usual",
     )
 
     def __init__(
@@ -59,6 +66,7 @@ class Forwarding:
         self._tran_id = tran_id
         self._dialect = dialect
         self._strict = strict
+        self.is_usual = _is_usual
         self._flight: Flight | None = None
         self._headers: Mapping[bytes, bytes] = {}
         self._end_of_body: AnswerEnd | None = None
@@ -81,7 +89,7 @@ class Forwarding:
         self._exchange.provider_status = status
         flaw = self._dialect.flaw_of(status, headers, self._tran_id)
         if flaw:
-            self.give_up(FAULTS["provider_broken"], flaw)
+            self.give_up(self._fault_of(status), flaw)
             return False
         if _TRAN_ID not in headers and self._dialect is DATA and (self._strict or self._is_reused()):
             self.give_up(FAULTS["answer_unidentified"], "tran_id")
@@ -96,12 +104,12 @@ class Forwarding:
             self.failed(FAULTS["provider_reset"], "json")
             return False
         if self._dialect is DATA and not is_json(headers, body):
-            self.failed(FAULTS["provider_broken"], "json")
+            self.failed(self._fault_of(status), "json")
             return False
         exchange, connection = self._exchange, self._connection
         exchange.provider_ended = self._clock()
         exchange.status = status
-        self._dialect.note(exchange, headers, body)
+        self._note(headers, body)
         exchange.bytes_out = len(body)
         head = self._dialect.answer_head(status, self._tran_id, headers, len(body), close=connection.closing)
         connection.answer(head + body)
@@ -113,7 +121,7 @@ class Forwarding:
         if not self.takes(status, headers):
             return
         if self._dialect is DATA and not begins_as_json(headers, body):
-            self.give_up(FAULTS["provider_broken"], "json")
+            self.give_up(self._fault_of(status), "json")
             return
         self._headers, self._end_of_body = headers, end_of(headers)
         self._exchange.status = status
@@ -125,6 +133,18 @@ class Forwarding:
             self._dialect.answer_head(status, self._tran_id, headers, length, close=self._connection.closing)
         )
         self.more(body)
+
+    def _note(self, headers: Mapping[bytes, bytes], body: bytes) -> None:
+        """Note what the answer says for the record, and whose fault a refusal without rsp_code is."""
+        exchange = self._exchange
+        self._dialect.note(exchange, headers, body)
+        if exchange.reason == NO_CODE and exchange.status in _REFUSALS and not self.is_usual():
+            exchange.reason = FAULTS["request_unusual"].name
+
+    def _fault_of(self, status: int) -> Fault:
+        """Whose fault an answer is that cannot be taken."""
+        unusual = status in _REFUSALS and not self.is_usual()
+        return FAULTS["request_unusual" if unusual else "provider_broken"]
 
     def more(self, body: bytes) -> None:
         """Pass a part on. Nothing is no part: written as a chunk it would be the last one (RFC 9112 7.1)."""
@@ -148,7 +168,7 @@ class Forwarding:
                 self.failed(FAULTS["provider_broken"], "json")
                 return
             if self._lacks_code:
-                self._dialect.note(self._exchange, self._headers, self._tail)
+                self._note(self._headers, self._tail)
         self._exchange.provider_ended = self._clock()
         if self._chunked:
             self._connection.write(_LAST_CHUNK)

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from relay.domain.exchange import Exchange
@@ -13,7 +14,7 @@ from relay.gateway.attributing import Said, complete
 from relay.gateway.authority import Road, dialect_of
 from relay.gateway.dialect import DATA, OAUTH, Dialect
 from relay.gateway.forwarding import Forwarding
-from relay.gateway.judge import Judges, judge
+from relay.gateway.judge import Judges, is_usual, judge
 from relay.gateway.waiting import Waiting, Waits
 from relay.gateway.welcome import Card, Welcome
 from relay.gateway.withholding import Withholding
@@ -171,6 +172,7 @@ class Gateway:
         strict = institution.checking is Checking.STRICT
         tran_id = head.headers[b"x-api-tran-id"]
         forwarding = Forwarding(connection, exchange, tran_id, self._clock, self._close, strict=strict)
+        forwarding.is_usual = partial(is_usual, institution.rules[exchange.api_code], head, body)
         exchange.asked = self._clock()
         receiver = Withholding(forwarding, withheld) if reads else forwarding
         forwarding.take_off(upstream.send(request, receiver))

@@ -19,9 +19,9 @@ from relay.domain.ports import Counters, Grants, Keyring
 from relay.domain.token import Claims, Expired
 from relay.gateway.refusal_limits import RefusalLimits
 from relay.policy.access import Caller, check_provider, owner_of
-from relay.policy.envelope import check_json_type, check_sizes, valid_tran_id
+from relay.policy.envelope import TARGET_MOST, check_json_type, check_sizes, valid_tran_id
 from relay.policy.maintenance import in_maintenance
-from relay.policy.plan import Institution, Plan
+from relay.policy.plan import Institution, Plan, Rules
 from relay.policy.query import body_parameters, query_parameters
 from relay.policy.route import Route, find_route
 from relay.policy.scalars import Checking
@@ -98,6 +98,12 @@ def judge(
         raise Refusal(FAULTS["provider_maintenance"])
     judges.counters.take(caller.operator.org_code, institution.org_code, exchange.started)
     return route, institution, grant
+
+
+def is_usual(rules: Rules, head: RequestHead, body: bytes) -> bool:
+    """Whether a call that passed is what the standard asks for and nothing more. For the rare answer that asks it."""
+    parameters = body_parameters(body) if head.method == "POST" else query_parameters(head.query)
+    return len(head.target) <= TARGET_MOST and rules.is_usual(parameters)
 
 
 def _parameters(head: RequestHead, body: bytes, asset: str) -> Mapping[str, object]:

@@ -21,7 +21,9 @@ _MSG_MOST: Final = 450
 _TO_PROVIDER: Final = (b"x-api-type", b"accept-encoding")
 """Header lines of an operator's request that a provider may see, beside those written here."""
 
-_TARGET_MOST: Final = 4096
+TARGET_MOST: Final = 4096
+"""Bytes of a target that any server takes."""
+
 _HEADER_MOST: Final = 1024
 
 _TO_OPERATOR: Final = (b"allow", b"content-encoding", b"retry-after")
@@ -123,8 +125,8 @@ def check_sizes(target: bytes, headers: Mapping[bytes, bytes]) -> None:
     A target has at most 4 KB, the value of its `next_page` not counted: that is the institution's own. The standard
     gives no forwarded header more than 100 characters; `Accept-Encoding` may have 1 KB.
     """
-    if len(target) > _TARGET_MOST and len(target) - len(_next_page(target)) > _TARGET_MOST:
-        raise Refusal(FAULTS["parameter_malformed"], f"URI (next_page를 제외하고 {_TARGET_MOST}바이트까지)")
+    if len(target) > TARGET_MOST and len(target) - len(_next_page(target)) > TARGET_MOST:
+        raise Refusal(FAULTS["parameter_malformed"], f"URI (next_page를 제외하고 {TARGET_MOST}바이트까지)")
     for name in _TO_PROVIDER:
         if name in headers and len(headers[name]) > _HEADER_MOST:
             raise Refusal(FAULTS["header_malformed"], f"{name.decode()} ({_HEADER_MOST}바이트까지)")

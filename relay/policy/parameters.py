@@ -43,6 +43,21 @@ def compile_check(api: Api, checking: Checking) -> ParameterCheck:
     return _check_rows(names, rows, api.period) if api.period else _check_rows(names, rows)
 
 
+def compile_usual(api: Api) -> Callable[[Mapping[str, object]], bool]:
+    """Whether parameters are what the standard asks for and nothing more; one named in the path may be left out."""
+    strict = compile_check(api, Checking.STRICT)
+    known = frozenset(field.name for field in api.request.path + api.request.query + api.request.body)
+
+    def is_usual(parameters: Mapping[str, object]) -> bool:
+        try:
+            strict(parameters)
+        except Refusal:
+            return False
+        return parameters.keys() <= known
+
+    return is_usual
+
+
 def path_field(api: Api) -> re.Pattern[str] | None:
     """The pattern the path's one open part must fully match (`{card_id}`, aN(64)); None when the path is literal."""
     for field in api.request.path:

@@ -1,7 +1,7 @@
 """The plan: settings, directory and catalogue compiled into one immutable value that a whole request lives in."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -10,7 +10,7 @@ from relay.domain.fault import FAULTS, Refusal
 from relay.policy.access import Callers
 from relay.policy.assets import AssetCheck, compile_asset_check
 from relay.policy.maintenance import Calendar, compile_maintenance
-from relay.policy.parameters import ParameterCheck, compile_check
+from relay.policy.parameters import ParameterCheck, compile_check, compile_usual
 from relay.policy.parties import Parties, portal_of
 from relay.policy.period import PeriodCheck, compile_period
 from relay.policy.quota import Bucket
@@ -32,12 +32,16 @@ _VERSION_ONE: Final = range(1, 2)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What one API asks of a call: its parameters, its period (None: it has none), its asset."""
+    """What one API asks of a call: its parameters, its period (None: it has none), its asset.
+
+    `is_usual` tells whether parameters that passed are what the standard asks for and nothing more.
+    """
 
     api: Api
     parameters: ParameterCheck
     period: PeriodCheck | None
     asset: AssetCheck
+    is_usual: Callable[[Mapping[str, object]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +225,7 @@ def _rules(api: Api, industry: str, checking: Checking) -> Rules:
         compile_check(api, checking),
         compile_period(api.period) if api.period else None,
         compile_asset_check(api, api.scope_for(industry)),
+        compile_usual(api),
     )
 
 

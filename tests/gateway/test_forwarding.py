@@ -153,6 +153,42 @@ def test_who_goes_away_in_the_middle_keeps_the_status_he_saw(way):
     assert (way.exchange.reason, way.exchange.status) == ("operator_gone", 200)
 
 
+HTML = {b"content-type": b"text/html"}
+UNUSUAL = FAULTS["request_unusual"]
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "usual", "reason"),
+    [
+        (400, HTML, b"<html>nginx</html>", False, "request_unusual"),
+        (414, HTML, b"<html>nginx</html>", False, "request_unusual"),
+        (431, JSON, b"{}", False, "request_unusual"),
+        (414, HTML, b"<html>nginx</html>", True, "provider_broken"),
+        (500, HTML, b"<html>nginx</html>", False, "provider_broken"),
+        (400, JSON, b'{"error":"Bad Request"}', False, "request_unusual"),
+        (400, JSON, b'{"rsp_code":"40001"}', False, ""),
+        (400, JSON, b'{"error":"Bad Request"}', True, "answer_without_code"),
+        (200, JSON, b"{}", False, "answer_without_code"),
+    ],
+)
+@pytest.mark.parametrize("large", [False, True])
+def test_a_refusal_of_an_unusual_request_is_the_callers_fault(connection, status, headers, body, usual, reason, large):
+    way = Way(connection)
+    way.forwarding.is_usual = lambda: usual
+    if large:
+        way.forwarding.begun(status, headers, len(body), body)
+        if not way.closed:
+            way.forwarding.ended()
+    else:
+        way.forwarding.answered(status, headers, body)
+    assert way.exchange.reason == reason
+    if reason == "request_unusual" and headers is HTML:
+        assert (way.exchange.status, way.exchange.rsp_code) == (UNUSUAL.status, UNUSUAL.rsp_code)
+        assert UNUSUAL.words in way.connection.body.decode()
+    elif headers is JSON and status == 400:
+        assert way.connection.body == body
+
+
 def test_a_flight_that_landed_before_it_took_off_is_not_held(connection):
     closed = []
     forwarding = Forwarding(connection, Exchange(1.0, 2.0), TRAN_ID.encode(), lambda: 9.0, closed.append)

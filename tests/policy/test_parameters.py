@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.domain.fault import Refusal
-from relay.policy.parameters import compile_check, path_field
+from relay.policy.parameters import compile_check, compile_usual, path_field
 from relay.policy.scalars import Checking
 from relay.standard.catalogue import load_catalogue
 
@@ -215,6 +215,14 @@ def test_whatever_comes_is_passed_or_refused_without_telling_a_value(changed):
     for checking in (Checking.STRICT, Checking.LENIENT):
         told = refusal("은행-004", TRANSACTIONS | changed, checking)
         assert told is None or told[1].partition(" ")[0] in TRANSACTIONS.keys() | changed.keys()
+
+
+@pytest.mark.parametrize(
+    ("changes", "usual"),
+    [({}, True), ({"seqno": "001"}, True), ({"colour": "1"}, False), ({"limit": "501"}, False), ({"limit": ""}, False)],
+)
+def test_a_usual_request_is_what_the_standard_asks_for(changes, usual):
+    assert compile_usual(APIS["은행-004"])(TRANSACTIONS | changes) is usual
 
 
 @pytest.mark.parametrize("checking", Checking)

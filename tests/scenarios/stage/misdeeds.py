@@ -144,6 +144,7 @@ SCRIPTS = {
     "answers_204_with_a_body": _says(whole(b"{}", status="204 No Content")),
     "answers_204": _says(b"HTTP/1.1 204 No Content\r\n\r\n"),
     "redirects": _says(whole(b"{}", "Location: http://127.0.0.1:1/elsewhere", status="302 Found")),
+    "answers_html_414": _says(_headed("414 URI Too Long", "text/html", b"<html>nginx</html>")),
     "answers_html_502": _says(_headed("502 Bad Gateway", "text/html", b"<html>nginx</html>")),
     "answers_json_503": _says(whole(b"{}", status="503 Service Unavailable")),
     "answers_html_200": _says(_headed("200 OK", "text/html; charset=UTF-8", b"<html>login</html>")),
