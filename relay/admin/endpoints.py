@@ -5,21 +5,31 @@ And `/jwks.json`: the public keys that verify the relay's tokens (RFC 7517), for
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+STALLED_S: Final = 10.0
+"""A process whose loop has not turned for so long does not live: it is to be started anew."""
+
 
 def application(
-    registry: CollectorRegistry, unready: Callable[[], list[str]], jwks: Callable[[], Mapping[str, Any]]
+    registry: CollectorRegistry,
+    unready: Callable[[], list[str]],
+    jwks: Callable[[], Mapping[str, Any]],
+    stalled_s: Callable[[], float],
 ) -> web.Application:
-    """The admin application. `unready` names what is missing before calls may come; `jwks` are the public keys."""
+    """The admin application. `unready` names what is missing before calls may come; `jwks` are the public keys.
+
+    `stalled_s` tells for how many seconds the loop of the calls has stood still.
+    """
     app = web.Application()
 
     async def healthz(_request: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
+        stalled = stalled_s() >= STALLED_S
+        return web.json_response({"status": "stalled" if stalled else "ok"}, status=503 if stalled else 200)
 
     async def readyz(_request: web.Request) -> web.Response:
         missing = unready()

@@ -8,6 +8,12 @@ AHEAD_MOST_S: Final = 360
 """A term ends at most so long after now: `jobs.term_s` is at most 300, and clocks differ a little."""
 
 
+def age_of(moment: int, born: float, now: float) -> float:
+    """Seconds since `moment`; since our start `born` when it is 0 or lies further ahead than clocks differ."""
+    counts = 0 < moment <= now + AHEAD_MOST_S
+    return max(0.0, now - (moment if counts else born))
+
+
 class Superseded(Exception):
     """Another instance leads since: what was to be written is not. Whoever hears this stops what it does."""
 

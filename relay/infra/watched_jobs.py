@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from relay.domain.jobs import JobsBook, JobState
+from relay.domain.jobs import JobsBook, JobState, age_of
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class WatchedJobs:
         return {
             "relay_job_failures": {state.name: float(state.failures) for state in states},
             "relay_job_success_age_seconds": {
-                state.name: max(0.0, now - (state.succeeded_at or self._born)) for state in states
+                state.name: age_of(state.succeeded_at, self._born, now) for state in states
             },
         }
 

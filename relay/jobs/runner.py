@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from relay.domain.jobs import JobsBook, JobState, Leadership, Superseded, Term
+from relay.domain.jobs import AHEAD_MOST_S, JobsBook, JobState, Leadership, Superseded, Term
 
 _log = logging.getLogger(__name__)
 
@@ -42,12 +42,19 @@ def every(seconds: int) -> Callable[[int], int]:
     return lambda now: now + seconds
 
 
-def is_due(state: JobState, now: int) -> bool:
+def is_due(state: JobState, now: int, latest: int) -> bool:
     """Whether a job is to run: its time came, it never ran, somebody asked since it last began, or it was broken off.
 
     Who began it without ending it was killed, or lost its term meanwhile: what it was asked for is still to be done.
+    A time behind `latest`, the last one that it can be due at from now on, was written by a wrong clock.
     """
-    return state.due_at <= now or state.asked_at > state.begun_at or state.begun_at > state.ended_at
+    in_time = now < state.due_at <= latest
+    return not in_time or state.asked_at > state.begun_at or state.begun_at > state.ended_at
+
+
+def latest_due(job: Job, now: int) -> int:
+    """The last moment at which a job that ended by now is due again, well or not."""
+    return max(job.next_due(now), now + job.every_s) + AHEAD_MOST_S
 
 
 def retry_at(job: Job, failures: int, now: int) -> int:
@@ -160,7 +167,9 @@ class Runner:
             if running is not None and not running.done():
                 continue
             state = states.get(job.name, JobState(job.name))
-            if is_due(state, now) or (job.wanted is not None and state.failures == 0 and await job.wanted()):
+            if is_due(state, now, latest_due(job, now)) or (
+                job.wanted is not None and state.failures == 0 and await job.wanted()
+            ):
                 self._running[job.name] = asyncio.create_task(self._told(job, term, state.failures))
 
     async def _told(self, job: Job, term: Term, failures: int) -> None:

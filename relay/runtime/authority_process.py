@@ -128,6 +128,7 @@ class AuthorityProcess:
 
     def reload(self, authority: Authority, support: Support, proofs: CertifierProofs) -> None:
         """Take the settings as they stand now; keep the last good ones when they cannot be used."""
+        before = self._following.look()
         try:
             loaded = load(self._config, os.environ)
             self._watched.update(loaded.files)  # also those that cannot be used yet: their coming is news
@@ -135,6 +136,7 @@ class AuthorityProcess:
             signer = signer_of(loaded.settings.tokens)
             proofs.furnish(furnished(loaded.settings))
         except UNUSABLE as error:
+            self._watched.update(getattr(error, "files", ()))
             _log.error("settings not taken by the authority: %s", error)
         else:
             authority.institutions = self._reached(loaded)
@@ -143,7 +145,7 @@ class AuthorityProcess:
             support.signer, support.office = signer, self._support_office()
             self._watched = set(loaded.files)
             _log.info("authority took plan %s", loaded.generation)
-        self._following.seen()
+        self._following.seen(before)
 
     async def _stop_listening(self, listener: UnixListener) -> None:
         """Take no new connections: the next authority may begin while our last calls end."""

@@ -54,7 +54,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     sheet = read(path)
     settings, problems = _settings(sheet, environ)
     if not sheet.content and sheet.problems:
-        raise ConfigProblems(problems)
+        raise ConfigProblems(problems, [path])
     files, found = _folder(path, _beside(path, sheet, "providers"))
     problems += found
     sheets = [sheet]
@@ -68,10 +68,11 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     directory, found = _directory(path, sheet, sheets)
     problems += found
     problems += crosscheck(None if settings is None else Read(path, settings), providers, directory)
-    if problems or settings is None:
-        raise ConfigProblems(problems)
     pairs = [(each.file, each.model) for each in providers]
-    named = [reference.path for reference in references(path, settings, pairs)]
+    named = [] if settings is None else [reference.path for reference in references(path, settings, pairs)]
+    if problems or settings is None:
+        read_or_named = [*(each.path for each in sheets), *(file for file in named if file is not None)]
+        raise ConfigProblems(problems, [*read_or_named, _beside(path, sheet, "providers")])
     return Loaded(
         settings=settings,
         providers=tuple(_with_timeouts(settings, each.model) for each in providers),

@@ -12,20 +12,21 @@ class Following:
 
     def __init__(self, files: Callable[[], Iterable[Path]]) -> None:
         self._files = files
-        self._seen = self._look()
+        self._seen = self.look()
 
-    def seen(self) -> None:
-        """Take what stands there now as known."""
-        self._seen = self._look()
+    def seen(self, fingerprint: Fingerprint) -> None:
+        """Take this as known: what `look` saw before the files were read, so that a change meanwhile is news."""
+        self._seen = fingerprint
 
     async def run(self, every: float, changed: Callable[[], object]) -> None:
         """Call `changed` whenever they look different; for ever, or not at all when `every` is 0."""
         while every:
             await asyncio.sleep(every)
-            if await asyncio.to_thread(self._look) != self._seen:
+            if await asyncio.to_thread(self.look) != self._seen:
                 changed()
 
-    def _look(self) -> Fingerprint:
+    def look(self) -> Fingerprint:
+        """How the files look now."""
         found = []
         for file in sorted(set(self._files())):
             try:

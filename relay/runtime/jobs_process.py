@@ -68,16 +68,18 @@ class JobsProcess:
 
     def reload(self, runner: Runner, ledger: SqlLedger) -> None:
         """Take the settings as they stand now; keep the last good ones when they cannot be used."""
+        before = self._following.look()
         try:
             loaded = load(self._config, os.environ)
             self._watched.update(loaded.files)  # also those that cannot be used yet: their coming is news
             runner.take(self._begin(labour_of(loaded, ledger)))
         except UNUSABLE as error:
+            self._watched.update(getattr(error, "files", ()))
             _log.error("settings not taken by the jobs: %s", error)
         else:
             self._loaded, self._watched = loaded, set(loaded.files)
             _log.info("jobs took plan %s", loaded.generation)
-        self._following.seen()
+        self._following.seen(before)
 
     def _begin(self, labour: Labour) -> tuple[Job, ...]:
         """Its jobs; the former labour was replaced at this moment."""

@@ -23,10 +23,14 @@ class Problem:
 
 
 class ConfigProblems(Exception):
-    """The settings cannot be used. `problems` holds every problem of every file, in reading order; never empty."""
+    """The settings cannot be used. `problems` holds every problem of every file, in reading order; never empty.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    `files` are those that were read or named: when one of them changes, the settings may have become usable.
+    """
+
+    def __init__(self, problems: Iterable[Problem], files: Iterable[Path] = ()) -> None:
         self.problems = tuple(problems)
+        self.files = tuple(files)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,8 +47,9 @@ class RelayProcess:
         self.relay = Relay(load(config, os.environ), self._loop)
         self._listening = Listening(self.relay)
         settings = self.relay.loaded.settings
-        admin = application(registry_of(self.relay.collector()), self._unready, self.relay.jwks)
+        admin = application(registry_of(self.relay.collector()), self._unready, self.relay.jwks, self.stalled_s)
         self.admin = AdminServer(admin, settings.admin.address, settings.admin.port)
+        self._ticked = time.monotonic()
         self._stop = asyncio.Event()
         self._started = settings
         self._watched = set(self.relay.loaded.files)
@@ -113,12 +115,13 @@ class RelayProcess:
 
     def reload(self) -> None:
         """Take the settings as they stand now; keep the last good ones when they cannot be used."""
-        relay = self.relay
+        relay, before = self.relay, self._following.look()
         try:
             loaded = load(self._config, os.environ)
             self._watched.update(loaded.files)  # also those that cannot be used yet: their coming is news
             relay.swap(loaded)
         except UNUSABLE as error:
+            self._watched.update(getattr(error, "files", ()))
             relay.reload_failures += 1
             _log.error("settings not taken, plan %s stays: %s", relay.gateway.plan.generation, error)
         else:
@@ -127,7 +130,11 @@ class RelayProcess:
             if later := waiting_for_a_start(self._started, loaded.settings):
                 _log.warning("changed, but taken at the next start only: %s", ", ".join(later))
         relay.access_log.reopen()
-        self._following.seen()
+        self._following.seen(before)
+
+    def stalled_s(self) -> float:
+        """Seconds since the loop last turned, as another thread may ask."""
+        return time.monotonic() - self._ticked
 
     def _files(self) -> list[Path]:
         return [*self._watched, *yaml_files(Path(self.relay.loaded.settings.providers))]
@@ -156,7 +163,7 @@ class RelayProcess:
         swept = 0.0
         while True:
             await asyncio.sleep(_TICK_S)
-            now = self._loop.time()
+            now, self._ticked = self._loop.time(), time.monotonic()
             due = now - swept >= _SWEEP_S
             try:
                 self._look_after(now, sweep=due)

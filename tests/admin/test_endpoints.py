@@ -18,8 +18,10 @@ def registry():
 @pytest.fixture
 async def port(registry):
     missing = []
-    async with TestClient(TestServer(application(registry, lambda: missing, lambda: {"keys": []}))) as client:
-        client.missing = missing
+    stalled = [0.0]
+    app = application(registry, lambda: missing, lambda: {"keys": []}, lambda: stalled[0])
+    async with TestClient(TestServer(app)) as client:
+        client.missing, client.stalled = missing, stalled
         yield client
 
 
@@ -27,6 +29,13 @@ async def test_a_process_that_answers_lives(port):
     port.missing.append("listeners")
     answer = await port.get("/healthz")
     assert (answer.status, await answer.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize(("seconds", "status", "word"), [(9.9, 200, "ok"), (10.0, 503, "stalled")])
+async def test_a_process_whose_loop_stands_still_does_not_live(port, seconds, status, word):
+    port.stalled[0] = seconds
+    answer = await port.get("/healthz")
+    assert (answer.status, await answer.json()) == (status, {"status": word})
 
 
 async def test_readiness_names_what_is_missing(port):

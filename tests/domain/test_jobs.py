@@ -4,7 +4,17 @@ import inspect
 
 import pytest
 
-from relay.domain.jobs import Archive, JobsBook, JobState, Leadership, PortalCall, Superseded, Term
+from relay.domain.jobs import (
+    AHEAD_MOST_S,
+    Archive,
+    JobsBook,
+    JobState,
+    Leadership,
+    PortalCall,
+    Superseded,
+    Term,
+    age_of,
+)
 
 
 def test_a_job_that_never_ran_never_failed_and_is_due():
@@ -37,3 +47,11 @@ def test_a_port_is_a_shape_whose_duties_all_say_what_they_promise(port):
     assert port._is_protocol
     assert duties
     assert all(duty.__doc__ and inspect.iscoroutinefunction(duty) for duty in duties)
+
+
+@pytest.mark.parametrize(
+    ("moment", "seconds"),
+    [(940, 60), (1000, 0), (1000 + AHEAD_MOST_S, 0), (1001 + AHEAD_MOST_S, 30), (0, 30)],
+)
+def test_an_age_is_never_hidden_by_a_clock_that_ran_ahead(moment, seconds):
+    assert age_of(moment, 970.0, 1000.0) == seconds

@@ -58,6 +58,13 @@ async def test_a_success_by_a_clock_ahead_of_ours_is_not_younger_than_now(here):
     assert here.watched.gauges()["relay_job_success_age_seconds"]["b"] == 0.0
 
 
+async def test_a_success_that_a_wrong_clock_wrote_hides_no_age(here):
+    here.book.states["b"] = JobState("b", succeeded_at=int(NOW) + 30 * 86_400)
+    await here.watched.look()
+    here.at += 900
+    assert here.watched.gauges()["relay_job_success_age_seconds"]["b"] == 900.0
+
+
 async def test_while_the_ledger_is_away_what_was_seen_last_is_told_and_the_log_says_so_once(here, monkeypatch, caplog):
     monkeypatch.setattr(watched_jobs, "EVERY_S", 0.001)
     stop, book = asyncio.Event(), here.book

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from relay.domain.jobs import JobState, Superseded
-from relay.jobs.runner import RETRY_S, Job, JobFailed, every, is_due, retry_at
+from relay.jobs.runner import RETRY_S, Job, JobFailed, every, is_due, latest_due, retry_at
 
 NOW = 1_800_000_000
 
@@ -20,10 +20,12 @@ NOW = 1_800_000_000
         ({"due_at": NOW + 1, "begun_at": NOW - 9, "ended_at": NOW - 9, "asked_at": NOW - 9}, False),
         ({"due_at": NOW + 1, "begun_at": NOW - 9, "ended_at": NOW - 20, "asked_at": NOW - 9}, True),  # broken off
         ({"due_at": NOW + 1, "begun_at": NOW - 9, "ended_at": NOW - 3}, False),
+        ({"due_at": NOW + 3600, "begun_at": NOW - 9, "ended_at": NOW - 3}, False),
+        ({"due_at": NOW + 3601, "begun_at": NOW - 9, "ended_at": NOW - 3}, True),  # a clock was wrong
     ],
 )
 def test_a_job_is_due_by_its_time_when_asked_for_or_when_broken_off(state, due):
-    assert is_due(JobState("sync", **state), NOW) is due
+    assert is_due(JobState("sync", **state), NOW, NOW + 3600) is due
 
 
 @pytest.mark.parametrize(
@@ -221,9 +223,17 @@ async def test_a_job_by_hand_may_take_longer_than_a_term(house, work_of):
 async def test_a_job_that_is_not_due_runs_when_it_is_asked_for(house, work_of):
     work = work_of()
     here = house(work)
-    here.book.states["sync"] = JobState("sync", due_at=1 << 40)
-    await here.tick(86_400.0)
+    soon = NOW + 30
+    here.book.states["sync"] = JobState("sync", due_at=soon)
+    await here.tick(20.0)
     assert work.begun == 0
-    here.book.states["sync"] = JobState("sync", due_at=1 << 40, asked_at=NOW)
+    here.book.states["sync"] = JobState("sync", due_at=soon, asked_at=NOW)
     await here.tick()
     assert work.begun == 1
+
+
+@pytest.mark.parametrize("failures", [1, 5, 30])
+def test_no_retry_of_a_right_clock_is_behind_the_latest(failures):
+    job = Job("sync", None, every(60), 900)
+    assert retry_at(job, failures, NOW) <= latest_due(job, NOW)
+    assert job.next_due(NOW) <= latest_due(job, NOW) < NOW + 86_400

@@ -45,8 +45,17 @@ async def test_a_file_that_changes_is_told_of_until_it_is_known(file, change):
     change(file)
     await told(following)
     await told(following)
-    following.seen()
-    assert following._look() == following._seen
+    following.seen(following.look())
+    assert following.look() == following._seen
+
+
+async def test_a_change_while_files_are_read_is_told_of(file):
+    following = Following(lambda: [file])
+    later(file)
+    before = following.look()
+    longer(file)
+    following.seen(before)
+    await told(following)
 
 
 async def test_a_file_that_comes_is_told_of(file):

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from relay.runtime.config import ConfigProblems
+from relay.admin.endpoints import STALLED_S
+from relay.runtime.config import ConfigProblems, load
 from relay.runtime.process import RelayProcess
 from relay.sandbox.street import build
 
@@ -86,7 +87,7 @@ async def test_settings_that_can_be_used_are_taken(process, street):
 
 def news(process):
     """Whether the files look different from what is known."""
-    return process._following._look() != process._following._seen
+    return process._following.look() != process._following._seen
 
 
 def later(file):
@@ -132,6 +133,46 @@ async def test_a_file_that_was_missing_at_a_reload_is_news_when_it_comes(process
     assert news(process)
     process.reload()
     assert (process.relay.reload_failures, process.relay.reloads) == (1, 1)
+
+
+async def test_a_change_during_a_reload_is_news(process, street, monkeypatch):
+    bank = street.folder / "providers" / "bank.yaml"
+    read = load
+
+    def slow(*settings):
+        loaded = read(*settings)
+        later(bank)
+        return loaded
+
+    monkeypatch.setattr("relay.runtime.process.load", slow)
+    process.reload()
+    assert news(process)
+
+
+@pytest.mark.parametrize("spoilt", ["checking: lax\n", "org_code: [\n"])
+async def test_files_of_settings_that_could_not_be_loaded_are_watched(process, street, spoilt):
+    """A folder that is new to the settings, with a file that has a problem: its mending is news."""
+    text = street.settings.read_text("utf-8")
+    fresh = shutil.copytree(street.folder / "providers", street.folder / "fresh")
+    good = (fresh / "bank.yaml").read_text("utf-8")
+    (fresh / "bank.yaml").write_text(good + spoilt, "utf-8")
+    street.settings.write_text(text.replace("providers: providers", "providers: fresh"), "utf-8")
+    process.reload()
+    process.reload()
+    assert (process.relay.reload_failures, news(process)) == (2, False)
+    (fresh / "bank.yaml").write_text(good, "utf-8")
+    assert news(process)
+    process.reload()
+    assert process.relay.reloads == 1
+
+
+async def test_it_lives_while_its_loop_turns(process):
+    task = asyncio.create_task(process._tick())
+    await asyncio.sleep(0)
+    assert process.stalled_s() < STALLED_S
+    process._ticked -= STALLED_S
+    assert process.stalled_s() >= STALLED_S
+    task.cancel()
 
 
 async def test_time_limits_go_on_when_looking_after_one_fails(process, caplog):

@@ -65,6 +65,7 @@ class SqlJobs:
         """
         at = _later(case((JOBS.c.ended_at >= JOBS.c.asked_at, JOBS.c.ended_at + 1), else_=JOBS.c.asked_at), now)
         async with self._works.writing(now, fence=fence) as work:
+            await _forget_future(work, name, now)
             await _change(work, name, begun_at=at)
 
     async def ended(self, name: str, fence: int, *, well: bool, told: str, due_at: int, now: int) -> None:
@@ -96,6 +97,15 @@ async def _change(work: Work, name: str, **values: Any) -> None:
     fresh = asdict(JobState(name))
     await work.rows.execute(inserting(work.rows, JOBS).values(fresh).on_conflict_do_nothing())
     await work.rows.execute(update(JOBS).where(JOBS.c.name == name).values(values))
+
+
+async def _forget_future(work: Work, name: str, now: int) -> None:
+    """Bring back to now what a clock that ran ahead wrote: nothing of the future counts as done or asked."""
+    ahead = {
+        column.name: case((column > now + AHEAD_MOST_S, now), else_=column)
+        for column in (JOBS.c.begun_at, JOBS.c.ended_at, JOBS.c.succeeded_at, JOBS.c.asked_at)
+    }
+    await work.rows.execute(update(JOBS).where(JOBS.c.name == name).values(ahead))
 
 
 def _later(moment: ColumnElement[int], now: int) -> ColumnElement[int]:

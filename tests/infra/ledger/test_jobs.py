@@ -140,3 +140,21 @@ class TestCalls:
             await book.called(call)
         assert await book.calls(3) == calls[:1:-1]
         assert await book.calls(100) == calls[::-1]
+
+
+async def test_what_a_clock_that_ran_ahead_wrote_is_forgotten_at_the_next_begin(book):
+    """30 days ahead a job ran and somebody asked; then the clock is right again."""
+    ahead = NOW + 30 * 86_400
+    wrong = await book.lead("here", LASTS_S, ahead)
+    await book.ask("send", ahead)
+    await book.begun("send", wrong.fence, ahead)
+    await book.ended("send", wrong.fence, well=True, told="sent", due_at=ahead + 60, now=ahead)
+    await book.ask("send", ahead + 1)
+    term = await book.lead("here", LASTS_S, NOW)
+    await book.begun("send", term.fence, NOW)
+    begun = (await book.jobs())["send"]
+    assert NOW <= begun.begun_at <= NOW + 1
+    assert max(begun.asked_at, begun.ended_at) <= begun.begun_at
+    await book.ended("send", term.fence, well=True, told="sent", due_at=NOW + 60, now=NOW + 5)
+    state = (await book.jobs())["send"]
+    assert (state.succeeded_at, state.ended_at, state.due_at) == (NOW + 5, NOW + 5, NOW + 60)
