@@ -19,6 +19,7 @@ from relay.domain.ids import ApiType
 from relay.domain.institution import DeskFault, Holding
 from relay.domain.strict_json import read_object
 from relay.infra.dns.connector import tcp_connector
+from relay.infra.user_agent import HEADERS
 from relay.policy.holdings import ListCall, each_once, holdings_in, list_calls
 from relay.policy.registry import Provider
 from relay.policy.scalars import ProviderTimeouts
@@ -155,6 +156,7 @@ class HttpInstitutions:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 trust_env=False,
+                headers=HEADERS,
             )
             self._sessions[provider.org_code] = session
         return session

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,9 +54,16 @@ def write_all(street: Street) -> None:
     _write(street.settings, _relay_settings(street))
     keep(street.folder / "certs" / "customers.key", base64.b64encode(os.urandom(32)))
     keep(street.folder / "certs" / "certifier.secret", street.certifiers.client_secret.encode())
-    for old in street.folder.glob("ledger.db*"):
-        old.unlink()  # what was sealed with a former key
+    _remove_former(street.folder)
     (street.folder / MARK).write_text(json.dumps(_facts(street), ensure_ascii=False, indent=2))
+
+
+def _remove_former(folder: Path) -> None:
+    """Remove a former ledger, sealed with a former key, and what was counted and recorded beside it."""
+    for pattern in ("ledger.db*", "access.log*"):
+        for old in folder.glob(pattern):
+            old.unlink()
+    shutil.rmtree(folder / "spool", ignore_errors=True)
 
 
 def _relay_settings(street: Street) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from relay.domain.ids import TRAN_ID
 from relay.policy.withheld import without
 from relay.sandbox import login
 from relay.sandbox.customers import CUSTOMER_BY_CI
+from relay.sandbox.world.days import DAY
 from relay.sandbox.world.model import CUSTOMERS, Absent, Ask, Story, answer
 
 LIMIT_MOST: Final = 500
@@ -27,6 +28,11 @@ _API_LIST: Final = "정보제공-공통-001"
 def today_in_korea() -> date:
     """Today, where the standard's days begin and end."""
     return datetime.now(KOREA).date()
+
+
+def last_day_in_korea() -> date:
+    """Yesterday: the last day of which everything lies in the past. Stories tell of nothing later."""
+    return today_in_korea() - DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class Reply:
 
 
 class Provider:
-    """One institution of one industry; `today` is asked at each request."""
+    """One institution of one industry; `today` is the last day it tells of, asked at each request."""
 
     def __init__(
         self,
@@ -56,7 +62,7 @@ class Provider:
         industry: str,
         catalogue: Catalogue,
         stories: Mapping[str, Story],
-        today: Callable[[], date] = today_in_korea,
+        today: Callable[[], date] = last_day_in_korea,
     ) -> None:
         self.org_code = org_code
         self.industry = industry

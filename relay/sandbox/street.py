@@ -44,7 +44,7 @@ from relay.sandbox.houses import (
 from relay.sandbox.papers import write_all
 from relay.sandbox.portal.application import PretendedPortal
 from relay.sandbox.portal.desk import Account
-from relay.sandbox.provider import Provider, today_in_korea
+from relay.sandbox.provider import Provider, last_day_in_korea
 from relay.sandbox.registered import portal_of
 from relay.sandbox.secret_files import keep
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
@@ -93,7 +93,7 @@ async def opened(
     street: Street,
     catalogue: Catalogue,
     stories: Mapping[str, Story],
-    today: Callable[[], date] = today_in_korea,
+    today: Callable[[], date] = last_day_in_korea,
 ) -> AsyncIterator[PretendedPortal | None]:
     """Institutions and certifiers answer, over TLS 1.3 and to the relay's certificate alone, until the block ends.
 

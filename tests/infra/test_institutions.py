@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestServer
 
 from relay.domain.institution import DeskFault
 from relay.infra.institutions import BODY_MOST, HttpInstitutions
+from relay.infra.user_agent import USER_AGENT
 from relay.policy.registry import Hosted, Link, Provider, ProviderApis
 from relay.policy.scalars import ProviderTimeouts
 from relay.sandbox.certificates import make_dev_certificates
@@ -78,6 +79,7 @@ async def test_a_login_is_the_documented_call(bank, provider, institutions):
     assert (method, path, query) == ("POST", "/own/login", {})
     assert json.loads(body) == {"org_code": CODE, "login_id": "hong", "password": "비밀"}
     assert headers["x-api-tran-id"] == "ZRLA000001R00000000000001"
+    assert headers["User-Agent"] == USER_AGENT
     assert headers["Content-Type"] == "application/json; charset=UTF-8"
     assert headers["x-customer-ip"] == "203.0.113.7"
     await institutions.login(own, "hong", "비밀", "")

@@ -94,6 +94,18 @@ def test_a_ledger_sealed_with_a_former_key_is_gone(built):
     assert list(built.folder.glob("ledger.db*")) == []
 
 
+def test_what_was_counted_beside_a_former_ledger_is_gone(built):
+    """Else the records of the run before differ from the figures of this one."""
+    for name in ("access.log", "access.log.1.gz"):
+        (built.folder / name).write_bytes(b"{}")
+    spooled = built.folder / "spool" / "one" / "0000000001.jsonl"
+    spooled.parent.mkdir(parents=True)
+    spooled.write_bytes(b"{}")
+    write_all(built)
+    assert list(built.folder.glob("access.log*")) == []
+    assert not spooled.exists()
+
+
 def test_tools_find_addresses_codes_and_keys(built):
     facts = json.loads((built.folder / "street.json").read_text())
     assert (facts["gateway"], facts["admin"]) == (built.gateway, built.admin)

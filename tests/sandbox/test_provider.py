@@ -1,14 +1,15 @@
 import json
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from relay.domain.consent import KOREA
 from relay.domain.ids import INDUSTRIES
 from relay.policy.conformance import faults_of
 from relay.sandbox.customers import ci_of
 from relay.sandbox.learning import next_page_of, request_for
-from relay.sandbox.provider import Provider, Question
+from relay.sandbox.provider import Provider, Question, last_day_in_korea, today_in_korea
 from relay.sandbox.world.model import CUSTOMERS
 from relay.sandbox.world.stories import STORIES
 from relay.standard.catalogue import load_catalogue
@@ -139,3 +140,18 @@ async def test_numbers_and_booleans_of_2021_are_read_as_text(client):
     asked = {"org_code": CODE, "account_num": accounts[0]["account_num"], "search_timestamp": 0}
     answer = await client.post("/v1/bank/accounts/deposit/basic", data=json.dumps(asked).encode())
     assert (await answer.json())["rsp_code"] == "00000"
+
+
+def test_nothing_that_is_told_lies_ahead_of_the_moment():
+    """An institution tells of the days that are over: what it tells of them has happened, whatever the hour is."""
+    bank, now = Provider(CODE, "bank", CATALOGUE, STORIES), datetime.now(KOREA)
+    listed = ask(bank, "/v1/bank/accounts", LIST | {"limit": "500"}).body["account_list"]
+    days = {"from_date": f"{now - timedelta(days=60):%Y%m%d}", "to_date": f"{now:%Y%m%d}", "limit": "500"}
+    told = []
+    for row in listed:
+        asked = {"org_code": CODE, "account_num": row["account_num"], "currency_code": "KRW", **days}
+        reply = ask(bank, "/v1/bank/accounts/deposit/transactions", asked, "POST")
+        told += [one["trans_dtime"] for one in reply.body.get("trans_list", ())]
+    assert told
+    assert max(told) <= f"{now:%Y%m%d%H%M%S}"
+    assert last_day_in_korea() == today_in_korea() - timedelta(days=1)

@@ -26,6 +26,7 @@ from relay.infra.certifiers.revocation import Revocations
 from relay.infra.certifiers.signature_desk import SignatureDesk
 from relay.infra.dns.connector import tcp_connector
 from relay.infra.turns import Turns, Workers
+from relay.infra.user_agent import HEADERS
 from relay.policy.authority import Certifier
 
 AT_ONCE: Final = 32
@@ -150,6 +151,7 @@ async def opened_proofs(
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
         connector=tcp_connector(limit=0, limit_per_host=AT_ONCE),
+        headers=HEADERS,
     )
     proofs = CertifierProofs(session, relay, verifiers, random, clock)
     try:

@@ -8,6 +8,7 @@ from typing import Final
 import aiohttp
 
 from relay.infra.dns.connector import tcp_connector
+from relay.infra.user_agent import HEADERS
 from relay.policy.portal import PortalSettings
 
 ERROR_MOST: Final = 65_536
@@ -99,7 +100,7 @@ class Line:
                 timeout=aiohttp.ClientTimeout(total=timeouts.total_s, connect=timeouts.connect_s),
                 auto_decompress=False,
                 trust_env=False,
-                skip_auto_headers=("User-Agent",),
+                headers=HEADERS,
                 middlewares=(_once,),
                 read_bufsize=_BUFFER,
             )

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import shlex
+import shutil
 import signal
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -167,6 +169,15 @@ def _facts(around: Neighbourhood, portal: Portal, visits: Sequence[Visit], page:
     }
 
 
+def _token_command(folder: Path, org_code: str) -> str:
+    """A command line that runs as it is printed, from any folder, and leaves the token printed above in force."""
+    beside = Path(sys.executable).with_name("relay")
+    found = shutil.which("relay")
+    program = ["relay"] if found and Path(found).samefile(beside) else [sys.executable, "-m", "relay"]
+    options = ["--dir", str(folder.resolve()), "--org-code", org_code, "--scope", "bank.list", "--customer", "2"]
+    return shlex.join([*program, "token", *options])
+
+
 def _words(around: Neighbourhood, portal: Portal, visits: Sequence[Visit], page: str) -> str:
     street = around.street
     operator = street.operators[0]
@@ -209,5 +220,5 @@ curl {files} -H 'x-api-tran-id: {operator.org_code}M00000000000002' \\
   -d client_id={operator.client_ids[WALKED]} -d client_secret={operator.client_secrets[WALKED]} \\
   '{street.gateway}/oauth/2.0/token'
 
-More tokens: relay token --dir {shlex.quote(str(street.folder))} --org-code {bank.org_code} --scope bank.list
+More tokens: {_token_command(street.folder, bank.org_code)}
 Stop: Ctrl-C"""

@@ -7,6 +7,7 @@ import pytest
 
 from relay.domain.portal import PortalAway, PortalRefused
 from relay.infra.tls import client_context
+from relay.infra.user_agent import USER_AGENT
 
 ORGS, SERVICES, STATISTICS = "/v1/mgmts/orgs", "/v1/mgmts/services", "/v1/mgmts/statistics/provider"
 TOKEN = "/mgmts/oauth/2.0/token"
@@ -34,7 +35,7 @@ async def test_a_list_is_asked_for_with_token_tran_id_and_certificate(portal, cl
     assert (services["path"], services["query"]) == (SERVICES, {"search_timestamp": "0"})
     assert orgs["headers"]["Authorization"] == services["headers"]["Authorization"] == "Bearer token-1"
     assert orgs["headers"]["Accept-Encoding"] == "identity"
-    assert "User-Agent" not in orgs["headers"]
+    assert orgs["headers"]["User-Agent"] == USER_AGENT
     subject = dict(pair for part in orgs["certificate"]["subject"] for pair in part)
     assert subject["serialNumber"] == "999-81-00001"
     tran_ids = [request["headers"]["x-api-tran-id"] for request in portal.heard]
