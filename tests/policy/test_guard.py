@@ -283,3 +283,21 @@ def test_what_is_harmful_is_told_with_all_that_belongs_to_it():
     assert found.harmful.organisations == {RELAY, "OPER000001", "OPER000002"}
     assert found.harmful.services == {"client0", "client3"}
     assert found.counted.services == {"client3"}
+
+
+@pytest.mark.parametrize(("count", "held"), [(19, False), (20, True)])
+def test_a_crowd_under_one_certificate_is_held(count, held):
+    """Each call with that certificate would look at all of them: 50,000 would stop the gateway."""
+    crowd = {operator(at).org_code: operator(at, serial_num="999 81 00001") for at in range(100, 100 + count)}
+    changes = changing(crowd | {operator(50).org_code: operator(50)})
+    words = "more than 20 organisations would share a serial_num: 21 with 9998100001"
+    assert reasons(registry(9), changes) == ((words,) if held else ())
+    found = judge(registry(9), changes, Past(), GUARD, RELAY, NOW)
+    assert set(found.harmful.organisations) == (set(crowd) if held else set())
+
+
+def test_who_shares_a_certificate_already_may_change_otherwise():
+    known = registry(9)
+    known.organisations.update({operator(at).org_code: operator(at, serial_num="one") for at in range(100, 130)})
+    changes = changing({operator(100).org_code: operator(100, serial_num="one", name="새 이름")})
+    assert reasons(known, changes) == ()

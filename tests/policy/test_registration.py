@@ -190,6 +190,10 @@ def test_an_address_that_is_none_is_told(ip, words):
         ({"np_time_cnt": "1", "np_time_list": [{"np_time": "1:7"}]}, "np_time_list[0].np_time: is not hhmm:hhmm"),
         ({"np_time_cnt": "1", "np_time_list": [{"np_time": "0100:2500"}]}, "np_time_list[0].np_time: is not hhmm:hhmm"),
         ({"np_time_cnt": "1", "np_time_list": [{}]}, "np_time_list[0].np_time: is missing"),
+        (
+            {"ip_cnt": "1000", "ip_list": [{"ip": f"192.0.{at // 250}.{at % 250}"} for at in range(1000)]},
+            "ip_list: holds 1000 entries, 999 at most",
+        ),
         ({"np_time_cnt": "4", "np_time_list": [{"np_time": "0100:0700"}] * 4}, "np_time_list: holds 4 entries"),
     ],
 )

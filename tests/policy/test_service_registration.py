@@ -121,6 +121,17 @@ def test_a_callback_that_is_none_is_told(uri):
     assert "operator.example" not in found[0]
 
 
+def test_more_than_their_counts_can_tell_are_told():
+    """지원-003: app_scheme_cnt has one digit, service_cnt three."""
+    schemes = [{"app_scheme": f"one{number}"} for number in range(10)]
+    body = orgs(of("OPER000001", service(app_scheme_cnt="10", app_scheme_list=schemes)))
+    found = problems_of(read_services, body, known(OPERATOR), UNTOLD, SINCE)
+    assert found == ["org_list[0] (OPER000001).service_list[0].app_scheme_list: holds 10 entries, 9 at most"]
+    body = orgs(of("OPER000001", *(service(client_id=f"client{number}") for number in range(1000))))
+    found = problems_of(read_services, body, known(OPERATOR), UNTOLD, SINCE)
+    assert found == ["org_list[0] (OPER000001).service_list: holds 1000 entries, 999 at most"]
+
+
 def test_more_than_four_callbacks_are_told():
     uris = [{"redirect_uri": f"https://operator.example/{number}"} for number in range(5)]
     body = orgs(of("OPER000001", service(redirect_uri_cnt="5", redirect_uri_list=uris)))

@@ -108,3 +108,21 @@ async def test_the_collector_rests_meanwhile_and_works_again_whatever_happens(mo
         await parties_of(many(1), RELAY, {})
     assert seen == [False]
     assert gc.isenabled()
+
+
+async def test_calls_have_their_turn_between_operators_of_many_addresses(monkeypatch):
+    turns = []
+    sleep = asyncio.sleep
+
+    async def turn(seconds):
+        turns.append(seconds)
+        await sleep(seconds)
+
+    monkeypatch.setattr(room.asyncio, "sleep", turn)
+    addresses = tuple(f"192.0.{at // 250}.{at % 250}" for at in range(room.ADDRESSES))
+    crowd = [Organisation(f"Z{at:09}", OrgType.OPERATOR, "one", f"999-{at}", addresses) for at in range(5)]
+    await parties_of(registry(*crowd), RELAY, {})
+    few = len(turns)
+    turns.clear()
+    await parties_of(many(5), RELAY, {})
+    assert few - len(turns) == 5

@@ -19,6 +19,10 @@ from relay.infra.ledger.work import Work
 BATCH: Final = 200
 """So many consents end in one transaction: others wait no longer than that takes."""
 _CHUNK: Final = 500
+_APART_S: Final = 86_400
+"""Changes that harm nobody are kept once a day: a list that changes to and fro must not fill the ledger."""
+_SHOWN: Final = frozenset({"name", "industry", "domain", "cert_issuer_dn", "cert_oid", "mark"})
+"""Columns that nobody goes by, or that tell the same as another."""
 _ORGANISATION: Final = "organisation"
 
 
@@ -33,6 +37,12 @@ class Step(NamedTuple):
 
 async def keep(work: Work, kind: str, steps: Sequence[Step], counted: frozenset[str] | None) -> None:
     """Keep what changes replaced. `counted` names those that the guard counts; None when a person released them."""
+    recent = await _recent(work, kind)
+    steps = [
+        step
+        for step in steps
+        if _matters(step) and not (step.name in recent and _cause(step.name, counted) is Cause.SYNC)
+    ]
     rows = [
         {
             "number": step.number,
@@ -46,6 +56,19 @@ async def keep(work: Work, kind: str, steps: Sequence[Step], counted: frozenset[
     ]
     if rows:
         await work.rows.execute(insert(REGISTRY_PAST), rows)
+
+
+def _matters(step: Step) -> bool:
+    """Whether a change is one of what the relay goes by."""
+    before = step.before or {"gone": True}
+    return before["gone"] or any(step.after[name] != value for name, value in before.items() if name not in _SHOWN)
+
+
+async def _recent(work: Work, kind: str) -> frozenset[str]:
+    """What changed lately without harm."""
+    table = REGISTRY_PAST
+    harmless = (table.c.kind == kind, table.c.cause == Cause.SYNC.value, table.c.at > work.now - _APART_S)
+    return frozenset((await work.rows.execute(select(table.c.name).where(*harmless))).scalars())
 
 
 def _cause(name: str, counted: frozenset[str] | None) -> Cause:

@@ -123,6 +123,28 @@ async def test_what_is_discarded_is_held_no_more_and_told_with_its_reason(book, 
     assert await book.discarded(0) == [Discarded(NOW + 8, "again", GONE)]
 
 
+async def test_what_nobody_goes_by_has_no_past(book, take):
+    await take(FIRST)
+    named = changes([(ONE.org_code, replace(ONE, name="새 이름", domain="new.example"))])
+    await take(replace(named, services={"svc1": replace(SERVICE, name="새 이름", secret_mark=b"other")}), NOW + 1)
+    assert await book.past(0) == Past({}, {})
+
+
+async def test_a_list_that_changes_to_and_fro_does_not_fill_the_ledger(book, take):
+    """Harmless changes have one former value a day; those that count have all of theirs."""
+    await take(FIRST)
+    three = replace(ONE, org_code="ZOPA000003")
+    for at in range(10):
+        await take(changes([(three.org_code, None if at % 2 else three)]), NOW + at)
+    assert len((await book.past(0)).organisations[three.org_code]) == 1
+    await take(changes([(three.org_code, three)]), NOW + DAY + 1)
+    assert len((await book.past(0)).organisations[three.org_code]) == 2
+    for at in range(2, 5):
+        moved = replace(three, addresses=(f"203.0.113.{at}",))
+        await take(changes([(three.org_code, moved)]), NOW + DAY + at, Counted(frozenset({three.org_code})))
+    assert len((await book.past(0)).organisations[three.org_code]) == 5
+
+
 class TestBeingAway:
     """Who is away for long loses consents and tokens for good; who comes back in time goes on."""
 
