@@ -13,6 +13,9 @@ from relay.infra.portal.line import Heard
 THREAD_FROM: Final = 1_048_576
 """An answer of so many bytes is parsed on a thread: the loop has other things to do."""
 
+VALUES_MOST: Final = 3_000_000
+"""So many values an answer holds at most: 16 MB of empty lists would be half a gigabyte of memory."""
+
 _RSP_CODE: Final = re.compile(r"[0-9A-Za-z]{5}")
 _ERROR: Final = re.compile(r"[a-z_]{1,30}")
 _DONE: Final = frozenset({"00000", "00001"})
@@ -96,7 +99,7 @@ def _success(body: Mapping[str, Any] | None, code: str, lacks: Lacks) -> Answer:
 
 
 async def _object(heard: Heard) -> Mapping[str, Any] | None:
-    if heard.content_type != "application/json":
+    if heard.content_type != "application/json" or _holds_too_much(heard.content):
         return None
     try:
         if len(heard.content) < THREAD_FROM:
@@ -104,3 +107,8 @@ async def _object(heard: Heard) -> Mapping[str, Any] | None:
         return await asyncio.to_thread(read_object, heard.content)
     except ValueError:
         return None
+
+
+def _holds_too_much(content: bytes) -> bool:
+    """Whether there are more values than any list has. Each one begins an object or list, or stands behind a comma."""
+    return len(content) > VALUES_MOST and sum(map(content.count, (b"{", b"[", b","))) > VALUES_MOST

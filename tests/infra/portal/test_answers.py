@@ -92,3 +92,12 @@ async def test_a_large_answer_is_parsed_aside(monkeypatch, size, aside):
     content = b'{"rsp_code":"00000","a":"' + b"x" * (size - 27) + b'"}'
     assert (await verdict_on(replace(GOOD, content=content))).verdict is Verdict.TAKEN
     assert (len(content), seen) == (size, [aside])
+
+
+@pytest.mark.parametrize("one", [b"[]", b"{}", b"1", b'""'])
+async def test_an_answer_of_more_values_than_a_list_has_is_not_read(monkeypatch, one):
+    """Empty lists take thirty times the memory of their text."""
+    monkeypatch.setattr(answers, "VALUES_MOST", 100)
+    for count, verdict in ((40, Verdict.TAKEN), (120, Verdict.AGAIN)):
+        content = b'{"rsp_code":"00000","a":[' + b",".join([one] * count) + b"]}"
+        assert (await verdict_on(replace(GOOD, content=content))).verdict is verdict
