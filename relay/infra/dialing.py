@@ -1,14 +1,20 @@
 """Opening connections to a provider: its addresses in turn, its TLS identity, its time to connect."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from relay.infra.diagnostics.causes import cause_of
 from relay.policy.scalars import ProviderTimeouts
 from relay.wire.client import ClientConnection
+from relay.wire.closed import CLOSED
+
+SHUTDOWN_S: Final = 1.0
+"""So long a TLS connection waits for the institution to agree to its end; uvloop's default is 30 s."""
 
 UNIX = "authority"
 """What stands for a host where there is none."""
@@ -32,6 +38,13 @@ class Place:
         return cls(url.hostname or "", url.port or (443 if url.scheme == "https" else 80))
 
 
+def _give_up(connection: ClientConnection) -> None:
+    """Detach a connection attempt. uvloop closes its transport and may report neither its begin nor its end."""
+    connection.reusable = False
+    connection.transport.abort()
+    connection.transport = CLOSED
+
+
 class Dialer:
     """Dials the places of one provider; one that does not answer is passed over."""
 
@@ -46,6 +59,7 @@ class Dialer:
         self._context = context
         self.timeouts = timeouts
         self._loop = loop
+        self._handshakes: set[asyncio.Task[Any]] = set()
 
     def idle_limit(self, connection: ClientConnection) -> float:
         """Seconds a connection may idle: ours, or less when the provider announced less (`Keep-Alive: timeout=N`)."""
@@ -79,15 +93,55 @@ class Dialer:
         raise NotConnected(" ".join(dict.fromkeys(causes)))
 
     async def _connect(self, place: Place, on_lost: Callable[[ClientConnection], None]) -> ClientConnection:
-        _, connection = await self._loop.create_connection(
-            lambda: ClientConnection(on_lost),
-            place.host,
-            place.port,
-            ssl=self._context,
-            server_hostname=place.host if self._context is not None else None,
-        )
+        connection = ClientConnection(on_lost)
+        try:
+            if self._context is None:
+                await self._loop.create_connection(lambda: connection, place.host, place.port)
+            else:
+                await asyncio.shield(self._handshake(await self._open_socket(place), place.host, connection))
+        except BaseException:
+            _give_up(connection)
+            raise
         connection.born = self._loop.time()
         return connection
+
+    def _handshake(self, connected: socket.socket, host: str, connection: ClientConnection) -> asyncio.Task[Any]:
+        """A TLS handshake that ends by itself, in time, also when its caller gives up.
+
+        uvloop keeps the buffers of a handshake that is cancelled (256 KiB) until a full collection.
+        """
+        connecting = self._loop.create_connection(
+            lambda: connection,
+            sock=connected,
+            ssl=self._context,
+            server_hostname=host,
+            ssl_handshake_timeout=self.timeouts.connect_s,
+            ssl_shutdown_timeout=SHUTDOWN_S,
+        )
+        task = self._loop.create_task(connecting)
+        self._handshakes.add(task)
+        task.add_done_callback(self._handshakes.discard)
+        return task
+
+    async def _open_socket(self, place: Place) -> socket.socket:
+        """A socket connected to the first address of a place that takes it. Raises OSError when none does."""
+        errors: list[OSError] = []
+        for family, kind, protocol, _, address in await self._loop.getaddrinfo(
+            place.host, place.port, type=socket.SOCK_STREAM
+        ):
+            connected = socket.socket(family, kind, protocol)
+            connected.setblocking(False)
+            try:
+                await self._loop.sock_connect(connected, address)
+            except OSError as error:
+                connected.close()
+                errors.append(error)
+            except BaseException:
+                connected.close()
+                raise
+            else:
+                return connected
+        raise errors[0] if len(errors) == 1 else OSError(errors[0].errno, "; ".join(map(str, errors)))
 
 
 class UnixDialer(Dialer):
@@ -99,6 +153,11 @@ class UnixDialer(Dialer):
 
     async def _connect(self, place: Place, on_lost: Callable[[ClientConnection], None]) -> ClientConnection:
         del place
-        _, connection = await self._loop.create_unix_connection(lambda: ClientConnection(on_lost), self._path)
+        connection = ClientConnection(on_lost)
+        try:
+            await self._loop.create_unix_connection(lambda: connection, self._path)
+        except BaseException:
+            _give_up(connection)
+            raise
         connection.born = self._loop.time()
         return connection

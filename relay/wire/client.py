@@ -72,10 +72,9 @@ class ClientConnection(asyncio.BufferedProtocol):
         "uses",
     )
 
-    transport: asyncio.Transport
-
     def __init__(self, on_lost: Callable[["ClientConnection"], None]) -> None:
         self._on_lost = on_lost
+        self.transport: asyncio.Transport = CLOSED
         self._parser = answer_parser()
         self._asker: Asker | None = None
         self.uses = 0
@@ -135,6 +134,9 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the transport, and bound what TLS reads ahead of us."""
+        if not self.reusable:  # it was given up meanwhile
+            transport.abort()  # type: ignore[attr-defined]
+            return
         self.transport = transport  # type: ignore[assignment]
         bound_read_ahead(transport)
         self.readable = readable_of(transport)

@@ -91,8 +91,8 @@ def portal_of(certificates):
     }
 
 
-def directory_of(certificates):
-    """Operator one calls from 127.0.0.1 alone, operator two from the whole loopback."""
+def directory_of(certificates, operators=2):
+    """Operator one calls from 127.0.0.1 alone, operator two from the whole loopback; or operator one alone."""
     rows = zip((ONE, TWO), certificates.operators, ("127.0.0.1/32", "127.0.0.0/8"), strict=True)
     return {
         "operators": [
@@ -103,7 +103,7 @@ def directory_of(certificates):
                 "addresses": [addresses],
                 "services": [{"client_id": f"{org_code}SVC01", "name": "one"}],
             }
-            for org_code, pair, addresses in rows
+            for org_code, pair, addresses in list(rows)[:operators]
         ]
     }
 
@@ -127,10 +127,11 @@ def provider_file(institution):
 class Town:
     """Everything that stands around one relay. `exchanges` are the closed ones, in order."""
 
-    def __init__(self, folder: Path, certificates, institutions, **sections):
+    def __init__(self, folder: Path, certificates, institutions, operators=2, **sections):
         self.folder = folder
         self.certificates = certificates
         self.institutions = {one.org_code: one for one in institutions}
+        self.operators = operators
         self.sections = sections
         (folder / "customers.key").write_bytes(base64.b64encode(bytes(32)))
         self.books = Books(folder / "ledger.db", bytes(32))
@@ -149,7 +150,7 @@ class Town:
             file.unlink()
         for one in self.institutions.values():
             self.put(f"providers/{one.org_code}.yaml", provider_file(one))
-        self.put("directory.yaml", directory_of(self.certificates))
+        self.put("directory.yaml", directory_of(self.certificates, self.operators))
         self.put("relay.yaml", settings_of(self.certificates, **self.sections))
 
     def put(self, name, values):
