@@ -5,6 +5,7 @@ from typing import Final
 
 from relay.domain.exchange import Exchange
 from relay.infra.access_log import AccessLog
+from relay.infra.diagnostics.exchange_outages import ExchangeOutages
 from relay.infra.metrics import Metrics
 from relay.infra.repeated_refusals import PENDING_S, RepeatedRefusals
 from relay.infra.tally import Tally
@@ -33,6 +34,7 @@ class Records:
         self._tally = tally
         self._closed: list[Exchange] = []
         self._repeated = RepeatedRefusals()
+        self._outages = ExchangeOutages()
         self._sums_scheduled = False
 
     def record(self, exchange: Exchange) -> None:
@@ -51,6 +53,7 @@ class Records:
             self._tally.count(closed)
         for exchange in closed:
             self._metrics.record(exchange)
+        self._outages.record(closed)
         self._access_log.write(self._repeated.reduce(closed))
         if self._repeated.waits and not self._sums_scheduled:
             self._sums_scheduled = True

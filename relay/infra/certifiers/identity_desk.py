@@ -42,8 +42,8 @@ class IdentityDesk:
         try:
             async with asyncio.timeout(self._timeout_s), self._turns.turn(whose):
                 message = await self._asked(asked.message)
-        except (OSError, EOFError, UnicodeError):  # TimeoutError is an OSError; a host can be no name at all (IDNA)
-            raise Unproven(Doubt.CERTIFIER_SILENT) from None
+        except (OSError, EOFError, UnicodeError) as error:  # TimeoutError is an OSError; a host can be no name (IDNA)
+            raise Unproven(Doubt.CERTIFIER_SILENT) from error
         await verifiers.run(whose, partial(answered, self._us, asked, message, signed.ci, now))
 
     async def _asked(self, message: bytes) -> bytes:

@@ -24,6 +24,8 @@ from relay.infra.certifiers.identity_message import OurIdentity
 from relay.infra.certifiers.rest import Line
 from relay.infra.certifiers.revocation import Revocations
 from relay.infra.certifiers.signature_desk import SignatureDesk
+from relay.infra.diagnostics.causes import cause_of
+from relay.infra.diagnostics.outages import OutageLog
 from relay.infra.dns.connector import tcp_connector
 from relay.infra.turns import Turns, Workers
 from relay.infra.user_agent import HEADERS
@@ -79,6 +81,10 @@ class _ByProvider:
         return signed.consent.encode()
 
 
+_OUT: Final = frozenset({Doubt.CERTIFIER_SILENT, Doubt.CERTIFIER_BROKEN})
+"""Doubts in the certifier, not in the consent."""
+
+
 class CertifierProofs:
     """Proves signed consents at the certifiers of the settings. Belongs to one event loop; made by `opened_proofs`."""
 
@@ -96,6 +102,7 @@ class CertifierProofs:
         self._random = random
         self._clock = clock
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._outages: dict[str, OutageLog] = {}
         self._ways: Mapping[str, _ByCertificate | _ByProvider] = {}
 
     async def prove(self, signed: SignedConsent, ca_code: str, now: int) -> bytes:
@@ -108,13 +115,26 @@ class CertifierProofs:
             raise Unproven(Doubt.CHAIN, "ca_code")
         whose = hashlib.sha256(signed.ci.encode()).digest()
         try:
-            return await way.prove(signed, whose, self._verifiers, now)
+            proven = await way.prove(signed, whose, self._verifiers, now)
         except Crowded:
             raise Unproven(Doubt.BUSY) from None
+        except Unproven as error:
+            if error.doubt in _OUT:
+                self._outage(ca_code).failed(cause_of(error) if error.__cause__ else "answer")
+            raise
+        self._outage(ca_code).succeeded()
+        return proven
 
     def furnish(self, certifiers: Iterable[tuple[Certifier, Materials]]) -> None:
         """From now on these certifiers, when settings or files changed; what is under way ends as it began."""
         self._ways = {certifier.ca_code: self._way(certifier, loaded) for certifier, loaded in certifiers}
+
+    def _outage(self, ca_code: str) -> OutageLog:
+        """The outage of a certifier of the settings."""
+        outage = self._outages.get(ca_code)
+        if outage is None:
+            outage = self._outages[ca_code] = OutageLog(f"certifier: ca_code={ca_code}", self._clock)
+        return outage
 
     async def close(self) -> None:
         """Nobody waits for an answer any more."""

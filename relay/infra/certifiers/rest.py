@@ -63,8 +63,8 @@ class Line:
                 return Said(answer.status, read_object(await _content(answer)))
         except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError, ValueError):
             raise Unproven(Doubt.CERTIFIER_BROKEN, path) from None
-        except (aiohttp.ClientError, OSError):  # TimeoutError is an OSError
-            raise Unproven(Doubt.CERTIFIER_SILENT, path) from None
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+            raise Unproven(Doubt.CERTIFIER_SILENT, path) from error
 
     def _tran_id(self) -> str:
         return f"{self.relay}R{base64.b32encode(self.random(9)).decode()[:14]}"

@@ -38,8 +38,8 @@ class SignatureDesk:
         try:
             async with asyncio.timeout(self._timeout_s), self._turns.turn(whose):
                 said = await self._said(signed)
-        except TimeoutError:
-            raise Unproven(Doubt.CERTIFIER_SILENT, PATH) from None
+        except TimeoutError as error:
+            raise Unproven(Doubt.CERTIFIER_SILENT, PATH) from error
         rsp_code = said.body.get("rsp_code")
         if said.status in _REFUSED and isinstance(rsp_code, str) and rsp_code:
             raise Unproven(Doubt.SIGNATURE, "password")

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from relay.domain.jobs import PortalCall
 from relay.domain.portal import PortalAway, PortalRefused
+from relay.infra.diagnostics.outages import OutageLog
 from relay.infra.portal.answers import GIVEN_UP, Answer, Verdict, judged, lacks_code
-from relay.infra.portal.line import Line, Wanted
+from relay.infra.portal.line import Heard, Line, Wanted
 from relay.infra.portal.token import Token, lacks_token
 from relay.policy.portal import PortalSettings
 
@@ -55,6 +56,7 @@ class PortalClient:
         self._called = called
         self._effects = effects or Effects()
         self._line = Line(settings, context)
+        self._outage = OutageLog("portal", self._effects.ticks)
         self._token = Token(self._fetch_token, self._effects.ticks)
 
     async def organisations(self, since: str) -> Mapping[str, Any]:
@@ -138,6 +140,7 @@ class PortalClient:
             heard = await self._line.ask(wanted, headers)
             ended = self._effects.ticks()
             answer = await judged(heard, tran_id, lacks_token if wanted.api_id == TOKEN else lacks_code)
+            self._log_outage(heard, answer)
         finally:
             took_ms = ((self._effects.ticks() if ended is None else ended) - begun) * 1000
             call = PortalCall(
@@ -145,6 +148,13 @@ class PortalClient:
             )
             await self._called(call)
         return tran_id, answer
+
+    def _log_outage(self, heard: Heard, answer: Answer) -> None:
+        """A refusal (4xx) is an answer; everything else that is no success is an outage of the portal."""
+        if answer.verdict in {Verdict.TAKEN, Verdict.REFUSED}:
+            self._outage.succeeded()
+        else:
+            self._outage.failed(heard.cause or f"answer status={answer.status}")
 
     def _wait(self, attempt: int) -> float:
         """Full jitter: any time up to twice as long as before, a minute at most."""

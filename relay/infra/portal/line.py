@@ -7,6 +7,7 @@ from typing import Final
 
 import aiohttp
 
+from relay.infra.diagnostics.causes import cause_of
 from relay.infra.dns.connector import tcp_connector
 from relay.infra.user_agent import HEADERS
 from relay.policy.portal import PortalSettings
@@ -57,6 +58,8 @@ class Heard:
     content: bytes = field(default=b"", repr=False)
     again: bool = True
     """Whether it may go better another time."""
+    cause: str = ""
+    """Why no answer began (`diagnostics.causes`), "" when one did."""
 
 
 class Line:
@@ -84,7 +87,8 @@ class Line:
             ) as answer:
                 return await self._heard(answer)
         except (_BrokenOff, aiohttp.ClientError, OSError) as error:
-            return Heard(next(words for kind, words in _LOST if isinstance(error, kind)))
+            words = next(words for kind, words in _LOST if isinstance(error, kind))
+            return Heard(words, cause="reset" if isinstance(error, _BrokenOff) else cause_of(error))
 
     async def close(self) -> None:
         """Give back what is open."""

@@ -163,3 +163,13 @@ async def test_another_certificate_is_shown_from_the_next_attempt_on(portal, cli
         client.renew(client_context(papers["foreign"], None, None))
         with pytest.raises(PortalAway, match="certificate is not trusted"):
             await client.organisations("0")
+
+
+async def test_an_outage_of_the_portal_is_logged_once_and_its_end(portal, client_of, caplog):
+    portal.script[ORGS] = [500, 500]
+    async with client_of(portal) as client:
+        await client.organisations("0")
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("portal ")]
+    assert lines[0] == "portal unavailable: cause=answer status=500 failures=1"
+    assert lines[1].startswith("portal available again: after_s=")
+    assert len(lines) == 2

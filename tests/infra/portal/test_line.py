@@ -90,7 +90,7 @@ async def test_a_slow_portal_is_left(settings_for, answer, words):
 
 async def test_a_portal_that_is_not_there_is_told(settings_for, unused_tcp_port):
     line = Line(settings_for(f"http://127.0.0.1:{unused_tcp_port}"), None)
-    assert await line.ask(GET, {}) == Heard("no connection")
+    assert await line.ask(GET, {}) == Heard("no connection", cause="refused")
     await line.close()
 
 
