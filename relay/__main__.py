@@ -3,9 +3,11 @@
 import sys
 
 from relay.infra.hangups import block_hangups
+from relay.infra.output.standard_streams import open_missing_descriptors
 
 if sys.argv[1:2] == ["serve"]:
     block_hangups()  # before the imports below, which take a while: each role lets SIGHUP through when it can take it
+    open_missing_descriptors()
 
 from relay.runtime.cli import main
 

@@ -38,6 +38,7 @@ GAUGES: Final = {
     "relay_plan_reloads": "Plans taken since the start",
     "relay_plan_reload_failures": "Settings not taken since the start, because something in them was wrong",
     "relay_access_log_lost": "Access records lost, because the disk was too slow or full",
+    "relay_log_lines_lost": "Lines of this process's log lost, because standard error was not read",
 }
 """What is read at the moment of the scrape."""
 

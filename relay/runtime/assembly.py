@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import time
+from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
@@ -105,6 +106,7 @@ class Relay:
         self.refusals = RefusalLimits(_refusal_buckets(settings))
         judges = Judges(keyring, self.grants, self.counters, self.at_authority, self.refusals)
         self.gateway = Gateway(plan, upstreams, self.authority, judges, self.records, self.welcome, time.monotonic)
+        self.log_lost: Callable[[], int] = lambda: 0
         self.reloads = 0
         self.reload_failures = 0
 
@@ -195,6 +197,7 @@ class Relay:
             "relay_plan_reloads": self.reloads,
             "relay_plan_reload_failures": self.reload_failures,
             "relay_access_log_lost": self.access_log.lost,
+            "relay_log_lines_lost": self.log_lost(),
             "relay_institutions": len(self.gateway.plan.institutions),
             "relay_ledger_age_seconds": self.grants.age,
             "relay_authority_age_seconds": self.authority_liveness.age,

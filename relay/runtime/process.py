@@ -40,11 +40,14 @@ UNUSABLE = (ConfigProblems, SecretMissing, MaterialError, TlsError, LedgerUnfit,
 class RelayProcess:
     """Serves one relay until it is told to stop."""
 
-    def __init__(self, config: Path, hung_up: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self, config: Path, hung_up: Callable[[], object] = lambda: None, log_lost: Callable[[], int] = lambda: 0
+    ) -> None:
         self._config = config
         self._hung_up = hung_up
         self._loop = asyncio.get_running_loop()
         self.relay = Relay(load(config, os.environ), self._loop)
+        self.relay.log_lost = log_lost
         self._listening = Listening(self.relay)
         settings = self.relay.loaded.settings
         admin = application(registry_of(self.relay.collector()), self._unready, self.relay.jwks, self.stalled_s)

@@ -5,15 +5,16 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from relay.domain.ledger import Unreachable
 from relay.infra.dns.event_loop import new_event_loop
+from relay.infra.output.standard_streams import QueuedStderr
 from relay.runtime.attendant import Attendant, AuthorityDied
 from relay.runtime.config import ConfigProblems, load
 from relay.runtime.ledgers import unanswered
@@ -53,14 +54,18 @@ def command(config: Path, log_level: str, role: str, *, until_stdin_closes: bool
     Of many that run jobs one leads: it asks the portal who may call, sends statistics, tidies the ledger.
     Logs go to stderr, access records where settings say. The ledger must be there: relay migrate.
     """
-    logging.basicConfig(
-        level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
     for name in ("alembic", "aiosqlite"):  # the one is chatty, the other writes values of statements at debug
         logging.getLogger(name).setLevel(logging.WARNING)
+    with QueuedStderr(log_level.upper()) as stderr:
+        serving = _serve(config, role, log_level, lambda: stderr.lost, until_stdin_closes=until_stdin_closes)
+        _run(serving)
+
+
+def _run(serving: Coroutine[Any, Any, None]) -> None:
+    """Run to the end. What hinders it is told in lines, and ends the command with status 2."""
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            runner.run(_serve(config, role, log_level, until_stdin_closes=until_stdin_closes))
+            runner.run(serving)
     except ConfigProblems as error:
         for problem in error.problems:
             click.echo(problem, err=True)
@@ -73,7 +78,9 @@ def command(config: Path, log_level: str, role: str, *, until_stdin_closes: bool
         raise SystemExit(2) from None
 
 
-async def _serve(config: Path, role: str, log_level: str, *, until_stdin_closes: bool) -> None:
+async def _serve(
+    config: Path, role: str, log_level: str, log_lost: Callable[[], int], *, until_stdin_closes: bool
+) -> None:
     if role in BESIDE:
         # loaded only where it runs: its libraries take a second, and the gateway starts beside it
         module, name = BESIDE[role]
@@ -88,7 +95,7 @@ async def _serve(config: Path, role: str, log_level: str, *, until_stdin_closes:
             for attendant in attendants:
                 attendant.hang_up()
 
-        process = RelayProcess(config, hung_up)
+        process = RelayProcess(config, hung_up, log_lost)
         if attendants:
             await process.relay.ledger.check()  # what is wrong with it is said once, not by each of them
         stack.push_async_callback(_stopped, attendants)
