@@ -13,7 +13,8 @@ ORG_CODE: Final = re.compile(r"[0-9A-Za-z]{10}")
 TRAN_ID: Final = re.compile(r"[0-9A-Z]{10}[MSRCPA][0-9A-Z]{14}")
 """거래고유번호, AN(25): org_code(10), subject letter, free number(14) (첨부14)."""
 
-SERIAL_NOISE: Final = re.compile(r"[^0-9A-Za-z]")
+_SERIAL: Final = re.compile(r"[0-9A-Za-z -]+")
+_SERIAL_NOISE: Final = re.compile(r"[ -]")
 
 
 class ApiType(StrEnum):
@@ -29,6 +30,7 @@ def normal_serial(serial_num: str) -> str:
     """The registered `serial_num` or a certificate's SERIALNUMBER, hyphens and blanks removed, upper case.
 
     The standard does not say whether 지원-002 writes the hyphens of the registration number; comparing the
-    normal form accepts both and nothing else.
+    normal form accepts both and nothing else. Returns "" when any other character stands in it: a line break, NUL or
+    an invisible letter must not make one serial another.
     """
-    return SERIAL_NOISE.sub("", serial_num).upper()
+    return _SERIAL_NOISE.sub("", serial_num).upper() if _SERIAL.fullmatch(serial_num) else ""

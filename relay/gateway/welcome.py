@@ -40,6 +40,7 @@ class Welcome:
         self._most = most
         self._most_each = most_each
         self._each: Counter[str] = Counter()
+        self._seats = 0
         self.connections: set[ServerConnection] = set()
         self._said = -_SAY_EVERY_S
         self.rejected: Counter[str] = Counter()
@@ -51,7 +52,8 @@ class Welcome:
         whose = peer.serial or peer.address
         self._each[whose] += 1
         self.connections.add(connection)
-        excess = self._each[whose] > self._most_each or len(self.connections) > self._most
+        excess = self._each[whose] > self._most_each or self._seats >= self._most
+        self._seats += not excess  # one too many of an operator takes no seat of the others
         connection.card = Card(peer, excess)
         connection.closing = excess  # after it was told so
 
@@ -59,6 +61,7 @@ class Welcome:
         """Forget a connection."""
         self.connections.discard(connection)
         whose = connection.card.peer.serial or connection.card.peer.address
+        self._seats -= not connection.card.excess
         self._each[whose] -= 1
         if not self._each[whose]:
             del self._each[whose]

@@ -19,6 +19,7 @@ def server_context(certificate: str, key: str, client_ca: str | None) -> ssl.SSL
     A resumed session would bring back a peer whose CA was withdrawn since, so tickets are off. Raises TlsError.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslobject_class = _Telling
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.num_tickets = 0
     context.options |= _NO_RESUMPTION
@@ -93,27 +94,18 @@ class _Telling(ssl.SSLObject):
 
 
 class FollowedContext:
-    """A listening context that can be replaced while it listens.
+    """A listening context that can be replaced while it listens: each handshake takes what is `current`.
 
-    The one given to the listener stays for ever and hands each handshake to `current`; leaf and trusted CAs both
-    follow. (Adding to a live context could never take a CA away.)
+    Leaf and trusted CAs both follow; adding to a live context could never take a CA away. A callback by server name
+    would do the same, but Python writes a traceback for each name that is not ASCII.
     """
 
     def __init__(self, current: ssl.SSLContext) -> None:
         self.current = current
-        self.listening = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.listening.minimum_version = ssl.TLSVersion.TLSv1_3
-        self.listening.num_tickets = 0
-        self.listening.options |= _NO_RESUMPTION
-        self.listening.set_alpn_protocols(["http/1.1"])
-        self.listening.verify_mode = current.verify_mode
-        self.listening.sni_callback = self._hand_over
-        self.listening.sslobject_class = _Telling
 
-    def _hand_over(
-        self, connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext
-    ) -> None:
-        connection.context = self.current
+    def listening(self) -> ssl.SSLContext:
+        """The context of the next handshake."""
+        return self.current
 
 
 def serial_of(peer_certificate: Mapping[str, Any] | None) -> str:

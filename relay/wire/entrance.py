@@ -23,6 +23,9 @@ _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.
 _BREATH_S: Final = 0.1
 _LINGER_S: Final = 0.5
 
+SHUTDOWN_S: Final = 1.0
+"""So long a closed TLS connection waits for its peer to agree; uvloop's default keeps its seat for 30 s."""
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -57,10 +60,13 @@ def why_rejected(error: Exception) -> Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What an entrance asks for: PROXY headers from `balancers` (none: no header), TLS by `context` (None: no TLS)."""
+    """What an entrance asks for: PROXY headers from `balancers` (none: no header), TLS by `context` (None: no TLS).
+
+    `context` is asked anew for each handshake.
+    """
 
     balancers: tuple[Network, ...]
-    context: ssl.SSLContext | None
+    context: Callable[[], ssl.SSLContext] | None
     handshake_s: float
 
 
@@ -138,9 +144,11 @@ class Entrance:
                 async with asyncio.timeout(gate.handshake_s):
                     connection.seen_from = await self._announced(accepted, address)
             address = connection.seen_from or address
-            patience = gate.handshake_s if gate.context is not None else None
+            times: dict[str, float] = {}
+            if gate.context is not None:
+                times = {"ssl_handshake_timeout": gate.handshake_s, "ssl_shutdown_timeout": SHUTDOWN_S}
             await self._loop.connect_accepted_socket(
-                lambda: connection, accepted, ssl=gate.context, ssl_handshake_timeout=patience
+                lambda: connection, accepted, ssl=gate.context() if gate.context is not None else None, **times
             )
         except NoProxyHeader:
             accepted.close()

@@ -64,9 +64,15 @@ def test_another_digit_makes_a_serial_another():
     assert normal_serial("123-45-67890") != normal_serial("123-45-67891")
 
 
-@pytest.mark.parametrize("text", ["", "-", " - ", "가나다"])
+@pytest.mark.parametrize("text", ["", "-", " - "])
 def test_a_serial_without_letters_or_digits_is_empty(text):
     assert normal_serial(text) == ""
+
+
+@pytest.mark.parametrize("other", ["\0", "\n", "\r\n", "\t", "\u200b", "\u00a0", "가", ".", "_", "\uff11"])
+def test_a_serial_with_any_other_character_is_empty(other):
+    for text in (f"123-45{other}-67890", f"{other}1234567890", f"1234567890{other}"):
+        assert normal_serial(text) == ""
 
 
 @settings(max_examples=30)  # the folder answers within a second

@@ -89,6 +89,15 @@ def test_a_connection_beyond_all_room_is_refused(welcome, plan):
     assert greeted(welcome, NOBODY).card.excess
 
 
+def test_connections_beyond_an_operators_cap_take_no_seat_of_others(welcome, plan):
+    mine = [greeted(welcome, ONE) for _ in range(9)]
+    assert [connection.card.excess for connection in mine] == [False] * 2 + [True] * 7
+    assert not any(greeted(welcome, TWO).card.excess for _ in range(2))
+    for connection in mine:
+        welcome.part(connection)
+    assert [greeted(welcome, ONE).card.excess for _ in range(3)] == [False, False, True]
+
+
 def test_nothing_is_kept_of_who_has_gone(welcome):
     for connection in [greeted(welcome, Peer(str(number), "192.0.2.1")) for number in range(100)]:
         welcome.part(connection)

@@ -1,4 +1,5 @@
 import ssl
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -28,6 +29,8 @@ def subject(*pairs):
     [
         (subject(("commonName", "x"), ("serialNumber", "999-81-00001")), "9998100001"),
         (subject(("serialNumber", "  12 ab-3 ")), "12AB3"),
+        (subject(("serialNumber", "999-81-00001\0")), ""),
+        (subject(("serialNumber", "999-81-00001\n")), ""),
         (subject(("commonName", "9998100001")), ""),
         (subject(("serialNumber", "1"), ("serialNumber", "2")), ""),
         ({"subject": ((("serialNumber", "1"), ("serialNumber", "2")),)}, ""),
@@ -71,16 +74,30 @@ def test_a_file_that_cannot_be_used_is_named(pair, ca, which, tmp_path):
 def test_a_followed_context_hands_over_to_the_one_that_is_current(pair, ca):
     first = server_context(str(pair.certificate), str(pair.private_key), ca)
     followed = FollowedContext(first)
-    assert followed.listening.verify_mode == ssl.CERT_REQUIRED
+    assert followed.listening() is first
     second = server_context(str(pair.certificate), str(pair.private_key), ca)
     followed.current = second
+    inside = shaken(followed, ca, pair)
+    assert inside.context is second
+
+
+def shaken(followed, ca, pair, told=b"localhost"):
+    """The listener's side after a ClientHello that asks for the name `told`."""
     client = client_context(ca, str(pair.certificate), str(pair.private_key))
     buffers = [ssl.MemoryBIO() for _ in range(4)]
     outside = client.wrap_bio(buffers[0], buffers[1], server_hostname="localhost")
-    inside = followed.listening.wrap_bio(buffers[2], buffers[3], server_side=True)
+    inside = followed.listening().wrap_bio(buffers[2], buffers[3], server_side=True)
     with pytest.raises(ssl.SSLWantReadError):
         outside.do_handshake()
-    buffers[2].write(buffers[1].read())
+    buffers[2].write(buffers[1].read().replace(b"localhost", told))
     with pytest.raises(ssl.SSLWantReadError):
         inside.do_handshake()
-    assert inside.context is second
+    return inside
+
+
+def test_a_server_name_that_is_not_ascii_writes_no_traceback(pair, ca, monkeypatch):
+    written = []
+    monkeypatch.setattr(sys, "unraisablehook", written.append)
+    followed = FollowedContext(server_context(str(pair.certificate), str(pair.private_key), ca))
+    shaken(followed, ca, pair, b"local\xff\xed\x95t")
+    assert written == []

@@ -133,7 +133,7 @@ async def test_settings_that_cannot_be_used_leave_everything_as_it_was(relay, fo
 
 async def test_new_settings_are_taken_whole_and_what_did_not_change_stays(relay, folder):
     kept, changed = relay.pools["ZCDA000001"][1], relay.pools["ZBAA000001"][1]
-    (listening,) = [followed.listening for followed in relay.contexts.values()]
+    (followed,) = relay.contexts.values()
     before = standing(relay)
     folder.change("providers/bank.yaml", lambda values: values.update(concurrency=3))
     relay.swap(folder.load())
@@ -144,8 +144,8 @@ async def test_new_settings_are_taken_whole_and_what_did_not_change_stays(relay,
     assert relay.gateway.plan.generation != before[1].generation
     assert relay.gateway._judges.keyring is not before[2].keyring
     assert relay.gateway._judges.grants is before[2].grants
-    assert [followed.listening for followed in relay.contexts.values()] == [listening]
-    assert relay.contexts[0].current is not before[5][0]
+    assert list(relay.contexts.values()) == [followed]
+    assert followed.listening() is not before[5][0]
     assert relay.reloads == 1
 
 

@@ -1,6 +1,7 @@
 """How much: rates, connections, calls at once. Who is beyond his measure takes nothing from anybody else."""
 
 import asyncio
+import socket
 
 import pytest
 from stage.institution import Institution, answers_well
@@ -103,6 +104,25 @@ async def test_a_flood_of_refused_calls_is_answered_once_more_and_closed(town):
         assert await line.hung_up()
     assert [exchange.reason for exchange in town.exchanges[-2:]] == ["endpoint_unknown", "refusals_exceeded"]
     assert (await town.ask()).status == 200
+
+
+def call_and_stay(port, context, request):
+    """Call once over TLS and take no notice of the relay's close; the socket stays open."""
+    wire = context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="localhost")
+    wire.sendall(request)
+    assert wire.recv(12) == b"HTTP/1.1 429"
+    return wire
+
+
+async def test_a_refused_connection_leaves_though_its_peer_does_not(town):
+    lines = [await town.line() for _ in range(3)]
+    for line in lines:
+        assert (await line.ask(town.get("/nowhere"))).status == 404
+    context, port = town.context(town.pair_of("ZOPA000001")), town.process.ports[0]
+    with await asyncio.to_thread(call_and_stay, port, context, town.get()):
+        await until(lambda: len(town.relay.welcome.connections) == len(lines), "the end of the one too many")
+    for line in lines:
+        line.hang_up()
 
 
 async def test_a_busy_institution_lets_one_wait_and_refuses_the_next(town):
