@@ -13,7 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FIELDS = [
     *("time", "ended", "tran_id", "operator", "client_id", "org_code", "industry", "api_code", "api_type", "status"),
-    *("rsp_code", "error", "reason", "provider_status", "attempts"),
+    *("rsp_code", "error", "reason", "detail", "provider_status", "attempts"),
     *("total_ms", "relay_ms", "upstream_ms", "first_byte_ms", "bytes_in", "bytes_out"),
 ]
 
