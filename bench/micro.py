@@ -200,8 +200,8 @@ def connected(relay: Relay, peer: Peer) -> tuple[ServerConnection, Callable[[], 
     def answering() -> None:
         provider.get_buffer(-1)[: len(ANSWER)] = ANSWER
         provider.buffer_updated(len(ANSWER))
-        if len(relay.access_log._lines) >= ROOM:
-            relay.access_log._lines.clear()
+        if len(relay.access_log._writer._queue) >= ROOM:
+            relay.access_log._writer._queue.clear()
 
     return connection, answering
 

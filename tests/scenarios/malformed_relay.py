@@ -6,6 +6,7 @@ An `unread` payload is one whose x-api-tran-id cannot be told.
 """
 
 import asyncio
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from stage.town import BANK, DETAIL
 
 FOLDER = Path(__file__).with_name("malformed")
 ANSWER = b'{"rsp_code":"00000","rsp_msg":"OK"}'
-_ANSWERED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(ANSWER), ANSWER)
+_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % len(ANSWER)
+_TRAN_ID = re.compile(rb"x-api-tran-id: *([^\r]+)\r", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Recorder:
         try:
             while part := await reader.read(65536):
                 self.heard += part
-                writer.write(_ANSWERED * part.count(b"\r\n\r\n"))
+                for tran_id in _TRAN_ID.findall(part):
+                    writer.write(_HEAD + b"x-api-tran-id: %b\r\n\r\n%b" % (tran_id, ANSWER))
         finally:
             writer.transport.abort()
