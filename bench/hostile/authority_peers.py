@@ -36,9 +36,9 @@ async def _ask(attack: Attack, forms: list[dict[str, str]], at_once: int) -> Non
             for _ in itertools.repeat(None):
                 writer.write(form_request(next(turns), new_tran_id(caller.org_code)))
                 attack.done["requests"] += 1
-                if not await reader.read(1 << 16):
+                if not (answer := await reader.read(1 << 16)):
                     return
-                attack.done["answers"] += 1
+                attack.done[f"status {answer[9:12].decode()}"] += 1
         finally:
             writer.transport.abort()
 
