@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "jobs": "List what runs by itself, and run it now.",
     "keys": "List, rotate and prune the keys that sign tokens.",
     "migrate": "Give the ledger the tables this relay knows.",
+    "probe": "Call an institution and show DNS, connection, TLS, request and answer.",
     "sandbox": "Start relay and street on loopback and leave them running.",
     "schema": "Print the JSON Schema of a settings file.",
     "secret": "Print the hash of a client secret.",

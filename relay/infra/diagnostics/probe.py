@@ -1,0 +1,127 @@
+"""One call to an institution, step by step: DNS, connect, TLS, request, answer; each with its time and its cause."""
+
+import asyncio
+import ssl
+import time
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from relay.infra.diagnostics.causes import cause_of
+from relay.policy.envelope import Address, flaw_of
+from relay.policy.scalars import ProviderTimeouts
+from relay.wire.head import HEAD_END, Malformed, answer_head, answer_parser
+
+_HEAD_MOST: Final = 16 * 1024
+_HEADERS_MOST: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step at one of the institution's addresses: whether it went well, how long it took, what was seen."""
+
+    base_url: str
+    step: str
+    ok: bool
+    ms: float
+    detail: str
+
+
+class _Failed(Exception):
+    """The step did not go well; the text says why."""
+
+
+class Probe:
+    """Probes one address (`base_url`). `run` returns the steps up to the first that fails.
+
+    `context` is None on a leased line. The call is GET `target`, without a customer; its tran-id is `tran_id`.
+    """
+
+    def __init__(
+        self, base_url: str, context: ssl.SSLContext | None, timeouts: ProviderTimeouts, target: str, tran_id: str
+    ) -> None:
+        self._base_url = base_url
+        url = urlsplit(base_url)
+        self._host, self._port = url.hostname or "", url.port or (80 if context is None else 443)
+        self._context = context
+        self._timeouts = timeouts
+        self._target = target
+        self._tran_id = tran_id.encode()
+        self._address = ""
+        self._reader: asyncio.StreamReader
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def run(self) -> list[Step]:
+        """Take the steps in their order."""
+        connect_s, answer_s = self._timeouts.connect_s, self._timeouts.first_byte_s
+        plan = [("dns", self._resolve, connect_s), ("connect", self._connect, connect_s)]
+        if self._context is not None:
+            plan.append(("tls", self._secure, connect_s))
+        plan += [("request", self._send, answer_s), ("answer", self._read, answer_s)]
+        steps: list[Step] = []
+        try:
+            for name, take, seconds in plan:
+                began, ok = time.perf_counter(), True
+                try:
+                    async with asyncio.timeout(seconds):
+                        detail = await take()
+                except _Failed as failed:
+                    ok, detail = False, str(failed)
+                except (OSError, EOFError, UnicodeError) as error:  # TimeoutError and ssl.SSLError are OSErrors
+                    ok, detail = False, cause_of(error)
+                ms = round((time.perf_counter() - began) * 1000, 1)
+                steps.append(Step(self._base_url, name, ok, ms, detail))
+                if not ok:
+                    break
+        finally:
+            if self._writer is not None:
+                self._writer.transport.abort()
+        return steps
+
+    async def _resolve(self) -> str:
+        found = await asyncio.get_running_loop().getaddrinfo(self._host, self._port)
+        addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+        self._address = addresses[0]
+        return " ".join(addresses)
+
+    async def _connect(self) -> str:
+        self._reader, self._writer = await asyncio.open_connection(self._address, self._port)
+        return f"{self._address} port {self._port}"
+
+    async def _secure(self) -> str:
+        writer = self._opened()
+        if self._context is not None:
+            await writer.start_tls(self._context, server_hostname=self._host)
+        peer = writer.get_extra_info("peercert") or {}
+        return f"{writer.get_extra_info('ssl_object').version()}, certificate until {peer.get('notAfter', '-')}"
+
+    async def _send(self) -> str:
+        address = Address.of(self._base_url)
+        request = b"".join((address.get, self._target.encode(), address.tail, self._tran_id, b"\r\n\r\n"))
+        writer = self._opened()
+        writer.write(request)
+        await writer.drain()
+        return f"GET {self._target}"
+
+    async def _read(self) -> str:
+        try:
+            raw = await self._reader.readuntil(HEAD_END)
+        except asyncio.LimitOverrunError:
+            raise _Failed("head_too_large") from None
+        if len(raw) > _HEAD_MOST:
+            raise _Failed("head_too_large")
+        try:
+            head = answer_head(raw, _HEADERS_MOST, answer_parser())
+        except Malformed as error:
+            raise _Failed(error.wrong.value) from None
+        flaw = flaw_of(head.status, head.headers, self._tran_id)
+        if flaw:
+            raise _Failed(f"HTTP {head.status}, not taken: {flaw}")
+        if b"x-api-tran-id" not in head.headers:
+            raise _Failed(f"HTTP {head.status}, without x-api-tran-id")
+        return f"HTTP {head.status}, names its call"
+
+    def _opened(self) -> asyncio.StreamWriter:
+        if self._writer is None:
+            raise _Failed("not connected")
+        return self._writer
