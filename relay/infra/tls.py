@@ -2,7 +2,11 @@
 
 import ssl
 from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
 from typing import Any, Self
+
+from cryptography import x509
 
 from relay.domain.ids import normal_serial
 
@@ -54,6 +58,16 @@ def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
         context.load_cert_chain(certificate, key, password=_no_passphrase)
     except (OSError, ValueError) as error:
         raise TlsError(f"{certificate} with its private key: {error}") from error
+
+
+def expect_unexpired(certificate: str, now: datetime) -> None:
+    """Raises TlsError when the certificate of a PEM file expired."""
+    try:
+        found = x509.load_pem_x509_certificate(Path(certificate).read_bytes())
+    except (OSError, ValueError) as error:
+        raise TlsError(f"{certificate}: {error}") from error
+    if found.not_valid_after_utc < now:
+        raise TlsError(f"{certificate}: the certificate expired {found.not_valid_after_utc:%Y-%m-%d}")
 
 
 def _no_passphrase() -> str:

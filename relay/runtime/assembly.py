@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +27,7 @@ from relay.infra.keyring import VerifiedTokens
 from relay.infra.metrics import Metrics, RelayCollector
 from relay.infra.recorders import Records
 from relay.infra.tally import Tally
-from relay.infra.tls import FollowedContext
+from relay.infra.tls import FollowedContext, expect_unexpired
 from relay.infra.token_keys import read_keys, row_of
 from relay.infra.upstream import Pool
 from relay.infra.watched_jobs import WatchedJobs
@@ -94,6 +95,7 @@ class Relay:
         self.authority_liveness = AuthorityLiveness(settings.authority.socket, time.monotonic)
         plan, upstreams, keyring = self._compile(loaded)
         self.contexts = self._contexts(loaded)
+        self._certificate = _own_certificate(loaded)
         self.metrics = Metrics(load_rsp_codes())
         self.access_log = AccessLog(settings.access_log.path, settings.access_log.queue)
         self.counters = LocalCounters(plan.operator_bucket, _buckets(plan))
@@ -116,7 +118,11 @@ class Relay:
         What START_ONLY names is taken at start only.
         """
         contexts = self._contexts(loaded)
+        certificate = _own_certificate(loaded)
+        if certificate != self._certificate:  # the one in use may have expired: that must not stop other changes
+            _expect_unexpired(loaded)
         plan, upstreams, keyring = self._compile(loaded)
+        self._certificate = certificate
         for index, followed in self.contexts.items():
             if index in contexts:
                 followed.current = contexts[index].current
@@ -240,3 +246,14 @@ def _authority_pool(settings: AuthoritySettings, watch: Watch, loop: asyncio.Abs
     pool.asks_again = False
     pool.needs_names = False  # it is ours, and names each call that it was told the name of
     return AuthorityPool(pool, settings.concurrency, settings.queue, watch)
+
+
+def _own_certificate(loaded: Loaded) -> bytes:
+    tls = loaded.settings.gateway.tls
+    return b"" if tls is None else Path(tls.certificate).read_bytes()
+
+
+def _expect_unexpired(loaded: Loaded) -> None:
+    tls = loaded.settings.gateway.tls
+    if tls is not None:
+        expect_unexpired(tls.certificate, datetime.now(UTC))

@@ -133,6 +133,8 @@ class AuthorityProcess:
             loaded = load(self._config, os.environ)
             self._watched.update(loaded.files)  # also those that cannot be used yet: their coming is news
             keys = {provider.org_code: result_key(provider) for provider in loaded.providers}
+            for provider in loaded.providers:
+                provider_context(provider)  # a certificate and key that do not match are refused, as by the gateway
             signer = signer_of(loaded.settings.tokens)
             proofs.furnish(furnished(loaded.settings))
         except UNUSABLE as error:

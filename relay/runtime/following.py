@@ -16,7 +16,8 @@ class Following:
 
     def seen(self, fingerprint: Fingerprint) -> None:
         """Take this as known: what `look` saw before the files were read, so that a change meanwhile is news."""
-        self._seen = fingerprint
+        watched = set(map(str, self._files()))
+        self._seen = tuple(row for row in fingerprint if row[0] in watched)
 
     async def run(self, every: float, changed: Callable[[], object]) -> None:
         """Call `changed` whenever they look different; for ever, or not at all when `every` is 0."""

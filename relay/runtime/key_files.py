@@ -1,5 +1,6 @@
 """Opens what the settings point at and says what is wrong with it: the part of `relay check` that `--files` adds."""
 
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -44,7 +45,7 @@ def file_problems(path: Path, loaded: Loaded, now: datetime) -> list[Problem]:
         except _Unfit as unfit:
             problems.append(_problem(each, unfit.wrong, unfit.allowed))
             continue
-        if isinstance(found, list):
+        if isinstance(found, list) and not (each.kind is Kind.CA and any(_is_valid(one, now) for one in found)):
             problems += (_problem(each, *said) for said in _dates(found, now))
         if each.kind is Kind.CERTIFICATE:
             certificates[each.file, section] = found[0]
@@ -71,6 +72,8 @@ def _opened(reference: Reference) -> Any:
             return opens(secret(reference.target))
         if reference.kind is Kind.TOKEN_KEYS:
             return read_keys(Path(reference.target).parent)
+        if reference.kind is Kind.CA and not reference.key.startswith("certifiers["):
+            return _bundle(Path(reference.target))
         return opens(Path(reference.target).read_bytes())
     except OSError as error:
         raise _Unfit(f"the file {reference.target} cannot be read ({error.strerror})", f"a {asked}") from error
@@ -80,6 +83,24 @@ def _opened(reference: Reference) -> Any:
         raise _Unfit("is encrypted", f"a {asked.replace(', PEM', ' without a password, PEM')}") from error
     except Exception as error:  # cryptography's own errors are many, and none is to be shown beside a key
         raise _Unfit(_holds_none(reference), f"a {asked}") from error
+
+
+def _bundle(file: Path) -> list[x509.Certificate]:
+    """The CAs of a bundle as OpenSSL reads it, which is what the relay trusts by. Raises OSError, ssl.SSLError."""
+    content = file.read_bytes()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(file)
+    except ssl.SSLError as error:
+        raise ValueError("OpenSSL reads no CA") from error
+    try:
+        return x509.load_pem_x509_certificates(content)
+    except ValueError:  # OpenSSL takes more than the stricter reader does; their dates are not told then
+        return []
+
+
+def _is_valid(certificate: x509.Certificate, now: datetime) -> bool:
+    return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
 
 
 def _holds_none(reference: Reference) -> str:

@@ -194,6 +194,19 @@ async def test_a_file_that_was_missing_is_news_when_it_comes(around, caplog):
         await until(lambda: "authority took plan" in caplog.text)
 
 
+async def test_a_key_of_another_certificate_is_refused_as_by_the_gateway(around, caplog):
+    around.put("relay.yaml", "reload", watch_s=0.01)
+    async with around.serving() as process:
+        generation = process._loaded.generation
+        bank = around.street.folder / "providers" / "bank.yaml"
+        other = next((around.street.folder / "certs").glob("*operator*.key.pem"))
+        text = bank.read_text("utf-8").replace("relay.key.pem", other.name)
+        bank.write_text(text, "utf-8")
+        await until(lambda: "settings not taken by the authority" in caplog.text)
+        assert "relay.pem with its private key" in caplog.text
+        assert process._loaded.generation == generation
+
+
 async def test_a_consent_past_its_last_day_is_ended(around):
     settings = load(around.street.settings, {}).settings
     ledger = ledger_of(settings.ledger)

@@ -90,7 +90,7 @@ def test_missing_files_are_all_named(folder):
         ),
         (
             "ca.pem",
-            certificate() + certificate(begins=-40),
+            certificate(begins=-40),
             "relay.yaml: gateway.tls.client_ca: CN=relay expired 2026-02-19, a certificate that is valid today",
         ),
         (

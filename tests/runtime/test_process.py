@@ -166,6 +166,20 @@ async def test_files_of_settings_that_could_not_be_loaded_are_watched(process, s
     assert process.relay.reloads == 1
 
 
+async def test_an_expired_certificate_is_refused_at_a_reload_with_its_file(process, street, monkeypatch, caplog):
+    """The one in use may be as old as it is; another one is looked at."""
+    file = street.folder / "certs" / "relay.pem"
+    monkeypatch.setattr(
+        "relay.runtime.assembly.datetime", type("Later", (), {"now": lambda _: datetime.max.replace(tzinfo=UTC)})
+    )
+    process.reload()
+    assert (process.relay.reloads, process.relay.reload_failures) == (1, 0)
+    file.write_text(file.read_text() + "\n")
+    process.reload()
+    assert (process.relay.reloads, process.relay.reload_failures) == (1, 1)
+    assert f"{file}: the certificate expired " in caplog.text
+
+
 async def test_it_lives_while_its_loop_turns(process):
     task = asyncio.create_task(process._tick())
     await asyncio.sleep(0)

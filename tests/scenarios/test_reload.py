@@ -190,9 +190,9 @@ async def test_a_lowered_rate_counts_at_once(town):
 async def test_files_that_change_are_noticed(town):
     (town.folder / "providers" / f"{CARD}.yaml").unlink()
     following = town.process._following
-    assert following._look() != following._seen
+    assert following.look() != following._seen
     town.process.reload()
-    assert following._look() == following._seen
+    assert following.look() == following._seen
 
 
 async def test_a_log_that_cannot_be_opened_anew_stops_no_reload(town, tmp_path):

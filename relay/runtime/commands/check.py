@@ -11,6 +11,7 @@ import click
 
 from relay.runtime.config import ConfigProblems, Loaded, Problem, load
 from relay.runtime.key_files import file_problems
+from relay.runtime.setting_warnings import file_warnings, setting_warnings
 
 PROBLEMS: Final = 2
 """Exit code when there is a problem."""
@@ -41,14 +42,19 @@ def command(path: Path, files: bool, as_json: bool) -> None:
     """Read the settings and report every problem at once.
 
     One line for each problem: file: key: what is wrong, what is allowed. RELAY__SECTION__KEY variables count.
+    Warnings go to stderr and change no exit code.
     """
+    now = datetime.now(UTC)
     loaded, problems = _checked(path)
     if loaded is not None and files:
-        problems = file_problems(path, loaded, datetime.now(UTC))
+        problems = file_problems(path, loaded, now)
     if as_json:
         click.echo(json.dumps([asdict(problem) for problem in problems], ensure_ascii=False, indent=2))
     else:
         click.echo(_fine(loaded) if loaded is not None and not problems else "\n".join(map(str, problems)))
+    if loaded is not None and not problems and not as_json:
+        for warning in [*setting_warnings(path, loaded), *(file_warnings(path, loaded, now) if files else ())]:
+            click.echo(f"warning: {warning}", err=True)
     if problems:
         raise SystemExit(PROBLEMS)
 
