@@ -40,6 +40,7 @@ class Rejected(StrEnum):
     TOO_SLOW = "too_slow"
     CLOSED = "closed"
     NO_PROXY_HEADER = "no_proxy_header"
+    NO_DESCRIPTORS = "no_descriptors"
 
 
 _VERIFY: Final = {
@@ -55,6 +56,8 @@ def why_rejected(error: Exception) -> Rejected:
     if isinstance(error, ssl.SSLError):
         missing = error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE"
         return Rejected.CERTIFICATE_MISSING if missing else Rejected.PROTOCOL
+    if isinstance(error, OSError) and error.errno in _EXHAUSTED:
+        return Rejected.NO_DESCRIPTORS
     return Rejected.TOO_SLOW if isinstance(error, ConnectionAbortedError | TimeoutError) else Rejected.CLOSED
 
 
@@ -120,7 +123,7 @@ class Entrance:
             try:
                 accepted, name = await self._loop.sock_accept(self._listening)
             except OSError as error:  # no descriptors left, or the caller is gone already
-                self._rejected("", Rejected.CLOSED)
+                self._rejected("", why_rejected(error))
                 if error.errno in _EXHAUSTED:
                     await asyncio.sleep(_BREATH_S)
                 continue

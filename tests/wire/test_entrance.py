@@ -191,7 +191,9 @@ def handshake(reason):
         (ConnectionAbortedError("SSL handshake is taking longer than 5 seconds"), Rejected.TOO_SLOW),
         (TimeoutError(), Rejected.TOO_SLOW),
         (ConnectionResetError(), Rejected.CLOSED),
-        (OSError(24, "Too many open files"), Rejected.CLOSED),
+        (OSError(24, "Too many open files"), Rejected.NO_DESCRIPTORS),
+        (OSError(23, "Too many open files in system"), Rejected.NO_DESCRIPTORS),
+        (OSError(9, "Bad file descriptor"), Rejected.CLOSED),
     ],
 )
 def test_a_failed_handshake_has_a_reason(error, why):
