@@ -76,6 +76,11 @@ class Forwarding:
         self._paused = False
         self._done = False
 
+    @property
+    def is_done(self) -> bool:
+        """Whether the exchange is closed."""
+        return self._done
+
     def take_off(self, flight: Flight) -> None:
         """Hold the flight, unless it has landed already; from now on the operator's fate is the flight's."""
         if not self._done:

@@ -12,6 +12,7 @@ from relay.domain.grant import Grant, NotYet
 from relay.domain.ports import AuthorityUpstream, Recorder, Upstream
 from relay.gateway.attributing import Said, complete
 from relay.gateway.authority import Road, dialect_of
+from relay.gateway.body_filters import BodyFilters
 from relay.gateway.dialect import DATA, OAUTH, Dialect
 from relay.gateway.forwarding import Forwarding
 from relay.gateway.judge import Judges, is_usual, judge
@@ -61,6 +62,7 @@ class Gateway:
         self.swap(plan, upstreams, judges)
         self._road = Road(authority, welcome, clock, self._close)
         self._waits = Waits()
+        self._filters = BodyFilters()
         self._record = recorder.record
         self._welcome = welcome
         self._clock = clock
@@ -174,7 +176,7 @@ class Gateway:
         forwarding = Forwarding(connection, exchange, tran_id, self._clock, self._close, strict=strict)
         forwarding.is_usual = partial(is_usual, institution.rules[exchange.api_code], head, body)
         exchange.asked = self._clock()
-        receiver = Withholding(forwarding, withheld) if reads else forwarding
+        receiver = Withholding(forwarding, withheld, self._filters) if reads else forwarding
         forwarding.take_off(upstream.send(request, receiver))
 
     def _answer(self, connection: ServerConnection, body: bytes, exchange: Exchange) -> None:

@@ -5,20 +5,25 @@ from http import HTTPStatus
 from typing import Final
 
 from relay.domain.fault import Fault
+from relay.gateway.body_filters import SLICE_TOKENS, BodyFilters
 from relay.gateway.forwarding import Forwarding
-from relay.policy.withheld import without
+from relay.policy.member_filter import MemberFilter
 
 MOST_BYTES: Final = 4 * 1024 * 1024
 """A page of 500 rows has some 200 KiB; a larger answer than this is not read but refused."""
 
 
 class Withholding:
-    """Stands between the flight and the forwarding: waits for the whole answer and passes on what may be seen."""
+    """Stands between the flight and the forwarding: waits for the whole answer and passes on what may be seen.
 
-    __slots__ = ("_fields", "_forwarding", "_headers", "_parts", "_size", "_status")
+    A large answer is read in slices by `filters`.
+    """
 
-    def __init__(self, forwarding: Forwarding, fields: frozenset[str]) -> None:
+    __slots__ = ("_fields", "_filters", "_forwarding", "_headers", "_parts", "_size", "_status")
+
+    def __init__(self, forwarding: Forwarding, fields: frozenset[str], filters: BodyFilters) -> None:
         self._forwarding = forwarding
+        self._filters = filters
         self._fields = fields
         self._status = 0
         self._headers: Mapping[bytes, bytes] = {}
@@ -29,14 +34,30 @@ class Withholding:
         """Pass a whole answer on, without the fields. One that cannot be read is none (50005)."""
         if status != HTTPStatus.OK:
             return self._forwarding.answered(status, headers, body)
+        if not self._forwarding.takes(status, headers):
+            return False
+        self._status, self._headers = status, headers
         try:
             if b"content-encoding" in headers:
                 raise ValueError("coded")  # noqa: TRY301 - one way out for all that cannot be read
-            rest = without(body, self._fields)
+            reading = MemberFilter(body, self._fields)
+            is_done = reading.read(SLICE_TOKENS)
         except ValueError:
-            self._forwarding.unreadable(status, "json")
+            return self._pass_on(None)
+        if is_done:
+            return self._pass_on(reading.result)
+        self._filters.add(reading, self._pass_on)
+        return True
+
+    def _pass_on(self, rest: bytes | None) -> bool:
+        """Pass on what may be seen; None: the answer cannot be read."""
+        if self._forwarding.is_done:  # the operator went away meanwhile
+            return True
+        if rest is None:
+            self._forwarding.unreadable(self._status, "json")
             return False
-        return self._forwarding.answered(status, {**headers, b"content-length": b"%d" % len(rest)}, rest)
+        headers = {**self._headers, b"content-length": b"%d" % len(rest)}
+        return self._forwarding.answered(self._status, headers, rest)
 
     def begun(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
         """Keep the begin of a large answer. `length` is not believed; what comes is counted."""

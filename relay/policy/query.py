@@ -15,6 +15,12 @@ _SHORT: Final = 256
 _NAMES_MOST: Final = 64
 """The longest request of the standard has 20 parameters (통합인증-002)."""
 
+_NAME_LENGTH_MOST: Final = 2000
+"""Characters of a name. Folding a longer one takes milliseconds; the longest of the standard has 30."""
+
+_BODY_MOST: Final = 16 * 1024
+"""The longest body of the standard has 3 KB (next_page, all of it escaped: 6 KB)."""
+
 _NAME_REMEMBERED: Final = 64
 _INVISIBLE: Final = frozenset({"Mn", "Me", "Cf"})
 """Categories of characters that stand on others or show nothing: accents, zero-width characters."""
@@ -68,7 +74,12 @@ def _shown(name: str) -> str:
 
 
 def body_parameters(body: bytes) -> Mapping[str, Any]:
-    """Parameters of a JSON body. Raises Refusal (40001): no JSON object in UTF-8, or a name that stands twice."""
+    """Parameters of a JSON body.
+
+    Raises Refusal (40001): no JSON object in UTF-8, a name that stands twice, or larger than any body of the standard.
+    """
+    if len(body) > _BODY_MOST:
+        raise Refusal(FAULTS["body_too_large"], f"{_BODY_MOST}바이트까지")
     try:
         return read_object(body)
     except Doubled as error:
@@ -95,6 +106,8 @@ def compile_names(names: Iterable[str]) -> NameCheck:
         if len(parameters) > _NAMES_MOST:
             raise Refusal(FAULTS["parameter_malformed"], f"파라미터는 {_NAMES_MOST}개까지")
         for name in parameters:
+            if len(name) > _NAME_LENGTH_MOST:
+                raise Refusal(FAULTS["parameter_malformed"], f"파라미터의 이름은 {_NAME_LENGTH_MOST}자까지")
             if name not in known and not taken.isdisjoint(readings := name_readings(name)):
                 raise Refusal(FAULTS["parameter_ambiguous"], by_reading[min(taken & readings)])
 

@@ -1,11 +1,13 @@
 """Answers without what was not consented to: whole, in parts, and those that cannot be read."""
 
+import asyncio
 import json
 
 import pytest
 
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS
+from relay.gateway.body_filters import BodyFilters
 from relay.gateway.forwarding import Forwarding
 from relay.gateway.withholding import MOST_BYTES, Withholding
 
@@ -33,7 +35,7 @@ class Way:
         self.connection, self.flight, self.closed = connection, Flight(), []
         self.exchange = Exchange(1.0, 2.0)
         forwarding = Forwarding(connection, self.exchange, TRAN_ID, lambda: 9.0, self.closed.append)
-        self.withholding = Withholding(forwarding, frozenset({"trans_memo"}))
+        self.withholding = Withholding(forwarding, frozenset({"trans_memo"}), BodyFilters())
         forwarding.take_off(self.flight)
 
     def streamed(self, body, status=200, headers=JSON, step=1000):
@@ -50,6 +52,15 @@ class Way:
         return exchange.reason, exchange.provider_status
 
 
+async def until_closed(way):
+    """Let the loop turn until the exchange is closed; returns how often."""
+    for turns in range(1000):
+        if way.closed:
+            return turns
+        await asyncio.sleep(0)
+    raise AssertionError("the exchange was never closed")
+
+
 @pytest.fixture
 def way(connection):
     return Way(connection)
@@ -64,11 +75,12 @@ def test_the_field_is_gone_and_the_rest_is_as_it_was(way):
     assert (way.exchange.rsp_code, way.exchange.bytes_out) == ("00000", len(way.connection.body))
 
 
-def test_a_large_answer_that_comes_in_parts_is_read_whole_before_any_of_it_goes_out(way):
+async def test_a_large_answer_is_read_whole_before_any_of_it_goes_out(way):
     way.withholding.begun(200, JSON, len(LARGE), LARGE[:1000])
     way.withholding.more(LARGE[1000:])
-    assert way.connection.written == b""
     way.withholding.ended()
+    assert way.connection.written == b""
+    await until_closed(way)
     rows = json.loads(way.connection.body)["trans_list"]
     assert (len(rows), "trans_memo" in rows[0]) == (2000, False)
     assert (way.connection.ends, len(way.closed)) == (["finished"], 1)
@@ -128,3 +140,29 @@ def test_who_goes_away_meanwhile_frees_the_institution(way):
     way.withholding.begun(200, JSON, len(LARGE), LARGE[:1000])
     way.connection.source.gone()
     assert (way.flight.cancelled, way.exchange.reason, way.connection.written) == (True, "operator_gone", b"")
+
+
+async def test_a_large_answer_takes_several_turns_of_the_loop(way):
+    assert way.withholding.answered(200, JSON, LARGE)
+    assert (way.connection.written, way.closed) == (b"", [])
+    assert await until_closed(way) > 5
+
+
+async def test_a_large_answer_that_is_no_json_is_refused_later(way):
+    assert way.withholding.answered(200, JSON, LARGE[:-1])
+    await until_closed(way)
+    assert way.refused() == ("provider_broken", 200)
+
+
+async def test_a_list_of_millions_of_numbers_is_refused(way):
+    way.withholding.answered(200, JSON, b'{"private":[' + b"1," * 2_000_000 + b"1]}")
+    await until_closed(way)
+    assert way.refused() == ("provider_broken", 200)
+
+
+async def test_an_operator_who_goes_away_while_its_answer_is_read_gets_nothing(way):
+    way.withholding.answered(200, JSON, LARGE)
+    way.connection.source.gone()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert (way.exchange.reason, way.connection.written, len(way.closed)) == ("operator_gone", b"", 1)
