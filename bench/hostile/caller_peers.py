@@ -19,7 +19,10 @@ OPENED: Final = 300
 """Connections of a peer that holds many: more than an operator's cap."""
 
 CLOSED_EACH_S: Final = 230
-_APIS: Final = f"GET /bank/apis?org_code={GOOD_BANK}&search_timestamp=0 HTTP/1.1\r\nHost: relay\r\n"
+_APIS: Final = (
+    f"GET /bank/apis?org_code={GOOD_BANK}&client_id={HOSTILE_OPERATOR}SVC01&search_timestamp=0 HTTP/1.1\r\n"
+    "Host: relay\r\nx-api-type: user-refresh\r\n"
+)
 
 
 async def unregistered_serial(attack: Attack) -> None:
