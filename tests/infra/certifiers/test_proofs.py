@@ -221,3 +221,16 @@ async def test_what_is_under_way_ends_with_the_proofs(papers):
         with pytest.raises(asyncio.CancelledError):
             await under_way
         await ended.wait()
+
+
+async def test_an_outage_of_a_certifier_is_logged_with_its_cause_and_its_end(town, caplog):
+    text, signed = town.by_certificate()
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        gone = door.getsockname()[1]
+    town.proofs.furnish([(identity_settings(gone), identity_materials(town.papers))])
+    assert await town.doubt(signed, IDENTITY_CERTIFIER) is Doubt.CERTIFIER_SILENT
+    town.proofs.furnish(town.furniture)
+    assert (await town.proofs.prove(signed, IDENTITY_CERTIFIER, town.now)).decode() == text
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("certifier ")]
+    assert lines[0] == f"certifier unavailable: ca_code={IDENTITY_CERTIFIER} cause=refused failures=1"
+    assert lines[1].startswith(f"certifier available again: ca_code={IDENTITY_CERTIFIER} after_s=")
