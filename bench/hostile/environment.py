@@ -104,7 +104,8 @@ def _write_settings(street: Street, good: int, hostile: int) -> None:
     for org_code, name in BANKS.items():
         provider = {"org_code": org_code, "name": name, "industry": "bank", "link": "leased_line"}
         provider |= {"base_urls": [f"http://{urls[org_code]}"]}
-        provider |= {"withholding": "relay"} if org_code == HOSTILE_BANK else {}
+        if org_code == HOSTILE_BANK:
+            provider |= {"withholding": "relay", "rate": {"per_second": 200, "burst": 400}}  # the rate is the default
         _write(folder / "providers" / ("bank.yaml" if org_code == GOOD_BANK else f"{org_code}.yaml"), provider)
 
 

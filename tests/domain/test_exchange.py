@@ -14,8 +14,9 @@ def exchange():
 
 def test_a_new_exchange_knows_when_it_began_and_nothing_else(exchange):
     assert (exchange.started, exchange.received) == (100.0, 1_800_000_000.0)
-    others = {name: getattr(exchange, name) for name in Exchange.__slots__ if name not in {"started", "received"}}
-    assert set(others.values()) <= {0, ""}
+    known = {"started", "received", "repeated"}
+    assert {getattr(exchange, name) for name in Exchange.__slots__ if name not in known} <= {0, ""}
+    assert exchange.repeated == 1
 
 
 def test_the_total_runs_from_the_request_to_the_answers_end(exchange):

@@ -1,12 +1,18 @@
 """One connection of an operator: many calls, one behind the other, in any pieces."""
 
 import pytest
-from stage.town import DETAIL, request
+from stage.institution import Institution
+from stage.town import BANK, CARD, DETAIL, request
 from stage.waiting import narrow, until
 
 from relay.wire.server import WRITE_HIGH
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def TOWN(_certificates):  # noqa: N802 - a constant of the module, made late
+    refused = {name: {"per_second": 1e6, "burst": 10**6} for name in ("connection", "certificate", "address")}
+    return [Institution(BANK, "bank"), Institution(CARD, "card")], {"rates": {"refused": refused}}
 
 
 def tran_id_of(data):
