@@ -61,6 +61,7 @@ class ServerConnection(asyncio.Protocol):
         "_busy",
         "_calls",
         "_deaf",
+        "_floods",
         "_limits",
         "_linger",
         "_loop",
@@ -90,7 +91,7 @@ class ServerConnection(asyncio.Protocol):
         self._loop = loop
         self._stage = Stage.NOTHING
         self._ready: deque[tuple[RequestHead, bytes] | Malformed] = deque()
-        self._busy = self._serving = self._deaf = self._linger = self._slow = self.used = False
+        self._busy = self._serving = self._deaf = self._linger = self._floods = self._slow = self.used = False
         self._backlog = b""
         self._calls = 0
         self._turn_scheduled = False
@@ -167,7 +168,7 @@ class ServerConnection(asyncio.Protocol):
             self._refuse(error)
             return
         stage = reader.stage
-        if stage is not self._stage:
+        if stage is not self._stage and not self._deaf:
             self._stage = stage
             if stage:
                 self._await_rest(stage)
@@ -205,7 +206,7 @@ class ServerConnection(asyncio.Protocol):
 
     def overdue(self, now: float) -> None:  # noqa: ARG002 - the watch's signature
         """Close what is idle or lingering, cut who takes no answer; refuse what began and did not end."""
-        if self.transport.is_closing() or (self._slow and not self._busy):
+        if self.transport.is_closing() or self._floods or (self._slow and not self._busy):
             self.deadline = math.inf
             self.transport.abort()
         elif self._deaf or not self._reader.stage:
@@ -255,6 +256,7 @@ class ServerConnection(asyncio.Protocol):
     def _refuse(self, error: Malformed) -> None:
         """After what is no request nothing more is read; answers before it go out first."""
         self._deaf = True
+        self._floods = bool(self._backlog)
         self._backlog = b""
         self._linger = True
         self._keep(error)
@@ -282,10 +284,7 @@ class ServerConnection(asyncio.Protocol):
     # answers out
 
     def answer(self, data: bytes) -> None:
-        """Write a whole answer.
-
-        PERF: `finish` written out for the connection that stays and has nothing waiting.
-        """
+        """Write a whole answer. PERF: `finish` written out for the connection that stays and has nothing waiting."""
         self.write(data)
         if self.closing or self._ready or self._stage or self._reader.stopped:
             self.finish()
@@ -324,20 +323,23 @@ class ServerConnection(asyncio.Protocol):
 
     def close_after_answer(self) -> None:
         """Make the answer in hand the last one. What the peer has sent behind its request is dropped."""
-        self.closing = self._linger = True
+        self.closing = self._linger = self._floods = True
 
     def _leave(self) -> None:
         """Close; but linger when the peer may still be sending: a reset would destroy the answer (RFC 9112 9.6).
 
-        TLS lingers by itself: it closes once the peer has agreed to close.
+        TLS lingers by itself: it closes once the peer has agreed to close, and decrypts all that comes until then.
+        From a peer that floods nothing more is read; it is cut when it has had time to read its answer.
         """
         self._ready.clear()
         self._backlog = b""
-        if self._linger and self.transport.can_write_eof():
-            self._deaf = True
+        if self._floods:
+            self.transport.pause_reading()
+        if self.transport.can_write_eof() and self._linger:
             self.transport.write_eof()
-        else:
+        elif not self._floods:
             self._close()
+        self._deaf = True
         if self._linger:
             self.deadline = self._loop.time() + _LINGER_S
 

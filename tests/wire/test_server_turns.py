@@ -90,3 +90,20 @@ def test_tls_decrypts_little_ahead_of_a_paused_connection():
     line.transport.set_read_buffer_limits = lambda *, high: limits.extend([high])
     line.connection.connection_made(line.transport)
     assert limits == [16 * 1024]
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_a_flood_that_is_refused_is_read_no_further_and_cut(tls):
+    line = Line(quick=True, tls=tls)
+    line.app.handle = lambda connection, *_: (connection.close_after_answer(), connection.answer(b"<last>"))
+    line.hear(FLOOD)
+    assert (line.transport.written, line.transport.reading) == (b"<last>", False)
+    assert line.transport.events == ([] if tls else ["eof"])
+    assert line.wait(1.0).transport.events[-1] == "abort"
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_a_flood_behind_a_malformed_request_is_not_read(tls):
+    line = Line(quick=True, tls=tls).hear(b"GET /a/../b HTTP/1.1\r\nHost: h\r\n\r\n" + FLOOD)
+    assert (line.transport.written, line.transport.reading) == (b"<refused>", False)
+    assert line.wait(1.0).transport.events[-1] == "abort"
