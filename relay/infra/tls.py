@@ -3,12 +3,12 @@
 import ssl
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Self
 
 from cryptography import x509
 
 from relay.domain.ids import normal_serial
+from relay.infra.files.regular import awaiting, expect_regular, read_file
 
 _NO_RESUMPTION = ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
 
@@ -55,7 +55,10 @@ def client_context(ca: str | None, certificate: str | None, key: str | None) -> 
 
 def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
     try:
-        context.load_cert_chain(certificate, key, password=_no_passphrase)
+        for file in (certificate, key):
+            expect_regular(file)
+        with awaiting(certificate):
+            context.load_cert_chain(certificate, key, password=_no_passphrase)
     except (OSError, ValueError) as error:
         raise TlsError(f"{certificate} with its private key: {error}") from error
 
@@ -63,7 +66,7 @@ def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
 def expect_unexpired(certificate: str, now: datetime) -> None:
     """Raises TlsError when the certificate of a PEM file expired."""
     try:
-        found = x509.load_pem_x509_certificate(Path(certificate).read_bytes())
+        found = x509.load_pem_x509_certificate(read_file(certificate))
     except (OSError, ValueError) as error:
         raise TlsError(f"{certificate}: {error}") from error
     if found.not_valid_after_utc < now:
@@ -77,7 +80,9 @@ def _no_passphrase() -> str:
 
 def _trust(context: ssl.SSLContext, ca: str) -> None:
     try:
-        context.load_verify_locations(ca)
+        expect_regular(ca)
+        with awaiting(ca):
+            context.load_verify_locations(ca)
     except (OSError, ValueError) as error:
         raise TlsError(f"{ca}: {error}") from error
 

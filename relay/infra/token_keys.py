@@ -15,6 +15,8 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from relay.infra.files.regular import read_file
+
 SET: Final = "jwks.json"
 _KINDS: Final = {"ES256": ("EC", "P-256"), "RS256": ("RSA", None), "PS256": ("RSA", None), "EdDSA": ("OKP", "Ed25519")}
 _RSA_BITS: Final = 2048
@@ -39,7 +41,7 @@ def read_keys(folder: Path) -> tuple[TokenKey, ...]:
     """The keys of a folder, as `jwks.json` lists them. Raises TokenKeyProblem."""
     file = folder / SET
     try:
-        found = json.loads(file.read_bytes())
+        found = json.loads(read_file(file))
         rows = found["keys"]
         keys = tuple(_key(row) for row in rows)
     except FileNotFoundError as error:
@@ -69,7 +71,7 @@ def private_key(folder: Path, kid: str) -> Any:
     """The private half of a key. Raises TokenKeyProblem."""
     file = folder / f"{kid}.pem"
     try:
-        return serialization.load_pem_private_key(file.read_bytes(), None)
+        return serialization.load_pem_private_key(read_file(file), None)
     except OSError as error:
         raise TokenKeyProblem(f"{file} cannot be read ({error.strerror})") from error
     except (ValueError, TypeError) as error:

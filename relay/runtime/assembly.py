@@ -3,7 +3,8 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
@@ -27,7 +28,7 @@ from relay.infra.keyring import VerifiedTokens
 from relay.infra.metrics import Metrics, RelayCollector
 from relay.infra.recorders import Records
 from relay.infra.tally import Tally
-from relay.infra.tls import FollowedContext, expect_unexpired
+from relay.infra.tls import FollowedContext
 from relay.infra.token_keys import read_keys, row_of
 from relay.infra.upstream import Pool
 from relay.infra.watched_jobs import WatchedJobs
@@ -45,6 +46,7 @@ from relay.runtime.identity import identify
 from relay.runtime.job_names import names_of
 from relay.runtime.ledgers import ledger_of
 from relay.runtime.materials import ReachKey, listening_context, provider_context, reach_key, verifying_keys
+from relay.runtime.reload.certificates import Certificates, certificates_of, expect_new_unexpired
 from relay.standard.catalogue import load_catalogue, load_rsp_codes
 from relay.wire.watch import Watch
 
@@ -75,12 +77,28 @@ def waiting_for_a_start(running: Settings, read: Settings) -> list[str]:
     return [*changed, "portal"] if (running.portal is None) != (read.portal is None) else changed
 
 
+@dataclass(frozen=True, slots=True)
+class SettingsRead:
+    """New settings with every file they lead to opened: what `Relay.swap` takes without touching a file.
+
+    `upstream_contexts` holds the institutions that are new or changed.
+    """
+
+    loaded: Loaded
+    contexts: Mapping[int, ssl.SSLContext]
+    parties: Parties
+    plan: Plan
+    keyring: Keyring
+    reach_keys: Mapping[str, ReachKey]
+    upstream_contexts: Mapping[str, ssl.SSLContext | None]
+    certificates: Certificates
+
+
 class Relay:
     """One relay process, assembled. `swap` takes new settings without dropping a call."""
 
     def __init__(self, loaded: Loaded, loop: asyncio.AbstractEventLoop) -> None:
         settings = loaded.settings
-        self.loaded = loaded
         self.loop = loop
         self.watch = Watch()
         self.pools: dict[str, tuple[ReachKey, Pool]] = {}
@@ -93,9 +111,11 @@ class Relay:
         self.parties = Parties.of_file(loaded.directory)
         self.authority = _authority_pool(settings.authority, self.watch, loop)
         self.authority_liveness = AuthorityLiveness(settings.authority.socket, time.monotonic)
-        plan, upstreams, keyring = self._compile(loaded)
-        self.contexts = self._contexts(loaded)
-        self._certificate = _own_certificate(loaded)
+        self._certificates: Certificates | None = None
+        read = self.read(loaded)
+        self._keep(read)
+        self.contexts = {index: FollowedContext(context) for index, context in read.contexts.items()}
+        plan, upstreams, keyring = read.plan, self._reach(read), read.keyring
         self.metrics = Metrics(load_rsp_codes())
         self.access_log = AccessLog(settings.access_log.path, settings.access_log.queue)
         self.counters = LocalCounters(plan.operator_bucket, _buckets(plan))
@@ -112,26 +132,44 @@ class Relay:
         self.reloads = 0
         self.reload_failures = 0
 
-    def swap(self, loaded: Loaded) -> None:
-        """Take new settings: plan, keys, certificates, pools. Raises before anything is changed when one is unusable.
+    def read(self, loaded: Loaded) -> SettingsRead:
+        """Open every file that settings lead to. Changes nothing, so that a thread may do it.
 
-        What START_ONLY names is taken at start only.
+        Raises UNUSABLE exceptions. Certificates that are exchanged for expired ones are refused, but not at the start.
         """
-        contexts = self._contexts(loaded)
-        certificate = _own_certificate(loaded)
-        if certificate != self._certificate:  # the one in use may have expired: that must not stop other changes
-            _expect_unexpired(loaded)
-        plan, upstreams, keyring = self._compile(loaded)
-        self._certificate = certificate
+        settings = loaded.settings
+        tls = settings.gateway.tls
+        tls_listeners = [(at, each) for at, each in enumerate(settings.gateway.listeners) if each.tls]
+        contexts = {} if tls is None else {at: listening_context(each, tls) for at, each in tls_listeners}
+        parties = self.parties if settings.portal is not None else Parties.of_file(loaded.directory)
+        plan = compile_plan(settings, loaded.providers, parties, load_catalogue(), loaded.generation)
+        keys = verifying_keys(settings.tokens)
+        keyring = VerifiedTokens(keys, settings.tokens.issuer, settings.tokens.leeway_s, settings.tokens.memory)
+        reach_keys = {code: reach_key(one) for code, one in plan.institutions.items()}
+        upstream_contexts = {
+            code: provider_context(one.file)
+            for code, one in plan.institutions.items()
+            if code not in self.pools or self.pools[code][0] != reach_keys[code]
+        }
+        certificates = certificates_of(loaded)
+        if self._certificates is not None:
+            expect_new_unexpired(self._certificates, certificates, datetime.now(UTC))
+        return SettingsRead(loaded, contexts, parties, plan, keyring, reach_keys, upstream_contexts, certificates)
+
+    def swap(self, read: SettingsRead) -> None:
+        """Take new settings: plan, keys, certificates, pools. What START_ONLY names is taken at start only."""
+        loaded, keyring = read.loaded, read.keyring
+        self._keep(read)
+        plan = read.plan if self.parties is read.parties else acquainted(read.plan, self.parties)
+        upstreams = self._reach(read)
         for index, followed in self.contexts.items():
-            if index in contexts:
-                followed.current = contexts[index].current
+            if index in read.contexts:
+                followed.current = read.contexts[index]
         self.counters.adjust(plan.operator_bucket, _buckets(plan))
         self.at_authority.adjust(*_authority_buckets(loaded.settings))
         self.refusals.adjust(_refusal_buckets(loaded.settings))
         judges = Judges(keyring, self.grants, self.counters, self.at_authority, self.refusals)
         self.gateway.swap(plan, upstreams, judges)
-        self.loaded = loaded
         self.reloads += 1
 
     async def acquaint(self, registry: Registry) -> None:
@@ -151,24 +189,20 @@ class Relay:
         """The public keys that verify our tokens, as they stand in the key folder (RFC 7517)."""
         return {"keys": [row_of(key) for key in read_keys(Path(self.loaded.settings.tokens.keys))]}
 
-    def _compile(self, loaded: Loaded) -> tuple[Plan, Reach, Keyring]:
-        settings = loaded.settings
-        if settings.portal is None:
-            self.parties = Parties.of_file(loaded.directory)
-        plan = compile_plan(settings, loaded.providers, self.parties, load_catalogue(), loaded.generation)
-        keys = verifying_keys(settings.tokens)
-        keyring = VerifiedTokens(keys, settings.tokens.issuer, settings.tokens.leeway_s, settings.tokens.memory)
-        return plan, self._reach(plan), keyring
+    def _keep(self, read: SettingsRead) -> None:
+        self.loaded, self._certificates = read.loaded, read.certificates
+        if read.loaded.settings.portal is None:  # else the registry may have changed while the files were read
+            self.parties = read.parties
 
-    def _reach(self, plan: Plan) -> Reach:
+    def _reach(self, read: SettingsRead) -> Reach:
         """Pools to the institutions of a plan: those of institutions that are what they were stay, with their calls.
 
         A changed one gets a new pool; the old one ends its flights in peace.
         """
-        keys = {code: reach_key(one) for code, one in plan.institutions.items()}
+        plan, keys = read.plan, read.reach_keys
         kept = {code: pool for code, (key, pool) in self.pools.items() if keys.get(code) == key}
         fresh = {
-            code: kept.get(code) or self._pool(one, provider_context(one.file))
+            code: kept.get(code) or self._pool(one, read.upstream_contexts[code])
             for code, one in plan.institutions.items()
         }
         for code, (_, pool) in self.pools.items():
@@ -186,15 +220,6 @@ class Relay:
     def _industry(self, org_code: str) -> str:
         found = self.gateway.plan.institutions.get(org_code)
         return found.industry if found is not None else ""
-
-    @staticmethod
-    def _contexts(loaded: Loaded) -> dict[int, FollowedContext]:
-        gateway = loaded.settings.gateway
-        return {
-            index: FollowedContext(listening_context(listener, gateway.tls))
-            for index, listener in enumerate(gateway.listeners)
-            if listener.tls and gateway.tls is not None
-        }
 
     def _gauges(self) -> dict[str, float]:
         return {
@@ -246,14 +271,3 @@ def _authority_pool(settings: AuthoritySettings, watch: Watch, loop: asyncio.Abs
     pool.asks_again = False
     pool.needs_names = False  # it is ours, and names each call that it was told the name of
     return AuthorityPool(pool, settings.concurrency, settings.queue, watch)
-
-
-def _own_certificate(loaded: Loaded) -> bytes:
-    tls = loaded.settings.gateway.tls
-    return b"" if tls is None else Path(tls.certificate).read_bytes()
-
-
-def _expect_unexpired(loaded: Loaded) -> None:
-    tls = loaded.settings.gateway.tls
-    if tls is not None:
-        expect_unexpired(tls.certificate, datetime.now(UTC))

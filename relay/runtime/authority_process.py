@@ -6,9 +6,11 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -34,16 +36,19 @@ from relay.oauth.office import Authority, Office
 from relay.oauth.pages.application import pages_application
 from relay.oauth.pages.application import turned_away as no_page
 from relay.policy.authority import Pages
+from relay.policy.registry import Provider
 from relay.portal.application import endpoints as support_endpoints
 from relay.portal.office import Support, SupportOffice
-from relay.runtime.config import Loaded, load
+from relay.runtime.config import load
 from relay.runtime.following import Following, yaml_files
 from relay.runtime.ledgers import ledger_of
 from relay.runtime.listening import bound
-from relay.runtime.materials import pages_context, provider_context
-from relay.runtime.office import office_of, random_text, result_key, serial, signer_of
+from relay.runtime.materials import pages_context
+from relay.runtime.office import office_of, random_text, serial
 from relay.runtime.process import UNUSABLE
-from relay.runtime.proofs import furnished
+from relay.runtime.reload.authority_files import OpenedFiles, open_files
+from relay.runtime.reload.certificates import expect_new_unexpired
+from relay.runtime.reload.reloader import Reloader
 from relay.runtime.support import probes, support_office_of
 from relay.standard.catalogue import load_catalogue
 
@@ -67,7 +72,6 @@ class AuthorityProcess:
         self._stack = AsyncExitStack()
         self._watched = set(self._loaded.files)
         self._following = Following(self._files)
-        self._keys: dict[str, EllipticCurvePublicKey | None] = {}
         self._institutions: list[HttpInstitutions] = []
         self._sites: list[web.BaseSite] = []
         self.pages_port = 0
@@ -88,19 +92,19 @@ class AuthorityProcess:
                 await self._registry.hear()
             client_secrets = ClientSecrets(time.monotonic)
             stack.callback(client_secrets.close)
+            self._opened = open_files(self._loaded)
             proofs = await stack.enter_async_context(
-                opened_proofs(furnished(settings), settings.relay.org_code, settings.authority.verifiers)
+                opened_proofs(self._opened.certifiers, settings.relay.org_code, settings.authority.verifiers)
             )
             listener = await UnixListener.open(Path(settings.authority.socket))
             stack.callback(listener.close)
             door = self._pages_door(settings.authority.pages)
-            self._keys = {provider.org_code: result_key(provider) for provider in self._loaded.providers}
             authority = Authority(
                 office=self._office(),
                 ledger=ledger,
-                signer=signer_of(settings.tokens),
+                signer=self._opened.signer,
                 secrets=client_secrets,
-                institutions=self._reached(self._loaded),
+                institutions=self._reached(self._opened),
                 proofs=proofs,
                 clock=time.time,
                 random=random_text,
@@ -108,12 +112,13 @@ class AuthorityProcess:
             support = self._support(authority, ledger, client_secrets)
             await self._serve(authority, support, listener, door, feed)
             stack.callback(feed.close)
-            watching = self._following.run(settings.reload.watch_s, lambda: self.reload(authority, support, proofs))
-            following, sweeping = loop.create_task(watching), loop.create_task(self._sweep(authority))
+            reloader = self._reloader(authority, support, proofs)
+            following = loop.create_task(reloader.run(settings.reload.watch_s))
+            sweeping = loop.create_task(self._sweep(authority))
             listening = loop.create_task(self._listen(authority, support))
             for name in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(name, self.stop)
-            loop.add_signal_handler(signal.SIGHUP, self.reload, authority, support, proofs)
+            loop.add_signal_handler(signal.SIGHUP, reloader.ask)
             allow_hangups()
             _log.info("authority ready: %s, pages on port %s", settings.authority.socket, self.pages_port or "none")
             await self._stop.wait()
@@ -126,28 +131,28 @@ class AuthorityProcess:
         """Begin to stop."""
         self._stop.set()
 
-    def reload(self, authority: Authority, support: Support, proofs: CertifierProofs) -> None:
-        """Take the settings as they stand now; keep the last good ones when they cannot be used."""
-        before = self._following.look()
-        try:
-            loaded = load(self._config, os.environ)
-            self._watched.update(loaded.files)  # also those that cannot be used yet: their coming is news
-            keys = {provider.org_code: result_key(provider) for provider in loaded.providers}
-            for provider in loaded.providers:
-                provider_context(provider)  # a certificate and key that do not match are refused, as by the gateway
-            signer = signer_of(loaded.settings.tokens)
-            proofs.furnish(furnished(loaded.settings))
-        except UNUSABLE as error:
-            self._watched.update(getattr(error, "files", ()))
-            _log.error("settings not taken by the authority: %s", error)
-        else:
-            authority.institutions = self._reached(loaded)
-            authority.signer, self._keys, self._loaded = signer, keys, loaded
-            authority.office = self._office()
-            support.signer, support.office = signer, self._support_office()
-            self._watched = set(loaded.files)
-            _log.info("authority took plan %s", loaded.generation)
-        self._following.seen(before)
+    def _reloader(self, authority: Authority, support: Support, proofs: CertifierProofs) -> Reloader[OpenedFiles]:
+        def take(opened: OpenedFiles) -> None:
+            proofs.furnish(opened.certifiers)
+            self._opened, self._loaded = opened, opened.loaded
+            authority.institutions = self._reached(opened)
+            authority.signer = support.signer = opened.signer
+            authority.office, support.office = self._office(), self._support_office()
+            self._watched = set(opened.loaded.files)
+            _log.info("authority took plan %s", opened.loaded.generation)
+
+        return Reloader("authority", self._following, self._read, take, self._refuse, UNUSABLE)
+
+    def _read(self) -> OpenedFiles:
+        loaded = load(self._config, os.environ)
+        self._watched.update(loaded.files)  # also those that cannot be used yet: their coming is news
+        opened = open_files(loaded)
+        expect_new_unexpired(self._opened.certificates, opened.certificates, datetime.now(UTC))
+        return opened
+
+    def _refuse(self, error: Exception) -> None:
+        self._watched.update(getattr(error, "files", ()))
+        _log.error("settings not taken by the authority: %s", error)
 
     async def _stop_listening(self, listener: UnixListener) -> None:
         """Take no new connections: the next authority may begin while our last calls end."""
@@ -156,7 +161,7 @@ class AuthorityProcess:
         listener.close()
 
     def _support(self, authority: Authority, ledger: SqlLedger, client_secrets: ClientSecrets) -> Support:
-        probing = probes()
+        probing = probes(self._context_of)
         self._stack.callback(probing.close)
         return Support(
             office=self._support_office(),
@@ -194,9 +199,9 @@ class AuthorityProcess:
         if self._loaded.settings.portal is not None:
             await self._registry.follow(self._loaded.settings.ledger.poll_s, self._stop, changed)
 
-    def _reached(self, loaded: Loaded) -> HttpInstitutions:
+    def _reached(self, opened: OpenedFiles) -> HttpInstitutions:
         """The institutions as these settings reach them; those of before are closed by the sweep after next."""
-        made = HttpInstitutions(loaded.settings.relay.org_code, load_catalogue(), provider_context, serial)
+        made = HttpInstitutions(opened.loaded.settings.relay.org_code, load_catalogue(), opened.context_of, serial)
         self._institutions.append(made)
         return made
 
@@ -226,8 +231,11 @@ class AuthorityProcess:
             pages = pages_application(authority, self._key_of)
             await self._site(pages, no_page, lambda runner: web.SockSite(runner, door, ssl_context=context))
 
+    def _context_of(self, provider: Provider) -> ssl.SSLContext | None:
+        return self._opened.context_of(provider)
+
     def _key_of(self, org_code: str) -> EllipticCurvePublicKey | None:
-        return self._keys.get(org_code)
+        return self._opened.result_keys.get(org_code)
 
     async def _site(
         self,

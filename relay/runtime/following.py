@@ -1,8 +1,9 @@
 """Files that the settings came from, looked at now and then: a secret mounted anew sends no signal."""
 
-import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from relay.infra.files.regular import awaiting
 
 Fingerprint = tuple[tuple[str, int, int], ...]
 
@@ -19,19 +20,17 @@ class Following:
         watched = set(map(str, self._files()))
         self._seen = tuple(row for row in fingerprint if row[0] in watched)
 
-    async def run(self, every: float, changed: Callable[[], object]) -> None:
-        """Call `changed` whenever they look different; for ever, or not at all when `every` is 0."""
-        while every:
-            await asyncio.sleep(every)
-            if await asyncio.to_thread(self.look) != self._seen:
-                changed()
+    def differs(self) -> bool:
+        """Whether the files look different from what is known."""
+        return self.look() != self._seen
 
     def look(self) -> Fingerprint:
         """How the files look now."""
         found = []
         for file in sorted(set(self._files())):
             try:
-                stat = file.stat()
+                with awaiting(file):
+                    stat = file.stat()
             except OSError:
                 found.append((str(file), 0, 0))
             else:
@@ -41,4 +40,5 @@ class Following:
 
 def yaml_files(folder: Path) -> Iterable[Path]:
     """The settings files of a folder."""
-    return [*folder.glob("*.yaml"), *folder.glob("*.yml")]
+    with awaiting(folder):
+        return [*folder.glob("*.yaml"), *folder.glob("*.yml")]

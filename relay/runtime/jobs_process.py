@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -15,9 +16,11 @@ from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.jobs.runner import Job, Runner
 from relay.runtime.config import load
 from relay.runtime.following import Following, yaml_files
-from relay.runtime.labour import Labour, labour_of, leadership_of
+from relay.runtime.labour import JobFiles, Labour, labour_of, leadership_of, open_job_files
 from relay.runtime.ledgers import ledger_of
 from relay.runtime.process import UNUSABLE
+from relay.runtime.reload.certificates import Certificates, certificates_of, expect_new_unexpired
+from relay.runtime.reload.reloader import Reloader
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ class JobsProcess:
         self._stop = asyncio.Event()
         self._watched = set(self._loaded.files)
         self._following = Following(self._files)
+        self._certificates = certificates_of(self._loaded)
         self._labours: list[tuple[float, Labour]] = []
 
     async def run(self) -> None:
@@ -51,12 +55,13 @@ class JobsProcess:
             jobs = self._begin(labour_of(self._loaded, ledger))
             leadership = await stack.enter_async_context(leadership_of(settings.jobs, ledger.jobs))
             runner = Runner(jobs, ledger.jobs, leadership, time.time, settings.jobs.term_s)
-            watching = self._following.run(settings.reload.watch_s, lambda: self.reload(runner, ledger))
+            reloader = self._reloader(runner, ledger)
+            watching = reloader.run(settings.reload.watch_s)
             beside = [loop.create_task(work) for work in (watching, self._part_now_and_then())]
             stack.push_async_callback(_ended, beside)
             for name in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(name, self.stop)
-            loop.add_signal_handler(signal.SIGHUP, self.reload, runner, ledger)
+            loop.add_signal_handler(signal.SIGHUP, reloader.ask)
             allow_hangups()
             _log.info("jobs ready: %s", ", ".join(job.name for job in jobs))
             await runner.follow(self._stop)
@@ -66,20 +71,25 @@ class JobsProcess:
         """Begin to stop."""
         self._stop.set()
 
-    def reload(self, runner: Runner, ledger: SqlLedger) -> None:
-        """Take the settings as they stand now; keep the last good ones when they cannot be used."""
-        before = self._following.look()
-        try:
-            loaded = load(self._config, os.environ)
-            self._watched.update(loaded.files)  # also those that cannot be used yet: their coming is news
-            runner.take(self._begin(labour_of(loaded, ledger)))
-        except UNUSABLE as error:
-            self._watched.update(getattr(error, "files", ()))
-            _log.error("settings not taken by the jobs: %s", error)
-        else:
-            self._loaded, self._watched = loaded, set(loaded.files)
-            _log.info("jobs took plan %s", loaded.generation)
-        self._following.seen(before)
+    def _reloader(self, runner: Runner, ledger: SqlLedger) -> "Reloader[tuple[JobFiles, Certificates]]":
+        def take(read: tuple[JobFiles, Certificates]) -> None:
+            files, self._certificates = read
+            runner.take(self._begin(labour_of(files.loaded, ledger, files)))
+            self._loaded, self._watched = files.loaded, set(files.loaded.files)
+            _log.info("jobs took plan %s", files.loaded.generation)
+
+        return Reloader("jobs", self._following, self._read, take, self._refuse, UNUSABLE)
+
+    def _read(self) -> tuple[JobFiles, Certificates]:
+        loaded = load(self._config, os.environ)
+        self._watched.update(loaded.files)  # also those that cannot be used yet: their coming is news
+        files, certificates = open_job_files(loaded), certificates_of(loaded)
+        expect_new_unexpired(self._certificates, certificates, datetime.now(UTC))
+        return files, certificates
+
+    def _refuse(self, error: Exception) -> None:
+        self._watched.update(getattr(error, "files", ()))
+        _log.error("settings not taken by the jobs: %s", error)
 
     def _begin(self, labour: Labour) -> tuple[Job, ...]:
         """Its jobs; the former labour was replaced at this moment."""

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from relay.infra.files.regular import read_file
 from relay.infra.token_keys import TokenKeyProblem, read_keys
 from relay.policy.scalars import STDOUT
 from relay.runtime.config import Loaded
@@ -74,7 +75,7 @@ def _opened(reference: Reference) -> Any:
             return read_keys(Path(reference.target).parent)
         if reference.kind is Kind.CA and not reference.key.startswith("certifiers["):
             return _bundle(Path(reference.target))
-        return opens(Path(reference.target).read_bytes())
+        return opens(read_file(reference.target))
     except OSError as error:
         raise _Unfit(f"the file {reference.target} cannot be read ({error.strerror})", f"a {asked}") from error
     except (SecretMissing, TokenKeyProblem) as error:
@@ -87,7 +88,7 @@ def _opened(reference: Reference) -> Any:
 
 def _bundle(file: Path) -> list[x509.Certificate]:
     """The CAs of a bundle as OpenSSL reads it, which is what the relay trusts by. Raises OSError, ssl.SSLError."""
-    content = file.read_bytes()
+    content = read_file(file)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(file)

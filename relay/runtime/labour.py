@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -40,15 +41,33 @@ class Labour:
     close: Callable[[], Awaitable[None]]
 
 
-def labour_of(loaded: Loaded, ledger: SqlLedger) -> Labour:
-    """The jobs of these settings. Raises SecretMissing, MaterialError, TlsError, LedgerUnfit."""
+@dataclass(frozen=True, slots=True)
+class JobFiles:
+    """Settings with the files that jobs need opened: TLS toward the portal, the key of the marks of its secrets."""
+
+    loaded: Loaded
+    context: ssl.SSLContext | None
+    marks_key: bytes
+
+
+def open_job_files(loaded: Loaded) -> JobFiles:
+    """Opens what the jobs need. A thread may do it. Raises SecretMissing, TlsError, LedgerUnfit."""
     settings = loaded.settings
+    if settings.portal is None:
+        return JobFiles(loaded, None, b"")
+    return JobFiles(loaded, portal_context(settings.portal, settings.gateway.tls), marks_key(settings.ledger))
+
+
+def labour_of(loaded: Loaded, ledger: SqlLedger, files: JobFiles | None = None) -> Labour:
+    """The jobs of these settings, whose files are opened unless they are given. Raises as `open_job_files`."""
+    settings = loaded.settings
+    files = files or open_job_files(loaded)
     tidying = Tidying(ledger.archive, settings.retention)
     at = settings.jobs.retention_at
     retention = Job("retention", tidying.run, lambda now: next_at(at, now), _DAY_S)
     if settings.portal is None:
         return Labour((retention,), None, _nothing)
-    client, hasher = _portal(loaded, settings.portal, ledger), PortalSecrets(marks_key(settings.ledger))
+    client, hasher = _portal(files, settings.portal, ledger), PortalSecrets(files.marks_key)
     sync = Sync(
         client, ledger.registry, hasher, settings.portal.guard, settings.relay.org_code, settings.portal.forget_days
     )
@@ -84,12 +103,9 @@ def _statistics(sending: StatisticsSending) -> Job:
     return Job("statistics", sending.run, due, _LOOK_S, wanted)
 
 
-def _portal(loaded: Loaded, portal: PortalSettings, ledger: SqlLedger) -> PortalClient:
-    context = portal_context(portal, loaded.settings.gateway.tls)
-    reference = portal.calls.client_secret
-    return PortalClient(
-        portal, loaded.settings.relay.org_code, context, lambda: _shown_secret(reference), ledger.jobs.called
-    )
+def _portal(files: JobFiles, portal: PortalSettings, ledger: SqlLedger) -> PortalClient:
+    relay, reference = files.loaded.settings.relay.org_code, portal.calls.client_secret
+    return PortalClient(portal, relay, files.context, lambda: _shown_secret(reference), ledger.jobs.called)
 
 
 def _shown_secret(reference: str) -> str:

@@ -6,6 +6,7 @@ import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from relay.infra.files.regular import read_file
 from relay.infra.keyring import VerifyingKey
 from relay.infra.tls import TlsError, client_context, server_context
 from relay.infra.token_keys import TokenKeyProblem, read_keys
@@ -55,7 +56,7 @@ def reach_key(one: Institution) -> ReachKey:
     """
     file = one.file
     try:
-        contents = [Path(path).read_bytes() for path in (file.ca, file.certificate) if path is not None]
+        contents = [read_file(path) for path in (file.ca, file.certificate) if path is not None]
     except OSError as error:
         raise MaterialError(f"{error.filename}: {error.strerror}") from error
     if file.private_key is not None:

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from relay.domain.party import Service
 from relay.domain.registry import OrgType, Registry
+from relay.infra.files.regular import read_file
 from relay.infra.signing import FolderSigner
 from relay.infra.token_keys import TokenKeyProblem
 from relay.oauth.office import Client, Office
@@ -85,7 +86,7 @@ def result_key(provider: Provider) -> EllipticCurvePublicKey | None:
         return None
     file = provider.redirect.public_key
     try:
-        key = load_pem_public_key(Path(file).read_bytes())
+        key = load_pem_public_key(read_file(file))
     except (OSError, ValueError) as error:
         raise MaterialError(f"{file}: no public key in PEM: {error}") from error
     if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):

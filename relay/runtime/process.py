@@ -19,12 +19,13 @@ from relay.infra.metrics import registry_of
 from relay.infra.revocation_feed import follow_authority
 from relay.infra.tls import TlsError
 from relay.policy.settings import Settings
-from relay.runtime.assembly import Relay, waiting_for_a_start
+from relay.runtime.assembly import Relay, SettingsRead, waiting_for_a_start
 from relay.runtime.config import ConfigProblems, SecretMissing, load
 from relay.runtime.following import Following, yaml_files
 from relay.runtime.ledgers import LedgerUnfit
 from relay.runtime.listening import Listening
 from relay.runtime.materials import MaterialError
+from relay.runtime.reload.reloader import Reloader
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class RelayProcess:
         self._started = settings
         self._watched = set(self.relay.loaded.files)
         self._following = Following(self._files)
+        self._reloader = Reloader("gateway", self._following, self._read, self._take, self._refuse, UNUSABLE)
 
     @property
     def ports(self) -> list[int]:
@@ -72,7 +74,7 @@ class RelayProcess:
         relay.access_log.start()
         self.admin.start()
         self._listening.start()
-        following = self._following.run(settings.reload.watch_s, self.reload)
+        following = self._reloader.run(settings.reload.watch_s)
         listening = follow_authority(settings.authority.socket, relay.grants.hurry)
         tasks = [self._loop.create_task(work) for work in (self._tick(), following, listening)]
         done = asyncio.Event()
@@ -113,27 +115,32 @@ class RelayProcess:
         self._stop.set()
 
     def _told_to_reload(self) -> None:
-        self.reload()
+        self._reloader.ask()
+        self.relay.access_log.reopen()  # at once, whatever the settings do: the log may have been rotated
         self._hung_up()
 
-    def reload(self) -> None:
+    async def reload(self) -> None:
         """Take the settings as they stand now; keep the last good ones when they cannot be used."""
-        relay, before = self.relay, self._following.look()
-        try:
-            loaded = load(self._config, os.environ)
-            self._watched.update(loaded.files)  # also those that cannot be used yet: their coming is news
-            relay.swap(loaded)
-        except UNUSABLE as error:
-            self._watched.update(getattr(error, "files", ()))
-            relay.reload_failures += 1
-            _log.error("settings not taken, plan %s stays: %s", relay.gateway.plan.generation, error)
-        else:
-            self._watched = set(loaded.files)
-            _log.info("plan %s taken", relay.gateway.plan.generation)
-            if later := waiting_for_a_start(self._started, loaded.settings):
-                _log.warning("changed, but taken at the next start only: %s", ", ".join(later))
-        relay.access_log.reopen()
-        self._following.seen(before)
+        self.relay.access_log.reopen()
+        await self._reloader.reload()
+
+    def _read(self) -> SettingsRead:
+        loaded = load(self._config, os.environ)
+        self._watched.update(loaded.files)  # also those that cannot be used yet: their coming is news
+        return self.relay.read(loaded)
+
+    def _take(self, read: SettingsRead) -> None:
+        relay, loaded = self.relay, read.loaded
+        relay.swap(read)
+        self._watched = set(loaded.files)
+        _log.info("plan %s taken", relay.gateway.plan.generation)
+        if later := waiting_for_a_start(self._started, loaded.settings):
+            _log.warning("changed, but taken at the next start only: %s", ", ".join(later))
+
+    def _refuse(self, error: Exception) -> None:
+        self._watched.update(getattr(error, "files", ()))
+        self.relay.reload_failures += 1
+        _log.error("settings not taken, plan %s stays: %s", self.relay.gateway.plan.generation, error)
 
     def stalled_s(self) -> float:
         """Seconds since the loop last turned, as another thread may ask."""

@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TypeVar
 
 from cryptography import x509
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from relay.infra.certifiers.identity_message import OurIdentity
 from relay.infra.certifiers.proofs import IdentityMaterials, Materials, SignatureMaterials
 from relay.infra.certifiers.revocation import Revocations
+from relay.infra.files.regular import read_file
 from relay.infra.tls import client_context
 from relay.policy.authority import Certifier, IdentityDesk, SignatureDesk
 from relay.policy.settings import ServerTls, Settings
@@ -89,7 +89,7 @@ def _certificates(file: str) -> list[x509.Certificate]:
 
 def _read(file: str, load: Callable[[bytes], T], what: str) -> T:
     try:
-        return load(Path(file).read_bytes())
+        return load(read_file(file))
     except OSError as error:
         raise MaterialError(f"{file}: {error.strerror}") from error
     except ValueError:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from relay.infra.files.regular import read_file
 from relay.infra.token_keys import SET
 from relay.policy.authority import Certifier
 from relay.policy.portal import PortalSettings
@@ -31,7 +32,7 @@ def secret(reference: str, environ: Mapping[str, str] = os.environ) -> bytes:
         content = value.encode("utf-8", "surrogateescape")
     elif scheme == "file":
         try:
-            content = Path(rest).read_bytes()
+            content = read_file(rest)
         except OSError as error:
             raise SecretMissing(f"the file {rest} cannot be read ({error.strerror})") from error
     else:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from relay.infra.files.regular import expect_regular
 from relay.policy.registry import Authentication
 from relay.runtime.config import Loaded
 from relay.runtime.problems import Problem, shown
@@ -50,6 +51,7 @@ def expired_in_bundle(bundle: Path, now: datetime) -> dict[str, bool]:
     """Whether each CA of a bundle, as OpenSSL reads it, expired; empty when OpenSSL cannot read it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
+        expect_regular(bundle)
         context.load_verify_locations(bundle)
     except (OSError, ValueError):
         return {}

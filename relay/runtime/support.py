@@ -2,15 +2,13 @@
 
 import ssl
 import time
+from collections.abc import Callable
 
 from relay.domain.registry import Registry
 from relay.infra.probing import Probes
-from relay.infra.tls import TlsError
 from relay.policy.registry import Provider
 from relay.portal.office import SupportOffice
 from relay.runtime.config import Loaded
-from relay.runtime.materials import provider_context
-from relay.runtime.references import SecretMissing
 
 
 def support_office_of(loaded: Loaded, registry: Registry) -> SupportOffice | None:
@@ -23,13 +21,6 @@ def support_office_of(loaded: Loaded, registry: Registry) -> SupportOffice | Non
     return SupportOffice.of(relay, issuer, settings.portal, loaded.providers, operators)
 
 
-def probes() -> Probes:
-    """Who tries whether institutions can be reached; certificates and keys are read as they stand at that moment."""
-    return Probes(_context, time.monotonic)
-
-
-def _context(provider: Provider) -> ssl.SSLContext | None:
-    try:
-        return provider_context(provider)
-    except SecretMissing as missing:
-        raise TlsError(str(missing)) from missing
+def probes(context_of: Callable[[Provider], ssl.SSLContext | None]) -> Probes:
+    """Who tries whether institutions can be reached. `context_of` gives the TLS context toward one of the settings."""
+    return Probes(context_of, time.monotonic)

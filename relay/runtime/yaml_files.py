@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import yaml
 
+from relay.infra.files.regular import read_file
 from relay.runtime.problems import Problem, dotted, shown
 
 SIZE_MOST: Final = 1_048_576
@@ -123,8 +124,7 @@ def read(path: Path) -> Sheet:
 
 def _text(sheet: Sheet) -> str | None:
     try:
-        with sheet.path.open("rb") as file:
-            sheet.content = file.read(SIZE_MOST + 1)
+        sheet.content = read_file(sheet.path, SIZE_MOST + 1)
     except FileNotFoundError:
         sheet.complain("", "does not exist", "a YAML file")
     except IsADirectoryError:

@@ -126,7 +126,7 @@ async def test_settings_that_cannot_be_used_leave_everything_as_it_was(relay, fo
     spoil(folder)
     before = standing(relay)
     with pytest.raises(error):
-        relay.swap(folder.load())
+        relay.swap(relay.read(folder.load()))
     assert standing(relay) == before
     assert not any(pool._closed for _, pool in relay.pools.values())
 
@@ -136,7 +136,7 @@ async def test_new_settings_are_taken_whole_and_what_did_not_change_stays(relay,
     (followed,) = relay.contexts.values()
     before = standing(relay)
     folder.change("providers/bank.yaml", lambda values: values.update(concurrency=3))
-    relay.swap(folder.load())
+    relay.swap(relay.read(folder.load()))
     assert relay.pools["ZCDA000001"][1] is kept
     assert relay.pools["ZBAA000001"][1] is not changed
     assert changed._closed
@@ -154,12 +154,12 @@ async def test_an_institution_may_come_and_go(relay, folder):
     folder.kept[bank] = bank.read_bytes()
     gone = relay.pools["ZBAA000001"][1]
     bank.unlink()
-    relay.swap(folder.load())
+    relay.swap(relay.read(folder.load()))
     assert "ZBAA000001" not in relay.pools
     assert "ZBAA000001" not in relay.gateway.plan.institutions
     assert gone._closed
     folder.restore()
-    relay.swap(folder.load())
+    relay.swap(relay.read(folder.load()))
     assert "ZBAA000001" in relay.gateway._upstreams
 
 
@@ -167,7 +167,7 @@ async def test_the_collector_tells_of_what_stands(relay, folder):
     registry = registry_of(relay.collector())
     assert registry.get_sample_value("relay_institutions") == 11
     assert registry.get_sample_value("relay_plan_reloads") == 0
-    relay.swap(folder.load())
+    relay.swap(relay.read(folder.load()))
     generation = relay.gateway.plan.generation
     assert registry.get_sample_value("relay_plan_reloads") == 1
     (info,) = [family for family in registry.collect() if family.name == "relay_info"]

@@ -20,6 +20,7 @@ from relay.domain.ledger import Unreachable
 from relay.infra.ledger.schema import SchemaProblem
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.infra.revocation_feed import follow_authority
+from relay.infra.tls import TlsError
 from relay.runtime import authority_process
 from relay.runtime.authority_process import AuthorityProcess
 from relay.runtime.cli import main
@@ -204,6 +205,39 @@ async def test_a_key_of_another_certificate_is_refused_as_by_the_gateway(around,
         bank.write_text(text, "utf-8")
         await until(lambda: "settings not taken by the authority" in caplog.text)
         assert "relay.pem with its private key" in caplog.text
+        assert process._loaded.generation == generation
+
+
+async def test_a_key_of_another_certificate_ends_the_start(around):
+    other = next((around.street.folder / "certs").glob("*operator*.key.pem"))
+    around.put("providers/bank.yaml", "", private_key=f"file:../certs/{other.name}")
+    with pytest.raises(TlsError, match=r"relay\.pem with its private key"):
+        await AuthorityProcess(around.street.settings).run()
+
+
+async def test_a_fifo_among_the_files_stops_no_call(around, caplog):
+    async with around.serving():
+        key = around.street.folder / "certs" / "relay.key.pem"
+        key.unlink()
+        os.mkfifo(key)
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(lambda: "settings not taken by the authority" in caplog.text)
+        assert "it is no regular file" in caplog.text
+        assert (await around.ask({}))[1]["error"] == "invalid_request"
+
+
+async def test_an_expired_certificate_is_refused_at_a_reload(around, caplog, monkeypatch):
+    async with around.serving() as process:
+        monkeypatch.setattr(
+            authority_process, "datetime", type("Later", (), {"now": lambda _: datetime.max.replace(tzinfo=UTC)})
+        )
+        fresh = around.street.folder / "certs" / "fresh.pem"
+        fresh.write_bytes((around.street.folder / "certs" / "relay.pem").read_bytes())
+        generation = process._loaded.generation
+        around.put("providers/bank.yaml", "", certificate="../certs/fresh.pem")
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(lambda: "settings not taken by the authority" in caplog.text)
+        assert f"{fresh}: the certificate expired " in caplog.text
         assert process._loaded.generation == generation
 
 

@@ -119,8 +119,9 @@ async def test_files_that_change_are_taken_without_being_told(premises, jobs_pro
         lambda premises: premises.put(portal={"sync_s": "soon"}),
         lambda premises: premises.put(portal={"ca": "certs/gone.pem"}),
         lambda premises: premises.path.write_text("{"),
+        lambda premises: (os.mkfifo(premises.path.parent / "fifo"), premises.put(portal={"ca": "fifo"})),
     ],
-    ids=["value", "file", "yaml"],
+    ids=["value", "file", "yaml", "fifo"],
 )
 async def test_settings_that_cannot_be_used_leave_the_last_good_ones(premises, jobs_process, ledger, caplog, spoil):
     right = premises.path.read_text()
@@ -139,10 +140,9 @@ async def test_settings_that_cannot_be_used_leave_the_last_good_ones(premises, j
 async def test_lines_of_former_settings_are_closed_when_no_job_can_be_using_them(premises, jobs_process, monkeypatch):
     monkeypatch.setattr(room, "LOOK_S", 0.01)
     async with jobs_process() as working:
-        for _ in range(3):
+        for labours in (2, 3, 4):
             os.kill(os.getpid(), signal.SIGHUP)
-            await asyncio.sleep(0.02)  # a signal and a look or two
-        await working.until(lambda: len(working.process._labours) == 4)
+            await working.until(lambda labours=labours: len(working.process._labours) == labours)
         monkeypatch.setattr(room, "PART_S", 0.0)
         await working.until(lambda: len(working.process._labours) == 1)
     assert working.process._labours == []

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+import yaml
 
 from relay.admin.endpoints import STALLED_S
 from relay.runtime.config import ConfigProblems, load
@@ -69,7 +70,7 @@ async def test_settings_that_cannot_be_used_are_counted_named_and_not_taken(proc
     plan = process.relay.gateway.plan
     bank = street.folder / "providers" / "bank.yaml"
     bank.write_text(bank.read_text().replace("industry: bank", "industry: bakery"))
-    process.reload()
+    await process.reload()
     assert process.relay.gateway.plan is plan
     assert (process.relay.reloads, process.relay.reload_failures) == (0, 1)
     (said,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
@@ -80,7 +81,7 @@ async def test_settings_that_cannot_be_used_are_counted_named_and_not_taken(proc
 async def test_settings_that_can_be_used_are_taken(process, street):
     bank = street.folder / "providers" / "bank.yaml"
     bank.write_text(bank.read_text() + "concurrency: 3\n")
-    process.reload()
+    await process.reload()
     assert (process.relay.reloads, process.relay.reload_failures) == (1, 0)
     assert process.relay.gateway.plan.institutions["ZBAA000001"].concurrency == 3
 
@@ -104,7 +105,7 @@ async def test_a_file_that_changes_is_seen(process, street, name):
     assert not news(process)
     later(street.folder / name)
     assert news(process)
-    process.reload()
+    await process.reload()
     assert not news(process)
 
 
@@ -113,7 +114,7 @@ async def test_an_institution_that_comes_or_goes_is_seen(process, street):
     kept = bank.read_text()
     bank.unlink()
     assert news(process)
-    process.reload()
+    await process.reload()
     bank.write_text(kept)
     assert news(process)
 
@@ -127,11 +128,11 @@ async def test_files_that_are_none_of_ours_are_not_looked_at(process, street):
 async def test_a_file_that_was_missing_at_a_reload_is_news_when_it_comes(process, street):
     text = street.settings.read_text("utf-8")
     street.settings.write_text(text.replace("certs/relay.pem", "certs/new.pem"), "utf-8")
-    process.reload()
+    await process.reload()
     assert process.relay.reload_failures == 1
     shutil.copy(street.folder / "certs" / "relay.pem", street.folder / "certs" / "new.pem")
     assert news(process)
-    process.reload()
+    await process.reload()
     assert (process.relay.reload_failures, process.relay.reloads) == (1, 1)
 
 
@@ -145,7 +146,7 @@ async def test_a_change_during_a_reload_is_news(process, street, monkeypatch):
         return loaded
 
     monkeypatch.setattr("relay.runtime.process.load", slow)
-    process.reload()
+    await process.reload()
     assert news(process)
 
 
@@ -157,12 +158,12 @@ async def test_files_of_settings_that_could_not_be_loaded_are_watched(process, s
     good = (fresh / "bank.yaml").read_text("utf-8")
     (fresh / "bank.yaml").write_text(good + spoilt, "utf-8")
     street.settings.write_text(text.replace("providers: providers", "providers: fresh"), "utf-8")
-    process.reload()
-    process.reload()
+    await process.reload()
+    await process.reload()
     assert (process.relay.reload_failures, news(process)) == (2, False)
     (fresh / "bank.yaml").write_text(good, "utf-8")
     assert news(process)
-    process.reload()
+    await process.reload()
     assert process.relay.reloads == 1
 
 
@@ -172,12 +173,48 @@ async def test_an_expired_certificate_is_refused_at_a_reload_with_its_file(proce
     monkeypatch.setattr(
         "relay.runtime.assembly.datetime", type("Later", (), {"now": lambda _: datetime.max.replace(tzinfo=UTC)})
     )
-    process.reload()
+    await process.reload()
     assert (process.relay.reloads, process.relay.reload_failures) == (1, 0)
     file.write_text(file.read_text() + "\n")
-    process.reload()
+    await process.reload()
     assert (process.relay.reloads, process.relay.reload_failures) == (1, 1)
     assert f"{file}: the certificate expired " in caplog.text
+
+
+@pytest.mark.parametrize("name", ["ca", "certificate"])
+async def test_an_institutions_expired_certificate_is_refused_at_a_reload(process, street, monkeypatch, caplog, name):
+    monkeypatch.setattr(
+        "relay.runtime.assembly.datetime", type("Later", (), {"now": lambda _: datetime.max.replace(tzinfo=UTC)})
+    )
+    bank = street.folder / "providers" / "bank.yaml"
+    values = yaml.safe_load(bank.read_text("utf-8"))
+    fresh = street.folder / "certs" / "fresh.pem"
+    fresh.write_bytes((bank.parent / values[name]).read_bytes())
+    bank.write_text(yaml.safe_dump(values | {name: "../certs/fresh.pem"}, allow_unicode=True), "utf-8")
+    plan = process.relay.gateway.plan
+    await process.reload()
+    assert process.relay.gateway.plan is plan
+    assert (process.relay.reloads, process.relay.reload_failures) == (0, 1)
+    assert f"{fresh}: " in caplog.text
+    assert "expired" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["relay.yaml", "directory.yaml", "providers/bank.yaml", "certs/relay.pem", "certs/relay.key.pem", "certs/ca.pem",
+     "certs/token-keys/jwks.json"],
+)  # fmt: skip
+async def test_a_fifo_among_the_files_is_refused_at_once(process, street, caplog, name):
+    """Opened like a file it would wait for a writer, without end."""
+    file = street.folder / name
+    file.unlink()
+    os.mkfifo(file)
+    plan = process.relay.gateway.plan
+    async with asyncio.timeout(20):
+        await process.reload()
+    assert (process.relay.gateway.plan is plan, process.relay.reload_failures) == (True, 1)
+    assert "it is no regular file" in caplog.text
+    assert file.name in caplog.text
 
 
 async def test_it_lives_while_its_loop_turns(process):
@@ -208,6 +245,6 @@ async def test_what_waits_for_the_next_start_is_named(process, street, caplog):
     text = street.settings.read_text("utf-8")
     street.settings.write_text(text.replace("finish_s: 2", "finish_s: 3"), "utf-8")
     with caplog.at_level(logging.WARNING):
-        process.reload()
+        await process.reload()
     assert "taken at the next start only: gateway.drain" in caplog.text
     assert process.relay.reloads == 1

@@ -256,6 +256,6 @@ async def test_settings_taken_anew_leave_who_may_call_to_the_portal(quarter, job
     await taken(jobs)
     await comes_true(jobs, lambda: quarter.ask(TWO), "40102")
     reloads = quarter.relay.reloads
-    quarter.gateway.reload()
+    await quarter.gateway.reload()
     assert quarter.relay.reloads == reloads + 1
     assert [await quarter.ask(), await quarter.ask(TWO), await quarter.ready()] == ["00000", "40102", []]

@@ -196,7 +196,7 @@ async def test_a_log_that_was_renamed_goes_on_under_its_name(town):
     await town.ask(first)
     await logged(town, [tran_id_of(first)])
     old = town.log.rename(town.log.with_suffix(".1"))
-    town.process.reload()
+    await town.process.reload()
     await town.ask(second)
     await until(town.log.exists, "the new log")
     await logged(town, [tran_id_of(second)])

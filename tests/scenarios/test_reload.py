@@ -25,7 +25,7 @@ async def as_before(town):
     yield
     town.institutions.pop(NEW, None)
     town.write()
-    town.process.reload()
+    await town.process.reload()
 
 
 async def test_an_operator_taken_off_the_directory_is_refused_on_the_line_it_has(town):
@@ -33,11 +33,11 @@ async def test_an_operator_taken_off_the_directory_is_refused_on_the_line_it_has
     async with await town.line() as line:
         assert (await line.ask(town.get())).status == 200
         town.put("directory.yaml", {"operators": directory["operators"][1:]})
-        town.process.reload()
+        await town.process.reload()
         answer = await line.ask(town.get())
         assert (answer.status, answer.rsp_code) == (401, "40103")
         town.put("directory.yaml", directory)
-        town.process.reload()
+        await town.process.reload()
         assert (await line.ask(town.get())).status == 200
 
 
@@ -47,7 +47,7 @@ async def test_an_address_taken_off_the_directory_is_refused_on_the_line_it_has(
         assert (await line.ask(town.get())).status == 200
         directory["operators"][0]["addresses"] = ["192.0.2.1"]
         town.put("directory.yaml", directory)
-        town.process.reload()
+        await town.process.reload()
         assert (await line.ask(town.get())).rsp_code == "40102"
 
 
@@ -58,10 +58,10 @@ async def test_an_institution_that_is_added_is_served_and_one_taken_away_is_not(
         async with await town.line() as line:
             assert (await line.ask(town.get(provider=NEW))).rsp_code == "40303"
             town.put(f"providers/{NEW}.yaml", provider_file(new))
-            town.process.reload()
+            await town.process.reload()
             assert (await line.ask(town.get(provider=NEW))).status == 200
             (town.folder / f"providers/{NEW}.yaml").unlink()
-            town.process.reload()
+            await town.process.reload()
             assert (await line.ask(town.get(provider=NEW))).rsp_code == "40303"
     finally:
         await new.shut()
@@ -79,7 +79,7 @@ async def test_an_institution_that_is_added_is_served_and_one_taken_away_is_not(
 async def test_settings_that_cannot_be_used_leave_the_last_good_ones(town, name, values):
     failures, plan = town.relay.reload_failures, town.relay.gateway.plan
     town.put(name, values)
-    town.process.reload()
+    await town.process.reload()
     assert town.relay.gateway.plan is plan
     assert (await town.ask()).status == 200
     text = (await town.admin("/metrics")).body.decode()
@@ -91,7 +91,7 @@ async def test_a_certificate_that_cannot_be_read_leaves_the_last_good_ones(town,
     plan, settings = town.relay.gateway.plan, settings_of(town.certificates)
     settings["gateway"]["tls"][section] = "file:nowhere.pem" if section == "private_key" else "nowhere.pem"
     town.put("relay.yaml", settings)
-    town.process.reload()
+    await town.process.reload()
     assert town.relay.gateway.plan is plan
     assert (await town.ask()).status == 200
 
@@ -108,7 +108,7 @@ async def test_a_call_in_flight_ends_as_it_began(town):
         line.send(town.get())
         await until(lambda: town.bank.seen, "the call")
         (town.folder / f"providers/{BANK}.yaml").unlink()
-        town.process.reload()
+        await town.process.reload()
         release.set()
         assert (await line.answer()).status == 200
         assert (await line.ask(town.get())).rsp_code == "40303"
@@ -124,12 +124,12 @@ async def test_a_call_in_the_queue_is_served_though_the_pool_is_replaced(town):
 
     town.bank.script = waits
     town.put(f"providers/{BANK}.yaml", provider_file(town.bank) | {"concurrency": 1})
-    town.process.reload()
+    await town.process.reload()
     lines = [await town.line() for _ in range(2)]
     for number, line in enumerate(lines, 1):
         line.send(town.get())
         await until(lambda wanted=number: sum(town.pool().counts().values()) == wanted, "a call")
-    town.process.reload()
+    await town.process.reload()
     release.set()
     assert [(await line.answer()).status for line in lines] == [200, 200]
     for line in lines:
@@ -153,7 +153,7 @@ async def test_new_handshakes_see_the_new_certificate_and_lines_go_on(town):
     async with await town.line() as line:
         before = await leaf(town)
         town.put("relay.yaml", settings)
-        town.process.reload()
+        await town.process.reload()
         after = await leaf(town)
         assert (await line.ask(town.get())).status == 200
     assert before != after == ssl.PEM_cert_to_DER_cert(fresh.certificate.read_text())
@@ -163,7 +163,7 @@ async def test_a_withdrawn_ca_is_refused_and_the_new_one_let_in(town):
     settings = settings_of(town.certificates)
     settings["gateway"]["tls"]["client_ca"] = str(town.certificates.foreign_ca)
     town.put("relay.yaml", settings)
-    town.process.reload()
+    await town.process.reload()
     assert (await town.ask(pair=town.certificates.foreign_operator)).status == 200
     with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
         await town.ask()
@@ -176,14 +176,14 @@ async def test_a_withdrawn_token_key_is_refused_though_its_token_was_remembered(
         keys = read_keys(town.certificates.folder / "token-keys")
         write_set(tmp_path, [key for key in keys if key.algorithm != "ES256"])
         town.put("relay.yaml", settings_of(town.certificates, tokens={"keys": str(tmp_path)}))
-        town.process.reload()
+        await town.process.reload()
         assert (await line.ask(town.get())).rsp_code == "40101"
 
 
 async def test_a_lowered_rate_counts_at_once(town):
     assert (await town.ask()).status == 200
     town.put(f"providers/{BANK}.yaml", provider_file(town.bank) | {"rate": {"per_second": 0.01, "burst": 1}})
-    town.process.reload()
+    await town.process.reload()
     assert [(await town.ask()).status for _ in range(2)] == [200, 429]
 
 
@@ -191,7 +191,7 @@ async def test_files_that_change_are_noticed(town):
     (town.folder / "providers" / f"{CARD}.yaml").unlink()
     following = town.process._following
     assert following.look() != following._seen
-    town.process.reload()
+    await town.process.reload()
     assert following.look() == following._seen
 
 
@@ -200,7 +200,7 @@ async def test_a_log_that_cannot_be_opened_anew_stops_no_reload(town, tmp_path):
     try:
         log._path = str(tmp_path / "nowhere" / "access.log")
         reloads = town.relay.reloads
-        town.process.reload()
+        await town.process.reload()
         assert town.relay.reloads == reloads + 1
         assert (await town.ask(town.get("/v1/card/cards", provider=CARD))).status == 200
     finally:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from relay.domain.jobs import PortalCall
 from relay.domain.portal import PortalAway, PortalRefused
 from relay.infra.diagnostics.outages import OutageLog
+from relay.infra.files.reading_thread import ReadingThread
 from relay.infra.portal.answers import GIVEN_UP, Answer, Verdict, judged, lacks_code
 from relay.infra.portal.line import Heard, Line, Wanted
 from relay.infra.portal.token import Token, lacks_token
@@ -38,7 +39,7 @@ class Effects:
 class PortalClient:
     """The Portal over HTTP. `relay` is our org_code, `context` None on a leased line, `called` records each attempt.
 
-    `client_secret` is asked each time a token is fetched, so that a new one counts without a start.
+    `client_secret` is asked on a thread each time a token is fetched, so that a new one counts without a start.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class PortalClient:
         form = {
             "grant_type": "client_credentials",
             "client_id": self._settings.calls.client_id,
-            "client_secret": self._client_secret(),
+            "client_secret": await ReadingThread(self._client_secret, "portal-client-secret").result,
             "scope": "manage",
         }
         try:

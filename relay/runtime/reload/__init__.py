@@ -1,0 +1,1 @@
+"""Settings taken anew while a process runs."""

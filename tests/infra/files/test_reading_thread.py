@@ -1,0 +1,64 @@
+"""Work on a thread of its own: its result, its error, the file it waits for."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from relay.infra.files.reading_thread import ReadingThread
+from relay.infra.files.regular import awaiting
+
+ENDS = """
+import asyncio, threading
+from relay.infra.files.reading_thread import ReadingThread
+
+async def run():
+    ReadingThread(threading.Event().wait, "hangs")
+
+asyncio.run(run())
+print("ended")
+"""
+
+
+async def test_the_result_comes_from_another_thread():
+    thread = ReadingThread(threading.get_ident, "reads")
+    assert await thread.result != threading.get_ident()
+
+
+async def test_an_error_comes_to_the_one_who_awaits():
+    with pytest.raises(FileNotFoundError):
+        await ReadingThread(Path("nowhere").stat, "reads").result
+
+
+async def test_the_file_that_it_waits_for_is_known():
+    started, ends = threading.Event(), threading.Event()
+
+    def hang():
+        with awaiting("relay.yaml"):
+            started.set()
+            ends.wait()
+
+    thread = ReadingThread(hang, "reads")
+    while not started.is_set():  # noqa: ASYNC110 - a thread says so
+        await asyncio.sleep(0)
+    assert thread.file == "relay.yaml"
+    ends.set()
+    await thread.result
+    assert thread.file == ""
+
+
+async def test_who_stops_waiting_leaves_nothing_behind():
+    ends = threading.Event()
+    thread = ReadingThread(ends.wait, "reads")
+    thread.result.cancel()
+    ends.set()
+    await ReadingThread(lambda: None, "later").result
+    assert thread.result.cancelled()
+
+
+def test_a_thread_that_hangs_keeps_no_process_from_ending():
+    ended = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, timeout=60, check=True)
+    assert (ended.stdout, ended.stderr) == ("ended\n", "")

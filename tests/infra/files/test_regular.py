@@ -1,0 +1,53 @@
+"""Regular files are read, all else is refused before it is opened."""
+
+import os
+import socket
+import threading
+
+import pytest
+
+from relay.infra.files.regular import awaited_file, awaiting, expect_regular, read_file
+
+
+def fifo(path):
+    os.mkfifo(path)
+
+
+def folder(path):
+    path.mkdir()
+
+
+def unix_socket(path):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+
+def device(path):
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [fifo, folder, unix_socket, device])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path, make):
+    path = tmp_path / "it"
+    make(path)
+    for opens in (read_file, expect_regular):
+        with pytest.raises(OSError, match=r"it is no regular file|Is a directory") as raised:
+            opens(path)
+        assert raised.value.filename == str(path)
+
+
+def test_a_file_is_read_through_links_as_far_as_is_asked(tmp_path):
+    (tmp_path / "it").write_bytes(b"content")
+    (tmp_path / "link").symlink_to("it")
+    assert (read_file(tmp_path / "link"), read_file(tmp_path / "it", 3)) == (b"content", b"con")
+    with pytest.raises(FileNotFoundError):
+        read_file(tmp_path / "gone")
+
+
+def test_the_file_that_a_thread_waits_for_is_known(tmp_path):
+    thread = threading.get_ident()
+    with awaiting(tmp_path / "a"):
+        with awaiting("b"):
+            assert awaited_file(thread) == "b"
+        assert awaited_file(thread) == str(tmp_path / "a")
+    assert awaited_file(thread) == ""
