@@ -1,11 +1,21 @@
 """The admin application on a loop and thread of its own: a scrape never stands between two calls."""
 
 import asyncio
+import socket
 import threading
 from typing import Final
 
 from aiohttp import web
 
+from relay.desk.connections.limits import ConnectionLimits, ConnectionTimeouts
+from relay.desk.connections.site import LimitedSite
+from relay.desk.serving import served
+from relay.policy.scalars import Rate
+
+CONNECTIONS: Final = 256
+"""Connections to the admin port at once."""
+_LIMITS: Final = ConnectionLimits(CONNECTIONS, 64, Rate(per_second=50, burst=200))
+_TIMES: Final = ConnectionTimeouts(head_s=5.0, body_s=10.0, idle_s=75.0)
 _START_S: Final = 10.0
 
 
@@ -41,17 +51,21 @@ class AdminServer:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        runner = web.AppRunner(self._app, access_log=None)
-        await runner.setup()
         try:
-            site = web.TCPSite(runner, self._address, self.port)
-            await site.start()
-            self.port = runner.addresses[0][1]
+            family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
+            listening = socket.create_server((self._address, self.port), family=family)
         except OSError as error:
             self._error = error
             self._started.set()
-            await runner.cleanup()
             return
-        self._started.set()
-        await self._stopped.wait()
-        await runner.cleanup()
+        with listening:
+            self.port = listening.getsockname()[1]
+            async with served(self._app, _turned_away, times=_TIMES, access_log=None) as runner:
+                await LimitedSite(runner, listening, _LIMITS, label="admin").start()
+                self._started.set()
+                await self._stopped.wait()
+
+
+def _turned_away(status: int) -> web.Response:
+    """The answer to what is no request, or of no place."""
+    return web.Response(status=status, text=f"{status}\n", headers={"Server": "relay"})

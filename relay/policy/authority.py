@@ -14,6 +14,7 @@ from relay.policy.scalars import (
     OrgCode,
     Path,
     Port,
+    Rate,
     Seconds,
     Secret,
     Text,
@@ -96,6 +97,26 @@ class PagesTls(Model):
     private_key: Secret
 
 
+class PagesLimits(Model):
+    """Connections to the pages at once, in all and of one address; new connections of one address by time.
+
+    Mobile networks put many customers behind one address. Those of `proxies` are under the first limit alone.
+    """
+
+    connections: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    connections_per_address: Annotated[int, Field(ge=1, le=100_000)] = 100
+    new_connections: Rate = Rate(per_second=20, burst=200)
+
+
+class PagesTimeouts(Model):
+    """How long the pages wait for a browser."""
+
+    handshake_s: Seconds = 5.0
+    head_s: Seconds = 5.0
+    body_s: Seconds = 10.0
+    idle_s: Seconds = 15.0
+
+
 class Pages(Model):
     """The pages of individual authentication: a listener of their own, TLS without client certificates.
 
@@ -108,6 +129,8 @@ class Pages(Model):
     port: Port = 8444
     tls: PagesTls | None = None
     proxies: tuple[Network, ...] = ()
+    limits: PagesLimits = PagesLimits()
+    timeouts: PagesTimeouts = PagesTimeouts()
 
 
 class AuthoritySettings(Model):

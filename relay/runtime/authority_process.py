@@ -8,7 +8,6 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,15 +17,18 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from relay.desk.complaints import LEDGER
+from relay.desk.connections.limits import ConnectionTimeouts
+from relay.desk.connections.site import LimitedSite
 from relay.desk.door import RUNNER, application
 from relay.desk.door import turned_away as no_call
 from relay.desk.revoked import RevocationFeed
 from relay.desk.serving import TurnedAway, served
 from relay.domain.ledger import Unreachable
 from relay.domain.registry import Registry
-from relay.infra.authority.unix_listener import UnixListener, UnixListenerSite
+from relay.infra.authority.unix_listener import UnixListener
 from relay.infra.certifiers.proofs import CertifierProofs, opened_proofs
 from relay.infra.client_secrets import ClientSecrets
+from relay.infra.file_limit import raise_file_limit
 from relay.infra.followed_registry import FollowedRegistry
 from relay.infra.hangups import allow_hangups
 from relay.infra.institutions import HttpInstitutions
@@ -42,6 +44,7 @@ from relay.portal.office import Support, SupportOffice
 from relay.runtime.config import load
 from relay.runtime.following import Following, yaml_files
 from relay.runtime.ledgers import ledger_of
+from relay.runtime.listener_limits import authority_files, gateway_connections, pages_connections
 from relay.runtime.listening import bound
 from relay.runtime.materials import pages_context
 from relay.runtime.office import office_of, random_text, serial
@@ -58,8 +61,8 @@ LEDGER_S: Final = 10.0
 """So long may the ledger take for one thing that a customer or operator waits for; then the answer is 503."""
 
 _SWEEP_S: Final = 60.0
-_KEEP_ALIVE_S: Final = 75.0
-"""Longer than the gateway keeps an unused line, so that no call meets one that is just being hung up."""
+_GATEWAY_TIMES: Final = ConnectionTimeouts(idle_s=75.0)
+"""A connection stays idle for longer than the gateway keeps it, so that no call meets one that is just being closed."""
 
 
 class AuthorityProcess:
@@ -80,6 +83,7 @@ class AuthorityProcess:
         """Serve until `stop`; then end what is in flight."""
         loop = asyncio.get_running_loop()
         settings = self._loaded.settings
+        raise_file_limit(authority_files(self._loaded))
         async with self._stack as stack:
             ledger = ledger_of(settings.ledger, deadline_s=min(LEDGER_S, settings.authority.timeout_s))
             stack.push_async_callback(ledger.close)
@@ -225,11 +229,16 @@ class AuthorityProcess:
     ) -> None:
         settings = self._loaded.settings.authority
         behind = application({**endpoints(authority), **support_endpoints(support)}, feed)
-        await self._site(behind, no_call, lambda runner: UnixListenerSite(runner, listener), cancels=True)
+        runner = await self._runner(behind, no_call, _GATEWAY_TIMES, cancels=True)
+        limits = gateway_connections(settings)
+        await self._start(LimitedSite(runner, listener.bind(), limits, label="authority"))
         if door is not None and settings.pages is not None:
-            context = pages_context(settings.pages)
-            pages = pages_application(authority, self._key_of)
-            await self._site(pages, no_page, lambda runner: web.SockSite(runner, door, ssl_context=context))
+            times = ConnectionTimeouts(**settings.pages.timeouts.model_dump())
+            runner = await self._runner(pages_application(authority, self._key_of), no_page, times)
+            limits, context = pages_connections(settings.pages), pages_context(settings.pages)
+            await self._start(
+                LimitedSite(runner, door, limits, label="pages", context=context, handshake_s=times.handshake_s)
+            )
 
     def _context_of(self, provider: Provider) -> ssl.SSLContext | None:
         return self._opened.context_of(provider)
@@ -237,18 +246,15 @@ class AuthorityProcess:
     def _key_of(self, org_code: str) -> EllipticCurvePublicKey | None:
         return self._opened.result_keys.get(org_code)
 
-    async def _site(
-        self,
-        app: web.Application,
-        turned_away: TurnedAway,
-        site: Callable[[web.ServerRunner], web.BaseSite],
-        *,
-        cancels: bool = False,
-    ) -> None:
-        serving = served(app, turned_away, **RUNNER, keepalive_timeout=_KEEP_ALIVE_S, cancels=cancels)
-        runner = await self._stack.enter_async_context(serving)
-        self._sites.append(site(runner))
-        await self._sites[-1].start()
+    async def _runner(
+        self, app: web.Application, turned_away: TurnedAway, times: ConnectionTimeouts, *, cancels: bool = False
+    ) -> web.ServerRunner:
+        serving = served(app, turned_away, **RUNNER, times=times, cancels=cancels)
+        return await self._stack.enter_async_context(serving)
+
+    async def _start(self, site: LimitedSite) -> None:
+        self._sites.append(site)
+        await site.start()
 
     async def _sweep(self, authority: Authority) -> None:
         """End consents that are past their last day, until `stop`."""

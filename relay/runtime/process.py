@@ -12,6 +12,7 @@ from pathlib import Path
 from relay.admin.endpoints import application
 from relay.admin.server import AdminServer
 from relay.infra.authority.liveness import SILENT_S
+from relay.infra.file_limit import raise_file_limit
 from relay.infra.hangups import allow_hangups
 from relay.infra.ledger.marks import KeysUnfit
 from relay.infra.ledger.schema import SchemaProblem
@@ -23,6 +24,7 @@ from relay.runtime.assembly import Relay, SettingsRead, waiting_for_a_start
 from relay.runtime.config import ConfigProblems, SecretMissing, load
 from relay.runtime.following import Following, yaml_files
 from relay.runtime.ledgers import LedgerUnfit
+from relay.runtime.listener_limits import gateway_files
 from relay.runtime.listening import Listening
 from relay.runtime.materials import MaterialError
 from relay.runtime.reload.reloader import Reloader
@@ -68,6 +70,7 @@ class RelayProcess:
     async def run(self) -> None:
         """Serve until `stop`; then drain."""
         relay, settings = self.relay, self.relay.loaded.settings
+        raise_file_limit(gateway_files(relay.loaded))
         await relay.ledger.check()
         await relay.grants.start()
         await self._know_parties()
@@ -133,6 +136,7 @@ class RelayProcess:
         relay, loaded = self.relay, read.loaded
         relay.swap(read)
         self._watched = set(loaded.files)
+        raise_file_limit(gateway_files(loaded))  # institutions may have come
         _log.info("plan %s taken", relay.gateway.plan.generation)
         if later := waiting_for_a_start(self._started, loaded.settings):
             _log.warning("changed, but taken at the next start only: %s", ", ".join(later))

@@ -17,7 +17,11 @@ _SECRETS: Final = frozenset({Kind.PRIVATE_KEY, Kind.SECRET})
 
 
 def setting_warnings(path: Path, loaded: Loaded) -> Iterator[Problem]:
-    """Services that no token call or app can use. `path` is `relay.yaml`."""
+    """Pages whose customers share an address; services that no token call or app can use. `path` is `relay.yaml`."""
+    pages = loaded.settings.authority.pages
+    if pages is not None and pages.tls is None and not pages.proxies:
+        wrong = "is empty though pages have no tls: limits take all customers of a load balancer for one address"
+        yield Problem(shown(path.absolute()), "authority.pages.proxies", wrong, "the networks of the load balancers")
     if loaded.settings.portal is not None:
         return
     directory = shown(path.absolute().parent / loaded.settings.directory)

@@ -41,6 +41,12 @@ def test_services_without_a_scheme_are_told_where_apps_ask(folder, way, schemes,
     assert len(found) == keys
 
 
+@pytest.mark.parametrize(("tls", "proxies", "is_told"), [(None, [], True), (None, ["10.0.0.1"], False)])
+def test_pages_that_take_a_load_balancer_for_a_customer_are_told(folder, tls, proxies, is_told):
+    folder.put("relay.yaml", "authority.pages", {"url": "https://a.example", "tls": tls, "proxies": proxies})
+    assert ("authority.pages.proxies" in told(folder)) is is_told
+
+
 def test_services_without_a_secret_are_told(folder):
     folder.put("directory.yaml", "operators.0.services.0.client_secret_hash", None)
     assert "operators[0].services[0].client_secret_hash" in told(folder)

@@ -11,14 +11,11 @@ import struct
 from pathlib import Path
 from typing import Final, Self
 
-from aiohttp import web
-
 _log = logging.getLogger(__name__)
 
 WAIT_S: Final = 10.0
 """So long the process before may take to let go of the socket: it does so as soon as it begins to stop."""
 _POLL_S: Final = 0.05
-_BACKLOG: Final = 1024
 _CREDENTIALS: Final = struct.Struct("3i")
 """struct ucred of unix(7)."""
 
@@ -66,29 +63,6 @@ class UnixListener:
             self._socket.close()
         os.close(self._lock)
         self._lock = -1
-
-
-class UnixListenerSite(web.BaseSite):
-    """Serves an aiohttp runner on a `UnixListener`."""
-
-    __slots__ = ("_listener",)
-
-    def __init__(self, runner: web.ServerRunner, listener: UnixListener) -> None:
-        super().__init__(runner)
-        self._listener = listener
-
-    @property
-    def name(self) -> str:
-        """The site's name in aiohttp's messages."""
-        return "unix socket"
-
-    async def start(self) -> None:
-        """Begin to take connections."""
-        await super().start()
-        loop, server = asyncio.get_running_loop(), self._runner.server
-        if server is None:
-            raise RuntimeError("the runner was not set up")
-        self._server = await loop.create_unix_server(server, sock=self._listener.bind(), backlog=_BACKLOG)
 
 
 def listening_pid(path: str) -> int | None:

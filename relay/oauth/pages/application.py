@@ -72,7 +72,8 @@ def _telling(authority: Authority) -> Middleware:
         except web.HTTPException as refused:
             return problem_page(BY_STATUS.get(refused.status, MALFORMED))
         except Exception as error:
-            _log.error("a page broke: %s", _where(error))
+            level = logging.DEBUG if request.transport is None else logging.ERROR  # a browser that left is no fault
+            _log.log(level, "a page broke: %s", _where(error))
         return problem_page(BROKEN)
 
     return told

@@ -7,7 +7,12 @@ import sys
 import pytest
 from aiohttp import web
 
-from relay.infra.authority.unix_listener import UnixListener, UnixListenerSite, listening_pid
+from relay.desk.connections.limits import ConnectionLimits
+from relay.desk.connections.site import LimitedSite
+from relay.desk.door import turned_away
+from relay.desk.serving import served
+from relay.infra.authority.unix_listener import UnixListener, listening_pid
+from relay.policy.scalars import Rate
 
 HOLDER = """
 import fcntl, os, sys
@@ -104,12 +109,12 @@ def test_nobody_listens_where_there_is_nothing(path):
 
 async def test_a_site_takes_connections_until_it_is_stopped(path):
     listener = await UnixListener.open(path)
-    runner = web.ServerRunner(web.Server(lambda _request: web.Response()))
-    await runner.setup()
-    site = UnixListenerSite(runner, listener)
-    await site.start()
-    assert listening_pid(str(path)) == os.getpid()
-    await site.stop()
-    assert listening_pid(str(path)) is None
-    listener.close()
-    await runner.cleanup()
+    limits = ConnectionLimits(9, 9, Rate(per_second=9, burst=9))
+    async with served(web.Application(), turned_away) as runner:
+        site = LimitedSite(runner, listener.bind(), limits, label="authority")
+        await site.start()
+        assert listening_pid(str(path)) == os.getpid()
+        await site.stop()
+        assert listening_pid(str(path)) is None
+        listener.close()
+        assert not path.exists()

@@ -1,11 +1,14 @@
 """What holds for every answer of the pages."""
 
+import asyncio
 import logging
+import ssl
 
 import pytest
 
 from relay.domain.ledger import NotGranted, Unreachable, Why
 
+FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
 ALWAYS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -93,3 +96,16 @@ async def test_a_reason_of_the_ledger_that_is_none_of_the_pages_is_ours_to_mend(
     monkeypatch.setattr(authority.ledger, "request", odd)
     assert (await phone.get()).status == 500
     assert "code_spent" in caplog.text
+
+
+async def test_a_browser_that_leaves_within_a_form_writes_no_error(phone, pages, certificates, caplog):
+    caplog.set_level(logging.DEBUG)
+    trust = ssl.create_default_context(cafile=str(certificates.ca))
+    _, writer = await asyncio.open_connection("127.0.0.1", pages.port, ssl=trust)
+    writer.write(f"POST {phone.place}/login HTTP/1.1\r\nHost: a\r\n{FORM}Content-Length: 99\r\n\r\na=b".encode())
+    await writer.drain()
+    writer.close()
+    async with asyncio.timeout(10):
+        while "a page broke: " not in caplog.text:  # noqa: ASYNC110 - it is told to nobody
+            await asyncio.sleep(0.005)
+    assert [each.message for each in caplog.records if each.levelno > logging.DEBUG] == []

@@ -1,0 +1,124 @@
+"""Connections of aiohttp that have deadlines: by itself aiohttp waits for a head, a body or a reader for ever."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+from aiohttp import StreamReader, web
+
+from relay.desk.connections.limits import ConnectionTimeouts
+from relay.wire.watch import Watch
+
+CLOSING_S: Final = 1.0
+"""So long a closed connection has to leave; then it is cut. TLS peers that do not answer a close have as long."""
+_NEVER_S: Final = 86_400.0
+"""aiohttp's own time-out of idle connections; the deadlines here come first."""
+
+
+def _nothing() -> None:
+    """Nobody counts this connection."""
+
+
+class TimedConnection(web.RequestHandler):
+    """One connection with a deadline, which a `Watch` looks at. `released` is called when the connection is lost."""
+
+    __slots__ = (
+        *("_answering", "_body", "_closing", "_idle", "_receiving", "_times", "_watch", "_wire", "deadline"),
+        "released",
+    )
+
+    def __init__(self, server: web.Server, times: ConnectionTimeouts, watch: Watch, **options: Any) -> None:
+        super().__init__(server, loop=asyncio.get_running_loop(), **{"keepalive_timeout": _NEVER_S, **options})
+        self._times = times
+        self._watch = watch
+        self._wire: asyncio.Transport | None = None
+        self._body: StreamReader | None = None
+        self._idle = self._receiving = self._answering = self._closing = False
+        self.deadline = math.inf
+        self.released: Callable[[], None] = _nothing
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the first head."""
+        super().connection_made(transport)
+        self._wire = self.transport
+        self._expect(self._times.head_s)
+        self._watch.add(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Uncount the connection."""
+        super().connection_lost(exc)
+        self._watch.discard(self)
+        self._wire = None
+        body, self._body = self._body, None
+        if body is not None and not self._answering:
+            body.feed_eof()  # aiohttp would wait for the rest of an answered request for 10 s
+        released, self.released = self.released, _nothing
+        released()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came. The first byte after an answer begins a head: later ones give it no more time."""
+        if self._idle and data:
+            self._idle = False
+            self._expect(self._times.head_s)
+        super().data_received(data)
+
+    def begin(self, body: StreamReader) -> None:
+        """Note that the head of a request is here."""
+        self._answering = self._receiving = True
+        self._body = body
+        self._update()
+        body.on_eof(self._received)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Write the answer; then the next request is waited for."""
+        try:
+            return await super().finish_response(request, resp, start_time)
+        finally:
+            self._answering = False
+            self._update()
+
+    def pause_writing(self) -> None:
+        """Give the caller time to take what was written."""
+        super().pause_writing()
+        self._update()
+
+    def resume_writing(self) -> None:
+        """Go on: the caller took a part."""
+        super().resume_writing()
+        self._update()
+
+    def overdue(self, now: float) -> None:
+        """Close the connection; cut it when it holds unread bytes or was closed before."""
+        wire = self._wire
+        if wire is None:
+            return
+        if self._closing or wire.get_write_buffer_size():
+            wire.abort()
+            return
+        self._closing = True
+        self.deadline = now + CLOSING_S
+        self.force_close()
+
+    def _received(self) -> None:
+        self._receiving = False
+        self._body = None
+        self._update()
+
+    def _update(self) -> None:
+        """Set the deadline by what is waited for: a reader, a body, an endpoint (which has its own), a request."""
+        if self._closing:
+            return
+        self._idle = False
+        if self.writing_paused or self._receiving:
+            self._expect(self._times.body_s)
+        elif self._answering:
+            self.deadline = math.inf
+        else:
+            self._idle = True
+            self._expect(self._times.idle_s)
+
+    def _expect(self, wait_s: float) -> None:
+        self.deadline = asyncio.get_running_loop().time() + wait_s

@@ -1,0 +1,31 @@
+"""Listeners on both loops that serve: the authority's, and asyncio's own of the admin port."""
+
+import asyncio
+import ssl
+from datetime import UTC, datetime
+
+import pytest
+
+from relay.infra.dns.event_loop import new_event_loop
+from relay.sandbox.certificates import make_dev_certificates
+
+
+def pytest_asyncio_loop_factories(config, item):
+    return {"relay": new_event_loop, "asyncio": asyncio.new_event_loop}
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    return make_dev_certificates(tmp_path_factory.mktemp("certs"), datetime.now(UTC))
+
+
+@pytest.fixture(scope="session")
+def listening_tls(certificates):
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(certificates.relay.certificate, certificates.relay.private_key)
+    return made
+
+
+@pytest.fixture(scope="session")
+def trusting(certificates):
+    return ssl.create_default_context(cafile=str(certificates.ca))
