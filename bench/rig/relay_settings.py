@@ -32,7 +32,7 @@ def relay_settings(identity: Identity, ports: Ports, folder: Path) -> dict[str, 
                 "private_key": f"file:{identity.path('server.key')}",
                 "client_ca": identity.path("ca.pem"),
             },
-            "limits": {"connections_per_operator": 1024},
+            "limits": {"connections_per_operator": 1024, "handshakes": 4096},
             "drain": {"delay_s": 0, "finish_s": 2},
         },
         "tokens": {
@@ -45,7 +45,8 @@ def relay_settings(identity: Identity, ports: Ports, folder: Path) -> dict[str, 
         },
         "checking": "strict",
         "upstream": {"concurrency": 1024, "queue": 1024, "timeouts": {"first_byte_s": 60, "total_s": 120}},
-        "rates": {"operator_provider": rate, "provider": dict(rate)},  # a copy: the relay reads no YAML aliases
+        # copies: the relay reads no YAML aliases
+        "rates": {"operator_provider": rate, "provider": dict(rate), "handshakes": dict(rate)},
         "admin": {"address": "127.0.0.1", "port": ports.admin},
         "access_log": {"path": str(folder / "access.log")},
         "directory": str(folder / "directory.yaml"),

@@ -5,10 +5,7 @@ from typing import Final, Protocol
 
 from relay.domain.fault import FAULTS, Fault, Whose
 from relay.domain.party import Peer
-from relay.policy.quota import Bucket
-
-_PEERS_MOST: Final = 4096
-"""Certificates or addresses that are remembered before those within their rate are forgotten."""
+from relay.policy.quota import Bucket, store_arrival
 
 _AFTER_THE_RATE: Final = FAULTS["provider_busy"]
 
@@ -60,15 +57,6 @@ class RefusalLimits:
             return wait
         card.refused_until = buckets.connection.taken(card.refused_until, now)
         if serial:
-            _store(self._certificates, serial, buckets.certificate.taken(certificate, now), now)
-        _store(self._addresses, source, buckets.address.taken(address, now), now)
+            store_arrival(self._certificates, serial, buckets.certificate.taken(certificate, now), now)
+        store_arrival(self._addresses, source, buckets.address.taken(address, now), now)
         return 0.0
-
-
-def _store(arrivals: dict[str, float], key: str, arrival: float, now: float) -> None:
-    if key not in arrivals and len(arrivals) >= _PEERS_MOST:
-        for other in [other for other, until in arrivals.items() if until <= now]:
-            del arrivals[other]
-        if len(arrivals) >= _PEERS_MOST:  # more floods at once than are remembered: the oldest begins anew
-            del arrivals[next(iter(arrivals))]
-    arrivals[key] = arrival

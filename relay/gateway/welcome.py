@@ -16,6 +16,9 @@ _log = logging.getLogger(__name__)
 
 _SAY_EVERY_S: Final = 1.0
 
+_EXCESS_S: Final = 0.5
+"""So long a connection beyond a limit may take to send the call that is refused; without one it is closed."""
+
 
 @dataclass(slots=True)
 class Card:
@@ -47,21 +50,26 @@ class Welcome:
         self._unsaid = 0
 
     def greet(self, connection: ServerConnection) -> None:
-        """Make out the peer's card; one connection too many is told so at its first request."""
+        """Make out the peer's card. A connection too many counts nowhere; a call that comes at once is told so."""
         peer = self._identify(connection)
         whose = peer.serial or peer.address
-        self._each[whose] += 1
         self.connections.add(connection)
-        excess = self._each[whose] > self._most_each or self._seats >= self._most
-        self._seats += not excess  # one too many of an operator takes no seat of the others
+        excess = self._each[whose] >= self._most_each or self._seats >= self._most
         connection.card = Card(peer, excess)
-        connection.closing = excess  # after it was told so
+        if excess:
+            connection.take_one_call(_EXCESS_S)
+            self.turned_away(peer.address, "connections_exceeded")
+            return
+        self._each[whose] += 1
+        self._seats += 1
 
     def part(self, connection: ServerConnection) -> None:
         """Forget a connection."""
         self.connections.discard(connection)
+        if connection.card.excess:
+            return
         whose = connection.card.peer.serial or connection.card.peer.address
-        self._seats -= not connection.card.excess
+        self._seats -= 1
         self._each[whose] -= 1
         if not self._each[whose]:
             del self._each[whose]

@@ -9,6 +9,7 @@ from cryptography import x509
 
 from relay.domain.ids import normal_serial
 from relay.infra.files.regular import awaiting, expect_regular, read_file
+from relay.wire.alert import keep_alert
 
 _NO_RESUMPTION = ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
 
@@ -88,10 +89,10 @@ def _trust(context: ssl.SSLContext, ca: str) -> None:
 
 
 class _Telling(ssl.SSLObject):
-    """A TLS connection whose failed handshake carries the alert it would have sent.
+    """A TLS connection whose failed handshake keeps the alert it would have sent.
 
     The event loops cut a failed handshake before its alert is written, so the caller would never learn that, say, its
-    certificate expired; whoever catches the error can send `error.alert`.
+    certificate expired.
     """
 
     _outgoing: ssl.MemoryBIO
@@ -107,8 +108,8 @@ class _Telling(ssl.SSLObject):
             super().do_handshake()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
-        except ssl.SSLError as error:
-            error.alert = self._outgoing.read()  # type: ignore[attr-defined]
+        except ssl.SSLError:
+            keep_alert(self._outgoing.read())
             raise
 
 

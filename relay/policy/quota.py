@@ -29,3 +29,17 @@ class Bucket:
     def taken(self, arrival: float, now: float) -> float:
         """The arrival time to store once a request is taken at `now`."""
         return max(arrival, now) + self.interval
+
+
+_KEYS_MOST: Final = 4096
+"""Keys whose arrival is remembered before those within their rate are forgotten."""
+
+
+def store_arrival(arrivals: dict[str, float], key: str, arrival: float, now: float) -> None:
+    """Remember the arrival time of a key, and forget those of keys within their rate when there are too many."""
+    if key not in arrivals and len(arrivals) >= _KEYS_MOST:
+        for other in [other for other, until in arrivals.items() if until <= now]:
+            del arrivals[other]
+        if len(arrivals) >= _KEYS_MOST:  # more floods at once than are remembered: the oldest begins anew
+            del arrivals[next(iter(arrivals))]
+    arrivals[key] = arrival

@@ -80,6 +80,7 @@ class Limits(Model):
     body_bytes: Annotated[int, Field(ge=1024, le=1_048_576)] = 65536
     connections: Annotated[int, Field(ge=1)] = 10000
     connections_per_operator: Annotated[int, Field(ge=1)] = 256
+    handshakes: Annotated[int, Field(ge=1)] = 1024
     pipelined: Annotated[int, Field(ge=1, le=256)] = 8
 
 
@@ -132,12 +133,16 @@ class RefusedRates(Model):
 
 
 class Rates(Model):
-    """Requests per second: of one operator or of all at one provider, of one operator at the authority; refused."""
+    """Requests per second: of one operator or of all at one provider, of one operator at the authority; refused.
+
+    `handshakes` are those of one address.
+    """
 
     operator_provider: Rate = Rate(per_second=50, burst=100)
     provider: Rate = Rate(per_second=200, burst=400)
     authority: Rate = Rate(per_second=100, burst=1000)
     refused: RefusedRates = RefusedRates()
+    handshakes: Rate = Rate(per_second=50, burst=256)
 
 
 class AdminSettings(Model):

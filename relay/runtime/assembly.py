@@ -14,6 +14,7 @@ from relay import __version__
 from relay.domain.ports import Keyring
 from relay.domain.registry import Registry
 from relay.gateway.handler import Gateway, Reach
+from relay.gateway.handshake_limits import HandshakeLimits
 from relay.gateway.judge import Judges
 from relay.gateway.refusal_limits import RefusalBuckets, RefusalLimits
 from relay.gateway.welcome import Welcome
@@ -126,6 +127,7 @@ class Relay:
         self.tally = Tally(counting(), lambda: self.gateway.plan.callers, self.ledger.statistics.take_batch, spool)
         self.records = Records(self.metrics, self.access_log, loop, self.tally)
         self.refusals = RefusalLimits(_refusal_buckets(settings))
+        self.handshakes = HandshakeLimits(Bucket.of(settings.rates.handshakes), limits.handshakes, loop.time)
         judges = Judges(keyring, self.grants, self.counters, self.at_authority, self.refusals)
         self.gateway = Gateway(plan, upstreams, self.authority, judges, self.records, self.welcome, time.monotonic)
         self.log_lost: Callable[[], int] = lambda: 0
@@ -168,6 +170,7 @@ class Relay:
         self.counters.adjust(plan.operator_bucket, _buckets(plan))
         self.at_authority.adjust(*_authority_buckets(loaded.settings))
         self.refusals.adjust(_refusal_buckets(loaded.settings))
+        self.handshakes.adjust(Bucket.of(loaded.settings.rates.handshakes))
         judges = Judges(keyring, self.grants, self.counters, self.at_authority, self.refusals)
         self.gateway.swap(plan, upstreams, judges)
         self.reloads += 1

@@ -1,5 +1,6 @@
 """The gateway's listeners."""
 
+import asyncio
 import ipaddress
 import socket
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ class Listening:
         self._relay = relay
         self._settings: GatewaySettings = relay.loaded.settings.gateway
         self._entrances: list[Entrance] = []
+        self._places = asyncio.Semaphore(self._settings.limits.handshakes)
         self.ports: list[int] = []
         self.aborted = False
 
@@ -61,6 +63,8 @@ class Listening:
             balancers=tuple(ipaddress.ip_network(network, strict=False) for network in trusted),
             context=followed.listening if followed is not None else None,
             handshake_s=self._settings.timeouts.handshake_s,
+            limits=relay.handshakes,
+            places=self._places,
         )
         return Entrance(
             door,

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from relay.wire.closed import CLOSED
 from relay.wire.head import Malformed, RequestHead
 from relay.wire.reader import RequestReader, ServerLimits, Stage
+from relay.wire.sockets import limit_tls_read_ahead
 from relay.wire.source import Source
 from relay.wire.watch import Watch
 
@@ -22,9 +23,6 @@ TURN_BYTES: Final = 4096
 
 PERF: uvloop delivers up to 256 KiB at once. Parsed in one piece, a flood of pipelined calls stopped the loop for 2.9 s.
 """
-
-_TLS_READ_AHEAD: Final = 16 * 1024
-"""Bytes that a TLS transport decrypts ahead of a connection that reads no further; uvloop's default is 256 KiB."""
 
 _LINGER_S: Final = 1.0
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -51,8 +49,7 @@ class ServerConnection(asyncio.Protocol):
 
     The app writes its answer through `answer` (whole) or `write` and `finish` (streamed); `abort` cuts a streamed
     answer that cannot be completed. `closing` tells that the answer in hand is the last. `source` is who to tell about
-    a slow or vanished reader. `card` is the app's own note on this connection, `used` whether it carried a
-    request yet.
+    a slow or vanished reader. `card` is the app's own note on this connection, `used` whether it carried a request.
     """
 
     __slots__ = (
@@ -61,6 +58,7 @@ class ServerConnection(asyncio.Protocol):
         "_busy",
         "_calls",
         "_deaf",
+        "_final",
         "_floods",
         "_limits",
         "_linger",
@@ -91,11 +89,10 @@ class ServerConnection(asyncio.Protocol):
         self._loop = loop
         self._stage = Stage.NOTHING
         self._ready: deque[tuple[RequestHead, bytes] | Malformed] = deque()
-        self._busy = self._serving = self._deaf = self._linger = self._floods = self._slow = self.used = False
+        self._busy = self._serving = self._deaf = self._final = self._linger = False
+        self._floods = self._slow = self._turn_scheduled = self.closing = self.used = False
         self._backlog = b""
         self._calls = 0
-        self._turn_scheduled = False
-        self.closing = False
         self.deadline = math.inf
         self.source: Source | None = None
         self.card: Any = None
@@ -107,9 +104,7 @@ class ServerConnection(asyncio.Protocol):
         """Note the transport and let the app know."""
         self.transport = transport  # type: ignore[assignment]
         self.transport.set_write_buffer_limits(high=WRITE_HIGH)
-        limit_read_ahead = getattr(transport, "set_read_buffer_limits", None)
-        if limit_read_ahead is not None:
-            limit_read_ahead(high=_TLS_READ_AHEAD)
+        limit_tls_read_ahead(transport)
         self.write = self.transport.write
         self._reader = RequestReader(self._limits, self._arrived)
         self.deadline = self._loop.time() + self._limits.head_s
@@ -161,13 +156,12 @@ class ServerConnection(asyncio.Protocol):
             self._end_turn()
 
     def _feed(self, data: bytes) -> None:
-        reader = self._reader
         try:
-            reader.feed(data)
+            self._reader.feed(data)
         except Malformed as error:
             self._refuse(error)
             return
-        stage = reader.stage
+        stage = self._reader.stage
         if stage is not self._stage and not self._deaf:
             self._stage = stage
             if stage:
@@ -204,19 +198,21 @@ class ServerConnection(asyncio.Protocol):
         if not self._ready:
             self._schedule_turn()
 
-    def overdue(self, now: float) -> None:  # noqa: ARG002 - the watch's signature
+    def overdue(self, now: float) -> None:
         """Close what is idle or lingering, cut who takes no answer; refuse what began and did not end."""
         if self.transport.is_closing() or self._floods or (self._slow and not self._busy):
             self.deadline = math.inf
             self.transport.abort()
-        elif self._deaf or not self._reader.stage:
+        elif self._final or self._deaf or not self._reader.stage:
             self._close()
+            if not (self.used or self._linger):  # it never called: cut at the next tick, closed by its peer or not
+                self.deadline = now
         else:
             self._refuse(self._reader.given_up())
 
     def _await_rest(self, stage: Stage) -> None:
-        wait = self._limits.body_s if stage is Stage.BODY else self._limits.head_s
-        self.deadline = self._loop.time() + wait
+        if not self._final:
+            self.deadline = self._loop.time() + (self._limits.body_s if stage is Stage.BODY else self._limits.head_s)
         self._continue()
 
     def _continue(self) -> None:
@@ -300,8 +296,7 @@ class ServerConnection(asyncio.Protocol):
         if self.closing:
             self._leave()
             return
-        wait = self._limits.body_s if self._stage else self._limits.idle_s
-        self.deadline = self._loop.time() + wait
+        self.deadline = self._loop.time() + (self._limits.body_s if self._stage else self._limits.idle_s)
         if self._ready or self._reader.stopped:
             self._next()
         elif self._reader.asks_to_continue:
@@ -320,6 +315,11 @@ class ServerConnection(asyncio.Protocol):
         self.closing = True
         if self.used and not (self._busy or self._ready or self._reader.stage):
             self._close()
+
+    def take_one_call(self, wait_s: float) -> None:
+        """Close after the next answer, and without one when no whole call has come within `wait_s`."""
+        self.closing = self._final = True
+        self.deadline = self._loop.time() + wait_s
 
     def close_after_answer(self) -> None:
         """Make the answer in hand the last one. What the peer has sent behind its request is dropped."""

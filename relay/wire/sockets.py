@@ -28,9 +28,16 @@ def readable_of(transport: asyncio.BaseTransport) -> Readable:
     return poll.poll
 
 
-def bound_read_ahead(transport: asyncio.BaseTransport) -> None:
-    """Bound what TLS reads ahead of its protocol: 256 KiB by itself, and as much in its socket."""
+def limit_tls_read_ahead(transport: asyncio.BaseTransport) -> bool:
+    """Limit what TLS decrypts ahead of its protocol; uvloop's default is 256 KiB. Returns whether there is TLS."""
     limit = getattr(transport, "set_read_buffer_limits", None)
-    if limit is not None:
-        limit(high=_TLS_AHEAD)
+    if limit is None:
+        return False
+    limit(high=_TLS_AHEAD)
+    return True
+
+
+def bound_read_ahead(transport: asyncio.BaseTransport) -> None:
+    """Bound what TLS reads ahead of its protocol, and as much in its socket."""
+    if limit_tls_read_ahead(transport):
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _TLS_AHEAD)

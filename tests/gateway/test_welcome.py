@@ -22,6 +22,10 @@ class Caller:
     def __init__(self, peer):
         self.peer = peer
         self.closed = 0
+        self.hurried = 0.0
+
+    def take_one_call(self, wait_s):
+        self.hurried = wait_s
 
     def close_when_idle(self):
         self.closed += 1
@@ -96,6 +100,15 @@ def test_connections_beyond_an_operators_cap_take_no_seat_of_others(welcome, pla
     for connection in mine:
         welcome.part(connection)
     assert [greeted(welcome, ONE).card.excess for _ in range(3)] == [False, False, True]
+
+
+def test_a_connection_beyond_the_cap_counts_nowhere_and_is_hurried(welcome):
+    first, second, beyond = (greeted(welcome, ONE) for _ in range(3))
+    assert (first.hurried, second.hurried, beyond.hurried) == (0.0, 0.0, 0.5)
+    assert welcome.rejected == {"connections_exceeded": 1}
+    welcome.part(first)
+    assert not greeted(welcome, ONE).card.excess
+    assert len(welcome.connections) == 3
 
 
 def test_nothing_is_kept_of_who_has_gone(welcome):

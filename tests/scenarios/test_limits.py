@@ -8,7 +8,13 @@ from stage.institution import Institution, answers_well
 from stage.town import BANK, CARD, PATIENT, TWO
 from stage.waiting import until
 
+from relay.policy.quota import Bucket
+from relay.policy.scalars import Rate
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+NEIGHBOUR = "127.0.0.2"
+"""An address that begins too many connections; the others call from 127.0.0.1."""
 
 OTHER, SHARED, BUSY, FREE = "ZBAA000002", "ZBAA000003", "ZBAA000004", "ZBAA000005"
 
@@ -106,23 +112,53 @@ async def test_a_flood_of_refused_calls_is_answered_once_more_and_closed(town):
     assert (await town.ask()).status == 200
 
 
-def call_and_stay(port, context, request):
-    """Call once over TLS and take no notice of the relay's close; the socket stays open."""
+def shake_hands_and_stay(port, context, request=b""):
+    """Shake hands, call when there is a request, and take no notice of the relay's close; the socket stays open."""
     wire = context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="localhost")
-    wire.sendall(request)
-    assert wire.recv(12) == b"HTTP/1.1 429"
+    if request:
+        wire.sendall(request)
+        assert wire.recv(12) == b"HTTP/1.1 429"
     return wire
 
 
-async def test_a_refused_connection_leaves_though_its_peer_does_not(town):
+@pytest.mark.parametrize("calls", [True, False])
+async def test_a_refused_connection_leaves_though_its_peer_does_not(town, calls):
     lines = [await town.line() for _ in range(3)]
     for line in lines:
         assert (await line.ask(town.get("/nowhere"))).status == 404
+    rejected, connections = town.relay.welcome.rejected, town.relay.welcome.connections
+    before = rejected["connections_exceeded"]
     context, port = town.context(town.pair_of("ZOPA000001")), town.process.ports[0]
-    with await asyncio.to_thread(call_and_stay, port, context, town.get()):
-        await until(lambda: len(town.relay.welcome.connections) == len(lines), "the end of the one too many")
+    request = town.get() if calls else b""
+    with await asyncio.to_thread(shake_hands_and_stay, port, context, request):
+        await until(lambda: rejected["connections_exceeded"] == before + 1, "the refusal")
+        await until(lambda: len(connections) == len(lines), "the end of the one too many")
     for line in lines:
         line.hang_up()
+    await until(lambda: not connections, "nobody being there")
+
+
+async def test_connections_never_used_leave_after_head_s_and_give_their_places_back(town):
+    context, port = town.context(town.pair_of("ZOPA000001")), town.process.ports[0]
+    idle = [await asyncio.to_thread(shake_hands_and_stay, port, context) for _ in range(3)]
+    await until(lambda: not town.relay.welcome.connections, "the end of those never used")
+    assert (await town.ask()).status == 200
+    for wire in idle:
+        wire.close()
+
+
+async def test_refused_connections_in_a_row_take_no_place_of_any_operator(town):
+    lines = [await town.line() for _ in range(3)]
+    for line in lines:
+        assert (await line.ask(town.get("/nowhere"))).status == 404
+    beyond = [await town.line() for _ in range(20)]
+    lines.pop().hang_up()
+    await until(lambda: sum(not one.card.excess for one in town.relay.welcome.connections) == 2, "a free place")
+    async with await town.line() as line:
+        assert (await line.ask(town.get())).status == 200
+    for line in (*lines, *beyond):
+        line.hang_up()
+    await until(lambda: not town.relay.welcome.connections, "nobody being there")
 
 
 async def test_a_busy_institution_lets_one_wait_and_refuses_the_next(town):
@@ -149,3 +185,16 @@ async def test_a_busy_institution_lets_one_wait_and_refuses_the_next(town):
     assert (len(busy.seen), busy.connections) == (2, 1)
     for line in lines:
         line.hang_up()
+
+
+async def test_an_address_that_begins_too_many_handshakes_is_closed_before_tls(town):
+    limits, rejected, port = town.relay.handshakes, town.relay.welcome.rejected, town.process.ports[0]
+    limits.adjust(Bucket.of(Rate(per_second=0.01, burst=5)))
+    callers = [await asyncio.open_connection("127.0.0.1", port, local_addr=(NEIGHBOUR, 0)) for _ in range(8)]
+    await until(lambda: rejected["handshakes_exceeded"] == 3, "three refusals")
+    for reader, _ in callers[5:]:
+        assert await reader.read() == b""
+    assert (await town.ask()).status == 200
+    limits.adjust(Bucket.of(Rate(per_second=100000, burst=100000)))
+    for _, writer in callers:
+        writer.transport.abort()

@@ -5,77 +5,12 @@ import ipaddress
 import socket
 import ssl
 import struct
-from contextlib import asynccontextmanager
 from itertools import pairwise
-from types import SimpleNamespace
 
 import pytest
+from entrances import HEADER, LOOPBACK, entrance, said
 
-from relay.wire.entrance import Entrance, Gate, Rejected, why_rejected
-
-PATIENCE_S = 5.0
-HEADER = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes([192, 0, 2, 7, 127, 0, 0, 1]) + struct.pack("!HH", 1, 2)
-LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
-
-
-class Guest(asyncio.Protocol):
-    """A connection that says hello and tells what it heard."""
-
-    def __init__(self):
-        self.seen_from = ""
-        self.heard = b""
-        self.lost = asyncio.Event()
-
-    def connection_made(self, transport):
-        self.transport = transport
-        transport.write(b"hello")
-
-    def data_received(self, data):
-        self.heard += data
-
-    def connection_lost(self, exc):
-        self.lost.set()
-
-
-@asynccontextmanager
-async def entrance(*, balancers=(), handshake_s=PATIENCE_S, context=None):
-    guests, rejected, told = [], [], asyncio.Event()
-
-    def make():
-        guests.append(Guest())
-        return guests[-1]
-
-    def note(address, why):
-        rejected.append((address, why))
-        told.set()
-
-    bound = socket.socket()
-    bound.bind(("127.0.0.1", 0))
-    door = Entrance(bound, Gate(balancers, context, handshake_s), make, note, asyncio.get_running_loop())
-    door.open()
-    try:
-        yield SimpleNamespace(door=door, guests=guests, rejected=rejected, told=told)
-    finally:
-        await door.close()
-        for guest in guests:
-            if hasattr(guest, "transport"):
-                guest.transport.abort()
-                await guest.lost.wait()
-
-
-async def said(port, *pieces):
-    """What the relay says to who sends these pieces; b"" when it cuts."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            for piece in pieces:
-                writer.write(piece)
-                await writer.drain()
-            return await reader.read(5)
-    except ConnectionError:
-        return b""
-    finally:
-        writer.transport.abort()
+from relay.wire.entrance import Rejected, why_rejected
 
 
 async def test_without_a_gate_everyone_comes_in():

@@ -142,6 +142,28 @@ def test_a_request_on_its_way_that_never_comes_is_refused_and_the_end():
     assert (line.app.refused, line.transport.events) == ([Wrong.HEAD_TOO_SLOW], ["eof"])
 
 
+def test_a_connection_never_used_is_cut_at_the_tick_after_its_close():
+    line = Line(tls=True).wait(LIMITS.head_s)
+    assert line.transport.events == ["close"]
+    assert line.wait(0.1).transport.events == ["close", "abort"]
+
+
+@pytest.mark.parametrize("sent", [b"", get("a")[:5], post("a")[:-1]])
+def test_a_last_call_that_does_not_come_in_time_is_not_waited_for(sent):
+    line = Line(tls=True)
+    line.connection.take_one_call(0.5)
+    line.hear(*(sent[place : place + 1] for place in range(len(sent)))).wait(0.5)
+    assert (line.app.refused, line.transport.events) == ([], ["close"])
+    assert line.wait(0.1).transport.events == ["close", "abort"]
+
+
+def test_a_last_call_that_comes_in_time_is_answered():
+    line = Line(quick=True)
+    line.connection.take_one_call(0.5)
+    line.hear(get("a")[:5], get("a")[5:] + get("b"))
+    assert (line.transport.written, line.transport.events) == (b"<a>", ["close"])
+
+
 ENDINGS = [get(), get()[:-4], post(body=b"{" * 9)[:-3], BAD, get("a", "Connection: close"), get() * 9 + BAD, b""]
 
 

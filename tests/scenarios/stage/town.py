@@ -55,6 +55,7 @@ def settings_of(certificates, **sections):
         "rates": {
             "operator_provider": {"per_second": 100000, "burst": 100000},
             "provider": {"per_second": 100000, "burst": 100000},
+            "handshakes": {"per_second": 100000, "burst": 100000},
         },
         "admin": {"port": 0},
         "access_log": {"path": "access.log"},

@@ -1,0 +1,51 @@
+"""How many handshakes one address may begin a second, and have under way at once."""
+
+import ipaddress
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from relay.policy.quota import Bucket, store_arrival
+
+_SHARE: Final = 4
+"""One address has a quarter of all handshakes under way at most."""
+
+_IPV6_PREFIX: Final = 64
+
+
+class HandshakeLimits:
+    """Counts handshakes per address: begun (GCRA) and under way. An IPv6 address counts as its /64 network."""
+
+    def __init__(self, bucket: Bucket, most: int, clock: Callable[[], float]) -> None:
+        self._bucket = bucket
+        self._share = max(1, most // _SHARE)
+        self._clock = clock
+        self._arrivals: dict[str, float] = {}
+        self._under_way: Counter[str] = Counter()
+
+    def adjust(self, bucket: Bucket) -> None:
+        """Take over a new rate. What was counted stays counted."""
+        self._bucket = bucket
+
+    def take(self, address: str) -> bool:
+        """Count a handshake that begins, and return True; return False when the address is beyond its rate or share."""
+        network, now = _network(address), self._clock()
+        arrival = self._arrivals.get(network, 0.0)
+        if self._under_way[network] >= self._share or self._bucket.wait(arrival, now):
+            return False
+        store_arrival(self._arrivals, network, self._bucket.taken(arrival, now), now)
+        self._under_way[network] += 1
+        return True
+
+    def release(self, address: str) -> None:
+        """Count a handshake that has ended."""
+        network = _network(address)
+        self._under_way[network] -= 1
+        if not self._under_way[network]:
+            del self._under_way[network]
+
+
+def _network(address: str) -> str:
+    if ":" not in address:
+        return address
+    return str(ipaddress.IPv6Network((address.partition("%")[0], _IPV6_PREFIX), strict=False))

@@ -1,0 +1,83 @@
+"""How many handshakes one address may begin a second, and have under way."""
+
+import pytest
+
+from relay.gateway.handshake_limits import HandshakeLimits
+from relay.policy.quota import Bucket
+from relay.policy.scalars import Rate
+
+ONE, TWO = "192.0.2.1", "192.0.2.2"
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def limits(clock):
+    """Of twelve under way three of each address; one a second, four at once."""
+    return HandshakeLimits(Bucket.of(Rate(per_second=1, burst=4)), 12, clock)
+
+
+def begun_and_ended(limits, address, count):
+    """How many of `count` handshakes, one after the other, may begin."""
+    begun = 0
+    for _ in range(count):
+        if limits.take(address):
+            begun += 1
+            limits.release(address)
+    return begun
+
+
+def test_handshakes_beyond_the_rate_of_an_address_are_refused(limits, clock):
+    assert begun_and_ended(limits, ONE, 9) == 4
+    assert begun_and_ended(limits, TWO, 9) == 4
+    clock.now += 2
+    assert begun_and_ended(limits, ONE, 9) == 2
+
+
+def test_an_address_has_a_quarter_of_those_under_way(limits):
+    assert [limits.take(ONE) for _ in range(4)] == [True] * 3 + [False]
+    assert limits.take(TWO)
+    limits.release(ONE)
+    assert limits.take(ONE)
+
+
+def test_what_is_refused_for_the_share_takes_nothing_from_the_rate(limits):
+    assert [limits.take(ONE) for _ in range(20)].count(True) == 3
+    limits.release(ONE)
+    assert limits.take(ONE)
+
+
+def test_one_may_be_under_way_however_few_are_allowed(clock):
+    limits = HandshakeLimits(Bucket.of(Rate(per_second=1, burst=4)), 1, clock)
+    assert [limits.take(ONE) for _ in range(2)] == [True, False]
+
+
+def test_addresses_of_one_ipv6_network_count_together(limits):
+    same = [f"2001:db8:0:1::{number:x}" for number in range(9)]
+    assert [limits.take(address) for address in same].count(True) == 3
+    assert limits.take("2001:db8:0:2::1")
+    assert limits.take("fe80::1%eth0")
+
+
+def test_a_new_rate_holds_at_once(limits):
+    assert begun_and_ended(limits, ONE, 9) == 4
+    limits.adjust(Bucket.of(Rate(per_second=1, burst=6)))
+    assert begun_and_ended(limits, ONE, 9) == 2
+
+
+def test_addresses_within_their_rate_are_forgotten(limits, clock):
+    for number in range(5000):
+        clock.now += 2
+        assert begun_and_ended(limits, f"198.51.{number // 256}.{number % 256}", 1) == 1
+    assert len(limits._arrivals) <= 4096
+    assert not limits._under_way

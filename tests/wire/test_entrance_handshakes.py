@@ -1,0 +1,109 @@
+"""Handshakes: how many there may be, what they hold, and how they end."""
+
+import asyncio
+import socket
+import ssl
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from entrances import HEADER, LOOPBACK, PATIENCE_S, entrance, said
+
+from relay.infra.tls import server_context
+from relay.sandbox.certificates import make_dev_certificates
+from relay.wire.entrance import Rejected
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    """The contexts of the relay, of an operator and of a caller without a certificate."""
+    certificates = make_dev_certificates(tmp_path_factory.mktemp("certs"), datetime.now(UTC))
+    relay, ca = certificates.relay, str(certificates.ca)
+    context = server_context(str(relay.certificate), str(relay.private_key), ca)
+    operator, nobody = (ssl.create_default_context(cafile=ca) for _ in range(2))
+    pair = certificates.operators[0]
+    operator.load_cert_chain(pair.certificate, pair.private_key)
+    return SimpleNamespace(listening=lambda: context, operator=operator, nobody=nobody)
+
+
+def descriptors():
+    """How many this process holds."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_a_caller_beyond_its_limit_is_closed_before_tls():
+    async with entrance(most=1) as here:
+        assert await said(here.door.port) == b"hello"
+        assert await said(here.door.port) == b""
+        assert here.rejected == [("127.0.0.1", Rejected.HANDSHAKES_EXCEEDED)]
+        assert (len(here.guests), here.limits.released) == (1, ["127.0.0.1"])
+
+
+async def test_behind_a_balancer_the_announced_address_is_limited():
+    async with entrance(balancers=LOOPBACK, most=1) as here:
+        assert [await said(here.door.port, HEADER) for _ in range(2)] == [b"hello", b""]
+        assert here.limits.taken == ["192.0.2.7"]
+        assert here.rejected == [("192.0.2.7", Rejected.HANDSHAKES_EXCEEDED)]
+
+
+async def test_callers_wait_while_no_place_is_free():
+    async with entrance(balancers=LOOPBACK, places=1) as here:
+        _, slow = await asyncio.open_connection("127.0.0.1", here.door.port)
+        slow.write(HEADER[:20])
+        for count in (1, 2):
+            reader, waiting = await asyncio.open_connection("127.0.0.1", here.door.port)
+            waiting.write(HEADER)
+            await here.listening.has_accepted(2)
+            assert here.limits.taken == [], f"caller {count} did not wait"
+            if count == 1:
+                first = reader, waiting
+        slow.write_eof()
+        async with asyncio.timeout(PATIENCE_S):
+            assert [await one.readexactly(5) for one in (first[0], reader)] == [b"hello"] * 2
+        assert here.rejected == [("127.0.0.1", Rejected.NO_PROXY_HEADER)]
+        for writer in (slow, first[1], waiting):
+            writer.transport.abort()
+
+
+async def test_a_close_ends_the_wait_for_a_place():
+    async with entrance(places=1) as here:
+        await here.gate.places.acquire()
+        reader, writer = await asyncio.open_connection("127.0.0.1", here.door.port)
+        await here.listening.has_accepted(1)
+        await here.door.close()
+        async with asyncio.timeout(PATIENCE_S):
+            assert await reader.read() == b""
+        writer.transport.abort()
+
+
+async def shake_hands(port, context):
+    """What the relay says over TLS, or the alert it sends."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
+        async with asyncio.timeout(PATIENCE_S):
+            heard = await reader.read(5)
+    except ssl.SSLError as error:
+        return error.reason
+    writer.transport.abort()
+    return heard
+
+
+async def test_a_handshake_takes_one_descriptor_and_is_acknowledged(tls):
+    async with entrance(context=tls.listening) as here:
+        assert await shake_hands(here.door.port, tls.operator) == b"hello"
+        (accepted,) = here.listening.accepted
+        assert accepted.duplicates == 0
+        assert accepted.options[-1] == (socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+
+async def test_a_failed_handshake_sends_its_alert_and_keeps_no_descriptor(tls):
+    async with entrance(context=tls.listening) as here:
+        before = descriptors()
+        for _ in range(5):
+            assert await shake_hands(here.door.port, tls.nobody) == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+        while here.door._entering:
+            await asyncio.wait(here.door._entering)
+        assert [accepted.duplicates for accepted in here.listening.accepted] == [1] * 5
+        assert descriptors() <= before
+        assert here.rejected == [("127.0.0.1", Rejected.CERTIFICATE_MISSING)] * 5
