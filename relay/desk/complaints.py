@@ -7,13 +7,11 @@ _log = logging.getLogger(__name__)
 
 EVERY_S: Final = 1.0
 
-LEDGER: Final = "ledger"
-
 
 class Complaints:
     """One line a second at most about each party, the others counted into its next: complaints must not fill a disk.
 
-    Parties are the ledger, and the certifiers and institutions of the settings: there are not more of them than that.
+    Parties are the certifiers and institutions of the settings: there are not more of them than that.
     """
 
     def __init__(self) -> None:

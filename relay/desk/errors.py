@@ -2,10 +2,9 @@
 
 import logging
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-from relay.desk.complaints import LEDGER
 from relay.domain.ledger import NotGranted, Unreachable, Why
 from relay.domain.turn import Crowded
 
@@ -67,15 +66,14 @@ NOT_GRANTED: Final[Mapping[Why, tuple[str, str]]] = {
 """What a client is told when the ledger grants nothing: never whether a code or token of somebody else exists."""
 
 
-def refusal_of(error: Exception, complain: Callable[[str, str], None]) -> OAuthRefusal:
+def refusal_of(error: Exception) -> OAuthRefusal:
     """The refusal that answers a call in which this was raised. What nobody foresaw is logged, without any value.
 
-    `complain` hears of a ledger that does not answer: the party, and what the ledger says.
+    A ledger that does not answer has told of itself (`OutageLog`).
     """
     if isinstance(error, OAuthRefusal):
         return error
     if isinstance(error, Unreachable):
-        complain(LEDGER, str(error))
         return OAuthRefusal(
             "temporarily_unavailable", "try again later", reason="ledger_unreachable", retry_after=_RETRY_S
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from relay.domain.ledger import Unreachable
 from relay.domain.statistics import Batch
 from relay.infra.spool import Spool
 from relay.policy.batches import merged, pieces
@@ -185,9 +186,10 @@ class Delivery:
             async with asyncio.timeout(min(most_s, _TAKE_S)):
                 await self._take(first.batch, int(self._wall()))
         except Exception as error:  # whatever a driver raises: it was not acknowledged
-            if not self._refused:
-                _log.warning("the ledger does not take statistics (%s)", type(error).__name__)
-            self._refused += 1
+            if not isinstance(error, Unreachable):  # the outage of the ledger is logged by itself
+                if not self._refused:
+                    _log.warning("the ledger does not take statistics (%s)", type(error).__name__)
+                self._refused += 1
             self.failures += 1
             return False
         self._offered.remove(first)

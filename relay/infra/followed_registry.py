@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from relay.domain.jobs import age_of
+from relay.domain.ledger import Unreachable
 from relay.domain.registry import Registry, RegistryHead, RegistrySource
 
 _log = logging.getLogger(__name__)
@@ -85,6 +86,8 @@ class FollowedRegistry:
                 if self._taken is not self.registry:
                     await changed(self.registry)
                     self._taken = self.registry
+            except (Unreachable, TimeoutError):  # the outage of the ledger is logged by itself
+                self.failures += 1
             except Exception as error:  # whatever a driver raises: the last good registry lives on
                 if not self.failures:
                     _log.warning("the registry could not be followed (%s)", type(error).__name__)

@@ -11,7 +11,7 @@ from relay.domain.consent import Consent, ConsentState
 from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.grant import Grant, NotYet
 from relay.domain.issue import TokenKind, TokenRecord, TokenState
-from relay.domain.ledger import GrantSource, WrongLedger
+from relay.domain.ledger import GrantSource, Unreachable, WrongLedger
 from relay.policy.particulars import assets_of, told
 from relay.policy.withheld import fields_withheld
 
@@ -158,7 +158,8 @@ class RememberedGrants:
                 found = await self._source.consent_behind(jti)
             known = Refused(FAULTS["token_unknown"]) if found is None else self._grant(*found)
         except Exception as error:  # as above; the call must end all the same
-            _log.warning("a grant could not be looked up (%s)", type(error).__name__)
+            if not isinstance(error, Unreachable | TimeoutError):  # the ledger logs its outage by itself
+                _log.warning("a grant could not be looked up (%s)", type(error).__name__)
             known = Refused(FAULTS["ledger_unreachable"], self._clock() + _UNREACHABLE_S)
         if jti in self._revoked_meanwhile:
             self._revoked_meanwhile.discard(jti)

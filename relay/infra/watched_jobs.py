@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from relay.domain.jobs import JobsBook, JobState, age_of
+from relay.domain.ledger import Unreachable
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ class WatchedJobs:
             try:
                 async with asyncio.timeout(_LOOK_S):
                     await self.look()
+            except (Unreachable, TimeoutError):
+                _log.debug("the outage of the ledger is logged by itself")
             except Exception as error:  # whatever a driver raises
                 if not self._silent:
                     _log.warning("the jobs' states could not be read (%s)", type(error).__name__)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.domain.jobs import AHEAD_MOST_S, JobsBook, JobState, Leadership, Superseded, Term
+from relay.domain.ledger import Unreachable
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +64,10 @@ def retry_at(job: Job, failures: int, now: int) -> int:
 
 
 class Runner:
-    """Leads when it can, and runs the jobs then. `clock` tells epoch seconds."""
+    """Leads when it can, and runs the jobs then. `clock` tells epoch seconds.
+
+    A ledger that does not answer (`Unreachable`) logs its outage by itself: no line here.
+    """
 
     def __init__(
         self, jobs: Sequence[Job], book: JobsBook, leadership: Leadership, clock: Callable[[], float], term_s: float
@@ -121,7 +125,8 @@ class Runner:
             try:
                 await self._leadership.campaign(int(self._clock()))
             except Exception as error:  # the ledger or Redis is away: what is written tells whether we lead still
-                _log.warning("the term was not renewed (%s)", type(error).__name__)
+                if not isinstance(error, Unreachable):
+                    _log.warning("the term was not renewed (%s)", type(error).__name__)
 
     async def _give_back(self) -> None:
         self.term = None
@@ -139,7 +144,7 @@ class Runner:
             if self.term is not None:
                 await self._begin_what_is_due(self.term)
         except Exception as error:  # the ledger or Redis is away: the last good state lives on, the next tick comes
-            if not self._silent:
+            if not self._silent and not isinstance(error, Unreachable):
                 _log.warning("jobs wait: %s", type(error).__name__)
             self._silent = True
         else:
@@ -179,7 +184,8 @@ class Runner:
             _log.warning("job %s: another instance leads", job.name)
             self._refused = term.fence
         except Exception as error:  # its state could not be written; it is due still
-            _log.warning("job %s: its state could not be kept (%s)", job.name, type(error).__name__)
+            if not isinstance(error, Unreachable):
+                _log.warning("job %s: its state could not be kept (%s)", job.name, type(error).__name__)
 
     async def _run(self, job: Job, term: Term, failures: int) -> str | None:
         """Run it and keep how it went; what went wrong, None when nothing did. Raises Superseded."""

@@ -24,7 +24,7 @@ def endpoints(authority: Authority) -> Mapping[str, Endpoint]:
     """The endpoints by path, for one authority."""
 
     def refuse(call: Call, error: Exception) -> Answer:
-        refusal = refusal_of(error, authority.complain)
+        refusal = refusal_of(error)
         call.note.reason, call.note.error = refusal.reason, refusal.error
         return refused(refusal)
 

@@ -39,7 +39,7 @@ async def authorize(authority: Authority, call: Call) -> Answer:
         status, headers, body = begun(authority, office.providers[request.provider], request)
         return Answer(status, body, headers)
     except Exception as error:
-        refusal = refusal_of(error, authority.complain)
+        refusal = refusal_of(error)
         if refusal.error == "method_not_allowed":
             raise
         call.note.reason = refusal.reason

@@ -33,10 +33,10 @@ _SUCCESS: Final = {"rsp_code": "00000", "rsp_msg": "성공"}
 def endpoints(support: Support) -> Mapping[str, Endpoint]:
     """The endpoints by path."""
     apis = load_catalogue().apis
-    made = {apis[_TOKEN].path: Endpoint("POST", partial(_give, support), partial(_refuse_token, support))}
+    made = {apis[_TOKEN].path: Endpoint("POST", partial(_give, support), _refuse_token)}
     for api_id, tell in ASKED.items():
         api = apis[api_id]
-        made[api.path] = Endpoint(api.method, partial(_tell, support, api, tell), partial(_refuse, support, api))
+        made[api.path] = Endpoint(api.method, partial(_tell, support, api, tell), partial(_refuse, api))
     return made
 
 
@@ -62,12 +62,12 @@ def _office(support: Support) -> SupportOffice:
     return support.office
 
 
-def _refuse_token(support: Support, call: Call, error: Exception) -> Answer:
-    refusal = refusal_of(error, support.complain)
+def _refuse_token(call: Call, error: Exception) -> Answer:
+    refusal = refusal_of(error)
     call.note.api_code, call.note.reason, call.note.error = support_code(_TOKEN), refusal.reason, refusal.error
     return refused(refusal)
 
 
-def _refuse(support: Support, api: Api, call: Call, error: Exception) -> Answer:
+def _refuse(api: Api, call: Call, error: Exception) -> Answer:
     call.note.api_code = support_code(api.api_id)
-    return fault_answer(call, error, support.complain)
+    return fault_answer(call, error)

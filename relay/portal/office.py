@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from relay.desk.calls import Note
-from relay.desk.complaints import Complaints
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.ledger import CustomerConsents
 from relay.domain.statistics import StatisticsBook
@@ -91,11 +90,6 @@ class Support:
     probe: Probe
     clock: Callable[[], float]
     random: Callable[[], str]
-    complaints: Complaints = field(default_factory=Complaints)
-
-    def complain(self, party: str, what: str) -> None:
-        """Tell whoever looks after the relay that `party` does not do its part. Nothing of a call stands in `what`."""
-        self.complaints.say(party, what, self.clock())
 
 
 @dataclass(frozen=True, slots=True)

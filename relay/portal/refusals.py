@@ -1,32 +1,25 @@
 """What 지원-102 to -104 answer when they cannot: rsp_code and rsp_msg of the table of faults (규격 첨부1)."""
 
-from collections.abc import Callable
-
 from relay.desk.calls import Answer, Call
-from relay.desk.complaints import LEDGER
 from relay.desk.errors import OAuthRefusal, log_unforeseen
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.ledger import Unreachable
 from relay.policy.envelope import refusal_told
 
-Complain = Callable[[str, str], None]
-"""Hears who does not do its part, and what it says."""
 
-
-def fault_answer(call: Call, error: Exception, complain: Complain) -> Answer:
+def fault_answer(call: Call, error: Exception) -> Answer:
     """The answer to a call in which this was raised; its fault is noted for the record."""
-    refusal = _refusal_of(error, complain)
+    refusal = _refusal_of(error)
     call.note.reason = refusal.fault.name
     return Answer(refusal.fault.status, refusal_told(refusal.fault, refusal.detail))
 
 
-def _refusal_of(error: Exception, complain: Complain) -> Refusal:
+def _refusal_of(error: Exception) -> Refusal:
     if isinstance(error, Refusal):
         return error
     if isinstance(error, OAuthRefusal):  # the door found it: its reasons are faults
         return Refusal(FAULTS[error.reason])
     if isinstance(error, Unreachable):
-        complain(LEDGER, str(error))
         return Refusal(FAULTS["ledger_unreachable"])
     log_unforeseen(error)
     return Refusal(FAULTS["relay_broken"])

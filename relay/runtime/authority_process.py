@@ -16,7 +16,6 @@ from typing import Final
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-from relay.desk.complaints import LEDGER
 from relay.desk.connections.limits import ConnectionTimeouts
 from relay.desk.connections.site import LimitedSite
 from relay.desk.door import RUNNER, application
@@ -262,10 +261,9 @@ class AuthorityProcess:
             try:
                 if ended := await authority.ledger.end_overdue(int(authority.clock())):
                     _log.info("%d consents ended", ended)
-            except Unreachable as away:
-                authority.complain(LEDGER, str(away))
             except Exception as error:  # whatever a driver raises; the next round comes
-                _log.warning("consents could not be ended (%s)", type(error).__name__)
+                if not isinstance(error, Unreachable):  # the outage of the ledger is logged by itself
+                    _log.warning("consents could not be ended (%s)", type(error).__name__)
             newest = len(self._institutions)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _SWEEP_S)

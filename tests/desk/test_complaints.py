@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from relay.desk.complaints import LEDGER, Complaints
+from relay.desk.complaints import Complaints
 
 
 @pytest.fixture
@@ -16,12 +16,12 @@ def lines(caplog):
 def test_one_line_a_second_says_how_many_were_not_said(lines):
     complaints = Complaints()
     for now in (100.0, 100.1, 100.999, 101.0, 101.5, 200.0, 300.0):
-        complaints.say(LEDGER, f"disk full at {now}", now)
+        complaints.say("institution ZBAA000001", f"disk full at {now}", now)
     assert lines() == [
-        ("WARNING", "ledger: disk full at 100.0; 0 more since the last line"),
-        ("WARNING", "ledger: disk full at 101.0; 2 more since the last line"),
-        ("WARNING", "ledger: disk full at 200.0; 1 more since the last line"),
-        ("WARNING", "ledger: disk full at 300.0; 0 more since the last line"),
+        ("WARNING", "institution ZBAA000001: disk full at 100.0; 0 more since the last line"),
+        ("WARNING", "institution ZBAA000001: disk full at 101.0; 2 more since the last line"),
+        ("WARNING", "institution ZBAA000001: disk full at 200.0; 1 more since the last line"),
+        ("WARNING", "institution ZBAA000001: disk full at 300.0; 0 more since the last line"),
     ]
 
 
@@ -39,5 +39,5 @@ def test_nobodys_complaints_hide_those_about_another(lines):
 def test_a_clock_that_was_set_back_does_not_silence_anybody(lines):
     complaints = Complaints()
     for now in (100.0, 50.0, 50.5):
-        complaints.say(LEDGER, "away", now)
+        complaints.say("institution ZBAA000001", "away", now)
     assert len(lines()) == 2

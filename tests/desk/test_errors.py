@@ -11,10 +11,6 @@ from relay.standard.catalogue import load_oauth_errors
 REDIRECT = 302
 
 
-def nobody(party, what):
-    raise AssertionError((party, what))
-
-
 TOLD_DIRECTLY = [row for rows in load_oauth_errors().values() for row in rows if row.http != REDIRECT]
 
 
@@ -29,7 +25,7 @@ def test_no_error_is_our_own():
 
 @pytest.mark.parametrize("why", [why for why in Why if not why.value.startswith("request_")])
 def test_what_the_ledger_does_not_grant_has_its_answer(why):
-    refusal = refusal_of(NotGranted(why), nobody)
+    refusal = refusal_of(NotGranted(why))
     assert (refusal.status, refusal.error, refusal.reason) == (400, "invalid_grant", why.value)
     assert refusal.description.isascii()
 
@@ -42,14 +38,12 @@ def test_who_holds_anothers_code_learns_nothing():
 
 def test_a_refusal_stays_what_it_is():
     refusal = OAuthRefusal("invalid_client", "no")
-    assert refusal_of(refusal, nobody) is refusal
+    assert refusal_of(refusal) is refusal
     assert refusal.reason == "invalid_client"
 
 
 def test_a_ledger_that_is_away_asks_for_patience():
-    heard = []
-    refusal = refusal_of(Unreachable("database or disk is full"), lambda *said: heard.append(said))
-    assert heard == [("ledger", "database or disk is full")]
+    refusal = refusal_of(Unreachable("database or disk is full"))
     assert (refusal.status, refusal.error) == (503, "temporarily_unavailable")
     assert refusal.retry_after > 0
 
@@ -63,7 +57,7 @@ def test_what_nobody_foresaw_is_logged_by_kind_and_place(error, caplog):
         try:
             fail()
         except Exception as raised:
-            refusal = refusal_of(raised, nobody)
+            refusal = refusal_of(raised)
     assert (refusal.status, refusal.error, refusal.reason) == (500, "server_error", "relay_broken")
     assert type(error).__name__ in caplog.text
     assert "test_errors.py" in caplog.text

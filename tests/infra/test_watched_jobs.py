@@ -79,14 +79,13 @@ async def test_while_the_ledger_is_away_what_was_seen_last_is_told_and_the_log_s
     book.wrong = Unreachable("away")
     await looks(3)
     assert here.watched.gauges()["relay_job_failures"]["a"] == 2.0
-    assert caplog.text.count("the jobs' states could not be read (Unreachable)") == 1
     book.wrong = None
     book.states["a"] = JobState("a", failures=3)
     await looks(2)
     assert here.watched.gauges()["relay_job_failures"]["a"] == 3.0
     book.wrong = Unreachable("away")
     await looks(2)
-    assert caplog.text.count("could not be read") == 2
+    assert caplog.messages == []  # the outage of the ledger is logged by itself
     stop.set()
     await following
 
@@ -105,6 +104,6 @@ async def test_a_ledger_that_does_not_answer_is_not_waited_for(here, monkeypatch
     for _ in range(2):
         here.book.looked.clear()
         await asyncio.wait_for(here.book.looked.wait(), 10)
-    assert "could not be read (TimeoutError)" in caplog.text
+    assert caplog.messages == []
     stop.set()
     await following

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from relay.domain.jobs import JobState, Superseded, Term
+from relay.domain.ledger import Unreachable
 from relay.jobs.runner import Job, Runner, every
 
 sys.path.insert(0, str(Path(__file__).parent))  # simulated/ is no installed package
@@ -18,8 +19,8 @@ NOW = 1_800_000_000
 TERM_S = 15
 
 
-class LedgerAway(Exception):
-    """What a driver raises."""
+class LedgerAway(Unreachable):
+    """What the ledger raises."""
 
 
 class Clock:

@@ -56,7 +56,7 @@ async def test_a_ledger_that_is_away_leaves_the_connection_to_tell(desk, away, c
     with caplog.at_level(logging.WARNING):
         reply = await desk.status_of()
     assert (reply.status, reply.body["availability"]) == (200, told)
-    assert caplog.messages == ["ledger: database is locked; 0 more since the last line"]
+    assert caplog.messages == []  # the outage of the ledger is logged by itself
 
 
 @pytest.mark.parametrize("org_code", ["ZBAA999999", "ZOPA000001", "ZRLA000001", "ZPTL000001"])

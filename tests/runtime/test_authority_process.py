@@ -16,7 +16,6 @@ import yaml
 from click.testing import CliRunner
 
 from relay.domain.consent import ConsentState
-from relay.domain.ledger import Unreachable
 from relay.infra.ledger.schema import SchemaProblem
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.infra.revocation_feed import follow_authority
@@ -277,13 +276,23 @@ async def test_gateways_hear_at_once_of_a_consent_given_at_the_pages(around, mon
     assert isinstance((await asyncio.gather(following, return_exceptions=True))[0], asyncio.CancelledError)
 
 
-async def test_a_ledger_that_is_away_is_told_without_any_call(around, caplog, monkeypatch):
-    async def away(*_):
-        raise Unreachable("database or disk is full")
+async def test_a_ledger_that_is_away_is_logged_once_without_any_call(around, caplog, monkeypatch):
+    monkeypatch.setattr(authority_process, "_SWEEP_S", 0.01)
+    sweeps, end_overdue = [], SqlLedger.end_overdue
 
-    monkeypatch.setattr(SqlLedger, "end_overdue", away)
+    async def counted(ledger, now):
+        sweeps.append(now)
+        return await end_overdue(ledger, now)
+
+    monkeypatch.setattr(SqlLedger, "end_overdue", counted)
     async with around.serving():
-        await until(lambda: "ledger: database or disk is full; 0 more" in caplog.text)
+        (around.street.folder / "ledger.db").rename(around.street.folder / "away.db")
+        await until(lambda: "ledger unavailable: " in caplog.text)
+        seen = len(sweeps)
+        await until(lambda: len(sweeps) > seen + 3)
+        assert sum(record.levelname == "WARNING" for record in caplog.records) == 1
+        (around.street.folder / "away.db").rename(around.street.folder / "ledger.db")
+        await until(lambda: "ledger available again: " in caplog.text)
 
 
 async def test_an_empty_ledger_is_refused_with_what_to_do(around):

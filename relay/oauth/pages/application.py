@@ -7,7 +7,6 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from relay.desk.complaints import LEDGER
 from relay.domain.ledger import NotGranted, Unreachable
 from relay.oauth.office import Authority
 from relay.oauth.pages.forms import BODY_MOST
@@ -26,7 +25,7 @@ def pages_application(authority: Authority, key_of: InstitutionKey) -> web.Appli
 
     `authority.random` must give URL-safe texts of at least 192 random bits: they become secrets.
     """
-    app = web.Application(middlewares=[_telling(authority)], client_max_size=BODY_MOST)
+    app = web.Application(middlewares=[_telling()], client_max_size=BODY_MOST)
     app.on_response_prepare.append(guard)
     hosted = HostedPages(authority)
     place = f"{PAGES}/{{request_id}}"
@@ -53,7 +52,7 @@ def turned_away(status: int) -> web.Response:
     return answer
 
 
-def _telling(authority: Authority) -> Middleware:
+def _telling() -> Middleware:
     """Whatever goes wrong becomes a page. The log has the kind of error and its place, no text: texts hold values."""
 
     @web.middleware
@@ -66,8 +65,7 @@ def _telling(authority: Authority) -> Middleware:
             if refused.why in BY_WHY:
                 return problem_page(BY_WHY[refused.why])
             _log.error("the ledger refused a page: %s", refused.why)
-        except Unreachable as away:
-            authority.complain(LEDGER, str(away))
+        except Unreachable:  # the outage of the ledger is logged
             return problem_page(AWAY)
         except web.HTTPException as refused:
             return problem_page(BY_STATUS.get(refused.status, MALFORMED))
