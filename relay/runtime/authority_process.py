@@ -117,7 +117,7 @@ class AuthorityProcess:
             stack.callback(feed.close)
             reloader = self._reloader(authority, support, proofs)
             following = loop.create_task(reloader.run(settings.reload.watch_s))
-            sweeping = loop.create_task(self._sweep(authority))
+            sweeping = loop.create_task(self._sweep(authority, ledger))
             listening = loop.create_task(self._listen(authority, support))
             for name in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(name, self.stop)
@@ -255,11 +255,11 @@ class AuthorityProcess:
         self._sites.append(site)
         await site.start()
 
-    async def _sweep(self, authority: Authority) -> None:
+    async def _sweep(self, authority: Authority, ledger: SqlLedger) -> None:
         """End consents that are past their last day, until `stop`."""
         while not self._stop.is_set():
             try:
-                if ended := await authority.ledger.end_overdue(int(authority.clock())):
+                if ended := await ledger.end_overdue(await ledger.time.believed(int(authority.clock()))):
                     _log.info("%d consents ended", ended)
             except Exception as error:  # whatever a driver raises; the next round comes
                 if not isinstance(error, Unreachable):  # the outage of the ledger is logged by itself

@@ -32,6 +32,9 @@ _LOOK_S: Final = 3600
 """Statistics are looked at so often for figures that came late, and messages that were refused."""
 
 
+Run = Callable[[int, int], Awaitable[str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Labour:
     """The jobs of one moment's settings, and how what they hold open is closed."""
@@ -64,7 +67,7 @@ def labour_of(loaded: Loaded, ledger: SqlLedger, files: JobFiles | None = None) 
     files = files or open_job_files(loaded)
     tidying = Tidying(ledger.archive, settings.retention)
     at = settings.jobs.retention_at
-    retention = Job("retention", tidying.run, lambda now: next_at(at, now), _DAY_S)
+    retention = Job("retention", by_believed_time(ledger, tidying.run), lambda now: next_at(at, now), _DAY_S)
     if settings.portal is None:
         return Labour((retention,), None, _nothing)
     client, hasher = _portal(files, settings.portal, ledger), PortalSecrets(files.marks_key)
@@ -78,10 +81,19 @@ def labour_of(loaded: Loaded, ledger: SqlLedger, files: JobFiles | None = None) 
         await client.close()
         hasher.close()
 
-    return Labour((*_directory(sync, settings.portal), _statistics(sending), retention), sync, close)
+    return Labour((*_directory(sync, settings.portal, ledger), _statistics(sending, ledger), retention), sync, close)
 
 
-def _directory(sync: Sync, portal: PortalSettings) -> tuple[Job, ...]:
+def by_believed_time(ledger: SqlLedger, run: Run) -> Run:
+    """Runs a job by a time that can be believed: a clock that is ahead ends no consent, removes and sends nothing."""
+
+    async def run_believed(fence: int, now: int) -> str:
+        return await run(fence, await ledger.time.believed(now))
+
+    return run_believed
+
+
+def _directory(sync: Sync, portal: PortalSettings, ledger: SqlLedger) -> tuple[Job, ...]:
     each_s = max(1, round(portal.sync_s))
 
     async def some(fence: int, now: int) -> str:
@@ -90,17 +102,18 @@ def _directory(sync: Sync, portal: PortalSettings) -> tuple[Job, ...]:
     async def everything(fence: int, now: int) -> str:
         return await sync.run(full=True, fence=fence, now=now)
 
-    return Job("directory", some, every(each_s), each_s), Job("directory_full", everything, every(_DAY_S), each_s)
+    changed, whole = by_believed_time(ledger, some), by_believed_time(ledger, everything)
+    return Job("directory", changed, every(each_s), each_s), Job("directory_full", whole, every(_DAY_S), each_s)
 
 
-def _statistics(sending: StatisticsSending) -> Job:
+def _statistics(sending: StatisticsSending, ledger: SqlLedger) -> Job:
     async def wanted() -> bool:
         return await sending.wanted(int(time.time()))
 
     def due(now: int) -> int:
         return min(sending.next_due(now), now + _LOOK_S)
 
-    return Job("statistics", sending.run, due, _LOOK_S, wanted)
+    return Job("statistics", by_believed_time(ledger, sending.run), due, _LOOK_S, wanted)
 
 
 def _portal(files: JobFiles, portal: PortalSettings, ledger: SqlLedger) -> PortalClient:

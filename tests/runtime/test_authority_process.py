@@ -16,8 +16,8 @@ import yaml
 from click.testing import CliRunner
 
 from relay.domain.consent import ConsentState
+from relay.infra.ledger.believed_time import BelievedTime
 from relay.infra.ledger.schema import SchemaProblem
-from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.infra.revocation_feed import follow_authority
 from relay.infra.tls import TlsError
 from relay.runtime import authority_process
@@ -278,13 +278,13 @@ async def test_gateways_hear_at_once_of_a_consent_given_at_the_pages(around, mon
 
 async def test_a_ledger_that_is_away_is_logged_once_without_any_call(around, caplog, monkeypatch):
     monkeypatch.setattr(authority_process, "_SWEEP_S", 0.01)
-    sweeps, end_overdue = [], SqlLedger.end_overdue
+    sweeps, believed = [], BelievedTime.believed
 
-    async def counted(ledger, now):
+    async def counted(clock, now):
         sweeps.append(now)
-        return await end_overdue(ledger, now)
+        return await believed(clock, now)
 
-    monkeypatch.setattr(SqlLedger, "end_overdue", counted)
+    monkeypatch.setattr(BelievedTime, "believed", counted)
     async with around.serving():
         (around.street.folder / "ledger.db").rename(around.street.folder / "away.db")
         await until(lambda: "ledger unavailable: " in caplog.text)

@@ -23,6 +23,7 @@ from relay.infra.ledger import (
     tokens,
 )
 from relay.infra.ledger import schema as schemas
+from relay.infra.ledger.believed_time import BelievedTime
 from relay.infra.ledger.engine import engine_for, sqlite_path
 from relay.infra.ledger.jobs import SqlJobs
 from relay.infra.ledger.registry import SqlRegistry
@@ -50,7 +51,8 @@ def ledger_at(url: str, sealer: Sealer, connections: int, deadline_s: float | No
 class SqlLedger:
     """`domain.ledger.Ledger`, `GrantSource` and `CustomerConsents` over SQLite or PostgreSQL.
 
-    `registry`, `statistics` and `jobs` are the other books of the same ledger, `archive` what it keeps of what is over.
+    `registry`, `statistics` and `jobs` are the other books of the same ledger, `archive` what it keeps of what is over,
+    `time` tells by which time irrevocable work goes.
     Every method of all of them may raise Unreachable.
     """
 
@@ -61,6 +63,7 @@ class SqlLedger:
         self.statistics = SqlStatistics(works)
         self.jobs = SqlJobs(works)
         self.archive = SqlArchive(works)
+        self.time = BelievedTime(works)
 
     async def close(self) -> None:
         """Close all connections."""
