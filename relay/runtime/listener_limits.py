@@ -13,8 +13,8 @@ _GATEWAYS: Final = 4
 """Gateways that one authority serves at once: two, while both are replaced."""
 _OTHERS: Final = 64
 """Connections to the authority beside calls: health, the feed of revocations, probes of its socket."""
-_PASSING: Final = 1024
-"""Connections of the gateway that count nowhere: handshakes under way, refused ones that are being closed."""
+_CLOSING: Final = 256
+"""Connections of the gateway that count nowhere: refused ones that are being closed."""
 _FILES: Final = 256
 """Libraries, settings, logs, spool, name servers, timers."""
 _FILES_OF_SQLITE: Final = 3
@@ -38,7 +38,8 @@ def gateway_files(loaded: Loaded) -> int:
     """Open files that a gateway with these settings may need: callers, institutions, authority, ledger, the others."""
     settings = loaded.settings
     institutions = sum(provider.concurrency or settings.upstream.concurrency for provider in loaded.providers)
-    callers = settings.gateway.limits.connections + _PASSING + ADMIN_CONNECTIONS
+    limits = settings.gateway.limits
+    callers = limits.connections + limits.handshakes + _CLOSING + ADMIN_CONNECTIONS
     ours = settings.authority.concurrency + _OTHERS + _of_ledger(settings.ledger)
     return callers + institutions + ours + _FILES
 

@@ -12,9 +12,9 @@ AUTHORITY = AuthoritySettings.model_construct(concurrency=100, pages=None)
 PLAIN = Listener(tls=False, client_certificate=False)
 
 
-def loaded(connections=500, institutions=(None, 30), pages=None):
+def loaded(connections=500, institutions=(None, 30), pages=None, handshakes=50):
     settings = SimpleNamespace(
-        gateway=GatewaySettings(listeners=(PLAIN,), limits=Limits(connections=connections)),
+        gateway=GatewaySettings(listeners=(PLAIN,), limits=Limits(connections=connections, handshakes=handshakes)),
         upstream=UpstreamSettings(concurrency=10),
         authority=AUTHORITY.model_copy(update={"pages": pages}),
         ledger=LedgerSettings.model_construct(connections=5),
@@ -38,7 +38,12 @@ def test_the_pages_take_what_their_settings_say():
 
 @pytest.mark.parametrize(
     ("values", "more"),
-    [({"connections": 600}, 100), ({"institutions": (None, 30, 70)}, 70), ({"institutions": (None, 30, None)}, 10)],
+    [
+        ({"connections": 600}, 100),
+        ({"handshakes": 80}, 30),
+        ({"institutions": (None, 30, 70)}, 70),
+        ({"institutions": (None, 30, None)}, 10),
+    ],
 )
 def test_a_gateway_needs_a_file_for_each_caller_and_call(values, more):
     assert gateway_files(loaded(**values)) - gateway_files(loaded()) == more
