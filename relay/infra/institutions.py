@@ -20,7 +20,7 @@ from relay.domain.institution import DeskFault, Holding
 from relay.domain.strict_json import read_object
 from relay.infra.dns.connector import tcp_connector
 from relay.infra.user_agent import HEADERS
-from relay.policy.holdings import ListCall, each_once, holdings_in, list_calls
+from relay.policy.holdings import ListCall, each_once, holdings_in, list_calls, told_apart
 from relay.policy.registry import Provider
 from relay.policy.scalars import ProviderTimeouts
 
@@ -108,7 +108,7 @@ class HttpInstitutions:
                         await self._pages(provider, call, ci, client_id, found)
         except TimeoutError:
             raise DeskFault("lists: took too long") from None
-        return each_once(found)
+        return told_apart(each_once(found))
 
     async def _pages(self, provider: Provider, call: ListCall, ci: str, client_id: str, found: list[Holding]) -> None:
         api, cursors = call.api, set[str]()

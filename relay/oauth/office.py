@@ -28,6 +28,7 @@ class Office:
 
     `pages_url` is where customers reach the pages, "" when there are none; `request_s` how long a customer has;
     `pages_proxies` the networks of the proxies before the pages that tell customers' addresses.
+    `relay_name` and `organisations` (names by org_code) are what customers know the relay and the receivers by.
     """
 
     relay: str
@@ -38,6 +39,8 @@ class Office:
     pages_url: str
     request_s: int
     pages_proxies: tuple[str, ...] = ()
+    relay_name: str = ""
+    organisations: Mapping[str, str] = field(default_factory=dict)
 
 
 class Signer(Protocol):

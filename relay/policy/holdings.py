@@ -4,8 +4,9 @@ An institution's answer is read strictly where it decides what is consented to (
 mildly where it is only shown (names).
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from relay.domain.api import Api, Catalogue, Field
@@ -94,6 +95,39 @@ def holdings_in(call: ListCall, body: Mapping[str, object]) -> list[Holding]:
     return [_holding(call, row) for row in rows]
 
 
+def told_apart(holdings: Iterable[Holding]) -> tuple[Holding, ...]:
+    """The holdings with labels that differ within their scope.
+
+    Of those that look alike, as many digits of their number are shown as tell them apart.
+    """
+    listed = tuple(holdings)
+    alike = Counter((holding.scopes[0], holding.label) for holding in listed)
+    groups = {key: [one for one in listed if (one.scopes[0], one.label) == key] for key in alike if alike[key] > 1}
+    labels = {(one.scopes, one.asset): label for group in groups.values() for one, label in _different(group)}
+    return tuple(replace(one, label=labels.get((one.scopes, one.asset), one.label)) for one in listed)
+
+
+def _different(group: Sequence[Holding]) -> Sequence[tuple[Holding, str]]:
+    """Holdings that look alike, with labels that differ; numbered when their numbers do not tell them apart."""
+    longest = max(len(one.asset.asset) for one in group)
+    for digits in range(_TAIL, longest + 1):
+        labels = [_with_digits(one, digits) for one in group]
+        if len(set(labels)) == len(group):
+            return list(zip(group, labels, strict=True))
+    return [(one, f"{_with_digits(one, longest)} ({number})") for number, one in enumerate(group, 1)]
+
+
+def _with_digits(holding: Holding, digits: int) -> str:
+    """The label with the last `digits` characters of the number, in place of those it shows or behind it."""
+    number = holding.asset.asset
+    name, shown, rest = holding.label.rpartition(_tail(number, _TAIL))
+    return f"{name}{_tail(number, digits)}{rest}" if shown else f"{holding.label} {_tail(number, digits)}"
+
+
+def _tail(number: str, digits: int) -> str:
+    return f"…{number[-digits:]}"
+
+
 def each_once(holdings: Iterable[Holding]) -> tuple[Holding, ...]:
     """The holdings of all lists and pages, each once: pages may overlap by the row at which they begin (규격 1.6)."""
     return tuple({(holding.scopes, holding.asset): holding for holding in holdings}.values())
@@ -158,9 +192,9 @@ def _scopes(call: ListCall, row: Mapping[str, object]) -> tuple[str, ...]:
 def _label(call: ListCall, row: Mapping[str, object], asset: Asset) -> str:
     parts = [_shown(field, text_of(row.get(field.name))) for field in call.labels]
     if call.asset.name in _KNOWN_TO_ITS_OWNER:
-        parts.append(f"…{asset.asset[-_TAIL:]}")
+        parts.append(_tail(asset.asset, _TAIL))
     if asset.seqno:
-        parts.append(f"{asset.seqno}회차")
+        parts.append(f"{asset.seqno.lstrip('0') or '0'}회차")
     return " ".join(filter(None, parts)) or call.asset.label
 
 

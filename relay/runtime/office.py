@@ -39,7 +39,19 @@ def office_of(loaded: Loaded, registry: Registry) -> Office:
         pages_url=pages.url if pages is not None else "",
         request_s=settings.authority.request_s,
         pages_proxies=pages.proxies if pages is not None else (),
+        relay_name=settings.relay.name,
+        organisations=organisations_in(registry) if told else organisations_of(loaded.directory),
     )
+
+
+def organisations_of(directory: Directory) -> dict[str, str]:
+    """The names of a directory's operators by org_code."""
+    return {operator.org_code: operator.name for operator in directory.operators}
+
+
+def organisations_in(registry: Registry) -> dict[str, str]:
+    """The names of a registry's organisations by org_code."""
+    return {code: one.name for code, one in registry.organisations.items()}
 
 
 def clients_of(directory: Directory) -> dict[str, Client]:

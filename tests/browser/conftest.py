@@ -155,6 +155,8 @@ async def town(serve, callback, certificates, tmp_path):
         certifiers={},
         pages_url="",
         request_s=600,
+        relay_name="한국중계원",
+        organisations={"ZOPA000001": "모아 주식회사"},
     )
     clock = Clock()
     nobody = SimpleNamespace()

@@ -155,6 +155,25 @@ async def test_the_back_button_finds_the_request_answered(phone, town, fill_in, 
     await picture(phone, "answered")
 
 
+@pytest.mark.parametrize("is_one_request", [True, False])
+async def test_two_tabs_of_a_fresh_browser_both_work(phone, town, fill_in, submit, told, is_one_request):
+    first = await town.asked()
+    second = first if is_one_request else await town.asked("card")
+    other = await phone.context.new_page()
+    answers = await asyncio.gather(phone.goto(first), other.goto(second))
+    assert [answer.status for answer in answers] == [200, 200]
+    await fill_in.log_in(phone)
+    await phone.get_by_role("button", name="동의하고 보내기").wait_for()
+    if is_one_request:
+        await other.reload()
+    else:
+        await fill_in.log_in(other)
+    await other.get_by_role("button", name="동의하고 보내기").wait_for()
+    await fill_in.consent(other)
+    await submit(other)
+    assert "code" in await told(other)
+
+
 async def test_another_browser_is_not_let_in(phone, pick_up, town, picture):
     location = await town.asked()
     await phone.goto(location)

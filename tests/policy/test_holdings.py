@@ -9,7 +9,7 @@ from relay.domain.fault import Refusal
 from relay.domain.ids import INDUSTRIES
 from relay.domain.institution import DeskFault, Holding
 from relay.policy.assets import check_asset
-from relay.policy.holdings import each_once, holdings_in, list_calls, scopes_without_assets
+from relay.policy.holdings import each_once, holdings_in, list_calls, scopes_without_assets, told_apart
 from relay.policy.particulars import scopes_of
 from relay.sandbox.learning import request_for
 from relay.sandbox.world.model import CUSTOMERS, Ask, answer
@@ -148,7 +148,7 @@ def test_an_asset_is_what_the_list_says(changed, asset):
     ("industry", "api_id", "row", "label"),
     [
         ("bank", "은행-001", ACCOUNT, "가람통장 …4005"),
-        ("bank", "은행-001", ACCOUNT | {"seqno": "003"}, "가람통장 …4005 003회차"),
+        ("bank", "은행-001", ACCOUNT | {"seqno": "003"}, "가람통장 …4005 3회차"),
         ("bank", "은행-001", ACCOUNT | {"prod_name": "가람\n\u202e통장\x00 "}, "가람 통장 …4005"),
         ("bank", "은행-001", ACCOUNT | {"prod_name": ["가람"]}, "…4005"),
         ("bank", "은행-001", ACCOUNT | {"prod_name": "가" * 500}, "가" * 100 + " …4005"),
@@ -207,3 +207,36 @@ def test_an_empty_list_may_be_left_out():
 def test_overlapping_pages_tell_each_asset_once_in_order():
     first, second = Holding(("a.b",), Asset("1"), "하나"), Holding(("a.b",), Asset("1", "002"), "둘")
     assert each_once([first, second, first]) == (first, second)
+
+
+@pytest.mark.parametrize(
+    ("assets", "labels"),
+    [
+        (("110-222-331234", "110-222-341234"), ("통장 …31234", "통장 …41234")),
+        (("5551234", "6551234"), ("통장 …5551234", "통장 …6551234")),
+        (("1234", "91234"), ("통장 …1234", "통장 …91234")),
+        (("1234", "5678"), ("통장 …1234", "통장 …5678")),
+        (("11234", "21234", "31235"), ("통장 …11234", "통장 …21234", "통장 …1235")),
+    ],
+)
+def test_accounts_that_look_alike_show_as_many_digits_as_tell_them_apart(assets, labels):
+    held = [Holding(("bank.deposit",), Asset(asset), f"통장 …{asset[-4:]}") for asset in assets]
+    assert tuple(one.label for one in told_apart(held)) == labels
+    assert tuple(one.asset.asset for one in told_apart(held)) == assets
+
+
+def test_digits_grow_where_they_stand_and_are_added_where_none_do():
+    loans = [Holding(("bank.loan",), Asset(asset, "2"), "대출 …1234 2회차") for asset in ("51234", "61234")]
+    assert [one.label for one in told_apart(loans)] == ["대출 …51234 2회차", "대출 …61234 2회차"]
+    cards = [Holding(("card.card",), Asset(asset), "가온카드") for asset in ("C0001", "C0002")]
+    assert [one.label for one in told_apart(cards)] == ["가온카드 …0001", "가온카드 …0002"]
+
+
+def test_what_no_number_tells_apart_is_numbered():
+    held = [Holding(("bank.deposit",), Asset("1234", seqno), "통장 …1234 1회차") for seqno in ("1", "001")]
+    assert [one.label for one in told_apart(held)] == ["통장 …1234 1회차 (1)", "통장 …1234 1회차 (2)"]
+
+
+def test_the_same_label_under_another_scope_is_no_doubt():
+    held = [Holding((scope,), Asset(asset), "통장") for scope, asset in (("bank.deposit", "1"), ("bank.loan", "2"))]
+    assert told_apart(held) == tuple(held)

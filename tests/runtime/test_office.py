@@ -24,6 +24,7 @@ def test_an_office_is_what_the_settings_say(folder):
     assert (office.relay, office.pages_url, office.request_s) == ("ZZRELAY001", "https://pages.example", 60)
     assert (office.tokens.issuer, list(office.providers)) == ("ZZRELAY001", ["ZBAA000001"])
     assert (list(office.clients), list(office.certifiers)) == (["one1", "two1"], ["ZZCERT0001"])
+    assert (office.relay_name, sorted(office.organisations.values())) == ("Relay", ["One", "Two"])
 
 
 def test_an_office_without_pages_has_no_address_for_them(folder):

@@ -1,8 +1,8 @@
-"""The browser before the page: a random secret in a cookie, and what follows from it.
+"""The browser before the page: a random secret in a cookie of the request, and what follows from it.
 
-One secret serves every request of a browser, so that a customer may connect several institutions side by side. The
-ledger sees only a digest that differs from request to request; forms carry a token that only this browser could be
-given. Nothing is kept on this side, so every process of the authority can answer every browser.
+Each request has a cookie of its own, so that a customer may open several at once, in a browser that was never here: one
+cookie for all of them would be set anew by each tab. The ledger sees only a digest; forms carry a token that only this
+browser could be given. Nothing is kept on this side, so every process of the authority can answer every browser.
 """
 
 import hashlib
@@ -13,10 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-COOKIE: Final = "__Host-relay"
+_COOKIE: Final = "__Host-relay-"
 """The prefix makes browsers refuse it from another host, or without Secure (RFC 6265bis 4.1.3)."""
 
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{32,128}")
+
+
+def cookie_of(request_id: str) -> str:
+    """The name of a request's cookie; the id itself stands in no cookie."""
+    return _COOKIE + urlsafe_b64encode(hashlib.sha256(request_id.encode()).digest()[:12]).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +31,9 @@ class Browser:
     secret: str = field(repr=False)
 
     @classmethod
-    def of(cls, cookies: Mapping[str, str]) -> Self | None:
-        """The browser that sent `cookies`; None when it has none of ours."""
-        secret = cookies.get(COOKIE, "")
+    def of(cls, cookies: Mapping[str, str], request_id: str) -> Self | None:
+        """The browser that sent `cookies`; None when it has none of this request."""
+        secret = cookies.get(cookie_of(request_id), "")
         return cls(secret) if _SECRET.fullmatch(secret) else None
 
     def digest(self, request_id: str) -> bytes:

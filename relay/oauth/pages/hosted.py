@@ -17,7 +17,7 @@ from relay.domain.ledger import NotGranted, Why
 from relay.oauth.office import Authority
 from relay.oauth.pages.answers import Denial, LastAnswers, denied, origins_of
 from relay.oauth.pages.attempts import Attempt, LoginAttempts
-from relay.oauth.pages.browser import COOKIE, Browser
+from relay.oauth.pages.browser import Browser, cookie_of
 from relay.oauth.pages.choices import (
     PERIODS,
     PURPOSES,
@@ -39,6 +39,10 @@ from relay.oauth.pages.questions import questions_of, sections_of
 from relay.oauth.pages.rendering import page
 from relay.oauth.ways import PAGES
 from relay.policy.registry import Authentication, Provider
+
+_ONCE_MORE: Final = "again"
+"""The query of the one redirect that a browser without a cookie gets: another of its tabs may have been given it just
+now."""
 
 LOGIN_ID_MOST: Final = 64
 PASSWORD_MOST: Final = 128
@@ -62,6 +66,8 @@ class Visit:
     request: AuthorizationRequest
     provider: Provider
     service_name: str
+    operator_name: str
+    relay_name: str
     browser: Browser = field(repr=False)
 
     @property
@@ -100,16 +106,30 @@ class HostedPages:
     async def show_login(self, http: web.Request) -> web.Response:
         """GET: the login form; binds the request to the first browser that asks."""
         request_id = http.match_info["request_id"]
-        known = Browser.of(http.cookies)
+        known = Browser.of(http.cookies, request_id)
         browser = known or Browser(self._authority.random())
-        visit = await self._visit(request_id, browser)
+        try:
+            visit = await self._visit(request_id, browser)
+        except NotGranted as refused:
+            if known is None and refused.why is Why.REQUEST_UNKNOWN and not http.query_string:
+                return web.Response(status=303, headers={"Location": f"{place_of(request_id)}?{_ONCE_MORE}"})
+            raise
         if visit.request.state is RequestState.AUTHENTICATED:
             return _on(visit)
         answer = _login_form(visit)
         if known is None:
-            # Lax and not Strict: customers come here from the operator's page, and Strict would hide the cookie of the
-            # institution they connected before. Forms of other sites still come without it.
-            answer.set_cookie(COOKIE, browser.secret, path="/", secure=True, httponly=True, samesite="Lax")
+            # Lax and not Strict: customers come here from the operator's page, and Strict would hide the cookie when
+            # they open the request again. Forms of other sites still come without it.
+            left = visit.request.expires_at - int(self._authority.clock())
+            answer.set_cookie(
+                cookie_of(request_id),
+                browser.secret,
+                max_age=left,
+                path="/",
+                secure=True,
+                httponly=True,
+                samesite="Lax",
+            )
         return answer
 
     async def login(self, http: web.Request) -> web.Response:
@@ -136,7 +156,7 @@ class HostedPages:
 
     async def show_consent(self, http: web.Request) -> web.Response:
         """GET: the consent form, with the former choices when there is a consent in force."""
-        browser = Browser.of(http.cookies)
+        browser = Browser.of(http.cookies, http.match_info["request_id"])
         if browser is None:
             raise Hindered(FORGED)
         visit = await self._visit(http.match_info["request_id"], browser)
@@ -204,7 +224,8 @@ class HostedPages:
         provider, client = office.providers.get(asked.provider), office.clients.get(asked.client_id)
         if provider is None or client is None or provider.authentication is not Authentication.HOSTED:
             raise NotGranted(Why.REQUEST_UNKNOWN)
-        return Visit(asked, provider, client.service.name, browser)
+        operator_name = office.organisations.get(client.service.operator, "")
+        return Visit(asked, provider, client.service.name, operator_name, office.relay_name, browser)
 
     async def _offered(self, visit: Visit) -> Page:
         asked = visit.request
@@ -224,7 +245,8 @@ class HostedPages:
 
     async def _sent(self, http: web.Request) -> tuple[str, Browser, dict[str, tuple[str, ...]]]:
         """A form of ours, from a browser of ours. Raises Hindered."""
-        request_id, browser = http.match_info["request_id"], Browser.of(http.cookies)
+        request_id = http.match_info["request_id"]
+        browser = Browser.of(http.cookies, request_id)
         form = dict(await form_of(http))
         if browser is None or not browser.fits(request_id, one(form, "form_token", _TOKEN_MOST)):
             raise Hindered(FORGED)

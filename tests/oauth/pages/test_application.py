@@ -22,8 +22,9 @@ ALWAYS = {
     ("method", "path", "status"),
     [
         ("GET", "/authentication/request-number-one", 200),
-        ("GET", "/authentication/unknown", 404),
-        ("GET", "/authentication/..%2fx", 404),
+        ("GET", "/authentication/unknown", 303),
+        ("GET", "/authentication/unknown?again", 404),
+        ("GET", "/authentication/..%2fx?again", 404),
         ("GET", "/", 404),
         ("GET", "/static/other.css", 404),
         ("GET", "/static/../pages.css", 404),

@@ -290,25 +290,6 @@ async def test_an_expired_request_says_so(phone, clock):
         assert (answer.status, answer.title) == (410, "시간이 지났습니다")
 
 
-async def test_the_first_browser_owns_the_request(phone, pick_up):
-    page = await phone.get()
-    stranger = pick_up()
-    assert (await stranger.get()).status == 404
-    assert (await stranger.post("/login", page.token, login_id="hong", password="right")).status == 403
-
-
-async def test_one_browser_walks_two_requests_side_by_side(phone, authority, asked):
-    first = await phone.get()
-    other = type(asked)(**{name: getattr(asked, name) for name in asked.__slots__} | {"request_id": "request-two"})
-    await authority.ledger.open_request(other)
-    phone.place = "/authentication/request-two"
-    second = await phone.get()
-    assert second.status == 200
-    assert first.token != second.token
-    assert authority.ledger.browsers[asked.request_id] != authority.ledger.browsers["request-two"]
-    assert (await phone.post("/login", first.token, login_id="hong", password="right")).status == 403
-
-
 @pytest.mark.parametrize("step", ["/login", "/consent", "/cancel"])
 @pytest.mark.parametrize("token", ["", "x" * 44, "가"])
 async def test_a_form_without_our_token_does_nothing(phone, authority, step, token):
@@ -320,20 +301,12 @@ async def test_a_form_without_our_token_does_nothing(phone, authority, step, tok
 async def test_an_institution_of_another_way_has_no_pages_here(phone, authority, bank):
     changed = bank.model_copy(update={"authentication": "redirect"})
     authority.office.providers[bank.org_code] = changed
-    assert (await phone.get()).status == 404
+    assert (await phone.get("?again")).status == 404
 
 
 async def test_an_institution_that_left_has_no_pages(phone, authority):
     authority.office.providers.clear()
-    assert (await phone.get()).status == 404
-
-
-async def test_the_cookie_is_kept_to_us(phone):
-    cookie = (await phone.get()).headers["Set-Cookie"]
-    assert cookie.startswith("__Host-relay=")
-    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
-    assert "Domain" not in cookie
-    assert "Set-Cookie" not in (await phone.get()).headers
+    assert (await phone.get("?again")).status == 404
 
 
 async def test_the_callback_and_the_apps_scheme_may_follow_a_form_and_nothing_else(phone):
