@@ -39,6 +39,7 @@ class Exchange:
         "total",
         "tran_id",
         "upstream",
+        "waited",
     )
 
     def __init__(self, started: float, received: float) -> None:
@@ -50,6 +51,7 @@ class Exchange:
         self.ended = 0.0
         self.total = 0.0
         self.upstream = 0.0
+        self.waited = 0.0
         self.tran_id = ""
         self.operator = ""
         self.client_id = ""

@@ -79,7 +79,7 @@ class Road:
         def closed(exchange: Exchange) -> None:
             """The authority may have revoked a token and its answer been lost: the ledger knows."""
             judges.grants.hurry()
-            if exchange.error and head.path in plan.authority:
+            if (exchange.error or exchange.reason) and head.path in plan.authority:
                 attribute(plan, connection.card.callers, head.path, head.query + b"\n" + body, exchange)
             self._close(exchange)
 
@@ -104,15 +104,21 @@ class Road:
         try:
             if card.plan is not plan:
                 self._welcome.recognise(plan, card)
-            exchange.operator = card.operator
-            exchange.tran_id = envelope.valid_tran_id(head.headers.get(b"x-api-tran-id"))
         except Refusal as refusal:
             if head.path != _AUTHORIZE or refusal.fault is FAULTS["connections_exceeded"]:
                 raise
             if refusal.fault.rsp_code in UNRECOGNISED:
                 exchange.detail = plan.callers.trace(card.peer)
             return (), refusal.fault.name
-        return tuple(caller.operator.org_code for caller in card.callers), ""
+        exchange.operator = card.operator
+        operators = tuple(caller.operator.org_code for caller in card.callers)
+        try:
+            exchange.tran_id = envelope.valid_tran_id(head.headers.get(b"x-api-tran-id"))
+        except Refusal as refusal:
+            if head.path != _AUTHORIZE:
+                raise
+            return operators, refusal.fault.name
+        return operators, ""
 
 
 def _the_portal(plan: Plan, card: Card, head: RequestHead, exchange: Exchange) -> str:

@@ -21,6 +21,7 @@ from relay.gateway.welcome import Card, Welcome
 from relay.gateway.withholding import Withholding
 from relay.policy import envelope, oauth_envelope
 from relay.policy.access import UNRECOGNISED
+from relay.policy.attribution import api_type_in
 from relay.policy.plan import Institution, Plan
 from relay.policy.scalars import Checking
 from relay.wire.head import HEAD_END, Malformed, RequestHead, Wrong
@@ -116,7 +117,8 @@ class Gateway:
         except NotYet as unknown:
             self._wait(unknown.jti, connection, head, body, exchange)
         except Refusal as refusal:
-            said = Said(head.path, head.query + b"\n" + body, head.headers.get(b"authorization"))
+            headers, text = head.headers, head.query + b"\n" + body
+            said = Said(head.path, text, headers.get(b"authorization"), headers.get(b"x-api-type"))
             self._complete(connection.card, said, exchange)
             self._refuse(connection, refusal, head.headers.get(b"x-api-tran-id"), exchange, dialect)
         except Exception:  # a bug of ours must not take the other calls with it
@@ -129,6 +131,7 @@ class Gateway:
 
         def go_on() -> None:
             connection.source = None
+            exchange.waited = self._clock() - exchange.started
             self._serve(connection, head, body, exchange)
 
         def gone() -> None:
@@ -151,7 +154,7 @@ class Gateway:
         if fault is FAULTS["method_not_allowed"]:
             takes = self.plan.method_of(path)
         refusal = Refusal(fault, takes)
-        self._complete(connection.card, Said(path, error.raw), exchange)
+        self._complete(connection.card, Said(path, error.raw, api_type=api_type_in(error.raw)), exchange)
         self._refuse(connection, refusal, envelope.tran_id_in(error.raw), exchange, dialect, bodiless=method == b"HEAD")
 
     def _forward(
@@ -195,9 +198,10 @@ class Gateway:
         *,
         bodiless: bool = False,
     ) -> None:
-        wait = self._judges.refusals.take(connection.card, refusal.fault, exchange.started)
+        now = exchange.started + exchange.waited
+        wait = self._judges.refusals.take(connection.card, refusal.fault, now)
         if wait:
-            self._welcome.log_refusals_exceeded(connection.card.peer, exchange.started)
+            self._welcome.log_refusals_exceeded(connection.card.peer, now)
             connection.close_after_answer()
             refusal = Refusal(FAULTS["refusals_exceeded"], retry_after=wait)
         fault = refusal.fault

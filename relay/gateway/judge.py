@@ -19,6 +19,7 @@ from relay.domain.ports import Counters, Grants, Keyring
 from relay.domain.token import Claims, Expired
 from relay.gateway.refusal_limits import RefusalLimits
 from relay.policy.access import Caller, check_provider, owner_of
+from relay.policy.attribution import API_TYPES
 from relay.policy.envelope import TARGET_MOST, check_json_type, check_sizes, valid_tran_id
 from relay.policy.maintenance import in_maintenance
 from relay.policy.plan import Institution, Plan, Rules
@@ -28,7 +29,6 @@ from relay.policy.scalars import Checking
 from relay.policy.slot import check_slot
 from relay.wire.head import RequestHead
 
-_API_TYPES: Final[dict[bytes | None, str]] = {kind.value.encode(): kind.value for kind in ApiType}
 _SCHEDULED: Final = ApiType.SCHEDULED.value
 _KOREA_AHEAD_S: Final = 9 * 3600
 _EPOCH: Final = date(1970, 1, 1).toordinal()
@@ -54,8 +54,11 @@ def judge(
     """Judge a call of one of `callers`, noting in `exchange` what becomes known. Raises Refusal, or NotYet.
 
     What comes back is the API asked for, the institution that answers it, and the consent (None where none is needed).
+    The call is judged by the time of this judgement, which lies `exchange.waited` after the arrival of the call.
     """
     headers = head.headers
+    exchange.api_type = API_TYPES.get(headers.get(b"x-api-type"), "")
+    now = exchange.received + exchange.waited
 
     route, asset, version = find_route(plan.routes, head.method, head.path)
     exchange.api_code, exchange.industry = route.api.api_code, route.industry
@@ -63,7 +66,6 @@ def judge(
         plan.check_version(route, version)
 
     exchange.tran_id = valid_tran_id(headers.get(b"x-api-tran-id"))
-    exchange.api_type = _API_TYPES.get(headers.get(b"x-api-type"), "")
     check_sizes(head.target, headers)
 
     parameters = _parameters(head, body, asset)
@@ -88,15 +90,15 @@ def judge(
     rules = institution.rules[route.api.api_code]
     rules.parameters(parameters)
     if rules.period is not None:
-        rules.period(parameters, exchange.api_type, today_in_korea(int(exchange.received)))
+        rules.period(parameters, exchange.api_type, today_in_korea(int(now)))
     if grant is not None:
         rules.asset(parameters, grant.assets)
         if exchange.api_type == _SCHEDULED:
-            _check_scheduled(grant, institution, exchange.received)
+            _check_scheduled(grant, institution, now)
 
-    if institution.maintenance is not None and in_maintenance(institution.maintenance, exchange.received):
+    if institution.maintenance is not None and in_maintenance(institution.maintenance, now):
         raise Refusal(FAULTS["provider_maintenance"])
-    judges.counters.take(caller.operator.org_code, institution.org_code, exchange.started)
+    judges.counters.take(caller.operator.org_code, institution.org_code, exchange.started + exchange.waited)
     return route, institution, grant
 
 
@@ -135,8 +137,8 @@ def _named(client_id: object, callers: tuple[Caller, ...], exchange: Exchange) -
 
 def _grant(grants: Grants, claims: Claims, route: Route, exchange: Exchange) -> Grant:
     """The consent behind a token: revoked 40101, ended 40106, without the scope 40104."""
-    grant = grants.of(claims.jti, exchange.started)
-    if grant.ends <= exchange.received:
+    grant = grants.of(claims.jti, exchange.started + exchange.waited)
+    if grant.ends <= exchange.received + exchange.waited:
         raise Refusal(FAULTS["consent_ended"])
     if route.scope not in claims.scopes:
         raise Refusal(FAULTS["scope_missing"], route.scope)
@@ -148,7 +150,7 @@ def _claims(
 ) -> Claims:
     """Claims of the call's token. Raises Refusal: 40101, or 40106 for a token that ended with its consent."""
     try:
-        return judges.keyring.claims(authorization, exchange.received)
+        return judges.keyring.claims(authorization, exchange.received + exchange.waited)
     except Expired as expired:
         _check_consent(judges.grants, expired.claims, callers, institution, exchange)
         raise
@@ -166,10 +168,10 @@ def _check_consent(
         owner = owner_of(claims, callers)
         exchange.operator, exchange.client_id = owner.operator.org_code, claims.client_id
         check_provider(claims, institution.org_code)
-        grant = grants.of(claims.jti, exchange.started)
+        grant = grants.of(claims.jti, exchange.started + exchange.waited)
     except Refusal:  # nothing that says more than that the token has expired
         return
-    if grant.ends <= exchange.received:
+    if grant.ends <= exchange.received + exchange.waited:
         raise Refusal(FAULTS["consent_ended"])
 
 

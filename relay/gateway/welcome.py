@@ -81,10 +81,10 @@ class Welcome:
         plan that changes, so every request is held against the live directory (규격 3.1).
         """
         callers = plan.callers.recognise(card.peer)
-        if card.excess:
-            raise Refusal(FAULTS["connections_exceeded"])
         card.callers = callers
         card.operator = callers[0].operator.org_code if len(callers) == 1 else ""
+        if card.excess:  # known, so that its call counts for its operator, and refused for each call anew
+            raise Refusal(FAULTS["connections_exceeded"])
         card.plan = plan
 
     def dismiss(self, plan: Plan) -> None:

@@ -96,6 +96,8 @@ class Metrics:
         self.requests[exchange.api_code, provider, exchange.status, rsp_code] += 1
         if exchange.reason:
             self.reasons[exchange.reason, provider] += 1
+        if not exchange.industry:  # of no data API: an institution was not asked, the authority may have been
+            provider = ""
         histograms = self.latency.get(provider)
         if histograms is None:
             histograms = self.latency[provider] = (Histogram(), Histogram(), Histogram())
@@ -149,7 +151,7 @@ class RelayCollector(Collector):
             rejected.add_metric([reason], count)
         yield rejected
         for name, text, counts in (
-            ("relay_upstream_attempts", "Requests sent to institutions", self._metrics.attempts),
+            ("relay_upstream_attempts", "Requests sent to institutions, and to the authority", self._metrics.attempts),
             ("relay_upstream_retries", "Requests sent again on a fresh connection", self._metrics.retries),
         ):
             family = CounterMetricFamily(name, text, labels=["org_code"])

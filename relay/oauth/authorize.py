@@ -42,7 +42,7 @@ async def authorize(authority: Authority, call: Call) -> Answer:
         refusal = refusal_of(error)
         if refusal.error == "method_not_allowed":
             raise
-        call.note.reason = refusal.reason
+        call.note.reason, call.note.error = refusal.reason, refusal.error
         return Answer(302, None, {"Location": _told(refusal, fields, call)})
 
 

@@ -24,7 +24,7 @@ async def identified(authority: Authority, call: Call, form: Mapping[str, str]) 
     the same for a client nobody knows and for a wrong secret; unauthorized_client when the client's operator is none
     of those that the connection speaks for. Raises Crowded.
     """
-    office, now = authority.office, int(authority.clock())
+    office = authority.office
     provider = member(office, call, form)
     client = office.clients.get(form["client_id"])
     if client is not None:
@@ -36,14 +36,13 @@ async def identified(authority: Authority, call: Call, form: Mapping[str, str]) 
         raise OAuthRefusal("invalid_client", "client authentication failed")
     if client.service.operator not in call.operators:
         raise strange(call)
-    return TokenCall(form, client, provider, now)
+    return TokenCall(form, client, provider, int(authority.clock()))  # of now: the secret waited for its turn
 
 
 def note(call: Call, client: Client) -> None:
-    """Write down which client the call names, and whose it is when the connection speaks for that operator."""
-    call.note.client_id = client.service.client_id
+    """Write down the client that the call names, and its operator, when the connection speaks for that operator."""
     if client.service.operator in call.operators:
-        call.note.operator = client.service.operator
+        call.note.client_id, call.note.operator = client.service.client_id, client.service.operator
 
 
 def strange(call: Call) -> OAuthRefusal:

@@ -9,9 +9,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from relay.domain.exchange import Exchange
+from relay.domain.ids import ApiType
 from relay.policy.access import Caller
 from relay.policy.plan import Plan
 from relay.policy.route import route_at
+
+API_TYPES: Final[Mapping[bytes | None, str]] = {kind.value.encode(): kind.value for kind in ApiType}
+"""The value of `x-api-type` to the type of call that it names (규격 1.4)."""
+
+_API_TYPE_LINE: Final = re.compile(rb"\n(?i:x-api-type):[ \t]*([^\r\n]*?)[ \t]*(?=\r?\n)")
 
 _LOOKED_AT: Final = 8192
 _FIELD: Final = re.compile(
@@ -42,6 +48,12 @@ def attribute(plan: Plan, callers: tuple[Caller, ...], path: bytes, said: bytes,
         for caller in callers:
             if found.get("client_id") in caller.clients:
                 exchange.operator, exchange.client_id = caller.operator.org_code, found["client_id"]
+
+
+def api_type_in(raw: bytes) -> bytes | None:
+    """`x-api-type` in a head that could not be read; None when it does not stand there exactly once."""
+    values = _API_TYPE_LINE.findall(raw[:_LOOKED_AT])
+    return values[0] if len(values) == 1 else None
 
 
 def _fields(said: bytes) -> Mapping[str, str]:

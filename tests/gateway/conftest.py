@@ -299,11 +299,26 @@ def authority():
     return AuthorityUpstream()
 
 
+class Clock:
+    """Monotonic time that stands still until a test moves it."""
+
+    def __init__(self):
+        self.now = 1.0
+
+    def __call__(self):
+        return self.now
+
+
 @pytest.fixture
-def gateway(plan, upstream, authority, judges, records):
+def monotonic():
+    return Clock()
+
+
+@pytest.fixture
+def gateway(plan, upstream, authority, judges, records, monotonic):
     welcome = Welcome(lambda connection: connection.card.peer, 100, 100, lambda: 0.0)
     upstreams = dict.fromkeys(plan.institutions, (upstream, (Address.of("http://127.0.0.1:1/base"),)))
-    return Gateway(plan, upstreams, authority, judges, records, welcome, lambda: 1.0)
+    return Gateway(plan, upstreams, authority, judges, records, welcome, monotonic)
 
 
 class Scene:

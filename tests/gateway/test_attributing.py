@@ -116,3 +116,62 @@ def test_what_is_looked_up_for_the_record_refuses_nothing_anew(scene, keyring, m
     monkeypatch.setattr(keyring, "claims", broken)
     scene.ask(ACCOUNTS, x_api_tran_id=None)
     assert scene.recorded == ["header_missing"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "target", "lines"),
+    [
+        ("endpoint_unknown", "/v1/bank/nothing", {}),
+        ("method_not_allowed", "/v1/bank/accounts/deposit/basic", {}),
+        ("version_not_served", "/v2/bank/accounts?org_code=ZBAA000001&limit=1", {}),
+        ("header_missing", ACCOUNTS, {"x_api_tran_id": None}),
+        ("serial_unknown", ACCOUNTS, {}),
+        ("connections_exceeded", ACCOUNTS, {}),
+    ],
+)
+def test_a_scheduled_call_is_one_whatever_refuses_it(scene, fault, target, lines):
+    serial = "1" if fault == "serial_unknown" else "9998101001"
+    scene.connection.card = Card(Peer(serial, "192.0.2.1"), excess=fault == "connections_exceeded")
+    scene.ask(target, x_api_type="scheduled", **lines)
+    assert (scene.recorded, scene.records[0].api_type) == ([fault], "scheduled")
+
+
+def test_a_scheduled_call_whose_head_cannot_be_read_is_one(scene):
+    raw = f"GET {ACCOUNTS} HTTP/1.1\r\nx-api-type: scheduled\r\na b\r\n\r\n".encode()
+    scene.gateway.malformed(scene.connection, Malformed(Wrong.HEAD_MALFORMED, raw))
+    assert (counted(scene)[:3], scene.records[0].api_type) == (("BA01", BANK, OURS[0]), "scheduled")
+
+
+def test_a_call_for_tokens_has_no_type(scene):
+    scene.ask("/oauth/2.0/token", "POST", **FORM | {"x_api_type": "scheduled", "x_api_tran_id": None})
+    assert (scene.recorded, scene.records[0].api_type) == (["header_missing"], "")
+
+
+@pytest.mark.parametrize(
+    ("target", "lines", "told"),
+    [
+        (ACCOUNTS, {}, ("BA01", BANK, *OURS)),
+        (ACCOUNTS, {"Authorization": None}, ("BA01", BANK, OURS[0], "")),
+        ("/oauth/2.0/authorize?org_code=ZBAA000001&client_id=ZOPA000001SVC01", FORM, ("AU01", BANK, *OURS)),
+    ],
+)
+def test_one_connection_too_many_counts_for_whom_its_call_names(scene, target, lines, told):
+    scene.connection.card = Card(Peer("9998101001", "192.0.2.1"), excess=True)
+    for _ in range(2):
+        scene.ask(target, **lines)
+        assert (scene.recorded, counted(scene)) == (["connections_exceeded"], told)
+        scene.records.clear()
+
+
+def test_a_caller_who_left_while_the_authority_worked_is_counted(scene):
+    body = b"org_code=ZBAA000001&client_id=ZOPA000001SVC01&grant_type=refresh_token"
+    scene.ask("/oauth/2.0/token", "POST", body=body, **FORM)
+    scene.authority.receiver.gone()
+    assert (scene.recorded, counted(scene)) == (["operator_gone"], ("AU03", BANK, *OURS))
+
+
+def test_a_tran_id_that_is_none_at_authorize_counts_for_its_caller(scene):
+    scene.ask("/oauth/2.0/authorize?org_code=ZBAA000001&client_id=ZOPA000001SVC01", **FORM | {"x_api_tran_id": "x"})
+    noted = {b"x-relay-error": b"invalid_request", b"x-relay-reason": b"header_malformed", b"content-length": b"0"}
+    scene.authority.receiver.answered(302, noted, b"")
+    assert (counted(scene), scene.records[0].error) == (("AU01", BANK, *OURS), "invalid_request")

@@ -2,9 +2,16 @@
 
 import asyncio
 import json
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+
+from relay.domain.fault import FAULTS, Refusal
+from relay.infra.counters import LocalCounters
+from relay.policy.quota import Bucket
+from relay.policy.scalars import Rate
 
 TODAY = f"{datetime.now(UTC):%Y%m%d}"
 TRANSACTIONS = json.dumps(
@@ -85,3 +92,57 @@ async def test_a_ledger_that_gives_no_grant_ends_the_call(waiting, fault, rsp_co
     waiting.grants.refused = fault
     await spoken(waiting)
     assert (json.loads(waiting.connection.body)["rsp_code"], waiting.recorded) == (rsp_code, [fault])
+
+
+async def test_a_call_that_waited_is_judged_by_the_time_after_it(waiting, monotonic):
+    waiting.ask()
+    monotonic.now += 8.0
+    await spoken(waiting)
+    (_, before), (_, after) = waiting.keyring.asked
+    assert after - before == 8.0
+    assert waiting.counters.taken == [("ZOPA000001", "ZBAA000001", 9.0)]
+
+
+async def test_a_token_that_expired_meanwhile_is_refused(waiting, monotonic, monkeypatch):
+    known = waiting.keyring.claims
+    ends = time.time() + 5.0
+
+    def claims(authorization, now):
+        if now >= ends:
+            raise Refusal(FAULTS["token_unknown"])
+        return known(authorization, now)
+
+    monkeypatch.setattr(waiting.keyring, "claims", claims)
+    waiting.ask()
+    monotonic.now += 8.0
+    await spoken(waiting)
+    assert (waiting.recorded, waiting.upstream.asked) == (["token_unknown"], [])
+
+
+async def test_a_consent_that_ended_meanwhile_is_refused(waiting, monotonic):
+    waiting.grants.grant.ends = time.time() + 5.0
+    waiting.ask()
+    monotonic.now += 8.0
+    await spoken(waiting)
+    assert (waiting.recorded, waiting.upstream.asked) == (["consent_ended"], [])
+
+
+async def test_calls_that_came_later_cost_a_waiting_one_nothing(waiting, monotonic):
+    rate = Bucket.of(Rate(per_second=1, burst=2))
+    counters = LocalCounters(rate, {"ZBAA000001": rate})
+    waiting.gateway.swap(waiting.gateway.plan, {}, replace(waiting.judges, counters=counters))
+    waiting.ask("/v1/bank/consents?org_code=ZBAA000001")
+    for monotonic.now in (3.0, 4.0, 5.0):
+        counters.take("ZOPA000001", "ZBAA000001", monotonic.now)
+    await spoken(waiting)
+    assert waiting.recorded == [""]
+
+
+async def test_refusals_that_came_later_cost_a_waiting_one_nothing(waiting, monotonic):
+    waiting.ask()
+    waiting.grants.refused = "token_revoked"
+    monotonic.now = 9.0
+    for _ in range(199):
+        assert waiting.judges.refusals.take(waiting.connection.card, FAULTS["token_revoked"], 9.0) == 0.0
+    await spoken(waiting)
+    assert waiting.recorded == ["token_revoked"]

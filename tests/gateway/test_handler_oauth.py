@@ -76,15 +76,15 @@ def test_a_call_that_ends_here_ends_in_its_words(scene, done, call, error, reaso
 
 
 @pytest.mark.parametrize(
-    ("serial", "tran_id", "fault"),
-    [("1", TRAN_ID, b"serial_unknown"), ("9998101001", "short", b"header_malformed")],
+    ("serial", "tran_id", "fault", "operators"),
+    [("1", TRAN_ID, b"serial_unknown", b""), ("9998101001", "short", b"header_malformed", b"ZOPA000001")],
 )
-def test_authorize_alone_hears_what_is_wrong_with_its_caller(scene, serial, tran_id, fault):
+def test_authorize_alone_hears_what_is_wrong_with_its_caller(scene, serial, tran_id, fault, operators):
     scene.connection.card = Card(Peer(serial, "192.0.2.1"), excess=False)
     scene.ask(f"{AUTHORIZE}?a=b", **FORM | {"x_api_tran_id": tran_id})
     asked = scene.authority.asked[0](0)
     assert b"\r\nx-relay-fault: " + fault + b"\r\n" in asked
-    assert b"\r\nx-relay-operators: \r\n" in asked
+    assert b"\r\nx-relay-operators: " + operators + b"\r\n" in asked
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ def test_a_bound_belongs_to_its_own_bucket():
 def test_a_call_is_counted_once_everywhere(exchange):
     metrics = Metrics({"00000", "40101"})
     served = {"api_code": "BA01", "provider": "bank", "status": 200, "rsp_code": "00000", "attempts": 2}
-    metrics.record(exchange(asked=1.0, provider_ended=1.5, started=0.9, ended=1.6, **served))
+    times = {"asked": 1.0, "provider_ended": 1.5, "started": 0.9, "ended": 1.6}
+    metrics.record(exchange(industry="bank", **times, **served))
     found = samples(metrics)
     assert found["relay_requests_total", "00000", "200", "BA01", "bank"] == 1
     assert found["relay_upstream_attempts_total", "bank"] == 2
@@ -50,11 +51,24 @@ def test_a_call_is_counted_once_everywhere(exchange):
 
 def test_a_refused_call_counts_its_reason_and_asks_nobody(exchange):
     metrics = Metrics({"00000", "40101"})
-    metrics.record(exchange(status=401, rsp_code="40101", reason="token_expired", provider="bank"))
+    refused = {"status": 401, "rsp_code": "40101", "reason": "token_expired"}
+    metrics.record(exchange(**refused, provider="bank", industry="bank"))
     found = samples(metrics)
     assert found["relay_faults_total", "bank", "token_expired"] == 1
     assert ("relay_upstream_attempts_total", "bank") not in found
     assert found["relay_upstream_latency_seconds_count", "bank"] == 0
+
+
+def test_attempts_at_the_authority_are_not_the_institutions(exchange):
+    metrics = Metrics({"00000", "40101"})
+    times = {"asked": 1.0, "provider_ended": 1.5, "started": 0.9, "ended": 1.6}
+    metrics.record(exchange(api_code="AU03", provider="bank", status=200, attempts=2, **times))
+    found = samples(metrics)
+    assert found["relay_requests_total", "", "200", "AU03", "bank"] == 1
+    assert found["relay_upstream_attempts_total", ""] == 2
+    assert found["relay_upstream_retries_total", ""] == 1
+    assert found["relay_upstream_latency_seconds_count", ""] == 1
+    assert {name for name, *labels in found if labels == ["bank"]} == set()
 
 
 def test_the_moment_is_read_at_the_scrape():

@@ -106,7 +106,7 @@ async def test_every_other_misfortune_is_told_to_the_callback(desk, changes, mor
     told = reply.told
     assert told.pop("error_description")
     assert told == {"error": error, "state": "State1", "api_tran_id": TRAN_ID}
-    assert reply.reason == reason
+    assert (reply.reason, reply.headers["x-relay-error"]) == (reason, error)
 
 
 @pytest.mark.parametrize("state", [None, "", "x" * 41, "with-hyphen", "<script>", "상태"])

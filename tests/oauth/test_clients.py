@@ -111,8 +111,19 @@ def test_a_stranger_is_recorded_with_what_the_gateway_saw():
     assert strange(call("ZOPB000001")).reason == "unauthorized_client"
 
 
-def test_a_client_is_recorded_and_its_operator_only_when_that_calls(desk):
+def test_a_client_and_its_operator_are_recorded_if_it_calls(desk):
     client = desk.authority.office.clients["ZOPA000001SVC01"]
-    for asked, operator in ((call("ZOPA000001"), "ZOPA000001"), (call("ZOPB000001"), "")):
+    ours = ("ZOPA000001SVC01", "ZOPA000001")
+    for asked, noted in ((call("ZOPA000001"), ours), (call("ZOPB000001"), ("", "")), (call(), ("", ""))):
         note(asked, client)
-        assert (asked.note.client_id, asked.note.operator) == ("ZOPA000001SVC01", operator)
+        assert (asked.note.client_id, asked.note.operator) == noted
+
+
+async def test_a_client_is_judged_by_the_time_after_its_secret(desk, monkeypatch):
+    async def fit(*_):
+        monkeypatch.setattr(desk.authority, "clock", lambda: 1_800_000_009.5)
+        return True
+
+    monkeypatch.setattr(desk.authority.secrets, "fit", fit)
+    found = await identified(desk.authority, call("ZOPA000001"), FORM)
+    assert found.now == 1_800_000_009

@@ -4,7 +4,7 @@ import pytest
 
 from relay.domain.exchange import Exchange
 from relay.policy.access import Callers
-from relay.policy.attribution import attribute
+from relay.policy.attribution import api_type_in, attribute
 from relay.policy.parties import Parties
 from relay.policy.plan import compile_plan
 from relay.policy.registry import Directory, Provider
@@ -66,3 +66,20 @@ def test_what_is_known_already_stays(plan, parties):
     exchange.api_code, exchange.provider, exchange.client_id = "BA03", "ZBAA000002", "ZOPA000001SVC01"
     attribute(plan, Callers.of(()).everyone, b"/v1/bank/accounts", b"org_code=ZBAA000001&client_id=x", exchange)
     assert (exchange.api_code, exchange.provider, exchange.client_id) == ("BA03", "ZBAA000002", "ZOPA000001SVC01")
+
+
+@pytest.mark.parametrize(
+    ("raw", "api_type"),
+    [
+        (b"GET / HTTP/1.1\r\nx-api-type: scheduled\r\n\r\n", b"scheduled"),
+        (b"GET / HTTP/1.1\r\nX-API-Type:scheduled \r\na b\r\n", b"scheduled"),
+        (b"GET / HTTP/1.1\nx-api-type: scheduled\n\n", b"scheduled"),
+        (b"GET / HTTP/1.1\r\nx-api-type: scheduled\r\nx-api-type: scheduled\r\n\r\n", None),
+        (b"GET / HTTP/1.1\r\nx-api-types: scheduled\r\n\r\n", None),
+        (b"GET /x-api-type: scheduled HTTP/1.1\r\n\r\n", None),
+        (b"GET / HTTP/1.1\r\nx-api-type: sched", None),
+        (b"", None),
+    ],
+)
+def test_the_type_is_found_in_a_head_that_cannot_be_read(raw, api_type):
+    assert api_type_in(raw) == api_type

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 from stage.institution import Institution, answers_well
-from stage.town import BANK, CARD, PATIENT, TWO
+from stage.town import BANK, CARD, ONE, PATIENT, TWO
 from stage.waiting import until
 
 from relay.policy.quota import Bucket
@@ -90,7 +90,9 @@ async def test_one_connection_too_many_is_told_so_and_the_others_go_on(town):
         assert int(answer.headers["retry-after"]) >= 1
         assert answer.headers["connection"] == "close"
         assert await fourth.hung_up()
-    assert (town.exchanges[-1].reason, len(town.bank.seen)) == ("connections_exceeded", 1)
+    refused = town.exchanges[-1]
+    assert (refused.reason, len(town.bank.seen)) == ("connections_exceeded", 1)
+    assert (refused.api_code, refused.provider, refused.operator) == ("BA01", BANK, ONE)
     async with await town.line(town.pair_of(TWO)) as other:
         assert (await other.ask(town.get(operator=TWO))).status == 200
     assert (await lines[1].ask(town.get())).status == 200

@@ -1,6 +1,7 @@
 """OAuth's dialect of the gateway: what the authority never sees, whose name it hears, and what no log tells."""
 
 import asyncio
+import json
 import secrets
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -219,3 +220,43 @@ async def test_the_authoritys_notes_for_the_record_go_to_nobody(server, bank):
     for said in (await server.post("token", refreshing(server, bank)), await server.authorize(bank)):
         assert [name for name in said.headers if name.lower().startswith("x-relay")] == []
         assert "Server" not in said.headers
+
+
+async def record_of(neighbours, tran_id):
+    """What the access log tells of a call."""
+    await neighbours.logged(tran_id)
+    (line,) = (line for line in neighbours.logs.splitlines() if f'"tran_id":"{tran_id}"' in line)
+    return json.loads(line)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"state": "with-hyphen"}, "invalid_request"),
+        ({"app_scheme": "thief://"}, "invalid_request"),
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"app_scheme": ["moabogi://done", "moabogi://other"]}, "invalid_request"),
+    ],
+    ids=str,
+)
+async def test_a_refusal_told_to_the_callback_is_recorded(neighbours, server, bank, wrong, error):
+    tran_id = server.tran_id()
+    params = urlencode(server.asked(bank, **wrong), doseq=True)
+    headers = server.headers(x_api_tran_id=tran_id, x_user_ci="A" * 88)
+    said = await server.send("GET", f"/oauth/2.0/authorize?{params}", headers)
+    assert (said.status, said.told[1]["error"]) == (302, error)
+    record = await record_of(neighbours, tran_id)
+    assert (record["api_code"], record["org_code"], record["error"]) == ("AU01", bank.org_code, error)
+    assert (record["operator"], record["client_id"]) == (server.neighbour.org_code, server.client_id)
+
+
+async def test_a_foreign_certificate_at_authorize_counts_for_its_own(neighbours, server, bank):
+    other = neighbours.server(number=1)
+    tran_id = other.tran_id()
+    headers = other.headers(x_api_tran_id=tran_id, x_user_ci="A" * 88)
+    said = await other.send("GET", "/oauth/2.0/authorize", headers, params=server.asked(bank))
+    assert (said.status, said.told[1]["error"]) == (302, "unauthorized_client")
+    record = await record_of(neighbours, tran_id)
+    assert (record["api_code"], record["org_code"], record["error"]) == ("AU01", bank.org_code, "unauthorized_client")
+    assert record["operator"] == other.neighbour.org_code
+    assert record["client_id"] != server.client_id
