@@ -176,7 +176,7 @@ def main(*, peers: tuple[str, ...], seconds: float, rate: float, as_json: bool, 
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
-        Console(width=None if sys.stdout.isatty() else 200).print(table_of(results))
+        Console(width=None if sys.stdout.isatty() else 80).print(table_of(results))
     if any(one.problems for one in results):
         raise SystemExit(1)
 

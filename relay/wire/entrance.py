@@ -148,6 +148,9 @@ class Entrance:
             task = self._loop.create_task(self._admit(accepted, str(name[0]).removeprefix("::ffff:")))
             self._entering.add(task)
             task.add_done_callback(self._leave)
+            await asyncio.sleep(
+                0
+            )  # PERF: one handshake begins in a turn of the loop; 200 at once stalled calls for 90 ms
 
     def _leave(self, entering: asyncio.Task[None]) -> None:
         self._entering.discard(entering)

@@ -15,11 +15,11 @@ from relay.wire.watch import Watch
 WRITE_HIGH: Final = 32 * 1024
 """Bytes waiting for a slow reader before its answer's source is told to pause."""
 
-TURN_CALLS: Final = 8
+TURN_CALLS: Final = 2
 """Calls of one connection that are handed over in one turn of the event loop; the rest waits for the next turn."""
 
 TURN_BYTES: Final = 4096
-"""Bytes of one connection that are parsed in one turn of the event loop: four calls as operators send them.
+"""Bytes of one connection that are parsed in one turn of the event loop: two calls as operators send them.
 
 PERF: uvloop delivers up to 256 KiB at once. Parsed in one piece, a flood of pipelined calls stopped the loop for 2.9 s.
 """

@@ -27,7 +27,7 @@ def test_pipelined_requests_are_handed_over_one_at_a_time_and_answered_in_order(
     line.connection.write(b"<b")
     line.connection.write(b">")
     line.connection.finish()
-    assert line.names == ["a", "b", "c"]
+    assert line.turn().names == ["a", "b", "c"]
     line.connection.answer(b"<c>")
     assert (line.transport.written, line.transport.events) == (b"<a><b><c>", [])
 
@@ -42,6 +42,7 @@ def test_what_is_good_before_the_refused_is_answered_first_then_the_refusal_then
     assert (line.names, line.app.refused) == (["a"], [])
     line.connection.answer(b"<a>")
     line.connection.answer(b"<b>")
+    line.turn()
     assert (line.names, line.app.refused) == (["a", "b"], [Wrong.TARGET_MALFORMED])
     assert (line.transport.written, line.transport.events) == (b"<a><b><refused>", ["eof"])
 
