@@ -21,7 +21,7 @@ from relay.domain.tx_id import tx_id_of
 from relay.oauth.issuing import Mint
 from relay.oauth.office import Authority, TokenCall
 from relay.policy.authority import CertifierKind
-from relay.policy.demand import Demand, DemandFault, Frame, fit, read_demand
+from relay.policy.demand import Demand, DemandFault, Frame, RequestType, fit, read_demand
 from relay.policy.particulars import Scopes, scopes_of, with_list_scope
 from relay.standard.catalogue import load_catalogue
 
@@ -149,7 +149,7 @@ def _signed(call: TokenCall) -> SignedConsent:
     form = call.form
     if form["auth_type"] not in _WAYS:
         raise _invalid("auth_type")
-    if form["request_type"] not in {"0", "1"}:
+    if form["request_type"] not in frozenset(RequestType):
         raise _invalid("request_type")
     if "service_id" in form:
         raise _invalid("service_id", "is for transfers between institutions")
@@ -224,7 +224,7 @@ def _demanded(call: TokenCall, text: bytes) -> Demand:
         provider=call.provider.org_code,
         operator=call.client.service.operator,
         scopes=_scopes(call.provider.industry),
-        list_only=call.form["request_type"] == "0",
+        request_type=RequestType(call.form["request_type"]),
         today=datetime.fromtimestamp(call.now, KOREA).date(),
     )
     try:

@@ -7,18 +7,22 @@ signed and we do not understand is refused: it might limit the consent.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from enum import StrEnum
 from typing import Any, Final
 
 from relay.domain.consent import Asset, Particulars, Target
 from relay.domain.ids import ORG_CODE
 from relay.domain.strict_json import read_object
-from relay.policy.particulars import Scopes, checked
+from relay.policy.particulars import LIST_ONLY_DAYS, Scopes, checked
 
 CONSENT_BYTES: Final = 7000
 """전송요구 원문, AH(7000)."""
 
 ALL_ASSETS: Final = "all_asset"
+
+UNTIL_WITHDRAWN: Final = date(9999, 12, 31)
+"""`period` 99991231: until the customer leaves the service or asks for deletion (규격 6.2)."""
 
 _DATE: Final = re.compile(r"[0-9]{8}")
 _CYCLE: Final = re.compile(r"[1-9][0-9]?/[mwd]")
@@ -47,6 +51,13 @@ _MEMBERS: Final = frozenset(
 )
 
 
+class RequestType(StrEnum):
+    """`request_type` of 통합인증-002: a first demand for lists (1차), a second one for assets of them (2차)."""
+
+    LISTS = "0"
+    ASSETS = "1"
+
+
 class DemandFault(Exception):
     """The demand is not granted. `error` is the OAuth error (규격 3.10), `member` what it is about, never a value."""
 
@@ -67,15 +78,16 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What a call allows: its provider and operator, the scopes of the industry, whether lists alone are asked for.
+    """What a call allows: its provider and operator, the scopes of the industry, its request_type.
 
-    `today` is the day in Korea.
+    `request_type` is None for a demand that was signed at an institution's own pages (개별인증). `today` is the day in
+    Korea.
     """
 
     provider: str
     operator: str
     scopes: Scopes
-    list_only: bool
+    request_type: RequestType | None
     today: date
 
 
@@ -123,10 +135,22 @@ def fit(demand: Demand, frame: Frame) -> None:
         raise DemandFault("invalid_grant", "rcv_org_code")
     if told.end_date < frame.today:
         raise DemandFault("invalid_grant", "end_date")
-    if frame.list_only and not all(_is_list(scope) for scope in told.scopes):
-        raise DemandFault("invalid_scope", "target_info")
+    _fit_request_type(told, frame)
     for flaw in checked(told, frame.scopes, frame.today):
         raise DemandFault("invalid_scope" if flaw.member == "scope" else "invalid_request", flaw.member)
+
+
+def _fit_request_type(told: Particulars, frame: Frame) -> None:
+    """Hold scopes and `period` to request_type (규격 6.2): lists for a week, or more than lists until withdrawn."""
+    if frame.request_type is None:
+        return
+    lists = frame.request_type is RequestType.LISTS
+    if lists != all(map(_is_list, told.scopes)):
+        raise DemandFault("invalid_scope", "target_info")
+    if lists and told.period > frame.today + timedelta(days=LIST_ONLY_DAYS):
+        raise DemandFault("invalid_request", "period")
+    if not lists and told.period != UNTIL_WITHDRAWN:
+        raise DemandFault("invalid_request", "period")
 
 
 def _unreadable(member: str) -> DemandFault:

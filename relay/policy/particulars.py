@@ -64,6 +64,7 @@ def checked(particulars: Particulars, scopes: Scopes, today: date) -> tuple[Flaw
         *_dates(particulars, today),
         *_purpose(particulars.purpose),
         *_targets(particulars, scopes),
+        *_flags(particulars, scopes),
     )
 
 
@@ -141,6 +142,14 @@ def _purpose(purpose: str) -> Iterator[Flaw]:
     # half a surrogate is not printable, so what follows can be encoded
     if not purpose.strip() or not purpose.isprintable() or len(purpose.encode()) > PURPOSE_BYTES:
         yield Flaw("purpose", f"is a text of 1 to {PURPOSE_BYTES} bytes")
+
+
+def _flags(particulars: Particulars, scopes: Scopes) -> Iterator[Flaw]:
+    """A flag that the industry does not have says nothing, so that it is left out (규격 1.1, 6.2)."""
+    industries = {scope.partition(".")[0] for scope in scopes}
+    for name, flag in FLAGS.items():
+        if getattr(particulars, name) is not None and industries.isdisjoint(flag.industries):
+            yield Flaw(name, "is not of the industry")
 
 
 def _targets(particulars: Particulars, scopes: Scopes) -> Iterator[Flaw]:

@@ -27,7 +27,7 @@ DEMAND = {
     "period": "99991231",
     "target_info": [{"scope": "bank.deposit", "asset_list": [{"asset": "1002003004005"}]}],
 }
-LISTS = {**DEMAND, "end_date": "20270122", "target_info": [{"scope": "bank.list"}]}
+LISTS = {**DEMAND, "end_date": "20270122", "period": "20270122", "target_info": [{"scope": "bank.list"}]}
 FILES = {"certificate": "x", "private_key": "file:x", "responder": "x"}
 DESK = IdentityDesk(host="ca.example", port=1, cp_code="RELAY1", **FILES)
 API = SignatureDesk(base_url="https://ca.example", client_id="relay1", client_secret="file:x")
@@ -318,6 +318,7 @@ DEMANDS = {
     "for another operator": (DEMAND | {"rcv_org_code": "ZOPB000001"}, "invalid_grant"),
     "over": (DEMAND | {"end_date": "20270114"}, "invalid_grant"),
     "too long": (DEMAND | {"end_date": "20280116"}, "invalid_request"),
+    "of lists alone": (LISTS, "invalid_scope"),
     "of another industry": (
         DEMAND | {"target_info": [{"scope": "card.card", "asset_list": [{"asset": "all_asset"}]}]},
         "invalid_scope",
@@ -332,9 +333,8 @@ async def test_a_demand_that_does_not_fit_is_refused(counter, kind):
 
 
 async def test_assets_are_not_demanded_with_lists_alone(counter):
-    counter.proofs.says = DEMAND | {"end_date": "20270120"}
-    form = by_certificate(counter, request_type="0")
-    assert await refused(counter, form) == (400, "invalid_scope", "consent_demand")
+    counter.proofs.says = DEMAND | {"end_date": "20270120", "period": "20270120"}
+    assert await refused(counter, by_certificate(counter, request_type="0")) == (400, "invalid_scope", "consent_demand")
 
 
 async def test_nothing_is_kept_of_what_was_refused(counter, tmp_path):

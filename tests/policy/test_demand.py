@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.consent import Asset, Target
-from relay.policy.demand import CONSENT_BYTES, DemandFault, Frame, fit, read_demand
+from relay.policy.demand import CONSENT_BYTES, DemandFault, Frame, RequestType, fit, read_demand
 from relay.policy.particulars import scopes_of
 from relay.standard.catalogue import load_catalogue
 
@@ -30,8 +30,10 @@ GOOD = {
     ],
     "is_consent_trans_memo": "false",
 }
-FRAME = Frame("ZBAA000001", "ZOPA000001", scopes_of("bank", load_catalogue()), list_only=False, today=TODAY)
-LISTS = {"target_info": [{"scope": "bank.list"}], "end_date": "20240722"}
+FRAME = Frame("ZBAA000001", "ZOPA000001", scopes_of("bank", load_catalogue()), RequestType.ASSETS, today=TODAY)
+LISTS = {"target_info": [{"scope": "bank.list"}], "end_date": "20240722", "period": "20240722"}
+FOR_LISTS = {"request_type": RequestType.LISTS}
+AT_PAGES = {"request_type": None}
 ABSENT = ...
 
 
@@ -73,10 +75,9 @@ def test_every_member_is_read():
         {"is_scheduled": False},
         {"service_id": "SERVICE0001"},
         {"is_consent_trans_memo": ABSENT},
-        {"is_consent_trans_memo": True, "is_consent_trans_category": "true", "is_consent_merchant_name_regno": False},
+        {"is_consent_trans_memo": True, "is_consent_merchant_name_regno": False},
         {"end_date": "20240715"},
         {"purpose": "가" * 50},
-        LISTS,
         {"target_info": [{"scope": "bank.irp", "asset_list": [{"asset": "all_asset"}]}]},
     ],
     ids=str,
@@ -173,11 +174,18 @@ def test_what_is_no_object_of_7000_bytes_is_unreadable(content):
         ({"rcv_org_code": "ZOPB000001"}, {}, ("invalid_grant", "rcv_org_code")),
         ({"end_date": "20240714"}, {}, ("invalid_grant", "end_date")),
         ({"end_date": "20250716"}, {}, ("invalid_request", "end_date")),
-        ({**LISTS, "end_date": "20240723"}, {"list_only": True}, ("invalid_request", "end_date")),
-        ({"end_date": "20240722"}, {"list_only": True}, ("invalid_scope", "target_info")),
+        ({**LISTS, "end_date": "20240723"}, FOR_LISTS, ("invalid_request", "end_date")),
+        ({**LISTS, "period": "20240723"}, FOR_LISTS, ("invalid_request", "period")),
+        ({**LISTS, "period": "99991231"}, FOR_LISTS, ("invalid_request", "period")),
+        ({"end_date": "20240722", "period": "20240722"}, FOR_LISTS, ("invalid_scope", "target_info")),
+        (LISTS, {}, ("invalid_scope", "target_info")),
+        ({"period": "20250715"}, {}, ("invalid_request", "period")),
+        ({"period": "99991230"}, {}, ("invalid_request", "period")),
+        ({"is_consent_trans_category": "false"}, {}, ("invalid_request", "is_consent_trans_category")),
+        ({"is_consent_trans_category": "true"}, AT_PAGES, ("invalid_request", "is_consent_trans_category")),
         ({"target_info": target(scope="card.card")}, {}, ("invalid_scope", "scope")),
         ({"target_info": target(scope="bank.everything")}, {}, ("invalid_scope", "scope")),
-        ({"target_info": [{"scope": "card.list"}], "end_date": "20240722"}, {}, ("invalid_scope", "scope")),
+        ({**LISTS, "target_info": [{"scope": "card.list"}]}, FOR_LISTS, ("invalid_scope", "scope")),
         ({"target_info": target(asset_list=[{"asset": "x" * 21}])}, {}, ("invalid_request", "asset")),
         ({"fnd_cycle": "1/d"}, {}, ("invalid_request", "fnd_cycle")),
         ({"purpose": " "}, {}, ("invalid_request", "purpose")),
@@ -192,7 +200,12 @@ def test_a_demand_that_this_call_may_not_bring_is_refused(changed, frame, fault)
 
 
 def test_lists_alone_fit_for_a_week():
-    assert fault_of(text(**LISTS), replace(FRAME, list_only=True)) is None
+    assert fault_of(text(**LISTS), replace(FRAME, **FOR_LISTS)) is None
+
+
+@pytest.mark.parametrize("changed", [{}, LISTS, {"period": "20250715"}], ids=str)
+def test_a_demand_of_an_institutions_pages_has_no_request_type(changed):
+    assert fault_of(text(**changed), replace(FRAME, **AT_PAGES)) is None
 
 
 def test_a_fault_never_repeats_what_was_signed():

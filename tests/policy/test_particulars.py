@@ -116,7 +116,8 @@ def test_each_flaw_is_named(changed, members):
 
 @pytest.mark.parametrize("scope", ["card.point", "card.bill", "card.loan"])
 def test_assets_cannot_limit_a_scope_whose_calls_name_none(scope):
-    limited = replace(WHOLE, targets=(Target("card.list"), Target(scope, (Asset("C1"),))))
+    targets = (Target("card.list"), Target(scope, (Asset("C1"),)))
+    limited = replace(WHOLE, targets=targets, is_consent_trans_memo=None)
     assert flaws(limited, "card") == ["asset_list"]
     assert flaws(replace(limited, targets=(Target("card.list"), Target(scope))), "card") == []
 
@@ -128,6 +129,24 @@ def test_assets_cannot_limit_a_scope_whose_calls_name_none(scope):
 def test_a_consent_lasts_one_year_at_most(today, last):
     assert flaws(replace(WHOLE, end_date=last), today=today) == []
     assert flaws(replace(WHOLE, end_date=last + timedelta(days=1)), today=today) == ["end_date"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "having"),
+    [
+        ("is_consent_trans_memo", {"bank", "invest", "efin"}),
+        ("is_consent_merchant_name_regno", {"bank", "card", "efin", "telecom"}),
+        ("is_consent_trans_category", {"efin"}),
+    ],
+)
+@pytest.mark.parametrize("said", [True, False])
+def test_a_flag_stands_in_consents_of_its_industries_only(flag, having, said):
+    flags = {"is_consent_trans_memo": None, flag: said}
+    found = {}
+    for industry in INDUSTRIES:
+        lists = replace(WHOLE, targets=(Target(f"{industry}.list"),), end_date=TODAY, **flags)
+        found[industry] = flaws(lists, industry)
+    assert found == {industry: [] if industry in having else [flag] for industry in INDUSTRIES}
 
 
 def test_flaws_tell_no_value():

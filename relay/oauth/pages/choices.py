@@ -7,10 +7,10 @@ from typing import Final
 
 from relay.domain.consent import KOREA, Asset, Particulars, Target
 from relay.oauth.pages.questions import LABELS, Question, Section
+from relay.policy.demand import UNTIL_WITHDRAWN
 from relay.policy.particulars import CYCLE, LIST_ONLY_DAYS, MONTHS_MOST
 from relay.policy.period import months_before
 
-UNTIL_WITHDRAWN: Final = date(9999, 12, 31)
 PURPOSES: Final = (
     "본인신용정보 통합조회 서비스 이용",
     "자산·소비 내역 분석 서비스 이용",

@@ -122,7 +122,7 @@ def _meant(claims: Mapping[str, Any], asked: AuthorizationRequest, relay: str, n
 
 def _particulars(asked: AuthorizationRequest, provider: Provider, consent: object, now: float) -> Particulars:
     """The particulars of 전송요구내역 (JSON text)."""
-    frame = Frame(asked.provider, asked.operator, scopes_at(provider), list_only=False, today=day_in_korea(now))
+    frame = Frame(asked.provider, asked.operator, scopes_at(provider), request_type=None, today=day_in_korea(now))
     try:
         demand = read_demand(consent.encode() if isinstance(consent, str) else b"")
         fit(demand, frame)

@@ -6,7 +6,6 @@ import pytest
 from relay.domain.consent import Asset, Particulars, Target
 from relay.domain.institution import Holding
 from relay.oauth.pages.choices import (
-    UNTIL_WITHDRAWN,
     Page,
     contradictions_in,
     day_in_korea,
@@ -16,6 +15,7 @@ from relay.oauth.pages.choices import (
     submitted,
 )
 from relay.oauth.pages.questions import questions_of, sections_of
+from relay.policy.demand import UNTIL_WITHDRAWN
 from relay.policy.particulars import checked, scopes_of, with_list_scope
 from relay.standard.catalogue import load_catalogue
 
