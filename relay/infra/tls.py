@@ -3,13 +3,14 @@
 import ssl
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 
 from cryptography import x509
 
 from relay.domain.ids import normal_serial
 from relay.infra.files.regular import awaiting, expect_regular, read_file
 from relay.wire.alert import keep_alert
+from relay.wire.tls_records import BoundedTls
 
 _NO_RESUMPTION = ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
 
@@ -44,6 +45,7 @@ def client_context(ca: str | None, certificate: str | None, key: str | None) -> 
     Small institutions still speak TLS 1.2 (규격 1.2 tolerates it as a stop-gap). Raises TlsError.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.sslobject_class = BoundedTls
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca is None:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
@@ -88,20 +90,12 @@ def _trust(context: ssl.SSLContext, ca: str) -> None:
         raise TlsError(f"{ca}: {error}") from error
 
 
-class _Telling(ssl.SSLObject):
+class _Telling(BoundedTls):
     """A TLS connection whose failed handshake keeps the alert it would have sent.
 
     The event loops cut a failed handshake before its alert is written, so the caller would never learn that, say, its
     certificate expired.
     """
-
-    _outgoing: ssl.MemoryBIO
-
-    @classmethod
-    def _create(cls, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *rest: Any, **named: Any) -> Self:
-        made: Self = super()._create(incoming, outgoing, *rest, **named)  # type: ignore[misc]
-        made._outgoing = outgoing
-        return made
 
     def do_handshake(self) -> None:
         try:

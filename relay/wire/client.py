@@ -173,7 +173,8 @@ class ClientConnection(asyncio.BufferedProtocol):
             self._backlog += data
             return
         self._take(data)
-        if nbytes == READ_BYTES or self._backlog:
+        # Behind an answer reading goes on: what TLS holds already must meet no call.
+        if self._backlog or (nbytes == READ_BYTES and self._asker is not None):
             self._end_turn(full=True)
 
     def _take(self, data: bytes) -> None:

@@ -146,11 +146,11 @@ class ServerConnection(asyncio.Protocol):
             return
         if self._backlog or self._turn_scheduled:
             self._backlog += data
+            self.transport.pause_reading()  # a turn between two answers has not
             return
         self._calls = 0
         if len(data) > TURN_BYTES:
-            self._backlog = data[TURN_BYTES:]
-            data = data[:TURN_BYTES]
+            data, self._backlog = data[:TURN_BYTES], data[TURN_BYTES:]
         self._feed(data)
         if self._backlog or self._reader.stopped:
             self._end_turn()

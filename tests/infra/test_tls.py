@@ -6,6 +6,7 @@ import pytest
 
 from relay.infra.tls import FollowedContext, TlsError, client_context, serial_of, server_context
 from relay.sandbox.certificates import Authority
+from relay.wire.tls_records import BoundedTls
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,12 @@ def test_toward_an_institution_its_ca_alone_is_trusted_and_its_name_checked(pair
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert len(context.get_ca_certs()) == 1
+
+
+def test_records_without_data_are_bounded_on_either_side(pair, ca):
+    files = str(pair.certificate), str(pair.private_key)
+    contexts = server_context(*files, ca), server_context(*files, None), client_context(ca, *files)
+    assert all(issubclass(context.sslobject_class, BoundedTls) for context in contexts)
 
 
 @pytest.mark.parametrize("which", ["certificate", "private_key", "client_ca"])

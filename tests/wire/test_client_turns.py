@@ -152,3 +152,12 @@ async def test_bytes_that_come_in_spite_of_the_pause_wait_too():
     line.deliver(b"3\r\nend\r\n")
     await line.turns()
     assert line.asker.body.endswith(b"0123456789" * (TURN_CHUNKS + 1) + b"end")
+
+
+async def test_reading_goes_on_behind_an_answer_that_fills_the_buffer():
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: "
+    size = READ_BYTES - len(head) - len(b"12345\r\n\r\n")
+    line = Line().deliver(b"%b%d\r\n\r\n%b" % (head, size, b"x" * size))
+    assert (line.asker.end, line.transport.reading) == ("whole", True)
+    line.deliver(WHOLE)
+    assert (line.connection.reusable, line.transport.events) == (False, ["abort"])

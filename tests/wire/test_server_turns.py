@@ -107,3 +107,18 @@ def test_a_flood_behind_a_malformed_request_is_not_read(tls):
     line = Line(quick=True, tls=tls).hear(b"GET /a/../b HTTP/1.1\r\nHost: h\r\n\r\n" + FLOOD)
     assert (line.transport.written, line.transport.reading) == (b"<refused>", False)
     assert line.wait(1.0).transport.events[-1] == "abort"
+
+
+def test_reading_pauses_when_bytes_come_before_a_scheduled_turn():
+    limits = LIMITS.__class__(**{name: getattr(LIMITS, name) for name in LIMITS.__slots__} | {"pipelined": 64})
+    line = deliver(Line(limits=limits), FLOOD[: len(get("0")) * 10])
+    for number in range(TURN_CALLS):
+        line.connection.answer(b"<%d>" % number)
+    deliver(line, get("late"))
+    assert (line.names, line.transport.reading) == (MANY[:TURN_CALLS], False)
+    line.clock.run_turn()
+    deliver(line, get("later"))
+    for number in range(TURN_CALLS, 12):
+        line.connection.answer(b"<%d>" % number)
+        line.turn()
+    assert (line.names, line.transport.reading) == ([*MANY[:10], "late", "later"], True)

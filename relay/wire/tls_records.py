@@ -1,0 +1,110 @@
+"""TLS records that carry no data, bounded: a flood of KeyUpdate messages costs 15 us each and held the loop for 4 s."""
+
+import ssl
+from typing import Any, Final, Self
+
+EMPTY_MOST: Final = 32
+"""Records without data above the number of those with data. OpenSSL bounds empty records so, but not KeyUpdates."""
+
+SLICE_BYTES: Final = 8192
+"""Bytes that OpenSSL gets before records are counted again; 300 KeyUpdates."""
+
+_HEADER_BYTES: Final = 5
+
+
+class RecordCounter:
+    """Counts the TLS records that begin in a stream of bytes (RFC 8446 5.1)."""
+
+    __slots__ = ("_header", "_skip")
+
+    def __init__(self) -> None:
+        self._header = b""
+        self._skip = 0
+
+    def count(self, data: bytes) -> int:
+        """Return how many records have their header completed by `data`."""
+        if self._header:
+            data, self._header = self._header + data, b""
+        at, records, size = self._skip, 0, len(data)
+        while at + _HEADER_BYTES <= size:
+            records += 1
+            at += _HEADER_BYTES + (data[at + 3] << 8 | data[at + 4])
+        if at < size:
+            self._header = data[at:]
+        self._skip = max(at - size, 0)
+        return records
+
+
+class BoundedTls(ssl.SSLObject):
+    """A TLS connection that ends when its peer sends records without data; set it as `sslobject_class`.
+
+    What arrived is handed to OpenSSL in slices, so that records can be counted in between. PERF: 1.5 us a call.
+    """
+
+    _arrived: ssl.MemoryBIO
+    _slice: ssl.MemoryBIO
+    _outgoing: ssl.MemoryBIO
+    _counter: RecordCounter
+    _records: int
+    _reads: int
+
+    @classmethod
+    def _create(cls, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *rest: Any, **named: Any) -> Self:
+        part = ssl.MemoryBIO()
+        made: Self = super()._create(part, outgoing, *rest, **named)  # type: ignore[misc]
+        made._arrived, made._slice, made._outgoing = incoming, part, outgoing
+        made._counter = RecordCounter()
+        made._records = made._reads = 0
+        return made
+
+    def do_handshake(self) -> None:
+        """Shake hands with what arrived. Its records do not count."""
+        while True:
+            try:
+                super().do_handshake()
+            except ssl.SSLWantReadError:
+                if not self._hand_over():
+                    raise
+                self._records = 0
+            else:
+                return
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002 - ssl's signature
+        """Read data. Raises ssl.SSLError when the peer sends too many records without any."""
+        if not self._slice.pending:
+            self._hand_over()
+        while True:
+            try:
+                data = super().read(len, buffer)
+            except ssl.SSLWantReadError:
+                if not self._hand_over():
+                    raise
+            else:
+                self._reads += 1
+                return data
+
+    def pending(self) -> int:
+        """Bytes that can be read or that OpenSSL has not taken yet; the event loop reads on while there are any."""
+        return super().pending() + self._slice.pending
+
+    def unwrap(self) -> None:
+        """Close the TLS connection; the socket below is the transport's."""
+        while True:
+            try:
+                super().unwrap()
+            except ssl.SSLWantReadError:
+                if not self._hand_over():
+                    raise
+            else:
+                return
+
+    def _hand_over(self) -> bool:
+        """Hand a slice of what arrived to OpenSSL. Returns whether there was any."""
+        part = self._arrived.read(SLICE_BYTES)
+        if not part:
+            return False
+        if self._records > EMPTY_MOST + 2 * self._reads:
+            raise ssl.SSLError(ssl.SSL_ERROR_SSL, "too many TLS records without data")
+        self._records += self._counter.count(part)
+        self._slice.write(part)
+        return True

@@ -1,0 +1,136 @@
+"""A TLS peer whose records carry no data: a few are taken, a flood ends the connection."""
+
+import ssl
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA384
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from relay.sandbox.certificates import Authority
+from relay.wire.tls_records import EMPTY_MOST, BoundedTls, RecordCounter
+
+KEY_UPDATE = b"\x18\x00\x00\x01\x00" + b"\x16"
+"""A KeyUpdate that asks for none, and the type of its record (RFC 8446 4.6.3, 5.2)."""
+
+
+def expand(secret, label, size):
+    name = b"tls13 " + label
+    return HKDFExpand(SHA384(), size, size.to_bytes(2) + bytes([len(name)]) + name + b"\0").derive(secret)
+
+
+def key_update(secret):
+    """A KeyUpdate record under a traffic secret that has sealed none yet, and the secret that follows."""
+    header = b"\x17\x03\x03" + (len(KEY_UPDATE) + 16).to_bytes(2)
+    sealed = AESGCM(expand(secret, b"key", 32)).encrypt(expand(secret, b"iv", 12), KEY_UPDATE, header)
+    return header + sealed, expand(secret, b"traffic upd", 48)
+
+
+class Peers:
+    """Both ends of one TLS connection; `secret` is the client's traffic secret."""
+
+    def __init__(self, pair, ca, log):
+        serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        serving.load_cert_chain(pair.certificate, pair.private_key)
+        serving.num_tickets = 0
+        serving.sslobject_class = BoundedTls
+        calling = ssl.create_default_context(cafile=ca)
+        calling.check_hostname = False
+        calling.keylog_filename = log
+        self.to_server, self.to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.server = serving.wrap_bio(self.to_server, self.to_client, server_side=True)
+        self.client = calling.wrap_bio(self.to_client, self.to_server)
+        for end in (self.client, self.server, self.client, self.server):
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                assert end is not self.client or self.to_server.pending
+        lines = [line.split() for line in log.read_text().splitlines()]
+        self.secret = next(bytes.fromhex(line[2]) for line in lines if line[0] == "CLIENT_TRAFFIC_SECRET_0")
+
+    def send_key_updates(self, count):
+        for _ in range(count):
+            record, self.secret = key_update(self.secret)
+            self.to_server.write(record)
+
+    def read(self):
+        """All the server can read."""
+        data = b""
+        while True:
+            try:
+                data += self.server.read(65536)
+            except ssl.SSLWantReadError:
+                return data
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    authority = Authority.make(tmp_path_factory.mktemp("certs"), "ca", "CA", datetime.now(UTC))
+    return authority.issue("one", serial_number="1")
+
+
+@pytest.fixture
+def peers(pair, tmp_path):
+    return Peers(pair, str(pair.certificate.with_name("ca.pem")), tmp_path / "keys.log")
+
+
+def test_key_updates_without_end_end_the_connection(peers):
+    peers.send_key_updates(1000)
+    with pytest.raises(ssl.SSLError, match="too many TLS records without data"):
+        peers.read()
+    assert peers.to_server.pending > 0
+
+
+def test_a_few_key_updates_are_taken(peers):
+    peers.send_key_updates(EMPTY_MOST // 2)
+    assert (peers.read(), peers.server.version()) == (b"", "TLSv1.3")
+    peers.send_key_updates(EMPTY_MOST // 2)
+    assert peers.read() == b""
+
+
+def test_key_updates_between_two_parts_of_a_flood_are_counted_together(peers):
+    for _ in range(4):
+        peers.send_key_updates(EMPTY_MOST // 2)
+        try:
+            peers.read()
+        except ssl.SSLError:
+            break
+    else:
+        pytest.fail("the connection did not end")
+
+
+def test_small_and_large_records_are_read_whole(peers):
+    for _ in range(5000):
+        peers.client.write(b"a")
+    peers.client.write(b"b" * 100_000)
+    assert peers.read() == b"a" * 5000 + b"b" * 100_000
+
+
+@pytest.mark.parametrize("cut", [1, 3, 5, 7, 4096])
+def test_data_is_read_however_its_records_are_cut(peers, cut):
+    peers.client.write(b"x" * 3000)
+    peers.client.write(b"y")
+    sent, got = peers.to_server.read(), b""
+    for start, end in pairwise([*range(0, len(sent), cut), len(sent)]):
+        peers.to_server.write(sent[start:end])
+        got += peers.read()
+    assert got == b"x" * 3000 + b"y"
+
+
+def test_the_server_sees_the_client_close(peers):
+    peers.client.write(b"last")
+    with pytest.raises(ssl.SSLWantReadError):
+        peers.client.unwrap()
+    assert peers.server.read(10) == b"last"
+    assert peers.server.read(10) == b""
+    peers.server.unwrap()
+    peers.client.unwrap()
+
+
+@pytest.mark.parametrize("cut", [1, 2, 4, 5, 6, 11, 100])
+def test_each_record_is_counted_once_however_it_is_cut(cut):
+    data = b"".join(b"\x17\x03\x03" + size.to_bytes(2) + b"z" * size for size in (1, 300, 0, 5, 6))
+    counter = RecordCounter()
+    assert sum(counter.count(data[at : at + cut]) for at in range(0, len(data), cut)) == 5
