@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import unicodedata
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Final
@@ -59,8 +60,9 @@ class LoginAttempts:
         address = customer_address(
             http.remote or "", ",".join(http.headers.getall(_FORWARDED, ())), self._authority.office.pages_proxies
         )
-        # institutions tell ids apart as they like: case and blanks must not make a new id here
-        login_key = self._digest("login", org_code, "".join(login_id.casefold().split()))
+        # institutions tell ids apart as they like: case, blanks and full-width letters must not make a new id here
+        folded = unicodedata.normalize("NFKC", login_id).casefold()
+        login_key = self._digest("login", org_code, "".join(folded.split()))
         return Attempt(address, self._digest("address", network_of(address)) if address else None, login_key)
 
     def _digest(self, *parts: str) -> bytes:
