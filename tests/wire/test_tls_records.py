@@ -129,6 +129,18 @@ def test_the_server_sees_the_client_close(peers):
     peers.client.unwrap()
 
 
+def test_a_peer_that_sends_on_while_its_connection_closes_is_cut(peers):
+    with pytest.raises(ssl.SSLWantReadError):
+        peers.server.unwrap()
+    for _ in range(1000):
+        peers.client.write(b"a")
+    assert peers.read() == b"a" * 1000
+    for _ in range(5000):
+        peers.client.write(b"a")
+    with pytest.raises(ssl.SSLError, match="too much data behind the end"):
+        peers.read()
+
+
 @pytest.mark.parametrize("cut", [1, 2, 4, 5, 6, 11, 100])
 def test_each_record_is_counted_once_however_it_is_cut(cut):
     data = b"".join(b"\x17\x03\x03" + size.to_bytes(2) + b"z" * size for size in (1, 300, 0, 5, 6))
