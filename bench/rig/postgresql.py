@@ -8,6 +8,15 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+_UNTIL_IT_FOLLOWS = """DO $$ BEGIN
+    FOR attempt IN 1..1000 LOOP
+        IF EXISTS (SELECT FROM pg_stat_wal_receiver) THEN RETURN; END IF;
+        PERFORM pg_sleep(0.02);
+    END LOOP;
+    RAISE 'the standby follows no primary after 20 s';
+END $$"""
+"""A standby takes connections before it follows its primary; waits for that."""
+
 
 class PostgreSql:
     """Debian's PostgreSQL in a folder of its own; for root it is run by another user, as it wants it.
@@ -34,6 +43,7 @@ class PostgreSql:
         self._run("pg_basebackup", "-R", "-c", "fast", "-X", "stream", "-h", primary.folder, "-U", "relay",
                   "-D", self._folder / "data")  # fmt: skip
         self._serve()
+        self._run("psql", "-h", self._folder, "-U", "relay", "-At", "-c", _UNTIL_IT_FOLLOWS, "postgres")
 
     def demote(self) -> None:
         """Start again as a standby that follows no primary."""
