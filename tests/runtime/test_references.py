@@ -20,6 +20,12 @@ def test_a_variable_holds_a_secret():
     assert secret("env:KEY", {"KEY": "비밀\n"}) == "비밀".encode()
 
 
+def test_an_empty_file_is_no_secret(tmp_path):
+    (tmp_path / "key").write_text("\n")
+    with pytest.raises(SecretMissing, match="key is empty$"):
+        secret(f"file:{tmp_path / 'key'}")
+
+
 def test_the_process_environment_is_the_usual_one(monkeypatch):
     monkeypatch.setenv("RELAY_TEST_KEY", "x")
     assert secret("env:RELAY_TEST_KEY") == b"x"
@@ -31,7 +37,7 @@ def test_the_process_environment_is_the_usual_one(monkeypatch):
         ("env:NOT_SET", "the environment variable NOT_SET is not set"),
         ("env:EMPTY", "the environment variable EMPTY is empty"),
         ("file:/nowhere/key", r"the file /nowhere/key cannot be read \(No such file or directory\)"),
-        ("file:/dev/null", "the file /dev/null is empty"),
+        ("file:/dev/null", r"the file /dev/null cannot be read \(it is no regular file\)"),
         ("hunter2", "a secret is a reference, file:PATH or env:NAME"),
     ],
 )
