@@ -22,7 +22,7 @@ def test_a_variable_holds_a_secret():
 
 def test_an_empty_file_is_no_secret(tmp_path):
     (tmp_path / "key").write_text("\n")
-    with pytest.raises(SecretMissing, match="key is empty$"):
+    with pytest.raises(SecretMissing, match=r"key is empty$"):
         secret(f"file:{tmp_path / 'key'}")
 
 
