@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hmac import compare_digest
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from relay.domain.portal import Portal, PortalAway, PortalRefused
 from relay.domain.registry import (
@@ -22,7 +22,7 @@ from relay.jobs.runner import JobFailed
 from relay.policy.bodies import EVERYTHING, far_ahead
 from relay.policy.changes import without
 from relay.policy.guard import WINDOW_S, judge
-from relay.policy.portal import Guard
+from relay.policy.portal import Guard, SyncLimits
 from relay.policy.registration import ToldOrganisations, changes_of, read_organisations
 from relay.policy.rows import Unfit
 from relay.policy.service_registration import ToldService, ToldServices, read_services
@@ -39,6 +39,9 @@ class Hasher(Protocol):
 
     def mark(self, client_id: str, secret: str) -> bytes:
         """What tells whether a service's secret is the same as before."""
+
+    def is_comparable(self, mark: bytes) -> bool:
+        """Whether a mark was made with the key of today: then another mark is another secret."""
 
     async def hashed(self, secrets: Sequence[str]) -> Sequence[str]:
         """The slow hashes of these secrets, in their order."""
@@ -72,11 +75,23 @@ class _Known:
         return [one for one in found if one is not None and one.secret_hash]
 
 
+class _Heard(NamedTuple):
+    """What differs from the registry, with the services as they were told, and how many of nobody are left out.
+
+    A service whose secret is new has no secret_hash yet.
+    """
+
+    changes: RegistryChanges
+    told: Mapping[str, ToldService | None]
+    left_out: int
+
+
 @dataclass(frozen=True, slots=True)
 class Sync:
     """Asks the portal and keeps what it says. `relay` is our own org_code.
 
-    Everything is read and judged before anything is written. While something is held, everything is asked for: what
+    Everything is read and judged before anything is written. Secrets are judged by their marks; those that are new are
+    hashed once it is known that they are taken or held. While something is held, everything is asked for: what
     changed since then says nothing of it. So the whole difference is judged anew, and held again, or taken when it is
     harmless by then. One sync is under way at a time: what one heard earlier must not undo what another took since.
 
@@ -90,6 +105,7 @@ class Sync:
     guard: Guard
     relay: str
     forget_days: int = 7
+    limits: SyncLimits = field(default_factory=SyncLimits)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
 
     async def run(self, *, full: bool, fence: int, now: int) -> str:
@@ -110,11 +126,13 @@ class Sync:
         """Ask, judge and write, once. Raises RegistryMoved when it was judged by a registry of the past."""
         known = await self._what_is_known(now)
         registry, held = known.registry, known.held
-        heard, left_out = await self._heard(known, full=full or held is not None)
-        wanted, discarded = without(heard, known.discarded)
-        changes, remarks = _timed(wanted, now)
-        remarks += (*_left_out(left_out), *discarded)
-        judgement = await asyncio.to_thread(judge, registry, changes, known.past, self.guard, self.relay, now)
+        heard = await self._heard(known, full=full or held is not None)
+        wanted, discarded = without(heard.changes, known.discarded)
+        self._check_number_of_secrets(wanted)
+        judged, remarks = _timed(wanted, now)
+        remarks += (*_left_out(heard.left_out), *discarded)
+        judgement = await asyncio.to_thread(judge, registry, judged, known.past, self.guard, self.relay, now)
+        changes = await self._with_hashes(judged, heard.told)
         if why := judgement.reasons:
             await self.book.hold(changes, why, fence, now, judged=registry.number)
             return "; ".join((f"held until a person releases it: {why[0]}", *why[1:], *remarks))
@@ -134,11 +152,10 @@ class Sync:
 
     async def ahead(self, now: int) -> RegistryChanges:
         """What a sync of everything would change now; nothing is written. Raises SyncFailed."""
-        changes, _ = await self._heard(await self._what_is_known(now), full=True)
-        return changes
+        return (await self._heard(await self._what_is_known(now), full=True)).changes
 
-    async def _heard(self, known: _Known, *, full: bool) -> tuple[RegistryChanges, int]:
-        """What differs from the registry, and how many services of nobody it knows are left out of that."""
+    async def _heard(self, known: _Known, *, full: bool) -> _Heard:
+        """Ask the portal and compare. Raises SyncFailed."""
         registry = known.registry
         try:
             organisations = await self._organisations(registry, EVERYTHING if full else registry.orgs_timestamp)
@@ -148,7 +165,7 @@ class Sync:
             raise SyncFailed(f"the portal gave no registry: {error}", ()) from error
         kept = await self._kept(known, services.told)
         changes = await asyncio.to_thread(changes_of, registry, organisations, kept, services.timestamp)
-        return changes, services.left_out
+        return _Heard(changes, services.told, services.left_out)
 
     async def _organisations(self, registry: Registry, since: str) -> ToldOrganisations:
         body = await self.portal.organisations(since)
@@ -160,34 +177,49 @@ class Sync:
     async def _services(self, registry: Registry, organisations: ToldOrganisations, since: str) -> ToldServices:
         body = await self.portal.services(since)
         try:
-            return await asyncio.to_thread(read_services, body, registry, organisations, since)
+            return await asyncio.to_thread(read_services, body, registry, organisations, since, self.limits)
         except Unfit as unfit:
             raise _unfit("지원-003", unfit) from unfit
 
     async def _kept(
         self, known: _Known, services: Mapping[str, ToldService | None]
     ) -> Mapping[str, RegisteredService | None]:
-        """Services with their secrets hashed; a secret that was hashed before is not hashed again.
+        """Services with the hashes of their secrets, as far as they were hashed before; nothing is hashed here.
 
-        It is known by its mark, or, when the key of the marks is another one by now, by the hash that stands.
+        A secret is known by its mark. Where the key of the marks is another one by now, it is compared with the hash
+        that stands: once, since the service is kept with a mark of today then.
         """
         live = [one for one in services.values() if one is not None]
         kept = await asyncio.to_thread(lambda: {one.client_id: self._known(one, known) for one in live})
-        unmarked = [one for one in live if not kept[one.client_id].secret_hash]
         hashes = {
-            one.client_id: known.registry.services[one.client_id].secret_hash
-            for one in unmarked
-            if one.client_id in known.registry.services
+            one.client_id: standing.secret_hash
+            for one in live
+            if (standing := known.registry.services.get(one.client_id)) is not None
+            if not kept[one.client_id].secret_hash and not self.hasher.is_comparable(standing.secret_mark)
         }
-        standing = [one for one in unmarked if hashes.get(one.client_id)]
-        fits = await self.hasher.fit([(one.secret, hashes[one.client_id]) for one in standing])
-        for one, same in zip(standing, fits, strict=True):
+        unmarked = [one for one in live if hashes.get(one.client_id)]
+        fits = await self.hasher.fit([(one.secret, hashes[one.client_id]) for one in unmarked])
+        for one, same in zip(unmarked, fits, strict=True):
             if same:
                 kept[one.client_id] = replace(kept[one.client_id], secret_hash=hashes[one.client_id])
-        new = [one for one in unmarked if not kept[one.client_id].secret_hash]
-        for one, secret_hash in zip(new, await self.hasher.hashed([one.secret for one in new]), strict=True):
-            kept[one.client_id] = replace(kept[one.client_id], secret_hash=secret_hash)
         return dict.fromkeys(services) | kept
+
+    def _check_number_of_secrets(self, changes: RegistryChanges) -> None:
+        """Raise SyncFailed when a sync brings more secrets to be hashed than one sync may."""
+        count, most = len(_unhashed(changes)), self.limits.secrets
+        if count > most:
+            rule = f"{count} client secrets are new, {most} at most (portal.limits.secrets)"
+            raise SyncFailed("지원-003 is not fit to be taken: 1 problem:", (rule,))
+
+    async def _with_hashes(
+        self, changes: RegistryChanges, services: Mapping[str, ToldService | None]
+    ) -> RegistryChanges:
+        """Changes with the hashes of the secrets that are new in them."""
+        new = _unhashed(changes)
+        secrets = [one.secret for client_id in new if (one := services[client_id]) is not None]
+        hashes = dict(zip(new, await self.hasher.hashed(secrets), strict=True))
+        kept = {name: replace(one, secret_hash=hashes[name]) for name, one in new.items()}
+        return replace(changes, services={**changes.services, **kept}) if kept else changes
 
     def _known(self, one: ToldService, known: _Known) -> RegisteredService:
         """A service as it is kept; its secret_hash "" when no mark says that this secret was hashed before."""
@@ -211,6 +243,11 @@ def _counted(known: Mapping[str, object], changes: Mapping[str, object]) -> str:
     gone = sum(new is None for new in changes.values())
     new = sum(key not in known for key in changes)
     return f"{new} new, {len(changes) - new - gone} changed, {gone} gone"
+
+
+def _unhashed(changes: RegistryChanges) -> Mapping[str, RegisteredService]:
+    """Services of these changes whose secrets are new."""
+    return {name: one for name, one in changes.services.items() if one is not None and not one.secret_hash}
 
 
 def _timed(changes: RegistryChanges, now: int) -> tuple[RegistryChanges, tuple[str, ...]]:

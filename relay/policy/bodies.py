@@ -43,14 +43,14 @@ def up_to_date(root: Row, since: str) -> bool:
     return True
 
 
-def listed(root: Row) -> Iterator[Row]:
-    """`org_list`, whose count has to be told: half a list must be seen.
+def listed(root: Row, most: int = _ROWS_MOST) -> Iterator[Row]:
+    """`org_list` of at most `most` entries, whose count has to be told: half a list must be seen.
 
     The place of a row names its org_code, when it is one: `org_list[17] (ZOPA000001)`.
     """
     if not root.given("org_cnt"):
         root.wrong("org_cnt", "is missing")
-    return map(_named, root.rows("org_list", "org_cnt", _ROWS_MOST))
+    return map(_named, root.rows("org_list", "org_cnt", most))
 
 
 def _named(row: Row) -> Row:

@@ -80,6 +80,18 @@ class Guard(Model):
     least: Annotated[int, Field(ge=0, le=100_000)] = 3
 
 
+class SyncLimits(Model):
+    """The most that one sync may bring; a list beyond it is not taken.
+
+    `operators` are the entries of 지원-003, `services_each` those of one operator, `secrets` the client secrets that
+    were not known before: each of them costs 70 ms of one core.
+    """
+
+    operators: Annotated[int, Field(ge=1, le=99_999)] = 10_000
+    services_each: Annotated[int, Field(ge=1, le=999)] = 100
+    secrets: Annotated[int, Field(ge=1, le=100_000)] = 500
+
+
 class PortalTimeouts(Model):
     """How long one call to the portal may take, and what is done when none succeeds."""
 
@@ -111,6 +123,7 @@ class PortalSettings(Model):
     answer_bytes: Annotated[int, Field(ge=65_536, le=134_217_728)] = 16_777_216
     sync_s: Annotated[float, Field(ge=1, le=86_400)] = 600.0
     guard: Guard = Guard()
+    limits: SyncLimits = SyncLimits()
     forget_days: Annotated[int, Field(ge=1, le=90)] = 7
     statistics_at: Clock = "0400"
 

@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 
 from relay.domain.registry import Registry
 from relay.policy.bodies import ANY, EVERYTHING, OP, ORG, listed, next_timestamp, once, up_to_date
+from relay.policy.portal import SyncLimits
 from relay.policy.registration import ToldOrganisations
 from relay.policy.rows import Form, Problems, Row
 
-_SERVICES_MOST: Final = 999
 _CALLBACKS_MOST: Final = 4
 _APP_SCHEMES_MOST: Final = 9
-"""The most that their counts can tell (지원-003): three digits, 4 by rule, one digit."""
+"""The most that their counts can tell (지원-003): 4 by rule, one digit."""
+_LIMITS: Final = SyncLimits()
 _NAME: Final = Form(ANY, 30, "is longer than 30 bytes or not printable")
 _CLIENT: Final = Form(re.compile(r"[0-9A-Za-z]{1,50}"), 50, "is not 1 to 50 letters or digits")
 _SECRET: Final = Form(re.compile(r"[0-9A-Za-z]{1,50}"), 50, "is not 1 to 50 letters or digits")
@@ -51,7 +52,11 @@ class ToldServices:
 
 
 def read_services(
-    body: Mapping[str, Any], registry: Registry, organisations: ToldOrganisations, since: str
+    body: Mapping[str, Any],
+    registry: Registry,
+    organisations: ToldOrganisations,
+    since: str,
+    limits: SyncLimits = _LIMITS,
 ) -> ToldServices:
     """A body of 지원-003 that was asked for with `since`, after `organisations` were heard. Raises Unfit."""
     problems = Problems()
@@ -62,13 +67,13 @@ def read_services(
     heard = _HeardServices(organisations, registry)
     operators: dict[str, str] = {}
     left_out = 0
-    for org in listed(root):
+    for org in listed(root, limits.operators):
         operator = org.needed("org_code", ORG)
         once(org, "org_code", operator, operators)
         if operator and not heard.stays(operator):
             left_out += _living(org.values.get("service_list"))
             continue
-        for row in org.rows("service_list", "service_cnt", _SERVICES_MOST):
+        for row in org.rows("service_list", "service_cnt", limits.services_each):
             heard.hear(row, operator)
     heard.compare(full=since == EVERYTHING)
     timestamp = next_timestamp(root, since)

@@ -70,10 +70,9 @@ def labour_of(loaded: Loaded, ledger: SqlLedger, files: JobFiles | None = None) 
     retention = Job("retention", by_believed_time(ledger, tidying.run), lambda now: next_at(at, now), _DAY_S)
     if settings.portal is None:
         return Labour((retention,), None, _nothing)
-    client, hasher = _portal(files, settings.portal, ledger), PortalSecrets(files.marks_key)
-    sync = Sync(
-        client, ledger.registry, hasher, settings.portal.guard, settings.relay.org_code, settings.portal.forget_days
-    )
+    portal, relay = settings.portal, settings.relay.org_code
+    client, hasher = _portal(files, portal, ledger), PortalSecrets(files.marks_key)
+    sync = Sync(client, ledger.registry, hasher, portal.guard, relay, portal.forget_days, portal.limits)
     members = [provider.org_code for provider in loaded.providers]
     sending = StatisticsSending(ledger.statistics, client, lambda: members, settings.portal.statistics_at)
 

@@ -10,6 +10,8 @@ from simulated.sync import FIRST, NOW, SECOND, SERVICES, THIRD, body, org, servi
 from relay.domain.jobs import Superseded
 from relay.domain.portal import PortalAway, PortalRefused
 from relay.jobs import sync
+from relay.jobs.sync import SyncFailed
+from relay.policy.portal import SyncLimits
 
 
 async def test_the_first_sync_asks_for_everything_and_takes_it(room):
@@ -192,6 +194,32 @@ async def test_the_loop_is_not_what_reads_long_lists(known, monkeypatch):
     known.portal.orgs = body(org(1, op_type="M", org_name="새 이름"), stamp=SECOND)
     await known.run()
     assert seen == [(name, False) for name in ("read_organisations", "read_services", "changes_of", "judge")]
+
+
+async def test_a_changed_secret_is_compared_with_no_hash(known):
+    """Its mark was made with the key of today, so another mark is another secret."""
+    known.portal.services_body = body(services_of(1, "newSecretOfOperator1"), stamp=SECOND)
+    await known.run()
+    assert known.hasher.compared == []
+
+
+async def test_more_new_secrets_than_the_limit_are_neither_hashed_nor_taken(known):
+    before = known.book.now
+    secrets = [f"secretOfMany{number}" for number in range(51)]
+    known.portal.services_body = body(services_of(1, *secrets), services_of(2, *secrets), stamp=SECOND)
+    limited = replace(known.sync, limits=SyncLimits(secrets=101))
+    with pytest.raises(SyncFailed, match=r"102 client secrets are new, 101 at most \(portal.limits.secrets\)"):
+        await limited.run(full=False, fence=1, now=NOW)
+    assert (known.book.now, known.book.written) == (before, [])
+    assert (known.hasher.hashed_secrets, known.hasher.compared) == ([], [])
+
+
+async def test_a_look_ahead_hashes_nothing(known):
+    known.portal.orgs = body(org(1), org(2))
+    known.portal.services_body = body(services_of(1, "newSecretOfOperator1"), SERVICES["org_list"][1])
+    changes = await known.sync.ahead(NOW)
+    assert list(changes.services) == ["client1x0"]
+    assert known.hasher.hashed_secrets == []
 
 
 async def test_a_service_without_a_mark_is_hashed_anew(known):

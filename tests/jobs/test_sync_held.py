@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from simulated.sync import FIRST, NOW, SECOND, SERVICES, THIRD, body, org, services_of
 
+from relay.jobs import sync
 from relay.jobs.runner import JobFailed
 
 ANOTHER = org(1, serial_num="other", ip_list=[{"ip": "192.0.2.9"}])
@@ -75,6 +76,19 @@ async def test_what_is_held_twice_is_hashed_once_and_stays_the_same(known):
     await known.run()
     assert known.hasher.hashed_secrets == ["newSecretOfOperator1"]
     assert known.book.kept.changes == first
+
+
+async def test_a_held_secret_is_hashed_after_it_was_judged(known, monkeypatch):
+    """What is held must be complete when it is released; what is judged needs marks alone."""
+    judged = []
+    real = sync.judge
+    monkeypatch.setattr(sync, "judge", lambda *given: judged.append(list(known.hasher.hashed_secrets)) or real(*given))
+    known.portal.orgs = body(ANOTHER, org(2), stamp=SECOND)
+    known.portal.services_body = body(services_of(1, "newSecretOfOperator1"), stamp=SECOND)
+    assert (await known.run()).startswith("held")
+    assert judged == [[]]
+    assert known.hasher.compared == []
+    assert known.book.kept.changes.services["client1x0"].secret_hash == "$hash$1$0"
 
 
 def released_while(room, now):
@@ -171,7 +185,7 @@ async def test_a_secret_that_comes_back_is_the_one_it_was(known):
 
 async def test_another_key_of_marks_makes_no_secret_another(known):
     """All marks differ then, and the secrets are those that they were."""
-    known.hasher.mark = lambda client_id, secret: f"other {client_id} {secret}".encode()
+    known.hasher.key = b"other"
     known.hasher.same = ("secretOfOperator1", "secretOfOperator2")
     known.portal.orgs, known.portal.services_body = body(org(1), org(2), stamp=SECOND), SERVICES
     hashes = {name: one.secret_hash for name, one in known.book.now.services.items()}

@@ -4,6 +4,7 @@ import pytest
 
 from relay.domain.registry import Organisation, OrgType, RegisteredService, Registry
 from relay.policy.bodies import EVERYTHING
+from relay.policy.portal import SyncLimits
 from relay.policy.registration import ToldOrganisations, changes_of
 from relay.policy.rows import Unfit
 from relay.policy.service_registration import read_services
@@ -122,14 +123,25 @@ def test_a_callback_that_is_none_is_told(uri):
 
 
 def test_more_than_their_counts_can_tell_are_told():
-    """지원-003: app_scheme_cnt has one digit, service_cnt three."""
+    """지원-003: app_scheme_cnt has one digit."""
     schemes = [{"app_scheme": f"one{number}"} for number in range(10)]
     body = orgs(of("OPER000001", service(app_scheme_cnt="10", app_scheme_list=schemes)))
     found = problems_of(read_services, body, known(OPERATOR), UNTOLD, SINCE)
     assert found == ["org_list[0] (OPER000001).service_list[0].app_scheme_list: holds 10 entries, 9 at most"]
-    body = orgs(of("OPER000001", *(service(client_id=f"client{number}") for number in range(1000))))
+
+
+def test_more_services_of_one_operator_than_the_limit_are_told():
+    body = orgs(of("OPER000001", *(service(client_id=f"client{number}") for number in range(101))))
     found = problems_of(read_services, body, known(OPERATOR), UNTOLD, SINCE)
-    assert found == ["org_list[0] (OPER000001).service_list: holds 1000 entries, 999 at most"]
+    assert found == ["org_list[0] (OPER000001).service_list: holds 101 entries, 100 at most"]
+    assert len(read_services(body, known(OPERATOR), UNTOLD, SINCE, SyncLimits(services_each=101)).told) == 101
+
+
+def test_more_operators_than_the_limit_are_told():
+    body = orgs(*(of(f"OPER{number:06}") for number in range(10_001)))
+    found = problems_of(read_services, body, known(OPERATOR), UNTOLD, SINCE)
+    assert found == ["org_list: holds 10001 entries, 10000 at most"]
+    assert not read_services(body, known(OPERATOR), UNTOLD, SINCE, SyncLimits(operators=10_001)).told
 
 
 def test_more_than_four_callbacks_are_told():

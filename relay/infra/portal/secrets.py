@@ -10,6 +10,8 @@ from relay.infra.client_secrets import hashed, is_behind
 
 THREADS: Final = 2
 KEY_BYTES_LEAST: Final = 32
+_KEY_NAME_BYTES: Final = 4
+_MARK_BYTES: Final = 32
 
 
 class PortalSecrets:
@@ -22,11 +24,20 @@ class PortalSecrets:
         if len(key) < KEY_BYTES_LEAST:
             raise ValueError(f"the key of secret marks has fewer than {KEY_BYTES_LEAST} bytes")
         self._key = key
+        self._key_name = hmac.digest(key, b"name of the key of marks", "sha256")[:_KEY_NAME_BYTES]
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="portal-secret")
 
     def mark(self, client_id: str, secret: str) -> bytes:
-        """What tells whether a service's secret is the same as before; it opens nothing and can only be made here."""
-        return hmac.digest(self._key, f"{client_id}\0{secret}".encode(), "sha256")
+        """What tells whether a service's secret is the same as before; it opens nothing and can only be made here.
+
+        It begins with the name of its key.
+        """
+        digest = hmac.digest(self._key, f"{client_id}\0{secret}".encode(), "sha256")
+        return (self._key_name + digest)[:_MARK_BYTES]
+
+    def is_comparable(self, mark: bytes) -> bool:
+        """Whether a mark was made with this key: then another mark is another secret."""
+        return mark.startswith(self._key_name)
 
     async def hashed(self, secrets: Sequence[str]) -> Sequence[str]:
         """The slow hashes of these secrets, in their order. Whoever stops waiting stops what is not begun."""

@@ -46,6 +46,13 @@ def test_a_mark_tells_service_secret_and_key_apart(hasher):
     assert all(len(mark) == 32 for mark in marks)
 
 
+def test_marks_of_one_key_are_comparable(hasher):
+    other = PortalSecrets(bytes(31) + b"1")
+    other.close()
+    assert hasher.is_comparable(hasher.mark("b", "another"))
+    assert not any(hasher.is_comparable(mark) for mark in (other.mark("a", LONG), b"", bytes(32)))
+
+
 def test_a_key_that_could_be_guessed_is_refused():
     with pytest.raises(ValueError, match="fewer than 32 bytes"):
         PortalSecrets(b"short")
