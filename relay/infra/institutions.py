@@ -4,7 +4,6 @@ A handful of calls for each consent, far from the data plane, so an ordinary cli
 until it is read: bounded, strictly JSON, and never shown in an error.
 """
 
-import asyncio
 import json
 import re
 import ssl
@@ -18,6 +17,7 @@ from relay.domain.api import Api, Catalogue
 from relay.domain.ids import ApiType
 from relay.domain.institution import DeskFault, Holding
 from relay.domain.strict_json import read_object
+from relay.infra.authority.shared_lists import ListKey, SharedLists
 from relay.infra.dns.connector import tcp_connector
 from relay.infra.user_agent import HEADERS
 from relay.policy.holdings import ListCall, each_once, holdings_in, list_calls, told_apart
@@ -71,9 +71,11 @@ class HttpInstitutions:
         self._context_of = context_of
         self._serial = serial
         self._sessions: dict[str, aiohttp.ClientSession] = {}
+        self._lists: SharedLists[Sequence[Holding]] = SharedLists(HOLDINGS_S)
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Cancel the calls for lists and close all connections."""
+        await self._lists.close()
         sessions, self._sessions = self._sessions, {}
         for session in sessions.values():
             await session.close()
@@ -99,15 +101,18 @@ class HttpInstitutions:
         return ci
 
     async def holdings(self, provider: Provider, ci: str, client_id: str) -> Sequence[Holding]:
-        """The customer's real assets, from the institution's list APIs. Raises DeskFault."""
+        """The customer's real assets, from the institution's list APIs. Raises DeskFault.
+
+        Who asks for the same while a call is under way shares it; it is cancelled when nobody waits for it any more.
+        """
+        key = ListKey(provider.org_code, ci, client_id)
+        return await self._lists.get(key, lambda: self._all_pages(provider, ci, client_id))
+
+    async def _all_pages(self, provider: Provider, ci: str, client_id: str) -> Sequence[Holding]:
         found: list[Holding] = []
-        try:
-            async with asyncio.timeout(HOLDINGS_S):
-                for call in list_calls(provider.industry, self._catalogue, later=True):
-                    if _offered(provider, call.api):
-                        await self._pages(provider, call, ci, client_id, found)
-        except TimeoutError:
-            raise DeskFault("lists: took too long") from None
+        for call in list_calls(provider.industry, self._catalogue, later=True):
+            if _offered(provider, call.api):
+                await self._pages(provider, call, ci, client_id, found)
         return told_apart(each_once(found))
 
     async def _pages(self, provider: Provider, call: ListCall, ci: str, client_id: str, found: list[Holding]) -> None:

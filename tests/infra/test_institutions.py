@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.domain.institution import DeskFault
+from relay.infra.authority.shared_lists import AT_ONCE, WAITING
 from relay.infra.institutions import BODY_MOST, HttpInstitutions
 from relay.infra.user_agent import USER_AGENT
 from relay.policy.registry import Hosted, Link, Provider, ProviderApis
@@ -225,6 +226,59 @@ async def test_the_oldest_version_that_is_served_is_asked(bank, provider, instit
     bank.answers["/v2/bank/irps"] = {"rsp_code": "00000", "irp_list": []}
     newer = provider.model_copy(update={"version": "v3", "min_version": "v2"})
     assert len(await institutions.holdings(newer, CI, "ZOPA000001SVC01")) == 1
+
+
+class SlowBank:
+    """Lists that wait until `go` is set; `cut` counts the calls whose connection was closed meanwhile."""
+
+    def __init__(self):
+        self.go, self.come, self.cut = asyncio.Event(), asyncio.Semaphore(0), asyncio.Semaphore(0)
+
+    async def answer(self, _request):
+        self.come.release()
+        try:
+            await self.go.wait()
+        except asyncio.CancelledError:  # aiohttp's server of tests does so when the connection is lost
+            self.cut.release()
+            raise
+        return web.json_response(listed(1))
+
+
+async def test_looks_of_one_customer_share_a_list_call(bank, provider, institutions):
+    slow = SlowBank()
+    bank.answers["/v1/bank/accounts"] = slow.answer
+    looks = [asyncio.create_task(institutions.holdings(provider, CI, "ZOPA000001SVC01")) for _ in range(20)]
+    async with asyncio.timeout(10):
+        await slow.come.acquire()
+        slow.go.set()
+        assert [len(held) for held in await asyncio.gather(*looks)] == [1] * 20
+    assert [path for _, path, *_ in bank.asked] == ["/v1/bank/accounts", "/v1/bank/irps"]
+
+
+async def test_a_list_call_ends_with_its_last_look(bank, provider, institutions):
+    slow = SlowBank()
+    bank.answers["/v1/bank/accounts"] = slow.answer
+    looks = [asyncio.create_task(institutions.holdings(provider, CI, "ZOPA000001SVC01")) for _ in range(2)]
+    async with asyncio.timeout(10):
+        await slow.come.acquire()
+        for look in looks:
+            look.cancel()
+        await slow.cut.acquire()
+    assert len(bank.asked) == 1
+
+
+async def test_customers_at_a_slow_institution_are_bounded(bank, provider, institutions):
+    slow = SlowBank()
+    bank.answers["/v1/bank/accounts"] = slow.answer
+    looks = [asyncio.create_task(institutions.holdings(provider, f"ci{number}", "svc")) for number in range(90)]
+    async with asyncio.timeout(20):
+        for _ in range(AT_ONCE):
+            await slow.come.acquire()
+        assert len(bank.asked) == AT_ONCE
+        slow.go.set()
+        told = await asyncio.gather(*looks, return_exceptions=True)
+    assert sum(isinstance(one, DeskFault) for one in told) == 90 - AT_ONCE - WAITING
+    assert sum(not isinstance(one, Exception) for one in told) == AT_ONCE + WAITING
 
 
 async def test_a_tls_institution_must_be_who_it_is(bank, provider, tmp_path):

@@ -2,8 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
 
 from aiohttp import StreamReader, web
 
@@ -15,6 +15,12 @@ CLOSING_S: Final = 1.0
 _NEVER_S: Final = 86_400.0
 """aiohttp's own time-out of idle connections; the deadlines here come first."""
 
+T = TypeVar("T")
+
+
+class CallerGone(ConnectionError):
+    """The caller hung up before it was answered."""
+
 
 def _nothing() -> None:
     """Nobody counts this connection."""
@@ -25,7 +31,7 @@ class TimedConnection(web.RequestHandler):
 
     __slots__ = (
         *("_answering", "_body", "_closing", "_idle", "_receiving", "_times", "_watch", "_wire", "deadline"),
-        "released",
+        *("_work", "released"),
     )
 
     def __init__(self, server: web.Server, times: ConnectionTimeouts, watch: Watch, **options: Any) -> None:
@@ -35,6 +41,7 @@ class TimedConnection(web.RequestHandler):
         self._wire: asyncio.Transport | None = None
         self._body: StreamReader | None = None
         self._idle = self._receiving = self._answering = self._closing = False
+        self._work: asyncio.Task[Any] | None = None
         self.deadline = math.inf
         self.released: Callable[[], None] = _nothing
 
@@ -53,6 +60,9 @@ class TimedConnection(web.RequestHandler):
         body, self._body = self._body, None
         if body is not None and not self._answering:
             body.feed_eof()  # aiohttp would wait for the rest of an answered request for 10 s
+        work, self._work = self._work, None
+        if work is not None:
+            work.cancel()
         released, self.released = self.released, _nothing
         released()
 
@@ -62,6 +72,22 @@ class TimedConnection(web.RequestHandler):
             self._idle = False
             self._expect(self._times.head_s)
         super().data_received(data)
+
+    async def run_for_caller(self, work: Coroutine[Any, Any, T]) -> T:
+        """What `work` returns; it is cancelled when the connection is lost. Raises CallerGone then."""
+        task = asyncio.get_running_loop().create_task(work)
+        if self._wire is None:
+            task.cancel()
+        self._work = task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            handler = asyncio.current_task()
+            if self._wire is None and not (handler and handler.cancelling()):
+                raise CallerGone from None
+            raise
+        finally:
+            self._work = None
 
     def begin(self, body: StreamReader) -> None:
         """Note that the head of a request is here."""
@@ -122,3 +148,11 @@ class TimedConnection(web.RequestHandler):
 
     def _expect(self, wait_s: float) -> None:
         self.deadline = asyncio.get_running_loop().time() + wait_s
+
+
+async def run_while_connected(request: web.BaseRequest, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` returns; it is cancelled when the caller of the request hangs up. Raises CallerGone then."""
+    connection = request.protocol
+    if isinstance(connection, TimedConnection):
+        return await connection.run_for_caller(work)
+    return await work

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from aiohttp import web
 
+from relay.desk.connections.timed import run_while_connected
 from relay.domain.authorization import LOGINS_MOST, AuthorizationRequest, RequestState
 from relay.domain.consent import Particulars
 from relay.domain.institution import DeskFault
@@ -162,7 +163,7 @@ class HostedPages:
         visit = await self._visit(http.match_info["request_id"], browser)
         if visit.request.state is RequestState.OPEN:
             return web.Response(status=303, headers={"Location": visit.place})
-        offered = await self._offered(visit)
+        offered = await self._offered(visit, http)
         return _consent_form(visit, offered, first_choices(offered))
 
     async def consent(self, http: web.Request) -> web.Response:
@@ -175,7 +176,7 @@ class HostedPages:
             visit = await self._visit(request_id, browser)
             if visit.request.state is RequestState.OPEN:
                 return web.Response(status=303, headers={"Location": visit.place})
-            offered = await self._offered(visit)
+            offered = await self._offered(visit, http)
             choices = submitted(offered, form)
             mistakes = mistakes_in(offered, choices)
             if mistakes:
@@ -227,10 +228,11 @@ class HostedPages:
         operator_name = office.organisations.get(client.service.operator, "")
         return Visit(asked, provider, client.service.name, operator_name, office.relay_name, browser)
 
-    async def _offered(self, visit: Visit) -> Page:
+    async def _offered(self, visit: Visit, http: web.Request) -> Page:
         asked = visit.request
         try:
-            held = await self._authority.institutions.holdings(visit.provider, asked.ci, asked.client_id)
+            lists = self._authority.institutions.holdings(visit.provider, asked.ci, asked.client_id)
+            held = await run_while_connected(http, lists)
         except DeskFault as error:
             self._complain(visit, error)
             raise Hindered(SILENT, f"{visit.place}/consent") from error

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from relay.desk.connections.limits import ConnectionLimits, ConnectionTimeouts
 from relay.desk.connections.site import LimitedSite
+from relay.desk.connections.timed import CallerGone, run_while_connected
 from relay.desk.door import RUNNER, turned_away
 from relay.desk.serving import served
 from relay.policy.scalars import Rate
@@ -26,11 +27,12 @@ class Around:
 
     def __init__(self):
         self.ended, self.go = asyncio.Event(), asyncio.Event()
+        self.begun, self.outcome = asyncio.Event(), None
 
     def application(self):
         app = web.Application()
         app.add_routes([web.get("/fine", self.fine), web.post("/read", self.read)])
-        app.add_routes([web.get("/much", self.much), web.get("/wait", self.wait)])
+        app.add_routes([web.get("/much", self.much), web.get("/wait", self.wait), web.get("/work", self.work)])
         return app
 
     async def fine(self, _request):
@@ -54,6 +56,20 @@ class Around:
     async def wait(self, _request):
         await self.go.wait()
         return web.Response(text="waited")
+
+    async def work(self, request):
+        async def working():
+            self.begun.set()
+            await self.go.wait()
+            return "worked"
+
+        try:
+            self.outcome = await run_while_connected(request, working())
+        except CallerGone as gone:
+            self.outcome = gone
+        finally:
+            self.ended.set()
+        return web.Response(text=str(self.outcome))
 
 
 @pytest.fixture(params=["plain", "tls"])
@@ -201,3 +217,23 @@ async def test_a_closed_connection_that_does_not_leave_is_cut(unread, ends):
         wire.ends.clear()
         connection.overdue(connection.deadline)
         assert wire.ends == []
+
+
+async def test_work_ends_when_its_caller_hangs_up(serve):
+    async with serve() as around, asyncio.timeout(10):
+        _, writer = await around.connect()
+        writer.write(GET.replace(b"/fine", b"/work"))
+        await around.begun.wait()
+        writer.close()
+        await around.ended.wait()
+        assert isinstance(around.outcome, CallerGone)
+
+
+async def test_work_for_a_caller_that_waits_is_answered(serve):
+    async with serve() as around, asyncio.timeout(10):
+        reader, writer = await around.connect()
+        for _ in range(2):
+            writer.write(GET.replace(b"/fine", b"/work"))
+            around.go.set()
+            assert (await reader.readuntil(b"worked")).startswith(b"HTTP/1.1 200 ")
+        writer.close()

@@ -31,6 +31,27 @@ async def test_login_leads_to_the_consent_form_and_that_to_the_callback_with_a_c
     assert kept.expires_at == authority.clock() + 600
 
 
+async def test_a_customer_that_hangs_up_is_waited_for_no_longer(phone, authority, caplog):
+    """The institution's lists are asked for no longer than somebody waits for them."""
+    await phone.log_in()
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def holdings(*_):
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    authority.institutions.holdings = holdings
+    look = asyncio.create_task(phone.get("/consent"))
+    async with asyncio.timeout(10):
+        await begun.wait()
+        look.cancel()
+        await ended.wait()
+    assert not caplog.records
+
+
 async def test_the_consent_is_written_as_it_was_chosen(phone, authority, everything, asked):
     page = await at_consent(phone)
     del everything["all.bank.deposit"], everything["all.bank.loan"]
