@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Final, Protocol
 
 from relay.wire.alert import Alert
@@ -139,7 +140,7 @@ class Entrance:
     async def _accept(self) -> None:
         while True:
             try:
-                accepted, name = await self._loop.sock_accept(self._listening)
+                accepted, name = await self._next_caller()
             except OSError as error:  # no descriptors left, or the caller is gone already
                 self._rejected("", why_rejected(error))
                 if error.errno in _EXHAUSTED:
@@ -152,14 +153,36 @@ class Entrance:
                 raise
             task = self._loop.create_task(self._admit(accepted, str(name[0]).removeprefix("::ffff:")))
             self._entering.add(task)
-            task.add_done_callback(self._leave)
-            await asyncio.sleep(
-                0
-            )  # PERF: one handshake begins in a turn of the loop; 200 at once stalled calls for 90 ms
+            task.add_done_callback(partial(self._leave, accepted))
+            # PERF: one handshake begins in a turn of the loop; 200 at once stalled calls for 90 ms
+            await asyncio.sleep(0)
 
-    def _leave(self, entering: asyncio.Task[None]) -> None:
+    async def _next_caller(self) -> tuple[socket.socket, tuple[str, int]]:
+        """Accept one connection. Unlike `loop.sock_accept`, a cancelled call loses no socket. Raises OSError."""
+        while True:
+            try:
+                return self._listening.accept()
+            except BlockingIOError:
+                await self._readable()
+
+    async def _readable(self) -> None:
+        readable = self._loop.create_future()
+        self._loop.add_reader(self._listening, self._wake, readable)
+        try:
+            await readable
+        finally:
+            self._loop.remove_reader(self._listening)
+
+    @staticmethod
+    def _wake(readable: asyncio.Future[None]) -> None:
+        if not readable.done():
+            readable.set_result(None)
+
+    def _leave(self, accepted: socket.socket, entering: asyncio.Task[None]) -> None:
         self._entering.discard(entering)
         self._gate.places.release()
+        if entering.cancelled():  # also one that was cancelled before its first step
+            accepted.close()
 
     async def _admit(self, accepted: socket.socket, address: str) -> None:
         """Let one caller in, or say why not."""
@@ -184,9 +207,6 @@ class Entrance:
             accepted.close()
             self._rejected(address, why_rejected(error))
             await alert.send(self._loop)
-        except asyncio.CancelledError:
-            accepted.close()
-            raise
         finally:
             alert.close()
 

@@ -99,20 +99,19 @@ async def test_after_the_close_nobody_comes_in():
             await asyncio.open_connection("127.0.0.1", port)
 
 
-async def test_an_abort_cuts_who_is_only_at_the_gate():
+@pytest.mark.parametrize("turns", [0, 1, 3])
+async def test_an_abort_closes_who_is_still_at_the_gate(turns):
     async with entrance(balancers=LOOPBACK) as here:
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            theirs = socket.create_connection(listening.getsockname())
-            ours, _ = listening.accept()
-        ours.setblocking(False)
-        entering = asyncio.create_task(here.door._admit(ours, "127.0.0.1"))
-        here.door._entering.add(entering)
-        await asyncio.sleep(0)
+        caller = socket.create_connection(("127.0.0.1", here.door.port))
+        caller.setblocking(False)
+        await here.listening.has_accepted(1)  # with no turn more, its admission has not taken its first step
+        for _ in range(turns):
+            await asyncio.sleep(0)
         here.door.abort()
-        await asyncio.wait([entering])
-        with theirs:
-            assert theirs.recv(1) == b""
-        assert entering.cancelled()
+        async with asyncio.timeout(10):
+            assert await asyncio.get_running_loop().sock_recv(caller, 1) == b""
+        caller.close()
+        assert here.listening.accepted[0].fileno() == -1
 
 
 def verification(code):

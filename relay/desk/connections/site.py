@@ -6,6 +6,7 @@ import logging
 import socket
 import ssl
 from collections import Counter
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -110,8 +111,14 @@ class LimitedSite(web.BaseSite):
         accepted.setblocking(False)
         task = loop.create_task(self._serve(accepted, address, place))
         self._entering.add(task)
-        task.add_done_callback(self._entering.discard)
+        task.add_done_callback(partial(self._leave, accepted, place))
         return True
+
+    def _leave(self, accepted: socket.socket, place: Place, entering: asyncio.Task[None]) -> None:
+        self._entering.discard(entering)
+        if entering.cancelled():  # also one that was cancelled before its first step
+            accepted.close()
+            place.give_back()
 
     async def _serve(self, accepted: socket.socket, address: str, place: Place) -> None:
         times: dict[str, float] = {}

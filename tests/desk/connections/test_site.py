@@ -34,6 +34,22 @@ class Exhausted:
         return getattr(self.listening, name)
 
 
+class Stopping:
+    """A listening socket whose site is stopped as soon as it has accepted a connection."""
+
+    def __init__(self, listening):
+        self.listening, self.site, self.accepted, self.stopping = listening, None, [], None
+
+    def accept(self):
+        accepted = self.listening.accept()
+        self.accepted.append(accepted[0])
+        self.stopping = asyncio.get_running_loop().create_task(self.site.stop())
+        return accepted
+
+    def __getattr__(self, name):
+        return getattr(self.listening, name)
+
+
 async def fine(_request):
     return web.Response(text="fine")
 
@@ -128,6 +144,15 @@ async def test_a_stopped_listener_takes_nobody(runner, listening):
     await site.stop()
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(*place)
+
+
+async def test_a_stop_closes_who_has_only_just_been_accepted(runner, listening):
+    stopping = Stopping(listening)
+    stopping.site = site = await started(runner, stopping)
+    async with asyncio.timeout(10):
+        assert await closed(await connect(listening))
+        await stopping.stopping
+    assert (stopping.accepted[0].fileno(), site.connections) == (-1, 0)
 
 
 async def test_a_failed_handshake_gives_its_place_back(runner, listening, caplog, listening_tls):
