@@ -205,7 +205,7 @@ class Forwarding:
     def unreadable(self, status: int, detail: str) -> None:
         """Take an answer with this status for none: it had to be read and could not be."""
         self._exchange.provider_status = status
-        self.give_up(FAULTS["provider_broken"], detail)
+        self.give_up(self._fault_of(status), detail)
 
     # what the operator's connection tells
 

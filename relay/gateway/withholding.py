@@ -1,7 +1,6 @@
 """Answers that must be read: what a customer did not consent to is taken out of them (규격 6.2)."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Final
 
 from relay.domain.fault import Fault
@@ -31,9 +30,7 @@ class Withholding:
         self._size = 0
 
     def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
-        """Pass a whole answer on, without the fields. One that cannot be read is none (50005)."""
-        if status != HTTPStatus.OK:
-            return self._forwarding.answered(status, headers, body)
+        """Pass a whole answer on, without the fields, whatever its status. One that cannot be read is none (50005)."""
         if not self._forwarding.takes(status, headers):
             return False
         self._status, self._headers = status, headers

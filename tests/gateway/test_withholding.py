@@ -86,11 +86,41 @@ async def test_a_large_answer_is_read_whole_before_any_of_it_goes_out(way):
     assert (way.connection.ends, len(way.closed)) == (["finished"], 1)
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 429, 500])
-def test_an_answer_that_refuses_holds_no_such_field_and_passes_as_it_is(way, status):
-    body = b'{"rsp_code":"40401", "rsp_msg":"none"}'
-    way.streamed(body, status, step=10)
+REFUSING = [400, 401, 403, 404, 429, 500]
+
+
+@pytest.mark.parametrize("status", REFUSING)
+@pytest.mark.parametrize("step", [10, 1000])
+def test_a_refusal_passes_with_its_status_and_code(way, status, step):
+    body = b'{"rsp_code":"40401","rsp_msg":"none"}'
+    way.streamed(body, status, step=step)
     assert (way.connection.body, way.exchange.status, way.exchange.rsp_code) == (body, status, "40401")
+
+
+@pytest.mark.parametrize("status", REFUSING)
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_refusal_that_holds_rows_is_filtered_too(way, status, streamed):
+    body = BODY.replace(b"00000", b"40401")
+    if streamed:
+        way.streamed(body, status, step=10)
+    else:
+        assert way.withholding.answered(status, JSON, body)
+    told = json.loads(way.connection.body)
+    assert (way.exchange.status, told["rsp_code"]) == (status, "40401")
+    assert told["trans_list"] == [{name: value for name, value in ROW.items() if name != "trans_memo"}]
+
+
+@pytest.mark.parametrize("status", REFUSING)
+@pytest.mark.parametrize("body", [BODY[:-3], b'["private"]', b"", b"private"])
+def test_a_refusal_that_cannot_be_read_never_goes_out(way, status, body):
+    assert not way.withholding.answered(status, JSON, body)
+    assert way.refused() == ("provider_broken", status)
+
+
+@pytest.mark.parametrize("status", REFUSING)
+def test_a_refusal_that_is_coded_never_goes_out(way, status):
+    assert not way.withholding.answered(status, JSON | {b"content-encoding": b"gzip"}, BODY)
+    assert way.refused() == ("provider_broken", status)
 
 
 @pytest.mark.parametrize(
