@@ -10,7 +10,8 @@ from aiohttp import web
 from relay.desk.calls import Answer, Call
 from relay.desk.errors import OAuthRefusal
 from relay.desk.revoked import RevocationFeed, collect_revoked
-from relay.domain.ids import ORG_CODE, TRAN_ID
+from relay.domain.fault import MethodNotAllowed
+from relay.domain.ids import ORG_CODE, TRAN_ID, TRAN_ID_FORM
 from relay.policy.oauth_envelope import REVOCATIONS_PATH
 
 
@@ -68,8 +69,10 @@ async def _health(_: web.Request) -> web.Response:
 
 def turned_away(status: int) -> web.Response:
     """The answer to what is no call: no HTTP, or of no endpoint. `status` is that of HTTP."""
-    error = "invalid_request" if status < web.HTTPInternalServerError.status_code else "server_error"
-    body = json.dumps({"error": error, "error_description": "this is no call"}).encode()
+    ours = status >= web.HTTPInternalServerError.status_code
+    refusal = OAuthRefusal.of("relay_broken", error="server_error") if ours else OAuthRefusal.of("head_malformed")
+    told = {"error": refusal.error, "error_description": refusal.description}
+    body = json.dumps(told, ensure_ascii=False).encode()
     return web.Response(status=status, body=body, headers={**_EVERY, "Server": "relay"})
 
 
@@ -92,16 +95,17 @@ def _door(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Response]
 
 def _fits(request: web.Request, method: str, call: Call) -> None:
     if request.method != method:
-        raise OAuthRefusal("method_not_allowed", f"the method is {method}")
+        wrong = MethodNotAllowed(method)
+        raise OAuthRefusal.of(wrong.fault.name, wrong.detail, error="method_not_allowed")
     if not call.tran_id and method == "POST":  # authorize tells it to the callback
-        raise OAuthRefusal("invalid_request", "x-api-tran-id is missing", reason="header_malformed")
+        raise OAuthRefusal.of("header_malformed", TRAN_ID_FORM)
 
 
 async def _body(request: web.Request) -> bytes:
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
-        raise OAuthRefusal("invalid_request", "the body is too large", reason="body_too_large") from None
+        raise OAuthRefusal.of("body_too_large", f"{BODY_MOST}바이트까지") from None
 
 
 def _call(request: web.Request) -> Call:

@@ -3,10 +3,12 @@
 import logging
 import traceback
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Self
 
+from relay.domain.fault import FAULTS
 from relay.domain.ledger import NotGranted, Unreachable, Why
 from relay.domain.turn import Crowded
+from relay.policy.envelope import words_of
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +31,7 @@ STATUS: Final = {
 
 
 class OAuthRefusal(Exception):
-    """The answer is an error. `description` is ASCII for engineers, never a value that was sent (RFC 6749 5.2).
+    """The answer is an error. `description` is Korean, AH(450), and never holds a value that was sent (규격 3.10).
 
     `reason` is the name under which it is counted and recorded; `retry_after` seconds, with temporarily_unavailable.
     """
@@ -42,26 +44,31 @@ class OAuthRefusal(Exception):
         self.reason = reason or error
         self.retry_after = retry_after
 
+    @classmethod
+    def of(cls, fault: str, detail: str = "", *, error: str = "invalid_request") -> Self:
+        """The refusal with the words of a row of FAULTS; `detail` names the field concerned and what is allowed."""
+        return cls(error, words_of(FAULTS[fault], detail), reason=fault)
+
 
 _RETRY_S: Final = 5
 _TURN_S: Final = 1
 """A lane of comparisons is empty again within a second, unless its caller fills it anew."""
 
-_CODE = "the authorization code is not valid"
-_REFRESH = "the refresh token is not valid"
+_CODE = "code가 유효하지 않습니다"
+_REFRESH = "refresh_token이 유효하지 않습니다"
 NOT_GRANTED: Final[Mapping[Why, tuple[str, str]]] = {
     Why.CODE_UNKNOWN: ("invalid_grant", _CODE),
     Why.CODE_SPENT: ("invalid_grant", _CODE),
     Why.CODE_OF_ANOTHER: ("invalid_grant", _CODE),
-    Why.CODE_EXPIRED: ("invalid_grant", "the authorization code has expired"),
-    Why.REDIRECT_URI_DIFFERS: ("invalid_grant", "redirect_uri differs from that of the authorization request"),
+    Why.CODE_EXPIRED: ("invalid_grant", "code가 만료되었습니다"),
+    Why.REDIRECT_URI_DIFFERS: ("invalid_grant", "redirect_uri가 인가 요청의 값과 다릅니다"),
     Why.REFRESH_UNKNOWN: ("invalid_grant", _REFRESH),
     Why.REFRESH_REVOKED: ("invalid_grant", _REFRESH),
     Why.REFRESH_OF_ANOTHER: ("invalid_grant", _REFRESH),
-    Why.REFRESH_EXPIRED: ("invalid_grant", "the refresh token has expired"),
-    Why.CONSENT_ENDED: ("invalid_grant", "the consent has ended: the customer has to give a new one"),
-    Why.TX_ID_SPENT: ("invalid_grant", "tx_id was used before"),
-    Why.NONCE_SPENT: ("invalid_grant", "consent_nonce or ucpid_nonce was used before"),
+    Why.REFRESH_EXPIRED: ("invalid_grant", "refresh_token이 만료되었습니다"),
+    Why.CONSENT_ENDED: ("invalid_grant", "전송요구의 종료 시점이 경과하였습니다. 정보주체의 새 전송요구가 필요합니다"),
+    Why.TX_ID_SPENT: ("invalid_grant", "이미 사용된 tx_id입니다"),
+    Why.NONCE_SPENT: ("invalid_grant", "이미 사용된 consent_nonce 또는 ucpid_nonce입니다"),
 }
 """What a client is told when the ledger grants nothing: never whether a code or token of somebody else exists."""
 
@@ -75,16 +82,22 @@ def refusal_of(error: Exception) -> OAuthRefusal:
         return error
     if isinstance(error, Unreachable):
         return OAuthRefusal(
-            "temporarily_unavailable", "try again later", reason="ledger_unreachable", retry_after=_RETRY_S
+            "temporarily_unavailable",
+            words_of(FAULTS["ledger_unreachable"]),
+            reason="ledger_unreachable",
+            retry_after=_RETRY_S,
         )
     if isinstance(error, Crowded):
         return OAuthRefusal(
-            "temporarily_unavailable", "too many client secrets wait", reason="client_crowded", retry_after=_TURN_S
+            "temporarily_unavailable",
+            "client_secret을 확인하는 요청이 너무 많습니다",
+            reason="client_crowded",
+            retry_after=_TURN_S,
         )
     if isinstance(error, NotGranted) and error.why in NOT_GRANTED:
         return OAuthRefusal(*NOT_GRANTED[error.why], reason=error.why.value)
     log_unforeseen(error)
-    return OAuthRefusal("server_error", "the relay failed", reason="relay_broken")
+    return OAuthRefusal.of("relay_broken", error="server_error")
 
 
 def log_unforeseen(error: Exception) -> None:

@@ -11,16 +11,13 @@ from relay.desk.calls import Call
 from relay.desk.errors import OAuthRefusal
 from relay.domain.fault import Refusal
 from relay.policy.parameters import ParameterCheck, compile_check
+from relay.policy.query import QUERY_OF_A_POST
 from relay.policy.scalars import Checking
 from relay.standard.catalogue import load_catalogue
 
 _FORM: Final = re.compile(r'application/x-www-form-urlencoded(?:\s*;\s*charset\s*=\s*"?utf-?8"?)?\s*', re.IGNORECASE)
 _NO_FORM: Final = re.compile(r"%(?![0-9A-Fa-f]{2})|[\x00-\x20\x7f]")
-_WORDS: Final = {
-    "parameter_missing": "{} is missing",
-    "parameter_malformed": "not a value of {}",
-    "parameter_ambiguous": "a name could be taken for {}",
-}
+_URLENCODED: Final = "URL 인코딩된 UTF-8만 허용됩니다"
 _PAIRS_MOST: Final = 64
 """The longest form of the standard has 20 fields (통합인증-002)."""
 
@@ -29,7 +26,7 @@ _PAIRS_MOST: Final = 64
 class Fields:
     """What was sent: `values` are the fields that stand once and can be read.
 
-    `wrong` is what is wrong with the rest, the name of a fault and a description; None when nothing is.
+    `wrong` is what is wrong with the rest, the name of a fault and its detail; None when nothing is.
     """
 
     values: Mapping[str, str] = field(repr=False)
@@ -43,7 +40,7 @@ def read_fields(text: str) -> Fields:
     """
     pairs = [pair for pair in text.split("&") if pair]
     if len(pairs) > _PAIRS_MOST:
-        return Fields({}, ("parameter_malformed", "too many fields"))
+        return Fields({}, ("parameter_malformed", f"파라미터는 {_PAIRS_MOST}개까지"))
     values: dict[str, str] = {}
     doubled: set[str] = set()
     wrong: tuple[str, str] | None = None
@@ -51,13 +48,13 @@ def read_fields(text: str) -> Fields:
         try:
             name, value = _decoded(pair)
         except ValueError:
-            wrong = ("parameter_malformed", "not urlencoded UTF-8")
+            wrong = ("parameter_malformed", _URLENCODED)
             continue
         if name in values:
             doubled.add(name)
         values[name] = value
     if doubled:
-        wrong = ("parameter_twice", "a field stands twice")
+        wrong = ("parameter_twice", "")
     return Fields({name: value for name, value in values.items() if name not in doubled}, wrong)
 
 
@@ -77,17 +74,17 @@ def form_of(call: Call) -> Mapping[str, str]:
     A query is refused whatever it says: secrets in a URL stand in every log on their way (RFC 6749 2.3.1).
     """
     if call.query is not None:
-        raise _invalid("parameter_malformed", "parameters belong into the body")
+        raise OAuthRefusal.of("parameter_malformed", QUERY_OF_A_POST)
     if _FORM.fullmatch(call.header("content-type")) is None:
-        raise _invalid("header_malformed", "Content-Type is application/x-www-form-urlencoded")
+        raise OAuthRefusal.of("header_malformed", "Content-Type (application/x-www-form-urlencoded)")
     if "content-encoding" in call.headers:
-        raise _invalid("header_malformed", "a form comes without Content-Encoding")
+        raise OAuthRefusal.of("header_malformed", "Content-Encoding은 허용되지 않습니다")
     try:
         found = read_fields(call.body.decode())
     except UnicodeDecodeError as error:
-        raise _invalid("parameter_malformed", "not UTF-8") from error
+        raise OAuthRefusal.of("parameter_malformed", _URLENCODED) from error
     if found.wrong:
-        raise _invalid(*found.wrong)
+        raise OAuthRefusal.of(*found.wrong)
     return found.values
 
 
@@ -96,16 +93,11 @@ def hold(api_id: str, values: Mapping[str, str]) -> None:
     try:
         check_of(api_id)(values)
     except Refusal as refusal:
-        raise _invalid(
-            refusal.fault.name, _WORDS[refusal.fault.name].format(refusal.detail)
-        ) from None  # the refusal's context holds what was sent
+        # the refusal's context holds what was sent
+        raise OAuthRefusal.of(refusal.fault.name, refusal.detail) from None
 
 
 @cache
 def check_of(api_id: str) -> ParameterCheck:
     """The strict check of an API's query and body fields, compiled once."""
     return compile_check(load_catalogue().apis[api_id], Checking.STRICT)
-
-
-def _invalid(reason: str, description: str) -> OAuthRefusal:
-    return OAuthRefusal("invalid_request", description, reason=reason)

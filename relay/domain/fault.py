@@ -30,7 +30,12 @@ class Fault:
 
 
 class Refusal(Exception):
-    """A fault raised: the call ends here. `detail` names the field or limit concerned, never a value."""
+    """A fault raised: the call ends here. `detail` names the field or limit concerned, never a value.
+
+    `allow` are the methods that may be used, where the fault is about the method.
+    """
+
+    allow = "GET, POST"
 
     def __init__(self, fault: Fault, detail: str = "", retry_after: float = 0.0) -> None:
         super().__init__(fault.name)
@@ -138,3 +143,11 @@ _TABLE: Final = [
 ]
 
 FAULTS: Final[dict[str, Fault]] = {fault.name: fault for fault in _TABLE}
+
+
+class MethodNotAllowed(Refusal):
+    """A path was called by another method than the one it takes; `method` is "" where the path takes none."""
+
+    def __init__(self, method: str) -> None:
+        self.allow = method or self.allow
+        super().__init__(FAULTS["method_not_allowed"], f"{self.allow}만 허용됩니다")

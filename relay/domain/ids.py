@@ -13,6 +13,11 @@ ORG_CODE: Final = re.compile(r"[0-9A-Za-z]{10}")
 TRAN_ID: Final = re.compile(r"[0-9A-Z]{10}[MSRCPA][0-9A-Z]{14}")
 """거래고유번호, AN(25): org_code(10), subject letter, free number(14) (첨부14)."""
 
+TRAN_ID_FORM: Final = (
+    "x-api-tran-id (숫자와 영문 대문자 25자리: 기관코드 10자리, 주체구분코드 M·S·R·C·P·A 중 1자리, 부여번호 14자리)"
+)
+"""The header and what it holds, for a caller who sent something else."""
+
 _SERIAL: Final = re.compile(r"[0-9A-Za-z -]+")
 _SERIAL_NOISE: Final = re.compile(r"[ -]")
 

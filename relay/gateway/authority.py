@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from relay.domain.exchange import Exchange
-from relay.domain.fault import FAULTS, Refusal
+from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
 from relay.domain.ports import AuthorityUpstream
 from relay.gateway.dialect import OAUTH, SUPPORT, Dialect
 from relay.gateway.forwarding import Forwarding
@@ -135,4 +135,4 @@ def _the_portal(plan: Plan, card: Card, head: RequestHead, exchange: Exchange) -
 
 def _check_method(head: RequestHead, method: str) -> None:
     if head.method != method:
-        raise Refusal(FAULTS["method_not_allowed"], method)
+        raise MethodNotAllowed(method)

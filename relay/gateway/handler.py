@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from relay.domain.exchange import Exchange
-from relay.domain.fault import FAULTS, Refusal
+from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
 from relay.domain.grant import Grant, NotYet
 from relay.domain.ports import AuthorityUpstream, Recorder, Upstream
 from relay.gateway.attributing import Said, complete
@@ -150,10 +150,9 @@ class Gateway:
         self._welcome.complain(connection, error.wrong, exchange.started)
         dialect = OAUTH if oauth_envelope.speaks_oauth(error.raw) else DATA
         method, path = envelope.asked_in(error.raw)
-        fault, takes = _MALFORMED[error.wrong], ""
-        if fault is FAULTS["method_not_allowed"]:
-            takes = self.plan.method_of(path)
-        refusal = Refusal(fault, takes)
+        refusal = Refusal(_MALFORMED[error.wrong])
+        if error.wrong is Wrong.METHOD_NOT_ALLOWED:
+            refusal = MethodNotAllowed(self.plan.method_of(path))
         self._complete(connection.card, Said(path, error.raw, api_type=api_type_in(error.raw)), exchange)
         self._refuse(connection, refusal, envelope.tran_id_in(error.raw), exchange, dialect, bodiless=method == b"HEAD")
 

@@ -23,13 +23,14 @@ from relay.policy.attribution import API_TYPES
 from relay.policy.envelope import TARGET_MOST, check_json_type, check_sizes, valid_tran_id
 from relay.policy.maintenance import in_maintenance
 from relay.policy.plan import Institution, Plan, Rules
-from relay.policy.query import body_parameters, query_parameters
+from relay.policy.query import QUERY_OF_A_POST, body_parameters, query_parameters
 from relay.policy.route import Route, find_route
 from relay.policy.scalars import Checking
 from relay.policy.slot import check_slot
 from relay.wire.head import RequestHead
 
 _SCHEDULED: Final = ApiType.SCHEDULED.value
+_API_TYPE_FORM: Final = f"x-api-type ({', '.join(ApiType)} 중 하나)"
 _KOREA_AHEAD_S: Final = 9 * 3600
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
@@ -113,7 +114,7 @@ def _parameters(head: RequestHead, body: bytes, asset: str) -> Mapping[str, obje
     if head.method == "POST":
         check_json_type(head.headers.get(b"content-type"))
         if head.query:  # what another reader could take for the body's parameters
-            raise Refusal(FAULTS["parameter_malformed"], "query")
+            raise Refusal(FAULTS["parameter_malformed"], QUERY_OF_A_POST)
         return body_parameters(body)
     parameters = query_parameters(head.query)
     if not asset:
@@ -196,6 +197,6 @@ def _check_api_type(sent: bytes | None, checking: Checking, *, needed: bool) -> 
     """Judge an `x-api-type` that is none of the four words (규격 1.4); before 2022 it was left out on demand."""
     if sent is None:
         if needed and checking is Checking.STRICT:
-            raise Refusal(FAULTS["header_missing"], "x-api-type")
+            raise Refusal(FAULTS["header_missing"], _API_TYPE_FORM)
     elif checking is not Checking.OFF:
-        raise Refusal(FAULTS["header_malformed"], "x-api-type")
+        raise Refusal(FAULTS["header_malformed"], _API_TYPE_FORM)

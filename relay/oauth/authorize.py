@@ -7,16 +7,18 @@ from relay.desk.calls import Answer, Call
 from relay.desk.errors import OAuthRefusal, refusal_of
 from relay.desk.forms import Fields, hold, read_fields
 from relay.domain.authorization import AuthorizationRequest
+from relay.domain.ids import TRAN_ID_FORM
 from relay.oauth.clients import member, note, strange
 from relay.oauth.office import Authority, Client, Office
 from relay.oauth.redirects import way_back
-from relay.oauth.ways import begun
+from relay.oauth.ways import NOT_OFFERED, begun
 from relay.policy.fields import check_of
 from relay.policy.registry import Authentication
 from relay.standard.catalogue import load_catalogue
 
 _API: Final = "개별인증-001"
 _CI: Final = "x-user-ci"
+_CI_FORM: Final = "x-user-ci (B64(100))"
 _STATE: Final = re.compile(r"[0-9A-Za-z]{1,40}")
 _ECHO: Final = re.compile(r"[!-~]{1,64}")
 _HEADER_FAULTS: Final = frozenset({"header_missing", "header_malformed"})
@@ -50,11 +52,11 @@ def _client(office: Office, call: Call, fields: Fields) -> Client:
     """The client that is named, when the callback is one of those registered for it, character by character."""
     client = office.clients.get(fields.values.get("client_id", ""))
     if client is None:
-        raise OAuthRefusal("invalid_request", "client_id is not known", reason="client_unknown")
+        raise OAuthRefusal("invalid_request", "등록되지 않은 client_id입니다", reason="client_unknown")
     note(call, client)
     if fields.values.get("redirect_uri") not in client.service.callbacks:
         raise OAuthRefusal(
-            "invalid_request", "redirect_uri is not registered for this client", reason="redirect_uri_unknown"
+            "invalid_request", "해당 client_id에 등록되지 않은 redirect_uri입니다", reason="redirect_uri_unknown"
         )
     return client
 
@@ -63,22 +65,21 @@ def _request(authority: Authority, office: Office, call: Call, fields: Fields, c
     values, now = fields.values, int(authority.clock())
     if call.fault in _HEADER_FAULTS or not (call.fault or call.tran_id):
         reason = call.fault or "header_malformed"
-        raise OAuthRefusal("invalid_request", "x-api-tran-id is missing or malformed", reason=reason)
+        raise OAuthRefusal.of(reason, TRAN_ID_FORM)
     if call.fault or client.service.operator not in call.operators:
         raise strange(call)
     if fields.wrong:
-        reason, said = fields.wrong
-        raise OAuthRefusal("invalid_request", said, reason=reason)
+        raise OAuthRefusal.of(*fields.wrong)
     if values.get("response_type", "") not in {"", "code"}:
-        raise OAuthRefusal("unsupported_response_type", "response_type is code")
+        raise OAuthRefusal("unsupported_response_type", "지원하지 않는 response_type입니다: response_type (code)")
     hold(_API, values)
     if values["app_scheme"] not in client.service.app_schemes:
         raise OAuthRefusal(
-            "invalid_request", "app_scheme is not registered for this client", reason="app_scheme_unknown"
+            "invalid_request", "해당 client_id에 등록되지 않은 app_scheme입니다", reason="app_scheme_unknown"
         )
     provider = member(office, call, values)
     if provider.authentication is Authentication.NONE:
-        raise OAuthRefusal("method_not_allowed", "this institution offers no individual authentication")
+        raise OAuthRefusal("method_not_allowed", NOT_OFFERED)
     return AuthorizationRequest(
         request_id=authority.random(),
         provider=provider.org_code,
@@ -97,10 +98,10 @@ def _request(authority: Authority, office: Office, call: Call, fields: Fields, c
 def _ci(call: Call) -> str:
     ci = call.header(_CI)
     if not ci:
-        raise OAuthRefusal("invalid_request", "x-user-ci is missing", reason="header_missing")
+        raise OAuthRefusal.of("header_missing", _CI_FORM)
     (field,) = (field for field in load_catalogue().apis[_API].request.header if field.name == _CI)
     if not check_of(field)(ci):
-        raise OAuthRefusal("invalid_request", "x-user-ci is not B64(100)", reason="header_malformed")
+        raise OAuthRefusal.of("header_malformed", _CI_FORM)
     return ci
 
 

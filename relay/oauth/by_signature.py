@@ -15,7 +15,7 @@ from typing import Final
 from relay.desk.errors import OAuthRefusal
 from relay.domain.consent import KOREA, Authentication, Consent
 from relay.domain.ledger import Evidence, Holder, NotGranted, Why
-from relay.domain.nonce import from_base64url, nonce_of, to_base64url
+from relay.domain.nonce import NONCE_BYTES, from_base64url, nonce_of, to_base64url
 from relay.domain.proof import CertificateSigned, Doubt, HashSigned, SignedConsent, Unproven
 from relay.domain.tx_id import tx_id_of
 from relay.oauth.issuing import Mint
@@ -42,20 +42,20 @@ CERTIFICATE: Final = ("signed_person_info_req_len", "signed_person_info_req", "c
 PROVIDER: Final = ("consent_len", "consent", "cert_tx_id")
 
 UNPROVEN: Final[Mapping[Doubt, tuple[str, str]]] = {
-    Doubt.MALFORMED: ("invalid_grant", "a signature is no CMS SignedData of what should be signed"),
-    Doubt.SIGNERS_DIFFER: ("invalid_grant", "the two signatures are of different certificates"),
-    Doubt.NONCE_DIFFERS: ("invalid_grant", "a signed nonce differs from that of the form"),
-    Doubt.CONSENT_DIFFERS: ("invalid_grant", "the signed agreement does not cover the CI"),
-    Doubt.SIGNATURE: ("invalid_grant", "a signature does not verify"),
-    Doubt.SIGNING_TIME: ("invalid_grant", "a signature is too old, or of the future"),
-    Doubt.CERTIFICATE_EXPIRED: ("invalid_grant", "the signing certificate is not valid today"),
-    Doubt.CHAIN: ("invalid_grant", "the signing certificate is not one of this certifier's"),
-    Doubt.CERTIFICATE_REVOKED: ("invalid_grant", "the signing certificate was revoked"),
-    Doubt.IDENTITY: ("unauthorized_user", "the certifier does not know the signer by this username"),
-    Doubt.REVOCATION_UNKNOWN: ("temporarily_unavailable", "revocation cannot be looked up now"),
-    Doubt.BUSY: ("temporarily_unavailable", "too many signatures wait to be verified"),
-    Doubt.CERTIFIER_SILENT: ("temporarily_unavailable", "the certifier does not answer"),
-    Doubt.CERTIFIER_BROKEN: ("temporarily_unavailable", "the certifier's answer cannot be used"),
+    Doubt.MALFORMED: ("invalid_grant", "전자서명이 서명 대상에 대한 CMS SignedData가 아닙니다"),
+    Doubt.SIGNERS_DIFFER: ("invalid_grant", "두 전자서명의 인증서가 서로 다릅니다"),
+    Doubt.NONCE_DIFFERS: ("invalid_grant", "전자서명의 nonce가 consent_nonce 또는 ucpid_nonce와 다릅니다"),
+    Doubt.CONSENT_DIFFERS: ("invalid_grant", "서명된 동의에 CI 제공이 포함되지 않았습니다"),
+    Doubt.SIGNATURE: ("invalid_grant", "전자서명 검증에 실패하였습니다"),
+    Doubt.SIGNING_TIME: ("invalid_grant", "전자서명의 signingTime이 허용 시간을 벗어났습니다"),
+    Doubt.CERTIFICATE_EXPIRED: ("invalid_grant", "서명 인증서의 유효기간이 아닙니다"),
+    Doubt.CHAIN: ("invalid_grant", "ca_code의 통합인증기관이 발급한 서명 인증서가 아닙니다"),
+    Doubt.CERTIFICATE_REVOKED: ("invalid_grant", "서명 인증서가 폐지되었습니다"),
+    Doubt.IDENTITY: ("unauthorized_user", "username의 CI가 서명자와 일치하지 않습니다"),
+    Doubt.REVOCATION_UNKNOWN: ("temporarily_unavailable", "서명 인증서의 폐지 여부를 확인할 수 없습니다"),
+    Doubt.BUSY: ("temporarily_unavailable", "검증을 기다리는 전자서명이 너무 많습니다"),
+    Doubt.CERTIFIER_SILENT: ("temporarily_unavailable", "통합인증기관이 응답하지 않습니다"),
+    Doubt.CERTIFIER_BROKEN: ("temporarily_unavailable", "통합인증기관의 응답이 올바르지 않습니다"),
 }
 """What a client is told when a consent is not proven. What could not be judged now may be tried again."""
 
@@ -104,8 +104,8 @@ def _digest_of(form: Mapping[str, str]) -> bytes:
     return hashlib.sha256(json.dumps(said).encode()).digest()
 
 
-def _invalid(name: str, wrong: str = "does not fit") -> OAuthRefusal:
-    return OAuthRefusal("invalid_request", f"{name} {wrong}", reason="parameter_malformed")
+def _invalid(name: str, allowed: str) -> OAuthRefusal:
+    return OAuthRefusal.of("parameter_malformed", f"{name} ({allowed})")
 
 
 def _by_certificate(form: Mapping[str, str]) -> CertificateSigned:
@@ -115,7 +115,7 @@ def _by_certificate(form: Mapping[str, str]) -> CertificateSigned:
     _length(form, "signed_person_info_req")
     nonces = _decoded(form, nonce_of, "consent_nonce"), _decoded(form, nonce_of, "ucpid_nonce")
     if nonces[0] == nonces[1]:
-        raise _invalid("ucpid_nonce", "is consent_nonce")
+        raise _invalid("ucpid_nonce", "consent_nonce와 다른 값")
     return CertificateSigned(
         tx_id=form["tx_id"],
         ci=form["username"],
@@ -133,7 +133,7 @@ def _by_provider(form: Mapping[str, str]) -> HashSigned:
     _length(form, "consent")
     _decoded(form, from_base64url, "password")
     if not _PRINTABLE.fullmatch(form["cert_tx_id"]):
-        raise _invalid("cert_tx_id")
+        raise _invalid("cert_tx_id", "공백 없는 ASCII 문자")
     return HashSigned(form["tx_id"], form["username"], form["password"], form["consent"], form["cert_tx_id"])
 
 
@@ -148,40 +148,41 @@ def _signed(call: TokenCall) -> SignedConsent:
     """What the form brings to be proven. Raises OAuthRefusal invalid_request."""
     form = call.form
     if form["auth_type"] not in _WAYS:
-        raise _invalid("auth_type")
+        raise _invalid("auth_type", f"{', '.join(_WAYS)} 중 하나")
     if form["request_type"] not in frozenset(RequestType):
-        raise _invalid("request_type")
+        raise _invalid("request_type", f"{', '.join(RequestType)} 중 하나")
     if "service_id" in form:
-        raise _invalid("service_id", "is for transfers between institutions")
+        raise _invalid("service_id", "기관 간 전송에만 사용")
     return _WAYS[form["auth_type"]][1](form)
 
 
 def _present(form: Mapping[str, str], names: tuple[str, ...], consent_type: str) -> None:
     missing = next((name for name in names if not form.get(name)), None)
     if missing is not None:
-        raise OAuthRefusal("invalid_request", f"{missing} is missing", reason="parameter_missing")
+        raise OAuthRefusal.of("parameter_missing", missing)
     if form["consent_type"] != consent_type:
-        raise _invalid("consent_type", "does not fit auth_type")
+        raise _invalid("consent_type", f"auth_type이 {form['auth_type']}이면 {consent_type}")
 
 
 def _absent(form: Mapping[str, str], names: tuple[str, ...]) -> None:
     """What belongs to the other way is left out (규격 1.1); sent all the same it could only be believed by mistake."""
     for name in names:
         if name in form:
-            raise _invalid(name, "does not fit auth_type")
+            raise _invalid(name, f"auth_type이 {form['auth_type']}이면 생략")
 
 
 def _length(form: Mapping[str, str], name: str) -> None:
     told = _LENGTH.fullmatch(form[f"{name}_len"])
     if told is None or int(told[1]) != len(form[name].encode()):
-        raise _invalid(f"{name}_len", f"is not the length of {name} in bytes")
+        raise _invalid(f"{name}_len", f"{name}의 바이트 길이")
 
 
 def _decoded(form: Mapping[str, str], read: Callable[[str], bytes], name: str) -> bytes:
     try:
         return read(form[name])
     except ValueError:
-        raise _invalid(name) from None
+        length = f"{NONCE_BYTES}바이트의 " if read is nonce_of else ""
+        raise _invalid(name, f"{length}Base64URL") from None
 
 
 def _check_tx_id(authority: Authority, call: TokenCall) -> None:
@@ -189,20 +190,20 @@ def _check_tx_id(authority: Authority, call: TokenCall) -> None:
     try:
         told = tx_id_of(call.form["tx_id"])
     except ValueError:
-        raise _invalid("tx_id") from None
+        raise _invalid("tx_id", "aNS(74)") from None
     wanted = (call.client.service.operator, call.provider.org_code, authority.office.relay, call.form["ca_code"])
     if (told.operator, told.provider, told.relay, told.certifier) != wanted:
-        raise _invalid("tx_id", "names other parties")
+        raise _invalid("tx_id", "호출한 기관, org_code, 중계기관, ca_code와 같은 기관코드")
     if not call.now - TX_ID_AGE_S <= told.made_at <= call.now + TX_ID_AHEAD_S:
-        raise _invalid("tx_id", "is too old, or of the future")
+        raise _invalid("tx_id", f"생성 후 {TX_ID_AGE_S // 60}분까지")
 
 
 def _check_certifier(authority: Authority, call: TokenCall) -> None:
     certifier = authority.office.certifiers.get(call.form["ca_code"])
     if certifier is None:
-        raise _invalid("ca_code", "is no certifier of this relay")
+        raise _invalid("ca_code", "중계기관에 등록된 통합인증기관")
     if certifier.kind is not _WAYS[call.form["auth_type"]][0]:
-        raise _invalid("ca_code", "does not fit auth_type")
+        raise _invalid("ca_code", "auth_type을 제공하는 통합인증기관")
 
 
 def _spent(signed: SignedConsent) -> tuple[tuple[str, str], ...]:
@@ -231,7 +232,7 @@ def _demanded(call: TokenCall, text: bytes) -> Demand:
         demand = read_demand(text)
         fit(demand, frame)
     except DemandFault as fault:
-        said = f"{fault.member} of the signed consent does not fit"
+        said = f"전송요구내역이 올바르지 않습니다: {fault.member} ({fault.allowed})"
         raise OAuthRefusal(fault.error, said, reason="consent_demand") from None
     return demand
 

@@ -1,18 +1,22 @@
 """Who calls the token endpoint: the service it names, by its secret, over a connection of its operator (규격 3.1)."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from relay.desk.calls import Call
 from relay.desk.errors import OAuthRefusal
 from relay.oauth.office import Authority, Client, Office, TokenCall
 from relay.policy.registry import Provider
 
+INVALID_CLIENT: Final = "client_id 또는 client_secret이 올바르지 않습니다"
+"""Said of a client that is not known and of a wrong secret alike."""
+
 
 def member(office: Office, call: Call, form: Mapping[str, str]) -> Provider:
     """The institution that `org_code` names. Raises OAuthRefusal invalid_request when it is none of ours (core 2.1)."""
     provider = office.providers.get(form["org_code"])
     if provider is None:
-        raise OAuthRefusal("invalid_request", "org_code is no member of this relay", reason="provider_unknown")
+        raise OAuthRefusal.of("provider_unknown", "org_code")
     call.note.provider = provider.org_code
     return provider
 
@@ -33,7 +37,7 @@ async def identified(authority: Authority, call: Call, form: Mapping[str, str]) 
     whose = ",".join(sorted(call.operators))  # who calls, not who is named: nobody may wait in another's lane
     fits = await authority.secrets.fit(whose, known, form["client_secret"])
     if client is None or not known or not fits:
-        raise OAuthRefusal("invalid_client", "client authentication failed")
+        raise OAuthRefusal("invalid_client", INVALID_CLIENT)
     if client.service.operator not in call.operators:
         raise strange(call)
     return TokenCall(form, client, provider, int(authority.clock()))  # of now: the secret waited for its turn
@@ -49,6 +53,6 @@ def strange(call: Call) -> OAuthRefusal:
     """The refusal of a caller who does not speak for the client's operator (IP 주소, SERIALNUMBER)."""
     return OAuthRefusal(
         "unauthorized_client",
-        "this connection does not speak for the client's operator",
+        "client_id를 등록한 기관의 인증서와 IP 주소가 아닙니다",
         reason=call.fault or "unauthorized_client",
     )

@@ -26,7 +26,7 @@ def scope_of(industry: str, scopes: tuple[str, ...]) -> str:
     """
     scope = scope_at(industry, scopes)
     if len(scope) > _SCOPE_MOST or not all(each.startswith(f"{industry}.") for each in scope.split(" ")):
-        raise OAuthRefusal("invalid_scope", "the consent's scopes are not those of the institution's industry")
+        raise OAuthRefusal("invalid_scope", "전송요구의 scope가 해당 업권의 scope가 아닙니다")
     return scope
 
 

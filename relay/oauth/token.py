@@ -27,16 +27,18 @@ GRANTS: Final[Mapping[str, Grant]] = {
     "password": Grant("통합인증-002", "AU11", by_signature.grant),
 }
 
+_GRANT_TYPE_FORM: Final = f"grant_type ({', '.join(GRANTS)} 중 하나)"
+
 
 async def token(authority: Authority, call: Call) -> Answer:
     """Tokens for a grant. Raises OAuthRefusal, NotGranted, Unreachable."""
     form = form_of(call)
     asked = form.get("grant_type", "")
     if not asked:
-        raise OAuthRefusal("invalid_request", "grant_type is missing", reason="parameter_missing")
+        raise OAuthRefusal.of("parameter_missing", _GRANT_TYPE_FORM)
     row = GRANTS.get(asked)
     if row is None:
-        raise OAuthRefusal("unsupported_grant_type", f"grant_type is one of {', '.join(GRANTS)}")
+        raise OAuthRefusal("unsupported_grant_type", f"지원하지 않는 grant_type입니다: {_GRANT_TYPE_FORM}")
     call.note.api_code = row.api_code
     hold(row.api_id, form)
     return Answer(200, await row.grant(authority, await identified(authority, call, form)))

@@ -16,6 +16,8 @@ PAGES: Final = "/authentication"
 RETURN: Final = f"{PAGES}/return"
 """Below `pages_url`: where an institution of the redirect way sends the customer back to."""
 
+NOT_OFFERED: Final = "개별인증을 제공하지 않는 정보제공자입니다"
+
 Begun = tuple[int, Mapping[str, str], Mapping[str, str] | None]
 """HTTP status, headers, and the JSON body where there is one."""
 
@@ -27,7 +29,7 @@ def begun(authority: Authority, provider: Provider, request: AuthorizationReques
     """
     way = _WAYS.get(provider.authentication)
     if way is None:
-        raise OAuthRefusal("method_not_allowed", "individual authentication is not offered")
+        raise OAuthRefusal("method_not_allowed", NOT_OFFERED)
     return way(authority, provider, request)
 
 
@@ -37,7 +39,7 @@ def _hosted(authority: Authority, _: Provider, request: AuthorizationRequest) ->
 
 def _redirect(authority: Authority, provider: Provider, request: AuthorizationRequest) -> Begun:
     if provider.redirect is None:
-        raise _unfit("no redirect")
+        raise _unfit("redirect")
     return 302, {"Location": way_back(provider.redirect.url, request=_request_object(authority, request))}, None
 
 
@@ -65,7 +67,7 @@ def _request_object(authority: Authority, request: AuthorizationRequest) -> str:
 
 def _app(_: Authority, provider: Provider, __: AuthorizationRequest) -> Begun:
     if provider.app is None:
-        raise _unfit("no app")
+        raise _unfit("app")
     app = provider.app
     body = {
         "org_code": provider.org_code,
@@ -79,12 +81,12 @@ def _app(_: Authority, provider: Provider, __: AuthorizationRequest) -> Begun:
 
 def _pages_url(authority: Authority) -> str:
     if not authority.office.pages_url:
-        raise _unfit("no pages")
+        raise _unfit("pages_url")
     return authority.office.pages_url
 
 
 def _unfit(what: str) -> OAuthRefusal:
-    return OAuthRefusal("server_error", f"individual authentication is not set up: {what}", reason="way_unfit")
+    return OAuthRefusal("server_error", f"개별인증이 설정되지 않았습니다: {what}", reason="way_unfit")
 
 
 _WAYS: Final[Mapping[Authentication, Callable[[Authority, Provider, AuthorizationRequest], Begun]]] = {

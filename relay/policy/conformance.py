@@ -62,7 +62,7 @@ def _scalar(where: str, field: Field, value: object) -> Iterator[str]:
     elif not isinstance(value, str):
         yield f"{where}: must be a JSON string"
     elif not check_of(field)(value):
-        yield f"{where}: must be {allowed(field)}"
+        yield f"{where}: must be {'one of ' if field.codes else ''}{allowed(field)}"
 
 
 def _counts(path: str, known: set[str], found: Mapping[str, object]) -> Iterator[str]:

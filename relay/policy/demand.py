@@ -14,7 +14,7 @@ from typing import Any, Final
 from relay.domain.consent import Asset, Particulars, Target
 from relay.domain.ids import ORG_CODE
 from relay.domain.strict_json import read_object
-from relay.policy.particulars import LIST_ONLY_DAYS, Scopes, checked
+from relay.policy.particulars import LIST_ONLY_DAYS, Scopes, checked, days_allowed
 
 CONSENT_BYTES: Final = 7000
 """전송요구 원문, AH(7000)."""
@@ -30,6 +30,25 @@ _SCOPE: Final = re.compile(r"[a-z0-9]{1,10}\.[a-z]{1,20}")
 _ASSET: Final = re.compile(r"[\x21-\x7e]{1,100}")
 _SEQNO: Final = re.compile(r"[0-9A-Za-z]{1,7}")
 _SERVICE_ID: Final = re.compile(r"[0-9A-Za-z]{1,22}")
+
+_BOOLEAN: Final = "true, false 중 하나"
+_ALLOWED: Final[Mapping[str, str]] = {
+    "consent": f"{CONSENT_BYTES}바이트까지의 JSON, 표준의 항목만",
+    "snd_org_code": "aN(10)",
+    "rcv_org_code": "aN(10)",
+    "service_id": "aN(22)",
+    "end_date": "DATE, YYYYMMDD",
+    "period": "DATE, YYYYMMDD",
+    "purpose": "AH(150)",
+    "fnd_cycle": "1/w",
+    "add_cycle": "1/w",
+    "target_info": "scope와 asset_list의 JSON 배열, 같은 scope는 한 번만",
+    "scope": "scope 1개",
+    "asset_list": "목록 조회 scope에서는 생략, 그 밖에는 asset의 JSON 배열 또는 all_asset",
+    "asset": "공백 없는 문자 100자까지",
+    "seqno": "aN(7)",
+}
+"""What each member may hold, where it cannot be read at all; members that are not here are flags."""
 
 _FLAGS: Final[Mapping[str, bool]] = {"true": True, "false": False}
 _MEMBERS: Final = frozenset(
@@ -59,12 +78,16 @@ class RequestType(StrEnum):
 
 
 class DemandFault(Exception):
-    """The demand is not granted. `error` is the OAuth error (규격 3.10), `member` what it is about, never a value."""
+    """The demand is not granted. `error` is the OAuth error (규격 3.10), `member` what it is about, never a value.
 
-    def __init__(self, error: str, member: str) -> None:
+    `allowed` says in Korean what the member may hold.
+    """
+
+    def __init__(self, error: str, member: str, allowed: str) -> None:
         super().__init__(f"{error}: {member}")
         self.error = error
         self.member = member
+        self.allowed = allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +153,15 @@ def fit(demand: Demand, frame: Frame) -> None:
     """
     told = demand.particulars
     if demand.sender != frame.provider:
-        raise DemandFault("invalid_grant", "snd_org_code")
+        raise DemandFault("invalid_grant", "snd_org_code", "org_code와 같은 기관코드")
     if demand.receiver != frame.operator:
-        raise DemandFault("invalid_grant", "rcv_org_code")
+        raise DemandFault("invalid_grant", "rcv_org_code", "client_id를 등록한 기관의 기관코드")
     if told.end_date < frame.today:
-        raise DemandFault("invalid_grant", "end_date")
+        raise DemandFault("invalid_grant", "end_date", days_allowed(frame.today))
     _fit_request_type(told, frame)
     for flaw in checked(told, frame.scopes, frame.today):
-        raise DemandFault("invalid_scope" if flaw.member == "scope" else "invalid_request", flaw.member)
+        error = "invalid_scope" if flaw.member == "scope" else "invalid_request"
+        raise DemandFault(error, flaw.member, flaw.allowed)
 
 
 def _fit_request_type(told: Particulars, frame: Frame) -> None:
@@ -146,15 +170,19 @@ def _fit_request_type(told: Particulars, frame: Frame) -> None:
         return
     lists = frame.request_type is RequestType.LISTS
     if lists != all(map(_is_list, told.scopes)):
-        raise DemandFault("invalid_scope", "target_info")
-    if lists and told.period > frame.today + timedelta(days=LIST_ONLY_DAYS):
-        raise DemandFault("invalid_request", "period")
+        scopes = "목록 조회 scope만" if lists else "목록 조회 외의 scope 1개 이상"
+        raise DemandFault("invalid_scope", "target_info", f"request_type이 {frame.request_type}이면 {scopes}")
+    last = frame.today + timedelta(days=LIST_ONLY_DAYS)
+    if lists and told.period > last:
+        raise DemandFault("invalid_request", "period", days_allowed(frame.today, last))
     if not lists and told.period != UNTIL_WITHDRAWN:
-        raise DemandFault("invalid_request", "period")
+        raise DemandFault(
+            "invalid_request", "period", f"request_type이 {frame.request_type}이면 {UNTIL_WITHDRAWN:%Y%m%d}"
+        )
 
 
 def _unreadable(member: str) -> DemandFault:
-    return DemandFault("invalid_request", member)
+    return DemandFault("invalid_request", member, _ALLOWED.get(member, _BOOLEAN))
 
 
 def _is_list(scope: str) -> bool:

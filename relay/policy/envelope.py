@@ -9,11 +9,12 @@ from typing import Final, Self
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from relay.domain.fault import FAULTS, Fault, Refusal
-from relay.domain.ids import TRAN_ID
+from relay.domain.ids import TRAN_ID, TRAN_ID_FORM
 
 JSON_TYPE: Final = b"application/json; charset=UTF-8"
 
 _JSON: Final = re.compile(rb"application/json(?:\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
+_JSON_FORM: Final = f"Content-Type ({JSON_TYPE.decode()})"
 _ECHO: Final = re.compile(rb"[!-~]{1,64}")
 _SEEN_TRAN_ID: Final = re.compile(rb"\r\nx-api-tran-id:[ \t]*([!-~]{1,64})[ \t]*\r\n", re.IGNORECASE)
 _SEEN_LINE: Final = re.compile(rb"([A-Z]{3,20}) (/[^ ?\r\n]*)")
@@ -102,10 +103,10 @@ def known_tran_id(tran_id: bytes | None) -> str:
 def valid_tran_id(tran_id: bytes | None) -> str:
     """거래고유번호 as text. Raises Refusal (40002) when it is missing or not of the form of 첨부14."""
     if tran_id is None:
-        raise Refusal(FAULTS["header_missing"], "x-api-tran-id")
+        raise Refusal(FAULTS["header_missing"], TRAN_ID_FORM)
     text = tran_id.decode("latin-1")
     if TRAN_ID.fullmatch(text) is None:
-        raise Refusal(FAULTS["header_malformed"], "x-api-tran-id")
+        raise Refusal(FAULTS["header_malformed"], TRAN_ID_FORM)
     return text
 
 
@@ -114,9 +115,9 @@ def check_json_type(content_type: bytes | None) -> None:
     if content_type == JSON_TYPE:
         return
     if content_type is None:
-        raise Refusal(FAULTS["header_missing"], "Content-Type")
+        raise Refusal(FAULTS["header_missing"], _JSON_FORM)
     if _JSON.fullmatch(content_type) is None:
-        raise Refusal(FAULTS["header_malformed"], "Content-Type")
+        raise Refusal(FAULTS["header_malformed"], _JSON_FORM)
 
 
 def check_sizes(target: bytes, headers: Mapping[bytes, bytes]) -> None:
@@ -211,7 +212,7 @@ def refusal(error: Refusal, tran_id: bytes, *, close: bool) -> bytes:
     if error.retry_after or fault.status == HTTPStatus.TOO_MANY_REQUESTS:
         headers[b"retry-after"] = str(max(1, -int(-error.retry_after // 1))).encode()
     if fault.status == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers[b"allow"] = error.detail.encode() or b"GET, POST"  # RFC 9110 15.5.6
+        headers[b"allow"] = error.allow.encode()  # RFC 9110 15.5.6
     body = refusal_body(fault, error.detail)
     return answer_head(fault.status, tran_id, headers, len(body), close=close) + body
 
@@ -223,6 +224,10 @@ def refusal_body(fault: Fault, detail: str = "") -> bytes:
 
 def refusal_told(fault: Fault, detail: str = "") -> dict[str, str]:
     """What that body says."""
+    return {"rsp_code": fault.rsp_code, "rsp_msg": words_of(fault, detail)}
+
+
+def words_of(fault: Fault, detail: str = "") -> str:
+    """What a caller reads of a fault: `rsp_msg`, or `error_description` of OAuth; both are AH(450)."""
     words = f"{fault.words}: {detail}" if detail else fault.words
-    words = words.encode()[:_MSG_MOST].decode(errors="ignore")
-    return {"rsp_code": fault.rsp_code, "rsp_msg": words}
+    return words.encode()[:_MSG_MOST].decode(errors="ignore")

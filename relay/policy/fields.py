@@ -31,7 +31,7 @@ _CHARACTERS: Final = {
 _WORDS: Final = {
     "DATE": "DATE, YYYYMMDD",
     "DTIME": "DTIME, YYYYMMDDhhmmss",
-    "DTIME|DATE": "DTIME or DATE, YYYYMMDDhhmmss or YYYYMMDD",
+    "DTIME|DATE": "DTIME|DATE, YYYYMMDDhhmmss|YYYYMMDD",
     "month": "YYYYMM",
 }
 _WIDER: Final = frozenset({"api_uri", "next_page", "org_regno", "merchant_regno"})
@@ -65,9 +65,9 @@ def kind_of(field: Field) -> str:
 
 
 def allowed(field: Field) -> str:
-    """What a value may be, for the one who sent another: `DATE, YYYYMMDD`, `aN(20)`, `one of 01, 02`."""
+    """What a value may be, for the one who sent another: `DATE, YYYYMMDD`, `aN(20)`, `01, 02` (one of them)."""
     if field.codes:
-        return f"one of {', '.join(field.codes)}"
+        return ", ".join(field.codes)
     kind = kind_of(field)
     if kind in _WORDS:
         return _WORDS[kind]

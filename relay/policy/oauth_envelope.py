@@ -148,15 +148,13 @@ def error_of(fault: Fault) -> tuple[int, str]:
 
 
 def refusal(error: Refusal, tran_id: bytes, *, close: bool) -> bytes:
-    """A whole answer that refuses in OAuth's words; the description is ASCII and names the field (RFC 6749 5.2)."""
+    """A whole answer that refuses in OAuth's form; its description is the `rsp_msg` of the fault (규격 3.10)."""
     status, name = error_of(error.fault)
-    words = error.fault.name.replace("_", " ")
-    detail = error.detail if error.detail.isascii() else ""
     headers: dict[bytes, bytes] = {b"cache-control": b"no-store", b"pragma": b"no-cache"}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers[b"retry-after"] = str(max(1, -int(-error.retry_after // 1))).encode()
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers[b"allow"] = error.detail.encode() or b"GET, POST"
-    told = {"error": name, "error_description": f"{words}: {detail}" if detail else words}
-    body = json.dumps(told).encode()
+        headers[b"allow"] = error.allow.encode()
+    told = {"error": name, "error_description": envelope.words_of(error.fault, error.detail)}
+    body = json.dumps(told, ensure_ascii=False).encode()
     return answer_head(status, tran_id, headers, len(body), close=close) + body

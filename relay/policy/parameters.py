@@ -101,7 +101,9 @@ def _never(text: str) -> bool:  # noqa: ARG001 - a check's signature; no text is
 
 def _detail(field: Field) -> str:
     if field.type == "array":
-        return f"{field.name} (array)"
+        return f"{field.name} (JSON 배열)"
+    if field.codes:
+        return f"{field.name} ({allowed(field)} 중 하나)"
     return f"{field.name} ({'1-500' if field.name == 'limit' else allowed(field)})"
 
 
@@ -144,4 +146,4 @@ def _order(parameters: Mapping[str, object], start: str, end: str) -> None:
         first, last = text_of(first), text_of(last)
     # both are there and of one fixed length, so the order of the texts is the order of the days
     if first > last:
-        raise Refusal(_MALFORMED, f"{end} (not before {start})")
+        raise Refusal(_MALFORMED, f"{end} ({start} 이후)")

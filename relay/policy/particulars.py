@@ -39,10 +39,10 @@ Scopes = Mapping[str, ScopeRule]
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """What is wrong with particulars: `member` as the standard names it, `words` without any value."""
+    """What is wrong with particulars: `member` as the standard names it, and what is `allowed` there, in Korean."""
 
     member: str
-    words: str
+    allowed: str
 
 
 def scopes_of(industry: str, catalogue: Catalogue) -> Scopes:
@@ -123,25 +123,27 @@ def _cycles(particulars: Particulars) -> Iterator[Flaw]:
     expected = CYCLE if particulars.is_scheduled else ""
     for member in ("fnd_cycle", "add_cycle"):
         if getattr(particulars, member) != expected:
-            yield Flaw(member, f"is {CYCLE} where is_scheduled is true, and nothing else")
+            yield Flaw(member, f"is_scheduled가 true이면 {CYCLE}, 아니면 생략")
 
 
 def _dates(particulars: Particulars, today: date) -> Iterator[Flaw]:
-    if particulars.end_date < today:
-        yield Flaw("end_date", "is past")
-    if particulars.scopes and all(map(_is_list, particulars.scopes)):
-        if particulars.end_date > today + timedelta(days=LIST_ONLY_DAYS):
-            yield Flaw("end_date", f"is more than {LIST_ONLY_DAYS} days away, for lists alone")
-    elif particulars.end_date > months_before(today, -MONTHS_MOST):
-        yield Flaw("end_date", "is more than a year away")
+    lists = bool(particulars.scopes) and all(map(_is_list, particulars.scopes))
+    last = today + timedelta(days=LIST_ONLY_DAYS) if lists else months_before(today, -MONTHS_MOST)
+    if not today <= particulars.end_date <= last:
+        yield Flaw("end_date", days_allowed(today, last))
     if particulars.period < today:
-        yield Flaw("period", "is past")
+        yield Flaw("period", days_allowed(today))
+
+
+def days_allowed(first: date, last: date | None = None) -> str:
+    """The days from `first` to `last`, in Korean; without an end when `last` is None."""
+    return f"{_day(first)}부터" + (f" {_day(last)}까지" if last else "")
 
 
 def _purpose(purpose: str) -> Iterator[Flaw]:
     # half a surrogate is not printable, so what follows can be encoded
     if not purpose.strip() or not purpose.isprintable() or len(purpose.encode()) > PURPOSE_BYTES:
-        yield Flaw("purpose", f"is a text of 1 to {PURPOSE_BYTES} bytes")
+        yield Flaw("purpose", f"1~{PURPOSE_BYTES}바이트의 문자열")
 
 
 def _flags(particulars: Particulars, scopes: Scopes) -> Iterator[Flaw]:
@@ -149,17 +151,17 @@ def _flags(particulars: Particulars, scopes: Scopes) -> Iterator[Flaw]:
     industries = {scope.partition(".")[0] for scope in scopes}
     for name, flag in FLAGS.items():
         if getattr(particulars, name) is not None and industries.isdisjoint(flag.industries):
-            yield Flaw(name, "is not of the industry")
+            yield Flaw(name, "해당 업권에서는 생략")
 
 
 def _targets(particulars: Particulars, scopes: Scopes) -> Iterator[Flaw]:
     if not particulars.targets:
-        yield Flaw("target_info", "is empty")
+        yield Flaw("target_info", "scope 1개 이상")
     if len(particulars.scopes) != len(particulars.targets):
-        yield Flaw("scope", "stands twice")
+        yield Flaw("scope", "같은 scope는 한 번만")
     for target in particulars.targets:
         if target.scope not in scopes:
-            yield Flaw("scope", "is not one of the industry")
+            yield Flaw("scope", f"{', '.join(scopes)} 중 하나")
         elif target.assets is not None:
             yield from _assets(target.scope, target.assets, scopes[target.scope])
 
@@ -167,13 +169,13 @@ def _targets(particulars: Particulars, scopes: Scopes) -> Iterator[Flaw]:
 def _assets(scope: str, assets: tuple[Asset, ...], rule: ScopeRule) -> Iterator[Flaw]:
     """Assets where calls name none would promise a limit that nothing keeps; so would a 회차 that no call names."""
     if rule.asset is None:
-        yield Flaw("asset_list", f"limits {scope}, whose calls name no asset")
+        yield Flaw("asset_list", f"{scope}는 자산을 지정할 수 없음")
         return
     if not assets:
-        yield Flaw("asset_list", "is empty")
+        yield Flaw("asset_list", "자산 1개 이상")
     if len(set(assets)) != len(assets):
-        yield Flaw("asset_list", "holds an asset twice")
+        yield Flaw("asset_list", "같은 자산은 한 번만")
     if not all(may_name(rule.asset, each.asset) for each in assets):
-        yield Flaw("asset", f"is {allowed(rule.asset)}")
+        yield Flaw("asset", allowed(rule.asset))
     if not all(may_name(rule.seqno, each.seqno) for each in assets if each.seqno):
-        yield Flaw("seqno", f"is {allowed(rule.seqno)}" if rule.seqno else f"limits {scope}, whose calls name none")
+        yield Flaw("seqno", allowed(rule.seqno) if rule.seqno else f"{scope}에서는 생략")

@@ -42,7 +42,7 @@ def compile_period(rule: PeriodRule) -> PeriodCheck:
     The order of refusals puts 40004 before 40304 (규격 첨부1).
     """
     start, end = rule.start, rule.end
-    width = _MONTH if start.endswith("_month") else _DAY
+    width, form = (_MONTH, "YYYYMM") if start.endswith("_month") else (_DAY, "YYYYMMDD")
     digits = re.compile(f"[0-9]{{{2 * width}}}").fullmatch
     too_wide, widest = _span(rule)
 
@@ -52,15 +52,15 @@ def compile_period(rule: PeriodRule) -> PeriodCheck:
         if first.__class__ is not str or last.__class__ is not str:
             first, last = text_of(first), text_of(last)
         if len(first) != width or not digits(first + last) or first > last:
-            raise Refusal(FAULTS["parameter_malformed"], end)
+            raise Refusal(FAULTS["parameter_malformed"], f"{end} ({start} 이후의 {form})")
         now, year_ago, kept_since = _marks(today, width)
         if api_type == _SCHEDULED:
             if too_wide(first, last):
                 raise Refusal(FAULTS["period_too_long"], widest)
         elif api_type in _WITHIN_A_YEAR and (first < year_ago or (last > now and _over(first, last, MONTHS_BACK))):
-            raise Refusal(FAULTS["period_too_long"], f"{start} (at most {MONTHS_BACK} months back)")
+            raise Refusal(FAULTS["period_too_long"], f"{start} (최근 {MONTHS_BACK}개월까지)")
         if first < kept_since:
-            raise Refusal(FAULTS["period_too_old"], f"{start} (at most {YEARS_KEPT} years back)")
+            raise Refusal(FAULTS["period_too_old"], f"{start} (최근 {YEARS_KEPT}년까지)")
 
     return check
 
@@ -75,17 +75,15 @@ def _span(rule: PeriodRule) -> tuple[Callable[[str, str], bool], str]:
     """Whether a scheduled period is too wide, and the words that name its limit."""
     if rule.scheduled_months:
         months = rule.scheduled_months
-        return lambda first, last: _over(
-            first, last, months
-        ), f"{rule.end} (at most {months} months after {rule.start})"
+        return lambda first, last: _over(first, last, months), f"{rule.end} ({rule.start}부터 {months}개월까지)"
     days = timedelta(days=rule.scheduled_days)
-    words = f"{rule.end} (at most {rule.scheduled_days} days after {rule.start})"
+    words = f"{rule.end} ({rule.start}부터 {rule.scheduled_days}일까지)"
 
     def too_wide(first: str, last: str) -> bool:
         try:
             return date.fromisoformat(last) - date.fromisoformat(first) > days
         except ValueError as error:  # digits that are no day
-            raise Refusal(FAULTS["parameter_malformed"], rule.end) from error
+            raise Refusal(FAULTS["parameter_malformed"], f"{rule.end} (DATE, YYYYMMDD)") from error
 
     return too_wide, words
 

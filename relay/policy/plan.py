@@ -104,8 +104,9 @@ class Plan:
 
     def check_version(self, route: Route, version: int) -> None:
         """Raise Refusal (40003) for a version that no institution of the industry serves."""
-        if version and version not in self.versions.get(route.industry, _VERSION_ONE):
-            raise Refusal(FAULTS["version_not_served"])
+        served = self.versions.get(route.industry, _VERSION_ONE)
+        if version and version not in served:
+            raise _version_not_served(served.start, served.stop - 1)
 
     def institution(self, org_code: object, route: Route, version: int) -> Institution:
         """The institution a call is for.
@@ -114,15 +115,20 @@ class Plan:
         behind this relay or not of this industry, version_not_served (40003), api_not_offered (40401).
         """
         if not isinstance(org_code, str) or not org_code:
-            raise Refusal(FAULTS["parameter_missing"], "org_code")
+            raise Refusal(FAULTS["parameter_missing"], "org_code (aN(10))")
         found = self.institutions.get(org_code)
         if found is None or found.industry != route.industry:
             raise Refusal(FAULTS["provider_unknown"])
         if version and not found.first_version <= version <= found.last_version:
-            raise Refusal(FAULTS["version_not_served"])
+            raise _version_not_served(found.first_version, found.last_version)
         if route.api.api_code not in found.rules:
             raise Refusal(FAULTS["api_not_offered"])
         return found
+
+
+def _version_not_served(first: int, last: int) -> Refusal:
+    served = f"v{first}" if first == last else f"v{first}~v{last}"
+    return Refusal(FAULTS["version_not_served"], f"{served}만 허용됩니다")
 
 
 def compile_plan(

@@ -26,6 +26,10 @@ _INVISIBLE: Final = frozenset({"Mn", "Me", "Cf"})
 """Categories of characters that stand on others or show nothing: accents, zero-width characters."""
 
 _DECODED_MOST: Final = 3
+
+QUERY_OF_A_POST: Final = "POST 요청의 파라미터는 본문에만 둘 수 있습니다"
+"""Why the query of a POST is refused: another reader could take it for the body's parameters."""
+
 _SEPARATORS: Final = re.compile(r"[^0-9a-z_-]+")
 
 NameCheck = Callable[[Mapping[str, object]], None]
@@ -65,7 +69,7 @@ def _decoded(text: str) -> str:
     try:
         return unquote_to_bytes(text.replace("+", " ")).decode()
     except UnicodeDecodeError as error:
-        raise Refusal(FAULTS["parameter_malformed"], "UTF-8") from error
+        raise Refusal(FAULTS["parameter_malformed"], "UTF-8만 허용됩니다") from error
 
 
 def _shown(name: str) -> str:

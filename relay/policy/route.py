@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.domain.api import Api, Catalogue
-from relay.domain.fault import FAULTS, Refusal
+from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
 from relay.domain.ids import INDUSTRIES
 
 _VERSIONED: Final = re.compile(rb"/v([1-9][0-9]{0,2})(/.*)")
@@ -82,7 +82,7 @@ def find_route(routes: Routes, method: str, path: bytes) -> tuple[Route, str, in
     if route is None:
         route, asset, version = _find_elsewhere(routes, path)
     if route.method != method:
-        raise Refusal(FAULTS["method_not_allowed"], route.method)
+        raise MethodNotAllowed(route.method)
     return route, asset, route.version if version < 0 else version
 
 

@@ -58,7 +58,7 @@ async def _tell(support: Support, api: Api, tell: Tell, call: Call) -> Answer:
 def _office(support: Support) -> SupportOffice:
     """The office. Raises OAuthRefusal while there is none: the gateway knows a portal, these settings do not yet."""
     if support.office is None:
-        raise OAuthRefusal("invalid_request", "the relay knows no portal", reason="endpoint_unknown")
+        raise OAuthRefusal.of("endpoint_unknown")
     return support.office
 
 

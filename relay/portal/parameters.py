@@ -6,20 +6,21 @@ from relay.desk.calls import Call
 from relay.desk.forms import check_of
 from relay.domain.api import Api
 from relay.domain.fault import FAULTS, Refusal
+from relay.domain.ids import TRAN_ID_FORM
 from relay.policy.envelope import check_json_type
 from relay.policy.fields import text_of
-from relay.policy.query import body_parameters, query_parameters
+from relay.policy.query import QUERY_OF_A_POST, body_parameters, query_parameters
 
 
 def check_headers(call: Call, api: Api) -> None:
     """Judge the headers beside Authorization. Raises Refusal (40002)."""
     if not call.tran_id:
-        raise Refusal(FAULTS["header_malformed"], "x-api-tran-id")
+        raise Refusal(FAULTS["header_malformed"], TRAN_ID_FORM)
     if api.method == "POST":
         sent = call.header("content-type")
         check_json_type(sent.encode("utf-8", "surrogateescape") if sent else None)
         if "content-encoding" in call.headers:
-            raise Refusal(FAULTS["header_malformed"], "Content-Encoding")
+            raise Refusal(FAULTS["header_malformed"], "Content-Encoding은 허용되지 않습니다")
 
 
 def parameters_of(call: Call, api: Api) -> Mapping[str, str]:
@@ -30,12 +31,12 @@ def parameters_of(call: Call, api: Api) -> Mapping[str, str]:
 
 
 def _body(call: Call) -> Mapping[str, object]:
-    if call.query is not None:  # what another reader could take for the body's parameters
-        raise Refusal(FAULTS["parameter_malformed"], "query")
+    if call.query is not None:
+        raise Refusal(FAULTS["parameter_malformed"], QUERY_OF_A_POST)
     return body_parameters(call.body)
 
 
 def _query(query: str) -> Mapping[str, object]:
     if not query.isascii():
-        raise Refusal(FAULTS["parameter_malformed"], "query")
+        raise Refusal(FAULTS["parameter_malformed"], "URI는 ASCII 문자만 허용됩니다")
     return query_parameters(query.encode())

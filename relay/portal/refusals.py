@@ -9,6 +9,10 @@ from relay.policy.envelope import refusal_told
 
 def fault_answer(call: Call, error: Exception) -> Answer:
     """The answer to a call in which this was raised; its fault is noted for the record."""
+    if isinstance(error, OAuthRefusal):  # raised before an endpoint was asked: its reason is a fault
+        call.note.reason = error.reason
+        fault = FAULTS[error.reason]
+        return Answer(fault.status, {"rsp_code": fault.rsp_code, "rsp_msg": error.description})
     refusal = _refusal_of(error)
     call.note.reason = refusal.fault.name
     return Answer(refusal.fault.status, refusal_told(refusal.fault, refusal.detail))
@@ -17,8 +21,6 @@ def fault_answer(call: Call, error: Exception) -> Answer:
 def _refusal_of(error: Exception) -> Refusal:
     if isinstance(error, Refusal):
         return error
-    if isinstance(error, OAuthRefusal):  # the door found it: its reasons are faults
-        return Refusal(FAULTS[error.reason])
     if isinstance(error, Unreachable):
         return Refusal(FAULTS["ledger_unreachable"])
     log_unforeseen(error)

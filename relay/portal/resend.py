@@ -20,7 +20,7 @@ async def resend(support: Support, asked: Asked) -> Mapping[str, object]:
     if values["org_type"] != _PROVIDER:
         raise Refusal(FAULTS["parameter_malformed"], f"org_type ({_PROVIDER})")
     if not is_sunday(week) or not 0 <= weeks_back(week, asked.now) < WEEKS_MOST:
-        detail = f"inquiry_date (the Sunday after one of the last {WEEKS_MOST} weeks)"
+        detail = f"inquiry_date (최근 {WEEKS_MOST}주의 전송 기준일자인 일요일)"
         raise Refusal(FAULTS["parameter_malformed"], detail)
     member = asked.office.member(values["org_code"], asked.note)
     await support.statistics.ask_again(week, member.org_code, _TYPES[values["type"]], int(asked.now))

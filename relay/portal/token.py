@@ -21,16 +21,16 @@ async def token(support: Support, office: SupportOffice, call: Call) -> Answer:
     form = form_of(call)
     granted, scope = form.get("grant_type"), form.get("scope")
     if granted and granted != _GRANT:
-        raise OAuthRefusal("unsupported_grant_type", f"grant_type is {_GRANT}")
+        raise OAuthRefusal("unsupported_grant_type", f"지원하지 않는 grant_type입니다: grant_type ({_GRANT})")
     if scope and scope != MANAGE:
-        raise OAuthRefusal("invalid_scope", f"scope is {MANAGE}")
+        raise OAuthRefusal("invalid_scope", f"허용되지 않는 scope입니다: scope ({MANAGE})")
     hold("지원-101", form)
     if portal.org_code not in call.operators:
-        raise OAuthRefusal("unauthorized_client", "this connection does not speak for the portal", reason=call.fault)
+        raise OAuthRefusal("unauthorized_client", "종합포털의 인증서와 IP 주소가 아닙니다", reason=call.fault)
     known = form["client_id"] == portal.offers.client_id
     fits = await support.secrets.fit(portal.org_code, portal.offers.client_secret_hash, form["client_secret"])
     if not known or not fits:
-        raise OAuthRefusal("invalid_client", "client authentication failed")
+        raise OAuthRefusal("invalid_client", "client_id 또는 client_secret이 올바르지 않습니다")
     call.note.operator, call.note.client_id = portal.org_code, portal.offers.client_id
     lasts = portal.offers.token_days * _DAY_S
     signed, _ = support.signer.sign(_claims(office, support.random(), now, lasts), now)

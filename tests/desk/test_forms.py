@@ -87,8 +87,9 @@ def test_a_form_that_is_none_is_an_invalid_request(wrong, reason):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"token": None}, "token (aNS(1500)) is missing"),
-        ({"client_id": "a-b"}, "not a value of client_id (aN(50))"),
+        ({"token": None}, "필수 요청 파라미터가 없습니다: token (aNS(1500))"),
+        ({"Client_Id": "c"}, "표준 파라미터와 혼동될 수 있는 이름이 있습니다: client_id"),
+        ({"client_id": "a-b"}, "요청 파라미터의 형식이 올바르지 않습니다: client_id (aN(50))"),
     ],
 )
 def test_a_field_that_does_not_fit_is_named_and_never_told(changes, said):

@@ -140,7 +140,9 @@ async def test_after_the_last_day_it_is_told_that_the_consent_ended(desk, is_swe
     assert not is_swept or await desk.ledger.end_overdue(desk.clock()) == 1
     reply = await desk.post("token", desk.by_refresh(pair["refresh_token"]))
     assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_grant", "consent_ended")
-    assert reply.body["error_description"] == "the consent has ended: the customer has to give a new one"
+    assert reply.body["error_description"] == (
+        "전송요구의 종료 시점이 경과하였습니다. 정보주체의 새 전송요구가 필요합니다"
+    )
 
 
 async def test_a_refresh_token_shorter_than_its_consent_has_expired(desk):

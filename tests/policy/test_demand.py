@@ -199,6 +199,27 @@ def test_a_demand_that_this_call_may_not_bring_is_refused(changed, frame, fault)
     assert fault_of(text(**changed), replace(FRAME, **frame)) == fault
 
 
+@pytest.mark.parametrize(
+    ("changed", "frame", "allowed"),
+    [
+        ({"end_date": "20240714"}, {}, "20240715부터"),
+        ({"end_date": "20250716"}, {}, "20240715부터 20250715까지"),
+        ({**LISTS, "end_date": "20240723"}, FOR_LISTS, "20240715부터 20240722까지"),
+        ({**LISTS, "period": "20240723"}, FOR_LISTS, "20240715부터 20240722까지"),
+        ({"period": "20250715"}, {}, "request_type이 1이면 99991231"),
+        (LISTS, {}, "request_type이 1이면 목록 조회 외의 scope 1개 이상"),
+        ({"end_date": "2025-07-15"}, {}, "DATE, YYYYMMDD"),
+        ({"is_consent_trans_memo": "0"}, {}, "true, false 중 하나"),
+        ({"snd_org_code": "ZBAA00001"}, {}, "aN(10)"),
+    ],
+    ids=str,
+)
+def test_a_refused_demand_says_what_is_allowed(changed, frame, allowed):
+    with pytest.raises(DemandFault) as caught:
+        fit(read_demand(text(**changed)), replace(FRAME, **frame))
+    assert caught.value.allowed == allowed
+
+
 def test_lists_alone_fit_for_a_week():
     assert fault_of(text(**LISTS), replace(FRAME, **FOR_LISTS)) is None
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.domain.fault import FAULTS, Refusal
+from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
 from relay.policy import envelope
 from relay.policy.envelope import (
     About,
@@ -112,6 +112,19 @@ def test_every_refusal_is_json_of_two_fields_and_its_words_have_at_most_450_byte
     assert (b"retry-after" in fields) is (fault.status == 429)
 
 
+@pytest.mark.parametrize(
+    ("method", "allow", "said"),
+    [
+        ("GET", b"GET", "GET만 허용됩니다"),
+        ("POST", b"POST", "POST만 허용됩니다"),
+        ("", b"GET, POST", "GET, POST만 허용됩니다"),
+    ],
+)
+def test_a_405_says_which_method_is_allowed(method, allow, said):
+    _, fields, body = lines(refusal(MethodNotAllowed(method), TRAN_ID, close=False))
+    assert (fields[b"allow"], json.loads(body)["rsp_msg"]) == (allow, f"허용되지 않는 HTTP Method입니다: {said}")
+
+
 def test_words_without_a_detail_stand_alone():
     assert json.loads(refusal_body(FAULTS["relay_broken"]))["rsp_msg"] == FAULTS["relay_broken"].words
     assert json.loads(refusal_body(FAULTS["header_missing"], "Host"))["rsp_msg"].endswith(": Host")
@@ -187,7 +200,8 @@ def test_whatever_is_found_or_echoed_can_stand_in_a_header(noise):
 def test_a_tran_id_has_its_form(sent, name):
     with pytest.raises(Refusal) as refusal:
         envelope.valid_tran_id(sent)
-    assert (refusal.value.fault.name, refusal.value.detail) == (name, "x-api-tran-id")
+    assert refusal.value.fault.name == name
+    assert refusal.value.detail.startswith("x-api-tran-id (숫자와 영문 대문자 25자리: 기관코드 10자리, 주체구분코드")
     assert envelope.known_tran_id(sent) == ""
     assert envelope.known_tran_id(TRAN_ID) == envelope.valid_tran_id(TRAN_ID) == TRAN_ID.decode()
 
@@ -220,7 +234,10 @@ def test_json_is_json_in_utf_8(content_type, flaw):
 def test_a_post_says_its_type():
     with pytest.raises(Refusal) as refusal:
         envelope.check_json_type(None)
-    assert (refusal.value.fault.name, refusal.value.detail) == ("header_missing", "Content-Type")
+    assert (refusal.value.fault.name, refusal.value.detail) == (
+        "header_missing",
+        "Content-Type (application/json; charset=UTF-8)",
+    )
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def test_the_text_of_a_number_is_the_number(value):
         (field("DATE", "8"), "DATE, YYYYMMDD"),
         (field("DTIME", "14"), "DTIME, YYYYMMDDhhmmss"),
         (field("N", "6", name="from_month"), "YYYYMM"),
-        (field("aN", "2", codes=["01", "02"]), "one of 01, 02"),
+        (field("aN", "2", codes=["01", "02"]), "01, 02"),
         (field("F", "18,3"), "F(18,3)"),
         (field("Boolean"), "Boolean"),
         (field("AH", "116"), "AH(116)"),

@@ -105,7 +105,7 @@ MALFORMED = [
     ("seqno", "", "seqno (aN(7))"),
     ("next_page", "한글", "next_page (aNS(1000))"),
     ("next_page", "x" * 1001, "next_page (aNS(1000))"),
-    ("to_date", "20231231", "to_date (not before from_date)"),
+    ("to_date", "20231231", "to_date (from_date 이후)"),
 ]
 
 
@@ -135,7 +135,7 @@ def test_months_are_months(checking, month):
 @pytest.mark.parametrize(("start", "end"), [("202404", "202403"), (202404, "202403"), (202404, 202403)])
 def test_a_period_does_not_end_before_it_begins(checking, start, end):
     told = refusal("카드-004", BILLS | {"from_month": start, "to_month": end}, checking)
-    assert told == ("parameter_malformed", "to_month (not before from_month)")
+    assert told == ("parameter_malformed", "to_month (from_month 이후)")
 
 
 def test_a_period_of_one_day_passes():
@@ -145,17 +145,20 @@ def test_a_period_of_one_day_passes():
 def test_code_tables_of_requests_hold():
     request = {"org_code": "A1AAAE0000", "org_type": "03", "inquiry_date": "20240107", "type": "0"}
     assert refusal("지원-104", request) is None
-    assert refusal("지원-104", request | {"type": "3"}) == ("parameter_malformed", "type (one of 0, 1, 2)")
+    assert refusal("지원-104", request | {"type": "3"}) == ("parameter_malformed", "type (0, 1, 2 중 하나)")
     assert refusal("지원-104", request | {"type": "3"}, Checking.LENIENT) is None
 
 
 def test_lists_must_be_lists():
     request = {"type": "1", "inquiry_date": "20240107", "stat_date_cnt": "7", "stat_date_list": []}
     assert refusal("지원-005", request) is None
-    told = ("parameter_malformed", "stat_date_list (array)")
+    told = ("parameter_malformed", "stat_date_list (JSON 배열)")
     assert refusal("지원-005", request | {"stat_date_list": "none"}) == told
     assert refusal("지원-005", request | {"stat_date_list": {}}, Checking.LENIENT) == told
-    assert refusal("지원-005", without(request, "stat_date_list")) == ("parameter_missing", "stat_date_list (array)")
+    assert refusal("지원-005", without(request, "stat_date_list")) == (
+        "parameter_missing",
+        "stat_date_list (JSON 배열)",
+    )
 
 
 def test_a_cursor_is_opaque_even_where_its_row_says_letters_and_digits():

@@ -149,13 +149,32 @@ def test_a_flag_stands_in_consents_of_its_industries_only(flag, having, said):
     assert found == {industry: [] if industry in having else [flag] for industry in INDUSTRIES}
 
 
+@pytest.mark.parametrize(
+    ("changed", "allowed"),
+    [
+        ({"end_date": date(2024, 7, 14)}, "20240715부터 20250715까지"),
+        ({"end_date": date(2025, 7, 16)}, "20240715부터 20250715까지"),
+        ({"end_date": date(2024, 7, 23), "targets": (LIST,)}, "20240715부터 20240722까지"),
+        ({"period": date(2024, 7, 14)}, "20240715부터"),
+        ({"fnd_cycle": ""}, "is_scheduled가 true이면 1/w, 아니면 생략"),
+        ({"purpose": ""}, "1~150바이트의 문자열"),
+        ({"targets": (LIST, Target("card.card"))},
+         "bank.list, bank.deposit, bank.invest, bank.loan, bank.irp, bank.prepaid 중 하나"),
+        ({"targets": (LIST, Target("bank.deposit", (Asset("1" * 21),)))}, "aN(20)"),
+        ({"targets": (LIST, Target("bank.irp", (Asset("1", "001"),)))}, "bank.irp에서는 생략"),
+    ],
+)  # fmt: skip
+def test_a_flaw_says_what_is_allowed(changed, allowed):
+    assert [flaw.allowed for flaw in checked(replace(WHOLE, **changed), SCOPES["bank"], TODAY)] == [allowed]
+
+
 def test_flaws_tell_no_value():
     hostile = replace(
         WHOLE, purpose="비밀" * 99, targets=(Target("비밀"), Target("bank.irp", (Asset("비밀" * 11, "비밀"),)))
     )
     found = checked(hostile, SCOPES["bank"], TODAY)
     assert len(found) == 4
-    assert not any("비밀" in flaw.words or "비밀" in flaw.member for flaw in found)
+    assert not any("비밀" in flaw.allowed or "비밀" in flaw.member for flaw in found)
 
 
 @pytest.mark.parametrize("scheduled", [True, False])

@@ -94,6 +94,20 @@ def test_a_version_is_served_or_not(served, asked, name):
         assert institution(plan(provider(**served)), path=path).org_code == "ZBAA000001"
 
 
+@pytest.mark.parametrize(
+    ("served", "asked", "said"),
+    [
+        ({}, 2, "v1만 허용됩니다"),
+        ({"version": "v2"}, 3, "v1~v2만 허용됩니다"),
+        ({"version": "v3", "min_version": "v3"}, 2, "v3만 허용됩니다"),
+    ],
+)
+def test_a_refused_version_names_those_that_are_served(served, asked, said):
+    with pytest.raises(Refusal) as refusal:
+        institution(plan(provider(**served)), path=ACCOUNTS.replace("v1", f"v{asked}"))
+    assert refusal.value.detail == said
+
+
 def test_a_version_of_another_institution_of_the_industry_is_not_its_own():
     found = plan(provider(), provider("ZBAA000002", version="v3", min_version="v3"))
     assert refused(found, "ZBAA000001", "/v3/bank/accounts") == "version_not_served"

@@ -46,11 +46,11 @@ def test_a_query_is_read(query, found):
         (b"x" * 41 + b"=1&" + b"x" * 41, "parameter_twice", ""),
         (b"%ED%95%9C=1&%ED%95%9C=2", "parameter_twice", ""),
         (b"a=1&&b=2&", "parameter_twice", ""),
-        (b"a=%FF", "parameter_malformed", "UTF-8"),
-        (b"a=%B0%A1", "parameter_malformed", "UTF-8"),  # CP949
-        (b"%FF=a", "parameter_malformed", "UTF-8"),
-        (b"a=%ED%A0%80", "parameter_malformed", "UTF-8"),  # half of a pair
-        (b"a=%C0%AF", "parameter_malformed", "UTF-8"),  # a slash, overlong
+        (b"a=%FF", "parameter_malformed", "UTF-8만 허용됩니다"),
+        (b"a=%B0%A1", "parameter_malformed", "UTF-8만 허용됩니다"),  # CP949
+        (b"%FF=a", "parameter_malformed", "UTF-8만 허용됩니다"),
+        (b"a=%ED%A0%80", "parameter_malformed", "UTF-8만 허용됩니다"),  # half of a pair
+        (b"a=%C0%AF", "parameter_malformed", "UTF-8만 허용됩니다"),  # a slash, overlong
     ],
 )
 def test_a_query_that_could_be_read_in_two_ways_is_refused(query, name, detail):

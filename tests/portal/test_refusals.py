@@ -13,9 +13,9 @@ from relay.portal.refusals import fault_answer
     ("error", "fault"),
     [
         (Refusal(FAULTS["provider_unknown"]), "provider_unknown"),
-        (OAuthRefusal("method_not_allowed", "the method is GET"), "method_not_allowed"),
-        (OAuthRefusal("invalid_request", "x", reason="header_malformed"), "header_malformed"),
-        (OAuthRefusal("invalid_request", "x", reason="body_too_large"), "body_too_large"),
+        (OAuthRefusal.of("method_not_allowed", error="method_not_allowed"), "method_not_allowed"),
+        (OAuthRefusal.of("header_malformed"), "header_malformed"),
+        (OAuthRefusal.of("body_too_large"), "body_too_large"),
         (Unreachable("disk is full"), "ledger_unreachable"),
         (ValueError("PRIVATE"), "relay_broken"),
     ],

@@ -27,11 +27,11 @@ class Denial(StrEnum):
 
 
 _TOLD: Final[Mapping[Denial, tuple[str, str]]] = {
-    Denial.CANCELLED: ("access_denied", "the customer cancelled"),
-    Denial.ANOTHER_CUSTOMER: ("unauthorized_user", "x-user-ci is not the CI of the customer who logged in"),
+    Denial.CANCELLED: ("access_denied", "정보주체가 취소하였습니다"),
+    Denial.ANOTHER_CUSTOMER: ("unauthorized_user", "x-user-ci가 로그인한 정보주체의 CI와 다릅니다"),
     # nobody is known to have logged in, so nothing can be said about who they are (RFC 6749 4.1.2.1)
-    Denial.LOCKED: ("access_denied", "too many wrong logins"),
-    Denial.DENIED_THERE: ("access_denied", "the institution or the customer there denied"),
+    Denial.LOCKED: ("access_denied", "로그인 실패 횟수를 초과하였습니다"),
+    Denial.DENIED_THERE: ("access_denied", "정보제공자 또는 정보주체가 거절하였습니다"),
 }
 
 

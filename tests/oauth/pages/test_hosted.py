@@ -124,7 +124,7 @@ async def test_cancelling_tells_access_denied(phone, authority):
     page = await phone.get()
     place, told = (await phone.post("/cancel", page.token)).back
     assert place == CALLBACK
-    assert told == TOLD | {"error": "access_denied", "error_description": "the customer cancelled"}
+    assert told == TOLD | {"error": "access_denied", "error_description": "정보주체가 취소하였습니다"}
     assert authority.ledger.history == [(RequestState.DENIED, "customer_cancelled")]
 
 

@@ -1,5 +1,6 @@
 """A case of `tests/cases` happens: what the caller reads, what is recorded, who was bothered."""
 
+import re
 from asyncio import IncompleteReadError
 
 import pytest
@@ -7,6 +8,9 @@ import pytest
 from relay.domain.fault import FAULTS
 from stage.misdeeds import SCRIPTS
 from stage.waiting import until
+
+HANGUL = re.compile("[가-힣]")
+ENGLISH = re.compile(r"[a-z]+ [a-z]+")
 
 
 async def happens(town, case):
@@ -36,6 +40,7 @@ def holds(answer, then, tran_id):
     assert answer.headers["x-api-tran-id"] == (then["echo"] if then.get("echo", "first") != "first" else tran_id)
     if "error" in then:
         assert answer.json()["error"] == then["error"]
+        said(answer.json()["error_description"], then)
         assert answer.headers["cache-control"] == "no-store"
         return
     if "noted" in then:  # it went out as it came
@@ -46,9 +51,9 @@ def holds(answer, then, tran_id):
     else:
         assert answer.rsp_code == then["rsp_code"]
     if "fault" in then:
+        said(answer.json()["rsp_msg"], then)
         assert list(answer.json()) == ["rsp_code", "rsp_msg"]
         assert answer.json()["rsp_msg"].startswith(FAULTS[then["fault"]].words)
-    assert then.get("says", "") in answer.json()["rsp_msg"]
     assert answer.headers.get("connection") == ("close" if then.get("closes") else None)
     assert answer.headers.get("retry-after") == then.get("retry_after")
     assert ("allow" in answer.headers) == (answer.status == 405)
@@ -62,6 +67,13 @@ def holds(answer, then, tran_id):
         "content-encoding",
     }
     assert set(answer.headers) <= allowed
+
+
+def said(words, then):
+    """The message says what the case says, in Korean: no sentence of any other language, nothing that was sent."""
+    assert then.get("says", "") in words
+    assert HANGUL.search(words)
+    assert not ENGLISH.search(words)
 
 
 async def recorded(town, then, line, tran_id):
