@@ -14,7 +14,10 @@ _IPV6_PREFIX: Final = 64
 
 
 class HandshakeLimits:
-    """Counts handshakes per address: begun (GCRA) and under way. An IPv6 address counts as its /64 network."""
+    """Counts handshakes per address: begun (GCRA) and under way. An IPv6 address counts as its /64 network.
+
+    `under_way` are those of all addresses together.
+    """
 
     def __init__(self, bucket: Bucket, most: int, clock: Callable[[], float]) -> None:
         self._bucket = bucket
@@ -22,6 +25,7 @@ class HandshakeLimits:
         self._clock = clock
         self._arrivals: dict[str, float] = {}
         self._under_way: Counter[str] = Counter()
+        self.under_way = 0
 
     def adjust(self, bucket: Bucket) -> None:
         """Take over a new rate. What was counted stays counted."""
@@ -35,12 +39,14 @@ class HandshakeLimits:
             return False
         store_arrival(self._arrivals, network, self._bucket.taken(arrival, now), now)
         self._under_way[network] += 1
+        self.under_way += 1
         return True
 
     def release(self, address: str) -> None:
         """Count a handshake that has ended."""
         network = _network(address)
         self._under_way[network] -= 1
+        self.under_way -= 1
         if not self._under_way[network]:
             del self._under_way[network]
 

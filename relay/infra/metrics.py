@@ -23,6 +23,7 @@ BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 GAUGES: Final = {
     "relay_in_flight": "Calls being answered",
     "relay_connections": "Connections of operators",
+    "relay_handshakes": "TLS handshakes of operators under way",
     "relay_institutions": "Institutions in the plan",
     "relay_ledger_age_seconds": "Since the ledger was heard last",
     "relay_authority_age_seconds": "Since the authority answered last",

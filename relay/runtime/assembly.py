@@ -228,6 +228,7 @@ class Relay:
         return {
             "relay_in_flight": self.gateway.in_flight,
             "relay_connections": len(self.welcome.connections),
+            "relay_handshakes": self.handshakes.under_way,
             "relay_plan_reloads": self.reloads,
             "relay_plan_reload_failures": self.reload_failures,
             "relay_access_log_lost": self.access_log.lost,

@@ -81,3 +81,10 @@ def test_addresses_within_their_rate_are_forgotten(limits, clock):
         assert begun_and_ended(limits, f"198.51.{number // 256}.{number % 256}", 1) == 1
     assert len(limits._arrivals) <= 4096
     assert not limits._under_way
+
+
+def test_those_under_way_are_counted_over_all_addresses(limits):
+    assert [limits.take(address) for address in (ONE, ONE, TWO)] == [True] * 3
+    assert limits.under_way == 3
+    limits.release(ONE)
+    assert limits.under_way == 2

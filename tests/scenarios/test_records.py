@@ -80,6 +80,7 @@ async def test_pools_and_moments_are_shown(town):
     assert value(samples, "relay_upstream_pool", org_code=BANK, state="idle") == 1
     assert value(samples, "relay_upstream_pool", org_code=BANK, state="flying") == 0
     assert (value(samples, "relay_connections"), value(samples, "relay_in_flight")) == (1, 0)
+    assert value(samples, "relay_handshakes") == 0
     assert value(samples, "relay_institutions") == 2
     assert any(name[0] == "relay_info" and number == 1 for name, number in samples.items())
 
