@@ -26,6 +26,7 @@ from relay.policy.plan import Institution, Plan
 from relay.policy.scalars import Checking
 from relay.wire.head import HEAD_END, Malformed, RequestHead, Wrong
 from relay.wire.server import ServerConnection
+from relay.wire.tls_records import RecordsExceeded
 
 _log = logging.getLogger(__name__)
 
@@ -82,9 +83,11 @@ class Gateway:
         """Greet a connection: who it is, and whether there is room for it."""
         self._welcome.greet(connection)
 
-    def disconnected(self, connection: ServerConnection) -> None:
-        """Forget a connection."""
+    def disconnected(self, connection: ServerConnection, error: Exception | None) -> None:
+        """Forget a connection; count and log one that was cut for a flood of TLS records."""
         self._welcome.part(connection)
+        if isinstance(error, RecordsExceeded):
+            self._welcome.log_flood(connection.card.peer, self._clock())
 
     # the call
 

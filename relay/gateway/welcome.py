@@ -19,6 +19,8 @@ _SAY_EVERY_S: Final = 1.0
 _EXCESS_S: Final = 0.5
 """So long a connection beyond a limit may take to send the call that is refused; without one it is closed."""
 
+RECORDS_EXCEEDED: Final = "tls_records_exceeded"
+
 
 @dataclass(slots=True)
 class Card:
@@ -106,6 +108,12 @@ class Welcome:
     def log_refusals_exceeded(self, peer: Peer, now: float) -> None:
         """Log a peer whose refused calls exceed their rate."""
         self._say(now, "refused calls beyond the rate: address=%s serial=%s", peer.address, peer.serial or "-")
+
+    def log_flood(self, peer: Peer, now: float) -> None:
+        """Count and log a peer whose connection was cut for a flood of TLS records."""
+        self.rejected[RECORDS_EXCEEDED] += 1
+        about = (peer.address, peer.serial or "-", RECORDS_EXCEEDED)
+        self._say(now, "connection cut: address=%s serial=%s reason=%s", *about)
 
     def turned_away(self, address: str, why: str) -> None:
         """Count and log who did not get past the handshake: the caller itself learns little of it."""

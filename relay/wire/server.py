@@ -34,8 +34,8 @@ class App(Protocol):
     def connected(self, connection: "ServerConnection") -> None:
         """A connection stands, its handshake done."""
 
-    def disconnected(self, connection: "ServerConnection") -> None:
-        """The connection is gone."""
+    def disconnected(self, connection: "ServerConnection", error: Exception | None) -> None:
+        """The connection is gone; `error` is what broke it, if anything did."""
 
     def handle(self, connection: "ServerConnection", head: RequestHead, body: bytes) -> None:
         """Answer a whole request with `answer`, or `begin`, `more` and `finish`."""
@@ -111,7 +111,7 @@ class ServerConnection(asyncio.Protocol):
         self._watch.add(self)
         self._app.connected(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+    def connection_lost(self, exc: Exception | None) -> None:
         """Free everything at once; the answer's source is told. No reference cycle stays behind."""
         self._watch.discard(self)
         self._deaf = True
@@ -120,7 +120,7 @@ class ServerConnection(asyncio.Protocol):
         source, self.source = self.source, None
         if source is not None:
             source.gone()
-        self._app.disconnected(self)
+        self._app.disconnected(self, exc)
         self._reader.close()
         self.transport, self.write = CLOSED, CLOSED.write
 

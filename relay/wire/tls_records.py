@@ -16,6 +16,13 @@ CLOSING_BYTES: Final = 64 * 1024
 _HEADER_BYTES: Final = 5
 
 
+class RecordsExceeded(ssl.SSLError):
+    """The peer sent too many TLS records without data, or too much behind the end. `connection_lost` is given it."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(ssl.SSL_ERROR_SSL, words)
+
+
 class RecordCounter:
     """Counts the TLS records that begin in a stream of bytes (RFC 8446 5.1)."""
 
@@ -76,7 +83,7 @@ class BoundedTls(ssl.SSLObject):
                 return
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002 - ssl's signature
-        """Read data. Raises ssl.SSLError when the peer sends too many records without any."""
+        """Read data. Raises RecordsExceeded when the peer sends too many records without any."""
         if not self._slice.pending:
             self._hand_over()
         while True:
@@ -111,10 +118,10 @@ class BoundedTls(ssl.SSLObject):
         if not part:
             return False
         if self._records > EMPTY_MOST + 2 * self._reads:
-            raise ssl.SSLError(ssl.SSL_ERROR_SSL, "too many TLS records without data")
+            raise RecordsExceeded("too many TLS records without data")
         self._allowed -= len(part)
         if self._allowed < 0:
-            raise ssl.SSLError(ssl.SSL_ERROR_SSL, "too much data behind the end")
+            raise RecordsExceeded("too much data behind the end")
         self._records += self._counter.count(part)
         self._slice.write(part)
         return True

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from relay.wire.head import Malformed, Wrong
+from relay.wire.tls_records import RecordsExceeded
 
 TRAN_ID = "ZOPA000001M00000000000001"
 NAMED = {b"x-api-tran-id": TRAN_ID.encode()}
@@ -117,5 +118,11 @@ def test_the_institution_hears_whom_the_call_is_about(gateway, connection, head,
 def test_connections_are_greeted_and_parted_from(gateway, connection):
     gateway.connected(connection)
     assert gateway._welcome.connections == {connection}
-    gateway.disconnected(connection)
-    assert gateway._welcome.connections == set()
+    gateway.disconnected(connection, ConnectionResetError())
+    assert (gateway._welcome.connections, gateway._welcome.rejected) == (set(), {})
+
+
+def test_a_connection_cut_for_a_flood_of_tls_records_is_counted(gateway, connection):
+    gateway.connected(connection)
+    gateway.disconnected(connection, RecordsExceeded("too many TLS records without data"))
+    assert (gateway._welcome.connections, gateway._welcome.rejected) == (set(), {"tls_records_exceeded": 1})

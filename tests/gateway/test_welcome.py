@@ -163,3 +163,11 @@ def test_who_does_not_get_in_is_counted_by_reason(welcome, caplog):
     welcome.turned_away("", "too_slow")
     assert welcome.rejected == {"no_certificate": 3, "too_slow": 1}
     assert len(caplog.messages) == 1
+
+
+def test_floods_of_tls_records_are_counted_and_logged_once_a_second(welcome, clock, caplog):
+    for _ in range(3):
+        welcome.log_flood(ONE, clock.now)
+    assert welcome.rejected == {"tls_records_exceeded": 3}
+    cut = "connection cut: address=192.0.2.1 serial=9998101001 reason=tls_records_exceeded; 0 more since the last line"
+    assert caplog.messages == [cut]

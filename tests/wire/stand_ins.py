@@ -86,12 +86,14 @@ class App:
         self.asked = []
         self.refused = []
         self.came = self.went = 0
+        self.error = None
 
     def connected(self, connection):
         self.came += 1
 
-    def disconnected(self, connection):
+    def disconnected(self, connection, error):
         self.went += 1
+        self.error = error
 
     def handle(self, connection, head, body):
         self.asked.append((head.path[1:].decode(), body))

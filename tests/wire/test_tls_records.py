@@ -1,16 +1,21 @@
 """A TLS peer whose records carry no data: a few are taken, a flood ends the connection."""
 
+import asyncio
 import ssl
 from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
+import uvloop
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from stand_ins import LIMITS, App
 
 from relay.sandbox.certificates import Authority
-from relay.wire.tls_records import EMPTY_MOST, BoundedTls, RecordCounter
+from relay.wire.server import ServerConnection
+from relay.wire.tls_records import EMPTY_MOST, BoundedTls, RecordCounter, RecordsExceeded
+from relay.wire.watch import Watch
 
 KEY_UPDATE = b"\x18\x00\x00\x01\x00" + b"\x16"
 """A KeyUpdate that asks for none, and the type of its record (RFC 8446 4.6.3, 5.2)."""
@@ -28,17 +33,28 @@ def key_update(secret):
     return header + sealed, expand(secret, b"traffic upd", 48)
 
 
+def contexts(pair, log):
+    """Those of a server and of a client that logs its secrets."""
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(pair.certificate, pair.private_key)
+    serving.num_tickets = 0
+    serving.sslobject_class = BoundedTls
+    calling = ssl.create_default_context(cafile=str(pair.certificate.with_name("ca.pem")))
+    calling.check_hostname = False
+    calling.keylog_filename = log
+    return serving, calling
+
+
+def client_secret(log):
+    lines = [line.split() for line in log.read_text().splitlines()]
+    return next(bytes.fromhex(line[2]) for line in lines if line[0] == "CLIENT_TRAFFIC_SECRET_0")
+
+
 class Peers:
     """Both ends of one TLS connection; `secret` is the client's traffic secret."""
 
-    def __init__(self, pair, ca, log):
-        serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        serving.load_cert_chain(pair.certificate, pair.private_key)
-        serving.num_tickets = 0
-        serving.sslobject_class = BoundedTls
-        calling = ssl.create_default_context(cafile=ca)
-        calling.check_hostname = False
-        calling.keylog_filename = log
+    def __init__(self, pair, log):
+        serving, calling = contexts(pair, log)
         self.to_server, self.to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.server = serving.wrap_bio(self.to_server, self.to_client, server_side=True)
         self.client = calling.wrap_bio(self.to_client, self.to_server)
@@ -47,8 +63,7 @@ class Peers:
                 end.do_handshake()
             except ssl.SSLWantReadError:
                 assert end is not self.client or self.to_server.pending
-        lines = [line.split() for line in log.read_text().splitlines()]
-        self.secret = next(bytes.fromhex(line[2]) for line in lines if line[0] == "CLIENT_TRAFFIC_SECRET_0")
+        self.secret = client_secret(log)
 
     def send_key_updates(self, count):
         for _ in range(count):
@@ -73,7 +88,7 @@ def pair(tmp_path_factory):
 
 @pytest.fixture
 def peers(pair, tmp_path):
-    return Peers(pair, str(pair.certificate.with_name("ca.pem")), tmp_path / "keys.log")
+    return Peers(pair, tmp_path / "keys.log")
 
 
 def test_key_updates_without_end_end_the_connection(peers):
@@ -139,6 +154,58 @@ def test_a_peer_that_sends_on_while_its_connection_closes_is_cut(peers):
         peers.client.write(b"a")
     with pytest.raises(ssl.SSLError, match="too much data behind the end"):
         peers.read()
+
+
+class Told(App):
+    """An application that tells when a connection is lost."""
+
+    def __init__(self):
+        super().__init__()
+        self.lost = asyncio.Event()
+
+    def disconnected(self, connection, error):
+        super().disconnected(connection, error)
+        self.lost.set()
+
+
+async def flood(port, calling, log):
+    """Shake hands over a socket, then send KeyUpdates; the socket, for its end."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    came, going = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = calling.wrap_bio(came, going)
+    while True:
+        try:
+            client.do_handshake()
+        except ssl.SSLWantReadError:
+            writer.write(going.read())
+            came.write(await reader.read(65536))
+        else:
+            break
+    writer.write(going.read())
+    secret = client_secret(log)
+    for _ in range(1000):
+        record, secret = key_update(secret)
+        writer.write(record)
+    return reader, writer
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_flood_over_a_socket_is_told_to_the_application(pair, tmp_path, new_loop):
+    log = tmp_path / "keys.log"
+    serving, calling = contexts(pair, log)
+
+    async def story():
+        loop, app, watch = asyncio.get_running_loop(), Told(), Watch()
+        server = await loop.create_server(lambda: ServerConnection(app, LIMITS, watch, loop), "127.0.0.1", ssl=serving)
+        async with server, asyncio.timeout(10):
+            _, writer = await flood(server.sockets[0].getsockname()[1], calling, log)
+            await app.lost.wait()
+            writer.close()
+        return app.error
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        error = runner.run(story())
+    assert isinstance(error, RecordsExceeded)
 
 
 @pytest.mark.parametrize("cut", [1, 2, 4, 5, 6, 11, 100])

@@ -24,6 +24,7 @@ _HANDSHAKES_AT_ONCE: Final = 2
 """Of these so many may be let in: a TLS handshake takes 1 to 2 ms, a hundred in one turn made a refresh wait 250 ms."""
 _EXHAUSTED_S: Final = 0.1
 _LOG_EVERY_S: Final = 1.0
+_FLOODED: Final = "tls_records_exceeded"
 
 
 class LimitedSite(web.BaseSite):
@@ -127,6 +128,7 @@ class LimitedSite(web.BaseSite):
         try:
             connection = self._connection()
             connection.released = place.give_back
+            connection.flooded = partial(self._log_refused, _FLOODED, address or "-")
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: connection, accepted, ssl=self._context, **times
             )

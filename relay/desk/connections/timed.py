@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from aiohttp import StreamReader, web
 
 from relay.desk.connections.limits import ConnectionTimeouts
+from relay.wire.tls_records import RecordsExceeded
 from relay.wire.watch import Watch
 
 CLOSING_S: Final = 1.0
@@ -27,11 +28,14 @@ def _nothing() -> None:
 
 
 class TimedConnection(web.RequestHandler):
-    """One connection with a deadline, which a `Watch` looks at. `released` is called when the connection is lost."""
+    """One connection with a deadline, which a `Watch` looks at.
+
+    `released` is called when the connection is lost, `flooded` before that when a flood of TLS records cut it.
+    """
 
     __slots__ = (
         *("_answering", "_body", "_closing", "_idle", "_receiving", "_times", "_watch", "_wire", "deadline"),
-        *("_work", "released"),
+        *("_work", "flooded", "released"),
     )
 
     def __init__(self, server: web.Server, times: ConnectionTimeouts, watch: Watch, **options: Any) -> None:
@@ -44,6 +48,7 @@ class TimedConnection(web.RequestHandler):
         self._work: asyncio.Task[Any] | None = None
         self.deadline = math.inf
         self.released: Callable[[], None] = _nothing
+        self.flooded: Callable[[], None] = _nothing
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the first head."""
@@ -63,6 +68,9 @@ class TimedConnection(web.RequestHandler):
         work, self._work = self._work, None
         if work is not None:
             work.cancel()
+        flooded, self.flooded = self.flooded, _nothing
+        if isinstance(exc, RecordsExceeded):
+            flooded()
         released, self.released = self.released, _nothing
         released()
 

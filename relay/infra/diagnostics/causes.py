@@ -7,6 +7,8 @@ from typing import Final
 
 import aiohttp
 
+from relay.wire.tls_records import RecordsExceeded
+
 _UNREACHABLE: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
 _DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
@@ -33,7 +35,8 @@ def cause_of(error: BaseException) -> str:
     """Returns the cause of a failed connection: `refused`, `reset`, `dns`, `time_out`, `unreachable`, `tls_...`.
 
     Causes of TLS: `tls_untrusted`, `tls_hostname`, `tls_expired`, `tls_not_yet_valid` (the peer's certificate),
-    `tls_refused` (the peer does not take ours), `tls_protocol`. Others: `no_socket`, `no_descriptors`, `error`.
+    `tls_refused` (the peer does not take ours), `tls_protocol`, `tls_records` (a flood of records
+    without data). Others: `no_socket`, `no_descriptors`, `error`.
     """
     for each in _chain(error):
         cause = _cause(each)
@@ -56,6 +59,8 @@ def _chain(error: BaseException) -> list[BaseException]:
 def _cause(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _CERTIFICATE.get(error.verify_code, "tls_untrusted")
+    if isinstance(error, RecordsExceeded):
+        return "tls_records"
     if isinstance(error, ssl.SSLError):
         return "tls_refused" if "ALERT" in (error.reason or "") else "tls_protocol"
     if isinstance(error, OSError) and error.errno in _UNREACHABLE:

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import logging
 import socket
+import ssl
 
 import pytest
 from aiohttp import web
@@ -13,6 +14,7 @@ from relay.desk.connections.site import LimitedSite
 from relay.desk.door import turned_away
 from relay.desk.serving import served
 from relay.policy.scalars import Rate
+from relay.wire.tls_records import RecordsExceeded
 
 FAST = Rate(per_second=1000, burst=1000)
 GET = b"GET /fine HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -117,6 +119,28 @@ async def test_what_is_beyond_the_limits_is_closed_at_once(runner, listening, ca
         assert await answered(again) == b"200"
     for _, writer in (*first, again):
         writer.close()
+
+
+class Flooded(ssl.SSLObject):
+    """A TLS connection whose peer sends too many records."""
+
+    def read(self, *_):
+        raise RecordsExceeded("too many TLS records without data")
+
+
+async def test_a_flood_of_tls_records_is_logged_with_its_address(runner, listening, certificates, trusting, caplog):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.relay.certificate, certificates.relay.private_key)
+    context.sslobject_class = Flooded
+    limits = ConnectionLimits(3, 2, FAST)
+    await LimitedSite(runner, listening, limits, label="pages", context=context).start()
+    async with asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection(*listening.getsockname(), ssl=trusting)
+        writer.write(GET)
+        assert await closed((reader, writer))
+    assert caplog.messages == [
+        "connections refused: listener=pages reason=tls_records_exceeded cause=127.0.0.1 count=1"
+    ]
 
 
 async def test_a_reached_file_limit_is_named_and_waited_out(runner, listening, caplog):

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from relay.infra.diagnostics.causes import cause_of
+from relay.wire.tls_records import RecordsExceeded
 
 KEY = SimpleNamespace(host="h", port=1, is_ssl=True, ssl=True)
 
@@ -45,6 +46,7 @@ def tls_error(reason):
         (certificate_error(9), "tls_not_yet_valid"),
         (certificate_error(20), "tls_untrusted"),
         (tls_error("WRONG_VERSION_NUMBER"), "tls_protocol"),
+        (RecordsExceeded("too many TLS records without data"), "tls_records"),
         (tls_error("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "tls_refused"),
         (aiohttp.ClientConnectorCertificateError(KEY, certificate_error(10)), "tls_expired"),
         (aiohttp.ClientConnectorSSLError(KEY, tls_error("WRONG_VERSION_NUMBER")), "tls_protocol"),
