@@ -6,7 +6,7 @@ from typing import Any
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
 from relay.domain.ports import AuthorityUpstream
-from relay.gateway.dialect import OAUTH, SUPPORT, Dialect
+from relay.gateway.dialect import DATA, OAUTH, SUPPORT, Dialect
 from relay.gateway.forwarding import Forwarding
 from relay.gateway.judge import Judges
 from relay.gateway.welcome import Card, Welcome
@@ -20,9 +20,11 @@ from relay.wire.server import ServerConnection
 _AUTHORIZE = b"/oauth/2.0/authorize"
 
 
-def dialect_of(path: bytes) -> Dialect:
-    """The language of one of the authority's paths: tokens speak OAuth, 지원-102 to -104 rsp_codes."""
-    return OAUTH if oauth_envelope.is_oauth(path) else SUPPORT
+def dialect_of(plan: Plan, path: bytes) -> Dialect:
+    """The language of a path: tokens speak OAuth, served or not, 지원-102 to -104 rsp_codes, as do the data APIs."""
+    if oauth_envelope.is_oauth(path):
+        return OAUTH
+    return SUPPORT if path in plan.support else DATA
 
 
 class AuthorityForwarding(Forwarding):
@@ -65,7 +67,7 @@ class Road:
         exchange: Exchange,
     ) -> None:
         """Hand a call over. `head.path` is of `plan.authority` or of `plan.support`. Raises Refusal."""
-        headers, dialect = head.headers, dialect_of(head.path)
+        headers, dialect = head.headers, dialect_of(plan, head.path)
         operators: tuple[str, ...]
         if head.path in plan.support:
             operators, fault = (_the_portal(plan, connection.card, head, exchange),), ""

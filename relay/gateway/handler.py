@@ -101,10 +101,9 @@ class Gateway:
         self._serve(connection, head, body, exchange)
 
     def _serve(self, connection: ServerConnection, head: RequestHead, body: bytes, exchange: Exchange) -> None:
-        plan, card, dialect = self.plan, connection.card, DATA
+        plan, card = self.plan, connection.card
         try:
             if head.path in plan.authority or head.path in plan.support:
-                dialect = dialect_of(head.path)
                 self._road.send(plan, self._judges, connection, head, body, exchange)
                 return
             if card.plan is not plan:
@@ -123,11 +122,11 @@ class Gateway:
             headers, text = head.headers, head.query + b"\n" + body
             said = Said(head.path, text, headers.get(b"authorization"), headers.get(b"x-api-type"))
             self._complete(connection.card, said, exchange)
-            self._refuse(connection, refusal, head.headers.get(b"x-api-tran-id"), exchange, dialect)
+            self._refuse(connection, refusal, head.headers.get(b"x-api-tran-id"), exchange, dialect_of(plan, head.path))
         except Exception:  # a bug of ours must not take the other calls with it
             _log.exception("a call failed in the relay: %s %s", exchange.api_code, exchange.tran_id)
             broken = Refusal(FAULTS["relay_broken"])
-            self._refuse(connection, broken, head.headers.get(b"x-api-tran-id"), exchange, dialect)
+            self._refuse(connection, broken, head.headers.get(b"x-api-tran-id"), exchange, dialect_of(plan, head.path))
 
     def _wait(self, jti: str, connection: ServerConnection, head: RequestHead, body: bytes, exchange: Exchange) -> None:
         """Ask the ledger for the grant, then judge the call anew: all of it, since the plan may have changed."""

@@ -29,9 +29,11 @@ WITH_TOKEN: Final = (*_TO_AUTHORITY, b"authorization")
 
 _TO_OPERATOR: Final = (b"allow", b"cache-control", b"location", b"pragma", b"retry-after")
 _ANSWERABLE: Final = frozenset({200, 302, 400, 405, 500, 503})
-_HEAD: Final = envelope.first_lines(_ANSWERABLE)
-_PLACES: Final = (b"/oauth/", b"/mgmts/oauth/")
-_PATH: Final = re.compile(rb"[A-Z]{3,20} (?:%b)" % b"|".join(_PLACES))
+_HEAD: Final = envelope.first_lines(_ANSWERABLE | {404})
+_PLACE: Final = re.compile(rb"/(?:v[0-9]{1,3}/)?(?:mgmts/)?oauth(?:[/? ]|\Z)")
+"""What paths of OAuth begin with, those of later editions too (`/v2/oauth/2.0/token`)."""
+
+_LINE: Final = re.compile(rb"[A-Z]{3,20} (?=/)")
 
 _TOKEN: Final = b"/oauth/2.0/token"
 _GRANT: Final = re.compile(rb"(?:^|&)grant_type=(authorization_code|refresh_token|password)(?:&|$)")
@@ -68,13 +70,17 @@ def kind_of(path: bytes, body: bytes) -> str:
 
 
 def is_oauth(path: bytes) -> bool:
-    """Whether a path is one of OAuth: tokens for operators (규격 5.1), the token for the portal (지원-101)."""
-    return path.startswith(_PLACES)
+    """Whether a path is one of OAuth: tokens for operators (규격 5.1), the token for the portal (지원-101).
+
+    Whether it is served is another question: what lies beside them is refused in OAuth's form, too.
+    """
+    return _PLACE.match(path) is not None
 
 
 def speaks_oauth(raw: bytes) -> bool:
     """Whether a head that could not be read was meant for the authority."""
-    return _PATH.match(raw) is not None
+    line = _LINE.match(raw)
+    return line is not None and is_oauth(raw[line.end() :])
 
 
 def request(
@@ -139,7 +145,12 @@ def ours(fault: Fault) -> Fault:
 
 
 def error_of(fault: Fault) -> tuple[int, str]:
-    """HTTP status and OAuth error of a fault (규격 3.10)."""
+    """HTTP status and OAuth error of a fault (규격 3.10).
+
+    A path that is not served keeps the 404 of 40401: the 400 of RFC 6749 5.2 is for endpoints of OAuth.
+    """
+    if fault.name == "endpoint_unknown":
+        return 404, "invalid_request"
     if fault.rsp_code in _ERRORS:
         return _ERRORS[fault.rsp_code]
     if fault.status == HTTPStatus.INTERNAL_SERVER_ERROR:

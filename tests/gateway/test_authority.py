@@ -7,7 +7,7 @@ import pytest
 from relay.domain.fault import FAULTS
 from relay.domain.party import Peer
 from relay.gateway.authority import dialect_of
-from relay.gateway.dialect import OAUTH, SUPPORT
+from relay.gateway.dialect import DATA, OAUTH, SUPPORT
 from relay.gateway.welcome import Card
 from relay.policy.plan import AUTHORITY
 from relay.wire.head import Malformed, Wrong
@@ -119,13 +119,23 @@ def test_of_two_wrongs_the_earlier_is_said(portal, earlier, later):
 @pytest.mark.parametrize("path", METHODS)
 def test_without_a_portal_there_are_no_such_paths(scene, path):
     scene.ask(path, METHODS[path], **GOOD)
-    assert (status_of(scene), said(scene), scene.recorded) == (404, "40401", ["endpoint_unknown"])
+    code = "invalid_request" if path == TOKEN else "40401"
+    assert (status_of(scene), said(scene), scene.recorded) == (404, code, ["endpoint_unknown"])
 
 
-@pytest.mark.parametrize("path", ["/v1/mgmts/orgs", "/mgmts/status", "/v2/mgmts/status", "/mgmts/oauth/2.0/revoke"])
-def test_what_the_relay_does_not_offer_is_nobodys(portal, path):
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/v1/mgmts/orgs", "40401"),
+        ("/mgmts/status", "40401"),
+        ("/v2/mgmts/status", "40401"),
+        ("/mgmts/oauth/2.0/revoke", "invalid_request"),
+        ("/v2/mgmts/oauth/2.0/token", "invalid_request"),
+    ],
+)
+def test_what_the_relay_does_not_offer_is_nobodys(portal, path, code):
     portal.ask(path, "GET", **GOOD)
-    assert (status_of(portal), said(portal)) == (404, "40401")
+    assert (status_of(portal), said(portal)) == (404, code)
 
 
 @pytest.mark.parametrize(
@@ -183,8 +193,10 @@ def test_what_is_no_request_is_told_in_the_words_of_its_path(portal, line, code)
     assert said(portal) == code
 
 
-def test_tokens_speak_oauth_and_the_rest_rsp_codes():
-    assert [dialect_of(path.encode()) for path in METHODS] == [OAUTH, SUPPORT, SUPPORT, SUPPORT]
+def test_tokens_speak_oauth_and_the_rest_rsp_codes(portals_plan):
+    assert [dialect_of(portals_plan, path.encode()) for path in METHODS] == [OAUTH, SUPPORT, SUPPORT, SUPPORT]
+    assert dialect_of(portals_plan, b"/oauth/2.0/introspect") is OAUTH
+    assert dialect_of(portals_plan, b"/v1/bank/accounts") is DATA
 
 
 def test_an_operator_without_a_tran_id_is_recorded_by_its_name(scene):

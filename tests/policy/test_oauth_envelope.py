@@ -145,6 +145,8 @@ def test_the_record_takes_what_the_authority_tells_and_nothing_else():
         ("ledger_unreachable", (503, "temporarily_unavailable")),
         ("relay_broken", (500, "server_error")),
         ("header_missing", (400, "invalid_request")),
+        ("endpoint_unknown", (404, "invalid_request")),
+        ("target_malformed", (400, "invalid_request")),
         ("body_too_large", (400, "invalid_request")),
     ],
 )
@@ -179,6 +181,7 @@ def test_an_institutions_fault_on_the_way_to_the_authority_is_the_relays():
         (b"GET /oauth/", True),
         (b"DELETE /oauth/2.0/token HTTP/1.1\r\n", True),
         (b"POST /mgmts/oauth/2.0/token HTTP/1.1\r\n", True),
+        (b"POST /v2/oauth/2.0/token HTTP/1.1\r\n", True),
         (b"GET /v1/mgmts/status HTTP/1.1\r\n", False),
         (b"GET /mgmts/x/oauth/ HTTP/1.1\r\n", False),
         (b"GET /v1/bank/accounts?x=/oauth/ HTTP/1.1", False),
@@ -192,7 +195,16 @@ def test_who_meant_the_authority_is_answered_in_its_words(raw, spoken):
 
 @pytest.mark.parametrize(
     ("path", "oauth"),
-    [(b"/oauth/2.0/token", True), (b"/mgmts/oauth/2.0/token", True), (b"/v1/mgmts/status", False), (b"/oauth", False)],
+    [
+        (b"/oauth/2.0/token", True),
+        (b"/mgmts/oauth/2.0/token", True),
+        (b"/v1/mgmts/status", False),
+        (b"/oauth", True),
+        (b"/oauth2/token", False),
+        (b"/oauth/2.0/nothing", True),
+        (b"/v2/mgmts/oauth/2.0/token", True),
+        (b"/v1/bank/oauth/", False),
+    ],
 )
 def test_tokens_for_operators_and_for_the_portal_are_oauths(path, oauth):
     assert is_oauth(path) is oauth

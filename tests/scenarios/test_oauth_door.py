@@ -74,10 +74,11 @@ async def test_an_unknown_client_or_callback_is_never_redirected(stranger, serve
 @pytest.mark.parametrize(
     "path", ["/oauth/2.0/introspect", "/oauth/2.0/token/", "/oauth/token", "/oauth", "/oauth/3.0/token"]
 )
-async def test_a_path_that_is_none_of_oauths_is_40401(server, path):
+async def test_a_path_that_is_none_of_oauths_is_404_in_its_form(server, path):
     for method in ("GET", "POST"):
         said = await server.send(method, path, server.headers())
-        assert (said.status, said.body["rsp_code"]) == (404, "40401")
+        assert refused(said, "invalid_request", 404)
+        assert said.body["error_description"] == "요청한 엔드포인트가 존재하지 않습니다"
 
 
 @pytest.mark.parametrize("name", PATHS)
