@@ -30,7 +30,6 @@ from relay.infra.metrics import Metrics, RelayCollector
 from relay.infra.recorders import Records
 from relay.infra.tally import Tally
 from relay.infra.tls import FollowedContext
-from relay.infra.token_keys import read_keys, row_of
 from relay.infra.upstream import Pool
 from relay.infra.watched_jobs import WatchedJobs
 from relay.policy.authority import AuthoritySettings
@@ -46,7 +45,15 @@ from relay.runtime.counting import counting
 from relay.runtime.identity import identify
 from relay.runtime.job_names import names_of
 from relay.runtime.ledgers import ledger_of
-from relay.runtime.materials import ReachKey, listening_context, provider_context, reach_key, verifying_keys
+from relay.runtime.materials import (
+    ReachKey,
+    key_set,
+    listening_context,
+    provider_context,
+    reach_key,
+    token_keys_of,
+    verifying_keys,
+)
 from relay.runtime.reload.certificates import Certificates, certificates_of, expect_new_unexpired
 from relay.standard.catalogue import load_catalogue, load_rsp_codes
 from relay.wire.watch import Watch
@@ -82,7 +89,7 @@ def waiting_for_a_start(running: Settings, read: Settings) -> list[str]:
 class SettingsRead:
     """New settings with every file they lead to opened: what `Relay.swap` takes without touching a file.
 
-    `upstream_contexts` holds the institutions that are new or changed.
+    `upstream_contexts` holds the institutions that are new or changed, `jwks` the public keys of the keyring.
     """
 
     loaded: Loaded
@@ -90,6 +97,7 @@ class SettingsRead:
     parties: Parties
     plan: Plan
     keyring: Keyring
+    jwks: Mapping[str, Any]
     reach_keys: Mapping[str, ReachKey]
     upstream_contexts: Mapping[str, ssl.SSLContext | None]
     certificates: Certificates
@@ -145,8 +153,10 @@ class Relay:
         contexts = {} if tls is None else {at: listening_context(each, tls) for at, each in tls_listeners}
         parties = self.parties if settings.portal is not None else Parties.of_file(loaded.directory)
         plan = compile_plan(settings, loaded.providers, parties, load_catalogue(), loaded.generation)
-        keys = verifying_keys(settings.tokens)
-        keyring = VerifiedTokens(keys, settings.tokens.issuer, settings.tokens.leeway_s, settings.tokens.memory)
+        keys = token_keys_of(settings.tokens)
+        keyring = VerifiedTokens(
+            verifying_keys(keys), settings.tokens.issuer, settings.tokens.leeway_s, settings.tokens.memory
+        )
         reach_keys = {code: reach_key(one) for code, one in plan.institutions.items()}
         upstream_contexts = {
             code: provider_context(one.file)
@@ -156,7 +166,8 @@ class Relay:
         certificates = certificates_of(loaded)
         if self._certificates is not None:
             expect_new_unexpired(self._certificates, certificates, datetime.now(UTC))
-        return SettingsRead(loaded, contexts, parties, plan, keyring, reach_keys, upstream_contexts, certificates)
+        jwks = key_set(keys)
+        return SettingsRead(loaded, contexts, parties, plan, keyring, jwks, reach_keys, upstream_contexts, certificates)
 
     def swap(self, read: SettingsRead) -> None:
         """Take new settings: plan, keys, certificates, pools. What START_ONLY names is taken at start only."""
@@ -188,12 +199,12 @@ class Relay:
             self.metrics, self._gauges, self._pool_counts, self._info, self.welcome.rejected, self.jobs.gauges
         )
 
-    def jwks(self) -> dict[str, Any]:
-        """The public keys that verify our tokens, as they stand in the key folder (RFC 7517)."""
-        return {"keys": [row_of(key) for key in read_keys(Path(self.loaded.settings.tokens.keys))]}
+    def jwks(self) -> Mapping[str, Any]:
+        """The public keys that verify our tokens, as the settings in force have them (RFC 7517)."""
+        return self._jwks
 
     def _keep(self, read: SettingsRead) -> None:
-        self.loaded, self._certificates = read.loaded, read.certificates
+        self.loaded, self._certificates, self._jwks = read.loaded, read.certificates, read.jwks
         if read.loaded.settings.portal is None:  # else the registry may have changed while the files were read
             self.parties = read.parties
 

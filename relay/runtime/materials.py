@@ -3,13 +3,15 @@
 import hashlib
 import os
 import ssl
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from relay.infra.files.regular import read_file
 from relay.infra.keyring import VerifyingKey
 from relay.infra.tls import TlsError, client_context, server_context
-from relay.infra.token_keys import TokenKeyProblem, read_keys
+from relay.infra.token_keys import TokenKey, TokenKeyProblem, read_keys, row_of
 from relay.policy.authority import Pages, Tokens
 from relay.policy.plan import Institution
 from relay.policy.portal import PortalSettings
@@ -22,12 +24,22 @@ class MaterialError(Exception):
     """A certificate or key that cannot be used; says which and why."""
 
 
-def verifying_keys(tokens: Tokens) -> dict[str, VerifyingKey]:
-    """The keys that may have signed a token, by kid. Raises MaterialError when the folder cannot be used."""
+def token_keys_of(tokens: Tokens) -> tuple[TokenKey, ...]:
+    """The keys of the folder of token keys. Raises MaterialError when it cannot be used."""
     try:
-        return {key.kid: VerifyingKey(key.algorithm, key.public) for key in read_keys(Path(tokens.keys))}
+        return read_keys(Path(tokens.keys))
     except TokenKeyProblem as problem:
         raise MaterialError(str(problem)) from problem
+
+
+def verifying_keys(keys: Iterable[TokenKey]) -> dict[str, VerifyingKey]:
+    """The keys that may have signed a token, by kid."""
+    return {key.kid: VerifyingKey(key.algorithm, key.public) for key in keys}
+
+
+def key_set(keys: Iterable[TokenKey]) -> dict[str, Any]:
+    """The public keys as they are shown (RFC 7517)."""
+    return {"keys": [row_of(key) for key in keys]}
 
 
 def listening_context(listener: Listener, tls: ServerTls) -> ssl.SSLContext:

@@ -1,6 +1,7 @@
 """A relay put together, and put together anew: all of it, or nothing of it."""
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -80,6 +81,20 @@ async def test_every_institution_of_the_settings_can_be_reached(relay, street):
     codes = {one.org_code for one in street.institutions.values()}
     assert set(relay.pools) == set(relay.gateway.plan.institutions) == codes
     assert list(relay.contexts) == [0]
+
+
+async def test_the_shown_keys_are_those_in_force_and_no_file_is_read(relay, folder):
+    """A request reads no file: a folder that hangs or is gone stops nobody, and keys change with a reload."""
+    kids = [key["kid"] for key in relay.jwks()["keys"]]
+    file = folder.folder / "certs" / TOKEN_KEYS / "jwks.json"
+    folder.kept[file] = file.read_bytes()
+    file.write_text(json.dumps({"keys": json.loads(file.read_text())["keys"][1:]}))
+    changed = relay.read(folder.load())
+    assert [key["kid"] for key in relay.jwks()["keys"]] == kids
+    relay.swap(changed)
+    file.unlink()
+    assert [key["kid"] for key in relay.jwks()["keys"]] == kids[1:]
+    assert not any("d" in key for key in relay.jwks()["keys"])
 
 
 def no_token_keys(folder):

@@ -16,7 +16,7 @@ from relay.infra.tls import TlsError
 from relay.policy.authority import Tokens
 from relay.policy.registry import Provider
 from relay.policy.settings import Listener, ServerTls
-from relay.runtime.materials import MaterialError, listening_context, provider_context, verifying_keys
+from relay.runtime.materials import MaterialError, listening_context, provider_context, token_keys_of, verifying_keys
 from relay.runtime.references import SecretMissing
 from relay.sandbox.certificates import make_dev_certificates
 
@@ -52,7 +52,7 @@ def descriptors():
 
 def test_every_key_of_the_set_verifies_by_its_one_algorithm(certificates):
     folder = certificates.folder / "token-keys"
-    keys = verifying_keys(Tokens(issuer="ZZRELAY001", keys=str(folder)))
+    keys = verifying_keys(token_keys_of(Tokens(issuer="ZZRELAY001", keys=str(folder))))
     assert {kid: key.algorithm for kid, key in keys.items()} == {
         "dev-es256": "ES256", "dev-rs256": "RS256", "dev-ps256": "PS256", "dev-eddsa": "EdDSA",
     }  # fmt: skip
@@ -60,7 +60,7 @@ def test_every_key_of_the_set_verifies_by_its_one_algorithm(certificates):
 
 def test_a_folder_without_a_set_is_named_with_what_to_do(tmp_path):
     with pytest.raises(MaterialError, match=r"jwks\.json is not there: make the first key with relay keys rotate"):
-        verifying_keys(Tokens(issuer="ZZRELAY001", keys=str(tmp_path)))
+        token_keys_of(Tokens(issuer="ZZRELAY001", keys=str(tmp_path)))
 
 
 @pytest.mark.parametrize("asked", [True, False])
