@@ -10,6 +10,7 @@ from typing import Any, Final
 from relay.domain.consent import KOREA, Authentication, Consent, Particulars, Target
 from relay.domain.issue import Pair, TokenKind, TokenRecord
 from relay.domain.ledger import Ledger
+from relay.policy.withheld import FLAGS
 
 _YEAR: Final = timedelta(days=364)
 _FOR_EVER: Final = datetime(9999, 12, 31, tzinfo=UTC).date()
@@ -33,8 +34,14 @@ async def hand_out(ledger: Ledger, handouts: Sequence[tuple[Handout, Consent]], 
 
 
 def consent_for(handout: Handout, now: datetime) -> Consent:
-    """The consent behind a token as if the customer had given it now: scheduled, all assets, every flag."""
+    """The consent behind a token as if the customer had given it now: scheduled, all assets.
+
+    It has the flags that the industries of its scopes know, and no other (규격 6.2).
+    """
     claims = handout.claims
+    scopes = claims["scope"].split()
+    industries = {scope.partition(".")[0] for scope in scopes}
+    flags = {name: True for name, flag in FLAGS.items() if not industries.isdisjoint(flag.industries)}
     return Consent(
         consent_id=secrets.token_hex(16),
         provider=claims["org_code"],
@@ -46,12 +53,10 @@ def consent_for(handout: Handout, now: datetime) -> Consent:
             end_date=(now.astimezone(KOREA) + _YEAR).date(),
             purpose="시험",
             period=_FOR_EVER,
-            targets=tuple(Target(scope) for scope in claims["scope"].split()),
+            targets=tuple(map(Target, scopes)),
             fnd_cycle="1/w",
             add_cycle="1/w",
-            is_consent_trans_memo=True,
-            is_consent_merchant_name_regno=True,
-            is_consent_trans_category=True,
+            **flags,
         ),
         given_at=int(now.timestamp()),
         ci=handout.ci,

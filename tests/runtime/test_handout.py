@@ -10,7 +10,10 @@ from relay.domain.issue import TokenKind, TokenState
 from relay.infra.ledger.schema import upgrade
 from relay.infra.ledger.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
+from relay.policy.particulars import checked, scopes_of
+from relay.policy.withheld import FLAGS
 from relay.runtime.handout import Handout, consent_for, hand_out
+from relay.standard.catalogue import load_catalogue
 
 NOW = datetime(2024, 1, 1, 20, tzinfo=UTC)  # the second in Korea
 CLAIMS = {
@@ -21,6 +24,17 @@ CLAIMS = {
     "scope": "bank.list bank.deposit",
     "exp": 2_000_000_000,
 }
+
+MEMO, MERCHANT, CATEGORY = FLAGS
+FLAGS_OF = {
+    "bank": {MEMO, MERCHANT},
+    "card": {MERCHANT},
+    "invest": {MEMO},
+    "efin": {MEMO, MERCHANT, CATEGORY},
+    "telecom": {MERCHANT},
+}
+"""규격 6.2; the other industries have none."""
+INDUSTRIES = sorted({industry for api in load_catalogue().data() for industry in api.industries})
 
 
 @pytest.fixture
@@ -44,6 +58,16 @@ def test_the_customer_consents_to_everything_for_a_year():
     assert (consent.authentication, consent.ci, consent.given_at) == (Authentication.INTEGRATED, "the-ci", 1704139200)
     assert {target.scope: target.assets for target in told.targets} == {"bank.list": None, "bank.deposit": None}
     assert (told.is_scheduled, told.end_date, told.is_consent_trans_memo) == (True, date(2024, 12, 31), True)
+
+
+@pytest.mark.parametrize("industry", INDUSTRIES)
+def test_a_consent_of_every_industry_is_one_that_the_standard_knows(industry):
+    """Flags stand in consents of the industries that have them, and in no other (규격 6.2)."""
+    scopes = scopes_of(industry, load_catalogue())
+    _, consent = handed(scope=" ".join(scopes))
+    assert checked(consent.particulars, scopes, date(2024, 1, 2)) == ()
+    told = {name for name in FLAGS if getattr(consent.particulars, name)}
+    assert told == FLAGS_OF.get(industry, set())
 
 
 async def test_a_token_opens_what_stands_behind_it(ledger):
