@@ -180,7 +180,7 @@ async def test_a_removed_certifier_proves_nothing_any_more(quarter, jobs):
         said = await server.post("token", server.signed(quarter.bank, LOGINS[-1]))
         return said.body.get("error_description", "")
 
-    await comes_true(jobs, proved, "ca_code is no certifier of this relay")
+    await comes_true(jobs, proved, "요청 파라미터의 형식이 올바르지 않습니다: ca_code (중계기관에 등록된 통합인증기관)")
     assert await quarter.ask() == "00000"
 
 
