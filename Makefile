@@ -6,9 +6,9 @@ ARGS  ?=
 QUICK ?=
 SPLIT ?= -n 2 --dist loadfile
 
-.PHONY: help demo sandbox test check format bench clean
+.PHONY: help demo sandbox test test-full check format bench clean
 help:                    ## what can be done here
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## ?/\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## ?/\t/' | expand -t 12
 
 $(VENV)/ready: pyproject.toml constraints.txt .ci/install
 	@PYTHON='$(PYTHON)' .ci/install $(VENV)
@@ -19,9 +19,13 @@ demo: $(VENV)/ready      ## start relay and street on free ports, make every cal
 sandbox: $(VENV)/ready   ## start relay and street and leave them running
 	@$(VENV)/bin/relay sandbox
 
-test: $(VENV)/ready      ## the whole suite; ARGS=tests/domain runs a part, SPLIT= in one process
+test: $(VENV)/ready      ## the suite; ARGS=tests/domain runs a part, SPLIT= in one process
 	@.ci/system
-	@$(PY) -m pytest -q $(SPLIT) $(ARGS)
+	@.ci/in-memory $(PY) -m pytest -q $(SPLIT) $(ARGS)
+
+test-full: $(VENV)/ready ## the suite and what repeats parts of it at full size
+	@.ci/system
+	@.ci/in-memory $(PY) -m pytest -q --full $(SPLIT) $(ARGS)
 
 check: $(VENV)/ready     ## form, lint, types, floors
 	@$(VENV)/bin/ruff format --check .

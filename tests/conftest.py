@@ -23,6 +23,25 @@ settings.register_profile("relay", deadline=None, derandomize=True)
 settings.load_profile("relay")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--full", action="store_true", help="also run what repeats a shorter test at full size")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--full"):
+        return
+    at_full_size = [item for item in items if item.get_closest_marker("full")]
+    if at_full_size:
+        items[:] = [item for item in items if not item.get_closest_marker("full")]
+        config.hook.pytest_deselected(items=at_full_size)
+
+
+@pytest.fixture(scope="session")
+def full_size(pytestconfig):
+    """Whether tests that repeat something do so as often as they can."""
+    return pytestconfig.getoption("--full")
+
+
 @pytest.fixture(scope="session")
 def postgresql():
     """A real PostgreSQL; `.database()` gives the URL of a fresh database."""

@@ -83,7 +83,7 @@ class PostgreSql:
     def database(self, template: str = "template0") -> str:
         """The URL of a new database, made after another one."""
         name = f"ledger{next(self._numbers)}"
-        self._run("createdb", "-h", self._folder, "-U", "relay", "-T", template, name)
+        self._run("createdb", "-h", self._folder, "-U", "relay", "-S", "file_copy", "-T", template, name)
         return f"postgresql://relay@/{name}?host={self._folder}"
 
     def sql(self, url: str, statement: str) -> str:

@@ -39,6 +39,7 @@ def programs(tmp_path):
     return tuple(made)
 
 
+@pytest.mark.full
 def test_every_sync_is_taken_by_a_real_gateway_and_told(programs, monkeypatch):
     monkeypatch.setattr(directory, "AHEAD_S", 0.0)
     monkeypatch.setenv("BENCH_PORTAL_SECRET", "nobody is asked")

@@ -164,6 +164,7 @@ class Leaders:
         raise AssertionError("sending came to no end")
 
 
+@pytest.mark.full
 async def test_what_the_portal_has_at_the_end_is_what_happened_call_by_call(ledger, world, chance):
     found = calls(chance, CALLS)
     office = Office(ledger, chance)

@@ -19,7 +19,7 @@ from rig.hanging_up import KINDS, Plan
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-CONNECTIONS, CALLERS = 1000, 20
+FULL_CONNECTIONS, CONNECTIONS, CALLERS = 1000, 200, 20
 HERE = Path(__file__).parent
 SCRIPT = HERE.parents[1] / "bench" / "rig" / "hanging_up.py"
 
@@ -71,6 +71,11 @@ def uncollected():
         gc.enable()
 
 
+@pytest.fixture(scope="session")
+def connections(full_size):
+    return FULL_CONNECTIONS if full_size else CONNECTIONS
+
+
 async def come_and_go(town, plan):
     """Let callers come, in a process of their own; wait until every connection is gone."""
     script = plan.write(town.folder / "callers.json")
@@ -93,28 +98,28 @@ async def garbage_after(town, plan):
     return garbage
 
 
-async def test_ended_tls_connections_leave_no_garbage(town):
+async def test_ended_tls_connections_leave_no_garbage(town, connections):
     pair, ca = town.pair_of("ZOPA000001"), str(town.certificates.ca)
     request = town.get("/nowhere").decode()
     plan = Plan(
-        town.process.ports[0], CONNECTIONS, CALLERS, KINDS, request, ca, str(pair.certificate), str(pair.private_key)
+        town.process.ports[0], connections, CALLERS, KINDS, request, ca, str(pair.certificate), str(pair.private_key)
     )
     assert await garbage_after(town, plan) == {}
 
 
-async def test_rejected_handshakes_leave_no_garbage(town):
-    plan = Plan(town.process.ports[0], CONNECTIONS, CALLERS, ("silent",), "", str(town.certificates.ca))
+async def test_rejected_handshakes_leave_no_garbage(town, connections):
+    plan = Plan(town.process.ports[0], connections, CALLERS, ("silent",), "", str(town.certificates.ca))
     assert await garbage_after(town, plan) == {}
-    assert town.relay.welcome.rejected["certificate_missing"] >= CONNECTIONS
+    assert town.relay.welcome.rejected["certificate_missing"] >= connections
 
 
-async def test_ended_plain_connections_leave_no_garbage(town):
-    plan = Plan(town.process.ports[1], CONNECTIONS, CALLERS, KINDS, town.get("/nowhere").decode())
+async def test_ended_plain_connections_leave_no_garbage(town, connections):
+    plan = Plan(town.process.ports[1], connections, CALLERS, KINDS, town.get("/nowhere").decode())
     assert await garbage_after(town, plan) == {}
 
 
 @pytest.mark.parametrize(("provider", "path"), [(BANK, "/v1/bank/accounts"), (CARD, "/v1/card/cards")])
-async def test_ended_connections_to_institutions_leave_no_garbage(town, provider, path):
+async def test_ended_connections_to_institutions_leave_no_garbage(town, connections, provider, path):
     request = town.get(path, provider=provider).decode()
-    plan = Plan(town.process.ports[1], CONNECTIONS, CALLERS, ("call", "call", "call", "gone"), request)
+    plan = Plan(town.process.ports[1], connections, CALLERS, ("call", "call", "call", "gone"), request)
     assert await garbage_after(town, plan) == {}

@@ -141,6 +141,7 @@ def test_a_ledger_that_is_none_is_one_line_without_its_password(relay_demo, ledg
     assert "Zq7marker" not in told.stderr
 
 
+@pytest.mark.full
 def test_all_calls_are_right_on_postgresql_too_and_when_it_was_used_before(relay_demo, postgresql, tmp_path):
     url = postgresql.database()
     for folder in (tmp_path / "one", tmp_path / "two"):

@@ -156,6 +156,7 @@ async def test_the_portal_is_spoken_to_by_its_control_door(for_programs):
     assert facts["portal"].startswith("https://127.0.0.1:")
 
 
+@pytest.mark.full
 def test_curl_lines_of_the_page_work_as_people_type_them(start, page):
     """In a sandbox of its own, which they take apart."""
     facts = json.loads(start("--json").stdout.readline())
@@ -167,7 +168,7 @@ def test_curl_lines_of_the_page_work_as_people_type_them(start, page):
         assert (done.returncode, done.stdout[-3:]) == (0, "200"), line
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.full), signal.SIGTERM])
 def test_stopping_is_success_and_stops_the_relay(start, number):
     process = start("--json")
     facts = json.loads(process.stdout.readline())

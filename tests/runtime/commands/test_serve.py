@@ -221,10 +221,10 @@ def until_ready(process, street, role):
     ("role", "number"),
     [
         ("all", signal.SIGTERM),
-        ("all", signal.SIGINT),
+        pytest.param("all", signal.SIGINT, marks=pytest.mark.full),
         ("gateway", signal.SIGTERM),
-        ("authority", signal.SIGTERM),
         ("authority", signal.SIGINT),
+        pytest.param("authority", signal.SIGTERM, marks=pytest.mark.full),
     ],
 )
 def test_it_stops_when_it_is_told_to(street, role, number):
@@ -241,7 +241,7 @@ def test_it_stops_when_it_is_told_to(street, role, number):
     assert not path.exists()
 
 
-@pytest.mark.parametrize("role", ["all", "authority"])
+@pytest.mark.parametrize("role", ["all", pytest.param("authority", marks=pytest.mark.full)])
 def test_it_stops_with_its_parent_when_it_is_asked_to(street, role):
     with serve(street, "--role", role, "--until-stdin-closes") as process:
         until_ready(process, street, role)
@@ -290,7 +290,9 @@ def test_an_authority_left_over_takes_nothing_from_its_successor(street):
         assert second.wait(timeout=20) == 0
 
 
-@pytest.mark.parametrize("role", ["all", "gateway", "authority", "jobs"])
+@pytest.mark.parametrize(
+    "role", ["all", *(pytest.param(role, marks=pytest.mark.full) for role in ("gateway", "authority", "jobs"))]
+)
 def test_a_hangup_before_it_is_ready_is_a_reload_once_it_is(street, role):
     former = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])  # as whoever starts it holds it back
     try:
