@@ -1,4 +1,4 @@
-"""Customers' pages full of connections of one address: other customers, operators and the authority go on."""
+"""Customers' pages full of connections of one address, or before a slow institution: everybody else goes on."""
 
 import asyncio
 import contextlib
@@ -7,6 +7,10 @@ import pytest
 import pytest_asyncio
 from stage.caller import Line, client_context
 from stage.waiting import until
+
+from relay.sandbox import provider
+from relay.sandbox.login import LOGINS
+from relay.sandbox.phone import PretendedPhone, trusting
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -55,3 +59,26 @@ async def test_a_crowd_of_one_address_closes_the_pages_to_nobody_else(neighbours
         assert all(await asyncio.gather(*map(is_closed, lines)))
     refused = "listener=pages reason=connections_per_address cause=127.0.0.9"
     await until(lambda: refused in neighbours.logs, "the log line of refused connections")
+
+
+async def test_a_customer_that_hangs_up_ends_the_lists_of_a_slow_institution(neighbours, monkeypatch):
+    server, house = neighbours.server(), next(iter(neighbours.street.institutions.values()))
+    asked, go, read = [], asyncio.Event(), provider._parameters
+
+    async def read_late(request):
+        if "x-user-ci" in request.headers:
+            asked.append(request)
+            await go.wait()
+        return await read(request)
+
+    monkeypatch.setattr(provider, "_parameters", read_late)
+    location = (await server.authorize(house)).headers["Location"]
+    trusted = trusting(neighbours.street.certificates.ca)
+    async with PretendedPhone(trusted, LOGINS[0].login_id, LOGINS[0].password) as phone:
+        walk = asyncio.create_task(phone.walk(location))
+        await until(lambda: asked, "the first list was asked for")
+        walk.cancel()
+        await until(lambda: asked[0].transport is None, "the call for the list was cut")
+    go.set()
+    assert len(asked) == 1
+    assert await server.code(house)  # the next customer of the same login is served
