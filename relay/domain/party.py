@@ -28,10 +28,14 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """마이데이터사업자 as the directory knows it (지원-002): org_code, normal serial, caller addresses or networks."""
+    """마이데이터사업자 as the directory knows it (지원-002): org_code, normal serial, caller addresses or networks.
+
+    `subject_codes` are the letters (주체구분코드, 첨부14) that its `x-api-tran-id` may have behind its org_code.
+    """
 
     org_code: str
     name: str
     serial: str
     addresses: tuple[str, ...]
     services: tuple[Service, ...]
+    subject_codes: str = "M"

@@ -45,7 +45,12 @@ class Organisation:
     @property
     def calls(self) -> bool:
         """Whether it may call data APIs: operators, and receivers other than operators (정보수신자)."""
-        return self.org_type is OrgType.OPERATOR or self.is_receiver
+        return bool(self.subject_codes)
+
+    @property
+    def subject_codes(self) -> str:
+        """The letters of its calls (첨부14): M of an operator, C of another receiver; "" when it may not call."""
+        return ("M" if self.org_type is OrgType.OPERATOR else "") + ("C" if self.is_receiver else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from relay.gateway.forwarding import Forwarding
 from relay.gateway.judge import Judges
 from relay.gateway.welcome import Card, Welcome
 from relay.policy import envelope, oauth_envelope
-from relay.policy.access import UNRECOGNISED
+from relay.policy.access import UNRECOGNISED, Caller, check_tran_id
 from relay.policy.attribution import attribute
 from relay.policy.plan import AUTHORITY, Plan
+from relay.policy.scalars import Checking
 from relay.wire.head import RequestHead
 from relay.wire.server import ServerConnection
 
@@ -115,7 +116,7 @@ class Road:
         exchange.operator = card.operator
         operators = tuple(caller.operator.org_code for caller in card.callers)
         try:
-            exchange.tran_id = envelope.valid_tran_id(head.headers.get(b"x-api-tran-id"))
+            _note_tran_id(plan, card.callers, head, exchange)
         except Refusal as refusal:
             if head.path != _AUTHORIZE:
                 raise
@@ -131,8 +132,15 @@ def _the_portal(plan: Plan, card: Card, head: RequestHead, exchange: Exchange) -
         raise Refusal(FAULTS["connections_exceeded"])
     exchange.operator = caller.operator.org_code
     _check_method(head, plan.support[head.path])
-    exchange.tran_id = envelope.valid_tran_id(head.headers.get(b"x-api-tran-id"))
+    _note_tran_id(plan, (caller,), head, exchange)
     return exchange.operator
+
+
+def _note_tran_id(plan: Plan, callers: tuple[Caller, ...], head: RequestHead, exchange: Exchange) -> None:
+    """Note a 거래고유번호 of one of `callers`. Raises Refusal (40002)."""
+    exchange.tran_id = envelope.valid_tran_id(head.headers.get(b"x-api-tran-id"))
+    if plan.checking is Checking.STRICT:
+        check_tran_id(exchange.tran_id, callers)
 
 
 def _check_method(head: RequestHead, method: str) -> None:

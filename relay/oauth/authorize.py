@@ -21,7 +21,7 @@ _CI: Final = "x-user-ci"
 _CI_FORM: Final = "x-user-ci (B64(100))"
 _STATE: Final = re.compile(r"[0-9A-Za-z]{1,40}")
 _ECHO: Final = re.compile(r"[!-~]{1,64}")
-_HEADER_FAULTS: Final = frozenset({"header_missing", "header_malformed"})
+_HEADER_FAULTS: Final = frozenset({"header_missing", "header_malformed", "tran_id_of_other_operator"})
 """What the gateway found wrong with `x-api-tran-id`."""
 
 

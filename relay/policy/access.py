@@ -22,12 +22,16 @@ _UNTRACEABLE: Final = re.compile(r"[^0-9A-Za-z.:-]")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An operator ready to be recognised: its single addresses as text, its networks, its services' client_ids."""
+    """An operator ready to be recognised: its single addresses as text, its networks, its services' client_ids.
+
+    `tran_id_starts` are the first 11 characters that its `x-api-tran-id` may have: org_code and 주체구분코드.
+    """
 
     operator: Operator
     addresses: frozenset[str]
     networks: tuple[Network, ...]
     clients: frozenset[str]
+    tran_id_starts: tuple[str, ...]
 
     @classmethod
     def of(cls, operator: Operator) -> Self:
@@ -35,7 +39,10 @@ class Caller:
         networks = [ipaddress.ip_network(address, strict=False) for address in operator.addresses]
         single = {str(network.network_address) for network in networks if network.num_addresses == 1}
         wide = tuple(network for network in networks if network.num_addresses > 1)
-        return cls(operator, frozenset(single), wide, frozenset(service.client_id for service in operator.services))
+        clients = frozenset(service.client_id for service in operator.services)
+        org_code = operator.org_code.upper()  # 거래고유번호 is AN(25), while an org_code may have small letters
+        starts = tuple(org_code + letter for letter in operator.subject_codes)
+        return cls(operator, frozenset(single), wide, clients, starts)
 
     def comes_from(self, address: str) -> bool:
         """Whether the operator registered this address (`ip_list`)."""
@@ -102,6 +109,14 @@ class Callers:
 def _traced(text: str) -> str:
     """A value as a record may hold it."""
     return _UNTRACEABLE.sub("?", text)[:_TRACED_CHARACTERS] or "-"
+
+
+def check_tran_id(tran_id: str, callers: tuple[Caller, ...]) -> None:
+    """Whether one of `callers` made this 거래고유번호 (첨부14). Raises Refusal tran_id_of_other_operator (40002)."""
+    for caller in callers:
+        if tran_id.startswith(caller.tran_id_starts):
+            return
+    raise Refusal(FAULTS["tran_id_of_other_operator"], "x-api-tran-id (기관코드와 주체구분코드)")
 
 
 def owner_of(claims: Claims, callers: tuple[Caller, ...]) -> Caller:

@@ -13,6 +13,8 @@ from relay.policy.registry import Directory
 from relay.policy.slot import compile_slots
 
 _NAME = "종합포털"
+_ANY_RECEIVER: Final = "MC"
+_PORTAL: Final = "P"
 _OPEN_LEAST: Final = 6 * 60
 """Minutes of a day that a member's slots open at least."""
 
@@ -34,12 +36,13 @@ class Parties:
 
 
 def operators_in(directory: Directory) -> Iterator[Operator]:
-    """The operators of `directory.yaml`."""
+    """The operators of `directory.yaml`. It does not tell them from other receivers, so that they may use M and C."""
     for entry in directory.operators:
         services = tuple(
             Service(one.client_id, one.name, entry.org_code, one.callbacks, one.app_schemes) for one in entry.services
         )
-        yield Operator(entry.org_code, entry.name, normal_serial(entry.serial_num), entry.addresses, services)
+        serial = normal_serial(entry.serial_num)
+        yield Operator(entry.org_code, entry.name, serial, entry.addresses, services, _ANY_RECEIVER)
 
 
 def operators_of(registry: Registry) -> Iterator[Operator]:
@@ -56,7 +59,7 @@ def _operator(one: Organisation, services: list[RegisteredService]) -> Operator:
     told = tuple(
         Service(each.client_id, each.name, one.org_code, each.callbacks, each.app_schemes) for each in services
     )
-    return Operator(one.org_code, one.name, normal_serial(one.serial_num), one.addresses, told)
+    return Operator(one.org_code, one.name, normal_serial(one.serial_num), one.addresses, told, one.subject_codes)
 
 
 def slots_of(registry: Registry, relay: str) -> Mapping[str, tuple[str, ...]]:
@@ -73,4 +76,4 @@ def portal_of(settings: PortalSettings) -> Caller:
     client_ids = (settings.offers.client_id, *settings.offers.services)
     services = tuple(Service(client_id, _NAME, settings.org_code) for client_id in client_ids)
     serial = normal_serial(settings.serial_num)
-    return Caller.of(Operator(settings.org_code, _NAME, serial, settings.addresses, services))
+    return Caller.of(Operator(settings.org_code, _NAME, serial, settings.addresses, services, _PORTAL))

@@ -81,7 +81,7 @@ class Plan:
 
     `authority` holds the authority's paths with the one method each takes, `support` those of the support APIs that
     the portal calls (지원-101 to -104), `support_codes` what stands for their api_codes; only who `portal` recognises
-    is let in there, and nobody without a portal.
+    is let in there, and nobody without a portal. `checking` is the relay's own, for calls of both.
     """
 
     generation: str
@@ -94,6 +94,7 @@ class Plan:
     support: dict[bytes, str]
     portal: Callers
     support_codes: dict[bytes, str]
+    checking: Checking
 
     def method_of(self, path: bytes) -> str:
         """The one method that a path takes; "" when it is nobody's or names an asset."""
@@ -150,6 +151,7 @@ def compile_plan(
         {path: api.method for path, api in offered.items()},
         portal,
         {path: support_code(api.api_id) for path, api in offered.items()},
+        settings.checking,
     )
     return acquainted(plan, parties)
 

@@ -3,9 +3,9 @@
 import pytest
 
 from relay.domain.fault import Refusal
-from relay.domain.party import Peer
+from relay.domain.party import Operator, Peer
 from relay.domain.token import Claims
-from relay.policy.access import Callers, check_provider, owner_of
+from relay.policy.access import Caller, Callers, check_provider, check_tran_id, owner_of
 from relay.policy.parties import Parties
 from relay.policy.registry import Directory
 
@@ -127,6 +127,30 @@ def test_a_token_of_somebody_else_is_refused(changed, name):
     with pytest.raises(Refusal) as refusal:
         owner_of(claims(**changed), BOTH)
     assert refusal.value.fault.name == name
+
+
+@pytest.mark.parametrize(
+    ("codes", "tran_id", "passes"),
+    [
+        ({"ZOPA000001": "M"}, "ZOPA000001M", True),
+        ({"ZOPA000001": "M"}, "ZOPA000001C", False),
+        ({"ZOPA000001": "MC"}, "ZOPA000001C", True),
+        ({"ZOPA000001": "M"}, "ZOPB000001M", False),
+        ({"ZOPA000001": "M", "ZOPB000001": "C"}, "ZOPB000001C", True),  # one certificate for two of a company
+        ({"ZOPA000001": "M", "ZOPB000001": "C"}, "ZOPB000001M", False),
+        ({"zopa00000a": "M"}, "ZOPA00000AM", True),  # 거래고유번호 has capitals alone
+        ({"ZPTL000001": "P"}, "ZPTL000001P", True),
+        ({"ZPTL000001": "P"}, "ZPTL000001M", False),
+    ],
+)
+def test_a_tran_id_begins_with_org_code_and_letter_of_its_caller(codes, tran_id, passes):
+    known = [Operator(code, "x", "1", (), (), letters) for code, letters in codes.items()]
+    callers = tuple(map(Caller.of, known))
+    if passes:
+        assert check_tran_id(f"{tran_id}00000000000001", callers) is None
+    else:
+        with pytest.raises(Refusal, match="tran_id_of_other_operator"):
+            check_tran_id(f"{tran_id}00000000000001", callers)
 
 
 def test_a_token_for_another_institution_is_refused():

@@ -60,6 +60,20 @@ def test_operators_and_receivers_call_and_nobody_else(org_type, is_receiver, cal
     assert bool(found) is calls
 
 
+@pytest.mark.parametrize(
+    ("org_type", "is_receiver", "letters"),
+    [
+        (OrgType.OPERATOR, False, "M"),
+        (OrgType.OPERATOR, True, "MC"),
+        (OrgType.OWN_API, True, "C"),
+        (OrgType.OTHER, True, "C"),
+    ],
+)
+def test_the_registry_tells_the_letters_of_its_callers(org_type, is_receiver, letters):
+    (found,) = operators_of(registry(organisation(org_type=org_type, is_receiver=is_receiver)))
+    assert found.subject_codes == letters
+
+
 def test_who_has_no_serial_could_be_anybody_and_calls_nothing():
     assert list(operators_of(registry(organisation(serial_num="")))) == []
 

@@ -208,13 +208,26 @@ async def test_what_stands_in_a_log_would_be_found(neighbours, server, bank):
 async def test_nobody_speaks_in_anothers_name_by_a_header(neighbours, bank, header):
     victim, thief = neighbours.street.operators
     server = neighbours.server(identity=thief.identity)
-    spoof = {header: victim.org_code}
+    spoof = {header: victim.org_code, "x-api-tran-id": f"{thief.org_code}M00000000000001"}
     form = refreshing(server, bank)
     said = await server.send("POST", "/oauth/2.0/token", server.headers() | FORM | spoof, data=form)
     assert refused(said, "unauthorized_client")
     params = server.asked(bank)
     said = await server.send("GET", "/oauth/2.0/authorize", server.headers(x_user_ci="A" * 88) | spoof, params=params)
     assert said.told[1]["error"] == "unauthorized_client"
+
+
+async def test_nobody_calls_under_anothers_tran_id(neighbours, bank):
+    _, thief = neighbours.street.operators
+    server = neighbours.server(identity=thief.identity)
+    said = await server.send("POST", "/oauth/2.0/token", server.headers() | FORM, data=refreshing(server, bank))
+    assert refused(said, "invalid_request")
+    assert said.body["error_description"].startswith(
+        "거래고유번호의 기관코드와 주체구분코드가 호출한 기관의 것이 아닙니다"
+    )
+    params = server.asked(bank)
+    said = await server.send("GET", "/oauth/2.0/authorize", server.headers(x_user_ci="A" * 88), params=params)
+    assert said.told[1]["error"] == "invalid_request"
 
 
 async def test_the_authoritys_notes_for_the_record_go_to_nobody(server, bank):

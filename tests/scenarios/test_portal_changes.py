@@ -111,7 +111,7 @@ async def test_a_removed_operator_is_cut_off_within_a_second_and_nobody_else_not
         assert cut_off < 1.0
         said = await server.refresh(quarter.bank, tokens["refresh_token"])
         assert (said.status, said.body["error"]) == (400, "unauthorized_client")
-        assert await quarter.ask(pair=quarter.pair(TWO)) == "40101"
+        assert await quarter.ask(pair=quarter.pair(TWO), caller=TWO) == "40101"
         assert (await quarter.neighbours.server(1).integrated(quarter.bank, LOGINS[-1]))["access_token"]
     assert set(busy.answers) == set(other.answers) == {"00000"}
 

@@ -209,12 +209,12 @@ class Quarter:
             self._tokens[operator, service] = sign(claims, self.street.token_key)
         return self._tokens[operator, service]
 
-    async def call(self, operator=ONE, service="SVC01", api_type="user-refresh", limit=10):
-        """A good call as bytes: the accounts of a customer at the bank."""
+    async def call(self, operator=ONE, service="SVC01", api_type="user-refresh", limit=10, caller=None):
+        """A good call as bytes: the accounts of a customer at the bank. `caller` names another operator's tran_id."""
         token = await self.token(operator, service)
         fields = {
             "Host": "relay.test",
-            "x-api-tran-id": f"{operator}M{len(self._tokens):014}",
+            "x-api-tran-id": f"{caller or operator}M{len(self._tokens):014}",
             "x-api-type": api_type,
             "Authorization": f"Bearer {token}",
         }
