@@ -17,8 +17,8 @@ class ChildProcess:
     has a handler would end it. Here the child inherits SIGHUP blocked, and gets it when it unblocks it.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
-        """Start the command in a session of its own. Raises OSError."""
+    def __init__(self, command: Sequence[str], niceness: int = 0) -> None:
+        """Start the command in a session of its own, by `niceness` nicer than this process. Raises OSError."""
         former = signal.pthread_sigmask(signal.SIG_BLOCK, _HANGUP)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the command is ours
@@ -26,6 +26,8 @@ class ChildProcess:
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, former)
+        if niceness:  # of the child's only thread yet; those to come inherit it
+            os.setpriority(os.PRIO_PROCESS, self.pid, os.getpriority(os.PRIO_PROCESS, 0) + niceness)
         self._ended = asyncio.Event()
         self._descriptor = os.pidfd_open(self.pid)
         asyncio.get_running_loop().add_reader(self._descriptor, self._reap)

@@ -14,6 +14,8 @@ _log = logging.getLogger(__name__)
 
 READY_S: Final = 30.0
 STOP_S: Final = 10.0
+NICENESS: Final = 10
+"""The gateway's calls come first where cores are few: signatures and hashes of passwords take whole cores."""
 _POLL_S: Final = 0.05
 _LONG_S: Final = 10.0
 _WAITS_S: Final = (0.2, 1.0, 3.0, 10.0)
@@ -76,7 +78,7 @@ class Attendant:
 
     def _started(self) -> ChildProcess:
         """A process in a session of its own: a Ctrl-C of the terminal is ours, calls in flight still need it."""
-        return ChildProcess(self._command)
+        return ChildProcess(self._command, NICENESS)
 
     async def _watch(self, process: ChildProcess) -> None:
         failures = 0

@@ -1,4 +1,5 @@
 import asyncio
+import os
 import signal
 import sys
 
@@ -56,6 +57,14 @@ def test_a_hangup_at_its_very_start_waits_for_its_handler(end):
 def test_this_process_takes_hangups_as_before(end):
     end("")
     assert signal.SIGHUP not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+@pytest.mark.parametrize("niceness", [0, 3])
+async def test_it_is_nicer_than_this_process_by_as_much_as_told(niceness):
+    process = ChildProcess([sys.executable, "-c", "import sys; sys.stdin.read()"], niceness)
+    assert os.getpriority(os.PRIO_PROCESS, process.pid) == os.getpriority(os.PRIO_PROCESS, 0) + niceness
+    process.close_stdin()
+    assert await process.wait() == 0
 
 
 def test_what_cannot_be_started_is_told(tmp_path):

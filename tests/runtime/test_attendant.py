@@ -1,6 +1,7 @@
 """Who looks after the authority: started, waited for, started again, stopped."""
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -8,7 +9,7 @@ import sys
 import pytest
 
 from relay.runtime import attendant as room
-from relay.runtime.attendant import Attendant, AuthorityDied
+from relay.runtime.attendant import NICENESS, Attendant, AuthorityDied
 
 SCRIPT = """
 import os, signal, socket, sys
@@ -118,6 +119,12 @@ async def test_one_that_listens_there_already_is_not_the_one_that_was_started(ke
         kept = await keep("silent")
         with pytest.raises(AuthorityDied, match="was not ready"):
             await kept.attendant.ready()
+
+
+async def test_the_gateways_calls_come_before_its_work(keep):
+    kept = await keep("well")
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, kept.process.pid) == min(19, ours + NICENESS)
 
 
 async def test_a_hangup_is_passed_on(keep):
