@@ -43,6 +43,21 @@ def full_size(pytestconfig):
 
 
 @pytest.fixture(scope="session")
+def look_alikes():
+    """Spellings of a parameter's name that other readers could take for it: case, blanks, members, lists, NFKC."""
+    wide = str.maketrans({chr(code): chr(code + 0xFEE0) for code in range(ord("a"), ord("z") + 1)})
+
+    def spell(name):
+        camel = name[0] + name.title().replace("_", "")[1:]
+        spelt = [name.upper(), name.title(), camel, name.replace("_", "-"), name.translate(wide), f"{name}\u200b"]
+        forms = ("{} ", " {}", "{}.value", "request.{}", "{}[]", "{}[0]", "request[{}]", "+{}", "{}\0")
+        spelt += [form.format(name) for form in forms] + [f"%{ord(name[0]):x}{name[1:]}"]
+        return [one for one in dict.fromkeys(spelt) if one != name]
+
+    return spell
+
+
+@pytest.fixture(scope="session")
 def postgresql():
     """A real PostgreSQL; `.database()` gives the URL of a fresh database."""
     server = PostgreSql()

@@ -1,7 +1,7 @@
 """개별인증-001: an operator asks for a customer's authorization; who may be redirected, and with what."""
 
 from dataclasses import replace
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
@@ -60,6 +60,15 @@ async def test_without_a_client_and_its_callback_nobody_is_redirected(desk, chan
     reply = await desk.authorize(desk.asking(**changes) + more)
     assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_request", reason)
     assert "Location" not in reply.headers
+
+
+@pytest.mark.parametrize("field", ["org_code", "response_type", "client_id", "redirect_uri", "app_scheme", "state"])
+async def test_a_name_that_resembles_a_parameter_is_told_to_the_callback(desk, look_alikes, field):
+    for name in look_alikes(field):
+        reply = await desk.authorize(f"{desk.asking()}&{quote(name, safe='')}=https%3A%2F%2Fthief.example%2F")
+        assert (reply.status, reply.reason) == (302, "parameter_ambiguous"), name
+        assert reply.headers["Location"].startswith(f"{CALLBACK}?")
+        assert (reply.told["error"], reply.told["state"]) == ("invalid_request", "State1")
 
 
 async def test_without_a_query_nobody_is_redirected(desk):

@@ -65,6 +65,16 @@ async def sent(counter, **changed):
     return await counter.post("token", form)
 
 
+@pytest.mark.parametrize("field", ["tx_id", "ca_code", "username", "password", "consent", "cert_tx_id"])
+async def test_a_name_that_resembles_a_field_is_no_form(counter, look_alikes, field):
+    for name in look_alikes(field):
+        reply = await sent(counter, **{name: "other"})
+        assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_request", "parameter_ambiguous"), (
+            name
+        )
+    assert counter.proofs.asked == 0
+
+
 @pytest.mark.parametrize("seconds", [0, AGAIN_S])
 async def test_the_same_form_gets_the_same_pair(counter, seconds):
     first = (await sent(counter)).body

@@ -30,6 +30,18 @@ async def test_who_revokes_twice_is_told_that_there_is_nothing_to_revoke(desk):
     assert (again.status, again.body["rsp_code"], again.reason) == (200, "99999", "token_revoked")
 
 
+@pytest.mark.parametrize("field", ["org_code", "token", "client_id", "client_secret"])
+async def test_a_name_that_resembles_a_field_revokes_nothing(desk, look_alikes, field):
+    pair = await desk.pair()
+    form = desk.revoking(pair["access_token"])
+    for name in look_alikes(field):
+        reply = await desk.post("revoke", form | {name: "other"})
+        assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_request", "parameter_ambiguous"), (
+            name
+        )
+    assert await desk.is_live(pair["access_token"])
+
+
 async def access_token(_, pair):
     return pair["access_token"]
 

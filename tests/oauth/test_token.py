@@ -80,6 +80,28 @@ async def test_fields_nobody_knows_do_no_harm(desk):
     assert reply.status == 200
 
 
+@pytest.mark.parametrize("field", ["org_code", "grant_type", "code", "client_id", "client_secret", "redirect_uri"])
+async def test_a_name_that_resembles_a_field_is_refused(desk, look_alikes, field):
+    form = desk.by_code(await desk.consent())
+    for name in look_alikes(field):
+        reply = await desk.post("token", form | {name: "other"})
+        assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_request", "parameter_ambiguous"), (
+            name
+        )
+        assert reply.body["error_description"] == f"표준 파라미터와 혼동될 수 있는 이름이 있습니다: {field}"
+    assert (await desk.post("token", form)).status == 200  # no such form spent the code
+
+
+@pytest.mark.parametrize("field", ["org_code", "grant_type", "refresh_token", "client_id", "client_secret"])
+async def test_a_name_that_resembles_a_field_refreshes_nothing(desk, look_alikes, field):
+    form = desk.by_refresh((await desk.pair())["refresh_token"])
+    for name in look_alikes(field):
+        reply = await desk.post("token", form | {name: "other"})
+        assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_request", "parameter_ambiguous"), (
+            name
+        )
+
+
 async def test_a_compressed_form_is_refused(desk):
     reply = await desk.post("token", desk.by_code(await desk.consent()), content_encoding="gzip")
     assert (reply.status, reply.reason) == (400, "header_malformed")

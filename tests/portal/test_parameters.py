@@ -26,6 +26,34 @@ async def test_a_query_that_is_not_as_the_catalogue_has_it_is_40001(desk, query)
     assert await refused(await desk.get("/v1/mgmts/status", query))
 
 
+def is_ambiguous(reply, field):
+    said = f"표준 파라미터와 혼동될 수 있는 이름이 있습니다: {field}"
+    return (reply.status, reply.body, reply.reason) == (
+        400,
+        {"rsp_code": "40001", "rsp_msg": said},
+        "parameter_ambiguous",
+    )
+
+
+async def test_a_name_that_resembles_org_code_is_refused_in_a_query(desk, look_alikes):
+    for name in look_alikes("org_code"):
+        reply = await desk.get("/v1/mgmts/status", {"org_code": "ZBAA000001", name: "ZCDA000001"})
+        assert is_ambiguous(reply, "org_code"), name
+
+
+@pytest.mark.parametrize("field", ["org_code", "user_ci"])
+async def test_a_name_that_resembles_a_field_is_refused_in_a_body(desk, look_alikes, field):
+    for name in look_alikes(field):
+        assert is_ambiguous(await desk.post({"org_code": "ZBAA000001", "user_ci": CI, name: "x"}), field), name
+
+
+@pytest.mark.parametrize("field", ["org_type", "org_code", "type", "inquiry_date"])
+async def test_a_name_that_resembles_a_field_sends_no_week_again(desk, look_alikes, field):
+    for name in look_alikes(field):
+        assert is_ambiguous(await desk.again(**{name: "0"}), field), name
+    assert list(await desk.statistics.asked_again()) == []
+
+
 async def test_a_field_nobody_knows_passes(desk):
     assert (await desk.get("/v1/mgmts/status", "org_code=ZBAA000001&more=x")).status == 200
 

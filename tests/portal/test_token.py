@@ -31,6 +31,15 @@ async def test_it_says_who_for_whom_how_long_and_for_what(desk):
     }
 
 
+@pytest.mark.parametrize("field", ["grant_type", "client_id", "client_secret", "scope"])
+async def test_a_name_that_resembles_a_field_is_refused(desk, look_alikes, field):
+    for name in look_alikes(field):
+        reply = await desk.redeem(desk.form(**{name: "other"}))
+        assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_request", "parameter_ambiguous"), (
+            name
+        )
+
+
 async def test_each_token_has_an_id_of_its_own(desk):
     tokens = [(await desk.redeem()).body["access_token"] for _ in range(3)]
     assert [desk.claims(token)["jti"] for token in tokens] == ["id1", "id2", "id3"]
