@@ -2,7 +2,8 @@
 
 The order of refusals is the order of the lines (규격 첨부1): certificate 40103, address 40102, path 40401, method
 40501, version 40003, headers 40002, institution 40303, token 40101, consent ended 40106, scope 40104, parameters 40001,
-period 40004 and 40304, asset 40105, scheduled transfer 40301, slot 50009, maintenance 50008, rate 42901.
+period 40004 and 40304, asset 40105, scheduled transfer 40301, slot 50009, maintenance 50008, rate 42901. Headers that
+the institution's `checking` decides about (40002) come behind the institution.
 """
 
 from collections.abc import Mapping
