@@ -6,11 +6,12 @@ import pytest
 import pytest_asyncio
 from rig.name_server import NameServer
 from stage.institution import Institution
-from stage.town import BANK, CARD, Town
+from stage.town import BANK, CARD, QUICK, Town
 from stage.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+LONGER = QUICK | {"connect_s": 2.0, "total_s": 2.4}
 HANGING = [f"ZHGA0000{number:02}" for number in range(10, 30)]
 
 
@@ -28,7 +29,7 @@ async def names():
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def standing(names, tmp_path_factory, certificates):
     named = [Institution(BANK, "bank", host="bank.test"), Institution(CARD, "card", host="card.test")]
-    hanging = [Institution(code, "bank", host=f"{code}.test") for code in HANGING]
+    hanging = [Institution(code, "bank", host=f"{code}.test", timeouts=LONGER) for code in HANGING]
     town = Town(tmp_path_factory.mktemp("town"), certificates, [*named, *hanging])
     await town.open()
     yield town

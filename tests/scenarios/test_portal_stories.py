@@ -64,6 +64,7 @@ async def standing(tmp_path_factory):
         await stack.enter_async_context(quarter.portal_up())
         jobs = await stack.enter_async_context(quarter.instance())
         assert (await jobs.run()).startswith("taken")
+        await stack.enter_async_context(quarter.authority_up())
         await stack.enter_async_context(quarter.gateway_up())
         yield quarter, jobs
 
