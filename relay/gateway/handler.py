@@ -48,6 +48,13 @@ _MALFORMED: Final = {
 }
 
 
+def _limit_of(error: Malformed) -> str:
+    """The limit that a request exceeds, "" for none."""
+    if error.headers:
+        return f"헤더는 {error.headers}개까지"
+    return f"{error.most}바이트까지" if error.most else ""
+
+
 class Gateway:
     """The data plane. Everything it decides by is in `plan`, swapped whole with the upstreams that belong to it."""
 
@@ -152,7 +159,7 @@ class Gateway:
         self._welcome.complain(connection, error.wrong, exchange.started)
         dialect = OAUTH if oauth_envelope.speaks_oauth(error.raw) else DATA
         method, path = envelope.asked_in(error.raw)
-        refusal = Refusal(_MALFORMED[error.wrong])
+        refusal = Refusal(_MALFORMED[error.wrong], _limit_of(error))
         if error.wrong is Wrong.METHOD_NOT_ALLOWED:
             refusal = MethodNotAllowed(self.plan.method_of(path))
         self._complete(connection.card, Said(path, error.raw, api_type=api_type_in(error.raw)), exchange)

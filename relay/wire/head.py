@@ -59,12 +59,17 @@ class Wrong(StrEnum):
 
 
 class Malformed(Exception):
-    """A message that is not taken: `wrong` says why, `raw` is what there is of the head."""
+    """A message that is not taken: `wrong` says why, `raw` is what there is of the head.
 
-    def __init__(self, wrong: Wrong, raw: bytes = b"") -> None:
+    The limit that it exceeds is told in bytes (`most`) or as a number of `headers`; both are 0 where it exceeds none.
+    """
+
+    def __init__(self, wrong: Wrong, raw: bytes = b"", *, most: int = 0, headers: int = 0) -> None:
         super().__init__(wrong.value)
         self.wrong = wrong
         self.raw = raw
+        self.most = most
+        self.headers = headers
 
 
 @dataclass(slots=True)
@@ -144,7 +149,7 @@ class HeadParser:
                 raise Malformed(Wrong.HEAD_MALFORMED, raw) from None
         lines = raw.count(b"\n") - 2  # llhttp let no bare LF pass
         if lines > most:
-            raise Malformed(Wrong.HEAD_TOO_LARGE, raw)
+            raise Malformed(Wrong.HEAD_TOO_LARGE, raw, headers=most)
         if len(headers) != lines:
             _refuse_doubles(raw)
         if (

@@ -103,7 +103,7 @@ class RequestReader:
             return self._hold(data)
         end += 4
         if end > self._limits.head_bytes:
-            raise Malformed(Wrong.HEAD_TOO_LARGE, data[: self._limits.head_bytes])
+            raise self._head_too_large(data)
         raw = data if end == len(data) else data[:end]
         head = request_head(raw, self._limits.headers, self._parser)
         if not head.length and not head.chunked:
@@ -121,7 +121,7 @@ class RequestReader:
     def _hold(self, data: bytes) -> bytes:
         """Keep part of a head, unless it can be seen already that it will be none."""
         if len(data) > self._limits.head_bytes:
-            raise Malformed(Wrong.HEAD_TOO_LARGE, data[: self._limits.head_bytes])
+            raise self._head_too_large(data)
         if not data[:1].isupper() or data.count(b"\n") != data.count(b"\r\n") or b"\0" in data:
             raise Malformed(Wrong.HEAD_MALFORMED, data)
         self._held = data
@@ -129,7 +129,7 @@ class RequestReader:
 
     def _expect_body(self, head: RequestHead, raw: bytes) -> None:
         if head.length > self._limits.body_bytes:
-            raise Malformed(Wrong.BODY_TOO_LARGE, raw)
+            raise Malformed(Wrong.BODY_TOO_LARGE, raw, most=self._limits.body_bytes)
         expect = head.headers.get(b"expect")
         if expect is not None and expect.lower() != b"100-continue":
             raise Malformed(Wrong.HEAD_MALFORMED, raw)
@@ -158,18 +158,23 @@ class RequestReader:
         self._taken += len(data) - len(rest)
         self._missing += len(part)
         if self._missing > self._limits.body_bytes or self._taken > self._limits.body_bytes + _CHUNK_OVERHEAD:
-            raise self._malformed(Wrong.BODY_TOO_LARGE)
+            raise self._malformed(Wrong.BODY_TOO_LARGE, self._limits.body_bytes)
         if chunks.done:
             self._ended()
         return rest
 
-    def _malformed(self, wrong: Wrong) -> Malformed:
+    def _head_too_large(self, data: bytes) -> Malformed:
+        most = self._limits.head_bytes
+        return Malformed(Wrong.HEAD_TOO_LARGE, data[:most], most=most)
+
+    def _malformed(self, wrong: Wrong, most: int = 0) -> Malformed:
         """A refusal of the request in hand, carrying what of its head decides the answer."""
         head = self._head
         if head is None:
-            return Malformed(wrong)
+            return Malformed(wrong, most=most)
         tran_id = head.headers.get(b"x-api-tran-id", b"")
-        return Malformed(wrong, b"%b %b\r\nx-api-tran-id: %b\r\n" % (head.method.encode(), head.target, tran_id))
+        raw = b"%b %b\r\nx-api-tran-id: %b\r\n" % (head.method.encode(), head.target, tran_id)
+        return Malformed(wrong, raw, most=most)
 
     def _ended(self) -> None:
         head, body = self._head, b"".join(self._body)
