@@ -1,6 +1,5 @@
 """The gateway's listeners."""
 
-import asyncio
 import ipaddress
 import socket
 from contextlib import ExitStack
@@ -8,6 +7,7 @@ from contextlib import ExitStack
 from relay.policy.settings import GatewaySettings, Listener
 from relay.runtime.assembly import Relay
 from relay.wire.entrance import Entrance, Gate
+from relay.wire.handshake_places import HandshakePlaces
 from relay.wire.reader import ServerLimits
 from relay.wire.server import ServerConnection
 
@@ -19,7 +19,7 @@ class Listening:
         self._relay = relay
         self._settings: GatewaySettings = relay.loaded.settings.gateway
         self._entrances: list[Entrance] = []
-        self._places = asyncio.Semaphore(self._settings.limits.handshakes)
+        self._places = HandshakePlaces(self._settings.limits.handshakes)
         self.ports: list[int] = []
         self.aborted = False
 

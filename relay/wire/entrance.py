@@ -16,6 +16,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from relay.wire.alert import Alert
+from relay.wire.handshake_places import HandshakePlaces
 from relay.wire.proxy_protocol import FIXED_BYTES, NoProxyHeader, header_length, source_of
 from relay.wire.server import ServerConnection
 
@@ -56,6 +57,8 @@ _VERIFY: Final = {
 
 def why_rejected(error: Exception) -> Rejected:
     """The reason of a failed handshake."""
+    if isinstance(error, NoProxyHeader):
+        return Rejected.NO_PROXY_HEADER
     if isinstance(error, ssl.SSLCertVerificationError):
         return _VERIFY.get(error.verify_code, Rejected.CERTIFICATE_UNTRUSTED)
     if isinstance(error, ssl.SSLError):
@@ -80,15 +83,14 @@ class HandshakeLimits(Protocol):
 class Gate:
     """What an entrance asks for: PROXY headers from `balancers` (none: no header), TLS by `context` (None: no TLS).
 
-    `context` is asked anew for each handshake. `limits` bound those of an address, `places` those of all together:
-    while there is none, no caller is accepted.
+    `context` is asked anew for each handshake. `limits` bound those of an address, `places` those of all together.
     """
 
     balancers: tuple[Network, ...]
     context: Callable[[], ssl.SSLContext] | None
     handshake_s: float
     limits: HandshakeLimits
-    places: asyncio.Semaphore
+    places: HandshakePlaces
 
 
 class Entrance:
@@ -146,11 +148,6 @@ class Entrance:
                 if error.errno in _EXHAUSTED:
                     await asyncio.sleep(_BREATH_S)
                 continue
-            try:
-                await self._gate.places.acquire()
-            except asyncio.CancelledError:
-                accepted.close()
-                raise
             task = self._loop.create_task(self._admit(accepted, str(name[0]).removeprefix("::ffff:")))
             self._entering.add(task)
             task.add_done_callback(partial(self._leave, accepted))
@@ -180,13 +177,14 @@ class Entrance:
 
     def _leave(self, accepted: socket.socket, entering: asyncio.Task[None]) -> None:
         self._entering.discard(entering)
-        self._gate.places.release()
+        self._gate.places.remove(accepted)
         if entering.cancelled():  # also one that was cancelled before its first step
             accepted.close()
 
     async def _admit(self, accepted: socket.socket, address: str) -> None:
         """Let one caller in, or say why not."""
         gate, announced, alert = self._gate, "", Alert(accepted)
+        gate.places.add(accepted)
         try:
             if gate.balancers:
                 async with asyncio.timeout(gate.handshake_s):
@@ -200,12 +198,10 @@ class Entrance:
                 await self._shake_hands(accepted, announced)
             finally:
                 gate.limits.release(address)
-        except NoProxyHeader:
+        except (NoProxyHeader, OSError, ssl.SSLError, TimeoutError) as error:
             accepted.close()
-            self._rejected(address, Rejected.NO_PROXY_HEADER)
-        except (OSError, ssl.SSLError, TimeoutError) as error:
-            accepted.close()
-            self._rejected(address, why_rejected(error))
+            kept = accepted in gate.places
+            self._rejected(address, why_rejected(error) if kept else Rejected.HANDSHAKES_EXCEEDED)
             await alert.send(self._loop)
         finally:
             alert.close()

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 from relay.wire.entrance import Entrance, Gate
+from relay.wire.handshake_places import HandshakePlaces
 
 PATIENCE_S = 5.0
 HEADER = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes([192, 0, 2, 7, 127, 0, 0, 1]) + struct.pack("!HH", 1, 2)
@@ -105,7 +106,7 @@ async def entrance(*, balancers=(), handshake_s=PATIENCE_S, context=None, most=N
     bound = Listening()
     bound.bind(("127.0.0.1", 0))
     limits = Limits(most)
-    gate = Gate(balancers, context, handshake_s, limits, asyncio.Semaphore(places))
+    gate = Gate(balancers, context, handshake_s, limits, HandshakePlaces(places))
     door = Entrance(bound, gate, make, note, asyncio.get_running_loop())
     door.open()
     try:

@@ -47,34 +47,27 @@ async def test_behind_a_balancer_the_announced_address_is_limited():
         assert here.rejected == [("192.0.2.7", Rejected.HANDSHAKES_EXCEEDED)]
 
 
-async def test_callers_wait_while_no_place_is_free():
+async def test_a_silent_balancer_gives_its_place_to_the_next_caller():
     async with entrance(balancers=LOOPBACK, places=1) as here:
-        _, slow = await asyncio.open_connection("127.0.0.1", here.door.port)
+        reader, slow = await asyncio.open_connection("127.0.0.1", here.door.port)
         slow.write(HEADER[:20])
-        for count in (1, 2):
-            reader, waiting = await asyncio.open_connection("127.0.0.1", here.door.port)
-            waiting.write(HEADER)
-            await here.listening.has_accepted(2)
-            assert here.limits.taken == [], f"caller {count} did not wait"
-            if count == 1:
-                first = reader, waiting
-        slow.write_eof()
-        async with asyncio.timeout(PATIENCE_S):
-            assert [await one.readexactly(5) for one in (first[0], reader)] == [b"hello"] * 2
-        assert here.rejected == [("127.0.0.1", Rejected.NO_PROXY_HEADER)]
-        for writer in (slow, first[1], waiting):
-            writer.transport.abort()
-
-
-async def test_a_close_ends_the_wait_for_a_place():
-    async with entrance(places=1) as here:
-        await here.gate.places.acquire()
-        reader, writer = await asyncio.open_connection("127.0.0.1", here.door.port)
-        await here.listening.has_accepted(1)
-        await here.door.close()
+        assert await said(here.door.port, HEADER) == b"hello"
         async with asyncio.timeout(PATIENCE_S):
             assert await reader.read() == b""
-        writer.transport.abort()
+            await here.told.wait()
+        assert here.rejected == [("127.0.0.1", Rejected.HANDSHAKES_EXCEEDED)]
+        slow.transport.abort()
+
+
+async def test_silent_peers_delay_no_handshake(tls):
+    async with entrance(context=tls.listening, places=4) as here:
+        silent = [await asyncio.open_connection("127.0.0.1", here.door.port) for _ in range(8)]
+        assert await shake_hands(here.door.port, tls.operator) == b"hello"
+        async with asyncio.timeout(PATIENCE_S):
+            assert [await reader.read() for reader, _ in silent[:5]] == [b""] * 5
+        assert here.rejected == [("127.0.0.1", Rejected.HANDSHAKES_EXCEEDED)] * 5
+        for _, writer in silent:
+            writer.transport.abort()
 
 
 async def shake_hands(port, context):
