@@ -27,6 +27,9 @@ SIGNED_AGO_S: Final = 3600
 AHEAD_S: Final = 300
 """So far ahead of ours may a customer's clock be."""
 
+_INFORMATION_MOST: Final = 9
+"""Bytes of the bits of an agreement, which has five. Reading them takes time by the square of their length."""
+
 _CONSENT: Final = "password"
 _PERSON: Final = "signed_person_info_req"
 
@@ -87,7 +90,10 @@ def _person_in(content: bytes) -> bytes:
     """The nonce of a PersonInfoReq. Raises Unproven MALFORMED; CONSENT_DIFFERS when it agrees to tell no CI."""
     looked_over(content, _PERSON)
     with foreign(_PERSON):
-        found = PersonInfoReq.load(content, strict=True).native  # all of it, so that nothing in it is left unread
+        read = PersonInfoReq.load(content, strict=True)
+        if len(read["agreement"]["information"].contents) > _INFORMATION_MOST:
+            raise ValueError("bits that no agreement has")
+        found = read.native  # all of it, so that nothing in it is left unread
         if found["version"] != VERSION:
             raise ValueError("another version")
         if "ci" not in found["agreement"]["information"]:

@@ -14,7 +14,11 @@ DEPTH_MOST: Final = 24
 NODES_MOST: Final = 4000
 """A SignedData with eight certificates has about 1200 values."""
 
+OID_MOST: Final = 64
+"""Bytes of an OBJECT IDENTIFIER; those in use have some 20. Reading one takes time by the square of its length."""
+
 _CONSTRUCTED: Final = 1
+_OID: Final = (0, 6)
 
 
 @contextmanager
@@ -61,6 +65,8 @@ def _values(contents: bytes, *, single: bool) -> Iterator[tuple[bytes, bool]]:
         length = len(header) + len(value)
         if trailer or len(parser.emit(klass, method, tag, value)) != length:
             raise ValueError("an indefinite length, or one that could be shorter")
+        if (klass, tag) == _OID and len(value) > OID_MOST:
+            raise ValueError("an OBJECT IDENTIFIER without end")
         yield value, method == _CONSTRUCTED
         at += length
         if single and at != len(contents):

@@ -1,8 +1,12 @@
 """aiohttp's connections: names resolved by the running loop, one call for each connection."""
 
+from functools import partial
 from typing import Any
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
+
+from relay.infra.http_client.bounded_answer import BoundedAnswer
 
 
 def tcp_connector(**options: Any) -> aiohttp.TCPConnector:
@@ -11,4 +15,12 @@ def tcp_connector(**options: Any) -> aiohttp.TCPConnector:
     Without a resolver aiohttp would open a c-ares channel of its own and forget addresses while name servers fail.
     A connection carries one call: aiohttp takes what comes on an idle one for the answer to the next call.
     """
-    return aiohttp.TCPConnector(resolver=aiohttp.ThreadedResolver(), use_dns_cache=False, force_close=True, **options)
+    return _Connector(resolver=aiohttp.ThreadedResolver(), use_dns_cache=False, force_close=True, **options)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Connections whose peers are bounded in what they send beside an answer."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory = partial[ResponseHandler](BoundedAnswer, loop=self._loop)

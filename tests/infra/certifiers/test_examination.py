@@ -10,6 +10,7 @@ from relay.domain.proof import CertificateSigned, Doubt, Unproven
 from relay.infra.certifiers.chains import Trust
 from relay.infra.certifiers.examination import AHEAD_S, SIGNED_AGO_S, examine
 from relay.infra.certifiers.revocation import Revocations
+from relay.standard.ucpid import PersonInfoReq
 
 CONSENT_NONCE, UCPID_NONCE = b"c" * 16, b"u" * 16
 
@@ -55,6 +56,15 @@ def person_of(people, make, content=None, signer="customer", **more):
     return {"person_info_req": make.signed_data(given, getattr(people, signer), **more), "ucpid_nonce": UCPID_NONCE}
 
 
+def endless_agreement(make):
+    """A PersonInfoReq whose agreement has 800 bits."""
+    told = PersonInfoReq.load(make.person(UCPID_NONCE))
+    agreement = b"\x30\x6a" + b"\x0c\x01a" + b"\x03\x65\x00" + b"\xff" * 100
+    before, behind = told["version"].dump() + told["nonce"].dump(), told["module"].dump() + told["isp_url"].dump()
+    content = before + agreement + behind
+    return b"\x30\x81" + bytes([len(content)]) + content
+
+
 TEXT = urlsafe_b64encode(CONSENT_NONCE).decode()
 MISFORTUNES = {
     "the consent is no document": (lambda _p, _m: {"consent": b"garbage"}, (Doubt.MALFORMED, "password")),
@@ -90,6 +100,10 @@ MISFORTUNES = {
     ),
     "the agreement of version 1": (
         lambda p, m: person_of(p, m, m.person(UCPID_NONCE, version=1)),
+        (Doubt.MALFORMED, "signed_person_info_req"),
+    ),
+    "an agreement of endless bits": (
+        lambda p, m: person_of(p, m, endless_agreement(m)),
         (Doubt.MALFORMED, "signed_person_info_req"),
     ),
     "something behind the agreement": (

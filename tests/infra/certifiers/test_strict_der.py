@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.proof import Doubt, Unproven
-from relay.infra.certifiers.strict_der import DEPTH_MOST, NODES_MOST, foreign, looked_over
+from relay.infra.certifiers.strict_der import DEPTH_MOST, NODES_MOST, OID_MOST, foreign, looked_over
 
 
 def value(tag, contents):
@@ -50,6 +50,7 @@ def test_der_passes_unchanged(data):
         nested(DEPTH_MOST + 1),
         value(0x30, value(0x02, b"\x01") * (NODES_MOST + 1)),
         b"\x24\x80" * 500,
+        value(0x30, value(0x06, b"\xff" * OID_MOST + b"\x01")),
     ],
     ids=[
         "nothing",
@@ -69,6 +70,7 @@ def test_der_passes_unchanged(data):
         "too deep",
         "too many",
         "nested indefinite",
+        "endless object identifier",
     ],
 )
 def test_what_is_no_der_is_malformed(data):

@@ -1,0 +1,1 @@
+"""Floor 2: what all aiohttp clients of the relay share."""
