@@ -16,6 +16,9 @@ from relay.oauth.pages.rendering import STYLE_PATH, guard, guarded, problem_page
 from relay.oauth.pages.returned import InstitutionKey, Returned
 from relay.oauth.ways import PAGES, RETURN
 
+REQUEST_ID: Final = "[A-Za-z0-9_-]{1,128}"
+"""What a request_id is made of (`authority.random`). Anything else is no page: PostgreSQL refuses a NUL in a text."""
+
 _log: Final = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -28,7 +31,7 @@ def pages_application(authority: Authority, key_of: InstitutionKey) -> web.Appli
     app = web.Application(middlewares=[_telling()], client_max_size=BODY_MOST)
     app.on_response_prepare.append(guard)
     hosted = HostedPages(authority)
-    place = f"{PAGES}/{{request_id}}"
+    place = f"{PAGES}/{{request_id:{REQUEST_ID}}}"
     app.add_routes(
         [
             web.get(STYLE_PATH, style),
