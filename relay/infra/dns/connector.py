@@ -1,5 +1,6 @@
 """aiohttp's connections: names resolved by the running loop, one call for each connection."""
 
+import asyncio
 from functools import partial
 from typing import Any
 
@@ -23,4 +24,8 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._factory = partial[ResponseHandler](BoundedAnswer, loop=self._loop)
+        self._factory = partial(_connection, self._loop)
+
+
+def _connection(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+    return BoundedAnswer(loop)
