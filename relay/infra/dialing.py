@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from relay.infra.diagnostics.causes import cause_of
+from relay.infra.dns.opening import open_socket
 from relay.policy.scalars import ProviderTimeouts
 from relay.wire.client import ClientConnection
 from relay.wire.closed import CLOSED
@@ -98,7 +99,9 @@ class Dialer:
             if self._context is None:
                 await self._loop.create_connection(lambda: connection, place.host, place.port)
             else:
-                await asyncio.shield(self._handshake(await self._open_socket(place), place.host, connection))
+                await asyncio.shield(
+                    self._handshake(await open_socket(self._loop, place.host, place.port), place.host, connection)
+                )
         except BaseException:
             _give_up(connection)
             raise
@@ -122,26 +125,6 @@ class Dialer:
         self._handshakes.add(task)
         task.add_done_callback(self._handshakes.discard)
         return task
-
-    async def _open_socket(self, place: Place) -> socket.socket:
-        """A socket connected to the first address of a place that takes it. Raises OSError when none does."""
-        errors: list[OSError] = []
-        for family, kind, protocol, _, address in await self._loop.getaddrinfo(
-            place.host, place.port, type=socket.SOCK_STREAM
-        ):
-            connected = socket.socket(family, kind, protocol)
-            connected.setblocking(False)
-            try:
-                await self._loop.sock_connect(connected, address)
-            except OSError as error:
-                connected.close()
-                errors.append(error)
-            except BaseException:
-                connected.close()
-                raise
-            else:
-                return connected
-        raise errors[0] if len(errors) == 1 else OSError(errors[0].errno, "; ".join(map(str, errors)))
 
 
 class UnixDialer(Dialer):

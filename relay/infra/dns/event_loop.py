@@ -3,7 +3,6 @@
 import asyncio
 import ipaddress
 import socket
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -12,6 +11,7 @@ import aiodns
 import uvloop
 
 from relay.infra.dns.address_cache import AddressCache, Answer
+from relay.infra.dns.opening import open_socket
 
 TRY_S: Final = 2.0
 """So long one name server has for the first answer; c-ares doubles it in each further round."""
@@ -48,23 +48,21 @@ class ResolvingLoop(uvloop.Loop):
         port: int | None = None,
         **options: Any,
     ) -> Any:
-        """Connect to the first address of `host` that takes the connection. Raises what asyncio raises."""
+        """Connect to the first address of `host` that takes the connection. Raises what asyncio raises.
+
+        For a name `local_addr` and the like are not taken: nothing here binds before it connects.
+        """
         connect: Any = super().create_connection
         if not host or _is_numeric(host):
             return await connect(protocol_factory, host, port, **options)
         if options.get("ssl") and options.get("server_hostname") is None:
             options["server_hostname"] = host
-        errors: list[OSError] = []
-        for address in await self._addresses.resolve(host):
-            try:
-                return await connect(protocol_factory, address, port, **options)
-            except ssl.SSLError:
-                raise
-            except OSError as error:
-                errors.append(error)
-        if len(errors) == 1:
-            raise errors[0]
-        raise OSError(errors[0].errno, "; ".join(dict.fromkeys(map(str, errors))))
+        connected = await open_socket(self, host, port or 0)
+        try:
+            return await connect(protocol_factory, sock=connected, **options)
+        except BaseException:
+            connected.close()
+            raise
 
     async def getaddrinfo(self, host: Any, port: Any, **hints: Any) -> Any:
         """Resolve a name as `socket.getaddrinfo` does; numeric hosts and names to bind to go the usual way."""
