@@ -11,11 +11,9 @@ from rig.name_server import NameServer
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from relay.infra.dialing import Dialer, NotConnected
 from relay.infra.dns.event_loop import new_event_loop
 from relay.infra.ledger.engine import engine_for
 from relay.infra.tls import client_context, server_context
-from relay.policy.scalars import ProviderTimeouts
 from relay.sandbox.certificates import make_dev_certificates
 
 
@@ -78,33 +76,6 @@ async def test_an_address_that_refuses_is_followed_by_the_next(names, port):
     assert await said("bank.test", port) == b"hello\n"
 
 
-@pytest.fixture
-def silent_address(port):
-    """An address of this machine that drops connections to the port: its queue is full."""
-    with socket.socket() as listening, socket.socket() as first, socket.socket() as second:
-        listening.bind(("127.0.0.9", port))
-        listening.listen(0)
-        for waiting in (first, second):
-            waiting.setblocking(False)
-            waiting.connect_ex(("127.0.0.9", port))
-        yield "127.0.0.9"
-
-
-async def test_a_silent_address_does_not_hold_up_the_next(names, port, silent_address):
-    names.addresses["bank.test"] = [silent_address, "127.0.0.1"]
-    async with asyncio.timeout(2.0):  # an institution's `connect_s`; the kernel tries for two minutes
-        assert await said("bank.test", port) == b"hello\n"
-
-
-async def test_a_tls_line_goes_past_a_silent_address_too(names, port, silent_address):
-    names.addresses["bank.test"] = [silent_address, "127.0.0.1"]
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    timeouts = ProviderTimeouts()
-    dialer = Dialer((f"https://bank.test:{port}",), context, timeouts, asyncio.get_running_loop())
-    with pytest.raises(NotConnected, match="tls_protocol"):  # what answers there speaks no TLS
-        await dialer.dial(lambda _: None, 0)
-
-
 async def test_a_host_that_refuses_everywhere_is_an_oserror(names):
     names.addresses["bank.test"] = ["127.0.0.8", "127.0.0.9"]
     with pytest.raises(ConnectionRefusedError):
@@ -162,7 +133,6 @@ async def copied(reader, writer):
 
 HANGS = """
 import asyncio, sys
-from relay.infra.dialing import Dialer, NotConnected
 from relay.infra.dns.event_loop import new_event_loop
 
 async def main():

@@ -1,0 +1,51 @@
+"""Hosts with several addresses, one of which does not answer."""
+
+import asyncio
+import socket
+import ssl
+
+import pytest
+
+from relay.infra.dialing import Dialer, NotConnected
+from relay.infra.dns.opening import ADDRESSES_MOST, open_socket
+from relay.policy.scalars import ProviderTimeouts
+
+
+@pytest.fixture
+def silent_address(port):
+    """An address of this machine that drops connections to the port: its queue is full."""
+    with socket.socket() as listening, socket.socket() as first, socket.socket() as second:
+        listening.bind(("127.0.0.9", port))
+        listening.listen(0)
+        for waiting in (first, second):
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.9", port))
+        yield "127.0.0.9"
+
+
+async def test_a_silent_address_does_not_hold_up_the_next(names, port, silent_address):
+    names.addresses["bank.test"] = [silent_address, "127.0.0.1"]
+    async with asyncio.timeout(2.0):  # an institution's `connect_s`; the kernel tries for two minutes
+        reader, writer = await asyncio.open_connection("bank.test", port)
+        assert await reader.readline() == b"hello\n"
+        writer.close()
+
+
+async def test_a_tls_line_goes_past_a_silent_address_too(names, port, silent_address):
+    names.addresses["bank.test"] = [silent_address, "127.0.0.1"]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    timeouts = ProviderTimeouts()
+    dialer = Dialer((f"https://bank.test:{port}",), context, timeouts, asyncio.get_running_loop())
+    with pytest.raises(NotConnected, match="tls_protocol"):  # what answers there speaks no TLS
+        await dialer.dial(lambda _: None, 0)
+
+
+async def test_no_more_than_sixteen_addresses_are_tried(names, port):
+    refusing = [f"127.0.1.{number}" for number in range(1, ADDRESSES_MOST + 1)]
+    names.addresses["bank.test"] = [*refusing, "127.0.0.1"]
+    loop = asyncio.get_running_loop()
+    rows = await loop.getaddrinfo("bank.test", port, type=socket.SOCK_STREAM)
+    last = rows[-1][4][0]
+    if last == "127.0.0.1":  # the resolver may sort addresses
+        with pytest.raises(ConnectionRefusedError):
+            await open_socket(loop, "bank.test", port)
