@@ -10,6 +10,9 @@ from relay.policy.quota import Bucket, store_arrival
 _SHARE: Final = 4
 """One address has a quarter of all handshakes under way at most."""
 
+FAILED_COST: Final = 8
+"""A failed handshake counts as so many. OpenSSL reads all certificates of a peer before it refuses the first."""
+
 _IPV6_PREFIX: Final = 64
 
 
@@ -42,13 +45,22 @@ class HandshakeLimits:
         self.under_way += 1
         return True
 
-    def release(self, address: str) -> None:
-        """Count a handshake that has ended."""
+    def release(self, address: str, *, failed: bool) -> None:
+        """Count a handshake that has ended; one that failed costs its address more of its rate."""
         network = _network(address)
+        if failed:
+            self._charge(network, self._clock())
         self._under_way[network] -= 1
         self.under_way -= 1
         if not self._under_way[network]:
             del self._under_way[network]
+
+    def _charge(self, network: str, now: float) -> None:
+        """Take further begins from a network, so that its next one waits for those of one failure at most."""
+        bucket = self._bucket
+        most = now + bucket.tolerance + FAILED_COST * bucket.interval
+        arrival = max(self._arrivals.get(network, 0.0), now) + (FAILED_COST - 1) * bucket.interval
+        store_arrival(self._arrivals, network, min(arrival, most), now)
 
 
 def _network(address: str) -> str:

@@ -10,7 +10,7 @@ from cryptography import x509
 from relay.domain.ids import normal_serial
 from relay.infra.files.regular import awaiting, expect_regular, read_file
 from relay.wire.alert import keep_alert
-from relay.wire.tls_records import BoundedTls
+from relay.wire.tls_records import CALLER_HANDSHAKE_BYTES, BoundedTls
 
 _NO_RESUMPTION = ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
 
@@ -96,6 +96,8 @@ class _Telling(BoundedTls):
     The event loops cut a failed handshake before its alert is written, so the caller would never learn that, say, its
     certificate expired.
     """
+
+    handshake_bytes = CALLER_HANDSHAKE_BYTES
 
     def do_handshake(self) -> None:
         try:

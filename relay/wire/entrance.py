@@ -75,8 +75,8 @@ class HandshakeLimits(Protocol):
     def take(self, address: str) -> bool:
         """Whether one more may begin now. Each that may is given back by `release`."""
 
-    def release(self, address: str) -> None:
-        """A handshake has ended."""
+    def release(self, address: str, *, failed: bool) -> None:
+        """A handshake has ended; `failed` when the peer's TLS was refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +194,14 @@ class Entrance:
                 accepted.close()
                 self._rejected(address, Rejected.HANDSHAKES_EXCEEDED)
                 return
+            failed = False
             try:
                 await self._shake_hands(accepted, announced)
+            except ssl.SSLError:
+                failed = True
+                raise
             finally:
-                gate.limits.release(address)
+                gate.limits.release(address, failed=failed)
         except (NoProxyHeader, OSError, ssl.SSLError, TimeoutError) as error:
             accepted.close()
             kept = accepted in gate.places

@@ -2,7 +2,7 @@
 
 import math
 import ssl
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 EMPTY_MOST: Final = 32
 """Records without data above the number of those with data. OpenSSL bounds empty records so, but not KeyUpdates."""
@@ -13,11 +13,24 @@ SLICE_BYTES: Final = 8192
 CLOSING_BYTES: Final = 64 * 1024
 """Bytes taken from a peer that sends on while its connection closes. PERF: records of one byte cost 300 ms a second."""
 
+HANDSHAKE_BYTES: Final = 32 * 1024
+"""Bytes of a handshake taken from a server: its certificates and the names of the CAs that it trusts."""
+
+CALLER_HANDSHAKE_BYTES: Final = 12 * 1024
+"""Bytes of a handshake taken from a client; four certificates of RSA-4096 have 8 KB.
+
+PERF: OpenSSL takes 100 KB of certificates and reads all of them before it refuses the first: 70 ms of the loop.
+"""
+
+_HANDSHAKE_SLICE_BYTES: Final = 4096
 _HEADER_BYTES: Final = 5
 
 
 class RecordsExceeded(ssl.SSLError):
-    """The peer sent too many TLS records without data, or too much behind the end. `connection_lost` is given it."""
+    """The peer sent too many TLS records without data, too long a handshake, or too much behind the end.
+
+    `connection_lost` is given it.
+    """
 
     def __init__(self, words: str) -> None:
         super().__init__(ssl.SSL_ERROR_SSL, words)
@@ -52,12 +65,14 @@ class BoundedTls(ssl.SSLObject):
     What arrived is handed to OpenSSL in slices, so that records can be counted in between. PERF: 1.5 us a call.
     """
 
+    handshake_bytes: ClassVar[int] = HANDSHAKE_BYTES
     _arrived: ssl.MemoryBIO
     _slice: ssl.MemoryBIO
     _outgoing: ssl.MemoryBIO
     _counter: RecordCounter
     _records: int
     _reads: int
+    _shaken: int
     _allowed: float
 
     @classmethod
@@ -66,18 +81,22 @@ class BoundedTls(ssl.SSLObject):
         made: Self = super()._create(part, outgoing, *rest, **named)  # type: ignore[misc]
         made._arrived, made._slice, made._outgoing = incoming, part, outgoing
         made._counter = RecordCounter()
-        made._records = made._reads = 0
+        made._records = made._reads = made._shaken = 0
         made._allowed = math.inf
         return made
 
     def do_handshake(self) -> None:
-        """Shake hands with what arrived. Its records do not count."""
+        """Shake hands with what arrived. Its records do not count. Raises RecordsExceeded when it is too long."""
         while True:
             try:
                 super().do_handshake()
             except ssl.SSLWantReadError:
-                if not self._hand_over():
+                if self._shaken >= self.handshake_bytes:
+                    raise RecordsExceeded("too long a handshake") from None
+                taken = self._hand_over(_HANDSHAKE_SLICE_BYTES)
+                if not taken:
                     raise
+                self._shaken += taken
                 self._records = 0
             else:
                 return
@@ -112,11 +131,11 @@ class BoundedTls(ssl.SSLObject):
             else:
                 return
 
-    def _hand_over(self) -> bool:
-        """Hand a slice of what arrived to OpenSSL. Returns whether there was any."""
-        part = self._arrived.read(SLICE_BYTES)
+    def _hand_over(self, size: int = SLICE_BYTES) -> int:
+        """Hand a slice of what arrived to OpenSSL. Returns its length."""
+        part = self._arrived.read(size)
         if not part:
-            return False
+            return 0
         if self._records > EMPTY_MOST + 2 * self._reads:
             raise RecordsExceeded("too many TLS records without data")
         self._allowed -= len(part)
@@ -124,4 +143,4 @@ class BoundedTls(ssl.SSLObject):
             raise RecordsExceeded("too much data behind the end")
         self._records += self._counter.count(part)
         self._slice.write(part)
-        return True
+        return len(part)

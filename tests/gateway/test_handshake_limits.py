@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.gateway.handshake_limits import HandshakeLimits
+from relay.gateway.handshake_limits import FAILED_COST, HandshakeLimits
 from relay.policy.quota import Bucket
 from relay.policy.scalars import Rate
 
@@ -33,7 +33,7 @@ def begun_and_ended(limits, address, count):
     for _ in range(count):
         if limits.take(address):
             begun += 1
-            limits.release(address)
+            limits.release(address, failed=False)
     return begun
 
 
@@ -47,13 +47,13 @@ def test_handshakes_beyond_the_rate_of_an_address_are_refused(limits, clock):
 def test_an_address_has_a_quarter_of_those_under_way(limits):
     assert [limits.take(ONE) for _ in range(4)] == [True] * 3 + [False]
     assert limits.take(TWO)
-    limits.release(ONE)
+    limits.release(ONE, failed=False)
     assert limits.take(ONE)
 
 
 def test_what_is_refused_for_the_share_takes_nothing_from_the_rate(limits):
     assert [limits.take(ONE) for _ in range(20)].count(True) == 3
-    limits.release(ONE)
+    limits.release(ONE, failed=False)
     assert limits.take(ONE)
 
 
@@ -86,5 +86,33 @@ def test_addresses_within_their_rate_are_forgotten(limits, clock):
 def test_those_under_way_are_counted_over_all_addresses(limits):
     assert [limits.take(address) for address in (ONE, ONE, TWO)] == [True] * 3
     assert limits.under_way == 3
-    limits.release(ONE)
+    limits.release(ONE, failed=False)
     assert limits.under_way == 2
+
+
+def failed(limits, address, count):
+    """How many of `count` handshakes, each of which fails, may begin."""
+    begun = 0
+    for _ in range(count):
+        if limits.take(address):
+            begun += 1
+            limits.release(address, failed=True)
+    return begun
+
+
+def test_a_failed_handshake_counts_as_many(clock):
+    limits = HandshakeLimits(Bucket.of(Rate(per_second=50, burst=256)), 1024, clock)
+    assert failed(limits, ONE, 256) == 256 // FAILED_COST
+    clock.now += 10.0
+    assert failed(limits, ONE, 1000) == 256 // FAILED_COST
+    assert limits.take(TWO)
+
+
+def test_many_that_fail_at_once_lock_nobody_out_for_long(clock):
+    limits = HandshakeLimits(Bucket.of(Rate(per_second=50, burst=256)), 1024, clock)
+    assert all(limits.take(ONE) for _ in range(200))
+    for _ in range(200):
+        limits.release(ONE, failed=True)
+    assert not limits.take(ONE)
+    clock.now += FAILED_COST / 50
+    assert limits.take(ONE)

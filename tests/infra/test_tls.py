@@ -1,12 +1,15 @@
 import ssl
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from relay.infra.tls import FollowedContext, TlsError, client_context, serial_of, server_context
 from relay.sandbox.certificates import Authority
-from relay.wire.tls_records import BoundedTls
+from relay.wire.tls_records import BoundedTls, RecordsExceeded
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +111,60 @@ def test_a_server_name_that_is_not_ascii_writes_no_traceback(pair, ca, monkeypat
     followed = FollowedContext(server_context(str(pair.certificate), str(pair.private_key), ca))
     shaken(followed, ca, pair, b"local\xff\xed\x95t")
     assert written == []
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory):
+    """Makes the files of a peer whose certificate and `others` behind it, of 2 KB each, no CA has signed."""
+    folder = tmp_path_factory.mktemp("stranger")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    filling = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.32473.1"), bytes(1800))
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+    signed = builder.add_extension(filling, critical=False).sign(key, hashes.SHA256())
+    one = signed.public_bytes(serialization.Encoding.PEM)
+    private = folder / "key.pem"
+    no_passphrase = serialization.NoEncryption()
+    private.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, no_passphrase))
+
+    def make(others):
+        certificate = folder / f"{others}.pem"
+        certificate.write_bytes(one * (1 + others))
+        return str(certificate), str(private)
+
+    return make
+
+
+def shake_hands(server, client):
+    """Shake hands in memory until it is done; raises what ends it, on either side."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = (
+        client.wrap_bio(to_client, to_server, server_hostname="localhost"),
+        server.wrap_bio(to_server, to_client, server_side=True),
+    )
+    waiting = set(ends)
+    while waiting:
+        for end in ends:
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+            waiting.discard(end)
+
+
+@pytest.mark.parametrize(("others", "error"), [(3, ssl.SSLCertVerificationError), (30, RecordsExceeded)])
+def test_a_caller_with_too_many_certificates_is_cut_unread(pair, ca, stranger, others, error):
+    calling = ssl.create_default_context(cafile=ca)
+    calling.check_hostname = False
+    calling.load_cert_chain(*stranger(others))
+    with pytest.raises(error):
+        shake_hands(server_context(str(pair.certificate), str(pair.private_key), ca), calling)
+
+
+@pytest.mark.parametrize(("others", "error"), [(10, ssl.SSLCertVerificationError), (40, RecordsExceeded)])
+def test_a_server_with_too_many_certificates_is_cut_unread(ca, stranger, others, error):
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(*stranger(others))
+    with pytest.raises(error):
+        shake_hands(serving, client_context(ca, None, None))

@@ -80,6 +80,7 @@ class Limits:
     def __init__(self, most=None):
         self.most = most
         self.taken, self.released = [], []
+        self.failed = 0
 
     def take(self, address):
         if self.most is not None and len(self.taken) >= self.most:
@@ -87,8 +88,9 @@ class Limits:
         self.taken.append(address)
         return True
 
-    def release(self, address):
+    def release(self, address, *, failed):
         self.released.append(address)
+        self.failed += failed
 
 
 @asynccontextmanager

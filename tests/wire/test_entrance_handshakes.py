@@ -100,3 +100,15 @@ async def test_a_failed_handshake_sends_its_alert_and_keeps_no_descriptor(tls):
         assert [accepted.duplicates for accepted in here.listening.accepted] == [1] * 5
         assert descriptors() <= before
         assert here.rejected == [("127.0.0.1", Rejected.CERTIFICATE_MISSING)] * 5
+        assert here.limits.failed == 5
+
+
+async def test_a_handshake_that_succeeds_or_is_left_has_not_failed(tls):
+    async with entrance(context=tls.listening) as here:
+        assert await shake_hands(here.door.port, tls.operator) == b"hello"
+        _, writer = await asyncio.open_connection("127.0.0.1", here.door.port)
+        writer.transport.abort()
+        async with asyncio.timeout(PATIENCE_S):
+            await here.told.wait()
+        assert here.rejected == [("127.0.0.1", Rejected.CLOSED)]
+        assert (len(here.limits.released), here.limits.failed) == (2, 0)
