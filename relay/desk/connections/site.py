@@ -13,7 +13,7 @@ from aiohttp import web
 
 from relay.desk.connections.limits import ConnectionCounts, ConnectionLimits, Exceeded, Place
 from relay.desk.connections.timed import CLOSING_S, TimedConnection
-from relay.wire.entrance import Rejected, why_rejected
+from relay.wire.entrance import RECEIVE_BYTES, Rejected, why_rejected
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +24,6 @@ _HANDSHAKES_AT_ONCE: Final = 2
 """Of these so many may be let in: a TLS handshake takes 1 to 2 ms, a hundred in one turn made a refresh wait 250 ms."""
 _EXHAUSTED_S: Final = 0.1
 _LOG_EVERY_S: Final = 1.0
-_FLOODED: Final = "tls_records_exceeded"
 
 
 class LimitedSite(web.BaseSite):
@@ -68,6 +67,8 @@ class LimitedSite(web.BaseSite):
     async def start(self) -> None:
         """Begin to accept connections."""
         await super().start()
+        if self._listening.family != socket.AF_UNIX:  # accepted sockets inherit it
+            self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
         self._listening.listen(_BACKLOG)
         self._listening.setblocking(False)
         self._resume()
@@ -128,7 +129,7 @@ class LimitedSite(web.BaseSite):
         try:
             connection = self._connection()
             connection.released = place.give_back
-            connection.flooded = partial(self._log_refused, _FLOODED, address or "-")
+            connection.flooded = partial(self._log_refused, cause=address or "-")
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: connection, accepted, ssl=self._context, **times
             )

@@ -16,6 +16,19 @@ CLOSING_S: Final = 1.0
 _NEVER_S: Final = 86_400.0
 """aiohttp's own time-out of idle connections; the deadlines here come first."""
 
+SLICE_BYTES: Final = 4096
+"""Bytes that aiohttp parses in one piece: it makes an object of each chunk, and takes 10 us for it."""
+
+TURN_BYTES: Final = 16_384
+"""After so many bytes in one turn of the event loop the rest of a connection waits for the next turn."""
+
+HEAD_MOST: Final = 131_072
+"""Bytes before a head ends, empty lines among them: aiohttp skips those without end. Above what the authority's socket
+takes as one line (`door.RUNNER`)."""
+
+FRAMING_MOST: Final = 16_384
+"""Bytes of a body beyond twice its content: sizes of chunks, extensions, trailers. aiohttp skips them without end."""
+
 T = TypeVar("T")
 
 
@@ -27,15 +40,20 @@ def _nothing() -> None:
     """Nobody counts this connection."""
 
 
+def _untold(_: str) -> None:
+    """Nobody is told why this connection was cut."""
+
+
 class TimedConnection(web.RequestHandler):
     """One connection with a deadline, which a `Watch` looks at.
 
-    `released` is called when the connection is lost, `flooded` before that when a flood of TLS records cut it.
+    `released` is called when the connection is lost, `flooded` before that with a reason when a flood cut it: of TLS
+    records, or of bytes that are neither head nor content (FRAMING_MOST, HEAD_MOST).
     """
 
     __slots__ = (
         *("_answering", "_body", "_closing", "_idle", "_receiving", "_times", "_watch", "_wire", "deadline"),
-        *("_work", "flooded", "released"),
+        *("_heads", "_in_turn", "_since_head", "_work", "flooded", "released"),
     )
 
     def __init__(self, server: web.Server, times: ConnectionTimeouts, watch: Watch, **options: Any) -> None:
@@ -46,9 +64,10 @@ class TimedConnection(web.RequestHandler):
         self._body: StreamReader | None = None
         self._idle = self._receiving = self._answering = self._closing = False
         self._work: asyncio.Task[Any] | None = None
+        self._heads = self._in_turn = self._since_head = 0
         self.deadline = math.inf
         self.released: Callable[[], None] = _nothing
-        self.flooded: Callable[[], None] = _nothing
+        self.flooded: Callable[[str], None] = _untold
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the first head."""
@@ -68,9 +87,9 @@ class TimedConnection(web.RequestHandler):
         work, self._work = self._work, None
         if work is not None:
             work.cancel()
-        flooded, self.flooded = self.flooded, _nothing
+        flooded, self.flooded = self.flooded, _untold
         if isinstance(exc, RecordsExceeded):
-            flooded()
+            flooded("tls_records_exceeded")
         released, self.released = self.released, _nothing
         released()
 
@@ -79,7 +98,39 @@ class TimedConnection(web.RequestHandler):
         if self._idle and data:
             self._idle = False
             self._expect(self._times.head_s)
-        super().data_received(data)
+        for start in range(0, max(len(data), 1), SLICE_BYTES):  # b"" goes on with what was kept back
+            piece = data[start : start + SLICE_BYTES]
+            super().data_received(piece)
+            if self._floods(len(piece)):
+                return
+        self._rest(len(data))
+
+    def _floods(self, received: int) -> bool:
+        """Whether too much came that is neither head nor content; cuts the connection then."""
+        if self._request_count != self._heads:
+            self._heads, self._since_head = self._request_count, 0
+            return False
+        self._since_head += received
+        body = self._messages[-1][1] if self._messages else self._body
+        most = HEAD_MOST if body is None or body.is_eof() else FRAMING_MOST + 2 * body.total_bytes
+        if self._since_head <= most or self._wire is None:
+            return False
+        self.flooded("framing_exceeded")
+        self._wire.abort()
+        return True
+
+    def _rest(self, received: int) -> None:
+        """Read on in the next turn when enough came in this one."""
+        if not self._in_turn:
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        begun, self._in_turn = self._in_turn, self._in_turn + max(received, 1)
+        if begun < TURN_BYTES <= self._in_turn:
+            self._pause_transport_reading()
+
+    def _next_turn(self) -> None:
+        paused, self._in_turn = self._in_turn >= TURN_BYTES, 0
+        if paused and not self._reading_paused and not self._buffer_paused:
+            self._resume_transport_reading()
 
     async def run_for_caller(self, work: Coroutine[Any, Any, T]) -> T:
         """What `work` returns; it is cancelled when the connection is lost. Raises CallerGone then."""

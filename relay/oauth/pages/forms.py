@@ -33,10 +33,10 @@ async def form_of(http: web.Request) -> Form:
         )
     except (TimeoutError, ValueError) as error:
         raise Hindered(MALFORMED) from error
-    form: dict[str, tuple[str, ...]] = {}
+    form: dict[str, list[str]] = {}
     for name, value in pairs:
-        form[name] = (*form.get(name, ()), value)
-    return form
+        form.setdefault(name, []).append(value)
+    return {name: tuple(values) for name, values in form.items()}
 
 
 def flaw(form: Form, name: str, most: int) -> str:

@@ -3,14 +3,14 @@
 import asyncio
 import math
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from aiohttp import web
 
 from relay.desk.connections.limits import ConnectionLimits, ConnectionTimeouts
 from relay.desk.connections.site import LimitedSite
-from relay.desk.connections.timed import CallerGone, run_while_connected
+from relay.desk.connections.timed import FRAMING_MOST, HEAD_MOST, TURN_BYTES, CallerGone, run_while_connected
 from relay.desk.door import RUNNER, turned_away
 from relay.desk.serving import served
 from relay.policy.scalars import Rate
@@ -180,6 +180,56 @@ async def test_a_slow_endpoint_is_not_cut_off(serve):
             other.close()
         around.go.set()
         assert (await reader.readuntil(b"waited")).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+
+CHUNKED = b"POST /read HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+async def send_on(writer, begin, endless):
+    writer.write(begin)
+    while True:
+        writer.write(endless * (HEAD_MOST // len(endless)))
+        await writer.drain()
+
+
+@pytest.mark.parametrize(
+    ("begin", "endless"),
+    [
+        (CHUNKED, b"1\r\na\r\n"),
+        (CHUNKED + b"1;", b"extension"),
+        (b"", b"\r\n"),
+    ],
+    ids=["chunks of one byte", "chunk extension", "empty lines"],
+)
+async def test_bytes_that_are_neither_head_nor_content_have_an_end(serve, begin, endless, caplog):
+    async with serve() as around, asyncio.timeout(20):
+        _, writer = await around.connect()
+        with pytest.raises(ConnectionError):  # the connection is cut while it has time for more
+            await send_on(writer, begin, endless)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+    assert "reason=framing_exceeded" in caplog.text
+
+
+async def test_chunks_whose_framing_is_small_are_read(serve):
+    content = 3 * FRAMING_MOST
+    async with serve() as around, asyncio.timeout(10):
+        reader, writer = await around.connect()
+        for _ in range(2):
+            writer.write(CHUNKED + b"8\r\ntwelve..\r\n" * (content // 8) + b"0\r\n\r\n")
+            assert (await reader.readuntil(str(content).encode())).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+
+async def test_requests_that_fill_many_turns_are_all_answered(serve):
+    many = TURN_BYTES * 4 // len(GET)
+    async with serve() as around, asyncio.timeout(20):
+        reader, writer = await around.connect()
+        writer.write(GET * many)
+        for _ in range(many):
+            assert (await reader.readuntil(b"fine")).startswith(b"HTTP/1.1 200 ")
         writer.close()
 
 
