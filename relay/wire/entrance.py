@@ -19,11 +19,9 @@ from relay.wire.alert import Alert
 from relay.wire.handshake_places import HandshakePlaces
 from relay.wire.proxy_protocol import FIXED_BYTES, NoProxyHeader, header_length, source_of
 from relay.wire.server import ServerConnection
+from relay.wire.sockets import bound_accepted
 
 _BACKLOG: Final = 1024
-
-RECEIVE_BYTES: Final = 16 * 1024
-"""Receive buffer of a caller's socket. A read takes all that is in it: 6 MB of small TLS records by Linux's default."""
 
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _BREATH_S: Final = 0.1
@@ -122,7 +120,7 @@ class Entrance:
 
     def open(self) -> None:
         """Begin to take callers."""
-        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)  # accepted sockets inherit it
+        bound_accepted(self._listening)
         self._listening.listen(_BACKLOG)
         self._listening.setblocking(False)
         self._accepting = self._loop.create_task(self._accept())

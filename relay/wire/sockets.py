@@ -9,8 +9,20 @@ from typing import Final
 _TLS_AHEAD: Final = 16 * 1024
 """Bytes a TLS transport and its socket may each read ahead; left alone they hold 1 MB of a stalled answer."""
 
+RECEIVE_BYTES: Final = 16 * 1024
+"""Receive buffer of a caller's socket. A read takes all that is in it: 6 MB of small TLS records by Linux's default."""
+
+SEND_BYTES: Final = 128 * 1024
+"""Send buffer of a caller's socket. Linux lets it grow to 4 MB, which callers who read nothing fill: 940 MB of 250."""
+
 Readable = Callable[[int], object]
 """Returns something true when the socket can be read; takes milliseconds to wait, 0 for none."""
+
+
+def bound_accepted(listening: socket.socket) -> None:
+    """Bound what the kernel keeps for each accepted socket; they inherit it. Call it before `listen`."""
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
 
 
 def never_readable(_: int) -> object:

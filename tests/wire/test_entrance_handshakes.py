@@ -13,6 +13,7 @@ from entrances import HEADER, LOOPBACK, PATIENCE_S, entrance, said
 from relay.infra.tls import server_context
 from relay.sandbox.certificates import make_dev_certificates
 from relay.wire.entrance import Rejected
+from relay.wire.sockets import RECEIVE_BYTES, SEND_BYTES
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,14 @@ async def test_a_handshake_takes_one_descriptor_and_is_acknowledged(tls):
         (accepted,) = here.listening.accepted
         assert accepted.duplicates == 0
         assert accepted.options[-1] == (socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+
+async def test_the_kernel_keeps_little_for_a_caller_that_does_not_read():
+    async with entrance() as here:
+        assert await said(here.door.port) == b"hello"
+        listening = here.listening
+        assert listening.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 2 * SEND_BYTES
+        assert listening.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 2 * RECEIVE_BYTES
 
 
 async def test_a_failed_handshake_sends_its_alert_and_keeps_no_descriptor(tls):

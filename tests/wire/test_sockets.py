@@ -3,7 +3,14 @@ import socket
 
 import pytest
 
-from relay.wire.sockets import bound_read_ahead, never_readable, readable_of
+from relay.wire.sockets import (
+    RECEIVE_BYTES,
+    SEND_BYTES,
+    bound_accepted,
+    bound_read_ahead,
+    never_readable,
+    readable_of,
+)
 
 
 class Transport(asyncio.BaseTransport):
@@ -57,3 +64,13 @@ def test_a_plain_socket_is_left_alone(pair):
     before = pair[0].getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
     bound_read_ahead(Transport(pair[0]))
     assert pair[0].getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == before
+
+
+def test_accepted_sockets_inherit_their_bounds():
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        bound_accepted(listening)
+        listening.listen()
+        with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
+            sizes = [accepted.getsockopt(socket.SOL_SOCKET, name) for name in (socket.SO_RCVBUF, socket.SO_SNDBUF)]
+    assert sizes == [2 * RECEIVE_BYTES, 2 * SEND_BYTES]  # Linux doubles what it is told, for its own use

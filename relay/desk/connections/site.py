@@ -13,7 +13,8 @@ from aiohttp import web
 
 from relay.desk.connections.limits import ConnectionCounts, ConnectionLimits, Exceeded, Place
 from relay.desk.connections.timed import CLOSING_S, TimedConnection
-from relay.wire.entrance import RECEIVE_BYTES, Rejected, why_rejected
+from relay.wire.entrance import Rejected, why_rejected
+from relay.wire.sockets import bound_accepted
 
 _log = logging.getLogger(__name__)
 
@@ -67,8 +68,8 @@ class LimitedSite(web.BaseSite):
     async def start(self) -> None:
         """Begin to accept connections."""
         await super().start()
-        if self._listening.family != socket.AF_UNIX:  # accepted sockets inherit it
-            self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+        if self._listening.family != socket.AF_UNIX:
+            bound_accepted(self._listening)
         self._listening.listen(_BACKLOG)
         self._listening.setblocking(False)
         self._resume()
