@@ -7,7 +7,15 @@ from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.ports import Flight
 from relay.gateway.dialect import DATA, Dialect
-from relay.policy.answer_code import HEAD_BYTES, NO_CODE, begins_as_json, ends_as_json, is_json
+from relay.policy.answer_code import (
+    HEAD_BYTES,
+    NO_CODE,
+    SUCCESS,
+    begins_as_json,
+    ends_as_json,
+    is_json,
+    is_plain_success,
+)
 from relay.policy.answer_end import AnswerEnd, end_of, is_complete
 from relay.wire.server import ServerConnection
 
@@ -103,6 +111,24 @@ class Forwarding:
 
     def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
         """Pass a whole answer on in one write."""
+        exchange, connection = self._exchange, self._connection
+        if self._dialect is DATA and is_plain_success(status, headers, body, self._tran_id):
+            exchange.provider_status = exchange.status = status
+            exchange.rsp_code = SUCCESS
+        elif self._takes_whole(status, headers, body):
+            exchange.status = status
+            self._note(headers, body)
+        else:
+            return False
+        exchange.provider_ended = self._clock()
+        exchange.bytes_out = len(body)
+        head = self._dialect.answer_head(status, self._tran_id, headers, len(body), close=connection.closing)
+        connection.answer(head + body)
+        self._end()
+        return True
+
+    def _takes_whole(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
+        """Whether a whole answer can be this call's. If not, the operator is told."""
         if not self.takes(status, headers):
             return False
         if not is_complete(headers, body):
@@ -111,14 +137,6 @@ class Forwarding:
         if self._dialect is DATA and not is_json(headers, body):
             self.failed(self._fault_of(status), "json")
             return False
-        exchange, connection = self._exchange, self._connection
-        exchange.provider_ended = self._clock()
-        exchange.status = status
-        self._note(headers, body)
-        exchange.bytes_out = len(body)
-        head = self._dialect.answer_head(status, self._tran_id, headers, len(body), close=connection.closing)
-        connection.answer(head + body)
-        self._end()
         return True
 
     def begun(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:

@@ -190,7 +190,7 @@ class Pool:
         self._turn = 0
         self._waiting: deque[UpstreamFlight] = deque()
         self._flying = 0
-        self._ending = 0
+        self._ended: list[ClientConnection | None] = []
         self._reuses = True
         self._connections: set[ClientConnection] = set()
         self._closed = False
@@ -207,7 +207,7 @@ class Pool:
         flight = UpstreamFlight(self, request, receiver, now)
         if self._flying < self._concurrency:
             self._start(flight, now)
-        elif len(self._waiting) < self._queue + self._ending:
+        elif len(self._waiting) < self._queue + len(self._ended):
             self._waiting.append(flight)
         else:
             raise Refusal(FAULTS["provider_busy"])
@@ -273,17 +273,20 @@ class Pool:
         self._watch.discard(flight)
         if flight.flying:
             flight.flying = False
-            self._ending += 1
-            self.loop.call_soon(self._free, connection)
+            self._ended.append(connection)
+            if len(self._ended) == 1:
+                self.loop.call_soon(self._free)
         else:
             self._waiting.remove(flight)
 
-    def _free(self, connection: ClientConnection | None) -> None:
-        """Keep a connection whose call has ended, or close it, and start the next call that waits."""
+    def _free(self) -> None:
+        """Keep the connections whose calls have ended, or close them, and start as many calls that wait."""
         now = self.loop.time()
-        self._flying -= 1
-        self._ending -= 1
-        if connection is not None:
+        ended, self._ended = self._ended, []
+        self._flying -= len(ended)
+        for connection in ended:
+            if connection is None:
+                continue
             is_old = now - connection.born > _MOST_AGE_S
             if self._closed or is_old or not self._reuses or not connection.reusable:
                 connection.close()
@@ -291,7 +294,7 @@ class Pool:
                 told = connection.keep_alive is not None
                 connection.idle_until = now + (self._dialer.idle_limit(connection) if told else self._idle_s)
                 self._idle[connection.place].append(connection)
-        if self._waiting:
+        for _ in ended[: len(self._waiting)]:
             self._start(self._waiting.popleft(), now)
 
     def sweep(self, now: float) -> None:

@@ -6,7 +6,9 @@ import zlib
 
 import pytest
 
-from relay.policy.answer_code import begins_as_json, code_in, ends_as_json, is_json, judge_code
+from relay.policy.answer_code import begins_as_json, code_in, ends_as_json, is_json, is_plain_success, judge_code
+from relay.policy.answer_end import is_complete
+from relay.policy.envelope import JSON_TYPE, flaw_of
 from relay.standard.catalogue import load_rsp_codes
 
 
@@ -108,3 +110,36 @@ def test_large_answers_are_seen_at_begin_and_end():
     assert begins_as_json({}, b"\xef\xbb\xbf[1]")
     assert begins_as_json(GZIP, b"\x1f")
     assert ends_as_json(GZIP, b"\x1f")
+
+
+CALL = b"ZOPA000001M00000000000001"
+PLAIN = {b"x-api-tran-id": CALL, b"content-type": JSON_TYPE, b"content-length": b"34"}
+
+
+@pytest.mark.parametrize("body", [GOOD, KOREAN.encode(), b'{"rsp_code":"00000"}'])
+def test_a_plain_success_passes_every_check(body):
+    assert is_plain_success(200, PLAIN, body, CALL)
+    assert flaw_of(200, PLAIN, CALL) == ""
+    assert is_complete(PLAIN, body)
+    assert is_json(PLAIN, body)
+    assert judge_code(200, PLAIN, body, KNOWN) == ("00000", "")
+
+
+@pytest.mark.parametrize(
+    ("status", "changed", "body"),
+    [
+        (500, {}, GOOD),
+        (200, {}, b'{"rsp_code":"00001","rsp_msg":"a"}'),
+        (200, {}, b'{"rsp_code":"000000","rsp_msg":"a"}'),
+        (200, {}, GOOD[:-1]),
+        (200, {}, KOREAN.encode("euc-kr")),
+        (200, {b"x-api-tran-id": b"ZOPA000001M00000000000002"}, GOOD),
+        (200, {b"x-api-tran-id": None}, GOOD),
+        (200, {b"content-type": b"text/html"}, GOOD),
+        (200, {b"content-length": None}, GOOD),
+        (200, {b"content-encoding": b"gzip"}, GOOD),
+    ],
+)
+def test_whatever_is_no_plain_success_is_looked_at_closely(status, changed, body):
+    headers = {name: value for name, value in (PLAIN | changed).items() if value is not None}
+    assert not is_plain_success(status, headers, body, CALL)
