@@ -12,6 +12,7 @@ from relay.desk.errors import OAuthRefusal
 from relay.desk.revoked import RevocationFeed, collect_revoked
 from relay.domain.fault import MethodNotAllowed
 from relay.domain.ids import ORG_CODE, TRAN_ID, TRAN_ID_FORM
+from relay.domain.turn import CALLER
 from relay.policy.oauth_envelope import REVOCATIONS_PATH
 
 
@@ -79,6 +80,7 @@ def turned_away(status: int) -> web.Response:
 def _door(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answered(request: web.Request) -> web.Response:
         call = _call(request)
+        CALLER.set(",".join(sorted(call.operators)))
         try:
             _fits(request, endpoint.method, call)
             with collect_revoked() as revoked:

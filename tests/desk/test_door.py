@@ -8,6 +8,7 @@ from yarl import URL
 from relay.desk.calls import Answer
 from relay.desk.door import BODY_MOST, RUNNER, Endpoint, application, turned_away
 from relay.desk.serving import served
+from relay.domain.turn import CALLER
 
 TRAN_ID = "ZOPA000001M00000000000001"
 
@@ -17,10 +18,12 @@ class Desk:
 
     def __init__(self):
         self.heard, self.raised, self.fails = [], [], None
+        self.callers = []
         self.answer = Answer(200, {"list": [{"name": "가"}], "count": "1"}, {"X-More": "x"})
 
     async def answered(self, call):
         self.heard.append(call)
+        self.callers.append(CALLER.get())
         call.note.api_code = "S102"
         if self.fails is not None:
             raise self.fails
@@ -65,6 +68,7 @@ async def test_a_call_is_heard_as_it_was_handed_over(desk):
     (call,) = desk.heard
     assert (call.tran_id, call.fault, call.query, call.body) == (TRAN_ID, "address_unknown", "a=%20&b=+", b"the body")
     assert call.operators == {"ZOPA000001", "ZOPB000001"}
+    assert desk.callers == ["ZOPA000001,ZOPB000001"]
     assert call.headers["authorization"] == ("Bearer a", "Bearer b")
 
 

@@ -6,6 +6,7 @@ circle.
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -19,12 +20,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from relay.domain.jobs import Superseded
 from relay.domain.ledger import Unreachable
+from relay.domain.turn import CALLER
 from relay.infra.diagnostics.outages import OutageLog
 from relay.infra.ledger.engine import AT_ONE_MOMENT, WRITES, answering, is_pooled, is_sqlite
 from relay.infra.ledger.identity import FollowsNoPrimary, LedgerIdentity
 from relay.infra.ledger.sealing import Sealer
 from relay.infra.ledger.tables import HISTORY, REVOCATION_HEAD, REVOCATIONS
 from relay.infra.ledger.tables_portal import LEADERSHIP
+from relay.infra.turns import Turns
 
 
 @dataclass(slots=True)
@@ -108,7 +111,7 @@ class Works:
         self._identity = LedgerIdentity(path)
         self._deadline_s = deadline_s
         # SQLite has one writer; who waits here waits in turn, who waits there polls
-        self._turn: AbstractAsyncContextManager[object] = asyncio.Lock() if is_sqlite(engine) else nullcontext()
+        self._turns = Turns(1, 1, waiting=sys.maxsize, waiting_each=sys.maxsize) if is_sqlite(engine) else None
         alone = is_sqlite(engine) or is_pooled(engine)  # behind PgBouncer a statement needs a transaction to stay whole
         reading = {} if alone else {"isolation_level": "AUTOCOMMIT"}
         self._reading = engine.execution_options(**reading)
@@ -138,7 +141,7 @@ class Works:
 
         With a fence it is a leader's: Superseded, and undone, when another one leads since.
         """
-        async with self._answering(), self._turn, self._writing.begin() as rows:
+        async with self._answering(), self._turn(), self._writing.begin() as rows:
             await self._identity.expect_same(rows, writes=True)
             work = Work(rows, self.sealer, now, fence)
             yield work
@@ -146,6 +149,10 @@ class Works:
             self._identity.expect_same_file()
         if work.revocations:
             self.announce(work.revocations)
+
+    def _turn(self) -> AbstractAsyncContextManager[None]:
+        """The turn to write. Callers take turns: one that writes without end waits for itself."""
+        return nullcontext() if self._turns is None else self._turns.turn(CALLER.get())
 
     @asynccontextmanager
     async def _answering(self) -> AsyncIterator[None]:
