@@ -104,6 +104,7 @@ _TABLE: Final = [
         ("slot_closed", 500, "50009", "정기적 전송 가능 시간대가 아닙니다", True),
         # how much
         ("operator_rate", 429, "42901", "허용된 요청 한도를 초과하였습니다", True),
+        ("operator_share", 429, "42901", "정보제공자에 대한 동시 요청 한도를 초과하였습니다", True),
         ("connections_exceeded", 429, "42901", "허용된 동시 연결 수를 초과하였습니다", True),
         ("refusals_exceeded", 429, "42901", "거절되는 요청이 허용 한도를 초과하여 연결을 종료합니다", True),
         # the operator went away or stopped reading: nobody is left to be told, the record still says so

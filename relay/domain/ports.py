@@ -106,8 +106,11 @@ class Flight(Protocol):
 class Upstream(Protocol):
     """One provider as the gateway sees it."""
 
-    def send(self, request: Compose, receiver: Receiver) -> Flight:
-        """Send what `request` writes. Raises Refusal (provider_busy) when the provider has enough to do."""
+    def send(self, request: Compose, receiver: Receiver, operator: str) -> Flight:
+        """Send what `request` writes. Raises Refusal (provider_busy) when the provider has enough to do.
+
+        Raises operator_share when this operator has its share of what the provider can do.
+        """
 
 
 class AuthorityUpstream(Protocol):

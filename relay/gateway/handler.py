@@ -188,7 +188,7 @@ class Gateway:
         forwarding.is_usual = partial(is_usual, institution.rules[exchange.api_code], head, body)
         exchange.asked = self._clock()
         receiver = Withholding(forwarding, withheld, self._filters) if reads else forwarding
-        forwarding.take_off(upstream.send(request, receiver))
+        forwarding.take_off(upstream.send(request, receiver, exchange.operator))
 
     def _answer(self, connection: ServerConnection, body: bytes, exchange: Exchange) -> None:
         exchange.status, exchange.rsp_code, exchange.bytes_out = 200, "00000", len(body)

@@ -7,7 +7,7 @@ from relay.domain.fault import FAULTS, Fault, Whose
 from relay.domain.party import Peer
 from relay.policy.quota import Bucket, store_arrival
 
-_AFTER_THE_RATE: Final = FAULTS["provider_busy"]
+_AFTER_THE_RATE: Final = (FAULTS["provider_busy"], FAULTS["operator_share"])
 
 
 class Card(Protocol):
@@ -44,7 +44,7 @@ class RefusalLimits:
         Returns 0.0, or the seconds to wait when the peer is beyond a rate; such a call is not counted. Faults of the
         relay, and those behind the rates of an institution, do not count.
         """
-        if fault.whose is Whose.RELAY or fault is _AFTER_THE_RATE:
+        if fault.whose is Whose.RELAY or fault in _AFTER_THE_RATE:
             return 0.0
         buckets, serial, source = self._buckets, card.peer.serial or "", card.peer.address
         certificate, address = self._certificates.get(serial, 0.0), self._addresses.get(source, 0.0)

@@ -9,6 +9,7 @@ from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.ports import Compose, Receiver
 from relay.infra.diagnostics.causes import cause_of
 from relay.infra.dialing import Dialer, NotConnected
+from relay.policy.operator_shares import OperatorShares
 from relay.wire.asker import Broken
 from relay.wire.client import ClientConnection
 from relay.wire.head import AnswerHead
@@ -16,6 +17,9 @@ from relay.wire.watch import Watch
 
 _MOST_AGE_S: Final = 300.0
 """A connection is not used longer, so that a provider that moves (DNS) is followed."""
+
+_RETRY_S: Final = 1.0
+"""What an operator beyond its share is told to wait."""
 
 _TRAN_ID: Final = b"x-api-tran-id"
 """The field by which an answer names its call."""
@@ -33,12 +37,14 @@ class UpstreamFlight:
         "dial",
         "first_byte_at",
         "flying",
+        "operator",
         "request",
         "total",
     )
 
-    def __init__(self, pool: "Pool", request: Compose, receiver: Receiver, now: float) -> None:
+    def __init__(self, pool: "Pool", request: Compose, receiver: Receiver, now: float, operator: str) -> None:
         self._pool = pool
+        self.operator = operator
         self.request = request
         self._receiver: Receiver | None = receiver
         self.attempts = 0
@@ -171,9 +177,10 @@ class Pool:
     """The connections to one provider under one TLS identity.
 
     At most `concurrency` flights at once, at most `queue` waiting behind them; more are refused, so that one slow
-    institution never holds what others need. `asks_again` says whether a call may be sent twice when the first line was
-    dead: not where a call changes something. `needs_names` says whether answers have to name their call
-    (`x-api-tran-id`): once one that was taken did not, each further call gets a connection of its own.
+    institution never holds what others need. No operator takes all of either. `asks_again` says whether a call may be
+    sent twice when the first line was dead: not where a call changes something. `needs_names` says whether answers have
+    to name their call (`x-api-tran-id`): once one that was taken did not, each further call gets a connection of its
+    own.
     """
 
     def __init__(
@@ -183,14 +190,13 @@ class Pool:
         self.timeouts = dialer.timeouts
         self._idle_s = dialer.timeouts.idle_s
         self._dialer = dialer
-        self._concurrency = concurrency
-        self._queue = queue
+        self._under_way = OperatorShares(concurrency)
+        self._queued = OperatorShares(queue)
         self._watch = watch
         self._idle: list[list[ClientConnection]] = [[] for _ in range(dialer.places)]
         self._turn = 0
         self._waiting: deque[UpstreamFlight] = deque()
-        self._flying = 0
-        self._ended: list[ClientConnection | None] = []
+        self._ended: list[tuple[ClientConnection | None, str]] = []
         self._reuses = True
         self._connections: set[ClientConnection] = set()
         self._closed = False
@@ -199,18 +205,25 @@ class Pool:
 
     def counts(self) -> dict[str, int]:
         """How many are idle, flying and waiting."""
-        return {"idle": sum(map(len, self._idle)), "flying": self._flying, "waiting": len(self._waiting)}
+        return {"idle": sum(map(len, self._idle)), "flying": self._under_way.taken, "waiting": len(self._waiting)}
 
-    def send(self, request: Compose, receiver: Receiver) -> UpstreamFlight:
-        """Send what `request` writes. Raises Refusal provider_busy (50005) when flights and queue are full."""
+    def send(self, request: Compose, receiver: Receiver, operator: str = "") -> UpstreamFlight:
+        """Send what `request` writes.
+
+        Raises Refusal provider_busy (50005) when flights and queue are full, operator_share (42901) when the
+        operator has its share of both.
+        """
         now = self.loop.time()
-        flight = UpstreamFlight(self, request, receiver, now)
-        if self._flying < self._concurrency:
+        flight = UpstreamFlight(self, request, receiver, now, operator)
+        if self._under_way.fits(operator):
             self._start(flight, now)
-        elif len(self._waiting) < self._queue + len(self._ended):
+        elif self._queued.fits(operator, len(self._ended)):
+            self._queued.take(operator)
             self._waiting.append(flight)
-        else:
+        elif self._queued.is_full(len(self._ended)):
             raise Refusal(FAULTS["provider_busy"])
+        else:
+            raise Refusal(FAULTS["operator_share"], retry_after=_RETRY_S)
         self._watch.add(flight)
         return flight
 
@@ -219,7 +232,7 @@ class Pool:
 
         A line on which something waits to be read was spoken on unasked, or is being closed: it takes no request.
         """
-        self._flying += 1
+        self._under_way.take(flight.operator)
         flight.flying = True
         self._turn = turn = (self._turn + 1) % len(self._idle)
         idle = self._idle[turn]
@@ -273,18 +286,22 @@ class Pool:
         self._watch.discard(flight)
         if flight.flying:
             flight.flying = False
-            self._ended.append(connection)
+            self._ended.append((connection, flight.operator))
             if len(self._ended) == 1:
                 self.loop.call_soon(self._free)
         else:
-            self._waiting.remove(flight)
+            self._leave_queue(flight)
+
+    def _leave_queue(self, flight: UpstreamFlight) -> None:
+        self._waiting.remove(flight)
+        self._queued.release(flight.operator)
 
     def _free(self) -> None:
         """Keep the connections whose calls have ended, or close them, and start as many calls that wait."""
         now = self.loop.time()
         ended, self._ended = self._ended, []
-        self._flying -= len(ended)
-        for connection in ended:
+        for connection, operator in ended:
+            self._under_way.release(operator)
             if connection is None:
                 continue
             is_old = now - connection.born > _MOST_AGE_S
@@ -294,8 +311,16 @@ class Pool:
                 told = connection.keep_alive is not None
                 connection.idle_until = now + (self._dialer.idle_limit(connection) if told else self._idle_s)
                 self._idle[connection.place].append(connection)
-        for _ in ended[: len(self._waiting)]:
-            self._start(self._waiting.popleft(), now)
+        if self._waiting:
+            self._start_next(now)
+
+    def _start_next(self, now: float) -> None:
+        """Start calls that wait: first those of the operator with the fewest under way, and none beyond its share."""
+        shares = self._under_way
+        while ready := [one for one in self._waiting if shares.fits(one.operator)]:
+            flight = min(ready, key=lambda one: shares.taken_by(one.operator))
+            self._leave_queue(flight)
+            self._start(flight, now)
 
     def sweep(self, now: float) -> None:
         """Close what has been idle too long."""

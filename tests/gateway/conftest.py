@@ -254,10 +254,11 @@ class Upstream:
     """An institution that answers at once, or never, or has enough to do."""
 
     def __init__(self):
-        self.asked, self.busy, self.receiver = [], False, None
+        self.asked, self.operators, self.busy, self.receiver = [], [], False, None
         self.attempts, self.first_byte_at, self.cancelled, self.is_reused = 1, 0.0, False, False
 
-    def send(self, request, receiver):
+    def send(self, request, receiver, operator):
+        self.operators.append(operator)
         if self.busy:
             raise Refusal(FAULTS["provider_busy"])
         self.asked.append(request)
@@ -277,7 +278,7 @@ class AuthorityUpstream(Upstream):
 
     def send(self, request, receiver, operator, kind):
         self.shares.append((operator, kind))
-        return super().send(request, receiver)
+        return super().send(request, receiver, operator)
 
 
 class Recorder(list):

@@ -120,11 +120,13 @@ class Stand:
         self.pool = Pool(self.dialer, concurrency, queue, self.watch, self.loop)
         self.receivers = []
 
-    async def send(self, data=b"question", takes=True):
+    async def send(self, data=b"question", takes=True, operator=""):
         self.loop.turn()
         receiver = Receiver(takes)
         self.receivers.append(receiver)
-        flight = self.pool.send(lambda place: data + b" to %d" % place if self.dialer.places > 1 else data, receiver)
+        flight = self.pool.send(
+            lambda place: data + b" to %d" % place if self.dialer.places > 1 else data, receiver, operator
+        )
         await asyncio.sleep(0)
         return flight
 

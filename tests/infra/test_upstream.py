@@ -15,6 +15,13 @@ def stand():
     stand.close()
 
 
+@pytest.fixture
+def wide():
+    stand = Stand(concurrency=4, queue=4)
+    yield stand
+    stand.close()
+
+
 async def test_an_answer_frees_its_line_for_the_next_call(stand):
     for _ in range(3):
         flight = await stand.send()
@@ -126,6 +133,28 @@ async def test_calls_beyond_the_queue_are_refused_at_once(stand):
     with pytest.raises(Refusal) as refused:
         await stand.send()
     assert (refused.value.fault.name, len(stand.watch)) == ("provider_busy", 4)
+
+
+async def test_calls_of_others_go_past_those_of_an_operator_with_its_share(wide):
+    for number in range(6):
+        await wide.send(b"%d" % number, operator="one")
+    assert wide.counts == (0, 3, 3)
+    with pytest.raises(Refusal) as refused:
+        await wide.send(operator="one")
+    assert (refused.value.fault.name, refused.value.retry_after) == ("operator_share", 1.0)
+    await wide.send(b"two", operator="two")
+    assert wide.lines[3].transport.written == [b"two"]
+    with pytest.raises(Refusal):
+        await wide.send(operator="one")
+    await wide.send(b"two waits", operator="two")
+    wide.says(0, OK % b"")
+    wide.loop.turn()
+    assert wide.lines[0].transport.written == [b"0", b"two waits"]
+    for index in range(1, 4):
+        wide.says(index, OK % b"")
+    wide.loop.turn()
+    assert wide.counts == (0, 4, 0)
+    assert [line.transport.written[-1] for line in wide.lines[1:]] == [b"3", b"4", b"5"]
 
 
 async def test_waiting_counts_as_the_institutions_time(stand):

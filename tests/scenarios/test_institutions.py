@@ -7,13 +7,14 @@ from collections import Counter
 
 import pytest
 from stage.institution import Institution, answers_well, body_for, whole
-from stage.town import BANK, PATIENT
+from stage.town import BANK, PATIENT, TWO
 from stage.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HALF, SHORT, MANY = "ZBAA000002", "ZBAA000003", "ZBAA000004"
 ONE_STRICT, ONE_LENIENT, FORGETFUL = "ZBAA000005", "ZBAA000006", "ZBAA000007"
+WIDE = "ZBAA000008"
 
 
 def TOWN(_certificates):  # noqa: N802 - a constant of the module, made late
@@ -26,7 +27,8 @@ def TOWN(_certificates):  # noqa: N802 - a constant of the module, made late
         Institution(ONE_STRICT, "bank", **one),
         Institution(ONE_LENIENT, "bank", checking="lenient", **one),
     )
-    return [bank, half, short, many, strict, lenient, Institution(FORGETFUL, "bank", checking="lenient")], {}
+    wide = Institution(WIDE, "bank", timeouts=PATIENT, concurrency=4, queue=4)
+    return [bank, half, short, many, strict, lenient, wide, Institution(FORGETFUL, "bank", checking="lenient")], {}
 
 
 async def ask_many(town, calls, lines):
@@ -271,3 +273,28 @@ async def test_an_unnamed_answer_on_a_used_connection_costs_call_and_connection(
     for _ in range(2):
         assert (await town.ask(town.get(provider=FORGETFUL))).json()["asked"] == forgetful.seen[-1].tran_id
     assert forgetful.connections == 3
+
+
+async def test_an_operator_leaves_places_at_an_institution_to_others(town):
+    release = asyncio.Event()
+
+    async def waits(asked, wire):
+        if asked.tran_id.startswith("ZOPA000001"):
+            await release.wait()
+        await answers_well(asked, wire)
+
+    town.institutions[WIDE].script = waits
+    lines = [await town.line() for _ in range(6)]
+    for line in lines:
+        line.send(town.get(provider=WIDE))
+    await until(lambda: sum(town.pool(WIDE).counts().values()) == 6, "six calls")
+    assert (town.pool(WIDE).counts()["flying"], town.pool(WIDE).counts()["waiting"]) == (3, 3)
+    async with await town.line() as beyond:
+        answer = await beyond.ask(town.get(provider=WIDE))
+        assert (answer.status, answer.rsp_code, town.exchanges[-1].reason) == (429, "42901", "operator_share")
+    async with await town.line(town.pair_of(TWO)) as line:
+        assert (await line.ask(town.get(provider=WIDE, operator=TWO))).status == 200
+    release.set()
+    assert [(await line.answer()).status for line in lines] == [200] * 6
+    for line in lines:
+        line.hang_up()

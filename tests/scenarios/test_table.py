@@ -12,6 +12,7 @@ RSP_CODES = {
 }
 ELSEWHERE = {
     "operator_rate": "test_limits",
+    "operator_share": "test_institutions",
     "provider_rate": "test_limits",
     "connections_exceeded": "test_limits",
     "refusals_exceeded": "test_limits",
