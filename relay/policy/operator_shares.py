@@ -24,7 +24,8 @@ class OperatorShares:
         free = self._most + more - self.taken
         if free <= 0:
             return False
-        return not operator or self._by_operator.get(operator, 0) < _TIMES_FREE * free
+        share = _TIMES_FREE * free
+        return self.taken < share or not operator or self._by_operator.get(operator, 0) < share
 
     def taken_by(self, operator: str) -> int:
         """How many places the operator has."""
