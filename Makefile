@@ -4,7 +4,7 @@ VENV  := .venv
 PY    := $(VENV)/bin/python
 ARGS  ?=
 QUICK ?=
-SPLIT ?= -n 2 --dist loadfile
+SPLIT ?= -n 3 --dist loadfile
 
 .PHONY: help demo sandbox test test-full check format bench clean
 help:                    ## what can be done here

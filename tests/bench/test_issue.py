@@ -15,6 +15,7 @@ from rig.issuing import CASES, Bench, IssueFailed, Run
 RUN = Run("password", "sqlite", 100, 2.0, 10.0, 1.0, 0.0, 0.1, 0.0, 5.0, 9.0)
 
 
+@pytest.mark.full
 def test_every_kind_of_token_is_given_and_its_cost_counted():
     cores = os.sched_getaffinity(0)
     runs = asyncio.run(issue.measured("sqlite", 2, 1, Console(quiet=True)))

@@ -121,6 +121,7 @@ def test_a_second_sandbox_in_the_same_folder_is_refused(for_programs, start):
     assert second.wait(timeout=20) == 1
 
 
+@pytest.mark.full
 def test_the_printed_curl_and_token_lines_work_as_they_stand(for_people):
     curl, _ = (lines for lines in for_people.said.split("\n\n") if lines.startswith("curl "))
     answer = subprocess.run(["sh", "-c", curl], cwd=for_people.folder, capture_output=True, text=True, check=False)
@@ -133,12 +134,14 @@ def test_the_printed_curl_and_token_lines_work_as_they_stand(for_people):
     assert json.loads(answer.stdout)["rsp_code"] == "00000"  # the first token is in force still
 
 
+@pytest.mark.full
 def test_people_are_told_of_houses_and_logins(for_people):
     assert "ZBAA000001  bank     가온상호저축은행" in for_people.said
     assert "Log in as garam with garam-1985" in for_people.said
     assert "narae narae-1992, daon daon-1971" in for_people.said
 
 
+@pytest.mark.full
 def test_a_port_that_is_taken_is_noted_and_replaced(for_people):
     note, *others = [line for line in for_people.said.splitlines() if line.startswith("note: ")]
     assert note.startswith(f"note: port {for_people.taken} is taken, the pages listens on ")
@@ -177,6 +180,7 @@ def test_stopping_is_success_and_stops_the_relay(start, number):
     assert gone(facts["pid"])
 
 
+@pytest.mark.full
 def test_the_printed_page_leads_to_a_code_and_the_printed_line_to_tokens(for_people):
     (page,) = [line for line in for_people.said.splitlines() if "/authentication/" in line]
     login = LOGINS[0]

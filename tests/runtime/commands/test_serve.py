@@ -22,6 +22,9 @@ from relay.infra.authority.unix_listener import listening_pid
 from relay.runtime.cli import main
 from relay.sandbox.street import build
 
+GATEWAY_OR_AUTHORITY = ["gateway", pytest.param("authority", marks=pytest.mark.full)]
+"""Roles whose start does the same."""
+
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
@@ -119,7 +122,7 @@ def test_a_port_that_is_taken_is_one_line_and_no_traceback(street, role, door):
     assert "address already in use" in line.lower()
 
 
-@pytest.mark.parametrize("role", ["all", "gateway", "authority"])
+@pytest.mark.parametrize("role", ["all", *GATEWAY_OR_AUTHORITY])
 def test_a_ledger_that_was_never_made_is_refused_with_what_to_do(street, role):
     (street.folder / "ledger.db").unlink()
     process = serve(street, "--role", role)
@@ -130,7 +133,7 @@ def test_a_ledger_that_was_never_made_is_refused_with_what_to_do(street, role):
     assert not (street.folder / "authority.sock").exists()
 
 
-@pytest.mark.parametrize("role", ["gateway", "authority"])
+@pytest.mark.parametrize("role", GATEWAY_OR_AUTHORITY)
 @pytest.mark.parametrize(
     ("url", "words"),
     [
@@ -147,7 +150,7 @@ def test_a_ledger_that_does_not_answer_is_one_line(street, role, url, words):
     assert said.endswith("see that its database runs and lets the relay in, or correct ledger.url")
 
 
-@pytest.mark.parametrize("role", ["gateway", "authority"])
+@pytest.mark.parametrize("role", GATEWAY_OR_AUTHORITY)
 def test_another_customer_key_of_a_known_name_is_refused_by_name(street, role):
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     (street.folder / "certs" / "customers.key").write_text(key)
@@ -173,7 +176,7 @@ def test_with_all_roles_what_is_wrong_is_said_once(street, ledger, words):
     assert line.startswith(words)
 
 
-@pytest.mark.parametrize("role", ["gateway", "authority"])
+@pytest.mark.parametrize("role", GATEWAY_OR_AUTHORITY)
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
