@@ -13,6 +13,8 @@ from relay.wire.alert import keep_alert
 from relay.wire.tls_records import CALLER_HANDSHAKE_BYTES, BoundedTls
 
 _NO_RESUMPTION = ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
+_NO_COMPRESSED_CERTIFICATES = 1 << 33 if ssl.OPENSSL_VERSION_INFO >= (3, 2) else 0
+"""SSL_OP_NO_RX_CERTIFICATE_COMPRESSION, which Python has no name for: a few KB may hold a long chain (RFC 8879)."""
 
 
 class TlsError(Exception):
@@ -28,7 +30,7 @@ def server_context(certificate: str, key: str, client_ca: str | None) -> ssl.SSL
     context.sslobject_class = _Telling
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.num_tickets = 0
-    context.options |= _NO_RESUMPTION
+    context.options |= _NO_RESUMPTION | _NO_COMPRESSED_CERTIFICATES
     context.set_alpn_protocols(["http/1.1"])
     _load(context, certificate, key)
     if client_ca is not None:
@@ -46,6 +48,7 @@ def client_context(ca: str | None, certificate: str | None, key: str | None) -> 
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.sslobject_class = BoundedTls
+    context.options |= _NO_COMPRESSED_CERTIFICATES
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca is None:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
