@@ -156,9 +156,12 @@ class Entrance:
         """Accept one connection. Unlike `loop.sock_accept`, a cancelled call loses no socket. Raises OSError."""
         while True:
             try:
-                return self._listening.accept()
+                accepted, name = self._listening.accept()
             except BlockingIOError:
                 await self._readable()
+            else:
+                accepted.setblocking(False)  # it does not inherit that
+                return accepted, name
 
     async def _readable(self) -> None:
         readable = self._loop.create_future()

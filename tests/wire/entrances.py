@@ -68,7 +68,6 @@ class Listening(socket.socket):
     def accept(self):
         plain, address = super().accept()
         made = Accepted(plain.family, plain.type, plain.proto, plain.detach())
-        made.setblocking(False)
         self.accepted.append(made)
         self._came.set()
         return made, address

@@ -99,6 +99,15 @@ async def test_after_the_close_nobody_comes_in():
             await asyncio.open_connection("127.0.0.1", port)
 
 
+async def test_half_a_header_blocks_no_other_caller():
+    async with entrance(balancers=LOOPBACK) as here:
+        _, silent = await asyncio.open_connection("127.0.0.1", here.door.port)
+        silent.write(HEADER[:20])
+        await here.listening.has_accepted(1)
+        assert await said(here.door.port, HEADER) == b"hello"
+        silent.transport.abort()
+
+
 @pytest.mark.parametrize("turns", [0, 1, 3])
 async def test_an_abort_closes_who_is_still_at_the_gate(turns):
     async with entrance(balancers=LOOPBACK) as here:
