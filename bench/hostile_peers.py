@@ -41,6 +41,18 @@ class Times:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when until when, on the monotonic clock."""
+
+    begun: float
+    ended: float
+
+    def calls_of(self, kind: str, calls: Sequence[Call]) -> list[Call]:
+        """Calls of one kind that were due in it."""
+        return [call for call in calls if call.kind == kind and self.begun <= call.due < self.ended]
+
+
 async def measure(name: str, peer: Peer, times: Times) -> list[Result]:
     """One relay, one peer: a result for each kind of good call."""
     folder = new_folder()
@@ -69,8 +81,10 @@ async def _beside(relay: Running, folder: Path, name: str, peer: Peer, times: Ti
         rates = {DATA: times.rate} | {kind: RATES[kind] for kind in peer.also}
         sending = [asyncio.create_task(load.run(kind, rate, stop)) for kind, rate in rates.items()]
         await asyncio.sleep(WARM_S + times.seconds)
-        before, begun = _memory(relay), time.monotonic()
+        before, ready = _memory(relay), time.monotonic()
         process.stdin.write(b"begin\n")
+        await process.stdout.readline()
+        begun = time.monotonic()
         await asyncio.sleep(times.seconds)
         ended = time.monotonic()
         process.stdin.write(b"end\n")
@@ -83,7 +97,7 @@ async def _beside(relay: Running, folder: Path, name: str, peer: Peer, times: Ti
             process.kill()
         await process.wait()
     await asyncio.sleep(SETTLED_S)
-    spans = (begun - times.seconds, begun, ended)
+    spans = (Span(ready - times.seconds, ready), Span(begun, ended))
     return [_result(relay, name, kind, load.calls, spans, before, did) for kind in rates]
 
 
@@ -92,12 +106,10 @@ def _result(
     name: str,
     kind: str,
     calls: Sequence[Call],
-    spans: tuple[float, float, float],
+    spans: tuple[Span, Span],
     before: tuple[float, float],
     did: dict[str, int],
 ) -> Result:
-    since, begun, ended = spans
-    mine = [call for call in calls if call.kind == kind]
     answered = {call.tran_id for call in calls if call.kind == DATA and not call.error}
     after = _memory(relay)
     with relay.records.open(errors="replace") as lines:
@@ -105,8 +117,8 @@ def _result(
     return Result(
         peer=name,
         kind=kind,
-        calm=phase_of([call for call in mine if since <= call.due < begun]),
-        beside=phase_of([call for call in mine if begun <= call.due < ended]),
+        calm=phase_of(spans[0].calls_of(kind, calls)),
+        beside=phase_of(spans[1].calls_of(kind, calls)),
         records=(found, len(answered)),
         lost=_lost(relay),
         gateway=Memory(before[0], after[0]),

@@ -1,7 +1,8 @@
 """One hostile peer as a process of its own. Run as a script: peer_process.py NAME WORLD.
 
-It begins with the first line of its standard input and ends with the second; then it prints what it did. It runs only
-when nothing else wants the core, so that it takes no time from the load that is measured.
+It begins with the first line of its standard input, prints a line when it has done something, and ends with the
+second line; then it prints what it did. It runs only when nothing else wants the core, so that it takes no time from
+the load that is measured.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import os
 import resource
 import sys
 from pathlib import Path
+from typing import Final
 
 import uvloop
 
@@ -19,6 +21,9 @@ from hostile.connections import Attack
 from hostile.peers import PEERS
 from hostile.world import load_world
 
+LOOK_S: Final = 0.005
+"""How often a peer that has begun looks whether it has done something."""
+
 
 async def main(name: str, world: Path) -> None:
     """Attack between two lines of input."""
@@ -26,6 +31,9 @@ async def main(name: str, world: Path) -> None:
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     task = asyncio.create_task(PEERS[name].attack(attack))
+    while not attack.done and not task.done():  # noqa: ASYNC110 - a counter sets no event
+        await asyncio.sleep(LOOK_S)
+    print("began", flush=True)
     waiting = asyncio.create_task(asyncio.to_thread(sys.stdin.readline))
     await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
     attack.stop.set()
