@@ -36,7 +36,7 @@ class HandshakeLimits:
 
     def take(self, address: str) -> bool:
         """Count a handshake that begins, and return True; return False when the address is beyond its rate or share."""
-        network, now = _network(address), self._clock()
+        network, now = network_of(address), self._clock()
         arrival = self._arrivals.get(network, 0.0)
         if self._under_way[network] >= self._share or self._bucket.wait(arrival, now):
             return False
@@ -47,7 +47,7 @@ class HandshakeLimits:
 
     def release(self, address: str, *, failed: bool) -> None:
         """Count a handshake that has ended; one that failed costs its address more of its rate."""
-        network = _network(address)
+        network = network_of(address)
         if failed:
             self._charge(network, self._clock())
         self._under_way[network] -= 1
@@ -63,7 +63,8 @@ class HandshakeLimits:
         store_arrival(self._arrivals, network, min(arrival, most), now)
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
+    """Return the address, or the /64 network of an IPv6 one: what one peer can take at will."""
     if ":" not in address:
         return address
     return str(ipaddress.IPv6Network((address.partition("%")[0], _IPV6_PREFIX), strict=False))

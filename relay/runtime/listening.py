@@ -4,10 +4,12 @@ import ipaddress
 import socket
 from contextlib import ExitStack
 
+from relay.gateway.handshake_limits import network_of
 from relay.policy.settings import GatewaySettings, Listener
 from relay.runtime.assembly import Relay
 from relay.wire.entrance import Entrance, Gate
 from relay.wire.handshake_places import HandshakePlaces
+from relay.wire.handshake_turns import HandshakeTurns
 from relay.wire.reader import ServerLimits
 from relay.wire.server import ServerConnection
 
@@ -20,6 +22,7 @@ class Listening:
         self._settings: GatewaySettings = relay.loaded.settings.gateway
         self._entrances: list[Entrance] = []
         self._places = HandshakePlaces(self._settings.limits.handshakes)
+        self._turns = HandshakeTurns(relay.loop, network_of)
         self.ports: list[int] = []
         self.aborted = False
 
@@ -65,6 +68,7 @@ class Listening:
             handshake_s=self._settings.timeouts.handshake_s,
             limits=relay.handshakes,
             places=self._places,
+            turns=self._turns,
         )
         return Entrance(
             door,

@@ -17,6 +17,7 @@ from typing import Final, Protocol
 
 from relay.wire.alert import Alert
 from relay.wire.handshake_places import HandshakePlaces
+from relay.wire.handshake_turns import HandshakeTurns
 from relay.wire.proxy_protocol import FIXED_BYTES, NoProxyHeader, header_length, source_of
 from relay.wire.server import ServerConnection
 from relay.wire.sockets import bound_accepted
@@ -25,6 +26,7 @@ _BACKLOG: Final = 1024
 
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _BREATH_S: Final = 0.1
+_ACCEPTS_PER_TURN: Final = 4
 
 SHUTDOWN_S: Final = 1.0
 """So long a closed TLS connection waits for its peer to agree; uvloop's default keeps its seat for 30 s."""
@@ -81,7 +83,8 @@ class HandshakeLimits(Protocol):
 class Gate:
     """What an entrance asks for: PROXY headers from `balancers` (none: no header), TLS by `context` (None: no TLS).
 
-    `context` is asked anew for each handshake. `limits` bound those of an address, `places` those of all together.
+    `context` is asked anew for each handshake. `limits` bound those of an address, `places` those of all together,
+    `turns` those that compute at once.
     """
 
     balancers: tuple[Network, ...]
@@ -89,6 +92,7 @@ class Gate:
     handshake_s: float
     limits: HandshakeLimits
     places: HandshakePlaces
+    turns: HandshakeTurns
 
 
 class Entrance:
@@ -138,6 +142,7 @@ class Entrance:
             entering.cancel()
 
     async def _accept(self) -> None:
+        accepted_in_turn = 0
         while True:
             try:
                 accepted, name = await self._next_caller()
@@ -149,8 +154,10 @@ class Entrance:
             task = self._loop.create_task(self._admit(accepted, str(name[0]).removeprefix("::ffff:")))
             self._entering.add(task)
             task.add_done_callback(partial(self._leave, accepted))
-            # PERF: one handshake begins in a turn of the loop; 200 at once stalled calls for 90 ms
-            await asyncio.sleep(0)
+            accepted_in_turn += 1
+            if accepted_in_turn == _ACCEPTS_PER_TURN:  # PERF: callers that stand wait for no flood of new ones
+                accepted_in_turn = 0
+                await asyncio.sleep(0)
 
     async def _next_caller(self) -> tuple[socket.socket, tuple[str, int]]:
         """Accept one connection. Unlike `loop.sock_accept`, a cancelled call loses no socket. Raises OSError."""
@@ -158,18 +165,18 @@ class Entrance:
             try:
                 accepted, name = self._listening.accept()
             except BlockingIOError:
-                await self._readable()
+                await self._readable(self._listening)
             else:
                 accepted.setblocking(False)  # it does not inherit that
                 return accepted, name
 
-    async def _readable(self) -> None:
+    async def _readable(self, waited_for: socket.socket) -> None:
         readable = self._loop.create_future()
-        self._loop.add_reader(self._listening, self._wake, readable)
+        self._loop.add_reader(waited_for, self._wake, readable)
         try:
             await readable
         finally:
-            self._loop.remove_reader(self._listening)
+            self._loop.remove_reader(waited_for)
 
     @staticmethod
     def _wake(readable: asyncio.Future[None]) -> None:
@@ -197,7 +204,7 @@ class Entrance:
                 return
             failed = False
             try:
-                await self._shake_hands(accepted, announced)
+                await self._shake_hands(accepted, address, announced)
             except ssl.SSLError:
                 failed = True
                 raise
@@ -211,7 +218,7 @@ class Entrance:
         finally:
             alert.close()
 
-    async def _shake_hands(self, accepted: socket.socket, announced: str) -> None:
+    async def _shake_hands(self, accepted: socket.socket, address: str, announced: str) -> None:
         """Make a connection of the socket. Raises OSError, ssl.SSLError and TimeoutError."""
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = self._make()
@@ -219,13 +226,20 @@ class Entrance:
         if self._gate.context is None:
             await self._loop.connect_accepted_socket(lambda: connection, accepted)
             return
-        await self._loop.connect_accepted_socket(
-            lambda: connection,
-            accepted,
-            ssl=self._gate.context(),
-            ssl_handshake_timeout=self._gate.handshake_s,
-            ssl_shutdown_timeout=SHUTDOWN_S,
-        )
+        async with asyncio.timeout(self._gate.handshake_s):
+            if not _holds_bytes(accepted):  # a silent peer takes no turn
+                await self._readable(accepted)
+            turn = await self._gate.turns.take(address)
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: connection,
+                accepted,
+                ssl=self._gate.context(),
+                ssl_handshake_timeout=self._gate.handshake_s,
+                ssl_shutdown_timeout=SHUTDOWN_S,
+            )
+        finally:
+            turn.end()
         # PERF: nothing answers the handshake's last flight. A client with Nagle's algorithm holds its first call back
         # until it is acknowledged: 42 ms; acknowledged here, 2 ms.
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
@@ -245,3 +259,12 @@ class Entrance:
                 raise NoProxyHeader
             found += part
         return found
+
+
+def _holds_bytes(accepted: socket.socket) -> bool:
+    """Whether the peer has sent something, or has ended. Raises OSError."""
+    try:
+        accepted.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    return True

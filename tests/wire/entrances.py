@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 from relay.wire.entrance import Entrance, Gate
 from relay.wire.handshake_places import HandshakePlaces
+from relay.wire.handshake_turns import HandshakeTurns
 
 PATIENCE_S = 5.0
 HEADER = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes([192, 0, 2, 7, 127, 0, 0, 1]) + struct.pack("!HH", 1, 2)
@@ -93,7 +94,7 @@ class Limits:
 
 
 @asynccontextmanager
-async def entrance(*, balancers=(), handshake_s=PATIENCE_S, context=None, most=None, places=100):
+async def entrance(*, balancers=(), handshake_s=PATIENCE_S, context=None, most=None, places=100, turns=HandshakeTurns):
     guests, rejected, told = [], [], asyncio.Event()
 
     def make():
@@ -107,8 +108,9 @@ async def entrance(*, balancers=(), handshake_s=PATIENCE_S, context=None, most=N
     bound = Listening()
     bound.bind(("127.0.0.1", 0))
     limits = Limits(most)
-    gate = Gate(balancers, context, handshake_s, limits, HandshakePlaces(places))
-    door = Entrance(bound, gate, make, note, asyncio.get_running_loop())
+    loop = asyncio.get_running_loop()
+    gate = Gate(balancers, context, handshake_s, limits, HandshakePlaces(places), turns(loop, str))
+    door = Entrance(bound, gate, make, note, loop)
     door.open()
     try:
         yield SimpleNamespace(

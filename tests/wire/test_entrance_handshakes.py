@@ -13,6 +13,7 @@ from entrances import HEADER, LOOPBACK, PATIENCE_S, entrance, said
 from relay.infra.tls import server_context
 from relay.sandbox.certificates import make_dev_certificates
 from relay.wire.entrance import Rejected
+from relay.wire.handshake_turns import HandshakeTurns
 from relay.wire.sockets import RECEIVE_BYTES, SEND_BYTES
 
 
@@ -39,6 +40,25 @@ async def test_a_caller_beyond_its_limit_is_closed_before_tls():
         assert await said(here.door.port) == b""
         assert here.rejected == [("127.0.0.1", Rejected.HANDSHAKES_EXCEEDED)]
         assert (len(here.guests), here.limits.released) == (1, ["127.0.0.1"])
+
+
+async def test_silent_peers_take_no_turn_of_a_handshake(tls):
+    taken = []
+
+    class Noted(HandshakeTurns):
+        async def take(self, address):
+            taken.append(address)
+            return await super().take(address)
+
+    async with entrance(context=tls.listening, turns=Noted) as here:
+        silent = [await asyncio.open_connection("127.0.0.1", here.door.port) for _ in range(8)]
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", here.door.port, ssl=tls.operator, server_hostname="localhost"
+        )
+        assert await reader.readexactly(5) == b"hello"
+        assert taken == ["127.0.0.1"]
+        for _, one in [*silent, (reader, writer)]:
+            one.transport.abort()
 
 
 async def test_behind_a_balancer_the_announced_address_is_limited():
