@@ -76,11 +76,6 @@ class Forwarding:
         self._strict = strict
         self.is_usual = _is_usual
         self._flight: Flight | None = None
-        self._headers: Mapping[bytes, bytes] = {}
-        self._end_of_body: AnswerEnd | None = None
-        self._lacks_code = False
-        self._tail = b""
-        self._chunked = False
         self._paused = False
         self._done = False
 
@@ -141,12 +136,16 @@ class Forwarding:
 
     def begun(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
         """Pass the begin of a large answer on."""
+        self._headers: Mapping[bytes, bytes] = headers
+        self._end_of_body: AnswerEnd | None = None
+        self._tail = b""
+        self._lacks_code = self._chunked = False
         if not self.takes(status, headers):
             return
         if self._dialect is DATA and not begins_as_json(headers, body):
             self.give_up(self._fault_of(status), "json")
             return
-        self._headers, self._end_of_body = headers, end_of(headers)
+        self._end_of_body = end_of(headers)
         self._exchange.status = status
         self._dialect.note(self._exchange, headers, body)
         self._lacks_code = self._exchange.reason == NO_CODE

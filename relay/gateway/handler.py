@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Final
 
 from relay.domain.exchange import Exchange
@@ -185,7 +184,7 @@ class Gateway:
         strict = institution.checking is Checking.STRICT
         tran_id = head.headers[b"x-api-tran-id"]
         forwarding = Forwarding(connection, exchange, tran_id, self._clock, self._close, strict=strict)
-        forwarding.is_usual = partial(is_usual, institution.rules[exchange.api_code], head, body)
+        forwarding.is_usual = lambda: is_usual(institution.rules[exchange.api_code], head, body)
         exchange.asked = self._clock()
         receiver = Withholding(forwarding, withheld, self._filters) if reads else forwarding
         forwarding.take_off(upstream.send(request, receiver, exchange.operator))

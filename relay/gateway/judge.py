@@ -60,7 +60,7 @@ def judge(
     """
     headers = head.headers
     exchange.api_type = API_TYPES.get(headers.get(b"x-api-type"), "")
-    now = exchange.received + exchange.waited
+    now, monotonic = exchange.received + exchange.waited, exchange.started + exchange.waited
 
     route, asset, version = find_route(plan.routes, head.method, head.path)
     exchange.api_code, exchange.industry = route.api.api_code, route.industry
@@ -94,7 +94,7 @@ def judge(
         caller = owner_of(claims, callers)
         exchange.operator, exchange.client_id = caller.operator.org_code, claims.client_id
         check_provider(claims, institution.org_code)
-        grant = _grant(judges.grants, claims, route, exchange)
+        grant = _grant(judges.grants.of(claims.jti, monotonic), claims, route, now)
     exchange.operator = caller.operator.org_code
 
     rules = institution.rules[route.api.api_code]
@@ -108,7 +108,7 @@ def judge(
 
     if institution.maintenance is not None and in_maintenance(institution.maintenance, now):
         raise Refusal(FAULTS["provider_maintenance"])
-    judges.counters.take(caller.operator.org_code, institution.org_code, exchange.started + exchange.waited)
+    judges.counters.take(caller.operator.org_code, institution.org_code, monotonic)
     return route, institution, grant
 
 
@@ -145,10 +145,9 @@ def _named(client_id: object, callers: tuple[Caller, ...], exchange: Exchange) -
     return callers[0]
 
 
-def _grant(grants: Grants, claims: Claims, route: Route, exchange: Exchange) -> Grant:
-    """The consent behind a token: revoked 40101, ended 40106, without the scope 40104."""
-    grant = grants.of(claims.jti, exchange.started + exchange.waited)
-    if grant.ends <= exchange.received + exchange.waited:
+def _grant(grant: Grant, claims: Claims, route: Route, now: float) -> Grant:
+    """The consent behind a token: ended 40106, without the scope 40104."""
+    if grant.ends <= now:
         raise Refusal(FAULTS["consent_ended"])
     if route.scope not in claims.scopes:
         raise Refusal(FAULTS["scope_missing"], route.scope)

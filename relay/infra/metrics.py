@@ -103,10 +103,14 @@ class Metrics:
         if histograms is None:
             histograms = self.latency[provider] = (Histogram(), Histogram(), Histogram())
         total, upstream = exchange.total, exchange.upstream
-        histograms[0].observe(total - upstream)
-        histograms[2].observe(total)
+        relayed, asked, whole = histograms  # PERF: `observe` written out for the two that every exchange has
+        own = total - upstream
+        relayed.counts[bisect_left(BOUNDS, own)] += 1
+        relayed.seconds += own
+        whole.counts[bisect_left(BOUNDS, total)] += 1
+        whole.seconds += total
         if exchange.attempts:
-            histograms[1].observe(upstream)
+            asked.observe(upstream)
             self.attempts[provider] += exchange.attempts
             if exchange.attempts > 1:
                 self.retries[provider] += exchange.attempts - 1

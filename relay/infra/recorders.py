@@ -1,6 +1,7 @@
 """Where exchanges go when they are over: noted at once, counted and written a moment later, many together."""
 
 import asyncio
+from operator import attrgetter
 from typing import Final
 
 from relay.domain.exchange import Exchange
@@ -12,6 +13,7 @@ from relay.infra.tally import Tally
 
 _SETTLE_S: Final = 0.02
 _SETTLE_MOST: Final = 256
+_REASON_OF: Final = attrgetter("reason")
 
 
 class Records:
@@ -53,8 +55,10 @@ class Records:
             self._tally.count(closed)
         for exchange in closed:
             self._metrics.record(exchange)
-        self._outages.record(closed)
-        self._access_log.write(self._repeated.reduce(closed))
+        if self._outages.is_any or any(map(_REASON_OF, closed)):  # PERF: 0.02 us for each
+            self._outages.record(closed)
+            closed = self._repeated.reduce(closed)
+        self._access_log.write(closed)
         if self._repeated.waits and not self._sums_scheduled:
             self._sums_scheduled = True
             self._loop.call_later(PENDING_S, self._write_sums)

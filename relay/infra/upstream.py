@@ -215,10 +215,9 @@ class Pool:
         """
         now = self.loop.time()
         flight = UpstreamFlight(self, request, receiver, now, operator)
-        if self._under_way.fits(operator):
+        if self._under_way.take(operator):
             self._start(flight, now)
-        elif self._queued.fits(operator, len(self._ended)):
-            self._queued.take(operator)
+        elif self._queued.take(operator, len(self._ended)):
             self._waiting.append(flight)
         elif self._queued.is_full(len(self._ended)):
             raise Refusal(FAULTS["provider_busy"])
@@ -228,11 +227,10 @@ class Pool:
         return flight
 
     def _start(self, flight: UpstreamFlight, now: float) -> None:
-        """Let a flight go, to each place in turn: over the line used last while it is surely kept, or a fresh one.
+        """Let a flight that has its slot go, to each place in turn: over the line used last, or a fresh one.
 
         A line on which something waits to be read was spoken on unasked, or is being closed: it takes no request.
         """
-        self._under_way.take(flight.operator)
         flight.flying = True
         self._turn = turn = (self._turn + 1) % len(self._idle)
         idle = self._idle[turn]
@@ -320,6 +318,7 @@ class Pool:
         while ready := [one for one in self._waiting if shares.fits(one.operator)]:
             flight = min(ready, key=lambda one: shares.taken_by(one.operator))
             self._leave_queue(flight)
+            shares.take(flight.operator)
             self._start(flight, now)
 
     def sweep(self, now: float) -> None:

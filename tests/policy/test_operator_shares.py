@@ -39,4 +39,4 @@ def test_what_is_given_back_can_be_taken_again():
 
 def test_places_of_calls_that_are_ending_count_beside():
     shares = OperatorShares(0)
-    assert (shares.fits("one", 1), shares.is_full(1), shares.is_full()) == (True, False, True)
+    assert (shares.is_full(1), shares.is_full(), shares.take("one", 1)) == (False, True, True)

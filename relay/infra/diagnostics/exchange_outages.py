@@ -27,6 +27,11 @@ class ExchangeOutages:
         self._outages: dict[str, OutageLog] = {}
         self._failing: set[str] = set()
 
+    @property
+    def is_any(self) -> bool:
+        """Whether something fails."""
+        return bool(self._failing)
+
     def record(self, exchanges: list[Exchange]) -> None:
         """Take exchanges that ended, in their order. PERF: 0.1 us for each while nothing fails."""
         for exchange in exchanges:
