@@ -134,6 +134,7 @@ def test_the_table_and_the_json_hold_the_same(capsys):
     assert (worse.row()["ratio"], json.loads(json.dumps(worse.row()))["problems"]) == (10.0, ["slow", "failed"])
 
 
+@pytest.mark.full
 async def test_good_calls_beside_a_peer_are_measured():
     peer = "closing-institution"
     (result,) = await hostile_peers.measure(peer, PEERS[peer], hostile_peers.Times(50, 1))
