@@ -8,7 +8,7 @@ from typing import Final
 AT_ONCE: Final = 4
 """Most handshakes that compute in one turn of the loop, about 1 ms each."""
 
-LOAN_S: Final = 0.01
+LOAN_S: Final = 0.004
 """So long a handshake counts while its peer is silent; then the next one may begin beside it."""
 
 
