@@ -11,6 +11,24 @@ from relay.policy.query import body_parameters, compile_names, query_parameters
 from relay.standard.catalogue import load_catalogue
 
 
+@pytest.mark.parametrize("nested", ["[]", '{"a":1}', '"[{[\\"{"'])
+def test_many_lists_beside_one_another_are_taken(nested):
+    body = '{"l":[' + ",".join([nested] * 200) + "]}"
+    assert len(body_parameters(body.encode())["l"]) == 200
+
+
+@pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ('{"a":', "}")])
+@pytest.mark.parametrize(("depth", "is_taken"), [(31, True), (32, False), (1000, False)])
+def test_what_is_nested_deeper_than_32_is_no_body(opens, closes, depth, is_taken):
+    body = ('{"l":' + opens * depth + "1" + closes * depth + "}").encode()
+    if is_taken:
+        assert body_parameters(body)["l"]
+        return
+    with pytest.raises(Refusal) as refused:
+        body_parameters(body)
+    assert refused.value.fault.name == "body_not_json"
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [
