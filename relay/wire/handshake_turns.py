@@ -16,7 +16,8 @@ class HandshakeTurns:
     """Lets few handshakes begin at a time; those that wait are taken group by group in rotation.
 
     Without it 200 connections that one peer opened at once stopped every call for 90 ms, and a connection of another
-    operator waited for its handshake behind all of them. `group_of` names what addresses share a place in the rotation.
+    operator waited for its handshake behind all of them. What a peer sends after its turn is over is not bounded.
+    `group_of` names what addresses share a place in the rotation.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, group_of: Callable[[str], str]) -> None:
