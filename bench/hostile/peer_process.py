@@ -21,7 +21,7 @@ from hostile.connections import Attack
 from hostile.peers import PEERS
 from hostile.world import load_world
 
-LOOK_S: Final = 0.005
+POLL_S: Final = 0.005
 """How often a peer that has begun looks whether it has done something."""
 
 
@@ -32,7 +32,7 @@ async def main(name: str, world: Path) -> None:
     await asyncio.to_thread(sys.stdin.readline)
     task = asyncio.create_task(PEERS[name].attack(attack))
     while not attack.done and not task.done():  # noqa: ASYNC110 - a counter sets no event
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(POLL_S)
     print("began", flush=True)
     waiting = asyncio.create_task(asyncio.to_thread(sys.stdin.readline))
     await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)

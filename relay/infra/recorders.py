@@ -55,7 +55,7 @@ class Records:
             self._tally.count(closed)
         for exchange in closed:
             self._metrics.record(exchange)
-        if self._outages.is_any or any(map(_REASON_OF, closed)):  # PERF: 0.02 us for each
+        if self._outages.is_failing or any(map(_REASON_OF, closed)):  # PERF: 0.02 us for each
             self._outages.record(closed)
             closed = self._repeated.reduce(closed)
         self._access_log.write(closed)

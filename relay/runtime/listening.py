@@ -3,15 +3,20 @@
 import ipaddress
 import socket
 from contextlib import ExitStack
+from typing import Final
 
 from relay.gateway.handshake_limits import network_of
+from relay.infra.turns import Turns
 from relay.policy.settings import GatewaySettings, Listener
 from relay.runtime.assembly import Relay
 from relay.wire.entrance import Entrance, Gate
 from relay.wire.handshake_places import HandshakePlaces
-from relay.wire.handshake_turns import HandshakeTurns
+from relay.wire.handshake_turns import AT_ONCE, HandshakeTurns
 from relay.wire.reader import ServerLimits
 from relay.wire.server import ServerConnection
+
+_WAITING_MOST: Final = 1 << 20
+"""More than can wait for a turn of a handshake: each holds a descriptor."""
 
 
 class Listening:
@@ -22,7 +27,8 @@ class Listening:
         self._settings: GatewaySettings = relay.loaded.settings.gateway
         self._entrances: list[Entrance] = []
         self._places = HandshakePlaces(self._settings.limits.handshakes)
-        self._turns = HandshakeTurns(relay.loop, network_of)
+        turns = Turns(AT_ONCE, AT_ONCE, _WAITING_MOST, _WAITING_MOST)
+        self._turns = HandshakeTurns(turns, network_of, relay.loop)
         self.ports: list[int] = []
         self.aborted = False
 

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from relay.wire.alert import Alert
+from relay.wire.client_hello import PEEKED_BYTES, missing_bytes
 from relay.wire.handshake_places import HandshakePlaces
 from relay.wire.handshake_turns import HandshakeTurns
 from relay.wire.proxy_protocol import FIXED_BYTES, NoProxyHeader, header_length, source_of
@@ -27,6 +28,7 @@ _BACKLOG: Final = 1024
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _BREATH_S: Final = 0.1
 _ACCEPTS_PER_TURN: Final = 4
+_LEAST_S: Final = 0.001
 
 SHUTDOWN_S: Final = 1.0
 """So long a closed TLS connection waits for its peer to agree; uvloop's default keeps its seat for 30 s."""
@@ -47,6 +49,11 @@ class Rejected(StrEnum):
     NO_PROXY_HEADER = "no_proxy_header"
     NO_DESCRIPTORS = "no_descriptors"
     HANDSHAKES_EXCEEDED = "handshakes_exceeded"
+    TURN_TIMEOUT = "turn_timeout"
+
+
+class TurnTimeout(TimeoutError):
+    """The handshake had no turn within its time: the relay was too busy, not the peer too slow."""
 
 
 _VERIFY: Final = {
@@ -59,6 +66,8 @@ def why_rejected(error: Exception) -> Rejected:
     """The reason of a failed handshake."""
     if isinstance(error, NoProxyHeader):
         return Rejected.NO_PROXY_HEADER
+    if isinstance(error, TurnTimeout):
+        return Rejected.TURN_TIMEOUT
     if isinstance(error, ssl.SSLCertVerificationError):
         return _VERIFY.get(error.verify_code, Rejected.CERTIFICATE_UNTRUSTED)
     if isinstance(error, ssl.SSLError):
@@ -84,7 +93,7 @@ class Gate:
     """What an entrance asks for: PROXY headers from `balancers` (none: no header), TLS by `context` (None: no TLS).
 
     `context` is asked anew for each handshake. `limits` bound those of an address, `places` those of all together,
-    `turns` those that compute at once.
+    `turns` those that compute at once. `handshake_s` bounds the whole way in, a PROXY header and the waiting included.
     """
 
     balancers: tuple[Network, ...]
@@ -192,10 +201,11 @@ class Entrance:
     async def _admit(self, accepted: socket.socket, address: str) -> None:
         """Let one caller in, or say why not."""
         gate, announced, alert = self._gate, "", Alert(accepted)
+        deadline = self._loop.time() + gate.handshake_s
         gate.places.add(accepted)
         try:
             if gate.balancers:
-                async with asyncio.timeout(gate.handshake_s):
+                async with asyncio.timeout_at(deadline):
                     announced = await self._announced(accepted, address)
             address = announced or address
             if not gate.limits.take(address):
@@ -204,7 +214,7 @@ class Entrance:
                 return
             failed = False
             try:
-                await self._shake_hands(accepted, address, announced)
+                await self._shake_hands(accepted, address, announced, deadline)
             except ssl.SSLError:
                 failed = True
                 raise
@@ -218,7 +228,7 @@ class Entrance:
         finally:
             alert.close()
 
-    async def _shake_hands(self, accepted: socket.socket, address: str, announced: str) -> None:
+    async def _shake_hands(self, accepted: socket.socket, address: str, announced: str, deadline: float) -> None:
         """Make a connection of the socket. Raises OSError, ssl.SSLError and TimeoutError."""
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = self._make()
@@ -226,16 +236,22 @@ class Entrance:
         if self._gate.context is None:
             await self._loop.connect_accepted_socket(lambda: connection, accepted)
             return
-        async with asyncio.timeout(self._gate.handshake_s):
-            if not _holds_bytes(accepted):  # a silent peer takes no turn
-                await self._readable(accepted)
-            turn = await self._gate.turns.take(address)
+        async with asyncio.timeout_at(deadline):
+            await self._client_hello(accepted)
+        self._gate.places.renew(accepted)
         try:
+            async with asyncio.timeout_at(deadline):
+                turn = await self._gate.turns.take(address)
+        except TimeoutError as error:
+            raise TurnTimeout from error
+        try:
+            if accepted not in self._gate.places:  # it lost its place while it waited
+                raise ConnectionResetError
             await self._loop.connect_accepted_socket(
                 lambda: connection,
                 accepted,
                 ssl=self._gate.context(),
-                ssl_handshake_timeout=self._gate.handshake_s,
+                ssl_handshake_timeout=max(deadline - self._loop.time(), _LEAST_S),
                 ssl_shutdown_timeout=SHUTDOWN_S,
             )
         finally:
@@ -243,6 +259,30 @@ class Entrance:
         # PERF: nothing answers the handshake's last flight. A client with Nagle's algorithm holds its first call back
         # until it is acknowledged: 42 ms; acknowledged here, 2 ms.
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+    async def _client_hello(self, accepted: socket.socket) -> None:
+        """Wait until a whole ClientHello has come: a peer that sends part of it takes no turn.
+
+        Raises OSError when the peer has ended, and RecordsExceeded.
+        """
+        seen = -1
+        try:
+            while True:
+                try:
+                    data = accepted.recv(PEEKED_BYTES, socket.MSG_PEEK)
+                except BlockingIOError:
+                    data = b""
+                else:
+                    if not data:
+                        raise ConnectionResetError
+                missing = missing_bytes(data)
+                if not missing or len(data) == seen:  # nothing more has come, but the peer's end
+                    return
+                seen = len(data)
+                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, seen + missing)
+                await self._readable(accepted)
+        finally:
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
     async def _announced(self, accepted: socket.socket, balancer: str) -> str:
         """Whom a trusted load balancer announces; not a byte beyond its header is read. Raises NoProxyHeader."""
@@ -259,12 +299,3 @@ class Entrance:
                 raise NoProxyHeader
             found += part
         return found
-
-
-def _holds_bytes(accepted: socket.socket) -> bool:
-    """Whether the peer has sent something, or has ended. Raises OSError."""
-    try:
-        accepted.recv(1, socket.MSG_PEEK)
-    except BlockingIOError:
-        return False
-    return True

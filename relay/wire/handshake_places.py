@@ -7,8 +7,8 @@ import socket
 class HandshakePlaces:
     """At most `most` accepted sockets whose handshake is under way. One more shuts the oldest down.
 
-    A handshake takes milliseconds, so the oldest is that of a peer that sends nothing. While newcomers waited for a
-    place instead, four addresses that sent nothing delayed each new connection by 3 s.
+    The oldest is that of a peer that sends nothing: one whose ClientHello has come becomes the newest (`renew`). While
+    new sockets waited for a place instead, four addresses that sent nothing delayed each new connection by 3 s.
     """
 
     def __init__(self, most: int) -> None:
@@ -26,6 +26,12 @@ class HandshakePlaces:
             with contextlib.suppress(OSError):  # its peer has gone already
                 oldest.shutdown(socket.SHUT_RDWR)
         self._under_way[accepted] = None
+
+    def renew(self, accepted: socket.socket) -> None:
+        """Make a socket the newest, if it has a place."""
+        if accepted in self._under_way:
+            del self._under_way[accepted]
+            self._under_way[accepted] = None
 
     def remove(self, accepted: socket.socket) -> None:
         """Free the place of a socket whose handshake has ended, if it has one."""

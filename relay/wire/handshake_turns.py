@@ -1,71 +1,58 @@
-"""The work of TLS handshakes spread over the turns of the event loop, shared fairly by address."""
+"""A bound on the TLS handshakes that compute at the same time."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
-from typing import Final
+from functools import partial
+from typing import Final, Protocol
 
 AT_ONCE: Final = 4
-"""Most handshakes that compute in one turn of the loop, about 1 ms each."""
+"""Handshakes that have a turn at the same time. One computes about 1 ms."""
 
-LOAN_S: Final = 0.004
-"""So long a handshake counts while its peer is silent; then the next one may begin beside it."""
+TURN_S: Final = 0.004
+"""A turn ends after this time while its handshake waits for the peer, and the next one begins."""
+
+
+class FairTurns(Protocol):
+    """Shares a number of turns fairly between groups."""
+
+    async def take(self, whose: str) -> None:
+        """Wait for a turn of this group."""
+
+    def give_back(self, whose: str) -> None:
+        """End a turn of this group."""
 
 
 class HandshakeTurns:
-    """Lets few handshakes begin at a time; those that wait are taken group by group in rotation.
+    """Lets a TLS handshake begin when it has a turn; groups of addresses share the turns fairly.
 
     Without it 200 connections that one peer opened at once stopped every call for 90 ms, and a connection of another
-    operator waited for its handshake behind all of them. What a peer sends after its turn is over is not bounded.
-    `group_of` names what addresses share a place in the rotation.
+    operator waited for its handshake behind all of them. `group_of` returns the group of an address. What a peer sends
+    after its turn has ended is not bounded here: its certificate and the end of its handshake.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, group_of: Callable[[str], str]) -> None:
-        self._loop = loop
+    def __init__(self, turns: FairTurns, group_of: Callable[[str], str], loop: asyncio.AbstractEventLoop) -> None:
+        self._turns = turns
         self._group_of = group_of
-        self._taken = 0
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._loop = loop
 
     async def take(self, address: str) -> "Turn":
-        """Wait for a turn. It ends by itself after `LOAN_S`."""
-        if self._taken < AT_ONCE:
-            self._taken += 1
-            return Turn(self._next, self._loop)
-        granted = self._loop.create_future()
-        self._waiting.setdefault(self._group_of(address), deque()).append(granted)
-        try:
-            await granted
-        except asyncio.CancelledError:
-            if granted.done() and not granted.cancelled():
-                self._next()
-            raise
-        return Turn(self._next, self._loop)
-
-    def _next(self) -> None:
-        """One turn has ended: the next group gets it."""
-        while self._waiting:
-            group = next(iter(self._waiting))
-            queue = self._waiting.pop(group)
-            granted = queue.popleft()
-            if queue:
-                self._waiting[group] = queue
-            if not granted.done():
-                granted.set_result(None)
-                return
-        self._taken -= 1
+        """Wait for a turn and return it."""
+        group = self._group_of(address)
+        await self._turns.take(group)
+        return Turn(partial(self._turns.give_back, group), self._loop)
 
 
 class Turn:
-    """A turn that is held until it is ended, or until its time is over."""
+    """A turn that lasts until `end`, at most `TURN_S`."""
 
-    def __init__(self, ended: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
-        self._ended = ended
+    def __init__(self, give_back: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
+        self._give_back = give_back
         self._is_held = True
-        self._timer = loop.call_later(LOAN_S, self.end)
+        self._timer = loop.call_later(TURN_S, self.end)
 
     def end(self) -> None:
-        """End the turn unless it has ended."""
+        """End the turn. A second call does nothing."""
         if self._is_held:
             self._is_held = False
             self._timer.cancel()
-            self._ended()
+            self._give_back()

@@ -7,9 +7,10 @@ import struct
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
+from relay.infra.turns import Turns
 from relay.wire.entrance import Entrance, Gate
 from relay.wire.handshake_places import HandshakePlaces
-from relay.wire.handshake_turns import HandshakeTurns
+from relay.wire.handshake_turns import AT_ONCE, HandshakeTurns
 
 PATIENCE_S = 5.0
 HEADER = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes([192, 0, 2, 7, 127, 0, 0, 1]) + struct.pack("!HH", 1, 2)
@@ -109,7 +110,9 @@ async def entrance(*, balancers=(), handshake_s=PATIENCE_S, context=None, most=N
     bound.bind(("127.0.0.1", 0))
     limits = Limits(most)
     loop = asyncio.get_running_loop()
-    gate = Gate(balancers, context, handshake_s, limits, HandshakePlaces(places), turns(loop, str))
+    gate = Gate(
+        balancers, context, handshake_s, limits, HandshakePlaces(places), turns(Turns(AT_ONCE, AT_ONCE), str, loop)
+    )
     door = Entrance(bound, gate, make, note, loop)
     door.open()
     try:

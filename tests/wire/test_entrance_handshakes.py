@@ -1,6 +1,7 @@
 """Handshakes: how many there may be, what they hold, and how they end."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from datetime import UTC, datetime
@@ -29,6 +30,17 @@ def tls(tmp_path_factory):
     return SimpleNamespace(listening=lambda: context, operator=operator, nobody=nobody)
 
 
+def client_hello():
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    return outgoing.read()
+
+
+HELLO = client_hello()
+
+
 def descriptors():
     """How many this process holds."""
     return len(list(Path("/proc/self/fd").iterdir()))
@@ -42,23 +54,90 @@ async def test_a_caller_beyond_its_limit_is_closed_before_tls():
         assert (len(here.guests), here.limits.released) == (1, ["127.0.0.1"])
 
 
-async def test_silent_peers_take_no_turn_of_a_handshake(tls):
-    taken = []
+class CountedTurns(HandshakeTurns):
+    """Notes who takes a turn."""
 
-    class Noted(HandshakeTurns):
-        async def take(self, address):
-            taken.append(address)
-            return await super().take(address)
+    def __init__(self, *rest):
+        super().__init__(*rest)
+        self.addresses = []
 
-    async with entrance(context=tls.listening, turns=Noted) as here:
-        silent = [await asyncio.open_connection("127.0.0.1", here.door.port) for _ in range(8)]
+    async def take(self, address):
+        self.addresses.append(address)
+        return await super().take(address)
+
+
+class NoTurns(HandshakeTurns):
+    """Has no turn for anybody; `is_awaited` is set when one is waited for."""
+
+    def __init__(self, *rest):
+        super().__init__(*rest)
+        self.is_awaited = asyncio.Event()
+
+    async def take(self, address):
+        self.is_awaited.set()
+        await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize("size", [0, 1, 100])
+async def test_a_peer_that_sends_part_of_a_hello_takes_no_turn(tls, size):
+    async with entrance(context=tls.listening, turns=CountedTurns) as here:
+        slow = [await asyncio.open_connection("127.0.0.1", here.door.port) for _ in range(8)]
+        for _, writer in slow:
+            writer.write(HELLO[:size])
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", here.door.port, ssl=tls.operator, server_hostname="localhost"
         )
         assert await reader.readexactly(5) == b"hello"
-        assert taken == ["127.0.0.1"]
-        for _, one in [*silent, (reader, writer)]:
-            one.transport.abort()
+        assert here.gate.turns.addresses == ["127.0.0.1"]
+        for _, open_writer in [*slow, (reader, writer)]:
+            open_writer.transport.abort()
+
+
+async def test_a_hello_that_comes_byte_by_byte_is_answered(tls):
+    async with entrance(context=tls.listening) as here:
+        reader, writer = await asyncio.open_connection("127.0.0.1", here.door.port)
+        for byte in HELLO:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0)
+        assert await reader.readexactly(1) == b"\x16"  # ServerHello
+        writer.transport.abort()
+
+
+async def test_a_peer_that_ends_within_its_hello_is_closed(tls):
+    async with entrance(context=tls.listening) as here:
+        reader, writer = await asyncio.open_connection("127.0.0.1", here.door.port)
+        writer.write(HELLO[:100])
+        writer.write_eof()
+        async with asyncio.timeout(PATIENCE_S):
+            await reader.read()
+            await here.told.wait()
+        assert here.rejected == [("127.0.0.1", Rejected.CLOSED)]
+        writer.close()
+
+
+async def test_a_handshake_that_gets_no_turn_is_named_so(tls):
+    async with entrance(context=tls.listening, turns=NoTurns, handshake_s=0.05) as here:
+        _, writer = await asyncio.open_connection("127.0.0.1", here.door.port)
+        writer.write(HELLO)
+        async with asyncio.timeout(PATIENCE_S):
+            await here.told.wait()
+        assert here.rejected == [("127.0.0.1", Rejected.TURN_TIMEOUT)]
+        writer.close()
+
+
+async def test_a_silent_peer_loses_its_place_before_one_that_waits(tls):
+    async with entrance(context=tls.listening, turns=NoTurns, places=2) as here:
+        _, waiting = await asyncio.open_connection("127.0.0.1", here.door.port)
+        reader, silent = await asyncio.open_connection("127.0.0.1", here.door.port)
+        await here.listening.has_accepted(2)
+        waiting.write(HELLO)
+        async with asyncio.timeout(PATIENCE_S):
+            await here.gate.turns.is_awaited.wait()
+            _, third = await asyncio.open_connection("127.0.0.1", here.door.port)
+            assert await reader.read() == b""
+        for writer in (waiting, silent, third):
+            writer.transport.abort()
 
 
 async def test_behind_a_balancer_the_announced_address_is_limited():

@@ -1,34 +1,31 @@
-"""Handshakes wait for each other in a fair order, and none waits for a silent peer."""
+"""A handshake begins when it has a turn; the turn ends with it, or by itself."""
 
 import asyncio
 
 import pytest
 
-from relay.wire.handshake_turns import AT_ONCE, LOAN_S, HandshakeTurns
-
-
-class Loop:
-    """The part of a loop that turns ask, with timers that a test fires."""
-
-    def __init__(self):
-        self.timers = []
-
-    def create_future(self):
-        return asyncio.get_running_loop().create_future()
-
-    def call_later(self, delay, callback):
-        self.timers.append(Timer(delay, callback))
-        return self.timers[-1]
+from relay.infra.turns import Turns
+from relay.wire.handshake_turns import AT_ONCE, TURN_S, HandshakeTurns
 
 
 class Timer:
     def __init__(self, delay, callback):
-        self.delay = delay
-        self.callback = callback
+        self.delay, self.callback = delay, callback
         self.is_cancelled = False
 
     def cancel(self):
         self.is_cancelled = True
+
+
+class Loop:
+    """The part of a loop that a turn uses, with timers that a test fires."""
+
+    def __init__(self):
+        self.timers = []
+
+    def call_later(self, delay, callback):
+        self.timers.append(Timer(delay, callback))
+        return self.timers[-1]
 
 
 @pytest.fixture
@@ -38,54 +35,52 @@ def loop():
 
 @pytest.fixture
 def turns(loop):
-    return HandshakeTurns(loop, lambda address: address.partition("/")[0])
+    return HandshakeTurns(Turns(AT_ONCE, AT_ONCE), lambda address: address.partition("/")[0], loop)
 
 
-async def fill(turns):
+async def take_all(turns):
     return [await turns.take("flood") for _ in range(AT_ONCE)]
 
 
-async def wait_for(turns, *addresses):
+async def start_waiting(turns, *addresses):
     """Tasks that wait for a turn each, in this order."""
     tasks = [asyncio.create_task(turns.take(address)) for address in addresses]
     await asyncio.sleep(0)
     return tasks
 
 
-async def test_one_beyond_waits_for_a_turn_that_ends(turns):
-    held = await fill(turns)
-    (waiting,) = await wait_for(turns, "a")
+async def test_one_more_handshake_waits_for_a_turn_that_ends(turns):
+    held = await take_all(turns)
+    (waiting,) = await start_waiting(turns, "a")
     assert not waiting.done()
     held[0].end()
     await waiting
 
 
-async def test_groups_are_taken_in_rotation(turns):
-    held = await fill(turns)
-    tasks = await wait_for(turns, "flood/1", "flood/2", "flood/3", "b")
+async def test_another_group_waits_for_one_turn_only(turns):
+    held = await take_all(turns)
+    *flood, other = await start_waiting(turns, *[f"flood/{number}" for number in range(50)], "other")
     held[0].end()
-    held[1].end()
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    await asyncio.sleep(0)
-    assert [task.done() for task in tasks] == [True, False, False, True]
-    for task in tasks[1:3]:
+    await other
+    assert not any(task.done() for task in flood)
+    for task in flood:
         task.cancel()
 
 
 async def test_a_turn_ends_by_itself_after_its_time(turns, loop):
-    await fill(turns)
-    (waiting,) = await wait_for(turns, "a")
-    assert loop.timers[0].delay == LOAN_S
+    await take_all(turns)
+    (waiting,) = await start_waiting(turns, "a")
+    assert loop.timers[0].delay == TURN_S
     loop.timers[0].callback()
     await waiting
 
 
-async def test_a_turn_that_has_ended_ends_once(turns):
-    held = await fill(turns)
+async def test_a_turn_ends_once(turns):
+    held = await take_all(turns)
     held[0].end()
     held[0].end()
     await turns.take("a")
-    (waiting,) = await wait_for(turns, "b")
+    (waiting,) = await start_waiting(turns, "b")
     assert not waiting.done()
     waiting.cancel()
 
@@ -95,19 +90,19 @@ async def test_an_ended_turn_leaves_no_timer(turns, loop):
     assert loop.timers[0].is_cancelled
 
 
-async def test_a_waiter_that_is_cancelled_takes_no_turn(turns):
-    held = await fill(turns)
-    first, second = await wait_for(turns, "a", "a")
+async def test_a_cancelled_handshake_takes_no_turn(turns):
+    held = await take_all(turns)
+    first, second = await start_waiting(turns, "a", "a")
     first.cancel()
     await asyncio.sleep(0)
     held[0].end()
     await second
 
 
-async def test_a_turn_granted_to_a_cancelled_waiter_goes_on(turns):
-    held = await fill(turns)
-    first, second = await wait_for(turns, "a", "a")
-    held[0].end()  # granted to the first, which has not run since
+async def test_a_turn_given_to_a_cancelled_handshake_goes_on(turns):
+    held = await take_all(turns)
+    first, second = await start_waiting(turns, "a", "a")
+    held[0].end()  # given to the first, which has not run since
     first.cancel()
     await second
     assert first.cancelled()

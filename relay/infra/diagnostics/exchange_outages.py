@@ -28,7 +28,7 @@ class ExchangeOutages:
         self._failing: set[str] = set()
 
     @property
-    def is_any(self) -> bool:
+    def is_failing(self) -> bool:
         """Whether something fails."""
         return bool(self._failing)
 
