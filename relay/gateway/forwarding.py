@@ -7,6 +7,7 @@ from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.ports import Flight
 from relay.gateway.dialect import DATA, Dialect
+from relay.gateway.judge import is_usual
 from relay.policy.answer_code import (
     HEAD_BYTES,
     NO_CODE,
@@ -17,6 +18,8 @@ from relay.policy.answer_code import (
     is_plain_success,
 )
 from relay.policy.answer_end import AnswerEnd, end_of, is_complete
+from relay.policy.plan import Rules
+from relay.wire.head import RequestHead
 from relay.wire.server import ServerConnection
 
 _LAST_CHUNK: Final = b"0\r\n\r\n"
@@ -24,17 +27,13 @@ _TRAN_ID: Final = b"x-api-tran-id"
 _REFUSALS: Final = range(400, 500)
 
 
-def _is_usual() -> bool:
-    return True
-
-
 class Forwarding:
     """One exchange between two connections: what the provider sends goes to the operator, and nothing else does.
 
     It is the receiver of the flight and the source of the operator's connection: a slow reader pauses the provider, a
     vanished one frees it at once. An answer that does not name its call is not taken when `strict`, nor over a
-    connection that has carried another call: it could be that one's. `is_usual` tells whether the request was what the
-    standard asks for; if not, a 4xx without rsp_code is the operator's fault.
+    connection that has carried another call: it could be that one's. `call` is what was asked, with the rules of its
+    API: a 4xx without rsp_code is the operator's fault when the request was not what the standard asks for.
     """
 
     __slots__ = (
@@ -53,7 +52,7 @@ class Forwarding:
         "_strict",
         "_tail",
         "_tran_id",
-        "is_usual",
+        "call",
     )
 
     def __init__(
@@ -74,7 +73,7 @@ class Forwarding:
         self._tran_id = tran_id
         self._dialect = dialect
         self._strict = strict
-        self.is_usual = _is_usual
+        self.call: tuple[Rules, RequestHead, bytes] | None = None
         self._flight: Flight | None = None
         self._paused = False
         self._done = False
@@ -160,12 +159,15 @@ class Forwarding:
         """Note what the answer says for the record, and whose fault a refusal without rsp_code is."""
         exchange = self._exchange
         self._dialect.note(exchange, headers, body)
-        if exchange.reason == NO_CODE and exchange.status in _REFUSALS and not self.is_usual():
+        if exchange.reason == NO_CODE and exchange.status in _REFUSALS and not self._is_usual():
             exchange.reason = FAULTS["request_unusual"].name
+
+    def _is_usual(self) -> bool:
+        return self.call is None or is_usual(*self.call)
 
     def _fault_of(self, status: int) -> Fault:
         """Whose fault an answer is that cannot be taken."""
-        unusual = status in _REFUSALS and not self.is_usual()
+        unusual = status in _REFUSALS and not self._is_usual()
         return FAULTS["request_unusual" if unusual else "provider_broken"]
 
     def more(self, body: bytes) -> None:

@@ -14,7 +14,7 @@ from relay.gateway.authority import Road, dialect_of
 from relay.gateway.body_filters import BodyFilters
 from relay.gateway.dialect import DATA, OAUTH, Dialect
 from relay.gateway.forwarding import Forwarding
-from relay.gateway.judge import Judges, is_usual, judge
+from relay.gateway.judge import Judges, judge
 from relay.gateway.waiting import Waiting, Waits
 from relay.gateway.welcome import Card, Welcome
 from relay.gateway.withholding import Withholding
@@ -184,7 +184,7 @@ class Gateway:
         strict = institution.checking is Checking.STRICT
         tran_id = head.headers[b"x-api-tran-id"]
         forwarding = Forwarding(connection, exchange, tran_id, self._clock, self._close, strict=strict)
-        forwarding.is_usual = lambda: is_usual(institution.rules[exchange.api_code], head, body)
+        forwarding.call = (institution.rules[exchange.api_code], head, body)
         exchange.asked = self._clock()
         receiver = Withholding(forwarding, withheld, self._filters) if reads else forwarding
         forwarding.take_off(upstream.send(request, receiver, exchange.operator))

@@ -77,13 +77,11 @@ class AccessLog:
 def line(e: Exchange) -> str:
     """One access record. Every text in it was checked before it came here: nothing needs escaping."""
     upstream = e.upstream
-    ended = (
-        int((e.received + e.total) * 1000) / 1000
-    )  # never rounded up into another day or slot than it was counted in
+    ended = int((e.received + e.total) * 1000)  # never rounded up into another day or slot than it was counted in
     repeated = f',"repeated":{e.repeated}' if e.repeated > 1 else ""
     first = (e.first_byte - e.asked) * 1000 if e.first_byte else 0.0
     return (
-        f'{{"time":{e.received:.3f},"ended":{ended:.3f},"tran_id":"{e.tran_id}",'
+        f'{{"time":{e.received:.3f},"ended":{ended // 1000}.{ended % 1000:03},"tran_id":"{e.tran_id}",'
         f'"operator":"{e.operator}","client_id":"{e.client_id}",'
         f'"org_code":"{e.provider}","industry":"{e.industry}","api_code":"{e.api_code}","api_type":"{e.api_type}",'
         f'"status":{e.status},"rsp_code":"{e.rsp_code}","error":"{e.error}","reason":"{e.reason}","detail":"{e.detail}",'

@@ -1,5 +1,6 @@
 """How many places of an institution one operator may take, so that it never takes all of them."""
 
+from collections import Counter
 from typing import Final
 
 _TIMES_FREE: Final = 3
@@ -16,17 +17,16 @@ class OperatorShares:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._by_operator: dict[str, int] = {}
+        self._by_operator: Counter[str] = Counter()
         self.taken = 0
 
     def take(self, operator: str, more: int = 0) -> bool:
         """Take one place, with `more` places beside the usual ones; return whether the operator may have it."""
         taken = self.taken
         share = _TIMES_FREE * (self._most + more - taken)
-        its = self._by_operator.get(operator, 0)
-        if share > 0 and (taken < share or its < share or not operator):
+        if taken < share or (share > 0 and (self._by_operator[operator] < share or not operator)):
             self.taken = taken + 1
-            self._by_operator[operator] = its + 1
+            self._by_operator[operator] += 1
             return True
         return False
 
@@ -37,7 +37,7 @@ class OperatorShares:
 
     def taken_by(self, operator: str) -> int:
         """How many places the operator has."""
-        return self._by_operator.get(operator, 0)
+        return self._by_operator[operator]
 
     def is_full(self, more: int = 0) -> bool:
         """Whether no operator may take a place."""

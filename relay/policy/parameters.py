@@ -114,10 +114,11 @@ def _check_rows(
 ) -> ParameterCheck:
     """The check of names and values; where all names are `known`, `names` has nothing to say."""
     looked_at = tuple((row[0], row[1], row) for row in rows)
+    are_known = known.issuperset
     start, end = (period.start, period.end) if period else ("", "")
 
     def check(parameters: Mapping[str, object]) -> None:
-        if not parameters.keys() <= known:  # PERF: the common case of `names` stands here
+        if not are_known(parameters):  # PERF: the common case of `names` stands here
             names(parameters)
         get = parameters.get
         for name, fits, row in looked_at:

@@ -1,13 +1,17 @@
+from types import SimpleNamespace
+
 import pytest
 
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS
 from relay.gateway.forwarding import Forwarding
+from relay.wire.head import RequestHead
 
 TRAN_ID = "ZOPA000001M00000000000001"
 JSON = {b"content-type": b"application/json", b"content-length": b"1"}
 CHUNKED = {b"content-type": b"application/json", b"transfer-encoding": b"chunked"}
 CLOSING = {b"content-type": b"application/json"}
+ASKED = RequestHead("GET", b"/v1/bank/accounts?a=1", b"/v1/bank/accounts", b"a=1", {}, 0, False, False)
 
 
 class Flight:
@@ -174,7 +178,7 @@ UNUSUAL = FAULTS["request_unusual"]
 @pytest.mark.parametrize("large", [False, True])
 def test_a_refusal_of_an_unusual_request_is_the_callers_fault(connection, status, headers, body, usual, reason, large):
     way = Way(connection)
-    way.forwarding.is_usual = lambda: usual
+    way.forwarding.call = (SimpleNamespace(is_usual=lambda _: usual), ASKED, b"")
     if large:
         way.forwarding.begun(status, headers, len(body), body)
         if not way.closed:
