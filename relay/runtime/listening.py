@@ -27,7 +27,7 @@ class Listening:
         self._settings: GatewaySettings = relay.loaded.settings.gateway
         self._entrances: list[Entrance] = []
         self._places = HandshakePlaces(self._settings.limits.handshakes)
-        turns = Turns(AT_ONCE, AT_ONCE, _WAITING_MOST, _WAITING_MOST)
+        turns = Turns(AT_ONCE, 1, _WAITING_MOST, _WAITING_MOST)
         self._turns = HandshakeTurns(turns, network_of, relay.loop)
         self.ports: list[int] = []
         self.aborted = False

@@ -7,21 +7,20 @@ from relay.wire.tls_records import CALLER_HANDSHAKE_BYTES, RecordsExceeded
 PEEKED_BYTES: Final = CALLER_HANDSHAKE_BYTES
 """Bytes that are looked at. OpenSSL gets no more of a client's whole handshake."""
 
-RECORDS_MOST: Final = 8
-"""Records that one ClientHello may come in. Clients send one; some send two or three on purpose."""
+RECORDS_MOST: Final = 32
+"""Records that one ClientHello may come in: 12 KB in records of 512 bytes, as some clients are configured."""
 
 _HEADER_BYTES: Final = 5
-_RECORD_MOST: Final = 1 << 14
 _HANDSHAKE: Final = b"\x16"
 _CLIENT_HELLO: Final = b"\x01"
 _MESSAGE_HEADER_BYTES: Final = 4
 
 
 def missing_bytes(data: bytes) -> int:
-    """Return how many bytes must come at least before a ClientHello can be whole.
+    """Return how many bytes must come at least before OpenSSL has a whole ClientHello.
 
-    The answer is 0 for a whole ClientHello, and for bytes that OpenSSL refuses without computing anything: another
-    protocol, another message, a record or message beyond its bound. Raises RecordsExceeded for too many records.
+    OpenSSL reads whole records. The answer is also 0 for what it refuses without computing anything: another protocol,
+    another message. Raises RecordsExceeded for a ClientHello in more than RECORDS_MOST records or PEEKED_BYTES.
     """
     message = b""
     start = 0
@@ -31,22 +30,21 @@ def missing_bytes(data: bytes) -> int:
         body = start + _HEADER_BYTES
         if len(data) < body:
             return body - len(data)
-        length = int.from_bytes(data[body - 2 : body])
-        if length > _RECORD_MOST:
+        end = body + int.from_bytes(data[body - 2 : body])
+        if end > PEEKED_BYTES:
+            raise RecordsExceeded(f"a ClientHello of more than {PEEKED_BYTES} bytes")
+        message += data[body:end]
+        if message[:1] not in {b"", _CLIENT_HELLO}:
             return 0
-        message += data[body : body + length]
-        if _is_whole_or_refused(message):
+        if len(data) < end:
+            return end - len(data)
+        if _is_whole(message):
             return 0
-        start = body + length
-        if start > len(data):
-            return min(start, PEEKED_BYTES) - len(data)
+        start = end
     raise RecordsExceeded(f"a ClientHello in more than {RECORDS_MOST} records")
 
 
-def _is_whole_or_refused(message: bytes) -> bool:
-    if message[:1] not in {b"", _CLIENT_HELLO}:
-        return True
+def _is_whole(message: bytes) -> bool:
     if len(message) < _MESSAGE_HEADER_BYTES:
         return False
-    length = int.from_bytes(message[1:_MESSAGE_HEADER_BYTES])
-    return length > PEEKED_BYTES or len(message) >= _MESSAGE_HEADER_BYTES + length
+    return len(message) >= _MESSAGE_HEADER_BYTES + int.from_bytes(message[1:_MESSAGE_HEADER_BYTES])

@@ -7,6 +7,7 @@ reason must be known here.
 import asyncio
 import errno
 import ipaddress
+import select
 import socket
 import ssl
 from collections.abc import Callable
@@ -29,6 +30,7 @@ _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.
 _BREATH_S: Final = 0.1
 _ACCEPTS_PER_TURN: Final = 4
 _LEAST_S: Final = 0.001
+_HELLO_PAUSE_S: Final = 0.01
 
 SHUTDOWN_S: Final = 1.0
 """So long a closed TLS connection waits for its peer to agree; uvloop's default keeps its seat for 30 s."""
@@ -71,11 +73,26 @@ def why_rejected(error: Exception) -> Rejected:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _VERIFY.get(error.verify_code, Rejected.CERTIFICATE_UNTRUSTED)
     if isinstance(error, ssl.SSLError):
-        missing = error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE"
+        missing = getattr(error, "reason", "") == "PEER_DID_NOT_RETURN_A_CERTIFICATE"  # RecordsExceeded has none
         return Rejected.CERTIFICATE_MISSING if missing else Rejected.PROTOCOL
     if isinstance(error, OSError) and error.errno in _EXHAUSTED:
         return Rejected.NO_DESCRIPTORS
     return Rejected.TOO_SLOW if isinstance(error, ConnectionAbortedError | TimeoutError) else Rejected.CLOSED
+
+
+def _peek(accepted: socket.socket) -> bytes:
+    """Return what has come and was not read yet. Raises OSError."""
+    try:
+        return accepted.recv(PEEKED_BYTES, socket.MSG_PEEK)
+    except BlockingIOError:
+        return b""
+
+
+def _has_ended(accepted: socket.socket) -> bool:
+    """Whether the peer sends nothing more."""
+    poll = select.poll()
+    poll.register(accepted, select.POLLRDHUP)
+    return bool(poll.poll(0))
 
 
 class HandshakeLimits(Protocol):
@@ -247,6 +264,8 @@ class Entrance:
         try:
             if accepted not in self._gate.places:  # it lost its place while it waited
                 raise ConnectionResetError
+            if self._loop.time() >= deadline:
+                raise TurnTimeout
             await self._loop.connect_accepted_socket(
                 lambda: connection,
                 accepted,
@@ -265,19 +284,14 @@ class Entrance:
 
         Raises OSError when the peer has ended, and RecordsExceeded.
         """
-        seen = -1
+        seen, pause_s = -1, _HELLO_PAUSE_S
         try:
-            while True:
-                try:
-                    data = accepted.recv(PEEKED_BYTES, socket.MSG_PEEK)
-                except BlockingIOError:
-                    data = b""
-                else:
-                    if not data:
-                        raise ConnectionResetError
-                missing = missing_bytes(data)
-                if not missing or len(data) == seen:  # nothing more has come, but the peer's end
-                    return
+            while missing := missing_bytes(data := _peek(accepted)):
+                if _has_ended(accepted):
+                    raise ConnectionResetError
+                if len(data) == seen:  # readable without new bytes: urgent data, or a full receive buffer
+                    await asyncio.sleep(pause_s)
+                    pause_s *= 2
                 seen = len(data)
                 accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, seen + missing)
                 await self._readable(accepted)

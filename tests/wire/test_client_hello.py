@@ -45,22 +45,42 @@ def test_parts_in_several_records_are_never_whole(size, data):
     assert missing_bytes(records[:cut]) >= 1
 
 
+def test_a_part_that_ends_with_a_record_misses_the_next_header():
+    assert missing_bytes(in_records(HELLO[5:], 100)[:105]) == 5
+
+
+def test_a_whole_message_in_a_part_of_its_record_misses_the_rest():
+    record = b"\x16\x03\x01" + (len(HELLO) - 5 + 100).to_bytes(2) + HELLO[5:]
+    assert missing_bytes(record) == 100
+
+
 @pytest.mark.parametrize(
     "data",
     [
         b"GET / HTTP/1.1",
         b"\x15\x03\x01\x00\x02",  # an alert
-        b"\x16\x03\x01\xff\xff",  # a record beyond its bound
         b"\x16\x03\x01\x00\x01\x02",  # another message than ClientHello
-        b"\x16\x03\x01\x40\x00\x01\xff\xff\xff",  # a message beyond its bound
-        b"\x16\x03\x01\x40\x00\x01\x00\x2f\x00" + bytes(PEEKED_BYTES - 9),  # all that is looked at
     ],
 )
 def test_what_openssl_refuses_waits_for_nothing(data):
     assert missing_bytes(data) == 0
 
 
-@pytest.mark.parametrize("records", [in_records(HELLO[5:], 1), b"\x16\x03\x01\x00\x00" * 9])
-def test_too_many_records_are_refused(records):
+def test_records_of_512_bytes_that_fill_all_that_is_looked_at_pass():
+    size = PEEKED_BYTES - 5 * (PEEKED_BYTES // 512 + 1) - 4
+    assert missing_bytes(in_records(b"\x01" + size.to_bytes(3) + bytes(size), 512)) == 0
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        in_records(HELLO[5:], 1),
+        b"\x16\x03\x01\x00\x00" * (RECORDS_MOST + 1),
+        b"\x16\x03\x01\xff\xff",  # a record that OpenSSL refuses
+        b"\x16\x03\x01" + PEEKED_BYTES.to_bytes(2),  # one that is never whole in what is looked at
+        in_records(b"\x01\x00\x40\x00" + bytes(PEEKED_BYTES), 1024),
+    ],
+)
+def test_too_many_records_or_bytes_are_refused(records):
     with pytest.raises(RecordsExceeded):
         missing_bytes(records)

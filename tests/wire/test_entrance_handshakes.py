@@ -55,27 +55,46 @@ async def test_a_caller_beyond_its_limit_is_closed_before_tls():
 
 
 class CountedTurns(HandshakeTurns):
-    """Notes who takes a turn."""
+    """Notes who takes a turn, and how many were ended by their handshake."""
 
     def __init__(self, *rest):
         super().__init__(*rest)
         self.addresses = []
+        self.ended = 0
 
     async def take(self, address):
         self.addresses.append(address)
-        return await super().take(address)
+        turn = await super().take(address)
+
+        def end():
+            self.ended += 1
+            turn.end()
+
+        return SimpleNamespace(end=end)
 
 
 class NoTurns(HandshakeTurns):
-    """Has no turn for anybody; `is_awaited` is set when one is waited for."""
+    """Grants no turn before `granted` is set; `is_awaited` is set when one is waited for."""
 
     def __init__(self, *rest):
         super().__init__(*rest)
         self.is_awaited = asyncio.Event()
+        self.granted = asyncio.Event()
 
     async def take(self, address):
         self.is_awaited.set()
-        await asyncio.get_running_loop().create_future()
+        await self.granted.wait()
+        return await super().take(address)
+
+
+class LateTurns(HandshakeTurns):
+    """Grants each turn when the time of its handshake is over."""
+
+    async def take(self, address):
+        turn = await super().take(address)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.get_running_loop().create_future()
+        return turn
 
 
 @pytest.mark.parametrize("size", [0, 1, 100])
@@ -106,13 +125,91 @@ async def test_a_hello_that_comes_byte_by_byte_is_answered(tls):
 
 async def test_a_peer_that_ends_within_its_hello_is_closed(tls):
     async with entrance(context=tls.listening) as here:
-        reader, writer = await asyncio.open_connection("127.0.0.1", here.door.port)
+        _, writer = await asyncio.open_connection("127.0.0.1", here.door.port)
         writer.write(HELLO[:100])
         writer.write_eof()
         async with asyncio.timeout(PATIENCE_S):
-            await reader.read()
             await here.told.wait()
         assert here.rejected == [("127.0.0.1", Rejected.CLOSED)]
+        writer.close()
+
+
+async def test_urgent_data_in_a_part_of_a_hello_takes_no_turn(tls):
+    async with entrance(context=tls.listening, turns=CountedTurns, handshake_s=0.3) as here:
+        with socket.create_connection(("127.0.0.1", here.door.port)) as peer:
+            peer.sendall(HELLO[:50])
+            peer.send(b"!", socket.MSG_OOB)
+            peer.sendall(HELLO[50:-1])
+            async with asyncio.timeout(PATIENCE_S):
+                await here.told.wait()
+        assert here.rejected == [("127.0.0.1", Rejected.TOO_SLOW)]
+        assert here.gate.turns.addresses == []
+
+
+async def test_a_part_of_a_hello_is_waited_for_no_longer_than_the_rest(tls):
+    async with entrance(context=tls.listening, handshake_s=0.05) as here:
+        _, writer = await asyncio.open_connection("127.0.0.1", here.door.port)
+        writer.write(HELLO[:100])
+        async with asyncio.timeout(PATIENCE_S):
+            await here.told.wait()
+        assert here.rejected == [("127.0.0.1", Rejected.TOO_SLOW)]
+        writer.close()
+
+
+@pytest.mark.parametrize("hello", [b"\x16\x03\x01\x00\x00" * 33, b"\x16\x03\x01\xff\xff"])
+async def test_a_hello_beyond_its_bounds_counts_as_protocol(tls, hello):
+    async with entrance(context=tls.listening, turns=CountedTurns) as here:
+        assert await said(here.door.port, hello) == b""
+        assert here.rejected == [("127.0.0.1", Rejected.PROTOCOL)]
+        assert (here.gate.turns.addresses, here.limits.failed) == ([], 1)
+
+
+async def test_a_handshake_ends_its_turn(tls):
+    async with entrance(context=tls.listening, turns=CountedTurns) as here:
+        assert await shake_hands(here.door.port, tls.operator) == b"hello"
+        assert await shake_hands(here.door.port, tls.nobody) == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+        while here.door._entering:
+            await asyncio.wait(here.door._entering)
+        assert (len(here.gate.turns.addresses), here.gate.turns.ended) == (2, 2)
+
+
+async def test_a_socket_is_readable_by_one_byte_again_after_its_hello(tls):
+    async with entrance(context=tls.listening) as here:
+        with socket.create_connection(("127.0.0.1", here.door.port)) as peer:
+            peer.sendall(HELLO[:50])
+            await here.listening.has_accepted(1)
+            await asyncio.sleep(0)
+            peer.setblocking(False)
+            peer.sendall(HELLO[50:])
+            async with asyncio.timeout(PATIENCE_S):
+                assert await asyncio.get_running_loop().sock_recv(peer, 1) == b"\x16"  # ServerHello
+            (accepted,) = here.listening.accepted
+            assert accepted.options[-1] == (socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+
+
+async def test_a_socket_that_lost_its_place_while_it_waited_ends(tls):
+    async with entrance(context=tls.listening, turns=NoTurns, places=1) as here:
+        _, waiting = await asyncio.open_connection("127.0.0.1", here.door.port)
+        waiting.write(HELLO)
+        async with asyncio.timeout(PATIENCE_S):
+            await here.gate.turns.is_awaited.wait()
+            _, second = await asyncio.open_connection("127.0.0.1", here.door.port)
+            await here.listening.has_accepted(2)
+            here.gate.turns.granted.set()
+            await here.told.wait()
+        assert here.rejected == [("127.0.0.1", Rejected.HANDSHAKES_EXCEEDED)]
+        assert here.guests[0].heard == b""
+        for writer in (waiting, second):
+            writer.transport.abort()
+
+
+async def test_a_turn_that_comes_too_late_is_named_so(tls):
+    async with entrance(context=tls.listening, turns=LateTurns, handshake_s=0.05) as here:
+        _, writer = await asyncio.open_connection("127.0.0.1", here.door.port)
+        writer.write(HELLO)
+        async with asyncio.timeout(PATIENCE_S):
+            await here.told.wait()
+        assert here.rejected == [("127.0.0.1", Rejected.TURN_TIMEOUT)]
         writer.close()
 
 

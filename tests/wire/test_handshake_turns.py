@@ -35,11 +35,11 @@ def loop():
 
 @pytest.fixture
 def turns(loop):
-    return HandshakeTurns(Turns(AT_ONCE, AT_ONCE), lambda address: address.partition("/")[0], loop)
+    return HandshakeTurns(Turns(AT_ONCE, 1), lambda address: address.partition("/")[0], loop)
 
 
 async def take_all(turns):
-    return [await turns.take("flood") for _ in range(AT_ONCE)]
+    return [await turns.take(f"holder{number}") for number in range(AT_ONCE)]
 
 
 async def start_waiting(turns, *addresses):
@@ -57,12 +57,29 @@ async def test_one_more_handshake_waits_for_a_turn_that_ends(turns):
     await waiting
 
 
-async def test_another_group_waits_for_one_turn_only(turns):
-    held = await take_all(turns)
-    *flood, other = await start_waiting(turns, *[f"flood/{number}" for number in range(50)], "other")
-    held[0].end()
+async def test_a_group_has_one_turn_at_a_time(turns):
+    await turns.take("flood/1")
+    waiting, other = await start_waiting(turns, "flood/2", "other")
     await other
-    assert not any(task.done() for task in flood)
+    assert not waiting.done()
+    waiting.cancel()
+
+
+async def test_another_group_waits_for_one_turn_of_each_group(turns):
+    held = await take_all(turns)
+    groups = 10
+    floods = [f"flood{number % groups}/{number}" for number in range(groups * 5)]
+    *flood, other = await start_waiting(turns, *floods, "other")
+    granted = 0
+    while not other.done():
+        held.pop(0).end()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        ready = [task for task in flood if task.done()]
+        flood = [task for task in flood if not task.done()]
+        held += [task.result() for task in ready]
+        granted += len(ready)
+    assert granted <= groups
     for task in flood:
         task.cancel()
 
