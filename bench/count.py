@@ -16,12 +16,12 @@ from random import Random
 
 from relay.domain.exchange import Exchange
 from relay.domain.party import Operator, Service
-from relay.infra.access_log import AccessLog
-from relay.infra.metrics import Metrics
-from relay.infra.recorders import Records
-from relay.infra.tally import Tally
-from relay.policy.access import Caller, Callers
-from relay.policy.counting import Counting
+from relay.infra.records.access_log import AccessLog
+from relay.infra.records.metrics import Metrics
+from relay.infra.records.recorder import Records
+from relay.infra.statistics.counter import Tally
+from relay.policy.call.access import Caller, Callers
+from relay.policy.statistics.counting import Counting
 from relay.standard.catalogue import load_catalogue, load_oauth_errors, load_rsp_codes
 
 ROUNDS = 31

@@ -30,8 +30,8 @@ from rig.relay_settings import write_relay_settings
 
 from relay.domain.registry import Organisation, OrgType, RegisteredService, RegistryChanges
 from relay.infra.ledger.sql_ledger import SqlLedger
-from relay.runtime.config import load
-from relay.runtime.ledgers import opened
+from relay.runtime.settings.loading import load
+from relay.runtime.wiring.ledger import opened
 
 CONNECTIONS: Final = 16
 PACE: Final = 200

@@ -20,7 +20,7 @@ from rig.layout import OUT
 from rig.measure import STEAL_LIMIT
 from rig.postgresql import PostgreSql
 
-from relay.runtime.neighbourhood import RelayDied, neighbourhood, run
+from relay.runtime.processes.sandbox_environment import RelayDied, neighbourhood, run
 
 LEDGERS: Final = ("sqlite", "postgresql")
 COLUMNS: Final = {

@@ -20,15 +20,15 @@ import uvloop
 
 from relay.domain.exchange import Exchange
 from relay.domain.party import Peer
+from relay.gateway.connection_registry import Card
 from relay.gateway.judge import judge
-from relay.gateway.welcome import Card
-from relay.infra.access_log import AccessLog
-from relay.infra.metrics import Metrics
-from relay.policy.query import body_parameters, query_parameters
-from relay.runtime.assembly import Relay
-from relay.runtime.config import load
-from relay.runtime.ledgers import prepared
-from relay.runtime.neighbourhood import record
+from relay.infra.records.access_log import AccessLog
+from relay.infra.records.metrics import Metrics
+from relay.policy.call.query import body_parameters, query_parameters
+from relay.runtime.processes.sandbox_environment import record
+from relay.runtime.settings.loading import load
+from relay.runtime.wiring.gateway import Relay
+from relay.runtime.wiring.ledger import prepared
 from relay.sandbox.street import build
 from relay.sandbox.tokens import claims_for, sign
 from relay.sandbox.world.model import CUSTOMERS

@@ -2,8 +2,8 @@
 
 import sys
 
-from relay.infra.hangups import block_hangups
 from relay.infra.output.standard_streams import open_missing_descriptors
+from relay.infra.process.hangup_signal import block_hangups
 
 if sys.argv[1:2] == ["serve"]:
     block_hangups()  # before the imports below, which take a while: each role lets SIGHUP through when it can take it

@@ -20,10 +20,10 @@ from rig.issuing import Bench, Watched, authority_of
 from rig.layout import free_ports
 
 from hostile.world import GOOD_BANK, HOSTILE_BANK, HOSTILE_OPERATOR, LOOPBACK, NAMED_BANK, Caller, World
-from relay.runtime.config import load
-from relay.runtime.handout import Handout, consent_for, hand_out
-from relay.runtime.ledgers import ledger_of, prepared
-from relay.runtime.neighbourhood import Neighbourhood
+from relay.runtime.processes.sandbox_environment import Neighbourhood
+from relay.runtime.settings.loading import load
+from relay.runtime.wiring.ledger import ledger_of, prepared
+from relay.runtime.wiring.seed_tokens import Handout, consent_for, hand_out
 from relay.sandbox.certificates import UNREGISTERED_SERIAL, Pair
 from relay.sandbox.customers import ci_of
 from relay.sandbox.houses import RELAY_CODE, Street

@@ -17,7 +17,7 @@ from typing import Any, Final
 import uvloop
 
 from relay.domain.registry import Registry
-from relay.runtime.process import RelayProcess
+from relay.runtime.processes.gateway import RelayProcess
 
 BEAT_S: Final = 0.001
 _AFTER_S: Final = 0.5

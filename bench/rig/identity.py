@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from relay.infra.token_keys import TokenKey, write_set
+from relay.infra.tokens.key_folder import TokenKey, write_set
 from rig.layout import CLIENT_ID, KID, OPERATOR, RELAY, SERIAL, SMALL
 
 TOKENS: Final = 64

@@ -19,13 +19,13 @@ from typing import Any, Final
 import aiohttp
 import yaml
 
-from relay.domain.authorization import AuthorizationRequest, Code, RequestState
-from relay.domain.consent import Authentication
+from relay.domain.authorization.consent import Authentication
+from relay.domain.authorization.request import AuthorizationRequest, Code, RequestState
 from relay.domain.ledger import Ledger
-from relay.runtime.config import load
-from relay.runtime.handout import Handout, consent_for
-from relay.runtime.ledgers import ledger_of
-from relay.runtime.neighbourhood import Neighbourhood
+from relay.runtime.processes.sandbox_environment import Neighbourhood
+from relay.runtime.settings.loading import load
+from relay.runtime.wiring.ledger import ledger_of
+from relay.runtime.wiring.seed_tokens import Handout, consent_for
 from relay.sandbox.customers import ci_of
 from relay.sandbox.houses import RELAY_CODE, Institution, Neighbour
 from relay.sandbox.operator import session_of

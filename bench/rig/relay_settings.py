@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from relay.runtime.config import load
-from relay.runtime.handout import Handout, consent_for, hand_out
-from relay.runtime.ledgers import ledger_of, prepared
+from relay.runtime.settings.loading import load
+from relay.runtime.wiring.ledger import ledger_of, prepared
+from relay.runtime.wiring.seed_tokens import Handout, consent_for, hand_out
 from rig.identity import Identity
 from rig.layout import CLIENT_ID, OPERATOR, RATE, RELAY, SERIAL, Ports
 

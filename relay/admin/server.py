@@ -7,10 +7,10 @@ from typing import Final
 
 from aiohttp import web
 
-from relay.desk.connections.limits import ConnectionLimits, ConnectionTimeouts
-from relay.desk.connections.site import LimitedSite
-from relay.desk.serving import served
-from relay.policy.scalars import Rate
+from relay.endpoint.connections.limits import ConnectionLimits, ConnectionTimeouts
+from relay.endpoint.connections.site import LimitedSite
+from relay.endpoint.serving import served
+from relay.policy.settings.scalars import Rate
 
 CONNECTIONS: Final = 256
 """Connections to the admin port at once."""

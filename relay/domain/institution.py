@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from relay.domain.consent import Asset
+from relay.domain.authorization.consent import Asset
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from relay.domain.authorization import AuthorizationRequest, Code, RequestState
-from relay.domain.consent import Consent
-from relay.domain.issue import Pair, TokenRecord
+from relay.domain.authorization.consent import Consent
+from relay.domain.authorization.issued_tokens import Pair, TokenRecord
+from relay.domain.authorization.request import AuthorizationRequest, Code, RequestState
 
 
 class Why(StrEnum):

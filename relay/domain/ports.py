@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
+from relay.domain.authorization.grant import Grant
+from relay.domain.authorization.token import Claims
 from relay.domain.exchange import Exchange
 from relay.domain.fault import Fault
-from relay.domain.grant import Grant
-from relay.domain.token import Claims
 
 Compose = Callable[[int], bytes]
 """Writes a request for one of a provider's places (its `base_urls`, by their index): each has its own path and Host."""

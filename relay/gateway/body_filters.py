@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from relay.policy.member_filter import MemberFilter
+from relay.policy.call.member_filter import MemberFilter
 
 SLICE_TOKENS: Final = 1000
 """Names, values and signs that are read in one turn. PERF: 0.3 ms."""

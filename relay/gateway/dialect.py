@@ -7,8 +7,8 @@ from typing import Final, Protocol
 
 from relay.domain.exchange import Exchange
 from relay.domain.fault import Fault, Refusal
-from relay.policy import envelope, oauth_envelope
-from relay.policy.answer_code import HEAD_BYTES, code_in, judge_code
+from relay.policy.answer.code import HEAD_BYTES, code_in, judge_code
+from relay.policy.call import envelope, oauth_envelope
 from relay.standard.catalogue import load_rsp_codes
 
 

@@ -8,7 +8,7 @@ from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.ports import Flight
 from relay.gateway.dialect import DATA, Dialect
 from relay.gateway.judge import is_usual
-from relay.policy.answer_code import (
+from relay.policy.answer.code import (
     HEAD_BYTES,
     NO_CODE,
     SUCCESS,
@@ -17,8 +17,8 @@ from relay.policy.answer_code import (
     is_json,
     is_plain_success,
 )
-from relay.policy.answer_end import AnswerEnd, end_of, is_complete
-from relay.policy.plan import Rules
+from relay.policy.answer.end import AnswerEnd, end_of, is_complete
+from relay.policy.call.plan import Rules
 from relay.wire.head import RequestHead
 from relay.wire.server import ServerConnection
 

@@ -5,24 +5,24 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from relay.domain.authorization.grant import Grant, NotYet
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
-from relay.domain.grant import Grant, NotYet
 from relay.domain.ports import AuthorityUpstream, Recorder, Upstream
-from relay.gateway.attributing import Said, complete
-from relay.gateway.authority import Road, dialect_of
+from relay.gateway.attribution import Said, complete
+from relay.gateway.authority_forwarder import Road, dialect_of
 from relay.gateway.body_filters import BodyFilters
+from relay.gateway.connection_registry import Card, Welcome
 from relay.gateway.dialect import DATA, OAUTH, Dialect
 from relay.gateway.forwarding import Forwarding
 from relay.gateway.judge import Judges, judge
 from relay.gateway.waiting import Waiting, Waits
-from relay.gateway.welcome import Card, Welcome
 from relay.gateway.withholding import Withholding
-from relay.policy import envelope, oauth_envelope
-from relay.policy.access import UNRECOGNISED
-from relay.policy.attribution import api_type_in
-from relay.policy.plan import Institution, Plan
-from relay.policy.scalars import Checking
+from relay.policy.call import envelope, oauth_envelope
+from relay.policy.call.access import UNRECOGNISED
+from relay.policy.call.attribution import api_type_in
+from relay.policy.call.plan import Institution, Plan
+from relay.policy.settings.scalars import Checking
 from relay.wire.head import HEAD_END, Malformed, RequestHead, Wrong
 from relay.wire.server import ServerConnection
 from relay.wire.tls_records import RecordsExceeded

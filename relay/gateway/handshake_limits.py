@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from relay.policy.quota import Bucket, store_arrival
+from relay.policy.quota.bucket import Bucket, store_arrival
 
 _SHARE: Final = 4
 """One address has a quarter of all handshakes under way at most."""

@@ -12,22 +12,22 @@ from datetime import date
 from functools import lru_cache
 from typing import Final
 
+from relay.domain.authorization.grant import Grant
+from relay.domain.authorization.token import Claims, Expired
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Refusal
-from relay.domain.grant import Grant
 from relay.domain.ids import ApiType
 from relay.domain.ports import Counters, Grants, Keyring
-from relay.domain.token import Claims, Expired
 from relay.gateway.refusal_limits import RefusalLimits
-from relay.policy.access import Caller, check_provider, check_tran_id, owner_of
-from relay.policy.attribution import API_TYPES
-from relay.policy.envelope import TARGET_MOST, check_json_type, check_sizes, valid_tran_id
-from relay.policy.maintenance import in_maintenance
-from relay.policy.plan import Institution, Plan, Rules
-from relay.policy.query import QUERY_OF_A_POST, body_parameters, query_parameters
-from relay.policy.route import Route, find_route
-from relay.policy.scalars import Checking
-from relay.policy.slot import check_slot
+from relay.policy.call.access import Caller, check_provider, check_tran_id, owner_of
+from relay.policy.call.attribution import API_TYPES
+from relay.policy.call.envelope import TARGET_MOST, check_json_type, check_sizes, valid_tran_id
+from relay.policy.call.maintenance import in_maintenance
+from relay.policy.call.plan import Institution, Plan, Rules
+from relay.policy.call.query import QUERY_OF_A_POST, body_parameters, query_parameters
+from relay.policy.call.route import Route, find_route
+from relay.policy.call.slot import check_slot
+from relay.policy.settings.scalars import Checking
 from relay.wire.head import RequestHead
 
 _SCHEDULED: Final = ApiType.SCHEDULED.value

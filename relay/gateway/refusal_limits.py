@@ -5,7 +5,7 @@ from typing import Final, Protocol
 
 from relay.domain.fault import FAULTS, Fault, Whose
 from relay.domain.party import Peer
-from relay.policy.quota import Bucket, store_arrival
+from relay.policy.quota.bucket import Bucket, store_arrival
 
 _AFTER_THE_RATE: Final = (FAULTS["provider_busy"], FAULTS["operator_share"])
 

@@ -6,7 +6,7 @@ from typing import Final
 from relay.domain.fault import Fault
 from relay.gateway.body_filters import SLICE_TOKENS, BodyFilters
 from relay.gateway.forwarding import Forwarding
-from relay.policy.member_filter import MemberFilter
+from relay.policy.call.member_filter import MemberFilter
 
 MOST_BYTES: Final = 4 * 1024 * 1024
 """A page of 500 rows has some 200 KiB; a larger answer than this is not read but refused."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.domain.jobs import Archive, Limits
-from relay.policy.portal import Retention
-from relay.policy.weeks import korean_day
+from relay.policy.settings.portal import Retention
+from relay.policy.statistics.weeks import korean_day
 
 _DAY_S: Final = 86_400
 _KOREA_AHEAD_S: Final = 9 * 3600

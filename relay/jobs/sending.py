@@ -14,8 +14,16 @@ from typing import Final
 from relay.domain.portal import Portal, PortalAway, PortalRefused
 from relay.domain.statistics import ON_DEMAND, Sending, SendingState, StatisticsBook
 from relay.jobs.runner import JobFailed
-from relay.policy.report import TYPES, content_of, provider_report
-from relay.policy.weeks import WEEKS_MOST, complete_weeks, days_of, is_sunday, monday_due, next_monday, weeks_back
+from relay.policy.statistics.report import TYPES, content_of, provider_report
+from relay.policy.statistics.weeks import (
+    WEEKS_MOST,
+    complete_weeks,
+    days_of,
+    is_sunday,
+    monday_due,
+    next_monday,
+    weeks_back,
+)
 
 LATE_WEEKS: Final = 4
 """So many weeks are looked at for figures that changed after they were sent."""

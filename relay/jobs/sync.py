@@ -19,13 +19,13 @@ from relay.domain.registry import (
     RegistryMoved,
 )
 from relay.jobs.runner import JobFailed
-from relay.policy.bodies import EVERYTHING, far_ahead
-from relay.policy.changes import without
-from relay.policy.guard import WINDOW_S, judge
-from relay.policy.portal import Guard, SyncLimits
-from relay.policy.registration import ToldOrganisations, changes_of, read_organisations
-from relay.policy.rows import Unfit
-from relay.policy.service_registration import ToldService, ToldServices, read_services
+from relay.policy.registry.changes import without
+from relay.policy.registry.guard import WINDOW_S, judge
+from relay.policy.registry.messages import EVERYTHING, far_ahead
+from relay.policy.registry.organizations import ToldOrganisations, changes_of, read_organisations
+from relay.policy.registry.rows import Unfit
+from relay.policy.registry.services import ToldService, ToldServices, read_services
+from relay.policy.settings.portal import Guard, SyncLimits
 
 _DAY_S: Final = 86_400
 _TIMES: Final = 4

@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Final
 
-from relay.desk.calls import Answer, Call, refused
-from relay.desk.door import Endpoint
-from relay.desk.errors import refusal_of
+from relay.endpoint.calls import Answer, Call, refused
+from relay.endpoint.errors import refusal_of
+from relay.endpoint.handlers import Endpoint
 from relay.oauth.authorize import authorize
-from relay.oauth.office import Authority
 from relay.oauth.revocation import revoke
+from relay.oauth.services import Authority
 from relay.oauth.token import token
 
 ENDPOINTS: Final[Mapping[str, tuple[str, Callable[[Authority, Call], Awaitable[Answer]]]]] = {

@@ -3,17 +3,17 @@
 import re
 from typing import Final
 
-from relay.desk.calls import Answer, Call
-from relay.desk.errors import OAuthRefusal, refusal_of
-from relay.desk.forms import Fields, hold, read_fields
-from relay.domain.authorization import AuthorizationRequest
+from relay.domain.authorization.request import AuthorizationRequest
 from relay.domain.ids import TRAN_ID_FORM
+from relay.endpoint.calls import Answer, Call
+from relay.endpoint.errors import OAuthRefusal, refusal_of
+from relay.endpoint.forms import Fields, hold, read_fields
 from relay.oauth.clients import member, note, strange
-from relay.oauth.office import Authority, Client, Office
+from relay.oauth.flows import NOT_OFFERED, begun
 from relay.oauth.redirects import way_back
-from relay.oauth.ways import NOT_OFFERED, begun
-from relay.policy.fields import check_of
-from relay.policy.registry import Authentication
+from relay.oauth.services import Authority, Client, Office
+from relay.policy.call.fields import check_of
+from relay.policy.settings.directory import Authentication
 from relay.standard.catalogue import load_catalogue
 
 _API: Final = "개별인증-001"

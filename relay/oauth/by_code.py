@@ -4,7 +4,7 @@ import hashlib
 
 from relay.domain.ledger import Holder
 from relay.oauth.issuing import Mint
-from relay.oauth.office import Authority, TokenCall
+from relay.oauth.services import Authority, TokenCall
 
 
 def digest_of(code: str) -> bytes:

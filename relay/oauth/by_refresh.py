@@ -2,11 +2,11 @@
 
 from typing import Final
 
+from relay.domain.authorization.token import REFRESH, Claims, Expired
 from relay.domain.fault import Refusal
 from relay.domain.ledger import Holder, NotGranted, Why
-from relay.domain.token import REFRESH, Claims, Expired
 from relay.oauth.issuing import Mint
-from relay.oauth.office import Authority, TokenCall
+from relay.oauth.services import Authority, TokenCall
 
 AGAIN_S: Final = 30
 """So long the same refresh token gets the same access token again: an operator that lost the answer asks once more."""

@@ -12,17 +12,17 @@ from datetime import datetime
 from functools import cache
 from typing import Final
 
-from relay.desk.errors import OAuthRefusal
-from relay.domain.consent import KOREA, Authentication, Consent
+from relay.domain.authorization.consent import KOREA, Authentication, Consent
+from relay.domain.authorization.nonce import NONCE_BYTES, from_base64url, nonce_of, to_base64url
+from relay.domain.authorization.proof import CertificateSigned, Doubt, HashSigned, SignedConsent, Unproven
+from relay.domain.authorization.tx_id import tx_id_of
 from relay.domain.ledger import Evidence, Holder, NotGranted, Why
-from relay.domain.nonce import NONCE_BYTES, from_base64url, nonce_of, to_base64url
-from relay.domain.proof import CertificateSigned, Doubt, HashSigned, SignedConsent, Unproven
-from relay.domain.tx_id import tx_id_of
+from relay.endpoint.errors import OAuthRefusal
 from relay.oauth.issuing import Mint
-from relay.oauth.office import Authority, TokenCall
-from relay.policy.authority import CertifierKind
-from relay.policy.demand import Demand, DemandFault, Frame, RequestType, fit, read_demand
-from relay.policy.particulars import Scopes, scopes_of, with_list_scope
+from relay.oauth.services import Authority, TokenCall
+from relay.policy.consent.demand import Demand, DemandFault, Frame, RequestType, fit, read_demand
+from relay.policy.consent.particulars import Scopes, scopes_of, with_list_scope
+from relay.policy.settings.authority import CertifierKind
 from relay.standard.catalogue import load_catalogue
 
 TX_ID_AGE_S: Final = 3600

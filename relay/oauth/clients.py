@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
-from relay.desk.calls import Call
-from relay.desk.errors import OAuthRefusal
-from relay.oauth.office import Authority, Client, Office, TokenCall
-from relay.policy.registry import Provider
+from relay.endpoint.calls import Call
+from relay.endpoint.errors import OAuthRefusal
+from relay.oauth.services import Authority, Client, Office, TokenCall
+from relay.policy.settings.directory import Provider
 
 INVALID_CLIENT: Final = "client_id 또는 client_secret이 올바르지 않습니다"
 """Said of a client that is not known and of a wrong secret alike."""

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Final, Self
 
-from relay.desk.errors import OAuthRefusal
-from relay.domain.consent import Consent, scope_at
-from relay.domain.issue import Pair, TokenKind, TokenRecord
+from relay.domain.authorization.consent import Consent, scope_at
+from relay.domain.authorization.issued_tokens import Pair, TokenKind, TokenRecord
+from relay.domain.authorization.token import REFRESH
 from relay.domain.ledger import NotGranted, Why
-from relay.domain.token import REFRESH
-from relay.oauth.office import Authority, TokenCall
-from relay.policy.authority import Tokens
+from relay.endpoint.errors import OAuthRefusal
+from relay.oauth.services import Authority, TokenCall
+from relay.policy.settings.authority import Tokens
 
 Sign = Callable[[Mapping[str, object], int], tuple[str, bytes]]
 """Signs claims for a moment (epoch seconds): the token, and SHA-256 of what was signed. `Signer.sign` is one."""

@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from relay.desk.calls import Answer, Call
-from relay.desk.forms import form_of, hold
 from relay.domain.fault import Refusal
 from relay.domain.ledger import Holder
+from relay.endpoint.calls import Answer, Call
+from relay.endpoint.forms import form_of, hold
 from relay.oauth.clients import identified
-from relay.oauth.office import Authority, TokenCall
+from relay.oauth.services import Authority, TokenCall
 
 _API: Final = "개별인증-004"
 _REVOKED: Final = Answer(200, {"rsp_code": "00000", "rsp_msg": "접근토큰을 폐기하였습니다"})

@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from relay.desk.calls import Answer, Call
-from relay.desk.errors import OAuthRefusal
-from relay.desk.forms import form_of, hold
+from relay.endpoint.calls import Answer, Call
+from relay.endpoint.errors import OAuthRefusal
+from relay.endpoint.forms import form_of, hold
 from relay.oauth import by_code, by_refresh, by_signature
 from relay.oauth.clients import identified
-from relay.oauth.office import Authority, TokenCall
+from relay.oauth.services import Authority, TokenCall
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Final
 
-from relay.desk.calls import Answer, Call, refused
-from relay.desk.door import Endpoint
-from relay.desk.errors import OAuthRefusal, refusal_of
 from relay.domain.api import Api
-from relay.policy.plan import support_code
+from relay.endpoint.calls import Answer, Call, refused
+from relay.endpoint.errors import OAuthRefusal, refusal_of
+from relay.endpoint.handlers import Endpoint
+from relay.policy.call.plan import support_code
 from relay.portal.bearer import check_bearer
 from relay.portal.consents import consents
-from relay.portal.office import Asked, Support, SupportOffice
 from relay.portal.parameters import check_headers, parameters_of
 from relay.portal.refusals import fault_answer
 from relay.portal.resend import resend
+from relay.portal.services import Asked, Support, SupportOffice
 from relay.portal.status import status
 from relay.portal.token import token
 from relay.standard.catalogue import load_catalogue

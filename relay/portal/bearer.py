@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from relay.desk.calls import Call
+from relay.domain.authorization.token import MANAGE
 from relay.domain.fault import FAULTS, Refusal
-from relay.domain.token import MANAGE
-from relay.portal.office import Signer, SupportOffice
+from relay.endpoint.calls import Call
+from relay.portal.services import Signer, SupportOffice
 
 _SCHEME: Final = "bearer "
 

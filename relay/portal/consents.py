@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from relay.domain.consent import KOREA, Consent, scope_at
+from relay.domain.authorization.consent import KOREA, Consent, scope_at
 from relay.domain.fault import FAULTS, Refusal
-from relay.portal.office import Asked, Support
+from relay.portal.services import Asked, Support
 
 
 async def consents(support: Support, asked: Asked) -> Mapping[str, object]:

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from relay.desk.calls import Call
-from relay.desk.forms import check_of
 from relay.domain.api import Api
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.ids import TRAN_ID_FORM
-from relay.policy.envelope import check_json_type
-from relay.policy.fields import text_of
-from relay.policy.query import QUERY_OF_A_POST, body_parameters, query_parameters
+from relay.endpoint.calls import Call
+from relay.endpoint.forms import check_of
+from relay.policy.call.envelope import check_json_type
+from relay.policy.call.fields import text_of
+from relay.policy.call.query import QUERY_OF_A_POST, body_parameters, query_parameters
 
 
 def check_headers(call: Call, api: Api) -> None:

@@ -1,10 +1,10 @@
 """What 지원-102 to -104 answer when they cannot: rsp_code and rsp_msg of the table of faults (규격 첨부1)."""
 
-from relay.desk.calls import Answer, Call
-from relay.desk.errors import OAuthRefusal, log_unforeseen
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.ledger import Unreachable
-from relay.policy.envelope import refusal_told
+from relay.endpoint.calls import Answer, Call
+from relay.endpoint.errors import OAuthRefusal, log_unforeseen
+from relay.policy.call.envelope import refusal_told
 
 
 def fault_answer(call: Call, error: Exception) -> Answer:

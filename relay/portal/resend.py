@@ -5,8 +5,8 @@ from typing import Final
 
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.statistics import ON_DEMAND, SCHEDULED
-from relay.policy.weeks import WEEKS_MOST, is_sunday, weeks_back
-from relay.portal.office import Asked, Support
+from relay.policy.statistics.weeks import WEEKS_MOST, is_sunday, weeks_back
+from relay.portal.services import Asked, Support
 
 _PROVIDER: Final = "03"
 """기관구분 of 지원-104, another table than that of 지원-002: 정보제공자, the only ones a relay counts for."""

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from relay.domain.ledger import Unreachable
 from relay.domain.statistics import Pulse
-from relay.policy.availability import Availability, by_probe, by_pulse
-from relay.policy.maintenance import in_maintenance
-from relay.policy.registry import Provider
-from relay.portal.office import Asked, Support
+from relay.policy.call.maintenance import in_maintenance
+from relay.policy.settings.directory import Provider
+from relay.policy.statistics.availability import Availability, by_probe, by_pulse
+from relay.portal.services import Asked, Support
 
 
 async def status(support: Support, asked: Asked) -> Mapping[str, object]:

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from relay.desk.calls import Answer, Call
-from relay.desk.errors import OAuthRefusal
-from relay.desk.forms import form_of, hold
-from relay.domain.token import MANAGE
-from relay.portal.office import Support, SupportOffice
+from relay.domain.authorization.token import MANAGE
+from relay.endpoint.calls import Answer, Call
+from relay.endpoint.errors import OAuthRefusal
+from relay.endpoint.forms import form_of, hold
+from relay.portal.services import Support, SupportOffice
 
 _GRANT: Final = "client_credentials"
 _DAY_S: Final = 86_400

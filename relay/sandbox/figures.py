@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from relay.domain.consent import KOREA
+from relay.domain.authorization.consent import KOREA
 from relay.domain.statistics import ON_DEMAND, SCHEDULED, SLOTS
-from relay.policy.weeks import days_of
+from relay.policy.statistics.weeks import days_of
 
 _DAYTIME: Final = range(9, 18)
 """Hours of slot 00: 09:00:00 to 17:59:59 (첨부11)."""

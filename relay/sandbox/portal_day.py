@@ -11,7 +11,7 @@ from typing import Final
 from relay.domain.api import Catalogue
 from relay.domain.ids import TRAN_ID
 from relay.domain.statistics import ON_DEMAND
-from relay.policy.weeks import last_week
+from relay.policy.statistics.weeks import last_week
 from relay.sandbox.certificates import Pair
 from relay.sandbox.customers import ci_of
 from relay.sandbox.figures import Figures

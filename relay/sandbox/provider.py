@@ -12,9 +12,9 @@ from typing import Any, Final
 from aiohttp import web
 
 from relay.domain.api import Api, Catalogue, Field, Presence
-from relay.domain.consent import KOREA
+from relay.domain.authorization.consent import KOREA
 from relay.domain.ids import TRAN_ID
-from relay.policy.withheld import without
+from relay.policy.call.withheld import without
 from relay.sandbox import login
 from relay.sandbox.customers import CUSTOMER_BY_CI
 from relay.sandbox.world.days import DAY

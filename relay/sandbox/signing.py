@@ -14,7 +14,7 @@ from typing import Final
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from relay.domain.tx_id import TxId
+from relay.domain.authorization.tx_id import TxId
 from relay.sandbox.certifier_papers import SigningIdentity
 from relay.standard.ucpid import VERSION, PersonInfoReq
 

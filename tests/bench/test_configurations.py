@@ -9,8 +9,8 @@ from rig.identity import Identity
 from rig.layout import SIZES, Ports, render
 from rig.relay_settings import write_relay_settings
 
-from relay.policy.registry import Directory, Provider
-from relay.policy.settings import Settings
+from relay.policy.settings.directory import Directory, Provider
+from relay.policy.settings.model import Settings
 
 PORTS = Ports(plain=7001, tls=7002, mtls=7003, admin=7004)
 UPSTREAMS = {org: 7100 + number for number, org in enumerate(SIZES)}

@@ -11,7 +11,7 @@ from rich.console import Console
 from rig.load import Load
 
 from relay.domain.registry import OrgType
-from relay.policy.parties import operators_of, slots_of
+from relay.policy.call.parties import operators_of, slots_of
 
 LOAD = Load(100, 0, 1.0, 100.0, 1.0, 2.0, 3.0, 4.0, "")
 UPSTREAM = """

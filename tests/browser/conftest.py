@@ -16,17 +16,17 @@ import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import async_playwright
 
-from relay.domain.authorization import AuthorizationRequest
+from relay.domain.authorization.request import AuthorizationRequest
 from relay.domain.party import Service
-from relay.infra.institutions import HttpInstitutions
+from relay.infra.institutions.client import HttpInstitutions
 from relay.infra.ledger import schema
-from relay.infra.ledger.sealing import CustomerKey, Sealer
+from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
-from relay.oauth.office import Authority, Client, Office
+from relay.oauth.flows import begun
 from relay.oauth.pages.application import pages_application
-from relay.oauth.ways import begun
-from relay.policy.authority import Tokens
-from relay.policy.registry import Authentication, Provider
+from relay.oauth.services import Authority, Client, Office
+from relay.policy.settings.authority import Tokens
+from relay.policy.settings.directory import Authentication, Provider
 from relay.sandbox.certificates import make_dev_certificates
 from relay.sandbox.customers import ci_of
 from relay.sandbox.login import LOGINS

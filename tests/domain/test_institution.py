@@ -1,6 +1,6 @@
 """What an institution tells while a customer waits."""
 
-from relay.domain.consent import Asset
+from relay.domain.authorization.consent import Asset
 from relay.domain.institution import DeskFault, Holding
 
 

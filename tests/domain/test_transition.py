@@ -4,9 +4,9 @@ from enum import StrEnum
 
 import pytest
 
-from relay.domain.authorization import REQUEST_MOVES, RequestState
-from relay.domain.consent import CONSENT_MOVES, ConsentState
-from relay.domain.issue import TOKEN_MOVES, TokenState
+from relay.domain.authorization.consent import CONSENT_MOVES, ConsentState
+from relay.domain.authorization.issued_tokens import TOKEN_MOVES, TokenState
+from relay.domain.authorization.request import REQUEST_MOVES, RequestState
 from relay.domain.transition import Forbidden, moved
 
 

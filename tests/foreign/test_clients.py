@@ -15,7 +15,7 @@ from authlib.integrations import requests_client
 from oauthlib.oauth2 import WebApplicationClient
 from requests_oauthlib import OAuth2Session
 
-from relay.runtime.neighbourhood import neighbourhood
+from relay.runtime.processes.sandbox_environment import neighbourhood
 from relay.sandbox.customers import ci_of
 from relay.sandbox.journey import CUT_OFF_S
 from relay.sandbox.login import LOGINS

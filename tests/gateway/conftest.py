@@ -2,21 +2,21 @@
 
 import pytest
 
+from relay.domain.authorization.grant import Grant, NotYet
+from relay.domain.authorization.token import Claims
 from relay.domain.fault import FAULTS, Refusal
-from relay.domain.grant import Grant, NotYet
 from relay.domain.party import Peer
-from relay.domain.token import Claims
+from relay.gateway.connection_registry import Card, Welcome
 from relay.gateway.handler import Gateway
 from relay.gateway.judge import Judges
 from relay.gateway.refusal_limits import RefusalBuckets, RefusalLimits
-from relay.gateway.welcome import Card, Welcome
-from relay.policy.envelope import Address
-from relay.policy.parties import Parties
-from relay.policy.plan import compile_plan
-from relay.policy.quota import Bucket
-from relay.policy.registry import Directory, Provider
-from relay.policy.scalars import Rate
-from relay.policy.settings import Settings
+from relay.policy.call.envelope import Address
+from relay.policy.call.parties import Parties
+from relay.policy.call.plan import compile_plan
+from relay.policy.quota.bucket import Bucket
+from relay.policy.settings.directory import Directory, Provider
+from relay.policy.settings.model import Settings
+from relay.policy.settings.scalars import Rate
 from relay.standard.catalogue import load_catalogue
 from relay.wire.reader import RequestReader, ServerLimits
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 
 from relay.gateway.body_filters import SLICE_TOKENS, BodyFilters
-from relay.policy.member_filter import MemberFilter
+from relay.policy.call.member_filter import MemberFilter
 
 ROWS = json.dumps({"list": [{"n": str(n), "memo": "x"} for n in range(2000)]}).encode()
 

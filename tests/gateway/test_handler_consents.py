@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import pytest
 
 from relay.domain.fault import FAULTS, Refusal
-from relay.infra.counters import LocalCounters
-from relay.policy.quota import Bucket
-from relay.policy.scalars import Rate
+from relay.infra.quota.local import LocalCounters
+from relay.policy.quota.bucket import Bucket
+from relay.policy.settings.scalars import Rate
 
 TODAY = f"{datetime.now(UTC):%Y%m%d}"
 TRANSACTIONS = json.dumps(

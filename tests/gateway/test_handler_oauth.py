@@ -6,8 +6,8 @@ import pytest
 
 from relay.domain.fault import FAULTS
 from relay.domain.party import Peer
-from relay.gateway.welcome import Card
-from relay.policy.plan import AUTHORITY
+from relay.gateway.connection_registry import Card
+from relay.policy.call.plan import AUTHORITY
 from relay.wire.head import Malformed, Wrong
 
 TRAN_ID = "ZOPA000001M00000000000001"

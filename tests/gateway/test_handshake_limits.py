@@ -3,8 +3,8 @@
 import pytest
 
 from relay.gateway.handshake_limits import FAILED_COST, HandshakeLimits
-from relay.policy.quota import Bucket
-from relay.policy.scalars import Rate
+from relay.policy.quota.bucket import Bucket
+from relay.policy.settings.scalars import Rate
 
 ONE, TWO = "192.0.2.1", "192.0.2.2"
 

@@ -3,9 +3,9 @@ from datetime import date, timedelta
 
 import pytest
 
+from relay.domain.authorization.grant import NotYet
 from relay.domain.exchange import Exchange
 from relay.domain.fault import Refusal
-from relay.domain.grant import NotYet
 from relay.domain.party import Peer
 from relay.gateway.judge import judge, today_in_korea
 

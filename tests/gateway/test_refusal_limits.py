@@ -4,10 +4,10 @@ import pytest
 
 from relay.domain.fault import FAULTS
 from relay.domain.party import Peer
+from relay.gateway.connection_registry import Card
 from relay.gateway.refusal_limits import RefusalBuckets, RefusalLimits
-from relay.gateway.welcome import Card
-from relay.policy.quota import Bucket
-from relay.policy.scalars import Rate
+from relay.policy.quota.bucket import Bucket
+from relay.policy.settings.scalars import Rate
 
 REFUSED = FAULTS["token_missing"]
 

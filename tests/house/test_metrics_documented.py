@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from relay.domain.exchange import Exchange
-from relay.infra.access_log import line
-from relay.infra.metrics import GAUGES, JOB_GAUGES, Metrics, RelayCollector
+from relay.infra.records.access_log import line
+from relay.infra.records.metrics import GAUGES, JOB_GAUGES, Metrics, RelayCollector
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text("utf-8")
 

@@ -7,13 +7,14 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
-from relay.policy import authority, portal, registry, scalars
-from relay.policy import settings as rooms
-from relay.policy.registry import Directory, Provider
-from relay.policy.settings import Settings
-from relay.runtime.assembly import START_ONLY
-from relay.runtime.wording import leaves, node_at
-from relay.runtime.yaml_files import scalar
+from relay.policy.settings import authority, portal, scalars
+from relay.policy.settings import directory as registry
+from relay.policy.settings import model as rooms
+from relay.policy.settings.directory import Directory, Provider
+from relay.policy.settings.model import Settings
+from relay.runtime.settings.messages import leaves, node_at
+from relay.runtime.settings.yaml_files import scalar
+from relay.runtime.wiring.gateway import START_ONLY
 
 MANUALS = {
     "config/relay.yaml": Settings,

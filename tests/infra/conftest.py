@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from relay.domain.exchange import Exchange
-from relay.infra.leadership import redis_at
+from relay.infra.registry.leadership import redis_at
 
 sys.path.insert(0, str(Path(__file__).parent))  # pool_stand.py is no installed module
 

@@ -3,9 +3,9 @@
 import asyncio
 import socket
 
-from relay.infra.dialing import NotConnected
-from relay.infra.upstream import Pool
-from relay.policy.scalars import ProviderTimeouts
+from relay.infra.upstream.dialing import NotConnected
+from relay.infra.upstream.pool import Pool
+from relay.policy.settings.scalars import ProviderTimeouts
 from relay.wire.client import ClientConnection
 from relay.wire.watch import Watch
 

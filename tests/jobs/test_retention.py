@@ -6,7 +6,7 @@ import pytest
 
 from relay.domain.jobs import Limits, Superseded
 from relay.jobs.retention import Tidying, limits_of, next_at
-from relay.policy.portal import Retention
+from relay.policy.settings.portal import Retention
 
 KOREA = timezone(timedelta(hours=9))
 DAY_S = 86_400

@@ -6,14 +6,14 @@ from datetime import datetime
 import pytest
 from simulated.memory import Book, ToldPortal
 
-from relay.domain.consent import KOREA
+from relay.domain.authorization.consent import KOREA
 from relay.domain.jobs import Superseded
 from relay.domain.portal import PortalAway, PortalRefused
 from relay.domain.statistics import ConsentCount, Line, Sending, SendingState
 from relay.jobs.runner import JobFailed
 from relay.jobs.sending import StatisticsSending
-from relay.policy.report import content_of, provider_report
-from relay.policy.weeks import days_of
+from relay.policy.statistics.report import content_of, provider_report
+from relay.policy.statistics.weeks import days_of
 
 BANK, CARD = "A1AAAA0000", "A2AAAA0000"
 WEEK, BEFORE = "20260705", "20260628"

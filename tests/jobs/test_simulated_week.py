@@ -13,19 +13,19 @@ from simulated.gateways import Gateway, World
 from simulated.portal import BAD_MOODS, MoodyPortal
 from simulated.traffic import DAY, FIRST, OPERATORS, PROVIDERS, WEEK, calls
 
-from relay.domain.consent import Authentication, Consent, Particulars, Target
-from relay.domain.issue import Pair, TokenKind, TokenRecord
+from relay.domain.authorization.consent import Authentication, Consent, Particulars, Target
+from relay.domain.authorization.issued_tokens import Pair, TokenKind, TokenRecord
 from relay.domain.jobs import Superseded
 from relay.domain.ledger import Holder
 from relay.domain.statistics import SendingState
 from relay.infra.ledger import schema
-from relay.infra.ledger.sealing import CustomerKey, Sealer
+from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 from relay.jobs.runner import JobFailed
 from relay.jobs.sending import StatisticsSending
-from relay.policy.conformance import faults_of
-from relay.policy.report import TYPES
-from relay.policy.weeks import days_of, monday_due
+from relay.policy.answer.conformance import faults_of
+from relay.policy.statistics.report import TYPES
+from relay.policy.statistics.weeks import days_of, monday_due
 from relay.sandbox.portal.comparing import compare
 from relay.standard.catalogue import load_catalogue
 

@@ -11,7 +11,7 @@ from relay.domain.jobs import Superseded
 from relay.domain.portal import PortalAway, PortalRefused
 from relay.jobs import sync
 from relay.jobs.sync import SyncFailed
-from relay.policy.portal import SyncLimits
+from relay.policy.settings.portal import SyncLimits
 
 
 async def test_the_first_sync_asks_for_everything_and_takes_it(room):

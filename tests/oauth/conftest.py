@@ -17,22 +17,22 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from relay.desk.door import RUNNER, application, turned_away
-from relay.desk.serving import served
-from relay.domain.authorization import AuthorizationRequest, Code, RequestState
-from relay.domain.consent import Authentication as Means
-from relay.domain.consent import Consent, Particulars, Target
+from relay.domain.authorization.consent import Authentication as Means
+from relay.domain.authorization.consent import Consent, Particulars, Target
+from relay.domain.authorization.request import AuthorizationRequest, Code, RequestState
 from relay.domain.party import Service
-from relay.infra.client_secrets import ClientSecrets
+from relay.endpoint.handlers import RUNNER, application, turned_away
+from relay.endpoint.serving import served
 from relay.infra.ledger import schema
-from relay.infra.ledger.sealing import CustomerKey, Sealer
+from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
-from relay.infra.signing import FolderSigner
-from relay.infra.token_keys import add_key
+from relay.infra.tokens.client_secrets import ClientSecrets
+from relay.infra.tokens.key_folder import add_key
+from relay.infra.tokens.signing import FolderSigner
 from relay.oauth.application import endpoints
-from relay.oauth.office import Authority, Client, Office
-from relay.policy.authority import Tokens
-from relay.policy.registry import Authentication, Link, Provider
+from relay.oauth.services import Authority, Client, Office
+from relay.policy.settings.authority import Tokens
+from relay.policy.settings.directory import Authentication, Link, Provider
 
 NOW = 1_800_000_000  # 2027-01-15 in Korea
 RELAY, BANK, CARD, NO_PAGES = "ZRLA000001", "ZBAA000001", "ZCDA000001", "ZBAB000001"

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
-from relay.desk.door import BODY_MOST
+from relay.endpoint.handlers import BODY_MOST
 from relay.oauth.application import ENDPOINTS
 
 TRAN_ID = "ZOPA000001M00000000000001"

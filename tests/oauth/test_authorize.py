@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import pytest
 
 from relay.domain.ledger import Unreachable
-from relay.oauth.office import Client
+from relay.oauth.services import Client
 
 NOW = 1_800_000_000
 TRAN_ID = "ZOPA000001M00000000000001"

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from relay.domain.token import REFRESH
+from relay.domain.authorization.token import REFRESH
 
 NOW = 1_800_000_000
 DAY = 86_400

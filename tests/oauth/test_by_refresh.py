@@ -8,8 +8,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from relay.infra.signing import FolderSigner
-from relay.infra.token_keys import add_key
+from relay.infra.tokens.key_folder import add_key
+from relay.infra.tokens.signing import FolderSigner
 from relay.oauth.by_refresh import AGAIN_S
 
 NOW = 1_800_000_000

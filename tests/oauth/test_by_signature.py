@@ -9,9 +9,9 @@ from itertools import count
 import pytest
 import sqlalchemy as sa
 
-from relay.domain.proof import CertificateSigned, Doubt, HashSigned, Unproven
+from relay.domain.authorization.proof import CertificateSigned, Doubt, HashSigned, Unproven
 from relay.oauth.by_signature import TX_ID_AGE_S, TX_ID_AHEAD_S, UNPROVEN
-from relay.policy.authority import Certifier, IdentityDesk, SignatureDesk
+from relay.policy.settings.authority import Certifier, IdentityDesk, SignatureDesk
 
 NOW = 1_800_000_000  # 2027-01-15 17:00 in Korea
 BY_CERTIFICATE, BY_PROVIDER = "ZCAA000001", "ZCAA000002"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from relay.oauth.by_signature import AGAIN_S
-from relay.policy.authority import Certifier, SignatureDesk
+from relay.policy.settings.authority import Certifier, SignatureDesk
 
 NOW = 1_800_000_000  # 2027-01-15 17:00 in Korea
 CERTIFIER = "ZCAA000002"

@@ -2,10 +2,10 @@
 
 import pytest
 
-from relay.desk.calls import Call
-from relay.desk.errors import OAuthRefusal
-from relay.domain.turn import Crowded
-from relay.infra import client_secrets
+from relay.domain.queue_full import Crowded
+from relay.endpoint.calls import Call
+from relay.endpoint.errors import OAuthRefusal
+from relay.infra.tokens import client_secrets
 from relay.oauth.clients import identified, note, strange
 
 FORM = {"org_code": "ZBAA000001", "client_id": "ZOPA000001SVC01", "client_secret": "Q7fG2k9Lm4Xc1Vb8"}

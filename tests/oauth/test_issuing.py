@@ -7,12 +7,12 @@ from itertools import count
 
 import pytest
 
-from relay.desk.errors import OAuthRefusal
-from relay.domain.consent import Authentication, Consent, Particulars, Target
-from relay.domain.issue import TokenKind
+from relay.domain.authorization.consent import Authentication, Consent, Particulars, Target
+from relay.domain.authorization.issued_tokens import TokenKind
 from relay.domain.ledger import NotGranted, Why
+from relay.endpoint.errors import OAuthRefusal
 from relay.oauth.issuing import DAY_S, Mint, scope_of
-from relay.policy.authority import Tokens
+from relay.policy.settings.authority import Tokens
 
 NOW = 1_800_000_000  # 2027-01-15 17:00 in Korea
 ENDS = 1_800_457_200  # 2027-01-21 00:00 in Korea

@@ -7,7 +7,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from relay.domain.consent import ConsentState
+from relay.domain.authorization.consent import ConsentState
 from relay.domain.ledger import Unreachable
 
 NOW = 1_800_000_000

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from relay.domain.registry import Cause, Former, Past, Registry
-from relay.policy.guard import judge
-from relay.policy.portal import Guard
+from relay.policy.registry.guard import judge
+from relay.policy.settings.portal import Guard
 
 NOW = 1_800_000_000
 RELAY = "RLAY000001"

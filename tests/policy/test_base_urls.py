@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from relay.policy.scalars import BaseUrl
+from relay.policy.settings.scalars import BaseUrl
 
 URL = TypeAdapter(BaseUrl)
 

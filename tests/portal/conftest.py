@@ -17,21 +17,21 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from relay.desk.door import RUNNER, application, turned_away
-from relay.desk.serving import served
-from relay.domain.consent import Authentication, Consent, Particulars, Target
-from relay.domain.issue import Pair, TokenKind, TokenRecord
+from relay.domain.authorization.consent import Authentication, Consent, Particulars, Target
+from relay.domain.authorization.issued_tokens import Pair, TokenKind, TokenRecord
 from relay.domain.ledger import Unreachable
-from relay.infra.client_secrets import ClientSecrets
+from relay.endpoint.handlers import RUNNER, application, turned_away
+from relay.endpoint.serving import served
 from relay.infra.ledger import schema
-from relay.infra.ledger.sealing import CustomerKey, Sealer
+from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
-from relay.infra.signing import FolderSigner
-from relay.infra.token_keys import add_key
-from relay.policy.portal import Maintenance, PortalSettings
-from relay.policy.registry import Provider
+from relay.infra.tokens.client_secrets import ClientSecrets
+from relay.infra.tokens.key_folder import add_key
+from relay.infra.tokens.signing import FolderSigner
+from relay.policy.settings.directory import Provider
+from relay.policy.settings.portal import Maintenance, PortalSettings
 from relay.portal.application import endpoints
-from relay.portal.office import Support, SupportOffice
+from relay.portal.services import Support, SupportOffice
 
 NOW = 1_800_000_000  # Friday, 2027-01-15, 17:00 in Korea
 TOKEN, STATUS, CONSENTS, RESEND = (

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from relay.policy.plan import support_code
+from relay.policy.call.plan import support_code
 from relay.portal.application import ASKED, endpoints
 from relay.standard.catalogue import load_catalogue
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from relay.desk.calls import Call
-from relay.desk.errors import OAuthRefusal
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.ledger import Unreachable
+from relay.endpoint.calls import Call
+from relay.endpoint.errors import OAuthRefusal
 from relay.portal.refusals import fault_answer
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from relay.domain.fault import Refusal
-from relay.domain.turn import Crowded
+from relay.domain.queue_full import Crowded
 
 DAY = 86_400
 

@@ -14,11 +14,11 @@ from click.testing import CliRunner
 
 from relay.jobs import runner
 from relay.jobs.runner import Runner
-from relay.runtime import jobs_process as room
 from relay.runtime.cli import main
-from relay.runtime.config import load
-from relay.runtime.jobs_process import JobsProcess
-from relay.runtime.ledgers import ledger_of, prepared
+from relay.runtime.processes import jobs as room
+from relay.runtime.processes.jobs import JobsProcess
+from relay.runtime.settings.loading import load
+from relay.runtime.wiring.ledger import ledger_of, prepared
 from relay.sandbox.registered import portal_of
 from relay.sandbox.street import _server_context, build
 from relay.standard.catalogue import load_catalogue

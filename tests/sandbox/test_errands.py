@@ -10,9 +10,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.domain.ids import TRAN_ID
-from relay.policy.conformance import faults_of
-from relay.runtime import neighbourhood as room
-from relay.runtime.neighbourhood import neighbourhood
+from relay.policy.answer.conformance import faults_of
+from relay.runtime.processes import sandbox_environment as room
+from relay.runtime.processes.sandbox_environment import neighbourhood
 from relay.sandbox.certifier_signature import SignatureCertifier
 from relay.sandbox.customers import ci_of
 from relay.sandbox.errands import Errands, Tokens

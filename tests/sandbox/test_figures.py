@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from relay.policy.conformance import faults_of
+from relay.policy.answer.conformance import faults_of
 from relay.sandbox.figures import Figures
 from relay.standard.catalogue import load_catalogue
 

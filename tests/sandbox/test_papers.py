@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from relay.domain.ids import INDUSTRIES
-from relay.infra.client_secrets import ClientSecrets
-from relay.policy.authority import CertifierKind
-from relay.policy.registry import Authentication
-from relay.runtime.config import load
-from relay.runtime.key_files import file_problems
+from relay.infra.tokens.client_secrets import ClientSecrets
+from relay.policy.settings.authority import CertifierKind
+from relay.policy.settings.directory import Authentication
+from relay.runtime.settings.loading import load
+from relay.runtime.wiring.key_files import file_problems
 from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE
 from relay.sandbox.papers import SOCKET_PATH_MOST, write_all
 

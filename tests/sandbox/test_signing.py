@@ -8,7 +8,7 @@ import pytest
 from asn1crypto import cms
 from cryptography.hazmat.primitives.serialization import pkcs7
 
-from relay.domain.tx_id import tx_id_of
+from relay.domain.authorization.tx_id import tx_id_of
 from relay.sandbox.certifier_papers import make_certifier_papers
 from relay.sandbox.signing import (
     IDENTITY_CERTIFIER,

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from relay.domain.ids import INDUSTRIES
-from relay.policy.registry import Directory, Provider
-from relay.policy.settings import Settings
+from relay.policy.settings.directory import Directory, Provider
+from relay.policy.settings.model import Settings
 from relay.sandbox.houses import facts_of, token_key_of
 from relay.sandbox.operator import session_of
 from relay.sandbox.phone import trusting

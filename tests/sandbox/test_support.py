@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.domain.ids import TRAN_ID
-from relay.policy.conformance import faults_of
+from relay.policy.answer.conformance import faults_of
 from relay.sandbox.support import PORTALS, Shown, SupportCaller
 from relay.standard.catalogue import load_catalogue
 

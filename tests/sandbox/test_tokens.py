@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import jwt
 import pytest
 
-from relay.domain.token import claims_of
+from relay.domain.authorization.token import claims_of
 from relay.sandbox.certificates import make_dev_certificates
 from relay.sandbox.tokens import changed, claims_for, scopes_of, sign
 from relay.standard.catalogue import load_catalogue

@@ -14,7 +14,7 @@ from stage.neighbours import Neighbours
 from stage.town import BANK, CARD, Town
 
 from relay.infra.dns.event_loop import new_event_loop
-from relay.runtime.neighbourhood import neighbourhood
+from relay.runtime.processes.sandbox_environment import neighbourhood
 from relay.sandbox.certificates import make_dev_certificates
 
 

@@ -9,7 +9,7 @@ from stage.institution import Institution
 from stage.town import BANK, CARD
 from stage.verdict import happens
 
-from relay.domain.consent import KOREA
+from relay.domain.authorization.consent import KOREA
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

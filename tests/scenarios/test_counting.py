@@ -8,9 +8,9 @@ from stage.misdeeds import SCRIPTS
 from stage.town import BANK, CARD, ONE, TWO
 from stage.waiting import until
 
-from relay.infra.access_files import records_in
-from relay.policy.reconcile import Recount, differences
-from relay.runtime.counting import counting
+from relay.infra.records.access_files import records_in
+from relay.policy.statistics.reconcile import Recount, differences
+from relay.runtime.wiring.counting import counting
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -7,12 +7,12 @@ import pytest
 import pytest_asyncio
 from stage.waiting import PATIENCE_S
 
-from relay.policy.conformance import faults_of
-from relay.policy.report import TYPES, provider_report
-from relay.policy.weeks import days_of, korean_day, week_of
-from relay.runtime.config import load
-from relay.runtime.ledgers import ledger_of
-from relay.runtime.neighbourhood import neighbourhood
+from relay.policy.answer.conformance import faults_of
+from relay.policy.statistics.report import TYPES, provider_report
+from relay.policy.statistics.weeks import days_of, korean_day, week_of
+from relay.runtime.processes.sandbox_environment import neighbourhood
+from relay.runtime.settings.loading import load
+from relay.runtime.wiring.ledger import ledger_of
 from relay.sandbox.errands import Errands, Tokens
 from relay.sandbox.figures import Figures
 from relay.sandbox.journey import Journey

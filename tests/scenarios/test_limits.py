@@ -8,8 +8,8 @@ from stage.institution import Institution, answers_well
 from stage.town import BANK, CARD, ONE, PATIENT, TWO
 from stage.waiting import until
 
-from relay.policy.quota import Bucket
-from relay.policy.scalars import Rate
+from relay.policy.quota.bucket import Bucket
+from relay.policy.settings.scalars import Rate
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

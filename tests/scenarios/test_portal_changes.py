@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from stage.quarter import GONE, ONE, TWO, Caller, eventually, quarter_in
 
-from relay.domain.consent import KOREA
+from relay.domain.authorization.consent import KOREA
 from relay.sandbox.certificates import Authority
 from relay.sandbox.login import LOGINS
 from relay.sandbox.portal.rows import Service

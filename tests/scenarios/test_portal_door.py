@@ -14,8 +14,8 @@ from stage.town import BANK, ONE, PORTAL, PORTALS_SECRET, portal_of, request, sh
 from stage.verdict import happens
 from stage.waiting import until
 
-from relay.domain.consent import KOREA
-from relay.runtime.authority_process import AuthorityProcess
+from relay.domain.authorization.consent import KOREA
+from relay.runtime.processes.authority import AuthorityProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -16,9 +16,9 @@ from stage.quarter import ONE, TWO, eventually, quarter_in
 from stage.waiting import until
 
 from relay.domain.statistics import SendingState
-from relay.policy.conformance import faults_of
-from relay.policy.report import TYPES
-from relay.policy.weeks import korean_day, week_of
+from relay.policy.answer.conformance import faults_of
+from relay.policy.statistics.report import TYPES
+from relay.policy.statistics.weeks import korean_day, week_of
 from relay.sandbox.figures import Figures
 from relay.sandbox.portal_day import callers_of
 from relay.sandbox.registered import now

@@ -8,9 +8,9 @@ import pytest
 import pytest_asyncio
 
 from relay.jobs.sync import SyncFailed
-from relay.runtime.config import load
-from relay.runtime.labour import labour_of
-from relay.runtime.ledgers import ledger_of, prepared
+from relay.runtime.settings.loading import load
+from relay.runtime.wiring.jobs import labour_of
+from relay.runtime.wiring.ledger import ledger_of, prepared
 from relay.sandbox.houses import RELAY_CODE
 from relay.sandbox.portal.misdeeds import HOWS
 from relay.sandbox.street import build, opened

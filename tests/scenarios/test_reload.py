@@ -9,7 +9,7 @@ from stage.institution import Institution, answers_well
 from stage.town import BANK, CARD, PATIENT, directory_of, provider_file, settings_of
 from stage.waiting import until
 
-from relay.infra.token_keys import read_keys, write_set
+from relay.infra.tokens.key_folder import read_keys, write_set
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -7,7 +7,7 @@ import struct
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
-from relay.infra.turns import Turns
+from relay.infra.fair_semaphore import Turns
 from relay.wire.entrance import Entrance, Gate
 from relay.wire.handshake_places import HandshakePlaces
 from relay.wire.handshake_turns import AT_ONCE, HandshakeTurns

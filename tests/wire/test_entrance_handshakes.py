@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from entrances import HEADER, LOOPBACK, PATIENCE_S, entrance, said
 
-from relay.infra.tls import server_context
+from relay.infra.upstream.tls import server_context
 from relay.sandbox.certificates import make_dev_certificates
 from relay.wire.entrance import Rejected
 from relay.wire.handshake_turns import HandshakeTurns

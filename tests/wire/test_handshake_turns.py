@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from relay.infra.turns import Turns
+from relay.infra.fair_semaphore import Turns
 from relay.wire.handshake_turns import AT_ONCE, TURN_S, HandshakeTurns
 
 

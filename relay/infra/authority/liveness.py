@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from relay.desk.door import HEALTH
+from relay.endpoint.handlers import HEALTH
 
 _log = logging.getLogger(__name__)
 

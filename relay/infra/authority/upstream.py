@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.ports import Compose, Flight, Receiver
 from relay.infra.authority.fair_slots import FairSlots, QueueFull, Share
-from relay.infra.upstream import Pool
+from relay.infra.upstream.pool import Pool
 from relay.wire.watch import Watch
 
 

@@ -16,7 +16,7 @@ from cryptography.x509.verification import (
     VerificationError,
 )
 
-from relay.domain.proof import Doubt, Unproven
+from relay.domain.authorization.proof import Doubt, Unproven
 from relay.infra.certifiers.revocation import Revocations
 from relay.infra.certifiers.signed_data import strong
 from relay.infra.certifiers.strict_der import foreign

@@ -13,8 +13,8 @@ from typing import Any, Final
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from relay.domain.nonce import nonce_of
-from relay.domain.proof import CertificateSigned, Doubt, Unproven
+from relay.domain.authorization.nonce import nonce_of
+from relay.domain.authorization.proof import CertificateSigned, Doubt, Unproven
 from relay.domain.strict_json import read_object
 from relay.infra.certifiers.chains import Trust
 from relay.infra.certifiers.signed_data import SignedContent, check_signature, read_signed

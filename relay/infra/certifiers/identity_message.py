@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from relay.domain.proof import CertificateSigned, Doubt, Unproven
+from relay.domain.authorization.proof import CertificateSigned, Doubt, Unproven
 from relay.infra.certifiers.signed_data import check_signature, read_signed
 from relay.infra.certifiers.strict_der import foreign, looked_over
 from relay.standard.ucpid import OK, VERSION, IspReqInfo, PersonInfo, UcpidRequest, UcpidResponse

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from relay.domain.proof import Doubt, Unproven
+from relay.domain.authorization.proof import Doubt, Unproven
 from relay.domain.strict_json import read_object
 
 ANSWER_MOST: Final = 65_536

@@ -6,7 +6,7 @@ from typing import Final
 
 from asn1crypto import parser
 
-from relay.domain.proof import Doubt, Unproven
+from relay.domain.authorization.proof import Doubt, Unproven
 
 DEPTH_MOST: Final = 24
 """A SignedData with certificates nests about 14 deep."""

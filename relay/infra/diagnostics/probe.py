@@ -8,8 +8,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from relay.infra.diagnostics.causes import cause_of
-from relay.policy.envelope import Address, flaw_of
-from relay.policy.scalars import ProviderTimeouts
+from relay.policy.call.envelope import Address, flaw_of
+from relay.policy.settings.scalars import ProviderTimeouts
 from relay.wire.head import HEAD_END, Malformed, answer_head, answer_parser
 
 _HEAD_MOST: Final = 16 * 1024

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from sqlalchemy import func, select, text
 
-from relay.infra.ledger.engine import is_sqlite
-from relay.infra.ledger.tables_portal import JOBS
-from relay.infra.ledger.work import Works
+from relay.infra.ledger.database.engine import is_sqlite
+from relay.infra.ledger.database.portal_tables import JOBS
+from relay.infra.ledger.transaction import Works
 from relay.policy.clock_trust import ClockTrust, believed_beside
 
 _log = logging.getLogger(__name__)

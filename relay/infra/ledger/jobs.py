@@ -7,9 +7,9 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, case, insert, select, update
 
 from relay.domain.jobs import AHEAD_MOST_S, JobState, PortalCall, Term
-from relay.infra.ledger.tables_portal import JOBS, LEADERSHIP, PORTAL_CALLS
-from relay.infra.ledger.upserting import inserting
-from relay.infra.ledger.work import Work, Works
+from relay.infra.ledger.database.portal_tables import JOBS, LEADERSHIP, PORTAL_CALLS
+from relay.infra.ledger.database.upsert import inserting
+from relay.infra.ledger.transaction import Work, Works
 
 _CALL_COLUMNS: Final = [column for column in PORTAL_CALLS.c if column.name != "number"]
 

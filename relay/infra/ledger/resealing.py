@@ -6,10 +6,11 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Column, Row, Table, and_, select, tuple_, update
 
-from relay.infra.ledger import consents, proofs, requests
-from relay.infra.ledger.sealing import Sealer
-from relay.infra.ledger.tables import AUTHORIZATION_REQUESTS, CONSENT_SCOPES, CONSENTS, EVIDENCE
-from relay.infra.ledger.work import Work, Works
+from relay.infra.ledger.consents import consents, requests
+from relay.infra.ledger.consents import evidence as proofs
+from relay.infra.ledger.database.sealing import Sealer
+from relay.infra.ledger.database.tables import AUTHORIZATION_REQUESTS, CONSENT_SCOPES, CONSENTS, EVIDENCE
+from relay.infra.ledger.transaction import Work, Works
 
 BATCH: Final = 500
 """So many rows in one transaction: others wait no longer than that takes."""

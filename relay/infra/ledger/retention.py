@@ -10,9 +10,18 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Table, and_, delete, exists, not_, or_, select, tuple_
 
-from relay.domain.consent import ConsentState
+from relay.domain.authorization.consent import ConsentState
 from relay.domain.jobs import Limits
-from relay.infra.ledger.tables import (
+from relay.infra.ledger.database.portal_tables import (
+    PORTAL_CALLS,
+    REGISTRY_DISCARDED,
+    REGISTRY_PAST,
+    SENDINGS,
+    STATISTICS,
+    STATISTICS_BATCHES,
+    STATISTICS_REPAIRS,
+)
+from relay.infra.ledger.database.tables import (
     AUTHORIZATION_REQUESTS,
     CODES,
     CONSENT_SCOPES,
@@ -23,16 +32,7 @@ from relay.infra.ledger.tables import (
     SPENT,
     TOKENS,
 )
-from relay.infra.ledger.tables_portal import (
-    PORTAL_CALLS,
-    REGISTRY_DISCARDED,
-    REGISTRY_PAST,
-    SENDINGS,
-    STATISTICS,
-    STATISTICS_BATCHES,
-    STATISTICS_REPAIRS,
-)
-from relay.infra.ledger.work import Works
+from relay.infra.ledger.transaction import Works
 
 BATCH: Final = 500
 """So many rows go in one transaction."""

@@ -13,9 +13,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from relay.infra.ledger import marks
-from relay.infra.ledger.engine import WRITES, answering, engine_for, made, sqlite_path
-from relay.infra.ledger.sealing import Sealer
+from relay.infra.ledger import key_fingerprints as marks
+from relay.infra.ledger.database.engine import WRITES, answering, engine_for, made, sqlite_path
+from relay.infra.ledger.database.sealing import Sealer
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 _ONE_AT_A_TIME: Final = int.from_bytes(b"relaymig")

@@ -4,34 +4,27 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from sqlalchemy import select
 
-from relay.domain.authorization import AuthorizationRequest, Code, RequestState
-from relay.domain.consent import Consent
-from relay.domain.issue import Pair, TokenKind, TokenRecord
+from relay.domain.authorization.consent import Consent
+from relay.domain.authorization.issued_tokens import Pair, TokenKind, TokenRecord
+from relay.domain.authorization.request import AuthorizationRequest, Code, RequestState
 from relay.domain.ledger import Evidence, Holder, NotGranted, Why
 from relay.domain.transition import Forbidden
-from relay.infra.ledger import (
-    consents,
-    identity,
-    issuing,
-    marks,
-    once,
-    overdue,
-    proofs,
-    requests,
-    resealing,
-    revocations,
-    tokens,
-)
+from relay.infra.ledger import key_fingerprints as marks
+from relay.infra.ledger import resealing
 from relay.infra.ledger import schema as schemas
 from relay.infra.ledger.believed_time import BelievedTime
-from relay.infra.ledger.engine import engine_for, sqlite_path
+from relay.infra.ledger.consents import consents, issuing, overdue, requests, revocations, tokens
+from relay.infra.ledger.consents import evidence as proofs
+from relay.infra.ledger.consents import single_use as once
+from relay.infra.ledger.database import identity
+from relay.infra.ledger.database.engine import engine_for, sqlite_path
+from relay.infra.ledger.database.sealing import Sealer
+from relay.infra.ledger.database.tables import CONSENTS, TOKENS
 from relay.infra.ledger.jobs import SqlJobs
-from relay.infra.ledger.registry import SqlRegistry
+from relay.infra.ledger.registry.registry import SqlRegistry
 from relay.infra.ledger.retention import SqlArchive
-from relay.infra.ledger.sealing import Sealer
-from relay.infra.ledger.statistics import SqlStatistics
-from relay.infra.ledger.tables import CONSENTS, TOKENS
-from relay.infra.ledger.work import Work, Works
+from relay.infra.ledger.statistics.statistics import SqlStatistics
+from relay.infra.ledger.transaction import Work, Works
 
 
 async def open_ledger(url: str, sealer: Sealer, connections: int) -> "SqlLedger":

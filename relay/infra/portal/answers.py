@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from relay.domain.strict_json import read_object
-from relay.infra.portal.line import Heard
+from relay.infra.portal.connection import Heard
 
 THREAD_FROM: Final = 1_048_576
 """An answer of so many bytes is parsed on a thread: the loop has other things to do."""

@@ -15,9 +15,9 @@ from relay.domain.portal import PortalAway, PortalRefused
 from relay.infra.diagnostics.outages import OutageLog
 from relay.infra.files.reading_thread import ReadingThread
 from relay.infra.portal.answers import GIVEN_UP, Answer, Verdict, judged, lacks_code
-from relay.infra.portal.line import Heard, Line, Wanted
+from relay.infra.portal.connection import Heard, Line, Wanted
 from relay.infra.portal.token import Token, lacks_token
-from relay.policy.portal import PortalSettings
+from relay.policy.settings.portal import PortalSettings
 
 TOKEN: Final = "지원-001"  # noqa: S105 - an API
 _WAIT_MOST_S: Final = 60.0

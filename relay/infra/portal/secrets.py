@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from relay.infra.client_secrets import hashed, is_behind
+from relay.infra.tokens.client_secrets import hashed, is_behind
 
 THREADS: Final = 2
 KEY_BYTES_LEAST: Final = 32

@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
-from relay.domain.authorization import AuthorizationRequest, Code
-from relay.domain.consent import Authentication, Consent, Particulars
+from relay.domain.authorization.consent import Authentication, Consent, Particulars
+from relay.domain.authorization.request import AuthorizationRequest, Code
 from relay.oauth.redirects import way_back
 
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*")

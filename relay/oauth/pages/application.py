@@ -8,13 +8,13 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from relay.domain.ledger import NotGranted, Unreachable
-from relay.oauth.office import Authority
+from relay.oauth.flows import PAGES, RETURN
 from relay.oauth.pages.forms import BODY_MOST
 from relay.oauth.pages.hosted import HostedPages
 from relay.oauth.pages.problems import AWAY, BROKEN, BY_STATUS, BY_WHY, MALFORMED, Hindered
+from relay.oauth.pages.redirect_result import InstitutionKey, Returned
 from relay.oauth.pages.rendering import STYLE_PATH, guard, guarded, problem_page, style
-from relay.oauth.pages.returned import InstitutionKey, Returned
-from relay.oauth.ways import PAGES, RETURN
+from relay.oauth.services import Authority
 
 REQUEST_ID: Final = "[A-Za-z0-9_-]{1,128}"
 """What a request_id is made of (`authority.random`). Anything else is no page: PostgreSQL refuses a NUL in a text."""

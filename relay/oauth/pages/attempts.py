@@ -9,8 +9,8 @@ from typing import Final
 
 from aiohttp import web
 
-from relay.oauth.office import Authority
-from relay.policy.login_limits import BY_ADDRESS, BY_LOGIN_ID, LoginLimits, customer_address, network_of
+from relay.oauth.services import Authority
+from relay.policy.consent.login_limits import BY_ADDRESS, BY_LOGIN_ID, LoginLimits, customer_address, network_of
 
 _FORWARDED: Final = "X-Forwarded-For"
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from relay.domain.consent import KOREA, Asset, Particulars, Target
+from relay.domain.authorization.consent import KOREA, Asset, Particulars, Target
 from relay.oauth.pages.questions import LABELS, Question, Section
-from relay.policy.demand import UNTIL_WITHDRAWN
-from relay.policy.particulars import CYCLE, LIST_ONLY_DAYS, MONTHS_MOST
-from relay.policy.period import months_before
+from relay.policy.call.period import months_before
+from relay.policy.consent.demand import UNTIL_WITHDRAWN
+from relay.policy.consent.particulars import CYCLE, LIST_ONLY_DAYS, MONTHS_MOST
 
 PURPOSES: Final = (
     "본인신용정보 통합조회 서비스 이용",

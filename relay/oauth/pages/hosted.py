@@ -10,12 +10,12 @@ from weakref import WeakValueDictionary
 
 from aiohttp import web
 
-from relay.desk.connections.timed import run_while_connected
-from relay.domain.authorization import LOGINS_MOST, AuthorizationRequest, RequestState
-from relay.domain.consent import Particulars
+from relay.domain.authorization.consent import Particulars
+from relay.domain.authorization.request import LOGINS_MOST, AuthorizationRequest, RequestState
 from relay.domain.institution import DeskFault
 from relay.domain.ledger import NotGranted, Why
-from relay.oauth.office import Authority
+from relay.endpoint.connections.timed import run_while_connected
+from relay.oauth.flows import PAGES
 from relay.oauth.pages.answers import Denial, LastAnswers, denied, origins_of
 from relay.oauth.pages.attempts import Attempt, LoginAttempts
 from relay.oauth.pages.browser import Browser, cookie_of
@@ -33,13 +33,13 @@ from relay.oauth.pages.choices import (
     particulars_of,
     submitted,
 )
-from relay.oauth.pages.closing import Unsound, away, deny, give, scopes_at, sound
+from relay.oauth.pages.completion import Unsound, away, deny, give, scopes_at, sound
 from relay.oauth.pages.forms import flaw, form_of, one
 from relay.oauth.pages.problems import FORGED, SILENT, Hindered
 from relay.oauth.pages.questions import questions_of, sections_of
 from relay.oauth.pages.rendering import page
-from relay.oauth.ways import PAGES
-from relay.policy.registry import Authentication, Provider
+from relay.oauth.services import Authority
+from relay.policy.settings.directory import Authentication, Provider
 
 _ONCE_MORE: Final = "again"
 """The query of the one redirect that a browser without a cookie gets: another of its tabs may have been given it just

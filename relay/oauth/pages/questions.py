@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from relay.domain.consent import Asset
+from relay.domain.authorization.consent import Asset
 from relay.domain.institution import Holding
-from relay.policy.particulars import Scopes
+from relay.policy.consent.particulars import Scopes
 
 LABELS: Final[Mapping[str, str]] = {
     "bank.deposit": "예금·적금 계좌",

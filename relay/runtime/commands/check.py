@@ -9,9 +9,9 @@ from typing import Final
 
 import click
 
-from relay.runtime.config import ConfigProblems, Loaded, Problem, load
-from relay.runtime.key_files import file_problems
-from relay.runtime.setting_warnings import file_warnings, setting_warnings
+from relay.runtime.settings.loading import ConfigProblems, Loaded, Problem, load
+from relay.runtime.settings.warnings import file_warnings, setting_warnings
+from relay.runtime.wiring.key_files import file_problems
 
 PROBLEMS: Final = 2
 """Exit code when there is a problem."""

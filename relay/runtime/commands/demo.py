@@ -15,11 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Column, Table
 
 from relay.domain.ledger import Unreachable
-from relay.infra.ledger.marks import KeysUnfit
+from relay.infra.ledger.key_fingerprints import KeysUnfit
 from relay.infra.ledger.schema import SchemaProblem
-from relay.policy.conformance import faults_of
-from relay.runtime.ledgers import LedgerUnfit
-from relay.runtime.neighbourhood import Neighbourhood, RelayDied, neighbourhood, run
+from relay.policy.answer.conformance import faults_of
+from relay.runtime.processes.sandbox_environment import Neighbourhood, RelayDied, neighbourhood, run
+from relay.runtime.wiring.ledger import LedgerUnfit
 from relay.sandbox.errands import Errands
 from relay.sandbox.figures import Figures
 from relay.sandbox.journey import AUTHORITY_CALLS, Journey

@@ -19,10 +19,9 @@ from relay.domain.registry import (
     RegistryChanges,
 )
 from relay.infra.ledger.sql_ledger import SqlLedger
-from relay.policy.changes import differences, only
-from relay.policy.guard import WINDOW_DAYS, WINDOW_S, judge
-from relay.runtime.config import Loaded
-from relay.runtime.consulting import (
+from relay.policy.registry.changes import differences, only
+from relay.policy.registry.guard import WINDOW_DAYS, WINDOW_S, judge
+from relay.runtime.commands.ledger_session import (
     CANNOT,
     FAILED,
     config_option,
@@ -33,8 +32,9 @@ from relay.runtime.consulting import (
     moment,
     with_portal,
 )
-from relay.runtime.labour import changes_ahead
-from relay.runtime.printing import clock, counted, print_table, rows_of
+from relay.runtime.commands.printing import clock, counted, print_table, rows_of
+from relay.runtime.settings.loading import Loaded
+from relay.runtime.wiring.jobs import changes_ahead
 
 _REASON_MOST: Final = 200
 _HINT: Final = (

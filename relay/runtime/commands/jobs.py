@@ -9,10 +9,10 @@ import click
 
 from relay.domain.jobs import JobState, PortalCall, Term
 from relay.infra.ledger.sql_ledger import SqlLedger
-from relay.runtime.config import Loaded
-from relay.runtime.consulting import FAILED, config_option, consult, end, job_run, json_option, moment
-from relay.runtime.job_names import JOBS, names_of
-from relay.runtime.printing import clock, print_table, rows_of
+from relay.runtime.commands.ledger_session import FAILED, config_option, consult, end, job_run, json_option, moment
+from relay.runtime.commands.printing import clock, print_table, rows_of
+from relay.runtime.settings.job_names import JOBS, names_of
+from relay.runtime.settings.loading import Loaded
 
 CALLS_SHOWN: Final = 10
 

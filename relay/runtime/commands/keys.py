@@ -14,9 +14,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from relay.infra.rotation import Standing, prune, rotate, standings
-from relay.infra.token_keys import TokenKeyProblem, read_keys
-from relay.runtime.config import ConfigProblems, load
+from relay.infra.tokens.key_folder import TokenKeyProblem, read_keys
+from relay.infra.tokens.rotation import Standing, prune, rotate, standings
+from relay.runtime.settings.loading import ConfigProblems, load
 
 UNUSABLE: Final = 2
 """Exit code when settings or folder cannot be used."""

@@ -11,12 +11,12 @@ import click
 
 from relay.domain.ledger import Unreachable
 from relay.infra.ledger import schema
-from relay.infra.ledger.marks import KeysUnfit
+from relay.infra.ledger.database.sealing import SealBroken
+from relay.infra.ledger.key_fingerprints import KeysUnfit
 from relay.infra.ledger.schema import SchemaProblem, SchemaState
-from relay.infra.ledger.sealing import SealBroken
-from relay.policy.authority import LedgerSettings
-from relay.runtime.config import ConfigProblems, load
-from relay.runtime.ledgers import LedgerUnfit, opened, prepared, unanswered, url_of
+from relay.policy.settings.authority import LedgerSettings
+from relay.runtime.settings.loading import ConfigProblems, load
+from relay.runtime.wiring.ledger import LedgerUnfit, opened, prepared, unanswered, url_of
 
 DIFFERS: Final = 1
 """Exit code of --check when the ledger's tables are not those this relay knows."""

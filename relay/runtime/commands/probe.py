@@ -12,13 +12,13 @@ from typing import Final, NoReturn
 import click
 
 from relay.infra.diagnostics.probe import Probe, Step
-from relay.infra.tls import TlsError
-from relay.policy.registry import Provider
-from relay.policy.scalars import ProviderTimeouts
-from relay.runtime.config import ConfigProblems, load
-from relay.runtime.materials import MaterialError, provider_context
-from relay.runtime.printing import print_table
-from relay.runtime.references import SecretMissing
+from relay.infra.upstream.tls import TlsError
+from relay.policy.settings.directory import Provider
+from relay.policy.settings.scalars import ProviderTimeouts
+from relay.runtime.commands.printing import print_table
+from relay.runtime.settings.loading import ConfigProblems, load
+from relay.runtime.settings.secret_references import SecretMissing
+from relay.runtime.wiring.credentials import MaterialError, provider_context
 
 FAILED: Final = 1
 """Exit code when a step failed."""

@@ -17,9 +17,9 @@ from aiohttp import web
 
 from relay.domain.ledger import Unreachable
 from relay.infra.ledger.schema import SchemaProblem
-from relay.policy.conformance import faults_of
-from relay.runtime.ledgers import LedgerUnfit
-from relay.runtime.neighbourhood import Neighbourhood, RelayDied, neighbourhood, run
+from relay.policy.answer.conformance import faults_of
+from relay.runtime.processes.sandbox_environment import Neighbourhood, RelayDied, neighbourhood, run
+from relay.runtime.wiring.ledger import LedgerUnfit
 from relay.sandbox.customers import ci_of
 from relay.sandbox.errands import Errands
 from relay.sandbox.houses import RELAY_CODE, Portal

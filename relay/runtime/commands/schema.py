@@ -6,8 +6,8 @@ from typing import Final
 import click
 from pydantic import BaseModel
 
-from relay.policy.registry import Directory, Provider
-from relay.policy.settings import Settings
+from relay.policy.settings.directory import Directory, Provider
+from relay.policy.settings.model import Settings
 
 MODELS: Final[dict[str, type[BaseModel]]] = {"relay": Settings, "provider": Provider, "directory": Directory}
 

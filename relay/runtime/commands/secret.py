@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from relay.infra.client_secrets import hashed
+from relay.infra.tokens.client_secrets import hashed
 
 _SECRET: Final = re.compile(r"[0-9A-Za-z]{1,50}")
 

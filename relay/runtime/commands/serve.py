@@ -15,14 +15,14 @@ import click
 from relay.domain.ledger import Unreachable
 from relay.infra.dns.event_loop import new_event_loop
 from relay.infra.output.standard_streams import QueuedStderr
-from relay.runtime.attendant import Attendant, AuthorityDied
-from relay.runtime.config import ConfigProblems, load
-from relay.runtime.ledgers import unanswered
-from relay.runtime.process import UNUSABLE, RelayProcess
+from relay.runtime.processes.gateway import UNUSABLE, RelayProcess
+from relay.runtime.processes.supervisor import Attendant, AuthorityDied
+from relay.runtime.settings.loading import ConfigProblems, load
+from relay.runtime.wiring.ledger import unanswered
 
 BESIDE: Final = {
-    "authority": ("relay.runtime.authority_process", "AuthorityProcess"),
-    "jobs": ("relay.runtime.jobs_process", "JobsProcess"),
+    "authority": ("relay.runtime.processes.authority", "AuthorityProcess"),
+    "jobs": ("relay.runtime.processes.jobs", "JobsProcess"),
 }
 """Roles that run beside the gateway: where their process is."""
 

@@ -12,15 +12,14 @@ import click
 
 from relay.domain.jobs import JobState
 from relay.domain.statistics import ConsentCount, Line, Repair, Sending, SendingState
-from relay.infra.access_files import Unreadable, records_in
 from relay.infra.ledger.sql_ledger import SqlLedger
-from relay.policy.overview import Row, codes, days_and_providers
-from relay.policy.reconcile import Recount, differences
-from relay.policy.report import TYPES, Calls
-from relay.policy.scalars import STDOUT
-from relay.policy.weeks import WEEKS_MOST, days_of, is_sunday, korean_day, last_week, weeks_back
-from relay.runtime.config import Loaded
-from relay.runtime.consulting import (
+from relay.infra.records.access_files import Unreadable, records_in
+from relay.policy.settings.scalars import STDOUT
+from relay.policy.statistics.overview import Row, codes, days_and_providers
+from relay.policy.statistics.reconcile import Recount, differences
+from relay.policy.statistics.report import TYPES, Calls
+from relay.policy.statistics.weeks import WEEKS_MOST, days_of, is_sunday, korean_day, last_week, weeks_back
+from relay.runtime.commands.ledger_session import (
     CANNOT,
     FAILED,
     config_option,
@@ -31,8 +30,9 @@ from relay.runtime.consulting import (
     moment,
     with_portal,
 )
-from relay.runtime.counting import counting
-from relay.runtime.printing import clock, counted, print_table, rows_of
+from relay.runtime.commands.printing import clock, counted, print_table, rows_of
+from relay.runtime.settings.loading import Loaded
+from relay.runtime.wiring.counting import counting
 
 
 @click.group(

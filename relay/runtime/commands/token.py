@@ -9,8 +9,8 @@ import click
 
 from relay.domain.ledger import Unreachable
 from relay.infra.ledger.schema import SchemaProblem
-from relay.runtime.ledgers import LedgerUnfit
-from relay.runtime.neighbourhood import record
+from relay.runtime.processes.sandbox_environment import record
+from relay.runtime.wiring.ledger import LedgerUnfit
 from relay.sandbox.houses import MARK, facts_of, token_key_of
 from relay.sandbox.token_keys import ALGORITHMS
 from relay.sandbox.tokens import changed, claims_for, scopes_of, sign

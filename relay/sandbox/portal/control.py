@@ -10,7 +10,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from relay.domain.registry import Organisation, OrgType
-from relay.policy.weeks import last_week
+from relay.policy.statistics.weeks import last_week
 from relay.sandbox.customers import ci_of
 from relay.sandbox.login import LOGINS
 from relay.sandbox.operator import Call

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
 
-from relay.domain.consent import KOREA
+from relay.domain.authorization.consent import KOREA
 from relay.domain.registry import Organisation
 from relay.sandbox.portal.rows import DELETED, Row, Service, by_operator, row_for_certifiers, row_of, service_row
 

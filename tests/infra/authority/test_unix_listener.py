@@ -7,12 +7,12 @@ import sys
 import pytest
 from aiohttp import web
 
-from relay.desk.connections.limits import ConnectionLimits
-from relay.desk.connections.site import LimitedSite
-from relay.desk.door import turned_away
-from relay.desk.serving import served
+from relay.endpoint.connections.limits import ConnectionLimits
+from relay.endpoint.connections.site import LimitedSite
+from relay.endpoint.handlers import turned_away
+from relay.endpoint.serving import served
 from relay.infra.authority.unix_listener import UnixListener, listening_pid
-from relay.policy.scalars import Rate
+from relay.policy.settings.scalars import Rate
 
 HOLDER = """
 import fcntl, os, sys

@@ -2,7 +2,7 @@ import pytest
 
 from relay.domain.fault import FAULTS, Refusal
 from relay.infra.authority.upstream import AuthorityPool
-from relay.policy.scalars import ProviderTimeouts
+from relay.policy.settings.scalars import ProviderTimeouts
 from relay.wire.watch import Watch
 
 A, B = "operator-a", "operator-b"

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from relay.domain.proof import CertificateSigned
+from relay.domain.authorization.proof import CertificateSigned
 from relay.infra.certifiers.chains import Trust
 from relay.infra.certifiers.identity_message import OurIdentity
 from relay.infra.certifiers.revocation import Revocations

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from relay.domain.proof import Doubt, Unproven
+from relay.domain.authorization.proof import Doubt, Unproven
 from relay.infra.certifiers.credential import PATH, RENEW_S, Credential
 from relay.infra.certifiers.rest import Said
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.domain.proof import CertificateSigned, Doubt, Unproven
+from relay.domain.authorization.proof import CertificateSigned, Doubt, Unproven
 from relay.infra.certifiers.chains import Trust
 from relay.infra.certifiers.examination import AHEAD_S, SIGNED_AGO_S, examine
 from relay.infra.certifiers.revocation import Revocations

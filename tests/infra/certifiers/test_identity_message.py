@@ -8,7 +8,7 @@ from cryptography.x509 import AuthorityKeyIdentifier
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.domain.proof import Doubt, Unproven
+from relay.domain.authorization.proof import Doubt, Unproven
 from relay.infra.certifiers.identity_message import OurIdentity, Question, answered, question
 from relay.standard.ucpid import IspReqInfo, PersonInfo, UcpidRequest, UcpidResponse
 

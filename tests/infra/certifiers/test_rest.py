@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from relay.domain.proof import Doubt, Unproven
+from relay.domain.authorization.proof import Doubt, Unproven
 from relay.infra.certifiers.rest import ANSWER_MOST, Line
 
 

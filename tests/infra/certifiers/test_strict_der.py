@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.domain.proof import Doubt, Unproven
+from relay.domain.authorization.proof import Doubt, Unproven
 from relay.infra.certifiers.strict_der import DEPTH_MOST, NODES_MOST, OID_MOST, foreign, looked_over
 
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from relay.infra.diagnostics.probe import Probe
-from relay.infra.tls import client_context
-from relay.policy.scalars import ProviderTimeouts
+from relay.infra.upstream.tls import client_context
+from relay.policy.settings.scalars import ProviderTimeouts
 from relay.sandbox.certificates import make_dev_certificates
 
 TRAN_ID = "ZRLA000001R00000000000001"

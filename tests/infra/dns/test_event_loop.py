@@ -12,8 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from relay.infra.dns.event_loop import new_event_loop
-from relay.infra.ledger.engine import engine_for
-from relay.infra.tls import client_context, server_context
+from relay.infra.ledger.database.engine import engine_for
+from relay.infra.upstream.tls import client_context, server_context
 from relay.sandbox.certificates import make_dev_certificates
 
 

@@ -6,9 +6,9 @@ import ssl
 
 import pytest
 
-from relay.infra.dialing import Dialer, NotConnected
 from relay.infra.dns.opening import ADDRESSES_MOST, open_socket
-from relay.policy.scalars import ProviderTimeouts
+from relay.infra.upstream.dialing import Dialer, NotConnected
+from relay.policy.settings.scalars import ProviderTimeouts
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ import pytest
 import pytest_asyncio
 from alembic import command
 
-from relay.domain.authorization import AuthorizationRequest, Code, RequestState
-from relay.domain.consent import Asset, Authentication, Consent, Particulars, Target
-from relay.domain.issue import Pair, TokenKind, TokenRecord
+from relay.domain.authorization.consent import Asset, Authentication, Consent, Particulars, Target
+from relay.domain.authorization.issued_tokens import Pair, TokenKind, TokenRecord
+from relay.domain.authorization.request import AuthorizationRequest, Code, RequestState
 from relay.domain.ledger import Holder, NotGranted
 from relay.infra.ledger import schema
-from relay.infra.ledger.engine import made, sqlite_path
-from relay.infra.ledger.sealing import CustomerKey, Sealer
+from relay.infra.ledger.database.engine import made, sqlite_path
+from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 
 NOW = 1_800_000_000

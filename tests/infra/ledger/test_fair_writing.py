@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from relay.domain.ledger import NotGranted
-from relay.domain.turn import CALLER
+from relay.domain.queue_full import CALLER
 
 FLOOD, OTHER = "ZOPA000001", "ZOPA000002"
 

@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from relay.domain.ledger import Evidence
 from relay.infra.ledger import schema
-from relay.infra.ledger.sealing import CustomerKey, SealBroken, Sealer
+from relay.infra.ledger.database.sealing import CustomerKey, SealBroken, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 
 OLD = CustomerKey("old", b"1" * 32)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from relay.infra.ledger.engine import engine_for, sqlite_path
+from relay.infra.ledger.database.engine import engine_for, sqlite_path
 from relay.infra.ledger.schema import SchemaProblem, SchemaState, expect_current, state, told, upgrade
 
 

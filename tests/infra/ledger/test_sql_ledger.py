@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from relay.domain.consent import ConsentState
-from relay.domain.issue import TokenState
-from relay.infra.ledger.marks import KeysUnfit
+from relay.domain.authorization.consent import ConsentState
+from relay.domain.authorization.issued_tokens import TokenState
+from relay.infra.ledger.database.sealing import CustomerKey, Sealer
+from relay.infra.ledger.key_fingerprints import KeysUnfit
 from relay.infra.ledger.schema import SchemaProblem, SchemaState, upgrade
-from relay.infra.ledger.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 
 AGAIN_S = 30

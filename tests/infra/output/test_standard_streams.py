@@ -26,7 +26,7 @@ print(stderr.lost)
 """
 RECORDS = """
 from relay.domain.exchange import Exchange
-from relay.infra.access_log import AccessLog
+from relay.infra.records.access_log import AccessLog
 log = AccessLog("stdout", most=10_000)
 log.start()
 log.write([Exchange(0.0, 0.0) for _ in range(10_000)])

@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 
 from relay.infra.portal.client import Effects, PortalClient
-from relay.infra.tls import client_context, server_context
-from relay.policy.portal import OfferedCredential, PortalCredential, PortalSettings, PortalTimeouts
+from relay.infra.upstream.tls import client_context, server_context
+from relay.policy.settings.portal import OfferedCredential, PortalCredential, PortalSettings, PortalTimeouts
 from relay.sandbox.certificates import Authority
 
 RELAY = "RLAY000001"

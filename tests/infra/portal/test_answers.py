@@ -6,7 +6,7 @@ import pytest
 
 from relay.infra.portal import answers
 from relay.infra.portal.answers import THREAD_FROM, Verdict, code_of, judged, lacks_code
-from relay.infra.portal.line import Heard
+from relay.infra.portal.connection import Heard
 
 TRAN_ID = "RLAY000001R00000000000001"
 GOOD = Heard("", 200, (TRAN_ID,), "application/json", b'{"rsp_code":"00000"}')

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 
 from relay.domain.portal import PortalAway, PortalRefused
-from relay.infra.tls import client_context
+from relay.infra.upstream.tls import client_context
 from relay.infra.user_agent import USER_AGENT
 
 ORGS, SERVICES, STATISTICS = "/v1/mgmts/orgs", "/v1/mgmts/services", "/v1/mgmts/statistics/provider"

@@ -9,11 +9,11 @@ import pytest
 from aiohttp import web
 
 from relay.infra.ledger import schema
-from relay.infra.ledger.sealing import CustomerKey, Sealer
+from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 from relay.infra.portal.secrets import PortalSecrets
 from relay.jobs.sync import Sync, SyncFailed
-from relay.policy.portal import Guard
+from relay.policy.settings.portal import Guard
 
 ORGS, SERVICES, TOKEN = "/v1/mgmts/orgs", "/v1/mgmts/services", "/mgmts/oauth/2.0/token"
 RELAY = "RLAY000001"

@@ -3,9 +3,9 @@ import threading
 
 import pytest
 
-from relay.infra.client_secrets import ClientSecrets
 from relay.infra.portal import secrets
 from relay.infra.portal.secrets import PortalSecrets
+from relay.infra.tokens.client_secrets import ClientSecrets
 
 LONG = "aRandomSecretOfThePortal"
 

@@ -7,9 +7,10 @@ import itertools
 import random
 from pathlib import Path
 
-from relay.infra import delivery, tally
-from relay.infra.tally import Tally
-from relay.policy.counting import Counting
+from relay.infra.statistics import counter as tally
+from relay.infra.statistics import delivery
+from relay.infra.statistics.counter import Tally
+from relay.policy.statistics.counting import Counting
 from relay.standard.catalogue import load_catalogue, load_oauth_errors, load_rsp_codes
 from simulated.traffic import callers
 

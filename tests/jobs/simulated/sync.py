@@ -7,7 +7,7 @@ import pytest
 from relay.domain.jobs import Superseded
 from relay.domain.registry import COUNTS_NONE, Cause, Discarded, Former, Held, Past, Registry, RegistryMoved
 from relay.jobs.sync import Sync, SyncFailed
-from relay.policy.portal import Guard
+from relay.policy.settings.portal import Guard
 
 RELAY = "RLAY000001"
 FIRST, SECOND, THIRD = "20240101000000", "20240102000000", "20240103000000"

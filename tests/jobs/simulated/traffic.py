@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from relay.domain.exchange import Exchange
 from relay.domain.party import Operator, Service
-from relay.policy.access import Caller, Callers
+from relay.policy.call.access import Caller, Callers
 
 KST = timezone(timedelta(hours=9))
 FIRST = datetime(2026, 12, 27, tzinfo=KST).timestamp()

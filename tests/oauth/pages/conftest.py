@@ -13,18 +13,18 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from relay.desk.door import RUNNER
-from relay.desk.serving import served
-from relay.domain.authorization import LOGINS_MOST, REQUEST_MOVES, AuthorizationRequest, RequestState
-from relay.domain.consent import Asset
+from relay.domain.authorization.consent import Asset
+from relay.domain.authorization.request import LOGINS_MOST, REQUEST_MOVES, AuthorizationRequest, RequestState
 from relay.domain.institution import DeskFault, Holding
 from relay.domain.ledger import NotGranted, Why
 from relay.domain.party import Service
 from relay.domain.transition import moved
-from relay.oauth.office import Authority, Client, Office
+from relay.endpoint.handlers import RUNNER
+from relay.endpoint.serving import served
 from relay.oauth.pages.application import pages_application, turned_away
-from relay.policy.authority import Tokens
-from relay.policy.registry import Authentication, Link, Provider, Redirect
+from relay.oauth.services import Authority, Client, Office
+from relay.policy.settings.authority import Tokens
+from relay.policy.settings.directory import Authentication, Link, Provider, Redirect
 from relay.sandbox.certificates import make_dev_certificates
 
 NOW = 1_795_316_400  # 2026-11-22 00:00:00 UTC, 09:00 in Korea

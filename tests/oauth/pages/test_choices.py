@@ -3,7 +3,7 @@ from datetime import date
 
 import pytest
 
-from relay.domain.consent import Asset, Particulars, Target
+from relay.domain.authorization.consent import Asset, Particulars, Target
 from relay.domain.institution import Holding
 from relay.oauth.pages.choices import (
     Page,
@@ -15,8 +15,8 @@ from relay.oauth.pages.choices import (
     submitted,
 )
 from relay.oauth.pages.questions import questions_of, sections_of
-from relay.policy.demand import UNTIL_WITHDRAWN
-from relay.policy.particulars import checked, scopes_of, with_list_scope
+from relay.policy.consent.demand import UNTIL_WITHDRAWN
+from relay.policy.consent.particulars import checked, scopes_of, with_list_scope
 from relay.standard.catalogue import load_catalogue
 
 TODAY = date(2026, 11, 22)

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from relay.domain.authorization import LOGINS_MOST, RequestState
-from relay.domain.consent import Asset, Authentication, Target
+from relay.domain.authorization.consent import Asset, Authentication, Target
+from relay.domain.authorization.request import LOGINS_MOST, RequestState
 
 CALLBACK = "https://operator.example/callback"
 TOLD = {"from": "relay", "state": "state1", "api_tran_id": "ZOPA000001M00000000000001"}

@@ -1,11 +1,11 @@
 import pytest
 
-from relay.domain.consent import Asset
+from relay.domain.authorization.consent import Asset
 from relay.domain.ids import INDUSTRIES
 from relay.domain.institution import Holding
 from relay.oauth.pages.questions import LABELS, QUESTIONS, questions_of, sections_of
-from relay.policy.particulars import scopes_of
-from relay.policy.withheld import FLAGS
+from relay.policy.call.withheld import FLAGS
+from relay.policy.consent.particulars import scopes_of
 from relay.standard.catalogue import load_catalogue
 
 

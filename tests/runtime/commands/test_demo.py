@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.schema import upgrade
-from relay.infra.ledger.sealing import CustomerKey, Sealer
-from relay.runtime import neighbourhood
 from relay.runtime.commands import demo
 from relay.runtime.commands.demo import command
+from relay.runtime.processes import sandbox_environment as neighbourhood
 from relay.sandbox.operator import Call
 from relay.standard.catalogue import load_catalogue
 

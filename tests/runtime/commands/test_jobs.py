@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 from rich.cells import cell_len
 
-from relay.runtime import consulting
 from relay.runtime.cli import main
+from relay.runtime.commands import ledger_session as consulting
 
 OPERATOR = "ZOPA000001"
 

@@ -6,8 +6,8 @@ from datetime import datetime
 import pytest
 from click.testing import CliRunner
 
-from relay.infra.signing import FolderSigner
-from relay.infra.token_keys import read_keys
+from relay.infra.tokens.key_folder import read_keys
+from relay.infra.tokens.signing import FolderSigner
 from relay.runtime.commands import keys
 from relay.runtime.commands.keys import command
 

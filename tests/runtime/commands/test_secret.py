@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from relay.infra.client_secrets import ClientSecrets
-from relay.policy.registry import DirectoryService
+from relay.infra.tokens.client_secrets import ClientSecrets
+from relay.policy.settings.directory import DirectoryService
 from relay.runtime.commands import secret
 from relay.runtime.commands.secret import command
 

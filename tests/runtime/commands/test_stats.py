@@ -11,10 +11,10 @@ from rich.cells import cell_len
 
 from relay.domain.exchange import Exchange
 from relay.domain.statistics import Batch
-from relay.infra.access_log import line as record_of
-from relay.policy.weeks import days_of, korean_day, last_week, week_of
+from relay.infra.records.access_log import line as record_of
+from relay.policy.statistics.weeks import days_of, korean_day, last_week, week_of
 from relay.runtime.cli import main
-from relay.runtime.counting import counting
+from relay.runtime.wiring.counting import counting
 
 TODAY = korean_day(time.time())
 WEEK = last_week(time.time())

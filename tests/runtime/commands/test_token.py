@@ -6,12 +6,12 @@ import jwt
 import pytest
 from click.testing import CliRunner
 
-from relay.domain.consent import ConsentState
-from relay.domain.issue import TokenState
+from relay.domain.authorization.consent import ConsentState
+from relay.domain.authorization.issued_tokens import TokenState
 from relay.infra.ledger.schema import upgrade
 from relay.runtime.commands.token import command
-from relay.runtime.config import load
-from relay.runtime.ledgers import ledger_of, url_of
+from relay.runtime.settings.loading import load
+from relay.runtime.wiring.ledger import ledger_of, url_of
 from relay.sandbox.customers import ci_of
 from relay.sandbox.street import build
 from relay.sandbox.world.model import CUSTOMERS

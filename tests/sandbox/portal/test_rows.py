@@ -3,7 +3,7 @@
 import pytest
 
 from relay.domain.registry import Organisation, OrgType
-from relay.policy.conformance import faults_of
+from relay.policy.answer.conformance import faults_of
 from relay.sandbox.portal.rows import Service, by_operator, row_for_certifiers, row_of, service_row
 from relay.standard.catalogue import load_catalogue
 

@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 from relay.domain.api import Catalogue
-from relay.policy.conformance import faults_of
+from relay.policy.answer.conformance import faults_of
 from relay.sandbox.world.model import Ask, Customer, answer
 from relay.standard.catalogue import load_catalogue
 

@@ -6,12 +6,12 @@ import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from relay.domain.consent import Asset
+from relay.domain.authorization.consent import Asset
 from relay.domain.ledger import Holder
+from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.schema import upgrade
-from relay.infra.ledger.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
-from relay.runtime.handout import Handout, consent_for, hand_out
+from relay.runtime.wiring.seed_tokens import Handout, consent_for, hand_out
 
 DATES = ("end_date", "period")
 

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import yaml
 
-from relay.domain.consent import KOREA
+from relay.domain.authorization.consent import KOREA
 from stage.town import ACCOUNT, BANK, ONE, request
 
 FOLDER = Path(__file__).resolve().parents[2] / "cases"

@@ -15,14 +15,14 @@ from click.testing import CliRunner
 
 from relay.domain.jobs import JobState
 from relay.jobs.runner import JobFailed, Runner
-from relay.runtime.authority_process import AuthorityProcess
 from relay.runtime.cli import main
-from relay.runtime.config import load
-from relay.runtime.jobs_process import JobsProcess
-from relay.runtime.labour import labour_of, leadership_of
-from relay.runtime.ledgers import ledger_of, prepared
-from relay.runtime.neighbourhood import Neighbourhood, record
-from relay.runtime.process import RelayProcess
+from relay.runtime.processes.authority import AuthorityProcess
+from relay.runtime.processes.gateway import RelayProcess
+from relay.runtime.processes.jobs import JobsProcess
+from relay.runtime.processes.sandbox_environment import Neighbourhood, record
+from relay.runtime.settings.loading import load
+from relay.runtime.wiring.jobs import labour_of, leadership_of
+from relay.runtime.wiring.ledger import ledger_of, prepared
 from relay.sandbox.houses import RELAY_CODE
 from relay.sandbox.registered import portal_of
 from relay.sandbox.street import _bound, _server_context, build, opened

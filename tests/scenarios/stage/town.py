@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 
 import yaml
 
-from relay.infra.client_secrets import hashed
-from relay.runtime.process import RelayProcess
+from relay.infra.tokens.client_secrets import hashed
+from relay.runtime.processes.gateway import RelayProcess
 from stage.books import Books
 from stage.caller import Line, client_context
 from stage.institution import Institution

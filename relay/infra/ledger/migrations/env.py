@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from relay.infra.ledger.tables import METADATA
+from relay.infra.ledger.database.tables import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],

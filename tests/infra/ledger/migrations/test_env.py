@@ -3,7 +3,7 @@
 from alembic import command
 
 from relay.infra.ledger import schema
-from relay.infra.ledger.engine import WRITES, engine_for, made, sqlite_path
+from relay.infra.ledger.database.engine import WRITES, engine_for, made, sqlite_path
 
 
 def steps(connection, way):

@@ -4,8 +4,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import MetaData, inspect
 
-from relay.infra.ledger.engine import engine_for, made, sqlite_path
-from relay.infra.ledger.tables import METADATA
+from relay.infra.ledger.database.engine import engine_for, made, sqlite_path
+from relay.infra.ledger.database.tables import METADATA
 
 
 async def seen(url, look):

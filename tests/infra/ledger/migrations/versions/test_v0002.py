@@ -4,9 +4,9 @@ import pytest
 import pytest_asyncio
 
 from relay.infra.ledger import schema
-from relay.infra.ledger.marks import KeysUnfit
+from relay.infra.ledger.database.sealing import CustomerKey, Sealer
+from relay.infra.ledger.key_fingerprints import KeysUnfit
 from relay.infra.ledger.schema import SchemaProblem, SchemaState
-from relay.infra.ledger.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 
 FIRST = CustomerKey("first", b"1" * 32)

@@ -4,9 +4,9 @@ import pytest
 import pytest_asyncio
 
 from relay.infra.ledger import schema
-from relay.infra.ledger.marks import KeysUnfit
+from relay.infra.ledger.database.sealing import CustomerKey, Sealer
+from relay.infra.ledger.key_fingerprints import KeysUnfit
 from relay.infra.ledger.schema import SchemaState
-from relay.infra.ledger.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 
 CLEAR = (("consents", "purpose", "한곳에서 보기"), ("authorization_requests", "oauth_state", "state1"))

@@ -1,0 +1,36 @@
+"""트랜잭션 ID of integrated authentication: who asks whom through whom, when (규격 통합인증-002)."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from relay.domain.authorization.consent import KOREA
+
+_PARTS: Final = re.compile("MD" + "_([0-9A-Za-z]{10})" * 4 + "_([0-9]{14})_([0-9A-Za-z]{12})")
+
+
+@dataclass(frozen=True, slots=True)
+class TxId:
+    """`MD_operator_provider_relay_certifier_YYYYMMDDHHMMSS_serial`, aNS(74). `made_at` in epoch seconds."""
+
+    operator: str
+    provider: str
+    relay: str
+    certifier: str
+    made_at: int
+    serial: str
+
+    def __str__(self) -> str:
+        moment = datetime.fromtimestamp(self.made_at, KOREA).strftime("%Y%m%d%H%M%S")
+        return f"MD_{self.operator}_{self.provider}_{self.relay}_{self.certifier}_{moment}_{self.serial}"
+
+
+def tx_id_of(text: str) -> TxId:
+    """The parts of a tx_id. Raises ValueError when it has another form or its time is none."""
+    found = _PARTS.fullmatch(text)
+    if found is None:
+        raise ValueError("no tx_id")
+    operator, provider, relay, certifier, moment, serial = found.groups()
+    made_at = datetime.strptime(moment, "%Y%m%d%H%M%S").replace(tzinfo=KOREA).timestamp()
+    return TxId(operator, provider, relay, certifier, int(made_at), serial)

@@ -1,0 +1,106 @@
+"""OAuth errors of the standard: one row each (규격 3.10; RFC 6749 4.1.2.1, 5.2)."""
+
+import logging
+import traceback
+from collections.abc import Mapping
+from typing import Final, Self
+
+from relay.domain.fault import FAULTS
+from relay.domain.ledger import NotGranted, Unreachable, Why
+from relay.domain.queue_full import Crowded
+from relay.policy.call.envelope import words_of
+
+_log = logging.getLogger(__name__)
+
+STATUS: Final = {
+    "invalid_request": 400,
+    "invalid_client": 400,  # not 401: the standard differs from the RFC here
+    "invalid_grant": 400,
+    "unauthorized_client": 400,
+    "unsupported_grant_type": 400,
+    "invalid_scope": 400,
+    "unauthorized_user": 400,
+    "method_not_allowed": 405,
+    "server_error": 500,
+    "temporarily_unavailable": 503,
+    # on authorize only, by redirect
+    "access_denied": 302,
+    "unsupported_response_type": 302,
+}
+"""HTTP status of each error where it is not told by redirect."""
+
+
+class OAuthRefusal(Exception):
+    """The answer is an error. `description` is Korean, AH(450), and never holds a value that was sent (규격 3.10).
+
+    `reason` is the name under which it is counted and recorded; `retry_after` seconds, with temporarily_unavailable.
+    """
+
+    def __init__(self, error: str, description: str, *, reason: str = "", retry_after: int = 0) -> None:
+        super().__init__(error)
+        self.error = error
+        self.status = STATUS[error]
+        self.description = description
+        self.reason = reason or error
+        self.retry_after = retry_after
+
+    @classmethod
+    def of(cls, fault: str, detail: str = "", *, error: str = "invalid_request") -> Self:
+        """The refusal with the words of a row of FAULTS; `detail` names the field concerned and what is allowed."""
+        return cls(error, words_of(FAULTS[fault], detail), reason=fault)
+
+
+_RETRY_S: Final = 5
+_TURN_S: Final = 1
+"""A lane of comparisons is empty again within a second, unless its caller fills it anew."""
+
+_CODE = "code가 유효하지 않습니다"
+_REFRESH = "refresh_token이 유효하지 않습니다"
+NOT_GRANTED: Final[Mapping[Why, tuple[str, str]]] = {
+    Why.CODE_UNKNOWN: ("invalid_grant", _CODE),
+    Why.CODE_SPENT: ("invalid_grant", _CODE),
+    Why.CODE_OF_ANOTHER: ("invalid_grant", _CODE),
+    Why.CODE_EXPIRED: ("invalid_grant", "code가 만료되었습니다"),
+    Why.REDIRECT_URI_DIFFERS: ("invalid_grant", "redirect_uri가 인가 요청의 값과 다릅니다"),
+    Why.REFRESH_UNKNOWN: ("invalid_grant", _REFRESH),
+    Why.REFRESH_REVOKED: ("invalid_grant", _REFRESH),
+    Why.REFRESH_OF_ANOTHER: ("invalid_grant", _REFRESH),
+    Why.REFRESH_EXPIRED: ("invalid_grant", "refresh_token이 만료되었습니다"),
+    Why.CONSENT_ENDED: ("invalid_grant", "전송요구의 종료 시점이 경과하였습니다. 정보주체의 새 전송요구가 필요합니다"),
+    Why.TX_ID_SPENT: ("invalid_grant", "이미 사용된 tx_id입니다"),
+    Why.NONCE_SPENT: ("invalid_grant", "이미 사용된 consent_nonce 또는 ucpid_nonce입니다"),
+}
+"""What a client is told when the ledger grants nothing: never whether a code or token of somebody else exists."""
+
+
+def refusal_of(error: Exception) -> OAuthRefusal:
+    """The refusal that answers a call in which this was raised. What nobody foresaw is logged, without any value.
+
+    A ledger that does not answer has told of itself (`OutageLog`).
+    """
+    if isinstance(error, OAuthRefusal):
+        return error
+    if isinstance(error, Unreachable):
+        return OAuthRefusal(
+            "temporarily_unavailable",
+            words_of(FAULTS["ledger_unreachable"]),
+            reason="ledger_unreachable",
+            retry_after=_RETRY_S,
+        )
+    if isinstance(error, Crowded):
+        return OAuthRefusal(
+            "temporarily_unavailable",
+            "client_secret을 확인하는 요청이 너무 많습니다",
+            reason="client_crowded",
+            retry_after=_TURN_S,
+        )
+    if isinstance(error, NotGranted) and error.why in NOT_GRANTED:
+        return OAuthRefusal(*NOT_GRANTED[error.why], reason=error.why.value)
+    log_unforeseen(error)
+    return OAuthRefusal.of("relay_broken", error="server_error")
+
+
+def log_unforeseen(error: Exception) -> None:
+    """Log an error that nobody foresaw: its text may hold what a caller sent, its kind and place never do."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    _log.error("a call failed in the authority: %s at %s:%d", type(error).__name__, place.filename, place.lineno)

@@ -1,0 +1,1 @@
+"""Calls to institutions while a customer waits on the pages."""

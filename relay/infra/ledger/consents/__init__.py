@@ -1,0 +1,1 @@
+"""Consents, requests and tokens in the ledger."""

@@ -1,0 +1,1 @@
+"""Engines, tables, keys and migrations of the ledger."""

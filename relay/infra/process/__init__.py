@@ -1,0 +1,1 @@
+"""The process itself: children, signals, limits."""

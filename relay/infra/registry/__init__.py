@@ -1,0 +1,1 @@
+"""What a process knows from the ledger: the registry, consents, jobs, the leader."""

@@ -1,0 +1,1 @@
+"""Statistics on their way from a gateway to the ledger."""

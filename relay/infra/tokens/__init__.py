@@ -1,0 +1,1 @@
+"""Keys, signatures and secrets of tokens and clients."""

@@ -1,0 +1,1 @@
+"""Connections to institutions: pools, dialing, probing, TLS."""

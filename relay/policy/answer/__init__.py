@@ -1,0 +1,1 @@
+"""Decisions about the answer of an institution."""

@@ -1,0 +1,1 @@
+"""Decisions about one data call: who may call, what it asks for, where it goes."""

@@ -1,0 +1,1 @@
+"""Decisions about consents: what a customer agrees to, and what was signed."""

@@ -1,0 +1,1 @@
+"""Rates and shares: how much a caller may take."""

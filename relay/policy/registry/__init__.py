@@ -1,0 +1,1 @@
+"""Decisions about the registry of the portal (종합포털): rows, changes, the guard."""

@@ -1,0 +1,1 @@
+"""Models of relay.yaml, of institution files and of the directory."""

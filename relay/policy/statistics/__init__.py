@@ -1,0 +1,1 @@
+"""Decisions about statistics: what counts as what, weeks, reports."""

@@ -1,0 +1,110 @@
+"""The gateway's listeners."""
+
+import ipaddress
+import socket
+from contextlib import ExitStack
+from typing import Final
+
+from relay.gateway.handshake_limits import network_of
+from relay.infra.fair_semaphore import Turns
+from relay.policy.settings.model import GatewaySettings, Listener
+from relay.runtime.wiring.gateway import Relay
+from relay.wire.entrance import Entrance, Gate
+from relay.wire.handshake_places import HandshakePlaces
+from relay.wire.handshake_turns import AT_ONCE, HandshakeTurns
+from relay.wire.reader import ServerLimits
+from relay.wire.server import ServerConnection
+
+_WAITING_MOST: Final = 1 << 20
+"""More than can wait for a turn of a handshake: each holds a descriptor."""
+
+
+class Listening:
+    """Opens, closes and aborts the listeners of a relay. `ports` are those that are open, in the settings' order."""
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+        self._settings: GatewaySettings = relay.loaded.settings.gateway
+        self._entrances: list[Entrance] = []
+        self._places = HandshakePlaces(self._settings.limits.handshakes)
+        turns = Turns(AT_ONCE, 1, _WAITING_MOST, _WAITING_MOST)
+        self._turns = HandshakeTurns(turns, network_of, relay.loop)
+        self.ports: list[int] = []
+        self.aborted = False
+
+    def start(self) -> None:
+        """Listen on every address. Raises OSError when one is taken."""
+        with ExitStack() as guard:
+            for index, listener in enumerate(self._settings.listeners):
+                door = guard.enter_context(bound(listener.address, listener.port))
+                self._entrances.append(self._entrance(index, listener, door))
+            guard.pop_all()  # all are bound: they stay
+        for entrance in self._entrances:
+            entrance.open()
+        self.ports = [entrance.port for entrance in self._entrances]
+
+    async def close(self) -> None:
+        """Take no new connections and let idle ones go."""
+        self.ports = []
+        for entrance in self._entrances:
+            await entrance.close()
+        for connection in list(self._relay.welcome.connections):
+            connection.close_when_idle()
+
+    def expects_a_first_call(self) -> bool:
+        """Whether a connection came in that has not carried a call yet: its first may be on its way."""
+        return not all(connection.used for connection in self._relay.welcome.connections)
+
+    def abort(self) -> None:
+        """Cut every connection."""
+        self.aborted = True
+        for entrance in self._entrances:
+            entrance.abort()
+        for connection in list(self._relay.welcome.connections):
+            connection.abort()
+
+    def _entrance(self, index: int, listener: Listener, door: socket.socket) -> Entrance:
+        relay = self._relay
+        limits = _limits(self._settings)
+        followed = relay.contexts.get(index)
+        trusted = listener.proxy_protocol.trusted if listener.proxy_protocol.enabled else ()
+        gate = Gate(
+            balancers=tuple(ipaddress.ip_network(network, strict=False) for network in trusted),
+            context=followed.listening if followed is not None else None,
+            handshake_s=self._settings.timeouts.handshake_s,
+            limits=relay.handshakes,
+            places=self._places,
+            turns=self._turns,
+        )
+        return Entrance(
+            door,
+            gate,
+            lambda: ServerConnection(relay.gateway, limits, relay.watch, relay.loop),
+            relay.welcome.turned_away,
+            relay.loop,
+        )
+
+
+def bound(address: str, port: int) -> socket.socket:
+    """A socket on this address, not listening yet. Raises OSError that says which address is taken."""
+    door = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        door.bind((address, port))
+    except OSError as error:
+        door.close()
+        raise OSError(error.errno, f"cannot listen on {address}:{port}: {error.strerror}") from error
+    return door
+
+
+def _limits(settings: GatewaySettings) -> ServerLimits:
+    limits, timeouts = settings.limits, settings.timeouts
+    return ServerLimits(
+        head_bytes=limits.head_bytes,
+        headers=limits.headers,
+        body_bytes=limits.body_bytes,
+        pipelined=limits.pipelined,
+        head_s=timeouts.head_s,
+        body_s=timeouts.body_s,
+        idle_s=timeouts.idle_s,
+    )

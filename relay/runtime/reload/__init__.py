@@ -1,1 +1,0 @@
-"""Settings taken anew while a process runs."""

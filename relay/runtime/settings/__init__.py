@@ -1,0 +1,1 @@
+"""Reading settings: files, environment, checks, messages."""

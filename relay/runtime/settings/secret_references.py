@@ -1,0 +1,131 @@
+"""What the settings point at: secrets (`file:PATH`, `env:NAME`), certificates, CAs and keys."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from relay.infra.files.regular import read_file
+from relay.infra.tokens.key_folder import SET
+from relay.policy.settings.authority import Certifier
+from relay.policy.settings.directory import Provider
+from relay.policy.settings.model import Settings
+from relay.policy.settings.portal import PortalSettings
+
+
+class SecretMissing(Exception):
+    """A secret is not where its reference says. The text names the file or variable, never a value."""
+
+
+def secret(reference: str, environ: Mapping[str, str] = os.environ) -> bytes:
+    """The secret behind `file:PATH` or `env:NAME`, without one line end at its end.
+
+    Raises SecretMissing when the file cannot be read, the variable is not set, or nothing stands there.
+    """
+    scheme, _, rest = reference.partition(":")
+    if scheme == "env":
+        value = environ.get(rest)
+        if value is None:
+            raise SecretMissing(f"the environment variable {rest} is not set")
+        content = value.encode("utf-8", "surrogateescape")
+    elif scheme == "file":
+        try:
+            content = read_file(rest)
+        except OSError as error:
+            raise SecretMissing(f"the file {rest} cannot be read ({error.strerror})") from error
+    else:
+        raise SecretMissing("a secret is a reference, file:PATH or env:NAME")
+    content = content.removesuffix(b"\n").removesuffix(b"\r")
+    if not content:
+        raise SecretMissing(f"{'the environment variable' if scheme == 'env' else 'the file'} {rest} is empty")
+    return content
+
+
+class Kind(StrEnum):
+    """What a reference leads to."""
+
+    CERTIFICATE = "certificate"
+    CA = "ca"
+    PUBLIC_KEY = "public_key"
+    PRIVATE_KEY = "private_key"
+    TOKEN_KEYS = "token_keys"  # noqa: S105 - a kind
+    CRL = "crl"
+    SECRET = "secret"  # noqa: S105 - a kind
+
+
+_SECRETS: Final = frozenset({Kind.PRIVATE_KEY, Kind.SECRET})
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One reference: in which yaml file and under which key it stands, what it leads to, and where.
+
+    `target` is an absolute path, or a secret's reference for a private key or another secret.
+    """
+
+    file: Path
+    key: str
+    kind: Kind
+    target: str
+
+    @property
+    def path(self) -> Path | None:
+        """The file it leads to; None for a secret of the environment."""
+        if self.kind not in _SECRETS:
+            return Path(self.target)
+        return Path(self.target.removeprefix("file:")) if self.target.startswith("file:") else None
+
+
+def references(path: Path, settings: Settings, providers: Sequence[tuple[Path, Provider]]) -> Iterator[Reference]:
+    """Everything the loaded settings point at, in reading order; `path` is `relay.yaml`."""
+    tls = settings.gateway.tls
+    if tls is not None:
+        yield Reference(path, "gateway.tls.certificate", Kind.CERTIFICATE, tls.certificate)
+        yield Reference(path, "gateway.tls.private_key", Kind.PRIVATE_KEY, tls.private_key)
+        yield Reference(path, "gateway.tls.client_ca", Kind.CA, tls.client_ca)
+    yield Reference(path, "tokens.keys", Kind.TOKEN_KEYS, str(Path(settings.tokens.keys, SET)))
+    for index, customers in enumerate(settings.ledger.customer_keys):
+        yield Reference(path, f"ledger.customer_keys[{index}].key", Kind.SECRET, customers.key)
+    if settings.authority.pages is not None and settings.authority.pages.tls is not None:
+        pages = settings.authority.pages.tls
+        yield Reference(path, "authority.pages.tls.certificate", Kind.CERTIFICATE, pages.certificate)
+        yield Reference(path, "authority.pages.tls.private_key", Kind.PRIVATE_KEY, pages.private_key)
+    for index, certifier in enumerate(settings.certifiers):
+        yield from _of_certifier(path, f"certifiers[{index}]", certifier)
+    if settings.portal is not None:
+        yield from _of_portal(path, settings.portal)
+    for file, provider in providers:
+        if provider.ca is not None:
+            yield Reference(file, "ca", Kind.CA, provider.ca)
+        if provider.certificate is not None:
+            yield Reference(file, "certificate", Kind.CERTIFICATE, provider.certificate)
+        if provider.private_key is not None:
+            yield Reference(file, "private_key", Kind.PRIVATE_KEY, provider.private_key)
+        if provider.redirect is not None:
+            yield Reference(file, "redirect.public_key", Kind.PUBLIC_KEY, provider.redirect.public_key)
+
+
+def _of_portal(path: Path, portal: PortalSettings) -> Iterator[Reference]:
+    yield Reference(path, "portal.calls.client_secret", Kind.SECRET, portal.calls.client_secret)
+    if portal.ca is not None:
+        yield Reference(path, "portal.ca", Kind.CA, portal.ca)
+    if portal.certificate is not None:
+        yield Reference(path, "portal.certificate", Kind.CERTIFICATE, portal.certificate)
+    if portal.private_key is not None:
+        yield Reference(path, "portal.private_key", Kind.PRIVATE_KEY, portal.private_key)
+
+
+def _of_certifier(path: Path, key: str, certifier: Certifier) -> Iterator[Reference]:
+    for kind, name, files in ((Kind.CA, "roots", certifier.roots), (Kind.CRL, "crls", certifier.crls)):
+        for index, file in enumerate(files):
+            yield Reference(path, f"{key}.{name}[{index}]", kind, file)
+    if (desk := certifier.identity) is not None:
+        yield Reference(path, f"{key}.identity.certificate", Kind.CERTIFICATE, desk.certificate)
+        yield Reference(path, f"{key}.identity.private_key", Kind.PRIVATE_KEY, desk.private_key)
+        yield Reference(path, f"{key}.identity.responder", Kind.CA, desk.responder)
+    if (other := certifier.signature) is not None:
+        yield Reference(path, f"{key}.signature.client_secret", Kind.SECRET, other.client_secret)
+        if other.ca is not None:
+            yield Reference(path, f"{key}.signature.ca", Kind.CA, other.ca)

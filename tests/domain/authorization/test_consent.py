@@ -1,0 +1,67 @@
+"""A consent holds to the end of its last day in Korea, and shows nobody's names."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+from relay.domain.authorization.consent import (
+    CONSENT_MOVES,
+    Asset,
+    Authentication,
+    Consent,
+    ConsentState,
+    Particulars,
+    Target,
+    scope_at,
+)
+from relay.domain.transition import Forbidden, moved
+
+PARTICULARS = Particulars(
+    is_scheduled=False,
+    end_date=date(2027, 12, 31),
+    purpose="p",
+    period=date(9999, 12, 31),
+    targets=(Target("bank.list"), Target("bank.deposit", (Asset("Zq7marker"),)), Target("bank.list")),
+)
+
+
+@pytest.mark.parametrize(
+    ("last_day", "moment"),
+    [
+        (date(2027, 12, 31), datetime(2027, 12, 31, 15, tzinfo=UTC)),
+        (date(2028, 2, 28), datetime(2028, 2, 28, 15, tzinfo=UTC)),
+        (date(9999, 12, 31), datetime(9999, 12, 31, 15, tzinfo=UTC)),
+    ],
+)
+def test_the_day_ends_at_midnight_in_korea(last_day, moment):
+    assert replace(PARTICULARS, end_date=last_day).ends_at == moment.timestamp()
+
+
+def test_each_scope_is_told_once_in_its_order():
+    assert PARTICULARS.scopes == ("bank.list", "bank.deposit")
+
+
+@pytest.mark.parametrize(
+    ("scopes", "told"),
+    [
+        ((), "bank.list"),
+        (("bank.deposit", "bank.list", "bank.deposit", "bank.loan"), "bank.list bank.deposit bank.loan"),
+    ],
+)
+def test_tokens_carry_the_list_scope_first_and_each_once(scopes, told):
+    assert scope_at("bank", scopes) == told
+
+
+@pytest.mark.parametrize("to", [ConsentState.REVOKED, ConsentState.REPLACED, ConsentState.ENDED])
+def test_what_is_over_is_over_for_good(to):
+    assert moved(CONSENT_MOVES, ConsentState.ACTIVE, to) is to
+    for other in ConsentState:
+        with pytest.raises(Forbidden):
+            moved(CONSENT_MOVES, to, other)
+
+
+def test_neither_customer_nor_asset_is_shown():
+    consent = Consent("c1", "P", "O", "s", Authentication.INDIVIDUAL, PARTICULARS, 1, "Zq7marker")
+    assert "Zq7marker" not in repr(consent)
+    assert consent.state is ConsentState.ACTIVE

@@ -1,0 +1,23 @@
+"""Tokens live until they are revoked, and their digest is not shown."""
+
+import pytest
+
+from relay.domain.authorization.issued_tokens import TOKEN_MOVES, Pair, TokenKind, TokenRecord, TokenState
+from relay.domain.transition import Forbidden, moved
+
+TOKEN = TokenRecord("jti1", TokenKind.ACCESS, "c1", "bank.list", 1, 2, b"Zq7marker")
+
+
+def test_a_new_token_is_live_and_came_with_its_refresh_token():
+    assert (TOKEN.state, TOKEN.refreshed) == (TokenState.LIVE, False)
+
+
+def test_a_live_token_is_revoked_once():
+    assert moved(TOKEN_MOVES, TokenState.LIVE, TokenState.REVOKED) is TokenState.REVOKED
+    for state in TokenState:
+        with pytest.raises(Forbidden):
+            moved(TOKEN_MOVES, TokenState.REVOKED, state)
+
+
+def test_the_digest_is_not_shown():
+    assert "Zq7marker" not in repr(Pair(TOKEN, TOKEN))

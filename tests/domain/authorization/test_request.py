@@ -1,0 +1,35 @@
+"""A request goes one way: logged in, then consented; or denied, or locked."""
+
+import itertools
+
+import pytest
+
+from relay.domain.authorization.request import LOGINS_MOST, REQUEST_MOVES, AuthorizationRequest, Code, RequestState
+from relay.domain.transition import Forbidden, moved
+
+ALLOWED = {
+    ("open", "authenticated"),
+    ("open", "denied"),
+    ("open", "locked"),
+    ("authenticated", "consented"),
+    ("authenticated", "denied"),
+}
+
+
+@pytest.mark.parametrize(("now", "to"), list(itertools.product(RequestState, RequestState)))
+def test_only_these_moves_are_made(now, to):
+    if (now, to) in ALLOWED:
+        assert moved(REQUEST_MOVES, now, to) is to
+    else:
+        with pytest.raises(Forbidden):
+            moved(REQUEST_MOVES, now, to)
+
+
+def test_five_wrong_logins_are_the_most():
+    assert LOGINS_MOST == 5
+
+
+def test_neither_customer_nor_code_is_shown():
+    request = AuthorizationRequest("r", "P", "O", "s", "https://x", "x", "st", "t", 1, 2, "Zq7marker")
+    assert "Zq7marker" not in repr(request) + repr(Code(b"Zq7marker", 1))
+    assert (request.state, request.failures) == (RequestState.OPEN, 0)

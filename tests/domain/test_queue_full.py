@@ -1,0 +1,7 @@
+"""Who finds no room learns nothing of those who wait."""
+
+from relay.domain.queue_full import Crowded
+
+
+def test_a_crowd_says_nothing_of_who_waits():
+    assert str(Crowded()) == ""

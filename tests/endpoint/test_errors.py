@@ -1,0 +1,66 @@
+"""Errors of the standard, and what becomes of everything that is raised."""
+
+import logging
+import re
+
+import pytest
+
+from relay.domain.ledger import NotGranted, Unreachable, Why
+from relay.endpoint.errors import NOT_GRANTED, STATUS, OAuthRefusal, refusal_of
+from relay.standard.catalogue import load_oauth_errors
+
+REDIRECT = 302
+ENGLISH = re.compile(r"[a-z]+ [a-z]+")
+
+
+TOLD_DIRECTLY = [row for rows in load_oauth_errors().values() for row in rows if row.http != REDIRECT]
+
+
+@pytest.mark.parametrize("row", TOLD_DIRECTLY, ids=lambda row: row.error)
+def test_every_error_has_the_status_of_the_standard(row):
+    assert STATUS[row.error] == row.http
+
+
+def test_no_error_is_our_own():
+    assert set(STATUS) == {row.error for rows in load_oauth_errors().values() for row in rows}
+
+
+@pytest.mark.parametrize("why", [why for why in Why if not why.value.startswith("request_")])
+def test_what_the_ledger_does_not_grant_has_its_answer(why):
+    refusal = refusal_of(NotGranted(why))
+    assert (refusal.status, refusal.error, refusal.reason) == (400, "invalid_grant", why.value)
+    assert not ENGLISH.search(refusal.description)
+
+
+def test_who_holds_anothers_code_learns_nothing():
+    told = {NOT_GRANTED[why] for why in (Why.CODE_UNKNOWN, Why.CODE_OF_ANOTHER, Why.CODE_SPENT)}
+    told_of_refresh = {NOT_GRANTED[why] for why in (Why.REFRESH_UNKNOWN, Why.REFRESH_OF_ANOTHER, Why.REFRESH_REVOKED)}
+    assert (len(told), len(told_of_refresh)) == (1, 1)
+
+
+def test_a_refusal_stays_what_it_is():
+    refusal = OAuthRefusal("invalid_client", "no")
+    assert refusal_of(refusal) is refusal
+    assert refusal.reason == "invalid_client"
+
+
+def test_a_ledger_that_is_away_asks_for_patience():
+    refusal = refusal_of(Unreachable("database or disk is full"))
+    assert (refusal.status, refusal.error) == (503, "temporarily_unavailable")
+    assert refusal.retry_after > 0
+
+
+@pytest.mark.parametrize("error", [ValueError("a secret"), NotGranted(Why.REQUEST_LOCKED)])
+def test_what_nobody_foresaw_is_logged_by_kind_and_place(error, caplog):
+    def fail():
+        raise error
+
+    with caplog.at_level(logging.ERROR):
+        try:
+            fail()
+        except Exception as raised:
+            refusal = refusal_of(raised)
+    assert (refusal.status, refusal.error, refusal.reason) == (500, "server_error", "relay_broken")
+    assert type(error).__name__ in caplog.text
+    assert "test_errors.py" in caplog.text
+    assert "a secret" not in caplog.text

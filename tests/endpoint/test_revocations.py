@@ -1,0 +1,74 @@
+"""What a call revoked is told with its answer; gateways that listen hear at once that something was."""
+
+import asyncio
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from relay.endpoint.calls import Answer
+from relay.endpoint.handlers import RUNNER, Endpoint, application, turned_away
+from relay.endpoint.revocations import RevocationFeed, collect_revoked
+from relay.endpoint.serving import served
+from relay.policy.call.oauth_envelope import REVOCATIONS_PATH
+
+
+class Place:
+    """An endpoint that revokes what its query names, behind a unix socket with the feed."""
+
+    def __init__(self):
+        self.feed = RevocationFeed()
+
+    async def revoke(self, call):
+        self.feed.announce(call.query.split(","))
+        await asyncio.sleep(0)
+        if call.query == "fails":
+            raise ValueError
+        return Answer(200, {})
+
+    def refuse(self, call, error):
+        return Answer(500, {"error": type(error).__name__})
+
+
+@pytest.fixture
+async def place(tmp_path):
+    made = Place()
+    app = application({"/revoke": Endpoint("GET", made.revoke, made.refuse)}, made.feed)
+    connector = aiohttp.UnixConnector(str(tmp_path / "a.sock"))
+    async with (
+        served(app, turned_away, **RUNNER) as runner,
+        aiohttp.ClientSession(connector=connector, headers={"x-api-tran-id": "ZOPA000001M00000000000001"}) as session,
+    ):
+        made.session = session
+        await web.UnixSite(runner, str(tmp_path / "a.sock")).start()
+        yield made
+        made.feed.close()
+
+
+async def test_each_call_tells_what_it_revoked_and_nothing_of_others(place):
+    async def told(query):
+        async with place.session.get(f"http://authority/revoke?{query}") as answer:
+            return answer.headers.get("x-relay-revoked")
+
+    assert await asyncio.gather(told("a,b"), told("c"), told("fails")) == ["a,b", "c", "fails"]
+
+
+def test_outside_a_call_nothing_is_collected():
+    feed = RevocationFeed()
+    with collect_revoked() as outer:
+        feed.announce(["a"])
+    feed.announce(["b"])
+    assert outer == ["a"]
+
+
+async def test_a_listener_gets_a_line_for_each_revocation(place):
+    async with place.session.get(f"http://authority{REVOCATIONS_PATH}") as answer:
+        for _ in range(2):
+            place.feed.announce(["a"])
+            assert await answer.content.readexactly(1) == b"\n"
+
+
+async def test_a_closed_feed_ends_the_answers_of_its_listeners(place):
+    async with place.session.get(f"http://authority{REVOCATIONS_PATH}") as answer:
+        place.feed.close()
+        assert await answer.read() == b"\n"

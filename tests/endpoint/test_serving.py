@@ -1,0 +1,166 @@
+"""Whatever comes over a socket is answered by us: nothing is repeated, no software named."""
+
+import asyncio
+import logging
+
+import pytest
+from aiohttp import web
+
+from relay.endpoint import handlers as door
+from relay.endpoint.handlers import RUNNER
+from relay.endpoint.serving import served
+from relay.oauth.pages import application as pages
+
+PROBE = "Tell-Me-Again"
+TURNED_AWAY = {
+    "application/json; charset=UTF-8": door.turned_away,
+    "text/html; charset=utf-8": pages.turned_away,
+}
+
+
+async def fine(request):
+    return web.Response(text="fine")
+
+
+async def broken(request):
+    raise RuntimeError(PROBE)
+
+
+async def begun(request):
+    response = web.StreamResponse()
+    await response.prepare(request)
+    await response.write(b"half")
+    raise RuntimeError(PROBE)
+
+
+@pytest.fixture(params=TURNED_AWAY)
+async def say(request):
+    """Sends bytes over a connection of its own, after a `first` call; what came until the other side hung up."""
+    app = web.Application()
+    app.add_routes([web.get("/fine", fine), web.get("/broken", broken), web.get("/begun", begun)])
+    async with served(app, TURNED_AWAY[request.param], **RUNNER) as runner:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+
+        async def said(raw, first=b""):
+            reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
+            async with asyncio.timeout(10):
+                if first:
+                    writer.write(first)
+                    await reader.readuntil(b"fine")
+                writer.write(raw)
+                answer = (await reader.read()).decode()
+            writer.close()
+            await writer.wait_closed()
+            return answer
+
+        said.type = request.param
+        yield said
+
+
+def is_ours(answer, status, of_type):
+    head, _, body = answer.partition("\r\n\r\n")
+    assert head[9:13] == f"{status} "
+    assert {f"Content-Type: {of_type}", "Server: relay", "Cache-Control: no-store"} <= set(head.split("\r\n"))
+    assert body
+    assert not [word for word in (PROBE, PROBE.lower(), "aiohttp", "Python", "Traceback") if word in answer]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        f"{PROBE}\r\n\r\n",
+        f"{PROBE} / HTTP/1.1\r\n\r\n",
+        f"GET /{PROBE} HTTP/9.9\r\n\r\n",
+        f"GET /fine HTTP/1.1 {PROBE}\r\n\r\n",
+        f"GET /fine HTTP/1.1\r\n{PROBE}\r\n\r\n",
+        f"GET /fine HTTP/1.1\r\nHost: a\r\nX: {PROBE}\0\r\n\r\n",
+        f"GET /fine HTTP/1.1\r\nHost: a\r\nX: {PROBE * 6000}\r\n\r\n",
+        f"GET /fine HTTP/1.1\r\nHost: a\r\nContent-Length: {PROBE}\r\n\r\n",
+        f"PRI * HTTP/2.0\r\n\r\n{PROBE}\r\n\r\n",
+        f"\x16\x03\x01\x02{PROBE}\r\n\r\n",
+    ],
+    ids=range(10),
+)
+async def test_what_is_no_http_gets_our_answer_and_its_connection_ends(say, raw, caplog):
+    with caplog.at_level(logging.INFO):
+        is_ours(await say(raw.encode()), 400, say.type)
+    assert caplog.messages == []
+
+
+async def test_what_follows_a_good_call_is_read_with_the_same_eyes(say):
+    is_ours(await say(f"{PROBE}\r\n\r\n".encode(), first=b"GET /fine HTTP/1.1\r\nHost: a\r\n\r\n"), 400, say.type)
+
+
+@pytest.mark.parametrize(
+    ("head", "statuses"),
+    [
+        (f"GET /{PROBE} HTTP/1.1\r\n", {404}),
+        (f"POST /fine?{PROBE} HTTP/1.1\r\n", {405, 400}),
+        (f"GET /fine HTTP/1.1\r\nExpect: {PROBE}\r\n", {417, 400}),
+    ],
+    ids=["path", "method", "expect"],
+)
+async def test_what_reaches_no_endpoint_gets_our_answer_too(say, head, statuses):
+    answer = await say(f"{head}Host: a\r\nConnection: close\r\n\r\n".encode())
+    status = int(answer.split(" ")[1])
+    assert status in statuses
+    is_ours(answer, status, say.type)
+
+
+async def test_an_endpoint_that_breaks_is_told_by_kind_alone(say, caplog):
+    is_ours(await say(b"GET /broken HTTP/1.1\r\nHost: a\r\n\r\n"), 500, say.type)
+    assert caplog.messages == ["a connection ends with 500 (RuntimeError)"]
+    assert PROBE not in caplog.text
+
+
+async def test_an_answer_that_has_begun_is_broken_off(say, caplog):
+    answer = await say(b"GET /begun HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert answer.startswith("HTTP/1.1 200 ")
+    assert answer.endswith("half\r\n")
+    assert PROBE not in caplog.text
+
+
+async def test_after_the_block_nobody_answers():
+    app = web.Application()
+    ended = []
+    app.on_cleanup.append(lambda app: asyncio.sleep(0, ended.append(app)))
+    async with served(app, door.turned_away) as runner:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0]
+        _, writer = await asyncio.open_connection(host, port)
+    assert ended == [app]
+    with pytest.raises(OSError, match="Connect call failed"):
+        await asyncio.open_connection(host, port)
+    writer.close()
+
+
+@pytest.mark.parametrize("cancels", [True, False])
+async def test_a_call_without_a_caller_is_cancelled_where_that_is_wanted(cancels):
+    begun, ended, go = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    outcomes = []
+
+    async def waits(_request):
+        begun.set()
+        try:
+            await go.wait()
+            outcomes.append("done")
+        except asyncio.CancelledError:
+            outcomes.append("cancelled")
+            raise
+        finally:
+            ended.set()
+        return web.Response()
+
+    app = web.Application()
+    app.add_routes([web.get("/", waits)])
+    async with served(app, door.turned_away, cancels=cancels, **RUNNER) as runner, asyncio.timeout(10):
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        _, writer = await asyncio.open_connection(*runner.addresses[0][:2])
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await begun.wait()
+        writer.close()
+        await writer.wait_closed()
+        if not cancels:
+            go.set()
+        await ended.wait()
+    assert outcomes == ["cancelled" if cancels else "done"]

@@ -1,0 +1,305 @@
+"""Real HTTP to an institution that does what it should, and to some that do not."""
+
+import asyncio
+import gzip
+import itertools
+import json
+import socket
+import ssl
+from datetime import UTC, datetime
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from relay.domain.institution import DeskFault
+from relay.infra.institutions.client import BODY_MOST, HttpInstitutions
+from relay.infra.institutions.shared_lists import AT_ONCE, WAITING
+from relay.infra.user_agent import USER_AGENT
+from relay.policy.settings.directory import Hosted, Link, Provider, ProviderApis
+from relay.policy.settings.scalars import ProviderTimeouts
+from relay.sandbox.certificates import make_dev_certificates
+from relay.standard.catalogue import load_catalogue
+
+CODE = "ZBAA000001"
+CI = "Q0ktb2YtYS1jdXN0b21lcg=="
+KNOWN = {"rsp_code": "00000", "rsp_msg": "", "user_ci": CI}
+ROW = {"is_consent": "false", "prod_name": "통장", "is_minus": "false", "account_type": "1001", "account_status": "01"}
+
+
+def listed(*numbers, **more):
+    rows = [ROW | {"account_num": str(number)} for number in numbers]
+    return {"rsp_code": "00000", "rsp_msg": "", "account_cnt": str(len(rows)), "account_list": rows, **more}
+
+
+class Bank:
+    """Answers what it was told to, by path; remembers what it was asked."""
+
+    def __init__(self):
+        self.answers, self.asked = {}, []
+
+    async def answer(self, request):
+        body = await request.read()
+        self.asked.append((request.method, request.path, dict(request.query), dict(request.headers), body))
+        told = self.answers.get(request.path, {"rsp_code": "00000", "irp_list": []})
+        told = told.pop(0) if isinstance(told, list) else told
+        return await told(request) if callable(told) else web.json_response(told)
+
+
+@pytest.fixture
+def bank():
+    return Bank()
+
+
+@pytest.fixture
+async def base_url(bank):
+    app = web.Application()
+    app.router.add_route("*", "/{any:.*}", bank.answer)
+    async with TestServer(app) as server:
+        yield str(server.make_url("")).rstrip("/")
+
+
+@pytest.fixture
+def provider(base_url):
+    return Provider(org_code=CODE, name="가온", industry="bank", base_urls=(base_url,), link=Link.LEASED_LINE)
+
+
+@pytest.fixture
+async def institutions():
+    numbers = itertools.count(1)
+    made = HttpInstitutions("ZRLA000001", load_catalogue(), lambda _: None, lambda: f"{next(numbers):014}")
+    yield made
+    await made.close()
+
+
+async def test_a_login_is_the_documented_call(bank, provider, institutions):
+    bank.answers["/own/login"] = KNOWN
+    own = provider.model_copy(update={"hosted": Hosted(login="/own/login")})
+    assert await institutions.login(own, "hong", "비밀", "203.0.113.7") == CI
+    ((method, path, query, headers, body),) = bank.asked
+    assert (method, path, query) == ("POST", "/own/login", {})
+    assert json.loads(body) == {"org_code": CODE, "login_id": "hong", "password": "비밀"}
+    assert headers["x-api-tran-id"] == "ZRLA000001R00000000000001"
+    assert headers["User-Agent"] == USER_AGENT
+    assert headers["Content-Type"] == "application/json; charset=UTF-8"
+    assert headers["x-customer-ip"] == "203.0.113.7"
+    await institutions.login(own, "hong", "비밀", "")
+    assert "x-customer-ip" not in bank.asked[-1][3]
+
+
+@pytest.mark.parametrize("status", [401, 404])
+async def test_who_is_not_known_has_no_ci(bank, provider, institutions, status):
+    async def refuse(_):
+        return web.json_response({"rsp_code": "40101"}, status=status)
+
+    bank.answers["/relay/login"] = refuse
+    assert await institutions.login(provider, "hong", "wrong", "") is None
+
+
+def replying(**with_what):
+    async def reply(_):
+        return web.Response(**with_what)
+
+    return reply
+
+
+async def hang_up(request):
+    request.transport.abort()
+    return web.Response()
+
+
+async def never_ending(request):
+    answer = web.StreamResponse()
+    await answer.prepare(request)
+    for _ in range(BODY_MOST // 65536 + 1):
+        await answer.write(b" " * 65536)
+    return answer
+
+
+GOOD = json.dumps(KNOWN).encode()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        KNOWN | {"user_ci": ""},
+        KNOWN | {"user_ci": 7},
+        KNOWN | {"user_ci": "a\nb"},
+        KNOWN | {"user_ci": "a" * 101},
+        KNOWN | {"rsp_code": "40403"},
+        {"rsp_code": "00000"},
+        [KNOWN],
+        replying(body=b"<html>"),
+        replying(body=b"[" * 100_000),
+        replying(body=GOOD[:-1] + b',"user_ci":"other"}'),
+        replying(body=b"\xff"),
+        replying(body=b""),
+        replying(body=GOOD, status=500),
+        replying(body=GOOD, status=302, headers={"Location": "/elsewhere"}),
+        replying(body=gzip.compress(GOOD), headers={"Content-Encoding": "gzip"}),
+        replying(body=GOOD, headers={"x-api-tran-id": "ZRLA000001R99999999999999"}),
+        hang_up,
+        never_ending,
+    ],
+    ids=lambda said: getattr(said, "__name__", str(said)),
+)
+async def test_a_login_answered_wrongly_is_a_desk_fault_that_tells_no_value(bank, provider, institutions, told):
+    bank.answers["/relay/login"] = told if callable(told) else replying(body=json.dumps(told).encode())
+    with pytest.raises(DeskFault) as fault:
+        await institutions.login(provider, "hong", "right", "")
+    assert str(fault.value).startswith("login: ")
+    assert not {"hong", "right", CI} & set(str(fault.value).split())
+    assert len(bank.asked) == 1
+
+
+async def test_a_silent_institution_is_given_up_in_time(bank, provider, institutions):
+    async def hold(_):
+        await asyncio.Event().wait()
+
+    bank.answers["/relay/login"] = hold
+    hasty = provider.model_copy(update={"timeouts": ProviderTimeouts(total_s=0.2)})
+    with pytest.raises(DeskFault, match="login: TimeoutError"):
+        await institutions.login(hasty, "hong", "right", "")
+
+
+async def test_the_next_place_is_asked_when_one_cannot_be_reached(bank, provider, institutions, base_url):
+    bank.answers["/relay/login"] = KNOWN
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        closed = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        both = provider.model_copy(update={"base_urls": (closed, base_url)})
+        assert await institutions.login(both, "hong", "right", "") == CI
+        alone = provider.model_copy(update={"org_code": "ZBAA000002", "base_urls": (closed,)})
+        with pytest.raises(DeskFault, match="cannot be reached"):
+            await institutions.login(alone, "hong", "right", "")
+
+
+async def test_holdings_are_read_page_by_page(bank, provider, institutions):
+    bank.answers["/v1/bank/accounts"] = [listed(1, 2, next_page="p2"), listed(2, 3)]
+    held = await institutions.holdings(provider, CI, "ZOPA000001SVC01")
+    assert [one.asset.asset for one in held] == ["1", "2", "3"]
+    first, second, *_ = [(query, headers) for _, path, query, headers, _ in bank.asked if path == "/v1/bank/accounts"]
+    assert first[0] == {"org_code": CODE, "search_timestamp": "0", "limit": "500"}
+    assert second[0] == {"org_code": CODE, "limit": "500", "next_page": "p2"}
+    assert first[1]["x-user-ci"] == CI
+    assert (first[1]["x-api-type"], first[1]["x-client-id"]) == ("user-consent", "ZOPA000001SVC01")
+    assert first[1]["x-api-tran-id"] != second[1]["x-api-tran-id"]
+
+
+def endless():
+    return [listed(number, next_page=f"p{number}") for number in range(200)]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [listed(1, next_page="same"), listed(2, next_page="same")],
+        [listed(1, next_page=7)],
+        [listed(1, next_page="x" * 1001)],
+        [{"rsp_code": "40403"}],
+        [{"rsp_code": "00000"}],
+        endless(),
+        [listed(*range(n * 500, n * 500 + 500), next_page=f"p{n}") for n in range(10)],
+    ],
+    ids=["circle", "number", "long", "refused", "no list", "endless", "too many"],
+)
+async def test_lists_that_do_not_lead_to_an_end_are_a_desk_fault(bank, provider, institutions, told):
+    bank.answers["/v1/bank/accounts"] = told
+    with pytest.raises(DeskFault):
+        await institutions.holdings(provider, CI, "ZOPA000001SVC01")
+    assert len(bank.asked) <= 101
+
+
+async def test_only_what_is_offered_is_asked(bank, provider, institutions):
+    bank.answers["/v1/bank/prepaid"] = {"rsp_code": "00000", "pp_cnt": "0", "pp_list": []}
+    bank.answers["/v1/bank/accounts"] = listed(1)
+    await institutions.holdings(provider, CI, "ZOPA000001SVC01")
+    assert [path for _, path, *_ in bank.asked] == ["/v1/bank/accounts", "/v1/bank/irps"]
+    bank.asked.clear()
+    apis = ProviderApis(left_out=frozenset({"IR01"}), turned_on=frozenset({"PP01"}))
+    await institutions.holdings(provider.model_copy(update={"apis": apis}), CI, "ZOPA000001SVC01")
+    assert [path for _, path, *_ in bank.asked] == ["/v1/bank/accounts", "/v1/bank/prepaid"]
+
+
+async def test_the_oldest_version_that_is_served_is_asked(bank, provider, institutions):
+    bank.answers["/v2/bank/accounts"] = listed(1)
+    bank.answers["/v2/bank/irps"] = {"rsp_code": "00000", "irp_list": []}
+    newer = provider.model_copy(update={"version": "v3", "min_version": "v2"})
+    assert len(await institutions.holdings(newer, CI, "ZOPA000001SVC01")) == 1
+
+
+class SlowBank:
+    """Lists that wait until `go` is set; `cut` counts the calls whose connection was closed meanwhile."""
+
+    def __init__(self):
+        self.go, self.come, self.cut = asyncio.Event(), asyncio.Semaphore(0), asyncio.Semaphore(0)
+
+    async def answer(self, _request):
+        self.come.release()
+        try:
+            await self.go.wait()
+        except asyncio.CancelledError:  # aiohttp's server of tests does so when the connection is lost
+            self.cut.release()
+            raise
+        return web.json_response(listed(1))
+
+
+async def test_looks_of_one_customer_share_a_list_call(bank, provider, institutions):
+    slow = SlowBank()
+    bank.answers["/v1/bank/accounts"] = slow.answer
+    looks = [asyncio.create_task(institutions.holdings(provider, CI, "ZOPA000001SVC01")) for _ in range(20)]
+    async with asyncio.timeout(10):
+        await slow.come.acquire()
+        slow.go.set()
+        assert [len(held) for held in await asyncio.gather(*looks)] == [1] * 20
+    assert [path for _, path, *_ in bank.asked] == ["/v1/bank/accounts", "/v1/bank/irps"]
+
+
+async def test_a_list_call_ends_with_its_last_look(bank, provider, institutions):
+    slow = SlowBank()
+    bank.answers["/v1/bank/accounts"] = slow.answer
+    looks = [asyncio.create_task(institutions.holdings(provider, CI, "ZOPA000001SVC01")) for _ in range(2)]
+    async with asyncio.timeout(10):
+        await slow.come.acquire()
+        for look in looks:
+            look.cancel()
+        await slow.cut.acquire()
+    assert len(bank.asked) == 1
+
+
+async def test_customers_at_a_slow_institution_are_bounded(bank, provider, institutions):
+    slow = SlowBank()
+    bank.answers["/v1/bank/accounts"] = slow.answer
+    looks = [asyncio.create_task(institutions.holdings(provider, f"ci{number}", "svc")) for number in range(90)]
+    async with asyncio.timeout(20):
+        for _ in range(AT_ONCE):
+            await slow.come.acquire()
+        assert len(bank.asked) == AT_ONCE
+        slow.go.set()
+        told = await asyncio.gather(*looks, return_exceptions=True)
+    assert sum(isinstance(one, DeskFault) for one in told) == 90 - AT_ONCE - WAITING
+    assert sum(not isinstance(one, Exception) for one in told) == AT_ONCE + WAITING
+
+
+async def test_a_tls_institution_must_be_who_it_is(bank, provider, tmp_path):
+    certificates = make_dev_certificates(tmp_path, datetime.now(UTC))
+    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    own.load_cert_chain(certificates.relay.certificate, certificates.relay.private_key)
+    bank.answers["/relay/login"] = KNOWN
+    app = web.Application()
+    app.router.add_route("*", "/{any:.*}", bank.answer)
+    server = TestServer(app, scheme="https")
+    await server.start_server(ssl=own)
+    secured = provider.model_copy(update={"base_urls": (f"https://127.0.0.1:{server.port}",)})
+    for ca, met in ((certificates.authority, True), (certificates.foreign_authority, False)):
+        trusting = ssl.create_default_context(cafile=str(ca.certificate))
+        institutions = HttpInstitutions("ZRLA000001", load_catalogue(), lambda _, it=trusting: it, lambda: "0" * 14)
+        asked = institutions.login(secured, "hong", "right", "")
+        if met:
+            assert await asked == CI
+        else:
+            with pytest.raises(DeskFault, match="cannot be reached"):
+                await asked
+        await institutions.close()
+    await server.close()
+    assert len(bank.asked) == 1

@@ -1,0 +1,93 @@
+"""Floods of refusals in few records: what is written, what is summed, and that nothing is lost."""
+
+import json
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.domain.exchange import Exchange
+from relay.infra.records.access_log import line
+from relay.infra.records.repeated_refusals import EACH, RepeatedRefusals
+
+
+def refused(reason="token_missing", operator="ZOPA000001", at=100.0, asked=0.0):
+    exchange = Exchange(0.0, at)
+    exchange.reason, exchange.operator, exchange.asked = reason, operator, asked
+    exchange.close(0.0)
+    return exchange
+
+
+def written(*batches):
+    """Reason, operator and how many each record stands for, after all batches and a flush."""
+    repeated = RepeatedRefusals()
+    records = [record for batch in batches for record in repeated.reduce(batch)] + repeated.flush()
+    return [(one.reason, one.operator, one.repeated) for one in records]
+
+
+def test_a_flood_is_twenty_records_and_a_sum():
+    assert written([refused() for _ in range(1000)]) == [("token_missing", "ZOPA000001", 1)] * EACH + [
+        ("token_missing", "ZOPA000001", 1000 - EACH)
+    ]
+
+
+def test_a_flood_in_many_batches_is_one_sum_a_second():
+    batches = [[refused(at=100.0 + number / 100)] * 10 for number in range(200)]
+    assert [count for *_, count in written(*batches)] == [1] * EACH + [1000 - EACH] + [1] * EACH + [1000 - EACH]
+
+
+@pytest.mark.parametrize("kind", [{"reason": ""}, {"asked": 1.0}], ids=["answered", "forwarded"])
+def test_only_refused_calls_are_summed(kind):
+    assert [count for *_, count in written([refused(**kind) for _ in range(100)])] == [1] * 100
+
+
+def test_another_caller_and_another_reason_are_written_on_their_own():
+    flood = [refused() for _ in range(EACH + 5)]
+    others = [refused(operator="ZOPA000002"), refused(reason="scope_missing")]
+    assert written(flood + others)[-3:] == [
+        ("token_missing", "ZOPA000002", 1),
+        ("scope_missing", "ZOPA000001", 1),
+        ("token_missing", "ZOPA000001", 5),
+    ]
+
+
+def test_a_sum_waits_until_it_is_flushed():
+    repeated = RepeatedRefusals()
+    repeated.reduce([refused() for _ in range(EACH)])
+    assert not repeated.waits
+    repeated.reduce([refused()])
+    assert repeated.waits
+    repeated.flush()
+    assert (repeated.waits, repeated.flush()) == (False, [])
+
+
+def test_a_record_says_how_many_it_stands_for():
+    one, many = refused(), refused()
+    many.repeated = 7
+    assert ("repeated" in json.loads(line(one)), json.loads(line(many))["repeated"]) == (False, 7)
+
+
+kinds = st.builds(
+    refused,
+    st.sampled_from(["", "token_missing", "scope_missing"]),
+    st.sampled_from(["A", "B"]),
+    st.sampled_from([100.0, 100.9, 101.0, 102.5]),
+    st.sampled_from([0.0, 0.0, 1.0]),
+)
+
+
+@given(st.lists(st.lists(st.tuples(kinds, st.integers(1, 60)), max_size=8), max_size=6))
+def test_sums_add_up_to_every_exchange_of_its_second(batches):
+    repeated, records, expected = RepeatedRefusals(), [], Counter()
+    for batch in batches:
+        exchanges = [
+            refused(one.reason, one.operator, one.received, one.asked) for one, times in batch for _ in range(times)
+        ]
+        expected.update((one.reason, one.operator, int(one.received)) for one in exchanges)
+        records += repeated.reduce(exchanges)
+    records += repeated.flush()
+    counted = Counter()
+    for record in records:
+        counted[record.reason, record.operator, int(record.received)] += record.repeated
+    assert counted == expected

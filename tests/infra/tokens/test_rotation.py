@@ -1,0 +1,92 @@
+"""Keys come and go without a token that nobody can verify."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from relay.infra.tokens.key_folder import TokenKey, TokenKeyProblem, read_keys, write_set
+from relay.infra.tokens.rotation import Duty, prune, rotate, standings
+
+NOW = 1_800_000_000
+YEAR = 365 * 86_400
+
+
+def key(kid, signs_from):
+    return TokenKey(kid, "ES256", None, signs_from)
+
+
+def told(keys, now=NOW):
+    return {one.key.kid: (one.duty, one.needed_until) for one in standings(keys, now, YEAR)}
+
+
+def test_of_those_whose_time_has_come_the_newest_signs():
+    keys = [key("older", NOW - 200), key("old", NOW - 100), key("new", NOW), key("next", NOW + 60), key("plain", None)]
+    assert told(keys) == {
+        "older": (Duty.VERIFIES, NOW - 100 + YEAR),
+        "old": (Duty.VERIFIES, NOW + YEAR),
+        "new": (Duty.SIGNS, NOW + 60 + YEAR),
+        "next": (Duty.WAITS, None),
+        "plain": (Duty.VERIFIES, None),
+    }
+
+
+def test_the_order_of_the_set_does_not_matter():
+    keys = [key("b", NOW), key("c", NOW + 60), key("a", NOW - 100)]
+    assert told(keys) == told(keys[::-1])
+
+
+def test_the_first_key_signs_at_once_and_the_next_after_the_overlap(tmp_path):
+    folder = tmp_path / "new" / "keys"
+    assert rotate(folder, "one", NOW, 60).signs_from == NOW
+    assert rotate(folder, "two", NOW + 10, 60).signs_from == NOW + 70
+    assert [found.kid for found in read_keys(folder)] == ["one", "two"]
+    assert {file.name: file.stat().st_mode & 0o777 for file in folder.glob("*.pem")} == {
+        "one.pem": 0o600,
+        "two.pem": 0o600,
+    }
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_beside_keys_that_only_verify_a_new_one_signs_at_once(tmp_path):
+    made = rotate(tmp_path, "one", NOW, 60)
+    write_set(tmp_path, [TokenKey("one", "ES256", made.public, None)])
+    assert rotate(tmp_path, "two", NOW, 60).signs_from == NOW
+
+
+@pytest.mark.parametrize(
+    ("now", "left"),
+    [
+        (NOW + 60 + YEAR - 1, ["one", "two", "three"]),
+        (NOW + 60 + YEAR, ["two", "three"]),
+        (NOW + 160 + YEAR - 1, ["two", "three"]),
+        (NOW + 160 + YEAR, ["three"]),
+        (NOW + 100 * YEAR, ["three"]),
+    ],
+)
+def test_a_key_goes_when_nothing_it_signed_can_be_good(tmp_path, now, left):
+    for kid, at in (("one", NOW), ("two", NOW), ("three", NOW + 100)):
+        rotate(tmp_path, kid, at, 60)
+    removed = prune(tmp_path, now, YEAR)
+    assert [*removed, *left] == ["one", "two", "three"]
+    assert [found.kid for found in read_keys(tmp_path)] == left
+    assert {file.stem for file in tmp_path.glob("*.pem")} == set(left)
+
+
+def test_a_key_of_unknown_age_is_never_removed(tmp_path):
+    made = rotate(tmp_path, "plain", NOW, 0)
+    write_set(tmp_path, [TokenKey("plain", "ES256", made.public, None)])
+    rotate(tmp_path, "one", NOW, 0)
+    assert prune(tmp_path, NOW + 100 * YEAR, YEAR) == ()
+
+
+def test_of_many_that_rotate_at_once_none_is_lost(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: rotate(tmp_path, f"key{number}", NOW, 60), range(16)))
+    keys = read_keys(tmp_path)
+    assert {found.kid for found in keys} == {f"key{number}" for number in range(16)}
+    assert sorted(found.signs_from for found in keys) == [NOW] + [NOW + 60] * 15
+
+
+def test_a_folder_without_keys_is_nothing_to_prune(tmp_path):
+    with pytest.raises(TokenKeyProblem, match="relay keys rotate"):
+        prune(tmp_path, NOW, YEAR)

@@ -1,0 +1,134 @@
+"""What 개별인증-001 answers, by the institution's way."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from relay.domain.authorization.request import AuthorizationRequest
+from relay.domain.party import Service
+from relay.endpoint.errors import OAuthRefusal
+from relay.oauth.flows import begun
+from relay.oauth.services import Authority, Client, Office
+from relay.policy.settings.authority import Tokens
+from relay.policy.settings.directory import App, Authentication, Link, Provider, Redirect
+
+NOW = 1_800_000_000
+CI = "Q0ktb2YtYS1jdXN0b21lcg=="
+REQUEST = AuthorizationRequest(
+    request_id="one/request",
+    provider="ZBAA000001",
+    operator="ZOPA000001",
+    client_id="ZOPA000001SVC01",
+    redirect_uri="https://operator.example/callback",
+    app_scheme="moabogi://done",
+    oauth_state="state1",
+    api_tran_id="ZOPA000001M00000000000001",
+    asked_at=NOW,
+    expires_at=NOW + 600,
+    ci=CI,
+)
+BANK = Provider(
+    org_code="ZBAA000001",
+    name="가온상호저축은행",
+    industry="bank",
+    base_urls=("http://127.0.0.1:1",),
+    link=Link.LEASED_LINE,
+    authentication=Authentication.HOSTED,
+    redirect=Redirect(url="https://bank.example/login", public_key="bank.pem"),
+    app=App(app_scheme_ios="gaon://", install_url_ios="ios", app_scheme_android="gaon2://", install_url_android="play"),
+)
+
+
+@dataclass
+class Notary:
+    """Signs by writing down what it was asked to sign."""
+
+    signed: list = field(default_factory=list)
+
+    def sign(self, claims, now):
+        self.signed.append((claims, now))
+        return "signed.request.object", hashlib.sha256(json.dumps(claims).encode()).digest()
+
+
+@pytest.fixture
+def authority():
+    client = Client(Service("ZOPA000001SVC01", "모아보기", "ZOPA000001"), "")
+    office = Office(
+        relay="ZRLA000001",
+        tokens=Tokens(issuer="ZRLA000001", keys="keys"),
+        providers={BANK.org_code: BANK},
+        clients={client.service.client_id: client},
+        certifiers={},
+        pages_url="https://pages.example",
+        request_s=600,
+    )
+    nothing = SimpleNamespace()
+    return Authority(office, nothing, Notary(), nothing, nothing, nothing, lambda: NOW + 0.5, lambda: "random")
+
+
+def the_way(way):
+    return BANK.model_copy(update={"authentication": way})
+
+
+def test_hosted_sends_the_customer_to_the_relays_page(authority):
+    location = "https://pages.example/authentication/one%2Frequest"
+    assert begun(authority, BANK, REQUEST) == (302, {"Location": location}, None)
+
+
+def test_redirect_sends_the_customer_to_the_institutions_page_with_a_signed_request(authority):
+    status, headers, body = begun(authority, the_way(Authentication.REDIRECT), REQUEST)
+    location = urlsplit(headers["Location"])
+    assert (status, body, location.netloc, location.path) == (302, None, "bank.example", "/login")
+    assert parse_qs(location.query) == {"request": ["signed.request.object"]}
+
+
+def test_a_request_object_tells_what_is_needed_and_never_the_ci(authority):
+    begun(authority, the_way(Authentication.REDIRECT), REQUEST)
+    ((claims, now),) = authority.signer.signed
+    assert now == NOW
+    assert claims == {
+        "iss": "ZRLA000001",
+        "aud": "ZBAA000001",
+        "iat": NOW,
+        "exp": NOW + 600,
+        "request_id": "one/request",
+        "client_id": "ZOPA000001SVC01",
+        "service_name": "모아보기",
+        "api_tran_id": "ZOPA000001M00000000000001",
+        "return_url": "https://pages.example/authentication/return",
+    }
+
+
+def test_app_answers_the_standards_five_fields(authority):
+    assert begun(authority, the_way(Authentication.APP), REQUEST) == (
+        200,
+        {},
+        {
+            "org_code": "ZBAA000001",
+            "app_scheme_iOS": "gaon://",
+            "install_url_iOS": "ios",
+            "app_scheme_android": "gaon2://",
+            "install_url_android": "play",
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "pages_url", "error"),
+    [
+        ({"authentication": Authentication.NONE}, "https://pages.example", "method_not_allowed"),
+        ({"authentication": Authentication.HOSTED}, "", "server_error"),
+        ({"authentication": Authentication.REDIRECT}, "", "server_error"),
+        ({"authentication": Authentication.REDIRECT, "redirect": None}, "https://pages.example", "server_error"),
+        ({"authentication": Authentication.APP, "app": None}, "https://pages.example", "server_error"),
+    ],
+)
+def test_a_way_that_lacks_what_it_needs_is_refused(authority, changed, pages_url, error):
+    authority.office = replace(authority.office, pages_url=pages_url)
+    with pytest.raises(OAuthRefusal) as refusal:
+        begun(authority, BANK.model_copy(update=changed), REQUEST)
+    assert refusal.value.error == error

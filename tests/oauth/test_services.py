@@ -1,0 +1,19 @@
+"""The office holds secrets and customers, and shows neither."""
+
+from relay.domain.party import Service
+from relay.oauth.services import Client, TokenCall
+from relay.policy.settings.directory import Link, Provider
+
+CLIENT = Client(Service("one1", "One", "ZOPA000001"), "$scrypt$PRIVATE")
+BANK = Provider(
+    org_code="ZBAA000001", name="Bank", industry="bank", base_urls=("http://127.0.0.1:1",), link=Link.LEASED_LINE
+)
+
+
+def test_a_client_does_not_show_its_hash():
+    assert "PRIVATE" not in repr(CLIENT)
+
+
+def test_what_a_call_brings_is_not_shown():
+    form = {"client_secret": "PRIVATE", "username": "PRIVATE"}
+    assert "PRIVATE" not in repr(TokenCall(form, CLIENT, BANK, 1))

@@ -1,0 +1,109 @@
+"""40105: a call about an asset that the customer did not consent to."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.domain.fault import Refusal
+from relay.domain.ids import INDUSTRIES
+from relay.policy.call.assets import check_asset, compile_asset_check
+from relay.standard.catalogue import load_catalogue
+
+APIS = load_catalogue().apis
+ACCOUNT, OTHER = "1002003004005", "1002003004006"
+WHOLE = {"bank.deposit": frozenset({(ACCOUNT, "")})}
+PART = {"bank.deposit": frozenset({(ACCOUNT, "001")})}
+
+
+def refused(api_id, scope, parameters, assets):
+    try:
+        check_asset(APIS[api_id], scope, parameters, assets)
+    except Refusal as refusal:
+        return refusal.fault.name, refusal.detail
+    return None
+
+
+@pytest.mark.parametrize(
+    ("assets", "parameters"),
+    [
+        ({"bank.deposit": None}, {"account_num": OTHER}),
+        ({"bank.deposit": None}, {}),  # what is missing is the parameter check's to say
+        (WHOLE, {"account_num": ACCOUNT}),
+        (WHOLE, {"account_num": ACCOUNT, "seqno": "001"}),
+        (WHOLE, {"account_num": ACCOUNT, "seqno": ""}),
+        (WHOLE, {"account_num": int(ACCOUNT)}),
+        ({"bank.deposit": frozenset({("9007199254740992", "")})}, {"account_num": 9007199254740992}),
+        (PART, {"account_num": ACCOUNT, "seqno": "001"}),
+        ({"bank.deposit": frozenset({(ACCOUNT, "1")})}, {"account_num": ACCOUNT, "seqno": 1}),
+        ({"bank.deposit": frozenset({(ACCOUNT, ""), (ACCOUNT, "001")})}, {"account_num": ACCOUNT}),
+    ],
+)
+def test_a_consented_asset_passes(assets, parameters):
+    assert refused("은행-004", "bank.deposit", parameters, assets) is None
+
+
+@pytest.mark.parametrize(
+    ("assets", "parameters"),
+    [
+        (WHOLE, {"account_num": OTHER}),
+        (WHOLE, {"account_num": OTHER, "seqno": ACCOUNT}),
+        (WHOLE, {}),
+        (WHOLE, {"account_num": ""}),
+        (WHOLE, {"account_num": None}),
+        (WHOLE, {"account_num": float(ACCOUNT)}),
+        ({"bank.deposit": frozenset({("9007199254740993", "")})}, {"account_num": 9007199254740993}),
+        (WHOLE, {"account_num": [ACCOUNT]}),
+        (WHOLE, {"account_num": f" {ACCOUNT}"}),
+        (WHOLE, {"card_id": ACCOUNT}),
+        (PART, {"account_num": ACCOUNT}),
+        (PART, {"account_num": ACCOUNT, "seqno": ""}),
+        (PART, {"account_num": ACCOUNT, "seqno": "002"}),
+        (PART, {"account_num": ACCOUNT, "seqno": True}),
+        (PART, {"account_num": OTHER, "seqno": "001"}),
+        ({"bank.deposit": frozenset()}, {"account_num": ACCOUNT}),
+        ({"bank.deposit": frozenset({("", "")})}, {"account_num": ""}),
+        ({"bank.deposit": frozenset({("True", "")})}, {"account_num": True}),
+        ({"bank.loan": None}, {"account_num": ACCOUNT}),
+        ({}, {"account_num": ACCOUNT}),
+    ],
+)
+def test_any_other_asset_is_refused_by_its_field_alone(assets, parameters):
+    assert refused("은행-004", "bank.deposit", parameters, assets) == ("asset_not_consented", "account_num")
+
+
+def test_an_asset_by_seqno_opens_no_api_that_knows_no_seqno():
+    assets = {"invest.account": frozenset({(ACCOUNT, "001")})}
+    assert refused("금투-002", "invest.account", {"account_num": ACCOUNT, "seqno": "001"}, assets) is not None
+
+
+def test_a_bills_seqno_names_no_asset():
+    assert (
+        refused("카드-005", "card.bill", {"seqno": "9", "charge_month": "202401"}, {"card.bill": frozenset()}) is None
+    )
+
+
+@pytest.mark.parametrize("industry", INDUSTRIES)
+def test_every_api_lets_the_consented_asset_pass_and_no_other(industry):
+    for api in load_catalogue().of(industry, later=True):
+        if not api.asset:
+            assert refused(api.api_id, api.scope_for(industry), {}, {}) is None
+            continue
+        scope = api.scope_for(industry)
+        check = compile_asset_check(api, scope)
+        check({api.asset.field: "A1"}, {scope: frozenset({("A1", "")})})
+        for assets in ({scope: frozenset({("A2", "")})}, {scope: frozenset()}, {f"{industry}.list": None}):
+            with pytest.raises(Refusal) as refusal:
+                check({api.asset.field: "A1"}, assets)
+            assert (refusal.value.fault.rsp_code, refusal.value.detail) == ("40105", api.asset.field)
+
+
+@given(
+    st.frozensets(st.tuples(st.sampled_from("ABC"), st.sampled_from(["", "1", "2"]))),
+    st.sampled_from("ABC"),
+    st.sampled_from(["", "1", "2"]),
+)
+def test_what_passes_was_consented_to_as_a_whole_or_by_this_very_seqno(pairs, asset, seqno):
+    passes = (
+        refused("은행-002", "bank.deposit", {"account_num": asset, "seqno": seqno}, {"bank.deposit": pairs}) is None
+    )
+    assert passes == ((asset, "") in pairs or (seqno != "" and (asset, seqno) in pairs))

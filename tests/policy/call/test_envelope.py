@@ -1,0 +1,326 @@
+"""What goes out: by allow-list, in one form, never with what a caller smuggled in."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
+from relay.policy.call import envelope
+from relay.policy.call.envelope import (
+    About,
+    Address,
+    answer_head,
+    asked_in,
+    echo,
+    flaw_of,
+    refusal,
+    refusal_body,
+    request,
+    tran_id_in,
+)
+
+TRAN_ID = b"ZOPA000001M00000000000001"
+ADDRESS = Address.of("https://bank.example:9443/relay")
+ABOUT = About("one", b"the-ci")
+SENT = {
+    b"host": b"relay.example",
+    b"authorization": b"Bearer secret",
+    b"cookie": b"a=b",
+    b"x-api-tran-id": TRAN_ID,
+    b"x-api-type": b"user-refresh",
+    b"accept-encoding": b"gzip",
+    b"x-user-ci": b"ci",
+    b"x-client-id": b"somebody-else",
+    b"x-forwarded-for": b"192.0.2.1",
+    b"connection": b"x-api-type",
+    b"transfer-encoding": b"chunked",
+    b"content-length": b"99",
+    b"content-type": b"text/html",
+}
+
+
+def lines(raw):
+    head, _, body = raw.partition(b"\r\n\r\n")
+    first, *fields = head.split(b"\r\n")
+    return first, dict(field.split(b": ", 1) for field in fields), body
+
+
+def test_a_get_goes_out_with_what_a_provider_may_see():
+    first, fields, body = lines(envelope.request(ADDRESS, "GET", b"/v1/bank/accounts?a=%20b", SENT, ABOUT, b""))
+    assert first == b"GET /relay/v1/bank/accounts?a=%20b HTTP/1.1"
+    assert fields == {
+        b"Host": b"bank.example:9443",
+        b"x-api-tran-id": TRAN_ID,
+        b"x-client-id": b"one",
+        b"x-user-ci": b"the-ci",
+        b"x-api-type": b"user-refresh",
+        b"accept-encoding": b"gzip",
+    }
+    assert body == b""
+
+
+@pytest.mark.parametrize("body", [b"{}", b"", "\r\n\r\n한".encode()])
+def test_a_post_goes_out_with_its_body_and_a_length_of_our_own(body):
+    first, fields, sent = lines(envelope.request(ADDRESS, "POST", b"/v1/a", SENT, ABOUT, body))
+    assert first == b"POST /relay/v1/a HTTP/1.1"
+    assert fields[b"Content-Type"] == envelope.JSON_TYPE
+    assert (fields[b"Content-Length"], sent) == (b"%d" % len(body), body)
+    assert len(fields) == 8
+
+
+def test_what_was_not_sent_is_not_made_up():
+    _, fields, _ = lines(envelope.request(ADDRESS, "GET", b"/v1/a", {b"x-api-tran-id": TRAN_ID}, ABOUT, b""))
+    assert set(fields) == {b"Host", b"x-api-tran-id", b"x-client-id", b"x-user-ci"}
+
+
+def test_an_answer_that_must_be_read_here_is_asked_for_uncoded():
+    plain = envelope.request(ADDRESS, "GET", b"/v1/a", SENT, About("one", b"the-ci", plain=True), b"")
+    assert b"accept-encoding" not in lines(plain)[1]
+    assert lines(plain)[1][b"x-api-type"] == b"user-refresh"
+
+
+@pytest.mark.parametrize("close", [True, False])
+@pytest.mark.parametrize("length", [0, 5, None])
+def test_an_answer_goes_out_with_what_an_operator_may_see(length, close):
+    sent = {b"content-encoding": b"gzip", b"retry-after": b"3", b"server": b"x", b"set-cookie": b"a", b"x-debug": b"y"}
+    first, fields, _ = lines(answer_head(429, TRAN_ID, sent, length, close=close))
+    framing = {b"Transfer-Encoding": b"chunked"} if length is None else {b"Content-Length": b"%d" % length}
+    assert first == b"HTTP/1.1 429 Too Many Requests"
+    assert fields == {
+        b"Content-Type": envelope.JSON_TYPE,
+        b"x-api-tran-id": TRAN_ID,
+        b"content-encoding": b"gzip",
+        b"retry-after": b"3",
+        **framing,
+        **({b"Connection": b"close"} if close else {}),
+    }
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize("detail", ["", "org_code", "한" * 500, "<" * 500, '"\\' * 300])
+def test_every_refusal_is_json_of_two_fields_and_its_words_have_at_most_450_bytes(fault, detail):
+    first, fields, body = lines(refusal(Refusal(fault, detail), TRAN_ID, close=True))
+    told = json.loads(body)
+    assert list(told) == ["rsp_code", "rsp_msg"]
+    assert told["rsp_code"] == fault.rsp_code
+    assert told["rsp_msg"].startswith(fault.words)
+    assert len(told["rsp_msg"].encode()) <= 450
+    assert first.startswith(b"HTTP/1.1 %d " % fault.status)
+    assert (fields[b"Content-Length"], fields[b"x-api-tran-id"]) == (b"%d" % len(body), TRAN_ID)
+    assert (b"retry-after" in fields) is (fault.status == 429)
+
+
+@pytest.mark.parametrize(
+    ("method", "allow", "said"),
+    [
+        ("GET", b"GET", "GET만 허용됩니다"),
+        ("POST", b"POST", "POST만 허용됩니다"),
+        ("", b"GET, POST", "GET, POST만 허용됩니다"),
+    ],
+)
+def test_a_405_says_which_method_is_allowed(method, allow, said):
+    _, fields, body = lines(refusal(MethodNotAllowed(method), TRAN_ID, close=False))
+    assert (fields[b"allow"], json.loads(body)["rsp_msg"]) == (allow, f"허용되지 않는 HTTP Method입니다: {said}")
+
+
+def test_words_without_a_detail_stand_alone():
+    assert json.loads(refusal_body(FAULTS["relay_broken"]))["rsp_msg"] == FAULTS["relay_broken"].words
+    assert json.loads(refusal_body(FAULTS["header_missing"], "Host"))["rsp_msg"].endswith(": Host")
+
+
+@pytest.mark.parametrize(("wait", "told"), [(0.0, b"1"), (0.001, b"1"), (1.0, b"1"), (1.001, b"2"), (59.2, b"60")])
+def test_who_comes_too_soon_is_told_when_to_come_in_whole_seconds(wait, told):
+    raw = refusal(Refusal(FAULTS["operator_rate"], retry_after=wait), b"", close=False)
+    assert lines(raw)[1][b"retry-after"] == told
+
+
+@pytest.mark.parametrize(
+    ("sent", "echoed"),
+    [
+        (TRAN_ID, TRAN_ID),
+        (b"anything-printable!", b"anything-printable!"),
+        (b"x" * 64, b"x" * 64),
+        (None, b""),
+        (b"", b""),
+        (b"x" * 65, b""),
+        (b"a b", b""),
+        (b"a\tb", b""),
+        (b"a\r\nSet-Cookie: b", b""),
+        (b"a\nb", b""),
+        (b"a\0", b""),
+        (b"\xed\x95\x9c", b""),
+        (b"a\x7f", b""),
+    ],
+)
+def test_a_tran_id_is_echoed_when_it_is_printable_and_short(sent, echoed):
+    assert echo(sent) == echoed
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        (b"GET / HTTP/1.1\r\nx-api-tran-id: T1\r\n\r\n", b"T1"),
+        (b"GET / HTTP/1.1\r\nX-API-TRAN-ID:T1 \r\n\r\n", b"T1"),
+        (b"\0\r\nX-Api-Tran-Id:\t T1\r\nrest\0", b"T1"),
+        (b"x-api-tran-id: T1\r\n\r\n", b""),
+        (b"GET / HTTP/1.1\r\nx-api-tran-id: T1", b""),
+        (b"GET / HTTP/1.1\r\nx-api-tran-id: T 1\r\n\r\n", b""),
+        (b"GET / HTTP/1.1\r\nx-api-tran-id: T1\nSet-Cookie: a\r\n\r\n", b""),
+        (b"GET / HTTP/1.1\r\nx-api-tran-id: " + b"x" * 65 + b"\r\n\r\n", b""),
+        (b"GET / HTTP/1.1\r\nx_api_tran_id: T1\r\n\r\n", b""),
+        (b"", b""),
+    ],
+)
+def test_a_tran_id_is_found_in_a_head_that_could_not_be_read(raw, found):
+    assert tran_id_in(raw) == found
+
+
+@given(st.binary(max_size=80))
+def test_whatever_is_found_or_echoed_can_stand_in_a_header(noise):
+    for found in (echo(noise), tran_id_in(b"x\r\nx-api-tran-id:" + noise + b"\r\n"), tran_id_in(noise)):
+        assert all(33 <= byte <= 126 for byte in found)
+        assert len(found) <= 64
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        (None, "header_missing"),
+        (b"", "header_malformed"),
+        (TRAN_ID[:-1], "header_malformed"),
+        (TRAN_ID + b"1", "header_malformed"),
+        (TRAN_ID.lower(), "header_malformed"),
+        (b"ZOPA000001X00000000000001", "header_malformed"),
+        (TRAN_ID + b"\n", "header_malformed"),
+        (b"ZOPA000001M0000000000000\xb2", "header_malformed"),
+    ],
+)
+def test_a_tran_id_has_its_form(sent, name):
+    with pytest.raises(Refusal) as refusal:
+        envelope.valid_tran_id(sent)
+    assert refusal.value.fault.name == name
+    assert refusal.value.detail.startswith("x-api-tran-id (숫자와 영문 대문자 25자리: 기관코드 10자리, 주체구분코드")
+    assert envelope.known_tran_id(sent) == ""
+    assert envelope.known_tran_id(TRAN_ID) == envelope.valid_tran_id(TRAN_ID) == TRAN_ID.decode()
+
+
+@pytest.mark.parametrize(
+    ("content_type", "flaw"),
+    [
+        (b"application/json; charset=UTF-8", ""),
+        (b"application/json", ""),
+        (b"Application/JSON;charset=utf-8", ""),
+        (b'application/json ; charset="UTF-8"', ""),
+        (b"application/json; charset=euc-kr", "charset"),
+        (b"application/json; charset=utf-8; a=b", "charset"),
+        (b"application/jsonp", "type"),
+        (b"text/json", "type"),
+        (b"text/html", "type"),
+        (b"", "type"),
+    ],
+)
+def test_json_is_json_in_utf_8(content_type, flaw):
+    assert flaw_of(200, {b"content-type": content_type}, TRAN_ID) == flaw
+    if not flaw:
+        envelope.check_json_type(content_type)
+    else:
+        with pytest.raises(Refusal) as refusal:
+            envelope.check_json_type(content_type)
+        assert refusal.value.fault.name == "header_malformed"
+
+
+def test_a_post_says_its_type():
+    with pytest.raises(Refusal) as refusal:
+        envelope.check_json_type(None)
+    assert (refusal.value.fault.name, refusal.value.detail) == (
+        "header_missing",
+        "Content-Type (application/json; charset=UTF-8)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "flaw"),
+    [
+        (200, {}, ""),
+        (200, {b"x-api-tran-id": TRAN_ID}, ""),
+        (200, {b"x-api-tran-id": TRAN_ID[:-1] + b"2"}, "tran_id"),
+        (200, {b"x-api-tran-id": b""}, "tran_id"),
+        *[(status, {}, "") for status in (400, 401, 403, 404, 405, 429, 500)],
+        *[(status, {}, "status") for status in (100, 201, 204, 206, 301, 302, 304, 408, 418, 501, 502, 503, 504, 999)],
+    ],
+)
+def test_an_answer_is_one_of_the_standard_and_to_this_call(status, headers, flaw):
+    assert flaw_of(status, headers, TRAN_ID) == flaw
+
+
+@pytest.mark.parametrize(
+    ("url", "first", "host"),
+    [
+        ("https://bank.example", b"GET /v1", b"bank.example"),
+        ("https://bank.example:9443/a/b", b"GET /a/b/v1", b"bank.example:9443"),
+        ("http://[2001:db8::1]:8080/x", b"GET /x/v1", b"[2001:db8::1]:8080"),
+    ],
+)
+def test_an_address_is_what_its_base_url_says(url, first, host):
+    line, fields, _ = lines(envelope.request(Address.of(url), "GET", b"/v1", {b"x-api-tran-id": TRAN_ID}, ABOUT, b""))
+    assert (line, fields[b"Host"]) == (first + b" HTTP/1.1", host)
+
+
+@pytest.mark.parametrize(
+    ("about", "told"),
+    [
+        (About("one", b"CI", frozenset({"trans_memo", "merchant_name"})), b"merchant_name trans_memo"),
+        (About("one", b"CI", frozenset({"trans_memo"}), plain=True), None),
+        (About("one", b"CI"), None),
+    ],
+)
+def test_an_institution_is_told_what_to_leave_out_unless_the_relay_does(about, told):
+    sent = request(Address.of("https://b.example"), "GET", b"/v1", {b"x-api-tran-id": b"T"}, about, b"")
+    lines = dict(line.split(b": ", 1) for line in sent.split(b"\r\n")[1:-2])
+    assert lines.get(b"x-consent-withheld") == told
+    assert (b"accept-encoding" in lines) is False
+
+
+@pytest.mark.parametrize(
+    ("raw", "asked"),
+    [
+        (b"HEAD /oauth/2.0/token HTTP/1.1\r\n", (b"HEAD", b"/oauth/2.0/token")),
+        (b"POST /v1?a=b HTTP/1.1\r\n", (b"POST", b"/v1")),
+        (b"POST /v1\r\nx-api-tran-id: T\r\n", (b"POST", b"/v1")),
+        (b"", (b"", b"")),
+        (b"get / HTTP/1.1", (b"", b"")),
+    ],
+)
+def test_what_was_asked_for_is_seen_in_a_head_that_could_not_be_read(raw, asked):
+    assert asked_in(raw) == asked
+
+
+PLAIN = b"/v1/bank/accounts?org_code=ZBAA000001"
+LONG_PAGE = b"&next_page=" + b"x" * 9000
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "told"),
+    [
+        (PLAIN, {}, None),
+        (PLAIN.ljust(4096, b"x"), {}, None),
+        (PLAIN.ljust(4097, b"x"), {}, "URI (next_page를 제외하고 4096바이트까지)"),
+        (PLAIN + LONG_PAGE, {}, None),
+        (PLAIN + LONG_PAGE.replace(b"next_page", b"next%5Fpage") + b"&limit=10", {}, None),
+        (PLAIN + LONG_PAGE + b"&colour=".ljust(4096, b"x"), {}, "URI (next_page를 제외하고 4096바이트까지)"),
+        (PLAIN + LONG_PAGE.replace(b"next_page", b"last_page"), {}, "URI (next_page를 제외하고 4096바이트까지)"),
+        (PLAIN, {b"accept-encoding": b"x" * 1024}, None),
+        (PLAIN, {b"accept-encoding": b"x" * 1025}, "accept-encoding (1024바이트까지)"),
+        (PLAIN, {b"x-api-type": b"x" * 1025}, "x-api-type (1024바이트까지)"),
+        (PLAIN, {b"cookie": b"x" * 8000}, None),  # goes no further than here
+    ],
+)
+def test_what_goes_on_fits_what_any_server_takes(target, headers, told):
+    if told is None:
+        envelope.check_sizes(target, headers)
+    else:
+        with pytest.raises(Refusal) as refusal:
+            envelope.check_sizes(target, headers)
+        assert refusal.value.detail == told

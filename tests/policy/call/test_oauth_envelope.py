@@ -1,0 +1,226 @@
+"""What goes to the authority and back: by allow-list, who calls written by us alone."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.domain.exchange import Exchange
+from relay.domain.fault import FAULTS, Refusal, Whose
+from relay.policy.call.oauth_envelope import (
+    WITH_CUSTOMER,
+    WITH_TOKEN,
+    answer_head,
+    error_of,
+    flaw_of,
+    is_oauth,
+    kind_of,
+    note,
+    ours,
+    refusal,
+    request,
+    speaks_oauth,
+    support_head,
+)
+
+TRAN_ID = b"ZOPA000001M00000000000001"
+SENT = {
+    b"host": b"relay.example",
+    b"authorization": b"Bearer secret",
+    b"cookie": b"a=b",
+    b"x-api-tran-id": TRAN_ID,
+    b"x-user-ci": b"the-ci",
+    b"content-type": b"application/x-www-form-urlencoded",
+    b"content-length": b"99",
+    b"transfer-encoding": b"chunked",
+    b"x-relay-operators": b"ZOPA000002",
+    b"x-relay-fault": b"serial_unknown",
+    b"x-forwarded-for": b"192.0.2.1",
+}
+
+
+def lines(raw):
+    head, _, body = raw.partition(b"\r\n\r\n")
+    first, *fields = head.split(b"\r\n")
+    found = [tuple(field.split(b": ", 1)) for field in fields]
+    assert len(dict(found)) == len(found)
+    return first, dict(found), body
+
+
+def test_a_form_goes_out_with_who_calls_and_a_length_of_our_own():
+    raw = request("POST", b"/oauth/2.0/token", SENT, ("ZOPA000001", "ZOPB000001"), "", b"grant_type=x")
+    first, fields, body = lines(raw)
+    assert (first, body) == (b"POST /oauth/2.0/token HTTP/1.1", b"grant_type=x")
+    assert fields == {
+        b"Host": b"authority",
+        b"x-relay-operators": b"ZOPA000001,ZOPB000001",
+        b"x-api-tran-id": TRAN_ID,
+        b"x-user-ci": b"the-ci",
+        b"content-type": b"application/x-www-form-urlencoded",
+        b"Content-Length": b"12",
+    }
+
+
+def test_a_caller_nobody_knows_goes_out_with_why():
+    first, fields, body = lines(request("GET", b"/oauth/2.0/authorize?a=%20", {}, (), "address_unknown", b""))
+    assert (first, body) == (b"GET /oauth/2.0/authorize?a=%20 HTTP/1.1", b"")
+    assert fields == {b"Host": b"authority", b"x-relay-operators": b"", b"x-relay-fault": b"address_unknown"}
+
+
+@pytest.mark.parametrize(
+    ("passing", "goes", "stays"),
+    [(WITH_CUSTOMER, b"x-user-ci", b"authorization"), (WITH_TOKEN, b"authorization", b"x-user-ci")],
+)
+def test_a_token_goes_to_the_support_apis_alone_and_a_customer_to_oauth_alone(passing, goes, stays):
+    _, fields, _ = lines(request("POST", b"/v1/mgmts/consents", SENT, ("ZPTL000001",), "", b"{}", passing))
+    assert (fields[goes], stays in fields) == (SENT[goes], False)
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 405, 429, 500])
+def test_an_answer_of_a_support_api_has_the_statuses_of_data_and_stays_in_no_cache(status):
+    told = {b"cache-control": b"no-store", b"x-relay-provider": b"ZBAA000001"}
+    first, fields, _ = lines(support_head(status, TRAN_ID, told, 2, close=False))
+    assert first.startswith(b"HTTP/1.1 %d " % status)
+    assert (fields[b"cache-control"], b"x-relay-provider" in fields) == (b"no-store", False)
+
+
+@given(st.dictionaries(st.sampled_from([b"x-relay-provider", b"x-relay-fault", b"via", b"expect"]), st.binary()))
+def test_nothing_an_operator_makes_up_reaches_the_authority(made_up):
+    plain = request("POST", b"/oauth/2.0/token", {}, ("ZOPA000001",), "", b"")
+    assert request("POST", b"/oauth/2.0/token", made_up, ("ZOPA000001",), "", b"") == plain
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "good"),
+    [
+        *[(status, {}, True) for status in (200, 302, 400, 405, 500, 503)],
+        *[(status, {}, False) for status in (100, 201, 204, 301, 303, 401, 403, 404, 429, 502)],
+        (200, {b"x-api-tran-id": TRAN_ID}, True),
+        (200, {b"x-api-tran-id": b""}, False),
+        (200, {b"x-api-tran-id": TRAN_ID[:-1] + b"2"}, False),
+    ],
+)
+def test_an_answer_is_one_of_the_authority_and_to_this_call(status, headers, good):
+    assert (flaw_of(status, headers, TRAN_ID) == "") is good
+
+
+@pytest.mark.parametrize("close", [True, False])
+@pytest.mark.parametrize("length", [0, 5, None])
+def test_an_answer_goes_out_with_what_an_operator_may_see(length, close):
+    seen = {b"location": b"https://one.example/", b"cache-control": b"no-store", b"pragma": b"no-cache"}
+    kept = {b"x-relay-provider": b"ZBAA000001", b"server": b"x", b"set-cookie": b"a=b", b"content-type": b"text/html"}
+    first, fields, _ = lines(answer_head(302, TRAN_ID, seen | kept, length, close=close))
+    framing = {b"Transfer-Encoding": b"chunked"} if length is None else {b"Content-Length": b"%d" % length}
+    assert first == b"HTTP/1.1 302 Found"
+    assert fields == {
+        b"Content-Type": b"application/json; charset=UTF-8",
+        b"x-api-tran-id": TRAN_ID,
+        **seen,
+        **framing,
+        **({b"Connection": b"close"} if close else {}),
+    }
+
+
+def test_the_record_takes_what_the_authority_tells_and_nothing_else():
+    noted = Exchange(1.0, 2.0)
+    told = {b"x-relay-api-code": b"AU02", b"x-relay-provider": b"P", b"x-relay-client-id": b"C"}
+    note(noted, told | {b"x-relay-operator": b"O", b"x-relay-reason": b"R", b"x-relay-status": b"1"})
+    assert (noted.api_code, noted.provider, noted.client_id, noted.operator, noted.reason) == ("AU02", *"PCOR")
+    note(noted, {})
+    assert (noted.provider, noted.status) == ("P", 0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("serial_unknown", (400, "unauthorized_client")),
+        ("address_unknown", (400, "unauthorized_client")),
+        ("method_not_allowed", (405, "method_not_allowed")),
+        ("operator_rate", (503, "temporarily_unavailable")),
+        ("connections_exceeded", (503, "temporarily_unavailable")),
+        ("authority_busy", (503, "temporarily_unavailable")),
+        ("authority_unreachable", (503, "temporarily_unavailable")),
+        ("authority_silent", (503, "temporarily_unavailable")),
+        ("ledger_unreachable", (503, "temporarily_unavailable")),
+        ("relay_broken", (500, "server_error")),
+        ("header_missing", (400, "invalid_request")),
+        ("endpoint_unknown", (404, "invalid_request")),
+        ("target_malformed", (400, "invalid_request")),
+        ("body_too_large", (400, "invalid_request")),
+    ],
+)
+def test_a_fault_has_its_error(fault, error):
+    assert error_of(FAULTS[fault]) == error
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize("detail", ["", "x-api-tran-id", "한글", '"\\'])
+def test_every_refusal_is_json_of_two_fields_that_nobody_keeps(fault, detail):
+    first, fields, body = lines(refusal(Refusal(fault, detail, retry_after=1.2), TRAN_ID, close=False))
+    told = json.loads(body)
+    status, error = error_of(fault)
+    assert (list(told), told["error"]) == (["error", "error_description"], error)
+    assert told["error_description"] == (f"{fault.words}: {detail}" if detail else fault.words)
+    assert first.startswith(b"HTTP/1.1 %d " % status)
+    assert (fields[b"Content-Length"], fields[b"cache-control"]) == (b"%d" % len(body), b"no-store")
+    assert fields.get(b"retry-after") == (b"2" if status == 503 else None)
+    assert (b"allow" in fields) is (status == 405)
+
+
+def test_an_institutions_fault_on_the_way_to_the_authority_is_the_relays():
+    on_the_way = FAULTS.keys() - {"provider_maintenance"}  # the authority has no calendar
+    for fault in map(FAULTS.__getitem__, on_the_way):
+        assert ours(fault).whose is (Whose.RELAY if fault.whose is Whose.PROVIDER else fault.whose)
+
+
+@pytest.mark.parametrize(
+    ("raw", "spoken"),
+    [
+        (b"POST /oauth/2.0/token HTTP/1.1\r\n", True),
+        (b"GET /oauth/", True),
+        (b"DELETE /oauth/2.0/token HTTP/1.1\r\n", True),
+        (b"POST /mgmts/oauth/2.0/token HTTP/1.1\r\n", True),
+        (b"POST /v2/oauth/2.0/token HTTP/1.1\r\n", True),
+        (b"GET /v1/mgmts/status HTTP/1.1\r\n", False),
+        (b"GET /mgmts/x/oauth/ HTTP/1.1\r\n", False),
+        (b"GET /v1/bank/accounts?x=/oauth/ HTTP/1.1", False),
+        (b"x\r\nPOST /oauth/2.0/token", False),
+        (b"", False),
+    ],
+)
+def test_who_meant_the_authority_is_answered_in_its_words(raw, spoken):
+    assert speaks_oauth(raw) is spoken
+
+
+@pytest.mark.parametrize(
+    ("path", "oauth"),
+    [
+        (b"/oauth/2.0/token", True),
+        (b"/mgmts/oauth/2.0/token", True),
+        (b"/v1/mgmts/status", False),
+        (b"/oauth", True),
+        (b"/oauth2/token", False),
+        (b"/oauth/2.0/nothing", True),
+        (b"/v2/mgmts/oauth/2.0/token", True),
+        (b"/v1/bank/oauth/", False),
+    ],
+)
+def test_tokens_for_operators_and_for_the_portal_are_oauths(path, oauth):
+    assert is_oauth(path) is oauth
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "kind"),
+    [
+        (b"/oauth/2.0/token", b"grant_type=password&x=1", "password"),
+        (b"/oauth/2.0/token", b"x=1&grant_type=refresh_token", "refresh_token"),
+        (b"/oauth/2.0/token", b"grant%5Ftype=password", "/oauth/2.0/token"),
+        (b"/oauth/2.0/token", b"grant_type=passwords", "/oauth/2.0/token"),
+        (b"/oauth/2.0/token", b"xgrant_type=password", "/oauth/2.0/token"),
+        (b"/oauth/2.0/revoke", b"grant_type=password", "/oauth/2.0/revoke"),
+        (b"/v1/mgmts/status", b"", "/v1/mgmts/status"),
+    ],
+)
+def test_calls_at_the_authority_are_of_a_kind(path, body, kind):
+    assert kind_of(path, body) == kind

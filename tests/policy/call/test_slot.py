@@ -1,0 +1,69 @@
+"""When an institution takes scheduled calls, to the minute."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from relay.domain.fault import Refusal
+from relay.policy.call.slot import DAY, check_slot, compile_slots, korean_minute, open_at
+
+KOREA = timezone(timedelta(hours=9))
+
+
+def minute(clock):
+    return int(clock[:2]) * 60 + int(clock[2:])
+
+
+@pytest.mark.parametrize(
+    ("slots", "clocks"),
+    [
+        (["0100:0700"], (["0100", "0659"], ["0059", "0700", "1300"])),
+        (["2200:0400"], (["2200", "2359", "0000", "0359"], ["2159", "0400", "1200"])),
+        (["1800:2400"], (["1800", "2359"], ["0000", "1759"])),
+        (["0000:2400"], (["0000", "1200", "2359"], [])),
+        (["2330:0030", "0600:0900", "1200:1500"], (["2330", "0029", "0600", "0859", "1200"], ["0030", "0900", "1500"])),
+        (["0100:0400", "0300:0600"], (["0100", "0359", "0559"], ["0600"])),
+        (["0900:0900"], ([], ["0900", "0000"])),
+        (["2400:0600"], (["0000", "0559"], ["0600", "2359"])),
+        ([], (["0000", "1200", "2359"], [])),
+    ],
+)
+def test_a_slot_is_open_from_its_first_minute_to_just_before_its_last(slots, clocks):
+    table, (opened, shut) = compile_slots(slots), clocks
+    assert [clock for clock in opened if not open_at(table, minute(clock))] == []
+    assert [clock for clock in shut if open_at(table, minute(clock))] == []
+
+
+@pytest.mark.parametrize(
+    ("moment", "refused"),
+    [
+        (datetime(2024, 7, 15, 0, 59, 59, 999_000, KOREA), True),
+        (datetime(2024, 7, 15, 1, 0, tzinfo=KOREA), False),
+        (datetime(2024, 7, 15, 6, 59, 59, 999_000, KOREA), False),
+        (datetime(2024, 7, 15, 7, 0, tzinfo=KOREA), True),
+        (datetime(2024, 12, 31, 16, 0, tzinfo=UTC), False),  # 1 o'clock of the new year in Korea
+    ],
+)
+def test_a_scheduled_call_outside_the_slots_is_refused_by_the_clock_of_korea(moment, refused):
+    slots = compile_slots(["0100:0700"])
+    if not refused:
+        check_slot(slots, moment.timestamp())
+        return
+    with pytest.raises(Refusal) as refusal:
+        check_slot(slots, moment.timestamp())
+    assert (refusal.value.fault.rsp_code, refusal.value.fault.retry) == ("50009", True)
+
+
+def test_an_institution_without_slots_is_always_open():
+    for hour in range(24):
+        check_slot(compile_slots(()), hour * 3600.0)
+
+
+def test_the_minutes_of_a_day_in_korea_begin_at_15_hours_utc():
+    assert [korean_minute(now) for now in (0.0, 59.9, 60.0, 15 * 3600 - 0.1, 15 * 3600.0)] == [
+        540,
+        540,
+        541,
+        DAY - 1,
+        0,
+    ]

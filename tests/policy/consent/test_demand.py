@@ -1,0 +1,255 @@
+"""The signed demand: read strictly, and held to the call that brings it."""
+
+import json
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.domain.authorization.consent import Asset, Target
+from relay.policy.consent.demand import CONSENT_BYTES, DemandFault, Frame, RequestType, fit, read_demand
+from relay.policy.consent.particulars import scopes_of
+from relay.standard.catalogue import load_catalogue
+
+TODAY = date(2024, 7, 15)
+GOOD = {
+    "snd_org_code": "ZBAA000001",
+    "rcv_org_code": "ZOPA000001",
+    "is_scheduled": "true",
+    "fnd_cycle": "1/w",
+    "add_cycle": "1/w",
+    "end_date": "20250715",
+    "purpose": "통합자산 조회",
+    "period": "99991231",
+    "target_info": [
+        {"scope": "bank.list"},
+        {"scope": "bank.deposit", "asset_list": [{"asset": "1002003004005"}, {"asset": "10020030", "seqno": "001"}]},
+        {"scope": "bank.loan", "asset_list": [{"asset": "all_asset"}]},
+    ],
+    "is_consent_trans_memo": "false",
+}
+FRAME = Frame("ZBAA000001", "ZOPA000001", scopes_of("bank", load_catalogue()), RequestType.ASSETS, today=TODAY)
+LISTS = {"target_info": [{"scope": "bank.list"}], "end_date": "20240722", "period": "20240722"}
+FOR_LISTS = {"request_type": RequestType.LISTS}
+AT_PAGES = {"request_type": None}
+ABSENT = ...
+
+
+def text(**changed):
+    told = {name: value for name, value in {**GOOD, **changed}.items() if value is not ABSENT}
+    return json.dumps(told, ensure_ascii=False).encode()
+
+
+def fault_of(content, frame=FRAME):
+    """Error and member of a demand that is refused; None of one that fits."""
+    try:
+        fit(read_demand(content), frame)
+    except DemandFault as fault:
+        return fault.error, fault.member
+    return None
+
+
+def test_every_member_is_read():
+    found = read_demand(text())
+    told = found.particulars
+    assert (found.sender, found.receiver) == ("ZBAA000001", "ZOPA000001")
+    assert (told.is_scheduled, told.fnd_cycle, told.add_cycle) == (True, "1/w", "1/w")
+    assert (told.end_date, told.period) == (date(2025, 7, 15), date(9999, 12, 31))
+    assert (told.purpose, told.is_consent_trans_memo) == ("통합자산 조회", False)
+    assert told.is_consent_merchant_name_regno is told.is_consent_trans_category is None
+    assert told.targets == (
+        Target("bank.list"),
+        Target("bank.deposit", (Asset("1002003004005"), Asset("10020030", "001"))),
+        Target("bank.loan"),
+    )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"is_scheduled": True},
+        {"is_scheduled": "false", "fnd_cycle": ABSENT, "add_cycle": ABSENT},
+        {"is_scheduled": False},
+        {"service_id": "SERVICE0001"},
+        {"is_consent_trans_memo": ABSENT},
+        {"is_consent_trans_memo": True, "is_consent_merchant_name_regno": False},
+        {"end_date": "20240715"},
+        {"purpose": "가" * 50},
+        {"target_info": [{"scope": "bank.irp", "asset_list": [{"asset": "all_asset"}]}]},
+    ],
+    ids=str,
+)
+def test_what_a_customer_may_demand_fits(changed):
+    assert fault_of(text(**changed)) is None
+
+
+def test_cycles_say_nothing_without_regular_transfer():
+    told = read_demand(text(is_scheduled="false")).particulars
+    assert (told.fnd_cycle, told.add_cycle) == ("", "")
+
+
+def target(**changed):
+    told = {"scope": "bank.deposit", "asset_list": [{"asset": "1"}], **changed}
+    return [{name: value for name, value in told.items() if value is not ABSENT}]
+
+
+@pytest.mark.parametrize(
+    ("changed", "member"),
+    [
+        *(({name: ABSENT}, name) for name in GOOD if name != "is_consent_trans_memo"),
+        *(({name: None}, name) for name in GOOD),
+        *(({name: 7}, name) for name in GOOD),
+        *(({name: []}, name) for name in GOOD),
+        *(({name: ""}, name) for name in GOOD if name != "purpose"),
+        ({"unknown": "x"}, "consent"),
+        ({"service_id": "X" * 23}, "service_id"),
+        ({"snd_org_code": "ZBAA00001"}, "snd_org_code"),
+        ({"is_scheduled": "yes"}, "is_scheduled"),
+        ({"is_scheduled": "True"}, "is_scheduled"),
+        ({"is_scheduled": 1}, "is_scheduled"),
+        ({"is_consent_trans_memo": "0"}, "is_consent_trans_memo"),
+        ({"is_scheduled": "false", "fnd_cycle": "weekly"}, "fnd_cycle"),
+        ({"end_date": "2025-07-15"}, "end_date"),
+        ({"end_date": "20250230"}, "end_date"),
+        ({"end_date": "20251301"}, "end_date"),
+        ({"end_date": "00000101"}, "end_date"),
+        ({"end_date": "２０２５０７１５"}, "end_date"),
+        ({"period": "99999999"}, "period"),
+        ({"target_info": {}}, "target_info"),
+        ({"target_info": ["bank.list"]}, "target_info"),
+        ({"target_info": [{"scope": "bank.list"}] * 2}, "target_info"),
+        ({"target_info": target(more="x")}, "target_info"),
+        ({"target_info": target(scope=ABSENT)}, "scope"),
+        ({"target_info": target(scope="BANK.DEPOSIT")}, "scope"),
+        ({"target_info": target(scope="bank.deposit bank.loan")}, "scope"),
+        ({"target_info": [{"scope": "bank.list", "asset_list": [{"asset": "all_asset"}]}]}, "asset_list"),
+        ({"target_info": target(asset_list=ABSENT)}, "asset_list"),
+        ({"target_info": target(asset_list=[])}, "asset_list"),
+        ({"target_info": target(asset_list="all_asset")}, "asset_list"),
+        ({"target_info": target(asset_list=["all_asset"])}, "asset_list"),
+        ({"target_info": target(asset_list=[{"asset": "1"}] * 2)}, "asset_list"),
+        ({"target_info": target(asset_list=[{"asset": "1"}, {"asset": "all_asset"}])}, "asset_list"),
+        ({"target_info": target(asset_list=[{"asset": "all_asset", "seqno": "001"}])}, "asset_list"),
+        ({"target_info": target(asset_list=[{"asset": "1", "more": "x"}])}, "asset_list"),
+        ({"target_info": target(asset_list=[{"seqno": "001"}])}, "asset"),
+        ({"target_info": target(asset_list=[{"asset": 1}])}, "asset"),
+        ({"target_info": target(asset_list=[{"asset": "1 2"}])}, "asset"),
+        ({"target_info": target(asset_list=[{"asset": "1", "seqno": ""}])}, "seqno"),
+    ],
+    ids=str,
+)
+def test_a_member_that_cannot_be_read_is_named(changed, member):
+    with pytest.raises(DemandFault) as caught:
+        read_demand(text(**changed))
+    assert (caught.value.error, caught.value.member) == ("invalid_request", member)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"\xff\xfe",
+        b'{"snd_org_code":"ZBAA000001","snd_org_code":"ZBAA000002"}',
+        text().replace(b'"asset": "1002003004005"', b'"asset": "1", "asset": "2"'),
+        text().replace(b'"20250715"', b"NaN"),
+        text() + b" {}",
+        b"[" * 3000,
+        text(purpose="x" * CONSENT_BYTES),
+    ],
+    ids=["nothing", "list", "half", "no text", "doubled", "doubled inside", "NaN", "two", "deep", "long"],
+)
+def test_what_is_no_object_of_7000_bytes_is_unreadable(content):
+    assert fault_of(content) == ("invalid_request", "consent")
+
+
+@pytest.mark.parametrize(
+    ("changed", "frame", "fault"),
+    [
+        ({"snd_org_code": "ZBAB000001"}, {}, ("invalid_grant", "snd_org_code")),
+        ({"rcv_org_code": "ZOPB000001"}, {}, ("invalid_grant", "rcv_org_code")),
+        ({"end_date": "20240714"}, {}, ("invalid_grant", "end_date")),
+        ({"end_date": "20250716"}, {}, ("invalid_request", "end_date")),
+        ({**LISTS, "end_date": "20240723"}, FOR_LISTS, ("invalid_request", "end_date")),
+        ({**LISTS, "period": "20240723"}, FOR_LISTS, ("invalid_request", "period")),
+        ({**LISTS, "period": "99991231"}, FOR_LISTS, ("invalid_request", "period")),
+        ({"end_date": "20240722", "period": "20240722"}, FOR_LISTS, ("invalid_scope", "target_info")),
+        (LISTS, {}, ("invalid_scope", "target_info")),
+        ({"period": "20250715"}, {}, ("invalid_request", "period")),
+        ({"period": "99991230"}, {}, ("invalid_request", "period")),
+        ({"is_consent_trans_category": "false"}, {}, ("invalid_request", "is_consent_trans_category")),
+        ({"is_consent_trans_category": "true"}, AT_PAGES, ("invalid_request", "is_consent_trans_category")),
+        ({"target_info": target(scope="card.card")}, {}, ("invalid_scope", "scope")),
+        ({"target_info": target(scope="bank.everything")}, {}, ("invalid_scope", "scope")),
+        ({**LISTS, "target_info": [{"scope": "card.list"}]}, FOR_LISTS, ("invalid_scope", "scope")),
+        ({"target_info": target(asset_list=[{"asset": "x" * 21}])}, {}, ("invalid_request", "asset")),
+        ({"fnd_cycle": "1/d"}, {}, ("invalid_request", "fnd_cycle")),
+        ({"purpose": " "}, {}, ("invalid_request", "purpose")),
+        ({"purpose": "가" * 51}, {}, ("invalid_request", "purpose")),
+        ({"purpose": "a\nb"}, {}, ("invalid_request", "purpose")),
+        ({"period": "20240714"}, {}, ("invalid_request", "period")),
+    ],
+    ids=str,
+)
+def test_a_demand_that_this_call_may_not_bring_is_refused(changed, frame, fault):
+    assert fault_of(text(**changed), replace(FRAME, **frame)) == fault
+
+
+@pytest.mark.parametrize(
+    ("changed", "frame", "allowed"),
+    [
+        ({"end_date": "20240714"}, {}, "20240715부터"),
+        ({"end_date": "20250716"}, {}, "20240715부터 20250715까지"),
+        ({**LISTS, "end_date": "20240723"}, FOR_LISTS, "20240715부터 20240722까지"),
+        ({**LISTS, "period": "20240723"}, FOR_LISTS, "20240715부터 20240722까지"),
+        ({"period": "20250715"}, {}, "request_type이 1이면 99991231"),
+        (LISTS, {}, "request_type이 1이면 목록 조회 외의 scope 1개 이상"),
+        ({"end_date": "2025-07-15"}, {}, "DATE, YYYYMMDD"),
+        ({"is_consent_trans_memo": "0"}, {}, "true, false 중 하나"),
+        ({"snd_org_code": "ZBAA00001"}, {}, "aN(10)"),
+    ],
+    ids=str,
+)
+def test_a_refused_demand_says_what_is_allowed(changed, frame, allowed):
+    with pytest.raises(DemandFault) as caught:
+        fit(read_demand(text(**changed)), replace(FRAME, **frame))
+    assert caught.value.allowed == allowed
+
+
+def test_lists_alone_fit_for_a_week():
+    assert fault_of(text(**LISTS), replace(FRAME, **FOR_LISTS)) is None
+
+
+@pytest.mark.parametrize("changed", [{}, LISTS, {"period": "20250715"}], ids=str)
+def test_a_demand_of_an_institutions_pages_has_no_request_type(changed):
+    assert fault_of(text(**changed), replace(FRAME, **AT_PAGES)) is None
+
+
+def test_a_fault_never_repeats_what_was_signed():
+    with pytest.raises(DemandFault) as caught:
+        read_demand(text(end_date="secret"))
+    assert str(caught.value) == "invalid_request: end_date"
+    assert caught.value.__cause__ is None
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=8)
+    | st.sampled_from(["true", "bank.list", "20250101"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["scope", "asset_list", "asset"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*GOOD, "more"]), json_values, max_size=4))
+def test_any_json_is_a_demand_or_a_fault(changed):
+    fault = fault_of(text(**changed))
+    assert fault is None or fault[0] in {"invalid_request", "invalid_grant", "invalid_scope"}

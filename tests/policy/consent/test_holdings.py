@@ -1,0 +1,242 @@
+"""The consent page's assets: read from the answers of the street's institutions, and from hostile ones."""
+
+from datetime import date
+
+import pytest
+
+from relay.domain.authorization.consent import Asset
+from relay.domain.fault import Refusal
+from relay.domain.ids import INDUSTRIES
+from relay.domain.institution import DeskFault, Holding
+from relay.policy.call.assets import check_asset
+from relay.policy.consent.holdings import each_once, holdings_in, list_calls, scopes_without_assets, told_apart
+from relay.policy.consent.particulars import scopes_of
+from relay.sandbox.learning import request_for
+from relay.sandbox.world.model import CUSTOMERS, Ask, answer
+from relay.sandbox.world.stories import STORIES
+from relay.standard.catalogue import load_catalogue
+
+CATALOGUE = load_catalogue()
+TODAY = date(2026, 11, 20)
+CALLS = {
+    industry: {call.api.api_id: call for call in list_calls(industry, CATALOGUE, later=True)} for industry in INDUSTRIES
+}
+BANK = CALLS["bank"]["은행-001"]
+ACCOUNT = {"account_num": "1002003004005", "prod_name": "가람통장", "account_type": "1001", "is_minus": "false"}
+
+every_industry = pytest.mark.parametrize("industry", INDUSTRIES)
+every_customer = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.number)
+
+
+def pages(api, industry, customer, **params):
+    asked = {"limit": "500", **params}
+    while True:
+        body = answer(STORIES, Ask(api, industry, customer, asked, TODAY))
+        yield body
+        if "next_page" not in body:
+            return
+        asked = asked | {"next_page": body["next_page"]}
+
+
+def held(industry, customer):
+    return each_once(
+        holding
+        for call in CALLS[industry].values()
+        for body in pages(call.api, industry, customer)
+        for holding in holdings_in(call, body)
+    )
+
+
+def told(*rows, call=BANK, **more):
+    return holdings_in(call, {"rsp_code": "00000", call.rows: list(rows), **more})
+
+
+@every_industry
+def test_every_scope_is_told_by_a_list_or_has_no_assets(industry):
+    listed = {scope for call in CALLS[industry].values() for scope in (call.scope, *call.by_type.values())}
+    without = set(scopes_without_assets(industry, CATALOGUE))
+    assert not listed & without
+    assert listed | without | {f"{industry}.list"} == set(scopes_of(industry, CATALOGUE))
+
+
+@every_industry
+def test_every_list_api_of_the_industry_is_read(industry):
+    lists = {api.api_id for api in CATALOGUE.of(industry, later=True) if api.scope_for(industry) == f"{industry}.list"}
+    assert set(CALLS[industry]) == lists - {"정보제공-공통-002"}
+
+
+def test_scopes_without_assets_are_those_of_the_card_company():
+    assert scopes_without_assets("card", CATALOGUE) == ("card.point", "card.bill", "card.loan")
+    assert [industry for industry in INDUSTRIES if scopes_without_assets(industry, CATALOGUE)] == ["card"]
+
+
+def test_lists_that_come_later_are_asked_for_only_where_they_came():
+    assert [call.api.api_id for call in list_calls("bank", CATALOGUE)] == ["은행-001", "IRP-001"]
+    assert list(CALLS["bank"]) == ["은행-001", "IRP-001", "선불-001"]
+
+
+@every_industry
+@every_customer
+def test_the_streets_institutions_tell_assets_under_every_scope(industry, customer):
+    found = {scope for holding in held(industry, customer) for scope in holding.scopes}
+    assert found == set(scopes_of(industry, CATALOGUE)) - {f"{industry}.list"} - set(
+        scopes_without_assets(industry, CATALOGUE)
+    )
+
+
+@every_industry
+@every_customer
+def test_holdings_are_labelled_and_no_asset_stands_whole_in_a_label(industry, customer):
+    for holding in held(industry, customer):
+        assert holding.label.strip()
+        assert holding.label.isprintable()
+        assert holding.asset.asset not in holding.label
+
+
+@every_industry
+@pytest.mark.parametrize("customer", CUSTOMERS[:2], ids=[1, 2])  # who have an account of every kind
+def test_whoever_consents_to_all_holdings_may_ask_what_an_operator_asks(industry, customer):
+    holdings = held(industry, customer)
+    assets = {
+        scope: frozenset((each.asset.asset, each.asset.seqno) for each in holdings if scope in each.scopes)
+        for scope in scopes_of(industry, CATALOGUE)
+    }
+    answers = {}
+    for api in sorted(CATALOGUE.of(industry), key=lambda api: (not api.scope.endswith(".list"), api.api_id)):
+        asked = request_for(api, {"org_code": "ZZAAAE0000", "client_id": "c"}, answers, TODAY)
+        if api.scope and api.api_id in STORIES:
+            answers[api.api_id] = [answer(STORIES, Ask(api, industry, customer, asked, TODAY))]
+        check_asset(api, api.scope_for(industry), asked, assets)
+        if api.asset:
+            with pytest.raises(Refusal, match="asset_not_consented"):
+                check_asset(api, api.scope_for(industry), asked | {api.asset.field: "another"}, assets)
+
+
+@pytest.mark.parametrize(
+    ("changed", "scopes"),
+    [
+        ({}, ("bank.deposit",)),
+        ({"is_minus": None}, ("bank.deposit",)),
+        ({"is_minus": "true"}, ("bank.deposit", "bank.loan")),
+        ({"is_minus": True}, ("bank.deposit", "bank.loan")),
+        ({"account_type": "2003"}, ("bank.invest",)),
+        ({"account_type": "3220"}, ("bank.loan",)),
+        ({"account_type": 3710}, ("bank.loan",)),
+        ({"account_type": "3100", "is_minus": "true"}, ("bank.loan",)),
+    ],
+)
+def test_the_kind_of_an_account_tells_its_scopes(changed, scopes):
+    assert [holding.scopes for holding in told(ACCOUNT | changed)] == [scopes]
+
+
+@pytest.mark.parametrize(
+    ("changed", "asset"),
+    [
+        ({}, Asset("1002003004005")),
+        ({"account_num": 1002003004005}, Asset("1002003004005")),
+        ({"account_num": "100-200-300405"}, Asset("100-200-300405")),
+        ({"seqno": "001"}, Asset("1002003004005", "001")),
+        ({"seqno": ""}, Asset("1002003004005")),
+        ({"seqno": None}, Asset("1002003004005")),
+    ],
+)
+def test_an_asset_is_what_the_list_says(changed, asset):
+    assert [holding.asset for holding in told(ACCOUNT | changed)] == [asset]
+
+
+@pytest.mark.parametrize(
+    ("industry", "api_id", "row", "label"),
+    [
+        ("bank", "은행-001", ACCOUNT, "가람통장 …4005"),
+        ("bank", "은행-001", ACCOUNT | {"seqno": "003"}, "가람통장 …4005 3회차"),
+        ("bank", "은행-001", ACCOUNT | {"prod_name": "가람\n\u202e통장\x00 "}, "가람 통장 …4005"),
+        ("bank", "은행-001", ACCOUNT | {"prod_name": ["가람"]}, "…4005"),
+        ("bank", "은행-001", ACCOUNT | {"prod_name": "가" * 500}, "가" * 100 + " …4005"),
+        ("card", "카드-001", {"card_id": "C" * 64, "card_name": "나래카드", "card_num": "1234-****-****-5678"},
+         "나래카드 1234-****-****-5678"),
+        ("card", "카드-001", {"card_id": "C" * 64}, "카드 식별자"),
+        ("telecom", "통신-001", {"mgmt_id": "M1", "type": "01", "telecom_num": "010-1***-3***"},
+         "휴대폰 010-1***-3***"),
+        ("p2p", "P2P-001", {"lending_id": "L-2024-0001", "type": "05"}, "개인 신용대출 …0001"),
+        ("usury", "채권-001", {"bond_num": "B12345", "bond_type": "03"}, "매입추심 …2345"),
+    ],
+)  # fmt: skip
+def test_a_label_tells_an_asset_to_its_owner(industry, api_id, row, label):
+    assert [holding.label for holding in told(row, call=CALLS[industry][api_id])] == [label]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "rsp_code"),
+        ({"rsp_code": "40403", "account_list": []}, "rsp_code"),
+        ({"rsp_code": "00000"}, "account_list"),
+        ({"rsp_code": "00000", "account_cnt": "2"}, "account_list"),
+        ({"rsp_code": "00000", "account_list": {}}, "account_list"),
+        ({"rsp_code": "00000", "account_list": "x"}, "account_list"),
+        ({"rsp_code": "00000", "account_list": [ACCOUNT] * 501}, "account_list"),
+        ({"rsp_code": "00000", "account_list": ["x"]}, "account_list"),
+        ({"rsp_code": "00000", "account_list": [None]}, "account_list"),
+    ],
+)
+def test_an_answer_that_is_no_list_is_a_fault_of_the_institution(body, field):
+    with pytest.raises(DeskFault, match=f"은행-001: {field} is not as documented"):
+        holdings_in(BANK, body)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("account_num", value) for value in (None, "", "1" * 21, "1\n2", 1.5, True, ["1"], {"a": 1}, "1\u202e2")),
+        *(("account_type", value) for value in (None, "", "9001", "x", ["1001"])),
+        *(("seqno", value) for value in ("1" * 8, "0\t1", 1.5, ["1"], {"a": 1}, True)),
+        ("is_minus", "perhaps"),
+    ],
+)
+def test_a_row_that_does_not_say_what_it_is_about_is_a_fault_without_its_value(name, value):
+    with pytest.raises(DeskFault) as fault:
+        told(ACCOUNT, ACCOUNT | {name: value})
+    assert str(fault.value) == f"은행-001: {name} is not as documented"
+
+
+def test_an_empty_list_may_be_left_out():
+    assert told() == []
+    assert holdings_in(BANK, {"rsp_code": "00000", "account_cnt": "0"}) == []
+
+
+def test_overlapping_pages_tell_each_asset_once_in_order():
+    first, second = Holding(("a.b",), Asset("1"), "하나"), Holding(("a.b",), Asset("1", "002"), "둘")
+    assert each_once([first, second, first]) == (first, second)
+
+
+@pytest.mark.parametrize(
+    ("assets", "labels"),
+    [
+        (("110-222-331234", "110-222-341234"), ("통장 …31234", "통장 …41234")),
+        (("5551234", "6551234"), ("통장 …5551234", "통장 …6551234")),
+        (("1234", "91234"), ("통장 …1234", "통장 …91234")),
+        (("1234", "5678"), ("통장 …1234", "통장 …5678")),
+        (("11234", "21234", "31235"), ("통장 …11234", "통장 …21234", "통장 …1235")),
+    ],
+)
+def test_accounts_that_look_alike_show_as_many_digits_as_tell_them_apart(assets, labels):
+    held = [Holding(("bank.deposit",), Asset(asset), f"통장 …{asset[-4:]}") for asset in assets]
+    assert tuple(one.label for one in told_apart(held)) == labels
+    assert tuple(one.asset.asset for one in told_apart(held)) == assets
+
+
+def test_digits_grow_where_they_stand_and_are_added_where_none_do():
+    loans = [Holding(("bank.loan",), Asset(asset, "2"), "대출 …1234 2회차") for asset in ("51234", "61234")]
+    assert [one.label for one in told_apart(loans)] == ["대출 …51234 2회차", "대출 …61234 2회차"]
+    cards = [Holding(("card.card",), Asset(asset), "가온카드") for asset in ("C0001", "C0002")]
+    assert [one.label for one in told_apart(cards)] == ["가온카드 …0001", "가온카드 …0002"]
+
+
+def test_what_no_number_tells_apart_is_numbered():
+    held = [Holding(("bank.deposit",), Asset("1234", seqno), "통장 …1234 1회차") for seqno in ("1", "001")]
+    assert [one.label for one in told_apart(held)] == ["통장 …1234 1회차 (1)", "통장 …1234 1회차 (2)"]
+
+
+def test_the_same_label_under_another_scope_is_no_doubt():
+    held = [Holding((scope,), Asset(asset), "통장") for scope, asset in (("bank.deposit", "1"), ("bank.loan", "2"))]
+    assert told_apart(held) == tuple(held)

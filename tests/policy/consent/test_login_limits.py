@@ -1,0 +1,87 @@
+import pytest
+
+from relay.policy.consent.login_limits import BY_ADDRESS, BY_LOGIN_ID, LoginLimits, customer_address, network_of
+
+NOW = 1000.0
+PROXIES = ("10.0.0.0/8", "2001:db8:1::/48")
+
+
+def attempts(limits, key, now):
+    """How many attempts may be made at one moment."""
+    count = 0
+    while not limits.wait(key, now):
+        limits.take(key, now)
+        count += 1
+    return count
+
+
+@pytest.mark.parametrize(("rate", "burst", "each_s"), [(BY_ADDRESS, 30, 30), (BY_LOGIN_ID, 10, 300)])
+def test_a_burst_of_wrong_logins_then_one_now_and_then(rate, burst, each_s):
+    limits = LoginLimits(rate)
+    assert attempts(limits, b"a", NOW) == burst
+    assert limits.wait(b"a", NOW) == pytest.approx(each_s, abs=0.1)
+    assert attempts(limits, b"a", NOW + each_s) == 1
+    assert attempts(limits, b"b", NOW) == burst
+
+
+def test_what_was_right_counts_for_nothing():
+    limits = LoginLimits(BY_LOGIN_ID)
+    for _ in range(100):
+        assert not limits.wait(b"a", NOW)
+        limits.take(b"a", NOW)
+        limits.give_back(b"a")
+    limits.give_back(b"never taken")
+    assert attempts(limits, b"a", NOW) == 10
+
+
+def test_memory_is_bounded_and_keeps_who_was_wrong_most():
+    limits = LoginLimits(BY_LOGIN_ID, most=100)
+    attempts(limits, b"worst", NOW)
+    for number in range(1000):
+        limits.take(b"%d" % number, NOW)
+        assert len(limits) <= 100
+    assert limits.wait(b"worst", NOW) > 0
+
+
+def test_keys_without_wrong_logins_lately_go_first():
+    limits = LoginLimits(BY_LOGIN_ID, most=3)
+    for key in (b"a", b"b"):
+        limits.take(key, NOW)
+    limits.take(b"c", NOW + 10_000)
+    limits.take(b"d", NOW + 10_000)
+    assert len(limits) == 2
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("2001:db8:2:3:4:5:6:7", "2001:db8:2:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("nothing", "nothing"),
+    ],
+)
+def test_a_customers_network_is_one_key(address, network):
+    assert network_of(address) == network
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "proxies", "address"),
+    [
+        ("203.0.113.7", "", (), "203.0.113.7"),
+        ("203.0.113.7", "198.51.100.9", (), "203.0.113.7"),
+        ("203.0.113.7", "198.51.100.9", PROXIES, "203.0.113.7"),
+        ("10.0.0.1", "198.51.100.9", PROXIES, "198.51.100.9"),
+        ("10.0.0.1", "192.0.2.1, 198.51.100.9", PROXIES, "198.51.100.9"),
+        ("10.0.0.1", "198.51.100.9, 10.9.9.9", PROXIES, "198.51.100.9"),
+        ("2001:db8:1::5", "2001:db8:7::1", PROXIES, "2001:db8:7::1"),
+        ("10.0.0.1", "", PROXIES, ""),
+        ("10.0.0.1", "unknown", PROXIES, ""),
+        ("10.0.0.1", "198.51.100.9, junk", PROXIES, ""),
+        ("10.0.0.1", "10.0.0.2", PROXIES, ""),
+        ("", "198.51.100.9", PROXIES, ""),
+    ],
+)
+def test_a_customers_address_is_what_a_trusted_proxy_tells(peer, forwarded, proxies, address):
+    assert customer_address(peer, forwarded, proxies) == address

@@ -1,0 +1,84 @@
+"""GCRA: never more than the burst and the rate allow, whenever the requests come."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.policy.quota.bucket import Bucket
+from relay.policy.settings.scalars import Rate
+
+SLACK = 1e-6
+"""What is lost in floats over a day of seconds."""
+
+
+def taken(bucket, times):
+    """When requests were taken of those that came at `times`."""
+    arrival, found = 0.0, []
+    for now in times:
+        if not bucket.wait(arrival, now):
+            arrival = bucket.taken(arrival, now)
+            found.append(now)
+    return found
+
+
+rates = st.builds(Rate, per_second=st.floats(0.01, 10_000), burst=st.integers(1, 200))
+gaps = st.lists(st.floats(0, 3, allow_subnormal=False), min_size=1, max_size=150)
+
+
+@given(rates, gaps, st.floats(0, 86_400))
+def test_no_window_holds_more_than_burst_and_rate(rate, gaps, start):
+    times, now = [], start
+    for gap in gaps:
+        now += gap
+        times.append(now)
+    found = taken(Bucket.of(rate), times)
+    for first, begin in enumerate(found):
+        for last in range(first, len(found)):
+            allowed = rate.burst + rate.per_second * (found[last] - begin)
+            assert last - first + 1 <= allowed * (1 + SLACK) + SLACK
+
+
+exact = st.builds(Rate, per_second=st.integers(-4, 10).map(lambda power: 2.0**power), burst=st.integers(1, 200))
+"""Rates whose intervals are no rounded numbers."""
+
+
+@given(exact, st.integers(1000, 86_400))
+def test_a_bucket_at_rest_takes_its_burst_at_once_and_not_one_more(rate, now):
+    assert len(taken(Bucket.of(rate), [now] * (rate.burst + 1))) == rate.burst
+
+
+@given(rates, st.floats(1000, 86_400), st.integers(1, 500))
+def test_who_waits_as_told_is_taken_however_often_it_was_refused(rate, now, refused):
+    bucket, arrival = Bucket.of(rate), 0.0
+    for _ in range(rate.burst):
+        arrival = bucket.taken(arrival, now)
+    waits = {bucket.wait(arrival, now) for _ in range(refused)}
+    assert len(waits) == 1  # a refusal takes nothing
+    (wait,) = waits
+    assert 0 < wait <= bucket.interval * (1 + SLACK) + SLACK
+    assert bucket.wait(arrival, now + wait + SLACK) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("rate", "arrival", "now", "wait"),
+    [
+        ((10, 1), 0.0, 100.0, 0.0),
+        ((10, 1), 100.1, 100.0, 0.1),
+        ((10, 5), 100.4, 100.0, 0.0),
+        ((10, 5), 100.5, 100.0, 0.1),
+        ((0.5, 1), 102.0, 100.0, 2.0),
+    ],
+)
+def test_the_wait_is_what_is_missing(rate, arrival, now, wait):
+    bucket = Bucket.of(Rate(per_second=rate[0], burst=rate[1]))
+    assert bucket.wait(arrival, now) == pytest.approx(wait, abs=2e-6)  # rounding is forgiven
+    assert bucket.taken(arrival, now) == pytest.approx(max(arrival, now) + 1 / rate[0])
+
+
+@given(st.floats(0.01, 1e5), st.integers(1, 200), st.floats(0, 1e7))
+def test_rounding_never_refuses_the_last_request_of_a_burst(per_second, burst, now):
+    bucket = Bucket.of(Rate(per_second=per_second, burst=burst))
+    arrival = 0.0
+    for _ in range(burst):
+        assert bucket.wait(arrival, now) == 0.0
+        arrival = bucket.taken(arrival, now)

@@ -1,0 +1,147 @@
+"""What harms an organisation or service, and what it was before."""
+
+from dataclasses import replace
+
+import pytest
+
+from relay.domain.registry import Cause, Former, Organisation, OrgType, RegisteredService
+from relay.policy.registry.harms import REMOVED, TimeLine, harms_of_organisation, harms_of_service, is_replaced
+
+RELAY = "RLAY000001"
+NOW, WEEK = 1_800_000_000, 1_800_000_000 - 7 * 86_400
+ONE = Organisation("OPER000001", OrgType.OPERATOR, "가상 사업자", "999-81-00001", ("192.0.2.1",))
+MEMBER = replace(ONE, org_type=OrgType.THROUGH_RELAY, relay=RELAY, slots=("0100:0700",))
+CERTIFIER = replace(ONE, org_type=OrgType.IDENTITY_CERTIFIER, serial_num="", addresses=())
+SERVICE = RegisteredService("client1", "OPER000001", "서비스", "hash", ("https://one.example/cb",), ("one",))
+OTHER = {"serial_num": "other", "addresses": ("192.0.2.9",)}
+
+
+def line(current, *steps):
+    """Former values as (seconds before NOW, value, cause), the oldest first."""
+    return TimeLine.of(current, [Former(NOW - ago, value, cause) for ago, value, cause in steps], WEEK)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (ONE, None, REMOVED),
+        (ONE, {"addresses": ("192.0.2.9",)}, "given other addresses"),
+        (ONE, {"addresses": ("192.0.2.1", "192.0.2.9")}, "given other addresses"),
+        (ONE, {"serial_num": "other"}, "given another serial_num"),
+        (ONE, {"serial_num": ""}, "given another serial_num"),
+        (ONE, {"org_type": OrgType.OTHER}, "allowed to call no more"),
+        (MEMBER, {"slots": ("1300:1900",)}, "given other transfer slots"),
+        (MEMBER, {"slots": ()}, "given other transfer slots"),
+        (replace(MEMBER, slots=()), {"slots": ("1300:1900",)}, "given other transfer slots"),
+        (MEMBER, {"relay": "RLAY000002"}, "given other transfer slots"),
+        (CERTIFIER, {"org_type": OrgType.OTHER}, "no such certifier any more"),
+        (CERTIFIER, {"org_type": OrgType.SIGNATURE_CERTIFIER}, "no such certifier any more"),
+    ],
+)
+def test_what_cuts_off_rekeys_redirects_or_retimes_is_a_harm(before, after, words):
+    new = None if after is None else replace(before, **after)
+    assert harms_of_organisation(line(before), new, RELAY) == (words,)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (ONE, {"name": "새 이름"}),
+        (ONE, {"serial_num": "999 81 00001"}),
+        (ONE, {"slots": ("0900:0901",)}),
+        (ONE, {"domain": "new.example"}),
+        (replace(ONE, addresses=("192.0.2.1", "192.0.2.2")), {"addresses": ("192.0.2.2", "192.0.2.1")}),
+        (CERTIFIER, {"serial_num": "first"}),
+        (CERTIFIER, {"addresses": ("192.0.2.1",)}),
+    ],
+)
+def test_what_the_relay_does_not_go_by_harms_nobody(before, after):
+    assert harms_of_organisation(line(before), replace(before, **after), RELAY) == ()
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (None, (REMOVED,)),
+        ({"operator": "OPER000002"}, ("given to another operator",)),
+        ({"secret_hash": "other"}, ("given another client_secret",)),
+        ({"callbacks": ("https://other.example/cb",)}, ("given other callbacks",)),
+        ({"callbacks": ("https://one.example/cb", "https://other.example/cb")}, ("given other callbacks",)),
+        ({"callbacks": (), "app_schemes": ("other",)}, ("given other callbacks", "given other app_schemes")),
+        ({"name": "새 이름", "secret_mark": b"other"}, ()),
+    ],
+)
+def test_a_service_is_removed_rekeyed_or_redirected(after, words):
+    assert harms_of_service(line(SERVICE), None if after is None else replace(SERVICE, **after)) == words
+
+
+def test_the_first_callback_redirects_nobody():
+    before = replace(SERVICE, callbacks=(), app_schemes=(), secret_hash="")
+    assert harms_of_service(line(before), SERVICE) == ()
+
+
+X, Y = replace(ONE, addresses=("192.0.2.8",)), replace(ONE, addresses=("192.0.2.9",))
+AGO = 3600
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "harmed"),
+    [
+        (line(X, (AGO, ONE, Cause.COUNTED)), ONE, False),
+        (line(X, (AGO, ONE, Cause.COUNTED)), Y, True),
+        (line(Y, (AGO, ONE, Cause.COUNTED), (AGO, X, Cause.COUNTED)), X, False),
+        (line(Y, (AGO, ONE, Cause.COUNTED), (AGO, X, Cause.RELEASED)), ONE, False),
+        (line(X, (8 * 86_400, ONE, Cause.COUNTED)), ONE, True),
+        (line(ONE, (AGO, None, Cause.SYNC)), None, False),
+        (line(ONE, (AGO, None, Cause.SYNC)), Y, False),
+        (line(None, (AGO, ONE, Cause.COUNTED)), ONE, False),
+        (line(None, (AGO, ONE, Cause.COUNTED)), Y, True),
+        (line(None, (30 * 86_400, ONE, Cause.COUNTED)), Y, True),
+        (line(ONE, (AGO, None, Cause.RELEASED)), Y, True),
+        (line(ONE, (AGO, None, Cause.RELEASED)), None, False),
+        (line(None), Y, False),
+    ],
+    ids=[
+        "back",
+        "further",
+        "back_to_one_between",
+        "back_behind_a_release",
+        "back_to_what_was_long_ago",
+        "newcomer_goes",
+        "newcomer_changes",
+        "back_from_being_away",
+        "back_as_another",
+        "back_as_another_after_long",
+        "released_newcomer_changes",
+        "released_newcomer_goes",
+        "unknown",
+    ],
+)
+def test_a_value_of_the_last_week_harms_nobody(known, new, harmed):
+    assert bool(harms_of_organisation(known, new, RELAY)) == harmed
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "replaced"),
+    [
+        (line(ONE), replace(ONE, **OTHER), True),
+        (line(ONE), replace(ONE, serial_num="other"), False),
+        (line(ONE), None, False),
+        (line(None), ONE, False),
+        (line(X, (AGO, ONE, Cause.COUNTED)), replace(X, serial_num="other"), True),
+        (line(X, (AGO, ONE, Cause.RELEASED)), replace(X, serial_num="other"), False),
+        (line(X, (8 * 86_400, ONE, Cause.COUNTED)), replace(X, serial_num="other"), False),
+        (line(None, (AGO, ONE, Cause.COUNTED)), replace(ONE, **OTHER), True),
+        (line(replace(ONE, **OTHER), (AGO, ONE, Cause.RELEASED)), ONE, False),
+        (line(CERTIFIER), replace(CERTIFIER, **OTHER), False),
+    ],
+)
+def test_certificate_and_addresses_become_others_within_a_week(known, new, replaced):
+    assert is_replaced(known, new) == replaced
+
+
+def test_a_time_line_tells_whether_a_sync_harmed_it_since_the_last_release():
+    assert line(X, (AGO, ONE, Cause.COUNTED)).is_counted
+    assert not line(X, (8 * 86_400, ONE, Cause.COUNTED)).is_counted
+    assert not line(X, (AGO, ONE, Cause.COUNTED), (AGO, Y, Cause.RELEASED)).is_counted
+    assert [line(ONE).is_old, line(ONE, (AGO, None, Cause.SYNC)).is_old] == [True, False]

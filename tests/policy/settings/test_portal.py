@@ -1,0 +1,182 @@
+"""The portal, statistics, jobs, what is kept how long: what their sections take, and what they need of each other."""
+
+import pytest
+from pydantic import ValidationError
+
+from relay.policy.settings.portal import (
+    Guard,
+    JobsSettings,
+    Maintenance,
+    OfferedCredential,
+    PortalCredential,
+    PortalSettings,
+    PortalTimeouts,
+    Retention,
+    StatisticsSettings,
+)
+
+HASH = f"$scrypt$ln=14,r=8,p=1${'A' * 22}${'A' * 43}"
+CALLS = {"client_id": "relayatportal", "client_secret": "env:S"}
+OFFERS = {"client_id": "portalatrelay", "client_secret_hash": HASH}
+PORTAL = {
+    "org_code": "ZPTL000001",
+    "base_url": "https://portal.example/api/",
+    "serial_num": "999-81-00002",
+    "addresses": ["192.0.2.9"],
+    "calls": CALLS,
+    "offers": OFFERS,
+}
+GOOD = {
+    PortalSettings: PORTAL,
+    PortalCredential: CALLS,
+    OfferedCredential: OFFERS,
+    PortalTimeouts: {},
+    Guard: {},
+    StatisticsSettings: {},
+    JobsSettings: {},
+    Retention: {},
+    Maintenance: {"day": "sun", "start": "0200", "end": "0400"},
+}
+
+
+def wrong(model, values, **context):
+    with pytest.raises(ValidationError) as found:
+        model.model_validate(GOOD[model] | values, **context)
+    return found.value.errors()[0]
+
+
+def test_the_least_of_a_portal_brings_the_rest():
+    found = PortalSettings.model_validate(PORTAL)
+    assert (found.base_url, found.sync_s, found.statistics_at) == ("https://portal.example/api", 600, "0400")
+    assert (found.guard.share, found.guard.least, found.offers.token_days) == (0.05, 3, 90)
+    assert found.ca is found.certificate is found.private_key is None
+
+
+def test_files_are_relative_to_the_file_that_names_them(tmp_path):
+    files = {
+        "ca": "ca.pem",
+        "certificate": "c.pem",
+        "private_key": "file:k",
+        "calls": CALLS | {"client_secret": "file:s"},
+    }
+    found = PortalSettings.model_validate(PORTAL | files, context={"folder": tmp_path})
+    assert (found.ca, found.certificate) == (f"{tmp_path}/ca.pem", f"{tmp_path}/c.pem")
+    assert (found.private_key, found.calls.client_secret) == (f"file:{tmp_path}/k", f"file:{tmp_path}/s")
+    assert StatisticsSettings.model_validate({}, context={"folder": tmp_path}).spool == f"{tmp_path}/spool"
+    jobs = JobsSettings.model_validate({"redis": "file:redis.url"}, context={"folder": tmp_path})
+    assert jobs.redis == f"file:{tmp_path}/redis.url"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h:6379/0",
+        "rediss://h/1",
+        "unix:///run/redis.sock",
+        "unix:///run/redis.sock?db=2",
+        "env:R",
+        "file:r.url",
+    ],
+)
+def test_a_redis_is_a_url_without_password_or_a_reference_to_one(url):
+    assert JobsSettings.model_validate({"redis": url}).redis == url
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("redis://:hunter2@h:6379/0", "is a secret"),
+        ("rediss://me:hunter2@h", "is a secret"),
+        ("redis://:hunt/er2@h", "is a secret"),  # no URL at all, but somebody's password
+        ("unix://me:hunter2@/run/redis.sock", "is a secret"),
+        ("unix:///run/redis.sock?password=hunter2", "is a secret"),
+        ("redis://h:6379/0?username=me&password=hunter2", "is a secret"),
+        ("http://h", "redis://HOST:PORT/0"),
+        ("h:6379", "redis://HOST:PORT/0"),
+        ("redis://", "redis://HOST:PORT/0"),
+        ("redis://h /0", "redis://HOST:PORT/0"),
+        ("env:", "redis://HOST:PORT/0"),
+        ("file:", "redis://HOST:PORT/0"),
+        ("", "redis://HOST:PORT/0"),
+    ],
+)
+def test_what_leads_to_no_redis_or_shows_a_password_is_refused(url, words):
+    said = wrong(JobsSettings, {"redis": url})["msg"]
+    assert words in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"certificate": "c.pem"}, "private_key: is missing beside certificate"),
+        ({"private_key": "env:K"}, "certificate: is missing beside private_key"),
+    ],
+)
+def test_a_certificate_comes_with_its_key(values, words):
+    assert words in wrong(PortalSettings, values)["msg"]
+
+
+@pytest.mark.parametrize("clock", ["0000", "0400", "2359", "1959"])
+def test_a_time_of_day_is_written_hhmm(clock):
+    assert PortalSettings.model_validate(PORTAL | {"statistics_at": clock}).statistics_at == clock
+
+
+@pytest.mark.parametrize("clock", ["2400", "0060", "400", "04:00", "04000", "", "0４00", "4am "])
+def test_what_is_no_time_of_day_is_refused(clock):
+    assert "hhmm" in wrong(PortalSettings, {"statistics_at": clock})["msg"]
+    assert "hhmm" in wrong(JobsSettings, {"retention_at": clock})["msg"]
+    assert "hhmm" in wrong(Maintenance, {"end": clock})["msg"]
+
+
+@pytest.mark.parametrize(
+    ("model", "values", "key"),
+    [
+        (PortalSettings, {"org_code": "portal"}, "org_code"),
+        (PortalSettings, {"base_url": "portal.example"}, "base_url"),
+        (PortalSettings, {"base_url": "https://portal.example/?a=1"}, "base_url"),
+        (PortalSettings, {"serial_num": ""}, "serial_num"),
+        (PortalSettings, {"addresses": []}, "addresses"),  # anybody with its certificate is not enough
+        (PortalSettings, {"addresses": ["portal.example"]}, "addresses.0"),
+        (PortalSettings, {"calls": {"client_id": "a"}}, "calls.client_secret"),
+        (PortalSettings, {"calls": CALLS | {"client_secret": "hunter2"}}, "calls.client_secret"),
+        (PortalSettings, {"offers": OFFERS | {"client_secret_hash": "hunter2"}}, "offers.client_secret_hash"),
+        (PortalSettings, {"private_key": "hunter2", "certificate": "c"}, "private_key"),
+        (PortalSettings, {"answer_bytes": 65_535}, "answer_bytes"),
+        (PortalSettings, {"answer_bytes": 134_217_729}, "answer_bytes"),
+        (PortalSettings, {"sync_s": 0.9}, "sync_s"),
+        (PortalSettings, {"sync_s": 86_401}, "sync_s"),
+        (PortalSettings, {"portal": 1}, "portal"),
+        (OfferedCredential, {"client_id": "a-b"}, "client_id"),
+        (OfferedCredential, {"token_days": 366}, "token_days"),  # 지원-101: a year at most
+        (OfferedCredential, {"token_days": 0}, "token_days"),
+        (OfferedCredential, {"services": ["a b"]}, "services.0"),
+        (PortalTimeouts, {"connect_s": 0}, "connect_s"),
+        (PortalTimeouts, {"attempts": 0}, "attempts"),
+        (PortalTimeouts, {"attempts": 21}, "attempts"),
+        (Guard, {"share": 1.01}, "share"),
+        (Guard, {"share": -0.01}, "share"),
+        (Guard, {"least": -1}, "least"),
+        (StatisticsSettings, {"flush_s": 1.1}, "flush_s"),  # at most a second behind
+        (StatisticsSettings, {"flush_s": 0}, "flush_s"),
+        (StatisticsSettings, {"spool": ""}, "spool"),
+        (JobsSettings, {"term_s": 4.9}, "term_s"),  # jobs are looked after each second: shorter terms end between
+        (JobsSettings, {"term_s": 301}, "term_s"),
+        (Retention, {"consents_days": 399}, "consents_days"),  # 지원-104: figures of 53 weeks
+        (Retention, {"statistics_weeks": 53}, "statistics_weeks"),  # 지원-104 may ask for 53 weeks
+        (Retention, {"spent_days": 29}, "spent_days"),
+        (Retention, {"requests_days": 0}, "requests_days"),
+        (Retention, {"portal_calls_days": 0}, "portal_calls_days"),
+        (Maintenance, {"day": "sunday"}, "day"),
+        (Maintenance, {"date": "2026-07-05"}, "date"),
+        (Maintenance, {"date": "٢٠٢٧٠١٠١"}, "date"),
+        (Maintenance, {"note": ""}, "note"),
+    ],
+)
+def test_a_value_out_of_its_range_is_named(model, values, key):
+    assert ".".join(map(str, wrong(model, values)["loc"])) == key
+
+
+def test_no_secret_written_down_is_repeated():
+    said = wrong(PortalSettings, {"calls": CALLS | {"client_secret": "hunter2"}})["msg"]
+    assert "hunter2" not in said

@@ -1,0 +1,69 @@
+"""Statistics for people."""
+
+import pytest
+
+from relay.domain.statistics import Line
+from relay.policy.statistics import overview
+from relay.policy.statistics.overview import Row
+from relay.policy.statistics.report import Calls
+from relay.standard.catalogue import load_rsp_codes
+
+
+def line(day="20260701", provider="BANK", client_id="client1", kind="2", api="BA01", outcome="200_00000"):
+    return Line(day, "00", provider, "OPERATOR", client_id, kind, api, outcome)
+
+
+COUNTS = [
+    (line(day="20260702"), 1),
+    (line(), 2),
+    (line(outcome="500_50003"), 4),
+    (line(kind="1"), 8),
+    (line(kind="1", outcome="429_42901"), 16),
+    (line(provider="CARD"), 32),
+    (line(client_id="", outcome="401_40101"), 64),
+]
+
+
+def test_rows_stand_by_day_and_institution():
+    assert overview.days_and_providers(COUNTS) == [
+        Row("20260701", "BANK", Calls(8, 16), Calls(2, 4), Calls(0, 64)),
+        Row("20260701", "CARD", Calls(), Calls(32, 0), Calls()),
+        Row("20260702", "BANK", Calls(), Calls(1, 0), Calls()),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("api", "outcome", "name"),
+    [
+        ("AU01", "302_access_denied", "err_code_1_302_access_denied"),
+        ("AU01", "405_method_not_allowed", "err_code_1_405_method_not_allowed"),
+        ("AU02", "400_invalid_grant", "err_code_2_400_invalid_grant"),
+        ("AU11", "503_temporarily_unavailable", "err_code_2_503_temporarily_unavailable"),
+        ("AU04", "200_00000", "rsp_code_3_200_00000"),
+        ("BA01", "200_00001", "rsp_code_3_200_00001"),
+        ("CM01", "403_40303", "rsp_code_3_403_40303"),
+        ("BA04", "500_50010", "rsp_code_3_500_50010"),
+    ],
+)
+def test_an_outcome_has_the_name_of_the_addendum(api, outcome, name):
+    assert overview.code_name(line(api=api, outcome=outcome)) == name
+    assert name in overview.CODE_NAMES
+
+
+def test_every_rsp_code_of_data_apis_is_counted_by_its_name():
+    known = {f"rsp_code_3_{one.http}_{one.code}" for one in load_rsp_codes().values() if one.code != "99999"}
+    assert known == {name for name in overview.CODE_NAMES if name.startswith("rsp_code_3_")}
+
+
+def test_codes_stand_in_the_order_of_the_addendum_and_unknown_ones_last():
+    counts = [
+        (line(api="AU04", outcome="200_99999"), 1),
+        (line(outcome="500_50003"), 2),
+        (line(api="AU01", outcome="302_server_error"), 4),
+        (line(provider="CARD", outcome="500_50003"), 8),
+    ]
+    assert list(overview.codes(counts).items()) == [
+        ("err_code_1_302_server_error", 4),
+        ("rsp_code_3_500_50003", 10),
+        ("rsp_code_3_200_99999", 1),
+    ]

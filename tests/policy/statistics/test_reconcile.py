@@ -1,0 +1,128 @@
+"""Records and ledger agree exactly, or every line on which they do not is named."""
+
+import json
+import math
+from collections import Counter
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay.domain.exchange import Exchange
+from relay.domain.statistics import Line
+from relay.infra.records.access_log import line as written
+from relay.policy.statistics.counting import Counting
+from relay.policy.statistics.reconcile import Difference, NoRecord, Recount, differences, exchange_of
+from relay.standard.catalogue import load_catalogue, load_oauth_errors, load_rsp_codes
+
+ERRORS = {error.error for errors in load_oauth_errors().values() for error in errors}
+COUNTING = Counting(load_catalogue(), load_rsp_codes(), ERRORS)
+MIDNIGHT = datetime(2026, 11, 22, tzinfo=ZoneInfo("Asia/Seoul")).timestamp()
+RECORD = {
+    "ended": MIDNIGHT,
+    "operator": "ZOPA000001",
+    "client_id": "SVC1",
+    "org_code": "ZBAA000001",
+    "api_code": "BA01",
+    "api_type": "user-refresh",
+    "status": 200,
+    "rsp_code": "00000",
+    "error": "",
+    "reason": "",
+}
+LINE = COUNTING.line(exchange_of(json.dumps(RECORD)))
+
+EDGES = st.sampled_from([MIDNIGHT + hours * 3600 for hours in (0, 9, 18, 24)])
+MOMENTS = st.builds(lambda edge, off: edge + off, EDGES, st.floats(-0.002, 0.002) | st.floats(-40_000, 40_000))
+
+
+@st.composite
+def exchanges(draw):
+    took = draw(st.floats(0, 15))
+    made = Exchange(1000.0, draw(MOMENTS) - took)
+    made.close(1000.0 + took)
+    made.operator, made.provider = draw(st.sampled_from(["ZOPA000001", ""])), draw(st.sampled_from(["ZBAA000001", ""]))
+    made.api_code, made.client_id = draw(st.sampled_from(["BA01", "AU02", ""])), draw(st.sampled_from(["S", ""]))
+    made.status, made.rsp_code = draw(st.sampled_from([200, 302, 400, 500])), draw(st.sampled_from(["", "00000", "1"]))
+    made.error, made.reason = draw(st.sampled_from(["", "invalid_grant"])), draw(st.sampled_from(["", "operator_gone"]))
+    made.api_type = draw(st.sampled_from(["", "scheduled", "user-search"]))
+    return made
+
+
+@settings(max_examples=40)
+@given(st.lists(exchanges(), max_size=30), st.randoms())
+def test_records_add_up_to_what_was_counted_in_any_order_and_at_any_edge(ended, shuffler):
+    counted = Counter(line for one in ended if (line := COUNTING.line(one)) and line.stat_date == "20261122")
+    records = [written(one) for one in ended]
+    shuffler.shuffle(records)
+    recount = Recount("20261122")
+    recount.read(records, COUNTING)
+    assert (recount.counts, recount.unreadable) == (counted, 0)
+    assert list(differences(counted.items(), recount.counts)) == []
+
+
+def test_a_record_that_stands_for_a_flood_counts_as_many():
+    recount = Recount("20261122")
+    recount.read([json.dumps(RECORD | {"repeated": 7}), json.dumps(RECORD)], COUNTING)
+    recount.read([json.dumps(RECORD | {"operator": "", "repeated": 3})], COUNTING)
+    assert (recount.counts, recount.unattributed) == ({LINE: 8}, 3)
+
+
+def test_records_may_come_from_many_files_and_of_many_days():
+    recount = Recount("20261122")
+    texts = [json.dumps(RECORD | {"ended": MIDNIGHT + hours * 3600}) for hours in (-1, 0, 1, 23, 24)]
+    for text in texts:
+        recount.read([text.encode() + b"\n", b"\n"], COUNTING)
+    assert (sum(recount.counts.values()), recount.unreadable, recount.unattributed) == (3, 0, 0)
+
+
+def test_exchanges_of_the_day_without_a_line_are_told_but_for_support_apis():
+    records = [RECORD | {"operator": ""}, RECORD | {"operator": "", "ended": MIDNIGHT - 1}]
+    records += [RECORD | {"api_code": "지원-102"}, RECORD | {"api_code": ""}]
+    recount = Recount("20261122")
+    recount.read(map(json.dumps, records), COUNTING)
+    assert (recount.counts, recount.unattributed) == ({}, 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("no json", "[]", "1", "{", "{}", '"text"', "[" * 100_000, b"\xff\xfe", "NaN"),
+        *(json.dumps(RECORD | {"ended": ended}) for ended in (None, "1", True, False, -1, 1e12, math.nan, math.inf)),
+        *(json.dumps(RECORD | {"repeated": repeated}) for repeated in (None, "2", True, 0, -1, 2.0)),
+        *(json.dumps(RECORD | {"status": status}) for status in (None, "200", True, 2.0)),
+        *(json.dumps(RECORD | {name: 1}) for name in RECORD if name not in {"ended", "status"}),
+        *(json.dumps({key: RECORD[key] for key in RECORD if key != name}) for name in RECORD),
+    ],
+)
+def test_what_is_no_record_is_counted_as_such_and_nothing_else(text):
+    recount = Recount("20261122")
+    recount.read([text, json.dumps(RECORD)], COUNTING)
+    assert (recount.counts, recount.unreadable) == ({LINE: 1}, 1)
+
+
+def test_no_record_is_said_by_an_error_that_repeats_nothing_of_it():
+    with pytest.raises(NoRecord) as error:
+        exchange_of('{"secret"')
+    assert str(error.value) == ""
+
+
+def test_every_difference_is_named_in_order():
+    lines = [LINE._replace(provider=f"ZBAA{at:06}") for at in range(4)]
+    ledger = [(lines[3], 1), (lines[0], 5), (lines[1], 2)]
+    records = {lines[0]: 5, lines[1]: 3, lines[2]: 1}
+    assert list(differences(ledger, records)) == [
+        Difference(lines[1], 2, 3),
+        Difference(lines[2], 0, 1),
+        Difference(lines[3], 1, 0),
+    ]
+
+
+@given(st.dictionaries(st.integers(0, 9), st.integers(1, 3)), st.dictionaries(st.integers(0, 9), st.integers(1, 3)))
+def test_differences_are_empty_for_equals_and_only_for_them(one, other):
+    def lines(counts):
+        return {Line("20261122", "00", str(at), "", "", "", "", ""): count for at, count in counts.items()}
+
+    assert (list(differences(lines(one).items(), lines(other))) == []) is (one == other)

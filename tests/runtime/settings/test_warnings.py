@@ -1,0 +1,74 @@
+"""What works and yet is not what somebody wants is told as a warning."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from relay.runtime.settings.loading import load
+from relay.runtime.settings.warnings import file_warnings, setting_warnings
+from relay.runtime.wiring.key_files import file_problems
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+APP = dict.fromkeys(("app_scheme_ios", "install_url_ios", "app_scheme_android", "install_url_android"), "bank://a")
+KEY = ec.generate_private_key(ec.SECP256R1())
+
+
+def ca(name, days):
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(KEY.public_key())
+    builder = builder.serial_number(1).not_valid_before(NOW - timedelta(days=90))
+    builder = builder.not_valid_after(NOW + timedelta(days=days))
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    return builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def told(folder):
+    loaded = load(folder.path, {})
+    return [warning.key for warning in setting_warnings(folder.path, loaded)]
+
+
+@pytest.mark.parametrize(("way", "schemes", "keys"), [("app", [], 1), ("app", ["one"], 0), ("none", [], 0)])
+def test_services_without_a_scheme_are_told_where_apps_ask(folder, way, schemes, keys):
+    folder.put("providers/bank.yaml", "authentication", way)
+    if way == "app":
+        folder.put("providers/bank.yaml", "app", APP)
+    folder.put("directory.yaml", "operators.0.services.0.app_schemes", schemes)
+    found = [key for key in told(folder) if key == "operators[0].services[0].app_schemes"]
+    assert len(found) == keys
+
+
+@pytest.mark.parametrize(("tls", "proxies", "is_told"), [(None, [], True), (None, ["10.0.0.1"], False)])
+def test_pages_that_take_a_load_balancer_for_a_customer_are_told(folder, tls, proxies, is_told):
+    folder.put("relay.yaml", "authority.pages", {"url": "https://a.example", "tls": tls, "proxies": proxies})
+    assert ("authority.pages.proxies" in told(folder)) is is_told
+
+
+def test_services_without_a_secret_are_told(folder):
+    folder.put("directory.yaml", "operators.0.services.0.client_secret_hash", None)
+    assert "operators[0].services[0].client_secret_hash" in told(folder)
+
+
+@pytest.mark.parametrize(("mode", "is_open"), [(0o600, False), (0o640, False), (0o644, True)])
+def test_secrets_that_all_may_read_are_told(folder, mode, is_open):
+    (folder.root / "certs").mkdir()
+    key = folder.root / "certs" / "customers.key"
+    key.write_bytes(b"A" * 44)
+    key.chmod(mode)
+    loaded = load(folder.path, {})
+    found = [w.wrong for w in file_warnings(folder.path, loaded, NOW) if "customers.key" in w.wrong]
+    assert found == ([f"the file {key} is readable by all"] if is_open else [])
+
+
+@pytest.mark.parametrize(("days", "problems", "warnings"), [((9, 9), 0, 0), ((-9, 9), 0, 1), ((-9, -9), 2, 0)])
+def test_one_expired_ca_is_a_warning_and_all_are_a_problem(folder, days, problems, warnings):
+    (folder.root / "certs").mkdir()
+    bundle = b"a text that OpenSSL passes over\n" + b"".join(ca(f"ca {at}", day) for at, day in enumerate(days))
+    (folder.root / "certs" / "ca.pem").write_bytes(bundle)
+    loaded = load(folder.path, {})
+    key = "gateway.tls.client_ca"
+    assert len([each for each in file_problems(folder.path, loaded, NOW) if each.key == key]) == problems
+    assert len([each for each in file_warnings(folder.path, loaded, NOW) if each.key == key]) == warnings

@@ -1,0 +1,130 @@
+"""From references to keys and contexts; whatever cannot be used is named, and never shown."""
+
+import ssl
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from relay.infra.upstream.tls import TlsError
+from relay.policy.settings.authority import Tokens
+from relay.policy.settings.directory import Provider
+from relay.policy.settings.model import Listener, ServerTls
+from relay.runtime.settings.secret_references import SecretMissing
+from relay.runtime.wiring.credentials import (
+    MaterialError,
+    listening_context,
+    provider_context,
+    token_keys_of,
+    verifying_keys,
+)
+from relay.sandbox.certificates import make_dev_certificates
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    return make_dev_certificates(tmp_path_factory.mktemp("certs"), datetime.now(UTC))
+
+
+def server_tls(certificates, **changed):
+    good = {
+        "certificate": str(certificates.relay.certificate),
+        "private_key": f"file:{certificates.relay.private_key}",
+        "client_ca": str(certificates.ca),
+    }
+    return ServerTls.model_validate(good | changed)
+
+
+def provider(certificates, **changed):
+    base = {"org_code": "ZBAA000001", "name": "B", "industry": "bank", "base_urls": ["https://b.example"]}
+    return Provider.model_validate(base | {"ca": str(certificates.ca)} | changed)
+
+
+@pytest.fixture
+def in_environment(certificates, monkeypatch):
+    monkeypatch.setenv("RELAY_TEST_KEY", certificates.relay.private_key.read_text())
+    return "env:RELAY_TEST_KEY"
+
+
+def descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_every_key_of_the_set_verifies_by_its_one_algorithm(certificates):
+    folder = certificates.folder / "token-keys"
+    keys = verifying_keys(token_keys_of(Tokens(issuer="ZZRELAY001", keys=str(folder))))
+    assert {kid: key.algorithm for kid, key in keys.items()} == {
+        "dev-es256": "ES256", "dev-rs256": "RS256", "dev-ps256": "PS256", "dev-eddsa": "EdDSA",
+    }  # fmt: skip
+
+
+def test_a_folder_without_a_set_is_named_with_what_to_do(tmp_path):
+    with pytest.raises(MaterialError, match=r"jwks\.json is not there: make the first key with relay keys rotate"):
+        token_keys_of(Tokens(issuer="ZZRELAY001", keys=str(tmp_path)))
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_listener_asks_for_a_certificate_when_it_is_told_to(certificates, asked):
+    context = listening_context(Listener(client_certificate=asked), server_tls(certificates))
+    assert (context.verify_mode is ssl.CERT_REQUIRED) is asked
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_3
+    assert context.num_tickets == 0
+
+
+def test_a_private_key_of_the_environment_never_touches_a_disk(certificates, in_environment, monkeypatch):
+    before = descriptors()
+    for written in ("write_bytes", "write_text", "open"):
+        monkeypatch.setattr(Path, written, None)
+    listening_context(Listener(), server_tls(certificates, private_key=in_environment))
+    own = {"certificate": str(certificates.relay.certificate), "private_key": in_environment}
+    provider_context(provider(certificates, **own))
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "words"),
+    [
+        ({"private_key": "env:RELAY_TEST_NOTHING"}, SecretMissing, "RELAY_TEST_NOTHING is not set"),
+        ({"private_key": "file:nowhere.pem"}, TlsError, "with its private key"),
+        ({"certificate": "nowhere.pem"}, TlsError, "nowhere.pem with its private key"),
+        ({"client_ca": "nowhere.pem"}, TlsError, "nowhere.pem"),
+    ],
+)
+def test_what_a_listener_cannot_use_is_named(certificates, changed, error, words):
+    with pytest.raises(error, match=words):
+        listening_context(Listener(), server_tls(certificates, **changed))
+
+
+def test_a_key_of_another_certificate_is_refused(certificates):
+    other = f"file:{certificates.portal.private_key}"
+    with pytest.raises(TlsError, match="with its private key"):
+        listening_context(Listener(), server_tls(certificates, private_key=other))
+
+
+def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_a_password(certificates, tmp_path):
+    key = load_pem_private_key(certificates.relay.private_key.read_bytes(), None)
+    path = tmp_path / "key.pem"
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"Zq7marker")))
+    with pytest.raises(TlsError, match="without a passphrase") as found:
+        listening_context(Listener(), server_tls(certificates, private_key=f"file:{path}"))
+    assert "Zq7marker" not in str(found.value)
+
+
+def test_a_leased_line_needs_no_context(certificates):
+    line = {"link": "leased_line", "base_urls": ["http://10.0.0.1"], "ca": None}
+    assert provider_context(provider(certificates, **line)) is None
+
+
+def test_toward_a_provider_only_its_ca_is_trusted_and_its_name_is_checked(certificates):
+    context = provider_context(provider(certificates))
+    assert context.check_hostname
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert len(context.get_ca_certs()) == 1
+    with pytest.raises(TlsError, match=r"nowhere\.pem"):
+        provider_context(provider(certificates, ca="nowhere.pem"))

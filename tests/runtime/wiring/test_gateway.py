@@ -1,0 +1,190 @@
+"""A relay put together, and put together anew: all of it, or nothing of it."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from relay.infra.records.metrics import registry_of
+from relay.infra.upstream.tls import TlsError
+from relay.runtime.settings.loading import load
+from relay.runtime.settings.secret_references import SecretMissing
+from relay.runtime.wiring.credentials import MaterialError
+from relay.runtime.wiring.gateway import Relay
+from relay.sandbox.certificates import TOKEN_KEYS
+from relay.sandbox.street import build
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory):
+    street = build(tmp_path_factory.mktemp("street"), datetime.now(UTC))
+    street.close()
+    return street
+
+
+class Folder:
+    """A street's settings, with a way back."""
+
+    def __init__(self, street):
+        self.folder = street.folder
+        self.path = street.settings
+        self.kept = {}
+
+    def change(self, name, change):
+        file = self.folder / name
+        self.kept.setdefault(file, file.read_bytes())
+        values = yaml.safe_load(file.read_text())
+        change(values)
+        file.write_text(yaml.safe_dump(values, allow_unicode=True))
+
+    def load(self, **environ):
+        return load(self.path, environ)
+
+    def restore(self):
+        for file, content in self.kept.items():
+            file.write_bytes(content)
+
+
+@pytest.fixture
+def folder(street):
+    folder = Folder(street)
+    yield folder
+    folder.restore()
+
+
+@pytest.fixture
+async def relay(folder):
+    relay = Relay(folder.load(), asyncio.get_running_loop())
+    yield relay
+    await relay.ledger.close()
+
+
+def standing(relay):
+    """Everything a swap may change."""
+    gateway = relay.gateway
+    return (
+        relay.loaded,
+        gateway.plan,
+        gateway._judges,
+        gateway._upstreams,
+        dict(relay.pools),
+        {index: followed.current for index, followed in relay.contexts.items()},
+        relay.counters._operator_bucket,
+        relay.reloads,
+    )
+
+
+async def test_every_institution_of_the_settings_can_be_reached(relay, street):
+    codes = {one.org_code for one in street.institutions.values()}
+    assert set(relay.pools) == set(relay.gateway.plan.institutions) == codes
+    assert list(relay.contexts) == [0]
+
+
+async def test_the_shown_keys_are_those_in_force_and_no_file_is_read(relay, folder):
+    """A request reads no file: a folder that hangs or is gone stops nobody, and keys change with a reload."""
+    kids = [key["kid"] for key in relay.jwks()["keys"]]
+    file = folder.folder / "certs" / TOKEN_KEYS / "jwks.json"
+    folder.kept[file] = file.read_bytes()
+    file.write_text(json.dumps({"keys": json.loads(file.read_text())["keys"][1:]}))
+    changed = relay.read(folder.load())
+    assert [key["kid"] for key in relay.jwks()["keys"]] == kids
+    relay.swap(changed)
+    file.unlink()
+    assert [key["kid"] for key in relay.jwks()["keys"]] == kids[1:]
+    assert not any("d" in key for key in relay.jwks()["keys"])
+
+
+def no_token_keys(folder):
+    folder.change("relay.yaml", lambda values: values["tokens"].update(keys="certs"))
+
+
+def key_of_another_algorithm(folder):
+    keys = Path("certs", TOKEN_KEYS, "jwks.json")
+    folder.change(keys, lambda values: values["keys"][0].update(alg="RS256", kty="EC"))
+
+
+def missing_secret(folder):
+    folder.change("relay.yaml", lambda values: values["gateway"]["tls"].update(private_key="env:RELAY_TEST_NOTHING"))
+
+
+def key_of_another_certificate(folder):
+    folder.change("relay.yaml", lambda values: values["gateway"]["tls"].update(private_key="file:certs/portal.key.pem"))
+
+
+def missing_ca_of_the_last_provider(folder):
+    folder.change("providers/usury.yaml", lambda values: values.update(ca="nowhere.pem"))
+
+
+def key_of_another_certificate_at_the_last_provider(folder):
+    folder.change("providers/usury.yaml", lambda values: values.update(private_key="file:../certs/portal.key.pem"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (no_token_keys, MaterialError),
+        (key_of_another_algorithm, MaterialError),
+        (missing_secret, SecretMissing),
+        (key_of_another_certificate, TlsError),
+        (missing_ca_of_the_last_provider, MaterialError),
+        (key_of_another_certificate_at_the_last_provider, TlsError),
+    ],
+)
+async def test_settings_that_cannot_be_used_leave_everything_as_it_was(relay, folder, spoil, error):
+    folder.change("providers/bank.yaml", lambda values: values.update(concurrency=3))
+    folder.change(
+        "relay.yaml", lambda values: values.update(rates={"operator_provider": {"per_second": 1, "burst": 1}})
+    )
+    spoil(folder)
+    before = standing(relay)
+    with pytest.raises(error):
+        relay.swap(relay.read(folder.load()))
+    assert standing(relay) == before
+    assert not any(pool._closed for _, pool in relay.pools.values())
+
+
+async def test_new_settings_are_taken_whole_and_what_did_not_change_stays(relay, folder):
+    kept, changed = relay.pools["ZCDA000001"][1], relay.pools["ZBAA000001"][1]
+    (followed,) = relay.contexts.values()
+    before = standing(relay)
+    folder.change("providers/bank.yaml", lambda values: values.update(concurrency=3))
+    relay.swap(relay.read(folder.load()))
+    assert relay.pools["ZCDA000001"][1] is kept
+    assert relay.pools["ZBAA000001"][1] is not changed
+    assert changed._closed
+    assert relay.gateway._upstreams["ZBAA000001"][0] is relay.pools["ZBAA000001"][1]
+    assert relay.gateway.plan.generation != before[1].generation
+    assert relay.gateway._judges.keyring is not before[2].keyring
+    assert relay.gateway._judges.grants is before[2].grants
+    assert list(relay.contexts.values()) == [followed]
+    assert followed.listening() is not before[5][0]
+    assert relay.reloads == 1
+
+
+async def test_an_institution_may_come_and_go(relay, folder):
+    bank = folder.folder / "providers" / "bank.yaml"
+    folder.kept[bank] = bank.read_bytes()
+    gone = relay.pools["ZBAA000001"][1]
+    bank.unlink()
+    relay.swap(relay.read(folder.load()))
+    assert "ZBAA000001" not in relay.pools
+    assert "ZBAA000001" not in relay.gateway.plan.institutions
+    assert gone._closed
+    folder.restore()
+    relay.swap(relay.read(folder.load()))
+    assert "ZBAA000001" in relay.gateway._upstreams
+
+
+async def test_the_collector_tells_of_what_stands(relay, folder):
+    registry = registry_of(relay.collector())
+    assert registry.get_sample_value("relay_institutions") == 11
+    assert registry.get_sample_value("relay_plan_reloads") == 0
+    relay.swap(relay.read(folder.load()))
+    generation = relay.gateway.plan.generation
+    assert registry.get_sample_value("relay_plan_reloads") == 1
+    (info,) = [family for family in registry.collect() if family.name == "relay_info"]
+    assert info.samples[0].labels["plan"] == generation
+    assert registry.get_sample_value("relay_upstream_pool", {"org_code": "ZBAA000001", "state": "idle"}) == 0

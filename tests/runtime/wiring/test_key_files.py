@@ -1,0 +1,116 @@
+"""What the settings point at is opened, and what is wrong with it is said."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from relay.infra.tokens.key_folder import add_key
+from relay.runtime.settings.loading import load
+from relay.runtime.wiring.key_files import file_problems
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+KEY = ec.generate_private_key(ec.SECP256R1())
+OTHER = ec.generate_private_key(ec.SECP256R1())
+
+
+def certificate(begins=-1, days=30):
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "relay")])
+    start = NOW + timedelta(days=begins)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(KEY.public_key())
+    builder = builder.serial_number(1).not_valid_before(start).not_valid_after(start + timedelta(days=days))
+    return builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def private(key=KEY, password=None):
+    how = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how)
+
+
+@pytest.fixture
+def right(folder):
+    (folder.root / "certs").mkdir()
+    for name in ("relay.pem", "ca.pem", "bank.pem"):
+        folder.write(f"certs/{name}", certificate())
+    folder.write("certs/relay.key", private())
+    folder.write("certs/customers.key", b"A" * 44)
+    add_key(folder.root / "certs" / "token-keys", "one", 0)
+    return folder
+
+
+def told(folder):
+    found = file_problems(folder.path, load(folder.path, {}), NOW)
+    return [str(problem).replace(f"{folder.root}/", "") for problem in found]
+
+
+def test_right_files_are_no_problem(right):
+    assert told(right) == []
+
+
+def test_missing_files_are_all_named(folder):
+    assert [line.split(": ")[1] for line in told(folder)] == [
+        "gateway.tls.certificate",
+        "gateway.tls.private_key",
+        "gateway.tls.client_ca",
+        "tokens.keys",
+        "ledger.customer_keys[0].key",
+        "ca",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        (
+            "relay.pem",
+            b"x",
+            "relay.yaml: gateway.tls.certificate: the file certs/relay.pem holds none, a certificate, PEM",
+        ),
+        ("relay.key", b"x", "relay.yaml: gateway.tls.private_key: holds no private key, a private key, PEM"),
+        (
+            "relay.key",
+            private(password=b"pw"),
+            "relay.yaml: gateway.tls.private_key: is encrypted, a private key without a password, PEM",
+        ),
+        (
+            "relay.key",
+            private(OTHER),
+            "relay.yaml: gateway.tls.private_key: does not match the certificate, the key the certificate was made for",
+        ),
+        (
+            "token-keys/jwks.json",
+            b"{}",
+            (
+                "relay.yaml: tokens.keys: certs/token-keys/jwks.json is no set of public keys with kid and alg: "
+                "'keys', a folder with jwks.json, made by relay keys rotate"
+            ),
+        ),
+        (
+            "ca.pem",
+            certificate(begins=-40),
+            "relay.yaml: gateway.tls.client_ca: CN=relay expired 2026-02-19, a certificate that is valid today",
+        ),
+        (
+            "bank.pem",
+            certificate(begins=2),
+            "providers/bank.yaml: ca: CN=relay begins 2026-03-03, a certificate that is valid today",
+        ),
+    ],
+)
+def test_a_wrong_file_is_told(right, name, content, line):
+    right.write(f"certs/{name}", content)
+    assert told(right) == [line]
+
+
+def test_a_log_needs_a_folder_that_is_there(right):
+    right.put("relay.yaml", "access_log.path", "logs/a.log")
+    assert told(right) == [
+        "relay.yaml: access_log.path: lies in a folder that does not exist, a file in a folder that exists"
+    ]
+    (right.root / "logs").mkdir()
+    assert told(right) == []
+    right.put("relay.yaml", "access_log.path", "logs")
+    assert told(right) == ["relay.yaml: access_log.path: is a folder, stdout or a file"]

@@ -1,0 +1,56 @@
+"""How many connections and open files settings stand for."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from relay.policy.settings.authority import AuthoritySettings, LedgerSettings, Pages, PagesLimits
+from relay.policy.settings.model import GatewaySettings, Limits, Listener, UpstreamSettings
+from relay.runtime.wiring.listener_limits import authority_files, gateway_connections, gateway_files, pages_connections
+
+AUTHORITY = AuthoritySettings.model_construct(concurrency=100, pages=None)
+PLAIN = Listener(tls=False, client_certificate=False)
+
+
+def loaded(connections=500, institutions=(None, 30), pages=None, handshakes=50):
+    settings = SimpleNamespace(
+        gateway=GatewaySettings(listeners=(PLAIN,), limits=Limits(connections=connections, handshakes=handshakes)),
+        upstream=UpstreamSettings(concurrency=10),
+        authority=AUTHORITY.model_copy(update={"pages": pages}),
+        ledger=LedgerSettings.model_construct(connections=5),
+    )
+    return SimpleNamespace(settings=settings, providers=[SimpleNamespace(concurrency=each) for each in institutions])
+
+
+def test_the_authority_takes_four_gateways_at_once():
+    limits = gateway_connections(AUTHORITY)
+    assert (limits.connections, limits.connections_per_address) == (464, 464)
+
+
+def test_the_pages_take_what_their_settings_say():
+    pages = Pages(
+        url="https://a.example", proxies=("10.0.0.0/8",), limits=PagesLimits(connections=7, connections_per_address=3)
+    )
+    limits = pages_connections(pages)
+    assert (limits.connections, limits.connections_per_address, limits.new_connections.burst) == (7, 3, 200)
+    assert [str(network) for network in limits.proxies] == ["10.0.0.0/8"]
+
+
+@pytest.mark.parametrize(
+    ("values", "more"),
+    [
+        ({"connections": 600}, 100),
+        ({"handshakes": 80}, 30),
+        ({"institutions": (None, 30, 70)}, 70),
+        ({"institutions": (None, 30, None)}, 10),
+    ],
+)
+def test_a_gateway_needs_a_file_for_each_caller_and_call(values, more):
+    assert gateway_files(loaded(**values)) - gateway_files(loaded()) == more
+    assert gateway_files(loaded()) > 500 + 10 + 30 + 100
+
+
+def test_an_authority_needs_two_files_for_each_caller():
+    pages = Pages(url="https://a.example", limits=PagesLimits(connections=300))
+    assert authority_files(loaded(pages=pages)) - authority_files(loaded()) == 600
+    assert authority_files(loaded()) > 2 * 464
