@@ -12,6 +12,9 @@ from stage.institution import Institution, answers_well
 from stage.town import BANK, PATIENT, Town, request
 from stage.waiting import PATIENCE_S, until
 
+START_S = 30.0
+"""A process that starts on a busy machine takes longer than anything else here."""
+
 READY = re.compile(r"ready: ports \[(\d+)\], admin (\d+)")
 
 
@@ -29,7 +32,7 @@ class Served(Town):
         command = [sys.executable, "-m", "relay", "serve", "--role", "gateway", "-c", str(self.folder / "relay.yaml")]
         self.child = await asyncio.create_subprocess_exec(*command, cwd=self.root, stderr=asyncio.subprocess.PIPE)
         self._listening = asyncio.create_task(self._listen())
-        found = await until(lambda: READY.search(self.said) or self.child.returncode, "the relay being ready")
+        found = await until(lambda: READY.search(self.said) or self.child.returncode, "the relay being ready", START_S)
         self.port, self.admin_port = map(int, found.groups())
 
     async def _listen(self):
