@@ -13,31 +13,34 @@ help:                    ## what can be done here
 $(VENV)/ready: pyproject.toml constraints.txt .ci/install
 	@PYTHON='$(PYTHON)' .ci/install $(VENV)
 
+$(VENV)/ready-dev: pyproject.toml constraints.txt constraints-dev.txt .ci/install
+	@PYTHON='$(PYTHON)' .ci/install $(VENV) dev
+
 demo: $(VENV)/ready      ## start relay and street on free ports, make every call once
 	@$(VENV)/bin/relay demo
 
 sandbox: $(VENV)/ready   ## start relay and street and leave them running
 	@$(VENV)/bin/relay sandbox
 
-test: $(VENV)/ready      ## the suite; ARGS=tests/domain runs a part, SPLIT= in one process
+test: $(VENV)/ready-dev      ## the suite; ARGS=tests/domain runs a part, SPLIT= in one process
 	@.ci/system
 	@.ci/in-memory $(PY) -m pytest -q $(SPLIT) $(ARGS)
 
-test-full: $(VENV)/ready ## the suite and what repeats parts of it at full size
+test-full: $(VENV)/ready-dev ## the suite and what repeats parts of it at full size
 	@.ci/system
 	@.ci/in-memory $(PY) -m pytest -q --full $(SPLIT) $(ARGS)
 
-check: $(VENV)/ready     ## form, lint, types, floors
+check: $(VENV)/ready-dev     ## form, lint, types, floors
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache
 
-format: $(VENV)/ready    ## put the code into its form
+format: $(VENV)/ready-dev    ## put the code into its form
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
 
-bench: $(VENV)/ready     ## the data plane beside its peers, what a token costs; QUICK=1 ends within 7 minutes
+bench: $(VENV)/ready-dev     ## the data plane beside its peers, what a token costs; QUICK=1 ends within 7 minutes
 	@.ci/system
 	@QUICK=$(QUICK) $(PY) bench/run.py
 	@QUICK=$(QUICK) $(PY) bench/issue.py

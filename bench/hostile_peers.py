@@ -1,4 +1,4 @@
-"""Good calls beside hostile peers: what each peer costs everybody else. See docs/benchmark.md."""
+"""Good calls beside hostile peers: what each peer costs everybody else. See docs/design/benchmark.md."""
 
 import asyncio
 import json

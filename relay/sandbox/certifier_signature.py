@@ -1,6 +1,6 @@
 """A pretended 전자서명인증사업자 (사설인증서): 통합인증-101 to -104 over HTTP; its customers sign at once when asked.
 
-Fields of -102 and -103 as far as a double needs them; those of -104: docs/integrated-authentication.md.
+Fields of -102 and -103 as far as a double needs them; those of -104: docs/reference/integrated-authentication.md.
 """
 
 import hashlib

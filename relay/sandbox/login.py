@@ -1,4 +1,4 @@
-"""The login that every pretended institution offers to the relay (docs/individual-authentication.md)."""
+"""The login that every pretended institution offers to the relay (docs/reference/individual-authentication.md)."""
 
 import hmac
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """UCPID, identity confirmation by certificate (본인확인 서비스): the ASN.1 of its messages, in DER.
 
 The public text of the standard leaves these structures open. PersonInfoReq is read from a public sample; the others are
-our reading of what public toolkits put in and take out; docs/integrated-authentication.md says which is which.
+our reading of what public toolkits put in and take out; docs/reference/integrated-authentication.md says which is which.
 """
 
 from typing import Any, ClassVar, Final

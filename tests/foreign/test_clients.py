@@ -1,4 +1,4 @@
-"""What operators build with, against the relay: authlib, requests-oauthlib, openid-client. docs/foreign-clients.md."""
+"""What operators build with, against the relay: authlib, requests-oauthlib, openid-client. docs/reference/foreign-clients.md."""
 
 import asyncio
 import json

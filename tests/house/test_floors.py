@@ -56,5 +56,5 @@ def test_a_room_on_no_floor_is_found(copy):
 def test_the_floors_are_the_ones_the_architecture_page_draws(root):
     contracts = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["id"] == "floors")
-    page = (root / "docs" / "architecture.md").read_text()
+    page = (root / "docs" / "design" / "architecture.md").read_text()
     assert " → ".join(layers) in page

@@ -18,7 +18,8 @@ def floors(root):
 
 @pytest.fixture(scope="module")
 def pins(root):
-    lines = [line for line in (root / "constraints.txt").read_text().splitlines() if "==" in line]
+    files = [root / "constraints.txt", root / "constraints-dev.txt"]
+    lines = [line for file in files for line in file.read_text().splitlines() if "==" in line]
     return {name: Version(rest.split()[0]) for name, _, rest in (line.partition("==") for line in lines)}
 
 

@@ -108,7 +108,7 @@ def test_every_model_says_what_it_is(model):
 
 @pytest.mark.parametrize("section", START_ONLY)
 def test_what_waits_for_a_start_is_named_on_the_page(root, section):
-    page = (root / "docs" / "settings.md").read_text()
+    page = (root / "docs" / "operate" / "settings.md").read_text()
     assert f"`{section}`" in page.partition("Taken at the next start only")[2]
 
 

@@ -84,7 +84,7 @@ class HttpInstitutions:
         """The CI of the customer who logs in; None when the institution does not know them. Raises DeskFault.
 
         `address` is the customer's; the institution reads it in x-customer-ip, unless it is "". The call is documented
-        in docs/individual-authentication.md.
+        in docs/reference/individual-authentication.md.
         """
         asked = {"org_code": provider.org_code, "login_id": login_id, "password": password}
         headers = self._headers() | {"Content-Type": "application/json; charset=UTF-8"}

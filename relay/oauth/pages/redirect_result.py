@@ -1,6 +1,6 @@
 """The redirect way's return: the institution showed its own page and sends the customer back with a signed result.
 
-Our own protocol, documented in docs/individual-authentication.md; the standard leaves this side to relays.
+Our own protocol, documented in docs/reference/individual-authentication.md; the standard leaves this side to relays.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """What a data answer says of itself: whether it is JSON, its rsp_code, and what is wrong with that (규격 첨부1).
 
-`docs/statistics.md` tells how each case counts.
+`docs/operate/statistics.md` tells how each case counts.
 """
 
 import codecs

@@ -1,4 +1,4 @@
-"""The portal's control door: plain HTTP on loopback, for people with curl (docs/portal-sandbox.md)."""
+"""The portal's control door: plain HTTP on loopback, for people with curl (docs/reference/portal-sandbox.md)."""
 
 import json
 import secrets

@@ -1,4 +1,4 @@
-"""What answers say of themselves: each case is decided in docs/statistics.md."""
+"""What answers say of themselves: each case is decided in docs/operate/statistics.md."""
 
 import gzip
 import json

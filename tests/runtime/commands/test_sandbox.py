@@ -68,7 +68,7 @@ def for_people(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page():
-    return (Path(__file__).parents[3] / "docs" / "portal-sandbox.md").read_text()
+    return (Path(__file__).parents[3] / "docs" / "reference" / "portal-sandbox.md").read_text()
 
 
 def gone(pid):
