@@ -14,9 +14,9 @@ PREFIX: Final = "RELAY__"
 def apply_variables(values: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[KeyPath, str], list[Problem]]:
     """Write every `RELAY__...` variable into `values`, the mapping of `relay.yaml`, in place.
 
-    Names are the keys in capitals; levels and list indexes are joined by two underscores. A value is one YAML scalar,
-    or verbatim text where the key holds text. Returns the variable of each key path that was set, and the problems of
-    names without a key.
+    Names are the keys in capitals; levels and list indexes are joined by two underscores. A value is verbatim text for
+    a key of type text, otherwise one YAML scalar. Returns the variable of each key path that was set, and the problems
+    of names without a key.
     """
     variables: dict[KeyPath, str] = {}
     problems = []
