@@ -21,8 +21,8 @@ _IPV6_PREFIX: Final = 64
 class LoginLimits:
     """Token buckets by key. Keys should be keyed digests, so that nothing readable is stored.
 
-    Call `wait` and then `take` before an attempt, so that concurrent attempts are all counted. `give_back` returns
-    the token of an attempt that succeeded or was not made.
+    Call `wait` and then `take` before an attempt, so that concurrent attempts are all counted. `give_back`
+    returns the token of an attempt that succeeded or was not made.
     """
 
     def __init__(self, rate: Rate, max_keys: int = MAX_KEYS) -> None:

@@ -49,7 +49,7 @@ Days = Annotated[int, Field(ge=1, le=365)]
 
 
 class Tokens(Section):
-    """Tokens: their issuer, the folder of the signing keys, their lifetimes (규격 2.2).
+    """Settings of tokens: issuer, folder of the signing keys, lifetimes (규격 2.2).
 
     `leeway_s` is the allowed clock skew. `memory` is how many verified tokens a gateway caches.
     """

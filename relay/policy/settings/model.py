@@ -73,7 +73,7 @@ class ServerTls(Section):
 
 
 class Limits(Section):
-    """Limits of connections and requests at the gateway."""
+    """Bounds of connections and requests at the gateway."""
 
     head_bytes: Annotated[int, Field(ge=1024, le=65536)] = 16384
     headers: Annotated[int, Field(ge=8, le=1000)] = 100
