@@ -160,7 +160,7 @@ class CertifierKind(StrEnum):
 class IdentityDesk(Section):
     """The UCPID service of an identity certifier: its TCP address, and the relay's service code and RSA certificate.
 
-    `responder` holds the certificates that sign its responses. The roots cannot tell them from customers' certificates.
+    `responder` holds the certificates that sign its responses: customers' certificates have the same roots.
     """
 
     host: Text
