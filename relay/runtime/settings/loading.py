@@ -28,11 +28,11 @@ _SectionT = TypeVar("_SectionT", bound=Section)
 class Loaded:
     """Settings read at one time. All paths in the models are absolute; `env:` references stay as written.
 
-    `providers` are in the order of their file names; `sources` holds their files in the same order. The `timeouts` of
-    a provider are complete: those that its file omits come from `relay.yaml`. With a portal `directory` is empty,
-    because the ledger holds the registry. `files` are all files read or referenced (yaml, certificates, CAs, keys),
-    absolute and unique, for watching; new files may appear in the folder `settings.providers`. `generation` is 12 hex
-    digits of a hash over names and contents of the yaml files and the `RELAY__` variables.
+    `providers` are in the order of their file names; `sources` are these files. The `timeouts` of a provider are
+    complete: those that its file omits come from `relay.yaml`. With a portal `directory` is empty, because the ledger
+    holds the registry. `files` are all files read or referenced (yaml, certificates, CAs, keys), absolute and unique,
+    for watching; new files may appear in the folder `settings.providers`. `generation` is 12 hex digits of a hash over
+    names and contents of the yaml files and the `RELAY__` variables.
     """
 
     settings: Settings
