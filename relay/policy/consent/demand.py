@@ -1,7 +1,7 @@
-"""The signed demand (전송요구내역): the JSON a customer signs, read strictly, and whether it fits (통합인증-002).
+"""The signed demand (전송요구내역): strict parsing of the JSON that a customer signs, and its checks (통합인증-002).
 
-Member names are those of operators in production; the official order and list are not public. Whatever the customer
-signed and we do not understand is refused: it might limit the consent.
+Member names are those of operators in production; the official order and list are not public. Unknown members are
+refused, because they might limit the consent.
 """
 
 import re
@@ -22,7 +22,7 @@ CONSENT_BYTES: Final = 7000
 ALL_ASSETS: Final = "all_asset"
 
 UNTIL_WITHDRAWN: Final = date(9999, 12, 31)
-"""`period` 99991231: until the customer leaves the service or asks for deletion (규격 6.2)."""
+"""`period` 99991231: until the customer leaves the service or requests deletion (규격 6.2)."""
 
 _DATE: Final = re.compile(r"[0-9]{8}")
 _CYCLE: Final = re.compile(r"[1-9][0-9]?/[mwd]")
@@ -48,7 +48,7 @@ _ALLOWED: Final[Mapping[str, str]] = {
     "asset": "공백 없는 문자 100자까지",
     "seqno": "aN(7)",
 }
-"""What each member may hold, where it cannot be read at all; members that are not here are flags."""
+"""Korean words for what each member may hold. Members that are missing here are flags."""
 
 _FLAGS: Final[Mapping[str, bool]] = {"true": True, "false": False}
 _MEMBERS: Final = frozenset(
@@ -71,16 +71,16 @@ _MEMBERS: Final = frozenset(
 
 
 class RequestType(StrEnum):
-    """`request_type` of 통합인증-002: a first demand for lists (1차), a second one for assets of them (2차)."""
+    """`request_type` of 통합인증-002: a first demand for lists (1차), a second one for assets (2차)."""
 
     LISTS = "0"
     ASSETS = "1"
 
 
 class DemandFault(Exception):
-    """The demand is not granted. `error` is the OAuth error (규격 3.10), `member` what it is about, never a value.
+    """The demand is refused. `error` is the OAuth error (규격 3.10), `member` the name of the wrong member.
 
-    `allowed` says in Korean what the member may hold.
+    `allowed` says in Korean what the member may hold. No attribute repeats a value.
     """
 
     def __init__(self, error: str, member: str, allowed: str) -> None:
@@ -92,7 +92,7 @@ class DemandFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """A demand as it was signed: `sender` (snd_org_code) sends to `receiver` (rcv_org_code) what `particulars` say."""
+    """A signed demand: `sender` (snd_org_code) shall send `receiver` (rcv_org_code) the data of `particulars`."""
 
     sender: str
     receiver: str
@@ -101,10 +101,9 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What a call allows: its provider and operator, the scopes of the industry, its request_type.
+    """The call that brings a demand: its institution and operator, the scopes of the industry, its request_type.
 
-    `request_type` is None for a demand that was signed at an institution's own pages (개별인증). `today` is the day in
-    Korea.
+    `request_type` is None for a demand signed at an institution's own pages (개별인증). `today` is the date in Korea.
     """
 
     provider: str
@@ -115,73 +114,73 @@ class Frame:
 
 
 def read_demand(text: bytes) -> Demand:
-    """The demand in `text` (UTF-8 JSON). Raises DemandFault invalid_request naming the member that cannot be read."""
+    """Parse the demand in `text` (UTF-8 JSON). Raises DemandFault invalid_request with the name of a bad member."""
     if len(text) > CONSENT_BYTES:
-        raise _unreadable("consent")
+        raise _build_error("consent")
     try:
-        found = read_object(text)
+        members = read_object(text)
     except ValueError:
-        raise _unreadable("consent") from None
-    if not found.keys() <= _MEMBERS:
-        raise _unreadable("consent")
-    if "service_id" in found:
-        _text(found, "service_id", _SERVICE_ID)
-    scheduled = _flag(found, "is_scheduled")
+        raise _build_error("consent") from None
+    if not members.keys() <= _MEMBERS:
+        raise _build_error("consent")
+    if "service_id" in members:
+        _read_text(members, "service_id", _SERVICE_ID)
+    is_scheduled = _read_flag(members, "is_scheduled")
     return Demand(
-        sender=_text(found, "snd_org_code", ORG_CODE),
-        receiver=_text(found, "rcv_org_code", ORG_CODE),
+        sender=_read_text(members, "snd_org_code", ORG_CODE),
+        receiver=_read_text(members, "rcv_org_code", ORG_CODE),
         particulars=Particulars(
-            is_scheduled=scheduled,
-            end_date=_date(found, "end_date"),
-            purpose=_purpose(found),
-            period=_date(found, "period"),
-            targets=_targets(found),
-            fnd_cycle=_cycle(found, "fnd_cycle", scheduled=scheduled),
-            add_cycle=_cycle(found, "add_cycle", scheduled=scheduled),
-            is_consent_trans_memo=_optional_flag(found, "is_consent_trans_memo"),
-            is_consent_merchant_name_regno=_optional_flag(found, "is_consent_merchant_name_regno"),
-            is_consent_trans_category=_optional_flag(found, "is_consent_trans_category"),
+            is_scheduled=is_scheduled,
+            end_date=_read_date(members, "end_date"),
+            purpose=_read_purpose(members),
+            period=_read_date(members, "period"),
+            targets=_read_targets(members),
+            fnd_cycle=_read_cycle(members, "fnd_cycle", is_scheduled=is_scheduled),
+            add_cycle=_read_cycle(members, "add_cycle", is_scheduled=is_scheduled),
+            is_consent_trans_memo=_read_optional_flag(members, "is_consent_trans_memo"),
+            is_consent_merchant_name_regno=_read_optional_flag(members, "is_consent_merchant_name_regno"),
+            is_consent_trans_category=_read_optional_flag(members, "is_consent_trans_category"),
         ),
     )
 
 
-def fit(demand: Demand, frame: Frame) -> None:
-    """The demand is one that this call may bring.
+def fit(demand: Demand, context: Frame) -> None:
+    """Check that a demand is valid for the call that brings it.
 
-    Raises DemandFault: invalid_grant when it was given to others or is over, invalid_scope for a scope that
-    the industry or the request_type does not have, invalid_request for particulars that no consent may have.
+    Raises DemandFault: invalid_grant for other parties or a past end_date, invalid_scope for a scope that the industry
+    or the request_type does not have, invalid_request for invalid particulars.
     """
-    told = demand.particulars
-    if demand.sender != frame.provider:
+    particulars = demand.particulars
+    if demand.sender != context.provider:
         raise DemandFault("invalid_grant", "snd_org_code", "org_code와 같은 기관코드")
-    if demand.receiver != frame.operator:
+    if demand.receiver != context.operator:
         raise DemandFault("invalid_grant", "rcv_org_code", "client_id를 등록한 기관의 기관코드")
-    if told.end_date < frame.today:
-        raise DemandFault("invalid_grant", "end_date", days_allowed(frame.today))
-    _fit_request_type(told, frame)
-    for flaw in checked(told, frame.scopes, frame.today):
+    if particulars.end_date < context.today:
+        raise DemandFault("invalid_grant", "end_date", days_allowed(context.today))
+    _check_request_type(particulars, context)
+    for flaw in checked(particulars, context.scopes, context.today):
         error = "invalid_scope" if flaw.member == "scope" else "invalid_request"
         raise DemandFault(error, flaw.member, flaw.allowed)
 
 
-def _fit_request_type(told: Particulars, frame: Frame) -> None:
-    """Hold scopes and `period` to request_type (규격 6.2): lists for a week, or more than lists until withdrawn."""
-    if frame.request_type is None:
+def _check_request_type(particulars: Particulars, context: Frame) -> None:
+    """Check scopes and `period` by request_type (규격 6.2): lists for a week, or other scopes until withdrawn."""
+    if context.request_type is None:
         return
-    lists = frame.request_type is RequestType.LISTS
-    if lists != all(map(_is_list, told.scopes)):
-        scopes = "목록 조회 scope만" if lists else "목록 조회 외의 scope 1개 이상"
-        raise DemandFault("invalid_scope", "target_info", f"request_type이 {frame.request_type}이면 {scopes}")
-    last = frame.today + timedelta(days=LIST_ONLY_DAYS)
-    if lists and told.period > last:
-        raise DemandFault("invalid_request", "period", days_allowed(frame.today, last))
-    if not lists and told.period != UNTIL_WITHDRAWN:
+    wants_lists = context.request_type is RequestType.LISTS
+    if wants_lists != all(map(_is_list, particulars.scopes)):
+        scopes = "목록 조회 scope만" if wants_lists else "목록 조회 외의 scope 1개 이상"
+        raise DemandFault("invalid_scope", "target_info", f"request_type이 {context.request_type}이면 {scopes}")
+    last = context.today + timedelta(days=LIST_ONLY_DAYS)
+    if wants_lists and particulars.period > last:
+        raise DemandFault("invalid_request", "period", days_allowed(context.today, last))
+    if not wants_lists and particulars.period != UNTIL_WITHDRAWN:
         raise DemandFault(
-            "invalid_request", "period", f"request_type이 {frame.request_type}이면 {UNTIL_WITHDRAWN:%Y%m%d}"
+            "invalid_request", "period", f"request_type이 {context.request_type}이면 {UNTIL_WITHDRAWN:%Y%m%d}"
         )
 
 
-def _unreadable(member: str) -> DemandFault:
+def _build_error(member: str) -> DemandFault:
     return DemandFault("invalid_request", member, _ALLOWED.get(member, _BOOLEAN))
 
 
@@ -189,79 +188,80 @@ def _is_list(scope: str) -> bool:
     return scope.endswith(".list")
 
 
-def _text(found: Mapping[str, Any], name: str, form: re.Pattern[str]) -> str:
-    value = found.get(name)
-    if not isinstance(value, str) or form.fullmatch(value) is None:
-        raise _unreadable(name)
+def _read_text(members: Mapping[str, Any], name: str, pattern: re.Pattern[str]) -> str:
+    value = members.get(name)
+    if not isinstance(value, str) or pattern.fullmatch(value) is None:
+        raise _build_error(name)
     return value
 
 
-def _flag(found: Mapping[str, Any], name: str) -> bool:
-    """Read "true" or "false" (첨부2), or a JSON boolean as operators of 2021 write it."""
-    value = found.get(name)
+def _read_flag(members: Mapping[str, Any], name: str) -> bool:
+    """Read "true" or "false" (첨부2), or a JSON boolean, which operators of 2021 send."""
+    value = members.get(name)
     if isinstance(value, bool):
         return value
     if not isinstance(value, str) or value not in _FLAGS:
-        raise _unreadable(name)
+        raise _build_error(name)
     return _FLAGS[value]
 
 
-def _optional_flag(found: Mapping[str, Any], name: str) -> bool | None:
-    return _flag(found, name) if name in found else None
+def _read_optional_flag(members: Mapping[str, Any], name: str) -> bool | None:
+    return _read_flag(members, name) if name in members else None
 
 
-def _cycle(found: Mapping[str, Any], name: str, *, scheduled: bool) -> str:
-    """How often, only if regularly at all; apps send "1/w" in either case, and then it says nothing."""
-    told = _text(found, name, _CYCLE) if scheduled or name in found else ""
-    return told if scheduled else ""
+def _read_cycle(members: Mapping[str, Any], name: str, *, is_scheduled: bool) -> str:
+    """Read a cycle of a scheduled transfer. Apps send "1/w" for other transfers too; then it is ignored."""
+    cycle = _read_text(members, name, _CYCLE) if is_scheduled or name in members else ""
+    return cycle if is_scheduled else ""
 
 
-def _date(found: Mapping[str, Any], name: str) -> date:
-    text = _text(found, name, _DATE)
+def _read_date(members: Mapping[str, Any], name: str) -> date:
+    text = _read_text(members, name, _DATE)
     try:
         return date(int(text[:4]), int(text[4:6]), int(text[6:]))
     except ValueError:
-        raise _unreadable(name) from None
+        raise _build_error(name) from None
 
 
-def _purpose(found: Mapping[str, Any]) -> str:
-    value = found.get("purpose")
+def _read_purpose(members: Mapping[str, Any]) -> str:
+    value = members.get("purpose")
     if not isinstance(value, str):
-        raise _unreadable("purpose")
+        raise _build_error("purpose")
     return value
 
 
-def _targets(found: Mapping[str, Any]) -> tuple[Target, ...]:
-    told = found.get("target_info")
-    if not isinstance(told, list) or not told:
-        raise _unreadable("target_info")
-    targets = tuple(_target(each) for each in told)
+def _read_targets(members: Mapping[str, Any]) -> tuple[Target, ...]:
+    entries = members.get("target_info")
+    if not isinstance(entries, list) or not entries:
+        raise _build_error("target_info")
+    targets = tuple(_read_target(entry) for entry in entries)
     if len({target.scope for target in targets}) != len(targets):
-        raise _unreadable("target_info")
+        raise _build_error("target_info")
     return targets
 
 
-def _target(told: Any) -> Target:
-    if not isinstance(told, dict) or not told.keys() <= {"scope", "asset_list"}:
-        raise _unreadable("target_info")
-    scope = _text(told, "scope", _SCOPE)
-    if _is_list(scope) != ("asset_list" not in told):
-        raise _unreadable("asset_list")
-    return Target(scope, None if _is_list(scope) else _assets(told["asset_list"]))
+def _read_target(entry: Any) -> Target:
+    if not isinstance(entry, dict) or not entry.keys() <= {"scope", "asset_list"}:
+        raise _build_error("target_info")
+    scope = _read_text(entry, "scope", _SCOPE)
+    if _is_list(scope) != ("asset_list" not in entry):
+        raise _build_error("asset_list")
+    return Target(scope, None if _is_list(scope) else _read_assets(entry["asset_list"]))
 
 
-def _assets(told: Any) -> tuple[Asset, ...] | None:
-    if not isinstance(told, list) or not told:
-        raise _unreadable("asset_list")
-    assets = tuple(_asset(each) for each in told)
+def _read_assets(entries: Any) -> tuple[Asset, ...] | None:
+    """Read `asset_list`; returns None for all assets."""
+    if not isinstance(entries, list) or not entries:
+        raise _build_error("asset_list")
+    assets = tuple(_read_asset(entry) for entry in entries)
     if assets == (Asset(ALL_ASSETS),):
         return None
-    if len(set(assets)) != len(assets) or any(each.asset == ALL_ASSETS for each in assets):
-        raise _unreadable("asset_list")
+    if len(set(assets)) != len(assets) or any(asset.asset == ALL_ASSETS for asset in assets):
+        raise _build_error("asset_list")
     return assets
 
 
-def _asset(told: Any) -> Asset:
-    if not isinstance(told, dict) or not told.keys() <= {"asset", "seqno"}:
-        raise _unreadable("asset_list")
-    return Asset(_text(told, "asset", _ASSET), _text(told, "seqno", _SEQNO) if "seqno" in told else "")
+def _read_asset(entry: Any) -> Asset:
+    if not isinstance(entry, dict) or not entry.keys() <= {"asset", "seqno"}:
+        raise _build_error("asset_list")
+    return Asset(_read_text(entry, "asset", _ASSET), _read_text(entry, "seqno", _SEQNO) if "seqno" in entry else "")

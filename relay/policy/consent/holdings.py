@@ -1,7 +1,6 @@
-"""Which of a customer's assets the consent page offers: read from the institution's own lists (규격 3.2.1).
+"""Reads the assets that the consent page offers from responses of an institution's list APIs (규격 3.2.1).
 
-An institution's answer is read strictly where it decides what is consented to (asset, seqno, kind of account) and
-mildly where it is only shown (names).
+Fields that decide what is consented to (asset, seqno, type of account) are parsed strictly, displayed names leniently.
 """
 
 from collections import Counter
@@ -16,13 +15,13 @@ from relay.policy.call.assets import asset_name, may_name
 from relay.policy.call.fields import text_of
 from relay.policy.consent.particulars import ScopeRule, scopes_of
 
-ROWS_MOST: Final = 500
-"""Rows of one answer: `limit` is 500 at most (규격 1.6)."""
+MAX_ROWS: Final = 500
+"""Rows of one response: `limit` is at most 500 (규격 1.6)."""
 
-LABEL_MOST: Final = 100
-"""Characters of a label; a screen of a phone has room for no more."""
+MAX_LABEL_CHARS: Final = 100
+"""Maximum length of a label's text, so that it fits on a phone's screen."""
 
-# api_id: scope without its industry, the list, the fields whose texts name an asset to its owner
+# api_id: scope without its industry, field of the list, fields whose texts name an asset to the customer
 _LISTS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "은행-001": ("deposit", "account_list", ("prod_name",)),
     "카드-001": ("card", "card_list", ("card_name", "card_num")),
@@ -41,164 +40,174 @@ _LISTS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
 }
 
 _BY_TYPE: Final = {"은행-001": {"1": "deposit", "2": "invest", "3": "loan"}}
-"""Where the first digit of account_type tells the scope: 수신, 투자, 대출 (규격 4.2.2)."""
+"""Scope by the first digit of account_type: 수신, 투자, 대출 (규격 4.2.2)."""
 
-_MINUS: Final = {"": False, "false": False, "true": True}
-_KNOWN_TO_ITS_OWNER: Final = frozenset({"account_num", "insu_num", "lending_id", "bond_num"})
-"""Numbers whose end tells an owner which one it is; the others are the institution's own."""
+_IS_MINUS: Final = {"": False, "false": False, "true": True}
+_KNOWN_NUMBERS: Final = frozenset({"account_num", "insu_num", "lending_id", "bond_num"})
+"""Numbers that customers recognize by their last digits; the others are internal to the institution."""
 
-_TAIL: Final = 4
+_SHOWN_DIGITS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class ListCall:
-    """A list API that tells assets of an industry: under `scope`, or under that of `by_type` by account_type's digit.
+    """A list API of an industry. Its assets have `scope`, or a scope of `scope_by_type` by account_type's first digit.
 
-    `rows` names the list in its answer, `asset` and `seqno` (None where there are none) the fields of a row that the
-    other APIs ask with, `labels` those that name it to its owner.
+    `list_name` is the name of the list in its response. `asset` and `seqno` (None if there is none) are the fields of a
+    row that other APIs take as parameters; `label_fields` name the asset to the customer.
     """
 
     api: Api
     scope: str
-    by_type: Mapping[str, str]
-    rows: str
+    scope_by_type: Mapping[str, str]
+    list_name: str
     asset: Field
     seqno: Field | None
-    labels: tuple[Field, ...]
+    label_fields: tuple[Field, ...]
 
 
 def list_calls(industry: str, catalogue: Catalogue, *, later: bool = False) -> tuple[ListCall, ...]:
-    """The lists of an industry, its own before those it shares; with `later` also those that come to it later."""
+    """Return the list APIs of an industry, its own before shared ones; with `later` also future ones."""
     scopes = scopes_of(industry, catalogue)
-    told = [_list_call(api, industry, scopes) for api in catalogue.of(industry, later=later) if api.api_id in _LISTS]
-    return tuple(sorted(told, key=lambda call: list(scopes).index(call.scope)))
+    apis = [
+        _build_list_api(api, industry, scopes) for api in catalogue.of(industry, later=later) if api.api_id in _LISTS
+    ]
+    return tuple(sorted(apis, key=lambda list_api: list(scopes).index(list_api.scope)))
 
 
 def scopes_without_assets(industry: str, catalogue: Catalogue) -> tuple[str, ...]:
-    """The scopes that are wanted or not as a whole, because their calls name no asset (card.point, card.bill, ...)."""
+    """Return scopes whose APIs name no asset, so that consent is to the whole scope (card.point, card.bill, ...)."""
     rules = scopes_of(industry, catalogue)
     return tuple(scope for scope, rule in rules.items() if rule.asset is None and not scope.endswith(".list"))
 
 
-def holdings_in(call: ListCall, body: Mapping[str, object]) -> list[Holding]:
-    """The assets in one answer of a list API.
+def holdings_in(list_api: ListCall, body: Mapping[str, object]) -> list[Holding]:
+    """Return the assets in one response of a list API.
 
-    Raises DeskFault, naming API and field, when it is no success, has no list, or a row does not say what it is about.
+    Raises DeskFault with API and field if the response is no success, has no list, or has an invalid row.
     """
-    rows = body.get(call.rows)
-    if rows is None and text_of(body.get(call.rows.replace("_list", "_cnt"))) == "0":
-        rows = []  # an empty list is often left out
+    rows = body.get(list_api.list_name)
+    if rows is None and text_of(body.get(list_api.list_name.replace("_list", "_cnt"))) == "0":
+        rows = []  # an empty list is often omitted
     if text_of(body.get("rsp_code")) != "00000":
-        raise _fault(call, "rsp_code")
-    if not isinstance(rows, list) or len(rows) > ROWS_MOST:
-        raise _fault(call, call.rows)
-    return [_holding(call, row) for row in rows]
+        raise _build_fault(list_api, "rsp_code")
+    if not isinstance(rows, list) or len(rows) > MAX_ROWS:
+        raise _build_fault(list_api, list_api.list_name)
+    return [_read_holding(list_api, row) for row in rows]
 
 
 def told_apart(holdings: Iterable[Holding]) -> tuple[Holding, ...]:
-    """The holdings with labels that differ within their scope.
+    """Return the holdings with labels that are unique within their scope.
 
-    Of those that look alike, as many digits of their number are shown as tell them apart.
+    Equal labels get as many digits of the asset's number as make them differ.
     """
-    listed = tuple(holdings)
-    alike = Counter((holding.scopes[0], holding.label) for holding in listed)
-    groups = {key: [one for one in listed if (one.scopes[0], one.label) == key] for key in alike if alike[key] > 1}
-    labels = {(one.scopes, one.asset): label for group in groups.values() for one, label in _different(group)}
-    return tuple(replace(one, label=labels.get((one.scopes, one.asset), one.label)) for one in listed)
+    holdings = tuple(holdings)
+    counts = Counter(map(_label_key, holdings))
+    groups = [[each for each in holdings if _label_key(each) == key] for key in counts if counts[key] > 1]
+    labels = {(holding.scopes, holding.asset): label for group in groups for holding, label in _relabel(group)}
+    return tuple(
+        replace(holding, label=labels.get((holding.scopes, holding.asset), holding.label)) for holding in holdings
+    )
 
 
-def _different(group: Sequence[Holding]) -> Sequence[tuple[Holding, str]]:
-    """Holdings that look alike, with labels that differ; numbered when their numbers do not tell them apart."""
-    longest = max(len(one.asset.asset) for one in group)
-    for digits in range(_TAIL, longest + 1):
-        labels = [_with_digits(one, digits) for one in group]
+def _label_key(holding: Holding) -> tuple[str, str]:
+    return holding.scopes[0], holding.label
+
+
+def _relabel(group: Sequence[Holding]) -> Sequence[tuple[Holding, str]]:
+    """Return holdings of equal labels with different labels; with a counter if their numbers are equal."""
+    longest = max(len(holding.asset.asset) for holding in group)
+    for digits in range(_SHOWN_DIGITS, longest + 1):
+        labels = [_add_digits(holding, digits) for holding in group]
         if len(set(labels)) == len(group):
             return list(zip(group, labels, strict=True))
-    return [(one, f"{_with_digits(one, longest)} ({number})") for number, one in enumerate(group, 1)]
+    return [(holding, f"{_add_digits(holding, longest)} ({number})") for number, holding in enumerate(group, 1)]
 
 
-def _with_digits(holding: Holding, digits: int) -> str:
-    """The label with the last `digits` characters of the number, in place of those it shows or behind it."""
+def _add_digits(holding: Holding, digits: int) -> str:
+    """Return the label with the last `digits` characters of the number, in place of the shown digits or at the end."""
     number = holding.asset.asset
-    name, shown, rest = holding.label.rpartition(_tail(number, _TAIL))
-    return f"{name}{_tail(number, digits)}{rest}" if shown else f"{holding.label} {_tail(number, digits)}"
+    before, shown, after = holding.label.rpartition(_last_digits(number, _SHOWN_DIGITS))
+    longer = _last_digits(number, digits)
+    return f"{before}{longer}{after}" if shown else f"{holding.label} {longer}"
 
 
-def _tail(number: str, digits: int) -> str:
+def _last_digits(number: str, digits: int) -> str:
     return f"…{number[-digits:]}"
 
 
 def each_once(holdings: Iterable[Holding]) -> tuple[Holding, ...]:
-    """The holdings of all lists and pages, each once: pages may overlap by the row at which they begin (규격 1.6)."""
+    """Return the holdings of all lists and pages without duplicates; pages may overlap by one row (규격 1.6)."""
     return tuple({(holding.scopes, holding.asset): holding for holding in holdings}.values())
 
 
-def _list_call(api: Api, industry: str, scopes: Mapping[str, ScopeRule]) -> ListCall:
-    word, listed, labels = _LISTS[api.api_id]
-    scope = f"{industry}.{word}"
+def _build_list_api(api: Api, industry: str, scopes: Mapping[str, ScopeRule]) -> ListCall:
+    scope_name, list_name, label_names = _LISTS[api.api_id]
+    scope = f"{industry}.{scope_name}"
     rule = scopes[scope]
-    rows = next(field.fields for field in api.response.body if field.name == listed)
-    fields = {field.name: field for field in rows}
+    row_fields = next(field.fields for field in api.response.body if field.name == list_name)
+    fields = {field.name: field for field in row_fields}
     if rule.asset is None:
-        raise ValueError(f"{api.api_id} lists what no call of {scope} asks for")
+        raise ValueError(f"{api.api_id} lists assets, but no API of {scope} names an asset")
     return ListCall(
         api,
         scope,
         {digit: f"{industry}.{name}" for digit, name in _BY_TYPE.get(api.api_id, {}).items()},
-        listed,
+        list_name,
         fields[rule.asset.name],
         fields[rule.seqno.name] if rule.seqno else None,
-        tuple(fields[name] for name in labels),
+        tuple(fields[name] for name in label_names),
     )
 
 
-def _fault(call: ListCall, name: str) -> DeskFault:
-    return DeskFault(f"{call.api.api_id}: {name} is not as documented")
+def _build_fault(list_api: ListCall, name: str) -> DeskFault:
+    return DeskFault(f"{list_api.api.api_id}: {name} is not as documented")
 
 
-def _holding(call: ListCall, row: object) -> Holding:
+def _read_holding(list_api: ListCall, row: object) -> Holding:
     if not isinstance(row, Mapping):
-        raise _fault(call, call.rows)
-    asset = Asset(_name(call, call.asset, row), _seqno(call, row))
-    return Holding(_scopes(call, row), asset, _label(call, row, asset))
+        raise _build_fault(list_api, list_api.list_name)
+    asset = Asset(_read_name(list_api, list_api.asset, row), _read_seqno(list_api, row))
+    return Holding(_read_scopes(list_api, row), asset, _build_label(list_api, row, asset))
 
 
-def _name(call: ListCall, field: Field, row: Mapping[str, object]) -> str:
+def _read_name(list_api: ListCall, field: Field, row: Mapping[str, object]) -> str:
     name = asset_name(row.get(field.name))
     if not may_name(field, name):
-        raise _fault(call, field.name)
+        raise _build_fault(list_api, field.name)
     return name
 
 
-def _seqno(call: ListCall, row: Mapping[str, object]) -> str:
-    if call.seqno is None or row.get(call.seqno.name) in (None, ""):  # no set: what a hostile row holds has no hash
+def _read_seqno(list_api: ListCall, row: Mapping[str, object]) -> str:
+    # compared with a tuple: a hostile row may hold values without a hash
+    if list_api.seqno is None or row.get(list_api.seqno.name) in (None, ""):
         return ""
-    return _name(call, call.seqno, row)
+    return _read_name(list_api, list_api.seqno, row)
 
 
-def _scopes(call: ListCall, row: Mapping[str, object]) -> tuple[str, ...]:
-    """A minus account is a deposit and a loan: whoever chooses it chooses both (규격 2.2)."""
-    if not call.by_type:
-        return (call.scope,)
-    kind = text_of(row.get("account_type"))
-    if kind[:1] not in call.by_type:
-        raise _fault(call, "account_type")
-    scope, minus = call.by_type[kind[:1]], text_of(row.get("is_minus"))
-    if minus not in _MINUS:
-        raise _fault(call, "is_minus")
-    return (scope, call.by_type["3"]) if scope == call.scope and _MINUS[minus] else (scope,)
+def _read_scopes(list_api: ListCall, row: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the scopes of a row. A minus account is a deposit and a loan, so it has both (규격 2.2)."""
+    if not list_api.scope_by_type:
+        return (list_api.scope,)
+    digit = text_of(row.get("account_type"))[:1]
+    if digit not in list_api.scope_by_type:
+        raise _build_fault(list_api, "account_type")
+    scope, is_minus = list_api.scope_by_type[digit], text_of(row.get("is_minus"))
+    if is_minus not in _IS_MINUS:
+        raise _build_fault(list_api, "is_minus")
+    return (scope, list_api.scope_by_type["3"]) if scope == list_api.scope and _IS_MINUS[is_minus] else (scope,)
 
 
-def _label(call: ListCall, row: Mapping[str, object], asset: Asset) -> str:
-    parts = [_shown(field, text_of(row.get(field.name))) for field in call.labels]
-    if call.asset.name in _KNOWN_TO_ITS_OWNER:
-        parts.append(_tail(asset.asset, _TAIL))
+def _build_label(list_api: ListCall, row: Mapping[str, object], asset: Asset) -> str:
+    parts = [_clean(field, text_of(row.get(field.name))) for field in list_api.label_fields]
+    if list_api.asset.name in _KNOWN_NUMBERS:
+        parts.append(_last_digits(asset.asset, _SHOWN_DIGITS))
     if asset.seqno:
         parts.append(f"{asset.seqno.lstrip('0') or '0'}회차")
-    return " ".join(filter(None, parts)) or call.asset.label
+    return " ".join(filter(None, parts)) or list_api.asset.label
 
 
-def _shown(field: Field, text: str) -> str:
-    """A text for a customer's eyes: a code in words, no line ends, no marks that turn writing around, no end of it."""
+def _clean(field: Field, text: str) -> str:
+    """Return text for display: codes in words, no line ends, control or bidi characters, limited length."""
     text = field.codes.get(text, text)
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:LABEL_MOST]
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:MAX_LABEL_CHARS]

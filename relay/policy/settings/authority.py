@@ -1,4 +1,4 @@
-"""What may stand in `relay.yaml` about tokens, the ledger, the authority and the certifiers (통합인증기관)."""
+"""Sections of `relay.yaml` for tokens, the ledger, the authority and the certifiers (통합인증기관)."""
 
 import re
 from enum import StrEnum
@@ -9,17 +9,18 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, m
 from relay.policy.settings.scalars import (
     BaseUrl,
     ClientId,
-    Model,
+    FilePath,
     Network,
     OrgCode,
-    Path,
     Port,
     Rate,
     Seconds,
-    Secret,
+    SecretReference,
+    Section,
     Text,
-    at_folder,
-    refuse,
+    build_error,
+    describe_section,
+    resolve_path,
 )
 
 _URL_SECRET = re.compile(r"(?:file|env):.+")
@@ -27,10 +28,10 @@ _POSTGRESQL = re.compile(r"postgres(?:ql(?:\+asyncpg)?)?://[^\s]+")
 _WITH_PASSWORD = re.compile(r"postgres(?:ql(?:\+asyncpg)?)?://[^/@\s]*:[^/@\s]*@")
 
 
-def _ledger_url(value: str, info: ValidationInfo) -> str:
+def _check_ledger_url(value: str, info: ValidationInfo) -> str:
     scheme, _, rest = value.partition(":")
     if scheme in {"sqlite", "file"} and rest:
-        return f"{scheme}:{at_folder(rest, info)}"
+        return f"{scheme}:{resolve_path(rest, info)}"
     if _WITH_PASSWORD.match(value):
         raise ValueError("a URL with a password is a secret: write it into a file or variable and refer to that")
     if not (_URL_SECRET.fullmatch(value) or _POSTGRESQL.fullmatch(value)):
@@ -40,21 +41,21 @@ def _ledger_url(value: str, info: ValidationInfo) -> str:
 
 LedgerUrl = Annotated[
     str,
-    AfterValidator(_ledger_url),
-    Field(description="sqlite:PATH, postgresql://HOST/DATABASE, or file:PATH or env:NAME where such a URL stands"),
+    AfterValidator(_check_ledger_url),
+    Field(description="sqlite:PATH, postgresql://HOST/DATABASE, or file:PATH or env:NAME that holds such a URL"),
 ]
 Kid = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z._-]{1,64}$"), Field(description="1 to 64 of 0-9A-Za-z._-")]
 Days = Annotated[int, Field(ge=1, le=365)]
 
 
-class Tokens(Model):
-    """Access tokens: who issues them, the folder with the keys that sign them, how long they last (규격 2.2).
+class Tokens(Section):
+    """Settings of tokens: issuer, folder of the signing keys, lifetimes (규격 2.2).
 
-    `leeway_s` is how far clocks may disagree; `memory` how many verified tokens are remembered.
+    `leeway_s` is the allowed clock skew. `memory` is how many verified tokens a gateway caches.
     """
 
     issuer: OrgCode
-    keys: Path
+    keys: FilePath
     access_days: Annotated[int, Field(ge=1, le=90)] = 90
     refresh_days: Days = 365
     code_s: Annotated[int, Field(ge=10, le=600)] = 600
@@ -62,45 +63,45 @@ class Tokens(Model):
     memory: Annotated[int, Field(ge=2, le=10_000_000)] = 100_000
 
 
-class CustomerKey(Model):
-    """A key under which customers are kept in the ledger: 32 random bytes in base64, by reference."""
+class CustomerKeySettings(Section):
+    """A key that encrypts customers' CIs in the ledger: 32 random bytes in base64, by reference."""
 
     kid: Kid
-    key: Secret
+    key: SecretReference
 
 
-class LedgerSettings(Model):
-    """원장: where consents and tokens are kept. The first customer key seals, all of them open.
+class LedgerSettings(Section):
+    """원장: the database of consents and tokens. The first customer key encrypts, every one of them decrypts.
 
-    A gateway goes by what it remembers while it cannot reach the ledger, but no longer than `trust_s`.
+    A gateway that cannot reach the ledger uses its cache for at most `trust_s`.
     """
 
     url: LedgerUrl
-    customer_keys: Annotated[tuple[CustomerKey, ...], Field(min_length=1, max_length=8)]
+    customer_keys: Annotated[tuple[CustomerKeySettings, ...], Field(min_length=1, max_length=8)]
     connections: Annotated[int, Field(ge=1, le=200)] = 10
     poll_s: Annotated[float, Field(ge=0.05, le=1)] = 0.5
     trust_s: Annotated[float, Field(ge=1, le=3600)] = 60.0
 
     @model_validator(mode="after")
-    def _kids_differ(self) -> Self:
+    def _check_kids(self) -> Self:
         kids = [key.kid for key in self.customer_keys]
         for index, kid in enumerate(kids):
             if kid in kids[:index]:
-                raise refuse(f"customer_keys[{index}].kid", "stands twice", "another kid for each key")
+                raise build_error(f"customer_keys[{index}].kid", "is a duplicate", "another kid for each key")
         return self
 
 
-class PagesTls(Model):
-    """The certificate that customers' phones see. PEM files."""
+class PagesTls(Section):
+    """The certificate that the pages show to browsers, as PEM files."""
 
-    certificate: Path
-    private_key: Secret
+    certificate: FilePath
+    private_key: SecretReference
 
 
-class PagesLimits(Model):
-    """Connections to the pages at once, in all and of one address; new connections of one address by time.
+class PagesLimits(Section):
+    """Limits of connections to the pages: open ones in total and of one address, new ones of one address per second.
 
-    Mobile networks put many customers behind one address. Those of `proxies` are under the first limit alone.
+    Mobile networks put many customers behind one address. For `proxies` only the first limit applies.
     """
 
     connections: Annotated[int, Field(ge=1, le=100_000)] = 1000
@@ -108,8 +109,8 @@ class PagesLimits(Model):
     new_connections: Rate = Rate(per_second=20, burst=200)
 
 
-class PagesTimeouts(Model):
-    """How long the pages wait for a browser."""
+class PagesTimeouts(Section):
+    """How long the pages wait for a browser: TLS handshake, request head, request body, next request."""
 
     handshake_s: Seconds = 5.0
     head_s: Seconds = 5.0
@@ -117,15 +118,15 @@ class PagesTimeouts(Model):
     idle_s: Seconds = 15.0
 
 
-class Pages(Model):
-    """The pages of individual authentication: a listener of their own, TLS without client certificates.
+class Pages(Section):
+    """The pages of individual authentication (개별인증): a separate listener, with TLS but no client certificates.
 
-    `url` is how customers reach it from outside, without a path. `proxies` are the networks of load balancers in front
-    that tell customers' addresses in X-Forwarded-For.
+    `url` is the base URL that customers open, without a path. `proxies` are networks of load balancers that write the
+    customer's address into X-Forwarded-For.
     """
 
     url: BaseUrl
-    address: Text = "0.0.0.0"  # noqa: S104 - customers come from everywhere
+    address: Text = "0.0.0.0"  # noqa: S104 - customers connect from any address
     port: Port = 8444
     tls: PagesTls | None = None
     proxies: tuple[Network, ...] = ()
@@ -133,13 +134,14 @@ class Pages(Model):
     timeouts: PagesTimeouts = PagesTimeouts()
 
 
-class AuthoritySettings(Model):
-    """인가서버: behind the gateway on a unix socket.
+class AuthoritySettings(Section):
+    """인가서버: the process that the gateway reaches on a unix socket.
 
-    `verifiers` threads check signatures; `request_s` is how long a customer has for the pages.
+    `verifiers` is the number of threads that verify signatures. `request_s` is how long an authorization request lasts
+    at the pages.
     """
 
-    socket: Annotated[Path, Field(validate_default=True)] = "authority.sock"
+    socket: Annotated[FilePath, Field(validate_default=True)] = "authority.sock"
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 128
     queue: Annotated[int, Field(ge=0, le=10_000)] = 512
     timeout_s: Seconds = 15.0
@@ -155,48 +157,48 @@ class CertifierKind(StrEnum):
     SIGNATURE = "signature"
 
 
-class IdentityDesk(Model):
-    """Where an identity certifier confirms identities (UCPID): TCP, and our service code and RSA certificate there.
+class IdentityDesk(Section):
+    """The UCPID service of an identity certifier: its TCP address, and the relay's service code and RSA certificate.
 
-    `responder` holds the certificates with which the desk signs its answers: any customer has one under its roots.
+    `responder` holds the certificates that sign its responses: customers' certificates have the same roots.
     """
 
     host: Text
     port: Annotated[int, Field(ge=1, le=65535)]
     cp_code: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{1,12}$"), Field(description="1 to 12 characters")]
-    certificate: Path
-    private_key: Secret
-    responder: Path
+    certificate: FilePath
+    private_key: SecretReference
+    responder: FilePath
 
 
-class SignatureDesk(Model):
-    """Where an e-signature certifier verifies signatures (통합인증-104): its API and our credential there."""
+class SignatureDesk(Section):
+    """The API of an e-signature certifier that verifies signatures (통합인증-104), and the relay's credential."""
 
     base_url: BaseUrl
     client_id: ClientId
-    client_secret: Secret
-    ca: Path | None = None
+    client_secret: SecretReference
+    ca: FilePath | None = None
 
 
-class Certifier(Model):
-    """통합인증기관. An identity certifier has `roots` (and `crls`) and `identity`, an e-signature one `signature`."""
+class Certifier(Section):
+    """통합인증기관. Kind identity needs `roots` and `identity`, may have `crls`; kind signature needs `signature`."""
 
     ca_code: OrgCode
     name: Text
     kind: CertifierKind
-    roots: tuple[Path, ...] = ()
-    crls: tuple[Path, ...] = ()
+    roots: tuple[FilePath, ...] = ()
+    crls: tuple[FilePath, ...] = ()
     identity: IdentityDesk | None = None
     signature: SignatureDesk | None = None
     timeout_s: Seconds = 5.0
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_kind(self) -> Self:
         if self.kind is CertifierKind.IDENTITY:
             if not self.roots:
-                raise refuse("roots", "is empty", "the CAs that sign customers' certificates, because kind is identity")
+                raise build_error("roots", "is empty, but kind is identity", "the CAs of customers' certificates")
             if self.identity is None:
-                raise refuse("identity", "is missing", "host, port, cp_code, certificate, private_key")
+                raise build_error("identity", "is missing, but kind is identity", describe_section(IdentityDesk))
         elif self.signature is None:
-            raise refuse("signature", "is missing", "base_url, client_id, client_secret, because kind is signature")
+            raise build_error("signature", "is missing, but kind is signature", describe_section(SignatureDesk))
         return self

@@ -1,4 +1,4 @@
-"""Who stands around the relay: one file per institution (`config/providers/`), one directory of operators."""
+"""Models of the institutions' files (`config/providers/*.yaml`) and of the directory of operators."""
 
 from datetime import date
 from enum import StrEnum
@@ -13,39 +13,40 @@ from relay.policy.settings.scalars import (
     BaseUrl,
     Checking,
     ClientId,
+    FilePath,
     Industry,
-    Model,
     Network,
     OrgCode,
-    Path,
     ProviderTimeouts,
     Rate,
-    Secret,
     SecretHash,
+    SecretReference,
+    Section,
     SerialNum,
     Slot,
     Text,
     Version,
-    refuse,
+    build_error,
+    describe_section,
 )
 
 
-class ProviderApis(Model):
-    """APIs of the industry this institution leaves out, and those that come later but are turned on already."""
+class ProviderApis(Section):
+    """APIs of the industry that this institution does not offer, and future APIs that it offers already."""
 
     left_out: frozenset[ApiCode] = frozenset()
     turned_on: frozenset[ApiCode] = frozenset()
 
 
 class Link(StrEnum):
-    """How the institution is reached."""
+    """How the relay connects to the institution."""
 
     TLS = "tls"
     LEASED_LINE = "leased_line"
 
 
 class Authentication(StrEnum):
-    """개별인증: who shows the customer the pages. `NONE`: it is not offered (optional since 2022-11)."""
+    """개별인증: who serves its pages to the customer. `NONE`: not offered (optional since 2022-11)."""
 
     NONE = "none"
     HOSTED = "hosted"
@@ -53,23 +54,23 @@ class Authentication(StrEnum):
     APP = "app"
 
 
-class Hosted(Model):
-    """The relay shows the pages and asks the institution who logs in: a POST to `login` below its base URL."""
+class Hosted(Section):
+    """The relay serves the pages and sends logins to the institution: a POST to `login` below its base URL."""
 
     login: Annotated[
         str, StringConstraints(pattern=r"^/[A-Za-z0-9._~/-]{1,200}$"), Field(description="a path, /mydata/login")
     ] = "/relay/login"
 
 
-class Redirect(Model):
-    """The institution shows its own page and sends the customer back with a result it signed (ES256)."""
+class Redirect(Section):
+    """The institution serves its own page and redirects the customer back with a result that it signed (ES256)."""
 
     url: BaseUrl
-    public_key: Path
+    public_key: FilePath
 
 
-class App(Model):
-    """The institution's app does it; the operator opens it by these (개별인증-001, app way)."""
+class App(Section):
+    """The institution's app authenticates the customer; operators open it by these values (개별인증-001)."""
 
     app_scheme_ios: Text
     install_url_ios: Text
@@ -78,14 +79,14 @@ class App(Model):
 
 
 class Withholding(StrEnum):
-    """Who leaves out of answers what the customer did not consent to (규격 6.2)."""
+    """Who removes fields without consent from responses: the institution or the relay (규격 6.2)."""
 
     PROVIDER = "provider"
     RELAY = "relay"
 
 
-class Provider(Model):
-    """`providers/NAME.yaml`: one institution (정보제공자), everything the relay needs to expose it and spare it."""
+class Provider(Section):
+    """`providers/NAME.yaml`: one institution (정보제공자): its APIs, addresses, TLS, limits and authentication."""
 
     org_code: OrgCode
     name: Text
@@ -107,47 +108,49 @@ class Provider(Model):
     app: App | None = None
     withholding: Withholding = Withholding.PROVIDER
     link: Link = Link.TLS
-    ca: Path | None = None
-    certificate: Path | None = None
-    private_key: Secret | None = None
+    ca: FilePath | None = None
+    certificate: FilePath | None = None
+    private_key: SecretReference | None = None
 
     @model_validator(mode="after")
-    def _link_and_urls_agree(self) -> Self:
+    def _check_sections(self) -> Self:
         scheme = "https" if self.link is Link.TLS else "http"
         for index, url in enumerate(self.base_urls):
             if urlsplit(url).scheme != scheme:
-                raise refuse(f"base_urls[{index}]", f"does not fit link: {self.link}", f"begins with {scheme}://")
+                wrong = f"does not match link: {self.link}"
+                raise build_error(f"base_urls[{index}]", wrong, f"a URL that begins with {scheme}://")
         if self.link is Link.TLS and self.ca is None:
-            raise refuse("ca", "is missing", "the CA that signed the institution's certificate, because link is tls")
+            raise build_error("ca", "is missing, but link is tls", "the CA that signed the institution's certificate")
         if (self.certificate is None) != (self.private_key is None):
-            alone, absent = (
+            given, missing = (
                 ("private_key", "certificate") if self.certificate is None else ("certificate", "private_key")
             )
-            raise refuse(absent, f"is missing beside {alone}", "both or neither")
-        for way in (Authentication.REDIRECT, Authentication.APP):
-            if self.authentication is way and getattr(self, way.value) is None:
-                raise refuse(way.value, "is missing", f"needed because authentication is {way.value}")
-        for index, entry in enumerate(self.maintenance):
-            _check_maintenance(f"maintenance[{index}]", entry)
+            raise build_error(missing, f"is missing, but {given} is set", "both or neither")
+        for method, model in ((Authentication.REDIRECT, Redirect), (Authentication.APP, App)):
+            if self.authentication is method and getattr(self, method.value) is None:
+                wrong = f"is missing, but authentication is {method.value}"
+                raise build_error(method.value, wrong, describe_section(model))
+        for index, window in enumerate(self.maintenance):
+            _check_maintenance(f"maintenance[{index}]", window)
         if self.min_version and int(self.min_version[1:]) > int(self.version[1:]):
-            raise refuse("min_version", f"is above version {self.version}", f"v1 to {self.version}")
+            raise build_error("min_version", f"is above version {self.version}", f"v1 to {self.version}")
         return self
 
 
-def _check_maintenance(key: str, entry: Maintenance) -> None:
-    if (entry.day is None) == (entry.date is None):
-        wrong = "has neither day nor date" if entry.day is None else "has both day and date"
-        raise refuse(key, wrong, "one of them")
-    if entry.start == entry.end:
-        raise refuse(f"{key}.end", "is its start", "another time; one that is not after the start is on the next day")
+def _check_maintenance(key: str, window: Maintenance) -> None:
+    if (window.day is None) == (window.date is None):
+        wrong = "has neither day nor date" if window.day is None else "has both day and date"
+        raise build_error(key, wrong, "either day or date")
+    if window.start == window.end:
+        raise build_error(f"{key}.end", "is equal to start", "another time; an end before start is on the next day")
     try:
-        date.fromisoformat(entry.date or "20000101")
+        date.fromisoformat(window.date or "20000101")
     except ValueError:
-        raise refuse(f"{key}.date", "is no day of the calendar", "YYYYMMDD in quotes") from None
+        raise build_error(f"{key}.date", "is not a calendar date", "YYYYMMDD in quotes") from None
 
 
-class DirectoryService(Model):
-    """A service of an operator (지원-003). The secret is stored as a slow hash, never itself."""
+class DirectoryService(Section):
+    """A service of an operator (지원-003). Its client secret is given as a slow hash only."""
 
     client_id: ClientId
     name: Text
@@ -156,8 +159,8 @@ class DirectoryService(Model):
     app_schemes: tuple[str, ...] = ()
 
 
-class DirectoryOperator(Model):
-    """An operator (지원-002)."""
+class DirectoryOperator(Section):
+    """An operator (마이데이터사업자, 지원-002) and its services."""
 
     org_code: OrgCode
     name: Text
@@ -166,23 +169,23 @@ class DirectoryOperator(Model):
     services: Annotated[tuple[DirectoryService, ...], Field(min_length=1)]
 
 
-class Directory(Model):
-    """`directory.yaml`: who may call, where there is no portal that tells it."""
+class Directory(Section):
+    """`directory.yaml`: the operators that may call a relay without a portal."""
 
     operators: tuple[DirectoryOperator, ...] = ()
 
     @model_validator(mode="after")
-    def _nobody_twice(self) -> Self:
-        named = [(f"operators[{at}].org_code", operator.org_code) for at, operator in enumerate(self.operators)]
-        named += [
-            (f"operators[{at}].services[{nth}].client_id", service.client_id)
-            for at, operator in enumerate(self.operators)
-            for nth, service in enumerate(operator.services)
+    def _check_duplicates(self) -> Self:
+        codes = [(f"operators[{index}].org_code", operator.org_code) for index, operator in enumerate(self.operators)]
+        codes += [
+            (f"operators[{index}].services[{number}].client_id", service.client_id)
+            for index, operator in enumerate(self.operators)
+            for number, service in enumerate(operator.services)
         ]
         seen: set[tuple[str, str]] = set()
-        for key, name in named:
-            kind = key.rpartition(".")[2]
-            if (kind, name) in seen:
-                raise refuse(key, f"stands twice: {name}", f"each {kind} once")
-            seen.add((kind, name))
+        for key, code in codes:
+            name = key.rpartition(".")[2]
+            if (name, code) in seen:
+                raise build_error(key, f"is a duplicate: {code}", f"each {name} once")
+            seen.add((name, code))
         return self

@@ -1,7 +1,7 @@
-"""What may stand in `config/relay.yaml`: every key, its type, its default. The manual is that file itself.
+"""Model of `config/relay.yaml`: every key, its type and its default. That file documents them.
 
-Names end in their unit (`_s` seconds, `_bytes`). Files named here are relative to the file that names them. Secrets
-are references (`file:PATH`, `env:NAME`), never values.
+Names end in their unit (`_s` seconds, `_bytes`). File paths are relative to the file that contains them. Secrets are
+references (`file:PATH`, `env:NAME`), never values.
 """
 
 from typing import Annotated, Self
@@ -13,67 +13,67 @@ from relay.policy.settings.portal import JobsSettings, PortalSettings, Retention
 from relay.policy.settings.scalars import (
     STDOUT,
     Checking,
+    FilePath,
     LogPath,
-    Model,
     Network,
     OrgCode,
-    Path,
     Port,
     ProviderTimeouts,
     Rate,
     Seconds,
-    Secret,
+    SecretReference,
+    Section,
     Text,
-    refuse,
+    build_error,
 )
 
 
-class RelayIdentity(Model):
-    """중계기관: our own org_code and name."""
+class RelayIdentity(Section):
+    """중계기관: org_code and name of this relay."""
 
     org_code: OrgCode
     name: Text
 
 
-class ProxyProtocol(Model):
-    """PROXY protocol v2 from a load balancer in front; believed only from `trusted` networks."""
+class ProxyProtocol(Section):
+    """PROXY protocol v2 of load balancers, accepted from `trusted` networks only."""
 
     enabled: bool = False
     trusted: tuple[Network, ...] = ()
 
     @model_validator(mode="after")
-    def _trusts_somebody(self) -> Self:
+    def _check_trusted(self) -> Self:
         if self.enabled and not self.trusted:
-            raise refuse("trusted", "is empty though enabled is true", "the networks of the load balancers")
+            raise build_error("trusted", "is empty, but enabled is true", "the networks of the load balancers")
         return self
 
 
-class Listener(Model):
-    """One address the gateway listens on. Without mutual TLS it is a leased line or VPN (규격 3.1)."""
+class Listener(Section):
+    """An address on which the gateway listens. Without mutual TLS it is for a leased line or VPN (규격 3.1)."""
 
-    address: Text = "0.0.0.0"  # noqa: S104 - a gateway listens on every address unless told
+    address: Text = "0.0.0.0"  # noqa: S104 - the default is every address
     port: Port = 8443
     tls: bool = True
     client_certificate: bool = True
     proxy_protocol: ProxyProtocol = ProxyProtocol()
 
     @model_validator(mode="after")
-    def _no_certificate_without_tls(self) -> Self:
+    def _check_client_certificate(self) -> Self:
         if self.client_certificate and not self.tls:
-            raise refuse("client_certificate", "needs tls", "false on a leased line, or tls: true")
+            raise build_error("client_certificate", "requires tls: true", "false on a leased line, or tls: true")
         return self
 
 
-class ServerTls(Model):
-    """The relay's own certificate and the CAs that may sign operators' certificates. PEM files."""
+class ServerTls(Section):
+    """The certificate of the relay and the CAs of operators' certificates, as PEM files."""
 
-    certificate: Path
-    private_key: Secret
-    client_ca: Path
+    certificate: FilePath
+    private_key: SecretReference
+    client_ca: FilePath
 
 
-class Limits(Model):
-    """What the gateway takes from a connection before it refuses."""
+class Limits(Section):
+    """Bounds of connections and requests at the gateway."""
 
     head_bytes: Annotated[int, Field(ge=1024, le=65536)] = 16384
     headers: Annotated[int, Field(ge=8, le=1000)] = 100
@@ -84,8 +84,8 @@ class Limits(Model):
     pipelined: Annotated[int, Field(ge=1, le=256)] = 8
 
 
-class Timeouts(Model):
-    """How long the gateway waits for an operator."""
+class GatewayTimeouts(Section):
+    """How long the gateway waits for an operator: TLS handshake, request head, request body, next request."""
 
     handshake_s: Seconds = 5.0
     head_s: Seconds = 5.0
@@ -93,80 +93,81 @@ class Timeouts(Model):
     idle_s: Seconds = 75.0
 
 
-class Drain(Model):
-    """Stopping: not ready but still serving for `delay_s`, then no new connections, then at most `finish_s`."""
+class DrainSettings(Section):
+    """Shutdown: not ready but serving for `delay_s`, then no new connections, then at most `finish_s`."""
 
     delay_s: Annotated[float, Field(ge=0, le=600)] = 5.0
     finish_s: Seconds = 20.0
 
 
-class GatewaySettings(Model):
-    """The data plane's door."""
+class GatewaySettings(Section):
+    """Listeners of the data plane, their TLS, limits and timeouts."""
 
     listeners: Annotated[tuple[Listener, ...], Field(min_length=1)] = (Listener(),)
     tls: ServerTls | None = None
     limits: Limits = Limits()
-    timeouts: Timeouts = Timeouts()
-    drain: Drain = Drain()
+    timeouts: GatewayTimeouts = GatewayTimeouts()
+    drain: DrainSettings = DrainSettings()
 
     @model_validator(mode="after")
-    def _tls_where_asked(self) -> Self:
+    def _check_tls(self) -> Self:
         if self.tls is None and any(listener.tls for listener in self.listeners):
-            raise refuse("tls", "is missing though a listener asks for tls", "certificate, private_key, client_ca")
+            raise build_error("tls", "is missing, but a listener has tls: true", "certificate, private_key, client_ca")
         return self
 
 
-class UpstreamSettings(Model):
-    """What holds for every provider whose file says nothing else."""
+class UpstreamSettings(Section):
+    """Defaults of all institutions; the file of an institution may override them."""
 
     timeouts: ProviderTimeouts = ProviderTimeouts()
     concurrency: Annotated[int, Field(ge=1, le=100_000)] = 64
     queue: Annotated[int, Field(ge=0, le=100_000)] = 64
 
 
-class RefusedRates(Model):
-    """Refused calls per second of one connection, of one certificate and of one address; beyond them it is closed."""
+class RefusalRates(Section):
+    """Refused calls of one connection, one certificate and one address. A connection over a rate is closed."""
 
     connection: Rate = Rate(per_second=100, burst=200)
     certificate: Rate = Rate(per_second=500, burst=1000)
     address: Rate = Rate(per_second=1000, burst=2000)
 
 
-class Rates(Model):
-    """Requests per second: of one operator or of all at one provider, of one operator at the authority; refused.
+class RateSettings(Section):
+    """Rates of requests, refused requests and handshakes.
 
-    `handshakes` are those of one address.
+    `operator_provider` is of one operator at one institution, `provider` of all operators at one institution,
+    `authority` of one operator at the authority, `handshakes` of one address.
     """
 
     operator_provider: Rate = Rate(per_second=50, burst=100)
     provider: Rate = Rate(per_second=200, burst=400)
     authority: Rate = Rate(per_second=100, burst=1000)
-    refused: RefusedRates = RefusedRates()
+    refused: RefusalRates = RefusalRates()
     handshakes: Rate = Rate(per_second=50, burst=256)
 
 
-class AdminSettings(Model):
-    """The private port: health, readiness, metrics. Never reachable from outside."""
+class AdminSettings(Section):
+    """The private port of health, readiness and metrics. It must not be reachable from outside."""
 
     address: Text = "127.0.0.1"
     port: Port = 9090
 
 
-class AccessLog(Model):
-    """One JSON line for each exchange, to a file or `stdout`; at most `queue` lines wait, more are counted as lost."""
+class AccessLogSettings(Section):
+    """One JSON line per exchange, to a file or `stdout`. Lines beyond `queue` waiting ones are dropped and counted."""
 
     path: LogPath = STDOUT
     queue: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
 
 
-class Reload(Model):
-    """Settings, certificates and keys are looked at again every `watch_s`; 0 only on SIGHUP."""
+class ReloadSettings(Section):
+    """Settings, certificates and keys are checked for changes every `watch_s` seconds; 0 means on SIGHUP only."""
 
     watch_s: Annotated[float, Field(ge=0, le=3600)] = 5.0
 
 
-class Settings(Model):
-    """`relay.yaml`."""
+class Settings(Section):
+    """All sections of `relay.yaml`."""
 
     relay: RelayIdentity
     gateway: GatewaySettings
@@ -174,7 +175,7 @@ class Settings(Model):
     ledger: LedgerSettings
     authority: Annotated[
         AuthoritySettings, Field(default_factory=dict, validate_default=True)
-    ]  # its socket has a place
+    ]  # resolves the default path of its socket
     certifiers: tuple[Certifier, ...] = ()
     portal: PortalSettings | None = None
     statistics: Annotated[StatisticsSettings, Field(default_factory=dict, validate_default=True)]
@@ -182,9 +183,9 @@ class Settings(Model):
     retention: Retention = Retention()
     checking: Checking = Checking.STRICT
     upstream: UpstreamSettings = UpstreamSettings()
-    rates: Rates = Rates()
+    rates: RateSettings = RateSettings()
     admin: AdminSettings = AdminSettings()
-    access_log: AccessLog = AccessLog()
-    reload: Reload = Reload()
-    directory: Annotated[Path, Field(validate_default=True)] = "directory.yaml"
-    providers: Annotated[Path, Field(validate_default=True)] = "providers"
+    access_log: AccessLogSettings = AccessLogSettings()
+    reload: ReloadSettings = ReloadSettings()
+    directory: Annotated[FilePath, Field(validate_default=True)] = "directory.yaml"
+    providers: Annotated[FilePath, Field(validate_default=True)] = "providers"

@@ -1,4 +1,4 @@
-"""What may stand in `relay.yaml` about the portal (종합포털), statistics, jobs and what is kept for how long."""
+"""Sections of `relay.yaml` for the portal (종합포털), statistics, jobs, retention, and maintenance of institutions."""
 
 import re
 from typing import Annotated, Self
@@ -9,17 +9,17 @@ from relay.policy.settings.authority import Days
 from relay.policy.settings.scalars import (
     BaseUrl,
     ClientId,
-    Model,
+    FilePath,
     Network,
     OrgCode,
-    Path,
     Seconds,
-    Secret,
     SecretHash,
+    SecretReference,
+    Section,
     SerialNum,
     Text,
-    at_folder,
-    refuse,
+    build_error,
+    resolve_path,
 )
 
 _CLOCK = re.compile(r"([01][0-9]|2[0-3])[0-5][0-9]")
@@ -27,16 +27,16 @@ _REDIS = re.compile(r"env:\S+|rediss?://[^\s/]\S*|unix://\S+")
 _WITH_PASSWORD = re.compile(r"@|\bpassword=")
 
 
-def _clock(value: str) -> str:
+def _check_clock(value: str) -> str:
     if not _CLOCK.fullmatch(value):
         raise ValueError("a time of day is written hhmm, for example 0400")
     return value
 
 
-def _redis_url(value: str, info: ValidationInfo) -> str:
+def _check_redis_url(value: str, info: ValidationInfo) -> str:
     scheme, _, rest = value.partition(":")
     if scheme == "file" and rest:
-        return f"file:{at_folder(rest, info)}"
+        return f"file:{resolve_path(rest, info)}"
     if _WITH_PASSWORD.search(value):
         raise ValueError("a URL with a password is a secret: write it into a file or variable and refer to that")
     if not _REDIS.fullmatch(value):
@@ -45,26 +45,26 @@ def _redis_url(value: str, info: ValidationInfo) -> str:
 
 
 Clock = Annotated[
-    str, AfterValidator(_clock), Field(description="a time of day in Korea, hhmm in quotes, for example 0400")
+    str, AfterValidator(_check_clock), Field(description="a time of day in Korea, hhmm in quotes, for example 0400")
 ]
 RedisUrl = Annotated[
     str,
-    AfterValidator(_redis_url),
-    Field(description="redis://HOST:PORT/0, or file:PATH or env:NAME where such a URL stands"),
+    AfterValidator(_check_redis_url),
+    Field(description="redis://HOST:PORT/0, or file:PATH or env:NAME that holds such a URL"),
 ]
 
 
-class PortalCredential(Model):
-    """지원API 호출용: what the relay shows the portal (지원-001)."""
+class PortalCredential(Section):
+    """지원API 호출용: the credential with which the relay calls the portal (지원-001)."""
 
     client_id: ClientId
-    client_secret: Secret
+    client_secret: SecretReference
 
 
-class OfferedCredential(Model):
-    """지원API 제공용: what the portal shows the relay (지원-101). The secret as `relay secret` hashes it.
+class OfferedCredential(Section):
+    """지원API 제공용: the credential with which the portal calls the relay (지원-101), its secret as a hash.
 
-    `services` are other client_ids the portal calls 공통-001 with.
+    `services` are further client_ids with which the portal calls 공통-001.
     """
 
     client_id: ClientId
@@ -73,18 +73,18 @@ class OfferedCredential(Model):
     services: tuple[ClientId, ...] = ()
 
 
-class Guard(Model):
-    """How much the syncs of 7 days may harm together: institutions, or services, as a share, or this many at least."""
+class Guard(Section):
+    """How many institutions, or services, the syncs of 7 days may remove or cut off: a share, but at least `least`."""
 
     share: Annotated[float, Field(ge=0, le=1)] = 0.05
     least: Annotated[int, Field(ge=0, le=100_000)] = 3
 
 
-class SyncLimits(Model):
-    """The most that one sync may bring; a list beyond it is not taken.
+class SyncLimits(Section):
+    """Limits of one sync; a list that exceeds one of them is rejected.
 
-    `operators` are the entries of 지원-003, `services_each` those of one operator, `secrets` the client secrets that
-    were not known before: each of them costs 70 ms of one core.
+    `operators` limits the entries of 지원-003, `services_each` the services of one operator, `secrets` the client
+    secrets that are new: hashing one takes 70 ms of one core.
     """
 
     operators: Annotated[int, Field(ge=1, le=99_999)] = 10_000
@@ -92,22 +92,22 @@ class SyncLimits(Model):
     secrets: Annotated[int, Field(ge=1, le=100_000)] = 500
 
 
-class PortalTimeouts(Model):
-    """How long one call to the portal may take, and what is done when none succeeds."""
+class PortalTimeouts(Section):
+    """Timeouts of a call to the portal, and its retries."""
 
     connect_s: Seconds = 5.0
     total_s: Seconds = 60.0
     attempts: Annotated[int, Field(ge=1, le=20)] = 5
     backoff_s: Seconds = 1.0
-    """Waited after the first attempt, twice as long after each other one, with jitter, at most a minute."""
+    """Delay after the first attempt; it doubles after each further one, with jitter, up to a minute."""
 
 
-class PortalSettings(Model):
-    """종합포털: who it is, where it is, what it and we show each other, how often it is asked.
+class PortalSettings(Section):
+    """종합포털: its address, the credentials in both directions, how often the relay synchronizes with it.
 
-    `serial_num` and `addresses` are those of its own calls (지원-101 to -104). Without `ca` the system's CAs are
-    trusted, without `certificate` the gateway's own is shown. `statistics_at` is when on Monday 지원-005 is sent. The
-    consents to an operator or service that is away for longer than `forget_days` end.
+    `serial_num` and `addresses` identify its own calls (지원-101 to -104). Without `ca` the system's CAs are trusted;
+    without `certificate` the relay uses the gateway's. 지원-005 is sent on Monday at `statistics_at`. Consents end when
+    their operator or service has been missing from the registry for more than `forget_days`.
     """
 
     org_code: OrgCode
@@ -116,9 +116,9 @@ class PortalSettings(Model):
     addresses: Annotated[tuple[Network, ...], Field(min_length=1)]
     calls: PortalCredential
     offers: OfferedCredential
-    ca: Path | None = None
-    certificate: Path | None = None
-    private_key: Secret | None = None
+    ca: FilePath | None = None
+    certificate: FilePath | None = None
+    private_key: SecretReference | None = None
     timeouts: PortalTimeouts = PortalTimeouts()
     answer_bytes: Annotated[int, Field(ge=65_536, le=134_217_728)] = 16_777_216
     sync_s: Annotated[float, Field(ge=1, le=86_400)] = 600.0
@@ -128,35 +128,35 @@ class PortalSettings(Model):
     statistics_at: Clock = "0400"
 
     @model_validator(mode="after")
-    def _certificate_with_its_key(self) -> Self:
+    def _check_certificate_and_key(self) -> Self:
         if (self.certificate is None) != (self.private_key is None):
-            alone, absent = (
+            given, missing = (
                 ("private_key", "certificate") if self.certificate is None else ("certificate", "private_key")
             )
-            raise refuse(absent, f"is missing beside {alone}", "both or neither")
+            raise build_error(missing, f"is missing, but {given} is set", "both or neither")
         return self
 
 
-class StatisticsSettings(Model):
-    """How statistics go from the gateways to the ledger: every `flush_s`; what it does not take waits in `spool`."""
+class StatisticsSettings(Section):
+    """Gateways write statistics to the ledger every `flush_s`; the folder `spool` keeps what could not be written."""
 
     flush_s: Annotated[float, Field(ge=0.05, le=1)] = 0.5
-    spool: Annotated[Path, Field(validate_default=True)] = "spool"
+    spool: Annotated[FilePath, Field(validate_default=True)] = "spool"
 
 
-class JobsSettings(Model):
-    """One leader among many instances: by Redis when it is named, by the ledger otherwise. A term lasts `term_s`."""
+class JobsSettings(Section):
+    """Leader election of the jobs: in Redis when `redis` is set, in the ledger otherwise. A term lasts `term_s`."""
 
     redis: RedisUrl | None = None
     term_s: Annotated[float, Field(ge=5, le=300)] = 15.0
     retention_at: Clock = "0330"
 
 
-class Retention(Model):
-    """How long the ledger keeps what is over. Consents, their evidence and history: law asks for years.
+class Retention(Section):
+    """How long the ledger keeps rows after they ended. The law requires years for consents, evidence and history.
 
-    `statistics_weeks` and `consents_days` reach back at least as far as 지원-104 may ask: 53 weeks, and what is around
-    them. `spent_days` is how long tx_ids and nonces are known.
+    지원-104 may ask for 53 weeks: `statistics_weeks` and `consents_days` cover them with a margin. `spent_days` is how
+    long used tx_ids and nonces are remembered.
     """
 
     consents_days: Annotated[int, Field(ge=400, le=36_500)] = 1_830
@@ -166,10 +166,10 @@ class Retention(Model):
     portal_calls_days: Annotated[int, Field(ge=1, le=3_650)] = 400
 
 
-class Maintenance(Model):
-    """정기점검: when an institution is down by its own plan. `day` of the week, or a `date`; clock times in Korea.
+class Maintenance(Section):
+    """정기점검: planned downtime of an institution, on a `day` of the week or on a `date`, in Korean time.
 
-    An end that is not after the start is on the next day.
+    An `end` that is not after `start` is on the next day.
     """
 
     day: Annotated[str, StringConstraints(pattern=r"^(daily|mon|tue|wed|thu|fri|sat|sun)$")] | None = None

@@ -1,8 +1,8 @@
-"""The scalars of the settings: codes, addresses, secrets by reference. Each says in words what is allowed.
+"""Scalar types of the settings: codes, addresses, references to secrets.
 
-The words are the JSON Schema's `description`: editors show them, and `relay check` prints them beside a value that does
-not fit. A validation context `{"folder": PATH}` makes file references absolute, relative to that folder; without a
-context they stay as written.
+The `description` in the JSON Schema says what is allowed: editors show it, and `relay check` prints it beside an
+invalid value. The validation context `{"folder": PATH}` resolves file references against that folder; without it they
+stay as written.
 """
 
 import ipaddress
@@ -19,55 +19,61 @@ from pydantic_core import PydanticCustomError
 from relay.domain.ids import normal_serial
 
 STDOUT = "stdout"
-BASE_URL = re.compile(
+_BASE_URL = re.compile(
     r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?"
 )
 SERIAL = re.compile(r"[0-9A-Za-z -]+")
 SLOT_CLOCK = re.compile(r"([01]\d|2[0-3])[0-5]\d|2400")
 
 
-def refuse(key: str, wrong: str, allowed: str) -> PydanticCustomError:
-    """The refusal of a validator: `key` below the model (dotted, "" for the model), what is wrong, what is allowed."""
-    return PydanticCustomError("refused", "{key}: {wrong}, {allowed}", {"key": key, "wrong": wrong, "allowed": allowed})
+def build_error(key: str, wrong: str, allowed: str) -> PydanticCustomError:
+    """Return the error of a validator; `key` is the dotted key within the section, "" for the section itself."""
+    context = {"key": key, "wrong": wrong, "allowed": allowed}
+    return PydanticCustomError("settings_error", "{key}: {wrong}; expected: {allowed}", context)
 
 
-def at_folder(value: str, info: ValidationInfo) -> str:
-    """`value` as a path below the validation context's folder."""
+def describe_section(model: type["Section"]) -> str:
+    """Return words for a section with the keys of `model`."""
+    return "a section with the keys " + ", ".join(model.model_fields)
+
+
+def resolve_path(value: str, info: ValidationInfo) -> str:
+    """Return `value` as a path relative to the folder of the validation context."""
     folder = (info.context or {}).get("folder")
     return value if folder is None else normpath(PurePath(folder, value))
 
 
-def _log(value: str, info: ValidationInfo) -> str:
-    return value if value == STDOUT else at_folder(value, info)
+def _resolve_log_path(value: str, info: ValidationInfo) -> str:
+    return value if value == STDOUT else resolve_path(value, info)
 
 
-def _secret(value: str, info: ValidationInfo) -> str:
+def _check_secret(value: str, info: ValidationInfo) -> str:
     scheme, _, rest = value.partition(":")
     if scheme not in {"file", "env"} or not rest:
         raise ValueError("a secret is written as a reference: file:PATH or env:NAME")
-    return value if scheme == "env" else f"file:{at_folder(rest, info)}"
+    return value if scheme == "env" else f"file:{resolve_path(rest, info)}"
 
 
-def _network(value: str) -> str:
+def _check_network(value: str) -> str:
     try:
-        first = ipaddress.ip_network(value, strict=False).network_address
+        address = ipaddress.ip_network(value, strict=False).network_address
     except ValueError:
-        first = None
-    if first is None or getattr(first, "ipv4_mapped", None) or getattr(first, "scope_id", None):
+        address = None
+    if address is None or getattr(address, "ipv4_mapped", None) or getattr(address, "scope_id", None):
         raise ValueError("an address or a network is written 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32")
     return value
 
 
-def _slot(value: str) -> str:
+def _check_slot(value: str) -> str:
     start, _, end = value.partition(":")
     if not (SLOT_CLOCK.fullmatch(start) and SLOT_CLOCK.fullmatch(end)):
         raise ValueError("a slot is written hhmm:hhmm, for example 0100:0700")
     return value
 
 
-def _base_url(value: str) -> str:
+def _check_base_url(value: str) -> str:
     url = urlsplit(value)
-    if BASE_URL.fullmatch(value) is None or not url.hostname:
+    if _BASE_URL.fullmatch(value) is None or not url.hostname:
         raise ValueError("a base URL is written https://host[:port][/path] (http:// on a leased line)")
     port = url.netloc.rpartition(":")[2]
     if port.isdigit() and not 1 <= int(port) <= 65535:  # noqa: PLR2004 - 16 bits
@@ -77,7 +83,7 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _serial(value: str) -> str:
+def _check_serial(value: str) -> str:
     if not SERIAL.fullmatch(value) or not normal_serial(value):
         raise ValueError("serial_num holds letters, digits, hyphens and blanks")
     return value
@@ -101,72 +107,72 @@ Version = Annotated[
 Text = Annotated[str, StringConstraints(min_length=1), Field(description="text")]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Port = Annotated[int, Field(ge=0, le=65535)]
-Path = Annotated[
+FilePath = Annotated[
     str,
     StringConstraints(min_length=1),
-    AfterValidator(at_folder),
+    AfterValidator(resolve_path),
     Field(description="a path, relative to the file that names it"),
 ]
 LogPath = Annotated[
     str,
     StringConstraints(min_length=1),
-    AfterValidator(_log),
+    AfterValidator(_resolve_log_path),
     Field(description="stdout, or a file's path, relative to the file that names it"),
 ]
-Secret = Annotated[
-    str, AfterValidator(_secret), Field(description="a reference, file:PATH or env:NAME, never the secret itself")
+SecretReference = Annotated[
+    str, AfterValidator(_check_secret), Field(description="a reference, file:PATH or env:NAME, not the secret itself")
 ]
 SecretHash = Annotated[
     str,
     StringConstraints(
         pattern=r"^\$scrypt\$ln=(1[0-9]|20),r=[1-9][0-9]?,p=[1-9]\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{43}$"
     ),
-    Field(description="what `relay secret` prints: $scrypt$ln=14,r=8,p=1$SALT$HASH"),
+    Field(description="the output of `relay secret`: $scrypt$ln=14,r=8,p=1$SALT$HASH"),
 ]
 Network = Annotated[
     str,
-    AfterValidator(_network),
+    AfterValidator(_check_network),
     Field(description="an address or network, for example 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32"),
 ]
 Slot = Annotated[
-    str, AfterValidator(_slot), Field(description="hhmm:hhmm in quotes, for example 0100:0700 or 2200:0400")
+    str, AfterValidator(_check_slot), Field(description="hhmm:hhmm in quotes, for example 0100:0700 or 2200:0400")
 ]
 BaseUrl = Annotated[
     str,
-    AfterValidator(_base_url),
+    AfterValidator(_check_base_url),
     Field(description="https://host[:port][/path], or http:// on a leased line"),
 ]
 SerialNum = Annotated[
     str,
-    AfterValidator(_serial),
+    AfterValidator(_check_serial),
     StringConstraints(max_length=20),
     Field(description="letters and digits, hyphens allowed, in quotes"),
 ]
 
 
-class Model(BaseModel):
-    """A section of the settings: nothing unknown in it, nothing changed after it was read."""
+class Section(BaseModel):
+    """A section of the settings. It refuses unknown keys and is immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Checking(StrEnum):
-    """How strictly requests are held against the catalogue before a provider sees them."""
+    """How strictly requests are checked against the catalogue before they are forwarded."""
 
     STRICT = "strict"
     LENIENT = "lenient"
     OFF = "off"
 
 
-class Rate(Model):
-    """So many requests each second, and so many at once."""
+class Rate(Section):
+    """Token bucket: requests per second, and how many may come at once."""
 
     per_second: Annotated[float, Field(gt=0, le=1_000_000)]
     burst: Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-class ProviderTimeouts(Model):
-    """How long a provider may take: to accept a connection, to begin an answer, to end it, to keep a line idle."""
+class ProviderTimeouts(Section):
+    """Timeouts of an institution: connect, first byte of the response, whole call, idle connection."""
 
     connect_s: Seconds = 2.0
     first_byte_s: Seconds = 12.0

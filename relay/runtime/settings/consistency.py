@@ -1,4 +1,4 @@
-"""What no single file can know: whether relay, providers and directory fit together."""
+"""Checks between files: relay.yaml, the institutions' files and the directory."""
 
 import base64
 import binascii
@@ -13,211 +13,240 @@ from urllib.parse import urlsplit
 
 from relay.domain.ids import normal_serial
 from relay.infra.ledger.database.postgresql import LedgerUrlWrong, parse_url
-from relay.policy.settings.directory import Authentication, Directory, DirectoryOperator, Provider
+from relay.policy.settings.directory import Authentication, Directory, DirectoryOperator, DirectoryService, Provider
 from relay.policy.settings.model import Settings
 from relay.policy.settings.scalars import ProviderTimeouts
 from relay.runtime.settings.problems import Problem, shown
 from relay.standard.catalogue import load_catalogue
 
-CALLBACK_BYTES: Final = 100
+MAX_CALLBACK_BYTES: Final = 100
 """`redirect_uri` is aNS(100) (개별인증-001)."""
 
-SLOTS_HOURS: Final = 6
-"""정기적 전송 가능 시간대 must be open so many hours a day in all (규격 3.3.3)."""
+MIN_SLOT_HOURS: Final = 6
+"""Minimum of 정기적 전송 가능 시간대, in hours a day (규격 3.3.3)."""
 
-NEVER_LEFT_OUT: Final = frozenset({"CM01", "CM02"})
-"""API 목록 조회 and 전송요구 내역 조회: every institution answers them (정보제공-공통)."""
+MANDATORY_APIS: Final = frozenset({"CM01", "CM02"})
+"""API 목록 조회 and 전송요구 내역 조회: every institution offers them (정보제공-공통)."""
 
-SOCKET_BYTES: Final = 100
-"""A unix socket's path has 107 bytes at most; some are left for systems that take fewer."""
+MAX_SOCKET_BYTES: Final = 100
+"""Limit of a unix socket's path. Linux allows 107 bytes, other systems fewer."""
 
-_ON_PAGES: Final = frozenset({Authentication.HOSTED, Authentication.REDIRECT})
-"""Ways of 개별인증 that lead customers over the relay's own pages."""
+_NEEDS_PAGES: Final = frozenset({Authentication.HOSTED, Authentication.REDIRECT})
+"""Methods of 개별인증 that use the relay's pages."""
 
-_WHOLE: Final = "what `relay secret` prints, whole"
+_WHOLE_HASH: Final = "the whole output of `relay secret`"
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Read(Generic[_T]):
-    """A model and the file it was read from."""
+class ModelFile(Generic[_T]):
+    """A model and the file from which it was read."""
 
     file: Path
     model: _T
 
-    def problem(self, key: str, wrong: str, allowed: str) -> Problem:
-        """A problem of this file."""
+    def build_problem(self, key: str, wrong: str, allowed: str) -> Problem:
+        """Return a problem of this file."""
         return Problem(shown(self.file), key, wrong, allowed)
 
 
-def crosscheck(
-    relay: Read[Settings] | None, providers: Sequence[Read[Provider]], directory: Read[Directory] | None
+def check_consistency(
+    relay: ModelFile[Settings] | None, providers: Sequence[ModelFile[Provider]], directory: ModelFile[Directory] | None
 ) -> list[Problem]:
-    """All problems between the files; what could not be read is None or left out."""
+    """Return the problems between the files. Files that could not be read are None or omitted."""
     problems: list[Problem] = []
     if relay is not None:
-        problems += [*_ports(relay), *_socket(relay), *_ledger(relay), *_certifiers(relay), *_portal(relay)]
-        usual = relay.model.upstream.timeouts
-        problems += [relay.problem(f"upstream.{key}", *said) for key, *said in _timeouts(usual, usual)]
-    problems += _org_codes(relay, providers)
+        problems += _check_relay(relay)
+    problems += _check_org_codes(relay, providers)
     for provider in providers:
-        problems += [*_version(provider), *_apis(provider), *_slots(provider), *_pages(relay, provider)]
-        own = provider.model.timeouts
-        if own is not None:
-            usual = relay.model.upstream.timeouts if relay is not None else own
-            problems += [provider.problem(key, *said) for key, *said in _timeouts(own, over(usual, own))]
+        problems += _check_provider(provider, relay)
     if directory is not None:
-        problems += [*_callbacks(directory), *_secret_hashes(directory)]
-        if relay is not None and not all(each.client_certificate for each in relay.model.gateway.listeners):
-            problems += _addresses(directory)
+        problems += [*_check_callbacks(directory), *_check_secret_hashes(directory)]
+        if relay is not None and not all(listener.client_certificate for listener in relay.model.gateway.listeners):
+            problems += _check_addresses(directory)
     return problems
 
 
-def _ports(relay: Read[Settings]) -> Iterator[Problem]:
-    gateway = [
-        (f"gateway.listeners[{at}].port", each.address, each.port)
-        for at, each in enumerate(relay.model.gateway.listeners)
+def _check_relay(relay: ModelFile[Settings]) -> Iterator[Problem]:
+    for check in (_check_ports, _check_socket, _check_ledger_url, _check_certifiers, _check_portal):
+        yield from check(relay)
+    defaults = relay.model.upstream.timeouts
+    yield from (relay.build_problem(f"upstream.{key}", *texts) for key, *texts in _check_timeouts(defaults, defaults))
+
+
+def _check_provider(provider: ModelFile[Provider], relay: ModelFile[Settings] | None) -> Iterator[Problem]:
+    yield from _check_version(provider)
+    yield from _check_apis(provider)
+    yield from _check_slots(provider)
+    yield from _check_pages(relay, provider)
+    timeouts = provider.model.timeouts
+    if timeouts is not None:
+        defaults = relay.model.upstream.timeouts if relay is not None else timeouts
+        merged = merge_timeouts(defaults, timeouts)
+        yield from (provider.build_problem(key, *texts) for key, *texts in _check_timeouts(timeouts, merged))
+
+
+def _check_ports(relay: ModelFile[Settings]) -> Iterator[Problem]:
+    listeners = [
+        (f"gateway.listeners[{index}].port", listener.address, listener.port)
+        for index, listener in enumerate(relay.model.gateway.listeners)
     ]
-    doors = [*gateway, ("admin.port", relay.model.admin.address, relay.model.admin.port)]
+    listeners.append(("admin.port", relay.model.admin.address, relay.model.admin.port))
     if (pages := relay.model.authority.pages) is not None:
-        doors.append(("authority.pages.port", pages.address, pages.port))
-    for (first, address, port), (second, other, same) in combinations(doors, 2):
-        everywhere = {address, other} & {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
-        if port and port == same and (address == other or everywhere):
-            yield relay.problem(second, f"is the port of {first} too", "another port, or another address")
+        listeners.append(("authority.pages.port", pages.address, pages.port))
+    for (key, address, port), (other_key, other_address, other_port) in combinations(listeners, 2):
+        has_wildcard = not {"0.0.0.0", "::"}.isdisjoint((address, other_address))  # noqa: S104 - compared, not bound
+        if port and port == other_port and (address == other_address or has_wildcard):
+            yield relay.build_problem(other_key, f"is also the port of {key}", "another port or another address")
 
 
-def _socket(relay: Read[Settings]) -> Iterator[Problem]:
+def _check_socket(relay: ModelFile[Settings]) -> Iterator[Problem]:
     length = len(os.fsencode(relay.model.authority.socket))
-    if length > SOCKET_BYTES:
-        allowed = f"at most {SOCKET_BYTES} bytes with its folder"
-        yield relay.problem("authority.socket", f"is a path of {length} bytes", allowed)
+    if length > MAX_SOCKET_BYTES:
+        allowed = f"at most {MAX_SOCKET_BYTES} bytes, folder included"
+        yield relay.build_problem("authority.socket", f"is a path of {length} bytes", allowed)
 
 
-def _ledger(relay: Read[Settings]) -> Iterator[Problem]:
-    """A URL of PostgreSQL in words of libpq; one behind a reference is opened by `--files` and at the start."""
+def _check_ledger_url(relay: ModelFile[Settings]) -> Iterator[Problem]:
+    """Check a PostgreSQL URL and its libpq parameters. `--files` and the start check a URL behind a reference."""
     url = relay.model.ledger.url
     if not url.startswith(("sqlite:", "file:", "env:")):
         try:
             parse_url(url)
         except LedgerUrlWrong as error:
-            yield relay.problem("ledger.url", str(error), "postgresql://HOST/DATABASE with words of libpq behind ?")
+            yield relay.build_problem(
+                "ledger.url", str(error), "postgresql://HOST/DATABASE, with libpq parameters after ?"
+            )
 
 
-def _certifiers(relay: Read[Settings]) -> Iterator[Problem]:
+def _check_certifiers(relay: ModelFile[Settings]) -> Iterator[Problem]:
     codes = [certifier.ca_code for certifier in relay.model.certifiers]
-    for at, code in enumerate(codes):
-        if code in codes[:at]:
-            yield relay.problem(f"certifiers[{at}].ca_code", f"stands twice: {code}", "each certifier once")
+    for index, code in enumerate(codes):
+        if code in codes[:index]:
+            yield relay.build_problem(f"certifiers[{index}].ca_code", f"is a duplicate: {code}", "each certifier once")
 
 
-def _portal(relay: Read[Settings]) -> Iterator[Problem]:
+def _check_portal(relay: ModelFile[Settings]) -> Iterator[Problem]:
     portal = relay.model.portal
     if portal is None:
         return
     if portal.org_code == relay.model.relay.org_code:
-        yield relay.problem("portal.org_code", "is the relay's own", "the portal's own 기관코드")
+        yield relay.build_problem("portal.org_code", "is the org_code of the relay", "the 기관코드 of the portal")
     if urlsplit(portal.base_url).scheme != "https":
-        yield relay.problem("portal.base_url", "would show our secret to everybody on the way", "begins with https://")
-    if not _is_whole(portal.offers.client_secret_hash):
-        yield relay.problem("portal.offers.client_secret_hash", "holds what is no base64", _WHOLE)
+        yield relay.build_problem(
+            "portal.base_url", "sends the client secret unencrypted", "a URL that begins with https://"
+        )
+    if not _has_valid_base64(portal.offers.client_secret_hash):
+        yield relay.build_problem("portal.offers.client_secret_hash", "contains invalid base64", _WHOLE_HASH)
 
 
-def _pages(relay: Read[Settings] | None, provider: Read[Provider]) -> Iterator[Problem]:
-    way = provider.model.authentication
-    if relay is not None and relay.model.authority.pages is None and way in _ON_PAGES:
-        wrong = f"is {way}, but {shown(relay.file)} has no authority.pages"
-        yield provider.problem("authentication", wrong, "authority.pages there, or app or none here")
+def _check_pages(relay: ModelFile[Settings] | None, provider: ModelFile[Provider]) -> Iterator[Problem]:
+    method = provider.model.authentication
+    if relay is not None and relay.model.authority.pages is None and method in _NEEDS_PAGES:
+        wrong = f"is {method}, but {shown(relay.file)} has no authority.pages"
+        yield provider.build_problem("authentication", wrong, "app or none, or authority.pages in that file")
 
 
-def over(usual: ProviderTimeouts, own: ProviderTimeouts) -> ProviderTimeouts:
-    """The timeouts of an institution: those its file writes, and relay.yaml's `upstream.timeouts` for the rest."""
-    return usual.model_copy(update=own.model_dump(exclude_unset=True))
+def merge_timeouts(defaults: ProviderTimeouts, timeouts: ProviderTimeouts) -> ProviderTimeouts:
+    """Return the timeouts of an institution, with `upstream.timeouts` of relay.yaml for those that its file omits."""
+    return defaults.model_copy(update=timeouts.model_dump(exclude_unset=True))
 
 
-def _timeouts(written: ProviderTimeouts, whole: ProviderTimeouts) -> Iterator[tuple[str, str, str]]:
+def _check_timeouts(timeouts: ProviderTimeouts, merged: ProviderTimeouts) -> Iterator[tuple[str, str, str]]:
     for name in ("connect_s", "first_byte_s"):
-        if name in written.model_fields_set and getattr(whole, name) > whole.total_s:
-            yield f"timeouts.{name}", "is longer than total_s", f"at most {whole.total_s:g}"
+        if name in timeouts.model_fields_set and getattr(merged, name) > merged.total_s:
+            yield f"timeouts.{name}", "is longer than total_s", f"at most {merged.total_s:g}"
 
 
-def _org_codes(relay: Read[Settings] | None, providers: Sequence[Read[Provider]]) -> Iterator[Problem]:
-    first: dict[str, Path] = {}
+def _check_org_codes(relay: ModelFile[Settings] | None, providers: Sequence[ModelFile[Provider]]) -> Iterator[Problem]:
+    files: dict[str, Path] = {}
     for provider in providers:
         code = provider.model.org_code
         if relay is not None and code == relay.model.relay.org_code:
-            yield provider.problem("org_code", "is the relay's own", "the institution's own 기관코드")
-        elif code in first:
-            yield provider.problem("org_code", f"stands in {shown(first[code])} too", "one file for each institution")
-        first.setdefault(code, provider.file)
+            yield provider.build_problem("org_code", "is the org_code of the relay", "the 기관코드 of the institution")
+        elif code in files:
+            yield provider.build_problem(
+                "org_code", f"is also in {shown(files[code])}", "one file for each institution"
+            )
+        files.setdefault(code, provider.file)
 
 
-def _version(provider: Read[Provider]) -> Iterator[Problem]:
-    held = {api.version for api in load_catalogue().of(provider.model.industry) if api.version}
-    if provider.model.version not in held:
-        wrong = f"is {provider.model.version}, whose APIs the catalogue does not hold"
-        yield provider.problem("version", wrong, " or ".join(sorted(held)))
+def _check_version(provider: ModelFile[Provider]) -> Iterator[Problem]:
+    versions = {api.version for api in load_catalogue().of(provider.model.industry) if api.version}
+    if provider.model.version not in versions:
+        wrong = f"is {provider.model.version}, but the catalogue has no APIs of that version"
+        yield provider.build_problem("version", wrong, " or ".join(sorted(versions)))
 
 
-def _apis(provider: Read[Provider]) -> Iterator[Problem]:
+def _check_apis(provider: ModelFile[Provider]) -> Iterator[Problem]:
     industry = provider.model.industry
     catalogue = load_catalogue()
     offered = {api.api_code for api in catalogue.of(industry)}
     later = {api.api_code for api in catalogue.of(industry, later=True)} - offered
-    optional = offered - NEVER_LEFT_OUT
+    optional = offered - MANDATORY_APIS
     for code in sorted(provider.model.apis.left_out - optional):
-        wrong = f"holds {code}, which every institution answers" if code in NEVER_LEFT_OUT else _foreign(code, industry)
-        yield provider.problem("apis.left_out", wrong, "of " + " ".join(sorted(optional)))
+        is_mandatory = code in MANDATORY_APIS
+        wrong = (
+            f"contains {code}, which every institution offers" if is_mandatory else _describe_foreign(code, industry)
+        )
+        yield provider.build_problem("apis.left_out", wrong, "codes from " + " ".join(sorted(optional)))
     for code in sorted(provider.model.apis.turned_on - later):
-        wrong = f"holds {code}, which is on anyway" if code in offered else _foreign(code, industry)
-        yield provider.problem("apis.turned_on", wrong, "of " + " ".join(sorted(later)) if later else "nothing")
+        wrong = f"contains {code}, which is always on" if code in offered else _describe_foreign(code, industry)
+        allowed = "codes from " + " ".join(sorted(later)) if later else "no codes"
+        yield provider.build_problem("apis.turned_on", wrong, allowed)
 
 
-def _foreign(code: str, industry: str) -> str:
-    return f"holds {code}, which is no API of industry {industry}"
+def _describe_foreign(code: str, industry: str) -> str:
+    return f"contains {code}, which is not an API of industry {industry}"
 
 
-def _slots(provider: Read[Provider]) -> Iterator[Problem]:
-    open_halves: set[int] = set()
-    fits = bool(provider.model.scheduled_slots)
+def _check_slots(provider: ModelFile[Provider]) -> Iterator[Problem]:
+    half_hours: set[int] = set()
+    is_valid = bool(provider.model.scheduled_slots)
     for index, slot in enumerate(provider.model.scheduled_slots):
         start, end = (int(clock[:2]) * 60 + int(clock[2:]) for clock in slot.split(":"))
         key = f"scheduled_slots[{index}]"
         if start % 30 or end % 30:
-            fits = False
-            yield provider.problem(key, "does not begin and end on a half hour", "minutes 00 or 30")
+            is_valid = False
+            yield provider.build_problem(key, "does not begin and end on a half hour", "minutes 00 or 30")
         elif start in {end, 24 * 60}:
-            fits = False
-            yield provider.problem(key, "is empty", "a start before the end, or an end after midnight: 2200:0400")
+            is_valid = False
+            yield provider.build_problem(key, "is empty", "a start before the end, or an end after midnight: 2200:0400")
         else:
-            open_halves |= {at % 48 for at in range(start // 30, (end if start < end else end + 24 * 60) // 30)}
-    if fits and len(open_halves) < 2 * SLOTS_HOURS:
-        yield provider.problem(
+            half_hours |= {half % 48 for half in range(start // 30, (end if start < end else end + 24 * 60) // 30)}
+    if is_valid and len(half_hours) < 2 * MIN_SLOT_HOURS:
+        yield provider.build_problem(
             "scheduled_slots",
-            f"are open {len(open_halves) / 2:g} hours a day",
-            f"at least {SLOTS_HOURS} hours (규격 3.3.3)",
+            f"cover {len(half_hours) / 2:g} hours a day",
+            f"at least {MIN_SLOT_HOURS} hours (규격 3.3.3)",
         )
 
 
-def _callbacks(directory: Read[Directory]) -> Iterator[Problem]:
-    for at, operator in enumerate(directory.model.operators):
-        for nth, service in enumerate(operator.services):
-            for index, callback in enumerate(service.callbacks):
-                if not _is_callback(callback):
-                    key = f"operators[{at}].services[{nth}].callbacks[{index}]"
-                    yield directory.problem(key, "does not fit", f"https://host/path, at most {CALLBACK_BYTES} bytes")
+def _check_callbacks(directory: ModelFile[Directory]) -> Iterator[Problem]:
+    allowed = f"https://host/path, at most {MAX_CALLBACK_BYTES} bytes"
+    for service_key, service in _iterate_services(directory):
+        for index, callback in enumerate(service.callbacks):
+            if not _is_callback(callback):
+                yield directory.build_problem(
+                    f"{service_key}.callbacks[{index}]", "is not a valid callback URL", allowed
+                )
 
 
-def _secret_hashes(directory: Read[Directory]) -> Iterator[Problem]:
-    for at, operator in enumerate(directory.model.operators):
-        for nth, service in enumerate(operator.services):
-            if service.client_secret_hash and not _is_whole(service.client_secret_hash):
-                key = f"operators[{at}].services[{nth}].client_secret_hash"
-                yield directory.problem(key, "holds what is no base64", _WHOLE)
+def _check_secret_hashes(directory: ModelFile[Directory]) -> Iterator[Problem]:
+    for service_key, service in _iterate_services(directory):
+        if service.client_secret_hash and not _has_valid_base64(service.client_secret_hash):
+            yield directory.build_problem(f"{service_key}.client_secret_hash", "contains invalid base64", _WHOLE_HASH)
 
 
-def _is_whole(secret_hash: str) -> bool:
+def _iterate_services(directory: ModelFile[Directory]) -> Iterator[tuple[str, DirectoryService]]:
+    """Yield each service of the directory with its key."""
+    for index, operator in enumerate(directory.model.operators):
+        for number, service in enumerate(operator.services):
+            yield f"operators[{index}].services[{number}]", service
+
+
+def _has_valid_base64(secret_hash: str) -> bool:
     return all(map(_is_base64, secret_hash.split("$")[3:]))
 
 
@@ -234,20 +263,27 @@ def _is_callback(text: str) -> bool:
         url = urlsplit(text)
     except ValueError:
         return False
-    return url.scheme == "https" and bool(url.hostname) and not url.fragment and len(text.encode()) <= CALLBACK_BYTES
+    return (
+        url.scheme == "https" and bool(url.hostname) and not url.fragment and len(text.encode()) <= MAX_CALLBACK_BYTES
+    )
 
 
-def _addresses(directory: Read[Directory]) -> Iterator[Problem]:
-    """Without certificates the address alone tells who calls; codes of one company (same serial_num) may share it."""
-    for (_, first), (at, second) in combinations(enumerate(directory.model.operators), 2):
+def _check_addresses(directory: ModelFile[Directory]) -> Iterator[Problem]:
+    """Check that operators differ by address, which alone identifies them without certificates.
+
+    Operators of one company (same serial_num) may share addresses.
+    """
+    for (_, first), (index, second) in combinations(enumerate(directory.model.operators), 2):
         if normal_serial(first.serial_num) != normal_serial(second.serial_num) and _overlap(first, second):
-            yield directory.problem(
-                f"operators[{at}].addresses",
-                f"are shared with {first.org_code}, but a listener takes calls without client_certificate",
+            yield directory.build_problem(
+                f"operators[{index}].addresses",
+                f"are shared with {first.org_code}, but a listener has client_certificate: false",
                 "addresses of its own, or client_certificate: true on every listener",
             )
 
 
 def _overlap(first: DirectoryOperator, second: DirectoryOperator) -> bool:
-    ours, theirs = ([ipaddress.ip_network(each, strict=False) for each in who.addresses] for who in (first, second))
-    return any(one.version == other.version and one.overlaps(other) for one in ours for other in theirs)
+    networks, others = (
+        [ipaddress.ip_network(address, strict=False) for address in operator.addresses] for operator in (first, second)
+    )
+    return any(network.version == other.version and network.overlaps(other) for network in networks for other in others)

@@ -1,4 +1,4 @@
-"""Settings in: `relay.yaml`, the providers' files, the directory and the environment become models, or problems."""
+"""Loads the settings: `relay.yaml`, the institutions' files, the directory and environment variables."""
 
 import hashlib
 import json
@@ -11,29 +11,28 @@ from pydantic import ValidationError
 
 from relay.policy.settings.directory import Directory, Provider
 from relay.policy.settings.model import Settings
-from relay.policy.settings.scalars import Model
-from relay.runtime.settings.consistency import Read, crosscheck, over
-from relay.runtime.settings.environment import PREFIX, override
-from relay.runtime.settings.messages import Place, problems_of
+from relay.policy.settings.scalars import Section
+from relay.runtime.settings.consistency import ModelFile, check_consistency, merge_timeouts
+from relay.runtime.settings.environment import PREFIX, apply_variables
+from relay.runtime.settings.messages import KeyPath, build_problems
 from relay.runtime.settings.problems import ConfigProblems, Problem, shown
-from relay.runtime.settings.secret_references import SecretMissing, references, secret
-from relay.runtime.settings.yaml_files import Sheet, read
+from relay.runtime.settings.secret_references import SecretMissing, references
+from relay.runtime.settings.yaml_files import ParsedFile, read_yaml
 
-__all__ = ["ConfigProblems", "Loaded", "Problem", "SecretMissing", "load", "secret"]
+__all__ = ["ConfigProblems", "Loaded", "Problem", "SecretMissing", "load"]
 
-_M = TypeVar("_M", bound=Model)
+_SectionT = TypeVar("_SectionT", bound=Section)
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The settings of one moment. Every file named in the models is absolute; `env:` references stay as written.
+    """Settings read at one time. All paths in the models are absolute; `env:` references stay as written.
 
-    A provider's `timeouts`, when it writes some, are whole: relay.yaml's stand where its file is silent.
-    `directory` is empty where there is a portal: the ledger holds what it tells then.
-    `files` are the files read or referenced (yaml, certificates, CAs, keys), to be watched: absolute, each once. The
-    folder `settings.providers` may get new ones. `generation` is 12 hex digits over names and contents of the yaml
-    files and the `RELAY__` variables. `sources` names the file of each provider, in the order of `providers`, which is
-    the order of file names.
+    `providers` are in the order of their file names; `sources` are these files. The `timeouts` of a provider are
+    complete: those that its file omits come from `relay.yaml`. With a portal `directory` is empty, because the ledger
+    holds the registry. `files` are all files read or referenced (yaml, certificates, CAs, keys), absolute and unique,
+    for watching; new files may appear in the folder `settings.providers`. `generation` is 12 hex digits of a hash over
+    names and contents of the yaml files and the `RELAY__` variables.
     """
 
     settings: Settings
@@ -45,116 +44,121 @@ class Loaded:
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Loaded:
-    """Read `relay.yaml` at `path` and all it leads to, `RELAY__` variables of `environ` on top.
+    """Load `relay.yaml` at `path` and the files it names; `RELAY__` variables of `environ` override `relay.yaml`.
 
-    Opens yaml files only; certificates and keys are opened by whoever uses them. Raises ConfigProblems with all
-    problems of all files.
+    Opens yaml files only, no certificates or keys. Raises ConfigProblems with all problems of all files.
     """
     path = path.absolute()
-    sheet = read(path)
-    settings, problems = _settings(sheet, environ)
-    if not sheet.content and sheet.problems:
+    relay_yaml = read_yaml(path)
+    settings, problems = _validate_settings(relay_yaml, environ)
+    if not relay_yaml.content and relay_yaml.problems:
         raise ConfigProblems(problems, [path])
-    files, found = _folder(path, _beside(path, sheet, "providers"))
-    problems += found
-    sheets = [sheet]
-    providers: list[Read[Provider]] = []
+    providers_folder = _resolve_key(relay_yaml, "providers")
+    files, folder_problems = _list_files(path, providers_folder)
+    problems += folder_problems
+    parsed_files = [relay_yaml]
+    providers: list[ModelFile[Provider]] = []
     for file in files:
-        sheets.append(read(file))
-        provider, found = _validated(sheets[-1], Provider)
-        problems += found
+        parsed_files.append(read_yaml(file))
+        provider, provider_problems = _validate(parsed_files[-1], Provider)
+        problems += provider_problems
         if provider is not None:
-            providers.append(Read(file, provider))
-    directory, found = _directory(path, sheet, sheets)
-    problems += found
-    problems += crosscheck(None if settings is None else Read(path, settings), providers, directory)
-    pairs = [(each.file, each.model) for each in providers]
-    named = [] if settings is None else [reference.path for reference in references(path, settings, pairs)]
+            providers.append(ModelFile(file, provider))
+    directory, directory_problems = _read_directory(relay_yaml, parsed_files)
+    problems += directory_problems
+    problems += check_consistency(None if settings is None else ModelFile(path, settings), providers, directory)
+    watched = [parsed.path for parsed in parsed_files]
+    if settings is not None:
+        pairs = [(provider.file, provider.model) for provider in providers]
+        watched += [reference.path for reference in references(path, settings, pairs) if reference.path is not None]
     if problems or settings is None:
-        read_or_named = [*(each.path for each in sheets), *(file for file in named if file is not None)]
-        raise ConfigProblems(problems, [*read_or_named, _beside(path, sheet, "providers")])
+        raise ConfigProblems(problems, [*watched, providers_folder])
     return Loaded(
         settings=settings,
-        providers=tuple(_with_timeouts(settings, each.model) for each in providers),
+        providers=tuple(_complete_timeouts(settings, provider.model) for provider in providers),
         directory=Directory() if directory is None else directory.model,
-        files=tuple(dict.fromkeys([*(each.path for each in sheets), *(file for file in named if file is not None)])),
-        generation=_generation(path.parent, sheets, environ),
-        sources=tuple(each.file for each in providers),
+        files=tuple(dict.fromkeys(watched)),
+        generation=_hash_contents(path.parent, parsed_files, environ),
+        sources=tuple(provider.file for provider in providers),
     )
 
 
-def _with_timeouts(settings: Settings, provider: Provider) -> Provider:
+def _complete_timeouts(settings: Settings, provider: Provider) -> Provider:
     if provider.timeouts is None:
         return provider
-    return provider.model_copy(update={"timeouts": over(settings.upstream.timeouts, provider.timeouts)})
+    return provider.model_copy(update={"timeouts": merge_timeouts(settings.upstream.timeouts, provider.timeouts)})
 
 
-def _directory(path: Path, sheet: Sheet, sheets: list[Sheet]) -> tuple[Read[Directory] | None, list[Problem]]:
-    """The directory in a file; where a portal tells who may call, there is none, and none is looked for."""
-    if (sheet.values or {}).get("portal") is not None:
+def _read_directory(
+    relay_yaml: ParsedFile, parsed_files: list[ParsedFile]
+) -> tuple[ModelFile[Directory] | None, list[Problem]]:
+    """Read the directory and append its file to `parsed_files`. With a portal no directory is read."""
+    if (relay_yaml.values or {}).get("portal") is not None:
         return None, []
-    sheets.append(read(_beside(path, sheet, "directory")))
-    listed, found = _validated(sheets[-1], Directory)
-    return (None if listed is None else Read(sheets[-1].path, listed)), found
+    parsed = read_yaml(_resolve_key(relay_yaml, "directory"))
+    parsed_files.append(parsed)
+    directory, problems = _validate(parsed, Directory)
+    return (None if directory is None else ModelFile(parsed.path, directory)), problems
 
 
-def _beside(path: Path, sheet: Sheet, key: str) -> Path:
-    """Where `key` leads even when the file has other problems, so that all are told at once."""
-    written = (sheet.values or {}).get(key)
+def _resolve_key(relay_yaml: ParsedFile, key: str) -> Path:
+    """Return the path under `key`, or its default; `relay.yaml` may have problems, and other files are still read."""
+    value = (relay_yaml.values or {}).get(key)
     default = Settings.model_fields[key].default
-    return path.parent / (written if isinstance(written, str) and written else default)
+    return relay_yaml.path.parent / (value if isinstance(value, str) and value else default)
 
 
-def _settings(sheet: Sheet, environ: Mapping[str, str]) -> tuple[Settings | None, list[Problem]]:
-    if sheet.values is None:
-        return None, [*sheet.problems]
-    named, problems = override(sheet.values, environ)
-    settings, found = _validated(sheet, Settings, named)
-    return settings, found + problems
+def _validate_settings(relay_yaml: ParsedFile, environ: Mapping[str, str]) -> tuple[Settings | None, list[Problem]]:
+    if relay_yaml.values is None:
+        return None, [*relay_yaml.problems]
+    variables, variable_problems = apply_variables(relay_yaml.values, environ)
+    settings, problems = _validate(relay_yaml, Settings, variables)
+    return settings, problems + variable_problems
 
 
-def _validated(
-    sheet: Sheet, model: type[_M], named: Mapping[Place, str] | None = None
-) -> tuple[_M | None, list[Problem]]:
-    if sheet.values is None:
-        return None, sheet.problems
+def _validate(
+    parsed: ParsedFile, model: type[_SectionT], variables: Mapping[KeyPath, str] | None = None
+) -> tuple[_SectionT | None, list[Problem]]:
+    if parsed.values is None:
+        return None, parsed.problems
     try:
-        # JSON's strict mode: "8443" is no port and 1 is not true, yet lists may become tuples and texts choices
-        text = json.dumps(sheet.values)
-        found = model.model_validate_json(text, strict=True, context={"folder": sheet.path.parent})
+        # strict mode for JSON: "8443" is no port and 1 is not true, but lists become tuples and texts enum members
+        text = json.dumps(parsed.values)
+        section = model.model_validate_json(text, strict=True, context={"folder": parsed.path.parent})
     except ValidationError as error:
-        return None, sheet.problems + problems_of(error, model, shown(sheet.path), named or {})
-    return found, sheet.problems
+        return None, parsed.problems + build_problems(error, model, shown(parsed.path), variables or {})
+    return section, parsed.problems
 
 
-def _folder(path: Path, folder: Path) -> tuple[list[Path], list[Problem]]:
+def _list_files(path: Path, folder: Path) -> tuple[list[Path], list[Problem]]:
+    """Return the yaml files of the folder under `providers` in `path`, or a problem."""
     try:
         files = sorted(file for file in folder.iterdir() if file.suffix in {".yaml", ".yml"} and file.name[0] != ".")
     except FileNotFoundError:
-        wrong = "leads to a folder that does not exist"
+        wrong = "names a folder that does not exist"
     except NotADirectoryError:
-        wrong = "leads to a file"
+        wrong = "names a file"
     except OSError as error:
-        wrong = f"leads to a folder that cannot be read ({error.strerror})"
+        wrong = f"names a folder that cannot be read ({error.strerror})"
     else:
         if files:
             return files, []
-        wrong = "leads to a folder without .yaml files"
+        wrong = "names a folder without .yaml files"
     return [], [Problem(shown(path), "providers", wrong, f"a folder with one file for each institution ({folder})")]
 
 
-def _generation(root: Path, sheets: Sequence[Sheet], environ: Mapping[str, str]) -> str:
-    parts = [
-        [str(each.path.relative_to(root) if each.path.is_relative_to(root) else each.path).encode(), each.content]
-        for each in sheets
+def _hash_contents(root: Path, parsed_files: Sequence[ParsedFile], environ: Mapping[str, str]) -> str:
+    pairs = [
+        [str(file.path.relative_to(root) if file.path.is_relative_to(root) else file.path).encode(), file.content]
+        for file in parsed_files
     ]
-    parts += [
+    pairs += [
         [name.encode(), environ[name].encode(errors="surrogateescape")]
         for name in sorted(environ)
         if name.startswith(PREFIX)
     ]
     digest = hashlib.sha256()
-    for part in parts:
-        for piece in part:
-            digest.update(len(piece).to_bytes(8) + piece)
+    for pair in pairs:
+        for part in pair:
+            digest.update(len(part).to_bytes(8) + part)
     return digest.hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""Pydantic's complaints in plain words: what is wrong, and what is allowed, read from the model's JSON Schema."""
+"""Turns pydantic's errors into problems: what is wrong, and what the model's JSON Schema allows."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from relay.runtime.settings.problems import Problem, dotted
+from relay.runtime.settings.problems import Problem, format_key
 
-Place = tuple[str | int, ...]
-"""Where a value stands: names and list indexes from the top of the file."""
+KeyPath = tuple[str | int, ...]
+"""The path of a value: keys and list indexes from the top of the file."""
 
 _WRONG: Final = {
     "missing": "is missing",
@@ -19,8 +19,8 @@ _WRONG: Final = {
     "int_from_float": "is not a whole number",
     "float_type": "is not a number",
     "bool_type": "is neither true nor false",
-    "enum": "is none of the choices",
-    "literal_error": "is none of the choices",
+    "enum": "is not one of the choices",
+    "literal_error": "is not one of the choices",
     "greater_than": "is too small",
     "greater_than_equal": "is too small",
     "less_than": "is too large",
@@ -32,54 +32,55 @@ _WRONG: Final = {
     "model_type": "is not a section",
     "tuple_type": "is not a list",
     "frozen_set_type": "is not a list",
-    "json_invalid": "holds half a character",
-    "value_error": "does not fit",
-    "string_pattern_mismatch": "does not fit",
+    "json_invalid": "contains a lone surrogate",
 }
+_INVALID: Final = "is not valid"
+"""What is wrong for every other type of error."""
+
 _NUMBERS: Final = {"boolean": "true or false", "integer": "a whole number", "number": "a number"}
 
 
 @cache
-def schema_of(model: type[BaseModel]) -> Mapping[str, Any]:
-    """JSON Schema of a settings model; the same object each time, not to be changed."""
+def get_schema(model: type[BaseModel]) -> Mapping[str, Any]:
+    """Return the JSON Schema of a settings model. It is cached and must not be changed."""
     return model.model_json_schema()
 
 
-def node_at(model: type[BaseModel], place: Iterable[str | int]) -> Mapping[str, Any] | None:
-    """The schema of one place of a model, references followed and `null` left aside; None when it is unknown."""
-    schema = schema_of(model)
+def node_at(model: type[BaseModel], key_path: Iterable[str | int]) -> Mapping[str, Any] | None:
+    """Return the schema of one key of a model, without references and `null`; None for an unknown key."""
+    schema = get_schema(model)
     node: Mapping[str, Any] | None = schema
-    for part in place:
+    for part in key_path:
         if node is None:
             return None
-        found = node.get("items") if isinstance(part, int) else node.get("properties", {}).get(part)
-        node = None if found is None else _followed(schema, found)
+        child = node.get("items") if isinstance(part, int) else node.get("properties", {}).get(part)
+        node = None if child is None else _resolve(schema, child)
     return node
 
 
-def _followed(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
+def _resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
     if "anyOf" in node:
         node = next(choice for choice in node["anyOf"] if choice.get("type") != "null")
     if "$ref" in node:
-        found: Mapping[str, Any] = schema["$defs"][node["$ref"].rpartition("/")[2]]
-        return found
+        definition: Mapping[str, Any] = schema["$defs"][node["$ref"].rpartition("/")[2]]
+        return definition
     return node
 
 
-def leaves(model: type[BaseModel], place: Place = ()) -> Iterator[Place]:
-    """Every place of a model that holds a plain value or a list of them; lists of sections count with index 0."""
-    node = node_at(model, place) or {}
+def leaves(model: type[BaseModel], key_path: KeyPath = ()) -> Iterator[KeyPath]:
+    """Yield every key path of a model that holds a value or a list of values; index 0 stands for lists of sections."""
+    node = node_at(model, key_path) or {}
     if "properties" in node:
         for name in node["properties"]:
-            yield from leaves(model, (*place, name))
-    elif node.get("type") == "array" and "properties" in (node_at(model, (*place, 0)) or {}):
-        yield from leaves(model, (*place, 0))
+            yield from leaves(model, (*key_path, name))
+    elif node.get("type") == "array" and "properties" in (node_at(model, (*key_path, 0)) or {}):
+        yield from leaves(model, (*key_path, 0))
     else:
-        yield place
+        yield key_path
 
 
-def allowed(node: Mapping[str, Any]) -> str:
-    """What may stand at a place, in words."""
+def describe_allowed(node: Mapping[str, Any]) -> str:
+    """Return words for what a key may hold."""
     if "enum" in node:
         return "one of " + ", ".join(str(choice) for choice in node["enum"])
     if "properties" in node:
@@ -111,52 +112,55 @@ def _count(node: Mapping[str, Any]) -> str:
 
 def _entries(node: Mapping[str, Any]) -> str:
     items = node.get("items", {})
-    return "sections" if "$ref" in items else f"entries ({allowed(items)})"
+    return "sections" if "$ref" in items else f"entries ({describe_allowed(items)})"
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name most like `name`, "" when none is."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return close[0] if close else ""
+def find_nearest(name: str, known_names: Iterable[str]) -> str:
+    """Return the known name most similar to `name`, "" if none is similar."""
+    matches = difflib.get_close_matches(name, list(known_names), n=1)
+    return matches[0] if matches else ""
 
 
-def problems_of(error: ValidationError, model: type[BaseModel], file: str, named: Mapping[Place, str]) -> list[Problem]:
-    """The problems of one validation. `named` gives the environment variables that set a place; they are shown instead.
+def build_problems(
+    error: ValidationError, model: type[BaseModel], file: str, variables: Mapping[KeyPath, str]
+) -> list[Problem]:
+    """Return the problems of one validation. `variables` names the environment variable that set a key path.
 
-    Nothing the writer wrote is repeated but the names of unknown keys.
+    A problem of such a key names the variable. No problem repeats a value; unknown keys are repeated.
     """
-    found = error.errors(include_url=False, include_input=False)
-    places = [tuple(each["loc"]) for each in found]
+    details = error.errors(include_url=False, include_input=False)
+    key_paths = [tuple(detail["loc"]) for detail in details]
     problems = []
-    for each, place in zip(found, places, strict=True):
-        inside = any(len(other) > len(place) and other[: len(place)] == place for other in places)
-        if each["type"] == "too_short" and inside:
-            continue  # its entries are there, they only do not fit
-        key, wrong, fits = _told(each, place, model)
-        variable = named.get(place)
-        problems.append(Problem("environment", variable, wrong, fits) if variable else Problem(file, key, wrong, fits))
+    for detail, key_path in zip(details, key_paths, strict=True):
+        has_bad_entry = any(len(other) > len(key_path) and other[: len(key_path)] == key_path for other in key_paths)
+        if detail["type"] == "too_short" and has_bad_entry:
+            continue  # pydantic does not count invalid entries; they have problems of their own
+        key, wrong, allowed = _describe(detail, key_path, model)
+        variable = variables.get(key_path)
+        problems.append(Problem("environment" if variable else file, variable or key, wrong, allowed))
     return problems
 
 
-def _told(each: Mapping[str, Any], place: Place, model: type[BaseModel]) -> tuple[str, str, str]:
-    kind = each["type"]
-    if kind == "refused":
-        context = each["ctx"]
-        return ".".join(filter(None, (dotted(place), context["key"]))), context["wrong"], context["allowed"]
+def _describe(detail: Mapping[str, Any], key_path: KeyPath, model: type[BaseModel]) -> tuple[str, str, str]:
+    """Return key, what is wrong and what is allowed for one error of pydantic."""
+    kind = detail["type"]
+    if kind == "settings_error":  # scalars.build_error
+        context = detail["ctx"]
+        return ".".join(filter(None, (format_key(key_path), context["key"]))), context["wrong"], context["allowed"]
     if kind == "extra_forbidden":
-        return dotted(place), *_unknown(place, model)
-    node = node_at(model, place)
-    fits = allowed(node) if node is not None else ""
-    if kind == "string_type" and "quotes" not in fits:
-        fits += ", a number in quotes"
-    return dotted(place), _WRONG.get(kind, "does not fit"), fits
+        return format_key(key_path), *_describe_unknown(key_path, model)
+    node = node_at(model, key_path)
+    allowed = describe_allowed(node) if node is not None else ""
+    if kind == "string_type" and "quotes" not in allowed:
+        allowed += ", a number in quotes"
+    return format_key(key_path), _WRONG.get(kind, _INVALID), allowed
 
 
-def _unknown(place: Place, model: type[BaseModel]) -> tuple[str, str]:
-    known = (node_at(model, place[:-1]) or {}).get("properties", {})
-    name = str(place[-1])
-    near = nearest(name, known)
-    if not near:
-        near = next((dotted(leaf) for leaf in leaves(model) if leaf[-1] == name), "")
-    wrong = f"is not known, perhaps {near} is meant" if near else "is not known"
-    return wrong, "known keys: " + ", ".join(known)
+def _describe_unknown(key_path: KeyPath, model: type[BaseModel]) -> tuple[str, str]:
+    known_names = (node_at(model, key_path[:-1]) or {}).get("properties", {})
+    name = str(key_path[-1])
+    nearest = find_nearest(name, known_names)
+    if not nearest:
+        nearest = next((format_key(leaf) for leaf in leaves(model) if leaf[-1] == name), "")
+    wrong = f"is unknown (did you mean {nearest}?)" if nearest else "is unknown"
+    return wrong, "one of " + ", ".join(known_names)

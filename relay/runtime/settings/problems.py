@@ -1,4 +1,4 @@
-"""What is wrong in the settings: one line each, told all at once, never with a value that somebody wrote."""
+"""Problems of the settings: all are reported at once, one line each. No line repeats a value from a file."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pathlib import Path
 class Problem:
     """One problem: the file (or `environment`), the dotted key (or `line N`), what is wrong, what is allowed.
 
-    `allowed` is "" when `wrong` says everything. Printed `file: key: wrong, allowed`.
+    It is printed as `file: key: wrong; expected: allowed`. `allowed` is "" when `wrong` is enough.
     """
 
     file: str
@@ -19,13 +19,13 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.file}: {self.key}" if self.key else self.file
-        return f"{place}: {self.wrong}, {self.allowed}" if self.allowed else f"{place}: {self.wrong}"
+        return f"{place}: {self.wrong}; expected: {self.allowed}" if self.allowed else f"{place}: {self.wrong}"
 
 
 class ConfigProblems(Exception):
-    """The settings cannot be used. `problems` holds every problem of every file, in reading order; never empty.
+    """The settings cannot be used. `problems` holds every problem of every file, in reading order; it is not empty.
 
-    `files` are those that were read or named: when one of them changes, the settings may have become usable.
+    `files` are the files that were read or referenced: when one of them changes, the settings may be usable again.
     """
 
     def __init__(self, problems: Iterable[Problem], files: Iterable[Path] = ()) -> None:
@@ -34,13 +34,13 @@ class ConfigProblems(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-def dotted(place: Iterable[str | int]) -> str:
-    """A place in a file as readers write it: `gateway.listeners[0].port`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+def format_key(key_path: Iterable[str | int]) -> str:
+    """Return a key path in dotted form: `gateway.listeners[0].port`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key_path)
     return text.removeprefix(".")
 
 
 def shown(path: Path) -> str:
-    """A file's name for a problem: relative to the working directory when it lies below it, else absolute."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+    """Return a path for messages: relative to the working directory if it is below it, otherwise absolute."""
+    folder = Path.cwd()
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

@@ -1,4 +1,4 @@
-"""What the settings point at: secrets (`file:PATH`, `env:NAME`), certificates, CAs and keys."""
+"""Files and secrets that the settings refer to: `file:PATH`, `env:NAME`, certificates, CAs and keys."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,13 +16,13 @@ from relay.policy.settings.portal import PortalSettings
 
 
 class SecretMissing(Exception):
-    """A secret is not where its reference says. The text names the file or variable, never a value."""
+    """A secret cannot be read. The message names the file or variable and repeats no value."""
 
 
 def secret(reference: str, environ: Mapping[str, str] = os.environ) -> bytes:
-    """The secret behind `file:PATH` or `env:NAME`, without one line end at its end.
+    """Return the secret behind `file:PATH` or `env:NAME`, without one trailing line end.
 
-    Raises SecretMissing when the file cannot be read, the variable is not set, or nothing stands there.
+    Raises SecretMissing when the file cannot be read, the variable is not set, or the secret is empty.
     """
     scheme, _, rest = reference.partition(":")
     if scheme == "env":
@@ -44,7 +44,7 @@ def secret(reference: str, environ: Mapping[str, str] = os.environ) -> bytes:
 
 
 class Kind(StrEnum):
-    """What a reference leads to."""
+    """What the target of a reference holds."""
 
     CERTIFICATE = "certificate"
     CA = "ca"
@@ -60,9 +60,9 @@ _SECRETS: Final = frozenset({Kind.PRIVATE_KEY, Kind.SECRET})
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One reference: in which yaml file and under which key it stands, what it leads to, and where.
+    """One reference: the yaml file and key that hold it, its kind and its target.
 
-    `target` is an absolute path, or a secret's reference for a private key or another secret.
+    `target` is an absolute path; for a private key or another secret it is `file:PATH` or `env:NAME`.
     """
 
     file: Path
@@ -72,30 +72,30 @@ class Reference:
 
     @property
     def path(self) -> Path | None:
-        """The file it leads to; None for a secret of the environment."""
+        """The referenced file; None for an environment variable."""
         if self.kind not in _SECRETS:
             return Path(self.target)
         return Path(self.target.removeprefix("file:")) if self.target.startswith("file:") else None
 
 
 def references(path: Path, settings: Settings, providers: Sequence[tuple[Path, Provider]]) -> Iterator[Reference]:
-    """Everything the loaded settings point at, in reading order; `path` is `relay.yaml`."""
+    """Yield every reference of the loaded settings, in reading order; `path` is `relay.yaml`."""
     tls = settings.gateway.tls
     if tls is not None:
         yield Reference(path, "gateway.tls.certificate", Kind.CERTIFICATE, tls.certificate)
         yield Reference(path, "gateway.tls.private_key", Kind.PRIVATE_KEY, tls.private_key)
         yield Reference(path, "gateway.tls.client_ca", Kind.CA, tls.client_ca)
     yield Reference(path, "tokens.keys", Kind.TOKEN_KEYS, str(Path(settings.tokens.keys, SET)))
-    for index, customers in enumerate(settings.ledger.customer_keys):
-        yield Reference(path, f"ledger.customer_keys[{index}].key", Kind.SECRET, customers.key)
+    for index, customer_key in enumerate(settings.ledger.customer_keys):
+        yield Reference(path, f"ledger.customer_keys[{index}].key", Kind.SECRET, customer_key.key)
     if settings.authority.pages is not None and settings.authority.pages.tls is not None:
         pages = settings.authority.pages.tls
         yield Reference(path, "authority.pages.tls.certificate", Kind.CERTIFICATE, pages.certificate)
         yield Reference(path, "authority.pages.tls.private_key", Kind.PRIVATE_KEY, pages.private_key)
     for index, certifier in enumerate(settings.certifiers):
-        yield from _of_certifier(path, f"certifiers[{index}]", certifier)
+        yield from _find_in_certifier(path, f"certifiers[{index}]", certifier)
     if settings.portal is not None:
-        yield from _of_portal(path, settings.portal)
+        yield from _find_in_portal(path, settings.portal)
     for file, provider in providers:
         if provider.ca is not None:
             yield Reference(file, "ca", Kind.CA, provider.ca)
@@ -107,7 +107,7 @@ def references(path: Path, settings: Settings, providers: Sequence[tuple[Path, P
             yield Reference(file, "redirect.public_key", Kind.PUBLIC_KEY, provider.redirect.public_key)
 
 
-def _of_portal(path: Path, portal: PortalSettings) -> Iterator[Reference]:
+def _find_in_portal(path: Path, portal: PortalSettings) -> Iterator[Reference]:
     yield Reference(path, "portal.calls.client_secret", Kind.SECRET, portal.calls.client_secret)
     if portal.ca is not None:
         yield Reference(path, "portal.ca", Kind.CA, portal.ca)
@@ -117,15 +117,15 @@ def _of_portal(path: Path, portal: PortalSettings) -> Iterator[Reference]:
         yield Reference(path, "portal.private_key", Kind.PRIVATE_KEY, portal.private_key)
 
 
-def _of_certifier(path: Path, key: str, certifier: Certifier) -> Iterator[Reference]:
+def _find_in_certifier(path: Path, key: str, certifier: Certifier) -> Iterator[Reference]:
     for kind, name, files in ((Kind.CA, "roots", certifier.roots), (Kind.CRL, "crls", certifier.crls)):
         for index, file in enumerate(files):
             yield Reference(path, f"{key}.{name}[{index}]", kind, file)
-    if (desk := certifier.identity) is not None:
-        yield Reference(path, f"{key}.identity.certificate", Kind.CERTIFICATE, desk.certificate)
-        yield Reference(path, f"{key}.identity.private_key", Kind.PRIVATE_KEY, desk.private_key)
-        yield Reference(path, f"{key}.identity.responder", Kind.CA, desk.responder)
-    if (other := certifier.signature) is not None:
-        yield Reference(path, f"{key}.signature.client_secret", Kind.SECRET, other.client_secret)
-        if other.ca is not None:
-            yield Reference(path, f"{key}.signature.ca", Kind.CA, other.ca)
+    if (identity := certifier.identity) is not None:
+        yield Reference(path, f"{key}.identity.certificate", Kind.CERTIFICATE, identity.certificate)
+        yield Reference(path, f"{key}.identity.private_key", Kind.PRIVATE_KEY, identity.private_key)
+        yield Reference(path, f"{key}.identity.responder", Kind.CA, identity.responder)
+    if (signature := certifier.signature) is not None:
+        yield Reference(path, f"{key}.signature.client_secret", Kind.SECRET, signature.client_secret)
+        if signature.ca is not None:
+            yield Reference(path, f"{key}.signature.ca", Kind.CA, signature.ca)

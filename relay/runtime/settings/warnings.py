@@ -1,4 +1,4 @@
-"""What in the settings works and yet is not what somebody wants: `relay check` tells of it and still ends with 0."""
+"""Warnings of `relay check`: settings that work, but probably not as intended. They do not change the exit code."""
 
 import ssl
 import stat
@@ -17,67 +17,70 @@ _SECRETS: Final = frozenset({Kind.PRIVATE_KEY, Kind.SECRET})
 
 
 def setting_warnings(path: Path, loaded: Loaded) -> Iterator[Problem]:
-    """Pages whose customers share an address; services that no token call or app can use. `path` is `relay.yaml`."""
+    """Yield warnings of pages without tls and proxies, and of services without secret or app schemes.
+
+    `path` is `relay.yaml`.
+    """
     pages = loaded.settings.authority.pages
     if pages is not None and pages.tls is None and not pages.proxies:
-        wrong = "is empty though pages have no tls: limits take all customers of a load balancer for one address"
+        wrong = "is empty, but pages have no tls: all customers behind a load balancer share the limits of one address"
         yield Problem(shown(path.absolute()), "authority.pages.proxies", wrong, "the networks of the load balancers")
     if loaded.settings.portal is not None:
         return
     directory = shown(path.absolute().parent / loaded.settings.directory)
-    in_apps = any(provider.authentication is Authentication.APP for provider in loaded.providers)
-    for at, operator in enumerate(loaded.directory.operators):
-        for nth, service in enumerate(operator.services):
-            key = f"operators[{at}].services[{nth}]"
+    has_app = any(provider.authentication is Authentication.APP for provider in loaded.providers)
+    for index, operator in enumerate(loaded.directory.operators):
+        for number, service in enumerate(operator.services):
+            key = f"operators[{index}].services[{number}]"
             if not service.client_secret_hash:
-                wrong, allowed = "is empty: no token call of this service can succeed", "what `relay secret` prints"
-                yield Problem(directory, f"{key}.client_secret_hash", wrong, allowed)
-            if in_apps and not service.app_schemes:
+                wrong = "is empty: token requests of this service always fail"
+                yield Problem(directory, f"{key}.client_secret_hash", wrong, "the output of `relay secret`")
+            if has_app and not service.app_schemes:
                 wrong = "is empty: institutions with authentication app refuse its customers (개별인증-001)"
-                yield Problem(directory, f"{key}.app_schemes", wrong, "the schemes its apps are called by")
+                yield Problem(directory, f"{key}.app_schemes", wrong, "the URL schemes of its apps")
 
 
 def file_warnings(path: Path, loaded: Loaded, now: datetime) -> Iterator[Problem]:
-    """Secrets that every user of the machine may read; expired CAs beside others that are valid."""
+    """Yield warnings of secrets that all users of the machine may read, and of expired CAs beside valid ones."""
     pairs = list(zip(loaded.sources, loaded.providers, strict=True))
-    for each in references(path.absolute(), loaded.settings, pairs):
-        if each.kind in _SECRETS and each.path is not None and _is_open(each.path):
-            yield _warning(each, f"the file {each.path} is readable by all", "mode 0600 or 0640")
-        if each.kind is Kind.CA:
-            ended = expired_in_bundle(Path(each.target), now)
-            if ended and not all(ended.values()):
-                names = ", ".join(name for name, is_over in ended.items() if is_over)
+    for reference in references(path.absolute(), loaded.settings, pairs):
+        if reference.kind in _SECRETS and reference.path is not None and _is_world_readable(reference.path):
+            yield _warning(reference, f"the file {reference.path} is readable by all users", "mode 0600 or 0640")
+        if reference.kind is Kind.CA:
+            expiry = expired_in_bundle(Path(reference.target), now)
+            if expiry and not all(expiry.values()):
+                names = ", ".join(name for name, is_expired in expiry.items() if is_expired)
                 if names:
-                    yield _warning(each, f"holds a CA that expired: {names}", "CAs that are valid today")
+                    yield _warning(reference, f"contains an expired CA: {names}", "CAs that are valid today")
 
 
 def expired_in_bundle(bundle: Path, now: datetime) -> dict[str, bool]:
-    """Whether each CA of a bundle, as OpenSSL reads it, expired; empty when OpenSSL cannot read it."""
+    """Return for each CA of a bundle, by name, if it expired. Empty when OpenSSL cannot read the bundle."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         expect_regular(bundle)
         context.load_verify_locations(bundle)
     except (OSError, ValueError):
         return {}
-    rows = context.get_ca_certs()
-    return {_name(row): _moment(row) < now for row in rows}
+    certificates = context.get_ca_certs()
+    return {_name(certificate): _expires_at(certificate) < now for certificate in certificates}
 
 
-def _name(row: Mapping[str, object]) -> str:
-    subject = row.get("subject", ())
-    parts = [value for group in subject for key, value in group if key == "commonName"]  # type: ignore[attr-defined]
-    return str(parts[0]) if parts else str(row.get("serialNumber"))
+def _name(certificate: Mapping[str, object]) -> str:
+    subject = certificate.get("subject", ())
+    names = [value for group in subject for key, value in group if key == "commonName"]  # type: ignore[attr-defined]
+    return str(names[0]) if names else str(certificate.get("serialNumber"))
 
 
-def _moment(row: Mapping[str, object]) -> datetime:
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(row["notAfter"])), UTC)
+def _expires_at(certificate: Mapping[str, object]) -> datetime:
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
 
 
-def _is_open(file: Path) -> bool:
+def _is_world_readable(file: Path) -> bool:
     try:
         return bool(file.stat().st_mode & stat.S_IROTH)
     except OSError:
-        return False  # `file_problems` tells of it
+        return False  # `file_problems` reports it
 
 
 def _warning(reference: Reference, wrong: str, allowed: str) -> Problem:

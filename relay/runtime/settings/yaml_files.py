@@ -1,6 +1,7 @@
-"""Settings files: a small, strict YAML. Whatever stands in a file becomes values or problems, never a traceback.
+"""Reader of settings files in strict YAML. Any content results in values or problems, never in a traceback.
 
-YAML 1.2's scalars (`off`, `no` and `0100` are text), no aliases (so no bombs), no tags, no doubled keys, UTF-8.
+Scalars are those of YAML 1.2 (`off`, `no` and `0100` are text). Aliases (and so alias bombs), tags, duplicate keys and
+encodings other than UTF-8 are refused.
 """
 
 import re
@@ -11,34 +12,35 @@ from typing import Any, Final
 import yaml
 
 from relay.infra.files.regular import read_file
-from relay.runtime.settings.problems import Problem, dotted, shown
+from relay.runtime.settings.problems import Problem, format_key, shown
 
-SIZE_MOST: Final = 1_048_576
-"""Bytes of one settings file at most."""
+MAX_BYTES: Final = 1_048_576
+"""Maximum size of one settings file."""
 
-DEPTH_MOST: Final = 32
-"""Levels of nesting at most; the settings need six."""
+MAX_DEPTH: Final = 32
+"""Maximum depth of nesting; the settings need six levels."""
 
 _TEXT: Final = "tag:yaml.org,2002:str"
 _QUOTED: Final = re.compile(r"'(?!<)[^']{2,}'|('[^']*')")
-_HALF: Final = re.compile("[\ud800-\udfff]")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _ALIAS: Final = "an alias"
 _UNCLOSED: Final = "found unexpected end of stream"
-_WORDS: Final = {
-    _ALIAS: ("holds an alias", "the value itself; text with an asterisk in quotes"),
-    "found character '\\t'": ("holds a tab", "spaces to indent"),
-    "cannot start any token": ("holds a sign that starts nothing", "quotes around text that begins with a sign"),
-    "found another document": ("holds a second document", "one document, no second ---"),
-    "could not find expected ':'": ("lacks a colon", "key: value"),
-    "mapping values are not allowed here": ("holds a colon out of place", "quotes around text with a colon"),
-    "unknown escape character": ("holds an unknown escape", "single quotes around text with a backslash"),
-    "expected <block end>": ("is indented differently from its neighbours", "the same indent for keys of one section"),
+_SYNTAX: Final = {
+    _ALIAS: ("contains an alias", "the value itself, and quotes around text with an asterisk"),
+    "found character '\\t'": ("contains a tab", "spaces for indentation"),
+    "cannot start any token": ("contains a character that cannot begin a value", "quotes around that text"),
+    "found another document": ("contains a second document", "one document, no second ---"),
+    "could not find expected ':'": ("has no colon", "key: value"),
+    "mapping values are not allowed here": ("contains a misplaced colon", "quotes around text with a colon"),
+    "unknown escape character": ("contains an unknown escape", "single quotes around text with a backslash"),
+    "expected <block end>": ("has another indent than its section", "the same indent for all keys of a section"),
     _UNCLOSED: ("ends inside quotes", "a closing quote"),
 }
+"""What is wrong and what is allowed, by a part of PyYAML's message."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Parses and resolves scalars; what it makes of them is decided by `_Reading`."""
+    """Parses YAML and resolves the tags of scalars; `_Reader` turns the nodes into values."""
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 - PyYAML's own attribute
 
@@ -62,16 +64,16 @@ _RESOLVER: Final = _Loader("")
 
 
 def scalar(text: str) -> Any:
-    """One plain YAML scalar as its value: text, whole number, number, true/false or None."""
-    return _value_of(_plain_tag(text), text)
+    """Return the value of one plain YAML scalar: text, a whole number, a number, true, false or None."""
+    return _parse_value(_resolve_tag(text), text)
 
 
-def _plain_tag(text: str) -> str:
+def _resolve_tag(text: str) -> str:
     tag: str = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
     return tag
 
 
-def _value_of(tag: str, text: str) -> Any:
+def _parse_value(tag: str, text: str) -> Any:
     match tag.rpartition(":")[2]:
         case "null":
             return None
@@ -86,109 +88,111 @@ def _value_of(tag: str, text: str) -> Any:
 
 
 @dataclass(slots=True)
-class Sheet:
-    """What one file holds: `values` (None when unreadable), `content` (bytes as read), `problems`."""
+class ParsedFile:
+    """One settings file: `values` (None when unreadable), `content` (the bytes of the file), `problems`."""
 
     path: Path
     values: dict[str, Any] | None = None
     content: bytes = b""
     problems: list[Problem] = field(default_factory=list)
 
-    def complain(self, key: str, wrong: str, allowed: str = "") -> None:
+    def add_problem(self, key: str, wrong: str, allowed: str = "") -> None:
         """Add a problem of this file."""
         self.problems.append(Problem(shown(self.path), key, wrong, allowed))
 
 
-def read(path: Path) -> Sheet:
-    """One settings file. An empty file is an empty mapping; everything else that is no mapping is a problem."""
-    sheet = Sheet(path)
-    text = _text(sheet)
+def read_yaml(path: Path) -> ParsedFile:
+    """Read one settings file. An empty file is an empty mapping; any other content than a mapping is a problem."""
+    parsed = ParsedFile(path)
+    text = _read_text(parsed)
     if text is None:
-        return sheet
+        return parsed
     try:
         node = _Loader(text).get_single_node()
-        values = {} if node is None else _Reading(sheet).value(node, ())
+        values = {} if node is None else _Reader(parsed).read_value(node, ())
     except yaml.MarkedYAMLError as error:
-        sheet.complain(*_syntax(error))
+        parsed.add_problem(*_describe_syntax(error))
     except yaml.reader.ReaderError:
-        sheet.complain("", "holds a control character", "printable text")
+        parsed.add_problem("", "contains a control character", "printable text")
     except RecursionError:
-        sheet.complain("", "is nested too deep", f"at most {DEPTH_MOST} levels")
+        parsed.add_problem("", "is nested too deeply", f"at most {MAX_DEPTH} levels")
     else:
         if isinstance(values, dict):
-            sheet.values = values
+            parsed.values = values
         else:
-            sheet.complain("", "is not a mapping", "key: value lines at the top level")
-    return sheet
+            parsed.add_problem("", "is not a mapping", "key: value lines at the top level")
+    return parsed
 
 
-def _text(sheet: Sheet) -> str | None:
+def _read_text(parsed: ParsedFile) -> str | None:
     try:
-        sheet.content = read_file(sheet.path, SIZE_MOST + 1)
+        parsed.content = read_file(parsed.path, MAX_BYTES + 1)
     except FileNotFoundError:
-        sheet.complain("", "does not exist", "a YAML file")
+        parsed.add_problem("", "does not exist", "a YAML file")
     except IsADirectoryError:
-        sheet.complain("", "is a folder", "a YAML file")
+        parsed.add_problem("", "is a folder", "a YAML file")
     except OSError as error:
-        sheet.complain("", f"cannot be read ({error.strerror})", "a readable YAML file")
+        parsed.add_problem("", f"cannot be read ({error.strerror})", "a readable YAML file")
     else:
-        if len(sheet.content) > SIZE_MOST:
-            sheet.complain("", "is too large", f"at most {SIZE_MOST} bytes")
+        if len(parsed.content) > MAX_BYTES:
+            parsed.add_problem("", "is too large", f"at most {MAX_BYTES} bytes")
             return None
         try:
-            return sheet.content.decode("utf-8-sig")
+            return parsed.content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            line = sheet.content.count(b"\n", 0, error.start) + 1
-            sheet.complain(f"line {line}", "is not UTF-8", "UTF-8 text")
+            line = parsed.content.count(b"\n", 0, error.start) + 1
+            parsed.add_problem(f"line {line}", "is not UTF-8", "UTF-8 text")
     return None
 
 
-def _syntax(error: yaml.MarkedYAMLError) -> tuple[str, str, str]:
+def _describe_syntax(error: yaml.MarkedYAMLError) -> tuple[str, str, str]:
     problem = error.problem or "is not YAML"
     opened = error.context_mark if _UNCLOSED in problem else None
     mark = opened or error.problem_mark or error.context_mark
     key = f"line {mark.line + 1}" if mark else ""
-    for words, (wrong, allowed) in _WORDS.items():
-        if words in problem:
+    for message, (wrong, allowed) in _SYNTAX.items():
+        if message in problem:
             return key, wrong, allowed
-    # what stands in quotes may be a piece of the file, and that piece a secret: one sign at most is shown
-    return key, f"is not YAML ({_QUOTED.sub(lambda found: found[1] or '...', problem)})", ""
+    # text in quotes may be a part of the file, and so of a secret: at most one character of it is repeated
+    return key, f"is not YAML ({_QUOTED.sub(lambda match: match[1] or '...', problem)})", ""
 
 
-class _Reading:
-    """Turns nodes into plain values; problems of a file are collected as they are met."""
+class _Reader:
+    """Turns the nodes of a file into plain values, and collects its problems."""
 
-    def __init__(self, sheet: Sheet) -> None:
-        self.sheet = sheet
+    def __init__(self, parsed: ParsedFile) -> None:
+        self.parsed = parsed
 
-    def value(self, node: yaml.Node, place: tuple[str | int, ...]) -> Any:
-        if len(place) > DEPTH_MOST:
+    def read_value(self, node: yaml.Node, key_path: tuple[str | int, ...]) -> Any:
+        if len(key_path) > MAX_DEPTH:
             raise RecursionError
         match node:
             case yaml.MappingNode() if node.tag.endswith(":map"):
-                return self._mapping(node, place)
+                return self._read_mapping(node, key_path)
             case yaml.SequenceNode() if node.tag.endswith(":seq"):
-                return [self.value(child, (*place, index)) for index, child in enumerate(node.value)]
-            case yaml.ScalarNode() if node.tag in {_TEXT, _plain_tag(node.value)}:
-                if _HALF.search(node.value):
-                    self.sheet.complain(dotted(place), "holds half a character", "whole characters")
+                return [self.read_value(child, (*key_path, index)) for index, child in enumerate(node.value)]
+            case yaml.ScalarNode() if node.tag in {_TEXT, _resolve_tag(node.value)}:
+                if _SURROGATE.search(node.value):
+                    self.parsed.add_problem(format_key(key_path), "contains a lone surrogate", "whole characters")
                     return None
-                return _value_of(node.tag, node.value)
-        self.sheet.complain(dotted(place), "has a tag", "plain values without !tags")
+                return _parse_value(node.tag, node.value)
+        self.parsed.add_problem(format_key(key_path), "has a tag", "plain values without !tags")
         return None
 
-    def _mapping(self, node: yaml.MappingNode, place: tuple[str | int, ...]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def _read_mapping(self, node: yaml.MappingNode, key_path: tuple[str | int, ...]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                self.sheet.complain(f"line {key_node.start_mark.line + 1}", "has a list or section as key", "a name")
-                continue
-            key = _HALF.sub("?", str(key_node.value))
-            here = (*place, key)
-            if key in found:
-                self.sheet.complain(
-                    dotted(here), f"stands twice (line {key_node.start_mark.line + 1})", "each key once"
+                self.parsed.add_problem(
+                    f"line {key_node.start_mark.line + 1}", "has a list or section as key", "a name"
                 )
                 continue
-            found[key] = self.value(value_node, here)
-        return found
+            key = _SURROGATE.sub("?", str(key_node.value))
+            child_path = (*key_path, key)
+            if key in values:
+                self.parsed.add_problem(
+                    format_key(child_path), f"is a duplicate (line {key_node.start_mark.line + 1})", "each key once"
+                )
+                continue
+            values[key] = self.read_value(value_node, child_path)
+        return values

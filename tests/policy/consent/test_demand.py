@@ -1,4 +1,4 @@
-"""The signed demand: read strictly, and held to the call that brings it."""
+"""The signed demand: strict parsing, and checks against the call that brings it."""
 
 import json
 from dataclasses import replace
@@ -30,36 +30,36 @@ GOOD = {
     ],
     "is_consent_trans_memo": "false",
 }
-FRAME = Frame("ZBAA000001", "ZOPA000001", scopes_of("bank", load_catalogue()), RequestType.ASSETS, today=TODAY)
+CONTEXT = Frame("ZBAA000001", "ZOPA000001", scopes_of("bank", load_catalogue()), RequestType.ASSETS, today=TODAY)
 LISTS = {"target_info": [{"scope": "bank.list"}], "end_date": "20240722", "period": "20240722"}
 FOR_LISTS = {"request_type": RequestType.LISTS}
 AT_PAGES = {"request_type": None}
 ABSENT = ...
 
 
-def text(**changed):
-    told = {name: value for name, value in {**GOOD, **changed}.items() if value is not ABSENT}
-    return json.dumps(told, ensure_ascii=False).encode()
+def build_text(**changed):
+    members = {name: value for name, value in {**GOOD, **changed}.items() if value is not ABSENT}
+    return json.dumps(members, ensure_ascii=False).encode()
 
 
-def fault_of(content, frame=FRAME):
-    """Error and member of a demand that is refused; None of one that fits."""
+def get_fault(content, context=CONTEXT):
+    """Return error and member of a refused demand, None for a valid one."""
     try:
-        fit(read_demand(content), frame)
+        fit(read_demand(content), context)
     except DemandFault as fault:
         return fault.error, fault.member
     return None
 
 
 def test_every_member_is_read():
-    found = read_demand(text())
-    told = found.particulars
-    assert (found.sender, found.receiver) == ("ZBAA000001", "ZOPA000001")
-    assert (told.is_scheduled, told.fnd_cycle, told.add_cycle) == (True, "1/w", "1/w")
-    assert (told.end_date, told.period) == (date(2025, 7, 15), date(9999, 12, 31))
-    assert (told.purpose, told.is_consent_trans_memo) == ("통합자산 조회", False)
-    assert told.is_consent_merchant_name_regno is told.is_consent_trans_category is None
-    assert told.targets == (
+    demand = read_demand(build_text())
+    particulars = demand.particulars
+    assert (demand.sender, demand.receiver) == ("ZBAA000001", "ZOPA000001")
+    assert (particulars.is_scheduled, particulars.fnd_cycle, particulars.add_cycle) == (True, "1/w", "1/w")
+    assert (particulars.end_date, particulars.period) == (date(2025, 7, 15), date(9999, 12, 31))
+    assert (particulars.purpose, particulars.is_consent_trans_memo) == ("통합자산 조회", False)
+    assert particulars.is_consent_merchant_name_regno is particulars.is_consent_trans_category is None
+    assert particulars.targets == (
         Target("bank.list"),
         Target("bank.deposit", (Asset("1002003004005"), Asset("10020030", "001"))),
         Target("bank.loan"),
@@ -82,18 +82,18 @@ def test_every_member_is_read():
     ],
     ids=str,
 )
-def test_what_a_customer_may_demand_fits(changed):
-    assert fault_of(text(**changed)) is None
+def test_a_valid_demand_is_accepted(changed):
+    assert get_fault(build_text(**changed)) is None
 
 
-def test_cycles_say_nothing_without_regular_transfer():
-    told = read_demand(text(is_scheduled="false")).particulars
-    assert (told.fnd_cycle, told.add_cycle) == ("", "")
+def test_cycles_are_ignored_without_scheduled_transfer():
+    particulars = read_demand(build_text(is_scheduled="false")).particulars
+    assert (particulars.fnd_cycle, particulars.add_cycle) == ("", "")
 
 
-def target(**changed):
-    told = {"scope": "bank.deposit", "asset_list": [{"asset": "1"}], **changed}
-    return [{name: value for name, value in told.items() if value is not ABSENT}]
+def build_targets(**changed):
+    members = {"scope": "bank.deposit", "asset_list": [{"asset": "1"}], **changed}
+    return [{name: value for name, value in members.items() if value is not ABSENT}]
 
 
 @pytest.mark.parametrize(
@@ -121,29 +121,29 @@ def target(**changed):
         ({"target_info": {}}, "target_info"),
         ({"target_info": ["bank.list"]}, "target_info"),
         ({"target_info": [{"scope": "bank.list"}] * 2}, "target_info"),
-        ({"target_info": target(more="x")}, "target_info"),
-        ({"target_info": target(scope=ABSENT)}, "scope"),
-        ({"target_info": target(scope="BANK.DEPOSIT")}, "scope"),
-        ({"target_info": target(scope="bank.deposit bank.loan")}, "scope"),
+        ({"target_info": build_targets(more="x")}, "target_info"),
+        ({"target_info": build_targets(scope=ABSENT)}, "scope"),
+        ({"target_info": build_targets(scope="BANK.DEPOSIT")}, "scope"),
+        ({"target_info": build_targets(scope="bank.deposit bank.loan")}, "scope"),
         ({"target_info": [{"scope": "bank.list", "asset_list": [{"asset": "all_asset"}]}]}, "asset_list"),
-        ({"target_info": target(asset_list=ABSENT)}, "asset_list"),
-        ({"target_info": target(asset_list=[])}, "asset_list"),
-        ({"target_info": target(asset_list="all_asset")}, "asset_list"),
-        ({"target_info": target(asset_list=["all_asset"])}, "asset_list"),
-        ({"target_info": target(asset_list=[{"asset": "1"}] * 2)}, "asset_list"),
-        ({"target_info": target(asset_list=[{"asset": "1"}, {"asset": "all_asset"}])}, "asset_list"),
-        ({"target_info": target(asset_list=[{"asset": "all_asset", "seqno": "001"}])}, "asset_list"),
-        ({"target_info": target(asset_list=[{"asset": "1", "more": "x"}])}, "asset_list"),
-        ({"target_info": target(asset_list=[{"seqno": "001"}])}, "asset"),
-        ({"target_info": target(asset_list=[{"asset": 1}])}, "asset"),
-        ({"target_info": target(asset_list=[{"asset": "1 2"}])}, "asset"),
-        ({"target_info": target(asset_list=[{"asset": "1", "seqno": ""}])}, "seqno"),
+        ({"target_info": build_targets(asset_list=ABSENT)}, "asset_list"),
+        ({"target_info": build_targets(asset_list=[])}, "asset_list"),
+        ({"target_info": build_targets(asset_list="all_asset")}, "asset_list"),
+        ({"target_info": build_targets(asset_list=["all_asset"])}, "asset_list"),
+        ({"target_info": build_targets(asset_list=[{"asset": "1"}] * 2)}, "asset_list"),
+        ({"target_info": build_targets(asset_list=[{"asset": "1"}, {"asset": "all_asset"}])}, "asset_list"),
+        ({"target_info": build_targets(asset_list=[{"asset": "all_asset", "seqno": "001"}])}, "asset_list"),
+        ({"target_info": build_targets(asset_list=[{"asset": "1", "more": "x"}])}, "asset_list"),
+        ({"target_info": build_targets(asset_list=[{"seqno": "001"}])}, "asset"),
+        ({"target_info": build_targets(asset_list=[{"asset": 1}])}, "asset"),
+        ({"target_info": build_targets(asset_list=[{"asset": "1 2"}])}, "asset"),
+        ({"target_info": build_targets(asset_list=[{"asset": "1", "seqno": ""}])}, "seqno"),
     ],
     ids=str,
 )
-def test_a_member_that_cannot_be_read_is_named(changed, member):
+def test_a_malformed_member_is_named(changed, member):
     with pytest.raises(DemandFault) as caught:
-        read_demand(text(**changed))
+        read_demand(build_text(**changed))
     assert (caught.value.error, caught.value.member) == ("invalid_request", member)
 
 
@@ -155,20 +155,20 @@ def test_a_member_that_cannot_be_read_is_named(changed, member):
         b"{",
         b"\xff\xfe",
         b'{"snd_org_code":"ZBAA000001","snd_org_code":"ZBAA000002"}',
-        text().replace(b'"asset": "1002003004005"', b'"asset": "1", "asset": "2"'),
-        text().replace(b'"20250715"', b"NaN"),
-        text() + b" {}",
+        build_text().replace(b'"asset": "1002003004005"', b'"asset": "1", "asset": "2"'),
+        build_text().replace(b'"20250715"', b"NaN"),
+        build_text() + b" {}",
         b"[" * 3000,
-        text(purpose="x" * CONSENT_BYTES),
+        build_text(purpose="x" * CONSENT_BYTES),
     ],
     ids=["nothing", "list", "half", "no text", "doubled", "doubled inside", "NaN", "two", "deep", "long"],
 )
-def test_what_is_no_object_of_7000_bytes_is_unreadable(content):
-    assert fault_of(content) == ("invalid_request", "consent")
+def test_text_that_is_no_object_of_7000_bytes_is_refused(content):
+    assert get_fault(content) == ("invalid_request", "consent")
 
 
 @pytest.mark.parametrize(
-    ("changed", "frame", "fault"),
+    ("changed", "context", "fault"),
     [
         ({"snd_org_code": "ZBAB000001"}, {}, ("invalid_grant", "snd_org_code")),
         ({"rcv_org_code": "ZOPB000001"}, {}, ("invalid_grant", "rcv_org_code")),
@@ -183,10 +183,10 @@ def test_what_is_no_object_of_7000_bytes_is_unreadable(content):
         ({"period": "99991230"}, {}, ("invalid_request", "period")),
         ({"is_consent_trans_category": "false"}, {}, ("invalid_request", "is_consent_trans_category")),
         ({"is_consent_trans_category": "true"}, AT_PAGES, ("invalid_request", "is_consent_trans_category")),
-        ({"target_info": target(scope="card.card")}, {}, ("invalid_scope", "scope")),
-        ({"target_info": target(scope="bank.everything")}, {}, ("invalid_scope", "scope")),
+        ({"target_info": build_targets(scope="card.card")}, {}, ("invalid_scope", "scope")),
+        ({"target_info": build_targets(scope="bank.everything")}, {}, ("invalid_scope", "scope")),
         ({**LISTS, "target_info": [{"scope": "card.list"}]}, FOR_LISTS, ("invalid_scope", "scope")),
-        ({"target_info": target(asset_list=[{"asset": "x" * 21}])}, {}, ("invalid_request", "asset")),
+        ({"target_info": build_targets(asset_list=[{"asset": "x" * 21}])}, {}, ("invalid_request", "asset")),
         ({"fnd_cycle": "1/d"}, {}, ("invalid_request", "fnd_cycle")),
         ({"purpose": " "}, {}, ("invalid_request", "purpose")),
         ({"purpose": "가" * 51}, {}, ("invalid_request", "purpose")),
@@ -195,12 +195,12 @@ def test_what_is_no_object_of_7000_bytes_is_unreadable(content):
     ],
     ids=str,
 )
-def test_a_demand_that_this_call_may_not_bring_is_refused(changed, frame, fault):
-    assert fault_of(text(**changed), replace(FRAME, **frame)) == fault
+def test_a_demand_that_this_call_may_not_bring_is_refused(changed, context, fault):
+    assert get_fault(build_text(**changed), replace(CONTEXT, **context)) == fault
 
 
 @pytest.mark.parametrize(
-    ("changed", "frame", "allowed"),
+    ("changed", "context", "allowed"),
     [
         ({"end_date": "20240714"}, {}, "20240715부터"),
         ({"end_date": "20250716"}, {}, "20240715부터 20250715까지"),
@@ -214,24 +214,24 @@ def test_a_demand_that_this_call_may_not_bring_is_refused(changed, frame, fault)
     ],
     ids=str,
 )
-def test_a_refused_demand_says_what_is_allowed(changed, frame, allowed):
+def test_a_refused_demand_says_what_is_allowed(changed, context, allowed):
     with pytest.raises(DemandFault) as caught:
-        fit(read_demand(text(**changed)), replace(FRAME, **frame))
+        fit(read_demand(build_text(**changed)), replace(CONTEXT, **context))
     assert caught.value.allowed == allowed
 
 
-def test_lists_alone_fit_for_a_week():
-    assert fault_of(text(**LISTS), replace(FRAME, **FOR_LISTS)) is None
+def test_a_demand_for_lists_only_lasts_a_week():
+    assert get_fault(build_text(**LISTS), replace(CONTEXT, **FOR_LISTS)) is None
 
 
 @pytest.mark.parametrize("changed", [{}, LISTS, {"period": "20250715"}], ids=str)
 def test_a_demand_of_an_institutions_pages_has_no_request_type(changed):
-    assert fault_of(text(**changed), replace(FRAME, **AT_PAGES)) is None
+    assert get_fault(build_text(**changed), replace(CONTEXT, **AT_PAGES)) is None
 
 
-def test_a_fault_never_repeats_what_was_signed():
+def test_a_fault_does_not_repeat_a_value():
     with pytest.raises(DemandFault) as caught:
-        read_demand(text(end_date="secret"))
+        read_demand(build_text(end_date="secret"))
     assert str(caught.value) == "invalid_request: end_date"
     assert caught.value.__cause__ is None
 
@@ -251,5 +251,5 @@ json_values = st.recursive(
 
 @given(st.dictionaries(st.sampled_from([*GOOD, "more"]), json_values, max_size=4))
 def test_any_json_is_a_demand_or_a_fault(changed):
-    fault = fault_of(text(**changed))
+    fault = get_fault(build_text(**changed))
     assert fault is None or fault[0] in {"invalid_request", "invalid_grant", "invalid_scope"}

@@ -1,4 +1,4 @@
-"""The consent page's assets: read from the answers of the street's institutions, and from hostile ones."""
+"""Assets of the consent page, read from responses of the sandbox's institutions and from hostile ones."""
 
 from datetime import date
 
@@ -18,98 +18,103 @@ from relay.standard.catalogue import load_catalogue
 
 CATALOGUE = load_catalogue()
 TODAY = date(2026, 11, 20)
-CALLS = {
-    industry: {call.api.api_id: call for call in list_calls(industry, CATALOGUE, later=True)} for industry in INDUSTRIES
+LIST_APIS = {
+    industry: {list_api.api.api_id: list_api for list_api in list_calls(industry, CATALOGUE, later=True)}
+    for industry in INDUSTRIES
 }
-BANK = CALLS["bank"]["은행-001"]
+BANK = LIST_APIS["bank"]["은행-001"]
 ACCOUNT = {"account_num": "1002003004005", "prod_name": "가람통장", "account_type": "1001", "is_minus": "false"}
 
-every_industry = pytest.mark.parametrize("industry", INDUSTRIES)
-every_customer = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.number)
+each_industry = pytest.mark.parametrize("industry", INDUSTRIES)
+each_customer = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.number)
 
 
-def pages(api, industry, customer, **params):
-    asked = {"limit": "500", **params}
+def read_pages(api, industry, customer):
+    parameters = {"limit": "500"}
     while True:
-        body = answer(STORIES, Ask(api, industry, customer, asked, TODAY))
+        body = answer(STORIES, Ask(api, industry, customer, parameters, TODAY))
         yield body
         if "next_page" not in body:
             return
-        asked = asked | {"next_page": body["next_page"]}
+        parameters = parameters | {"next_page": body["next_page"]}
 
 
-def held(industry, customer):
+def get_holdings(industry, customer):
     return each_once(
         holding
-        for call in CALLS[industry].values()
-        for body in pages(call.api, industry, customer)
-        for holding in holdings_in(call, body)
+        for list_api in LIST_APIS[industry].values()
+        for body in read_pages(list_api.api, industry, customer)
+        for holding in holdings_in(list_api, body)
     )
 
 
-def told(*rows, call=BANK, **more):
-    return holdings_in(call, {"rsp_code": "00000", call.rows: list(rows), **more})
+def read_rows(*rows, list_api=BANK):
+    return holdings_in(list_api, {"rsp_code": "00000", list_api.list_name: list(rows)})
 
 
-@every_industry
-def test_every_scope_is_told_by_a_list_or_has_no_assets(industry):
-    listed = {scope for call in CALLS[industry].values() for scope in (call.scope, *call.by_type.values())}
+@each_industry
+def test_every_scope_has_a_list_api_or_no_assets(industry):
+    listed = {
+        scope
+        for list_api in LIST_APIS[industry].values()
+        for scope in (list_api.scope, *list_api.scope_by_type.values())
+    }
     without = set(scopes_without_assets(industry, CATALOGUE))
     assert not listed & without
     assert listed | without | {f"{industry}.list"} == set(scopes_of(industry, CATALOGUE))
 
 
-@every_industry
-def test_every_list_api_of_the_industry_is_read(industry):
+@each_industry
+def test_every_list_api_of_the_industry_is_used(industry):
     lists = {api.api_id for api in CATALOGUE.of(industry, later=True) if api.scope_for(industry) == f"{industry}.list"}
-    assert set(CALLS[industry]) == lists - {"정보제공-공통-002"}
+    assert set(LIST_APIS[industry]) == lists - {"정보제공-공통-002"}
 
 
-def test_scopes_without_assets_are_those_of_the_card_company():
+def test_only_card_companies_have_scopes_without_assets():
     assert scopes_without_assets("card", CATALOGUE) == ("card.point", "card.bill", "card.loan")
     assert [industry for industry in INDUSTRIES if scopes_without_assets(industry, CATALOGUE)] == ["card"]
 
 
-def test_lists_that_come_later_are_asked_for_only_where_they_came():
-    assert [call.api.api_id for call in list_calls("bank", CATALOGUE)] == ["은행-001", "IRP-001"]
-    assert list(CALLS["bank"]) == ["은행-001", "IRP-001", "선불-001"]
+def test_future_list_apis_are_returned_only_with_later():
+    assert [list_api.api.api_id for list_api in list_calls("bank", CATALOGUE)] == ["은행-001", "IRP-001"]
+    assert list(LIST_APIS["bank"]) == ["은행-001", "IRP-001", "선불-001"]
 
 
-@every_industry
-@every_customer
-def test_the_streets_institutions_tell_assets_under_every_scope(industry, customer):
-    found = {scope for holding in held(industry, customer) for scope in holding.scopes}
-    assert found == set(scopes_of(industry, CATALOGUE)) - {f"{industry}.list"} - set(
+@each_industry
+@each_customer
+def test_sandbox_institutions_have_assets_of_every_scope(industry, customer):
+    scopes = {scope for holding in get_holdings(industry, customer) for scope in holding.scopes}
+    assert scopes == set(scopes_of(industry, CATALOGUE)) - {f"{industry}.list"} - set(
         scopes_without_assets(industry, CATALOGUE)
     )
 
 
-@every_industry
-@every_customer
-def test_holdings_are_labelled_and_no_asset_stands_whole_in_a_label(industry, customer):
-    for holding in held(industry, customer):
+@each_industry
+@each_customer
+def test_a_label_is_printable_and_hides_the_full_number(industry, customer):
+    for holding in get_holdings(industry, customer):
         assert holding.label.strip()
         assert holding.label.isprintable()
         assert holding.asset.asset not in holding.label
 
 
-@every_industry
-@pytest.mark.parametrize("customer", CUSTOMERS[:2], ids=[1, 2])  # who have an account of every kind
-def test_whoever_consents_to_all_holdings_may_ask_what_an_operator_asks(industry, customer):
-    holdings = held(industry, customer)
+@each_industry
+@pytest.mark.parametrize("customer", CUSTOMERS[:2], ids=[1, 2])  # they have accounts of every kind
+def test_a_consent_to_all_holdings_allows_all_calls(industry, customer):
+    holdings = get_holdings(industry, customer)
     assets = {
         scope: frozenset((each.asset.asset, each.asset.seqno) for each in holdings if scope in each.scopes)
         for scope in scopes_of(industry, CATALOGUE)
     }
     answers = {}
     for api in sorted(CATALOGUE.of(industry), key=lambda api: (not api.scope.endswith(".list"), api.api_id)):
-        asked = request_for(api, {"org_code": "ZZAAAE0000", "client_id": "c"}, answers, TODAY)
+        parameters = request_for(api, {"org_code": "ZZAAAE0000", "client_id": "c"}, answers, TODAY)
         if api.scope and api.api_id in STORIES:
-            answers[api.api_id] = [answer(STORIES, Ask(api, industry, customer, asked, TODAY))]
-        check_asset(api, api.scope_for(industry), asked, assets)
+            answers[api.api_id] = [answer(STORIES, Ask(api, industry, customer, parameters, TODAY))]
+        check_asset(api, api.scope_for(industry), parameters, assets)
         if api.asset:
             with pytest.raises(Refusal, match="asset_not_consented"):
-                check_asset(api, api.scope_for(industry), asked | {api.asset.field: "another"}, assets)
+                check_asset(api, api.scope_for(industry), parameters | {api.asset.field: "another"}, assets)
 
 
 @pytest.mark.parametrize(
@@ -125,8 +130,8 @@ def test_whoever_consents_to_all_holdings_may_ask_what_an_operator_asks(industry
         ({"account_type": "3100", "is_minus": "true"}, ("bank.loan",)),
     ],
 )
-def test_the_kind_of_an_account_tells_its_scopes(changed, scopes):
-    assert [holding.scopes for holding in told(ACCOUNT | changed)] == [scopes]
+def test_the_type_of_an_account_decides_its_scopes(changed, scopes):
+    assert [holding.scopes for holding in read_rows(ACCOUNT | changed)] == [scopes]
 
 
 @pytest.mark.parametrize(
@@ -140,8 +145,8 @@ def test_the_kind_of_an_account_tells_its_scopes(changed, scopes):
         ({"seqno": None}, Asset("1002003004005")),
     ],
 )
-def test_an_asset_is_what_the_list_says(changed, asset):
-    assert [holding.asset for holding in told(ACCOUNT | changed)] == [asset]
+def test_an_asset_is_read_from_its_row(changed, asset):
+    assert [holding.asset for holding in read_rows(ACCOUNT | changed)] == [asset]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +167,7 @@ def test_an_asset_is_what_the_list_says(changed, asset):
     ],
 )  # fmt: skip
 def test_a_label_tells_an_asset_to_its_owner(industry, api_id, row, label):
-    assert [holding.label for holding in told(row, call=CALLS[industry][api_id])] == [label]
+    assert [holding.label for holding in read_rows(row, list_api=LIST_APIS[industry][api_id])] == [label]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +184,7 @@ def test_a_label_tells_an_asset_to_its_owner(industry, api_id, row, label):
         ({"rsp_code": "00000", "account_list": [None]}, "account_list"),
     ],
 )
-def test_an_answer_that_is_no_list_is_a_fault_of_the_institution(body, field):
+def test_a_response_without_a_valid_list_is_an_institution_fault(body, field):
     with pytest.raises(DeskFault, match=f"은행-001: {field} is not as documented"):
         holdings_in(BANK, body)
 
@@ -193,18 +198,18 @@ def test_an_answer_that_is_no_list_is_a_fault_of_the_institution(body, field):
         ("is_minus", "perhaps"),
     ],
 )
-def test_a_row_that_does_not_say_what_it_is_about_is_a_fault_without_its_value(name, value):
+def test_an_invalid_row_is_a_fault_without_its_value(name, value):
     with pytest.raises(DeskFault) as fault:
-        told(ACCOUNT, ACCOUNT | {name: value})
+        read_rows(ACCOUNT, ACCOUNT | {name: value})
     assert str(fault.value) == f"은행-001: {name} is not as documented"
 
 
-def test_an_empty_list_may_be_left_out():
-    assert told() == []
+def test_an_empty_list_may_be_omitted():
+    assert read_rows() == []
     assert holdings_in(BANK, {"rsp_code": "00000", "account_cnt": "0"}) == []
 
 
-def test_overlapping_pages_tell_each_asset_once_in_order():
+def test_duplicates_of_overlapping_pages_are_removed():
     first, second = Holding(("a.b",), Asset("1"), "하나"), Holding(("a.b",), Asset("1", "002"), "둘")
     assert each_once([first, second, first]) == (first, second)
 
@@ -220,23 +225,23 @@ def test_overlapping_pages_tell_each_asset_once_in_order():
     ],
 )
 def test_accounts_that_look_alike_show_as_many_digits_as_tell_them_apart(assets, labels):
-    held = [Holding(("bank.deposit",), Asset(asset), f"통장 …{asset[-4:]}") for asset in assets]
-    assert tuple(one.label for one in told_apart(held)) == labels
-    assert tuple(one.asset.asset for one in told_apart(held)) == assets
+    holdings = [Holding(("bank.deposit",), Asset(asset), f"통장 …{asset[-4:]}") for asset in assets]
+    assert tuple(holding.label for holding in told_apart(holdings)) == labels
+    assert tuple(holding.asset.asset for holding in told_apart(holdings)) == assets
 
 
 def test_digits_grow_where_they_stand_and_are_added_where_none_do():
     loans = [Holding(("bank.loan",), Asset(asset, "2"), "대출 …1234 2회차") for asset in ("51234", "61234")]
-    assert [one.label for one in told_apart(loans)] == ["대출 …51234 2회차", "대출 …61234 2회차"]
+    assert [holding.label for holding in told_apart(loans)] == ["대출 …51234 2회차", "대출 …61234 2회차"]
     cards = [Holding(("card.card",), Asset(asset), "가온카드") for asset in ("C0001", "C0002")]
-    assert [one.label for one in told_apart(cards)] == ["가온카드 …0001", "가온카드 …0002"]
+    assert [holding.label for holding in told_apart(cards)] == ["가온카드 …0001", "가온카드 …0002"]
 
 
 def test_what_no_number_tells_apart_is_numbered():
-    held = [Holding(("bank.deposit",), Asset("1234", seqno), "통장 …1234 1회차") for seqno in ("1", "001")]
-    assert [one.label for one in told_apart(held)] == ["통장 …1234 1회차 (1)", "통장 …1234 1회차 (2)"]
+    holdings = [Holding(("bank.deposit",), Asset("1234", seqno), "통장 …1234 1회차") for seqno in ("1", "001")]
+    assert [holding.label for holding in told_apart(holdings)] == ["통장 …1234 1회차 (1)", "통장 …1234 1회차 (2)"]
 
 
-def test_the_same_label_under_another_scope_is_no_doubt():
-    held = [Holding((scope,), Asset(asset), "통장") for scope, asset in (("bank.deposit", "1"), ("bank.loan", "2"))]
-    assert told_apart(held) == tuple(held)
+def test_equal_labels_of_different_scopes_are_kept():
+    holdings = [Holding((scope,), Asset(asset), "통장") for scope, asset in (("bank.deposit", "1"), ("bank.loan", "2"))]
+    assert told_apart(holdings) == tuple(holdings)

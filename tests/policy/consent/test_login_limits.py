@@ -6,8 +6,8 @@ NOW = 1000.0
 PROXIES = ("10.0.0.0/8", "2001:db8:1::/48")
 
 
-def attempts(limits, key, now):
-    """How many attempts may be made at one moment."""
+def count_attempts(limits, key, now):
+    """Make attempts at one time until one is refused; return how many were allowed."""
     count = 0
     while not limits.wait(key, now):
         limits.take(key, now)
@@ -16,35 +16,35 @@ def attempts(limits, key, now):
 
 
 @pytest.mark.parametrize(("rate", "burst", "each_s"), [(BY_ADDRESS, 30, 30), (BY_LOGIN_ID, 10, 300)])
-def test_a_burst_of_wrong_logins_then_one_now_and_then(rate, burst, each_s):
+def test_attempts_are_limited_to_a_burst_and_a_rate(rate, burst, each_s):
     limits = LoginLimits(rate)
-    assert attempts(limits, b"a", NOW) == burst
+    assert count_attempts(limits, b"a", NOW) == burst
     assert limits.wait(b"a", NOW) == pytest.approx(each_s, abs=0.1)
-    assert attempts(limits, b"a", NOW + each_s) == 1
-    assert attempts(limits, b"b", NOW) == burst
+    assert count_attempts(limits, b"a", NOW + each_s) == 1
+    assert count_attempts(limits, b"b", NOW) == burst
 
 
-def test_what_was_right_counts_for_nothing():
+def test_attempts_given_back_do_not_count():
     limits = LoginLimits(BY_LOGIN_ID)
     for _ in range(100):
         assert not limits.wait(b"a", NOW)
         limits.take(b"a", NOW)
         limits.give_back(b"a")
     limits.give_back(b"never taken")
-    assert attempts(limits, b"a", NOW) == 10
+    assert count_attempts(limits, b"a", NOW) == 10
 
 
-def test_memory_is_bounded_and_keeps_who_was_wrong_most():
-    limits = LoginLimits(BY_LOGIN_ID, most=100)
-    attempts(limits, b"worst", NOW)
+def test_the_number_of_keys_is_bounded_and_the_worst_stays():
+    limits = LoginLimits(BY_LOGIN_ID, max_keys=100)
+    count_attempts(limits, b"worst", NOW)
     for number in range(1000):
         limits.take(b"%d" % number, NOW)
         assert len(limits) <= 100
     assert limits.wait(b"worst", NOW) > 0
 
 
-def test_keys_without_wrong_logins_lately_go_first():
-    limits = LoginLimits(BY_LOGIN_ID, most=3)
+def test_keys_without_recent_attempts_are_evicted_first():
+    limits = LoginLimits(BY_LOGIN_ID, max_keys=3)
     for key in (b"a", b"b"):
         limits.take(key, NOW)
     limits.take(b"c", NOW + 10_000)
@@ -62,7 +62,7 @@ def test_keys_without_wrong_logins_lately_go_first():
         ("nothing", "nothing"),
     ],
 )
-def test_a_customers_network_is_one_key(address, network):
+def test_addresses_of_one_ipv6_network_share_a_key(address, network):
     assert network_of(address) == network
 
 

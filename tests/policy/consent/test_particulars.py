@@ -1,4 +1,4 @@
-"""What may stand in a consent, how it is told, what it opens."""
+"""Particulars of a consent: their rules, their encoding, the assets they allow."""
 
 import json
 from dataclasses import replace
@@ -30,7 +30,7 @@ WHOLE = Particulars(
 ON_DEMAND = replace(WHOLE, is_scheduled=False, fnd_cycle="", add_cycle="")
 
 
-def flaws(particulars, industry="bank", today=TODAY):
+def get_flaws(particulars, industry="bank", today=TODAY):
     return [flaw.member for flaw in checked(particulars, SCOPES[industry], today)]
 
 
@@ -50,11 +50,11 @@ def flaws(particulars, industry="bank", today=TODAY):
         ("usury", "list bond"),
     ],
 )
-def test_the_scopes_of_an_industry_are_those_of_the_standard_in_its_order(industry, words):
+def test_scopes_of_an_industry_follow_the_standard(industry, words):
     assert list(SCOPES[industry]) == [f"{industry}.{word}" for word in words.split()]
 
 
-def test_a_scope_knows_how_its_apis_name_assets():
+def test_a_scope_has_the_fields_that_name_its_assets():
     rules = SCOPES["bank"]
     assert (rules["bank.deposit"].asset.name, rules["bank.deposit"].seqno.name) == ("account_num", "seqno")
     assert (rules["bank.irp"].asset.name, rules["bank.irp"].seqno) == ("account_num", None)
@@ -77,8 +77,8 @@ def test_a_scope_knows_how_its_apis_name_assets():
         replace(WHOLE, purpose="가" * 50),
     ],
 )
-def test_particulars_of_the_standard_have_no_flaw(particulars):
-    assert flaws(particulars) == []
+def test_valid_particulars_have_no_flaw(particulars):
+    assert get_flaws(particulars) == []
 
 
 @pytest.mark.parametrize(
@@ -110,43 +110,43 @@ def test_particulars_of_the_standard_have_no_flaw(particulars):
         ({"targets": (LIST, Target("bank.irp", (Asset("1", "001"),)))}, ["seqno"]),
     ],
 )
-def test_each_flaw_is_named(changed, members):
-    assert flaws(replace(WHOLE, **changed)) == members
+def test_each_flaw_names_its_member(changed, members):
+    assert get_flaws(replace(WHOLE, **changed)) == members
 
 
 @pytest.mark.parametrize("scope", ["card.point", "card.bill", "card.loan"])
-def test_assets_cannot_limit_a_scope_whose_calls_name_none(scope):
+def test_assets_are_refused_where_api_calls_name_none(scope):
     targets = (Target("card.list"), Target(scope, (Asset("C1"),)))
     limited = replace(WHOLE, targets=targets, is_consent_trans_memo=None)
-    assert flaws(limited, "card") == ["asset_list"]
-    assert flaws(replace(limited, targets=(Target("card.list"), Target(scope))), "card") == []
+    assert get_flaws(limited, "card") == ["asset_list"]
+    assert get_flaws(replace(limited, targets=(Target("card.list"), Target(scope))), "card") == []
 
 
 @pytest.mark.parametrize(
     ("today", "last"),
     [(date(2024, 2, 29), date(2025, 2, 28)), (date(2023, 2, 28), date(2024, 2, 28)), (TODAY, date(2025, 7, 15))],
 )
-def test_a_consent_lasts_one_year_at_most(today, last):
-    assert flaws(replace(WHOLE, end_date=last), today=today) == []
-    assert flaws(replace(WHOLE, end_date=last + timedelta(days=1)), today=today) == ["end_date"]
+def test_a_consent_lasts_at_most_one_year(today, last):
+    assert get_flaws(replace(WHOLE, end_date=last), today=today) == []
+    assert get_flaws(replace(WHOLE, end_date=last + timedelta(days=1)), today=today) == ["end_date"]
 
 
 @pytest.mark.parametrize(
-    ("flag", "having"),
+    ("flag", "industries"),
     [
         ("is_consent_trans_memo", {"bank", "invest", "efin"}),
         ("is_consent_merchant_name_regno", {"bank", "card", "efin", "telecom"}),
         ("is_consent_trans_category", {"efin"}),
     ],
 )
-@pytest.mark.parametrize("said", [True, False])
-def test_a_flag_stands_in_consents_of_its_industries_only(flag, having, said):
-    flags = {"is_consent_trans_memo": None, flag: said}
-    found = {}
+@pytest.mark.parametrize("value", [True, False])
+def test_a_flag_stands_in_consents_of_its_industries_only(flag, industries, value):
+    flags = {"is_consent_trans_memo": None, flag: value}
+    flaws = {}
     for industry in INDUSTRIES:
         lists = replace(WHOLE, targets=(Target(f"{industry}.list"),), end_date=TODAY, **flags)
-        found[industry] = flaws(lists, industry)
-    assert found == {industry: [] if industry in having else [flag] for industry in INDUSTRIES}
+        flaws[industry] = get_flaws(lists, industry)
+    assert flaws == {industry: [] if industry in industries else [flag] for industry in INDUSTRIES}
 
 
 @pytest.mark.parametrize(
@@ -168,30 +168,30 @@ def test_a_flaw_says_what_is_allowed(changed, allowed):
     assert [flaw.allowed for flaw in checked(replace(WHOLE, **changed), SCOPES["bank"], TODAY)] == [allowed]
 
 
-def test_flaws_tell_no_value():
+def test_flaws_repeat_no_value():
     hostile = replace(
         WHOLE, purpose="비밀" * 99, targets=(Target("비밀"), Target("bank.irp", (Asset("비밀" * 11, "비밀"),)))
     )
-    found = checked(hostile, SCOPES["bank"], TODAY)
-    assert len(found) == 4
-    assert not any("비밀" in flaw.allowed or "비밀" in flaw.member for flaw in found)
+    flaws = checked(hostile, SCOPES["bank"], TODAY)
+    assert len(flaws) == 4
+    assert not any("비밀" in flaw.allowed or "비밀" in flaw.member for flaw in flaws)
 
 
-@pytest.mark.parametrize("scheduled", [True, False])
+@pytest.mark.parametrize("is_scheduled", [True, False])
 @pytest.mark.parametrize(
     "flags", [{}, dict.fromkeys(("is_consent_trans_memo", "is_consent_merchant_name_regno"), True)]
 )
-def test_what_is_told_is_what_the_standard_writes(scheduled, flags):
-    particulars = replace(WHOLE if scheduled else ON_DEMAND, **flags)
+def test_the_encoding_conforms_to_the_standard(is_scheduled, flags):
+    particulars = replace(WHOLE if is_scheduled else ON_DEMAND, **flags)
     api = load_catalogue().apis["정보제공-공통-002"]
     body = json.loads(told(particulars))
     assert faults_of(api, body) == []
     order = [field.name for field in api.response.body]
     assert list(body) == [name for name in order if name in body]
-    assert ("fnd_cycle" in body, "add_cycle" in body) == (scheduled, scheduled)
+    assert ("fnd_cycle" in body, "add_cycle" in body) == (is_scheduled, is_scheduled)
 
 
-def test_every_value_that_is_told_is_a_text():
+def test_every_encoded_value_is_a_string():
     assert json.loads(told(WHOLE)) == {
         "rsp_code": "00000",
         "rsp_msg": "성공",
@@ -205,7 +205,7 @@ def test_every_value_that_is_told_is_a_text():
     }
 
 
-def test_nothing_about_assets_is_told():
+def test_assets_are_not_encoded():
     assert b"1002003004005" not in told(WHOLE)
 
 
@@ -217,7 +217,7 @@ def test_assets_are_pairs_by_scope_and_none_for_all():
     }
 
 
-def test_the_list_scope_comes_along_whatever_was_chosen():
+def test_the_list_scope_is_added_if_missing():
     bare = replace(WHOLE, targets=(ACCOUNTS,))
     assert with_list_scope(bare, "bank").targets == (LIST, ACCOUNTS)
     assert with_list_scope(WHOLE, "bank") is WHOLE

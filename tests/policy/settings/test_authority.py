@@ -1,4 +1,4 @@
-"""Tokens, ledger, authority, certifiers: what their sections take, and what they need of each other."""
+"""Sections for tokens, the ledger, the authority and certifiers: allowed values, and keys that depend on others."""
 
 import pytest
 from pydantic import ValidationError
@@ -8,8 +8,8 @@ from relay.policy.settings.authority import AuthoritySettings, Certifier, Identi
 KEY = {"kid": "one", "key": "env:K"}
 TOKENS = {"issuer": "ZZRELAY001", "keys": "keys"}
 LEDGER = {"url": "sqlite:ledger.db", "customer_keys": [KEY]}
-DESK = {"host": "h", "port": 1, "cp_code": "C1", "certificate": "c", "private_key": "env:K", "responder": "r"}
-IDENTITY = {"ca_code": "ZZCERT0001", "name": "One", "kind": "identity", "roots": ["a"], "identity": DESK}
+SERVICE = {"host": "h", "port": 1, "cp_code": "C1", "certificate": "c", "private_key": "env:K", "responder": "r"}
+IDENTITY = {"ca_code": "ZZCERT0001", "name": "One", "kind": "identity", "roots": ["a"], "identity": SERVICE}
 API = {"base_url": "https://c.example", "client_id": "one", "client_secret": "env:S"}
 SIGNATURE = {"ca_code": "ZZCERT0002", "name": "Two", "kind": "signature", "signature": API}
 GOOD = {
@@ -18,20 +18,20 @@ GOOD = {
     AuthoritySettings: {},
     Pages: {"url": "https://pages.example"},
     Certifier: IDENTITY,
-    IdentityDesk: DESK,
+    IdentityDesk: SERVICE,
 }
 
 
 @pytest.mark.parametrize(
     "url", ["sqlite:ledger.db", "file:url.txt", "env:URL", "postgresql://h/d", "postgresql://u@/d"]
 )
-def test_a_ledger_is_a_file_a_server_or_a_reference_to_one(url):
+def test_a_ledger_url_is_a_file_a_server_or_a_reference(url):
     assert LedgerSettings.model_validate(LEDGER | {"url": url}).url == url
 
 
-def test_files_are_relative_to_the_file_that_names_them(tmp_path):
-    found = LedgerSettings.model_validate(LEDGER, context={"folder": tmp_path})
-    assert found.url == f"sqlite:{tmp_path / 'ledger.db'}"
+def test_paths_are_relative_to_the_settings_file(tmp_path):
+    settings = LedgerSettings.model_validate(LEDGER, context={"folder": tmp_path})
+    assert settings.url == f"sqlite:{tmp_path / 'ledger.db'}"
     assert AuthoritySettings.model_validate({}, context={"folder": tmp_path}).socket == str(tmp_path / "authority.sock")
 
 
@@ -48,22 +48,30 @@ def test_files_are_relative_to_the_file_that_names_them(tmp_path):
         "env:",
     ],
 )
-def test_what_leads_to_no_ledger_or_shows_a_password_is_refused(url):
-    with pytest.raises(ValidationError) as found:
+def test_a_bad_ledger_url_or_one_with_a_password_is_refused(url):
+    with pytest.raises(ValidationError) as caught:
         LedgerSettings.model_validate(LEDGER | {"url": url})
-    assert "secret@" not in found.value.errors()[0]["msg"]
+    assert "secret@" not in caught.value.errors()[0]["msg"]
 
 
 @pytest.mark.parametrize(
     ("model", "values", "words"),
     [
-        (LedgerSettings, {"customer_keys": [KEY, KEY]}, r"customer_keys\[1\].kid: stands twice"),
+        (LedgerSettings, {"customer_keys": [KEY, KEY]}, r"customer_keys\[1\].kid: is a duplicate"),
         (Certifier, {"roots": []}, "roots: is empty"),
-        (Certifier, {"identity": None}, "identity: is missing"),
-        (Certifier, {"kind": "signature"}, "signature: is missing"),
+        (
+            Certifier,
+            {"identity": None},
+            "identity: is missing, but kind is identity; expected: a section ",
+        ),
+        (
+            Certifier,
+            {"kind": "signature"},
+            "signature: is missing, but kind is signature; expected: a section ",
+        ),
     ],
 )
-def test_sections_that_need_something_say_so(model, values, words):
+def test_a_missing_key_names_the_key_that_requires_it(model, values, words):
     with pytest.raises(ValidationError, match=words):
         model.model_validate(GOOD[model] | values)
 
@@ -96,13 +104,13 @@ def test_sections_that_need_something_say_so(model, values, words):
         (Certifier, {"kind": "both"}, "kind"),
     ],
 )
-def test_a_value_out_of_its_range_is_named(model, values, key):
-    with pytest.raises(ValidationError) as found:
+def test_an_invalid_value_is_named_by_its_key(model, values, key):
+    with pytest.raises(ValidationError) as caught:
         model.model_validate(GOOD[model] | values)
-    assert ".".join(map(str, found.value.errors()[0]["loc"])) == key
+    assert ".".join(map(str, caught.value.errors()[0]["loc"])) == key
 
 
 @pytest.mark.parametrize("values", [IDENTITY, SIGNATURE], ids=lambda values: values["kind"])
-def test_each_kind_of_certifier_has_its_desk(values):
-    found = Certifier.model_validate(values)
-    assert (found.identity is None) is (found.kind == "signature")
+def test_a_certifier_has_the_section_of_its_kind(values):
+    certifier = Certifier.model_validate(values)
+    assert (certifier.identity is None) is (certifier.kind == "signature")

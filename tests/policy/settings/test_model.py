@@ -1,24 +1,24 @@
-"""Settings alone: what a section needs of another."""
+"""Sections of relay.yaml: allowed values, and keys that depend on others."""
 
 import pytest
 from pydantic import ValidationError
 
 from relay.policy.settings.model import (
-    AccessLog,
-    Drain,
+    AccessLogSettings,
+    DrainSettings,
     GatewaySettings,
+    GatewayTimeouts,
     Limits,
     Listener,
-    Rates,
-    Reload,
+    RateSettings,
+    ReloadSettings,
     Settings,
-    Timeouts,
 )
 
 LEDGER = {"url": "sqlite:ledger.db", "customer_keys": [{"kid": "one", "key": "env:K"}]}
 
 
-def test_four_lines_are_settings():
+def test_four_sections_are_enough_for_settings():
     settings = Settings.model_validate(
         {
             "relay": {"org_code": "ZZRELAY001", "name": "Relay"},
@@ -34,12 +34,12 @@ def test_four_lines_are_settings():
 @pytest.mark.parametrize(
     ("model", "values", "words"),
     [
-        (GatewaySettings, {}, "tls: is missing though a listener asks for tls"),
-        (Listener, {"tls": False}, "client_certificate: needs tls"),
-        (Listener, {"proxy_protocol": {"enabled": True}}, "trusted: is empty though enabled is true"),
+        (GatewaySettings, {}, "tls: is missing, but a listener has tls: true"),
+        (Listener, {"tls": False}, "client_certificate: requires tls: true"),
+        (Listener, {"proxy_protocol": {"enabled": True}}, "trusted: is empty, but enabled is true"),
     ],
 )
-def test_sections_that_need_something_say_so(model, values, words):
+def test_a_missing_key_names_the_key_that_requires_it(model, values, words):
     with pytest.raises(ValidationError, match=words):
         model.model_validate(values)
 
@@ -56,27 +56,27 @@ def test_sections_that_need_something_say_so(model, values, words):
         (Limits, {"pipelined": 0}, "pipelined"),
         (Limits, {"pipelined": 257}, "pipelined"),
         (Limits, {"header": 100}, "header"),
-        (Timeouts, {"head_s": 0}, "head_s"),
-        (Timeouts, {"idle_s": 3601}, "idle_s"),
-        (Timeouts, {"body_s": float("nan")}, "body_s"),
-        (Drain, {"delay_s": -1}, "delay_s"),
-        (Drain, {"finish_s": 0}, "finish_s"),
-        (Rates, {"provider": {"per_second": 0, "burst": 1}}, "provider.per_second"),
-        (Rates, {"provider": {"per_second": 1, "burst": 0}}, "provider.burst"),
-        (Rates, {"provider": {"per_second": 1}}, "provider.burst"),
-        (Reload, {"watch_s": -1}, "watch_s"),
-        (AccessLog, {"queue": 0}, "queue"),
+        (GatewayTimeouts, {"head_s": 0}, "head_s"),
+        (GatewayTimeouts, {"idle_s": 3601}, "idle_s"),
+        (GatewayTimeouts, {"body_s": float("nan")}, "body_s"),
+        (DrainSettings, {"delay_s": -1}, "delay_s"),
+        (DrainSettings, {"finish_s": 0}, "finish_s"),
+        (RateSettings, {"provider": {"per_second": 0, "burst": 1}}, "provider.per_second"),
+        (RateSettings, {"provider": {"per_second": 1, "burst": 0}}, "provider.burst"),
+        (RateSettings, {"provider": {"per_second": 1}}, "provider.burst"),
+        (ReloadSettings, {"watch_s": -1}, "watch_s"),
+        (AccessLogSettings, {"queue": 0}, "queue"),
         (GatewaySettings, {"listeners": []}, "listeners"),
         (Listener, {"proxy_protocol": {"trusted": ["balancer"]}}, "proxy_protocol.trusted.0"),
     ],
 )
-def test_a_value_out_of_its_range_is_named(model, values, key):
-    with pytest.raises(ValidationError) as found:
+def test_an_invalid_value_is_named_by_its_key(model, values, key):
+    with pytest.raises(ValidationError) as caught:
         model.model_validate(values)
-    assert ".".join(map(str, found.value.errors()[0]["loc"])) == key
+    assert ".".join(map(str, caught.value.errors()[0]["loc"])) == key
 
 
-def test_settings_do_not_change_once_they_are_read():
+def test_settings_are_immutable():
     with pytest.raises(ValidationError):
         Limits().pipelined = 1
 

@@ -1,4 +1,4 @@
-"""The portal, statistics, jobs, what is kept how long: what their sections take, and what they need of each other."""
+"""Sections for the portal, statistics, jobs and retention: allowed values, and keys that depend on others."""
 
 import pytest
 from pydantic import ValidationError
@@ -39,29 +39,29 @@ GOOD = {
 }
 
 
-def wrong(model, values, **context):
-    with pytest.raises(ValidationError) as found:
-        model.model_validate(GOOD[model] | values, **context)
-    return found.value.errors()[0]
+def first_error(model, values):
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate(GOOD[model] | values)
+    return caught.value.errors()[0]
 
 
-def test_the_least_of_a_portal_brings_the_rest():
-    found = PortalSettings.model_validate(PORTAL)
-    assert (found.base_url, found.sync_s, found.statistics_at) == ("https://portal.example/api", 600, "0400")
-    assert (found.guard.share, found.guard.least, found.offers.token_days) == (0.05, 3, 90)
-    assert found.ca is found.certificate is found.private_key is None
+def test_six_keys_are_enough_for_a_portal():
+    portal = PortalSettings.model_validate(PORTAL)
+    assert (portal.base_url, portal.sync_s, portal.statistics_at) == ("https://portal.example/api", 600, "0400")
+    assert (portal.guard.share, portal.guard.least, portal.offers.token_days) == (0.05, 3, 90)
+    assert portal.ca is portal.certificate is portal.private_key is None
 
 
-def test_files_are_relative_to_the_file_that_names_them(tmp_path):
+def test_paths_are_relative_to_the_settings_file(tmp_path):
     files = {
         "ca": "ca.pem",
         "certificate": "c.pem",
         "private_key": "file:k",
         "calls": CALLS | {"client_secret": "file:s"},
     }
-    found = PortalSettings.model_validate(PORTAL | files, context={"folder": tmp_path})
-    assert (found.ca, found.certificate) == (f"{tmp_path}/ca.pem", f"{tmp_path}/c.pem")
-    assert (found.private_key, found.calls.client_secret) == (f"file:{tmp_path}/k", f"file:{tmp_path}/s")
+    portal = PortalSettings.model_validate(PORTAL | files, context={"folder": tmp_path})
+    assert (portal.ca, portal.certificate) == (f"{tmp_path}/ca.pem", f"{tmp_path}/c.pem")
+    assert (portal.private_key, portal.calls.client_secret) == (f"file:{tmp_path}/k", f"file:{tmp_path}/s")
     assert StatisticsSettings.model_validate({}, context={"folder": tmp_path}).spool == f"{tmp_path}/spool"
     jobs = JobsSettings.model_validate({"redis": "file:redis.url"}, context={"folder": tmp_path})
     assert jobs.redis == f"file:{tmp_path}/redis.url"
@@ -78,7 +78,7 @@ def test_files_are_relative_to_the_file_that_names_them(tmp_path):
         "file:r.url",
     ],
 )
-def test_a_redis_is_a_url_without_password_or_a_reference_to_one(url):
+def test_redis_is_a_url_without_password_or_a_reference(url):
     assert JobsSettings.model_validate({"redis": url}).redis == url
 
 
@@ -87,7 +87,7 @@ def test_a_redis_is_a_url_without_password_or_a_reference_to_one(url):
     [
         ("redis://:hunter2@h:6379/0", "is a secret"),
         ("rediss://me:hunter2@h", "is a secret"),
-        ("redis://:hunt/er2@h", "is a secret"),  # no URL at all, but somebody's password
+        ("redis://:hunt/er2@h", "is a secret"),  # no URL at all, but a password
         ("unix://me:hunter2@/run/redis.sock", "is a secret"),
         ("unix:///run/redis.sock?password=hunter2", "is a secret"),
         ("redis://h:6379/0?username=me&password=hunter2", "is a secret"),
@@ -100,33 +100,33 @@ def test_a_redis_is_a_url_without_password_or_a_reference_to_one(url):
         ("", "redis://HOST:PORT/0"),
     ],
 )
-def test_what_leads_to_no_redis_or_shows_a_password_is_refused(url, words):
-    said = wrong(JobsSettings, {"redis": url})["msg"]
-    assert words in said
-    assert "hunter2" not in said
+def test_a_bad_redis_url_or_one_with_a_password_is_refused(url, words):
+    message = first_error(JobsSettings, {"redis": url})["msg"]
+    assert words in message
+    assert "hunter2" not in message
 
 
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"certificate": "c.pem"}, "private_key: is missing beside certificate"),
-        ({"private_key": "env:K"}, "certificate: is missing beside private_key"),
+        ({"certificate": "c.pem"}, "private_key: is missing, but certificate is set"),
+        ({"private_key": "env:K"}, "certificate: is missing, but private_key is set"),
     ],
 )
-def test_a_certificate_comes_with_its_key(values, words):
-    assert words in wrong(PortalSettings, values)["msg"]
+def test_a_certificate_and_its_key_require_each_other(values, words):
+    assert words in first_error(PortalSettings, values)["msg"]
 
 
 @pytest.mark.parametrize("clock", ["0000", "0400", "2359", "1959"])
-def test_a_time_of_day_is_written_hhmm(clock):
+def test_a_time_of_day_is_hhmm(clock):
     assert PortalSettings.model_validate(PORTAL | {"statistics_at": clock}).statistics_at == clock
 
 
 @pytest.mark.parametrize("clock", ["2400", "0060", "400", "04:00", "04000", "", "0４00", "4am "])
-def test_what_is_no_time_of_day_is_refused(clock):
-    assert "hhmm" in wrong(PortalSettings, {"statistics_at": clock})["msg"]
-    assert "hhmm" in wrong(JobsSettings, {"retention_at": clock})["msg"]
-    assert "hhmm" in wrong(Maintenance, {"end": clock})["msg"]
+def test_an_invalid_time_of_day_is_refused(clock):
+    assert "hhmm" in first_error(PortalSettings, {"statistics_at": clock})["msg"]
+    assert "hhmm" in first_error(JobsSettings, {"retention_at": clock})["msg"]
+    assert "hhmm" in first_error(Maintenance, {"end": clock})["msg"]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_what_is_no_time_of_day_is_refused(clock):
         (PortalSettings, {"base_url": "portal.example"}, "base_url"),
         (PortalSettings, {"base_url": "https://portal.example/?a=1"}, "base_url"),
         (PortalSettings, {"serial_num": ""}, "serial_num"),
-        (PortalSettings, {"addresses": []}, "addresses"),  # anybody with its certificate is not enough
+        (PortalSettings, {"addresses": []}, "addresses"),  # its certificate alone does not identify the portal
         (PortalSettings, {"addresses": ["portal.example"]}, "addresses.0"),
         (PortalSettings, {"calls": {"client_id": "a"}}, "calls.client_secret"),
         (PortalSettings, {"calls": CALLS | {"client_secret": "hunter2"}}, "calls.client_secret"),
@@ -160,9 +160,9 @@ def test_what_is_no_time_of_day_is_refused(clock):
         (StatisticsSettings, {"flush_s": 1.1}, "flush_s"),  # at most a second behind
         (StatisticsSettings, {"flush_s": 0}, "flush_s"),
         (StatisticsSettings, {"spool": ""}, "spool"),
-        (JobsSettings, {"term_s": 4.9}, "term_s"),  # jobs are looked after each second: shorter terms end between
+        (JobsSettings, {"term_s": 4.9}, "term_s"),  # a shorter term could end between two ticks of the runner
         (JobsSettings, {"term_s": 301}, "term_s"),
-        (Retention, {"consents_days": 399}, "consents_days"),  # 지원-104: figures of 53 weeks
+        (Retention, {"consents_days": 399}, "consents_days"),  # 지원-104 may ask for 53 weeks
         (Retention, {"statistics_weeks": 53}, "statistics_weeks"),  # 지원-104 may ask for 53 weeks
         (Retention, {"spent_days": 29}, "spent_days"),
         (Retention, {"requests_days": 0}, "requests_days"),
@@ -173,10 +173,10 @@ def test_what_is_no_time_of_day_is_refused(clock):
         (Maintenance, {"note": ""}, "note"),
     ],
 )
-def test_a_value_out_of_its_range_is_named(model, values, key):
-    assert ".".join(map(str, wrong(model, values)["loc"])) == key
+def test_an_invalid_value_is_named_by_its_key(model, values, key):
+    assert ".".join(map(str, first_error(model, values)["loc"])) == key
 
 
-def test_no_secret_written_down_is_repeated():
-    said = wrong(PortalSettings, {"calls": CALLS | {"client_secret": "hunter2"}})["msg"]
-    assert "hunter2" not in said
+def test_an_error_does_not_repeat_a_secret():
+    message = first_error(PortalSettings, {"calls": CALLS | {"client_secret": "hunter2"}})["msg"]
+    assert "hunter2" not in message

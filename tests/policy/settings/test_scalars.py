@@ -1,4 +1,4 @@
-"""Scalars of the settings: what fits and what does not."""
+"""Scalar types of the settings: valid and invalid values."""
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -7,22 +7,22 @@ from relay.policy.settings.scalars import (
     ApiCode,
     BaseUrl,
     ClientId,
+    FilePath,
     LogPath,
     Network,
     OrgCode,
-    Path,
     Port,
     Seconds,
-    Secret,
+    SecretReference,
     SerialNum,
     Slot,
     Text,
     Version,
-    refuse,
+    build_error,
 )
 
 
-def fits(kind, value):
+def is_valid(kind, value):
     try:
         TypeAdapter(kind).validate_python(value)
     except ValidationError:
@@ -33,11 +33,11 @@ def fits(kind, value):
 @pytest.mark.parametrize(
     ("kind", "value", "good"),
     [
-        (Secret, "file:certs/key", True),
-        (Secret, "env:KEY", True),
-        (Secret, "hunter2", False),
-        (Secret, "env:", False),
-        (Secret, "vault:key", False),
+        (SecretReference, "file:certs/key", True),
+        (SecretReference, "env:KEY", True),
+        (SecretReference, "hunter2", False),
+        (SecretReference, "env:", False),
+        (SecretReference, "vault:key", False),
         (Network, "192.0.2.7", True),
         (Network, "192.0.2.7/24", True),
         (Network, "2001:db8::/32", True),
@@ -108,33 +108,33 @@ def fits(kind, value):
         (Slot, "0100:", False),
         (Slot, "1:2", False),
         (Text, "", False),
-        (Path, "", False),
+        (FilePath, "", False),
         (LogPath, "", False),
     ],
 )
-def test_a_scalar_fits_or_does_not(kind, value, good):
-    assert fits(kind, value) is good
+def test_a_scalar_is_valid_or_not(kind, value, good):
+    assert is_valid(kind, value) is good
 
 
 @pytest.mark.parametrize(
-    ("kind", "written", "found"),
+    ("kind", "written", "resolved"),
     [
-        (Path, "../certs/a.pem", "/etc/certs/a.pem"),
-        (Path, "/run/a.pem", "/run/a.pem"),
+        (FilePath, "../certs/a.pem", "/etc/certs/a.pem"),
+        (FilePath, "/run/a.pem", "/run/a.pem"),
         (LogPath, "a.log", "/etc/relay/a.log"),
         (LogPath, "stdout", "stdout"),
-        (Secret, "file:a.key", "file:/etc/relay/a.key"),
-        (Secret, "env:KEY", "env:KEY"),
+        (SecretReference, "file:a.key", "file:/etc/relay/a.key"),
+        (SecretReference, "env:KEY", "env:KEY"),
     ],
 )
-def test_files_are_found_from_the_folder_of_the_context(kind, written, found):
-    assert TypeAdapter(kind).validate_python(written, context={"folder": "/etc/relay"}) == found
+def test_paths_are_relative_to_the_folder_of_the_context(kind, written, resolved):
+    assert TypeAdapter(kind).validate_python(written, context={"folder": "/etc/relay"}) == resolved
     assert TypeAdapter(kind).validate_python(written) == written
 
 
-def test_a_trailing_slash_of_a_base_url_goes():
+def test_a_trailing_slash_of_a_base_url_is_removed():
     assert TypeAdapter(BaseUrl).validate_python("https://bank.example/relay/") == "https://bank.example/relay"
 
 
-def test_a_refusal_says_key_wrong_and_allowed():
-    assert str(refuse("tls", "is missing", "a section").message()) == "tls: is missing, a section"
+def test_an_error_names_the_key_the_problem_and_what_is_expected():
+    assert str(build_error("tls", "is missing", "a section").message()) == "tls: is missing; expected: a section"

@@ -1,4 +1,4 @@
-"""Settings come in as models, or as every problem at once."""
+"""Loading returns models, or raises every problem at once."""
 
 from pathlib import Path
 
@@ -10,17 +10,17 @@ from relay.policy.settings.scalars import Checking
 from relay.runtime.settings.loading import ConfigProblems, Problem, load
 
 
-def problems(folder, environ=None):
+def get_problems(folder, environ=None):
     with pytest.raises(ConfigProblems) as caught:
         load(folder.path, environ or {})
     return list(caught.value.problems)
 
 
-def told(folder, environ=None):
-    return [str(problem).replace(f"{folder.root}/", "") for problem in problems(folder, environ)]
+def get_lines(folder, environ=None):
+    return [str(problem).replace(f"{folder.root}/", "") for problem in get_problems(folder, environ)]
 
 
-def test_good_settings_become_models(folder):
+def test_valid_settings_become_models(folder):
     loaded = load(folder.path, {})
     assert loaded.settings.relay.org_code == "ZZRELAY001"
     assert [provider.org_code for provider in loaded.providers] == ["ZBAA000001"]
@@ -28,7 +28,7 @@ def test_good_settings_become_models(folder):
     assert loaded.sources == (folder.root / "providers/bank.yaml",)
 
 
-def test_files_are_absolute_and_relative_to_the_file_that_names_them(folder):
+def test_paths_are_relative_to_the_settings_file_and_absolute(folder):
     folder.put("relay.yaml", "access_log.path", "logs/access.log")
     loaded = load(folder.path, {})
     root = str(folder.root)
@@ -44,7 +44,7 @@ def test_files_are_absolute_and_relative_to_the_file_that_names_them(folder):
     assert loaded.providers[0].ca == f"{root}/certs/bank.pem"
 
 
-def test_stdout_and_environment_secrets_stay_as_written(folder):
+def test_stdout_and_env_references_stay_as_written(folder):
     folder.put("relay.yaml", "gateway.tls.private_key", "env:RELAY_KEY")
     loaded = load(folder.path, {})
     assert loaded.settings.gateway.tls.private_key == "env:RELAY_KEY"
@@ -56,14 +56,14 @@ def test_a_relative_path_to_the_settings_is_made_absolute(folder, monkeypatch):
     assert load(Path("relay.yaml"), {}).files[0] == folder.path
 
 
-def test_every_file_read_or_named_is_listed_once(folder):
+def test_every_file_read_or_referenced_is_listed_once(folder):
     tls = ["certs/relay.pem", "certs/relay.key", "certs/ca.pem"]
-    named = [*tls, "certs/token-keys/jwks.json", "certs/customers.key", "certs/bank.pem"]
+    referenced = [*tls, "certs/token-keys/jwks.json", "certs/customers.key", "certs/bank.pem"]
     read = ["relay.yaml", "providers/bank.yaml", "directory.yaml"]
-    assert load(folder.path, {}).files == tuple(folder.root / name for name in [*read, *named])
+    assert load(folder.path, {}).files == tuple(folder.root / name for name in [*read, *referenced])
 
 
-def test_generation_follows_contents_names_and_variables(folder):
+def test_generation_depends_on_contents_names_and_variables(folder):
     first = load(folder.path, {}).generation
     assert load(folder.path, {"HOME": "/"}).generation == first
     assert load(folder.path, {"RELAY__ADMIN__PORT": "9091"}).generation != first
@@ -74,13 +74,13 @@ def test_generation_follows_contents_names_and_variables(folder):
     assert len({first, second, load(folder.path, {}).generation}) == 3
 
 
-def test_problems_of_all_files_are_told_at_once(folder):
+def test_problems_of_all_files_are_reported_at_once(folder):
     folder.put("relay.yaml", "admin.port", 70000)
     folder.put("relay.yaml", "tokens.issuer", "short")
     folder.put("providers/bank.yaml", "industry", "banking")
     folder.put("directory.yaml", "operators.1.addresses", ["300.1.1.1"])
     folder.write("providers/b.yaml", "a: [")
-    assert [(problem.file.rpartition("/")[2], problem.key) for problem in problems(folder)] == [
+    assert [(problem.file.rpartition("/")[2], problem.key) for problem in get_problems(folder)] == [
         ("relay.yaml", "tokens.issuer"),
         ("relay.yaml", "admin.port"),
         ("b.yaml", "line 1"),
@@ -89,48 +89,48 @@ def test_problems_of_all_files_are_told_at_once(folder):
     ]
 
 
-def test_other_files_are_read_though_the_relays_is_broken(folder):
+def test_other_files_are_read_when_relay_yaml_is_broken(folder):
     folder.write("relay.yaml", "relay: [")
     folder.put("providers/bank.yaml", "industry", "banking")
-    assert [problem.file.rpartition("/")[2] for problem in problems(folder)] == ["relay.yaml", "bank.yaml"]
+    assert [problem.file.rpartition("/")[2] for problem in get_problems(folder)] == ["relay.yaml", "bank.yaml"]
 
 
-def test_missing_settings_are_one_problem(folder):
+def test_a_missing_relay_yaml_is_one_problem(folder):
     folder.path.unlink()
-    assert told(folder) == ["relay.yaml: does not exist, a YAML file"]
+    assert get_lines(folder) == ["relay.yaml: does not exist; expected: a YAML file"]
 
 
-def test_an_empty_directory_file_is_nobody(folder):
-    folder.write("directory.yaml", "# nobody yet\n")
+def test_an_empty_directory_has_no_operators(folder):
+    folder.write("directory.yaml", "# no operators yet\n")
     assert load(folder.path, {}).directory.operators == ()
 
 
 def test_a_missing_directory_file_is_a_problem(folder):
     (folder.root / "directory.yaml").unlink()
-    assert told(folder) == ["directory.yaml: does not exist, a YAML file"]
+    assert get_lines(folder) == ["directory.yaml: does not exist; expected: a YAML file"]
 
 
-@pytest.mark.parametrize("left", [None, "operators: [{org_code: nobody}]", "[", "operators: 1"])
-def test_with_a_portal_no_directory_file_is_looked_for(folder, left):
+@pytest.mark.parametrize("content", [None, "operators: [{org_code: short}]", "[", "operators: 1"])
+def test_with_a_portal_the_directory_is_not_read(folder, content):
     folder.portal()
     (folder.root / "directory.yaml").unlink()
     generation = load(folder.path, {}).generation
-    if left is not None:
-        folder.write("directory.yaml", left)
+    if content is not None:
+        folder.write("directory.yaml", content)
     loaded = load(folder.path, {})
     assert (loaded.directory.operators, loaded.generation) == ((), generation)
     assert folder.root / "directory.yaml" not in loaded.files
 
 
-def test_a_portal_without_anything_in_it_is_a_problem_and_no_directory(folder):
+def test_with_an_empty_portal_section_no_directory_is_read(folder):
     folder.put("relay.yaml", "portal", {})
     (folder.root / "directory.yaml").unlink()
-    found = told(folder)
-    assert found
-    assert all(line.startswith("relay.yaml: portal.") for line in found)
+    lines = get_lines(folder)
+    assert lines
+    assert all(line.startswith("relay.yaml: portal.") for line in lines)
 
 
-def test_variables_change_a_portal_too(folder):
+def test_variables_override_the_portal_section(folder):
     folder.portal()
     changed = load(folder.path, {"RELAY__PORTAL__SYNC_S": "60", "RELAY__PORTAL__CALLS__CLIENT_SECRET": "env:S"})
     assert (changed.settings.portal.sync_s, changed.settings.portal.calls.client_secret) == (60.0, "env:S")
@@ -139,40 +139,40 @@ def test_variables_change_a_portal_too(folder):
 @pytest.mark.parametrize(
     ("make", "wrong"),
     [
-        (lambda folder: folder.mkdir(), "leads to a folder without .yaml files"),
-        (lambda folder: folder.write_text(""), "leads to a file"),
-        (lambda _: None, "leads to a folder that does not exist"),
+        (lambda folder: folder.mkdir(), "names a folder without .yaml files"),
+        (lambda folder: folder.write_text(""), "names a file"),
+        (lambda _: None, "names a folder that does not exist"),
     ],
 )
-def test_a_providers_folder_must_hold_somebody(folder, make, wrong):
+def test_a_providers_folder_without_files_is_a_problem(folder, make, wrong):
     make(folder.root / "elsewhere")
     folder.put("relay.yaml", "providers", "elsewhere")
-    assert [(problem.key, problem.wrong) for problem in problems(folder)] == [("providers", wrong)]
+    assert [(problem.key, problem.wrong) for problem in get_problems(folder)] == [("providers", wrong)]
 
 
-def test_hidden_and_foreign_files_of_the_folder_are_left_aside(folder):
+def test_hidden_and_other_files_of_the_folder_are_ignored(folder):
     folder.write("providers/.bank.yaml.swp", "x")
     folder.write("providers/.hidden.yaml", "x")
     folder.write("providers/README.md", "x")
     assert len(load(folder.path, {}).providers) == 1
 
 
-def test_off_is_a_word(folder):
+def test_off_is_text(folder):
     folder.write("relay.yaml", folder.path.read_text() + "checking: off\n")
     assert load(folder.path, {}).settings.checking is Checking.OFF
 
 
-def test_a_problem_without_place_or_rule_prints_what_it_has():
+def test_a_problem_without_key_and_allowed_is_printed_short():
     assert str(Problem("a.yaml", "", "is a folder")) == "a.yaml: is a folder"
 
 
 def test_a_file_below_the_working_directory_is_shown_relative(folder, monkeypatch):
     monkeypatch.chdir(folder.root)
     folder.put("relay.yaml", "admin.port", -1)
-    assert problems(folder)[0].file == "relay.yaml"
+    assert get_problems(folder)[0].file == "relay.yaml"
 
 
-def test_timeouts_of_a_provider_stand_on_those_of_the_relay(folder):
+def test_timeouts_of_the_relay_are_defaults_of_institutions(folder):
     folder.put("relay.yaml", "upstream.timeouts", {"first_byte_s": 9, "total_s": 10})
     folder.put("providers/bank.yaml", "timeouts", {"total_s": 11})
     timeouts = load(folder.path, {}).providers[0].timeouts
@@ -181,7 +181,7 @@ def test_timeouts_of_a_provider_stand_on_those_of_the_relay(folder):
 
 SECRET = "Zq7marker"
 SHAPES = [str, lambda text: [text], lambda text: {"a": text}]
-PLACES = [
+KEYS = [
     ("relay.yaml", "gateway.tls.private_key"),
     ("relay.yaml", "gateway.tls"),
     ("relay.yaml", "gateway.tls.certificate"),
@@ -192,16 +192,16 @@ PLACES = [
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(place=st.sampled_from(PLACES), noise=st.text(max_size=8), shape=st.sampled_from(SHAPES))
-def test_a_secret_written_down_is_never_repeated(folder, place, noise, shape):
+@given(key=st.sampled_from(KEYS), noise=st.text(max_size=8), shape=st.sampled_from(SHAPES))
+def test_a_secret_in_a_file_is_never_repeated(folder, key, noise, shape):
     folder.right()
-    folder.put(*place, shape(noise + SECRET + noise))
+    folder.put(*key, shape(noise + SECRET + noise))
     folder.put("relay.yaml", "admin.port", -1)
-    assert SECRET not in "\n".join(told(folder))
+    assert SECRET not in "\n".join(get_lines(folder))
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=st.text("'\"*&!@%[]{}:#-|>\\ \t\n,a", max_size=6), after=st.text("'\"*&![]{}:# \t\n,b", max_size=6))
-def test_a_secret_that_is_no_yaml_is_never_repeated(folder, before, after):
+def test_a_secret_in_invalid_yaml_is_never_repeated(folder, before, after):
     folder.write("providers/bank.yaml", f"private_key: {before}{SECRET}{after}\n")
-    assert all(SECRET not in str(problem) for problem in problems(folder) if "is not known" not in problem.wrong)
+    assert all(SECRET not in str(problem) for problem in get_problems(folder) if "is unknown" not in problem.wrong)

@@ -1,4 +1,4 @@
-"""Secrets are read from where they are kept; what is missing is said, never what is there."""
+"""Secrets are read from files and variables; errors name the file or variable, never the secret."""
 
 import pytest
 
@@ -7,16 +7,16 @@ from relay.runtime.settings.secret_references import Kind, SecretMissing, refere
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "value"),
     [(b"key\n", b"key"), (b"key\r\n", b"key"), (b"key\n\n", b"key\n"), (b"key", b"key"), (b"\xff\x00", b"\xff\x00")],
 )
-def test_a_file_holds_a_secret_and_one_line_end(tmp_path, content, found):
+def test_one_line_end_of_a_secret_file_is_removed(tmp_path, content, value):
     file = tmp_path / "key"
     file.write_bytes(content)
-    assert secret(f"file:{file}") == found
+    assert secret(f"file:{file}") == value
 
 
-def test_a_variable_holds_a_secret():
+def test_a_variable_can_hold_a_secret():
     assert secret("env:KEY", {"KEY": "비밀\n"}) == "비밀".encode()
 
 
@@ -26,7 +26,7 @@ def test_an_empty_file_is_no_secret(tmp_path):
         secret(f"file:{tmp_path / 'key'}")
 
 
-def test_the_process_environment_is_the_usual_one(monkeypatch):
+def test_the_default_is_the_environment_of_the_process(monkeypatch):
     monkeypatch.setenv("RELAY_TEST_KEY", "x")
     assert secret("env:RELAY_TEST_KEY") == b"x"
 
@@ -41,17 +41,17 @@ def test_the_process_environment_is_the_usual_one(monkeypatch):
         ("hunter2", "a secret is a reference, file:PATH or env:NAME"),
     ],
 )
-def test_a_missing_secret_says_where_it_should_be(reference, words):
+def test_a_missing_secret_is_named_by_file_or_variable(reference, words):
     with pytest.raises(SecretMissing, match=f"^{words}$"):
         secret(reference, {"EMPTY": "\n"})
 
 
-def test_everything_pointed_at_is_named_with_its_key(folder):
+def test_every_reference_has_its_file_key_and_kind(folder):
     folder.put("providers/bank.yaml", "certificate", "a.pem")
     folder.put("providers/bank.yaml", "private_key", "env:K")
     loaded = load(folder.path, {})
-    found = list(references(folder.path, loaded.settings, [(loaded.sources[0], loaded.providers[0])]))
-    assert [(each.file.name, each.key, each.kind) for each in found] == [
+    found_references = list(references(folder.path, loaded.settings, [(loaded.sources[0], loaded.providers[0])]))
+    assert [(each.file.name, each.key, each.kind) for each in found_references] == [
         ("relay.yaml", "gateway.tls.certificate", Kind.CERTIFICATE),
         ("relay.yaml", "gateway.tls.private_key", Kind.PRIVATE_KEY),
         ("relay.yaml", "gateway.tls.client_ca", Kind.CA),
@@ -61,14 +61,17 @@ def test_everything_pointed_at_is_named_with_its_key(folder):
         ("bank.yaml", "certificate", Kind.CERTIFICATE),
         ("bank.yaml", "private_key", Kind.PRIVATE_KEY),
     ]
-    assert [each.path for each in found if each.kind is Kind.PRIVATE_KEY] == [folder.root / "certs/relay.key", None]
+    assert [each.path for each in found_references if each.kind is Kind.PRIVATE_KEY] == [
+        folder.root / "certs/relay.key",
+        None,
+    ]
 
 
-def test_what_a_portal_points_at_is_named_too_and_watched(folder):
+def test_references_of_the_portal_are_listed_and_watched(folder):
     folder.portal(ca="certs/portal-ca.pem", certificate="certs/at-portal.pem", private_key="env:K")
     loaded = load(folder.path, {})
-    found = [one for one in references(folder.path, loaded.settings, []) if one.key.startswith("portal.")]
-    assert [(each.key, each.kind) for each in found] == [
+    pairs = [(each.key, each.kind) for each in references(folder.path, loaded.settings, [])]
+    assert [pair for pair in pairs if pair[0].startswith("portal.")] == [
         ("portal.calls.client_secret", Kind.SECRET),
         ("portal.ca", Kind.CA),
         ("portal.certificate", Kind.CERTIFICATE),
@@ -78,7 +81,7 @@ def test_what_a_portal_points_at_is_named_too_and_watched(folder):
     assert watched < set(loaded.files)
 
 
-def test_a_portal_without_files_of_its_own_points_at_its_secret_alone(folder):
+def test_a_portal_without_files_refers_to_its_secret_only(folder):
     folder.portal()
-    found = references(folder.path, load(folder.path, {}).settings, [])
-    assert [one.key for one in found if one.key.startswith("portal.")] == ["portal.calls.client_secret"]
+    keys = [each.key for each in references(folder.path, load(folder.path, {}).settings, [])]
+    assert [key for key in keys if key.startswith("portal.")] == ["portal.calls.client_secret"]

@@ -1,4 +1,4 @@
-"""What works and yet is not what somebody wants is told as a warning."""
+"""Settings that work, but probably not as intended, are reported as warnings."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +17,7 @@ APP = dict.fromkeys(("app_scheme_ios", "install_url_ios", "app_scheme_android", 
 KEY = ec.generate_private_key(ec.SECP256R1())
 
 
-def ca(name, days):
+def build_ca(name, days):
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(KEY.public_key())
     builder = builder.serial_number(1).not_valid_before(NOW - timedelta(days=90))
@@ -26,47 +26,47 @@ def ca(name, days):
     return builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-def told(folder):
+def get_warned_keys(folder):
     loaded = load(folder.path, {})
     return [warning.key for warning in setting_warnings(folder.path, loaded)]
 
 
-@pytest.mark.parametrize(("way", "schemes", "keys"), [("app", [], 1), ("app", ["one"], 0), ("none", [], 0)])
-def test_services_without_a_scheme_are_told_where_apps_ask(folder, way, schemes, keys):
-    folder.put("providers/bank.yaml", "authentication", way)
-    if way == "app":
+@pytest.mark.parametrize(("method", "schemes", "count"), [("app", [], 1), ("app", ["one"], 0), ("none", [], 0)])
+def test_services_without_schemes_are_warned_of_for_apps(folder, method, schemes, count):
+    folder.put("providers/bank.yaml", "authentication", method)
+    if method == "app":
         folder.put("providers/bank.yaml", "app", APP)
     folder.put("directory.yaml", "operators.0.services.0.app_schemes", schemes)
-    found = [key for key in told(folder) if key == "operators[0].services[0].app_schemes"]
-    assert len(found) == keys
+    assert get_warned_keys(folder).count("operators[0].services[0].app_schemes") == count
 
 
-@pytest.mark.parametrize(("tls", "proxies", "is_told"), [(None, [], True), (None, ["10.0.0.1"], False)])
-def test_pages_that_take_a_load_balancer_for_a_customer_are_told(folder, tls, proxies, is_told):
+@pytest.mark.parametrize(("tls", "proxies", "is_warned"), [(None, [], True), (None, ["10.0.0.1"], False)])
+def test_pages_that_take_a_load_balancer_for_a_customer_are_told(folder, tls, proxies, is_warned):
     folder.put("relay.yaml", "authority.pages", {"url": "https://a.example", "tls": tls, "proxies": proxies})
-    assert ("authority.pages.proxies" in told(folder)) is is_told
+    assert ("authority.pages.proxies" in get_warned_keys(folder)) is is_warned
 
 
-def test_services_without_a_secret_are_told(folder):
+def test_services_without_a_secret_are_warned_of(folder):
     folder.put("directory.yaml", "operators.0.services.0.client_secret_hash", None)
-    assert "operators[0].services[0].client_secret_hash" in told(folder)
+    assert "operators[0].services[0].client_secret_hash" in get_warned_keys(folder)
 
 
-@pytest.mark.parametrize(("mode", "is_open"), [(0o600, False), (0o640, False), (0o644, True)])
-def test_secrets_that_all_may_read_are_told(folder, mode, is_open):
+@pytest.mark.parametrize(("mode", "is_readable"), [(0o600, False), (0o640, False), (0o644, True)])
+def test_world_readable_secrets_are_warned_of(folder, mode, is_readable):
     (folder.root / "certs").mkdir()
     key = folder.root / "certs" / "customers.key"
     key.write_bytes(b"A" * 44)
     key.chmod(mode)
     loaded = load(folder.path, {})
-    found = [w.wrong for w in file_warnings(folder.path, loaded, NOW) if "customers.key" in w.wrong]
-    assert found == ([f"the file {key} is readable by all"] if is_open else [])
+    warnings = [warning.wrong for warning in file_warnings(folder.path, loaded, NOW)]
+    expected = [f"the file {key} is readable by all users"] if is_readable else []
+    assert [text for text in warnings if "customers.key" in text] == expected
 
 
 @pytest.mark.parametrize(("days", "problems", "warnings"), [((9, 9), 0, 0), ((-9, 9), 0, 1), ((-9, -9), 2, 0)])
 def test_one_expired_ca_is_a_warning_and_all_are_a_problem(folder, days, problems, warnings):
     (folder.root / "certs").mkdir()
-    bundle = b"a text that OpenSSL passes over\n" + b"".join(ca(f"ca {at}", day) for at, day in enumerate(days))
+    bundle = b"text that OpenSSL ignores\n" + b"".join(build_ca(f"ca {index}", day) for index, day in enumerate(days))
     (folder.root / "certs" / "ca.pem").write_bytes(bundle)
     loaded = load(folder.path, {})
     key = "gateway.tls.client_ca"
