@@ -80,10 +80,6 @@ class PortalClient:
         tran_id, response = await self._call(request)
         return tran_id, response.rsp_code
 
-    def renew(self, context: ssl.SSLContext | None) -> None:
-        """Replaces the TLS context; the next attempt uses it."""
-        self._connection.context = context
-
     async def close(self) -> None:
         """Closes open connections."""
         await self._connection.close()

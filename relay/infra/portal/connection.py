@@ -66,11 +66,11 @@ class PortalConnection:
     """Connects to the portal. `context` is None for a leased line (http://).
 
     Each attempt has its own connection: the portal may close a reused one at any time, and there are only a few calls
-    an hour. `context` may be replaced; the next attempt uses the new one.
+    an hour.
     """
 
     def __init__(self, settings: PortalSettings, context: ssl.SSLContext | None) -> None:
-        self.context = context
+        self._context = context
         self._settings = settings
         self._session: aiohttp.ClientSession | None = None
 
@@ -88,7 +88,7 @@ class PortalConnection:
                 },
                 data=request.json if request.form is None else request.form,
                 allow_redirects=False,
-                ssl=self.context if self.context is not None else True,
+                ssl=self._context if self._context is not None else True,
             ) as response:
                 return await self._read(response)
         except (_ConnectionLost, aiohttp.ClientError, OSError) as error:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from relay.infra.tokens.client_secrets import hashed, is_behind
+from relay.infra.tokens.client_secrets import hashed, matches_hash
 
 THREADS: Final = 2
 KEY_BYTES_LEAST: Final = 32
@@ -45,7 +45,7 @@ class PortalSecrets:
         """Returns for each pair of secret and slow hash whether they match, in order."""
         loop = asyncio.get_running_loop()
         comparisons = (
-            loop.run_in_executor(self._threads, is_behind, secret_hash, secret) for secret, secret_hash in pairs
+            loop.run_in_executor(self._threads, matches_hash, secret_hash, secret) for secret, secret_hash in pairs
         )
         return await asyncio.gather(*comparisons)
 

@@ -6,7 +6,6 @@ from dataclasses import asdict
 import pytest
 
 from relay.domain.portal import PortalAway, PortalRefused
-from relay.infra.upstream.tls import client_context
 from relay.infra.user_agent import USER_AGENT
 
 ORGS, SERVICES, STATISTICS = "/v1/mgmts/orgs", "/v1/mgmts/services", "/v1/mgmts/statistics/provider"
@@ -158,13 +157,6 @@ async def test_a_cancelled_attempt_is_recorded(portal, client_of):
         with pytest.raises(asyncio.CancelledError):
             await call
         assert outcomes(client)[-1] == ("지원-002", 1, 0, "given up")
-
-
-async def test_a_new_certificate_is_used_from_the_next_attempt(portal, client_of, certificates):
-    async with client_of(portal) as client:
-        client.renew(client_context(certificates["other_ca"], None, None))
-        with pytest.raises(PortalAway, match="certificate is not trusted"):
-            await client.organisations("0")
 
 
 async def test_an_outage_of_the_portal_is_logged_once_and_its_end(portal, client_of, caplog):
