@@ -49,11 +49,11 @@ def read_keys(folder: Path) -> tuple[TokenKey, ...]:
         key_set = json.loads(read_file(file))
         keys = tuple(_parse_key(jwk) for jwk in key_set["keys"])
     except FileNotFoundError as error:
-        raise TokenKeyProblem(f"{file} does not exist: create the first key with relay keys rotate") from error
+        raise TokenKeyProblem(f"{file} is not there: make the first key with relay keys rotate") from error
     except OSError as error:
         raise TokenKeyProblem(f"{file} cannot be read ({error.strerror})") from error
     except (ValueError, TypeError, KeyError, NotImplementedError, jwt.PyJWTError) as error:
-        raise TokenKeyProblem(f"{file} is not a set of public keys with kid and alg: {error}") from error
+        raise TokenKeyProblem(f"{file} is no set of public keys with kid and alg: {error}") from error
     if not keys or len({key.kid for key in keys}) < len(keys):
         raise TokenKeyProblem(f"{file} has no key, or a duplicate kid")
     return keys

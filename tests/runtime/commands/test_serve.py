@@ -81,7 +81,7 @@ def test_settings_that_are_not_there_are_one_line(tmp_path):
         ("certs/relay.key.pem", "with its private key"),
         ("certs/relay.pem", "relay.pem"),
         ("certs/ca.pem", "ca.pem"),
-        ("certs/token-keys/jwks.json", "jwks.json is not a set of public keys"),
+        ("certs/token-keys/jwks.json", "jwks.json is no set of public keys"),
         ("certs/customers.key", "customer_keys[0].key"),
     ],
 )
@@ -96,7 +96,7 @@ def test_a_file_that_is_none_of_its_kind_is_named_in_one_line(street, file, word
 @pytest.mark.parametrize(
     ("file", "words"),
     [
-        ("certs/token-keys/jwks.json", "jwks.json is not a set of public keys"),
+        ("certs/token-keys/jwks.json", "jwks.json is no set of public keys"),
         ("certs/customers.key", "customer_keys[0].key"),
         ("certs/certifier/customers-ca.pem", "customers-ca.pem"),
         ("certs/certifier/ucpid-relay.key.pem", "holds no RSA key"),

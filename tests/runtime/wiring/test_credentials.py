@@ -65,7 +65,7 @@ def test_every_key_of_the_set_verifies_by_its_one_algorithm(certificates):
 
 
 def test_a_folder_without_a_set_is_named_with_what_to_do(tmp_path):
-    with pytest.raises(MaterialError, match=r"jwks\.json does not exist: create the first key with relay keys rotate"):
+    with pytest.raises(MaterialError, match=r"jwks\.json is not there: make the first key with relay keys rotate"):
         token_keys_of(Tokens(issuer="ZZRELAY001", keys=str(tmp_path)))
 
 

@@ -84,7 +84,7 @@ def test_missing_files_are_all_named(folder):
             "token-keys/jwks.json",
             b"{}",
             (
-                "relay.yaml: tokens.keys: certs/token-keys/jwks.json is not a set of public keys with kid and alg: "
+                "relay.yaml: tokens.keys: certs/token-keys/jwks.json is no set of public keys with kid and alg: "
                 "'keys', a folder with jwks.json, made by relay keys rotate"
             ),
         ),
