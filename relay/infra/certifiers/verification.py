@@ -87,7 +87,7 @@ _OUTAGES: Final = frozenset({Doubt.CERTIFIER_SILENT, Doubt.CERTIFIER_BROKEN})
 
 
 class CertifierProofs:
-    """Verifies signed consents at the certifiers of the settings. Belongs to one event loop; see `opened_proofs`."""
+    """Verifies signed consents at their certifiers. Belongs to one event loop; see `opened_proofs`."""
 
     def __init__(
         self,

@@ -90,8 +90,8 @@ class ClientSecrets:
     secrets delay only their sender. Queues are per caller, not per secret: otherwise anyone could fill the queue of a
     service by sending its name.
 
-    Every comparison costs as much as the costliest hash compared so far, at least as much as `hashed`: timing does not
-    distinguish hashes of other tools or older relays from unknown clients.
+    Every comparison costs as much as the costliest hash compared so far, at least as much as `hashed`. So timing
+    does not distinguish hashes of other tools or older relays from unknown clients.
     """
 
     def __init__(self, clock: Callable[[], float], threads: int = 2, memory_s: float = 60.0, most: int = 1000) -> None:
