@@ -21,7 +21,7 @@ from relay.infra.certifiers.revocation import Revocations
 from relay.infra.certifiers.signed_data import is_strong_key
 from relay.infra.certifiers.strict_der import reject_malformed
 
-DEPTH_MOST: Final = 3
+MAX_DEPTH: Final = 3
 """Maximum number of CAs between signer and root; the accredited CAs have one."""
 
 _PURPOSES: Final = frozenset(
@@ -53,7 +53,7 @@ class TrustStore:
     def _check(self, signer: x509.Certificate, others: Sequence[x509.Certificate], now: datetime, detail: str) -> None:
         if not signer.not_valid_before_utc <= now <= signer.not_valid_after_utc:
             raise Unproven(Doubt.CERTIFICATE_EXPIRED, detail)
-        builder = PolicyBuilder().store(self._store).time(now).max_chain_depth(DEPTH_MOST)
+        builder = PolicyBuilder().store(self._store).time(now).max_chain_depth(MAX_DEPTH)
         verifier = builder.extension_policies(ca_policy=_ISSUER, ee_policy=_SIGNER).build_client_verifier()
         try:
             chain = verifier.verify(signer, list(others)).chain

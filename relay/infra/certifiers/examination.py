@@ -21,13 +21,13 @@ from relay.infra.certifiers.signed_data import SignedContent, check_signature, p
 from relay.infra.certifiers.strict_der import check_der, reject_malformed
 from relay.standard.ucpid import VERSION, PersonInfoReq
 
-SIGNED_AGO_S: Final = 3600
+MAX_SIGNATURE_AGE_S: Final = 3600
 """Maximum age of a signature: the lifetime of a tx_id."""
 
-AHEAD_S: Final = 300
+MAX_CLOCK_AHEAD_S: Final = 300
 """A customer's clock may be ahead of ours by this much."""
 
-_INFORMATION_MOST: Final = 9
+_MAX_INFORMATION_BYTES: Final = 9
 """Maximum length in bytes of an agreement's BIT STRING, which has five bits. Parsing takes quadratic time."""
 
 _CONSENT: Final = "password"
@@ -69,7 +69,10 @@ def examine(signed: CertificateSigned, trust: TrustStore, now: int) -> ExaminedC
 
 
 def _check_signing_time(document: SignedContent, now: int, detail: str) -> None:
-    if document.signed_at is not None and not now - SIGNED_AGO_S <= document.signed_at <= now + AHEAD_S:
+    if (
+        document.signed_at is not None
+        and not now - MAX_SIGNATURE_AGE_S <= document.signed_at <= now + MAX_CLOCK_AHEAD_S
+    ):
         raise Unproven(Doubt.SIGNING_TIME, detail)
 
 
@@ -96,7 +99,7 @@ def _parse_person(content: bytes) -> bytes:
     check_der(content, _PERSON)
     with reject_malformed(_PERSON):
         request = PersonInfoReq.load(content, strict=True)
-        if len(request["agreement"]["information"].contents) > _INFORMATION_MOST:
+        if len(request["agreement"]["information"].contents) > _MAX_INFORMATION_BYTES:
             raise ValueError("too many bits in the agreement")
         person = request.native  # parses everything, so that malformed parts are noticed
         if person["version"] != VERSION:

@@ -12,7 +12,7 @@ from relay.infra.certifiers.identity_message import OurIdentity, build_request, 
 from relay.infra.fair_semaphore import Turns, Workers
 from relay.policy.settings.authority import IdentityDesk as Endpoint
 
-ANSWER_MOST: Final = 65_536
+MAX_RESPONSE_BYTES: Final = 65_536
 """Maximum bytes of a response; one with a 4 KiB certificate chain has about 8 KiB."""
 
 _LENGTH: Final = 4
@@ -43,11 +43,7 @@ class IdentityClient:
         try:
             async with asyncio.timeout(self._timeout_s), self._turns.turn(customer):
                 response = await self._send(request.message)
-        except (
-            OSError,
-            EOFError,
-            UnicodeError,
-        ) as error:  # TimeoutError is an OSError; UnicodeError: not a host name (IDNA)
+        except (OSError, EOFError, UnicodeError) as error:  # TimeoutError is an OSError; UnicodeError: invalid host
             raise Unproven(Doubt.CERTIFIER_SILENT) from error
         await verifiers.run(customer, partial(check_response, self._relay, request, response, signed.ci, now))
 
@@ -57,7 +53,7 @@ class IdentityClient:
             writer.write(len(message).to_bytes(_LENGTH, "big") + message)
             await writer.drain()
             length = int.from_bytes(await reader.readexactly(_LENGTH), "big")
-            if not 0 < length <= ANSWER_MOST:
+            if not 0 < length <= MAX_RESPONSE_BYTES:
                 raise Unproven(Doubt.CERTIFIER_BROKEN, "length")
             return await reader.readexactly(length)
         finally:

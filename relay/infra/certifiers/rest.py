@@ -11,7 +11,7 @@ import aiohttp
 from relay.domain.authorization.proof import Doubt, Unproven
 from relay.domain.strict_json import read_object
 
-ANSWER_MOST: Final = 65_536
+MAX_RESPONSE_BYTES: Final = 65_536
 _CHUNK: Final = 8192
 
 
@@ -78,6 +78,6 @@ async def _read_body(response: aiohttp.ClientResponse) -> bytes:
     content = bytearray()
     async for chunk in response.content.iter_chunked(_CHUNK):
         content += chunk
-        if len(content) > ANSWER_MOST:
+        if len(content) > MAX_RESPONSE_BYTES:
             raise ValueError("too long")
     return bytes(content)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from relay.domain.authorization.proof import Doubt, Unproven
 from relay.infra.certifiers.strict_der import check_der, reject_malformed
 
-CERTIFICATES_MOST: Final = 8
+MAX_CERTIFICATES: Final = 8
 RSA_BITS: Final = range(2048, 8193)
 
 _DATA: Final = "1.2.840.113549.1.7.1"
@@ -148,7 +148,7 @@ def _get_content(octets: Any) -> bytes:
 
 def _split_certificates(choices: Any, sid: Any) -> tuple[x509.Certificate, tuple[x509.Certificate, ...]]:
     """Returns the certificate that `sid` names, and the others."""
-    if not 1 <= len(choices) <= CERTIFICATES_MOST:
+    if not 1 <= len(choices) <= MAX_CERTIFICATES:
         raise ValueError("no certificates, or too many")
     signers: list[x509.Certificate] = []
     others: list[x509.Certificate] = []

@@ -8,13 +8,13 @@ from asn1crypto import parser
 
 from relay.domain.authorization.proof import Doubt, Unproven
 
-DEPTH_MOST: Final = 24
+MAX_DEPTH: Final = 24
 """Maximum nesting depth; a SignedData with certificates has about 14 levels."""
 
-NODES_MOST: Final = 4000
+MAX_NODES: Final = 4000
 """Maximum number of values; a SignedData with eight certificates has about 1200."""
 
-OID_MOST: Final = 64
+MAX_OID_BYTES: Final = 64
 """Maximum bytes of an OBJECT IDENTIFIER; those in use have about 20. Parsing takes quadratic time."""
 
 _CONSTRUCTED: Final = 1
@@ -41,12 +41,12 @@ def check_der(data: bytes, detail: str) -> bytes:
 
     Raises Unproven MALFORMED. Contents of primitive values are not checked.
     """
-    remaining = NODES_MOST
+    remaining = MAX_NODES
     pending = [(data, 0)]
     with reject_malformed(detail):
         while pending:
             contents, depth = pending.pop()
-            if depth > DEPTH_MOST:
+            if depth > MAX_DEPTH:
                 raise Unproven(Doubt.MALFORMED, detail)
             for value, constructed in _values(contents, single=depth == 0):
                 remaining -= 1
@@ -65,7 +65,7 @@ def _values(contents: bytes, *, single: bool) -> Iterator[tuple[bytes, bool]]:
         length = len(header) + len(value)
         if trailer or len(parser.emit(class_, method, tag, value)) != length:
             raise ValueError("indefinite or overlong length")
-        if (class_, tag) == _OID and len(value) > OID_MOST:
+        if (class_, tag) == _OID and len(value) > MAX_OID_BYTES:
             raise ValueError("OBJECT IDENTIFIER too long")
         yield value, method == _CONSTRUCTED
         at += length

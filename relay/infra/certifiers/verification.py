@@ -31,10 +31,10 @@ from relay.infra.fair_semaphore import Turns, Workers
 from relay.infra.user_agent import HEADERS
 from relay.policy.settings.authority import Certifier
 
-AT_ONCE: Final = 32
+MAX_REQUESTS: Final = 32
 """Maximum number of concurrent requests to one certifier."""
 
-AT_ONCE_EACH: Final = 8
+MAX_REQUESTS_PER_CUSTOMER: Final = 8
 """Maximum number of them for one customer."""
 
 
@@ -148,7 +148,7 @@ class CertifierProofs:
     def _build_verification(
         self, certifier: Certifier, credentials: Materials
     ) -> _CertificateVerification | _ProviderVerification:
-        turns = Turns(AT_ONCE, AT_ONCE_EACH)
+        turns = Turns(MAX_REQUESTS, MAX_REQUESTS_PER_CUSTOMER)
         if isinstance(credentials, IdentityMaterials) and certifier.identity is not None:
             trust = TrustStore(credentials.roots, Revocations(credentials.crls))
             client = IdentityClient(certifier.identity, credentials.us, certifier.timeout_s, turns, self._random)
@@ -175,7 +175,7 @@ async def opened_proofs(
     session = aiohttp.ClientSession(
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
-        connector=tcp_connector(limit=0, limit_per_host=AT_ONCE),
+        connector=tcp_connector(limit=0, limit_per_host=MAX_REQUESTS),
         headers=HEADERS,
     )
     verification = CertifierProofs(session, relay, verifiers, random, clock)

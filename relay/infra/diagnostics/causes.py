@@ -27,7 +27,7 @@ _KINDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (FileNotFoundError, "no_socket"),
 )
 
-_MOST: Final = 8
+_MAX_CHAIN: Final = 8
 """Maximum number of chained exceptions that are checked."""
 
 
@@ -49,7 +49,7 @@ def _chain(error: BaseException) -> list[BaseException]:
     """Returns the exception and those it wraps, innermost first. aiohttp keeps them in its own attributes."""
     chain: list[BaseException] = []
     current: object = error
-    while isinstance(current, BaseException) and current not in chain and len(chain) < _MOST:
+    while isinstance(current, BaseException) and current not in chain and len(chain) < _MAX_CHAIN:
         chain.append(current)
         wrapped = (getattr(current, "certificate_error", None), getattr(current, "os_error", None), current.__cause__)
         current = next((inner for inner in wrapped if isinstance(inner, BaseException)), None)

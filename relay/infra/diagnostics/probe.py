@@ -12,8 +12,8 @@ from relay.policy.call.envelope import Address, flaw_of
 from relay.policy.settings.scalars import ProviderTimeouts
 from relay.wire.head import HEAD_END, Malformed, answer_head, answer_parser
 
-_HEAD_MOST: Final = 16 * 1024
-_HEADERS_MOST: Final = 100
+_MAX_HEAD_BYTES: Final = 16 * 1024
+_MAX_HEADERS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +108,10 @@ class Probe:
             raw = await self._reader.readuntil(HEAD_END)
         except asyncio.LimitOverrunError:
             raise _StepFailed("head_too_large") from None
-        if len(raw) > _HEAD_MOST:
+        if len(raw) > _MAX_HEAD_BYTES:
             raise _StepFailed("head_too_large")
         try:
-            head = answer_head(raw, _HEADERS_MOST, answer_parser())
+            head = answer_head(raw, _MAX_HEADERS, answer_parser())
         except Malformed as error:
             raise _StepFailed(error.wrong.value) from None
         flaw = flaw_of(head.status, head.headers, self._tran_id)

@@ -9,10 +9,10 @@ from typing import Final
 
 _log = logging.getLogger(__name__)
 
-TTL_LEAST_S: Final = 5.0
+MIN_TTL_S: Final = 5.0
 """Minimum time in the cache; entries of /etc/hosts have no TTL."""
 
-TTL_MOST_S: Final = 300.0
+MAX_TTL_S: Final = 300.0
 """Maximum time in the cache, so that a moved host is noticed."""
 
 FAILED_S: Final = 1.0
@@ -79,7 +79,7 @@ class AddressCache:
         except OSError as error:
             self._entries[host] = self._build_error_entry(host, error)
         else:
-            ttl = min(max(resolved.ttl, TTL_LEAST_S), TTL_MOST_S)
+            ttl = min(max(resolved.ttl, MIN_TTL_S), MAX_TTL_S)
             self._entries[host] = _Entry(resolved.addresses, self._clock() + ttl)
         finally:
             del self._lookups[host]

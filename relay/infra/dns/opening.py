@@ -9,7 +9,7 @@ import aiohappyeyeballs
 DELAY_S: Final = 0.25
 """Delay before the next address is tried in parallel (RFC 8305 5)."""
 
-ADDRESSES_MOST: Final = 16
+MAX_ADDRESSES: Final = 16
 """Maximum number of addresses of one name that are tried."""
 
 
@@ -19,4 +19,4 @@ async def open_socket(loop: asyncio.AbstractEventLoop, host: str, port: int) -> 
     An address that does not respond costs a quarter of a second, not the whole connect timeout.
     """
     rows = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return await aiohappyeyeballs.start_connection(rows[:ADDRESSES_MOST], happy_eyeballs_delay=DELAY_S, loop=loop)
+    return await aiohappyeyeballs.start_connection(rows[:MAX_ADDRESSES], happy_eyeballs_delay=DELAY_S, loop=loop)

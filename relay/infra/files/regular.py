@@ -13,14 +13,14 @@ _AWAITED: Final[dict[int, str]] = {}
 """The file that each thread is opening or reading, by thread identifier."""
 
 
-def read_file(path: str | Path, most: int = -1) -> bytes:
-    """Returns at most `most` bytes of a regular file (-1: all). Raises OSError."""
+def read_file(path: str | Path, max_bytes: int = -1) -> bytes:
+    """Returns at most `max_bytes` bytes of a regular file (-1: all). Raises OSError."""
     with awaiting(path):
         expect_regular(path)
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             _expect_regular(os.fstat(descriptor), path)  # the file may have been replaced
-            return file.read(most)
+            return file.read(max_bytes)
 
 
 def expect_regular(path: str | Path) -> None:

@@ -30,7 +30,7 @@ class BoundedAnswer(ResponseHandler):
     def data_received(self, data: bytes) -> None:
         """Parses data slice by slice until a limit is exceeded. b"" continues with buffered data."""
         for start in range(0, max(len(data), 1), SLICE_BYTES):
-            if self._is_aborted():
+            if self._abort_if_exceeded():
                 return
             piece = data[start : start + SLICE_BYTES]
             self._received += len(piece)
@@ -42,8 +42,8 @@ class BoundedAnswer(ResponseHandler):
         if self._heads <= INTERIM_MOST + 1:
             super().feed_data(data, size)
 
-    def _is_aborted(self) -> bool:
-        """Returns whether reading has ended; aborts the connection if a limit is exceeded."""
+    def _abort_if_exceeded(self) -> bool:
+        """Aborts the connection if a limit is exceeded. Returns whether it is closed."""
         if self.transport is None:
             return True
         if self._payload is not None:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-_EVERY_S: Final = 0.2
+_INTERVAL_S: Final = 0.2
 QUIET_S: Final = 1.0
 STOP_S: Final = 2.0
 """Timeout for the last lines, so that an unread pipe does not block the process exit."""
@@ -23,7 +23,7 @@ class Sink(Protocol):
 
 
 class LineWriter:
-    """Writes queued lines to a sink on its own thread. At most `most` lines are queued; more are counted as `lost`.
+    """Writes queued lines to a sink on its own thread. At most `max_lines` are queued; more are counted as `lost`.
 
     `on_loss` gets the reason when lines begin to be lost, on any thread. `on_recovery` gets the number of lost lines
     once lines are written and none was lost for `QUIET_S`, on the writer's thread.
@@ -32,12 +32,12 @@ class LineWriter:
     def __init__(
         self,
         name: str,
-        most: int,
+        max_lines: int,
         on_loss: Callable[[str], None],
         on_recovery: Callable[[int], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._most = most
+        self._max_lines = max_lines
         self._on_loss = on_loss
         self._on_recovery = on_recovery
         self._clock = clock
@@ -55,7 +55,7 @@ class LineWriter:
     @property
     def room(self) -> int:
         """Number of lines that may be queued now."""
-        return max(0, self._most - len(self._queue))
+        return max(0, self._max_lines - len(self._queue))
 
     def start(self, sink: Sink) -> None:
         """Starts to write to a sink, which the writer closes when it stops."""
@@ -71,7 +71,7 @@ class LineWriter:
             self._lose(self._writing + len(self._queue), "not written before the timeout")
 
     def put(self, lines: Sequence[bytes], dropped: int = 0) -> None:
-        """Queues at most `room` lines, written within `_EVERY_S`. `dropped` is the number of lines left out."""
+        """Queues at most `room` lines, written within `_INTERVAL_S`. `dropped` is the number of lines left out."""
         if dropped:
             self._lose(dropped, "the queue is full")
         self._queue.extend(lines)
@@ -104,7 +104,7 @@ class LineWriter:
 
     def _run(self) -> None:
         while not self._is_stopping:
-            self._wakeup.wait(_EVERY_S)
+            self._wakeup.wait(_INTERVAL_S)
             self._wakeup.clear()
             self.write_queued()
         self.write_queued()

@@ -11,8 +11,8 @@ from typing import Final, Self, TextIO
 from relay.infra.output.line_file import LineFile
 from relay.infra.output.line_writer import LineWriter, Sink
 
-LINES_MOST: Final = 10_000
-LINE_MOST: Final = 65_536
+MAX_LINES: Final = 10_000
+MAX_LINE_LENGTH: Final = 65_536
 """Longer lines are cut: bodies do not belong into a log."""
 STOP_S: Final = 1.0
 
@@ -40,7 +40,7 @@ class QueuedStderr:
 
     def __init__(self, level: str) -> None:
         self._level = level
-        self._writer = LineWriter("stderr", LINES_MOST, lambda _reason: None, self._log_loss)
+        self._writer = LineWriter("stderr", MAX_LINES, lambda _reason: None, self._log_loss)
         self._stream = _Stream(self._writer)
         self._previous: TextIO = sys.stderr
         self._previous_level = logging.WARNING
@@ -98,7 +98,7 @@ class _Stream(io.TextIOBase):
     def write(self, text: str) -> int:
         """Queues whole lines of a text; keeps the last one without newline for the next text."""
         *lines, rest = (self._partial + text).split("\n")
-        self._partial = rest if len(rest) < LINE_MOST else ""
+        self._partial = rest if len(rest) < MAX_LINE_LENGTH else ""
         if not self._partial and rest:
             lines.append(rest)
         if lines:
@@ -113,7 +113,7 @@ class _Stream(io.TextIOBase):
 
     def _queue(self, lines: Sequence[str]) -> None:
         room = self._writer.room
-        encoded = [f"{line[:LINE_MOST]}\n".encode(errors="backslashreplace") for line in lines[:room]]
+        encoded = [f"{line[:MAX_LINE_LENGTH]}\n".encode(errors="backslashreplace") for line in lines[:room]]
         self._writer.put(encoded, max(0, len(lines) - room))
         self._writer.wake()
 

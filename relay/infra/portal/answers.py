@@ -10,10 +10,10 @@ from typing import Any, Final
 from relay.domain.strict_json import read_object
 from relay.infra.portal.connection import RawResponse
 
-THREAD_FROM: Final = 1_048_576
+MIN_THREAD_BYTES: Final = 1_048_576
 """A response of this size in bytes is parsed on a thread, so that the event loop is not blocked."""
 
-VALUES_MOST: Final = 3_000_000
+MAX_VALUES: Final = 3_000_000
 """Maximum number of JSON values in a response: 16 MB of empty lists would take half a gigabyte of memory."""
 
 _RSP_CODE: Final = re.compile(r"[0-9A-Za-z]{5}")
@@ -102,7 +102,7 @@ async def _parse_object(raw: RawResponse) -> Mapping[str, Any] | None:
     if raw.content_type != "application/json" or _has_too_many_values(raw.content):
         return None
     try:
-        if len(raw.content) < THREAD_FROM:
+        if len(raw.content) < MIN_THREAD_BYTES:
             return read_object(raw.content)
         return await asyncio.to_thread(read_object, raw.content)
     except ValueError:
@@ -111,4 +111,4 @@ async def _parse_object(raw: RawResponse) -> Mapping[str, Any] | None:
 
 def _has_too_many_values(content: bytes) -> bool:
     """Returns whether there may be too many values. Each opens an object or list, or follows a comma."""
-    return len(content) > VALUES_MOST and sum(map(content.count, (b"{", b"[", b","))) > VALUES_MOST
+    return len(content) > MAX_VALUES and sum(map(content.count, (b"{", b"[", b","))) > MAX_VALUES

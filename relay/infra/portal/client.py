@@ -20,7 +20,7 @@ from relay.infra.portal.token import TokenSource, check_token
 from relay.policy.settings.portal import PortalSettings
 
 TOKEN: Final = "지원-001"  # noqa: S105 - an API
-_WAIT_MOST_S: Final = 60.0
+_MAX_BACKOFF_S: Final = 60.0
 _UNAUTHORIZED: Final = 401
 
 RecordCall = Callable[[PortalCall], Awaitable[None]]
@@ -156,5 +156,5 @@ class PortalClient:
 
     def _backoff(self, attempt: int) -> float:
         """Returns seconds to wait: full jitter up to a bound that doubles, at most a minute."""
-        longest = min(_WAIT_MOST_S, self._settings.timeouts.backoff_s * 2.0 ** (attempt - 1))
+        longest = min(_MAX_BACKOFF_S, self._settings.timeouts.backoff_s * 2.0 ** (attempt - 1))
         return longest * int.from_bytes(self._effects.random(4)) / 2**32

@@ -12,7 +12,7 @@ from relay.infra.dns.connector import tcp_connector
 from relay.infra.user_agent import HEADERS
 from relay.policy.settings.portal import PortalSettings
 
-ERROR_MOST: Final = 65_536
+MAX_ERROR_BYTES: Final = 65_536
 """Maximum bytes of an error response, which has a code and a message."""
 _BUFFER: Final = 65_536
 _OK: Final = 200
@@ -119,13 +119,15 @@ class PortalConnection:
         status = response.status
         if response.headers.get("Content-Encoding", "identity") != "identity":
             return RawResponse("the answer is compressed, which was not requested", status)
-        most = self._settings.answer_bytes if status == _OK else ERROR_MOST
+        max_bytes = self._settings.answer_bytes if status == _OK else MAX_ERROR_BYTES
         content = bytearray()
         try:
             async for chunk in response.content.iter_any():
                 content += chunk
-                if len(content) > most:
-                    return RawResponse(f"the answer is longer than {most} bytes", status, is_retryable=status != _OK)
+                if len(content) > max_bytes:
+                    return RawResponse(
+                        f"the answer is longer than {max_bytes} bytes", status, is_retryable=status != _OK
+                    )
         except TimeoutError:
             return RawResponse("the answer did not end in time", status)
         except (aiohttp.ClientError, OSError):

@@ -9,7 +9,7 @@ from typing import Final
 from relay.infra.tokens.client_secrets import hashed, matches_hash
 
 THREADS: Final = 2
-KEY_BYTES_LEAST: Final = 32
+MIN_KEY_BYTES: Final = 32
 _KEY_NAME_BYTES: Final = 4
 _MARK_BYTES: Final = 32
 
@@ -21,8 +21,8 @@ class PortalSecrets:
     """
 
     def __init__(self, key: bytes, threads: int = THREADS) -> None:
-        if len(key) < KEY_BYTES_LEAST:
-            raise ValueError(f"the key of secret marks has fewer than {KEY_BYTES_LEAST} bytes")
+        if len(key) < MIN_KEY_BYTES:
+            raise ValueError(f"the key of secret marks has fewer than {MIN_KEY_BYTES} bytes")
         self._key = key
         self._key_name = hmac.digest(key, b"name of the key of marks", "sha256")[:_KEY_NAME_BYTES]
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="portal-secret")

@@ -18,7 +18,7 @@ from typing import Final, Self
 
 from relay.infra.fair_semaphore import Turns, Workers
 
-WAITING_EACH: Final = 8
+MAX_WAITING_PER_CALLER: Final = 8
 """Comparisons of one caller that may wait for its running one: half a second on idle threads. A service has one secret
 and equal calls share a comparison, so a caller with the right secret never has that many."""
 
@@ -30,7 +30,7 @@ _PAD: Final = (10, 8)
 """ln and r of the extra work that brings a cheap comparison up to `_COST`."""
 _SALT_BYTES: Final = 16
 _HASH_BYTES: Final = 32
-_MEMORY_MOST: Final = 2**31 - 1
+_MAX_MEMORY_BYTES: Final = 2**31 - 1
 """Maximum memory limit that OpenSSL accepts."""
 
 
@@ -61,7 +61,7 @@ class _Hash:
 
     def derive(self, secret: str) -> bytes:
         """Returns the digest of a secret with this cost and salt."""
-        maxmem = min(128 * self.r * (2**self.ln + self.p + 2), _MEMORY_MOST)
+        maxmem = min(128 * self.r * (2**self.ln + self.p + 2), _MAX_MEMORY_BYTES)
         parameters = {"n": 2**self.ln, "r": self.r, "p": self.p}
         return hashlib.scrypt(secret.encode(), salt=self.salt, maxmem=maxmem, dklen=len(self.digest), **parameters)
 
@@ -81,28 +81,30 @@ def matches_hash(secret_hash: str, secret: str) -> bool:
 
 
 class ClientSecrets:
-    """Implements Secrets of the authority. `threads` compare; at most `most` successes are cached for `memory_s`.
+    """Implements Secrets of the authority. At most `max_cached` successes are cached for `memory_s`.
 
     The cache holds an HMAC under a key of this process, never a secret. Concurrent calls with the same secret share one
     comparison: an operator that begins with fifty calls waits for one.
 
-    Each caller has one running comparison, at most `WAITING_EACH` waiting ones, and a fair share of the threads: wrong
-    secrets delay only their sender. Queues are per caller, not per secret: otherwise anyone could fill the queue of a
-    service by sending its name.
+    Each caller has one running comparison, at most `MAX_WAITING_PER_CALLER` waiting ones, and a fair share of the
+    threads: wrong secrets delay only their sender. Queues are per caller, not per secret: otherwise anyone could fill
+    the queue of a service by sending its name.
 
     Every comparison costs as much as the costliest hash compared so far, at least as much as `hashed`. So timing
     does not distinguish hashes of other tools or older relays from unknown clients.
     """
 
-    def __init__(self, clock: Callable[[], float], threads: int = 2, memory_s: float = 60.0, most: int = 1000) -> None:
+    def __init__(
+        self, clock: Callable[[], float], threads: int = 2, memory_s: float = 60.0, max_cached: int = 1000
+    ) -> None:
         self._clock = clock
         self._memory_s = memory_s
-        self._most = most
+        self._max_cached = max_cached
         self._key = os.urandom(32)
         self._cache: OrderedDict[bytes, float] = OrderedDict()
         self._running: dict[bytes, asyncio.Task[bool]] = {}
         self._cost = _COST
-        self._workers = Workers(threads, Turns(threads, 1, waiting_each=WAITING_EACH), "client-secret")
+        self._workers = Workers(threads, Turns(threads, 1, waiting_each=MAX_WAITING_PER_CALLER), "client-secret")
 
     async def fit(self, caller: str, secret_hash: str, secret: str) -> bool:
         """Returns whether a secret matches a hash. `caller` is "" for all unknown callers.
@@ -139,7 +141,7 @@ class ClientSecrets:
     def _store(self, digest: bytes) -> None:
         self._cache[digest] = self._clock() + self._memory_s
         self._cache.move_to_end(digest)
-        while len(self._cache) > self._most:
+        while len(self._cache) > self._max_cached:
             self._cache.popitem(last=False)
 
 

@@ -10,7 +10,7 @@ RETRY_S: Final = 1.0
 """Delay before reconnecting after the authority closed the connection."""
 
 _REQUEST: Final = b"GET %b HTTP/1.1\r\nHost: authority\r\n\r\n" % REVOCATIONS_PATH.encode()
-_MOST: Final = 65_536
+_READ_BYTES: Final = 65_536
 
 
 async def follow_authority(socket: str, on_change: Callable[[], None]) -> None:
@@ -26,7 +26,7 @@ async def follow_authority(socket: str, on_change: Callable[[], None]) -> None:
             continue
         try:
             writer.write(_REQUEST)
-            while await reader.read(_MOST):
+            while await reader.read(_READ_BYTES):
                 on_change()
         except OSError:
             pass

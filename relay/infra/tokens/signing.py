@@ -18,7 +18,7 @@ from relay.domain.authorization.token import ACCESS, Claims
 from relay.infra.tokens.key_folder import TokenKey, TokenKeyProblem, read_keys, read_private_key
 from relay.infra.tokens.verification import Verifier, VerifyingKey
 
-_MOST: Final = 1500
+_MAX_TOKEN_BYTES: Final = 1500
 """Maximum bytes of 접근토큰 and 리프레시 토큰, aNS(1500)."""
 
 
@@ -87,7 +87,7 @@ class FolderSigner:
         key = self._select_key(now)
         payload = json.dumps(claims, separators=(",", ":"), sort_keys=True).encode()
         token = self._jws.encode(payload, key.private, key.algorithm, {"kid": key.kid})
-        if len(token) > _MOST:
+        if len(token) > _MAX_TOKEN_BYTES:
             raise TokenTooLong(f"a token of {len(token)} bytes")
         return token, hashlib.sha256(token.rpartition(".")[0].encode()).digest()
 

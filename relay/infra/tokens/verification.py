@@ -11,7 +11,7 @@ from relay.domain.authorization.token import ACCESS, REFRESH, Claims, Expired, c
 from relay.domain.fault import FAULTS, Refusal
 
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_MOST: Final = 1500
+_MAX_TOKEN_BYTES: Final = 1500
 """Maximum bytes of 접근토큰, aNS(1500)."""
 
 
@@ -56,7 +56,7 @@ class Verifier:
 
     def _verify_signature(self, token: bytes) -> bytes:
         """Returns the payload of a token after checking its signature. Raises Refusal (40101)."""
-        if len(token) > _MOST or _TOKEN.fullmatch(token) is None:
+        if len(token) > _MAX_TOKEN_BYTES or _TOKEN.fullmatch(token) is None:
             raise Refusal(FAULTS["token_malformed"])
         try:
             kid = jwt.get_unverified_header(token).get("kid")
@@ -76,12 +76,12 @@ class VerifiedTokens:
     """Verifies access tokens and caches the claims of valid ones.
 
     The cache has two generations. When the young one is full it becomes the old one, whose unused tokens are dropped.
-    So it holds at most `most` tokens and costs one or two dict look-ups.
+    So it holds at most `max_tokens` tokens and costs one or two dict look-ups.
     """
 
-    def __init__(self, keys: Mapping[str, VerifyingKey], issuer: str, leeway: float, most: int) -> None:
+    def __init__(self, keys: Mapping[str, VerifyingKey], issuer: str, leeway: float, max_tokens: int) -> None:
         self._verifier = Verifier(keys, issuer, leeway)
-        self._half = max(1, most // 2)
+        self._half = max(1, max_tokens // 2)
         self._young: dict[bytes, Claims] = {}
         self._old: dict[bytes, Claims] = {}
 

@@ -6,7 +6,7 @@ import pytest
 
 from relay.domain.authorization.proof import Doubt, Unproven
 from relay.infra.certifiers.examination import ExaminedConsent
-from relay.infra.certifiers.identity_client import ANSWER_MOST, IdentityClient
+from relay.infra.certifiers.identity_client import MAX_RESPONSE_BYTES, IdentityClient
 from relay.infra.fair_semaphore import Turns, Workers
 from relay.policy.settings.authority import IdentityDesk as Endpoint
 from relay.standard.ucpid import UcpidRequest
@@ -80,7 +80,7 @@ async def test_a_request_is_prefixed_with_its_length(confirm):
         (b"\x00\x00\x00\x05abc", Doubt.CERTIFIER_SILENT),
         (b"\x00\x00\x00\x00", Doubt.CERTIFIER_BROKEN),
         (b"\xff\xff\xff\xff", Doubt.CERTIFIER_BROKEN),
-        ((ANSWER_MOST + 1).to_bytes(4, "big"), Doubt.CERTIFIER_BROKEN),
+        ((MAX_RESPONSE_BYTES + 1).to_bytes(4, "big"), Doubt.CERTIFIER_BROKEN),
         (frame(b"garbage"), Doubt.CERTIFIER_BROKEN),
     ],
     ids=["nothing", "half a length", "half an answer", "length 0", "length 4 GiB", "a byte too much", "garbage"],

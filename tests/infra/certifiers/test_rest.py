@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.domain.authorization.proof import Doubt, Unproven
-from relay.infra.certifiers.rest import ANSWER_MOST, ApiClient
+from relay.infra.certifiers.rest import MAX_RESPONSE_BYTES, ApiClient
 
 
 @asynccontextmanager
@@ -75,7 +75,7 @@ async def test_a_form_or_json_is_sent_with_our_tran_id():
         respond_with(b'{"a":1,"a":2}'),
         respond_with(b"\xff"),
         respond_with(b"[" * 20_000),
-        respond_with(b'{"a":"' + b"x" * ANSWER_MOST + b'"}'),
+        respond_with(b'{"a":"' + b"x" * MAX_RESPONSE_BYTES + b'"}'),
         respond_with(b"{}", headers={"Content-Encoding": "gzip"}),
         respond_with(b"", 302, {"Location": "/api"}),
     ],

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.authorization.proof import Doubt, Unproven
-from relay.infra.certifiers.strict_der import DEPTH_MOST, NODES_MOST, OID_MOST, check_der, reject_malformed
+from relay.infra.certifiers.strict_der import MAX_DEPTH, MAX_NODES, MAX_OID_BYTES, check_der, reject_malformed
 
 
 def encode(tag, contents):
@@ -26,7 +26,7 @@ def nested(depth):
     [
         encode(0x02, b"\x01"),
         encode(0x30, encode(0x04, b"x" * 300) * 3),
-        nested(DEPTH_MOST),
+        nested(MAX_DEPTH),
         encode(0x30, b""),
         b"\x05\x00",
     ],
@@ -53,10 +53,10 @@ def test_der_passes_unchanged(data):
         b"\x30\x04\x02\x01\x01\x05",
         b"\x1f\x80\x01\x00",
         b"\x1f" + b"\xff" * 40,
-        nested(DEPTH_MOST + 1),
-        encode(0x30, encode(0x02, b"\x01") * (NODES_MOST + 1)),
+        nested(MAX_DEPTH + 1),
+        encode(0x30, encode(0x02, b"\x01") * (MAX_NODES + 1)),
         b"\x24\x80" * 500,
-        encode(0x30, encode(0x06, b"\xff" * OID_MOST + b"\x01")),
+        encode(0x30, encode(0x06, b"\xff" * MAX_OID_BYTES + b"\x01")),
     ],
     ids=[
         "nothing",

@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from relay.infra.dns.address_cache import FAILED_S, RETRY_S, TTL_LEAST_S, TTL_MOST_S, AddressCache, ResolvedAddresses
+from relay.infra.dns.address_cache import FAILED_S, MAX_TTL_S, MIN_TTL_S, RETRY_S, AddressCache, ResolvedAddresses
 
 ONE, TWO = ResolvedAddresses(("192.0.2.1",), 60), ResolvedAddresses(("192.0.2.2", "192.0.2.3"), 60)
 FAILURE = socket.gaierror(socket.EAI_AGAIN, "no answer")
@@ -15,7 +15,7 @@ class NameServers:
     def __init__(self):
         self.now = 1000.0
         self.asked = []
-        self.answers = []
+        self.results = []
         self.cache = AddressCache(self._look_up, lambda: self.now)
         self.open = asyncio.Event()
         self.open.set()
@@ -23,10 +23,10 @@ class NameServers:
     async def _look_up(self, host):
         self.asked.append(host)
         await self.open.wait()
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        result = self.results.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     async def resolve(self, host="bank.test"):
         return await self.cache.resolve(host)
@@ -43,7 +43,7 @@ def names():
 
 
 async def test_addresses_are_cached_for_their_ttl(names):
-    names.answers = [ONE]
+    names.results = [ONE]
     assert await names.resolve() == ONE.addresses
     names.now += 59
     assert await names.resolve() == ONE.addresses
@@ -51,7 +51,7 @@ async def test_addresses_are_cached_for_their_ttl(names):
 
 
 async def test_expired_addresses_are_served_during_a_refresh(names):
-    names.answers = [ONE, TWO]
+    names.results = [ONE, TWO]
     await names.resolve()
     names.now += 60
     names.open.clear()
@@ -65,7 +65,7 @@ async def test_expired_addresses_are_served_during_a_refresh(names):
 
 @pytest.mark.parametrize("failure", [FAILURE, TimeoutError(), socket.gaierror(socket.EAI_NONAME, "no such name")])
 async def test_addresses_are_kept_while_look_ups_fail(names, failure):
-    names.answers = [ONE, failure, failure, TWO]
+    names.results = [ONE, failure, failure, TWO]
     await names.resolve()
     for _ in range(2):
         names.now += 60
@@ -79,7 +79,7 @@ async def test_addresses_are_kept_while_look_ups_fail(names, failure):
 
 
 async def test_a_failed_refresh_is_repeated_after_a_delay(names):
-    names.answers = [ONE, FAILURE]
+    names.results = [ONE, FAILURE]
     await names.resolve()
     names.now += 60
     await names.resolve()
@@ -90,7 +90,7 @@ async def test_a_failed_refresh_is_repeated_after_a_delay(names):
 
 
 async def test_an_unknown_name_raises_the_look_up_error(names):
-    names.answers = [FAILURE, ONE]
+    names.results = [FAILURE, ONE]
     for _ in range(2):
         with pytest.raises(socket.gaierror, match="no answer"):
             await names.resolve()
@@ -100,13 +100,13 @@ async def test_an_unknown_name_raises_the_look_up_error(names):
 
 
 async def test_a_name_without_an_address_is_an_error(names):
-    names.answers = [ResolvedAddresses((), 60)]
+    names.results = [ResolvedAddresses((), 60)]
     with pytest.raises(socket.gaierror, match="no address"):
         await names.resolve()
 
 
 async def test_callers_of_one_name_share_a_look_up(names):
-    names.answers = [ONE]
+    names.results = [ONE]
     names.open.clear()
     calls = [asyncio.create_task(names.resolve()) for _ in range(10)]
     await names.settle()
@@ -123,16 +123,16 @@ async def test_a_hanging_name_does_not_delay_others(names):
     await names.settle()
     blocked, names.open = names.open, asyncio.Event()
     names.open.set()
-    names.answers = [ONE]
+    names.results = [ONE]
     assert await names.resolve() == ONE.addresses
     assert not blocked.is_set()
     for call in hanging:
         call.cancel()
 
 
-@pytest.mark.parametrize(("ttl", "seconds"), [(0, TTL_LEAST_S), (1, TTL_LEAST_S), (60, 60), (86400, TTL_MOST_S)])
+@pytest.mark.parametrize(("ttl", "seconds"), [(0, MIN_TTL_S), (1, MIN_TTL_S), (60, 60), (86400, MAX_TTL_S)])
 async def test_a_ttl_is_bounded(names, ttl, seconds):
-    names.answers = [ResolvedAddresses(("192.0.2.1",), ttl), TWO]
+    names.results = [ResolvedAddresses(("192.0.2.1",), ttl), TWO]
     await names.resolve()
     names.now += seconds - 0.1
     await names.resolve()

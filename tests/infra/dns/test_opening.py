@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from relay.infra.dns.opening import ADDRESSES_MOST, open_socket
+from relay.infra.dns.opening import MAX_ADDRESSES, open_socket
 from relay.infra.upstream.dialing import Dialer, NotConnected
 from relay.policy.settings.scalars import ProviderTimeouts
 
@@ -41,7 +41,7 @@ async def test_a_tls_line_goes_past_a_silent_address_too(names, port, silent_add
 
 
 async def test_no_more_than_sixteen_addresses_are_tried(names, port):
-    refusing = [f"127.0.1.{number}" for number in range(1, ADDRESSES_MOST + 1)]
+    refusing = [f"127.0.1.{number}" for number in range(1, MAX_ADDRESSES + 1)]
     names.addresses["bank.test"] = [*refusing, "127.0.0.1"]
     loop = asyncio.get_running_loop()
     rows = await loop.getaddrinfo("bank.test", port, type=socket.SOCK_STREAM)

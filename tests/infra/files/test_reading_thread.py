@@ -42,7 +42,7 @@ async def test_the_awaited_file_is_known():
             ends.wait()
 
     thread = ReadingThread(hang, "reads")
-    while not started.is_set():  # noqa: ASYNC110 - a thread says so
+    while not started.is_set():  # noqa: ASYNC110 - a thread sets it
         await asyncio.sleep(0)
     assert thread.file == "relay.yaml"
     ends.set()

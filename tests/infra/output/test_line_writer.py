@@ -30,8 +30,8 @@ class Callbacks:
     def __init__(self):
         self.events, self.now = [], 0.0
 
-    def build_writer(self, most):
-        return LineWriter("test", most, self.events.append, self.events.append, lambda: self.now)
+    def build_writer(self, max_lines):
+        return LineWriter("test", max_lines, self.events.append, self.events.append, lambda: self.now)
 
 
 @pytest.fixture

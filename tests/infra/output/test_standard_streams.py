@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from relay.infra.output.standard_streams import LINE_MOST, LINES_MOST, QueuedStderr
+from relay.infra.output.standard_streams import MAX_LINE_LENGTH, MAX_LINES, QueuedStderr
 
 UNREAD = """
 import logging, sys
@@ -52,7 +52,7 @@ def test_a_stderr_that_is_not_read_blocks_neither_logging_nor_the_end():
         assert process.wait(timeout=60) == 0
         lost = int(process.stdout.read())
         lines = process.stderr.read().splitlines()
-    assert lost >= 30_002 - LINES_MOST - len(lines)
+    assert lost >= 30_002 - MAX_LINES - len(lines)
     assert all(b" INFO relay: line " in line for line in lines[:-1])
 
 
@@ -111,8 +111,8 @@ def test_lines_below_the_level_are_not_written(lines):
 
 def test_an_endless_line_is_cut(lines):
     with QueuedStderr("INFO"):
-        sys.stderr.write("x" * 3 * LINE_MOST)
-    assert [len(line) for line in lines()] == [LINE_MOST]
+        sys.stderr.write("x" * 3 * MAX_LINE_LENGTH)
+    assert [len(line) for line in lines()] == [MAX_LINE_LENGTH]
 
 
 def test_threads_write_to_a_stream_without_descriptor(monkeypatch):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from relay.infra.portal import answers
-from relay.infra.portal.answers import THREAD_FROM, Verdict, check_rsp_code, find_code, judge_response
+from relay.infra.portal.answers import MIN_THREAD_BYTES, Verdict, check_rsp_code, find_code, judge_response
 from relay.infra.portal.connection import RawResponse
 
 TRAN_ID = "RLAY000001R00000000000001"
@@ -85,7 +85,7 @@ def test_only_a_well_formed_code_is_returned(body, code):
     assert find_code(body) == code
 
 
-@pytest.mark.parametrize(("size", "is_on_thread"), [(THREAD_FROM - 1, False), (THREAD_FROM, True)])
+@pytest.mark.parametrize(("size", "is_on_thread"), [(MIN_THREAD_BYTES - 1, False), (MIN_THREAD_BYTES, True)])
 async def test_a_large_response_is_parsed_on_a_thread(monkeypatch, size, is_on_thread):
     calls = []
 
@@ -102,7 +102,7 @@ async def test_a_large_response_is_parsed_on_a_thread(monkeypatch, size, is_on_t
 @pytest.mark.parametrize("value", [b"[]", b"{}", b"1", b'""'])
 async def test_a_response_with_too_many_values_is_not_parsed(monkeypatch, value):
     """Empty lists take thirty times the memory of their text."""
-    monkeypatch.setattr(answers, "VALUES_MOST", 100)
+    monkeypatch.setattr(answers, "MAX_VALUES", 100)
     for count, verdict in ((40, Verdict.ACCEPTED), (120, Verdict.RETRY)):
         content = b'{"rsp_code":"00000","a":[' + b",".join([value] * count) + b"]}"
         assert (await judge(replace(GOOD, content=content))).verdict is verdict

@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from relay.domain.portal import PortalAway, PortalRefused
-from relay.infra.portal.connection import ERROR_MOST, PortalConnection, PortalRequest, RawResponse
+from relay.infra.portal.connection import MAX_ERROR_BYTES, PortalConnection, PortalRequest, RawResponse
 
 ORGS = "/v1/mgmts/orgs"
 GET = PortalRequest("지원-002", "GET", ORGS + "?search_timestamp=0")
@@ -121,7 +121,7 @@ async def test_a_response_over_the_limit_is_not_retried(portal, client_of):
 
 
 async def test_a_long_error_is_cut_early(settings_for):
-    answer = b"HTTP/1.1 500 No\r\nContent-Length: 99999999\r\n\r\n" + b" " * (ERROR_MOST + 1)
+    answer = b"HTTP/1.1 500 No\r\nContent-Length: 99999999\r\n\r\n" + b" " * (MAX_ERROR_BYTES + 1)
     async with connect(settings_for, answer, ends="silence") as connection:
         raw = await connection.send(GET, {})
     assert (raw.status, raw.problem, raw.is_retryable) == (500, "the answer is longer than 65536 bytes", True)

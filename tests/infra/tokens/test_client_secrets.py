@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from relay.domain.queue_full import Crowded
 from relay.infra.tokens import client_secrets
-from relay.infra.tokens.client_secrets import WAITING_EACH, ClientSecrets, hashed
+from relay.infra.tokens.client_secrets import MAX_WAITING_PER_CALLER, ClientSecrets, hashed
 from relay.policy.settings.scalars import SecretHash
 
 SECRET = "Q7fG2k9Lm4Xc1Vb8"
@@ -41,7 +41,7 @@ def clock():
 
 @pytest.fixture
 def secrets(clock):
-    client_secrets = ClientSecrets(clock, threads=2, memory_s=60, most=3)
+    client_secrets = ClientSecrets(clock, threads=2, memory_s=60, max_cached=3)
     yield client_secrets
     client_secrets.close()
 
@@ -208,8 +208,8 @@ async def test_many_wrong_secrets_use_one_thread_and_fill_their_queue(secrets, b
     assert blocked.order == [f"{A} guess 0", "right"]
     blocked.go.set()
     outcomes = await asyncio.gather(*guesses, return_exceptions=True)
-    assert outcomes[: 1 + WAITING_EACH] == [False] * (1 + WAITING_EACH)
-    assert {type(outcome) for outcome in outcomes[1 + WAITING_EACH :]} == {Crowded}
+    assert outcomes[: 1 + MAX_WAITING_PER_CALLER] == [False] * (1 + MAX_WAITING_PER_CALLER)
+    assert {type(outcome) for outcome in outcomes[1 + MAX_WAITING_PER_CALLER :]} == {Crowded}
 
 
 async def test_callers_get_fair_turns(secrets, blocked):
@@ -225,7 +225,7 @@ async def test_callers_get_fair_turns(secrets, blocked):
 
 async def test_a_full_queue_does_not_block_a_cached_secret(secrets, blocked):
     assert await secrets.fit(A, HASH, "right")
-    guesses = send_guesses(secrets, A, 1 + WAITING_EACH)
+    guesses = send_guesses(secrets, A, 1 + MAX_WAITING_PER_CALLER)
     await blocked.wait_started()
     async with asyncio.timeout(5):
         assert await secrets.fit(A, HASH, "right")
@@ -239,7 +239,7 @@ async def test_a_full_queue_does_not_block_a_cached_secret(secrets, blocked):
 async def test_equal_calls_take_one_place_in_the_queue(secrets, blocked):
     equal = [asyncio.create_task(secrets.fit(A, HASH, "wrong")) for _ in range(50)]
     await blocked.wait_started()
-    others = send_guesses(secrets, A, WAITING_EACH)
+    others = send_guesses(secrets, A, MAX_WAITING_PER_CALLER)
     blocked.go.set()
     assert not any(await asyncio.gather(*equal, *others))
     assert blocked.order.count("wrong") == 1

@@ -17,9 +17,9 @@ KEYS = {
 KEYS["PS256"] = KEYS["RS256"]
 
 
-def build_tokens(most=100, leeway=5.0):
+def build_tokens(max_tokens=100, leeway=5.0):
     keys = {name: VerifyingKey(name, key.public_key()) for name, key in KEYS.items()}
-    return VerifiedTokens(keys, "ZRLA000001", leeway, most)
+    return VerifiedTokens(keys, "ZRLA000001", leeway, max_tokens)
 
 
 def bearer(algorithm="ES256", kid=None, scheme=b"Bearer ", headers=None, **over):
@@ -123,7 +123,7 @@ def test_a_cached_token_expires(monkeypatch):
 
 
 def test_the_cache_is_bounded_and_keeps_frequent_tokens():
-    tokens = build_tokens(most=10)
+    tokens = build_tokens(max_tokens=10)
     frequent = bearer(jti="frequent")
     for number in range(40):
         tokens.claims(bearer(jti=str(number)), NOW)
