@@ -1,4 +1,4 @@
-"""Verifies signed consents at their certifiers (통합인증-002): implements `Proofs` of the authority."""
+"""Verifies signed consents at their certifiers, for the authority (통합인증-002)."""
 
 import asyncio
 import hashlib
