@@ -71,7 +71,7 @@ class LineWriter:
             self._lose(self._writing + len(self._queue), "not written before the timeout")
 
     def put(self, lines: Sequence[bytes], dropped: int = 0) -> None:
-        """Queues at most `room` lines, written within `_INTERVAL_S`. `dropped` is the number of lines left out."""
+        """Queues at most `room` lines, written within `_INTERVAL_S`. `dropped` counts lines that were left out."""
         if dropped:
             self._lose(dropped, "the queue is full")
         self._queue.extend(lines)
