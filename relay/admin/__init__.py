@@ -1,1 +1,1 @@
-"""Floor 2: the private port: health, readiness, metrics."""
+"""The admin port (private): health, readiness, metrics."""

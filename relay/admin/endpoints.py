@@ -1,6 +1,6 @@
-"""The private port: `/healthz` (the process lives), `/readyz` (it may be sent calls), `/metrics` (for Prometheus).
+"""Endpoints of the admin port: `/healthz` (liveness), `/readyz` (readiness), `/metrics` (Prometheus).
 
-And `/jwks.json`: the public keys that verify the relay's tokens (RFC 7517), for whoever audits them.
+`/jwks.json` publishes the public keys that verify the relay's tokens (RFC 7517), for audits.
 """
 
 import asyncio
@@ -12,27 +12,27 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 STALLED_S: Final = 10.0
-"""A process whose loop has not turned for so long does not live: it is to be started anew."""
+"""A process whose event loop is blocked for this long fails its liveness check and must be restarted."""
 
 
 def application(
     registry: CollectorRegistry,
-    unready: Callable[[], list[str]],
+    find_missing: Callable[[], list[str]],
     jwks: Callable[[], Mapping[str, Any]],
     stalled_s: Callable[[], float],
 ) -> web.Application:
-    """The admin application. `unready` names what is missing before calls may come; `jwks` are the public keys.
+    """Builds the admin application. `find_missing` names what is missing for readiness; `jwks` returns public keys.
 
-    `stalled_s` tells for how many seconds the loop of the calls has stood still.
+    `stalled_s` returns for how many seconds the event loop of the calls has been blocked.
     """
     app = web.Application()
 
     async def healthz(_request: web.Request) -> web.Response:
-        stalled = stalled_s() >= STALLED_S
-        return web.json_response({"status": "stalled" if stalled else "ok"}, status=503 if stalled else 200)
+        is_stalled = stalled_s() >= STALLED_S
+        return web.json_response({"status": "stalled" if is_stalled else "ok"}, status=503 if is_stalled else 200)
 
     async def readyz(_request: web.Request) -> web.Response:
-        missing = unready()
+        missing = find_missing()
         return web.json_response(
             {"status": "unready" if missing else "ok", "missing": missing}, status=503 if missing else 200
         )
@@ -44,6 +44,6 @@ def application(
     async def keys(_request: web.Request) -> web.Response:
         return web.json_response(jwks(), content_type="application/jwk-set+json")
 
-    pages = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics, "/jwks.json": keys}
-    app.add_routes([web.get(path, page) for path, page in pages.items()])
+    handlers = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics, "/jwks.json": keys}
+    app.add_routes([web.get(path, handler) for path, handler in handlers.items()])
     return app

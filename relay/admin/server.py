@@ -1,4 +1,4 @@
-"""The admin application on a loop and thread of its own: a scrape never stands between two calls."""
+"""Serves the admin application on its own event loop and thread, so that a scrape delays no call."""
 
 import asyncio
 import socket
@@ -13,14 +13,14 @@ from relay.endpoint.serving import served
 from relay.policy.settings.scalars import Rate
 
 CONNECTIONS: Final = 256
-"""Connections to the admin port at once."""
+"""Maximum number of concurrent connections to the admin port."""
 _LIMITS: Final = ConnectionLimits(CONNECTIONS, 64, Rate(per_second=50, burst=200))
-_TIMES: Final = ConnectionTimeouts(head_s=5.0, body_s=10.0, idle_s=75.0)
+_TIMEOUTS: Final = ConnectionTimeouts(head_s=5.0, body_s=10.0, idle_s=75.0)
 _START_S: Final = 10.0
 
 
 class AdminServer:
-    """Serves an aiohttp application from its own thread. `port` is the port it got."""
+    """Serves an aiohttp application from its own thread. `port` is the bound port."""
 
     def __init__(self, app: web.Application, address: str, port: int) -> None:
         self._app = app
@@ -33,14 +33,14 @@ class AdminServer:
         self._thread = threading.Thread(target=self._run, name="admin", daemon=True)
 
     def start(self) -> None:
-        """Listen. Raises OSError when the port is taken."""
+        """Starts to listen. Raises OSError if the port is in use."""
         self._thread.start()
         self._started.wait(_START_S)
         if self._error is not None:
             raise self._error
 
     def stop(self) -> None:
-        """Stop listening and end the thread."""
+        """Stops listening and ends the thread."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._stopped.set)
             self._thread.join(_START_S)
@@ -53,19 +53,19 @@ class AdminServer:
     async def _serve(self) -> None:
         try:
             family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
-            listening = socket.create_server((self._address, self.port), family=family)
+            listener = socket.create_server((self._address, self.port), family=family)
         except OSError as error:
             self._error = error
             self._started.set()
             return
-        with listening:
-            self.port = listening.getsockname()[1]
-            async with served(self._app, _turned_away, times=_TIMES, access_log=None) as runner:
-                await LimitedSite(runner, listening, _LIMITS, label="admin").start()
+        with listener:
+            self.port = listener.getsockname()[1]
+            async with served(self._app, _error_response, times=_TIMEOUTS, access_log=None) as runner:
+                await LimitedSite(runner, listener, _LIMITS, label="admin").start()
                 self._started.set()
                 await self._stopped.wait()
 
 
-def _turned_away(status: int) -> web.Response:
-    """The answer to what is no request, or of no place."""
+def _error_response(status: int) -> web.Response:
+    """Returns the response to a malformed request or an unknown path."""
     return web.Response(status=status, text=f"{status}\n", headers={"Server": "relay"})

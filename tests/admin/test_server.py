@@ -1,4 +1,4 @@
-"""The private port on a thread of its own."""
+"""The admin server on its own thread."""
 
 import http.client
 import socket
@@ -14,50 +14,50 @@ LOOPBACK = "127.0.0.1"
 
 
 def app():
-    async def where(_request):
+    async def thread_name(_request):
         return web.Response(text=threading.current_thread().name)
 
-    found = web.Application()
-    found.add_routes([web.get("/", where)])
-    return found
+    application = web.Application()
+    application.add_routes([web.get("/", thread_name)])
+    return application
 
 
 @contextmanager
-def asking(port):
-    """What the port says, while the connection stays open."""
+def open_request(port):
+    """Yields the response body while the connection stays open."""
     with closing(http.client.HTTPConnection(LOOPBACK, port, timeout=5)) as connection:
         connection.request("GET", "/")
         yield connection.getresponse().read().decode()
 
 
-def asked(port):
-    with asking(port) as text:
+def fetch(port):
+    with open_request(port) as text:
         return text
 
 
-def test_it_answers_from_its_own_thread_until_it_is_stopped():
+def test_requests_are_served_on_the_admin_thread_until_stop():
     server = AdminServer(app(), LOOPBACK, 0)
     server.start()
     port = server.port
     assert port > 0
-    assert asked(port) == "admin"
+    assert fetch(port) == "admin"
     server.stop()
     assert "admin" not in {thread.name for thread in threading.enumerate()}
     with pytest.raises(ConnectionRefusedError):
-        asked(port)
+        fetch(port)
 
 
-def test_a_caller_that_stays_does_not_hold_up_the_stop():
+def test_an_open_connection_does_not_delay_the_stop():
     server = AdminServer(app(), LOOPBACK, 0)
     server.start()
-    with asking(server.port):
+    with open_request(server.port):
         server.stop()
     assert not server._thread.is_alive()
 
 
-def test_a_port_that_is_taken_is_said_at_the_start():
-    with socket.create_server((LOOPBACK, 0)) as taken:
-        port = taken.getsockname()[1]
+def test_a_port_in_use_is_an_error_at_the_start():
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        port = listener.getsockname()[1]
         server = AdminServer(app(), LOOPBACK, port)
         with pytest.raises(OSError, match=str(port)):
             server.start()
@@ -87,7 +87,7 @@ def test_what_is_no_request_is_not_repeated_and_names_no_software(request_line):
     server.start()
     with socket.create_connection((LOOPBACK, server.port), timeout=5) as connection:
         connection.sendall(f"{request_line}\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
-        answer = connection.makefile().read()
+        response = connection.makefile().read()
     server.stop()
-    assert answer.splitlines()[-1] in {"404", "400"}
-    assert not [word for word in ("Again", "nowhere", "aiohttp", "Python") if word in answer]
+    assert response.splitlines()[-1] in {"404", "400"}
+    assert not [text for text in ("Again", "nowhere", "aiohttp", "Python") if text in response]

@@ -1,4 +1,4 @@
-"""Our access token at an e-signature provider (통합인증-101): one for all institutions, renewed in time."""
+"""The relay's access token at an e-signature provider (통합인증-101), one for all institutions."""
 
 import asyncio
 import re
@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from relay.domain.authorization.proof import Doubt, Unproven
-from relay.infra.certifiers.rest import Line
+from relay.infra.certifiers.rest import ApiClient
 
 PATH: Final = "/oauth/2.0/token"
 RENEW_S: Final = 60
-"""So long before its end a token is renewed, or a tenth of its life when that is shorter."""
+"""A token is renewed this long before it expires, or a tenth of its lifetime if that is shorter."""
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,1500}")
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
@@ -24,21 +24,21 @@ class _Token:
     renew_at: float = 0.0
 
 
-class Credential:
-    """Keeps the token. Whoever asks while it is fetched waits for the same answer.
+class TokenSource:
+    """Fetches and caches the token. Callers that need it during a fetch share that fetch.
 
-    `clock` counts seconds and never goes back. `tasks` holds what is under way: its owner ends it.
+    `clock` is monotonic, in seconds. `tasks` receives the fetch that is running; the owner of the set cancels it.
     """
 
     def __init__(
         self,
-        line: Line,
+        api: ApiClient,
         client_id: str,
         client_secret: str,
         clock: Callable[[], float],
         tasks: set[asyncio.Task[Any]],
     ) -> None:
-        self._line = line
+        self._api = api
         self._form = {
             "grant_type": "client_credentials",
             "client_id": client_id,
@@ -50,22 +50,22 @@ class Credential:
         self._token: _Token | None = None
         self._fetching: asyncio.Task[_Token] | None = None
 
-    async def token(self) -> str:
-        """A token that is good for a while. Raises Unproven CERTIFIER_SILENT, CERTIFIER_BROKEN."""
+    async def get_token(self) -> str:
+        """Returns a token that does not expire soon. Raises Unproven: CERTIFIER_SILENT, CERTIFIER_BROKEN."""
         if self._token is not None and self._clock() < self._token.renew_at:
             return self._token.value
         if self._fetching is None:
             self._fetching = asyncio.create_task(self._fetch())
             self._tasks.add(self._fetching)
-            self._fetching.add_done_callback(self._fetched)
+            self._fetching.add_done_callback(self._store_fetched)
         return (await asyncio.shield(self._fetching)).value
 
-    def forget(self, token: str) -> None:
-        """The certifier does not take this token any more; the next caller fetches another."""
+    def discard(self, token: str) -> None:
+        """Drops a token that the certifier no longer accepts; the next caller fetches another."""
         if self._token is not None and self._token.value == token:
             self._token = None
 
-    def _fetched(self, task: asyncio.Task[_Token]) -> None:
+    def _store_fetched(self, task: asyncio.Task[_Token]) -> None:
         self._tasks.discard(task)
         self._fetching = None
         if not task.cancelled() and task.exception() is None:
@@ -73,18 +73,18 @@ class Credential:
 
     async def _fetch(self) -> _Token:
         began = self._clock()
-        said = await self._line.post(PATH, {}, form=self._form)
-        life = _life(said.body)
-        token = said.body.get("access_token")
-        if said.status != _OK or not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        response = await self._api.post(PATH, {}, form=self._form)
+        lifetime = _lifetime(response.body)
+        token = response.body.get("access_token")
+        if response.status != _OK or not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise Unproven(Doubt.CERTIFIER_BROKEN, PATH)
-        return _Token(token, began + life - min(RENEW_S, life / 10))
+        return _Token(token, began + lifetime - min(RENEW_S, lifetime / 10))
 
 
-def _life(body: Mapping[str, Any]) -> int:
-    """`expires_in` in seconds, a JSON text (첨부2) or, as RFC 6749 has it, a number."""
-    told = body.get("expires_in")
-    text = str(told) if type(told) is int else told
+def _lifetime(body: Mapping[str, Any]) -> int:
+    """Returns `expires_in` in seconds: a JSON string (첨부2) or a number (RFC 6749)."""
+    expires_in = body.get("expires_in")
+    text = str(expires_in) if type(expires_in) is int else expires_in
     if not isinstance(text, str) or not _SECONDS.fullmatch(text):
         raise Unproven(Doubt.CERTIFIER_BROKEN, PATH)
     return int(text)

@@ -1,6 +1,6 @@
-"""auth_type 0 as far as we can judge it alone: two signed documents of one customer (통합인증-002).
+"""auth_type 0 without the certifier: checks the two documents that one customer signed (통합인증-002).
 
-Pure: bytes and the moment in, the consent's text out. It costs milliseconds and belongs on a thread.
+Pure: takes bytes and the time, returns the consent's text. It takes milliseconds: run it on a thread.
 """
 
 import hmac
@@ -16,87 +16,95 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from relay.domain.authorization.nonce import nonce_of
 from relay.domain.authorization.proof import CertificateSigned, Doubt, Unproven
 from relay.domain.strict_json import read_object
-from relay.infra.certifiers.chains import Trust
-from relay.infra.certifiers.signed_data import SignedContent, check_signature, read_signed
-from relay.infra.certifiers.strict_der import foreign, looked_over
+from relay.infra.certifiers.chains import TrustStore
+from relay.infra.certifiers.signed_data import SignedContent, check_signature, parse_signed_data
+from relay.infra.certifiers.strict_der import check_der, reject_malformed
 from relay.standard.ucpid import VERSION, PersonInfoReq
 
-SIGNED_AGO_S: Final = 3600
-"""A signature is at most so old: as long as a tx_id is good."""
+MAX_SIGNATURE_AGE_S: Final = 3600
+"""Maximum age of a signature: the lifetime of a tx_id."""
 
-AHEAD_S: Final = 300
-"""So far ahead of ours may a customer's clock be."""
+MAX_CLOCK_AHEAD_S: Final = 300
+"""A customer's clock may be ahead of ours by this much."""
 
-_INFORMATION_MOST: Final = 9
-"""Bytes of the bits of an agreement, which has five. Reading them takes time by the square of their length."""
+_MAX_INFORMATION_BYTES: Final = 9
+"""Maximum length in bytes of an agreement's BIT STRING, which has five bits. Parsing takes quadratic time."""
 
 _CONSENT: Final = "password"
 _PERSON: Final = "signed_person_info_req"
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
-    """What was found good: the consent's text (UTF-8 JSON) and the certificate that signed it and the PersonInfoReq."""
+class ExaminedConsent:
+    """The consent's text (UTF-8 JSON) and the certificate that signed both consent and PersonInfoReq."""
 
     text: bytes = field(repr=False)
     signer: x509.Certificate = field(repr=False)
 
 
-def examine(signed: CertificateSigned, trust: Trust, now: int) -> Examined:
-    """Both documents are whole, signed by one certificate of the certifier, lately, with the nonces of the form.
+def examine(signed: CertificateSigned, trust: TrustStore, now: int) -> ExaminedConsent:
+    """Checks that one certificate of the certifier signed both documents recently, with the nonces of the form.
 
-    `now` in epoch seconds. Raises Unproven; its detail is the form field concerned.
+    `now` is in epoch seconds. Raises Unproven; its detail is the form field.
     """
-    consent, person = read_signed(signed.consent, _CONSENT), read_signed(signed.person_info_req, _PERSON)
-    text, consent_nonce = _consent_in(consent.content)
-    person_nonce = _person_in(person.content)
+    consent, person = parse_signed_data(signed.consent, _CONSENT), parse_signed_data(signed.person_info_req, _PERSON)
+    text, consent_nonce = _parse_consent(consent.content)
+    person_nonce = _parse_person(person.content)
     if consent.signer.public_bytes(Encoding.DER) != person.signer.public_bytes(Encoding.DER):
         raise Unproven(Doubt.SIGNERS_DIFFER, _PERSON)
     if not hmac.compare_digest(consent_nonce, signed.consent_nonce):
         raise Unproven(Doubt.NONCE_DIFFERS, "consent_nonce")
     if not hmac.compare_digest(person_nonce, signed.ucpid_nonce):
         raise Unproven(Doubt.NONCE_DIFFERS, "ucpid_nonce")
-    for document, what in ((consent, _CONSENT), (person, _PERSON)):
-        check_signature(document, what)
-        _lately(document, now, what)
-    trust.check(consent.signer, (*consent.others, *person.others), datetime.fromtimestamp(now, UTC), _CONSENT)
-    return Examined(text, consent.signer)
+    for document, detail in ((consent, _CONSENT), (person, _PERSON)):
+        check_signature(document, detail)
+        _check_signing_time(document, now, detail)
+    trust.check(
+        consent.signer,
+        (*consent.other_certificates, *person.other_certificates),
+        datetime.fromtimestamp(now, UTC),
+        _CONSENT,
+    )
+    return ExaminedConsent(text, consent.signer)
 
 
-def _lately(document: SignedContent, now: int, what: str) -> None:
-    if document.signed_at is not None and not now - SIGNED_AGO_S <= document.signed_at <= now + AHEAD_S:
-        raise Unproven(Doubt.SIGNING_TIME, what)
+def _check_signing_time(document: SignedContent, now: int, detail: str) -> None:
+    if (
+        document.signed_at is not None
+        and not now - MAX_SIGNATURE_AGE_S <= document.signed_at <= now + MAX_CLOCK_AHEAD_S
+    ):
+        raise Unproven(Doubt.SIGNING_TIME, detail)
 
 
-def _consent_in(content: bytes) -> tuple[bytes, bytes]:
-    """The consent's text and the nonce beside it: `{"consent": ..., "consentNonce": ...}`, nothing else."""
-    with foreign(_CONSENT):
-        found = read_object(content)
-        if found.keys() != {"consent", "consentNonce"}:
-            raise ValueError("other members")
-        return _text_of(found["consent"]), nonce_of(found["consentNonce"])
+def _parse_consent(content: bytes) -> tuple[bytes, bytes]:
+    """Returns consent text and nonce of `{"consent": ..., "consentNonce": ...}`; other members are malformed."""
+    with reject_malformed(_CONSENT):
+        members = read_object(content)
+        if members.keys() != {"consent", "consentNonce"}:
+            raise ValueError("unexpected members")
+        return _consent_text(members["consent"]), nonce_of(members["consentNonce"])
 
 
-def _text_of(consent: str | Mapping[str, Any]) -> bytes:
-    """The consent stands there as text that is JSON, or as the object itself."""
+def _consent_text(consent: str | Mapping[str, Any]) -> bytes:
+    """Returns a consent as UTF-8 JSON. It comes as a string of JSON or as an object."""
     if isinstance(consent, str):
         return consent.encode()
     if not isinstance(consent, dict):
-        raise TypeError("neither text nor object")
+        raise TypeError("neither string nor object")
     return json.dumps(consent, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _person_in(content: bytes) -> bytes:
-    """The nonce of a PersonInfoReq. Raises Unproven MALFORMED; CONSENT_DIFFERS when it agrees to tell no CI."""
-    looked_over(content, _PERSON)
-    with foreign(_PERSON):
-        read = PersonInfoReq.load(content, strict=True)
-        if len(read["agreement"]["information"].contents) > _INFORMATION_MOST:
-            raise ValueError("bits that no agreement has")
-        found = read.native  # all of it, so that nothing in it is left unread
-        if found["version"] != VERSION:
-            raise ValueError("another version")
-        if "ci" not in found["agreement"]["information"]:
+def _parse_person(content: bytes) -> bytes:
+    """Returns the nonce of a PersonInfoReq. Raises Unproven: MALFORMED, CONSENT_DIFFERS if it grants no CI."""
+    check_der(content, _PERSON)
+    with reject_malformed(_PERSON):
+        request = PersonInfoReq.load(content, strict=True)
+        if len(request["agreement"]["information"].contents) > _MAX_INFORMATION_BYTES:
+            raise ValueError("too many bits in the agreement")
+        person = request.native  # parses everything, so that malformed parts are noticed
+        if person["version"] != VERSION:
+            raise ValueError("unsupported version")
+        if "ci" not in person["agreement"]["information"]:
             raise Unproven(Doubt.CONSENT_DIFFERS, _PERSON)
-        nonce: bytes = found["nonce"]
+        nonce: bytes = person["nonce"]
         return nonce

@@ -11,23 +11,23 @@ import aiohttp
 from relay.domain.authorization.proof import Doubt, Unproven
 from relay.domain.strict_json import read_object
 
-ANSWER_MOST: Final = 65_536
+MAX_RESPONSE_BYTES: Final = 65_536
 _CHUNK: Final = 8192
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """Status and JSON object of an answer."""
+class ApiResponse:
+    """Status and JSON object of a response."""
 
     status: int
     body: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """How one certifier is reached. `context` None is a leased line (http://). `relay` is our org_code.
+class ApiClient:
+    """Posts to the API of one certifier. `context` is None for a leased line (http://). `relay` is our org_code.
 
-    `random` makes so many random bytes; they become the free part of `x-api-tran-id` (첨부14).
+    `random` returns random bytes for the free part of `x-api-tran-id` (첨부14).
     """
 
     session: aiohttp.ClientSession = field(repr=False)
@@ -44,39 +44,40 @@ class Line:
         *,
         form: Mapping[str, str] | None = None,
         json: Mapping[str, str] | None = None,
-    ) -> Said:
-        """POST a form or JSON below the base URL. Raises Unproven CERTIFIER_SILENT, CERTIFIER_BROKEN."""
-        sent = {**headers, "x-api-tran-id": self._tran_id(), "Accept-Encoding": "identity"}
+    ) -> ApiResponse:
+        """Posts a form or JSON to a path below the base URL. Raises Unproven: CERTIFIER_SILENT, CERTIFIER_BROKEN."""
+        sent_headers = {**headers, "x-api-tran-id": self._new_tran_id(), "Accept-Encoding": "identity"}
         timeout = aiohttp.ClientTimeout(total=self.timeout_s)
         try:
             async with self.session.post(
                 self.base_url + path,
-                headers=sent,
+                headers=sent_headers,
                 allow_redirects=False,
                 timeout=timeout,
                 ssl=self.context if self.context is not None else True,
                 data=form,
                 json=json,
-            ) as answer:
-                if answer.headers.get("x-api-tran-id", sent["x-api-tran-id"]) != sent["x-api-tran-id"]:
-                    raise ValueError("another call's")  # noqa: TRY301 - one way out for all that is no answer
-                return Said(answer.status, read_object(await _content(answer)))
+            ) as response:
+                tran_id = sent_headers["x-api-tran-id"]
+                if response.headers.get("x-api-tran-id", tran_id) != tran_id:
+                    raise ValueError("another call's")  # noqa: TRY301 - one handler for all invalid responses
+                return ApiResponse(response.status, read_object(await _read_body(response)))
         except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError, ValueError):
             raise Unproven(Doubt.CERTIFIER_BROKEN, path) from None
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             raise Unproven(Doubt.CERTIFIER_SILENT, path) from error
 
-    def _tran_id(self) -> str:
+    def _new_tran_id(self) -> str:
         return f"{self.relay}R{base64.b32encode(self.random(9)).decode()[:14]}"
 
 
-async def _content(answer: aiohttp.ClientResponse) -> bytes:
-    """The body, as it came over the wire. Raises ValueError when it is packed or too long."""
-    if "Content-Encoding" in answer.headers:
-        raise ValueError("packed")
+async def _read_body(response: aiohttp.ClientResponse) -> bytes:
+    """Returns the body as received. Raises ValueError if it is compressed or too long."""
+    if "Content-Encoding" in response.headers:
+        raise ValueError("compressed")
     content = bytearray()
-    async for chunk in answer.content.iter_chunked(_CHUNK):
+    async for chunk in response.content.iter_chunked(_CHUNK):
         content += chunk
-        if len(content) > ANSWER_MOST:
+        if len(content) > MAX_RESPONSE_BYTES:
             raise ValueError("too long")
     return bytes(content)

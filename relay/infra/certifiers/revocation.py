@@ -1,4 +1,4 @@
-"""Which certificates were taken back: the CRLs of a certifier, believed only while they are fresh (RFC 5280 5, 6.3)."""
+"""Revocation by the CRLs of a certifier, which count only while they are current (RFC 5280 5, 6.3)."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,72 +10,72 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from relay.domain.authorization.proof import Doubt, Unproven
-from relay.infra.certifiers.signed_data import strong
+from relay.infra.certifiers.signed_data import is_strong_key
 
 _HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
-_UNDERSTOOD: Final = x509.IssuingDistributionPoint.oid
+_SUPPORTED: Final = x509.IssuingDistributionPoint.oid
 
 
 class RevocationList:
-    """One CRL, its serial numbers indexed once; the CRLs of the accredited CAs hold many thousands."""
+    """One CRL with its serial numbers indexed; the CRLs of the accredited CAs hold many thousands."""
 
     def __init__(self, crl: x509.CertificateRevocationList) -> None:
         self._crl = crl
         self._revoked = frozenset(entry.serial_number for entry in crl)
-        self._vouched: set[bytes] = set()
-        self._scope = _scope(crl)
-        self._plain = all(not extension.critical or extension.oid == _UNDERSTOOD for extension in crl.extensions)
+        self._verified_issuers: set[bytes] = set()
+        self._scope = _get_scope(crl)
+        self._is_supported = all(not extension.critical or extension.oid == _SUPPORTED for extension in crl.extensions)
 
     def covers(self, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime) -> bool:
-        """Whether this list, now, tells for `certificate` whether `issuer` took it back."""
+        """Returns whether this list is current and states the revocation of `certificate` by `issuer`."""
         return (
             self._crl.issuer == issuer.subject
-            and self._plain
-            and self._fresh(now)
-            and _in_scope(self._scope, certificate)
-            and self._signed_by(issuer)
+            and self._is_supported
+            and self._is_current(now)
+            and _is_in_scope(self._scope, certificate)
+            and self._is_signed_by(issuer)
         )
 
-    def names(self, certificate: x509.Certificate) -> bool:
-        """Whether the certificate was taken back, or is on hold."""
+    def is_revoked(self, certificate: x509.Certificate) -> bool:
+        """Returns whether the certificate is revoked or on hold."""
         return certificate.serial_number in self._revoked
 
-    def _fresh(self, now: datetime) -> bool:
+    def _is_current(self, now: datetime) -> bool:
         end = self._crl.next_update_utc
         return self._crl.last_update_utc <= now and end is not None and now < end
 
-    def _signed_by(self, issuer: x509.Certificate) -> bool:
-        seen = issuer.fingerprint(hashes.SHA256())
-        if seen not in self._vouched and _signature_fits(self._crl, issuer):
-            self._vouched.add(seen)
-        return seen in self._vouched
+    def _is_signed_by(self, issuer: x509.Certificate) -> bool:
+        fingerprint = issuer.fingerprint(hashes.SHA256())
+        if fingerprint not in self._verified_issuers and _has_valid_signature(self._crl, issuer):
+            self._verified_issuers.add(fingerprint)
+        return fingerprint in self._verified_issuers
 
 
 class Revocations:
-    """The CRLs of one certifier. Without any, nothing is looked up: the certifier judges as it confirms."""
+    """The CRLs of one certifier. Without CRLs nothing is checked: the certifier does it when it confirms."""
 
     def __init__(self, crls: Iterable[x509.CertificateRevocationList]) -> None:
         self._lists = tuple(map(RevocationList, crls))
 
-    def check(self, chain: Iterable[tuple[x509.Certificate, x509.Certificate]], now: datetime, what: str) -> None:
-        """No certificate of the chain, each with its issuer, was taken back.
+    def check(self, chain: Iterable[tuple[x509.Certificate, x509.Certificate]], now: datetime, detail: str) -> None:
+        """Checks that no certificate of the chain (pairs of certificate and issuer) is revoked.
 
-        Raises Unproven with `what`: CERTIFICATE_REVOKED, or REVOCATION_UNKNOWN when no fresh list of the issuer covers
-        one: an old list is no list, or holding back the newest would keep revoked certificates alive.
+        Raises Unproven with `detail`: CERTIFICATE_REVOKED, or REVOCATION_UNKNOWN if no current list of the issuer
+        covers one. An outdated list does not count: otherwise withholding the newest would hide revocations.
         """
         if not self._lists:
             return
         for certificate, issuer in chain:
-            covering = [each for each in self._lists if each.covers(certificate, issuer, now)]
-            if any(each.names(certificate) for each in covering):
-                raise Unproven(Doubt.CERTIFICATE_REVOKED, what)
+            covering = [crl for crl in self._lists if crl.covers(certificate, issuer, now)]
+            if any(crl.is_revoked(certificate) for crl in covering):
+                raise Unproven(Doubt.CERTIFICATE_REVOKED, detail)
             if not covering:
-                raise Unproven(Doubt.REVOCATION_UNKNOWN, what)
+                raise Unproven(Doubt.REVOCATION_UNKNOWN, detail)
 
 
-def _signature_fits(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+def _has_valid_signature(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
     key = issuer.public_key()
-    if not strong(key) or not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+    if not is_strong_key(key) or not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
         return False
     try:
         usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
@@ -84,22 +84,22 @@ def _signature_fits(crl: x509.CertificateRevocationList, issuer: x509.Certificat
         return False
 
 
-def _scope(crl: x509.CertificateRevocationList) -> x509.IssuingDistributionPoint | None:
+def _get_scope(crl: x509.CertificateRevocationList) -> x509.IssuingDistributionPoint | None:
     try:
         return crl.extensions.get_extension_for_class(x509.IssuingDistributionPoint).value
     except x509.ExtensionNotFound:
         return None
 
 
-def _in_scope(scope: x509.IssuingDistributionPoint | None, certificate: x509.Certificate) -> bool:
-    """The accredited CAs cut their CRLs into parts; a part covers those that point at it (RFC 5280 5.2.5)."""
+def _is_in_scope(scope: x509.IssuingDistributionPoint | None, certificate: x509.Certificate) -> bool:
+    """Returns whether a partitioned CRL of an accredited CA covers a certificate (RFC 5280 5.2.5)."""
     if scope is None:
         return True
     if scope.indirect_crl or scope.only_some_reasons or scope.only_contains_attribute_certs or scope.relative_name:
         return False
     if scope.only_contains_user_certs if _is_ca(certificate) else scope.only_contains_ca_certs:
         return False
-    return scope.full_name is None or not _points(certificate).isdisjoint(scope.full_name)
+    return scope.full_name is None or not _distribution_points(certificate).isdisjoint(scope.full_name)
 
 
 def _is_ca(certificate: x509.Certificate) -> bool:
@@ -109,7 +109,7 @@ def _is_ca(certificate: x509.Certificate) -> bool:
         return False
 
 
-def _points(certificate: x509.Certificate) -> frozenset[x509.GeneralName]:
+def _distribution_points(certificate: x509.Certificate) -> frozenset[x509.GeneralName]:
     try:
         points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
     except x509.ExtensionNotFound:

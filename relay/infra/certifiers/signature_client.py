@@ -1,4 +1,4 @@
-"""auth_type 1: an e-signature provider verifies its own signatures (통합인증-104, `/v1/ca/sign_verification`)."""
+"""auth_type 1: the e-signature provider verifies its own signatures (통합인증-104, `/v1/ca/sign_verification`)."""
 
 import asyncio
 import hmac
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from relay.domain.authorization.proof import Doubt, HashSigned, Unproven
-from relay.infra.certifiers.credential import Credential
-from relay.infra.certifiers.rest import Line, Said
+from relay.infra.certifiers.credential import TokenSource
+from relay.infra.certifiers.rest import ApiClient, ApiResponse
 from relay.infra.fair_semaphore import Turns
 
 PATH: Final = "/v1/ca/sign_verification"
@@ -15,49 +15,50 @@ PATH: Final = "/v1/ca/sign_verification"
 _OK: Final = 200
 _UNAUTHORIZED: Final = 401
 _REFUSED: Final = frozenset({400, 404})
-"""The certifier knows no such signing, or its numbers do not fit."""
+"""The certifier has no such signature transaction, or its identifiers do not match."""
 
 _RESULTS: Final[Mapping[str | bool, bool]] = {"true": True, "false": False, True: True, False: False}
-"""Booleans are JSON texts (첨부2); code of 2021 writes JSON booleans."""
+"""Booleans are JSON strings (첨부2); implementations of 2021 send JSON booleans."""
 
 
-class SignatureDesk:
-    """The desk of one certifier. `timeout_s` for all of a question: waiting for a turn and getting a token, too."""
+class SignatureClient:
+    """Client of one certifier. `timeout_s` bounds a whole verification, including the wait for a turn and the token."""
 
-    def __init__(self, line: Line, credential: Credential, timeout_s: float, turns: Turns) -> None:
-        self._line = line
+    def __init__(self, api: ApiClient, tokens: TokenSource, timeout_s: float, turns: Turns) -> None:
+        self._api = api
         self._timeout_s = timeout_s
         self._turns = turns
-        self._credential = credential
+        self._tokens = tokens
 
-    async def verify(self, signed: HashSigned, whose: bytes) -> None:
-        """The certifier says that this consent was signed, by the customer of `signed.ci`.
+    async def verify(self, signed: HashSigned, customer: bytes) -> None:
+        """Asks the certifier whether the customer of `signed.ci` signed this consent.
 
-        Raises Unproven: SIGNATURE, IDENTITY, CERTIFIER_SILENT, CERTIFIER_BROKEN; Crowded.
+        `customer` identifies the customer for fair queueing. Raises Unproven: SIGNATURE, IDENTITY, CERTIFIER_SILENT,
+        CERTIFIER_BROKEN; Crowded.
         """
         try:
-            async with asyncio.timeout(self._timeout_s), self._turns.turn(whose):
-                said = await self._said(signed)
+            async with asyncio.timeout(self._timeout_s), self._turns.turn(customer):
+                response = await self._request(signed)
         except TimeoutError as error:
             raise Unproven(Doubt.CERTIFIER_SILENT, PATH) from error
-        rsp_code = said.body.get("rsp_code")
-        if said.status in _REFUSED and isinstance(rsp_code, str) and rsp_code:
+        rsp_code = response.body.get("rsp_code")
+        if response.status in _REFUSED and isinstance(rsp_code, str) and rsp_code:
             raise Unproven(Doubt.SIGNATURE, "password")
-        if said.status != _OK or rsp_code != "00000" or said.body.get("tx_id") != signed.tx_id:
+        if response.status != _OK or rsp_code != "00000" or response.body.get("tx_id") != signed.tx_id:
             raise Unproven(Doubt.CERTIFIER_BROKEN, PATH)
-        _judge(said.body, signed.ci)
+        _check_result(response.body, signed.ci)
 
-    async def _said(self, signed: HashSigned) -> Said:
-        """A token that was taken back is replaced, once: the certifier may have lost it."""
-        token = await self._credential.token()
-        said = await self._asked(signed, token)
-        if said.status != _UNAUTHORIZED:
-            return said
-        self._credential.forget(token)
-        return await self._asked(signed, await self._credential.token())
+    async def _request(self, signed: HashSigned) -> ApiResponse:
+        """Requests the verification; replaces a rejected token once, because the certifier may have lost it."""
+        token = await self._tokens.get_token()
+        response = await self._send(signed, token)
+        if response.status != _UNAUTHORIZED:
+            return response
+        self._tokens.discard(token)
+        return await self._send(signed, await self._tokens.get_token())
 
-    async def _asked(self, signed: HashSigned, token: str) -> Said:
-        question = {
+    async def _send(self, signed: HashSigned, token: str) -> ApiResponse:
+        body = {
             "tx_id": signed.tx_id,
             "cert_tx_id": signed.cert_tx_id,
             "signed_consent_len": str(len(signed.signature)),
@@ -66,16 +67,16 @@ class SignatureDesk:
             "consent_len": str(len(signed.consent.encode())),
             "consent": signed.consent,
         }
-        return await self._line.post(PATH, {"Authorization": f"Bearer {token}"}, json=question)
+        return await self._api.post(PATH, {"Authorization": f"Bearer {token}"}, json=body)
 
 
-def _judge(body: Mapping[str, Any], ci: str) -> None:
-    result, told = body.get("result"), body.get("user_ci")
+def _check_result(body: Mapping[str, Any], ci: str) -> None:
+    result, user_ci = body.get("result"), body.get("user_ci")
     if not isinstance(result, str | bool) or result not in _RESULTS:
         raise Unproven(Doubt.CERTIFIER_BROKEN, "result")
     if not _RESULTS[result]:
         raise Unproven(Doubt.SIGNATURE, "password")
-    if not isinstance(told, str) or not told:
+    if not isinstance(user_ci, str) or not user_ci:
         raise Unproven(Doubt.CERTIFIER_BROKEN, "user_ci")
-    if not hmac.compare_digest(told.encode(errors="surrogatepass"), ci.encode()):
+    if not hmac.compare_digest(user_ci.encode(errors="surrogatepass"), ci.encode()):
         raise Unproven(Doubt.IDENTITY, "username")

@@ -1,6 +1,6 @@
-"""CMS SignedData with one signer and its content inside: read strictly, signature checked (RFC 5652, 4056, 5754).
+"""CMS SignedData with one signer and its content inside: strict parsing and signature check (RFC 5652, 4056, 5754).
 
-Who the signer is and whether anybody vouches for it is not judged here.
+The signer's identity and certificate chain are checked elsewhere.
 """
 
 import hmac
@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from relay.domain.authorization.proof import Doubt, Unproven
-from relay.infra.certifiers.strict_der import foreign, looked_over
+from relay.infra.certifiers.strict_der import check_der, reject_malformed
 
-CERTIFICATES_MOST: Final = 8
+MAX_CERTIFICATES: Final = 8
 RSA_BITS: Final = range(2048, 8193)
 
 _DATA: Final = "1.2.840.113549.1.7.1"
@@ -35,7 +35,7 @@ _HASHES: Final[Mapping[str, hashes.HashAlgorithm]] = {
     "2.16.840.1.101.3.4.2.3": hashes.SHA512(),
 }
 _PKCS1: Final[Mapping[str, str | None]] = {
-    "1.2.840.113549.1.1.1": None,  # rsaEncryption: the digest algorithm stands beside it
+    "1.2.840.113549.1.1.1": None,  # rsaEncryption: the digest algorithm is a field of its own
     "1.2.840.113549.1.1.11": "sha256",
     "1.2.840.113549.1.1.12": "sha384",
     "1.2.840.113549.1.1.13": "sha512",
@@ -46,23 +46,23 @@ _ECDSA: Final[Mapping[str, str]] = {
     "1.2.840.10045.4.3.4": "sha512",
 }
 _SALTS: Final = range(65)
-"""A salt is as long as a hash at most; longer numbers are no lengths."""
+"""A salt is at most as long as a hash."""
 
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
 
 @dataclass(frozen=True, slots=True)
 class SignedContent:
-    """A SignedData as it was read; nothing in it is believed yet.
+    """A parsed SignedData; nothing in it is verified yet.
 
-    `to_verify` are the bytes under the signature, `digest` the messageDigest in them (None without attributes).
-    `signed_at` is the signer's own word, in epoch seconds, None when it says nothing. `others` may hold issuers.
+    `signed_bytes` are the bytes under the signature, `digest` is the messageDigest in them (None without attributes).
+    `signed_at` is the signer's claim in epoch seconds, or None. `other_certificates` may include issuers.
     """
 
     content: bytes = field(repr=False)
     signer: x509.Certificate = field(repr=False)
-    others: tuple[x509.Certificate, ...] = field(repr=False)
-    to_verify: bytes = field(repr=False)
+    other_certificates: tuple[x509.Certificate, ...] = field(repr=False)
+    signed_bytes: bytes = field(repr=False)
     digest: bytes | None = field(repr=False)
     hash_algorithm: hashes.HashAlgorithm
     algorithm: str
@@ -71,25 +71,25 @@ class SignedContent:
     signed_at: float | None
 
 
-def read_signed(data: bytes, what: str) -> SignedContent:
-    """The SignedData in `data` (DER). Raises Unproven MALFORMED with `what` when it is none that we understand."""
-    looked_over(data, what)
-    with foreign(what):
+def parse_signed_data(data: bytes, detail: str) -> SignedContent:
+    """Parses a SignedData in DER. Raises Unproven MALFORMED with `detail` if it is malformed or unsupported."""
+    check_der(data, detail)
+    with reject_malformed(detail):
         envelope = cms.ContentInfo.load(data, strict=True)
-        _same(envelope["content_type"].dotted, _SIGNED_DATA)
+        _expect(envelope["content_type"].dotted, _SIGNED_DATA)
         signed = envelope["content"]
         inner = signed["encap_content_info"]
-        _same(inner["content_type"].dotted, _DATA)
-        content = _content(inner["content"])
+        _expect(inner["content_type"].dotted, _DATA)
+        content = _get_content(inner["content"])
         (info,) = signed["signer_infos"]
-        signer, others = _certificates(signed["certificates"], info["sid"])
-        digest, signed_at, to_verify = _attributes(info, content)
-        name, salt = _algorithm(info)
+        signer, others = _split_certificates(signed["certificates"], info["sid"])
+        digest, signed_at, signed_bytes = _parse_attributes(info, content)
+        name, salt = _parse_algorithm(info)
         return SignedContent(
             content=content,
             signer=signer,
-            others=others,
-            to_verify=to_verify,
+            other_certificates=others,
+            signed_bytes=signed_bytes,
             digest=digest,
             hash_algorithm=_HASHES[info["digest_algorithm"]["algorithm"].dotted],
             algorithm=name,
@@ -99,66 +99,66 @@ def read_signed(data: bytes, what: str) -> SignedContent:
         )
 
 
-def check_signature(signed: SignedContent, what: str) -> None:
-    """The signer's key signed this content. Raises Unproven SIGNATURE with `what`."""
+def check_signature(signed: SignedContent, detail: str) -> None:
+    """Checks that the signer's key signed this content. Raises Unproven SIGNATURE with `detail`."""
     if signed.digest is not None:
-        hashed = hashes.Hash(signed.hash_algorithm)
-        hashed.update(signed.content)
-        if not hmac.compare_digest(hashed.finalize(), signed.digest):
-            raise Unproven(Doubt.SIGNATURE, what)
+        digest = hashes.Hash(signed.hash_algorithm)
+        digest.update(signed.content)
+        if not hmac.compare_digest(digest.finalize(), signed.digest):
+            raise Unproven(Doubt.SIGNATURE, detail)
     try:
         _verify(signed)
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
-        raise Unproven(Doubt.SIGNATURE, what) from None
+        raise Unproven(Doubt.SIGNATURE, detail) from None
 
 
-def strong(key: object) -> bool:
-    """Whether a public key is of a kind and size that signatures are believed of."""
+def is_strong_key(key: object) -> bool:
+    """Returns whether a public key has a type and size that we accept."""
     if isinstance(key, rsa.RSAPublicKey):
         return key.key_size in RSA_BITS
     return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES)
 
 
 def _verify(signed: SignedContent) -> None:
-    key, chosen = signed.signer.public_key(), signed.hash_algorithm
-    if not strong(key):
+    key, hash_algorithm = signed.signer.public_key(), signed.hash_algorithm
+    if not is_strong_key(key):
         raise ValueError("weak key")
     if isinstance(key, rsa.RSAPublicKey) and signed.algorithm == "pss" and signed.pss_salt is not None:
-        pss = padding.PSS(padding.MGF1(chosen), signed.pss_salt)
-        key.verify(signed.signature, signed.to_verify, pss, chosen)
+        pss = padding.PSS(padding.MGF1(hash_algorithm), signed.pss_salt)
+        key.verify(signed.signature, signed.signed_bytes, pss, hash_algorithm)
     elif isinstance(key, rsa.RSAPublicKey) and signed.algorithm == "pkcs1":
-        key.verify(signed.signature, signed.to_verify, padding.PKCS1v15(), chosen)
+        key.verify(signed.signature, signed.signed_bytes, padding.PKCS1v15(), hash_algorithm)
     elif isinstance(key, ec.EllipticCurvePublicKey) and signed.algorithm == "ecdsa":
-        key.verify(signed.signature, signed.to_verify, ec.ECDSA(chosen))
+        key.verify(signed.signature, signed.signed_bytes, ec.ECDSA(hash_algorithm))
     else:
-        raise ValueError("key and algorithm differ")
+        raise ValueError("key does not match the algorithm")
 
 
-def _same(found: object, wanted: object) -> None:
-    if found != wanted:
-        raise ValueError("something else")
+def _expect(value: object, expected: object) -> None:
+    if value != expected:
+        raise ValueError("unexpected value")
 
 
-def _content(held: Any) -> bytes:
-    """What stands inside; detached content is none (its OCTET STRING would be missing)."""
-    _same((held.class_, held.method, held.tag), (0, 0, 4))
-    found: bytes = held.contents
-    return found
+def _get_content(octets: Any) -> bytes:
+    """Returns the content. Raises if the OCTET STRING is missing (detached content)."""
+    _expect((octets.class_, octets.method, octets.tag), (0, 0, 4))
+    content: bytes = octets.contents
+    return content
 
 
-def _certificates(held: Any, sid: Any) -> tuple[x509.Certificate, tuple[x509.Certificate, ...]]:
-    """The one certificate that `sid` names, and those beside it."""
-    if not 1 <= len(held) <= CERTIFICATES_MOST:
+def _split_certificates(choices: Any, sid: Any) -> tuple[x509.Certificate, tuple[x509.Certificate, ...]]:
+    """Returns the certificate that `sid` names, and the others."""
+    if not 1 <= len(choices) <= MAX_CERTIFICATES:
         raise ValueError("no certificates, or too many")
-    named: list[x509.Certificate] = []
+    signers: list[x509.Certificate] = []
     others: list[x509.Certificate] = []
-    for choice in held:
-        _same(choice.name, "certificate")
+    for choice in choices:
+        _expect(choice.name, "certificate")
         if choice.chosen.serial_number < 1:
             raise ValueError("no serial number (RFC 5280 4.1.2.2)")
-        found = x509.load_der_x509_certificate(choice.chosen.dump())
-        (named if _is_named(choice.chosen, sid) else others).append(found)
-    (signer,) = named
+        certificate = x509.load_der_x509_certificate(choice.chosen.dump())
+        (signers if _is_named(choice.chosen, sid) else others).append(certificate)
+    (signer,) = signers
     return signer, tuple(others)
 
 
@@ -169,41 +169,41 @@ def _is_named(certificate: Any, sid: Any) -> bool:
     return bool(certificate.key_identifier == sid.chosen.native)
 
 
-def _attributes(info: Any, content: bytes) -> tuple[bytes | None, float | None, bytes]:
-    """The messageDigest and signingTime of the signed attributes, and the bytes under the signature (RFC 5652 5.4)."""
+def _parse_attributes(info: Any, content: bytes) -> tuple[bytes | None, float | None, bytes]:
+    """Returns messageDigest and signingTime of the signed attributes, and the signed bytes (RFC 5652 5.4)."""
     attributes = info["signed_attrs"]
     if not attributes:
-        # RFC 5652 5.3 allows none beside plain data. Content that reads like attributes would be signed attributes of
-        # something else, taken for content.
+        # RFC 5652 5.3 allows that for plain data. Content that parses as attributes is refused: it could be the signed
+        # attributes of another document.
         if content[:1] == bytes([_SET_TAG]):
             raise ValueError("attributes instead of content")
         return None, None, content
-    found = {attribute["type"].dotted: attribute["values"] for attribute in attributes}
-    _same(len(found), len(attributes))
-    (kind,), (digest,) = found[_CONTENT_TYPE], found[_MESSAGE_DIGEST]
-    _same(kind.dotted, _DATA)
+    values = {attribute["type"].dotted: attribute["values"] for attribute in attributes}
+    _expect(len(values), len(attributes))
+    (kind,), (digest,) = values[_CONTENT_TYPE], values[_MESSAGE_DIGEST]
+    _expect(kind.dotted, _DATA)
     signed_at = None
-    if _SIGNING_TIME in found:
-        (moment,) = found[_SIGNING_TIME]
+    if _SIGNING_TIME in values:
+        (moment,) = values[_SIGNING_TIME]
         signed_at = moment.native.timestamp()
-    as_sent = attributes.dump()
-    _same(as_sent[0], _ATTRIBUTES_TAG)
-    return digest.native, signed_at, bytes([_SET_TAG]) + as_sent[1:]
+    encoded = attributes.dump()
+    _expect(encoded[0], _ATTRIBUTES_TAG)
+    return digest.native, signed_at, bytes([_SET_TAG]) + encoded[1:]
 
 
-def _algorithm(info: Any) -> tuple[str, int | None]:
-    """`pkcs1`, `ecdsa`, or `pss` with its salt's length; its hash is the digest algorithm's. Refuses all else."""
-    digest, chosen = info["digest_algorithm"]["algorithm"].native, info["signature_algorithm"]
-    name = chosen["algorithm"].dotted
+def _parse_algorithm(info: Any) -> tuple[str, int | None]:
+    """Returns `pkcs1`, `ecdsa`, or `pss` with its salt length. Raises if its hash is not the digest algorithm."""
+    digest, algorithm = info["digest_algorithm"]["algorithm"].native, info["signature_algorithm"]
+    name = algorithm["algorithm"].dotted
     if name == _PSS:
-        told = chosen["parameters"]
-        _same(told["hash_algorithm"]["algorithm"].native, digest)
-        _same(told["mask_gen_algorithm"]["algorithm"].native, "mgf1")
-        _same(told["mask_gen_algorithm"]["parameters"]["algorithm"].native, digest)
-        _same(told["trailer_field"].native, "trailer_field_bc")
-        return "pss", _SALTS.index(told["salt_length"].native)
+        parameters = algorithm["parameters"]
+        _expect(parameters["hash_algorithm"]["algorithm"].native, digest)
+        _expect(parameters["mask_gen_algorithm"]["algorithm"].native, "mgf1")
+        _expect(parameters["mask_gen_algorithm"]["parameters"]["algorithm"].native, digest)
+        _expect(parameters["trailer_field"].native, "trailer_field_bc")
+        return "pss", _SALTS.index(parameters["salt_length"].native)
     if name in _ECDSA:
-        _same(_ECDSA[name], digest)
+        _expect(_ECDSA[name], digest)
         return "ecdsa", None
-    _same(_PKCS1[name] or digest, digest)
+    _expect(_PKCS1[name] or digest, digest)
     return "pkcs1", None

@@ -1,4 +1,4 @@
-"""DER from strangers: looked over before anybody reads it, so that no length, depth or padding surprises the reader."""
+"""Checks untrusted DER before parsing: lengths, depth and padding are bounded."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,66 +8,66 @@ from asn1crypto import parser
 
 from relay.domain.authorization.proof import Doubt, Unproven
 
-DEPTH_MOST: Final = 24
-"""A SignedData with certificates nests about 14 deep."""
+MAX_DEPTH: Final = 24
+"""Maximum nesting depth; a SignedData with certificates has about 14 levels."""
 
-NODES_MOST: Final = 4000
-"""A SignedData with eight certificates has about 1200 values."""
+MAX_NODES: Final = 4000
+"""Maximum number of values; a SignedData with eight certificates has about 1200."""
 
-OID_MOST: Final = 64
-"""Bytes of an OBJECT IDENTIFIER; those in use have some 20. Reading one takes time by the square of its length."""
+MAX_OID_BYTES: Final = 64
+"""Maximum bytes of an OBJECT IDENTIFIER; those in use have about 20. Parsing takes quadratic time."""
 
 _CONSTRUCTED: Final = 1
 _OID: Final = (0, 6)
 
 
 @contextmanager
-def foreign(what: str) -> Iterator[None]:
-    """While something foreign is read, whatever goes wrong says that it is malformed: Unproven with `what` as detail.
+def reject_malformed(detail: str) -> Iterator[None]:
+    """Turns every parser error in the block into Unproven MALFORMED with `detail`.
 
-    The parsers raise ValueError, TypeError, KeyError, UnicodeError and errors of their own; none says more than this,
-    and their texts may hold what was read. Only reading stands inside; judging stands outside.
+    Parsers raise ValueError, TypeError, KeyError, UnicodeError and errors of their own, whose texts may contain the
+    input. Only parse in the block; check outside of it.
     """
     try:
         yield
     except Unproven:
         raise
     except Exception:
-        raise Unproven(Doubt.MALFORMED, what) from None
+        raise Unproven(Doubt.MALFORMED, detail) from None
 
 
-def looked_over(data: bytes, what: str) -> bytes:
-    """`data` when it is one value in DER (X.690 10): definite and shortest lengths, nothing behind, not too deep.
+def check_der(data: bytes, detail: str) -> bytes:
+    """Returns `data` if it is one DER value (X.690 10): definite, shortest lengths, no trailing bytes, not too deep.
 
-    Raises Unproven MALFORMED. Contents of primitive values are not looked at.
+    Raises Unproven MALFORMED. Contents of primitive values are not checked.
     """
-    left = NODES_MOST
-    waiting = [(data, 0)]
-    with foreign(what):
-        while waiting:
-            contents, depth = waiting.pop()
-            if depth > DEPTH_MOST:
-                raise Unproven(Doubt.MALFORMED, what)
+    remaining = MAX_NODES
+    pending = [(data, 0)]
+    with reject_malformed(detail):
+        while pending:
+            contents, depth = pending.pop()
+            if depth > MAX_DEPTH:
+                raise Unproven(Doubt.MALFORMED, detail)
             for value, constructed in _values(contents, single=depth == 0):
-                left -= 1
-                if left < 0:
-                    raise Unproven(Doubt.MALFORMED, what)
+                remaining -= 1
+                if remaining < 0:
+                    raise Unproven(Doubt.MALFORMED, detail)
                 if constructed:
-                    waiting.append((value, depth + 1))
+                    pending.append((value, depth + 1))
     return data
 
 
 def _values(contents: bytes, *, single: bool) -> Iterator[tuple[bytes, bool]]:
-    """The values that stand in `contents` one behind the other: what is in each, and whether it is constructed."""
+    """Yields the contents of each value in `contents`, and whether it is constructed."""
     at = 0
     while at < len(contents) or (single and at == 0):
-        klass, method, tag, header, value, trailer = parser.parse(contents[at:])
+        class_, method, tag, header, value, trailer = parser.parse(contents[at:])
         length = len(header) + len(value)
-        if trailer or len(parser.emit(klass, method, tag, value)) != length:
-            raise ValueError("an indefinite length, or one that could be shorter")
-        if (klass, tag) == _OID and len(value) > OID_MOST:
-            raise ValueError("an OBJECT IDENTIFIER without end")
+        if trailer or len(parser.emit(class_, method, tag, value)) != length:
+            raise ValueError("indefinite or overlong length")
+        if (class_, tag) == _OID and len(value) > MAX_OID_BYTES:
+            raise ValueError("OBJECT IDENTIFIER too long")
         yield value, method == _CONSTRUCTED
         at += length
         if single and at != len(contents):
-            raise ValueError("something follows")
+            raise ValueError("trailing bytes")

@@ -1,4 +1,4 @@
-"""Signed consents proven, by the way each certifier has (통합인증-002): the authority's `Proofs`."""
+"""Verifies signed consents at their certifiers, for the authority (통합인증-002)."""
 
 import asyncio
 import hashlib
@@ -16,14 +16,14 @@ from cryptography import x509
 
 from relay.domain.authorization.proof import CertificateSigned, Doubt, HashSigned, SignedConsent, Unproven
 from relay.domain.queue_full import Crowded
-from relay.infra.certifiers.chains import Trust
-from relay.infra.certifiers.credential import Credential
+from relay.infra.certifiers.chains import TrustStore
+from relay.infra.certifiers.credential import TokenSource
 from relay.infra.certifiers.examination import examine
-from relay.infra.certifiers.identity_client import IdentityDesk
+from relay.infra.certifiers.identity_client import IdentityClient
 from relay.infra.certifiers.identity_message import OurIdentity
-from relay.infra.certifiers.rest import Line
+from relay.infra.certifiers.rest import ApiClient
 from relay.infra.certifiers.revocation import Revocations
-from relay.infra.certifiers.signature_client import SignatureDesk
+from relay.infra.certifiers.signature_client import SignatureClient
 from relay.infra.diagnostics.causes import cause_of
 from relay.infra.diagnostics.outages import OutageLog
 from relay.infra.dns.connector import tcp_connector
@@ -31,15 +31,16 @@ from relay.infra.fair_semaphore import Turns, Workers
 from relay.infra.user_agent import HEADERS
 from relay.policy.settings.authority import Certifier
 
-AT_ONCE: Final = 32
-"""So many questions are open at one certifier, so many of them about one customer."""
+MAX_REQUESTS: Final = 32
+"""Maximum number of concurrent requests to one certifier."""
 
-AT_ONCE_EACH: Final = 8
+MAX_REQUESTS_PER_CUSTOMER: Final = 8
+"""Maximum number of them for one customer."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityMaterials:
-    """What the settings of an identity certifier point at, loaded: its roots and CRLs, and who we are there."""
+    """Files of an identity certifier, loaded: its roots and CRLs, and the relay's identity there."""
 
     roots: tuple[x509.Certificate, ...]
     crls: tuple[x509.CertificateRevocationList, ...]
@@ -48,7 +49,7 @@ class IdentityMaterials:
 
 @dataclass(frozen=True, slots=True)
 class SignatureMaterials:
-    """What the settings of an e-signature provider point at, loaded. `context` None: http:// on a leased line."""
+    """Secret and TLS context for an e-signature provider. `context` is None for a leased line (http://)."""
 
     client_secret: str = field(repr=False)
     context: ssl.SSLContext | None
@@ -58,35 +59,35 @@ Materials = IdentityMaterials | SignatureMaterials
 
 
 @dataclass(frozen=True, slots=True)
-class _ByCertificate:
-    trust: Trust
-    desk: IdentityDesk
+class _CertificateVerification:
+    trust: TrustStore
+    client: IdentityClient
 
-    async def prove(self, signed: SignedConsent, whose: bytes, verifiers: Workers, now: int) -> bytes:
+    async def verify(self, signed: SignedConsent, customer: bytes, verifiers: Workers, now: int) -> bytes:
         if not isinstance(signed, CertificateSigned):
             raise Unproven(Doubt.MALFORMED, "auth_type")
-        examined = await verifiers.run(whose, partial(examine, signed, self.trust, now))
-        await self.desk.confirm(signed, examined, whose, verifiers, now)
+        examined = await verifiers.run(customer, partial(examine, signed, self.trust, now))
+        await self.client.confirm(signed, examined, customer, verifiers, now)
         return examined.text
 
 
 @dataclass(frozen=True, slots=True)
-class _ByProvider:
-    desk: SignatureDesk
+class _ProviderVerification:
+    client: SignatureClient
 
-    async def prove(self, signed: SignedConsent, whose: bytes, _verifiers: Workers, _now: int) -> bytes:
+    async def verify(self, signed: SignedConsent, customer: bytes, _verifiers: Workers, _now: int) -> bytes:
         if not isinstance(signed, HashSigned):
             raise Unproven(Doubt.MALFORMED, "auth_type")
-        await self.desk.verify(signed, whose)
+        await self.client.verify(signed, customer)
         return signed.consent.encode()
 
 
-_OUT: Final = frozenset({Doubt.CERTIFIER_SILENT, Doubt.CERTIFIER_BROKEN})
-"""Doubts in the certifier, not in the consent."""
+_OUTAGES: Final = frozenset({Doubt.CERTIFIER_SILENT, Doubt.CERTIFIER_BROKEN})
+"""Doubts that concern the certifier, not the consent."""
 
 
 class CertifierProofs:
-    """Proves signed consents at the certifiers of the settings. Belongs to one event loop; made by `opened_proofs`."""
+    """Verifies signed consents at their certifiers. Belongs to one event loop; see `opened_proofs`."""
 
     def __init__(
         self,
@@ -103,57 +104,61 @@ class CertifierProofs:
         self._clock = clock
         self._tasks: set[asyncio.Task[Any]] = set()
         self._outages: dict[str, OutageLog] = {}
-        self._ways: Mapping[str, _ByCertificate | _ByProvider] = {}
+        self._verifications: Mapping[str, _CertificateVerification | _ProviderVerification] = {}
 
     async def prove(self, signed: SignedConsent, ca_code: str, now: int) -> bytes:
-        """The consent (전송요구내역, JSON in UTF-8) that the customer of `signed.ci` signed. `now` in epoch seconds.
+        """Returns the consent (전송요구내역, JSON in UTF-8) that the customer of `signed.ci` signed.
 
-        Raises Unproven.
+        `now` is in epoch seconds. Raises Unproven.
         """
-        way = self._ways.get(ca_code)
-        if way is None:
+        verification = self._verifications.get(ca_code)
+        if verification is None:
             raise Unproven(Doubt.CHAIN, "ca_code")
-        whose = hashlib.sha256(signed.ci.encode()).digest()
+        customer = hashlib.sha256(signed.ci.encode()).digest()
         try:
-            proven = await way.prove(signed, whose, self._verifiers, now)
+            consent = await verification.verify(signed, customer, self._verifiers, now)
         except Crowded:
             raise Unproven(Doubt.BUSY) from None
         except Unproven as error:
-            if error.doubt in _OUT:
+            if error.doubt in _OUTAGES:
                 self._outage(ca_code).failed(cause_of(error) if error.__cause__ else "answer")
             raise
         self._outage(ca_code).succeeded()
-        return proven
+        return consent
 
     def furnish(self, certifiers: Iterable[tuple[Certifier, Materials]]) -> None:
-        """From now on these certifiers, when settings or files changed; what is under way ends as it began."""
-        self._ways = {certifier.ca_code: self._way(certifier, loaded) for certifier, loaded in certifiers}
+        """Replaces the certifiers, for new settings or files; running verifications keep theirs."""
+        self._verifications = {
+            certifier.ca_code: self._build_verification(certifier, credentials) for certifier, credentials in certifiers
+        }
 
     def _outage(self, ca_code: str) -> OutageLog:
-        """The outage of a certifier of the settings."""
+        """Returns the outage log of a certifier."""
         outage = self._outages.get(ca_code)
         if outage is None:
             outage = self._outages[ca_code] = OutageLog(f"certifier: ca_code={ca_code}", self._clock)
         return outage
 
     async def close(self) -> None:
-        """Nobody waits for an answer any more."""
+        """Cancels running token requests."""
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _way(self, certifier: Certifier, loaded: Materials) -> _ByCertificate | _ByProvider:
-        turns = Turns(AT_ONCE, AT_ONCE_EACH)
-        if isinstance(loaded, IdentityMaterials) and certifier.identity is not None:
-            trust = Trust(loaded.roots, Revocations(loaded.crls))
-            desk = IdentityDesk(certifier.identity, loaded.us, certifier.timeout_s, turns, self._random)
-            return _ByCertificate(trust, desk)
-        if isinstance(loaded, SignatureMaterials) and certifier.signature is not None:
-            place = certifier.signature
-            line = Line(self._session, place.base_url, loaded.context, certifier.timeout_s, self._relay, self._random)
-            credential = Credential(line, place.client_id, loaded.client_secret, self._clock, self._tasks)
-            return _ByProvider(SignatureDesk(line, credential, certifier.timeout_s, turns))
-        raise TypeError("materials of another kind of certifier")
+    def _build_verification(
+        self, certifier: Certifier, credentials: Materials
+    ) -> _CertificateVerification | _ProviderVerification:
+        turns = Turns(MAX_REQUESTS, MAX_REQUESTS_PER_CUSTOMER)
+        if isinstance(credentials, IdentityMaterials) and certifier.identity is not None:
+            trust = TrustStore(credentials.roots, Revocations(credentials.crls))
+            client = IdentityClient(certifier.identity, credentials.us, certifier.timeout_s, turns, self._random)
+            return _CertificateVerification(trust, client)
+        if isinstance(credentials, SignatureMaterials) and certifier.signature is not None:
+            endpoint, context, timeout_s = certifier.signature, credentials.context, certifier.timeout_s
+            api = ApiClient(self._session, endpoint.base_url, context, timeout_s, self._relay, self._random)
+            tokens = TokenSource(api, endpoint.client_id, credentials.client_secret, self._clock, self._tasks)
+            return _ProviderVerification(SignatureClient(api, tokens, timeout_s, turns))
+        raise TypeError("the credentials are for another kind of certifier")
 
 
 @asynccontextmanager
@@ -165,19 +170,19 @@ async def opened_proofs(
     random: Callable[[int], bytes] = secrets.token_bytes,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[CertifierProofs]:
-    """Proofs for as long as the block lasts. `relay` is our org_code, `threads` check signatures (`verifiers`)."""
+    """Opens the verification for the block. `relay` is our org_code, `threads` check signatures (`verifiers`)."""
     verifiers = Workers(threads, Turns(threads, max(1, threads // 2)), "verifier")
     session = aiohttp.ClientSession(
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
-        connector=tcp_connector(limit=0, limit_per_host=AT_ONCE),
+        connector=tcp_connector(limit=0, limit_per_host=MAX_REQUESTS),
         headers=HEADERS,
     )
-    proofs = CertifierProofs(session, relay, verifiers, random, clock)
+    verification = CertifierProofs(session, relay, verifiers, random, clock)
     try:
-        proofs.furnish(certifiers)
-        yield proofs
+        verification.furnish(certifiers)
+        yield verification
     finally:
-        await proofs.close()
+        await verification.close()
         await session.close()
         verifiers.close()

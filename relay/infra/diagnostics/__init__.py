@@ -1,1 +1,1 @@
-"""Why something failed, in words an operator of the relay can act on."""
+"""Causes of failures, outage logging, and the probe of institutions."""

@@ -1,4 +1,4 @@
-"""Causes of failed connections: one short word for each exception of asyncio, ssl and aiohttp."""
+"""Maps exceptions of asyncio, ssl and aiohttp to short causes of failed connections."""
 
 import errno
 import socket
@@ -22,41 +22,41 @@ _KINDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (aiohttp.ServerDisconnectedError, "reset"),
     (aiohttp.ClientPayloadError, "reset"),
     (socket.gaierror, "dns"),
-    (UnicodeError, "dns"),  # a host that can be no name at all (IDNA)
+    (UnicodeError, "dns"),  # not a host name (IDNA)
     (TimeoutError, "time_out"),
     (FileNotFoundError, "no_socket"),
 )
 
-_MOST: Final = 8
-"""Exceptions of a chain that are looked at."""
+_MAX_CHAIN: Final = 8
+"""Maximum number of chained exceptions that are checked."""
 
 
 def cause_of(error: BaseException) -> str:
     """Returns the cause of a failed connection: `refused`, `reset`, `dns`, `time_out`, `unreachable`, `tls_...`.
 
-    Causes of TLS: `tls_untrusted`, `tls_hostname`, `tls_expired`, `tls_not_yet_valid` (the peer's certificate),
-    `tls_refused` (the peer does not take ours), `tls_protocol`, `tls_records` (a flood of records
-    without data). Others: `no_socket`, `no_descriptors`, `error`.
+    TLS causes: `tls_untrusted`, `tls_hostname`, `tls_expired`, `tls_not_yet_valid` (the peer's certificate),
+    `tls_refused` (the peer rejects ours), `tls_protocol`, `tls_records` (too many records without data).
+    Others: `no_socket`, `no_descriptors`, `error`.
     """
-    for each in _chain(error):
-        cause = _cause(each)
+    for chained in _chain(error):
+        cause = _find_cause(chained)
         if cause:
             return cause
     return "error"
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """The exception, and those that it wraps: aiohttp keeps them in attributes of its own."""
+    """Returns the exception and those it wraps, innermost first. aiohttp keeps them in its own attributes."""
     chain: list[BaseException] = []
     current: object = error
-    while isinstance(current, BaseException) and current not in chain and len(chain) < _MOST:
+    while isinstance(current, BaseException) and current not in chain and len(chain) < _MAX_CHAIN:
         chain.append(current)
-        inner = (getattr(current, "certificate_error", None), getattr(current, "os_error", None), current.__cause__)
-        current = next((one for one in inner if isinstance(one, BaseException)), None)
+        wrapped = (getattr(current, "certificate_error", None), getattr(current, "os_error", None), current.__cause__)
+        current = next((inner for inner in wrapped if isinstance(inner, BaseException)), None)
     return chain[::-1]
 
 
-def _cause(error: BaseException) -> str:
+def _find_cause(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _CERTIFICATE.get(error.verify_code, "tls_untrusted")
     if isinstance(error, RecordsExceeded):

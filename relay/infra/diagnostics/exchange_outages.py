@@ -1,4 +1,4 @@
-"""Outages of institutions and of the authority, as the exchanges that end tell them."""
+"""Logs outages of institutions and of the authority, detected from completed exchanges."""
 
 import time
 from collections.abc import Callable
@@ -17,9 +17,9 @@ _AUTHORITY: Final = ""
 
 
 class ExchangeOutages:
-    """Logs when an institution or the authority begins to fail, why, and when it answers again.
+    """Logs when an institution or the authority begins to fail, the cause, and when it responds again.
 
-    What is behind an exchange is the institution where it has an industry, else the authority.
+    An exchange with an industry belongs to its institution, others to the authority.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -29,18 +29,18 @@ class ExchangeOutages:
 
     @property
     def is_failing(self) -> bool:
-        """Whether something fails."""
+        """Whether an institution or the authority is failing."""
         return bool(self._failing)
 
     def record(self, exchanges: list[Exchange]) -> None:
-        """Take exchanges that ended, in their order. PERF: 0.1 us for each while nothing fails."""
+        """Processes completed exchanges in order. PERF: 0.1 us each while nothing fails."""
         for exchange in exchanges:
             if exchange.reason in _FAILED:
-                self._fail(exchange)
+                self._record_failure(exchange)
             elif self._failing and exchange.provider_status:
-                self._succeed(_key(exchange))
+                self._record_success(_key(exchange))
 
-    def _fail(self, exchange: Exchange) -> None:
+    def _record_failure(self, exchange: Exchange) -> None:
         key = _key(exchange)
         outage = self._outages.get(key)
         if outage is None:
@@ -49,7 +49,7 @@ class ExchangeOutages:
         self._failing.add(key)
         outage.failed(f"{exchange.reason} detail={exchange.detail or '-'}")
 
-    def _succeed(self, key: str) -> None:
+    def _record_success(self, key: str) -> None:
         if key in self._failing:
             self._failing.discard(key)
             self._outages[key].succeeded()

@@ -1,4 +1,4 @@
-"""Outages in the log: one line when a service stops to work, one when it works again."""
+"""Logs the outages of a service: one line at the begin, one at the end."""
 
 import logging
 import time
@@ -8,14 +8,14 @@ from typing import Final
 _log = logging.getLogger(__name__)
 
 REPEAT_S: Final = 60.0
-"""A service that fails and works in turn, or changes its cause, is logged at most so often."""
+"""Minimum seconds between two lines of a service that flaps or changes its cause."""
 
 
 class OutageLog:
-    """Logs the begin and the end of outages of one service, each with its cause.
+    """Logs begin and end of the outages of one service, with their cause.
 
-    Call `failed` at each failure and `succeeded` at each success. `subject` names the service as a log line does,
-    `institution: org_code=ZBAA000001`. `failing` tells whether the last attempt failed.
+    Call `failed` at each failure and `succeeded` at each success. `subject` is the service in log format:
+    `institution: org_code=ZBAA000001`. `failing` is whether the last attempt failed.
     """
 
     __slots__ = ("_cause", "_clock", "_failures", "_is_logged", "_logged_at", "_since", "_subject", "failing")
@@ -32,7 +32,7 @@ class OutageLog:
         self.failing = False
 
     def failed(self, cause: str) -> None:
-        """Count a failure; log it when it is the first of an outage, or of another cause than the one logged last."""
+        """Counts a failure. Logs the first of an outage, and a cause other than the last logged one."""
         now = self._clock()
         if not self.failing:
             self.failing, self._since, self._failures, self._is_logged = True, now, 0, False
@@ -44,7 +44,7 @@ class OutageLog:
         _log.warning("%s unavailable: %scause=%s failures=%d", name, fields, cause, self._failures)
 
     def succeeded(self) -> None:
-        """End the outage, if there is one."""
+        """Ends the outage, if any."""
         if not self.failing:
             return
         self.failing = False

@@ -1,4 +1,4 @@
-"""One call to an institution, step by step: DNS, connect, TLS, request, answer; each with its time and its cause."""
+"""Calls an institution step by step: DNS, connect, TLS, request, answer; reports time and cause of each step."""
 
 import asyncio
 import ssl
@@ -12,13 +12,13 @@ from relay.policy.call.envelope import Address, flaw_of
 from relay.policy.settings.scalars import ProviderTimeouts
 from relay.wire.head import HEAD_END, Malformed, answer_head, answer_parser
 
-_HEAD_MOST: Final = 16 * 1024
-_HEADERS_MOST: Final = 100
+_MAX_HEAD_BYTES: Final = 16 * 1024
+_MAX_HEADERS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step at one of the institution's addresses: whether it went well, how long it took, what was seen."""
+    """One step at one address of the institution: whether it succeeded, its duration and a detail."""
 
     base_url: str
     step: str
@@ -27,14 +27,14 @@ class Step:
     detail: str
 
 
-class _Failed(Exception):
-    """The step did not go well; the text says why."""
+class _StepFailed(Exception):
+    """The step failed; the text says why."""
 
 
 class Probe:
-    """Probes one address (`base_url`). `run` returns the steps up to the first that fails.
+    """Probes one address (`base_url`). `run` returns the steps up to the first failed one.
 
-    `context` is None on a leased line. The call is GET `target`, without a customer; its tran-id is `tran_id`.
+    `context` is None for a leased line. The call is GET `target` without a customer, with this `tran_id`.
     """
 
     def __init__(
@@ -52,24 +52,24 @@ class Probe:
         self._writer: asyncio.StreamWriter | None = None
 
     async def run(self) -> list[Step]:
-        """Take the steps in their order."""
+        """Runs the steps in order."""
         connect_s, answer_s = self._timeouts.connect_s, self._timeouts.first_byte_s
         plan = [("dns", self._resolve, connect_s), ("connect", self._connect, connect_s)]
         if self._context is not None:
-            plan.append(("tls", self._secure, connect_s))
+            plan.append(("tls", self._start_tls, connect_s))
         plan += [("request", self._send, answer_s), ("answer", self._read, answer_s)]
         steps: list[Step] = []
         try:
-            for name, take, seconds in plan:
-                began, ok = time.perf_counter(), True
+            for name, run_step, seconds in plan:
+                started, ok = time.perf_counter(), True
                 try:
                     async with asyncio.timeout(seconds):
-                        detail = await take()
-                except _Failed as failed:
+                        detail = await run_step()
+                except _StepFailed as failed:
                     ok, detail = False, str(failed)
                 except (OSError, EOFError, UnicodeError) as error:  # TimeoutError and ssl.SSLError are OSErrors
                     ok, detail = False, cause_of(error)
-                ms = round((time.perf_counter() - began) * 1000, 1)
+                ms = round((time.perf_counter() - started) * 1000, 1)
                 steps.append(Step(self._base_url, name, ok, ms, detail))
                 if not ok:
                     break
@@ -79,8 +79,8 @@ class Probe:
         return steps
 
     async def _resolve(self) -> str:
-        found = await asyncio.get_running_loop().getaddrinfo(self._host, self._port)
-        addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+        rows = await asyncio.get_running_loop().getaddrinfo(self._host, self._port)
+        addresses = list(dict.fromkeys(str(row[4][0]) for row in rows))
         self._address = addresses[0]
         return " ".join(addresses)
 
@@ -88,8 +88,8 @@ class Probe:
         self._reader, self._writer = await asyncio.open_connection(self._address, self._port)
         return f"{self._address} port {self._port}"
 
-    async def _secure(self) -> str:
-        writer = self._opened()
+    async def _start_tls(self) -> str:
+        writer = self._get_writer()
         if self._context is not None:
             await writer.start_tls(self._context, server_hostname=self._host)
         peer = writer.get_extra_info("peercert") or {}
@@ -98,7 +98,7 @@ class Probe:
     async def _send(self) -> str:
         address = Address.of(self._base_url)
         request = b"".join((address.get, self._target.encode(), address.tail, self._tran_id, b"\r\n\r\n"))
-        writer = self._opened()
+        writer = self._get_writer()
         writer.write(request)
         await writer.drain()
         return f"GET {self._target}"
@@ -107,21 +107,21 @@ class Probe:
         try:
             raw = await self._reader.readuntil(HEAD_END)
         except asyncio.LimitOverrunError:
-            raise _Failed("head_too_large") from None
-        if len(raw) > _HEAD_MOST:
-            raise _Failed("head_too_large")
+            raise _StepFailed("head_too_large") from None
+        if len(raw) > _MAX_HEAD_BYTES:
+            raise _StepFailed("head_too_large")
         try:
-            head = answer_head(raw, _HEADERS_MOST, answer_parser())
+            head = answer_head(raw, _MAX_HEADERS, answer_parser())
         except Malformed as error:
-            raise _Failed(error.wrong.value) from None
+            raise _StepFailed(error.wrong.value) from None
         flaw = flaw_of(head.status, head.headers, self._tran_id)
         if flaw:
-            raise _Failed(f"HTTP {head.status}, not taken: {flaw}")
+            raise _StepFailed(f"HTTP {head.status}, not accepted: {flaw}")
         if b"x-api-tran-id" not in head.headers:
-            raise _Failed(f"HTTP {head.status}, without x-api-tran-id")
-        return f"HTTP {head.status}, names its call"
+            raise _StepFailed(f"HTTP {head.status}, without x-api-tran-id")
+        return f"HTTP {head.status}, with its x-api-tran-id"
 
-    def _opened(self) -> asyncio.StreamWriter:
+    def _get_writer(self) -> asyncio.StreamWriter:
         if self._writer is None:
-            raise _Failed("not connected")
+            raise _StepFailed("not connected")
         return self._writer

@@ -1,1 +1,1 @@
-"""Floor 2: addresses of host names, resolved by c-ares and remembered."""
+"""Host name resolution by c-ares, with a cache."""

@@ -1,4 +1,4 @@
-"""Addresses of host names: looked up once, remembered for their TTL, kept while name servers fail."""
+"""Cache of host addresses: kept for their TTL, and longer while name servers fail."""
 
 import asyncio
 import logging
@@ -9,34 +9,34 @@ from typing import Final
 
 _log = logging.getLogger(__name__)
 
-TTL_LEAST_S: Final = 5.0
-"""Addresses are remembered at least so long; entries of /etc/hosts have no TTL."""
+MIN_TTL_S: Final = 5.0
+"""Minimum time in the cache; entries of /etc/hosts have no TTL."""
 
-TTL_MOST_S: Final = 300.0
-"""Addresses are looked up again after this time at the latest, so that a host that moves is followed."""
+MAX_TTL_S: Final = 300.0
+"""Maximum time in the cache, so that a moved host is noticed."""
 
 FAILED_S: Final = 1.0
-"""A failed look-up of a name without known addresses is not repeated within this time."""
+"""Delay before repeating a failed look-up of a name without cached addresses."""
 
 RETRY_S: Final = 5.0
-"""A failed look-up of a name with known addresses is not repeated within this time."""
+"""Delay before repeating a failed look-up of a name with cached addresses."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Numeric addresses of a name in the order of preference, and seconds for which they may be remembered."""
+class ResolvedAddresses:
+    """Numeric addresses of a name in order of preference, and their TTL in seconds."""
 
     addresses: tuple[str, ...]
     ttl: float
 
 
-LookUp = Callable[[str], Awaitable[Answer]]
-"""Looks up one name. Raises OSError; `socket.gaierror` when name servers answered that there is no address."""
+LookUp = Callable[[str], Awaitable[ResolvedAddresses]]
+"""Looks up one name. Raises OSError, or `socket.gaierror` if the name has no address."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """What is remembered of a name until monotonic `until`. Without addresses `error` says why."""
+    """Cached result of a name until monotonic `until`: addresses or an error."""
 
     addresses: tuple[str, ...]
     until: float
@@ -44,9 +44,9 @@ class _Entry:
 
 
 class AddressCache:
-    """Resolves names through `look_up`, one look-up at a time for each name. `clock` is monotonic, in seconds.
+    """Resolves names through `look_up`, with one look-up per name at a time. `clock` is monotonic, in seconds.
 
-    Expired addresses are returned at once while one look-up refreshes them. They stay when that look-up fails.
+    Expired addresses are returned at once while a look-up refreshes them, and kept if that look-up fails.
     Belongs to one event loop.
     """
 
@@ -57,34 +57,34 @@ class AddressCache:
         self._lookups: dict[str, asyncio.Task[None]] = {}
 
     async def resolve(self, host: str) -> tuple[str, ...]:
-        """Return the addresses of a host, never none. Raises OSError, `socket.gaierror` among others."""
+        """Returns the addresses of a host, at least one. Raises OSError, also `socket.gaierror`."""
         entry = self._entries.get(host)
         if entry is None or entry.until <= self._clock():
             lookup = self._lookups.get(host)
             if lookup is None:
                 lookup = self._lookups[host] = asyncio.create_task(self._refresh(host))
             if entry is None or not entry.addresses:
-                await asyncio.shield(lookup)  # a caller that gives up must not stop the others
+                await asyncio.shield(lookup)  # a cancelled caller must not cancel the others
                 entry = self._entries[host]
         if entry.error is not None:
             raise type(entry.error)(*entry.error.args)
         return entry.addresses
 
     async def _refresh(self, host: str) -> None:
-        """Look up one name and remember the outcome. Raises nothing that name servers cause."""
+        """Looks up one name and caches the result or the error."""
         try:
-            answer = await self._look_up(host)
-            if not answer.addresses:
+            resolved = await self._look_up(host)
+            if not resolved.addresses:
                 raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
         except OSError as error:
-            self._entries[host] = self._failed(host, error)
+            self._entries[host] = self._build_error_entry(host, error)
         else:
-            ttl = min(max(answer.ttl, TTL_LEAST_S), TTL_MOST_S)
-            self._entries[host] = _Entry(answer.addresses, self._clock() + ttl)
+            ttl = min(max(resolved.ttl, MIN_TTL_S), MAX_TTL_S)
+            self._entries[host] = _Entry(resolved.addresses, self._clock() + ttl)
         finally:
             del self._lookups[host]
 
-    def _failed(self, host: str, error: OSError) -> _Entry:
+    def _build_error_entry(self, host: str, error: OSError) -> _Entry:
         former = self._entries.get(host)
         if former is None or not former.addresses:
             return _Entry((), self._clock() + FAILED_S, error)

@@ -1,4 +1,4 @@
-"""aiohttp's connections: names resolved by the running loop, one call for each connection."""
+"""aiohttp connector that resolves names through the running loop and uses each connection once."""
 
 import asyncio
 from functools import partial
@@ -11,21 +11,21 @@ from relay.infra.http_client.bounded_answer import BoundedAnswer
 
 
 def tcp_connector(**options: Any) -> aiohttp.TCPConnector:
-    """A connector that asks `loop.getaddrinfo`, as everything else of the process does, and remembers nothing itself.
+    """Returns a connector that resolves names by `loop.getaddrinfo`, without a cache of its own.
 
-    Without a resolver aiohttp would open a c-ares channel of its own and forget addresses while name servers fail.
-    A connection carries one call: aiohttp takes what comes on an idle one for the answer to the next call.
+    By default aiohttp would open its own c-ares channel and drop addresses while name servers fail. Each connection
+    serves one call, because aiohttp takes data on an idle connection for the response to the next call.
     """
     return _Connector(resolver=aiohttp.ThreadedResolver(), use_dns_cache=False, force_close=True, **options)
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Connections whose peers are bounded in what they send beside an answer."""
+    """A connector whose connections have the bounds of BoundedAnswer."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._factory = partial(_connection, self._loop)
+        self._factory = partial(_create_connection, self._loop)
 
 
-def _connection(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+def _create_connection(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
     return BoundedAnswer(loop)

@@ -1,4 +1,4 @@
-"""Sockets connected to a host that may have several addresses."""
+"""Connects sockets to hosts with several addresses (Happy Eyeballs, RFC 8305)."""
 
 import asyncio
 import socket
@@ -7,16 +7,16 @@ from typing import Final
 import aiohappyeyeballs
 
 DELAY_S: Final = 0.25
-"""So long an address has to take the connection before the next one is tried beside it (RFC 8305 5)."""
+"""Delay before the next address is tried in parallel (RFC 8305 5)."""
 
-ADDRESSES_MOST: Final = 16
-"""Addresses of one name that are tried."""
+MAX_ADDRESSES: Final = 16
+"""Maximum number of addresses of one name that are tried."""
 
 
 async def open_socket(loop: asyncio.AbstractEventLoop, host: str, port: int) -> socket.socket:
-    """Return a socket connected to the first address of a host that takes it. Raises OSError when none does.
+    """Returns a socket connected to the first address of a host that accepts. Raises OSError if none does.
 
-    An address that does not answer costs a quarter of a second, not the whole time to connect.
+    An address that does not respond costs a quarter of a second, not the whole connect timeout.
     """
     rows = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return await aiohappyeyeballs.start_connection(rows[:ADDRESSES_MOST], happy_eyeballs_delay=DELAY_S, loop=loop)
+    return await aiohappyeyeballs.start_connection(rows[:MAX_ADDRESSES], happy_eyeballs_delay=DELAY_S, loop=loop)

@@ -1,1 +1,1 @@
-"""Files of the settings: read without waiting for a writer, and off the event loop."""
+"""Reads settings files: regular files only, off the event loop."""

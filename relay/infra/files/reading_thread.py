@@ -1,4 +1,4 @@
-"""Runs work that reads files on a thread of its own: a file that hangs stops neither the loop nor the end."""
+"""Runs file reads on a daemon thread: a file that hangs blocks neither the event loop nor the process exit."""
 
 import asyncio
 import contextlib
@@ -12,9 +12,9 @@ T = TypeVar("T")
 
 
 class ReadingThread(Generic[T]):
-    """Runs `work` on a daemon thread. Await `result`; `file` tells which file it waits for.
+    """Runs `work` on a daemon thread. Await `result`; `file` is the file being read.
 
-    Threads of an executor would keep the process from ending for as long as the file hangs.
+    Threads of an executor would block the process exit while a file hangs.
     """
 
     def __init__(self, work: Callable[[], T], name: str) -> None:
@@ -26,19 +26,19 @@ class ReadingThread(Generic[T]):
 
     @property
     def file(self) -> str:
-        """The file that the thread waits for just now; "" when it waits for none."""
+        """The file that the thread is reading, "" for none."""
         return awaited_file(self._thread.ident)
 
     def _run(self) -> None:
         try:
             value = self._work()
-        except Exception as error:  # whatever it is, the one who awaits the result gets it
+        except Exception as error:  # raised again where the result is awaited
             self._post(self._fail, error)
         else:
             self._post(self._succeed, value)
 
     def _post(self, call: Callable[..., None], outcome: object) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
+        with contextlib.suppress(RuntimeError):  # the loop may be closed
             self._loop.call_soon_threadsafe(call, outcome)
 
     def _succeed(self, value: T) -> None:

@@ -1,4 +1,4 @@
-"""Reads regular files only: a FIFO, a socket or a device could keep its reader waiting without end."""
+"""Reads regular files only: a FIFO, socket or device could block its reader forever."""
 
 import errno
 import os
@@ -10,28 +10,28 @@ from pathlib import Path
 from typing import Final
 
 _AWAITED: Final[dict[int, str]] = {}
-"""The file that a thread is opening or reading, by the thread's identifier."""
+"""The file that each thread is opening or reading, by thread identifier."""
 
 
-def read_file(path: str | Path, most: int = -1) -> bytes:
-    """Returns the content of a regular file, at most `most` bytes of it. Raises OSError."""
+def read_file(path: str | Path, max_bytes: int = -1) -> bytes:
+    """Returns at most `max_bytes` bytes of a regular file (-1: all). Raises OSError."""
     with awaiting(path):
         expect_regular(path)
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
-            _expect_regular(os.fstat(descriptor), path)  # it may have been exchanged since
-            return file.read(most)
+            _expect_regular(os.fstat(descriptor), path)  # the file may have been replaced
+            return file.read(max_bytes)
 
 
 def expect_regular(path: str | Path) -> None:
-    """Raises OSError when a path leads to no regular file. Call it before a library opens the file by its path."""
+    """Raises OSError if a path is not a regular file. Call it before a library opens the path."""
     with awaiting(path):
         _expect_regular(Path(path).stat(), path)
 
 
 @contextmanager
 def awaiting(path: str | Path) -> Iterator[None]:
-    """Tells, for as long as the block lasts, which file this thread may be waiting for."""
+    """Records for the block which file this thread may wait for; see `awaited_file`."""
     thread = threading.get_ident()
     former = _AWAITED.get(thread)
     _AWAITED[thread] = str(path)
@@ -45,7 +45,7 @@ def awaiting(path: str | Path) -> Iterator[None]:
 
 
 def awaited_file(thread: int | None) -> str:
-    """Returns the file that a thread is waiting for; "" when it waits for none."""
+    """Returns the file that a thread is waiting for, "" for none."""
     return _AWAITED.get(thread or 0, "")
 
 

@@ -1,1 +1,1 @@
-"""Floor 2: what all aiohttp clients of the relay share."""
+"""Shared code of the aiohttp clients."""

@@ -1,4 +1,4 @@
-"""aiohttp's client connections with bounds on what a peer can send beside an answer's content (RFC 9110 15.2)."""
+"""aiohttp client connections with bounds on interim responses and framing (RFC 9110 15.2)."""
 
 from typing import Any, Final
 
@@ -10,16 +10,15 @@ from relay.wire.chunked import CHUNK_OVERHEAD
 from relay.wire.client import INTERIM_MOST
 
 SLICE_BYTES: Final = 4096
-"""Bytes that are parsed in one piece. An interim answer has 25 bytes at least: at most 170 are parsed before one is
-too many."""
+"""Bytes parsed at a time. An interim response has at least 25 bytes: at most 170 are parsed past a limit."""
 
 
 class BoundedAnswer(ResponseHandler):
-    """A connection that carries one call. aiohttp bounds neither interim answers nor what stands beside the content.
+    """A connection for one call. aiohttp itself bounds neither interim responses nor bytes beside the content.
 
-    It reads interim answers without end, megabytes in one turn of the event loop, and makes an object of each. After
-    INTERIM_MOST of them, or CHUNK_OVERHEAD bytes more than twice the content, the connection is cut; whoever waits for
-    the answer gets aiohttp.ClientPayloadError.
+    It would parse endless interim responses, megabytes in one iteration of the event loop, into an object each. After
+    INTERIM_MOST of them, or CHUNK_OVERHEAD bytes beyond twice the content, the connection is aborted and the call
+    raises aiohttp.ClientPayloadError.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -29,29 +28,29 @@ class BoundedAnswer(ResponseHandler):
         self._content = 0
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, a slice at a time, until too much came. b"" goes on with what was kept back."""
+        """Parses data slice by slice until a limit is exceeded. b"" continues with buffered data."""
         for start in range(0, max(len(data), 1), SLICE_BYTES):
-            if self._cut():
+            if self._abort_if_exceeded():
                 return
             piece = data[start : start + SLICE_BYTES]
             self._received += len(piece)
             super().data_received(piece)
 
     def feed_data(self, data: Any, size: int = 0) -> None:
-        """Keep a head, interim or not, for who waits for it."""
+        """Passes a response head on, interim or final."""
         self._heads += 1
         if self._heads <= INTERIM_MOST + 1:
             super().feed_data(data, size)
 
-    def _cut(self) -> bool:
-        """Whether nothing more is read; cuts the connection when too much came."""
+    def _abort_if_exceeded(self) -> bool:
+        """Aborts the connection if a limit is exceeded. Returns whether it is closed."""
         if self.transport is None:
             return True
         if self._payload is not None:
             self._content = self._payload.total_bytes
         if self._heads <= INTERIM_MOST + 1 and self._received <= CHUNK_OVERHEAD + 2 * self._content:
             return False
-        error = aiohttp.ClientPayloadError("interim answers or framing without end")
+        error = aiohttp.ClientPayloadError("too many interim responses or too much framing")
         self.set_exception(error)
         if self._payload is not None:
             set_exception(self._payload, error)

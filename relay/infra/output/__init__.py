@@ -1,1 +1,1 @@
-"""Lines for people and programs: access records and logs, written by threads that nothing else waits for."""
+"""Writes access records and logs on threads, so that no caller blocks."""

@@ -1,4 +1,4 @@
-"""Whole lines to a file descriptor: a line is written as a whole or not at all, as far as the kernel allows it."""
+"""Writes whole lines to a file descriptor: all of a line or nothing, as far as the kernel allows."""
 
 import os
 import select
@@ -6,52 +6,52 @@ import stat
 from collections.abc import Sequence
 
 _BATCH: int = 65_536
-"""So many bytes go out in one write, so that little is rolled back when the disk is full."""
+"""Maximum bytes of one write, so that little is rolled back when the disk is full."""
 
 
 class LineFile:
-    """A file or descriptor that lines are appended to. Not thread-safe: it belongs to the thread that writes.
+    """Appends lines to a file or descriptor. Not thread-safe: it belongs to the writing thread.
 
-    A line that a full disk has cut is taken back where the file allows it, and its rest is written first elsewhere
-    (a pipe): readers never see half a line followed by another.
+    A partial line on a full disk is truncated if the descriptor allows it; otherwise (a pipe) its rest is written
+    before the next line. So readers never see half a line followed by another.
     """
 
     def __init__(self, descriptor: int, *, owned: bool) -> None:
         self._descriptor = descriptor
-        self._owned = owned
-        self._rest = b""
+        self._is_owned = owned
+        self._remainder = b""
 
     @classmethod
     def open(cls, path: str) -> "LineFile":
-        """Open a file for appending. It is its owner's and read by its group. Raises OSError."""
+        """Opens a file for appending, with mode 0640. Raises OSError."""
         return cls(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640), owned=True)
 
     @classmethod
     def standard(cls, descriptor: int) -> "LineFile":
-        """Write to standard output (1) or standard error (2), which stay open."""
+        """Writes to standard output (1) or standard error (2), which stay open."""
         return cls(descriptor, owned=False)
 
     def write(self, lines: Sequence[bytes]) -> tuple[int, OSError | None]:
-        """Append lines. Returns how many were written whole, and the error that stopped the rest. May block."""
-        if self._rest and (error := self._finish_rest()) is not None:
+        """Appends lines. Returns how many were written, and the error that stopped the others. May block."""
+        if self._remainder and (error := self._finish_remainder()) is not None:
             return 0, error
-        done = 0
+        written = 0
         for batch in _batches(lines):
             data = b"".join(batch)
             sent, error = self._send(data)
             if error is not None:
-                return done + self._settle(batch, data, sent), error
-            done += len(batch)
-        return done, None
+                return written + self._count_whole(batch, data, sent), error
+            written += len(batch)
+        return written, None
 
     def close(self) -> None:
-        """Close the file."""
-        if self._owned:
+        """Closes the file, unless it is standard output or error."""
+        if self._is_owned:
             os.close(self._descriptor)
 
-    def _finish_rest(self) -> OSError | None:
-        sent, error = self._send(self._rest)
-        self._rest = self._rest[sent:]
+    def _finish_remainder(self) -> OSError | None:
+        sent, error = self._send(self._remainder)
+        self._remainder = self._remainder[sent:]
         return error
 
     def _send(self, data: bytes) -> tuple[int, OSError | None]:
@@ -71,28 +71,28 @@ class LineFile:
         writable.register(self._descriptor, select.POLLOUT)
         writable.poll()
 
-    def _settle(self, batch: Sequence[bytes], data: bytes, sent: int) -> int:
-        """Count the whole lines among the first `sent` bytes; take back or remember the line that was cut."""
-        whole = ends = 0
+    def _count_whole(self, batch: Sequence[bytes], data: bytes, sent: int) -> int:
+        """Counts whole lines in the first `sent` bytes; truncates a partial line or stores its remainder."""
+        whole = end = 0
         for line in batch:
-            if ends + len(line) > sent:
+            if end + len(line) > sent:
                 break
-            ends += len(line)
+            end += len(line)
             whole += 1
-        torn = sent - ends
-        if torn and not self._take_back(torn):
-            self._rest = data[sent : ends + len(batch[whole])]
+        partial = sent - end
+        if partial and not self._truncate(partial):
+            self._remainder = data[sent : end + len(batch[whole])]
             return whole + 1
         return whole
 
-    def _take_back(self, torn: int) -> bool:
-        """Cut the last bytes off, when this is a file and nobody else has appended since."""
+    def _truncate(self, size: int) -> bool:
+        """Removes the last bytes if this is a regular file and no other process appended since."""
         try:
-            now = os.fstat(self._descriptor)
-            ours = os.lseek(self._descriptor, 0, os.SEEK_CUR)
-            if not stat.S_ISREG(now.st_mode) or now.st_size != ours:
+            status = os.fstat(self._descriptor)
+            end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
+            if not stat.S_ISREG(status.st_mode) or status.st_size != end:
                 return False
-            os.ftruncate(self._descriptor, ours - torn)
+            os.ftruncate(self._descriptor, end - size)
         except OSError:
             return False
         return True

@@ -1,4 +1,4 @@
-"""Standard error through a queue, and descriptors that stay what they are called."""
+"""Standard error through a queue, and replacement of closed standard descriptors."""
 
 import io
 import logging
@@ -11,53 +11,53 @@ from typing import Final, Self, TextIO
 from relay.infra.output.line_file import LineFile
 from relay.infra.output.line_writer import LineWriter, Sink
 
-LINES_MOST: Final = 10_000
-LINE_MOST: Final = 65_536
-"""A longer line is cut: a log is no place for bodies."""
+MAX_LINES: Final = 10_000
+MAX_LINE_LENGTH: Final = 65_536
+"""Longer lines are cut: bodies do not belong into a log."""
 STOP_S: Final = 1.0
 
 _FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def open_missing_descriptors() -> None:
-    """Open /dev/null in place of closed descriptors 0 to 2: the next file or socket would be taken for one of them."""
+    """Opens /dev/null for closed descriptors 0 to 2; otherwise the next file or socket would become one of them."""
     for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest free one: this one
+            os.open(os.devnull, os.O_RDWR)  # the lowest free descriptor is this one
         if getattr(sys, name) is None:
             stream = open(descriptor, mode, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
 
 
 class QueuedStderr:
-    """Everything that is written to `sys.stderr` and logged, through a bounded queue to a thread, while it is entered.
+    """Context manager that writes `sys.stderr` and logs through a bounded queue on a thread.
 
-    A pipe that is not read blocks the thread alone. What finds no room is counted as `lost` and told in a line of its
-    own when there is room again. At the end the last lines have `STOP_S`.
+    An unread pipe blocks only the thread. Lines without room are counted as `lost` and reported in a log line once
+    there is room again. The last lines have `STOP_S`.
     """
 
     def __init__(self, level: str) -> None:
         self._level = level
-        self._writer = LineWriter("stderr", LINES_MOST, lambda _why: None, self._tell_loss)
+        self._writer = LineWriter("stderr", MAX_LINES, lambda _reason: None, self._log_loss)
         self._stream = _Stream(self._writer)
-        self._former: TextIO = sys.stderr
-        self._former_level = logging.WARNING
+        self._previous: TextIO = sys.stderr
+        self._previous_level = logging.WARNING
         self._handler = logging.StreamHandler(self._stream)
 
     @property
     def lost(self) -> int:
-        """How many lines were not written."""
+        """Number of lines that were not written."""
         return self._writer.lost
 
     def __enter__(self) -> Self:
-        self._former = sys.stderr
-        self._writer.start(_sink_of(self._former))
+        self._previous = sys.stderr
+        self._writer.start(_build_sink(self._previous))
         sys.stderr = self._stream
         self._handler.setFormatter(logging.Formatter(_FORMAT))
         root = logging.getLogger()
-        self._former_level = root.level
+        self._previous_level = root.level
         root.addHandler(self._handler)
         root.setLevel(self._level)
         return self
@@ -67,17 +67,17 @@ class QueuedStderr:
     ) -> None:
         root = logging.getLogger()
         root.removeHandler(self._handler)
-        root.setLevel(self._former_level)
+        root.setLevel(self._previous_level)
         self._stream.flush()
-        sys.stderr = self._former
+        sys.stderr = self._previous
         self._writer.stop(STOP_S)
 
-    def _tell_loss(self, lost: int) -> None:
+    def _log_loss(self, lost: int) -> None:
         self._writer.put([f"log lines lost: count={lost}\n".encode()])
 
 
 class _Stream(io.TextIOBase):
-    """Text in, whole lines to the queue. Belongs to any thread: a line that two of them write is two lines."""
+    """Splits text into lines for the queue. Any thread may write; lines of two threads are not joined."""
 
     encoding = "utf-8"
     errors = "backslashreplace"
@@ -85,56 +85,56 @@ class _Stream(io.TextIOBase):
     def __init__(self, writer: LineWriter) -> None:
         super().__init__()
         self._writer = writer
-        self._begun = ""
+        self._partial = ""
 
     def writable(self) -> bool:
-        """Whether it may be written to."""
+        """Returns True."""
         return True
 
     def fileno(self) -> int:
-        """The descriptor that children inherit."""
+        """Returns the descriptor that child processes inherit."""
         return 2
 
     def write(self, text: str) -> int:
-        """Queue the lines of a text; what does not end in a newline waits for the next text."""
-        *lines, rest = (self._begun + text).split("\n")
-        self._begun = rest if len(rest) < LINE_MOST else ""
-        if not self._begun and rest:
+        """Queues whole lines of a text; keeps the last one without newline for the next text."""
+        *lines, rest = (self._partial + text).split("\n")
+        self._partial = rest if len(rest) < MAX_LINE_LENGTH else ""
+        if not self._partial and rest:
             lines.append(rest)
         if lines:
             self._queue(lines)
         return len(text)
 
     def flush(self) -> None:
-        """Queue what waits for its end."""
-        if self._begun and not self.closed:
-            begun, self._begun = self._begun, ""
-            self._queue([begun])
+        """Queues a partial line."""
+        if self._partial and not self.closed:
+            partial, self._partial = self._partial, ""
+            self._queue([partial])
 
     def _queue(self, lines: Sequence[str]) -> None:
         room = self._writer.room
-        taken = [f"{line[:LINE_MOST]}\n".encode(errors="backslashreplace") for line in lines[:room]]
-        self._writer.put(taken, max(0, len(lines) - room))
-        self._writer.hurry()
+        encoded = [f"{line[:MAX_LINE_LENGTH]}\n".encode(errors="backslashreplace") for line in lines[:room]]
+        self._writer.put(encoded, max(0, len(lines) - room))
+        self._writer.wake()
 
 
 class _TextSink:
-    """A stream without a descriptor, as tests have."""
+    """A stream without a descriptor, as in tests."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, lines: Sequence[bytes]) -> tuple[int, OSError | None]:
-        """Write lines to the stream."""
+        """Writes lines to the stream."""
         self._stream.write(b"".join(lines).decode())
         self._stream.flush()
         return len(lines), None
 
     def close(self) -> None:
-        """Leave the stream open: it is not ours."""
+        """Leaves the stream open: it has another owner."""
 
 
-def _sink_of(stream: TextIO) -> Sink:
+def _build_sink(stream: TextIO) -> Sink:
     try:
         return LineFile.standard(stream.fileno())
     except (OSError, ValueError):  # io.UnsupportedOperation is both

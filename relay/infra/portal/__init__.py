@@ -1,1 +1,1 @@
-"""The portal (종합포털) at the other end of a line: token, calls, retries, and the secrets it tells."""
+"""Client of the portal (종합포털): token, calls, retries, and the client secrets it sends."""

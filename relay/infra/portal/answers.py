@@ -1,4 +1,4 @@
-"""What an answer of the portal means: taken, refused, or worth another attempt. Strict JSON, its own call, its code."""
+"""Judges responses of the portal: accepted, refused or to be retried. Checks strict JSON, tran_id and rsp_code."""
 
 import asyncio
 import re
@@ -8,35 +8,35 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from relay.domain.strict_json import read_object
-from relay.infra.portal.connection import Heard
+from relay.infra.portal.connection import RawResponse
 
-THREAD_FROM: Final = 1_048_576
-"""An answer of so many bytes is parsed on a thread: the loop has other things to do."""
+MIN_THREAD_BYTES: Final = 1_048_576
+"""A response of this size in bytes is parsed on a thread, so that the event loop is not blocked."""
 
-VALUES_MOST: Final = 3_000_000
-"""So many values an answer holds at most: 16 MB of empty lists would be half a gigabyte of memory."""
+MAX_VALUES: Final = 3_000_000
+"""Maximum number of JSON values in a response: 16 MB of empty lists would take half a gigabyte of memory."""
 
 _RSP_CODE: Final = re.compile(r"[0-9A-Za-z]{5}")
 _ERROR: Final = re.compile(r"[a-z_]{1,30}")
-_DONE: Final = frozenset({"00000", "00001"})
-_MAY_PASS: Final = re.compile(r"5[0-9]{4}|429[0-9]{2}")
-"""rsp_codes of what may have passed in a moment (첨부1): the server's own troubles, and too many calls."""
+_SUCCESS: Final = frozenset({"00000", "00001"})
+_TRANSIENT: Final = re.compile(r"5[0-9]{4}|429[0-9]{2}")
+"""rsp_codes of temporary errors (첨부1): server errors and too many calls."""
 _TOO_MANY: Final = 429
 _OK: Final = 200
 
 
 class Verdict(Enum):
-    """What is done with an answer."""
+    """How a response is handled."""
 
-    TAKEN = auto()
+    ACCEPTED = auto()
     REFUSED = auto()
-    AGAIN = auto()
-    HOPELESS = auto()
+    RETRY = auto()
+    FAILED = auto()
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer judged; `outcome` in words without any value. `rsp_code` may be an OAuth error's name."""
+class Response:
+    """A judged response. `outcome` describes it without values; `rsp_code` may be the name of an OAuth error."""
 
     verdict: Verdict
     status: int
@@ -45,70 +45,70 @@ class Answer:
     body: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-GIVEN_UP: Final = Answer(Verdict.HOPELESS, 0, "", "given up")
-"""Nobody waited for the answer."""
+CANCELLED: Final = Response(Verdict.FAILED, 0, "", "given up")
+"""The call was cancelled before its response."""
 
-Lacks = Callable[[Mapping[str, Any]], str]
-"""Says in words what the body of a success lacks, "" for nothing."""
-
-
-def lacks_code(body: Mapping[str, Any]) -> str:
-    """Every answer but a token's has an rsp_code."""
-    return "" if code_of(body) else "the answer has no rsp_code"
+BodyCheck = Callable[[Mapping[str, Any]], str]
+"""Returns what is missing in the body of a success, "" for nothing."""
 
 
-async def judged(heard: Heard, tran_id: str, lacks: Lacks) -> Answer:
-    """The answer to the call that went with `tran_id`."""
-    if heard.words:
-        verdict = Verdict.AGAIN if heard.again else Verdict.HOPELESS
-        return Answer(verdict, heard.status, "", heard.words)
-    if any(one != tran_id for one in heard.tran_ids):
-        return Answer(Verdict.AGAIN, heard.status, "", "the answer names another call")
-    body = await _object(heard)
-    code = code_of(body)
-    if heard.status >= 500 or heard.status == _TOO_MANY:  # noqa: PLR2004 - RFC 9110 15.6
-        return Answer(Verdict.AGAIN, heard.status, code, f"HTTP {heard.status}")
-    if 400 <= heard.status < 500:  # noqa: PLR2004 - RFC 9110 15.5
-        return Answer(Verdict.REFUSED, heard.status, code, "refused")
-    if heard.status != _OK:
-        return Answer(Verdict.AGAIN, heard.status, "", f"HTTP {heard.status}")
-    return _success(body, code, lacks)
+def check_rsp_code(body: Mapping[str, Any]) -> str:
+    """Checks the rsp_code, which every response has except the token's."""
+    return "" if find_code(body) else "the answer has no rsp_code"
 
 
-def code_of(body: Mapping[str, Any] | None) -> str:
-    """The rsp_code of a body, or the `error` of OAuth; "" when it has none that is well-formed."""
+async def judge_response(raw: RawResponse, tran_id: str, check_body: BodyCheck) -> Response:
+    """Judges the response to the call with this `tran_id`."""
+    if raw.problem:
+        verdict = Verdict.RETRY if raw.is_retryable else Verdict.FAILED
+        return Response(verdict, raw.status, "", raw.problem)
+    if any(other != tran_id for other in raw.tran_ids):
+        return Response(Verdict.RETRY, raw.status, "", "the answer names another call")
+    body = await _parse_object(raw)
+    code = find_code(body)
+    if raw.status >= 500 or raw.status == _TOO_MANY:  # noqa: PLR2004 - RFC 9110 15.6
+        return Response(Verdict.RETRY, raw.status, code, f"HTTP {raw.status}")
+    if 400 <= raw.status < 500:  # noqa: PLR2004 - RFC 9110 15.5
+        return Response(Verdict.REFUSED, raw.status, code, "refused")
+    if raw.status != _OK:
+        return Response(Verdict.RETRY, raw.status, "", f"HTTP {raw.status}")
+    return _judge_success(body, code, check_body)
+
+
+def find_code(body: Mapping[str, Any] | None) -> str:
+    """Returns the rsp_code of a body or its OAuth `error`; "" if none is well-formed."""
     if body is None:
         return ""
-    for name, form in (("rsp_code", _RSP_CODE), ("error", _ERROR)):
+    for name, pattern in (("rsp_code", _RSP_CODE), ("error", _ERROR)):
         value = body.get(name)
-        if isinstance(value, str) and form.fullmatch(value):
+        if isinstance(value, str) and pattern.fullmatch(value):
             return value
     return ""
 
 
-def _success(body: Mapping[str, Any] | None, code: str, lacks: Lacks) -> Answer:
+def _judge_success(body: Mapping[str, Any] | None, code: str, check_body: BodyCheck) -> Response:
     if body is None:
-        return Answer(Verdict.AGAIN, _OK, "", "the answer is no JSON object")
-    if code and code not in _DONE:
-        verdict = Verdict.AGAIN if _MAY_PASS.fullmatch(code) else Verdict.REFUSED
-        return Answer(verdict, _OK, code, "refused")
-    words = lacks(body)
-    if words:
-        return Answer(Verdict.AGAIN, _OK, code, words)
-    return Answer(Verdict.TAKEN, _OK, code, "ok", body)
+        return Response(Verdict.RETRY, _OK, "", "the answer is no JSON object")
+    if code and code not in _SUCCESS:
+        verdict = Verdict.RETRY if _TRANSIENT.fullmatch(code) else Verdict.REFUSED
+        return Response(verdict, _OK, code, "refused")
+    problem = check_body(body)
+    if problem:
+        return Response(Verdict.RETRY, _OK, code, problem)
+    return Response(Verdict.ACCEPTED, _OK, code, "ok", body)
 
 
-async def _object(heard: Heard) -> Mapping[str, Any] | None:
-    if heard.content_type != "application/json" or _holds_too_much(heard.content):
+async def _parse_object(raw: RawResponse) -> Mapping[str, Any] | None:
+    if raw.content_type != "application/json" or _has_too_many_values(raw.content):
         return None
     try:
-        if len(heard.content) < THREAD_FROM:
-            return read_object(heard.content)
-        return await asyncio.to_thread(read_object, heard.content)
+        if len(raw.content) < MIN_THREAD_BYTES:
+            return read_object(raw.content)
+        return await asyncio.to_thread(read_object, raw.content)
     except ValueError:
         return None
 
 
-def _holds_too_much(content: bytes) -> bool:
-    """Whether there are more values than any list has. Each one begins an object or list, or stands behind a comma."""
-    return len(content) > VALUES_MOST and sum(map(content.count, (b"{", b"[", b","))) > VALUES_MOST
+def _has_too_many_values(content: bytes) -> bool:
+    """Returns whether there may be too many values. Each opens an object or list, or follows a comma."""
+    return len(content) > MAX_VALUES and sum(map(content.count, (b"{", b"[", b","))) > MAX_VALUES

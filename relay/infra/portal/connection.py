@@ -1,4 +1,4 @@
-"""One attempt at the portal over mutual TLS: sent once, read up to a limit, no redirect, no cookie, no proxy."""
+"""Sends one request to the portal over mutual TLS: no retry, no redirect, no cookie, no proxy, a bounded body."""
 
 import ssl
 from collections.abc import Mapping
@@ -12,17 +12,17 @@ from relay.infra.dns.connector import tcp_connector
 from relay.infra.user_agent import HEADERS
 from relay.policy.settings.portal import PortalSettings
 
-ERROR_MOST: Final = 65_536
-"""So many bytes of an answer that is no success are read; it has a code and a sentence."""
+MAX_ERROR_BYTES: Final = 65_536
+"""Maximum bytes of an error response, which has a code and a message."""
 _BUFFER: Final = 65_536
 _OK: Final = 200
 
 
-class _BrokenOff(Exception):
-    """The connection ended before the answer began."""
+class _ConnectionLost(Exception):
+    """The connection ended before the response began."""
 
 
-_LOST: Final[tuple[tuple[type[Exception], str], ...]] = (
+_PROBLEMS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (TimeoutError, "no answer in time"),
     (aiohttp.ClientConnectorCertificateError, "the portal's certificate is not trusted"),
     (aiohttp.ClientSSLError, "TLS failed"),
@@ -30,12 +30,12 @@ _LOST: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.ClientResponseError, "the answer is no HTTP"),
     (Exception, "the connection broke off"),
 )
-"""What is told of each error, the first that fits."""
+"""Text for each exception; the first match counts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """One API call, as it is asked for in each attempt: `target` is path and query, one of `form`, `json` the body."""
+class PortalRequest:
+    """One API call. `target` is path and query; the body is `form` or `json`."""
 
     api_id: str
     method: str
@@ -45,99 +45,106 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What came: `words` say what went wrong on the way, "" when the answer is whole. Status 0: none began.
+class RawResponse:
+    """What was received. `problem` describes a transport error, "" for a complete response.
 
-    `content` is empty when there is anything wrong. `tran_ids` are all values of x-api-tran-id.
+    `status` is 0 if no response began. `content` is empty on a problem. `tran_ids` are all values of x-api-tran-id.
     """
 
-    words: str
+    problem: str
     status: int = 0
     tran_ids: tuple[str, ...] = ()
     content_type: str = ""
     content: bytes = field(default=b"", repr=False)
-    again: bool = True
-    """Whether it may go better another time."""
+    is_retryable: bool = True
+    """Whether another attempt may succeed."""
     cause: str = ""
-    """Why no answer began (`diagnostics.causes`), "" when one did."""
+    """Why no response began (`diagnostics.causes`), "" if one did."""
 
 
-class Line:
-    """The way to the portal; `context` None is a leased line (http://). Each attempt has its own connection.
+class PortalConnection:
+    """Connects to the portal. `context` is None for a leased line (http://).
 
-    A connection that was used before may be hung up just as it is used again; at a few calls an hour it is not worth
-    that doubt. `context` may be replaced: the next attempt goes by the new one.
+    Each attempt has its own connection: the portal may close a reused one at any time, and there are only a few calls
+    an hour.
     """
 
     def __init__(self, settings: PortalSettings, context: ssl.SSLContext | None) -> None:
-        self.context = context
+        self._context = context
         self._settings = settings
-        self._opened: aiohttp.ClientSession | None = None
+        self._session: aiohttp.ClientSession | None = None
 
-    async def ask(self, wanted: Wanted, headers: Mapping[str, str]) -> Heard:
-        """Send one request and hear the answer. Raises nothing that the network or the portal causes."""
+    async def send(self, request: PortalRequest, headers: Mapping[str, str]) -> RawResponse:
+        """Sends one request and returns its response. Raises nothing that the network or the portal causes."""
         try:
-            async with self._session().request(
-                wanted.method,
-                self._settings.base_url + wanted.target,
-                headers={"Accept": "application/json", "Accept-Encoding": "identity", **_typed(wanted), **headers},
-                data=wanted.json if wanted.form is None else wanted.form,
+            async with self._get_session().request(
+                request.method,
+                self._settings.base_url + request.target,
+                headers={
+                    "Accept": "application/json",
+                    "Accept-Encoding": "identity",
+                    **_content_type(request),
+                    **headers,
+                },
+                data=request.json if request.form is None else request.form,
                 allow_redirects=False,
-                ssl=self.context if self.context is not None else True,
-            ) as answer:
-                return await self._heard(answer)
-        except (_BrokenOff, aiohttp.ClientError, OSError) as error:
-            words = next(words for kind, words in _LOST if isinstance(error, kind))
-            return Heard(words, cause="reset" if isinstance(error, _BrokenOff) else cause_of(error))
+                ssl=self._context if self._context is not None else True,
+            ) as response:
+                return await self._read(response)
+        except (_ConnectionLost, aiohttp.ClientError, OSError) as error:
+            problem = next(text for kind, text in _PROBLEMS if isinstance(error, kind))
+            return RawResponse(problem, cause="reset" if isinstance(error, _ConnectionLost) else cause_of(error))
 
     async def close(self) -> None:
-        """Give back what is open."""
-        if self._opened is not None:
-            await self._opened.close()
+        """Closes open connections."""
+        if self._session is not None:
+            await self._session.close()
 
-    def _session(self) -> aiohttp.ClientSession:
-        if self._opened is None:
+    def _get_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
             timeouts = self._settings.timeouts
-            self._opened = aiohttp.ClientSession(
+            self._session = aiohttp.ClientSession(
                 connector=tcp_connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=timeouts.total_s, connect=timeouts.connect_s),
                 auto_decompress=False,
                 trust_env=False,
                 headers=HEADERS,
-                middlewares=(_once,),
+                middlewares=(_send_once,),
                 read_bufsize=_BUFFER,
             )
-        return self._opened
+        return self._session
 
-    async def _heard(self, answer: aiohttp.ClientResponse) -> Heard:
-        status = answer.status
-        if answer.headers.get("Content-Encoding", "identity") != "identity":
-            return Heard("the answer is packed, which nobody asked for", status)
-        most = self._settings.answer_bytes if status == _OK else ERROR_MOST
+    async def _read(self, response: aiohttp.ClientResponse) -> RawResponse:
+        status = response.status
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            return RawResponse("the answer is compressed, which was not requested", status)
+        max_bytes = self._settings.answer_bytes if status == _OK else MAX_ERROR_BYTES
         content = bytearray()
         try:
-            async for chunk in answer.content.iter_any():
+            async for chunk in response.content.iter_any():
                 content += chunk
-                if len(content) > most:
-                    return Heard(f"the answer is longer than {most} bytes", status, again=status != _OK)
+                if len(content) > max_bytes:
+                    return RawResponse(
+                        f"the answer is longer than {max_bytes} bytes", status, is_retryable=status != _OK
+                    )
         except TimeoutError:
-            return Heard("the answer did not end in time", status)
+            return RawResponse("the answer did not end in time", status)
         except (aiohttp.ClientError, OSError):
-            return Heard("the connection broke off within the answer", status)
-        tran_ids = tuple(answer.headers.getall("x-api-tran-id", ()))
-        return Heard("", status, tran_ids, answer.content_type, bytes(content))
+            return RawResponse("the connection broke off within the answer", status)
+        tran_ids = tuple(response.headers.getall("x-api-tran-id", ()))
+        return RawResponse("", status, tran_ids, response.content_type, bytes(content))
 
 
-def _typed(wanted: Wanted) -> Mapping[str, str]:
-    return {} if wanted.json is None else {"Content-Type": "application/json; charset=UTF-8"}
+def _content_type(request: PortalRequest) -> Mapping[str, str]:
+    return {} if request.json is None else {"Content-Type": "application/json; charset=UTF-8"}
 
 
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Nothing is sent twice in silence: aiohttp repeats a GET when the connection breaks off with one of its errors."""
+async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Prevents aiohttp from repeating a GET by itself when the connection is lost."""
     try:
         return await handler(request)
     except (aiohttp.ClientConnectorError, TimeoutError):
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
-        raise _BrokenOff from None
+        raise _ConnectionLost from None

@@ -1,4 +1,4 @@
-"""The one token of 지원-001: for the relay and all its members, remembered, renewed before it ends."""
+"""The token of 지원-001, one for the relay and all its members: cached, renewed before it expires."""
 
 import asyncio
 import re
@@ -7,33 +7,33 @@ from typing import Any, Final
 
 from relay.domain.portal import PortalAway
 
-_LIFE: Final = re.compile(r"[0-9]{1,9}")
+_SECONDS: Final = re.compile(r"[0-9]{1,9}")
 _TOKEN: Final = re.compile(r"[!-~]{1,1500}")
 _YEAR_S: Final = 366 * 86_400
-"""No token is believed to last longer (core 5.1: a year at most)."""
+"""Longer lifetimes are cut to this (core 5.1: at most a year)."""
 _EARLY_SHARE: Final = 0.2
 _EARLY_S: Final = 300.0
 _LATEST_SHARE: Final = 0.5
-_AGAIN_S: Final = 60.0
+_RETRY_S: Final = 60.0
 
 
-def lacks_token(body: Mapping[str, Any]) -> str:
-    """What the answer of 지원-001 lacks, "" for nothing. Some write scope, some rsp_code (core 5.1): both are taken."""
+def check_token(body: Mapping[str, Any]) -> str:
+    """Returns what is missing in a 지원-001 body, "" for nothing. `scope` and rsp_code are optional (core 5.1)."""
     if str(body.get("token_type")).lower() != "bearer":
         return "token_type is not Bearer"
     token = body.get("access_token")
     if not isinstance(token, str) or _TOKEN.fullmatch(token) is None:
         return "access_token is missing or malformed"
-    if not _life(body):
+    if not _lifetime(body):
         return "expires_in is missing or malformed"
     return "" if body.get("scope", "manage") == "manage" else "scope is not manage"
 
 
-class Token:
-    """Asks `fetch` for a token when there is none that will do; `ticks` are monotonic seconds.
+class TokenSource:
+    """Caches the token that `fetch` returns; `ticks` returns monotonic seconds.
 
-    A token is renewed a fifth of its life before its end, five minutes before at least, but never in its first half.
-    While it lives, a portal that gives no other is no reason to stop: it is asked again a minute later.
+    A token is renewed when a fifth of its lifetime remains, at least five minutes, but never in its first half. If the
+    renewal fails, the current token stays in use until it expires; the next attempt is a minute later.
     """
 
     def __init__(self, fetch: Callable[[], Awaitable[Mapping[str, Any]]], ticks: Callable[[], float]) -> None:
@@ -42,32 +42,32 @@ class Token:
         self._lock = asyncio.Lock()
         self._value = ""
         self._renew_at = 0.0
-        self._ends_at = 0.0
+        self._expires_at = 0.0
 
-    async def current(self, spent: str = "") -> str:
-        """A token other than `spent`, one that the portal did not take. Raises PortalAway, PortalRefused."""
+    async def get_token(self, rejected: str = "") -> str:
+        """Returns a token other than `rejected`. Raises PortalAway, PortalRefused."""
         async with self._lock:
             now = self._ticks()
-            good = self._value if self._value != spent and now < self._ends_at else ""
-            if good and now < self._renew_at:
-                return good
+            valid = self._value if self._value != rejected and now < self._expires_at else ""
+            if valid and now < self._renew_at:
+                return valid
             try:
-                self._keep(await self._fetch(), now)
+                self._store(await self._fetch(), now)
             except PortalAway:
-                if not good:
+                if not valid:
                     raise
-                self._renew_at = now + _AGAIN_S
+                self._renew_at = now + _RETRY_S
             return self._value
 
-    def _keep(self, body: Mapping[str, Any], now: float) -> None:
-        life = _life(body)
+    def _store(self, body: Mapping[str, Any], now: float) -> None:
+        lifetime = _lifetime(body)
         self._value = body["access_token"]
-        self._ends_at = now + life
-        self._renew_at = self._ends_at - min(max(_EARLY_SHARE * life, _EARLY_S), _LATEST_SHARE * life)
+        self._expires_at = now + lifetime
+        self._renew_at = self._expires_at - min(max(_EARLY_SHARE * lifetime, _EARLY_S), _LATEST_SHARE * lifetime)
 
 
-def _life(body: Mapping[str, Any]) -> int:
-    """expires_in in seconds; 0 when it is none."""
+def _lifetime(body: Mapping[str, Any]) -> int:
+    """Returns `expires_in` in seconds; 0 if it is invalid."""
     value = body.get("expires_in")
     text = str(value) if type(value) is int else value
-    return min(int(text), _YEAR_S) if isinstance(text, str) and _LIFE.fullmatch(text) else 0
+    return min(int(text), _YEAR_S) if isinstance(text, str) and _SECONDS.fullmatch(text) else 0

@@ -1,1 +1,1 @@
-"""The process itself: children, signals, limits."""
+"""Child processes, signals and limits of the process."""

@@ -1,4 +1,4 @@
-"""A child process that the event loop waits for: started with SIGHUP held back until the child takes it."""
+"""A child process that the event loop waits for, started with SIGHUP blocked until the child handles it."""
 
 import asyncio
 import os
@@ -13,20 +13,20 @@ _HANGUP: Final = (signal.SIGHUP,)
 class ChildProcess:
     """A running child. Its standard input is a pipe that the kernel closes when this process ends.
 
-    Not `asyncio.create_subprocess_exec`: under uvloop it resets the child's signals, and a SIGHUP sent before the child
-    has a handler would end it. Here the child inherits SIGHUP blocked, and gets it when it unblocks it.
+    It replaces `asyncio.create_subprocess_exec`, which resets signals under uvloop: a SIGHUP before the child has a
+    handler would kill it. Here the child inherits SIGHUP blocked and receives it after unblocking.
     """
 
     def __init__(self, command: Sequence[str], niceness: int = 0) -> None:
-        """Start the command in a session of its own, by `niceness` nicer than this process. Raises OSError."""
-        former = signal.pthread_sigmask(signal.SIG_BLOCK, _HANGUP)
+        """Starts the command in its own session, `niceness` above this process. Raises OSError."""
+        previous = signal.pthread_sigmask(signal.SIG_BLOCK, _HANGUP)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the command is ours
                 command, stdin=subprocess.PIPE, start_new_session=True
             )
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, former)
-        if niceness:  # of the child's only thread yet; those to come inherit it
+            signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+        if niceness:  # applies to the child's first thread; later ones inherit it
             os.setpriority(os.PRIO_PROCESS, self.pid, os.getpriority(os.PRIO_PROCESS, 0) + niceness)
         self._ended = asyncio.Event()
         self._descriptor = os.pidfd_open(self.pid)
@@ -43,24 +43,24 @@ class ChildProcess:
         return self._process.returncode
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send a signal, unless the child has ended."""
+        """Sends a signal, unless the child has ended."""
         self._process.send_signal(number)
 
     def terminate(self) -> None:
-        """Tell the child to stop."""
+        """Sends SIGTERM."""
         self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill the child."""
+        """Sends SIGKILL."""
         self.send_signal(signal.SIGKILL)
 
     def close_stdin(self) -> None:
-        """Close the child's standard input."""
+        """Closes the child's standard input."""
         if self._process.stdin is not None:
             self._process.stdin.close()
 
     async def wait(self) -> int:
-        """Wait for the child's end. Returns its exit status."""
+        """Waits for the child to end. Returns its exit status."""
         await self._ended.wait()
         return self._process.wait()
 

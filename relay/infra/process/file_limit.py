@@ -1,4 +1,4 @@
-"""The limit of open files (RLIMIT_NOFILE): each connection takes one."""
+"""The limit of open files (RLIMIT_NOFILE); each connection needs one."""
 
 import contextlib
 import logging
@@ -8,15 +8,15 @@ _log = logging.getLogger(__name__)
 
 
 def raise_file_limit(needed: int) -> int:
-    """Raise this process's limit to `needed`, as far as its hard limit allows. Returns the limit that holds then.
+    """Raises this process's limit to `needed`, as far as its hard limit allows. Returns the resulting limit.
 
-    Logs a warning when it stays below: the process works on, and refuses connections when the limit is reached.
+    Logs a warning if it stays lower: the process continues and refuses connections at the limit.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return soft
     wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-    with contextlib.suppress(OSError, ValueError):  # above what the kernel allows (fs.nr_open): the warning tells
+    with contextlib.suppress(OSError, ValueError):  # above fs.nr_open; the warning below reports it
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if limit < needed:

@@ -1,4 +1,4 @@
-"""SIGHUP before there is somebody to take it: held back by the kernel, never the end of the process."""
+"""Blocks SIGHUP until a handler is installed, so that it never kills the process."""
 
 import signal
 from typing import Final
@@ -7,10 +7,10 @@ _HANGUP: Final = (signal.SIGHUP,)
 
 
 def block_hangups() -> None:
-    """Hold SIGHUP back, for this thread and those begun after; one that comes meanwhile waits for `allow_hangups`."""
+    """Blocks SIGHUP for this thread and its new threads; it stays pending until `allow_hangups`."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _HANGUP)
 
 
 def allow_hangups() -> None:
-    """Let SIGHUP through to the handler that is there now; call it on the main thread."""
+    """Unblocks SIGHUP. Call it on the main thread, after installing the handler."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANGUP)

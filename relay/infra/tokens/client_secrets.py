@@ -1,4 +1,4 @@
-"""Client secrets against slow hashes, off the loop; what was right a moment ago is right again (RFC 6749 2.3.1, 10.10).
+"""Compares client secrets with slow hashes on threads; caches recent successes (RFC 6749 2.3.1, 10.10).
 
 A hash is scrypt (RFC 7914) in PHC form: `$scrypt$ln=14,r=8,p=1$SALT$HASH`, base64 without padding.
 """
@@ -18,20 +18,20 @@ from typing import Final, Self
 
 from relay.infra.fair_semaphore import Turns, Workers
 
-WAITING_EACH: Final = 8
-"""So many comparisons of one caller may wait for the one under way: half a second when nobody else compares. A service
-has one secret, and equal calls share their comparison: who is right never has that many."""
+MAX_WAITING_PER_CALLER: Final = 8
+"""Comparisons of one caller that may wait for its running one: half a second on idle threads. A service has one secret
+and equal calls share a comparison, so a caller with the right secret never has that many."""
 
 _PHC: Final = re.compile(r"\$scrypt\$ln=([0-9]{1,2}),r=([0-9]{1,2}),p=([0-9])\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)")
 _LN, _R, _P = 14, 8, 1
-"""What every hash made here asks for: 16 MiB and about 70 ms."""
+"""Cost of every hash made here: 16 MiB and about 70 ms."""
 _COST: Final = 2**_LN * _R * _P
 _PAD: Final = (10, 8)
-"""ln and r of the work that fills a cheap comparison up to `_COST`."""
+"""ln and r of the extra work that brings a cheap comparison up to `_COST`."""
 _SALT_BYTES: Final = 16
 _HASH_BYTES: Final = 32
-_MEMORY_MOST: Final = 2**31 - 1
-"""The most that OpenSSL can be told to use."""
+_MAX_MEMORY_BYTES: Final = 2**31 - 1
+"""Maximum memory limit that OpenSSL accepts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,123 +43,125 @@ class _Hash:
     digest: bytes = field(repr=False)
 
     @classmethod
-    def read(cls, text: str) -> Self:
-        found = _PHC.fullmatch(text)
-        if found is None:
-            raise ValueError("no scrypt hash in PHC form")
-        ln, r, p = (int(found[at]) for at in (1, 2, 3))
+    def parse(cls, text: str) -> Self:
+        match = _PHC.fullmatch(text)
+        if match is None:
+            raise ValueError("not a scrypt hash in PHC form")
+        ln, r, p = (int(match[group]) for group in (1, 2, 3))
         try:
-            return cls(ln, r, p, _unpadded(found[4]), _unpadded(found[5]))
+            return cls(ln, r, p, _decode(match[4]), _decode(match[5]))
         except binascii.Error as error:
-            raise ValueError("no scrypt hash in PHC form") from error
+            raise ValueError("not a scrypt hash in PHC form") from error
 
     @property
     def cost(self) -> int:
-        """What a comparison costs: scrypt's time grows with the product of its three numbers."""
+        """Cost of a comparison: the time of scrypt grows with the product of its three parameters."""
         cost: int = 2**self.ln * self.r * self.p
         return cost
 
-    def of(self, secret: str) -> bytes:
-        """The hash of another secret with the same cost and salt."""
-        memory = min(128 * self.r * (2**self.ln + self.p + 2), _MEMORY_MOST)
-        cost = {"n": 2**self.ln, "r": self.r, "p": self.p}
-        return hashlib.scrypt(secret.encode(), salt=self.salt, maxmem=memory, dklen=len(self.digest), **cost)
+    def derive(self, secret: str) -> bytes:
+        """Returns the digest of a secret with this cost and salt."""
+        maxmem = min(128 * self.r * (2**self.ln + self.p + 2), _MAX_MEMORY_BYTES)
+        parameters = {"n": 2**self.ln, "r": self.r, "p": self.p}
+        return hashlib.scrypt(secret.encode(), salt=self.salt, maxmem=maxmem, dklen=len(self.digest), **parameters)
 
     def __str__(self) -> str:
-        return f"$scrypt$ln={self.ln},r={self.r},p={self.p}${_base64(self.salt)}${_base64(self.digest)}"
+        return f"$scrypt$ln={self.ln},r={self.r},p={self.p}${_encode(self.salt)}${_encode(self.digest)}"
 
 
 def hashed(secret: str) -> str:
-    """The slow hash of a secret, as `client_secret_hash` of the directory takes it; the one cost of all hashes."""
-    asked = _Hash(_LN, _R, _P, os.urandom(_SALT_BYTES), bytes(_HASH_BYTES))
-    return str(_Hash(_LN, _R, _P, asked.salt, asked.of(secret)))
+    """Returns the slow hash of a secret for `client_secret_hash` of the directory. All hashes have one cost."""
+    unset = _Hash(_LN, _R, _P, os.urandom(_SALT_BYTES), bytes(_HASH_BYTES))
+    return str(_Hash(_LN, _R, _P, unset.salt, unset.derive(secret)))
 
 
-def is_behind(secret_hash: str, secret: str) -> bool:
-    """Whether this is the secret behind the hash; slow. Raises ValueError when the hash is none."""
+def matches_hash(secret_hash: str, secret: str) -> bool:
+    """Returns whether a secret matches a hash; slow. Raises ValueError if the hash is malformed."""
     return _compare(secret_hash, secret, 0)
 
 
 class ClientSecrets:
-    """The Secrets of the authority: `threads` compare; a success is remembered for `memory_s`, at most `most` of them.
+    """Implements Secrets of the authority. At most `max_cached` successes are cached for `memory_s`.
 
-    What is remembered is an HMAC under a key of this process, never a secret. Calls with the same secret at the same
-    time share one comparison: an operator that begins with fifty calls at once waits for one.
+    The cache holds an HMAC under a key of this process, never a secret. Concurrent calls with the same secret share one
+    comparison: an operator that begins with fifty calls waits for one.
 
-    One comparison of a caller is under way at a time, `WAITING_EACH` wait, and callers take turns: whoever sends wrong
-    secrets slows down nobody else. Lanes are the callers' and not the secrets', or a stranger who names a service
-    would fill its lane.
+    Each caller has one running comparison, at most `MAX_WAITING_PER_CALLER` waiting ones, and a fair share of the
+    threads: wrong secrets delay only their sender. Queues are per caller, not per secret: otherwise anyone could fill
+    the queue of a service by sending its name.
 
-    A comparison costs what the costliest hash has cost that was compared here, `hashed`'s at least: hashes that another
-    tool made, or an older relay, are told apart from unknown clients by no clock.
+    Every comparison costs as much as the costliest hash compared so far, at least as much as `hashed`. So timing
+    does not distinguish hashes of other tools or older relays from unknown clients.
     """
 
-    def __init__(self, clock: Callable[[], float], threads: int = 2, memory_s: float = 60.0, most: int = 1000) -> None:
+    def __init__(
+        self, clock: Callable[[], float], threads: int = 2, memory_s: float = 60.0, max_cached: int = 1000
+    ) -> None:
         self._clock = clock
         self._memory_s = memory_s
-        self._most = most
+        self._max_cached = max_cached
         self._key = os.urandom(32)
-        self._right: OrderedDict[bytes, float] = OrderedDict()
+        self._cache: OrderedDict[bytes, float] = OrderedDict()
         self._running: dict[bytes, asyncio.Task[bool]] = {}
         self._cost = _COST
-        self._workers = Workers(threads, Turns(threads, 1, waiting_each=WAITING_EACH), "client-secret")
+        self._workers = Workers(threads, Turns(threads, 1, waiting_each=MAX_WAITING_PER_CALLER), "client-secret")
 
-    async def fit(self, whose: str, secret_hash: str, secret: str) -> bool:
-        """Whether this is the secret behind the hash; `whose` names the caller, "" for all whom nobody knows.
+    async def fit(self, caller: str, secret_hash: str, secret: str) -> bool:
+        """Returns whether a secret matches a hash. `caller` is "" for all unknown callers.
 
-        A client without a hash ("") costs the same and never fits. Raises ValueError when the hash is none, Crowded
-        when too many comparisons of the caller wait already.
+        A client without a hash ("") costs the same and never matches. Raises ValueError if the hash is malformed,
+        Crowded if too many comparisons of the caller are waiting.
         """
         secret_hash = secret_hash or _UNKNOWN
-        mark = hmac.digest(self._key, f"{whose}\0{secret_hash}\0{secret}".encode(), "sha256")
-        if self._right.get(mark, 0.0) > self._clock():
+        digest = hmac.digest(self._key, f"{caller}\0{secret_hash}\0{secret}".encode(), "sha256")
+        if self._cache.get(digest, 0.0) > self._clock():
             return True
-        self._cost = max(self._cost, _Hash.read(secret_hash).cost)
-        running = self._running.get(mark)
+        self._cost = max(self._cost, _Hash.parse(secret_hash).cost)
+        running = self._running.get(digest)
         if running is None:
-            running = asyncio.create_task(self._workers.run(whose, partial(_compare, secret_hash, secret, self._cost)))
-            self._running[mark] = running
-            running.add_done_callback(partial(self._compared, mark))
-        fits = await asyncio.shield(running)  # one caller who goes away must not cancel the others
-        if fits:
-            self._remember(mark)
-        return fits
+            running = asyncio.create_task(self._workers.run(caller, partial(_compare, secret_hash, secret, self._cost)))
+            self._running[digest] = running
+            running.add_done_callback(partial(self._end_comparison, digest))
+        matches = await asyncio.shield(running)  # a cancelled caller must not cancel the others
+        if matches:
+            self._store(digest)
+        return matches
 
     def close(self) -> None:
-        """End the threads; what they compare just now is finished first, what waits is not begun."""
+        """Stops the threads. Running comparisons finish; waiting ones are cancelled."""
         for running in tuple(self._running.values()):
             running.cancel()
         self._workers.close()
 
-    def _compared(self, mark: bytes, running: asyncio.Task[bool]) -> None:
-        del self._running[mark]
+    def _end_comparison(self, digest: bytes, running: asyncio.Task[bool]) -> None:
+        del self._running[digest]
         if not running.cancelled():
-            running.exception()  # looked at, for its callers may all have gone away
+            running.exception()  # marks it as retrieved: all callers may be gone
 
-    def _remember(self, mark: bytes) -> None:
-        self._right[mark] = self._clock() + self._memory_s
-        self._right.move_to_end(mark)
-        while len(self._right) > self._most:
-            self._right.popitem(last=False)
+    def _store(self, digest: bytes) -> None:
+        self._cache[digest] = self._clock() + self._memory_s
+        self._cache.move_to_end(digest)
+        while len(self._cache) > self._max_cached:
+            self._cache.popitem(last=False)
 
 
 def _compare(secret_hash: str, secret: str, cost: int) -> bool:
-    """Whether the secret is behind the hash, after work of `cost` in all."""
-    known = _Hash.read(secret_hash)
-    fits = hmac.compare_digest(known.of(secret), known.digest)
+    """Returns whether a secret matches a hash, after work of `cost` in total."""
+    expected = _Hash.parse(secret_hash)
+    matches = hmac.compare_digest(expected.derive(secret), expected.digest)
     ln, r = _PAD
-    if (parts := (cost - known.cost) // (2**ln * r)) > 0:
-        _Hash(ln, r, parts, b"", bytes(_HASH_BYTES)).of(secret)
-    return fits
+    if (p := (cost - expected.cost) // (2**ln * r)) > 0:
+        _Hash(ln, r, p, b"", bytes(_HASH_BYTES)).derive(secret)
+    return matches
 
 
-def _base64(raw: bytes) -> str:
+def _encode(raw: bytes) -> str:
     return base64.b64encode(raw).decode().rstrip("=")
 
 
-def _unpadded(text: str) -> bytes:
+def _decode(text: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
 
 
 _UNKNOWN: Final = str(_Hash(_LN, _R, _P, bytes(_SALT_BYTES), bytes(_HASH_BYTES)))
-"""The hash of no secret, for clients that are not known."""
+"""A hash that no secret matches, for unknown clients."""

@@ -1,4 +1,4 @@
-"""Listens to the authority beside a gateway: it says when something was revoked, before the ledger is polled again."""
+"""Revocation feed of the authority on the same machine: a gateway learns of revocations before its next poll."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,16 +7,16 @@ from typing import Final
 from relay.policy.call.oauth_envelope import REVOCATIONS_PATH
 
 RETRY_S: Final = 1.0
-"""So long after the authority hung up it is called again."""
+"""Delay before reconnecting after the authority closed the connection."""
 
 _REQUEST: Final = b"GET %b HTTP/1.1\r\nHost: authority\r\n\r\n" % REVOCATIONS_PATH.encode()
-_MOST: Final = 65_536
+_READ_BYTES: Final = 65_536
 
 
-async def follow_authority(socket: str, hurry: Callable[[], None]) -> None:
-    """Call `hurry` at each sign of the authority at this unix socket, until cancelled; connect again when it ends.
+async def follow_authority(socket: str, on_change: Callable[[], None]) -> None:
+    """Calls `on_change` for each byte from the authority at this unix socket; reconnects until cancelled.
 
-    What is received is not read: each byte means that the ledger may have changed, and so does the end.
+    Content is ignored: any byte, and the end of the connection, mean that the ledger may have changed.
     """
     while True:
         try:
@@ -26,11 +26,11 @@ async def follow_authority(socket: str, hurry: Callable[[], None]) -> None:
             continue
         try:
             writer.write(_REQUEST)
-            while await reader.read(_MOST):
-                hurry()
+            while await reader.read(_READ_BYTES):
+                on_change()
         except OSError:
             pass
         finally:
             writer.close()
-        hurry()
+        on_change()
         await asyncio.sleep(RETRY_S)

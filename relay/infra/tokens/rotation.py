@@ -1,4 +1,4 @@
-"""Token keys come and go: a new one is known before it signs, an old one stays until nothing it signed can be good."""
+"""Rotation of token keys: a new key is published before it signs, an old one stays until its last token expires."""
 
 import fcntl
 import os
@@ -12,7 +12,7 @@ from relay.infra.tokens.key_folder import SET, TokenKey, add_key, read_keys, wri
 
 
 class Duty(StrEnum):
-    """What a key does just now: it waits for its time, signs, or only verifies what it signed."""
+    """What a key does now: it waits for its time, signs, or only verifies."""
 
     WAITS = "waits"
     SIGNS = "signs"
@@ -21,7 +21,7 @@ class Duty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A key, its duty, and from when on (epoch seconds) nothing it signed can be good; None while that is open."""
+    """A key, its duty, and the epoch second at which its last token expires; None if unknown."""
 
     key: TokenKey
     duty: Duty
@@ -29,55 +29,57 @@ class Standing:
 
 
 def standings(keys: Sequence[TokenKey], now: int, lifetime_s: int) -> tuple[Standing, ...]:
-    """How the keys stand at `now`, in their order. `lifetime_s` is how long the longest token lasts.
+    """Returns the status of each key at `now`, in their order. `lifetime_s` is the longest lifetime of a token.
 
-    A key signs until its successor does, so its last token ends `lifetime_s` after that. Of one without `signs_from`
-    nobody knows what it signed: it is never done with.
+    A key signs until its successor does, and its last token expires `lifetime_s` later. What a key without `signs_from`
+    has signed is unknown: it is always needed.
     """
-    begins = sorted(key.signs_from for key in keys if key.signs_from is not None)
-    current = max((begin for begin in begins if begin <= now), default=None)
-    found = []
+    starts = sorted(key.signs_from for key in keys if key.signs_from is not None)
+    current = max((start for start in starts if start <= now), default=None)
+    statuses = []
     for key in keys:
-        begin = key.signs_from
-        follows = next((other for other in begins if begin is not None and other > begin), None)
-        if begin is not None and begin > now:
+        start = key.signs_from
+        successor = next((other for other in starts if start is not None and other > start), None)
+        if start is not None and start > now:
             duty = Duty.WAITS
         else:
-            duty = Duty.SIGNS if begin is not None and begin == current else Duty.VERIFIES
-        found.append(Standing(key, duty, None if follows is None else follows + lifetime_s))
-    return tuple(found)
+            duty = Duty.SIGNS if start is not None and start == current else Duty.VERIFIES
+        statuses.append(Standing(key, duty, None if successor is None else successor + lifetime_s))
+    return tuple(statuses)
 
 
 def rotate(folder: Path, kid: str, now: int, overlap_s: int) -> TokenKey:
-    """Make the next key: it signs `overlap_s` from now on, at once when no key signs yet. The others go on verifying.
+    """Adds the next key. It signs from `now + overlap_s`, or at once if no key signs yet; the others go on verifying.
 
     Raises TokenKeyProblem, OSError.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _alone(folder):
+    with _lock(folder):
         keys = read_keys(folder) if (folder / SET).exists() else ()
-        signs = any(one.duty is Duty.SIGNS for one in standings(keys, now, 0))
-        return add_key(folder, kid, now + overlap_s if signs else now)
+        has_signer = any(status.duty is Duty.SIGNS for status in standings(keys, now, 0))
+        return add_key(folder, kid, now + overlap_s if has_signer else now)
 
 
 def prune(folder: Path, now: int, lifetime_s: int) -> tuple[str, ...]:
-    """Remove the keys that nothing good can be signed with any more; their kids. Raises TokenKeyProblem, OSError.
+    """Removes the keys whose tokens have all expired. Returns their kids. Raises TokenKeyProblem, OSError.
 
-    The set forgets a key before its private half goes: nobody finds half of a pair.
+    A key is removed from the set before its private key is deleted, so that every listed key is complete.
     """
-    with _alone(folder):
-        found = standings(read_keys(folder), now, lifetime_s)
-        over = [one.key.kid for one in found if one.needed_until is not None and one.needed_until <= now]
-        if over:
-            write_set(folder, [one.key for one in found if one.key.kid not in over])
-        for kid in over:
+    with _lock(folder):
+        statuses = standings(read_keys(folder), now, lifetime_s)
+        expired = [
+            status.key.kid for status in statuses if status.needed_until is not None and status.needed_until <= now
+        ]
+        if expired:
+            write_set(folder, [status.key for status in statuses if status.key.kid not in expired])
+        for kid in expired:
             (folder / f"{kid}.pem").unlink(missing_ok=True)
-        return tuple(over)
+        return tuple(expired)
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Two that change the set at once would lose a key."""
+def _lock(folder: Path) -> Iterator[None]:
+    """Locks the folder: concurrent changes of the set would lose a key."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Signs tokens with the folder of token keys, and reads those that were signed (규격 3.1; RFC 7515)."""
+"""Signs tokens with the keys of a folder and reads signed tokens (규격 3.1; RFC 7515)."""
 
 import hashlib
 import json
@@ -15,42 +15,42 @@ from jwt.algorithms import ECAlgorithm
 from jwt.utils import der_to_raw_signature
 
 from relay.domain.authorization.token import ACCESS, Claims
-from relay.infra.tokens.key_folder import TokenKey, TokenKeyProblem, private_key, read_keys
+from relay.infra.tokens.key_folder import TokenKey, TokenKeyProblem, read_keys, read_private_key
 from relay.infra.tokens.verification import Verifier, VerifyingKey
 
-_MOST: Final = 1500
-"""접근토큰 and 리프레시 토큰, aNS(1500)."""
+_MAX_TOKEN_BYTES: Final = 1500
+"""Maximum bytes of 접근토큰 and 리프레시 토큰, aNS(1500)."""
 
 
-def _deterministic() -> ECDSA:
-    """ECDSA whose signature follows from key and message (RFC 6979), where OpenSSL knows it (3.2 and later)."""
+def _build_ecdsa() -> ECDSA:
+    """Returns deterministic ECDSA (RFC 6979) if OpenSSL supports it (3.2 and later)."""
     try:
         return ECDSA(SHA256(), deterministic_signing=True)
     except UnsupportedAlgorithm:
         return ECDSA(SHA256())
 
 
-_ECDSA: Final = _deterministic()
+_ECDSA: Final = _build_ecdsa()
 
 
 class RepeatableES256(ECAlgorithm):
-    """ES256 that signs the same claims to the same token: who repeats a call gets the string of before."""
+    """ES256 with deterministic signatures: a repeated call gets the same token."""
 
     def __init__(self) -> None:
         super().__init__(ECAlgorithm.SHA256, SECP256R1)
 
     def sign(self, msg: bytes, key: EllipticCurvePrivateKey) -> bytes:
-        """The signature, as JWS writes it."""
+        """Returns the signature in the format of JWS."""
         return der_to_raw_signature(key.sign(msg, _ECDSA), key.curve)
 
 
 class TokenTooLong(ValueError):
-    """These claims make a token that the standard has no room for."""
+    """The token would be longer than the standard allows."""
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A key that signs from `signs_from` (epoch seconds) on until a newer one does, with its one algorithm."""
+    """A private key, pinned to one algorithm. It signs from `signs_from` (epoch seconds) until a newer key does."""
 
     kid: str
     algorithm: str
@@ -59,10 +59,10 @@ class SigningKey:
 
 
 class FolderSigner:
-    """The Signer of the authority. The key of a token is chosen by the moment it is signed for.
+    """Implements Signer of the authority. The signing time of a token selects its key.
 
-    So claims that are signed again for the same moment get the same header, and a key made ahead of its time is known
-    to every verifier before it signs.
+    So signing the same claims for the same time gives the same header, and every verifier knows a new key before it
+    signs.
     """
 
     def __init__(self, keys: Iterable[SigningKey], verifier: Verifier) -> None:
@@ -74,42 +74,42 @@ class FolderSigner:
 
     @classmethod
     def of_folder(cls, folder: Path, issuer: str, leeway: float) -> Self:
-        """The keys of a folder: those with `signs_from` sign, all of them verify. Raises TokenKeyProblem."""
+        """Builds a signer from a key folder: keys with `signs_from` sign, all keys verify. Raises TokenKeyProblem."""
         keys = read_keys(folder)
         verifying = {key.kid: VerifyingKey(key.algorithm, key.public) for key in keys}
-        return cls(_signing(folder, keys), Verifier(verifying, issuer, leeway))
+        return cls(_load_signing_keys(folder, keys), Verifier(verifying, issuer, leeway))
 
     def sign(self, claims: Mapping[str, object], now: int) -> tuple[str, bytes]:
-        """The token (JWS compact) by the newest key that signs at epoch second `now`, and SHA-256 of what it signed.
+        """Returns a token (JWS compact), signed by the newest key at second `now`, and SHA-256 of its signing input.
 
-        Raises TokenKeyProblem when no key signs yet, TokenTooLong over 1500 bytes. PERF: ES256 costs 90 us.
+        Raises TokenKeyProblem if no key signs yet, TokenTooLong over 1500 bytes. PERF: ES256 costs 90 us.
         """
-        key = self._key(now)
+        key = self._select_key(now)
         payload = json.dumps(claims, separators=(",", ":"), sort_keys=True).encode()
         token = self._jws.encode(payload, key.private, key.algorithm, {"kid": key.kid})
-        if len(token) > _MOST:
+        if len(token) > _MAX_TOKEN_BYTES:
             raise TokenTooLong(f"a token of {len(token)} bytes")
         return token, hashlib.sha256(token.rpartition(".")[0].encode()).digest()
 
     def read(self, token: str, now: int, use: str = ACCESS) -> Claims:
-        """Claims of one of our own tokens, meant for `use`, at epoch second `now`. Raises Refusal (40101)."""
+        """Returns the claims of a token of this issuer for `use` at epoch second `now`. Raises Refusal (40101)."""
         return self._verifier.claims(token.encode(), now, use)
 
     def issued(self, token: str) -> Claims:
-        """Claims of an access or refresh token of ours, whatever became of it. Raises Refusal (40101)."""
+        """Returns the claims of an issued access or refresh token, also an expired one. Raises Refusal (40101)."""
         return self._verifier.issued(token.encode())
 
-    def _key(self, now: int) -> SigningKey:
+    def _select_key(self, now: int) -> SigningKey:
         for key in self._newest_first:
             if key.signs_from <= now:
                 return key
-        raise TokenKeyProblem("no key signs yet: make one with relay keys rotate")
+        raise TokenKeyProblem("no key signs yet: create one with relay keys rotate")
 
 
-def _signing(folder: Path, keys: Iterable[TokenKey]) -> Iterable[SigningKey]:
+def _load_signing_keys(folder: Path, keys: Iterable[TokenKey]) -> Iterable[SigningKey]:
     for key in keys:
         if key.signs_from is not None:
-            private = private_key(folder, key.kid)
+            private = read_private_key(folder, key.kid)
             if private.public_key() != key.public:
-                raise TokenKeyProblem(f"{folder / key.kid}.pem is not the private half of the key of this name")
+                raise TokenKeyProblem(f"{folder / key.kid}.pem is not the private key of this kid")
             yield SigningKey(key.kid, key.algorithm, key.signs_from, private)

@@ -1,4 +1,4 @@
-"""Which access tokens are good: verified once by a pinned algorithm, remembered until they end (규격 2.2)."""
+"""Verifies access tokens once, by pinned algorithms, and caches them until they expire (규격 2.2)."""
 
 import re
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from relay.domain.authorization.token import ACCESS, REFRESH, Claims, Expired, c
 from relay.domain.fault import FAULTS, Refusal
 
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_MOST: Final = 1500
-"""접근토큰, aNS(1500)."""
+_MAX_TOKEN_BYTES: Final = 1500
+"""Maximum bytes of 접근토큰, aNS(1500)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class VerifyingKey:
 
 
 class Verifier:
-    """Whether a token is good: keys by `kid`, and the issuer they speak for. `leeway` is what clocks may differ by."""
+    """Verifies tokens of one issuer with its keys by `kid`. `leeway` is the allowed clock difference in seconds."""
 
     def __init__(self, keys: Mapping[str, VerifyingKey], issuer: str, leeway: float) -> None:
         self._keys = dict(keys)
@@ -32,8 +32,8 @@ class Verifier:
         self._leeway = leeway
 
     def claims(self, token: bytes, now: float, use: str = ACCESS) -> Claims:
-        """Claims of a token meant for `use`, at epoch time `now`. Raises Refusal (40101), Expired for a genuine one."""
-        claims = self._issued(claims_of(self._payload(token), use))
+        """Returns the claims of a token for `use` at epoch time `now`. Raises Refusal (40101), Expired."""
+        claims = self._check_issuer(claims_of(self._verify_signature(token), use))
         if claims.iat > now + self._leeway:
             raise Refusal(FAULTS["token_malformed"], "iat")
         if claims.exp <= now:
@@ -41,47 +41,47 @@ class Verifier:
         return claims
 
     def issued(self, token: bytes) -> Claims:
-        """Claims of an access or refresh token that was issued here, at any time, expired or not. Raises Refusal."""
-        payload = self._payload(token)
+        """Returns the claims of an issued access or refresh token, expired or not. Raises Refusal."""
+        payload = self._verify_signature(token)
         try:
             claims = claims_of(payload)
         except Refusal:
             claims = claims_of(payload, REFRESH)
-        return self._issued(claims)
+        return self._check_issuer(claims)
 
-    def _issued(self, claims: Claims) -> Claims:
+    def _check_issuer(self, claims: Claims) -> Claims:
         if claims.iss != self._issuer:
             raise Refusal(FAULTS["token_untrusted"])
         return claims
 
-    def _payload(self, token: bytes) -> bytes:
-        """The payload of a token whose signature is good. Raises Refusal (40101)."""
-        if len(token) > _MOST or _TOKEN.fullmatch(token) is None:
+    def _verify_signature(self, token: bytes) -> bytes:
+        """Returns the payload of a token after checking its signature. Raises Refusal (40101)."""
+        if len(token) > _MAX_TOKEN_BYTES or _TOKEN.fullmatch(token) is None:
             raise Refusal(FAULTS["token_malformed"])
         try:
             kid = jwt.get_unverified_header(token).get("kid")
         except jwt.InvalidTokenError as error:
             raise Refusal(FAULTS["token_malformed"]) from error
-        known = self._keys.get(kid) if isinstance(kid, str) else None
-        if known is None:
+        verifying = self._keys.get(kid) if isinstance(kid, str) else None
+        if verifying is None:
             raise Refusal(FAULTS["token_untrusted"])
         try:
-            payload: bytes = jwt.api_jws.decode(token, known.key, algorithms=[known.algorithm])
+            payload: bytes = jwt.api_jws.decode(token, verifying.key, algorithms=[verifying.algorithm])
         except jwt.InvalidTokenError as error:
             raise Refusal(FAULTS["token_untrusted"]) from error
         return payload
 
 
 class VerifiedTokens:
-    """The keyring: who verifies access tokens, and those that were seen to be good.
+    """Verifies access tokens and caches the claims of valid ones.
 
-    The memory has two halves; when the young half is full it becomes the old one and what nobody asked for since is
-    forgotten. So it never holds more than `most` tokens and costs one or two dict look-ups.
+    The cache has two generations. When the young one is full it becomes the old one, whose unused tokens are dropped.
+    So it holds at most `max_tokens` tokens and costs one or two dict look-ups.
     """
 
-    def __init__(self, keys: Mapping[str, VerifyingKey], issuer: str, leeway: float, most: int) -> None:
+    def __init__(self, keys: Mapping[str, VerifyingKey], issuer: str, leeway: float, max_tokens: int) -> None:
         self._verifier = Verifier(keys, issuer, leeway)
-        self._half = max(1, most // 2)
+        self._half = max(1, max_tokens // 2)
         self._young: dict[bytes, Claims] = {}
         self._old: dict[bytes, Claims] = {}
 
@@ -89,27 +89,27 @@ class VerifiedTokens:
         return len(self._young) + len(self._old)
 
     def claims(self, authorization: bytes, now: float) -> Claims:
-        """Claims of the token in an Authorization value at epoch time `now`. Raises Refusal (40101), Expired.
+        """Returns the claims of an Authorization value's token at epoch time `now`. Raises Refusal (40101), Expired.
 
-        PERF: 0.3 us remembered, 70-220 us the first time; the value as it came is the key (sha256 costs 0.6 us more).
+        PERF: 0.3 us cached, 70-220 us the first time; the raw value is the key (sha256 costs 0.6 us more).
         """
         claims = self._young.get(authorization)
         if claims is None:
-            claims = self._old.pop(authorization, None) or self._verifier.claims(_token_in(authorization), now)
-            self._remember(authorization, claims)
+            claims = self._old.pop(authorization, None) or self._verifier.claims(_extract_token(authorization), now)
+            self._store(authorization, claims)
         if claims.exp <= now:
             self._young.pop(authorization, None)
             raise Expired(claims)
         return claims
 
-    def _remember(self, authorization: bytes, claims: Claims) -> None:
+    def _store(self, authorization: bytes, claims: Claims) -> None:
         if len(self._young) >= self._half:
             self._old, self._young = self._young, {}
         self._young[authorization] = claims
 
 
-def _token_in(authorization: bytes) -> bytes:
-    """The token of `Bearer TOKEN` (RFC 6750 2.1); the scheme's case does not matter."""
+def _extract_token(authorization: bytes) -> bytes:
+    """Returns the token of `Bearer TOKEN` (RFC 6750 2.1); the scheme is case-insensitive."""
     if authorization[:7].lower() != b"bearer ":
         raise Refusal(FAULTS["token_malformed"])
-    return authorization[7:]  # one blank: with more, one token would be many to the memory
+    return authorization[7:]  # exactly one blank: otherwise one token would have many cache keys

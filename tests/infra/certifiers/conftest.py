@@ -1,4 +1,4 @@
-"""Certificates, CRLs and signed documents that differ from good ones in one way; nothing here is the relay's."""
+"""Certificates, CRLs and signed documents, valid or with one defect, built without code of the relay."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from relay.domain.authorization.proof import CertificateSigned
-from relay.infra.certifiers.chains import Trust
+from relay.infra.certifiers.chains import TrustStore
 from relay.infra.certifiers.identity_message import OurIdentity
 from relay.infra.certifiers.revocation import Revocations
 from relay.standard.ucpid import PersonInfoReq
@@ -41,7 +41,7 @@ USAGES = (
     "encipher_only",
     "decipher_only",
 )
-SIGNS, ISSUES = ("digital_signature", "content_commitment"), ("key_cert_sign", "crl_sign")
+SIGNER_USAGES, ISSUER_USAGES = ("digital_signature", "content_commitment"), ("key_cert_sign", "crl_sign")
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class Identity:
         return self.certificate.public_bytes(Encoding.DER)
 
 
-def named(name):
+def x509_name(name):
     return x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "KR"), x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def certificate(  # each keyword is one way to be wrong
+def certificate(  # each keyword is one defect
     name,
     key,
     issuer=None,
@@ -75,69 +75,72 @@ def certificate(  # each keyword is one way to be wrong
     sha1=False,
     issuer_name=None,
 ):
-    signs = issuer.key if issuer else key
-    subject = named(name)
-    told = issuer_name or (issuer.certificate.subject if issuer else subject)
-    builder = x509.CertificateBuilder(subject_name=subject, issuer_name=told, public_key=key.public_key())
+    signing_key = issuer.key if issuer else key
+    subject = x509_name(name)
+    issuer_name = issuer_name or (issuer.certificate.subject if issuer else subject)
+    builder = x509.CertificateBuilder(subject_name=subject, issuer_name=issuer_name, public_key=key.public_key())
     builder = builder.serial_number(x509.random_serial_number()).not_valid_before(begin).not_valid_after(end)
-    usages = (ISSUES if ca else SIGNS) if usages is None else usages
+    usages = (ISSUER_USAGES if ca else SIGNER_USAGES) if usages is None else usages
     if ca and basic:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
     if usages:
-        chosen = x509.KeyUsage(**{usage: usage in usages for usage in USAGES})
-        builder = builder.add_extension(chosen, critical=True)
+        key_usage = x509.KeyUsage(**{usage: usage in usages for usage in USAGES})
+        builder = builder.add_extension(key_usage, critical=True)
     if purposes:
         builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
     if points:
-        found = [x509.DistributionPoint([x509.UniformResourceIdentifier(point)], None, None, None) for point in points]
-        builder = builder.add_extension(x509.CRLDistributionPoints(found), critical=False)
+        uris = [x509.UniformResourceIdentifier(point) for point in points]
+        distribution_points = [x509.DistributionPoint([uri], None, None, None) for uri in uris]
+        builder = builder.add_extension(x509.CRLDistributionPoints(distribution_points), critical=False)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    vouching = x509.AuthorityKeyIdentifier.from_issuer_public_key(signs.public_key())
-    builder = builder.add_extension(vouching, critical=False)
+    authority_key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key())
+    builder = builder.add_extension(authority_key_id, critical=False)
     for extension, critical in more:
         builder = builder.add_extension(extension, critical=critical)
-    made = builder.sign(signs, hashes.SHA256())
+    signed = builder.sign(signing_key, hashes.SHA256())
     if sha1:
-        made = x509.load_der_x509_certificate(signed_with_sha1(asn1_x509.Certificate, made, signs))
-    return Identity(made, key)
+        signed = x509.load_der_x509_certificate(sign_with_sha1(asn1_x509.Certificate, signed, signing_key))
+    return Identity(signed, key)
 
 
-def signed_with_sha1(structure, made, key):
-    """The same certificate or CRL signed with SHA-1, which cryptography itself refuses to do."""
-    found = structure.load(made.public_bytes(Encoding.DER))
+def sign_with_sha1(structure, signed, key):
+    """Signs a certificate or CRL again with SHA-1, which cryptography refuses to do."""
+    copy = structure.load(signed.public_bytes(Encoding.DER))
     body, algorithm, signature = structure._fields
-    found[body[0]]["signature"] = found[algorithm[0]] = {"algorithm": "sha1_ecdsa"}
-    found[signature[0]] = key.sign(found[body[0]].dump(force=True), ec.ECDSA(hashes.SHA1()))
-    return found.dump(force=True)
+    copy[body[0]]["signature"] = copy[algorithm[0]] = {"algorithm": "sha1_ecdsa"}
+    copy[signature[0]] = key.sign(copy[body[0]].dump(force=True), ec.ECDSA(hashes.SHA1()))
+    return copy.dump(force=True)
 
 
 def crl(issuer, *revoked, begin=MOMENT - DAY, end=MOMENT + DAY, sha1=False, key=None, more=()):
     builder = x509.CertificateRevocationListBuilder(issuer.certificate.subject, begin, end)
-    for each in revoked:
-        entry = x509.RevokedCertificateBuilder(each.certificate.serial_number, begin)
+    for identity in revoked:
+        entry = x509.RevokedCertificateBuilder(identity.certificate.serial_number, begin)
         builder = builder.add_revoked_certificate(entry.build())
     for extension, critical in more:
         builder = builder.add_extension(extension, critical=critical)
-    made = builder.sign(key or issuer.key, hashes.SHA256())
-    return x509.load_der_x509_crl(signed_with_sha1(asn1_crl.CertificateList, made, issuer.key)) if sha1 else made
+    signed = builder.sign(key or issuer.key, hashes.SHA256())
+    return x509.load_der_x509_crl(sign_with_sha1(asn1_crl.CertificateList, signed, issuer.key)) if sha1 else signed
 
 
-def _signature(key, data, digest, pss):
-    chosen = {"sha1": hashes.SHA1, "sha256": hashes.SHA256, "sha384": hashes.SHA384, "sha512": hashes.SHA512}[digest]()
+def _sign(key, data, digest, pss):
+    hash_algorithm = {"sha1": hashes.SHA1, "sha256": hashes.SHA256, "sha384": hashes.SHA384, "sha512": hashes.SHA512}[
+        digest
+    ]()
     if isinstance(key, ec.EllipticCurvePrivateKey):
-        return key.sign(data, ec.ECDSA(chosen)), {"algorithm": f"{digest}_ecdsa"}
+        return key.sign(data, ec.ECDSA(hash_algorithm)), {"algorithm": f"{digest}_ecdsa"}
     if not pss:
-        return key.sign(data, padding.PKCS1v15(), chosen), {"algorithm": f"{digest}_rsa"}
-    told = {
+        return key.sign(data, padding.PKCS1v15(), hash_algorithm), {"algorithm": f"{digest}_rsa"}
+    parameters = {
         "hash_algorithm": {"algorithm": digest},
         "mask_gen_algorithm": {"algorithm": "mgf1", "parameters": {"algorithm": digest}},
-        "salt_length": chosen.digest_size if pss is True else pss,
+        "salt_length": hash_algorithm.digest_size if pss is True else pss,
     }
-    signature = key.sign(data, padding.PSS(padding.MGF1(chosen), chosen.digest_size), chosen)
-    return signature, {"algorithm": "rsassa_pss", "parameters": algos.RSASSAPSSParams(told)}
+    signature = key.sign(data, padding.PSS(padding.MGF1(hash_algorithm), hash_algorithm.digest_size), hash_algorithm)
+    return signature, {"algorithm": "rsassa_pss", "parameters": algos.RSASSAPSSParams(parameters)}
 
 
-def signer_info(  # each keyword is one way to differ
+def signer_info(  # each keyword is one difference
     content,
     signer,
     *,
@@ -146,63 +149,63 @@ def signer_info(  # each keyword is one way to differ
     algorithm=None,
     attributes=True,
     digest_of=None,
-    told_type="data",
+    attribute_type="data",
     signing_time=MOMENT,
     more_attributes=(),
     by_key_id=False,
     signed_bytes=None,
 ):
-    told = [
-        {"type": "content_type", "values": [told_type]},
+    attribute_list = [
+        {"type": "content_type", "values": [attribute_type]},
         {"type": "message_digest", "values": [hashlib.new(digest, digest_of or content).digest()]},
         *more_attributes,
     ]
     if signing_time is not None:
-        told.append({"type": "signing_time", "values": [cms.Time({"utc_time": signing_time})]})
-    signed_attributes = cms.CMSAttributes(told)
+        attribute_list.append({"type": "signing_time", "values": [cms.Time({"utc_time": signing_time})]})
+    signed_attributes = cms.CMSAttributes(attribute_list)
     to_sign = signed_bytes or (signed_attributes.dump() if attributes else content)
-    signature, chosen = _signature(signer.key, to_sign, digest, pss)
+    signature, signature_algorithm = _sign(signer.key, to_sign, digest, pss)
     info = {
         "version": "v3" if by_key_id else "v1",
         "sid": signer_identifier(asn1_x509.Certificate.load(signer.der), by_key_id=by_key_id),
         "digest_algorithm": {"algorithm": digest},
-        "signature_algorithm": algorithm or chosen,
+        "signature_algorithm": algorithm or signature_algorithm,
         "signature": signature,
     }
     return cms.SignerInfo(info | ({"signed_attrs": signed_attributes} if attributes else {}))
 
 
-def signer_identifier(named_by, *, by_key_id):
+def signer_identifier(certificate, *, by_key_id):
     if by_key_id:
-        return cms.SignerIdentifier({"subject_key_identifier": named_by.key_identifier})
-    told = {"issuer": named_by.issuer, "serial_number": named_by.serial_number}
-    return cms.SignerIdentifier({"issuer_and_serial_number": cms.IssuerAndSerialNumber(told)})
+        return cms.SignerIdentifier({"subject_key_identifier": certificate.key_identifier})
+    name_and_number = {"issuer": certificate.issuer, "serial_number": certificate.serial_number}
+    return cms.SignerIdentifier({"issuer_and_serial_number": cms.IssuerAndSerialNumber(name_and_number)})
 
 
-def signed_data(  # what concerns the signature goes to signer_info
+def signed_data(  # other keywords go to signer_info
     content,
     signer,
     *,
-    beside=(),
-    held=None,
+    extra=(),
+    certificates=None,
     inner_type="data",
     detached=False,
     signers=1,
     outer_type="signed_data",
-    **about_signature,
+    **signature_options,
 ):
     """CMS SignedData in DER, made with asn1crypto and a key."""
     inner = {"content_type": inner_type}
     if not detached:
         inner["content"] = core.OctetString(content) if inner_type == "data" else core.ParsableOctetString(content)
-    people = (signer, *beside) if held is None else held
+    included = (signer, *extra) if certificates is None else certificates
     signed = cms.SignedData(
         {
             "version": "v1",
-            "digest_algorithms": [{"algorithm": about_signature.get("digest", "sha256")}],
+            "digest_algorithms": [{"algorithm": signature_options.get("digest", "sha256")}],
             "encap_content_info": inner,
-            "certificates": [asn1_x509.Certificate.load(each.der) for each in people],
-            "signer_infos": [signer_info(content, signer, **about_signature)] * signers,
+            "certificates": [asn1_x509.Certificate.load(identity.der) for identity in included],
+            "signer_infos": [signer_info(content, signer, **signature_options)] * signers,
         }
     )
     if outer_type != "signed_data":
@@ -229,31 +232,31 @@ def person_content(nonce, *, information=("ci", "real_name"), version=2):
 
 @pytest.fixture(scope="session")
 def keys():
-    """Keys of the tests: RSA for the customer, another customer and ourselves, EC for CAs and others."""
-    named_keys = {name: rsa.generate_private_key(65537, 2048) for name in ("customer", "us")}
-    curves = ("root", "middle", "other_root", "neighbour", "desk", "spare")
-    return SimpleNamespace(**named_keys, **{name: ec.generate_private_key(ec.SECP256R1()) for name in curves})
+    """RSA keys for the customer and the relay, EC keys for CAs and others."""
+    rsa_keys = {name: rsa.generate_private_key(65537, 2048) for name in ("customer", "relay")}
+    ec_names = ("root", "middle", "other_root", "other_customer", "responder", "spare")
+    return SimpleNamespace(**rsa_keys, **{name: ec.generate_private_key(ec.SECP256R1()) for name in ec_names})
 
 
 @pytest.fixture(scope="session")
-def people(keys):
-    """A root, a CA below it, customers of that CA, a stranger's root, the desk and ourselves."""
+def parties(keys):
+    """A root, an intermediate CA, two customers of it, another root, the responder and the relay."""
     root = certificate("root", keys.root, ca=True)
     middle = certificate("middle", keys.middle, root, ca=True, path_length=0)
     return SimpleNamespace(
         root=root,
         middle=middle,
         customer=certificate("customer", keys.customer, middle),
-        neighbour=certificate("neighbour", keys.neighbour, middle),
+        other_customer=certificate("other_customer", keys.other_customer, middle),
         other_root=certificate("root", keys.other_root, ca=True),
-        desk=certificate("desk", keys.desk, root),
-        us=certificate("us", keys.us, root, usages=(*SIGNS, "key_encipherment")),
+        responder=certificate("responder", keys.responder, root),
+        relay=certificate("relay", keys.relay, root, usages=(*SIGNER_USAGES, "key_encipherment")),
     )
 
 
 @pytest.fixture(scope="session")
 def make():
-    """The makers above, for tests that make what is wrong."""
+    """The builders above, for tests that build invalid input."""
     return SimpleNamespace(
         certificate=certificate,
         crl=crl,
@@ -266,36 +269,36 @@ def make():
         CI=CI,
         TX_ID=TX_ID,
         CONSENT=CONSENT,
-        SIGNS=SIGNS,
-        ISSUES=ISSUES,
+        SIGNER_USAGES=SIGNER_USAGES,
+        ISSUER_USAGES=ISSUER_USAGES,
     )
 
 
 @pytest.fixture
-def trust(people):
-    """The certifier's root; no CRL."""
-    return Trust([people.root.certificate], Revocations(()))
+def trust(parties):
+    """A trust store with the certifier's root and no CRL."""
+    return TrustStore([parties.root.certificate], Revocations(()))
 
 
 @pytest.fixture
-def us(people):
-    """We at the certifier's desk."""
-    return OurIdentity("RELAY0000001", people.us.certificate, people.us.key, (people.desk.certificate,))
+def relay_identity(parties):
+    """The relay at the certifier."""
+    return OurIdentity("RELAY0000001", parties.relay.certificate, parties.relay.key, (parties.responder.certificate,))
 
 
 @pytest.fixture
-def signed(people):
-    """Makes what a good customer sends; keywords replace parts."""
+def signed(parties):
+    """Builds a valid signed consent; keywords replace parts."""
 
-    def made(**changed):
+    def build(**changed):
         nonces = {"consent_nonce": os.urandom(16), "ucpid_nonce": os.urandom(16)}
-        good = {
+        valid = {
             "tx_id": TX_ID,
             "ci": CI,
-            "consent": signed_data(consent_content(nonces["consent_nonce"]), people.customer, beside=(people.middle,)),
-            "person_info_req": signed_data(person_content(nonces["ucpid_nonce"]), people.customer),
+            "consent": signed_data(consent_content(nonces["consent_nonce"]), parties.customer, extra=(parties.middle,)),
+            "person_info_req": signed_data(person_content(nonces["ucpid_nonce"]), parties.customer),
             **nonces,
         }
-        return CertificateSigned(**{**good, **changed})
+        return CertificateSigned(**{**valid, **changed})
 
-    return made
+    return build

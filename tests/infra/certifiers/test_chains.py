@@ -4,55 +4,55 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from relay.domain.authorization.proof import Doubt, Unproven
-from relay.infra.certifiers.chains import Trust
+from relay.infra.certifiers.chains import TrustStore
 from relay.infra.certifiers.revocation import Revocations
 
 
 def verdict(trust, moment, signer, *others):
-    """ "good", or the doubt."""
+    """Returns "good", or the doubt."""
     try:
-        trust.check(signer.certificate, [other.certificate for other in others], moment, "it")
+        trust.check(signer.certificate, [other.certificate for other in others], moment, "field")
     except Unproven as unproven:
-        return unproven.doubt if unproven.detail == "it" else f"about {unproven.detail}"
+        return unproven.doubt if unproven.detail == "field" else f"about {unproven.detail}"
     return "good"
 
 
-def test_a_customer_of_the_certifier_is_vouched_for(trust, people, make):
-    assert verdict(trust, make.MOMENT, people.customer, people.middle) == "good"
+def test_a_chain_to_the_root_is_good(trust, parties, make):
+    assert verdict(trust, make.MOMENT, parties.customer, parties.middle) == "good"
 
 
-def test_a_chain_may_begin_at_a_ca_that_is_given_as_root(people, make):
-    trust = Trust([people.middle.certificate], Revocations(()))
-    assert verdict(trust, make.MOMENT, people.customer) == "good"
+def test_an_intermediate_ca_may_be_a_trust_anchor(parties, make):
+    trust = TrustStore([parties.middle.certificate], Revocations(()))
+    assert verdict(trust, make.MOMENT, parties.customer) == "good"
 
 
-def test_others_that_do_not_belong_are_left_aside(trust, people, make):
-    others = (people.neighbour, people.other_root, people.middle)
-    assert verdict(trust, make.MOMENT, people.customer, *others) == "good"
+def test_unrelated_certificates_are_ignored(trust, parties, make):
+    others = (parties.other_customer, parties.other_root, parties.middle)
+    assert verdict(trust, make.MOMENT, parties.customer, *others) == "good"
 
 
 @pytest.mark.parametrize("days", [-2, 2])
-def test_a_certificate_holds_only_in_its_time(trust, people, make, days):
-    assert verdict(trust, make.MOMENT + days * make.DAY, people.customer, people.middle) is Doubt.CERTIFICATE_EXPIRED
+def test_a_certificate_outside_its_validity_is_refused(trust, parties, make, days):
+    assert verdict(trust, make.MOMENT + days * make.DAY, parties.customer, parties.middle) is Doubt.CERTIFICATE_EXPIRED
 
 
-def test_the_issuer_must_be_there(trust, people, make):
-    assert verdict(trust, make.MOMENT, people.customer) is Doubt.CHAIN
+def test_a_missing_issuer_breaks_the_chain(trust, parties, make):
+    assert verdict(trust, make.MOMENT, parties.customer) is Doubt.CHAIN
 
 
-def test_a_ca_of_the_same_name_vouches_for_nobody(people, make):
-    trust = Trust([people.other_root.certificate], Revocations(()))
-    assert verdict(trust, make.MOMENT, people.customer, people.middle) is Doubt.CHAIN
+def test_a_ca_with_the_same_name_is_not_the_issuer(parties, make):
+    trust = TrustStore([parties.other_root.certificate], Revocations(()))
+    assert verdict(trust, make.MOMENT, parties.customer, parties.middle) is Doubt.CHAIN
 
 
-def test_a_root_that_comes_along_is_no_root(trust, people, make, keys):
-    theirs = make.certificate("customer", keys.spare, people.other_root)
-    assert verdict(trust, make.MOMENT, theirs, people.other_root) is Doubt.CHAIN
+def test_a_root_sent_by_the_signer_is_not_trusted(trust, parties, make, keys):
+    customer = make.certificate("customer", keys.spare, parties.other_root)
+    assert verdict(trust, make.MOMENT, customer, parties.other_root) is Doubt.CHAIN
 
 
-def test_a_customer_issues_no_certificates(trust, people, make, keys):
-    child = make.certificate("child", keys.spare, people.customer)
-    assert verdict(trust, make.MOMENT, child, people.customer, people.middle) is Doubt.CHAIN
+def test_a_customer_cannot_issue_certificates(trust, parties, make, keys):
+    child = make.certificate("child", keys.spare, parties.customer)
+    assert verdict(trust, make.MOMENT, child, parties.customer, parties.middle) is Doubt.CHAIN
 
 
 ISSUERS = {
@@ -67,27 +67,27 @@ ISSUERS = {
 }
 
 
-@pytest.mark.parametrize("wrong", ISSUERS)
-def test_an_issuer_that_may_not_issue_vouches_for_nobody(trust, people, make, keys, wrong):
-    given = dict(ISSUERS[wrong])
-    if "end" in given:
-        given |= {"begin": make.MOMENT - 3 * make.DAY, "end": make.MOMENT - make.DAY}
-    issuer = make.certificate("issuer", keys.neighbour, people.root, **given)
+@pytest.mark.parametrize("kind", ISSUERS)
+def test_an_issuer_without_ca_rights_breaks_the_chain(trust, parties, make, keys, kind):
+    options = dict(ISSUERS[kind])
+    if "end" in options:
+        options |= {"begin": make.MOMENT - 3 * make.DAY, "end": make.MOMENT - make.DAY}
+    issuer = make.certificate("issuer", keys.other_customer, parties.root, **options)
     customer = make.certificate("customer", keys.spare, issuer)
     assert verdict(trust, make.MOMENT, customer, issuer) is Doubt.CHAIN
 
 
-def test_a_path_length_is_kept(trust, people, make, keys):
-    below = make.certificate("below", keys.spare, people.middle, ca=True)
-    customer = make.certificate("customer", keys.neighbour, below)
-    assert verdict(trust, make.MOMENT, customer, below, people.middle) is Doubt.CHAIN
+def test_a_path_length_is_enforced(trust, parties, make, keys):
+    below = make.certificate("below", keys.spare, parties.middle, ca=True)
+    customer = make.certificate("customer", keys.other_customer, below)
+    assert verdict(trust, make.MOMENT, customer, below, parties.middle) is Doubt.CHAIN
 
 
-def test_a_chain_of_four_cas_is_too_long(people, make, keys):
+def test_a_chain_of_four_cas_is_too_long(parties, make, keys):
     chain = [make.certificate("ca0", keys.root, ca=True)]
-    for number, key in enumerate((keys.middle, keys.neighbour, keys.desk, keys.other_root), 1):
+    for number, key in enumerate((keys.middle, keys.other_customer, keys.responder, keys.other_root), 1):
         chain.append(make.certificate(f"ca{number}", key, chain[-1], ca=True))
-    trust = Trust([chain[0].certificate], Revocations(()))
+    trust = TrustStore([chain[0].certificate], Revocations(()))
     at_three = make.certificate("customer", keys.spare, chain[2])
     at_four = make.certificate("customer", keys.spare, chain[4])
     assert verdict(trust, make.MOMENT, at_three, *chain[1:]) == "good"
@@ -112,7 +112,7 @@ SIGNERS = {
         Doubt.CHAIN,
     ),
     "signed with SHA-1": ({"sha1": True}, Doubt.CHAIN),
-    "issued under another name": (
+    "another issuer name": (
         {"issuer_name": x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "elsewhere")])},
         Doubt.CHAIN,
     ),
@@ -120,27 +120,27 @@ SIGNERS = {
 
 
 @pytest.mark.parametrize("kind", SIGNERS)
-def test_a_signer_must_be_made_for_signing(trust, people, make, keys, kind):
-    given, wanted = SIGNERS[kind]
-    customer = make.certificate("customer", keys.spare, people.root, **given)
+def test_a_signer_certificate_must_allow_signing(trust, parties, make, keys, kind):
+    options, wanted = SIGNERS[kind]
+    customer = make.certificate("customer", keys.spare, parties.root, **options)
     assert verdict(trust, make.MOMENT, customer) == wanted
 
 
-def test_a_weak_key_in_the_chain_is_no_chain(trust, people, make, keys):
-    weak = make.certificate("weak", rsa.generate_private_key(65537, 1024), people.root, ca=True)
+def test_a_weak_key_breaks_the_chain(trust, parties, make, keys):
+    weak = make.certificate("weak", rsa.generate_private_key(65537, 1024), parties.root, ca=True)
     customer = make.certificate("customer", keys.spare, weak)
     assert verdict(trust, make.MOMENT, customer, weak) is Doubt.CHAIN
 
 
-def test_a_signature_of_another_key_is_no_chain(trust, people, make, keys):
-    forger = type(people.root)(people.root.certificate, keys.other_root)
+def test_a_forged_signature_breaks_the_chain(trust, parties, make, keys):
+    forger = type(parties.root)(parties.root.certificate, keys.other_root)
     assert verdict(trust, make.MOMENT, make.certificate("customer", keys.spare, forger)) is Doubt.CHAIN
 
 
 @pytest.mark.parametrize(
     ("revoked", "doubt"), [(True, Doubt.CERTIFICATE_REVOKED), (False, "good")], ids=["revoked", "not revoked"]
 )
-def test_revocation_is_asked_for_every_certificate_below_the_root(people, make, revoked, doubt):
-    of_root = make.crl(people.root, *([people.middle] if revoked else []))
-    trust = Trust([people.root.certificate], Revocations([of_root, make.crl(people.middle)]))
-    assert verdict(trust, make.MOMENT, people.customer, people.middle) == doubt
+def test_every_certificate_below_the_root_may_be_revoked(parties, make, revoked, doubt):
+    root_crl = make.crl(parties.root, *([parties.middle] if revoked else []))
+    trust = TrustStore([parties.root.certificate], Revocations([root_crl, make.crl(parties.middle)]))
+    assert verdict(trust, make.MOMENT, parties.customer, parties.middle) == doubt

@@ -5,70 +5,71 @@ from contextlib import asynccontextmanager
 import pytest
 
 from relay.domain.authorization.proof import Doubt, Unproven
-from relay.infra.certifiers.examination import Examined
-from relay.infra.certifiers.identity_client import ANSWER_MOST, IdentityDesk
+from relay.infra.certifiers.examination import ExaminedConsent
+from relay.infra.certifiers.identity_client import MAX_RESPONSE_BYTES, IdentityClient
 from relay.infra.fair_semaphore import Turns, Workers
-from relay.policy.settings.authority import IdentityDesk as Place
+from relay.policy.settings.authority import IdentityDesk as Endpoint
 from relay.standard.ucpid import UcpidRequest
 
 
 @asynccontextmanager
-async def certifier(say):
-    """A certifier on loopback: `say` gets the question and the writer. Yields its port and the questions it heard."""
-    heard, serving = [], set()
+async def certifier(respond):
+    """Serves on loopback; `respond` gets request and writer. Yields the port and the received requests."""
+    requests, serving = [], set()
 
-    async def served(reader, writer):
+    async def serve(reader, writer):
         serving.add(asyncio.current_task())
-        heard.append(await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big")))
-        await say(heard[-1], writer)
+        requests.append(await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big")))
+        await respond(requests[-1], writer)
         writer.close()
         await writer.wait_closed()
 
-    server = await asyncio.start_server(served, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
-        yield server.sockets[0].getsockname()[1], heard
+        yield server.sockets[0].getsockname()[1], requests
         await asyncio.gather(*serving)
 
 
 @pytest.fixture
 def verifiers():
-    made = Workers(1, Turns(1, 1), "verifier")
-    yield made
-    made.close()
+    workers = Workers(1, Turns(1, 1), "verifier")
+    yield workers
+    workers.close()
 
 
 @pytest.fixture
-def ask(us, signed, people, make, verifiers):
-    """Asks the certifier at a port; tells the doubt, or "confirmed"."""
+def confirm(relay_identity, signed, parties, make, verifiers):
+    """Asks the certifier at a port; returns the doubt, or "confirmed"."""
 
-    async def asking(port, *, timeout_s=5.0, turns=None, host="127.0.0.1"):
-        place = Place(host=host, port=port, cp_code=us.cp_code, certificate="x", private_key="file:x", responder="x")
-        desk = IdentityDesk(place, us, timeout_s, turns or Turns(4, 2), lambda count: b"n" * count)
-        examined = Examined(b"", people.customer.certificate)
+    async def run(port, *, timeout_s=5.0, turns=None, host="127.0.0.1"):
+        files = {"certificate": "x", "private_key": "file:x", "responder": "x"}
+        endpoint = Endpoint(host=host, port=port, cp_code=relay_identity.cp_code, **files)
+        client = IdentityClient(endpoint, relay_identity, timeout_s, turns or Turns(4, 2), lambda count: b"n" * count)
+        examined = ExaminedConsent(b"", parties.customer.certificate)
         try:
-            await desk.confirm(signed(), examined, b"whose", verifiers, make.NOW)
+            await client.confirm(signed(), examined, b"customer", verifiers, make.NOW)
         except Unproven as unproven:
             return unproven.doubt
         return "confirmed"
 
-    return asking
+    return run
 
 
-def framed(message):
+def frame(message):
     return len(message).to_bytes(4, "big") + message
 
 
-def saying(answer):
-    async def say(_question, writer):
+def respond_with(answer):
+    async def respond(_request, writer):
         writer.write(answer)
 
-    return say
+    return respond
 
 
-async def test_the_question_is_one_request_behind_its_length(ask):
-    async with certifier(saying(b"")) as (port, heard):
-        assert await ask(port) is Doubt.CERTIFIER_SILENT
-    assert UcpidRequest.load(heard[0], strict=True)["cp_code"].native == "RELAY0000001"
+async def test_a_request_is_prefixed_with_its_length(confirm):
+    async with certifier(respond_with(b"")) as (port, requests):
+        assert await confirm(port) is Doubt.CERTIFIER_SILENT
+    assert UcpidRequest.load(requests[0], strict=True)["cp_code"].native == "RELAY0000001"
 
 
 @pytest.mark.parametrize(
@@ -79,38 +80,38 @@ async def test_the_question_is_one_request_behind_its_length(ask):
         (b"\x00\x00\x00\x05abc", Doubt.CERTIFIER_SILENT),
         (b"\x00\x00\x00\x00", Doubt.CERTIFIER_BROKEN),
         (b"\xff\xff\xff\xff", Doubt.CERTIFIER_BROKEN),
-        ((ANSWER_MOST + 1).to_bytes(4, "big"), Doubt.CERTIFIER_BROKEN),
-        (framed(b"garbage"), Doubt.CERTIFIER_BROKEN),
+        ((MAX_RESPONSE_BYTES + 1).to_bytes(4, "big"), Doubt.CERTIFIER_BROKEN),
+        (frame(b"garbage"), Doubt.CERTIFIER_BROKEN),
     ],
     ids=["nothing", "half a length", "half an answer", "length 0", "length 4 GiB", "a byte too much", "garbage"],
 )
-async def test_an_answer_that_is_none_is_told_as_what_it_is(ask, answer, doubt):
-    async with certifier(saying(answer)) as (port, _):
-        assert await ask(port) is doubt
+async def test_an_invalid_response_is_silent_or_broken(confirm, answer, doubt):
+    async with certifier(respond_with(answer)) as (port, _):
+        assert await confirm(port) is doubt
 
 
-async def test_a_certifier_that_says_nothing_is_silent(ask):
+async def test_a_certifier_that_does_not_respond_is_silent(confirm):
     ended = asyncio.Event()
 
-    async def say(_question, _writer):
+    async def respond(_request, _writer):
         await ended.wait()
 
-    async with certifier(say) as (port, _):
-        assert await ask(port, timeout_s=0.05) is Doubt.CERTIFIER_SILENT
+    async with certifier(respond) as (port, _):
+        assert await confirm(port, timeout_s=0.05) is Doubt.CERTIFIER_SILENT
         ended.set()
 
 
-async def test_waiting_for_a_turn_counts_too(ask):
+async def test_the_timeout_includes_waiting_for_a_turn(confirm):
     turns = Turns(1, 1)
-    await turns.take(b"somebody")
-    assert await ask(1, timeout_s=0.05, turns=turns) is Doubt.CERTIFIER_SILENT
+    await turns.take(b"another customer")
+    assert await confirm(1, timeout_s=0.05, turns=turns) is Doubt.CERTIFIER_SILENT
 
 
-async def test_a_door_that_is_shut_is_silent(ask):
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port = door.getsockname()[1]
-    assert await ask(port) is Doubt.CERTIFIER_SILENT
+async def test_a_closed_port_is_silent(confirm):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert await confirm(port) is Doubt.CERTIFIER_SILENT
 
 
-async def test_a_host_that_can_be_no_name_is_silent(ask):
-    assert await ask(7, host="a" * 70 + ".test") is Doubt.CERTIFIER_SILENT
+async def test_an_invalid_host_name_is_silent(confirm):
+    assert await confirm(7, host="a" * 70 + ".test") is Doubt.CERTIFIER_SILENT

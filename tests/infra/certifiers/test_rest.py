@@ -8,23 +8,23 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.domain.authorization.proof import Doubt, Unproven
-from relay.infra.certifiers.rest import ANSWER_MOST, Line
+from relay.infra.certifiers.rest import MAX_RESPONSE_BYTES, ApiClient
 
 
 @asynccontextmanager
-async def line_to(handler, **changed):
-    """A line to a server on loopback that answers by `handler`."""
+async def client_of(handler, **changed):
+    """Opens a client of a server on loopback that answers by `handler`."""
     app = web.Application()
     app.router.add_post("/api", handler)
     server = TestServer(app)
     await server.start_server()
     async with aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()) as session:
-        given = {"base_url": str(server.make_url("")), "context": None, "timeout_s": 5.0} | changed
-        yield Line(session, given["base_url"], given["context"], given["timeout_s"], "ZRLA000001", lambda n: b"r" * n)
+        options = {"base_url": str(server.make_url("")), "context": None, "timeout_s": 5.0} | changed
+        yield ApiClient(session, **options, relay="ZRLA000001", random=lambda size: b"r" * size)
     await server.close()
 
 
-def answering(body=b'{"a":"b"}', status=200, headers=None):
+def respond_with(body=b'{"a":"b"}', status=200, headers=None):
     async def handler(_request):
         return web.Response(body=body, status=status, headers=headers)
 
@@ -32,64 +32,64 @@ def answering(body=b'{"a":"b"}', status=200, headers=None):
 
 
 async def doubt_of(handler, **changed):
-    async with line_to(handler, **changed) as line:
+    async with client_of(handler, **changed) as api:
         with pytest.raises(Unproven) as caught:
-            await line.post("/api", {}, json={"ci": "secret"})
+            await api.post("/api", {}, json={"ci": "secret"})
     assert "secret" not in str(caught.value)
     return caught.value.doubt
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
-async def test_status_and_object_come_back(status):
-    async with line_to(answering(status=status)) as line:
-        said = await line.post("/api", {}, json={})
-    assert (said.status, said.body) == (status, {"a": "b"})
-    assert "b" not in repr(said).replace("Said", "")
+async def test_a_post_returns_status_and_json_object(status):
+    async with client_of(respond_with(status=status)) as api:
+        response = await api.post("/api", {}, json={})
+    assert (response.status, response.body) == (status, {"a": "b"})
+    assert "b" not in repr(response).replace("ApiResponse", "")
 
 
 async def test_a_form_or_json_is_sent_with_our_tran_id():
-    heard = []
+    requests = []
 
     async def handler(request):
-        heard.append(
+        requests.append(
             (request.content_type, request.headers["x-api-tran-id"], request.headers["X-Of"], await request.text())
         )
         return web.json_response({})
 
-    async with line_to(handler) as line:
-        await line.post("/api", {"X-Of": "us"}, form={"a": "b c"})
-        await line.post("/api", {"X-Of": "us"}, json={"a": "목"})
-    assert [(kind, of, text) for kind, _, of, text in heard] == [
+    async with client_of(handler) as api:
+        await api.post("/api", {"X-Of": "us"}, form={"a": "b c"})
+        await api.post("/api", {"X-Of": "us"}, json={"a": "목"})
+    assert [(kind, header, text) for kind, _, header, text in requests] == [
         ("application/x-www-form-urlencoded", "us", "a=b+c"),
         ("application/json", "us", '{"a": "\\ubaa9"}'),
     ]
-    assert all(re.fullmatch("ZRLA000001R[0-9A-Z]{14}", tran_id) for _, tran_id, _, _ in heard)
+    assert all(re.fullmatch("ZRLA000001R[0-9A-Z]{14}", tran_id) for _, tran_id, _, _ in requests)
 
 
 @pytest.mark.parametrize(
     "handler",
     [
-        answering(b""),
-        answering(b"<html>"),
-        answering(b"[]"),
-        answering(b'{"a":1,"a":2}'),
-        answering(b"\xff"),
-        answering(b"[" * 20_000),
-        answering(b'{"a":"' + b"x" * ANSWER_MOST + b'"}'),
-        answering(b"{}", headers={"Content-Encoding": "gzip"}),
-        answering(b"", 302, {"Location": "/api"}),
+        respond_with(b""),
+        respond_with(b"<html>"),
+        respond_with(b"[]"),
+        respond_with(b'{"a":1,"a":2}'),
+        respond_with(b"\xff"),
+        respond_with(b"[" * 20_000),
+        respond_with(b'{"a":"' + b"x" * MAX_RESPONSE_BYTES + b'"}'),
+        respond_with(b"{}", headers={"Content-Encoding": "gzip"}),
+        respond_with(b"", 302, {"Location": "/api"}),
     ],
-    ids=["nothing", "html", "list", "doubled", "no text", "deep", "long", "packed", "redirect"],
+    ids=["nothing", "html", "list", "doubled", "not UTF-8", "deep", "long", "compressed", "redirect"],
 )
-async def test_what_is_no_small_object_is_broken(handler):
+async def test_anything_but_a_small_json_object_is_broken(handler):
     assert await doubt_of(handler) is Doubt.CERTIFIER_BROKEN
 
 
-async def test_nobody_there_is_silent():
-    assert await doubt_of(answering(), base_url="http://127.0.0.1:1") is Doubt.CERTIFIER_SILENT
+async def test_a_refused_connection_is_silent():
+    assert await doubt_of(respond_with(), base_url="http://127.0.0.1:1") is Doubt.CERTIFIER_SILENT
 
 
-async def test_who_hangs_up_is_silent():
+async def test_a_reset_connection_is_silent():
     async def handler(request):
         request.transport.abort()
         return web.Response()
@@ -97,7 +97,7 @@ async def test_who_hangs_up_is_silent():
     assert await doubt_of(handler) is Doubt.CERTIFIER_SILENT
 
 
-async def test_half_an_answer_is_broken():
+async def test_an_incomplete_response_is_broken():
     async def handler(request):
         response = web.StreamResponse(headers={"Content-Length": "100"})
         await response.prepare(request)
@@ -108,41 +108,40 @@ async def test_half_an_answer_is_broken():
     assert await doubt_of(handler) is Doubt.CERTIFIER_BROKEN
 
 
-async def test_who_takes_too_long_is_silent():
-
+async def test_a_timeout_is_silent():
     ended = asyncio.Event()
 
     async def handler(_request):
         await ended.wait()
         return web.Response()
 
-    async with line_to(handler, timeout_s=0.05) as line:
+    async with client_of(handler, timeout_s=0.05) as api:
         with pytest.raises(Unproven) as caught:
-            await line.post("/api", {}, json={})
+            await api.post("/api", {}, json={})
         ended.set()
     assert caught.value.doubt is Doubt.CERTIFIER_SILENT
 
 
-async def test_a_question_is_asked_once_whatever_comes_back():
-    asked = []
+async def test_a_failed_request_is_not_repeated():
+    paths = []
 
     async def handler(request):
-        asked.append(request.path)
+        paths.append(request.path)
         request.transport.abort()
         return web.Response()
 
     assert await doubt_of(handler) is Doubt.CERTIFIER_SILENT
-    assert len(asked) == 1
+    assert len(paths) == 1
 
 
-async def test_an_answer_that_names_another_call_is_none():
-    named = {"x-api-tran-id": "ZRLA000001R00000000000000"}
-    assert await doubt_of(answering(headers=named)) is Doubt.CERTIFIER_BROKEN
+async def test_a_response_with_another_tran_id_is_broken():
+    headers = {"x-api-tran-id": "ZRLA000001R00000000000000"}
+    assert await doubt_of(respond_with(headers=headers)) is Doubt.CERTIFIER_BROKEN
 
 
-async def test_an_answer_may_name_its_call():
+async def test_a_response_may_repeat_its_tran_id():
     async def handler(request):
         return web.json_response({}, headers={"x-api-tran-id": request.headers["x-api-tran-id"]})
 
-    async with line_to(handler) as line:
-        assert (await line.post("/api", {}, json={})).status == 200
+    async with client_of(handler) as api:
+        assert (await api.post("/api", {}, json={})).status == 200

@@ -8,17 +8,17 @@ PART, OTHER_PART = "ldap://crl.example/ou=part1", "ldap://crl.example/ou=part2"
 
 
 def verdict(lists, certificate, issuer, moment):
-    """ "good", or the doubt."""
+    """Returns "good", or the doubt."""
     try:
-        Revocations(lists).check([(certificate.certificate, issuer.certificate)], moment, "it")
+        Revocations(lists).check([(certificate.certificate, issuer.certificate)], moment, "field")
     except Unproven as unproven:
-        return unproven.doubt if unproven.detail == "it" else f"about {unproven.detail}"
+        return unproven.doubt if unproven.detail == "field" else f"about {unproven.detail}"
     return "good"
 
 
-def part(*names, **flags):
-    """An issuingDistributionPoint."""
-    told = {
+def distribution_point(*names, **flags):
+    """Builds an issuingDistributionPoint."""
+    fields = {
         "full_name": [x509.UniformResourceIdentifier(name) for name in names] or None,
         "relative_name": None,
         "only_contains_user_certs": False,
@@ -27,80 +27,84 @@ def part(*names, **flags):
         "indirect_crl": False,
         "only_contains_attribute_certs": False,
     }
-    return x509.IssuingDistributionPoint(**{**told, **flags})
+    return x509.IssuingDistributionPoint(**{**fields, **flags})
 
 
 @pytest.fixture
-def customer(people, make, keys):
-    return make.certificate("customer", keys.spare, people.root, points=[PART])
+def customer(parties, make, keys):
+    return make.certificate("customer", keys.spare, parties.root, points=[PART])
 
 
-def test_without_lists_nothing_is_looked_up(customer, people, make):
-    assert verdict([], customer, people.root, make.MOMENT) == "good"
+def test_without_lists_no_revocation_is_checked(customer, parties, make):
+    assert verdict([], customer, parties.root, make.MOMENT) == "good"
 
 
-def test_who_is_on_the_list_is_revoked(customer, people, make):
-    assert verdict([make.crl(people.root, customer)], customer, people.root, make.MOMENT) is Doubt.CERTIFICATE_REVOKED
+def test_a_listed_certificate_is_revoked(customer, parties, make):
+    assert verdict([make.crl(parties.root, customer)], customer, parties.root, make.MOMENT) is Doubt.CERTIFICATE_REVOKED
 
 
-def test_who_is_not_on_it_is_good(customer, people, make):
-    assert verdict([make.crl(people.root, people.middle)], customer, people.root, make.MOMENT) == "good"
+def test_an_unlisted_certificate_is_good(customer, parties, make):
+    assert verdict([make.crl(parties.root, parties.middle)], customer, parties.root, make.MOMENT) == "good"
 
 
-def test_one_list_of_several_is_enough_to_be_revoked(customer, people, make):
-    lists = [make.crl(people.root), make.crl(people.root, customer)]
-    assert verdict(lists, customer, people.root, make.MOMENT) is Doubt.CERTIFICATE_REVOKED
+def test_one_of_several_lists_is_enough_to_revoke(customer, parties, make):
+    lists = [make.crl(parties.root), make.crl(parties.root, customer)]
+    assert verdict(lists, customer, parties.root, make.MOMENT) is Doubt.CERTIFICATE_REVOKED
 
 
 UNUSABLE = {
     "stale": {"begin": -3, "end": -1},
-    "of tomorrow": {"begin": 1, "end": 2},
+    "not yet valid": {"begin": 1, "end": 2},
     "signed by another key": {"key": "other_root"},
     "signed with SHA-1": {"sha1": True},
     "a delta": {"more": [(x509.DeltaCRLIndicator(1), True)]},
-    "indirect": {"more": [(part(indirect_crl=True), True)]},
-    "of some reasons": {"more": [(part(only_some_reasons=frozenset({x509.ReasonFlags.key_compromise})), True)]},
-    "of attribute certificates": {"more": [(part(only_contains_attribute_certs=True), True)]},
-    "of another part": {"more": [(part(OTHER_PART), True)]},
-    "of CAs": {"more": [(part(only_contains_ca_certs=True), True)]},
+    "indirect": {"more": [(distribution_point(indirect_crl=True), True)]},
+    "of some reasons": {
+        "more": [(distribution_point(only_some_reasons=frozenset({x509.ReasonFlags.key_compromise})), True)]
+    },
+    "of attribute certificates": {"more": [(distribution_point(only_contains_attribute_certs=True), True)]},
+    "of another part": {"more": [(distribution_point(OTHER_PART), True)]},
+    "of CAs": {"more": [(distribution_point(only_contains_ca_certs=True), True)]},
 }
 
 
 @pytest.mark.parametrize("kind", UNUSABLE)
 @pytest.mark.parametrize("revoked", [True, False])
-def test_a_list_that_cannot_be_used_tells_nothing(customer, people, make, keys, kind, revoked):
-    given = dict(UNUSABLE[kind])
-    given |= {name: make.MOMENT + given[name] * make.DAY for name in ("begin", "end") if name in given}
-    if "key" in given:
-        given["key"] = getattr(keys, given["key"])
-    found = make.crl(people.root, *([customer] if revoked else []), **given)
-    assert verdict([found], customer, people.root, make.MOMENT) is Doubt.REVOCATION_UNKNOWN
+def test_an_unusable_list_leaves_revocation_unknown(customer, parties, make, keys, kind, revoked):
+    options = dict(UNUSABLE[kind])
+    options |= {name: make.MOMENT + options[name] * make.DAY for name in ("begin", "end") if name in options}
+    if "key" in options:
+        options["key"] = getattr(keys, options["key"])
+    crl = make.crl(parties.root, *([customer] if revoked else []), **options)
+    assert verdict([crl], customer, parties.root, make.MOMENT) is Doubt.REVOCATION_UNKNOWN
 
 
 @pytest.mark.parametrize(
-    "scope", [part(PART), part(OTHER_PART, PART), part(only_contains_user_certs=True)], ids=["part", "parts", "users"]
+    "scope",
+    [distribution_point(PART), distribution_point(OTHER_PART, PART), distribution_point(only_contains_user_certs=True)],
+    ids=["part", "parts", "users"],
 )
-def test_a_part_covers_those_that_point_at_it(customer, people, make, scope):
-    found = make.crl(people.root, customer, more=[(scope, True)])
-    assert verdict([found], customer, people.root, make.MOMENT) is Doubt.CERTIFICATE_REVOKED
+def test_a_partial_list_covers_its_distribution_points(customer, parties, make, scope):
+    crl = make.crl(parties.root, customer, more=[(scope, True)])
+    assert verdict([crl], customer, parties.root, make.MOMENT) is Doubt.CERTIFICATE_REVOKED
 
 
-def test_a_list_of_users_tells_nothing_of_cas(people, make):
-    found = make.crl(people.root, more=[(part(only_contains_user_certs=True), True)])
-    assert verdict([found], people.middle, people.root, make.MOMENT) is Doubt.REVOCATION_UNKNOWN
+def test_a_list_of_users_does_not_cover_cas(parties, make):
+    crl = make.crl(parties.root, more=[(distribution_point(only_contains_user_certs=True), True)])
+    assert verdict([crl], parties.middle, parties.root, make.MOMENT) is Doubt.REVOCATION_UNKNOWN
 
 
-def test_who_points_nowhere_is_in_no_part(people, make, keys):
-    pointless = make.certificate("customer", keys.spare, people.root)
-    found = make.crl(people.root, more=[(part(PART), True)])
-    assert verdict([found], pointless, people.root, make.MOMENT) is Doubt.REVOCATION_UNKNOWN
+def test_a_partial_list_needs_a_distribution_point(parties, make, keys):
+    without_points = make.certificate("customer", keys.spare, parties.root)
+    crl = make.crl(parties.root, more=[(distribution_point(PART), True)])
+    assert verdict([crl], without_points, parties.root, make.MOMENT) is Doubt.REVOCATION_UNKNOWN
 
 
-def test_an_issuer_that_may_sign_no_lists_signs_none(make, keys):
+def test_an_issuer_without_crl_sign_signs_no_list(make, keys):
     issuer = make.certificate("issuer", keys.root, ca=True, usages=("key_cert_sign",))
     customer = make.certificate("customer", keys.spare, issuer)
     assert verdict([make.crl(issuer)], customer, issuer, make.MOMENT) is Doubt.REVOCATION_UNKNOWN
 
 
-def test_a_list_of_another_ca_tells_nothing(customer, people, make):
-    assert verdict([make.crl(people.middle)], customer, people.root, make.MOMENT) is Doubt.REVOCATION_UNKNOWN
+def test_a_list_of_another_ca_does_not_count(customer, parties, make):
+    assert verdict([make.crl(parties.middle)], customer, parties.root, make.MOMENT) is Doubt.REVOCATION_UNKNOWN

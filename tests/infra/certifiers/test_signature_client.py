@@ -3,29 +3,31 @@ import asyncio
 import pytest
 
 from relay.domain.authorization.proof import Doubt, HashSigned, Unproven
-from relay.infra.certifiers.rest import Said
-from relay.infra.certifiers.signature_client import PATH, SignatureDesk
+from relay.infra.certifiers.rest import ApiResponse
+from relay.infra.certifiers.signature_client import PATH, SignatureClient
 from relay.infra.fair_semaphore import Turns
 
 
-class Certifier:
-    """A line whose answers are ours, and the credential beside it."""
+class FakeCertifier:
+    """API client and token source in one; returns `answers` in turn, then a valid one."""
 
     def __init__(self, tx_id, ci):
-        self.good = {"rsp_code": "00000", "rsp_msg": "", "tx_id": tx_id, "result": "true", "user_ci": ci}
-        self.says, self.heard, self.tokens, self.gate = [], [], ["one", "two", "three"], asyncio.Event()
+        self.valid = {"rsp_code": "00000", "rsp_msg": "", "tx_id": tx_id, "result": "true", "user_ci": ci}
+        self.answers, self.requests, self.tokens, self.gate = [], [], ["one", "two", "three"], asyncio.Event()
         self.gate.set()
 
     async def post(self, path, headers, *, form=None, json=None):
-        self.heard.append((path, headers, json))
+        self.requests.append((path, headers, json))
         await self.gate.wait()
-        status, changed = self.says.pop(0) if self.says else (200, {})
-        return Said(status, {name: value for name, value in {**self.good, **changed}.items() if value is not None})
+        status, changed = self.answers.pop(0) if self.answers else (200, {})
+        return ApiResponse(
+            status, {name: value for name, value in {**self.valid, **changed}.items() if value is not None}
+        )
 
-    async def token(self):
+    async def get_token(self):
         return self.tokens[0]
 
-    def forget(self, token):
+    def discard(self, token):
         self.tokens.remove(token)
 
 
@@ -36,27 +38,27 @@ def sent(make):
 
 @pytest.fixture
 def certifier(make):
-    return Certifier(make.TX_ID, make.CI)
+    return FakeCertifier(make.TX_ID, make.CI)
 
 
 @pytest.fixture
 def verify(certifier, sent):
-    """Verifies; tells the doubt, or "good"."""
+    """Verifies; returns the doubt, or "good"."""
 
-    async def verified(timeout_s=5.0, turns=None):
-        desk = SignatureDesk(certifier, certifier, timeout_s, turns or Turns(4, 2))
+    async def run(timeout_s=5.0, turns=None):
+        client = SignatureClient(certifier, certifier, timeout_s, turns or Turns(4, 2))
         try:
-            await desk.verify(sent, b"whose")
+            await client.verify(sent, b"customer")
         except Unproven as unproven:
             return unproven.doubt
         return "good"
 
-    return verified
+    return run
 
 
-async def test_the_certifier_is_asked_with_everything_it_needs(verify, certifier, sent):
+async def test_a_verification_request_has_the_documented_fields(verify, certifier, sent):
     assert await verify() == "good"
-    ((path, headers, json),) = certifier.heard
+    ((path, headers, json),) = certifier.requests
     assert (path, headers) == (PATH, {"Authorization": "Bearer one"})
     assert json == {
         "tx_id": sent.tx_id,
@@ -78,13 +80,13 @@ ANSWERS = {
     "a list": ((200, {"result": ["true"]}), Doubt.CERTIFIER_BROKEN),
     "no result": ((200, {"result": None}), Doubt.CERTIFIER_BROKEN),
     "another customer": ((200, {"user_ci": "b3RoZXI="}), Doubt.IDENTITY),
-    "a customer of no letters": ((200, {"user_ci": "\ud800"}), Doubt.IDENTITY),
+    "a customer that is a surrogate": ((200, {"user_ci": "\ud800"}), Doubt.IDENTITY),
     "no customer": ((200, {"user_ci": None}), Doubt.CERTIFIER_BROKEN),
     "an empty customer": ((200, {"user_ci": ""}), Doubt.CERTIFIER_BROKEN),
     "a customer that is a number": ((200, {"user_ci": 7}), Doubt.CERTIFIER_BROKEN),
     "another transaction": ((200, {"tx_id": "MD_OTHER"}), Doubt.CERTIFIER_BROKEN),
     "another code": ((200, {"rsp_code": "50001"}), Doubt.CERTIFIER_BROKEN),
-    "no such signing": ((400, {"rsp_code": "40011"}), Doubt.SIGNATURE),
+    "no such signature": ((400, {"rsp_code": "40011"}), Doubt.SIGNATURE),
     "not found": ((404, {"rsp_code": "40402"}), Doubt.SIGNATURE),
     "refused without a code": ((400, {"rsp_code": None}), Doubt.CERTIFIER_BROKEN),
     "too much": ((429, {"rsp_code": "42901"}), Doubt.CERTIFIER_BROKEN),
@@ -93,32 +95,32 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
-async def test_an_answer_proves_or_is_doubted(verify, certifier, kind):
+async def test_a_response_confirms_or_raises_a_doubt(verify, certifier, kind):
     answer, wanted = ANSWERS[kind]
-    certifier.says = [answer]
+    certifier.answers = [answer]
     assert await verify() == wanted
-    assert len(certifier.heard) == 1
+    assert len(certifier.requests) == 1
 
 
-async def test_a_token_that_was_taken_back_is_replaced(verify, certifier):
-    certifier.says = [(401, {"rsp_code": "40101"})]
+async def test_a_rejected_token_is_replaced(verify, certifier):
+    certifier.answers = [(401, {"rsp_code": "40101"})]
     assert await verify() == "good"
-    assert [headers["Authorization"] for _, headers, _ in certifier.heard] == ["Bearer one", "Bearer two"]
+    assert [headers["Authorization"] for _, headers, _ in certifier.requests] == ["Bearer one", "Bearer two"]
 
 
-async def test_a_certifier_that_takes_no_token_is_broken(verify, certifier):
-    certifier.says = [(401, {"rsp_code": "40101"})] * 2
+async def test_a_certifier_that_rejects_every_token_is_broken(verify, certifier):
+    certifier.answers = [(401, {"rsp_code": "40101"})] * 2
     assert await verify() is Doubt.CERTIFIER_BROKEN
-    assert len(certifier.heard) == 2
+    assert len(certifier.requests) == 2
 
 
-async def test_everything_together_has_its_time(verify, certifier):
+async def test_the_timeout_bounds_the_whole_request(verify, certifier):
     certifier.gate.clear()
     assert await verify(timeout_s=0.05) is Doubt.CERTIFIER_SILENT
 
 
-async def test_waiting_for_a_turn_counts_too(verify, certifier):
+async def test_the_timeout_includes_waiting_for_a_turn(verify, certifier):
     turns = Turns(1, 1)
-    await turns.take(b"somebody")
+    await turns.take(b"another customer")
     assert await verify(timeout_s=0.05, turns=turns) is Doubt.CERTIFIER_SILENT
-    assert certifier.heard == []
+    assert certifier.requests == []

@@ -7,41 +7,41 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.domain.authorization.proof import Doubt, Unproven
-from relay.infra.certifiers.signed_data import check_signature, read_signed, strong
+from relay.infra.certifiers.signed_data import check_signature, is_strong_key, parse_signed_data
 
 CONTENT = b'{"consent":"x"}'
 
 
 def verdict(data):
-    """ "good", or the doubt."""
+    """Returns "good", or the doubt."""
     try:
-        check_signature(read_signed(data, "it"), "it")
+        check_signature(parse_signed_data(data, "field"), "field")
     except Unproven as unproven:
         return unproven.doubt
     return "good"
 
 
-def foreign_toolkit(identity, digest, options=(), **more):
+def sign_with_pkcs7(identity, digest, options=(), **more):
     builder = (
         pkcs7.PKCS7SignatureBuilder().set_data(CONTENT).add_signer(identity.certificate, identity.key, digest, **more)
     )
     return builder.sign(Encoding.DER, [pkcs7.PKCS7Options.Binary, *options])
 
 
-@pytest.mark.parametrize("digest", [hashes.SHA256(), hashes.SHA384(), hashes.SHA512()], ids=lambda each: each.name)
-@pytest.mark.parametrize("signer", ["customer", "neighbour"])
+@pytest.mark.parametrize("digest", [hashes.SHA256(), hashes.SHA384(), hashes.SHA512()], ids=lambda digest: digest.name)
+@pytest.mark.parametrize("signer", ["customer", "other_customer"])
 @pytest.mark.parametrize("options", [[], [pkcs7.PKCS7Options.NoCapabilities], [pkcs7.PKCS7Options.NoAttributes]])
-def test_signatures_of_another_toolkit_are_read(people, signer, digest, options):
-    assert verdict(foreign_toolkit(getattr(people, signer), digest, options)) == "good"
+def test_signatures_of_another_library_are_accepted(parties, signer, digest, options):
+    assert verdict(sign_with_pkcs7(getattr(parties, signer), digest, options)) == "good"
 
 
-def test_pss_of_another_toolkit_is_read(people):
+def test_pss_of_another_library_is_accepted(parties):
     pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
-    assert verdict(foreign_toolkit(people.customer, hashes.SHA256(), rsa_padding=pss)) == "good"
+    assert verdict(sign_with_pkcs7(parties.customer, hashes.SHA256(), rsa_padding=pss)) == "good"
 
 
 @pytest.mark.parametrize(
-    "given",
+    "options",
     [
         {},
         {"digest": "sha512"},
@@ -53,35 +53,35 @@ def test_pss_of_another_toolkit_is_read(people):
     ],
     ids=str,
 )
-def test_every_form_that_the_rfc_allows_is_good(people, make, given):
-    assert verdict(make.signed_data(CONTENT, people.customer, **given)) == "good"
+def test_every_form_of_the_rfc_is_accepted(parties, make, options):
+    assert verdict(make.signed_data(CONTENT, parties.customer, **options)) == "good"
 
 
-def test_what_was_signed_is_told(people, make):
-    found = read_signed(make.signed_data(CONTENT, people.customer, beside=(people.middle,)), "it")
-    assert (found.content, found.signed_at) == (CONTENT, make.NOW)
-    assert found.signer == people.customer.certificate
-    assert found.others == (people.middle.certificate,)
-    assert "customer" not in repr(found)
+def test_parsing_returns_content_signer_and_time(parties, make):
+    parsed = parse_signed_data(make.signed_data(CONTENT, parties.customer, extra=(parties.middle,)), "field")
+    assert (parsed.content, parsed.signed_at) == (CONTENT, make.NOW)
+    assert parsed.signer == parties.customer.certificate
+    assert parsed.other_certificates == (parties.middle.certificate,)
+    assert "customer" not in repr(parsed)
 
 
-MISFORTUNES = {
+INVALID = {
     "sha1": ({"digest": "sha1"}, Doubt.MALFORMED),
-    "another algorithm told": ({"algorithm": {"algorithm": "sha384_rsa"}}, Doubt.MALFORMED),
-    "dsa told": ({"algorithm": {"algorithm": "sha256_dsa"}}, Doubt.MALFORMED),
-    "ecdsa told of an RSA key": ({"algorithm": {"algorithm": "sha256_ecdsa"}}, Doubt.SIGNATURE),
+    "another algorithm": ({"algorithm": {"algorithm": "sha384_rsa"}}, Doubt.MALFORMED),
+    "dsa": ({"algorithm": {"algorithm": "sha256_dsa"}}, Doubt.MALFORMED),
+    "ecdsa with an RSA key": ({"algorithm": {"algorithm": "sha256_ecdsa"}}, Doubt.SIGNATURE),
     "pss without parameters": ({"algorithm": {"algorithm": "rsassa_pss"}}, Doubt.MALFORMED),
     "pss with another salt": ({"pss": 20}, Doubt.SIGNATURE),
-    "pss with a salt below nothing": ({"pss": -1}, Doubt.MALFORMED),
-    "pss with a salt beyond numbers": ({"pss": 2**70}, Doubt.MALFORMED),
+    "pss with a negative salt length": ({"pss": -1}, Doubt.MALFORMED),
+    "pss with a huge salt length": ({"pss": 2**70}, Doubt.MALFORMED),
     "message digest of other content": ({"digest_of": b"something else"}, Doubt.SIGNATURE),
     "signature over other bytes": ({"signed_bytes": b"something else"}, Doubt.SIGNATURE),
-    "content type told is another": ({"told_type": "signed_data"}, Doubt.MALFORMED),
+    "another contentType attribute": ({"attribute_type": "signed_data"}, Doubt.MALFORMED),
     "content of another type": ({"inner_type": "1.2.840.113549.1.9.16.1.4"}, Doubt.MALFORMED),
     "detached": ({"detached": True}, Doubt.MALFORMED),
     "no signer": ({"signers": 0}, Doubt.MALFORMED),
     "two signers": ({"signers": 2}, Doubt.MALFORMED),
-    "no certificate": ({"held": ()}, Doubt.MALFORMED),
+    "no certificate": ({"certificates": ()}, Doubt.MALFORMED),
     "data outside": ({"outer_type": "data"}, Doubt.MALFORMED),
     "messageDigest twice": (
         {"more_attributes": [{"type": "message_digest", "values": [b"x" * 32]}]},
@@ -90,43 +90,45 @@ MISFORTUNES = {
 }
 
 
-@pytest.mark.parametrize("misfortune", MISFORTUNES)
-def test_a_signature_that_is_wrong_is_doubted(people, make, misfortune):
-    given, doubt = MISFORTUNES[misfortune]
-    assert verdict(make.signed_data(CONTENT, people.customer, **given)) is doubt
+@pytest.mark.parametrize("kind", INVALID)
+def test_an_invalid_signature_is_refused(parties, make, kind):
+    options, doubt = INVALID[kind]
+    assert verdict(make.signed_data(CONTENT, parties.customer, **options)) is doubt
 
 
-def test_the_certificate_of_somebody_else_verifies_nothing(people, make, keys):
-    borrowed = type(people.customer)(people.customer.certificate, keys.us)
-    assert verdict(make.signed_data(CONTENT, borrowed)) is Doubt.SIGNATURE
+def test_another_key_than_the_certificates_is_refused(parties, make, keys):
+    mismatched = type(parties.customer)(parties.customer.certificate, keys.relay)
+    assert verdict(make.signed_data(CONTENT, mismatched)) is Doubt.SIGNATURE
 
 
-def test_a_signer_that_is_not_among_the_certificates_is_unknown(people, make):
-    assert verdict(make.signed_data(CONTENT, people.customer, held=(people.neighbour,))) is Doubt.MALFORMED
+def test_a_signer_without_certificate_is_malformed(parties, make):
+    assert (
+        verdict(make.signed_data(CONTENT, parties.customer, certificates=(parties.other_customer,))) is Doubt.MALFORMED
+    )
 
 
-def test_a_signer_that_stands_twice_is_ambiguous(people, make):
-    twice = make.signed_data(CONTENT, people.customer, by_key_id=True, beside=(people.customer,))
+def test_a_duplicate_signer_certificate_is_malformed(parties, make):
+    twice = make.signed_data(CONTENT, parties.customer, by_key_id=True, extra=(parties.customer,))
     assert verdict(twice) is Doubt.MALFORMED
 
 
-def test_too_many_certificates_are_refused(people, make):
-    assert verdict(make.signed_data(CONTENT, people.customer, beside=(people.middle,) * 8)) is Doubt.MALFORMED
+def test_too_many_certificates_are_refused(parties, make):
+    assert verdict(make.signed_data(CONTENT, parties.customer, extra=(parties.middle,) * 8)) is Doubt.MALFORMED
 
 
-def test_signed_attributes_never_pass_for_content(people, make):
+def test_signed_attributes_are_never_taken_as_content(parties, make):
     """The signature of a document with attributes fits their DER as content without attributes (RFC 5652 5.4)."""
-    document = cms.ContentInfo.load(make.signed_data(CONTENT, people.customer))
+    document = cms.ContentInfo.load(make.signed_data(CONTENT, parties.customer))
     (info,) = document["content"]["signer_infos"]
     attributes = info["signed_attrs"].untag().dump()
-    forged = cms.ContentInfo.load(make.signed_data(attributes, people.customer, attributes=False))
+    forged = cms.ContentInfo.load(make.signed_data(attributes, parties.customer, attributes=False))
     forged["content"]["signer_infos"][0]["signature"] = info["signature"].native
     assert verdict(forged.dump(force=True)) is Doubt.MALFORMED
 
 
-@pytest.mark.parametrize("behind", [b"\x00", b"\x30\x00"])
-def test_nothing_stands_behind_the_document(people, make, behind):
-    assert verdict(make.signed_data(CONTENT, people.customer) + behind) is Doubt.MALFORMED
+@pytest.mark.parametrize("trailer", [b"\x00", b"\x30\x00"])
+def test_trailing_bytes_are_malformed(parties, make, trailer):
+    assert verdict(make.signed_data(CONTENT, parties.customer) + trailer) is Doubt.MALFORMED
 
 
 @pytest.mark.parametrize(
@@ -141,19 +143,19 @@ def test_nothing_stands_behind_the_document(people, make, behind):
     ],
     ids=["rsa 1024", "P-256", "P-224", "secp256k1", "Ed25519", "dsa"],
 )
-def test_keys_of_other_kinds_and_sizes_are_weak(key, is_strong):
-    assert strong(key().public_key()) is is_strong
+def test_only_listed_key_types_and_sizes_are_strong(key, is_strong):
+    assert is_strong_key(key().public_key()) is is_strong
 
 
-def test_a_weak_key_verifies_nothing(people, make):
-    weak = make.certificate("weak", rsa.generate_private_key(65537, 1024), people.middle)
+def test_a_signature_with_a_weak_key_is_refused(parties, make):
+    weak = make.certificate("weak", rsa.generate_private_key(65537, 1024), parties.middle)
     assert verdict(make.signed_data(CONTENT, weak)) is Doubt.SIGNATURE
 
 
 @settings(max_examples=600)
 @given(data=st.data())
-def test_a_document_with_some_bytes_changed_is_malformed_or_does_not_verify(documents, data):
-    """The bytes that matter are under the signature; changing any of the others may leave a good document."""
+def test_a_corrupted_document_is_malformed_or_unverified(documents, data):
+    """A change outside of the signed bytes may leave a valid document."""
     document = bytearray(data.draw(st.sampled_from(documents)))
     for _ in range(data.draw(st.integers(1, 4))):
         document[data.draw(st.integers(0, len(document) - 1))] = data.draw(st.integers(0, 255))
@@ -168,20 +170,20 @@ def test_garbage_is_malformed(garbage):
 
 @settings(max_examples=200)
 @given(data=st.data())
-def test_a_document_cut_or_grown_is_malformed(documents, data):
+def test_a_truncated_or_extended_document_is_malformed(documents, data):
     document = data.draw(st.sampled_from(documents))
     at = data.draw(st.integers(0, len(document) - 1))
-    grown = document[:at] + data.draw(st.binary(max_size=30)) + document[at + data.draw(st.integers(0, 40)) :]
-    if grown != document:
-        assert verdict(grown) in {"good", Doubt.MALFORMED, Doubt.SIGNATURE}
+    changed = document[:at] + data.draw(st.binary(max_size=30)) + document[at + data.draw(st.integers(0, 40)) :]
+    if changed != document:
+        assert verdict(changed) in {"good", Doubt.MALFORMED, Doubt.SIGNATURE}
 
 
 @pytest.fixture(scope="module")
-def documents(people, make):
-    """Good documents of every kind, to be spoiled."""
-    given = ({"pss": True}, {"by_key_id": True}, {"attributes": False}, {"digest": "sha512"})
+def documents(parties, make):
+    """Valid documents of every kind."""
+    option_sets = ({"pss": True}, {"by_key_id": True}, {"attributes": False}, {"digest": "sha512"})
     return [
-        foreign_toolkit(people.customer, hashes.SHA256()),
-        make.signed_data(CONTENT, people.neighbour, beside=(people.middle,)),
-        *(make.signed_data(CONTENT, people.customer, **each) for each in given),
+        sign_with_pkcs7(parties.customer, hashes.SHA256()),
+        make.signed_data(CONTENT, parties.other_customer, extra=(parties.middle,)),
+        *(make.signed_data(CONTENT, parties.customer, **options) for options in option_sets),
     ]

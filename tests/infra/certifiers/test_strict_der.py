@@ -3,31 +3,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.authorization.proof import Doubt, Unproven
-from relay.infra.certifiers.strict_der import DEPTH_MOST, NODES_MOST, OID_MOST, foreign, looked_over
+from relay.infra.certifiers.strict_der import MAX_DEPTH, MAX_NODES, MAX_OID_BYTES, check_der, reject_malformed
 
 
-def value(tag, contents):
+def encode(tag, contents):
     length = len(contents)
     if length < 128:
         return bytes([tag, length]) + contents
-    told = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes([tag, 0x80 | len(told)]) + told + contents
+    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(octets)]) + octets + contents
 
 
 def nested(depth):
-    found = value(0x02, b"\x01")
+    data = encode(0x02, b"\x01")
     for _ in range(depth):
-        found = value(0x30, found)
-    return found
+        data = encode(0x30, data)
+    return data
 
 
 @pytest.mark.parametrize(
     "data",
-    [value(0x02, b"\x01"), value(0x30, value(0x04, b"x" * 300) * 3), nested(DEPTH_MOST), value(0x30, b""), b"\x05\x00"],
+    [
+        encode(0x02, b"\x01"),
+        encode(0x30, encode(0x04, b"x" * 300) * 3),
+        nested(MAX_DEPTH),
+        encode(0x30, b""),
+        b"\x05\x00",
+    ],
     ids=["integer", "sequence", "deep", "empty", "null"],
 )
 def test_der_passes_unchanged(data):
-    assert looked_over(data, "it") == data
+    assert check_der(data, "field") == data
 
 
 @pytest.mark.parametrize(
@@ -47,10 +53,10 @@ def test_der_passes_unchanged(data):
         b"\x30\x04\x02\x01\x01\x05",
         b"\x1f\x80\x01\x00",
         b"\x1f" + b"\xff" * 40,
-        nested(DEPTH_MOST + 1),
-        value(0x30, value(0x02, b"\x01") * (NODES_MOST + 1)),
+        nested(MAX_DEPTH + 1),
+        encode(0x30, encode(0x02, b"\x01") * (MAX_NODES + 1)),
         b"\x24\x80" * 500,
-        value(0x30, value(0x06, b"\xff" * OID_MOST + b"\x01")),
+        encode(0x30, encode(0x06, b"\xff" * MAX_OID_BYTES + b"\x01")),
     ],
     ids=[
         "nothing",
@@ -62,7 +68,7 @@ def test_der_passes_unchanged(data):
         "indefinite, as long as definite",
         "length in two octets",
         "length in three octets",
-        "behind it",
+        "trailing byte",
         "two values",
         "rest inside",
         "long tag",
@@ -73,33 +79,33 @@ def test_der_passes_unchanged(data):
         "endless object identifier",
     ],
 )
-def test_what_is_no_der_is_malformed(data):
+def test_anything_but_der_is_malformed(data):
     with pytest.raises(Unproven) as caught:
-        looked_over(data, "password")
+        check_der(data, "password")
     assert (caught.value.doubt, caught.value.detail) == (Doubt.MALFORMED, "password")
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_der_or_malformed(data):
+def test_random_bytes_are_der_or_malformed(data):
     try:
-        outcome = looked_over(data, "it")
+        outcome = check_der(data, "field")
     except Unproven as unproven:
         outcome = unproven.doubt
     assert outcome in {data, Doubt.MALFORMED}
 
 
-@pytest.mark.parametrize("wrong", [ValueError("secret"), KeyError("secret"), RecursionError(), MemoryError()])
-def test_whatever_a_reader_raises_says_nothing_but_malformed(wrong):
-    with pytest.raises(Unproven) as caught, foreign("it"):
-        raise wrong
+@pytest.mark.parametrize("error", [ValueError("secret"), KeyError("secret"), RecursionError(), MemoryError()])
+def test_every_parser_error_becomes_malformed(error):
+    with pytest.raises(Unproven) as caught, reject_malformed("field"):
+        raise error
     assert (str(caught.value), caught.value.__cause__, caught.value.__suppress_context__) == (
-        "malformed: it",
+        "malformed: field",
         None,
         True,
     )
 
 
-def test_a_doubt_that_was_told_stays_what_it_is():
-    with pytest.raises(Unproven) as caught, foreign("it"):
+def test_a_doubt_passes_unchanged():
+    with pytest.raises(Unproven) as caught, reject_malformed("field"):
         raise Unproven(Doubt.CHAIN)
     assert caught.value.doubt is Doubt.CHAIN

@@ -1,4 +1,4 @@
-"""Causes of failed connections, from exceptions as they are raised."""
+"""Causes of failed connections for each exception."""
 
 import asyncio
 import errno
@@ -61,13 +61,13 @@ def test_each_exception_has_its_cause(error, cause):
     assert cause_of(error) == cause
 
 
-def test_a_cause_is_found_behind_the_exception_that_wraps_it():
+def test_the_cause_of_a_wrapped_exception_is_found():
     wrapping = RuntimeError("no connection")
     wrapping.__cause__ = ConnectionRefusedError()
     assert cause_of(wrapping) == "refused"
 
 
-def test_exceptions_that_wrap_each_other_come_to_an_end():
-    one, other = RuntimeError("one"), RuntimeError("other")
-    one.__cause__, other.__cause__ = other, one
-    assert cause_of(one) == "error"
+def test_exceptions_that_wrap_each_other_terminate():
+    first, second = RuntimeError("first"), RuntimeError("second")
+    first.__cause__, second.__cause__ = second, first
+    assert cause_of(first) == "error"

@@ -1,4 +1,4 @@
-"""What exchanges tell of institutions and of the authority, in lines of the log."""
+"""Outages of institutions and the authority, logged from completed exchanges."""
 
 import pytest
 
@@ -15,7 +15,7 @@ class Clock:
         return self.now
 
 
-def ended(provider=BANK, industry="bank", **fields):
+def build_exchange(provider=BANK, industry="bank", **fields):
     exchange = Exchange(0.0, 0.0)
     exchange.provider, exchange.industry = provider, industry
     for name, value in fields.items():
@@ -42,17 +42,17 @@ def lines(caplog):
 
 
 def test_an_institution_that_fails_is_logged_with_its_cause(outages, clock, caplog):
-    outages.record([ended(**REFUSED)] * 40)
+    outages.record([build_exchange(**REFUSED)] * 40)
     clock.now += 7
-    outages.record([ended(**GOOD), ended(**GOOD)])
+    outages.record([build_exchange(**GOOD), build_exchange(**GOOD)])
     assert lines(caplog) == [
         f"institution unavailable: org_code={BANK} cause=provider_refused detail=tls_expired failures=1",
         f"institution available again: org_code={BANK} after_s=7.0 failures=40",
     ]
 
 
-def test_an_answer_of_another_institution_ends_no_outage(outages, caplog):
-    outages.record([ended(**REFUSED), ended(CARD, "card", **GOOD)])
+def test_a_response_of_another_institution_ends_no_outage(outages, caplog):
+    outages.record([build_exchange(**REFUSED), build_exchange(CARD, "card", **GOOD)])
     assert len(lines(caplog)) == 1
 
 
@@ -60,20 +60,20 @@ def test_an_answer_of_another_institution_ends_no_outage(outages, caplog):
     "fields",
     [GOOD, {"reason": "token_missing"}, {"reason": "operator_gone"}, {"provider_status": 404, "rsp_code": "40402"}],
 )
-def test_what_is_no_failure_of_the_institution_logs_nothing(outages, caplog, fields):
-    outages.record([ended(**fields)])
+def test_other_outcomes_log_nothing(outages, caplog, fields):
+    outages.record([build_exchange(**fields)])
     assert lines(caplog) == []
 
 
 def test_a_refused_call_ends_no_outage(outages, caplog):
-    outages.record([ended(**REFUSED), ended(reason="token_missing")])
+    outages.record([build_exchange(**REFUSED), build_exchange(reason="token_missing")])
     assert len(lines(caplog)) == 1
 
 
-def test_the_authority_is_told_from_institutions(outages, caplog):
-    outages.record([ended(industry="", reason="authority_unreachable", detail="no_socket")])
-    outages.record([ended(**GOOD)])
-    outages.record([ended(industry="", **GOOD)])
+def test_the_authority_is_logged_separately(outages, caplog):
+    outages.record([build_exchange(industry="", reason="authority_unreachable", detail="no_socket")])
+    outages.record([build_exchange(**GOOD)])
+    outages.record([build_exchange(industry="", **GOOD)])
     assert lines(caplog) == [
         "authority unavailable: cause=authority_unreachable detail=no_socket failures=1",
         "authority available again: after_s=0.0 failures=1",

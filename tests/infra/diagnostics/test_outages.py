@@ -1,4 +1,4 @@
-"""Outages at a time that is given: which lines are logged."""
+"""Log lines of outages, with a simulated clock."""
 
 import logging
 
@@ -30,7 +30,7 @@ def lines(caplog):
     return lambda: [record.getMessage() for record in caplog.records]
 
 
-def test_one_line_at_the_begin_and_one_at_the_end(outage, clock, lines):
+def test_an_outage_logs_its_begin_and_its_end(outage, clock, lines):
     for _ in range(40):
         outage.failed("refused")
     clock.now += 12.5
@@ -64,7 +64,7 @@ def test_another_cause_is_logged_a_minute_later(outage, clock, lines):
     assert lines()[1:] == ["institution unavailable: org_code=ZBAA000001 cause=time_out failures=3"]
 
 
-def test_an_outage_too_short_to_log_ends_without_a_line(outage, clock, lines):
+def test_an_unlogged_outage_ends_without_a_line(outage, clock, lines):
     outage.failed("refused")
     outage.succeeded()
     clock.now += 1
@@ -73,7 +73,7 @@ def test_an_outage_too_short_to_log_ends_without_a_line(outage, clock, lines):
     assert len(lines()) == 2
 
 
-def test_a_service_without_fields_is_named_alone(clock, lines):
+def test_a_service_without_fields_is_logged_by_name(clock, lines):
     outage = OutageLog("portal", clock)
     outage.failed("dns")
     outage.succeeded()

@@ -1,4 +1,4 @@
-"""The loop that serves in production, with the DNS server of a test."""
+"""The production event loop with a DNS server for tests."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ def pytest_asyncio_loop_factories(config, item):
 
 @pytest_asyncio.fixture
 async def names(name_server):
-    """The DNS server that the running loop asks; `bank.test` is this machine."""
+    """The DNS server of the running loop; `bank.test` is this machine."""
     asyncio.get_running_loop().name_servers = (name_server.place,)
     name_server.addresses["bank.test"] = ["127.0.0.1"]
     return name_server
@@ -21,11 +21,11 @@ async def names(name_server):
 
 @pytest_asyncio.fixture
 async def port():
-    """A port of this machine where one line is said."""
+    """A local port whose server sends one line."""
 
-    async def greet(_reader, writer):
+    async def send_line(_reader, writer):
         writer.write(b"hello\n")
         writer.close()
 
-    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(send_line, "127.0.0.1", 0) as server:
         yield server.sockets[0].getsockname()[1]

@@ -3,19 +3,19 @@ import socket
 
 import pytest
 
-from relay.infra.dns.address_cache import FAILED_S, RETRY_S, TTL_LEAST_S, TTL_MOST_S, AddressCache, Answer
+from relay.infra.dns.address_cache import FAILED_S, MAX_TTL_S, MIN_TTL_S, RETRY_S, AddressCache, ResolvedAddresses
 
-ONE, TWO = Answer(("192.0.2.1",), 60), Answer(("192.0.2.2", "192.0.2.3"), 60)
-AWAY = socket.gaierror(socket.EAI_AGAIN, "no answer")
+ONE, TWO = ResolvedAddresses(("192.0.2.1",), 60), ResolvedAddresses(("192.0.2.2", "192.0.2.3"), 60)
+FAILURE = socket.gaierror(socket.EAI_AGAIN, "no answer")
 
 
-class Names:
-    """Name servers that answer when told to; `asked` are the look-ups in their order."""
+class NameServers:
+    """Simulated name servers; `asked` are the look-ups in order. They block while `open` is not set."""
 
     def __init__(self):
         self.now = 1000.0
         self.asked = []
-        self.answers = []
+        self.results = []
         self.cache = AddressCache(self._look_up, lambda: self.now)
         self.open = asyncio.Event()
         self.open.set()
@@ -23,74 +23,74 @@ class Names:
     async def _look_up(self, host):
         self.asked.append(host)
         await self.open.wait()
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        result = self.results.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     async def resolve(self, host="bank.test"):
         return await self.cache.resolve(host)
 
-    async def settled(self):
-        """Let a look-up in the background end."""
+    async def settle(self):
+        """Lets a background look-up end."""
         for _ in range(5):
             await asyncio.sleep(0)
 
 
 @pytest.fixture
 def names():
-    return Names()
+    return NameServers()
 
 
-async def test_an_answer_is_remembered_for_its_ttl(names):
-    names.answers = [ONE]
+async def test_addresses_are_cached_for_their_ttl(names):
+    names.results = [ONE]
     assert await names.resolve() == ONE.addresses
     names.now += 59
     assert await names.resolve() == ONE.addresses
     assert names.asked == ["bank.test"]
 
 
-async def test_an_expired_answer_is_served_while_it_is_refreshed(names):
-    names.answers = [ONE, TWO]
+async def test_expired_addresses_are_served_during_a_refresh(names):
+    names.results = [ONE, TWO]
     await names.resolve()
     names.now += 60
     names.open.clear()
     assert await names.resolve() == ONE.addresses
     assert await names.resolve() == ONE.addresses
     names.open.set()
-    await names.settled()
+    await names.settle()
     assert await names.resolve() == TWO.addresses
     assert names.asked == ["bank.test"] * 2
 
 
-@pytest.mark.parametrize("failure", [AWAY, TimeoutError(), socket.gaierror(socket.EAI_NONAME, "no such name")])
-async def test_addresses_stay_while_the_name_fails(names, failure):
-    names.answers = [ONE, failure, failure, TWO]
+@pytest.mark.parametrize("failure", [FAILURE, TimeoutError(), socket.gaierror(socket.EAI_NONAME, "no such name")])
+async def test_addresses_are_kept_while_look_ups_fail(names, failure):
+    names.results = [ONE, failure, failure, TWO]
     await names.resolve()
     for _ in range(2):
         names.now += 60
         assert await names.resolve() == ONE.addresses
-        await names.settled()
+        await names.settle()
         assert await names.resolve() == ONE.addresses
     names.now += RETRY_S
     await names.resolve()
-    await names.settled()
+    await names.settle()
     assert await names.resolve() == TWO.addresses
 
 
-async def test_a_failed_refresh_is_not_repeated_at_once(names):
-    names.answers = [ONE, AWAY]
+async def test_a_failed_refresh_is_repeated_after_a_delay(names):
+    names.results = [ONE, FAILURE]
     await names.resolve()
     names.now += 60
     await names.resolve()
-    await names.settled()
+    await names.settle()
     names.now += RETRY_S - 0.1
     assert await names.resolve() == ONE.addresses
     assert len(names.asked) == 2
 
 
-async def test_an_unknown_name_raises_what_the_look_up_raised(names):
-    names.answers = [AWAY, ONE]
+async def test_an_unknown_name_raises_the_look_up_error(names):
+    names.results = [FAILURE, ONE]
     for _ in range(2):
         with pytest.raises(socket.gaierror, match="no answer"):
             await names.resolve()
@@ -100,16 +100,16 @@ async def test_an_unknown_name_raises_what_the_look_up_raised(names):
 
 
 async def test_a_name_without_an_address_is_an_error(names):
-    names.answers = [Answer((), 60)]
+    names.results = [ResolvedAddresses((), 60)]
     with pytest.raises(socket.gaierror, match="no address"):
         await names.resolve()
 
 
 async def test_callers_of_one_name_share_a_look_up(names):
-    names.answers = [ONE]
+    names.results = [ONE]
     names.open.clear()
     calls = [asyncio.create_task(names.resolve()) for _ in range(10)]
-    await names.settled()
+    await names.settle()
     calls[0].cancel()
     names.open.set()
     assert await asyncio.gather(*calls[1:]) == [ONE.addresses] * 9
@@ -117,28 +117,28 @@ async def test_callers_of_one_name_share_a_look_up(names):
     assert calls[0].cancelled()
 
 
-async def test_a_name_that_hangs_delays_no_other(names):
+async def test_a_hanging_name_does_not_delay_others(names):
     names.open.clear()
     hanging = [asyncio.create_task(names.resolve(f"{number}.test")) for number in range(100)]
-    await names.settled()
-    held, names.open = names.open, asyncio.Event()
+    await names.settle()
+    blocked, names.open = names.open, asyncio.Event()
     names.open.set()
-    names.answers = [ONE]
+    names.results = [ONE]
     assert await names.resolve() == ONE.addresses
-    assert not held.is_set()
+    assert not blocked.is_set()
     for call in hanging:
         call.cancel()
 
 
-@pytest.mark.parametrize(("ttl", "seconds"), [(0, TTL_LEAST_S), (1, TTL_LEAST_S), (60, 60), (86400, TTL_MOST_S)])
-async def test_a_ttl_has_bounds(names, ttl, seconds):
-    names.answers = [Answer(("192.0.2.1",), ttl), TWO]
+@pytest.mark.parametrize(("ttl", "seconds"), [(0, MIN_TTL_S), (1, MIN_TTL_S), (60, 60), (86400, MAX_TTL_S)])
+async def test_a_ttl_is_bounded(names, ttl, seconds):
+    names.results = [ResolvedAddresses(("192.0.2.1",), ttl), TWO]
     await names.resolve()
     names.now += seconds - 0.1
     await names.resolve()
-    await names.settled()
+    await names.settle()
     assert len(names.asked) == 1
     names.now += 0.1
     await names.resolve()
-    await names.settled()
+    await names.settle()
     assert len(names.asked) == 2

@@ -8,11 +8,11 @@ from relay.infra.dns.connector import tcp_connector
 
 @pytest_asyncio.fixture
 async def port():
-    async def hello(_request):
+    async def respond(_request):
         return web.Response(text="hello", headers={"Connection": "close"})
 
     app = web.Application()
-    app.router.add_get("/", hello)
+    app.router.add_get("/", respond)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -24,23 +24,23 @@ async def test_a_session_resolves_names_through_the_loop(names, port):
     for _ in range(2):
         async with (
             aiohttp.ClientSession(connector=tcp_connector()) as session,
-            session.get(f"http://bank.test:{port}/") as answer,
+            session.get(f"http://bank.test:{port}/") as response,
         ):
-            assert await answer.text() == "hello"
+            assert await response.text() == "hello"
     assert names.asked == {"bank.test": 1}
 
 
 async def test_each_call_has_a_connection_of_its_own():
     peers = []
 
-    async def hello(request):
+    async def respond(request):
         peers.append(request.transport.get_extra_info("peername"))
         return web.Response(text="hello")
 
     app = web.Application()
-    app.router.add_get("/", hello)
+    app.router.add_get("/", respond)
     async with TestServer(app) as server, aiohttp.ClientSession(connector=tcp_connector()) as session:
         for _ in range(3):
-            async with session.get(server.make_url("/")) as answer:
-                assert await answer.text() == "hello"
+            async with session.get(server.make_url("/")) as response:
+                assert await response.text() == "hello"
     assert len(set(peers)) == 3

@@ -1,4 +1,4 @@
-"""Hosts with several addresses, one of which does not answer."""
+"""Hosts with several addresses, one of which does not respond."""
 
 import asyncio
 import socket
@@ -6,20 +6,20 @@ import ssl
 
 import pytest
 
-from relay.infra.dns.opening import ADDRESSES_MOST, open_socket
+from relay.infra.dns.opening import MAX_ADDRESSES, open_socket
 from relay.infra.upstream.dialing import Dialer, NotConnected
 from relay.policy.settings.scalars import ProviderTimeouts
 
 
 @pytest.fixture
 def silent_address(port):
-    """An address of this machine that drops connections to the port: its queue is full."""
-    with socket.socket() as listening, socket.socket() as first, socket.socket() as second:
-        listening.bind(("127.0.0.9", port))
-        listening.listen(0)
-        for waiting in (first, second):
-            waiting.setblocking(False)
-            waiting.connect_ex(("127.0.0.9", port))
+    """A local address that drops connections to the port because its backlog is full."""
+    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+        listener.bind(("127.0.0.9", port))
+        listener.listen(0)
+        for client in (first, second):
+            client.setblocking(False)
+            client.connect_ex(("127.0.0.9", port))
         yield "127.0.0.9"
 
 
@@ -36,12 +36,12 @@ async def test_a_tls_line_goes_past_a_silent_address_too(names, port, silent_add
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     timeouts = ProviderTimeouts()
     dialer = Dialer((f"https://bank.test:{port}",), context, timeouts, asyncio.get_running_loop())
-    with pytest.raises(NotConnected, match="tls_protocol"):  # what answers there speaks no TLS
+    with pytest.raises(NotConnected, match="tls_protocol"):  # the server does not speak TLS
         await dialer.dial(lambda _: None, 0)
 
 
 async def test_no_more_than_sixteen_addresses_are_tried(names, port):
-    refusing = [f"127.0.1.{number}" for number in range(1, ADDRESSES_MOST + 1)]
+    refusing = [f"127.0.1.{number}" for number in range(1, MAX_ADDRESSES + 1)]
     names.addresses["bank.test"] = [*refusing, "127.0.0.1"]
     loop = asyncio.get_running_loop()
     rows = await loop.getaddrinfo("bank.test", port, type=socket.SOCK_STREAM)

@@ -1,4 +1,4 @@
-"""Work on a thread of its own: its result, its error, the file it waits for."""
+"""Work on a daemon thread: its result, its error, the file it waits for."""
 
 import asyncio
 import subprocess
@@ -28,12 +28,12 @@ async def test_the_result_comes_from_another_thread():
     assert await thread.result != threading.get_ident()
 
 
-async def test_an_error_comes_to_the_one_who_awaits():
+async def test_an_error_is_raised_where_it_is_awaited():
     with pytest.raises(FileNotFoundError):
         await ReadingThread(Path("nowhere").stat, "reads").result
 
 
-async def test_the_file_that_it_waits_for_is_known():
+async def test_the_awaited_file_is_known():
     started, ends = threading.Event(), threading.Event()
 
     def hang():
@@ -42,7 +42,7 @@ async def test_the_file_that_it_waits_for_is_known():
             ends.wait()
 
     thread = ReadingThread(hang, "reads")
-    while not started.is_set():  # noqa: ASYNC110 - a thread says so
+    while not started.is_set():  # noqa: ASYNC110 - a thread sets it
         await asyncio.sleep(0)
     assert thread.file == "relay.yaml"
     ends.set()
@@ -50,7 +50,7 @@ async def test_the_file_that_it_waits_for_is_known():
     assert thread.file == ""
 
 
-async def test_who_stops_waiting_leaves_nothing_behind():
+async def test_cancelling_the_result_is_harmless():
     ends = threading.Event()
     thread = ReadingThread(ends.wait, "reads")
     thread.result.cancel()

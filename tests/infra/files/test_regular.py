@@ -1,4 +1,4 @@
-"""Regular files are read, all else is refused before it is opened."""
+"""Regular files are read; all others are refused before they are opened."""
 
 import os
 import socket
@@ -27,24 +27,24 @@ def device(path):
 
 
 @pytest.mark.parametrize("make", [fifo, folder, unix_socket, device])
-def test_what_is_no_regular_file_is_refused_at_once(tmp_path, make):
-    path = tmp_path / "it"
+def test_other_file_types_are_refused_at_once(tmp_path, make):
+    path = tmp_path / "file"
     make(path)
-    for opens in (read_file, expect_regular):
+    for function in (read_file, expect_regular):
         with pytest.raises(OSError, match=r"it is no regular file|Is a directory") as raised:
-            opens(path)
+            function(path)
         assert raised.value.filename == str(path)
 
 
-def test_a_file_is_read_through_links_as_far_as_is_asked(tmp_path):
-    (tmp_path / "it").write_bytes(b"content")
-    (tmp_path / "link").symlink_to("it")
-    assert (read_file(tmp_path / "link"), read_file(tmp_path / "it", 3)) == (b"content", b"con")
+def test_a_file_is_read_through_links_up_to_a_limit(tmp_path):
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "link").symlink_to("file")
+    assert (read_file(tmp_path / "link"), read_file(tmp_path / "file", 3)) == (b"content", b"con")
     with pytest.raises(FileNotFoundError):
         read_file(tmp_path / "gone")
 
 
-def test_the_file_that_a_thread_waits_for_is_known(tmp_path):
+def test_the_awaited_file_of_a_thread_is_known(tmp_path):
     thread = threading.get_ident()
     with awaiting(tmp_path / "a"):
         with awaiting("b"):

@@ -1,4 +1,4 @@
-"""What a peer may send beside an answer's content: certifiers, institutions' logins and lists, the portal."""
+"""Bounds on interim responses and framing from certifiers, institutions and the portal."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -17,11 +17,11 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @asynccontextmanager
-async def answered_by(head, endless=b""):
-    """The URL of a server that answers each request by `head`, then by `endless` until it is hung up."""
+async def serve(head, endless=b""):
+    """Serves each request with `head`, then `endless` until disconnected. Yields session, URL and bytes sent."""
     sent = 0
 
-    async def answer(reader, writer):
+    async def respond(reader, writer):
         nonlocal sent
         await reader.readuntil(b"\r\n\r\n")
         writer.write(head)
@@ -34,19 +34,19 @@ async def answered_by(head, endless=b""):
             pass
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    server = await asyncio.start_server(respond, "127.0.0.1", 0)
     async with server, aiohttp.ClientSession(connector=tcp_connector()) as session:
         yield session, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", lambda: sent
 
 
-async def content_of(session, url):
-    async with session.get(url) as answer:
-        return await answer.read()
+async def fetch(session, url):
+    async with session.get(url) as response:
+        return await response.read()
 
 
-async def test_an_answer_may_have_ten_interim_answers():
-    async with answered_by(INTERIM * INTERIM_MOST + GOOD) as (session, url, _):
-        assert await content_of(session, url) == b"{}"
+async def test_ten_interim_responses_are_allowed():
+    async with serve(INTERIM * INTERIM_MOST + GOOD) as (session, url, _):
+        assert await fetch(session, url) == b"{}"
 
 
 @pytest.mark.parametrize(
@@ -58,23 +58,23 @@ async def test_an_answer_may_have_ten_interim_answers():
         (CHUNKED + b"1;", b"a" * 60_000),
         (CHUNKED + b"2\r\n{}\r\n0\r\n", b"X: y\r\n" * 10_000),
     ],
-    ids=["eleven", "interim answers", "chunks of one byte", "chunk extension", "trailers"],
+    ids=["eleven", "interim responses", "chunks of one byte", "chunk extension", "trailers"],
 )
-async def test_what_stands_beside_the_content_has_an_end(head, endless):
-    async with answered_by(head, endless) as (session, url, sent):
+async def test_bytes_beside_the_content_are_bounded(head, endless):
+    async with serve(head, endless) as (session, url, sent):
         with pytest.raises(aiohttp.ClientError):
-            await content_of(session, url)
-    assert sent() < 20_000_000  # what the kernel took before it was cut
+            await fetch(session, url)
+    assert sent() < 20_000_000  # buffered by the kernel before the abort
 
 
-async def test_chunks_whose_framing_is_small_have_no_bound():
+async def test_chunks_with_little_framing_are_unbounded():
     chunk = b"1000\r\n" + b"a" * 4096 + b"\r\n"
-    async with answered_by(CHUNKED + chunk * 200 + b"0\r\n\r\n") as (session, url, _):
-        assert len(await content_of(session, url)) == 200 * 4096
+    async with serve(CHUNKED + chunk * 200 + b"0\r\n\r\n") as (session, url, _):
+        assert len(await fetch(session, url)) == 200 * 4096
 
 
-async def test_a_head_and_content_in_one_segment_are_read_slice_by_slice():
+async def test_head_and_content_in_one_segment_are_read_in_slices():
     content = b"a" * (CHUNK_OVERHEAD + 3 * SLICE_BYTES + 1)
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content)
-    async with answered_by(head + content) as (session, url, _):
-        assert await content_of(session, url) == content
+    async with serve(head + content) as (session, url, _):
+        assert await fetch(session, url) == content

@@ -14,7 +14,7 @@ LINES = [b"first\n", b"second\n", b"third\n"]
 
 @contextmanager
 def space_for(size):
-    """No file grows beyond `size` bytes: what a full disk does to a write, at the same place each time."""
+    """Limits files to `size` bytes: simulates a full disk at a fixed position."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -30,9 +30,9 @@ def path(tmp_path):
 
 @pytest.fixture
 def file(path):
-    opened = LineFile.open(str(path))
-    yield opened
-    opened.close()
+    line_file = LineFile.open(str(path))
+    yield line_file
+    line_file.close()
 
 
 def test_lines_are_appended(file, path):
@@ -44,29 +44,29 @@ def test_lines_are_appended(file, path):
 @pytest.mark.parametrize("size", range(len(b"".join(LINES))))
 def test_a_full_disk_leaves_whole_lines_only(file, path, size):
     with space_for(size):
-        done, error = file.write(LINES)
+        written, error = file.write(LINES)
     assert isinstance(error, OSError)
-    assert path.read_bytes() == b"".join(LINES[:done])
-    assert len(b"".join(LINES[: done + 1])) > size
+    assert path.read_bytes() == b"".join(LINES[:written])
+    assert len(b"".join(LINES[: written + 1])) > size
     assert file.write([b"later\n"]) == (1, None)
-    assert path.read_bytes() == b"".join([*LINES[:done], b"later\n"])
+    assert path.read_bytes() == b"".join([*LINES[:written], b"later\n"])
 
 
 def test_lines_of_many_batches_are_counted_exactly(file, path):
     lines = [b"%05d %s\n" % (number, b"x" * 1000) for number in range(300)]
     with space_for(200_000):
-        done, error = file.write(lines)
+        written, error = file.write(lines)
     assert error is not None
-    assert path.read_bytes() == b"".join(lines[:done])
-    assert done == 200_000 // len(lines[0])
+    assert path.read_bytes() == b"".join(lines[:written])
+    assert written == 200_000 // len(lines[0])
 
 
-def test_a_cut_line_that_stays_is_completed_first(tmp_path):
+def test_a_partial_line_is_completed_first(tmp_path):
     descriptor = os.memfd_create("lines", os.MFD_ALLOW_SEALING)
-    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)  # nothing can be cut off again
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)  # forbids truncation
     file = LineFile(descriptor, owned=True)
     with space_for(8):
-        assert file.write(LINES)[0] == 2  # the second is written to its end later
+        assert file.write(LINES)[0] == 2  # the second is completed later
         assert file.write([b"lost\n"])[0] == 0
     assert os.pread(descriptor, 100, 0) == b"first\nse"
     assert file.write([b"later\n"]) == (1, None)
@@ -74,7 +74,7 @@ def test_a_cut_line_that_stays_is_completed_first(tmp_path):
     file.close()
 
 
-def test_a_pipe_that_was_set_to_non_blocking_is_waited_for():
+def test_a_non_blocking_pipe_is_waited_for():
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     lines = [b"x" * 999 + b"\n"] * 1000
@@ -88,23 +88,23 @@ def test_a_pipe_that_was_set_to_non_blocking_is_waited_for():
     thread.join()
     assert results == [(1000, None)]
     pipe.close()
-    os.close(writing)  # `close` left it open: it is not the file's
+    os.close(writing)  # `close` left it open
     os.close(reading)
 
 
-def test_a_pipe_without_a_reader_is_an_error_and_no_signal():
+def test_a_pipe_without_reader_is_an_error_not_a_signal():
     reading, writing = os.pipe()
     os.close(reading)
-    done, error = LineFile.standard(writing).write(LINES)
+    written, error = LineFile.standard(writing).write(LINES)
     os.close(writing)
-    assert (done, type(error)) == (0, BrokenPipeError)
+    assert (written, type(error)) == (0, BrokenPipeError)
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o000, 0o640), (0o022, 0o640), (0o077, 0o600)], ids=oct)
-def test_a_new_file_is_read_by_its_owner_and_group(path, umask, mode):
-    former = os.umask(umask)
+def test_a_new_file_is_readable_by_owner_and_group(path, umask, mode):
+    previous = os.umask(umask)
     try:
         LineFile.open(str(path)).close()
     finally:
-        os.umask(former)
+        os.umask(previous)
     assert stat.S_IMODE(path.stat().st_mode) == mode

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from relay.infra.output.standard_streams import LINE_MOST, LINES_MOST, QueuedStderr
+from relay.infra.output.standard_streams import MAX_LINE_LENGTH, MAX_LINES, QueuedStderr
 
 UNREAD = """
 import logging, sys
@@ -52,7 +52,7 @@ def test_a_stderr_that_is_not_read_blocks_neither_logging_nor_the_end():
         assert process.wait(timeout=60) == 0
         lost = int(process.stdout.read())
         lines = process.stderr.read().splitlines()
-    assert lost >= 30_002 - LINES_MOST - len(lines)
+    assert lost >= 30_002 - MAX_LINES - len(lines)
     assert all(b" INFO relay: line " in line for line in lines[:-1])
 
 
@@ -82,7 +82,7 @@ def test_closed_descriptors_are_opened_on_dev_null(tmp_path, closed):
 
 @pytest.fixture
 def lines(capfd):
-    """What has been written to standard error until now."""
+    """Lines written to standard error so far."""
 
     def read():
         return capfd.readouterr().err.splitlines()
@@ -90,14 +90,14 @@ def lines(capfd):
     return read
 
 
-def test_logs_texts_and_tracebacks_come_out_as_lines(lines):
+def test_logs_and_texts_are_written_as_lines(lines):
     with QueuedStderr("INFO") as stderr:
-        logging.getLogger("relay.test").info("told: count=%d", 7)
+        logging.getLogger("relay.test").info("event: count=%d", 7)
         sys.stderr.write("one\ntwo, ")
         sys.stderr.write("and its end\nunfinished")
     assert stderr.lost == 0
     logged, *rest = lines()
-    assert logged.endswith(" INFO relay.test: told: count=7")
+    assert logged.endswith(" INFO relay.test: event: count=7")
     assert rest == ["one", "two, and its end", "unfinished"]
 
 
@@ -109,13 +109,13 @@ def test_lines_below_the_level_are_not_written(lines):
     assert logging.getLogger().level == level
 
 
-def test_a_line_that_does_not_end_is_cut(lines):
+def test_an_endless_line_is_cut(lines):
     with QueuedStderr("INFO"):
-        sys.stderr.write("x" * 3 * LINE_MOST)
-    assert [len(line) for line in lines()] == [LINE_MOST]
+        sys.stderr.write("x" * 3 * MAX_LINE_LENGTH)
+    assert [len(line) for line in lines()] == [MAX_LINE_LENGTH]
 
 
-def test_threads_write_without_a_descriptor_too(monkeypatch):
+def test_threads_write_to_a_stream_without_descriptor(monkeypatch):
     plain = io.StringIO()
     monkeypatch.setattr(sys, "stderr", plain)
     with QueuedStderr("INFO"):

@@ -1,4 +1,4 @@
-"""A portal that does as it is told, over mutual TLS on loopback, and a client of it whose time stands still."""
+"""A scripted portal over mutual TLS on loopback, and a client of it with a simulated clock."""
 
 import itertools
 from contextlib import asynccontextmanager
@@ -18,15 +18,15 @@ TOKEN = "/mgmts/oauth/2.0/token"
 HASH = "$scrypt$ln=12,r=8,p=1$c2FsdHNhbHRzYWx0c2FsdA$" + "h" * 43
 
 
-class PretendedPortal:
-    """Answers by what stands in `script`, one entry for each call of a path, and well when there is none.
+class FakePortal:
+    """Takes one entry of `script` for each call of a path; without one it responds with success.
 
-    An entry is a body, a status, or a handler of the request. `heard` are the requests, `used` tran_ids.
+    An entry is a body, a status, or a handler of the request. `requests` records them.
     """
 
     def __init__(self):
         self.script = {}
-        self.heard = []
+        self.requests = []
         self.bodies = {
             "/v1/mgmts/orgs": {"rsp_code": "00000", "rsp_msg": "성공", "org_cnt": "0", "org_list": []},
             "/v1/mgmts/services": {"rsp_code": "00000", "rsp_msg": "성공", "org_cnt": "0", "org_list": []},
@@ -36,13 +36,13 @@ class PretendedPortal:
         self.base_url = ""
 
     def paths(self):
-        return [request["path"] for request in self.heard]
+        return [request["path"] for request in self.requests]
 
     def of(self, path):
-        return [request for request in self.heard if request["path"] == path]
+        return [request for request in self.requests if request["path"] == path]
 
     async def answer(self, request):
-        self.heard.append(
+        self.requests.append(
             {
                 "path": request.path,
                 "query": dict(request.query),
@@ -53,26 +53,26 @@ class PretendedPortal:
             }
         )
         queue = self.script.get(request.path, [])
-        told = queue.pop(0) if queue else None
-        if callable(told):
-            return await told(request)
-        if isinstance(told, int):
-            return self.json(request, {"rsp_code": "50001", "rsp_msg": "x"}, told)
-        return self.json(request, self.usual(request.path) if told is None else told)
+        entry = queue.pop(0) if queue else None
+        if callable(entry):
+            return await entry(request)
+        if isinstance(entry, int):
+            return self.json(request, {"rsp_code": "50001", "rsp_msg": "x"}, entry)
+        return self.json(request, self.success(request.path) if entry is None else entry)
 
-    def usual(self, path):
+    def success(self, path):
         if path == TOKEN:
             number = next(self.tokens)
             return {"token_type": "Bearer", "access_token": f"token-{number}", "expires_in": 3600, "scope": "manage"}
         return self.bodies[path]
 
     def json(self, request, body, status=200, **headers):
-        told = {"x-api-tran-id": request.headers["x-api-tran-id"]} | headers
-        return web.json_response(body, status=status, headers=told)
+        headers = {"x-api-tran-id": request.headers["x-api-tran-id"]} | headers
+        return web.json_response(body, status=status, headers=headers)
 
 
-class Stopwatch:
-    """Time that only moves when it is told to, or slept; random bytes that are never the same."""
+class FakeClock:
+    """Time that moves only when set or slept; random bytes that never repeat."""
 
     def __init__(self):
         self.now = 1000.0
@@ -89,47 +89,47 @@ class Stopwatch:
 
 
 @pytest.fixture(scope="session")
-def papers(tmp_path_factory):
-    """Certificates of the portal and of the relay, and of a stranger."""
+def certificates(tmp_path_factory):
+    """Certificates of the portal and of the relay, and another CA."""
     folder = tmp_path_factory.mktemp("portal")
-    ours = Authority.make(folder, "ca", "Portal Test CA", datetime.now(UTC))
-    foreign = Authority.make(folder, "foreign", "Foreign Test CA", datetime.now(UTC))
+    ca = Authority.make(folder, "ca", "Portal Test CA", datetime.now(UTC))
+    other_ca = Authority.make(folder, "other_ca", "Other Test CA", datetime.now(UTC))
     return {
-        "ca": str(ours.certificate),
-        "foreign": str(foreign.certificate),
-        "portal": ours.issue("portal", serial_number="999-82-03001"),
-        "relay": ours.issue("relay", serial_number="999-81-00001"),
+        "ca": str(ca.certificate),
+        "other_ca": str(other_ca.certificate),
+        "portal": ca.issue("portal", serial_number="999-82-03001"),
+        "relay": ca.issue("relay", serial_number="999-81-00001"),
     }
 
 
 @pytest.fixture
-async def portal(papers):
-    """The pretended portal, listening."""
-    made = PretendedPortal()
+async def portal(certificates):
+    """The fake portal, listening."""
+    fake = FakePortal()
     app = web.Application(client_max_size=2**24)
-    app.router.add_route("*", "/{tail:.*}", made.answer)
+    app.router.add_route("*", "/{tail:.*}", fake.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    pair = papers["portal"]
-    context = server_context(str(pair.certificate), str(pair.private_key), papers["ca"])
+    pair = certificates["portal"]
+    context = server_context(str(pair.certificate), str(pair.private_key), certificates["ca"])
     site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
     await site.start()
-    made.base_url = f"https://localhost:{runner.addresses[0][1]}"
-    yield made
+    fake.base_url = f"https://localhost:{runner.addresses[0][1]}"
+    yield fake
     await runner.cleanup()
 
 
 @pytest.fixture
-def stopwatch():
+def clock():
     """Time and randomness of the client."""
-    return Stopwatch()
+    return FakeClock()
 
 
 @pytest.fixture
 def settings_for():
-    """Makes the settings of a portal at a base URL."""
+    """Builds the settings of a portal at a base URL."""
 
-    def make(base_url, answer_bytes=1_048_576, **timeouts):
+    def build(base_url, answer_bytes=1_048_576, **timeouts):
         return PortalSettings(
             org_code="PRTL000001",
             base_url=base_url,
@@ -141,29 +141,29 @@ def settings_for():
             answer_bytes=answer_bytes,
         )
 
-    return make
+    return build
 
 
 @pytest.fixture
-def client_of(papers, stopwatch, settings_for):
-    """Opens a client of a portal; `.calls` are its records. `ca` names whom it trusts, `known` whether it shows us."""
+def client_of(certificates, clock, settings_for):
+    """Opens a client of a portal that trusts `ca`; `.calls` are its records."""
 
     @asynccontextmanager
-    async def opened(portal, *, ca="ca", known=True, **changed):
+    async def open_client(portal, *, ca="ca", has_certificate=True, **changed):
         calls = []
 
-        async def called(call):
+        async def record_call(call):
             calls.append(call)
 
-        pair = papers["relay"]
-        shown = (str(pair.certificate), str(pair.private_key)) if known else (None, None)
-        context = client_context(papers[ca], *shown) if portal.base_url.startswith("https") else None
+        pair = certificates["relay"]
+        files = (str(pair.certificate), str(pair.private_key)) if has_certificate else (None, None)
+        context = client_context(certificates[ca], *files) if portal.base_url.startswith("https") else None
         settings = settings_for(portal.base_url, **changed)
-        client = PortalClient(settings, RELAY, context, lambda: SECRET, called, stopwatch.effects)
+        client = PortalClient(settings, RELAY, context, lambda: SECRET, record_call, clock.effects)
         client.calls = calls
         try:
             yield client
         finally:
             await client.close()
 
-    return opened
+    return open_client

@@ -1,4 +1,4 @@
-"""A portal that misbehaves never leaves half a registry: sync, client, TLS and ledger together."""
+"""A failing portal never leaves a partial registry: sync, client, TLS and ledger together."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ ORGS, SERVICES, TOKEN = "/v1/mgmts/orgs", "/v1/mgmts/services", "/mgmts/oauth/2.
 RELAY = "RLAY000001"
 COUNT = 20
 SERVED = 4
-"""So many operators have a service."""
+"""Number of operators with a service."""
 
 
 def org(number, **changed):
@@ -40,8 +40,8 @@ def org(number, **changed):
 
 
 def orgs(*rows, **changed):
-    told = {"rsp_code": "00000", "rsp_msg": "성공", "search_timestamp": "20240101000000", "org_cnt": str(len(rows))}
-    return told | {"org_list": list(rows)} | changed
+    head = {"rsp_code": "00000", "rsp_msg": "성공", "search_timestamp": "20240101000000", "org_cnt": str(len(rows))}
+    return head | {"org_list": list(rows)} | changed
 
 
 def services(*numbers):
@@ -65,12 +65,12 @@ def services(*numbers):
 ALL = [org(number) for number in range(COUNT)]
 
 
-class Room:
-    """A sync of a pretended portal, into a real ledger."""
+class SyncSetup:
+    """A sync from the fake portal into a real ledger."""
 
-    def __init__(self, portal, client, book, hasher):
-        self.portal, self.client, self.book = portal, client, book
-        self.sync = Sync(client, book, hasher, Guard(), RELAY)
+    def __init__(self, portal, client, registry, hasher):
+        self.portal, self.client, self.registry = portal, client, registry
+        self.sync = Sync(client, registry, hasher, Guard(), RELAY)
 
     async def run(self, *, full=True):
         return await self.sync.run(full=full, fence=0, now=1_800_000_000)
@@ -85,7 +85,7 @@ def template(tmp_path_factory):
 
 
 @pytest.fixture
-async def book(template, tmp_path):
+async def registry(template, tmp_path):
     """The registry of a fresh ledger."""
     url = f"sqlite:{shutil.copy(template, tmp_path / 'ledger.db')}"
     ledger = await open_ledger(url, Sealer([CustomerKey("first", b"1" * 32)]), 4)
@@ -95,35 +95,35 @@ async def book(template, tmp_path):
 
 @pytest.fixture
 def hasher():
-    """Real hashes."""
-    made = PortalSecrets(bytes(32))
-    yield made
-    made.close()
+    """Computes real hashes."""
+    secrets = PortalSecrets(bytes(32))
+    yield secrets
+    secrets.close()
 
 
 @pytest.fixture
-async def room(portal, client_of, book, hasher):
-    """A room whose registry knows twenty operators, four with a service; the portal is still well."""
+async def setup(portal, client_of, registry, hasher):
+    """A registry with twenty operators, four of them with a service; the portal works."""
     async with client_of(portal, attempts=2) as client:
         portal.bodies[ORGS], portal.bodies[SERVICES] = orgs(*ALL), services(*range(SERVED))
-        made = Room(portal, client, book, hasher)
-        await made.run()
-        portal.heard.clear()
-        yield made
+        sync_setup = SyncSetup(portal, client, registry, hasher)
+        await sync_setup.run()
+        portal.requests.clear()
+        yield sync_setup
 
 
-def answering(body, status=200, content_type="application/json", tran_id=None):
-    """A handler that answers with these bytes."""
+def respond_with(body, status=200, content_type="application/json", tran_id=None):
+    """Returns a handler that responds with these bytes."""
 
-    async def answer(request):
-        named = {"x-api-tran-id": tran_id or request.headers["x-api-tran-id"]}
-        return web.Response(body=body, status=status, content_type=content_type, headers=named)
+    async def handle(request):
+        headers = {"x-api-tran-id": tran_id or request.headers["x-api-tran-id"]}
+        return web.Response(body=body, status=status, content_type=content_type, headers=headers)
 
-    return answer
+    return handle
 
 
-async def broken(request):
-    """A handler that resets the connection in the middle of its answer."""
+async def reset(request):
+    """Resets the connection in the middle of its response."""
     answer = web.StreamResponse(headers={"Content-Type": "application/json"})
     await answer.prepare(request)
     await answer.write(b'{"rsp_code":"00000","org_list":[')
@@ -131,63 +131,63 @@ async def broken(request):
     return answer
 
 
-async def silent(_request):
-    """A handler that never answers."""
+async def hang(_request):
+    """Never responds."""
     await asyncio.Event().wait()
 
 
 def in_pieces(body):
-    """A handler that answers with these bytes, a little at a time."""
+    """Returns a handler that responds with these bytes in pieces."""
 
-    async def answer(request):
-        told = web.StreamResponse(headers={"Content-Type": "application/json"})
-        await told.prepare(request)
+    async def handle(request):
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
         for start in range(0, len(body), 65_536):
-            await told.write(body[start : start + 65_536])
-        return told
+            await response.write(body[start : start + 65_536])
+        return response
 
-    return answer
+    return handle
 
 
-NO_ANSWER = {
+INVALID_RESPONSES = {
     "500": (500, "HTTP 500"),
-    "503 of a load balancer": (answering(b"<html>", 503, "text/html"), "HTTP 503"),
-    "reset in the middle": (broken, "the connection broke off within the answer"),
-    "HTML": (answering(b"<html>", content_type="text/html"), "the answer is no JSON object"),
-    "HTML that says it is JSON": (answering(b"<html>"), "the answer is no JSON object"),
-    "garbage": (answering(b'{"rsp_code":"00000","org_cnt":'), "the answer is no JSON object"),
-    "a name twice": (answering(b'{"rsp_code":"00000","rsp_code":"00000"}'), "the answer is no JSON object"),
-    "the answer to another call": (
-        answering(b'{"rsp_code":"00000"}', tran_id="RLAY000001R00000000000000"),
+    "503 of a load balancer": (respond_with(b"<html>", 503, "text/html"), "HTTP 503"),
+    "reset in the middle": (reset, "the connection broke off within the answer"),
+    "HTML": (respond_with(b"<html>", content_type="text/html"), "the answer is no JSON object"),
+    "HTML labelled as JSON": (respond_with(b"<html>"), "the answer is no JSON object"),
+    "garbage": (respond_with(b'{"rsp_code":"00000","org_cnt":'), "the answer is no JSON object"),
+    "a duplicate member": (respond_with(b'{"rsp_code":"00000","rsp_code":"00000"}'), "the answer is no JSON object"),
+    "the response to another call": (
+        respond_with(b'{"rsp_code":"00000"}', tran_id="RLAY000001R00000000000000"),
         "the answer names another call",
     ),
-    "longer than allowed": (answering(b" " * 1_048_577), "the answer is longer than 1048576 bytes"),
+    "longer than allowed": (respond_with(b" " * 1_048_577), "the answer is longer than 1048576 bytes"),
 }
 
 
 @pytest.mark.parametrize("path", [ORGS, SERVICES])
-@pytest.mark.parametrize("misfortune", NO_ANSWER)
-async def test_a_portal_without_an_answer_changes_nothing(room, path, misfortune):
-    told, words = NO_ANSWER[misfortune]
-    before = await room.book.registry()
-    room.portal.bodies[ORGS] = orgs(*ALL, org(COUNT))
-    room.portal.script[path] = [told] * 2
-    with pytest.raises(SyncFailed, match=words):
-        await room.run()
-    assert await room.book.registry() == before
-    room.portal.script.clear()
-    assert (await room.run()).startswith("taken: organisations 1 new")
+@pytest.mark.parametrize("kind", INVALID_RESPONSES)
+async def test_a_failing_portal_changes_nothing(setup, path, kind):
+    entry, text = INVALID_RESPONSES[kind]
+    before = await setup.registry.registry()
+    setup.portal.bodies[ORGS] = orgs(*ALL, org(COUNT))
+    setup.portal.script[path] = [entry] * 2
+    with pytest.raises(SyncFailed, match=text):
+        await setup.run()
+    assert await setup.registry.registry() == before
+    setup.portal.script.clear()
+    assert (await setup.run()).startswith("taken: organisations 1 new")
 
 
-async def test_a_slow_portal_changes_nothing(portal, client_of, book, hasher):
-    portal.script[ORGS] = [silent] * 2
+async def test_a_slow_portal_changes_nothing(portal, client_of, registry, hasher):
+    portal.script[ORGS] = [hang] * 2
     async with client_of(portal, attempts=2, total_s=0.5) as client:
         with pytest.raises(SyncFailed, match="no answer in time"):
-            await Room(portal, client, book, hasher).run()
-    assert (await book.registry()).synced_at == 0
+            await SyncSetup(portal, client, registry, hasher).run()
+    assert (await registry.registry()).synced_at == 0
 
 
-UNFIT = {
+INVALID_LISTS = {
     "half a list": (orgs(*ALL[:10], org_cnt=str(COUNT)), "org_cnt: says 20, org_list holds 10"),
     "no list": (orgs(), "org_list: holds nobody"),
     "unknown org_type": (
@@ -205,18 +205,18 @@ UNFIT = {
 }
 
 
-@pytest.mark.parametrize("misfortune", UNFIT)
-async def test_a_list_that_is_not_fit_changes_nothing(room, misfortune):
-    room.portal.bodies[ORGS], words = UNFIT[misfortune]
-    before = await room.book.registry()
-    with pytest.raises(SyncFailed, match=words) as caught:
-        await room.run()
+@pytest.mark.parametrize("kind", INVALID_LISTS)
+async def test_an_invalid_list_changes_nothing(setup, kind):
+    setup.portal.bodies[ORGS], text = INVALID_LISTS[kind]
+    before = await setup.registry.registry()
+    with pytest.raises(SyncFailed, match=text) as caught:
+        await setup.run()
     assert len(caught.value.problems) == 1
-    assert await room.book.registry() == before
-    assert await room.book.held() is None
+    assert await setup.registry.registry() == before
+    assert await setup.registry.held() is None
 
 
-HELD = {
+SUSPICIOUS_LISTS = {
     "half a list that says so": (orgs(*ALL[:10]), "10 of 20 organisations would be cut off"),
     "mass deletion": (
         orgs(*(org(number, op_type="D" if number < 15 else "M") for number in range(COUNT))),
@@ -233,51 +233,53 @@ HELD = {
 }
 
 
-@pytest.mark.parametrize("misfortune", HELD)
-async def test_a_list_that_changes_too_much_is_held_until_it_is_released_or_well_again(room, misfortune):
-    room.portal.bodies[ORGS], words = HELD[misfortune]
-    left = [row["org_code"] for row in room.portal.bodies[ORGS]["org_list"] if row["op_type"] != "D"]
-    room.portal.bodies[SERVICES] = services(*(number for number in range(SERVED) if org(number)["org_code"] in left))
-    before = await room.book.registry()
-    assert words in await room.run()
-    held = await room.book.held()
-    assert await room.book.registry() == before
-    assert words in await room.run()
-    assert (await room.book.held()).hold_id == held.hold_id
-    await room.book.release(held.hold_id, 1_800_000_100)
-    assert await room.book.held() is None
-    assert sorted((await room.book.registry()).organisations) == sorted(left)
+@pytest.mark.parametrize("kind", SUSPICIOUS_LISTS)
+async def test_a_list_with_too_many_changes_is_held_until_released(setup, kind):
+    setup.portal.bodies[ORGS], text = SUSPICIOUS_LISTS[kind]
+    remaining = [row["org_code"] for row in setup.portal.bodies[ORGS]["org_list"] if row["op_type"] != "D"]
+    setup.portal.bodies[SERVICES] = services(
+        *(number for number in range(SERVED) if org(number)["org_code"] in remaining)
+    )
+    before = await setup.registry.registry()
+    assert text in await setup.run()
+    held = await setup.registry.held()
+    assert await setup.registry.registry() == before
+    assert text in await setup.run()
+    assert (await setup.registry.held()).hold_id == held.hold_id
+    await setup.registry.release(held.hold_id, 1_800_000_100)
+    assert await setup.registry.held() is None
+    assert sorted((await setup.registry.registry()).organisations) == sorted(remaining)
 
 
-async def test_a_held_list_is_let_go_when_the_portal_is_well_again(room):
-    well = room.portal.bodies[ORGS]
-    room.portal.bodies[ORGS], words = HELD["half a list that says so"]
-    assert words in await room.run()
-    room.portal.bodies[ORGS] = well
-    assert (await room.run()).startswith("nothing changed; what was held is let go")
-    assert await room.book.held() is None
+async def test_a_held_list_is_dropped_when_the_portal_recovers(setup):
+    valid = setup.portal.bodies[ORGS]
+    setup.portal.bodies[ORGS], text = SUSPICIOUS_LISTS["half a list that says so"]
+    assert text in await setup.run()
+    setup.portal.bodies[ORGS] = valid
+    assert (await setup.run()).startswith("nothing changed; what was held is let go")
+    assert await setup.registry.held() is None
 
 
-async def test_a_token_that_ends_in_between_is_replaced(room):
-    room.portal.script[SERVICES] = [401]
-    assert await room.run() == "nothing changed"
-    assert room.portal.paths() == [ORGS, SERVICES, TOKEN, SERVICES]
+async def test_a_token_that_expires_during_a_sync_is_replaced(setup):
+    setup.portal.script[SERVICES] = [401]
+    assert await setup.run() == "nothing changed"
+    assert setup.portal.paths() == [ORGS, SERVICES, TOKEN, SERVICES]
 
 
-async def test_a_delta_follows_the_first_sync(room):
-    room.portal.bodies[ORGS] = orgs(org(3, op_type="D"), search_timestamp="20240102000000")
-    room.portal.bodies[SERVICES] = orgs(search_timestamp="20240102000000")
-    assert await room.run(full=False) == (
+async def test_a_delta_follows_the_first_sync(setup):
+    setup.portal.bodies[ORGS] = orgs(org(3, op_type="D"), search_timestamp="20240102000000")
+    setup.portal.bodies[SERVICES] = orgs(search_timestamp="20240102000000")
+    assert await setup.run(full=False) == (
         "taken: organisations 0 new, 0 changed, 1 gone; services 0 new, 0 changed, 1 gone"
     )
-    assert {request["query"]["search_timestamp"] for request in room.portal.heard} == {"20240101000000"}
-    registry = await room.book.registry()
+    assert {request["query"]["search_timestamp"] for request in setup.portal.requests} == {"20240101000000"}
+    registry = await setup.registry.registry()
     assert (len(registry.organisations), len(registry.services)) == (COUNT - 1, SERVED - 1)
     assert registry.orgs_timestamp == "20240102000000"
 
 
 async def longest_stall(stop):
-    """The longest time the loop did not come round until `stop`, in seconds."""
+    """Returns the longest time in seconds that the event loop was blocked until `stop`."""
     longest, before = 0.0, time.perf_counter()
     while not stop.is_set():
         await asyncio.sleep(0.001)
@@ -286,7 +288,7 @@ async def longest_stall(stop):
     return longest
 
 
-async def test_ten_thousand_institutions_in_fifty_megabytes_are_taken(portal, client_of, book, hasher):
+async def test_ten_thousand_institutions_in_50_mb_are_accepted(portal, client_of, registry, hasher):
     listed = orgs(*(org(number, address="x" * 4_800) for number in range(10_000)))
     body = json.dumps(listed, ensure_ascii=False).encode()
     assert len(body) > 50_000_000
@@ -294,11 +296,11 @@ async def test_ten_thousand_institutions_in_fifty_megabytes_are_taken(portal, cl
     async with client_of(portal, answer_bytes=67_108_864, total_s=60) as client:
         stop = asyncio.Event()
         watching = asyncio.create_task(longest_stall(stop))
-        begun = time.perf_counter()
-        assert (await Room(portal, client, book, hasher).run()).startswith("taken: organisations 10000 new")
-        took = time.perf_counter() - begun
+        started = time.perf_counter()
+        assert (await SyncSetup(portal, client, registry, hasher).run()).startswith("taken: organisations 10000 new")
+        took = time.perf_counter() - started
         stop.set()
         stall = await watching
-    assert len((await book.registry()).organisations) == 10_000
-    assert took < 60, f"{took:.1f} s"  # about 1.5 s where nobody else works
+    assert len((await registry.registry()).organisations) == 10_000
+    assert took < 60, f"{took:.1f} s"  # about 1.5 s on an idle machine
     assert stall < 5, f"{stall:.1f} s"  # a leader renews its term every few seconds

@@ -12,24 +12,25 @@ LONG = "aRandomSecretOfThePortal"
 
 @pytest.fixture
 def hasher():
-    """Hashes with a key of zeros."""
-    made = PortalSecrets(bytes(32))
-    yield made
-    made.close()
+    """A hasher with a key of zeros."""
+    secrets = PortalSecrets(bytes(32))
+    yield secrets
+    secrets.close()
 
 
-async def test_what_is_hashed_opens_with_its_secret_alone(hasher):
+async def test_a_hash_matches_its_secret_only(hasher):
     hashes = await hasher.hashed([LONG, "short"])
-    desk = ClientSecrets(lambda: 0.0)
-    assert [await desk.fit("", one, secret) for one, secret in zip(hashes, [LONG, "short"], strict=True)] == [True] * 2
-    assert not await desk.fit("", hashes[0], "short")
-    desk.close()
+    client_secrets = ClientSecrets(lambda: 0.0)
+    pairs = zip(hashes, [LONG, "short"], strict=True)
+    assert [await client_secrets.fit("", secret_hash, secret) for secret_hash, secret in pairs] == [True] * 2
+    assert not await client_secrets.fit("", hashes[0], "short")
+    client_secrets.close()
 
 
 @pytest.mark.parametrize("secret", [LONG, "s" * 16, "s" * 15])
 async def test_every_secret_costs_the_same(hasher, secret):
-    (one,) = await hasher.hashed([secret])
-    assert one.startswith("$scrypt$ln=14,r=8,p=1$")
+    (secret_hash,) = await hasher.hashed([secret])
+    assert secret_hash.startswith("$scrypt$ln=14,r=8,p=1$")
 
 
 async def test_the_same_secret_twice_has_two_hashes(hasher):
@@ -37,7 +38,7 @@ async def test_the_same_secret_twice_has_two_hashes(hasher):
     assert first != second
 
 
-def test_a_mark_tells_service_secret_and_key_apart(hasher):
+def test_a_mark_depends_on_service_secret_and_key(hasher):
     other = PortalSecrets(bytes(31) + b"1")
     marks = {hasher.mark("a", LONG), hasher.mark("b", LONG), hasher.mark("a", LONG + "x"), other.mark("a", LONG)}
     other.close()
@@ -53,16 +54,16 @@ def test_marks_of_one_key_are_comparable(hasher):
     assert not any(hasher.is_comparable(mark) for mark in (other.mark("a", LONG), b"", bytes(32)))
 
 
-def test_a_key_that_could_be_guessed_is_refused():
+def test_a_short_key_is_refused():
     with pytest.raises(ValueError, match="fewer than 32 bytes"):
         PortalSecrets(b"short")
 
 
-async def test_two_at_most_are_hashed_at_once_and_the_rest_ends_with_who_waited(hasher, monkeypatch):
-    begun, go, both = [], threading.Event(), threading.Barrier(3)
+async def test_two_hashes_run_at_once_and_cancelling_stops_the_rest(hasher, monkeypatch):
+    started, go, both = [], threading.Event(), threading.Barrier(3)
 
     def slow(secret):
-        begun.append(secret)
+        started.append(secret)
         both.wait(10)
         go.wait(10)
         return "h"
@@ -75,4 +76,4 @@ async def test_two_at_most_are_hashed_at_once_and_the_rest_ends_with_who_waited(
         await hashing
     go.set()
     hasher.close()
-    assert sorted(begun) == ["0", "1"]
+    assert sorted(started) == ["0", "1"]

@@ -1,77 +1,77 @@
 import pytest
 
 from relay.domain.portal import PortalAway
-from relay.infra.portal.token import Token, lacks_token
+from relay.infra.portal.token import TokenSource, check_token
 
 GOOD = {"token_type": "Bearer", "access_token": "t", "expires_in": 3600, "scope": "manage"}
 ORGS, TOKEN = "/v1/mgmts/orgs", "/mgmts/oauth/2.0/token"
 
 
 class Issuer:
-    """Gives tokens 1, 2, 3 that live `life` seconds, unless it is away; time is `now`."""
+    """Issues tokens 1, 2, 3 with `lifetime` seconds, unless it fails; the time is `now`."""
 
-    def __init__(self, life):
-        self.life, self.now, self.asked, self.away = life, 0.0, 0, False
+    def __init__(self, lifetime):
+        self.lifetime, self.now, self.count, self.is_failing = lifetime, 0.0, 0, False
 
     async def fetch(self):
-        self.asked += 1
-        if self.away:
+        self.count += 1
+        if self.is_failing:
             raise PortalAway("지원-001: HTTP 500")
-        return GOOD | {"access_token": str(self.asked), "expires_in": str(self.life)}
+        return GOOD | {"access_token": str(self.count), "expires_in": str(self.lifetime)}
 
 
 @pytest.fixture
-def issued():
-    """Makes an issuer and a Token of its."""
+def make_issuer():
+    """Builds an issuer and a TokenSource that uses it."""
 
-    def make(life):
-        issuer = Issuer(life)
-        return issuer, Token(issuer.fetch, lambda: issuer.now)
+    def build(lifetime):
+        issuer = Issuer(lifetime)
+        return issuer, TokenSource(issuer.fetch, lambda: issuer.now)
 
-    return make
+    return build
 
 
 @pytest.mark.parametrize(
-    ("life", "renewed_at"), [(31_536_000, 25_228_800), (3600, 2880), (1000, 700), (400, 200), (2, 1)]
+    ("lifetime", "renewed_at"), [(31_536_000, 25_228_800), (3600, 2880), (1000, 700), (400, 200), (2, 1)]
 )
-async def test_a_token_is_renewed_before_it_ends(issued, life, renewed_at):
-    issuer, token = issued(life)
-    assert await token.current() == "1"
+async def test_a_token_is_renewed_before_it_expires(make_issuer, lifetime, renewed_at):
+    issuer, tokens = make_issuer(lifetime)
+    assert await tokens.get_token() == "1"
     issuer.now = renewed_at - 0.1
-    assert await token.current() == "1"
+    assert await tokens.get_token() == "1"
     issuer.now = renewed_at
-    assert await token.current() == "2"
-    assert issuer.asked == 2
+    assert await tokens.get_token() == "2"
+    assert issuer.count == 2
 
 
-async def test_a_token_that_is_not_taken_is_replaced_unless_it_was_already(issued):
-    issuer, token = issued(3600)
-    first = await token.current()
-    assert await token.current(spent=first) == "2"
-    assert await token.current(spent=first) == "2"
-    assert issuer.asked == 2
+async def test_a_rejected_token_is_replaced_once(make_issuer):
+    issuer, tokens = make_issuer(3600)
+    first = await tokens.get_token()
+    assert await tokens.get_token(rejected=first) == "2"
+    assert await tokens.get_token(rejected=first) == "2"
+    assert issuer.count == 2
 
 
-async def test_a_token_serves_on_while_it_lives_though_no_other_is_given(issued):
-    issuer, token = issued(3600)
-    await token.current()
-    issuer.now, issuer.away = 3000.0, True
-    assert [await token.current(), await token.current()] == ["1", "1"]
-    assert issuer.asked == 2
+async def test_a_valid_token_stays_in_use_when_renewal_fails(make_issuer):
+    issuer, tokens = make_issuer(3600)
+    await tokens.get_token()
+    issuer.now, issuer.is_failing = 3000.0, True
+    assert [await tokens.get_token(), await tokens.get_token()] == ["1", "1"]
+    assert issuer.count == 2
     issuer.now = 3060.0
-    assert await token.current() == "1"
-    assert issuer.asked == 3
+    assert await tokens.get_token() == "1"
+    assert issuer.count == 3
     issuer.now = 3600.0
     with pytest.raises(PortalAway):
-        await token.current()
+        await tokens.get_token()
 
 
-async def test_a_token_that_is_not_taken_never_serves_on(issued):
-    issuer, token = issued(3600)
-    first = await token.current()
-    issuer.away = True
+async def test_a_rejected_token_is_never_returned_again(make_issuer):
+    issuer, tokens = make_issuer(3600)
+    first = await tokens.get_token()
+    issuer.is_failing = True
     with pytest.raises(PortalAway):
-        await token.current(spent=first)
+        await tokens.get_token(rejected=first)
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ async def test_a_token_that_is_not_taken_never_serves_on(issued):
         {"access_token": "x" * 1500},
     ],
 )
-def test_tokens_of_both_dialects_are_taken(changed):
+def test_scope_and_rsp_code_are_optional(changed):
     body = {name: value for name, value in (GOOD | changed).items() if value is not None}
-    assert lacks_token(body) == ""
+    assert check_token(body) == ""
 
 
 @pytest.mark.parametrize(
-    ("changed", "words"),
+    ("changed", "problem"),
     [
         ({"token_type": "mac"}, "token_type is not Bearer"),
         ({"token_type": None}, "token_type is not Bearer"),
@@ -108,17 +108,17 @@ def test_tokens_of_both_dialects_are_taken(changed):
         ({"scope": "bank.list"}, "scope is not manage"),
     ],
 )
-async def test_what_is_no_token_is_asked_for_again(portal, client_of, changed, words):
+async def test_an_invalid_token_response_is_retried(portal, client_of, changed, problem):
     body = {name: value for name, value in (GOOD | changed).items() if value is not None}
-    assert lacks_token(body) == words
+    assert check_token(body) == problem
     portal.script[TOKEN] = [body]
     async with client_of(portal) as client:
         assert await client.organisations("0") == portal.bodies[ORGS]
-    assert [call.outcome for call in client.calls] == [words, "ok", "ok"]
+    assert [call.outcome for call in client.calls] == [problem, "ok", "ok"]
 
 
-async def test_a_token_of_ten_years_is_believed_for_one(issued):
-    issuer, token = issued(315_360_000)
-    await token.current()
+async def test_a_token_lifetime_is_cut_to_a_year(make_issuer):
+    issuer, tokens = make_issuer(315_360_000)
+    await tokens.get_token()
     issuer.now = 366 * 86_400.0
-    assert await token.current() == "2"
+    assert await tokens.get_token() == "2"

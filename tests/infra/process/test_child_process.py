@@ -17,56 +17,56 @@ sys.exit(0)
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def end(request):
-    """The status with which a script ends; `after` is done with its process at once."""
+def run_script(request):
+    """Runs a script, calls `after` with its process at once, returns its exit status."""
 
-    async def ended(command, after):
+    async def run(command, after):
         process = ChildProcess(command)
         after(process)
         status = await process.wait()
         assert process.returncode == status
-        process.terminate()  # nothing is left to tell
+        process.terminate()  # the process has ended: does nothing
         return status
 
-    def end(script, after=lambda _process: None):
+    def run_with_loop(script, after=lambda _process: None):
         with asyncio.Runner(loop_factory=request.param) as runner:
-            return runner.run(ended([sys.executable, "-c", script], after))
+            return runner.run(run([sys.executable, "-c", script], after))
 
-    return end
-
-
-def test_its_status_is_told(end):
-    assert end("import sys; sys.exit(3)") == 3
+    return run_with_loop
 
 
-def test_it_ends_when_its_input_is_closed(end):
-    assert end("import sys; sys.stdin.read()", ChildProcess.close_stdin) == 0
+def test_the_exit_status_is_returned(run_script):
+    assert run_script("import sys; sys.exit(3)") == 3
+
+
+def test_closing_stdin_ends_the_child(run_script):
+    assert run_script("import sys; sys.stdin.read()", ChildProcess.close_stdin) == 0
 
 
 @pytest.mark.parametrize(
-    ("way", "number"), [(ChildProcess.terminate, signal.SIGTERM), (ChildProcess.kill, signal.SIGKILL)]
+    ("stop", "number"), [(ChildProcess.terminate, signal.SIGTERM), (ChildProcess.kill, signal.SIGKILL)]
 )
-def test_it_is_told_to_stop_or_killed(end, way, number):
-    assert end("import sys; sys.stdin.read()", way) == -number
+def test_terminate_and_kill_send_their_signals(run_script, stop, number):
+    assert run_script("import sys; sys.stdin.read()", stop) == -number
 
 
-def test_a_hangup_at_its_very_start_waits_for_its_handler(end):
-    assert end(TAKES_HANGUPS, lambda process: process.send_signal(signal.SIGHUP)) == 7
+def test_a_hangup_at_the_start_waits_for_the_handler(run_script):
+    assert run_script(TAKES_HANGUPS, lambda process: process.send_signal(signal.SIGHUP)) == 7
 
 
-def test_this_process_takes_hangups_as_before(end):
-    end("")
+def test_hangups_of_the_parent_stay_unblocked(run_script):
+    run_script("")
     assert signal.SIGHUP not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 @pytest.mark.parametrize("niceness", [0, 3])
-async def test_it_is_nicer_than_this_process_by_as_much_as_told(niceness):
+async def test_niceness_is_relative_to_the_parent(niceness):
     process = ChildProcess([sys.executable, "-c", "import sys; sys.stdin.read()"], niceness)
     assert os.getpriority(os.PRIO_PROCESS, process.pid) == os.getpriority(os.PRIO_PROCESS, 0) + niceness
     process.close_stdin()
     assert await process.wait() == 0
 
 
-def test_what_cannot_be_started_is_told(tmp_path):
+def test_a_failed_start_raises_an_oserror(tmp_path):
     with pytest.raises(PermissionError):
         ChildProcess([str(tmp_path)])

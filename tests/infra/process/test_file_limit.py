@@ -1,4 +1,4 @@
-"""The limit of open files is raised to what is needed, in a process of its own."""
+"""The limit of open files, in a process of its own."""
 
 import subprocess
 import sys
@@ -26,8 +26,8 @@ WARNING = "WARNING file limit too low for the settings: limit=300 needed=400; ra
     ],
 )
 def test_the_limit_is_raised_as_far_as_it_may_be(soft, hard, needed, lines):
-    told = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", RAISE, str(soft), str(hard), str(needed)], capture_output=True, text=True, check=True
     )
-    said = told.stdout.splitlines()
-    assert [line[: len(expected)] for line, expected in zip(said, lines, strict=True)] == lines
+    output = completed.stdout.splitlines()
+    assert [line[: len(expected)] for line, expected in zip(output, lines, strict=True)] == lines

@@ -7,15 +7,15 @@ from relay.infra.process.hangup_signal import allow_hangups, block_hangups
 
 @pytest.fixture
 def hangups():
-    """How often SIGHUP was taken."""
-    taken = []
-    former = signal.signal(signal.SIGHUP, lambda *_: taken.append(1))
-    yield taken
+    """A list with one entry per handled SIGHUP."""
+    handled = []
+    previous = signal.signal(signal.SIGHUP, lambda *_: handled.append(1))
+    yield handled
     allow_hangups()
-    signal.signal(signal.SIGHUP, former)
+    signal.signal(signal.SIGHUP, previous)
 
 
-def test_a_blocked_hangup_comes_later_and_is_not_lost(hangups):
+def test_a_blocked_hangup_is_delivered_later(hangups):
     block_hangups()
     signal.raise_signal(signal.SIGHUP)
     assert hangups == []

@@ -1,4 +1,4 @@
-"""Client secrets: right or wrong by a slow hash, remembered for a moment, shared when asked at once."""
+"""Client secrets: slow comparison, cached successes, shared concurrent comparisons."""
 
 import asyncio
 import base64
@@ -11,20 +11,20 @@ from pydantic import TypeAdapter
 
 from relay.domain.queue_full import Crowded
 from relay.infra.tokens import client_secrets
-from relay.infra.tokens.client_secrets import WAITING_EACH, ClientSecrets, hashed
+from relay.infra.tokens.client_secrets import MAX_WAITING_PER_CALLER, ClientSecrets, hashed
 from relay.policy.settings.scalars import SecretHash
 
 SECRET = "Q7fG2k9Lm4Xc1Vb8"
 A, B = "ZOPA000001", "ZOPB000001"
 
 
-def cheap(secret, salt=b"saltsaltsaltsalt", ln=10, r=8, p=1):
+def hash_with(secret, salt=b"saltsaltsaltsalt", ln=10, r=8, p=1):
     digest = Scrypt(salt=salt, length=32, n=2**ln, r=r, p=p).derive(secret.encode())
-    salt, told = (base64.b64encode(raw).decode().rstrip("=") for raw in (salt, digest))
-    return f"$scrypt$ln={ln},r={r},p={p}${salt}${told}"
+    salt, encoded = (base64.b64encode(raw).decode().rstrip("=") for raw in (salt, digest))
+    return f"$scrypt$ln={ln},r={r},p={p}${salt}${encoded}"
 
 
-HASH = cheap("another secret")
+HASH = hash_with("another secret")
 
 
 class Clock:
@@ -41,55 +41,55 @@ def clock():
 
 @pytest.fixture
 def secrets(clock):
-    made = ClientSecrets(clock, threads=2, memory_s=60, most=3)
-    yield made
-    made.close()
+    client_secrets = ClientSecrets(clock, threads=2, memory_s=60, max_cached=3)
+    yield client_secrets
+    client_secrets.close()
 
 
 @pytest.fixture
-def compared(monkeypatch):
-    """The work of each comparison that was made: scrypt's three numbers multiplied, without what fills it up."""
-    return works(monkeypatch, lambda salt: salt)
+def comparisons(monkeypatch):
+    """The cost n * r * p of each comparison, without the extra work."""
+    return record_costs(monkeypatch, lambda salt: salt)
 
 
 @pytest.fixture
-def worked(monkeypatch):
-    """The work that was done, in all its parts."""
-    return works(monkeypatch, lambda _salt: True)
+def costs(monkeypatch):
+    """The cost n * r * p of each scrypt call."""
+    return record_costs(monkeypatch, lambda _salt: True)
 
 
-def works(monkeypatch, counts):
-    made = []
+def record_costs(monkeypatch, is_counted):
+    recorded = []
     scrypt = hashlib.scrypt
 
-    def weighed(secret, *, salt, n, r, p, **more):
-        if counts(salt):
-            made.append(n * r * p)
+    def record(secret, *, salt, n, r, p, **more):
+        if is_counted(salt):
+            recorded.append(n * r * p)
         return scrypt(secret, salt=salt, n=n, r=r, p=p, **more)
 
-    monkeypatch.setattr(client_secrets.hashlib, "scrypt", weighed)
-    return made
+    monkeypatch.setattr(client_secrets.hashlib, "scrypt", record)
+    return recorded
 
 
-async def test_what_was_hashed_fits_and_nothing_else(secrets):
+async def test_only_the_hashed_secret_matches(secrets):
     hash_ = hashed(SECRET)
     assert await secrets.fit(A, hash_, SECRET)
     for wrong in ("", SECRET[:-1], SECRET + "x", SECRET.lower()):
         assert not await secrets.fit(A, hash_, wrong)
 
 
-def test_a_hash_is_what_the_settings_take_and_never_the_same():
-    one, two = hashed(SECRET), hashed(SECRET)
-    assert TypeAdapter(SecretHash).validate_python(one).startswith("$scrypt$ln=14,r=8,p=1$")
-    assert one != two
-    assert SECRET not in one
+def test_a_hash_has_the_settings_format_and_a_new_salt():
+    first, second = hashed(SECRET), hashed(SECRET)
+    assert TypeAdapter(SecretHash).validate_python(first).startswith("$scrypt$ln=14,r=8,p=1$")
+    assert first != second
+    assert SECRET not in first
 
 
 @pytest.mark.parametrize(
     "cost", [{"ln": 10}, {"ln": 15}, {"r": 16}, {"p": 3}, {"salt": b"12345678"}, {"salt": b"x" * 64}]
 )
-async def test_a_hash_that_another_tool_made_fits(secrets, cost):
-    assert await secrets.fit(A, cheap(SECRET, **cost), SECRET)
+async def test_a_hash_of_another_tool_matches(secrets, cost):
+    assert await secrets.fit(A, hash_with(SECRET, **cost), SECRET)
 
 
 @pytest.mark.parametrize(
@@ -101,171 +101,170 @@ async def test_a_hash_that_another_tool_made_fits(secrets, cost):
         "$scrypt$ln=10,r=8,p=1$c2Fsd$aGFza",
     ],
 )
-async def test_what_is_no_hash_fits_nothing(secrets, hash_):
+async def test_a_malformed_hash_raises_a_value_error(secrets, hash_):
     with pytest.raises(ValueError, match="PHC"):
         await secrets.fit(A, hash_, SECRET)
 
 
 @pytest.mark.parametrize("cost", [{}, {"ln": 12}, {"ln": 14}, {"p": 5}, {"r": 16}])
-async def test_a_cheap_hash_costs_what_an_unknown_client_costs(secrets, worked, cost):
-    assert not await secrets.fit(A, cheap(SECRET, **cost), "wrong")
-    known = sum(worked)
-    worked.clear()
+async def test_a_cheap_hash_costs_what_an_unknown_client_costs(secrets, costs, cost):
+    assert not await secrets.fit(A, hash_with(SECRET, **cost), "wrong")
+    known_cost = sum(costs)
+    costs.clear()
     assert not await secrets.fit(A, "", "wrong")
-    assert (known, sum(worked)) == (2**14 * 8, 2**14 * 8)
+    assert (known_cost, sum(costs)) == (2**14 * 8, 2**14 * 8)
 
 
-async def test_once_a_costly_hash_was_compared_all_cost_as_much(secrets, worked):
-    assert not await secrets.fit(A, cheap(SECRET, ln=15), "wrong")
-    for one in ("", cheap(SECRET), cheap(SECRET, ln=14)):
-        worked.clear()
-        assert not await secrets.fit(A, one, "wrong")
-        assert sum(worked) == 2**15 * 8
+async def test_once_a_costly_hash_was_compared_all_cost_as_much(secrets, costs):
+    assert not await secrets.fit(A, hash_with(SECRET, ln=15), "wrong")
+    for secret_hash in ("", hash_with(SECRET), hash_with(SECRET, ln=14)):
+        costs.clear()
+        assert not await secrets.fit(A, secret_hash, "wrong")
+        assert sum(costs) == 2**15 * 8
 
 
-async def test_a_success_is_remembered_for_a_while(secrets, clock, compared):
-    hash_ = cheap(SECRET)
-    for now, times in [(0.0, 1), (59.9, 1), (60.0, 2), (119.9, 2), (120.0, 3)]:
+async def test_a_success_is_cached_for_a_while(secrets, clock, comparisons):
+    hash_ = hash_with(SECRET)
+    for now, count in [(0.0, 1), (59.9, 1), (60.0, 2), (119.9, 2), (120.0, 3)]:
         clock.now = now
         assert await secrets.fit(A, hash_, SECRET)
-        assert len(compared) == times
+        assert len(comparisons) == count
 
 
-async def test_a_failure_is_never_remembered(secrets, compared):
-    hash_ = cheap(SECRET)
-    for times in (1, 2):
+async def test_a_failure_is_not_cached(secrets, comparisons):
+    hash_ = hash_with(SECRET)
+    for count in (1, 2):
         assert not await secrets.fit(A, hash_, "wrong")
-        assert len(compared) == times
+        assert len(comparisons) == count
 
 
-async def test_a_new_hash_is_compared_anew(secrets, compared):
-    assert await secrets.fit(A, cheap(SECRET), SECRET)
-    assert not await secrets.fit(A, cheap("changed"), SECRET)
-    assert len(compared) == 2
+async def test_a_changed_hash_is_compared_again(secrets, comparisons):
+    assert await secrets.fit(A, hash_with(SECRET), SECRET)
+    assert not await secrets.fit(A, hash_with("changed"), SECRET)
+    assert len(comparisons) == 2
 
 
-async def test_the_memory_is_bounded_and_forgets_the_oldest(secrets, compared):
+async def test_the_cache_is_bounded_and_drops_the_oldest(secrets, comparisons):
     for number in range(4):
-        assert await secrets.fit(A, cheap(f"secret{number}"), f"secret{number}")
-    assert len(secrets._right) == 3
-    assert await secrets.fit(A, cheap("secret3"), "secret3")
-    assert len(compared) == 4
-    assert await secrets.fit(A, cheap("secret0"), "secret0")
-    assert len(compared) == 5
+        assert await secrets.fit(A, hash_with(f"secret{number}"), f"secret{number}")
+    assert len(secrets._cache) == 3
+    assert await secrets.fit(A, hash_with("secret3"), "secret3")
+    assert len(comparisons) == 4
+    assert await secrets.fit(A, hash_with("secret0"), "secret0")
+    assert len(comparisons) == 5
 
 
-async def test_who_asks_the_same_at_once_waits_for_one_comparison(secrets, compared):
-    hash_ = cheap(SECRET)
+async def test_equal_concurrent_calls_share_one_comparison(secrets, comparisons):
+    hash_ = hash_with(SECRET)
     assert all(await asyncio.gather(*(secrets.fit(A, hash_, SECRET) for _ in range(50))))
-    assert len(compared) == 1
+    assert len(comparisons) == 1
 
 
-async def test_one_who_goes_away_does_not_take_the_others_along(secrets):
+async def test_a_cancelled_caller_does_not_cancel_the_others(secrets):
     hash_ = hashed(SECRET)
-    gone, stays = (asyncio.ensure_future(secrets.fit(A, hash_, SECRET)) for _ in range(2))
+    cancelled, remaining = (asyncio.ensure_future(secrets.fit(A, hash_, SECRET)) for _ in range(2))
     await asyncio.sleep(0)
-    gone.cancel()
-    assert await stays
-    assert gone.cancelled()
+    cancelled.cancel()
+    assert await remaining
+    assert cancelled.cancelled()
 
 
-class Held:
-    """Comparisons that are held fast until `go`; those of a secret that begins with "right" fit, and are not held."""
+class BlockedComparisons:
+    """Comparisons that block until `go` and fail; a secret that begins with "right" matches without blocking."""
 
     def __init__(self):
-        self.begun, self.order, self.go = threading.Semaphore(0), [], threading.Event()
+        self.started, self.order, self.go = threading.Semaphore(0), [], threading.Event()
 
     def __call__(self, _hash, secret, _cost):
         self.order.append(secret)
         if secret.startswith("right"):
             return True
-        self.begun.release()
+        self.started.release()
         assert self.go.wait(10)
         return False
 
-    async def has_begun(self, times=1):
-        for _ in range(times):
-            assert await asyncio.to_thread(self.begun.acquire, timeout=10)
+    async def wait_started(self, count=1):
+        for _ in range(count):
+            assert await asyncio.to_thread(self.started.acquire, timeout=10)
 
 
 @pytest.fixture
-def held(monkeypatch):
-    made = Held()
-    monkeypatch.setattr(client_secrets, "_compare", made)
-    yield made
-    made.go.set()
+def blocked(monkeypatch):
+    comparisons = BlockedComparisons()
+    monkeypatch.setattr(client_secrets, "_compare", comparisons)
+    yield comparisons
+    comparisons.go.set()
 
 
-def guesses(secrets, whose, count):
-    return [asyncio.create_task(secrets.fit(whose, HASH, f"{whose} guess {number}")) for number in range(count)]
+def send_guesses(secrets, caller, count):
+    return [asyncio.create_task(secrets.fit(caller, HASH, f"{caller} guess {number}")) for number in range(count)]
 
 
-async def test_a_storm_of_wrong_secrets_takes_one_thread_and_is_told_to_come_again(secrets, held):
-    storm = guesses(secrets, A, 150)
-    await held.has_begun()
+async def test_many_wrong_secrets_use_one_thread_and_fill_their_queue(secrets, blocked):
+    guesses = send_guesses(secrets, A, 150)
+    await blocked.wait_started()
     async with asyncio.timeout(5):
         assert await secrets.fit(B, HASH, "right")
-    assert held.order == [f"{A} guess 0", "right"]
-    held.go.set()
-    outcomes = await asyncio.gather(*storm, return_exceptions=True)
-    assert outcomes[: 1 + WAITING_EACH] == [False] * (1 + WAITING_EACH)
-    assert {type(outcome) for outcome in outcomes[1 + WAITING_EACH :]} == {Crowded}
+    assert blocked.order == [f"{A} guess 0", "right"]
+    blocked.go.set()
+    outcomes = await asyncio.gather(*guesses, return_exceptions=True)
+    assert outcomes[: 1 + MAX_WAITING_PER_CALLER] == [False] * (1 + MAX_WAITING_PER_CALLER)
+    assert {type(outcome) for outcome in outcomes[1 + MAX_WAITING_PER_CALLER :]} == {Crowded}
 
 
-async def test_lanes_take_turns_however_many_wait_in_one(secrets, held):
-    storm = guesses(secrets, A, 9) + guesses(secrets, "", 9)
-    await held.has_begun(2)
+async def test_callers_get_fair_turns(secrets, blocked):
+    guesses = send_guesses(secrets, A, 9) + send_guesses(secrets, "", 9)
+    await blocked.wait_started(2)
     right = asyncio.create_task(secrets.fit(B, HASH, "right"))
     await asyncio.sleep(0)
-    held.go.set()
+    blocked.go.set()
     assert await right
-    assert held.order.index("right") <= 4  # after one more of each lane at most
-    assert await asyncio.gather(*storm) == [False] * 18
+    assert blocked.order.index("right") <= 4  # after at most one more of each caller
+    assert await asyncio.gather(*guesses) == [False] * 18
 
 
-async def test_a_full_lane_keeps_nobody_waiting_whose_secret_is_remembered(secrets, held):
+async def test_a_full_queue_does_not_block_a_cached_secret(secrets, blocked):
     assert await secrets.fit(A, HASH, "right")
-    storm = guesses(secrets, A, 1 + WAITING_EACH)
-    await held.has_begun()
+    guesses = send_guesses(secrets, A, 1 + MAX_WAITING_PER_CALLER)
+    await blocked.wait_started()
     async with asyncio.timeout(5):
         assert await secrets.fit(A, HASH, "right")
     with pytest.raises(Crowded):
         await secrets.fit(A, HASH, "right, but new")
-    held.go.set()
-    await asyncio.gather(*storm)
+    blocked.go.set()
+    await asyncio.gather(*guesses)
     assert await secrets.fit(A, HASH, "right, but new")
 
 
-async def test_equal_calls_take_the_room_of_one(secrets, held):
-    same = [asyncio.create_task(secrets.fit(A, HASH, "wrong")) for _ in range(50)]
-    await held.has_begun()
-    others = guesses(secrets, A, WAITING_EACH)
-    held.go.set()
-    assert not any(await asyncio.gather(*same, *others))
-    assert held.order.count("wrong") == 1
+async def test_equal_calls_take_one_place_in_the_queue(secrets, blocked):
+    equal = [asyncio.create_task(secrets.fit(A, HASH, "wrong")) for _ in range(50)]
+    await blocked.wait_started()
+    others = send_guesses(secrets, A, MAX_WAITING_PER_CALLER)
+    blocked.go.set()
+    assert not any(await asyncio.gather(*equal, *others))
+    assert blocked.order.count("wrong") == 1
 
 
-async def test_what_one_caller_proved_is_not_remembered_for_another(secrets, held):
-    for whose in (A, B, "", A):
-        assert await secrets.fit(whose, HASH, "right")
-    assert held.order == ["right"] * 3
+async def test_the_cache_is_separate_for_each_caller(secrets, blocked):
+    for caller in (A, B, "", A):
+        assert await secrets.fit(caller, HASH, "right")
+    assert blocked.order == ["right"] * 3
 
 
-async def test_the_end_begins_nothing_that_waits(clock, held):
+async def test_closing_cancels_waiting_comparisons(clock, blocked):
     secrets = ClientSecrets(clock, threads=1)
-    storm = guesses(secrets, A, 3)
-    await held.has_begun()
-    held.go.set()
+    guesses = send_guesses(secrets, A, 3)
+    await blocked.wait_started()
+    blocked.go.set()
     secrets.close()
-    assert all(
-        isinstance(each, asyncio.CancelledError) for each in await asyncio.gather(*storm, return_exceptions=True)
-    )
-    assert held.order == [f"{A} guess 0"]
+    outcomes = await asyncio.gather(*guesses, return_exceptions=True)
+    assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
+    assert blocked.order == [f"{A} guess 0"]
 
 
-async def test_neither_secret_nor_hash_is_kept(secrets):
-    hash_ = cheap(SECRET)
+async def test_neither_secret_nor_hash_is_stored(secrets):
+    hash_ = hash_with(SECRET)
     assert await secrets.fit(A, hash_, SECRET)
-    kept = repr(vars(secrets))
-    assert SECRET not in kept
-    assert hash_ not in kept
+    state = repr(vars(secrets))
+    assert SECRET not in state
+    assert hash_ not in state

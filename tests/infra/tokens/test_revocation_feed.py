@@ -1,4 +1,4 @@
-"""A gateway asks the ledger at each sign of the authority beside it, and finds it again when it comes back."""
+"""A gateway polls the ledger at each byte from the authority, and reconnects to it."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -10,16 +10,16 @@ from relay.infra.tokens.revocation_feed import follow_authority
 
 
 @pytest.fixture
-def retried_at_once(monkeypatch):
+def no_delay(monkeypatch):
     monkeypatch.setattr(revocation_feed, "RETRY_S", 0.0)
 
 
 @pytest.fixture
-async def hurried(tmp_path):
-    """Counts how often the gateway was hurried, while it follows the authority at `a.sock`."""
-    signs = asyncio.Queue()
-    following = asyncio.ensure_future(follow_authority(str(tmp_path / "a.sock"), lambda: signs.put_nowait(None)))
-    yield signs
+async def changes(tmp_path):
+    """The calls of `on_change` while the gateway follows the authority at `a.sock`."""
+    queue = asyncio.Queue()
+    following = asyncio.ensure_future(follow_authority(str(tmp_path / "a.sock"), lambda: queue.put_nowait(None)))
+    yield queue
     following.cancel()
     with pytest.raises(asyncio.CancelledError):
         await following
@@ -27,33 +27,33 @@ async def hurried(tmp_path):
 
 @asynccontextmanager
 async def authority(path):
-    """A listening authority: what comes in, and the streams of those who listen."""
-    listeners = asyncio.Queue()
+    """Serves as the authority; yields a queue of requests with their writers."""
+    requests = asyncio.Queue()
 
-    async def met(reader, writer):
-        await listeners.put((await reader.readuntil(b"\r\n\r\n"), writer))
+    async def serve(reader, writer):
+        await requests.put((await reader.readuntil(b"\r\n\r\n"), writer))
 
-    server = await asyncio.start_unix_server(met, path)
+    server = await asyncio.start_unix_server(serve, path)
     async with server:
-        yield listeners
+        yield requests
 
 
-async def test_each_sign_of_the_authority_hurries(tmp_path, retried_at_once, hurried):
-    async with authority(tmp_path / "a.sock") as listeners:
-        request, writer = await listeners.get()
+async def test_each_byte_from_the_authority_is_a_change(tmp_path, no_delay, changes):
+    async with authority(tmp_path / "a.sock") as requests:
+        request, writer = await requests.get()
         assert request.startswith(b"GET /relay/revocations HTTP/1.1\r\n")
         for _ in range(3):
             writer.write(b"\n")
-            await hurried.get()
+            await changes.get()
         writer.close()
-        await hurried.get()  # what was revoked meanwhile may have been missed
+        await changes.get()  # a revocation may have been missed meanwhile
 
 
-async def test_an_authority_that_comes_back_is_followed_again(tmp_path, retried_at_once, hurried):
+async def test_a_restarted_authority_is_followed_again(tmp_path, no_delay, changes):
     for _ in range(2):
-        async with authority(tmp_path / "a.sock") as listeners:
-            _, writer = await listeners.get()
+        async with authority(tmp_path / "a.sock") as requests:
+            _, writer = await requests.get()
             writer.write(b"\n")
-            await hurried.get()
+            await changes.get()
             writer.close()
             await writer.wait_closed()

@@ -1,4 +1,4 @@
-"""Keys come and go without a token that nobody can verify."""
+"""Rotation never leaves a valid token without its key."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,13 +15,13 @@ def key(kid, signs_from):
     return TokenKey(kid, "ES256", None, signs_from)
 
 
-def told(keys, now=NOW):
-    return {one.key.kid: (one.duty, one.needed_until) for one in standings(keys, now, YEAR)}
+def summarize(keys, now=NOW):
+    return {status.key.kid: (status.duty, status.needed_until) for status in standings(keys, now, YEAR)}
 
 
-def test_of_those_whose_time_has_come_the_newest_signs():
+def test_the_newest_started_key_signs():
     keys = [key("older", NOW - 200), key("old", NOW - 100), key("new", NOW), key("next", NOW + 60), key("plain", None)]
-    assert told(keys) == {
+    assert summarize(keys) == {
         "older": (Duty.VERIFIES, NOW - 100 + YEAR),
         "old": (Duty.VERIFIES, NOW + YEAR),
         "new": (Duty.SIGNS, NOW + 60 + YEAR),
@@ -32,14 +32,14 @@ def test_of_those_whose_time_has_come_the_newest_signs():
 
 def test_the_order_of_the_set_does_not_matter():
     keys = [key("b", NOW), key("c", NOW + 60), key("a", NOW - 100)]
-    assert told(keys) == told(keys[::-1])
+    assert summarize(keys) == summarize(keys[::-1])
 
 
 def test_the_first_key_signs_at_once_and_the_next_after_the_overlap(tmp_path):
     folder = tmp_path / "new" / "keys"
     assert rotate(folder, "one", NOW, 60).signs_from == NOW
     assert rotate(folder, "two", NOW + 10, 60).signs_from == NOW + 70
-    assert [found.kid for found in read_keys(folder)] == ["one", "two"]
+    assert [key.kid for key in read_keys(folder)] == ["one", "two"]
     assert {file.name: file.stat().st_mode & 0o777 for file in folder.glob("*.pem")} == {
         "one.pem": 0o600,
         "two.pem": 0o600,
@@ -47,14 +47,14 @@ def test_the_first_key_signs_at_once_and_the_next_after_the_overlap(tmp_path):
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_beside_keys_that_only_verify_a_new_one_signs_at_once(tmp_path):
-    made = rotate(tmp_path, "one", NOW, 60)
-    write_set(tmp_path, [TokenKey("one", "ES256", made.public, None)])
+def test_a_new_key_signs_at_once_if_no_other_signs(tmp_path):
+    first = rotate(tmp_path, "one", NOW, 60)
+    write_set(tmp_path, [TokenKey("one", "ES256", first.public, None)])
     assert rotate(tmp_path, "two", NOW, 60).signs_from == NOW
 
 
 @pytest.mark.parametrize(
-    ("now", "left"),
+    ("now", "remaining"),
     [
         (NOW + 60 + YEAR - 1, ["one", "two", "three"]),
         (NOW + 60 + YEAR, ["two", "three"]),
@@ -63,30 +63,30 @@ def test_beside_keys_that_only_verify_a_new_one_signs_at_once(tmp_path):
         (NOW + 100 * YEAR, ["three"]),
     ],
 )
-def test_a_key_goes_when_nothing_it_signed_can_be_good(tmp_path, now, left):
+def test_a_key_is_removed_after_its_last_token_expired(tmp_path, now, remaining):
     for kid, at in (("one", NOW), ("two", NOW), ("three", NOW + 100)):
         rotate(tmp_path, kid, at, 60)
     removed = prune(tmp_path, now, YEAR)
-    assert [*removed, *left] == ["one", "two", "three"]
-    assert [found.kid for found in read_keys(tmp_path)] == left
-    assert {file.stem for file in tmp_path.glob("*.pem")} == set(left)
+    assert [*removed, *remaining] == ["one", "two", "three"]
+    assert [key.kid for key in read_keys(tmp_path)] == remaining
+    assert {file.stem for file in tmp_path.glob("*.pem")} == set(remaining)
 
 
-def test_a_key_of_unknown_age_is_never_removed(tmp_path):
-    made = rotate(tmp_path, "plain", NOW, 0)
-    write_set(tmp_path, [TokenKey("plain", "ES256", made.public, None)])
+def test_a_key_without_signs_from_is_never_removed(tmp_path):
+    first = rotate(tmp_path, "plain", NOW, 0)
+    write_set(tmp_path, [TokenKey("plain", "ES256", first.public, None)])
     rotate(tmp_path, "one", NOW, 0)
     assert prune(tmp_path, NOW + 100 * YEAR, YEAR) == ()
 
 
-def test_of_many_that_rotate_at_once_none_is_lost(tmp_path):
+def test_concurrent_rotations_lose_no_key(tmp_path):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: rotate(tmp_path, f"key{number}", NOW, 60), range(16)))
     keys = read_keys(tmp_path)
-    assert {found.kid for found in keys} == {f"key{number}" for number in range(16)}
-    assert sorted(found.signs_from for found in keys) == [NOW] + [NOW + 60] * 15
+    assert {key.kid for key in keys} == {f"key{number}" for number in range(16)}
+    assert sorted(key.signs_from for key in keys) == [NOW] + [NOW + 60] * 15
 
 
-def test_a_folder_without_keys_is_nothing_to_prune(tmp_path):
+def test_pruning_an_empty_folder_is_an_error(tmp_path):
     with pytest.raises(TokenKeyProblem, match="relay keys rotate"):
         prune(tmp_path, NOW, YEAR)

@@ -1,4 +1,4 @@
-"""Tokens signed by the folder of keys: by which key, how, and read again."""
+"""Tokens signed with the keys of a folder: key selection, algorithms, reading."""
 
 import hashlib
 import json
@@ -48,30 +48,33 @@ def header(token):
     ("now", "kid"),
     [(NOW - 100, "old"), (NOW - 1, "old"), (NOW, "new"), (NOW + 99, "new"), (NOW + 100, "next"), (NOW + 10**6, "next")],
 )
-def test_the_newest_key_of_the_moment_signs(signer, now, kid):
+def test_the_newest_key_at_the_signing_time_signs(signer, now, kid):
     token, _ = signer.sign(CLAIMS, now)
     assert header(token) == {"alg": "ES256", "kid": kid, "typ": "JWT"}
 
 
-def test_before_the_first_key_nothing_is_signed(signer):
+def test_signing_before_the_first_key_is_an_error(signer):
     with pytest.raises(TokenKeyProblem, match="relay keys rotate"):
         signer.sign(CLAIMS, NOW - 101)
 
 
-def test_the_same_claims_of_the_same_moment_have_the_same_digest(signer):
-    (one, digest), (two, again) = signer.sign(CLAIMS, NOW), signer.sign(dict(reversed(CLAIMS.items())), NOW)
-    assert digest == again == hashlib.sha256(one.rpartition(".")[0].encode()).digest()
-    assert one.rpartition(".")[0] == two.rpartition(".")[0]
+def test_the_same_claims_have_the_same_digest(signer):
+    (first, digest), (second, second_digest) = (
+        signer.sign(CLAIMS, NOW),
+        signer.sign(dict(reversed(CLAIMS.items())), NOW),
+    )
+    assert digest == second_digest == hashlib.sha256(first.rpartition(".")[0].encode()).digest()
+    assert first.rpartition(".")[0] == second.rpartition(".")[0]
     assert signer.sign(CLAIMS | {"jti": "two"}, NOW)[1] != digest
 
 
-def test_all_keys_are_read(signer):
+def test_tokens_of_all_keys_are_read(signer):
     for now in (NOW - 100, NOW, NOW + 100):
         token, _ = signer.sign(CLAIMS, now)
         assert signer.read(token, NOW).jti == "one"
 
 
-def test_what_somebody_verifies_by_the_public_set_is_good(signer, folder):
+def test_a_token_verifies_with_the_published_key_set(signer, folder):
     token, _ = signer.sign(CLAIMS, NOW)
     keys = {key["kid"]: jwt.PyJWK(key) for key in json.loads((folder / "jwks.json").read_text())["keys"]}
     assert (
@@ -90,7 +93,7 @@ def test_what_somebody_verifies_by_the_public_set_is_good(signer, folder):
         ({"iat": NOW + 6}, "", "token_malformed"),
     ],
 )
-def test_a_token_that_is_not_what_was_asked_for_is_refused(signer, changes, use, fault):
+def test_a_token_that_does_not_fit_is_refused(signer, changes, use, fault):
     token, _ = signer.sign(CLAIMS | changes, NOW)
     with pytest.raises(Refusal) as refused:
         signer.read(token, NOW, use)
@@ -98,7 +101,7 @@ def test_a_token_that_is_not_what_was_asked_for_is_refused(signer, changes, use,
 
 
 @pytest.mark.parametrize("token", ["", "한글", "a.b.c", "x" * 5000])
-def test_noise_is_no_token(signer, token):
+def test_a_malformed_token_is_refused(signer, token):
     with pytest.raises(Refusal) as refused:
         signer.read(token, NOW)
     assert refused.value.fault.name == "token_malformed"
@@ -118,7 +121,7 @@ def test_a_token_longer_than_the_standard_allows_is_not_signed(signer):
         ("EdDSA", ed25519.Ed25519PrivateKey.generate()),
     ],
 )
-def test_every_algorithm_of_the_keyring_signs(tmp_path, algorithm, private):
+def test_every_supported_algorithm_signs(tmp_path, algorithm, private):
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (tmp_path / "one.pem").write_bytes(pem)
     write_set(tmp_path, [TokenKey("one", algorithm, private.public_key(), NOW)])
@@ -128,29 +131,29 @@ def test_every_algorithm_of_the_keyring_signs(tmp_path, algorithm, private):
     assert signer.read(token, NOW).jti == "one"
 
 
-def test_a_key_that_only_verifies_never_signs_and_needs_no_private_half(folder, signer):
+def test_a_verify_only_key_needs_no_private_key(folder, signer):
     token, _ = signer.sign(CLAIMS, NOW)
     keys = [TokenKey(key.kid, key.algorithm, key.public, None) for key in read_keys(folder) if key.kid == "new"]
     write_set(folder, [*keys, *(key for key in read_keys(folder) if key.kid == "old")])
     (folder / "new.pem").unlink()
-    later = FolderSigner.of_folder(folder, "ZRLA000001", 5.0)
-    assert later.read(token, NOW).jti == "one"
-    assert header(later.sign(CLAIMS, NOW)[0])["kid"] == "old"
+    reloaded = FolderSigner.of_folder(folder, "ZRLA000001", 5.0)
+    assert reloaded.read(token, NOW).jti == "one"
+    assert header(reloaded.sign(CLAIMS, NOW)[0])["kid"] == "old"
 
 
-def test_a_signing_key_without_its_private_half_is_named(folder):
+def test_a_missing_private_key_is_named(folder):
     (folder / "old.pem").unlink()
     with pytest.raises(TokenKeyProblem, match=r"old\.pem"):
         FolderSigner.of_folder(folder, "ZRLA000001", 5.0)
 
 
-def test_the_private_half_of_another_key_is_named(folder):
+def test_a_private_key_of_another_kid_is_named(folder):
     (folder / "new.pem").write_bytes((folder / "old.pem").read_bytes())
     with pytest.raises(TokenKeyProblem, match="new"):
         FolderSigner.of_folder(folder, "ZRLA000001", 5.0)
 
 
-def test_a_signing_key_is_not_shown():
+def test_a_private_key_is_not_in_the_repr():
     private = ec.generate_private_key(ec.SECP256R1())
     key = SigningKey("one", "ES256", NOW, private)
     assert "private" not in repr(key)
@@ -173,14 +176,14 @@ def test_a_token_of_ours_stays_ours_whatever_its_time_or_use(signer, claims):
     ],
     ids=str,
 )
-def test_what_is_no_data_token_of_ours_was_never_issued(signer, claims, name):
+def test_another_issuer_or_use_is_not_an_issued_token(signer, claims, name):
     token, _ = signer.sign(CLAIMS | claims, NOW)
     with pytest.raises(Refusal, match=name):
         signer.issued(token)
 
 
 def test_the_same_claims_are_signed_to_the_same_token(folder, signer):
-    again = FolderSigner.of_folder(folder, "ZRLA000001", 5.0)
-    assert signer.sign(CLAIMS, NOW) == signer.sign(CLAIMS, NOW) == again.sign(CLAIMS, NOW)
+    reloaded = FolderSigner.of_folder(folder, "ZRLA000001", 5.0)
+    assert signer.sign(CLAIMS, NOW) == signer.sign(CLAIMS, NOW) == reloaded.sign(CLAIMS, NOW)
     assert signer.sign(CLAIMS, NOW)[0] != signer.sign(CLAIMS | {"jti": "two"}, NOW)[0]
     assert signer.read(signer.sign(CLAIMS, NOW)[0], NOW).jti == "one"
