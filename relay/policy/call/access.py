@@ -13,7 +13,7 @@ from relay.domain.party import Operator, Peer
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 UNRECOGNISED: Final = frozenset({"40102", "40103"})
-"""rsp_codes of refusals that identify no operator."""
+"""rsp_codes of refusals of an unidentified peer."""
 
 _MAX_DESCRIBED_OPERATORS: Final = 4
 _MAX_DESCRIBED_CHARACTERS: Final = 45
@@ -39,10 +39,10 @@ class Caller:
         networks = [ipaddress.ip_network(address, strict=False) for address in operator.addresses]
         single = {str(network.network_address) for network in networks if network.num_addresses == 1}
         wide = tuple(network for network in networks if network.num_addresses > 1)
-        clients = frozenset(service.client_id for service in operator.services)
-        org_code = operator.org_code.upper()  # 거래고유번호 is AN(25), while an org_code may have small letters
+        client_ids = frozenset(service.client_id for service in operator.services)
+        org_code = operator.org_code.upper()  # 거래고유번호 is AN(25); an org_code may have lower case
         prefixes = tuple(org_code + letter for letter in operator.subject_codes)
-        return cls(operator, frozenset(single), wide, clients, prefixes)
+        return cls(operator, frozenset(single), wide, client_ids, prefixes)
 
     def has_address(self, address: str) -> bool:
         """Whether the operator registered this address (`ip_list`)."""
@@ -105,10 +105,10 @@ class Callers:
         if not callers:
             callers = tuple(caller for caller in self.everyone if caller.has_address(peer.address))
         operators = ",".join(caller.operator.org_code for caller in callers[:_MAX_DESCRIBED_OPERATORS])
-        return f"address={_printable(peer.address)} serial={_printable(peer.serial or '')} operator={operators or '-'}"
+        return f"address={_sanitize(peer.address)} serial={_sanitize(peer.serial or '')} operator={operators or '-'}"
 
 
-def _printable(text: str) -> str:
+def _sanitize(text: str) -> str:
     """Returns the value with unsafe characters replaced and cut to length, as a record may hold it."""
     return _NOT_PRINTED.sub("?", text)[:_MAX_DESCRIBED_CHARACTERS] or "-"
 

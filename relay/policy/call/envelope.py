@@ -67,8 +67,8 @@ class Address:
 class About:
     """The service that calls, the customer, and the fields that the answer must not hold.
 
-    `withheld` are the fields that the institution must leave out. `plain` is true when the relay removes them itself
-    and needs an answer without content coding. PERF: created for each call; frozen it costs 0.6 us more.
+    `withheld` are the fields that the institution must leave out. `plain` is true when the relay removes them,
+    which needs an answer without content coding. PERF: created for each call; frozen it costs 0.6 us more.
     """
 
     client_id: str
@@ -126,14 +126,14 @@ def check_sizes(target: bytes, headers: Mapping[bytes, bytes]) -> None:
     A target may have 4 KB without the value of `next_page`, which the institution itself issued. Forwarded headers have
     at most 100 characters in the standard; `Accept-Encoding` may have 1 KB.
     """
-    if len(target) > TARGET_MOST and len(target) - len(_next_page(target)) > TARGET_MOST:
+    if len(target) > TARGET_MOST and len(target) - len(_get_next_page(target)) > TARGET_MOST:
         raise Refusal(FAULTS["parameter_malformed"], f"URI (next_page를 제외하고 {TARGET_MOST}바이트까지)")
     for name in _FORWARDED_HEADERS:
         if name in headers and len(headers[name]) > _MAX_HEADER_BYTES:
             raise Refusal(FAULTS["header_malformed"], f"{name.decode()} ({_MAX_HEADER_BYTES}바이트까지)")
 
 
-def _next_page(target: bytes) -> bytes:
+def _get_next_page(target: bytes) -> bytes:
     """Returns the undecoded value of `next_page` in a target, b"" when it is absent."""
     for pair in target.partition(b"?")[2].split(b"&"):
         name, _, value = pair.partition(b"=")

@@ -65,7 +65,7 @@ def _parse(query: bytes) -> Mapping[str, Any]:
         if is_encoded:
             name, value = _decode(name), _decode(value)
         if name in parameters:
-            raise Refusal(FAULTS["parameter_twice"], _redact_unsafe(name))
+            raise Refusal(FAULTS["parameter_twice"], _redact(name))
         parameters[name] = value
     return MappingProxyType(parameters)
 
@@ -80,7 +80,7 @@ def _decode(text: str) -> str:
         raise Refusal(FAULTS["parameter_malformed"], "UTF-8만 허용됩니다") from error
 
 
-def _redact_unsafe(name: str) -> str:
+def _redact(name: str) -> str:
     """Returns the name if it is safe in an answer, else "": an unknown name could hold anything."""
     return name if name.isascii() and name.replace("_", "").isalnum() and len(name) <= 40 else ""  # noqa: PLR2004
 

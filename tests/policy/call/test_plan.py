@@ -156,7 +156,7 @@ def test_the_api_list_follows_left_out_and_turned_on():
 
 
 @pytest.mark.parametrize(
-    ("settings_of_versions", "listed"),
+    ("versions", "listed"),
     [
         ({}, ("v1", None)),
         ({"version": "v1", "min_version": "v1"}, ("v1", None)),
@@ -164,8 +164,8 @@ def test_the_api_list_follows_left_out_and_turned_on():
         ({"version": "v3", "min_version": "v2"}, ("v3", "v2")),
     ],
 )
-def test_min_version_is_listed_unless_the_version_is_1(settings_of_versions, listed):
-    answer = list_apis(**settings_of_versions)
+def test_min_version_is_listed_unless_the_version_is_1(versions, listed):
+    answer = list_apis(**versions)
     assert (answer["version"], answer.get("min_version")) == listed
 
 

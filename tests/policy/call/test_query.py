@@ -148,7 +148,7 @@ SPELLINGS = {
 """Name policies of System.Text.Json, Jackson, Newtonsoft and of configuration binders."""
 
 
-def refuse_ambiguous(check, *names):
+def find_resembled(check, *names):
     with pytest.raises(Refusal) as refusal:
         check(dict.fromkeys(names, "1"))
     assert refusal.value.fault.name == "parameter_ambiguous"
@@ -170,21 +170,21 @@ def test_a_name_that_encoding_json_takes_for_another_is_refused(names):
     if other == name:
         check({name: "1"})
     else:
-        assert refuse_ambiguous(check, other) == refuse_ambiguous(check, name, other) == name
+        assert find_resembled(check, other) == find_resembled(check, name, other) == name
 
 
 @given(spelled(GO_FOLDS), st.sampled_from(ASP_NET))
 def test_a_name_that_model_binding_takes_for_another_is_refused(names, form):
     name, other = names
     if form.format(other) != name:
-        assert refuse_ambiguous(compile_name_check([name]), name, form.format(other)) == name
+        assert find_resembled(compile_name_check([name]), name, form.format(other)) == name
 
 
 @given(spelled(PHP))
 def test_a_name_that_php_takes_for_another_is_refused(names):
     name, other = names
     if other != name:
-        assert refuse_ambiguous(compile_name_check([name]), other) == name
+        assert find_resembled(compile_name_check([name]), other) == name
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -192,7 +192,7 @@ def test_a_name_that_php_takes_for_another_is_refused(names):
 def test_a_name_by_another_policy_is_refused(name, spelling):
     other = SPELLINGS[spelling](name)
     if other != name:
-        assert refuse_ambiguous(compile_name_check([name]), other) == name
+        assert find_resembled(compile_name_check([name]), other) == name
 
 
 WIDE = {char: {char, chr(ord(char) + 0xFEE0)} for char in "abcdefghijklmnopqrstuvwxyz_"}
@@ -205,7 +205,7 @@ def test_look_alikes_and_codings_of_a_name_are_refused(names, encodings):
     for _ in range(encodings):
         other = "".join(f"%{byte:02X}" for byte in other.encode())
     if other != name:
-        assert refuse_ambiguous(compile_name_check([name]), other) == name
+        assert find_resembled(compile_name_check([name]), other) == name
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_look_alikes_and_codings_of_a_name_are_refused(names, encodings):
              "l\u0131m\u0131t", "\u0130.limit"],
 )  # fmt: skip
 def test_a_name_that_resembles_a_parameter_is_refused(name):
-    assert refuse_ambiguous(TRANSACTIONS, "account_num", name) in {"account_num", "limit"}
+    assert find_resembled(TRANSACTIONS, "account_num", name) in {"account_num", "limit"}
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_no_two_parameters_of_an_api_resemble_each_other(api):
 
 
 def test_the_refusal_names_the_resembled_parameter():
-    assert refuse_ambiguous(TRANSACTIONS, "FROM_DATE") == "from_date"
+    assert find_resembled(TRANSACTIONS, "FROM_DATE") == "from_date"
 
 
 def test_more_names_than_any_request_has_are_refused():
