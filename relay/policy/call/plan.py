@@ -201,7 +201,7 @@ def _compile_institution(
     key = (provider.industry, checking, provider.apis, provider.version, provider.min_version)
     if key not in offers:
         offers[key] = _compile_offer(provider, checking, catalogue)
-    rules, apis = offers[key]
+    rules, api_list = offers[key]
     return Institution(
         org_code=provider.org_code,
         industry=provider.industry,
@@ -209,7 +209,7 @@ def _compile_institution(
         last_version=int(provider.version[1:]),
         checking=checking,
         rules=rules,
-        apis=apis,
+        apis=api_list,
         slots=compile_slots(provider.scheduled_slots),
         maintenance=compile_maintenance(provider.maintenance),
         withholds=provider.withholding is Withholding.RELAY,
