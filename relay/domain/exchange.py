@@ -1,4 +1,4 @@
-"""One request with its answer, for statistics and records. Never holds a token, a CI, an asset or a body."""
+"""One request with its response, for statistics and records. Never holds a token, a CI, an asset or a body."""
 
 
 class Exchange:
@@ -6,12 +6,12 @@ class Exchange:
 
     Times are seconds of a monotonic clock, 0.0 for events that did not occur; `received` is the epoch time of the
     request. `waited` is how long the call waited for its grant from the ledger. `total` is the time from the
-    request's last byte to the answer's last byte, `upstream` the time from the request to the institution (connecting
-    included) to its last byte; `close` sets both. Sizes are body bytes. `reason` is the name of the fault, `error` the
-    OAuth error of the answer (규격 3.10), each "" for none. `provider_status` is the status of the institution, 0
-    without an answer. `detail` describes the cause of `reason` in a few words: why a connection failed or what is wrong
-    with an answer. `repeated` is the number of exchanges that an access record stands for, more than one only in a
-    flood of refusals.
+    request's last byte to the response's last byte, `upstream` the time from the request to the institution
+    (connecting included) to its last byte; `close` sets both. Sizes are body bytes. `reason` is the name of the fault,
+    `error` the OAuth error of the response (규격 3.10), each "" for none. `provider_status` is the status of the
+    institution, 0 without a response. `detail` describes the cause of `reason` in a few words: why a connection failed
+    or what is wrong with a response. `repeated` is the number of exchanges that an access record stands for, more than
+    one only in a flood of refusals.
     """
 
     __slots__ = (

@@ -107,7 +107,7 @@ _TABLE: Final = [
         ("operator_share", 429, "42901", "정보제공자에 대한 동시 요청 한도를 초과하였습니다", True),
         ("connections_exceeded", 429, "42901", "허용된 동시 연결 수를 초과하였습니다", True),
         ("refusals_exceeded", 429, "42901", "거절되는 요청이 허용 한도를 초과하여 연결을 종료합니다", True),
-        # the operator disconnected or stopped reading: the fault is recorded, no answer is sent
+        # the operator disconnected or stopped reading: the fault is recorded, no response is sent
         ("operator_gone", 500, "50002", "요청이 처리되기 전에 연결이 종료되었습니다"),
         ("operator_slow", 500, "50003", "응답이 제한 시간 안에 수신되지 않았습니다"),
     ),
@@ -126,7 +126,7 @@ _TABLE: Final = [
             "정보제공자의 응답에 거래고유번호가 없어 요청에 대한 응답인지 확인할 수 없습니다",
             True,
         ),
-        # recorded for answers that were forwarded unchanged: the calls count as failed but are not refused
+        # recorded for responses that were forwarded unchanged: the calls count as failed but are not refused
         ("answer_without_code", 500, "50005", "정보제공자의 응답에 세부 응답코드가 없습니다", True),
         ("answer_charset", 500, "50005", "정보제공자의 응답이 UTF-8로 작성되지 않았습니다", True),
         ("code_unknown", 500, "50005", "정보제공자의 세부 응답코드가 표준에 없습니다", True),

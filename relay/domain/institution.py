@@ -18,4 +18,4 @@ class Holding:
 
 
 class DeskFault(Exception):
-    """The institution did not answer, or not as documented. The text describes the error, never a value."""
+    """The institution did not respond, or not as documented. The text describes the error, never a value."""

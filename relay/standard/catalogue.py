@@ -240,7 +240,7 @@ def _parse_status(where: str, row: object) -> tuple[int, str]:
 
 @cache
 def load_rsp_codes() -> Mapping[str, RspCode]:
-    """Returns the valid answer codes (규격 첨부1) by code."""
+    """Returns the valid response codes (규격 첨부1) by code."""
     return {code: RspCode(code, *_parse_status(code, row)) for code, row in _read("rsp_codes.yaml").items()}
 
 

@@ -61,7 +61,7 @@ class PersonInfoReq(core.Sequence):
 
 
 class IspReqInfo(core.Sequence):
-    """The relay's signed request: nonce, tx_id as cpRequestNumber, the certificate to encrypt the answer for."""
+    """The relay's signed request: nonce, tx_id as cpRequestNumber, the certificate to encrypt the response for."""
 
     _fields: ClassVar[list[Field]] = [
         ("version", core.Integer),

@@ -19,7 +19,7 @@ def test_a_new_exchange_has_only_its_start_times(exchange):
     assert exchange.repeated == 1
 
 
-def test_the_total_runs_from_the_request_to_the_answers_end(exchange):
+def test_the_total_runs_from_the_request_to_the_responses_end(exchange):
     exchange.close(100.75)
     assert exchange.ended == 100.75
     assert exchange.total == pytest.approx(0.75)

@@ -7,7 +7,7 @@ import pytest
 
 from relay.domain.fault import FAULTS, Fault, Refusal, Whose
 
-ANSWER_CODES = {
+RESPONSE_CODES = {
     400: {"40001", "40002", "40003", "40004"},
     401: {"40101", "40102", "40103", "40104", "40105", "40106"},
     403: {"40301", "40302", "40303", "40304", "40305"},
@@ -22,7 +22,7 @@ every_fault = pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys(
 
 @every_fault
 def test_the_rsp_code_is_one_of_the_standard_under_its_status(fault):
-    assert fault.rsp_code in ANSWER_CODES[fault.status]
+    assert fault.rsp_code in RESPONSE_CODES[fault.status]
     assert fault.rsp_code.startswith(str(fault.status))
 
 

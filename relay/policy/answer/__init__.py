@@ -1,1 +1,1 @@
-"""Decisions about an institution's answer."""
+"""Decisions about an institution's response."""

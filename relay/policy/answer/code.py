@@ -1,4 +1,4 @@
-"""Reads data answers: whether the body is JSON, its rsp_code, and the fault when the code is wrong (규격 첨부1).
+"""Reads data responses: whether the body is JSON, its rsp_code, and the fault when the code is wrong (규격 첨부1).
 
 `docs/statistics.md` describes how each case counts.
 """
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 HEAD_BYTES: Final = 512
-"""Nearly all answers have their rsp_code within this many bytes."""
+"""Nearly all responses have their rsp_code within this many bytes."""
 
 _RSP_CODE: Final = re.compile(rb'"rsp_code"\s*:\s*(?:"([0-9]{5})"|([0-9]{5})(?![0-9.eE]))')
 _BEGINNING: Final = b'{"rsp_code":"'
@@ -19,7 +19,7 @@ _SUCCESS_BEGINNING: Final = b'{"rsp_code":"00000"'
 _JSON_TYPE: Final = b"application/json; charset=UTF-8"
 _BOM: Final = codecs.BOM_UTF8
 _CHECKED_TEXT_BYTES: Final = 64
-"""This many bytes of an answer are checked for UTF-8; they include the beginning of `rsp_msg`."""
+"""This many bytes of a response are checked for UTF-8; they include the beginning of `rsp_msg`."""
 _GZIP_OR_ZLIB: Final = 47
 _SUCCESSES: Final = frozenset({"00000", "00001"})
 _OK: Final = 200
@@ -27,13 +27,13 @@ _OK: Final = 200
 SUCCESS: Final = "00000"
 
 NO_CODE: Final = "answer_without_code"
-"""Reason of an answer without rsp_code; a streamed answer may have it in its last part."""
+"""Reason of a response without rsp_code; a streamed response may have it in its last part."""
 
 
 def is_plain_success(status: int, headers: Mapping[bytes, bytes], body: bytes, tran_id: bytes) -> bool:
-    """Whether a complete answer is the usual one: a success of this call with rsp_code at its beginning.
+    """Whether a complete response is the usual one: a success of this call with rsp_code at its beginning.
 
-    Such an answer passes all single checks: `flaw_of`, `is_complete`, `is_json` and `judge_code`.
+    Such a response passes all single checks: `flaw_of`, `is_complete`, `is_json` and `judge_code`.
     PERF: 1 us; the single checks cost 5 us.
     """
     get = headers.get
@@ -93,7 +93,7 @@ def ends_as_json(headers: Mapping[bytes, bytes], tail: bytes) -> bool:
 
 
 def judge_code(status: int, headers: Mapping[bytes, bytes], body: bytes, known: frozenset[str]) -> tuple[str, str]:
-    """Returns rsp_code of an answer for the record and the name of its fault, "" for none.
+    """Returns rsp_code of a response for the record and the name of its fault, "" for none.
 
     `known` are the codes of the standard. A body that cannot be decompressed here has no code and no fault.
     """

@@ -1,4 +1,4 @@
-"""Validates the body of an answer against the catalogue."""
+"""Validates the body of a response against the catalogue."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -11,10 +11,10 @@ _ALWAYS: Final = frozenset({"rsp_code", "rsp_msg"})
 
 
 def faults_of(api: Api, body: object) -> list[str]:
-    """Returns the violations of the standard in an answer's JSON body, one line each with its JSON path.
+    """Returns the violations of the standard in a response's JSON body, one line each with its JSON path.
 
     Checked are required fields, types, lengths, code tables, JSON strings everywhere (규격 첨부2), no null and no empty
-    value, `xxx_cnt` against `xxx_list`, and unknown fields. An answer whose rsp_code is not 00000 may hold only
+    value, `xxx_cnt` against `xxx_list`, and unknown fields. A response whose rsp_code is not 00000 may hold only
     rsp_code and rsp_msg (규격 첨부1). The lines contain names and rules, never values.
     """
     if not isinstance(body, dict):

@@ -1,4 +1,4 @@
-"""Detects whether an answer delimited by the end of its connection is complete (RFC 9112 6.3, 8)."""
+"""Detects whether a response delimited by the end of its connection is complete (RFC 9112 6.3, 8)."""
 
 import re
 import zlib
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 MAX_INFLATED_BYTES: Final = 2 * 1024 * 1024
-"""Decompressed size up to which a compressed answer is followed. PERF: 5 ms; a page of 500 rows has 200 KiB."""
+"""Decompressed size up to which a compressed response is followed. PERF: 5 ms; a page of 500 rows has 200 KiB."""
 
 _STRINGS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:(")|(\\?)\Z)', re.DOTALL)
 """A JSON string; group 1 is its closing quote, group 2 a backslash at the end of data without a closing quote."""

@@ -1,4 +1,4 @@
-"""Builds requests to institutions and answers to operators from parts, by allow-list, never from received bytes."""
+"""Builds requests to institutions and responses to operators from parts, by allow-list, never from received bytes."""
 
 import json
 import re
@@ -28,14 +28,14 @@ TARGET_MOST: Final = 4096
 _MAX_HEADER_BYTES: Final = 1024
 
 _RETURNED_HEADERS: Final = (b"allow", b"content-encoding", b"retry-after")
-"""Answer headers of institutions that are passed to operators, beside those written here."""
+"""Response headers of institutions that are passed to operators, beside those written here."""
 
-ANSWER_STATUSES: Final = frozenset({200, 400, 401, 403, 404, 405, 429, 500})
-"""Statuses of data APIs in the standard (첨부1); an institution's answer with another status is invalid."""
+RESPONSE_STATUSES: Final = frozenset({200, 400, 401, 403, 404, 405, 429, 500})
+"""Statuses of data APIs in the standard (첨부1); an institution's response with another status is invalid."""
 
 
 def build_head_prefixes(statuses: Iterable[int]) -> dict[int, bytes]:
-    """Returns, by status, the beginning of an answer head up to the value of x-api-tran-id."""
+    """Returns, by status, the beginning of a response head up to the value of x-api-tran-id."""
     return {
         status: b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nx-api-tran-id: "
         % (status, HTTPStatus(status).phrase.encode(), JSON_TYPE)
@@ -43,7 +43,7 @@ def build_head_prefixes(statuses: Iterable[int]) -> dict[int, bytes]:
     }
 
 
-_HEAD_PREFIXES: Final = build_head_prefixes(ANSWER_STATUSES)
+_HEAD_PREFIXES: Final = build_head_prefixes(RESPONSE_STATUSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,10 @@ class Address:
 
 @dataclass(slots=True)
 class About:
-    """The service that calls, the customer, and the fields that the answer must not hold.
+    """The service that calls, the customer, and the fields that the response must not hold.
 
     `withheld` are the fields that the institution must leave out. `plain` is true when the relay removes them,
-    which needs an answer without content coding. PERF: created for each call; frozen it costs 0.6 us more.
+    which needs a response without content coding. PERF: created for each call; frozen it costs 0.6 us more.
     """
 
     client_id: str
@@ -78,7 +78,7 @@ class About:
 
 
 def echo(tran_id: bytes | None) -> bytes:
-    """Returns the received `x-api-tran-id` for the answer if it is printable and short, else b""."""
+    """Returns the received `x-api-tran-id` for the response if it is printable and short, else b""."""
     return tran_id if tran_id is not None and _ECHOED.fullmatch(tran_id) else b""
 
 
@@ -143,12 +143,12 @@ def _get_next_page(target: bytes) -> bytes:
 
 
 def flaw_of(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> str:
-    """Returns what is wrong with an institution's answer in one word, "" when it is valid.
+    """Returns what is wrong with an institution's response in one word, "" when it is valid.
 
-    `status`: not in the standard. `tran_id`: the answer belongs to another call, so it holds another customer's data.
-    `type`, `charset`: not JSON in UTF-8. An answer without Content-Type is accepted.
+    `status`: not in the standard. `tran_id`: the response belongs to another call, so it holds another customer's data.
+    `type`, `charset`: not JSON in UTF-8. A response without Content-Type is accepted.
     """
-    if status not in ANSWER_STATUSES:
+    if status not in RESPONSE_STATUSES:
         return "status"
     if headers.get(b"x-api-tran-id", tran_id) != tran_id:
         return "tran_id"
@@ -163,9 +163,9 @@ def request(
 ) -> bytes:
     """Returns a complete request to an institution with the matched target; headers pass by allow-list.
 
-    Of the operator's checked `headers`, x-api-tran-id, x-api-type and, unless the relay filters the answer,
+    Of the operator's checked `headers`, x-api-tran-id, x-api-type and, unless the relay filters the response,
     Accept-Encoding are passed. Written here are x-client-id, x-user-ci, x-consent-withheld when the customer did not
-    consent to fields of the answer (규격 6.2) and, with a body, its type and length. Authorization and all other
+    consent to fields of the response (규격 6.2) and, with a body, its type and length. Authorization and all other
     headers of the operator are never passed.
     """
     is_post = method == "POST"
@@ -192,7 +192,7 @@ def answer_head(
     heads: Mapping[int, bytes] = _HEAD_PREFIXES,
     allowed: tuple[bytes, ...] = _RETURNED_HEADERS,
 ) -> bytes:
-    """Returns the head of an answer to an operator. `length` None means a chunked body.
+    """Returns the head of a response to an operator. `length` None means a chunked body.
 
     `heads` are the head prefixes by status and `allowed` the headers that pass; the defaults are those of data APIs.
     """
@@ -206,7 +206,7 @@ def answer_head(
 
 
 def refusal(error: Refusal, tran_id: bytes, *, close: bool) -> bytes:
-    """Returns the complete answer of a refusal: rsp_code, rsp_msg naming the field, the echoed tran_id."""
+    """Returns the complete response of a refusal: rsp_code, rsp_msg naming the field, the echoed tran_id."""
     fault = error.fault
     headers: dict[bytes, bytes] = {}
     if error.retry_after or fault.status == HTTPStatus.TOO_MANY_REQUESTS:

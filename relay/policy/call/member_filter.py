@@ -1,4 +1,4 @@
-"""Removes members from a JSON answer token by token, so that large answers are read in slices.
+"""Removes members from a JSON response token by token, so that large responses are read in slices.
 
 `json` reads a body at once: a list of 4 MB of small numbers blocked the event loop for 0.97 s.
 """
@@ -11,14 +11,14 @@ from relay.domain.strict_json import DuplicateName
 from relay.policy.call.query import get_name_readings
 
 MAX_TOKENS: Final = 500_000
-"""Names, values and structural characters of one answer; a page of 500 rows with 25 fields has 50,000."""
+"""Names, values and structural characters of one response; a page of 500 rows with 25 fields has 50,000."""
 
 _MAX_NAMES: Final = 500
 _MAX_NAME_LENGTH: Final = 100
-"""Distinct names of one answer, and characters of a name. PERF: each is folded once, 1 us per three characters."""
+"""Distinct names of one response, and characters of a name. PERF: each is folded once, 1 us per three characters."""
 
 _MAX_DEPTH: Final = 100
-"""Nesting of objects and lists; answers of the standard have five levels."""
+"""Nesting of objects and lists; responses of the standard have five levels."""
 
 _PLAIN: Final = r'[^"\\\x00-\x1f]{0,65536}+'
 _ESCAPES: Final = rf'(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{{4}}){_PLAIN}){{1,4096}}+'
@@ -38,7 +38,7 @@ _BEFORE_NAME: Final = frozenset({_NAME, _NAME_OR_END})
 
 
 class _Visibility(dict[str, bool]):
-    """Whether a member is kept, by its name; decided once for each name of an answer."""
+    """Whether a member is kept, by its name; decided once for each name of a response."""
 
     def __init__(self, fields: frozenset[str]) -> None:
         super().__init__(dict.fromkeys(fields, False))

@@ -1,4 +1,4 @@
-"""Builds requests to the authority and its answers to operators in OAuth's form (규격 3.10; RFC 6749 5.2)."""
+"""Builds requests to the authority and its responses to operators in OAuth's form (규격 3.10; RFC 6749 5.2)."""
 
 import json
 import re
@@ -27,8 +27,8 @@ WITH_TOKEN: Final = (*_FORWARDED_HEADERS, b"authorization")
 """Request headers of a caller that are passed to support APIs."""
 
 _RETURNED_HEADERS: Final = (b"allow", b"cache-control", b"location", b"pragma", b"retry-after")
-_ANSWER_STATUSES: Final = frozenset({200, 302, 400, 405, 500, 503})
-_HEAD_PREFIXES: Final = envelope.build_head_prefixes(_ANSWER_STATUSES | {404})
+_RESPONSE_STATUSES: Final = frozenset({200, 302, 400, 405, 500, 503})
+_HEAD_PREFIXES: Final = envelope.build_head_prefixes(_RESPONSE_STATUSES | {404})
 _OAUTH_PATH: Final = re.compile(rb"/(?:v[0-9]{1,3}/)?(?:mgmts/)?oauth(?:[/? ]|\Z)")
 """The beginning of OAuth paths, also of later editions (`/v2/oauth/2.0/token`)."""
 
@@ -45,7 +45,7 @@ _RECORD_HEADERS: Final = (
     (b"x-relay-reason", "reason"),
     (b"x-relay-error", "error"),
 )
-"""Answer headers of the authority for the record, with the field of the exchange. Operators do not see them."""
+"""Response headers of the authority for the record, with the field of the exchange. Operators do not see them."""
 
 _ERRORS: Final = {
     "40102": (400, "unauthorized_client"),
@@ -111,8 +111,8 @@ def request(
 
 
 def flaw_of(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> str:
-    """Returns what is wrong with an answer of the authority in one word, "" when it is valid."""
-    if status not in _ANSWER_STATUSES:
+    """Returns what is wrong with a response of the authority in one word, "" when it is valid."""
+    if status not in _RESPONSE_STATUSES:
         return "status"
     return "" if headers.get(b"x-api-tran-id", tran_id) == tran_id else "tran_id"
 
@@ -130,10 +130,10 @@ def revoked(headers: Mapping[bytes, bytes]) -> list[str]:
 
 
 answer_head: Final = partial(envelope.answer_head, heads=_HEAD_PREFIXES, allowed=_RETURNED_HEADERS)
-"""Returns the head of an OAuth answer to an operator, with OAuth's statuses and headers."""
+"""Returns the head of an OAuth response to an operator, with OAuth's statuses and headers."""
 
 support_head: Final = partial(envelope.answer_head, allowed=_RETURNED_HEADERS)
-"""Returns the head of a support API's answer: statuses of the data APIs, headers of OAuth."""
+"""Returns the head of a support API's response: statuses of the data APIs, headers of OAuth."""
 
 
 def ours(fault: Fault) -> Fault:
@@ -157,7 +157,7 @@ def error_of(fault: Fault) -> tuple[int, str]:
 
 
 def refusal(error: Refusal, tran_id: bytes, *, close: bool) -> bytes:
-    """Returns the complete answer of a refusal in OAuth's form; the description is `rsp_msg` (규격 3.10)."""
+    """Returns the complete response of a refusal in OAuth's form; the description is `rsp_msg` (규격 3.10)."""
     status, name = error_of(error.fault)
     headers: dict[bytes, bytes] = {b"cache-control": b"no-store", b"pragma": b"no-cache"}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:

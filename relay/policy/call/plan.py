@@ -48,9 +48,9 @@ class Rules:
 class Institution:
     """A 정보제공자 with its settings compiled.
 
-    `rules` are the checks of the offered APIs by api_code, `apis` the answer to 공통-001, `slots` the times of
+    `rules` are the checks of the offered APIs by api_code, `apis` the response to 공통-001, `slots` the times of
     scheduled calls, `maintenance` the planned maintenance (None for none). `withholds` is true when the relay removes
-    fields without consent from its answers. Timeouts, concurrency, queue and rate come from its file, else from
+    fields without consent from its responses. Timeouts, concurrency, queue and rate come from its file, else from
     the relay's settings.
     """
 
@@ -71,7 +71,7 @@ class Institution:
     file: Provider
 
     def withheld(self, api_code: str, fields: frozenset[str]) -> frozenset[str]:
-        """Returns the `fields` without consent that the answer of an API could hold."""
+        """Returns the `fields` without consent that the response of an API could hold."""
         return select_withheld(self.rules[api_code].api, fields)
 
 
@@ -191,7 +191,7 @@ def _collect_versions(institutions: Iterable[Institution]) -> dict[str, range]:
 _OfferKey = tuple[str, Checking, ProviderApis, str, str | None]
 """Settings that institutions with the same offer have in common."""
 _Offer = tuple[dict[str, Rules], bytes]
-"""The checks of the offered APIs by api_code, and the answer to 공통-001."""
+"""The checks of the offered APIs by api_code, and the response to 공통-001."""
 
 
 def _compile_institution(
@@ -243,7 +243,7 @@ def _compile_rules(api: Api, industry: str, checking: Checking) -> Rules:
 
 
 def _build_api_list(provider: Provider, offered: list[tuple[str, str]]) -> bytes:
-    """Returns the answer to 공통-001 (규격 6.1): version, min_version unless version is v1, and the data APIs."""
+    """Returns the response to 공통-001 (규격 6.1): version, min_version unless version is v1, and the data APIs."""
     body: dict[str, object] = {"rsp_code": "00000", "rsp_msg": "성공", "version": provider.version}
     if provider.version != "v1":
         body["min_version"] = provider.min_version or "v1"

@@ -81,7 +81,7 @@ def _decode(text: str) -> str:
 
 
 def _redact(name: str) -> str:
-    """Returns the name if it is safe in an answer, else "": an unknown name could hold anything."""
+    """Returns the name if it is safe in a response, else "": an unknown name could hold anything."""
     return name if name.isascii() and name.replace("_", "").isalnum() and len(name) <= 40 else ""  # noqa: PLR2004
 
 

@@ -1,4 +1,4 @@
-"""Selects the fields that answers must not hold without consent: memos, merchants, categories (규격 6.2).
+"""Selects the fields that responses must not hold without consent: memos, merchants, categories (규격 6.2).
 
 Our reading: the standard gives these fields only where 공통-002 has `true`, so in industries that have a flag, a
 consent without it counts as `false`. Nothing is withheld in industries without the flag.
@@ -52,7 +52,7 @@ _FIELDS_BY_API: Final = _index_by_api()
 
 
 def fields_withheld(particulars: Particulars, industry: str) -> frozenset[str]:
-    """Returns the fields that answers of this industry must not hold under this consent (`Grant.withheld`)."""
+    """Returns the fields that responses of this industry must not hold under this consent (`Grant.withheld`)."""
     return frozenset(
         field
         for name, flag in FLAGS.items()
@@ -62,7 +62,7 @@ def fields_withheld(particulars: Particulars, industry: str) -> frozenset[str]:
 
 
 def select_withheld(api: Api, withheld: frozenset[str]) -> frozenset[str]:
-    """Returns the withheld fields that this API's answer could hold; if empty, its body is not filtered."""
+    """Returns the withheld fields that this API's response could hold; if empty, its body is not filtered."""
     # PERF: 0.1 us; most calls return here
     if not withheld:
         return withheld
@@ -70,7 +70,7 @@ def select_withheld(api: Api, withheld: frozenset[str]) -> frozenset[str]:
 
 
 def without(body: bytes, fields: frozenset[str]) -> bytes:
-    """Returns a JSON answer without the members of these names, at any depth. Raises ValueError."""
+    """Returns a JSON response without the members of these names, at any depth. Raises ValueError."""
     member_filter = MemberFilter(body, fields)
     while not member_filter.read(1000):
         pass

@@ -1,4 +1,4 @@
-"""Reading of data answers; docs/statistics.md describes each case."""
+"""Reading of data responses; docs/statistics.md describes each case."""
 
 import gzip
 import json
@@ -73,7 +73,7 @@ def test_the_code_is_found_anywhere_in_the_body(body, code):
         (200, {b"content-encoding": b"br"}, b"\x0b\x02", ("", "")),
     ],
 )
-def test_each_kind_of_answer_is_judged(status, headers, body, judged):
+def test_each_kind_of_response_is_judged(status, headers, body, judged):
     assert judge_code(status, headers, body, KNOWN) == judged
 
 
@@ -101,7 +101,7 @@ def test_non_json_is_detected_by_its_first_and_last_byte(body, is_valid):
     assert is_json(GZIP, body)
 
 
-def test_large_answers_are_checked_at_beginning_and_end():
+def test_large_responses_are_checked_at_beginning_and_end():
     body = b" " + json.dumps({"a": [1] * 1000}).encode() + b"\n"
     assert begins_as_json({}, body)
     assert ends_as_json({}, body[-100:])
@@ -140,6 +140,6 @@ def test_a_plain_success_passes_every_check(body):
         (200, {b"content-encoding": b"gzip"}, GOOD),
     ],
 )
-def test_other_answers_are_not_a_plain_success(status, changed, body):
+def test_other_responses_are_not_a_plain_success(status, changed, body):
     headers = {name: value for name, value in (PLAIN | changed).items() if value is not None}
     assert not is_plain_success(status, headers, body, CALL)

@@ -1,4 +1,4 @@
-"""Detection of the end of answers that are delimited by the end of their connection."""
+"""Detection of the end of responses that are delimited by the end of their connection."""
 
 import gzip
 import itertools

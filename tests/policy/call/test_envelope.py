@@ -1,4 +1,4 @@
-"""Requests and answers are built by allow-list, without content that a caller injected."""
+"""Requests and responses are built by allow-list, without content that a caller injected."""
 
 import json
 
@@ -75,7 +75,7 @@ def test_absent_headers_are_not_added():
     assert set(fields) == {b"Host", b"x-api-tran-id", b"x-client-id", b"x-user-ci"}
 
 
-def test_a_filtered_answer_is_requested_without_coding():
+def test_a_filtered_response_is_requested_without_coding():
     sent = envelope.request(ADDRESS, "GET", b"/v1/a", SENT, About("one", b"the-ci", plain=True), b"")
     assert b"accept-encoding" not in lines(sent)[1]
     assert lines(sent)[1][b"x-api-type"] == b"user-refresh"
@@ -83,7 +83,7 @@ def test_a_filtered_answer_is_requested_without_coding():
 
 @pytest.mark.parametrize("close", [True, False])
 @pytest.mark.parametrize("length", [0, 5, None])
-def test_an_answer_passes_only_allowed_headers(length, close):
+def test_a_response_passes_only_allowed_headers(length, close):
     sent = {b"content-encoding": b"gzip", b"retry-after": b"3", b"server": b"x", b"set-cookie": b"a", b"x-debug": b"y"}
     first, fields, _ = lines(answer_head(429, TRAN_ID, sent, length, close=close))
     framing = {b"Transfer-Encoding": b"chunked"} if length is None else {b"Content-Length": b"%d" % length}
@@ -253,7 +253,7 @@ def test_a_post_without_content_type_is_refused():
         *[(status, {}, "status") for status in (100, 201, 204, 206, 301, 302, 304, 408, 418, 501, 502, 503, 504, 999)],
     ],
 )
-def test_an_answer_has_a_standard_status_and_this_tran_id(status, headers, flaw):
+def test_a_response_has_a_standard_status_and_this_tran_id(status, headers, flaw):
     assert flaw_of(status, headers, TRAN_ID) == flaw
 
 

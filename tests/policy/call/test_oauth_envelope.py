@@ -1,4 +1,4 @@
-"""Requests to the authority and its answers, by allow-list; only the relay names the operators."""
+"""Requests to the authority and its responses, by allow-list; only the relay names the operators."""
 
 import json
 
@@ -78,7 +78,7 @@ def test_each_allow_list_passes_its_own_header(allowed, passed, dropped):
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 405, 429, 500])
-def test_support_answers_have_data_statuses_and_no_store(status):
+def test_support_responses_have_data_statuses_and_no_store(status):
     headers = {b"cache-control": b"no-store", b"x-relay-provider": b"ZBAA000001"}
     first, fields, _ = lines(support_head(status, TRAN_ID, headers, 2, close=False))
     assert first.startswith(b"HTTP/1.1 %d " % status)
@@ -101,13 +101,13 @@ def test_unknown_headers_of_operators_are_not_passed(headers):
         (200, {b"x-api-tran-id": TRAN_ID[:-1] + b"2"}, False),
     ],
 )
-def test_an_answer_has_an_oauth_status_and_this_tran_id(status, headers, good):
+def test_a_response_has_an_oauth_status_and_this_tran_id(status, headers, good):
     assert (flaw_of(status, headers, TRAN_ID) == "") is good
 
 
 @pytest.mark.parametrize("close", [True, False])
 @pytest.mark.parametrize("length", [0, 5, None])
-def test_an_answer_passes_only_allowed_headers(length, close):
+def test_a_response_passes_only_allowed_headers(length, close):
     seen = {b"location": b"https://one.example/", b"cache-control": b"no-store", b"pragma": b"no-cache"}
     kept = {b"x-relay-provider": b"ZBAA000001", b"server": b"x", b"set-cookie": b"a=b", b"content-type": b"text/html"}
     first, fields, _ = lines(answer_head(302, TRAN_ID, seen | kept, length, close=close))

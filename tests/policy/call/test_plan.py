@@ -1,4 +1,4 @@
-"""The compiled plan: the institution of a call, its settings, and its answer to 공통-001."""
+"""The compiled plan: the institution of a call, its settings, and its response to 공통-001."""
 
 import json
 
@@ -140,13 +140,13 @@ def list_apis(**more):
 
 @pytest.mark.parametrize("industry", INDUSTRIES)
 def test_the_api_list_conforms_to_the_standard(industry):
-    answer = list_apis(industry=industry)
+    response = list_apis(industry=industry)
     api = next(api for api in CATALOGUE.of(industry) if api.api_code == "CM01")
-    assert faults_of(api, answer) == []
+    assert faults_of(api, response) == []
     offered = list(CATALOGUE.of(industry))
-    assert answer["api_list"] == [{"api_code": api.api_code, "api_uri": api.resource} for api in offered]
-    assert answer["api_cnt"] == str(len(offered))
-    assert {"CM01", "CM02"} < {row["api_code"] for row in answer["api_list"]}
+    assert response["api_list"] == [{"api_code": api.api_code, "api_uri": api.resource} for api in offered]
+    assert response["api_cnt"] == str(len(offered))
+    assert {"CM01", "CM02"} < {row["api_code"] for row in response["api_list"]}
 
 
 def test_the_api_list_follows_left_out_and_turned_on():
@@ -165,8 +165,8 @@ def test_the_api_list_follows_left_out_and_turned_on():
     ],
 )
 def test_min_version_is_listed_unless_the_version_is_1(versions, listed):
-    answer = list_apis(**versions)
-    assert (answer["version"], answer.get("min_version")) == listed
+    response = list_apis(**versions)
+    assert (response["version"], response.get("min_version")) == listed
 
 
 def test_settings_default_to_those_of_the_relay():

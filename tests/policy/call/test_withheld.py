@@ -109,7 +109,7 @@ def test_the_members_go_and_the_rest_stays_as_it_was_spelled(body, left):
         b'{"a":' + b"[" * 600 + b"]" * 600 + b"]}",
     ],
 )  # fmt: skip
-def test_an_unreadable_answer_is_refused(body):
+def test_an_unreadable_response_is_refused(body):
     with pytest.raises(ValueError):  # noqa: PT011 - the messages differ by reader
         without(body, frozenset(MEMO))
 
@@ -124,12 +124,12 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.text(max_size=3) | st.just("trans_memo"), json_values, max_size=5))
-def test_only_the_members_are_removed(answer):
+def test_only_the_members_are_removed(response):
     def remove(value):
         if isinstance(value, dict):
             return {name: remove(member) for name, member in value.items() if name != "trans_memo"}
         return [remove(member) for member in value] if isinstance(value, list) else value
 
-    left = json.loads(without(json.dumps(answer).encode(), frozenset(MEMO)))
-    assert left == remove(answer)
-    assert json.dumps(left) == json.dumps(remove(answer))  # in the same order
+    left = json.loads(without(json.dumps(response).encode(), frozenset(MEMO)))
+    assert left == remove(response)
+    assert json.dumps(left) == json.dumps(remove(response))  # in the same order
