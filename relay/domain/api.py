@@ -1,4 +1,4 @@
-"""The catalogue's nouns: an API of the standard and the fields it reads and writes (규격 4장, 6장, 첨부2)."""
+"""The catalogue: APIs of the standard and the fields of their requests and responses (규격 4장, 6장, 첨부2)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Presence(StrEnum):
-    """Whether a field must be there: always, never necessarily, or under the condition its row tells."""
+    """Whether a field is required, optional, or required under the condition of its row."""
 
     REQUIRED = "required"
     OPTIONAL = "optional"
@@ -22,10 +22,10 @@ class Cycle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field: `type` in the notation of 첨부2 (`array` for lists), `length` the maximum, in bytes for AH.
+    """One field: `type` in the notation of 첨부2 (`array` for lists) and `length`, the maximum, in bytes for AH.
 
-    `length` is `"p,s"` for F. `codes` is the code table (empty: free). `condition` says in the standard's words when a
-    conditional field is present. `fields` are the members of an array's objects.
+    `length` is `"p,s"` for F. `codes` is the code table, empty when values are free. `condition` quotes the standard on
+    when a conditional field is present. `fields` are the members of an array's objects.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One direction of an API: its header, path, query and body fields and its content type ("" when bodiless)."""
+    """A request or response: header, path, query and body fields, and the content type ("" without a body)."""
 
     header: tuple[Field, ...]
     path: tuple[Field, ...]
@@ -51,7 +51,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class PeriodRule:
-    """조회 기간 (규격 3.3.2): the pair of fields that bound the query and the widest span of a scheduled call."""
+    """조회 기간 (규격 3.3.2): the fields of its first and last day, and its maximum length in a scheduled call."""
 
     start: str
     end: str
@@ -61,9 +61,9 @@ class PeriodRule:
 
 @dataclass(frozen=True, slots=True)
 class AssetRule:
-    """Which request field names the asset (자산) a call is about, in path, query or body.
+    """The request field in path, query or body that names the asset (자산) of a call.
 
-    `seqno` is the field of the 회차 where institutions keep accounts by it, "" where the API knows none.
+    `seqno` is the field of the 회차 where institutions keep accounts by it, "" when the API has none.
     """
 
     field: str
@@ -74,10 +74,10 @@ class AssetRule:
 class Api:
     """One API of the standard.
 
-    `path` is the URI after the base path with `{industry}` and `{card_id}` left open; `resource` the part after the
-    industry. `industries` are those that must offer it, `later` those for which it comes later ("bank*"). `scope` may
-    hold `{industry}`; "" when no token is asked for. `cycle` is None outside the data APIs. `asset` is None where a
-    call names no asset: lists, and what a card company tells about the customer as a whole (points, bills, loans).
+    `path` is the URI after the base path with the placeholders `{industry}` and `{card_id}`; `resource` is the part
+    after the industry. `industries` must offer the API, `later` must offer it at a later date ("bank*"). `scope` may
+    contain `{industry}`; it is "" when no token is required. `cycle` is None except for data APIs. `asset` is None for
+    calls without an asset: lists, and card data about the customer as a whole (points, bills, loans).
     """
 
     api_id: str
@@ -98,11 +98,11 @@ class Api:
     asset: AssetRule | None = None
 
     def path_for(self, industry: str) -> str:
-        """The path of this API in one industry, `{card_id}` still open."""
+        """Returns the path of this API in one industry; `{card_id}` remains."""
         return self.path.replace("{industry}", industry)
 
     def scope_for(self, industry: str) -> str:
-        """The scope a token needs for this API in one industry; "" when none."""
+        """Returns the scope that a token needs for this API in one industry, "" for none."""
         return self.scope.replace("{industry}", industry)
 
 
@@ -113,11 +113,11 @@ class Catalogue:
     apis: Mapping[str, Api]
 
     def data(self) -> Iterator[Api]:
-        """The 76 data APIs (업권별 정보제공 API)."""
+        """Returns an iterator over the 76 data APIs (업권별 정보제공 API)."""
         return (api for api in self.apis.values() if api.industries)
 
     def of(self, industry: str, *, later: bool = False) -> Iterator[Api]:
-        """The data APIs of one industry; with `later` also those that come later for it."""
+        """Yields the data APIs of one industry; `later` includes those that it must offer at a later date."""
         for api in self.data():
             if industry in api.industries or (later and industry in api.later):
                 yield api

@@ -1,16 +1,17 @@
-"""One request with its answer, as it is counted and recorded. Never holds a token, a CI, an asset or a body."""
+"""One request with its response, for statistics and records. Never holds a token, a CI, an asset or a body."""
 
 
 class Exchange:
-    """The record of one call, filled as it lives, closed exactly once.
+    """The record of one call, filled during the call and closed exactly once.
 
-    Times are seconds of a monotonic clock, 0.0 when the moment never came. `received` is the epoch time of the request.
-    `total` is from the request's last byte to the answer's last byte, `upstream` from asking the provider (dialling
-    included) to its last byte; both stand once the exchange is closed. Sizes are body bytes. `reason` is the name of
-    the fault, "" when there was none; `error` the OAuth error that was answered (규격 3.10), "" for none.
-    `provider_status` is what the provider answered, 0 when it did not. `detail` says in a few words what led to
-    `reason`: the cause of a failed connection, what was wrong with an answer.
-    `repeated` is how many exchanges an access record stands for: more than one only in a flood of refusals.
+    Times are seconds of a monotonic clock, 0.0 for events that did not occur; `received` is the epoch time of the
+    request. `waited` is how long the call waited for its grant from the ledger. `total` is the time from the
+    request's last byte to the response's last byte, `upstream` the time from the request to the institution
+    (connecting included) to its last byte; `close` sets both. Sizes are body bytes. `reason` is the name of the fault,
+    `error` the OAuth error of the response (규격 3.10), each "" for none. `provider_status` is the status of the
+    institution, 0 without a response. `detail` describes the cause of `reason` in a few words: why a connection failed
+    or what is wrong with a response. `repeated` is the number of exchanges that an access record stands for, more than
+    one only in a flood of refusals.
     """
 
     __slots__ = (
@@ -71,7 +72,7 @@ class Exchange:
         self.bytes_out = 0
 
     def close(self, now: float) -> None:
-        """Close it at `now`: what it took in all, and what of that the provider took (0.0 when it was not asked)."""
+        """Closes the exchange at `now` and sets `total` and `upstream` (0.0 without a request to the institution)."""
         self.ended = now
         self.total = now - self.started
         if self.asked:

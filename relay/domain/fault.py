@@ -1,4 +1,4 @@
-"""Every way a call can fail: one row each, with whose fault it is and what the caller reads (규격 첨부1)."""
+"""The table of faults: one row for each way a call can fail, with its owner and public text (규격 첨부1)."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Final
 
 
 class Whose(StrEnum):
-    """Who must act so that the fault goes away."""
+    """The party that must act to remove the fault."""
 
     OPERATOR = "operator"
     RELAY = "relay"
@@ -15,10 +15,10 @@ class Whose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One row: `name` (the `reason` of metrics and records), whose, HTTP status, rsp_code, public words, retry.
+    """One row: `name` (the `reason` of metrics and records), its owner, HTTP status, rsp_code, public text, retry.
 
-    `words` go into `rsp_msg` (AH(450)); they never carry a value the caller sent. `retry` says whether the same call
-    may succeed later without being changed.
+    `words` are the text of `rsp_msg` (AH(450)) and never contain a value of the caller. `retry` is true when the same
+    call may succeed later unchanged.
     """
 
     name: str
@@ -30,9 +30,9 @@ class Fault:
 
 
 class Refusal(Exception):
-    """A fault raised: the call ends here. `detail` names the field or limit concerned, never a value.
+    """Raised to end a call with a fault. `detail` names the field or limit concerned, never a value.
 
-    `allow` are the methods that may be used, where the fault is about the method.
+    `allow` lists the allowed methods when the fault is about the method.
     """
 
     allow = "GET, POST"
@@ -83,7 +83,7 @@ _TABLE: Final = [
         ("parameter_twice", 400, "40001", "요청 파라미터가 중복되었습니다"),
         ("parameter_ambiguous", 400, "40001", "표준 파라미터와 혼동될 수 있는 이름이 있습니다"),
         ("request_unusual", 400, "40001", "표준을 벗어난 요청을 정보제공자의 서버가 거절하였습니다"),
-        # the institution asked for
+        # the institution
         ("provider_unknown", 403, "40303", "기관코드가 올바르지 않거나 중계 대상 기관이 아닙니다"),
         # the access token (규격 2.2)
         ("token_missing", 401, "40101", "접근토큰이 없습니다"),
@@ -102,12 +102,12 @@ _TABLE: Final = [
         ("period_too_long", 400, "40004", "조회 기간이 허용 범위를 초과하였습니다"),
         ("period_too_old", 403, "40304", "5년을 경과한 정보는 조회할 수 없습니다"),
         ("slot_closed", 500, "50009", "정기적 전송 가능 시간대가 아닙니다", True),
-        # how much
+        # rates and limits
         ("operator_rate", 429, "42901", "허용된 요청 한도를 초과하였습니다", True),
         ("operator_share", 429, "42901", "정보제공자에 대한 동시 요청 한도를 초과하였습니다", True),
         ("connections_exceeded", 429, "42901", "허용된 동시 연결 수를 초과하였습니다", True),
         ("refusals_exceeded", 429, "42901", "거절되는 요청이 허용 한도를 초과하여 연결을 종료합니다", True),
-        # the operator went away or stopped reading: nobody is left to be told, the record still says so
+        # the operator disconnected or stopped reading: the fault is recorded, no response is sent
         ("operator_gone", 500, "50002", "요청이 처리되기 전에 연결이 종료되었습니다"),
         ("operator_slow", 500, "50003", "응답이 제한 시간 안에 수신되지 않았습니다"),
     ),
@@ -126,7 +126,7 @@ _TABLE: Final = [
             "정보제공자의 응답에 거래고유번호가 없어 요청에 대한 응답인지 확인할 수 없습니다",
             True,
         ),
-        # noted of answers that went out as they came: they count as failed, and nobody is refused by them
+        # recorded for responses that were forwarded unchanged: the calls count as failed but are not refused
         ("answer_without_code", 500, "50005", "정보제공자의 응답에 세부 응답코드가 없습니다", True),
         ("answer_charset", 500, "50005", "정보제공자의 응답이 UTF-8로 작성되지 않았습니다", True),
         ("code_unknown", 500, "50005", "정보제공자의 세부 응답코드가 표준에 없습니다", True),
@@ -153,7 +153,7 @@ FAULTS: Final[dict[str, Fault]] = {fault.name: fault for fault in _TABLE}
 
 
 class MethodNotAllowed(Refusal):
-    """A path was called by another method than the one it takes; `method` is "" where the path takes none."""
+    """The path does not take the method of the call; `method` is the allowed one, "" for none."""
 
     def __init__(self, method: str) -> None:
         self.allow = method or self.allow

@@ -11,19 +11,19 @@ ORG_CODE: Final = re.compile(r"[0-9A-Za-z]{10}")
 """기관코드, aN(10)."""
 
 TRAN_ID: Final = re.compile(r"[0-9A-Z]{10}[MSRCPA][0-9A-Z]{14}")
-"""거래고유번호, AN(25): org_code(10), subject letter, free number(14) (첨부14)."""
+"""거래고유번호, AN(25): org_code(10), 주체구분코드(1), 부여번호(14) (첨부14)."""
 
 TRAN_ID_FORM: Final = (
     "x-api-tran-id (숫자와 영문 대문자 25자리: 기관코드 10자리, 주체구분코드 M·S·R·C·P·A 중 1자리, 부여번호 14자리)"
 )
-"""The header and what it holds, for a caller who sent something else."""
+"""Describes the header in refusals."""
 
 _SERIAL: Final = re.compile(r"[0-9A-Za-z -]+")
-_SERIAL_NOISE: Final = re.compile(r"[ -]")
+_SERIAL_SEPARATORS: Final = re.compile(r"[ -]")
 
 
 class ApiType(StrEnum):
-    """`x-api-type`: who wants the transfer (규격 3.3.1). Anything but `SCHEDULED` is on demand (비정기적)."""
+    """`x-api-type`: the cause of the transfer (규격 3.3.1). All types except `SCHEDULED` are on demand (비정기적)."""
 
     SCHEDULED = "scheduled"
     USER_CONSENT = "user-consent"
@@ -32,10 +32,10 @@ class ApiType(StrEnum):
 
 
 def normal_serial(serial_num: str) -> str:
-    """The registered `serial_num` or a certificate's SERIALNUMBER, hyphens and blanks removed, upper case.
+    """Returns a registered `serial_num` or a certificate's SERIALNUMBER in upper case without hyphens and spaces.
 
-    The standard does not say whether 지원-002 writes the hyphens of the registration number; comparing the
-    normal form accepts both and nothing else. Returns "" when any other character stands in it: a line break, NUL or
-    an invisible letter must not make one serial another.
+    The standard does not define whether 지원-002 writes the hyphens of the registration number, so both forms are
+    accepted. Returns "" for a serial with any other character: a line break, NUL or an invisible letter must not make
+    two serials equal.
     """
-    return _SERIAL_NOISE.sub("", serial_num).upper() if _SERIAL.fullmatch(serial_num) else ""
+    return _SERIAL_SEPARATORS.sub("", serial_num).upper() if _SERIAL.fullmatch(serial_num) else ""

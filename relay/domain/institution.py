@@ -1,4 +1,4 @@
-"""What the authority learns from an institution while a customer waits at the pages (규격 3.2.1)."""
+"""Data that the authority reads from an institution while a customer uses its pages (규격 3.2.1)."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from relay.domain.authorization.consent import Asset
 class Holding:
     """An asset that a customer has at an institution, as the consent page shows it.
 
-    `scopes` are those under which it is listed (a minus account stands under two). `label` is for the customer's eyes.
+    `scopes` are those under which it is listed (a minus account has two). `label` is shown to the customer.
     """
 
     scopes: tuple[str, ...]
@@ -18,4 +18,4 @@ class Holding:
 
 
 class DeskFault(Exception):
-    """The institution did not answer, or not as documented. The text names what was wrong, never a value."""
+    """The institution did not respond, or not as documented. The text describes the error, never a value."""

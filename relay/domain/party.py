@@ -1,14 +1,14 @@
-"""Who takes part: operators, their services, and the peer at the other end of a connection."""
+"""Operators, their services, and the peer of a connection."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who holds the client certificate of a connection, and from which address it comes.
+    """The other end of a connection: the serial of its client certificate, and its address.
 
-    `serial` is the normal form of the certificate's SERIALNUMBER (OID 2.5.4.5); "" when the certificate has none;
-    None when the link is a leased line without mutual TLS, where the address alone tells who calls (규격 3.1).
+    `serial` is the normal form of the certificate's SERIALNUMBER (OID 2.5.4.5), "" when the certificate has none. It is
+    None on a leased line without mutual TLS, where the address alone identifies the caller (규격 3.1).
     """
 
     serial: str | None
@@ -17,7 +17,7 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """서비스: what an operator registered at the portal under one client_id (지원-003)."""
+    """서비스: a service that an operator registered at the portal, with one client_id (지원-003)."""
 
     client_id: str
     name: str
@@ -28,9 +28,9 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """마이데이터사업자 as the directory knows it (지원-002): org_code, normal serial, caller addresses or networks.
+    """마이데이터사업자 of the directory (지원-002): org_code, normal serial, its addresses or networks.
 
-    `subject_codes` are the letters (주체구분코드, 첨부14) that its `x-api-tran-id` may have behind its org_code.
+    `subject_codes` are the letters (주체구분코드, 첨부14) that may follow the org_code in its `x-api-tran-id`.
     """
 
     org_code: str

@@ -1,4 +1,4 @@
-"""What may become of a thing: its states and the moves between them, written as a table."""
+"""State machines: tables of states and the allowed transitions between them."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -6,16 +6,16 @@ from typing import TypeVar
 
 S = TypeVar("S", bound=StrEnum)
 
-Moves = Mapping[S, frozenset[S]]
-"""From each state to those that may follow it; a state without a row is an end."""
+Transitions = Mapping[S, frozenset[S]]
+"""The states that may follow each state; a state without a row is final."""
 
 
 class Forbidden(Exception):
-    """A move that stands in no table: whoever asked for it is wrong about the state."""
+    """The table does not allow the transition."""
 
 
-def moved(moves: Moves[S], now: S, to: S) -> S:
-    """The state `to`, when the table lets `now` become it. Raises Forbidden."""
-    if to not in moves.get(now, frozenset()):
+def moved(transitions: Transitions[S], now: S, to: S) -> S:
+    """Returns the state `to` if it may follow `now`. Raises Forbidden."""
+    if to not in transitions.get(now, frozenset()):
         raise Forbidden(f"{type(to).__name__}: {now} does not become {to}")
     return to

@@ -1,1 +1,1 @@
-"""Floor 1: the standard (표준 API 규격 v1) as data: 91 APIs, their fields, the answer codes, the OAuth errors."""
+"""The standard (표준 API 규격 v1) as data: 91 APIs, their fields, the response codes, the OAuth errors."""

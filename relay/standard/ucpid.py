@@ -1,7 +1,7 @@
-"""UCPID, identity confirmation by certificate (본인확인 서비스): the ASN.1 of its messages, in DER.
+"""ASN.1 structures (DER) of UCPID, identity confirmation by certificate (본인확인 서비스).
 
-The public text of the standard leaves these structures open. PersonInfoReq is read from a public sample; the others are
-our reading of what public toolkits put in and take out; docs/reference/integrated-authentication.md says which is which.
+The public text of the standard does not define them. PersonInfoReq follows a public sample; the others follow inputs
+and outputs of public toolkits; docs/integrated-authentication.md lists the sources.
 """
 
 from typing import Any, ClassVar, Final
@@ -10,25 +10,25 @@ from asn1crypto import cms, core, x509
 
 VERSION: Final = 2
 OK: Final = 0
-"""`status` of a UCPIDResponse that confirms."""
+"""`status` of a UCPIDResponse that confirms the identity."""
 
 Field = tuple[Any, ...]
 
 
 class Information(core.BitString):
-    """What of a person a customer agrees to tell: bit 0 real name to bit 4 CI."""
+    """Personal data that the customer agrees to disclose: bit 0 real name to bit 4 CI."""
 
     _map: ClassVar[dict[int, str]] = {0: "real_name", 1: "gender", 2: "national_info", 3: "birth_date", 4: "ci"}
 
 
 class Agreement(core.Sequence):
-    """The text the customer agreed to, and what may be told."""
+    """The text that the customer agreed to, and the data that may be disclosed."""
 
     _fields: ClassVar[list[Field]] = [("text", core.UTF8String), ("information", Information)]
 
 
 class ModuleVersion(core.Sequence):
-    """The signing module's version."""
+    """Version of the signing module."""
 
     _fields: ClassVar[list[Field]] = [
         ("major", core.Integer),
@@ -39,7 +39,7 @@ class ModuleVersion(core.Sequence):
 
 
 class Module(core.Sequence):
-    """The module that signed: its name, who made it, its version."""
+    """The signing module: name, vendor, version."""
 
     _fields: ClassVar[list[Field]] = [
         ("name", core.UTF8String),
@@ -49,7 +49,7 @@ class Module(core.Sequence):
 
 
 class PersonInfoReq(core.Sequence):
-    """본인확인 이용 동의: what the customer signs in `signed_person_info_req`; its nonce is `ucpid_nonce`."""
+    """본인확인 이용 동의, signed by the customer in `signed_person_info_req`; its nonce is `ucpid_nonce`."""
 
     _fields: ClassVar[list[Field]] = [
         ("version", core.Integer),
@@ -61,7 +61,7 @@ class PersonInfoReq(core.Sequence):
 
 
 class IspReqInfo(core.Sequence):
-    """What we ask and sign: our own nonce, the tx_id as cpRequestNumber, the certificate the answer is sealed for."""
+    """The relay's signed request: nonce, tx_id as cpRequestNumber, the certificate to encrypt the response for."""
 
     _fields: ClassVar[list[Field]] = [
         ("version", core.Integer),
@@ -73,7 +73,7 @@ class IspReqInfo(core.Sequence):
 
 
 class UcpidRequest(core.Sequence):
-    """UCPIDRequest. `issuer_key_hash` tells who issued the customer's certificate; `request` is signed IspReqInfo."""
+    """UCPIDRequest. `issuer_key_hash` is the hash of the customer's issuer key; `request` is signed IspReqInfo."""
 
     _fields: ClassVar[list[Field]] = [
         ("version", core.Integer),
@@ -84,7 +84,7 @@ class UcpidRequest(core.Sequence):
 
 
 class StatusTexts(core.SequenceOf):
-    """Free text beside a status."""
+    """Free texts of a status."""
 
     _child_spec = core.UTF8String
 
@@ -96,7 +96,7 @@ class Status(core.Sequence):
 
 
 class UcpidResponse(core.Sequence):
-    """UCPIDResponse. `person` is EnvelopedData for us; in it SignedData of PersonInfo by the certifier."""
+    """UCPIDResponse. `person` is EnvelopedData for the relay; it contains SignedData of PersonInfo by the certifier."""
 
     _fields: ClassVar[list[Field]] = [
         ("version", core.Integer),
@@ -107,7 +107,7 @@ class UcpidResponse(core.Sequence):
 
 
 class PersonInfo(core.Sequence):
-    """Whom the certifier knows. `ci_update` odd: `ci` is the valid one; even: `ci2`."""
+    """The person known to the certifier. `ci` is valid when `ci_update` is odd, `ci2` when it is even."""
 
     _fields: ClassVar[list[Field]] = [
         ("version", core.Integer),

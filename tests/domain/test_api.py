@@ -1,4 +1,4 @@
-"""The catalogue's nouns, with a catalogue of three APIs."""
+"""The catalogue, with three APIs."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def api(api_id, resource, industries, later=(), scope="{industry}.list"):
 COMMON = api("공통-001", "apis", ("bank", "card"), later=("usury",), scope="")
 CARD = api("카드-001", "cards/{card_id}", ("card",))
 OAUTH = api("개별인증-002", "token", (), scope="")
-CATALOGUE = Catalogue({one.api_id: one for one in (COMMON, CARD, OAUTH)})
+CATALOGUE = Catalogue({each.api_id: each for each in (COMMON, CARD, OAUTH)})
 
 
 @pytest.mark.parametrize(
@@ -32,20 +32,20 @@ def test_one_api_has_one_path_in_each_industry(industry, path):
     assert COMMON.path_for(industry) == path
 
 
-def test_the_card_id_of_a_path_stays_open():
+def test_a_path_keeps_the_card_id_placeholder():
     assert CARD.path_for("card") == "/v1/card/cards/{card_id}"
 
 
-def test_a_scope_carries_the_industry():
+def test_a_scope_contains_the_industry():
     assert CARD.scope_for("card") == "card.list"
 
 
-def test_an_api_without_token_asks_for_no_scope():
+def test_an_api_without_token_has_no_scope():
     assert COMMON.scope_for("bank") == ""
 
 
 @pytest.mark.parametrize(
-    ("industry", "later", "found"),
+    ("industry", "later", "apis"),
     [
         ("bank", False, [COMMON]),
         ("card", False, [COMMON, CARD]),
@@ -55,9 +55,9 @@ def test_an_api_without_token_asks_for_no_scope():
         ("p2p", True, []),
     ],
 )
-def test_an_industry_has_the_apis_it_must_offer_and_later_ones_when_asked(industry, later, found):
-    assert list(CATALOGUE.of(industry, later=later)) == found
+def test_an_industry_has_its_apis_and_optionally_later_ones(industry, later, apis):
+    assert list(CATALOGUE.of(industry, later=later)) == apis
 
 
-def test_data_apis_are_those_with_an_industry_in_the_order_of_the_catalogue():
+def test_data_apis_are_those_with_an_industry_in_order():
     assert list(CATALOGUE.data()) == [COMMON, CARD]

@@ -7,7 +7,7 @@ import pytest
 
 from relay.domain.fault import FAULTS, Fault, Refusal, Whose
 
-ANSWER_CODES = {
+RESPONSE_CODES = {
     400: {"40001", "40002", "40003", "40004"},
     401: {"40101", "40102", "40103", "40104", "40105", "40106"},
     403: {"40301", "40302", "40303", "40304", "40305"},
@@ -22,17 +22,17 @@ every_fault = pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys(
 
 @every_fault
 def test_the_rsp_code_is_one_of_the_standard_under_its_status(fault):
-    assert fault.rsp_code in ANSWER_CODES[fault.status]
+    assert fault.rsp_code in RESPONSE_CODES[fault.status]
     assert fault.rsp_code.startswith(str(fault.status))
 
 
 @every_fault
-def test_the_words_fit_rsp_msg_in_bytes_with_room_for_a_field_name(fault):
+def test_the_text_fits_rsp_msg_with_room_for_a_field_name(fault):
     assert 0 < len(fault.words.encode()) <= 450 - 64
 
 
 @every_fault
-def test_the_words_are_korean_and_carry_no_place_for_a_value(fault):
+def test_the_text_is_korean_without_placeholders(fault):
     assert re.search(r"[가-힣]", fault.words)
     assert not re.search(r"[{}%<>\"\\\n]", fault.words)
 
@@ -44,15 +44,15 @@ def test_the_name_is_a_plain_label(fault):
 
 
 @every_fault
-def test_only_quotas_slots_and_what_is_not_the_operators_fault_may_be_repeated(fault):
+def test_only_limits_and_faults_of_others_may_be_retried(fault):
     if fault.retry:
         assert fault.whose is not Whose.OPERATOR or fault.rsp_code in {"42901", "50009"}
     elif fault.whose is not Whose.OPERATOR:
-        pytest.fail("a fault of provider or relay passes; the operator may ask again")
+        pytest.fail("faults of institution and relay are temporary: retry must be true")
 
 
-def test_no_row_was_lost_to_a_name_that_stands_twice():
-    from relay.domain import fault as module  # noqa: PLC0415 - the private table, for this one fact
+def test_no_fault_name_is_duplicate():
+    from relay.domain import fault as module  # noqa: PLC0415 - the private table is needed only here
 
     assert len(module._TABLE) == len(FAULTS)
 
@@ -62,11 +62,11 @@ def test_a_fault_cannot_be_changed():
         FAULTS["token_expired"].words = "다른 말"
 
 
-def test_a_refusal_says_the_name_of_its_fault_and_keeps_what_it_concerns():
+def test_a_refusal_has_fault_detail_and_retry_after():
     refusal = Refusal(FAULTS["operator_rate"], "per_second", 0.25)
     assert str(refusal) == "operator_rate"
     assert (refusal.fault, refusal.detail, refusal.retry_after) == (FAULTS["operator_rate"], "per_second", 0.25)
 
 
-def test_a_fault_is_not_to_be_repeated_unless_its_row_says_so():
+def test_a_fault_may_not_be_retried_by_default():
     assert Fault("x", Whose.OPERATOR, 400, "40001", "말").retry is False

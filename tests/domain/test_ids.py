@@ -1,4 +1,4 @@
-"""Identifiers: what is one, what is none, what is the same."""
+"""Identifiers: valid, invalid and equal ones."""
 
 import pytest
 from hypothesis import given, settings
@@ -18,21 +18,21 @@ def test_every_subject_letter_makes_a_tran_id(letter):
         "",
         "0123456789MABCDEFGH01234",  # 24
         "0123456789MABCDEFGH0123456",  # 26
-        "0123456789XABCDEFGH012345",  # X is nobody's letter
-        "0123456789mABCDEFGH012345",  # AN knows no lower case
+        "0123456789XABCDEFGH012345",  # X is not a 주체구분코드
+        "0123456789mABCDEFGH012345",  # AN has no lower case
         "0123456789MABCDEFGh012345",
         "01234567-9MABCDEFGH012345",
         "0123456789MABCDEFGH01234\n",
-        "0123456789MABCDEFGH01234５",  # a digit, and no ASCII one
-        "012345678MXABCDEFGH012345",  # the letter one place early
+        "0123456789MABCDEFGH01234５",  # a digit, but not ASCII
+        "012345678MXABCDEFGH012345",  # the letter is one position early
     ],
 )
-def test_anything_else_is_no_tran_id(text):
+def test_other_texts_are_not_a_tran_id(text):
     assert not TRAN_ID.fullmatch(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "is_one"),
+    ("text", "is_valid"),
     [
         ("A1AAAA0001", True),
         ("abcdefghij", True),
@@ -43,8 +43,8 @@ def test_anything_else_is_no_tran_id(text):
         ("기관코드기관코드기관", False),
     ],
 )
-def test_an_org_code_has_ten_letters_or_digits(text, is_one):
-    assert bool(ORG_CODE.fullmatch(text)) is is_one
+def test_an_org_code_has_ten_letters_or_digits(text, is_valid):
+    assert bool(ORG_CODE.fullmatch(text)) is is_valid
 
 
 @pytest.mark.parametrize(
@@ -56,11 +56,11 @@ def test_an_org_code_has_ten_letters_or_digits(text, is_one):
         ("ab-12", "AB12"),
     ],
 )
-def test_hyphens_blanks_and_case_do_not_make_a_serial_another(registered, certificate):
+def test_hyphens_spaces_and_case_of_a_serial_are_ignored(registered, certificate):
     assert normal_serial(registered) == normal_serial(certificate)
 
 
-def test_another_digit_makes_a_serial_another():
+def test_different_digits_make_serials_differ():
     assert normal_serial("123-45-67890") != normal_serial("123-45-67891")
 
 
@@ -75,15 +75,15 @@ def test_a_serial_with_any_other_character_is_empty(other):
         assert normal_serial(text) == ""
 
 
-@settings(max_examples=30)  # the folder answers within a second
+@settings(max_examples=30)  # keeps the tests of this folder below one second
 @given(st.text())
-def test_the_normal_form_of_a_serial_is_its_own_normal_form(text):
-    once = normal_serial(text)
-    assert normal_serial(once) == once
-    assert once == "" or (once.isascii() and once.isalnum() and once == once.upper())
+def test_normalizing_a_serial_is_idempotent(text):
+    serial = normal_serial(text)
+    assert normal_serial(serial) == serial
+    assert serial == "" or (serial.isascii() and serial.isalnum() and serial == serial.upper())
 
 
-def test_there_are_eleven_industries_and_none_twice():
+def test_there_are_eleven_distinct_industries():
     assert len(INDUSTRIES) == len(set(INDUSTRIES)) == 11
 
 

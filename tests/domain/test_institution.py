@@ -1,14 +1,14 @@
-"""What an institution tells while a customer waits."""
+"""Holdings of customers at institutions."""
 
 from relay.domain.authorization.consent import Asset
 from relay.domain.institution import DeskFault, Holding
 
 
-def test_a_holding_shows_neither_number_nor_label():
+def test_repr_of_a_holding_hides_number_and_label():
     holding = Holding(("bank.deposit", "bank.loan"), Asset("110-PRIVATE", "1"), "PRIVATE 통장")
     assert "PRIVATE" not in repr(holding)
     assert holding.scopes == ("bank.deposit", "bank.loan")
 
 
-def test_a_desk_fault_names_what_was_wrong():
+def test_an_institution_error_keeps_its_text():
     assert str(DeskFault("login: no JSON")) == "login: no JSON"

@@ -1,4 +1,4 @@
-"""Who takes part."""
+"""Operators, services and peers."""
 
 import dataclasses
 
@@ -11,10 +11,10 @@ OPERATOR = Operator("OPERATOR01", "사업자", "1234567890", ("203.0.113.0/24",)
 
 
 @pytest.mark.parametrize("party", [Peer("1234567890", "203.0.113.7"), SERVICE, OPERATOR])
-def test_nobody_is_changed_after_they_were_made(party):
+def test_parties_are_immutable(party):
     first = dataclasses.fields(party)[0].name
     with pytest.raises(dataclasses.FrozenInstanceError):
-        setattr(party, first, "somebody else")
+        setattr(party, first, "another value")
 
 
 def test_a_leased_line_is_not_a_certificate_without_serial():

@@ -1,4 +1,4 @@
-"""JSON that every reader reads alike, and what two readers would read differently."""
+"""JSON that all readers see alike, and JSON that readers could see differently."""
 
 import contextlib
 import json
@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.domain.strict_json import Doubled, read_object
+from relay.domain.strict_json import DuplicateName, read_object
 
 
 @pytest.mark.parametrize(
-    ("data", "found"),
+    ("data", "members"),
     [
         (b"{}", {}),
         (b' {"a": 1, "b": "1"} ', {"a": 1, "b": "1"}),
@@ -20,8 +20,8 @@ from relay.domain.strict_json import Doubled, read_object
         (b'{"a": null, "b": [true, 1.5]}', {"a": None, "b": [True, 1.5]}),
     ],
 )
-def test_an_object_is_read_as_it_stands(data, found):
-    assert read_object(data) == found
+def test_an_object_is_parsed(data, members):
+    assert read_object(data) == members
 
 
 @pytest.mark.parametrize(
@@ -29,13 +29,13 @@ def test_an_object_is_read_as_it_stands(data, found):
     [
         b'{"a": 1, "a": 1}',
         b'{"a": 1, "a": 2}',
-        b'{"a": 1, "\\u0061": 2}',  # the same name, written another way
+        b'{"a": 1, "\\u0061": 2}',  # the same name in another spelling
         b'{"x": {"a": 1, "a": 2}}',
         b'{"x": [{"a": 1, "a": 2}]}',
     ],
 )
-def test_a_name_that_stands_twice_is_doubled(data):
-    with pytest.raises(Doubled):
+def test_a_duplicate_name_is_refused(data):
+    with pytest.raises(DuplicateName):
         read_object(data)
 
 
@@ -68,20 +68,20 @@ def test_a_name_that_stands_twice_is_doubled(data):
         b'{"a": ' + b"9" * 5000 + b"}",
     ],
 )
-def test_what_is_no_json_object_is_a_value_error_and_not_doubled(data):
+def test_other_input_is_a_value_error(data):
     with pytest.raises(ValueError, match=r".") as caught:
         read_object(data)
-    assert not isinstance(caught.value, Doubled)
+    assert not isinstance(caught.value, DuplicateName)
 
 
-@settings(max_examples=40)  # the folder answers within a second
+@settings(max_examples=40)  # keeps the tests of this folder below one second
 @given(st.binary(max_size=100))
-def test_whatever_the_bytes_the_answer_is_an_object_or_a_value_error(data):
+def test_any_bytes_give_an_object_or_a_value_error(data):
     with contextlib.suppress(ValueError):
         assert isinstance(read_object(data), dict)
 
 
 @settings(max_examples=30)
 @given(st.dictionaries(st.text(max_size=8), st.none() | st.booleans() | st.integers() | st.text(max_size=8)))
-def test_what_was_written_is_what_is_read(found):
-    assert read_object(json.dumps(found).encode()) == found
+def test_a_serialized_object_is_parsed_back(members):
+    assert read_object(json.dumps(members).encode()) == members

@@ -1,4 +1,4 @@
-"""What stands in no table does not happen."""
+"""Only transitions of the table are allowed."""
 
 from enum import StrEnum
 
@@ -21,24 +21,24 @@ ALL = [(CONSENT_MOVES, ConsentState), (TOKEN_MOVES, TokenState), (REQUEST_MOVES,
 
 
 @pytest.mark.parametrize(("now", "to"), [(Lamp.OFF, Lamp.ON), (Lamp.ON, Lamp.OFF), (Lamp.ON, Lamp.BROKEN)])
-def test_a_move_of_the_table_is_made(now, to):
+def test_a_transition_of_the_table_is_allowed(now, to):
     assert moved(LAMP, now, to) is to
 
 
 @pytest.mark.parametrize(
     ("now", "to"), [(Lamp.OFF, Lamp.OFF), (Lamp.BROKEN, Lamp.ON), (Lamp.BROKEN, Lamp.BROKEN), (Lamp.ON, Lamp.ON)]
 )
-def test_every_other_is_forbidden_and_named(now, to):
+def test_other_transitions_are_refused_by_name(now, to):
     with pytest.raises(Forbidden, match=f"^Lamp: {now} does not become {to}$"):
         moved(LAMP, now, to)
 
 
-@pytest.mark.parametrize(("moves", "states"), ALL)
-def test_nothing_comes_back_to_where_it_was(moves, states):
-    """Every state is left for good: what is over stays over, whatever way one goes."""
+@pytest.mark.parametrize(("transitions", "states"), ALL)
+def test_no_state_is_reached_again(transitions, states):
+    """No path of transitions leads back to a state."""
     for start in states:
-        reached, ways = set(), set(moves.get(start, ()))
-        while ways:
-            reached |= ways
-            ways = {to for state in ways for to in moves.get(state, ())} - reached
+        reached, following = set(), set(transitions.get(start, ()))
+        while following:
+            reached |= following
+            following = {to for state in following for to in transitions.get(state, ())} - reached
         assert start not in reached

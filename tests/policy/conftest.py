@@ -1,4 +1,4 @@
-"""The portal's registry under a row of syncs, as the guard lets them pass."""
+"""The registry during a series of syncs, as the guard accepts them."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ RELAY = "RLAY000001"
 
 
 class Week:
-    """A registry under syncs: what the guard lets pass is taken, what it holds is not unless a person releases it."""
+    """A registry during syncs: changes that the guard accepts are applied, held changes only when they are released."""
 
     def __init__(self, known, guard=None):
         self.now, self.guard, self.registry = NOW, guard or Guard(), known
@@ -24,13 +24,13 @@ class Week:
         return Past(self.organisations, self.services)
 
     def sync(self, changes, *, released=False):
-        """Whether it passed."""
-        found = judge(self.registry, changes, self.past, self.guard, RELAY, self.now)
-        if found.reasons and not released:
+        """Applies the changes unless the guard holds them. Returns whether they were applied."""
+        verdict = judge(self.registry, changes, self.past, self.guard, RELAY, self.now)
+        if verdict.reasons and not released:
             return False
         before = self.registry
-        pairs = ((before.organisations, changes.organisations, self.organisations, found.counted.organisations),)
-        pairs += ((before.services, changes.services, self.services, found.counted.services),)
+        pairs = ((before.organisations, changes.organisations, self.organisations, verdict.counted.organisations),)
+        pairs += ((before.services, changes.services, self.services, verdict.counted.services),)
         for known, new, past, counted in pairs:
             for name in new:
                 cause = Cause.RELEASED if released else Cause.COUNTED if name in counted else Cause.SYNC
@@ -42,10 +42,10 @@ class Week:
 
 
 def _with(known, new):
-    return {name: one for name, one in {**known, **new}.items() if one is not None}
+    return {name: row for name, row in {**known, **new}.items() if row is not None}
 
 
 @pytest.fixture(scope="session")
 def week_of():
-    """Makes a row of syncs: `week_of(registry, guard)`."""
+    """Returns a factory for a series of syncs: `week_of(registry, guard)`."""
     return Week

@@ -1,4 +1,4 @@
-"""A base URL stands in every request line to its institution, so nothing may stand in it that could break the line."""
+"""Base URLs are part of each request line to an institution, so ambiguous or unsafe URLs are refused."""
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -17,13 +17,13 @@ URL = TypeAdapter(BaseUrl)
         "https://127.1", "https://2130706433", "ftp://bank.example", "//bank.example", "",
     ],
 )  # fmt: skip
-def test_what_could_be_read_in_two_ways_is_no_base_url(url):
+def test_an_ambiguous_base_url_is_refused(url):
     with pytest.raises(ValidationError):
         URL.validate_python(url)
 
 
 @pytest.mark.parametrize(
-    ("url", "read"),
+    ("url", "parsed"),
     [
         ("https://bank.example", "https://bank.example"),
         ("https://bank.example:8443/mydata/", "https://bank.example:8443/mydata"),
@@ -31,5 +31,5 @@ def test_what_could_be_read_in_two_ways_is_no_base_url(url):
         ("http://[2001:db8::7]:8080/v", "http://[2001:db8::7]:8080/v"),
     ],
 )
-def test_a_plain_base_url_is_taken_without_its_last_slash(url, read):
-    assert URL.validate_python(url) == read
+def test_a_base_url_loses_its_trailing_slash(url, parsed):
+    assert URL.validate_python(url) == parsed

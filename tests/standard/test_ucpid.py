@@ -1,4 +1,4 @@
-"""The structures against bytes written down by hand, as a public sample of PersonInfoReq has them."""
+"""The structures against handwritten bytes that follow a public sample of PersonInfoReq."""
 
 import pytest
 
@@ -19,17 +19,17 @@ BY_HAND = bytes.fromhex(
 
 
 def test_a_person_info_req_written_by_hand_is_read():
-    found = PersonInfoReq.load(BY_HAND, strict=True).native
-    assert (found["version"], found["nonce"], found["isp_url"]) == (2, NONCE, "www.mydata.com")
-    assert found["agreement"]["information"] == {"real_name", "gender", "national_info", "birth_date", "ci"}
-    assert found["module"]["version"] == {"major": 1, "minor": 3, "build": 0, "revision": 0}
+    decoded = PersonInfoReq.load(BY_HAND, strict=True).native
+    assert (decoded["version"], decoded["nonce"], decoded["isp_url"]) == (2, NONCE, "www.mydata.com")
+    assert decoded["agreement"]["information"] == {"real_name", "gender", "national_info", "birth_date", "ci"}
+    assert decoded["module"]["version"] == {"major": 1, "minor": 3, "build": 0, "revision": 0}
 
 
-def test_it_is_written_as_it_was_read():
+def test_encoding_restores_the_decoded_bytes():
     assert PersonInfoReq(PersonInfoReq.load(BY_HAND).native).dump() == BY_HAND
 
 
-def test_a_version_without_build_and_revision_is_a_version():
+def test_a_version_without_build_and_revision_is_valid():
     short = BY_HAND.replace(bytes.fromhex("3010020101020103a003020100a103020100"), bytes.fromhex("3006020101020103"))
     short = short.replace(b"\x30\x18\x0c", b"\x30\x0e\x0c").replace(b"\x30\x53\x02", b"\x30\x49\x02")
     assert PersonInfoReq.load(short, strict=True).native["module"]["version"]["build"] is None
@@ -43,7 +43,7 @@ def test_every_message_begins_with_its_version(structure):
 @pytest.mark.parametrize(
     ("flag", "name"), list(enumerate(("real_name", "gender", "national_info", "birth_date", "ci")))
 )
-def test_each_flag_stands_for_one_thing(flag, name):
+def test_each_bit_has_one_name(flag, name):
     bits = bytes([0x80 >> flag])
     changed = BY_HAND.replace(bytes.fromhex("030203f8"), b"\x03\x02\x03" + bits)
     assert PersonInfoReq.load(changed).native["agreement"]["information"] == {name}

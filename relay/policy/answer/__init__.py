@@ -1,1 +1,1 @@
-"""Decisions about the answer of an institution."""
+"""Decisions about an institution's response."""

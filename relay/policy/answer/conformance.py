@@ -1,4 +1,4 @@
-"""An answer held against the catalogue: what a provider or the street's provider got wrong, in words."""
+"""Validates the body of a response against the catalogue."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -11,11 +11,11 @@ _ALWAYS: Final = frozenset({"rsp_code", "rsp_msg"})
 
 
 def faults_of(api: Api, body: object) -> list[str]:
-    """What is wrong with an answer's JSON body, one line per fault with its JSON path; empty when it is true.
+    """Returns the violations of the standard in a response's JSON body, one line each with its JSON path.
 
-    Looked at: required fields, types, lengths, code tables, JSON strings everywhere (규격 첨부2), no null and no empty
-    value, `xxx_cnt` against `xxx_list`, unknown fields. An answer whose rsp_code is not 00000 holds rsp_code and
-    rsp_msg alone (규격 첨부1). The lines tell names and rules, never values.
+    Checked are required fields, types, lengths, code tables, JSON strings everywhere (규격 첨부2), no null and no empty
+    value, `xxx_cnt` against `xxx_list`, and unknown fields. A response whose rsp_code is not 00000 may hold only
+    rsp_code and rsp_msg (규격 첨부1). The lines contain names and rules, never values.
     """
     if not isinstance(body, dict):
         return ["$: must be an object"]
@@ -23,51 +23,51 @@ def faults_of(api: Api, body: object) -> list[str]:
     code = body.get("rsp_code", _SUCCESS)
     if code != _SUCCESS and any(field.name == "rsp_code" for field in fields):
         fields = tuple(field for field in fields if field.name in _ALWAYS)
-    return list(_object("$", fields, body))
+    return list(_check_object("$", fields, body))
 
 
-def _object(path: str, fields: tuple[Field, ...], found: Mapping[str, object]) -> Iterator[str]:
+def _check_object(path: str, fields: tuple[Field, ...], members: Mapping[str, object]) -> Iterator[str]:
     known = {field.name for field in fields}
-    for name in found:
+    for name in members:
         if name not in known:
             yield f"{path}.{name}: is not a field of this answer"
     for field in fields:
-        where = f"{path}.{field.name}"
-        if field.name not in found:
+        field_path = f"{path}.{field.name}"
+        if field.name not in members:
             if field.presence is Presence.REQUIRED:
-                yield f"{where}: is missing"
+                yield f"{field_path}: is missing"
         elif field.type == "array":
-            yield from _array(where, field, found[field.name])
+            yield from _check_array(field_path, field, members[field.name])
         else:
-            yield from _scalar(where, field, found[field.name])
-    yield from _counts(path, known, found)
+            yield from _check_scalar(field_path, field, members[field.name])
+    yield from _check_counts(path, known, members)
 
 
-def _array(where: str, field: Field, value: object) -> Iterator[str]:
+def _check_array(field_path: str, field: Field, value: object) -> Iterator[str]:
     if not isinstance(value, list):
-        yield f"{where}: must be an array"
+        yield f"{field_path}: must be an array"
         return
     if not value and field.presence is not Presence.REQUIRED:
-        yield f"{where}: is empty and must be left out"
+        yield f"{field_path}: is empty and must be left out"
     for index, member in enumerate(value):
         if isinstance(member, dict):
-            yield from _object(f"{where}[{index}]", field.fields, member)
+            yield from _check_object(f"{field_path}[{index}]", field.fields, member)
         else:
-            yield f"{where}[{index}]: must be an object"
+            yield f"{field_path}[{index}]: must be an object"
 
 
-def _scalar(where: str, field: Field, value: object) -> Iterator[str]:
+def _check_scalar(field_path: str, field: Field, value: object) -> Iterator[str]:
     if value is None or value == "":
-        yield f"{where}: has no value and must be left out"
+        yield f"{field_path}: has no value and must be left out"
     elif not isinstance(value, str):
-        yield f"{where}: must be a JSON string"
+        yield f"{field_path}: must be a JSON string"
     elif not check_of(field)(value):
-        yield f"{where}: must be {'one of ' if field.codes else ''}{allowed(field)}"
+        yield f"{field_path}: must be {'one of ' if field.codes else ''}{allowed(field)}"
 
 
-def _counts(path: str, known: set[str], found: Mapping[str, object]) -> Iterator[str]:
+def _check_counts(path: str, known: set[str], members: Mapping[str, object]) -> Iterator[str]:
     for name in sorted(known):
         stem, is_count, _ = name.rpartition("_cnt")
-        listed = found.get(f"{stem}_list")
-        if is_count and name in found and isinstance(listed, list) and found[name] != str(len(listed)):
+        rows = members.get(f"{stem}_list")
+        if is_count and name in members and isinstance(rows, list) and members[name] != str(len(rows)):
             yield f"{path}.{name}: is not the number of {stem}_list"

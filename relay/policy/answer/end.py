@@ -1,34 +1,34 @@
-"""Whether an answer that ends with its connection has come to its end, found out part by part."""
+"""Detects whether a response delimited by the end of its connection is complete (RFC 9112 6.3, 8)."""
 
 import re
 import zlib
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-INFLATED_MOST: Final = 2 * 1024 * 1024
-"""Bytes that a coded answer may open to while its end is looked for. PERF: 5 ms; a page of 500 rows has 200 KiB."""
+MAX_INFLATED_BYTES: Final = 2 * 1024 * 1024
+"""Decompressed size up to which a compressed response is followed. PERF: 5 ms; a page of 500 rows has 200 KiB."""
 
 _STRINGS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:(")|(\\?)\Z)', re.DOTALL)
-"""A JSON string: closed, leaving its last quote, or not closed by the end of the data, leaving a backslash there."""
+"""A JSON string; group 1 is its closing quote, group 2 a backslash at the end of data without a closing quote."""
 _STRING_END: Final = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*(?:(")|(\\?)\Z)', re.DOTALL)
 
 _GZIP_OR_ZLIB: Final = 47
-"""zlib's `wbits`: the largest window, either header."""
+"""`wbits` of zlib: the largest window, header detected."""
 
 
 class AnswerEnd(Protocol):
-    """Is fed a body part by part; `is_whole` tells whether it has come to its end."""
+    """Receives a body in parts; `is_whole` is true once the body is complete."""
 
     def feed(self, part: bytes) -> None:
-        """Look at a further part."""
+        """Processes the next part."""
 
     @property
     def is_whole(self) -> bool:
-        """Whether the body has come to its end."""
+        """Whether the body is complete."""
 
 
-class JsonEnd:
-    """The end of a JSON object: no string and no bracket is open. PERF: 4 ms for each MB."""
+class JsonEndDetector:
+    """Detects the end of a JSON object: no string and no bracket is open. PERF: 4 ms per MB."""
 
     __slots__ = ("_depth", "_in_string", "_is_escaped", "_last")
 
@@ -39,7 +39,7 @@ class JsonEnd:
         self._last = b""
 
     def feed(self, part: bytes) -> None:
-        """Look at a further part."""
+        """Processes the next part."""
         if self._is_escaped and part:
             part, self._is_escaped = part[1:], False
         if self._in_string:
@@ -61,50 +61,50 @@ class JsonEnd:
         return not self._in_string and not self._depth and self._last == b"}"
 
 
-class CodedEnd:
-    """The end of a gzip or zlib stream, which has a mark and a checksum."""
+class CompressedEndDetector:
+    """Detects the end of a gzip or zlib stream by its end marker and checksum."""
 
-    __slots__ = ("_inflater", "_left", "is_whole")
+    __slots__ = ("_inflater", "_remaining", "is_whole")
 
     def __init__(self) -> None:
         self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
-        self._left = INFLATED_MOST
+        self._remaining = MAX_INFLATED_BYTES
         self.is_whole = False
 
     def feed(self, part: bytes) -> None:
-        """Look at a further part. What opens to more than INFLATED_MOST is never seen to its end."""
-        if self._left <= 0:
+        """Processes the next part. A body larger than MAX_INFLATED_BYTES is never reported as complete."""
+        if self._remaining <= 0:
             return
         try:
-            self._left -= len(self._inflater.decompress(part, self._left))
+            self._remaining -= len(self._inflater.decompress(part, self._remaining))
         except zlib.error:
-            self._left = 0
-        self.is_whole = self._left > 0 and self._inflater.eof and not self._inflater.unused_data
+            self._remaining = 0
+        self.is_whole = self._remaining > 0 and self._inflater.eof and not self._inflater.unused_data
 
 
-class UnseenEnd:
-    """The end of a body in a coding that is not opened here: it cannot be seen."""
+class UnknownEndDetector:
+    """Never reports completion: the content coding is not supported here."""
 
     is_whole: Final = False
 
     def feed(self, part: bytes) -> None:
-        """Nothing can be learned from it."""
+        """Ignores the part."""
 
 
 def end_of(headers: Mapping[bytes, bytes]) -> AnswerEnd | None:
-    """Returns what finds the end of a body with these headers; None when its framing tells the end."""
+    """Returns the detector for a body with these headers, None when its framing delimits it."""
     if b"content-length" in headers or b"transfer-encoding" in headers:
         return None
     coding = headers.get(b"content-encoding", b"identity").lower()
     if coding == b"identity":
-        return JsonEnd()
-    return CodedEnd() if coding in {b"gzip", b"x-gzip", b"deflate"} else UnseenEnd()
+        return JsonEndDetector()
+    return CompressedEndDetector() if coding in {b"gzip", b"x-gzip", b"deflate"} else UnknownEndDetector()
 
 
 def is_complete(headers: Mapping[bytes, bytes], body: bytes) -> bool:
-    """Whether a whole body has come to its end, as far as its framing or its content can tell."""
-    end = end_of(headers)
-    if end is None:
+    """Whether a received body is complete by its framing or its content."""
+    detector = end_of(headers)
+    if detector is None:
         return True
-    end.feed(body)
-    return end.is_whole
+    detector.feed(body)
+    return detector.is_whole

@@ -1,1 +1,1 @@
-"""Decisions about one data call: who may call, what it asks for, where it goes."""
+"""Decisions about one data call: caller, route, parameters, consent, limits; and the plan they are compiled into."""

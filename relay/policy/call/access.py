@@ -1,4 +1,4 @@
-"""May they: who calls, with whose token, for which institution, with which scope (규격 2.2, 3.1)."""
+"""Access control: identifies the calling operator and checks that the token belongs to it (규격 2.2, 3.1)."""
 
 import ipaddress
 import re
@@ -13,16 +13,16 @@ from relay.domain.party import Operator, Peer
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 UNRECOGNISED: Final = frozenset({"40102", "40103"})
-"""rsp_codes of a peer that is not recognised."""
+"""rsp_codes of refusals of an unidentified peer."""
 
-_TRACED_MOST: Final = 4
-_TRACED_CHARACTERS: Final = 45
-_UNTRACEABLE: Final = re.compile(r"[^0-9A-Za-z.:-]")
+_MAX_DESCRIBED_OPERATORS: Final = 4
+_MAX_DESCRIBED_CHARACTERS: Final = 45
+_NOT_PRINTED: Final = re.compile(r"[^0-9A-Za-z.:-]")
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An operator ready to be recognised: its single addresses as text, its networks, its services' client_ids.
+    """An operator prepared for look-ups: single addresses as text, networks, and the client_ids of its services.
 
     `tran_id_starts` are the first 11 characters that its `x-api-tran-id` may have: org_code and 주체구분코드.
     """
@@ -35,16 +35,16 @@ class Caller:
 
     @classmethod
     def of(cls, operator: Operator) -> Self:
-        """An operator made ready."""
+        """Returns the caller for an operator."""
         networks = [ipaddress.ip_network(address, strict=False) for address in operator.addresses]
         single = {str(network.network_address) for network in networks if network.num_addresses == 1}
         wide = tuple(network for network in networks if network.num_addresses > 1)
-        clients = frozenset(service.client_id for service in operator.services)
-        org_code = operator.org_code.upper()  # 거래고유번호 is AN(25), while an org_code may have small letters
-        starts = tuple(org_code + letter for letter in operator.subject_codes)
-        return cls(operator, frozenset(single), wide, clients, starts)
+        client_ids = frozenset(service.client_id for service in operator.services)
+        org_code = operator.org_code.upper()  # 거래고유번호 is AN(25); an org_code may have lower case
+        prefixes = tuple(org_code + letter for letter in operator.subject_codes)
+        return cls(operator, frozenset(single), wide, client_ids, prefixes)
 
-    def comes_from(self, address: str) -> bool:
+    def has_address(self, address: str) -> bool:
         """Whether the operator registered this address (`ip_list`)."""
         if address in self.addresses:
             return True
@@ -56,63 +56,65 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Callers:
-    """Everyone who may call, by normal serial."""
+    """All callers, and the same callers by normal serial."""
 
     everyone: tuple[Caller, ...]
     by_serial: dict[str, tuple[Caller, ...]]
 
     @classmethod
     def of(cls, callers: Iterable[Caller]) -> Self:
-        """These callers. One certificate may stand for several org_codes of one company."""
-        everyone = tuple(callers)
+        """Indexes callers by serial. One company may use one certificate for several org_codes."""
+        ordered = tuple(callers)
         by_serial: dict[str, list[Caller]] = {}
-        for caller in everyone:
+        for caller in ordered:
             by_serial.setdefault(caller.operator.serial, []).append(caller)
-        return cls(everyone, {serial: tuple(known) for serial, known in by_serial.items()})
+        return cls(ordered, {serial: tuple(group) for serial, group in by_serial.items()})
 
-    def and_also(self, more: "Callers") -> "Callers":
-        """These and a few more, without looking at each of these again."""
+    def union(self, other: "Callers") -> "Callers":
+        """Returns these callers followed by the few of `other`; the index of these is copied, not built again."""
         by_serial = dict(self.by_serial)
-        for serial, callers in more.by_serial.items():
+        for serial, callers in other.by_serial.items():
             by_serial[serial] = (*by_serial.get(serial, ()), *callers)
-        return Callers((*self.everyone, *more.everyone), by_serial)
+        return Callers((*self.everyone, *other.everyone), by_serial)
 
     def recognise(self, peer: Peer) -> tuple[Caller, ...]:
-        """Who `peer` may be, never empty.
+        """Returns the callers that `peer` may be, at least one.
 
         Raises Refusal: serial_missing, serial_unknown (40103), address_unknown (40102). Without mutual TLS (a leased
-        line, 규격 3.1) the address alone tells.
+        line, 규격 3.1) the address alone identifies the caller.
         """
         if peer.serial is None:
-            known = self.everyone
+            candidates = self.everyone
         elif not peer.serial:
             raise Refusal(FAULTS["serial_missing"])
         else:
-            known = self.by_serial.get(peer.serial, ())
-            if not known:
+            candidates = self.by_serial.get(peer.serial, ())
+            if not candidates:
                 raise Refusal(FAULTS["serial_unknown"])
-        here = tuple(caller for caller in known if caller.comes_from(peer.address))
-        if not here:
+        callers = tuple(caller for caller in candidates if caller.has_address(peer.address))
+        if not callers:
             raise Refusal(FAULTS["address_unknown"])
-        return here
+        return callers
 
     def trace(self, peer: Peer) -> str:
-        """Address, serial and operator of a peer that is not recognised, for the record: 40102 and 40103 name nobody.
+        """Returns address, serial and operators of an unidentified peer for the record of 40102 and 40103.
 
-        The operators are those of the serial, else those of the address.
+        The operators are those with this serial, else those with this address.
         """
-        known = self.by_serial.get(peer.serial or "") or [one for one in self.everyone if one.comes_from(peer.address)]
-        operators = ",".join(caller.operator.org_code for caller in known[:_TRACED_MOST])
-        return f"address={_traced(peer.address)} serial={_traced(peer.serial or '')} operator={operators or '-'}"
+        callers = self.by_serial.get(peer.serial or "")
+        if not callers:
+            callers = tuple(caller for caller in self.everyone if caller.has_address(peer.address))
+        operators = ",".join(caller.operator.org_code for caller in callers[:_MAX_DESCRIBED_OPERATORS])
+        return f"address={_sanitize(peer.address)} serial={_sanitize(peer.serial or '')} operator={operators or '-'}"
 
 
-def _traced(text: str) -> str:
-    """A value as a record may hold it."""
-    return _UNTRACEABLE.sub("?", text)[:_TRACED_CHARACTERS] or "-"
+def _sanitize(text: str) -> str:
+    """Returns the value with unsafe characters replaced and cut to length, as a record may hold it."""
+    return _NOT_PRINTED.sub("?", text)[:_MAX_DESCRIBED_CHARACTERS] or "-"
 
 
 def check_tran_id(tran_id: str, callers: tuple[Caller, ...]) -> None:
-    """Whether one of `callers` made this 거래고유번호 (첨부14). Raises Refusal tran_id_of_other_operator (40002)."""
+    """Raises Refusal tran_id_of_other_operator (40002) unless 거래고유번호 belongs to one of `callers` (첨부14)."""
     for caller in callers:
         if tran_id.startswith(caller.tran_id_starts):
             return
@@ -120,7 +122,7 @@ def check_tran_id(tran_id: str, callers: tuple[Caller, ...]) -> None:
 
 
 def owner_of(claims: Claims, callers: tuple[Caller, ...]) -> Caller:
-    """Who of `callers` the token was given to. Raises Refusal token_of_other_operator (40101)."""
+    """Returns the caller to which the token was issued. Raises Refusal token_of_other_operator (40101)."""
     for caller in callers:
         if claims.client_id in caller.clients and claims.aud == caller.operator.org_code:
             return caller
@@ -128,6 +130,6 @@ def owner_of(claims: Claims, callers: tuple[Caller, ...]) -> Caller:
 
 
 def check_provider(claims: Claims, provider: str) -> None:
-    """Whether the token is for this provider. Raises Refusal token_of_other_provider (40101)."""
+    """Raises Refusal token_of_other_provider (40101) unless the token is for this institution."""
     if claims.org_code != provider:
         raise Refusal(FAULTS["token_of_other_provider"])

@@ -1,4 +1,4 @@
-"""What goes out, to providers and to operators: written from parts, by allow-list, never spliced from what came in."""
+"""Builds requests to institutions and responses to operators from parts, by allow-list, never from received bytes."""
 
 import json
 import re
@@ -15,27 +15,27 @@ JSON_TYPE: Final = b"application/json; charset=UTF-8"
 
 _JSON: Final = re.compile(rb"application/json(?:\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
 _JSON_FORM: Final = f"Content-Type ({JSON_TYPE.decode()})"
-_ECHO: Final = re.compile(rb"[!-~]{1,64}")
-_SEEN_TRAN_ID: Final = re.compile(rb"\r\nx-api-tran-id:[ \t]*([!-~]{1,64})[ \t]*\r\n", re.IGNORECASE)
-_SEEN_LINE: Final = re.compile(rb"([A-Z]{3,20}) (/[^ ?\r\n]*)")
-_MSG_MOST: Final = 450
-_TO_PROVIDER: Final = (b"x-api-type", b"accept-encoding")
-"""Header lines of an operator's request that a provider may see, beside those written here."""
+_ECHOED: Final = re.compile(rb"[!-~]{1,64}")
+_TRAN_ID_HEADER: Final = re.compile(rb"\r\nx-api-tran-id:[ \t]*([!-~]{1,64})[ \t]*\r\n", re.IGNORECASE)
+_REQUEST_LINE: Final = re.compile(rb"([A-Z]{3,20}) (/[^ ?\r\n]*)")
+_MAX_MESSAGE_BYTES: Final = 450
+_FORWARDED_HEADERS: Final = (b"x-api-type", b"accept-encoding")
+"""Request headers of operators that are passed to institutions, beside those written here."""
 
 TARGET_MOST: Final = 4096
-"""Bytes of a target that any server takes."""
+"""A request target of this many bytes is accepted by all servers."""
 
-_HEADER_MOST: Final = 1024
+_MAX_HEADER_BYTES: Final = 1024
 
-_TO_OPERATOR: Final = (b"allow", b"content-encoding", b"retry-after")
-"""Header lines of a provider's answer that an operator may see, beside those written here."""
+_RETURNED_HEADERS: Final = (b"allow", b"content-encoding", b"retry-after")
+"""Response headers of institutions that are passed to operators, beside those written here."""
 
-ANSWERABLE: Final = frozenset({200, 400, 401, 403, 404, 405, 429, 500})
-"""Statuses the standard knows for data APIs (첨부1); anything else from a provider is no answer."""
+RESPONSE_STATUSES: Final = frozenset({200, 400, 401, 403, 404, 405, 429, 500})
+"""Statuses of data APIs in the standard (첨부1); an institution's response with another status is invalid."""
 
 
-def first_lines(statuses: Iterable[int]) -> dict[int, bytes]:
-    """What every answer of these statuses begins with, up to the value of its x-api-tran-id."""
+def build_head_prefixes(statuses: Iterable[int]) -> dict[int, bytes]:
+    """Returns, by status, the beginning of a response head up to the value of x-api-tran-id."""
     return {
         status: b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nx-api-tran-id: "
         % (status, HTTPStatus(status).phrase.encode(), JSON_TYPE)
@@ -43,12 +43,12 @@ def first_lines(statuses: Iterable[int]) -> dict[int, bytes]:
     }
 
 
-_HEAD: Final = first_lines(ANSWERABLE)
+_HEAD_PREFIXES: Final = build_head_prefixes(RESPONSE_STATUSES)
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A provider's requests, ready but for the call: what stands before the target, and what stands behind it."""
+    """The constant parts of requests to one base URL: `get` and `post` precede the target, `tail` follows it."""
 
     get: bytes
     post: bytes
@@ -56,7 +56,7 @@ class Address:
 
     @classmethod
     def of(cls, base_url: str) -> Self:
-        """The address a base URL of the settings names."""
+        """Returns the template for a base URL of the settings."""
         url = urlsplit(base_url)
         path = url.path.encode()
         host = url.netloc.encode()
@@ -65,10 +65,10 @@ class Address:
 
 @dataclass(slots=True)
 class About:
-    """Whom a call is about: the service that asks, the customer, and what the answer must not hold.
+    """The service that calls, the customer, and the fields that the response must not hold.
 
-    `withheld` are fields that the institution is to leave out; `plain` says that the answer must come uncoded, because
-    the relay leaves them out itself. PERF: made for each call; frozen it costs 0.6 us more.
+    `withheld` are the fields that the institution must leave out. `plain` is true when the relay removes them,
+    which needs a response without content coding. PERF: created for each call; frozen it costs 0.6 us more.
     """
 
     client_id: str
@@ -78,30 +78,30 @@ class About:
 
 
 def echo(tran_id: bytes | None) -> bytes:
-    """`x-api-tran-id` as an answer may repeat it: what was sent when it is printable and short, else nothing."""
-    return tran_id if tran_id is not None and _ECHO.fullmatch(tran_id) else b""
+    """Returns the received `x-api-tran-id` for the response if it is printable and short, else b""."""
+    return tran_id if tran_id is not None and _ECHOED.fullmatch(tran_id) else b""
 
 
 def tran_id_in(raw: bytes) -> bytes:
-    """`x-api-tran-id` found in a head that could not be read."""
-    match = _SEEN_TRAN_ID.search(raw)
+    """Returns `x-api-tran-id` of a malformed head, b"" when it is not found."""
+    match = _TRAN_ID_HEADER.search(raw)
     return match[1] if match else b""
 
 
 def asked_in(raw: bytes) -> tuple[bytes, bytes]:
-    """Method and path in a head that could not be read; empty when they are not to be seen."""
-    match = _SEEN_LINE.match(raw)
+    """Returns method and path of a malformed head, (b"", b"") when they are not found."""
+    match = _REQUEST_LINE.match(raw)
     return (match[1], match[2]) if match else (b"", b"")
 
 
 def known_tran_id(tran_id: bytes | None) -> str:
-    """거래고유번호 for the record of a refused call; "" when it is not of its form."""
+    """Returns 거래고유번호 for the record of a refused call, "" when it is malformed."""
     text = (tran_id or b"").decode("latin-1")
     return text if TRAN_ID.fullmatch(text) else ""
 
 
 def valid_tran_id(tran_id: bytes | None) -> str:
-    """거래고유번호 as text. Raises Refusal (40002) when it is missing or not of the form of 첨부14."""
+    """Returns 거래고유번호 as text. Raises Refusal (40002) when it is missing or malformed (첨부14)."""
     if tran_id is None:
         raise Refusal(FAULTS["header_missing"], TRAN_ID_FORM)
     text = tran_id.decode("latin-1")
@@ -111,7 +111,7 @@ def valid_tran_id(tran_id: bytes | None) -> str:
 
 
 def check_json_type(content_type: bytes | None) -> None:
-    """Content-Type of a POST. Raises Refusal (40002) for all but JSON in UTF-8 (규격 1.1)."""
+    """Checks the Content-Type of a POST. Raises Refusal (40002) unless it is JSON in UTF-8 (규격 1.1)."""
     if content_type == JSON_TYPE:
         return
     if content_type is None:
@@ -121,20 +121,20 @@ def check_json_type(content_type: bytes | None) -> None:
 
 
 def check_sizes(target: bytes, headers: Mapping[bytes, bytes]) -> None:
-    """What an institution will be sent fits what any server takes. Raises Refusal (40001, 40002).
+    """Checks that target and forwarded headers are accepted by all servers. Raises Refusal (40001, 40002).
 
-    A target has at most 4 KB, the value of its `next_page` not counted: that is the institution's own. The standard
-    gives no forwarded header more than 100 characters; `Accept-Encoding` may have 1 KB.
+    A target may have 4 KB without the value of `next_page`, which the institution itself issued. Forwarded headers have
+    at most 100 characters in the standard; `Accept-Encoding` may have 1 KB.
     """
-    if len(target) > TARGET_MOST and len(target) - len(_next_page(target)) > TARGET_MOST:
+    if len(target) > TARGET_MOST and len(target) - len(_get_next_page(target)) > TARGET_MOST:
         raise Refusal(FAULTS["parameter_malformed"], f"URI (next_page를 제외하고 {TARGET_MOST}바이트까지)")
-    for name in _TO_PROVIDER:
-        if name in headers and len(headers[name]) > _HEADER_MOST:
-            raise Refusal(FAULTS["header_malformed"], f"{name.decode()} ({_HEADER_MOST}바이트까지)")
+    for name in _FORWARDED_HEADERS:
+        if name in headers and len(headers[name]) > _MAX_HEADER_BYTES:
+            raise Refusal(FAULTS["header_malformed"], f"{name.decode()} ({_MAX_HEADER_BYTES}바이트까지)")
 
 
-def _next_page(target: bytes) -> bytes:
-    """The value of `next_page` as it stands in a target; empty when it is not there."""
+def _get_next_page(target: bytes) -> bytes:
+    """Returns the undecoded value of `next_page` in a target, b"" when it is absent."""
     for pair in target.partition(b"?")[2].split(b"&"):
         name, _, value = pair.partition(b"=")
         if unquote_to_bytes(name) == b"next_page":
@@ -143,12 +143,12 @@ def _next_page(target: bytes) -> bytes:
 
 
 def flaw_of(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> str:
-    """What is wrong with what a provider sent for this call, in a word; "" when it can be its answer.
+    """Returns what is wrong with an institution's response in one word, "" when it is valid.
 
-    `status`: none of the standard. `tran_id`: it names another call, so it holds another customer's data. `type`,
-    `charset`: no JSON in UTF-8; one without a type gets the benefit of the doubt.
+    `status`: not in the standard. `tran_id`: the response belongs to another call, so it holds another customer's data.
+    `type`, `charset`: not JSON in UTF-8. A response without Content-Type is accepted.
     """
-    if status not in ANSWERABLE:
+    if status not in RESPONSE_STATUSES:
         return "status"
     if headers.get(b"x-api-tran-id", tran_id) != tran_id:
         return "tran_id"
@@ -159,24 +159,24 @@ def flaw_of(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> str:
 
 
 def request(
-    address: Address, method: str, target: bytes, headers: Mapping[bytes, bytes], about: About, body: bytes
+    template: Address, method: str, target: bytes, headers: Mapping[bytes, bytes], context: About, body: bytes
 ) -> bytes:
-    """A whole request to a provider: the same target that was matched, and header lines by allow-list.
+    """Returns a complete request to an institution with the matched target; headers pass by allow-list.
 
-    `headers` are the operator's, checked before: x-api-tran-id, x-api-type and, unless the answer has to be read here,
-    Accept-Encoding pass. x-client-id, x-user-ci, x-consent-withheld where the customer did not consent to fields of the
-    answer (규격 6.2) and, with a body, its type and length are written here. Never Authorization, and nothing else that
-    the operator sent.
+    Of the operator's checked `headers`, x-api-tran-id, x-api-type and, unless the relay filters the response,
+    Accept-Encoding are passed. Written here are x-client-id, x-user-ci, x-consent-withheld when the customer did not
+    consent to fields of the response (규격 6.2) and, with a body, its type and length. Authorization and all other
+    headers of the operator are never passed.
     """
-    posts = method == "POST"
-    parts = [address.post if posts else address.get, target, address.tail, headers[b"x-api-tran-id"]]
-    parts += (b"\r\nx-client-id: ", about.client_id.encode(), b"\r\nx-user-ci: ", about.ci)
-    if about.withheld and not about.plain:
-        parts += (b"\r\nx-consent-withheld: ", " ".join(sorted(about.withheld)).encode())
-    for name in _TO_PROVIDER[: 1 if about.plain else 2]:
+    is_post = method == "POST"
+    parts = [template.post if is_post else template.get, target, template.tail, headers[b"x-api-tran-id"]]
+    parts += (b"\r\nx-client-id: ", context.client_id.encode(), b"\r\nx-user-ci: ", context.ci)
+    if context.withheld and not context.plain:
+        parts += (b"\r\nx-consent-withheld: ", " ".join(sorted(context.withheld)).encode())
+    for name in _FORWARDED_HEADERS[: 1 if context.plain else 2]:
         if name in headers:
             parts += (b"\r\n", name, b": ", headers[name])
-    if posts:
+    if is_post:
         parts += (b"\r\nContent-Type: ", JSON_TYPE, b"\r\nContent-Length: %d" % len(body))
     parts += (b"\r\n\r\n", body)
     return b"".join(parts)
@@ -189,12 +189,12 @@ def answer_head(
     length: int | None,
     *,
     close: bool,
-    heads: Mapping[int, bytes] = _HEAD,
-    allowed: tuple[bytes, ...] = _TO_OPERATOR,
+    heads: Mapping[int, bytes] = _HEAD_PREFIXES,
+    allowed: tuple[bytes, ...] = _RETURNED_HEADERS,
 ) -> bytes:
-    """The head of an answer to an operator, header lines by allow-list. `length` None: the body follows in chunks.
+    """Returns the head of a response to an operator. `length` None means a chunked body.
 
-    `heads` are the first lines by status, `allowed` the header lines that pass: those of the data APIs unless given.
+    `heads` are the head prefixes by status and `allowed` the headers that pass; the defaults are those of data APIs.
     """
     parts = [heads[status], tran_id]
     for name in allowed:
@@ -206,28 +206,28 @@ def answer_head(
 
 
 def refusal(error: Refusal, tran_id: bytes, *, close: bool) -> bytes:
-    """A whole answer that refuses: rsp_code, rsp_msg with the field concerned, the echoed tran_id."""
+    """Returns the complete response of a refusal: rsp_code, rsp_msg naming the field, the echoed tran_id."""
     fault = error.fault
     headers: dict[bytes, bytes] = {}
     if error.retry_after or fault.status == HTTPStatus.TOO_MANY_REQUESTS:
         headers[b"retry-after"] = str(max(1, -int(-error.retry_after // 1))).encode()
     if fault.status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers[b"allow"] = error.allow.encode()  # RFC 9110 15.5.6
-    body = refusal_body(fault, error.detail)
+    body = build_refusal_body(fault, error.detail)
     return answer_head(fault.status, tran_id, headers, len(body), close=close) + body
 
 
-def refusal_body(fault: Fault, detail: str = "") -> bytes:
-    """`{"rsp_code": ..., "rsp_msg": ...}` of a fault; `detail` names what is concerned."""
+def build_refusal_body(fault: Fault, detail: str = "") -> bytes:
+    """Returns the JSON of `refusal_told`."""
     return json.dumps(refusal_told(fault, detail), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def refusal_told(fault: Fault, detail: str = "") -> dict[str, str]:
-    """What that body says."""
+    """Returns rsp_code and rsp_msg of a fault; `detail` names the field or limit concerned."""
     return {"rsp_code": fault.rsp_code, "rsp_msg": words_of(fault, detail)}
 
 
 def words_of(fault: Fault, detail: str = "") -> str:
-    """What a caller reads of a fault: `rsp_msg`, or `error_description` of OAuth; both are AH(450)."""
-    words = f"{fault.words}: {detail}" if detail else fault.words
-    return words.encode()[:_MSG_MOST].decode(errors="ignore")
+    """Returns the text of a fault for `rsp_msg` or OAuth's `error_description`; both are AH(450)."""
+    message = f"{fault.words}: {detail}" if detail else fault.words
+    return message.encode()[:_MAX_MESSAGE_BYTES].decode(errors="ignore")

@@ -1,4 +1,4 @@
-"""정기점검: when an institution is down by its own plan, to the minute in Korea (50008; 지원-102 availability 03)."""
+"""정기점검: the planned maintenance of an institution, to the minute in Korea (50008; 지원-102 availability 03)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,61 +6,61 @@ from datetime import datetime
 from typing import Final
 
 from relay.domain.authorization.consent import KOREA
-from relay.policy.call.slot import DAY
+from relay.policy.call.slot import MINUTES_PER_DAY
 from relay.policy.settings.portal import Maintenance
 
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_WEEK: Final = len(_DAYS) * DAY
-_AHEAD: Final = _DAYS.index("thu") * DAY + 9 * 60
-"""The minute of a Korean week, from Monday on, at which the epoch began: Thursday, 9 o'clock."""
+_WEEK: Final = len(_DAYS) * MINUTES_PER_DAY
+_EPOCH_MINUTE: Final = _DAYS.index("thu") * MINUTES_PER_DAY + 9 * 60
+"""Minute of the Korean week (from Monday) at which the epoch began: Thursday 09:00."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Maintenance ready to be asked about.
+    """The maintenance times of one institution, prepared for look-ups.
 
-    `week` has one byte for each minute of a week in Korea, Monday first, 1 where it is down every week; empty when
-    there is no such day. `once` are spans (first second, second after the last) since the epoch.
+    `weekly` has one byte for each minute of a week in Korea, Monday first, 1 for maintenance; empty without weekly
+    maintenance. `single` are spans (first second, second after the last) since the epoch.
     """
 
-    week: bytes
-    once: tuple[tuple[int, int], ...]
+    weekly: bytes
+    single: tuple[tuple[int, int], ...]
 
 
 def compile_maintenance(entries: Iterable[Maintenance]) -> Calendar | None:
-    """The calendar of an institution's file, each entry with a day or a real date; None where it plans nothing.
+    """Returns the calendar of the entries, each with a day of the week or a date; None without entries.
 
     An end that is not after the start is on the next day.
     """
     minutes = bytearray(_WEEK)
-    once: list[tuple[int, int]] = []
+    single: list[tuple[int, int]] = []
     for entry in entries:
-        start, end = _minute(entry.start), _minute(entry.end)
-        length = (end - start) % DAY or DAY
+        start, end = _parse_minute(entry.start), _parse_minute(entry.end)
+        length = (end - start) % MINUTES_PER_DAY or MINUTES_PER_DAY
         if entry.date is not None:
-            begin = _midnight(entry.date) + start * 60
-            once.append((begin, begin + length * 60))
+            begin = _get_midnight(entry.date) + start * 60
+            single.append((begin, begin + length * 60))
             continue
         for number, day in enumerate(_DAYS):
             if entry.day in {day, "daily"}:
                 for minute in range(length):
-                    minutes[(number * DAY + start + minute) % _WEEK] = 1
-    week = bytes(minutes) if any(minutes) else b""
-    return Calendar(week, tuple(sorted(once))) if week or once else None
+                    minutes[(number * MINUTES_PER_DAY + start + minute) % _WEEK] = 1
+    weekly = bytes(minutes) if any(minutes) else b""
+    return Calendar(weekly, tuple(sorted(single))) if weekly or single else None
 
 
 def in_maintenance(calendar: Calendar | None, now: float) -> bool:
-    """Whether it is down by its own plan at `now`, in seconds since the epoch."""
+    """Whether the calendar has maintenance at `now`, in seconds since the epoch."""
     if calendar is None:
         return False
-    if calendar.week and calendar.week[(int(now // 60) + _AHEAD) % _WEEK]:
+    if calendar.weekly and calendar.weekly[(int(now // 60) + _EPOCH_MINUTE) % _WEEK]:
         return True
-    return any(first <= now < after for first, after in calendar.once)
+    return any(first <= now < after for first, after in calendar.single)
 
 
-def _minute(clock: str) -> int:
+def _parse_minute(clock: str) -> int:
     return int(clock[:2]) * 60 + int(clock[2:])
 
 
-def _midnight(day: str) -> int:
+def _get_midnight(day: str) -> int:
     return int(datetime.fromisoformat(day).replace(tzinfo=KOREA).timestamp())

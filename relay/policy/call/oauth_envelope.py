@@ -1,4 +1,4 @@
-"""What goes to the authority and comes back: OAuth's dialect of the envelope (규격 3.10; RFC 6749 5.2)."""
+"""Builds requests to the authority and its responses to operators in OAuth's form (규격 3.10; RFC 6749 5.2)."""
 
 import json
 import re
@@ -12,33 +12,32 @@ from relay.domain.fault import FAULTS, Fault, Refusal, Whose
 from relay.policy.call import envelope
 from relay.policy.call.envelope import Address
 
-PLACE: Final = Address(b"GET ", b"POST ", b" HTTP/1.1\r\nHost: authority")
-"""The authority as requests name it."""
+_TEMPLATE: Final = Address(b"GET ", b"POST ", b" HTTP/1.1\r\nHost: authority")
 
 REVOCATIONS_PATH: Final = "/relay/revocations"
-"""Where a gateway listens to the authority for revocations; no caller's target leads there."""
+"""Path of the authority's revocation feed for gateways; callers cannot reach it."""
 
-_REVOKED: Final = b"x-relay-revoked"
+_REVOKED_HEADER: Final = b"x-relay-revoked"
 
-_TO_AUTHORITY: Final = (b"x-api-tran-id", b"content-type", b"content-encoding")
-WITH_CUSTOMER: Final = (*_TO_AUTHORITY, b"x-user-ci")
-"""Header lines of a caller's request that the endpoints of OAuth may see, beside those written here."""
+_FORWARDED_HEADERS: Final = (b"x-api-tran-id", b"content-type", b"content-encoding")
+WITH_CUSTOMER: Final = (*_FORWARDED_HEADERS, b"x-user-ci")
+"""Request headers of a caller that are passed to OAuth endpoints, beside those written here."""
 
-WITH_TOKEN: Final = (*_TO_AUTHORITY, b"authorization")
-"""Those that the support APIs may see."""
+WITH_TOKEN: Final = (*_FORWARDED_HEADERS, b"authorization")
+"""Request headers of a caller that are passed to support APIs."""
 
-_TO_OPERATOR: Final = (b"allow", b"cache-control", b"location", b"pragma", b"retry-after")
-_ANSWERABLE: Final = frozenset({200, 302, 400, 405, 500, 503})
-_HEAD: Final = envelope.first_lines(_ANSWERABLE | {404})
-_PLACE: Final = re.compile(rb"/(?:v[0-9]{1,3}/)?(?:mgmts/)?oauth(?:[/? ]|\Z)")
-"""What paths of OAuth begin with, those of later editions too (`/v2/oauth/2.0/token`)."""
+_RETURNED_HEADERS: Final = (b"allow", b"cache-control", b"location", b"pragma", b"retry-after")
+_RESPONSE_STATUSES: Final = frozenset({200, 302, 400, 405, 500, 503})
+_HEAD_PREFIXES: Final = envelope.build_head_prefixes(_RESPONSE_STATUSES | {404})
+_OAUTH_PATH: Final = re.compile(rb"/(?:v[0-9]{1,3}/)?(?:mgmts/)?oauth(?:[/? ]|\Z)")
+"""The beginning of OAuth paths, also of later editions (`/v2/oauth/2.0/token`)."""
 
-_LINE: Final = re.compile(rb"[A-Z]{3,20} (?=/)")
+_METHOD: Final = re.compile(rb"[A-Z]{3,20} (?=/)")
 
-_TOKEN: Final = b"/oauth/2.0/token"
-_GRANT: Final = re.compile(rb"(?:^|&)grant_type=(authorization_code|refresh_token|password)(?:&|$)")
+_TOKEN_PATH: Final = b"/oauth/2.0/token"
+_GRANT_TYPE: Final = re.compile(rb"(?:^|&)grant_type=(authorization_code|refresh_token|password)(?:&|$)")
 
-_NOTED: Final = (
+_RECORD_HEADERS: Final = (
     (b"x-relay-api-code", "api_code"),
     (b"x-relay-provider", "provider"),
     (b"x-relay-client-id", "client_id"),
@@ -46,7 +45,7 @@ _NOTED: Final = (
     (b"x-relay-reason", "reason"),
     (b"x-relay-error", "error"),
 )
-"""What the authority tells for the record, and where it stands there. None of it goes to the operator."""
+"""Response headers of the authority for the record, with the field of the exchange. Operators do not see them."""
 
 _ERRORS: Final = {
     "40102": (400, "unauthorized_client"),
@@ -55,32 +54,32 @@ _ERRORS: Final = {
     "42901": (503, "temporarily_unavailable"),
     "50003": (503, "temporarily_unavailable"),
 }
-_OURS: Final = {
+_AUTHORITY_FAULTS: Final = {
     "provider_busy": "authority_busy",
     "provider_rate": "authority_busy",
     "provider_silent": "authority_silent",
 }
-"""What the wire says of an institution, said of the authority: its faults are the relay's."""
+"""Faults of the authority by the fault that an institution would have: the relay is responsible for the authority."""
 
 
 def kind_of(path: bytes, body: bytes) -> str:
-    """The kind of a call at the authority: its path, for tokens the grant_type, as far as it is written plainly."""
-    named = _GRANT.search(body) if path == _TOKEN else None
-    return named[1].decode() if named is not None else path.decode("ascii", "replace")
+    """Returns the kind of an authority call: its path, or for tokens the grant_type if it is not encoded."""
+    match = _GRANT_TYPE.search(body) if path == _TOKEN_PATH else None
+    return match[1].decode() if match is not None else path.decode("ascii", "replace")
 
 
 def is_oauth(path: bytes) -> bool:
-    """Whether a path is one of OAuth: tokens for operators (규격 5.1), the token for the portal (지원-101).
+    """Whether a path is an OAuth path: tokens for operators (규격 5.1), the token for the portal (지원-101).
 
-    Whether it is served is another question: what lies beside them is refused in OAuth's form, too.
+    True also for unknown paths below these: they are refused in OAuth's form.
     """
-    return _PLACE.match(path) is not None
+    return _OAUTH_PATH.match(path) is not None
 
 
 def speaks_oauth(raw: bytes) -> bool:
-    """Whether a head that could not be read was meant for the authority."""
-    line = _LINE.match(raw)
-    return line is not None and is_oauth(raw[line.end() :])
+    """Whether a malformed head was meant for the authority."""
+    method = _METHOD.match(raw)
+    return method is not None and is_oauth(raw[method.end() :])
 
 
 def request(
@@ -90,64 +89,63 @@ def request(
     operators: tuple[str, ...],
     fault: str,
     body: bytes,
-    passing: tuple[bytes, ...] = WITH_CUSTOMER,
+    allowed: tuple[bytes, ...] = WITH_CUSTOMER,
 ) -> bytes:
-    """A whole request to the authority: the target as it came, header lines by allow-list, and who calls.
+    """Returns a complete request to the authority: the received target, headers by allow-list, and the operators.
 
-    `operators` are those that certificate and address may speak for; `fault` is why nobody is known. `passing` is the
-    allow-list: WITH_CUSTOMER or WITH_TOKEN.
+    `operators` are those that certificate and address identify; `fault` is the reason when there are none. `allowed` is
+    the allow-list: WITH_CUSTOMER or WITH_TOKEN.
     """
-    posts = method == "POST"
-    parts = [PLACE.post if posts else PLACE.get, target, PLACE.tail]
+    is_post = method == "POST"
+    parts = [_TEMPLATE.post if is_post else _TEMPLATE.get, target, _TEMPLATE.tail]
     parts += (b"\r\nx-relay-operators: ", ",".join(operators).encode())
     if fault:
         parts += (b"\r\nx-relay-fault: ", fault.encode())
-    for name in passing:
+    for name in allowed:
         if name in headers:
             parts += (b"\r\n", name, b": ", headers[name])
-    if posts:
+    if is_post:
         parts.append(b"\r\nContent-Length: %d" % len(body))
     parts += (b"\r\n\r\n", body)
     return b"".join(parts)
 
 
 def flaw_of(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> str:
-    """What is wrong with what came for this call, in a word; "" when it can be the authority's answer."""
-    if status not in _ANSWERABLE:
+    """Returns what is wrong with a response of the authority in one word, "" when it is valid."""
+    if status not in _RESPONSE_STATUSES:
         return "status"
     return "" if headers.get(b"x-api-tran-id", tran_id) == tran_id else "tran_id"
 
 
 def note(exchange: Exchange, headers: Mapping[bytes, bytes]) -> None:
-    """Take over what the authority tells for the record."""
-    for name, slot in _NOTED:
+    """Copies the authority's record headers to the exchange."""
+    for name, field in _RECORD_HEADERS:
         if name in headers:
-            setattr(exchange, slot, headers[name].decode("latin-1"))
+            setattr(exchange, field, headers[name].decode("latin-1"))
 
 
 def revoked(headers: Mapping[bytes, bytes]) -> list[str]:
-    """The jtis of the access tokens that the authority revoked in this call."""
-    return headers[_REVOKED].decode("latin-1").split(",") if _REVOKED in headers else []
+    """Returns the jtis of the access tokens that the authority revoked in this call."""
+    return headers[_REVOKED_HEADER].decode("latin-1").split(",") if _REVOKED_HEADER in headers else []
 
 
-answer_head: Final = partial(envelope.answer_head, heads=_HEAD, allowed=_TO_OPERATOR)
-"""The head of an answer to an operator, as in the envelope of the data APIs, with OAuth's statuses and header lines."""
+answer_head: Final = partial(envelope.answer_head, heads=_HEAD_PREFIXES, allowed=_RETURNED_HEADERS)
+"""Returns the head of an OAuth response to an operator, with OAuth's statuses and headers."""
 
-
-support_head: Final = partial(envelope.answer_head, allowed=_TO_OPERATOR)
-"""The head of an answer of a support API: statuses of the data APIs, header lines of OAuth."""
+support_head: Final = partial(envelope.answer_head, allowed=_RETURNED_HEADERS)
+"""Returns the head of a support API's response: statuses of the data APIs, headers of OAuth."""
 
 
 def ours(fault: Fault) -> Fault:
-    """A fault of the way to the authority under the relay's own name."""
-    other = "authority_unreachable" if fault.whose is Whose.PROVIDER else fault.name
-    return FAULTS[_OURS.get(fault.name, other)]
+    """Returns the relay's fault for one that occurred on the connection to the authority."""
+    default = "authority_unreachable" if fault.whose is Whose.PROVIDER else fault.name
+    return FAULTS[_AUTHORITY_FAULTS.get(fault.name, default)]
 
 
 def error_of(fault: Fault) -> tuple[int, str]:
-    """HTTP status and OAuth error of a fault (규격 3.10).
+    """Returns HTTP status and OAuth error of a fault (규격 3.10).
 
-    A path that is not served keeps the 404 of 40401: the 400 of RFC 6749 5.2 is for endpoints of OAuth.
+    A path that is not served keeps the 404 of 40401: the 400 of RFC 6749 5.2 is for OAuth endpoints.
     """
     if fault.name == "endpoint_unknown":
         return 404, "invalid_request"
@@ -159,13 +157,13 @@ def error_of(fault: Fault) -> tuple[int, str]:
 
 
 def refusal(error: Refusal, tran_id: bytes, *, close: bool) -> bytes:
-    """A whole answer that refuses in OAuth's form; its description is the `rsp_msg` of the fault (규격 3.10)."""
+    """Returns the complete response of a refusal in OAuth's form; the description is `rsp_msg` (규격 3.10)."""
     status, name = error_of(error.fault)
     headers: dict[bytes, bytes] = {b"cache-control": b"no-store", b"pragma": b"no-cache"}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers[b"retry-after"] = str(max(1, -int(-error.retry_after // 1))).encode()
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers[b"allow"] = error.allow.encode()
-    told = {"error": name, "error_description": envelope.words_of(error.fault, error.detail)}
-    body = json.dumps(told, ensure_ascii=False).encode()
+    content = {"error": name, "error_description": envelope.words_of(error.fault, error.detail)}
+    body = json.dumps(content, ensure_ascii=False).encode()
     return answer_head(status, tran_id, headers, len(body), close=close) + body

@@ -1,4 +1,4 @@
-"""Who stands around the relay, ready for a plan: from the portal's registry, or a file where there is none."""
+"""Builds callers and transfer slots for a plan from the portal's registry or, without a portal, a file."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,18 +12,18 @@ from relay.policy.call.slot import compile_slots
 from relay.policy.settings.directory import Directory
 from relay.policy.settings.portal import PortalSettings
 
-_NAME = "종합포털"
-_ANY_RECEIVER: Final = "MC"
-_PORTAL: Final = "P"
-_OPEN_LEAST: Final = 6 * 60
-"""Minutes of a day that a member's slots open at least."""
+_PORTAL_NAME: Final = "종합포털"
+_OPERATOR_AND_RECEIVER_CODES: Final = "MC"
+_PORTAL_CODE: Final = "P"
+_MIN_OPEN_MINUTES: Final = 6 * 60
+"""The slots of a member must open at least this many minutes a day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """What a plan is told: who may call, and the transfer slots of members whose slots the portal tells, by org_code.
+    """The callers of a plan, and the transfer slots that the portal has for members, by org_code.
 
-    Slots told by the portal stand above those of the institution's own file.
+    Slots of the portal override those of the institution's file.
     """
 
     callers: Callers
@@ -31,49 +31,56 @@ class Parties:
 
     @classmethod
     def of_file(cls, directory: Directory) -> Self:
-        """The parties of `directory.yaml`."""
-        return cls(Callers.of(map(Caller.of, operators_in(directory))))
+        """Returns the parties of `directory.yaml`."""
+        return cls(Callers.of(map(Caller.of, iter_directory_operators(directory))))
 
 
-def operators_in(directory: Directory) -> Iterator[Operator]:
-    """The operators of `directory.yaml`. It does not tell them from other receivers, so that they may use M and C."""
+def iter_directory_operators(directory: Directory) -> Iterator[Operator]:
+    """Yields the operators of `directory.yaml`; they may use M and C: the file does not mark other receivers."""
     for entry in directory.operators:
         services = tuple(
-            Service(one.client_id, one.name, entry.org_code, one.callbacks, one.app_schemes) for one in entry.services
+            Service(service.client_id, service.name, entry.org_code, service.callbacks, service.app_schemes)
+            for service in entry.services
         )
         serial = normal_serial(entry.serial_num)
-        yield Operator(entry.org_code, entry.name, serial, entry.addresses, services, _ANY_RECEIVER)
+        yield Operator(entry.org_code, entry.name, serial, entry.addresses, services, _OPERATOR_AND_RECEIVER_CODES)
 
 
 def operators_of(registry: Registry) -> Iterator[Operator]:
-    """Everyone the registry lets call, with their services."""
+    """Yields the organisations of the registry that may call, with their services."""
     services: dict[str, list[RegisteredService]] = {}
     for service in registry.services.values():
         services.setdefault(service.operator, []).append(service)
-    for one in registry.organisations.values():
-        if one.calls and one.serial_num:
-            yield _operator(one, services.get(one.org_code, []))
+    for organisation in registry.organisations.values():
+        if organisation.calls and organisation.serial_num:
+            yield _build_operator(organisation, services.get(organisation.org_code, []))
 
 
-def _operator(one: Organisation, services: list[RegisteredService]) -> Operator:
-    told = tuple(
-        Service(each.client_id, each.name, one.org_code, each.callbacks, each.app_schemes) for each in services
+def _build_operator(organisation: Organisation, registered: list[RegisteredService]) -> Operator:
+    org_code = organisation.org_code
+    services = tuple(
+        Service(service.client_id, service.name, org_code, service.callbacks, service.app_schemes)
+        for service in registered
     )
-    return Operator(one.org_code, one.name, normal_serial(one.serial_num), one.addresses, told, one.subject_codes)
+    serial = normal_serial(organisation.serial_num)
+    addresses, subject_codes = organisation.addresses, organisation.subject_codes
+    return Operator(org_code, organisation.name, serial, addresses, services, subject_codes)
 
 
 def slots_of(registry: Registry, relay: str) -> Mapping[str, tuple[str, ...]]:
-    """The transfer slots that the registry tells of this relay's members.
+    """Returns the transfer slots that the registry has for members of this relay, by org_code.
 
-    Those that open less than six hours a day are none (규격 3.3.3): `0900:0900` would close all scheduled calls.
+    Slots that open less than six hours a day are ignored (규격 3.3.3): `0900:0900` would close all scheduled calls.
     """
-    members = (one for one in registry.organisations.values() if one.relay == relay and one.slots)
-    return {one.org_code: one.slots for one in members if sum(compile_slots(one.slots)) >= _OPEN_LEAST}
+    slots = {member.org_code: member.slots for member in registry.organisations.values() if member.relay == relay}
+    return {
+        code: entries for code, entries in slots.items() if entries and sum(compile_slots(entries)) >= _MIN_OPEN_MINUTES
+    }
 
 
-def portal_of(settings: PortalSettings) -> Caller:
-    """The portal as a caller: of the support APIs, and of 공통-001 like any operator (core 6.1)."""
+def build_portal_caller(settings: PortalSettings) -> Caller:
+    """Returns the portal as a caller of the support APIs and, like operators, of 공통-001 (core 6.1)."""
     client_ids = (settings.offers.client_id, *settings.offers.services)
-    services = tuple(Service(client_id, _NAME, settings.org_code) for client_id in client_ids)
+    services = tuple(Service(client_id, _PORTAL_NAME, settings.org_code) for client_id in client_ids)
     serial = normal_serial(settings.serial_num)
-    return Caller.of(Operator(settings.org_code, _NAME, serial, settings.addresses, services, _PORTAL))
+    return Caller.of(Operator(settings.org_code, _PORTAL_NAME, serial, settings.addresses, services, _PORTAL_CODE))

@@ -1,4 +1,4 @@
-"""Which API a path means: literal paths in a dict, `{card_id}` in a tree. Compiled once, looked up per call."""
+"""Finds the API of a path: exact paths and paths with `{card_id}`. Compiled once, looked up per call."""
 
 import re
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from relay.domain.ids import INDUSTRIES
 
 _VERSIONED: Final = re.compile(rb"/v([1-9][0-9]{0,2})(/.*)")
 _CARD_ID: Final = b"{card_id}"
-_CARD_ID_MOST: Final = 64
+_MAX_CARD_ID_LENGTH: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One API in one industry. `version` is the number in the path, 0 for `/apis`, which has none."""
+    """One API in one industry. `version` is the number in the path, 0 for `/apis`, which has no version."""
 
     api: Api
     industry: str
@@ -27,25 +27,25 @@ class Route:
 
     @property
     def api_code(self) -> str:
-        """첨부12 code of the API."""
+        """Code of the API in 첨부12."""
         return self.api.api_code
 
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """All routes: by literal path, and by (before, after) the asset where the path names one.
+    """All routes: `literal` by path, `assets` by the parts of the path before and after the asset.
 
-    `words` are never an asset: the names of resources, which older editions and other servers have in its place
-    (`/v1/card/cards/bills`).
+    `reserved` are names of resources, which are never an asset: older editions and other servers have them in its
+    place (`/v1/card/cards/bills`).
     """
 
     literal: dict[bytes, Route]
     assets: dict[tuple[bytes, bytes], Route]
-    words: frozenset[bytes]
+    reserved: frozenset[bytes]
 
 
 def compile_routes(catalogue: Catalogue) -> Routes:
-    """Routes of every data API in every industry that has it or may turn it on."""
+    """Returns the routes of all data APIs in all industries that have them or may turn them on."""
     literal: dict[bytes, Route] = {}
     assets: dict[tuple[bytes, bytes], Route] = {}
     for industry in INDUSTRIES:
@@ -59,11 +59,11 @@ def compile_routes(catalogue: Catalogue) -> Routes:
                 assets[before, after] = route
             else:
                 literal[path] = route
-    return Routes(literal, assets, frozenset(_words(catalogue)))
+    return Routes(literal, assets, frozenset(_iter_reserved(catalogue)))
 
 
-def _words(catalogue: Catalogue) -> Iterator[bytes]:
-    """The names of resources, of one and of many: those of all paths and scopes of the data APIs."""
+def _iter_reserved(catalogue: Catalogue) -> Iterator[bytes]:
+    """Yields the names of resources in paths and scopes of data APIs, in singular and plural."""
     for api in catalogue.data():
         for word in (*api.resource.split("/"), *api.scope.split(".")):
             if word.isalnum():
@@ -72,44 +72,44 @@ def _words(catalogue: Catalogue) -> Iterator[bytes]:
 
 
 def find_route(routes: Routes, method: str, path: bytes) -> tuple[Route, str, int]:
-    """Route of (method, path), the asset named in the path ("" when none) and the version asked for.
+    """Returns the route of method and path, the asset in the path ("" for none) and the requested version.
 
-    Raises Refusal: endpoint_unknown (40401), method_not_allowed (40501). Whether the provider serves the version is
-    decided once the provider is known.
+    Raises Refusal: endpoint_unknown (40401), method_not_allowed (40501). The version is checked later, when the
+    institution is known.
     """
     route = routes.literal.get(path)
     asset, version = "", -1
     if route is None:
-        route, asset, version = _find_elsewhere(routes, path)
+        route, asset, version = _find_variant(routes, path)
     if route.method != method:
         raise MethodNotAllowed(route.method)
     return route, asset, route.version if version < 0 else version
 
 
-def route_at(routes: Routes, path: bytes) -> Route | None:
-    """The route of a path, whatever its method and version; None when it is nobody's. For records, not for calls."""
+def lookup_route(routes: Routes, path: bytes) -> Route | None:
+    """Returns the route of a path for any method and version, None for unknown paths. For records, not for calls."""
     route = routes.literal.get(path)
     if route is not None:
         return route
     try:
-        return _find_elsewhere(routes, path)[0]
+        return _find_variant(routes, path)[0]
     except Refusal:
         return None
 
 
-def _find_elsewhere(routes: Routes, path: bytes) -> tuple[Route, str, int]:
-    found = _find_asset(routes, path)
-    if found is not None:
-        return *found, -1
+def _find_variant(routes: Routes, path: bytes) -> tuple[Route, str, int]:
+    """Finds the route of a path with an asset or a version other than v1; version -1 means that of the route."""
+    match = _find_asset(routes, path)
+    if match is not None:
+        return *match, -1
     versioned = _VERSIONED.fullmatch(path)
     if versioned is not None:
-        known = (
-            b"/v1" + versioned[2]
-        )  # the catalogue holds v1; other versions have the same resources until they differ
-        route = routes.literal.get(known)
-        found = (route, "") if route is not None else _find_asset(routes, known)
-        if found is not None:
-            return *found, int(versioned[1])
+        # the catalogue holds v1; other versions have the same resources until they differ
+        v1_path = b"/v1" + versioned[2]
+        route = routes.literal.get(v1_path)
+        match = (route, "") if route is not None else _find_asset(routes, v1_path)
+        if match is not None:
+            return *match, int(versioned[1])
     raise Refusal(FAULTS["endpoint_unknown"])
 
 
@@ -121,6 +121,6 @@ def _find_asset(routes: Routes, path: bytes) -> tuple[Route, str] | None:
     after = b"/" + parts[5] if len(parts) > 5 else b""  # noqa: PLR2004 - what follows the asset
     route = routes.assets.get((before, after))
     asset = parts[4]
-    if route is None or not asset.isalnum() or len(asset) > _CARD_ID_MOST or asset.lower() in routes.words:
+    if route is None or not asset.isalnum() or len(asset) > _MAX_CARD_ID_LENGTH or asset.lower() in routes.reserved:
         return None
     return route, asset.decode()

@@ -1,4 +1,4 @@
-"""정기적 전송 가능 시간대: when an institution takes scheduled calls (규격 3.3.3; 50009)."""
+"""정기적 전송 가능 시간대: the times at which an institution accepts scheduled calls (규격 3.3.3; 50009)."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -6,46 +6,39 @@ from typing import Final
 
 from relay.domain.fault import FAULTS, Refusal
 
-DAY: Final = 24 * 60
-"""Minutes of a day."""
-
-_KOREA_AHEAD: Final = 9 * 60
+MINUTES_PER_DAY: Final = 24 * 60
+_UTC_OFFSET_MINUTES: Final = 9 * 60
 
 Slots = bytes
-"""One byte for each minute of a day in Korea, 1 where scheduled calls are taken; empty for always."""
+"""One byte for each minute of a day in Korea, 1 where scheduled calls are accepted; empty means always."""
 
 
 def compile_slots(slots: Iterable[str]) -> Slots:
-    """The minutes that slots `hhmm:hhmm` open: from the first minute to just before the last.
+    """Returns the open minutes of slots `hhmm:hhmm`, from the first minute to just before the last.
 
-    A slot may go over midnight (`2200:0400`). No slots registered means always open; one that opens nothing
-    (`0900:0900`) opens nothing.
+    A slot may cross midnight (`2200:0400`). An institution without slots is always open; the slot `0900:0900` opens
+    no minute.
     """
-    return _minutes(tuple(slots))
+    return _compile(tuple(slots))
 
 
 @lru_cache(maxsize=1024)
-def _minutes(slots: tuple[str, ...]) -> Slots:
-    """PERF: 100 µs for a day; a registry that changes asks for those of every institution, and few of them differ."""
-    minutes = bytearray(DAY)
+def _compile(slots: tuple[str, ...]) -> Slots:
+    """PERF: 100 µs for a day; a registry change compiles the slots of all institutions, and few of them differ."""
+    minutes = bytearray(MINUTES_PER_DAY)
     for slot in slots:
         start, end = (int(clock[:2]) * 60 + int(clock[2:]) for clock in slot.split(":"))
-        for minute in range(start, end if start <= end else end + DAY):
-            minutes[minute % DAY] = 1
+        for minute in range(start, end if start <= end else end + MINUTES_PER_DAY):
+            minutes[minute % MINUTES_PER_DAY] = 1
     return bytes(minutes) if slots else b""
 
 
-def korean_minute(now: float) -> int:
-    """The minute of the day in Korea (0 to 1439) at `now`, in seconds since the epoch."""
-    return (int(now // 60) + _KOREA_AHEAD) % DAY
-
-
-def open_at(slots: Slots, minute: int) -> bool:
-    """Whether scheduled calls are taken in this minute of the day."""
-    return not slots or slots[minute] == 1
+def get_korean_minute(now: float) -> int:
+    """Returns the minute of the day in Korea (0 to 1439) at `now`, in seconds since the epoch."""
+    return (int(now // 60) + _UTC_OFFSET_MINUTES) % MINUTES_PER_DAY
 
 
 def check_slot(slots: Slots, now: float) -> None:
-    """Judge a scheduled call that came at `now`, in seconds since the epoch. Raises Refusal(slot_closed)."""
-    if slots and not slots[korean_minute(now)]:
+    """Checks a scheduled call received at `now`, in seconds since the epoch. Raises Refusal(slot_closed)."""
+    if slots and not slots[get_korean_minute(now)]:
         raise Refusal(FAULTS["slot_closed"])

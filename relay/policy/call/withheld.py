@@ -1,7 +1,7 @@
-"""What is left out of answers because the customer did not consent to it: memos, merchants, categories (규격 6.2).
+"""Selects the fields that responses must not hold without consent: memos, merchants, categories (규격 6.2).
 
-Our reading: the standard gives these fields only where 공통-002 says `true`, so in an industry that knows a flag a
-consent without it counts as `false`. Where the industry does not know the flag nothing is withheld.
+Our reading: the standard gives these fields only where 공통-002 has `true`, so in industries that have a flag, a
+consent without it counts as `false`. Nothing is withheld in industries without the flag.
 """
 
 from collections.abc import Mapping
@@ -12,47 +12,47 @@ from relay.domain.api import Api
 from relay.domain.authorization.consent import Particulars
 from relay.policy.call.member_filter import MemberFilter
 
-_NOTHING: Final[frozenset[str]] = frozenset()
+_NO_FIELDS: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
-    """One of a consent's three flags: the industries that know it, the fields it gives, the APIs that have them."""
+class ConsentFlag:
+    """One of the three flags of a consent: its industries, the fields it permits, the APIs that have them."""
 
     industries: frozenset[str]
     fields: frozenset[str]
     api_ids: frozenset[str]
 
 
-def _flag(industries: str, fields: str, api_ids: str) -> Flag:
-    return Flag(frozenset(industries.split()), frozenset(fields.split()), frozenset(api_ids.split()))
+def _build_flag(industries: str, fields: str, api_ids: str) -> ConsentFlag:
+    return ConsentFlag(frozenset(industries.split()), frozenset(fields.split()), frozenset(api_ids.split()))
 
 
-FLAGS: Final[Mapping[str, Flag]] = {
-    "is_consent_trans_memo": _flag("bank invest efin", "trans_memo", "은행-004 금투-003 전금-004 전금-103"),
-    "is_consent_merchant_name_regno": _flag(
+FLAGS: Final[Mapping[str, ConsentFlag]] = {
+    "is_consent_trans_memo": _build_flag("bank invest efin", "trans_memo", "은행-004 금투-003 전금-004 전금-103"),
+    "is_consent_merchant_name_regno": _build_flag(
         "card efin telecom bank",  # bank for its prepaid cards
         "merchant_name merchant_regno",
         "선불-004 카드-005 카드-008 카드-009 전금-004 전금-103 통신-004",
     ),
-    "is_consent_trans_category": _flag("efin", "trans_category", "전금-004 전금-103"),
+    "is_consent_trans_category": _build_flag("efin", "trans_category", "전금-004 전금-103"),
 }
-"""규격 6.2. An API without one of the fields (카드-009 and 전금-004 tell no merchant_regno) loses nothing by it."""
+"""규격 6.2. APIs without one of the fields (카드-009 and 전금-004 have no merchant_regno) are not affected."""
 
 
-def _by_api() -> dict[str, frozenset[str]]:
-    found: dict[str, frozenset[str]] = {}
+def _index_by_api() -> dict[str, frozenset[str]]:
+    fields: dict[str, frozenset[str]] = {}
     for flag in FLAGS.values():
         for api_id in flag.api_ids:
-            found[api_id] = found.get(api_id, _NOTHING) | flag.fields
-    return found
+            fields[api_id] = fields.get(api_id, _NO_FIELDS) | flag.fields
+    return fields
 
 
-_BY_API: Final = _by_api()
+_FIELDS_BY_API: Final = _index_by_api()
 
 
 def fields_withheld(particulars: Particulars, industry: str) -> frozenset[str]:
-    """The fields that answers of this industry must not hold under this consent: `Grant.withheld`."""
+    """Returns the fields that responses of this industry must not hold under this consent (`Grant.withheld`)."""
     return frozenset(
         field
         for name, flag in FLAGS.items()
@@ -61,17 +61,17 @@ def fields_withheld(particulars: Particulars, industry: str) -> frozenset[str]:
     )
 
 
-def withheld_from(api: Api, withheld: frozenset[str]) -> frozenset[str]:
-    """Which of the withheld fields this API's answer could hold; empty: its body need not be looked at."""
-    # PERF: 0.1 us; most calls end at the first line
+def select_withheld(api: Api, withheld: frozenset[str]) -> frozenset[str]:
+    """Returns the withheld fields that this API's response could hold; if empty, its body is not filtered."""
+    # PERF: 0.1 us; most calls return here
     if not withheld:
         return withheld
-    return _BY_API.get(api.api_id, _NOTHING) & withheld
+    return _FIELDS_BY_API.get(api.api_id, _NO_FIELDS) & withheld
 
 
 def without(body: bytes, fields: frozenset[str]) -> bytes:
-    """A JSON answer without the members of these names, however deep, read in one piece. Raises ValueError."""
-    reading = MemberFilter(body, fields)
-    while not reading.read(1000):
+    """Returns a JSON response without the members of these names, at any depth. Raises ValueError."""
+    member_filter = MemberFilter(body, fields)
+    while not member_filter.read(1000):
         pass
-    return reading.result
+    return member_filter.result

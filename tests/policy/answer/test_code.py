@@ -1,4 +1,4 @@
-"""What answers say of themselves: each case is decided in docs/operate/statistics.md."""
+"""Reading of data responses; docs/statistics.md describes each case."""
 
 import gzip
 import json
@@ -12,8 +12,8 @@ from relay.policy.call.envelope import JSON_TYPE, flaw_of
 from relay.standard.catalogue import load_rsp_codes
 
 
-def packed(body):
-    """In gzip, at no time: test ids must not change."""
+def compress(body):
+    """Returns the body in gzip with mtime 0, so that test ids do not change."""
     return gzip.compress(body, mtime=0)
 
 
@@ -42,7 +42,7 @@ KOREAN = '{"rsp_code":"00000","rsp_msg":"성공입니다"}'
         (b"", ""),
     ],
 )
-def test_the_code_is_read_wherever_it_stands(body, code):
+def test_the_code_is_found_anywhere_in_the_body(body, code):
     assert code_in(body) == code
 
 
@@ -53,8 +53,8 @@ def test_the_code_is_read_wherever_it_stands(body, code):
         (200, {}, b'{"rsp_code":"00001"}', ("00001", "")),
         (200, {}, LATE, ("00000", "")),
         (200, {}, KOREAN.encode(), ("00000", "")),
-        (200, {}, KOREAN.encode()[:40], ("00000", "")),  # cut within a character, by the look, not by the sender
-        (200, {}, b'{"rsp_code":"40402"}', ("40402", "")),  # operators go by the code, whatever the status
+        (200, {}, KOREAN.encode()[:40], ("00000", "")),  # split within a character by the check, not by the sender
+        (200, {}, b'{"rsp_code":"40402"}', ("40402", "")),  # operators read the code, not the status
         (404, {}, b'{"rsp_code":"40402"}', ("40402", "")),
         (200, {}, b'{"result":"OK"}', ("", "answer_without_code")),
         (200, {}, b"[]", ("", "answer_without_code")),
@@ -65,20 +65,20 @@ def test_the_code_is_read_wherever_it_stands(body, code):
         (500, {}, GOOD, ("00000", "code_contradicts_status")),
         (404, {}, b'{"rsp_code":"00001"}', ("00001", "code_contradicts_status")),
         (200, {b"content-encoding": b"identity"}, GOOD, ("00000", "")),
-        (200, GZIP, packed(GOOD), ("00000", "")),
-        (400, GZIP, packed(b'{"rsp_code":"40402"}'), ("40402", "")),
+        (200, GZIP, compress(GOOD), ("00000", "")),
+        (400, GZIP, compress(b'{"rsp_code":"40402"}'), ("40402", "")),
         (200, {b"content-encoding": b"deflate"}, zlib.compress(GOOD), ("00000", "")),
-        (200, GZIP, packed(b'{"result":"OK"}'), ("", "answer_without_code")),
-        (200, GZIP, packed(LATE), ("", "")),
+        (200, GZIP, compress(b'{"result":"OK"}'), ("", "answer_without_code")),
+        (200, GZIP, compress(LATE), ("", "")),
         (200, {b"content-encoding": b"br"}, b"\x0b\x02", ("", "")),
     ],
 )
-def test_each_kind_of_answer_is_judged(status, headers, body, judged):
+def test_each_kind_of_response_is_judged(status, headers, body, judged):
     assert judge_code(status, headers, body, KNOWN) == judged
 
 
 @pytest.mark.parametrize(
-    ("body", "good"),
+    ("body", "is_valid"),
     [
         (GOOD, True),
         (b"\r\n" + GOOD + b"\n", True),
@@ -96,12 +96,12 @@ def test_each_kind_of_answer_is_judged(status, headers, body, judged):
         (b"[" * 100_000, False),
     ],
 )
-def test_what_is_no_json_is_seen_at_its_begin_or_end(body, good):
-    assert is_json({}, body) is good
+def test_non_json_is_detected_by_its_first_and_last_byte(body, is_valid):
+    assert is_json({}, body) is is_valid
     assert is_json(GZIP, body)
 
 
-def test_large_answers_are_seen_at_begin_and_end():
+def test_large_responses_are_checked_at_beginning_and_end():
     body = b" " + json.dumps({"a": [1] * 1000}).encode() + b"\n"
     assert begins_as_json({}, body)
     assert ends_as_json({}, body[-100:])
@@ -140,6 +140,6 @@ def test_a_plain_success_passes_every_check(body):
         (200, {b"content-encoding": b"gzip"}, GOOD),
     ],
 )
-def test_whatever_is_no_plain_success_is_looked_at_closely(status, changed, body):
+def test_other_responses_are_not_a_plain_success(status, changed, body):
     headers = {name: value for name, value in (PLAIN | changed).items() if value is not None}
     assert not is_plain_success(status, headers, body, CALL)

@@ -1,4 +1,4 @@
-"""Answers held against the catalogue."""
+"""Validation of responses against the catalogue."""
 
 import pytest
 
@@ -16,30 +16,30 @@ ACCOUNTS = {
 }  # fmt: skip
 
 
-def faults(**changed):
+def validate(**changed):
     return faults_of(APIS["은행-001"], ACCOUNTS | changed)
 
 
-def without(found, name):
-    return {key: value for key, value in found.items() if key != name}
+def without(members, name):
+    return {key: value for key, value in members.items() if key != name}
 
 
-def test_a_true_answer_has_no_fault():
-    assert faults() == []
+def test_a_valid_response_has_no_violation():
+    assert validate() == []
 
 
-def test_an_answer_without_items_has_no_fault():
-    assert faults(account_cnt="0", account_list=[]) == []
+def test_a_response_without_items_has_no_violation():
+    assert validate(account_cnt="0", account_list=[]) == []
 
 
 @pytest.mark.parametrize("body", [None, [], "text", 1])
-def test_an_answer_is_an_object(body):
+def test_a_response_must_be_an_object(body):
     assert faults_of(APIS["은행-001"], body) == ["$: must be an object"]
 
 
-def test_a_missing_required_field_is_told():
+def test_a_missing_required_field_is_reported():
     assert faults_of(APIS["은행-001"], without(ACCOUNTS, "reg_date")) == ["$.reg_date: is missing"]
-    assert faults(account_list=[without(ACCOUNT, "prod_name")]) == ["$.account_list[0].prod_name: is missing"]
+    assert validate(account_list=[without(ACCOUNT, "prod_name")]) == ["$.account_list[0].prod_name: is missing"]
 
 
 @pytest.mark.parametrize(
@@ -56,45 +56,45 @@ def test_a_missing_required_field_is_told():
         ("balance", "1", "is not a field of this answer"),
     ],
 )
-def test_a_wrong_value_is_told_with_its_path_and_never_shown(name, value, words):
+def test_an_invalid_value_is_reported_by_path_only(name, value, words):
     other = ACCOUNT | {name: value}
-    (told,) = faults(account_cnt="2", account_list=[ACCOUNT, other])
-    assert told.startswith(f"$.account_list[1].{name}: {words}")
+    (violation,) = validate(account_cnt="2", account_list=[ACCOUNT, other])
+    assert violation.startswith(f"$.account_list[1].{name}: {words}")
 
 
 def test_a_count_is_the_length_of_its_list():
-    assert faults(account_cnt="2") == ["$.account_cnt: is not the number of account_list"]
+    assert validate(account_cnt="2") == ["$.account_cnt: is not the number of account_list"]
 
 
 def test_a_list_holds_objects():
-    assert faults(account_list=["x"]) == ["$.account_list[0]: must be an object"]
-    assert faults(account_list="x") == ["$.account_list: must be an array"]
+    assert validate(account_list=["x"]) == ["$.account_list[0]: must be an object"]
+    assert validate(account_list="x") == ["$.account_list: must be an array"]
 
 
-def test_an_optional_list_without_items_is_left_out():
+def test_an_empty_optional_list_is_reported():
     fob = {
         "fob_id": "1", "is_consent": "true", "fob_name": "지갑", "reg_date": "20200101", "limit_amt": "200",
         "is_charge": "false", "account_cnt": "0", "account_list": [],
     }  # fmt: skip
-    answer = {"rsp_code": "00000", "rsp_msg": "성공", "fob_cnt": "1", "fob_list": [fob]}
-    assert "$.fob_list[0].account_list: is empty and must be left out" in faults_of(APIS["전금-001"], answer)
+    response = {"rsp_code": "00000", "rsp_msg": "성공", "fob_cnt": "1", "fob_list": [fob]}
+    assert "$.fob_list[0].account_list: is empty and must be left out" in faults_of(APIS["전금-001"], response)
 
 
 @pytest.mark.parametrize("code", ["00001", "40402"])
-def test_an_answer_without_success_holds_code_and_message_alone(code):
+def test_a_response_without_success_holds_code_and_message_alone(code):
     assert faults_of(APIS["은행-001"], {"rsp_code": code, "rsp_msg": "없음"}) == []
-    told = faults_of(APIS["은행-001"], {"rsp_code": code, "rsp_msg": "없음", "reg_date": "20200101"})
-    assert told == ["$.reg_date: is not a field of this answer"]
+    violations = faults_of(APIS["은행-001"], {"rsp_code": code, "rsp_msg": "없음", "reg_date": "20200101"})
+    assert violations == ["$.reg_date: is not a field of this answer"]
 
 
-def test_the_token_answer_needs_no_answer_code():
-    answer = {"token_type": "Bearer", "access_token": "a.b.c", "expires_in": "3600"}
-    assert faults_of(APIS["개별인증-003"], answer) == []
+def test_the_token_response_needs_no_response_code():
+    response = {"token_type": "Bearer", "access_token": "a.b.c", "expires_in": "3600"}
+    assert faults_of(APIS["개별인증-003"], response) == []
 
 
 def test_resources_of_the_api_list_may_hold_slashes():
-    answer = {
+    response = {
         "rsp_code": "00000", "rsp_msg": "성공", "version": "v1", "api_cnt": "1",
         "api_list": [{"api_code": "BA04", "api_uri": "/accounts/deposit/transactions"}],
     }  # fmt: skip
-    assert faults_of(APIS["정보제공-공통-001"], answer) == []
+    assert faults_of(APIS["정보제공-공통-001"], response) == []

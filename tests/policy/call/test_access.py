@@ -1,4 +1,4 @@
-"""Who calls, and whether the token is theirs: certificates, addresses, audiences."""
+"""Identification of callers, and ownership of tokens: certificates, addresses, audiences."""
 
 import pytest
 
@@ -34,25 +34,25 @@ DIRECTORY = Directory.model_validate(
 CALLERS = Parties.of_file(DIRECTORY).callers
 
 
-def recognised(serial, address):
+def identify(serial, address):
     return [caller.operator.org_code for caller in CALLERS.recognise(Peer(serial, address))]
 
 
 @pytest.mark.parametrize(
     ("serial", "address", "codes"),
     [
-        ("1234567890", "192.0.2.10", ["ZOPA000001", "ZOPB000001"]),  # one certificate for two codes of one company
+        ("1234567890", "192.0.2.10", ["ZOPA000001", "ZOPB000001"]),  # one certificate for two org_codes of a company
         ("1234567890", "2001:db8::10", ["ZOPA000001"]),
         ("1234567890", "198.51.100.255", ["ZOPB000001"]),
-        ("AB12", "203.0.113.0", ["ZOPC000001"]),  # the host bits of a network do not matter
+        ("AB12", "203.0.113.0", ["ZOPC000001"]),  # host bits of a network are ignored
         ("AB12", "2001:db8:c:ffff::1", ["ZOPC000001"]),
         ("999", "10.0.0.1", ["ZOPD000001"]),
         (None, "10.0.0.1", ["ZOPD000001"]),  # a leased line: the address alone
         (None, "192.0.2.10", ["ZOPA000001", "ZOPB000001"]),
     ],
 )
-def test_a_peer_is_everyone_its_certificate_and_address_allow(serial, address, codes):
-    assert recognised(serial, address) == codes
+def test_a_peer_is_identified_by_certificate_and_address(serial, address, codes):
+    assert identify(serial, address) == codes
 
 
 @pytest.mark.parametrize(
@@ -62,31 +62,31 @@ def test_a_peer_is_everyone_its_certificate_and_address_allow(serial, address, c
         ("1234567891", "192.0.2.10", "serial_unknown"),
         ("123-45-67890", "192.0.2.10", "serial_unknown"),  # peers carry the normal form
         ("1234567890", "192.0.2.11", "address_unknown"),
-        ("1234567890", "203.0.113.7", "address_unknown"),  # somebody else's
+        ("1234567890", "203.0.113.7", "address_unknown"),  # of another operator
         ("1234567890", "2001:db8::11", "address_unknown"),
         ("AB12", "2001:db8:d::1", "address_unknown"),
-        ("AB12", "", "address_unknown"),  # gone before it could be asked for
+        ("AB12", "", "address_unknown"),  # disconnected before its address was read
         ("999", "", "address_unknown"),
         (None, "192.0.2.99", "address_unknown"),
         (None, "", "address_unknown"),
     ],
 )
-def test_a_peer_that_is_nobody_is_refused_by_what_is_wrong_with_it(serial, address, name):
+def test_an_unidentified_peer_is_refused_with_the_cause(serial, address, name):
     with pytest.raises(Refusal) as refusal:
-        recognised(serial, address)
+        identify(serial, address)
     assert refusal.value.fault.name == name
 
 
-def test_a_few_more_stand_beside_those_who_are_known():
+def test_a_union_holds_the_callers_of_both():
     others = [operator("ZOPA000002", "123-45-67890", ["192.0.2.10"]), operator("ZOPE000001", "777", ["10.0.0.5"])]
-    more = Parties.of_file(Directory.model_validate({"operators": others})).callers
-    both = CALLERS.and_also(more)
-    assert both.everyone == (*CALLERS.everyone, *more.everyone)
-    codes = [one.operator.org_code for one in both.recognise(Peer("1234567890", "192.0.2.10"))]
+    other = Parties.of_file(Directory.model_validate({"operators": others})).callers
+    both = CALLERS.union(other)
+    assert both.everyone == (*CALLERS.everyone, *other.everyone)
+    codes = [caller.operator.org_code for caller in both.recognise(Peer("1234567890", "192.0.2.10"))]
     assert codes == ["ZOPA000001", "ZOPB000001", "ZOPA000002"]
-    assert [one.operator.org_code for one in both.by_serial["777"]] == ["ZOPE000001"]
+    assert [caller.operator.org_code for caller in both.by_serial["777"]] == ["ZOPE000001"]
     assert "777" not in CALLERS.by_serial
-    assert recognised("1234567890", "192.0.2.10") == ["ZOPA000001", "ZOPB000001"]
+    assert identify("1234567890", "192.0.2.10") == ["ZOPA000001", "ZOPB000001"]
 
 
 BOTH = CALLERS.recognise(Peer("1234567890", "192.0.2.10"))
@@ -110,7 +110,7 @@ def claims(**changed):
     ("changed", "owner"),
     [({}, "ZOPA000001"), ({"aud": "ZOPB000001", "client_id": "ZOPB000001SVC"}, "ZOPB000001")],
 )
-def test_the_token_tells_which_of_its_codes_a_company_calls_as(changed, owner):
+def test_the_token_selects_the_org_code_of_a_company(changed, owner):
     assert owner_of(claims(**changed), BOTH).operator.org_code == owner
 
 
@@ -119,11 +119,11 @@ def test_the_token_tells_which_of_its_codes_a_company_calls_as(changed, owner):
     [
         ({"client_id": "ZOPC000001SVC"}, "token_of_other_operator"),
         ({"client_id": "ONE2"}, "token_of_other_operator"),
-        ({"aud": "ZOPB000001"}, "token_of_other_operator"),  # the service of one code, the audience of the other
+        ({"aud": "ZOPB000001"}, "token_of_other_operator"),  # the service of one org_code, the audience of the other
         ({"aud": "ZOPC000001", "client_id": "ZOPC000001SVC"}, "token_of_other_operator"),
     ],
 )
-def test_a_token_of_somebody_else_is_refused(changed, name):
+def test_a_token_of_another_operator_is_refused(changed, name):
     with pytest.raises(Refusal) as refusal:
         owner_of(claims(**changed), BOTH)
     assert refusal.value.fault.name == name
@@ -136,9 +136,9 @@ def test_a_token_of_somebody_else_is_refused(changed, name):
         ({"ZOPA000001": "M"}, "ZOPA000001C", False),
         ({"ZOPA000001": "MC"}, "ZOPA000001C", True),
         ({"ZOPA000001": "M"}, "ZOPB000001M", False),
-        ({"ZOPA000001": "M", "ZOPB000001": "C"}, "ZOPB000001C", True),  # one certificate for two of a company
+        ({"ZOPA000001": "M", "ZOPB000001": "C"}, "ZOPB000001C", True),  # one certificate for two org_codes of a company
         ({"ZOPA000001": "M", "ZOPB000001": "C"}, "ZOPB000001M", False),
-        ({"zopa00000a": "M"}, "ZOPA00000AM", True),  # 거래고유번호 has capitals alone
+        ({"zopa00000a": "M"}, "ZOPA00000AM", True),  # 거래고유번호 has only capital letters
         ({"ZPTL000001": "P"}, "ZPTL000001P", True),
         ({"ZPTL000001": "P"}, "ZPTL000001M", False),
     ],
@@ -161,7 +161,7 @@ def test_a_token_for_another_institution_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("serial", "address", "trace"),
+    ("serial", "address", "description"),
     [
         ("999", "192.0.2.77", "address=192.0.2.77 serial=999 operator=ZOPD000001"),
         ("1234567890", "192.0.2.77", "address=192.0.2.77 serial=1234567890 operator=ZOPA000001,ZOPB000001"),
@@ -172,11 +172,11 @@ def test_a_token_for_another_institution_is_refused():
         ('a"\\\n한' + "9" * 99, "10.9.9.9", f"address=10.9.9.9 serial=a????{'9' * 40} operator=-"),
     ],
 )
-def test_who_is_not_recognised_can_be_traced(serial, address, trace):
-    assert CALLERS.trace(Peer(serial, address)) == trace
+def test_who_is_not_recognised_can_be_traced(serial, address, description):
+    assert CALLERS.trace(Peer(serial, address)) == description
 
 
-def test_many_callers_behind_one_serial_keep_their_order():
-    """Each is looked at once: a list of 20,000 under one serial is made ready in well under a second."""
-    one = CALLERS.everyone[0]
-    assert Callers.of([one] * 20_000).by_serial == {one.operator.serial: (one,) * 20_000}
+def test_many_callers_with_one_serial_keep_their_order():
+    """Indexing is linear: 20,000 callers with one serial take much less than a second."""
+    caller = CALLERS.everyone[0]
+    assert Callers.of([caller] * 20_000).by_serial == {caller.operator.serial: (caller,) * 20_000}

@@ -1,4 +1,4 @@
-"""40105: a call about an asset that the customer did not consent to."""
+"""40105: calls about assets without the customer's consent."""
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,7 @@ WHOLE = {"bank.deposit": frozenset({(ACCOUNT, "")})}
 PART = {"bank.deposit": frozenset({(ACCOUNT, "001")})}
 
 
-def refused(api_id, scope, parameters, assets):
+def check(api_id, scope, parameters, assets):
     try:
         check_asset(APIS[api_id], scope, parameters, assets)
     except Refusal as refusal:
@@ -27,7 +27,7 @@ def refused(api_id, scope, parameters, assets):
     ("assets", "parameters"),
     [
         ({"bank.deposit": None}, {"account_num": OTHER}),
-        ({"bank.deposit": None}, {}),  # what is missing is the parameter check's to say
+        ({"bank.deposit": None}, {}),  # missing parameters are reported by the parameter check
         (WHOLE, {"account_num": ACCOUNT}),
         (WHOLE, {"account_num": ACCOUNT, "seqno": "001"}),
         (WHOLE, {"account_num": ACCOUNT, "seqno": ""}),
@@ -39,7 +39,7 @@ def refused(api_id, scope, parameters, assets):
     ],
 )
 def test_a_consented_asset_passes(assets, parameters):
-    assert refused("은행-004", "bank.deposit", parameters, assets) is None
+    assert check("은행-004", "bank.deposit", parameters, assets) is None
 
 
 @pytest.mark.parametrize(
@@ -67,33 +67,31 @@ def test_a_consented_asset_passes(assets, parameters):
         ({}, {"account_num": ACCOUNT}),
     ],
 )
-def test_any_other_asset_is_refused_by_its_field_alone(assets, parameters):
-    assert refused("은행-004", "bank.deposit", parameters, assets) == ("asset_not_consented", "account_num")
+def test_any_other_asset_is_refused_naming_its_field(assets, parameters):
+    assert check("은행-004", "bank.deposit", parameters, assets) == ("asset_not_consented", "account_num")
 
 
-def test_an_asset_by_seqno_opens_no_api_that_knows_no_seqno():
+def test_an_api_without_seqno_needs_consent_without_seqno():
     assets = {"invest.account": frozenset({(ACCOUNT, "001")})}
-    assert refused("금투-002", "invest.account", {"account_num": ACCOUNT, "seqno": "001"}, assets) is not None
+    assert check("금투-002", "invest.account", {"account_num": ACCOUNT, "seqno": "001"}, assets) is not None
 
 
-def test_a_bills_seqno_names_no_asset():
-    assert (
-        refused("카드-005", "card.bill", {"seqno": "9", "charge_month": "202401"}, {"card.bill": frozenset()}) is None
-    )
+def test_the_seqno_of_a_bill_is_not_an_asset():
+    assert check("카드-005", "card.bill", {"seqno": "9", "charge_month": "202401"}, {"card.bill": frozenset()}) is None
 
 
 @pytest.mark.parametrize("industry", INDUSTRIES)
-def test_every_api_lets_the_consented_asset_pass_and_no_other(industry):
+def test_every_api_accepts_only_the_consented_asset(industry):
     for api in load_catalogue().of(industry, later=True):
         if not api.asset:
-            assert refused(api.api_id, api.scope_for(industry), {}, {}) is None
+            assert check(api.api_id, api.scope_for(industry), {}, {}) is None
             continue
         scope = api.scope_for(industry)
-        check = compile_asset_check(api, scope)
-        check({api.asset.field: "A1"}, {scope: frozenset({("A1", "")})})
+        check_call = compile_asset_check(api, scope)
+        check_call({api.asset.field: "A1"}, {scope: frozenset({("A1", "")})})
         for assets in ({scope: frozenset({("A2", "")})}, {scope: frozenset()}, {f"{industry}.list": None}):
             with pytest.raises(Refusal) as refusal:
-                check({api.asset.field: "A1"}, assets)
+                check_call({api.asset.field: "A1"}, assets)
             assert (refusal.value.fault.rsp_code, refusal.value.detail) == ("40105", api.asset.field)
 
 
@@ -102,8 +100,6 @@ def test_every_api_lets_the_consented_asset_pass_and_no_other(industry):
     st.sampled_from("ABC"),
     st.sampled_from(["", "1", "2"]),
 )
-def test_what_passes_was_consented_to_as_a_whole_or_by_this_very_seqno(pairs, asset, seqno):
-    passes = (
-        refused("은행-002", "bank.deposit", {"account_num": asset, "seqno": seqno}, {"bank.deposit": pairs}) is None
-    )
+def test_accepted_assets_were_consented_whole_or_by_seqno(pairs, asset, seqno):
+    passes = check("은행-002", "bank.deposit", {"account_num": asset, "seqno": seqno}, {"bank.deposit": pairs}) is None
     assert passes == ((asset, "") in pairs or (seqno != "" and (asset, seqno) in pairs))

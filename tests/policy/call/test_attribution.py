@@ -1,4 +1,4 @@
-"""What a refused call names, read from whatever came of it."""
+"""Attribution of refused calls by the part of the request that was received."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def plan(parties):
 
 
 @pytest.mark.parametrize(
-    ("path", "said", "told"),
+    ("path", "content", "attributes"),
     [
         ("/v1/bank/accounts", b"org_code=ZBAA000001", ("BA01", "bank", "ZBAA000001", "")),
         ("/v7/bank/accounts", b"limit=1&org_code=ZBAA000001&x=", ("BA01", "bank", "ZBAA000001", "")),
@@ -55,13 +55,13 @@ def plan(parties):
         ("/v1/bank/accounts", b"x" * 9000 + b"&org_code=ZBAA000001", ("BA01", "bank", "", "")),
     ],
 )
-def test_a_refused_call_counts_for_what_it_names(plan, parties, path, said, told):
+def test_a_refused_call_is_attributed_by_its_content(plan, parties, path, content, attributes):
     exchange = Exchange(0.0, 0.0)
-    attribute(plan, parties.callers.everyone, path.encode(), said, exchange)
-    assert (exchange.api_code, exchange.industry, exchange.provider, exchange.client_id) == told
+    attribute(plan, parties.callers.everyone, path.encode(), content, exchange)
+    assert (exchange.api_code, exchange.industry, exchange.provider, exchange.client_id) == attributes
 
 
-def test_what_is_known_already_stays(plan, parties):
+def test_known_values_are_kept(plan, parties):
     exchange = Exchange(0.0, 0.0)
     exchange.api_code, exchange.provider, exchange.client_id = "BA03", "ZBAA000002", "ZOPA000001SVC01"
     attribute(plan, Callers.of(()).everyone, b"/v1/bank/accounts", b"org_code=ZBAA000001&client_id=x", exchange)

@@ -1,4 +1,4 @@
-"""What goes out: by allow-list, in one form, never with what a caller smuggled in."""
+"""Requests and responses are built by allow-list, without content that a caller injected."""
 
 import json
 
@@ -13,10 +13,10 @@ from relay.policy.call.envelope import (
     Address,
     answer_head,
     asked_in,
+    build_refusal_body,
     echo,
     flaw_of,
     refusal,
-    refusal_body,
     request,
     tran_id_in,
 )
@@ -32,7 +32,7 @@ SENT = {
     b"x-api-type": b"user-refresh",
     b"accept-encoding": b"gzip",
     b"x-user-ci": b"ci",
-    b"x-client-id": b"somebody-else",
+    b"x-client-id": b"another-client",
     b"x-forwarded-for": b"192.0.2.1",
     b"connection": b"x-api-type",
     b"transfer-encoding": b"chunked",
@@ -47,7 +47,7 @@ def lines(raw):
     return first, dict(field.split(b": ", 1) for field in fields), body
 
 
-def test_a_get_goes_out_with_what_a_provider_may_see():
+def test_a_get_passes_only_allowed_headers():
     first, fields, body = lines(envelope.request(ADDRESS, "GET", b"/v1/bank/accounts?a=%20b", SENT, ABOUT, b""))
     assert first == b"GET /relay/v1/bank/accounts?a=%20b HTTP/1.1"
     assert fields == {
@@ -62,7 +62,7 @@ def test_a_get_goes_out_with_what_a_provider_may_see():
 
 
 @pytest.mark.parametrize("body", [b"{}", b"", "\r\n\r\n한".encode()])
-def test_a_post_goes_out_with_its_body_and_a_length_of_our_own(body):
+def test_a_post_has_its_body_and_our_content_length(body):
     first, fields, sent = lines(envelope.request(ADDRESS, "POST", b"/v1/a", SENT, ABOUT, body))
     assert first == b"POST /relay/v1/a HTTP/1.1"
     assert fields[b"Content-Type"] == envelope.JSON_TYPE
@@ -70,20 +70,20 @@ def test_a_post_goes_out_with_its_body_and_a_length_of_our_own(body):
     assert len(fields) == 8
 
 
-def test_what_was_not_sent_is_not_made_up():
+def test_absent_headers_are_not_added():
     _, fields, _ = lines(envelope.request(ADDRESS, "GET", b"/v1/a", {b"x-api-tran-id": TRAN_ID}, ABOUT, b""))
     assert set(fields) == {b"Host", b"x-api-tran-id", b"x-client-id", b"x-user-ci"}
 
 
-def test_an_answer_that_must_be_read_here_is_asked_for_uncoded():
-    plain = envelope.request(ADDRESS, "GET", b"/v1/a", SENT, About("one", b"the-ci", plain=True), b"")
-    assert b"accept-encoding" not in lines(plain)[1]
-    assert lines(plain)[1][b"x-api-type"] == b"user-refresh"
+def test_a_filtered_response_is_requested_without_coding():
+    sent = envelope.request(ADDRESS, "GET", b"/v1/a", SENT, About("one", b"the-ci", plain=True), b"")
+    assert b"accept-encoding" not in lines(sent)[1]
+    assert lines(sent)[1][b"x-api-type"] == b"user-refresh"
 
 
 @pytest.mark.parametrize("close", [True, False])
 @pytest.mark.parametrize("length", [0, 5, None])
-def test_an_answer_goes_out_with_what_an_operator_may_see(length, close):
+def test_a_response_passes_only_allowed_headers(length, close):
     sent = {b"content-encoding": b"gzip", b"retry-after": b"3", b"server": b"x", b"set-cookie": b"a", b"x-debug": b"y"}
     first, fields, _ = lines(answer_head(429, TRAN_ID, sent, length, close=close))
     framing = {b"Transfer-Encoding": b"chunked"} if length is None else {b"Content-Length": b"%d" % length}
@@ -100,40 +100,42 @@ def test_an_answer_goes_out_with_what_an_operator_may_see(length, close):
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 @pytest.mark.parametrize("detail", ["", "org_code", "한" * 500, "<" * 500, '"\\' * 300])
-def test_every_refusal_is_json_of_two_fields_and_its_words_have_at_most_450_bytes(fault, detail):
+def test_every_refusal_is_json_with_a_message_of_450_bytes(fault, detail):
     first, fields, body = lines(refusal(Refusal(fault, detail), TRAN_ID, close=True))
-    told = json.loads(body)
-    assert list(told) == ["rsp_code", "rsp_msg"]
-    assert told["rsp_code"] == fault.rsp_code
-    assert told["rsp_msg"].startswith(fault.words)
-    assert len(told["rsp_msg"].encode()) <= 450
+    content = json.loads(body)
+    assert list(content) == ["rsp_code", "rsp_msg"]
+    assert content["rsp_code"] == fault.rsp_code
+    assert content["rsp_msg"].startswith(fault.words)
+    assert len(content["rsp_msg"].encode()) <= 450
     assert first.startswith(b"HTTP/1.1 %d " % fault.status)
     assert (fields[b"Content-Length"], fields[b"x-api-tran-id"]) == (b"%d" % len(body), TRAN_ID)
     assert (b"retry-after" in fields) is (fault.status == 429)
 
 
 @pytest.mark.parametrize(
-    ("method", "allow", "said"),
+    ("method", "allow", "detail"),
     [
         ("GET", b"GET", "GET만 허용됩니다"),
         ("POST", b"POST", "POST만 허용됩니다"),
         ("", b"GET, POST", "GET, POST만 허용됩니다"),
     ],
 )
-def test_a_405_says_which_method_is_allowed(method, allow, said):
+def test_a_405_says_which_method_is_allowed(method, allow, detail):
     _, fields, body = lines(refusal(MethodNotAllowed(method), TRAN_ID, close=False))
-    assert (fields[b"allow"], json.loads(body)["rsp_msg"]) == (allow, f"허용되지 않는 HTTP Method입니다: {said}")
+    assert (fields[b"allow"], json.loads(body)["rsp_msg"]) == (allow, f"허용되지 않는 HTTP Method입니다: {detail}")
 
 
-def test_words_without_a_detail_stand_alone():
-    assert json.loads(refusal_body(FAULTS["relay_broken"]))["rsp_msg"] == FAULTS["relay_broken"].words
-    assert json.loads(refusal_body(FAULTS["header_missing"], "Host"))["rsp_msg"].endswith(": Host")
+def test_a_message_without_detail_is_the_text_of_the_fault():
+    assert json.loads(build_refusal_body(FAULTS["relay_broken"]))["rsp_msg"] == FAULTS["relay_broken"].words
+    assert json.loads(build_refusal_body(FAULTS["header_missing"], "Host"))["rsp_msg"].endswith(": Host")
 
 
-@pytest.mark.parametrize(("wait", "told"), [(0.0, b"1"), (0.001, b"1"), (1.0, b"1"), (1.001, b"2"), (59.2, b"60")])
-def test_who_comes_too_soon_is_told_when_to_come_in_whole_seconds(wait, told):
+@pytest.mark.parametrize(
+    ("wait", "retry_after"), [(0.0, b"1"), (0.001, b"1"), (1.0, b"1"), (1.001, b"2"), (59.2, b"60")]
+)
+def test_retry_after_is_in_whole_seconds(wait, retry_after):
     raw = refusal(Refusal(FAULTS["operator_rate"], retry_after=wait), b"", close=False)
-    assert lines(raw)[1][b"retry-after"] == told
+    assert lines(raw)[1][b"retry-after"] == retry_after
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,7 @@ def test_a_tran_id_is_echoed_when_it_is_printable_and_short(sent, echoed):
 
 
 @pytest.mark.parametrize(
-    ("raw", "found"),
+    ("raw", "tran_id"),
     [
         (b"GET / HTTP/1.1\r\nx-api-tran-id: T1\r\n\r\n", b"T1"),
         (b"GET / HTTP/1.1\r\nX-API-TRAN-ID:T1 \r\n\r\n", b"T1"),
@@ -173,15 +175,15 @@ def test_a_tran_id_is_echoed_when_it_is_printable_and_short(sent, echoed):
         (b"", b""),
     ],
 )
-def test_a_tran_id_is_found_in_a_head_that_could_not_be_read(raw, found):
-    assert tran_id_in(raw) == found
+def test_a_tran_id_is_found_in_a_malformed_head(raw, tran_id):
+    assert tran_id_in(raw) == tran_id
 
 
 @given(st.binary(max_size=80))
-def test_whatever_is_found_or_echoed_can_stand_in_a_header(noise):
-    for found in (echo(noise), tran_id_in(b"x\r\nx-api-tran-id:" + noise + b"\r\n"), tran_id_in(noise)):
-        assert all(33 <= byte <= 126 for byte in found)
-        assert len(found) <= 64
+def test_a_found_or_echoed_tran_id_is_valid_in_a_header(noise):
+    for tran_id in (echo(noise), tran_id_in(b"x\r\nx-api-tran-id:" + noise + b"\r\n"), tran_id_in(noise)):
+        assert all(33 <= byte <= 126 for byte in tran_id)
+        assert len(tran_id) <= 64
 
 
 @pytest.mark.parametrize(
@@ -197,7 +199,7 @@ def test_whatever_is_found_or_echoed_can_stand_in_a_header(noise):
         (b"ZOPA000001M0000000000000\xb2", "header_malformed"),
     ],
 )
-def test_a_tran_id_has_its_form(sent, name):
+def test_a_malformed_tran_id_is_refused(sent, name):
     with pytest.raises(Refusal) as refusal:
         envelope.valid_tran_id(sent)
     assert refusal.value.fault.name == name
@@ -221,7 +223,7 @@ def test_a_tran_id_has_its_form(sent, name):
         (b"", "type"),
     ],
 )
-def test_json_is_json_in_utf_8(content_type, flaw):
+def test_content_type_must_be_json_in_utf_8(content_type, flaw):
     assert flaw_of(200, {b"content-type": content_type}, TRAN_ID) == flaw
     if not flaw:
         envelope.check_json_type(content_type)
@@ -231,7 +233,7 @@ def test_json_is_json_in_utf_8(content_type, flaw):
         assert refusal.value.fault.name == "header_malformed"
 
 
-def test_a_post_says_its_type():
+def test_a_post_without_content_type_is_refused():
     with pytest.raises(Refusal) as refusal:
         envelope.check_json_type(None)
     assert (refusal.value.fault.name, refusal.value.detail) == (
@@ -251,7 +253,7 @@ def test_a_post_says_its_type():
         *[(status, {}, "status") for status in (100, 201, 204, 206, 301, 302, 304, 408, 418, 501, 502, 503, 504, 999)],
     ],
 )
-def test_an_answer_is_one_of_the_standard_and_to_this_call(status, headers, flaw):
+def test_a_response_has_a_standard_status_and_this_tran_id(status, headers, flaw):
     assert flaw_of(status, headers, TRAN_ID) == flaw
 
 
@@ -263,28 +265,28 @@ def test_an_answer_is_one_of_the_standard_and_to_this_call(status, headers, flaw
         ("http://[2001:db8::1]:8080/x", b"GET /x/v1", b"[2001:db8::1]:8080"),
     ],
 )
-def test_an_address_is_what_its_base_url_says(url, first, host):
+def test_a_template_has_host_and_path_of_its_base_url(url, first, host):
     line, fields, _ = lines(envelope.request(Address.of(url), "GET", b"/v1", {b"x-api-tran-id": TRAN_ID}, ABOUT, b""))
     assert (line, fields[b"Host"]) == (first + b" HTTP/1.1", host)
 
 
 @pytest.mark.parametrize(
-    ("about", "told"),
+    ("context", "withheld"),
     [
         (About("one", b"CI", frozenset({"trans_memo", "merchant_name"})), b"merchant_name trans_memo"),
         (About("one", b"CI", frozenset({"trans_memo"}), plain=True), None),
         (About("one", b"CI"), None),
     ],
 )
-def test_an_institution_is_told_what_to_leave_out_unless_the_relay_does(about, told):
-    sent = request(Address.of("https://b.example"), "GET", b"/v1", {b"x-api-tran-id": b"T"}, about, b"")
-    lines = dict(line.split(b": ", 1) for line in sent.split(b"\r\n")[1:-2])
-    assert lines.get(b"x-consent-withheld") == told
-    assert (b"accept-encoding" in lines) is False
+def test_withheld_fields_are_sent_unless_the_relay_filters(context, withheld):
+    sent = request(Address.of("https://b.example"), "GET", b"/v1", {b"x-api-tran-id": b"T"}, context, b"")
+    fields = dict(line.split(b": ", 1) for line in sent.split(b"\r\n")[1:-2])
+    assert fields.get(b"x-consent-withheld") == withheld
+    assert b"accept-encoding" not in fields
 
 
 @pytest.mark.parametrize(
-    ("raw", "asked"),
+    ("raw", "method_and_path"),
     [
         (b"HEAD /oauth/2.0/token HTTP/1.1\r\n", (b"HEAD", b"/oauth/2.0/token")),
         (b"POST /v1?a=b HTTP/1.1\r\n", (b"POST", b"/v1")),
@@ -293,8 +295,8 @@ def test_an_institution_is_told_what_to_leave_out_unless_the_relay_does(about, t
         (b"get / HTTP/1.1", (b"", b"")),
     ],
 )
-def test_what_was_asked_for_is_seen_in_a_head_that_could_not_be_read(raw, asked):
-    assert asked_in(raw) == asked
+def test_method_and_path_are_found_in_a_malformed_head(raw, method_and_path):
+    assert asked_in(raw) == method_and_path
 
 
 PLAIN = b"/v1/bank/accounts?org_code=ZBAA000001"
@@ -302,7 +304,7 @@ LONG_PAGE = b"&next_page=" + b"x" * 9000
 
 
 @pytest.mark.parametrize(
-    ("target", "headers", "told"),
+    ("target", "headers", "detail"),
     [
         (PLAIN, {}, None),
         (PLAIN.ljust(4096, b"x"), {}, None),
@@ -314,13 +316,13 @@ LONG_PAGE = b"&next_page=" + b"x" * 9000
         (PLAIN, {b"accept-encoding": b"x" * 1024}, None),
         (PLAIN, {b"accept-encoding": b"x" * 1025}, "accept-encoding (1024바이트까지)"),
         (PLAIN, {b"x-api-type": b"x" * 1025}, "x-api-type (1024바이트까지)"),
-        (PLAIN, {b"cookie": b"x" * 8000}, None),  # goes no further than here
+        (PLAIN, {b"cookie": b"x" * 8000}, None),  # not forwarded
     ],
 )
-def test_what_goes_on_fits_what_any_server_takes(target, headers, told):
-    if told is None:
+def test_what_goes_on_fits_what_any_server_takes(target, headers, detail):
+    if detail is None:
         envelope.check_sizes(target, headers)
     else:
         with pytest.raises(Refusal) as refusal:
             envelope.check_sizes(target, headers)
-        assert refusal.value.detail == told
+        assert refusal.value.detail == detail

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.domain.api import Field, Presence
-from relay.policy.call.fields import allowed, check_of, kind_of, text_of
+from relay.policy.call.fields import allowed, check_of, get_checked_type, text_of
 
 
 def field(kind, length="", name="x", codes=()):
@@ -74,18 +74,18 @@ def test_a_value_of_another_type_does_not_fit(kind, length, text):
 
 
 @pytest.mark.parametrize(("kind", "length", "text"), LENIENT_RIGHT)
-def test_leniently_characters_are_not_looked_at(kind, length, text):
+def test_lenient_checks_ignore_characters(kind, length, text):
     assert not fits(kind, length, text)
     assert fits(kind, length, text, strict=False)
 
 
 @pytest.mark.parametrize(("kind", "length", "text"), LENIENT_WRONG)
-def test_leniently_lengths_and_calendars_still_hold(kind, length, text):
+def test_lenient_checks_include_lengths_and_dates(kind, length, text):
     assert not fits(kind, length, text, strict=False)
 
 
 @pytest.mark.parametrize("kind", ["N", "AH", "A", "a", "AN", "aN", "aNS", "NS", "Boolean", "DATE", "DTIME", "B64"])
-def test_nothing_is_no_value_of_any_type(kind):
+def test_an_empty_text_fits_no_type(kind):
     assert not fits(kind, "8", "")
     assert not fits(kind, "8", "", strict=False)
 
@@ -98,11 +98,11 @@ def test_months_have_twelve_values(name, text, right):
     assert fits("N", "6", text, name=name) is right
 
 
-def test_six_digits_of_another_name_are_no_month():
+def test_six_digits_in_other_fields_are_not_a_month():
     assert fits("N", "6", "999999", name="paid_in_cnt")
 
 
-def test_a_code_table_stands_for_the_type():
+def test_a_code_table_replaces_the_type():
     assert fits("a", "6", "Bearer", codes=["Bearer"])
     assert not fits("aN", "2", "03", codes=["01", "02"])
     assert fits("aN", "2", "03", codes=["01", "02"], strict=False)
@@ -112,12 +112,12 @@ def test_a_code_table_stands_for_the_type():
     ("name", "text"),
     [("api_uri", "/accounts/deposit/basic"), ("next_page", "MQ_-.~"), ("merchant_regno", "123-45-67890")],
 )
-def test_fields_whose_own_words_ask_for_more_than_an_get_it(name, text):
+def test_widened_fields_accept_the_type_ans(name, text):
     assert fits("aN", "50", text, name=name)
-    assert kind_of(field("aN", "50", name=name)) == "aNS"
+    assert get_checked_type(field("aN", "50", name=name)) == "aNS"
 
 
-def test_an_unknown_type_is_no_check():
+def test_an_unknown_type_raises_key_error():
     with pytest.raises(KeyError):
         check_of(field("XX", "3"))
 
@@ -147,7 +147,7 @@ def test_ah_counts_bytes(text, length):
 
 @settings(max_examples=30)
 @given(st.text(max_size=10))
-def test_only_ascii_passes_where_letters_and_digits_are_meant(text):
+def test_letters_and_digits_are_ascii(text):
     assert fits("aN", "10", text) is (text.isascii() and text.isalnum())
 
 
@@ -172,7 +172,7 @@ def test_the_text_of_a_number_is_the_number(value):
 
 
 @pytest.mark.parametrize(
-    ("of", "words"),
+    ("of_field", "description"),
     [
         (field("DATE", "8"), "DATE, YYYYMMDD"),
         (field("DTIME", "14"), "DTIME, YYYYMMDDhhmmss"),
@@ -183,8 +183,8 @@ def test_the_text_of_a_number_is_the_number(value):
         (field("AH", "116"), "AH(116)"),
     ],
 )
-def test_what_is_allowed_is_said_in_the_words_of_the_standard(of, words):
-    assert allowed(of) == words
+def test_allowed_values_are_described_as_in_the_standard(of_field, description):
+    assert allowed(of_field) == description
 
 
 def test_now_is_a_dtime():

@@ -1,4 +1,4 @@
-"""When an institution is down by its own plan, to the minute."""
+"""Planned maintenance of institutions, to the minute."""
 
 from datetime import datetime
 
@@ -44,13 +44,13 @@ SUNDAY_NIGHT, DAILY, ONE_NIGHT = ("sun", "0200", "0400"), ("daily", "2330", "003
         ([("20280229", "0000", "2359")], ["2028-02-29T12:00"], ["2028-03-01T00:00", "2028-02-28T23:59"]),
     ],
 )
-def test_it_is_down_from_the_first_minute_to_just_before_the_last(entries, down, up):
+def test_maintenance_lasts_until_just_before_its_last_minute(entries, down, up):
     compiled = calendar(*entries)
     assert [moment for moment in down if not in_maintenance(compiled, at(moment))] == []
     assert [moment for moment in up if in_maintenance(compiled, at(moment))] == []
 
 
-def test_who_plans_nothing_has_no_calendar_and_is_never_down():
+def test_without_entries_there_is_no_maintenance():
     assert compile_maintenance(()) is None
     assert not in_maintenance(None, at("2027-01-03T02:00"))
 
@@ -58,5 +58,5 @@ def test_who_plans_nothing_has_no_calendar_and_is_never_down():
 @pytest.mark.parametrize("day", ["mon", "tue", "wed", "thu", "fri", "sat", "sun"])
 def test_a_day_of_the_week_is_that_day_in_korea(day):
     compiled = calendar((day, "1200", "1201"))
-    found = [n for n in range(4, 11) if in_maintenance(compiled, at(f"2027-01-{n:02}T12:00"))]  # the 4th is a Monday
-    assert [datetime(2027, 1, n, tzinfo=KOREA).strftime("%a").lower() for n in found] == [day]
+    days = [n for n in range(4, 11) if in_maintenance(compiled, at(f"2027-01-{n:02}T12:00"))]  # the 4th is a Monday
+    assert [datetime(2027, 1, n, tzinfo=KOREA).strftime("%a").lower() for n in days] == [day]

@@ -1,4 +1,4 @@
-"""The reader in slices agrees with the reader of the standard library, however it is sliced."""
+"""The filter agrees with the JSON reader of the standard library for slices of any size."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.policy.call.member_filter import TOKENS_MOST, MemberFilter
+from relay.policy.call.member_filter import MAX_TOKENS, MemberFilter
 
 PIECES = [
     *(
@@ -49,31 +49,30 @@ PIECES = [
 ]
 
 
-def filtered(text, tokens=10_000):
-    """What is left of a JSON text without `memo`; None when it is no JSON object."""
+def remove_memo(text, tokens=10_000):
+    """Returns a JSON text without its `memo` members, None when it is not a JSON object."""
     try:
-        reading = MemberFilter(text.encode(), frozenset({"memo"}))
-        while not reading.read(tokens):
+        member_filter = MemberFilter(text.encode(), frozenset({"memo"}))
+        while not member_filter.read(tokens):
             pass
     except ValueError:
         return None
-    return reading.result.decode()
+    return member_filter.result.decode()
 
 
-def by_json(text):
-    """The same by the standard library, as values."""
+def remove_memo_by_json(text):
+    """Returns the same as values, by the standard library."""
 
-    def once(pairs):
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("doubled")
+    def build_object(pairs):
+        if len(dict(pairs)) != len(pairs):
+            raise ValueError("duplicate name")
         return {name: value for name, value in pairs if name.lower() != "memo"}
 
-    def no_constant(name):
+    def refuse_constant(name):
         raise ValueError(name)
 
     try:
-        value = json.loads(text, object_pairs_hook=once, parse_constant=no_constant)
+        value = json.loads(text, object_pairs_hook=build_object, parse_constant=refuse_constant)
         text.encode()
         json.dumps(value, ensure_ascii=False).encode()
     except ValueError:
@@ -93,31 +92,31 @@ objects = st.dictionaries(st.text(max_size=2), values, max_size=4)
 
 
 @given(texts | objects.map(json.dumps) | objects.map(lambda value: json.dumps(value, indent=1, ensure_ascii=False)))
-def test_it_takes_what_json_takes_and_leaves_the_same(text):
-    left, expected = filtered(text), by_json(text)
+def test_the_filter_agrees_with_the_json_module(text):
+    left, expected = remove_memo(text), remove_memo_by_json(text)
     if expected is None:
-        assert left is None or '"memo"' in text  # half a surrogate may stand in what is left out
+        assert left is None or '"memo"' in text  # a lone surrogate may be in a removed member
     else:
         assert json.loads(left) == expected
 
 
 @given(texts | objects.map(json.dumps), st.integers(1, 9))
-def test_slices_of_any_size_leave_the_same(text, tokens):
-    assert filtered(text, tokens) == filtered(text)
+def test_the_size_of_slices_does_not_matter(text, tokens):
+    assert remove_memo(text, tokens) == remove_memo(text)
 
 
 @pytest.mark.parametrize(
     "text",
-    ['{"a":' * 101 + "1" + "}" * 101, '{"a":' + "[" * 100 + "]" * 100 + "}", '{"a":[' + "1," * TOKENS_MOST + "1]}"],
+    ['{"a":' * 101 + "1" + "}" * 101, '{"a":' + "[" * 100 + "]" * 100 + "}", '{"a":[' + "1," * MAX_TOKENS + "1]}"],
     ids=["objects", "lists", "values"],
 )
-def test_too_deep_and_too_many_is_no_answer(text):
-    assert filtered(text) is None
+def test_deep_nesting_and_many_values_are_refused(text):
+    assert remove_memo(text) is None
 
 
 def test_five_hundred_full_rows_are_read():
     row = {f"field_{number}": "x" * 20 for number in range(25)}
-    assert len(json.loads(filtered(json.dumps({"list": [row] * 500})))["list"]) == 500
+    assert len(json.loads(remove_memo(json.dumps({"list": [row] * 500})))["list"]) == 500
 
 
 @pytest.mark.parametrize(
@@ -125,6 +124,6 @@ def test_five_hundred_full_rows_are_read():
     [[f"name{number}" for number in range(501)], ["x" * 101]],
     ids=["too many", "too long"],
 )
-def test_names_that_no_answer_of_the_standard_has_are_no_answer(names):
-    assert filtered(json.dumps(dict.fromkeys(names, "1"))) is None
-    assert filtered(json.dumps(dict.fromkeys(names[:499], "1"))) is None or len(names) > 1
+def test_too_many_and_too_long_names_are_refused(names):
+    assert remove_memo(json.dumps(dict.fromkeys(names, "1"))) is None
+    assert remove_memo(json.dumps(dict.fromkeys(names[:499], "1"))) is None or len(names) > 1

@@ -1,4 +1,4 @@
-"""What goes to the authority and back: by allow-list, who calls written by us alone."""
+"""Requests to the authority and its responses, by allow-list; only the relay names the operators."""
 
 import json
 
@@ -43,12 +43,12 @@ SENT = {
 def lines(raw):
     head, _, body = raw.partition(b"\r\n\r\n")
     first, *fields = head.split(b"\r\n")
-    found = [tuple(field.split(b": ", 1)) for field in fields]
-    assert len(dict(found)) == len(found)
-    return first, dict(found), body
+    pairs = [tuple(field.split(b": ", 1)) for field in fields]
+    assert len(dict(pairs)) == len(pairs)
+    return first, dict(pairs), body
 
 
-def test_a_form_goes_out_with_who_calls_and_a_length_of_our_own():
+def test_a_form_has_the_operators_and_our_content_length():
     raw = request("POST", b"/oauth/2.0/token", SENT, ("ZOPA000001", "ZOPB000001"), "", b"grant_type=x")
     first, fields, body = lines(raw)
     assert (first, body) == (b"POST /oauth/2.0/token HTTP/1.1", b"grant_type=x")
@@ -62,33 +62,33 @@ def test_a_form_goes_out_with_who_calls_and_a_length_of_our_own():
     }
 
 
-def test_a_caller_nobody_knows_goes_out_with_why():
+def test_an_unidentified_caller_is_sent_with_the_fault():
     first, fields, body = lines(request("GET", b"/oauth/2.0/authorize?a=%20", {}, (), "address_unknown", b""))
     assert (first, body) == (b"GET /oauth/2.0/authorize?a=%20 HTTP/1.1", b"")
     assert fields == {b"Host": b"authority", b"x-relay-operators": b"", b"x-relay-fault": b"address_unknown"}
 
 
 @pytest.mark.parametrize(
-    ("passing", "goes", "stays"),
+    ("allowed", "passed", "dropped"),
     [(WITH_CUSTOMER, b"x-user-ci", b"authorization"), (WITH_TOKEN, b"authorization", b"x-user-ci")],
 )
-def test_a_token_goes_to_the_support_apis_alone_and_a_customer_to_oauth_alone(passing, goes, stays):
-    _, fields, _ = lines(request("POST", b"/v1/mgmts/consents", SENT, ("ZPTL000001",), "", b"{}", passing))
-    assert (fields[goes], stays in fields) == (SENT[goes], False)
+def test_each_allow_list_passes_its_own_header(allowed, passed, dropped):
+    _, fields, _ = lines(request("POST", b"/v1/mgmts/consents", SENT, ("ZPTL000001",), "", b"{}", allowed))
+    assert (fields[passed], dropped in fields) == (SENT[passed], False)
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 405, 429, 500])
-def test_an_answer_of_a_support_api_has_the_statuses_of_data_and_stays_in_no_cache(status):
-    told = {b"cache-control": b"no-store", b"x-relay-provider": b"ZBAA000001"}
-    first, fields, _ = lines(support_head(status, TRAN_ID, told, 2, close=False))
+def test_support_responses_have_data_statuses_and_no_store(status):
+    headers = {b"cache-control": b"no-store", b"x-relay-provider": b"ZBAA000001"}
+    first, fields, _ = lines(support_head(status, TRAN_ID, headers, 2, close=False))
     assert first.startswith(b"HTTP/1.1 %d " % status)
     assert (fields[b"cache-control"], b"x-relay-provider" in fields) == (b"no-store", False)
 
 
 @given(st.dictionaries(st.sampled_from([b"x-relay-provider", b"x-relay-fault", b"via", b"expect"]), st.binary()))
-def test_nothing_an_operator_makes_up_reaches_the_authority(made_up):
-    plain = request("POST", b"/oauth/2.0/token", {}, ("ZOPA000001",), "", b"")
-    assert request("POST", b"/oauth/2.0/token", made_up, ("ZOPA000001",), "", b"") == plain
+def test_unknown_headers_of_operators_are_not_passed(headers):
+    without_headers = request("POST", b"/oauth/2.0/token", {}, ("ZOPA000001",), "", b"")
+    assert request("POST", b"/oauth/2.0/token", headers, ("ZOPA000001",), "", b"") == without_headers
 
 
 @pytest.mark.parametrize(
@@ -101,13 +101,13 @@ def test_nothing_an_operator_makes_up_reaches_the_authority(made_up):
         (200, {b"x-api-tran-id": TRAN_ID[:-1] + b"2"}, False),
     ],
 )
-def test_an_answer_is_one_of_the_authority_and_to_this_call(status, headers, good):
+def test_a_response_has_an_oauth_status_and_this_tran_id(status, headers, good):
     assert (flaw_of(status, headers, TRAN_ID) == "") is good
 
 
 @pytest.mark.parametrize("close", [True, False])
 @pytest.mark.parametrize("length", [0, 5, None])
-def test_an_answer_goes_out_with_what_an_operator_may_see(length, close):
+def test_a_response_passes_only_allowed_headers(length, close):
     seen = {b"location": b"https://one.example/", b"cache-control": b"no-store", b"pragma": b"no-cache"}
     kept = {b"x-relay-provider": b"ZBAA000001", b"server": b"x", b"set-cookie": b"a=b", b"content-type": b"text/html"}
     first, fields, _ = lines(answer_head(302, TRAN_ID, seen | kept, length, close=close))
@@ -122,13 +122,16 @@ def test_an_answer_goes_out_with_what_an_operator_may_see(length, close):
     }
 
 
-def test_the_record_takes_what_the_authority_tells_and_nothing_else():
-    noted = Exchange(1.0, 2.0)
-    told = {b"x-relay-api-code": b"AU02", b"x-relay-provider": b"P", b"x-relay-client-id": b"C"}
-    note(noted, told | {b"x-relay-operator": b"O", b"x-relay-reason": b"R", b"x-relay-status": b"1"})
-    assert (noted.api_code, noted.provider, noted.client_id, noted.operator, noted.reason) == ("AU02", *"PCOR")
-    note(noted, {})
-    assert (noted.provider, noted.status) == ("P", 0)
+def test_only_record_headers_are_copied():
+    exchange = Exchange(1.0, 2.0)
+    headers = {b"x-relay-api-code": b"AU02", b"x-relay-provider": b"P", b"x-relay-client-id": b"C"}
+    note(exchange, headers | {b"x-relay-operator": b"O", b"x-relay-reason": b"R", b"x-relay-status": b"1"})
+    assert (exchange.api_code, exchange.provider, exchange.client_id, exchange.operator, exchange.reason) == (
+        "AU02",
+        *"PCOR",
+    )
+    note(exchange, {})
+    assert (exchange.provider, exchange.status) == ("P", 0)
 
 
 @pytest.mark.parametrize(
@@ -156,26 +159,26 @@ def test_a_fault_has_its_error(fault, error):
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 @pytest.mark.parametrize("detail", ["", "x-api-tran-id", "한글", '"\\'])
-def test_every_refusal_is_json_of_two_fields_that_nobody_keeps(fault, detail):
+def test_every_refusal_is_json_with_no_store(fault, detail):
     first, fields, body = lines(refusal(Refusal(fault, detail, retry_after=1.2), TRAN_ID, close=False))
-    told = json.loads(body)
+    content = json.loads(body)
     status, error = error_of(fault)
-    assert (list(told), told["error"]) == (["error", "error_description"], error)
-    assert told["error_description"] == (f"{fault.words}: {detail}" if detail else fault.words)
+    assert (list(content), content["error"]) == (["error", "error_description"], error)
+    assert content["error_description"] == (f"{fault.words}: {detail}" if detail else fault.words)
     assert first.startswith(b"HTTP/1.1 %d " % status)
     assert (fields[b"Content-Length"], fields[b"cache-control"]) == (b"%d" % len(body), b"no-store")
     assert fields.get(b"retry-after") == (b"2" if status == 503 else None)
     assert (b"allow" in fields) is (status == 405)
 
 
-def test_an_institutions_fault_on_the_way_to_the_authority_is_the_relays():
-    on_the_way = FAULTS.keys() - {"provider_maintenance"}  # the authority has no calendar
-    for fault in map(FAULTS.__getitem__, on_the_way):
+def test_faults_of_the_authority_are_the_relays():
+    names = FAULTS.keys() - {"provider_maintenance"}  # the authority has no maintenance calendar
+    for fault in map(FAULTS.__getitem__, names):
         assert ours(fault).whose is (Whose.RELAY if fault.whose is Whose.PROVIDER else fault.whose)
 
 
 @pytest.mark.parametrize(
-    ("raw", "spoken"),
+    ("raw", "is_for_authority"),
     [
         (b"POST /oauth/2.0/token HTTP/1.1\r\n", True),
         (b"GET /oauth/", True),
@@ -189,8 +192,8 @@ def test_an_institutions_fault_on_the_way_to_the_authority_is_the_relays():
         (b"", False),
     ],
 )
-def test_who_meant_the_authority_is_answered_in_its_words(raw, spoken):
-    assert speaks_oauth(raw) is spoken
+def test_a_malformed_head_for_the_authority_is_detected(raw, is_for_authority):
+    assert speaks_oauth(raw) is is_for_authority
 
 
 @pytest.mark.parametrize(
@@ -206,7 +209,7 @@ def test_who_meant_the_authority_is_answered_in_its_words(raw, spoken):
         (b"/v1/bank/oauth/", False),
     ],
 )
-def test_tokens_for_operators_and_for_the_portal_are_oauths(path, oauth):
+def test_oauth_paths_are_detected(path, oauth):
     assert is_oauth(path) is oauth
 
 

@@ -1,4 +1,4 @@
-"""How far back and how wide: 40004 and 40304 by x-api-type, at their exact days."""
+"""Age and length of periods: 40004 and 40304 by x-api-type, at their exact limits."""
 
 from datetime import date, timedelta
 
@@ -7,18 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.fault import Refusal
-from relay.policy.call.period import compile_period, months_before
+from relay.policy.call.period import compile_period_check, months_before
 from relay.standard.catalogue import load_catalogue
 
 APIS = load_catalogue().apis
-CHECKS = {api.api_id: compile_period(api.period) for api in APIS.values() if api.period}
+CHECKS = {api.api_id: compile_period_check(api.period) for api in APIS.values() if api.period}
 DAYS, THREE_MONTHS, MONTHS = "은행-004", "은행-010", "카드-004"
 TODAY = date(2024, 7, 15)
 WITHIN_A_YEAR = ("user-consent", "user-refresh")
 ON_DEMAND = (*WITHIN_A_YEAR, "user-search", "")
 
 
-def judged(api_id, first, last, api_type, today=TODAY):
+def check(api_id, first, last, api_type, today=TODAY):
     rule = APIS[api_id].period
     try:
         CHECKS[api_id]({rule.start: first, rule.end: last}, api_type, today)
@@ -45,10 +45,10 @@ def judged(api_id, first, last, api_type, today=TODAY):
     ],
 )
 def test_a_scheduled_call_spans_31_days_or_3_months(api_id, first, widest, beyond):
-    assert judged(api_id, first, first, "scheduled") is None
-    assert judged(api_id, first, widest, "scheduled") is None
-    assert judged(api_id, first, beyond, "scheduled") == "40004"
-    assert judged(api_id, first, beyond, "user-search") is None
+    assert check(api_id, first, first, "scheduled") is None
+    assert check(api_id, first, widest, "scheduled") is None
+    assert check(api_id, first, beyond, "scheduled") == "40004"
+    assert check(api_id, first, beyond, "user-search") is None
 
 
 @pytest.mark.parametrize("api_type", WITHIN_A_YEAR)
@@ -64,12 +64,12 @@ def test_a_scheduled_call_spans_31_days_or_3_months(api_id, first, widest, beyon
         (MONTHS, date(2024, 2, 29), "202302", "202301"),
     ],
 )
-def test_at_consent_and_refresh_a_call_goes_back_12_months(api_type, api_id, today, oldest, before):
+def test_consent_and_refresh_go_back_12_months(api_type, api_id, today, oldest, before):
     now = f"{today:%Y%m%d}"[: len(oldest)]
-    assert judged(api_id, oldest, now, api_type, today) is None
-    assert judged(api_id, oldest, oldest, api_type, today) is None
-    assert judged(api_id, before, before, api_type, today) == "40004"
-    assert judged(api_id, before, now, "user-search", today) is None
+    assert check(api_id, oldest, now, api_type, today) is None
+    assert check(api_id, oldest, oldest, api_type, today) is None
+    assert check(api_id, before, before, api_type, today) == "40004"
+    assert check(api_id, before, now, "user-search", today) is None
 
 
 @pytest.mark.parametrize("api_type", WITHIN_A_YEAR)
@@ -79,9 +79,9 @@ def test_at_consent_and_refresh_a_call_goes_back_12_months(api_type, api_id, tod
      (MONTHS, "202401", "202501", "202502")],
 )  # fmt: skip
 def test_a_period_that_ends_in_the_future_spans_12_months(api_type, api_id, first, widest, beyond):
-    assert judged(api_id, first, widest, api_type) is None
-    assert judged(api_id, first, beyond, api_type) == "40004"
-    assert judged(api_id, first, "99991231"[: len(first)], "user-search") is None
+    assert check(api_id, first, widest, api_type) is None
+    assert check(api_id, first, beyond, api_type) == "40004"
+    assert check(api_id, first, "99991231"[: len(first)], "user-search") is None
 
 
 @pytest.mark.parametrize("api_type", ["user-search", "", "scheduled"])
@@ -94,24 +94,24 @@ def test_a_period_that_ends_in_the_future_spans_12_months(api_type, api_id, firs
         (MONTHS, date(2024, 7, 15), "201907", "201906"),
     ],
 )
-def test_nobody_looks_back_more_than_5_years(api_type, api_id, today, oldest, before):
-    assert judged(api_id, oldest, oldest, api_type, today) is None
-    assert judged(api_id, before, oldest, api_type, today) == "40304"
-    assert judged(api_id, "00010101"[: len(oldest)], "00010102"[: len(oldest)], api_type, today) == "40304"
+def test_no_call_goes_back_more_than_5_years(api_type, api_id, today, oldest, before):
+    assert check(api_id, oldest, oldest, api_type, today) is None
+    assert check(api_id, before, oldest, api_type, today) == "40304"
+    assert check(api_id, "00010101"[: len(oldest)], "00010102"[: len(oldest)], api_type, today) == "40304"
 
 
 @pytest.mark.parametrize("api_type", [*WITHIN_A_YEAR, "scheduled"])
-def test_too_long_is_said_before_too_old(api_type):
-    assert judged(DAYS, "20100101", "20240715", api_type) == "40004"
+def test_too_long_is_raised_before_too_old(api_type):
+    assert check(DAYS, "20100101", "20240715", api_type) == "40004"
 
 
-def test_an_unknown_kind_of_call_is_on_demand_with_the_widest_limits():
-    assert judged(DAYS, "20190715", "20240715", "novelty") is None
+def test_an_unknown_api_type_has_the_limits_of_user_search():
+    assert check(DAYS, "20190715", "20240715", "novelty") is None
 
 
-def test_numbers_of_older_operators_are_days():
-    assert judged(DAYS, 20240601, 20240715, "scheduled") == "40004"
-    assert judged(DAYS, 20240701, "20240715", "scheduled") is None
+def test_numbers_of_older_operators_are_dates():
+    assert check(DAYS, 20240601, 20240715, "scheduled") == "40004"
+    assert check(DAYS, 20240701, "20240715", "scheduled") is None
 
 
 @pytest.mark.parametrize("api_type", [*ON_DEMAND, "scheduled"])
@@ -120,17 +120,17 @@ def test_numbers_of_older_operators_are_days():
     [("2024-06-01", "20240701"), ("2024W011", "20240701"), ("20240601", "２０２４０７０１"), ("202406", "202407"),
      ("20240702", "20240701"), ("", "20240701"), (None, "20240701"), (["20240601"], "20240701")],
 )  # fmt: skip
-def test_what_is_no_period_is_refused_also_where_parameters_are_not_checked(first, last, api_type):
-    assert judged(DAYS, first, last, api_type) == "40001"
+def test_a_malformed_period_is_refused(first, last, api_type):
+    assert check(DAYS, first, last, api_type) == "40001"
 
 
 @pytest.mark.parametrize(("api_id", "first"), [(DAYS, "20240732"), (THREE_MONTHS, "20241301")])
-def test_days_that_do_not_exist_span_nothing(api_id, first):
-    assert judged(api_id, first, "20250201" if api_id == THREE_MONTHS else "20240801", "scheduled") in {"40001", None}
-    assert judged(DAYS, "20240230", "20240301", "scheduled") == "40001"
+def test_dates_that_do_not_exist_cause_no_error(api_id, first):
+    assert check(api_id, first, "20250201" if api_id == THREE_MONTHS else "20240801", "scheduled") in {"40001", None}
+    assert check(DAYS, "20240230", "20240301", "scheduled") == "40001"
 
 
-def test_what_is_not_there_is_refused():
+def test_a_missing_period_is_refused():
     for parameters in ({}, {"from_date": "20240101"}, {"to_date": "20240101"}):
         with pytest.raises(Refusal, match="parameter_malformed"):
             CHECKS[DAYS](parameters, "user-search", TODAY)
@@ -151,22 +151,22 @@ def test_the_refusal_names_fields_and_limits_never_a_value(api_id):
 
 
 @given(st.dates(date(1900, 1, 1), date(2200, 1, 1)), st.integers(0, 800), st.sampled_from(ON_DEMAND))
-def test_a_shorter_younger_period_is_never_refused_where_a_wider_one_passes(today, days, api_type):
+def test_a_shorter_period_passes_when_a_longer_one_does(today, days, api_type):
     def text(back):
         return f"{today - timedelta(days=back):%Y%m%d}"
 
-    wide = judged(DAYS, text(days + 1), text(0), api_type, today)
-    assert wide is not None or judged(DAYS, text(days), text(0), api_type, today) is None
+    wide = check(DAYS, text(days + 1), text(0), api_type, today)
+    assert wide is not None or check(DAYS, text(days), text(0), api_type, today) is None
 
 
 @given(st.dates(date(1900, 1, 1), date(2200, 1, 1)), st.integers(1, 12))
-def test_from_so_many_months_ago_to_today_is_that_many_months(today, months):
+def test_n_months_ago_to_today_is_a_period_of_n_months(today, months):
     first, last = (f"{day:%Y%m%d}" for day in (months_before(today, months), today))
-    assert judged(THREE_MONTHS, first, last, "user-refresh", today) is None
-    assert judged(THREE_MONTHS, first, last, "scheduled", today) == (None if months <= 3 else "40004")
+    assert check(THREE_MONTHS, first, last, "user-refresh", today) is None
+    assert check(THREE_MONTHS, first, last, "scheduled", today) == (None if months <= 3 else "40004")
 
 
-def test_months_later_are_counted_like_months_before():
+def test_months_can_be_subtracted_and_added():
     assert months_before(date(2024, 2, 29), -12) == date(2025, 2, 28)
     assert months_before(date(2024, 1, 31), -1) == date(2024, 2, 29)
     assert months_before(date(2024, 3, 31), 1) == date(2024, 2, 29)

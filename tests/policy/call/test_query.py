@@ -1,4 +1,4 @@
-"""Parameters: each name once, whoever decodes it, and every value as it was meant."""
+"""Parsing of parameters: duplicate names, encodings, and names that resemble parameters."""
 
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -7,21 +7,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.domain.fault import Refusal
-from relay.policy.call.query import body_parameters, compile_names, query_parameters
+from relay.policy.call.query import body_parameters, compile_name_check, query_parameters
 from relay.standard.catalogue import load_catalogue
 
 
 @pytest.mark.parametrize("nested", ["[]", '{"a":1}', '"[{[\\"{"'])
-def test_many_lists_beside_one_another_are_taken(nested):
+def test_many_sibling_lists_are_accepted(nested):
     body = '{"l":[' + ",".join([nested] * 200) + "]}"
     assert len(body_parameters(body.encode())["l"]) == 200
 
 
 @pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ('{"a":', "}")])
-@pytest.mark.parametrize(("depth", "is_taken"), [(31, True), (32, False), (1000, False)])
-def test_what_is_nested_deeper_than_32_is_no_body(opens, closes, depth, is_taken):
+@pytest.mark.parametrize(("depth", "is_accepted"), [(31, True), (32, False), (1000, False)])
+def test_what_is_nested_deeper_than_32_is_no_body(opens, closes, depth, is_accepted):
     body = ('{"l":' + opens * depth + "1" + closes * depth + "}").encode()
-    if is_taken:
+    if is_accepted:
         assert body_parameters(body)["l"]
         return
     with pytest.raises(Refusal) as refused:
@@ -30,7 +30,7 @@ def test_what_is_nested_deeper_than_32_is_no_body(opens, closes, depth, is_taken
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "parameters"),
     [
         (b"", {}),
         (b"org_code=ZBAA000001&limit=500", {"org_code": "ZBAA000001", "limit": "500"}),
@@ -47,8 +47,8 @@ def test_what_is_nested_deeper_than_32_is_no_body(opens, closes, depth, is_taken
         (b"a[]=1&a=2", {"a[]": "1", "a": "2"}),
     ],
 )
-def test_a_query_is_read(query, found):
-    assert query_parameters(query) == found
+def test_a_query_is_parsed(query, parameters):
+    assert query_parameters(query) == parameters
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def test_a_query_is_read(query, found):
         (b"a=%FF", "parameter_malformed", "UTF-8만 허용됩니다"),
         (b"a=%B0%A1", "parameter_malformed", "UTF-8만 허용됩니다"),  # CP949
         (b"%FF=a", "parameter_malformed", "UTF-8만 허용됩니다"),
-        (b"a=%ED%A0%80", "parameter_malformed", "UTF-8만 허용됩니다"),  # half of a pair
+        (b"a=%ED%A0%80", "parameter_malformed", "UTF-8만 허용됩니다"),  # a lone surrogate
         (b"a=%C0%AF", "parameter_malformed", "UTF-8만 허용됩니다"),  # a slash, overlong
     ],
 )
-def test_a_query_that_could_be_read_in_two_ways_is_refused(query, name, detail):
-    for _ in range(2):  # the first time and once it is known
+def test_an_ambiguous_query_is_refused(query, name, detail):
+    for _ in range(2):  # parsed and cached
         with pytest.raises(Refusal) as refusal:
             query_parameters(query)
         assert (refusal.value.fault.name, refusal.value.detail) == (name, detail)
@@ -83,37 +83,37 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 @given(st.dictionaries(texts, texts, min_size=1, max_size=6), st.sampled_from([quote, quote_plus]))
 @example({"org_code": "a+b %"}, quote)
-def test_what_any_writer_writes_is_read_as_it_was_meant(parameters, how):
-    query = urlencode(parameters, quote_via=how).encode()
+def test_a_query_of_any_encoder_is_decoded(parameters, quote_via):
+    query = urlencode(parameters, quote_via=quote_via).encode()
     assert query_parameters(query) == parameters
 
 
 @given(texts.filter(bool), texts, texts)
-def test_no_name_stands_twice_however_it_is_written(name, one, other):
-    spelt = ["".join(f"%{byte:02x}" for byte in name.encode()), quote_plus(name), quote(name, safe="")]
-    for first in spelt:
-        for second in spelt:
+def test_duplicate_names_are_refused_in_any_encoding(name, value, other):
+    spellings = ["".join(f"%{byte:02x}" for byte in name.encode()), quote_plus(name), quote(name, safe="")]
+    for first in spellings:
+        for second in spellings:
             with pytest.raises(Refusal):
-                query_parameters(f"{first}={quote(one)}&{second}={quote(other)}".encode())
+                query_parameters(f"{first}={quote(value)}&{second}={quote(other)}".encode())
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b'"a"', b"1", b"null", b"{", b'{"a":NaN}', b"\xff", b"{}x", b"\xef\xbb\xbf{}"]
 )
-def test_a_body_that_is_no_json_object_is_refused(body):
+def test_a_body_that_is_not_a_json_object_is_refused(body):
     with pytest.raises(Refusal) as refusal:
         body_parameters(body)
     assert refusal.value.fault.name == "body_not_json"
 
 
 @pytest.mark.parametrize("body", [b'{"a":1,"a":2}', b'{"org_code":"A","org\\u005fcode":"B"}', b'{"b":{"a":1,"a":1}}'])
-def test_a_name_that_stands_twice_in_a_body_is_refused(body):
+def test_a_duplicate_name_in_a_body_is_refused(body):
     with pytest.raises(Refusal) as refusal:
         body_parameters(body)
     assert refusal.value.fault.name == "parameter_twice"
 
 
-def test_a_body_is_read():
+def test_a_body_is_parsed():
     assert body_parameters(' {"org_code":"A","name":"한","n":1,"l":[]}'.encode()) == {
         "org_code": "A",
         "name": "한",
@@ -124,11 +124,11 @@ def test_a_body_is_read():
 
 DATA = [*load_catalogue().data()]
 NAMES = sorted({field.name for api in DATA for field in api.request.path + api.request.query + api.request.body})
-TRANSACTIONS = compile_names(["org_code", "account_num", "seqno", "from_date", "to_date", "next_page", "limit"])
+TRANSACTIONS = compile_name_check(["org_code", "account_num", "seqno", "from_date", "to_date", "next_page", "limit"])
 
-GO = {letter: {letter, letter.upper()} for letter in "abcdefghijklmnopqrstuvwxyz"}
-GO["k"].add("\u212a")  # KELVIN SIGN
-GO["s"].add("\u017f")  # LATIN SMALL LETTER LONG S
+GO_FOLDS = {letter: {letter, letter.upper()} for letter in "abcdefghijklmnopqrstuvwxyz"}
+GO_FOLDS["k"].add("\u212a")  # KELVIN SIGN
+GO_FOLDS["s"].add("\u017f")  # LATIN SMALL LETTER LONG S
 """encoding/json: a member is a field's when unicode.SimpleFold leads from each character of one to the other's."""
 
 PHP = {"_": {"_", ".", " ", "["}}
@@ -148,7 +148,7 @@ SPELLINGS = {
 """Name policies of System.Text.Json, Jackson, Newtonsoft and of configuration binders."""
 
 
-def ambiguous(check, *names):
+def find_resembled(check, *names):
     with pytest.raises(Refusal) as refusal:
         check(dict.fromkeys(names, "1"))
     assert refusal.value.fault.name == "parameter_ambiguous"
@@ -157,34 +157,34 @@ def ambiguous(check, *names):
 
 @st.composite
 def spelled(draw, table):
-    """A name of the standard, and another spelling of it by a table of what each character may be."""
+    """A name of the standard and another spelling of it; `table` has the variants of each character."""
     name = draw(st.sampled_from(NAMES))
-    other = "".join(draw(st.sampled_from(sorted(table.get(each, {each})))) for each in name)
+    other = "".join(draw(st.sampled_from(sorted(table.get(char, {char})))) for char in name)
     return name, other
 
 
-@given(spelled(GO))
+@given(spelled(GO_FOLDS))
 def test_a_name_that_encoding_json_takes_for_another_is_refused(names):
     name, other = names
-    check = compile_names([name])
+    check = compile_name_check([name])
     if other == name:
         check({name: "1"})
     else:
-        assert ambiguous(check, other) == ambiguous(check, name, other) == name
+        assert find_resembled(check, other) == find_resembled(check, name, other) == name
 
 
-@given(spelled(GO), st.sampled_from(ASP_NET))
+@given(spelled(GO_FOLDS), st.sampled_from(ASP_NET))
 def test_a_name_that_model_binding_takes_for_another_is_refused(names, form):
     name, other = names
     if form.format(other) != name:
-        assert ambiguous(compile_names([name]), name, form.format(other)) == name
+        assert find_resembled(compile_name_check([name]), name, form.format(other)) == name
 
 
 @given(spelled(PHP))
 def test_a_name_that_php_takes_for_another_is_refused(names):
     name, other = names
     if other != name:
-        assert ambiguous(compile_names([name]), other) == name
+        assert find_resembled(compile_name_check([name]), other) == name
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -192,20 +192,20 @@ def test_a_name_that_php_takes_for_another_is_refused(names):
 def test_a_name_by_another_policy_is_refused(name, spelling):
     other = SPELLINGS[spelling](name)
     if other != name:
-        assert ambiguous(compile_names([name]), other) == name
+        assert find_resembled(compile_name_check([name]), other) == name
 
 
-WIDE = {each: {each, chr(ord(each) + 0xFEE0)} for each in "abcdefghijklmnopqrstuvwxyz_"}
-ACCENTED = {each: {each, f"{each}\u0301", f"\u200b{each}", f"{each}\u00ad"} for each in "abcdefghijklmnopqrstuvwxyz"}
+WIDE = {char: {char, chr(ord(char) + 0xFEE0)} for char in "abcdefghijklmnopqrstuvwxyz_"}
+ACCENTED = {char: {char, f"{char}\u0301", f"\u200b{char}", f"{char}\u00ad"} for char in "abcdefghijklmnopqrstuvwxyz"}
 
 
 @given(spelled(WIDE) | spelled(ACCENTED), st.integers(0, 2))
-def test_look_alikes_and_codings_of_a_name_are_refused(names, coded):
+def test_look_alikes_and_codings_of_a_name_are_refused(names, encodings):
     name, other = names
-    for _ in range(coded):
+    for _ in range(encodings):
         other = "".join(f"%{byte:02X}" for byte in other.encode())
     if other != name:
-        assert ambiguous(compile_names([name]), other) == name
+        assert find_resembled(compile_name_check([name]), other) == name
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_look_alikes_and_codings_of_a_name_are_refused(names, coded):
              "l\u0131m\u0131t", "\u0130.limit"],
 )  # fmt: skip
 def test_a_name_that_resembles_a_parameter_is_refused(name):
-    assert ambiguous(TRANSACTIONS, "account_num", name) in {"account_num", "limit"}
+    assert find_resembled(TRANSACTIONS, "account_num", name) in {"account_num", "limit"}
 
 
 @pytest.mark.parametrize(
@@ -230,11 +230,11 @@ def test_a_name_that_resembles_no_parameter_passes(name):
 def test_no_two_parameters_of_an_api_resemble_each_other(api):
     names = [field.name for field in api.request.path + api.request.query + api.request.body]
     for name in names:
-        compile_names(set(names) - {name})({name: "1"})
+        compile_name_check(set(names) - {name})({name: "1"})
 
 
-def test_the_fault_names_the_parameter_that_is_resembled():
-    assert ambiguous(TRANSACTIONS, "FROM_DATE") == "from_date"
+def test_the_refusal_names_the_resembled_parameter():
+    assert find_resembled(TRANSACTIONS, "FROM_DATE") == "from_date"
 
 
 def test_more_names_than_any_request_has_are_refused():
@@ -252,7 +252,7 @@ def test_a_body_larger_than_any_of_the_standard_is_not_parsed():
 
 
 def test_a_name_longer_than_any_of_the_standard_is_refused():
-    check = compile_names(["org_code"])
+    check = compile_name_check(["org_code"])
     check({"org_code": "", "x" * 2000: ""})
     with pytest.raises(Refusal) as refused:
         check({"org_code": "", "x" * 2001: ""})

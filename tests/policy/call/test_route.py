@@ -1,4 +1,4 @@
-"""Which API a path means: all of the standard are found, by their path alone, and nothing else is."""
+"""Routing: all APIs of the standard are found by their paths, and no other path is accepted."""
 
 import pytest
 
@@ -13,26 +13,26 @@ PAIRS = [(industry, api) for industry in INDUSTRIES for api in CATALOGUE.of(indu
 CARDS = "/v1/card/cards"
 
 
-def found(method, path):
+def find(method, path):
     return find_route(ROUTES, method, path.encode())
 
 
-def refused(method, path):
+def find_fault(method, path):
     with pytest.raises(Refusal) as refusal:
-        found(method, path)
+        find(method, path)
     return refusal.value.fault.name
 
 
 @pytest.mark.parametrize(("industry", "api"), PAIRS, ids=[f"{industry}-{api.api_id}" for industry, api in PAIRS])
 def test_every_api_of_every_industry_is_found_by_its_path(industry, api):
     path = api.path_for(industry).replace("{card_id}", "C1")
-    route, asset, version = found(api.method, path)
+    route, asset, version = find(api.method, path)
     assert (route.api, route.industry, route.method) == (api, industry, api.method)
     assert asset == ("C1" if "{card_id}" in api.path else "")
     assert version == route.version == (1 if path.startswith("/v1/") else 0)
     assert (route.scope, route.needs_token) == (api.scope_for(industry), bool(api.scope_for(industry)))
     assert route.api_code == api.api_code
-    assert refused({"GET": "POST", "POST": "GET"}[api.method], path) == "method_not_allowed"
+    assert find_fault({"GET": "POST", "POST": "GET"}[api.method], path) == "method_not_allowed"
 
 
 def test_no_two_apis_share_a_path():
@@ -50,26 +50,26 @@ def test_only_the_list_of_apis_needs_no_token():
 def test_an_asset_is_letters_and_digits_up_to_64(card_id, version):
     for path in (f"/v{version}/card/cards/{card_id}", f"/v{version}/card/cards/{card_id}/approval-domestic"):
         method = "POST" if path.endswith(card_id) else "GET"
-        route, asset, asked = found(route_method(path, method), path)
-        assert (asset, asked, route.industry) == (card_id, version, "card")
+        route, asset, requested = find(find_method(path, method), path)
+        assert (asset, requested, route.industry) == (card_id, version, "card")
 
 
-WORDS = ["bills", "bill", "BILLS", "point", "points", "payments", "loans", "cards", "detail", "accounts", "prepaid"]
+RESOURCES = ["bills", "bill", "BILLS", "point", "points", "payments", "loans", "cards", "detail", "accounts", "prepaid"]
 
 
-@pytest.mark.parametrize("word", WORDS)
-@pytest.mark.parametrize("behind", ["", "/approval-domestic"])
-def test_the_name_of_a_resource_is_no_card(word, behind):
-    assert refused("GET", f"{CARDS}/{word}{behind}") == "endpoint_unknown"
+@pytest.mark.parametrize("name", RESOURCES)
+@pytest.mark.parametrize("suffix", ["", "/approval-domestic"])
+def test_the_name_of_a_resource_is_no_card(name, suffix):
+    assert find_fault("GET", f"{CARDS}/{name}{suffix}") == "endpoint_unknown"
 
 
 @pytest.mark.parametrize("card_id", ["bills1", "p0ints", "b", "billss"])
-def test_a_card_that_only_looks_like_a_resource_is_one(card_id):
-    assert found("GET", f"{CARDS}/{card_id}")[1] == card_id
+def test_a_card_id_may_resemble_a_resource(card_id):
+    assert find("GET", f"{CARDS}/{card_id}")[1] == card_id
 
 
-def route_method(path, default):
-    """The method the standard has for a card's path."""
+def find_method(path, default):
+    """Returns the method that the standard has for a card's path."""
     after = b"/" + path.split("/", 5)[5].encode() if path.count("/") > 4 else b""
     route = ROUTES.assets.get((CARDS.encode() + b"/", after))
     return route.method if route else default
@@ -78,16 +78,16 @@ def route_method(path, default):
 @pytest.mark.parametrize(
     "card_id", ["", "0" * 65, "a-b", "a_b", "a.b", "a~b", "..", "{card_id}", "a%41", "%ED%95%9C", "a/b", "a b"]
 )
-def test_anything_else_is_no_asset(card_id):
+def test_other_card_ids_are_refused(card_id):
     for method in ("GET", "POST"):
-        assert refused(method, f"{CARDS}/{card_id}/approval-domestic") == "endpoint_unknown"
+        assert find_fault(method, f"{CARDS}/{card_id}/approval-domestic") == "endpoint_unknown"
 
 
-@pytest.mark.parametrize(("version", "asked"), [("v2", 2), ("v10", 10), ("v999", 999)])
-def test_another_version_is_told_and_judged_later(version, asked):
-    route, _, told = found("GET", f"/{version}/bank/accounts")
-    assert (route.version, told) == (1, asked)
-    assert refused("POST", f"/{version}/bank/accounts") == "method_not_allowed"
+@pytest.mark.parametrize(("version", "number"), [("v2", 2), ("v10", 10), ("v999", 999)])
+def test_another_version_is_returned_for_a_later_check(version, number):
+    route, _, requested = find("GET", f"/{version}/bank/accounts")
+    assert (route.version, requested) == (1, number)
+    assert find_fault("POST", f"/{version}/bank/accounts") == "method_not_allowed"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_another_version_is_told_and_judged_later(version, asked):
         "/v1/bank/accounts/x",
         "/V1/bank/accounts",
         "/v1/Bank/accounts",
-        "/v1/nobody/accounts",
+        "/v1/banks/accounts",
         "/v0/bank/accounts",
         "/v01/bank/accounts",
         "/v1000/bank/accounts",
@@ -121,5 +121,5 @@ def test_another_version_is_told_and_judged_later(version, asked):
         "/healthz",
     ],
 )
-def test_what_is_no_endpoint_is_unknown_whatever_the_method(path):
-    assert {refused(method, path) for method in ("GET", "POST")} == {"endpoint_unknown"}
+def test_unknown_paths_are_refused_for_any_method(path):
+    assert {find_fault(method, path) for method in ("GET", "POST")} == {"endpoint_unknown"}

@@ -1,17 +1,22 @@
-"""When an institution takes scheduled calls, to the minute."""
+"""Times at which an institution accepts scheduled calls, to the minute."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from relay.domain.fault import Refusal
-from relay.policy.call.slot import DAY, check_slot, compile_slots, korean_minute, open_at
+from relay.policy.call.slot import MINUTES_PER_DAY, check_slot, compile_slots, get_korean_minute
 
 KOREA = timezone(timedelta(hours=9))
 
 
-def minute(clock):
-    return int(clock[:2]) * 60 + int(clock[2:])
+def is_open(slots, clock):
+    """Whether a scheduled call at this time of day in Korea passes."""
+    try:
+        check_slot(slots, datetime(2024, 7, 15, int(clock[:2]), int(clock[2:]), tzinfo=KOREA).timestamp())
+    except Refusal:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(
@@ -28,10 +33,10 @@ def minute(clock):
         ([], (["0000", "1200", "2359"], [])),
     ],
 )
-def test_a_slot_is_open_from_its_first_minute_to_just_before_its_last(slots, clocks):
-    table, (opened, shut) = compile_slots(slots), clocks
-    assert [clock for clock in opened if not open_at(table, minute(clock))] == []
-    assert [clock for clock in shut if open_at(table, minute(clock))] == []
+def test_a_slot_is_open_until_just_before_its_last_minute(slots, clocks):
+    compiled, (opened, closed) = compile_slots(slots), clocks
+    assert [clock for clock in opened if not is_open(compiled, clock)] == []
+    assert [clock for clock in closed if is_open(compiled, clock)] == []
 
 
 @pytest.mark.parametrize(
@@ -41,10 +46,10 @@ def test_a_slot_is_open_from_its_first_minute_to_just_before_its_last(slots, clo
         (datetime(2024, 7, 15, 1, 0, tzinfo=KOREA), False),
         (datetime(2024, 7, 15, 6, 59, 59, 999_000, KOREA), False),
         (datetime(2024, 7, 15, 7, 0, tzinfo=KOREA), True),
-        (datetime(2024, 12, 31, 16, 0, tzinfo=UTC), False),  # 1 o'clock of the new year in Korea
+        (datetime(2024, 12, 31, 16, 0, tzinfo=UTC), False),  # 01:00 of New Year in Korea
     ],
 )
-def test_a_scheduled_call_outside_the_slots_is_refused_by_the_clock_of_korea(moment, refused):
+def test_a_scheduled_call_outside_the_slots_is_refused(moment, refused):
     slots = compile_slots(["0100:0700"])
     if not refused:
         check_slot(slots, moment.timestamp())
@@ -60,10 +65,10 @@ def test_an_institution_without_slots_is_always_open():
 
 
 def test_the_minutes_of_a_day_in_korea_begin_at_15_hours_utc():
-    assert [korean_minute(now) for now in (0.0, 59.9, 60.0, 15 * 3600 - 0.1, 15 * 3600.0)] == [
+    assert [get_korean_minute(now) for now in (0.0, 59.9, 60.0, 15 * 3600 - 0.1, 15 * 3600.0)] == [
         540,
         540,
         541,
-        DAY - 1,
+        MINUTES_PER_DAY - 1,
         0,
     ]

@@ -1,4 +1,4 @@
-"""Memos, merchants and categories that a customer kept to themselves."""
+"""Memos, merchants and categories without the customer's consent."""
 
 import json
 from datetime import date
@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from relay.domain.authorization.consent import Particulars, Target
 from relay.domain.ids import INDUSTRIES
-from relay.policy.call.withheld import FLAGS, fields_withheld, withheld_from, without
+from relay.policy.call.withheld import FLAGS, fields_withheld, select_withheld, without
 from relay.standard.catalogue import load_catalogue
 
 APIS = load_catalogue().apis
 MEMO, MERCHANT, CATEGORY = {"trans_memo"}, {"merchant_name", "merchant_regno"}, {"trans_category"}
-EVERYTHING = frozenset(MEMO | MERCHANT | CATEGORY)
+ALL_FIELDS = frozenset(MEMO | MERCHANT | CATEGORY)
 KNOWN = {
     "bank": MEMO | MERCHANT, "card": MERCHANT, "invest": MEMO, "efin": MEMO | MERCHANT | CATEGORY, "telecom": MERCHANT,
 }  # fmt: skip
@@ -32,51 +32,51 @@ def names(fields):
 
 
 @pytest.mark.parametrize("industry", INDUSTRIES)
-@pytest.mark.parametrize("said", [False, None])
-def test_what_a_consent_denies_or_does_not_tell_is_withheld_in_industries_that_know_it(industry, said):
-    assert fields_withheld(particulars(**dict.fromkeys(FLAGS, said)), industry) == KNOWN.get(industry, set())
+@pytest.mark.parametrize("flag", [False, None])
+def test_fields_without_consent_are_withheld_by_industry(industry, flag):
+    assert fields_withheld(particulars(**dict.fromkeys(FLAGS, flag)), industry) == KNOWN.get(industry, set())
 
 
 @pytest.mark.parametrize("industry", INDUSTRIES)
-def test_what_a_consent_allows_is_not_withheld(industry):
+def test_fields_with_consent_are_not_withheld(industry):
     assert fields_withheld(particulars(**dict.fromkeys(FLAGS, True)), industry) == set()
 
 
 @pytest.mark.parametrize(("memo", "merchant", "category"), [*product([True, False, None], repeat=3)])
 def test_each_flag_stands_for_its_own_fields(memo, merchant, category):
-    told = particulars(
+    consented = particulars(
         is_consent_trans_memo=memo, is_consent_merchant_name_regno=merchant, is_consent_trans_category=category
     )
     expected = (set() if memo else MEMO) | (set() if merchant else MERCHANT) | (set() if category else CATEGORY)
-    assert fields_withheld(told, "efin") == expected
+    assert fields_withheld(consented, "efin") == expected
 
 
 @pytest.mark.parametrize(
     ("api_id", "fields"),
     [
-        ("은행-004", MEMO), ("금투-003", MEMO), ("전금-004", EVERYTHING), ("전금-103", EVERYTHING),
+        ("은행-004", MEMO), ("금투-003", MEMO), ("전금-004", ALL_FIELDS), ("전금-103", ALL_FIELDS),
         ("선불-004", MERCHANT), ("카드-005", MERCHANT), ("카드-008", MERCHANT), ("카드-009", MERCHANT),
         ("통신-004", MERCHANT), ("은행-003", set()), ("은행-007", set()), ("정보제공-공통-002", set()),
     ],
 )  # fmt: skip
-def test_answers_lose_what_the_standard_names(api_id, fields):
-    assert withheld_from(APIS[api_id], EVERYTHING) == fields
-    assert withheld_from(APIS[api_id], frozenset()) == set()
+def test_each_api_loses_the_fields_of_the_standard(api_id, fields):
+    assert select_withheld(APIS[api_id], ALL_FIELDS) == fields
+    assert select_withheld(APIS[api_id], frozenset()) == set()
 
 
 def test_every_api_that_has_such_a_field_is_in_the_table():
-    having = {api.api_id for api in load_catalogue().data() if EVERYTHING & set(names(api.response.body))}
-    assert having | {"금투-003"} == {api_id for flag in FLAGS.values() for api_id in flag.api_ids}
+    api_ids = {api.api_id for api in load_catalogue().data() if ALL_FIELDS & set(names(api.response.body))}
+    assert api_ids | {"금투-003"} == {api_id for flag in FLAGS.values() for api_id in flag.api_ids}
 
 
-@pytest.mark.parametrize("api", [api for api in APIS.values() if EVERYTHING & set(names(api.response.body))])
-def test_no_withheld_field_is_one_that_must_be_there(api):
+@pytest.mark.parametrize("api", [api for api in APIS.values() if ALL_FIELDS & set(names(api.response.body))])
+def test_no_required_field_is_withheld(api):
     def required(fields):
         return {field.name for field in fields if field.presence == "required"}.union(
             *(required(field.fields) for field in fields)
         )
 
-    assert not EVERYTHING & required(api.response.body)
+    assert not ALL_FIELDS & required(api.response.body)
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ def test_the_members_go_and_the_rest_stays_as_it_was_spelled(body, left):
         b'{"a":' + b"[" * 600 + b"]" * 600 + b"]}",
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_no_answer(body):
-    with pytest.raises(ValueError):  # noqa: PT011 - each reader says it in its own words
+def test_an_unreadable_response_is_refused(body):
+    with pytest.raises(ValueError):  # noqa: PT011 - the messages differ by reader
         without(body, frozenset(MEMO))
 
 
@@ -124,12 +124,12 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.text(max_size=3) | st.just("trans_memo"), json_values, max_size=5))
-def test_what_is_left_is_what_was_there_but_for_the_members(found):
-    def pruned(value):
+def test_only_the_members_are_removed(response):
+    def remove(value):
         if isinstance(value, dict):
-            return {name: pruned(each) for name, each in value.items() if name != "trans_memo"}
-        return [pruned(each) for each in value] if isinstance(value, list) else value
+            return {name: remove(member) for name, member in value.items() if name != "trans_memo"}
+        return [remove(member) for member in value] if isinstance(value, list) else value
 
-    left = json.loads(without(json.dumps(found).encode(), frozenset(MEMO)))
-    assert left == pruned(found)
-    assert json.dumps(left) == json.dumps(pruned(found))  # in this very order
+    left = json.loads(without(json.dumps(response).encode(), frozenset(MEMO)))
+    assert left == remove(response)
+    assert json.dumps(left) == json.dumps(remove(response))  # in the same order
