@@ -1,7 +1,7 @@
 """ASN.1 structures (DER) of UCPID, identity confirmation by certificate (본인확인 서비스).
 
 The public text of the standard does not define them. PersonInfoReq follows a public sample; the others follow inputs
-and outputs of public toolkits; docs/integrated-authentication.md lists the sources.
+and outputs of public toolkits; docs/reference/integrated-authentication.md lists the sources.
 """
 
 from typing import Any, ClassVar, Final

@@ -1,6 +1,6 @@
 """Reads data responses: whether the body is JSON, its rsp_code, and the fault when the code is wrong (규격 첨부1).
 
-`docs/statistics.md` describes how each case counts.
+`docs/operate/statistics.md` describes how each case counts.
 """
 
 import codecs

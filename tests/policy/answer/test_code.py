@@ -1,4 +1,4 @@
-"""Reading of data responses; docs/statistics.md describes each case."""
+"""Reading of data responses; docs/operate/statistics.md describes each case."""
 
 import gzip
 import json
