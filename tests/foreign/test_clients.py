@@ -1,4 +1,4 @@
-"""What operators build with, against the relay: authlib, requests-oauthlib, openid-client. docs/reference/foreign-clients.md."""
+"""OAuth libraries of operators against the relay: authlib, requests-oauthlib, openid-client."""
 
 import asyncio
 import json

@@ -1,8 +1,8 @@
 """The body of 지원-005: what one institution's services did in one week, of one type (규격 지원-005, 첨부11, 첨부12).
 
 Every value is a JSON string (첨부2). All seven days are there, and both slots of every API, zeros included. A service
-stands on a day when it called that day or, in type 2, when it has a figure of consents. `docs/operate/statistics.md` has the
-rule in full. The same figures make the same bytes.
+stands on a day when it called that day or, in type 2, when it has a figure of consents (`docs/operate/statistics.md`).
+The same figures make the same bytes.
 """
 
 import json
