@@ -1,4 +1,4 @@
-"""A customer's phone: a real chromium before the real pages, with a real ledger and a pretended bank behind them."""
+"""A customer's page: a real chromium before the real pages, with a real ledger and a pretended bank behind them."""
 
 import itertools
 import json
@@ -22,7 +22,7 @@ from relay.infra.institutions.client import HttpInstitutions
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
-from relay.oauth.flows import begun
+from relay.oauth.flows import start_flow
 from relay.oauth.pages.application import pages_application
 from relay.oauth.services import Authority, Client, Office
 from relay.policy.settings.authority import Tokens
@@ -44,13 +44,13 @@ CHROMIUM = [
     "--disable-quic",
     "--no-first-run",
 ]
-PHONE = {"width": 360, "height": 740}
+VIEWPORT = {"width": 360, "height": 740}
 NAMES = {"bank": "가온상호저축은행", "card": "나루카드", "efin": "마루페이"}
 CODES = {"bank": "ZBAA000001", "card": "ZCDA000001", "efin": "ZEFA000001"}
 
 
 @dataclass
-class Town:
+class Environment:
     """The pages at `url`, an operator at `callback`, institutions; `clock.ahead` is how far time was put forward."""
 
     authority: Authority
@@ -58,7 +58,7 @@ class Town:
     callback: str
     trust: ssl.SSLContext
 
-    async def asked(self, industry="bank", login=LOGINS[0], callback=""):
+    async def open_request(self, industry="bank", login=LOGINS[0], callback=""):
         """Open a request as 개별인증-001 does; the URL to which it sends the customer."""
         now = int(self.clock())
         request = AuthorizationRequest(
@@ -76,7 +76,7 @@ class Town:
         )
         await self.authority.ledger.open_request(request)
         provider = self.authority.office.providers[request.provider]
-        return begun(self.authority, provider, request)[1]["Location"]
+        return start_flow(self.authority, provider, request)[1]["Location"]
 
     async def consent(self, industry="bank", login=LOGINS[0]):
         """What the customer consented to, None when nothing."""
@@ -138,7 +138,7 @@ async def provider_of(industry, serve, ca):
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def town(serve, callback, certificates, tmp_path):
+async def environment(serve, callback, certificates, tmp_path):
     url = f"sqlite:{tmp_path}/ledger.db"
     await schema.upgrade(url)
     ledger = await open_ledger(url, Sealer([CustomerKey("first", secrets.token_bytes(32))]), 2)
@@ -159,13 +159,13 @@ async def town(serve, callback, certificates, tmp_path):
         organisations={"ZOPA000001": "모아 주식회사"},
     )
     clock = Clock()
-    nobody = SimpleNamespace()
+    unused = SimpleNamespace()
     authority = Authority(
-        office, ledger, nobody, nobody, institutions, nobody, clock, lambda: secrets.token_urlsafe(32)
+        office, ledger, unused, unused, institutions, unused, clock, lambda: secrets.token_urlsafe(32)
     )
     pages_url = await serve(pages_application(authority, lambda _: None))
     authority.office = Office(**{name: getattr(office, name) for name in office.__slots__} | {"pages_url": pages_url})
-    yield Town(authority, clock, callback, trust)
+    yield Environment(authority, clock, callback, trust)
     await institutions.close()
     await ledger.close()
 
@@ -188,12 +188,12 @@ async def chromium():
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def pick_up(chromium):
+async def open_page(chromium):
     """Makes phones: each a browser with cookies of its own."""
     contexts = []
 
     async def make(**settings):
-        chosen = {"ignore_https_errors": True, "viewport": PHONE, "locale": "ko-KR"} | settings
+        chosen = {"ignore_https_errors": True, "viewport": VIEWPORT, "locale": "ko-KR"} | settings
         contexts.append(await chromium.new_context(**chosen))
         page = await contexts[-1].new_page()
         page.set_default_timeout(10_000)
@@ -205,8 +205,8 @@ async def pick_up(chromium):
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def phone(pick_up):
-    return await pick_up()
+async def page(open_page):
+    return await open_page()
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ def fill_in():
 
 
 @pytest.fixture
-def told():
+def callback_parameters():
     """What the operator's callback was told by the page that is open."""
 
     async def read(page):
