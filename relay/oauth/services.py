@@ -79,7 +79,7 @@ class InstitutionClient(Protocol):
         """Returns the customer's assets from the institution's list APIs. Raises DeskFault."""
 
 
-class ConsentVerifier(Protocol):
+class SignedConsentVerifier(Protocol):
     """Verifies signed consents: signatures, chains, nonces, and the customer's identity at the certifier."""
 
     async def prove(self, signed: SignedConsent, ca_code: str, now: int) -> bytes:
@@ -98,7 +98,7 @@ class Authority:
     signer: Signer
     secrets: SecretChecker
     institutions: InstitutionClient
-    proofs: ConsentVerifier
+    proofs: SignedConsentVerifier
     clock: Callable[[], float]
     random: Callable[[], str]
     outages: PartyOutageLog = field(default_factory=PartyOutageLog)

@@ -1,4 +1,4 @@
-"""A customer's page: a real chromium before the real pages, with a real ledger and a pretended bank behind them."""
+"""A real chromium at the real pages, with a real ledger and a simulated bank behind them."""
 
 import itertools
 import json
@@ -6,7 +6,7 @@ import os
 import secrets
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -51,7 +51,7 @@ CODES = {"bank": "ZBAA000001", "card": "ZCDA000001", "efin": "ZEFA000001"}
 
 @dataclass
 class Environment:
-    """The pages at `url`, an operator at `callback`, institutions; `clock.ahead` is how far time was put forward."""
+    """The authority with its pages, and an operator at `callback`. `clock.offset_s` moves the clock."""
 
     authority: Authority
     clock: SimpleNamespace
@@ -59,7 +59,7 @@ class Environment:
     trust: ssl.SSLContext
 
     async def open_request(self, industry="bank", login=LOGINS[0], callback=""):
-        """Open a request as 개별인증-001 does; the URL to which it sends the customer."""
+        """Opens a request as 개별인증-001 does and returns its URL for the customer."""
         now = int(self.clock())
         request = AuthorizationRequest(
             request_id=secrets.token_urlsafe(32),
@@ -79,10 +79,10 @@ class Environment:
         return start_flow(self.authority, provider, request)[1]["Location"]
 
     async def consent(self, industry="bank", login=LOGINS[0]):
-        """What the customer consented to, None when nothing."""
+        """Returns the particulars of the customer's consent, None without one."""
         ledger = self.authority.ledger
-        found = await ledger.consent_of(ci_of(login.customer), "ZOPA000001SVC01", CODES[industry])
-        return found and found.particulars
+        consent = await ledger.consent_of(ci_of(login.customer), "ZOPA000001SVC01", CODES[industry])
+        return consent and consent.particulars
 
 
 def tls(pair):
@@ -98,7 +98,7 @@ async def certificates(tmp_path_factory):
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def serve(certificates):
-    """Serves applications over TLS on loopback, as the authority's process does."""
+    """Serves applications over TLS on loopback, as the authority process does."""
     runners = []
 
     async def start(app):
@@ -114,11 +114,11 @@ async def serve(certificates):
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def callback(serve):
-    """The operator's callback: it shows what it was told."""
+    """The operator's callback: it shows its parameters."""
 
     async def show(request):
-        told = json.dumps(dict(request.query))
-        return web.Response(text=f"<!DOCTYPE html><title>operator</title><p>{told}</p>", content_type="text/html")
+        parameters = json.dumps(dict(request.query))
+        return web.Response(text=f"<!DOCTYPE html><title>operator</title><p>{parameters}</p>", content_type="text/html")
 
     app = web.Application()
     app.router.add_get("/callback", show)
@@ -147,7 +147,7 @@ async def environment(serve, callback, certificates, tmp_path):
     institutions = HttpInstitutions("ZRLA000001", load_catalogue(), lambda _: trust, lambda: f"{next(numbers):014}")
     providers = [await provider_of(industry, serve, certificates.ca) for industry in CODES]
     client = Client(Service("ZOPA000001SVC01", "모아보기", "ZOPA000001"), "")
-    office = Office(
+    settings = Office(
         relay="ZRLA000001",
         tokens=Tokens(issuer="ZRLA000001", keys="keys"),
         providers={provider.org_code: provider for provider in providers},
@@ -158,25 +158,25 @@ async def environment(serve, callback, certificates, tmp_path):
         relay_name="한국중계원",
         organisations={"ZOPA000001": "모아 주식회사"},
     )
-    clock = Clock()
+    clock = ShiftedClock()
     unused = SimpleNamespace()
     authority = Authority(
-        office, ledger, unused, unused, institutions, unused, clock, lambda: secrets.token_urlsafe(32)
+        settings, ledger, unused, unused, institutions, unused, clock, lambda: secrets.token_urlsafe(32)
     )
     pages_url = await serve(pages_application(authority, lambda _: None))
-    authority.office = Office(**{name: getattr(office, name) for name in office.__slots__} | {"pages_url": pages_url})
+    authority.office = replace(settings, pages_url=pages_url)
     yield Environment(authority, clock, callback, trust)
     await institutions.close()
     await ledger.close()
 
 
-class Clock:
-    """The time, put forward by `ahead` seconds."""
+class ShiftedClock:
+    """The time plus `offset_s` seconds."""
 
-    ahead = 0.0
+    offset_s = 0.0
 
     def __call__(self):
-        return time.time() + self.ahead
+        return time.time() + self.offset_s
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -189,12 +189,12 @@ async def chromium():
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_page(chromium):
-    """Makes phones: each a browser with cookies of its own."""
+    """Opens pages, each in a browser with its own cookies."""
     contexts = []
 
     async def make(**settings):
-        chosen = {"ignore_https_errors": True, "viewport": VIEWPORT, "locale": "ko-KR"} | settings
-        contexts.append(await chromium.new_context(**chosen))
+        options = {"ignore_https_errors": True, "viewport": VIEWPORT, "locale": "ko-KR"} | settings
+        contexts.append(await chromium.new_context(**options))
         page = await contexts[-1].new_page()
         page.set_default_timeout(10_000)
         return page
@@ -211,7 +211,7 @@ async def page(open_page):
 
 @pytest.fixture
 def fill_in():
-    """Fills in the pages as a customer would."""
+    """Fills in the pages as a customer does."""
 
     async def log_in(page, login=LOGINS[0], password=""):
         await page.get_by_label("아이디").fill(login.login_id)
@@ -230,7 +230,7 @@ def fill_in():
 
 @pytest.fixture
 def callback_parameters():
-    """What the operator's callback was told by the page that is open."""
+    """Reads the parameters that the operator's callback got."""
 
     async def read(page):
         await page.wait_for_url("**/callback?**")
@@ -241,17 +241,17 @@ def callback_parameters():
 
 @pytest.fixture
 def submit():
-    """Presses the consent form's button."""
+    """Clicks the button of the consent form."""
 
-    async def press(page, **how):
-        await page.get_by_role("button", name="동의하고 보내기").click(**how)
+    async def press(page, **options):
+        await page.get_by_role("button", name="동의하고 보내기").click(**options)
 
     return press
 
 
 @pytest.fixture
 def picture():
-    """Keeps a picture of the page for docs/images when RELAY_PICTURES is set."""
+    """Saves a screenshot of the page to docs/images if RELAY_PICTURES is set."""
 
     async def take(page, name):
         if os.environ.get("RELAY_PICTURES"):
@@ -263,13 +263,13 @@ def picture():
 
 @pytest.fixture
 def violations(npm_packages):
-    """What axe-core finds wrong with the page: WCAG A and AA up to 2.2, and good practice."""
+    """Returns the violations that axe-core finds: WCAG A and AA up to 2.2, and good practice."""
     source = (npm_packages / "axe-core" / "axe.min.js").read_text()
 
     async def find(page):
-        # evaluated by the debugger, which the page's Content-Security-Policy does not bind
+        # evaluated by the debugger, to which the Content-Security-Policy does not apply
         await page.evaluate(source)
-        found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        return [(one["id"], node["html"]) for one in found["violations"] for node in one["nodes"]]
+        report = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        return [(rule["id"], node["html"]) for rule in report["violations"] for node in rule["nodes"]]
 
     return find

@@ -1,17 +1,17 @@
-"""Individual authentication walked by a real browser, as customers and their fingers do."""
+"""Individual authentication in a real browser."""
 
 import asyncio
 
 import pytest
-from relay.sandbox.page import PretendedPhone
 
 from relay.sandbox.login import LOGINS
+from relay.sandbox.phone import PretendedPhone
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def at_consent(page, environment, fill_in, **asked):
-    await page.goto(await environment.open_request(**asked))
+async def at_consent(page, environment, fill_in, **options):
+    await page.goto(await environment.open_request(**options))
     await fill_in.log_in(page)
     await page.get_by_role("button", name="동의하고 보내기").wait_for()
 
@@ -89,7 +89,7 @@ async def test_a_customer_cancels(page, environment, fill_in, callback_parameter
     assert await environment.consent() is None
 
 
-async def test_a_wrong_login_is_told_beside_the_field(page, environment, fill_in, picture):
+async def test_a_wrong_login_is_shown_at_its_field(page, environment, fill_in, picture):
     await page.goto(await environment.open_request())
     await fill_in.log_in(page, password="wrong")
     await page.get_by_role("alert").wait_for()
@@ -112,7 +112,7 @@ async def test_five_wrong_logins_end_the_request(page, environment, fill_in, cal
     await picture(page, "locked")
 
 
-async def test_another_customer_of_the_bank_reads_what_a_wrong_password_reads(page, environment, fill_in):
+async def test_another_customer_gets_the_message_of_a_wrong_password(page, environment, fill_in):
     await page.goto(await environment.open_request())
     await fill_in.log_in(page, LOGINS[1])
     assert "아이디 또는 비밀번호가 올바르지 않습니다" in await page.content()
@@ -121,7 +121,7 @@ async def test_another_customer_of_the_bank_reads_what_a_wrong_password_reads(pa
 async def test_an_expired_page_says_what_to_do(page, environment, fill_in, submit, picture):
     await at_consent(page, environment, fill_in)
     await fill_in.consent(page)
-    environment.clock.ahead = 601
+    environment.clock.offset_s = 601
     await submit(page)
     await page.get_by_role("heading", name="유효 시간이 지났습니다").wait_for()
     await picture(page, "expired")
@@ -129,29 +129,29 @@ async def test_an_expired_page_says_what_to_do(page, environment, fill_in, submi
     assert await environment.consent() is None
 
 
-async def test_two_clicks_are_one_consent_and_reach_the_operator(
+async def test_a_double_click_gives_one_consent_and_redirects(
     page, environment, fill_in, callback_parameters, monkeypatch
 ):
     await at_consent(page, environment, fill_in)
     await fill_in.consent(page)
-    holdings, answered = environment.authority.institutions.holdings, asyncio.Event()
+    holdings, clicked = environment.authority.institutions.holdings, asyncio.Event()
 
-    async def slow(*asked):
-        await answered.wait()
-        return await holdings(*asked)
+    async def wait_for_clicks(*arguments):
+        await clicked.wait()
+        return await holdings(*arguments)
 
-    monkeypatch.setattr(environment.authority.institutions, "holdings", slow)
+    monkeypatch.setattr(environment.authority.institutions, "holdings", wait_for_clicks)
     button = page.get_by_role("button", name="동의하고 보내기")
     await button.scroll_into_view_if_needed()
     box = await button.bounding_box()
     for _ in range(2):
         async with page.expect_request(lambda request: request.method == "POST"):
             await page.mouse.click(box["x"] + 9, box["y"] + 9)
-    answered.set()
+    clicked.set()
     assert "code" in await callback_parameters(page)
 
 
-async def test_the_back_button_finds_the_request_answered(
+async def test_the_back_button_finds_the_request_completed(
     page, environment, fill_in, submit, callback_parameters, picture
 ):
     await at_consent(page, environment, fill_in)
@@ -184,12 +184,12 @@ async def test_two_tabs_of_a_fresh_browser_both_work(
     assert "code" in await callback_parameters(other)
 
 
-async def test_another_browser_is_not_let_in(page, open_page, environment, picture):
+async def test_another_browser_gets_404(page, open_page, environment, picture):
     location = await environment.open_request()
     await page.goto(location)
-    stranger = await open_page()
-    assert (await stranger.goto(location)).status == 404
-    await picture(stranger, "unknown")
+    other_page = await open_page()
+    assert (await other_page.goto(location)).status == 404
+    await picture(other_page, "unknown")
 
 
 async def test_it_works_without_javascript(open_page, environment, fill_in, submit, callback_parameters):
@@ -229,7 +229,7 @@ async def test_it_works_by_keyboard_alone(page, environment, callback_parameters
     assert (await environment.consent()).is_scheduled is True
 
 
-async def test_mistakes_are_told_above_with_links_to_their_fields(page, environment, fill_in, submit, picture):
+async def test_the_summary_links_mistakes_to_their_fields(page, environment, fill_in, submit, picture):
     await at_consent(page, environment, fill_in)
     await submit(page)
     summary = page.get_by_role("alert")
@@ -245,7 +245,7 @@ async def test_mistakes_are_told_above_with_links_to_their_fields(page, environm
 
 
 async def test_a_callback_may_be_an_app(page, environment, fill_in, submit):
-    # no app is installed here, so the browser gives up at its door; a policy against it would stop the form before
+    # no app is installed, so the request fails; a CSP violation would have stopped the form before
     await at_consent(page, environment, fill_in, callback="moabogi://done")
     await fill_in.consent(page)
     async with page.expect_event("requestfailed") as failed:
@@ -258,43 +258,43 @@ async def test_a_callback_may_be_an_app(page, environment, fill_in, submit):
     ("industry", "width"),
     [
         ("bank", 320),
-        *(pytest.param(*each, marks=pytest.mark.full) for each in (("bank", 1280), ("card", 320), ("efin", 320))),
+        *(pytest.param(*case, marks=pytest.mark.full) for case in (("bank", 1280), ("card", 320), ("efin", 320))),
     ],
 )
-async def test_no_page_is_wider_than_the_screen_and_axe_finds_nothing(
+async def test_every_page_fits_the_screen_and_passes_axe(
     open_page, environment, fill_in, submit, violations, industry, width
 ):
     page = await open_page(viewport={"width": width, "height": 700})
     location = await environment.open_request(industry)
 
-    async def fits():
+    async def check_page():
         assert await violations(page) == []
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
 
     await page.goto(location)
-    await fits()
+    await check_page()
     await fill_in.log_in(page, password="wrong")
     await page.get_by_role("alert").wait_for()
-    await fits()
+    await check_page()
     await fill_in.log_in(page)
     await page.get_by_role("button", name="동의하고 보내기").wait_for()
-    await fits()
+    await check_page()
     await submit(page)
     await page.get_by_role("alert").wait_for()
-    await fits()
-    environment.clock.ahead = 601
+    await check_page()
+    environment.clock.offset_s = 601
     await page.goto(location)
-    await fits()
+    await check_page()
 
 
-async def test_axe_would_find_what_is_wrong(page, violations):
+async def test_axe_finds_violations(page, violations):
     await page.set_content(
         "<!DOCTYPE html><html><title>x</title><main><h1>x</h1><input><p style='color:#aaa;background:#fff'>pale</p>"
     )
     assert {"label", "html-has-lang", "color-contrast"} <= {rule for rule, _ in await violations(page)}
 
 
-async def test_the_sandboxes_phone_walks_the_same_pages(environment):
+async def test_the_sandbox_browser_completes_the_same_pages(environment):
     locations = [await environment.open_request(industry) for industry in ("bank", "card", "efin")]
 
     async def walk(location):
