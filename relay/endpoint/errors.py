@@ -101,6 +101,6 @@ def refusal_of(error: Exception) -> OAuthRefusal:
 
 
 def log_unforeseen(error: Exception) -> None:
-    """Log the type and place of an unexpected error. Its text is left out: it may hold request values."""
+    """Logs the type and place of an unexpected error. Its text is left out: it may hold request values."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     _log.error("authority call failed: error=%s place=%s:%d", type(error).__name__, place.filename, place.lineno)

@@ -89,7 +89,7 @@ def form_of(call: Call) -> Mapping[str, str]:
 
 
 def hold(api_id: str, values: Mapping[str, str]) -> None:
-    """Check fields against an API: required ones, types, lengths. Raises OAuthRefusal invalid_request."""
+    """Checks fields against an API: required ones, types, lengths. Raises OAuthRefusal invalid_request."""
     try:
         check_of(api_id)(values)
     except Refusal as refusal:

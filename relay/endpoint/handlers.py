@@ -20,11 +20,11 @@ from relay.policy.call.oauth_envelope import REVOCATIONS_PATH
 class Endpoint:
     """One path: its HTTP method, its handler, and the error response for any exception.
 
-    `refuse` may note the reason on the call. It also gets the OAuthRefusal of a request that never reached `answer`.
+    `refuse` may note the reason on the call. It also gets the OAuthRefusal of a request that never reached `handle`.
     """
 
     method: str
-    answer: Callable[[Call], Awaitable[Answer]]
+    handle: Callable[[Call], Awaitable[Answer]]
     refuse: Callable[[Call, Exception], Answer]
 
 
@@ -87,12 +87,12 @@ def _build_handler(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.
             _check_request(request, endpoint.method, call)
             with collect_revoked() as revoked:
                 try:
-                    answer = await endpoint.answer(replace(call, body=await _read_body(request)))
+                    response = await endpoint.handle(replace(call, body=await _read_body(request)))
                 finally:
                     call.note.revoked = ",".join(revoked)
         except Exception as error:
-            answer = endpoint.refuse(call, error)
-        return _build_response(call, answer, endpoint.method)
+            response = endpoint.refuse(call, error)
+        return _build_response(call, response, endpoint.method)
 
     return handle
 
@@ -131,11 +131,11 @@ def _read_call(request: web.Request) -> Call:
     )
 
 
-def _build_response(call: Call, answer: Answer, method: str) -> web.Response:
-    headers = {**_COMMON_HEADERS, **answer.headers, **call.note.headers()}
+def _build_response(call: Call, response: Answer, method: str) -> web.Response:
+    headers = {**_COMMON_HEADERS, **response.headers, **call.note.headers()}
     if call.tran_id:
         headers["x-api-tran-id"] = call.tran_id
-    if answer.status == web.HTTPMethodNotAllowed.status_code:
+    if response.status == web.HTTPMethodNotAllowed.status_code:
         headers["Allow"] = method
-    body = b"" if answer.body is None else json.dumps(answer.body, ensure_ascii=False).encode()
-    return web.Response(status=answer.status, body=body, headers=headers)
+    body = b"" if response.body is None else json.dumps(response.body, ensure_ascii=False).encode()
+    return web.Response(status=response.status, body=body, headers=headers)

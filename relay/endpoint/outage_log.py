@@ -1,4 +1,4 @@
-"""Log lines about institutions and certifiers that fail. They hold nothing of a call or a customer."""
+"""Logs lines about institutions and certifiers that fail. They hold nothing of a call or a customer."""
 
 import logging
 from typing import Final
@@ -19,7 +19,7 @@ class PartyOutageLog:
         self._failures: dict[str, int] = {}
 
     def log(self, party: str, cause: str, now: float) -> None:
-        """Log a failure of `party` (kind and org_code). `now` in seconds; the clock may be set back."""
+        """Logs a failure of `party` (kind and org_code). `now` in seconds; the clock may be set back."""
         self._failures[party] = self._failures.get(party, 0) + 1
         logged_at = self._logged_at.get(party)
         if logged_at is not None and 0 <= now - logged_at < INTERVAL_S:

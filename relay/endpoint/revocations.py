@@ -36,14 +36,14 @@ class RevocationFeed:
         self._is_closed = False
 
     def announce(self, jtis: Sequence[str]) -> None:
-        """Announce revoked access tokens, after their transaction was committed."""
+        """Announces revoked access tokens, after their transaction was committed."""
         collected = _COLLECTED.get()
         if collected is not None:
             collected.extend(jtis)
         self._wake()
 
     async def listen(self, request: web.Request) -> web.StreamResponse:
-        """Serve the endless response: one line for each revocation after its head."""
+        """Serves the endless response: one line for each revocation after its head."""
         response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=UTF-8"})
         revoked = asyncio.Event()
         self._listeners.add(revoked)
@@ -58,7 +58,7 @@ class RevocationFeed:
         return response
 
     def close(self) -> None:
-        """End the responses of all listeners."""
+        """Ends the responses of all listeners."""
         self._is_closed = True
         self._wake()
 

@@ -42,7 +42,7 @@ class _Connection(TimedConnection):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - it repeats the input
     ) -> web.StreamResponse:
-        """Return the last response of a connection. Raises ConnectionError when a response has begun already."""
+        """Returns the last response of a connection. Raises ConnectionError when a response has begun already."""
         is_harmless = (
             status < web.HTTPInternalServerError.status_code or self.transport is None
         )  # the caller disconnected
@@ -50,9 +50,9 @@ class _Connection(TimedConnection):
         _log.log(level, "connection closed by an error: status=%d error=%s", status, type(exc).__name__)
         if request.writer.output_size:
             raise ConnectionError("a response has begun")
-        answer = self._turned_away(status)
-        answer.force_close()
-        return answer
+        response = self._turned_away(status)
+        response.force_close()
+        return response
 
 
 class _Server(web.Server):
@@ -125,7 +125,7 @@ async def served(
 
 
 async def _tick(watch: Watch) -> None:
-    """Check the deadlines of connections until cancelled."""
+    """Checks the deadlines of connections until cancelled."""
     while True:
         await asyncio.sleep(_TICK_S)
         try:

@@ -24,8 +24,8 @@ async def test_a_consent_is_given(page, environment, fill_in, submit, callback_p
     await picture(page, "consent")
     await fill_in.consent(page)
     await submit(page)
-    answer = await callback_parameters(page)
-    assert answer.keys() == {"code", "state", "api_tran_id"}
+    response = await callback_parameters(page)
+    assert response.keys() == {"code", "state", "api_tran_id"}
     particulars = await environment.consent()
     assert particulars.is_scheduled is False
     assert {target.assets for target in particulars.targets} == {None}
@@ -107,8 +107,8 @@ async def test_five_wrong_logins_end_the_request(page, environment, fill_in, cal
     for _ in range(5):
         await fill_in.log_in(page, password="wrong")
     assert (await callback_parameters(page))["error"] == "access_denied"
-    answer = await page.goto(location)
-    assert answer.status == 403
+    response = await page.goto(location)
+    assert response.status == 403
     await picture(page, "locked")
 
 
@@ -170,8 +170,8 @@ async def test_two_tabs_of_a_fresh_browser_both_work(
     first = await environment.open_request()
     second = first if is_one_request else await environment.open_request("card")
     other = await page.context.new_page()
-    answers = await asyncio.gather(page.goto(first), other.goto(second))
-    assert [answer.status for answer in answers] == [200, 200]
+    responses = await asyncio.gather(page.goto(first), other.goto(second))
+    assert [response.status for response in responses] == [200, 200]
     await fill_in.log_in(page)
     await page.get_by_role("button", name="동의하고 보내기").wait_for()
     if is_one_request:

@@ -23,12 +23,12 @@ def test_a_repeated_header_has_no_value(values, value):
 
 def test_a_call_and_its_answer_show_nothing_of_the_customer():
     call = Call("", frozenset(), "", "state=PRIVATE", {"x-user-ci": ("PRIVATE",)}, b"code=PRIVATE")
-    answer = Answer(200, {"access_token": "PRIVATE"}, {"Location": "PRIVATE"})
-    assert "PRIVATE" not in f"{call} {answer}"
+    response = Answer(200, {"access_token": "PRIVATE"}, {"Location": "PRIVATE"})
+    assert "PRIVATE" not in f"{call} {response}"
 
 
 def test_a_refusal_is_json_with_retry_after():
-    answer = refused(OAuthRefusal("temporarily_unavailable", "later", retry_after=5))
-    assert (answer.status, answer.headers) == (503, {"Retry-After": "5"})
-    assert answer.body == {"error": "temporarily_unavailable", "error_description": "later"}
+    response = refused(OAuthRefusal("temporarily_unavailable", "later", retry_after=5))
+    assert (response.status, response.headers) == (503, {"Retry-After": "5"})
+    assert response.body == {"error": "temporarily_unavailable", "error_description": "later"}
     assert refused(OAuthRefusal("invalid_client", "no")).headers == {}

@@ -19,7 +19,7 @@ class RecordingEndpoints:
     def __init__(self):
         self.calls, self.errors, self.failure = [], [], None
         self.callers = []
-        self.answer = Answer(200, {"list": [{"name": "가"}], "count": "1"}, {"X-More": "x"})
+        self.response = Answer(200, {"list": [{"name": "가"}], "count": "1"}, {"X-More": "x"})
 
     async def handle(self, call):
         self.calls.append(call)
@@ -27,7 +27,7 @@ class RecordingEndpoints:
         call.note.api_code = "S102"
         if self.failure is not None:
             raise self.failure
-        return self.answer
+        return self.response
 
     def refuse(self, call, error):
         self.errors.append(error)
@@ -79,42 +79,42 @@ async def test_a_call_without_a_query_has_none(endpoints, target, query):
 
 
 async def test_a_response_is_sent_with_the_note_as_headers(endpoints):
-    answer = await endpoints.send("GET", "/query")
-    assert await answer.json() == {"list": [{"name": "가"}], "count": "1"}
-    assert (answer.status, answer.headers["X-More"], answer.headers["x-relay-api-code"]) == (200, "x", "S102")
-    assert (answer.headers["x-api-tran-id"], answer.headers["Cache-Control"]) == (TRAN_ID, "no-store")
+    response = await endpoints.send("GET", "/query")
+    assert await response.json() == {"list": [{"name": "가"}], "count": "1"}
+    assert (response.status, response.headers["X-More"], response.headers["x-relay-api-code"]) == (200, "x", "S102")
+    assert (response.headers["x-api-tran-id"], response.headers["Cache-Control"]) == (TRAN_ID, "no-store")
 
 
 async def test_a_response_without_a_body_is_empty(endpoints):
-    endpoints.answer = Answer(302, None, {"Location": "/elsewhere"})
-    answer = await endpoints.session.get("http://authority/query", allow_redirects=False)
-    assert (answer.status, await answer.read(), answer.headers["Location"]) == (302, b"", "/elsewhere")
+    endpoints.response = Answer(302, None, {"Location": "/elsewhere"})
+    response = await endpoints.session.get("http://authority/query", allow_redirects=False)
+    assert (response.status, await response.read(), response.headers["Location"]) == (302, b"", "/elsewhere")
 
 
 @pytest.mark.parametrize(("method", "target", "allowed"), [("POST", "/query", "GET"), ("DELETE", "/form", "POST")])
 async def test_another_method_is_refused_with_the_allowed_one(endpoints, method, target, allowed):
-    answer = await endpoints.send(method, target)
-    assert (answer.status, answer.headers["Allow"]) == (405, allowed)
+    response = await endpoints.send(method, target)
+    assert (response.status, response.headers["Allow"]) == (405, allowed)
     assert ([error.reason for error in endpoints.errors], endpoints.calls) == (["method_not_allowed"], [])
 
 
 @pytest.mark.parametrize("sent", ["", "short", "zopa000001m00000000000001", f"{TRAN_ID}1"])
 async def test_a_post_without_a_tran_id_is_refused(endpoints, sent):
     headers = [("x-api-tran-id", sent)]
-    answers = [
+    responses = [
         await endpoints.send("POST", "/form", b"x", headers),
         await endpoints.send("GET", "/query", b"", headers),
     ]
-    assert [answer.status for answer in answers] == [400, 200]
+    assert [response.status for response in responses] == [400, 200]
     assert [error.reason for error in endpoints.errors] == ["header_malformed"]
     assert [call.tran_id for call in endpoints.calls] == [""]
-    assert ["x-api-tran-id" in answer.headers for answer in answers] == [False, False]
+    assert ["x-api-tran-id" in response.headers for response in responses] == [False, False]
 
 
 @pytest.mark.parametrize(("size", "status"), [(MAX_BODY_BYTES, 200), (MAX_BODY_BYTES + 1, 400)])
 async def test_a_body_that_is_too_large_is_refused(endpoints, size, status):
-    answer = await endpoints.send("POST", "/form", b"x" * size)
-    assert (answer.status, [error.reason for error in endpoints.errors]) == (
+    response = await endpoints.send("POST", "/form", b"x" * size)
+    assert (response.status, [error.reason for error in endpoints.errors]) == (
         status,
         ["body_too_large"] * (status == 400),
     )
@@ -122,15 +122,15 @@ async def test_a_body_that_is_too_large_is_refused(endpoints, size, status):
 
 async def test_an_exception_is_refused_and_the_note_is_kept(endpoints):
     endpoints.failure = KeyError("x")
-    answer = await endpoints.send("GET", "/query")
-    assert (answer.status, await answer.json()) == (500, {"error": "refused"})
-    assert (answer.headers["x-relay-api-code"], answer.headers["x-relay-reason"]) == ("S102", "broken")
+    response = await endpoints.send("GET", "/query")
+    assert (response.status, await response.json()) == (500, {"error": "refused"})
+    assert (response.headers["x-relay-api-code"], response.headers["x-relay-reason"]) == ("S102", "broken")
 
 
 @pytest.mark.parametrize(
     ("status", "error"), [(400, "invalid_request"), (404, "invalid_request"), (500, "server_error")]
 )
 def test_an_invalid_request_gets_an_oauth_error(status, error):
-    answer = turned_away(status)
-    assert (answer.status, answer.headers["Server"]) == (status, "relay")
-    assert error.encode() in answer.body
+    response = turned_away(status)
+    assert (response.status, response.headers["Server"]) == (status, "relay")
+    assert error.encode() in response.body

@@ -47,8 +47,8 @@ async def endpoint(tmp_path):
 
 async def test_each_call_reports_only_its_own_revocations(endpoint):
     async def get_revoked(query):
-        async with endpoint.session.get(f"http://authority/revoke?{query}") as answer:
-            return answer.headers.get("x-relay-revoked")
+        async with endpoint.session.get(f"http://authority/revoke?{query}") as response:
+            return response.headers.get("x-relay-revoked")
 
     assert await asyncio.gather(get_revoked("a,b"), get_revoked("c"), get_revoked("fails")) == ["a,b", "c", "fails"]
 
@@ -62,13 +62,13 @@ def test_outside_a_call_nothing_is_collected():
 
 
 async def test_a_listener_gets_a_line_for_each_revocation(endpoint):
-    async with endpoint.session.get(f"http://authority{REVOCATIONS_PATH}") as answer:
+    async with endpoint.session.get(f"http://authority{REVOCATIONS_PATH}") as response:
         for _ in range(2):
             endpoint.feed.announce(["a"])
-            assert await answer.content.readexactly(1) == b"\n"
+            assert await response.content.readexactly(1) == b"\n"
 
 
 async def test_a_closed_feed_ends_the_answers_of_its_listeners(endpoint):
-    async with endpoint.session.get(f"http://authority{REVOCATIONS_PATH}") as answer:
+    async with endpoint.session.get(f"http://authority{REVOCATIONS_PATH}") as response:
         endpoint.feed.close()
-        assert await answer.read() == b"\n"
+        assert await response.read() == b"\n"

@@ -48,21 +48,21 @@ async def send(request):
                     writer.write(first)
                     await reader.readuntil(b"fine")
                 writer.write(raw)
-                answer = (await reader.read()).decode()
+                response = (await reader.read()).decode()
             writer.close()
             await writer.wait_closed()
-            return answer
+            return response
 
         send_raw.type = request.param
         yield send_raw
 
 
-def assert_own_response(answer, status, of_type):
-    head, _, body = answer.partition("\r\n\r\n")
+def assert_own_response(response, status, of_type):
+    head, _, body = response.partition("\r\n\r\n")
     assert head[9:13] == f"{status} "
     assert {f"Content-Type: {of_type}", "Server: relay", "Cache-Control: no-store"} <= set(head.split("\r\n"))
     assert body
-    assert not [word for word in (PROBE, PROBE.lower(), "aiohttp", "Python", "Traceback") if word in answer]
+    assert not [word for word in (PROBE, PROBE.lower(), "aiohttp", "Python", "Traceback") if word in response]
 
 
 @pytest.mark.parametrize(
@@ -103,10 +103,10 @@ async def test_malformed_http_after_a_valid_call_is_refused_too(send):
     ids=["path", "method", "expect"],
 )
 async def test_a_request_without_an_endpoint_gets_our_response(send, head, statuses):
-    answer = await send(f"{head}Host: a\r\nConnection: close\r\n\r\n".encode())
-    status = int(answer.split(" ")[1])
+    response = await send(f"{head}Host: a\r\nConnection: close\r\n\r\n".encode())
+    status = int(response.split(" ")[1])
     assert status in statuses
-    assert_own_response(answer, status, send.type)
+    assert_own_response(response, status, send.type)
 
 
 async def test_an_exception_is_logged_by_type_only(send, caplog):
@@ -116,9 +116,9 @@ async def test_an_exception_is_logged_by_type_only(send, caplog):
 
 
 async def test_a_failed_response_is_aborted(send, caplog):
-    answer = await send(b"GET /midway HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert answer.startswith("HTTP/1.1 200 ")
-    assert answer.endswith("half\r\n")
+    response = await send(b"GET /midway HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert response.startswith("HTTP/1.1 200 ")
+    assert response.endswith("half\r\n")
     assert PROBE not in caplog.text
 
 

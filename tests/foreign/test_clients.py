@@ -91,8 +91,8 @@ class Authlib:
 
     def revoke(self):
         token, body = self._session.token["access_token"], urlencode({"org_code": self._settings.org_code})
-        answer = self._with_tran_id().revoke_token(self._settings.url("revoke"), token, body=body)
-        return answer.json()["rsp_code"]
+        response = self._with_tran_id().revoke_token(self._settings.url("revoke"), token, body=body)
+        return response.json()["rsp_code"]
 
     def call(self):
         return self._with_tran_id().get(self._settings.accounts, headers={"x-api-type": "user-refresh"}).json()

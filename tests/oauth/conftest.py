@@ -124,9 +124,9 @@ class OperatorClient:
             headers=sent_headers,
             allow_redirects=False,
             skip_auto_headers=["Content-Type"],
-        ) as answer:
-            raw = await answer.read()
-            return Reply(answer.status, answer.headers, json.loads(raw) if raw else None)
+        ) as response:
+            raw = await response.read()
+            return Reply(response.status, response.headers, json.loads(raw) if raw else None)
 
     async def post(self, path, form, **headers):
         """Sends a form to `/oauth/2.0/PATH`. A field of None is omitted."""

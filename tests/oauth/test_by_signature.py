@@ -119,7 +119,7 @@ class FakeConsentVerifier:
 async def operator(operator):
     """An operator of an authority with two certifiers and a fake consent verifier."""
     operator.authority.office = replace(operator.authority.office, certifiers=CERTIFIERS)
-    operator.authority.proofs = operator.proofs = FakeConsentVerifier()
+    operator.authority.proofs = operator.verifier = FakeConsentVerifier()
     return operator
 
 
@@ -152,14 +152,14 @@ async def test_the_verifier_gets_the_decoded_form(operator):
     await operator.post("token", other)
     nonces = (urlsafe_b64decode(form[name] + "==") for name in ("consent_nonce", "ucpid_nonce"))
     documents = b"signed consent", b"signed agreement"
-    assert operator.proofs.calls == [
+    assert operator.verifier.calls == [
         (CertificateSigned(form["tx_id"], CI, *documents, *nonces), BY_CERTIFICATE, NOW),
         (HashSigned(other["tx_id"], CI, other["password"], other["consent"], "cert-tx-1"), BY_PROVIDER, NOW),
     ]
 
 
 async def test_lists_alone_are_granted_for_a_week(operator):
-    operator.proofs.result = LISTS
+    operator.verifier.result = LISTS
     reply = await operator.post("token", certificate_form(operator, request_type="0"))
     assert (reply.status, reply.body["scope"]) == (200, "bank.list")
     assert int(reply.body["refresh_token_expires_in"]) < 8 * 86_400
@@ -200,7 +200,7 @@ REQUIRED = ["tx_id", "org_code", "ca_code", "username", "request_type", "passwor
 async def test_a_missing_field_is_invalid_request(operator, auth_type, name, value):
     status, error, _ = await send_refused(operator, FORMS[auth_type](operator) | {name: value})
     assert (status, error) == (400, "invalid_request")
-    assert operator.proofs.calls == []
+    assert operator.verifier.calls == []
 
 
 INVALID_FORMS = {
@@ -242,12 +242,9 @@ INVALID_FORMS = {
 @pytest.mark.parametrize("name", INVALID_FORMS)
 async def test_an_invalid_form_is_refused_before_verification(operator, name):
     auth_type, changed = INVALID_FORMS[name]
-    assert await send_refused(operator, FORMS[auth_type](operator) | changed) == (
-        400,
-        "invalid_request",
-        "parameter_malformed",
-    )
-    assert operator.proofs.calls == []
+    refusal = await send_refused(operator, FORMS[auth_type](operator) | changed)
+    assert refusal == (400, "invalid_request", "parameter_malformed")
+    assert operator.verifier.calls == []
 
 
 @pytest.mark.parametrize("seconds", [-TX_ID_AHEAD_S, 0, TX_ID_AGE_S])
@@ -263,7 +260,7 @@ async def test_a_tx_id_is_used_once(operator, auth_type):
     assert (await operator.post("token", form)).status == 200
     again = FORMS[auth_type](operator) | {"tx_id": form["tx_id"], "username": "c29tZWJvZHkgZWxzZQ=="}
     assert await send_refused(operator, again) == (400, "invalid_grant", "tx_id_spent")
-    assert len(operator.proofs.calls) == 1
+    assert len(operator.verifier.calls) == 1
 
 
 @pytest.mark.parametrize(("name", "other"), [("consent_nonce", "ucpid_nonce"), ("ucpid_nonce", "ucpid_nonce")])
@@ -294,7 +291,7 @@ ERRORS_OF_DOUBTS = {
 
 @pytest.mark.parametrize("doubt", Doubt)
 async def test_each_doubt_has_its_error_and_outages_are_logged(operator, doubt, caplog):
-    operator.proofs.result = doubt
+    operator.verifier.result = doubt
     reply = await operator.post("token", certificate_form(operator))
     assert (reply.status, reply.body["error"]) == ERRORS_OF_DOUBTS.get(doubt, (400, "invalid_grant"))
     assert reply.reason == f"consent_{doubt}"
@@ -306,9 +303,9 @@ async def test_each_doubt_has_its_error_and_outages_are_logged(operator, doubt, 
 
 async def test_an_unverified_form_may_be_sent_again(operator):
     form = certificate_form(operator)
-    operator.proofs.result = Doubt.CERTIFIER_SILENT
+    operator.verifier.result = Doubt.CERTIFIER_SILENT
     assert (await operator.post("token", form)).status == 503
-    operator.proofs.result = DEMAND
+    operator.verifier.result = DEMAND
     assert (await operator.post("token", form)).status == 200
 
 
@@ -328,21 +325,18 @@ DEMANDS = {
 
 @pytest.mark.parametrize("kind", DEMANDS)
 async def test_an_invalid_demand_is_refused(operator, kind):
-    operator.proofs.result, error = DEMANDS[kind]
+    operator.verifier.result, error = DEMANDS[kind]
     assert await send_refused(operator, certificate_form(operator)) == (400, error, "consent_demand")
 
 
 async def test_request_type_0_allows_no_assets(operator):
-    operator.proofs.result = DEMAND | {"end_date": "20270120", "period": "20270120"}
-    assert await send_refused(operator, certificate_form(operator, request_type="0")) == (
-        400,
-        "invalid_scope",
-        "consent_demand",
-    )
+    operator.verifier.result = DEMAND | {"end_date": "20270120", "period": "20270120"}
+    refusal = await send_refused(operator, certificate_form(operator, request_type="0"))
+    assert refusal == (400, "invalid_scope", "consent_demand")
 
 
 async def test_nothing_of_a_refused_form_is_stored(operator, tmp_path):
-    operator.proofs.result = Doubt.SIGNATURE
+    operator.verifier.result = Doubt.SIGNATURE
     await operator.post("token", certificate_form(operator))
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
     with engine.connect() as connection:

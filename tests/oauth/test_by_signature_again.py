@@ -53,7 +53,7 @@ class FakeConsentVerifier:
 
 @pytest.fixture
 async def operator(operator):
-    operator.authority.proofs = operator.proofs = FakeConsentVerifier()
+    operator.authority.proofs = operator.verifier = FakeConsentVerifier()
     api = SignatureDesk(base_url="https://ca.example", client_id="relay1", client_secret="file:x")
     certifier = Certifier(ca_code=CERTIFIER, name="06", kind="signature", signature=api)
     operator.authority.office = replace(operator.authority.office, certifiers={CERTIFIER: certifier})
@@ -72,7 +72,7 @@ async def test_a_name_that_resembles_a_field_is_no_form(operator, look_alikes, f
         assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_request", "parameter_ambiguous"), (
             name
         )
-    assert operator.proofs.calls == 0
+    assert operator.verifier.calls == 0
 
 
 @pytest.mark.parametrize("seconds", [0, REPEAT_S])
@@ -85,7 +85,7 @@ async def test_the_same_form_gets_the_same_pair(operator, seconds):
     assert {name for name in first if again.body[name] != first[name]} == (lasts if seconds else set())
     assert int(first["expires_in"]) - int(again.body["expires_in"]) == seconds
     assert await operator.is_live(first["access_token"])
-    assert operator.proofs.calls == 1
+    assert operator.verifier.calls == 1
 
 
 @pytest.mark.parametrize(

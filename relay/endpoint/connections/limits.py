@@ -60,7 +60,7 @@ class ConnectionCounts:
         self.open = 0
 
     def acquire(self, address: str, now: float) -> "ConnectionSlot | ExceededLimit":
-        """Count a connection of `address` ("" for a unix socket). Returns a slot, or the limit that it exceeds."""
+        """Counts a connection of `address` ("" for a unix socket). Returns a slot, or the limit that it exceeds."""
         limits, key = self._limits, self._key(address)
         if self.open >= limits.connections:
             return ExceededLimit.CONNECTIONS
@@ -75,7 +75,7 @@ class ConnectionCounts:
         return ConnectionSlot(self, key)
 
     def release(self, key: str) -> None:
-        """Uncount a connection."""
+        """Uncounts a connection."""
         self.open -= 1
         if key:
             self._by_address[key] -= 1
@@ -100,7 +100,7 @@ class ConnectionSlot:
         self._key = key
 
     def release(self) -> None:
-        """Uncount the connection. Further calls do nothing."""
+        """Uncounts the connection. Further calls do nothing."""
         counts, self._counts = self._counts, None
         if counts is not None:
             counts.release(self._key)

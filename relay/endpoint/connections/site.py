@@ -75,7 +75,7 @@ class LimitedSite(web.BaseSite):
         return self._counts.open
 
     async def start(self) -> None:
-        """Start to accept connections."""
+        """Starts to accept connections."""
         await super().start()
         if self._listening.family != socket.AF_UNIX:
             bound_accepted(self._listening)
@@ -84,7 +84,7 @@ class LimitedSite(web.BaseSite):
         self._resume()
 
     async def stop(self) -> None:
-        """Close the listening socket and cancel pending handshakes."""
+        """Closes the listening socket and cancels pending handshakes."""
         if self._listening.fileno() >= 0:
             asyncio.get_running_loop().remove_reader(self._listening)
         self._listening.close()
@@ -163,7 +163,7 @@ class LimitedSite(web.BaseSite):
         return connection
 
     def _log_refused(self, reason: str, cause: str) -> None:
-        """Log at most one line a second for each reason; the next line counts the suppressed ones."""
+        """Logs at most one line a second for each reason; the next line counts the suppressed ones."""
         self._suppressed[reason] += 1
         now = asyncio.get_running_loop().time()
         if now - self._logged_at.get(reason, -_LOG_INTERVAL_S) < _LOG_INTERVAL_S:

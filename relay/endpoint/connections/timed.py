@@ -82,14 +82,14 @@ class TimedConnection(web.RequestHandler):
         self.on_flood: Callable[[str], None] = _ignore_flood
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Set the deadline of the first head."""
+        """Sets the deadline of the first head."""
         super().connection_made(transport)
         self._open_transport = self.transport
         self._set_deadline(self._timeouts.head_s)
         self._watch.add(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Cancel the work of the connection and report its loss."""
+        """Cancels the work of the connection and reports its loss."""
         super().connection_lost(exc)
         self._watch.discard(self)
         self._open_transport = None
@@ -106,7 +106,7 @@ class TimedConnection(web.RequestHandler):
         on_lost()
 
     def data_received(self, data: bytes) -> None:
-        """Parse received bytes. The first byte after a response starts the deadline of the next head."""
+        """Parses received bytes. The first byte after a response starts the deadline of the next head."""
         if self._idle and data:
             self._idle = False
             self._set_deadline(self._timeouts.head_s)
@@ -118,7 +118,7 @@ class TimedConnection(web.RequestHandler):
         self._count_turn(len(data))
 
     def _detect_flood(self, received: int) -> bool:
-        """Abort the connection when too many bytes are neither head nor content. Returns whether it did."""
+        """Aborts the connection when too many bytes are neither head nor content. Returns whether it did."""
         if self._request_count != self._heads_seen:
             self._heads_seen, self._bytes_since_head = self._request_count, 0
             return False
@@ -132,7 +132,7 @@ class TimedConnection(web.RequestHandler):
         return True
 
     def _count_turn(self, received: int) -> None:
-        """Pause reading until the next turn once this turn's bytes are used up."""
+        """Pauses reading until the next turn once this turn's bytes are used up."""
         if not self._turn_bytes:
             asyncio.get_running_loop().call_soon(self._next_turn)
         before, self._turn_bytes = self._turn_bytes, self._turn_bytes + max(received, 1)
@@ -145,7 +145,7 @@ class TimedConnection(web.RequestHandler):
             self._resume_transport_reading()
 
     async def run_for_caller(self, work: Coroutine[Any, Any, T]) -> T:
-        """Return the result of `work`. Cancels it and raises CallerDisconnected when the connection is lost."""
+        """Returns the result of `work`. Cancels it and raises CallerDisconnected when the connection is lost."""
         task = asyncio.get_running_loop().create_task(work)
         if self._open_transport is None:
             task.cancel()
@@ -161,7 +161,7 @@ class TimedConnection(web.RequestHandler):
             self._task = None
 
     def request_received(self, body: StreamReader) -> None:
-        """Set the deadline of a request's body, after its head."""
+        """Sets the deadline of a request's body, after its head."""
         self._answering = self._receiving = True
         self._body = body
         self._update()
@@ -170,7 +170,7 @@ class TimedConnection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Write the response and set the deadline of the next request."""
+        """Writes the response and sets the deadline of the next request."""
         try:
             return await super().finish_response(request, resp, start_time)
         finally:
@@ -178,17 +178,17 @@ class TimedConnection(web.RequestHandler):
             self._update()
 
     def pause_writing(self) -> None:
-        """Set the deadline of the caller's reading."""
+        """Sets the deadline of the caller's reading."""
         super().pause_writing()
         self._update()
 
     def resume_writing(self) -> None:
-        """Set the next deadline after the caller has read a part."""
+        """Sets the next deadline after the caller has read a part."""
         super().resume_writing()
         self._update()
 
     def overdue(self, now: float) -> None:
-        """Close the connection; abort it when it has unsent bytes or was closed before."""
+        """Closes the connection; aborts it if it has unsent bytes or was closed before."""
         transport = self._open_transport
         if transport is None:
             return
@@ -205,7 +205,7 @@ class TimedConnection(web.RequestHandler):
         self._update()
 
     def _update(self) -> None:
-        """Set the deadline by the current wait: for a reader, a body, an endpoint (which has its own), a request."""
+        """Sets the deadline by the current wait: for a reader, a body, an endpoint (which has its own), a request."""
         if self._closing:
             return
         self._idle = False
@@ -222,7 +222,7 @@ class TimedConnection(web.RequestHandler):
 
 
 async def run_while_connected(request: web.BaseRequest, work: Coroutine[Any, Any, T]) -> T:
-    """Return the result of `work`. Cancels it and raises CallerDisconnected when the caller disconnects."""
+    """Returns the result of `work`. Cancels it and raises CallerDisconnected when the caller disconnects."""
     connection = request.protocol
     if isinstance(connection, TimedConnection):
         return await connection.run_for_caller(work)

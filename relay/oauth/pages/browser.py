@@ -45,7 +45,7 @@ class Browser:
         return urlsafe_b64encode(self._derive("form", request_id)).decode()
 
     def is_form_token(self, request_id: str, form_token: str) -> bool:
-        """Returns whether `form_token` is ours, in constant time."""
+        """Returns whether `form_token` is the CSRF token, in constant time."""
         return hmac.compare_digest(self.form_token(request_id).encode(), form_token.encode())
 
     def _derive(self, use: str, request_id: str) -> bytes:

@@ -34,7 +34,7 @@ _environment: Final = Environment(
 
 
 def build_csp(form_sources: Iterable[str] = ()) -> str:
-    """Returns the Content-Security-Policy of a page whose forms lead to us and, by redirect, to `form_sources`."""
+    """Returns the Content-Security-Policy of a page whose forms post to this origin and redirect to `form_sources`."""
     targets = " ".join(("'self'", *form_sources))
     return f"default-src 'none'; style-src 'self'; form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
 

@@ -40,11 +40,11 @@ ALWAYS = {
     ],
 )
 async def test_every_answer_keeps_to_itself(browser, method, path, status):
-    answer = await browser.send(method, path)
-    assert answer.status == status
-    assert {name: answer.headers[name] for name in ALWAYS} == ALWAYS
-    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    response = await browser.send(method, path)
+    assert response.status == status
+    assert {name: response.headers[name] for name in ALWAYS} == ALWAYS
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
 
 
 async def test_a_link_preview_does_not_bind_the_request(browser, open_browser):
@@ -53,8 +53,8 @@ async def test_a_link_preview_does_not_bind_the_request(browser, open_browser):
 
 
 async def test_the_stylesheet_may_be_cached(browser):
-    answer = await browser.send("GET", "/static/pages.css")
-    assert (answer.headers["Content-Type"], answer.headers["Cache-Control"]) == (
+    response = await browser.send("GET", "/static/pages.css")
+    assert (response.headers["Content-Type"], response.headers["Cache-Control"]) == (
         "text/css; charset=utf-8",
         "max-age=3600",
     )
@@ -66,8 +66,8 @@ async def test_an_error_is_a_page_and_a_log_line_without_values(browser, authori
 
     monkeypatch.setattr(authority.institutions, "login", fail)
     with caplog.at_level(logging.DEBUG):
-        answer = await browser.log_in()
-    assert (answer.status, answer.title) == (500, "문제가 생겼습니다")
+        response = await browser.log_in()
+    assert (response.status, response.title) == (500, "문제가 생겼습니다")
     assert "page failed: error=RuntimeError place=" in caplog.text
     assert not {"hong", "right"} & set(caplog.text.split())
 
@@ -78,8 +78,8 @@ async def test_a_ledger_that_is_away_is_told_and_the_page_says_later(browser, au
 
     monkeypatch.setattr(authority.ledger, "request", fail)
     for _ in range(3):
-        answer = await browser.get()
-        assert (answer.status, answer.title) == (503, "지금은 처리할 수 없습니다")
+        response = await browser.get()
+        assert (response.status, response.title) == (503, "지금은 처리할 수 없습니다")
     assert caplog.messages == []  # the ledger logs its outage
 
 

@@ -19,10 +19,10 @@ def open_request(authority, auth_request, open_browser):
 
 
 async def test_guesses_at_one_login_id_end_whatever_request_they_use(open_request, authority, clock):
-    answers = [await (await open_request()).log_in(password="wrong") for _ in range(12)]
-    assert [answer.status for answer in answers] == [422] * 10 + [429] * 2
-    assert answers[-1].headers["Retry-After"] == "300"
-    assert "5분 후에 다시 시도해 주세요" in answers[-1].text
+    responses = [await (await open_request()).log_in(password="wrong") for _ in range(12)]
+    assert [response.status for response in responses] == [422] * 10 + [429] * 2
+    assert responses[-1].headers["Retry-After"] == "300"
+    assert "5분 후에 다시 시도해 주세요" in responses[-1].text
     assert len(authority.institutions.logins) == 10
     assert (await (await open_request()).log_in()).status == 429  # the password is not even checked
     assert (await (await open_request()).log_in("lee", "wrong")).status == 422
@@ -31,8 +31,8 @@ async def test_guesses_at_one_login_id_end_whatever_request_they_use(open_reques
 
 
 async def test_eighty_guesses_at_twenty_ids_of_one_address_end_at_thirty(open_request, authority):
-    answers = [await (await open_request()).log_in(f"user{number % 20}", "wrong") for number in range(80)]
-    assert [answer.status for answer in answers] == [422] * 30 + [429] * 50
+    responses = [await (await open_request()).log_in(f"user{number % 20}", "wrong") for number in range(80)]
+    assert [response.status for response in responses] == [422] * 30 + [429] * 50
     assert len(authority.institutions.logins) == 30
 
 

@@ -30,9 +30,9 @@ STEPS = ["/login", "/consent", "/cancel"]
 )
 async def test_an_invalid_form_gets_an_error_page_and_does_nothing(browser, authority, step, body, headers, status):
     await browser.get()
-    answer = await browser.send("POST", browser.path + step, data=body, headers={"Content-Type": FORM} | headers)
-    assert answer.status == status
-    assert '<html lang="ko">' in answer.text
+    response = await browser.send("POST", browser.path + step, data=body, headers={"Content-Type": FORM} | headers)
+    assert response.status == status
+    assert '<html lang="ko">' in response.text
     assert authority.ledger.history == []
 
 
@@ -45,9 +45,9 @@ async def test_an_incomplete_form_times_out(browser, monkeypatch):
         yield b"form_token="
         await never.wait()
 
-    answer = await browser.send("POST", browser.path + "/login", data=send_part(), headers={"Content-Type": FORM})
+    response = await browser.send("POST", browser.path + "/login", data=send_part(), headers={"Content-Type": FORM})
     never.set()
-    assert answer.status == 400
+    assert response.status == 400
 
 
 @pytest.mark.parametrize(

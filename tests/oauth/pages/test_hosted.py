@@ -139,7 +139,7 @@ async def test_cancelling_sends_access_denied(browser, authority):
 async def test_cancelling_twice_cancels_once(browser, authority, clock):
     page = await browser.get()
     both = await asyncio.gather(*(browser.post("/cancel", page.token) for _ in range(2)))
-    assert [answer.status for answer in both] == [302, 302]
+    assert [response.status for response in both] == [302, 302]
     assert both[0].headers["Location"] == both[1].headers["Location"]
     assert authority.ledger.history == [(RequestState.DENIED, "customer_cancelled")]
     clock.now += 6
@@ -162,9 +162,9 @@ async def test_cancelling_after_the_login_sends_access_denied(browser):
 async def test_a_right_password_of_another_customer_is_answered_like_a_wrong_one(
     browser, open_browser, authority, auth_request
 ):
-    answers = [await browser.log_in("kim", password) for password in ("right", "wrong")]
-    texts = [re.sub(r"[0-9]회 더", "N회 더", answer.text) for answer in answers]
-    assert [answer.status for answer in answers] == [422, 422]
+    responses = [await browser.log_in("kim", password) for password in ("right", "wrong")]
+    texts = [re.sub(r"[0-9]회 더", "N회 더", response.text) for response in responses]
+    assert [response.status for response in responses] == [422, 422]
     assert texts[0] == texts[1]
     assert authority.ledger.requests[auth_request.request_id].failures == 2
     for _ in range(2):
@@ -174,11 +174,11 @@ async def test_a_right_password_of_another_customer_is_answered_like_a_wrong_one
 
 
 async def test_a_wrong_login_shows_the_form_again_without_the_password(browser):
-    answer = await browser.log_in(password="nearly-right")
-    assert answer.status == 422
-    assert "4회 더 시도할 수 있습니다" in answer.text
-    assert 'value="hong"' in answer.text
-    assert "nearly-right" not in answer.text
+    response = await browser.log_in(password="nearly-right")
+    assert response.status == 422
+    assert "4회 더 시도할 수 있습니다" in response.text
+    assert 'value="hong"' in response.text
+    assert "nearly-right" not in response.text
 
 
 async def test_five_wrong_logins_lock_the_request(browser, authority, auth_request):
@@ -194,7 +194,7 @@ async def test_five_wrong_logins_lock_the_request(browser, authority, auth_reque
 async def test_guesses_sent_at_once_are_counted_one_after_the_other(browser, authority):
     page = await browser.get()
     guesses = [browser.post("/login", page.token, login_id="hong", password=f"guess{n}") for n in range(20)]
-    statuses = [answer.status for answer in await asyncio.gather(*guesses)]
+    statuses = [response.status for response in await asyncio.gather(*guesses)]
     assert sorted(statuses) == [302] + [403] * 15 + [422] * 4
     assert len(authority.institutions.logins) == LOGINS_MOST
 
@@ -220,29 +220,29 @@ async def test_guesses_sent_at_once_are_counted_one_after_the_other(browser, aut
 )
 async def test_an_unreadable_login_is_explained_and_not_counted(browser, authority, auth_request, fields, messages):
     page = await browser.get()
-    answer = await browser.post("/login", page.token, **fields)
-    assert (answer.status, authority.institutions.logins) == (422, [])
-    above = dict(re.findall(r'<li><a href="#(\w+)">([^<]+)</a>', answer.text))
-    beside = dict(re.findall(r'id="(\w+)-mistake"><span class="unseen">오류: </span>([^<]+)</p>', answer.text))
+    response = await browser.post("/login", page.token, **fields)
+    assert (response.status, authority.institutions.logins) == (422, [])
+    above = dict(re.findall(r'<li><a href="#(\w+)">([^<]+)</a>', response.text))
+    beside = dict(re.findall(r'id="(\w+)-mistake"><span class="unseen">오류: </span>([^<]+)</p>', response.text))
     assert above == beside == messages
-    assert re.findall(r'id="(\w+)"[^>]* aria-invalid="true"', answer.text) == list(messages)
+    assert re.findall(r'id="(\w+)"[^>]* aria-invalid="true"', response.text) == list(messages)
     assert authority.ledger.requests[auth_request.request_id].failures == 0
 
 
 async def test_an_outage_of_the_institution_costs_no_attempt(browser, authority, auth_request):
     authority.institutions.is_silent = True
-    answer = await browser.log_in()
-    assert answer.status == 503
-    assert "응답하지 않아" in answer.text
+    response = await browser.log_in()
+    assert response.status == 503
+    assert "응답하지 않아" in response.text
     assert authority.ledger.requests[auth_request.request_id].failures == 0
 
 
 async def test_a_failed_load_of_assets_can_be_retried(browser, authority):
     await browser.log_in()
     authority.institutions.is_silent = True
-    answer = await browser.get("/consent")
-    assert answer.status == 503
-    assert f'href="{browser.path}/consent"' in answer.text
+    response = await browser.get("/consent")
+    assert response.status == 503
+    assert f'href="{browser.path}/consent"' in response.text
 
 
 async def test_an_outage_at_the_consent_page_is_logged_once(browser, authority, caplog):
@@ -265,20 +265,20 @@ async def test_an_outage_at_the_login_is_logged_without_the_customer(browser, au
 
 async def test_a_mistake_is_shown_at_its_field_and_in_the_summary(browser, consent_form):
     page = await at_consent(browser)
-    answer = await browser.post("/consent", page.token, **consent_form | {"end_date": "2031-01-01"})
-    assert answer.status == 422
-    assert 'id="end_date-mistake"' in answer.text
-    assert 'aria-describedby="end_date-hint end_date-mistake"' in answer.text
-    assert 'href="#end_date"' in answer.text
-    assert answer.title.startswith("오류: ")
-    assert "all-bank.loan" in answer.ticked
+    response = await browser.post("/consent", page.token, **consent_form | {"end_date": "2031-01-01"})
+    assert response.status == 422
+    assert 'id="end_date-mistake"' in response.text
+    assert 'aria-describedby="end_date-hint end_date-mistake"' in response.text
+    assert 'href="#end_date"' in response.text
+    assert response.title.startswith("오류: ")
+    assert "all-bank.loan" in response.ticked
 
 
 @pytest.mark.parametrize(("state", "step", "target"), [("open", "/consent", ""), ("authenticated", "", "/consent")])
 async def test_each_state_has_its_page(browser, state, step, target):
     await (browser.get() if state == "open" else browser.log_in())
-    answer = await browser.get(step)
-    assert (answer.status, answer.headers["Location"]) == (303, browser.path + target)
+    response = await browser.get(step)
+    assert (response.status, response.headers["Location"]) == (303, browser.path + target)
 
 
 async def test_a_premature_form_redirects_to_the_right_page(browser, consent_form):
@@ -301,8 +301,8 @@ async def test_a_later_submit_finds_the_request_completed(browser, clock, consen
     page = await at_consent(browser)
     await browser.post("/consent", page.token, **consent_form)
     clock.now += 6
-    answer = await browser.post("/consent", page.token, **consent_form)
-    assert (answer.status, answer.title) == (410, "이미 처리된 요청입니다")
+    response = await browser.post("/consent", page.token, **consent_form)
+    assert (response.status, response.title) == (410, "이미 처리된 요청입니다")
 
 
 @pytest.mark.parametrize("step", ["", "/consent"])
@@ -315,16 +315,16 @@ async def test_the_back_button_finds_the_request_completed(browser, consent_form
 async def test_an_expired_request_gets_410(browser, clock):
     page = await browser.get()
     clock.now += 601
-    for answer in (await browser.get(), await browser.post("/login", page.token, login_id="hong", password="right")):
-        assert (answer.status, answer.title) == (410, "유효 시간이 지났습니다")
+    for response in (await browser.get(), await browser.post("/login", page.token, login_id="hong", password="right")):
+        assert (response.status, response.title) == (410, "유효 시간이 지났습니다")
 
 
 @pytest.mark.parametrize("step", ["/login", "/consent", "/cancel"])
 @pytest.mark.parametrize("token", ["", "x" * 44, "가"])
 async def test_a_form_without_its_token_does_nothing(browser, authority, step, token):
     await browser.get()
-    answer = await browser.post(step, token, login_id="hong", password="right")
-    assert (answer.status, authority.institutions.logins, authority.ledger.history) == (403, [], [])
+    response = await browser.post(step, token, login_id="hong", password="right")
+    assert (response.status, authority.institutions.logins, authority.ledger.history) == (403, [], [])
 
 
 async def test_an_institution_of_another_flow_has_no_pages(browser, authority, bank):

@@ -42,8 +42,8 @@ async def test_two_tabs_of_a_fresh_browser_are_both_logged_in(browser, authority
     tabs = await asyncio.gather(*(browser.send("GET", path) for path in paths))
     for path, tab in zip(paths, tabs, strict=True):
         form = {"form_token": tab.token, "login_id": "hong", "password": "right"}
-        answer = await browser.send("POST", f"{path}/login", data=form)
-        assert (answer.status, answer.headers["Location"]) == (303, f"{path}/consent")
+        response = await browser.send("POST", f"{path}/login", data=form)
+        assert (response.status, response.headers["Location"]) == (303, f"{path}/consent")
 
 
 async def test_the_pages_name_who_receives_and_who_runs_them(browser, authority):

@@ -67,8 +67,8 @@ async def test_a_signed_consent_leads_to_the_callback_with_a_code(send, claims, 
 
 async def test_a_denial_leads_to_the_callback_with_access_denied(send, claims, authority):
     denial = {name: value for name, value in claims.items() if name not in {"ci_hash", "consent"}}
-    answer = await send(denial | {"result": "denied"})
-    assert answer.redirect[1]["error"] == "access_denied"
+    response = await send(denial | {"result": "denied"})
+    assert response.redirect[1]["error"] == "access_denied"
     assert authority.ledger.history == [(RequestState.DENIED, "institution_denied")]
 
 
@@ -100,8 +100,8 @@ async def test_another_customer_is_an_unauthorized_user(send, claims, ci):
     ids=str,
 )
 async def test_an_invalid_result_leaves_the_request_open(send, claims, changed, authority, auth_request):
-    answer = await send(claims | changed)
-    assert (answer.status, answer.title) == (400, "확인 결과를 받지 못했습니다")
+    response = await send(claims | changed)
+    assert (response.status, response.title) == (400, "확인 결과를 받지 못했습니다")
     assert authority.ledger.requests[auth_request.request_id].state is RequestState.OPEN
 
 
@@ -137,8 +137,8 @@ async def test_a_result_of_another_algorithm_is_refused(send, claims, algorithm)
 async def test_a_repeated_claim_is_refused(browser, bank_key, auth_request, claims):
     payload = json.dumps(claims)[:-1] + ', "result": "consented"}'
     result = jwt.PyJWS().encode(payload.encode(), bank_key, algorithm="ES256")
-    answer = await browser.send("POST", PATH, data={"request_id": auth_request.request_id, "result": result})
-    assert answer.status == 400
+    response = await browser.send("POST", PATH, data={"request_id": auth_request.request_id, "result": result})
+    assert response.status == 400
 
 
 async def test_a_repeated_result_gets_the_same_redirect_briefly(send, browser, claims, clock):

@@ -19,9 +19,9 @@ def test_a_missing_template_value_is_an_error():
 
 def test_an_error_page_has_its_status_and_a_retry_link():
     assert "다시 시도하기" not in render_error_page(INSTITUTION_UNAVAILABLE).text
-    answer = render_error_page(INSTITUTION_UNAVAILABLE, '/again"><script>')
-    assert answer.status == 503
-    assert "<script>" not in answer.text
+    response = render_error_page(INSTITUTION_UNAVAILABLE, '/again"><script>')
+    assert response.status == 503
+    assert "<script>" not in response.text
 
 
 def test_the_stylesheet_loads_nothing():
