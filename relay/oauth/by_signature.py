@@ -57,7 +57,7 @@ UNPROVEN: Final[Mapping[Doubt, tuple[str, str]]] = {
     Doubt.CERTIFIER_SILENT: ("temporarily_unavailable", "통합인증기관이 응답하지 않습니다"),
     Doubt.CERTIFIER_BROKEN: ("temporarily_unavailable", "통합인증기관의 응답이 올바르지 않습니다"),
 }
-"""Error and description for each doubt. temporarily_unavailable: verification failed now and may be retried."""
+"""Error and description for each failed verification. temporarily_unavailable: it may succeed later."""
 
 
 async def issue_for_consent(services: Authority, call: TokenCall) -> dict[str, str]:
@@ -71,12 +71,12 @@ async def issue_for_consent(services: Authority, call: TokenCall) -> dict[str, s
         return await _repeat_response(services, call, why)
     try:
         consent_text = await services.proofs.prove(signed, call.form["ca_code"], call.now)
-    except Unproven as doubt:
-        error, description = UNPROVEN[doubt.doubt]
+    except Unproven as failure:
+        error, description = UNPROVEN[failure.doubt]
         retry = _RETRY_S if error == "temporarily_unavailable" else 0
         if retry:
-            services.log_outage(f"certifier {call.form['ca_code']}", str(doubt))
-        raise OAuthRefusal(error, description, reason=f"consent_{doubt.doubt}", retry_after=retry) from None
+            services.log_outage(f"certifier {call.form['ca_code']}", str(failure))
+        raise OAuthRefusal(error, description, reason=f"consent_{failure.doubt}", retry_after=retry) from None
     consent = _build_consent(services, call, _read_demand(call, consent_text), signed.ci)
     issuer = TokenIssuer.for_call(services, call)
     pair = issuer.issue_pair(consent)

@@ -19,7 +19,7 @@ _MAX_SCOPE_LENGTH: Final = 128
 """권한 범위, aNS(128)."""
 
 
-def build_scope(industry: str, scopes: tuple[str, ...]) -> str:
+def build_token_scope(industry: str, scopes: tuple[str, ...]) -> str:
     """Returns the scope of a token: always `<industry>.list` first, each scope once.
 
     Raises OAuthRefusal invalid_scope for a scope of another industry, or when they exceed the length of the standard.
@@ -54,7 +54,7 @@ class TokenIssuer:
 
         Raises NotGranted CONSENT_ENDED after its last day; OAuthRefusal invalid_scope.
         """
-        scope = build_scope(self._industry, consent.particulars.scopes)
+        scope = build_token_scope(self._industry, consent.particulars.scopes)
         access = self._issue(consent, TokenKind.ACCESS, scope)
         return Pair(access, self._issue(consent, TokenKind.REFRESH, scope))
 

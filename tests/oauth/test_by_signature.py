@@ -103,7 +103,7 @@ FORMS = {"0": certificate_form, "1": provider_form}
 
 
 class FakeConsentVerifier:
-    """Returns or raises `result`: a consent or a doubt. `calls` are the verified consents."""
+    """Returns or raises `result`. `calls` are the arguments of its calls."""
 
     def __init__(self):
         self.result, self.calls = DEMAND, []
@@ -279,21 +279,21 @@ async def test_two_at_once_with_one_tx_id_get_one_pair(operator):
     assert len({json.dumps(reply.body) for reply in replies}) == 1
 
 
-ERRORS_OF_DOUBTS = {
+OTHER_ERRORS = {
     Doubt.IDENTITY: (400, "unauthorized_user"),
     Doubt.REVOCATION_UNKNOWN: (503, "temporarily_unavailable"),
     Doubt.BUSY: (503, "temporarily_unavailable"),
     Doubt.CERTIFIER_SILENT: (503, "temporarily_unavailable"),
     Doubt.CERTIFIER_BROKEN: (503, "temporarily_unavailable"),
 }
-"""Errors of the doubts that are not invalid_grant."""
+"""Errors of failed verifications other than invalid_grant."""
 
 
 @pytest.mark.parametrize("doubt", Doubt)
-async def test_each_doubt_has_its_error_and_outages_are_logged(operator, doubt, caplog):
+async def test_each_failed_verification_has_its_error(operator, doubt, caplog):
     operator.verifier.result = doubt
     reply = await operator.post("token", certificate_form(operator))
-    assert (reply.status, reply.body["error"]) == ERRORS_OF_DOUBTS.get(doubt, (400, "invalid_grant"))
+    assert (reply.status, reply.body["error"]) == OTHER_ERRORS.get(doubt, (400, "invalid_grant"))
     assert reply.reason == f"consent_{doubt}"
     assert ("Retry-After" in reply.headers) == (reply.status == 503)
     assert reply.body["error_description"] == UNPROVEN[doubt][1]

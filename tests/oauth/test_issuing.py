@@ -11,7 +11,7 @@ from relay.domain.authorization.consent import Authentication, Consent, Particul
 from relay.domain.authorization.issued_tokens import TokenKind
 from relay.domain.ledger import NotGranted, Why
 from relay.endpoint.errors import OAuthRefusal
-from relay.oauth.issuing import DAY_S, TokenIssuer, build_scope
+from relay.oauth.issuing import DAY_S, TokenIssuer, build_token_scope
 from relay.policy.settings.authority import Tokens
 
 NOW = 1_800_000_000  # 2027-01-15 17:00 in Korea
@@ -55,7 +55,7 @@ def make_issuer(signer=None, now=NOW, **tokens):
     ],
 )
 def test_the_list_comes_first_whatever_was_chosen(scopes, scope):
-    assert build_scope("bank", scopes) == scope
+    assert build_token_scope("bank", scopes) == scope
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_the_list_comes_first_whatever_was_chosen(scopes, scope):
 )
 def test_a_scope_of_another_industry_is_refused(scopes):
     with pytest.raises(OAuthRefusal) as refused:
-        build_scope("bank", scopes)
+        build_token_scope("bank", scopes)
     assert refused.value.error == "invalid_scope"
 
 
