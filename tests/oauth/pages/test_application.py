@@ -18,6 +18,19 @@ ALWAYS = {
 }
 
 
+class FailingLedger:
+    """A ledger whose methods all raise `error`."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __getattr__(self, name):
+        async def fail(*_):
+            raise self.error
+
+        return fail
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -73,10 +86,7 @@ async def test_an_error_is_a_page_and_a_log_line_without_values(browser, authori
 
 
 async def test_a_ledger_that_is_away_is_told_and_the_page_says_later(browser, authority, monkeypatch, caplog):
-    async def fail(*_):
-        raise Unreachable("database or disk is full")
-
-    monkeypatch.setattr(authority.ledger, "request", fail)
+    monkeypatch.setattr(authority, "ledger", FailingLedger(Unreachable("database or disk is full")))
     for _ in range(3):
         response = await browser.get()
         assert (response.status, response.title) == (503, "지금은 처리할 수 없습니다")
@@ -93,10 +103,7 @@ async def test_a_successful_flow_is_not_logged(browser, consent_form, caplog):
 
 
 async def test_an_unexpected_reason_of_the_ledger_is_a_server_error(browser, authority, monkeypatch, caplog):
-    async def refuse(*_):
-        raise NotGranted(Why.CODE_SPENT)
-
-    monkeypatch.setattr(authority.ledger, "request", refuse)
+    monkeypatch.setattr(authority, "ledger", FailingLedger(NotGranted(Why.CODE_SPENT)))
     assert (await browser.get()).status == 500
     assert "code_spent" in caplog.text
 
