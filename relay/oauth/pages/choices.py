@@ -159,7 +159,7 @@ def find_mistakes(page: ConsentPage, choices: Choices) -> dict[str, str]:
         mistakes["assets"] = "보낼 자산을 하나 이상 선택해 주세요."
     contradictions = find_contradictions(page, choices)
     mistakes |= {
-        f"which.{section.scope}": f"‘{section.label}’에서 모두 보낼지, 선택한 것만 보낼지 선택해 주세요."
+        f"which.{section.scope}": f"‘{section.label}’에서 모두 보낼지, 선택한 것만 보낼지 정해 주세요."
         for section in page.sections
         if section.scope in contradictions
     }

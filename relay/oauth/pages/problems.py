@@ -60,7 +60,7 @@ WRONG_METHOD: Final = ErrorPage(405, "잘못된 요청입니다", "이 주소에
 INSTITUTION_UNAVAILABLE: Final = ErrorPage(
     503, "금융회사가 응답하지 않습니다", "금융회사에서 정보를 가져오지 못했습니다. 전송된 정보는 없습니다.", _TRY_LATER
 )
-INTERNAL_ERROR: Final = ErrorPage(500, "문제가 생겼습니다", "요청을 처리하지 못했습니다.", _TRY_LATER)
+INTERNAL_ERROR: Final = ErrorPage(500, "오류가 발생했습니다", "요청을 처리하지 못했습니다.", _TRY_LATER)
 UNAVAILABLE: Final = ErrorPage(
     503, "지금은 처리할 수 없습니다", "일시적으로 서비스 이용이 원활하지 않습니다.", _TRY_LATER
 )

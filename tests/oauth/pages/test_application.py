@@ -80,7 +80,7 @@ async def test_an_error_is_a_page_and_a_log_line_without_values(browser, authori
     monkeypatch.setattr(authority.institutions, "login", fail)
     with caplog.at_level(logging.DEBUG):
         response = await browser.log_in()
-    assert (response.status, response.title) == (500, "문제가 생겼습니다")
+    assert (response.status, response.title) == (500, "오류가 발생했습니다")
     assert "page failed: error=RuntimeError place=" in caplog.text
     assert not {"hong", "right"} & set(caplog.text.split())
 

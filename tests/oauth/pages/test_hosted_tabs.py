@@ -33,7 +33,7 @@ async def test_one_browser_handles_two_requests_at_once(browser, authority, auth
 
 
 async def test_two_tabs_of_a_fresh_browser_are_both_logged_in(browser, authority, auth_request):
-    """Both are opened before the answer to either sets a cookie."""
+    """Both are opened before the response to either sets a cookie."""
     other = type(auth_request)(
         **{name: getattr(auth_request, name) for name in auth_request.__slots__} | {"request_id": "request-two"}
     )
