@@ -1,1 +1,1 @@
-"""What stands behind the gateway: a call it handed over, the answer it gets, forms, refusals, serving."""
+"""Shared by HTTP endpoints behind the gateway: calls, responses, forms, OAuth errors, listeners."""

@@ -1,4 +1,4 @@
-"""OAuth errors of the standard: one row each (규격 3.10; RFC 6749 4.1.2.1, 5.2)."""
+"""OAuth errors of the standard and their HTTP status (규격 3.10; RFC 6749 4.1.2.1, 5.2)."""
 
 import logging
 import traceback
@@ -27,13 +27,13 @@ STATUS: Final = {
     "access_denied": 302,
     "unsupported_response_type": 302,
 }
-"""HTTP status of each error where it is not told by redirect."""
+"""HTTP status of each error; 302 means that it occurs in redirects only."""
 
 
 class OAuthRefusal(Exception):
-    """The answer is an error. `description` is Korean, AH(450), and never holds a value that was sent (규격 3.10).
+    """The response is an OAuth error. `description` is Korean, AH(450), and never repeats a request value (규격 3.10).
 
-    `reason` is the name under which it is counted and recorded; `retry_after` seconds, with temporarily_unavailable.
+    `reason` is the name in metrics and records; `retry_after` in seconds, with temporarily_unavailable.
     """
 
     def __init__(self, error: str, description: str, *, reason: str = "", retry_after: int = 0) -> None:
@@ -46,13 +46,13 @@ class OAuthRefusal(Exception):
 
     @classmethod
     def of(cls, fault: str, detail: str = "", *, error: str = "invalid_request") -> Self:
-        """The refusal with the words of a row of FAULTS; `detail` names the field concerned and what is allowed."""
+        """Returns the refusal with the text of a row of FAULTS; `detail` names the field and the allowed values."""
         return cls(error, words_of(FAULTS[fault], detail), reason=fault)
 
 
 _RETRY_S: Final = 5
-_TURN_S: Final = 1
-"""A lane of comparisons is empty again within a second, unless its caller fills it anew."""
+_QUEUE_RETRY_S: Final = 1
+"""A caller's queue of secret comparisons empties within a second."""
 
 _CODE = "code가 유효하지 않습니다"
 _REFRESH = "refresh_token이 유효하지 않습니다"
@@ -70,13 +70,13 @@ NOT_GRANTED: Final[Mapping[Why, tuple[str, str]]] = {
     Why.TX_ID_SPENT: ("invalid_grant", "이미 사용된 tx_id입니다"),
     Why.NONCE_SPENT: ("invalid_grant", "이미 사용된 consent_nonce 또는 ucpid_nonce입니다"),
 }
-"""What a client is told when the ledger grants nothing: never whether a code or token of somebody else exists."""
+"""Error and description for each reason of the ledger. They never reveal that another client's code or token exists."""
 
 
 def refusal_of(error: Exception) -> OAuthRefusal:
-    """The refusal that answers a call in which this was raised. What nobody foresaw is logged, without any value.
+    """Returns the refusal for any exception of a call. Logs unexpected ones, without any request value.
 
-    A ledger that does not answer has told of itself (`OutageLog`).
+    Ledger outages are logged by the ledger itself (`OutageLog`).
     """
     if isinstance(error, OAuthRefusal):
         return error
@@ -92,7 +92,7 @@ def refusal_of(error: Exception) -> OAuthRefusal:
             "temporarily_unavailable",
             "client_secret을 확인하는 요청이 너무 많습니다",
             reason="client_crowded",
-            retry_after=_TURN_S,
+            retry_after=_QUEUE_RETRY_S,
         )
     if isinstance(error, NotGranted) and error.why in NOT_GRANTED:
         return OAuthRefusal(*NOT_GRANTED[error.why], reason=error.why.value)
@@ -101,6 +101,6 @@ def refusal_of(error: Exception) -> OAuthRefusal:
 
 
 def log_unforeseen(error: Exception) -> None:
-    """Log an error that nobody foresaw: its text may hold what a caller sent, its kind and place never do."""
+    """Logs the type and place of an unexpected error. Its text is left out: it may hold request values."""
     place = traceback.extract_tb(error.__traceback__)[-1]
-    _log.error("a call failed in the authority: %s at %s:%d", type(error).__name__, place.filename, place.lineno)
+    _log.error("authority call failed: error=%s place=%s:%d", type(error).__name__, place.filename, place.lineno)

@@ -1,4 +1,4 @@
-"""The door of the endpoints behind the gateway, in aiohttp: calls come in as handed over, every answer alike."""
+"""aiohttp adapter of the endpoints: turns forwarded requests into calls and responses into HTTP."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,49 +18,49 @@ from relay.policy.call.oauth_envelope import REVOCATIONS_PATH
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One path: the one method it takes, who answers, and the answer to whatever is raised meanwhile.
+    """One path: its HTTP method, its handler, and the error response for any exception.
 
-    `refuse` may note the reason on the call; it hears OAuthRefusal for what is wrong before anybody is asked.
+    `refuse` may note the reason on the call. It also gets the OAuthRefusal of a request that never reached `handle`.
     """
 
     method: str
-    answer: Callable[[Call], Awaitable[Answer]]
+    handle: Callable[[Call], Awaitable[Answer]]
     refuse: Callable[[Call, Exception], Answer]
 
 
 HEALTH: Final = "/health"
-"""Answered by the process itself, so that the gateway knows whether it lives."""
+"""Liveness path that the gateway probes."""
 
-BODY_MOST: Final = 65_536
+MAX_BODY_BYTES: Final = 65_536
 
 RUNNER: Final[Mapping[str, Any]] = {
     "access_log": None,
     "auto_decompress": False,
-    "max_line_size": BODY_MOST,
-    "max_field_size": BODY_MOST,
+    "max_line_size": MAX_BODY_BYTES,
+    "max_field_size": MAX_BODY_BYTES,
 }
-"""How `served` is told to serve the application. Records are the gateway's: those of aiohttp would hold `state`. The
-limits lie above the gateway's own, so that what is too long is refused with the standard's words."""
+"""aiohttp server options. No access log: the gateway records calls, and aiohttp's lines would hold `state`. The limits
+are above the gateway's own, so that oversized requests are refused with the standard's texts."""
 
-_EVERY: Final = {
+_COMMON_HEADERS: Final = {
     "Content-Type": "application/json; charset=UTF-8",
     "Cache-Control": "no-store",
     "Pragma": "no-cache",
 }
-"""Headers of every answer: tokens stay in no cache (RFC 6749 5.1)."""
+"""Headers of every response: tokens must not be cached (RFC 6749 5.1)."""
 
 
 def application(endpoints: Mapping[str, Endpoint], feed: RevocationFeed | None = None) -> web.Application:
-    """The endpoints by path, and the feed of revocations that gateways listen to.
+    """Returns the application of the endpoints by path, and of the revocation feed for gateways.
 
-    Whoever reaches them is believed about who calls: listen where only the gateway comes.
+    Its headers about the caller are trusted: listen only where the gateway alone can connect.
     """
-    app = web.Application(client_max_size=BODY_MOST)
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
     if feed is not None:
         app.router.add_get(REVOCATIONS_PATH, feed.listen, allow_head=False)
     app.router.add_get(HEALTH, _health)
     for path, endpoint in endpoints.items():
-        app.router.add_route("*", path, _door(endpoint))
+        app.router.add_route("*", path, _build_handler(endpoint))
     return app
 
 
@@ -69,71 +69,73 @@ async def _health(_: web.Request) -> web.Response:
 
 
 def turned_away(status: int) -> web.Response:
-    """The answer to what is no call: no HTTP, or of no endpoint. `status` is that of HTTP."""
-    ours = status >= web.HTTPInternalServerError.status_code
-    refusal = OAuthRefusal.of("relay_broken", error="server_error") if ours else OAuthRefusal.of("head_malformed")
-    told = {"error": refusal.error, "error_description": refusal.description}
-    body = json.dumps(told, ensure_ascii=False).encode()
-    return web.Response(status=status, body=body, headers={**_EVERY, "Server": "relay"})
+    """Returns the error response to a request that is not HTTP or has no endpoint. `status` is the HTTP status."""
+    is_server_error = status >= web.HTTPInternalServerError.status_code
+    refusal = (
+        OAuthRefusal.of("relay_broken", error="server_error") if is_server_error else OAuthRefusal.of("head_malformed")
+    )
+    error = {"error": refusal.error, "error_description": refusal.description}
+    body = json.dumps(error, ensure_ascii=False).encode()
+    return web.Response(status=status, body=body, headers={**_COMMON_HEADERS, "Server": "relay"})
 
 
-def _door(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def answered(request: web.Request) -> web.Response:
-        call = _call(request)
+def _build_handler(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
+        call = _read_call(request)
         CALLER.set(",".join(sorted(call.operators)))
         try:
-            _fits(request, endpoint.method, call)
+            _check_request(request, endpoint.method, call)
             with collect_revoked() as revoked:
                 try:
-                    answer = await endpoint.answer(replace(call, body=await _body(request)))
+                    response = await endpoint.handle(replace(call, body=await _read_body(request)))
                 finally:
                     call.note.revoked = ",".join(revoked)
         except Exception as error:
-            answer = endpoint.refuse(call, error)
-        return _response(call, answer, endpoint.method)
+            response = endpoint.refuse(call, error)
+        return _build_response(call, response, endpoint.method)
 
-    return answered
+    return handle
 
 
-def _fits(request: web.Request, method: str, call: Call) -> None:
+def _check_request(request: web.Request, method: str, call: Call) -> None:
     if request.method != method:
-        wrong = MethodNotAllowed(method)
-        raise OAuthRefusal.of(wrong.fault.name, wrong.detail, error="method_not_allowed")
-    if not call.tran_id and method == "POST":  # authorize tells it to the callback
+        refusal = MethodNotAllowed(method)
+        raise OAuthRefusal.of(refusal.fault.name, refusal.detail, error="method_not_allowed")
+    if not call.tran_id and method == "POST":  # authorize reports it to the callback
         raise OAuthRefusal.of("header_malformed", TRAN_ID_FORM)
 
 
-async def _body(request: web.Request) -> bytes:
+async def _read_body(request: web.Request) -> bytes:
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
-        raise OAuthRefusal.of("body_too_large", f"{BODY_MOST}바이트까지") from None
+        raise OAuthRefusal.of("body_too_large", f"{MAX_BODY_BYTES}바이트까지") from None
 
 
-def _call(request: web.Request) -> Call:
-    """What the gateway handed over. `raw_path` is the target as it came, so nothing was decoded before us."""
+def _read_call(request: web.Request) -> Call:
+    """Returns the call, still without its body. `raw_path` is the undecoded target."""
     headers: dict[str, tuple[str, ...]] = {}
     for name, value in request.headers.items():
         headers[name.lower()] = (*headers.get(name.lower(), ()), value)
     _, mark, query = request.raw_path.partition("?")
-    said = Call("", frozenset(), "", None, headers, b"")
-    tran_id = said.header("x-api-tran-id")
-    operators = (code.strip() for code in said.header("x-relay-operators").split(","))
+    raw = Call("", frozenset(), "", None, headers, b"")
+    tran_id = raw.header("x-api-tran-id")
+    operators = (code.strip() for code in raw.header("x-relay-operators").split(","))
     return Call(
         tran_id=tran_id if TRAN_ID.fullmatch(tran_id) else "",
         operators=frozenset(code for code in operators if ORG_CODE.fullmatch(code)),
-        fault=said.header("x-relay-fault"),
+        fault=raw.header("x-relay-fault"),
         query=query if mark else None,
         headers=headers,
         body=b"",
     )
 
 
-def _response(call: Call, answer: Answer, method: str) -> web.Response:
-    headers = {**_EVERY, **answer.headers, **call.note.headers()}
+def _build_response(call: Call, response: Answer, method: str) -> web.Response:
+    headers = {**_COMMON_HEADERS, **response.headers, **call.note.headers()}
     if call.tran_id:
         headers["x-api-tran-id"] = call.tran_id
-    if answer.status == web.HTTPMethodNotAllowed.status_code:
+    if response.status == web.HTTPMethodNotAllowed.status_code:
         headers["Allow"] = method
-    body = b"" if answer.body is None else json.dumps(answer.body, ensure_ascii=False).encode()
-    return web.Response(status=answer.status, body=body, headers=headers)
+    body = b"" if response.body is None else json.dumps(response.body, ensure_ascii=False).encode()
+    return web.Response(status=response.status, body=body, headers=headers)

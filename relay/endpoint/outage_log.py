@@ -1,28 +1,28 @@
-"""Who is down: a line about each, for whoever looks after the relay. It holds nothing of a call or a customer."""
+"""Logs lines about institutions and certifiers that fail. They hold nothing of a call or a customer."""
 
 import logging
 from typing import Final
 
 _log = logging.getLogger(__name__)
 
-EVERY_S: Final = 1.0
+INTERVAL_S: Final = 1.0
 
 
-class Complaints:
-    """One line a second at most about each party, the others counted into its next: complaints must not fill a disk.
+class PartyOutageLog:
+    """Logs at most one line a second for each party; the next line counts the suppressed ones.
 
-    Parties are the certifiers and institutions of the settings: there are not more of them than that.
+    Parties are the certifiers and institutions of the settings, which bounds the memory.
     """
 
     def __init__(self) -> None:
-        self._said: dict[str, float] = {}
-        self._unsaid: dict[str, int] = {}
+        self._logged_at: dict[str, float] = {}
+        self._failures: dict[str, int] = {}
 
-    def say(self, party: str, what: str, now: float) -> None:
-        """Log that `party` does not do its part, in the words `what`. `now` in seconds; the clock may be set back."""
-        said = self._said.get(party)
-        if said is not None and 0 <= now - said < EVERY_S:
-            self._unsaid[party] = self._unsaid.get(party, 0) + 1
+    def log(self, party: str, cause: str, now: float) -> None:
+        """Logs a failure of `party` (kind and org_code). `now` in seconds; the clock may be set back."""
+        self._failures[party] = self._failures.get(party, 0) + 1
+        logged_at = self._logged_at.get(party)
+        if logged_at is not None and 0 <= now - logged_at < INTERVAL_S:
             return
-        _log.warning("%s: %s; %d more since the last line", party, what, self._unsaid.pop(party, 0))
-        self._said[party] = now
+        _log.warning('%s unavailable: cause="%s" failures=%d', party, cause, self._failures.pop(party))
+        self._logged_at[party] = now

@@ -1,4 +1,4 @@
-"""Access tokens that calls of this process revoked: told with the call's answer, and to gateways that listen."""
+"""Reports access tokens revoked in this process: in the call's response, and to listening gateways."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -8,27 +8,27 @@ from typing import Final
 
 from aiohttp import web
 
-_LOOK_S: Final = 15.0
-"""So often a listener is written to although nothing was revoked: one that is gone is noticed then."""
+_KEEPALIVE_S: Final = 15.0
+"""Seconds between writes without a revocation. They detect listeners that disconnected."""
 
-_OF_CALL: Final[ContextVar[list[str] | None]] = ContextVar("revoked_of_call", default=None)
+_COLLECTED: Final[ContextVar[list[str] | None]] = ContextVar("revoked_of_call", default=None)
 
 
 @contextmanager
 def collect_revoked() -> Iterator[list[str]]:
-    """The jtis of access tokens that are revoked within the block, by this call alone."""
+    """Yields the jtis of access tokens that this call revokes within the block."""
     collected: list[str] = []
-    token = _OF_CALL.set(collected)
+    token = _COLLECTED.set(collected)
     try:
         yield collected
     finally:
-        _OF_CALL.reset(token)
+        _COLLECTED.reset(token)
 
 
 class RevocationFeed:
-    """Tells gateways beside this process that something was revoked: each is sent a line, and asks the ledger then.
+    """Tells listening gateways that a token was revoked: each gets a line and then polls the ledger.
 
-    The ledger's numbered revocations stay the truth; a line that is lost costs a gateway its next poll.
+    The ledger's numbered revocations are authoritative; a lost line only delays a gateway until its next poll.
     """
 
     def __init__(self) -> None:
@@ -36,40 +36,40 @@ class RevocationFeed:
         self._is_closed = False
 
     def announce(self, jtis: Sequence[str]) -> None:
-        """Tell that these access tokens were revoked; the transaction that did it is committed."""
-        collected = _OF_CALL.get()
+        """Announces revoked access tokens, after their transaction was committed."""
+        collected = _COLLECTED.get()
         if collected is not None:
             collected.extend(jtis)
         self._wake()
 
     async def listen(self, request: web.Request) -> web.StreamResponse:
-        """The endpoint: an answer without end, a line for each time that something was revoked after its head."""
+        """Serves the endless response: one line for each revocation after its head."""
         response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=UTF-8"})
-        news = asyncio.Event()
-        self._listeners.add(news)
+        revoked = asyncio.Event()
+        self._listeners.add(revoked)
         try:
             await response.prepare(request)
             while not self._is_closed:
-                await _wait(news)
-                news.clear()
+                await _wait(revoked)
+                revoked.clear()
                 await response.write(b"\n")
         finally:
-            self._listeners.discard(news)
+            self._listeners.discard(revoked)
         return response
 
     def close(self) -> None:
-        """End the answers of all listeners."""
+        """Ends the responses of all listeners."""
         self._is_closed = True
         self._wake()
 
     def _wake(self) -> None:
-        for news in self._listeners:
-            news.set()
+        for revoked in self._listeners:
+            revoked.set()
 
 
-async def _wait(news: asyncio.Event) -> None:
+async def _wait(revoked: asyncio.Event) -> None:
     try:
-        async with asyncio.timeout(_LOOK_S):
-            await news.wait()
+        async with asyncio.timeout(_KEEPALIVE_S):
+            await revoked.wait()
     except TimeoutError:
         return

@@ -1,7 +1,7 @@
-"""Applications behind sockets, where every answer is our own.
+"""Runs aiohttp applications whose error responses are all our own.
 
-To what is no HTTP aiohttp answers by itself: it repeats what came, names its version and Python's, and logs it too. No
-hook of applications sees that answer (aiohttp issues 3287, 9882), so connections are of a class of ours that writes it.
+aiohttp answers malformed HTTP by itself: its response repeats the input, names its version and Python's, and is logged.
+Application hooks do not see that response (aiohttp issues 3287, 9882), so a connection class of ours writes it.
 """
 
 import asyncio
@@ -19,15 +19,15 @@ from relay.wire.watch import Watch
 _log = logging.getLogger(__name__)
 
 _TICK_S: Final = 0.1
-"""How often deadlines of connections are looked at."""
-_TIMES: Final = ConnectionTimeouts()
+"""Seconds between checks of connection deadlines."""
+_TIMEOUTS: Final = ConnectionTimeouts()
 
 TurnedAway = Callable[[int], web.Response]
-"""Makes the answer to what never reached an endpoint, by the HTTP status that aiohttp would give it."""
+"""Builds the response to a request that reached no endpoint, from the HTTP status that aiohttp would give it."""
 
 
 class _Connection(TimedConnection):
-    """One connection."""
+    """A connection with our own error responses."""
 
     __slots__ = ("_turned_away",)
 
@@ -40,21 +40,23 @@ class _Connection(TimedConnection):
         request: web.BaseRequest,
         status: int = 500,
         exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 - it repeats what came
+        message: str | None = None,  # noqa: ARG002 - it repeats the input
     ) -> web.StreamResponse:
-        """The last answer of a connection. Raises ConnectionError when another one has begun."""
-        harmless = status < web.HTTPInternalServerError.status_code or self.transport is None  # the caller is gone
-        level = logging.DEBUG if harmless else logging.ERROR
-        _log.log(level, "a connection ends with %d (%s)", status, type(exc).__name__)
+        """Returns the last response of a connection. Raises ConnectionError when a response has begun already."""
+        is_harmless = (
+            status < web.HTTPInternalServerError.status_code or self.transport is None
+        )  # the caller disconnected
+        level = logging.DEBUG if is_harmless else logging.ERROR
+        _log.log(level, "connection closed by an error: status=%d error=%s", status, type(exc).__name__)
         if request.writer.output_size:
-            raise ConnectionError("an answer has begun")
-        answer = self._turned_away(status)
-        answer.force_close()
-        return answer
+            raise ConnectionError("a response has begun")
+        response = self._turned_away(status)
+        response.force_close()
+        return response
 
 
 class _Server(web.Server):
-    """Makes connections; requests go where `inner` has them go."""
+    """Creates connections; `inner` handles their requests."""
 
     def __init__(
         self,
@@ -65,7 +67,7 @@ class _Server(web.Server):
         *,
         cancels: bool,
     ) -> None:
-        super().__init__(self._answered, request_factory=self._begun, handler_cancellation=cancels)
+        super().__init__(self._handle, request_factory=self._make_request, handler_cancellation=cancels)
         self._inner = inner
         self._turned_away = turned_away
         self._options = options
@@ -75,16 +77,16 @@ class _Server(web.Server):
     def __call__(self) -> web.RequestHandler:
         return _Connection(self, self._turned_away, **self._options)
 
-    def _begun(self, message: Any, payload: StreamReader, protocol: web.RequestHandler, *others: Any) -> Any:
+    def _make_request(self, message: Any, payload: StreamReader, protocol: web.RequestHandler, *others: Any) -> Any:
         if isinstance(protocol, TimedConnection):
-            protocol.begin(payload)
+            protocol.request_received(payload)
         return self._inner.request_factory(message, payload, protocol, *others)
 
-    async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
             return await self._inner.request_handler(request)
-        except web.HTTPException as refused:  # of a path nobody has, or `Expect`, which it repeats
-            return self._turned_away(refused.status)
+        except web.HTTPException as error:  # unknown path or `Expect`, which aiohttp would repeat
+            return self._turned_away(error.status)
 
 
 @asynccontextmanager
@@ -92,41 +94,41 @@ async def served(
     app: web.Application,
     turned_away: TurnedAway,
     *,
-    times: ConnectionTimeouts = _TIMES,
+    times: ConnectionTimeouts = _TIMEOUTS,
     shutdown_s: float = 5.0,
     cancels: bool = False,
-    **told: Any,
+    **options: Any,
 ) -> AsyncIterator[web.ServerRunner]:
-    """A runner of `app`, for sites, as long as the block lasts; then calls have `shutdown_s` to end.
+    """Yields a runner of `app` for sites. When the block ends, calls have `shutdown_s` to finish.
 
-    With `cancels` a call ends when its connection does: a transaction that has begun is then undone or was committed.
-    `told` is what aiohttp's connections are told: limits, who writes access records.
+    With `cancels` a call is cancelled when its connection is lost: its transaction is rolled back or was committed.
+    `options` go to aiohttp's connections: size limits, access log.
     """
     inner = web.AppRunner(app)
     await inner.setup()
     try:
         if inner.server is None:
-            raise RuntimeError("aiohttp has set up no server")
-        server = _Server(inner.server, turned_away, times, told, cancels=cancels)
-        ticking = asyncio.get_running_loop().create_task(_tick(server.watch))
+            raise RuntimeError("aiohttp set up no server")
+        server = _Server(inner.server, turned_away, times, options, cancels=cancels)
+        ticker = asyncio.get_running_loop().create_task(_tick(server.watch))
         runner = web.ServerRunner(server, shutdown_timeout=shutdown_s)
         await runner.setup()
         try:
             yield runner
         finally:
             await runner.cleanup()
-            ticking.cancel()
+            ticker.cancel()
             with suppress(asyncio.CancelledError):
-                await ticking
+                await ticker
     finally:
         await inner.cleanup()
 
 
 async def _tick(watch: Watch) -> None:
-    """Look at the deadlines of connections, until cancelled."""
+    """Checks the deadlines of connections until cancelled."""
     while True:
         await asyncio.sleep(_TICK_S)
         try:
             watch.tick(asyncio.get_running_loop().time())
-        except Exception:  # every time-out depends on this task
-            _log.exception("looking after time-outs failed")
+        except Exception:  # every timeout depends on this task
+            _log.exception("connection timeout check failed")

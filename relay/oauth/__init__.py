@@ -1,1 +1,1 @@
-"""인가서버, the authority: individual and integrated authentication, tokens (규격 3장, RFC 6749)."""
+"""인가서버, the authority (OAuth authorization server): 개별인증, 통합인증, tokens (규격 3장, RFC 6749)."""

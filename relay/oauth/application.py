@@ -1,4 +1,4 @@
-"""The authority's three endpoints behind the gateway."""
+"""The three OAuth endpoints of the authority, behind the gateway."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -10,24 +10,22 @@ from relay.endpoint.handlers import Endpoint
 from relay.oauth.authorize import authorize
 from relay.oauth.revocation import revoke
 from relay.oauth.services import Authority
-from relay.oauth.token import token
+from relay.oauth.token import issue_token
 
 ENDPOINTS: Final[Mapping[str, tuple[str, Callable[[Authority, Call], Awaitable[Answer]]]]] = {
     "/oauth/2.0/authorize": ("GET", authorize),
-    "/oauth/2.0/token": ("POST", token),
+    "/oauth/2.0/token": ("POST", issue_token),
     "/oauth/2.0/revoke": ("POST", revoke),
 }
-"""Path to the one method it takes, and who answers."""
+"""HTTP method and handler of each path."""
 
 
-def endpoints(authority: Authority) -> Mapping[str, Endpoint]:
-    """The endpoints by path, for one authority."""
+def endpoints(services: Authority) -> Mapping[str, Endpoint]:
+    """Returns the endpoints by path."""
 
     def refuse(call: Call, error: Exception) -> Answer:
         refusal = refusal_of(error)
         call.note.reason, call.note.error = refusal.reason, refusal.error
         return refused(refusal)
 
-    return {
-        path: Endpoint(method, partial(endpoint, authority), refuse) for path, (method, endpoint) in ENDPOINTS.items()
-    }
+    return {path: Endpoint(method, partial(handler, services), refuse) for path, (method, handler) in ENDPOINTS.items()}

@@ -1,4 +1,4 @@
-"""GET /oauth/2.0/authorize: an operator asks for a customer's authorization (개별인증-001; RFC 6749 4.1.1, 4.1.2.1)."""
+"""GET /oauth/2.0/authorize: the authorization request of an operator (개별인증-001; RFC 6749 4.1.1, 4.1.2.1)."""
 
 import re
 from typing import Final
@@ -8,9 +8,9 @@ from relay.domain.ids import TRAN_ID_FORM
 from relay.endpoint.calls import Answer, Call
 from relay.endpoint.errors import OAuthRefusal, refusal_of
 from relay.endpoint.forms import Fields, hold, read_fields
-from relay.oauth.clients import member, note, strange
-from relay.oauth.flows import NOT_OFFERED, begun
-from relay.oauth.redirects import way_back
+from relay.oauth.clients import build_unauthorized_client, get_provider, note_client
+from relay.oauth.flows import NOT_OFFERED, start_flow
+from relay.oauth.redirects import build_callback_url
 from relay.oauth.services import Authority, Client, Office
 from relay.policy.call.fields import check_of
 from relay.policy.settings.directory import Authentication
@@ -19,41 +19,40 @@ from relay.standard.catalogue import load_catalogue
 _API: Final = "개별인증-001"
 _CI: Final = "x-user-ci"
 _CI_FORM: Final = "x-user-ci (B64(100))"
-_STATE: Final = re.compile(r"[0-9A-Za-z]{1,40}")
-_ECHO: Final = re.compile(r"[!-~]{1,64}")
+_STATE_FORM: Final = re.compile(r"[0-9A-Za-z]{1,40}")
+_PRINTABLE: Final = re.compile(r"[!-~]{1,64}")
 _HEADER_FAULTS: Final = frozenset({"header_missing", "header_malformed", "tran_id_of_other_operator"})
-"""What the gateway found wrong with `x-api-tran-id`."""
+"""Faults of `x-api-tran-id` that the gateway reports."""
 
 
-async def authorize(authority: Authority, call: Call) -> Answer:
-    """Keep the request and send the customer on their way.
+async def authorize(services: Authority, call: Call) -> Answer:
+    """Stores the request and returns the response that starts its flow.
 
-    Raises OAuthRefusal when there is no callback to trust (never redirects then: the relay would send customers
-    wherever a stranger wants) or when the institution offers no individual authentication. Every other refusal goes to
-    the callback.
+    Raises OAuthRefusal when the callback is not registered (a redirect would make the relay an open redirector) or the
+    institution offers no individual authentication. Every other refusal is a redirect to the callback.
     """
     call.note.api_code = "AU01"
-    office, fields = authority.office, read_fields(call.query or "")
-    client = _client(office, call, fields)
+    settings, fields = services.office, read_fields(call.query or "")
+    client = _find_client(settings, call, fields)
     try:
-        request = _request(authority, office, call, fields, client)
-        await authority.ledger.open_request(request)
-        status, headers, body = begun(authority, office.providers[request.provider], request)
+        request = _build_request(services, settings, call, fields, client)
+        await services.ledger.open_request(request)
+        status, headers, body = start_flow(services, settings.providers[request.provider], request)
         return Answer(status, body, headers)
     except Exception as error:
         refusal = refusal_of(error)
         if refusal.error == "method_not_allowed":
             raise
         call.note.reason, call.note.error = refusal.reason, refusal.error
-        return Answer(302, None, {"Location": _told(refusal, fields, call)})
+        return Answer(302, None, {"Location": _build_error_url(refusal, fields, call)})
 
 
-def _client(office: Office, call: Call, fields: Fields) -> Client:
-    """The client that is named, when the callback is one of those registered for it, character by character."""
-    client = office.clients.get(fields.values.get("client_id", ""))
+def _find_client(settings: Office, call: Call, fields: Fields) -> Client:
+    """Returns the client of the request, whose redirect_uri must equal one of its registered callbacks."""
+    client = settings.clients.get(fields.values.get("client_id", ""))
     if client is None:
         raise OAuthRefusal("invalid_request", "등록되지 않은 client_id입니다", reason="client_unknown")
-    note(call, client)
+    note_client(call, client)
     if fields.values.get("redirect_uri") not in client.service.callbacks:
         raise OAuthRefusal(
             "invalid_request", "해당 client_id에 등록되지 않은 redirect_uri입니다", reason="redirect_uri_unknown"
@@ -61,15 +60,17 @@ def _client(office: Office, call: Call, fields: Fields) -> Client:
     return client
 
 
-def _request(authority: Authority, office: Office, call: Call, fields: Fields, client: Client) -> AuthorizationRequest:
-    values, now = fields.values, int(authority.clock())
+def _build_request(
+    services: Authority, settings: Office, call: Call, fields: Fields, client: Client
+) -> AuthorizationRequest:
+    values, now = fields.values, int(services.clock())
     if call.fault in _HEADER_FAULTS or not (call.fault or call.tran_id):
         reason = call.fault or "header_malformed"
         raise OAuthRefusal.of(reason, TRAN_ID_FORM)
     if call.fault or client.service.operator not in call.operators:
-        raise strange(call)
-    if fields.wrong:
-        raise OAuthRefusal.of(*fields.wrong)
+        raise build_unauthorized_client(call)
+    if fields.problem:
+        raise OAuthRefusal.of(*fields.problem)
     if values.get("response_type", "") not in {"", "code"}:
         raise OAuthRefusal("unsupported_response_type", "지원하지 않는 response_type입니다: response_type (code)")
     hold(_API, values)
@@ -77,11 +78,11 @@ def _request(authority: Authority, office: Office, call: Call, fields: Fields, c
         raise OAuthRefusal(
             "invalid_request", "해당 client_id에 등록되지 않은 app_scheme입니다", reason="app_scheme_unknown"
         )
-    provider = member(office, call, values)
+    provider = get_provider(settings, call, values)
     if provider.authentication is Authentication.NONE:
         raise OAuthRefusal("method_not_allowed", NOT_OFFERED)
     return AuthorizationRequest(
-        request_id=authority.random(),
+        request_id=services.random(),
         provider=provider.org_code,
         operator=client.service.operator,
         client_id=client.service.client_id,
@@ -90,12 +91,12 @@ def _request(authority: Authority, office: Office, call: Call, fields: Fields, c
         oauth_state=values["state"],
         api_tran_id=call.tran_id,
         asked_at=now,
-        expires_at=now + office.request_s,
-        ci=_ci(call),
+        expires_at=now + settings.request_s,
+        ci=_read_ci(call),
     )
 
 
-def _ci(call: Call) -> str:
+def _read_ci(call: Call) -> str:
     ci = call.header(_CI)
     if not ci:
         raise OAuthRefusal.of("header_missing", _CI_FORM)
@@ -105,16 +106,16 @@ def _ci(call: Call) -> str:
     return ci
 
 
-def _told(refusal: OAuthRefusal, fields: Fields, call: Call) -> str:
-    """The callback with the error, and with `state` when it is one: what is malformed is not passed on.
+def _build_error_url(refusal: OAuthRefusal, fields: Fields, call: Call) -> str:
+    """Returns the callback URL with the error, and with `state` unless it is malformed.
 
-    `api_tran_id` is told as it came, as the header of every other answer repeats it, when it is short and printable.
+    `api_tran_id` repeats the header when it is short and printable, as the response headers of other calls do.
     """
     state = fields.values.get("state", "")
-    told = {"error": refusal.error, "error_description": refusal.description}
-    if _STATE.fullmatch(state):
-        told["state"] = state
+    parameters = {"error": refusal.error, "error_description": refusal.description}
+    if _STATE_FORM.fullmatch(state):
+        parameters["state"] = state
     tran_id = call.header("x-api-tran-id")
-    if _ECHO.fullmatch(tran_id):
-        told["api_tran_id"] = tran_id
-    return way_back(fields.values["redirect_uri"], **told)
+    if _PRINTABLE.fullmatch(tran_id):
+        parameters["api_tran_id"] = tran_id
+    return build_callback_url(fields.values["redirect_uri"], **parameters)

@@ -1,22 +1,25 @@
-"""grant_type authorization_code: a code of the pages becomes a pair of tokens (개별인증-002; RFC 6749 4.1.3)."""
+"""grant_type authorization_code: exchanges a code for a token pair (개별인증-002; RFC 6749 4.1.3)."""
 
 import hashlib
 
 from relay.domain.ledger import Holder
-from relay.oauth.issuing import Mint
+from relay.oauth.issuing import TokenIssuer
 from relay.oauth.services import Authority, TokenCall
 
 
-def digest_of(code: str) -> bytes:
-    """What the ledger knows of a code: its SHA-256."""
+def hash_code(code: str) -> bytes:
+    """Returns the SHA-256 of a code; the ledger stores nothing else of it."""
     return hashlib.sha256(code.encode()).digest()
 
 
-async def grant(authority: Authority, call: TokenCall) -> dict[str, str]:
-    """The answer's body. Raises NotGranted: the code is unknown, spent, expired, another's, or of another callback."""
+async def redeem_code(services: Authority, call: TokenCall) -> dict[str, str]:
+    """Returns the response body.
+
+    Raises NotGranted when the code is unknown, spent, expired, of another client, or of another callback.
+    """
     holder = Holder(call.client.service.client_id, call.provider.org_code)
-    mint = Mint.of(authority, call)
-    consent, pair = await authority.ledger.spend_code(
-        digest_of(call.form["code"]), holder, call.form["redirect_uri"], mint.pair, call.now
+    issuer = TokenIssuer.for_call(services, call)
+    consent, pair = await services.ledger.spend_code(
+        hash_code(call.form["code"]), holder, call.form["redirect_uri"], issuer.issue_pair, call.now
     )
-    return mint.pair_answer(consent, pair)
+    return issuer.build_pair_body(consent, pair)

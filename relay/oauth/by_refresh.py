@@ -1,30 +1,30 @@
-"""grant_type refresh_token: a new access token while the consent lasts (개별인증-003, both kinds of authentication)."""
+"""grant_type refresh_token: issues a new access token while the consent lasts (개별인증-003; 개별인증 and 통합인증)."""
 
 from typing import Final
 
 from relay.domain.authorization.token import REFRESH, Claims, Expired
 from relay.domain.fault import Refusal
 from relay.domain.ledger import Holder, NotGranted, Why
-from relay.oauth.issuing import Mint
+from relay.oauth.issuing import TokenIssuer
 from relay.oauth.services import Authority, TokenCall
 
-AGAIN_S: Final = 30
-"""So long the same refresh token gets the same access token again: an operator that lost the answer asks once more."""
+REPEAT_S: Final = 30
+"""Seconds in which a refresh token gets the same access token again, for operators that lost the response."""
 
 
-async def grant(authority: Authority, call: TokenCall) -> dict[str, str]:
-    """The answer's body; the refresh token stays as it is. Raises NotGranted."""
-    claims = _claims(authority, call)
+async def refresh_access_token(services: Authority, call: TokenCall) -> dict[str, str]:
+    """Returns the response body; the refresh token does not change. Raises NotGranted."""
+    claims = _read_claims(services, call)
     holder = Holder(call.client.service.client_id, call.provider.org_code)
-    mint = Mint.of(authority, call)
-    consent, access = await authority.ledger.refresh(claims.jti, holder, mint.refreshed, AGAIN_S, call.now)
-    return mint.access_answer(consent, access)
+    issuer = TokenIssuer.for_call(services, call)
+    consent, access = await services.ledger.refresh(claims.jti, holder, issuer.issue_access, REPEAT_S, call.now)
+    return issuer.build_access_body(consent, access)
 
 
-def _claims(authority: Authority, call: TokenCall) -> Claims:
-    """Claims of a refresh token of ours. Of an expired one, too: the ledger knows whether its consent ended with it."""
+def _read_claims(services: Authority, call: TokenCall) -> Claims:
+    """Returns the claims of our refresh token, even if expired: the ledger knows whether its consent ended too."""
     try:
-        return authority.signer.read(call.form["refresh_token"], call.now, REFRESH)
+        return services.signer.read(call.form["refresh_token"], call.now, REFRESH)
     except Expired as expired:
         return expired.claims
     except Refusal as refusal:

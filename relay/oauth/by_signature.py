@@ -1,7 +1,7 @@
-"""grant_type password: a consent the customer signed becomes a pair of tokens (통합인증-002; RFC 6749 4.3).
+"""grant_type password: issues a token pair for a signed consent (통합인증-002; RFC 6749 4.3).
 
-Cheap questions first: the form, the tx_id, what was spent; then signatures and the certifier's word; then what the
-customer demands. Nothing is recorded before all of it is good.
+The checks run from cheap to costly: form, tx_id, reuse; then signatures and certifier; then the 전송요구내역.
+Nothing is recorded before all of them pass.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from relay.domain.authorization.proof import CertificateSigned, Doubt, HashSigne
 from relay.domain.authorization.tx_id import tx_id_of
 from relay.domain.ledger import Evidence, Holder, NotGranted, Why
 from relay.endpoint.errors import OAuthRefusal
-from relay.oauth.issuing import Mint
+from relay.oauth.issuing import TokenIssuer
 from relay.oauth.services import Authority, TokenCall
 from relay.policy.consent.demand import Demand, DemandFault, Frame, RequestType, fit, read_demand
 from relay.policy.consent.particulars import Scopes, scopes_of, with_list_scope
@@ -26,20 +26,20 @@ from relay.policy.settings.authority import CertifierKind
 from relay.standard.catalogue import load_catalogue
 
 TX_ID_AGE_S: Final = 3600
-"""A tx_id is at most an hour old: the customer signs on a phone, and a call may be repeated."""
+"""Maximum age of a tx_id: the customer signs on a phone, and a call may be repeated."""
 
 TX_ID_AHEAD_S: Final = 300
-"""So far ahead of ours may an operator's clock be."""
+"""Seconds that an operator's clock may be ahead of ours."""
 
-AGAIN_S: Final = 600
-"""So long the same form gets the same pair again: an operator that lost the answer asks once more."""
+REPEAT_S: Final = 600
+"""Seconds in which the same form gets the same pair again, for operators that lost the response."""
 
 _RETRY_S: Final = 5
 _LENGTH: Final = re.compile(r"0*([0-9]{1,5})")
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
 
-CERTIFICATE: Final = ("signed_person_info_req_len", "signed_person_info_req", "consent_nonce", "ucpid_nonce")
-PROVIDER: Final = ("consent_len", "consent", "cert_tx_id")
+CERTIFICATE_FIELDS: Final = ("signed_person_info_req_len", "signed_person_info_req", "consent_nonce", "ucpid_nonce")
+PROVIDER_FIELDS: Final = ("consent_len", "consent", "cert_tx_id")
 
 UNPROVEN: Final[Mapping[Doubt, tuple[str, str]]] = {
     Doubt.MALFORMED: ("invalid_grant", "전자서명이 서명 대상에 대한 CMS SignedData가 아닙니다"),
@@ -57,106 +57,106 @@ UNPROVEN: Final[Mapping[Doubt, tuple[str, str]]] = {
     Doubt.CERTIFIER_SILENT: ("temporarily_unavailable", "통합인증기관이 응답하지 않습니다"),
     Doubt.CERTIFIER_BROKEN: ("temporarily_unavailable", "통합인증기관의 응답이 올바르지 않습니다"),
 }
-"""What a client is told when a consent is not proven. What could not be judged now may be tried again."""
+"""Error and description for each failed verification. temporarily_unavailable: it may succeed later."""
 
 
-async def grant(authority: Authority, call: TokenCall) -> dict[str, str]:
-    """The answer's body. Raises OAuthRefusal; NotGranted when a tx_id or nonce was used before, by another form."""
-    signed = _signed(call)
-    _check_tx_id(authority, call)
-    _check_certifier(authority, call)
-    spent = _spent(signed)
-    why = await authority.ledger.is_spent(spent)
+async def issue_for_consent(services: Authority, call: TokenCall) -> dict[str, str]:
+    """Returns the response body. Raises OAuthRefusal; NotGranted when another form used the tx_id or a nonce before."""
+    signed = _read_signed_consent(call)
+    _check_tx_id(services, call)
+    _check_certifier(services, call)
+    single_use = _single_use_values(signed)
+    why = await services.ledger.is_spent(single_use)
     if why is not None:
-        return await _answered_again(authority, call, why)
+        return await _repeat_response(services, call, why)
     try:
-        text = await authority.proofs.prove(signed, call.form["ca_code"], call.now)
-    except Unproven as doubt:
-        error, said = UNPROVEN[doubt.doubt]
+        consent_text = await services.proofs.prove(signed, call.form["ca_code"], call.now)
+    except Unproven as failure:
+        error, description = UNPROVEN[failure.doubt]
         retry = _RETRY_S if error == "temporarily_unavailable" else 0
         if retry:
-            authority.complain(f"certifier {call.form['ca_code']}", str(doubt))
-        raise OAuthRefusal(error, said, reason=f"consent_{doubt.doubt}", retry_after=retry) from None
-    consent = _consent(authority, call, _demanded(call, text), signed.ci)
-    mint = Mint.of(authority, call)
-    pair = mint.pair(consent)
-    form = _digest_of(call.form)
+            services.log_outage(f"certifier {call.form['ca_code']}", str(failure))
+        raise OAuthRefusal(error, description, reason=f"consent_{failure.doubt}", retry_after=retry) from None
+    consent = _build_consent(services, call, _read_demand(call, consent_text), signed.ci)
+    issuer = TokenIssuer.for_call(services, call)
+    pair = issuer.issue_pair(consent)
+    form_digest = _hash_form(call.form)
     try:
-        await authority.ledger.issue_integrated(consent, pair, spent, _evidence(call.form), call.now, form)
-    except NotGranted as refused:  # the same form, sent twice at once
-        return await _answered_again(authority, call, refused.why)
-    return {"tx_id": signed.tx_id, **mint.pair_answer(consent, pair)}
+        await services.ledger.issue_integrated(consent, pair, single_use, _evidence(call.form), call.now, form_digest)
+    except NotGranted as refused:  # a concurrent call with the same form
+        return await _repeat_response(services, call, refused.why)
+    return {"tx_id": signed.tx_id, **issuer.build_pair_body(consent, pair)}
 
 
-async def _answered_again(authority: Authority, call: TokenCall, why: Why) -> dict[str, str]:
-    """The body that the same form was answered within AGAIN_S, token by token. Raises NotGranted for another form."""
-    form, tx_id = _digest_of(call.form), call.form["tx_id"]
+async def _repeat_response(services: Authority, call: TokenCall, why: Why) -> dict[str, str]:
+    """Returns the former response body if the form is the same, within REPEAT_S. Raises NotGranted otherwise."""
+    form_digest, tx_id = _hash_form(call.form), call.form["tx_id"]
     holder = Holder(call.client.service.client_id, call.provider.org_code)
-    issued = await authority.ledger.issued_for(tx_id, form, holder, AGAIN_S, call.now)
+    issued = await services.ledger.issued_for(tx_id, form_digest, holder, REPEAT_S, call.now)
     if issued is None:
         raise NotGranted(why)
-    return {"tx_id": tx_id, **Mint.of(authority, call).pair_answer(*issued)}
+    return {"tx_id": tx_id, **TokenIssuer.for_call(services, call).build_pair_body(*issued)}
 
 
-def _digest_of(form: Mapping[str, str]) -> bytes:
-    """What a form is known again by: all of it, but for the client's secret, which may change in between."""
-    said = sorted((name, value) for name, value in form.items() if name != "client_secret")
-    return hashlib.sha256(json.dumps(said).encode()).digest()
+def _hash_form(form: Mapping[str, str]) -> bytes:
+    """Returns the SHA-256 of a form without client_secret, which may change before a repetition."""
+    fields = sorted((name, value) for name, value in form.items() if name != "client_secret")
+    return hashlib.sha256(json.dumps(fields).encode()).digest()
 
 
 def _invalid(name: str, allowed: str) -> OAuthRefusal:
     return OAuthRefusal.of("parameter_malformed", f"{name} ({allowed})")
 
 
-def _by_certificate(form: Mapping[str, str]) -> CertificateSigned:
-    _present(form, CERTIFICATE, "0")
-    _absent(form, PROVIDER)
-    _length(form, "password")
-    _length(form, "signed_person_info_req")
-    nonces = _decoded(form, nonce_of, "consent_nonce"), _decoded(form, nonce_of, "ucpid_nonce")
+def _read_certificate_form(form: Mapping[str, str]) -> CertificateSigned:
+    _require_fields(form, CERTIFICATE_FIELDS, "0")
+    _forbid_fields(form, PROVIDER_FIELDS)
+    _check_length(form, "password")
+    _check_length(form, "signed_person_info_req")
+    nonces = _decode(form, nonce_of, "consent_nonce"), _decode(form, nonce_of, "ucpid_nonce")
     if nonces[0] == nonces[1]:
         raise _invalid("ucpid_nonce", "consent_nonce와 다른 값")
     return CertificateSigned(
         tx_id=form["tx_id"],
         ci=form["username"],
-        consent=_decoded(form, from_base64url, "password"),
-        person_info_req=_decoded(form, from_base64url, "signed_person_info_req"),
+        consent=_decode(form, from_base64url, "password"),
+        person_info_req=_decode(form, from_base64url, "signed_person_info_req"),
         consent_nonce=nonces[0],
         ucpid_nonce=nonces[1],
     )
 
 
-def _by_provider(form: Mapping[str, str]) -> HashSigned:
-    _present(form, PROVIDER, "1")
-    _absent(form, CERTIFICATE)
-    _length(form, "password")
-    _length(form, "consent")
-    _decoded(form, from_base64url, "password")
+def _read_provider_form(form: Mapping[str, str]) -> HashSigned:
+    _require_fields(form, PROVIDER_FIELDS, "1")
+    _forbid_fields(form, CERTIFICATE_FIELDS)
+    _check_length(form, "password")
+    _check_length(form, "consent")
+    _decode(form, from_base64url, "password")
     if not _PRINTABLE.fullmatch(form["cert_tx_id"]):
         raise _invalid("cert_tx_id", "공백 없는 ASCII 문자")
     return HashSigned(form["tx_id"], form["username"], form["password"], form["consent"], form["cert_tx_id"])
 
 
-_WAYS: Final[Mapping[str, tuple[CertifierKind, Callable[[Mapping[str, str]], SignedConsent]]]] = {
-    "0": (CertifierKind.IDENTITY, _by_certificate),
-    "1": (CertifierKind.SIGNATURE, _by_provider),
+_AUTH_TYPES: Final[Mapping[str, tuple[CertifierKind, Callable[[Mapping[str, str]], SignedConsent]]]] = {
+    "0": (CertifierKind.IDENTITY, _read_certificate_form),
+    "1": (CertifierKind.SIGNATURE, _read_provider_form),
 }
-"""auth_type to the kind of certifier and how the form is read."""
+"""Kind of certifier and form reader of each auth_type."""
 
 
-def _signed(call: TokenCall) -> SignedConsent:
-    """What the form brings to be proven. Raises OAuthRefusal invalid_request."""
+def _read_signed_consent(call: TokenCall) -> SignedConsent:
+    """Returns the signed consent of the form. Raises OAuthRefusal invalid_request."""
     form = call.form
-    if form["auth_type"] not in _WAYS:
-        raise _invalid("auth_type", f"{', '.join(_WAYS)} 중 하나")
+    if form["auth_type"] not in _AUTH_TYPES:
+        raise _invalid("auth_type", f"{', '.join(_AUTH_TYPES)} 중 하나")
     if form["request_type"] not in frozenset(RequestType):
         raise _invalid("request_type", f"{', '.join(RequestType)} 중 하나")
     if "service_id" in form:
         raise _invalid("service_id", "기관 간 전송에만 사용")
-    return _WAYS[form["auth_type"]][1](form)
+    return _AUTH_TYPES[form["auth_type"]][1](form)
 
 
-def _present(form: Mapping[str, str], names: tuple[str, ...], consent_type: str) -> None:
+def _require_fields(form: Mapping[str, str], names: tuple[str, ...], consent_type: str) -> None:
     missing = next((name for name in names if not form.get(name)), None)
     if missing is not None:
         raise OAuthRefusal.of("parameter_missing", missing)
@@ -164,20 +164,20 @@ def _present(form: Mapping[str, str], names: tuple[str, ...], consent_type: str)
         raise _invalid("consent_type", f"auth_type이 {form['auth_type']}이면 {consent_type}")
 
 
-def _absent(form: Mapping[str, str], names: tuple[str, ...]) -> None:
-    """What belongs to the other way is left out (규격 1.1); sent all the same it could only be believed by mistake."""
+def _forbid_fields(form: Mapping[str, str], names: tuple[str, ...]) -> None:
+    """Refuses fields of the other auth_type: they must be omitted (규격 1.1) and were never verified."""
     for name in names:
         if name in form:
             raise _invalid(name, f"auth_type이 {form['auth_type']}이면 생략")
 
 
-def _length(form: Mapping[str, str], name: str) -> None:
-    told = _LENGTH.fullmatch(form[f"{name}_len"])
-    if told is None or int(told[1]) != len(form[name].encode()):
+def _check_length(form: Mapping[str, str], name: str) -> None:
+    match = _LENGTH.fullmatch(form[f"{name}_len"])
+    if match is None or int(match[1]) != len(form[name].encode()):
         raise _invalid(f"{name}_len", f"{name}의 바이트 길이")
 
 
-def _decoded(form: Mapping[str, str], read: Callable[[str], bytes], name: str) -> bytes:
+def _decode(form: Mapping[str, str], read: Callable[[str], bytes], name: str) -> bytes:
     try:
         return read(form[name])
     except ValueError:
@@ -185,42 +185,42 @@ def _decoded(form: Mapping[str, str], read: Callable[[str], bytes], name: str) -
         raise _invalid(name, f"{length}Base64URL") from None
 
 
-def _check_tx_id(authority: Authority, call: TokenCall) -> None:
-    """The tx_id names this operator, provider, relay and certifier, and a moment lately."""
+def _check_tx_id(services: Authority, call: TokenCall) -> None:
+    """Checks that the tx_id names this operator, provider, relay and certifier, and a recent time."""
     try:
-        told = tx_id_of(call.form["tx_id"])
+        tx_id = tx_id_of(call.form["tx_id"])
     except ValueError:
         raise _invalid("tx_id", "aNS(74)") from None
-    wanted = (call.client.service.operator, call.provider.org_code, authority.office.relay, call.form["ca_code"])
-    if (told.operator, told.provider, told.relay, told.certifier) != wanted:
+    expected = (call.client.service.operator, call.provider.org_code, services.office.relay, call.form["ca_code"])
+    if (tx_id.operator, tx_id.provider, tx_id.relay, tx_id.certifier) != expected:
         raise _invalid("tx_id", "호출한 기관, org_code, 중계기관, ca_code와 같은 기관코드")
-    if not call.now - TX_ID_AGE_S <= told.made_at <= call.now + TX_ID_AHEAD_S:
+    if not call.now - TX_ID_AGE_S <= tx_id.made_at <= call.now + TX_ID_AHEAD_S:
         raise _invalid("tx_id", f"생성 후 {TX_ID_AGE_S // 60}분까지")
 
 
-def _check_certifier(authority: Authority, call: TokenCall) -> None:
-    certifier = authority.office.certifiers.get(call.form["ca_code"])
+def _check_certifier(services: Authority, call: TokenCall) -> None:
+    certifier = services.office.certifiers.get(call.form["ca_code"])
     if certifier is None:
         raise _invalid("ca_code", "중계기관에 등록된 통합인증기관")
-    if certifier.kind is not _WAYS[call.form["auth_type"]][0]:
+    if certifier.kind is not _AUTH_TYPES[call.form["auth_type"]][0]:
         raise _invalid("ca_code", "auth_type을 제공하는 통합인증기관")
 
 
-def _spent(signed: SignedConsent) -> tuple[tuple[str, str], ...]:
-    """What is used once. A nonce is remembered in one spelling, or another spelling would be another nonce."""
-    used: tuple[tuple[str, str], ...] = (("tx_id", signed.tx_id),)
+def _single_use_values(signed: SignedConsent) -> tuple[tuple[str, str], ...]:
+    """Returns the values that may be used once. Nonces are in canonical base64url, or a variant would pass as new."""
+    values: tuple[tuple[str, str], ...] = (("tx_id", signed.tx_id),)
     if isinstance(signed, CertificateSigned):
-        used += tuple(("nonce", to_base64url(nonce)) for nonce in (signed.consent_nonce, signed.ucpid_nonce))
-    return used
+        values += tuple(("nonce", to_base64url(nonce)) for nonce in (signed.consent_nonce, signed.ucpid_nonce))
+    return values
 
 
 def _evidence(form: Mapping[str, str]) -> tuple[Evidence, ...]:
-    """전자서명, kept as it came (신용정보법 시행령: the consent is proven by what the customer signed)."""
+    """Returns 전자서명 fields unchanged (신용정보법 시행령: they prove the customer's consent)."""
     kinds = ("password", "signed_person_info_req", "consent", "cert_tx_id")
     return tuple(Evidence(kind, form[kind].encode()) for kind in kinds if kind in form)
 
 
-def _demanded(call: TokenCall, text: bytes) -> Demand:
+def _read_demand(call: TokenCall, text: bytes) -> Demand:
     frame = Frame(
         provider=call.provider.org_code,
         operator=call.client.service.operator,
@@ -232,20 +232,20 @@ def _demanded(call: TokenCall, text: bytes) -> Demand:
         demand = read_demand(text)
         fit(demand, frame)
     except DemandFault as fault:
-        said = f"전송요구내역이 올바르지 않습니다: {fault.member} ({fault.allowed})"
-        raise OAuthRefusal(fault.error, said, reason="consent_demand") from None
+        description = f"전송요구내역이 올바르지 않습니다: {fault.member} ({fault.allowed})"
+        raise OAuthRefusal(fault.error, description, reason="consent_demand") from None
     return demand
 
 
 @cache
 def _scopes(industry: str) -> Scopes:
-    """The scopes that the standard has for an industry (규격 3.9)."""
+    """Returns the scopes of an industry (규격 3.9)."""
     return scopes_of(industry, load_catalogue())
 
 
-def _consent(authority: Authority, call: TokenCall, demand: Demand, ci: str) -> Consent:
+def _build_consent(services: Authority, call: TokenCall, demand: Demand, ci: str) -> Consent:
     return Consent(
-        consent_id=authority.random(),
+        consent_id=services.random(),
         provider=call.provider.org_code,
         operator=call.client.service.operator,
         client_id=call.client.service.client_id,

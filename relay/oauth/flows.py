@@ -1,4 +1,4 @@
-"""How individual authentication begins: what 개별인증-001 answers, by the institution's setting (규격 3.2.1)."""
+"""Responses of 개별인증-001 that start a flow: hosted, redirect or app, by institution (규격 3.2.1)."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -6,52 +6,56 @@ from urllib.parse import quote
 
 from relay.domain.authorization.request import AuthorizationRequest
 from relay.endpoint.errors import OAuthRefusal
-from relay.oauth.redirects import way_back
+from relay.oauth.redirects import build_callback_url
 from relay.oauth.services import Authority
 from relay.policy.settings.directory import Authentication, Provider
 
-PAGES: Final = "/authentication"
-"""Below `pages_url`: where a request's pages stand."""
+PAGES_PATH: Final = "/authentication"
+"""Path of the pages below `pages_url`."""
 
-RETURN: Final = f"{PAGES}/return"
-"""Below `pages_url`: where an institution of the redirect way sends the customer back to."""
+RETURN_PATH: Final = f"{PAGES_PATH}/return"
+"""Path below `pages_url` to which institutions of the redirect flow return the customer."""
 
 NOT_OFFERED: Final = "개별인증을 제공하지 않는 정보제공자입니다"
 
-Begun = tuple[int, Mapping[str, str], Mapping[str, str] | None]
-"""HTTP status, headers, and the JSON body where there is one."""
+FlowResponse = tuple[int, Mapping[str, str], Mapping[str, str] | None]
+"""HTTP status, headers, and the JSON body if any."""
 
 
-def begun(authority: Authority, provider: Provider, request: AuthorizationRequest) -> Begun:
-    """The answer that sends the customer on their way; `request` is in the ledger already.
+def start_flow(services: Authority, provider: Provider, request: AuthorizationRequest) -> FlowResponse:
+    """Returns the response that starts the institution's flow. The ledger must hold `request` already.
 
-    Raises OAuthRefusal server_error when the way lacks what it needs, method_not_allowed when none is offered.
+    Raises OAuthRefusal: server_error when settings are missing, method_not_allowed when no flow is offered.
     """
-    way = _WAYS.get(provider.authentication)
-    if way is None:
+    start = _FLOWS.get(provider.authentication)
+    if start is None:
         raise OAuthRefusal("method_not_allowed", NOT_OFFERED)
-    return way(authority, provider, request)
+    return start(services, provider, request)
 
 
-def _hosted(authority: Authority, _: Provider, request: AuthorizationRequest) -> Begun:
-    return 302, {"Location": f"{_pages_url(authority)}{PAGES}/{quote(request.request_id, safe='')}"}, None
+def _start_hosted(services: Authority, _: Provider, request: AuthorizationRequest) -> FlowResponse:
+    return 302, {"Location": f"{_get_pages_url(services)}{PAGES_PATH}/{quote(request.request_id, safe='')}"}, None
 
 
-def _redirect(authority: Authority, provider: Provider, request: AuthorizationRequest) -> Begun:
+def _start_redirect(services: Authority, provider: Provider, request: AuthorizationRequest) -> FlowResponse:
     if provider.redirect is None:
         raise _unfit("redirect")
-    return 302, {"Location": way_back(provider.redirect.url, request=_request_object(authority, request))}, None
+    return (
+        302,
+        {"Location": build_callback_url(provider.redirect.url, request=_sign_request_object(services, request))},
+        None,
+    )
 
 
-def _request_object(authority: Authority, request: AuthorizationRequest) -> str:
-    """What the institution needs to know, signed; never the CI, because a URL is written down everywhere.
+def _sign_request_object(services: Authority, request: AuthorizationRequest) -> str:
+    """Returns the signed request for the institution. It holds no CI, because URLs are logged everywhere.
 
-    It has no jti and no scope, so that nobody can take it for an access token (RFC 8725 3.12).
+    It has no jti and no scope, so that it cannot pass as an access token (RFC 8725 3.12).
     """
-    client = authority.office.clients.get(request.client_id)
-    now = int(authority.clock())
+    client = services.office.clients.get(request.client_id)
+    now = int(services.clock())
     claims = {
-        "iss": authority.office.relay,
+        "iss": services.office.relay,
         "aud": request.provider,
         "iat": now,
         "exp": request.expires_at,
@@ -59,13 +63,13 @@ def _request_object(authority: Authority, request: AuthorizationRequest) -> str:
         "client_id": request.client_id,
         "service_name": client.service.name if client else "",
         "api_tran_id": request.api_tran_id,
-        "return_url": _pages_url(authority) + RETURN,
+        "return_url": _get_pages_url(services) + RETURN_PATH,
     }
-    signed, _ = authority.signer.sign(claims, now)
+    signed, _ = services.signer.sign(claims, now)
     return signed
 
 
-def _app(_: Authority, provider: Provider, __: AuthorizationRequest) -> Begun:
+def _start_app(_: Authority, provider: Provider, __: AuthorizationRequest) -> FlowResponse:
     if provider.app is None:
         raise _unfit("app")
     app = provider.app
@@ -79,18 +83,18 @@ def _app(_: Authority, provider: Provider, __: AuthorizationRequest) -> Begun:
     return 200, {}, body
 
 
-def _pages_url(authority: Authority) -> str:
-    if not authority.office.pages_url:
+def _get_pages_url(services: Authority) -> str:
+    if not services.office.pages_url:
         raise _unfit("pages_url")
-    return authority.office.pages_url
+    return services.office.pages_url
 
 
-def _unfit(what: str) -> OAuthRefusal:
-    return OAuthRefusal("server_error", f"개별인증이 설정되지 않았습니다: {what}", reason="way_unfit")
+def _unfit(setting: str) -> OAuthRefusal:
+    return OAuthRefusal("server_error", f"개별인증이 설정되지 않았습니다: {setting}", reason="way_unfit")
 
 
-_WAYS: Final[Mapping[Authentication, Callable[[Authority, Provider, AuthorizationRequest], Begun]]] = {
-    Authentication.HOSTED: _hosted,
-    Authentication.REDIRECT: _redirect,
-    Authentication.APP: _app,
+_FLOWS: Final[Mapping[Authentication, Callable[[Authority, Provider, AuthorizationRequest], FlowResponse]]] = {
+    Authentication.HOSTED: _start_hosted,
+    Authentication.REDIRECT: _start_redirect,
+    Authentication.APP: _start_app,
 }

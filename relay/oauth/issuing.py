@@ -1,4 +1,4 @@
-"""Tokens for a consent: what they say and how long they last (규격 2.2, 3.1; core 3.6, 3.9). Pure."""
+"""Issues tokens for a consent: claims, scope and lifetime (규격 2.2, 3.1; core 3.6, 3.9). Pure."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, Self
@@ -12,28 +12,28 @@ from relay.oauth.services import Authority, TokenCall
 from relay.policy.settings.authority import Tokens
 
 Sign = Callable[[Mapping[str, object], int], tuple[str, bytes]]
-"""Signs claims for a moment (epoch seconds): the token, and SHA-256 of what was signed. `Signer.sign` is one."""
+"""Signs claims at a time (epoch seconds). Returns the token and the SHA-256 of the signed bytes, as `Signer.sign`."""
 
 DAY_S: Final = 86_400
-_SCOPE_MOST: Final = 128
+_MAX_SCOPE_LENGTH: Final = 128
 """권한 범위, aNS(128)."""
 
 
-def scope_of(industry: str, scopes: tuple[str, ...]) -> str:
-    """The scope of a token: `<industry>.list` first, whatever was chosen, each scope once.
+def build_token_scope(industry: str, scopes: tuple[str, ...]) -> str:
+    """Returns the scope of a token: always `<industry>.list` first, each scope once.
 
-    Raises OAuthRefusal invalid_scope when one is of another industry or the standard has no room for them all.
+    Raises OAuthRefusal invalid_scope for a scope of another industry, or when they exceed the length of the standard.
     """
     scope = scope_at(industry, scopes)
-    if len(scope) > _SCOPE_MOST or not all(each.startswith(f"{industry}.") for each in scope.split(" ")):
+    if len(scope) > _MAX_SCOPE_LENGTH or not all(name.startswith(f"{industry}.") for name in scope.split(" ")):
         raise OAuthRefusal("invalid_scope", "전송요구의 scope가 해당 업권의 scope가 아닙니다")
     return scope
 
 
-class Mint:
-    """Makes the tokens of one call. It remembers what it signed while it lives, so that nothing is signed twice.
+class TokenIssuer:
+    """Issues the tokens of one call. It keeps each signed token, so that none is signed twice.
 
-    `now` in epoch seconds; `random` makes jtis.
+    `now` in epoch seconds; `random` returns new jtis.
     """
 
     def __init__(self, tokens: Tokens, industry: str, sign: Sign, random: Callable[[], str], now: int) -> None:
@@ -45,56 +45,56 @@ class Mint:
         self._signed: dict[bytes, str] = {}
 
     @classmethod
-    def of(cls, authority: Authority, call: TokenCall) -> Self:
-        """The mint of one call."""
-        return cls(authority.office.tokens, call.provider.industry, authority.signer.sign, authority.random, call.now)
+    def for_call(cls, services: Authority, call: TokenCall) -> Self:
+        """Returns the issuer for a call."""
+        return cls(services.office.tokens, call.provider.industry, services.signer.sign, services.random, call.now)
 
-    def pair(self, consent: Consent) -> Pair:
-        """An access token and a refresh token for a consent.
+    def issue_pair(self, consent: Consent) -> Pair:
+        """Issues an access token and a refresh token for a consent.
 
-        Raises NotGranted CONSENT_ENDED after its last day, OAuthRefusal invalid_scope.
+        Raises NotGranted CONSENT_ENDED after its last day; OAuthRefusal invalid_scope.
         """
-        scope = scope_of(self._industry, consent.particulars.scopes)
-        access = self._record(consent, TokenKind.ACCESS, scope)
-        return Pair(access, self._record(consent, TokenKind.REFRESH, scope))
+        scope = build_token_scope(self._industry, consent.particulars.scopes)
+        access = self._issue(consent, TokenKind.ACCESS, scope)
+        return Pair(access, self._issue(consent, TokenKind.REFRESH, scope))
 
-    def refreshed(self, consent: Consent, refresh: TokenRecord) -> TokenRecord:
-        """A new access token with the refresh token's scope. Raises NotGranted CONSENT_ENDED."""
-        return self._record(consent, TokenKind.ACCESS, refresh.scope, refreshed=True)
+    def issue_access(self, consent: Consent, refresh: TokenRecord) -> TokenRecord:
+        """Issues an access token with the scope of the refresh token. Raises NotGranted CONSENT_ENDED."""
+        return self._issue(consent, TokenKind.ACCESS, refresh.scope, refreshed=True)
 
-    def token(self, consent: Consent, record: TokenRecord) -> str:
-        """The token of a record; one that another call recorded is signed anew, for the moment it was issued."""
+    def get_token(self, consent: Consent, record: TokenRecord) -> str:
+        """Returns the token of a record. A record of an earlier call is signed again, as of its time of issue."""
         return self._signed.get(record.digest) or self._sign(self._claims(consent, record), record.issued_at)[0]
 
-    def pair_answer(self, consent: Consent, pair: Pair) -> dict[str, str]:
-        """The body of 개별인증-002; 통합인증-002 adds its `tx_id`."""
+    def build_pair_body(self, consent: Consent, pair: Pair) -> dict[str, str]:
+        """Returns the response body of 개별인증-002; 통합인증-002 adds its `tx_id`."""
         return {
-            **self.access_answer(consent, pair.access),
-            "refresh_token": self.token(consent, pair.refresh),
+            **self.build_access_body(consent, pair.access),
+            "refresh_token": self.get_token(consent, pair.refresh),
             "refresh_token_expires_in": self._seconds_left(pair.refresh),
             "scope": pair.access.scope,
         }
 
-    def access_answer(self, consent: Consent, access: TokenRecord) -> dict[str, str]:
-        """The body of 개별인증-003: no refresh token and no scope, for neither changes."""
+    def build_access_body(self, consent: Consent, access: TokenRecord) -> dict[str, str]:
+        """Returns the response body of 개별인증-003: no refresh token and no scope, because neither changes."""
         return {
             "token_type": "Bearer",
-            "access_token": self.token(consent, access),
+            "access_token": self.get_token(consent, access),
             "expires_in": self._seconds_left(access),
         }
 
-    def _record(self, consent: Consent, kind: TokenKind, scope: str, *, refreshed: bool = False) -> TokenRecord:
+    def _issue(self, consent: Consent, kind: TokenKind, scope: str, *, refreshed: bool = False) -> TokenRecord:
         days = self._tokens.access_days if kind is TokenKind.ACCESS else self._tokens.refresh_days
         expires_at = min(self._now + days * DAY_S, consent.particulars.ends_at)
         if expires_at <= self._now:
             raise NotGranted(Why.CONSENT_ENDED)
-        told = (self._random(), kind, consent.consent_id, scope, self._now, expires_at)
-        token, digest = self._sign(self._claims(consent, TokenRecord(*told, digest=b"")), self._now)
+        fields = (self._random(), kind, consent.consent_id, scope, self._now, expires_at)
+        token, digest = self._sign(self._claims(consent, TokenRecord(*fields, digest=b"")), self._now)
         self._signed[digest] = token
-        return TokenRecord(*told, digest=digest, refreshed=refreshed)
+        return TokenRecord(*fields, digest=digest, refreshed=refreshed)
 
     def _claims(self, consent: Consent, record: TokenRecord) -> dict[str, object]:
-        """What a token says: the standard's five, when and for whom, and nothing about the customer (core 3.6)."""
+        """Returns the claims of a token: those of the standard and our own, nothing about the customer (core 3.6)."""
         claims = {
             "iss": self._tokens.issuer,
             "aud": consent.operator,

@@ -1,4 +1,4 @@
-"""POST /oauth/2.0/token: one URI, one handler for each grant (개별인증-002, -003, 통합인증-002; RFC 6749 3.2)."""
+"""POST /oauth/2.0/token: a handler for each grant_type (개별인증-002, -003, 통합인증-002; RFC 6749 3.2)."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -7,38 +7,40 @@ from typing import Final
 from relay.endpoint.calls import Answer, Call
 from relay.endpoint.errors import OAuthRefusal
 from relay.endpoint.forms import form_of, hold
-from relay.oauth import by_code, by_refresh, by_signature
-from relay.oauth.clients import identified
+from relay.oauth.by_code import redeem_code
+from relay.oauth.by_refresh import refresh_access_token
+from relay.oauth.by_signature import issue_for_consent
+from relay.oauth.clients import authenticate_client
 from relay.oauth.services import Authority, TokenCall
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
-    """One grant_type: the API whose fields its form has, that API's code, and who grants."""
+class GrantType:
+    """A grant_type: the API that defines its form, that API's code, and its handler."""
 
     api_id: str
     api_code: str
-    grant: Callable[[Authority, TokenCall], Awaitable[dict[str, str]]]
+    handle: Callable[[Authority, TokenCall], Awaitable[dict[str, str]]]
 
 
-GRANTS: Final[Mapping[str, Grant]] = {
-    "authorization_code": Grant("개별인증-002", "AU02", by_code.grant),
-    "refresh_token": Grant("개별인증-003", "AU03", by_refresh.grant),
-    "password": Grant("통합인증-002", "AU11", by_signature.grant),
+GRANT_TYPES: Final[Mapping[str, GrantType]] = {
+    "authorization_code": GrantType("개별인증-002", "AU02", redeem_code),
+    "refresh_token": GrantType("개별인증-003", "AU03", refresh_access_token),
+    "password": GrantType("통합인증-002", "AU11", issue_for_consent),
 }
 
-_GRANT_TYPE_FORM: Final = f"grant_type ({', '.join(GRANTS)} 중 하나)"
+_GRANT_TYPE_FORM: Final = f"grant_type ({', '.join(GRANT_TYPES)} 중 하나)"
 
 
-async def token(authority: Authority, call: Call) -> Answer:
-    """Tokens for a grant. Raises OAuthRefusal, NotGranted, Unreachable."""
+async def issue_token(services: Authority, call: Call) -> Answer:
+    """Returns the tokens of a grant. Raises OAuthRefusal, NotGranted, Unreachable."""
     form = form_of(call)
-    asked = form.get("grant_type", "")
-    if not asked:
+    name = form.get("grant_type", "")
+    if not name:
         raise OAuthRefusal.of("parameter_missing", _GRANT_TYPE_FORM)
-    row = GRANTS.get(asked)
-    if row is None:
+    grant_type = GRANT_TYPES.get(name)
+    if grant_type is None:
         raise OAuthRefusal("unsupported_grant_type", f"지원하지 않는 grant_type입니다: {_GRANT_TYPE_FORM}")
-    call.note.api_code = row.api_code
-    hold(row.api_id, form)
-    return Answer(200, await row.grant(authority, await identified(authority, call, form)))
+    call.note.api_code = grant_type.api_code
+    hold(grant_type.api_id, form)
+    return Answer(200, await grant_type.handle(services, await authenticate_client(services, call, form)))

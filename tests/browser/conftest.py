@@ -1,4 +1,4 @@
-"""A customer's phone: a real chromium before the real pages, with a real ledger and a pretended bank behind them."""
+"""A real chromium at the real pages, with a real ledger and a simulated bank behind them."""
 
 import itertools
 import json
@@ -6,7 +6,7 @@ import os
 import secrets
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +22,7 @@ from relay.infra.institutions.client import HttpInstitutions
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
-from relay.oauth.flows import begun
+from relay.oauth.flows import start_flow
 from relay.oauth.pages.application import pages_application
 from relay.oauth.services import Authority, Client, Office
 from relay.policy.settings.authority import Tokens
@@ -44,22 +44,22 @@ CHROMIUM = [
     "--disable-quic",
     "--no-first-run",
 ]
-PHONE = {"width": 360, "height": 740}
+VIEWPORT = {"width": 360, "height": 740}
 NAMES = {"bank": "가온상호저축은행", "card": "나루카드", "efin": "마루페이"}
 CODES = {"bank": "ZBAA000001", "card": "ZCDA000001", "efin": "ZEFA000001"}
 
 
 @dataclass
-class Town:
-    """The pages at `url`, an operator at `callback`, institutions; `clock.ahead` is how far time was put forward."""
+class Environment:
+    """The authority with its pages, and an operator at `callback`. `clock.offset_s` moves the clock."""
 
     authority: Authority
     clock: SimpleNamespace
     callback: str
     trust: ssl.SSLContext
 
-    async def asked(self, industry="bank", login=LOGINS[0], callback=""):
-        """Open a request as 개별인증-001 does; the URL to which it sends the customer."""
+    async def open_request(self, industry="bank", login=LOGINS[0], callback=""):
+        """Opens a request as 개별인증-001 does and returns its URL for the customer."""
         now = int(self.clock())
         request = AuthorizationRequest(
             request_id=secrets.token_urlsafe(32),
@@ -76,13 +76,13 @@ class Town:
         )
         await self.authority.ledger.open_request(request)
         provider = self.authority.office.providers[request.provider]
-        return begun(self.authority, provider, request)[1]["Location"]
+        return start_flow(self.authority, provider, request)[1]["Location"]
 
     async def consent(self, industry="bank", login=LOGINS[0]):
-        """What the customer consented to, None when nothing."""
+        """Returns the particulars of the customer's consent, None without one."""
         ledger = self.authority.ledger
-        found = await ledger.consent_of(ci_of(login.customer), "ZOPA000001SVC01", CODES[industry])
-        return found and found.particulars
+        consent = await ledger.consent_of(ci_of(login.customer), "ZOPA000001SVC01", CODES[industry])
+        return consent and consent.particulars
 
 
 def tls(pair):
@@ -98,7 +98,7 @@ async def certificates(tmp_path_factory):
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def serve(certificates):
-    """Serves applications over TLS on loopback, as the authority's process does."""
+    """Serves applications over TLS on loopback, as the authority process does."""
     runners = []
 
     async def start(app):
@@ -114,11 +114,11 @@ async def serve(certificates):
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def callback(serve):
-    """The operator's callback: it shows what it was told."""
+    """The operator's callback: it shows its parameters."""
 
     async def show(request):
-        told = json.dumps(dict(request.query))
-        return web.Response(text=f"<!DOCTYPE html><title>operator</title><p>{told}</p>", content_type="text/html")
+        parameters = json.dumps(dict(request.query))
+        return web.Response(text=f"<!DOCTYPE html><title>operator</title><p>{parameters}</p>", content_type="text/html")
 
     app = web.Application()
     app.router.add_get("/callback", show)
@@ -138,7 +138,7 @@ async def provider_of(industry, serve, ca):
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def town(serve, callback, certificates, tmp_path):
+async def environment(serve, callback, certificates, tmp_path):
     url = f"sqlite:{tmp_path}/ledger.db"
     await schema.upgrade(url)
     ledger = await open_ledger(url, Sealer([CustomerKey("first", secrets.token_bytes(32))]), 2)
@@ -147,7 +147,7 @@ async def town(serve, callback, certificates, tmp_path):
     institutions = HttpInstitutions("ZRLA000001", load_catalogue(), lambda _: trust, lambda: f"{next(numbers):014}")
     providers = [await provider_of(industry, serve, certificates.ca) for industry in CODES]
     client = Client(Service("ZOPA000001SVC01", "모아보기", "ZOPA000001"), "")
-    office = Office(
+    settings = Office(
         relay="ZRLA000001",
         tokens=Tokens(issuer="ZRLA000001", keys="keys"),
         providers={provider.org_code: provider for provider in providers},
@@ -158,25 +158,25 @@ async def town(serve, callback, certificates, tmp_path):
         relay_name="한국중계원",
         organisations={"ZOPA000001": "모아 주식회사"},
     )
-    clock = Clock()
-    nobody = SimpleNamespace()
+    clock = ShiftedClock()
+    unused = SimpleNamespace()
     authority = Authority(
-        office, ledger, nobody, nobody, institutions, nobody, clock, lambda: secrets.token_urlsafe(32)
+        settings, ledger, unused, unused, institutions, unused, clock, lambda: secrets.token_urlsafe(32)
     )
     pages_url = await serve(pages_application(authority, lambda _: None))
-    authority.office = Office(**{name: getattr(office, name) for name in office.__slots__} | {"pages_url": pages_url})
-    yield Town(authority, clock, callback, trust)
+    authority.office = replace(settings, pages_url=pages_url)
+    yield Environment(authority, clock, callback, trust)
     await institutions.close()
     await ledger.close()
 
 
-class Clock:
-    """The time, put forward by `ahead` seconds."""
+class ShiftedClock:
+    """The time plus `offset_s` seconds."""
 
-    ahead = 0.0
+    offset_s = 0.0
 
     def __call__(self):
-        return time.time() + self.ahead
+        return time.time() + self.offset_s
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -188,13 +188,13 @@ async def chromium():
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def pick_up(chromium):
-    """Makes phones: each a browser with cookies of its own."""
+async def open_page(chromium):
+    """Opens pages, each in a browser with its own cookies."""
     contexts = []
 
     async def make(**settings):
-        chosen = {"ignore_https_errors": True, "viewport": PHONE, "locale": "ko-KR"} | settings
-        contexts.append(await chromium.new_context(**chosen))
+        options = {"ignore_https_errors": True, "viewport": VIEWPORT, "locale": "ko-KR"} | settings
+        contexts.append(await chromium.new_context(**options))
         page = await contexts[-1].new_page()
         page.set_default_timeout(10_000)
         return page
@@ -205,13 +205,13 @@ async def pick_up(chromium):
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def phone(pick_up):
-    return await pick_up()
+async def page(open_page):
+    return await open_page()
 
 
 @pytest.fixture
 def fill_in():
-    """Fills in the pages as a customer would."""
+    """Fills in the pages as a customer does."""
 
     async def log_in(page, login=LOGINS[0], password=""):
         await page.get_by_label("아이디").fill(login.login_id)
@@ -229,8 +229,8 @@ def fill_in():
 
 
 @pytest.fixture
-def told():
-    """What the operator's callback was told by the page that is open."""
+def callback_parameters():
+    """Reads the parameters that the operator's callback got."""
 
     async def read(page):
         await page.wait_for_url("**/callback?**")
@@ -241,17 +241,17 @@ def told():
 
 @pytest.fixture
 def submit():
-    """Presses the consent form's button."""
+    """Clicks the button of the consent form."""
 
-    async def press(page, **how):
-        await page.get_by_role("button", name="동의하고 보내기").click(**how)
+    async def press(page, **options):
+        await page.get_by_role("button", name="동의하고 보내기").click(**options)
 
     return press
 
 
 @pytest.fixture
 def picture():
-    """Keeps a picture of the page for docs/images when RELAY_PICTURES is set."""
+    """Saves a screenshot of the page to docs/images if RELAY_PICTURES is set."""
 
     async def take(page, name):
         if os.environ.get("RELAY_PICTURES"):
@@ -263,13 +263,13 @@ def picture():
 
 @pytest.fixture
 def violations(npm_packages):
-    """What axe-core finds wrong with the page: WCAG A and AA up to 2.2, and good practice."""
+    """Returns the violations that axe-core finds: WCAG A and AA up to 2.2, and good practice."""
     source = (npm_packages / "axe-core" / "axe.min.js").read_text()
 
     async def find(page):
-        # evaluated by the debugger, which the page's Content-Security-Policy does not bind
+        # evaluated by the debugger, to which the Content-Security-Policy does not apply
         await page.evaluate(source)
-        found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        return [(one["id"], node["html"]) for one in found["violations"] for node in one["nodes"]]
+        report = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        return [(rule["id"], node["html"]) for rule in report["violations"] for node in rule["nodes"]]
 
     return find

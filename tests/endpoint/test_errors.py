@@ -1,4 +1,4 @@
-"""Errors of the standard, and what becomes of everything that is raised."""
+"""OAuth errors of the standard, and the mapping of exceptions."""
 
 import logging
 import re
@@ -13,10 +13,10 @@ REDIRECT = 302
 ENGLISH = re.compile(r"[a-z]+ [a-z]+")
 
 
-TOLD_DIRECTLY = [row for rows in load_oauth_errors().values() for row in rows if row.http != REDIRECT]
+DIRECT_ERRORS = [row for rows in load_oauth_errors().values() for row in rows if row.http != REDIRECT]
 
 
-@pytest.mark.parametrize("row", TOLD_DIRECTLY, ids=lambda row: row.error)
+@pytest.mark.parametrize("row", DIRECT_ERRORS, ids=lambda row: row.error)
 def test_every_error_has_the_status_of_the_standard(row):
     assert STATUS[row.error] == row.http
 
@@ -26,16 +26,16 @@ def test_no_error_is_our_own():
 
 
 @pytest.mark.parametrize("why", [why for why in Why if not why.value.startswith("request_")])
-def test_what_the_ledger_does_not_grant_has_its_answer(why):
+def test_each_reason_of_the_ledger_has_its_error(why):
     refusal = refusal_of(NotGranted(why))
     assert (refusal.status, refusal.error, refusal.reason) == (400, "invalid_grant", why.value)
     assert not ENGLISH.search(refusal.description)
 
 
-def test_who_holds_anothers_code_learns_nothing():
-    told = {NOT_GRANTED[why] for why in (Why.CODE_UNKNOWN, Why.CODE_OF_ANOTHER, Why.CODE_SPENT)}
-    told_of_refresh = {NOT_GRANTED[why] for why in (Why.REFRESH_UNKNOWN, Why.REFRESH_OF_ANOTHER, Why.REFRESH_REVOKED)}
-    assert (len(told), len(told_of_refresh)) == (1, 1)
+def test_a_foreign_code_or_token_looks_like_an_unknown_one():
+    code_errors = {NOT_GRANTED[why] for why in (Why.CODE_UNKNOWN, Why.CODE_OF_ANOTHER, Why.CODE_SPENT)}
+    refresh_errors = {NOT_GRANTED[why] for why in (Why.REFRESH_UNKNOWN, Why.REFRESH_OF_ANOTHER, Why.REFRESH_REVOKED)}
+    assert (len(code_errors), len(refresh_errors)) == (1, 1)
 
 
 def test_a_refusal_stays_what_it_is():
@@ -44,14 +44,14 @@ def test_a_refusal_stays_what_it_is():
     assert refusal.reason == "invalid_client"
 
 
-def test_a_ledger_that_is_away_asks_for_patience():
+def test_a_ledger_outage_is_temporarily_unavailable():
     refusal = refusal_of(Unreachable("database or disk is full"))
     assert (refusal.status, refusal.error) == (503, "temporarily_unavailable")
     assert refusal.retry_after > 0
 
 
 @pytest.mark.parametrize("error", [ValueError("a secret"), NotGranted(Why.REQUEST_LOCKED)])
-def test_what_nobody_foresaw_is_logged_by_kind_and_place(error, caplog):
+def test_an_unexpected_error_is_logged_by_type_and_place(error, caplog):
     def fail():
         raise error
 

@@ -1,4 +1,4 @@
-"""Fields are read so that no two readers could see different ones."""
+"""Fields are parsed without ambiguity and validated."""
 
 from urllib.parse import urlencode
 
@@ -14,7 +14,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 @pytest.mark.parametrize(
-    ("text", "values", "wrong"),
+    ("text", "values", "fault"),
     [
         ("", {}, ""),
         ("a=1&b=2", {"a": "1", "b": "2"}, ""),
@@ -38,23 +38,23 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
         ("=&b=4", {"b": "4"}, "parameter_malformed"),
     ],
 )
-def test_what_has_one_reading_is_read(text, values, wrong):
-    found = read_fields(text)
-    assert (found.values, found.wrong[0] if found.wrong else "") == (values, wrong)
+def test_only_unambiguous_fields_are_parsed(text, values, fault):
+    fields = read_fields(text)
+    assert (fields.values, fields.problem[0] if fields.problem else "") == (values, fault)
 
 
 @given(st.dictionaries(TEXTS.filter(bool), TEXTS, max_size=20))
-def test_what_a_client_encodes_is_read_as_it_was(fields):
+def test_encoded_fields_are_parsed_unchanged(fields):
     assert read_fields(urlencode(fields)) == Fields(fields)
 
 
 @given(st.text())
-def test_no_text_breaks_the_reader(text):
-    found = read_fields(text)
-    assert all(found.values)
+def test_any_text_can_be_parsed(text):
+    fields = read_fields(text)
+    assert all(fields.values)
 
 
-def test_fields_show_nothing_of_what_was_sent():
+def test_fields_do_not_show_values():
     assert "secret" not in repr(read_fields("client_secret=secret"))
 
 
@@ -67,7 +67,7 @@ def test_a_form_is_read():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "reason"),
+    ("invalid", "reason"),
     [
         (call(query=""), "parameter_malformed"),
         (call(query="a=1"), "parameter_malformed"),
@@ -78,23 +78,23 @@ def test_a_form_is_read():
         (call(**{"content-encoding": ("identity",)}), "header_malformed"),
     ],
 )
-def test_a_form_that_is_none_is_an_invalid_request(wrong, reason):
+def test_an_invalid_form_is_refused(invalid, reason):
     with pytest.raises(OAuthRefusal) as refused:
-        form_of(wrong)
+        form_of(invalid)
     assert (refused.value.error, refused.value.reason) == ("invalid_request", reason)
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "description"),
     [
         ({"token": None}, "필수 요청 파라미터가 없습니다: token (aNS(1500))"),
         ({"Client_Id": "c"}, "표준 파라미터와 혼동될 수 있는 이름이 있습니다: client_id"),
         ({"client_id": "a-b"}, "요청 파라미터의 형식이 올바르지 않습니다: client_id (aN(50))"),
     ],
 )
-def test_a_field_that_does_not_fit_is_named_and_never_told(changes, said):
+def test_an_invalid_field_is_named_without_its_value(changes, description):
     values = {"org_code": "ZBAA000001", "token": "t", "client_id": "c", "client_secret": "s"} | changes
     with pytest.raises(OAuthRefusal) as refused:
         hold("개별인증-004", {name: value for name, value in values.items() if value is not None})
-    assert refused.value.description == said
+    assert refused.value.description == description
     assert refused.value.__cause__ is None

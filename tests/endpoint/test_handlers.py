@@ -1,4 +1,4 @@
-"""The door of the endpoints behind the gateway: what they hear of a call, what goes back."""
+"""The aiohttp adapter of the endpoints: calls in, responses out."""
 
 import aiohttp
 import pytest
@@ -7,56 +7,56 @@ from yarl import URL
 
 from relay.domain.queue_full import CALLER
 from relay.endpoint.calls import Answer
-from relay.endpoint.handlers import BODY_MOST, RUNNER, Endpoint, application, turned_away
+from relay.endpoint.handlers import MAX_BODY_BYTES, RUNNER, Endpoint, application, turned_away
 from relay.endpoint.serving import served
 
 TRAN_ID = "ZOPA000001M00000000000001"
 
 
-class Desk:
-    """Two endpoints, `/asked` and `/given`; `heard` are their calls, `raised` what was raised at the door."""
+class RecordingEndpoints:
+    """Endpoints GET `/query` and POST `/form`. `calls` are their calls, `errors` the refused exceptions."""
 
     def __init__(self):
-        self.heard, self.raised, self.fails = [], [], None
+        self.calls, self.errors, self.failure = [], [], None
         self.callers = []
-        self.answer = Answer(200, {"list": [{"name": "가"}], "count": "1"}, {"X-More": "x"})
+        self.response = Answer(200, {"list": [{"name": "가"}], "count": "1"}, {"X-More": "x"})
 
-    async def answered(self, call):
-        self.heard.append(call)
+    async def handle(self, call):
+        self.calls.append(call)
         self.callers.append(CALLER.get())
         call.note.api_code = "S102"
-        if self.fails is not None:
-            raise self.fails
-        return self.answer
+        if self.failure is not None:
+            raise self.failure
+        return self.response
 
     def refuse(self, call, error):
-        self.raised.append(error)
+        self.errors.append(error)
         call.note.reason = getattr(error, "reason", "broken")
-        return Answer(getattr(error, "status", 500), {"error": "told"})
+        return Answer(getattr(error, "status", 500), {"error": "refused"})
 
     async def send(self, method, target, body=b"", headers=()):
-        told = headers or [("x-api-tran-id", TRAN_ID), ("x-relay-operators", "ZOPA000001")]
+        sent_headers = headers or [("x-api-tran-id", TRAN_ID), ("x-relay-operators", "ZOPA000001")]
         url = URL(f"http://authority{target}", encoded=True)
-        return await self.session.request(method, url, data=body or None, headers=told)
+        return await self.session.request(method, url, data=body or None, headers=sent_headers)
 
 
 @pytest.fixture
-async def desk(tmp_path):
-    made = Desk()
-    rows = {
-        "/asked": Endpoint("GET", made.answered, made.refuse),
-        "/given": Endpoint("POST", made.answered, made.refuse),
+async def endpoints(tmp_path):
+    recording = RecordingEndpoints()
+    table = {
+        "/query": Endpoint("GET", recording.handle, recording.refuse),
+        "/form": Endpoint("POST", recording.handle, recording.refuse),
     }
     connector = aiohttp.UnixConnector(str(tmp_path / "a.sock"))
     async with (
-        served(application(rows), turned_away, **RUNNER) as runner,
-        aiohttp.ClientSession(connector=connector) as made.session,
+        served(application(table), turned_away, **RUNNER) as runner,
+        aiohttp.ClientSession(connector=connector) as recording.session,
     ):
         await web.UnixSite(runner, str(tmp_path / "a.sock")).start()
-        yield made
+        yield recording
 
 
-async def test_a_call_is_heard_as_it_was_handed_over(desk):
+async def test_a_call_is_heard_as_it_was_handed_over(endpoints):
     headers = [
         ("X-Api-Tran-Id", TRAN_ID),
         ("x-relay-operators", "ZOPA000001, ZOPB000001,,*,ZOPA00000"),
@@ -64,67 +64,73 @@ async def test_a_call_is_heard_as_it_was_handed_over(desk):
         ("Authorization", "Bearer a"),
         ("Authorization", "Bearer b"),
     ]
-    await desk.send("POST", "/given?a=%20&b=+", b"the body", headers)
-    (call,) = desk.heard
+    await endpoints.send("POST", "/form?a=%20&b=+", b"the body", headers)
+    (call,) = endpoints.calls
     assert (call.tran_id, call.fault, call.query, call.body) == (TRAN_ID, "address_unknown", "a=%20&b=+", b"the body")
     assert call.operators == {"ZOPA000001", "ZOPB000001"}
-    assert desk.callers == ["ZOPA000001,ZOPB000001"]
+    assert endpoints.callers == ["ZOPA000001,ZOPB000001"]
     assert call.headers["authorization"] == ("Bearer a", "Bearer b")
 
 
-@pytest.mark.parametrize(("target", "query"), [("/asked", None), ("/asked?a=b?c", "a=b?c")])
-async def test_no_query_is_none(desk, target, query):
-    await desk.send("GET", target)
-    assert desk.heard[0].query == query
+@pytest.mark.parametrize(("target", "query"), [("/query", None), ("/query?a=b?c", "a=b?c")])
+async def test_a_call_without_a_query_has_none(endpoints, target, query):
+    await endpoints.send("GET", target)
+    assert endpoints.calls[0].query == query
 
 
-async def test_an_answer_goes_back_whole_with_the_note_for_the_record(desk):
-    answer = await desk.send("GET", "/asked")
-    assert await answer.json() == {"list": [{"name": "가"}], "count": "1"}
-    assert (answer.status, answer.headers["X-More"], answer.headers["x-relay-api-code"]) == (200, "x", "S102")
-    assert (answer.headers["x-api-tran-id"], answer.headers["Cache-Control"]) == (TRAN_ID, "no-store")
+async def test_a_response_is_sent_with_the_note_as_headers(endpoints):
+    response = await endpoints.send("GET", "/query")
+    assert await response.json() == {"list": [{"name": "가"}], "count": "1"}
+    assert (response.status, response.headers["X-More"], response.headers["x-relay-api-code"]) == (200, "x", "S102")
+    assert (response.headers["x-api-tran-id"], response.headers["Cache-Control"]) == (TRAN_ID, "no-store")
 
 
-async def test_an_answer_without_a_body_has_none(desk):
-    desk.answer = Answer(302, None, {"Location": "/elsewhere"})
-    answer = await desk.session.get("http://authority/asked", allow_redirects=False)
-    assert (answer.status, await answer.read(), answer.headers["Location"]) == (302, b"", "/elsewhere")
+async def test_a_response_without_a_body_is_empty(endpoints):
+    endpoints.response = Answer(302, None, {"Location": "/elsewhere"})
+    response = await endpoints.session.get("http://authority/query", allow_redirects=False)
+    assert (response.status, await response.read(), response.headers["Location"]) == (302, b"", "/elsewhere")
 
 
-@pytest.mark.parametrize(("method", "target", "allowed"), [("POST", "/asked", "GET"), ("DELETE", "/given", "POST")])
-async def test_another_method_reaches_nobody_and_is_told_the_right_one(desk, method, target, allowed):
-    answer = await desk.send(method, target)
-    assert (answer.status, answer.headers["Allow"]) == (405, allowed)
-    assert ([one.reason for one in desk.raised], desk.heard) == (["method_not_allowed"], [])
+@pytest.mark.parametrize(("method", "target", "allowed"), [("POST", "/query", "GET"), ("DELETE", "/form", "POST")])
+async def test_another_method_is_refused_with_the_allowed_one(endpoints, method, target, allowed):
+    response = await endpoints.send(method, target)
+    assert (response.status, response.headers["Allow"]) == (405, allowed)
+    assert ([error.reason for error in endpoints.errors], endpoints.calls) == (["method_not_allowed"], [])
 
 
 @pytest.mark.parametrize("sent", ["", "short", "zopa000001m00000000000001", f"{TRAN_ID}1"])
-async def test_a_post_without_a_tran_id_reaches_nobody_and_a_get_tells_it_itself(desk, sent):
+async def test_a_post_without_a_tran_id_is_refused(endpoints, sent):
     headers = [("x-api-tran-id", sent)]
-    answers = [await desk.send("POST", "/given", b"x", headers), await desk.send("GET", "/asked", b"", headers)]
-    assert [answer.status for answer in answers] == [400, 200]
-    assert [one.reason for one in desk.raised] == ["header_malformed"]
-    assert [call.tran_id for call in desk.heard] == [""]
-    assert ["x-api-tran-id" in answer.headers for answer in answers] == [False, False]
+    responses = [
+        await endpoints.send("POST", "/form", b"x", headers),
+        await endpoints.send("GET", "/query", b"", headers),
+    ]
+    assert [response.status for response in responses] == [400, 200]
+    assert [error.reason for error in endpoints.errors] == ["header_malformed"]
+    assert [call.tran_id for call in endpoints.calls] == [""]
+    assert ["x-api-tran-id" in response.headers for response in responses] == [False, False]
 
 
-@pytest.mark.parametrize(("size", "status"), [(BODY_MOST, 200), (BODY_MOST + 1, 400)])
-async def test_a_body_that_is_too_large_reaches_nobody(desk, size, status):
-    answer = await desk.send("POST", "/given", b"x" * size)
-    assert (answer.status, [one.reason for one in desk.raised]) == (status, ["body_too_large"] * (status == 400))
+@pytest.mark.parametrize(("size", "status"), [(MAX_BODY_BYTES, 200), (MAX_BODY_BYTES + 1, 400)])
+async def test_a_body_that_is_too_large_is_refused(endpoints, size, status):
+    response = await endpoints.send("POST", "/form", b"x" * size)
+    assert (response.status, [error.reason for error in endpoints.errors]) == (
+        status,
+        ["body_too_large"] * (status == 400),
+    )
 
 
-async def test_whatever_is_raised_is_answered_by_who_refuses_and_the_note_stays(desk):
-    desk.fails = KeyError("x")
-    answer = await desk.send("GET", "/asked")
-    assert (answer.status, await answer.json()) == (500, {"error": "told"})
-    assert (answer.headers["x-relay-api-code"], answer.headers["x-relay-reason"]) == ("S102", "broken")
+async def test_an_exception_is_refused_and_the_note_is_kept(endpoints):
+    endpoints.failure = KeyError("x")
+    response = await endpoints.send("GET", "/query")
+    assert (response.status, await response.json()) == (500, {"error": "refused"})
+    assert (response.headers["x-relay-api-code"], response.headers["x-relay-reason"]) == ("S102", "broken")
 
 
 @pytest.mark.parametrize(
     ("status", "error"), [(400, "invalid_request"), (404, "invalid_request"), (500, "server_error")]
 )
-def test_what_is_no_call_is_told_so(status, error):
-    answer = turned_away(status)
-    assert (answer.status, answer.headers["Server"]) == (status, "relay")
-    assert error.encode() in answer.body
+def test_an_invalid_request_gets_an_oauth_error(status, error):
+    response = turned_away(status)
+    assert (response.status, response.headers["Server"]) == (status, "relay")
+    assert error.encode() in response.body

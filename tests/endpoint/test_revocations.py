@@ -1,4 +1,4 @@
-"""What a call revoked is told with its answer; gateways that listen hear at once that something was."""
+"""Revocations are reported in the response of the call and to listening gateways."""
 
 import asyncio
 
@@ -13,8 +13,8 @@ from relay.endpoint.serving import served
 from relay.policy.call.oauth_envelope import REVOCATIONS_PATH
 
 
-class Place:
-    """An endpoint that revokes what its query names, behind a unix socket with the feed."""
+class RevokingEndpoint:
+    """An endpoint that revokes the jtis of its query, on a unix socket with the feed."""
 
     def __init__(self):
         self.feed = RevocationFeed()
@@ -31,26 +31,26 @@ class Place:
 
 
 @pytest.fixture
-async def place(tmp_path):
-    made = Place()
-    app = application({"/revoke": Endpoint("GET", made.revoke, made.refuse)}, made.feed)
+async def endpoint(tmp_path):
+    endpoint = RevokingEndpoint()
+    app = application({"/revoke": Endpoint("GET", endpoint.revoke, endpoint.refuse)}, endpoint.feed)
     connector = aiohttp.UnixConnector(str(tmp_path / "a.sock"))
     async with (
         served(app, turned_away, **RUNNER) as runner,
         aiohttp.ClientSession(connector=connector, headers={"x-api-tran-id": "ZOPA000001M00000000000001"}) as session,
     ):
-        made.session = session
+        endpoint.session = session
         await web.UnixSite(runner, str(tmp_path / "a.sock")).start()
-        yield made
-        made.feed.close()
+        yield endpoint
+        endpoint.feed.close()
 
 
-async def test_each_call_tells_what_it_revoked_and_nothing_of_others(place):
-    async def told(query):
-        async with place.session.get(f"http://authority/revoke?{query}") as answer:
-            return answer.headers.get("x-relay-revoked")
+async def test_each_call_reports_only_its_own_revocations(endpoint):
+    async def get_revoked(query):
+        async with endpoint.session.get(f"http://authority/revoke?{query}") as response:
+            return response.headers.get("x-relay-revoked")
 
-    assert await asyncio.gather(told("a,b"), told("c"), told("fails")) == ["a,b", "c", "fails"]
+    assert await asyncio.gather(get_revoked("a,b"), get_revoked("c"), get_revoked("fails")) == ["a,b", "c", "fails"]
 
 
 def test_outside_a_call_nothing_is_collected():
@@ -61,14 +61,14 @@ def test_outside_a_call_nothing_is_collected():
     assert outer == ["a"]
 
 
-async def test_a_listener_gets_a_line_for_each_revocation(place):
-    async with place.session.get(f"http://authority{REVOCATIONS_PATH}") as answer:
+async def test_a_listener_gets_a_line_for_each_revocation(endpoint):
+    async with endpoint.session.get(f"http://authority{REVOCATIONS_PATH}") as response:
         for _ in range(2):
-            place.feed.announce(["a"])
-            assert await answer.content.readexactly(1) == b"\n"
+            endpoint.feed.announce(["a"])
+            assert await response.content.readexactly(1) == b"\n"
 
 
-async def test_a_closed_feed_ends_the_answers_of_its_listeners(place):
-    async with place.session.get(f"http://authority{REVOCATIONS_PATH}") as answer:
-        place.feed.close()
-        assert await answer.read() == b"\n"
+async def test_a_closed_feed_ends_the_answers_of_its_listeners(endpoint):
+    async with endpoint.session.get(f"http://authority{REVOCATIONS_PATH}") as response:
+        endpoint.feed.close()
+        assert await response.read() == b"\n"

@@ -1,4 +1,4 @@
-"""Whatever comes over a socket is answered by us: nothing is repeated, no software named."""
+"""All error responses on a socket are our own: they repeat no input and name no software."""
 
 import asyncio
 import logging
@@ -6,14 +6,14 @@ import logging
 import pytest
 from aiohttp import web
 
-from relay.endpoint import handlers as door
+from relay.endpoint import handlers
 from relay.endpoint.handlers import RUNNER
 from relay.endpoint.serving import served
 from relay.oauth.pages import application as pages
 
 PROBE = "Tell-Me-Again"
-TURNED_AWAY = {
-    "application/json; charset=UTF-8": door.turned_away,
+ERROR_RESPONSES = {
+    "application/json; charset=UTF-8": handlers.turned_away,
     "text/html; charset=utf-8": pages.turned_away,
 }
 
@@ -22,47 +22,47 @@ async def fine(request):
     return web.Response(text="fine")
 
 
-async def broken(request):
+async def fail(request):
     raise RuntimeError(PROBE)
 
 
-async def begun(request):
+async def fail_midway(request):
     response = web.StreamResponse()
     await response.prepare(request)
     await response.write(b"half")
     raise RuntimeError(PROBE)
 
 
-@pytest.fixture(params=TURNED_AWAY)
-async def say(request):
-    """Sends bytes over a connection of its own, after a `first` call; what came until the other side hung up."""
+@pytest.fixture(params=ERROR_RESPONSES)
+async def send(request):
+    """Sends bytes on a new connection, after a `first` call. Returns all bytes until the server disconnects."""
     app = web.Application()
-    app.add_routes([web.get("/fine", fine), web.get("/broken", broken), web.get("/begun", begun)])
-    async with served(app, TURNED_AWAY[request.param], **RUNNER) as runner:
+    app.add_routes([web.get("/fine", fine), web.get("/broken", fail), web.get("/midway", fail_midway)])
+    async with served(app, ERROR_RESPONSES[request.param], **RUNNER) as runner:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
 
-        async def said(raw, first=b""):
+        async def send_raw(raw, first=b""):
             reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
             async with asyncio.timeout(10):
                 if first:
                     writer.write(first)
                     await reader.readuntil(b"fine")
                 writer.write(raw)
-                answer = (await reader.read()).decode()
+                response = (await reader.read()).decode()
             writer.close()
             await writer.wait_closed()
-            return answer
+            return response
 
-        said.type = request.param
-        yield said
+        send_raw.type = request.param
+        yield send_raw
 
 
-def is_ours(answer, status, of_type):
-    head, _, body = answer.partition("\r\n\r\n")
+def assert_own_response(response, status, of_type):
+    head, _, body = response.partition("\r\n\r\n")
     assert head[9:13] == f"{status} "
     assert {f"Content-Type: {of_type}", "Server: relay", "Cache-Control: no-store"} <= set(head.split("\r\n"))
     assert body
-    assert not [word for word in (PROBE, PROBE.lower(), "aiohttp", "Python", "Traceback") if word in answer]
+    assert not [word for word in (PROBE, PROBE.lower(), "aiohttp", "Python", "Traceback") if word in response]
 
 
 @pytest.mark.parametrize(
@@ -81,14 +81,16 @@ def is_ours(answer, status, of_type):
     ],
     ids=range(10),
 )
-async def test_what_is_no_http_gets_our_answer_and_its_connection_ends(say, raw, caplog):
+async def test_malformed_http_gets_our_response_and_is_closed(send, raw, caplog):
     with caplog.at_level(logging.INFO):
-        is_ours(await say(raw.encode()), 400, say.type)
+        assert_own_response(await send(raw.encode()), 400, send.type)
     assert caplog.messages == []
 
 
-async def test_what_follows_a_good_call_is_read_with_the_same_eyes(say):
-    is_ours(await say(f"{PROBE}\r\n\r\n".encode(), first=b"GET /fine HTTP/1.1\r\nHost: a\r\n\r\n"), 400, say.type)
+async def test_malformed_http_after_a_valid_call_is_refused_too(send):
+    assert_own_response(
+        await send(f"{PROBE}\r\n\r\n".encode(), first=b"GET /fine HTTP/1.1\r\nHost: a\r\n\r\n"), 400, send.type
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,31 +102,31 @@ async def test_what_follows_a_good_call_is_read_with_the_same_eyes(say):
     ],
     ids=["path", "method", "expect"],
 )
-async def test_what_reaches_no_endpoint_gets_our_answer_too(say, head, statuses):
-    answer = await say(f"{head}Host: a\r\nConnection: close\r\n\r\n".encode())
-    status = int(answer.split(" ")[1])
+async def test_a_request_without_an_endpoint_gets_our_response(send, head, statuses):
+    response = await send(f"{head}Host: a\r\nConnection: close\r\n\r\n".encode())
+    status = int(response.split(" ")[1])
     assert status in statuses
-    is_ours(answer, status, say.type)
+    assert_own_response(response, status, send.type)
 
 
-async def test_an_endpoint_that_breaks_is_told_by_kind_alone(say, caplog):
-    is_ours(await say(b"GET /broken HTTP/1.1\r\nHost: a\r\n\r\n"), 500, say.type)
-    assert caplog.messages == ["a connection ends with 500 (RuntimeError)"]
+async def test_an_exception_is_logged_by_type_only(send, caplog):
+    assert_own_response(await send(b"GET /broken HTTP/1.1\r\nHost: a\r\n\r\n"), 500, send.type)
+    assert caplog.messages == ["connection closed by an error: status=500 error=RuntimeError"]
     assert PROBE not in caplog.text
 
 
-async def test_an_answer_that_has_begun_is_broken_off(say, caplog):
-    answer = await say(b"GET /begun HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert answer.startswith("HTTP/1.1 200 ")
-    assert answer.endswith("half\r\n")
+async def test_a_failed_response_is_aborted(send, caplog):
+    response = await send(b"GET /midway HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert response.startswith("HTTP/1.1 200 ")
+    assert response.endswith("half\r\n")
     assert PROBE not in caplog.text
 
 
-async def test_after_the_block_nobody_answers():
+async def test_after_the_block_connections_are_refused():
     app = web.Application()
     ended = []
     app.on_cleanup.append(lambda app: asyncio.sleep(0, ended.append(app)))
-    async with served(app, door.turned_away) as runner:
+    async with served(app, handlers.turned_away) as runner:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0]
         _, writer = await asyncio.open_connection(host, port)
@@ -136,11 +138,11 @@ async def test_after_the_block_nobody_answers():
 
 @pytest.mark.parametrize("cancels", [True, False])
 async def test_a_call_without_a_caller_is_cancelled_where_that_is_wanted(cancels):
-    begun, ended, go = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    started, ended, go = asyncio.Event(), asyncio.Event(), asyncio.Event()
     outcomes = []
 
     async def waits(_request):
-        begun.set()
+        started.set()
         try:
             await go.wait()
             outcomes.append("done")
@@ -153,11 +155,11 @@ async def test_a_call_without_a_caller_is_cancelled_where_that_is_wanted(cancels
 
     app = web.Application()
     app.add_routes([web.get("/", waits)])
-    async with served(app, door.turned_away, cancels=cancels, **RUNNER) as runner, asyncio.timeout(10):
+    async with served(app, handlers.turned_away, cancels=cancels, **RUNNER) as runner, asyncio.timeout(10):
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         _, writer = await asyncio.open_connection(*runner.addresses[0][:2])
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        await begun.wait()
+        await started.wait()
         writer.close()
         await writer.wait_closed()
         if not cancels:

@@ -1,4 +1,4 @@
-"""OAuth libraries of operators against the relay: authlib, requests-oauthlib, openid-client."""
+"""OAuth libraries that operators use: authlib, requests-oauthlib, openid-client (docs/foreign-clients.md)."""
 
 import asyncio
 import json
@@ -23,21 +23,21 @@ from relay.sandbox.papers import APP_SCHEME
 from relay.sandbox.phone import PretendedPhone, trusting
 
 CUSTOMER = LOGINS[0]
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-class Facts:
-    """What an operator knows of the relay and of itself, and the numbers it makes for its calls."""
+class OperatorSettings:
+    """An operator's settings for the relay and its own credentials."""
 
-    def __init__(self, street):
-        operator = street.operators[0]
-        self.gateway = street.gateway
-        self.org_code = street.institutions["bank"].org_code
+    def __init__(self, environment):
+        operator = environment.operators[0]
+        self.gateway = environment.gateway
+        self.org_code = environment.institutions["bank"].org_code
         self.client_id, self.client_secret = operator.client_ids[0], operator.client_secrets[0]
         self.callback = operator.callback
-        self.ca = str(street.certificates.ca)
+        self.ca = str(environment.certificates.ca)
         self.identity = (str(operator.identity.certificate), str(operator.identity.private_key))
         self.ci = ci_of(CUSTOMER.customer)
         self._operator = operator.org_code
@@ -55,113 +55,128 @@ class Facts:
 
 
 class Authlib:
-    """authlib's session on requests."""
+    """authlib's OAuth2Session on requests."""
 
-    def __init__(self, facts, _):
-        self._facts = facts
+    def __init__(self, settings, _):
+        self._settings = settings
         self._session = requests_client.OAuth2Session(
-            facts.client_id,
-            facts.client_secret,
+            settings.client_id,
+            settings.client_secret,
             token_endpoint_auth_method="client_secret_post",
             revocation_endpoint_auth_method="client_secret_post",
-            redirect_uri=facts.callback,
-            verify=facts.ca,
-            cert=facts.identity,
+            redirect_uri=settings.callback,
+            verify=settings.ca,
+            cert=settings.identity,
             trust_env=False,
         )
 
     def authorize(self):
-        facts = self._facts
-        extra = {"org_code": facts.org_code, "app_scheme": APP_SCHEME}
-        url, self._session.state = self._session.create_authorization_url(facts.url("authorize"), **extra)
-        headers = {"x-user-ci": facts.ci}
-        return self._new().get(url, headers=headers, withhold_token=True, allow_redirects=False).headers["Location"]
+        settings = self._settings
+        extra = {"org_code": settings.org_code, "app_scheme": APP_SCHEME}
+        url, self._session.state = self._session.create_authorization_url(settings.url("authorize"), **extra)
+        headers = {"x-user-ci": settings.ci}
+        return (
+            self._with_tran_id()
+            .get(url, headers=headers, withhold_token=True, allow_redirects=False)
+            .headers["Location"]
+        )
 
-    def redeem(self, back):
-        return self._new().fetch_token(
-            self._facts.url("token"), authorization_response=back, org_code=self._facts.org_code
+    def redeem(self, callback_url):
+        return self._with_tran_id().fetch_token(
+            self._settings.url("token"), authorization_response=callback_url, org_code=self._settings.org_code
         )
 
     def refresh(self):
-        return self._new().refresh_token(self._facts.url("token"), org_code=self._facts.org_code)
+        return self._with_tran_id().refresh_token(self._settings.url("token"), org_code=self._settings.org_code)
 
     def revoke(self):
-        token, body = self._session.token["access_token"], urlencode({"org_code": self._facts.org_code})
-        answer = self._new().revoke_token(self._facts.url("revoke"), token, body=body)
-        return answer.json()["rsp_code"]
+        token, body = self._session.token["access_token"], urlencode({"org_code": self._settings.org_code})
+        response = self._with_tran_id().revoke_token(self._settings.url("revoke"), token, body=body)
+        return response.json()["rsp_code"]
 
-    def ask(self):
-        return self._new().get(self._facts.accounts, headers={"x-api-type": "user-refresh"}).json()
+    def call(self):
+        return self._with_tran_id().get(self._settings.accounts, headers={"x-api-type": "user-refresh"}).json()
 
     def close(self):
         self._session.close()
 
-    def _new(self):
-        self._session.headers["x-api-tran-id"] = self._facts.tran_id()
+    def _with_tran_id(self):
+        self._session.headers["x-api-tran-id"] = self._settings.tran_id()
         return self._session
 
 
 class RequestsOauthlib:
-    """requests-oauthlib's session; revocation is oauthlib's."""
+    """requests-oauthlib's OAuth2Session, with oauthlib's revocation."""
 
-    def __init__(self, facts, _):
-        self._facts = facts
-        self._client = WebApplicationClient(facts.client_id)
-        self._session = OAuth2Session(client=self._client, redirect_uri=facts.callback)
-        self._session.verify, self._session.cert, self._session.trust_env = facts.ca, facts.identity, False
-        self._ours = {"org_code": facts.org_code, "client_secret": facts.client_secret}
+    def __init__(self, settings, _):
+        self._settings = settings
+        self._client = WebApplicationClient(settings.client_id)
+        self._session = OAuth2Session(client=self._client, redirect_uri=settings.callback)
+        self._session.verify, self._session.cert, self._session.trust_env = settings.ca, settings.identity, False
+        self._extra_fields = {"org_code": settings.org_code, "client_secret": settings.client_secret}
 
     def authorize(self):
-        facts = self._facts
-        extra = {"org_code": facts.org_code, "app_scheme": APP_SCHEME}
-        url, _ = self._session.authorization_url(facts.url("authorize"), **extra)
-        headers = {"x-user-ci": facts.ci}
-        return self._new().get(url, headers=headers, withhold_token=True, allow_redirects=False).headers["Location"]
+        settings = self._settings
+        extra = {"org_code": settings.org_code, "app_scheme": APP_SCHEME}
+        url, _ = self._session.authorization_url(settings.url("authorize"), **extra)
+        headers = {"x-user-ci": settings.ci}
+        return (
+            self._with_tran_id()
+            .get(url, headers=headers, withhold_token=True, allow_redirects=False)
+            .headers["Location"]
+        )
 
-    def redeem(self, back):
-        url = self._facts.url("token")
-        return self._new().fetch_token(url, authorization_response=back, include_client_id=True, **self._ours)
+    def redeem(self, callback_url):
+        url = self._settings.url("token")
+        return self._with_tran_id().fetch_token(
+            url, authorization_response=callback_url, include_client_id=True, **self._extra_fields
+        )
 
     def refresh(self):
-        url, client_id = self._facts.url("token"), self._facts.client_id
-        return self._new().refresh_token(url, client_id=client_id, **self._ours)
+        url, client_id = self._settings.url("token"), self._settings.client_id
+        return self._with_tran_id().refresh_token(url, client_id=client_id, **self._extra_fields)
 
     def revoke(self):
-        token, ours = self._session.token["access_token"], self._ours | {"client_id": self._facts.client_id}
-        url, headers, body = self._client.prepare_token_revocation_request(self._facts.url("revoke"), token, **ours)
-        return self._new().post(url, body, headers=headers, withhold_token=True).json()["rsp_code"]
+        token, fields = (
+            self._session.token["access_token"],
+            self._extra_fields | {"client_id": self._settings.client_id},
+        )
+        url, headers, body = self._client.prepare_token_revocation_request(
+            self._settings.url("revoke"), token, **fields
+        )
+        return self._with_tran_id().post(url, body, headers=headers, withhold_token=True).json()["rsp_code"]
 
-    def ask(self):
-        return self._new().get(self._facts.accounts, headers={"x-api-type": "user-refresh"}).json()
+    def call(self):
+        return self._with_tran_id().get(self._settings.accounts, headers={"x-api-type": "user-refresh"}).json()
 
     def close(self):
         self._session.close()
 
-    def _new(self):
-        self._session.headers["x-api-tran-id"] = self._facts.tran_id()
+    def _with_tran_id(self):
+        self._session.headers["x-api-tran-id"] = self._settings.tran_id()
         return self._session
 
 
 class OpenidClient:
-    """openid-client on node, a process for each step."""
+    """openid-client on node, with a process for each step."""
 
-    def __init__(self, facts, npm_packages):
-        self._facts = facts
+    def __init__(self, settings, npm_packages):
+        self._settings = settings
         self._tokens = {}
         self._state = secrets.token_hex(
             20
         )  # its own generators.state() has 43 characters of base64url, 규격 takes aN(40)
-        certificate, private_key = facts.identity
-        self._told = {
-            name: getattr(facts, name)
+        certificate, private_key = settings.identity
+        self._base_input = {
+            name: getattr(settings, name)
             for name in ("gateway", "org_code", "client_id", "client_secret", "callback", "ca", "ci")
         } | {"certificate": certificate, "private_key": private_key, "app_scheme": APP_SCHEME, "state": self._state}
 
     def authorize(self):
         return self._step("authorize")
 
-    def redeem(self, back):
-        self._tokens = self._step("redeem", back=back)
+    def redeem(self, callback_url):
+        self._tokens = self._step("redeem", callback_url=callback_url)
         return self._tokens
 
     def refresh(self):
@@ -170,78 +185,80 @@ class OpenidClient:
 
     def revoke(self):
         assert self._step("revoke", access_token=self._tokens["access_token"]) == ""
-        return "00000"  # openid-client tells success by not failing, and nothing of the body
+        return "00000"  # openid-client returns nothing on success
 
-    def ask(self):
-        return self._step("ask", url=self._facts.accounts, access_token=self._tokens["access_token"])
+    def call(self):
+        return self._step("call", url=self._settings.accounts, access_token=self._tokens["access_token"])
 
     def close(self):
-        """No process outlives its step."""
+        """Does nothing: each process has ended with its step."""
 
-    def _step(self, step, **more):
-        told = self._told | more | {"step": step, "tran_id": self._facts.tran_id()}
-        command = ["node", HERE / "openid_client.mjs"]
-        done = subprocess.run(command, input=json.dumps(told), capture_output=True, text=True, timeout=30, check=False)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+    def _step(self, step, **parameters):
+        step_input = self._base_input | parameters | {"step": step, "tran_id": self._settings.tran_id()}
+        command = ["node", FOLDER / "openid_client.mjs"]
+        process = subprocess.run(
+            command, input=json.dumps(step_input), capture_output=True, text=True, timeout=30, check=False
+        )
+        assert process.returncode == 0, process.stderr
+        return json.loads(process.stdout)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def street(tmp_path_factory):
-    async with neighbourhood(tmp_path_factory.mktemp("foreign") / "street") as around:
-        yield around.street
+async def environment(tmp_path_factory):
+    async with neighbourhood(tmp_path_factory.mktemp("foreign") / "environment") as running:
+        yield running.street
 
 
 @pytest.fixture(params=[Authlib, RequestsOauthlib, OpenidClient])
-def client(request, street, npm_packages):
-    client = request.param(Facts(street), npm_packages)
+def client(request, environment, npm_packages):
+    client = request.param(OperatorSettings(environment), npm_packages)
     yield client
     client.close()
 
 
 @pytest.fixture
-def consented(street):
-    """The library asks, the customer walks over the pages; where the customer comes back to."""
+def authorize(environment):
+    """Sends the authorization request and completes the pages. Returns the callback URL."""
 
-    async def obtain(client):
+    async def complete(client):
         location = await asyncio.to_thread(client.authorize)
-        async with PretendedPhone(trusting(street.certificates.ca), CUSTOMER.login_id, CUSTOMER.password) as phone:
+        async with PretendedPhone(trusting(environment.certificates.ca), CUSTOMER.login_id, CUSTOMER.password) as phone:
             return await phone.walk(location)
 
-    return obtain
+    return complete
 
 
 def jti(token):
     return jwt.decode(token, options={"verify_signature": False})["jti"]
 
 
-async def cut_off(client):
-    """Ask until the token is refused; one that opens a call begun CUT_OFF_S after this moment is a fault."""
+async def wait_until_refused(client):
+    """Calls until the token is refused. Fails if a call that starts CUT_OFF_S later still passes."""
     deadline = time.monotonic() + CUT_OFF_S
-    asked, said = 0.0, {"rsp_code": ""}
-    while said["rsp_code"] != "40101":
-        assert asked < deadline, said["rsp_code"]
-        asked = time.monotonic()
-        said = await asyncio.to_thread(client.ask)
+    started_at, body = 0.0, {"rsp_code": ""}
+    while body["rsp_code"] != "40101":
+        assert started_at < deadline, body["rsp_code"]
+        started_at = time.monotonic()
+        body = await asyncio.to_thread(client.call)
 
 
-async def test_code_refresh_and_revoke_as_the_library_does_them(client, consented):
-    tokens = await asyncio.to_thread(client.redeem, await consented(client))
+async def test_code_refresh_and_revocation_with_the_library(client, authorize):
+    tokens = await asyncio.to_thread(client.redeem, await authorize(client))
     assert tokens["token_type"] == "Bearer"
-    assert (await asyncio.to_thread(client.ask))["rsp_code"] == "00000"
+    assert (await asyncio.to_thread(client.call))["rsp_code"] == "00000"
 
-    first, kept = tokens["access_token"], tokens["refresh_token"]
+    access_token, refresh_token = tokens["access_token"], tokens["refresh_token"]
     tokens = await asyncio.to_thread(client.refresh)
-    assert jti(tokens["access_token"]) != jti(first)
-    assert tokens["refresh_token"] == kept
-    assert (await asyncio.to_thread(client.ask))["rsp_code"] == "00000"
+    assert jti(tokens["access_token"]) != jti(access_token)
+    assert tokens["refresh_token"] == refresh_token
+    assert (await asyncio.to_thread(client.call))["rsp_code"] == "00000"
 
     assert await asyncio.to_thread(client.revoke) == "00000"
-    await cut_off(client)
+    await wait_until_refused(client)
 
 
-async def test_a_code_redeemed_twice_is_the_librarys_invalid_grant(client, consented):
-    back = await consented(client)
-    await asyncio.to_thread(client.redeem, back)
+async def test_a_code_redeemed_twice_raises_invalid_grant(client, authorize):
+    callback_url = await authorize(client)
+    await asyncio.to_thread(client.redeem, callback_url)
     with pytest.raises(Exception, match="invalid_grant"):
-        await asyncio.to_thread(client.redeem, back)
+        await asyncio.to_thread(client.redeem, callback_url)

@@ -1,4 +1,4 @@
-"""The authority over a real unix socket, with a real ledger, real keys and real secrets; only the clock is ours."""
+"""The authority on a unix socket with real ledger, keys and secrets; only the clock is simulated."""
 
 import asyncio
 import base64
@@ -45,23 +45,23 @@ CI = base64.b64encode(hashlib.sha512(b"a customer").digest()).decode()
 
 
 def cheap_hash(secret):
-    """A slow hash that is quick enough for a test."""
-    digest = hashlib.scrypt(secret.encode(), salt=b"saltsaltsaltsalt", n=2**10, r=8, p=1, dklen=32)
-    salt, told = (base64.b64encode(raw).decode().rstrip("=") for raw in (b"saltsaltsaltsalt", digest))
-    return f"$scrypt$ln=10,r=8,p=1${salt}${told}"
+    """An scrypt hash with a low cost for tests."""
+    raw_digest = hashlib.scrypt(secret.encode(), salt=b"saltsaltsaltsalt", n=2**10, r=8, p=1, dklen=32)
+    salt, digest = (base64.b64encode(raw).decode().rstrip("=") for raw in (b"saltsaltsaltsalt", raw_digest))
+    return f"$scrypt$ln=10,r=8,p=1${salt}${digest}"
 
 
-def an_office(folder):
+def build_settings(folder):
     services = {
         CLIENT: Client(Service(CLIENT, "모아보기", OPERATOR, (CALLBACK,), (APP_SCHEME,)), cheap_hash(SECRET)),
         OTHER_CLIENT: Client(Service(OTHER_CLIENT, "다봄", OTHER_OPERATOR, (CALLBACK,)), cheap_hash(OTHER_SECRET)),
         SECRETLESS: Client(Service(SECRETLESS, "새것", OPERATOR, (CALLBACK,), (APP_SCHEME,)), ""),
     }
-    told = {"base_urls": ("http://127.0.0.1:1",), "link": Link.LEASED_LINE}
+    connection = {"base_urls": ("http://127.0.0.1:1",), "link": Link.LEASED_LINE}
     providers = (
-        Provider(org_code=BANK, name="가온은행", industry="bank", authentication=Authentication.HOSTED, **told),
-        Provider(org_code=CARD, name="가온카드", industry="card", authentication=Authentication.HOSTED, **told),
-        Provider(org_code=NO_PAGES, name="나루은행", industry="bank", **told),
+        Provider(org_code=BANK, name="가온은행", industry="bank", authentication=Authentication.HOSTED, **connection),
+        Provider(org_code=CARD, name="가온카드", industry="card", authentication=Authentication.HOSTED, **connection),
+        Provider(org_code=NO_PAGES, name="나루은행", industry="bank", **connection),
     )
     return Office(
         relay=RELAY,
@@ -76,7 +76,7 @@ def an_office(folder):
 
 @dataclass
 class Reply:
-    """An answer: status, headers (one value each), and the JSON of its body, None without one."""
+    """A response: status, headers (one value each), and the JSON of its body, None without one."""
 
     status: int
     headers: dict = field(repr=False)
@@ -87,18 +87,18 @@ class Reply:
         return self.headers.get("x-relay-reason", "")
 
     @property
-    def told(self):
-        """What a redirect tells the callback."""
+    def callback_parameters(self):
+        """Query parameters of a redirect to the callback."""
         return dict(parse_qsl(urlsplit(self.headers["Location"]).query, strict_parsing=True))
 
 
-class Desk:
-    """The authority and an operator's way to it. `now` is its clock, `authority` what stands behind the socket."""
+class OperatorClient:
+    """An operator's client of the authority. `clock` is the authority's clock, `authority` its services."""
 
-    def __init__(self, authority, session, now):
+    def __init__(self, authority, session, clock):
         self.authority = authority
         self.session = session
-        self.clock = now
+        self.clock = clock
         self._numbers = count(1)
 
     @property
@@ -106,30 +106,35 @@ class Desk:
         return self.authority.ledger
 
     def claims(self, token):
-        """What a token says, unverified."""
+        """Returns the unverified claims of a token."""
         return jwt.decode(token, options={"verify_signature": False})
 
     async def send(self, method, target, body=b"", **headers):
-        """A call as the gateway passes it on; a header given as None is left out, `_` in its name is a hyphen."""
-        told = {"x-api-tran-id": TRAN_ID, "x-relay-operators": OPERATOR}
+        """Sends a call as the gateway does. A header of None is omitted, `_` in its name is a hyphen."""
+        sent_headers = {"x-api-tran-id": TRAN_ID, "x-relay-operators": OPERATOR}
         if method == "POST":
-            told["content-type"] = "application/x-www-form-urlencoded"
-        told |= {name.replace("_", "-"): value for name, value in headers.items()}
-        told = {name: value for name, value in told.items() if value is not None}
+            sent_headers["content-type"] = "application/x-www-form-urlencoded"
+        sent_headers |= {name.replace("_", "-"): value for name, value in headers.items()}
+        sent_headers = {name: value for name, value in sent_headers.items() if value is not None}
         url = URL(f"http://authority{target}", encoded=True)
         async with self.session.request(
-            method, url, data=body or None, headers=told, allow_redirects=False, skip_auto_headers=["Content-Type"]
-        ) as answer:
-            raw = await answer.read()
-            return Reply(answer.status, answer.headers, json.loads(raw) if raw else None)
+            method,
+            url,
+            data=body or None,
+            headers=sent_headers,
+            allow_redirects=False,
+            skip_auto_headers=["Content-Type"],
+        ) as response:
+            raw = await response.read()
+            return Reply(response.status, response.headers, json.loads(raw) if raw else None)
 
     async def post(self, path, form, **headers):
-        """A form to `/oauth/2.0/PATH`; a field given as None is left out."""
+        """Sends a form to `/oauth/2.0/PATH`. A field of None is omitted."""
         fields = {name: value for name, value in form.items() if value is not None}
         return await self.send("POST", f"/oauth/2.0/{path}", urlencode(fields).encode(), **headers)
 
-    async def consent(self, *, provider=BANK, scopes=("bank.deposit",), end=date(2027, 12, 31), redirect_uri=CALLBACK):
-        """A consent given at the pages; the code it ended in."""
+    async def get_code(self, *, provider=BANK, scopes=("bank.deposit",), end=date(2027, 12, 31), redirect_uri=CALLBACK):
+        """Gives a consent as the pages do and returns its code."""
         number = next(self._numbers)
         now = int(self.clock())
         request = AuthorizationRequest(
@@ -155,8 +160,8 @@ class Desk:
         await self.ledger.give_consent(request.request_id, consent, Code(digest, now + 600), now)
         return code
 
-    def by_code(self, code, /, **changes):
-        """The form of 개별인증-002."""
+    def code_form(self, code, /, **changes):
+        """Returns the form of 개별인증-002."""
         return {
             "org_code": BANK,
             "grant_type": "authorization_code",
@@ -166,8 +171,8 @@ class Desk:
             "redirect_uri": CALLBACK,
         } | changes
 
-    def by_refresh(self, token, /, **changes):
-        """The form of 개별인증-003."""
+    def refresh_form(self, token, /, **changes):
+        """Returns the form of 개별인증-003."""
         return {
             "org_code": BANK,
             "grant_type": "refresh_token",
@@ -176,25 +181,25 @@ class Desk:
             "client_secret": SECRET,
         } | changes
 
-    def revoking(self, token, /, **changes):
-        """The form of 개별인증-004."""
+    def revocation_form(self, token, /, **changes):
+        """Returns the form of 개별인증-004."""
         return {"org_code": BANK, "token": token, "client_id": CLIENT, "client_secret": SECRET} | changes
 
-    async def pair(self, **consent):
-        """The body of 개별인증-002 for a new consent."""
-        code = await self.consent(**consent)
-        reply = await self.post("token", self.by_code(code, org_code=consent.get("provider", BANK)))
+    async def issue_pair(self, **consent):
+        """Returns the body of 개별인증-002 for a new consent."""
+        code = await self.get_code(**consent)
+        reply = await self.post("token", self.code_form(code, org_code=consent.get("provider", BANK)))
         assert reply.status == 200, reply
         return reply.body
 
     async def is_live(self, access_token):
-        """Whether the ledger holds this access token for good."""
+        """Returns whether this access token is live in the ledger."""
         record, _ = await self.ledger.consent_behind(self.claims(access_token)["jti"])
         return record.state.value == "live"
 
-    def asking(self, **changes):
-        """The query of 개별인증-001; a parameter given as None is left out."""
-        asked = {
+    def authorize_query(self, **changes):
+        """Returns the query of 개별인증-001. A parameter of None is omitted."""
+        parameters = {
             "org_code": BANK,
             "response_type": "code",
             "client_id": CLIENT,
@@ -202,16 +207,16 @@ class Desk:
             "app_scheme": APP_SCHEME,
             "state": "State1",
         } | changes
-        return urlencode({name: value for name, value in asked.items() if value is not None}, quote_via=quote)
+        return urlencode({name: value for name, value in parameters.items() if value is not None}, quote_via=quote)
 
     async def authorize(self, query, **headers):
-        """개별인증-001 with a query as it is."""
+        """Calls 개별인증-001 with this query."""
         return await self.send("GET", f"/oauth/2.0/authorize?{query}", **({"x_user_ci": CI} | headers))
 
 
 @pytest.fixture(scope="session")
 def empty_ledger(tmp_path_factory):
-    """A SQLite ledger with its tables and nothing in them, to be copied."""
+    """An empty SQLite ledger to copy."""
     path = tmp_path_factory.mktemp("ledger") / "empty.db"
     asyncio.run(schema.upgrade(f"sqlite:{path}"))
     return path
@@ -225,21 +230,21 @@ def key_folder(tmp_path_factory):
 
 
 @pytest.fixture
-async def desk(tmp_path, empty_ledger, key_folder):
-    """The authority behind a unix socket, all real but the clock, the institutions and the proofs."""
+async def operator(tmp_path, empty_ledger, key_folder):
+    """An operator of an authority without institutions and consent verifier."""
     shutil.copy(empty_ledger, tmp_path / "ledger.db")
     ledger = await open_ledger(f"sqlite:{tmp_path / 'ledger.db'}", Sealer([CustomerKey("one", b"k" * 32)]), 4)
     secrets = ClientSecrets(lambda: 0.0)
     ids = count(1)
-    nothing = SimpleNamespace()
+    unused = SimpleNamespace()
     authority = Authority(
-        an_office(key_folder),
+        build_settings(key_folder),
         ledger,
         FolderSigner.of_folder(key_folder, RELAY, 5.0),
         secrets,
-        nothing,
-        nothing,
-        lambda: made.clock(),  # noqa: PLW0108 - `made` comes later, and its clock changes
+        unused,
+        unused,
+        lambda: client.clock(),  # noqa: PLW0108 - `client` is assigned later and its clock changes
         lambda: f"id{next(ids)}",
     )
     connector = aiohttp.UnixConnector(str(tmp_path / "authority.sock"), limit=0)
@@ -248,7 +253,7 @@ async def desk(tmp_path, empty_ledger, key_folder):
         aiohttp.ClientSession(connector=connector) as session,
     ):
         await web.UnixSite(runner, str(tmp_path / "authority.sock")).start()
-        made = Desk(authority, session, lambda: NOW + 0.5)
-        yield made
+        client = OperatorClient(authority, session, lambda: NOW + 0.5)
+        yield client
     await ledger.close()
     secrets.close()

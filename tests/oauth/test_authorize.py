@@ -1,4 +1,4 @@
-"""개별인증-001: an operator asks for a customer's authorization; who may be redirected, and with what."""
+"""개별인증-001: authorization requests and their redirects."""
 
 from dataclasses import replace
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -15,21 +15,21 @@ OTHER = "ZOPB000001SVC01"
 
 
 @pytest.mark.parametrize("more", ["", "&", "&&"])
-async def test_the_customer_is_sent_on_their_way_and_the_request_is_kept(desk, more):
-    reply = await desk.authorize(desk.asking() + more)
+async def test_the_request_is_stored_and_the_customer_redirected(operator, more):
+    reply = await operator.authorize(operator.authorize_query() + more)
     assert (reply.status, reply.body) == (302, None)
     assert reply.headers["Location"] == "https://pages.example/authentication/id1"
-    kept = await desk.ledger.request("id1", None, NOW)
-    assert (kept.provider, kept.operator, kept.client_id) == ("ZBAA000001", "ZOPA000001", "ZOPA000001SVC01")
-    assert (kept.redirect_uri, kept.app_scheme, kept.oauth_state) == (CALLBACK, "moabogi://done", "State1")
-    assert (kept.api_tran_id, kept.asked_at, kept.expires_at) == (TRAN_ID, NOW, NOW + 600)
-    assert kept.ci.endswith("==")
+    stored = await operator.ledger.request("id1", None, NOW)
+    assert (stored.provider, stored.operator, stored.client_id) == ("ZBAA000001", "ZOPA000001", "ZOPA000001SVC01")
+    assert (stored.redirect_uri, stored.app_scheme, stored.oauth_state) == (CALLBACK, "moabogi://done", "State1")
+    assert (stored.api_tran_id, stored.asked_at, stored.expires_at) == (TRAN_ID, NOW, NOW + 600)
+    assert stored.ci.endswith("==")
 
 
-async def test_an_answer_tells_the_gateway_who_asked_for_whom(desk):
-    reply = await desk.authorize(desk.asking())
-    told = {name.lower(): value for name, value in reply.headers.items() if name.lower().startswith("x-")}
-    assert told == {
+async def test_the_response_has_the_record_headers(operator):
+    reply = await operator.authorize(operator.authorize_query())
+    headers = {name.lower(): value for name, value in reply.headers.items() if name.lower().startswith("x-")}
+    assert headers == {
         "x-api-tran-id": TRAN_ID,
         "x-relay-api-code": "AU01",
         "x-relay-provider": "ZBAA000001",
@@ -43,7 +43,7 @@ async def test_an_answer_tells_the_gateway_who_asked_for_whom(desk):
     [
         ({"client_id": None}, "", "client_unknown"),
         ({"client_id": ""}, "", "client_unknown"),
-        ({"client_id": "nobody"}, "", "client_unknown"),
+        ({"client_id": "unknown"}, "", "client_unknown"),
         ({}, "&client_id=ZOPA000001SVC01", "client_unknown"),
         ({}, "&client%5Fid=ZOPB000001SVC01", "client_unknown"),
         ({"redirect_uri": None}, "", "redirect_uri_unknown"),
@@ -56,23 +56,25 @@ async def test_an_answer_tells_the_gateway_who_asked_for_whom(desk):
     ],
     ids=str,
 )
-async def test_without_a_client_and_its_callback_nobody_is_redirected(desk, changes, more, reason):
-    reply = await desk.authorize(desk.asking(**changes) + more)
+async def test_without_a_registered_callback_there_is_no_redirect(operator, changes, more, reason):
+    reply = await operator.authorize(operator.authorize_query(**changes) + more)
     assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_request", reason)
     assert "Location" not in reply.headers
 
 
 @pytest.mark.parametrize("field", ["org_code", "response_type", "client_id", "redirect_uri", "app_scheme", "state"])
-async def test_a_name_that_resembles_a_parameter_is_told_to_the_callback(desk, look_alikes, field):
+async def test_a_name_that_resembles_a_parameter_is_told_to_the_callback(operator, look_alikes, field):
     for name in look_alikes(field):
-        reply = await desk.authorize(f"{desk.asking()}&{quote(name, safe='')}=https%3A%2F%2Fthief.example%2F")
+        reply = await operator.authorize(
+            f"{operator.authorize_query()}&{quote(name, safe='')}=https%3A%2F%2Fthief.example%2F"
+        )
         assert (reply.status, reply.reason) == (302, "parameter_ambiguous"), name
         assert reply.headers["Location"].startswith(f"{CALLBACK}?")
-        assert (reply.told["error"], reply.told["state"]) == ("invalid_request", "State1")
+        assert (reply.callback_parameters["error"], reply.callback_parameters["state"]) == ("invalid_request", "State1")
 
 
-async def test_without_a_query_nobody_is_redirected(desk):
-    reply = await desk.send("GET", "/oauth/2.0/authorize", x_user_ci="Q0k=")
+async def test_without_a_query_there_is_no_redirect(operator):
+    reply = await operator.send("GET", "/oauth/2.0/authorize", x_user_ci="Q0k=")
     assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_request", "client_unknown")
 
 
@@ -108,60 +110,60 @@ async def test_without_a_query_nobody_is_redirected(desk):
     ],
     ids=str,
 )
-async def test_every_other_misfortune_is_told_to_the_callback(desk, changes, more, headers, error, reason):
-    reply = await desk.authorize(desk.asking(**changes) + more, **headers)
+async def test_every_other_misfortune_is_told_to_the_callback(operator, changes, more, headers, error, reason):
+    reply = await operator.authorize(operator.authorize_query(**changes) + more, **headers)
     assert (reply.status, reply.body) == (302, None)
     assert reply.headers["Location"].startswith(CALLBACK + "?")
-    told = reply.told
-    assert told.pop("error_description")
-    assert told == {"error": error, "state": "State1", "api_tran_id": TRAN_ID}
+    parameters = reply.callback_parameters
+    assert parameters.pop("error_description")
+    assert parameters == {"error": error, "state": "State1", "api_tran_id": TRAN_ID}
     assert (reply.reason, reply.headers["x-relay-error"]) == (reason, error)
 
 
 @pytest.mark.parametrize("state", [None, "", "x" * 41, "with-hyphen", "<script>", "상태"])
-async def test_a_state_that_is_none_is_refused_and_never_told_back(desk, state):
-    reply = await desk.authorize(desk.asking(state=state))
+async def test_a_malformed_state_is_refused_and_not_repeated(operator, state):
+    reply = await operator.authorize(operator.authorize_query(state=state))
     assert reply.status == 302
-    assert set(reply.told) == {"error", "error_description", "api_tran_id"}
-    assert reply.told["error"] == "invalid_request"
+    assert set(reply.callback_parameters) == {"error", "error_description", "api_tran_id"}
+    assert reply.callback_parameters["error"] == "invalid_request"
 
 
-async def test_a_doubled_state_is_never_told_back(desk):
-    reply = await desk.authorize(desk.asking() + "&state=State2")
-    assert (reply.told["error"], reply.reason) == ("invalid_request", "parameter_twice")
-    assert "state" not in reply.told
+async def test_a_repeated_state_is_not_sent_back(operator):
+    reply = await operator.authorize(operator.authorize_query() + "&state=State2")
+    assert (reply.callback_parameters["error"], reply.reason) == ("invalid_request", "parameter_twice")
+    assert "state" not in reply.callback_parameters
 
 
 @pytest.mark.parametrize("tran_id", [None, "ZOPA000001M1", "zopa000001m00000000000001"])
 @pytest.mark.parametrize("fault", [None, "header_missing"])
-async def test_a_tran_id_that_is_none_is_told_to_the_callback_as_it_came(desk, tran_id, fault):
-    reply = await desk.authorize(desk.asking(), x_api_tran_id=tran_id, x_relay_fault=fault)
-    told = dict(parse_qsl(urlsplit(reply.headers["Location"]).query))
-    assert (reply.status, told["error"], told["state"]) == (302, "invalid_request", "State1")
-    assert told.get("api_tran_id") == tran_id
+async def test_a_malformed_tran_id_is_repeated_to_the_callback(operator, tran_id, fault):
+    reply = await operator.authorize(operator.authorize_query(), x_api_tran_id=tran_id, x_relay_fault=fault)
+    parameters = dict(parse_qsl(urlsplit(reply.headers["Location"]).query))
+    assert (reply.status, parameters["error"], parameters["state"]) == (302, "invalid_request", "State1")
+    assert parameters.get("api_tran_id") == tran_id
 
 
-async def test_an_institution_without_individual_authentication_takes_no_such_call(desk):
-    reply = await desk.authorize(desk.asking(org_code="ZBAB000001"))
+async def test_an_institution_without_a_flow_is_405(operator):
+    reply = await operator.authorize(operator.authorize_query(org_code="ZBAB000001"))
     assert (reply.status, reply.body["error"], reply.reason) == (405, "method_not_allowed", "method_not_allowed")
     assert "Location" not in reply.headers
 
 
-async def test_who_is_not_the_operator_does_not_learn_what_an_institution_offers(desk):
-    reply = await desk.authorize(desk.asking(org_code="ZBAB000001"), x_relay_operators="ZOPB000001")
-    assert (reply.status, reply.told["error"]) == (302, "unauthorized_client")
+async def test_another_operator_does_not_learn_the_flow(operator):
+    reply = await operator.authorize(operator.authorize_query(org_code="ZBAB000001"), x_relay_operators="ZOPB000001")
+    assert (reply.status, reply.callback_parameters["error"]) == (302, "unauthorized_client")
 
 
-async def test_a_callbacks_own_query_stays(desk):
-    office = desk.authority.office
-    known = office.clients["ZOPA000001SVC01"]
+async def test_the_query_of_a_callback_is_kept(operator):
+    settings = operator.authority.office
+    known = settings.clients["ZOPA000001SVC01"]
     service = replace(known.service, callbacks=("https://operator.example/cb?kind=1",))
     clients = {"ZOPA000001SVC01": Client(service, known.secret_hash)}
-    desk.authority.office = replace(office, clients=clients)
-    asked = desk.asking(redirect_uri="https://operator.example/cb?kind=1", org_code=None)
-    reply = await desk.authorize(asked)
-    assert reply.told["kind"] == "1"
-    assert reply.told["error"] == "invalid_request"
+    operator.authority.office = replace(settings, clients=clients)
+    query = operator.authorize_query(redirect_uri="https://operator.example/cb?kind=1", org_code=None)
+    reply = await operator.authorize(query)
+    assert reply.callback_parameters["kind"] == "1"
+    assert reply.callback_parameters["error"] == "invalid_request"
 
 
 @pytest.mark.parametrize(
@@ -171,18 +173,18 @@ async def test_a_callbacks_own_query_stays(desk):
         (RuntimeError("Q0k= is not to be seen"), "server_error", "relay_broken"),
     ],
 )
-async def test_a_trouble_of_ours_is_told_to_the_callback(desk, monkeypatch, caplog, raised, error, reason):
-    async def broken(_):
+async def test_an_internal_error_is_sent_to_the_callback(operator, monkeypatch, caplog, raised, error, reason):
+    async def fail(_):
         raise raised
 
-    monkeypatch.setattr(desk.ledger, "open_request", broken)
-    reply = await desk.authorize(desk.asking())
-    assert (reply.status, reply.told["error"], reply.reason) == (302, error, reason)
-    assert reply.told["state"] == "State1"
+    monkeypatch.setattr(operator.ledger, "open_request", fail)
+    reply = await operator.authorize(operator.authorize_query())
+    assert (reply.status, reply.callback_parameters["error"], reply.reason) == (302, error, reason)
+    assert reply.callback_parameters["state"] == "State1"
     assert "Q0k=" not in caplog.text + reply.headers["Location"]
 
 
-async def test_a_way_that_is_not_set_up_is_told_to_the_callback(desk):
-    desk.authority.office = replace(desk.authority.office, pages_url="")
-    reply = await desk.authorize(desk.asking())
-    assert (reply.status, reply.told["error"], reply.reason) == (302, "server_error", "way_unfit")
+async def test_an_unconfigured_flow_is_sent_to_the_callback(operator):
+    operator.authority.office = replace(operator.authority.office, pages_url="")
+    reply = await operator.authorize(operator.authorize_query())
+    assert (reply.status, reply.callback_parameters["error"], reply.reason) == (302, "server_error", "way_unfit")

@@ -1,4 +1,4 @@
-"""통합인증-002: a signed consent becomes a pair of tokens. Proofs are ours here; whole ones stand in tests/infra."""
+"""통합인증-002: issues a token pair for a signed consent, with a fake verifier; tests/infra has the real one."""
 
 import asyncio
 import json
@@ -55,13 +55,13 @@ def without_absent(form):
     return {name: value for name, value in form.items() if value is not None}
 
 
-def by_certificate(desk, **changed):
-    """The form of auth_type 0, nonces new each time; a field given as None is left out."""
+def certificate_form(operator, **changed):
+    """Returns the form of auth_type 0 with new nonces. A field of None is omitted."""
     number = next(numbers)
     password = changed.get("password") or base64url(b"signed consent")
     person = base64url(b"signed agreement")
     return without_absent(
-        desk.by_code("unused", code=None, redirect_uri=None, grant_type="password")
+        operator.code_form("unused", code=None, redirect_uri=None, grant_type="password")
         | {
             "tx_id": tx_id(),
             "ca_code": BY_CERTIFICATE,
@@ -80,12 +80,12 @@ def by_certificate(desk, **changed):
     )
 
 
-def by_provider(desk, **changed):
-    """The form of auth_type 1."""
+def provider_form(operator, **changed):
+    """Returns the form of auth_type 1."""
     consent = changed.get("consent") or json.dumps(DEMAND, ensure_ascii=False)
     return without_absent(
-        by_certificate(
-            desk,
+        certificate_form(
+            operator,
             **dict.fromkeys(CONDITIONAL["0"]),
             tx_id=tx_id(BY_PROVIDER),
             ca_code=BY_PROVIDER,
@@ -99,95 +99,95 @@ def by_provider(desk, **changed):
     )
 
 
-FORMS = {"0": by_certificate, "1": by_provider}
+FORMS = {"0": certificate_form, "1": provider_form}
 
 
-class Proofs:
-    """Proves whatever it is asked, by the text or doubt that `says` holds."""
+class FakeConsentVerifier:
+    """Returns or raises `result`. `calls` are the arguments of its calls."""
 
     def __init__(self):
-        self.says, self.asked = DEMAND, []
+        self.result, self.calls = DEMAND, []
 
     async def prove(self, signed, ca_code, now):
-        self.asked.append((signed, ca_code, now))
-        if isinstance(self.says, Doubt):
-            raise Unproven(self.says, "password")
-        return json.dumps(self.says).encode() if isinstance(self.says, dict) else self.says
+        self.calls.append((signed, ca_code, now))
+        if isinstance(self.result, Doubt):
+            raise Unproven(self.result, "password")
+        return json.dumps(self.result).encode() if isinstance(self.result, dict) else self.result
 
 
 @pytest.fixture
-async def counter(desk):
-    """The authority's counter: `proofs` are ours, both certifiers stand in its settings."""
-    desk.authority.office = replace(desk.authority.office, certifiers=CERTIFIERS)
-    desk.authority.proofs = desk.proofs = Proofs()
-    return desk
+async def operator(operator):
+    """An operator of an authority with two certifiers and a fake consent verifier."""
+    operator.authority.office = replace(operator.authority.office, certifiers=CERTIFIERS)
+    operator.authority.proofs = operator.verifier = FakeConsentVerifier()
+    return operator
 
 
-async def refused(desk, form):
-    """Status, error and the reason on record of a form that gets nothing."""
-    reply = await desk.post("token", form)
+async def send_refused(operator, form):
+    """Sends a form that must be refused. Returns status, error and recorded reason."""
+    reply = await operator.post("token", form)
     assert form["password"] not in json.dumps(reply.body)
     return reply.status, reply.body["error"], reply.reason
 
 
 @pytest.mark.parametrize("auth_type", FORMS)
-async def test_a_proven_consent_becomes_a_pair(counter, auth_type):
-    form = FORMS[auth_type](counter)
-    reply = await counter.post("token", form)
+async def test_a_verified_consent_gets_a_pair(operator, auth_type):
+    form = FORMS[auth_type](operator)
+    reply = await operator.post("token", form)
     assert reply.status == 200, reply
-    told = "tx_id token_type access_token expires_in refresh_token refresh_token_expires_in scope"
-    assert list(reply.body) == told.split()
+    names = "tx_id token_type access_token expires_in refresh_token refresh_token_expires_in scope"
+    assert list(reply.body) == names.split()
     assert (reply.body["tx_id"], reply.body["token_type"]) == (form["tx_id"], "Bearer")
     assert reply.body["scope"] == "bank.list bank.deposit"
     assert reply.headers["x-relay-api-code"] == "AU11"
-    _, consent = await counter.ledger.consent_behind(counter.claims(reply.body["access_token"])["jti"])
+    _, consent = await operator.ledger.consent_behind(operator.claims(reply.body["access_token"])["jti"])
     assert (consent.authentication.value, consent.ci, consent.operator) == ("integrated", CI, "ZOPA000001")
     assert [target.scope for target in consent.particulars.targets] == ["bank.list", "bank.deposit"]
 
 
-async def test_what_is_proven_is_what_was_sent(counter):
-    form = by_certificate(counter)
-    await counter.post("token", form)
-    other = by_provider(counter)
-    await counter.post("token", other)
+async def test_the_verifier_gets_the_decoded_form(operator):
+    form = certificate_form(operator)
+    await operator.post("token", form)
+    other = provider_form(operator)
+    await operator.post("token", other)
     nonces = (urlsafe_b64decode(form[name] + "==") for name in ("consent_nonce", "ucpid_nonce"))
     documents = b"signed consent", b"signed agreement"
-    assert counter.proofs.asked == [
+    assert operator.verifier.calls == [
         (CertificateSigned(form["tx_id"], CI, *documents, *nonces), BY_CERTIFICATE, NOW),
         (HashSigned(other["tx_id"], CI, other["password"], other["consent"], "cert-tx-1"), BY_PROVIDER, NOW),
     ]
 
 
-async def test_lists_alone_are_granted_for_a_week(counter):
-    counter.proofs.says = LISTS
-    reply = await counter.post("token", by_certificate(counter, request_type="0"))
+async def test_lists_alone_are_granted_for_a_week(operator):
+    operator.verifier.result = LISTS
+    reply = await operator.post("token", certificate_form(operator, request_type="0"))
     assert (reply.status, reply.body["scope"]) == (200, "bank.list")
     assert int(reply.body["refresh_token_expires_in"]) < 8 * 86_400
 
 
-async def test_a_new_consent_replaces_the_former_one(counter):
-    first = (await counter.post("token", by_certificate(counter))).body
-    second = (await counter.post("token", by_provider(counter))).body
-    assert not await counter.is_live(first["access_token"])
-    assert await counter.is_live(second["access_token"])
+async def test_a_new_consent_replaces_the_former_one(operator):
+    first = (await operator.post("token", certificate_form(operator))).body
+    second = (await operator.post("token", provider_form(operator))).body
+    assert not await operator.is_live(first["access_token"])
+    assert await operator.is_live(second["access_token"])
 
 
 @pytest.mark.parametrize(
     ("auth_type", "kinds"),
     [("0", {"password", "signed_person_info_req"}), ("1", {"password", "consent", "cert_tx_id"})],
 )
-async def test_the_evidence_is_kept_as_it_came(counter, auth_type, kinds, monkeypatch):
-    kept = []
-    issue = counter.ledger.issue_integrated
+async def test_the_evidence_is_stored_unchanged(operator, auth_type, kinds, monkeypatch):
+    stored = []
+    issue = operator.ledger.issue_integrated
 
-    async def noted(consent, pair, spent, evidence, *told):
-        kept.extend(evidence)
-        await issue(consent, pair, spent, evidence, *told)
+    async def record(consent, pair, spent, evidence, *arguments):
+        stored.extend(evidence)
+        await issue(consent, pair, spent, evidence, *arguments)
 
-    monkeypatch.setattr(counter.ledger, "issue_integrated", noted)
-    form = FORMS[auth_type](counter)
-    await counter.post("token", form)
-    assert {each.kind: each.content for each in kept} == {kind: form[kind].encode() for kind in kinds}
+    monkeypatch.setattr(operator.ledger, "issue_integrated", record)
+    form = FORMS[auth_type](operator)
+    await operator.post("token", form)
+    assert {each.kind: each.content for each in stored} == {kind: form[kind].encode() for kind in kinds}
 
 
 REQUIRED = ["tx_id", "org_code", "ca_code", "username", "request_type", "password_len", "auth_type", "consent_type"]
@@ -197,17 +197,17 @@ REQUIRED = ["tx_id", "org_code", "ca_code", "username", "request_type", "passwor
     ("auth_type", "name"), [(kind, name) for kind, names in CONDITIONAL.items() for name in [*names, *REQUIRED]]
 )
 @pytest.mark.parametrize("value", [None, ""])
-async def test_a_field_that_is_missing_is_invalid_request(counter, auth_type, name, value):
-    status, error, _ = await refused(counter, FORMS[auth_type](counter) | {name: value})
+async def test_a_missing_field_is_invalid_request(operator, auth_type, name, value):
+    status, error, _ = await send_refused(operator, FORMS[auth_type](operator) | {name: value})
     assert (status, error) == (400, "invalid_request")
-    assert counter.proofs.asked == []
+    assert operator.verifier.calls == []
 
 
-FORM_TROUBLE = {
+INVALID_FORMS = {
     "auth_type 2": ("0", {"auth_type": "2"}),
     "request_type 2": ("0", {"request_type": "2"}),
-    "consent_type of the other way": ("0", {"consent_type": "1"}),
-    "consent_type of the other way, too": ("1", {"consent_type": "0"}),
+    "consent_type of the other auth_type": ("0", {"consent_type": "1"}),
+    "consent_type of the other auth_type, too": ("1", {"consent_type": "0"}),
     "consent beside auth_type 0": ("0", {"consent": "{}", "consent_len": "2"}),
     "cert_tx_id beside auth_type 0": ("0", {"cert_tx_id": "x"}),
     "a nonce beside auth_type 1": ("1", {"consent_nonce": base64url(b"x" * 16)}),
@@ -239,77 +239,74 @@ FORM_TROUBLE = {
 }
 
 
-@pytest.mark.parametrize("trouble", FORM_TROUBLE)
-async def test_form_trouble_is_invalid_request_before_anything_is_proven(counter, trouble):
-    auth_type, changed = FORM_TROUBLE[trouble]
-    assert await refused(counter, FORMS[auth_type](counter) | changed) == (
-        400,
-        "invalid_request",
-        "parameter_malformed",
-    )
-    assert counter.proofs.asked == []
+@pytest.mark.parametrize("name", INVALID_FORMS)
+async def test_an_invalid_form_is_refused_before_verification(operator, name):
+    auth_type, changed = INVALID_FORMS[name]
+    refusal = await send_refused(operator, FORMS[auth_type](operator) | changed)
+    assert refusal == (400, "invalid_request", "parameter_malformed")
+    assert operator.verifier.calls == []
 
 
 @pytest.mark.parametrize("seconds", [-TX_ID_AHEAD_S, 0, TX_ID_AGE_S])
-async def test_a_tx_id_is_good_for_an_hour(counter, seconds):
-    counter.clock = lambda: NOW + seconds
-    reply = await counter.post("token", by_certificate(counter))
+async def test_a_tx_id_is_valid_for_an_hour(operator, seconds):
+    operator.clock = lambda: NOW + seconds
+    reply = await operator.post("token", certificate_form(operator))
     assert reply.status == 200
 
 
 @pytest.mark.parametrize("auth_type", FORMS)
-async def test_a_tx_id_is_used_once(counter, auth_type):
-    form = FORMS[auth_type](counter)
-    assert (await counter.post("token", form)).status == 200
-    again = FORMS[auth_type](counter) | {"tx_id": form["tx_id"], "username": "c29tZWJvZHkgZWxzZQ=="}
-    assert await refused(counter, again) == (400, "invalid_grant", "tx_id_spent")
-    assert len(counter.proofs.asked) == 1
+async def test_a_tx_id_is_used_once(operator, auth_type):
+    form = FORMS[auth_type](operator)
+    assert (await operator.post("token", form)).status == 200
+    again = FORMS[auth_type](operator) | {"tx_id": form["tx_id"], "username": "c29tZWJvZHkgZWxzZQ=="}
+    assert await send_refused(operator, again) == (400, "invalid_grant", "tx_id_spent")
+    assert len(operator.verifier.calls) == 1
 
 
 @pytest.mark.parametrize(("name", "other"), [("consent_nonce", "ucpid_nonce"), ("ucpid_nonce", "ucpid_nonce")])
 @pytest.mark.parametrize("spelling", ["{}", "{}=="])
-async def test_a_nonce_is_used_once_however_it_is_written(counter, name, other, spelling):
-    form = by_certificate(counter)
-    assert (await counter.post("token", form)).status == 200
-    again = by_certificate(counter) | {other: spelling.format(form[name])}
-    assert await refused(counter, again) == (400, "invalid_grant", "nonce_spent")
+async def test_a_nonce_is_used_once_however_it_is_written(operator, name, other, spelling):
+    form = certificate_form(operator)
+    assert (await operator.post("token", form)).status == 200
+    again = certificate_form(operator) | {other: spelling.format(form[name])}
+    assert await send_refused(operator, again) == (400, "invalid_grant", "nonce_spent")
 
 
-async def test_two_at_once_with_one_tx_id_get_one_pair(counter):
-    form = by_certificate(counter)
-    replies = await asyncio.gather(*(counter.post("token", form) for _ in range(8)))
+async def test_two_at_once_with_one_tx_id_get_one_pair(operator):
+    form = certificate_form(operator)
+    replies = await asyncio.gather(*(operator.post("token", form) for _ in range(8)))
     assert {reply.status for reply in replies} == {200}
     assert len({json.dumps(reply.body) for reply in replies}) == 1
 
 
-DOUBTED = {
+OTHER_ERRORS = {
     Doubt.IDENTITY: (400, "unauthorized_user"),
     Doubt.REVOCATION_UNKNOWN: (503, "temporarily_unavailable"),
     Doubt.BUSY: (503, "temporarily_unavailable"),
     Doubt.CERTIFIER_SILENT: (503, "temporarily_unavailable"),
     Doubt.CERTIFIER_BROKEN: (503, "temporarily_unavailable"),
 }
-"""The errors of doubts that are not invalid_grant."""
+"""Errors of failed verifications other than invalid_grant."""
 
 
 @pytest.mark.parametrize("doubt", Doubt)
-async def test_each_doubt_has_its_error_and_who_is_down_is_told(counter, doubt, caplog):
-    counter.proofs.says = doubt
-    reply = await counter.post("token", by_certificate(counter))
-    assert (reply.status, reply.body["error"]) == DOUBTED.get(doubt, (400, "invalid_grant"))
+async def test_each_failed_verification_has_its_error(operator, doubt, caplog):
+    operator.verifier.result = doubt
+    reply = await operator.post("token", certificate_form(operator))
+    assert (reply.status, reply.body["error"]) == OTHER_ERRORS.get(doubt, (400, "invalid_grant"))
     assert reply.reason == f"consent_{doubt}"
     assert ("Retry-After" in reply.headers) == (reply.status == 503)
     assert reply.body["error_description"] == UNPROVEN[doubt][1]
-    line = f"certifier {BY_CERTIFICATE}: {doubt}: password; 0 more since the last line"
+    line = f'certifier {BY_CERTIFICATE} unavailable: cause="{doubt}: password" failures=1'
     assert caplog.messages == ([line] if reply.status == 503 else [])
 
 
-async def test_what_could_not_be_judged_may_be_sent_again(counter):
-    form = by_certificate(counter)
-    counter.proofs.says = Doubt.CERTIFIER_SILENT
-    assert (await counter.post("token", form)).status == 503
-    counter.proofs.says = DEMAND
-    assert (await counter.post("token", form)).status == 200
+async def test_an_unverified_form_may_be_sent_again(operator):
+    form = certificate_form(operator)
+    operator.verifier.result = Doubt.CERTIFIER_SILENT
+    assert (await operator.post("token", form)).status == 503
+    operator.verifier.result = DEMAND
+    assert (await operator.post("token", form)).status == 200
 
 
 DEMANDS = {
@@ -327,24 +324,25 @@ DEMANDS = {
 
 
 @pytest.mark.parametrize("kind", DEMANDS)
-async def test_a_demand_that_does_not_fit_is_refused(counter, kind):
-    counter.proofs.says, error = DEMANDS[kind]
-    assert await refused(counter, by_certificate(counter)) == (400, error, "consent_demand")
+async def test_an_invalid_demand_is_refused(operator, kind):
+    operator.verifier.result, error = DEMANDS[kind]
+    assert await send_refused(operator, certificate_form(operator)) == (400, error, "consent_demand")
 
 
-async def test_assets_are_not_demanded_with_lists_alone(counter):
-    counter.proofs.says = DEMAND | {"end_date": "20270120", "period": "20270120"}
-    assert await refused(counter, by_certificate(counter, request_type="0")) == (400, "invalid_scope", "consent_demand")
+async def test_request_type_0_allows_no_assets(operator):
+    operator.verifier.result = DEMAND | {"end_date": "20270120", "period": "20270120"}
+    refusal = await send_refused(operator, certificate_form(operator, request_type="0"))
+    assert refusal == (400, "invalid_scope", "consent_demand")
 
 
-async def test_nothing_is_kept_of_what_was_refused(counter, tmp_path):
-    counter.proofs.says = Doubt.SIGNATURE
-    await counter.post("token", by_certificate(counter))
+async def test_nothing_of_a_refused_form_is_stored(operator, tmp_path):
+    operator.verifier.result = Doubt.SIGNATURE
+    await operator.post("token", certificate_form(operator))
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
     with engine.connect() as connection:
         tables = sa.inspect(connection).get_table_names()
         filled = {table for table in tables if connection.execute(sa.text(f"SELECT 1 FROM {table}")).first()}
     engine.dispose()
-    kept = {"consents", "tokens", "evidence", "spent"}
-    assert kept <= set(tables)
-    assert not filled & kept
+    stored = {"consents", "tokens", "evidence", "spent"}
+    assert stored <= set(tables)
+    assert not filled & stored

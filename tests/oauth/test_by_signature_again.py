@@ -1,4 +1,4 @@
-"""통합인증-002 once more: who lost the answer asks with the same form and gets the same pair, for ten minutes."""
+"""통합인증-002 again: an operator that lost the response repeats the form and gets the same pair for ten minutes."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from relay.oauth.by_signature import AGAIN_S
+from relay.oauth.by_signature import REPEAT_S
 from relay.policy.settings.authority import Certifier, SignatureDesk
 
 NOW = 1_800_000_000  # 2027-01-15 17:00 in Korea
@@ -40,52 +40,52 @@ FORM = {
 }
 
 
-class Proofs:
-    """Proves the demand; counts how often."""
+class FakeConsentVerifier:
+    """Returns the consent and counts its calls."""
 
     def __init__(self):
-        self.asked = 0
+        self.calls = 0
 
     async def prove(self, *_):
-        self.asked += 1
+        self.calls += 1
         return CONSENT.encode()
 
 
 @pytest.fixture
-async def counter(desk):
-    desk.authority.proofs = desk.proofs = Proofs()
+async def operator(operator):
+    operator.authority.proofs = operator.verifier = FakeConsentVerifier()
     api = SignatureDesk(base_url="https://ca.example", client_id="relay1", client_secret="file:x")
     certifier = Certifier(ca_code=CERTIFIER, name="06", kind="signature", signature=api)
-    desk.authority.office = replace(desk.authority.office, certifiers={CERTIFIER: certifier})
-    return desk
+    operator.authority.office = replace(operator.authority.office, certifiers={CERTIFIER: certifier})
+    return operator
 
 
-async def sent(counter, **changed):
-    form = counter.by_code("unused", code=None, redirect_uri=None) | FORM | changed
-    return await counter.post("token", form)
+async def send(operator, **changed):
+    form = operator.code_form("unused", code=None, redirect_uri=None) | FORM | changed
+    return await operator.post("token", form)
 
 
 @pytest.mark.parametrize("field", ["tx_id", "ca_code", "username", "password", "consent", "cert_tx_id"])
-async def test_a_name_that_resembles_a_field_is_no_form(counter, look_alikes, field):
+async def test_a_name_that_resembles_a_field_is_no_form(operator, look_alikes, field):
     for name in look_alikes(field):
-        reply = await sent(counter, **{name: "other"})
+        reply = await send(operator, **{name: "other"})
         assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_request", "parameter_ambiguous"), (
             name
         )
-    assert counter.proofs.asked == 0
+    assert operator.verifier.calls == 0
 
 
-@pytest.mark.parametrize("seconds", [0, AGAIN_S])
-async def test_the_same_form_gets_the_same_pair(counter, seconds):
-    first = (await sent(counter)).body
-    counter.clock = lambda: NOW + seconds
-    again = await sent(counter)
+@pytest.mark.parametrize("seconds", [0, REPEAT_S])
+async def test_the_same_form_gets_the_same_pair(operator, seconds):
+    first = (await send(operator)).body
+    operator.clock = lambda: NOW + seconds
+    again = await send(operator)
     lasts = {"expires_in", "refresh_token_expires_in"}
     assert again.status == 200
     assert {name for name in first if again.body[name] != first[name]} == (lasts if seconds else set())
     assert int(first["expires_in"]) - int(again.body["expires_in"]) == seconds
-    assert await counter.is_live(first["access_token"])
-    assert counter.proofs.asked == 1
+    assert await operator.is_live(first["access_token"])
+    assert operator.verifier.calls == 1
 
 
 @pytest.mark.parametrize(
@@ -93,21 +93,21 @@ async def test_the_same_form_gets_the_same_pair(counter, seconds):
     [{"cert_tx_id": "cert-tx-2"}, {"username": "c29tZWJvZHkgZWxzZQ=="}, {"request_type": "0"}, {"more": "x"}],
     ids=str,
 )
-async def test_another_form_of_the_tx_id_gets_nothing(counter, changed):
-    await sent(counter)
-    reply = await sent(counter, **changed)
+async def test_another_form_of_the_tx_id_gets_nothing(operator, changed):
+    await send(operator)
+    reply = await send(operator, **changed)
     assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_grant", "tx_id_spent")
 
 
-async def test_after_ten_minutes_the_tx_id_is_spent(counter):
-    await sent(counter)
-    counter.clock = lambda: NOW + AGAIN_S + 1
-    assert (await sent(counter)).reason == "tx_id_spent"
+async def test_after_ten_minutes_the_tx_id_is_spent(operator):
+    await send(operator)
+    operator.clock = lambda: NOW + REPEAT_S + 1
+    assert (await send(operator)).reason == "tx_id_spent"
 
 
-async def test_a_pair_that_was_refreshed_or_withdrawn_is_not_told_again(counter):
-    pair = (await sent(counter)).body
-    await counter.post("token", counter.by_refresh(pair["refresh_token"]))
-    assert (await sent(counter)).reason == "tx_id_spent"
-    await counter.post("revoke", counter.revoking(pair["access_token"]))
-    assert (await sent(counter)).reason == "tx_id_spent"
+async def test_a_refreshed_or_withdrawn_pair_is_not_repeated(operator):
+    pair = (await send(operator)).body
+    await operator.post("token", operator.refresh_form(pair["refresh_token"]))
+    assert (await send(operator)).reason == "tx_id_spent"
+    await operator.post("revoke", operator.revocation_form(pair["access_token"]))
+    assert (await send(operator)).reason == "tx_id_spent"

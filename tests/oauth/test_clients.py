@@ -1,4 +1,4 @@
-"""Who calls the token endpoint: institution, client, secret and connection, in this order."""
+"""Client authentication checks institution, client, secret and connection in this order."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from relay.domain.queue_full import Crowded
 from relay.endpoint.calls import Call
 from relay.endpoint.errors import OAuthRefusal
 from relay.infra.tokens import client_secrets
-from relay.oauth.clients import identified, note, strange
+from relay.oauth.clients import authenticate_client, build_unauthorized_client, note_client
 
 FORM = {"org_code": "ZBAA000001", "client_id": "ZOPA000001SVC01", "client_secret": "Q7fG2k9Lm4Xc1Vb8"}
 
@@ -15,27 +15,27 @@ def call(*operators, fault=""):
     return Call("", frozenset(operators), fault, None, {}, b"")
 
 
-async def test_who_is_known_by_all_is_identified(desk):
-    asked = call("ZOPA000001")
-    found = await identified(desk.authority, asked, FORM)
-    assert (found.client.service.client_id, found.provider.org_code, found.now) == (
+async def test_a_known_client_is_authenticated(operator):
+    received = call("ZOPA000001")
+    token_call = await authenticate_client(operator.authority, received, FORM)
+    assert (token_call.client.service.client_id, token_call.provider.org_code, token_call.now) == (
         "ZOPA000001SVC01",
         "ZBAA000001",
         1_800_000_000,
     )
-    assert (asked.note.client_id, asked.note.provider, asked.note.operator) == (
+    assert (received.note.client_id, received.note.provider, received.note.operator) == (
         "ZOPA000001SVC01",
         "ZBAA000001",
         "ZOPA000001",
     )
-    assert "Q7fG2k9Lm4Xc1Vb8" not in repr(found)
+    assert "Q7fG2k9Lm4Xc1Vb8" not in repr(token_call)
 
 
 @pytest.mark.parametrize(
     ("changes", "operators", "error"),
     [
-        ({"org_code": "ZZZZ000009", "client_id": "nobody"}, (), "invalid_request"),
-        ({"client_id": "nobody"}, (), "invalid_client"),
+        ({"org_code": "ZZZZ000009", "client_id": "unknown"}, (), "invalid_request"),
+        ({"client_id": "unknown"}, (), "invalid_client"),
         ({"client_secret": "wrong"}, (), "invalid_client"),
         ({"client_id": "ZOPA000001SVC02"}, ("ZOPA000001",), "invalid_client"),
         ({"client_id": "ZOPA000001SVC02", "client_secret": ""}, ("ZOPA000001",), "invalid_client"),
@@ -43,87 +43,85 @@ async def test_who_is_known_by_all_is_identified(desk):
         ({}, ("ZOPB000001",), "unauthorized_client"),
     ],
 )
-async def test_the_first_thing_that_is_wrong_is_told(desk, changes, operators, error):
+async def test_the_first_failed_check_is_reported(operator, changes, operators, error):
     with pytest.raises(OAuthRefusal) as refused:
-        await identified(desk.authority, call(*operators), FORM | changes)
+        await authenticate_client(operator.authority, call(*operators), FORM | changes)
     assert refused.value.error == error
 
 
 @pytest.mark.parametrize(
-    "changes", [{"client_id": "nobody"}, {"client_id": "ZOPA000001SVC02"}, {"client_secret": "wrong"}]
+    "changes", [{"client_id": "unknown"}, {"client_id": "ZOPA000001SVC02"}, {"client_secret": "wrong"}]
 )
-async def test_every_refused_client_costs_the_same_work(desk, monkeypatch, changes):
-    """An answer that comes at once for an unknown client would tell which clients there are."""
+async def test_every_refused_client_costs_the_same_work(operator, monkeypatch, changes):
+    """A faster response for unknown clients would reveal which clients exist."""
     costs = []
     scrypt = client_secrets.hashlib.scrypt
 
-    def weighed(*told, **cost):
+    def count_cost(*arguments, **cost):
         costs.append(cost["n"] * cost["r"] * cost["p"])
-        return scrypt(*told, **cost)
+        return scrypt(*arguments, **cost)
 
-    monkeypatch.setattr(client_secrets.hashlib, "scrypt", weighed)
+    monkeypatch.setattr(client_secrets.hashlib, "scrypt", count_cost)
     with pytest.raises(OAuthRefusal) as refused:
-        await identified(desk.authority, call("ZOPA000001"), FORM | changes)
+        await authenticate_client(operator.authority, call("ZOPA000001"), FORM | changes)
     assert (refused.value.error, sum(costs)) == ("invalid_client", 2**14 * 8)
 
 
 @pytest.mark.parametrize(
-    ("operators", "whose"),
+    ("operators", "caller"),
     [(("ZOPA000001",), "ZOPA000001"), (("ZOPB000001", "ZOPA000001"), "ZOPA000001,ZOPB000001"), ((), "")],
 )
-@pytest.mark.parametrize("client_id", ["ZOPA000001SVC01", "ZOPB000001SVC01", "nobody"])
-async def test_a_comparison_waits_in_the_lane_of_who_calls_whomever_they_name(
-    desk, monkeypatch, client_id, operators, whose
-):
-    lanes = []
+@pytest.mark.parametrize("client_id", ["ZOPA000001SVC01", "ZOPB000001SVC01", "unknown"])
+async def test_a_comparison_waits_in_the_queue_of_its_caller(operator, monkeypatch, client_id, operators, caller):
+    queues = []
 
-    async def fit(lane, _hash, _secret):
-        lanes.append(lane)
+    async def fit(queue, _hash, _secret):
+        queues.append(queue)
         return False
 
-    monkeypatch.setattr(desk.authority.secrets, "fit", fit)
+    monkeypatch.setattr(operator.authority.secrets, "fit", fit)
     with pytest.raises(OAuthRefusal):
-        await identified(desk.authority, call(*operators), FORM | {"client_id": client_id})
-    assert lanes == [whose]
+        await authenticate_client(operator.authority, call(*operators), FORM | {"client_id": client_id})
+    assert queues == [caller]
 
 
-async def test_a_caller_with_too_many_comparisons_is_told_to_come_again(desk, monkeypatch):
+async def test_a_caller_with_too_many_comparisons_gets_503(operator, monkeypatch):
     async def full(*_):
         raise Crowded
 
-    monkeypatch.setattr(desk.authority.secrets, "fit", full)
-    reply = await desk.post("token", desk.by_code("code"))
+    monkeypatch.setattr(operator.authority.secrets, "fit", full)
+    reply = await operator.post("token", operator.code_form("code"))
     assert (reply.status, reply.body["error"], reply.reason) == (503, "temporarily_unavailable", "client_crowded")
     assert reply.headers["Retry-After"] == "1"
 
 
-async def test_every_invalid_client_is_told_the_same(desk):
-    told = set()
-    for changes in ({"client_id": "nobody"}, {"client_secret": "wrong"}, {"client_id": "ZOPA000001SVC02"}):
+async def test_every_invalid_client_gets_the_same_error(operator):
+    errors = set()
+    for changes in ({"client_id": "unknown"}, {"client_secret": "wrong"}, {"client_id": "ZOPA000001SVC02"}):
         with pytest.raises(OAuthRefusal) as refused:
-            await identified(desk.authority, call("ZOPA000001"), FORM | changes)
-        told.add((refused.value.status, refused.value.error, refused.value.description, refused.value.reason))
-    assert len(told) == 1
+            await authenticate_client(operator.authority, call("ZOPA000001"), FORM | changes)
+        errors.add((refused.value.status, refused.value.error, refused.value.description, refused.value.reason))
+    assert len(errors) == 1
 
 
-def test_a_stranger_is_recorded_with_what_the_gateway_saw():
-    assert strange(call(fault="serial_unknown")).reason == "serial_unknown"
-    assert strange(call("ZOPB000001")).reason == "unauthorized_client"
+def test_an_unauthorized_client_has_the_fault_of_the_gateway():
+    assert build_unauthorized_client(call(fault="serial_unknown")).reason == "serial_unknown"
+    assert build_unauthorized_client(call("ZOPB000001")).reason == "unauthorized_client"
 
 
-def test_a_client_and_its_operator_are_recorded_if_it_calls(desk):
-    client = desk.authority.office.clients["ZOPA000001SVC01"]
-    ours = ("ZOPA000001SVC01", "ZOPA000001")
-    for asked, noted in ((call("ZOPA000001"), ours), (call("ZOPB000001"), ("", "")), (call(), ("", ""))):
-        note(asked, client)
-        assert (asked.note.client_id, asked.note.operator) == noted
+def test_a_client_and_its_operator_are_recorded_if_it_calls(operator):
+    client = operator.authority.office.clients["ZOPA000001SVC01"]
+    recorded = ("ZOPA000001SVC01", "ZOPA000001")
+    for received, expected in ((call("ZOPA000001"), recorded), (call("ZOPB000001"), ("", "")), (call(), ("", ""))):
+        note_client(received, client)
+        assert (received.note.client_id, received.note.operator) == expected
 
 
-async def test_a_client_is_judged_by_the_time_after_its_secret(desk, monkeypatch):
+async def test_a_client_is_judged_by_the_time_after_its_secret(operator, monkeypatch):
     async def fit(*_):
-        monkeypatch.setattr(desk.authority, "clock", lambda: 1_800_000_009.5)
+        monkeypatch.setattr(operator.authority, "clock", lambda: 1_800_000_009.5)
         return True
 
-    monkeypatch.setattr(desk.authority.secrets, "fit", fit)
-    found = await identified(desk.authority, call("ZOPA000001"), FORM)
-    assert found.now == 1_800_000_009
+    monkeypatch.setattr(operator.authority.secrets, "fit", fit)
+    token_call = await authenticate_client(operator.authority, call("ZOPA000001"), FORM)
+    assert token_call.now == 1_800_000_009

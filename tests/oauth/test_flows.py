@@ -1,4 +1,4 @@
-"""What 개별인증-001 answers, by the institution's way."""
+"""Responses of 개별인증-001 by flow of the institution."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ import pytest
 from relay.domain.authorization.request import AuthorizationRequest
 from relay.domain.party import Service
 from relay.endpoint.errors import OAuthRefusal
-from relay.oauth.flows import begun
+from relay.oauth.flows import start_flow
 from relay.oauth.services import Authority, Client, Office
 from relay.policy.settings.authority import Tokens
 from relay.policy.settings.directory import App, Authentication, Link, Provider, Redirect
@@ -44,8 +44,8 @@ BANK = Provider(
 
 
 @dataclass
-class Notary:
-    """Signs by writing down what it was asked to sign."""
+class FakeSigner:
+    """Records the claims that it should sign."""
 
     signed: list = field(default_factory=list)
 
@@ -57,7 +57,7 @@ class Notary:
 @pytest.fixture
 def authority():
     client = Client(Service("ZOPA000001SVC01", "모아보기", "ZOPA000001"), "")
-    office = Office(
+    settings = Office(
         relay="ZRLA000001",
         tokens=Tokens(issuer="ZRLA000001", keys="keys"),
         providers={BANK.org_code: BANK},
@@ -66,28 +66,28 @@ def authority():
         pages_url="https://pages.example",
         request_s=600,
     )
-    nothing = SimpleNamespace()
-    return Authority(office, nothing, Notary(), nothing, nothing, nothing, lambda: NOW + 0.5, lambda: "random")
+    unused = SimpleNamespace()
+    return Authority(settings, unused, FakeSigner(), unused, unused, unused, lambda: NOW + 0.5, lambda: "random")
 
 
-def the_way(way):
-    return BANK.model_copy(update={"authentication": way})
+def bank_with(authentication):
+    return BANK.model_copy(update={"authentication": authentication})
 
 
-def test_hosted_sends_the_customer_to_the_relays_page(authority):
+def test_hosted_redirects_to_the_page_of_the_relay(authority):
     location = "https://pages.example/authentication/one%2Frequest"
-    assert begun(authority, BANK, REQUEST) == (302, {"Location": location}, None)
+    assert start_flow(authority, BANK, REQUEST) == (302, {"Location": location}, None)
 
 
-def test_redirect_sends_the_customer_to_the_institutions_page_with_a_signed_request(authority):
-    status, headers, body = begun(authority, the_way(Authentication.REDIRECT), REQUEST)
+def test_redirect_sends_a_signed_request_to_the_institution(authority):
+    status, headers, body = start_flow(authority, bank_with(Authentication.REDIRECT), REQUEST)
     location = urlsplit(headers["Location"])
     assert (status, body, location.netloc, location.path) == (302, None, "bank.example", "/login")
     assert parse_qs(location.query) == {"request": ["signed.request.object"]}
 
 
-def test_a_request_object_tells_what_is_needed_and_never_the_ci(authority):
-    begun(authority, the_way(Authentication.REDIRECT), REQUEST)
+def test_a_request_object_does_not_contain_the_ci(authority):
+    start_flow(authority, bank_with(Authentication.REDIRECT), REQUEST)
     ((claims, now),) = authority.signer.signed
     assert now == NOW
     assert claims == {
@@ -103,8 +103,8 @@ def test_a_request_object_tells_what_is_needed_and_never_the_ci(authority):
     }
 
 
-def test_app_answers_the_standards_five_fields(authority):
-    assert begun(authority, the_way(Authentication.APP), REQUEST) == (
+def test_app_returns_the_five_fields_of_the_standard(authority):
+    assert start_flow(authority, bank_with(Authentication.APP), REQUEST) == (
         200,
         {},
         {
@@ -127,8 +127,8 @@ def test_app_answers_the_standards_five_fields(authority):
         ({"authentication": Authentication.APP, "app": None}, "https://pages.example", "server_error"),
     ],
 )
-def test_a_way_that_lacks_what_it_needs_is_refused(authority, changed, pages_url, error):
+def test_a_flow_without_its_settings_is_refused(authority, changed, pages_url, error):
     authority.office = replace(authority.office, pages_url=pages_url)
     with pytest.raises(OAuthRefusal) as refusal:
-        begun(authority, BANK.model_copy(update=changed), REQUEST)
+        start_flow(authority, BANK.model_copy(update=changed), REQUEST)
     assert refusal.value.error == error

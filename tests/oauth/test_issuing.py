@@ -1,4 +1,4 @@
-"""What tokens say and how long they last, decided without clock, keys or ledger."""
+"""Claims, scope and lifetime of tokens, without clock, keys or ledger."""
 
 import hashlib
 import json
@@ -11,23 +11,23 @@ from relay.domain.authorization.consent import Authentication, Consent, Particul
 from relay.domain.authorization.issued_tokens import TokenKind
 from relay.domain.ledger import NotGranted, Why
 from relay.endpoint.errors import OAuthRefusal
-from relay.oauth.issuing import DAY_S, Mint, scope_of
+from relay.oauth.issuing import DAY_S, TokenIssuer, build_token_scope
 from relay.policy.settings.authority import Tokens
 
 NOW = 1_800_000_000  # 2027-01-15 17:00 in Korea
 ENDS = 1_800_457_200  # 2027-01-21 00:00 in Korea
 
 
-class Notary:
-    """Signs by writing down."""
+class FakeSigner:
+    """Records claims and returns a fake token."""
 
     def __init__(self):
         self.signed = []
 
     def __call__(self, claims, now):
         self.signed.append((claims, now))
-        told = json.dumps([claims, now])
-        return told, hashlib.sha256(told.encode()).digest()
+        token = json.dumps([claims, now])
+        return token, hashlib.sha256(token.encode()).digest()
 
 
 def consent(end=date(2027, 12, 31), scopes=("bank.deposit",)):
@@ -36,10 +36,10 @@ def consent(end=date(2027, 12, 31), scopes=("bank.deposit",)):
     return Consent(*names, Authentication.INTEGRATED, particulars, NOW, "CI")
 
 
-def mint(notary=None, now=NOW, **tokens):
+def make_issuer(signer=None, now=NOW, **tokens):
     numbers = count(1)
     settings = Tokens(issuer="ZRLA000001", keys="keys", **tokens)
-    return Mint(settings, "bank", notary or Notary(), lambda: f"jti{next(numbers)}", now)
+    return TokenIssuer(settings, "bank", signer or FakeSigner(), lambda: f"jti{next(numbers)}", now)
 
 
 @pytest.mark.parametrize(
@@ -55,15 +55,15 @@ def mint(notary=None, now=NOW, **tokens):
     ],
 )
 def test_the_list_comes_first_whatever_was_chosen(scopes, scope):
-    assert scope_of("bank", scopes) == scope
+    assert build_token_scope("bank", scopes) == scope
 
 
 @pytest.mark.parametrize(
     "scopes", [("card.card",), ("banking.all",), ("",), ("bank.a card.b",), ("bank." + "x" * 120,)]
 )
-def test_a_scope_of_elsewhere_is_none(scopes):
+def test_a_scope_of_another_industry_is_refused(scopes):
     with pytest.raises(OAuthRefusal) as refused:
-        scope_of("bank", scopes)
+        build_token_scope("bank", scopes)
     assert refused.value.error == "invalid_scope"
 
 
@@ -79,59 +79,59 @@ def test_a_scope_of_elsewhere_is_none(scopes):
 )
 def test_tokens_last_as_set_and_never_beyond_the_last_day(days, end, access_s, refresh_s):
     given = consent(end)
-    pair = mint(**days).pair(given)
+    pair = make_issuer(**days).issue_pair(given)
     assert (pair.access.expires_at - NOW, pair.refresh.expires_at - NOW) == (access_s, refresh_s)
     assert (pair.access.kind, pair.refresh.kind) == (TokenKind.ACCESS, TokenKind.REFRESH)
 
 
-@pytest.mark.parametrize(("now", "given"), [(ENDS - 1, True), (ENDS, False), (ENDS + 1, False)])
-def test_after_the_last_day_there_are_no_tokens(now, given):
-    asked = consent(date(2027, 1, 20))
-    if given:
-        assert mint(now=now).pair(asked).access.expires_at == ENDS
+@pytest.mark.parametrize(("now", "is_issued"), [(ENDS - 1, True), (ENDS, False), (ENDS + 1, False)])
+def test_after_the_last_day_there_are_no_tokens(now, is_issued):
+    given = consent(date(2027, 1, 20))
+    if is_issued:
+        assert make_issuer(now=now).issue_pair(given).access.expires_at == ENDS
     else:
         with pytest.raises(NotGranted) as refused:
-            mint(now=now).pair(asked)
+            make_issuer(now=now).issue_pair(given)
         assert refused.value.why is Why.CONSENT_ENDED
 
 
-def test_records_are_of_the_tokens_that_were_signed():
-    notary = Notary()
-    made = mint(notary)
-    asked = consent()
-    pair = made.pair(asked)
-    for record, (claims, now) in zip((pair.access, pair.refresh), notary.signed, strict=True):
+def test_records_match_the_signed_tokens():
+    signer = FakeSigner()
+    issuer = make_issuer(signer)
+    given = consent()
+    pair = issuer.issue_pair(given)
+    for record, (claims, now) in zip((pair.access, pair.refresh), signer.signed, strict=True):
         assert (claims["jti"], claims["exp"], claims["iat"], now) == (record.jti, record.expires_at, NOW, NOW)
-        assert hashlib.sha256(made.token(asked, record).encode()).digest() == record.digest
-    assert len(notary.signed) == 2
+        assert hashlib.sha256(issuer.get_token(given, record).encode()).digest() == record.digest
+    assert len(signer.signed) == 2
     assert pair.access.jti != pair.refresh.jti
 
 
-def test_only_a_refresh_token_says_what_it_is_for():
-    notary = Notary()
-    mint(notary).pair(consent())
-    (access, _), (refresh, _) = notary.signed
+def test_only_a_refresh_token_has_a_use_claim():
+    signer = FakeSigner()
+    make_issuer(signer).issue_pair(consent())
+    (access, _), (refresh, _) = signer.signed
     assert refresh == access | {"jti": refresh["jti"], "exp": refresh["exp"], "use": "refresh"}
 
 
-def test_a_refreshed_token_keeps_the_scope_it_was_given():
-    asked = consent(scopes=("bank.deposit", "bank.loan"))
-    refresh = mint().pair(asked).refresh
-    access = mint(now=NOW + DAY_S).refreshed(consent(scopes=()), refresh)
+def test_a_refreshed_token_keeps_the_scope():
+    given = consent(scopes=("bank.deposit", "bank.loan"))
+    refresh = make_issuer().issue_pair(given).refresh
+    access = make_issuer(now=NOW + DAY_S).issue_access(consent(scopes=()), refresh)
     assert (access.scope, access.refreshed, access.kind) == (refresh.scope, True, TokenKind.ACCESS)
     assert access.issued_at == NOW + DAY_S
 
 
-def test_a_token_of_an_earlier_call_is_signed_for_its_own_moment():
-    asked = consent()
-    first = Notary()
-    record = mint(first).refreshed(asked, mint().pair(asked).refresh)
-    second = Notary()
-    mint(second, now=NOW + 20).token(asked, record)
+def test_a_token_of_an_earlier_call_is_signed_for_its_own_time():
+    given = consent()
+    first = FakeSigner()
+    record = make_issuer(first).issue_access(given, make_issuer().issue_pair(given).refresh)
+    second = FakeSigner()
+    make_issuer(second, now=NOW + 20).get_token(given, record)
     assert second.signed == first.signed
 
 
-def test_nothing_says_who_the_customer_is():
-    notary = Notary()
-    mint(notary).pair(consent())
-    assert all("CI" not in json.dumps(claims) for claims, _ in notary.signed)
+def test_claims_do_not_identify_the_customer():
+    signer = FakeSigner()
+    make_issuer(signer).issue_pair(consent())
+    assert all("CI" not in json.dumps(claims) for claims, _ in signer.signed)

@@ -1,14 +1,12 @@
-"""The way back to the operator."""
-
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from relay.oauth.redirects import way_back
+from relay.oauth.redirects import build_callback_url
 
 
 @pytest.mark.parametrize(
-    ("callback", "answer", "location"),
+    ("callback", "parameters", "location"),
     [
         ("https://a.example/cb", {"code": "x", "state": "s"}, "https://a.example/cb?code=x&state=s"),
         ("https://a.example/cb?kind=1", {"code": "x"}, "https://a.example/cb?kind=1&code=x"),
@@ -22,10 +20,10 @@ from relay.oauth.redirects import way_back
         ),
     ],
 )
-def test_the_answer_stands_in_the_query(callback, answer, location):
-    assert way_back(callback, **answer) == location
+def test_parameters_are_added_to_the_query(callback, parameters, location):
+    assert build_callback_url(callback, **parameters) == location
 
 
-def test_what_was_answered_is_what_is_read():
-    answer = {"code": "a+b/c=", "state": "s", "api_tran_id": "T"}
-    assert dict(parse_qsl(urlsplit(way_back("https://a.example/cb", **answer)).query)) == answer
+def test_parameters_survive_the_encoding():
+    parameters = {"code": "a+b/c=", "state": "s", "api_tran_id": "T"}
+    assert dict(parse_qsl(urlsplit(build_callback_url("https://a.example/cb", **parameters)).query)) == parameters

@@ -1,4 +1,4 @@
-"""The office holds secrets and customers, and shows neither."""
+"""Reprs show neither secrets nor customers."""
 
 from relay.domain.party import Service
 from relay.oauth.services import Client, TokenCall
@@ -14,6 +14,6 @@ def test_a_client_does_not_show_its_hash():
     assert "PRIVATE" not in repr(CLIENT)
 
 
-def test_what_a_call_brings_is_not_shown():
+def test_a_call_does_not_show_its_form():
     form = {"client_secret": "PRIVATE", "username": "PRIVATE"}
     assert "PRIVATE" not in repr(TokenCall(form, CLIENT, BANK, 1))

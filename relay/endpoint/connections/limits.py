@@ -1,4 +1,4 @@
-"""Counts of the connections of one listener, in all and by address."""
+"""Counts the connections of one listener, in total and by address."""
 
 import ipaddress
 from collections import Counter
@@ -9,8 +9,8 @@ from typing import Final
 from relay.policy.consent.login_limits import LoginLimits, network_of
 from relay.policy.settings.scalars import Rate
 
-_RATES_MOST: Final = 4096
-"""Addresses whose rate is remembered."""
+_MAX_RATES: Final = 4096
+"""Addresses whose rate is kept."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -19,9 +19,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class ConnectionTimeouts:
     """How long a listener waits for its caller, in seconds.
 
-    `handshake_s` is for TLS, `head_s` for a request's head from its first byte on, and for the first one from the
-    handshake on. `body_s` is for a request's body, and for the next part of an answer to be taken. `idle_s` is for the
-    next request.
+    `handshake_s` is for the TLS handshake, `head_s` for a request's head from its first byte (the first head: from the
+    handshake), `body_s` for a request's body and for the caller's reading, `idle_s` for the wait for the next request.
     """
 
     handshake_s: float = 5.0
@@ -32,9 +31,9 @@ class ConnectionTimeouts:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """How many connections a listener has at once, in all and of one address, and new ones of one address by time.
+    """Limits of a listener: open connections in total and by address, and the rate of new ones by address.
 
-    `proxies` are networks of load balancers: many callers share their addresses, only the first limit holds for them.
+    `proxies` are networks of load balancers. Many callers share their addresses, so only the total applies to them.
     """
 
     connections: int
@@ -43,8 +42,8 @@ class ConnectionLimits:
     proxies: tuple[Network, ...] = ()
 
 
-class Exceeded(StrEnum):
-    """Why a connection is closed at once."""
+class ExceededLimit(StrEnum):
+    """The limit that closed a new connection."""
 
     CONNECTIONS = "connections"
     CONNECTIONS_PER_ADDRESS = "connections_per_address"
@@ -52,31 +51,31 @@ class Exceeded(StrEnum):
 
 
 class ConnectionCounts:
-    """Counts connections from their acceptance on, handshakes included. An IPv6 network of 64 bits is one address."""
+    """Counts accepted connections, including handshakes. An IPv6 /64 network counts as one address."""
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self._limits = limits
         self._by_address: Counter[str] = Counter()
-        self._rates = LoginLimits(limits.new_connections, _RATES_MOST)
+        self._rates = LoginLimits(limits.new_connections, _MAX_RATES)
         self.open = 0
 
-    def take(self, address: str, now: float) -> "Place | Exceeded":
-        """Count one connection of `address` ("" for a unix socket) at `now`. Returns the limit when it is exceeded."""
+    def acquire(self, address: str, now: float) -> "ConnectionSlot | ExceededLimit":
+        """Counts a connection of `address` ("" for a unix socket). Returns a slot, or the limit that it exceeds."""
         limits, key = self._limits, self._key(address)
         if self.open >= limits.connections:
-            return Exceeded.CONNECTIONS
+            return ExceededLimit.CONNECTIONS
         if key:
             if self._by_address[key] >= limits.connections_per_address:
-                return Exceeded.CONNECTIONS_PER_ADDRESS
+                return ExceededLimit.CONNECTIONS_PER_ADDRESS
             if self._rates.wait(key.encode(), now):
-                return Exceeded.NEW_CONNECTIONS
+                return ExceededLimit.NEW_CONNECTIONS
             self._rates.take(key.encode(), now)
             self._by_address[key] += 1
         self.open += 1
-        return Place(self, key)
+        return ConnectionSlot(self, key)
 
-    def give_back(self, key: str) -> None:
-        """Uncount one connection."""
+    def release(self, key: str) -> None:
+        """Uncounts a connection."""
         self.open -= 1
         if key:
             self._by_address[key] -= 1
@@ -91,8 +90,8 @@ class ConnectionCounts:
         return network_of(address)
 
 
-class Place:
-    """One counted connection."""
+class ConnectionSlot:
+    """The slot of one counted connection."""
 
     __slots__ = ("_counts", "_key")
 
@@ -100,8 +99,8 @@ class Place:
         self._counts: ConnectionCounts | None = counts
         self._key = key
 
-    def give_back(self) -> None:
-        """Uncount the connection. A second time does nothing."""
+    def release(self) -> None:
+        """Uncounts the connection. Further calls do nothing."""
         counts, self._counts = self._counts, None
         if counts is not None:
-            counts.give_back(self._key)
+            counts.release(self._key)

@@ -1,4 +1,4 @@
-"""A listening socket whose connections are counted before anything else is done for them."""
+"""A listening socket that counts connections before it does anything else for them."""
 
 import asyncio
 import errno
@@ -11,7 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
-from relay.endpoint.connections.limits import ConnectionCounts, ConnectionLimits, Exceeded, Place
+from relay.endpoint.connections.limits import ConnectionCounts, ConnectionLimits, ConnectionSlot, ExceededLimit
 from relay.endpoint.connections.timed import CLOSING_S, TimedConnection
 from relay.wire.entrance import Rejected, why_rejected
 from relay.wire.sockets import bound_accepted
@@ -19,21 +19,30 @@ from relay.wire.sockets import bound_accepted
 _log = logging.getLogger(__name__)
 
 _BACKLOG: Final = 1024
-_AT_ONCE: Final = 32
-"""Connections accepted in one turn of the loop: a flood of them must leave turns for calls."""
-_HANDSHAKES_AT_ONCE: Final = 2
-"""Of these so many may be let in: a TLS handshake takes 1 to 2 ms, a hundred in one turn made a refresh wait 250 ms."""
-_EXHAUSTED_S: Final = 0.1
-_LOG_EVERY_S: Final = 1.0
+_ACCEPTS_PER_TURN: Final = 32
+"""Connections accepted in one turn of the event loop: a flood must leave time for calls."""
+_HANDSHAKES_PER_TURN: Final = 2
+"""Handshakes begun in one turn. Each takes 1 to 2 ms; a hundred in one turn delayed a refresh by 250 ms."""
+_NO_DESCRIPTOR_PAUSE_S: Final = 0.1
+_LOG_INTERVAL_S: Final = 1.0
 
 
 class LimitedSite(web.BaseSite):
-    """Accepts connections for a runner of `serving.served`, and closes those beyond the limits at once.
+    """Accepts connections for a runner of `endpoint.serving` and closes those beyond the limits at once.
 
     `label` names the listener in log lines.
     """
 
-    __slots__ = ("_context", "_counts", "_entering", "_handshake_s", "_label", "_listening", "_logged", "_unlogged")
+    __slots__ = (
+        "_context",
+        "_counts",
+        "_handshake_s",
+        "_handshakes",
+        "_label",
+        "_listening",
+        "_logged_at",
+        "_suppressed",
+    )
 
     def __init__(
         self,
@@ -51,22 +60,22 @@ class LimitedSite(web.BaseSite):
         self._label = label
         self._context = context
         self._handshake_s = handshake_s
-        self._entering: set[asyncio.Task[None]] = set()
-        self._logged: dict[str, float] = {}
-        self._unlogged: Counter[str] = Counter()
+        self._handshakes: set[asyncio.Task[None]] = set()
+        self._logged_at: dict[str, float] = {}
+        self._suppressed: Counter[str] = Counter()
 
     @property
     def name(self) -> str:
-        """The site's name in aiohttp's messages."""
+        """Returns the site's name in aiohttp's messages."""
         return self._label
 
     @property
     def connections(self) -> int:
-        """How many connections there are, handshakes included."""
+        """Returns the number of connections, including handshakes."""
         return self._counts.open
 
     async def start(self) -> None:
-        """Begin to accept connections."""
+        """Starts to accept connections."""
         await super().start()
         if self._listening.family != socket.AF_UNIX:
             bound_accepted(self._listening)
@@ -75,14 +84,14 @@ class LimitedSite(web.BaseSite):
         self._resume()
 
     async def stop(self) -> None:
-        """Close the listening socket and end handshakes under way."""
+        """Closes the listening socket and cancels pending handshakes."""
         if self._listening.fileno() >= 0:
             asyncio.get_running_loop().remove_reader(self._listening)
         self._listening.close()
         await super().stop()
-        for entering in self._entering:
-            entering.cancel()
-        await asyncio.gather(*self._entering, return_exceptions=True)
+        for handshake in self._handshakes:
+            handshake.cancel()
+        await asyncio.gather(*self._handshakes, return_exceptions=True)
 
     def _resume(self) -> None:
         if self._listening.fileno() >= 0:
@@ -90,75 +99,75 @@ class LimitedSite(web.BaseSite):
 
     def _accept(self) -> None:
         loop, admitted = asyncio.get_running_loop(), 0
-        for _ in range(_AT_ONCE):
+        for _ in range(_ACCEPTS_PER_TURN):
             try:
                 accepted, source = self._listening.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:
                 self._log_refused(why_rejected(error), errno.errorcode.get(error.errno or 0, "-"))
-                loop.remove_reader(self._listening)  # it stays readable: without a pause the loop would spin
-                loop.call_later(_EXHAUSTED_S, self._resume)
+                loop.remove_reader(self._listening)  # it stays readable: without a pause the event loop would spin
+                loop.call_later(_NO_DESCRIPTOR_PAUSE_S, self._resume)
                 return
             admitted += self._admit(accepted, str(source[0]).removeprefix("::ffff:") if source else "")
-            if admitted >= _HANDSHAKES_AT_ONCE:
+            if admitted >= _HANDSHAKES_PER_TURN:
                 return
 
     def _admit(self, accepted: socket.socket, address: str) -> bool:
         loop = asyncio.get_running_loop()
-        place = self._counts.take(address, loop.time())
-        if isinstance(place, Exceeded):
+        slot = self._counts.acquire(address, loop.time())
+        if isinstance(slot, ExceededLimit):
             accepted.close()
-            self._log_refused(place, address or "-")
+            self._log_refused(slot, address or "-")
             return False
         accepted.setblocking(False)
-        task = loop.create_task(self._serve(accepted, address, place))
-        self._entering.add(task)
-        task.add_done_callback(partial(self._leave, accepted, place))
+        task = loop.create_task(self._serve(accepted, address, slot))
+        self._handshakes.add(task)
+        task.add_done_callback(partial(self._handshake_ended, accepted, slot))
         return True
 
-    def _leave(self, accepted: socket.socket, place: Place, entering: asyncio.Task[None]) -> None:
-        self._entering.discard(entering)
-        if entering.cancelled():  # also one that was cancelled before its first step
+    def _handshake_ended(self, accepted: socket.socket, slot: ConnectionSlot, handshake: asyncio.Task[None]) -> None:
+        self._handshakes.discard(handshake)
+        if handshake.cancelled():  # possibly before its first step
             accepted.close()
-            place.give_back()
+            slot.release()
 
-    async def _serve(self, accepted: socket.socket, address: str, place: Place) -> None:
-        times: dict[str, float] = {}
+    async def _serve(self, accepted: socket.socket, address: str, slot: ConnectionSlot) -> None:
+        timeouts: dict[str, float] = {}
         if self._context is not None:
-            times = {"ssl_handshake_timeout": self._handshake_s, "ssl_shutdown_timeout": CLOSING_S}
+            timeouts = {"ssl_handshake_timeout": self._handshake_s, "ssl_shutdown_timeout": CLOSING_S}
         try:
-            connection = self._connection()
-            connection.released = place.give_back
-            connection.flooded = partial(self._log_refused, cause=address or "-")
+            connection = self._make_connection()
+            connection.on_lost = slot.release
+            connection.on_flood = partial(self._log_refused, cause=address or "-")
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: connection, accepted, ssl=self._context, **times
+                lambda: connection, accepted, ssl=self._context, **timeouts
             )
         except (OSError, TimeoutError) as error:
             accepted.close()
-            place.give_back()
+            slot.release()
             if (reason := why_rejected(error)) is Rejected.NO_DESCRIPTORS:
                 self._log_refused(reason, address or "-")
             else:
                 _log.debug("TLS handshake failed: listener=%s reason=%s", self._label, reason)
         except BaseException:
             accepted.close()
-            place.give_back()
+            slot.release()
             raise
 
-    def _connection(self) -> TimedConnection:
+    def _make_connection(self) -> TimedConnection:
         server = self._runner.server
         connection = server() if server is not None else None
         if not isinstance(connection, TimedConnection):
-            raise TypeError("the runner makes no timed connections")
+            raise TypeError("the runner does not create timed connections")
         return connection
 
     def _log_refused(self, reason: str, cause: str) -> None:
-        """Log one line a second at most for each reason; others are counted into the next."""
-        self._unlogged[reason] += 1
+        """Logs at most one line a second for each reason; the next line counts the suppressed ones."""
+        self._suppressed[reason] += 1
         now = asyncio.get_running_loop().time()
-        if now - self._logged.get(reason, -_LOG_EVERY_S) < _LOG_EVERY_S:
+        if now - self._logged_at.get(reason, -_LOG_INTERVAL_S) < _LOG_INTERVAL_S:
             return
-        self._logged[reason] = now
-        count = self._unlogged.pop(reason)
+        self._logged_at[reason] = now
+        count = self._suppressed.pop(reason)
         _log.warning("connections refused: listener=%s reason=%s cause=%s count=%d", self._label, reason, cause, count)

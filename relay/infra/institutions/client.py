@@ -1,7 +1,7 @@
-"""Institutions asked while a customer waits at the pages: who logs in, and what do they have (규격 3.2.1).
+"""Calls institutions while a customer waits at the pages: the login and the customer's assets (규격 3.2.1).
 
-A handful of calls for each consent, far from the data plane, so an ordinary client does. What comes back is hostile
-until it is read: bounded, strictly JSON, and never shown in an error.
+A consent takes few calls, outside the data plane, so an ordinary HTTP client suffices. Responses are untrusted: their
+size is limited, they are parsed as strict JSON and never quoted in an error.
 """
 
 import json
@@ -24,27 +24,27 @@ from relay.policy.consent.holdings import ListCall, each_once, holdings_in, list
 from relay.policy.settings.directory import Provider
 from relay.policy.settings.scalars import ProviderTimeouts
 
-LIMIT: Final = 500
-"""Rows asked for at once, the most the standard allows (규격 1.6)."""
+PAGE_ROWS: Final = 500
+"""Rows of a page: the maximum of the standard (규격 1.6)."""
 
-PAGES_MOST: Final = 100
-HOLDINGS_MOST: Final = 1000
-BODY_MOST: Final = 1_048_576
+MAX_PAGES: Final = 100
+MAX_HOLDINGS: Final = 1000
+MAX_BODY_BYTES: Final = 1_048_576
 HOLDINGS_S: Final = 20.0
-"""All lists and pages together: nobody looks at an empty page for longer."""
+"""Seconds for all lists and pages together, while the customer looks at an empty page."""
 
-_CURSOR_MOST: Final = 1000
+_MAX_CURSOR_LENGTH: Final = 1000
 _CI: Final = re.compile(r"[0-9A-Za-z+/]{1,98}={0,2}")
-_UNKNOWN: Final = frozenset({401, 404})
+_LOGIN_REJECTED: Final = frozenset({401, 404})
 _OK: Final = 200
-_NOT_REACHED: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+_UNREACHABLE: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
-class _Ask:
-    """One request: everything but the base URL."""
+class _InstitutionRequest:
+    """A request without its base URL. `name` names it in errors."""
 
-    what: str
+    name: str
     method: str
     path: str
     headers: Mapping[str, str] = field(repr=False)
@@ -53,10 +53,10 @@ class _Ask:
 
 
 class HttpInstitutions:
-    """`oauth.office.Institutions` over HTTP. One for each generation of settings; `close` it when they change.
+    """HTTP client of institutions for the authority. Create one for each plan and `close` the former one.
 
-    `context_of` gives the TLS context toward an institution, None on a leased line. `serial` gives the 14 free
-    characters (0-9A-Z) of a 거래고유번호, others each time.
+    `context_of` returns the TLS context for an institution, None on a leased line. `serial` returns 14 new characters
+    (0-9A-Z) for each 거래고유번호.
     """
 
     def __init__(
@@ -74,90 +74,92 @@ class HttpInstitutions:
         self._lists: SharedLists[Sequence[Holding]] = SharedLists(HOLDINGS_S)
 
     async def close(self) -> None:
-        """Cancel the calls for lists and close all connections."""
+        """Cancels list calls and closes all connections."""
         await self._lists.close()
         sessions, self._sessions = self._sessions, {}
         for session in sessions.values():
             await session.close()
 
     async def login(self, provider: Provider, login_id: str, password: str, address: str) -> str | None:
-        """The CI of the customer who logs in; None when the institution does not know them. Raises DeskFault.
+        """Returns the CI of the customer; None when the institution rejects the login. Raises DeskFault.
 
-        `address` is the customer's; the institution reads it in x-customer-ip, unless it is "". The call is documented
-        in docs/reference/individual-authentication.md.
+        The customer's `address` is sent as x-customer-ip unless it is "". docs/individual-authentication.md documents
+        the call.
         """
-        asked = {"org_code": provider.org_code, "login_id": login_id, "password": password}
+        credentials = {"org_code": provider.org_code, "login_id": login_id, "password": password}
         headers = self._headers() | {"Content-Type": "application/json; charset=UTF-8"}
         if address:
             headers["x-customer-ip"] = address
-        body = json.dumps(asked, ensure_ascii=False).encode()
-        ask = _Ask("login", "POST", provider.hosted.login, headers, body=body)
-        status, content = await self._answer(provider, ask)
-        if status in _UNKNOWN:
+        body = json.dumps(credentials, ensure_ascii=False).encode()
+        request = _InstitutionRequest("login", "POST", provider.hosted.login, headers, body=body)
+        status, content = await self._send_to_any(provider, request)
+        if status in _LOGIN_REJECTED:
             return None
-        ci = _told(ask, status, content).get("user_ci")
+        ci = _parse_success(request, status, content).get("user_ci")
         if not isinstance(ci, str) or _CI.fullmatch(ci) is None:
             raise DeskFault("login: user_ci is not as documented")
         return ci
 
     async def holdings(self, provider: Provider, ci: str, client_id: str) -> Sequence[Holding]:
-        """The customer's real assets, from the institution's list APIs. Raises DeskFault.
+        """Returns the customer's assets from the institution's list APIs. Raises DeskFault.
 
-        Who asks for the same while a call is under way shares it; it is cancelled when nobody waits for it any more.
+        Requests for the same customer and service share a running call, which is cancelled with its last waiter.
         """
         key = ListKey(provider.org_code, ci, client_id)
-        return await self._lists.get(key, lambda: self._all_pages(provider, ci, client_id))
+        return await self._lists.get(key, lambda: self._load_lists(provider, ci, client_id))
 
-    async def _all_pages(self, provider: Provider, ci: str, client_id: str) -> Sequence[Holding]:
-        found: list[Holding] = []
+    async def _load_lists(self, provider: Provider, ci: str, client_id: str) -> Sequence[Holding]:
+        holdings: list[Holding] = []
         for call in list_calls(provider.industry, self._catalogue, later=True):
-            if _offered(provider, call.api):
-                await self._pages(provider, call, ci, client_id, found)
-        return told_apart(each_once(found))
+            if _is_offered(provider, call.api):
+                await self._load_pages(provider, call, ci, client_id, holdings)
+        return told_apart(each_once(holdings))
 
-    async def _pages(self, provider: Provider, call: ListCall, ci: str, client_id: str, found: list[Holding]) -> None:
+    async def _load_pages(
+        self, provider: Provider, call: ListCall, ci: str, client_id: str, holdings: list[Holding]
+    ) -> None:
         api, cursors = call.api, set[str]()
         path = api.path_for(provider.industry)
         path = path.replace(f"/{api.version}/", f"/{provider.min_version or api.version}/", 1)
-        query = {"org_code": provider.org_code, "search_timestamp": "0", "limit": str(LIMIT)}
+        query = {"org_code": provider.org_code, "search_timestamp": "0", "limit": str(PAGE_ROWS)}
         while True:
             headers = self._headers() | {"x-api-type": ApiType.USER_CONSENT, "x-user-ci": ci, "x-client-id": client_id}
-            ask = _Ask(api.api_id, api.method, path, headers, query)
-            body = _told(ask, *await self._answer(provider, ask))
-            found += holdings_in(call, body)
+            request = _InstitutionRequest(api.api_id, api.method, path, headers, query)
+            body = _parse_success(request, *await self._send_to_any(provider, request))
+            holdings += holdings_in(call, body)
             cursor = body.get("next_page")
             if not cursor:
                 return
-            if not isinstance(cursor, str) or len(cursor) > _CURSOR_MOST or cursor in cursors:
-                raise DeskFault(f"{api.api_id}: next_page does not lead on")
+            if not isinstance(cursor, str) or len(cursor) > _MAX_CURSOR_LENGTH or cursor in cursors:
+                raise DeskFault(f"{api.api_id}: next_page is malformed or repeated")
             cursors.add(cursor)
-            if len(cursors) >= PAGES_MOST or len(found) > HOLDINGS_MOST:
-                raise DeskFault(f"{api.api_id}: does not come to an end")
-            # search_timestamp stands on first pages only (규격 1.7)
-            query = {"org_code": provider.org_code, "limit": str(LIMIT), "next_page": cursor}
+            if len(cursors) >= MAX_PAGES or len(holdings) > MAX_HOLDINGS:
+                raise DeskFault(f"{api.api_id}: too many pages or rows")
+            # only the first page has search_timestamp (규격 1.7)
+            query = {"org_code": provider.org_code, "limit": str(PAGE_ROWS), "next_page": cursor}
 
     def _headers(self) -> dict[str, str]:
         return {"x-api-tran-id": f"{self._relay}R{self._serial()}", "Accept-Encoding": "identity"}
 
-    async def _answer(self, provider: Provider, ask: _Ask) -> tuple[int, bytes]:
-        """Status and body from the first of the institution's places that can be reached."""
+    async def _send_to_any(self, provider: Provider, request: _InstitutionRequest) -> tuple[int, bytes]:
+        """Returns status and body from the first base URL of the institution that accepts a connection."""
         session = self._session(provider)
         for base_url in provider.base_urls:
             try:
-                return await _sent(session, base_url, ask)
-            except _NOT_REACHED:
+                return await _send(session, base_url, request)
+            except _UNREACHABLE:
                 continue
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-                raise DeskFault(f"{ask.what}: {type(error).__name__}") from None
-        raise DeskFault(f"{ask.what}: cannot be reached")
+                raise DeskFault(f"{request.name}: {type(error).__name__}") from None
+        raise DeskFault(f"{request.name}: cannot be reached")
 
     def _session(self, provider: Provider) -> aiohttp.ClientSession:
         session = self._sessions.get(provider.org_code)
         if session is None:
-            times = provider.timeouts or ProviderTimeouts()
+            timeouts = provider.timeouts or ProviderTimeouts()
             session = aiohttp.ClientSession(
                 connector=tcp_connector(ssl=self._context_of(provider) or True),
-                timeout=aiohttp.ClientTimeout(total=times.total_s, sock_connect=times.connect_s),
+                timeout=aiohttp.ClientTimeout(total=timeouts.total_s, sock_connect=timeouts.connect_s),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 trust_env=False,
@@ -167,35 +169,40 @@ class HttpInstitutions:
         return session
 
 
-def _offered(provider: Provider, api: Api) -> bool:
+def _is_offered(provider: Provider, api: Api) -> bool:
     if provider.industry in api.industries:
         return api.api_code not in provider.apis.left_out
     return api.api_code in provider.apis.turned_on
 
 
-async def _sent(session: aiohttp.ClientSession, base_url: str, ask: _Ask) -> tuple[int, bytes]:
+async def _send(session: aiohttp.ClientSession, base_url: str, request: _InstitutionRequest) -> tuple[int, bytes]:
     async with session.request(
-        ask.method, base_url + ask.path, params=ask.query, data=ask.body, headers=ask.headers, allow_redirects=False
-    ) as answer:
-        tran_id = ask.headers["x-api-tran-id"]
-        if answer.headers.get("x-api-tran-id", tran_id) != tran_id:
-            raise DeskFault(f"{ask.what}: the answer is another call's")
-        if answer.headers.get("Content-Encoding", "identity") != "identity":
-            raise DeskFault(f"{ask.what}: the answer is coded though nobody asked for it")
+        request.method,
+        base_url + request.path,
+        params=request.query,
+        data=request.body,
+        headers=request.headers,
+        allow_redirects=False,
+    ) as response:
+        tran_id = request.headers["x-api-tran-id"]
+        if response.headers.get("x-api-tran-id", tran_id) != tran_id:
+            raise DeskFault(f"{request.name}: response has another x-api-tran-id")
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise DeskFault(f"{request.name}: response has a Content-Encoding")
         content = bytearray()
-        async for piece in answer.content.iter_any():
+        async for piece in response.content.iter_any():
             content += piece
-            if len(content) > BODY_MOST:
-                raise DeskFault(f"{ask.what}: the answer is too large")
-        return answer.status, bytes(content)
+            if len(content) > MAX_BODY_BYTES:
+                raise DeskFault(f"{request.name}: response exceeds {MAX_BODY_BYTES} bytes")
+        return response.status, bytes(content)
 
 
-def _told(ask: _Ask, status: int, content: bytes) -> dict[str, Any]:
-    """The JSON object of an answer that is a success. Raises DeskFault."""
+def _parse_success(request: _InstitutionRequest, status: int, content: bytes) -> dict[str, Any]:
+    """Returns the JSON object of a successful response. Raises DeskFault."""
     try:
-        told = read_object(content)
+        body = read_object(content)
     except ValueError:
-        raise DeskFault(f"{ask.what}: HTTP {status} without a JSON object") from None
-    if status != _OK or told.get("rsp_code") != "00000":
-        raise DeskFault(f"{ask.what}: HTTP {status}, no success")
-    return told
+        raise DeskFault(f"{request.name}: HTTP {status} without a JSON object") from None
+    if status != _OK or body.get("rsp_code") != "00000":
+        raise DeskFault(f"{request.name}: HTTP {status}, rsp_code is not 00000")
+    return body

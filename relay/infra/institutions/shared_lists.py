@@ -1,4 +1,4 @@
-"""List calls at institutions: shared by customers who wait, bounded, and cancelled with their last caller."""
+"""List calls to institutions: shared by equal requests, limited, and cancelled with their last waiter."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,17 +10,17 @@ from relay.domain.institution import DeskFault
 from relay.domain.queue_full import Crowded
 from relay.infra.fair_semaphore import Turns
 
-AT_ONCE: Final = 16
-"""So many customers' lists are asked for at one institution at the same time."""
-WAITING: Final = 64
-"""So many more wait at one institution; a customer that comes then is told to come again."""
-_TOTAL: Final = 1024
+CONCURRENCY: Final = 16
+"""Concurrent list calls to one institution."""
+QUEUE_LENGTH: Final = 64
+"""List calls that wait for one institution; further ones fail at once."""
+_TOTAL_CONCURRENCY: Final = 1024
 
 T = TypeVar("T")
 
 
 class ListKey(NamedTuple):
-    """Whose lists: customer and service at an institution."""
+    """Customer and service at an institution."""
 
     org_code: str
     ci: str
@@ -29,45 +29,45 @@ class ListKey(NamedTuple):
 
 @dataclass(slots=True)
 class _SharedCall(Generic[T]):
-    """One call under way and how many callers wait for it."""
+    """A running call and the number of its waiters."""
 
     task: asyncio.Task[T]
-    callers: int = 0
+    waiters: int = 0
 
 
 class SharedLists(Generic[T]):
-    """Runs list calls: for each key one at a time, for each institution `AT_ONCE`.
+    """Runs list calls: one at a time for each key, `concurrency` at a time for each institution.
 
-    Callers with the same key share a call. It is cancelled when none of them waits any more, and keeps its place at the
-    institution until it has ended. It takes `within_s` at most, the wait for its place included.
+    Requests with the same key share a call. It is cancelled with its last waiter, and counts for the institution until
+    it has ended. `timeout_s` limits the call, including its wait in the queue.
     """
 
-    def __init__(self, within_s: float, at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
-        self._within_s = within_s
-        self._turns = Turns(_TOTAL, at_once, waiting_each=waiting)
+    def __init__(self, timeout_s: float, concurrency: int = CONCURRENCY, queue_length: int = QUEUE_LENGTH) -> None:
+        self._within_s = timeout_s
+        self._semaphore = Turns(_TOTAL_CONCURRENCY, concurrency, waiting_each=queue_length)
         self._calls: dict[ListKey, _SharedCall[T]] = {}
 
     async def get(self, key: ListKey, call: Callable[[], Awaitable[T]]) -> T:
-        """Return the lists from the call that is under way, or from a new one. Raises DeskFault."""
+        """Returns the lists from the running call of this key, or from a new one. Raises DeskFault."""
         shared = self._calls.get(key)
         if shared is None:
             shared = self._calls[key] = _SharedCall(asyncio.create_task(self._run(key, call)))
-            shared.task.add_done_callback(partial(self._forget, key))
-        shared.callers += 1
+            shared.task.add_done_callback(partial(self._remove, key))
+        shared.waiters += 1
         try:
             return await asyncio.shield(shared.task)
         except asyncio.CancelledError:
             if shared.task.cancelled() and not _is_cancelled():
-                raise DeskFault("lists: ended by new settings") from None
+                raise DeskFault("lists: cancelled by new settings") from None
             raise
         finally:
-            shared.callers -= 1
-            if not shared.callers:
+            shared.waiters -= 1
+            if not shared.waiters:
                 shared.task.cancel()
-                self._forget(key, shared.task)
+                self._remove(key, shared.task)
 
     async def close(self) -> None:
-        """Cancel all calls."""
+        """Cancels all calls."""
         tasks = [shared.task for shared in self._calls.values()]
         for task in tasks:
             task.cancel()
@@ -75,22 +75,22 @@ class SharedLists(Generic[T]):
 
     async def _run(self, key: ListKey, call: Callable[[], Awaitable[T]]) -> T:
         try:
-            async with asyncio.timeout(self._within_s), self._turns.turn(key.org_code):
+            async with asyncio.timeout(self._within_s), self._semaphore.turn(key.org_code):
                 return await call()
         except TimeoutError:
-            raise DeskFault("lists: took too long") from None
+            raise DeskFault("lists: timed out") from None
         except Crowded:
-            raise DeskFault("lists: too many are asked for at once") from None
+            raise DeskFault("lists: too many concurrent requests") from None
 
-    def _forget(self, key: ListKey, task: asyncio.Task[Any]) -> None:
+    def _remove(self, key: ListKey, task: asyncio.Task[Any]) -> None:
         shared = self._calls.get(key)
         if shared is not None and shared.task is task:
             del self._calls[key]
         if task.done() and not task.cancelled():
-            task.exception()  # its callers may all have gone
+            task.exception()  # marks the exception as retrieved: no waiter may be left
 
 
 def _is_cancelled() -> bool:
-    """Whether the task that runs is being cancelled itself."""
+    """Returns whether the current task is being cancelled."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -1,1 +1,1 @@
-"""The pages of individual authentication: what a customer sees, made for phones, without JavaScript (규격 3.2.1)."""
+"""Pages of 개별인증 for customers: designed for phones, without JavaScript (규격 3.2.1)."""

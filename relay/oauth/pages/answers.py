@@ -1,4 +1,4 @@
-"""How a request ends for the customer: the operator's callback with a code or an error (규격 3.2.1, RFC 6749 4.1.2)."""
+"""Results of a request: the callback URL with a code or an error, code and consent (규격 3.2.1, RFC 6749 4.1.2)."""
 
 import hashlib
 import re
@@ -10,53 +10,55 @@ from urllib.parse import urlsplit
 
 from relay.domain.authorization.consent import Authentication, Consent, Particulars
 from relay.domain.authorization.request import AuthorizationRequest, Code
-from relay.oauth.redirects import way_back
+from relay.oauth.redirects import build_callback_url
 
-_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*")
-_WEB: Final = frozenset({"http", "https"})
-_ORIGIN: Final = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
+_SCHEME_FORM: Final = re.compile(r"[a-z][a-z0-9+.-]*")
+_WEB_SCHEMES: Final = frozenset({"http", "https"})
+_ORIGIN_FORM: Final = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
 
 
 class Denial(StrEnum):
-    """Why a request ends without a code; the name goes into the ledger's history."""
+    """Why a request ends without a code. The ledger's history records the value."""
 
     CANCELLED = "customer_cancelled"
     ANOTHER_CUSTOMER = "ci_differs"
-    LOCKED = "logins_failed"
-    DENIED_THERE = "institution_denied"
+    TOO_MANY_LOGINS = "logins_failed"
+    DENIED_BY_INSTITUTION = "institution_denied"
 
 
-_TOLD: Final[Mapping[Denial, tuple[str, str]]] = {
+_ERRORS: Final[Mapping[Denial, tuple[str, str]]] = {
     Denial.CANCELLED: ("access_denied", "정보주체가 취소하였습니다"),
     Denial.ANOTHER_CUSTOMER: ("unauthorized_user", "x-user-ci가 로그인한 정보주체의 CI와 다릅니다"),
-    # nobody is known to have logged in, so nothing can be said about who they are (RFC 6749 4.1.2.1)
-    Denial.LOCKED: ("access_denied", "로그인 실패 횟수를 초과하였습니다"),
-    Denial.DENIED_THERE: ("access_denied", "정보제공자 또는 정보주체가 거절하였습니다"),
+    # not unauthorized_user: without a login the customer is unknown (RFC 6749 4.1.2.1)
+    Denial.TOO_MANY_LOGINS: ("access_denied", "로그인 실패 횟수를 초과하였습니다"),
+    Denial.DENIED_BY_INSTITUTION: ("access_denied", "정보제공자 또는 정보주체가 거절하였습니다"),
 }
 
 
-def denied(request: AuthorizationRequest, denial: Denial) -> str:
-    """The callback's URL that says why there is no code."""
-    error, description = _TOLD[denial]
-    return _back(request, error=error, error_description=description)
+def build_denial_url(request: AuthorizationRequest, denial: Denial) -> str:
+    """Returns the callback URL with the error of a denial."""
+    error, description = _ERRORS[denial]
+    return _build_url(request, error=error, error_description=description)
 
 
-def granted(request: AuthorizationRequest, code: str) -> str:
-    """The callback's URL with the code."""
-    return _back(request, code=code)
+def build_code_url(request: AuthorizationRequest, code: str) -> str:
+    """Returns the callback URL with the code."""
+    return _build_url(request, code=code)
 
 
-def _back(request: AuthorizationRequest, **answer: str) -> str:
-    return way_back(request.redirect_uri, **answer, state=request.oauth_state, api_tran_id=request.api_tran_id)
+def _build_url(request: AuthorizationRequest, **parameters: str) -> str:
+    return build_callback_url(
+        request.redirect_uri, **parameters, state=request.oauth_state, api_tran_id=request.api_tran_id
+    )
 
 
-def code_record(code: str, code_s: int, now: int) -> Code:
-    """What the ledger keeps of `code`: its SHA-256, and until when it may be spent."""
+def build_code_record(code: str, code_s: int, now: int) -> Code:
+    """Returns the ledger record of `code`: its SHA-256 and expiry."""
     return Code(hashlib.sha256(code.encode()).digest(), now + code_s)
 
 
-def consent_of(request: AuthorizationRequest, consent_id: str, particulars: Particulars, now: int) -> Consent:
-    """The consent that the customer of `request` gave with `particulars`."""
+def build_consent(request: AuthorizationRequest, consent_id: str, particulars: Particulars, now: int) -> Consent:
+    """Returns the consent of the customer of `request` to `particulars`."""
     return Consent(
         consent_id=consent_id,
         provider=request.provider,
@@ -69,41 +71,41 @@ def consent_of(request: AuthorizationRequest, consent_id: str, particulars: Part
     )
 
 
-def origins_of(request: AuthorizationRequest) -> tuple[str, ...]:
-    """Where a form's answer may lead, as sources of CSP's form-action: the callback's origin and the app's scheme.
+def form_action_sources(request: AuthorizationRequest) -> tuple[str, ...]:
+    """Returns the CSP form-action sources of a request: the callback's origin and the app's scheme.
 
-    Chromium holds form-action against redirects too, also against those that the callback itself answers with.
+    Chromium applies form-action to redirects too, including those of the callback itself.
     """
     return tuple(dict.fromkeys(filter(None, (_source(request.redirect_uri), _source(request.app_scheme)))))
 
 
 def _source(url: str) -> str:
     parts = urlsplit(url)
-    if parts.scheme in _WEB:
-        return f"{parts.scheme}://{parts.netloc}" if _ORIGIN.fullmatch(parts.netloc) else ""
-    scheme = url.partition(":")[0].lower()  # 지원-003 does not say whether "://" is registered along
-    return f"{scheme}:" if _SCHEME.fullmatch(scheme) else ""
+    if parts.scheme in _WEB_SCHEMES:
+        return f"{parts.scheme}://{parts.netloc}" if _ORIGIN_FORM.fullmatch(parts.netloc) else ""
+    scheme = url.partition(":")[0].lower()  # 지원-003 leaves open whether "://" is registered too
+    return f"{scheme}:" if _SCHEME_FORM.fullmatch(scheme) else ""
 
 
 @dataclass(slots=True)
-class LastAnswers:
-    """Answers given a moment ago: a form sent twice by an impatient finger gets the same answer twice.
+class RecentRedirects:
+    """Final redirects of the last seconds, so that a form that is submitted twice gets the same redirect twice.
 
-    The browser shows the answer to the last click alone; without this it would be the page that says "already done",
-    and the code would be lost. Kept in this process for `again_s`, at most `most` of them.
+    A browser shows only the response to the last click. Without this it would be the "already processed" page, and the
+    code would be lost. Entries stay in this process for `keep_s` seconds, at most `capacity` of them.
     """
 
-    again_s: float = 5.0
-    most: int = 1000
-    _kept: dict[bytes, tuple[float, str]] = field(default_factory=dict, repr=False)
+    keep_s: float = 5.0
+    capacity: int = 1000
+    _entries: dict[bytes, tuple[float, str]] = field(default_factory=dict, repr=False)
 
-    def keep(self, sender: bytes, location: str, now: float) -> None:
-        """Remember what `sender` (a digest) was answered."""
-        self._kept = {key: row for key, row in self._kept.items() if row[0] > now}
-        if len(self._kept) < self.most:
-            self._kept[sender] = (now + self.again_s, location)
+    def remember(self, sender: bytes, location: str, now: float) -> None:
+        """Stores the redirect of `sender` (a digest)."""
+        self._entries = {key: row for key, row in self._entries.items() if row[0] > now}
+        if len(self._entries) < self.capacity:
+            self._entries[sender] = (now + self.keep_s, location)
 
-    def find(self, sender: bytes, now: float) -> str | None:
-        """What `sender` was answered, when that was a moment ago."""
-        until, location = self._kept.get(sender, (now, ""))
+    def get(self, sender: bytes, now: float) -> str | None:
+        """Returns the redirect of `sender` if it is recent."""
+        until, location = self._entries.get(sender, (now, ""))
         return location if until > now else None

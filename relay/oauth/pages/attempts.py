@@ -1,4 +1,4 @@
-"""Logins at the pages against password spraying: who tries, and how often this address or login id was wrong."""
+"""Counts failed logins by address and login id, against password spraying."""
 
 import hashlib
 import hmac
@@ -17,7 +17,7 @@ _FORWARDED: Final = "X-Forwarded-For"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One login that was counted. `address` is the customer's, "" when it is not known."""
+    """A counted login. `address` is the customer's, "" when unknown."""
 
     address: str = field(repr=False)
     address_key: bytes | None = field(repr=False)
@@ -25,42 +25,42 @@ class Attempt:
 
 
 class LoginAttempts:
-    """Counts wrong logins in this process, across requests and institutions' answers.
+    """Counts failed logins of this process, across requests.
 
-    What is kept are digests under a key of this process; with several authorities each counts for itself.
+    It stores only digests under a key of this process. Each authority process counts separately.
     """
 
-    def __init__(self, authority: Authority) -> None:
-        self._authority = authority
-        self._key = authority.random().encode()
+    def __init__(self, services: Authority) -> None:
+        self._services = services
+        self._key = services.random().encode()
         self._by_address = LoginLimits(BY_ADDRESS)
         self._by_login_id = LoginLimits(BY_LOGIN_ID)
 
-    def take(self, http: web.Request, org_code: str, login_id: str) -> Attempt | int:
-        """Count a login before it is tried. After too many, returns the seconds to wait and counts nothing."""
-        now = self._authority.clock()
-        attempt = self._attempt(http, org_code, login_id)
-        wait = self._by_login_id.wait(attempt.login_key, now)
+    def count(self, http: web.Request, org_code: str, login_id: str) -> Attempt | int:
+        """Counts a login before it is tried. After too many, returns the seconds to wait and counts nothing."""
+        now = self._services.clock()
+        attempt = self._build_attempt(http, org_code, login_id)
+        wait_s = self._by_login_id.wait(attempt.login_key, now)
         if attempt.address_key is not None:
-            wait = max(wait, self._by_address.wait(attempt.address_key, now))
-        if wait > 0:
-            return ceil(wait)
+            wait_s = max(wait_s, self._by_address.wait(attempt.address_key, now))
+        if wait_s > 0:
+            return ceil(wait_s)
         self._by_login_id.take(attempt.login_key, now)
         if attempt.address_key is not None:
             self._by_address.take(attempt.address_key, now)
         return attempt
 
-    def give_back(self, attempt: Attempt) -> None:
-        """Uncount a login that was right, or that the institution did not answer."""
+    def uncount(self, attempt: Attempt) -> None:
+        """Uncounts a login that was right, or that the institution did not answer."""
         self._by_login_id.give_back(attempt.login_key)
         if attempt.address_key is not None:
             self._by_address.give_back(attempt.address_key)
 
-    def _attempt(self, http: web.Request, org_code: str, login_id: str) -> Attempt:
+    def _build_attempt(self, http: web.Request, org_code: str, login_id: str) -> Attempt:
         address = customer_address(
-            http.remote or "", ",".join(http.headers.getall(_FORWARDED, ())), self._authority.office.pages_proxies
+            http.remote or "", ",".join(http.headers.getall(_FORWARDED, ())), self._services.office.pages_proxies
         )
-        # institutions tell ids apart as they like: case, blanks and full-width letters must not make a new id here
+        # institutions may ignore case, blanks and full-width forms, so these must not make a new login id
         folded = unicodedata.normalize("NFKC", login_id).casefold()
         login_key = self._digest("login", org_code, "".join(folded.split()))
         return Attempt(address, self._digest("address", network_of(address)) if address else None, login_key)

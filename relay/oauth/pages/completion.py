@@ -1,4 +1,4 @@
-"""The end of a request: written into the ledger first, then the callback that tells it to the operator."""
+"""Completes a request: records its result in the ledger, then returns the callback URL."""
 
 from functools import cache
 
@@ -6,20 +6,20 @@ from aiohttp import web
 
 from relay.domain.authorization.consent import Particulars
 from relay.domain.authorization.request import AuthorizationRequest, RequestState
-from relay.oauth.pages.answers import Denial, code_record, consent_of, denied, granted
-from relay.oauth.pages.choices import day_in_korea
+from relay.oauth.pages.answers import Denial, build_code_record, build_code_url, build_consent, build_denial_url
+from relay.oauth.pages.choices import korean_date
 from relay.oauth.services import Authority
 from relay.policy.consent.particulars import Scopes, checked, scopes_of, with_list_scope
 from relay.policy.settings.directory import Provider
 from relay.standard.catalogue import load_catalogue
 
 
-class Unsound(Exception):
-    """The particulars are none that a consent may have; the text names their members, never a value."""
+class InvalidParticulars(Exception):
+    """The particulars are not allowed in a consent. The text names their members, never a value."""
 
 
 def scopes_at(provider: Provider) -> Scopes:
-    """The scopes of the institution's industry."""
+    """Returns the scopes of the institution's industry."""
     return _scopes(provider.industry)
 
 
@@ -28,33 +28,33 @@ def _scopes(industry: str) -> Scopes:
     return scopes_of(industry, load_catalogue())
 
 
-def sound(particulars: Particulars, provider: Provider, now: float) -> Particulars:
-    """Particulars that may become a consent now, the list scope among them. Raises Unsound."""
-    whole = with_list_scope(particulars, provider.industry)
-    flaws = checked(whole, scopes_at(provider), day_in_korea(now))
+def validate_particulars(particulars: Particulars, provider: Provider, now: float) -> Particulars:
+    """Returns the particulars with the list scope. Raises InvalidParticulars when they are not allowed now."""
+    completed = with_list_scope(particulars, provider.industry)
+    flaws = checked(completed, scopes_at(provider), korean_date(now))
     if flaws:
-        raise Unsound(", ".join(flaw.member for flaw in flaws))
-    return whole
+        raise InvalidParticulars(", ".join(flaw.member for flaw in flaws))
+    return completed
 
 
-async def give(authority: Authority, asked: AuthorizationRequest, particulars: Particulars) -> str:
-    """Keep the consent to `sound` particulars with a code; the callback's URL with that code. Raises NotGranted.
+async def grant_consent(services: Authority, request: AuthorizationRequest, particulars: Particulars) -> str:
+    """Records the consent to valid particulars and returns the callback URL with its code. Raises NotGranted.
 
-    The ledger has only the code's digest, so the URL is the only place where it stands.
+    The ledger stores only the code's digest; the URL alone holds the code.
     """
-    code, now = authority.random(), int(authority.clock())
-    consent = consent_of(asked, authority.random(), particulars, now)
-    record = code_record(code, authority.office.tokens.code_s, now)
-    await authority.ledger.give_consent(asked.request_id, consent, record, now)
-    return granted(asked, code)
+    code, now = services.random(), int(services.clock())
+    consent = build_consent(request, services.random(), particulars, now)
+    record = build_code_record(code, services.office.tokens.code_s, now)
+    await services.ledger.give_consent(request.request_id, consent, record, now)
+    return build_code_url(request, code)
 
 
-async def deny(authority: Authority, asked: AuthorizationRequest, denial: Denial) -> str:
-    """Write the denial down; the callback's URL with the error. Raises NotGranted."""
-    await authority.ledger.answer_request(asked.request_id, RequestState.DENIED, denial.value, int(authority.clock()))
-    return denied(asked, denial)
+async def deny_request(services: Authority, request: AuthorizationRequest, denial: Denial) -> str:
+    """Records the denial and returns the callback URL with the error. Raises NotGranted."""
+    await services.ledger.answer_request(request.request_id, RequestState.DENIED, denial.value, int(services.clock()))
+    return build_denial_url(request, denial)
 
 
-def away(location: str) -> web.Response:
-    """The answer that sends the browser to the operator; 302 because the standard says so (규격 3.2.1)."""
+def redirect_to_operator(location: str) -> web.Response:
+    """Returns the redirect to the operator. The standard requires 302 (규격 3.2.1)."""
     return web.Response(status=302, headers={"Location": location})

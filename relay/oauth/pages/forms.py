@@ -1,4 +1,4 @@
-"""Forms as they come in: small, of one type, in time (the standard's limit of 64 KiB serves here too)."""
+"""Reads submitted forms within limits of size, type and time (64 KiB, as in the standard)."""
 
 import asyncio
 from typing import Final
@@ -7,20 +7,20 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from relay.oauth.pages.choices import Form
-from relay.oauth.pages.problems import MALFORMED, Hindered
+from relay.oauth.pages.problems import MALFORMED, PageError
 
-BODY_MOST: Final = 65536
-FIELDS_MOST: Final = 2000
-"""More assets than anybody has."""
+MAX_BODY_BYTES: Final = 65536
+MAX_FIELDS: Final = 2000
+"""More than the assets of any customer."""
 
 BODY_S: Final = 10.0
 _TYPE: Final = "application/x-www-form-urlencoded"
 
 
-async def form_of(http: web.Request) -> Form:
-    """The submitted form. Raises Hindered; aiohttp itself refuses what is over `BODY_MOST`."""
+async def read_form(http: web.Request) -> Form:
+    """Returns the submitted form. Raises PageError; aiohttp itself refuses bodies over `MAX_BODY_BYTES`."""
     if http.content_type != _TYPE or "Content-Encoding" in http.headers:
-        raise Hindered(MALFORMED)
+        raise PageError(MALFORMED)
     try:
         async with asyncio.timeout(BODY_S):
             body = await http.read()
@@ -28,31 +28,31 @@ async def form_of(http: web.Request) -> Form:
             body.decode(),
             keep_blank_values=True,
             strict_parsing=bool(body),
-            max_num_fields=FIELDS_MOST,
+            max_num_fields=MAX_FIELDS,
             errors="strict",
         )
     except (TimeoutError, ValueError) as error:
-        raise Hindered(MALFORMED) from error
+        raise PageError(MALFORMED) from error
     form: dict[str, list[str]] = {}
     for name, value in pairs:
         form.setdefault(name, []).append(value)
     return {name: tuple(values) for name, values in form.items()}
 
 
-def flaw(form: Form, name: str, most: int) -> str:
-    """What keeps `one` from reading the field `name`: "missing" (doubled too), "long", "unprintable"; "" for nothing.
+def find_flaw(form: Form, name: str, max_length: int) -> str:
+    """Returns why `read_field` cannot read a field: "missing" (or repeated), "long", "unprintable"; "" if it can.
 
-    For fields that people type into: they must be told what to mend.
+    Used for typed fields, whose customers must learn what to correct.
     """
     values = form.get(name, ())
     if len(values) != 1 or not values[0]:
         return "missing"
-    if len(values[0]) > most:
+    if len(values[0]) > max_length:
         return "long"
     return "" if values[0].isprintable() else "unprintable"
 
 
-def one(form: Form, name: str, most: int) -> str:
-    """The field `name`, printable and at most `most` characters long; "" when it is missing, doubled or not so."""
+def read_field(form: Form, name: str, max_length: int) -> str:
+    """Returns a printable field of at most `max_length` characters; "" when missing, repeated or invalid."""
     values = form.get(name, ())
-    return values[0] if len(values) == 1 and len(values[0]) <= most and values[0].isprintable() else ""
+    return values[0] if len(values) == 1 and len(values[0]) <= max_length and values[0].isprintable() else ""

@@ -1,4 +1,4 @@
-"""The hosted way: the relay shows the pages and asks the institution who logs in and what they have (규격 3.2.1)."""
+"""The hosted flow: the relay shows login and consent pages and gets CI and assets from the institution (규격 3.2.1)."""
 
 import asyncio
 import hmac
@@ -15,54 +15,60 @@ from relay.domain.authorization.request import LOGINS_MOST, AuthorizationRequest
 from relay.domain.institution import DeskFault
 from relay.domain.ledger import NotGranted, Why
 from relay.endpoint.connections.timed import run_while_connected
-from relay.oauth.flows import PAGES
-from relay.oauth.pages.answers import Denial, LastAnswers, denied, origins_of
+from relay.oauth.flows import PAGES_PATH
+from relay.oauth.pages.answers import Denial, RecentRedirects, build_denial_url, form_action_sources
 from relay.oauth.pages.attempts import Attempt, LoginAttempts
-from relay.oauth.pages.browser import Browser, cookie_of
+from relay.oauth.pages.browser import Browser, cookie_name
 from relay.oauth.pages.choices import (
     PERIODS,
     PURPOSES,
     WHICH,
     Choices,
+    ConsentPage,
     Form,
-    Page,
-    contradictions_in,
-    day_in_korea,
-    first_choices,
-    mistakes_in,
-    particulars_of,
-    submitted,
+    build_particulars,
+    find_contradictions,
+    find_mistakes,
+    initial_choices,
+    korean_date,
+    read_choices,
 )
-from relay.oauth.pages.completion import Unsound, away, deny, give, scopes_at, sound
-from relay.oauth.pages.forms import flaw, form_of, one
-from relay.oauth.pages.problems import FORGED, SILENT, Hindered
-from relay.oauth.pages.questions import questions_of, sections_of
-from relay.oauth.pages.rendering import page
+from relay.oauth.pages.completion import (
+    InvalidParticulars,
+    deny_request,
+    grant_consent,
+    redirect_to_operator,
+    scopes_at,
+    validate_particulars,
+)
+from relay.oauth.pages.forms import find_flaw, read_field, read_form
+from relay.oauth.pages.problems import INSTITUTION_UNAVAILABLE, INVALID_FORM_TOKEN, PageError
+from relay.oauth.pages.questions import build_sections, select_questions
+from relay.oauth.pages.rendering import render_page
 from relay.oauth.services import Authority
 from relay.policy.settings.directory import Authentication, Provider
 
-_ONCE_MORE: Final = "again"
-"""The query of the one redirect that a browser without a cookie gets: another of its tabs may have been given it just
-now."""
+_RETRY_QUERY: Final = "again"
+"""Query of the single redirect for a browser without a cookie: another tab may just have received the cookie."""
 
-LOGIN_ID_MOST: Final = 64
-PASSWORD_MOST: Final = 128
-_TOKEN_MOST: Final = 64
-_TYPED: Final = {"login_id": ("아이디", LOGIN_ID_MOST), "password": ("비밀번호", PASSWORD_MOST)}
-"""The fields of the login, as customers call them, and how long they may be."""
+MAX_LOGIN_ID_LENGTH: Final = 64
+MAX_PASSWORD_LENGTH: Final = 128
+_MAX_FORM_TOKEN: Final = 64
+_LOGIN_FIELDS: Final = {"login_id": ("아이디", MAX_LOGIN_ID_LENGTH), "password": ("비밀번호", MAX_PASSWORD_LENGTH)}
+"""Korean name and maximum length of each login field."""
 
-_MEND: Final = {
+_CORRECTIONS: Final = {
     "missing": "{}를 입력해 주세요.",
     "long": "{}는 {}자까지 입력할 수 있습니다.",
     "unprintable": "{}에 쓸 수 없는 문자가 있습니다. 다시 입력해 주세요.",
 }
-_TOO_MANY: Final = "로그인 실패가 많아 잠시 로그인을 받지 않습니다. {}분 후에 다시 시도해 주세요."
-_SILENT: Final = "금융회사가 응답하지 않아 로그인하지 못했습니다. 잠시 후 다시 시도해 주세요."
+_TOO_MANY_LOGINS: Final = "로그인 실패가 반복되어 로그인이 일시적으로 제한되었습니다. {}분 후에 다시 시도해 주세요."
+_NO_RESPONSE: Final = "금융회사가 응답하지 않아 로그인하지 못했습니다. 잠시 후 다시 시도해 주세요."
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
-    """A browser at a request's pages, with what the templates show."""
+class PageContext:
+    """A request and its browser, with the values that the templates show."""
 
     request: AuthorizationRequest
     provider: Provider
@@ -72,253 +78,260 @@ class Visit:
     browser: Browser = field(repr=False)
 
     @property
-    def place(self) -> str:
-        """The path of the request's pages."""
-        return place_of(self.request.request_id)
+    def path(self) -> str:
+        """Returns the path of the request's pages."""
+        return path_of(self.request.request_id)
 
     @property
     def provider_name(self) -> str:
-        """The institution's name."""
+        """Returns the institution's name."""
         return self.provider.name
 
     @property
     def form_token(self) -> str:
-        """What this browser's forms bring back."""
+        """Returns the CSRF token of this browser's forms."""
         return self.browser.form_token(self.request.request_id)
 
 
-def place_of(request_id: str) -> str:
-    """The path of a request's pages."""
-    return f"{PAGES}/{quote(request_id, safe='')}"
+def path_of(request_id: str) -> str:
+    """Returns the path of a request's pages."""
+    return f"{PAGES_PATH}/{quote(request_id, safe='')}"
 
 
 class HostedPages:
-    """The handlers. What a customer sends for one request is dealt with one after the other.
+    """Handlers of the pages. POSTs of one request are handled one after the other.
 
-    Otherwise a hundred guesses sent at once would all be tried before the first of them is counted.
+    Otherwise a hundred concurrent password guesses would be tried before the first of them is counted.
     """
 
-    def __init__(self, authority: Authority) -> None:
-        self._authority = authority
-        self._last = LastAnswers()
-        self._attempts = LoginAttempts(authority)
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+    def __init__(self, services: Authority) -> None:
+        self._services = services
+        self._redirects = RecentRedirects()
+        self._attempts = LoginAttempts(services)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def show_login(self, http: web.Request) -> web.Response:
-        """GET: the login form; binds the request to the first browser that asks."""
+        """Handles GET: shows the login form and binds the request to the first browser."""
         request_id = http.match_info["request_id"]
-        known = Browser.of(http.cookies, request_id)
-        browser = known or Browser(self._authority.random())
+        known_browser = Browser.from_cookies(http.cookies, request_id)
+        browser = known_browser or Browser(self._services.random())
         try:
-            visit = await self._visit(request_id, browser)
-        except NotGranted as refused:
-            if known is None and refused.why is Why.REQUEST_UNKNOWN and not http.query_string:
-                return web.Response(status=303, headers={"Location": f"{place_of(request_id)}?{_ONCE_MORE}"})
+            context = await self._load_context(request_id, browser)
+        except NotGranted as error:
+            if known_browser is None and error.why is Why.REQUEST_UNKNOWN and not http.query_string:
+                return web.Response(status=303, headers={"Location": f"{path_of(request_id)}?{_RETRY_QUERY}"})
             raise
-        if visit.request.state is RequestState.AUTHENTICATED:
-            return _on(visit)
-        answer = _login_form(visit)
-        if known is None:
-            # Lax and not Strict: customers come here from the operator's page, and Strict would hide the cookie when
-            # they open the request again. Forms of other sites still come without it.
-            left = visit.request.expires_at - int(self._authority.clock())
-            answer.set_cookie(
-                cookie_of(request_id),
+        if context.request.state is RequestState.AUTHENTICATED:
+            return _redirect_to_consent(context)
+        response = _login_form(context)
+        if known_browser is None:
+            # Lax and not Strict: customers come from the operator's page, and Strict would withhold the cookie when
+            # they open the request again. Forms of other sites are still sent without it.
+            remaining_s = context.request.expires_at - int(self._services.clock())
+            response.set_cookie(
+                cookie_name(request_id),
                 browser.secret,
-                max_age=left,
+                max_age=remaining_s,
                 path="/",
                 secure=True,
                 httponly=True,
                 samesite="Lax",
             )
-        return answer
+        return response
 
     async def login(self, http: web.Request) -> web.Response:
-        """POST: who is it? The institution says; the CI must be the one the operator named."""
-        request_id, browser, form = await self._sent(http)
-        login_id, password = one(form, "login_id", LOGIN_ID_MOST), one(form, "password", PASSWORD_MOST)
-        async with self._turn(request_id):
-            visit = await self._visit(request_id, browser)
-            if visit.request.state is RequestState.AUTHENTICATED:
-                return _on(visit)
-            mistakes = _unread(form)
+        """Handles POST: the institution checks the login. Its CI must be that of the operator's request."""
+        request_id, browser, form = await self._read_own_form(http)
+        login_id, password = (
+            read_field(form, "login_id", MAX_LOGIN_ID_LENGTH),
+            read_field(form, "password", MAX_PASSWORD_LENGTH),
+        )
+        async with self._lock(request_id):
+            context = await self._load_context(request_id, browser)
+            if context.request.state is RequestState.AUTHENTICATED:
+                return _redirect_to_consent(context)
+            mistakes = _find_login_mistakes(form)
             if mistakes:
-                return _login_form(visit, login_id, mistakes)
-            attempt = self._attempts.take(http, visit.provider.org_code, login_id)
+                return _login_form(context, login_id, mistakes)
+            attempt = self._attempts.count(http, context.provider.org_code, login_id)
             if isinstance(attempt, int):
-                return _too_many(visit, login_id, attempt)
+                return _refuse_login(context, login_id, attempt)
             try:
-                ci = await self._authority.institutions.login(visit.provider, login_id, password, attempt.address)
+                ci = await self._services.institutions.login(context.provider, login_id, password, attempt.address)
             except DeskFault as error:
-                self._attempts.give_back(attempt)
-                self._complain(visit, error)
-                return _login_form(visit, login_id, {"login_id": _SILENT}, 503)
-            return await self._logged_in(visit, login_id, ci, attempt)
+                self._attempts.uncount(attempt)
+                self._log_outage(context, error)
+                return _login_form(context, login_id, {"login_id": _NO_RESPONSE}, 503)
+            return await self._finish_login(context, login_id, ci, attempt)
 
     async def show_consent(self, http: web.Request) -> web.Response:
-        """GET: the consent form, with the former choices when there is a consent in force."""
-        browser = Browser.of(http.cookies, http.match_info["request_id"])
+        """Handles GET: shows the consent form, with the choices of a consent in force."""
+        browser = Browser.from_cookies(http.cookies, http.match_info["request_id"])
         if browser is None:
-            raise Hindered(FORGED)
-        visit = await self._visit(http.match_info["request_id"], browser)
-        if visit.request.state is RequestState.OPEN:
-            return web.Response(status=303, headers={"Location": visit.place})
-        offered = await self._offered(visit, http)
-        return _consent_form(visit, offered, first_choices(offered))
+            raise PageError(INVALID_FORM_TOKEN)
+        context = await self._load_context(http.match_info["request_id"], browser)
+        if context.request.state is RequestState.OPEN:
+            return web.Response(status=303, headers={"Location": context.path})
+        page = await self._load_consent_page(context, http)
+        return _consent_form(context, page, initial_choices(page))
 
     async def consent(self, http: web.Request) -> web.Response:
-        """POST: judged here, written into the ledger with a code, and back to the operator."""
-        request_id, browser, form = await self._sent(http)
-        async with self._turn(request_id):
-            again = self._answered("consent", request_id, browser)
-            if again is not None:
-                return again
-            visit = await self._visit(request_id, browser)
-            if visit.request.state is RequestState.OPEN:
-                return web.Response(status=303, headers={"Location": visit.place})
-            offered = await self._offered(visit, http)
-            choices = submitted(offered, form)
-            mistakes = mistakes_in(offered, choices)
+        """Handles POST: validates the choices, records the consent and redirects to the operator with a code."""
+        request_id, browser, form = await self._read_own_form(http)
+        async with self._lock(request_id):
+            recent = self._recent_redirect("consent", request_id, browser)
+            if recent is not None:
+                return recent
+            context = await self._load_context(request_id, browser)
+            if context.request.state is RequestState.OPEN:
+                return web.Response(status=303, headers={"Location": context.path})
+            page = await self._load_consent_page(context, http)
+            choices = read_choices(page, form)
+            mistakes = find_mistakes(page, choices)
             if mistakes:
-                return _consent_form(visit, offered, choices, mistakes=mistakes)
-            location = await give(self._authority, visit.request, self._chosen(visit, offered, choices))
-            return self._ended("consent", visit, location)
+                return _consent_form(context, page, choices, mistakes=mistakes)
+            location = await grant_consent(
+                self._services, context.request, self._build_particulars(context, page, choices)
+            )
+            return self._end("consent", context, location)
 
     async def cancel(self, http: web.Request) -> web.Response:
-        """POST: the customer does not want to (access_denied)."""
-        request_id, browser, _ = await self._sent(http)
-        async with self._turn(request_id):
-            again = self._answered("cancel", request_id, browser)
-            if again is not None:
-                return again
-            visit = await self._visit(request_id, browser)
-            return self._ended("cancel", visit, await deny(self._authority, visit.request, Denial.CANCELLED))
+        """Handles POST: the customer cancels (access_denied)."""
+        request_id, browser, _ = await self._read_own_form(http)
+        async with self._lock(request_id):
+            recent = self._recent_redirect("cancel", request_id, browser)
+            if recent is not None:
+                return recent
+            context = await self._load_context(request_id, browser)
+            return self._end("cancel", context, await deny_request(self._services, context.request, Denial.CANCELLED))
 
-    def _answered(self, button: str, request_id: str, browser: Browser) -> web.Response | None:
-        """What this button was answered a moment ago; None when it was not pressed then, or another one was."""
-        location = self._last.find(_pressed(button, request_id, browser), self._authority.clock())
-        return None if location is None else away(location)
+    def _recent_redirect(self, button: str, request_id: str, browser: Browser) -> web.Response | None:
+        """Returns the recent redirect of this button; None if it was not pressed just before."""
+        location = self._redirects.get(_sender_key(button, request_id, browser), self._services.clock())
+        return None if location is None else redirect_to_operator(location)
 
-    def _ended(self, button: str, visit: Visit, location: str) -> web.Response:
-        sender = _pressed(button, visit.request.request_id, visit.browser)
-        self._last.keep(sender, location, self._authority.clock())
-        return away(location)
+    def _end(self, button: str, context: PageContext, location: str) -> web.Response:
+        sender = _sender_key(button, context.request.request_id, context.browser)
+        self._redirects.remember(sender, location, self._services.clock())
+        return redirect_to_operator(location)
 
-    async def _logged_in(self, visit: Visit, login_id: str, ci: str | None, attempt: Attempt) -> web.Response:
-        """A right password of another customer is answered like a wrong one: whoever guesses learns nothing by it."""
-        request_id, now = visit.request.request_id, int(self._authority.clock())
-        if ci is None or not hmac.compare_digest(ci.encode(), visit.request.ci.encode()):
-            failed = await self._authority.ledger.login_failed(request_id, now)
-            if failed.state is RequestState.LOCKED:
-                return away(denied(visit.request, Denial.LOCKED))
-            left = LOGINS_MOST - failed.failures
-            wrong = f"아이디 또는 비밀번호가 올바르지 않습니다. {left}번 더 시도할 수 있습니다."
-            return _login_form(visit, login_id, {"login_id": wrong})
-        self._attempts.give_back(attempt)
-        await self._authority.ledger.answer_request(request_id, RequestState.AUTHENTICATED, "customer_logged_in", now)
-        return _on(visit)
+    async def _finish_login(
+        self, context: PageContext, login_id: str, ci: str | None, attempt: Attempt
+    ) -> web.Response:
+        """Treats the right password of another customer like a wrong one, so that guessing reveals nothing."""
+        request_id, now = context.request.request_id, int(self._services.clock())
+        if ci is None or not hmac.compare_digest(ci.encode(), context.request.ci.encode()):
+            request = await self._services.ledger.login_failed(request_id, now)
+            if request.state is RequestState.LOCKED:
+                return redirect_to_operator(build_denial_url(context.request, Denial.TOO_MANY_LOGINS))
+            remaining = LOGINS_MOST - request.failures
+            message = f"아이디 또는 비밀번호가 올바르지 않습니다. {remaining}회 더 시도할 수 있습니다."
+            return _login_form(context, login_id, {"login_id": message})
+        self._attempts.uncount(attempt)
+        await self._services.ledger.answer_request(request_id, RequestState.AUTHENTICATED, "customer_logged_in", now)
+        return _redirect_to_consent(context)
 
-    async def _visit(self, request_id: str, browser: Browser) -> Visit:
-        office = self._authority.office
-        digest, now = browser.digest(request_id), int(self._authority.clock())
-        asked = await self._authority.ledger.request(request_id, digest, now)
-        provider, client = office.providers.get(asked.provider), office.clients.get(asked.client_id)
+    async def _load_context(self, request_id: str, browser: Browser) -> PageContext:
+        settings = self._services.office
+        digest, now = browser.digest(request_id), int(self._services.clock())
+        request = await self._services.ledger.request(request_id, digest, now)
+        provider, client = settings.providers.get(request.provider), settings.clients.get(request.client_id)
         if provider is None or client is None or provider.authentication is not Authentication.HOSTED:
             raise NotGranted(Why.REQUEST_UNKNOWN)
-        operator_name = office.organisations.get(client.service.operator, "")
-        return Visit(asked, provider, client.service.name, operator_name, office.relay_name, browser)
+        operator_name = settings.organisations.get(client.service.operator, "")
+        return PageContext(request, provider, client.service.name, operator_name, settings.relay_name, browser)
 
-    async def _offered(self, visit: Visit, http: web.Request) -> Page:
-        asked = visit.request
+    async def _load_consent_page(self, context: PageContext, http: web.Request) -> ConsentPage:
+        request = context.request
         try:
-            lists = self._authority.institutions.holdings(visit.provider, asked.ci, asked.client_id)
-            held = await run_while_connected(http, lists)
+            load_holdings = self._services.institutions.holdings(context.provider, request.ci, request.client_id)
+            holdings = await run_while_connected(http, load_holdings)
         except DeskFault as error:
-            self._complain(visit, error)
-            raise Hindered(SILENT, f"{visit.place}/consent") from error
-        former = await self._authority.ledger.consent_of(asked.ci, asked.client_id, asked.provider)
-        sections = sections_of(scopes_at(visit.provider), held, asked.request_id)
-        return Page(
+            self._log_outage(context, error)
+            raise PageError(INSTITUTION_UNAVAILABLE, f"{context.path}/consent") from error
+        former = await self._services.ledger.consent_of(request.ci, request.client_id, request.provider)
+        sections = build_sections(scopes_at(context.provider), holdings, request.request_id)
+        return ConsentPage(
             sections,
-            questions_of(visit.provider.industry, sections),
-            day_in_korea(self._authority.clock()),
+            select_questions(context.provider.industry, sections),
+            korean_date(self._services.clock()),
             former.particulars if former else None,
         )
 
-    async def _sent(self, http: web.Request) -> tuple[str, Browser, dict[str, tuple[str, ...]]]:
-        """A form of ours, from a browser of ours. Raises Hindered."""
+    async def _read_own_form(self, http: web.Request) -> tuple[str, Browser, dict[str, tuple[str, ...]]]:
+        """Returns request_id, browser and form after the CSRF check. Raises PageError."""
         request_id = http.match_info["request_id"]
-        browser = Browser.of(http.cookies, request_id)
-        form = dict(await form_of(http))
-        if browser is None or not browser.fits(request_id, one(form, "form_token", _TOKEN_MOST)):
-            raise Hindered(FORGED)
+        browser = Browser.from_cookies(http.cookies, request_id)
+        form = dict(await read_form(http))
+        if browser is None or not browser.is_form_token(request_id, read_field(form, "form_token", _MAX_FORM_TOKEN)):
+            raise PageError(INVALID_FORM_TOKEN)
         return request_id, browser, form
 
-    def _chosen(self, visit: Visit, offered: Page, choices: Choices) -> Particulars:
+    def _build_particulars(self, context: PageContext, page: ConsentPage, choices: Choices) -> Particulars:
         try:
-            return sound(particulars_of(offered, choices), visit.provider, self._authority.clock())
-        except Unsound as error:  # our own questions have no such answers: the institution told of impossible assets
-            self._complain(visit, error)
-            raise Hindered(SILENT) from error
+            return validate_particulars(build_particulars(page, choices), context.provider, self._services.clock())
+        except InvalidParticulars as error:  # the form cannot cause it: the institution returned invalid assets
+            self._log_outage(context, error)
+            raise PageError(INSTITUTION_UNAVAILABLE) from error
 
-    def _complain(self, visit: Visit, error: DeskFault | Unsound) -> None:
-        self._authority.complain(f"institution {visit.provider.org_code}", str(error))
+    def _log_outage(self, context: PageContext, error: DeskFault | InvalidParticulars) -> None:
+        self._services.log_outage(f"institution {context.provider.org_code}", str(error))
 
-    def _turn(self, request_id: str) -> asyncio.Lock:
-        return self._turns.setdefault(request_id, asyncio.Lock())
+    def _lock(self, request_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(request_id, asyncio.Lock())
 
 
-def _pressed(button: str, request_id: str, browser: Browser) -> bytes:
+def _sender_key(button: str, request_id: str, browser: Browser) -> bytes:
     return browser.digest(request_id) + button.encode()
 
 
-def _on(visit: Visit) -> web.Response:
-    return web.Response(status=303, headers={"Location": f"{visit.place}/consent"})
+def _redirect_to_consent(context: PageContext) -> web.Response:
+    return web.Response(status=303, headers={"Location": f"{context.path}/consent"})
 
 
-def _unread(form: Form) -> dict[str, str]:
-    """What the customer has to mend before the institution can be asked, by the id of the field."""
-    flaws = {name: flaw(form, name, most) for name, (_, most) in _TYPED.items()}
-    return {name: _MEND[wrong].format(*_TYPED[name]) for name, wrong in flaws.items() if wrong}
+def _find_login_mistakes(form: Form) -> dict[str, str]:
+    """Returns messages about login fields to correct, by field id."""
+    flaws = {name: find_flaw(form, name, max_length) for name, (_, max_length) in _LOGIN_FIELDS.items()}
+    return {name: _CORRECTIONS[flaw].format(*_LOGIN_FIELDS[name]) for name, flaw in flaws.items() if flaw}
 
 
 def _login_form(
-    visit: Visit, login_id: str = "", mistakes: Mapping[str, str] | None = None, status: int = 422
+    context: PageContext, login_id: str = "", mistakes: Mapping[str, str] | None = None, status: int = 422
 ) -> web.Response:
-    return page(
+    return render_page(
         "login.html",
         status if mistakes else 200,
-        origins_of(visit.request),
-        visit=visit,
+        form_action_sources(context.request),
+        context=context,
         login_id=login_id,
         mistakes=mistakes or {},
     )
 
 
-def _too_many(visit: Visit, login_id: str, wait_s: int) -> web.Response:
-    """The form again: too many wrong logins of this address or login id, whether this one was right or not."""
+def _refuse_login(context: PageContext, login_id: str, wait_s: int) -> web.Response:
+    """Shows the form again without trying the login: too many failed ones of this address or login id."""
     minutes = -(-wait_s // 60)
-    answer = _login_form(visit, login_id, {"login_id": _TOO_MANY.format(minutes)}, 429)
-    answer.headers["Retry-After"] = str(wait_s)
-    return answer
+    response = _login_form(context, login_id, {"login_id": _TOO_MANY_LOGINS.format(minutes)}, 429)
+    response.headers["Retry-After"] = str(wait_s)
+    return response
 
 
 def _consent_form(
-    visit: Visit,
-    offered: Page,
+    context: PageContext,
+    page: ConsentPage,
     choices: Choices,
     *,
     mistakes: dict[str, str] | None = None,
 ) -> web.Response:
-    return page(
+    return render_page(
         "consent.html",
         422 if mistakes else 200,
-        origins_of(visit.request),
-        visit=visit,
-        page=offered,
+        form_action_sources(context.request),
+        context=context,
+        page=page,
         choices=choices,
         mistakes=mistakes or {},
-        contradictions=contradictions_in(offered, choices),
+        contradictions=find_contradictions(page, choices),
         which=WHICH,
         purposes=PURPOSES,
         periods=PERIODS,

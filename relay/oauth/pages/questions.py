@@ -1,4 +1,4 @@
-"""What the consent page asks: assets by scope, and the questions that only some industries have (규격 3.2.1, 6.2)."""
+"""Contents of the consent page: assets by scope, and questions that depend on the industry (규격 3.2.1, 6.2)."""
 
 import hashlib
 from base64 import urlsafe_b64encode
@@ -35,14 +35,14 @@ LABELS: Final[Mapping[str, str]] = {
     "bond.bond": "채권",
     "usury.bond": "채권",
 }
-"""The scopes that a customer chooses among (규격 3.9), in the order of the page; list scopes always come along."""
+"""Names of the scopes that a customer can choose (규격 3.9), in page order. List scopes are always included."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One asset to be ticked. `key` stands for it in the form, where no account number need stand.
+class AssetRow:
+    """An asset with a checkbox. The form identifies it by `key`, so that it holds no account number.
 
-    `scopes` are all those it belongs to: whoever chooses a minus account chooses it as deposit and as loan (규격 3.9).
+    `scopes` are all scopes of the asset: choosing a minus account chooses it as deposit and as loan (규격 3.9).
     """
 
     key: str
@@ -53,22 +53,22 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One scope with the customer's assets under it; none where the scope is wanted or not."""
+    """A scope with the customer's assets. Scopes that can only be chosen as a whole have no rows."""
 
     scope: str
     label: str
-    rows: tuple[Row, ...]
+    rows: tuple[AssetRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A yes or no about what the data hold; `name` is the standard's and the field's of Particulars.
+    """A yes-no question about the contents of the data. `name` is that of the standard and of the Particulars field.
 
-    It arises in `industries`, and elsewhere where one of `scopes` is offered.
+    It is asked in `industries`, and elsewhere if one of `scopes` is offered.
     """
 
     name: str
-    words: str
+    text: str
     hint: str
     industries: frozenset[str]
     scopes: frozenset[str] = frozenset()
@@ -91,33 +91,33 @@ QUESTIONS: Final = (
     Question(
         "is_consent_trans_category",
         "상품(서비스) 구분도 보낼까요?",
-        "무엇을 샀는지 알 수 있는 정보입니다.",
+        "구매한 상품이나 서비스를 알 수 있는 정보입니다.",
         frozenset({"efin"}),
     ),
 )
-"""규격 6.2."""
+"""The consent flags of 규격 6.2."""
 
 
-def sections_of(scopes: Scopes, holdings: Sequence[Holding], request_id: str) -> tuple[Section, ...]:
-    """The page's sections: each of an industry's `scopes` under which the customer has something.
+def build_sections(scopes: Scopes, holdings: Sequence[Holding], request_id: str) -> tuple[Section, ...]:
+    """Returns the sections of the page: the industry's `scopes` with assets of the customer.
 
-    So has everybody under a scope whose calls name no asset. An asset of several scopes stands under its first.
+    Scopes whose calls name no asset are always included. An asset of several scopes is listed under its first.
     """
-    found = []
+    sections = []
     for scope, label in LABELS.items():
-        rows = tuple(_row(held, request_id) for held in holdings if held.scopes[:1] == (scope,))
+        rows = tuple(_build_row(holding, request_id) for holding in holdings if holding.scopes[:1] == (scope,))
         if scope in scopes and (rows or scopes[scope].asset is None):
-            found.append(Section(scope, label, rows))
-    return tuple(found)
+            sections.append(Section(scope, label, rows))
+    return tuple(sections)
 
 
-def questions_of(industry: str, sections: Sequence[Section]) -> tuple[Question, ...]:
-    """The questions that arise at an institution of `industry` from what the page offers."""
+def select_questions(industry: str, sections: Sequence[Section]) -> tuple[Question, ...]:
+    """Returns the questions for an `industry` and the offered sections."""
     offered = {section.scope for section in sections}
-    return tuple(asked for asked in QUESTIONS if industry in asked.industries or asked.scopes & offered)
+    return tuple(question for question in QUESTIONS if industry in question.industries or question.scopes & offered)
 
 
-def _row(held: Holding, request_id: str) -> Row:
-    named = f"{request_id}\n{held.scopes[0]}\n{held.asset.asset}\n{held.asset.seqno}"
-    key = urlsafe_b64encode(hashlib.sha256(named.encode()).digest()[:15]).decode()
-    return Row(key, held.scopes, held.label, held.asset)
+def _build_row(holding: Holding, request_id: str) -> AssetRow:
+    identity = f"{request_id}\n{holding.scopes[0]}\n{holding.asset.asset}\n{holding.asset.seqno}"
+    key = urlsafe_b64encode(hashlib.sha256(identity.encode()).digest()[:15]).decode()
+    return AssetRow(key, holding.scopes, holding.label, holding.asset)

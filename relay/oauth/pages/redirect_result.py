@@ -1,6 +1,6 @@
-"""The redirect way's return: the institution showed its own page and sends the customer back with a signed result.
+"""The redirect flow's return: the institution showed its own page and returns the customer with a signed result.
 
-Our own protocol, documented in docs/reference/individual-authentication.md; the standard leaves this side to relays.
+The protocol is our own (docs/individual-authentication.md); the standard leaves it to relays.
 """
 
 import hashlib
@@ -17,115 +17,122 @@ from relay.domain.authorization.consent import Particulars
 from relay.domain.authorization.request import AuthorizationRequest, RequestState
 from relay.domain.ledger import NotGranted, Why
 from relay.domain.strict_json import read_object
-from relay.oauth.pages.answers import Denial, LastAnswers
-from relay.oauth.pages.choices import day_in_korea
-from relay.oauth.pages.completion import Unsound, away, deny, give, scopes_at, sound
-from relay.oauth.pages.forms import form_of, one
-from relay.oauth.pages.problems import RESULT_WRONG, Hindered
+from relay.oauth.pages.answers import Denial, RecentRedirects
+from relay.oauth.pages.choices import korean_date
+from relay.oauth.pages.completion import (
+    InvalidParticulars,
+    deny_request,
+    grant_consent,
+    redirect_to_operator,
+    scopes_at,
+    validate_particulars,
+)
+from relay.oauth.pages.forms import read_field, read_form
+from relay.oauth.pages.problems import INVALID_RESULT, PageError
 from relay.oauth.services import Authority
 from relay.policy.consent.demand import DemandFault, Frame, fit, read_demand
 from relay.policy.settings.directory import Authentication, Provider
 
-InstitutionKey = Callable[[str], EllipticCurvePublicKey | None]
-"""The P-256 key that an institution of the redirect way signs with, by its org_code."""
+ResultKeyLookup = Callable[[str], EllipticCurvePublicKey | None]
+"""Returns the P-256 key with which an institution of the redirect flow signs, by org_code."""
 
-LIFE_MOST_S: Final = 300
-"""A result is carried by a browser at once; one that lives longer was not meant for this."""
+MAX_LIFETIME_S: Final = 300
+"""Maximum lifetime of a result in seconds: the browser delivers it at once."""
 
 LEEWAY_S: Final = 5
-_REQUEST_ID_MOST: Final = 128
-_RESULT_MOST: Final = 32768
+_MAX_REQUEST_ID: Final = 128
+_MAX_RESULT: Final = 32768
 _CONSENTED: Final = "consented"
 _DENIED: Final = "denied"
 
 
-class Returned:
-    """The handler. The result must be signed by the request's institution for this request, and fit it."""
+class RedirectResultHandler:
+    """Handles signed results. The request's institution must have signed the result for this request."""
 
-    def __init__(self, authority: Authority, key_of: InstitutionKey) -> None:
-        self._authority = authority
-        self._key_of = key_of
-        self._last = LastAnswers()
+    def __init__(self, services: Authority, get_key: ResultKeyLookup) -> None:
+        self._services = services
+        self._get_key = get_key
+        self._redirects = RecentRedirects()
 
-    async def take(self, http: web.Request) -> web.Response:
-        """POST: verify, judge, and back to the operator. A result that is not good leaves the request as it was.
+    async def handle(self, http: web.Request) -> web.Response:
+        """Handles the POST: verifies the result and redirects to the operator. An invalid result changes nothing.
 
-        Not GET: the assets would stand in a URL.
+        It is not a GET, which would put the assets into a URL.
         """
-        form = await form_of(http)
-        request_id, result = one(form, "request_id", _REQUEST_ID_MOST), one(form, "result", _RESULT_MOST)
-        sent = hashlib.sha256(result.encode()).digest()
-        now = self._authority.clock()
-        again = self._last.find(sent, now)
-        if again is not None:
-            return away(again)
-        asked, provider = await self._asked(request_id, int(now))
-        claims = self._claims(asked, result, int(now))
-        location = await self._end(asked, provider, claims)
-        self._last.keep(sent, location, now)
-        return away(location)
+        form = await read_form(http)
+        request_id, result = read_field(form, "request_id", _MAX_REQUEST_ID), read_field(form, "result", _MAX_RESULT)
+        digest = hashlib.sha256(result.encode()).digest()
+        now = self._services.clock()
+        recent = self._redirects.get(digest, now)
+        if recent is not None:
+            return redirect_to_operator(recent)
+        request, provider = await self._load_request(request_id, int(now))
+        claims = self._verify_result(request, result, int(now))
+        location = await self._complete(request, provider, claims)
+        self._redirects.remember(digest, location, now)
+        return redirect_to_operator(location)
 
-    async def _end(self, asked: AuthorizationRequest, provider: Provider, claims: Mapping[str, Any]) -> str:
+    async def _complete(self, request: AuthorizationRequest, provider: Provider, claims: Mapping[str, Any]) -> str:
         if claims["result"] == _DENIED:
-            return await deny(self._authority, asked, Denial.DENIED_THERE)
-        if not hmac.compare_digest(str(claims.get("ci_hash")).encode(), ci_hash(asked).encode()):
-            return await deny(self._authority, asked, Denial.ANOTHER_CUSTOMER)
-        particulars = _particulars(asked, provider, claims.get("consent"), self._authority.clock())
-        if asked.state is RequestState.OPEN:  # authenticated already when we fell between the two steps
-            await self._authority.ledger.answer_request(
-                asked.request_id, RequestState.AUTHENTICATED, "institution_authenticated", int(self._authority.clock())
+            return await deny_request(self._services, request, Denial.DENIED_BY_INSTITUTION)
+        if not hmac.compare_digest(str(claims.get("ci_hash")).encode(), ci_hash(request).encode()):
+            return await deny_request(self._services, request, Denial.ANOTHER_CUSTOMER)
+        particulars = _read_particulars(request, provider, claims.get("consent"), self._services.clock())
+        if request.state is RequestState.OPEN:  # already authenticated if this process failed between the two steps
+            await self._services.ledger.answer_request(
+                request.request_id, RequestState.AUTHENTICATED, "institution_authenticated", int(self._services.clock())
             )
-        return await give(self._authority, asked, particulars)
+        return await grant_consent(self._services, request, particulars)
 
-    async def _asked(self, request_id: str, now: int) -> tuple[AuthorizationRequest, Provider]:
-        asked = await self._authority.ledger.request(request_id, None, now)
-        provider = self._authority.office.providers.get(asked.provider)
+    async def _load_request(self, request_id: str, now: int) -> tuple[AuthorizationRequest, Provider]:
+        request = await self._services.ledger.request(request_id, None, now)
+        provider = self._services.office.providers.get(request.provider)
         if provider is None or provider.authentication is not Authentication.REDIRECT:
             raise NotGranted(Why.REQUEST_UNKNOWN)
-        return asked, provider
+        return request, provider
 
-    def _claims(self, asked: AuthorizationRequest, result: str, now: int) -> dict[str, Any]:
-        key = self._key_of(asked.provider)
+    def _verify_result(self, request: AuthorizationRequest, result: str, now: int) -> dict[str, Any]:
+        key = self._get_key(request.provider)
         if key is None:
-            raise Hindered(RESULT_WRONG)
+            raise PageError(INVALID_RESULT)
         try:
             claims = read_object(jwt.PyJWS().decode(result, key=key, algorithms=["ES256"]))
         except (jwt.PyJWTError, ValueError) as error:
-            raise Hindered(RESULT_WRONG) from error
-        if not _meant(claims, asked, self._authority.office.relay, now):
-            raise Hindered(RESULT_WRONG)
+            raise PageError(INVALID_RESULT) from error
+        if not _are_claims_valid(claims, request, self._services.office.relay, now):
+            raise PageError(INVALID_RESULT)
         return claims
 
 
-def ci_hash(asked: AuthorizationRequest) -> str:
-    """What tells that the institution's customer has the CI of the request: good for this request and nothing else.
+def ci_hash(request: AuthorizationRequest) -> str:
+    """Returns the proof that the institution's customer has the CI of the request, valid for this request only.
 
-    The CI itself would pass through browsers and whatever watches them.
+    The CI itself must not pass through browsers.
     """
-    digest = hashlib.sha256(f"{asked.request_id}.{asked.ci}".encode()).digest()
+    digest = hashlib.sha256(f"{request.request_id}.{request.ci}".encode()).digest()
     return urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def _meant(claims: Mapping[str, Any], asked: AuthorizationRequest, relay: str, now: int) -> bool:
-    """Whether the claims are of this institution, for us, about this request, and fresh."""
-    begins, ends = claims.get("iat"), claims.get("exp")
-    if type(begins) is not int or type(ends) is not int:  # bool is an int, and no time
+def _are_claims_valid(claims: Mapping[str, Any], request: AuthorizationRequest, relay: str, now: int) -> bool:
+    """Returns whether the claims are from this institution, for this relay and request, and not expired."""
+    issued_at, expires_at = claims.get("iat"), claims.get("exp")
+    if type(issued_at) is not int or type(expires_at) is not int:  # not isinstance: bool is an int
         return False
-    told = (claims.get("iss"), claims.get("aud"), claims.get("request_id"))
+    addressing = (claims.get("iss"), claims.get("aud"), claims.get("request_id"))
     return (
-        told == (asked.provider, relay, asked.request_id)
+        addressing == (request.provider, relay, request.request_id)
         and claims.get("result") in (_CONSENTED, _DENIED)
-        and begins - LEEWAY_S <= now < ends + LEEWAY_S
-        and 0 < ends - begins <= LIFE_MOST_S
+        and issued_at - LEEWAY_S <= now < expires_at + LEEWAY_S
+        and 0 < expires_at - issued_at <= MAX_LIFETIME_S
     )
 
 
-def _particulars(asked: AuthorizationRequest, provider: Provider, consent: object, now: float) -> Particulars:
-    """The particulars of 전송요구내역 (JSON text)."""
-    frame = Frame(asked.provider, asked.operator, scopes_at(provider), request_type=None, today=day_in_korea(now))
+def _read_particulars(request: AuthorizationRequest, provider: Provider, consent: object, now: float) -> Particulars:
+    """Returns the particulars of the 전송요구내역 (JSON text)."""
+    frame = Frame(request.provider, request.operator, scopes_at(provider), request_type=None, today=korean_date(now))
     try:
         demand = read_demand(consent.encode() if isinstance(consent, str) else b"")
         fit(demand, frame)
-        return sound(demand.particulars, provider, now)
-    except (DemandFault, Unsound, UnicodeEncodeError) as error:
-        raise Hindered(RESULT_WRONG) from error
+        return validate_particulars(demand.particulars, provider, now)
+    except (DemandFault, InvalidParticulars, UnicodeEncodeError) as error:
+        raise PageError(INVALID_RESULT) from error

@@ -1,4 +1,4 @@
-"""Listeners on both loops that serve: the authority's, and asyncio's own of the admin port."""
+"""Runs the tests on both event loops: the authority's, and asyncio's own of the admin port."""
 
 import asyncio
 import ssl
@@ -20,12 +20,12 @@ def certificates(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def listening_tls(certificates):
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.load_cert_chain(certificates.relay.certificate, certificates.relay.private_key)
-    return made
+def server_context(certificates):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.relay.certificate, certificates.relay.private_key)
+    return context
 
 
 @pytest.fixture(scope="session")
-def trusting(certificates):
+def client_context(certificates):
     return ssl.create_default_context(cafile=str(certificates.ca))

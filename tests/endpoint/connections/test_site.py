@@ -1,4 +1,4 @@
-"""A listener accepts as many connections as its limits allow, and says why it accepts no more."""
+"""A listener accepts connections within its limits and logs why it refuses others."""
 
 import asyncio
 import errno
@@ -20,8 +20,8 @@ FAST = Rate(per_second=1000, burst=1000)
 GET = b"GET /fine HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
-class Exhausted:
-    """A listening socket that finds no descriptor for the next `failures` connections."""
+class SocketWithoutDescriptors:
+    """A listening socket without a file descriptor for the next `failures` connections."""
 
     def __init__(self, listening, failures):
         self.listening, self.failures = listening, failures
@@ -36,8 +36,8 @@ class Exhausted:
         return getattr(self.listening, name)
 
 
-class Stopping:
-    """A listening socket whose site is stopped as soon as it has accepted a connection."""
+class SocketThatStopsItsSite:
+    """A listening socket that stops its site as soon as it has accepted a connection."""
 
     def __init__(self, listening):
         self.listening, self.site, self.accepted, self.stopping = listening, None, [], None
@@ -64,7 +64,7 @@ async def runner():
         yield made
 
 
-async def started(runner, listening, **limits):
+async def start_site(runner, listening, **limits):
     values = {"connections": 3, "connections_per_address": 2, "new_connections": FAST} | limits
     site = LimitedSite(runner, listening, ConnectionLimits(**values), label="pages")
     await site.start()
@@ -75,13 +75,13 @@ async def connect(listening, address="127.0.0.1"):
     return await asyncio.open_connection(*listening.getsockname(), local_addr=(address, 0))
 
 
-async def answered(connection):
+async def get_status(connection):
     reader, writer = connection
     writer.write(GET)
     return (await reader.readuntil(b"fine"))[9:12]
 
 
-async def closed(connection):
+async def is_closed(connection):
     reader, writer = connection
     try:
         return await reader.read() == b""
@@ -98,14 +98,14 @@ def listening():
 
 
 async def test_what_is_beyond_the_limits_is_closed_at_once(runner, listening, caplog):
-    site = await started(runner, listening)
+    site = await start_site(runner, listening)
     async with asyncio.timeout(10):
         first = [await connect(listening) for _ in range(2)]
-        assert [await answered(each) for each in first] == [b"200", b"200"]
-        assert await closed(await connect(listening))
+        assert [await get_status(connection) for connection in first] == [b"200", b"200"]
+        assert await is_closed(await connect(listening))
         other = await connect(listening, "127.0.0.2")
-        assert await answered(other) == b"200"
-        assert await closed(await connect(listening, "127.0.0.3"))
+        assert await get_status(other) == b"200"
+        assert await is_closed(await connect(listening, "127.0.0.3"))
         assert site.connections == 3
         assert caplog.messages == [
             "connections refused: listener=pages reason=connections_per_address cause=127.0.0.1 count=1",
@@ -113,82 +113,84 @@ async def test_what_is_beyond_the_limits_is_closed_at_once(runner, listening, ca
         ]
         other[1].close()
         await other[1].wait_closed()
-        while site.connections == 3:  # noqa: ASYNC110 - the listener tells nobody
+        while site.connections == 3:  # noqa: ASYNC110 - no event signals it
             await asyncio.sleep(0)
         again = await connect(listening, "127.0.0.3")
-        assert await answered(again) == b"200"
+        assert await get_status(again) == b"200"
     for _, writer in (*first, again):
         writer.close()
 
 
-class Flooded(ssl.SSLObject):
+class FloodedTls(ssl.SSLObject):
     """A TLS connection whose peer sends too many records."""
 
     def read(self, *_):
         raise RecordsExceeded("too many TLS records without data")
 
 
-async def test_a_flood_of_tls_records_is_logged_with_its_address(runner, listening, certificates, trusting, caplog):
+async def test_a_flood_of_tls_records_is_logged_with_its_address(
+    runner, listening, certificates, client_context, caplog
+):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.relay.certificate, certificates.relay.private_key)
-    context.sslobject_class = Flooded
+    context.sslobject_class = FloodedTls
     limits = ConnectionLimits(3, 2, FAST)
     await LimitedSite(runner, listening, limits, label="pages", context=context).start()
     async with asyncio.timeout(10):
-        reader, writer = await asyncio.open_connection(*listening.getsockname(), ssl=trusting)
+        reader, writer = await asyncio.open_connection(*listening.getsockname(), ssl=client_context)
         writer.write(GET)
-        assert await closed((reader, writer))
+        assert await is_closed((reader, writer))
     assert caplog.messages == [
         "connections refused: listener=pages reason=tls_records_exceeded cause=127.0.0.1 count=1"
     ]
 
 
 async def test_a_reached_file_limit_is_named_and_waited_out(runner, listening, caplog):
-    await started(runner, Exhausted(listening, failures=2))
+    await start_site(runner, SocketWithoutDescriptors(listening, failures=2))
     async with asyncio.timeout(10):
         connection = await connect(listening)
-        assert await answered(connection) == b"200"
+        assert await get_status(connection) == b"200"
     connection[1].close()
     assert caplog.messages == ["connections refused: listener=pages reason=no_descriptors cause=EMFILE count=1"]
 
 
-async def test_a_flood_of_refusals_is_one_line_a_second(runner, listening, caplog):
-    await started(runner, listening, connections_per_address=1, connections=1)
+async def test_refusals_are_logged_once_a_second(runner, listening, caplog):
+    await start_site(runner, listening, connections_per_address=1, connections=1)
     async with asyncio.timeout(10):
         first = await connect(listening)
-        assert await answered(first) == b"200"
-        assert all([await closed(await connect(listening)) for _ in range(50)])
+        assert await get_status(first) == b"200"
+        assert all([await is_closed(await connect(listening)) for _ in range(50)])
     first[1].close()
     assert 1 <= len(caplog.messages) <= 10
 
 
-async def test_a_stopped_listener_takes_nobody(runner, listening):
-    place = listening.getsockname()
-    site = await started(runner, listening)
+async def test_a_stopped_listener_accepts_no_connection(runner, listening):
+    address = listening.getsockname()
+    site = await start_site(runner, listening)
     await site.stop()
     with pytest.raises(ConnectionRefusedError):
-        await asyncio.open_connection(*place)
+        await asyncio.open_connection(*address)
 
 
-async def test_a_stop_closes_who_has_only_just_been_accepted(runner, listening):
-    stopping = Stopping(listening)
-    stopping.site = site = await started(runner, stopping)
+async def test_a_stop_closes_connections_just_accepted(runner, listening):
+    stopping = SocketThatStopsItsSite(listening)
+    stopping.site = site = await start_site(runner, stopping)
     async with asyncio.timeout(10):
-        assert await closed(await connect(listening))
+        assert await is_closed(await connect(listening))
         await stopping.stopping
     assert (stopping.accepted[0].fileno(), site.connections) == (-1, 0)
 
 
-async def test_a_failed_handshake_gives_its_place_back(runner, listening, caplog, listening_tls):
+async def test_a_failed_handshake_releases_its_slot(runner, listening, caplog, server_context):
     limits = ConnectionLimits(2, 2, FAST)
-    site = LimitedSite(runner, listening, limits, label="pages", context=listening_tls, handshake_s=0.2)
+    site = LimitedSite(runner, listening, limits, label="pages", context=server_context, handshake_s=0.2)
     await site.start()
     async with asyncio.timeout(10):
         silent, no_tls = await connect(listening), await connect(listening)
         no_tls[1].write(GET)
-        assert await closed(silent)  # not a byte of a handshake came
+        assert await is_closed(silent)  # not a byte of a handshake came
         await no_tls[0].read()
         no_tls[1].close()
-        while site.connections:  # noqa: ASYNC110 - the listener tells nobody
+        while site.connections:  # noqa: ASYNC110 - no event signals it
             await asyncio.sleep(0)
-    assert [each for each in caplog.records if each.levelno > logging.DEBUG] == []
+    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []

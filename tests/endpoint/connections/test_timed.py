@@ -1,4 +1,4 @@
-"""A connection that makes its listener wait too long is closed, with TLS and without."""
+"""A connection that exceeds a timeout is closed, with TLS and without."""
 
 import asyncio
 import math
@@ -10,7 +10,13 @@ from aiohttp import web
 
 from relay.endpoint.connections.limits import ConnectionLimits, ConnectionTimeouts
 from relay.endpoint.connections.site import LimitedSite
-from relay.endpoint.connections.timed import FRAMING_MOST, HEAD_MOST, TURN_BYTES, CallerGone, run_while_connected
+from relay.endpoint.connections.timed import (
+    MAX_FRAMING_BYTES,
+    MAX_HEAD_BYTES,
+    TURN_BYTES,
+    CallerDisconnected,
+    run_while_connected,
+)
 from relay.endpoint.handlers import RUNNER, turned_away
 from relay.endpoint.serving import served
 from relay.policy.settings.scalars import Rate
@@ -22,12 +28,12 @@ MANY = 32 * 1024 * 1024
 LIMITS = ConnectionLimits(9, 9, Rate(per_second=99, burst=99))
 
 
-class Around:
+class SampleApplication:
     """An application with endpoints of each kind. `ended` is set when one has ended, `go` lets `/wait` end."""
 
     def __init__(self):
         self.ended, self.go = asyncio.Event(), asyncio.Event()
-        self.begun, self.outcome = asyncio.Event(), None
+        self.started, self.outcome = asyncio.Event(), None
 
     def application(self):
         app = web.Application()
@@ -59,41 +65,41 @@ class Around:
 
     async def work(self, request):
         async def working():
-            self.begun.set()
+            self.started.set()
             await self.go.wait()
             return "worked"
 
         try:
             self.outcome = await run_while_connected(request, working())
-        except CallerGone as gone:
-            self.outcome = gone
+        except CallerDisconnected as error:
+            self.outcome = error
         finally:
             self.ended.set()
         return web.Response(text=str(self.outcome))
 
 
 @pytest.fixture(params=["plain", "tls"])
-def serve(request, listening_tls, trusting):
-    """Serves an application with short time-outs where a test asks for them."""
+def serve(request, server_context, client_context):
+    """Serves an application with short timeouts where a test sets them."""
     is_tls = request.param == "tls"
 
     @asynccontextmanager
-    async def serving(**times):
-        around = Around()
-        waits = ConnectionTimeouts(**{"head_s": LONG, "body_s": LONG, "idle_s": LONG} | times)
-        context = listening_tls if is_tls else None
-        async with served(around.application(), turned_away, times=waits, **RUNNER) as runner:
+    async def serving(**timeouts):
+        sample = SampleApplication()
+        connection_timeouts = ConnectionTimeouts(**{"head_s": LONG, "body_s": LONG, "idle_s": LONG} | timeouts)
+        context = server_context if is_tls else None
+        async with served(sample.application(), turned_away, times=connection_timeouts, **RUNNER) as runner:
             listening = socket.create_server(("127.0.0.1", 0))
-            place = listening.getsockname()
-            around.connect = lambda: asyncio.open_connection(*place, ssl=trusting if is_tls else None)
+            address = listening.getsockname()
+            sample.connect = lambda: asyncio.open_connection(*address, ssl=client_context if is_tls else None)
             await LimitedSite(runner, listening, LIMITS, label="pages", context=context).start()
-            yield around
+            yield sample
 
     return serving
 
 
 async def drip(reader, writer, data):
-    """Send one byte after the other, as long as the other side listens. Returns what it answered before it closed."""
+    """Sends byte by byte until the server closes. Returns the server's bytes."""
     answer = b""
     async with asyncio.timeout(10):
         for byte in data:
@@ -111,58 +117,58 @@ async def drip(reader, writer, data):
     raise AssertionError("the connection was not closed")
 
 
-async def test_a_connection_that_says_nothing_is_closed(serve):
-    async with serve(head_s=0.2) as around, asyncio.timeout(10):
-        reader, writer = await around.connect()
+async def test_a_silent_connection_is_closed(serve):
+    async with serve(head_s=0.2) as sample, asyncio.timeout(10):
+        reader, writer = await sample.connect()
         assert await reader.read() == b""
         writer.close()
 
 
-async def test_a_head_that_comes_byte_by_byte_is_closed(serve):
-    async with serve(head_s=0.4) as around:
-        reader, writer = await around.connect()
+async def test_a_head_sent_byte_by_byte_times_out(serve):
+    async with serve(head_s=0.4) as sample:
+        reader, writer = await sample.connect()
         assert await drip(reader, writer, GET[:-2] + b"X: " + b"x" * 1000) == b""
         writer.close()
 
 
-async def test_the_head_after_an_answer_has_no_more_time(serve):
-    async with serve(head_s=0.4) as around, asyncio.timeout(10):
-        reader, writer = await around.connect()
+async def test_the_head_after_a_response_has_the_same_timeout(serve):
+    async with serve(head_s=0.4) as sample, asyncio.timeout(10):
+        reader, writer = await sample.connect()
         writer.write(GET)
         assert (await reader.readuntil(b"fine")).startswith(b"HTTP/1.1 200 ")
         assert await drip(reader, writer, GET[:-2] + b"X: " + b"x" * 1000) == b""
         writer.close()
 
 
-async def test_a_body_that_comes_byte_by_byte_is_closed(serve):
-    async with serve(body_s=0.4) as around, asyncio.timeout(10):
-        reader, writer = await around.connect()
+async def test_a_body_sent_byte_by_byte_times_out(serve):
+    async with serve(body_s=0.4) as sample, asyncio.timeout(10):
+        reader, writer = await sample.connect()
         writer.write(POST)
         assert await drip(reader, writer, b"x" * 999) == b""
-        await around.ended.wait()
+        await sample.ended.wait()
         writer.close()
 
 
-async def test_a_body_behind_its_answer_has_no_more_time(serve):
-    async with serve(body_s=0.4) as around:
-        reader, writer = await around.connect()
+async def test_a_body_after_its_response_times_out(serve):
+    async with serve(body_s=0.4) as sample:
+        reader, writer = await sample.connect()
         writer.write(POST.replace(b"/read", b"/nowhere"))
         assert b" 404 " in await drip(reader, writer, b"x" * 999)
         writer.close()
 
 
-async def test_an_answer_that_nobody_reads_is_cut_off(serve):
-    async with serve(body_s=0.4) as around, asyncio.timeout(10):
-        _, writer = await around.connect()
+async def test_an_unread_response_is_aborted(serve):
+    async with serve(body_s=0.4) as sample, asyncio.timeout(10):
+        _, writer = await sample.connect()
         writer.transport.pause_reading()
         writer.write(b"GET /much HTTP/1.1\r\nHost: a\r\n\r\n")
-        await around.ended.wait()
+        await sample.ended.wait()
         writer.transport.abort()
 
 
-async def test_an_idle_connection_is_closed_after_its_answer(serve):
-    async with serve(idle_s=0.3) as around, asyncio.timeout(10):
-        reader, writer = await around.connect()
+async def test_an_idle_connection_is_closed_after_its_response(serve):
+    async with serve(idle_s=0.3) as sample, asyncio.timeout(10):
+        reader, writer = await sample.connect()
         writer.write(GET)
         answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 200 ")
@@ -170,15 +176,15 @@ async def test_an_idle_connection_is_closed_after_its_answer(serve):
         writer.close()
 
 
-async def test_a_slow_endpoint_is_not_cut_off(serve):
-    async with serve(head_s=0.2, body_s=0.2, idle_s=0.2) as around, asyncio.timeout(10):
-        reader, writer = await around.connect()
+async def test_a_slow_endpoint_is_not_aborted(serve):
+    async with serve(head_s=0.2, body_s=0.2, idle_s=0.2) as sample, asyncio.timeout(10):
+        reader, writer = await sample.connect()
         writer.write(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
-        for _ in range(3):  # connections that are closed meanwhile tell that time has passed
-            silent, other = await around.connect()
+        for _ in range(3):  # closed connections show that the timeouts have passed
+            silent, other = await sample.connect()
             assert await silent.read() == b""
             other.close()
-        around.go.set()
+        sample.go.set()
         assert (await reader.readuntil(b"waited")).startswith(b"HTTP/1.1 200 ")
         writer.close()
 
@@ -186,10 +192,10 @@ async def test_a_slow_endpoint_is_not_cut_off(serve):
 CHUNKED = b"POST /read HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-async def send_on(writer, begin, endless):
+async def send_endlessly(writer, begin, endless):
     writer.write(begin)
     while True:
-        writer.write(endless * (HEAD_MOST // len(endless)))
+        writer.write(endless * (MAX_HEAD_BYTES // len(endless)))
         await writer.drain()
 
 
@@ -203,10 +209,10 @@ async def send_on(writer, begin, endless):
     ids=["chunks of one byte", "chunk extension", "empty lines"],
 )
 async def test_bytes_that_are_neither_head_nor_content_have_an_end(serve, begin, endless, caplog):
-    async with serve() as around, asyncio.timeout(20):
-        _, writer = await around.connect()
-        with pytest.raises(ConnectionError):  # the connection is cut while it has time for more
-            await send_on(writer, begin, endless)
+    async with serve() as sample, asyncio.timeout(20):
+        _, writer = await sample.connect()
+        with pytest.raises(ConnectionError):  # aborted before any timeout
+            await send_endlessly(writer, begin, endless)
         writer.close()
         with suppress(ConnectionError):
             await writer.wait_closed()
@@ -214,9 +220,9 @@ async def test_bytes_that_are_neither_head_nor_content_have_an_end(serve, begin,
 
 
 async def test_chunks_whose_framing_is_small_are_read(serve):
-    content = 3 * FRAMING_MOST
-    async with serve() as around, asyncio.timeout(10):
-        reader, writer = await around.connect()
+    content = 3 * MAX_FRAMING_BYTES
+    async with serve() as sample, asyncio.timeout(10):
+        reader, writer = await sample.connect()
         for _ in range(2):
             writer.write(CHUNKED + b"8\r\ntwelve..\r\n" * (content // 8) + b"0\r\n\r\n")
             assert (await reader.readuntil(str(content).encode())).startswith(b"HTTP/1.1 200 ")
@@ -225,16 +231,16 @@ async def test_chunks_whose_framing_is_small_are_read(serve):
 
 async def test_requests_that_fill_many_turns_are_all_answered(serve):
     many = TURN_BYTES * 4 // len(GET)
-    async with serve() as around, asyncio.timeout(20):
-        reader, writer = await around.connect()
+    async with serve() as sample, asyncio.timeout(20):
+        reader, writer = await sample.connect()
         writer.write(GET * many)
         for _ in range(many):
             assert (await reader.readuntil(b"fine")).startswith(b"HTTP/1.1 200 ")
         writer.close()
 
 
-class Wire(asyncio.Transport):
-    """A transport that holds bytes nobody reads, and notes how it ends."""
+class FakeTransport(asyncio.Transport):
+    """A transport with `unread` unsent bytes that records how it ends."""
 
     def __init__(self, unread):
         super().__init__()
@@ -247,43 +253,43 @@ class Wire(asyncio.Transport):
         self.ends.append("closed")
 
     def abort(self):
-        self.ends.append("cut")
+        self.ends.append("aborted")
 
     def get_extra_info(self, name, default=None):
         return default
 
 
-@pytest.mark.parametrize(("unread", "ends"), [(0, ["closed", "cut"]), (9, ["cut", "cut"])])
-async def test_a_closed_connection_that_does_not_leave_is_cut(unread, ends):
+@pytest.mark.parametrize(("unread", "ends"), [(0, ["closed", "aborted"]), (9, ["aborted", "aborted"])])
+async def test_a_connection_that_stays_after_close_is_aborted(unread, ends):
     async with served(web.Application(), turned_away) as runner:
-        connection, wire = runner.server(), Wire(unread)
-        connection.connection_made(wire)
-        await asyncio.sleep(0)  # it begins to wait for a request
+        connection, transport = runner.server(), FakeTransport(unread)
+        connection.connection_made(transport)
+        await asyncio.sleep(0)  # it starts to wait for a request
         assert math.isfinite(connection.deadline)
         connection.overdue(connection.deadline)
         connection.overdue(connection.deadline)
-        assert wire.ends == ends
+        assert transport.ends == ends
         connection.connection_lost(None)
-        wire.ends.clear()
+        transport.ends.clear()
         connection.overdue(connection.deadline)
-        assert wire.ends == []
+        assert transport.ends == []
 
 
 async def test_work_ends_when_its_caller_hangs_up(serve):
-    async with serve() as around, asyncio.timeout(10):
-        _, writer = await around.connect()
+    async with serve() as sample, asyncio.timeout(10):
+        _, writer = await sample.connect()
         writer.write(GET.replace(b"/fine", b"/work"))
-        await around.begun.wait()
+        await sample.started.wait()
         writer.close()
-        await around.ended.wait()
-        assert isinstance(around.outcome, CallerGone)
+        await sample.ended.wait()
+        assert isinstance(sample.outcome, CallerDisconnected)
 
 
-async def test_work_for_a_caller_that_waits_is_answered(serve):
-    async with serve() as around, asyncio.timeout(10):
-        reader, writer = await around.connect()
+async def test_work_for_a_waiting_caller_is_completed(serve):
+    async with serve() as sample, asyncio.timeout(10):
+        reader, writer = await sample.connect()
         for _ in range(2):
             writer.write(GET.replace(b"/fine", b"/work"))
-            around.go.set()
+            sample.go.set()
             assert (await reader.readuntil(b"worked")).startswith(b"HTTP/1.1 200 ")
         writer.close()

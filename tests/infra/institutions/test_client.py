@@ -1,4 +1,4 @@
-"""Real HTTP to an institution that does what it should, and to some that do not."""
+"""The client of institutions over real HTTP, with correct and faulty institutions."""
 
 import asyncio
 import gzip
@@ -13,8 +13,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.domain.institution import DeskFault
-from relay.infra.institutions.client import BODY_MOST, HttpInstitutions
-from relay.infra.institutions.shared_lists import AT_ONCE, WAITING
+from relay.infra.institutions.client import MAX_BODY_BYTES, HttpInstitutions
+from relay.infra.institutions.shared_lists import CONCURRENCY, QUEUE_LENGTH
 from relay.infra.user_agent import USER_AGENT
 from relay.policy.settings.directory import Hosted, Link, Provider, ProviderApis
 from relay.policy.settings.scalars import ProviderTimeouts
@@ -27,23 +27,23 @@ KNOWN = {"rsp_code": "00000", "rsp_msg": "", "user_ci": CI}
 ROW = {"is_consent": "false", "prod_name": "통장", "is_minus": "false", "account_type": "1001", "account_status": "01"}
 
 
-def listed(*numbers, **more):
+def listed(*numbers, **fields):
     rows = [ROW | {"account_num": str(number)} for number in numbers]
-    return {"rsp_code": "00000", "rsp_msg": "", "account_cnt": str(len(rows)), "account_list": rows, **more}
+    return {"rsp_code": "00000", "rsp_msg": "", "account_cnt": str(len(rows)), "account_list": rows, **fields}
 
 
 class Bank:
-    """Answers what it was told to, by path; remembers what it was asked."""
+    """Returns the configured response of a path and records its requests."""
 
     def __init__(self):
-        self.answers, self.asked = {}, []
+        self.responses, self.requests = {}, []
 
     async def answer(self, request):
         body = await request.read()
-        self.asked.append((request.method, request.path, dict(request.query), dict(request.headers), body))
-        told = self.answers.get(request.path, {"rsp_code": "00000", "irp_list": []})
-        told = told.pop(0) if isinstance(told, list) else told
-        return await told(request) if callable(told) else web.json_response(told)
+        self.requests.append((request.method, request.path, dict(request.query), dict(request.headers), body))
+        response = self.responses.get(request.path, {"rsp_code": "00000", "irp_list": []})
+        response = response.pop(0) if isinstance(response, list) else response
+        return await response(request) if callable(response) else web.json_response(response)
 
 
 @pytest.fixture
@@ -67,16 +67,16 @@ def provider(base_url):
 @pytest.fixture
 async def institutions():
     numbers = itertools.count(1)
-    made = HttpInstitutions("ZRLA000001", load_catalogue(), lambda _: None, lambda: f"{next(numbers):014}")
-    yield made
-    await made.close()
+    client = HttpInstitutions("ZRLA000001", load_catalogue(), lambda _: None, lambda: f"{next(numbers):014}")
+    yield client
+    await client.close()
 
 
 async def test_a_login_is_the_documented_call(bank, provider, institutions):
-    bank.answers["/own/login"] = KNOWN
+    bank.responses["/own/login"] = KNOWN
     own = provider.model_copy(update={"hosted": Hosted(login="/own/login")})
     assert await institutions.login(own, "hong", "비밀", "203.0.113.7") == CI
-    ((method, path, query, headers, body),) = bank.asked
+    ((method, path, query, headers, body),) = bank.requests
     assert (method, path, query) == ("POST", "/own/login", {})
     assert json.loads(body) == {"org_code": CODE, "login_id": "hong", "password": "비밀"}
     assert headers["x-api-tran-id"] == "ZRLA000001R00000000000001"
@@ -84,21 +84,21 @@ async def test_a_login_is_the_documented_call(bank, provider, institutions):
     assert headers["Content-Type"] == "application/json; charset=UTF-8"
     assert headers["x-customer-ip"] == "203.0.113.7"
     await institutions.login(own, "hong", "비밀", "")
-    assert "x-customer-ip" not in bank.asked[-1][3]
+    assert "x-customer-ip" not in bank.requests[-1][3]
 
 
 @pytest.mark.parametrize("status", [401, 404])
-async def test_who_is_not_known_has_no_ci(bank, provider, institutions, status):
+async def test_a_rejected_login_has_no_ci(bank, provider, institutions, status):
     async def refuse(_):
         return web.json_response({"rsp_code": "40101"}, status=status)
 
-    bank.answers["/relay/login"] = refuse
+    bank.responses["/relay/login"] = refuse
     assert await institutions.login(provider, "hong", "wrong", "") is None
 
 
-def replying(**with_what):
+def respond_with(**options):
     async def reply(_):
-        return web.Response(**with_what)
+        return web.Response(**options)
 
     return reply
 
@@ -108,10 +108,10 @@ async def hang_up(request):
     return web.Response()
 
 
-async def never_ending(request):
+async def respond_endlessly(request):
     answer = web.StreamResponse()
     await answer.prepare(request)
-    for _ in range(BODY_MOST // 65536 + 1):
+    for _ in range(MAX_BODY_BYTES // 65536 + 1):
         await answer.write(b" " * 65536)
     return answer
 
@@ -120,7 +120,7 @@ GOOD = json.dumps(KNOWN).encode()
 
 
 @pytest.mark.parametrize(
-    "told",
+    "response",
     [
         KNOWN | {"user_ci": ""},
         KNOWN | {"user_ci": 7},
@@ -129,44 +129,46 @@ GOOD = json.dumps(KNOWN).encode()
         KNOWN | {"rsp_code": "40403"},
         {"rsp_code": "00000"},
         [KNOWN],
-        replying(body=b"<html>"),
-        replying(body=b"[" * 100_000),
-        replying(body=GOOD[:-1] + b',"user_ci":"other"}'),
-        replying(body=b"\xff"),
-        replying(body=b""),
-        replying(body=GOOD, status=500),
-        replying(body=GOOD, status=302, headers={"Location": "/elsewhere"}),
-        replying(body=gzip.compress(GOOD), headers={"Content-Encoding": "gzip"}),
-        replying(body=GOOD, headers={"x-api-tran-id": "ZRLA000001R99999999999999"}),
+        respond_with(body=b"<html>"),
+        respond_with(body=b"[" * 100_000),
+        respond_with(body=GOOD[:-1] + b',"user_ci":"other"}'),
+        respond_with(body=b"\xff"),
+        respond_with(body=b""),
+        respond_with(body=GOOD, status=500),
+        respond_with(body=GOOD, status=302, headers={"Location": "/elsewhere"}),
+        respond_with(body=gzip.compress(GOOD), headers={"Content-Encoding": "gzip"}),
+        respond_with(body=GOOD, headers={"x-api-tran-id": "ZRLA000001R99999999999999"}),
         hang_up,
-        never_ending,
+        respond_endlessly,
     ],
-    ids=lambda said: getattr(said, "__name__", str(said)),
+    ids=lambda response: getattr(response, "__name__", str(response)),
 )
-async def test_a_login_answered_wrongly_is_a_desk_fault_that_tells_no_value(bank, provider, institutions, told):
-    bank.answers["/relay/login"] = told if callable(told) else replying(body=json.dumps(told).encode())
+async def test_a_faulty_login_response_is_an_error_without_values(bank, provider, institutions, response):
+    bank.responses["/relay/login"] = (
+        response if callable(response) else respond_with(body=json.dumps(response).encode())
+    )
     with pytest.raises(DeskFault) as fault:
         await institutions.login(provider, "hong", "right", "")
     assert str(fault.value).startswith("login: ")
     assert not {"hong", "right", CI} & set(str(fault.value).split())
-    assert len(bank.asked) == 1
+    assert len(bank.requests) == 1
 
 
-async def test_a_silent_institution_is_given_up_in_time(bank, provider, institutions):
+async def test_a_silent_institution_times_out(bank, provider, institutions):
     async def hold(_):
         await asyncio.Event().wait()
 
-    bank.answers["/relay/login"] = hold
+    bank.responses["/relay/login"] = hold
     hasty = provider.model_copy(update={"timeouts": ProviderTimeouts(total_s=0.2)})
     with pytest.raises(DeskFault, match="login: TimeoutError"):
         await institutions.login(hasty, "hong", "right", "")
 
 
-async def test_the_next_place_is_asked_when_one_cannot_be_reached(bank, provider, institutions, base_url):
-    bank.answers["/relay/login"] = KNOWN
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        closed = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+async def test_an_unreachable_base_url_is_skipped(bank, provider, institutions, base_url):
+    bank.responses["/relay/login"] = KNOWN
+    with socket.socket() as unused_socket:
+        unused_socket.bind(("127.0.0.1", 0))
+        closed = f"http://127.0.0.1:{unused_socket.getsockname()[1]}"
         both = provider.model_copy(update={"base_urls": (closed, base_url)})
         assert await institutions.login(both, "hong", "right", "") == CI
         alone = provider.model_copy(update={"org_code": "ZBAA000002", "base_urls": (closed,)})
@@ -175,10 +177,12 @@ async def test_the_next_place_is_asked_when_one_cannot_be_reached(bank, provider
 
 
 async def test_holdings_are_read_page_by_page(bank, provider, institutions):
-    bank.answers["/v1/bank/accounts"] = [listed(1, 2, next_page="p2"), listed(2, 3)]
-    held = await institutions.holdings(provider, CI, "ZOPA000001SVC01")
-    assert [one.asset.asset for one in held] == ["1", "2", "3"]
-    first, second, *_ = [(query, headers) for _, path, query, headers, _ in bank.asked if path == "/v1/bank/accounts"]
+    bank.responses["/v1/bank/accounts"] = [listed(1, 2, next_page="p2"), listed(2, 3)]
+    holdings = await institutions.holdings(provider, CI, "ZOPA000001SVC01")
+    assert [holding.asset.asset for holding in holdings] == ["1", "2", "3"]
+    first, second, *_ = [
+        (query, headers) for _, path, query, headers, _ in bank.requests if path == "/v1/bank/accounts"
+    ]
     assert first[0] == {"org_code": CODE, "search_timestamp": "0", "limit": "500"}
     assert second[0] == {"org_code": CODE, "limit": "500", "next_page": "p2"}
     assert first[1]["x-user-ci"] == CI
@@ -191,7 +195,7 @@ def endless():
 
 
 @pytest.mark.parametrize(
-    "told",
+    "responses",
     [
         [listed(1, next_page="same"), listed(2, next_page="same")],
         [listed(1, next_page=7)],
@@ -203,103 +207,105 @@ def endless():
     ],
     ids=["circle", "number", "long", "refused", "no list", "endless", "too many"],
 )
-async def test_lists_that_do_not_lead_to_an_end_are_a_desk_fault(bank, provider, institutions, told):
-    bank.answers["/v1/bank/accounts"] = told
+async def test_lists_without_an_end_are_an_error(bank, provider, institutions, responses):
+    bank.responses["/v1/bank/accounts"] = responses
     with pytest.raises(DeskFault):
         await institutions.holdings(provider, CI, "ZOPA000001SVC01")
-    assert len(bank.asked) <= 101
+    assert len(bank.requests) <= 101
 
 
-async def test_only_what_is_offered_is_asked(bank, provider, institutions):
-    bank.answers["/v1/bank/prepaid"] = {"rsp_code": "00000", "pp_cnt": "0", "pp_list": []}
-    bank.answers["/v1/bank/accounts"] = listed(1)
+async def test_only_offered_apis_are_called(bank, provider, institutions):
+    bank.responses["/v1/bank/prepaid"] = {"rsp_code": "00000", "pp_cnt": "0", "pp_list": []}
+    bank.responses["/v1/bank/accounts"] = listed(1)
     await institutions.holdings(provider, CI, "ZOPA000001SVC01")
-    assert [path for _, path, *_ in bank.asked] == ["/v1/bank/accounts", "/v1/bank/irps"]
-    bank.asked.clear()
+    assert [path for _, path, *_ in bank.requests] == ["/v1/bank/accounts", "/v1/bank/irps"]
+    bank.requests.clear()
     apis = ProviderApis(left_out=frozenset({"IR01"}), turned_on=frozenset({"PP01"}))
     await institutions.holdings(provider.model_copy(update={"apis": apis}), CI, "ZOPA000001SVC01")
-    assert [path for _, path, *_ in bank.asked] == ["/v1/bank/accounts", "/v1/bank/prepaid"]
+    assert [path for _, path, *_ in bank.requests] == ["/v1/bank/accounts", "/v1/bank/prepaid"]
 
 
-async def test_the_oldest_version_that_is_served_is_asked(bank, provider, institutions):
-    bank.answers["/v2/bank/accounts"] = listed(1)
-    bank.answers["/v2/bank/irps"] = {"rsp_code": "00000", "irp_list": []}
+async def test_the_oldest_served_version_is_called(bank, provider, institutions):
+    bank.responses["/v2/bank/accounts"] = listed(1)
+    bank.responses["/v2/bank/irps"] = {"rsp_code": "00000", "irp_list": []}
     newer = provider.model_copy(update={"version": "v3", "min_version": "v2"})
     assert len(await institutions.holdings(newer, CI, "ZOPA000001SVC01")) == 1
 
 
 class SlowBank:
-    """Lists that wait until `go` is set; `cut` counts the calls whose connection was closed meanwhile."""
+    """Lists that wait until `go` is set. `cancelled` counts calls whose connection was closed."""
 
     def __init__(self):
-        self.go, self.come, self.cut = asyncio.Event(), asyncio.Semaphore(0), asyncio.Semaphore(0)
+        self.go, self.started, self.cancelled = asyncio.Event(), asyncio.Semaphore(0), asyncio.Semaphore(0)
 
     async def answer(self, _request):
-        self.come.release()
+        self.started.release()
         try:
             await self.go.wait()
         except asyncio.CancelledError:  # aiohttp's server of tests does so when the connection is lost
-            self.cut.release()
+            self.cancelled.release()
             raise
         return web.json_response(listed(1))
 
 
 async def test_looks_of_one_customer_share_a_list_call(bank, provider, institutions):
     slow = SlowBank()
-    bank.answers["/v1/bank/accounts"] = slow.answer
-    looks = [asyncio.create_task(institutions.holdings(provider, CI, "ZOPA000001SVC01")) for _ in range(20)]
+    bank.responses["/v1/bank/accounts"] = slow.answer
+    requests = [asyncio.create_task(institutions.holdings(provider, CI, "ZOPA000001SVC01")) for _ in range(20)]
     async with asyncio.timeout(10):
-        await slow.come.acquire()
+        await slow.started.acquire()
         slow.go.set()
-        assert [len(held) for held in await asyncio.gather(*looks)] == [1] * 20
-    assert [path for _, path, *_ in bank.asked] == ["/v1/bank/accounts", "/v1/bank/irps"]
+        assert [len(holdings) for holdings in await asyncio.gather(*requests)] == [1] * 20
+    assert [path for _, path, *_ in bank.requests] == ["/v1/bank/accounts", "/v1/bank/irps"]
 
 
 async def test_a_list_call_ends_with_its_last_look(bank, provider, institutions):
     slow = SlowBank()
-    bank.answers["/v1/bank/accounts"] = slow.answer
-    looks = [asyncio.create_task(institutions.holdings(provider, CI, "ZOPA000001SVC01")) for _ in range(2)]
+    bank.responses["/v1/bank/accounts"] = slow.answer
+    requests = [asyncio.create_task(institutions.holdings(provider, CI, "ZOPA000001SVC01")) for _ in range(2)]
     async with asyncio.timeout(10):
-        await slow.come.acquire()
-        for look in looks:
-            look.cancel()
-        await slow.cut.acquire()
-    assert len(bank.asked) == 1
+        await slow.started.acquire()
+        for request in requests:
+            request.cancel()
+        await slow.cancelled.acquire()
+    assert len(bank.requests) == 1
 
 
 async def test_customers_at_a_slow_institution_are_bounded(bank, provider, institutions):
     slow = SlowBank()
-    bank.answers["/v1/bank/accounts"] = slow.answer
-    looks = [asyncio.create_task(institutions.holdings(provider, f"ci{number}", "svc")) for number in range(90)]
+    bank.responses["/v1/bank/accounts"] = slow.answer
+    requests = [asyncio.create_task(institutions.holdings(provider, f"ci{number}", "svc")) for number in range(90)]
     async with asyncio.timeout(20):
-        for _ in range(AT_ONCE):
-            await slow.come.acquire()
-        assert len(bank.asked) == AT_ONCE
+        for _ in range(CONCURRENCY):
+            await slow.started.acquire()
+        assert len(bank.requests) == CONCURRENCY
         slow.go.set()
-        told = await asyncio.gather(*looks, return_exceptions=True)
-    assert sum(isinstance(one, DeskFault) for one in told) == 90 - AT_ONCE - WAITING
-    assert sum(not isinstance(one, Exception) for one in told) == AT_ONCE + WAITING
+        results = await asyncio.gather(*requests, return_exceptions=True)
+    assert sum(isinstance(result, DeskFault) for result in results) == 90 - CONCURRENCY - QUEUE_LENGTH
+    assert sum(not isinstance(result, Exception) for result in results) == CONCURRENCY + QUEUE_LENGTH
 
 
-async def test_a_tls_institution_must_be_who_it_is(bank, provider, tmp_path):
+async def test_the_certificate_of_an_institution_is_verified(bank, provider, tmp_path):
     certificates = make_dev_certificates(tmp_path, datetime.now(UTC))
     own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     own.load_cert_chain(certificates.relay.certificate, certificates.relay.private_key)
-    bank.answers["/relay/login"] = KNOWN
+    bank.responses["/relay/login"] = KNOWN
     app = web.Application()
     app.router.add_route("*", "/{any:.*}", bank.answer)
     server = TestServer(app, scheme="https")
     await server.start_server(ssl=own)
     secured = provider.model_copy(update={"base_urls": (f"https://127.0.0.1:{server.port}",)})
-    for ca, met in ((certificates.authority, True), (certificates.foreign_authority, False)):
+    for ca, is_trusted in ((certificates.authority, True), (certificates.foreign_authority, False)):
         trusting = ssl.create_default_context(cafile=str(ca.certificate))
-        institutions = HttpInstitutions("ZRLA000001", load_catalogue(), lambda _, it=trusting: it, lambda: "0" * 14)
-        asked = institutions.login(secured, "hong", "right", "")
-        if met:
-            assert await asked == CI
+        institutions = HttpInstitutions(
+            "ZRLA000001", load_catalogue(), lambda _, context=trusting: context, lambda: "0" * 14
+        )
+        login = institutions.login(secured, "hong", "right", "")
+        if is_trusted:
+            assert await login == CI
         else:
             with pytest.raises(DeskFault, match="cannot be reached"):
-                await asked
+                await login
         await institutions.close()
     await server.close()
-    assert len(bank.asked) == 1
+    assert len(bank.requests) == 1

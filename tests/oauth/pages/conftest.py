@@ -1,4 +1,4 @@
-"""A customer with a phone before the pages: real TLS on loopback, a ledger and an institution in memory."""
+"""A customer's browser at the pages: real TLS on loopback, ledger and institution in memory."""
 
 import itertools
 import re
@@ -33,7 +33,7 @@ OPEN = {RequestState.OPEN, RequestState.AUTHENTICATED}
 
 
 class MemoryLedger:
-    """The ledger as the pages use it, without a database."""
+    """The ledger methods of the pages, without a database."""
 
     def __init__(self):
         self.requests, self.browsers, self.consents, self.codes, self.history = {}, {}, [], [], []
@@ -42,33 +42,33 @@ class MemoryLedger:
         self.requests[request.request_id] = request
 
     async def request(self, request_id, browser, now):
-        found = self.requests.get(request_id)
-        if found is None or (browser and self.browsers.setdefault(request_id, browser) != browser):
+        request = self.requests.get(request_id)
+        if request is None or (browser and self.browsers.setdefault(request_id, browser) != browser):
             raise NotGranted(Why.REQUEST_UNKNOWN)
-        if found.state is RequestState.LOCKED:
+        if request.state is RequestState.LOCKED:
             raise NotGranted(Why.REQUEST_LOCKED)
-        if found.state not in OPEN:
+        if request.state not in OPEN:
             raise NotGranted(Why.REQUEST_ANSWERED)
-        if now >= found.expires_at:
+        if now >= request.expires_at:
             raise NotGranted(Why.REQUEST_EXPIRED)
-        return found
+        return request
 
     async def login_failed(self, request_id, now):
-        found = await self.request(request_id, None, now)
-        failures = found.failures + 1
-        state = RequestState.LOCKED if failures == LOGINS_MOST else found.state
-        self.requests[request_id] = replace(found, failures=failures, state=state)
+        request = await self.request(request_id, None, now)
+        failures = request.failures + 1
+        state = RequestState.LOCKED if failures == LOGINS_MOST else request.state
+        self.requests[request_id] = replace(request, failures=failures, state=state)
         return self.requests[request_id]
 
     async def answer_request(self, request_id, state, why, now):
-        found = await self.request(request_id, None, now)
-        self.requests[request_id] = replace(found, state=moved(REQUEST_MOVES, found.state, state))
+        request = await self.request(request_id, None, now)
+        self.requests[request_id] = replace(request, state=moved(REQUEST_MOVES, request.state, state))
         self.history.append((state, why))
 
     async def consent_of(self, ci, client_id, provider):
         wanted = (ci, client_id, provider)
-        fitting = (one for one in reversed(self.consents) if (one.ci, one.client_id, one.provider) == wanted)
-        return next(fitting, None)
+        matching = (held for held in reversed(self.consents) if (held.ci, held.client_id, held.provider) == wanted)
+        return next(matching, None)
 
     async def give_consent(self, request_id, consent, code, now):
         await self.answer_request(request_id, RequestState.CONSENTED, "", now)
@@ -77,8 +77,8 @@ class MemoryLedger:
 
 
 @dataclass
-class Desk:
-    """The institution's answers; `silent` makes it answer nothing."""
+class FakeInstitution:
+    """An institution's responses; it fails while `is_silent`."""
 
     known: dict = field(default_factory=lambda: {("hong", "right"): CI, ("kim", "right"): "c29tZWJvZHkgZWxzZQ=="})
     held: list = field(
@@ -88,19 +88,19 @@ class Desk:
             Holding(("bank.loan",), Asset("3001"), "신용대출"),
         ]
     )
-    silent: bool = False
-    asked: list = field(default_factory=list)
+    is_silent: bool = False
+    logins: list = field(default_factory=list)
     addresses: list = field(default_factory=list)
 
     async def login(self, provider, login_id, password, address):
-        self.asked.append((provider.org_code, login_id, password))
+        self.logins.append((provider.org_code, login_id, password))
         self.addresses.append(address)
-        if self.silent:
+        if self.is_silent:
             raise DeskFault("nothing came")
         return self.known.get((login_id, password))
 
     async def holdings(self, provider, ci, client_id):
-        if self.silent:
+        if self.is_silent:
             raise DeskFault("nothing came")
         return self.held
 
@@ -111,7 +111,7 @@ def certificates(tmp_path_factory):
 
 
 @pytest.fixture
-def asked():
+def auth_request():
     return AuthorizationRequest(
         request_id="request-number-one",
         provider="ZBAA000001",
@@ -153,7 +153,7 @@ def clock():
 @pytest.fixture
 def authority(bank, clock):
     client = Client(Service("ZOPA000001SVC01", "모아보기", "ZOPA000001"), "")
-    office = Office(
+    settings = Office(
         relay="ZRLA000001",
         tokens=Tokens(issuer="ZRLA000001", keys="keys"),
         providers={bank.org_code: bank},
@@ -163,22 +163,22 @@ def authority(bank, clock):
         request_s=600,
     )
     numbers = itertools.count(1)
-    nothing = SimpleNamespace()
+    unused = SimpleNamespace()
     return Authority(
-        office,
+        settings,
         MemoryLedger(),
-        nothing,
-        nothing,
-        Desk(),
-        nothing,
+        unused,
+        unused,
+        FakeInstitution(),
+        unused,
         lambda: clock.now,
         lambda: f"random-{next(numbers):040}",
     )
 
 
 @dataclass
-class Answer:
-    """A page as it came: `fields` are the names and values of its hidden, ticked and typed fields."""
+class PageResponse:
+    """A response with the contents of its page."""
 
     status: int
     headers: dict
@@ -200,27 +200,27 @@ class Answer:
         return re.findall(r'id="([^"]+)"[^>]* (?:checked|selected)>', self.text.replace("\n", " "))
 
     @property
-    def back(self):
-        """Where a redirect leads, without its query, and the query."""
-        place = urlsplit(self.headers["Location"])
-        return place._replace(query="").geturl(), {name: one for name, (one,) in parse_qs(place.query).items()}
+    def redirect(self):
+        """URL of a redirect without its query, and the query."""
+        url = urlsplit(self.headers["Location"])
+        return url._replace(query="").geturl(), {name: value for name, (value,) in parse_qs(url.query).items()}
 
 
-class Phone:
-    """A browser that follows nothing by itself."""
+class BrowserClient:
+    """A browser that follows no redirects."""
 
-    def __init__(self, session, base, place):
-        self.session, self.base, self.place = session, base, place
+    def __init__(self, session, base_url, path):
+        self.session, self.base_url, self.path = session, base_url, path
 
-    async def ask(self, method, path, **more):
-        async with self.session.request(method, self.base + path, allow_redirects=False, **more) as answer:
-            return Answer(answer.status, answer.headers, await answer.text())
+    async def send(self, method, path, **options):
+        async with self.session.request(method, self.base_url + path, allow_redirects=False, **options) as response:
+            return PageResponse(response.status, response.headers, await response.text())
 
     async def get(self, step=""):
-        return await self.ask("GET", self.place + step)
+        return await self.send("GET", self.path + step)
 
     async def post(self, step, token, **fields):
-        return await self.ask("POST", self.place + step, data=[("form_token", token), *fields_of(fields)])
+        return await self.send("POST", self.path + step, data=[("form_token", token), *fields_of(fields)])
 
     async def log_in(self, login_id="hong", password="right"):
         page = await self.get()
@@ -229,31 +229,31 @@ class Phone:
 
 def fields_of(fields):
     for name, value in fields.items():
-        for one in [value] if isinstance(value, str) else value:
-            yield name, one
+        for single in [value] if isinstance(value, str) else value:
+            yield name, single
 
 
 @pytest.fixture
-async def pages(authority, bank_key, certificates, asked):
-    await authority.ledger.open_request(asked)
+async def pages(authority, bank_key, certificates, auth_request):
+    await authority.ledger.open_request(auth_request)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.relay.certificate, certificates.relay.private_key)
-    keys = {asked.provider: bank_key.public_key()}
+    keys = {auth_request.provider: bank_key.public_key()}
     async with served(pages_application(authority, keys.get), turned_away, **RUNNER) as runner:
         await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
         yield SimpleNamespace(port=runner.addresses[0][1])
 
 
 @pytest.fixture
-async def pick_up(pages, certificates, asked):
-    """Makes phones: each with cookies of its own."""
+async def open_browser(pages, certificates, auth_request):
+    """Opens browsers, each with its own cookies."""
     sessions = []
 
-    def make(place=f"/authentication/{asked.request_id}"):
+    def make(path=f"/authentication/{auth_request.request_id}"):
         trust = ssl.create_default_context(cafile=str(certificates.ca))
         jar = aiohttp.CookieJar(unsafe=True)
         sessions.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust), cookie_jar=jar))
-        return Phone(sessions[-1], f"https://127.0.0.1:{pages.port}", place)
+        return BrowserClient(sessions[-1], f"https://127.0.0.1:{pages.port}", path)
 
     yield make
     for session in sessions:
@@ -261,13 +261,13 @@ async def pick_up(pages, certificates, asked):
 
 
 @pytest.fixture
-async def phone(pick_up):
-    return pick_up()
+async def browser(open_browser):
+    return open_browser()
 
 
 @pytest.fixture
-def everything():
-    """A consent form filled in: all scopes, no regular transfer."""
+def consent_form():
+    """A completed consent form: all scopes, no scheduled transfer."""
     return {
         "all.bank.deposit": "yes",
         "all.bank.loan": "yes",

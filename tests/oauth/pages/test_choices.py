@@ -6,15 +6,15 @@ import pytest
 from relay.domain.authorization.consent import Asset, Particulars, Target
 from relay.domain.institution import Holding
 from relay.oauth.pages.choices import (
-    Page,
-    contradictions_in,
-    day_in_korea,
-    first_choices,
-    mistakes_in,
-    particulars_of,
-    submitted,
+    ConsentPage,
+    build_particulars,
+    find_contradictions,
+    find_mistakes,
+    initial_choices,
+    korean_date,
+    read_choices,
 )
-from relay.oauth.pages.questions import questions_of, sections_of
+from relay.oauth.pages.questions import build_sections, select_questions
 from relay.policy.consent.demand import UNTIL_WITHDRAWN
 from relay.policy.consent.particulars import checked, scopes_of, with_list_scope
 from relay.standard.catalogue import load_catalogue
@@ -29,8 +29,8 @@ HELD = [
 
 
 def page_of(held=HELD, today=TODAY, former=None):
-    sections = sections_of(SCOPES, held, "r")
-    return Page(sections, questions_of("bank", sections), today, former)
+    sections = build_sections(SCOPES, held, "r")
+    return ConsentPage(sections, select_questions("bank", sections), today, former)
 
 
 PAGE = page_of()
@@ -46,25 +46,34 @@ GOOD = {
 
 
 def chosen(form, page=PAGE):
-    return particulars_of(page, submitted(page, form))
+    return build_particulars(page, read_choices(page, form))
+
+
+def assets_by_scope(particulars):
+    return {target.scope: target.assets and {asset.asset for asset in target.assets} for target in particulars.targets}
 
 
 def mistakes(form, page=PAGE):
-    return set(mistakes_in(page, submitted(page, form)))
+    return set(find_mistakes(page, read_choices(page, form)))
 
 
-def test_a_filled_in_form_is_a_sound_consent():
-    told = chosen(GOOD)
-    assert told.targets == (Target("bank.deposit", (Asset("1001"),)),)
-    assert (told.is_scheduled, told.fnd_cycle, told.add_cycle) == (True, "1/w", "1/w")
-    assert (told.end_date, told.period) == (date(2027, 11, 22), UNTIL_WITHDRAWN)
-    assert (told.is_consent_trans_memo, told.is_consent_trans_category) == (False, None)
-    assert checked(with_list_scope(told, "bank"), SCOPES, TODAY) == ()
+def test_a_completed_form_is_a_valid_consent():
+    particulars = chosen(GOOD)
+    assert particulars.targets == (Target("bank.deposit", (Asset("1001"),)),)
+    assert (particulars.is_scheduled, particulars.fnd_cycle, particulars.add_cycle) == (True, "1/w", "1/w")
+    assert (particulars.end_date, particulars.period) == (date(2027, 11, 22), UNTIL_WITHDRAWN)
+    assert (particulars.is_consent_trans_memo, particulars.is_consent_trans_category) == (False, None)
+    assert checked(with_list_scope(particulars, "bank"), SCOPES, TODAY) == ()
 
 
-def test_no_regular_transfer_has_no_cycle():
-    told = chosen(GOOD | {"is_scheduled": ("no",), "period": ("end",)})
-    assert (told.is_scheduled, told.fnd_cycle, told.add_cycle, told.period) == (False, "", "", date(2027, 11, 22))
+def test_no_scheduled_transfer_has_no_cycle():
+    particulars = chosen(GOOD | {"is_scheduled": ("no",), "period": ("end",)})
+    assert (particulars.is_scheduled, particulars.fnd_cycle, particulars.add_cycle, particulars.period) == (
+        False,
+        "",
+        "",
+        date(2027, 11, 22),
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,10 +94,10 @@ def test_no_regular_transfer_has_no_cycle():
 )
 def test_a_minus_account_is_chosen_as_deposit_and_as_loan(ticks, targets):
     rest = {name: value for name, value in GOOD.items() if not name.startswith("asset.")}
-    told = chosen(rest | ticks)
-    found = {one.scope: one.assets and {asset.asset for asset in one.assets} for one in told.targets}
-    assert found == targets
-    assert checked(with_list_scope(told, "bank"), SCOPES, TODAY) == ()
+    particulars = chosen(rest | ticks)
+    chosen_assets = assets_by_scope(particulars)
+    assert chosen_assets == targets
+    assert checked(with_list_scope(particulars, "bank"), SCOPES, TODAY) == ()
 
 
 @pytest.mark.parametrize(
@@ -113,7 +122,7 @@ def test_a_minus_account_is_chosen_as_deposit_and_as_loan(ticks, targets):
         ({"period": ("for ever",)}, "period"),
     ],
 )
-def test_each_mistake_stands_beside_its_field(changed, field):
+def test_each_mistake_names_its_field(changed, field):
     assert mistakes(GOOD | changed) == {field}
     with pytest.raises(ValueError, match="mistakes"):
         chosen(GOOD | changed)
@@ -124,24 +133,24 @@ def test_days_may_be_written_with_and_without_hyphens(day):
     assert mistakes(GOOD | {"end_date": (day,)}) == set()
 
 
-def test_an_empty_form_tells_everything_in_the_order_of_the_page():
-    told = list(mistakes_in(PAGE, submitted(PAGE, {})))
-    assert told == ["assets", "is_consent_trans_memo", "is_scheduled", "end_date", "purpose", "period"]
+def test_mistakes_of_an_empty_form_are_in_page_order():
+    fields = list(find_mistakes(PAGE, read_choices(PAGE, {})))
+    assert fields == ["assets", "is_consent_trans_memo", "is_scheduled", "end_date", "purpose", "period"]
 
 
-def test_who_has_nothing_may_consent_to_the_list_for_a_week():
+def test_without_assets_the_list_can_be_consented_for_a_week():
     empty = page_of(())
     rest = {name: value for name, value in GOOD.items() if not name.startswith("asset.")}
     assert mistakes(rest, empty) == {"end_date"}
-    told = chosen(rest | {"end_date": ("2026-11-29",)}, empty)
-    assert checked(with_list_scope(told, "bank"), SCOPES, TODAY) == ()
+    particulars = chosen(rest | {"end_date": ("2026-11-29",)}, empty)
+    assert checked(with_list_scope(particulars, "bank"), SCOPES, TODAY) == ()
 
 
-def test_at_first_nothing_is_ticked_or_answered():
-    first = first_choices(PAGE)
-    assert (first.everything, first.ticked, first.is_scheduled) == (frozenset(), frozenset(), "")
+def test_initially_nothing_is_chosen():
+    first = initial_choices(PAGE)
+    assert (first.whole_scopes, first.ticked, first.is_scheduled) == (frozenset(), frozenset(), "")
     assert (first.end_date, first.answers) == ("2027-11-22", {"is_consent_trans_memo": ""})
-    assert mistakes_in(PAGE, first).keys() == {"assets", "is_scheduled", "is_consent_trans_memo"}
+    assert find_mistakes(PAGE, first).keys() == {"assets", "is_scheduled", "is_consent_trans_memo"}
 
 
 FORMER = Particulars(
@@ -162,8 +171,8 @@ FORMER = Particulars(
 
 
 def test_the_former_choices_are_shown_with_a_new_end():
-    shown = first_choices(page_of(former=FORMER))
-    assert shown.everything == {"bank.loan"}
+    shown = initial_choices(page_of(former=FORMER))
+    assert shown.whole_scopes == {"bank.loan"}
     assert shown.ticked == {("bank.deposit", KEYS["minus"]), ("bank.loan", KEYS["loan"])}
     assert (shown.is_scheduled, shown.end_date, shown.period) == ("yes", "2027-11-22", "end")
     assert shown.purpose == "본인신용정보 통합조회 서비스 이용"
@@ -171,7 +180,7 @@ def test_the_former_choices_are_shown_with_a_new_end():
 
 
 def test_a_flag_that_the_consent_in_force_does_not_tell_is_shown_as_no():
-    shown = first_choices(page_of(former=replace(FORMER, is_consent_trans_memo=None, period=UNTIL_WITHDRAWN)))
+    shown = initial_choices(page_of(former=replace(FORMER, is_consent_trans_memo=None, period=UNTIL_WITHDRAWN)))
     assert (shown.answers["is_consent_trans_memo"], shown.period) == ("no", "withdrawn")
 
 
@@ -194,15 +203,15 @@ def test_all_together_with_some_assets_is_asked_about(former, ticks, is_asked):
     page = page_of(former=former)
     form = GOOD | ALL | {"asset.bank.deposit": tuple(KEYS[tick] for tick in ticks)}
     assert mistakes(form, page) == ({"which.bank.deposit"} if is_asked else set())
-    assert contradictions_in(page, submitted(page, form)) == ({"bank.deposit"} if is_asked else set())
+    assert find_contradictions(page, read_choices(page, form)) == ({"bank.deposit"} if is_asked else set())
 
 
 @pytest.mark.parametrize(("meant", "assets"), [("all", None), ("ticked", {"1001"})])
 def test_the_answer_decides_between_all_and_the_ticked(meant, assets):
     page = page_of(former=ALL_DEPOSITS)
-    told = chosen(GOOD | ALL | {"which.bank.deposit": (meant,)}, page)
-    found = {one.scope: one.assets and {asset.asset for asset in one.assets} for one in told.targets}
-    assert found["bank.deposit"] == assets
+    particulars = chosen(GOOD | ALL | {"which.bank.deposit": (meant,)}, page)
+    chosen_assets = assets_by_scope(particulars)
+    assert chosen_assets["bank.deposit"] == assets
 
 
 @pytest.mark.parametrize("meant", [(), ("perhaps",), ("all", "ticked")])
@@ -211,11 +220,11 @@ def test_no_answer_opens_nothing(meant):
         chosen(GOOD | ALL | {"which.bank.deposit": meant})
 
 
-def test_what_is_in_force_can_be_confirmed_as_it_is_shown():
+def test_the_consent_in_force_can_be_confirmed_as_shown():
     page = page_of(former=replace(FORMER, targets=(Target("bank.list"), Target("bank.deposit"), Target("bank.loan"))))
-    shown = first_choices(page)
-    assert mistakes_in(page, shown) == {}
-    assert particulars_of(page, shown).targets == (Target("bank.deposit"), Target("bank.loan"))
+    shown = initial_choices(page)
+    assert find_mistakes(page, shown) == {}
+    assert build_particulars(page, shown).targets == (Target("bank.deposit"), Target("bank.loan"))
 
 
 @pytest.mark.parametrize(("today", "last"), [(date(2028, 2, 29), date(2029, 2, 28)), (TODAY, date(2027, 11, 22))])
@@ -223,10 +232,10 @@ def test_a_consent_lasts_a_year_at_most(today, last):
     assert page_of(today=today).last_day == last
 
 
-def test_days_begin_in_korea():
-    assert day_in_korea(1_795_359_599) == TODAY
-    assert day_in_korea(1_795_359_600) == date(2026, 11, 23)
+def test_days_begin_at_midnight_in_korea():
+    assert korean_date(1_795_359_599) == TODAY
+    assert korean_date(1_795_359_600) == date(2026, 11, 23)
 
 
-def test_which_assets_are_ticked_is_not_printed():
-    assert KEYS["one"] not in repr(submitted(PAGE, GOOD))
+def test_ticked_assets_are_not_printed():
+    assert KEYS["one"] not in repr(read_choices(PAGE, GOOD))

@@ -6,7 +6,14 @@ import pytest
 from relay.domain.authorization.consent import Asset, Particulars, Target
 from relay.domain.authorization.request import RequestState
 from relay.oauth.pages.answers import Denial
-from relay.oauth.pages.completion import Unsound, away, deny, give, scopes_at, sound
+from relay.oauth.pages.completion import (
+    InvalidParticulars,
+    deny_request,
+    grant_consent,
+    redirect_to_operator,
+    scopes_at,
+    validate_particulars,
+)
 
 NOW = 1_795_316_400
 GOOD = Particulars(
@@ -18,8 +25,8 @@ GOOD = Particulars(
 )
 
 
-def test_sound_particulars_have_the_list_scope(bank):
-    assert sound(GOOD, bank, NOW).scopes == ("bank.list", "bank.deposit")
+def test_valid_particulars_have_the_list_scope(bank):
+    assert validate_particulars(GOOD, bank, NOW).scopes == ("bank.list", "bank.deposit")
 
 
 @pytest.mark.parametrize(
@@ -30,28 +37,34 @@ def test_sound_particulars_have_the_list_scope(bank):
         ({"targets": (Target("bank.deposit", (Asset("1" * 99),)),)}, "asset"),
     ],
 )
-def test_others_are_unsound_and_the_member_is_named(bank, changed, member):
-    with pytest.raises(Unsound, match=f"^{member}$"):
-        sound(replace(GOOD, **changed), bank, NOW)
+def test_invalid_particulars_name_their_member(bank, changed, member):
+    with pytest.raises(InvalidParticulars, match=f"^{member}$"):
+        validate_particulars(replace(GOOD, **changed), bank, NOW)
 
 
 def test_scopes_are_those_of_the_institutions_industry(bank):
     assert {scope.partition(".")[0] for scope in scopes_at(bank)} == {"bank"}
 
 
-async def test_a_code_stands_in_the_callback_alone(authority, asked):
-    await authority.ledger.open_request(replace(asked, state=RequestState.AUTHENTICATED))
-    location = await give(authority, asked, GOOD)
+async def test_only_the_callback_contains_the_code(authority, auth_request):
+    await authority.ledger.open_request(replace(auth_request, state=RequestState.AUTHENTICATED))
+    location = await grant_consent(authority, auth_request, GOOD)
     code = location.partition("&code=")[2].partition("&")[0]
     assert len(code) >= 43
     assert code not in repr((authority.ledger.consents, authority.ledger.codes))
 
 
-async def test_a_denial_is_written_before_it_is_told(authority, asked):
-    await authority.ledger.open_request(asked)
-    assert "error=access_denied" in await deny(authority, asked, Denial.CANCELLED)
+async def test_a_denial_is_recorded(authority, auth_request):
+    await authority.ledger.open_request(auth_request)
+    assert "error=access_denied" in await deny_request(authority, auth_request, Denial.CANCELLED)
     assert authority.ledger.history == [(RequestState.DENIED, "customer_cancelled")]
 
 
-def test_the_way_back_is_302():
-    assert (away("https://there").status, away("https://there").headers["Location"]) == (302, "https://there")
+def test_the_redirect_is_302():
+    assert (
+        redirect_to_operator("https://there").status,
+        redirect_to_operator("https://there").headers["Location"],
+    ) == (
+        302,
+        "https://there",
+    )

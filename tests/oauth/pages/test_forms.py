@@ -1,4 +1,4 @@
-"""Bad input at every form of the pages; real sockets."""
+"""Invalid input at all forms of the pages, over real sockets."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ STEPS = ["/login", "/consent", "/cancel"]
         (b"form_token=x&a=\xff", {}, 400),
         (b"no pairs here", {}, 400),
         (b"&".join(b"a=1" for _ in range(2001)), {}, 400),
-        (b"a=" + b"1" * forms.BODY_MOST, {}, 413),
+        (b"a=" + b"1" * forms.MAX_BODY_BYTES, {}, 413),
         (b"", {}, 403),
         (b"form_token=x&form_token=x", {}, 403),
         (b'{"form_token": "x"}', {"Content-Type": "application/json"}, 400),
@@ -28,30 +28,30 @@ STEPS = ["/login", "/consent", "/cancel"]
     ],
     ids=range(11),
 )
-async def test_what_is_no_form_of_ours_gets_a_page_and_does_nothing(phone, authority, step, body, headers, status):
-    await phone.get()
-    answer = await phone.ask("POST", phone.place + step, data=body, headers={"Content-Type": FORM} | headers)
-    assert answer.status == status
-    assert '<html lang="ko">' in answer.text
+async def test_an_invalid_form_gets_an_error_page_and_does_nothing(browser, authority, step, body, headers, status):
+    await browser.get()
+    response = await browser.send("POST", browser.path + step, data=body, headers={"Content-Type": FORM} | headers)
+    assert response.status == status
+    assert '<html lang="ko">' in response.text
     assert authority.ledger.history == []
 
 
-async def test_a_form_that_does_not_come_is_given_up(phone, monkeypatch):
+async def test_an_incomplete_form_times_out(browser, monkeypatch):
     monkeypatch.setattr(forms, "BODY_S", 0.05)
-    await phone.get()
+    await browser.get()
     never = asyncio.Event()
 
-    async def slowly():
+    async def send_part():
         yield b"form_token="
         await never.wait()
 
-    answer = await phone.ask("POST", phone.place + "/login", data=slowly(), headers={"Content-Type": FORM})
+    response = await browser.send("POST", browser.path + "/login", data=send_part(), headers={"Content-Type": FORM})
     never.set()
-    assert answer.status == 400
+    assert response.status == 400
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "flaw"),
     [
         ((), "missing"),
         (("",), "missing"),
@@ -63,15 +63,15 @@ async def test_a_form_that_does_not_come_is_given_up(phone, monkeypatch):
         (("가 나",), ""),
     ],
 )
-def test_what_is_wrong_with_a_typed_value_is_known(values, said):
+def test_the_flaw_of_a_typed_value_is_found(values, flaw):
     form = {"x": values} if values else {}
-    assert forms.flaw(form, "x", 8) == said
-    assert bool(forms.one(form, "x", 8)) is not bool(said)
+    assert forms.find_flaw(form, "x", 8) == flaw
+    assert bool(forms.read_field(form, "x", 8)) is not bool(flaw)
 
 
 @pytest.mark.parametrize(
     ("values", "value"),
     [((), ""), (("a",), "a"), (("a", "a"), ""), (("a" * 9,), ""), (("a\n",), ""), (("\ud800",), ""), (("가",), "가")],
 )
-def test_one_value_is_printable_short_and_alone(values, value):
-    assert forms.one({"x": values} if values else {}, "x", 8) == value
+def test_a_field_is_printable_short_and_single(values, value):
+    assert forms.read_field({"x": values} if values else {}, "x", 8) == value
