@@ -1,4 +1,4 @@
-"""OAuth libraries that operators use: authlib, requests-oauthlib, openid-client (docs/foreign-clients.md)."""
+"""OAuth libraries that operators use: authlib, requests-oauthlib, openid-client (docs/reference/foreign-clients.md)."""
 
 import asyncio
 import json

@@ -11,7 +11,7 @@ from relay.oauth.by_signature import UNPROVEN
 ENGLISH = re.compile(r"[a-z]+ [a-z]+")
 HANGUL = re.compile("[가-힣]")
 RAISED = {"Refusal", "MethodNotAllowed", "OAuthRefusal", "OAuthRefusal.of", "DemandFault", "Flaw", "_invalid", "_unfit"}
-ROOMS = ["domain", "policy", "wire", "desk", "infra", "gateway", "oauth", "portal"]
+ROOMS = ["domain", "policy", "wire", "endpoint", "infra", "gateway", "oauth", "portal"]
 
 
 def texts(node):

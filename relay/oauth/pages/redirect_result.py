@@ -1,6 +1,6 @@
 """The redirect flow's return: the institution showed its own page and returns the customer with a signed result.
 
-The protocol is our own (docs/individual-authentication.md); the standard leaves it to relays.
+The protocol is our own (docs/reference/individual-authentication.md); the standard leaves it to relays.
 """
 
 import hashlib
