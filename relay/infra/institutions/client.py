@@ -83,8 +83,8 @@ class HttpInstitutions:
     async def login(self, provider: Provider, login_id: str, password: str, address: str) -> str | None:
         """Returns the CI of the customer; None when the institution rejects the login. Raises DeskFault.
 
-        The customer's `address` is sent as x-customer-ip unless it is "". docs/reference/individual-authentication.md documents
-        the call.
+        The customer's `address` is sent as x-customer-ip unless it is "". The call is documented in
+        docs/reference/individual-authentication.md.
         """
         credentials = {"org_code": provider.org_code, "login_id": login_id, "password": password}
         headers = self._headers() | {"Content-Type": "application/json; charset=UTF-8"}
