@@ -19,12 +19,12 @@ from relay.domain.registry import (
     RegistryMoved,
 )
 from relay.jobs.runner import JobFailed
-from relay.policy.registry.changes import without
+from relay.policy.registry.changes import drop_discarded
 from relay.policy.registry.guard import WINDOW_S, judge
-from relay.policy.registry.messages import EVERYTHING, far_ahead
-from relay.policy.registry.organizations import ToldOrganisations, changes_of, read_organisations
-from relay.policy.registry.rows import Unfit
-from relay.policy.registry.services import ToldService, ToldServices, read_services
+from relay.policy.registry.messages import EVERYTHING, is_far_ahead
+from relay.policy.registry.organizations import ListedOrganisations, compare_with_registry, read_organisations
+from relay.policy.registry.rows import InvalidBody
+from relay.policy.registry.services import ListedService, ListedServices, read_services
 from relay.policy.settings.portal import Guard, SyncLimits
 
 _DAY_S: Final = 86_400
@@ -82,7 +82,7 @@ class _Heard(NamedTuple):
     """
 
     changes: RegistryChanges
-    told: Mapping[str, ToldService | None]
+    told: Mapping[str, ListedService | None]
     left_out: int
 
 
@@ -127,7 +127,7 @@ class Sync:
         known = await self._what_is_known(now)
         registry, held = known.registry, known.held
         heard = await self._heard(known, full=full or held is not None)
-        wanted, discarded = without(heard.changes, known.discarded)
+        wanted, discarded = drop_discarded(heard.changes, known.discarded)
         self._check_number_of_secrets(wanted)
         judged, remarks = _timed(wanted, now)
         remarks += (*_left_out(heard.left_out), *discarded)
@@ -164,25 +164,25 @@ class Sync:
         except (PortalAway, PortalRefused) as error:
             raise SyncFailed(f"the portal gave no registry: {error}", ()) from error
         kept = await self._kept(known, services.told)
-        changes = await asyncio.to_thread(changes_of, registry, organisations, kept, services.timestamp)
+        changes = await asyncio.to_thread(compare_with_registry, registry, organisations, kept, services.timestamp)
         return _Heard(changes, services.told, services.left_out)
 
-    async def _organisations(self, registry: Registry, since: str) -> ToldOrganisations:
+    async def _organisations(self, registry: Registry, since: str) -> ListedOrganisations:
         body = await self.portal.organisations(since)
         try:
             return await asyncio.to_thread(read_organisations, body, registry, since)
-        except Unfit as unfit:
+        except InvalidBody as unfit:
             raise _unfit("지원-002", unfit) from unfit
 
-    async def _services(self, registry: Registry, organisations: ToldOrganisations, since: str) -> ToldServices:
+    async def _services(self, registry: Registry, organisations: ListedOrganisations, since: str) -> ListedServices:
         body = await self.portal.services(since)
         try:
             return await asyncio.to_thread(read_services, body, registry, organisations, since, self.limits)
-        except Unfit as unfit:
+        except InvalidBody as unfit:
             raise _unfit("지원-003", unfit) from unfit
 
     async def _kept(
-        self, known: _Known, services: Mapping[str, ToldService | None]
+        self, known: _Known, services: Mapping[str, ListedService | None]
     ) -> Mapping[str, RegisteredService | None]:
         """Services with the hashes of their secrets, as far as they were hashed before; nothing is hashed here.
 
@@ -212,7 +212,7 @@ class Sync:
             raise SyncFailed("지원-003 is not fit to be taken: 1 problem:", (rule,))
 
     async def _with_hashes(
-        self, changes: RegistryChanges, services: Mapping[str, ToldService | None]
+        self, changes: RegistryChanges, services: Mapping[str, ListedService | None]
     ) -> RegistryChanges:
         """Changes with the hashes of the secrets that are new in them."""
         new = _unhashed(changes)
@@ -221,7 +221,7 @@ class Sync:
         kept = {name: replace(one, secret_hash=hashes[name]) for name, one in new.items()}
         return replace(changes, services={**changes.services, **kept}) if kept else changes
 
-    def _known(self, one: ToldService, known: _Known) -> RegisteredService:
+    def _known(self, one: ListedService, known: _Known) -> RegisteredService:
         """A service as it is kept; its secret_hash "" when no mark says that this secret was hashed before."""
         mark = self.hasher.mark(one.client_id, one.secret)
         same = (
@@ -253,7 +253,7 @@ def _unhashed(changes: RegistryChanges) -> Mapping[str, RegisteredService]:
 def _timed(changes: RegistryChanges, now: int) -> tuple[RegistryChanges, tuple[str, ...]]:
     """Changes that are asked from next with a time the portal can have meant, and a remark when it told another."""
     stamps = (changes.orgs_timestamp, changes.services_timestamp)
-    fit = [EVERYTHING if far_ahead(stamp, now) else stamp for stamp in stamps]
+    fit = [EVERYTHING if is_far_ahead(stamp, now) else stamp for stamp in stamps]
     timed = replace(changes, orgs_timestamp=fit[0], services_timestamp=fit[1])
     return timed, () if timed == changes else (_FAR_AHEAD,)
 
@@ -263,14 +263,14 @@ def _left_out(count: int) -> tuple[str, ...]:
     return (f"{services} of organisations that go or are unknown left out",) if count else ()
 
 
-def _newcomers(registry: Registry, organisations: ToldOrganisations) -> bool:
+def _newcomers(registry: Registry, organisations: ListedOrganisations) -> bool:
     """Whether somebody who may call comes, perhaps back: its services need not be in a delta."""
     return any(
         one is not None and one.calls and code not in registry.organisations for code, one in organisations.told.items()
     )
 
 
-def _unfit(api_id: str, unfit: Unfit) -> SyncFailed:
-    problems = "1 problem" if unfit.found == 1 else f"{unfit.found} problems"
-    first = f", the first {len(unfit.problems)}" if unfit.found > len(unfit.problems) else ""
+def _unfit(api_id: str, unfit: InvalidBody) -> SyncFailed:
+    problems = "1 problem" if unfit.count == 1 else f"{unfit.count} problems"
+    first = f", the first {len(unfit.problems)}" if unfit.count > len(unfit.problems) else ""
     return SyncFailed(f"{api_id} is not fit to be taken: {problems}{first}:", unfit.problems)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from relay.domain.jobs import age_of
+from relay.domain.jobs import seconds_since
 from relay.domain.ledger import Unreachable
 from relay.domain.registry import Registry, RegistryHead, RegistrySource
 
@@ -43,12 +43,12 @@ class FollowedRegistry:
     @property
     def age(self) -> float:
         """Seconds since the portal was last heard by whoever leads; since our start when it never was."""
-        return age_of(self.head.synced_at, self._born, self._clock())
+        return seconds_since(self.head.synced_at, self._born, self._clock())
 
     @property
     def held(self) -> float:
         """Seconds since a sync is held back; 0 when none is."""
-        return age_of(self.head.held_since, self._born, self._clock()) if self.head.held_since else 0.0
+        return seconds_since(self.head.held_since, self._born, self._clock()) if self.head.held_since else 0.0
 
     async def hear(self) -> bool:
         """Ask once; whether anything changed. Raises what the ledger raises, and then nothing is changed."""

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from relay.domain.jobs import JobsBook, JobState, age_of
+from relay.domain.jobs import JobsBook, JobState, seconds_since
 from relay.domain.ledger import Unreachable
 
 _log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class WatchedJobs:
         return {
             "relay_job_failures": {state.name: float(state.failures) for state in states},
             "relay_job_success_age_seconds": {
-                state.name: age_of(state.succeeded_at, self._born, now) for state in states
+                state.name: seconds_since(state.succeeded_at, self._born, now) for state in states
             },
         }
 

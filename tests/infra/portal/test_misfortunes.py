@@ -189,7 +189,7 @@ async def test_a_slow_portal_changes_nothing(portal, client_of, book, hasher):
 
 UNFIT = {
     "half a list": (orgs(*ALL[:10], org_cnt=str(COUNT)), "org_cnt: says 20, org_list holds 10"),
-    "no list": (orgs(), "org_list: holds nobody"),
+    "no list": (orgs(), "org_list: holds no organisation"),
     "unknown org_type": (
         orgs(*ALL[:-1], org(19, org_type="42")),
         r"org_list\[19\] \(OPER000019\).org_type: is none of",
