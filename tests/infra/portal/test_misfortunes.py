@@ -254,7 +254,7 @@ async def test_a_held_list_is_let_go_when_the_portal_is_well_again(room):
     room.portal.bodies[ORGS], words = HELD["half a list that says so"]
     assert words in await room.run()
     room.portal.bodies[ORGS] = well
-    assert (await room.run()).startswith("nothing changed; what was held is let go")
+    assert (await room.run()).startswith("nothing changed; the held sync is dropped")
     assert await room.book.held() is None
 
 
