@@ -13,7 +13,7 @@ from typing import Final
 from relay.domain.portal import Portal, PortalAway, PortalRefused
 from relay.domain.statistics import ON_DEMAND, Sending, SendingState, StatisticsBook
 from relay.jobs.runner import JobFailed
-from relay.policy.statistics.report import TYPES, content_of, provider_report
+from relay.policy.statistics.report import TYPES, provider_report, serialize_report
 from relay.policy.statistics.weeks import (
     WEEKS_MOST,
     complete_weeks,
@@ -148,7 +148,7 @@ class StatisticsSending:
         counts = await self._book.counts(days[0], days[-1], former.provider)
         consents = await self._book.consent_counts(days, former.provider) if former.type == ON_DEMAND else ()
         report = provider_report(former.week, former.provider, former.type, counts, consents)
-        content = content_of(report)
+        content = serialize_report(report)
         if (
             former.state is SendingState.ACCEPTED
             and not former.asked

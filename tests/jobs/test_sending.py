@@ -12,7 +12,7 @@ from relay.domain.portal import PortalAway, PortalRefused
 from relay.domain.statistics import ConsentCount, Line, Sending, SendingState
 from relay.jobs.runner import JobFailed
 from relay.jobs.sending import StatisticsSending
-from relay.policy.statistics.report import content_of, provider_report
+from relay.policy.statistics.report import serialize_report, provider_report
 from relay.policy.statistics.weeks import days_of
 
 BANK, CARD = "A1AAAA0000", "A2AAAA0000"
@@ -79,7 +79,7 @@ async def test_a_message_is_stored_before_sending_and_after_the_response(job, bo
     book.count(CALL)
     await job.run(1, MONDAY)
     before, after = (sending for sending in book.saved if sending.type == "2" and sending.attempts)
-    content = content_of(provider_report(WEEK, BANK, "2", [(CALL, 1)], []))
+    content = serialize_report(provider_report(WEEK, BANK, "2", [(CALL, 1)], []))
     waiting = Sending(
         WEEK, BANK, "2", SendingState.WAITING, attempts=1, tried_at=MONDAY, counted_at=MONDAY, content=content
     )
