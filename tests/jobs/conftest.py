@@ -93,7 +93,7 @@ class Work:
     """A job that records its runs, waits for `go` when told to, and raises `error` if there is one."""
 
     def __init__(self, name="sync", *, waits=False, wanted=None):
-        self.begun, self.fences, self.cancelled = 0, [], 0
+        self.started, self.fences, self.cancelled = 0, [], 0
         self.error = None
         self.go, self.entered = asyncio.Event(), asyncio.Event()
         if not waits:
@@ -101,7 +101,7 @@ class Work:
         self.job = Job(name, self.run, every(600), 600, wanted)
 
     async def run(self, fence, now):
-        self.begun += 1
+        self.started += 1
         self.fences.append((fence, now))
         self.entered.set()
         try:
@@ -111,7 +111,7 @@ class Work:
             raise
         if self.error is not None:
             raise self.error
-        return f"{self.begun} done"
+        return f"{self.started} done"
 
 
 class RunnerHarness:

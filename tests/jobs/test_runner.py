@@ -44,10 +44,10 @@ async def test_a_new_job_runs_at_once_and_then_by_its_time(make_harness, make_wo
     assert (work.fences, harness.book.states["sync"].told) == ([(1, NOW)], "1 done")
     assert harness.book.states["sync"].due_at == NOW + 600
     await harness.tick(598.0)
-    assert work.begun == 1
+    assert work.started == 1
     harness.clock.now = float(NOW + 600)
     await harness.tick()
-    assert work.begun == 2
+    assert work.started == 2
 
 
 async def test_a_requested_job_runs_once_before_its_time(make_harness, make_work):
@@ -57,7 +57,7 @@ async def test_a_requested_job_runs_once_before_its_time(make_harness, make_work
     harness.book.ask("sync", NOW + 60)
     for _ in range(3):
         await harness.tick()
-    assert work.begun == 2
+    assert work.started == 2
 
 
 async def test_a_job_with_work_to_do_runs_before_its_time(make_harness, make_work):
@@ -71,7 +71,7 @@ async def test_a_job_with_work_to_do_runs_before_its_time(make_harness, make_wor
     await harness.tick()  # due: `wanted` is not called
     for expected in (1, 2, 2):
         await harness.tick()
-        assert work.begun == expected
+        assert work.started == expected
 
 
 async def test_a_failed_job_waits_even_if_it_has_work(make_harness, make_work):
@@ -83,9 +83,9 @@ async def test_a_failed_job_waits_even_if_it_has_work(make_harness, make_work):
     harness = make_harness(work)
     for _ in range(RETRY_S):
         await harness.tick()
-    assert work.begun == 1
+    assert work.started == 1
     await harness.tick()
-    assert work.begun == 2
+    assert work.started == 2
 
 
 async def test_two_runs_of_one_job_never_overlap(make_harness, make_work):
@@ -95,12 +95,12 @@ async def test_two_runs_of_one_job_never_overlap(make_harness, make_work):
     harness.book.ask("sync", NOW + 1)
     for _ in range(5):
         await harness.tick()
-    assert (work.begun, other.begun) == (1, 1)
+    assert (work.started, other.started) == (1, 1)
     work.go.set()
     await harness.tick()
     assert harness.book.states["sync"].told == "1 done"
     await harness.tick()
-    assert work.begun == 2  # a request during a run gets a run that starts later
+    assert work.started == 2  # a request during a run gets a run that starts later
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ async def test_a_failing_job_delays_no_other(make_harness, make_work):
     bad.error = RuntimeError()
     harness = make_harness(bad, good)
     await harness.tick()
-    assert (bad.begun, harness.book.states["good"].told) == (1, "1 done")
+    assert (bad.started, harness.book.states["good"].told) == (1, "1 done")
 
 
 async def test_new_settings_replace_jobs_and_running_ones_end_normally(make_harness, make_work):
@@ -154,13 +154,13 @@ async def test_new_settings_replace_jobs_and_running_ones_end_normally(make_harn
     await harness.tick()
     harness.runner.take([new.job, other.job])
     await harness.tick()
-    assert (new.begun, other.begun) == (0, 1)  # one of that kind still runs
+    assert (new.started, other.started) == (0, 1)  # one of that kind still runs
     old.go.set()
     await harness.tick()
     assert (harness.book.states["sync"].told, old.cancelled) == ("1 done", 0)
     harness.clock.now = float(NOW + 700)
     await harness.tick()
-    assert (old.begun, new.begun) == (1, 1)
+    assert (old.started, new.started) == (1, 1)
 
 
 async def test_a_removed_job_does_not_run_again(make_harness, make_work):
@@ -169,14 +169,14 @@ async def test_a_removed_job_does_not_run_again(make_harness, make_work):
     await harness.tick(900.0)
     harness.runner.take([])
     await harness.tick()
-    assert gone.begun == 1
+    assert gone.started == 1
 
 
 async def test_a_job_is_run_by_hand_when_no_instance_leads(make_harness, make_work):
     work, other = make_work(), make_work("tidy")
     harness = make_harness(work, other)
     assert await harness.runner.run_now("sync") == "1 done"
-    assert (other.begun, harness.leadership.resigned) == (0, 1)
+    assert (other.started, harness.leadership.resigned) == (0, 1)
 
 
 async def test_no_job_is_run_by_hand_while_another_instance_leads(make_harness, make_work):
@@ -185,7 +185,7 @@ async def test_no_job_is_run_by_hand_while_another_instance_leads(make_harness, 
     harness.leadership.leads = False
     with pytest.raises(Superseded):
         await harness.runner.run_now("sync")
-    assert (work.begun, harness.leadership.resigned) == (0, 0)
+    assert (work.started, harness.leadership.resigned) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -226,10 +226,10 @@ async def test_a_job_that_is_not_due_runs_when_requested(make_harness, make_work
     soon = NOW + 30
     harness.book.states["sync"] = JobState("sync", due_at=soon)
     await harness.tick(20.0)
-    assert work.begun == 0
+    assert work.started == 0
     harness.book.states["sync"] = JobState("sync", due_at=soon, asked_at=NOW)
     await harness.tick()
-    assert work.begun == 1
+    assert work.started == 1
 
 
 @pytest.mark.parametrize("failures", [1, 5, 30])

@@ -14,7 +14,7 @@ async def test_an_instance_that_does_not_lead_runs_nothing(make_harness, make_wo
     harness.leadership.leads = False
     for _ in range(5):
         await harness.tick()
-    assert (work.begun, harness.leadership.campaigns, harness.runner.term) == (0, 5, None)
+    assert (work.started, harness.leadership.campaigns, harness.runner.term) == (0, 5, None)
 
 
 async def test_a_leader_renews_its_term_long_before_the_end(make_harness, make_work):
@@ -54,7 +54,7 @@ async def test_an_interrupted_job_runs_again_in_the_next_term(make_harness, make
     harness.leadership.leads = True
     work.go.set()
     await harness.tick()
-    assert (work.begun, harness.book.states["sync"].told) == (2, "2 done")
+    assert (work.started, harness.book.states["sync"].told) == (2, "2 done")
     assert [fence for fence, _ in work.fences] == [1, 2]
 
 
@@ -102,10 +102,10 @@ async def test_a_ledger_that_is_away_logs_its_outage_itself(make_harness, make_w
     harness.book.away = True
     for _ in range(4):
         await harness.tick()
-    assert (work.begun, "LedgerUnavailable" in caplog.text) == (0, False)
+    assert (work.started, "LedgerUnavailable" in caplog.text) == (0, False)
     harness.book.away = False
     await harness.tick()
-    assert work.begun == 1
+    assert work.started == 1
     assert "away" not in caplog.text
 
 
@@ -119,7 +119,7 @@ async def test_a_job_runs_again_after_the_ledger_failed_during_it(make_harness, 
     assert "LedgerUnavailable" not in caplog.text
     harness.book.away = False
     await harness.tick()
-    assert (work.begun, harness.book.states["sync"].told) == (2, "2 done")
+    assert (work.started, harness.book.states["sync"].told) == (2, "2 done")
 
 
 async def test_a_stop_cancels_jobs_and_gives_up_leadership(make_harness, make_work):

@@ -175,7 +175,7 @@ class Delivery:
                 _log.error("spool file not read, retried each minute: path=%s reason=%s", path, reason)
         self._unreadable = set(recovered.unreadable)
         if waiting:
-            _log.warning("statistics recovered from the spool: exchanges=%d", sum(one.size for one in waiting))
+            _log.warning("statistics recovered from the spool: exchanges=%d", sum(item.size for item in waiting))
 
     async def _offer(self, most_s: float = _TAKE_S) -> bool:
         """Offers the oldest batch to the ledger. Returns whether the ledger has it."""

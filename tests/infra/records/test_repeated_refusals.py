@@ -12,9 +12,9 @@ from relay.infra.records.access_log import line
 from relay.infra.records.repeated_refusals import EACH, RepeatedRefusals
 
 
-def refused(reason="token_missing", operator="ZOPA000001", at=100.0, asked=0.0):
+def refused(reason="token_missing", operator="ZOPA000001", at=100.0, forwarded_at=0.0):
     exchange = Exchange(0.0, at)
-    exchange.reason, exchange.operator, exchange.asked = reason, operator, asked
+    exchange.reason, exchange.operator, exchange.asked = reason, operator, forwarded_at
     exchange.close(0.0)
     return exchange
 
@@ -37,7 +37,7 @@ def test_a_flood_in_many_batches_is_one_sum_per_second():
     assert [count for *_, count in written(*batches)] == [1] * EACH + [1000 - EACH] + [1] * EACH + [1000 - EACH]
 
 
-@pytest.mark.parametrize("kind", [{"reason": ""}, {"asked": 1.0}], ids=["answered", "forwarded"])
+@pytest.mark.parametrize("kind", [{"reason": ""}, {"forwarded_at": 1.0}], ids=["answered", "forwarded"])
 def test_only_refused_calls_are_summed(kind):
     assert [count for *_, count in written([refused(**kind) for _ in range(100)])] == [1] * 100
 
