@@ -91,10 +91,10 @@ class Gateway:
 
     async def _wait_idle(self):
         """Waits until the ledger has all that was flushed, is unreachable, or this process dies."""
-        while not (self.world.out or self.dying.is_set() or self._counter._delivery.idle):
+        while not (self.world.out or self.dying.is_set() or self._counter._delivery.is_idle):
             self._moved.clear()
             await self._moved.wait()
-        if self._counter._delivery.idle:
+        if self._counter._delivery.is_idle:
             self.cut.clear()
 
     async def kill(self):
