@@ -1,4 +1,4 @@
-"""Limits of retention, its schedule and its outcome."""
+"""Schedule, limits and outcome of the retention job."""
 
 from datetime import datetime, timedelta, timezone
 

@@ -1,4 +1,4 @@
-"""Records closed exchanges: queued at once, counted and written in batches a moment later."""
+"""Counts and logs closed exchanges: queued at once, counted and written in batches a moment later."""
 
 import asyncio
 from operator import attrgetter

@@ -32,7 +32,7 @@ class SpoolFile:
 
 
 @dataclass(slots=True)
-class RecoveredFiles:
+class Recovery:
     """Batches in order, paths of broken files, and unreadable paths with their reasons."""
 
     batches: list[Batch] = field(default_factory=list)
@@ -65,7 +65,7 @@ class SpoolFolder:
         """Whether the folder has no open files."""
         return not self._files and not self._unreadable and not self._broken
 
-    def read(self, recovered: RecoveredFiles) -> None:
+    def read(self, recovered: Recovery) -> None:
         """Adds batches to `recovered` that were not read before.
 
         Files older than an unreadable one wait: it may replace their batches, which would count twice. When it is still
@@ -97,7 +97,7 @@ class SpoolFolder:
                 new.append((SpoolFile(path, ids, set(ids), replaces), batches))
         self._add_older(new[::-1], recovered)
 
-    def _add_older(self, new: Sequence[tuple[SpoolFile, list[Batch]]], recovered: RecoveredFiles) -> None:
+    def _add_older(self, new: Sequence[tuple[SpoolFile, list[Batch]]], recovered: Recovery) -> None:
         """Adds files that are older than all present ones."""
         self._files[:0] = [file for file, _ in new]
         replaced = frozenset().union(*(file.replaces for file in self._files))
@@ -109,7 +109,7 @@ class SpoolFolder:
         except OSError as error:
             _log_not_removed(error)
 
-    def _postpone(self, path: Path, error: OSError, recovered: RecoveredFiles) -> None:
+    def _postpone(self, path: Path, error: OSError, recovered: Recovery) -> None:
         """Leaves an unreadable path for the next time. A vanished one is ignored: another process removed it."""
         if not isinstance(error, FileNotFoundError):
             self._unreadable.add(path)
@@ -174,12 +174,12 @@ class Spool:
         self._inherited: list[SpoolFolder] = []
         self._lock = threading.Lock()
 
-    def inherit(self) -> RecoveredFiles:
+    def inherit(self) -> Recovery:
         """Returns batches of killed processes that were not returned before. To be called from time to time.
 
         Folders and files are independent: an unreadable one does not stop the others.
         """
-        recovered = RecoveredFiles()
+        recovered = Recovery()
         with self._lock:
             for spool_folder in self._inherited:
                 spool_folder.read(recovered)
@@ -196,7 +196,7 @@ class Spool:
             self._close_empty()
         return recovered
 
-    def _folders(self, recovered: RecoveredFiles) -> list[Path]:
+    def _folders(self, recovered: Recovery) -> list[Path]:
         """Returns folders of other processes with files; adds unreadable ones to `recovered`."""
         known = {spool_folder.folder for spool_folder in self._all_folders()}
         try:
@@ -264,7 +264,7 @@ def _files_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix == _SUFFIX)
 
 
-def _has_files(folder: Path, recovered: RecoveredFiles) -> bool:
+def _has_files(folder: Path, recovered: Recovery) -> bool:
     try:
         return bool(_files_in(folder))
     except (FileNotFoundError, NotADirectoryError):
@@ -274,7 +274,7 @@ def _has_files(folder: Path, recovered: RecoveredFiles) -> bool:
         return False
 
 
-def _set_aside(path: Path, recovered: RecoveredFiles) -> bool:
+def _set_aside(path: Path, recovered: Recovery) -> bool:
     """Renames a broken file so that it is not read again. Returns whether that succeeded."""
     try:
         recovered.broken.append(path.rename(path.with_suffix(".bad")))

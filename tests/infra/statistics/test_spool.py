@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from relay.domain.statistics import Batch, Line, Pulse
-from relay.infra.statistics.spool import RecoveredFiles, Spool
+from relay.infra.statistics.spool import Recovery, Spool
 
 LINE = Line("20261122", "00", "ZBAA000001", "ZOPA000001", "SVC1", "2", "BA01", "200_00000")
 
@@ -48,7 +48,7 @@ def test_batches_of_a_killed_process_are_inherited_in_order(spool):
     former.write([batch("one"), batch("two", 7)])
     former.write([batch("three")])
     former.close()
-    assert spool().inherit() == RecoveredFiles([batch("one"), batch("two", 7), batch("three")])
+    assert spool().inherit() == Recovery([batch("one"), batch("two", 7), batch("three")])
 
 
 def test_only_killed_processes_are_inherited_and_only_once(spool):
@@ -120,12 +120,12 @@ def test_a_broken_file_is_set_aside_and_not_read(spool, folder, damage):
     first = files(folder)[0]
     first.write_bytes(damage(first.read_bytes()))
     successor = spool()
-    assert successor.inherit() == RecoveredFiles([batch("two", 7), batch("two more", 7)], [first.with_suffix(".bad")])
+    assert successor.inherit() == Recovery([batch("two", 7), batch("two more", 7)], [first.with_suffix(".bad")])
     successor.remove("two")
     successor.remove("two more")
     successor.close()
     assert [path.name for path in files(folder, "*.bad")] == [first.with_suffix(".bad").name]
-    assert spool().inherit() == RecoveredFiles()
+    assert spool().inherit() == Recovery()
 
 
 def test_a_file_is_private_and_leaves_no_draft(spool, folder):
@@ -149,7 +149,7 @@ def test_a_full_disk_raises_and_changes_nothing(spool, folder, monkeypatch):
             own.write([batch("two")], replaces=["one"])
     assert len(files(folder, "*")) == 2
     own.close()
-    assert spool().inherit() == RecoveredFiles([batch("one")])
+    assert spool().inherit() == Recovery([batch("one")])
 
 
 def test_an_unremovable_file_is_removed_the_next_time(spool, folder, monkeypatch):
@@ -169,7 +169,7 @@ def test_an_unremovable_file_is_removed_the_next_time(spool, folder, monkeypatch
 
 
 def test_a_spool_that_is_not_there_or_vanishes_holds_nothing(spool, folder, monkeypatch):
-    assert spool().inherit() == RecoveredFiles()
+    assert spool().inherit() == Recovery()
     former = spool()
     former.write([batch("one")])
     former.close()
@@ -181,7 +181,7 @@ def test_a_spool_that_is_not_there_or_vanishes_holds_nothing(spool, folder, monk
         return real(path, *arguments, **options)
 
     monkeypatch.setattr(os, "open", vanishing)
-    assert spool().inherit() == RecoveredFiles()
+    assert spool().inherit() == Recovery()
 
 
 @pytest.fixture
@@ -227,15 +227,11 @@ def test_an_unreadable_file_is_reported_and_read_later(spool, left, unreadable):
     unreadable.add(left[0])
     successor = spool()
     for expected in (["b", "c", "d"], [], []):
-        recovered = successor.inherit()
-        assert (names(recovered), recovered.broken, recovered.unreadable) == (
-            expected,
-            [],
-            {left[0]: "Input/output error"},
-        )
+        read = successor.inherit()
+        assert (names(read), read.broken, read.unreadable) == (expected, [], {left[0]: "Input/output error"})
     unreadable.clear()
-    assert successor.inherit() == RecoveredFiles([batch("a")])
-    assert successor.inherit() == RecoveredFiles()
+    assert successor.inherit() == Recovery([batch("a")])
+    assert successor.inherit() == Recovery()
     for name in "abcd":
         successor.remove(name)
     assert not left[0].parent.exists()
@@ -244,10 +240,10 @@ def test_an_unreadable_file_is_reported_and_read_later(spool, left, unreadable):
 def test_older_files_wait_once_for_an_unreadable_one(spool, left, unreadable):
     unreadable.add(left[2])
     successor = spool()
-    assert successor.inherit() == RecoveredFiles([batch("d")], [], {left[2]: "Input/output error"})
-    assert successor.inherit() == RecoveredFiles([batch("a"), batch("b")], [left[2].with_suffix(".bad")])
+    assert successor.inherit() == Recovery([batch("d")], [], {left[2]: "Input/output error"})
+    assert successor.inherit() == Recovery([batch("a"), batch("b")], [left[2].with_suffix(".bad")])
     unreadable.clear()
-    assert successor.inherit() == RecoveredFiles()
+    assert successor.inherit() == Recovery()
 
 
 def test_older_files_wait_while_nothing_can_be_set_aside(spool, left, unreadable, monkeypatch):
@@ -288,7 +284,7 @@ def test_a_broken_file_that_keeps_its_name_is_reported_once(spool, left, monkeyp
     monkeypatch.setattr(Path, "rename", forbidden)
     recovered = successor.inherit()
     assert (names(recovered), recovered.broken, recovered.unreadable) == (["a", "c", "d"], [left[1]], {})
-    assert successor.inherit() == RecoveredFiles()
+    assert successor.inherit() == Recovery()
 
 
 def test_a_folder_that_cannot_be_locked_stops_no_other(spool, left):
@@ -296,7 +292,7 @@ def test_a_folder_that_cannot_be_locked_stops_no_other(spool, left):
     lock.unlink()
     lock.mkdir()
     successor = spool()
-    assert successor.inherit() == RecoveredFiles([batch("d")], [], {left[0].parent: "Is a directory"})
+    assert successor.inherit() == Recovery([batch("d")], [], {left[0].parent: "Is a directory"})
     lock.rmdir()
     assert names(successor.inherit()) == ["a", "b", "c"]
 
@@ -311,16 +307,16 @@ def test_a_folder_that_cannot_be_listed_stops_no_other(spool, folder, left, monk
 
     monkeypatch.setattr(Path, "iterdir", iterdir)
     successor = spool()
-    assert successor.inherit() == RecoveredFiles([batch("d")], [], {left[0].parent: "Permission denied"})
+    assert successor.inherit() == Recovery([batch("d")], [], {left[0].parent: "Permission denied"})
     blocked.clear()
     assert names(successor.inherit()) == ["a", "b", "c"]
     blocked.update([folder, left[0].parent])
-    assert successor.inherit() == RecoveredFiles([], [], dict.fromkeys((left[0].parent, folder), "Permission denied"))
+    assert successor.inherit() == Recovery([], [], dict.fromkeys((left[0].parent, folder), "Permission denied"))
 
 
 def test_a_spool_that_is_no_folder_is_reported(spool, folder):
     folder.write_text("")
-    assert spool().inherit() == RecoveredFiles([], [], {folder: "Not a directory"})
+    assert spool().inherit() == Recovery([], [], {folder: "Not a directory"})
 
 
 def test_a_stray_file_beside_the_folders_is_ignored(spool, folder, left):
@@ -331,11 +327,11 @@ def test_a_stray_file_beside_the_folders_is_ignored(spool, folder, left):
 def test_a_process_killed_meanwhile_is_inherited_the_next_time(spool):
     successor, living = spool(), spool()
     successor.write([batch("own")])
-    living.write([batch("tsuccessors")])
-    assert successor.inherit() == RecoveredFiles()
+    living.write([batch("theirs")])
+    assert successor.inherit() == Recovery()
     living.close()
-    assert successor.inherit() == RecoveredFiles([batch("tsuccessors")])
-    assert successor.inherit() == RecoveredFiles()
+    assert successor.inherit() == Recovery([batch("theirs")])
+    assert successor.inherit() == Recovery()
 
 
 def test_an_unremovable_file_stops_no_other_removal(spool, folder, left, monkeypatch):
