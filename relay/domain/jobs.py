@@ -8,10 +8,10 @@ AHEAD_MOST_S: Final = 360
 """The end of a term is at most this far ahead: `jobs.term_s` is at most 300, and clocks differ slightly."""
 
 
-def seconds_since(moment: int, born: float, now: float) -> float:
-    """Returns seconds since `moment`; since process start `born` when it is 0 or further ahead than clocks differ."""
+def seconds_since(moment: int, started_at: float, now: float) -> float:
+    """Returns seconds since `moment`, or since `started_at` when it is 0 or further ahead than clocks differ."""
     is_plausible = 0 < moment <= now + AHEAD_MOST_S
-    return max(0.0, now - (moment if is_plausible else born))
+    return max(0.0, now - (moment if is_plausible else started_at))
 
 
 class Superseded(Exception):

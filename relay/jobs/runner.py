@@ -70,10 +70,10 @@ class Runner:
     """
 
     def __init__(
-        self, jobs: Sequence[Job], book: JobsBook, leadership: Leadership, clock: Callable[[], float], term_s: float
+        self, jobs: Sequence[Job], store: JobsBook, leadership: Leadership, clock: Callable[[], float], term_s: float
     ) -> None:
         self._jobs = {job.name: job for job in jobs}
-        self._book = book
+        self._store = store
         self._leadership = leadership
         self._clock = clock
         self._renew_s = term_s / 3
@@ -112,7 +112,7 @@ class Runner:
             failure = await self._run(self._jobs[name], term, 0)
             if failure is not None:
                 raise JobFailed(failure) from None
-            return (await self._book.jobs())[name].told
+            return (await self._store.jobs())[name].told
         finally:
             leading.cancel()
             await asyncio.gather(leading, return_exceptions=True)
@@ -166,7 +166,7 @@ class Runner:
         self.term = term
 
     async def _start_due_jobs(self, term: Term) -> None:
-        states, now = await self._book.jobs(), int(self._clock())
+        states, now = await self._store.jobs(), int(self._clock())
         for job in self._jobs.values():
             running = self._running.get(job.name)
             if running is not None and not running.done():
@@ -189,7 +189,7 @@ class Runner:
 
     async def _run(self, job: Job, term: Term, failures: int) -> str | None:
         """Runs a job and records its outcome. Returns the failure in words, None for success. Raises Superseded."""
-        await self._book.begun(job.name, term.fence, int(self._clock()))
+        await self._store.begun(job.name, term.fence, int(self._clock()))
         failure: str | None = None
         try:
             outcome = await job.run(term.fence, int(self._clock()))
@@ -201,7 +201,7 @@ class Runner:
             failure = outcome = f"failed ({type(error).__name__})"
         now = int(self._clock())
         due_at = job.next_due(now) if failure is None else retry_at(job, failures, now)
-        await self._book.ended(
+        await self._store.ended(
             job.name, term.fence, well=failure is None, told=outcome[:_OUTCOME_MOST], due_at=due_at, now=now
         )
         _log.log(logging.INFO if failure is None else logging.ERROR, "job %s: %s", job.name, outcome.partition("\n")[0])

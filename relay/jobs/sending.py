@@ -59,9 +59,9 @@ class StatisticsSending:
     """
 
     def __init__(
-        self, book: StatisticsBook, portal: Portal, members: Callable[[], Collection[str]], clock: str
+        self, store: StatisticsBook, portal: Portal, members: Callable[[], Collection[str]], clock: str
     ) -> None:
-        self._book = book
+        self._store = store
         self._portal = portal
         self._members = members
         self._clock = clock
@@ -93,7 +93,7 @@ class StatisticsSending:
         return run.describe()
 
     async def _requested(self, now: int) -> Sequence[Sending]:
-        sendings = await self._book.asked_again(content=False)
+        sendings = await self._store.asked_again(content=False)
         return [
             sending
             for sending in sendings
@@ -102,7 +102,7 @@ class StatisticsSending:
 
     async def _weeks(self, now: int) -> Sequence[str]:
         """Returns the complete weeks since the first count, the oldest first."""
-        return complete_weeks(await self._book.first_day(), now)
+        return complete_weeks(await self._store.first_day(), now)
 
     async def _due(self, run: _Run, week: str, *, latest: bool) -> Sequence[Sending]:
         """Returns messages of a week that are to be sent or checked again; each is stored in the ledger first.
@@ -110,18 +110,20 @@ class StatisticsSending:
         A week was processed when one of its messages was tried since its hour: all were stored before that.
         """
         days = days_of(week)
-        rows = {(sending.provider, sending.type): sending for sending in await self._book.sendings(week, content=False)}
+        rows = {
+            (sending.provider, sending.type): sending for sending in await self._store.sendings(week, content=False)
+        }
         is_processed = any(sending.tried_at >= monday_due(week, self._clock) for sending in rows.values())
         is_recent = weeks_back(week, run.now) < LATE_WEEKS
         providers = {provider for provider, _ in rows}
         if is_recent or not is_processed:
-            providers |= await self._book.providers_in(days[0], days[-1])
+            providers |= await self._store.providers_in(days[0], days[-1])
         if latest or not is_processed:
             providers |= set(self._members())
         for provider, type_ in product(sorted(providers), TYPES):
             if (provider, type_) not in rows:
                 rows[provider, type_] = Sending(week, provider, type_, SendingState.WAITING)
-                await self._book.keep_sending(rows[provider, type_], run.fence, run.now)
+                await self._store.keep_sending(rows[provider, type_], run.fence, run.now)
         late = await self._late(days, rows.values()) if is_recent else frozenset()
         due = (
             sending
@@ -139,14 +141,14 @@ class StatisticsSending:
         return {
             provider
             for provider, read in read_at.items()
-            if await self._book.changed_since(days[0], days[-1], provider, read - LATE_S)
+            if await self._store.changed_since(days[0], days[-1], provider, read - LATE_S)
         }
 
     async def _process(self, run: _Run, former: Sending) -> None:
         """Sends one message. `former` is its stored state; an accepted one is not sent again unchanged."""
         days = days_of(former.week)
-        counts = await self._book.counts(days[0], days[-1], former.provider)
-        consents = await self._book.consent_counts(days, former.provider) if former.type == ON_DEMAND else ()
+        counts = await self._store.counts(days[0], days[-1], former.provider)
+        consents = await self._store.consent_counts(days, former.provider) if former.type == ON_DEMAND else ()
         report = provider_report(former.week, former.provider, former.type, counts, consents)
         content = serialize_report(report)
         if (
@@ -164,14 +166,14 @@ class StatisticsSending:
             counted_at=run.now,
             content=content,
         )
-        await self._book.keep_sending(message, run.fence, run.now)
-        await self._book.keep_sending(await self._send(run, message, report), run.fence, run.now)
+        await self._store.keep_sending(message, run.fence, run.now)
+        await self._store.keep_sending(await self._send(run, message, report), run.fence, run.now)
 
     async def _is_unchanged(self, run: _Run, former: Sending, content: bytes) -> bool:
         """Returns whether a message was accepted with this content, and stores that its figures were read again."""
-        for stored in await self._book.sendings(former.week, former.provider):
+        for stored in await self._store.sendings(former.week, former.provider):
             if (stored.type, stored.content) == (former.type, content):
-                await self._book.keep_sending(replace(stored, counted_at=run.now), run.fence, run.now)
+                await self._store.keep_sending(replace(stored, counted_at=run.now), run.fence, run.now)
                 return True
         return False
 
@@ -182,10 +184,10 @@ class StatisticsSending:
         except PortalRefused as refusal:
             run.refused.append(f"{message.provider} of {message.week}, type {message.type} ({refusal})")
             return replace(message, state=SendingState.REFUSED, rsp_code=refusal.rsp_code)
-        except PortalAway as away:
+        except PortalAway as error:
             raise JobFailed(
-                f"the portal is unavailable ({away}); {run.describe()}; the rest waits for the next run"
-            ) from away
+                f"the portal is unavailable ({error}); {run.describe()}; the rest waits for the next run"
+            ) from error
         run.accepted += 1
         return replace(
             message,

@@ -104,7 +104,7 @@ class Sync:
     """
 
     portal: Portal
-    book: RegistryBook
+    store: RegistryBook
     hasher: Hasher
     guard: Guard
     relay: str
@@ -119,7 +119,7 @@ class Sync:
         nothing usable, JobFailed when the registry changes each time, and Superseded.
         """
         async with self.turn:
-            ended = await self.book.forget_away(now - self.forget_days * _DAY_S, fence, now)
+            ended = await self.store.forget_away(now - self.forget_days * _DAY_S, fence, now)
             for attempt in range(_TIMES):
                 with suppress(RegistryMoved):
                     outcome = await self._sync_once(full=full or attempt > 0, fence=fence, now=now)
@@ -138,21 +138,21 @@ class Sync:
         judgement = await asyncio.to_thread(judge, registry, judged, known.past, self.guard, self.relay, now)
         changes = await self._with_hashes(judged, difference.services)
         if reasons := judgement.reasons:
-            await self.book.hold(changes, reasons, fence, now, judged=registry.number)
+            await self.store.hold(changes, reasons, fence, now, judged=registry.number)
             return "; ".join((f"held until a person releases it: {reasons[0]}", *reasons[1:], *remarks))
-        await self.book.take(changes, fence, now, judged=registry.number, counted=judgement.counted)
+        await self.store.take(changes, fence, now, judged=registry.number, counted=judgement.counted)
         taken = f"taken: {describe_changes(registry, changes)}" if changes else "nothing changed"
         return "; ".join((taken, *remarks) if held is None else (taken, _DROPPED, *remarks))
 
     async def _load_known(self, now: int) -> _Known:
-        held, registry = await self.book.held(), await self.book.registry()
-        past = await self.book.past(now - max(WINDOW_S, self.forget_days * _DAY_S))
-        return _Known(registry, held, past, await self.book.discarded(now - WINDOW_S))
+        held, registry = await self.store.held(), await self.store.registry()
+        past = await self.store.past(now - max(WINDOW_S, self.forget_days * _DAY_S))
+        return _Known(registry, held, past, await self.store.discarded(now - WINDOW_S))
 
     def _describe_ended(self, count: int) -> tuple[str, ...]:
         consents = "1 consent" if count == 1 else f"{count} consents"
-        away = f"away for more than {self.forget_days} days"
-        return (f"{consents} to operators or services {away} ended",) if count else ()
+        condition = f"away for more than {self.forget_days} days"
+        return (f"{consents} to operators or services {condition} ended",) if count else ()
 
     async def ahead(self, now: int) -> RegistryChanges:
         """Returns what a sync of everything would change now; writes nothing. Raises SyncFailed."""

@@ -30,7 +30,7 @@ class Clock:
         return self.now
 
 
-class Book:
+class FakeStore:
     """A JobsBook in memory. While `away` is set, it does not answer."""
 
     def __init__(self):
@@ -65,8 +65,8 @@ class Book:
 class Leadership:
     """A Leadership: `leads` is whether we lead, `fence` our term's. While `away` is set, it does not answer."""
 
-    def __init__(self, clock, book):
-        self._clock, self._book = clock, book
+    def __init__(self, clock, store):
+        self._clock, self._book = clock, store
         self.leads, self.fence, self.away = True, 1, False
         self.resigned = self.campaigns = 0
         self.asked = asyncio.Event()
@@ -118,12 +118,12 @@ class RunnerHarness:
     """A runner with fakes; `tick` is a second and lets started jobs end unless they wait."""
 
     def __init__(self, *works):
-        self.clock, self.book = Clock(), Book()
-        self.leadership = Leadership(self.clock, self.book)
+        self.clock, self.store = Clock(), FakeStore()
+        self.leadership = Leadership(self.clock, self.store)
         self.runner = self.make_runner(*works)
 
     def make_runner(self, *works):
-        return Runner([work.job for work in works], self.book, self.leadership, self.clock, TERM_S)
+        return Runner([work.job for work in works], self.store, self.leadership, self.clock, TERM_S)
 
     async def tick(self, seconds=1.0):
         await self.runner._tick()
@@ -163,7 +163,7 @@ async def known(fresh):
     """A sync with fakes after a first run; the portal has nothing new."""
     await fresh.run()
     fresh.portal.requests.clear()
-    fresh.book.written.clear()
+    fresh.store.written.clear()
     fresh.hasher.hashed_secrets.clear()
     fresh.portal.orgs = fresh.portal.services_body = make_body(stamp=SECOND)
     return fresh

@@ -41,8 +41,8 @@ async def test_a_new_job_runs_at_once_and_then_by_its_time(make_harness, make_wo
     work = make_work()
     harness = make_harness(work)
     await harness.tick()
-    assert (work.fences, harness.book.states["sync"].told) == ([(1, NOW)], "1 done")
-    assert harness.book.states["sync"].due_at == NOW + 600
+    assert (work.fences, harness.store.states["sync"].told) == ([(1, NOW)], "1 done")
+    assert harness.store.states["sync"].due_at == NOW + 600
     await harness.tick(598.0)
     assert work.started == 1
     harness.clock.now = float(NOW + 600)
@@ -54,7 +54,7 @@ async def test_a_requested_job_runs_once_before_its_time(make_harness, make_work
     work = make_work()
     harness = make_harness(work)
     await harness.tick(60.0)
-    harness.book.ask("sync", NOW + 60)
+    harness.store.ask("sync", NOW + 60)
     for _ in range(3):
         await harness.tick()
     assert work.started == 2
@@ -92,13 +92,13 @@ async def test_two_runs_of_one_job_never_overlap(make_harness, make_work):
     work, other = make_work(waits=True), make_work("tidy")
     harness = make_harness(work, other)
     await harness.tick()
-    harness.book.ask("sync", NOW + 1)
+    harness.store.ask("sync", NOW + 1)
     for _ in range(5):
         await harness.tick()
     assert (work.started, other.started) == (1, 1)
     work.go.set()
     await harness.tick()
-    assert harness.book.states["sync"].told == "1 done"
+    assert harness.store.states["sync"].told == "1 done"
     await harness.tick()
     assert work.started == 2  # a request during a run gets a run that starts later
 
@@ -120,15 +120,15 @@ async def test_a_failure_is_logged_and_backs_off_until_a_success(make_harness, m
     dues = []
     for _ in range(3):
         await harness.tick()
-        dues.append(harness.book.states["sync"].due_at - int(harness.clock.now) + 1)
-        harness.clock.now = float(harness.book.states["sync"].due_at)
-    state = harness.book.states["sync"]
+        dues.append(harness.store.states["sync"].due_at - int(harness.clock.now) + 1)
+        harness.clock.now = float(harness.store.states["sync"].due_at)
+    state = harness.store.states["sync"]
     assert (dues, state.failures, state.told, state.succeeded_at) == ([10, 20, 40], 3, outcome, 0)
     assert "must stay secret" not in caplog.text
     assert f"job sync: {outcome}" in caplog.messages
     work.error = None
     await harness.tick()
-    state = harness.book.states["sync"]
+    state = harness.store.states["sync"]
     assert (state.failures, state.told, state.due_at - state.ended_at) == (0, "4 done", 600)
 
 
@@ -137,7 +137,7 @@ async def test_a_long_outcome_is_cut_to_the_ledgers_limit(make_harness, make_wor
     work.error = JobFailed("x" * 5_000)
     harness = make_harness(work)
     await harness.tick()
-    assert harness.book.states["sync"].told == "x" * 2_000
+    assert harness.store.states["sync"].told == "x" * 2_000
 
 
 async def test_a_failing_job_delays_no_other(make_harness, make_work):
@@ -145,7 +145,7 @@ async def test_a_failing_job_delays_no_other(make_harness, make_work):
     bad.error = RuntimeError()
     harness = make_harness(bad, good)
     await harness.tick()
-    assert (bad.started, harness.book.states["good"].told) == (1, "1 done")
+    assert (bad.started, harness.store.states["good"].told) == (1, "1 done")
 
 
 async def test_new_settings_replace_jobs_and_running_ones_end_normally(make_harness, make_work):
@@ -157,7 +157,7 @@ async def test_new_settings_replace_jobs_and_running_ones_end_normally(make_harn
     assert (new.started, other.started) == (0, 1)  # one of that kind still runs
     old.go.set()
     await harness.tick()
-    assert (harness.book.states["sync"].told, old.cancelled) == ("1 done", 0)
+    assert (harness.store.states["sync"].told, old.cancelled) == ("1 done", 0)
     harness.clock.now = float(NOW + 700)
     await harness.tick()
     assert (old.started, new.started) == (1, 1)
@@ -197,7 +197,7 @@ async def test_a_failure_by_hand_is_raised_and_leadership_given_up(make_harness,
     harness = make_harness(work)
     with pytest.raises(JobFailed, match=outcome):
         await harness.runner.run_now("sync")
-    assert (harness.leadership.resigned, harness.book.states["sync"].failures) == (1, 1)
+    assert (harness.leadership.resigned, harness.store.states["sync"].failures) == (1, 1)
 
 
 async def test_a_job_by_hand_may_take_longer_than_a_term(make_harness, make_work):
@@ -224,10 +224,10 @@ async def test_a_job_that_is_not_due_runs_when_requested(make_harness, make_work
     work = make_work()
     harness = make_harness(work)
     soon = NOW + 30
-    harness.book.states["sync"] = JobState("sync", due_at=soon)
+    harness.store.states["sync"] = JobState("sync", due_at=soon)
     await harness.tick(20.0)
     assert work.started == 0
-    harness.book.states["sync"] = JobState("sync", due_at=soon, asked_at=NOW)
+    harness.store.states["sync"] = JobState("sync", due_at=soon, asked_at=NOW)
     await harness.tick()
     assert work.started == 1
 

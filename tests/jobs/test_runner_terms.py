@@ -39,13 +39,13 @@ async def test_a_lost_term_cancels_running_jobs(make_harness, make_work):
     harness.leadership.another_leads()
     await harness.tick()
     assert (work.cancelled, harness.runner.term) == (1, None)
-    assert harness.book.wrote == [("sync", "begun_at")]
+    assert harness.store.wrote == [("sync", "begun_at")]
 
 
 async def test_an_interrupted_job_runs_again_in_the_next_term(make_harness, make_work):
     work = make_work(waits=True)
     harness = make_harness(work)
-    harness.book.states["sync"] = JobState(
+    harness.store.states["sync"] = JobState(
         "sync", begun_at=NOW - 5, ended_at=NOW - 5, due_at=NOW + 900, asked_at=NOW - 1
     )
     await harness.tick(TERM_S / 3)
@@ -54,7 +54,7 @@ async def test_an_interrupted_job_runs_again_in_the_next_term(make_harness, make
     harness.leadership.leads = True
     work.go.set()
     await harness.tick()
-    assert (work.started, harness.book.states["sync"].told) == (2, "2 done")
+    assert (work.started, harness.store.states["sync"].told) == (2, "2 done")
     assert [fence for fence, _ in work.fences] == [1, 2]
 
 
@@ -75,15 +75,15 @@ async def test_a_refused_fence_is_given_up_and_replaced(make_harness, make_work,
     work = make_work(waits=True)
     harness = make_harness(work)
     await harness.tick()
-    harness.book.fence = harness.leadership.fence = 5
+    harness.store.fence = harness.leadership.fence = 5
     harness.leadership.fence = 1
     work.go.set()
     await harness.tick()  # its end cannot be written
-    assert harness.book.states["sync"].told == ""
+    assert harness.store.states["sync"].told == ""
     harness.leadership.fence = 6
     await harness.tick()
     assert (harness.leadership.resigned, harness.runner.term.fence) == (1, 6)
-    assert harness.book.states["sync"].told == "2 done"
+    assert harness.store.states["sync"].told == "2 done"
     assert "job sync: another instance leads" in caplog.messages
 
 
@@ -92,18 +92,18 @@ async def test_superseded_is_no_failure_of_the_job(make_harness, make_work):
     work.error = Superseded()
     harness = make_harness(work)
     await harness.tick()
-    assert (harness.book.states["sync"].failures, harness.book.states["sync"].ended_at) == (0, 0)
+    assert (harness.store.states["sync"].failures, harness.store.states["sync"].ended_at) == (0, 0)
 
 
 async def test_a_ledger_that_is_away_logs_its_outage_itself(make_harness, make_work, caplog):
     """The runner logs no line beside `ledger unavailable`, and goes on when the ledger is back."""
     work = make_work()
     harness = make_harness(work)
-    harness.book.away = True
+    harness.store.away = True
     for _ in range(4):
         await harness.tick()
     assert (work.started, "LedgerUnavailable" in caplog.text) == (0, False)
-    harness.book.away = False
+    harness.store.away = False
     await harness.tick()
     assert work.started == 1
     assert "away" not in caplog.text
@@ -113,13 +113,13 @@ async def test_a_job_runs_again_after_the_ledger_failed_during_it(make_harness, 
     work = make_work(waits=True)
     harness = make_harness(work)
     await harness.tick()
-    harness.book.away = True
+    harness.store.away = True
     work.go.set()
     await harness.tick()
     assert "LedgerUnavailable" not in caplog.text
-    harness.book.away = False
+    harness.store.away = False
     await harness.tick()
-    assert (work.started, harness.book.states["sync"].told) == (2, "2 done")
+    assert (work.started, harness.store.states["sync"].told) == (2, "2 done")
 
 
 async def test_a_stop_cancels_jobs_and_gives_up_leadership(make_harness, make_work):

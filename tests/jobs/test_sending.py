@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from simulated.memory import Book, FakePortal
+from simulated.memory import FakePortal, FakeStore
 
 from relay.domain.authorization.consent import KOREA
 from relay.domain.jobs import Superseded
@@ -12,7 +12,7 @@ from relay.domain.portal import PortalAway, PortalRefused
 from relay.domain.statistics import ConsentCount, Line, Sending, SendingState
 from relay.jobs.runner import JobFailed
 from relay.jobs.sending import StatisticsSending
-from relay.policy.statistics.report import serialize_report, provider_report
+from relay.policy.statistics.report import provider_report, serialize_report
 from relay.policy.statistics.weeks import days_of
 
 BANK, CARD = "A1AAAA0000", "A2AAAA0000"
@@ -29,8 +29,8 @@ MONDAY = at("20260706 040000")
 
 
 @pytest.fixture
-def book():
-    return Book()
+def store():
+    return FakeStore()
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def members():
 
 
 @pytest.fixture
-def job(book, portal, members):
-    return StatisticsSending(book, portal, lambda: members, "0400")
+def job(store, portal, members):
+    return StatisticsSending(store, portal, lambda: members, "0400")
 
 
 async def test_without_counts_nothing_is_sent(job, portal):
@@ -53,32 +53,32 @@ async def test_without_counts_nothing_is_sent(job, portal):
     assert portal.received == []
 
 
-async def test_a_week_is_sent_at_mondays_hour_and_not_before(job, book, portal):
-    book.count(CALL)
+async def test_a_week_is_sent_at_mondays_hour_and_not_before(job, store, portal):
+    store.count(CALL)
     assert await job.run(1, MONDAY - 1) == "nothing to send"
     assert await job.run(1, MONDAY) == "2 of 2 sent"
     assert portal.keys == [(WEEK, BANK, "1"), (WEEK, BANK, "2")]
     assert portal.received[1] == provider_report(WEEK, BANK, "2", [(CALL, 1)], [])
 
 
-async def test_messages_contain_consents(job, book, portal):
-    book.count(CALL)
-    book.consents = [ConsentCount("20260704", BANK, "OPAAAA0000", "client1", 1, 2, 3)]
+async def test_messages_contain_consents(job, store, portal):
+    store.count(CALL)
+    store.consents = [ConsentCount("20260704", BANK, "OPAAAA0000", "client1", 1, 2, 3)]
     await job.run(1, MONDAY)
-    assert portal.received[1] == provider_report(WEEK, BANK, "2", [(CALL, 1)], book.consents)
+    assert portal.received[1] == provider_report(WEEK, BANK, "2", [(CALL, 1)], store.consents)
 
 
-async def test_an_accepted_message_is_not_sent_again(job, book, portal):
-    book.count(CALL)
+async def test_an_accepted_message_is_not_sent_again(job, store, portal):
+    store.count(CALL)
     await job.run(1, MONDAY)
     assert await job.run(1, MONDAY + 60) == "nothing to send"
     assert len(portal.received) == 2
 
 
-async def test_a_message_is_stored_before_sending_and_after_the_response(job, book):
-    book.count(CALL)
+async def test_a_message_is_stored_before_sending_and_after_the_response(job, store):
+    store.count(CALL)
     await job.run(1, MONDAY)
-    before, after = (sending for sending in book.saved if sending.type == "2" and sending.attempts)
+    before, after = (sending for sending in store.saved if sending.type == "2" and sending.attempts)
     content = serialize_report(provider_report(WEEK, BANK, "2", [(CALL, 1)], []))
     waiting = Sending(
         WEEK, BANK, "2", SendingState.WAITING, attempts=1, tried_at=MONDAY, counted_at=MONDAY, content=content
@@ -87,41 +87,41 @@ async def test_a_message_is_stored_before_sending_and_after_the_response(job, bo
     assert after == replace(waiting, state=SendingState.ACCEPTED, accepted_at=MONDAY, tran_id="tran2", rsp_code="00000")
 
 
-async def test_members_without_calls_and_former_members_are_reported(job, book, portal, members):
-    book.count(CALL)
+async def test_members_without_calls_and_former_members_are_reported(job, store, portal, members):
+    store.count(CALL)
     members[:] = [CARD]
     assert await job.run(1, MONDAY) == "4 of 4 sent"
     assert portal.keys == [(WEEK, provider, kind) for provider in (BANK, CARD) for kind in "12"]
     assert portal.received[2] == provider_report(WEEK, CARD, "1", [], [])
 
 
-async def test_a_new_member_owes_nothing_for_earlier_weeks(job, book, portal, members):
-    book.count(CALL)
+async def test_a_new_member_owes_nothing_for_earlier_weeks(job, store, portal, members):
+    store.count(CALL)
     await job.run(1, MONDAY)
     members.append(CARD)
     await job.run(1, at("20260713 040000"))
     assert [key for key in portal.keys if key[1] == CARD] == [("20260712", CARD, "1"), ("20260712", CARD, "2")]
 
 
-async def test_missed_mondays_are_made_up_for_oldest_first(job, book, portal):
-    book.count(CALL._replace(stat_date="20260615"))
-    book.count(CALL)
+async def test_missed_mondays_are_made_up_for_oldest_first(job, store, portal):
+    store.count(CALL._replace(stat_date="20260615"))
+    store.count(CALL)
     await job.run(1, at("20260708 120000"))
     assert [week for week, _, kind in portal.keys if kind == "1"] == ["20260621", "20260628", "20260705"]
 
 
-async def test_a_missed_monday_is_made_up_for_after_another_one(job, book, portal, members):
+async def test_a_missed_monday_is_made_up_for_after_another_one(job, store, portal, members):
     """A member without calls is reported in both weeks."""
-    book.count(CALL)
+    store.count(CALL)
     members[:] = [CARD]
     await job.run(1, at("20260713 040000"))
     assert {(week, provider) for week, provider, _ in portal.keys} == {(WEEK, BANK), (WEEK, CARD), ("20260712", CARD)}
 
 
-async def test_a_leader_that_died_while_storing_leaves_no_member_out(job, book, portal, members):
-    book.count(CALL._replace(stat_date="20260501"))
-    book.count(CALL._replace(stat_date="20260501", provider=CARD))
-    keep, remaining = book.keep_sending, [3]
+async def test_a_leader_that_died_while_storing_leaves_no_member_out(job, store, portal, members):
+    store.count(CALL._replace(stat_date="20260501"))
+    store.count(CALL._replace(stat_date="20260501", provider=CARD))
+    keep, remaining = store.keep_sending, [3]
 
     async def keep_a_few(sending, fence, now):
         remaining[0] -= 1
@@ -129,50 +129,50 @@ async def test_a_leader_that_died_while_storing_leaves_no_member_out(job, book, 
             raise Superseded
         await keep(sending, fence, now)
 
-    book.keep_sending = keep_a_few
+    store.keep_sending = keep_a_few
     with pytest.raises(Superseded):
         await job.run(1, MONDAY)
-    book.keep_sending = keep
+    store.keep_sending = keep
     await job.run(2, MONDAY)
     assert {(provider, kind) for week, provider, kind in portal.keys if week == "20260503"} == {
         (provider, kind) for provider in (BANK, CARD) for kind in "12"
     }
 
 
-async def test_at_most_fifty_three_weeks_are_made_up_for(job, book, portal):
-    book.count(CALL._replace(stat_date="20240101"))
+async def test_at_most_fifty_three_weeks_are_made_up_for(job, store, portal):
+    store.count(CALL._replace(stat_date="20240101"))
     await job.run(1, MONDAY)
     assert len({week for week, _, _ in portal.keys}) == 53
 
 
-async def test_a_refused_message_is_reported_and_retried(job, book, portal):
-    book.count(CALL)
+async def test_a_refused_message_is_reported_and_retried(job, store, portal):
+    store.count(CALL)
     portal.errors = [PortalRefused(400, "40001")]
     with pytest.raises(
         JobFailed, match=f"1 of 2 sent, 1 refused by the portal, first {BANK} of {WEEK}, type 1 .HTTP 400"
     ):
         await job.run(1, MONDAY)
-    assert [(row.state, row.rsp_code) for row in book.rows.values()] == [
+    assert [(row.state, row.rsp_code) for row in store.rows.values()] == [
         (SendingState.REFUSED, "40001"),
         (SendingState.ACCEPTED, "00000"),
     ]
     assert await job.run(1, MONDAY + 60) == "1 of 1 sent"
     assert portal.keys == [(WEEK, BANK, "2"), (WEEK, BANK, "1")]
-    assert book.rows[WEEK, BANK, "1"].attempts == 2
+    assert store.rows[WEEK, BANK, "1"].attempts == 2
 
 
-async def test_an_unavailable_portal_ends_the_run_without_loss(job, book, portal):
-    book.count(CALL)
+async def test_an_unavailable_portal_ends_the_run_without_loss(job, store, portal):
+    store.count(CALL)
     portal.errors = [None, PortalAway("HTTP 500")]
     with pytest.raises(JobFailed, match=r"the portal is unavailable \(HTTP 500\); 1 of 2 sent; the rest waits"):
         await job.run(1, MONDAY)
-    assert book.rows[WEEK, BANK, "2"].state is SendingState.WAITING
+    assert store.rows[WEEK, BANK, "2"].state is SendingState.WAITING
     assert await job.run(1, MONDAY + 60) == "1 of 1 sent"
-    assert {row.state for row in book.rows.values()} == {SendingState.ACCEPTED}
+    assert {row.state for row in store.rows.values()} == {SendingState.ACCEPTED}
 
 
-async def test_members_of_a_missed_week_are_owed_in_the_next_one(job, book, portal, members):
-    book.count(CALL)
+async def test_members_of_a_missed_week_are_owed_in_the_next_one(job, store, portal, members):
+    store.count(CALL)
     members.append(CARD)
     portal.errors = [PortalAway("timed out")]
     with pytest.raises(JobFailed):
@@ -183,8 +183,8 @@ async def test_members_of_a_missed_week_are_owed_in_the_next_one(job, book, port
     assert {(week, provider) for week, provider, _ in portal.keys} == {(WEEK, BANK), (WEEK, CARD), ("20260712", BANK)}
 
 
-async def test_a_lost_response_makes_the_same_message_go_again(job, book, portal):
-    book.count(CALL)
+async def test_a_lost_response_makes_the_same_message_go_again(job, store, portal):
+    store.count(CALL)
     portal.errors = [PortalAway("hung up")]
     with pytest.raises(JobFailed):
         await job.run(1, MONDAY)
@@ -193,39 +193,39 @@ async def test_a_lost_response_makes_the_same_message_go_again(job, book, portal
     assert portal.received[0] == portal.received[1]
 
 
-async def test_late_figures_make_the_message_go_again(job, book, portal):
-    book.count(CALL)
+async def test_late_figures_make_the_message_go_again(job, store, portal):
+    store.count(CALL)
     await job.run(1, MONDAY)
-    book.count(CALL, 5, when=MONDAY + 10)
+    store.count(CALL, 5, when=MONDAY + 10)
     assert await job.run(1, MONDAY + 60) == "1 of 2 sent, 1 unchanged since they were sent"
     assert portal.received[2] == provider_report(WEEK, BANK, "2", [(CALL, 6)], [])
-    assert book.rows[WEEK, BANK, "2"].attempts == 2
+    assert store.rows[WEEK, BANK, "2"].attempts == 2
 
 
-async def test_a_batch_stamped_before_its_commit_is_noticed(job, book, portal):
-    book.count(CALL)
+async def test_a_batch_stamped_before_its_commit_is_noticed(job, store, portal):
+    store.count(CALL)
     await job.run(1, MONDAY)
-    book.count(CALL, 5, when=MONDAY - 100)
+    store.count(CALL, 5, when=MONDAY - 100)
     assert await job.run(1, MONDAY + 60) == "1 of 2 sent, 1 unchanged since they were sent"
 
 
-async def test_figures_over_four_weeks_late_wait_for_a_request(job, book, portal):
-    book.count(CALL)
+async def test_figures_over_four_weeks_late_wait_for_a_request(job, store, portal):
+    store.count(CALL)
     await job.run(1, MONDAY)
     now = at("20260803 040000")
     await job.run(1, now)
-    book.count(CALL, 5, when=now)
+    store.count(CALL, 5, when=now)
     assert await job.run(1, now + 60) == "nothing to send"
-    await book.ask_again(WEEK, BANK, ["2"], now + 70)
+    await store.ask_again(WEEK, BANK, ["2"], now + 70)
     assert await job.run(1, now + 80) == "1 of 1 sent"
     assert portal.received[-1] == provider_report(WEEK, BANK, "2", [(CALL, 6)], [])
 
 
-async def test_requested_messages_are_sent_first_and_once(job, book, portal):
-    book.count(CALL._replace(stat_date="20260620"))
+async def test_requested_messages_are_sent_first_and_once(job, store, portal):
+    store.count(CALL._replace(stat_date="20260620"))
     await job.run(1, at("20260622 040000"))
     portal.received.clear()
-    await book.ask_again("20260621", BANK, ["1", "2"], MONDAY - 5)
+    await store.ask_again("20260621", BANK, ["1", "2"], MONDAY - 5)
     assert await job.wanted(MONDAY)
     await job.run(1, MONDAY)
     assert portal.keys == [(week, BANK, kind) for week in ("20260621", BEFORE, WEEK) for kind in "12"]
@@ -233,8 +233,8 @@ async def test_requested_messages_are_sent_first_and_once(job, book, portal):
     assert await job.run(1, MONDAY + 60) == "nothing to send"
 
 
-async def test_a_requested_week_without_counts_is_sent_with_zeros(job, book, portal):
-    await book.ask_again(WEEK, BANK, ["1"], MONDAY)
+async def test_a_requested_week_without_counts_is_sent_with_zeros(job, store, portal):
+    await store.ask_again(WEEK, BANK, ["1"], MONDAY)
     assert await job.run(1, MONDAY) == "1 of 1 sent"
     assert portal.received == [provider_report(WEEK, BANK, "1", [], [])]
 
@@ -242,26 +242,26 @@ async def test_a_requested_week_without_counts_is_sent_with_zeros(job, book, por
 @pytest.mark.parametrize(
     ("week", "sent"), [("20260712", 0), (WEEK, 1), ("20250706", 1), ("20250629", 0), ("20260706", 0)]
 )
-async def test_the_portal_may_request_the_last_fifty_three_weeks(job, book, portal, week, sent):
-    await book.ask_again(week, BANK, ["2"], MONDAY)
+async def test_the_portal_may_request_the_last_fifty_three_weeks(job, store, portal, week, sent):
+    await store.ask_again(week, BANK, ["2"], MONDAY)
     assert await job.wanted(MONDAY) is bool(sent)
     await job.run(1, MONDAY)
     assert len(portal.received) == sent
 
 
-async def test_a_request_on_sunday_does_not_replace_monday(job, book, portal, members):
-    book.count(CALL)
+async def test_a_request_on_sunday_does_not_replace_monday(job, store, portal, members):
+    store.count(CALL)
     members.append(CARD)
-    await book.ask_again(WEEK, BANK, ["2"], MONDAY - 3600)
+    await store.ask_again(WEEK, BANK, ["2"], MONDAY - 3600)
     assert await job.run(1, MONDAY - 3600) == "1 of 1 sent"
     assert await job.run(1, MONDAY) == "3 of 3 sent"
 
 
-async def test_a_request_during_sending_makes_the_message_go_again(job, book, portal):
-    book.count(CALL)
+async def test_a_request_during_sending_makes_the_message_go_again(job, store, portal):
+    store.count(CALL)
 
     async def ask_then_take(body):
-        await book.ask_again(WEEK, BANK, [body["type"]], MONDAY + 1)
+        await store.ask_again(WEEK, BANK, [body["type"]], MONDAY + 1)
         return await FakePortal.send_statistics(portal, body)
 
     portal.send_statistics = ask_then_take
@@ -272,46 +272,46 @@ async def test_a_request_during_sending_makes_the_message_go_again(job, book, po
     assert not await job.wanted(MONDAY + 3)
 
 
-async def test_a_refused_requested_message_is_tried_once_per_run(job, book, portal):
-    book.count(CALL)
-    await book.ask_again(WEEK, BANK, ["1"], MONDAY)
+async def test_a_refused_requested_message_is_tried_once_per_run(job, store, portal):
+    store.count(CALL)
+    await store.ask_again(WEEK, BANK, ["1"], MONDAY)
     portal.errors = [PortalRefused(400, "40001")]
     with pytest.raises(JobFailed, match="1 of 2 sent, 1 refused"):
         await job.run(1, MONDAY)
-    assert book.rows[WEEK, BANK, "1"].attempts == 1
-    assert book.rows[WEEK, BANK, "1"].asked
+    assert store.rows[WEEK, BANK, "1"].attempts == 1
+    assert store.rows[WEEK, BANK, "1"].asked
 
 
-async def test_a_superseded_leader_sends_nothing(job, book, portal):
-    book.count(CALL)
-    book.fence = 2
+async def test_a_superseded_leader_sends_nothing(job, store, portal):
+    store.count(CALL)
+    store.fence = 2
     with pytest.raises(Superseded):
         await job.run(1, MONDAY)
     assert portal.received == []
 
 
-async def test_a_message_of_a_superseded_leader_is_sent_again(job, book, portal):
-    book.count(CALL)
+async def test_a_message_of_a_superseded_leader_is_sent_again(job, store, portal):
+    store.count(CALL)
 
     async def take_then_lose_the_lead(body):
         response = await FakePortal.send_statistics(portal, body)
-        book.fence = 2
+        store.fence = 2
         return response
 
     portal.send_statistics = take_then_lose_the_lead
     with pytest.raises(Superseded):
         await job.run(1, MONDAY)
     del portal.send_statistics
-    assert book.rows[WEEK, BANK, "1"].state is SendingState.WAITING
+    assert store.rows[WEEK, BANK, "1"].state is SendingState.WAITING
     assert await job.run(2, MONDAY + 15) == "2 of 2 sent"
     assert portal.received[0] == portal.received[1]
 
 
 @pytest.mark.parametrize("week", ["20240303", "20270103", "20260705"])
-async def test_any_week_of_the_calendar_is_sent_whole(job, book, portal, week):
+async def test_any_week_of_the_calendar_is_sent_whole(job, store, portal, week):
     days = days_of(week)
     for number, day in enumerate(days, 1):
-        book.count(CALL._replace(stat_date=day), number)
+        store.count(CALL._replace(stat_date=day), number)
     await job.run(1, job.next_due(at(f"{week} 000000")))
     figures = [
         day["mydata_svc_list"][0]["api_type_list"][0]["tm_slot_list"][0]["success_api_cnt"]

@@ -17,7 +17,7 @@ from relay.policy.settings.portal import SyncLimits
 async def test_the_first_sync_requests_and_applies_everything(fresh):
     assert await fresh.run() == "taken: organisations 2 new, 0 changed, 0 gone; services 2 new, 0 changed, 0 gone"
     assert fresh.portal.requests == [("002", "0"), ("003", "0")]
-    registry = fresh.book.now
+    registry = fresh.store.now
     assert set(registry.organisations) == {"OPER000001", "OPER000002"}
     assert (registry.orgs_timestamp, registry.services_timestamp, registry.synced_at) == (FIRST, FIRST, NOW)
     service = registry.services["client1x0"]
@@ -32,8 +32,8 @@ async def test_the_first_sync_requests_and_applies_everything(fresh):
 async def test_the_next_sync_requests_changes(known):
     assert await known.run(now=NOW + 100) == "nothing changed"
     assert known.portal.requests == [("002", FIRST), ("003", FIRST)]
-    assert known.book.written == ["take"]
-    assert (known.book.now.orgs_timestamp, known.book.now.synced_at) == (SECOND, NOW + 100)
+    assert known.store.written == ["take"]
+    assert (known.store.now.orgs_timestamp, known.store.now.synced_at) == (SECOND, NOW + 100)
 
 
 async def test_a_full_sync_requests_everything(known):
@@ -46,8 +46,8 @@ async def test_a_full_sync_requests_everything(known):
 async def test_a_delta_changes_only_what_it_lists(known):
     known.portal.orgs = make_body(make_org(1, op_type="M", org_name="새 이름"), make_org(2, op_type="D"), stamp=SECOND)
     assert await known.run() == "taken: organisations 0 new, 1 changed, 1 gone; services 0 new, 0 changed, 1 gone"
-    assert known.book.now.organisations["OPER000001"].name == "새 이름"
-    assert set(known.book.now.services) == {"client1x0"}
+    assert known.store.now.organisations["OPER000001"].name == "새 이름"
+    assert set(known.store.now.services) == {"client1x0"}
 
 
 @pytest.mark.parametrize("full", [True, False])
@@ -58,7 +58,7 @@ async def test_a_removed_operator_goes_though_its_services_are_listed(known, ful
         "taken: organisations 0 new, 0 changed, 1 gone; services 0 new, 0 changed, 1 gone; "
         "1 service of organisations that go or are unknown left out"
     )
-    assert set(known.book.now.services) == {"client1x0"}
+    assert set(known.store.now.services) == {"client1x0"}
 
 
 async def test_services_of_unknown_operators_are_skipped_until_they_come(known):
@@ -76,11 +76,11 @@ async def test_only_a_changed_secret_is_hashed(known):
     known.portal.services_body = make_body(
         make_services(1, "secretOfOperator1"), make_services(2, "newSecretOfOperator2")
     )
-    before = known.book.now.services
+    before = known.store.now.services
     await known.run(full=False)
     assert known.hasher.hashed_secrets == ["newSecretOfOperator2"]
-    assert known.book.now.services["client1x0"] == before["client1x0"]
-    assert known.book.now.services["client2x0"].secret_hash != before["client2x0"].secret_hash
+    assert known.store.now.services["client1x0"] == before["client1x0"]
+    assert known.store.now.services["client2x0"].secret_hash != before["client2x0"].secret_hash
 
 
 async def test_all_services_are_requested_for_a_new_caller(known):
@@ -99,7 +99,7 @@ async def test_everything_is_requested_after_a_bad_timestamp(known, stamp):
     known.portal.orgs = make_body(make_org(1), make_org(2), stamp=THIRD)
     assert await known.run() == "nothing changed"
     assert known.portal.requests[2:] == [("002", "0"), ("003", SECOND)]
-    assert known.book.now.orgs_timestamp == THIRD
+    assert known.store.now.orgs_timestamp == THIRD
 
 
 FAR_AHEAD = "the portal's search_timestamp is more than a day ahead: everything is requested again"
@@ -118,7 +118,7 @@ async def test_a_timestamp_far_ahead_is_ignored(known, ahead):
     assert {since for _, since in known.portal.requests} == {"0"}
     known.portal.orgs, known.portal.services_body = make_body(make_org(1), make_org(2), stamp=SECOND), SERVICES
     assert await known.run() == "nothing changed"
-    assert (known.book.now.orgs_timestamp, known.book.now.services_timestamp) == (SECOND, FIRST)
+    assert (known.store.now.orgs_timestamp, known.store.now.services_timestamp) == (SECOND, FIRST)
 
 
 @pytest.mark.parametrize(
@@ -143,11 +143,11 @@ async def test_a_timestamp_far_ahead_is_ignored(known, ahead):
     ],
 )
 async def test_an_invalid_answer_is_reported_and_nothing_is_written(known, orgs, services, requests, words):
-    before = known.book.now
+    before = known.store.now
     known.portal.orgs, known.portal.services_body = orgs, services
     assert words in await known.run_failing()
     assert len(known.portal.requests) == requests
-    assert (known.book.now, known.book.written) == (before, [])
+    assert (known.store.now, known.store.written) == (before, [])
 
 
 async def test_a_report_lists_a_hundred_problems_and_counts_all(fresh):
@@ -159,10 +159,10 @@ async def test_a_report_lists_a_hundred_problems_and_counts_all(fresh):
 
 
 async def test_a_superseded_leader_writes_nothing(known):
-    known.book.fence, before = 2, known.book.now
+    known.store.fence, before = 2, known.store.now
     with pytest.raises(Superseded):
         await known.run(fence=1)
-    assert known.book.now == before
+    assert known.store.now == before
 
 
 async def test_syncs_run_one_at_a_time(known):
@@ -180,7 +180,7 @@ async def test_a_preview_returns_all_differences_and_writes_nothing(known):
     changes = await known.sync.ahead(NOW)
     assert known.portal.requests == [("002", "0"), ("003", "0")]
     assert (changes.organisations, changes.services) == ({"OPER000002": None}, {"client2x0": None})
-    assert known.book.written == []
+    assert known.store.written == []
 
 
 async def test_long_lists_are_read_off_the_event_loop(known, monkeypatch):
@@ -206,13 +206,13 @@ async def test_a_changed_secret_is_compared_with_no_hash(known):
 
 
 async def test_more_new_secrets_than_the_limit_are_neither_hashed_nor_taken(known):
-    before = known.book.now
+    before = known.store.now
     secrets = [f"secretOfMany{number}" for number in range(51)]
     known.portal.services_body = make_body(make_services(1, *secrets), make_services(2, *secrets), stamp=SECOND)
     limited = replace(known.sync, limits=SyncLimits(secrets=101))
     with pytest.raises(SyncFailed, match=r"102 client secrets are new, 101 at most \(portal.limits.secrets\)"):
         await limited.run(full=False, fence=1, now=NOW)
-    assert (known.book.now, known.book.written) == (before, [])
+    assert (known.store.now, known.store.written) == (before, [])
     assert (known.hasher.hashed_secrets, known.hasher.compared) == ([], [])
 
 
@@ -225,8 +225,8 @@ async def test_a_look_ahead_hashes_nothing(known):
 
 
 async def test_a_service_without_a_mark_is_hashed_again(known):
-    service = replace(known.book.now.services["client1x0"], secret_mark=b"")
-    known.book.now = replace(known.book.now, services={"client1x0": service})
+    service = replace(known.store.now.services["client1x0"], secret_mark=b"")
+    known.store.now = replace(known.store.now, services={"client1x0": service})
     known.portal.services_body = make_body(make_services(1, "secretOfOperator1"), stamp=SECOND)
     await known.run()
     assert known.hasher.hashed_secrets == ["secretOfOperator1"]

@@ -16,16 +16,16 @@ DROPPED = "; the held sync is dropped: the portal lists nothing harmful any more
 
 async def test_a_large_change_is_held_and_everything_is_requested_then(known):
     known.portal.orgs = make_body(ANOTHER, stamp=SECOND)
-    before = known.book.now
+    before = known.store.now
     words = "serial_num and addresses would change within 7 days: OPER000001"
     assert await known.run(now=NOW + 100) == f"held until a person releases it: {words}"
-    assert known.book.now == before
-    assert (known.book.held_sync.since, known.book.held_sync.reasons) == (NOW + 100, (words,))
-    assert known.book.held_sync.changes.orgs_timestamp == SECOND
+    assert known.store.now == before
+    assert (known.store.held_sync.since, known.store.held_sync.reasons) == (NOW + 100, (words,))
+    assert known.store.held_sync.changes.orgs_timestamp == SECOND
     known.portal.orgs, known.portal.services_body = make_body(ANOTHER, make_org(2)), SERVICES
     assert await known.run(now=NOW + 200) == f"held until a person releases it: {words}"
     assert known.portal.requests[2:] == [("002", "0"), ("003", "0")]
-    assert known.book.held_sync.since == NOW + 100
+    assert known.store.held_sync.since == NOW + 100
 
 
 @pytest.mark.parametrize("full", [True, False])
@@ -35,13 +35,13 @@ async def test_an_empty_delta_does_not_drop_a_held_sync(known, full):
     known.portal.organisations = answer_fully(known.portal, "002", whole.orgs)
     known.portal.services = answer_fully(known.portal, "003", whole.services)
     first = await known.run(full=True)
-    kept = known.book.held_sync
+    kept = known.store.held_sync
     for at in range(3):
         assert await known.run(full=full, now=NOW + at) == first
-    assert known.book.held_sync == kept
+    assert known.store.held_sync == kept
     whole.orgs["org_list"][0] = make_org(1)
     assert await known.run() == f"nothing changed{DROPPED}"
-    assert known.book.held_sync is None
+    assert known.store.held_sync is None
     known.portal.requests.clear()
     assert await known.run() == "nothing changed"
     assert known.portal.requests == [("002", FIRST), ("003", FIRST)]
@@ -64,8 +64,8 @@ async def test_a_held_sync_is_applied_when_it_becomes_harmless(known):
     known.portal.services_body = SERVICES
     outcome = await known.run()
     assert outcome == f"taken: organisations 0 new, 1 changed, 0 gone; services 0 new, 0 changed, 0 gone{DROPPED}"
-    assert known.book.held_sync is None
-    assert known.book.now.orgs_timestamp == THIRD
+    assert known.store.held_sync is None
+    assert known.store.now.orgs_timestamp == THIRD
 
 
 async def test_a_sync_held_twice_is_hashed_once_and_stays_the_same(known):
@@ -74,10 +74,10 @@ async def test_a_sync_held_twice_is_hashed_once_and_stays_the_same(known):
         make_services(1, "newSecretOfOperator1"), SERVICES["org_list"][1], stamp=SECOND
     )
     await known.run()
-    first = known.book.held_sync.changes
+    first = known.store.held_sync.changes
     await known.run()
     assert known.hasher.hashed_secrets == ["newSecretOfOperator1"]
-    assert known.book.held_sync.changes == first
+    assert known.store.held_sync.changes == first
 
 
 async def test_a_held_secret_is_hashed_after_it_was_judged(known, monkeypatch):
@@ -90,7 +90,7 @@ async def test_a_held_secret_is_hashed_after_it_was_judged(known, monkeypatch):
     assert (await known.run()).startswith("held")
     assert judged == [[]]
     assert known.hasher.compared == []
-    assert known.book.held_sync.changes.services["client1x0"].secret_hash == "$hash$1$0"
+    assert known.store.held_sync.changes.services["client1x0"].secret_hash == "$hash$1$0"
 
 
 def release_during_sync(fresh, now):
@@ -98,8 +98,8 @@ def release_during_sync(fresh, now):
 
     async def organisations(since):
         fresh.portal.requests.append(("002", since))
-        if fresh.book.held_sync is not None:
-            fresh.book.release(now)
+        if fresh.store.held_sync is not None:
+            fresh.store.release(now)
         if since in {"0", FIRST}:
             return make_body(*(make_org(number) for number in range(1, 6)), stamp=THIRD)
         return {"rsp_code": "00001", "rsp_msg": "최신"}
@@ -112,7 +112,7 @@ async def test_a_release_during_a_sync_leaves_relay_and_portal_equal(fresh):
     """Otherwise changes judged against the old registry are applied, and the portal's correction is lost."""
     fresh.portal.orgs = make_body(*(make_org(number) for number in range(1, 6)))
     await fresh.run()
-    before = fresh.book.now
+    before = fresh.store.now
     fresh.portal.orgs = make_body(*(make_org(number, op_type="D") for number in range(1, 6)), stamp=SECOND)
     fresh.portal.services_body = make_body(stamp=SECOND)
     assert (await fresh.run()).startswith("held until a person releases it: 5 of 5 organisations")
@@ -120,9 +120,9 @@ async def test_a_release_during_a_sync_leaves_relay_and_portal_equal(fresh):
     fresh.portal.requests.clear()
     assert await fresh.run() == "taken: organisations 5 new, 0 changed, 0 gone; services 2 new, 0 changed, 0 gone"
     assert [since for api, since in fresh.portal.requests if api == "002"] == ["0", "0"]
-    assert fresh.book.held_sync is None
-    assert fresh.book.now.organisations == before.organisations
-    assert set(fresh.book.now.services) == set(before.services)
+    assert fresh.store.held_sync is None
+    assert fresh.store.now.organisations == before.organisations
+    assert set(fresh.store.now.services) == set(before.services)
 
 
 async def test_a_sync_is_judged_against_the_current_registry(known):
@@ -132,25 +132,25 @@ async def test_a_sync_is_judged_against_the_current_registry(known):
     await known.run()
 
     async def organisations(_):
-        if known.book.held_sync is not None:
-            known.book.release(NOW)
+        if known.store.held_sync is not None:
+            known.store.release(NOW)
         return make_body(ANOTHER, make_org(2), stamp=SECOND)
 
     known.portal.organisations = organisations
     assert await known.run() == "nothing changed"
-    assert known.book.held_sync is None
-    assert known.book.now.organisations["OPER000001"].serial_num == "other"
+    assert known.store.held_sync is None
+    assert known.store.now.organisations["OPER000001"].serial_num == "other"
 
 
 async def test_a_registry_that_changes_each_time_fails_the_sync(known):
     async def organisations(_):
-        known.book.now = replace(known.book.now, number=known.book.now.number + 1)
+        known.store.now = replace(known.store.now, number=known.store.now.number + 1)
         return make_body(make_org(1), make_org(2))
 
     known.portal.organisations, known.portal.services_body = organisations, SERVICES
     with pytest.raises(JobFailed, match="changed concurrently, 4 times in a row"):
         await known.run(full=True)
-    assert known.book.written == []
+    assert known.store.written == []
 
 
 async def test_a_timestamp_far_ahead_is_not_held_either(known):
@@ -158,7 +158,7 @@ async def test_a_timestamp_far_ahead_is_not_held_either(known):
     assert (await known.run()).endswith(
         "; the portal's search_timestamp is more than a day ahead: everything is requested again"
     )
-    assert known.book.held_sync.changes.orgs_timestamp == "0"
+    assert known.store.held_sync.changes.orgs_timestamp == "0"
 
 
 async def test_harms_of_earlier_syncs_count_for_a_week(fresh):
@@ -179,11 +179,11 @@ async def test_harms_of_earlier_syncs_count_for_a_week(fresh):
 
 async def test_a_secret_that_comes_back_is_the_one_it_was(known):
     known.portal.services_body = make_body(make_services(1, "newSecretOfOperator1"), stamp=SECOND)
-    before = known.book.now.services["client1x0"]
+    before = known.store.now.services["client1x0"]
     await known.run()
     known.portal.services_body = make_body(make_services(1, "secretOfOperator1"), stamp=THIRD)
     await known.run(now=NOW + 60)
-    assert known.book.now.services["client1x0"] == before
+    assert known.store.now.services["client1x0"] == before
     assert known.hasher.hashed_secrets == ["newSecretOfOperator1"]
 
 
@@ -192,9 +192,9 @@ async def test_another_key_of_marks_makes_no_secret_another(known):
     known.hasher.key = b"other"
     known.hasher.same = ("secretOfOperator1", "secretOfOperator2")
     known.portal.orgs, known.portal.services_body = make_body(make_org(1), make_org(2), stamp=SECOND), SERVICES
-    hashes = {name: service.secret_hash for name, service in known.book.now.services.items()}
+    hashes = {name: service.secret_hash for name, service in known.store.now.services.items()}
     assert (await known.run(full=True)).endswith("services 0 new, 2 changed, 0 gone")
-    assert {name: service.secret_hash for name, service in known.book.now.services.items()} == hashes
+    assert {name: service.secret_hash for name, service in known.store.now.services.items()} == hashes
     assert known.hasher.hashed_secrets == []
     assert await known.run(full=True) == "nothing changed"
 
@@ -203,24 +203,24 @@ async def test_what_a_person_discarded_is_left_out_for_a_week(known):
     known.portal.orgs = make_body(ANOTHER, make_org(2, org_name="새 이름"), stamp=SECOND)
     known.portal.services_body = SERVICES
     await known.run(full=True)
-    known.book.discard(
-        replace(known.book.held_sync.changes, organisations={"OPER000001": held_organisation(known)}), "wrong", NOW
+    known.store.discard(
+        replace(known.store.held_sync.changes, organisations={"OPER000001": held_organisation(known)}), "wrong", NOW
     )
     outcome = "taken: organisations 0 new, 1 changed, 0 gone; services 0 new, 0 changed, 0 gone"
     left_out = "; 1 change left out, discarded: wrong"
     assert await known.run(full=True, now=NOW + 60) == outcome + left_out
     assert await known.run(full=True, now=NOW + 120) == "nothing changed" + left_out
-    assert known.book.now.organisations["OPER000001"].serial_num == "999-81-00001"
+    assert known.store.now.organisations["OPER000001"].serial_num == "999-81-00001"
     assert (await known.run(full=True, now=NOW + 8 * 86_400)).startswith("held until a person releases it")
 
 
 def held_organisation(known):
-    return known.book.held_sync.changes.organisations["OPER000001"]
+    return known.store.held_sync.changes.organisations["OPER000001"]
 
 
 async def test_who_is_away_for_long_is_forgotten_before_the_portal_is_asked(known):
-    known.book.orphaned_consents = 3
+    known.store.orphaned_consents = 3
     known.portal.orgs = make_body(stamp=THIRD)
     remark = "3 consents to operators or services away for more than 7 days ended"
     assert await known.run(now=NOW + 60) == f"nothing changed; {remark}"
-    assert known.book.limits[-1] == NOW + 60 - 7 * 86_400
+    assert known.store.limits[-1] == NOW + 60 - 7 * 86_400

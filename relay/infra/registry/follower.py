@@ -34,7 +34,7 @@ class FollowedRegistry:
     def __init__(self, source: RegistrySource, clock: Callable[[], float]) -> None:
         self._source = source
         self._clock = clock
-        self._born = clock()
+        self._started_at = clock()
         self.registry = Registry({}, {})
         self._applied = self.registry
         self.head = RegistryHead(0, 0, 0)
@@ -43,12 +43,12 @@ class FollowedRegistry:
     @property
     def age(self) -> float:
         """Seconds since the leader's last successful sync; since process start when there was none."""
-        return seconds_since(self.head.synced_at, self._born, self._clock())
+        return seconds_since(self.head.synced_at, self._started_at, self._clock())
 
     @property
     def held(self) -> float:
         """Seconds since a sync is held; 0 when none is."""
-        return seconds_since(self.head.held_since, self._born, self._clock()) if self.head.held_since else 0.0
+        return seconds_since(self.head.held_since, self._started_at, self._clock()) if self.head.held_since else 0.0
 
     async def hear(self) -> bool:
         """Polls once. Returns whether anything changed. Raises errors of the ledger, and then nothing changed."""

@@ -21,11 +21,11 @@ class WatchedJobs:
     Jobs that run only on request do not belong here: their last success may be old without a fault.
     """
 
-    def __init__(self, book: JobsBook, names: Collection[str], clock: Callable[[], float]) -> None:
-        self._book = book
+    def __init__(self, store: JobsBook, names: Collection[str], clock: Callable[[], float]) -> None:
+        self._store = store
         self._names = names
         self._clock = clock
-        self._born = clock()
+        self._started_at = clock()
         self._states: Mapping[str, JobState] = {}
         self._is_failing = False
 
@@ -36,13 +36,13 @@ class WatchedJobs:
         return {
             "relay_job_failures": {state.name: float(state.failures) for state in states},
             "relay_job_success_age_seconds": {
-                state.name: seconds_since(state.succeeded_at, self._born, now) for state in states
+                state.name: seconds_since(state.succeeded_at, self._started_at, now) for state in states
             },
         }
 
     async def poll(self) -> None:
         """Polls once. Raises errors of the ledger."""
-        self._states = await self._book.jobs()
+        self._states = await self._store.jobs()
 
     async def follow(self, stop: asyncio.Event) -> None:
         """Polls at once and each EVERY_S until `stop`; while the ledger is unavailable the last states stay."""

@@ -12,7 +12,7 @@ from relay.infra.registry.job_states import WatchedJobs
 NOW = 1_800_000_000.0
 
 
-class Book:
+class FakeStore:
     """Job states; `error` is raised instead. `polled` is set at each poll."""
 
     def __init__(self, *states):
@@ -31,9 +31,9 @@ def fake():
 
     class Fake:
         at = NOW
-        book = Book(JobState("a", succeeded_at=int(NOW) - 60, failures=2), JobState("c", failures=9))
+        store = FakeStore(JobState("a", succeeded_at=int(NOW) - 60, failures=2), JobState("c", failures=9))
 
-    Fake.watched = WatchedJobs(Fake.book, ("a", "b"), lambda: Fake.at)
+    Fake.watched = WatchedJobs(Fake.store, ("a", "b"), lambda: Fake.at)
     return Fake
 
 
@@ -53,13 +53,13 @@ async def test_a_job_that_does_not_run_has_a_growing_age(fake):
 
 
 async def test_a_success_slightly_in_the_future_has_no_age(fake):
-    fake.book.states["b"] = JobState("b", succeeded_at=int(NOW) + 30)
+    fake.store.states["b"] = JobState("b", succeeded_at=int(NOW) + 30)
     await fake.watched.poll()
     assert fake.watched.gauges()["relay_job_success_age_seconds"]["b"] == 0.0
 
 
 async def test_a_success_far_in_the_future_hides_no_age(fake):
-    fake.book.states["b"] = JobState("b", succeeded_at=int(NOW) + 30 * 86_400)
+    fake.store.states["b"] = JobState("b", succeeded_at=int(NOW) + 30 * 86_400)
     await fake.watched.poll()
     fake.at += 900
     assert fake.watched.gauges()["relay_job_success_age_seconds"]["b"] == 900.0
@@ -67,23 +67,23 @@ async def test_a_success_far_in_the_future_hides_no_age(fake):
 
 async def test_an_unavailable_ledger_keeps_the_last_states(fake, monkeypatch, caplog):
     monkeypatch.setattr(job_states, "EVERY_S", 0.001)
-    stop, book = asyncio.Event(), fake.book
+    stop, store = asyncio.Event(), fake.store
     following = asyncio.create_task(fake.watched.follow(stop))
 
     async def wait_polls(times):
         for _ in range(times):
-            book.polled.clear()
-            await asyncio.wait_for(book.polled.wait(), 10)
+            store.polled.clear()
+            await asyncio.wait_for(store.polled.wait(), 10)
 
     await wait_polls(1)
-    book.error = Unreachable("away")
+    store.error = Unreachable("away")
     await wait_polls(3)
     assert fake.watched.gauges()["relay_job_failures"]["a"] == 2.0
-    book.error = None
-    book.states["a"] = JobState("a", failures=3)
+    store.error = None
+    store.states["a"] = JobState("a", failures=3)
     await wait_polls(2)
     assert fake.watched.gauges()["relay_job_failures"]["a"] == 3.0
-    book.error = Unreachable("away")
+    store.error = Unreachable("away")
     await wait_polls(2)
     assert caplog.messages == []  # the ledger logs its outage itself
     stop.set()
@@ -96,14 +96,14 @@ async def test_a_hanging_ledger_is_not_waited_for(fake, monkeypatch, caplog):
     stop = asyncio.Event()
 
     async def hangs():
-        fake.book.polled.set()
+        fake.store.polled.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(fake.book, "jobs", hangs)
+    monkeypatch.setattr(fake.store, "jobs", hangs)
     following = asyncio.create_task(fake.watched.follow(stop))
     for _ in range(2):
-        fake.book.polled.clear()
-        await asyncio.wait_for(fake.book.polled.wait(), 10)
+        fake.store.polled.clear()
+        await asyncio.wait_for(fake.store.polled.wait(), 10)
     assert caplog.messages == []
     stop.set()
     await following

@@ -58,7 +58,7 @@ def url(request, urls):
 
 
 @pytest_asyncio.fixture
-async def book(url):
+async def store(url):
     ledger = await open_ledger(url, Sealer([CustomerKey("first", b"1" * 32)]), 10)
     yield ledger.jobs
     await ledger.close()
@@ -77,9 +77,9 @@ async def forget(redis, redis_server):
 
 
 @pytest.fixture
-def by_redis(redis, book, clock):
+def by_redis(redis, store, clock):
     """Returns a function that makes candidates by Redis."""
-    return lambda name, client=redis: RedisLeadership(client, book, name, TERM_S, clock)
+    return lambda name, client=redis: RedisLeadership(client, store, name, TERM_S, clock)
 
 
 @pytest.fixture(params=["ledger", "redis"])
@@ -88,11 +88,11 @@ def kind(request):
 
 
 @pytest.fixture
-def candidate(kind, request, book, clock):
+def candidate(kind, request, store, clock):
     """Returns a function that makes candidates of either kind."""
     if kind == "redis":
         return request.getfixturevalue("by_redis")
-    return lambda name: LedgerLeadership(book, name, TERM_S, clock)
+    return lambda name: LedgerLeadership(store, name, TERM_S, clock)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def run_out(kind, request, clock):
     return ran_out
 
 
-async def test_one_of_ten_candidates_leads_and_stays_leader(candidate, clock, book):
+async def test_one_of_ten_candidates_leads_and_stays_leader(candidate, clock, store):
     ten = [candidate(f"c{number}") for number in range(10)]
     first = await asyncio.gather(*(candidate_.campaign(clock.now) for candidate_ in ten))
     (leader,) = [term for term in first if term]
@@ -117,7 +117,7 @@ async def test_one_of_ten_candidates_leads_and_stays_leader(candidate, clock, bo
         terms = await asyncio.gather(*(candidate_.campaign(clock.now) for candidate_ in ten))
         assert [term and term.holder for term in terms] == [term and term.holder for term in first]
         assert {term for term in terms if term} == {Term(leader.holder, leader.fence, clock.now + TERM_S)}
-        assert await book.leader() == Term(leader.holder, leader.fence, clock.now + TERM_S)
+        assert await store.leader() == Term(leader.holder, leader.fence, clock.now + TERM_S)
 
 
 async def test_an_expired_term_is_followed_by_a_higher_fence(candidate, clock, run_out):
@@ -130,17 +130,17 @@ async def test_an_expired_term_is_followed_by_a_higher_fence(candidate, clock, r
     assert fences == sorted(set(fences))
 
 
-async def test_a_former_leader_waits_and_its_writes_are_refused(candidate, clock, run_out, book):
+async def test_a_former_leader_waits_and_its_writes_are_refused(candidate, clock, run_out, store):
     old, new = candidate("old"), candidate("new")
     before = await old.campaign(clock.now)
-    await book.begun("sync", before.fence, clock.now)
+    await store.begun("sync", before.fence, clock.now)
     await run_out()
     after = await new.campaign(clock.now)
     assert await old.campaign(clock.now) is None
     with pytest.raises(Superseded):
-        await book.ended("sync", before.fence, well=True, told="late", due_at=0, now=clock.now)
-    assert (await book.jobs())["sync"].told != "late"
-    await book.ended("sync", after.fence, well=True, told="in time", due_at=0, now=clock.now)
+        await store.ended("sync", before.fence, well=True, told="late", due_at=0, now=clock.now)
+    assert (await store.jobs())["sync"].told != "late"
+    await store.ended("sync", after.fence, well=True, told="in time", due_at=0, now=clock.now)
     await run_out()
     again = await old.campaign(clock.now)
     assert again.fence > after.fence
@@ -156,12 +156,12 @@ async def test_after_a_resignation_another_leads_at_once(candidate, clock):
     assert await first_candidate.campaign(clock.now) is None
 
 
-async def test_an_instance_that_does_not_lead_cannot_resign(candidate, clock, book):
+async def test_an_instance_that_does_not_lead_cannot_resign(candidate, clock, store):
     first_candidate, second_candidate = candidate("one"), candidate("two")
     term = await first_candidate.campaign(clock.now)
     await second_candidate.resign()
     assert await second_candidate.campaign(clock.now) is None
-    assert await first_candidate.campaign(clock.now) == term == await book.leader()
+    assert await first_candidate.campaign(clock.now) == term == await store.leader()
 
 
 async def test_a_leader_stays_while_redis_is_unavailable(by_redis, clock, redis_server, caplog):
@@ -179,7 +179,7 @@ async def test_a_leader_stays_while_redis_is_unavailable(by_redis, clock, redis_
     assert len(lines) == 2  # once for each of the two
 
 
-async def test_a_killed_leader_is_replaced_without_redis(by_redis, clock, redis_server, book):
+async def test_a_killed_leader_is_replaced_without_redis(by_redis, clock, redis_server, store):
     term = await by_redis("one").campaign(clock.now)
     redis_server.kill()
     try:
@@ -187,12 +187,12 @@ async def test_a_killed_leader_is_replaced_without_redis(by_redis, clock, redis_
         after = await by_redis("two").campaign(clock.now)
         assert after.fence > term.fence
         await by_redis("two").resign()
-        assert (await book.leader()).until <= clock.now
+        assert (await store.leader()).until <= clock.now
     finally:
         redis_server.start()
 
 
-async def test_an_emptied_redis_elects_another_with_a_higher_fence(by_redis, clock, forget, book):
+async def test_an_emptied_redis_elects_another_with_a_higher_fence(by_redis, clock, forget, store):
     old, new = by_redis("old"), by_redis("new")
     before = await old.campaign(clock.now)
     await forget()
@@ -200,20 +200,20 @@ async def test_an_emptied_redis_elects_another_with_a_higher_fence(by_redis, clo
     assert after.fence > before.fence
     assert await old.campaign(clock.now) is None
     with pytest.raises(Superseded):
-        await book.begun("sync", before.fence, clock.now)
-    await book.begun("sync", after.fence, clock.now)
+        await store.begun("sync", before.fence, clock.now)
+    await store.begun("sync", after.fence, clock.now)
 
 
-async def test_an_emptied_redis_may_elect_the_same_leader(by_redis, clock, forget, book):
+async def test_an_emptied_redis_may_elect_the_same_leader(by_redis, clock, forget, store):
     candidate_ = by_redis("one")
     before = await candidate_.campaign(clock.now)
     await forget()
     after = await candidate_.campaign(clock.now)
     assert after.fence > before.fence
-    await book.begun("sync", after.fence, clock.now)
+    await store.begun("sync", after.fence, clock.now)
 
 
-async def test_the_ledger_accepts_the_later_of_two_leaders(by_redis, clock, redis, book):
+async def test_the_ledger_accepts_the_later_of_two_leaders(by_redis, clock, redis, store):
     """After a failover elected another leader, the former Redis came back and still names the former one."""
     first_candidate, second_candidate = by_redis("one"), by_redis("two")
     before = await first_candidate.campaign(clock.now)
@@ -221,12 +221,12 @@ async def test_the_ledger_accepts_the_later_of_two_leaders(by_redis, clock, redi
     after = await second_candidate.campaign(clock.now)
     await redis.set(KEY, "one", px=60_000)
     assert await first_candidate.campaign(clock.now) is None
-    await book.begun("sync", after.fence, clock.now)
+    await store.begun("sync", after.fence, clock.now)
     clock.now += TERM_S
     assert (await first_candidate.campaign(clock.now)).fence > after.fence > before.fence
 
 
-async def test_a_redis_key_without_a_fence_is_no_term(by_redis, clock, book, monkeypatch):
+async def test_a_redis_key_without_a_fence_is_no_term(by_redis, clock, store, monkeypatch):
     before = await by_redis("one").campaign(clock.now)
     await by_redis("one").resign()
 
@@ -235,7 +235,7 @@ async def test_a_redis_key_without_a_fence_is_no_term(by_redis, clock, book, mon
 
     candidate_ = by_redis("one")
     with monkeypatch.context() as broken:
-        broken.setattr(book, "new_fence", fail)
+        broken.setattr(store, "new_fence", fail)
         with pytest.raises(ConnectionError):
             await candidate_.campaign(clock.now)
     assert (await candidate_.campaign(clock.now)).fence > before.fence

@@ -7,8 +7,7 @@ import itertools
 import random
 from pathlib import Path
 
-from relay.infra.statistics import counter
-from relay.infra.statistics import delivery
+from relay.infra.statistics import counter, delivery
 from relay.infra.statistics.counter import Tally
 from relay.policy.statistics.counting import Counting
 from relay.standard.catalogue import load_catalogue, load_oauth_errors, load_rsp_codes
@@ -20,8 +19,8 @@ _NEVER_BY_ITSELF_S = 36_000
 class World:
     """State shared by all gateways: ledger, spool, clock, and whether the ledger is unreachable."""
 
-    def __init__(self, book, spool, seed, monkeypatch):
-        self.book, self.spool, self.seed = book, spool, seed
+    def __init__(self, store, spool, seed, monkeypatch):
+        self.store, self.spool, self.seed = store, spool, seed
         self.now = 0.0
         self.out = False
         self.tries = {}
@@ -155,7 +154,7 @@ class Gateway:
             raise ConnectionError
         if draw < 0.06:
             await self._die()
-        taken = await world.book.take_batch(batch, now)
+        taken = await world.store.take_batch(batch, now)
         self.cut.pop(batch.batch_id, None)
         self._sent.append(batch)
         if draw < 0.08:
@@ -164,7 +163,7 @@ class Gateway:
             raise TimeoutError
         if draw < 0.2:
             world.resent += 1
-            assert not await world.book.take_batch(chance.choice(self._sent), now)
+            assert not await world.store.take_batch(chance.choice(self._sent), now)
         return taken
 
     async def _die(self):

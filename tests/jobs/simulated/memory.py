@@ -7,7 +7,7 @@ from relay.domain.portal import PortalRefused
 from relay.domain.statistics import Sending, SendingState
 
 
-class Book:
+class FakeStore:
     """A StatisticsBook in memory."""
 
     def __init__(self):

@@ -76,7 +76,7 @@ class ScriptedPortal:
         return answer
 
 
-class Book:
+class FakeStore:
     """A RegistryBook in memory; `written` lists its writes."""
 
     def __init__(self):
@@ -179,8 +179,8 @@ class SyncHarness:
     """A sync with fakes."""
 
     def __init__(self):
-        self.portal, self.book, self.hasher = ScriptedPortal(), Book(), Hasher()
-        self.sync = Sync(self.portal, self.book, self.hasher, Guard(), RELAY)
+        self.portal, self.store, self.hasher = ScriptedPortal(), FakeStore(), Hasher()
+        self.sync = Sync(self.portal, self.store, self.hasher, Guard(), RELAY)
 
     async def run(self, *, full=False, fence=1, now=NOW):
         return await self.sync.run(full=full, fence=fence, now=now)
