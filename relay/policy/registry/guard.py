@@ -21,7 +21,7 @@ from relay.domain.registry import (
     Registry,
     RegistryChanges,
 )
-from relay.policy.registry.harms import MOVED, Timeline, harms_of_organisation, harms_of_service, is_replaced
+from relay.policy.registry.harms import MOVED, Timeline, find_organisation_harms, find_service_harms, is_replaced
 from relay.policy.settings.portal import Guard
 
 WINDOW_DAYS: Final = 7
@@ -80,13 +80,13 @@ class _Sync:
         self._service_timelines = _build_timelines(registry.services, past.services, changes.services, start)
         self._org_harms = _drop_unharmed(
             {
-                code: harms_of_organisation(self._org_timelines[code], org, relay)
+                code: find_organisation_harms(self._org_timelines[code], org, relay)
                 for code, org in changes.organisations.items()
             }
         )
         self._harms = _drop_unharmed(
             {
-                name: harms_of_service(self._service_timelines[name], service)
+                name: find_service_harms(self._service_timelines[name], service)
                 for name, service in changes.services.items()
             }
         )

@@ -98,7 +98,7 @@ _SERVICE: Final = (
 )
 
 
-def harms_of_organisation(timeline: Timeline[Organisation], new: Organisation | None, relay: str) -> tuple[str, ...]:
+def find_organisation_harms(timeline: Timeline[Organisation], new: Organisation | None, relay: str) -> tuple[str, ...]:
     """Returns harms of an organisation by a change, in words; () for none. `relay` is our own org_code."""
     slots = _Field(
         "given other transfer slots", lambda org: frozenset(org.slots) if org.relay == relay else None, _differs
@@ -106,7 +106,7 @@ def harms_of_organisation(timeline: Timeline[Organisation], new: Organisation | 
     return _harms(timeline, new, (*_ORGANISATION, slots))
 
 
-def harms_of_service(timeline: Timeline[RegisteredService], new: RegisteredService | None) -> tuple[str, ...]:
+def find_service_harms(timeline: Timeline[RegisteredService], new: RegisteredService | None) -> tuple[str, ...]:
     """Returns harms of a service by a change, in words; () for none."""
     return _harms(timeline, new, _SERVICE)
 

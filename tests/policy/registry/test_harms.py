@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from relay.domain.registry import Cause, Former, Organisation, OrgType, RegisteredService
-from relay.policy.registry.harms import REMOVED, Timeline, harms_of_organisation, harms_of_service, is_replaced
+from relay.policy.registry.harms import REMOVED, Timeline, find_organisation_harms, find_service_harms, is_replaced
 
 RELAY = "RLAY000001"
 NOW, WEEK = 1_800_000_000, 1_800_000_000 - 7 * 86_400
@@ -40,7 +40,7 @@ def make_timeline(current, *steps):
 )
 def test_removal_and_other_certificates_or_addresses_are_harms(before, after, words):
     new = None if after is None else replace(before, **after)
-    assert harms_of_organisation(make_timeline(before), new, RELAY) == (words,)
+    assert find_organisation_harms(make_timeline(before), new, RELAY) == (words,)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_removal_and_other_certificates_or_addresses_are_harms(before, after, wo
     ],
 )
 def test_a_change_of_unused_values_is_no_harm(before, after):
-    assert harms_of_organisation(make_timeline(before), replace(before, **after), RELAY) == ()
+    assert find_organisation_harms(make_timeline(before), replace(before, **after), RELAY) == ()
 
 
 @pytest.mark.parametrize(
@@ -72,12 +72,12 @@ def test_a_change_of_unused_values_is_no_harm(before, after):
     ],
 )
 def test_a_service_is_removed_rekeyed_or_redirected(after, words):
-    assert harms_of_service(make_timeline(SERVICE), None if after is None else replace(SERVICE, **after)) == words
+    assert find_service_harms(make_timeline(SERVICE), None if after is None else replace(SERVICE, **after)) == words
 
 
 def test_a_first_callback_is_no_harm():
     before = replace(SERVICE, callbacks=(), app_schemes=(), secret_hash="")
-    assert harms_of_service(make_timeline(before), SERVICE) == ()
+    assert find_service_harms(make_timeline(before), SERVICE) == ()
 
 
 X, Y = replace(ONE, addresses=("192.0.2.8",)), replace(ONE, addresses=("192.0.2.9",))
@@ -118,7 +118,7 @@ AGO = 3600
     ],
 )
 def test_a_return_to_a_value_of_the_last_week_is_no_harm(known, new, harmed):
-    assert bool(harms_of_organisation(known, new, RELAY)) == harmed
+    assert bool(find_organisation_harms(known, new, RELAY)) == harmed
 
 
 @pytest.mark.parametrize(
