@@ -36,7 +36,7 @@ class FollowedRegistry:
         self._clock = clock
         self._started_at = clock()
         self.registry = Registry({}, {})
-        self._applied = self.registry
+        self._taken = self.registry
         self.head = RegistryHead(0, 0, 0)
         self.failures = 0
 
@@ -83,9 +83,9 @@ class FollowedRegistry:
             try:
                 async with asyncio.timeout(POLL_TIMEOUT_S):
                     await self.hear()
-                if self._applied is not self.registry:
+                if self._taken is not self.registry:
                     await changed(self.registry)
-                    self._applied = self.registry
+                    self._taken = self.registry
             except (Unreachable, TimeoutError):  # the ledger logs its outage itself
                 self.failures += 1
             except Exception as error:  # any error of a driver: keep the last good registry

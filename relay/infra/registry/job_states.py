@@ -40,7 +40,7 @@ class WatchedJobs:
             },
         }
 
-    async def poll(self) -> None:
+    async def look(self) -> None:
         """Polls once. Raises errors of the ledger."""
         self._states = await self._store.jobs()
 
@@ -49,7 +49,7 @@ class WatchedJobs:
         while not stop.is_set():
             try:
                 async with asyncio.timeout(_POLL_TIMEOUT_S):
-                    await self.poll()
+                    await self.look()
             except (Unreachable, TimeoutError):
                 _log.debug("the ledger logs its outage itself")
             except Exception as error:  # any error of a driver

@@ -38,7 +38,7 @@ def fake():
 
 
 async def test_gauges_have_failures_and_age_of_the_watched_jobs(fake):
-    await fake.watched.poll()
+    await fake.watched.look()
     fake.at += 5
     gauges = fake.watched.gauges()
     assert gauges == {
@@ -54,13 +54,13 @@ async def test_a_job_that_does_not_run_has_a_growing_age(fake):
 
 async def test_a_success_slightly_in_the_future_has_no_age(fake):
     fake.store.states["b"] = JobState("b", succeeded_at=int(NOW) + 30)
-    await fake.watched.poll()
+    await fake.watched.look()
     assert fake.watched.gauges()["relay_job_success_age_seconds"]["b"] == 0.0
 
 
 async def test_a_success_far_in_the_future_hides_no_age(fake):
     fake.store.states["b"] = JobState("b", succeeded_at=int(NOW) + 30 * 86_400)
-    await fake.watched.poll()
+    await fake.watched.look()
     fake.at += 900
     assert fake.watched.gauges()["relay_job_success_age_seconds"]["b"] == 900.0
 
