@@ -1,28 +1,28 @@
-"""Work that nobody asks for each time, done by one leader among many instances, its state in the ledger."""
+"""Periodic jobs, run by one leader among many instances, with their state in the ledger."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 AHEAD_MOST_S: Final = 360
-"""A term ends at most so long after now: `jobs.term_s` is at most 300, and clocks differ a little."""
+"""The end of a term is at most this far ahead: `jobs.term_s` is at most 300, and clocks differ slightly."""
 
 
-def age_of(moment: int, born: float, now: float) -> float:
-    """Seconds since `moment`; since our start `born` when it is 0 or lies further ahead than clocks differ."""
-    counts = 0 < moment <= now + AHEAD_MOST_S
-    return max(0.0, now - (moment if counts else born))
+def seconds_since(moment: int, started_at: float, now: float) -> float:
+    """Returns seconds since `moment`, or since `started_at` when it is 0 or further ahead than clocks differ."""
+    is_plausible = 0 < moment <= now + AHEAD_MOST_S
+    return max(0.0, now - (moment if is_plausible else started_at))
 
 
 class Superseded(Exception):
-    """Another instance leads since: what was to be written is not. Whoever hears this stops what it does."""
+    """Another instance leads. The write did not happen; the caller must stop its work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One instance's time as leader. `fence` grows with every change of leader and goes with everything written.
+    """One instance's time as leader. `fence` grows with every change of leader and accompanies every write.
 
-    `until` is when it ends unless it is renewed, epoch seconds.
+    `until` is its end unless it is renewed, in epoch seconds.
     """
 
     holder: str
@@ -30,15 +30,15 @@ class Term:
     until: int
 
     def runs(self, now: int) -> bool:
-        """Whether it lasts still. One that ends too late to be true does not: a wrong clock wrote it."""
+        """Returns whether the term lasts at `now`. An end too far ahead was written by a wrong clock and is ignored."""
         return now < self.until <= now + AHEAD_MOST_S
 
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """How a job stands. Times in epoch seconds, 0 for never. `failures` in a row; `told` its last outcome in words.
+    """State of a job. Times are epoch seconds, 0 for never. `failures` in a row; `told` is its last outcome in words.
 
-    `due_at` is when it runs next by itself. `asked_at` is later than `begun_at` while somebody waits for it to run.
+    `due_at` is its next scheduled run. `asked_at` is later than `begun_at` while a requested run has not started.
     """
 
     name: str
@@ -53,9 +53,9 @@ class JobState:
 
 @dataclass(frozen=True, slots=True)
 class PortalCall:
-    """One call the relay made to the portal: no credential, no body. `took_ms` from dialling to the answer's end.
+    """One call of the relay to the portal, without credential and body. `took_ms` lasts from dialling to the last byte.
 
-    `status` 0 when no answer came; `outcome` is "ok" or what went wrong, in words without any value.
+    `status` is 0 without a response; `outcome` is "ok" or the reason of the failure, without any value.
     """
 
     at: float
@@ -69,18 +69,18 @@ class PortalCall:
 
 
 class Leadership(Protocol):
-    """Who leads."""
+    """Leader election."""
 
     async def campaign(self, now: int) -> Term | None:
-        """Become leader or stay it; None while another one is. To be asked again well before `until`."""
+        """Becomes or stays leader; returns None while another instance leads. To be repeated well before `until`."""
 
     async def resign(self) -> None:
-        """Let another one lead at once."""
+        """Lets another instance lead at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What may go: everything that was over before these moments (epoch seconds; `statistics` a day, YYYYMMDD)."""
+    """Rows that ended before these moments may be removed (epoch seconds; `statistics` is a day, YYYYMMDD)."""
 
     consents: int
     requests: int
@@ -90,12 +90,12 @@ class Limits:
 
 
 class Archive(Protocol):
-    """What the ledger keeps after it is over."""
+    """Rows that the ledger keeps after they ended."""
 
     async def purge(self, limits: Limits, fence: int, now: int) -> Mapping[str, int]:
-        """Remove what is older than the limits, in small transactions; how many rows of each kind went.
+        """Removes rows older than the limits in small transactions. Returns the number of removed rows by kind.
 
-        Raises Superseded. What is in force never goes, whatever its age.
+        Raises Superseded. Rows in force stay, whatever their age.
         """
 
 
@@ -103,31 +103,31 @@ class JobsBook(Protocol):
     """Jobs in the ledger."""
 
     async def lead(self, holder: str, lasts_s: int, now: int) -> Term | None:
-        """Leadership by the ledger itself: taken when nobody's term runs, renewed for its holder, None otherwise."""
+        """Elects a leader by the ledger: starts a term when none runs, renews its holder's; returns None for others."""
 
     async def new_fence(self, holder: str, lasts_s: int, now: int) -> int:
-        """The fence of a leader that was chosen elsewhere (Redis): higher than every one before."""
+        """Returns the fence of a leader elected elsewhere (Redis); it is higher than every earlier one."""
 
     async def yield_lead(self, holder: str, now: int) -> None:
-        """End this holder's term, if it runs."""
+        """Ends this holder's term, if it runs."""
 
     async def leader(self) -> Term | None:
-        """The last term, whether or not it runs still."""
+        """Returns the last term, whether or not it still runs."""
 
     async def jobs(self) -> Mapping[str, JobState]:
-        """How the jobs stand, by name."""
+        """Returns job states by name."""
 
     async def begun(self, name: str, fence: int, now: int) -> None:
-        """A job begins. Raises Superseded."""
+        """Records that a job started. Raises Superseded."""
 
     async def ended(self, name: str, fence: int, *, well: bool, told: str, due_at: int, now: int) -> None:
-        """A job ended. Raises Superseded."""
+        """Records that a job ended. Raises Superseded."""
 
     async def ask(self, name: str, now: int) -> None:
-        """Somebody wants a job to run now."""
+        """Requests a run of a job now."""
 
     async def called(self, call: PortalCall) -> None:
-        """Record a call to the portal."""
+        """Records a call to the portal."""
 
     async def calls(self, most: int) -> Sequence[PortalCall]:
-        """The last calls to the portal, the latest first."""
+        """Returns the last calls to the portal, the latest first."""

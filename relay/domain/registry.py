@@ -1,4 +1,4 @@
-"""The portal's registry (기관정보, 서비스정보): who there is, told by 지원-002 and 지원-003, kept in the ledger."""
+"""The portal's registry: organisations (기관정보, 지원-002) and services (서비스정보, 지원-003), kept in the ledger."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,10 +23,10 @@ class OrgType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """기관: one row of 지원-002, as far as the relay goes by it.
+    """기관: one row of 지원-002, limited to the values that the relay uses.
 
-    `serial_num` is written as it was registered, "" where none is (org_type 05). `addresses` are those it calls from
-    (`ip_list`). `relay` is the relay it uses, "" when none; `slots` its 정기적 전송 가능 시간대, `hhmm:hhmm`.
+    `serial_num` is written as it was registered, "" where there is none (org_type 05). `addresses` are the addresses it
+    calls from (`ip_list`). `relay` is the relay it uses, "" for none; `slots` its 정기적 전송 가능 시간대, `hhmm:hhmm`.
     """
 
     org_code: str
@@ -44,20 +44,20 @@ class Organisation:
 
     @property
     def calls(self) -> bool:
-        """Whether it may call data APIs: operators, and receivers other than operators (정보수신자)."""
+        """Whether it may call data APIs: operators, and receivers that are not operators (정보수신자)."""
         return bool(self.subject_codes)
 
     @property
     def subject_codes(self) -> str:
-        """The letters of its calls (첨부14): M of an operator, C of another receiver; "" when it may not call."""
+        """Subject codes of its calls (첨부14): M for an operator, C for another receiver; "" when it may not call."""
         return ("M" if self.org_type is OrgType.OPERATOR else "") + ("C" if self.is_receiver else "")
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredService:
-    """서비스: one row of 지원-003. The secret is kept as a slow hash (`$scrypt$...`), never itself.
+    """서비스: one row of 지원-003. The secret is stored as a slow hash (`$scrypt$...`), never in clear.
 
-    `secret_mark` tells whether a secret that comes again is the same one: an HMAC that only the relay can make.
+    `secret_mark` is an HMAC that only the relay can compute; equal values mean equal secrets.
     """
 
     client_id: str
@@ -71,10 +71,10 @@ class RegisteredService:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """All of it at one moment: organisations by org_code, services by client_id.
+    """The whole registry at one moment: organisations by org_code, services by client_id.
 
-    `number` counts what ever changed, 0 for nothing yet. Timestamps are the portal's search_timestamps to ask with
-    next, "0" for everything; `synced_at` when it was last heard, in epoch seconds, 0 for never.
+    `number` is the number of the last change, 0 for an empty registry. The timestamps are the search_timestamps of the
+    next requests, "0" for everything; `synced_at` is the last successful sync in epoch seconds, 0 for never.
     """
 
     organisations: Mapping[str, Organisation]
@@ -87,9 +87,9 @@ class Registry:
 
 @dataclass(frozen=True, slots=True)
 class RegistryChanges:
-    """What a sync brings: new or changed ones whole, None for those that are gone. Nothing that stays as it is.
+    """The changes of one sync: new and changed values whole, None for removed ones. Unchanged values are missing.
 
-    `orgs_timestamp` and `services_timestamp` are those to ask with next.
+    `orgs_timestamp` and `services_timestamp` are the search_timestamps of the next requests.
     """
 
     organisations: Mapping[str, Organisation | None]
@@ -98,12 +98,12 @@ class RegistryChanges:
     services_timestamp: str
 
     def __bool__(self) -> bool:
-        """Whether anything changes."""
+        """Whether there is any change."""
         return bool(self.organisations or self.services)
 
 
 class Cause(StrEnum):
-    """Why a value of the registry was replaced: by a sync, by a sync that the guard counts, or by a release."""
+    """Why a value of the registry was replaced: by a sync, by a sync that counts for the guard, or by a release."""
 
     SYNC = "sync"
     COUNTED = "counted"
@@ -112,7 +112,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Former(Generic[V]):
-    """A value that was in force until `at` (epoch seconds), None when there was none, and why it was replaced."""
+    """A value that was in force until `at` (epoch seconds), None for no value, and why it was replaced."""
 
     at: int
     value: V | None
@@ -121,9 +121,9 @@ class Former(Generic[V]):
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Former values of organisations by org_code and of services by client_id, the oldest first.
+    """Replaced values of organisations by org_code and of services by client_id, the oldest first.
 
-    What the first load brought into an empty registry has no former value.
+    Values that the first load brought into an empty registry have no predecessor.
     """
 
     organisations: Mapping[str, Sequence[Former[Organisation]]] = field(default_factory=dict)
@@ -132,7 +132,7 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Organisations (org_codes) and services (client_ids) that a sync harms, as the guard counts them."""
+    """A set of organisations (org_codes) and services (client_ids), for example those that a sync harms."""
 
     organisations: frozenset[str] = frozenset()
     services: frozenset[str] = frozenset()
@@ -143,7 +143,7 @@ COUNTS_NONE: Final = Counted()
 
 @dataclass(frozen=True, slots=True)
 class Discarded:
-    """Changes of a held sync that a person threw away. Syncs leave out what they say until something else is told."""
+    """Changes of a held sync that an administrator discarded. Later syncs skip them while the portal repeats them."""
 
     at: int
     reason: str
@@ -152,9 +152,9 @@ class Discarded:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A sync that was not taken because it would change too much; it waits for `relay directory release`.
+    """A sync that was not applied because it would change too much; it waits for `relay directory release`.
 
-    `reasons` are for people, one sentence each. `since` is when the first of a row of such syncs came.
+    `reasons` are sentences for the administrator. `since` is when the first of several held syncs in a row came.
     """
 
     hold_id: str
@@ -165,9 +165,9 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class RegistryHead:
-    """Where the registry in the ledger stands: the number of the last change, when the portal was last heard.
+    """State of the registry in the ledger: number of the last change, time of the last successful sync.
 
-    `held_since` is 0 when nothing is held. Epoch seconds.
+    `held_since` is 0 when no sync is held. Times are epoch seconds.
     """
 
     number: int
@@ -176,64 +176,65 @@ class RegistryHead:
 
 
 class NothingHeld(Exception):
-    """There is no held sync with this id: it was released, or a later one took its place."""
+    """There is no held sync with this id: it was released, or a later one replaced it."""
 
 
 class RegistryMoved(Exception):
-    """The registry is another one than that by which a sync was judged: it was released into meanwhile. Judge anew."""
+    """The registry changed after the sync was judged, for example by a release. The sync must be judged again."""
 
 
 class RegistrySource(Protocol):
-    """What gateways and the authority ask the ledger, several times a second."""
+    """Queries of gateways and the authority, several times a second."""
 
     async def registry_head(self) -> RegistryHead:
-        """Where the registry stands."""
+        """Returns the state of the registry."""
 
     async def registry_after(self, number: int, most: int) -> tuple[int, RegistryChanges]:
-        """At most `most` changes after `number`, in their order, and the number of the last of them.
+        """Returns at most `most` changes after `number`, in order, and the number of the last of them.
 
-        None and `number` itself when there are no more. What a sync changed becomes visible all at once, so who reads
-        until nothing more comes, and finds the head unchanged, has one moment's registry. Timestamps are "".
+        Returns no changes and `number` itself at the end. A sync becomes visible as a whole: a reader that reads to the
+        end and finds the head unchanged has a consistent registry. Timestamps are "".
         """
 
 
 class RegistryBook(RegistrySource, Protocol):
-    """What the sync does.
+    """The registry as the sync writes it.
 
-    `fence` is that of the leader's term; an older one than the ledger has seen raises Superseded and changes nothing.
-    `judged` is the number of the registry that a sync was held against; RegistryMoved, when that is another one by now.
+    `fence` is the fence of the leader's term; a fence older than the latest one raises Superseded and changes nothing.
+    `judged` is the number of the registry that a sync was judged against; a different current number raises
+    RegistryMoved.
     """
 
     async def registry(self) -> Registry:
-        """All of it."""
+        """Returns the whole registry."""
 
     async def past(self, since: int) -> Past:
-        """What was in force and was replaced after `since` (epoch seconds)."""
+        """Returns values that were replaced after `since` (epoch seconds)."""
 
     async def discarded(self, since: int) -> Sequence[Discarded]:
-        """What was thrown away after `since`, the latest first."""
+        """Returns changes that were discarded after `since`, the latest first."""
 
     async def take(
         self, changes: RegistryChanges, fence: int, now: int, *, judged: int, counted: Counted = COUNTS_NONE
     ) -> int:
-        """Apply a sync whole, be it empty, and let go of what was held; the number of the last change.
+        """Applies a whole sync, also an empty one, and drops the held sync. Returns the number of the last change.
 
-        `counted` is what the guard counts of it, for the syncs of the next days.
+        `counted` are the parties that count for the guard in the next days.
         """
 
     async def hold(
         self, changes: RegistryChanges, reasons: tuple[str, ...], fence: int, now: int, *, judged: int
     ) -> Held:
-        """Hold a sync back in the place of one that was held before, whose `since` it keeps."""
+        """Holds a sync. It replaces a sync that was held before and keeps its `since`."""
 
     async def held(self) -> Held | None:
-        """What is held."""
+        """Returns the held sync."""
 
     async def release(self, hold_id: str, now: int) -> int:
-        """Apply what is held, because a person said so; the number of the last change. Raises NothingHeld."""
+        """Applies the held sync for an administrator. Returns the number of the last change; raises NothingHeld."""
 
     async def discard(self, hold_id: str, changes: RegistryChanges, reason: str, now: int) -> None:
-        """Throw away what is held. `changes` are those that later syncs leave out. Raises NothingHeld."""
+        """Discards the held sync. Later syncs skip `changes`. Raises NothingHeld."""
 
     async def forget_away(self, limit: int, fence: int, now: int) -> int:
-        """End the consents to operators and services that are away since before `limit`; how many there were."""
+        """Ends consents to operators and services removed before `limit`. Returns the number of consents."""

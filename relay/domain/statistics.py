@@ -1,4 +1,4 @@
-"""What is counted, and how it is kept: the figures that decide fees (지원-004, 지원-005; core 5.1, 7.3)."""
+"""Statistics that decide fees: counters, messages to the portal, their store (지원-004, 지원-005; core 5.1, 7.3)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,16 +8,16 @@ from typing import Final, NamedTuple, Protocol
 SCHEDULED: Final = "1"
 """통계정보 구분 1: 정기적 전송 (`x-api-type: scheduled`)."""
 ON_DEMAND: Final = "2"
-"""통계정보 구분 2: 비정기적 전송, everything else, authority's calls included."""
+"""통계정보 구분 2: 비정기적 전송, all other calls, calls to the authority included."""
 
 SLOTS: Final = ("00", "01")
-"""시간대역 (첨부11): 09:00:00-17:59:59 in Korea, and the rest of the day."""
+"""시간대역 (첨부11): 09:00:00-17:59:59 Korean time, and the rest of the day."""
 
 
 class Line(NamedTuple):
-    """What is counted together. `stat_date` is YYYYMMDD in Korea, of the moment the answer ended, as is `tm_slot`.
+    """The key of one counter. `stat_date` is YYYYMMDD in Korea; it and `tm_slot` are those of the end of the response.
 
-    `client_id` is "" where nobody could tell which service of the operator called; such lines are kept and never sent.
+    `client_id` is "" when the service of the operator is unknown; such lines are stored and never sent.
     `outcome` is the HTTP status and the rsp_code or OAuth error, `200_00000`, `400_invalid_grant`; `_00000` and
     `_00001` at its end are success.
     """
@@ -33,14 +33,14 @@ class Line(NamedTuple):
 
     @property
     def success(self) -> bool:
-        """Whether it counts in success_api_cnt (00000, 00001); fail_api_cnt otherwise."""
+        """Whether it counts in success_api_cnt (00000, 00001); otherwise it counts in fail_api_cnt."""
         return self.outcome.endswith(("_00000", "_00001"))
 
 
 class Pulse(NamedTuple):
-    """How an institution was met lately: when it last answered and when it last failed to (epoch seconds, 0: never).
+    """Passive health of an institution: when it last answered and last failed (epoch seconds, 0 for never).
 
-    `failures` is how many failed since it last answered.
+    `failures` is the number of failures since the last answer.
     """
 
     answered_at: int
@@ -50,7 +50,7 @@ class Pulse(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one gateway counted in a moment. The same `batch_id` is taken once, however often it is sent."""
+    """Counts of one gateway over a short time. The ledger takes each `batch_id` once, however often it is sent."""
 
     batch_id: str
     counts: Mapping[Line, int]
@@ -60,7 +60,7 @@ class Batch:
 class ConsentCount(NamedTuple):
     """Consents of one service at one institution on one day (type 2 of 지원-005).
 
-    `new` given that day (신규·변경), `revoked` withdrawn that day (철회), `own` in force when it ended (유효).
+    `new` were given that day (신규·변경), `revoked` withdrawn that day (철회), `own` in force at its end (유효).
     """
 
     stat_date: str
@@ -73,7 +73,7 @@ class ConsentCount(NamedTuple):
 
 
 class SendingState(StrEnum):
-    """Where a 지원-005 message stands: not sent yet, accepted by the portal, or refused (it will be tried again)."""
+    """State of a 지원-005 message: not sent yet, accepted by the portal, or refused (it is sent again later)."""
 
     WAITING = "waiting"
     ACCEPTED = "accepted"
@@ -82,9 +82,9 @@ class SendingState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """One 지원-005 message: week (inquiry_date, a Sunday, YYYYMMDD), member and type, what was sent, what came back.
+    """One 지원-005 message: week (inquiry_date, a Sunday, YYYYMMDD), member, type, content, and the portal's response.
 
-    `asked` is whether the portal asked for it again (지원-104). `counted_at` is when the figures in it were read.
+    `asked` is whether the portal requested it again (지원-104). `counted_at` is when its figures were read.
     """
 
     week: str
@@ -102,9 +102,10 @@ class Sending:
 
 
 class Repair(NamedTuple):
-    """A line that a repair brought from the access records into the ledger.
+    """A line that a repair added to the ledger from the access records.
 
-    `at` is when (epoch seconds), `added` how many calls. `pending` of them are taken off when a batch brings them late.
+    `at` is the time (epoch seconds), `added` the number of calls. `pending` of them are subtracted when a batch brings
+    them late.
     """
 
     at: int
@@ -114,49 +115,49 @@ class Repair(NamedTuple):
 
 
 class StatisticsBook(Protocol):
-    """Statistics in the ledger. Weeks are named by their inquiry_date: the Sunday after, 7 days before it are meant."""
+    """Statistics in the ledger. A week is named by its inquiry_date, the Sunday after it, and has the 7 days before."""
 
     async def take_batch(self, batch: Batch, now: int) -> bool:
-        """Add a batch; False when it was taken before. Both mean that it is safe."""
+        """Adds a batch. Returns False when it was added before; in both cases the ledger has it."""
 
     async def counts(self, first: str, last: str, provider: str | None = None) -> Sequence[tuple[Line, int]]:
-        """What was counted on the days `first` to `last`, in the order of the lines."""
+        """Returns counts of the days `first` to `last`, sorted by line."""
 
     async def repair(self, stat_date: str, records: Mapping[Line, int], now: int) -> Sequence[Repair]:
-        """Raise the lines of a day to what the access records say; what was added. Lines that have more stay."""
+        """Raises the lines of a day to the counts of the access records. Returns the additions; higher lines stay."""
 
     async def repairs(self, first: str, last: str) -> Sequence[Repair]:
-        """What was repaired of the days `first` to `last`, in the order in which it was."""
+        """Returns repairs of the days `first` to `last`, in the order in which they were made."""
 
     async def consent_counts(self, days: Sequence[str], provider: str | None = None) -> Sequence[ConsentCount]:
-        """Consents on these days, from the consents themselves; none with three zeros."""
+        """Returns consent counts of these days, read from the consents; rows with three zeros are left out."""
 
     async def first_day(self) -> str:
-        """The first day anything was counted on, "" when nothing was."""
+        """Returns the first day with counts, "" when there is none."""
 
     async def providers_in(self, first: str, last: str) -> frozenset[str]:
-        """Institutions that anything was counted for on these days."""
+        """Returns institutions with counts on these days."""
 
     async def changed_since(self, first: str, last: str, provider: str, moment: int) -> bool:
-        """Whether a batch changed this institution's figures of these days at `moment` or later."""
+        """Returns whether a batch changed this institution's figures of these days at `moment` or later."""
 
     async def pulse(self, provider: str) -> Pulse | None:
-        """How an institution was met lately, by all gateways together."""
+        """Returns the passive health of an institution, summed over all gateways."""
 
     async def sendings(self, week: str, provider: str | None = None, *, content: bool = True) -> Sequence[Sending]:
-        """The messages of a week, of one institution or all, in the order of provider and type.
+        """Returns messages of a week, of one institution or all, sorted by provider and type.
 
-        `content` is b"" unless it is wanted: all of a week may be hundreds of megabytes.
+        `content` is b"" unless requested: a week may hold hundreds of megabytes.
         """
 
     async def keep_sending(self, sending: Sending, fence: int, now: int) -> None:
-        """Keep a message as it stands now, in the place of what was kept of it. Raises Superseded.
+        """Stores the current state of a message in place of the former one. Raises Superseded.
 
-        A request of the portal for it (`ask_again`) that came after `sending.counted_at` stays.
+        A request of the portal (`ask_again`) that came after `sending.counted_at` stays open.
         """
 
     async def ask_again(self, week: str, provider: str, types: Sequence[str], now: int) -> None:
-        """The portal wants these again (지원-104)."""
+        """Records that the portal requests these messages again (지원-104)."""
 
     async def asked_again(self, *, content: bool = True) -> Sequence[Sending]:
-        """Those that the portal asked for and that were not accepted since. `content` as in `sendings`."""
+        """Returns messages that the portal requested and has not accepted since. `content` as in `sendings`."""

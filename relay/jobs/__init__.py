@@ -1,1 +1,1 @@
-"""What one leader among many instances does without being asked: registry, statistics, retention."""
+"""Jobs that one leader among many instances runs by itself: registry, statistics, retention."""

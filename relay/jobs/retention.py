@@ -1,4 +1,4 @@
-"""What is over for long leaves the ledger, once a day: the law wants it kept for a while, and not for ever."""
+"""Removes old rows from the ledger once a day: the law requires them for a limited time."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,8 +11,8 @@ _DAY_S: Final = 86_400
 _KOREA_AHEAD_S: Final = 9 * 3600
 
 
-def limits_of(retention: Retention, now: int) -> Limits:
-    """What may go at `now`: everything that was over before these moments."""
+def build_limits(retention: Retention, now: int) -> Limits:
+    """Returns the limits at `now`: rows that ended before them may be removed."""
     return Limits(
         consents=now - retention.consents_days * _DAY_S,
         requests=now - retention.requests_days * _DAY_S,
@@ -23,7 +23,7 @@ def limits_of(retention: Retention, now: int) -> Limits:
 
 
 def next_at(clock: str, now: int) -> int:
-    """The next moment it is `clock` (hhmm) in Korea after `now`, epoch seconds."""
+    """Returns the next moment after `now` when it is `clock` (hhmm) in Korea, in epoch seconds."""
     midnight = (now + _KOREA_AHEAD_S) // _DAY_S * _DAY_S - _KOREA_AHEAD_S
     today = midnight + int(clock[:2]) * 3600 + int(clock[2:]) * 60
     return today if today > now else today + _DAY_S
@@ -31,13 +31,13 @@ def next_at(clock: str, now: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Tidying:
-    """The job: purges the archive by these limits."""
+    """The job that purges the archive by these limits."""
 
     archive: Archive
     retention: Retention
 
     async def run(self, fence: int, now: int) -> str:
-        """One purge; what went, in words. Raises Superseded."""
-        gone = await self.archive.purge(limits_of(self.retention, now), fence, now)
-        told = [f"{count} of {kind}" for kind, count in sorted(gone.items()) if count]
-        return f"removed {', '.join(told)}" if told else "nothing is old enough to go"
+        """Purges once. Returns what was removed, in words. Raises Superseded."""
+        removed = await self.archive.purge(build_limits(self.retention, now), fence, now)
+        parts = [f"{count} of {kind}" for kind, count in sorted(removed.items()) if count]
+        return f"removed {', '.join(parts)}" if parts else "nothing to remove"

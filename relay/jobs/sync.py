@@ -1,4 +1,4 @@
-"""The portal's registry, asked for and judged, then taken whole, held whole, or left: 지원-002, then 지원-003."""
+"""Synchronizes the portal's registry: 지원-002, then 지원-003. A sync is applied whole, held whole, or rejected."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -19,48 +19,48 @@ from relay.domain.registry import (
     RegistryMoved,
 )
 from relay.jobs.runner import JobFailed
-from relay.policy.registry.changes import without
+from relay.policy.registry.changes import drop_discarded
 from relay.policy.registry.guard import WINDOW_S, judge
-from relay.policy.registry.messages import EVERYTHING, far_ahead
-from relay.policy.registry.organizations import ToldOrganisations, changes_of, read_organisations
-from relay.policy.registry.rows import Unfit
-from relay.policy.registry.services import ToldService, ToldServices, read_services
+from relay.policy.registry.messages import EVERYTHING, is_far_ahead
+from relay.policy.registry.organizations import ListedOrganisations, compare_with_registry, read_organisations
+from relay.policy.registry.rows import InvalidBody
+from relay.policy.registry.services import ListedService, ListedServices, read_services
 from relay.policy.settings.portal import Guard, SyncLimits
 
 _DAY_S: Final = 86_400
 _TIMES: Final = 4
-"""So often a sync begins before it gives up because others change the registry."""
-_FAR_AHEAD: Final = "the portal's search_timestamp is more than a day ahead: everything is asked for again"
-_LET_GO: Final = "what was held is let go: all that the portal lists is harmless now"
+"""Maximum number of attempts while the registry changes concurrently."""
+_FAR_AHEAD: Final = "the portal's search_timestamp is more than a day ahead: everything is requested again"
+_DROPPED: Final = "the held sync is dropped: the portal lists nothing harmful any more"
 
 
 class Hasher(Protocol):
-    """Who turns the portal's secrets into what may be kept."""
+    """Hashes the portal's secrets for storage."""
 
     def mark(self, client_id: str, secret: str) -> bytes:
-        """What tells whether a service's secret is the same as before."""
+        """Returns an HMAC that is equal when a service's secret is equal."""
 
     def is_comparable(self, mark: bytes) -> bool:
-        """Whether a mark was made with the key of today: then another mark is another secret."""
+        """Returns whether a mark was made with today's key: then a different mark means a different secret."""
 
     async def hashed(self, secrets: Sequence[str]) -> Sequence[str]:
-        """The slow hashes of these secrets, in their order."""
+        """Returns slow hashes of these secrets, in order."""
 
     async def fit(self, pairs: Sequence[tuple[str, str]]) -> Sequence[bool]:
-        """Whether each of these is a secret and its slow hash, in their order."""
+        """Returns for each pair of secret and slow hash whether they match, in order."""
 
 
 class SyncFailed(JobFailed):
-    """Nothing was taken. `problems` say why, each with place and rule, at most 100 of all that were found."""
+    """Nothing was applied. `problems` are the reasons with place and rule, at most 100."""
 
-    def __init__(self, said: str, problems: tuple[str, ...]) -> None:
-        super().__init__("\n".join((said, *problems)))
+    def __init__(self, summary: str, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join((summary, *problems)))
         self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a sync is held against: the registry, what is held, what was, and what a person threw away."""
+    """State that a sync is judged against: registry, held sync, former values, discarded changes."""
 
     registry: Registry
     held: Held | None
@@ -68,39 +68,43 @@ class _Known:
     discarded: Sequence[Discarded]
 
     def services(self, client_id: str) -> list[RegisteredService]:
-        """Every form of a service whose secret was hashed before."""
-        told = [self.registry, *([self.held.changes] if self.held else ()), *(one.changes for one in self.discarded)]
+        """Returns every known version of a service whose secret was hashed."""
+        sources = [
+            self.registry,
+            *([self.held.changes] if self.held else ()),
+            *(discard.changes for discard in self.discarded),
+        ]
         former = [step.value for step in self.past.services.get(client_id, ())]
-        found = [*(one.services.get(client_id) for one in told), *former]
-        return [one for one in found if one is not None and one.secret_hash]
+        versions = [*(source.services.get(client_id) for source in sources), *former]
+        return [version for version in versions if version is not None and version.secret_hash]
 
 
-class _Heard(NamedTuple):
-    """What differs from the registry, with the services as they were told, and how many of nobody are left out.
+class _Difference(NamedTuple):
+    """Differences from the registry, the listed services, and the number of skipped services.
 
     A service whose secret is new has no secret_hash yet.
     """
 
     changes: RegistryChanges
-    told: Mapping[str, ToldService | None]
+    services: Mapping[str, ListedService | None]
     left_out: int
 
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """Asks the portal and keeps what it says. `relay` is our own org_code.
+    """Reads the portal's registry and stores it. `relay` is our own org_code.
 
-    Everything is read and judged before anything is written. Secrets are judged by their marks; those that are new are
-    hashed once it is known that they are taken or held. While something is held, everything is asked for: what
-    changed since then says nothing of it. So the whole difference is judged anew, and held again, or taken when it is
-    harmless by then. One sync is under way at a time: what one heard earlier must not undo what another took since.
+    Everything is read and judged before anything is written. Secrets are compared by their marks; new ones are hashed
+    after it is decided that they are applied or held. While a sync is held, everything is requested: a delta would not
+    repeat the held changes. So the whole difference is judged again, and held again, or applied when it became
+    harmless. Syncs run one at a time: a slow one must not undo what a later one applied.
 
-    Before anything is asked, the consents to operators and services that are away for `forget_days` end: who comes
-    back later than that begins anew.
+    First, consents to operators and services that were removed more than `forget_days` ago end; a party that returns
+    later needs new ones.
     """
 
     portal: Portal
-    book: RegistryBook
+    store: RegistryBook
     hasher: Hasher
     guard: Guard
     relay: str
@@ -109,168 +113,181 @@ class Sync:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
 
     async def run(self, *, full: bool, fence: int, now: int) -> str:
-        """One sync, of everything when `full` is set, something is held, or nothing was heard; the outcome in words.
+        """Runs one sync, of everything when `full` is set, one is held, or none was applied yet. Returns the outcome.
 
-        When somebody releases what is held meanwhile, it begins anew, with everything. Raises SyncFailed when the
-        portal gave nothing that can be used, JobFailed when the registry changes each time, Superseded.
+        It starts again with everything when a held sync is released meanwhile. Raises SyncFailed when the portal sent
+        nothing usable, JobFailed when the registry changes each time, and Superseded.
         """
         async with self.turn:
-            forgotten = await self.book.forget_away(now - self.forget_days * _DAY_S, fence, now)
-            for anew in range(_TIMES):
+            ended = await self.store.forget_away(now - self.forget_days * _DAY_S, fence, now)
+            for attempt in range(_TIMES):
                 with suppress(RegistryMoved):
-                    outcome = await self._once(full=full or anew > 0, fence=fence, now=now)
-                    return "; ".join((outcome, *self._forgotten(forgotten)))
-        raise JobFailed(f"the registry was changed by others while the portal was asked, {_TIMES} times in a row")
+                    outcome = await self._sync_once(full=full or attempt > 0, fence=fence, now=now)
+                    return "; ".join((outcome, *self._describe_ended(ended)))
+        raise JobFailed(f"the registry was changed concurrently, {_TIMES} times in a row")
 
-    async def _once(self, *, full: bool, fence: int, now: int) -> str:
-        """Ask, judge and write, once. Raises RegistryMoved when it was judged by a registry of the past."""
-        known = await self._what_is_known(now)
+    async def _sync_once(self, *, full: bool, fence: int, now: int) -> str:
+        """Reads, judges and writes once. Raises RegistryMoved when the registry changed meanwhile."""
+        known = await self._load_known(now)
         registry, held = known.registry, known.held
-        heard = await self._heard(known, full=full or held is not None)
-        wanted, discarded = without(heard.changes, known.discarded)
-        self._check_number_of_secrets(wanted)
-        judged, remarks = _timed(wanted, now)
-        remarks += (*_left_out(heard.left_out), *discarded)
+        difference = await self._read_portal(known, full=full or held is not None)
+        remaining, discarded = drop_discarded(difference.changes, known.discarded)
+        self._check_number_of_secrets(remaining)
+        judged, remarks = _check_timestamps(remaining, now)
+        remarks += (*_describe_left_out(difference.left_out), *discarded)
         judgement = await asyncio.to_thread(judge, registry, judged, known.past, self.guard, self.relay, now)
-        changes = await self._with_hashes(judged, heard.told)
-        if why := judgement.reasons:
-            await self.book.hold(changes, why, fence, now, judged=registry.number)
-            return "; ".join((f"held until a person releases it: {why[0]}", *why[1:], *remarks))
-        await self.book.take(changes, fence, now, judged=registry.number, counted=judgement.counted)
-        taken = f"taken: {told(registry, changes)}" if changes else "nothing changed"
-        return "; ".join((taken, *remarks) if held is None else (taken, _LET_GO, *remarks))
+        changes = await self._with_hashes(judged, difference.services)
+        if reasons := judgement.reasons:
+            await self.store.hold(changes, reasons, fence, now, judged=registry.number)
+            return "; ".join((f"held until a person releases it: {reasons[0]}", *reasons[1:], *remarks))
+        await self.store.take(changes, fence, now, judged=registry.number, counted=judgement.counted)
+        taken = f"taken: {describe_changes(registry, changes)}" if changes else "nothing changed"
+        return "; ".join((taken, *remarks) if held is None else (taken, _DROPPED, *remarks))
 
-    async def _what_is_known(self, now: int) -> _Known:
-        held, registry = await self.book.held(), await self.book.registry()
-        past = await self.book.past(now - max(WINDOW_S, self.forget_days * _DAY_S))
-        return _Known(registry, held, past, await self.book.discarded(now - WINDOW_S))
+    async def _load_known(self, now: int) -> _Known:
+        held, registry = await self.store.held(), await self.store.registry()
+        past = await self.store.past(now - max(WINDOW_S, self.forget_days * _DAY_S))
+        return _Known(registry, held, past, await self.store.discarded(now - WINDOW_S))
 
-    def _forgotten(self, count: int) -> tuple[str, ...]:
+    def _describe_ended(self, count: int) -> tuple[str, ...]:
         consents = "1 consent" if count == 1 else f"{count} consents"
-        away = f"away for more than {self.forget_days} days"
-        return (f"{consents} to operators or services {away} ended",) if count else ()
+        condition = f"away for more than {self.forget_days} days"
+        return (f"{consents} to operators or services {condition} ended",) if count else ()
 
     async def ahead(self, now: int) -> RegistryChanges:
-        """What a sync of everything would change now; nothing is written. Raises SyncFailed."""
-        return (await self._heard(await self._what_is_known(now), full=True)).changes
+        """Returns what a sync of everything would change now; writes nothing. Raises SyncFailed."""
+        return (await self._read_portal(await self._load_known(now), full=True)).changes
 
-    async def _heard(self, known: _Known, *, full: bool) -> _Heard:
-        """Ask the portal and compare. Raises SyncFailed."""
+    async def _read_portal(self, known: _Known, *, full: bool) -> _Difference:
+        """Reads the portal's lists and compares them with the registry. Raises SyncFailed."""
         registry = known.registry
         try:
             organisations = await self._organisations(registry, EVERYTHING if full else registry.orgs_timestamp)
-            since = EVERYTHING if full or _newcomers(registry, organisations) else registry.services_timestamp
+            since = EVERYTHING if full or _has_new_callers(registry, organisations) else registry.services_timestamp
             services = await self._services(registry, organisations, since)
         except (PortalAway, PortalRefused) as error:
             raise SyncFailed(f"the portal gave no registry: {error}", ()) from error
-        kept = await self._kept(known, services.told)
-        changes = await asyncio.to_thread(changes_of, registry, organisations, kept, services.timestamp)
-        return _Heard(changes, services.told, services.left_out)
+        kept = await self._with_known_hashes(known, services.services)
+        changes = await asyncio.to_thread(compare_with_registry, registry, organisations, kept, services.timestamp)
+        return _Difference(changes, services.services, services.left_out)
 
-    async def _organisations(self, registry: Registry, since: str) -> ToldOrganisations:
+    async def _organisations(self, registry: Registry, since: str) -> ListedOrganisations:
         body = await self.portal.organisations(since)
         try:
             return await asyncio.to_thread(read_organisations, body, registry, since)
-        except Unfit as unfit:
-            raise _unfit("지원-002", unfit) from unfit
+        except InvalidBody as error:
+            raise _invalid_body("지원-002", error) from error
 
-    async def _services(self, registry: Registry, organisations: ToldOrganisations, since: str) -> ToldServices:
+    async def _services(self, registry: Registry, organisations: ListedOrganisations, since: str) -> ListedServices:
         body = await self.portal.services(since)
         try:
             return await asyncio.to_thread(read_services, body, registry, organisations, since, self.limits)
-        except Unfit as unfit:
-            raise _unfit("지원-003", unfit) from unfit
+        except InvalidBody as error:
+            raise _invalid_body("지원-003", error) from error
 
-    async def _kept(
-        self, known: _Known, services: Mapping[str, ToldService | None]
+    async def _with_known_hashes(
+        self, known: _Known, services: Mapping[str, ListedService | None]
     ) -> Mapping[str, RegisteredService | None]:
-        """Services with the hashes of their secrets, as far as they were hashed before; nothing is hashed here.
+        """Returns services with known hashes of their secrets; hashes nothing.
 
-        A secret is known by its mark. Where the key of the marks is another one by now, it is compared with the hash
-        that stands: once, since the service is kept with a mark of today then.
+        A secret is recognized by its mark. When the key of the marks changed, it is compared with the stored hash
+        once, because the service is then stored with a mark of today's key.
         """
-        live = [one for one in services.values() if one is not None]
-        kept = await asyncio.to_thread(lambda: {one.client_id: self._known(one, known) for one in live})
+        listed = [service for service in services.values() if service is not None]
+        result = await asyncio.to_thread(
+            lambda: {service.client_id: self._to_stored(service, known) for service in listed}
+        )
         hashes = {
-            one.client_id: standing.secret_hash
-            for one in live
-            if (standing := known.registry.services.get(one.client_id)) is not None
-            if not kept[one.client_id].secret_hash and not self.hasher.is_comparable(standing.secret_mark)
+            service.client_id: stored.secret_hash
+            for service in listed
+            if (stored := known.registry.services.get(service.client_id)) is not None
+            if not result[service.client_id].secret_hash and not self.hasher.is_comparable(stored.secret_mark)
         }
-        unmarked = [one for one in live if hashes.get(one.client_id)]
-        fits = await self.hasher.fit([(one.secret, hashes[one.client_id]) for one in unmarked])
-        for one, same in zip(unmarked, fits, strict=True):
-            if same:
-                kept[one.client_id] = replace(kept[one.client_id], secret_hash=hashes[one.client_id])
-        return dict.fromkeys(services) | kept
+        unmarked = [service for service in listed if hashes.get(service.client_id)]
+        fits = await self.hasher.fit([(service.secret, hashes[service.client_id]) for service in unmarked])
+        for service, matches in zip(unmarked, fits, strict=True):
+            if matches:
+                result[service.client_id] = replace(result[service.client_id], secret_hash=hashes[service.client_id])
+        return dict.fromkeys(services) | result
 
     def _check_number_of_secrets(self, changes: RegistryChanges) -> None:
-        """Raise SyncFailed when a sync brings more secrets to be hashed than one sync may."""
+        """Raises SyncFailed when a sync has more new secrets than the limit."""
         count, most = len(_unhashed(changes)), self.limits.secrets
         if count > most:
             rule = f"{count} client secrets are new, {most} at most (portal.limits.secrets)"
-            raise SyncFailed("지원-003 is not fit to be taken: 1 problem:", (rule,))
+            raise SyncFailed("지원-003 is invalid: 1 problem:", (rule,))
 
     async def _with_hashes(
-        self, changes: RegistryChanges, services: Mapping[str, ToldService | None]
+        self, changes: RegistryChanges, services: Mapping[str, ListedService | None]
     ) -> RegistryChanges:
-        """Changes with the hashes of the secrets that are new in them."""
+        """Returns changes with hashes of their new secrets."""
         new = _unhashed(changes)
-        secrets = [one.secret for client_id in new if (one := services[client_id]) is not None]
+        secrets = [service.secret for client_id in new if (service := services[client_id]) is not None]
         hashes = dict(zip(new, await self.hasher.hashed(secrets), strict=True))
-        kept = {name: replace(one, secret_hash=hashes[name]) for name, one in new.items()}
-        return replace(changes, services={**changes.services, **kept}) if kept else changes
+        hashed = {name: replace(service, secret_hash=hashes[name]) for name, service in new.items()}
+        return replace(changes, services={**changes.services, **hashed}) if hashed else changes
 
-    def _known(self, one: ToldService, known: _Known) -> RegisteredService:
-        """A service as it is kept; its secret_hash "" when no mark says that this secret was hashed before."""
-        mark = self.hasher.mark(one.client_id, one.secret)
-        same = (
-            former.secret_hash for former in known.services(one.client_id) if compare_digest(former.secret_mark, mark)
+    def _to_stored(self, service: ListedService, known: _Known) -> RegisteredService:
+        """Returns a service for storage; secret_hash is "" when no mark proves that its secret was hashed before."""
+        mark = self.hasher.mark(service.client_id, service.secret)
+        hashes = (
+            former.secret_hash
+            for former in known.services(service.client_id)
+            if compare_digest(former.secret_mark, mark)
         )
         return RegisteredService(
-            one.client_id, one.operator, one.name, next(same, ""), one.callbacks, one.app_schemes, secret_mark=mark
+            service.client_id,
+            service.operator,
+            service.name,
+            next(hashes, ""),
+            service.callbacks,
+            service.app_schemes,
+            secret_mark=mark,
         )
 
 
-def told(registry: Registry, changes: RegistryChanges) -> str:
-    """Changes in words: how many are new, changed and gone, of organisations and of services."""
-    organisations = _counted(registry.organisations, changes.organisations)
-    services = _counted(registry.services, changes.services)
+def describe_changes(registry: Registry, changes: RegistryChanges) -> str:
+    """Describes changes: how many organisations and services are new, changed and gone."""
+    organisations = _count_changes(registry.organisations, changes.organisations)
+    services = _count_changes(registry.services, changes.services)
     return f"organisations {organisations}; services {services}"
 
 
-def _counted(known: Mapping[str, object], changes: Mapping[str, object]) -> str:
+def _count_changes(known: Mapping[str, object], changes: Mapping[str, object]) -> str:
     gone = sum(new is None for new in changes.values())
     new = sum(key not in known for key in changes)
     return f"{new} new, {len(changes) - new - gone} changed, {gone} gone"
 
 
 def _unhashed(changes: RegistryChanges) -> Mapping[str, RegisteredService]:
-    """Services of these changes whose secrets are new."""
-    return {name: one for name, one in changes.services.items() if one is not None and not one.secret_hash}
+    """Returns services whose secrets are new."""
+    return {
+        name: service for name, service in changes.services.items() if service is not None and not service.secret_hash
+    }
 
 
-def _timed(changes: RegistryChanges, now: int) -> tuple[RegistryChanges, tuple[str, ...]]:
-    """Changes that are asked from next with a time the portal can have meant, and a remark when it told another."""
+def _check_timestamps(changes: RegistryChanges, now: int) -> tuple[RegistryChanges, tuple[str, ...]]:
+    """Returns changes with plausible timestamps, and a remark when one was too far ahead."""
     stamps = (changes.orgs_timestamp, changes.services_timestamp)
-    fit = [EVERYTHING if far_ahead(stamp, now) else stamp for stamp in stamps]
-    timed = replace(changes, orgs_timestamp=fit[0], services_timestamp=fit[1])
-    return timed, () if timed == changes else (_FAR_AHEAD,)
+    plausible = [EVERYTHING if is_far_ahead(stamp, now) else stamp for stamp in stamps]
+    corrected = replace(changes, orgs_timestamp=plausible[0], services_timestamp=plausible[1])
+    return corrected, () if corrected == changes else (_FAR_AHEAD,)
 
 
-def _left_out(count: int) -> tuple[str, ...]:
+def _describe_left_out(count: int) -> tuple[str, ...]:
     services = "1 service" if count == 1 else f"{count} services"
     return (f"{services} of organisations that go or are unknown left out",) if count else ()
 
 
-def _newcomers(registry: Registry, organisations: ToldOrganisations) -> bool:
-    """Whether somebody who may call comes, perhaps back: its services need not be in a delta."""
+def _has_new_callers(registry: Registry, organisations: ListedOrganisations) -> bool:
+    """Returns whether a calling organisation is new or returns: its services may be missing in a delta."""
     return any(
-        one is not None and one.calls and code not in registry.organisations for code, one in organisations.told.items()
+        org is not None and org.calls and code not in registry.organisations
+        for code, org in organisations.organisations.items()
     )
 
 
-def _unfit(api_id: str, unfit: Unfit) -> SyncFailed:
-    problems = "1 problem" if unfit.found == 1 else f"{unfit.found} problems"
-    first = f", the first {len(unfit.problems)}" if unfit.found > len(unfit.problems) else ""
-    return SyncFailed(f"{api_id} is not fit to be taken: {problems}{first}:", unfit.problems)
+def _invalid_body(api_id: str, error: InvalidBody) -> SyncFailed:
+    problems = "1 problem" if error.count == 1 else f"{error.count} problems"
+    first = f", the first {len(error.problems)}" if error.count > len(error.problems) else ""
+    return SyncFailed(f"{api_id} is invalid: {problems}{first}:", error.problems)

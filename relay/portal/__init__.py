@@ -1,1 +1,1 @@
-"""What the relay offers the portal (종합포털): 지원-101..104, behind the gateway (규격 5.2)."""
+"""Support APIs that the relay offers to the portal (종합포털): 지원-101..104, behind the gateway (규격 5.2)."""

@@ -1,4 +1,4 @@
-"""Who asks 지원-102 to -104: the portal, by a token that 지원-101 gave it (40101)."""
+"""Authenticates the portal in 지원-102 to -104 by a token of 지원-101 (40101)."""
 
 from typing import Final
 
@@ -10,21 +10,21 @@ from relay.portal.services import Signer, SupportOffice
 _SCHEME: Final = "bearer "
 
 
-def check_bearer(office: SupportOffice, signer: Signer, call: Call, now: float) -> None:
-    """Hold a call's Authorization to the office, noting whose it is. Raises Refusal (40101, 40104).
+def check_bearer(settings: SupportOffice, signer: Signer, call: Call, now: float) -> None:
+    """Checks a call's Authorization and notes its client. Raises Refusal (40101, 40104).
 
-    The token must be ours, for the support APIs, and stand for the portal and the credential of these settings: when
-    the portal is given another client_id, its former tokens end.
+    The token must be ours, for the support APIs, and for the portal and client_id of these settings: a new client_id
+    ends the former tokens.
     """
-    sent = call.header("authorization")
-    if not sent:
+    authorization = call.header("authorization")
+    if not authorization:
         raise Refusal(FAULTS["token_missing"])
-    if sent[: len(_SCHEME)].lower() != _SCHEME or not sent.isascii():
+    if authorization[: len(_SCHEME)].lower() != _SCHEME or not authorization.isascii():
         raise Refusal(FAULTS["token_malformed"])
-    claims = signer.read(sent[len(_SCHEME) :], int(now), MANAGE)
-    if (claims.aud, claims.client_id) != (office.portal.org_code, office.portal.offers.client_id):
+    claims = signer.read(authorization[len(_SCHEME) :], int(now), MANAGE)
+    if (claims.aud, claims.client_id) != (settings.portal.org_code, settings.portal.offers.client_id):
         raise Refusal(FAULTS["token_of_other_operator"])
-    if claims.org_code != office.relay:
+    if claims.org_code != settings.relay:
         raise Refusal(FAULTS["token_of_other_provider"])
     if MANAGE not in claims.scopes:
         raise Refusal(FAULTS["scope_missing"], MANAGE)

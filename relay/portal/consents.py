@@ -1,48 +1,48 @@
-"""지원-103: what one customer consented to, at an institution or for an operator. Optional for relays (core 2.2)."""
+"""지원-103: consents of one customer, at an institution or for an operator. Optional for relays (core 2.2)."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from relay.domain.authorization.consent import KOREA, Consent, scope_at
 from relay.domain.fault import FAULTS, Refusal
-from relay.portal.services import Asked, Support
+from relay.portal.services import PortalRequest, Support
 
 
-async def consents(support: Support, asked: Asked) -> Mapping[str, object]:
-    """Whether the customer has consents that hold here, and which, by service.
+async def list_consents(support: Support, request: PortalRequest) -> Mapping[str, object]:
+    """Returns whether the customer has consents in force, and which, by service.
 
-    An institution's org_code asks for those at it, an operator's for those it got at all institutions of this relay.
+    The org_code of an institution selects those at it, that of an operator those at all institutions of this relay.
     Raises Refusal (40303), Unreachable.
     """
-    held = [
+    in_force = [
         consent
-        for consent in await _in_force(support, asked)
-        if consent.provider in asked.office.members and consent.particulars.ends_at > asked.now
+        for consent in await _in_force(support, request)
+        if consent.provider in request.office.members and consent.particulars.ends_at > request.now
     ]
-    if not held:
+    if not in_force:
         return {"is_member": "false"}
     services: dict[str, list[dict[str, str]]] = {}
-    for consent in held:
-        industry = asked.office.members[consent.provider].industry
-        services.setdefault(consent.client_id, []).append(_told(consent, industry))
+    for consent in in_force:
+        industry = request.office.members[consent.provider].industry
+        services.setdefault(consent.client_id, []).append(_build_entry(consent, industry))
     rows = [
-        {"client_id": client_id, "consent_cnt": str(len(told)), "consent_list": told}
-        for client_id, told in sorted(services.items())
+        {"client_id": client_id, "consent_cnt": str(len(entries)), "consent_list": entries}
+        for client_id, entries in sorted(services.items())
     ]
     return {"is_member": "true", "service_cnt": str(len(rows)), "service_list": rows}
 
 
-async def _in_force(support: Support, asked: Asked) -> Sequence[Consent]:
-    org_code, ci = asked.values["org_code"], asked.values["user_ci"]
-    if org_code in asked.office.members:
-        asked.note.provider = org_code
+async def _in_force(support: Support, request: PortalRequest) -> Sequence[Consent]:
+    org_code, ci = request.values["org_code"], request.values["user_ci"]
+    if org_code in request.office.members:
+        request.note.provider = org_code
         return await support.consents.consents_in_force(ci, provider=org_code)
-    if org_code in asked.office.operators:
+    if org_code in request.office.operators:
         return await support.consents.consents_in_force(ci, operator=org_code)
     raise Refusal(FAULTS["provider_unknown"])
 
 
-def _told(consent: Consent, industry: str) -> dict[str, str]:
+def _build_entry(consent: Consent, industry: str) -> dict[str, str]:
     given = datetime.fromtimestamp(consent.given_at, KOREA)
     return {
         "org_code": consent.provider,

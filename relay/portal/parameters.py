@@ -1,4 +1,4 @@
-"""The parameters of 지원-102 to -104: read so that no two readers could see different ones, held to the catalogue."""
+"""Parameters of 지원-102 to -104: read unambiguously and validated against the catalogue."""
 
 from collections.abc import Mapping
 
@@ -13,21 +13,21 @@ from relay.policy.call.query import QUERY_OF_A_POST, body_parameters, query_para
 
 
 def check_headers(call: Call, api: Api) -> None:
-    """Judge the headers beside Authorization. Raises Refusal (40002)."""
+    """Validates the headers beside Authorization. Raises Refusal (40002)."""
     if not call.tran_id:
         raise Refusal(FAULTS["header_malformed"], TRAN_ID_FORM)
     if api.method == "POST":
-        sent = call.header("content-type")
-        check_json_type(sent.encode("utf-8", "surrogateescape") if sent else None)
+        content_type = call.header("content-type")
+        check_json_type(content_type.encode("utf-8", "surrogateescape") if content_type else None)
         if "content-encoding" in call.headers:
             raise Refusal(FAULTS["header_malformed"], "Content-Encoding은 허용되지 않습니다")
 
 
-def parameters_of(call: Call, api: Api) -> Mapping[str, str]:
-    """The parameters as texts, each required one there, all of their types and codes. Raises Refusal (40001)."""
-    sent = _body(call) if api.method == "POST" else _query(call.query or "")
-    check_of(api.api_id)(sent)
-    return {name: text_of(value) for name, value in sent.items()}
+def read_parameters(call: Call, api: Api) -> Mapping[str, str]:
+    """Returns the parameters as texts, complete and valid. Raises Refusal (40001)."""
+    parameters = _body(call) if api.method == "POST" else _query(call.query or "")
+    check_of(api.api_id)(parameters)
+    return {name: text_of(value) for name, value in parameters.items()}
 
 
 def _body(call: Call) -> Mapping[str, object]:

@@ -1,4 +1,4 @@
-"""What the support APIs decide by, and what they need from outside: the office, swapped whole when settings change."""
+"""Settings and ports of the support APIs. The settings are replaced as a whole when they change."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ from relay.policy.settings.portal import PortalSettings
 
 @dataclass(frozen=True, slots=True)
 class SupportOffice:
-    """Everything that stands in the settings and the registry.
+    """Values of the settings and the registry.
 
-    `relay` is our own org_code, `issuer` what tokens say of who issued them. `members` are the institutions by
-    org_code, `calendars` those that plan maintenance, `operators` the org_codes of everyone who may call.
+    `relay` is our own org_code, `issuer` the issuer of tokens. `members` are the institutions by org_code, `calendars`
+    those with planned maintenance, `operators` the org_codes of all callers.
     """
 
     relay: str
@@ -33,53 +33,53 @@ class SupportOffice:
     def of(
         cls, relay: str, issuer: str, portal: PortalSettings, providers: Iterable[Provider], operators: Iterable[str]
     ) -> Self:
-        """The office with these institutions and operators."""
+        """Returns the settings with these institutions and operators."""
         members = {provider.org_code: provider for provider in providers}
         compiled = {code: compile_maintenance(provider.maintenance) for code, provider in members.items()}
         calendars = {code: calendar for code, calendar in compiled.items() if calendar is not None}
         return cls(relay, issuer, portal, members, calendars, frozenset(operators))
 
     def member(self, org_code: str, note: Note) -> Provider:
-        """The institution that `org_code` names, noted. Raises Refusal provider_unknown (40303)."""
-        found = self.members.get(org_code)
-        if found is None:
+        """Returns the institution of `org_code` and notes it. Raises Refusal provider_unknown (40303)."""
+        member = self.members.get(org_code)
+        if member is None:
             raise Refusal(FAULTS["provider_unknown"])
-        note.provider = found.org_code
-        return found
+        note.provider = member.org_code
+        return member
 
 
 class Signer(Protocol):
-    """Who signs tokens, and reads those it signed."""
+    """Signs tokens, and reads its own tokens."""
 
     def sign(self, claims: Mapping[str, object], now: int) -> tuple[str, bytes]:
-        """The signed token (JWS compact) and the SHA-256 of its header and payload."""
+        """Returns the signed token (JWS compact) and the SHA-256 of its header and payload."""
 
     def read(self, token: str, now: int, use: str) -> Claims:
-        """Claims of one of our own tokens, meant for `use`. Raises Refusal (40101)."""
+        """Returns the claims of one of our tokens, meant for `use`. Raises Refusal (40101)."""
 
 
 class Secrets(Protocol):
-    """Who compares client secrets with slow hashes, in constant time, off the loop."""
+    """Compares client secrets with slow hashes, in constant time, off the event loop."""
 
     async def fit(self, whose: str, secret_hash: str, secret: str) -> bool:
-        """Whether this is the secret behind the hash. `whose` names the caller, in whose lane it waits.
+        """Returns whether this is the secret of the hash. `whose` names the caller, in whose queue it waits.
 
         Raises Crowded.
         """
 
 
 class Probe(Protocol):
-    """Who tries whether an institution can be reached."""
+    """Probes institutions."""
 
     async def reaches(self, provider: Provider) -> bool | None:
-        """Whether one of its places takes a connection, TLS included, in time; None when that could not be tried."""
+        """Returns whether a `base_url` accepts a connection, TLS included, in time; None: it could not be tried."""
 
 
 @dataclass(slots=True)
 class Support:
-    """The office and its tools. `office` is read once per call, None while there is no portal.
+    """The settings and ports. `office` is read once per call, None without a portal.
 
-    `clock` tells epoch seconds, `random` makes jtis.
+    `clock` returns epoch seconds, `random` makes jtis.
     """
 
     office: SupportOffice | None
@@ -93,8 +93,8 @@ class Support:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the portal asks in 지원-102 to -104, held to the catalogue. Its token was good; `now` in epoch seconds."""
+class PortalRequest:
+    """A valid request of 지원-102 to -104 with an accepted token; `now` in epoch seconds."""
 
     office: SupportOffice
     values: Mapping[str, str] = field(repr=False)

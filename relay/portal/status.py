@@ -1,4 +1,4 @@
-"""지원-102: how an institution is (정상, 장애, 시스템 점검, 기타)."""
+"""지원-102: availability of an institution (정상, 장애, 시스템 점검, 기타)."""
 
 from collections.abc import Mapping
 
@@ -7,27 +7,27 @@ from relay.domain.statistics import Pulse
 from relay.policy.call.maintenance import in_maintenance
 from relay.policy.settings.directory import Provider
 from relay.policy.statistics.availability import Availability, by_probe, by_pulse
-from relay.portal.services import Asked, Support
+from relay.portal.services import PortalRequest, Support
 
 
-async def status(support: Support, asked: Asked) -> Mapping[str, object]:
-    """The availability: by its own calendar, by how calls met it lately, else by whether it can be reached.
+async def get_status(support: Support, request: PortalRequest) -> Mapping[str, object]:
+    """Returns the availability: by its maintenance calendar, else by recent calls, else by a probe.
 
-    A ledger that is away does not stop this. Raises Refusal (40303).
+    An unavailable ledger does not prevent this. Raises Refusal (40303).
     """
-    member = asked.office.member(asked.values["org_code"], asked.note)
-    return {"availability": str(await _availability(support, asked, member))}
+    member = request.office.member(request.values["org_code"], request.note)
+    return {"availability": str(await _availability(support, request, member))}
 
 
-async def _availability(support: Support, asked: Asked, member: Provider) -> Availability:
-    if in_maintenance(asked.office.calendars.get(member.org_code), asked.now):
+async def _availability(support: Support, request: PortalRequest, member: Provider) -> Availability:
+    if in_maintenance(request.office.calendars.get(member.org_code), request.now):
         return Availability.MAINTENANCE
     pulse = await _pulse(support, member.org_code)
-    return by_pulse(pulse, asked.now) or by_probe(await support.probe.reaches(member))
+    return by_pulse(pulse, request.now) or by_probe(await support.probe.reaches(member))
 
 
 async def _pulse(support: Support, org_code: str) -> Pulse | None:
     try:
         return await support.statistics.pulse(org_code)
-    except Unreachable:  # the ledger's outage is logged
+    except Unreachable:  # the ledger logs its outage itself
         return None

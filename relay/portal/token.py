@@ -1,4 +1,4 @@
-"""지원-101: the one token that opens the support APIs to the portal (core 2.2, 3.6; RFC 6749 4.4)."""
+"""지원-101: issues the token for the support APIs to the portal (core 2.2, 3.6; RFC 6749 4.4)."""
 
 from typing import Final
 
@@ -12,41 +12,45 @@ _GRANT: Final = "client_credentials"
 _DAY_S: Final = 86_400
 
 
-async def token(support: Support, office: SupportOffice, call: Call) -> Answer:
-    """A token for the portal. Raises OAuthRefusal, Crowded.
+async def issue_token(support: Support, settings: SupportOffice, call: Call) -> Answer:
+    """Returns a token for the portal. Raises OAuthRefusal, Crowded.
 
-    A client_id nobody knows costs and says the same as a wrong secret: the one hash there is gets compared.
+    An unknown client_id takes as long and gets the same answer as a wrong secret: the hash is compared in both cases.
     """
-    now, portal = int(support.clock()), office.portal
+    now, portal = int(support.clock()), settings.portal
     form = form_of(call)
-    granted, scope = form.get("grant_type"), form.get("scope")
-    if granted and granted != _GRANT:
+    grant_type, scope = form.get("grant_type"), form.get("scope")
+    if grant_type and grant_type != _GRANT:
         raise OAuthRefusal("unsupported_grant_type", f"지원하지 않는 grant_type입니다: grant_type ({_GRANT})")
     if scope and scope != MANAGE:
         raise OAuthRefusal("invalid_scope", f"허용되지 않는 scope입니다: scope ({MANAGE})")
     hold("지원-101", form)
     if portal.org_code not in call.operators:
         raise OAuthRefusal("unauthorized_client", "종합포털의 인증서와 IP 주소가 아닙니다", reason=call.fault)
-    known = form["client_id"] == portal.offers.client_id
-    fits = await support.secrets.fit(portal.org_code, portal.offers.client_secret_hash, form["client_secret"])
-    if not known or not fits:
+    is_known_client = form["client_id"] == portal.offers.client_id
+    is_secret_valid = await support.secrets.fit(
+        portal.org_code, portal.offers.client_secret_hash, form["client_secret"]
+    )
+    if not is_known_client or not is_secret_valid:
         raise OAuthRefusal("invalid_client", "client_id 또는 client_secret이 올바르지 않습니다")
     call.note.operator, call.note.client_id = portal.org_code, portal.offers.client_id
-    lasts = portal.offers.token_days * _DAY_S
-    signed, _ = support.signer.sign(_claims(office, support.random(), now, lasts), now)
-    return Answer(200, {"token_type": "Bearer", "access_token": signed, "expires_in": str(lasts), "scope": MANAGE})
+    lifetime_s = portal.offers.token_days * _DAY_S
+    encoded, _ = support.signer.sign(_build_claims(settings, support.random(), now, lifetime_s), now)
+    return Answer(
+        200, {"token_type": "Bearer", "access_token": encoded, "expires_in": str(lifetime_s), "scope": MANAGE}
+    )
 
 
-def _claims(office: SupportOffice, jti: str, now: int, lasts: int) -> dict[str, object]:
-    """What it says: the standard's five, when, whose credential it stands for, and that it opens nothing else."""
+def _build_claims(settings: SupportOffice, jti: str, now: int, lifetime_s: int) -> dict[str, object]:
+    """Returns the claims: the standard's five, times, the client, and the use for the support APIs only."""
     return {
-        "iss": office.issuer,
-        "aud": office.portal.org_code,
+        "iss": settings.issuer,
+        "aud": settings.portal.org_code,
         "jti": jti,
         "iat": now,
-        "exp": now + lasts,
+        "exp": now + lifetime_s,
         "scope": MANAGE,
-        "org_code": office.relay,
-        "client_id": office.portal.offers.client_id,
+        "org_code": settings.relay,
+        "client_id": settings.portal.offers.client_id,
         "use": MANAGE,
     }

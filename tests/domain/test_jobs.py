@@ -1,4 +1,4 @@
-"""Jobs and who leads: what the ledger keeps of them, what everybody promises."""
+"""Jobs, terms and their ports."""
 
 import inspect
 
@@ -13,40 +13,40 @@ from relay.domain.jobs import (
     PortalCall,
     Superseded,
     Term,
-    age_of,
+    seconds_since,
 )
 
 
-def test_a_job_that_never_ran_never_failed_and_is_due():
+def test_a_new_job_state_is_all_zero():
     assert JobState("sync") == JobState("sync", 0, 0, 0, 0, 0, 0, "")
 
 
-def test_a_term_is_one_holders_and_one_fences():
+def test_terms_differ_by_holder_or_fence():
     assert Term("one", 1, 100) != Term("one", 2, 100)
     assert Term("one", 1, 100) != Term("two", 1, 100)
 
 
 @pytest.mark.parametrize(("until", "runs"), [(99, False), (100, False), (101, True), (460, True), (461, False)])
-def test_a_term_runs_until_it_ends_unless_it_ends_too_late_to_be_true(until, runs):
+def test_a_term_runs_until_its_plausible_end(until, runs):
     assert Term("one", 1, until).runs(100) is runs
 
 
-def test_who_is_superseded_says_nothing_more():
+def test_superseded_has_no_text():
     assert str(Superseded()) == ""
 
 
-def test_a_call_to_the_portal_has_no_place_for_what_was_said():
+def test_a_portal_call_has_no_field_for_content():
     assert list(PortalCall.__slots__) == [
         *("at", "api_id", "tran_id", "attempt", "status", "rsp_code", "took_ms", "outcome")
     ]
 
 
 @pytest.mark.parametrize("port", [Archive, JobsBook, Leadership])
-def test_a_port_is_a_shape_whose_duties_all_say_what_they_promise(port):
-    duties = [duty for name, duty in vars(port).items() if inspect.isfunction(duty) and not name.startswith("_")]
+def test_ports_are_protocols_with_documented_coroutines(port):
+    methods = [method for name, method in vars(port).items() if inspect.isfunction(method) and not name.startswith("_")]
     assert port._is_protocol
-    assert duties
-    assert all(duty.__doc__ and inspect.iscoroutinefunction(duty) for duty in duties)
+    assert methods
+    assert all(method.__doc__ and inspect.iscoroutinefunction(method) for method in methods)
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_a_port_is_a_shape_whose_duties_all_say_what_they_promise(port):
     [(940, 60), (1000, 0), (1000 + AHEAD_MOST_S, 0), (1001 + AHEAD_MOST_S, 30), (0, 30)],
 )
 def test_an_age_is_never_hidden_by_a_clock_that_ran_ahead(moment, seconds):
-    assert age_of(moment, 970.0, 1000.0) == seconds
+    assert seconds_since(moment, 970.0, 1000.0) == seconds

@@ -1,4 +1,4 @@
-"""The portal's answers that are none, in words that show no value."""
+"""Errors of the portal, whose texts show no values."""
 
 import inspect
 
@@ -15,17 +15,19 @@ from relay.domain.portal import Portal, PortalAway, PortalRefused
         (401, "invalid_client", "지원-001", "지원-001: HTTP 401, rsp_code invalid_client"),
     ],
 )
-def test_a_refusal_of_the_portal_says_its_call_its_status_and_its_code(status, rsp_code, api_id, words):
+def test_a_refusal_has_api_status_and_code(status, rsp_code, api_id, words):
     refused = PortalRefused(status, rsp_code, api_id)
     assert (refused.status, refused.rsp_code, str(refused)) == (status, rsp_code, words)
 
 
-def test_a_portal_that_is_away_did_not_refuse():
+def test_unavailable_and_refused_are_different_errors():
     assert not issubclass(PortalAway, PortalRefused)
     assert not issubclass(PortalRefused, PortalAway)
 
 
-def test_every_call_to_the_portal_says_what_it_promises():
-    duties = [duty for name, duty in vars(Portal).items() if inspect.isfunction(duty) and not name.startswith("_")]
-    assert len(duties) == 3
-    assert all(duty.__doc__ and inspect.iscoroutinefunction(duty) for duty in duties)
+def test_portal_methods_are_documented_coroutines():
+    methods = [
+        method for name, method in vars(Portal).items() if inspect.isfunction(method) and not name.startswith("_")
+    ]
+    assert len(methods) == 3
+    assert all(method.__doc__ and inspect.iscoroutinefunction(method) for method in methods)

@@ -1,10 +1,10 @@
-"""The portal's registry: who calls, what changes, what is never shown."""
+"""The portal's registry: callers, changes, hidden secrets."""
 
 import inspect
 
 import pytest
 
-from relay.domain import registry as room
+from relay.domain import registry as registry_module
 from relay.domain.registry import (
     Organisation,
     OrgType,
@@ -32,20 +32,20 @@ from relay.domain.registry import (
         ("99", True, True),
     ],
 )
-def test_operators_and_receivers_call(org_type, is_receiver, calls):
+def test_operators_and_receivers_may_call(org_type, is_receiver, calls):
     assert Organisation("ZOPA000001", OrgType(org_type), "one", is_receiver=is_receiver).calls is calls
 
 
 @pytest.mark.parametrize("org_type", ["00", "08", "3", "", "003"])
-def test_a_type_nobody_wrote_down_is_none(org_type):
+def test_an_unknown_type_is_rejected(org_type):
     with pytest.raises(ValueError, match="is not a valid OrgType"):
         OrgType(org_type)
 
 
-def test_a_services_secret_is_not_shown_in_any_form():
-    told = repr(RegisteredService("one1", "ZOPA000001", "one", "$scrypt$Zq7marker", secret_mark=b"Zq7marker"))
-    assert "Zq7marker" not in told
-    assert "one1" in told
+def test_the_repr_of_a_service_hides_its_secret():
+    text = repr(RegisteredService("one1", "ZOPA000001", "one", "$scrypt$Zq7marker", secret_mark=b"Zq7marker"))
+    assert "Zq7marker" not in text
+    assert "one1" in text
 
 
 @pytest.mark.parametrize(
@@ -57,19 +57,23 @@ def test_a_services_secret_is_not_shown_in_any_form():
         ({"ZOPA000001": Organisation("ZOPA000001", OrgType.OPERATOR, "one")}, {}, True),
     ],
 )
-def test_a_sync_that_brings_nothing_changes_nothing(organisations, services, changes):
+def test_only_a_sync_with_changes_is_true(organisations, services, changes):
     assert bool(RegistryChanges(organisations, services, "20260705000000", "20260705000000")) is changes
 
 
 @pytest.mark.parametrize("port", [RegistrySource, RegistryBook])
-def test_a_port_is_a_shape_whose_duties_all_say_what_they_promise(port):
-    duties = [duty for name, duty in vars(port).items() if inspect.isfunction(duty) and not name.startswith("_")]
+def test_ports_are_protocols_with_documented_coroutines(port):
+    methods = [method for name, method in vars(port).items() if inspect.isfunction(method) and not name.startswith("_")]
     assert port._is_protocol
-    assert duties
-    assert all(duty.__doc__ and inspect.iscoroutinefunction(duty) for duty in duties)
+    assert methods
+    assert all(method.__doc__ and inspect.iscoroutinefunction(method) for method in methods)
 
 
-def test_everything_here_says_what_it_is():
-    made = [thing for thing in vars(room).values() if inspect.isclass(thing) and thing.__module__ == room.__name__]
-    assert made
-    assert all(vars(thing).get("__doc__") for thing in made)
+def test_every_class_has_a_docstring():
+    classes = [
+        value
+        for value in vars(registry_module).values()
+        if inspect.isclass(value) and value.__module__ == registry_module.__name__
+    ]
+    assert classes
+    assert all(vars(value).get("__doc__") for value in classes)

@@ -1,4 +1,4 @@
-"""What is counted together, and what of it is a success."""
+"""Lines, batches and messages of the statistics."""
 
 import pytest
 
@@ -19,17 +19,17 @@ def line(outcome):
         ("500_50001", False),
         ("400_invalid_grant", False),
         ("200_", False),
-        ("0_00000", True),  # the status alone does not tell
+        ("0_00000", True),  # the status does not matter
         ("200_100000", False),
         ("00000", False),
         ("", False),
     ],
 )
-def test_success_is_what_the_rsp_code_says(outcome, success):
+def test_the_rsp_code_determines_success(outcome, success):
     assert line(outcome).success is success
 
 
-def test_lines_that_say_the_same_are_counted_together():
+def test_equal_lines_are_one_key_and_lines_are_ordered():
     assert len({line("200_00000"): 1, line("200_00000"): 2}) == 1
     assert line("200_00000") != line("200_00001")
     assert min(line("400_40001"), line("200_00000")) == line("200_00000")
@@ -39,20 +39,26 @@ def test_a_day_has_two_slots():
     assert SLOTS == ("00", "01")
 
 
-def test_a_batch_needs_no_pulses():
+def test_pulses_of_a_batch_are_optional():
     assert Batch("one", {line("200_00000"): 1}).pulses == {}
 
 
-def test_what_was_sent_is_not_shown():
-    told = repr(Sending("20260705", "ZBAA000001", "1", SendingState.WAITING, content=b"Zq7marker"))
-    assert "Zq7marker" not in told
+def test_the_repr_of_a_message_hides_its_content():
+    text = repr(Sending("20260705", "ZBAA000001", "1", SendingState.WAITING, content=b"Zq7marker"))
+    assert "Zq7marker" not in text
 
 
-def test_a_message_begins_as_one_that_was_never_tried():
-    made = Sending("20260705", "ZBAA000001", "1", SendingState("waiting"))
-    assert (made.attempts, made.asked, made.tried_at, made.accepted_at, made.content) == (0, False, 0, 0, b"")
+def test_a_new_message_was_never_tried():
+    sending = Sending("20260705", "ZBAA000001", "1", SendingState("waiting"))
+    assert (sending.attempts, sending.asked, sending.tried_at, sending.accepted_at, sending.content) == (
+        0,
+        False,
+        0,
+        0,
+        b"",
+    )
 
 
-def test_consents_of_a_day_have_their_places():
+def test_fields_of_a_consent_count():
     count = ConsentCount("20260705", "ZBAA000001", "ZOPA000001", "one1", 3, 2, 1)
     assert (count.new, count.revoked, count.own) == (3, 2, 1)

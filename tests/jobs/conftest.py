@@ -1,4 +1,4 @@
-"""What is simulated for the jobs, and a runner with everything round it pretended."""
+"""Fixtures of the jobs' tests: a runner with fake ledger, leadership and clock."""
 
 import asyncio
 import sys
@@ -13,14 +13,14 @@ from relay.jobs.runner import Job, Runner, every
 
 sys.path.insert(0, str(Path(__file__).parent))  # simulated/ is no installed package
 
-from simulated.sync import SECOND, Room, body
+from simulated.sync import SECOND, SyncHarness, make_body
 
 NOW = 1_800_000_000
 TERM_S = 15
 
 
-class LedgerAway(Unreachable):
-    """What the ledger raises."""
+class LedgerUnavailable(Unreachable):
+    """The error of a ledger that does not answer."""
 
 
 class Clock:
@@ -30,8 +30,8 @@ class Clock:
         return self.now
 
 
-class Book:
-    """Jobs in memory, as the ledger promises them. `away` says that nothing answers."""
+class FakeStore:
+    """A JobsBook in memory. While `away` is set, it does not answer."""
 
     def __init__(self):
         self.states, self.fence, self.away = {}, 0, False
@@ -39,7 +39,7 @@ class Book:
 
     def _change(self, name, fence, **values):
         if self.away:
-            raise LedgerAway
+            raise LedgerUnavailable
         if fence < self.fence:
             raise Superseded
         self.wrote.append((name, *values))
@@ -47,7 +47,7 @@ class Book:
 
     async def jobs(self):
         if self.away:
-            raise LedgerAway
+            raise LedgerUnavailable
         return dict(self.states)
 
     async def begun(self, name, fence, now):
@@ -63,10 +63,10 @@ class Book:
 
 
 class Leadership:
-    """Says who leads: `leads` is whether we do, `fence` our term's; `away` that nobody can tell."""
+    """A Leadership: `leads` is whether we lead, `fence` our term's. While `away` is set, it does not answer."""
 
-    def __init__(self, clock, book):
-        self._clock, self._book = clock, book
+    def __init__(self, clock, store):
+        self._clock, self._book = clock, store
         self.leads, self.fence, self.away = True, 1, False
         self.resigned = self.campaigns = 0
         self.asked = asyncio.Event()
@@ -75,25 +75,25 @@ class Leadership:
         self.campaigns += 1
         self.asked.set()
         if self.away:
-            raise LedgerAway
+            raise LedgerUnavailable
         return Term("us", self.fence, now + TERM_S) if self.leads else None
 
     async def resign(self):
         self.resigned += 1
         if self.away:
-            raise LedgerAway
+            raise LedgerUnavailable
 
     def another_leads(self):
-        """Somebody else was chosen, and wrote since."""
+        """Another instance is elected and writes."""
         self.leads, self.fence = False, self.fence + 1
         self._book.fence = self.fence
 
 
 class Work:
-    """What a job does: notes that it began, waits for `go` when told to, ends as it is told to."""
+    """A job that records its runs, waits for `go` when told to, and raises `error` if there is one."""
 
     def __init__(self, name="sync", *, waits=False, wanted=None):
-        self.begun, self.fences, self.cancelled = 0, [], 0
+        self.started, self.fences, self.cancelled = 0, [], 0
         self.error = None
         self.go, self.entered = asyncio.Event(), asyncio.Event()
         if not waits:
@@ -101,7 +101,7 @@ class Work:
         self.job = Job(name, self.run, every(600), 600, wanted)
 
     async def run(self, fence, now):
-        self.begun += 1
+        self.started += 1
         self.fences.append((fence, now))
         self.entered.set()
         try:
@@ -111,19 +111,19 @@ class Work:
             raise
         if self.error is not None:
             raise self.error
-        return f"{self.begun} done"
+        return f"{self.started} done"
 
 
-class House:
-    """A runner with all it talks to; `tick` is a second, with what it began at its end unless that waits."""
+class RunnerHarness:
+    """A runner with fakes; `tick` is a second and lets started jobs end unless they wait."""
 
     def __init__(self, *works):
-        self.clock, self.book = Clock(), Book()
-        self.leadership = Leadership(self.clock, self.book)
-        self.runner = self.runner_of(*works)
+        self.clock, self.store = Clock(), FakeStore()
+        self.leadership = Leadership(self.clock, self.store)
+        self.runner = self.make_runner(*works)
 
-    def runner_of(self, *works):
-        return Runner([work.job for work in works], self.book, self.leadership, self.clock, TERM_S)
+    def make_runner(self, *works):
+        return Runner([work.job for work in works], self.store, self.leadership, self.clock, TERM_S)
 
     async def tick(self, seconds=1.0):
         await self.runner._tick()
@@ -133,37 +133,37 @@ class House:
 
 
 @pytest.fixture
-def work_of():
-    """Makes the work of jobs."""
+def make_work():
+    """Returns a function that makes jobs."""
     return Work
 
 
 @pytest.fixture
-async def house():
-    """Makes houses; nothing of them runs on after the test."""
+async def make_harness():
+    """Returns a function that makes runners with fakes; they are stopped after the test."""
     made = []
 
     def build(*works):
-        made.append(House(*works))
+        made.append(RunnerHarness(*works))
         return made[-1]
 
     yield build
-    for one in made:
-        await one.runner._stand_down()
+    for harness in made:
+        await harness.runner._cancel_running()
 
 
 @pytest.fixture
-def room():
-    """A sync and all that it talks to; nothing was heard yet."""
-    return Room()
+def fresh():
+    """A sync with fakes; nothing was applied yet."""
+    return SyncHarness()
 
 
 @pytest.fixture
-async def known(room):
-    """A room where a first sync was taken; the portal has nothing new."""
-    await room.run()
-    room.portal.asked.clear()
-    room.book.written.clear()
-    room.hasher.hashed_secrets.clear()
-    room.portal.orgs = room.portal.services_body = body(stamp=SECOND)
-    return room
+async def known(fresh):
+    """A sync with fakes after a first run; the portal has nothing new."""
+    await fresh.run()
+    fresh.portal.requests.clear()
+    fresh.store.written.clear()
+    fresh.hasher.hashed_secrets.clear()
+    fresh.portal.orgs = fresh.portal.services_body = make_body(stamp=SECOND)
+    return fresh

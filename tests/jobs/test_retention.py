@@ -1,11 +1,11 @@
-"""What may leave the ledger, when, and what is said of it."""
+"""Schedule, limits and outcome of the retention job."""
 
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from relay.domain.jobs import Limits, Superseded
-from relay.jobs.retention import Tidying, limits_of, next_at
+from relay.jobs.retention import Tidying, build_limits, next_at
 from relay.policy.settings.portal import Retention
 
 KOREA = timezone(timedelta(hours=9))
@@ -13,24 +13,24 @@ DAY_S = 86_400
 
 
 def at(*moment):
-    """A moment by Korea's clock, epoch seconds."""
+    """Returns a Korean time in epoch seconds."""
     return int(datetime(*moment, tzinfo=KOREA).timestamp())
 
 
 class Archive:
-    def __init__(self, gone):
-        self.gone, self.asked = gone, []
+    def __init__(self, removed):
+        self.removed, self.calls = removed, []
 
     async def purge(self, limits, fence, now):
-        self.asked.append((limits, fence, now))
+        self.calls.append((limits, fence, now))
         if fence < 0:
             raise Superseded
-        return self.gone
+        return self.removed
 
 
-def test_each_kind_has_its_own_age():
+def test_each_kind_of_row_has_its_own_age():
     now = at(2026, 11, 23, 0, 30)
-    limits = limits_of(Retention(), now)
+    limits = build_limits(Retention(), now)
     ages = (limits.consents, limits.requests, limits.spent, limits.calls)
     assert [(now - age) // DAY_S for age in ages] == [1830, 30, 1830, 400]
 
@@ -43,12 +43,14 @@ def test_each_kind_has_its_own_age():
         (at(2026, 11, 22, 23, 59), "20251109"),
     ],
 )
-def test_statistics_go_by_days_of_korea(now, day):
-    assert limits_of(Retention(statistics_weeks=54), now).statistics == day
+def test_statistics_are_removed_by_korean_days(now, day):
+    assert build_limits(Retention(statistics_weeks=54), now).statistics == day
 
 
-def test_the_least_that_settings_allow_keeps_what_the_portal_may_ask_for_again():
-    assert limits_of(Retention(statistics_weeks=54), at(2026, 11, 28, 12)).statistics < "20251116"  # 53 weeks, complete
+def test_the_minimum_keeps_what_the_portal_may_request():
+    assert (
+        build_limits(Retention(statistics_weeks=54), at(2026, 11, 28, 12)).statistics < "20251116"
+    )  # 53 weeks, complete
 
 
 @pytest.mark.parametrize(
@@ -61,23 +63,23 @@ def test_the_least_that_settings_allow_keeps_what_the_portal_may_ask_for_again()
         ("2359", at(2026, 12, 31, 8, 59), at(2026, 12, 31, 23, 59)),
     ],
 )
-def test_it_is_due_once_a_day_by_koreas_clock(clock, now, due):
+def test_retention_is_due_once_a_day_in_korea(clock, now, due):
     assert next_at(clock, now) == due
 
 
 @pytest.mark.parametrize(
-    ("gone", "words"),
+    ("removed", "words"),
     [
         ({"consents": 2, "calls": 0, "spent": 1}, "removed 2 of consents, 1 of spent"),
-        ({"consents": 0}, "nothing is old enough to go"),
-        ({}, "nothing is old enough to go"),
+        ({"consents": 0}, "nothing to remove"),
+        ({}, "nothing to remove"),
     ],
 )
-async def test_what_went_is_told(gone, words):
-    archive = Archive(gone)
+async def test_the_outcome_lists_removed_rows(removed, words):
+    archive = Archive(removed)
     assert await Tidying(archive, Retention()).run(7, 1_800_000_000) == words
-    assert archive.asked == [(limits_of(Retention(), 1_800_000_000), 7, 1_800_000_000)]
-    assert isinstance(archive.asked[0][0], Limits)
+    assert archive.calls == [(build_limits(Retention(), 1_800_000_000), 7, 1_800_000_000)]
+    assert isinstance(archive.calls[0][0], Limits)
 
 
 async def test_a_former_leader_removes_nothing():

@@ -1,4 +1,4 @@
-"""Jobs run when they are due or asked for, as they were told, and never two of one kind at once."""
+"""Jobs run when they are due or requested, and never two of one kind at once."""
 
 import asyncio
 
@@ -32,208 +32,208 @@ def test_a_job_is_due_by_its_time_when_asked_for_or_when_broken_off(state, due):
     ("failures", "every_s", "waits"),
     [(0, 600, RETRY_S), (1, 600, 2 * RETRY_S), (5, 600, 320), (6, 600, 600), (1000, 86_400, 86_400), (0, 5, 5)],
 )
-def test_each_failure_in_a_row_doubles_the_wait_up_to_the_jobs_own_period(failures, every_s, waits):
+def test_each_failure_doubles_the_wait_up_to_the_jobs_period(failures, every_s, waits):
     job = Job("sync", None, every(every_s), every_s)
     assert retry_at(job, failures, NOW) == NOW + waits
 
 
-async def test_what_never_ran_runs_at_once_and_then_when_its_time_comes(house, work_of):
-    work = work_of()
-    here = house(work)
-    await here.tick()
-    assert (work.fences, here.book.states["sync"].told) == ([(1, NOW)], "1 done")
-    assert here.book.states["sync"].due_at == NOW + 600
-    await here.tick(598.0)
-    assert work.begun == 1
-    here.clock.now = float(NOW + 600)
-    await here.tick()
-    assert work.begun == 2
+async def test_a_new_job_runs_at_once_and_then_by_its_time(make_harness, make_work):
+    work = make_work()
+    harness = make_harness(work)
+    await harness.tick()
+    assert (work.fences, harness.store.states["sync"].told) == ([(1, NOW)], "1 done")
+    assert harness.store.states["sync"].due_at == NOW + 600
+    await harness.tick(598.0)
+    assert work.started == 1
+    harness.clock.now = float(NOW + 600)
+    await harness.tick()
+    assert work.started == 2
 
 
-async def test_what_is_asked_for_runs_although_it_is_not_due_and_once(house, work_of):
-    work = work_of()
-    here = house(work)
-    await here.tick(60.0)
-    here.book.ask("sync", NOW + 60)
+async def test_a_requested_job_runs_once_before_its_time(make_harness, make_work):
+    work = make_work()
+    harness = make_harness(work)
+    await harness.tick(60.0)
+    harness.store.ask("sync", NOW + 60)
     for _ in range(3):
-        await here.tick()
-    assert work.begun == 2
+        await harness.tick()
+    assert work.started == 2
 
 
-async def test_a_job_that_has_something_to_do_runs_whatever_its_time(house, work_of):
+async def test_a_job_with_work_to_do_runs_before_its_time(make_harness, make_work):
     wants = [False, True, False]
 
     async def wanted():
         return wants.pop(0)
 
-    work = work_of(wanted=wanted)
-    here = house(work)
-    await here.tick()  # due: nobody asks what it wants
+    work = make_work(wanted=wanted)
+    harness = make_harness(work)
+    await harness.tick()  # due: `wanted` is not called
     for expected in (1, 2, 2):
-        await here.tick()
-        assert work.begun == expected
+        await harness.tick()
+        assert work.started == expected
 
 
-async def test_a_job_that_failed_waits_whatever_it_wants(house, work_of):
+async def test_a_failed_job_waits_even_if_it_has_work(make_harness, make_work):
     async def wanted():
         return True
 
-    work = work_of(wanted=wanted)
+    work = make_work(wanted=wanted)
     work.error = JobFailed("the portal does not answer")
-    here = house(work)
+    harness = make_harness(work)
     for _ in range(RETRY_S):
-        await here.tick()
-    assert work.begun == 1
-    await here.tick()
-    assert work.begun == 2
+        await harness.tick()
+    assert work.started == 1
+    await harness.tick()
+    assert work.started == 2
 
 
-async def test_two_of_one_kind_never_run_at_once(house, work_of):
-    work, other = work_of(waits=True), work_of("tidy")
-    here = house(work, other)
-    await here.tick()
-    here.book.ask("sync", NOW + 1)
+async def test_two_runs_of_one_job_never_overlap(make_harness, make_work):
+    work, other = make_work(waits=True), make_work("tidy")
+    harness = make_harness(work, other)
+    await harness.tick()
+    harness.store.ask("sync", NOW + 1)
     for _ in range(5):
-        await here.tick()
-    assert (work.begun, other.begun) == (1, 1)
+        await harness.tick()
+    assert (work.started, other.started) == (1, 1)
     work.go.set()
-    await here.tick()
-    assert here.book.states["sync"].told == "1 done"
-    await here.tick()
-    assert work.begun == 2  # who asked while it ran gets a run that began after the question
+    await harness.tick()
+    assert harness.store.states["sync"].told == "1 done"
+    await harness.tick()
+    assert work.started == 2  # a request during a run gets a run that starts later
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "outcome"),
     [
         (
             JobFailed("the portal refuses the secret: see portal.calls"),
             "the portal refuses the secret: see portal.calls",
         ),
-        (RuntimeError("a value that nobody may read"), "failed (RuntimeError)"),
+        (RuntimeError("a value that must stay secret"), "failed (RuntimeError)"),
     ],
 )
-async def test_a_failure_is_told_and_backs_off_until_it_goes_well_again(house, work_of, error, told, caplog):
-    work = work_of()
+async def test_a_failure_is_logged_and_backs_off_until_a_success(make_harness, make_work, error, outcome, caplog):
+    work = make_work()
     work.error = error
-    here = house(work)
+    harness = make_harness(work)
     dues = []
     for _ in range(3):
-        await here.tick()
-        dues.append(here.book.states["sync"].due_at - int(here.clock.now) + 1)
-        here.clock.now = float(here.book.states["sync"].due_at)
-    state = here.book.states["sync"]
-    assert (dues, state.failures, state.told, state.succeeded_at) == ([10, 20, 40], 3, told, 0)
-    assert "nobody may read" not in caplog.text
-    assert f"job sync: {told}" in caplog.messages
+        await harness.tick()
+        dues.append(harness.store.states["sync"].due_at - int(harness.clock.now) + 1)
+        harness.clock.now = float(harness.store.states["sync"].due_at)
+    state = harness.store.states["sync"]
+    assert (dues, state.failures, state.told, state.succeeded_at) == ([10, 20, 40], 3, outcome, 0)
+    assert "must stay secret" not in caplog.text
+    assert f"job sync: {outcome}" in caplog.messages
     work.error = None
-    await here.tick()
-    state = here.book.states["sync"]
+    await harness.tick()
+    state = harness.store.states["sync"]
     assert (state.failures, state.told, state.due_at - state.ended_at) == (0, "4 done", 600)
 
 
-async def test_what_a_job_tells_is_cut_where_the_ledger_ends(house, work_of):
-    work = work_of()
+async def test_a_long_outcome_is_cut_to_the_ledgers_limit(make_harness, make_work):
+    work = make_work()
     work.error = JobFailed("x" * 5_000)
-    here = house(work)
-    await here.tick()
-    assert here.book.states["sync"].told == "x" * 2_000
+    harness = make_harness(work)
+    await harness.tick()
+    assert harness.store.states["sync"].told == "x" * 2_000
 
 
-async def test_one_job_that_fails_holds_up_no_other(house, work_of):
-    bad, good = work_of("bad"), work_of("good")
+async def test_a_failing_job_delays_no_other(make_harness, make_work):
+    bad, good = make_work("bad"), make_work("good")
     bad.error = RuntimeError()
-    here = house(bad, good)
-    await here.tick()
-    assert (bad.begun, here.book.states["good"].told) == (1, "1 done")
+    harness = make_harness(bad, good)
+    await harness.tick()
+    assert (bad.started, harness.store.states["good"].told) == (1, "1 done")
 
 
-async def test_new_settings_bring_new_jobs_and_what_runs_ends_as_it_began(house, work_of):
-    old, new, other = work_of(waits=True), work_of(), work_of("tidy")
-    here = house(old)
-    await here.tick()
-    here.runner.take([new.job, other.job])
-    await here.tick()
-    assert (new.begun, other.begun) == (0, 1)  # one of that kind still runs
+async def test_new_settings_replace_jobs_and_running_ones_end_normally(make_harness, make_work):
+    old, new, other = make_work(waits=True), make_work(), make_work("tidy")
+    harness = make_harness(old)
+    await harness.tick()
+    harness.runner.take([new.job, other.job])
+    await harness.tick()
+    assert (new.started, other.started) == (0, 1)  # one of that kind still runs
     old.go.set()
-    await here.tick()
-    assert (here.book.states["sync"].told, old.cancelled) == ("1 done", 0)
-    here.clock.now = float(NOW + 700)
-    await here.tick()
-    assert (old.begun, new.begun) == (1, 1)
+    await harness.tick()
+    assert (harness.store.states["sync"].told, old.cancelled) == ("1 done", 0)
+    harness.clock.now = float(NOW + 700)
+    await harness.tick()
+    assert (old.started, new.started) == (1, 1)
 
 
-async def test_a_job_that_is_no_more_does_not_run_again(house, work_of):
-    gone = work_of()
-    here = house(gone)
-    await here.tick(900.0)
-    here.runner.take([])
-    await here.tick()
-    assert gone.begun == 1
+async def test_a_removed_job_does_not_run_again(make_harness, make_work):
+    gone = make_work()
+    harness = make_harness(gone)
+    await harness.tick(900.0)
+    harness.runner.take([])
+    await harness.tick()
+    assert gone.started == 1
 
 
-async def test_one_job_is_run_by_hand_when_nobody_leads(house, work_of):
-    work, other = work_of(), work_of("tidy")
-    here = house(work, other)
-    assert await here.runner.run_now("sync") == "1 done"
-    assert (other.begun, here.leadership.resigned) == (0, 1)
+async def test_a_job_is_run_by_hand_when_no_instance_leads(make_harness, make_work):
+    work, other = make_work(), make_work("tidy")
+    harness = make_harness(work, other)
+    assert await harness.runner.run_now("sync") == "1 done"
+    assert (other.started, harness.leadership.resigned) == (0, 1)
 
 
-async def test_nothing_is_run_by_hand_while_another_leads(house, work_of):
-    work = work_of()
-    here = house(work)
-    here.leadership.leads = False
+async def test_no_job_is_run_by_hand_while_another_instance_leads(make_harness, make_work):
+    work = make_work()
+    harness = make_harness(work)
+    harness.leadership.leads = False
     with pytest.raises(Superseded):
-        await here.runner.run_now("sync")
-    assert (work.begun, here.leadership.resigned) == (0, 0)
+        await harness.runner.run_now("sync")
+    assert (work.started, harness.leadership.resigned) == (0, 0)
 
 
 @pytest.mark.parametrize(
-    ("error", "told"), [(JobFailed("no answer"), "no answer"), (KeyError("x"), r"failed \(KeyErr")]
+    ("error", "outcome"), [(JobFailed("no answer"), "no answer"), (KeyError("x"), r"failed \(KeyErr")]
 )
-async def test_what_fails_by_hand_is_told_and_leadership_given_back(house, work_of, error, told):
-    work = work_of()
+async def test_a_failure_by_hand_is_raised_and_leadership_given_up(make_harness, make_work, error, outcome):
+    work = make_work()
     work.error = error
-    here = house(work)
-    with pytest.raises(JobFailed, match=told):
-        await here.runner.run_now("sync")
-    assert (here.leadership.resigned, here.book.states["sync"].failures) == (1, 1)
+    harness = make_harness(work)
+    with pytest.raises(JobFailed, match=outcome):
+        await harness.runner.run_now("sync")
+    assert (harness.leadership.resigned, harness.store.states["sync"].failures) == (1, 1)
 
 
-async def test_a_job_by_hand_may_take_longer_than_a_term(house, work_of):
-    work = work_of(waits=True)
-    here = house(work)
-    here.runner._renew_s = 0.0
-    running = asyncio.create_task(here.runner.run_now("sync"))
+async def test_a_job_by_hand_may_take_longer_than_a_term(make_harness, make_work):
+    work = make_work(waits=True)
+    harness = make_harness(work)
+    harness.runner._renew_s = 0.0
+    running = asyncio.create_task(harness.runner.run_now("sync"))
     await work.entered.wait()
-    here.leadership.away = True  # a renewal that fails ends nothing: what is written tells who leads
+    harness.leadership.away = True  # a failed renewal ends nothing: writes check the fence
     for renewals in (2, 3, 4):
         async with asyncio.timeout(10):
-            while here.leadership.campaigns < renewals:
-                here.leadership.asked.clear()
-                await here.leadership.asked.wait()
-        here.leadership.away = False
+            while harness.leadership.campaigns < renewals:
+                harness.leadership.asked.clear()
+                await harness.leadership.asked.wait()
+        harness.leadership.away = False
     work.go.set()
     assert await running == "1 done"
-    asked = here.leadership.campaigns
+    campaigns = harness.leadership.campaigns
     await asyncio.sleep(0)
-    assert here.leadership.campaigns == asked
+    assert harness.leadership.campaigns == campaigns
 
 
-async def test_a_job_that_is_not_due_runs_when_it_is_asked_for(house, work_of):
-    work = work_of()
-    here = house(work)
+async def test_a_job_that_is_not_due_runs_when_requested(make_harness, make_work):
+    work = make_work()
+    harness = make_harness(work)
     soon = NOW + 30
-    here.book.states["sync"] = JobState("sync", due_at=soon)
-    await here.tick(20.0)
-    assert work.begun == 0
-    here.book.states["sync"] = JobState("sync", due_at=soon, asked_at=NOW)
-    await here.tick()
-    assert work.begun == 1
+    harness.store.states["sync"] = JobState("sync", due_at=soon)
+    await harness.tick(20.0)
+    assert work.started == 0
+    harness.store.states["sync"] = JobState("sync", due_at=soon, asked_at=NOW)
+    await harness.tick()
+    assert work.started == 1
 
 
 @pytest.mark.parametrize("failures", [1, 5, 30])
-def test_no_retry_of_a_right_clock_is_behind_the_latest(failures):
+def test_every_regular_retry_is_before_the_latest_due_time(failures):
     job = Job("sync", None, every(60), 900)
     assert retry_at(job, failures, NOW) <= latest_due(job, NOW)
     assert job.next_due(NOW) <= latest_due(job, NOW) < NOW + 86_400

@@ -1,4 +1,4 @@
-"""Jobs run while this instance leads: what becomes of them when it does not any more, or nobody can tell."""
+"""Jobs run while this instance leads: lost terms, unavailable ledger and leader election."""
 
 import asyncio
 
@@ -8,147 +8,149 @@ NOW = 1_800_000_000
 TERM_S = 15
 
 
-async def test_who_does_not_lead_runs_nothing_and_asks_each_second(house, work_of):
-    work = work_of()
-    here = house(work)
-    here.leadership.leads = False
+async def test_an_instance_that_does_not_lead_runs_nothing(make_harness, make_work):
+    work = make_work()
+    harness = make_harness(work)
+    harness.leadership.leads = False
     for _ in range(5):
-        await here.tick()
-    assert (work.begun, here.leadership.campaigns, here.runner.term) == (0, 5, None)
+        await harness.tick()
+    assert (work.started, harness.leadership.campaigns, harness.runner.term) == (0, 5, None)
 
 
-async def test_who_leads_renews_its_term_long_before_it_ends(house, work_of):
-    here = house(work_of())
+async def test_a_leader_renews_its_term_long_before_the_end(make_harness, make_work):
+    harness = make_harness(make_work())
     for _ in range(TERM_S * 4):
-        await here.tick()
-        assert here.runner.term.until > here.clock.now
-    assert here.leadership.campaigns == 4 * 3
+        await harness.tick()
+        assert harness.runner.term.until > harness.clock.now
+    assert harness.leadership.campaigns == 4 * 3
 
 
-async def test_a_clock_that_went_back_keeps_nobody_from_renewing(house, work_of):
-    here = house(work_of())
-    await here.tick(-3600.0)
-    await here.tick()
-    assert here.leadership.campaigns == 2
+async def test_a_clock_that_went_back_stops_no_renewal(make_harness, make_work):
+    harness = make_harness(make_work())
+    await harness.tick(-3600.0)
+    await harness.tick()
+    assert harness.leadership.campaigns == 2
 
 
-async def test_a_term_lost_in_the_middle_ends_what_runs(house, work_of):
-    work = work_of(waits=True)
-    here = house(work)
-    await here.tick(TERM_S / 3)
-    here.leadership.another_leads()
-    await here.tick()
-    assert (work.cancelled, here.runner.term) == (1, None)
-    assert here.book.wrote == [("sync", "begun_at")]
+async def test_a_lost_term_cancels_running_jobs(make_harness, make_work):
+    work = make_work(waits=True)
+    harness = make_harness(work)
+    await harness.tick(TERM_S / 3)
+    harness.leadership.another_leads()
+    await harness.tick()
+    assert (work.cancelled, harness.runner.term) == (1, None)
+    assert harness.store.wrote == [("sync", "begun_at")]
 
 
-async def test_a_job_that_was_broken_off_runs_again_under_the_next_term(house, work_of):
-    work = work_of(waits=True)
-    here = house(work)
-    here.book.states["sync"] = JobState("sync", begun_at=NOW - 5, ended_at=NOW - 5, due_at=NOW + 900, asked_at=NOW - 1)
-    await here.tick(TERM_S / 3)
-    here.leadership.another_leads()
-    await here.tick()
-    here.leadership.leads = True
+async def test_an_interrupted_job_runs_again_in_the_next_term(make_harness, make_work):
+    work = make_work(waits=True)
+    harness = make_harness(work)
+    harness.store.states["sync"] = JobState(
+        "sync", begun_at=NOW - 5, ended_at=NOW - 5, due_at=NOW + 900, asked_at=NOW - 1
+    )
+    await harness.tick(TERM_S / 3)
+    harness.leadership.another_leads()
+    await harness.tick()
+    harness.leadership.leads = True
     work.go.set()
-    await here.tick()
-    assert (work.begun, here.book.states["sync"].told) == (2, "2 done")
+    await harness.tick()
+    assert (work.started, harness.store.states["sync"].told) == (2, "2 done")
     assert [fence for fence, _ in work.fences] == [1, 2]
 
 
-async def test_a_term_that_ran_out_unrenewed_ends_what_runs(house, work_of):
-    work = work_of(waits=True)
-    here = house(work)
-    await here.tick()
-    here.leadership.away = True
-    await here.tick(TERM_S - 3.0)
-    assert (work.cancelled, here.runner.term.fence) == (0, 1)  # a moment without an answer ends nothing
-    here.clock.now = float(NOW + TERM_S)
-    await here.tick()
-    assert (work.cancelled, here.runner.term) == (1, None)
+async def test_an_expired_term_cancels_running_jobs(make_harness, make_work):
+    work = make_work(waits=True)
+    harness = make_harness(work)
+    await harness.tick()
+    harness.leadership.away = True
+    await harness.tick(TERM_S - 3.0)
+    assert (work.cancelled, harness.runner.term.fence) == (0, 1)  # a short outage ends nothing
+    harness.clock.now = float(NOW + TERM_S)
+    await harness.tick()
+    assert (work.cancelled, harness.runner.term) == (1, None)
 
 
-async def test_who_hears_that_another_wrote_since_gives_its_term_back_and_draws_another(house, work_of, caplog):
-    """A lock that came back from a failover still names us, while the ledger has seen a higher fence."""
-    work = work_of(waits=True)
-    here = house(work)
-    await here.tick()
-    here.book.fence = here.leadership.fence = 5
-    here.leadership.fence = 1
+async def test_a_refused_fence_is_given_up_and_replaced(make_harness, make_work, caplog):
+    """After a failover the lock still names us, while the ledger has a higher fence."""
+    work = make_work(waits=True)
+    harness = make_harness(work)
+    await harness.tick()
+    harness.store.fence = harness.leadership.fence = 5
+    harness.leadership.fence = 1
     work.go.set()
-    await here.tick()  # its end cannot be written
-    assert here.book.states["sync"].told == ""
-    here.leadership.fence = 6
-    await here.tick()
-    assert (here.leadership.resigned, here.runner.term.fence) == (1, 6)
-    assert here.book.states["sync"].told == "2 done"
+    await harness.tick()  # its end cannot be written
+    assert harness.store.states["sync"].told == ""
+    harness.leadership.fence = 6
+    await harness.tick()
+    assert (harness.leadership.resigned, harness.runner.term.fence) == (1, 6)
+    assert harness.store.states["sync"].told == "2 done"
     assert "job sync: another instance leads" in caplog.messages
 
 
-async def test_superseded_within_a_job_is_no_failure_of_it(house, work_of):
-    work = work_of()
+async def test_superseded_is_no_failure_of_the_job(make_harness, make_work):
+    work = make_work()
     work.error = Superseded()
-    here = house(work)
-    await here.tick()
-    assert (here.book.states["sync"].failures, here.book.states["sync"].ended_at) == (0, 0)
+    harness = make_harness(work)
+    await harness.tick()
+    assert (harness.store.states["sync"].failures, harness.store.states["sync"].ended_at) == (0, 0)
 
 
-async def test_a_ledger_that_is_away_logs_its_outage_itself(house, work_of, caplog):
-    """No line of the runner stands beside `ledger unavailable`; its return goes on."""
-    work = work_of()
-    here = house(work)
-    here.book.away = True
+async def test_a_ledger_that_is_away_logs_its_outage_itself(make_harness, make_work, caplog):
+    """The runner logs no line beside `ledger unavailable`, and goes on when the ledger is back."""
+    work = make_work()
+    harness = make_harness(work)
+    harness.store.away = True
     for _ in range(4):
-        await here.tick()
-    assert (work.begun, "LedgerAway" in caplog.text) == (0, False)
-    here.book.away = False
-    await here.tick()
-    assert work.begun == 1
+        await harness.tick()
+    assert (work.started, "LedgerUnavailable" in caplog.text) == (0, False)
+    harness.store.away = False
+    await harness.tick()
+    assert work.started == 1
     assert "away" not in caplog.text
 
 
-async def test_a_ledger_that_goes_while_a_job_runs_makes_it_run_again(house, work_of, caplog):
-    work = work_of(waits=True)
-    here = house(work)
-    await here.tick()
-    here.book.away = True
+async def test_a_job_runs_again_after_the_ledger_failed_during_it(make_harness, make_work, caplog):
+    work = make_work(waits=True)
+    harness = make_harness(work)
+    await harness.tick()
+    harness.store.away = True
     work.go.set()
-    await here.tick()
-    assert "LedgerAway" not in caplog.text
-    here.book.away = False
-    await here.tick()
-    assert (work.begun, here.book.states["sync"].told) == (2, "2 done")
+    await harness.tick()
+    assert "LedgerUnavailable" not in caplog.text
+    harness.store.away = False
+    await harness.tick()
+    assert (work.started, harness.store.states["sync"].told) == (2, "2 done")
 
 
-async def test_at_the_stop_what_runs_is_ended_and_leadership_given_back(house, work_of):
-    work = work_of(waits=True)
-    here = house(work)
+async def test_a_stop_cancels_jobs_and_gives_up_leadership(make_harness, make_work):
+    work = make_work(waits=True)
+    harness = make_harness(work)
     stop = asyncio.Event()
-    following = asyncio.create_task(here.runner.follow(stop))
+    following = asyncio.create_task(harness.runner.follow(stop))
     await work.entered.wait()
     stop.set()
     await following
-    assert (work.cancelled, here.leadership.resigned, here.runner.term) == (1, 1, None)
+    assert (work.cancelled, harness.leadership.resigned, harness.runner.term) == (1, 1, None)
 
 
-async def test_who_never_led_has_nothing_to_give_back(house, work_of):
-    here = house(work_of())
-    here.leadership.leads = False
+async def test_an_instance_that_never_led_does_not_resign(make_harness, make_work):
+    harness = make_harness(make_work())
+    harness.leadership.leads = False
     stop = asyncio.Event()
-    following = asyncio.create_task(here.runner.follow(stop))
-    await here.leadership.asked.wait()
+    following = asyncio.create_task(harness.runner.follow(stop))
+    await harness.leadership.asked.wait()
     stop.set()
     await following
-    assert here.leadership.resigned == 0
+    assert harness.leadership.resigned == 0
 
 
-async def test_a_stop_while_nobody_answers_is_a_stop(house, work_of, caplog):
-    work = work_of(waits=True)
-    here = house(work)
+async def test_a_stop_succeeds_while_the_ledger_is_unavailable(make_harness, make_work, caplog):
+    work = make_work(waits=True)
+    harness = make_harness(work)
     stop = asyncio.Event()
-    following = asyncio.create_task(here.runner.follow(stop))
+    following = asyncio.create_task(harness.runner.follow(stop))
     await work.entered.wait()
-    here.leadership.away = True
+    harness.leadership.away = True
     stop.set()
     await following
-    assert "leadership could not be given back (LedgerAway): it runs out by itself" in caplog.messages
+    assert "leadership not given up, it expires: reason=LedgerUnavailable" in caplog.messages

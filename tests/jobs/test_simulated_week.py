@@ -1,4 +1,4 @@
-"""A week with everything that goes wrong in it: what the portal has at its end is what happened, call by call."""
+"""A week with every failure: the portal's figures at its end equal the calls, one by one."""
 
 import hashlib
 import random
@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from simulated import recount
 from simulated.gateways import Gateway, World
-from simulated.portal import BAD_MOODS, MoodyPortal
+from simulated.portal import FAILURE_MODES, FailingPortal
 from simulated.traffic import DAY, FIRST, OPERATORS, PROVIDERS, WEEK, calls
 
 from relay.domain.authorization.consent import Authentication, Consent, Particulars, Target
@@ -32,14 +32,14 @@ from relay.standard.catalogue import load_catalogue
 SEED = 20261227
 CALLS = 200_000
 LOT = 1250
-"""Calls between two flushes, of all gateways together."""
+"""Calls between two flushes, over all gateways."""
 OUT = [range(20, 90), range(110, 114), range(152, 157)]
-"""Lots during which the ledger is out of reach; so long the first time that batches are merged."""
+"""Lots during which the ledger is unreachable; the first is long enough that batches are merged."""
 MONDAY = monday_due(WEEK, "0400")
 API = load_catalogue().apis["지원-005"]
 REQUEST = replace(API, response=API.request)
 MEMBERS = PROVIDERS[:18]
-"""Those of today; two that were counted have left."""
+"""Today's members; two institutions with counts have left."""
 WEEKS = ("20261227", WEEK, "20270110")
 
 
@@ -62,31 +62,31 @@ def world(ledger, tmp_path, monkeypatch):
     return World(ledger.statistics, tmp_path / "spool", SEED, monkeypatch)
 
 
-async def live_through(world, chance, found):
-    """The calls of the week go through three gateways, which die and come again; the last dead one is left dead."""
+async def send_week(world, chance, calls_):
+    """Sends the week's calls through three gateways, which are killed and restarted; one of them stays killed."""
     gateways = [Gateway(world, f"machine{number}") for number in range(3)]
-    for number, lot in enumerate(found[start : start + LOT] for start in range(0, len(found), LOT)):
+    for number, lot in enumerate(calls_[start : start + LOT] for start in range(0, len(calls_), LOT)):
         world.now, world.out = lot[-1].ended, any(number in out for out in OUT)
         for position, gateway in enumerate(gateways):
             gateway.count(lot[position :: len(gateways)])
             if chance.random() < 0.02:
                 await gateway.kill()
-                gateways[position] = await Gateway.begun(world, gateway.machine)
+                gateways[position] = await Gateway.start(world, gateway.machine)
         for position, gateway in enumerate(gateways):
             await gateway.flush()
             if gateway.dying.is_set():
                 await gateway.kill()
-                gateways[position] = await Gateway.begun(world, gateway.machine)
+                gateways[position] = await Gateway.start(world, gateway.machine)
         if number == OUT[-1][-1]:
             left_dead = gateways.pop()
             await left_dead.kill()
     for gateway in gateways:
-        await (await gateway.settled()).stop()
+        await (await gateway.wait_delivered()).stop()
     return left_dead.machine
 
 
-class Office:
-    """Gives and takes back consents on record, and knows by itself which there are."""
+class ConsentSimulator:
+    """Gives and withdraws consents in the ledger, and keeps its own list of them."""
 
     def __init__(self, ledger, chance):
         self._ledger = ledger
@@ -94,7 +94,7 @@ class Office:
         self.given = {}
         self.over = []
 
-    async def work(self, number):
+    async def run(self, number):
         for count in range(number):
             at = int(FIRST) - 3600 + count * (7 * DAY + 7200) // number
             ci, operator = f"ci-{self._chance.randrange(number // 3)}", self._chance.choice(list(OPERATORS))
@@ -106,9 +106,9 @@ class Office:
 
     async def _give(self, key, operator, consent_id, at):
         ci, client_id, provider = key
-        told = Particulars(False, date(2027, 6, 30), "purpose", date(2027, 6, 30), (Target("bank.list"),))
+        particulars = Particulars(False, date(2027, 6, 30), "purpose", date(2027, 6, 30), (Target("bank.list"),))
         consent = Consent(
-            consent_id, provider, operator, client_id, Authentication.INTEGRATED, told, given_at=at, ci=ci
+            consent_id, provider, operator, client_id, Authentication.INTEGRATED, particulars, given_at=at, ci=ci
         )
         pair = Pair(*(self._token(consent, kind, at) for kind in (TokenKind.ACCESS, TokenKind.REFRESH)))
         await self._ledger.issue_integrated(consent, pair, [("tx_id", consent_id)], [], at)
@@ -134,14 +134,14 @@ class Office:
 
 
 class Leaders:
-    """The job under one leader after the other, until nothing is owed any more."""
+    """Runs the job under changing leaders until nothing is owed."""
 
     def __init__(self, ledger, chance):
         self._ledger = ledger
         self._chance = chance
         self._fence = 0
         self.superseded = 0
-        self.portal = MoodyPortal(chance, self._perhaps_lose_the_lead)
+        self.portal = FailingPortal(chance, self._perhaps_lose_the_lead)
         self._job = StatisticsSending(ledger.statistics, self.portal, lambda: MEMBERS, "0400")
 
     async def _perhaps_lose_the_lead(self):
@@ -149,7 +149,7 @@ class Leaders:
             await self._ledger.jobs.new_fence("another", 15, MONDAY)
 
     async def run(self, now):
-        """When it came to an end."""
+        """Returns the time of the end."""
         for _ in range(200):
             self._fence = self._fence or await self._ledger.jobs.new_fence("one", 15, now)
             try:
@@ -161,52 +161,52 @@ class Leaders:
             else:
                 return now
             now += 60
-        raise AssertionError("sending came to no end")
+        raise AssertionError("sending did not end")
 
 
 @pytest.mark.full
-async def test_what_the_portal_has_at_the_end_is_what_happened_call_by_call(ledger, world, chance):
-    found = calls(chance, CALLS)
-    office = Office(ledger, chance)
+async def test_the_portals_figures_equal_the_calls(ledger, world, chance):
+    calls_ = calls(chance, CALLS)
+    simulator = ConsentSimulator(ledger, chance)
     leaders = Leaders(ledger, chance)
-    dead = await live_through(world, chance, found)
-    await office.work(100)
+    killed = await send_week(world, chance, calls_)
+    await simulator.run(100)
 
     now = await leaders.run(MONDAY)
-    early = recount.told(leaders.portal.taken)
+    early = recount.sum_messages(leaders.portal.taken)
     world.now = now + 10
-    late = await (await Gateway.begun(world, dead)).settled()  # finds what the one that was left dead had written down
+    late = await (await Gateway.start(world, killed)).wait_delivered()  # finds what the killed gateway had written down
     await late.stop()
     now = await leaders.run(now + 60)
     await ledger.statistics.ask_again(WEEK, PROVIDERS[0], ["1", "2"], now)
     now = await leaders.run(now + 60)
     await leaders.run(monday_due(WEEKS[-1], "0400"))
 
-    went_wrong(world, leaders)
-    placed = [(recount.place_of(call), call) for call in found]
+    check_failures(world, leaders)
+    placed = [(recount.key_of_call(call), call) for call in calls_]
     lost = {id(call) for call in world.lost}
-    agreed = recount.counted(one for one in placed if one[1].told and id(one[1]) not in lost)
-    apart = {place for place, call in placed if not call.told or id(call) in lost}
+    agreed = recount.sum_calls(key for key in placed if key[1].is_identified and id(key[1]) not in lost)
+    apart = {place for place, call in placed if not call.is_identified or id(call) in lost}
     sent = leaders.portal.taken
     assert early != agreed
-    assert recount.told(sent) == agreed
+    assert recount.sum_messages(sent) == agreed
     assert compare(recount.operators_messages(agreed), sent) == []
-    assert len(compare(recount.operators_messages(recount.counted(placed)), sent)) == len(apart)
+    assert len(compare(recount.operators_messages(recount.sum_calls(placed)), sent)) == len(apart)
 
     days = [(week, day) for week in WEEKS for day in days_of(week)]
-    assert recount.consents_told(sent) == recount.consents_counted(office.consents, days)
+    assert recount.sum_sent_consents(sent) == recount.sum_consents(simulator.consents, days)
     seen = {(place[0], place[1]) for place in agreed}
-    owed = {(*one, kind) for one in seen | set(product(WEEKS, MEMBERS)) for kind in TYPES}
-    assert recount.last(sent).keys() == owed
+    owed = {(*key, kind) for key in seen | set(product(WEEKS, MEMBERS)) for kind in TYPES}
+    assert recount.last_messages(sent).keys() == owed
     assert all(faults_of(REQUEST, body) == [] for body in sent[-40:])
     states = [row.state for week in WEEKS for row in await ledger.statistics.sendings(week)]
     assert states == [SendingState.ACCEPTED] * len(owed)
 
 
-def went_wrong(world, leaders):
-    """Everything that may go wrong did: the week proves something."""
-    assert len([one for one in world.kills if one]) > 10
+def check_failures(world, leaders):
+    """Checks that every kind of failure happened, so that the test proves something."""
+    assert len([lost for lost in world.kills if lost]) > 10
     assert world.resent > 20
     assert world.merged > 0
     assert leaders.superseded > 2
-    assert set(leaders.portal.moods) == {"well", *BAD_MOODS}
+    assert set(leaders.portal.modes) == {"ok", *FAILURE_MODES}

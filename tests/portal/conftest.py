@@ -1,4 +1,4 @@
-"""The support APIs over a real unix socket, with a real ledger, keys and secrets; clock and probe are ours."""
+"""The support APIs over a real unix socket, with real ledger, keys and secrets; clock and probe are fakes."""
 
 import asyncio
 import base64
@@ -48,13 +48,13 @@ CI = base64.b64encode(hashlib.sha512(b"a customer").digest()).decode()
 
 
 def cheap_hash(secret):
-    """A slow hash that is quick enough for a test."""
+    """Returns a scrypt hash with cheap parameters."""
     digest = hashlib.scrypt(secret.encode(), salt=b"saltsaltsaltsalt", n=2**10, r=8, p=1, dklen=32)
-    salt, told = (base64.b64encode(raw).decode().rstrip("=") for raw in (b"saltsaltsaltsalt", digest))
-    return f"$scrypt$ln=10,r=8,p=1${salt}${told}"
+    salt, encoded_digest = (base64.b64encode(raw).decode().rstrip("=") for raw in (b"saltsaltsaltsalt", digest))
+    return f"$scrypt$ln=10,r=8,p=1${salt}${encoded_digest}"
 
 
-def the_portal(**offers):
+def build_portal_settings(**offers):
     return PortalSettings.model_validate(
         {
             "org_code": PORTAL,
@@ -67,30 +67,30 @@ def the_portal(**offers):
     )
 
 
-def an_office(**offers):
-    line = {"base_urls": ("http://127.0.0.1:1",), "link": "leased_line"}
+def build_settings(**offers):
+    link = {"base_urls": ("http://127.0.0.1:1",), "link": "leased_line"}
     night = Maintenance(day="sat", start="0200", end="0400")
     providers = (
-        Provider(org_code=BANK, name="가온은행", industry="bank", maintenance=(night,), **line),
-        Provider(org_code=CARD, name="가온카드", industry="card", **line),
+        Provider(org_code=BANK, name="가온은행", industry="bank", maintenance=(night,), **link),
+        Provider(org_code=CARD, name="가온카드", industry="card", **link),
     )
-    return SupportOffice.of(RELAY, RELAY, the_portal(**offers), providers, (OPERATOR, OTHER_OPERATOR))
+    return SupportOffice.of(RELAY, RELAY, build_portal_settings(**offers), providers, (OPERATOR, OTHER_OPERATOR))
 
 
 class Probe:
-    """Finds what it is told to find; `asked` are those it was asked about."""
+    """Returns `is_reachable`; `probed` lists the org_codes."""
 
     def __init__(self):
-        self.found, self.asked = True, []
+        self.is_reachable, self.probed = True, []
 
     async def reaches(self, provider):
-        self.asked.append(provider.org_code)
-        return self.found
+        self.probed.append(provider.org_code)
+        return self.is_reachable
 
 
 @dataclass
 class Reply:
-    """An answer: status, headers (one value each), and the JSON of its body."""
+    """An answer: status, headers (one value each), and its JSON body."""
 
     status: int
     headers: dict = field(repr=False)
@@ -98,7 +98,7 @@ class Reply:
 
     @property
     def noted(self):
-        """What the gateway is told for the record."""
+        """Notes for the gateway's record."""
         return {name[8:]: value for name, value in self.headers.items() if name.startswith("x-relay-")}
 
     @property
@@ -106,13 +106,13 @@ class Reply:
         return self.noted.get("reason", "")
 
 
-class Desk:
-    """The support APIs and the portal's way to them. `clock` is theirs."""
+class SupportClient:
+    """A client of the support APIs. `clock` is their clock."""
 
     def __init__(self, support, ledger, session):
         self.support, self.ledger, self.session = support, ledger, session
         self.clock = lambda: NOW + 0.5
-        self.held = ""
+        self.authorization = ""
         self._numbers = count(1)
 
     @property
@@ -124,77 +124,82 @@ class Desk:
         return self.support.probe
 
     async def send(self, method, target, body=b"", **headers):
-        """A call as the gateway passes it on; a header given as None is left out, `_` in its name is a hyphen."""
-        told = {"x-api-tran-id": TRAN_ID, "x-relay-operators": PORTAL}
-        told |= {name.replace("_", "-"): value for name, value in headers.items()}
-        told = {name: value for name, value in told.items() if value is not None}
+        """Sends a call like the gateway; a header of None is left out, `_` in its name is a hyphen."""
+        all_headers = {"x-api-tran-id": TRAN_ID, "x-relay-operators": PORTAL}
+        all_headers |= {name.replace("_", "-"): value for name, value in headers.items()}
+        all_headers = {name: value for name, value in all_headers.items() if value is not None}
         url = URL(f"http://authority{target}", encoded=True)
-        asking = self.session.request(method, url, data=body or None, headers=told, skip_auto_headers=["Content-Type"])
-        async with asking as answer:
+        response = self.session.request(
+            method, url, data=body or None, headers=all_headers, skip_auto_headers=["Content-Type"]
+        )
+        async with response as answer:
             raw = await answer.read()
             lower = {name.lower(): value for name, value in answer.headers.items()}
             return Reply(answer.status, lower, json.loads(raw) if raw else None)
 
     def form(self, **changes):
-        """The form of 지원-101; a field given as None is left out."""
+        """Returns the form of 지원-101; a field of None is left out."""
         form = {"grant_type": "client_credentials", "client_id": CLIENT, "client_secret": SECRET, "scope": "manage"}
         return {name: value for name, value in (form | changes).items() if value is not None}
 
     async def redeem(self, form=None, **headers):
-        """지원-101."""
-        told = {"content_type": "application/x-www-form-urlencoded"} | headers
-        return await self.send("POST", TOKEN, urlencode(form or self.form()).encode(), **told)
+        """Calls 지원-101."""
+        all_headers = {"content_type": "application/x-www-form-urlencoded"} | headers
+        return await self.send("POST", TOKEN, urlencode(form or self.form()).encode(), **all_headers)
 
     async def bearer(self):
-        """`Authorization` with a good token, the same one each time."""
-        if not self.held:
-            self.held = f"Bearer {(await self.redeem()).body['access_token']}"
-        return self.held
+        """Returns an `Authorization` value with a valid token, the same each time."""
+        if not self.authorization:
+            self.authorization = f"Bearer {(await self.redeem()).body['access_token']}"
+        return self.authorization
 
     def forged(self, **claims):
-        """A token signed by the relay that says something else than 지원-101 makes it say; None leaves a claim out."""
+        """Returns a token signed by the relay with other claims than 지원-101; None leaves a claim out."""
         now = int(self.clock())
-        told = {"iss": RELAY, "aud": PORTAL, "jti": "forged", "iat": now, "exp": now + 60, "scope": "manage"}
-        told |= {"org_code": RELAY, "client_id": CLIENT, "use": "manage"} | claims
-        told = {name: value for name, value in told.items() if value is not None}
-        return self.support.signer.sign(told, now)[0]
+        all_claims = {"iss": RELAY, "aud": PORTAL, "jti": "forged", "iat": now, "exp": now + 60, "scope": "manage"}
+        all_claims |= {"org_code": RELAY, "client_id": CLIENT, "use": "manage"} | claims
+        all_claims = {name: value for name, value in all_claims.items() if value is not None}
+        return self.support.signer.sign(all_claims, now)[0]
 
     async def get(self, path, query, **headers):
-        """지원-102 or -104; `query` is text, or fields of which None are left out."""
+        """Calls 지원-102 or -104; `query` is text, or fields of which None are left out."""
         if not isinstance(query, str):
             query = urlencode({name: value for name, value in query.items() if value is not None})
-        told = {"authorization": await self.bearer()} | headers
-        return await self.send("GET", f"{path}?{query}", **told)
+        all_headers = {"authorization": await self.bearer()} | headers
+        return await self.send("GET", f"{path}?{query}", **all_headers)
 
     async def status_of(self, org_code=BANK, **headers):
         return await self.get(STATUS, {"org_code": org_code}, **headers)
 
     async def consents_of(self, org_code=BANK, ci=CI, **headers):
-        """지원-103."""
+        """Calls 지원-103."""
         return await self.post({"org_code": org_code, "user_ci": ci}, **headers)
 
     async def post(self, body, **headers):
-        """지원-103 with a body: bytes, or fields of which None are left out."""
+        """Calls 지원-103 with a body: bytes, or fields of which None are left out."""
         if not isinstance(body, bytes):
             body = json.dumps({name: value for name, value in body.items() if value is not None}).encode()
-        told = {"authorization": await self.bearer(), "content_type": "application/json; charset=UTF-8"} | headers
-        return await self.send("POST", CONSENTS, body, **told)
+        all_headers = {
+            "authorization": await self.bearer(),
+            "content_type": "application/json; charset=UTF-8",
+        } | headers
+        return await self.send("POST", CONSENTS, body, **all_headers)
 
     def week(self, **changes):
-        """The query of 지원-104: the week that ended before the Sunday 2027-01-10."""
+        """Returns the query of 지원-104 for the week before the Sunday 2027-01-10."""
         return {"org_code": BANK, "org_type": "03", "inquiry_date": "20270110", "type": "0"} | changes
 
     async def again(self, headers=None, **changes):
         return await self.get(RESEND, self.week(**changes), **(headers or {}))
 
     async def consent(self, *, provider=BANK, operator=OPERATOR, number=1, ci=CI, end=date(2027, 12, 31), given=NOW):
-        """A consent of the customer in the ledger, and its id."""
+        """Issues a consent of the customer. Returns its id."""
         scope = {BANK: "bank", CARD: "card"}.get(provider, "bank")
         targets = (Target(f"{scope}.list"), Target(f"{scope}.deposit" if scope == "bank" else "card.card"))
         particulars = Particulars(False, end, "자산 조회", date(2027, 12, 31), targets)
         name, client_id = f"consent{next(self._numbers)}", f"{operator}SVC{number:02}"
-        way = Authentication.INTEGRATED
-        consent = Consent(name, provider, operator, client_id, way, particulars, given, ci)
+        authentication = Authentication.INTEGRATED
+        consent = Consent(name, provider, operator, client_id, authentication, particulars, given, ci)
         kinds = (TokenKind.ACCESS, TokenKind.REFRESH)
         jtis = (f"{name}-{kind}" for kind in kinds)
         pair = Pair(
@@ -207,13 +212,13 @@ class Desk:
         return name
 
     def claims(self, token):
-        """What a token says, unverified."""
+        """Returns the claims of a token, unverified."""
         return jwt.decode(token, options={"verify_signature": False})
 
 
 @pytest.fixture(scope="session")
 def empty_ledger(tmp_path_factory):
-    """A SQLite ledger with its tables and nothing in them, to be copied."""
+    """An empty SQLite ledger with its tables, to be copied."""
     path = tmp_path_factory.mktemp("ledger") / "empty.db"
     asyncio.run(schema.upgrade(f"sqlite:{path}"))
     return path
@@ -227,24 +232,24 @@ def key_folder(tmp_path_factory):
 
 
 @pytest.fixture
-def office():
-    """Makes offices; keywords change what the portal is given."""
-    return an_office
+def make_settings():
+    """Returns a function that makes settings; keywords change the portal's `offers`."""
+    return build_settings
 
 
 @pytest.fixture
-async def desk(tmp_path, empty_ledger, key_folder):
+async def support_client(tmp_path, empty_ledger, key_folder):
     shutil.copy(empty_ledger, tmp_path / "ledger.db")
     ledger = await open_ledger(f"sqlite:{tmp_path / 'ledger.db'}", Sealer([CustomerKey("one", b"k" * 32)]), 4)
-    secrets, ids, standing = ClientSecrets(lambda: 0.0), count(1), SimpleNamespace()
+    secrets, ids, holder = ClientSecrets(lambda: 0.0), count(1), SimpleNamespace()
     support = Support(
-        an_office(),
+        build_settings(),
         ledger,
         ledger.statistics,
         FolderSigner.of_folder(key_folder, RELAY, 5.0),
         secrets,
         Probe(),
-        lambda: standing.desk.clock(),  # noqa: PLW0108 - the desk comes later, and its clock changes
+        lambda: holder.support_client.clock(),  # noqa: PLW0108 - it is created later, and its clock changes
         lambda: f"id{next(ids)}",
     )
     connector = aiohttp.UnixConnector(str(tmp_path / "authority.sock"), limit=0)
@@ -253,22 +258,25 @@ async def desk(tmp_path, empty_ledger, key_folder):
         aiohttp.ClientSession(connector=connector) as session,
     ):
         await web.UnixSite(runner, str(tmp_path / "authority.sock")).start()
-        standing.desk = Desk(support, ledger, session)
-        yield standing.desk
+        holder.support_client = SupportClient(support, ledger, session)
+        yield holder.support_client
     await ledger.close()
     secrets.close()
 
 
 @pytest.fixture
-def away(desk, monkeypatch):
-    """From now on the ledger does not answer."""
+def break_ledger(support_client, monkeypatch):
+    """Returns a function that makes the ledger unavailable."""
 
-    async def nothing(*_, **__):
+    async def fail(*_, **__):
         raise Unreachable("database is locked")
 
-    def begin():
-        for book, names in ((desk.statistics, ("pulse", "ask_again")), (desk.ledger, ("consents_in_force",))):
+    def begin_outage():
+        for port, names in (
+            (support_client.statistics, ("pulse", "ask_again")),
+            (support_client.ledger, ("consents_in_force",)),
+        ):
             for name in names:
-                monkeypatch.setattr(book, name, nothing)
+                monkeypatch.setattr(port, name, fail)
 
-    return begin
+    return begin_outage

@@ -1,18 +1,18 @@
-"""Only the portal's own token opens the support APIs, and each of them."""
+"""Only the portal's own token is accepted, by each support API."""
 
 import pytest
 
 NAMES = ("status_of", "consents_of", "again")
 
 
-async def asked(desk, name, **headers):
-    call = getattr(desk, name)
+async def call_api(support_client, name, **headers):
+    call = getattr(support_client, name)
     return await (call(headers) if name == "again" else call(**headers))
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_a_good_token_opens(desk, name):
-    reply = await asked(desk, name)
+async def test_a_valid_token_is_accepted(support_client, name):
+    reply = await call_api(support_client, name)
     assert (reply.status, reply.body["rsp_code"]) == (200, "00000")
     assert (reply.noted["operator"], reply.noted["client-id"]) == ("ZPTL000001", "portalatrelay")
 
@@ -32,9 +32,9 @@ async def test_a_good_token_opens(desk, name):
         ("Bearer " + "x" * 2000 + ".b.c", "token_malformed"),
     ],
 )
-async def test_what_is_no_token_opens_nothing(desk, name, sent, fault):
-    await desk.bearer()
-    reply = await asked(desk, name, authorization=sent)
+async def test_an_invalid_token_is_refused(support_client, name, sent, fault):
+    await support_client.bearer()
+    reply = await call_api(support_client, name, authorization=sent)
     assert (reply.status, reply.body["rsp_code"], reply.reason) == (401, "40101", fault)
     assert list(reply.body) == ["rsp_code", "rsp_msg"]
 
@@ -53,32 +53,34 @@ async def test_what_is_no_token_opens_nothing(desk, name, sent, fault):
         ({"iat": 1_800_001_000}, "token_malformed"),
     ],
 )
-async def test_a_token_of_ours_for_something_else_opens_nothing(desk, claims, fault):
-    reply = await desk.status_of(authorization=f"Bearer {desk.forged(**claims)}")
+async def test_a_token_for_another_purpose_is_refused(support_client, claims, fault):
+    reply = await support_client.status_of(authorization=f"Bearer {support_client.forged(**claims)}")
     assert (reply.status, reply.body["rsp_code"], reply.reason) == (401, "40101", fault)
 
 
-async def test_a_token_that_does_not_manage_has_no_scope(desk):
-    reply = await desk.status_of(authorization=f"Bearer {desk.forged(scope='bank.list')}")
+async def test_a_token_without_manage_has_no_scope(support_client):
+    reply = await support_client.status_of(authorization=f"Bearer {support_client.forged(scope='bank.list')}")
     assert (reply.status, reply.body["rsp_code"], reply.reason) == (401, "40104", "scope_missing")
 
 
-async def test_a_token_opens_until_its_last_second(desk):
-    await desk.bearer()
-    desk.clock = lambda: 1_800_000_000 + 30 * 86_400 - 0.5
-    assert (await desk.status_of()).status == 200
-    desk.clock = lambda: 1_800_000_000 + 30 * 86_400
-    assert (await desk.status_of()).reason == "token_expired"
+async def test_a_token_is_valid_until_its_last_second(support_client):
+    await support_client.bearer()
+    support_client.clock = lambda: 1_800_000_000 + 30 * 86_400 - 0.5
+    assert (await support_client.status_of()).status == 200
+    support_client.clock = lambda: 1_800_000_000 + 30 * 86_400
+    assert (await support_client.status_of()).reason == "token_expired"
 
 
-async def test_a_credential_that_is_replaced_ends_the_tokens_it_gave(desk, office):
-    await desk.bearer()
-    desk.support.office = office(client_id="portalanew")
-    assert (await desk.status_of()).reason == "token_of_other_operator"
+async def test_a_new_client_id_ends_former_tokens(support_client, make_settings):
+    await support_client.bearer()
+    support_client.support.office = make_settings(client_id="portalanew")
+    assert (await support_client.status_of()).reason == "token_of_other_operator"
 
 
-async def test_two_tokens_are_none(desk):
-    token = await desk.bearer()
+async def test_two_authorization_headers_are_refused(support_client):
+    token = await support_client.bearer()
     headers = [("Authorization", token), ("Authorization", token), ("x-api-tran-id", "ZPTL000001P00000000000001")]
-    async with desk.session.get("http://authority/v1/mgmts/status?org_code=ZBAA000001", headers=headers) as answer:
+    async with support_client.session.get(
+        "http://authority/v1/mgmts/status?org_code=ZBAA000001", headers=headers
+    ) as answer:
         assert (answer.status, answer.headers["x-relay-reason"]) == (401, "token_missing")

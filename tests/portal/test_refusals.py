@@ -1,4 +1,4 @@
-"""What the support APIs answer to whatever is raised."""
+"""Error answers of the support APIs."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from relay.domain.fault import FAULTS, Refusal
 from relay.domain.ledger import Unreachable
 from relay.endpoint.calls import Call
 from relay.endpoint.errors import OAuthRefusal
-from relay.portal.refusals import fault_answer
+from relay.portal.refusals import build_fault_answer
 
 
 @pytest.mark.parametrize(
@@ -24,13 +24,13 @@ def test_each_error_has_its_fault(error, fault):
     call = Call("", frozenset(), "", None, {}, b"")
     with pytest.raises(type(error)) as raised:
         raise error
-    answer = fault_answer(call, raised.value)
-    told = {"rsp_code": FAULTS[fault].rsp_code, "rsp_msg": FAULTS[fault].words}
-    assert (answer.status, answer.body) == (FAULTS[fault].status, told)
+    answer = build_fault_answer(call, raised.value)
+    body = {"rsp_code": FAULTS[fault].rsp_code, "rsp_msg": FAULTS[fault].words}
+    assert (answer.status, answer.body) == (FAULTS[fault].status, body)
     assert call.note.reason == fault
 
 
-def test_the_field_concerned_is_named():
+def test_the_invalid_field_is_named():
     call = Call("", frozenset(), "", None, {}, b"")
-    answer = fault_answer(call, Refusal(FAULTS["parameter_malformed"], "org_type (03)"))
+    answer = build_fault_answer(call, Refusal(FAULTS["parameter_malformed"], "org_type (03)"))
     assert answer.body["rsp_msg"].endswith(": org_type (03)")

@@ -1,30 +1,30 @@
-"""지원-104: which weeks are sent again, for whom, and which are not."""
+"""지원-104: which weeks are sent again, for which institutions."""
 
 import pytest
 
 DONE = {"rsp_code": "00000", "rsp_msg": "성공"}
 
 
-async def wanted(desk):
-    return [(one.week, one.provider, one.type) for one in await desk.statistics.asked_again()]
+async def list_requested(support_client):
+    return [(sending.week, sending.provider, sending.type) for sending in await support_client.statistics.asked_again()]
 
 
 @pytest.mark.parametrize(("kind", "types"), [("0", ["1", "2"]), ("1", ["1"]), ("2", ["2"])])
-async def test_a_week_is_wanted_again_by_type(desk, kind, types):
-    reply = await desk.again(type=kind)
+async def test_a_week_is_requested_by_type(support_client, kind, types):
+    reply = await support_client.again(type=kind)
     assert (reply.status, reply.body) == (200, DONE)
     assert (reply.noted["api-code"], reply.noted["provider"]) == ("S104", "ZBAA000001")
-    assert await wanted(desk) == [("20270110", "ZBAA000001", one) for one in types]
+    assert await list_requested(support_client) == [("20270110", "ZBAA000001", type_) for type_ in types]
 
 
-async def test_a_week_that_is_wanted_twice_is_sent_once(desk):
+async def test_a_week_requested_twice_is_sent_once(support_client):
     for _ in range(2):
-        assert (await desk.again()).body == DONE
-    assert len(await wanted(desk)) == 2
+        assert (await support_client.again()).body == DONE
+    assert len(await list_requested(support_client)) == 2
 
 
 @pytest.mark.parametrize(
-    ("now", "week", "taken"),
+    ("now", "week", "accepted"),
     [
         (1_800_000_000, "20270110", True),  # Friday, 2027-01-15
         (1_800_000_000, "20270117", False),  # not over
@@ -37,13 +37,13 @@ async def test_a_week_that_is_wanted_twice_is_sent_once(desk):
         (1_800_000_000, "00010107", False),
     ],
 )
-async def test_weeks_that_are_over_and_not_older_than_53_weeks_are_taken(desk, now, week, taken):
-    await desk.bearer()
-    desk.clock = lambda: now
-    reply = await desk.again(inquiry_date=week)
-    assert (reply.status, reply.body["rsp_code"]) == ((200, "00000") if taken else (400, "40001"))
-    assert bool(await wanted(desk)) is taken
-    assert taken or "inquiry_date" in reply.body["rsp_msg"]
+async def test_complete_weeks_of_the_last_53_are_accepted(support_client, now, week, accepted):
+    await support_client.bearer()
+    support_client.clock = lambda: now
+    reply = await support_client.again(inquiry_date=week)
+    assert (reply.status, reply.body["rsp_code"]) == ((200, "00000") if accepted else (400, "40001"))
+    assert bool(await list_requested(support_client)) is accepted
+    assert accepted or "inquiry_date" in reply.body["rsp_msg"]
 
 
 @pytest.mark.parametrize(
@@ -63,20 +63,20 @@ async def test_weeks_that_are_over_and_not_older_than_53_weeks_are_taken(desk, n
         {"org_code": "ZBAA0000012"},
     ],
 )
-async def test_what_the_standard_does_not_have_is_40001(desk, change):
-    reply = await desk.again(**change)
+async def test_an_invalid_parameter_is_40001(support_client, change):
+    reply = await support_client.again(**change)
     assert (reply.status, reply.body["rsp_code"]) == (400, "40001")
     assert next(iter(change)) in reply.body["rsp_msg"]
-    assert await wanted(desk) == []
+    assert await list_requested(support_client) == []
 
 
 @pytest.mark.parametrize("org_code", ["ZBAA999999", "ZOPA000001"])
-async def test_who_is_no_member_is_40303(desk, org_code):
-    reply = await desk.again(org_code=org_code)
+async def test_an_unknown_institution_is_40303(support_client, org_code):
+    reply = await support_client.again(org_code=org_code)
     assert (reply.status, reply.body["rsp_code"]) == (403, "40303")
 
 
-async def test_a_ledger_that_is_away_is_50001(desk, away):
-    away()
-    reply = await desk.again()
+async def test_an_unavailable_ledger_is_50001(support_client, break_ledger):
+    break_ledger()
+    reply = await support_client.again()
     assert (reply.status, reply.body["rsp_code"], reply.reason) == (500, "50001", "ledger_unreachable")

@@ -1,25 +1,25 @@
-"""The support APIs' office: whom it knows, and what it shows of a customer."""
+"""Settings and requests of the support APIs."""
 
 import pytest
 
 from relay.domain.fault import Refusal
 from relay.endpoint.calls import Note
-from relay.portal.services import Asked
+from relay.portal.services import PortalRequest
 
 
-def test_it_has_calendars_of_those_who_plan_maintenance(office):
-    made = office()
-    assert (list(made.members), list(made.calendars)) == (["ZBAA000001", "ZCDA000001"], ["ZBAA000001"])
+def test_only_institutions_with_maintenance_have_calendars(make_settings):
+    settings = make_settings()
+    assert (list(settings.members), list(settings.calendars)) == (["ZBAA000001", "ZCDA000001"], ["ZBAA000001"])
 
 
-def test_a_member_is_noted_and_nobody_else(office):
+def test_only_a_member_is_noted(make_settings):
     note = Note()
-    assert office().member("ZCDA000001", note).name == "가온카드"
+    assert make_settings().member("ZCDA000001", note).name == "가온카드"
     assert note.provider == "ZCDA000001"
     with pytest.raises(Refusal):
-        office().member("ZOPA000001", note)
+        make_settings().member("ZOPA000001", note)
     assert note.provider == "ZCDA000001"
 
 
-def test_what_is_asked_shows_nothing_of_the_customer(office):
-    assert "PRIVATE" not in repr(Asked(office(), {"user_ci": "PRIVATE"}, 0.0, Note()))
+def test_a_request_hides_the_customer(make_settings):
+    assert "PRIVATE" not in repr(PortalRequest(make_settings(), {"user_ci": "PRIVATE"}, 0.0, Note()))

@@ -1,4 +1,4 @@
-"""지원-102: what the portal hears about an institution."""
+"""지원-102: availability of an institution."""
 
 import logging
 
@@ -9,58 +9,60 @@ from relay.domain.statistics import Batch, Pulse
 SATURDAY_NIGHT = 1_800_000_000 + 10 * 3600  # 3 o'clock in Korea, the bank's maintenance
 
 
-async def beat(desk, pulse, org_code="ZBAA000001"):
-    await desk.statistics.take_batch(Batch("one", {}, {org_code: pulse}), 1_800_000_000)
+async def store_pulse(support_client, pulse, org_code="ZBAA000001"):
+    await support_client.statistics.take_batch(Batch("one", {}, {org_code: pulse}), 1_800_000_000)
 
 
-async def test_an_answer_is_of_three_texts(desk):
-    reply = await desk.status_of()
+async def test_an_answer_has_three_texts(support_client):
+    reply = await support_client.status_of()
     assert (reply.status, reply.body) == (200, {"rsp_code": "00000", "rsp_msg": "성공", "availability": "01"})
     assert (reply.noted["api-code"], reply.noted["provider"]) == ("S102", "ZBAA000001")
 
 
-@pytest.mark.parametrize(("found", "told"), [(True, "01"), (False, "02"), (None, "99")])
-async def test_without_calls_a_connection_tells(desk, found, told):
-    desk.probe.found = found
-    assert (await desk.status_of()).body["availability"] == told
-    assert desk.probe.asked == ["ZBAA000001"]
+@pytest.mark.parametrize(("is_reachable", "availability"), [(True, "01"), (False, "02"), (None, "99")])
+async def test_without_calls_a_probe_determines_the_availability(support_client, is_reachable, availability):
+    support_client.probe.is_reachable = is_reachable
+    assert (await support_client.status_of()).body["availability"] == availability
+    assert support_client.probe.probed == ["ZBAA000001"]
 
 
 @pytest.mark.parametrize(
-    ("pulse", "told"),
+    ("pulse", "availability"),
     [(Pulse(1_799_999_990, 0, 0), "01"), (Pulse(1_799_999_000, 1_799_999_990, 3), "02")],
 )
-async def test_calls_of_these_minutes_tell_without_a_connection(desk, pulse, told):
-    await beat(desk, pulse)
-    assert (await desk.status_of()).body["availability"] == told
-    assert desk.probe.asked == []
+async def test_recent_calls_determine_the_availability(support_client, pulse, availability):
+    await store_pulse(support_client, pulse)
+    assert (await support_client.status_of()).body["availability"] == availability
+    assert support_client.probe.probed == []
 
 
-async def test_calls_of_another_institution_tell_nothing(desk):
-    await beat(desk, Pulse(1_799_999_000, 1_799_999_990, 3), "ZCDA000001")
-    assert (await desk.status_of()).body["availability"] == "01"
+async def test_calls_of_another_institution_do_not_matter(support_client):
+    await store_pulse(support_client, Pulse(1_799_999_000, 1_799_999_990, 3), "ZCDA000001")
+    assert (await support_client.status_of()).body["availability"] == "01"
 
 
-async def test_maintenance_is_told_whatever_the_calls_say(desk):
-    await beat(desk, Pulse(SATURDAY_NIGHT - 5, 0, 0))
-    desk.clock = lambda: SATURDAY_NIGHT
-    assert (await desk.status_of()).body["availability"] == "03"
-    assert (await desk.status_of("ZCDA000001")).body["availability"] == "01"
-    assert desk.probe.asked == ["ZCDA000001"]
+async def test_maintenance_takes_precedence_over_calls(support_client):
+    await store_pulse(support_client, Pulse(SATURDAY_NIGHT - 5, 0, 0))
+    support_client.clock = lambda: SATURDAY_NIGHT
+    assert (await support_client.status_of()).body["availability"] == "03"
+    assert (await support_client.status_of("ZCDA000001")).body["availability"] == "01"
+    assert support_client.probe.probed == ["ZCDA000001"]
 
 
-@pytest.mark.parametrize(("found", "told"), [(True, "01"), (False, "02"), (None, "99")])
-async def test_a_ledger_that_is_away_leaves_the_connection_to_tell(desk, away, caplog, found, told):
-    away()
-    desk.probe.found = found
+@pytest.mark.parametrize(("is_reachable", "availability"), [(True, "01"), (False, "02"), (None, "99")])
+async def test_without_the_ledger_a_probe_determines_the_availability(
+    support_client, break_ledger, caplog, is_reachable, availability
+):
+    break_ledger()
+    support_client.probe.is_reachable = is_reachable
     with caplog.at_level(logging.WARNING):
-        reply = await desk.status_of()
-    assert (reply.status, reply.body["availability"]) == (200, told)
-    assert caplog.messages == []  # the outage of the ledger is logged by itself
+        reply = await support_client.status_of()
+    assert (reply.status, reply.body["availability"]) == (200, availability)
+    assert caplog.messages == []  # the ledger logs its outage itself
 
 
 @pytest.mark.parametrize("org_code", ["ZBAA999999", "ZOPA000001", "ZRLA000001", "ZPTL000001"])
-async def test_who_is_no_member_is_40303(desk, org_code):
-    reply = await desk.status_of(org_code)
+async def test_an_unknown_institution_is_40303(support_client, org_code):
+    reply = await support_client.status_of(org_code)
     assert (reply.status, reply.body["rsp_code"], reply.reason) == (403, "40303", "provider_unknown")
     assert "provider" not in reply.noted

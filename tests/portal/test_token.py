@@ -1,4 +1,4 @@
-"""지원-101: one token for the portal, for nothing but the support APIs."""
+"""지원-101: the portal's token, valid only for the support APIs."""
 
 import pytest
 
@@ -8,16 +8,16 @@ from relay.domain.queue_full import Crowded
 DAY = 86_400
 
 
-async def test_the_portal_gets_one_token_that_manages(desk):
-    reply = await desk.redeem()
+async def test_the_portal_gets_a_token_with_scope_manage(support_client):
+    reply = await support_client.redeem()
     assert (reply.status, sorted(reply.body)) == (200, ["access_token", "expires_in", "scope", "token_type"])
     assert (reply.body["token_type"], reply.body["scope"]) == ("Bearer", "manage")
     assert reply.body["expires_in"] == str(30 * DAY)
     assert reply.noted == {"api-code": "S101", "client-id": "portalatrelay", "operator": "ZPTL000001"}
 
 
-async def test_it_says_who_for_whom_how_long_and_for_what(desk):
-    claims = desk.claims((await desk.redeem()).body["access_token"])
+async def test_the_token_has_the_claims_of_the_standard(support_client):
+    claims = support_client.claims((await support_client.redeem()).body["access_token"])
     assert claims == {
         "iss": "ZRLA000001",
         "aud": "ZPTL000001",
@@ -32,22 +32,22 @@ async def test_it_says_who_for_whom_how_long_and_for_what(desk):
 
 
 @pytest.mark.parametrize("field", ["grant_type", "client_id", "client_secret", "scope"])
-async def test_a_name_that_resembles_a_field_is_refused(desk, look_alikes, field):
+async def test_a_name_that_resembles_a_field_is_refused(support_client, look_alikes, field):
     for name in look_alikes(field):
-        reply = await desk.redeem(desk.form(**{name: "other"}))
+        reply = await support_client.redeem(support_client.form(**{name: "other"}))
         assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_request", "parameter_ambiguous"), (
             name
         )
 
 
-async def test_each_token_has_an_id_of_its_own(desk):
-    tokens = [(await desk.redeem()).body["access_token"] for _ in range(3)]
-    assert [desk.claims(token)["jti"] for token in tokens] == ["id1", "id2", "id3"]
+async def test_each_token_has_its_own_id(support_client):
+    tokens = [(await support_client.redeem()).body["access_token"] for _ in range(3)]
+    assert [support_client.claims(token)["jti"] for token in tokens] == ["id1", "id2", "id3"]
 
 
-async def test_it_opens_no_data(desk):
+async def test_the_token_is_not_valid_for_data_apis(support_client):
     with pytest.raises(Refusal) as refusal:
-        desk.support.signer.read((await desk.redeem()).body["access_token"], 1_800_000_001)
+        support_client.support.signer.read((await support_client.redeem()).body["access_token"], 1_800_000_001)
     assert (refusal.value.fault.name, refusal.value.detail) == ("token_malformed", "use")
 
 
@@ -68,35 +68,37 @@ async def test_it_opens_no_data(desk):
         ({"client_id": "x" * 51}, "invalid_request", "parameter_malformed"),
         ({"client_secret": None}, "invalid_request", "parameter_missing"),
         ({"client_secret": "wrong"}, "invalid_client", "invalid_client"),
-        ({"client_id": "somebody"}, "invalid_client", "invalid_client"),
+        ({"client_id": "unknown"}, "invalid_client", "invalid_client"),
         ({"client_id": "portalatrelay2"}, "invalid_client", "invalid_client"),
         ({"client_id": "PORTALATRELAY"}, "invalid_client", "invalid_client"),
     ],
 )
-async def test_a_form_that_is_not_right_gets_no_token(desk, change, error, reason):
-    reply = await desk.redeem(desk.form(**change))
+async def test_an_invalid_form_gets_no_token(support_client, change, error, reason):
+    reply = await support_client.redeem(support_client.form(**change))
     assert (reply.status, reply.body["error"], reply.reason) == (400, error, reason)
     assert reply.noted["error"] == error
     assert "access_token" not in reply.body
 
 
-async def test_who_is_unknown_costs_and_hears_the_same_as_who_is_wrong(desk, monkeypatch):
+async def test_an_unknown_client_is_treated_like_a_wrong_secret(support_client, monkeypatch):
     compared = []
 
-    async def fit(*told):
-        compared.append(told)
+    async def fit(*arguments):
+        compared.append(arguments)
         return False
 
-    monkeypatch.setattr(desk.support.secrets, "fit", fit)
-    changes = ({"client_id": "somebody"}, {"client_secret": "wrong"})
-    first, second = [await desk.redeem(desk.form(**change)) for change in changes]
+    monkeypatch.setattr(support_client.support.secrets, "fit", fit)
+    changes = ({"client_id": "unknown"}, {"client_secret": "wrong"})
+    first, second = [await support_client.redeem(support_client.form(**change)) for change in changes]
     assert (first.body, first.status, first.noted) == (second.body, second.status, second.noted)
-    assert [told[:2] for told in compared] == [("ZPTL000001", desk.support.office.portal.offers.client_secret_hash)] * 2
+    assert [arguments[:2] for arguments in compared] == [
+        ("ZPTL000001", support_client.support.office.portal.offers.client_secret_hash)
+    ] * 2
 
 
 @pytest.mark.parametrize("operators", ["ZOPA000001", "", None, "ZPTL00000"])
-async def test_a_connection_that_is_not_the_portals_gets_no_token(desk, operators):
-    reply = await desk.redeem(x_relay_operators=operators)
+async def test_another_partys_connection_gets_no_token(support_client, operators):
+    reply = await support_client.redeem(x_relay_operators=operators)
     assert (reply.status, reply.body["error"]) == (400, "unauthorized_client")
 
 
@@ -110,20 +112,20 @@ async def test_a_connection_that_is_not_the_portals_gets_no_token(desk, operator
         ({"x_api_tran_id": "short"}, "header_malformed"),
     ],
 )
-async def test_a_form_that_is_none_is_an_invalid_request(desk, headers, reason):
-    reply = await desk.redeem(**headers)
+async def test_a_malformed_form_is_an_invalid_request(support_client, headers, reason):
+    reply = await support_client.redeem(**headers)
     assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_request", reason)
 
 
-async def test_a_secret_in_the_query_is_refused(desk):
-    reply = await desk.send("POST", "/mgmts/oauth/2.0/token?client_secret=x", b"a=b")
+async def test_a_secret_in_the_query_is_refused(support_client):
+    reply = await support_client.send("POST", "/mgmts/oauth/2.0/token?client_secret=x", b"a=b")
     assert (reply.status, reply.body["error"]) == (400, "invalid_request")
 
 
-async def test_a_storm_of_wrong_secrets_is_told_to_come_again(desk, monkeypatch):
+async def test_too_many_wrong_secrets_get_retry_after(support_client, monkeypatch):
     async def crowded(*_):
         raise Crowded
 
-    monkeypatch.setattr(desk.support.secrets, "fit", crowded)
-    reply = await desk.redeem()
+    monkeypatch.setattr(support_client.support.secrets, "fit", crowded)
+    reply = await support_client.redeem()
     assert (reply.status, reply.body["error"], reply.headers["retry-after"]) == (503, "temporarily_unavailable", "1")

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NEW, SECRET = "ZOPA000003", "f1d2d2f924e986ac86fdf7b36c94bcdf32beec15"
 HELD = "relay_directory_held_seconds"
-LET_GO = "what was held is let go: all that the portal lists is harmless now"
+LET_GO = "the held sync is dropped: the portal lists nothing harmful any more"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -1,4 +1,4 @@
-"""Access records read back, line by line, from files that may be large, rotated and compressed."""
+"""Reads access records line by line from files that may be large, rotated and compressed."""
 
 import gzip
 import zlib
@@ -11,19 +11,19 @@ _GZIP: Final = b"\x1f\x8b"
 
 
 class Unreadable(Exception):
-    """A file of records cannot be read, or not to its end; says which and why, in one line."""
+    """A file of records cannot be read completely. The text names the file and the reason, in one line."""
 
 
 def records_in(path: Path) -> Iterator[bytes]:
-    """The lines of a file, gz or not (its first bytes tell). Raises Unreadable, maybe after some lines.
+    """Yields the lines of a file, gzip or not, by its first bytes. Raises Unreadable, maybe after some lines.
 
-    A longer line than any record comes in pieces, none of which is one.
+    A line that is longer than any record is split; none of its pieces is a record.
     """
     try:
         with path.open("rb") as raw:
-            packed = raw.read(len(_GZIP)) == _GZIP
+            is_gzip = raw.read(len(_GZIP)) == _GZIP
             raw.seek(0)
-            if packed:
+            if is_gzip:
                 with gzip.open(raw) as unpacked:
                     yield from _lines(unpacked)
             else:

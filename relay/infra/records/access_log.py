@@ -1,4 +1,4 @@
-"""One JSON line for each exchange, through a bounded queue, written off the event loop."""
+"""Writes one JSON line for each exchange, through a bounded queue, off the event loop."""
 
 import logging
 from typing import Final
@@ -13,11 +13,11 @@ _STDOUT: Final = "stdout"
 
 
 class AccessLog:
-    """Access records to a file or `stdout`. At most `most` lines wait; more are counted as `lost`.
+    """Writes access records to a file or `stdout`. At most `most` lines wait; more are counted as `lost`.
 
-    What is written: tran_id, org codes, client_id, api_code, x-api-type, answer, reason, times in ms, sizes, attempts.
-    Never a token, a CI, an account number or a body. One log line tells when records begin to be lost, one when that
-    ends. Nothing here blocks the caller: opening, writing and closing are the thread's.
+    A record has tran_id, org codes, client_id, api_code, x-api-type, status, reason, times in ms, sizes, attempts. It
+    never has a token, a CI, an account number or a body. One log line reports the first loss, another one its end.
+    Nothing here blocks the caller: a thread opens, writes and closes.
     """
 
     def __init__(self, path: str, most: int) -> None:
@@ -26,38 +26,38 @@ class AccessLog:
 
     @property
     def lost(self) -> int:
-        """How many records were not written."""
+        """Number of records that were not written."""
         return self._writer.lost
 
     @property
     def written(self) -> int:
-        """How many records were written."""
+        """Number of records that were written."""
         return self._writer.written
 
     def start(self) -> None:
-        """Open the file (raises OSError when it cannot be) and begin to write."""
+        """Opens the file (raises OSError) and begins to write."""
         self._writer.start(self._open())
 
     def stop(self) -> None:
-        """Write what waits and close; what is not written within two seconds is lost."""
+        """Writes waiting records and closes; records not written within two seconds are lost."""
         self._writer.stop()
 
     def reopen(self) -> None:
-        """Have the thread open the file anew, so that it can be rotated by renaming. The old one stays on failure."""
+        """Makes the thread reopen the file, so that it can be rotated by renaming. The old file stays on failure."""
         if self._path != _STDOUT:
-            self._writer.exchange(self._fresh)
+            self._writer.exchange(self._reopen)
 
     def write(self, exchanges: list[Exchange]) -> None:
-        """Queue a line for each exchange, as far as there is room. PERF: 2 us for each; logging.info costs 15."""
+        """Queues a line for each exchange while there is room. PERF: 2 us for each; logging.info costs 15."""
         room = self._writer.room
         self._writer.put([line(exchange).encode() for exchange in exchanges[:room]], max(0, len(exchanges) - room))
 
     def _open(self) -> LineFile:
         return LineFile.standard(1) if self._path == _STDOUT else LineFile.open(self._path)
 
-    def _fresh(self, old: Sink) -> Sink:
+    def _reopen(self, old: Sink) -> Sink:
         try:
-            fresh = self._open()
+            new = self._open()
         except OSError as error:
             _log.error("access log not reopened, the old file stays: path=%s reason=%s", self._path, error.strerror)
             return old
@@ -65,19 +65,19 @@ class AccessLog:
             old.close()
         except OSError as error:
             _log.warning("old access log not closed cleanly: path=%s reason=%s", self._path, error.strerror)
-        return fresh
+        return new
 
-    def _log_loss(self, why: str) -> None:
-        _log.error("access records lost: path=%s reason=%s", self._path, why)
+    def _log_loss(self, reason: str) -> None:
+        _log.error("access records lost: path=%s reason=%s", self._path, reason)
 
     def _log_end(self, lost: int) -> None:
         _log.warning("access records written again: path=%s lost=%d", self._path, lost)
 
 
 def line(e: Exchange) -> str:
-    """One access record. Every text in it was checked before it came here: nothing needs escaping."""
+    """Returns one access record. All texts were validated before: nothing needs escaping."""
     upstream = e.upstream
-    ended = int((e.received + e.total) * 1000)  # never rounded up into another day or slot than it was counted in
+    ended = int((e.received + e.total) * 1000)  # rounded down, into the day and slot of its count
     repeated = f',"repeated":{e.repeated}' if e.repeated > 1 else ""
     first = (e.first_byte - e.asked) * 1000 if e.first_byte else 0.0
     return (

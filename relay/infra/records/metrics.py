@@ -1,4 +1,4 @@
-"""What Prometheus reads: plain numbers counted per exchange, exposed by a collector when somebody asks."""
+"""Prometheus metrics: plain numbers counted per exchange, exposed by a collector at the scrape."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from relay.domain.exchange import Exchange
 
 BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
-"""Upper bounds of the latency buckets, in seconds; the last is the total a provider may take."""
+"""Upper bounds of the latency buckets in seconds; the last one is the total timeout of a provider."""
 
 
 GAUGES: Final = {
@@ -25,34 +25,34 @@ GAUGES: Final = {
     "relay_connections": "Connections of operators",
     "relay_handshakes": "TLS handshakes of operators under way",
     "relay_institutions": "Institutions in the plan",
-    "relay_ledger_age_seconds": "Since the ledger was heard last",
-    "relay_authority_age_seconds": "Since the authority answered last",
+    "relay_ledger_age_seconds": "Seconds since the last answer of the ledger",
+    "relay_authority_age_seconds": "Seconds since the last answer of the authority",
     "relay_directory_operators": "Operators in the plan",
-    "relay_directory_number": "Changes of the portal's registry so far; 0 while there is none",
-    "relay_directory_age_seconds": "Since the portal's registry was heard last; 0 without a portal",
-    "relay_directory_held_seconds": "Since a sync is held back and waits for relay directory release; 0 when none is",
+    "relay_directory_number": "Number of changes of the portal's registry; 0 without one",
+    "relay_directory_age_seconds": "Seconds since the last sync with the portal; 0 without a portal",
+    "relay_directory_held_seconds": "Seconds since a sync is held for relay directory release; 0 when none is",
     "relay_statistics_waiting": "Exchanges counted and not yet acknowledged by the ledger",
-    "relay_statistics_behind_seconds": "Since the oldest exchange that waits was counted; 0 when none waits",
-    "relay_statistics_unattributed": "Exchanges since the start that count for nobody: institution or operator unknown",
-    "relay_statistics_failures": "Times since the start that the ledger did not take a batch",
-    "relay_statistics_spool_broken": "Spool files set aside as broken, and those that cannot be read now",
-    "relay_plan_reloads": "Plans taken since the start",
-    "relay_plan_reload_failures": "Settings not taken since the start, because something in them was wrong",
-    "relay_access_log_lost": "Access records lost, because the disk was too slow or full",
-    "relay_log_lines_lost": "Lines of this process's log lost, because standard error was not read",
+    "relay_statistics_behind_seconds": "Seconds since the oldest waiting exchange was counted; 0 when none waits",
+    "relay_statistics_unattributed": "Exchanges since the start without a known institution or operator",
+    "relay_statistics_failures": "Failed deliveries of batches to the ledger since the start",
+    "relay_statistics_spool_broken": "Spool files set aside as broken, and unreadable ones",
+    "relay_plan_reloads": "Plans applied since the start",
+    "relay_plan_reload_failures": "Settings rejected since the start, because they were invalid",
+    "relay_access_log_lost": "Access records lost because the disk was too slow or full",
+    "relay_log_lines_lost": "Log lines of this process lost because standard error was not read",
 }
-"""What is read at the moment of the scrape."""
+"""Gauges that are read at the scrape."""
 
 
 JOB_GAUGES: Final = {
-    "relay_job_failures": "Times in a row that a job failed",
-    "relay_job_success_age_seconds": "Since a job succeeded last, whichever instance ran it",
+    "relay_job_failures": "Failures of a job in a row",
+    "relay_job_success_age_seconds": "Seconds since the last success of a job on any instance",
 }
-"""What is read of each job."""
+"""Gauges of each job."""
 
 
 class Histogram:
-    """One histogram as plain numbers."""
+    """A histogram as plain numbers."""
 
     __slots__ = ("counts", "seconds")
 
@@ -61,23 +61,23 @@ class Histogram:
         self.seconds = 0.0
 
     def observe(self, seconds: float) -> None:
-        """Count one duration."""
+        """Counts one duration."""
         self.counts[bisect_left(BOUNDS, seconds)] += 1
         self.seconds += seconds
 
     def buckets(self) -> list[tuple[str, float]]:
-        """Cumulative buckets as Prometheus wants them."""
-        found, total = [], 0
+        """Returns cumulative buckets in the form of Prometheus."""
+        cumulative, total = [], 0
         for bound, count in zip([*map(str, BOUNDS), "+Inf"], self.counts, strict=True):
             total += count
-            found.append((bound, float(total)))
-        return found
+            cumulative.append((bound, float(total)))
+        return cumulative
 
 
 class Metrics:
     """Counts exchanges. Label sets are bounded: codes of the catalogue, institutions of the plan, `rsp_codes`.
 
-    What a provider invents beside those codes is counted under "".
+    Other codes of providers are counted under "".
 
     PERF: 1 us for each exchange; labels().inc() and observe() of the client library cost 6.
     """
@@ -91,33 +91,35 @@ class Metrics:
         self.latency: dict[str, tuple[Histogram, Histogram, Histogram]] = {}
 
     def record(self, exchange: Exchange) -> None:
-        """Count a closed exchange."""
+        """Counts a closed exchange."""
         provider = exchange.provider
         rsp_code = exchange.rsp_code if exchange.rsp_code in self._rsp_codes else ""
         self.requests[exchange.api_code, provider, exchange.status, rsp_code] += 1
         if exchange.reason:
             self.reasons[exchange.reason, provider] += 1
-        if not exchange.industry:  # of no data API: an institution was not asked, the authority may have been
+        if not exchange.industry:  # no data API: at most the authority was called, no institution
             provider = ""
         histograms = self.latency.get(provider)
         if histograms is None:
             histograms = self.latency[provider] = (Histogram(), Histogram(), Histogram())
         total, upstream = exchange.total, exchange.upstream
-        relayed, asked, whole = histograms  # PERF: `observe` written out for the two that every exchange has
+        own_histogram, upstream_histogram, total_histogram = (
+            histograms  # PERF: `observe` written out for the two that every exchange has
+        )
         own = total - upstream
-        relayed.counts[bisect_left(BOUNDS, own)] += 1
-        relayed.seconds += own
-        whole.counts[bisect_left(BOUNDS, total)] += 1
-        whole.seconds += total
+        own_histogram.counts[bisect_left(BOUNDS, own)] += 1
+        own_histogram.seconds += own
+        total_histogram.counts[bisect_left(BOUNDS, total)] += 1
+        total_histogram.seconds += total
         if exchange.attempts:
-            asked.observe(upstream)
+            upstream_histogram.observe(upstream)
             self.attempts[provider] += exchange.attempts
             if exchange.attempts > 1:
                 self.retries[provider] += exchange.attempts - 1
 
 
 class RelayCollector(Collector):
-    """Exposes Metrics, and what `gauges` and `pools` tell at the moment of the scrape."""
+    """Exposes Metrics, and the gauges and pools at the moment of the scrape."""
 
     def __init__(
         self,
@@ -136,10 +138,10 @@ class RelayCollector(Collector):
         self._jobs = jobs
 
     def collect(self) -> Iterable[Metric]:
-        """All families."""
+        """Yields all families."""
         yield from self._counters()
         yield from self._latencies()
-        yield from self._moment()
+        yield from self._gauge_families()
 
     def _counters(self) -> Iterator[Metric]:
         labels = ["api_code", "org_code", "status", "rsp_code"]
@@ -151,7 +153,7 @@ class RelayCollector(Collector):
         for (reason, provider), count in list(self._metrics.reasons.items()):
             reasons.add_metric([reason, provider], count)
         yield reasons
-        rejected = CounterMetricFamily("relay_handshakes_rejected", "Callers not let in", labels=["reason"])
+        rejected = CounterMetricFamily("relay_handshakes_rejected", "Rejected TLS handshakes", labels=["reason"])
         for reason, count in dict(self._rejected).items():
             rejected.add_metric([reason], count)
         yield rejected
@@ -177,15 +179,15 @@ class RelayCollector(Collector):
                 family.add_metric([provider], histogram.buckets(), histogram.seconds)
             yield family
 
-    def _moment(self) -> Iterator[Metric]:
+    def _gauge_families(self) -> Iterator[Metric]:
         for name, value in self._gauges().items():
             yield GaugeMetricFamily(name, GAUGES[name], value=value)
         for name, by_job in self._jobs().items():
-            told = GaugeMetricFamily(name, JOB_GAUGES[name], labels=["job"])
+            job_family = GaugeMetricFamily(name, JOB_GAUGES[name], labels=["job"])
             for job, value in by_job.items():
-                told.add_metric([job], value)
-            yield told
-        family = GaugeMetricFamily("relay_upstream_pool", "Connections and flights", labels=["org_code", "state"])
+                job_family.add_metric([job], value)
+            yield job_family
+        family = GaugeMetricFamily("relay_upstream_pool", "Connections and requests", labels=["org_code", "state"])
         for provider, counts in self._pools().items():
             for state, count in counts.items():
                 family.add_metric([provider, state], count)
@@ -197,7 +199,7 @@ class RelayCollector(Collector):
 
 
 def registry_of(collector: Collector) -> CollectorRegistry:
-    """A registry with this collector and nothing global."""
+    """Returns a registry with this collector and nothing global."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)
     return registry

@@ -1,4 +1,4 @@
-"""Where exchanges go when they are over: noted at once, counted and written a moment later, many together."""
+"""Counts and logs closed exchanges: queued at once, counted and written in batches a moment later."""
 
 import asyncio
 from operator import attrgetter
@@ -17,30 +17,30 @@ _REASON_OF: Final = attrgetter("reason")
 
 
 class Records:
-    """Statistics, metrics and access records of every exchange, settled every 20 ms or 256 exchanges.
+    """Counts statistics and metrics of every exchange and writes access records, every 20 ms or 256 exchanges.
 
-    Statistics and metrics count each exchange; a flood of refusals is summed in the access records.
+    Statistics and metrics count each exchange; repeated refusals are summed in the access records.
 
-    Statistics come first: they complete the record of who called.
+    Statistics come first: they complete the client_id of the record.
 
-    PERF: noting costs 0.1 us between two calls; counting and formatting many in a row costs half of doing it between
-    calls, where neither finds its code or its numbers in the cache.
+    PERF: queueing costs 0.1 us between two calls; counting and formatting many in a row costs half of doing it between
+    calls, where code and numbers are not in the cache.
     """
 
     def __init__(
-        self, metrics: Metrics, access_log: AccessLog, loop: asyncio.AbstractEventLoop, tally: Tally | None = None
+        self, metrics: Metrics, access_log: AccessLog, loop: asyncio.AbstractEventLoop, counter: Tally | None = None
     ) -> None:
         self._metrics = metrics
         self._access_log = access_log
         self._loop = loop
-        self._tally = tally
+        self._counter = counter
         self._closed: list[Exchange] = []
         self._repeated = RepeatedRefusals()
         self._outages = ExchangeOutages()
         self._sums_scheduled = False
 
     def record(self, exchange: Exchange) -> None:
-        """Take a closed exchange."""
+        """Queues a closed exchange."""
         self._closed.append(exchange)
         waiting = len(self._closed)
         if waiting == 1:
@@ -49,10 +49,10 @@ class Records:
             self.settle()
 
     def settle(self) -> None:
-        """Count and write what was noted."""
+        """Counts and writes queued exchanges."""
         closed, self._closed = self._closed, []
-        if self._tally is not None:
-            self._tally.count(closed)
+        if self._counter is not None:
+            self._counter.count(closed)
         for exchange in closed:
             self._metrics.record(exchange)
         if self._outages.is_failing or any(map(_REASON_OF, closed)):  # PERF: 0.02 us for each
@@ -64,7 +64,7 @@ class Records:
             self._loop.call_later(PENDING_S, self._write_sums)
 
     def close(self) -> None:
-        """Count and write everything, sums of repeated refusals too."""
+        """Counts and writes everything, sums of repeated refusals too."""
         self.settle()
         self._write_sums()
 

@@ -1,22 +1,22 @@
-"""A flood of refused calls in few access records: what repeats within a second is summed, and counted exactly."""
+"""Sums repeated refusals in access records: those of one second become one record, counted exactly."""
 
 from typing import Final
 
 from relay.domain.exchange import Exchange
 
 EACH: Final = 20
-"""Records that are written as they are for the same refusal of the same caller within a second."""
+"""Number of single records for the same refusal of the same caller within a second."""
 
 PENDING_S: Final = 1.0
-"""A sum waits no longer than this to be written."""
+"""Maximum time until a sum is written."""
 
 _Key = tuple[str, str, str, str, str, int, str, str, str, str]
 
 
 class RepeatedRefusals:
-    """Holds back refused exchanges that repeat; the last of them is written with `repeated`, how many it stands for.
+    """Withholds repeated refusals; the last one is written with `repeated`, the number it stands for.
 
-    A second is one of the epoch at which exchanges ended, so that no sum reaches into another day or slot.
+    Sums are by epoch second of the end, so that no sum spans two days or slots.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class RepeatedRefusals:
         self._sums: dict[_Key, tuple[int, Exchange | None]] = {}
 
     def reduce(self, exchanges: list[Exchange]) -> list[Exchange]:
-        """Return the exchanges to write: all but those held back, and sums of the seconds before.
+        """Returns the exchanges to write: all but the withheld ones, and sums of earlier seconds.
 
         PERF: 0.05 us for each exchange that was not refused.
         """
@@ -41,12 +41,12 @@ class RepeatedRefusals:
         return written
 
     def flush(self) -> list[Exchange]:
-        """Return the sums that wait."""
+        """Returns the waiting sums."""
         sums, self._sums = self._sums, {}
         waiting = []
-        for seen, last in sums.values():
+        for count, last in sums.values():
             if last is not None:
-                last.repeated = seen - EACH
+                last.repeated = count - EACH
                 waiting.append(last)
         return waiting
 
@@ -57,16 +57,16 @@ class RepeatedRefusals:
 
     def _add(self, exchange: Exchange, written: list[Exchange]) -> None:
         key = _key(exchange)
-        seen, _ = self._sums.get(key, (0, None))
-        if seen < EACH:
+        count, _ = self._sums.get(key, (0, None))
+        if count < EACH:
             written.append(exchange)
-            self._sums[key] = seen + 1, None
+            self._sums[key] = count + 1, None
         else:
-            self._sums[key] = seen + 1, exchange
+            self._sums[key] = count + 1, exchange
 
 
 def _key(e: Exchange) -> _Key:
-    """What refusals have in common that one record may stand for."""
+    """Returns the fields that refusals in one record have in common."""
     return (
         e.operator,
         e.client_id,

@@ -1,1 +1,1 @@
-"""What a process knows from the ledger: the registry, consents, jobs, the leader."""
+"""State that a process reads from the ledger: the registry, consents, jobs, the leader."""

@@ -1,4 +1,4 @@
-"""The portal's registry as a process knows it: read from the ledger, followed by asking what changed since."""
+"""A process's copy of the portal's registry, read from the ledger and updated with its changes."""
 
 import asyncio
 import contextlib
@@ -7,34 +7,34 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from relay.domain.jobs import age_of
+from relay.domain.jobs import seconds_since
 from relay.domain.ledger import Unreachable
 from relay.domain.registry import Registry, RegistryHead, RegistrySource
 
 _log = logging.getLogger(__name__)
 
 PAGE: Final = 200
-"""So many changes are read at a time, three to five milliseconds; between two pages the process does its other work."""
+"""Changes read at a time, three to five milliseconds; the process does other work between two pages."""
 
-HEAR_S: Final = 10.0
-"""A ledger that takes longer was not heard."""
+POLL_TIMEOUT_S: Final = 10.0
+"""Timeout for the ledger."""
 
 _V = TypeVar("_V")
 
 Changed = Callable[[Registry], Awaitable[object]]
-"""Is told the whole registry after each change, before the next question is asked."""
+"""Called with the whole registry after each change, before the next poll."""
 
 
 class FollowedRegistry:
-    """Remembers the registry and asks what changed. `registry` is one moment's, never half of a change.
+    """Holds the registry and polls for changes. `registry` is always a consistent state.
 
-    `clock` tells epoch seconds.
+    `clock` returns epoch seconds.
     """
 
     def __init__(self, source: RegistrySource, clock: Callable[[], float]) -> None:
         self._source = source
         self._clock = clock
-        self._born = clock()
+        self._started_at = clock()
         self.registry = Registry({}, {})
         self._taken = self.registry
         self.head = RegistryHead(0, 0, 0)
@@ -42,19 +42,19 @@ class FollowedRegistry:
 
     @property
     def age(self) -> float:
-        """Seconds since the portal was last heard by whoever leads; since our start when it never was."""
-        return age_of(self.head.synced_at, self._born, self._clock())
+        """Seconds since the leader's last successful sync; since process start when there was none."""
+        return seconds_since(self.head.synced_at, self._started_at, self._clock())
 
     @property
     def held(self) -> float:
-        """Seconds since a sync is held back; 0 when none is."""
-        return age_of(self.head.held_since, self._born, self._clock()) if self.head.held_since else 0.0
+        """Seconds since a sync is held; 0 when none is."""
+        return seconds_since(self.head.held_since, self._started_at, self._clock()) if self.head.held_since else 0.0
 
     async def hear(self) -> bool:
-        """Ask once; whether anything changed. Raises what the ledger raises, and then nothing is changed."""
+        """Polls once. Returns whether anything changed. Raises errors of the ledger, and then nothing changed."""
         head = await self._source.registry_head()
         known = self.registry
-        if head.number < known.number:  # an older ledger was brought back
+        if head.number < known.number:  # an older ledger was restored
             known = Registry({}, {})
         if head.number != known.number or known is not self.registry:
             self.registry = replace(await self._read(known), synced_at=head.synced_at)
@@ -64,39 +64,39 @@ class FollowedRegistry:
         return False
 
     async def _read(self, known: Registry) -> Registry:
-        """All that came after: the last page is empty, so what was read is the moment of that page."""
+        """Reads all later changes. The last page is empty, so the result is the state at that moment."""
         organisations, services, number = dict(known.organisations), dict(known.services), known.number
         while True:
             upto, changes = await self._source.registry_after(number, PAGE)
             if not changes:
                 return Registry(organisations, services, number)
-            _take(organisations, changes.organisations)
-            _take(services, changes.services)
+            _apply_changes(organisations, changes.organisations)
+            _apply_changes(services, changes.services)
             number = upto
 
     async def follow(self, every: float, stop: asyncio.Event, changed: Changed) -> None:
-        """Ask each `every` seconds until `stop`. What could not be taken is tried again the next time."""
+        """Polls each `every` seconds until `stop`. A change that `changed` fails to apply is tried again."""
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), every)
                 return
             try:
-                async with asyncio.timeout(HEAR_S):
+                async with asyncio.timeout(POLL_TIMEOUT_S):
                     await self.hear()
                 if self._taken is not self.registry:
                     await changed(self.registry)
                     self._taken = self.registry
-            except (Unreachable, TimeoutError):  # the outage of the ledger is logged by itself
+            except (Unreachable, TimeoutError):  # the ledger logs its outage itself
                 self.failures += 1
-            except Exception as error:  # whatever a driver raises: the last good registry lives on
+            except Exception as error:  # any error of a driver: keep the last good registry
                 if not self.failures:
-                    _log.warning("the registry could not be followed (%s)", type(error).__name__)
+                    _log.warning("registry not read: reason=%s", type(error).__name__)
                 self.failures += 1
             else:
                 self.failures = 0
 
 
-def _take(known: dict[str, _V], changed: Mapping[str, _V | None]) -> None:
+def _apply_changes(known: dict[str, _V], changed: Mapping[str, _V | None]) -> None:
     for key, value in changed.items():
         if value is None:
             known.pop(key, None)

@@ -1,4 +1,4 @@
-"""The consents behind access tokens, asked of the ledger once and remembered until it says that they are over."""
+"""A cache of the consents behind access tokens, invalidated by revocations of the ledger."""
 
 import asyncio
 import contextlib
@@ -18,28 +18,28 @@ from relay.policy.consent.particulars import assets_of, told
 _log = logging.getLogger(__name__)
 
 FETCH_S: Final = 3.0
-"""So long the ledger may take for a grant; a call waits no longer."""
+"""Timeout of the ledger for a grant; a call waits no longer."""
 
-_BREATH_S: Final = 0.05
-"""Who is hurried still asks no more than 20 times a second: each question costs the gateway 1 to 4 ms."""
+_POLL_PAUSE_S: Final = 0.05
+"""Minimum time between two polls: each costs the gateway 1 to 4 ms."""
 
 _UNREACHABLE_S: Final = 1.0
-"""So long a failed look-up is not tried again."""
+"""Time until a failed look-up is retried."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """What is remembered of a token that opens nothing; `until` is monotonic, None for good."""
+class CachedRefusal:
+    """A cached refusal of a token; `until` is monotonic, None for ever."""
 
     fault: Fault
     until: float | None = None
 
 
 class RememberedGrants:
-    """What a gateway knows of the ledger.
+    """Caches grants of access tokens.
 
-    `follow` hears of revocations; who holds a grant sees it revoked. While the ledger is silent for longer than
-    `trust_s`, nothing is opened. The memory has two halves, as that of verified tokens has.
+    `follow` polls for revocations; holders of a grant see it revoked. While the ledger is silent for longer than
+    `trust_s`, no token is accepted. The cache has two halves, like that of verified tokens.
     """
 
     def __init__(
@@ -55,123 +55,123 @@ class RememberedGrants:
         self._half = max(1, most // 2)
         self._trust_s = trust_s
         self._clock = clock
-        self._young: dict[str, Grant | Refused] = {}
-        self._old: dict[str, Grant | Refused] = {}
-        self._asking: dict[str, asyncio.Task[None]] = {}
+        self._recent: dict[str, Grant | CachedRefusal] = {}
+        self._older: dict[str, Grant | CachedRefusal] = {}
+        self._fetches: dict[str, asyncio.Task[None]] = {}
         self._revoked_meanwhile: set[str] = set()
         self._number = 0
-        self._hurried = asyncio.Event()
-        self._heard = clock()
+        self._poll_now = asyncio.Event()
+        self._answered_at = clock()
         self.failures = 0
         self.is_wrong = False
-        """Whether another ledger answers, or a server that is behind it."""
+        """Whether a different ledger answers, or a server that lags behind it."""
 
     @property
     def age(self) -> float:
-        """Seconds since the ledger was heard last."""
-        return self._clock() - self._heard
+        """Seconds since the last answer of the ledger."""
+        return self._clock() - self._answered_at
 
     def of(self, jti: str, now: float) -> Grant:
-        """The grant of an access token at monotonic `now`. Raises Refusal, or NotYet. PERF: 0.2 us remembered."""
-        found = self._young.get(jti)
-        if found is None:
-            found = self._old.pop(jti, None)
-            if found is None:
+        """Returns the grant of an access token at monotonic `now`. Raises Refusal, or NotYet. PERF: 0.2 us cached."""
+        known = self._recent.get(jti)
+        if known is None:
+            known = self._older.pop(jti, None)
+            if known is None:
                 raise NotYet(jti)
-            self._remember(jti, found)
-        if isinstance(found, Refused):
-            self._forget_in_time(jti, found, now)
-            raise Refusal(found.fault)
-        if now - self._heard > self._trust_s:
+            self._store(jti, known)
+        if isinstance(known, CachedRefusal):
+            self._expire(jti, known, now)
+            raise Refusal(known.fault)
+        if now - self._answered_at > self._trust_s:
             raise Refusal(FAULTS["ledger_unreachable"])
-        if found.revoked:
+        if known.revoked:
             raise Refusal(FAULTS["token_revoked"])
-        return found
+        return known
 
     async def start(self) -> None:
-        """Note where revocations stand now. Raises what the ledger raises."""
+        """Reads the current number of revocations. Raises errors of the ledger."""
         self._number = await self._source.revocation_head()
-        self._heard = self._clock()
+        self._answered_at = self._clock()
 
     async def follow(self, every: float, stop: asyncio.Event) -> None:
-        """Hear of revocations each `every` seconds until `stop`; a question that was asked is waited for."""
+        """Polls for revocations each `every` seconds until `stop`; a started poll is awaited."""
         loop = asyncio.get_running_loop()
-        asked = loop.time() - _BREATH_S
+        polled_at = loop.time() - _POLL_PAUSE_S
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurried.wait(), every)
-            await asyncio.sleep(max(0.0, min(every, _BREATH_S) - (loop.time() - asked)))
-            self._hurried.clear()
-            asked = loop.time()
+                await asyncio.wait_for(self._poll_now.wait(), every)
+            await asyncio.sleep(max(0.0, min(every, _POLL_PAUSE_S) - (loop.time() - polled_at)))
+            self._poll_now.clear()
+            polled_at = loop.time()
             try:
                 async with asyncio.timeout(FETCH_S):
                     await self.hear()
-            except Exception as error:  # whatever a driver raises: the ledger was not heard, which its log tells
+            except Exception as error:  # any error of a driver; the ledger logs its outage itself
                 self.failures += 1
                 self.is_wrong = isinstance(error, WrongLedger)
             else:
                 self.failures, self.is_wrong = 0, False
 
     def hurry(self) -> None:
-        """Ask at once: something was revoked, or it is time to stop."""
-        self._hurried.set()
+        """Polls at once: something was revoked, or the process stops."""
+        self._poll_now.set()
 
     async def settle(self) -> None:
-        """Wait for what is being asked."""
-        await asyncio.gather(*self._asking.values(), return_exceptions=True)
+        """Waits for running look-ups."""
+        await asyncio.gather(*self._fetches.values(), return_exceptions=True)
 
     async def hear(self) -> None:
-        """Ask once what was revoked since."""
+        """Polls once for new revocations."""
         began = self._clock()
         former = self._number
         self._number, revoked = await self._source.revoked_after(former)
-        self._heard = began
-        if self._number < former:  # an older ledger was brought back: what is remembered may never have been
-            self._forget_all()
+        self._answered_at = began
+        if self._number < former:  # an older ledger was restored: cached grants may not exist in it
+            self._revoke_all()
         self.revoke(revoked)
 
     def revoke(self, jtis: Iterable[str]) -> None:
-        """Refuse these access tokens from now on: the ledger says that they are revoked, or the authority did it."""
+        """Refuses these access tokens from now on: the ledger or the authority revoked them."""
         for jti in jtis:
-            for half in (self._young, self._old):
-                if isinstance(found := half.get(jti), Grant):
-                    found.revoked = True
-            if jti in self._asking:
+            for half in (self._recent, self._older):
+                if isinstance(known := half.get(jti), Grant):
+                    known.revoked = True
+            if jti in self._fetches:
                 self._revoked_meanwhile.add(jti)
 
-    def _forget_all(self) -> None:
-        for known in (*self._young.values(), *self._old.values()):
+    def _revoke_all(self) -> None:
+        for known in (*self._recent.values(), *self._older.values()):
             if isinstance(known, Grant):
-                known.revoked = True  # calls that hold it end here; the next one asks anew
-        self._young, self._old = {}, {}
+                known.revoked = True  # running calls end here; the next one asks again
+        self._recent, self._older = {}, {}
 
     async def fetch(self, jti: str) -> None:
-        """Ask for one grant, once for all who wait for it. Never raises."""
-        task = self._asking.get(jti)
+        """Fetches one grant, once for all waiting calls. Never raises."""
+        task = self._fetches.get(jti)
         if task is None:
-            task = self._asking[jti] = asyncio.ensure_future(self._ask(jti))
+            task = self._fetches[jti] = asyncio.ensure_future(self._fetch(jti))
         await asyncio.shield(task)
 
-    async def _ask(self, jti: str) -> None:
+    async def _fetch(self, jti: str) -> None:
         try:
             async with asyncio.timeout(FETCH_S):
-                found = await self._source.consent_behind(jti)
-            known = Refused(FAULTS["token_unknown"]) if found is None else self._grant(*found)
-        except Exception as error:  # as above; the call must end all the same
-            if not isinstance(error, Unreachable | TimeoutError):  # the ledger logs its outage by itself
-                _log.warning("a grant could not be looked up (%s)", type(error).__name__)
-            known = Refused(FAULTS["ledger_unreachable"], self._clock() + _UNREACHABLE_S)
+                row = await self._source.consent_behind(jti)
+            known = CachedRefusal(FAULTS["token_unknown"]) if row is None else self._make_grant(*row)
+        except Exception as error:  # as above; the call must end
+            if not isinstance(error, Unreachable | TimeoutError):  # the ledger logs its outage itself
+                _log.warning("grant not looked up: reason=%s", type(error).__name__)
+            known = CachedRefusal(FAULTS["ledger_unreachable"], self._clock() + _UNREACHABLE_S)
         if jti in self._revoked_meanwhile:
             self._revoked_meanwhile.discard(jti)
-            known = Refused(FAULTS["token_revoked"])
-        del self._asking[jti]
-        self._remember(jti, known)
+            known = CachedRefusal(FAULTS["token_revoked"])
+        del self._fetches[jti]
+        self._store(jti, known)
 
-    def _grant(self, record: TokenRecord, consent: Consent) -> Grant | Refused:
+    def _make_grant(self, record: TokenRecord, consent: Consent) -> Grant | CachedRefusal:
         if record.kind is not TokenKind.ACCESS:
-            return Refused(FAULTS["token_unknown"])
+            return CachedRefusal(FAULTS["token_unknown"])
         if record.state is not TokenState.LIVE or consent.state in {ConsentState.REVOKED, ConsentState.REPLACED}:
-            return Refused(FAULTS["token_revoked"])
+            return CachedRefusal(FAULTS["token_revoked"])
         particulars = consent.particulars
         return Grant(
             jti=record.jti,
@@ -183,12 +183,12 @@ class RememberedGrants:
             ci=consent.ci.encode("ascii"),
         )
 
-    def _remember(self, jti: str, known: Grant | Refused) -> None:
-        if len(self._young) >= self._half:
-            self._old, self._young = self._young, {}
-        self._young[jti] = known
+    def _store(self, jti: str, known: Grant | CachedRefusal) -> None:
+        if len(self._recent) >= self._half:
+            self._older, self._recent = self._recent, {}
+        self._recent[jti] = known
 
-    def _forget_in_time(self, jti: str, refused: Refused, now: float) -> None:
+    def _expire(self, jti: str, refused: CachedRefusal, now: float) -> None:
         if refused.until is not None and refused.until <= now:
-            del self._young[jti]
+            del self._recent[jti]
             raise NotYet(jti)

@@ -1,4 +1,4 @@
-"""How the jobs stand, as a gateway tells Prometheus: jobs have no port of their own, the ledger knows."""
+"""Job states for the gateway's metrics: the jobs process has no port, so gateways read the ledger."""
 
 import asyncio
 import contextlib
@@ -6,57 +6,57 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from relay.domain.jobs import JobsBook, JobState, age_of
+from relay.domain.jobs import JobsBook, JobState, seconds_since
 from relay.domain.ledger import Unreachable
 
 _log = logging.getLogger(__name__)
 
 EVERY_S: Final = 15.0
-_LOOK_S: Final = 5.0
+_POLL_TIMEOUT_S: Final = 5.0
 
 
 class WatchedJobs:
-    """Looks now and then at the jobs of these names. `clock` tells epoch seconds.
+    """Polls the states of these jobs. `clock` returns epoch seconds.
 
-    Jobs that run only when somebody asks do not belong here: their success grows old without anything being wrong.
+    Jobs that run only on request do not belong here: their last success may be old without a fault.
     """
 
-    def __init__(self, book: JobsBook, names: Collection[str], clock: Callable[[], float]) -> None:
-        self._book = book
+    def __init__(self, store: JobsBook, names: Collection[str], clock: Callable[[], float]) -> None:
+        self._store = store
         self._names = names
         self._clock = clock
-        self._born = clock()
+        self._started_at = clock()
         self._states: Mapping[str, JobState] = {}
-        self._silent = False
+        self._is_failing = False
 
     def gauges(self) -> Mapping[str, Mapping[str, float]]:
-        """By metric, then by job: failures in a row, seconds since the last success (since our start for never)."""
+        """Returns by metric, then by job: failures in a row, seconds since the last success (or process start)."""
         now = self._clock()
         states = [self._states.get(name, JobState(name)) for name in self._names]
         return {
             "relay_job_failures": {state.name: float(state.failures) for state in states},
             "relay_job_success_age_seconds": {
-                state.name: age_of(state.succeeded_at, self._born, now) for state in states
+                state.name: seconds_since(state.succeeded_at, self._started_at, now) for state in states
             },
         }
 
     async def look(self) -> None:
-        """Look once. Raises what the ledger raises."""
-        self._states = await self._book.jobs()
+        """Polls once. Raises errors of the ledger."""
+        self._states = await self._store.jobs()
 
     async def follow(self, stop: asyncio.Event) -> None:
-        """Look at once and each EVERY_S until `stop`; while the ledger is away what was seen last is told."""
+        """Polls at once and each EVERY_S until `stop`; while the ledger is unavailable the last states stay."""
         while not stop.is_set():
             try:
-                async with asyncio.timeout(_LOOK_S):
+                async with asyncio.timeout(_POLL_TIMEOUT_S):
                     await self.look()
             except (Unreachable, TimeoutError):
-                _log.debug("the outage of the ledger is logged by itself")
-            except Exception as error:  # whatever a driver raises
-                if not self._silent:
-                    _log.warning("the jobs' states could not be read (%s)", type(error).__name__)
-                self._silent = True
+                _log.debug("the ledger logs its outage itself")
+            except Exception as error:  # any error of a driver
+                if not self._is_failing:
+                    _log.warning("job states not read: reason=%s", type(error).__name__)
+                self._is_failing = True
             else:
-                self._silent = False
+                self._is_failing = False
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), EVERY_S)

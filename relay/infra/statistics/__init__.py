@@ -1,1 +1,1 @@
-"""Statistics on their way from a gateway to the ledger."""
+"""Counts exchanges on a gateway and delivers the counts to the ledger."""

@@ -1,7 +1,7 @@
-"""A file of counted batches: written whole or not at all, read only if it holds what was written.
+"""Files of counted batches: written atomically, with a checksum.
 
-JSON lines, mode 0600: a head with the number of batches, the ids they stand in the place of, and the SHA-256 of what
-follows; then a line for each batch. What is in it are figures and org_codes; no customer, no token.
+JSON lines, mode 0600: a head with the number of batches, the ids that they replace, and the SHA-256 of the rest; then a
+line for each batch. They hold figures and org_codes; no customer, no token.
 """
 
 import hashlib
@@ -17,20 +17,20 @@ from relay.domain.statistics import Batch, Line, Pulse
 _COUNTS: Final = len(Line._fields) + 1
 
 
-class Broken(ValueError):
-    """A file that does not hold what was written into it."""
+class BrokenFile(ValueError):
+    """A file whose content is damaged."""
 
 
 def read_batches(path: Path) -> tuple[list[Batch], frozenset[str]]:
-    """Batches of a file and the ids they stand in the place of. Raises Broken, OSError."""
-    if not stat.S_ISREG(path.stat().st_mode):  # a pipe would never end
-        raise Broken
-    return _parsed(path.read_bytes())
+    """Returns the batches of a file and the ids that they replace. Raises BrokenFile, OSError."""
+    if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would not end
+        raise BrokenFile
+    return _parse(path.read_bytes())
 
 
-def write_batches(path: Path, batches: Sequence[Batch], instead_of: Collection[str]) -> None:
-    """Write a file that is there whole or not at all, also after a power cut. Raises OSError: then it is not."""
-    text = _text(batches, instead_of)
+def write_batches(path: Path, batches: Sequence[Batch], replaces: Collection[str]) -> None:
+    """Writes a file atomically, safe against a power cut. Raises OSError when it was not written."""
+    text = _serialize(batches, replaces)
     draft = path.with_suffix(".tmp")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -48,7 +48,7 @@ def write_batches(path: Path, batches: Sequence[Batch], instead_of: Collection[s
         os.close(folder)
 
 
-def _text(batches: Sequence[Batch], instead_of: Collection[str]) -> bytes:
+def _serialize(batches: Sequence[Batch], replaces: Collection[str]) -> bytes:
     lines = "".join(
         json.dumps(
             {
@@ -63,32 +63,32 @@ def _text(batches: Sequence[Batch], instead_of: Collection[str]) -> bytes:
         for batch in batches
     ).encode()
     sha256 = hashlib.sha256(lines).hexdigest()
-    head = {"batches": len(batches), "instead_of": sorted(instead_of), "sha256": sha256}
+    head = {"batches": len(batches), "instead_of": sorted(replaces), "sha256": sha256}
     return json.dumps(head).encode() + b"\n" + lines
 
 
-def _parsed(text: bytes) -> tuple[list[Batch], frozenset[str]]:
-    """Batches of a file and the ids they stand in the place of. Raises Broken."""
+def _parse(text: bytes) -> tuple[list[Batch], frozenset[str]]:
+    """Returns the batches of a file and the ids that they replace. Raises BrokenFile."""
     first, _, rest = text.partition(b"\n")
     try:
         head = json.loads(first)
         if head["sha256"] != hashlib.sha256(rest).hexdigest():
-            raise Broken
-        batches = [_batch(json.loads(line)) for line in rest.splitlines()]
+            raise BrokenFile
+        batches = [_parse_batch(json.loads(line)) for line in rest.splitlines()]
         if len(batches) != head["batches"]:
-            raise Broken
+            raise BrokenFile
         return batches, frozenset(map(str, head["instead_of"]))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise Broken from error
+        raise BrokenFile from error
 
 
-def _batch(row: Any) -> Batch:
-    """A batch as it was written. Raises Broken, TypeError, KeyError for what is none."""
+def _parse_batch(row: Any) -> Batch:
+    """Returns the batch of a row. Raises BrokenFile, TypeError, KeyError for an invalid row."""
     counts: dict[Line, int] = {}
-    for one in row["counts"]:
-        *words, count = one
-        if len(one) != _COUNTS or not all(type(word) is str for word in words) or type(count) is not int or count < 1:
-            raise Broken
+    for entry in row["counts"]:
+        *words, count = entry
+        if len(entry) != _COUNTS or not all(type(word) is str for word in words) or type(count) is not int or count < 1:
+            raise BrokenFile
         counts[Line(*words)] = count
-    pulses = {provider: Pulse(*map(int, beats)) for provider, beats in row["pulses"].items()}
+    pulses = {provider: Pulse(*map(int, numbers)) for provider, numbers in row["pulses"].items()}
     return Batch(str(row["batch_id"]), counts, pulses)

@@ -1,4 +1,4 @@
-"""Statistics counted on a gateway: in memory at once, in the ledger half a second later (지원-004, 지원-005)."""
+"""Counts exchanges on a gateway: in memory at once, in the ledger half a second later (지원-004, 지원-005)."""
 
 import asyncio
 import contextlib
@@ -13,18 +13,18 @@ from relay.domain.statistics import Line, Pulse
 from relay.infra.statistics.delivery import LINES_MOST, Delivery, TakeBatch
 from relay.infra.statistics.spool import Spool
 from relay.policy.call.access import Callers
-from relay.policy.statistics.batches import pieces
-from relay.policy.statistics.counting import Counting, answered, ended_at, only_services
+from relay.policy.statistics.batches import split_batches
+from relay.policy.statistics.counting import Counting, ended_at, find_single_services, is_answered
 
 _LAST_S: Final = 3.0
-_SILENT: Final = Pulse(0, 0, 0)
+_NO_PULSE: Final = Pulse(0, 0, 0)
 
 
 class Tally:
-    """Counts closed exchanges and brings the figures to the ledger, in batches of which each is taken once.
+    """Counts closed exchanges and delivers them to the ledger in batches, each exactly once.
 
-    `callers` tells who may call now, `take` is StatisticsBook.take_batch, `spool` the folder for what it does not take.
-    Belongs to one loop. What a hard kill loses was counted since the last flush, or was being written then.
+    `callers` returns who may call now, `take` is StatisticsBook.take_batch, `spool` the folder of the spool.
+    It belongs to one event loop. A hard kill loses only what was counted since the last flush, or was being written.
     """
 
     def __init__(
@@ -39,11 +39,11 @@ class Tally:
         self._counting = counting
         self._callers = callers
         self._clock = clock
-        self._known: Callers | None = None
-        self._only: Mapping[str, str] = {}
+        self._last_callers: Callers | None = None
+        self._single_services: Mapping[str, str] = {}
         self._counts: dict[Line, int] = {}
         self._answers: dict[str, Exchange] = {}
-        self._beats: dict[str, Pulse] = {}
+        self._pulses: dict[str, Pulse] = {}
         self._counted = 0
         self._since = 0.0
         self._delivery = Delivery(take, Spool(spool, _new_id), clock, wall, _new_id)
@@ -51,19 +51,19 @@ class Tally:
 
     @property
     def waiting(self) -> int:
-        """Exchanges counted and not yet acknowledged by the ledger."""
+        """Number of exchanges counted and not yet acknowledged by the ledger."""
         return self._counted + self._delivery.waiting
 
     @property
     def behind(self) -> float:
-        """How many seconds the ledger lags: since the oldest that waits was counted; 0.0 when nothing waits."""
+        """Seconds since the oldest waiting exchange was counted; 0.0 when none waits."""
         since = self._delivery.since
         if since is None:
             since = self._since if self._counted else None
         return 0.0 if since is None else self._clock() - since
 
     def gauges(self) -> dict[str, float]:
-        """What Prometheus reads of it."""
+        """Returns the gauges for Prometheus."""
         return {
             "relay_statistics_waiting": self.waiting,
             "relay_statistics_behind_seconds": self.behind,
@@ -73,80 +73,80 @@ class Tally:
         }
 
     def count(self, closed: list[Exchange]) -> None:
-        """Count exchanges; write into them the only service that can have called, where nothing else told it.
+        """Counts exchanges; sets their client_id when the operator has one service and no token named it.
 
-        So their access records say it too. PERF: 1.3 us for each, most of it finding the line.
+        So the access records have it too. PERF: 1.3 us for each, most of it finding the line.
         """
         callers = self._callers()
-        if callers is not self._known:
-            self._known, self._only = callers, only_services(callers)
+        if callers is not self._last_callers:
+            self._last_callers, self._single_services = callers, find_single_services(callers)
         if not self._counted:
             self._since = self._clock()
-        line_of, counts, only = self._counting.line, self._counts, self._only
+        line_of, counts, single_services = self._counting.line, self._counts, self._single_services
         for exchange in closed:
             if not exchange.client_id:
-                exchange.client_id = only.get(exchange.operator, "")
+                exchange.client_id = single_services.get(exchange.operator, "")
             line = line_of(exchange)
             if line is None:
-                self.unattributed += self._counting.misses(exchange)
+                self.unattributed += self._counting.is_unattributed(exchange)
                 continue
             counts[line] = counts.get(line, 0) + 1
             self._counted += 1
-            met = answered(exchange)
-            if met:
+            is_success = is_answered(exchange)
+            if is_success:
                 self._answers[exchange.provider] = exchange
-            elif met is False:
-                self._failed(exchange)
+            elif is_success is False:
+                self._record_failure(exchange)
 
     async def follow(self, every: float, stop: asyncio.Event) -> None:
-        """Flush each `every` seconds until `stop`, and deliver. What the spool holds of others goes first."""
+        """Flushes each `every` seconds until `stop`, and delivers. Spooled batches of others go first."""
         delivering = asyncio.ensure_future(self._delivery.run())
         try:
             while not stop.is_set():
-                await _until(stop, every / 2)
-                if not self._delivery.idle:
-                    await self._delivery.keep()
-                await _until(stop, every / 2)
+                await _wait(stop, every / 2)
+                if not self._delivery.is_idle:
+                    await self._delivery.save()
+                await _wait(stop, every / 2)
                 await self.flush()
         finally:
             delivering.cancel()
             await asyncio.gather(delivering, return_exceptions=True)
 
     async def flush(self) -> None:
-        """Hand what was counted over to delivery; to the disk too when the ledger has not taken the last of it.
+        """Passes counts to delivery; to the disk too when the ledger has not taken the last batch.
 
-        So nothing is older than a flush and a half and in memory alone.
+        So counts are in memory alone for at most one and a half flushes.
         """
-        slow = not self._delivery.idle
-        self._cut()
-        if slow:
-            await self._delivery.keep()
+        is_behind = not self._delivery.is_idle
+        self._pass_on()
+        if is_behind:
+            await self._delivery.save()
 
     async def settle(self) -> int:
-        """Bring the last to the ledger, or to the spool, after `follow` ended; how many exchanges the ledger lacks."""
-        self._cut()
+        """Delivers or spools the rest after `follow` ended. Returns the number of exchanges missing in the ledger."""
+        self._pass_on()
         return await self._delivery.settle(_LAST_S)
 
-    def _cut(self) -> None:
+    def _pass_on(self) -> None:
         counts = self._counts
         if not counts:
             return
         for provider in list(self._answers):
-            self._beat(provider)
-        pulses = self._beats
-        self._counts, self._counted, self._beats = {}, 0, {}
-        self._delivery.add(pieces(counts, pulses, LINES_MOST, _new_id), self._since)
+            self._update_pulse(provider)
+        pulses = self._pulses
+        self._counts, self._counted, self._pulses = {}, 0, {}
+        self._delivery.add(split_batches(counts, pulses, LINES_MOST, _new_id), self._since)
 
-    def _failed(self, exchange: Exchange) -> None:
-        pulse = self._beat(exchange.provider)
-        self._beats[exchange.provider] = pulse._replace(failed_at=ended_at(exchange), failures=pulse.failures + 1)
+    def _record_failure(self, exchange: Exchange) -> None:
+        pulse = self._update_pulse(exchange.provider)
+        self._pulses[exchange.provider] = pulse._replace(failed_at=ended_at(exchange), failures=pulse.failures + 1)
 
-    def _beat(self, provider: str) -> Pulse:
-        """The pulse of an institution up to now, its last answer included."""
-        pulse = self._beats.get(provider, _SILENT)
+    def _update_pulse(self, provider: str) -> Pulse:
+        """Returns the pulse of an institution up to now, its last answer included."""
+        pulse = self._pulses.get(provider, _NO_PULSE)
         answer = self._answers.pop(provider, None)
         if answer is not None:
-            pulse = self._beats[provider] = Pulse(ended_at(answer), pulse.failed_at, 0)
+            pulse = self._pulses[provider] = Pulse(ended_at(answer), pulse.failed_at, 0)
         return pulse
 
 
@@ -154,6 +154,6 @@ def _new_id() -> str:
     return str(uuid.uuid4())
 
 
-async def _until(stop: asyncio.Event, seconds: float) -> None:
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), seconds)

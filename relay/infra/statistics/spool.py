@@ -1,6 +1,6 @@
-"""Where counted batches wait on disk while the ledger does not take them: a folder for each process, files of batches.
+"""The spool: counted batches on disk while the ledger does not take them. Each process has a folder of batch files.
 
-A process holds the lock of its folder as long as it lives: who finds a folder whose lock is free inherits it.
+A process holds the lock of its folder while it lives; a process that finds a folder with a free lock inherits it.
 """
 
 import fcntl
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from relay.domain.statistics import Batch
-from relay.infra.statistics.batch_files import Broken, read_batches, write_batches
+from relay.infra.statistics.batch_files import BrokenFile, read_batches, write_batches
 
 _log = logging.getLogger(__name__)
 
@@ -22,29 +22,29 @@ _SUFFIX: Final = ".jsonl"
 
 
 @dataclass(slots=True)
-class Kept:
-    """One file: the ids of its batches, those of them that count still, and those it hides in older files."""
+class SpoolFile:
+    """One file: ids of its batches, those that still count, and those that it replaces in older files."""
 
     path: Path
     ids: frozenset[str]
-    alive: set[str]
-    hides: frozenset[str]
+    live_ids: set[str]
+    replaces: frozenset[str]
 
 
 @dataclass(slots=True)
-class Found:
-    """What was found: batches in order, files that are broken and where they are now, what cannot be read and why."""
+class Recovery:
+    """Batches in order, paths of broken files, and unreadable paths with their reasons."""
 
     batches: list[Batch] = field(default_factory=list)
     broken: list[Path] = field(default_factory=list)
-    unread: dict[Path, str] = field(default_factory=dict)
+    unreadable: dict[Path, str] = field(default_factory=dict)
 
 
-class Shelf:
-    """The folder of one process, its lock taken; making one raises BlockingIOError when somebody else has it, OSError.
+class SpoolFolder:
+    """The locked folder of one process. Raises BlockingIOError when another process has the lock, and OSError.
 
-    A file goes when nothing in it counts still, but never before the older ones of which it hides something: they would
-    count again.
+    A file is removed when none of its batches counts, but never before older files with batches that it replaces: they
+    would count again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -55,233 +55,237 @@ class Shelf:
         except OSError:
             os.close(self._lock)
             raise
-        self._files: list[Kept] = []
-        self._unread: set[Path] = set()
-        self._bad: set[Path] = set()
+        self._files: list[SpoolFile] = []
+        self._unreadable: set[Path] = set()
+        self._broken: set[Path] = set()
         self._number = 0
 
     @property
-    def empty(self) -> bool:
-        """Whether nothing in it is open."""
-        return not self._files and not self._unread and not self._bad
+    def is_empty(self) -> bool:
+        """Whether the folder has no open files."""
+        return not self._files and not self._unreadable and not self._broken
 
-    def read(self, found: Found) -> None:
-        """Add to `found` what stands in it and was not read before.
+    def read(self, recovered: Recovery) -> None:
+        """Adds batches to `recovered` that were not read before.
 
-        What is older than a file that cannot be read waits for it: it may be hidden by it, and would count twice. When
-        it still cannot be read the next time, it is set aside as if it were broken.
+        Files older than an unreadable one wait: it may replace their batches, which would count twice. When it is still
+        unreadable the next time, it is set aside like a broken one.
         """
-        before, self._unread = self._unread, set()
-        fresh: list[tuple[Kept, list[Batch]]] = []
-        known = {kept.path for kept in self._files} | self._bad
+        unreadable_before, self._unreadable = self._unreadable, set()
+        new: list[tuple[SpoolFile, list[Batch]]] = []
+        known = {file.path for file in self._files} | self._broken
         try:
             paths = [path for path in _files_in(self.folder) if path not in known]
         except OSError as error:
-            self._leave(self.folder, error, found)
+            self._postpone(self.folder, error, recovered)
             return
         for path in reversed(paths):
             try:
-                batches, instead_of = read_batches(path)
+                batches, replaces = read_batches(path)
             except FileNotFoundError:
                 continue
-            except Broken:
-                if not _set_aside(path, found):
-                    self._bad.add(path)
-                    found.broken.append(path)
+            except BrokenFile:
+                if not _set_aside(path, recovered):
+                    self._broken.add(path)
+                    recovered.broken.append(path)
             except OSError as error:
-                if path not in before or path == paths[0] or not _set_aside(path, found):
-                    self._leave(path, error, found)
+                if path not in unreadable_before or path == paths[0] or not _set_aside(path, recovered):
+                    self._postpone(path, error, recovered)
                     break
             else:
                 ids = frozenset(batch.batch_id for batch in batches)
-                fresh.append((Kept(path, ids, set(ids), instead_of), batches))
-        self._take(fresh[::-1], found)
+                new.append((SpoolFile(path, ids, set(ids), replaces), batches))
+        self._add_older(new[::-1], recovered)
 
-    def _take(self, fresh: Sequence[tuple[Kept, list[Batch]]], found: Found) -> None:
-        """Take files that are older than all taken before."""
-        self._files[:0] = [kept for kept, _ in fresh]
-        hidden = frozenset().union(*(kept.hides for kept in self._files))
-        for kept, _ in fresh:
-            kept.alive -= hidden
-        found.batches += [one for _, batches in fresh for one in batches if one.batch_id not in hidden]
+    def _add_older(self, new: Sequence[tuple[SpoolFile, list[Batch]]], recovered: Recovery) -> None:
+        """Adds files that are older than all present ones."""
+        self._files[:0] = [file for file, _ in new]
+        replaced = frozenset().union(*(file.replaces for file in self._files))
+        for file, _ in new:
+            file.live_ids -= replaced
+        recovered.batches += [batch for _, batches in new for batch in batches if batch.batch_id not in replaced]
         try:
             self.tidy()
         except OSError as error:
-            _stays(error)
+            _log_not_removed(error)
 
-    def _leave(self, path: Path, error: OSError, found: Found) -> None:
-        """Leave what cannot be read for the next time. What vanished is no more: another process was done with it."""
+    def _postpone(self, path: Path, error: OSError, recovered: Recovery) -> None:
+        """Leaves an unreadable path for the next time. A vanished one is ignored: another process removed it."""
         if not isinstance(error, FileNotFoundError):
-            self._unread.add(path)
-            found.unread[path] = _why(error)
+            self._unreadable.add(path)
+            recovered.unreadable[path] = _reason(error)
 
-    def write(self, batches: Sequence[Batch], instead_of: Collection[str]) -> None:
-        """Keep batches, from now on in the place of others. Raises OSError, and then nothing is kept."""
+    def write(self, batches: Sequence[Batch], replaces: Collection[str]) -> None:
+        """Writes batches in place of the `replaces` ids. Raises OSError when nothing was written."""
         self._number += 1
         path = self.folder / f"{self._number:010}.jsonl"
-        write_batches(path, batches, instead_of)
-        for kept in self._files:
-            kept.alive.difference_update(instead_of)
+        write_batches(path, batches, replaces)
+        for file in self._files:
+            file.live_ids.difference_update(replaces)
         ids = frozenset(batch.batch_id for batch in batches)
-        self._files.append(Kept(path, ids, set(ids), frozenset(instead_of)))
+        self._files.append(SpoolFile(path, ids, set(ids), frozenset(replaces)))
 
-    def done(self, batch_id: str) -> None:
-        """A batch is in the ledger; `tidy` removes what counts no longer."""
-        for kept in self._files:
-            kept.alive.discard(batch_id)
+    def mark_delivered(self, batch_id: str) -> None:
+        """Marks a batch as delivered; `tidy` removes files that do not count."""
+        for file in self._files:
+            file.live_ids.discard(batch_id)
 
     def close(self) -> None:
-        """Let go; a folder in which nothing is left goes too."""
+        """Releases the lock; removes the folder when it is empty."""
         try:
-            if self.empty and [path.name for path in self.folder.iterdir()] == [_LOCK]:
+            if self.is_empty and [path.name for path in self.folder.iterdir()] == [_LOCK]:
                 (self.folder / _LOCK).unlink()
                 self.folder.rmdir()
         except FileNotFoundError:
-            _log.debug("another process removed the folder")
+            _log.debug("spool folder removed by another process")
         finally:
             os.close(self._lock)
 
     def tidy(self) -> None:
-        """Remove what counts no longer, what may hide something in a file that cannot be read aside.
+        """Removes files that do not count, except those that may replace batches of an unreadable file.
 
-        Raises OSError when some of it cannot be removed; the next time tries again.
+        Raises OSError when a file cannot be removed; the next call tries again.
         """
         failed: OSError | None = None
-        for kept in list(self._files):
-            if kept.alive or (kept.hides and self._unread) or any(kept.hides & other.ids for other in self._files):
+        for file in list(self._files):
+            if (
+                file.live_ids
+                or (file.replaces and self._unreadable)
+                or any(file.replaces & other.ids for other in self._files)
+            ):
                 continue
             try:
-                kept.path.unlink(missing_ok=True)
+                file.path.unlink(missing_ok=True)
             except OSError as error:
                 failed = error
             else:
-                self._files.remove(kept)
+                self._files.remove(file)
         if failed is not None:
             raise failed
 
 
 class Spool:
-    """The spool of one process below `folder`, and what it inherits. Blocks: to be called off the event loop."""
+    """The spool of one process below `folder`, and what it inherits. It blocks: use it off the event loop."""
 
     def __init__(self, folder: Path, new_id: Callable[[], str]) -> None:
         self._folder = folder
         self._new_id = new_id
-        self._own: Shelf | None = None
-        self._inherited: list[Shelf] = []
-        self._turn = threading.Lock()
+        self._own: SpoolFolder | None = None
+        self._inherited: list[SpoolFolder] = []
+        self._lock = threading.Lock()
 
-    def inherit(self) -> Found:
-        """What processes left that are no more, as far as it was not found before. To be called again now and then.
+    def inherit(self) -> Recovery:
+        """Returns batches of killed processes that were not returned before. To be called from time to time.
 
-        Each folder and file by itself: what cannot be read keeps nothing else from being found.
+        Folders and files are independent: an unreadable one does not stop the others.
         """
-        found = Found()
-        with self._turn:
-            for shelf in self._inherited:
-                shelf.read(found)
-            for folder in self._folders(found):
+        recovered = Recovery()
+        with self._lock:
+            for spool_folder in self._inherited:
+                spool_folder.read(recovered)
+            for folder in self._folders(recovered):
                 try:
-                    shelf = Shelf(folder)
-                except (BlockingIOError, FileNotFoundError):  # its process lives, or another one was quicker
+                    spool_folder = SpoolFolder(folder)
+                except (BlockingIOError, FileNotFoundError):  # its process lives, or another one took it
                     continue
                 except OSError as error:
-                    found.unread[folder] = _why(error)
+                    recovered.unreadable[folder] = _reason(error)
                     continue
-                self._inherited.append(shelf)
-                shelf.read(found)
-            self._let_go()
-        return found
+                self._inherited.append(spool_folder)
+                spool_folder.read(recovered)
+            self._close_empty()
+        return recovered
 
-    def _folders(self, found: Found) -> list[Path]:
-        """Folders of others with files in them; what cannot be listed is added to `found`."""
-        held = {shelf.folder for shelf in self._shelves()}
+    def _folders(self, recovered: Recovery) -> list[Path]:
+        """Returns folders of other processes with files; adds unreadable ones to `recovered`."""
+        known = {spool_folder.folder for spool_folder in self._all_folders()}
         try:
-            folders = sorted(path for path in self._folder.iterdir() if path not in held)
-        except FileNotFoundError:  # nothing was ever kept
+            folders = sorted(path for path in self._folder.iterdir() if path not in known)
+        except FileNotFoundError:  # nothing was ever written
             return []
         except OSError as error:
-            found.unread[self._folder] = _why(error)
+            recovered.unreadable[self._folder] = _reason(error)
             return []
-        return [folder for folder in folders if _has_files(folder, found)]
+        return [folder for folder in folders if _has_files(folder, recovered)]
 
-    def _shelves(self) -> list[Shelf]:
+    def _all_folders(self) -> list[SpoolFolder]:
         return [*self._inherited, *([self._own] if self._own else ())]
 
-    def keep(self, batches: Sequence[Batch], instead_of: Collection[str] = ()) -> None:
-        """Write batches down, from now on in the place of others. Raises OSError, and then nothing changed."""
-        with self._turn:
+    def write(self, batches: Sequence[Batch], replaces: Collection[str] = ()) -> None:
+        """Writes batches in place of the `replaces` ids. Raises OSError when nothing changed."""
+        with self._lock:
             if self._own is None:
-                self._own = self._shelf()
-            self._own.write(batches, instead_of)
+                self._own = self._make_folder()
+            self._own.write(batches, replaces)
             try:
                 self._own.tidy()
             except OSError as error:
-                _stays(error)
+                _log_not_removed(error)
 
-    def done(self, batch_id: str) -> None:
-        """A batch is in the ledger. Raises OSError when what held it cannot be removed."""
-        with self._turn:
-            for shelf in self._shelves():
-                shelf.done(batch_id)
+    def remove(self, batch_id: str) -> None:
+        """Removes a delivered batch. Raises OSError when its file cannot be removed."""
+        with self._lock:
+            for spool_folder in self._all_folders():
+                spool_folder.mark_delivered(batch_id)
             failed: OSError | None = None
-            for shelf in self._shelves():
+            for spool_folder in self._all_folders():
                 try:
-                    shelf.tidy()
+                    spool_folder.tidy()
                 except OSError as error:
                     failed = error
-            self._let_go()
+            self._close_empty()
         if failed is not None:
             raise failed
 
     def close(self) -> None:
-        """Let go of all folders; who starts next inherits what is in them. Raises OSError."""
-        with self._turn:
-            shelves = self._shelves()
+        """Releases all folders; the next process inherits their content. Raises OSError."""
+        with self._lock:
+            folders = self._all_folders()
             self._inherited, self._own = [], None
-            for shelf in shelves:
-                shelf.close()
+            for spool_folder in folders:
+                spool_folder.close()
 
-    def _let_go(self) -> None:
-        for shelf in [one for one in self._inherited if one.empty]:
-            self._inherited.remove(shelf)
+    def _close_empty(self) -> None:
+        for spool_folder in [folder for folder in self._inherited if folder.is_empty]:
+            self._inherited.remove(spool_folder)
             try:
-                shelf.close()
+                spool_folder.close()
             except OSError as error:
-                _stays(error)
+                _log_not_removed(error)
 
-    def _shelf(self) -> Shelf:
+    def _make_folder(self) -> SpoolFolder:
         folder = self._folder / self._new_id()
         folder.mkdir(mode=0o700, parents=True)
-        return Shelf(folder)
+        return SpoolFolder(folder)
 
 
 def _files_in(folder: Path) -> list[Path]:
-    """Files of batches, in order. Raises OSError."""
+    """Returns batch files in order. Raises OSError."""
     return sorted(path for path in folder.iterdir() if path.suffix == _SUFFIX)
 
 
-def _has_files(folder: Path, found: Found) -> bool:
+def _has_files(folder: Path, recovered: Recovery) -> bool:
     try:
         return bool(_files_in(folder))
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        found.unread[folder] = _why(error)
+        recovered.unreadable[folder] = _reason(error)
         return False
 
 
-def _set_aside(path: Path, found: Found) -> bool:
-    """Whether a file could be given a name under which nobody reads it."""
+def _set_aside(path: Path, recovered: Recovery) -> bool:
+    """Renames a broken file so that it is not read again. Returns whether that succeeded."""
     try:
-        found.broken.append(path.rename(path.with_suffix(".bad")))
+        recovered.broken.append(path.rename(path.with_suffix(".bad")))
     except OSError:
         return False
     return True
 
 
-def _why(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-def _stays(error: OSError) -> None:
-    _log.warning("a file of the spool cannot be removed (%s); what is in it is known", _why(error))
+def _log_not_removed(error: OSError) -> None:
+    _log.warning("spool file not removed: reason=%s", _reason(error))

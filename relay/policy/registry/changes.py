@@ -1,4 +1,4 @@
-"""Changes of the portal's registry for people: a line for each, of names and values anybody may see."""
+"""Describes changes of the portal's registry: one line for each, of names and values that may be shown."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -14,56 +14,60 @@ _SERVICE: Final = tuple(name for name in RegisteredService.__slots__ if name not
 
 
 def differences(registry: Registry, changes: RegistryChanges) -> Iterator[str]:
-    """A line for each change: `+` what comes, `-` what goes, `~` what changes and how. Of secrets only that they do."""
+    """Yields a line for each change: `+` added, `-` removed, `~` changed and how. Of secrets only that they changed."""
     for org_code, organisation in changes.organisations.items():
-        yield _line(f"organisation {org_code}", registry.organisations.get(org_code), organisation, _ORGANISATION)
+        yield _describe(f"organisation {org_code}", registry.organisations.get(org_code), organisation, _ORGANISATION)
     for client_id, service in changes.services.items():
         former = registry.services.get(client_id)
-        line = _line(f"service {client_id}", former, service, _SERVICE)
+        line = _describe(f"service {client_id}", former, service, _SERVICE)
         if former and service and former.secret_hash != service.secret_hash:
             line += "; another secret"
         yield line
 
 
 def only(changes: RegistryChanges, chosen: Counted) -> RegistryChanges:
-    """The chosen ones of these changes."""
-    organisations = {code: one for code, one in changes.organisations.items() if code in chosen.organisations}
-    services = {name: one for name, one in changes.services.items() if name in chosen.services}
+    """Returns the changes of the chosen parties."""
+    organisations = {code: org for code, org in changes.organisations.items() if code in chosen.organisations}
+    services = {name: service for name, service in changes.services.items() if name in chosen.services}
     return replace(changes, organisations=organisations, services=services)
 
 
-def without(changes: RegistryChanges, discarded: Iterable[Discarded]) -> tuple[RegistryChanges, tuple[str, ...]]:
-    """Changes but those that a person discarded, and a remark for each discard of which something is left out."""
+def drop_discarded(changes: RegistryChanges, discarded: Iterable[Discarded]) -> tuple[RegistryChanges, tuple[str, ...]]:
+    """Returns changes without the discarded ones, and a remark for each discarded sync that removed a change."""
     remarks = []
-    for each in discarded:
-        organisations = _without(changes.organisations, each.changes.organisations)
-        services = _without(changes.services, each.changes.services)
-        left = len(changes.organisations) - len(organisations) + len(changes.services) - len(services)
-        if left:
+    for discard in discarded:
+        organisations = _drop_equal(changes.organisations, discard.changes.organisations)
+        services = _drop_equal(changes.services, discard.changes.services)
+        removed = len(changes.organisations) - len(organisations) + len(changes.services) - len(services)
+        if removed:
             changes = replace(changes, organisations=organisations, services=services)
-            remarks.append(f"{left} {'change' if left == 1 else 'changes'} left out, discarded: {each.reason}")
+            remarks.append(f"{removed} {'change' if removed == 1 else 'changes'} left out, discarded: {discard.reason}")
     return changes, tuple(remarks)
 
 
-def _without(changes: Mapping[str, V | None], discarded: Mapping[str, V | None]) -> dict[str, V | None]:
-    return {key: new for key, new in changes.items() if key not in discarded or discarded[key] != new}
+def _drop_equal(changes: Mapping[str, V | None], discarded: Mapping[str, V | None]) -> dict[str, V | None]:
+    return {key: value for key, value in changes.items() if key not in discarded or discarded[key] != value}
 
 
-def _line(
-    what: str,
-    known: Organisation | RegisteredService | None,
-    wanted: Organisation | RegisteredService | None,
+def _describe(
+    subject: str,
+    former: Organisation | RegisteredService | None,
+    new: Organisation | RegisteredService | None,
     names: tuple[str, ...],
 ) -> str:
-    if known is None or wanted is None:
-        one = known or wanted
-        return f"{'-' if wanted is None else '+'} {what}{f' {one.name}' if one else ''}"
-    changed = [name for name in names if getattr(known, name) != getattr(wanted, name)]
-    told = "; ".join(f"{name} {_shown(getattr(known, name))} -> {_shown(getattr(wanted, name))}" for name in changed)
-    return f"~ {what} {wanted.name}{f': {told}' if told else ''}"
+    if former is None or new is None:
+        value = former or new
+        return f"{'-' if new is None else '+'} {subject}{f' {value.name}' if value else ''}"
+    changed = [name for name in names if getattr(former, name) != getattr(new, name)]
+    details = "; ".join(_describe_field(name, former, new) for name in changed)
+    return f"~ {subject} {new.name}{f': {details}' if details else ''}"
 
 
-def _shown(value: object) -> str:
+def _describe_field(name: str, former: object, new: object) -> str:
+    return f"{name} {_format_value(getattr(former, name))} -> {_format_value(getattr(new, name))}"
+
+
+def _format_value(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):

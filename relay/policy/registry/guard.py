@@ -1,8 +1,8 @@
-"""Decides whether a sync must wait for a person, because it harms more of the registry than syncs may by themselves.
+"""Decides whether a sync is held for an administrator because it harms more of the registry than a sync may.
 
-A portal that tells half of what it knows, or somebody in its place, must not empty or redirect the registry: neither in
-one sync nor in many small ones. What is held is shown and released by a person; the last good registry goes on.
-`policy.harms` decides what harms one organisation or service.
+A portal that sends half of its data, or an attacker in its place, must not empty or redirect the registry: neither in
+one sync nor in many small ones. An administrator reviews and releases a held sync; the last good registry stays in use.
+`policy.registry.harms` decides what harms one organisation or service.
 """
 
 from collections import Counter
@@ -21,30 +21,30 @@ from relay.domain.registry import (
     Registry,
     RegistryChanges,
 )
-from relay.policy.registry.harms import MOVED, TimeLine, harms_of_organisation, harms_of_service, is_replaced
+from relay.policy.registry.harms import MOVED, Timeline, find_organisation_harms, find_service_harms, is_replaced
 from relay.policy.settings.portal import Guard
 
 WINDOW_DAYS: Final = 7
-"""The syncs of so many days count together."""
+"""Syncs of this many days count together."""
 WINDOW_S: Final = WINDOW_DAYS * 86_400
 
 SHARED_MOST: Final = 20
-"""So many org_codes of one company may share a certificate. Gateways look at each of them on every call."""
+"""Maximum number of org_codes of one company that share a certificate. Gateways check each of them on every call."""
 
 _NAMED_MOST: Final = 10
-"""So many organisations are named in one sentence; the others are counted."""
+"""Maximum number of organisations named in one sentence; the others are counted."""
 
 Harms = Mapping[str, tuple[str, ...]]
-"""How each organisation or service is harmed, in words; those that are not harmed are missing."""
+"""Harms of each organisation or service, in words; unharmed ones are missing."""
 
 V = TypeVar("V", bound=Organisation | RegisteredService)
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a sync would do. `reasons` are sentences why it is held, () when it may pass.
+    """Result for one sync. `reasons` are sentences why it is held, () when it may pass.
 
-    `counted` is harmed by it and counts for a week; `harmful` is everything in it that a person may not want.
+    `counted` are parties it harms, which count for a week; `harmful` is everything in it that may be unwanted.
     """
 
     reasons: tuple[str, ...] = ()
@@ -53,112 +53,127 @@ class Judgement:
 
 
 def judge(registry: Registry, changes: RegistryChanges, past: Past, guard: Guard, relay: str, now: int) -> Judgement:
-    """Judge a sync together with the syncs of the last week. The first load into an empty registry passes.
+    """Judges a sync together with the syncs of the last week. The first load into an empty registry passes.
 
-    `relay` is our own org_code: a list that misses us is no list. `past` reaches back a week at least.
+    `relay` is our own org_code: a list without it is incomplete. `past` reaches back at least a week.
     """
     if not registry.organisations:
         return Judgement()
     sync = _Sync(registry, changes, past, relay, now - WINDOW_S)
     reasons = (
-        *sync.organisations(guard),
-        *sync.replaced(),
-        *sync.services(guard),
-        *sync.moved(),
-        *sync.ourselves(),
-        *sync.shared(),
+        *sync.check_organisations(guard),
+        *sync.check_replaced(),
+        *sync.check_services(guard),
+        *sync.check_moved(),
+        *sync.check_own_entry(),
+        *sync.check_shared_serials(),
     )
     return Judgement(reasons, sync.counted(), sync.harmful())
 
 
 class _Sync:
-    """One sync beside the registry and its last week, which began at `start`."""
+    """One sync, the registry and its last week, which began at `start`."""
 
     def __init__(self, registry: Registry, changes: RegistryChanges, past: Past, relay: str, start: int) -> None:
         self._registry, self._changes, self._relay = registry, changes, relay
-        self._org_lines = _lines(registry.organisations, past.organisations, changes.organisations, start)
-        self._lines = _lines(registry.services, past.services, changes.services, start)
-        new = changes.organisations
-        self._org_harms = _only({code: harms_of_organisation(self._org_lines[code], new[code], relay) for code in new})
-        self._harms = _only({name: harms_of_service(self._lines[name], one) for name, one in changes.services.items()})
-        self._own_harms = {name: why for name, why in self._harms.items() if not self._goes(self._operator(name))}
-
-    def organisations(self, guard: Guard) -> Iterator[str]:
-        """More of them harmed within a week than the share; each counts once, whatever happens to it."""
-        harms = _with_services(self._org_harms, ((self._operator(name), why) for name, why in self._own_harms.items()))
-        earlier = _counted(self._org_lines) | {self._operator(name) for name in _counted(self._lines)}
-        known = _known(self._registry.organisations, self._org_lines)
-        words = f"of {known} organisations would be cut off, re-keyed, redirected or re-timed"
-        yield from _too_many(harms, earlier, known, guard, words)
-
-    def replaced(self) -> Iterator[str]:
-        """Certificate and addresses of one, within a week."""
-        new = self._changes.organisations
-        found = [code for code, one in new.items() if is_replaced(self._org_lines[code], one)]
-        if found:
-            yield f"serial_num and addresses would change within {WINDOW_DAYS} days: {_named(found)}"
-
-    def services(self, guard: Guard) -> Iterator[str]:
-        """More services harmed within a week than the share, or none left, though their operators stay."""
-        known = _known(self._registry.services, self._lines)
-        words = f"of {known} services whose operators stay would be removed, re-keyed or redirected"
-        yield from _too_many(self._own_harms, _counted(self._lines), known, guard, words)
-        left = dict.fromkeys(self._registry.services, True) | {
-            name: one is not None for name, one in self._changes.services.items()
+        self._org_timelines = _build_timelines(registry.organisations, past.organisations, changes.organisations, start)
+        self._service_timelines = _build_timelines(registry.services, past.services, changes.services, start)
+        self._org_harms = _drop_unharmed(
+            {
+                code: find_organisation_harms(self._org_timelines[code], org, relay)
+                for code, org in changes.organisations.items()
+            }
+        )
+        self._harms = _drop_unharmed(
+            {
+                name: find_service_harms(self._service_timelines[name], service)
+                for name, service in changes.services.items()
+            }
+        )
+        self._own_harms = {
+            name: harms for name, harms in self._harms.items() if not self._is_removed(self._operator(name))
         }
-        if known > 1 and not any(left.values()) and self._own_harms:
+
+    def check_organisations(self, guard: Guard) -> Iterator[str]:
+        """Checks that a week harms no more organisations than the share; each counts once."""
+        harms = _merge_service_harms(
+            self._org_harms, ((self._operator(name), why) for name, why in self._own_harms.items())
+        )
+        earlier = _harmed_earlier(self._org_timelines) | {
+            self._operator(name) for name in _harmed_earlier(self._service_timelines)
+        }
+        known = _count_known(self._registry.organisations, self._org_timelines)
+        words = f"of {known} organisations would be cut off, re-keyed, redirected or re-timed"
+        yield from _check_share(harms, earlier, known, guard, words)
+
+    def check_replaced(self) -> Iterator[str]:
+        """Checks that no organisation changes certificate and addresses within a week."""
+        new = self._changes.organisations
+        codes = [code for code, org in new.items() if is_replaced(self._org_timelines[code], org)]
+        if codes:
+            yield f"serial_num and addresses would change within {WINDOW_DAYS} days: {_join_names(codes)}"
+
+    def check_services(self, guard: Guard) -> Iterator[str]:
+        """Checks that a week harms no more services than the share, and that one is left while operators stay."""
+        known = _count_known(self._registry.services, self._service_timelines)
+        words = f"of {known} services whose operators stay would be removed, re-keyed or redirected"
+        yield from _check_share(self._own_harms, _harmed_earlier(self._service_timelines), known, guard, words)
+        remaining = dict.fromkeys(self._registry.services, True) | {
+            name: service is not None for name, service in self._changes.services.items()
+        }
+        if known > 1 and not any(remaining.values()) and self._own_harms:
             yield "no service would be left, though operators stay"
 
-    def moved(self) -> Iterator[str]:
-        """A service in other hands takes the consents given to it along."""
-        moved = [name for name, why in self._harms.items() if MOVED in why]
+    def check_moved(self) -> Iterator[str]:
+        """Checks that no service moves to another operator: it would take its consents along."""
+        moved = [name for name, texts in self._harms.items() if MOVED in texts]
         if moved:
             pairs = [f"{self._operator(name)} to {self._new_operator(name)}" for name in moved]
-            yield f"services would pass from one operator to another: {_named(pairs)}"
+            yield f"services would pass from one operator to another: {_join_names(pairs)}"
 
-    def ourselves(self) -> Iterator[str]:
-        """The relay's own entry."""
-        if self._relay in self._registry.organisations and self._goes(self._relay):
+    def check_own_entry(self) -> Iterator[str]:
+        """Checks that the relay's own entry stays."""
+        if self._relay in self._registry.organisations and self._is_removed(self._relay):
             yield f"this relay itself would be removed: {self._relay}"
 
-    def shared(self) -> Iterator[str]:
-        """Newcomers under one serial_num: they would make every call with it dear, a stranger's too."""
-        if crowded := self._crowded():
-            words = [f"{count} with {serial}" for serial, count in sorted(crowded.items())]
-            yield f"more than {SHARED_MOST} organisations would share a serial_num: {_named(words)}"
+    def check_shared_serials(self) -> Iterator[str]:
+        """Checks that few organisations share a serial_num: more would slow down every call with it, also of others."""
+        if overshared := self._overshared_serials():
+            words = [f"{count} with {serial}" for serial, count in sorted(overshared.items())]
+            yield f"more than {SHARED_MOST} organisations would share a serial_num: {_join_names(words)}"
 
-    def _crowded(self) -> Mapping[str, int]:
-        """Serial numbers, in their normal form, that this sync gives to further organisations, and how many have them.
+    def _overshared_serials(self) -> Mapping[str, int]:
+        """Returns serial numbers that this sync assigns and that more than SHARED_MOST organisations would have.
 
-        Those that more than SHARED_MOST would have.
+        Serial numbers are in their normal form; the values are numbers of organisations.
         """
-        new = {code: one for code, one in self._changes.organisations.items() if one is not None}
+        new = {code: org for code, org in self._changes.organisations.items() if org is not None}
         former = {code: self._registry.organisations.get(code) for code in new}
-        given = {_serial(one) for code, one in new.items() if _serial(one) != _serial(former[code])} - {""}
-        standing = {**self._registry.organisations, **self._changes.organisations}
-        counts = Counter(_serial(one) for one in standing.values() if one is not None)
+        given = {_serial(org) for code, org in new.items() if _serial(org) != _serial(former[code])} - {""}
+        organisations = {**self._registry.organisations, **self._changes.organisations}
+        counts = Counter(_serial(org) for org in organisations.values() if org is not None)
         return {serial: counts[serial] for serial in given if counts[serial] > SHARED_MOST}
 
     def counted(self) -> Counted:
-        """What counts from now on."""
+        """Returns parties that count from now on."""
         return Counted(frozenset(self._org_harms), frozenset(self._own_harms))
 
     def harmful(self) -> Counted:
-        """What counts, and what else is held: replaced ones, services of those that go, crowds, the relay itself."""
+        """Returns counted parties and all other held ones: replaced, orphaned services, shared serials, the relay."""
         new = self._changes.organisations
-        replaced = {code for code, one in new.items() if is_replaced(self._org_lines[code], one)}
-        ours = {self._relay} & {code for code, one in new.items() if one is None}
-        crowded = self._crowded()
-        alike = {code for code, one in new.items() if _serial(one) in crowded}
-        going = {name for name in self._changes.services if self._goes(self._operator(name))}
-        return Counted(frozenset({*self._org_harms, *replaced, *ours, *alike}), frozenset({*self._harms, *going}))
+        replaced = {code for code, org in new.items() if is_replaced(self._org_timelines[code], org)}
+        own = {self._relay} & {code for code, org in new.items() if org is None}
+        overshared = self._overshared_serials()
+        sharing = {code for code, org in new.items() if _serial(org) in overshared}
+        orphaned = {name for name in self._changes.services if self._is_removed(self._operator(name))}
+        return Counted(frozenset({*self._org_harms, *replaced, *own, *sharing}), frozenset({*self._harms, *orphaned}))
 
-    def _goes(self, org_code: str) -> bool:
+    def _is_removed(self, org_code: str) -> bool:
         return org_code in self._changes.organisations and self._changes.organisations[org_code] is None
 
     def _operator(self, client_id: str) -> str:
-        """The operator of a service as it was."""
-        known = self._lines[client_id].reference
+        """Returns the former operator of a service."""
+        known = self._service_timelines[client_id].reference
         return known.operator if known is not None else ""
 
     def _new_operator(self, client_id: str) -> str:
@@ -170,49 +185,49 @@ def _serial(organisation: Organisation | None) -> str:
     return "" if organisation is None else normal_serial(organisation.serial_num)
 
 
-def _lines(
+def _build_timelines(
     known: Mapping[str, V], past: Mapping[str, Sequence[Former[V]]], changes: Mapping[str, V | None], start: int
-) -> Mapping[str, TimeLine[V]]:
-    """The time lines of everything that changes or changed."""
-    return {name: TimeLine.of(known.get(name), past.get(name, ()), start) for name in {**past, **changes}}
+) -> Mapping[str, Timeline[V]]:
+    """Returns timelines of everything that changes or changed."""
+    return {name: Timeline.of(known.get(name), past.get(name, ()), start) for name in {**past, **changes}}
 
 
-def _counted(lines: Mapping[str, TimeLine[V]]) -> set[str]:
-    """What earlier syncs of this week harmed."""
-    return {name for name, line in lines.items() if line.is_counted}
+def _harmed_earlier(timelines: Mapping[str, Timeline[V]]) -> set[str]:
+    """Returns keys that earlier syncs of this week harmed."""
+    return {name for name, timeline in timelines.items() if timeline.is_counted}
 
 
-def _only(harms: Harms) -> Harms:
-    return {name: why for name, why in harms.items() if why}
+def _drop_unharmed(harms: Harms) -> Harms:
+    return {name: texts for name, texts in harms.items() if texts}
 
 
-def _known(standing: Mapping[str, V], lines: Mapping[str, TimeLine[V]]) -> int:
-    """How many were in force when the week began: newcomers must not make the share larger."""
-    return sum(name not in lines for name in standing) + sum(line.is_old for line in lines.values())
+def _count_known(current: Mapping[str, V], timelines: Mapping[str, Timeline[V]]) -> int:
+    """Returns how many were in force when the week began: new ones must not enlarge the share."""
+    return sum(name not in timelines for name in current) + sum(timeline.is_old for timeline in timelines.values())
 
 
-def _with_services(harms: Harms, services: Iterable[tuple[str, tuple[str, ...]]]) -> Harms:
-    """How organisations are harmed, themselves and by their services."""
-    told = {code: list(why) for code, why in harms.items()}
-    for operator, why in services:
-        known = told.setdefault(operator, [])
-        known += [words for words in (f"with a service {each}" for each in why) if words not in known]
-    return {code: tuple(why) for code, why in told.items()}
+def _merge_service_harms(harms: Harms, services: Iterable[tuple[str, tuple[str, ...]]]) -> Harms:
+    """Returns harms of organisations, their own and those of their services."""
+    merged = {code: list(harms_) for code, harms_ in harms.items()}
+    for operator, harms_ in services:
+        texts = merged.setdefault(operator, [])
+        texts += [text for text in (f"with a service {harm}" for harm in harms_) if text not in texts]
+    return {code: tuple(harms_) for code, harms_ in merged.items()}
 
 
-def _too_many(harms: Harms, earlier: set[str], known: int, guard: Guard, words: str) -> Iterator[str]:
-    """A sentence when the harmed of this sync and of earlier ones are too many, and this sync harms further ones."""
+def _check_share(harms: Harms, earlier: set[str], known: int, guard: Guard, words: str) -> Iterator[str]:
+    """Yields a sentence when this sync and earlier ones harm too many, and this sync harms further ones."""
     total = len(earlier.union(harms))
     if total <= max(guard.share * known, guard.least) or earlier.issuperset(harms):
         return
-    counts = Counter(each for why in harms.values() for each in why)
-    told = ", ".join(f"{count} {each}" for each, count in sorted(counts.items()))
+    counts = Counter(harm for texts in harms.values() for harm in texts)
+    summary = ", ".join(f"{count} {harm}" for harm, count in sorted(counts.items()))
     before = sorted(earlier.difference(harms))
-    more = f"; {len(before)} by earlier syncs: {_named(before)}" if before else ""
-    yield f"{total} {words} within {WINDOW_DAYS} days: {told}{more}"
+    suffix = f"; {len(before)} by earlier syncs: {_join_names(before)}" if before else ""
+    yield f"{total} {words} within {WINDOW_DAYS} days: {summary}{suffix}"
 
 
-def _named(found: Sequence[str]) -> str:
-    more = len(found) - _NAMED_MOST
-    told = ", ".join(found[:_NAMED_MOST])
-    return f"{told} and {more} more" if more > 0 else told
+def _join_names(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED_MOST
+    listed = ", ".join(names[:_NAMED_MOST])
+    return f"{listed} and {more} more" if more > 0 else listed

@@ -1,7 +1,7 @@
-"""What harms an organisation or service of the registry: it is cut off, re-keyed, redirected or re-timed.
+"""Harms of an organisation or service of the registry: cut off, re-keyed, redirected or re-timed.
 
-A value that was in force at any time of the last week harms nobody: the way back is always open. Whatever was not in
-force when the week began cannot be harmed. A release by a person begins the week anew for what it changed.
+A value that was in force at any time of the last week is no harm: a change can always be undone. A value that was not
+in force when the week began cannot be harmed. A release by an administrator restarts the week for what it changed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,12 +19,12 @@ V = TypeVar("V", bound=Organisation | RegisteredService)
 
 
 @dataclass(frozen=True, slots=True)
-class TimeLine(Generic[V]):
-    """What one organisation or service is and was.
+class Timeline(Generic[V]):
+    """Current and former values of one organisation or service.
 
-    `reference` was in force when the week began, or since the last release; when nothing was, it is the last value
-    before. `is_old` says whether it was in force then, `is_counted` whether a sync harmed it since. `values` were in
-    force within the week, None for being away.
+    `reference` was in force when the week began, or since the last release; else it is the last value before.
+    `is_old` is whether it was in force then, `is_counted` whether a sync harmed it since. `values` were in force within
+    the week, None for absence.
     """
 
     current: V | None
@@ -35,7 +35,7 @@ class TimeLine(Generic[V]):
 
     @classmethod
     def of(cls, current: V | None, steps: Sequence[Former[V]], start: int) -> Self:
-        """The time line of a value with its former ones, the oldest first; the week began at `start`."""
+        """Returns the timeline of a value and its former ones, the oldest first; the week began at `start`."""
         week = [step for step in steps if step.at > start]
         releases = [at for at, step in enumerate(week, 1) if step.cause is Cause.RELEASED]
         since = week[releases[-1] :] if releases else week
@@ -47,19 +47,19 @@ class TimeLine(Generic[V]):
         return cls(current, reference, base is not None, counted, values)
 
     def known(self) -> Iterator[V]:
-        """Every value that a change may go back to."""
+        """Yields every value that a change may return to."""
         return (value for value in (*self.values, self.reference) if value is not None)
 
     def compared(self) -> Iterator[V]:
-        """The values that a change is compared with."""
+        """Yields the values that a change is compared with."""
         return (value for value in (self.current, self.reference) if value is not None)
 
 
 class _Field(NamedTuple):
-    """A part of a value that can be harmed: what it is, when a change of it harms, and how that is told."""
+    """A part of a value that can be harmed: its description, how to read it, when a change of it is a harm."""
 
-    words: str
-    of: Callable[[Any], Any]
+    text: str
+    read: Callable[[Any], Any]
     harms: Callable[[Any, Any], bool]
 
 
@@ -67,8 +67,8 @@ def _differs(old: object, new: object) -> bool:
     return old != new
 
 
-def _other(old: object, new: object) -> bool:
-    """Another value; the first one of what had none is no other."""
+def _replaces(old: object, new: object) -> bool:
+    """Returns whether a value was replaced; the first value where there was none is no replacement."""
     return bool(old) and old != new
 
 
@@ -85,53 +85,55 @@ def _addresses(organisation: Organisation) -> frozenset[str]:
 
 
 _ORGANISATION: Final = (
-    _Field("allowed to call no more", lambda one: one.calls, _other),
-    _Field("given another serial_num", _serial, _other),
-    _Field("given other addresses", _addresses, _other),
-    _Field("no such certifier any more", _certifier, _other),
+    _Field("allowed to call no more", lambda organisation: organisation.calls, _replaces),
+    _Field("given another serial_num", _serial, _replaces),
+    _Field("given other addresses", _addresses, _replaces),
+    _Field("no such certifier any more", _certifier, _replaces),
 )
 _SERVICE: Final = (
-    _Field(MOVED, lambda one: one.operator, _differs),
-    _Field("given another client_secret", lambda one: one.secret_hash, _other),
-    _Field("given other callbacks", lambda one: frozenset(one.callbacks), _other),
-    _Field("given other app_schemes", lambda one: frozenset(one.app_schemes), _other),
+    _Field(MOVED, lambda service: service.operator, _differs),
+    _Field("given another client_secret", lambda service: service.secret_hash, _replaces),
+    _Field("given other callbacks", lambda service: frozenset(service.callbacks), _replaces),
+    _Field("given other app_schemes", lambda service: frozenset(service.app_schemes), _replaces),
 )
 
 
-def harms_of_organisation(line: TimeLine[Organisation], new: Organisation | None, relay: str) -> tuple[str, ...]:
-    """How a change harms an organisation, in words; () when it does not. `relay` is our own org_code."""
+def find_organisation_harms(timeline: Timeline[Organisation], new: Organisation | None, relay: str) -> tuple[str, ...]:
+    """Returns harms of an organisation by a change, in words; () for none. `relay` is our own org_code."""
     slots = _Field(
-        "given other transfer slots", lambda one: frozenset(one.slots) if one.relay == relay else None, _differs
+        "given other transfer slots", lambda org: frozenset(org.slots) if org.relay == relay else None, _differs
     )
-    return _harms(line, new, (*_ORGANISATION, slots))
+    return _harms(timeline, new, (*_ORGANISATION, slots))
 
 
-def harms_of_service(line: TimeLine[RegisteredService], new: RegisteredService | None) -> tuple[str, ...]:
-    """How a change harms a service, in words; () when it does not."""
-    return _harms(line, new, _SERVICE)
+def find_service_harms(timeline: Timeline[RegisteredService], new: RegisteredService | None) -> tuple[str, ...]:
+    """Returns harms of a service by a change, in words; () for none."""
+    return _harms(timeline, new, _SERVICE)
 
 
-def _harms(line: TimeLine[Any], new: Any, fields: Sequence[_Field]) -> tuple[str, ...]:
-    if line.reference is None:
+def _harms(timeline: Timeline[Any], new: Any, fields: Sequence[_Field]) -> tuple[str, ...]:
+    if timeline.reference is None:
         return ()
     if new is None:
-        return () if None in line.values else (REMOVED,)
-    return tuple(field.words for field in fields if _is_harmed(line, new, field))
+        return () if None in timeline.values else (REMOVED,)
+    return tuple(field.text for field in fields if _is_harmed(timeline, new, field))
 
 
-def _is_harmed(line: TimeLine[Any], new: Any, field: _Field) -> bool:
-    value = field.of(new)
-    if any(field.of(known) == value for known in line.known()):
+def _is_harmed(timeline: Timeline[Any], new: Any, field: _Field) -> bool:
+    value = field.read(new)
+    if any(field.read(known) == value for known in timeline.known()):
         return False
-    return any(field.harms(field.of(old), value) for old in line.compared())
+    return any(field.harms(field.read(old), value) for old in timeline.compared())
 
 
-def is_replaced(line: TimeLine[Organisation], new: Organisation | None) -> bool:
-    """Whether certificate and addresses become others: whoever could call then need not be who it was."""
-    if new is None or (_is_known(line, new, _serial) and _is_known(line, new, _addresses)):
+def is_replaced(timeline: Timeline[Organisation], new: Organisation | None) -> bool:
+    """Returns whether both certificate and addresses change: then the caller may be a different party."""
+    if new is None or (_is_known(timeline, new, _serial) and _is_known(timeline, new, _addresses)):
         return False
-    return any(_other(_serial(old), _serial(new)) and _addresses(old) != _addresses(new) for old in line.compared())
+    return any(
+        _replaces(_serial(old), _serial(new)) and _addresses(old) != _addresses(new) for old in timeline.compared()
+    )
 
 
-def _is_known(line: TimeLine[Organisation], new: Organisation, part: Callable[[Organisation], object]) -> bool:
-    return any(part(known) == part(new) for known in line.known())
+def _is_known(timeline: Timeline[Organisation], new: Organisation, part: Callable[[Organisation], object]) -> bool:
+    return any(part(known) == part(new) for known in timeline.known())

@@ -1,8 +1,8 @@
-"""What the portal tells of organisations (지원-002), and what it changes in the registry.
+"""Reads organisations of the portal (지원-002) and compares them with the registry.
 
-Strict about everything the relay goes by, blind to what it does not use (addresses on paper, registration numbers,
-server domains), which must not stop a sync. Counts, doubles and strangers are looked at, so that half a list or a list
-that contradicts itself is never taken. A full list is everything there is: what is not in it is gone.
+Values that the relay uses are checked strictly; unused ones (postal addresses, registration numbers, server domains)
+never stop a sync. Counts, duplicates and unknown organisations are checked, so that an incomplete or contradictory list
+is never applied. A full list is complete: organisations that are missing in it are removed.
 """
 
 import ipaddress
@@ -13,136 +13,145 @@ from typing import Any, Final
 
 from relay.domain.ids import normal_serial
 from relay.domain.registry import Organisation, OrgType, RegisteredService, Registry, RegistryChanges
-from relay.policy.registry.messages import ANY, EVERYTHING, OP, ORG, listed, next_timestamp, once, up_to_date
-from relay.policy.registry.rows import Form, Problems, Row
+from relay.policy.registry.messages import (
+    ANY,
+    EVERYTHING,
+    OP,
+    ORG,
+    check_unique,
+    is_up_to_date,
+    list_rows,
+    next_timestamp,
+)
+from relay.policy.registry.rows import Problems, Row, TextFormat
 from relay.policy.settings.scalars import SERIAL, SLOT_CLOCK
 
-_CODES: Final = tuple(one.value for one in OrgType)
+_CODES: Final = tuple(org_type.value for org_type in OrgType)
 _MEMBER_TYPES: Final = frozenset({OrgType.OWN_API, OrgType.THROUGH_RELAY})
 _WITHOUT_SERIAL: Final = frozenset({OrgType.IDENTITY_CERTIFIER})
-"""지원-002: serial_num is told of everybody but these."""
+"""지원-002: serial_num is required for all types but these."""
 _SLOTS_MOST: Final = 3
 _ADDRESSES_MOST: Final = 999
-"""`ip_cnt` has three digits. Gateways look at each address of an operator when it calls."""
+"""`ip_cnt` has three digits. Gateways check each address of an operator when it calls."""
 _WIDEST: Final = {4: 16, 6: 32}
-"""The widest network that is taken for the addresses of one institution, by IP version: prefix length."""
+"""Prefix length of the widest network accepted as addresses of one institution, by IP version."""
 
-_TYPE: Final = Form(re.compile("|".join(_CODES)), 2, f"is none of {', '.join(_CODES)}")
-_NAME: Final = Form(ANY, 60, "is longer than 60 bytes or not printable")
-_SERIAL: Final = Form(SERIAL, 20, "is not 1 to 20 letters, digits, hyphens or blanks")
-_IP: Final = Form(re.compile(r"[0-9A-Fa-f.:/]+"), 43, "is no address")
-_SLOT: Final = Form(
+_TYPE: Final = TextFormat(re.compile("|".join(_CODES)), 2, f"is none of {', '.join(_CODES)}")
+_NAME: Final = TextFormat(ANY, 60, "is longer than 60 bytes or not printable")
+_SERIAL: Final = TextFormat(SERIAL, 20, "is not 1 to 20 letters, digits, hyphens or blanks")
+_IP: Final = TextFormat(re.compile(r"[0-9A-Fa-f.:/]+"), 43, "is no address")
+_SLOT: Final = TextFormat(
     re.compile(f"(?:{SLOT_CLOCK.pattern}):(?:{SLOT_CLOCK.pattern})"), 9, "is not hhmm:hhmm, for example 0100:0700"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class ToldOrganisations:
-    """지원-002: organisations by org_code as they are now, None for those that are gone; when to ask from next."""
+class ListedOrganisations:
+    """지원-002: current organisations by org_code, None for removed ones, and the next search_timestamp."""
 
-    told: Mapping[str, Organisation | None]
+    organisations: Mapping[str, Organisation | None]
     timestamp: str
 
 
-def read_organisations(body: Mapping[str, Any], registry: Registry, since: str) -> ToldOrganisations:
-    """A body of 지원-002 that was asked for with `since`. Raises Unfit."""
+def read_organisations(body: Mapping[str, Any], registry: Registry, since: str) -> ListedOrganisations:
+    """Reads a body of 지원-002 that was requested with `since`. Raises InvalidBody."""
     problems = Problems()
     root = Row("", body, problems)
-    if up_to_date(root, since):
-        problems.judge()
-        return ToldOrganisations({}, since)
-    told: dict[str, Organisation | None] = {}
+    if is_up_to_date(root, since):
+        problems.raise_if_any()
+        return ListedOrganisations({}, since)
+    organisations: dict[str, Organisation | None] = {}
     places: dict[str, str] = {}
-    for row in listed(root):
-        org_code, op_type = row.needed("org_code", ORG), row.needed("op_type", OP)
-        once(row, "org_code", org_code, places)
-        told[org_code] = None if op_type == "D" else _organisation(row, org_code)
+    for row in list_rows(root):
+        org_code, op_type = row.required("org_code", ORG), row.required("op_type", OP)
+        check_unique(row, "org_code", org_code, places)
+        organisations[org_code] = None if op_type == "D" else _organisation(row, org_code)
     if since == EVERYTHING:
-        if not any(told.values()):
-            problems.add("org_list", "holds nobody, though everything was asked for")
-        told = dict.fromkeys(registry.organisations) | told
+        if not any(organisations.values()):
+            problems.add("org_list", "holds no organisation, though everything was requested")
+        organisations = dict.fromkeys(registry.organisations) | organisations
     timestamp = next_timestamp(root, since)
-    problems.judge()
-    return ToldOrganisations(told, timestamp)
+    problems.raise_if_any()
+    return ListedOrganisations(organisations, timestamp)
 
 
-def changes_of(
+def compare_with_registry(
     registry: Registry,
-    organisations: ToldOrganisations,
+    listed: ListedOrganisations,
     services: Mapping[str, RegisteredService | None],
     services_timestamp: str,
 ) -> RegistryChanges:
-    """What differs from the registry, and nothing else. An organisation that goes takes its services along."""
-    orgs = {code: one for code, one in organisations.told.items() if one != registry.organisations.get(code)}
-    gone = {code for code, one in orgs.items() if one is None}
-    orphans = {one.client_id: None for one in registry.services.values() if one.operator in gone}
-    told = orphans | dict(services)
+    """Returns the differences from the registry. A removed organisation takes its services along."""
+    orgs = {code: org for code, org in listed.organisations.items() if org != registry.organisations.get(code)}
+    gone = {code for code, org in orgs.items() if org is None}
+    orphans = {service.client_id: None for service in registry.services.values() if service.operator in gone}
+    services_now = orphans | dict(services)
     return RegistryChanges(
         orgs,
-        {client_id: one for client_id, one in told.items() if one != registry.services.get(client_id)},
-        organisations.timestamp,
+        {name: service for name, service in services_now.items() if service != registry.services.get(name)},
+        listed.timestamp,
         services_timestamp,
     )
 
 
 def _organisation(row: Row, org_code: str) -> Organisation:
-    code = row.needed("org_type", _TYPE)
+    code = row.required("org_type", _TYPE)
     org_type = OrgType(code) if code else OrgType.OTHER
-    made = Organisation(
+    organisation = Organisation(
         org_code,
         org_type,
-        row.needed("org_name", _NAME),
+        row.required("org_name", _NAME),
         _serial(row, code),
         _addresses(row),
         row.boolean("is_rcv_org"),
-        row.needed("relay_org_code", ORG, f"org_type {code}")
+        row.required("relay_org_code", ORG, f"org_type {code}")
         if org_type is OrgType.THROUGH_RELAY
         else row.text("relay_org_code", ORG),
-        row.unused("industry", 10),
+        row.displayed("industry", 10),
         _slots(row) if org_type in _MEMBER_TYPES else (),
-        row.unused("domain", 70),
-        row.unused("cert_issuer_dn", 300),
-        row.unused("cert_oid", 300),
+        row.displayed("domain", 70),
+        row.displayed("cert_issuer_dn", 300),
+        row.displayed("cert_oid", 300),
     )
-    if code and made.calls and not made.addresses:
-        row.wrong("ip_list", f"holds no address (org_type {code})")
-    return made
+    if code and organisation.calls and not organisation.addresses:
+        row.add_problem("ip_list", f"holds no address (org_type {code})")
+    return organisation
 
 
 def _serial(row: Row, code: str) -> str:
     if not code or OrgType(code) in _WITHOUT_SERIAL:
         return row.text("serial_num", _SERIAL)
-    found = row.needed("serial_num", _SERIAL, f"org_type {code}")
-    if found and not normal_serial(found):
-        row.wrong("serial_num", _SERIAL.words)
-    return found
+    serial = row.required("serial_num", _SERIAL, f"org_type {code}")
+    if serial and not normal_serial(serial):
+        row.add_problem("serial_num", _SERIAL.words)
+    return serial
 
 
 def _addresses(row: Row) -> tuple[str, ...]:
-    """`ip_list`, each once and in one order, so that only a real difference is one."""
-    found = set()
+    """Returns `ip_list`, sorted and without duplicates, so that the order makes no difference."""
+    addresses = set()
     for entry in row.rows("ip_list", "ip_cnt", _ADDRESSES_MOST):
         address = _address(entry)
         if address is not None:
-            found.add(address)
-    return tuple(sorted(found))
+            addresses.add(address)
+    return tuple(sorted(addresses))
 
 
 def _address(entry: Row) -> str | None:
-    written = entry.needed("ip", _IP)
-    if not written:
+    text = entry.required("ip", _IP)
+    if not text:
         return None
     try:
-        network = ipaddress.ip_network(written, strict=False)
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        entry.wrong("ip", _IP.words)
+        entry.add_problem("ip", _IP.words)
         return None
     first = network.network_address
     if network.prefixlen < _WIDEST[network.version] or getattr(first, "ipv4_mapped", None) or first.is_unspecified:
-        entry.wrong("ip", "is no address of one institution")
+        entry.add_problem("ip", "is no address of one institution")
     return str(first) if network.num_addresses == 1 else str(network)
 
 
 def _slots(row: Row) -> tuple[str, ...]:
-    found = [entry.needed("np_time", _SLOT) for entry in row.rows("np_time_list", "np_time_cnt", _SLOTS_MOST)]
-    return tuple(sorted(set(found)))
+    slots = [entry.required("np_time", _SLOT) for entry in row.rows("np_time_list", "np_time_cnt", _SLOTS_MOST)]
+    return tuple(sorted(set(slots)))

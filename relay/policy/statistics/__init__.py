@@ -1,1 +1,1 @@
-"""Decisions about statistics: what counts as what, weeks, reports."""
+"""Pure decisions of the statistics: counting, weeks, reports."""

@@ -1,4 +1,4 @@
-"""API 서버 가용 여부 (지원-102): what is told of an institution by how it was met, and whether it can be reached.
+"""API 서버 가용 여부 (지원-102): availability of an institution by its passive health or by a probe.
 
 Moments are seconds since the epoch.
 """
@@ -9,11 +9,11 @@ from typing import Final
 from relay.domain.statistics import Pulse
 
 ANSWERED_S: Final = 60
-"""An institution that answered so lately is up."""
+"""An institution that answered within this time is up."""
 
 FAILED_S: Final = 300
 FAILURES: Final = 3
-"""One that failed so lately, and so often since it last answered, is down."""
+"""An institution that failed within this time, and this often since its last answer, is down."""
 
 
 class Availability(StrEnum):
@@ -26,9 +26,9 @@ class Availability(StrEnum):
 
 
 def by_pulse(pulse: Pulse | None, now: float) -> Availability | None:
-    """What calls of these minutes tell; None when they tell nothing, because there were none or few.
+    """Returns the availability by recent calls; None when there were none or too few.
 
-    A moment as far in the future as it would be too old in the past is of a wrong clock and tells nothing either.
+    A moment in the future is as unreliable as one in the past: beyond the same distance it is ignored.
     """
     if pulse is None:
         return None
@@ -39,7 +39,7 @@ def by_pulse(pulse: Pulse | None, now: float) -> Availability | None:
 
 
 def by_probe(reached: bool | None) -> Availability:
-    """What an attempt to connect tells; None: it could not be made."""
+    """Returns the availability by a connection attempt; None: the attempt was not possible."""
     if reached is None:
         return Availability.UNKNOWN
     return Availability.NORMAL if reached else Availability.FAILING

@@ -1,4 +1,4 @@
-"""What waits for the ledger, put together and cut into pieces: no figure changes, whatever is merged with what."""
+"""Merges waiting batches and splits them again. No figure changes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
@@ -6,20 +6,20 @@ from itertools import islice
 from relay.domain.statistics import Batch, Line, Pulse
 
 
-def merged(batches: Iterable[Batch]) -> tuple[Mapping[Line, int], Mapping[str, Pulse]]:
-    """The sum of batches, in the order in which they were counted."""
+def merge_batches(batches: Iterable[Batch]) -> tuple[Mapping[Line, int], Mapping[str, Pulse]]:
+    """Returns the sum of batches, which are in the order in which they were counted."""
     counts: dict[Line, int] = {}
     pulses: dict[str, Pulse] = {}
     for batch in batches:
         for line, count in batch.counts.items():
             counts[line] = counts.get(line, 0) + count
         for provider, pulse in batch.pulses.items():
-            pulses[provider] = after(pulses.get(provider), pulse)
+            pulses[provider] = combine_pulses(pulses.get(provider), pulse)
     return counts, pulses
 
 
-def after(older: Pulse | None, newer: Pulse) -> Pulse:
-    """One pulse out of two: failures go on being counted unless the institution answered in between."""
+def combine_pulses(older: Pulse | None, newer: Pulse) -> Pulse:
+    """Returns two pulses combined: failures add up unless the institution answered in between."""
     if older is None:
         return newer
     return Pulse(
@@ -29,11 +29,11 @@ def after(older: Pulse | None, newer: Pulse) -> Pulse:
     )
 
 
-def pieces(
+def split_batches(
     counts: Mapping[Line, int], pulses: Mapping[str, Pulse], most: int, new_id: Callable[[], str]
 ) -> Iterator[Batch]:
-    """Batches of at most `most` lines; the first one has the pulses. None when there is nothing."""
+    """Yields batches of at most `most` lines; the first one has the pulses. Yields none for nothing."""
     lines = iter(counts.items())
-    while (piece := dict(islice(lines, most))) or pulses:
-        yield Batch(new_id(), piece, pulses)
+    while (part := dict(islice(lines, most))) or pulses:
+        yield Batch(new_id(), part, pulses)
         pulses = {}

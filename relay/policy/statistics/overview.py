@@ -1,4 +1,4 @@
-"""Statistics for people: what was counted by day and institution, and by the codes of answers."""
+"""Statistics for display: by day and institution, and by response code."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -50,16 +50,16 @@ CODE_NAMES: Final = (
     *(f"err_code_2_{error}" for error in _TOKEN_ERRORS),
     *(f"rsp_code_3_{status}_{code}" for status, codes in _RSP_CODES.items() for code in codes),
 )
-"""The counters per code of the addendum of 2022-10-19, in its order. This edition's 지원-005 has no fields for them."""
+"""Counters per code of the addendum of 2022-10-19, in its order. 지원-005 of this edition has no fields for them."""
 
-_PLACES: Final = {name: place for place, name in enumerate(CODE_NAMES)}
+_POSITIONS: Final = {name: place for place, name in enumerate(CODE_NAMES)}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What was counted for one institution on one day.
+    """Counts of one institution on one day.
 
-    `unsent` are calls of which nobody could tell the service or the API: they are counted and never sent.
+    `unsent` are calls of an unknown service or API: they are counted and never sent.
     """
 
     stat_date: str
@@ -68,38 +68,40 @@ class Row:
     on_demand: Calls = NO_CALLS
     unsent: Calls = NO_CALLS
 
-    def more(self, line: Line, count: int) -> "Row":
-        """A row of these and `count` of a line."""
+    def plus(self, line: Line, count: int) -> "Row":
+        """Returns this row plus `count` of a line."""
         if not is_sent(line):
-            return replace(self, unsent=self.unsent.more(line, count))
+            return replace(self, unsent=self.unsent.plus(line, count))
         if line.type == SCHEDULED:
-            return replace(self, scheduled=self.scheduled.more(line, count))
-        return replace(self, on_demand=self.on_demand.more(line, count))
+            return replace(self, scheduled=self.scheduled.plus(line, count))
+        return replace(self, on_demand=self.on_demand.plus(line, count))
 
 
 def days_and_providers(counts: Iterable[tuple[Line, int]]) -> Sequence[Row]:
-    """A row for each day and institution that anything was counted for, in this order."""
-    found: dict[tuple[str, str], Row] = {}
+    """Returns a row for each day and institution with counts, sorted."""
+    rows: dict[tuple[str, str], Row] = {}
     for line, count in counts:
-        place = (line.stat_date, line.provider)
-        found[place] = found.get(place, Row(*place)).more(line, count)
-    return [found[place] for place in sorted(found)]
+        key = (line.stat_date, line.provider)
+        rows[key] = rows.get(key, Row(*key)).plus(line, count)
+    return [rows[key] for key in sorted(rows)]
 
 
 def codes(counts: Iterable[tuple[Line, int]]) -> Mapping[str, int]:
-    """What was counted by the names of the addendum, in its order; outcomes it does not know stand last."""
-    found: dict[str, int] = {}
+    """Returns counts by the names of the addendum, in its order; unknown outcomes come last."""
+    counts_by_name: dict[str, int] = {}
     for line, count in counts:
         name = code_name(line)
-        found[name] = found.get(name, 0) + count
-    return {name: found[name] for name in sorted(found, key=lambda name: (_PLACES.get(name, len(_PLACES)), name))}
+        counts_by_name[name] = counts_by_name.get(name, 0) + count
+    return {
+        name: counts_by_name[name]
+        for name in sorted(counts_by_name, key=lambda name: (_POSITIONS.get(name, len(_POSITIONS)), name))
+    }
 
 
 def code_name(line: Line) -> str:
-    """The counter of a line.
+    """Returns the counter name of a line.
 
-    `rsp_code_3_` stands before an rsp_code, `err_code_1_` before an error of authorize (AU01), `err_code_2_` before one
-    of tokens.
+    `rsp_code_3_` precedes an rsp_code, `err_code_1_` an error of authorize (AU01), `err_code_2_` an error of tokens.
     """
     code = line.outcome.rpartition("_")[2]
     if not line.api_code.startswith(_OAUTH) or (len(code) == _CODE and code.isdigit()):

@@ -1,4 +1,4 @@
-"""A day counted once more, from the access records, and held against what the ledger counted."""
+"""Counts a day again from the access records and compares it with the ledger."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ from relay.domain.exchange import Exchange
 from relay.domain.statistics import Line
 from relay.policy.statistics.counting import Counting, day_of
 
-_TEXTS: Final = (
+_FIELDS: Final = (
     ("operator", "operator"),
     ("client_id", "client_id"),
     ("org_code", "provider"),
@@ -19,18 +19,18 @@ _TEXTS: Final = (
     ("error", "error"),
     ("reason", "reason"),
 )
-"""What a line is found by: its name in an access record, and in an exchange."""
+"""Fields that determine the line: name in the access record, name in the exchange."""
 
-_FAR: Final = 1e11
-"""Seconds; what ends after the year 5000 is no record of ours."""
+_END_MOST: Final = 1e11
+"""Seconds; an end after the year 5000 is not valid."""
 
 
 class NoRecord(ValueError):
-    """A line that is no access record of an exchange."""
+    """A line of text that is no access record."""
 
 
 class Difference(NamedTuple):
-    """A line on which ledger and records do not agree, with what each says (0: it does not know the line)."""
+    """A line whose counts differ between ledger and records (0: the line is missing there)."""
 
     line: Line
     ledger: int
@@ -39,9 +39,9 @@ class Difference(NamedTuple):
 
 @dataclass(slots=True)
 class Recount:
-    """What the records of one day in Korea (`stat_date`, YYYYMMDD) add up to.
+    """Counts from the records of one day in Korea (`stat_date`, YYYYMMDD).
 
-    `unattributed` exchanges of that day belong to no line; `unreadable` lines of text are no records.
+    `unattributed` exchanges of the day belong to no line; `unreadable` lines of text are no records.
     """
 
     stat_date: str
@@ -50,12 +50,12 @@ class Recount:
     unreadable: int = 0
 
     def read(self, records: Iterable[bytes | str], counting: Counting) -> None:
-        """Count records, one line of text each; they may come in any order and from any number of files."""
+        """Counts records, one line of text each, in any order and from any number of files."""
         for text in records:
             if not text.strip():
                 continue
             try:
-                exchange = exchange_of(text)
+                exchange = parse_record(text)
             except NoRecord:
                 self.unreadable += 1
                 continue
@@ -63,7 +63,7 @@ class Recount:
                 self._count(exchange, counting)
 
     def add(self, other: "Recount") -> None:
-        """Add what another file of records of the same day adds up to."""
+        """Adds the counts of another file of the same day."""
         for line, count in other.counts.items():
             self.counts[line] = self.counts.get(line, 0) + count
         self.unattributed += other.unattributed
@@ -73,15 +73,15 @@ class Recount:
         line = counting.line(exchange)
         if line is not None:
             self.counts[line] = self.counts.get(line, 0) + exchange.repeated
-        elif counting.misses(exchange):
+        elif counting.is_unattributed(exchange):
             self.unattributed += exchange.repeated
 
 
-def exchange_of(text: bytes | str) -> Exchange:
-    """The exchange of an access record, as far as statistics go by it; `received` is when it ended. Raises NoRecord."""
-    record = _object(text)
+def parse_record(text: bytes | str) -> Exchange:
+    """Returns an access record as an exchange, with the fields of a line; `received` is its end. Raises NoRecord."""
+    record = _parse_object(text)
     ended, status = record.get("ended"), record.get("status")
-    if not isinstance(ended, int | float) or not 0 <= ended < _FAR:
+    if not isinstance(ended, int | float) or not 0 <= ended < _END_MOST:
         raise NoRecord
     if type(status) is not int or isinstance(ended, bool):  # JSON's true is a number to Python
         raise NoRecord
@@ -90,26 +90,26 @@ def exchange_of(text: bytes | str) -> Exchange:
         raise NoRecord
     exchange = Exchange(0.0, float(ended))
     exchange.status, exchange.repeated = status, repeated
-    for name, slot in _TEXTS:
+    for name, attribute in _FIELDS:
         value = record.get(name)
         if type(value) is not str:
             raise NoRecord
-        setattr(exchange, slot, value)
+        setattr(exchange, attribute, value)
     return exchange
 
 
-def _object(text: bytes | str) -> dict[str, Any]:
+def _parse_object(text: bytes | str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        record = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise NoRecord from error
-    if not isinstance(found, dict):
+    if not isinstance(record, dict):
         raise NoRecord
-    return found
+    return record
 
 
 def differences(ledger: Iterable[tuple[Line, int]], records: Mapping[Line, int]) -> Iterator[Difference]:
-    """Every line on which the two do not agree, in the order of the lines; none when all is well."""
+    """Yields lines whose counts differ, in their order."""
     counted = dict(ledger)
     for line in sorted({*counted, *records}):
         if counted.get(line, 0) != records.get(line, 0):

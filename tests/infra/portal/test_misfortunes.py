@@ -189,7 +189,7 @@ async def test_a_slow_portal_changes_nothing(portal, client_of, registry, hasher
 
 INVALID_LISTS = {
     "half a list": (orgs(*ALL[:10], org_cnt=str(COUNT)), "org_cnt: says 20, org_list holds 10"),
-    "no list": (orgs(), "org_list: holds nobody"),
+    "no list": (orgs(), "org_list: holds no organisation"),
     "unknown org_type": (
         orgs(*ALL[:-1], org(19, org_type="42")),
         r"org_list\[19\] \(OPER000019\).org_type: is none of",
@@ -256,7 +256,7 @@ async def test_a_held_list_is_dropped_when_the_portal_recovers(setup):
     setup.portal.bodies[ORGS], text = SUSPICIOUS_LISTS["half a list that says so"]
     assert text in await setup.run()
     setup.portal.bodies[ORGS] = valid
-    assert (await setup.run()).startswith("nothing changed; what was held is let go")
+    assert (await setup.run()).startswith("nothing changed; the held sync is dropped")
     assert await setup.registry.held() is None
 
 

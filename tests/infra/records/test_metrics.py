@@ -11,16 +11,18 @@ def samples(metrics, **more):
     given = {"gauges": dict, "pools": dict, "info": lambda: {"version": "1", "plan": "p"}, "rejected": {}} | more
     text = generate_latest(registry_of(RelayCollector(metrics, **given))).decode()
     families = text_string_to_metric_families(text)
-    return {(one.name, *sorted(one.labels.values())): one.value for family in families for one in family.samples}
+    return {
+        (sample.name, *sorted(sample.labels.values())): sample.value for family in families for sample in family.samples
+    }
 
 
-def test_buckets_are_cumulative_and_end_in_everything():
+def test_buckets_are_cumulative_and_end_at_infinity():
     histogram = Histogram()
     for seconds in (0.0005, 0.0006, 0.3, 99.0):
         histogram.observe(seconds)
-    found = dict(histogram.buckets())
-    assert (found["0.0005"], found["0.001"], found["0.25"], found["0.5"]) == (1, 2, 2, 3)
-    assert (found["15.0"], found["+Inf"]) == (3, 4)
+    buckets = dict(histogram.buckets())
+    assert (buckets["0.0005"], buckets["0.001"], buckets["0.25"], buckets["0.5"]) == (1, 2, 2, 3)
+    assert (buckets["15.0"], buckets["+Inf"]) == (3, 4)
     counts = [count for _, count in histogram.buckets()]
     assert counts == sorted(counts)
     assert histogram.seconds == pytest.approx(99.3011)
@@ -34,54 +36,54 @@ def test_a_bound_belongs_to_its_own_bucket():
         assert histogram.counts[index : index + 2] == [1, 1]
 
 
-def test_a_call_is_counted_once_everywhere(exchange):
+def test_a_call_is_counted_once_in_every_family(exchange):
     metrics = Metrics({"00000", "40101"})
     served = {"api_code": "BA01", "provider": "bank", "status": 200, "rsp_code": "00000", "attempts": 2}
     times = {"asked": 1.0, "provider_ended": 1.5, "started": 0.9, "ended": 1.6}
     metrics.record(exchange(industry="bank", **times, **served))
-    found = samples(metrics)
-    assert found["relay_requests_total", "00000", "200", "BA01", "bank"] == 1
-    assert found["relay_upstream_attempts_total", "bank"] == 2
-    assert found["relay_upstream_retries_total", "bank"] == 1
-    assert found["relay_latency_seconds_sum", "bank"] == pytest.approx(0.2)
-    assert found["relay_upstream_latency_seconds_sum", "bank"] == pytest.approx(0.5)
-    assert found["relay_total_latency_seconds_sum", "bank"] == pytest.approx(0.7)
-    assert {found[f"relay_{kind}latency_seconds_count", "bank"] for kind in ("", "upstream_", "total_")} == {1}
+    values = samples(metrics)
+    assert values["relay_requests_total", "00000", "200", "BA01", "bank"] == 1
+    assert values["relay_upstream_attempts_total", "bank"] == 2
+    assert values["relay_upstream_retries_total", "bank"] == 1
+    assert values["relay_latency_seconds_sum", "bank"] == pytest.approx(0.2)
+    assert values["relay_upstream_latency_seconds_sum", "bank"] == pytest.approx(0.5)
+    assert values["relay_total_latency_seconds_sum", "bank"] == pytest.approx(0.7)
+    assert {values[f"relay_{kind}latency_seconds_count", "bank"] for kind in ("", "upstream_", "total_")} == {1}
 
 
-def test_a_refused_call_counts_its_reason_and_asks_nobody(exchange):
+def test_a_refused_call_counts_its_reason_and_no_attempt(exchange):
     metrics = Metrics({"00000", "40101"})
     refused = {"status": 401, "rsp_code": "40101", "reason": "token_expired"}
     metrics.record(exchange(**refused, provider="bank", industry="bank"))
-    found = samples(metrics)
-    assert found["relay_faults_total", "bank", "token_expired"] == 1
-    assert ("relay_upstream_attempts_total", "bank") not in found
-    assert found["relay_upstream_latency_seconds_count", "bank"] == 0
+    values = samples(metrics)
+    assert values["relay_faults_total", "bank", "token_expired"] == 1
+    assert ("relay_upstream_attempts_total", "bank") not in values
+    assert values["relay_upstream_latency_seconds_count", "bank"] == 0
 
 
 def test_attempts_at_the_authority_are_not_the_institutions(exchange):
     metrics = Metrics({"00000", "40101"})
     times = {"asked": 1.0, "provider_ended": 1.5, "started": 0.9, "ended": 1.6}
     metrics.record(exchange(api_code="AU03", provider="bank", status=200, attempts=2, **times))
-    found = samples(metrics)
-    assert found["relay_requests_total", "", "200", "AU03", "bank"] == 1
-    assert found["relay_upstream_attempts_total", ""] == 2
-    assert found["relay_upstream_retries_total", ""] == 1
-    assert found["relay_upstream_latency_seconds_count", ""] == 1
-    assert {name for name, *labels in found if labels == ["bank"]} == set()
+    values = samples(metrics)
+    assert values["relay_requests_total", "", "200", "AU03", "bank"] == 1
+    assert values["relay_upstream_attempts_total", ""] == 2
+    assert values["relay_upstream_retries_total", ""] == 1
+    assert values["relay_upstream_latency_seconds_count", ""] == 1
+    assert {name for name, *labels in values if labels == ["bank"]} == set()
 
 
-def test_the_moment_is_read_at_the_scrape():
+def test_gauges_are_read_at_the_scrape():
     gauges, pools = dict.fromkeys(GAUGES, 0), {"bank": {"idle": 1, "flying": 2, "waiting": 3}}
     more = {"gauges": lambda: gauges, "pools": lambda: pools, "rejected": {"no_certificate": 4}}
     gauges["relay_in_flight"] = 7
-    found = samples(Metrics({"00000", "40101"}), **more)
-    assert (found["relay_in_flight",], found["relay_upstream_pool", "bank", "flying"]) == (7, 2)
-    assert found["relay_handshakes_rejected_total", "no_certificate"] == 4
-    assert found["relay_info", "1", "p"] == 1
+    values = samples(Metrics({"00000", "40101"}), **more)
+    assert (values["relay_in_flight",], values["relay_upstream_pool", "bank", "flying"]) == (7, 2)
+    assert values["relay_handshakes_rejected_total", "no_certificate"] == 4
+    assert values["relay_info", "1", "p"] == 1
 
 
-def test_codes_a_provider_invents_make_no_labels(exchange):
+def test_invented_codes_of_providers_make_no_labels(exchange):
     metrics = Metrics({"00000"})
     for code in range(10000, 10300):
         metrics.record(exchange(api_code="BA01", provider="bank", status=200, rsp_code=str(code)))

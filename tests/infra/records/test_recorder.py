@@ -4,8 +4,8 @@ from relay.domain.exchange import Exchange
 from relay.infra.records.recorder import Records
 
 
-class Settled:
-    """A metrics and a log that note what they get, and a loop that waits to be told."""
+class Fakes:
+    """Fake metrics, access log and loop that record their calls."""
 
     def __init__(self):
         self.counted, self.written, self.later = [], [], []
@@ -21,63 +21,63 @@ class Settled:
 
 
 @pytest.fixture
-def settled():
-    return Settled()
+def fakes():
+    return Fakes()
 
 
-def test_exchanges_are_counted_and_written_together_a_moment_later(settled):
-    records = Records(settled, settled, settled)
+def test_exchanges_are_counted_and_written_together(fakes):
+    records = Records(fakes, fakes, fakes)
     exchanges = [Exchange(0.0, float(number)) for number in range(3)]
     for exchange in exchanges:
         records.record(exchange)
-    assert (settled.counted, len(settled.later)) == ([], 1)
-    settled.later.pop()()
-    assert settled.counted == settled.written == exchanges
+    assert (fakes.counted, len(fakes.later)) == ([], 1)
+    fakes.later.pop()()
+    assert fakes.counted == fakes.written == exchanges
 
 
-def test_many_are_not_kept_waiting(settled):
-    records = Records(settled, settled, settled)
+def test_many_exchanges_are_written_at_once(fakes):
+    records = Records(fakes, fakes, fakes)
     for number in range(256):
         records.record(Exchange(0.0, float(number)))
-    assert len(settled.counted) == 256
-    settled.later.pop()()
-    assert len(settled.written) == 256
+    assert len(fakes.counted) == 256
+    fakes.later.pop()()
+    assert len(fakes.written) == 256
 
 
-def test_statistics_are_counted_before_records_are_written_because_they_complete_them(settled):
-    class Tally:
+def test_statistics_complete_exchanges_before_they_are_written(fakes):
+    class Counter:
         def count(self, closed):
-            settled.counted.append("tally")
+            fakes.counted.append("counter")
             for exchange in closed:
                 exchange.client_id = "SVC1"
 
-    records = Records(settled, settled, settled, Tally())
+    records = Records(fakes, fakes, fakes, Counter())
     exchange = Exchange(0.0, 0.0)
     records.record(exchange)
     records.settle()
-    assert (settled.counted, settled.written, exchange.client_id) == (["tally", exchange], [exchange], "SVC1")
+    assert (fakes.counted, fakes.written, exchange.client_id) == (["counter", exchange], [exchange], "SVC1")
 
 
-def test_each_exchange_is_settled_once(settled):
-    records = Records(settled, settled, settled)
+def test_each_exchange_is_recorded_once(fakes):
+    records = Records(fakes, fakes, fakes)
     exchanges = [Exchange(0.0, 0.0), Exchange(0.0, 1.0)]
     records.record(exchanges[0])
     records.settle()
     records.record(exchanges[1])
-    for call in settled.later:
+    for call in fakes.later:
         call()
-    assert settled.written == exchanges
+    assert fakes.written == exchanges
 
 
-def test_a_flood_of_refusals_is_summed_in_records_and_counted_whole(settled):
-    records = Records(settled, settled, settled)
+def test_repeated_refusals_are_summed_in_records_only(fakes):
+    records = Records(fakes, fakes, fakes)
     for _ in range(1000):
         exchange = Exchange(0.0, 100.0)
         exchange.reason = "token_missing"
         records.record(exchange)
     records.close()
-    assert (len(settled.counted), sum(one.repeated for one in settled.written)) == (1000, 1000)
-    assert len(settled.written) < 30
-    while settled.later:
-        settled.later.pop()()
-    assert sum(one.repeated for one in settled.written) == 1000
+    assert (len(fakes.counted), sum(exchange.repeated for exchange in fakes.written)) == (1000, 1000)
+    assert len(fakes.written) < 30
+    while fakes.later:
+        fakes.later.pop()()
+    assert sum(exchange.repeated for exchange in fakes.written) == 1000

@@ -1,4 +1,4 @@
-"""Floods of refusals in few records: what is written, what is summed, and that nothing is lost."""
+"""Repeated refusals: which are written, which are summed, and that none is lost."""
 
 import json
 from collections import Counter
@@ -12,18 +12,18 @@ from relay.infra.records.access_log import line
 from relay.infra.records.repeated_refusals import EACH, RepeatedRefusals
 
 
-def refused(reason="token_missing", operator="ZOPA000001", at=100.0, asked=0.0):
+def refused(reason="token_missing", operator="ZOPA000001", at=100.0, forwarded_at=0.0):
     exchange = Exchange(0.0, at)
-    exchange.reason, exchange.operator, exchange.asked = reason, operator, asked
+    exchange.reason, exchange.operator, exchange.asked = reason, operator, forwarded_at
     exchange.close(0.0)
     return exchange
 
 
 def written(*batches):
-    """Reason, operator and how many each record stands for, after all batches and a flush."""
+    """Returns reason, operator and number of each record after all batches and a flush."""
     repeated = RepeatedRefusals()
     records = [record for batch in batches for record in repeated.reduce(batch)] + repeated.flush()
-    return [(one.reason, one.operator, one.repeated) for one in records]
+    return [(record.reason, record.operator, record.repeated) for record in records]
 
 
 def test_a_flood_is_twenty_records_and_a_sum():
@@ -32,17 +32,17 @@ def test_a_flood_is_twenty_records_and_a_sum():
     ]
 
 
-def test_a_flood_in_many_batches_is_one_sum_a_second():
+def test_a_flood_in_many_batches_is_one_sum_per_second():
     batches = [[refused(at=100.0 + number / 100)] * 10 for number in range(200)]
     assert [count for *_, count in written(*batches)] == [1] * EACH + [1000 - EACH] + [1] * EACH + [1000 - EACH]
 
 
-@pytest.mark.parametrize("kind", [{"reason": ""}, {"asked": 1.0}], ids=["answered", "forwarded"])
+@pytest.mark.parametrize("kind", [{"reason": ""}, {"forwarded_at": 1.0}], ids=["answered", "forwarded"])
 def test_only_refused_calls_are_summed(kind):
     assert [count for *_, count in written([refused(**kind) for _ in range(100)])] == [1] * 100
 
 
-def test_another_caller_and_another_reason_are_written_on_their_own():
+def test_other_callers_and_reasons_are_written_separately():
     flood = [refused() for _ in range(EACH + 5)]
     others = [refused(operator="ZOPA000002"), refused(reason="scope_missing")]
     assert written(flood + others)[-3:] == [
@@ -62,10 +62,10 @@ def test_a_sum_waits_until_it_is_flushed():
     assert (repeated.waits, repeated.flush()) == (False, [])
 
 
-def test_a_record_says_how_many_it_stands_for():
-    one, many = refused(), refused()
+def test_a_record_has_the_number_that_it_stands_for():
+    single, many = refused(), refused()
     many.repeated = 7
-    assert ("repeated" in json.loads(line(one)), json.loads(line(many))["repeated"]) == (False, 7)
+    assert ("repeated" in json.loads(line(single)), json.loads(line(many))["repeated"]) == (False, 7)
 
 
 kinds = st.builds(
@@ -78,13 +78,15 @@ kinds = st.builds(
 
 
 @given(st.lists(st.lists(st.tuples(kinds, st.integers(1, 60)), max_size=8), max_size=6))
-def test_sums_add_up_to_every_exchange_of_its_second(batches):
+def test_sums_equal_the_number_of_exchanges_per_second(batches):
     repeated, records, expected = RepeatedRefusals(), [], Counter()
     for batch in batches:
         exchanges = [
-            refused(one.reason, one.operator, one.received, one.asked) for one, times in batch for _ in range(times)
+            refused(item.reason, item.operator, item.received, item.asked)
+            for item, times in batch
+            for _ in range(times)
         ]
-        expected.update((one.reason, one.operator, int(one.received)) for one in exchanges)
+        expected.update((item.reason, item.operator, int(item.received)) for item in exchanges)
         records += repeated.reduce(exchanges)
     records += repeated.flush()
     counted = Counter()

@@ -1,4 +1,4 @@
-"""What a gateway remembers of the ledger: asked once, heard of, forgotten."""
+"""The gateway's cache of grants: fetched once, revoked, forgotten."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ TRUST_S = 60.0
 
 def consent(state=ConsentState.ACTIVE, **particulars):
     targets = (Target("bank.list"), Target("bank.deposit", (Asset("1"), Asset("2", "01"))))
-    said = {
+    fields = {
         "is_scheduled": True,
         "end_date": date(2024, 1, 31),
         "purpose": "시험",
@@ -28,8 +28,8 @@ def consent(state=ConsentState.ACTIVE, **particulars):
         "add_cycle": "1/w",
         "is_consent_trans_memo": False,
     }
-    told = Particulars(**said | particulars)
-    return Consent("c", "ZBAA000001", "ZOPA000001", "one", Authentication.INDIVIDUAL, told, 1, "the-ci", state)
+    particulars_ = Particulars(**fields | particulars)
+    return Consent("c", "ZBAA000001", "ZOPA000001", "one", Authentication.INDIVIDUAL, particulars_, 1, "the-ci", state)
 
 
 def record(jti="a", kind=TokenKind.ACCESS, state=TokenState.LIVE):
@@ -37,30 +37,30 @@ def record(jti="a", kind=TokenKind.ACCESS, state=TokenState.LIVE):
 
 
 class Source:
-    """A ledger that answers what it is told to, when it is told to."""
+    """A ledger with controlled answers: `error` is raised, `answers` delays."""
 
     def __init__(self):
-        self.found, self.asked, self.revoked, self.number = {}, [], {}, 0
-        self.broken, self.spoken = None, asyncio.Event()
-        self.spoken.set()
+        self.rows, self.requests, self.revoked, self.number = {}, [], {}, 0
+        self.error, self.answers = None, asyncio.Event()
+        self.answers.set()
 
     def add(self, jti="a", known=None, **of_record):
-        self.found[jti] = (record(jti, **of_record), known or consent())
+        self.rows[jti] = (record(jti, **of_record), known or consent())
 
     def revoke(self, *jtis):
         self.number += 1
         self.revoked[self.number] = jtis
 
     async def _answer(self):
-        await self.spoken.wait()  # as it is when the question comes
-        if self.broken is not None:
-            raise self.broken
+        await self.answers.wait()  # the event at the time of the request
+        if self.error is not None:
+            raise self.error
 
     async def consent_behind(self, jti):
-        self.asked.append(jti)
-        found = self.found.get(jti)
+        self.requests.append(jti)
+        row = self.rows.get(jti)
         await self._answer()
-        return found
+        return row
 
     async def revocation_head(self):
         await self._answer()
@@ -71,8 +71,8 @@ class Source:
         return self.number, [jti for at in self.revoked if at > number for jti in self.revoked[at]]
 
 
-class Memory:
-    """Grants over a source, at a time that is told."""
+class CacheHarness:
+    """A cache with a source and a controlled time."""
 
     def __init__(self, most=8):
         self.now, self.source = 1000.0, Source()
@@ -83,7 +83,7 @@ class Memory:
         return self.of(jti)
 
     def of(self, jti="a"):
-        """A grant, or the name of the fault, or "not yet"."""
+        """Returns a grant, the name of the fault, or "not yet"."""
         try:
             return self.grants.of(jti, self.now)
         except Refusal as refusal:
@@ -99,26 +99,26 @@ async def until(reached):
 
 
 @pytest.fixture
-async def memory():
-    return Memory()
+async def cache():
+    return CacheHarness()
 
 
-async def test_a_grant_is_the_consent_as_a_gateway_needs_it(memory):
-    memory.source.add()
-    assert memory.of() == "not yet"
-    grant = await memory.fetched()
+async def test_a_grant_has_what_a_gateway_needs(cache):
+    cache.source.add()
+    assert cache.of() == "not yet"
+    grant = await cache.fetched()
     assert (grant.jti, grant.scheduled, grant.ci, grant.revoked) == ("a", True, b"the-ci", False)
     assert grant.ends == 1_706_713_200.0  # 2024-02-01 00:00 in Korea
     assert grant.assets == {"bank.list": None, "bank.deposit": frozenset({("1", ""), ("2", "01")})}
     assert grant.withheld >= {"trans_memo"}
     assert "the-ci" not in repr(grant)
-    assert memory.of() is grant
-    assert memory.source.asked == ["a"]
+    assert cache.of() is grant
+    assert cache.source.requests == ["a"]
 
 
-async def test_what_the_customer_consented_to_is_told_in_the_words_of_the_standard(memory):
-    memory.source.add()
-    assert json.loads((await memory.fetched()).told) == {
+async def test_the_consent_is_answered_in_fields_of_the_standard(cache):
+    cache.source.add()
+    assert json.loads((await cache.fetched()).told) == {
         "rsp_code": "00000",
         "rsp_msg": "성공",
         "is_scheduled": "true",
@@ -131,9 +131,9 @@ async def test_what_the_customer_consented_to_is_told_in_the_words_of_the_standa
     }
 
 
-async def test_a_consent_may_hold_to_the_end_of_the_calendar(memory):
-    memory.source.add(known=consent(end_date=date.max))
-    assert (await memory.fetched()).ends == 253_402_268_400.0
+async def test_a_consent_may_last_to_the_end_of_the_calendar(cache):
+    cache.source.add(known=consent(end_date=date.max))
+    assert (await cache.fetched()).ends == 253_402_268_400.0
 
 
 @pytest.mark.parametrize(
@@ -146,204 +146,204 @@ async def test_a_consent_may_hold_to_the_end_of_the_calendar(memory):
         (None, ConsentState.ACTIVE, "token_unknown"),
     ],
 )
-async def test_a_token_that_opens_nothing_is_remembered_as_such(memory, of_record, state, name):
+async def test_an_unusable_token_is_cached_as_such(cache, of_record, state, name):
     if of_record is not None:
-        memory.source.add(known=consent(state), **of_record)
-    assert await memory.fetched() == name
-    memory.now += 86_400
-    assert memory.of() == name
-    assert memory.source.asked == ["a"]
+        cache.source.add(known=consent(state), **of_record)
+    assert await cache.fetched() == name
+    cache.now += 86_400
+    assert cache.of() == name
+    assert cache.source.requests == ["a"]
 
 
-async def test_the_token_of_an_ended_consent_still_tells_that_it_ended(memory):
-    memory.source.add(known=consent(ConsentState.ENDED))
-    assert (await memory.fetched()).ends == 1_706_713_200.0
+async def test_the_token_of_an_ended_consent_has_its_end(cache):
+    cache.source.add(known=consent(ConsentState.ENDED))
+    assert (await cache.fetched()).ends == 1_706_713_200.0
 
 
-async def test_fifty_calls_at_once_ask_once(memory):
-    memory.source.add()
-    memory.source.spoken.clear()
-    calls = [asyncio.ensure_future(memory.fetched()) for _ in range(50)]
+async def test_fifty_concurrent_calls_fetch_once(cache):
+    cache.source.add()
+    cache.source.answers.clear()
+    calls = [asyncio.ensure_future(cache.fetched()) for _ in range(50)]
     await asyncio.sleep(0)
-    memory.source.spoken.set()
+    cache.source.answers.set()
     assert len(set(map(id, await asyncio.gather(*calls)))) == 1
-    assert memory.source.asked == ["a"]
+    assert cache.source.requests == ["a"]
 
 
-async def test_a_call_that_is_given_up_leaves_the_answer_to_the_others(memory):
-    memory.source.add()
-    memory.source.spoken.clear()
-    first, second = (asyncio.ensure_future(memory.fetched()) for _ in range(2))
+async def test_a_cancelled_call_leaves_the_answer_to_the_others(cache):
+    cache.source.add()
+    cache.source.answers.clear()
+    first, second = (asyncio.ensure_future(cache.fetched()) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
     await asyncio.sleep(0)
-    memory.source.spoken.set()
+    cache.source.answers.set()
     assert (await second).jti == "a"
 
 
-async def test_whoever_holds_a_grant_sees_it_revoked(memory):
-    memory.source.add()
-    memory.source.add("b")
-    grant, other = await memory.fetched(), await memory.fetched("b")
-    memory.source.revoke("a", "never seen here")
-    await memory.grants.hear()
+async def test_holders_of_a_grant_see_it_revoked(cache):
+    cache.source.add()
+    cache.source.add("b")
+    grant, other = await cache.fetched(), await cache.fetched("b")
+    cache.source.revoke("a", "never seen here")
+    await cache.grants.hear()
     assert (grant.revoked, other.revoked) == (True, False)
-    assert (memory.of(), memory.of("b")) == ("token_revoked", other)
+    assert (cache.of(), cache.of("b")) == ("token_revoked", other)
 
 
-async def test_a_revocation_is_heard_of_once_and_holds(memory):
-    memory.source.add()
-    await memory.fetched()
-    memory.source.revoke("a")
-    await memory.grants.hear()
-    memory.source.revoked.clear()
-    await memory.grants.hear()
-    assert memory.of() == "token_revoked"
+async def test_a_revocation_is_read_once_and_stays(cache):
+    cache.source.add()
+    await cache.fetched()
+    cache.source.revoke("a")
+    await cache.grants.hear()
+    cache.source.revoked.clear()
+    await cache.grants.hear()
+    assert cache.of() == "token_revoked"
 
 
-async def test_what_was_revoked_before_the_start_is_not_heard_of_again(memory):
-    memory.source.revoke("a")
-    await memory.grants.start()
-    memory.source.add()  # as the ledger would never say
-    assert (await memory.fetched()).jti == "a"
-    await memory.grants.hear()
-    assert memory.of().jti == "a"
+async def test_revocations_before_the_start_are_not_read_again(cache):
+    cache.source.revoke("a")
+    await cache.grants.start()
+    cache.source.add()  # impossible in a real ledger
+    assert (await cache.fetched()).jti == "a"
+    await cache.grants.hear()
+    assert cache.of().jti == "a"
 
 
-async def test_what_the_authority_revoked_is_refused_without_asking(memory):
-    memory.source.add()
-    memory.source.add("b")
-    grant, other = await memory.fetched(), await memory.fetched("b")
-    memory.grants.revoke(["a", "never seen here"])
-    assert (grant.revoked, memory.of(), memory.of("b")) == (True, "token_revoked", other)
+async def test_what_the_authority_revoked_is_refused_without_asking(cache):
+    cache.source.add()
+    cache.source.add("b")
+    grant, other = await cache.fetched(), await cache.fetched("b")
+    cache.grants.revoke(["a", "never seen here"])
+    assert (grant.revoked, cache.of(), cache.of("b")) == (True, "token_revoked", other)
 
 
 @pytest.mark.parametrize("by_authority", [True, False])
-async def test_a_token_revoked_while_it_is_looked_up_opens_nothing(memory, by_authority):
-    memory.source.add()
-    late = memory.source.spoken = asyncio.Event()
-    call = asyncio.ensure_future(memory.fetched())
-    await until(lambda: memory.source.asked)  # from here on the ledger has read it as live
-    memory.source.spoken = asyncio.Event()
-    memory.source.spoken.set()
+async def test_a_token_revoked_during_its_fetch_is_refused(cache, by_authority):
+    cache.source.add()
+    late = cache.source.answers = asyncio.Event()
+    call = asyncio.ensure_future(cache.fetched())
+    await until(lambda: cache.source.requests)  # from now on the ledger has read it as live
+    cache.source.answers = asyncio.Event()
+    cache.source.answers.set()
     if by_authority:
-        memory.grants.revoke(["a"])
+        cache.grants.revoke(["a"])
     else:
-        memory.source.revoke("a")
-        await memory.grants.hear()
+        cache.source.revoke("a")
+        await cache.grants.hear()
     late.set()
     assert await call == "token_revoked"
 
 
 @pytest.mark.parametrize("most", [2, 3, 8])
-async def test_the_memory_forgets_what_is_not_asked_for_any_more(most):
-    memory = Memory(most)
+async def test_unused_grants_leave_the_cache(most):
+    cache = CacheHarness(most)
     for number in range(20):
-        memory.source.add(str(number))
-        await memory.fetched(str(number))
-    held = len(memory.grants._young) + len(memory.grants._old)
+        cache.source.add(str(number))
+        await cache.fetched(str(number))
+    held = len(cache.grants._recent) + len(cache.grants._older)
     assert held <= max(2, most)
-    assert memory.of("0") == "not yet"
-    assert memory.of("19").jti == "19"
+    assert cache.of("0") == "not yet"
+    assert cache.of("19").jti == "19"
 
 
-async def test_what_is_asked_for_stays():
-    memory = Memory(8)
-    memory.source.add("busy")
-    grant = await memory.fetched("busy")
+async def test_used_grants_stay_in_the_cache():
+    cache = CacheHarness(8)
+    cache.source.add("busy")
+    grant = await cache.fetched("busy")
     for number in range(20):
-        memory.source.add(str(number))
-        await memory.fetched(str(number))
-        assert memory.of("busy") is grant
-    assert memory.source.asked.count("busy") == 1
+        cache.source.add(str(number))
+        await cache.fetched(str(number))
+        assert cache.of("busy") is grant
+    assert cache.source.requests.count("busy") == 1
 
 
-async def test_a_revocation_reaches_the_older_half_too():
-    memory = Memory(4)
+async def test_a_revocation_reaches_the_older_half():
+    cache = CacheHarness(4)
     for jti in "abc":
-        memory.source.add(jti)
-        await memory.fetched(jti)
-    assert "a" in memory.grants._old
-    memory.source.revoke("a")
-    await memory.grants.hear()
-    assert memory.of("a") == "token_revoked"
+        cache.source.add(jti)
+        await cache.fetched(jti)
+    assert "a" in cache.grants._older
+    cache.source.revoke("a")
+    await cache.grants.hear()
+    assert cache.of("a") == "token_revoked"
 
 
-async def test_nothing_is_opened_while_the_ledger_is_silent_for_too_long(memory):
-    memory.source.add()
-    grant = await memory.fetched()
-    memory.now += TRUST_S
-    assert memory.of() is grant
-    memory.now += 0.1
-    assert memory.of() == "ledger_unreachable"
-    assert memory.grants.age == pytest.approx(TRUST_S + 0.1)
-    await memory.grants.hear()
-    assert memory.of() is grant
+async def test_tokens_are_refused_while_the_ledger_is_silent_too_long(cache):
+    cache.source.add()
+    grant = await cache.fetched()
+    cache.now += TRUST_S
+    assert cache.of() is grant
+    cache.now += 0.1
+    assert cache.of() == "ledger_unreachable"
+    assert cache.grants.age == pytest.approx(TRUST_S + 0.1)
+    await cache.grants.hear()
+    assert cache.of() is grant
 
 
 @pytest.mark.parametrize("error", [Unreachable(), OSError("secret of a driver"), ValueError()])
-async def test_a_look_up_that_failed_is_tried_again_after_a_second(memory, caplog, error):
-    memory.source.add()
-    memory.source.broken = error
-    assert await memory.fetched() == "ledger_unreachable"
-    memory.source.broken = None
-    memory.now += 0.9
-    assert memory.of() == "ledger_unreachable"
-    memory.now += 0.1
-    assert memory.of() == "not yet"
-    assert (await memory.fetched()).jti == "a"
+async def test_a_failed_fetch_is_retried_after_a_second(cache, caplog, error):
+    cache.source.add()
+    cache.source.error = error
+    assert await cache.fetched() == "ledger_unreachable"
+    cache.source.error = None
+    cache.now += 0.9
+    assert cache.of() == "ledger_unreachable"
+    cache.now += 0.1
+    assert cache.of() == "not yet"
+    assert (await cache.fetched()).jti == "a"
     assert "secret" not in caplog.text
 
 
-async def test_an_older_ledger_brought_back_makes_everything_forgotten(memory):
-    memory.source.number = 5
-    await memory.grants.start()
-    memory.source.add()
-    grant = await memory.fetched()
-    memory.source.number = 3
-    await memory.grants.hear()
-    assert (grant.revoked, memory.of()) == (True, "not yet")
+async def test_a_restored_older_ledger_empties_the_cache(cache):
+    cache.source.number = 5
+    await cache.grants.start()
+    cache.source.add()
+    grant = await cache.fetched()
+    cache.source.number = 3
+    await cache.grants.hear()
+    assert (grant.revoked, cache.of()) == (True, "not yet")
 
 
 @pytest.mark.parametrize(("error", "is_wrong"), [(Unreachable(), False), (WrongLedger(), True)])
-async def test_following_goes_on_through_failures(memory, error, is_wrong):
-    memory.source.add()
-    grant = await memory.fetched()
+async def test_polling_goes_on_after_failures(cache, error, is_wrong):
+    cache.source.add()
+    grant = await cache.fetched()
     stop = asyncio.Event()
-    memory.source.broken = error
-    following = asyncio.ensure_future(memory.grants.follow(0.001, stop))
-    await until(lambda: memory.grants.failures == 3)
-    assert memory.grants.is_wrong is is_wrong
-    memory.source.broken = None
-    memory.source.revoke("a")
+    cache.source.error = error
+    following = asyncio.ensure_future(cache.grants.follow(0.001, stop))
+    await until(lambda: cache.grants.failures == 3)
+    assert cache.grants.is_wrong is is_wrong
+    cache.source.error = None
+    cache.source.revoke("a")
     await until(lambda: grant.revoked)
-    await until(lambda: memory.grants.failures == 0)
-    assert not memory.grants.is_wrong
+    await until(lambda: cache.grants.failures == 0)
+    assert not cache.grants.is_wrong
     stop.set()
     await following
 
 
-async def test_who_is_hurried_asks_before_the_usual_time(memory):
-    memory.source.add()
-    grant = await memory.fetched()
+async def test_hurry_polls_before_the_usual_time(cache):
+    cache.source.add()
+    grant = await cache.fetched()
     stop = asyncio.Event()
-    following = asyncio.ensure_future(memory.grants.follow(3600, stop))
-    memory.source.revoke("a")
-    memory.grants.hurry()
+    following = asyncio.ensure_future(cache.grants.follow(3600, stop))
+    cache.source.revoke("a")
+    cache.grants.hurry()
     await until(lambda: grant.revoked)
     stop.set()
-    memory.grants.hurry()
+    cache.grants.hurry()
     await following
 
 
-async def test_settling_waits_for_what_is_being_asked(memory):
-    memory.source.add()
-    memory.source.spoken.clear()
-    call = asyncio.ensure_future(memory.fetched())
+async def test_settle_waits_for_running_fetches(cache):
+    cache.source.add()
+    cache.source.answers.clear()
+    call = asyncio.ensure_future(cache.fetched())
     await asyncio.sleep(0)
-    settled = asyncio.ensure_future(memory.grants.settle())
+    settled = asyncio.ensure_future(cache.grants.settle())
     await asyncio.sleep(0)
     assert not settled.done()
-    memory.source.spoken.set()
+    cache.source.answers.set()
     await settled
     assert (await call).jti == "a"

@@ -1,4 +1,4 @@
-"""One leads among many, by the ledger or by Redis, and whoever led before writes nothing any more."""
+"""Leader election by the ledger or by Redis: one leads, and former leaders cannot write."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ from relay.domain.jobs import Superseded, Term
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
-from relay.infra.registry import leadership as room
+from relay.infra.registry import leadership
 from relay.infra.registry.leadership import LedgerLeadership, RedisLeadership, redis_at
 
 TERM_S = 15
@@ -19,7 +19,7 @@ KEY = "relay:leader"
 
 
 class Clock:
-    """Epoch seconds that go on when told to; each test has an hour of its own on the ledgers they share."""
+    """Controlled epoch seconds; each test has its own hour on the shared ledgers."""
 
     hours = 0
 
@@ -38,18 +38,18 @@ def clock():
 
 @pytest.fixture(scope="module")
 def urls(tmp_path_factory, request):
-    """Ledgers with their tables, made when first asked for."""
-    made = {}
+    """Returns a function that creates ledgers on first use."""
+    urls_by_kind = {}
 
-    def of(kind):
-        if kind not in made:
+    def create(kind):
+        if kind not in urls_by_kind:
             folder = tmp_path_factory.mktemp("ledger")
             sqlite = kind == "sqlite"
-            made[kind] = f"sqlite:{folder}/l.db" if sqlite else request.getfixturevalue("postgresql").database()
-            asyncio.run(schema.upgrade(made[kind]))
-        return made[kind]
+            urls_by_kind[kind] = f"sqlite:{folder}/l.db" if sqlite else request.getfixturevalue("postgresql").database()
+            asyncio.run(schema.upgrade(urls_by_kind[kind]))
+        return urls_by_kind[kind]
 
-    return of
+    return create
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -58,7 +58,7 @@ def url(request, urls):
 
 
 @pytest_asyncio.fixture
-async def book(url):
+async def store(url):
     ledger = await open_ledger(url, Sealer([CustomerKey("first", b"1" * 32)]), 10)
     yield ledger.jobs
     await ledger.close()
@@ -66,61 +66,61 @@ async def book(url):
 
 @pytest_asyncio.fixture
 async def forget(redis, redis_server):
-    """Redis ends and comes back empty; its former lines are seen to be closed."""
+    """Returns a function that restarts Redis empty, with closed connections."""
 
-    async def forgot():
+    async def restart():
         redis_server.kill()
         redis_server.start()
         await redis.connection_pool.disconnect()
 
-    return forgot
+    return restart
 
 
 @pytest.fixture
-def by_redis(redis, book, clock):
-    """Makes candidates that ask Redis first, by name."""
-    return lambda name, of=redis: RedisLeadership(of, book, name, TERM_S, clock)
+def by_redis(redis, store, clock):
+    """Returns a function that makes candidates by Redis."""
+    return lambda name, client=redis: RedisLeadership(client, store, name, TERM_S, clock)
 
 
 @pytest.fixture(params=["ledger", "redis"])
-def way(request):
+def kind(request):
     return request.param
 
 
 @pytest.fixture
-def candidate(way, request, book, clock):
-    """Makes candidates of either kind, by name."""
-    if way == "redis":
+def candidate(kind, request, store, clock):
+    """Returns a function that makes candidates of either kind."""
+    if kind == "redis":
         return request.getfixturevalue("by_redis")
-    return lambda name: LedgerLeadership(book, name, TERM_S, clock)
+    return lambda name: LedgerLeadership(store, name, TERM_S, clock)
 
 
 @pytest.fixture
-def run_out(way, request, clock):
-    """Lets the term that runs come to its end without being renewed."""
+def run_out(kind, request, clock):
+    """Returns a function that lets the current term expire."""
 
     async def ran_out():
         clock.now += TERM_S
-        if way == "redis":
+        if kind == "redis":
             await request.getfixturevalue("redis").pexpire(KEY, 0)
 
     return ran_out
 
 
-async def test_of_ten_candidates_one_leads_and_stays_it(candidate, clock, book):
+async def test_one_of_ten_candidates_leads_and_stays_leader(candidate, clock, store):
     ten = [candidate(f"c{number}") for number in range(10)]
-    first = await asyncio.gather(*(one.campaign(clock.now) for one in ten))
+    first = await asyncio.gather(*(candidate_.campaign(clock.now) for candidate_ in ten))
     (leader,) = [term for term in first if term]
     assert leader.until == clock.now + TERM_S
     for _ in range(5):
         clock.now += TERM_S // 3
-        terms = await asyncio.gather(*(one.campaign(clock.now) for one in ten))
+        terms = await asyncio.gather(*(candidate_.campaign(clock.now) for candidate_ in ten))
         assert [term and term.holder for term in terms] == [term and term.holder for term in first]
         assert {term for term in terms if term} == {Term(leader.holder, leader.fence, clock.now + TERM_S)}
-        assert await book.leader() == Term(leader.holder, leader.fence, clock.now + TERM_S)
+        assert await store.leader() == Term(leader.holder, leader.fence, clock.now + TERM_S)
 
 
-async def test_a_term_that_is_not_renewed_runs_out_and_the_next_fence_is_higher(candidate, clock, run_out):
+async def test_an_expired_term_is_followed_by_a_higher_fence(candidate, clock, run_out):
     fences = []
     for name in ("one", "two", "one", "three"):
         term = await candidate(name).campaign(clock.now)
@@ -130,56 +130,56 @@ async def test_a_term_that_is_not_renewed_runs_out_and_the_next_fence_is_higher(
     assert fences == sorted(set(fences))
 
 
-async def test_a_leader_that_came_back_late_waits_and_what_it_writes_is_refused(candidate, clock, run_out, book):
+async def test_a_former_leader_waits_and_its_writes_are_refused(candidate, clock, run_out, store):
     old, new = candidate("old"), candidate("new")
     before = await old.campaign(clock.now)
-    await book.begun("sync", before.fence, clock.now)
+    await store.begun("sync", before.fence, clock.now)
     await run_out()
     after = await new.campaign(clock.now)
     assert await old.campaign(clock.now) is None
     with pytest.raises(Superseded):
-        await book.ended("sync", before.fence, well=True, told="late", due_at=0, now=clock.now)
-    assert (await book.jobs())["sync"].told != "late"
-    await book.ended("sync", after.fence, well=True, told="in time", due_at=0, now=clock.now)
+        await store.ended("sync", before.fence, well=True, told="late", due_at=0, now=clock.now)
+    assert (await store.jobs())["sync"].told != "late"
+    await store.ended("sync", after.fence, well=True, told="in time", due_at=0, now=clock.now)
     await run_out()
     again = await old.campaign(clock.now)
     assert again.fence > after.fence
 
 
-async def test_who_resigns_gives_way_at_once(candidate, clock):
-    one, two = candidate("one"), candidate("two")
-    first = await one.campaign(clock.now)
-    assert await two.campaign(clock.now) is None
-    await one.resign()
-    second = await two.campaign(clock.now)
+async def test_after_a_resignation_another_leads_at_once(candidate, clock):
+    first_candidate, second_candidate = candidate("one"), candidate("two")
+    first = await first_candidate.campaign(clock.now)
+    assert await second_candidate.campaign(clock.now) is None
+    await first_candidate.resign()
+    second = await second_candidate.campaign(clock.now)
     assert second.fence > first.fence
-    assert await one.campaign(clock.now) is None
+    assert await first_candidate.campaign(clock.now) is None
 
 
-async def test_who_does_not_lead_has_nothing_to_resign(candidate, clock, book):
-    one, two = candidate("one"), candidate("two")
-    term = await one.campaign(clock.now)
-    await two.resign()
-    assert await two.campaign(clock.now) is None
-    assert await one.campaign(clock.now) == term == await book.leader()
+async def test_an_instance_that_does_not_lead_cannot_resign(candidate, clock, store):
+    first_candidate, second_candidate = candidate("one"), candidate("two")
+    term = await first_candidate.campaign(clock.now)
+    await second_candidate.resign()
+    assert await second_candidate.campaign(clock.now) is None
+    assert await first_candidate.campaign(clock.now) == term == await store.leader()
 
 
-async def test_while_redis_is_away_who_leads_leads_on_and_it_is_told_once(by_redis, clock, redis_server, caplog):
-    one, two = by_redis("one"), by_redis("two")
-    term = await one.campaign(clock.now)
+async def test_a_leader_stays_while_redis_is_unavailable(by_redis, clock, redis_server, caplog):
+    first_candidate, second_candidate = by_redis("one"), by_redis("two")
+    term = await first_candidate.campaign(clock.now)
     redis_server.kill()
     try:
         for _ in range(3):
             clock.now += TERM_S // 3
-            assert await one.campaign(clock.now) == Term("one", term.fence, clock.now + TERM_S)
-            assert await two.campaign(clock.now) is None
+            assert await first_candidate.campaign(clock.now) == Term("one", term.fence, clock.now + TERM_S)
+            assert await second_candidate.campaign(clock.now) is None
     finally:
         redis_server.start()
-    told = [line for line in caplog.messages if "the ledger tells who leads" in line]
-    assert len(told) == 2  # each of the two, once
+    lines = [line for line in caplog.messages if "the ledger elects the leader" in line]
+    assert len(lines) == 2  # once for each of the two
 
 
-async def test_a_leader_that_dies_while_redis_is_away_is_followed_by_another(by_redis, clock, redis_server, book):
+async def test_a_killed_leader_is_replaced_without_redis(by_redis, clock, redis_server, store):
     term = await by_redis("one").campaign(clock.now)
     redis_server.kill()
     try:
@@ -187,12 +187,12 @@ async def test_a_leader_that_dies_while_redis_is_away_is_followed_by_another(by_
         after = await by_redis("two").campaign(clock.now)
         assert after.fence > term.fence
         await by_redis("two").resign()
-        assert (await book.leader()).until <= clock.now
+        assert (await store.leader()).until <= clock.now
     finally:
         redis_server.start()
 
 
-async def test_a_redis_that_forgot_names_another_leader_whose_fence_is_higher(by_redis, clock, forget, book):
+async def test_an_emptied_redis_elects_another_with_a_higher_fence(by_redis, clock, forget, store):
     old, new = by_redis("old"), by_redis("new")
     before = await old.campaign(clock.now)
     await forget()
@@ -200,118 +200,116 @@ async def test_a_redis_that_forgot_names_another_leader_whose_fence_is_higher(by
     assert after.fence > before.fence
     assert await old.campaign(clock.now) is None
     with pytest.raises(Superseded):
-        await book.begun("sync", before.fence, clock.now)
-    await book.begun("sync", after.fence, clock.now)
+        await store.begun("sync", before.fence, clock.now)
+    await store.begun("sync", after.fence, clock.now)
 
 
-async def test_a_redis_that_forgot_may_name_the_same_leader_again(by_redis, clock, forget, book):
-    one = by_redis("one")
-    before = await one.campaign(clock.now)
+async def test_an_emptied_redis_may_elect_the_same_leader(by_redis, clock, forget, store):
+    candidate_ = by_redis("one")
+    before = await candidate_.campaign(clock.now)
     await forget()
-    after = await one.campaign(clock.now)
+    after = await candidate_.campaign(clock.now)
     assert after.fence > before.fence
-    await book.begun("sync", after.fence, clock.now)
+    await store.begun("sync", after.fence, clock.now)
 
 
-async def test_of_two_redises_that_disagree_the_ledger_hears_the_later_leader(by_redis, clock, redis, book):
-    """A failover named another leader; then the former Redis came back and names the former one still."""
-    one, two = by_redis("one"), by_redis("two")
-    before = await one.campaign(clock.now)
+async def test_the_ledger_accepts_the_later_of_two_leaders(by_redis, clock, redis, store):
+    """After a failover elected another leader, the former Redis came back and still names the former one."""
+    first_candidate, second_candidate = by_redis("one"), by_redis("two")
+    before = await first_candidate.campaign(clock.now)
     await redis.delete(KEY)
-    after = await two.campaign(clock.now)
+    after = await second_candidate.campaign(clock.now)
     await redis.set(KEY, "one", px=60_000)
-    assert await one.campaign(clock.now) is None
-    await book.begun("sync", after.fence, clock.now)
+    assert await first_candidate.campaign(clock.now) is None
+    await store.begun("sync", after.fence, clock.now)
     clock.now += TERM_S
-    assert (await one.campaign(clock.now)).fence > after.fence > before.fence
+    assert (await first_candidate.campaign(clock.now)).fence > after.fence > before.fence
 
 
-async def test_a_key_taken_without_a_fence_is_no_term_until_the_ledger_gives_one(by_redis, clock, book, monkeypatch):
+async def test_a_redis_key_without_a_fence_is_no_term(by_redis, clock, store, monkeypatch):
     before = await by_redis("one").campaign(clock.now)
     await by_redis("one").resign()
 
-    async def away(*_):
+    async def fail(*_):
         raise ConnectionError
 
-    one = by_redis("one")
+    candidate_ = by_redis("one")
     with monkeypatch.context() as broken:
-        broken.setattr(book, "new_fence", away)
+        broken.setattr(store, "new_fence", fail)
         with pytest.raises(ConnectionError):
-            await one.campaign(clock.now)
-    assert (await one.campaign(clock.now)).fence > before.fence
+            await candidate_.campaign(clock.now)
+    assert (await candidate_.campaign(clock.now)).fence > before.fence
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
-async def test_a_redis_that_does_not_answer_is_waited_for_once_and_shortly(
-    by_redis, clock, redis_server, monkeypatch, caplog
-):
-    monkeypatch.setattr(room, "ANSWER_S", 0.1)
-    one = by_redis("one", redis := redis_at(redis_server.url))
-    await one.campaign(clock.now)
+async def test_a_hanging_redis_is_waited_for_once_and_briefly(by_redis, clock, redis_server, monkeypatch, caplog):
+    monkeypatch.setattr(leadership, "ANSWER_S", 0.1)
+    candidate_ = by_redis("one", redis := redis_at(redis_server.url))
+    await candidate_.campaign(clock.now)
     redis_server.pause()
     try:
         took = []
         for _ in range(3):
             began = time.monotonic()
-            assert await one.campaign(clock.now) is not None
+            assert await candidate_.campaign(clock.now) is not None
             took.append(time.monotonic() - began)
-        await one.resign()
+        await candidate_.resign()
     finally:
         redis_server.go_on()
     assert max(took) < 2.0  # redis-py's own retries take five seconds
-    assert "its key runs out by itself" in caplog.text
+    assert "its key expires" in caplog.text
     await redis.aclose()
 
 
 @pytest.mark.parametrize(("term_s", "answer_s"), [(1, 1 / 3), (6, 2.0), (300, 2.0)])
-def test_an_answer_is_waited_for_a_third_of_a_term_at_most(term_s, answer_s):
+def test_the_timeout_of_redis_is_a_third_of_a_term_at_most(term_s, answer_s):
     assert RedisLeadership(None, None, "one", term_s, None)._answer_s == pytest.approx(answer_s)
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
-async def test_an_answer_that_comes_late_is_nobody_elses(by_redis, clock, gate, through, monkeypatch):
-    """Yes to the one who gave up waiting must not be read by the next who asks over the same line."""
-    monkeypatch.setattr(room, "ANSWER_S", 0.1)
-    one, two = by_redis("one", through), by_redis("two", through)
-    term = await one.campaign(clock.now)
+async def test_a_late_reply_reaches_no_other_candidate(by_redis, clock, gate, through, monkeypatch):
+    """A late reply of Redis to one candidate must not be read by another on the same connection."""
+    monkeypatch.setattr(leadership, "ANSWER_S", 0.1)
+    first_candidate, second_candidate = by_redis("one", through), by_redis("two", through)
+    term = await first_candidate.campaign(clock.now)
     gate.open.clear()
-    assert await one.campaign(clock.now) == term  # by the ledger: Redis heard it, its answer is held back
+    assert await first_candidate.campaign(clock.now) == term  # by the ledger: the reply of Redis is delayed
     gate.open.set()
-    assert await two.campaign(clock.now) is None
-    assert await one.campaign(clock.now) == term
+    assert await second_candidate.campaign(clock.now) is None
+    assert await first_candidate.campaign(clock.now) == term
 
 
-async def test_a_line_that_breaks_is_tried_once(gate, through):
+async def test_a_broken_connection_is_tried_once(gate, through):
     gate.hangs_up = True
     with pytest.raises((RedisError, OSError)):
         await through.get("one")
     assert gate.lines == 1
 
 
-async def test_cancelled_questions_leave_no_answer_for_others(gate, through, redis):
-    """A canary for redis-py #2624, #2579, #2665: a command that was cancelled left its answer on a pooled line."""
+async def test_cancelled_commands_leave_no_reply_for_others(gate, through, redis):
+    """Detects redis-py #2624, #2579, #2665: a cancelled command left its reply on a pooled connection."""
     names = [f"key{number}" for number in range(300)]
     await redis.mset({name: f"value of {name}" for name in names})
-    wrong, heard = [], 0
+    wrong, replies = [], 0
 
     async def ask(name):
-        nonlocal heard
+        nonlocal replies
         value = await through.get(name)
-        heard += 1
+        replies += 1
         if value != f"value of {name}".encode():
             wrong.append((name, value))
 
     for start in range(0, len(names), 50):
         gate.heard.clear()
         gate.open.clear()
-        asked = [asyncio.create_task(ask(name)) for name in names[start : start + 50]]
+        tasks = [asyncio.create_task(ask(name)) for name in names[start : start + 50]]
         await gate.heard.wait()
-        for number, task in enumerate(asked):
-            if number % 3:  # some before their question went, some after, some are left in peace
+        for number, task in enumerate(tasks):
+            if number % 3:  # some before their command was sent, some after
                 task.cancel()
             await asyncio.sleep(0)
         gate.open.set()
-        await asyncio.gather(*asked, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         for name in names[start : start + 50]:
             await ask(name)
-    assert (wrong, heard) == ([], 300 + 6 * 17)
+    assert (wrong, replies) == ([], 300 + 6 * 17)

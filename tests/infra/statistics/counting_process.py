@@ -1,8 +1,8 @@
-"""A process that counts exchanges into a real ledger until it is killed, and says on stdout how far it is.
+"""Counts exchanges into a real ledger until it is killed, and prints its progress.
 
 usage: counting_process.py LEDGER_URL SPOOL FLUSH_S OPERATOR
 
-`R number moment` when exchanges up to this number were recorded, `A batch_id exchanges` when the ledger has a batch.
+`R number moment`: exchanges up to this number were recorded. `A batch_id exchanges`: the ledger has the batch.
 Exchange number n belongs to institution n % 7.
 """
 
@@ -23,19 +23,19 @@ from relay.policy.call.access import Callers
 from relay.policy.statistics.counting import Counting
 from relay.standard.catalogue import load_catalogue, load_rsp_codes
 
-TOGETHER = 10
+CHUNK = 10
 
 
 def exchange(number, operator):
-    made = Exchange(0.0, time.time())
-    made.provider, made.operator, made.client_id = f"ZBAA00000{number % 7}", operator, "SVC1"
-    made.industry, made.api_code = "bank", "BA01"
-    made.status, made.rsp_code, made.provider_status = 200, "00000", 200
-    made.close(0.0)
-    return made
+    exchange_ = Exchange(0.0, time.time())
+    exchange_.provider, exchange_.operator, exchange_.client_id = f"ZBAA00000{number % 7}", operator, "SVC1"
+    exchange_.industry, exchange_.api_code = "bank", "BA01"
+    exchange_.status, exchange_.rsp_code, exchange_.provider_status = 200, "00000", 200
+    exchange_.close(0.0)
+    return exchange_
 
 
-def say(*words):
+def report(*words):
     os.write(1, (" ".join(map(str, words)) + "\n").encode())
 
 
@@ -44,20 +44,20 @@ async def main(url, spool, flush_s, operator):
 
     async def take(batch, now):
         fresh = await ledger.statistics.take_batch(batch, now)
-        say("A", batch.batch_id, sum(batch.counts.values()))
+        report("A", batch.batch_id, sum(batch.counts.values()))
         return fresh
 
     loop = asyncio.get_running_loop()
     counting = Counting(load_catalogue(), load_rsp_codes(), ())
-    tally = Tally(counting, lambda: Callers.of(()), take, Path(spool))
-    records = Records(Metrics(()), AccessLog("/dev/null", 1), loop, tally)
-    following = asyncio.ensure_future(tally.follow(float(flush_s), asyncio.Event()))
+    counter = Tally(counting, lambda: Callers.of(()), take, Path(spool))
+    records = Records(Metrics(()), AccessLog("/dev/null", 1), loop, counter)
+    following = asyncio.ensure_future(counter.follow(float(flush_s), asyncio.Event()))
     recorded = 0
     while not following.done():
-        for number in range(recorded, recorded + TOGETHER):
+        for number in range(recorded, recorded + CHUNK):
             records.record(exchange(number, operator))
-        recorded += TOGETHER
-        say("R", recorded, time.monotonic())
+        recorded += CHUNK
+        report("R", recorded, time.monotonic())
         await asyncio.sleep(0.004)
 
 

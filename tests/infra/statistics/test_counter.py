@@ -1,4 +1,4 @@
-"""Counted once, attributed as well as can be known, in the ledger in the end."""
+"""Exchanges are counted once, attributed as far as possible, and reach the ledger."""
 
 import asyncio
 import threading
@@ -27,7 +27,7 @@ LINE = Line("20270115", "00", "ZBAA000001", "ZOPA000001", "SVC1", "2", "BA01", "
 
 def callers(**services):
     parties = [
-        Operator(name, "x", name, ("192.0.2.1",), tuple(Service(one, "x", name) for one in named))
+        Operator(name, "x", name, ("192.0.2.1",), tuple(Service(service, "x", name) for service in named))
         for name, named in services.items()
     ]
     return Callers.of(map(Caller.of, parties))
@@ -44,21 +44,21 @@ def closed(**changes):
 
 
 class Ledger:
-    """Takes each batch once, unless `misfortune` says otherwise: "refuses", "takes silently", "hangs"."""
+    """Takes each batch once. `failure`: "refuses", "takes silently", "hangs"."""
 
     def __init__(self):
-        self.batches, self.misfortune = {}, ""
-        self.told = asyncio.Condition()
+        self.batches, self.failure = {}, ""
+        self.changed = asyncio.Condition()
 
     async def __call__(self, batch, now):
-        misfortune = self.misfortune
-        async with self.told:
-            if misfortune != "refuses":
+        failure = self.failure
+        async with self.changed:
+            if failure != "refuses":
                 self.batches.setdefault(batch.batch_id, batch)
-            self.told.notify_all()
-        if misfortune == "hangs":
+            self.changed.notify_all()
+        if failure == "hangs":
             await asyncio.Event().wait()
-        if misfortune:
+        if failure:
             raise Unreachable("away")
         return True
 
@@ -67,8 +67,8 @@ class Ledger:
         return sum((Counter(batch.counts) for batch in self.batches.values()), Counter())
 
     async def until(self, reached):
-        async with asyncio.timeout(20), self.told:
-            await self.told.wait_for(reached)
+        async with asyncio.timeout(20), self.changed:
+            await self.changed.wait_for(reached)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def ledger():
 
 @pytest.fixture
 def known():
-    """Who may call; exchangeable."""
+    """Returns the callers, which a test may replace."""
     return {"callers": callers(ZOPA000001=["SVC1"], ZOPA000002=["A", "B"])}
 
 
@@ -88,71 +88,87 @@ def clock():
 
 
 @pytest.fixture
-def tally(ledger, known, clock, tmp_path):
-    """Makes the tally of one more process."""
+def make_counter(ledger, known, clock, tmp_path):
+    """Returns a function that makes the counter of one more process."""
     return lambda: Tally(
         COUNTING, lambda: known["callers"], ledger, tmp_path / "spool", lambda: clock["now"], lambda: NIGHT
     )
 
 
-async def test_what_was_counted_is_in_the_ledger_after_a_clean_stop(tally, ledger):
-    one = tally()
-    one.count([closed(), closed(), closed(status=401, rsp_code="40101", provider_status=0)])
-    one.count([closed()])
-    assert (one.waiting, await one.settle(), one.waiting) == (4, 0, 0)
+async def test_counts_are_in_the_ledger_after_a_clean_stop(make_counter, ledger):
+    counter = make_counter()
+    counter.count([closed(), closed(), closed(status=401, rsp_code="40101", provider_status=0)])
+    counter.count([closed()])
+    assert (counter.waiting, await counter.settle(), counter.waiting) == (4, 0, 0)
     assert ledger.counts == {LINE: 3, LINE._replace(outcome="401_40101"): 1}
     assert len(ledger.batches) == 1
 
 
-async def test_it_flushes_by_itself_until_it_is_told_to_stop(tally, ledger):
-    one, stop = tally(), asyncio.Event()
-    following = asyncio.ensure_future(one.follow(0.01, stop))
+async def test_the_counter_flushes_until_it_is_stopped(make_counter, ledger):
+    counter, stop = make_counter(), asyncio.Event()
+    following = asyncio.ensure_future(counter.follow(0.01, stop))
     for rounds in range(1, 4):
-        one.count([closed()])
+        counter.count([closed()])
         await ledger.until(lambda rounds=rounds: ledger.counts[LINE] == rounds)
     stop.set()
     await following
-    assert (len(ledger.batches), await one.settle()) == (3, 0)
+    assert (len(ledger.batches), await counter.settle()) == (3, 0)
 
 
-async def test_nothing_counted_sends_nothing(tally, ledger):
-    one = tally()
-    await one.flush()
-    assert (await one.settle(), ledger.batches, one.behind) == (0, {}, 0.0)
+async def test_without_counts_nothing_is_sent(make_counter, ledger):
+    counter = make_counter()
+    await counter.flush()
+    assert (await counter.settle(), ledger.batches, counter.behind) == (0, {}, 0.0)
 
 
-async def test_the_only_service_of_an_operator_is_written_into_the_exchange(tally, ledger, known):
-    one = tally()
+async def test_the_only_service_of_an_operator_is_attributed(make_counter, ledger, known):
+    counter = make_counter()
     refused = {"client_id": "", "status": 401, "rsp_code": "40101", "provider_status": 0}
-    single, several, stranger = (closed(operator=f"ZOPA00000{at}", **refused) for at in (1, 2, 3))
-    one.count([single, several, stranger])
-    assert [single.client_id, several.client_id, stranger.client_id] == ["SVC1", "", ""]
+    single, several, unknown = (closed(operator=f"ZOPA00000{at}", **refused) for at in (1, 2, 3))
+    counter.count([single, several, unknown])
+    assert [single.client_id, several.client_id, unknown.client_id] == ["SVC1", "", ""]
     known["callers"] = callers(ZOPA000001=["SVC1", "SVC2"], ZOPA000002=["B"])
     again = [closed(operator=f"ZOPA00000{at}", **refused) for at in (1, 2)]
-    one.count(again)
+    counter.count(again)
     assert [exchange.client_id for exchange in again] == ["", "B"]
-    await one.settle()
+    await counter.settle()
     assert sum(ledger.counts.values()) == 5
 
 
-async def test_what_cannot_be_attributed_is_counted_apart_and_support_apis_are_not(tally, ledger):
-    one = tally()
-    one.count([closed(provider=""), closed(operator=""), closed(api_code=""), closed(api_code="지원-103"), closed()])
-    await one.settle()
-    assert (one.unattributed, ledger.counts) == (3, {LINE: 1})
+async def test_unattributed_exchanges_are_counted_separately(make_counter, ledger):
+    counter = make_counter()
+    counter.count(
+        [closed(provider=""), closed(operator=""), closed(api_code=""), closed(api_code="지원-103"), closed()]
+    )
+    await counter.settle()
+    assert (counter.unattributed, ledger.counts) == (3, {LINE: 1})
 
 
-async def test_an_institutions_pulse_goes_along(tally, ledger):
-    def met(org_code, second, reason="", provider_status=200):
+async def test_the_pulse_of_an_institution_is_sent_along(make_counter, ledger):
+    def make_exchange(org_code, second, reason="", provider_status=200):
         return closed(provider=org_code, received=NIGHT + second, reason=reason, provider_status=provider_status)
 
-    one = tally()
-    one.count([met("ZBAA000001", 1), met("ZBAA000001", 2, "provider_silent", 0), met("ZBAA000001", 3)])
-    one.count([met("ZBAA000002", 4), met("ZBAA000002", 5, "provider_reset"), met("ZBAA000002", 6, "", 500)])
-    one.count([met("ZBAA000003", 7, "provider_busy", 0), met("ZBAA000004", 8, "provider_refused", 0)])
-    await one.settle()
-    one.count([met("ZBAA000004", 9)])
-    await one.settle()
+    counter = make_counter()
+    counter.count(
+        [
+            make_exchange("ZBAA000001", 1),
+            make_exchange("ZBAA000001", 2, "provider_silent", 0),
+            make_exchange("ZBAA000001", 3),
+        ]
+    )
+    counter.count(
+        [
+            make_exchange("ZBAA000002", 4),
+            make_exchange("ZBAA000002", 5, "provider_reset"),
+            make_exchange("ZBAA000002", 6, "", 500),
+        ]
+    )
+    counter.count(
+        [make_exchange("ZBAA000003", 7, "provider_busy", 0), make_exchange("ZBAA000004", 8, "provider_refused", 0)]
+    )
+    await counter.settle()
+    counter.count([make_exchange("ZBAA000004", 9)])
+    await counter.settle()
     night = int(NIGHT)
     assert [dict(batch.pulses) for batch in ledger.batches.values()] == [
         {
@@ -164,60 +180,58 @@ async def test_an_institutions_pulse_goes_along(tally, ledger):
     ]
 
 
-async def test_its_gauges_are_known_and_tell_what_waits_and_how_long(tally, ledger, clock):
-    one = tally()
-    one.count([closed(), closed(operator="")])
+async def test_gauges_show_waiting_exchanges_and_their_age(make_counter, ledger, clock):
+    counter = make_counter()
+    counter.count([closed(), closed(operator="")])
     clock["now"] += 2.5
-    assert one.gauges() == {
+    assert counter.gauges() == {
         "relay_statistics_waiting": 1,
         "relay_statistics_behind_seconds": 2.5,
         "relay_statistics_unattributed": 1,
         "relay_statistics_failures": 0,
         "relay_statistics_spool_broken": 0,
     }
-    ledger.misfortune = "refuses"
-    await one.settle()
+    ledger.failure = "refuses"
+    await counter.settle()
     clock["now"] += 1
-    assert (one.waiting, one.behind, one.gauges()["relay_statistics_failures"]) == (1, 3.5, 1)
-    assert set(one.gauges()) <= set(GAUGES)
+    assert (counter.waiting, counter.behind, counter.gauges()["relay_statistics_failures"]) == (1, 3.5, 1)
+    assert set(counter.gauges()) <= set(GAUGES)
 
 
-async def test_a_day_without_the_ledger_costs_nothing_that_was_counted(tally, ledger, tmp_path):
-    ledger.misfortune = "refuses"
-    one, stop = tally(), asyncio.Event()
-    following = asyncio.ensure_future(one.follow(0.002, stop))
+async def test_a_day_without_the_ledger_loses_no_counts(make_counter, ledger, tmp_path):
+    ledger.failure = "refuses"
+    counter, stop = make_counter(), asyncio.Event()
+    following = asyncio.ensure_future(counter.follow(0.002, stop))
     for at in range(120):
-        one.count([closed(received=NIGHT + 300 * at)])
-        await one.flush()
+        counter.count([closed(received=NIGHT + 300 * at)])
+        await counter.flush()
     stop.set()
     await following
-    assert await one.settle() == 120
+    assert await counter.settle() == 120
     assert list(tmp_path.glob("spool/*/*.jsonl"))
-    ledger.misfortune = ""
-    heir, stop = tally(), asyncio.Event()
-    following = asyncio.ensure_future(heir.follow(0.002, stop))
+    ledger.failure = ""
+    successor, stop = make_counter(), asyncio.Event()
+    following = asyncio.ensure_future(successor.follow(0.002, stop))
     await ledger.until(lambda: sum(ledger.counts.values()) == 120)
     stop.set()
     await following
-    assert (await heir.settle(), list(tmp_path.glob("spool/*"))) == (0, [])
+    assert (await successor.settle(), list(tmp_path.glob("spool/*"))) == (0, [])
 
 
-@pytest.mark.parametrize("misfortune", ["refuses", "takes silently", "hangs"])
-async def test_what_the_ledger_does_not_acknowledge_is_on_disk_within_a_flush_and_a_half(
-    tally, ledger, tmp_path, misfortune
-):
-    ledger.misfortune = misfortune
-    one, stop = tally(), asyncio.Event()
-    one.count([closed()])
+@pytest.mark.parametrize("failure", ["refuses", "takes silently", "hangs"])
+async def test_unacknowledged_counts_are_soon_on_disk(make_counter, ledger, tmp_path, failure):
+    ledger.failure = failure
+    counter, stop = make_counter(), asyncio.Event()
+    counter.count([closed()])
     written = threading.Event()
-    keep = one._delivery._spool.keep
+    write = counter._delivery._spool.write
 
-    def kept(*what):
-        keep(*what)
+    def write_and_note(*arguments):
+        write(*arguments)
         written.set()
 
-    one._delivery._spool.keep = kept
-    following = asyncio.ensure_future(one.follow(0.02, stop))
+    counter._delivery._spool.write = write_and_note
+    following = asyncio.ensure_future(counter.follow(0.02, stop))
     assert await asyncio.to_thread(written.wait, 20)
     assert len(list(tmp_path.glob("spool/*/*.jsonl"))) == 1
     stop.set()
@@ -229,12 +243,12 @@ EVENTS = ["count", "flush", "busy", "offer", "refuse", "lose the answer", "kill"
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(EVENTS), min_size=5, max_size=30), st.data())
-def test_whatever_happens_to_whom_every_exchange_that_outlived_its_process_counts_once(tmp_path_factory, events, data):
+def test_every_surviving_exchange_counts_once_in_any_history(tmp_path_factory, events, data):
     asyncio.run(Life(tmp_path_factory.mktemp("life"), data).live(events))
 
 
 class Life:
-    """Processes that come and are killed over one spool and one ledger, and what should be in the ledger by then."""
+    """Processes that start and are killed, with one spool and one ledger, and the expected counts."""
 
     def __init__(self, folder, data):
         self.folder, self.data, self.ledger = folder / "spool", data, Ledger()
@@ -242,27 +256,27 @@ class Life:
 
     def begin(self):
         known = callers(ZOPA000001=["SVC1"])
-        self.tally = Tally(COUNTING, lambda: known, self.ledger, self.folder, lambda: 0.0, lambda: NIGHT)
-        self.way = self.tally._delivery
-        self.keep = self.way._spool.keep
+        self.counter = Tally(COUNTING, lambda: known, self.ledger, self.folder, lambda: 0.0, lambda: NIGHT)
+        self.delivery = self.counter._delivery
+        self.write = self.delivery._spool.write
 
     async def live(self, events):
         self.begin()
-        await self.way._inherit()
+        await self.delivery._inherit()
         for event in events:
             await getattr(self, event.replace(" ", "_"))()
-        self.ledger.misfortune, self.way._spool.keep = "", self.keep
-        assert await self.tally.settle() == 0
+        self.ledger.failure, self.delivery._spool.write = "", self.write
+        assert await self.counter.settle() == 0
         assert self.ledger.counts == self.owed
         assert list(self.folder.glob("*")) == []
 
     async def count(self):
         exchange = closed(provider=f"ZBAA00000{self.data.draw(st.integers(0, 3))}")
-        self.tally.count([exchange])
+        self.counter.count([exchange])
         self.owed[COUNTING.line(exchange)] += 1
 
     async def flush(self):
-        await self.tally.flush()
+        await self.counter.flush()
 
     async def busy(self):
         for _ in range(6):
@@ -270,42 +284,42 @@ class Life:
             await self.flush()
 
     async def offer(self):
-        self.ledger.misfortune = ""
-        if not self.way.idle:
-            await self.way._offer()
+        self.ledger.failure = ""
+        if not self.delivery.is_idle:
+            await self.delivery._offer()
 
     async def refuse(self):
-        self.ledger.misfortune = "refuses"
-        if not self.way.idle:
-            await self.way._offer()
+        self.ledger.failure = "refuses"
+        if not self.delivery.is_idle:
+            await self.delivery._offer()
 
     async def lose_the_answer(self):
-        self.ledger.misfortune = "takes silently"
-        if not self.way.idle:
-            await self.way._offer()
+        self.ledger.failure = "takes silently"
+        if not self.delivery.is_idle:
+            await self.delivery._offer()
 
     async def disk_full(self):
         def full(*_):
             raise OSError(28, "No space left on device")
 
-        self.way._spool.keep = full
+        self.delivery._spool.write = full
 
     async def disk_well(self):
-        self.way._spool.keep = self.keep
+        self.delivery._spool.write = self.write
 
     async def kill(self):
-        """What was in memory alone, and that nobody took, is gone; the spool's locks go as the kernel lets them go."""
-        self.owed -= Counter(self.tally._counts)
-        for one in (*self.way._offered, *self.way._free):
-            if not one.kept and one.batch.batch_id not in self.ledger.batches:
-                self.owed -= Counter(one.batch.counts)
-        self.way._spool.close()
+        """Drops what was in memory alone and not taken; releases the spool's locks as the kernel does."""
+        self.owed -= Counter(self.counter._counts)
+        for waiting in (*self.delivery._offered, *self.delivery._free):
+            if not waiting.is_saved and waiting.batch.batch_id not in self.ledger.batches:
+                self.owed -= Counter(waiting.batch.counts)
+        self.delivery._spool.close()
         self.begin()
-        await self.way._inherit()
+        await self.delivery._inherit()
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    """So that merging happens in short stories too."""
+    """Makes merging happen in short runs too."""
     monkeypatch.setattr(deliveries, "FREE_MOST", 3)
     monkeypatch.setattr(deliveries, "_PAUSE_S", 0.001)

@@ -1,4 +1,4 @@
-"""A gateway's process is killed as hard as can be: nothing acknowledged is lost, nothing is doubled."""
+"""A gateway's process is killed with SIGKILL: acknowledged counts are kept, and none is doubled."""
 
 import asyncio
 import shutil
@@ -24,8 +24,8 @@ FLUSH_S = 0.2
 LOST_MOST_S = 1.0
 
 
-class Killed:
-    """A process that counts for an operator of its own, what it said, and its death."""
+class CountingProcess:
+    """A process that counts for its own operator, its output, and how to kill it."""
 
     def __init__(self, ledger, spool, operator):
         self.operator = operator
@@ -33,8 +33,8 @@ class Killed:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.recorded, self.acknowledged = [(0, 0.0)], {}
 
-    def hear(self):
-        """One thing it says; False at its end."""
+    def read_line(self):
+        """Reads one line of output. Returns False at the end."""
         words = self.process.stdout.readline().split()
         if len(words) == 3 and words[0] == "R":
             self.recorded.append((int(words[1]), float(words[2])))
@@ -44,17 +44,17 @@ class Killed:
 
     def until(self, reached):
         while not reached():
-            assert self.hear(), "it ended by itself"
+            assert self.read_line(), "it ended by itself"
 
     def kill(self):
         self.process.kill()
-        while self.hear():
+        while self.read_line():
             pass
         self.process.stdout.close()
         self.process.wait()
 
     def lost_s(self, counted):
-        """How old the oldest was of what it took with it, if so many were counted."""
+        """Returns the age of the oldest lost exchange when this many were counted."""
         moments = [moment for number, moment in self.recorded if number > counted]
         return moments[-1] - moments[0] if moments else 0.0
 
@@ -73,34 +73,34 @@ def ledger(template, tmp_path):
 
 @pytest.fixture
 def counting(ledger, tmp_path):
-    """Begins processes that count; none of them lives on."""
-    begun = []
+    """Returns a function that starts counting processes; they are killed after the test."""
+    processes = []
 
-    def begin():
-        begun.append(Killed(ledger, tmp_path / "spool", f"ZOPA{len(begun):06}"))
-        return begun[-1]
+    def start():
+        processes.append(CountingProcess(ledger, tmp_path / "spool", f"ZOPA{len(processes):06}"))
+        return processes[-1]
 
-    yield begin
-    for one in begun:
-        if one.process.poll() is None:
-            one.kill()
+    yield start
+    for process in processes:
+        if process.process.poll() is None:
+            process.kill()
 
 
 @pytest.fixture
 def settle(ledger, tmp_path):
-    """What the ledger has after somebody inherited the spool: by operator and institution, and the ids of batches."""
+    """Inherits the spool. Returns the ledger's counts by operator and institution, and the ids of batches."""
 
     async def settled():
         opened = await open_ledger(f"sqlite:{ledger}", Sealer([CustomerKey("one", b"1" * 32)]), 2)
         counting = Counting(load_catalogue(), load_rsp_codes(), ())
-        heir = Tally(counting, lambda: Callers.of(()), opened.statistics.take_batch, tmp_path / "spool")
-        await heir._delivery._inherit()
-        assert await heir.settle() == 0
-        found = defaultdict(Counter)
+        successor = Tally(counting, lambda: Callers.of(()), opened.statistics.take_batch, tmp_path / "spool")
+        await successor._delivery._inherit()
+        assert await successor.settle() == 0
+        counts = defaultdict(Counter)
         for line, count in await opened.statistics.counts("0", "9"):
-            found[line.operator][int(line.provider[-1])] += count
+            counts[line.operator][int(line.provider[-1])] += count
         await opened.close()
-        return found
+        return counts
 
     def batches():
         with closing(sqlite3.connect(ledger)) as rows:
@@ -109,19 +109,19 @@ def settle(ledger, tmp_path):
     return lambda: (asyncio.run(settled()), batches())
 
 
-def bore(one, found, batches):
-    """A killed process left what it should: the first it counted, each once, all that was acknowledged, few lost."""
-    counted = found[one.operator].total()
-    assert found[one.operator] == Counter(number % 7 for number in range(counted))
-    assert set(one.acknowledged) <= batches
-    assert sum(one.acknowledged.values()) <= counted
-    assert one.lost_s(counted) <= LOST_MOST_S
+def check_killed(process, counts, batches):
+    """Checks a killed process: the first exchanges counted, each once, all acknowledged ones, few lost."""
+    counted = counts[process.operator].total()
+    assert counts[process.operator] == Counter(number % 7 for number in range(counted))
+    assert set(process.acknowledged) <= batches
+    assert sum(process.acknowledged.values()) <= counted
+    assert process.lost_s(counted) <= LOST_MOST_S
     return True
 
 
 @pytest.fixture
-def held(ledger):
-    """Holds the ledger, so that nobody else writes into it."""
+def locked(ledger):
+    """Returns a context manager that locks the ledger for writing."""
 
     @contextmanager
     def holding():
@@ -134,35 +134,37 @@ def held(ledger):
 
 
 @pytest.mark.parametrize(("acknowledged", "more"), [(1, 3), (3, 30)])
-def test_a_kill_loses_less_than_a_second_and_nothing_acknowledged_and_doubles_nothing(
-    counting, settle, acknowledged, more
-):
-    one = counting()
-    one.until(lambda: len(one.acknowledged) >= acknowledged)
-    heard = len(one.recorded)
-    one.until(lambda: len(one.recorded) >= heard + more)
-    one.kill()
-    assert bore(one, *settle())
+def test_a_kill_loses_under_a_second_and_nothing_acknowledged(counting, settle, acknowledged, more):
+    process = counting()
+    process.until(lambda: len(process.acknowledged) >= acknowledged)
+    lines = len(process.recorded)
+    process.until(lambda: len(process.recorded) >= lines + more)
+    process.kill()
+    assert check_killed(process, *settle())
 
 
-def test_a_kill_while_the_ledger_takes_nothing_loses_as_little(counting, settle, held):
-    one = counting()
-    one.until(lambda: one.acknowledged)
-    with held():
-        begun = one.recorded[-1][1]
-        one.until(lambda: one.recorded[-1][1] > begun + 8 * FLUSH_S)
-        one.kill()
-    found, batches = settle()
-    assert bore(one, found, batches)
-    assert found[one.operator].total() > sum(one.acknowledged.values())
+def test_a_kill_while_the_ledger_is_locked_loses_as_little(counting, settle, locked):
+    process = counting()
+    process.until(lambda: process.acknowledged)
+    with locked():
+        start = process.recorded[-1][1]
+        process.until(lambda: process.recorded[-1][1] > start + 8 * FLUSH_S)
+        process.kill()
+    counts, batches = settle()
+    assert check_killed(process, counts, batches)
+    assert counts[process.operator].total() > sum(process.acknowledged.values())
 
 
-def test_processes_that_never_reached_the_ledger_leave_what_they_counted_to_who_comes(counting, settle, held):
-    with held():
+def test_counts_of_killed_processes_reach_the_ledger_later(counting, settle, locked):
+    with locked():
         killed = [counting(), counting()]
-        for one in killed:
-            one.until(lambda one=one: one.recorded[-1][1] > one.recorded[min(1, len(one.recorded) - 1)][1] + 1.0)
-            one.kill()
-    found, batches = settle()
-    assert all(bore(one, found, batches) and found[one.operator] for one in killed)
-    assert not any(one.acknowledged for one in killed)
+        for process in killed:
+            process.until(
+                lambda process=process: (
+                    process.recorded[-1][1] > process.recorded[min(1, len(process.recorded) - 1)][1] + 1.0
+                )
+            )
+            process.kill()
+    counts, batches = settle()
+    assert all(check_killed(process, counts, batches) and counts[process.operator] for process in killed)
+    assert not any(process.acknowledged for process in killed)

@@ -1,4 +1,4 @@
-"""Batches reach the ledger once, whatever happens on the way."""
+"""Delivery of batches to the ledger: exactly once, with every failure."""
 
 import asyncio
 import itertools
@@ -16,22 +16,22 @@ LINE = Line("20261122", "00", "ZBAA000001", "ZOPA000001", "SVC1", "2", "BA01", "
 
 
 class Ledger:
-    """Takes a batch once. `misfortunes` befall the next offers: "refuses", "takes silently", "hangs"."""
+    """Takes a batch once. `failures` apply to the next offers: "refuses", "takes silently", "hangs"."""
 
     def __init__(self):
-        self.taken, self.offered, self.misfortunes = {}, [], deque()
-        self.always, self.told = "", asyncio.Condition()
+        self.taken, self.offered, self.failures = {}, [], deque()
+        self.always, self.changed = "", asyncio.Condition()
 
     async def take(self, batch, _now):
         self.offered.append(batch.batch_id)
-        misfortune = self.misfortunes.popleft() if self.misfortunes else self.always
-        async with self.told:
-            if misfortune in {"", "takes silently"}:
+        failure = self.failures.popleft() if self.failures else self.always
+        async with self.changed:
+            if failure in {"", "takes silently"}:
                 self.taken.setdefault(batch.batch_id, dict(batch.counts))
-            self.told.notify_all()
-        if misfortune == "hangs":
+            self.changed.notify_all()
+        if failure == "hangs":
             await asyncio.Event().wait()
-        if misfortune:
+        if failure:
             raise Unreachable("away")
         return True
 
@@ -40,8 +40,8 @@ class Ledger:
         return sum((Counter(counts) for counts in self.taken.values()), Counter())
 
     async def until(self, reached):
-        async with asyncio.timeout(20), self.told:
-            await self.told.wait_for(reached)
+        async with asyncio.timeout(20), self.changed:
+            await self.changed.wait_for(reached)
 
 
 class Clock:
@@ -68,7 +68,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def delivery(ledger, folder, clock, monkeypatch):
-    """Makes the delivery of one more process."""
+    """Returns a function that makes the delivery of one more process."""
     monkeypatch.setattr(deliveries, "_PAUSE_S", 0.001)
     monkeypatch.setattr(deliveries, "_PAUSE_MOST_S", 0.002)
     numbers = itertools.count(1)
@@ -87,214 +87,212 @@ def files(folder):
     return sorted(folder.glob("*/*.jsonl"))
 
 
-async def test_batches_go_in_order_and_nothing_waits_afterwards(delivery, ledger):
-    way = delivery()
-    way.add([batch("one", 3), batch("two")], 90.0)
-    assert (way.waiting, way.since, way.idle) == (4, 90.0, False)
-    running = asyncio.ensure_future(way.run())
+async def test_batches_are_delivered_in_order(delivery, ledger):
+    sender = delivery()
+    sender.add([batch("one", 3), batch("two")], 90.0)
+    assert (sender.waiting, sender.since, sender.is_idle) == (4, 90.0, False)
+    running = asyncio.ensure_future(sender.run())
     await ledger.until(lambda: len(ledger.taken) == 2)
-    assert await way.settle(1.0) == 0
+    assert await sender.settle(1.0) == 0
     running.cancel()
-    assert (ledger.offered, way.waiting, way.since, way.idle) == (["one", "two"], 0, None, True)
+    assert (ledger.offered, sender.waiting, sender.since, sender.is_idle) == (["one", "two"], 0, None, True)
 
 
-@pytest.mark.parametrize("misfortune", ["refuses", "takes silently"])
-async def test_what_was_not_acknowledged_is_offered_again_under_its_id_before_everything_else(
-    delivery, ledger, misfortune, caplog
-):
-    way = delivery()
-    ledger.misfortunes += [misfortune] * 3
-    way.add([batch("one"), batch("two")], 90.0)
-    running = asyncio.ensure_future(way.run())
+@pytest.mark.parametrize("failure", ["refuses", "takes silently"])
+async def test_an_unacknowledged_batch_is_offered_again_first(delivery, ledger, failure, caplog):
+    sender = delivery()
+    ledger.failures += [failure] * 3
+    sender.add([batch("one"), batch("two")], 90.0)
+    running = asyncio.ensure_future(sender.run())
     await ledger.until(lambda: "two" in ledger.taken)
     running.cancel()
     assert ledger.offered == ["one", "one", "one", "one", "two"]
     assert ledger.total == {LINE._replace(provider="ZBAA000000"): 2}
-    assert way.failures == 3
-    assert caplog.messages == []  # the outage of the ledger is logged by itself
+    assert sender.failures == 3
+    assert caplog.messages == []  # the ledger logs its outage itself
 
 
-async def test_a_ledger_that_hangs_is_given_up_and_asked_again(delivery, ledger, monkeypatch):
+async def test_a_hanging_ledger_is_retried(delivery, ledger, monkeypatch):
     monkeypatch.setattr(deliveries, "_TAKE_S", 0.01)
-    way = delivery()
-    ledger.misfortunes.append("hangs")
-    way.add([batch("one")], 90.0)
-    running = asyncio.ensure_future(way.run())
+    sender = delivery()
+    ledger.failures.append("hangs")
+    sender.add([batch("one")], 90.0)
+    running = asyncio.ensure_future(sender.run())
     await ledger.until(lambda: ledger.taken)
     running.cancel()
     assert ledger.offered == ["one", "one"]
 
 
-async def test_what_waits_is_kept_on_disk_once_and_goes_from_there_when_it_is_taken(delivery, ledger, folder):
-    way = delivery()
+async def test_a_waiting_batch_is_written_once_and_removed_when_taken(delivery, ledger, folder):
+    sender = delivery()
     ledger.always = "refuses"
-    way.add([batch("one")], 90.0)
-    assert not await way._offer()
-    await way.keep()
-    way.add([batch("two")], 91.0)
-    await way.keep()
-    await way.keep()
+    sender.add([batch("one")], 90.0)
+    assert not await sender._offer()
+    await sender.save()
+    sender.add([batch("two")], 91.0)
+    await sender.save()
+    await sender.save()
     assert len(files(folder)) == 2
     ledger.always = ""
-    assert await way.settle(1.0) == 0
+    assert await sender.settle(1.0) == 0
     assert list(folder.iterdir()) == []
 
 
-async def test_who_comes_after_a_kill_offers_what_stands_on_disk_under_its_own_ids_first(delivery, ledger):
+async def test_batches_of_a_killed_process_are_delivered_by_the_next(delivery, ledger):
     killed = delivery()
     ledger.always = "takes silently"
     killed.add([batch("one"), batch("two", 5)], 90.0)
     await killed._offer()
-    await killed.keep()
+    await killed.save()
     killed._spool.close()  # as the kernel does
     ledger.always = ""
-    heir = delivery()
-    heir.add([batch("three")], 95.0)
-    running = asyncio.ensure_future(heir.run())
+    successor = delivery()
+    successor.add([batch("three")], 95.0)
+    running = asyncio.ensure_future(successor.run())
     await ledger.until(lambda: "three" in ledger.taken)
     running.cancel()
     assert ledger.offered == ["one", "one", "two", "three"]
     assert sum(ledger.total.values()) == 7
 
 
-async def test_a_broken_file_is_told_and_counted_and_the_others_go(delivery, ledger, folder, caplog):
+async def test_a_broken_file_is_logged_and_counted_and_others_go(delivery, ledger, folder, caplog):
     killed = delivery()
     for name in ("one", "two"):
         killed.add([batch(name)], 90.0)
-        await killed.keep()
+        await killed.save()
     killed._spool.close()
     broken = files(folder)[0]
     broken.write_text("{")
-    heir = delivery()
-    running = asyncio.ensure_future(heir.run())
+    successor = delivery()
+    running = asyncio.ensure_future(successor.run())
     await ledger.until(lambda: ledger.taken)
     running.cancel()
-    assert (list(ledger.taken), heir.broken) == (["two"], 1)
-    assert f"a file of the spool is broken and was set aside: {broken.with_suffix('.bad')}" in caplog.text
+    assert (list(ledger.taken), successor.broken) == (["two"], 1)
+    assert f"spool file broken and set aside, reconcile its day: path={broken.with_suffix('.bad')}" in caplog.text
 
 
 @pytest.mark.parametrize("disk", ["well", "full"])
-async def test_too_much_that_nobody_has_seen_is_merged_and_what_was_offered_is_not(
+async def test_too_many_free_batches_are_merged_but_no_offered_ones(
     delivery, ledger, folder, disk, monkeypatch, caplog
 ):
-    way = delivery()
+    sender = delivery()
     if disk == "full":
-        monkeypatch.setattr(way._spool, "keep", full)
+        monkeypatch.setattr(sender._spool, "write", full)
     ledger.always = "takes silently"
-    way.add([batch("first")], 90.0)
-    await way._offer()
+    sender.add([batch("first")], 90.0)
+    await sender._offer()
     for number in range(4 * FREE_MOST):
-        way.add([batch(f"batch-{number}", 2, lines=3)], 91.0)
-        await way.keep()
-        assert len(way._free) <= FREE_MOST + 2
-    assert (way.waiting, way._offered[0].batch.batch_id) == (1 + 4 * FREE_MOST * 6, "first")
+        sender.add([batch(f"batch-{number}", 2, lines=3)], 91.0)
+        await sender.save()
+        assert len(sender._free) <= FREE_MOST + 2
+    assert (sender.waiting, sender._offered[0].batch.batch_id) == (1 + 4 * FREE_MOST * 6, "first")
     assert len(files(folder)) <= FREE_MOST + 2
     ledger.always = ""
-    assert await way.settle(5.0) == 0
+    assert await sender.settle(5.0) == 0
     assert sum(ledger.total.values()) == 1 + 4 * FREE_MOST * 6
-    assert caplog.text.count("kept in memory only") == (disk == "full")
+    assert caplog.text.count("statistics in memory only") == (disk == "full")
 
 
 def full(*_):
     raise OSError(28, "No space left on device")
 
 
-async def test_what_is_merged_is_cut_into_batches_of_a_size_the_ledger_takes_at_once(delivery, ledger):
-    way = delivery()
+async def test_merged_batches_are_split_to_the_ledgers_size(delivery, ledger):
+    sender = delivery()
     for number in range(FREE_MOST + 1):
-        way.add([Batch(f"{number}", {LINE._replace(client_id=f"{number} {at}"): 1 for at in range(100)})], 90.0)
-    await way.keep()
-    sizes = [len(one.batch.counts) for one in way._free]
+        sender.add([Batch(f"{number}", {LINE._replace(client_id=f"{number} {at}"): 1 for at in range(100)})], 90.0)
+    await sender.save()
+    sizes = [len(waiting.batch.counts) for waiting in sender._free]
     assert (sum(sizes), max(sizes)) == (100 * (FREE_MOST + 1), LINES_MOST)
 
 
-async def test_what_is_on_disk_and_what_is_not_are_never_merged_with_each_other(delivery, folder, monkeypatch):
-    way = delivery()
-    way.add([batch(f"kept-{number}") for number in range(FREE_MOST)], 90.0)
-    await way.keep()
+async def test_saved_and_unsaved_batches_are_never_merged(delivery, folder, monkeypatch):
+    sender = delivery()
+    sender.add([batch(f"kept-{number}") for number in range(FREE_MOST)], 90.0)
+    await sender.save()
     with monkeypatch.context() as broken:
-        broken.setattr(way._spool, "keep", full)
-        way.add([batch(f"loose-{number}") for number in range(FREE_MOST + 1)], 91.0)
-        await way.keep()
-    kept = [one for one in way._free if one.kept]
-    assert [one.batch.batch_id for one in kept] == [f"kept-{number}" for number in range(FREE_MOST)]
-    assert [one.size for one in way._free if not one.kept] == [FREE_MOST + 1]
+        broken.setattr(sender._spool, "write", full)
+        sender.add([batch(f"loose-{number}") for number in range(FREE_MOST + 1)], 91.0)
+        await sender.save()
+    kept = [waiting for waiting in sender._free if waiting.is_saved]
+    assert [waiting.batch.batch_id for waiting in kept] == [f"kept-{number}" for number in range(FREE_MOST)]
+    assert [waiting.size for waiting in sender._free if not waiting.is_saved] == [FREE_MOST + 1]
 
 
-async def test_a_batch_taken_while_it_is_written_does_not_stay_on_disk(delivery, ledger, folder, monkeypatch):
-    way = delivery()
-    way.add([batch("one")], 90.0)
-    keep, loop = way._spool.keep, asyncio.get_running_loop()
+async def test_a_batch_taken_while_it_is_written_leaves_the_disk(delivery, ledger, folder, monkeypatch):
+    sender = delivery()
+    sender.add([batch("one")], 90.0)
+    write, loop = sender._spool.write, asyncio.get_running_loop()
 
-    def slowly(*what):
-        keep(*what)
-        asyncio.run_coroutine_threadsafe(way._offer(), loop).result(10)
+    def slowly(*arguments):
+        write(*arguments)
+        asyncio.run_coroutine_threadsafe(sender._offer(), loop).result(10)
 
-    monkeypatch.setattr(way._spool, "keep", slowly)
-    await way.keep()
-    assert (files(folder), way.idle) == ([], True)
+    monkeypatch.setattr(sender._spool, "write", slowly)
+    await sender.save()
+    assert (files(folder), sender.is_idle) == ([], True)
 
 
-async def test_a_keeper_that_is_cancelled_parts_neither_memory_nor_disk(delivery, ledger, folder):
-    way = delivery()
+async def test_a_cancelled_save_keeps_memory_and_disk_consistent(delivery, ledger, folder):
+    sender = delivery()
     ledger.always = "refuses"
-    way.add([batch(f"{number}") for number in range(FREE_MOST + 1)], 90.0)
-    keeping = asyncio.ensure_future(way.keep())
+    sender.add([batch(f"{number}") for number in range(FREE_MOST + 1)], 90.0)
+    keeping = asyncio.ensure_future(sender.save())
     await asyncio.sleep(0)
     keeping.cancel()
-    assert await way.settle(1.0) == FREE_MOST + 1
+    assert await sender.settle(1.0) == FREE_MOST + 1
     ledger.always = ""
-    heir = delivery()
-    running = asyncio.ensure_future(heir.run())
+    successor = delivery()
+    running = asyncio.ensure_future(successor.run())
     await ledger.until(lambda: ledger.taken)
     running.cancel()
     assert sum(ledger.total.values()) == FREE_MOST + 1
 
 
-@pytest.mark.parametrize(("disk", "said"), [("well", "of 3 exchanges wait in the spool; of 0"), ("full", "of 0 exch")])
-async def test_the_end_says_what_waits_and_what_is_lost(delivery, ledger, disk, said, monkeypatch, caplog):
-    way = delivery()
+@pytest.mark.parametrize(("disk", "message"), [("well", "spooled=3 lost=0"), ("full", "spooled=0 lost=3")])
+async def test_the_end_logs_spooled_and_lost_exchanges(delivery, ledger, disk, message, monkeypatch, caplog):
+    sender = delivery()
     if disk == "full":
-        monkeypatch.setattr(way._spool, "keep", full)
+        monkeypatch.setattr(sender._spool, "write", full)
     ledger.always = "refuses"
-    way.add([batch("one", 3)], 90.0)
-    assert await way.settle(1.0) == 3
-    assert said in caplog.text
+    sender.add([batch("one", 3)], 90.0)
+    assert await sender.settle(1.0) == 3
+    assert message in caplog.text
 
 
-async def test_the_end_takes_no_longer_than_it_may(delivery, ledger):
-    way = delivery()
+async def test_the_end_keeps_its_time_limit(delivery, ledger):
+    sender = delivery()
     ledger.always = "hangs"
-    way.add([batch("one")], 90.0)
-    assert await way.settle(0.05) == 1
+    sender.add([batch("one")], 90.0)
+    assert await sender.settle(0.05) == 1
 
 
-async def test_a_machine_that_gives_no_thread_keeps_nothing_from_going(delivery, ledger, monkeypatch, caplog):
-    way = delivery()
+async def test_a_machine_without_threads_still_delivers(delivery, ledger, monkeypatch, caplog):
+    sender = delivery()
 
     def refused():
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(way._spool, "inherit", refused)
-    way.add([batch("one")], 90.0)
-    running = asyncio.ensure_future(way.run())
+    monkeypatch.setattr(sender._spool, "inherit", refused)
+    sender.add([batch("one")], 90.0)
+    running = asyncio.ensure_future(sender.run())
     await ledger.until(lambda: ledger.taken)
     running.cancel()
-    assert (way.broken, "the spool of statistics cannot be read (RuntimeError)" in caplog.text) == (1, True)
+    assert (sender.broken, "statistics spool not read: reason=RuntimeError" in caplog.text) == (1, True)
 
 
-async def test_what_cannot_be_read_is_told_once_counted_and_tried_again(delivery, ledger, folder, monkeypatch, caplog):
+async def test_an_unreadable_folder_is_logged_once_and_retried(delivery, ledger, folder, monkeypatch, caplog):
     monkeypatch.setattr(deliveries, "_LOOK_S", 0.001)
     for name in ("one", "two"):
         killed = delivery()
         killed.add([batch(name)], 90.0)
-        await killed.keep()
+        await killed.save()
         killed._spool.close()
     lock = files(folder)[0].parent / "lock"
     lock.unlink()
     lock.mkdir()
-    heir = delivery()
-    looks, inherit = itertools.count(1), heir._spool.inherit
+    successor = delivery()
+    looks, inherit = itertools.count(1), successor._spool.inherit
     often, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def looked():
@@ -302,45 +300,43 @@ async def test_what_cannot_be_read_is_told_once_counted_and_tried_again(delivery
             loop.call_soon_threadsafe(often.set)
         return inherit()
 
-    monkeypatch.setattr(heir._spool, "inherit", looked)
-    running = asyncio.ensure_future(heir.run())
+    monkeypatch.setattr(successor._spool, "inherit", looked)
+    running = asyncio.ensure_future(successor.run())
     await asyncio.wait_for(often.wait(), 20)
     await ledger.until(lambda: ledger.taken)
-    assert (list(ledger.taken), heir.broken) == (["two"], 1)
+    assert (list(ledger.taken), successor.broken) == (["two"], 1)
     lock.rmdir()
     await ledger.until(lambda: "one" in ledger.taken)
     running.cancel()
-    assert heir.broken == 0
-    assert caplog.text.count(f"cannot be read from the spool: {lock.parent} (Is a directory)") == 1
+    assert successor.broken == 0
+    assert caplog.text.count(f"spool file not read, retried each minute: path={lock.parent} reason=Is a directory") == 1
 
 
-async def test_who_dies_meanwhile_is_inherited(delivery, ledger, monkeypatch):
+async def test_batches_of_a_process_killed_meanwhile_are_inherited(delivery, ledger, monkeypatch):
     monkeypatch.setattr(deliveries, "_LOOK_S", 0.001)
-    heir, living = delivery(), delivery()
+    successor, living = delivery(), delivery()
     living.add([batch("one")], 90.0)
-    await living.keep()
-    running = asyncio.ensure_future(heir.run())
+    await living.save()
+    running = asyncio.ensure_future(successor.run())
     living._spool.close()  # as the kernel does
     await ledger.until(lambda: ledger.taken)
     running.cancel()
     assert list(ledger.taken) == ["one"]
 
 
-async def test_a_file_that_cannot_be_removed_is_told_and_its_batch_counts_once(
-    delivery, ledger, folder, monkeypatch, caplog
-):
+async def test_an_unremovable_file_is_logged_and_counts_once(delivery, ledger, folder, monkeypatch, caplog):
     def forbidden(*_):
         raise PermissionError(13, "Permission denied")
 
-    way = delivery()
-    way.add([batch("one")], 90.0)
-    await way.keep()
+    sender = delivery()
+    sender.add([batch("one")], 90.0)
+    await sender.save()
     with monkeypatch.context() as broken:
-        broken.setattr(way._spool, "done", forbidden)
-        assert await way.settle(1.0) == 0
-    assert "cannot be removed (Permission denied)" in caplog.text
-    heir = delivery()
-    running = asyncio.ensure_future(heir.run())
+        broken.setattr(sender._spool, "remove", forbidden)
+        assert await sender.settle(1.0) == 0
+    assert "spool file not removed: reason=Permission denied" in caplog.text
+    successor = delivery()
+    running = asyncio.ensure_future(successor.run())
     await ledger.until(lambda: len(ledger.offered) == 2)
     running.cancel()
     assert sum(ledger.total.values()) == 1

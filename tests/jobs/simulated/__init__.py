@@ -1,1 +1,1 @@
-"""A week of a relay on a given clock: its traffic, its gateways, its portal, and a naive recount beside them."""
+"""A simulated week of a relay: traffic, gateways, portal, and an independent recount."""

@@ -1,4 +1,4 @@
-"""Statistics and a portal in memory, for one rule of sending at a time."""
+"""Statistics and a portal in memory, to test single rules of sending."""
 
 from dataclasses import replace
 
@@ -7,8 +7,8 @@ from relay.domain.portal import PortalRefused
 from relay.domain.statistics import Sending, SendingState
 
 
-class Book:
-    """Statistics in memory, as the ledger promises them."""
+class FakeStore:
+    """A StatisticsBook in memory."""
 
     def __init__(self):
         self.counted = {}
@@ -17,30 +17,30 @@ class Book:
         self.rows = {}
         self.asked_at = {}
         self.fence = 0
-        self.kept = []
+        self.saved = []
 
     def count(self, line, number=1, when=0):
         self.counted[line] = self.counted.get(line, 0) + number
         self.changed[line] = when
 
-    def _of(self, first, last, provider):
+    def _lines(self, first, last, provider):
         lines = (line for line in self.counted if first <= line.stat_date <= last)
         return sorted(line for line in lines if provider in {None, line.provider})
 
     async def counts(self, first, last, provider=None):
-        return [(line, self.counted[line]) for line in self._of(first, last, provider)]
+        return [(line, self.counted[line]) for line in self._lines(first, last, provider)]
 
     async def consent_counts(self, days, provider=None):
-        return [one for one in self.consents if one.stat_date in days and provider in {None, one.provider}]
+        return [count for count in self.consents if count.stat_date in days and provider in {None, count.provider}]
 
     async def first_day(self):
         return min((line.stat_date for line in self.counted), default="")
 
     async def providers_in(self, first, last):
-        return frozenset(line.provider for line in self._of(first, last, None))
+        return frozenset(line.provider for line in self._lines(first, last, None))
 
     async def changed_since(self, first, last, provider, moment):
-        return any(self.changed[line] >= moment for line in self._of(first, last, provider))
+        return any(self.changed[line] >= moment for line in self._lines(first, last, provider))
 
     async def sendings(self, week, provider=None, *, content=True):
         rows = [row for key, row in sorted(self.rows.items()) if key[0] == week and provider in {None, key[1]}]
@@ -51,9 +51,9 @@ class Book:
             raise Superseded
         self.fence = fence
         key = (sending.week, sending.provider, sending.type)
-        asked = sending.asked or self.asked_at.get(key, 0) > sending.counted_at
-        self.rows[key] = replace(sending, asked=asked)
-        self.kept.append(self.rows[key])
+        is_requested = sending.asked or self.asked_at.get(key, 0) > sending.counted_at
+        self.rows[key] = replace(sending, asked=is_requested)
+        self.saved.append(self.rows[key])
 
     async def ask_again(self, week, provider, types, now):
         for kind in types:
@@ -67,21 +67,21 @@ class Book:
         return rows if content else [replace(row, content=b"") for row in rows]
 
 
-class ToldPortal:
-    """A portal that keeps what it accepts, and does what `whims` say first: one for each message."""
+class FakePortal:
+    """A portal that stores what it accepts. `errors` has an error or None for each of the next messages."""
 
     def __init__(self):
-        self.had = []
-        self.whims = []
+        self.received = []
+        self.errors = []
 
     async def send_statistics(self, body):
-        whim = self.whims.pop(0) if self.whims else None
-        if not isinstance(whim, PortalRefused):
-            self.had.append(body)
-        if whim is not None:
-            raise whim
-        return f"tran{len(self.had)}", "00000"
+        error = self.errors.pop(0) if self.errors else None
+        if not isinstance(error, PortalRefused):
+            self.received.append(body)
+        if error is not None:
+            raise error
+        return f"tran{len(self.received)}", "00000"
 
     @property
     def keys(self):
-        return [(body["inquiry_date"], body["org_code"], body["type"]) for body in self.had]
+        return [(body["inquiry_date"], body["org_code"], body["type"]) for body in self.received]

@@ -1,27 +1,27 @@
-"""A portal in a bad mood: it fails, stays silent, talks nonsense, refuses, or takes a message and never says so."""
+"""A portal with failure modes: errors, silence, invalid answers, refusals, and acceptance without a response."""
 
 from relay.domain.portal import PortalAway, PortalRefused
 
-BAD_MOODS = ("HTTP 500", "timed out", "no JSON", "refused", "taken, and hung up")
+FAILURE_MODES = ("HTTP 500", "timed out", "no JSON", "refused", "taken, and hung up")
 
 
-class MoodyPortal:
-    """Keeps the bodies it took, in their order. `between` is awaited after each it took."""
+class FailingPortal:
+    """Stores accepted bodies in order. `between` is awaited after each of them."""
 
     def __init__(self, chance, between):
         self._chance = chance
         self._between = between
         self.taken = []
-        self.moods = []
+        self.modes = []
 
     async def send_statistics(self, body):
-        mood = "well" if self._chance.random() < 0.88 else self._chance.choice(BAD_MOODS)
-        self.moods.append(mood)
-        if mood == "refused":
+        mode = "ok" if self._chance.random() < 0.88 else self._chance.choice(FAILURE_MODES)
+        self.modes.append(mode)
+        if mode == "refused":
             raise PortalRefused(400, "40001")
-        if mood in {"well", "taken, and hung up"}:
+        if mode in {"ok", "taken, and hung up"}:
             self.taken.append(body)
             await self._between()
-        if mood != "well":
-            raise PortalAway(mood)
+        if mode != "ok":
+            raise PortalAway(mode)
         return f"tran{len(self.taken)}", "00000"

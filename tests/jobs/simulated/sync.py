@@ -1,4 +1,4 @@
-"""A sync with everything round it pretended: a portal by script, a book in memory, hashes that cost nothing."""
+"""A sync with fakes: a scripted portal, a registry store in memory, a fast hasher."""
 
 import hmac
 
@@ -15,7 +15,7 @@ NOW = 1_795_370_062
 """2026-11-23 02:54:22 in Korea."""
 
 
-def org(number, **changed):
+def make_org(number, **changed):
     row = {
         "op_type": "I",
         "org_code": f"OPER{number:06}",
@@ -28,7 +28,7 @@ def org(number, **changed):
     return row | changed
 
 
-def services_of(number, *secrets, op_type="I"):
+def make_services(number, *secrets, op_type="I"):
     rows = [
         {
             "op_type": op_type,
@@ -42,116 +42,119 @@ def services_of(number, *secrets, op_type="I"):
     return {"org_code": f"OPER{number:06}", "service_cnt": str(len(rows)), "service_list": rows}
 
 
-def body(*rows, stamp=FIRST, **changed):
-    told = {"rsp_code": "00000", "rsp_msg": "성공", "search_timestamp": stamp, "org_cnt": str(len(rows))}
-    return told | {"org_list": list(rows)} | changed
+def make_body(*rows, stamp=FIRST, **changed):
+    fields = {"rsp_code": "00000", "rsp_msg": "성공", "search_timestamp": stamp, "org_cnt": str(len(rows))}
+    return fields | {"org_list": list(rows)} | changed
 
 
-SERVICES = body(services_of(1, "secretOfOperator1"), services_of(2, "secretOfOperator2"))
+SERVICES = make_body(make_services(1, "secretOfOperator1"), make_services(2, "secretOfOperator2"))
 
 
 class ScriptedPortal:
-    """Tells what stands in `orgs` and `services`; raises what is an error. `asked` are the questions."""
+    """Answers with `orgs` and `services_body`, or raises them when they are errors. `requests` records the calls."""
 
     def __init__(self):
-        self.orgs = body(org(1), org(2))
+        self.orgs = make_body(make_org(1), make_org(2))
         self.services_body = SERVICES
-        self.asked = []
+        self.requests = []
 
     async def organisations(self, since):
-        self.asked.append(("002", since))
-        return self._told(self.orgs)
+        self.requests.append(("002", since))
+        return self._answer(self.orgs)
 
     async def services(self, since):
-        self.asked.append(("003", since))
-        return self._told(self.services_body)
+        self.requests.append(("003", since))
+        return self._answer(self.services_body)
 
     async def send_statistics(self, _body):
         raise NotImplementedError
 
     @staticmethod
-    def _told(what):
-        if isinstance(what, Exception):
-            raise what
-        return what
+    def _answer(answer):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
-class Book:
-    """A RegistryBook in memory; `written` are the calls that would change something."""
+class FakeStore:
+    """A RegistryBook in memory; `written` lists its writes."""
 
     def __init__(self):
         self.now = Registry({}, {})
-        self.kept = None
+        self.held_sync = None
         self.written = []
         self.fence = 0
         self.steps = ({}, {})
-        self.thrown_away = []
-        self.away, self.forgotten = 0, []
+        self.discards = []
+        self.orphaned_consents, self.limits = 0, []
 
     async def past(self, since):
-        recent = [{name: [one for one in kept if one.at > since] for name, kept in each.items()} for each in self.steps]
+        recent = [
+            {name: [step for step in steps if step.at > since] for name, steps in all_steps.items()}
+            for all_steps in self.steps
+        ]
         return Past(*recent)
 
     async def discarded(self, since):
-        return [one for one in self.thrown_away if one.at > since]
+        return [discard for discard in self.discards if discard.at > since]
 
     async def forget_away(self, limit, fence, now):
-        self.forgotten.append(limit)
-        return self.away
+        self.limits.append(limit)
+        return self.orphaned_consents
 
     async def registry(self):
         return self.now
 
     async def held(self):
-        return self.kept
+        return self.held_sync
 
     async def take(self, changes, fence, now, *, judged, counted=COUNTS_NONE):
-        self._written("take", fence, judged)
+        self._check_and_record("take", fence, judged)
         return self._apply(changes, now, counted)
 
     def _apply(self, changes, now, counted):
         if self.now.organisations:
-            self._note(0, self.now.organisations, changes.organisations, now, counted and counted.organisations)
-            self._note(1, self.now.services, changes.services, now, counted and counted.services)
+            self._add_history(0, self.now.organisations, changes.organisations, now, counted and counted.organisations)
+            self._add_history(1, self.now.services, changes.services, now, counted and counted.services)
         organisations, services = dict(self.now.organisations), dict(self.now.services)
-        for standing, told in ((organisations, changes.organisations), (services, changes.services)):
-            standing.update(told)
-            for key in [key for key, new in standing.items() if new is None]:
-                del standing[key]
+        for current, changed in ((organisations, changes.organisations), (services, changes.services)):
+            current.update(changed)
+            for key in [key for key, value in current.items() if value is None]:
+                del current[key]
         number = self.now.number + len(changes.organisations) + len(changes.services)
         stamps = (changes.orgs_timestamp, changes.services_timestamp)
-        self.now, self.kept = Registry(organisations, services, number, *stamps, now), None
+        self.now, self.held_sync = Registry(organisations, services, number, *stamps, now), None
         return number
 
     async def hold(self, changes, reasons, fence, now, *, judged):
-        self._written("hold", fence, judged)
-        self.kept = Held("hold", self.kept.since if self.kept else now, changes, reasons)
-        return self.kept
+        self._check_and_record("hold", fence, judged)
+        self.held_sync = Held("hold", self.held_sync.since if self.held_sync else now, changes, reasons)
+        return self.held_sync
 
     def release(self, now):
-        """What a person does; the leader's fence is nothing to them."""
-        return self._apply(self.kept.changes, now, None)
+        """Releases the held sync; the leader's fence does not matter."""
+        return self._apply(self.held_sync.changes, now, None)
 
     def discard(self, changes, reason, now):
-        """What another person does."""
-        self.thrown_away.insert(0, Discarded(now, reason, changes))
-        self.kept = None
+        """Discards the held sync."""
+        self.discards.insert(0, Discarded(now, reason, changes))
+        self.held_sync = None
 
-    def _note(self, at, standing, told, now, counted):
-        for name in told:
+    def _add_history(self, index, current, changed, now, counted):
+        for name in changed:
             cause = Cause.RELEASED if counted is None else Cause.COUNTED if name in counted else Cause.SYNC
-            self.steps[at].setdefault(name, []).append(Former(now, standing.get(name), cause))
+            self.steps[index].setdefault(name, []).append(Former(now, current.get(name), cause))
 
-    def _written(self, what, fence, judged):
+    def _check_and_record(self, action, fence, judged):
         if fence < self.fence:
             raise Superseded
         if judged != self.now.number:
             raise RegistryMoved
-        self.written.append(what)
+        self.written.append(action)
 
 
 class Hasher:
-    """Hashes fast and counts; a mark is an HMAC as it should be. `same` are secrets that every hash is of."""
+    """Hashes fast and records calls; a mark is a real HMAC. `same` are secrets that match every hash."""
 
     def __init__(self):
         self.hashed_secrets, self.compared = [], []
@@ -172,18 +175,18 @@ class Hasher:
         return [secret in self.same for secret, _ in pairs]
 
 
-class Room:
-    """A sync with all that it talks to."""
+class SyncHarness:
+    """A sync with fakes."""
 
     def __init__(self):
-        self.portal, self.book, self.hasher = ScriptedPortal(), Book(), Hasher()
-        self.sync = Sync(self.portal, self.book, self.hasher, Guard(), RELAY)
+        self.portal, self.store, self.hasher = ScriptedPortal(), FakeStore(), Hasher()
+        self.sync = Sync(self.portal, self.store, self.hasher, Guard(), RELAY)
 
     async def run(self, *, full=False, fence=1, now=NOW):
         return await self.sync.run(full=full, fence=fence, now=now)
 
-    async def failed(self, **how):
+    async def run_failing(self, **options):
         with pytest.raises(SyncFailed) as caught:
-            await self.run(**how)
+            await self.run(**options)
         assert "secretOf" not in str(caught.value)
         return str(caught.value)

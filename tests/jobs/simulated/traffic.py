@@ -1,4 +1,4 @@
-"""Who calls whom when, and how it ends: drawn from a seed, in the order of the ends."""
+"""Random calls from a seed, in the order of their ends."""
 
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from relay.policy.call.access import Caller, Callers
 
 KST = timezone(timedelta(hours=9))
 FIRST = datetime(2026, 12, 27, tzinfo=KST).timestamp()
-"""Sunday, midnight: the week goes over the end of the year."""
+"""Sunday, midnight: the week includes the end of the year."""
 DAY = 86400
 WEEK = "20270103"
 PROVIDERS = [f"ZP{number:02}000000" for number in range(20)]
@@ -25,14 +25,14 @@ _KINDS = ("scheduled", "scheduled", "scheduled", "user-refresh", "user-search", 
 
 
 class Call(NamedTuple):
-    """One call as its operator knows it. `told` is whether the relay learnt which service it was."""
+    """One call as its operator knows it. `is_identified` is whether the relay learned which service it was."""
 
     received: float
     took: float
     provider: str
     operator: str
     client_id: str
-    told: bool
+    is_identified: bool
     kind: str
     api_code: str
     status: int
@@ -47,40 +47,48 @@ class Call(NamedTuple):
         return self.word in {"", "00000", "00001"}
 
     def exchange(self):
-        """What the gateway has of it when it is over."""
-        made = Exchange(0.0, self.received)
-        made.operator, made.provider, made.api_code, made.api_type = (
+        """Returns the closed exchange of the gateway."""
+        exchange = Exchange(0.0, self.received)
+        exchange.operator, exchange.provider, exchange.api_code, exchange.api_type = (
             self.operator,
             self.provider,
             self.api_code,
             self.kind,
         )
-        made.client_id = self.client_id if self.told else ""
-        made.status, made.industry = self.status, "" if self.api_code in _OAUTH else "bank"
-        made.rsp_code, made.error = (self.word, "") if self.word[:1].isdigit() else ("", self.word)
-        made.provider_status = 200 if self.good and made.industry else 0
-        made.close(self.took)
-        return made
+        exchange.client_id = self.client_id if self.is_identified else ""
+        exchange.status, exchange.industry = self.status, "" if self.api_code in _OAUTH else "bank"
+        exchange.rsp_code, exchange.error = (self.word, "") if self.word[:1].isdigit() else ("", self.word)
+        exchange.provider_status = 200 if self.good and exchange.industry else 0
+        exchange.close(self.took)
+        return exchange
 
 
 def callers():
-    """The operators as gateways know them, each with two services."""
+    """Returns the operators as gateways know them, each with two services."""
     return Callers.of(
-        Caller.of(Operator(org_code, org_code, org_code, (), tuple(Service(one, one, org_code) for one in services)))
+        Caller.of(
+            Operator(
+                org_code,
+                org_code,
+                org_code,
+                (),
+                tuple(Service(client_id, client_id, org_code) for client_id in services),
+            )
+        )
         for org_code, services in OPERATORS.items()
     )
 
 
 def calls(chance, count):
-    """So many calls from an hour before the week to an hour after it, some of them to the very edges of days and slots.
+    """Returns calls from an hour before the week to an hour after it, some at the very edges of days and slots.
 
-    An operator asks an institution for many things in a row. Times are in 1/1024 s, so that sums of them are exact.
+    An operator sends several calls in a row to an institution. Times are in 1/1024 s, so that their sums are exact.
     """
-    found = [call for end in _EDGES for call in _row(chance, end, 4)]
-    while len(found) < count:
+    calls_ = [call for end in _EDGES for call in _make_calls(chance, end, 4)]
+    while len(calls_) < count:
         begin = chance.randrange(int(FIRST - 3600) * 1024, int(FIRST + 7 * DAY + 3600) * 1024) / 1024
-        found += _row(chance, begin, min(chance.randrange(1, 120), count - len(found)))
-    return sorted(found, key=lambda call: call.ended)
+        calls_ += _make_calls(chance, begin, min(chance.randrange(1, 120), count - len(calls_)))
+    return sorted(calls_, key=lambda call: call.ended)
 
 
 _EDGES = [
@@ -88,7 +96,7 @@ _EDGES = [
 ]
 
 
-def _row(chance, end, length):
+def _make_calls(chance, end, length):
     operator, provider = chance.choice(list(OPERATORS)), chance.choice(PROVIDERS[: chance.randrange(1, 21)])
     client_id, kind = chance.choice(OPERATORS[operator]), chance.choice(_KINDS)
     data = chance.random() < 0.93
@@ -101,7 +109,7 @@ def _row(chance, end, length):
             provider=provider,
             operator=operator,
             client_id=client_id,
-            told=word != "40104" or chance.random() < 0.8,
+            is_identified=word != "40104" or chance.random() < 0.8,
             kind=kind if data else "",
             api_code=chance.choice(codes),
             status=status,

@@ -1,4 +1,4 @@
-"""Changes of the registry for people."""
+"""Descriptions of registry changes."""
 
 from dataclasses import replace
 
@@ -13,14 +13,14 @@ from relay.domain.registry import (
     Registry,
     RegistryChanges,
 )
-from relay.policy.registry.changes import differences, only, without
+from relay.policy.registry.changes import differences, drop_discarded, only
 
 ONE = Organisation("ZOPA000001", OrgType.OPERATOR, "One", "123-45-67890", ("192.0.2.1",))
 SERVICE = RegisteredService("one1", "ZOPA000001", "Service", "$scrypt$old", ("https://one.example/cb",), (), b"old")
 KNOWN = Registry({ONE.org_code: ONE}, {SERVICE.client_id: SERVICE})
 
 
-def told(organisations=None, services=None):
+def describe(organisations=None, services=None):
     return list(differences(KNOWN, RegistryChanges(organisations or {}, services or {}, "1", "1")))
 
 
@@ -41,7 +41,7 @@ def told(organisations=None, services=None):
     ],
 )
 def test_a_change_of_an_organisation_is_a_line(changed, line):
-    assert told({ONE.org_code: changed}) == [line]
+    assert describe({ONE.org_code: changed}) == [line]
 
 
 @pytest.mark.parametrize(
@@ -57,30 +57,30 @@ def test_a_change_of_an_organisation_is_a_line(changed, line):
     ],
 )
 def test_a_change_of_a_service_is_a_line_without_its_secret(changed, line):
-    assert told(services={"one1": changed}) == [line]
+    assert describe(services={"one1": changed}) == [line]
 
 
-def test_who_comes_is_named():
+def test_a_new_party_is_named():
     new = replace(ONE, org_code="ZOPC000001", name="Three")
-    assert told({"ZOPC000001": new}, {"three1": replace(SERVICE, client_id="three1")}) == [
+    assert describe({"ZOPC000001": new}, {"three1": replace(SERVICE, client_id="three1")}) == [
         "+ organisation ZOPC000001 Three",
         "+ service three1 Service",
     ]
 
 
-def test_who_goes_without_ever_having_been_there_has_no_name():
-    assert told({"ZOPD000001": None}) == ["- organisation ZOPD000001"]
+def test_a_removed_unknown_party_has_no_name():
+    assert describe({"ZOPD000001": None}) == ["- organisation ZOPD000001"]
 
 
-def test_without_changes_there_is_nothing_to_tell():
-    assert told() == []
+def test_no_changes_have_no_description():
+    assert describe() == []
 
 
 BOTH = RegistryChanges({"ZOPA000001": None, "ZOPA000002": ONE}, {"one1": None, "two1": SERVICE}, "1", "2")
 
 
-def test_chosen_changes_are_these_and_no_others():
-    assert only(BOTH, Counted(frozenset({"ZOPA000001"}), frozenset({"two1", "nobody"}))) == RegistryChanges(
+def test_only_chosen_changes_are_selected():
+    assert only(BOTH, Counted(frozenset({"ZOPA000001"}), frozenset({"two1", "unknown"}))) == RegistryChanges(
         {"ZOPA000001": None}, {"two1": SERVICE}, "1", "2"
     )
 
@@ -95,9 +95,9 @@ def test_chosen_changes_are_these_and_no_others():
         ({"ZOPA000009": None}, {}, (2, 2), ()),
     ],
 )
-def test_what_was_discarded_is_left_out_as_long_as_the_same_is_told(organisations, services, left, remarks):
+def test_discarded_changes_are_skipped_while_they_are_repeated(organisations, services, left, remarks):
     discarded = [Discarded(1, "wrong", RegistryChanges(organisations, services, "", ""))]
-    changes, said = without(BOTH, discarded)
+    changes, actual_remarks = drop_discarded(BOTH, discarded)
     assert (len(changes.organisations), len(changes.services)) == left
-    assert said == remarks
+    assert actual_remarks == remarks
     assert (changes.orgs_timestamp, changes.services_timestamp) == ("1", "2")

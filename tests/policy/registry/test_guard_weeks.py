@@ -1,4 +1,4 @@
-"""Rows of syncs: never more than the share within a week, and the way back is never held."""
+"""Sequences of syncs: a week never changes more than the share, and a return to former values is never held."""
 
 from dataclasses import replace
 
@@ -25,9 +25,9 @@ def service(number):
 
 
 ORGANISATIONS = {RELAY: Organisation(RELAY, OrgType.RELAY, "중계기관", "1")} | {
-    one.org_code: one for one in map(operator, range(1, 16))
+    org.org_code: org for org in map(operator, range(1, 16))
 }
-SERVICES = {one.client_id: one for one in map(service, range(1, 15))}
+SERVICES = {item.client_id: item for item in map(service, range(1, 15))}
 STEP = st.tuples(
     st.sampled_from(["addresses", "serial_num", "slots", "remove", "restore", "secret_hash", "callbacks", "drop"]),
     st.sets(st.integers(1, 14), min_size=1, max_size=4),
@@ -37,8 +37,8 @@ STEP = st.tuples(
 )
 
 
-def step_of(week, kind, numbers, value, first):
-    """A sync of one kind of change at some institutions."""
+def make_step(week, kind, numbers, value, first):
+    """Returns a sync with one kind of change at some institutions."""
     orgs, services = {}, {}
     for number in numbers:
         code, name = f"OPER{number:06}", f"client{number}"
@@ -54,34 +54,34 @@ def step_of(week, kind, numbers, value, first):
         elif owned:
             services[name] = replace(owned, **{kind: value if kind == "secret_hash" else (value,)})
     return RegistryChanges(
-        {code: one for code, one in orgs.items() if one != week.registry.organisations.get(code)},
-        {name: one for name, one in services.items() if one != week.registry.services.get(name)},
+        {code: value_ for code, value_ in orgs.items() if value_ != week.registry.organisations.get(code)},
+        {name: value_ for name, value_ in services.items() if value_ != week.registry.services.get(name)},
         "1",
         "1",
     )
 
 
-def parts(one):
-    """What the relay goes by, part by part; what is away has none."""
-    if one is None:
+def read_parts(party):
+    """Returns the values that the relay uses, by name; a removed party has none."""
+    if party is None:
         return {"here": False}
     names = ("serial_num", "addresses", "slots", "operator", "secret_hash", "callbacks")
-    return {"here": True} | {name: getattr(one, name) for name in names if hasattr(one, name)}
+    return {"here": True} | {name: getattr(party, name) for name in names if hasattr(party, name)}
 
 
-def harmed_at(log, moment):
-    """Institutions whose parts became, by the sync of this entry, what they were at no time of the week before."""
+def find_harmed(log, moment):
+    """Returns institutions that this sync gave values which they had at no time of the week before."""
     at, before, changes, _ = log[moment]
     week = [entry for entry in log[: moment + 1] if entry[0] > at - 7 * DAY]
-    found = set()
+    harmed = set()
     for kind in ("organisations", "services"):
         for name, new in getattr(changes, kind).items():
-            values = [parts(getattr(entry[1], kind).get(name)) for entry in week]
-            now = parts(new)
-            strange = [part for part, value in now.items() if all(one.get(part) != value for one in values)]
-            if getattr(before, kind).get(name) is not None and strange:
-                found.add(name.replace("client", "OPER00000" if len(name) == 7 else "OPER0000"))
-    return found
+            values = [read_parts(getattr(entry[1], kind).get(name)) for entry in week]
+            now = read_parts(new)
+            new_parts = [part for part, value in now.items() if all(former.get(part) != value for former in values)]
+            if getattr(before, kind).get(name) is not None and new_parts:
+                harmed.add(name.replace("client", "OPER00000" if len(name) == 7 else "OPER0000"))
+    return harmed
 
 
 @settings(max_examples=150)
@@ -91,10 +91,10 @@ def test_no_sequence_of_syncs_changes_more_than_the_share_within_a_week(week_of,
     week = week_of(first, Guard(share=0, least=3))
     for kind, numbers, value, later, _ in steps:
         week.now += later
-        week.sync(step_of(week, kind, numbers, value, first))
+        week.sync(make_step(week, kind, numbers, value, first))
     for moment, (at, *_rest) in enumerate(week.log):
         within = [number for number, entry in enumerate(week.log[: moment + 1]) if entry[0] > at - 7 * DAY]
-        assert len(set().union(*(harmed_at(week.log, number) for number in within))) <= 3
+        assert len(set().union(*(find_harmed(week.log, number) for number in within))) <= 3
 
 
 @settings(max_examples=150)
@@ -104,7 +104,7 @@ def test_the_way_back_to_what_was_in_force_is_never_held(week_of, steps, back):
     week = week_of(first, Guard(share=0, least=1))
     for kind, numbers, value, later, released in steps:
         week.now += later
-        week.sync(step_of(week, kind, numbers, value, first), released=released)
+        week.sync(make_step(week, kind, numbers, value, first), released=released)
     inside = [entry for entry in week.log if entry[0] > week.now - 7 * DAY]
     wanted = inside[min(back, len(inside) - 1)][1] if inside else first
     now = week.registry

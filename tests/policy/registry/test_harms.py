@@ -1,11 +1,11 @@
-"""What harms an organisation or service, and what it was before."""
+"""Harms of organisations and services, and their timelines."""
 
 from dataclasses import replace
 
 import pytest
 
 from relay.domain.registry import Cause, Former, Organisation, OrgType, RegisteredService
-from relay.policy.registry.harms import REMOVED, TimeLine, harms_of_organisation, harms_of_service, is_replaced
+from relay.policy.registry.harms import REMOVED, Timeline, find_organisation_harms, find_service_harms, is_replaced
 
 RELAY = "RLAY000001"
 NOW, WEEK = 1_800_000_000, 1_800_000_000 - 7 * 86_400
@@ -16,9 +16,9 @@ SERVICE = RegisteredService("client1", "OPER000001", "서비스", "hash", ("http
 OTHER = {"serial_num": "other", "addresses": ("192.0.2.9",)}
 
 
-def line(current, *steps):
-    """Former values as (seconds before NOW, value, cause), the oldest first."""
-    return TimeLine.of(current, [Former(NOW - ago, value, cause) for ago, value, cause in steps], WEEK)
+def make_timeline(current, *steps):
+    """Returns a timeline. Former values are (seconds before NOW, value, cause), the oldest first."""
+    return Timeline.of(current, [Former(NOW - ago, value, cause) for ago, value, cause in steps], WEEK)
 
 
 @pytest.mark.parametrize(
@@ -38,9 +38,9 @@ def line(current, *steps):
         (CERTIFIER, {"org_type": OrgType.SIGNATURE_CERTIFIER}, "no such certifier any more"),
     ],
 )
-def test_what_cuts_off_rekeys_redirects_or_retimes_is_a_harm(before, after, words):
+def test_removal_and_other_certificates_or_addresses_are_harms(before, after, words):
     new = None if after is None else replace(before, **after)
-    assert harms_of_organisation(line(before), new, RELAY) == (words,)
+    assert find_organisation_harms(make_timeline(before), new, RELAY) == (words,)
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_what_cuts_off_rekeys_redirects_or_retimes_is_a_harm(before, after, word
         (CERTIFIER, {"addresses": ("192.0.2.1",)}),
     ],
 )
-def test_what_the_relay_does_not_go_by_harms_nobody(before, after):
-    assert harms_of_organisation(line(before), replace(before, **after), RELAY) == ()
+def test_a_change_of_unused_values_is_no_harm(before, after):
+    assert find_organisation_harms(make_timeline(before), replace(before, **after), RELAY) == ()
 
 
 @pytest.mark.parametrize(
@@ -72,12 +72,12 @@ def test_what_the_relay_does_not_go_by_harms_nobody(before, after):
     ],
 )
 def test_a_service_is_removed_rekeyed_or_redirected(after, words):
-    assert harms_of_service(line(SERVICE), None if after is None else replace(SERVICE, **after)) == words
+    assert find_service_harms(make_timeline(SERVICE), None if after is None else replace(SERVICE, **after)) == words
 
 
-def test_the_first_callback_redirects_nobody():
+def test_a_first_callback_is_no_harm():
     before = replace(SERVICE, callbacks=(), app_schemes=(), secret_hash="")
-    assert harms_of_service(line(before), SERVICE) == ()
+    assert find_service_harms(make_timeline(before), SERVICE) == ()
 
 
 X, Y = replace(ONE, addresses=("192.0.2.8",)), replace(ONE, addresses=("192.0.2.9",))
@@ -87,19 +87,19 @@ AGO = 3600
 @pytest.mark.parametrize(
     ("known", "new", "harmed"),
     [
-        (line(X, (AGO, ONE, Cause.COUNTED)), ONE, False),
-        (line(X, (AGO, ONE, Cause.COUNTED)), Y, True),
-        (line(Y, (AGO, ONE, Cause.COUNTED), (AGO, X, Cause.COUNTED)), X, False),
-        (line(Y, (AGO, ONE, Cause.COUNTED), (AGO, X, Cause.RELEASED)), ONE, False),
-        (line(X, (8 * 86_400, ONE, Cause.COUNTED)), ONE, True),
-        (line(ONE, (AGO, None, Cause.SYNC)), None, False),
-        (line(ONE, (AGO, None, Cause.SYNC)), Y, False),
-        (line(None, (AGO, ONE, Cause.COUNTED)), ONE, False),
-        (line(None, (AGO, ONE, Cause.COUNTED)), Y, True),
-        (line(None, (30 * 86_400, ONE, Cause.COUNTED)), Y, True),
-        (line(ONE, (AGO, None, Cause.RELEASED)), Y, True),
-        (line(ONE, (AGO, None, Cause.RELEASED)), None, False),
-        (line(None), Y, False),
+        (make_timeline(X, (AGO, ONE, Cause.COUNTED)), ONE, False),
+        (make_timeline(X, (AGO, ONE, Cause.COUNTED)), Y, True),
+        (make_timeline(Y, (AGO, ONE, Cause.COUNTED), (AGO, X, Cause.COUNTED)), X, False),
+        (make_timeline(Y, (AGO, ONE, Cause.COUNTED), (AGO, X, Cause.RELEASED)), ONE, False),
+        (make_timeline(X, (8 * 86_400, ONE, Cause.COUNTED)), ONE, True),
+        (make_timeline(ONE, (AGO, None, Cause.SYNC)), None, False),
+        (make_timeline(ONE, (AGO, None, Cause.SYNC)), Y, False),
+        (make_timeline(None, (AGO, ONE, Cause.COUNTED)), ONE, False),
+        (make_timeline(None, (AGO, ONE, Cause.COUNTED)), Y, True),
+        (make_timeline(None, (30 * 86_400, ONE, Cause.COUNTED)), Y, True),
+        (make_timeline(ONE, (AGO, None, Cause.RELEASED)), Y, True),
+        (make_timeline(ONE, (AGO, None, Cause.RELEASED)), None, False),
+        (make_timeline(None), Y, False),
     ],
     ids=[
         "back",
@@ -117,31 +117,31 @@ AGO = 3600
         "unknown",
     ],
 )
-def test_a_value_of_the_last_week_harms_nobody(known, new, harmed):
-    assert bool(harms_of_organisation(known, new, RELAY)) == harmed
+def test_a_return_to_a_value_of_the_last_week_is_no_harm(known, new, harmed):
+    assert bool(find_organisation_harms(known, new, RELAY)) == harmed
 
 
 @pytest.mark.parametrize(
     ("known", "new", "replaced"),
     [
-        (line(ONE), replace(ONE, **OTHER), True),
-        (line(ONE), replace(ONE, serial_num="other"), False),
-        (line(ONE), None, False),
-        (line(None), ONE, False),
-        (line(X, (AGO, ONE, Cause.COUNTED)), replace(X, serial_num="other"), True),
-        (line(X, (AGO, ONE, Cause.RELEASED)), replace(X, serial_num="other"), False),
-        (line(X, (8 * 86_400, ONE, Cause.COUNTED)), replace(X, serial_num="other"), False),
-        (line(None, (AGO, ONE, Cause.COUNTED)), replace(ONE, **OTHER), True),
-        (line(replace(ONE, **OTHER), (AGO, ONE, Cause.RELEASED)), ONE, False),
-        (line(CERTIFIER), replace(CERTIFIER, **OTHER), False),
+        (make_timeline(ONE), replace(ONE, **OTHER), True),
+        (make_timeline(ONE), replace(ONE, serial_num="other"), False),
+        (make_timeline(ONE), None, False),
+        (make_timeline(None), ONE, False),
+        (make_timeline(X, (AGO, ONE, Cause.COUNTED)), replace(X, serial_num="other"), True),
+        (make_timeline(X, (AGO, ONE, Cause.RELEASED)), replace(X, serial_num="other"), False),
+        (make_timeline(X, (8 * 86_400, ONE, Cause.COUNTED)), replace(X, serial_num="other"), False),
+        (make_timeline(None, (AGO, ONE, Cause.COUNTED)), replace(ONE, **OTHER), True),
+        (make_timeline(replace(ONE, **OTHER), (AGO, ONE, Cause.RELEASED)), ONE, False),
+        (make_timeline(CERTIFIER), replace(CERTIFIER, **OTHER), False),
     ],
 )
-def test_certificate_and_addresses_become_others_within_a_week(known, new, replaced):
+def test_certificate_and_addresses_are_replaced_within_a_week(known, new, replaced):
     assert is_replaced(known, new) == replaced
 
 
-def test_a_time_line_tells_whether_a_sync_harmed_it_since_the_last_release():
-    assert line(X, (AGO, ONE, Cause.COUNTED)).is_counted
-    assert not line(X, (8 * 86_400, ONE, Cause.COUNTED)).is_counted
-    assert not line(X, (AGO, ONE, Cause.COUNTED), (AGO, Y, Cause.RELEASED)).is_counted
-    assert [line(ONE).is_old, line(ONE, (AGO, None, Cause.SYNC)).is_old] == [True, False]
+def test_a_timeline_counts_harms_since_the_last_release():
+    assert make_timeline(X, (AGO, ONE, Cause.COUNTED)).is_counted
+    assert not make_timeline(X, (8 * 86_400, ONE, Cause.COUNTED)).is_counted
+    assert not make_timeline(X, (AGO, ONE, Cause.COUNTED), (AGO, Y, Cause.RELEASED)).is_counted
+    assert [make_timeline(ONE).is_old, make_timeline(ONE, (AGO, None, Cause.SYNC)).is_old] == [True, False]

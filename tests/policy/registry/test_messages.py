@@ -1,6 +1,13 @@
 import pytest
 
-from relay.policy.registry.messages import EVERYTHING, far_ahead, listed, next_timestamp, once, up_to_date
+from relay.policy.registry.messages import (
+    EVERYTHING,
+    check_unique,
+    is_far_ahead,
+    is_up_to_date,
+    list_rows,
+    next_timestamp,
+)
 from relay.policy.registry.rows import Problems, Row
 
 SINCE, NOW = "20240101000000", "20240102000000"
@@ -8,12 +15,12 @@ SINCE, NOW = "20240101000000", "20240102000000"
 
 @pytest.fixture
 def root():
-    """Makes a body of these values."""
+    """Returns a function that makes a body of these values."""
     return lambda **values: Row("", values, Problems())
 
 
 @pytest.mark.parametrize(
-    ("said", "since", "following"),
+    ("timestamp", "since", "following"),
     [
         (NOW, EVERYTHING, NOW),
         (int(NOW), SINCE, NOW),
@@ -26,14 +33,14 @@ def root():
         ("00000000000000", SINCE, EVERYTHING),
     ],
 )
-def test_the_next_question_is_from_where_the_portal_says(root, said, since, following):
-    body = root(search_timestamp=said)
+def test_the_next_timestamp_is_the_portals(root, timestamp, since, following):
+    body = root(search_timestamp=timestamp)
     assert next_timestamp(body, since) == following
-    assert body.problems.found == 0
+    assert body.problems.count == 0
 
 
 @pytest.mark.parametrize(
-    ("stamp", "far"),
+    ("stamp", "is_ahead"),
     [
         ("0", False),
         ("20240101000000", False),
@@ -43,34 +50,34 @@ def test_the_next_question_is_from_where_the_portal_says(root, said, since, foll
         ("99999999999999", True),
     ],
 )
-def test_a_timestamp_more_than_a_day_after_now_is_far_ahead(stamp, far):
-    assert far_ahead(stamp, 1_795_370_062) is far  # 2026-11-23 02:54:22 in Korea
+def test_a_timestamp_more_than_a_day_after_now_is_far_ahead(stamp, is_ahead):
+    assert is_far_ahead(stamp, 1_795_370_062) is is_ahead  # 2026-11-23 02:54:22 in Korea
 
 
-@pytest.mark.parametrize("said", ["now", "2" * 15, "-1", 1.5, True, ["20240101000000"]])
-def test_a_timestamp_that_is_none_is_told(root, said):
-    body = root(search_timestamp=said)
+@pytest.mark.parametrize("timestamp", ["now", "2" * 15, "-1", 1.5, True, ["20240101000000"]])
+def test_an_invalid_timestamp_is_a_problem(root, timestamp):
+    body = root(search_timestamp=timestamp)
     assert next_timestamp(body, SINCE) == EVERYTHING
-    assert body.problems.told == ["search_timestamp: is not 1 to 14 digits"]
+    assert body.problems.listed == ["search_timestamp: is not 1 to 14 digits"]
 
 
 @pytest.mark.parametrize(
-    ("rsp_code", "since", "answer", "told"),
+    ("rsp_code", "since", "answer", "problems"),
     [
         ("00000", SINCE, False, []),
         (None, SINCE, False, []),
         ("00001", SINCE, True, []),
-        ("00001", EVERYTHING, True, ["rsp_code: says up to date, though everything was asked for"]),
+        ("00001", EVERYTHING, True, ["rsp_code: says up to date, though everything was requested"]),
     ],
 )
-def test_up_to_date_is_no_answer_to_a_question_for_everything(root, rsp_code, since, answer, told):
+def test_up_to_date_is_a_problem_when_everything_was_requested(root, rsp_code, since, answer, problems):
     body = root(rsp_code=rsp_code)
-    assert up_to_date(body, since) is answer
-    assert body.problems.told == told
+    assert is_up_to_date(body, since) is answer
+    assert body.problems.listed == problems
 
 
 @pytest.mark.parametrize(
-    ("beside", "told"),
+    ("values", "problems"),
     [
         ({"org_cnt": "0", "org_list": []}, []),
         ({"org_cnt": "", "org_list": None}, []),
@@ -79,16 +86,16 @@ def test_up_to_date_is_no_answer_to_a_question_for_everything(root, rsp_code, si
         ({"org_cnt": "3"}, ["org_cnt: says 3, org_list holds 0"]),
     ],
 )
-def test_up_to_date_beside_a_list_is_a_contradiction(root, beside, told):
-    body = root(rsp_code="00001", **beside)
-    assert up_to_date(body, SINCE)
-    assert body.problems.told == told
+def test_up_to_date_with_a_list_is_a_problem(root, values, problems):
+    body = root(rsp_code="00001", **values)
+    assert is_up_to_date(body, SINCE)
+    assert body.problems.listed == problems
 
 
-def test_a_list_has_its_count(root):
+def test_a_list_needs_its_count(root):
     body = root(org_list=[{}])
-    assert [row.place for row in listed(body)] == ["org_list[0]"]
-    assert body.problems.told == ["org_cnt: is missing"]
+    assert [row.place for row in list_rows(body)] == ["org_list[0]"]
+    assert body.problems.listed == ["org_cnt: is missing"]
 
 
 @pytest.mark.parametrize(
@@ -103,15 +110,15 @@ def test_a_list_has_its_count(root):
         (None, "org_list[0]"),
     ],
 )
-def test_a_row_is_named_by_its_org_code_when_that_is_one(root, org_code, place):
+def test_a_row_is_named_by_its_valid_org_code(root, org_code, place):
     body = root(org_list=[{"org_code": org_code}], org_cnt="1")
-    (row,) = listed(body)
-    row.wrong("serial_num", "is missing")
-    assert body.problems.told == [f"{place}.serial_num: is missing"]
+    (row,) = list_rows(body)
+    row.add_problem("serial_num", "is missing")
+    assert body.problems.listed == [f"{place}.serial_num: is missing"]
 
 
-def test_a_value_that_stands_twice_is_told_with_the_first_place(root):
+def test_a_duplicate_is_reported_with_its_first_place(root):
     body, places = root(org_list=[{}, {}, {}], org_cnt="3"), {}
-    for row, value in zip(listed(body), ["a", "", "a"], strict=True):
-        once(row, "name", value, places)
-    assert body.problems.told == ["org_list[2].name: stands twice, first at org_list[0]"]
+    for row, value in zip(list_rows(body), ["a", "", "a"], strict=True):
+        check_unique(row, "name", value, places)
+    assert body.problems.listed == ["org_list[2].name: stands twice, first at org_list[0]"]

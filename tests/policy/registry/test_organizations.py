@@ -4,12 +4,12 @@ import pytest
 
 from relay.domain.registry import Organisation, OrgType, RegisteredService, Registry
 from relay.policy.registry.messages import EVERYTHING
-from relay.policy.registry.organizations import changes_of, read_organisations
-from relay.policy.registry.rows import Unfit
+from relay.policy.registry.organizations import compare_with_registry, read_organisations
+from relay.policy.registry.rows import InvalidBody
 
 SINCE, NOW = "20240101000000", "20240102000000"
-NOBODY = Registry({}, {})
-TOLD_OPERATOR = Organisation(
+EMPTY = Registry({}, {})
+OPERATOR = Organisation(
     "OPER000001",
     OrgType.OPERATOR,
     "가상 사업자",
@@ -20,7 +20,7 @@ TOLD_OPERATOR = Organisation(
 
 
 def org(**changed):
-    """An operator as 지원-002 tells it; None takes a value away."""
+    """Returns an operator as a row of 지원-002; None removes a value."""
     row = {
         "op_type": "I",
         "org_code": "OPER000001",
@@ -38,7 +38,7 @@ def org(**changed):
 
 
 def member(**changed):
-    """An institution behind this relay."""
+    """Returns an institution behind this relay as a row of 지원-002."""
     row = {
         "org_code": "BANK000001",
         "org_type": "02",
@@ -53,7 +53,7 @@ def member(**changed):
 
 
 def orgs(*rows, **changed):
-    """A body of 지원-002."""
+    """Returns a body of 지원-002."""
     return {
         "rsp_code": "00000",
         "rsp_msg": "성공",
@@ -69,25 +69,29 @@ def registered(client_id="client1", operator="OPER000001", **changed):
 
 
 def known(*organisations, services=()):
-    return Registry({one.org_code: one for one in organisations}, {one.client_id: one for one in services}, 7)
+    return Registry({item.org_code: item for item in organisations}, {item.client_id: item for item in services}, 7)
 
 
-def problems_of(read, *arguments):
-    with pytest.raises(Unfit) as caught:
+def read_problems(read, *arguments):
+    with pytest.raises(InvalidBody) as caught:
         read(*arguments)
     return list(caught.value.problems)
 
 
-def test_an_operator_is_told_with_what_the_relay_goes_by():
-    told = read_organisations(orgs(org()), NOBODY, EVERYTHING)
-    assert told.told == {"OPER000001": TOLD_OPERATOR}
-    assert told.timestamp == NOW
+def test_an_operator_is_read_with_the_values_in_use():
+    listed = read_organisations(orgs(org()), EMPTY, EVERYTHING)
+    assert listed.organisations == {"OPER000001": OPERATOR}
+    assert listed.timestamp == NOW
 
 
-def test_a_member_is_told_with_its_relay_and_slots():
-    told = read_organisations(orgs(member()), NOBODY, EVERYTHING).told["BANK000001"]
-    assert (told.relay, told.industry, told.slots) == ("RLAY000001", "bank", ("0100:0700", "2200:2400"))
-    assert not told.calls
+def test_an_institution_is_read_with_its_relay_and_slots():
+    institution = read_organisations(orgs(member()), EMPTY, EVERYTHING).organisations["BANK000001"]
+    assert (institution.relay, institution.industry, institution.slots) == (
+        "RLAY000001",
+        "bank",
+        ("0100:0700", "2200:2400"),
+    )
+    assert not institution.calls
 
 
 @pytest.mark.parametrize(
@@ -109,8 +113,8 @@ def test_a_member_is_told_with_its_relay_and_slots():
     ],
 )
 def test_organisations_of_every_kind_are_read(changed, name, read):
-    told = read_organisations(orgs(org(**changed)), NOBODY, EVERYTHING).told["OPER000001"]
-    assert getattr(told, name) == read
+    operator = read_organisations(orgs(org(**changed)), EMPTY, EVERYTHING).organisations["OPER000001"]
+    assert getattr(operator, name) == read
 
 
 @pytest.mark.parametrize(
@@ -120,13 +124,13 @@ def test_organisations_of_every_kind_are_read(changed, name, read):
         {"domain": "x" * 71, "industry": "unheard of", "cert_issuer_dn": 7, "cert_oid": "\n", "new_field": "x"},
     ],
 )
-def test_what_the_relay_does_not_use_stops_nothing(changed):
-    told = read_organisations(orgs(org(**changed)), NOBODY, EVERYTHING).told["OPER000001"]
-    assert (told.serial_num, told.addresses) == (TOLD_OPERATOR.serial_num, TOLD_OPERATOR.addresses)
+def test_invalid_unused_values_are_no_problem(changed):
+    operator = read_organisations(orgs(org(**changed)), EMPTY, EVERYTHING).organisations["OPER000001"]
+    assert (operator.serial_num, operator.addresses) == (OPERATOR.serial_num, OPERATOR.addresses)
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "problem"),
     [
         ({"org_code": None}, "org_code: is missing"),
         ({"org_code": "OPER00001"}, "org_code: is not 10 letters or digits"),
@@ -153,9 +157,9 @@ def test_what_the_relay_does_not_use_stops_nothing(changed):
         ({"relay_org_code": "us"}, "relay_org_code: is not 10 letters or digits"),
     ],
 )
-def test_an_organisation_that_does_not_fit_is_told(changed, told):
+def test_an_invalid_organisation_is_reported(changed, problem):
     place = "org_list[0]" if "org_code" in changed else "org_list[0] (OPER000001)"
-    assert problems_of(read_organisations, orgs(org(**changed)), NOBODY, EVERYTHING) == [f"{place}.{told}"]
+    assert read_problems(read_organisations, orgs(org(**changed)), EMPTY, EVERYTHING) == [f"{place}.{problem}"]
 
 
 @pytest.mark.parametrize(
@@ -177,14 +181,14 @@ def test_an_organisation_that_does_not_fit_is_told(changed, told):
         ("::ffff:192.0.2.1", "is no address of one institution"),
     ],
 )
-def test_an_address_that_is_none_is_told(ip, words):
+def test_an_invalid_address_is_reported(ip, words):
     row = org(ip_cnt="2", ip_list=[{"ip": "192.0.2.1"}, {"ip": ip}])
-    told = [f"org_list[0] (OPER000001).ip_list[1].ip: {words}"]
-    assert problems_of(read_organisations, orgs(row), NOBODY, EVERYTHING) == told
+    problems = [f"org_list[0] (OPER000001).ip_list[1].ip: {words}"]
+    assert read_problems(read_organisations, orgs(row), EMPTY, EVERYTHING) == problems
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "problem"),
     [
         ({"relay_org_code": None}, "relay_org_code: is missing (org_type 02)"),
         ({"np_time_cnt": "1", "np_time_list": [{"np_time": "1:7"}]}, "np_time_list[0].np_time: is not hhmm:hhmm"),
@@ -197,16 +201,16 @@ def test_an_address_that_is_none_is_told(ip, words):
         ({"np_time_cnt": "4", "np_time_list": [{"np_time": "0100:0700"}] * 4}, "np_time_list: holds 4 entries"),
     ],
 )
-def test_a_member_that_does_not_fit_is_told(changed, told):
-    found = problems_of(read_organisations, orgs(member(**changed)), NOBODY, EVERYTHING)
-    assert len(found) == 1
-    assert found[0].startswith(f"org_list[0] (BANK000001).{told}")
+def test_an_invalid_institution_is_reported(changed, problem):
+    problems = read_problems(read_organisations, orgs(member(**changed)), EMPTY, EVERYTHING)
+    assert len(problems) == 1
+    assert problems[0].startswith(f"org_list[0] (BANK000001).{problem}")
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "problem"),
     [
-        ({}, ["org_cnt: is missing", "org_list: holds nobody, though everything was asked for"]),
+        ({}, ["org_cnt: is missing", "org_list: holds no organisation, though everything was requested"]),
         (orgs(org(), org_cnt=None), ["org_cnt: is missing"]),
         (orgs(org(), org_cnt="2"), ["org_cnt: says 2, org_list holds 1"]),
         (orgs(org(), search_timestamp="now"), ["search_timestamp: is not 1 to 14 digits"]),
@@ -219,70 +223,70 @@ def test_a_member_that_does_not_fit_is_told(changed, told):
             orgs(org(), org(op_type="D"), org(org_code="OPER000002")),
             ["org_list[1] (OPER000001).org_code: stands twice, first at org_list[0] (OPER000001)"],
         ),
-        (orgs(), ["org_list: holds nobody, though everything was asked for"]),
-        (orgs(org(op_type="D")), ["org_list: holds nobody, though everything was asked for"]),
-        ({"rsp_code": "00001"}, ["rsp_code: says up to date, though everything was asked for"]),
+        (orgs(), ["org_list: holds no organisation, though everything was requested"]),
+        (orgs(org(op_type="D")), ["org_list: holds no organisation, though everything was requested"]),
+        ({"rsp_code": "00001"}, ["rsp_code: says up to date, though everything was requested"]),
         (
             orgs(org(serial_num=None), 7),
             ["org_list[0] (OPER000001).serial_num: is missing (org_type 03)", "org_list[1]: is no object"],
         ),
     ],
 )
-def test_a_list_that_is_half_or_doubled_or_empty_is_told(body, told):
-    assert problems_of(read_organisations, body, NOBODY, EVERYTHING) == told
+def test_an_incomplete_duplicate_or_empty_list_is_reported(body, problem):
+    assert read_problems(read_organisations, body, EMPTY, EVERYTHING) == problem
 
 
-def test_a_thousand_rows_that_do_not_fit_are_counted():
+def test_a_thousand_invalid_rows_are_counted():
     rows = [org(org_code=f"OPER{number:06}", serial_num=None) for number in range(1000)]
-    with pytest.raises(Unfit) as caught:
-        read_organisations(orgs(*rows), NOBODY, EVERYTHING)
-    assert (len(caught.value.problems), caught.value.found) == (100, 1000)
+    with pytest.raises(InvalidBody) as caught:
+        read_organisations(orgs(*rows), EMPTY, EVERYTHING)
+    assert (len(caught.value.problems), caught.value.count) == (100, 1000)
 
 
-def test_up_to_date_changes_nothing_and_asks_from_the_same_moment():
-    told = read_organisations({"rsp_code": "00001"}, known(TOLD_OPERATOR), SINCE)
-    assert (told.told, told.timestamp) == ({}, SINCE)
+def test_up_to_date_keeps_the_timestamp():
+    listed = read_organisations({"rsp_code": "00001"}, known(OPERATOR), SINCE)
+    assert (listed.organisations, listed.timestamp) == ({}, SINCE)
 
 
-def test_what_a_full_list_does_not_hold_is_gone_and_a_delta_leaves_it():
+def test_a_full_list_removes_missing_parties_and_a_delta_does_not():
     other = Organisation("OPER000002", OrgType.OPERATOR, "다른 사업자", "1")
-    registry = known(TOLD_OPERATOR, other)
+    registry = known(OPERATOR, other)
     full = read_organisations(orgs(org()), registry, EVERYTHING)
-    assert full.told == {"OPER000001": TOLD_OPERATOR, "OPER000002": None}
-    assert read_organisations(orgs(org()), registry, SINCE).told == {"OPER000001": TOLD_OPERATOR}
+    assert full.organisations == {"OPER000001": OPERATOR, "OPER000002": None}
+    assert read_organisations(orgs(org()), registry, SINCE).organisations == {"OPER000001": OPERATOR}
 
 
 def test_only_real_differences_are_changes():
-    registry = known(TOLD_OPERATOR, services=[registered()])
-    told = read_organisations(orgs(org(op_type="M"), org(op_type="D", org_code="OPER000009")), registry, SINCE)
-    changes = changes_of(registry, told, {"client1": registered(), "client9": None}, NOW)
+    registry = known(OPERATOR, services=[registered()])
+    listed = read_organisations(orgs(org(op_type="M"), org(op_type="D", org_code="OPER000009")), registry, SINCE)
+    changes = compare_with_registry(registry, listed, {"client1": registered(), "client9": None}, NOW)
     assert not changes
     assert (changes.orgs_timestamp, changes.services_timestamp) == (NOW, NOW)
 
 
 @pytest.mark.parametrize("op_type", ["I", "M"])
-def test_new_is_changed_for_one_that_is_known_and_changed_is_new_for_one_that_is_not(op_type):
-    registry = known(TOLD_OPERATOR)
+def test_new_and_changed_follow_the_registry_not_the_portal(op_type):
+    registry = known(OPERATOR)
     body = orgs(org(op_type=op_type, org_name="새 이름"), org(op_type=op_type, org_code="OPER000002"))
-    changes = changes_of(registry, read_organisations(body, registry, SINCE), {}, SINCE)
+    changes = compare_with_registry(registry, read_organisations(body, registry, SINCE), {}, SINCE)
     assert set(changes.organisations) == {"OPER000001", "OPER000002"}
     assert changes.organisations["OPER000001"].name == "새 이름"
 
 
-def test_an_organisation_that_goes_takes_its_services_along():
+def test_a_removed_organisation_takes_its_services_along():
     other = Organisation("OPER000002", OrgType.OPERATOR, "다른 사업자", "1")
     services = [registered(), registered("client2"), registered("client3", "OPER000002")]
-    registry = known(TOLD_OPERATOR, other, services=services)
-    told = read_organisations(orgs(org(op_type="D", org_type=None)), registry, SINCE)
-    changes = changes_of(registry, told, {}, SINCE)
+    registry = known(OPERATOR, other, services=services)
+    listed = read_organisations(orgs(org(op_type="D", org_type=None)), registry, SINCE)
+    changes = compare_with_registry(registry, listed, {}, SINCE)
     assert changes.organisations == {"OPER000001": None}
     assert changes.services == {"client1": None, "client2": None}
 
 
 def test_ten_thousand_organisations_are_read_in_a_moment():
     rows = [org(org_code=f"OPER{number:06}") for number in range(10_000)]
-    begun = time.perf_counter()
-    changes = changes_of(NOBODY, read_organisations(orgs(*rows), NOBODY, EVERYTHING), {}, NOW)
-    took = time.perf_counter() - begun
+    start = time.perf_counter()
+    changes = compare_with_registry(EMPTY, read_organisations(orgs(*rows), EMPTY, EVERYTHING), {}, NOW)
+    took = time.perf_counter() - start
     assert len(changes.organisations) == 10_000
-    assert took < 10, f"{took:.2f} s"  # about 0.5 s where nobody else works
+    assert took < 10, f"{took:.2f} s"  # about 0.5 s on an idle machine

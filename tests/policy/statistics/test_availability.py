@@ -1,4 +1,4 @@
-"""What is told of an institution by how it was met."""
+"""Availability of institutions."""
 
 import pytest
 
@@ -9,12 +9,12 @@ NOW = 1_800_000_000.5
 
 
 @pytest.mark.parametrize(
-    ("answered", "failed", "failures", "told"),
+    ("answered", "failed", "failures", "availability"),
     [
         (10, None, 0, "01"),
         (60, None, 0, "01"),
         (61, None, 0, None),
-        (10, 5, 2, "01"),  # two in between are no failing yet
+        (10, 5, 2, "01"),  # two failures are too few
         (10, 5, 3, "02"),
         (5, 10, 3, "01"),  # it answered since
         (600, 5, 3, "02"),
@@ -24,19 +24,19 @@ NOW = 1_800_000_000.5
         (None, 5, 2, None),
         (None, None, 0, None),
         (-30, None, 0, "01"),  # clocks differ by seconds
-        (-600, None, 0, None),  # and a wrong one tells nothing
+        (-600, None, 0, None),  # a wrong clock is ignored
         (600, -600, 9, None),
     ],
 )
-def test_calls_tell_while_they_are_young(answered, failed, failures, told):
+def test_recent_calls_determine_the_availability(answered, failed, failures, availability):
     ago = [0 if seconds is None else 1_800_000_000 - seconds + (seconds > 0) for seconds in (answered, failed)]
-    assert by_pulse(Pulse(*ago, failures), NOW) == told
+    assert by_pulse(Pulse(*ago, failures), NOW) == availability
 
 
-def test_who_was_never_met_tells_nothing():
+def test_without_calls_the_availability_is_unknown():
     assert by_pulse(None, NOW) is None
 
 
-@pytest.mark.parametrize(("reached", "told"), [(True, "01"), (False, "02"), (None, "99")])
-def test_a_connection_tells_the_rest(reached, told):
-    assert by_probe(reached) == told
+@pytest.mark.parametrize(("reached", "availability"), [(True, "01"), (False, "02"), (None, "99")])
+def test_a_probe_determines_the_availability(reached, availability):
+    assert by_probe(reached) == availability

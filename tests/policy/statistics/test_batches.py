@@ -1,4 +1,4 @@
-"""Merging and cutting change no figure."""
+"""Merging and splitting batches changes no figure."""
 
 import itertools
 from collections import Counter
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.statistics import Batch, Line, Pulse
-from relay.policy.statistics.batches import after, merged, pieces
+from relay.policy.statistics.batches import combine_pulses, merge_batches, split_batches
 
 LINES = [Line("20261122", "00", f"ZBAA{at:06}", "ZOPA000001", "SVC1", "2", "BA01", "200_00000") for at in range(7)]
 COUNTS = st.dictionaries(st.sampled_from(LINES), st.integers(1, 1000))
@@ -20,8 +20,8 @@ def ids():
     return lambda: f"batch-{next(numbers)}"
 
 
-def felt(events):
-    """The pulse of events, one after the other: when, and whether it answered."""
+def pulse_of(events):
+    """Returns the pulse of events (moment, whether the institution answered)."""
     pulse = Pulse(0, 0, 0)
     for at, well in sorted(events, key=lambda event: event[0]):
         pulse = Pulse(at, pulse.failed_at, 0) if well else Pulse(pulse.answered_at, at, pulse.failures + 1)
@@ -29,30 +29,32 @@ def felt(events):
 
 
 @given(st.lists(COUNTS), st.integers(1, 9))
-def test_whatever_is_merged_and_cut_adds_up_to_the_same(parts, most):
-    counts, _ = merged(Batch(str(at), part) for at, part in enumerate(parts))
-    cut = list(pieces(counts, {}, most, ids()))
+def test_merged_and_split_batches_add_up_to_the_same(parts, most):
+    counts, _ = merge_batches(Batch(str(at), part) for at, part in enumerate(parts))
+    cut = list(split_batches(counts, {}, most, ids()))
     assert all(1 <= len(batch.counts) <= most for batch in cut)
     assert len({batch.batch_id for batch in cut}) == len(cut)
     assert sum((Counter(batch.counts) for batch in cut), Counter()) == sum(map(Counter, parts), Counter())
 
 
 @given(EVENTS, EVENTS)
-def test_two_pulses_are_one_as_if_nothing_had_been_cut(first, second):
+def test_combined_pulses_equal_the_pulse_of_all_events(first, second):
     later = [(at + 100, well) for at, well in second]
-    joined = felt(later) if not first else after(felt(first), felt(later)) if later else felt(first)
-    assert joined == felt([*first, *later])
+    joined = (
+        pulse_of(later) if not first else combine_pulses(pulse_of(first), pulse_of(later)) if later else pulse_of(first)
+    )
+    assert joined == pulse_of([*first, *later])
 
 
-def test_the_first_piece_has_the_pulses_and_the_others_none():
+def test_the_first_part_has_the_pulses():
     beat = {"ZBAA000001": Pulse(1, 0, 0)}
-    assert [batch.pulses for batch in pieces(dict.fromkeys(LINES, 1), beat, 3, ids())] == [beat, {}, {}]
+    assert [batch.pulses for batch in split_batches(dict.fromkeys(LINES, 1), beat, 3, ids())] == [beat, {}, {}]
 
 
 @pytest.mark.parametrize(("counts", "pulses", "count"), [({}, {}, 0), ({}, {"a": Pulse(1, 0, 0)}, 1)])
-def test_nothing_makes_no_batch(counts, pulses, count):
-    assert len(list(pieces(counts, pulses, 3, ids()))) == count
+def test_without_counts_and_pulses_there_is_no_batch(counts, pulses, count):
+    assert len(list(split_batches(counts, pulses, 3, ids()))) == count
 
 
-def test_a_first_pulse_stands_as_it_is():
-    assert after(None, Pulse(0, 5, 2)) == Pulse(0, 5, 2)
+def test_a_first_pulse_stays_as_it_is():
+    assert combine_pulses(None, Pulse(0, 5, 2)) == Pulse(0, 5, 2)

@@ -1,4 +1,4 @@
-"""Every exchange has one line or none; every moment one day and one slot."""
+"""An exchange has one line or none; a moment has one day and one slot."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from relay.domain.exchange import Exchange
 from relay.domain.party import Operator, Service
 from relay.domain.statistics import SLOTS, Line
 from relay.policy.call.access import Caller, Callers
-from relay.policy.statistics.counting import Counting, answered, day_of, ended_at, only_services
+from relay.policy.statistics.counting import Counting, day_of, ended_at, find_single_services, is_answered
 from relay.standard.catalogue import load_catalogue, load_oauth_errors, load_rsp_codes
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -31,18 +31,18 @@ GOOD = {
 
 
 def exchange(ended=MIDNIGHT, took=0.0, **changes):
-    made = Exchange(0.0, ended.timestamp() - took)
-    made.close(took)
+    exchange_ = Exchange(0.0, ended.timestamp() - took)
+    exchange_.close(took)
     for name, value in (GOOD | changes).items():
-        setattr(made, name, value)
-    return made
+        setattr(exchange_, name, value)
+    return exchange_
 
 
 def outcome(**answer):
     return COUNTING.line(exchange(**({"rsp_code": "", "api_code": "AU02"} | answer))).outcome
 
 
-def test_a_line_says_when_who_where_what_and_how():
+def test_a_line_has_time_parties_type_api_and_outcome():
     line = COUNTING.line(exchange(MIDNIGHT + timedelta(hours=9), api_type="scheduled"))
     assert line == Line("20261122", "00", "ZBAA000001", "ZOPA000001", "SVC1", "1", "BA01", "200_00000")
     assert line.success
@@ -61,28 +61,28 @@ def test_a_line_says_when_who_where_what_and_how():
         (timedelta(hours=24), "20261123", "01"),
     ],
 )
-def test_days_and_slots_change_at_midnight_nine_and_eighteen_in_korea_exactly(after_midnight, day, slot):
+def test_days_and_slots_change_at_exact_korean_hours(after_midnight, day, slot):
     assert COUNTING.line(exchange(MIDNIGHT + after_midnight))[:2] == (day, slot)
 
 
-def test_the_moment_the_answer_ended_counts_and_not_that_of_the_request():
+def test_the_end_of_the_response_determines_the_slot():
     assert COUNTING.line(exchange(MIDNIGHT + timedelta(hours=18, seconds=1), took=2.0)).tm_slot == "01"
 
 
 @given(st.datetimes(datetime(2026, 1, 1), datetime(2029, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - as UTC
-def test_every_moment_falls_into_one_day_and_slot_as_the_clocks_in_seoul_say(moment):
+def test_every_moment_has_the_day_and_slot_of_seouls_clock(moment):
     line, korean = COUNTING.line(exchange(moment)), moment.astimezone(SEOUL)
     assert line.stat_date == day_of(exchange(moment)) == f"{korean:%Y%m%d}"
     assert line.tm_slot == ("00" if 9 <= korean.hour < 18 else "01")
 
 
-def test_every_hour_of_a_year_is_in_one_slot_and_nine_of_each_day_in_the_first():
-    found = {}
+def test_nine_hours_of_each_day_are_in_the_first_slot():
+    slots_by_day = {}
     for hour in range(366 * 24):
         line = COUNTING.line(exchange(MIDNIGHT + timedelta(hours=hour)))
-        found.setdefault(line.stat_date, []).append(line.tm_slot)
-    assert len(found) == 366
-    assert {(slots.count(SLOTS[0]), slots.count(SLOTS[1])) for slots in found.values()} == {(9, 15)}
+        slots_by_day.setdefault(line.stat_date, []).append(line.tm_slot)
+    assert len(slots_by_day) == 366
+    assert {(slots.count(SLOTS[0]), slots.count(SLOTS[1])) for slots in slots_by_day.values()} == {(9, 15)}
 
 
 @pytest.mark.parametrize(
@@ -94,17 +94,17 @@ def test_only_scheduled_calls_are_scheduled(api_type, kind):
 
 
 @pytest.mark.parametrize("missing", ["provider", "operator", "api_code"])
-def test_without_institution_operator_or_api_there_is_no_line_and_it_is_missed(missing):
+def test_incomplete_exchanges_are_unattributed(missing):
     lost = exchange(**{missing: ""})
-    assert (COUNTING.line(lost), COUNTING.misses(lost)) == (None, True)
+    assert (COUNTING.line(lost), COUNTING.is_unattributed(lost)) == (None, True)
 
 
-def test_support_apis_have_no_line_and_nobody_misses_it():
+def test_support_apis_have_no_line():
     support = exchange(api_code="지원-102")
-    assert (COUNTING.line(support), COUNTING.misses(support)) == (None, False)
+    assert (COUNTING.line(support), COUNTING.is_unattributed(support)) == (None, False)
 
 
-def test_every_api_with_a_code_is_counted_auth_and_common_ones_too():
+def test_every_api_with_a_code_is_counted():
     assert {"AU01", "AU02", "AU11", "CM01", "CM02", "BA01"} <= COUNTING.api_codes
     assert len(COUNTING.api_codes) == 91 - 10
 
@@ -133,26 +133,26 @@ def test_every_api_with_a_code_is_counted_auth_and_common_ones_too():
         ({"status": 500, "rsp_code": "00000"}, "500_other"),
     ],
 )
-def test_an_outcome_is_the_status_and_what_the_operator_read(answer, named):
+def test_an_outcome_is_the_status_and_the_operators_code(answer, named):
     assert outcome(**answer) == named
 
 
-def test_what_a_provider_makes_up_never_makes_more_lines():
+def test_invented_codes_of_providers_add_no_lines():
     invented = {outcome(status=400, rsp_code=f"{number:05}") for number in range(20_000)}
     assert len(invented) <= len(load_rsp_codes()) + 1
 
 
-def test_success_is_said_by_two_codes_with_a_good_status_and_nothing_else():
-    said = {outcome(status=status, rsp_code=code) for status in (200, 400, 500) for code in load_rsp_codes()}
-    assert {one for one in said if Line(*[""] * 7, one).success} == {"200_00000", "200_00001"}
+def test_only_two_codes_with_a_good_status_are_success():
+    outcomes = {outcome(status=status, rsp_code=code) for status in (200, 400, 500) for code in load_rsp_codes()}
+    assert {outcome_ for outcome_ in outcomes if Line(*[""] * 7, outcome_).success} == {"200_00000", "200_00001"}
 
 
-def test_exchanges_hold_whole_seconds_of_their_end():
+def test_the_end_of_an_exchange_is_in_whole_seconds():
     assert ended_at(exchange(MIDNIGHT - timedelta(microseconds=1))) == MIDNIGHT.timestamp() - 1
 
 
 @pytest.mark.parametrize(
-    ("changes", "met"),
+    ("changes", "expected"),
     [
         ({}, True),
         ({"provider_status": 401}, True),
@@ -170,14 +170,14 @@ def test_exchanges_hold_whole_seconds_of_their_end():
         ({"provider_status": 200, "industry": ""}, None),  # the authority's answer
     ],
 )
-def test_how_an_institution_was_met(changes, met):
-    assert answered(exchange(**changes)) is met
+def test_whether_an_institution_answered(changes, expected):
+    assert is_answered(exchange(**changes)) is expected
 
 
-def test_an_operator_with_one_service_can_only_have_called_with_that():
+def test_an_operator_with_one_service_is_attributed_to_it():
     def caller(org_code, *clients):
         services = tuple(Service(client, "x", org_code) for client in clients)
         return Caller.of(Operator(org_code, "x", org_code, ("192.0.2.1",), services))
 
     callers = Callers.of([caller("ZOPA000001", "A"), caller("ZOPA000002", "B", "C"), caller("ZOPA000003")])
-    assert only_services(callers) == {"ZOPA000001": "A"}
+    assert find_single_services(callers) == {"ZOPA000001": "A"}

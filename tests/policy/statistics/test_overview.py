@@ -1,4 +1,4 @@
-"""Statistics for people."""
+"""Statistics for display."""
 
 import pytest
 
@@ -24,7 +24,7 @@ COUNTS = [
 ]
 
 
-def test_rows_stand_by_day_and_institution():
+def test_rows_are_sorted_by_day_and_institution():
     assert overview.days_and_providers(COUNTS) == [
         Row("20260701", "BANK", Calls(8, 16), Calls(2, 4), Calls(0, 64)),
         Row("20260701", "CARD", Calls(), Calls(32, 0), Calls()),
@@ -45,17 +45,17 @@ def test_rows_stand_by_day_and_institution():
         ("BA04", "500_50010", "rsp_code_3_500_50010"),
     ],
 )
-def test_an_outcome_has_the_name_of_the_addendum(api, outcome, name):
+def test_an_outcome_has_the_addendums_name(api, outcome, name):
     assert overview.code_name(line(api=api, outcome=outcome)) == name
     assert name in overview.CODE_NAMES
 
 
 def test_every_rsp_code_of_data_apis_is_counted_by_its_name():
-    known = {f"rsp_code_3_{one.http}_{one.code}" for one in load_rsp_codes().values() if one.code != "99999"}
+    known = {f"rsp_code_3_{code.http}_{code.code}" for code in load_rsp_codes().values() if code.code != "99999"}
     assert known == {name for name in overview.CODE_NAMES if name.startswith("rsp_code_3_")}
 
 
-def test_codes_stand_in_the_order_of_the_addendum_and_unknown_ones_last():
+def test_codes_are_in_the_addendums_order_and_unknown_ones_last():
     counts = [
         (line(api="AU04", outcome="200_99999"), 1),
         (line(outcome="500_50003"), 2),

@@ -1,4 +1,4 @@
-"""Records and ledger agree exactly, or every line on which they do not is named."""
+"""Records and ledger agree, or every differing line is listed."""
 
 import json
 import math
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from relay.domain.exchange import Exchange
 from relay.domain.statistics import Line
-from relay.infra.records.access_log import line as written
+from relay.infra.records.access_log import line as format_record
 from relay.policy.statistics.counting import Counting
-from relay.policy.statistics.reconcile import Difference, NoRecord, Recount, differences, exchange_of
+from relay.policy.statistics.reconcile import Difference, NoRecord, Recount, differences, parse_record
 from relay.standard.catalogue import load_catalogue, load_oauth_errors, load_rsp_codes
 
 ERRORS = {error.error for errors in load_oauth_errors().values() for error in errors}
@@ -32,7 +32,7 @@ RECORD = {
     "error": "",
     "reason": "",
 }
-LINE = COUNTING.line(exchange_of(json.dumps(RECORD)))
+LINE = COUNTING.line(parse_record(json.dumps(RECORD)))
 
 EDGES = st.sampled_from([MIDNIGHT + hours * 3600 for hours in (0, 9, 18, 24)])
 MOMENTS = st.builds(lambda edge, off: edge + off, EDGES, st.floats(-0.002, 0.002) | st.floats(-40_000, 40_000))
@@ -41,21 +41,33 @@ MOMENTS = st.builds(lambda edge, off: edge + off, EDGES, st.floats(-0.002, 0.002
 @st.composite
 def exchanges(draw):
     took = draw(st.floats(0, 15))
-    made = Exchange(1000.0, draw(MOMENTS) - took)
-    made.close(1000.0 + took)
-    made.operator, made.provider = draw(st.sampled_from(["ZOPA000001", ""])), draw(st.sampled_from(["ZBAA000001", ""]))
-    made.api_code, made.client_id = draw(st.sampled_from(["BA01", "AU02", ""])), draw(st.sampled_from(["S", ""]))
-    made.status, made.rsp_code = draw(st.sampled_from([200, 302, 400, 500])), draw(st.sampled_from(["", "00000", "1"]))
-    made.error, made.reason = draw(st.sampled_from(["", "invalid_grant"])), draw(st.sampled_from(["", "operator_gone"]))
-    made.api_type = draw(st.sampled_from(["", "scheduled", "user-search"]))
-    return made
+    exchange = Exchange(1000.0, draw(MOMENTS) - took)
+    exchange.close(1000.0 + took)
+    exchange.operator, exchange.provider = (
+        draw(st.sampled_from(["ZOPA000001", ""])),
+        draw(st.sampled_from(["ZBAA000001", ""])),
+    )
+    exchange.api_code, exchange.client_id = (
+        draw(st.sampled_from(["BA01", "AU02", ""])),
+        draw(st.sampled_from(["S", ""])),
+    )
+    exchange.status, exchange.rsp_code = (
+        draw(st.sampled_from([200, 302, 400, 500])),
+        draw(st.sampled_from(["", "00000", "1"])),
+    )
+    exchange.error, exchange.reason = (
+        draw(st.sampled_from(["", "invalid_grant"])),
+        draw(st.sampled_from(["", "operator_gone"])),
+    )
+    exchange.api_type = draw(st.sampled_from(["", "scheduled", "user-search"]))
+    return exchange
 
 
 @settings(max_examples=40)
 @given(st.lists(exchanges(), max_size=30), st.randoms())
-def test_records_add_up_to_what_was_counted_in_any_order_and_at_any_edge(ended, shuffler):
-    counted = Counter(line for one in ended if (line := COUNTING.line(one)) and line.stat_date == "20261122")
-    records = [written(one) for one in ended]
+def test_records_add_up_to_the_counts_in_any_order(ended, shuffler):
+    counted = Counter(line for exchange in ended if (line := COUNTING.line(exchange)) and line.stat_date == "20261122")
+    records = [format_record(exchange) for exchange in ended]
     shuffler.shuffle(records)
     recount = Recount("20261122")
     recount.read(records, COUNTING)
@@ -70,7 +82,7 @@ def test_a_record_that_stands_for_a_flood_counts_as_many():
     assert (recount.counts, recount.unattributed) == ({LINE: 8}, 3)
 
 
-def test_records_may_come_from_many_files_and_of_many_days():
+def test_records_may_come_from_many_files_and_days():
     recount = Recount("20261122")
     texts = [json.dumps(RECORD | {"ended": MIDNIGHT + hours * 3600}) for hours in (-1, 0, 1, 23, 24)]
     for text in texts:
@@ -78,7 +90,7 @@ def test_records_may_come_from_many_files_and_of_many_days():
     assert (sum(recount.counts.values()), recount.unreadable, recount.unattributed) == (3, 0, 0)
 
 
-def test_exchanges_of_the_day_without_a_line_are_told_but_for_support_apis():
+def test_unattributed_exchanges_are_counted_without_support_apis():
     records = [RECORD | {"operator": ""}, RECORD | {"operator": "", "ended": MIDNIGHT - 1}]
     records += [RECORD | {"api_code": "지원-102"}, RECORD | {"api_code": ""}]
     recount = Recount("20261122")
@@ -97,19 +109,19 @@ def test_exchanges_of_the_day_without_a_line_are_told_but_for_support_apis():
         *(json.dumps({key: RECORD[key] for key in RECORD if key != name}) for name in RECORD),
     ],
 )
-def test_what_is_no_record_is_counted_as_such_and_nothing_else(text):
+def test_an_invalid_record_is_counted_as_unreadable(text):
     recount = Recount("20261122")
     recount.read([text, json.dumps(RECORD)], COUNTING)
     assert (recount.counts, recount.unreadable) == ({LINE: 1}, 1)
 
 
-def test_no_record_is_said_by_an_error_that_repeats_nothing_of_it():
+def test_the_error_of_an_invalid_record_shows_no_content():
     with pytest.raises(NoRecord) as error:
-        exchange_of('{"secret"')
+        parse_record('{"secret"')
     assert str(error.value) == ""
 
 
-def test_every_difference_is_named_in_order():
+def test_differences_are_listed_in_order():
     lines = [LINE._replace(provider=f"ZBAA{at:06}") for at in range(4)]
     ledger = [(lines[3], 1), (lines[0], 5), (lines[1], 2)]
     records = {lines[0]: 5, lines[1]: 3, lines[2]: 1}
@@ -121,8 +133,8 @@ def test_every_difference_is_named_in_order():
 
 
 @given(st.dictionaries(st.integers(0, 9), st.integers(1, 3)), st.dictionaries(st.integers(0, 9), st.integers(1, 3)))
-def test_differences_are_empty_for_equals_and_only_for_them(one, other):
+def test_differences_are_empty_only_for_equal_counts(first, second):
     def lines(counts):
         return {Line("20261122", "00", str(at), "", "", "", "", ""): count for at, count in counts.items()}
 
-    assert (list(differences(lines(one).items(), lines(other))) == []) is (one == other)
+    assert (list(differences(lines(first).items(), lines(second))) == []) is (first == second)

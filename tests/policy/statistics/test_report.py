@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from relay.domain.statistics import ConsentCount, Line
 from relay.policy.answer.conformance import faults_of
-from relay.policy.statistics.report import TYPES, content_of, is_sent, provider_report
+from relay.policy.statistics.report import TYPES, is_sent, provider_report, serialize_report
 from relay.policy.statistics.weeks import days_of
 from relay.standard.catalogue import load_catalogue
 
@@ -18,14 +18,14 @@ DAYS = days_of(WEEK)
 BANK, CARD = "A1AAAA0000", "A2AAAA0000"
 API = load_catalogue().apis["지원-005"]
 REQUEST = replace(API, response=API.request)
-"""지원-005 with its request in the place where answers are held against the standard."""
+"""지원-005 with its request as the response, because responses are validated."""
 
 
 CALL = Line(DAYS[0], "00", BANK, "OPAAAA0000", "client1", "2", "BA01", "200_00000")
 
 
 def line(**changed):
-    """A call of one service, changed where a test says so."""
+    """Returns a line of one service with changed fields."""
     return CALL._replace(**changed)
 
 
@@ -43,7 +43,7 @@ def slots_of(report):
     ]
 
 
-def test_a_week_of_nothing_has_seven_days_without_services():
+def test_a_week_without_calls_has_seven_empty_days():
     assert provider_report(WEEK, BANK, "1", [], []) == {
         "org_code": BANK,
         "type": "1",
@@ -89,12 +89,12 @@ def test_a_call_makes_a_service_an_api_and_both_slots():
         ("400_invalid_grant", "0", "5"),
     ],
 )
-def test_00000_and_00001_are_success_and_everything_else_failure(outcome, successes, failures):
+def test_only_00000_and_00001_are_success(outcome, successes, failures):
     report = provider_report(WEEK, BANK, "2", [(line(outcome=outcome), 5)], [])
     assert slots_of(report) == [("BA01", "00", successes, failures), ("BA01", "01", "0", "0")]
 
 
-def test_a_consent_without_calls_makes_a_service_in_type_2_alone():
+def test_a_consent_without_calls_makes_a_service_in_type_2():
     consents = [ConsentCount(DAYS[6], BANK, "OPAAAA0000", "client1", 1, 0, 7)]
     assert service_of(provider_report(WEEK, BANK, "2", [], consents), day=6) == {
         "org_code": "OPAAAA0000",
@@ -108,7 +108,7 @@ def test_a_consent_without_calls_makes_a_service_in_type_2_alone():
     assert provider_report(WEEK, BANK, "1", [], consents) == provider_report(WEEK, BANK, "1", [], [])
 
 
-def test_scheduled_calls_tell_no_consents():
+def test_scheduled_reports_have_no_consents():
     consents = [ConsentCount(DAYS[0], BANK, "OPAAAA0000", "client1", 1, 1, 1)]
     report = provider_report(WEEK, BANK, "1", [(line(type="1"), 1)], consents)
     assert service_of(report).keys() == {"org_code", "client_id", "api_type_cnt", "api_type_list"}
@@ -126,7 +126,7 @@ def test_scheduled_calls_tell_no_consents():
         line(api_code=""),
     ],
 )
-def test_what_is_not_of_this_message_is_not_in_it(other):
+def test_other_lines_are_not_in_the_report(other):
     assert provider_report(WEEK, BANK, "2", [(other, 1)], []) == provider_report(WEEK, BANK, "2", [], [])
 
 
@@ -138,26 +138,30 @@ def test_what_is_not_of_this_message_is_not_in_it(other):
         ConsentCount(DAYS[0], BANK, "OPAAAA0000", "client1", 0, 0, 0),
     ],
 )
-def test_consents_not_of_this_message_are_not_in_it(other):
+def test_other_consents_are_not_in_the_report(other):
     assert provider_report(WEEK, BANK, "2", [], [other]) == provider_report(WEEK, BANK, "2", [], [])
 
 
-def test_services_stand_in_the_order_of_operator_and_client_and_apis_by_code():
-    found = [("OPB", "c1", "BA02"), ("OPA", "c2", "BA02"), ("OPA", "c1", "CM01"), ("OPA", "c2", "AU11")]
-    lines = [(line(operator=who, client_id=client, api_code=api), 1) for who, client, api in found]
+def test_services_and_apis_are_sorted():
+    calls = [("OPB", "c1", "BA02"), ("OPA", "c2", "BA02"), ("OPA", "c1", "CM01"), ("OPA", "c2", "AU11")]
+    lines = [(line(operator=operator, client_id=client, api_code=api), 1) for operator, client, api in calls]
     report = provider_report(WEEK, BANK, "2", lines, [])
     services = report["stat_date_list"][0]["mydata_svc_list"]
-    assert [(one["org_code"], one["client_id"]) for one in services] == [("OPA", "c1"), ("OPA", "c2"), ("OPB", "c1")]
+    assert [(service["org_code"], service["client_id"]) for service in services] == [
+        ("OPA", "c1"),
+        ("OPA", "c2"),
+        ("OPB", "c1"),
+    ]
     assert [api["api_type"] for api in services[1]["api_type_list"]] == ["AU11", "BA02"]
 
 
-def test_a_report_is_of_a_sunday():
+def test_a_report_needs_a_sunday():
     with pytest.raises(ValueError, match="a Sunday"):
         provider_report("20260706", BANK, "2", [], [])
 
 
-def test_a_line_that_names_no_service_is_not_sent():
-    assert [is_sent(one) for one in (line(), line(client_id=""), line(operator=""), line(api_code=""))] == [
+def test_a_line_without_a_service_is_not_sent():
+    assert [is_sent(line_) for line_ in (line(), line(client_id=""), line(operator=""), line(api_code=""))] == [
         True,
         False,
         False,
@@ -188,26 +192,26 @@ COUNTS = st.dictionaries(LINES, st.integers(1, 9_999_999_999), max_size=30)
 
 
 @settings(max_examples=25)
-@given(COUNTS, st.lists(CONSENTS, max_size=5, unique_by=lambda one: (one.stat_date, one.client_id)), st.randoms())
-def test_any_report_is_true_to_the_standard_and_the_same_figures_make_the_same_bytes(counts, consents, chance):
+@given(COUNTS, st.lists(CONSENTS, max_size=5, unique_by=lambda count: (count.stat_date, count.client_id)), st.randoms())
+def test_any_report_is_valid_and_equal_figures_make_equal_bytes(counts, consents, chance):
     for kind in TYPES:
         report = provider_report(WEEK, BANK, kind, counts.items(), consents)
         assert faults_of(REQUEST, report) == []
         lines = list(counts.items())
         chance.shuffle(lines)
-        content = content_of(provider_report(WEEK, BANK, kind, lines, reversed(consents)))
-        assert content == content_of(report)
+        content = serialize_report(provider_report(WEEK, BANK, kind, lines, reversed(consents)))
+        assert content == serialize_report(report)
         assert json.loads(content) == report
 
 
 @settings(max_examples=25)
 @given(COUNTS)
-def test_no_call_is_lost_and_none_is_counted_twice(counts):
+def test_every_call_is_counted_once(counts):
     for kind in TYPES:
         figures = slots_of(provider_report(WEEK, BANK, kind, counts.items(), []))
         sent = sum(int(success) + int(failure) for _, _, success, failure in figures)
         assert sent == sum(
             count
-            for one, count in counts.items()
-            if (one.provider, one.type) == (BANK, kind) and one.client_id and one.stat_date in DAYS
+            for line_, count in counts.items()
+            if (line_.provider, line_.type) == (BANK, kind) and line_.client_id and line_.stat_date in DAYS
         )

@@ -1,4 +1,4 @@
-"""Weeks: Sunday to Saturday in Korea, named by the Sunday after."""
+"""Weeks: Sunday to Saturday in Korea, named by the following Sunday."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from relay.policy.statistics import weeks
 
 
 def at(text):
-    """Epoch seconds of `YYYYMMDD hhmmss` in Korea."""
+    """Returns `YYYYMMDD hhmmss` in Korea in epoch seconds."""
     return datetime.strptime(text, "%Y%m%d %H%M%S").replace(tzinfo=KOREA).timestamp()
 
 
@@ -36,7 +36,7 @@ def test_the_leap_day_is_a_day_of_its_week():
 
 
 @pytest.mark.parametrize("week", ["20260704", "20260706", "", "2026070", "20260230", "2026-7-5", "٢٠٢٦٠٧٠٥"])
-def test_what_is_no_sunday_names_no_week(week):
+def test_only_a_sunday_names_a_week(week):
     assert not weeks.is_sunday(week)
     with pytest.raises(ValueError, match="a Sunday"):
         weeks.days_of(week)
@@ -60,22 +60,22 @@ def test_a_week_is_complete_when_its_saturday_is_over_in_korea(moment, week):
     assert weeks.weeks_back(week, at(moment)) == 0
 
 
-def test_a_moment_before_midnight_is_still_the_day_before():
+def test_a_moment_before_midnight_is_the_day_before():
     assert weeks.korean_day(at("20260705 000000") - 0.001) == "20260704"
     assert weeks.korean_day(at("20260705 000000")) == "20260705"
 
 
-def test_weeks_are_told_by_how_far_back_they_are():
+def test_weeks_are_counted_back_from_the_last_complete_one():
     now = at("20260706 040000")
     assert [weeks.weeks_back(week, now) for week in ("20260712", "20260705", "20260628", "20250706")] == [-1, 0, 1, 52]
 
 
-def test_nothing_counted_has_no_weeks():
+def test_without_counts_there_are_no_weeks():
     assert weeks.complete_weeks("", at("20260706 040000")) == ()
 
 
 @pytest.mark.parametrize(
-    ("first", "found"),
+    ("first", "expected"),
     [
         ("20260705", ()),  # counted in the running week only
         ("20260704", ("20260705",)),
@@ -83,14 +83,14 @@ def test_nothing_counted_has_no_weeks():
         ("20260627", ("20260628", "20260705")),
     ],
 )
-def test_weeks_are_complete_since_the_first_counted_day(first, found):
-    assert weeks.complete_weeks(first, at("20260706 040000")) == found
+def test_weeks_are_complete_since_the_first_day_with_counts(first, expected):
+    assert weeks.complete_weeks(first, at("20260706 040000")) == expected
 
 
-def test_at_most_fifty_three_weeks_are_looked_back_at():
-    found = weeks.complete_weeks("20200101", at("20260706 040000"))
-    assert len(found) == weeks.WEEKS_MOST
-    assert (found[0], found[-1]) == ("20250706", "20260705")
+def test_at_most_fifty_three_weeks_are_returned():
+    result = weeks.complete_weeks("20200101", at("20260706 040000"))
+    assert len(result) == weeks.WEEKS_MOST
+    assert (result[0], result[-1]) == ("20250706", "20260705")
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ class TestSync:
         premises.portal.misbehave("지원-002", "missing_serial")
         answer = await premises.relay("directory", "sync")
         assert answer.exit_code == 1
-        assert answer.stderr.startswith("지원-002 is not fit to be taken: 1 problem:\norg_list[")
+        assert answer.stderr.startswith("지원-002 is invalid: 1 problem:\norg_list[")
 
     async def test_too_much_at_once_is_held_and_the_way_on_is_told(self, premises):
         answer = await held(premises)

@@ -47,7 +47,7 @@ class TestList:
         await premises.relay("jobs", "run", "directory")
         answer = await premises.relay("jobs", "list")
         assert answer.exit_code == 1
-        assert "directory: 지원-002 is not fit to be taken: 1 problem: ... (all of it: --json)\n" in answer.stdout
+        assert "directory: 지원-002 is invalid: 1 problem: ... (all of it: --json)\n" in answer.stdout
         job = told(await premises.relay("jobs", "list", "--json"))["directory"]
         assert (job["failures"], job["told"].count("\n")) == (1, 1)
 
@@ -62,7 +62,7 @@ class TestList:
         assert (await premises.relay("jobs", "list")).stdout.startswith("nobody leads")
         assert json.loads((await premises.relay("jobs", "list", "--json")).stdout)["leader"]["leads"] is False
         answer = await premises.relay("jobs", "run", "retention")
-        assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "nothing is old enough to go\n", "")
+        assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "nothing to remove\n", "")
 
     async def test_what_somebody_waits_for_is_due_at_once(self, premises, ledger):
         await ledger.jobs.ask("directory", int(time.time()))
@@ -77,7 +77,7 @@ class TestList:
 class TestRun:
     async def test_a_job_runs_here_when_nobody_leads_and_leadership_is_given_back(self, premises, ledger):
         answer = await premises.relay("jobs", "run", "retention")
-        assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "nothing is old enough to go\n", "")
+        assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "nothing to remove\n", "")
         assert (await ledger.jobs.leader()).until <= time.time()
 
     async def test_machines_are_told_how_it_stands(self, premises):
@@ -113,7 +113,7 @@ class TestRun:
     async def test_a_leader_that_was_killed_is_not_waited_for_longer_than_its_term(self, premises, ledger):
         await ledger.jobs.lead("gone", 2, int(time.time()))
         answer = await premises.relay("jobs", "run", "retention")
-        assert (answer.exit_code, answer.stdout) == (0, "nothing is old enough to go\n")
+        assert (answer.exit_code, answer.stdout) == (0, "nothing to remove\n")
         assert answer.stderr == "gone leads and is asked to run retention\n"
         assert (await ledger.jobs.jobs())["retention"].failures == 0
 

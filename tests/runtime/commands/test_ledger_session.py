@@ -70,7 +70,7 @@ def test_redis_that_is_no_url_is_told_without_what_stands_there(spoilt):
 async def test_a_job_is_led_by_redis_where_there_is_one(premises, ledger, redis_server):
     premises.put(jobs={"redis": redis_server.url})
     state = await job_run(load(premises.path, {}), ledger, "retention")
-    assert (state.failures, state.told) == (0, "nothing is old enough to go")
+    assert (state.failures, state.told) == (0, "nothing to remove")
 
 
 async def test_who_asks_waits_for_a_run_that_began_after_it_asked(premises, ledger):

@@ -154,7 +154,7 @@ class TestSend:
         premises.portal.misbehave("지원-005", "error_500", times=100)
         answer = await premises.relay("stats", "send", "--org-code", BANK)
         assert answer.exit_code == 1
-        assert "the portal is away (지원-005: " in answer.stderr
+        assert "the portal is unavailable (지원-005: " in answer.stderr
         assert "asked again" in answer.stdout
         answer = await premises.relay("stats", "send", "--org-code", BANK, "--json")
         assert (answer.exit_code, json.loads(answer.stdout)["failed"]) == (1, True)

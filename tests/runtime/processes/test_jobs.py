@@ -40,7 +40,7 @@ async def test_it_leads_does_what_is_due_and_gives_leadership_back_at_once(premi
     async with jobs_process() as working:
         leader = await ledger.jobs.leader()
         assert leader.until > time.time()
-        await working.until(lambda: "job retention: nothing is old enough to go" in caplog.text)
+        await working.until(lambda: "job retention: nothing to remove" in caplog.text)
         await working.until(lambda: "job statistics: " in caplog.text)
     after = await ledger.jobs.leader()
     assert (after.fence, after.until <= time.time()) == (leader.fence, True)
@@ -60,7 +60,7 @@ async def test_a_registry_never_heard_is_asked_for_at_the_start(new_premises):
 async def test_without_a_portal_it_tidies_the_ledger_alone(premises, jobs_process, ledger, caplog):
     premises.without_portal()
     async with jobs_process() as working:
-        await working.until(lambda: "job retention: nothing is old enough to go" in caplog.text)
+        await working.until(lambda: "job retention: nothing to remove" in caplog.text)
     assert "jobs ready: retention\n" in caplog.text
     assert list(premises.portal.received) == []
 
