@@ -8,7 +8,7 @@ from relay.domain.authorization.token import Claims
 from relay.domain.exchange import Exchange
 from relay.domain.fault import Fault
 
-Compose = Callable[[int], bytes]
+RequestWriter = Callable[[int], bytes]
 """Writes a request for one of a provider's places (its `base_urls`, by their index): each has its own path and Host."""
 
 
@@ -42,7 +42,7 @@ class Grants(Protocol):
         """Ask the ledger. Afterwards `of` knows, and be it that the ledger cannot be reached. Never raises."""
 
 
-class Counters(Protocol):
+class QuotaCounters(Protocol):
     """Who counts how much was taken."""
 
     def take(self, operator: str, provider: str, now: float) -> None:
@@ -56,29 +56,29 @@ class Recorder(Protocol):
         """Take a closed exchange."""
 
 
-class Receiver(Protocol):
+class ResponseReceiver(Protocol):
     """Who takes a provider's answer: `answered` whole, or `begun`, `more`, `ended`; or `failed`. Once, in order."""
 
-    def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
+    def response_received(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
         """Take a whole answer: status, headers by lower-case name, body as it came (its coding untouched).
 
         False when it cannot be one; then the connection it came over is not trusted any more.
         """
 
-    def begun(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
+    def head_received(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
         """The head of a large answer with what has come of its body; `length` None when it is not known."""
 
-    def more(self, body: bytes) -> None:
+    def body_received(self, body: bytes) -> None:
         """A further part of the body."""
 
-    def ended(self) -> None:
+    def response_ended(self) -> None:
         """The body is complete."""
 
-    def failed(self, fault: Fault, detail: str) -> None:
+    def request_failed(self, fault: Fault, detail: str) -> None:
         """There is no answer, or no end of it; `detail` says why in a word, for the record."""
 
 
-class Flight(Protocol):
+class UpstreamRequest(Protocol):
     """A request on its way to a provider and its answer on its way back."""
 
     @property
@@ -106,7 +106,7 @@ class Flight(Protocol):
 class Upstream(Protocol):
     """One provider as the gateway sees it."""
 
-    def send(self, request: Compose, receiver: Receiver, operator: str) -> Flight:
+    def send(self, write_request: RequestWriter, receiver: ResponseReceiver, operator: str) -> UpstreamRequest:
         """Send what `request` writes. Raises Refusal (provider_busy) when the provider has enough to do.
 
         Raises operator_share when this operator has its share of what the provider can do.
@@ -116,7 +116,9 @@ class Upstream(Protocol):
 class AuthorityUpstream(Protocol):
     """The authority as the gateway sees it."""
 
-    def send(self, request: Compose, receiver: Receiver, operator: str, kind: str) -> Flight:
+    def send(
+        self, write_request: RequestWriter, receiver: ResponseReceiver, operator: str, kind: str
+    ) -> UpstreamRequest:
         """Send what `request` writes in the operator's turn. Raises Refusal provider_busy.
 
         `kind` is the kind of call; operators and kinds share what the authority can do at once.

@@ -15,7 +15,7 @@ from relay.policy.call.plan import Plan
 _EXCESS: Final = FAULTS["connections_exceeded"]
 
 
-class Said(NamedTuple):
+class RefusedCall(NamedTuple):
     """What was said in a refused call: path, query and body (or all that came), Authorization and x-api-type."""
 
     path: bytes
@@ -24,7 +24,7 @@ class Said(NamedTuple):
     api_type: bytes | None = None
 
 
-def complete(plan: Plan, welcome: Welcome, keyring: Keyring, card: Card, said: Said, exchange: Exchange) -> None:
+def complete(plan: Plan, welcome: Welcome, keyring: Keyring, card: Card, said: RefusedCall, exchange: Exchange) -> None:
     """Note of a refused call what it names: its type, API, institution and service. Nothing of it decides anything.
 
     A caller without a certificate of ours counts for nobody, and is not looked at. A connection beyond the limit of its

@@ -37,13 +37,13 @@ class AuthorityForwarding(Forwarding):
         super().__init__(*told)
         self._revoke = revoke
 
-    def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
+    def response_received(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
         """Pass a whole answer on, after the tokens that it revoked."""
         self._revoke(oauth_envelope.revoked(headers))
-        return super().answered(status, headers, body)
+        return super().response_received(status, headers, body)
 
 
-class Road:
+class AuthorityForwarder:
     """Hands calls over to the authority, with who calls. `close` closes an exchange that has its answer."""
 
     def __init__(
@@ -91,10 +91,10 @@ class Road:
         forwarding = AuthorityForwarding(judges.grants.revoke, *told)
         try:
             caller = operators[0] if operators else ""
-            judges.at_authority.take(caller, AUTHORITY, exchange.started)
+            judges.authority_quotas.take(caller, AUTHORITY, exchange.started)
             exchange.asked = self._clock()
             kind = oauth_envelope.kind_of(head.path, body)
-            forwarding.take_off(self._authority.send(request, forwarding, caller, kind))
+            forwarding.attach(self._authority.send(request, forwarding, caller, kind))
         except Refusal as refusal:
             raise Refusal(oauth_envelope.ours(refusal.fault), retry_after=refusal.retry_after) from refusal
 

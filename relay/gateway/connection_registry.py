@@ -51,7 +51,7 @@ class Welcome:
         self.rejected: Counter[str] = Counter()
         self._unsaid = 0
 
-    def greet(self, connection: ServerConnection) -> None:
+    def add(self, connection: ServerConnection) -> None:
         """Make out the peer's card. A connection too many counts nowhere; a call that comes at once is told so."""
         peer = self._identify(connection)
         whose = peer.serial or peer.address
@@ -59,13 +59,13 @@ class Welcome:
         excess = self._each[whose] >= self._most_each or self._seats >= self._most
         connection.card = Card(peer, excess)
         if excess:
-            connection.take_one_call(_EXCESS_S)
+            connection.limit_to_one_call(_EXCESS_S)
             self.turned_away(peer.address, "connections_exceeded")
             return
         self._each[whose] += 1
         self._seats += 1
 
-    def part(self, connection: ServerConnection) -> None:
+    def remove(self, connection: ServerConnection) -> None:
         """Forget a connection."""
         self.connections.discard(connection)
         if connection.card.excess:
@@ -100,7 +100,7 @@ class Welcome:
             except Refusal:
                 connection.close_when_idle()
 
-    def complain(self, connection: ServerConnection, wrong: str, now: float) -> None:
+    def log_malformed(self, connection: ServerConnection, wrong: str, now: float) -> None:
         """Log what a peer does wrong on the wire."""
         peer = connection.card.peer
         self._say(now, "no request from %s (serial %s): %s", peer.address, peer.serial or "-", wrong)

@@ -5,7 +5,7 @@ from typing import Final
 
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Fault, Refusal
-from relay.domain.ports import Flight
+from relay.domain.ports import UpstreamRequest
 from relay.gateway.dialect import DATA, Dialect
 from relay.gateway.judge import is_usual
 from relay.policy.answer.code import (
@@ -74,7 +74,7 @@ class Forwarding:
         self._dialect = dialect
         self._strict = strict
         self.call: tuple[Rules, RequestHead, bytes] | None = None
-        self._flight: Flight | None = None
+        self._flight: UpstreamRequest | None = None
         self._paused = False
         self._done = False
 
@@ -83,7 +83,7 @@ class Forwarding:
         """Whether the exchange is closed."""
         return self._done
 
-    def take_off(self, flight: Flight) -> None:
+    def attach(self, flight: UpstreamRequest) -> None:
         """Hold the flight, unless it has landed already; from now on the operator's fate is the flight's."""
         if not self._done:
             self._flight = flight
@@ -103,7 +103,7 @@ class Forwarding:
             return False
         return True
 
-    def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
+    def response_received(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
         """Pass a whole answer on in one write."""
         exchange, connection = self._exchange, self._connection
         if self._dialect is DATA and is_plain_success(status, headers, body, self._tran_id):
@@ -116,8 +116,8 @@ class Forwarding:
             return False
         exchange.provider_ended = self._clock()
         exchange.bytes_out = len(body)
-        head = self._dialect.answer_head(status, self._tran_id, headers, len(body), close=connection.closing)
-        connection.answer(head + body)
+        head = self._dialect.answer_head(status, self._tran_id, headers, len(body), close=connection.will_close)
+        connection.send_response(head + body)
         self._end()
         return True
 
@@ -126,14 +126,14 @@ class Forwarding:
         if not self.takes(status, headers):
             return False
         if not is_complete(headers, body):
-            self.failed(FAULTS["provider_reset"], "json")
+            self.request_failed(FAULTS["provider_reset"], "json")
             return False
         if self._dialect is DATA and not is_json(headers, body):
-            self.failed(self._fault_of(status), "json")
+            self.request_failed(self._fault_of(status), "json")
             return False
         return True
 
-    def begun(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
+    def head_received(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
         """Pass the begin of a large answer on."""
         self._headers: Mapping[bytes, bytes] = headers
         self._end_of_body: AnswerEnd | None = None
@@ -151,9 +151,9 @@ class Forwarding:
         self._exchange.reason = "" if self._lacks_code else self._exchange.reason
         self._chunked = length is None
         self._connection.write(
-            self._dialect.answer_head(status, self._tran_id, headers, length, close=self._connection.closing)
+            self._dialect.answer_head(status, self._tran_id, headers, length, close=self._connection.will_close)
         )
-        self.more(body)
+        self.body_received(body)
 
     def _note(self, headers: Mapping[bytes, bytes], body: bytes) -> None:
         """Note what the answer says for the record, and whose fault a refusal without rsp_code is."""
@@ -170,7 +170,7 @@ class Forwarding:
         unusual = status in _REFUSALS and not self._is_usual()
         return FAULTS["request_unusual" if unusual else "provider_broken"]
 
-    def more(self, body: bytes) -> None:
+    def body_received(self, body: bytes) -> None:
         """Pass a part on. Nothing is no part: written as a chunk it would be the last one (RFC 9112 7.1)."""
         if not body:
             return
@@ -182,14 +182,14 @@ class Forwarding:
             body = b"%x\r\n%b\r\n" % (len(body), body)
         self._connection.write(body)
 
-    def ended(self) -> None:
+    def response_ended(self) -> None:
         """Pass the end on, if it is the end of the answer and not of its connection alone."""
         if self._end_of_body is not None and not self._end_of_body.is_whole:
-            self.failed(FAULTS["provider_reset"], "json")
+            self.request_failed(FAULTS["provider_reset"], "json")
             return
         if self._dialect is DATA:
             if not ends_as_json(self._headers, self._tail):
-                self.failed(FAULTS["provider_broken"], "json")
+                self.request_failed(FAULTS["provider_broken"], "json")
                 return
             if self._lacks_code:
                 self._note(self._headers, self._tail)
@@ -199,7 +199,7 @@ class Forwarding:
         self._connection.finish()
         self._end()
 
-    def failed(self, fault: Fault, detail: str = "") -> None:
+    def request_failed(self, fault: Fault, detail: str = "") -> None:
         """Tell the operator, or cut the answer that was begun: half of one must never look whole."""
         exchange, connection, fault = self._exchange, self._connection, self._dialect.fault(fault)
         if self._done:
@@ -213,13 +213,13 @@ class Forwarding:
         else:
             exchange.reason, exchange.rsp_code = fault.name, fault.rsp_code
             exchange.status, exchange.error = self._dialect.status(fault), self._dialect.error(fault)
-            connection.answer(self._dialect.refusal(Refusal(fault), self._tran_id, close=connection.closing))
+            connection.send_response(self._dialect.refusal(Refusal(fault), self._tran_id, close=connection.will_close))
         self._end()
 
     def give_up(self, fault: Fault, detail: str) -> None:
         """Free the provider, whose answer is of no use, and tell the operator."""
         self._leave()
-        self.failed(fault, detail)
+        self.request_failed(fault, detail)
 
     def unreadable(self, status: int, detail: str) -> None:
         """Take an answer with this status for none: it had to be read and could not be."""
@@ -240,7 +240,7 @@ class Forwarding:
         if self._flight is not None:
             self._flight.resume()
 
-    def gone(self) -> None:
+    def peer_disconnected(self) -> None:
         """Free the provider and record that nobody was left to answer to."""
         exchange = self._exchange
         if not self._done:

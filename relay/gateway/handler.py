@@ -9,14 +9,14 @@ from relay.domain.authorization.grant import Grant, NotYet
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
 from relay.domain.ports import AuthorityUpstream, Recorder, Upstream
-from relay.gateway.attribution import Said, complete
-from relay.gateway.authority_forwarder import Road, dialect_of
+from relay.gateway.attribution import RefusedCall, complete
+from relay.gateway.authority_forwarder import AuthorityForwarder, dialect_of
 from relay.gateway.body_filters import BodyFilters
 from relay.gateway.connection_registry import Card, Welcome
 from relay.gateway.dialect import DATA, OAUTH, Dialect
 from relay.gateway.forwarding import Forwarding
 from relay.gateway.judge import Judges, judge
-from relay.gateway.waiting import Waiting, Waits
+from relay.gateway.waiting import PendingCall, PendingCalls
 from relay.gateway.withholding import Withholding
 from relay.policy.call import envelope, oauth_envelope
 from relay.policy.call.access import UNRECOGNISED
@@ -68,8 +68,8 @@ class Gateway:
         clock: Callable[[], float],
     ) -> None:
         self.swap(plan, upstreams, judges)
-        self._road = Road(authority, welcome, clock, self._close)
-        self._waits = Waits()
+        self._authority_forwarder = AuthorityForwarder(authority, welcome, clock, self._close)
+        self._waits = PendingCalls()
         self._filters = BodyFilters()
         self._record = recorder.record
         self._welcome = welcome
@@ -85,13 +85,13 @@ class Gateway:
 
     # the connection
 
-    def connected(self, connection: ServerConnection) -> None:
+    def connection_made(self, connection: ServerConnection) -> None:
         """Greet a connection: who it is, and whether there is room for it."""
-        self._welcome.greet(connection)
+        self._welcome.add(connection)
 
-    def disconnected(self, connection: ServerConnection, error: Exception | None) -> None:
+    def connection_lost(self, connection: ServerConnection, error: Exception | None) -> None:
         """Forget a connection; count and log one that was cut for a flood of TLS records."""
-        self._welcome.part(connection)
+        self._welcome.remove(connection)
         if isinstance(error, RecordsExceeded):
             self._welcome.log_flood(connection.card.peer, self._clock())
 
@@ -103,14 +103,14 @@ class Gateway:
         exchange.bytes_in = len(body)
         self.in_flight += 1
         if self.draining:
-            connection.closing = True
+            connection.will_close = True
         self._serve(connection, head, body, exchange)
 
     def _serve(self, connection: ServerConnection, head: RequestHead, body: bytes, exchange: Exchange) -> None:
         plan, card = self.plan, connection.card
         try:
             if head.path in plan.authority or head.path in plan.support:
-                self._road.send(plan, self._judges, connection, head, body, exchange)
+                self._authority_forwarder.send(plan, self._judges, connection, head, body, exchange)
                 return
             if card.plan is not plan:
                 self._welcome.recognise(plan, card)
@@ -126,7 +126,7 @@ class Gateway:
             self._wait(unknown.jti, connection, head, body, exchange)
         except Refusal as refusal:
             headers, text = head.headers, head.query + b"\n" + body
-            said = Said(head.path, text, headers.get(b"authorization"), headers.get(b"x-api-type"))
+            said = RefusedCall(head.path, text, headers.get(b"authorization"), headers.get(b"x-api-type"))
             self._complete(connection.card, said, exchange)
             self._refuse(connection, refusal, head.headers.get(b"x-api-tran-id"), exchange, dialect_of(plan, head.path))
         except Exception:  # a bug of ours must not take the other calls with it
@@ -142,26 +142,26 @@ class Gateway:
             exchange.waited = self._clock() - exchange.started
             self._serve(connection, head, body, exchange)
 
-        def gone() -> None:
+        def peer_disconnected() -> None:
             fault = FAULTS["operator_gone"]
             exchange.status, exchange.rsp_code, exchange.reason = fault.status, fault.rsp_code, fault.name
             self._close(exchange)
 
-        connection.source = waiting = Waiting(gone)
+        connection.source = waiting = PendingCall(peer_disconnected)
         self._waits.begin(self._judges.grants.fetch(jti), waiting, go_on)
 
-    def malformed(self, connection: ServerConnection, error: Malformed) -> None:
+    def protocol_error_received(self, connection: ServerConnection, error: Malformed) -> None:
         """Refuse what is no request; nothing of it reaches a provider."""
         exchange = Exchange(self._clock(), time.time())
         self.in_flight += 1
         exchange.operator = connection.card.operator
-        self._welcome.complain(connection, error.wrong, exchange.started)
+        self._welcome.log_malformed(connection, error.wrong, exchange.started)
         dialect = OAUTH if oauth_envelope.speaks_oauth(error.raw) else DATA
         method, path = envelope.asked_in(error.raw)
         refusal = Refusal(_MALFORMED[error.wrong], _limit_of(error))
         if error.wrong is Wrong.METHOD_NOT_ALLOWED:
             refusal = MethodNotAllowed(self.plan.method_of(path))
-        self._complete(connection.card, Said(path, error.raw, api_type=api_type_in(error.raw)), exchange)
+        self._complete(connection.card, RefusedCall(path, error.raw, api_type=api_type_in(error.raw)), exchange)
         self._refuse(connection, refusal, envelope.tran_id_in(error.raw), exchange, dialect, bodiless=method == b"HEAD")
 
     def _forward(
@@ -187,12 +187,12 @@ class Gateway:
         forwarding.call = (institution.rules[exchange.api_code], head, body)
         exchange.asked = self._clock()
         receiver = Withholding(forwarding, withheld, self._filters) if reads else forwarding
-        forwarding.take_off(upstream.send(request, receiver, exchange.operator))
+        forwarding.attach(upstream.send(request, receiver, exchange.operator))
 
     def _answer(self, connection: ServerConnection, body: bytes, exchange: Exchange) -> None:
         exchange.status, exchange.rsp_code, exchange.bytes_out = 200, "00000", len(body)
         tran_id = exchange.tran_id.encode()
-        connection.answer(envelope.answer_head(200, tran_id, {}, len(body), close=connection.closing) + body)
+        connection.send_response(envelope.answer_head(200, tran_id, {}, len(body), close=connection.will_close) + body)
         self._close(exchange)
 
     def _refuse(
@@ -209,7 +209,7 @@ class Gateway:
         wait = self._judges.refusals.take(connection.card, refusal.fault, now)
         if wait:
             self._welcome.log_refusals_exceeded(connection.card.peer, now)
-            connection.close_after_answer()
+            connection.close_after_response()
             refusal = Refusal(FAULTS["refusals_exceeded"], retry_after=wait)
         fault = refusal.fault
         exchange.tran_id = exchange.tran_id or envelope.known_tran_id(tran_id)
@@ -217,13 +217,13 @@ class Gateway:
         exchange.error = dialect.error(fault)
         if fault.rsp_code in UNRECOGNISED:
             exchange.detail = self.plan.callers.trace(connection.card.peer)
-        answer = dialect.refusal(refusal, envelope.echo(tran_id), close=connection.closing)
+        answer = dialect.refusal(refusal, envelope.echo(tran_id), close=connection.will_close)
         if bodiless:  # whoever asked by HEAD would take a body for the next answer (RFC 9110 9.3.2)
             answer = answer[: answer.index(HEAD_END) + len(HEAD_END)]
-        connection.answer(answer)
+        connection.send_response(answer)
         self._close(exchange)
 
-    def _complete(self, card: Card, said: Said, exchange: Exchange) -> None:
+    def _complete(self, card: Card, said: RefusedCall, exchange: Exchange) -> None:
         """Note whom a refused call counts for (core 5.1); support APIs count for nobody."""
         if said.path not in self.plan.support:
             complete(self.plan, self._welcome, self._judges.keyring, card, said, exchange)

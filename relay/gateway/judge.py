@@ -17,7 +17,7 @@ from relay.domain.authorization.token import Claims, Expired
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.ids import ApiType
-from relay.domain.ports import Counters, Grants, Keyring
+from relay.domain.ports import Grants, Keyring, QuotaCounters
 from relay.gateway.refusal_limits import RefusalLimits
 from relay.policy.call.access import Caller, check_provider, check_tran_id, owner_of
 from relay.policy.call.attribution import API_TYPES
@@ -45,8 +45,8 @@ class Judges:
 
     keyring: Keyring
     grants: Grants
-    counters: Counters
-    at_authority: Counters
+    quotas: QuotaCounters
+    authority_quotas: QuotaCounters
     refusals: RefusalLimits
 
 
@@ -108,7 +108,7 @@ def judge(
 
     if institution.maintenance is not None and in_maintenance(institution.maintenance, now):
         raise Refusal(FAULTS["provider_maintenance"])
-    judges.counters.take(caller.operator.org_code, institution.org_code, monotonic)
+    judges.quotas.take(caller.operator.org_code, institution.org_code, monotonic)
     return route, institution, grant
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 
-class Waiting:
+class PendingCall:
     """What the operator's connection holds meanwhile: an operator who leaves takes the call along."""
 
     __slots__ = ("_gone", "left")
@@ -19,26 +19,26 @@ class Waiting:
     def resume(self) -> None:
         """Nothing is sent yet."""
 
-    def gone(self) -> None:
+    def peer_disconnected(self) -> None:
         """Close the call; what comes from the ledger is kept for the next one."""
         self.left = True
         self._gone()
 
 
-class Waits:
+class PendingCalls:
     """The tasks of calls that wait, so that none is lost."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, fetched: Awaitable[None], waiting: Waiting, go_on: Callable[[], None]) -> None:
+    def begin(self, fetched: Awaitable[None], waiting: PendingCall, go_on: Callable[[], None]) -> None:
         """Go on once the ledger has spoken, unless the operator left."""
         task = asyncio.ensure_future(_after(fetched, waiting, go_on))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
-async def _after(fetched: Awaitable[None], waiting: Waiting, go_on: Callable[[], None]) -> None:
+async def _after(fetched: Awaitable[None], waiting: PendingCall, go_on: Callable[[], None]) -> None:
     await fetched
     if not waiting.left:
         go_on()

@@ -29,7 +29,7 @@ class Withholding:
         self._parts: list[bytes] = []
         self._size = 0
 
-    def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
+    def response_received(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
         """Pass a whole answer on, without the fields, whatever its status. One that cannot be read is none (50005)."""
         if not self._forwarding.takes(status, headers):
             return False
@@ -54,16 +54,16 @@ class Withholding:
             self._forwarding.unreadable(self._status, "json")
             return False
         headers = {**self._headers, b"content-length": b"%d" % len(rest)}
-        return self._forwarding.answered(self._status, headers, rest)
+        return self._forwarding.response_received(self._status, headers, rest)
 
-    def begun(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
+    def head_received(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
         """Keep the begin of a large answer. `length` is not believed; what comes is counted."""
         del length
         self._status, self._headers = status, headers
         if self._forwarding.takes(status, headers):
-            self.more(body)
+            self.body_received(body)
 
-    def more(self, body: bytes) -> None:
+    def body_received(self, body: bytes) -> None:
         """Keep a part."""
         self._size += len(body)
         if self._size <= MOST_BYTES:
@@ -72,11 +72,11 @@ class Withholding:
             self._parts.clear()
             self._forwarding.unreadable(self._status, "length")
 
-    def ended(self) -> None:
+    def response_ended(self) -> None:
         """Pass on what was kept."""
         if self._parts:
-            self.answered(self._status, self._headers, b"".join(self._parts))
+            self.response_received(self._status, self._headers, b"".join(self._parts))
 
-    def failed(self, fault: Fault, detail: str = "") -> None:
+    def request_failed(self, fault: Fault, detail: str = "") -> None:
         """Tell the operator: nothing was begun."""
-        self._forwarding.failed(fault, detail)
+        self._forwarding.request_failed(fault, detail)

@@ -87,7 +87,7 @@ class RequestHead:
 
 
 @dataclass(slots=True)
-class AnswerHead:
+class ResponseHead:
     """An answer's head. `length` is None when the body is chunked or ends with the connection."""
 
     status: int
@@ -265,7 +265,7 @@ def _closes(headers: dict[bytes, bytes]) -> bool:
     return connection is not None and b"close" in connection.lower()
 
 
-def answer_head(raw: bytes, most_headers: int, parser: HeadParser) -> AnswerHead:
+def answer_head(raw: bytes, most_headers: int, parser: HeadParser) -> ResponseHead:
     """Read one whole answer head, `raw` ending in the empty line, with the parser of its connection.
 
     Raises Malformed for all but HTTP/1.1 and the HTTP/1.0 of small servers, which ends with its connection and knows
@@ -280,7 +280,7 @@ def answer_head(raw: bytes, most_headers: int, parser: HeadParser) -> AnswerHead
     if b"transfer-encoding" in headers:
         if old or headers[b"transfer-encoding"].lower() != b"chunked":
             raise Malformed(Wrong.HEAD_MALFORMED, raw)
-        return AnswerHead(parser.status(), headers, None, True, close)
+        return ResponseHead(parser.status(), headers, None, True, close)
     if b"content-length" in headers:
-        return AnswerHead(parser.status(), headers, _length(headers, raw), False, close)
-    return AnswerHead(parser.status(), headers, None, False, True)
+        return ResponseHead(parser.status(), headers, _length(headers, raw), False, close)
+    return ResponseHead(parser.status(), headers, None, False, True)

@@ -137,7 +137,7 @@ class RequestReader:
         self._head = head
         self._missing = head.length
         self._taken = 0
-        self._chunks = ChunkedBody(answer=False) if head.chunked else None
+        self._chunks = ChunkedBody(is_response=False) if head.chunked else None
 
     def _take_body(self, data: bytes) -> bytes:
         if self._chunks is not None:

@@ -9,7 +9,7 @@ from relay.wire.closed import CLOSED
 from relay.wire.head import Malformed, RequestHead
 from relay.wire.reader import RequestReader, ServerLimits, Stage
 from relay.wire.sockets import limit_tls_read_ahead
-from relay.wire.source import Source
+from relay.wire.source import ResponseSource
 from relay.wire.watch import Watch
 
 WRITE_HIGH: Final = 32 * 1024
@@ -31,16 +31,16 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 class App(Protocol):
     """Who answers. Each request is handed over once and answered once, perhaps later."""
 
-    def connected(self, connection: "ServerConnection") -> None:
+    def connection_made(self, connection: "ServerConnection") -> None:
         """A connection stands, its handshake done."""
 
-    def disconnected(self, connection: "ServerConnection", error: Exception | None) -> None:
+    def connection_lost(self, connection: "ServerConnection", error: Exception | None) -> None:
         """The connection is gone; `error` is what broke it, if anything did."""
 
     def handle(self, connection: "ServerConnection", head: RequestHead, body: bytes) -> None:
         """Answer a whole request with `answer`, or `begin`, `more` and `finish`."""
 
-    def malformed(self, connection: "ServerConnection", error: Malformed) -> None:
+    def protocol_error_received(self, connection: "ServerConnection", error: Malformed) -> None:
         """Answer what is no request; the connection closes after it."""
 
 
@@ -71,12 +71,12 @@ class ServerConnection(asyncio.Protocol):
         "_turn_scheduled",
         "_watch",
         "card",
-        "closing",
         "deadline",
         "seen_from",
         "source",
         "transport",
         "used",
+        "will_close",
         "write",
     )
 
@@ -90,11 +90,11 @@ class ServerConnection(asyncio.Protocol):
         self._stage = Stage.NOTHING
         self._ready: deque[tuple[RequestHead, bytes] | Malformed] = deque()
         self._busy = self._serving = self._deaf = self._final = self._linger = False
-        self._floods = self._slow = self._turn_scheduled = self.closing = self.used = False
+        self._floods = self._slow = self._turn_scheduled = self.will_close = self.used = False
         self._backlog = b""
         self._calls = 0
         self.deadline = math.inf
-        self.source: Source | None = None
+        self.source: ResponseSource | None = None
         self.card: Any = None
         self.seen_from = ""
 
@@ -109,7 +109,7 @@ class ServerConnection(asyncio.Protocol):
         self._reader = RequestReader(self._limits, self._arrived)
         self.deadline = self._loop.time() + self._limits.head_s
         self._watch.add(self)
-        self._app.connected(self)
+        self._app.connection_made(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Free everything at once; the answer's source is told. No reference cycle stays behind."""
@@ -119,8 +119,8 @@ class ServerConnection(asyncio.Protocol):
         self._backlog = b""
         source, self.source = self.source, None
         if source is not None:
-            source.gone()
-        self._app.disconnected(self, exc)
+            source.peer_disconnected()
+        self._app.connection_lost(self, exc)
         self._reader.close()
         self.transport, self.write = CLOSED, CLOSED.write
 
@@ -246,7 +246,7 @@ class ServerConnection(asyncio.Protocol):
         self._calls += 1
         self.deadline = math.inf
         if head.close:
-            self.closing = True
+            self.will_close = True
         self._app.handle(self, head, body)
 
     def _refuse(self, error: Malformed) -> None:
@@ -269,8 +269,8 @@ class ServerConnection(asyncio.Protocol):
                 break
             waiting = self._ready.popleft()
             if isinstance(waiting, Malformed):
-                self._busy = self.closing = True
-                self._app.malformed(self, waiting)
+                self._busy = self.will_close = True
+                self._app.protocol_error_received(self, waiting)
             else:
                 self._hand_over(*waiting)
         self._serving = False
@@ -279,10 +279,10 @@ class ServerConnection(asyncio.Protocol):
 
     # answers out
 
-    def answer(self, data: bytes) -> None:
+    def send_response(self, data: bytes) -> None:
         """Write a whole answer. PERF: `finish` written out for the connection that stays and has nothing waiting."""
         self.write(data)
-        if self.closing or self._ready or self._stage or self._reader.stopped:
+        if self.will_close or self._ready or self._stage or self._reader.stopped:
             self.finish()
         else:
             self.source = None
@@ -293,7 +293,7 @@ class ServerConnection(asyncio.Protocol):
         """End the answer in hand: close when it was the last, else go on to the next request."""
         self.source = None
         self._busy = False
-        if self.closing:
+        if self.will_close:
             self._leave()
             return
         self.deadline = self._loop.time() + (self._limits.body_s if self._stage else self._limits.idle_s)
@@ -312,18 +312,18 @@ class ServerConnection(asyncio.Protocol):
 
         A first request may be on its way over a connection that never carried one; it has its time to come.
         """
-        self.closing = True
+        self.will_close = True
         if self.used and not (self._busy or self._ready or self._reader.stage):
             self._close()
 
-    def take_one_call(self, wait_s: float) -> None:
+    def limit_to_one_call(self, wait_s: float) -> None:
         """Close after the next answer, and without one when no whole call has come within `wait_s`."""
-        self.closing = self._final = True
+        self.will_close = self._final = True
         self.deadline = self._loop.time() + wait_s
 
-    def close_after_answer(self) -> None:
+    def close_after_response(self) -> None:
         """Make the answer in hand the last one. What the peer has sent behind its request is dropped."""
-        self.closing = self._linger = self._floods = True
+        self.will_close = self._linger = self._floods = True
 
     def _leave(self) -> None:
         """Close; but linger when the peer may still be sending: a reset would destroy the answer (RFC 9112 9.6).

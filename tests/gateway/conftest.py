@@ -143,7 +143,7 @@ class Grants:
         self.unknown = False
 
 
-class Counters:
+class QuotaCounters:
     """Takes and notes; `full` names the fault of who has taken enough."""
 
     def __init__(self):
@@ -160,13 +160,13 @@ class Connection:
 
     def __init__(self, plan=None):
         self.card = Card(PEER, excess=False)
-        self.closing, self.source = False, None
+        self.will_close, self.source = False, None
         self.written, self.ends = b"", []
 
     def write(self, data):
         self.written += data
 
-    def answer(self, data):
+    def send_response(self, data):
         self.write(data)
         self.finish()
 
@@ -174,8 +174,8 @@ class Connection:
         self.source = None
         self.ends.append("finished")
 
-    def close_after_answer(self):
-        self.closing = True
+    def close_after_response(self):
+        self.will_close = True
 
     def abort(self):
         self.source = None
@@ -197,7 +197,7 @@ def keyring():
 
 @pytest.fixture
 def counters():
-    return Counters()
+    return QuotaCounters()
 
 
 @pytest.fixture
@@ -206,13 +206,13 @@ def grants():
 
 
 @pytest.fixture
-def at_authority():
-    return Counters()
+def authority_quotas():
+    return QuotaCounters()
 
 
 @pytest.fixture
-def judges(keyring, grants, counters, at_authority):
-    return Judges(keyring, grants, counters, at_authority, RefusalLimits(refusal_buckets()))
+def judges(keyring, grants, counters, authority_quotas):
+    return Judges(keyring, grants, counters, authority_quotas, RefusalLimits(refusal_buckets()))
 
 
 @pytest.fixture
@@ -329,7 +329,7 @@ class Scene:
         self.gateway, self.connection, self.head = gateway, connection, head
         self.upstream, self.authority = upstream, authority
         self.judges, self.records = gateway._judges, gateway._record.__self__
-        self.grants, self.keyring, self.counters = self.judges.grants, self.judges.keyring, self.judges.counters
+        self.grants, self.keyring, self.counters = self.judges.grants, self.judges.keyring, self.judges.quotas
 
     def ask(self, *target, body=b"", **lines):
         """One call of the caller."""

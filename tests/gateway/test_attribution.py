@@ -52,7 +52,7 @@ def test_an_institution_named_twice_and_differently_is_none(scene):
 
 def test_a_head_that_is_no_request_counts_for_what_its_first_line_names(scene):
     raw = b"HEAD /v1/bank/accounts?org_code=ZBAA000001&limit=1 HTTP/1.1\r\nHost: relay.test\r\n\r\n"
-    scene.gateway.malformed(scene.connection, Malformed(Wrong.METHOD_NOT_ALLOWED, raw))
+    scene.gateway.protocol_error_received(scene.connection, Malformed(Wrong.METHOD_NOT_ALLOWED, raw))
     assert counted(scene)[:3] == ("BA01", BANK, OURS[0])
 
 
@@ -98,14 +98,14 @@ def test_a_call_of_oauth_without_a_tran_id_or_by_another_method_counts(scene, ta
 def test_what_the_authority_refused_without_telling_whom_counts_for_whom_it_names(scene):
     scene.ask("/oauth/2.0/authorize?org_code=ZBAA000001&client_id=ZOPA000001SVC01", **FORM)
     noted = {b"content-length": b"2", b"x-relay-error": b"invalid_request", b"x-relay-reason": b"parameter_missing"}
-    scene.authority.receiver.answered(400, noted, b"{}")
+    scene.authority.receiver.response_received(400, noted, b"{}")
     assert counted(scene) == ("AU01", BANK, *OURS)
 
 
 def test_a_service_of_another_operator_is_not_believed(scene):
     scene.ask("/oauth/2.0/authorize?org_code=ZBAA000001&client_id=ZOPA000002SVC01", x_api_tran_id="x", **FORM)
     noted = {b"content-length": b"2", b"x-relay-error": b"invalid_request"}
-    scene.authority.receiver.answered(400, noted, b"{}")
+    scene.authority.receiver.response_received(400, noted, b"{}")
     assert counted(scene) == ("AU01", BANK, OURS[0], "")
 
 
@@ -138,7 +138,7 @@ def test_a_scheduled_call_is_one_whatever_refuses_it(scene, fault, target, lines
 
 def test_a_scheduled_call_whose_head_cannot_be_read_is_one(scene):
     raw = f"GET {ACCOUNTS} HTTP/1.1\r\nx-api-type: scheduled\r\na b\r\n\r\n".encode()
-    scene.gateway.malformed(scene.connection, Malformed(Wrong.HEAD_MALFORMED, raw))
+    scene.gateway.protocol_error_received(scene.connection, Malformed(Wrong.HEAD_MALFORMED, raw))
     assert (counted(scene)[:3], scene.records[0].api_type) == (("BA01", BANK, OURS[0]), "scheduled")
 
 
@@ -166,12 +166,12 @@ def test_one_connection_too_many_counts_for_whom_its_call_names(scene, target, l
 def test_a_caller_who_left_while_the_authority_worked_is_counted(scene):
     body = b"org_code=ZBAA000001&client_id=ZOPA000001SVC01&grant_type=refresh_token"
     scene.ask("/oauth/2.0/token", "POST", body=body, **FORM)
-    scene.authority.receiver.gone()
+    scene.authority.receiver.peer_disconnected()
     assert (scene.recorded, counted(scene)) == (["operator_gone"], ("AU03", BANK, *OURS))
 
 
 def test_a_tran_id_that_is_none_at_authorize_counts_for_its_caller(scene):
     scene.ask("/oauth/2.0/authorize?org_code=ZBAA000001&client_id=ZOPA000001SVC01", **FORM | {"x_api_tran_id": "x"})
     noted = {b"x-relay-error": b"invalid_request", b"x-relay-reason": b"header_malformed", b"content-length": b"0"}
-    scene.authority.receiver.answered(302, noted, b"")
+    scene.authority.receiver.response_received(302, noted, b"")
     assert (counted(scene), scene.records[0].error) == (("AU01", BANK, *OURS), "invalid_request")

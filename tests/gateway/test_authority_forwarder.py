@@ -43,7 +43,7 @@ def said(scene):
 
 
 @pytest.mark.parametrize("path", METHODS)
-def test_a_call_goes_to_the_authority_in_the_portals_name(portal, at_authority, path):
+def test_a_call_goes_to_the_authority_in_the_portals_name(portal, authority_quotas, path):
     smuggled = {"x_relay_operators": "ZOPA000001", "x_relay_fault": "serial_unknown", "Cookie": "a=b"}
     body = b"body" if METHODS[path] == "POST" else b""
     portal.ask(f"{path}?a=%20", METHODS[path], body=body, **GOOD | smuggled)
@@ -52,7 +52,7 @@ def test_a_call_goes_to_the_authority_in_the_portals_name(portal, at_authority, 
     assert b"\r\nx-relay-operators: ZPTL000001\r\n" in asked
     assert (asked.count(b"x-relay-"), asked.count(b"ookie")) == (1, 0)
     assert asked.endswith(b"\r\n\r\n" + body)
-    assert at_authority.taken == [("ZPTL000001", AUTHORITY, 1.0)]
+    assert authority_quotas.taken == [("ZPTL000001", AUTHORITY, 1.0)]
     assert (portal.upstream.asked, portal.counters.taken, portal.keyring.asked) == ([], [], [])
 
 
@@ -71,7 +71,7 @@ def test_what_the_authority_notes_is_recorded_and_told_to_nobody(portal):
     portal.ask(STATUS, **GOOD)
     noted = {b"content-length": b"1", b"x-relay-api-code": b"S102", b"x-relay-provider": b"ZBAA000001"}
     body = b'{"rsp_code": "00000", "rsp_msg": "x", "availability": "01"}'
-    portal.authority.receiver.answered(200, noted | {b"cache-control": b"no-store"}, body)
+    portal.authority.receiver.response_received(200, noted | {b"cache-control": b"no-store"}, body)
     assert portal.connection.body == body
     assert "x-relay" not in portal.connection.head
     assert "\r\ncache-control: no-store" in portal.connection.head
@@ -150,7 +150,7 @@ def test_what_the_relay_does_not_offer_is_nobodys(portal, path, code):
 def test_too_much_is_told_to_the_portal_too(portal, path, done, reason, support, oauth):
     portal.connection.card = Card(THE_PORTAL, excess=done == "excess")
     portal.authority.busy = done == "busy"
-    portal.judges.at_authority.full = "operator_rate" if done == "operator_rate" else ""
+    portal.judges.authority_quotas.full = "operator_rate" if done == "operator_rate" else ""
     portal.ask(path, METHODS[path], **GOOD)
     assert portal.recorded == [reason]
     assert said(portal) == (oauth if path == TOKEN else support[1])
@@ -163,20 +163,20 @@ def test_too_much_is_told_to_the_portal_too(portal, path, done, reason, support,
 )
 def test_an_authority_that_fails_is_the_relays_fault(portal, fault, ours, code):
     portal.ask(STATUS, **GOOD)
-    portal.authority.receiver.failed(FAULTS[fault])
+    portal.authority.receiver.request_failed(FAULTS[fault])
     (one,) = portal.records
     assert (said(portal), one.reason, one.status, one.error) == (code, ours, 500, "")
 
 
 def test_an_authority_that_fails_a_token_is_recorded_with_its_error(scene):
     scene.ask("/oauth/2.0/token", "POST")
-    scene.authority.receiver.failed(FAULTS["provider_refused"])
+    scene.authority.receiver.request_failed(FAULTS["provider_refused"])
     assert [(one.status, one.error) for one in scene.records] == [(503, "temporarily_unavailable")]
 
 
 def test_an_answer_of_another_call_never_goes_out(portal):
     portal.ask(STATUS, **GOOD)
-    portal.authority.receiver.answered(200, {b"x-api-tran-id": b"ZPTL000001P00000000000002"}, b"{}")
+    portal.authority.receiver.response_received(200, {b"x-api-tran-id": b"ZPTL000001P00000000000002"}, b"{}")
     assert (said(portal), portal.recorded) == ("50001", ["authority_unreachable"])
 
 
@@ -188,8 +188,8 @@ def test_an_answer_of_another_call_never_goes_out(portal):
     ],
 )
 def test_what_is_no_request_is_told_in_the_words_of_its_path(portal, line, code):
-    portal.connection.closing = True
-    portal.gateway.malformed(portal.connection, Malformed(Wrong.HEAD_MALFORMED, line + b"\r\na b\r\n"))
+    portal.connection.will_close = True
+    portal.gateway.protocol_error_received(portal.connection, Malformed(Wrong.HEAD_MALFORMED, line + b"\r\na b\r\n"))
     assert said(portal) == code
 
 

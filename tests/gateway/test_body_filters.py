@@ -9,7 +9,7 @@ from relay.policy.call.member_filter import MemberFilter
 ROWS = json.dumps({"list": [{"n": str(n), "memo": "x"} for n in range(2000)]}).encode()
 
 
-def begun(body):
+def start_filter(body):
     return MemberFilter(body, frozenset({"memo"}))
 
 
@@ -20,8 +20,8 @@ async def turn(times):
 
 async def test_a_small_answer_is_not_kept_behind_a_large_one():
     filters, ended = BodyFilters(), []
-    filters.add(begun(ROWS), lambda rest: ended.append(("large", len(json.loads(rest)["list"]))))
-    filters.add(begun(b'{"memo":1,"n":2}'), lambda rest: ended.append(("small", rest)))
+    filters.add(start_filter(ROWS), lambda rest: ended.append(("large", len(json.loads(rest)["list"]))))
+    filters.add(start_filter(b'{"memo":1,"n":2}'), lambda rest: ended.append(("small", rest)))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert ended == [("small", b'{"n":2}')]
@@ -50,7 +50,7 @@ async def test_many_answers_are_read_one_slice_a_turn_together():
 
 async def test_what_is_no_json_ends_with_none_and_the_next_goes_on():
     filters, ended = BodyFilters(), []
-    filters.add(begun(b'{"a":}'), ended.append)
-    filters.add(begun(b'{"a":1}'), ended.append)
+    filters.add(start_filter(b'{"a":}'), ended.append)
+    filters.add(start_filter(b'{"a":1}'), ended.append)
     await turn(200)
     assert ended == [None, b'{"a":1}']

@@ -24,7 +24,7 @@ class Caller:
         self.closed = 0
         self.hurried = 0.0
 
-    def take_one_call(self, wait_s):
+    def limit_to_one_call(self, wait_s):
         self.hurried = wait_s
 
     def close_when_idle(self):
@@ -43,7 +43,7 @@ def welcome(clock):
 
 def greeted(welcome, peer):
     connection = Caller(peer)
-    welcome.greet(connection)
+    welcome.add(connection)
     return connection
 
 
@@ -83,7 +83,7 @@ def test_a_connection_too_many_is_refused_and_another_operators_is_not(welcome, 
     welcome.recognise(plan, first[0].card)
     welcome.recognise(plan, greeted(welcome, TWO).card)
     for connection in first:
-        welcome.part(connection)
+        welcome.remove(connection)
     welcome.recognise(plan, greeted(welcome, ONE).card)
 
 
@@ -98,7 +98,7 @@ def test_connections_beyond_an_operators_cap_take_no_seat_of_others(welcome, pla
     assert [connection.card.excess for connection in mine] == [False] * 2 + [True] * 7
     assert not any(greeted(welcome, TWO).card.excess for _ in range(2))
     for connection in mine:
-        welcome.part(connection)
+        welcome.remove(connection)
     assert [greeted(welcome, ONE).card.excess for _ in range(3)] == [False, False, True]
 
 
@@ -106,14 +106,14 @@ def test_a_connection_beyond_the_cap_counts_nowhere_and_is_hurried(welcome):
     first, second, beyond = (greeted(welcome, ONE) for _ in range(3))
     assert (first.hurried, second.hurried, beyond.hurried) == (0.0, 0.0, 0.5)
     assert welcome.rejected == {"connections_exceeded": 1}
-    welcome.part(first)
+    welcome.remove(first)
     assert not greeted(welcome, ONE).card.excess
     assert len(welcome.connections) == 3
 
 
 def test_nothing_is_kept_of_who_has_gone(welcome):
     for connection in [greeted(welcome, Peer(str(number), "192.0.2.1")) for number in range(100)]:
-        welcome.part(connection)
+        welcome.remove(connection)
     assert (len(welcome.connections), len(welcome._each)) == (0, 0)
 
 
@@ -149,9 +149,9 @@ def test_who_said_nothing_yet_is_told_at_its_first_call(welcome, plan):
 def test_complaints_are_one_line_a_second_and_none_is_forgotten(welcome, clock, caplog):
     connection = greeted(welcome, ONE)
     for _ in range(50):
-        welcome.complain(connection, "head_malformed", clock.now)
+        welcome.log_malformed(connection, "head_malformed", clock.now)
     clock.now += 1
-    welcome.complain(connection, "head_malformed", clock.now)
+    welcome.log_malformed(connection, "head_malformed", clock.now)
     assert len(caplog.messages) == 2
     assert "9998101001" in caplog.messages[0]
     assert caplog.messages[1].endswith("49 more since the last line")

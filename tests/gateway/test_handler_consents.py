@@ -43,7 +43,7 @@ def test_what_was_not_consented_to_leaves_the_answer(scene, withheld, body, code
     scene.grants.grant.withheld = frozenset(withheld)
     lines = {"Content_Type": "application/json", "Accept_Encoding": "gzip"}
     scene.ask("/v1/bank/accounts/deposit/transactions", "POST", body=TRANSACTIONS, **lines)
-    scene.upstream.receiver.answered(200, {b"content-length": b"1"}, MEMO)
+    scene.upstream.receiver.response_received(200, {b"content-length": b"1"}, MEMO)
     assert scene.connection.body == body
     assert (b"accept-encoding: gzip" in scene.upstream.asked[0](0)) is coded
 
@@ -66,13 +66,13 @@ async def test_a_call_whose_grant_is_fetched_goes_on(waiting):
     await spoken(waiting)
     assert (len(waiting.upstream.asked), waiting.grants.fetched, waiting.gateway.in_flight) == (1, ["one"], 1)
     named = {b"x-api-tran-id": b"ZOPA000001M00000000000001"}
-    waiting.upstream.receiver.answered(200, named, b'{"rsp_code":"00000"}')
+    waiting.upstream.receiver.response_received(200, named, b'{"rsp_code":"00000"}')
     assert (waiting.recorded, waiting.gateway.in_flight) == ([""], 0)
 
 
 async def test_an_operator_who_leaves_meanwhile_is_recorded_and_nobody_is_bothered(waiting):
     waiting.ask()
-    waiting.connection.source.gone()
+    waiting.connection.source.peer_disconnected()
     assert (waiting.recorded, waiting.gateway.in_flight) == (["operator_gone"], 0)
     await spoken(waiting)
     assert (waiting.upstream.asked, len(waiting.recorded), waiting.connection.written) == ([], 1, b"")
@@ -130,7 +130,7 @@ async def test_a_consent_that_ended_meanwhile_is_refused(waiting, monotonic):
 async def test_calls_that_came_later_cost_a_waiting_one_nothing(waiting, monotonic):
     rate = Bucket.of(Rate(per_second=1, burst=2))
     counters = LocalCounters(rate, {"ZBAA000001": rate})
-    waiting.gateway.swap(waiting.gateway.plan, {}, replace(waiting.judges, counters=counters))
+    waiting.gateway.swap(waiting.gateway.plan, {}, replace(waiting.judges, quotas=counters))
     waiting.ask("/v1/bank/consents?org_code=ZBAA000001")
     for monotonic.now in (3.0, 4.0, 5.0):
         counters.take("ZOPA000001", "ZBAA000001", monotonic.now)

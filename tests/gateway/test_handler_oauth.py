@@ -16,7 +16,7 @@ FULL = {"full": "operator_rate", "all full": "provider_rate"}
 FORM = {"x_api_type": None, "Authorization": None, "Content_Type": "application/x-www-form-urlencoded"}
 
 
-def test_a_call_goes_to_the_authority_with_who_calls(scene, at_authority):
+def test_a_call_goes_to_the_authority_with_who_calls(scene, authority_quotas):
     smuggled = {"x_relay_operators": "ZOPA000002", "x_relay_fault": "serial_unknown"}
     scene.ask(TOKEN, "POST", body=b"grant_type=x", **FORM, **smuggled)
     asked = scene.authority.asked[0](0)
@@ -25,13 +25,13 @@ def test_a_call_goes_to_the_authority_with_who_calls(scene, at_authority):
     assert b"\r\nx-relay-operators: ZOPA000001\r\n" in asked
     assert asked.endswith(b"\r\n\r\ngrant_type=x")
     assert (scene.upstream.asked, scene.counters.taken) == ([], [])
-    assert at_authority.taken == [("ZOPA000001", AUTHORITY, 1.0)]
+    assert authority_quotas.taken == [("ZOPA000001", AUTHORITY, 1.0)]
 
 
 def test_what_the_authority_tells_for_the_record_is_told_to_nobody_else(scene):
     scene.ask(TOKEN, "POST", **FORM)
     noted = {b"content-length": b"1", b"x-relay-api-code": b"AU02", b"x-relay-provider": b"ZBAA000001"}
-    scene.authority.receiver.answered(200, noted, b'{"access_token":"x"}')
+    scene.authority.receiver.response_received(200, noted, b'{"access_token":"x"}')
     assert "x-relay" not in scene.connection.head
     (one,) = scene.records
     assert (one.api_code, one.provider, one.operator, one.status) == ("AU02", "ZBAA000001", "ZOPA000001", 200)
@@ -39,11 +39,11 @@ def test_what_the_authority_tells_for_the_record_is_told_to_nobody_else(scene):
 
 def test_a_token_is_refused_before_the_answer_that_revoked_it(scene):
     scene.ask("/oauth/2.0/revoke", "POST", **FORM)
-    answered = scene.connection.answer
+    send_response = scene.connection.send_response
     seen = []
-    scene.connection.answer = lambda raw: (seen.append(scene.grants.grant.revoked), answered(raw))
+    scene.connection.send_response = lambda raw: (seen.append(scene.grants.grant.revoked), send_response(raw))
     revoked = {b"content-length": b"1", b"x-relay-revoked": b"other,one"}
-    scene.authority.receiver.answered(200, revoked, b'{"rsp_code":"00000"}')
+    scene.authority.receiver.response_received(200, revoked, b'{"rsp_code":"00000"}')
     assert seen == [True]
     assert "x-relay" not in scene.connection.head
     scene.connection.answer = answered
@@ -67,7 +67,7 @@ def test_a_token_is_refused_before_the_answer_that_revoked_it(scene):
 )
 def test_a_call_that_ends_here_ends_in_its_words(scene, done, call, error, reason):
     scene.connection.card = Card(Peer("1" if done == "strange" else "9998101001", "192.0.2.1"), done == "excess")
-    scene.authority.busy, scene.judges.at_authority.full = done == "busy", FULL.get(done, "")
+    scene.authority.busy, scene.judges.authority_quotas.full = done == "busy", FULL.get(done, "")
     scene.ask(*call, **FORM | ({"x_api_tran_id": "short"} if done == "nameless" else {}))
     assert (int(scene.connection.head.split()[1]), json.loads(scene.connection.body)["error"]) == error
     assert [(one.reason, one.status) for one in scene.records] == [(reason, error[0])]
@@ -98,15 +98,15 @@ def test_authorize_alone_hears_what_is_wrong_with_its_caller(scene, serial, tran
 )
 def test_an_authority_that_fails_is_the_relays_fault(scene, fault, ours):
     scene.ask(TOKEN, "POST", **FORM)
-    scene.authority.receiver.failed(FAULTS[fault])
+    scene.authority.receiver.request_failed(FAULTS[fault])
     assert json.loads(scene.connection.body)["error"] == "temporarily_unavailable"
     assert [(one.reason, one.status, one.error) for one in scene.records] == [(ours, 503, "temporarily_unavailable")]
 
 
 def test_what_is_no_request_is_told_in_its_words(scene):
-    scene.connection.closing = True
+    scene.connection.will_close = True
     raw = b"POST /oauth/2.0/token HTTP/1.1\r\na b\r\n"
-    scene.gateway.malformed(scene.connection, Malformed(Wrong.HEAD_MALFORMED, raw))
+    scene.gateway.protocol_error_received(scene.connection, Malformed(Wrong.HEAD_MALFORMED, raw))
     assert json.loads(scene.connection.body)["error"] == "invalid_request"
 
 

@@ -90,7 +90,7 @@ def test_those_under_way_are_counted_over_all_addresses(limits):
     assert limits.under_way == 2
 
 
-def failed(limits, address, count):
+def count_failed(limits, address, count):
     """How many of `count` handshakes, each of which fails, may begin."""
     begun = 0
     for _ in range(count):
@@ -102,9 +102,9 @@ def failed(limits, address, count):
 
 def test_a_failed_handshake_counts_as_many(clock):
     limits = HandshakeLimits(Bucket.of(Rate(per_second=50, burst=256)), 1024, clock)
-    assert failed(limits, ONE, 256) == 256 // FAILED_COST
+    assert count_failed(limits, ONE, 256) == 256 // FAILED_COST
     clock.now += 10.0
-    assert failed(limits, ONE, 1000) == 256 // FAILED_COST
+    assert count_failed(limits, ONE, 1000) == 256 // FAILED_COST
     assert limits.take(TWO)
 
 

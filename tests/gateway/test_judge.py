@@ -157,7 +157,7 @@ def revoked(call):
     call.grants.refused = "token_revoked"
 
 
-def ended(call):
+def end_consent(call):
     call.grants.grant.ends = NIGHT
 
 
@@ -165,7 +165,7 @@ def without_scope(call):
     object.__setattr__(call.keyring.known, "scopes", frozenset({"bank.list"}))
 
 
-def malformed(call):
+def send_malformed(call):
     call.values["limit"] = "0"
 
 
@@ -199,9 +199,9 @@ def full(call):
 
 ORDER = [
     (revoked, "token_revoked", "40101"),
-    (ended, "consent_ended", "40106"),
+    (end_consent, "consent_ended", "40106"),
     (without_scope, "scope_missing", "40104"),
-    (malformed, "parameter_malformed", "40001"),
+    (send_malformed, "parameter_malformed", "40001"),
     (too_long, "period_too_long", "40004"),
     (too_old, "period_too_old", "40304"),
     (asset_left_out, "asset_not_consented", "40105"),

@@ -90,24 +90,24 @@ class Dialled:
         return connection
 
 
-class Receiver:
+class ResponseReceiver:
     def __init__(self, takes=True):
         self.events, self.takes = [], takes
 
-    def answered(self, status, headers, body):
+    def response_received(self, status, headers, body):
         self.events.append(("answered", status, body))
         return self.takes
 
-    def begun(self, status, headers, length, body):
+    def head_received(self, status, headers, length, body):
         self.events.append(("begun", status, length))
 
-    def more(self, body):
+    def body_received(self, body):
         self.events.append(("more", len(body)))
 
-    def ended(self):
+    def response_ended(self):
         self.events.append(("ended",))
 
-    def failed(self, fault, detail):
+    def request_failed(self, fault, detail):
         self.events.append(("failed", fault.name, detail))
 
 
@@ -122,7 +122,7 @@ class Stand:
 
     async def send(self, data=b"question", takes=True, operator=""):
         self.loop.turn()
-        receiver = Receiver(takes)
+        receiver = ResponseReceiver(takes)
         self.receivers.append(receiver)
         flight = self.pool.send(
             lambda place: data + b" to %d" % place if self.dialer.places > 1 else data, receiver, operator

@@ -88,22 +88,22 @@ class App:
         self.came = self.went = 0
         self.error = None
 
-    def connected(self, connection):
+    def connection_made(self, connection):
         self.came += 1
 
-    def disconnected(self, connection, error):
+    def connection_lost(self, connection, error):
         self.went += 1
         self.error = error
 
     def handle(self, connection, head, body):
         self.asked.append((head.path[1:].decode(), body))
         if self.quick:
-            connection.answer(b"<" + head.path[1:] + b">")
+            connection.send_response(b"<" + head.path[1:] + b">")
 
-    def malformed(self, connection, error):
-        assert connection.closing
+    def protocol_error_received(self, connection, error):
+        assert connection.will_close
         self.refused.append(error.wrong)
-        connection.answer(b"<refused>")
+        connection.send_response(b"<refused>")
 
 
 class Source:
@@ -116,7 +116,7 @@ class Source:
     def resume(self):
         self.told.append("resume")
 
-    def gone(self):
+    def peer_disconnected(self):
         self.told.append("gone")
 
 

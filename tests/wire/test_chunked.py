@@ -15,7 +15,7 @@ HELLO = b"5\r\nhello\r\n0\r\n\r\n"
 
 def read(data, cuts=(), *, answer=False):
     """(body, what follows, whether it ended) of data that arrives in pieces."""
-    chunks = ChunkedBody(answer=answer)
+    chunks = ChunkedBody(is_response=answer)
     body, beyond = b"", b""
     edges = [0, *sorted(cut for cut in cuts if cut <= len(data)), len(data)]
     for start, end in pairwise(edges):

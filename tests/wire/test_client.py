@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.wire.asker import Broken
+from relay.wire.asker import ResponseFailure
 from relay.wire.client import READ_BYTES, WHOLE_BYTES, ClientConnection
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -45,29 +45,29 @@ class Transport:
         self.reading = True
 
 
-class Asker:
+class ResponseHandler:
     """Notes what it is told; the parts of a body as one."""
 
     def __init__(self):
         self.told = []
 
-    def first_byte(self):
+    def first_byte_received(self):
         self.told.append("first byte")
 
-    def whole(self, status, headers, body):
+    def response_received(self, status, headers, body):
         self.told.append(("whole", status, body))
 
-    def begun(self, head, body):
+    def head_received(self, head, body):
         self.told.append(("begun", head.status, head.length))
         self.body = body
 
-    def more(self, body):
+    def body_received(self, body):
         self.body += body
 
-    def ended(self):
+    def response_ended(self):
         self.told.append(("ended", self.body))
 
-    def broken(self, how):
+    def request_failed(self, how):
         self.told.append(how)
 
 
@@ -79,7 +79,7 @@ class Line:
         self.connection.connection_made(self.transport)
 
     def ask(self, *answer, asker=None):
-        asker = asker or Asker()
+        asker = asker or ResponseHandler()
         self.connection.send(b"GET / HTTP/1.1\r\n\r\n", asker)
         self.hear(*answer)
         return asker
@@ -142,8 +142,8 @@ def test_blanks_behind_a_value_are_none_of_it_whichever_way_it_comes(at_once):
     line = Line()
     kept = []
 
-    class Keeping(Asker):
-        def whole(self, status, headers, body):
+    class Keeping(ResponseHandler):
+        def response_received(self, status, headers, body):
             kept.append(headers)
 
     answer = OK + b"Content-Type: application/json \r\nX: a b\t\r\nContent-Length: 2\r\n\r\n{}"
@@ -233,10 +233,10 @@ def test_a_large_answer_without_a_length_is_passed_on_and_ends_with_its_connecti
 )
 def test_what_is_no_answer_breaks_it_and_cuts_the_connection(answer):
     told, line = heard(answer)
-    assert told == [Broken.MALFORMED]
+    assert told == [ResponseFailure.MALFORMED]
     assert (line.connection.reusable, line.transport.events) == (False, ["abort"])
     line.connection.connection_lost(None)
-    assert told == [Broken.MALFORMED]
+    assert told == [ResponseFailure.MALFORMED]
 
 
 @pytest.mark.parametrize("beyond", [b"x", b"\r\n", WHOLE])
@@ -251,12 +251,12 @@ def test_what_comes_after_an_answer_cuts_the_connection_before_it_meets_a_questi
 @pytest.mark.parametrize(
     ("answer", "how"),
     [
-        (b"", Broken.CLOSED),
-        (b"H", Broken.CUT),
-        (b"HTTP/1.1 100 Continue\r\n\r\n", Broken.CUT),
-        (WHOLE[:-1], Broken.CUT),
-        (CHUNKED + b"2\r\n{}\r\n0\r\n\r", Broken.CUT),
-        (OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE[:-1], Broken.CUT),
+        (b"", ResponseFailure.CLOSED),
+        (b"H", ResponseFailure.CUT),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", ResponseFailure.CUT),
+        (WHOLE[:-1], ResponseFailure.CUT),
+        (CHUNKED + b"2\r\n{}\r\n0\r\n\r", ResponseFailure.CUT),
+        (OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE[:-1], ResponseFailure.CUT),
     ],
 )
 @pytest.mark.parametrize("politely", [True, False])
@@ -279,7 +279,7 @@ def test_what_nobody_asked_for_cuts_the_connection():
 def test_nobody_is_told_of_an_answer_that_nobody_wants_any_more():
     line = Line()
     asker = line.ask(WHOLE[:-1])
-    line.connection.leave()
+    line.connection.abort()
     line.hear(WHOLE[-1:])
     line.connection.connection_lost(None)
     assert asker.told == ["first byte"]
@@ -289,10 +289,10 @@ def test_nobody_is_told_of_an_answer_that_nobody_wants_any_more():
 def test_who_leaves_amid_a_large_answer_hears_no_more_of_it():
     line = Line()
 
-    class Leaving(Asker):
-        def begun(self, head, body):
-            super().begun(head, body)
-            line.connection.leave()
+    class Leaving(ResponseHandler):
+        def head_received(self, head, body):
+            super().head_received(head, body)
+            line.connection.abort()
 
     asker = line.ask(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE[:9], asker=Leaving())
     assert asker.told == ["first byte", ("begun", 200, len(LARGE))]
@@ -301,9 +301,9 @@ def test_who_leaves_amid_a_large_answer_hears_no_more_of_it():
 def test_a_connection_paused_in_an_answer_reads_again_after_it():
     line = Line()
 
-    class Slow(Asker):
-        def more(self, body):
-            super().more(body)
+    class Slow(ResponseHandler):
+        def body_received(self, body):
+            super().body_received(body)
             line.transport.pause_reading()
 
     asker = line.ask(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE[:99], LARGE[99:], asker=Slow())
@@ -331,12 +331,12 @@ PIECES = [OK, b"HTTP/1.1 100 \r\n\r\n", b"Content-Length: 3\r\n", b"Transfer-Enc
 
 @given(st.lists(st.sampled_from(PIECES) | st.binary(min_size=1, max_size=4), max_size=10))
 def test_whatever_comes_back_the_asker_is_told_exactly_one_end(pieces):
-    line, asker = Line(), Asker()
+    line, asker = Line(), ResponseHandler()
     line.connection.send(b"", asker)
     for piece in pieces:
         if not line.transport.events:
             line.hear(piece)
     line.connection.eof_received()
     line.connection.connection_lost(None)
-    ends = [told for told in asker.told if isinstance(told, Broken) or told[0] in {"whole", "ended"}]
+    ends = [told for told in asker.told if isinstance(told, ResponseFailure) or told[0] in {"whole", "ended"}]
     assert len(ends) == 1

@@ -6,7 +6,7 @@ import itertools
 import pytest
 from stand_ins import Transport
 
-from relay.wire.asker import Broken
+from relay.wire.asker import ResponseFailure
 from relay.wire.chunked import CHUNK_OVERHEAD
 from relay.wire.client import INTERIM_MOST, READ_BYTES, TURN_CHUNKS, ClientConnection
 
@@ -15,28 +15,28 @@ WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 INTERIM = b"HTTP/1.1 102 Processing\r\n\r\n"
 
 
-class Asker:
+class ResponseHandler:
     def __init__(self):
         self.status, self.body, self.parts, self.end = 0, b"", 0, None
 
-    def first_byte(self):
+    def first_byte_received(self):
         pass
 
-    def whole(self, status, headers, body):
+    def response_received(self, status, headers, body):
         self.status, self.body, self.end = status, body, "whole"
 
-    def begun(self, head, body):
+    def head_received(self, head, body):
         self.status = head.status
-        self.more(body)
+        self.body_received(body)
 
-    def more(self, body):
+    def body_received(self, body):
         self.body += body
         self.parts += 1
 
-    def ended(self):
+    def response_ended(self):
         self.end = "ended"
 
-    def broken(self, how):
+    def request_failed(self, how):
         self.end = how
 
 
@@ -44,7 +44,7 @@ class Line:
     """A connection that has sent one request."""
 
     def __init__(self):
-        self.transport, self.asker = Transport(), Asker()
+        self.transport, self.asker = Transport(), ResponseHandler()
         self.connection = ClientConnection(lambda _: None)
         self.connection.connection_made(self.transport)
         self.connection.send(b"GET / HTTP/1.1\r\n\r\n", self.asker)
@@ -68,7 +68,7 @@ def chunks(size, count):
     return (b"%x\r\n%b\r\n" % (size, b"x" * size)) * count
 
 
-@pytest.mark.parametrize(("count", "end"), [(INTERIM_MOST, "whole"), (INTERIM_MOST + 1, Broken.MALFORMED)])
+@pytest.mark.parametrize(("count", "end"), [(INTERIM_MOST, "whole"), (INTERIM_MOST + 1, ResponseFailure.MALFORMED)])
 @pytest.mark.parametrize("together", [True, False])
 def test_ten_interim_answers_are_taken_and_one_more_is_none(count, end, together):
     line = Line()
@@ -84,7 +84,7 @@ def test_interim_answers_are_counted_anew_for_each_request():
     for _ in range(3):
         line.deliver(INTERIM * INTERIM_MOST + WHOLE)
         assert line.asker.end == "whole"
-        line.asker = Asker()
+        line.asker = ResponseHandler()
         line.connection.send(b"GET / HTTP/1.1\r\n\r\n", line.asker)
 
 
@@ -95,7 +95,7 @@ async def test_chunks_of_one_byte_without_end_are_no_answer():
         if line.asker.end:
             break
         line.deliver(chunks(1, 1000))
-    assert (line.asker.end, line.transport.events) == (Broken.MALFORMED, ["abort"])
+    assert (line.asker.end, line.transport.events) == (ResponseFailure.MALFORMED, ["abort"])
     assert len(line.asker.body) < CHUNK_OVERHEAD
 
 

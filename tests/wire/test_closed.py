@@ -13,7 +13,7 @@ WHOLE = OK + b"Content-Length: 2\r\n\r\n{}"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{"
 
 
-class Asker:
+class ResponseHandler:
     def __getattr__(self, _):
         return lambda *_: None
 
@@ -35,7 +35,7 @@ def test_a_lost_client_connection_leaves_no_reference_cycle(answer):
         connection, transport = ClientConnection(lambda _: None), Transport()
         transport.protocol = connection  # as real ones do
         connection.connection_made(transport)
-        connection.send(b"", Asker())
+        connection.send(b"", ResponseHandler())
         if answer:
             connection.get_buffer(-1)[: len(answer)] = answer
             connection.buffer_updated(len(answer))

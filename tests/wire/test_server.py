@@ -22,13 +22,13 @@ def test_a_connection_stands_with_the_app_and_the_watch_until_it_is_lost():
 def test_pipelined_requests_are_handed_over_one_at_a_time_and_answered_in_order():
     line = Line().hear(get("a") + post("b", b"{1}") + get("c"))
     assert line.app.asked == [("a", b"")]
-    line.connection.answer(b"<a>")
+    line.connection.send_response(b"<a>")
     assert line.app.asked[1:] == [("b", b"{1}")]
     line.connection.write(b"<b")
     line.connection.write(b">")
     line.connection.finish()
     assert line.turn().names == ["a", "b", "c"]
-    line.connection.answer(b"<c>")
+    line.connection.send_response(b"<c>")
     assert (line.transport.written, line.transport.events) == (b"<a><b><c>", [])
 
 
@@ -40,8 +40,8 @@ def test_what_is_good_before_the_refused_is_answered_first_then_the_refusal_then
     line = Line().hear(get("a") + get("b") + BAD + get("c"))
     line.hear(get("d"))
     assert (line.names, line.app.refused) == (["a"], [])
-    line.connection.answer(b"<a>")
-    line.connection.answer(b"<b>")
+    line.connection.send_response(b"<a>")
+    line.connection.send_response(b"<b>")
     line.turn()
     assert (line.names, line.app.refused) == (["a", "b"], [Wrong.TARGET_MALFORMED])
     assert (line.transport.written, line.transport.events) == (b"<a><b><refused>", ["eof"])
@@ -56,7 +56,7 @@ def test_nothing_is_read_after_the_refused():
 def test_nothing_is_asked_after_the_request_that_closes(quick):
     line = Line(quick=quick).hear(get("a", "Connection: close") + post("b") + get("c"))
     if not quick:
-        line.connection.answer(b"<a>")
+        line.connection.send_response(b"<a>")
     assert (line.names, line.transport.written, line.transport.events) == (["a"], b"<a>", ["close"])
     line.hear(get("d"))
     assert line.names == ["a"]
@@ -64,7 +64,7 @@ def test_nothing_is_asked_after_the_request_that_closes(quick):
 
 def test_a_refused_request_behind_the_one_that_closes_is_not_answered():
     line = Line().hear(get("a", "Connection: close") + BAD)
-    line.connection.answer(b"<a>")
+    line.connection.send_response(b"<a>")
     assert (line.app.refused, line.transport.written) == ([], b"<a>")
 
 
@@ -112,7 +112,7 @@ def test_nothing_is_overdue_while_the_app_has_a_request():
 def test_a_head_in_two_segments_behind_a_slow_answer_does_not_cut_it(rest):
     line = Line().hear(get("a"), b"GET ", rest).wait(LIMITS.head_s)
     assert (line.transport.events, line.left) == ([], math.inf)
-    line.connection.answer(b"<a>")
+    line.connection.send_response(b"<a>")
     assert line.transport.written.startswith(b"<a>")
     assert line.names == ["a", "b"] or line.app.refused
 
@@ -120,13 +120,13 @@ def test_a_head_in_two_segments_behind_a_slow_answer_does_not_cut_it(rest):
 def test_half_a_head_behind_a_slow_answer_is_refused_after_it():
     line = Line().hear(get("a"), b"GET ").wait(LIMITS.head_s).wait(1e6)
     assert (line.app.refused, line.transport.events) == ([], [])
-    line.connection.answer(b"<a>")
+    line.connection.send_response(b"<a>")
     assert (line.transport.written, line.app.refused) == (b"<a><refused>", [Wrong.HEAD_TOO_SLOW])
 
 
 def test_half_a_request_gets_its_time_after_the_answer_before_it():
     line = Line().hear(get("a") + post("b")[:-1])
-    line.connection.answer(b"<a>")
+    line.connection.send_response(b"<a>")
     assert line.left == LIMITS.body_s
     assert line.wait(LIMITS.body_s).app.refused == [Wrong.BODY_TOO_SLOW]
 
@@ -147,9 +147,9 @@ def test_a_body_that_came_along_is_not_asked_for_nor_is_anything_after_it():
 
 def test_a_body_behind_an_answer_is_asked_for_after_it_and_not_into_it():
     line = Line().hear(get("a"), get("b"), EXPECTING[:-2])
-    line.connection.answer(b"<a>")
+    line.connection.send_response(b"<a>")
     assert line.transport.written == b"<a>"
-    line.connection.answer(b"<b>")
+    line.connection.send_response(b"<b>")
     assert line.transport.written == b"<a><b>" + CONTINUE
 
 

@@ -31,7 +31,7 @@ def test_reading_stops_when_enough_is_waiting_and_goes_on_when_it_is_answered():
     assert not line.transport.reading
     for number in range(19):
         assert len(line.connection._ready) <= LIMITS.pipelined
-        line.connection.answer(b"<%d>" % number)
+        line.connection.send_response(b"<%d>" % number)
         line.turn()
     assert line.transport.reading
     assert line.names == [str(n) for n in range(20)]
@@ -41,7 +41,7 @@ def test_what_is_refused_behind_a_stop_is_refused_when_its_turn_comes():
     line = Line().hear(b"".join(get(str(n)) for n in range(6)) + BAD)
     for _ in range(6):
         assert line.app.refused == []
-        line.connection.answer(b"<>")
+        line.connection.send_response(b"<>")
         line.turn()
     assert line.app.refused == [Wrong.TARGET_MALFORMED]
 
@@ -50,7 +50,7 @@ def test_a_stop_does_not_outlive_its_connection():
     line = Line().hear(b"".join(get(str(n)) for n in range(20)))
     line.connection.abort()
     line.connection.connection_lost(None)
-    line.connection.answer(b"<late>")
+    line.connection.send_response(b"<late>")
     assert line.names == ["0"]
     assert not line.transport.reading
 
@@ -74,7 +74,7 @@ def test_a_slow_or_vanished_reader_is_told_to_the_source():
 def test_a_source_hears_nothing_after_its_answer():
     line, source = Line().hear(get()), Source()
     line.connection.source = source
-    line.connection.answer(b"<a>")
+    line.connection.send_response(b"<a>")
     line.connection.pause_writing()
     line.connection.connection_lost(None)
     assert source.told == []
@@ -123,7 +123,7 @@ def test_the_answer_in_hand_is_the_last_when_the_end_was_asked_for():
     line = Line().hear(get("a") + get("b"))
     line.connection.close_when_idle()
     assert line.transport.events == []
-    line.connection.answer(b"<a>")
+    line.connection.send_response(b"<a>")
     assert (line.transport.events, line.names) == (["close"], ["a"])
 
 
@@ -151,7 +151,7 @@ def test_a_connection_never_used_is_cut_at_the_tick_after_its_close():
 @pytest.mark.parametrize("sent", [b"", get("a")[:5], post("a")[:-1]])
 def test_a_last_call_that_does_not_come_in_time_is_not_waited_for(sent):
     line = Line(tls=True)
-    line.connection.take_one_call(0.5)
+    line.connection.limit_to_one_call(0.5)
     line.hear(*(sent[place : place + 1] for place in range(len(sent)))).wait(0.5)
     assert (line.app.refused, line.transport.events) == ([], ["close"])
     assert line.wait(0.1).transport.events == ["close", "abort"]
@@ -159,7 +159,7 @@ def test_a_last_call_that_does_not_come_in_time_is_not_waited_for(sent):
 
 def test_a_last_call_that_comes_in_time_is_answered():
     line = Line(quick=True)
-    line.connection.take_one_call(0.5)
+    line.connection.limit_to_one_call(0.5)
     line.hear(get("a")[:5], get("a")[5:] + get("b"))
     assert (line.transport.written, line.transport.events) == (b"<a>", ["close"])
 
@@ -195,7 +195,7 @@ def test_a_lost_connection_takes_late_answers_and_does_nothing():
     line = Line().hear(get("a"), get("b"))
     line.connection.connection_lost(None)
     line.connection.write(b"late")
-    line.connection.answer(b"<a>")
+    line.connection.send_response(b"<a>")
     line.connection.abort()
     line.connection.close_when_idle()
     assert (line.transport.written, line.transport.events, line.names) == (b"", [], ["a"])

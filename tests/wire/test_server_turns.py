@@ -63,7 +63,7 @@ def test_calls_that_waited_behind_an_answer_have_the_same_budget():
     line = Line(limits=limits)
     line.hear(get("first") + FLOOD[: len(get("0")) * 10])
     line.app.quick = True
-    line.connection.answer(b"<first>")
+    line.connection.send_response(b"<first>")
     assert max(calls_by_turn(line)[1:]) <= TURN_CALLS
     assert line.names == ["first", *MANY[:10]]
 
@@ -95,7 +95,7 @@ def test_tls_decrypts_little_ahead_of_a_paused_connection():
 @pytest.mark.parametrize("tls", [True, False])
 def test_a_flood_that_is_refused_is_read_no_further_and_cut(tls):
     line = Line(quick=True, tls=tls)
-    line.app.handle = lambda connection, *_: (connection.close_after_answer(), connection.answer(b"<last>"))
+    line.app.handle = lambda connection, *_: (connection.close_after_response(), connection.send_response(b"<last>"))
     line.hear(FLOOD)
     assert (line.transport.written, line.transport.reading) == (b"<last>", False)
     assert line.transport.events == ([] if tls else ["eof"])
@@ -113,12 +113,12 @@ def test_reading_pauses_when_bytes_come_before_a_scheduled_turn():
     limits = LIMITS.__class__(**{name: getattr(LIMITS, name) for name in LIMITS.__slots__} | {"pipelined": 64})
     line = deliver(Line(limits=limits), FLOOD[: len(get("0")) * 10])
     for number in range(TURN_CALLS):
-        line.connection.answer(b"<%d>" % number)
+        line.connection.send_response(b"<%d>" % number)
     deliver(line, get("late"))
     assert (line.names, line.transport.reading) == (MANY[:TURN_CALLS], False)
     line.clock.run_turn()
     deliver(line, get("later"))
     for number in range(TURN_CALLS, 12):
-        line.connection.answer(b"<%d>" % number)
+        line.connection.send_response(b"<%d>" % number)
         line.turn()
     assert (line.names, line.transport.reading) == ([*MANY[:10], "late", "later"], True)

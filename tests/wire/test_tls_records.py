@@ -156,15 +156,15 @@ def test_a_peer_that_sends_on_while_its_connection_closes_is_cut(peers):
         peers.read()
 
 
-class Told(App):
-    """An application that tells when a connection is lost."""
+class NotifyingApp(App):
+    """Sets `lost` when a connection is lost."""
 
     def __init__(self):
         super().__init__()
         self.lost = asyncio.Event()
 
-    def disconnected(self, connection, error):
-        super().disconnected(connection, error)
+    def connection_lost(self, connection, error):
+        super().connection_lost(connection, error)
         self.lost.set()
 
 
@@ -195,7 +195,7 @@ def test_a_flood_over_a_socket_is_told_to_the_application(pair, tmp_path, new_lo
     serving, calling = contexts(pair, log)
 
     async def story():
-        loop, app, watch = asyncio.get_running_loop(), Told(), Watch()
+        loop, app, watch = asyncio.get_running_loop(), NotifyingApp(), Watch()
         server = await loop.create_server(lambda: ServerConnection(app, LIMITS, watch, loop), "127.0.0.1", ssl=serving)
         async with server, asyncio.timeout(10):
             _, writer = await flood(server.sockets[0].getsockname()[1], calling, log)

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from relay.domain.fault import FAULTS, Fault, Refusal
-from relay.domain.ports import Compose, Flight, Receiver
+from relay.domain.ports import RequestWriter, ResponseReceiver, UpstreamRequest
 from relay.infra.authority.fair_slots import FairSlots, QueueFull, Share
 from relay.infra.upstream.pool import Pool
 from relay.wire.watch import Watch
 
 
-class AuthorityCall:
+class AuthorityRequest:
     """One call, waiting for its slot or on its way. It is the receiver of the pool's flight.
 
     A caller that hangs up takes a waiting call along. One that is on its way keeps its slot until its answer has come:
@@ -19,11 +19,16 @@ class AuthorityCall:
     __slots__ = ("_receiver", "_upstream", "_way", "deadline", "request", "share")
 
     def __init__(
-        self, upstream: "AuthorityPool", request: Compose, receiver: Receiver, share: Share, deadline: float
+        self,
+        upstream: "AuthorityPool",
+        request: RequestWriter,
+        receiver: ResponseReceiver,
+        share: Share,
+        deadline: float,
     ) -> None:
         self._upstream = upstream
-        self._receiver: Receiver | None = receiver
-        self._way: Flight | None = None
+        self._receiver: ResponseReceiver | None = receiver
+        self._way: UpstreamRequest | None = None
         self.request = request
         self.share = share
         self.deadline = deadline
@@ -69,7 +74,7 @@ class AuthorityCall:
         self.cancel()
         self._upstream.forget(self)
         if receiver is not None:
-            receiver.failed(FAULTS["provider_silent"], "timeout")
+            receiver.request_failed(FAULTS["provider_silent"], "timeout")
 
     # the pool
 
@@ -77,32 +82,32 @@ class AuthorityCall:
         """Send the request."""
         self._way = pool.send(self.request, self)
 
-    def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
+    def response_received(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
         """Pass a whole answer on."""
         self._upstream.end(self)
-        return self._receiver is None or self._receiver.answered(status, headers, body)
+        return self._receiver is None or self._receiver.response_received(status, headers, body)
 
-    def begun(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
+    def head_received(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
         """Pass the begin of a large answer on."""
         if self._receiver is not None:
-            self._receiver.begun(status, headers, length, body)
+            self._receiver.head_received(status, headers, length, body)
 
-    def more(self, body: bytes) -> None:
+    def body_received(self, body: bytes) -> None:
         """Pass a part on."""
         if self._receiver is not None:
-            self._receiver.more(body)
+            self._receiver.body_received(body)
 
-    def ended(self) -> None:
+    def response_ended(self) -> None:
         """Pass the end on."""
         self._upstream.end(self)
         if self._receiver is not None:
-            self._receiver.ended()
+            self._receiver.response_ended()
 
-    def failed(self, fault: Fault, detail: str) -> None:
+    def request_failed(self, fault: Fault, detail: str) -> None:
         """Pass on that there is no answer."""
         self._upstream.end(self)
         if self._receiver is not None:
-            self._receiver.failed(fault, detail)
+            self._receiver.request_failed(fault, detail)
 
 
 class AuthorityPool:
@@ -113,17 +118,17 @@ class AuthorityPool:
 
     def __init__(self, pool: Pool, concurrency: int, queue: int, watch: Watch) -> None:
         self._pool = pool
-        self._slots: FairSlots[AuthorityCall] = FairSlots(concurrency, queue)
+        self._slots: FairSlots[AuthorityRequest] = FairSlots(concurrency, queue)
         self._watch = watch
 
     def counts(self) -> dict[str, int]:
         """How many connections are idle, how many calls are on their way and waiting."""
         return {"idle": self._pool.counts()["idle"], "flying": self._slots.taken, "waiting": self._slots.queued}
 
-    def send(self, request: Compose, receiver: Receiver, operator: str, kind: str) -> AuthorityCall:
+    def send(self, request: RequestWriter, receiver: ResponseReceiver, operator: str, kind: str) -> AuthorityRequest:
         """Send what `request` writes, now or when a slot is free. Raises Refusal provider_busy."""
         deadline = self._pool.loop.time() + self._pool.timeouts.total_s
-        call = AuthorityCall(self, request, receiver, Share(operator, kind), deadline)
+        call = AuthorityRequest(self, request, receiver, Share(operator, kind), deadline)
         try:
             now = self._slots.take(call.share, call)
         except QueueFull:
@@ -137,17 +142,17 @@ class AuthorityPool:
         """Take no connection back; calls end in peace."""
         self._pool.retire()
 
-    def end(self, call: AuthorityCall) -> None:
+    def end(self, call: AuthorityRequest) -> None:
         """Free the slot of a call whose flight has ended."""
         self.forget(call)
         for following in self._slots.give_back(call.share):
             following.start(self._pool)
 
-    def withdraw(self, call: AuthorityCall) -> None:
+    def withdraw(self, call: AuthorityRequest) -> None:
         """Forget a call that waits."""
         self.forget(call)
         self._slots.withdraw(call.share, call)
 
-    def forget(self, call: AuthorityCall) -> None:
+    def forget(self, call: AuthorityRequest) -> None:
         """Watch the call's deadline no longer."""
         self._watch.discard(call)

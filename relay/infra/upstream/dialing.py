@@ -26,14 +26,14 @@ class NotConnected(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Instance:
     """One instance of a provider."""
 
     host: str
     port: int
 
     @classmethod
-    def of(cls, base_url: str) -> "Place":
+    def of(cls, base_url: str) -> "Instance":
         """The place a base URL names."""
         url = urlsplit(base_url)
         return cls(url.hostname or "", url.port or (443 if url.scheme == "https" else 80))
@@ -56,7 +56,7 @@ class Dialer:
         timeouts: ProviderTimeouts,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self._places = [Place.of(url) for url in base_urls]
+        self._places = [Instance.of(url) for url in base_urls]
         self._context = context
         self.timeouts = timeouts
         self._loop = loop
@@ -93,7 +93,7 @@ class Dialer:
             return connection
         raise NotConnected(" ".join(dict.fromkeys(causes)))
 
-    async def _connect(self, place: Place, on_lost: Callable[[ClientConnection], None]) -> ClientConnection:
+    async def _connect(self, place: Instance, on_lost: Callable[[ClientConnection], None]) -> ClientConnection:
         connection = ClientConnection(on_lost)
         try:
             if self._context is None:
@@ -134,7 +134,7 @@ class UnixDialer(Dialer):
         super().__init__((f"http://{UNIX}",), None, timeouts, loop)
         self._path = path
 
-    async def _connect(self, place: Place, on_lost: Callable[[ClientConnection], None]) -> ClientConnection:
+    async def _connect(self, place: Instance, on_lost: Callable[[ClientConnection], None]) -> ClientConnection:
         del place
         connection = ClientConnection(on_lost)
         try:

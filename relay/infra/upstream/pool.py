@@ -6,13 +6,13 @@ from collections import deque
 from typing import Final
 
 from relay.domain.fault import FAULTS, Fault, Refusal
-from relay.domain.ports import Compose, Receiver
+from relay.domain.ports import RequestWriter, ResponseReceiver
 from relay.infra.diagnostics.causes import cause_of
 from relay.infra.upstream.dialing import Dialer, NotConnected
 from relay.policy.quota.operator_shares import OperatorShares
-from relay.wire.asker import Broken
+from relay.wire.asker import ResponseFailure
 from relay.wire.client import ClientConnection
-from relay.wire.head import AnswerHead
+from relay.wire.head import ResponseHead
 from relay.wire.watch import Watch
 
 _MOST_AGE_S: Final = 300.0
@@ -25,7 +25,7 @@ _TRAN_ID: Final = b"x-api-tran-id"
 """The field by which an answer names its call."""
 
 
-class UpstreamFlight:
+class PoolRequest:
     """One request on its way, and its answer on its way back. Ends exactly once; nothing of it stays behind."""
 
     __slots__ = (
@@ -34,26 +34,28 @@ class UpstreamFlight:
         "attempts",
         "connection",
         "deadline",
-        "dial",
+        "dial_task",
         "first_byte_at",
-        "flying",
+        "has_slot",
         "operator",
-        "request",
-        "total",
+        "total_deadline",
+        "write_request",
     )
 
-    def __init__(self, pool: "Pool", request: Compose, receiver: Receiver, now: float, operator: str) -> None:
+    def __init__(
+        self, pool: "Pool", write_request: RequestWriter, receiver: ResponseReceiver, now: float, operator: str
+    ) -> None:
         self._pool = pool
         self.operator = operator
-        self.request = request
-        self._receiver: Receiver | None = receiver
+        self.write_request = write_request
+        self._receiver: ResponseReceiver | None = receiver
         self.attempts = 0
         self.connection: ClientConnection | None = None
-        self.dial: asyncio.Task[None] | None = None
+        self.dial_task: asyncio.Task[None] | None = None
         self.first_byte_at = 0.0
-        self.flying = False
+        self.has_slot = False
         self.deadline = now + pool.timeouts.first_byte_s
-        self.total = now + pool.timeouts.total_s
+        self.total_deadline = now + pool.timeouts.total_s
 
     # what the gateway may do
 
@@ -80,93 +82,93 @@ class UpstreamFlight:
 
     # what the pool does
 
-    def go(self, connection: ClientConnection) -> None:
+    def send_on(self, connection: ClientConnection) -> None:
         """Send the request over this connection."""
         self.attempts += 1
         self.connection = connection
-        connection.send(self.request(connection.place), self)
+        connection.send(self.write_request(connection.place), self)
 
     def fail(self, fault: Fault, detail: str) -> None:
         """End without an answer; `detail` says why in one word."""
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             self._drop()
-            receiver.failed(fault, detail)
+            receiver.request_failed(fault, detail)
 
     def overdue(self, now: float) -> None:
         """End what takes too long: no first byte in time, or not the last."""
-        if self.first_byte_at and now < self.total:
-            self.deadline = self.total
+        if self.first_byte_at and now < self.total_deadline:
+            self.deadline = self.total_deadline
             return
-        began, dials = self.first_byte_at, self.dial is not None
-        missed = "total" if began else "connect" if dials else "first_byte" if self.flying else "queue"
+        began, dials = self.first_byte_at, self.dial_task is not None
+        missed = "total" if began else "connect" if dials else "first_byte" if self.has_slot else "queue"
         self.fail(FAULTS["provider_silent"], missed)
 
     def _drop(self) -> None:
         """Leave pool, dial and connection; an answer half read makes its connection worthless."""
         connection, self.connection = self.connection, None
-        if self.dial is not None:
-            self.dial.cancel()
-            self.dial = None
+        if self.dial_task is not None:
+            self.dial_task.cancel()
+            self.dial_task = None
         if connection is not None:
-            connection.leave()
-        self._pool.left(self)
+            connection.abort()
+        self._pool.release(self)
 
     # what the connection tells
 
-    def first_byte(self) -> None:
+    def first_byte_received(self) -> None:
         """Note when the answer began; from here on only the total counts."""
         self.first_byte_at = time.monotonic()
-        self.deadline = self.total
+        self.deadline = self.total_deadline
 
-    def whole(self, status: int, headers: dict[bytes, bytes], body: bytes) -> None:
+    def response_received(self, status: int, headers: dict[bytes, bytes], body: bytes) -> None:
         """Pass a whole answer on, then free the connection, if the answer can be trusted to be this call's."""
         receiver, self._receiver = self._receiver, None
         connection = self.connection
         self.first_byte_at = self.first_byte_at or time.monotonic()  # the loop's own clock is too coarse to tell
         is_taken = False
         try:
-            is_taken = receiver is None or receiver.answered(status, headers, body)
+            is_taken = receiver is None or receiver.response_received(status, headers, body)
         finally:
             if connection is not None and not is_taken:
-                connection.leave()  # who mixes answers up may mix up the next one too
+                connection.abort()  # who mixes answers up may mix up the next one too
             elif _TRAN_ID not in headers:
-                self._pool.doubt(connection)
-            self._pool.landed(self)
+                self._pool.stop_reuse(connection)
+            self._pool.finish(self)
 
-    def begun(self, head: AnswerHead, body: bytes) -> None:
+    def head_received(self, head: ResponseHead, body: bytes) -> None:
         """Pass the begin of a large answer on."""
         connection = self.connection
         if self._receiver is not None:
-            self._receiver.begun(head.status, head.headers, head.length, body)
+            self._receiver.head_received(head.status, head.headers, head.length, body)
         if self._receiver is not None and _TRAN_ID not in head.headers:
-            self._pool.doubt(connection)
+            self._pool.stop_reuse(connection)
 
-    def more(self, body: bytes) -> None:
+    def body_received(self, body: bytes) -> None:
         """Pass a part on."""
         if self._receiver is not None:
-            self._receiver.more(body)
+            self._receiver.body_received(body)
 
-    def ended(self) -> None:
+    def response_ended(self) -> None:
         """Pass the end on."""
         receiver, self._receiver = self._receiver, None
         self.first_byte_at = self.first_byte_at or time.monotonic()
         try:
             if receiver is not None:
-                receiver.ended()
+                receiver.response_ended()
         finally:
-            self._pool.landed(self)
+            self._pool.finish(self)
 
-    def broken(self, how: Broken) -> None:
+    def request_failed(self, how: ResponseFailure) -> None:
         """Try once more when the provider closed an idle connection under us; else end.
 
         Only then is it sure that nobody began to answer: reused, and not one byte came (RFC 9112 9.3.1). The APIs that
         are carried only read (규격 6장), so GET and POST are alike.
         """
         is_stale, connection, self.connection = self.is_reused, self.connection, None
-        if how is Broken.CLOSED and is_stale and self.attempts == 1 and self._pool.asks_again:
+        if how is ResponseFailure.CLOSED and is_stale and self.attempts == 1 and self._pool.asks_again:
             self._pool.dial_for(self)
-        elif how is Broken.MALFORMED:
+        elif how is ResponseFailure.MALFORMED:
             self.fail(FAULTS["provider_broken"], connection.flaw if connection is not None else "")
         else:
             error = connection.error if connection is not None else None
@@ -195,7 +197,7 @@ class Pool:
         self._watch = watch
         self._idle: list[list[ClientConnection]] = [[] for _ in range(dialer.places)]
         self._turn = 0
-        self._waiting: deque[UpstreamFlight] = deque()
+        self._waiting: deque[PoolRequest] = deque()
         self._ended: list[tuple[ClientConnection | None, str]] = []
         self._reuses = True
         self._connections: set[ClientConnection] = set()
@@ -207,60 +209,60 @@ class Pool:
         """How many are idle, flying and waiting."""
         return {"idle": sum(map(len, self._idle)), "flying": self._under_way.taken, "waiting": len(self._waiting)}
 
-    def send(self, request: Compose, receiver: Receiver, operator: str = "") -> UpstreamFlight:
+    def send(self, write_request: RequestWriter, receiver: ResponseReceiver, operator: str = "") -> PoolRequest:
         """Send what `request` writes.
 
         Raises Refusal provider_busy (50005) when flights and queue are full, operator_share (42901) when the
         operator has its share of both.
         """
         now = self.loop.time()
-        flight = UpstreamFlight(self, request, receiver, now, operator)
+        request = PoolRequest(self, write_request, receiver, now, operator)
         if self._under_way.take(operator):
-            self._start(flight, now)
+            self._start(request, now)
         elif self._queued.take(operator, len(self._ended)):
-            self._waiting.append(flight)
+            self._waiting.append(request)
         elif self._queued.is_full(len(self._ended)):
             raise Refusal(FAULTS["provider_busy"])
         else:
             raise Refusal(FAULTS["operator_share"], retry_after=_RETRY_S)
-        self._watch.add(flight)
-        return flight
+        self._watch.add(request)
+        return request
 
-    def _start(self, flight: UpstreamFlight, now: float) -> None:
-        """Let a flight that has its slot go, to each place in turn: over the line used last, or a fresh one.
+    def _start(self, request: PoolRequest, now: float) -> None:
+        """Let a request that has its slot go, to each place in turn: over the line used last, or a fresh one.
 
         A line on which something waits to be read was spoken on unasked, or is being closed: it takes no request.
         """
-        flight.flying = True
+        request.has_slot = True
         self._turn = turn = (self._turn + 1) % len(self._idle)
         idle = self._idle[turn]
         while idle:
             connection = idle.pop()
             if connection.reusable and now < connection.idle_until and not connection.readable(0):
-                flight.attempts += 1  # PERF: flight.go written out
-                flight.connection = connection
-                connection.send(flight.request(turn), flight)
+                request.attempts += 1  # PERF: request.send_on written out
+                request.connection = connection
+                connection.send(request.write_request(turn), request)
                 return
             connection.close()
-        self.dial_for(flight)
+        self.dial_for(request)
 
-    def dial_for(self, flight: UpstreamFlight) -> None:
-        """Open a fresh connection for a flight, to the place whose turn it is or the next that takes one."""
-        flight.dial = self.loop.create_task(self._dial(flight, self._turn))
+    def dial_for(self, request: PoolRequest) -> None:
+        """Open a fresh connection for a request, to the place whose turn it is or the next that takes one."""
+        request.dial_task = self.loop.create_task(self._dial(request, self._turn))
 
-    async def _dial(self, flight: UpstreamFlight, first: int) -> None:
+    async def _dial(self, request: PoolRequest, first: int) -> None:
         try:
             connection = await self._dialer.dial(self._lost, first)
         except NotConnected as error:
-            flight.dial = None
-            flight.attempts += 1
-            flight.fail(FAULTS["provider_refused"], str(error))
+            request.dial_task = None
+            request.attempts += 1
+            request.fail(FAULTS["provider_refused"], str(error))
             return
-        flight.dial = None
+        request.dial_task = None
         self._connections.add(connection)
-        flight.go(connection)
+        request.send_on(connection)
 
-    def doubt(self, connection: ClientConnection | None) -> None:
+    def stop_reuse(self, connection: ClientConnection | None) -> None:
         """Use no connection for a second call any more: an answer that was taken did not name its call.
 
         The next one on the same connection could be any call's.
@@ -271,28 +273,28 @@ class Pool:
             if connection is not None:
                 connection.reusable = False
 
-    def landed(self, flight: UpstreamFlight) -> None:
-        """Forget a flight whose answer has been read. Its connection is free in the next turn of the loop."""
-        connection, flight.connection = flight.connection, None
-        self.left(flight, connection)
+    def finish(self, request: PoolRequest) -> None:
+        """Forget a request whose answer has been read. Its connection is free in the next turn of the loop."""
+        connection, request.connection = request.connection, None
+        self.release(request, connection)
 
-    def left(self, flight: UpstreamFlight, connection: ClientConnection | None = None) -> None:
-        """Forget an ended flight. Its slot is free in the next turn of the loop.
+    def release(self, request: PoolRequest, connection: ClientConnection | None = None) -> None:
+        """Forget an ended request. Its slot is free in the next turn of the loop.
 
         By then all has been read that came together with the answer; what was no part of it has cost the connection.
         """
-        self._watch.discard(flight)
-        if flight.flying:
-            flight.flying = False
-            self._ended.append((connection, flight.operator))
+        self._watch.discard(request)
+        if request.has_slot:
+            request.has_slot = False
+            self._ended.append((connection, request.operator))
             if len(self._ended) == 1:
                 self.loop.call_soon(self._free)
         else:
-            self._leave_queue(flight)
+            self._leave_queue(request)
 
-    def _leave_queue(self, flight: UpstreamFlight) -> None:
-        self._waiting.remove(flight)
-        self._queued.release(flight.operator)
+    def _leave_queue(self, request: PoolRequest) -> None:
+        self._waiting.remove(request)
+        self._queued.release(request.operator)
 
     def _free(self) -> None:
         """Keep the connections whose calls have ended, or close them, and start as many calls that wait."""
@@ -316,10 +318,10 @@ class Pool:
         """Start calls that wait: first those of the operator with the fewest under way, and none beyond its share."""
         shares = self._under_way
         while ready := [one for one in self._waiting if shares.fits(one.operator)]:
-            flight = min(ready, key=lambda one: shares.taken_by(one.operator))
-            self._leave_queue(flight)
-            shares.take(flight.operator)
-            self._start(flight, now)
+            request = min(ready, key=lambda one: shares.taken_by(one.operator))
+            self._leave_queue(request)
+            shares.take(request.operator)
+            self._start(request, now)
 
     def sweep(self, now: float) -> None:
         """Close what has been idle too long."""

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
-from relay.infra.upstream.dialing import Place
+from relay.infra.upstream.dialing import Instance
 from relay.infra.upstream.tls import TlsError
 from relay.policy.settings.directory import Provider
 
@@ -60,7 +60,7 @@ class Probes:
             context = self._context_of(provider)
         except TlsError:
             return None
-        places = [asyncio.create_task(_takes(Place.of(url), context)) for url in provider.base_urls]
+        places = [asyncio.create_task(_takes(Instance.of(url), context)) for url in provider.base_urls]
         try:
             async with asyncio.timeout(PATIENCE_S):
                 for place in asyncio.as_completed(places):
@@ -74,7 +74,7 @@ class Probes:
         return False
 
 
-async def _takes(place: Place, context: ssl.SSLContext | None) -> bool:
+async def _takes(place: Instance, context: ssl.SSLContext | None) -> bool:
     """Whether a place takes a connection, which is dropped at once."""
     name = place.host if context is not None else None
     try:

@@ -9,7 +9,7 @@ A, B = "operator-a", "operator-b"
 SILENT = FAULTS["provider_silent"]
 
 
-class Flight:
+class UpstreamRequest:
     """A request on its way; the test lets it land."""
 
     def __init__(self, request, receiver):
@@ -41,7 +41,7 @@ class Pool:
         return {"idle": 3, "flying": 0, "waiting": 0}
 
     def send(self, request, receiver):
-        self.flights.append(Flight(request, receiver))
+        self.flights.append(UpstreamRequest(request, receiver))
         return self.flights[-1]
 
     def retire(self):
@@ -53,27 +53,27 @@ class Pool:
 
     def land(self, request, body=b"{}"):
         flight = next(flight for flight in self.flights if flight.request == request)
-        return flight.receiver.answered(200, {}, body)
+        return flight.receiver.response_received(200, {}, body)
 
 
-class Receiver:
+class ResponseReceiver:
     def __init__(self):
         self.events, self.good = [], True
 
-    def answered(self, status, _headers, body):
+    def response_received(self, status, _headers, body):
         self.events.append((status, body))
         return self.good
 
-    def begun(self, *_told):
+    def head_received(self, *_told):
         self.events.append("begun")
 
-    def more(self, _body):
+    def body_received(self, _body):
         self.events.append("more")
 
-    def ended(self):
+    def response_ended(self):
         self.events.append("ended")
 
-    def failed(self, fault, detail):
+    def request_failed(self, fault, detail):
         assert detail
         self.events.append(fault.name)
 
@@ -84,7 +84,7 @@ class Around:
         self.authority = AuthorityPool(self.pool, concurrency, queue, self.watch)
 
     def send(self, name, operator=A, kind="refresh_token"):
-        receiver = Receiver()
+        receiver = ResponseReceiver()
         return self.authority.send(name, receiver, operator, kind), receiver
 
     @property
@@ -124,7 +124,7 @@ def test_a_caller_that_hangs_up_keeps_its_slot_until_the_call_has_ended(one):
     assert (one.pool.sent, one.counts, one.pool.flights[0].reading) == (["first"], (1, 1, 2), True)
     assert one.pool.land("first")
     assert (receiver.events, one.pool.sent) == ([], ["first", "second"])
-    one.pool.flights[1].receiver.failed(FAULTS["provider_reset"], "reset")
+    one.pool.flights[1].receiver.request_failed(FAULTS["provider_reset"], "reset")
     assert (second.events, one.counts) == (["provider_reset"], (0, 0, 0))
 
 
@@ -152,27 +152,27 @@ def test_one_on_its_way_too_long_is_told_and_keeps_its_slot(one):
     _, receiver = one.send("first")
     one.watch.tick(115)
     assert (receiver.events, one.counts) == (["provider_silent"], (1, 0, 0))
-    one.pool.flights[0].receiver.failed(SILENT, "timeout")
+    one.pool.flights[0].receiver.request_failed(SILENT, "timeout")
     assert (receiver.events, one.counts) == (["provider_silent"], (0, 0, 0))
 
 
 def test_a_large_answer_passes_in_parts(one):
     _, receiver = one.send("first")
     way = one.pool.flights[0].receiver
-    way.begun(200, {}, 5, b"1")
-    way.more(b"2")
+    way.head_received(200, {}, 5, b"1")
+    way.body_received(b"2")
     assert one.counts[0] == 1
-    way.ended()
+    way.response_ended()
     assert (receiver.events, one.counts) == (["begun", "more", "ended"], (0, 0, 0))
 
 
 def test_a_large_answer_without_a_reader_is_read_to_its_end(one):
     call, receiver = one.send("first")
     way = one.pool.flights[0].receiver
-    way.begun(200, {}, 5, b"1")
+    way.head_received(200, {}, 5, b"1")
     call.cancel()
-    way.more(b"2")
-    way.ended()
+    way.body_received(b"2")
+    way.response_ended()
     assert (receiver.events, one.counts) == (["begun"], (0, 0, 0))
 
 

@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from relay.infra.upstream.dialing import Dialer, NotConnected, Place, UnixDialer
+from relay.infra.upstream.dialing import Dialer, Instance, NotConnected, UnixDialer
 from relay.policy.settings.scalars import ProviderTimeouts
 from relay.wire.client import ClientConnection
 
@@ -20,7 +20,7 @@ TIMES = ProviderTimeouts(connect_s=0.2, first_byte_s=1, total_s=2, idle_s=4)
     ],
 )
 def test_a_base_url_names_host_and_port(url, place):
-    assert Place.of(url) == Place(*place)
+    assert Instance.of(url) == Instance(*place)
 
 
 @pytest.mark.parametrize(

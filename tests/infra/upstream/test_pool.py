@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from pool_stand import LARGE, OK, Receiver, Stand
+from pool_stand import LARGE, OK, ResponseReceiver, Stand
 
 from relay.domain.fault import Refusal
 
@@ -197,8 +197,8 @@ async def test_who_is_cancelled_while_waiting_leaves_the_queue(stand):
 
 
 async def test_who_is_cancelled_while_dialling_leaves_no_task(stand):
-    flight = stand.pool.send(b"question", Receiver())
-    dial = flight.dial
+    flight = stand.pool.send(b"question", ResponseReceiver())
+    dial = flight.dial_task
     flight.cancel()
     stand.loop.turn()
     await asyncio.gather(dial, return_exceptions=True)

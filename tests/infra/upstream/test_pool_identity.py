@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from pool_stand import OK, UNNAMED, UNNAMED_LARGE, Receiver, Stand
+from pool_stand import OK, UNNAMED, UNNAMED_LARGE, ResponseReceiver, Stand
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ async def test_a_slot_that_is_about_to_be_free_can_be_waited_for():
     stand = Stand(concurrency=1, queue=0)
     await stand.send()
     stand.reads(0, OK % b"")
-    stand.pool.send(lambda _: b"next", Receiver())
+    stand.pool.send(lambda _: b"next", ResponseReceiver())
     stand.loop.turn()
     stand.close()
     assert stand.lines[0].transport.written == [b"question", b"next"]

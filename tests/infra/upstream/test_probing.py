@@ -18,7 +18,7 @@ def certificates(tmp_path_factory):
     return make_dev_certificates(tmp_path_factory.mktemp("certs"), datetime.now(UTC))
 
 
-class Place:
+class Instance:
     """A listening place; `seen` counts the connections it took."""
 
     def __init__(self, context=None):
@@ -45,7 +45,7 @@ async def place():
     opened = []
 
     async def make(context=None):
-        opened.append(await Place(context).open())
+        opened.append(await Instance(context).open())
         return opened[-1]
 
     yield make
@@ -134,11 +134,11 @@ async def test_one_that_says_nothing_is_given_up(clock, deaf, tls, monkeypatch):
 
 
 async def test_without_a_context_nothing_can_be_told(clock, place):
-    def broken(_):
+    def raise_tls_error(_):
         raise TlsError("ca.pem: no such file")
 
     standing = await place()
-    assert await Probes(broken, clock).reaches(institution(standing.port, scheme="https")) is None
+    assert await Probes(raise_tls_error, clock).reaches(institution(standing.port, scheme="https")) is None
     assert standing.seen == 0
 
 
