@@ -18,7 +18,7 @@ _LINE_MOST: Final = 256
 """A longer line is not a chunk size."""
 
 CHUNK_OVERHEAD: Final = 64 * 1024
-"""Bytes of chunk framing that a response may have above half of its body's size. It bounds floods of one-byte chunks."""
+"""Bytes of chunk framing allowed in a response above half of its body's size. It bounds floods of one-byte chunks."""
 
 
 class _Expected(Enum):

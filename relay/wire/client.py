@@ -8,7 +8,7 @@ from relay.wire.asker import ResponseFailure, ResponseHandler
 from relay.wire.chunked import ChunkedBody
 from relay.wire.closed import CLOSED
 from relay.wire.head import HEAD_END, Malformed, ResponseHead, Wrong, answer_head, answer_parser
-from relay.wire.sockets import Readable, bound_read_ahead, never_readable, readable_of
+from relay.wire.sockets import Readable, limit_read_ahead, never_readable, build_readable
 
 READ_BYTES: Final = 96 * 1024
 """Bytes read at once. With the server side's WRITE_HIGH this bounds the memory of one exchange.
@@ -57,9 +57,9 @@ class ClientConnection(asyncio.BufferedProtocol):
         "_parser",
         "_parts",
         "_paused",
+        "_response_begun",
         "_streaming",
         "_turn_scheduled",
-        "_response_begun",
         "born",
         "error",
         "flaw",
@@ -138,8 +138,8 @@ class ClientConnection(asyncio.BufferedProtocol):
             transport.abort()  # type: ignore[attr-defined]
             return
         self.transport = transport  # type: ignore[assignment]
-        bound_read_ahead(transport)
-        self.readable = readable_of(transport)
+        limit_read_ahead(transport)
+        self.readable = build_readable(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Report a missing response to the handler. Leaves no reference cycle."""

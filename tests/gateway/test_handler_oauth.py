@@ -46,7 +46,7 @@ def test_a_token_is_refused_before_the_answer_that_revoked_it(scene):
     scene.authority.receiver.response_received(200, revoked, b'{"rsp_code":"00000"}')
     assert seen == [True]
     assert "x-relay" not in scene.connection.head
-    scene.connection.answer = answered
+    scene.connection.send_response = send_response
     scene.ask()
     assert scene.recorded[-1] == "token_revoked"
 

@@ -168,8 +168,8 @@ async def test_a_handshake_ends_its_turn(tls):
     async with entrance(context=tls.listening, turns=CountedTurns) as here:
         assert await shake_hands(here.door.port, tls.operator) == b"hello"
         assert await shake_hands(here.door.port, tls.nobody) == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
-        while here.door._entering:
-            await asyncio.wait(here.door._entering)
+        while here.door._handshakes:
+            await asyncio.wait(here.door._handshakes)
         assert (len(here.gate.turns.addresses), here.gate.turns.ended) == (2, 2)
 
 
@@ -300,8 +300,8 @@ async def test_a_failed_handshake_sends_its_alert_and_keeps_no_descriptor(tls):
         before = descriptors()
         for _ in range(5):
             assert await shake_hands(here.door.port, tls.nobody) == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
-        while here.door._entering:
-            await asyncio.wait(here.door._entering)
+        while here.door._handshakes:
+            await asyncio.wait(here.door._handshakes)
         assert [accepted.duplicates for accepted in here.listening.accepted] == [1] * 5
         assert descriptors() <= before
         assert here.rejected == [("127.0.0.1", Rejected.CERTIFICATE_MISSING)] * 5

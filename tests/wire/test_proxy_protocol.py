@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.wire.proxy_protocol import FIXED_BYTES, NoProxyHeader, header_length, source_of
+from relay.wire.proxy_protocol import FIXED_BYTES, NoProxyHeader, header_length, parse_source
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 PROXY, LOCAL = 0x21, 0x20
@@ -31,7 +31,7 @@ LARGEST = V4 + b"\x04" + struct.pack("!H", 521) + b"x" * 521
 def read(data):
     length = header_length(data[:FIXED_BYTES])
     assert len(data) == FIXED_BYTES + length
-    return source_of(data)
+    return parse_source(data)
 
 
 @pytest.mark.parametrize(

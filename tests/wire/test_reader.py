@@ -198,11 +198,11 @@ def test_a_body_that_is_not_chunked_as_it_said_is_refused_with_the_tran_id_of_it
 
 
 def test_who_gives_up_learns_which_part_was_missing():
-    head = Reading().feed(b"GET / HT").reader.given_up()
+    head = Reading().feed(b"GET / HT").reader.timeout_error()
     assert (head.wrong, head.raw) == (Wrong.HEAD_TOO_SLOW, b"GET / HT")
-    body = Reading().feed(CHUNKED_HEAD).reader.given_up()
+    body = Reading().feed(CHUNKED_HEAD).reader.timeout_error()
     assert (body.wrong, body.raw) == (Wrong.BODY_TOO_SLOW, ECHO)
-    nameless = Reading().feed(POST[:-1]).reader.given_up()
+    nameless = Reading().feed(POST[:-1]).reader.timeout_error()
     assert (nameless.wrong, nameless.raw) == (Wrong.BODY_TOO_SLOW, b"POST /v1\r\nx-api-tran-id: \r\n")
 
 
@@ -228,7 +228,7 @@ def test_another_expectation_is_refused_when_there_is_a_body():
 def test_a_stopped_reader_keeps_what_comes_and_goes_on_when_it_is_told():
     reading = Reading()
     reader = reading.reader
-    reader._arrived = lambda head, _body: (reading.found.append(head.method), setattr(reader, "stopped", True))
+    reader._on_request = lambda head, _body: (reading.found.append(head.method), setattr(reader, "stopped", True))
     reader.feed(GET + POST + GET[:9])
     assert (reading.found, reader.stage) == (["GET"], Stage.NOTHING)
     for found in (["GET", "POST"], ["GET", "POST"]):

@@ -7,9 +7,9 @@ from relay.wire.sockets import (
     RECEIVE_BYTES,
     SEND_BYTES,
     bound_accepted,
-    bound_read_ahead,
+    limit_read_ahead,
     never_readable,
-    readable_of,
+    build_readable,
 )
 
 
@@ -34,7 +34,7 @@ def pair():
 
 
 def test_a_socket_is_readable_once_something_came(pair):
-    readable = readable_of(Transport(pair[0]))
+    readable = build_readable(Transport(pair[0]))
     assert not readable(0)
     pair[1].send(b"x")
     assert readable(0)
@@ -43,26 +43,26 @@ def test_a_socket_is_readable_once_something_came(pair):
 
 
 def test_a_socket_is_readable_at_the_end_of_the_peer(pair):
-    readable = readable_of(Transport(pair[0]))
+    readable = build_readable(Transport(pair[0]))
     pair[1].close()
     assert readable(0)
 
 
 def test_what_has_no_socket_is_never_readable():
-    assert readable_of(Transport()) is never_readable
+    assert build_readable(Transport()) is never_readable
     assert not never_readable(0)
 
 
 def test_tls_reads_little_ahead(pair):
     transport = Tls(pair[0])
-    bound_read_ahead(transport)
+    limit_read_ahead(transport)
     assert transport.high == 16 * 1024
     assert pair[0].getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) <= 64 * 1024
 
 
 def test_a_plain_socket_is_left_alone(pair):
     before = pair[0].getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-    bound_read_ahead(Transport(pair[0]))
+    limit_read_ahead(Transport(pair[0]))
     assert pair[0].getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == before
 
 

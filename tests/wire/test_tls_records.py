@@ -152,7 +152,7 @@ def test_a_peer_that_sends_on_while_its_connection_closes_is_cut(peers):
     assert peers.read() == b"a" * 1000
     for _ in range(5000):
         peers.client.write(b"a")
-    with pytest.raises(ssl.SSLError, match="too much data behind the end"):
+    with pytest.raises(ssl.SSLError, match="too much data after the end"):
         peers.read()
 
 
