@@ -8,7 +8,7 @@ from relay.wire.asker import ResponseFailure, ResponseHandler
 from relay.wire.chunked import ChunkedBody
 from relay.wire.closed import CLOSED
 from relay.wire.head import HEAD_END, Malformed, ResponseHead, Wrong, answer_head, answer_parser
-from relay.wire.sockets import Readable, limit_read_ahead, never_readable, build_readable
+from relay.wire.sockets import Readable, build_readable, limit_read_ahead, never_readable
 
 READ_BYTES: Final = 96 * 1024
 """Bytes read at once. With the server side's WRITE_HIGH this bounds the memory of one exchange.

@@ -276,8 +276,8 @@ class Entrance:
             )
         finally:
             turn.end()
-        # PERF: the server does not answer the client's last handshake message. With Nagle's algorithm the client holds its
-        # first call back until that message is acknowledged: 42 ms; acknowledged here, 2 ms.
+        # PERF: the server does not answer the client's last handshake message. With Nagle's algorithm the client holds
+        # its first call back until that message is acknowledged: 42 ms; acknowledged here, 2 ms.
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     async def _wait_for_client_hello(self, accepted: socket.socket) -> None:

@@ -7,9 +7,9 @@ from relay.wire.sockets import (
     RECEIVE_BYTES,
     SEND_BYTES,
     bound_accepted,
+    build_readable,
     limit_read_ahead,
     never_readable,
-    build_readable,
 )
 
 
