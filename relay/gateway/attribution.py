@@ -1,4 +1,4 @@
-"""Refused calls made complete for their record: who called is known by certificate, and by a token that is genuine."""
+"""Attributes refused calls for their record: to an operator by certificate, to a service by a genuine token."""
 
 import contextlib
 from typing import Final, NamedTuple
@@ -16,7 +16,7 @@ _EXCESS: Final = FAULTS["connections_exceeded"]
 
 
 class RefusedCall(NamedTuple):
-    """What was said in a refused call: path, query and body (or all that came), Authorization and x-api-type."""
+    """The parts of a refused call: path, query and body (or all received bytes), Authorization and x-api-type."""
 
     path: bytes
     text: bytes
@@ -24,14 +24,16 @@ class RefusedCall(NamedTuple):
     api_type: bytes | None = None
 
 
-def complete(plan: Plan, welcome: Welcome, keyring: Keyring, card: Card, said: RefusedCall, exchange: Exchange) -> None:
-    """Note of a refused call what it names: its type, API, institution and service. Nothing of it decides anything.
+def attribute_refused(
+    plan: Plan, welcome: Welcome, keyring: Keyring, card: Card, call: RefusedCall, exchange: Exchange
+) -> None:
+    """Record what a refused call names: its type, API, institution and service. This decides nothing.
 
-    A caller without a certificate of ours counts for nobody, and is not looked at. A connection beyond the limit of its
-    operator has one, so its call counts.
+    A caller without a registered certificate is not attributed. A connection beyond the limit of its operator has one,
+    so its call is attributed.
     """
-    if not exchange.api_type and said.path not in plan.authority:
-        exchange.api_type = API_TYPES.get(said.api_type, "")
+    if not exchange.api_type and call.path not in plan.authority:
+        exchange.api_type = API_TYPES.get(call.api_type, "")
     if exchange.api_code and exchange.provider and exchange.client_id:
         return
     if card.plan is not plan:
@@ -41,12 +43,12 @@ def complete(plan: Plan, welcome: Welcome, keyring: Keyring, card: Card, said: R
             if refusal.fault is not _EXCESS:
                 return
     exchange.operator = exchange.operator or card.operator
-    if said.authorization is not None and not exchange.client_id:
-        _note_owner(keyring, card, said.authorization, exchange)
-    attribute(plan, card.callers, said.path, said.text, exchange)
+    if call.authorization is not None and not exchange.client_id:
+        _record_owner(keyring, card, call.authorization, exchange)
+    attribute(plan, card.callers, call.path, call.text, exchange)
 
 
-def _note_owner(keyring: Keyring, card: Card, authorization: bytes, exchange: Exchange) -> None:
+def _record_owner(keyring: Keyring, card: Card, authorization: bytes, exchange: Exchange) -> None:
     with contextlib.suppress(Refusal):
         try:
             claims = keyring.claims(authorization, exchange.received + exchange.waited)
