@@ -41,7 +41,7 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     `readable(0)` is true if the socket holds bytes, or the peer's end, that the loop has not read yet. `flaw` names in
     one word what is wrong with a malformed response; `error` is what ended the connection, if known.
-    The owner of the connection keeps its notes in `place`, `born` and `idle_until`.
+    The owner of the connection keeps its notes in `instance`, `born` and `idle_until`.
     """
 
     __slots__ = (
@@ -64,8 +64,8 @@ class ClientConnection(asyncio.BufferedProtocol):
         "error",
         "flaw",
         "idle_until",
+        "instance",
         "keep_alive",
-        "place",
         "readable",
         "reusable",
         "transport",
@@ -78,7 +78,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._parser = answer_parser()
         self._handler: ResponseHandler | None = None
         self.uses = 0
-        self.place = 0
+        self.instance = 0
         self.reusable = True
         self.idle_until = 0.0
         self.born = 0.0
