@@ -25,7 +25,7 @@ class RefusedCall(NamedTuple):
 
 
 def attribute_refused(
-    plan: Plan, welcome: Welcome, keyring: Keyring, card: Card, call: RefusedCall, exchange: Exchange
+    plan: Plan, connection_registry: Welcome, token_verifier: Keyring, info: Card, call: RefusedCall, exchange: Exchange
 ) -> None:
     """Record what a refused call names: its type, API, institution and service. This decides nothing.
 
@@ -36,23 +36,23 @@ def attribute_refused(
         exchange.api_type = API_TYPES.get(call.api_type, "")
     if exchange.api_code and exchange.provider and exchange.client_id:
         return
-    if card.plan is not plan:
+    if info.plan is not plan:
         try:
-            welcome.recognise(plan, card)
+            connection_registry.recognise(plan, info)
         except Refusal as refusal:
             if refusal.fault is not _EXCESS:
                 return
-    exchange.operator = exchange.operator or card.operator
+    exchange.operator = exchange.operator or info.operator
     if call.authorization is not None and not exchange.client_id:
-        _record_owner(keyring, card, call.authorization, exchange)
-    attribute(plan, card.callers, call.path, call.text, exchange)
+        _record_owner(token_verifier, info, call.authorization, exchange)
+    attribute(plan, info.callers, call.path, call.text, exchange)
 
 
-def _record_owner(keyring: Keyring, card: Card, authorization: bytes, exchange: Exchange) -> None:
+def _record_owner(token_verifier: Keyring, info: Card, authorization: bytes, exchange: Exchange) -> None:
     with contextlib.suppress(Refusal):
         try:
-            claims = keyring.claims(authorization, exchange.received + exchange.waited)
+            claims = token_verifier.claims(authorization, exchange.received + exchange.waited)
         except Expired as expired:
             claims = expired.claims
-        owner = owner_of(claims, card.callers)
+        owner = owner_of(claims, info.callers)
         exchange.operator, exchange.client_id = owner.operator.org_code, claims.client_id

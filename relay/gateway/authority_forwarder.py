@@ -49,19 +49,19 @@ class AuthorityForwarder:
     def __init__(
         self,
         authority: AuthorityUpstream,
-        welcome: Welcome,
+        connection_registry: Welcome,
         clock: Callable[[], float],
         close: Callable[[Exchange], None],
     ) -> None:
         self._authority = authority
-        self._welcome = welcome
+        self._connection_registry = connection_registry
         self._clock = clock
         self._close = close
 
     def send(
         self,
         plan: Plan,
-        judges: Judges,
+        services: Judges,
         connection: ServerConnection,
         head: RequestHead,
         body: bytes,
@@ -81,17 +81,17 @@ class AuthorityForwarder:
 
         def close(exchange: Exchange) -> None:
             """Close the exchange. Query the ledger: a token may be revoked although the response was lost."""
-            judges.grants.hurry()
+            services.grants.hurry()
             if (exchange.error or exchange.reason) and head.path in plan.authority:
                 attribute(plan, connection.card.callers, head.path, head.query + b"\n" + body, exchange)
             self._close(exchange)
 
         tran_id = envelope.echo(headers.get(b"x-api-tran-id"))
         args = (connection, exchange, tran_id, self._clock, close, dialect)
-        forwarding = AuthorityForwarding(judges.grants.revoke, *args)
+        forwarding = AuthorityForwarding(services.grants.revoke, *args)
         try:
             caller = operators[0] if operators else ""
-            judges.authority_quotas.take(caller, AUTHORITY, exchange.started)
+            services.authority_quotas.take(caller, AUTHORITY, exchange.started)
             exchange.asked = self._clock()
             kind = oauth_envelope.kind_of(head.path, body)
             forwarding.attach(self._authority.send(write_request, forwarding, caller, kind))
@@ -99,7 +99,7 @@ class AuthorityForwarder:
             raise Refusal(oauth_envelope.ours(refusal.fault), retry_after=refusal.retry_after) from refusal
 
     def _identify_operators(
-        self, plan: Plan, card: Card, head: RequestHead, exchange: Exchange
+        self, plan: Plan, info: Card, head: RequestHead, exchange: Exchange
     ) -> tuple[tuple[str, ...], str]:
         """Return the org_codes of the caller's certificate and address, and the name of a fault or "".
 
@@ -107,18 +107,18 @@ class AuthorityForwarder:
         """
         _check_method(head, plan.authority[head.path])
         try:
-            if card.plan is not plan:
-                self._welcome.recognise(plan, card)
+            if info.plan is not plan:
+                self._connection_registry.recognise(plan, info)
         except Refusal as refusal:
             if head.path != _AUTHORIZE or refusal.fault is FAULTS["connections_exceeded"]:
                 raise
             if refusal.fault.rsp_code in UNRECOGNISED:
-                exchange.detail = plan.callers.trace(card.peer)
+                exchange.detail = plan.callers.trace(info.peer)
             return (), refusal.fault.name
-        exchange.operator = card.operator
-        operators = tuple(caller.operator.org_code for caller in card.callers)
+        exchange.operator = info.operator
+        operators = tuple(caller.operator.org_code for caller in info.callers)
         try:
-            _record_tran_id(plan, card.callers, head, exchange)
+            _record_tran_id(plan, info.callers, head, exchange)
         except Refusal as refusal:
             if head.path != _AUTHORIZE:
                 raise
@@ -126,11 +126,11 @@ class AuthorityForwarder:
         return operators, ""
 
 
-def _identify_portal(plan: Plan, card: Card, head: RequestHead, exchange: Exchange) -> str:
+def _identify_portal(plan: Plan, info: Card, head: RequestHead, exchange: Exchange) -> str:
     """Return the portal's org_code if the portal calls (규격 3.1). Raises Refusal: 40103, 40102, 40501, 40002."""
     exchange.api_code = plan.support_codes[head.path]
-    caller, *_ = plan.portal.recognise(card.peer)
-    if card.excess:
+    caller, *_ = plan.portal.recognise(info.peer)
+    if info.excess:
         raise Refusal(FAULTS["connections_exceeded"])
     exchange.operator = caller.operator.org_code
     _check_method(head, plan.support[head.path])

@@ -76,27 +76,27 @@ class Welcome:
         if not self._count_by_peer[peer_key]:
             del self._count_by_peer[peer_key]
 
-    def recognise(self, plan: Plan, card: Card) -> None:
+    def recognise(self, plan: Plan, info: Card) -> None:
         """Set the callers of a connection under this plan. Raises Refusal (40103, 40102, 42901).
 
         PERF: runs once for each plan and connection; otherwise the handler compares two references. A changed directory
         is a changed plan, so every request is checked against the current directory (규격 3.1).
         """
-        callers = plan.callers.recognise(card.peer)
-        card.callers = callers
-        card.operator = callers[0].operator.org_code if len(callers) == 1 else ""
-        if card.excess:  # the callers are set, so the call is attributed; the plan is not, so each call is refused
+        callers = plan.callers.recognise(info.peer)
+        info.callers = callers
+        info.operator = callers[0].operator.org_code if len(callers) == 1 else ""
+        if info.excess:  # the callers are set, so the call is attributed; the plan is not, so each call is refused
             raise Refusal(FAULTS["connections_exceeded"])
-        card.plan = plan
+        info.plan = plan
 
     def dismiss(self, plan: Plan) -> None:
         """Close connections of peers that this plan does not know. Calls in flight are completed."""
         for connection in list(self.connections):
-            card: Card = connection.card
-            if card.plan is None:
+            info: Card = connection.card
+            if info.plan is None:
                 continue
             try:
-                plan.callers.recognise(card.peer)
+                plan.callers.recognise(info.peer)
             except Refusal:
                 connection.close_when_idle()
 

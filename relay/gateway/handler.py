@@ -62,38 +62,38 @@ class Gateway:
         plan: Plan,
         upstreams: Reach,
         authority: AuthorityUpstream,
-        judges: Judges,
+        services: Judges,
         recorder: Recorder,
-        welcome: Welcome,
+        connection_registry: Welcome,
         clock: Callable[[], float],
     ) -> None:
-        self.swap(plan, upstreams, judges)
-        self._authority_forwarder = AuthorityForwarder(authority, welcome, clock, self._close)
+        self.swap(plan, upstreams, services)
+        self._authority_forwarder = AuthorityForwarder(authority, connection_registry, clock, self._close)
         self._pending_calls = PendingCalls()
         self._filters = BodyFilters()
         self._record = recorder.record
-        self._welcome = welcome
+        self._connection_registry = connection_registry
         self._clock = clock
         self.in_flight = 0
         self.draining = False
 
-    def swap(self, plan: Plan, upstreams: Reach, judges: Judges) -> None:
+    def swap(self, plan: Plan, upstreams: Reach, services: Judges) -> None:
         """Replace the plan. Calls in flight keep the old one."""
         self.plan = plan
         self._upstreams = upstreams
-        self._judges = judges
+        self._judges = services
 
     # the connection
 
     def connection_made(self, connection: ServerConnection) -> None:
         """Register a connection: identify its peer and apply the limits of connections."""
-        self._welcome.add(connection)
+        self._connection_registry.add(connection)
 
     def connection_lost(self, connection: ServerConnection, error: Exception | None) -> None:
         """Remove a connection; count and log one that was cut for a flood of TLS records."""
-        self._welcome.remove(connection)
+        self._connection_registry.remove(connection)
         if isinstance(error, RecordsExceeded):
-            self._welcome.log_flood(connection.card.peer, self._clock())
+            self._connection_registry.log_flood(connection.card.peer, self._clock())
 
     # the call
 
@@ -107,15 +107,15 @@ class Gateway:
         self._serve(connection, head, body, exchange)
 
     def _serve(self, connection: ServerConnection, head: RequestHead, body: bytes, exchange: Exchange) -> None:
-        plan, card = self.plan, connection.card
+        plan, info = self.plan, connection.card
         try:
             if head.path in plan.authority or head.path in plan.support:
                 self._authority_forwarder.send(plan, self._judges, connection, head, body, exchange)
                 return
-            if card.plan is not plan:
-                self._welcome.recognise(plan, card)
-            exchange.operator = card.operator
-            route, institution, grant = judge(plan, self._judges, card.callers, head, body, exchange)
+            if info.plan is not plan:
+                self._connection_registry.recognise(plan, info)
+            exchange.operator = info.operator
+            route, institution, grant = judge(plan, self._judges, info.callers, head, body, exchange)
             if grant is None:
                 self._respond(connection, institution.apis, exchange)
             elif route.api.api_code == _CONSENTS:
@@ -159,7 +159,7 @@ class Gateway:
         exchange = Exchange(self._clock(), time.time())
         self.in_flight += 1
         exchange.operator = connection.card.operator
-        self._welcome.log_malformed(connection, error.wrong, exchange.started)
+        self._connection_registry.log_malformed(connection, error.wrong, exchange.started)
         dialect = OAUTH if oauth_envelope.speaks_oauth(error.raw) else DATA
         method, path = envelope.asked_in(error.raw)
         refusal = Refusal(_MALFORMED[error.wrong], _describe_limit(error))
@@ -212,7 +212,7 @@ class Gateway:
         now = exchange.started + exchange.waited
         wait = self._judges.refusals.take(connection.card, refusal.fault, now)
         if wait:
-            self._welcome.log_refusals_exceeded(connection.card.peer, now)
+            self._connection_registry.log_refusals_exceeded(connection.card.peer, now)
             connection.close_after_response()
             refusal = Refusal(FAULTS["refusals_exceeded"], retry_after=wait)
         fault = refusal.fault
@@ -227,10 +227,10 @@ class Gateway:
         connection.send_response(response)
         self._close(exchange)
 
-    def _attribute(self, card: Card, call: RefusedCall, exchange: Exchange) -> None:
+    def _attribute(self, info: Card, call: RefusedCall, exchange: Exchange) -> None:
         """Attribute a refused call to operator and service (core 5.1), except calls of support APIs."""
         if call.path not in self.plan.support:
-            attribute_refused(self.plan, self._welcome, self._judges.keyring, card, call, exchange)
+            attribute_refused(self.plan, self._connection_registry, self._judges.keyring, info, call, exchange)
 
     def _close(self, exchange: Exchange) -> None:
         exchange.close(self._clock())

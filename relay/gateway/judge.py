@@ -51,7 +51,7 @@ class Judges:
 
 
 def judge(
-    plan: Plan, judges: Judges, callers: tuple[Caller, ...], head: RequestHead, body: bytes, exchange: Exchange
+    plan: Plan, services: Judges, callers: tuple[Caller, ...], head: RequestHead, body: bytes, exchange: Exchange
 ) -> tuple[Route, Institution, Grant | None]:
     """Judge a call of one of `callers` and record in `exchange` what becomes known. Raises Refusal or NotYet.
 
@@ -89,14 +89,14 @@ def judge(
         if b"authorization" not in headers:
             raise Refusal(FAULTS["token_missing"])
         try:
-            claims = judges.keyring.claims(headers[b"authorization"], now)
+            claims = services.keyring.claims(headers[b"authorization"], now)
         except Expired as expired:
-            _check_consent(judges.grants, expired.claims, callers, institution, exchange)
+            _check_consent(services.grants, expired.claims, callers, institution, exchange)
             raise
         caller = owner_of(claims, callers)
         exchange.operator, exchange.client_id = caller.operator.org_code, claims.client_id
         check_provider(claims, institution.org_code)
-        grant = _check_grant(judges.grants.of(claims.jti, monotonic), claims, route, now)
+        grant = _check_grant(services.grants.of(claims.jti, monotonic), claims, route, now)
     exchange.operator = caller.operator.org_code
 
     rules = institution.rules[route.api.api_code]
@@ -110,7 +110,7 @@ def judge(
 
     if institution.maintenance is not None and in_maintenance(institution.maintenance, now):
         raise Refusal(FAULTS["provider_maintenance"])
-    judges.quotas.take(caller.operator.org_code, institution.org_code, monotonic)
+    services.quotas.take(caller.operator.org_code, institution.org_code, monotonic)
     return route, institution, grant
 
 

@@ -191,7 +191,7 @@ class Connection:
 
 
 @pytest.fixture
-def keyring():
+def token_verifier():
     return Keyring()
 
 
@@ -211,8 +211,8 @@ def authority_quotas():
 
 
 @pytest.fixture
-def judges(keyring, grants, counters, authority_quotas):
-    return Judges(keyring, grants, counters, authority_quotas, RefusalLimits(build_refusal_buckets()))
+def services(token_verifier, grants, counters, authority_quotas):
+    return Judges(token_verifier, grants, counters, authority_quotas, RefusalLimits(build_refusal_buckets()))
 
 
 @pytest.fixture
@@ -316,10 +316,10 @@ def monotonic():
 
 
 @pytest.fixture
-def gateway(plan, upstream, authority, judges, records, monotonic):
+def gateway(plan, upstream, authority, services, records, monotonic):
     welcome = Welcome(lambda connection: connection.card.peer, 100, 100, lambda: 0.0)
     upstreams = dict.fromkeys(plan.institutions, (upstream, (Address.of("http://127.0.0.1:1/base"),)))
-    return Gateway(plan, upstreams, authority, judges, records, welcome, monotonic)
+    return Gateway(plan, upstreams, authority, services, records, welcome, monotonic)
 
 
 class Scene:
@@ -328,8 +328,12 @@ class Scene:
     def __init__(self, gateway, connection, head, upstream, authority):
         self.gateway, self.connection, self.head = gateway, connection, head
         self.upstream, self.authority = upstream, authority
-        self.judges, self.records = gateway._judges, gateway._record.__self__
-        self.grants, self.keyring, self.counters = self.judges.grants, self.judges.keyring, self.judges.quotas
+        self.services, self.records = gateway._judges, gateway._record.__self__
+        self.grants, self.token_verifier, self.counters = (
+            self.services.grants,
+            self.services.keyring,
+            self.services.quotas,
+        )
 
     def ask(self, *target, body=b"", **lines):
         """Handle one call of the caller."""

@@ -54,19 +54,21 @@ def test_a_malformed_head_is_attributed_by_its_request_line(scene):
     assert get_attribution(scene)[:3] == ("BA01", BANK, SERVICE[0])
 
 
-def test_a_token_of_another_operator_attributes_no_service(scene, keyring, monkeypatch):
-    object.__setattr__(keyring.known, "aud", "ZOPA000002")
+def test_a_token_of_another_operator_attributes_no_service(scene, token_verifier, monkeypatch):
+    object.__setattr__(token_verifier.known, "aud", "ZOPA000002")
     scene.ask(ACCOUNTS, x_api_tran_id=None)
     assert get_attribution(scene) == ("BA01", BANK, SERVICE[0], "")
 
 
 @pytest.mark.parametrize(("owner", "attribution"), [("ZOPA000001", SERVICE), ("ZOPA000002", (SERVICE[0], ""))])
-def test_an_expired_token_attributes_the_service_of_its_owner_only(scene, keyring, monkeypatch, owner, attribution):
+def test_an_expired_token_attributes_the_service_of_its_owner_only(
+    scene, token_verifier, monkeypatch, owner, attribution
+):
     def raise_expired(*_):
-        raise Expired(keyring.known)
+        raise Expired(token_verifier.known)
 
-    object.__setattr__(keyring.known, "aud", owner)
-    monkeypatch.setattr(keyring, "claims", raise_expired)
+    object.__setattr__(token_verifier.known, "aud", owner)
+    monkeypatch.setattr(token_verifier, "claims", raise_expired)
     scene.ask(ACCOUNTS)
     assert scene.recorded == ["token_expired"]
     assert get_attribution(scene) == ("BA01", BANK, *attribution)
@@ -107,11 +109,11 @@ def test_a_service_of_another_operator_is_not_attributed(scene):
     assert get_attribution(scene) == ("AU01", BANK, SERVICE[0], "")
 
 
-def test_attribution_raises_no_other_refusal(scene, keyring, monkeypatch):
+def test_attribution_raises_no_other_refusal(scene, token_verifier, monkeypatch):
     def raise_refusal(*_):
         raise Refusal(FAULTS["token_untrusted"])
 
-    monkeypatch.setattr(keyring, "claims", raise_refusal)
+    monkeypatch.setattr(token_verifier, "claims", raise_refusal)
     scene.ask(ACCOUNTS, x_api_tran_id=None)
     assert scene.recorded == ["header_missing"]
 

@@ -25,7 +25,7 @@ GOOD = {"x_api_type": None, "x_api_tran_id": "ZPTL000001P00000000000001", "Autho
 @pytest.fixture
 def portal(scene, plan_with_portal):
     """A scene with a portal in the plan, which is the caller."""
-    scene.gateway.swap(plan_with_portal, scene.gateway._upstreams, scene.judges)
+    scene.gateway.swap(plan_with_portal, scene.gateway._upstreams, scene.services)
     scene.connection.card = Card(PORTAL, excess=False)
     return scene
 
@@ -148,7 +148,7 @@ def test_an_unknown_support_path_is_refused(portal, path, code):
 def test_limits_apply_to_the_portal(portal, path, limit, reason, support, oauth):
     portal.connection.card = Card(PORTAL, excess=limit == "excess")
     portal.authority.busy = limit == "busy"
-    portal.judges.authority_quotas.full = "operator_rate" if limit == "operator_rate" else ""
+    portal.services.authority_quotas.full = "operator_rate" if limit == "operator_rate" else ""
     portal.ask(path, METHODS[path], **GOOD)
     assert portal.recorded == [reason]
     assert get_code(portal) == (oauth if path == TOKEN else support[1])

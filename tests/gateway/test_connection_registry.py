@@ -54,15 +54,15 @@ def recognise_refused(registry, plan, connection):
 
 
 def test_a_known_peer_is_stored_with_its_plan(registry, plan):
-    card = connect(registry, ONE).card
-    registry.recognise(plan, card)
-    assert (card.operator, len(card.callers), card.plan is plan) == ("ZOPA000001", 1, True)
+    info = connect(registry, ONE).card
+    registry.recognise(plan, info)
+    assert (info.operator, len(info.callers), info.plan is plan) == ("ZOPA000001", 1, True)
 
 
 def test_two_operators_with_one_certificate_are_both_callers(registry, replan):
-    card = connect(registry, ONE).card
-    registry.recognise(replan(("ZOPA000001", "999-81-01001"), ("ZOPA000002", "99981-01001")), card)
-    assert (card.operator, len(card.callers)) == ("", 2)
+    info = connect(registry, ONE).card
+    registry.recognise(replan(("ZOPA000001", "999-81-01001"), ("ZOPA000002", "99981-01001")), info)
+    assert (info.operator, len(info.callers)) == ("", 2)
 
 
 def test_an_unknown_peer_is_refused_with_each_call(registry, plan):
@@ -118,9 +118,9 @@ def test_removed_connections_leave_no_state(registry):
 
 
 def test_connections_without_certificate_are_counted_by_address(registry):
-    cards = [connect(registry, Peer(None, address)).card for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2")]
-    cards.append(connect(registry, Peer(None, "192.0.2.1")).card)
-    assert [card.excess for card in cards] == [False, False, False, True]
+    infos = [connect(registry, Peer(None, address)).card for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2")]
+    infos.append(connect(registry, Peer(None, "192.0.2.1")).card)
+    assert [info.excess for info in infos] == [False, False, False, True]
 
 
 def test_only_connections_of_removed_operators_are_closed(registry, plan, replan):

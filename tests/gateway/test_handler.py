@@ -54,11 +54,11 @@ def test_a_busy_institution_is_a_refusal(gateway, connection, head, upstream, re
     assert (gateway.in_flight, connection.source) == (0, None)
 
 
-def test_an_internal_error_is_50001_and_logged(gateway, connection, head, keyring, records, caplog):
+def test_an_internal_error_is_50001_and_logged(gateway, connection, head, token_verifier, records, caplog):
     def raise_error(*_):
         raise ZeroDivisionError
 
-    keyring.claims = raise_error
+    token_verifier.claims = raise_error
     gateway.handle(connection, head(), b"")
     assert (json.loads(connection.body)["rsp_code"], records[0].reason) == ("50001", "relay_broken")
     assert f"internal error in a call: api_code=BA01 tran_id={TRAN_ID}" in caplog.text
@@ -93,9 +93,9 @@ def test_a_disconnected_caller_frees_the_institution(gateway, connection, head, 
     assert (upstream.cancelled, records[0].reason, gateway.in_flight) == (True, "operator_gone", 0)
 
 
-def test_the_next_call_is_judged_by_the_new_plan(gateway, connection, head, upstream, replan, judges, records):
+def test_the_next_call_is_judged_by_the_new_plan(gateway, connection, head, upstream, replan, services, records):
     gateway.handle(connection, head(), b"")
-    gateway.swap(replan(("ZOPA000002", "999-81-01002")), {}, judges)
+    gateway.swap(replan(("ZOPA000002", "999-81-01002")), {}, services)
     upstream.receiver.response_received(200, NAMED, b"{}")
     gateway.handle(connection, head(), b"")
     assert [exchange.rsp_code for exchange in records] == ["", "40103"]
@@ -117,12 +117,15 @@ def test_the_institution_gets_the_ci_of_the_grant(gateway, connection, head, ups
 
 def test_connections_are_added_and_removed(gateway, connection):
     gateway.connection_made(connection)
-    assert gateway._welcome.connections == {connection}
+    assert gateway._connection_registry.connections == {connection}
     gateway.connection_lost(connection, ConnectionResetError())
-    assert (gateway._welcome.connections, gateway._welcome.rejected) == (set(), {})
+    assert (gateway._connection_registry.connections, gateway._connection_registry.rejected) == (set(), {})
 
 
 def test_a_connection_cut_for_a_flood_of_tls_records_is_counted(gateway, connection):
     gateway.connection_made(connection)
     gateway.connection_lost(connection, RecordsExceeded("too many TLS records without data"))
-    assert (gateway._welcome.connections, gateway._welcome.rejected) == (set(), {"tls_records_exceeded": 1})
+    assert (gateway._connection_registry.connections, gateway._connection_registry.rejected) == (
+        set(),
+        {"tls_records_exceeded": 1},
+    )

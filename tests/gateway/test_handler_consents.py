@@ -37,7 +37,7 @@ def test_the_institution_gets_the_ci_of_the_grant(scene):
     [({"trans_memo"}, b'{"rsp_code":"00000","trans_list":[{}]}', False), ((), MEMO, True), ({"other"}, MEMO, True)],
 )
 def test_withheld_fields_are_removed_from_the_response(scene, withheld, body, is_coded):
-    object.__setattr__(scene.keyring.known, "org_code", "ZBAA000002")
+    object.__setattr__(scene.token_verifier.known, "org_code", "ZBAA000002")
     scene.grants.grant.withheld = frozenset(withheld)
     lines = {"Content_Type": "application/json", "Accept_Encoding": "gzip"}
     scene.ask("/v1/bank/accounts/deposit/transactions", "POST", body=TRANSACTIONS, **lines)
@@ -78,7 +78,7 @@ async def test_an_operator_that_disconnects_meanwhile_ends_the_call(waiting):
 
 async def test_a_plan_replaced_meanwhile_judges_the_call(waiting, replan):
     waiting.ask()
-    waiting.gateway.swap(replan(("ZOPA000002", "999-81-01002")), {}, waiting.judges)
+    waiting.gateway.swap(replan(("ZOPA000002", "999-81-01002")), {}, waiting.services)
     await answer_ledger(waiting)
     assert waiting.recorded == ["serial_unknown"]
     assert (waiting.upstream.asked, waiting.connection.source, waiting.gateway.in_flight) == ([], None, 0)
@@ -96,13 +96,13 @@ async def test_a_waiting_call_is_judged_by_the_time_after_the_wait(waiting, mono
     waiting.ask()
     monotonic.now += 8.0
     await answer_ledger(waiting)
-    (_, before), (_, after) = waiting.keyring.asked
+    (_, before), (_, after) = waiting.token_verifier.asked
     assert after - before == 8.0
     assert waiting.counters.taken == [("ZOPA000001", "ZBAA000001", 9.0)]
 
 
 async def test_a_token_that_expired_meanwhile_is_refused(waiting, monotonic, monkeypatch):
-    known = waiting.keyring.claims
+    known = waiting.token_verifier.claims
     ends = time.time() + 5.0
 
     def claims(authorization, now):
@@ -110,7 +110,7 @@ async def test_a_token_that_expired_meanwhile_is_refused(waiting, monotonic, mon
             raise Refusal(FAULTS["token_unknown"])
         return known(authorization, now)
 
-    monkeypatch.setattr(waiting.keyring, "claims", claims)
+    monkeypatch.setattr(waiting.token_verifier, "claims", claims)
     waiting.ask()
     monotonic.now += 8.0
     await answer_ledger(waiting)
@@ -128,7 +128,7 @@ async def test_a_consent_that_ended_meanwhile_is_refused(waiting, monotonic):
 async def test_later_calls_do_not_refuse_a_waiting_one(waiting, monotonic):
     rate = Bucket.of(Rate(per_second=1, burst=2))
     counters = LocalCounters(rate, {"ZBAA000001": rate})
-    waiting.gateway.swap(waiting.gateway.plan, {}, replace(waiting.judges, quotas=counters))
+    waiting.gateway.swap(waiting.gateway.plan, {}, replace(waiting.services, quotas=counters))
     waiting.ask("/v1/bank/consents?org_code=ZBAA000001")
     for monotonic.now in (3.0, 4.0, 5.0):
         counters.take("ZOPA000001", "ZBAA000001", monotonic.now)
@@ -141,6 +141,6 @@ async def test_later_refusals_do_not_refuse_a_waiting_call(waiting, monotonic):
     waiting.grants.refused = "token_revoked"
     monotonic.now = 9.0
     for _ in range(199):
-        assert waiting.judges.refusals.take(waiting.connection.card, FAULTS["token_revoked"], 9.0) == 0.0
+        assert waiting.services.refusals.take(waiting.connection.card, FAULTS["token_revoked"], 9.0) == 0.0
     await answer_ledger(waiting)
     assert waiting.recorded == ["token_revoked"]

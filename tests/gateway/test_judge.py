@@ -29,13 +29,13 @@ WRONG = [
 
 
 @pytest.fixture
-def ask(plan, judges):
+def ask(plan, services):
     """Judges a head of operator one, received at `received`; `ask.exchange` is the record."""
     callers = plan.callers.recognise(Peer("9998101001", "192.0.2.1"))
 
     def judge_head(head, body=b"", received=NIGHT):
         judge_head.exchange = Exchange(5.0, received)
-        return judge(plan, judges, callers, head, body, judge_head.exchange)
+        return judge(plan, services, callers, head, body, judge_head.exchange)
 
     return judge_head
 
@@ -46,14 +46,14 @@ def ask_refused(ask, *arguments):
     return refusal.value.fault.name
 
 
-def test_a_valid_call_is_accepted_and_recorded(ask, head, keyring, counters):
+def test_a_valid_call_is_accepted_and_recorded(ask, head, token_verifier, counters):
     route, institution, grant = ask(head())
     exchange = ask.exchange
     assert (route.api.api_code, institution.org_code, grant.jti) == ("BA01", "ZBAA000001", "one")
     assert (exchange.api_code, exchange.industry, exchange.provider) == ("BA01", "bank", "ZBAA000001")
     assert (exchange.operator, exchange.client_id) == ("ZOPA000001", "ZOPA000001SVC01")
     assert (exchange.api_type, exchange.tran_id) == ("user-refresh", "ZOPA000001M00000000000001")
-    assert keyring.asked == [(b"Bearer good", 1_700_000_000.5)]
+    assert token_verifier.asked == [(b"Bearer good", 1_700_000_000.5)]
     assert counters.taken == [("ZOPA000001", "ZBAA000001", 5.0)]
 
 
@@ -75,9 +75,9 @@ def test_of_two_faults_the_earlier_is_reported(ask, head, earlier, later):
     assert ask_refused(ask, head(**both)) == WRONG[min(earlier, later)][0]
 
 
-def test_a_token_is_verified_after_the_institution(ask, head, keyring):
+def test_a_token_is_verified_after_the_institution(ask, head, token_verifier):
     ask_refused(ask, head("/v1/bank/accounts?org_code=ZZZZ999999"))
-    assert keyring.asked == []
+    assert token_verifier.asked == []
 
 
 def test_the_rate_is_checked_last(ask, head, counters):
@@ -95,8 +95,8 @@ def test_a_scope_of_another_api_is_missing(ask, head, counters):
 
 
 @pytest.mark.parametrize("scopes", [frozenset(), frozenset({"bank.list2", "bank", "bank.lis"})])
-def test_a_similar_scope_is_not_the_scope(ask, head, keyring, scopes):
-    object.__setattr__(keyring.known, "scopes", scopes)
+def test_a_similar_scope_is_not_the_scope(ask, head, token_verifier, scopes):
+    object.__setattr__(token_verifier.known, "scopes", scopes)
     assert ask_refused(ask, head()) == "scope_missing"
 
 
@@ -105,10 +105,10 @@ def test_known_parts_of_a_refused_call_are_recorded(ask, head):
     assert (ask.exchange.api_code, ask.exchange.provider, ask.exchange.client_id) == ("BA01", "ZBAA000001", "")
 
 
-def test_the_list_of_apis_needs_neither_token_nor_type(ask, head, keyring):
+def test_the_list_of_apis_needs_neither_token_nor_type(ask, head, token_verifier):
     lines = {"Authorization": None, "x_api_type": None}
     route, _, grant = ask(head("/bank/apis?org_code=ZBAA000001&client_id=x", **lines))
-    assert (route.needs_token, grant, keyring.asked) == (False, None, [])
+    assert (route.needs_token, grant, token_verifier.asked) == (False, None, [])
 
 
 @pytest.mark.parametrize(
@@ -120,32 +120,32 @@ def test_the_list_of_apis_needs_neither_token_nor_type(ask, head, keyring):
         ("unknown", ("ZOPA000001", "")),
     ],
 )
-def test_the_list_of_apis_is_recorded_with_the_callers_service(replan, judges, head, client_id, recorded):
+def test_the_list_of_apis_is_recorded_with_the_callers_service(replan, services, head, client_id, recorded):
     pairs = [("ZOPA000001", "999-81-01001"), ("ZOPA000009", "999-81-01001"), ("ZOPA000002", "999-81-01002")]
     plan = replan(*pairs)
     callers = plan.callers.recognise(Peer("9998101001", "192.0.2.1"))
     exchange = Exchange(5.0, 6.0)
     request = head(f"/bank/apis?org_code=ZBAA000001&client_id={client_id}", Authorization=None, x_api_type=None)
-    judge(plan, judges, callers, request, b"", exchange)
+    judge(plan, services, callers, request, b"", exchange)
     assert (exchange.operator, exchange.client_id) == recorded
 
 
-def test_checking_off_accepts_any_parameter_and_api_type(ask, head, keyring):
-    object.__setattr__(keyring.known, "org_code", "ZBAA000002")
+def test_checking_off_accepts_any_parameter_and_api_type(ask, head, token_verifier):
+    object.__setattr__(token_verifier.known, "org_code", "ZBAA000002")
     assert ask(head("/v1/bank/accounts?org_code=ZBAA000002&limit=0", x_api_type="other"))
     assert ask.exchange.api_type == ""
 
 
-def test_the_token_identifies_one_of_two_operators_of_a_certificate(replan, judges, head):
+def test_the_token_identifies_one_of_two_operators_of_a_certificate(replan, services, head):
     plan = replan(("ZOPA000009", "999-81-01001"), ("ZOPA000001", "999-81-01001"))
     callers = plan.callers.recognise(Peer("9998101001", "192.0.2.1"))
     exchange = Exchange(5.0, 6.0)
-    judge(plan, judges, callers, head(), b"", exchange)
+    judge(plan, services, callers, head(), b"", exchange)
     assert (len(callers), exchange.operator) == (2, "ZOPA000001")
 
 
-def test_a_card_in_the_path_must_match_its_field(ask, head, keyring):
-    object.__setattr__(keyring.known, "org_code", "ZCDA000001")
+def test_a_card_in_the_path_must_match_its_field(ask, head, token_verifier):
+    object.__setattr__(token_verifier.known, "org_code", "ZCDA000001")
     target = "/v1/card/cards/{}?org_code=ZCDA000001&search_timestamp=0"
     assert ask(head(target.format("abc123")))[0].api.api_code == "CD02"
     assert ask_refused(ask, head(target.format("a-b"))) == "endpoint_unknown"
@@ -160,7 +160,7 @@ def end_consent(call):
 
 
 def remove_scope(call):
-    object.__setattr__(call.keyring.known, "scopes", frozenset({"bank.list"}))
+    object.__setattr__(call.token_verifier.known, "scopes", frozenset({"bank.list"}))
 
 
 def send_malformed(call):
@@ -214,8 +214,8 @@ ORDER = [
 class Scheduled:
     """A valid scheduled call for transactions, for tests to change."""
 
-    def __init__(self, keyring, grants, counters):
-        self.keyring, self.grants, self.counters = keyring, grants, counters
+    def __init__(self, token_verifier, grants, counters):
+        self.token_verifier, self.grants, self.counters = token_verifier, grants, counters
         self.start, self.days, self.received, self.later = date(2023, 10, 1), 9, NOON, 0
         self.values = {"org_code": "ZBAA000001", "account_num": "1", "limit": "10"}
 
@@ -226,9 +226,9 @@ class Scheduled:
 
 
 @pytest.fixture
-def scheduled(ask, head, keyring, grants, counters):
-    """A scheduled call; `judge` judges it."""
-    call = Scheduled(keyring, grants, counters)
+def scheduled(ask, head, token_verifier, grants, counters):
+    """A scheduled call; `judge` services it."""
+    call = Scheduled(token_verifier, grants, counters)
     lines = {"Content_Type": "application/json", "x_api_type": "scheduled"}
     path = "/v1/bank/accounts/deposit/transactions"
     call.judge = lambda: ask(head(path, "POST", **lines), call.body, call.received + call.later)
@@ -260,8 +260,8 @@ def test_a_call_refused_after_its_token_is_recorded_with_its_service(scheduled, 
     assert (ask.exchange.operator, ask.exchange.client_id) == ("ZOPA000001", "ZOPA000001SVC01")
 
 
-def test_a_genuine_token_for_another_institution_names_the_service(ask, head, keyring):
-    object.__setattr__(keyring.known, "org_code", "ZCDA000001")
+def test_a_genuine_token_for_another_institution_names_the_service(ask, head, token_verifier):
+    object.__setattr__(token_verifier.known, "org_code", "ZCDA000001")
     assert ask_refused(ask, head()) == "token_of_other_provider"
     assert (ask.exchange.operator, ask.exchange.client_id) == ("ZOPA000001", "ZOPA000001SVC01")
 
@@ -271,9 +271,9 @@ def test_a_call_on_demand_needs_no_slot_and_no_scheduled_consent(ask, head, gran
     assert ask(head(), received=NIGHT)
 
 
-def test_a_foreign_token_reveals_nothing_of_its_consent(ask, head, grants, keyring):
+def test_a_foreign_token_reveals_nothing_of_its_consent(ask, head, grants, token_verifier):
     grants.refused = "token_unknown"
-    object.__setattr__(keyring.known, "aud", "ZOPA000002")
+    object.__setattr__(token_verifier.known, "aud", "ZOPA000002")
     assert ask_refused(ask, head()) == "token_of_other_operator"
 
 
@@ -284,8 +284,8 @@ def test_an_unknown_grant_raises_not_yet(ask, head, grants):
     assert missing.value.jti == "one"
 
 
-def test_the_asset_of_a_card_is_in_the_path(ask, head, keyring, grants):
-    object.__setattr__(keyring.known, "org_code", "ZCDA000001")
+def test_the_asset_of_a_card_is_in_the_path(ask, head, token_verifier, grants):
+    object.__setattr__(token_verifier.known, "org_code", "ZCDA000001")
     grants.grant.assets = {"card.card": frozenset({("abc123", "")})}
     target = "/v1/card/cards/{}?org_code=ZCDA000001&search_timestamp=0"
     assert ask(head(target.format("abc123")))
