@@ -51,7 +51,7 @@ def test_a_support_call_is_forwarded_with_the_portals_org_code(portal, authority
     assert (request.count(b"x-relay-"), request.count(b"ookie")) == (1, 0)
     assert request.endswith(b"\r\n\r\n" + body)
     assert authority_quotas.taken == [("ZPTL000001", AUTHORITY, 1.0)]
-    assert (portal.upstream.asked, portal.counters.taken, portal.keyring.asked) == ([], [], [])
+    assert (portal.upstream.asked, portal.counters.taken, portal.token_verifier.asked) == ([], [], [])
 
 
 @pytest.mark.parametrize(("path", "is_forwarded"), [(TOKEN, False), (STATUS, True), (CONSENTS, True), (RESEND, True)])
