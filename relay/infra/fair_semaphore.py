@@ -30,8 +30,8 @@ class _Group:
 class Turns:
     """A semaphore of `total` permits, `each` for one group; `waiting` wait in all, `waiting_each` of one group.
 
-    A group is any hashable value; a secret one is passed as its digest. Groups take turns: the first waiter of a group
-    waits for at most one permit of each other group, however many wait there.
+    A group is any hashable value; a secret one is passed as its digest. Groups are served in rotation: the first
+    waiter of a group waits for at most one permit of each other group, however many wait there.
     """
 
     def __init__(self, total: int, each: int, waiting: int = WAITING_MOST, waiting_each: int = WAITING_MOST) -> None:
@@ -86,7 +86,7 @@ class Turns:
 
 
 class Workers:
-    """Threads for calls that take milliseconds: signatures, slow hashes. A permit is a thread. Belongs to one loop."""
+    """Threads for signatures and slow hashes, which last milliseconds. A permit is a thread. Uses one event loop."""
 
     def __init__(self, threads: int, semaphore: Turns, name: str) -> None:
         self._semaphore = semaphore

@@ -63,9 +63,9 @@ class Malformed(Exception):
     `most` (bytes) or `headers` (a number) is the limit that it exceeds; both are 0 if it exceeds none.
     """
 
-    def __init__(self, wrong: Wrong, raw: bytes = b"", *, most: int = 0, headers: int = 0) -> None:
-        super().__init__(wrong.value)
-        self.wrong = wrong
+    def __init__(self, violation: Wrong, raw: bytes = b"", *, most: int = 0, headers: int = 0) -> None:
+        super().__init__(violation.value)
+        self.wrong = violation
         self.raw = raw
         self.most = most
         self.headers = headers

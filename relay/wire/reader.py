@@ -75,7 +75,7 @@ class RequestReader:
         return Stage.HEAD if self._partial and not self.stopped else Stage.NOTHING
 
     def feed(self, data: bytes) -> None:
-        """Parse bytes. Raises Malformed at the first invalid byte, after delivering the whole requests before it."""
+        """Parse bytes. Raises Malformed at the first invalid byte; whole requests before it are delivered."""
         if self._partial:
             data = self._partial + data
             self._partial = b""
@@ -167,14 +167,14 @@ class RequestReader:
         most = self._limits.head_bytes
         return Malformed(Wrong.HEAD_TOO_LARGE, data[:most], most=most)
 
-    def _malformed(self, wrong: Wrong, most: int = 0) -> Malformed:
+    def _malformed(self, violation: Wrong, most: int = 0) -> Malformed:
         """Build the error of the current request, with the parts of its head that decide the response."""
         head = self._head
         if head is None:
-            return Malformed(wrong, most=most)
+            return Malformed(violation, most=most)
         tran_id = head.headers.get(b"x-api-tran-id", b"")
         raw = b"%b %b\r\nx-api-tran-id: %b\r\n" % (head.method.encode(), head.target, tran_id)
-        return Malformed(wrong, raw, most=most)
+        return Malformed(violation, raw, most=most)
 
     def _finish_body(self) -> None:
         head, body = self._head, b"".join(self._body)

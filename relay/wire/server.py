@@ -49,7 +49,7 @@ class ServerConnection(asyncio.Protocol):
 
     The app sends its response with `send_response` (whole) or `write` and `finish` (streamed); `abort` cuts a streamed
     response that cannot be completed. `will_close` is set if the current response is the last. `source` is notified of
-    a slow or lost reader. `card` holds the app's own data, `used` is set once the connection has carried a request.
+    a slow or lost reader. `card` holds the app's own data. `used` is set once a request was carried.
     """
 
     __slots__ = (

@@ -139,14 +139,14 @@ def test_an_unknown_support_path_is_refused(portal, path, code):
 @pytest.mark.parametrize(
     ("limit", "reason", "support", "oauth"),
     [
-        ("excess", "connections_exceeded", (429, "42901"), "temporarily_unavailable"),
+        ("beyond limit", "connections_exceeded", (429, "42901"), "temporarily_unavailable"),
         ("operator_rate", "operator_rate", (429, "42901"), "temporarily_unavailable"),
         ("busy", "authority_busy", (500, "50001"), "temporarily_unavailable"),
     ],
 )
 @pytest.mark.parametrize("path", METHODS)
 def test_limits_apply_to_the_portal(portal, path, limit, reason, support, oauth):
-    portal.connection.card = Card(PORTAL, excess=limit == "excess")
+    portal.connection.card = Card(PORTAL, excess=limit == "beyond limit")
     portal.authority.busy = limit == "busy"
     portal.services.authority_quotas.full = "operator_rate" if limit == "operator_rate" else ""
     portal.ask(path, METHODS[path], **GOOD)

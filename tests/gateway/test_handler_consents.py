@@ -105,12 +105,12 @@ async def test_a_token_that_expired_meanwhile_is_refused(waiting, monotonic, mon
     known = waiting.token_verifier.claims
     ends = time.time() + 5.0
 
-    def claims(authorization, now):
+    def refuse_late(authorization, now):
         if now >= ends:
             raise Refusal(FAULTS["token_unknown"])
         return known(authorization, now)
 
-    monkeypatch.setattr(waiting.token_verifier, "claims", claims)
+    monkeypatch.setattr(waiting.token_verifier, "claims", refuse_late)
     waiting.ask()
     monotonic.now += 8.0
     await answer_ledger(waiting)

@@ -58,8 +58,8 @@ def test_a_token_is_refused_before_the_response_that_revoked_it(scene):
     ("case", "call", "error", "reason"),
     [
         ("unknown", (TOKEN, "POST"), (400, "unauthorized_client"), "serial_unknown"),
-        ("excess", (TOKEN, "POST"), (503, "temporarily_unavailable"), "connections_exceeded"),
-        ("excess", (AUTHORIZE, "GET"), (503, "temporarily_unavailable"), "connections_exceeded"),
+        ("beyond limit", (TOKEN, "POST"), (503, "temporarily_unavailable"), "connections_exceeded"),
+        ("beyond limit", (AUTHORIZE, "GET"), (503, "temporarily_unavailable"), "connections_exceeded"),
         ("full", (TOKEN, "POST"), (503, "temporarily_unavailable"), "operator_rate"),
         ("all full", (TOKEN, "POST"), (503, "temporarily_unavailable"), "authority_busy"),
         ("busy", (TOKEN, "POST"), (503, "temporarily_unavailable"), "authority_busy"),
@@ -69,7 +69,7 @@ def test_a_token_is_refused_before_the_response_that_revoked_it(scene):
     ],
 )
 def test_a_refusal_of_the_gateway_uses_the_dialect_of_the_path(scene, case, call, error, reason):
-    scene.connection.card = Card(Peer("1" if case == "unknown" else "9998101001", "192.0.2.1"), case == "excess")
+    scene.connection.card = Card(Peer("1" if case == "unknown" else "9998101001", "192.0.2.1"), case == "beyond limit")
     scene.authority.busy, scene.services.authority_quotas.full = case == "busy", FULL.get(case, "")
     scene.ask(*call, **FORM | ({"x_api_tran_id": "short"} if case == "no tran_id" else {}))
     assert (int(scene.connection.head.split()[1]), json.loads(scene.connection.body)["error"]) == error

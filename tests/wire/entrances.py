@@ -95,7 +95,7 @@ class Limits:
 
 
 @asynccontextmanager
-async def entrance(*, balancers=(), handshake_s=PATIENCE_S, context=None, most=None, places=100, turns=HandshakeTurns):
+async def entrance(*, balancers=(), handshake_s=PATIENCE_S, context=None, most=None, slots=100, turns=HandshakeTurns):
     guests, rejected, told = [], [], asyncio.Event()
 
     def make():
@@ -110,7 +110,7 @@ async def entrance(*, balancers=(), handshake_s=PATIENCE_S, context=None, most=N
     bound.bind(("127.0.0.1", 0))
     limits = Limits(most)
     loop = asyncio.get_running_loop()
-    gate = Gate(balancers, context, handshake_s, limits, HandshakePlaces(places), turns(Turns(AT_ONCE, 1), str, loop))
+    gate = Gate(balancers, context, handshake_s, limits, HandshakePlaces(slots), turns(Turns(AT_ONCE, 1), str, loop))
     door = Entrance(bound, gate, make, note, loop)
     door.open()
     try:

@@ -188,7 +188,7 @@ async def test_a_socket_is_readable_by_one_byte_again_after_its_hello(tls):
 
 
 async def test_a_socket_that_lost_its_place_while_it_waited_ends(tls):
-    async with entrance(context=tls.listening, turns=NoTurns, places=1) as here:
+    async with entrance(context=tls.listening, turns=NoTurns, slots=1) as here:
         _, waiting = await asyncio.open_connection("127.0.0.1", here.door.port)
         waiting.write(HELLO)
         async with asyncio.timeout(PATIENCE_S):
@@ -224,7 +224,7 @@ async def test_a_handshake_that_gets_no_turn_is_named_so(tls):
 
 
 async def test_a_silent_peer_loses_its_place_before_one_that_waits(tls):
-    async with entrance(context=tls.listening, turns=NoTurns, places=2) as here:
+    async with entrance(context=tls.listening, turns=NoTurns, slots=2) as here:
         _, waiting = await asyncio.open_connection("127.0.0.1", here.door.port)
         reader, silent = await asyncio.open_connection("127.0.0.1", here.door.port)
         await here.listening.has_accepted(2)
@@ -245,7 +245,7 @@ async def test_behind_a_balancer_the_announced_address_is_limited():
 
 
 async def test_a_silent_balancer_gives_its_place_to_the_next_caller():
-    async with entrance(balancers=LOOPBACK, places=1) as here:
+    async with entrance(balancers=LOOPBACK, slots=1) as here:
         reader, slow = await asyncio.open_connection("127.0.0.1", here.door.port)
         slow.write(HEADER[:20])
         assert await said(here.door.port, HEADER) == b"hello"
@@ -257,7 +257,7 @@ async def test_a_silent_balancer_gives_its_place_to_the_next_caller():
 
 
 async def test_silent_peers_delay_no_handshake(tls):
-    async with entrance(context=tls.listening, places=4) as here:
+    async with entrance(context=tls.listening, slots=4) as here:
         silent = [await asyncio.open_connection("127.0.0.1", here.door.port) for _ in range(8)]
         assert await shake_hands(here.door.port, tls.operator) == b"hello"
         async with asyncio.timeout(PATIENCE_S):

@@ -21,8 +21,7 @@ _MOST_AGE_S: Final = 300.0
 _RETRY_S: Final = 1.0
 """The Retry-After of an operator beyond its share."""
 
-_TRAN_ID: Final = b"x-api-tran-id"
-"""The field that shows to which call a response belongs."""
+_TRAN_ID: Final = b"x-api-tran-id"  # shows to which call a response belongs
 
 
 class PoolRequest:
@@ -180,8 +179,8 @@ class Pool:
 
     At most `concurrency` requests run at once and `queue` wait; more are refused, so that one slow institution never
     holds what others need. No operator takes all of either. `asks_again`: a request may be sent a second time if the
-    first connection was dead; False where calls change something. `needs_names`: responses need x-api-tran-id; after
-    an accepted one without it, each request gets a connection of its own.
+    first connection was dead; False where calls change something. `needs_names`: responses need x-api-tran-id. After
+    an accepted one without it, each request has its own connection.
     """
 
     def __init__(
