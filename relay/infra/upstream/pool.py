@@ -179,8 +179,8 @@ class Pool:
 
     At most `concurrency` requests run at once and `queue` wait; more are refused, so that one slow institution never
     holds what others need. No operator takes all of either. `asks_again`: a request may be sent a second time if the
-    first connection was dead; False where calls change something. `needs_names`: responses need x-api-tran-id. After
-    an accepted one without it, each request has its own connection.
+    first connection was dead; False where calls change something. `needs_names`: responses need x-api-tran-id;
+    after one without it, each request has its own connection.
     """
 
     def __init__(
