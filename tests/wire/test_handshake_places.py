@@ -17,7 +17,7 @@ def pairs():
             end.close()
 
 
-def test_one_too_many_shuts_the_oldest_down(pairs):
+def test_one_socket_beyond_the_limit_shuts_the_oldest_down(pairs):
     places = HandshakePlaces(2)
     for accepted, _ in pairs:
         places.add(accepted)
@@ -25,7 +25,7 @@ def test_one_too_many_shuts_the_oldest_down(pairs):
     assert pairs[0][1].recv(1) == b""
 
 
-def test_one_that_has_ended_loses_nothing(pairs):
+def test_a_removed_socket_is_not_shut_down(pairs):
     places = HandshakePlaces(2)
     places.add(pairs[0][0])
     places.add(pairs[1][0])
@@ -35,7 +35,7 @@ def test_one_that_has_ended_loses_nothing(pairs):
     assert [accepted in places for accepted, _ in pairs] == [True, False, True]
 
 
-def test_a_socket_that_is_closed_gives_its_place_up(pairs):
+def test_a_closed_socket_gives_up_its_slot(pairs):
     places = HandshakePlaces(1)
     places.add(pairs[0][0])
     pairs[0][0].close()

@@ -49,7 +49,7 @@ async def start_waiting(turns, *addresses):
     return tasks
 
 
-async def test_one_more_handshake_waits_for_a_turn_that_ends(turns):
+async def test_one_more_handshake_waits_for_the_end_of_a_turn(turns):
     held = await take_all(turns)
     (waiting,) = await start_waiting(turns, "a")
     assert not waiting.done()
@@ -116,7 +116,7 @@ async def test_a_cancelled_handshake_takes_no_turn(turns):
     await second
 
 
-async def test_a_turn_given_to_a_cancelled_handshake_goes_on(turns):
+async def test_a_turn_of_a_cancelled_handshake_goes_to_the_next(turns):
     held = await take_all(turns)
     first, second = await start_waiting(turns, "a", "a")
     held[0].end()  # given to the first, which has not run since

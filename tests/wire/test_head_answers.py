@@ -50,7 +50,7 @@ def response(line=b"HTTP/1.1 200 OK", *fields):
         (response(b"HTTP/1.1 200 OK", *[b"X: y"] * 101), None, None, None, None),
     ],
 )
-def test_an_answers_head_is_read_or_refused(raw, status, length, chunked, close):
+def test_a_response_head_is_parsed_or_refused(raw, status, length, chunked, close):
     if status is None:
         with pytest.raises(Malformed):
             answer_head(raw, MOST)
@@ -59,13 +59,13 @@ def test_an_answers_head_is_read_or_refused(raw, status, length, chunked, close)
         assert (head.status, head.length, head.chunked, head.close) == (status, length, chunked, close)
 
 
-def test_blanks_behind_an_answers_value_are_none_of_it():
+def test_trailing_blanks_of_a_response_field_are_removed():
     head = answer_head(response(b"HTTP/1.1 200 OK", b"Content-Type: application/json \t", b"X: a b"), MOST)
     assert head.headers == {b"content-type": b"application/json", b"x": b"a b"}
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join))
-def test_whatever_comes_back_is_an_answer_or_malformed(raw):
+def test_any_bytes_are_a_response_or_malformed(raw):
     raw = raw.replace(b"\r\n\r\n", b"\r\n") + b"\r\n\r\n"
     try:
         head = answer_head(raw, MOST)
@@ -74,7 +74,7 @@ def test_whatever_comes_back_is_an_answer_or_malformed(raw):
     assert raw[9:12] == b"%d" % head.status
 
 
-def test_a_parser_of_answers_stays_in_step_with_bodies_it_saw():
+def test_a_response_parser_is_kept_after_a_body():
     parser = answer_parser()
     raw = response(b"HTTP/1.1 200 OK", b"Content-Length: 5")
     for status in (200, 404, 500):
