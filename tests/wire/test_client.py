@@ -336,5 +336,5 @@ def test_the_handler_gets_exactly_one_end_for_any_bytes(pieces):
             setup.receive(piece)
     setup.connection.eof_received()
     setup.connection.connection_lost(None)
-    ends = [events for event in handler.events if isinstance(event, ResponseFailure) or event[0] in {"whole", "ended"}]
+    ends = [event for event in handler.events if isinstance(event, ResponseFailure) or event[0] in {"whole", "ended"}]
     assert len(ends) == 1

@@ -1,5 +1,3 @@
-"""A handshake begins when it has a turn; the turn ends with it, or by itself."""
-
 import asyncio
 
 import pytest
@@ -43,7 +41,7 @@ async def take_all(turns):
 
 
 async def start_waiting(turns, *addresses):
-    """Tasks that wait for a turn each, in this order."""
+    """Start tasks that each wait for a turn, in this order."""
     tasks = [asyncio.create_task(turns.take(address)) for address in addresses]
     await asyncio.sleep(0)
     return tasks
@@ -119,7 +117,7 @@ async def test_a_cancelled_handshake_takes_no_turn(turns):
 async def test_a_turn_of_a_cancelled_handshake_goes_to_the_next(turns):
     held = await take_all(turns)
     first, second = await start_waiting(turns, "a", "a")
-    held[0].end()  # given to the first, which has not run since
+    held[0].end()  # granted to the first task, which has not run yet
     first.cancel()
     await second
     assert first.cancelled()

@@ -22,11 +22,11 @@ def request(line=b"GET /v1/bank/accounts?org_code=ZBAA000001 HTTP/1.1", *fields,
     return b"\r\n".join([line, host, *fields, b"", b""])
 
 
-def refused(raw, most=MOST):
-    with pytest.raises(Malformed) as found:
+def parse_refused(raw, most=MOST):
+    with pytest.raises(Malformed) as error:
         request_head(raw, most)
-    assert found.value.raw == raw
-    return found.value.wrong
+    assert error.value.raw == raw
+    return error.value.wrong
 
 
 LINES = [
@@ -105,7 +105,7 @@ LINES = [
 
 @pytest.mark.parametrize(("line", "wrong"), LINES, ids=[repr(line) for line, _ in LINES])
 def test_an_invalid_request_line_is_refused(line, wrong):
-    assert refused(request(line)) is wrong
+    assert parse_refused(request(line)) is wrong
 
 
 FIELDS = [
@@ -173,31 +173,31 @@ FIELDS = [
 
 @pytest.mark.parametrize("field", FIELDS, ids=repr)
 def test_an_invalid_field_is_refused(field):
-    assert refused(request(b"POST /v1 HTTP/1.1", TRAN_ID, field)) is Wrong.HEAD_MALFORMED
+    assert parse_refused(request(b"POST /v1 HTTP/1.1", TRAN_ID, field)) is Wrong.HEAD_MALFORMED
 
 
 @pytest.mark.parametrize("name", sorted(SINGLE - {b"host", b"transfer-encoding", b"content-length", b"expect"}))
 @pytest.mark.parametrize("twist", [bytes, bytes.upper])
 def test_an_ambiguous_field_may_occur_once(name, twist):
-    assert refused(request(b"GET /v1 HTTP/1.1", name + b": a", twist(name) + b": a")) is Wrong.HEAD_MALFORMED
+    assert parse_refused(request(b"GET /v1 HTTP/1.1", name + b": a", twist(name) + b": a")) is Wrong.HEAD_MALFORMED
     assert request_head(request(b"GET /v1 HTTP/1.1", name + b": a"), MOST).headers[name] == b"a"
 
 
 @pytest.mark.parametrize("host", [b"X: y", b"Host:", b"Host: "])
 def test_a_request_needs_a_host(host):
-    assert refused(request(host=host)) is Wrong.HEAD_MALFORMED
+    assert parse_refused(request(host=host)) is Wrong.HEAD_MALFORMED
 
 
 @pytest.mark.parametrize("field", [b"Content-Length: 5", b"Transfer-Encoding: chunked"])
 def test_a_get_with_a_body_is_refused(field):
-    assert refused(request(b"GET /v1 HTTP/1.1", field)) is Wrong.BODY_OF_A_GET
+    assert parse_refused(request(b"GET /v1 HTTP/1.1", field)) is Wrong.BODY_OF_A_GET
 
 
 def test_a_hundred_fields_are_accepted_and_no_more():
     fields = [b"X-%d: y" % number for number in range(99)]
     assert len(request_head(request(b"GET /v1 HTTP/1.1", *fields), MOST).headers) == 100
-    assert refused(request(b"GET /v1 HTTP/1.1", *fields, b"Z: z")) is Wrong.HEAD_TOO_LARGE
-    assert refused(request(b"GET /v1 HTTP/1.1", *[b"X: y"] * 100)) is Wrong.HEAD_TOO_LARGE
+    assert parse_refused(request(b"GET /v1 HTTP/1.1", *fields, b"Z: z")) is Wrong.HEAD_TOO_LARGE
+    assert parse_refused(request(b"GET /v1 HTTP/1.1", *[b"X: y"] * 100)) is Wrong.HEAD_TOO_LARGE
 
 
 TARGETS = [
