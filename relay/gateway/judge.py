@@ -1,4 +1,4 @@
-"""Judges one call, without waiting: steps 2-6 of its life.
+"""The judgement of one call, without waiting: steps 2-6 of its life.
 
 The order of the statements is the order of refusals (규격 첨부1): certificate 40103, address 40102, path 40401, method
 40501, version 40003, headers 40002, institution 40303, token 40101, consent ended 40106, scope 40104, parameters 40001,

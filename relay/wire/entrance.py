@@ -129,13 +129,13 @@ class Entrance:
     def __init__(
         self,
         listening: socket.socket,
-        gate: Gate,
+        options: Gate,
         build_protocol: Callable[[], ServerConnection],
         on_rejected: Callable[[str, Rejected], None],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._listening = listening
-        self._gate = gate
+        self._options = options
         self._build_protocol = build_protocol
         self._on_rejected = on_rejected
         self._loop = loop
@@ -212,21 +212,21 @@ class Entrance:
 
     def _forget_handshake(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
         self._handshakes.discard(task)
-        self._gate.places.remove(accepted)
+        self._options.places.remove(accepted)
         if task.cancelled():  # includes a task that was cancelled before its first step
             accepted.close()
 
     async def _admit(self, accepted: socket.socket, address: str) -> None:
         """Complete one connection, or report why it was rejected."""
-        gate, announced, alert = self._gate, "", Alert(accepted)
-        deadline = self._loop.time() + gate.handshake_s
-        gate.places.add(accepted)
+        options, announced, alert = self._options, "", Alert(accepted)
+        deadline = self._loop.time() + options.handshake_s
+        options.places.add(accepted)
         try:
-            if gate.balancers:
+            if options.balancers:
                 async with asyncio.timeout_at(deadline):
                     announced = await self._read_proxy_header(accepted, address)
             address = announced or address
-            if not gate.limits.take(address):
+            if not options.limits.take(address):
                 accepted.close()
                 self._on_rejected(address, Rejected.HANDSHAKES_EXCEEDED)
                 return
@@ -237,11 +237,11 @@ class Entrance:
                 failed = True
                 raise
             finally:
-                gate.limits.release(address, failed=failed)
+                options.limits.release(address, failed=failed)
         except (NoProxyHeader, OSError, ssl.SSLError, TimeoutError) as error:
             accepted.close()
-            has_place = accepted in gate.places
-            self._on_rejected(address, why_rejected(error) if has_place else Rejected.HANDSHAKES_EXCEEDED)
+            has_slot = accepted in options.places
+            self._on_rejected(address, why_rejected(error) if has_slot else Rejected.HANDSHAKES_EXCEEDED)
             await alert.send(self._loop)
         finally:
             alert.close()
@@ -251,26 +251,26 @@ class Entrance:
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = self._build_protocol()
         connection.seen_from = announced
-        if self._gate.context is None:
+        if self._options.context is None:
             await self._loop.connect_accepted_socket(lambda: connection, accepted)
             return
         async with asyncio.timeout_at(deadline):
             await self._wait_for_client_hello(accepted)
-        self._gate.places.renew(accepted)
+        self._options.places.renew(accepted)
         try:
             async with asyncio.timeout_at(deadline):
-                turn = await self._gate.turns.take(address)
+                turn = await self._options.turns.take(address)
         except TimeoutError as error:
             raise TurnTimeout from error
         try:
-            if accepted not in self._gate.places:  # the socket lost its place while it waited
+            if accepted not in self._options.places:  # the socket lost its slot while it waited
                 raise ConnectionResetError
             if self._loop.time() >= deadline:
                 raise TurnTimeout
             await self._loop.connect_accepted_socket(
                 lambda: connection,
                 accepted,
-                ssl=self._gate.context(),
+                ssl=self._options.context(),
                 ssl_handshake_timeout=max(deadline - self._loop.time(), _SHORTEST_S),
                 ssl_shutdown_timeout=SHUTDOWN_S,
             )
@@ -301,7 +301,7 @@ class Entrance:
 
     async def _read_proxy_header(self, accepted: socket.socket, balancer: str) -> str:
         """Read the header of a trusted balancer and no byte more. Returns its address. Raises NoProxyHeader."""
-        if not any(ipaddress.ip_address(balancer) in network for network in self._gate.balancers):
+        if not any(ipaddress.ip_address(balancer) in network for network in self._options.balancers):
             raise NoProxyHeader
         fixed = await self._read_exactly(accepted, FIXED_BYTES)
         return parse_source(fixed + await self._read_exactly(accepted, header_length(fixed)))

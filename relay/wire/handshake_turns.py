@@ -45,8 +45,8 @@ class HandshakeTurns:
 class Turn:
     """A turn. It lasts until `end`, at most `TURN_S`."""
 
-    def __init__(self, give_back: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
-        self._give_back = give_back
+    def __init__(self, release: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
+        self._release = release
         self._is_held = True
         self._timer = loop.call_later(TURN_S, self.end)
 
@@ -55,4 +55,4 @@ class Turn:
         if self._is_held:
             self._is_held = False
             self._timer.cancel()
-            self._give_back()
+            self._release()
