@@ -1,4 +1,4 @@
-"""What the planes need from outside: the shapes of infra's objects, so that no plane knows infra."""
+"""Protocols that infra implements for the planes, so that no plane imports infra."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
@@ -8,116 +8,122 @@ from relay.domain.authorization.token import Claims
 from relay.domain.exchange import Exchange
 from relay.domain.fault import Fault
 
-Compose = Callable[[int], bytes]
-"""Writes a request for one of a provider's places (its `base_urls`, by their index): each has its own path and Host."""
+RequestWriter = Callable[[int], bytes]
+"""Writes a request for one instance of an institution, given the index of its base URL: path and Host depend on it."""
 
 
 class Keyring(Protocol):
-    """Who knows which access tokens are good."""
+    """Verifies access tokens."""
 
     def claims(self, authorization: bytes, now: float) -> Claims:
-        """Claims of the token in an Authorization value, at epoch time `now`.
+        """Return the claims of the token in an Authorization value, at epoch time `now`.
 
-        Raises Refusal (40101) for everything that is no good token; Expired for one that was good once.
+        Raises Refusal (40101) for an invalid token, and Expired for one that was valid once.
         """
 
 
 class Grants(Protocol):
-    """Who knows the consents behind access tokens."""
+    """Holds the consents behind access tokens."""
 
     def of(self, jti: str, now: float) -> Grant:
-        """The grant of an access token, at monotonic `now`.
+        """Return the grant of an access token, at monotonic `now`.
 
-        Raises Refusal: token_unknown, token_revoked (40101), ledger_unreachable (50001); NotYet when it has to be
-        fetched first.
+        Raises Refusal: token_unknown, token_revoked (40101), ledger_unreachable (50001). Raises NotYet if the grant
+        must be fetched first.
         """
 
     def hurry(self) -> None:
-        """The ledger may have changed just now: hear of it before the usual time."""
+        """Query the ledger before the next regular time: it may have changed just now."""
 
     def revoke(self, jtis: Iterable[str]) -> None:
         """Refuse these access tokens from now on: the authority has just revoked them."""
 
     async def fetch(self, jti: str) -> None:
-        """Ask the ledger. Afterwards `of` knows, and be it that the ledger cannot be reached. Never raises."""
+        """Query the ledger. Afterwards the grant, or the failure of the ledger, is known. Never raises."""
 
 
-class Counters(Protocol):
-    """Who counts how much was taken."""
+class QuotaCounters(Protocol):
+    """Counts requests against quotas."""
 
     def take(self, operator: str, provider: str, now: float) -> None:
-        """Take one request of `operator` at `provider` at monotonic `now`. Raises Refusal (42901, `retry_after`)."""
+        """Count one request of `operator` to `provider` at monotonic `now`. Raises Refusal (42901, `retry_after`)."""
 
 
 class Recorder(Protocol):
-    """Who remembers exchanges: metrics, access records. Never awaited, never raises."""
+    """Records exchanges in metrics and the access log. Never awaited, never raises."""
 
     def record(self, exchange: Exchange) -> None:
-        """Take a closed exchange."""
+        """Record a closed exchange."""
 
 
-class Receiver(Protocol):
-    """Who takes a provider's answer: `answered` whole, or `begun`, `more`, `ended`; or `failed`. Once, in order."""
+class ResponseReceiver(Protocol):
+    """Receives the response to one upstream request.
 
-    def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
-        """Take a whole answer: status, headers by lower-case name, body as it came (its coding untouched).
+    The upstream calls `response_received`, or `head_received`, `body_received` and `response_ended` in that order. If
+    the response is missing or incomplete, it calls `request_failed` last.
+    """
 
-        False when it cannot be one; then the connection it came over is not trusted any more.
+    def response_received(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
+        """Process a whole response: headers by lower-case name, the body with its content coding.
+
+        Returns False if it is not a valid response; its connection is then closed.
         """
 
-    def begun(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
-        """The head of a large answer with what has come of its body; `length` None when it is not known."""
+    def head_received(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
+        """Process the head of a large response and the beginning of its body; `length` is None if unknown."""
 
-    def more(self, body: bytes) -> None:
-        """A further part of the body."""
+    def body_received(self, body: bytes) -> None:
+        """Process the next part of the body."""
 
-    def ended(self) -> None:
+    def response_ended(self) -> None:
         """The body is complete."""
 
-    def failed(self, fault: Fault, detail: str) -> None:
-        """There is no answer, or no end of it; `detail` says why in a word, for the record."""
+    def request_failed(self, fault: Fault, detail: str) -> None:
+        """Handle a missing or incomplete response; `detail` names the cause in one word, for the record."""
 
 
-class Flight(Protocol):
-    """A request on its way to a provider and its answer on its way back."""
+class UpstreamRequest(Protocol):
+    """A request that was sent to an upstream, until its response has ended."""
 
     @property
     def attempts(self) -> int:
-        """How often the request was sent."""
+        """The number of times the request was sent."""
 
     @property
     def first_byte_at(self) -> float:
-        """When the answer began (monotonic), 0 before."""
+        """The time of the response's first byte (monotonic), 0 before."""
 
     @property
     def is_reused(self) -> bool:
         """Whether the connection has carried another call before this one."""
 
     def pause(self) -> None:
-        """Stop reading the answer: its reader does not keep up."""
+        """Stop reading the response: its reader does not keep up."""
 
     def resume(self) -> None:
-        """Go on reading."""
+        """Continue reading the response."""
 
     def cancel(self) -> None:
-        """Nobody wants the answer: free the provider at once."""
+        """Discard the response and free the upstream at once."""
 
 
 class Upstream(Protocol):
-    """One provider as the gateway sees it."""
+    """One institution."""
 
-    def send(self, request: Compose, receiver: Receiver, operator: str) -> Flight:
-        """Send what `request` writes. Raises Refusal (provider_busy) when the provider has enough to do.
+    def send(self, write_request: RequestWriter, receiver: ResponseReceiver, operator: str) -> UpstreamRequest:
+        """Send a request, now or when a slot is free.
 
-        Raises operator_share when this operator has its share of what the provider can do.
+        Raises Refusal: provider_busy if slots and queue are full, operator_share if the operator has its share of both.
         """
 
 
 class AuthorityUpstream(Protocol):
-    """The authority as the gateway sees it."""
+    """The authority."""
 
-    def send(self, request: Compose, receiver: Receiver, operator: str, kind: str) -> Flight:
-        """Send what `request` writes in the operator's turn. Raises Refusal provider_busy.
+    def send(
+        self, write_request: RequestWriter, receiver: ResponseReceiver, operator: str, kind: str
+    ) -> UpstreamRequest:
+        """Send a request, now or when a slot is free. Operators and kinds of calls share the slots fairly.
 
-        `kind` is the kind of call; operators and kinds share what the authority can do at once.
+        Raises Refusal provider_busy.
         """

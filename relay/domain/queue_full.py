@@ -1,12 +1,11 @@
-"""Taking turns at what there is little of."""
+"""Shared by callers that queue for a limited resource: for whom a call runs, and the error of a full queue."""
 
 from contextvars import ContextVar
 from typing import Final
 
 CALLER: Final[ContextVar[str]] = ContextVar("caller", default="")
-"""Whose call is worked on: the operators that its connection speaks for, comma-separated. "" for customers at the pages
-and for jobs."""
+"""The operators of the current call's connection, comma-separated. "" for calls of customers' pages and for jobs."""
 
 
 class Crowded(Exception):
-    """So many wait for a turn that nobody else may: nothing was begun, come again later."""
+    """The queue is full. The call was not started; the caller may retry later."""

@@ -1,4 +1,4 @@
-"""Refused calls made complete for their record: who called is known by certificate, and by a token that is genuine."""
+"""Attributes refused calls for their record: to an operator by certificate, to a service by a genuine token."""
 
 import contextlib
 from typing import Final, NamedTuple
@@ -15,8 +15,8 @@ from relay.policy.call.plan import Plan
 _EXCESS: Final = FAULTS["connections_exceeded"]
 
 
-class Said(NamedTuple):
-    """What was said in a refused call: path, query and body (or all that came), Authorization and x-api-type."""
+class RefusedCall(NamedTuple):
+    """The parts of a refused call: path, query and body (or all received bytes), Authorization and x-api-type."""
 
     path: bytes
     text: bytes
@@ -24,33 +24,35 @@ class Said(NamedTuple):
     api_type: bytes | None = None
 
 
-def complete(plan: Plan, welcome: Welcome, keyring: Keyring, card: Card, said: Said, exchange: Exchange) -> None:
-    """Note of a refused call what it names: its type, API, institution and service. Nothing of it decides anything.
+def attribute_refused(
+    plan: Plan, connection_registry: Welcome, token_verifier: Keyring, info: Card, call: RefusedCall, exchange: Exchange
+) -> None:
+    """Record what a refused call names: its type, API, institution and service. This decides nothing.
 
-    A caller without a certificate of ours counts for nobody, and is not looked at. A connection beyond the limit of its
-    operator has one, so its call counts.
+    A caller without a registered certificate is not attributed. A connection beyond the limit of its operator has one,
+    so its call is attributed.
     """
-    if not exchange.api_type and said.path not in plan.authority:
-        exchange.api_type = API_TYPES.get(said.api_type, "")
+    if not exchange.api_type and call.path not in plan.authority:
+        exchange.api_type = API_TYPES.get(call.api_type, "")
     if exchange.api_code and exchange.provider and exchange.client_id:
         return
-    if card.plan is not plan:
+    if info.plan is not plan:
         try:
-            welcome.recognise(plan, card)
+            connection_registry.recognise(plan, info)
         except Refusal as refusal:
             if refusal.fault is not _EXCESS:
                 return
-    exchange.operator = exchange.operator or card.operator
-    if said.authorization is not None and not exchange.client_id:
-        _note_owner(keyring, card, said.authorization, exchange)
-    attribute(plan, card.callers, said.path, said.text, exchange)
+    exchange.operator = exchange.operator or info.operator
+    if call.authorization is not None and not exchange.client_id:
+        _record_owner(token_verifier, info, call.authorization, exchange)
+    attribute(plan, info.callers, call.path, call.text, exchange)
 
 
-def _note_owner(keyring: Keyring, card: Card, authorization: bytes, exchange: Exchange) -> None:
+def _record_owner(token_verifier: Keyring, info: Card, authorization: bytes, exchange: Exchange) -> None:
     with contextlib.suppress(Refusal):
         try:
-            claims = keyring.claims(authorization, exchange.received + exchange.waited)
+            claims = token_verifier.claims(authorization, exchange.received + exchange.waited)
         except Expired as expired:
             claims = expired.claims
-        owner = owner_of(claims, card.callers)
+        owner = owner_of(claims, info.callers)
         exchange.operator, exchange.client_id = owner.operator.org_code, claims.client_id

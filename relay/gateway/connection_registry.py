@@ -1,4 +1,4 @@
-"""Who stands at the door: the peer of each connection, how many connections it holds, how often it is complained of."""
+"""Registers callers' connections: identifies their peers, limits their number, logs what they do wrong."""
 
 import logging
 from collections import Counter
@@ -14,17 +14,17 @@ from relay.wire.server import ServerConnection
 
 _log = logging.getLogger(__name__)
 
-_SAY_EVERY_S: Final = 1.0
+_LOG_EVERY_S: Final = 1.0
 
 _EXCESS_S: Final = 0.5
-"""So long a connection beyond a limit may take to send the call that is refused; without one it is closed."""
+"""How long a connection beyond a limit may take to send the call that is refused; without a call it is closed."""
 
 RECORDS_EXCEEDED: Final = "tls_records_exceeded"
 
 
 @dataclass(slots=True)
 class Card:
-    """What is known of a connection: its peer, whether it is one too many, and who it was under which plan."""
+    """Data of one connection: its peer, whether it exceeds a limit, and its callers under `plan`."""
 
     peer: Peer
     excess: bool
@@ -35,95 +35,99 @@ class Card:
 
 
 class Welcome:
-    """Greets connections. `identify` reads the peer off a connection's transport; `rejected` counts by reason."""
+    """Holds the connections of callers. `identify` returns the peer of a connection; `rejected` counts by reason."""
 
     def __init__(
-        self, identify: Callable[[ServerConnection], Peer], most: int, most_each: int, clock: Callable[[], float]
+        self, identify: Callable[[ServerConnection], Peer], most: int, most_by_peer: int, clock: Callable[[], float]
     ) -> None:
         self._identify = identify
         self._clock = clock
         self._most = most
-        self._most_each = most_each
-        self._each: Counter[str] = Counter()
-        self._seats = 0
+        self._most_by_peer = most_by_peer
+        self._count_by_peer: Counter[str] = Counter()
+        self._count = 0
         self.connections: set[ServerConnection] = set()
-        self._said = -_SAY_EVERY_S
+        self._logged_at = -_LOG_EVERY_S
         self.rejected: Counter[str] = Counter()
-        self._unsaid = 0
+        self._suppressed = 0
 
-    def greet(self, connection: ServerConnection) -> None:
-        """Make out the peer's card. A connection too many counts nowhere; a call that comes at once is told so."""
+    def add(self, connection: ServerConnection) -> None:
+        """Add a connection. One beyond a limit is not counted; it closes after its first call, which is refused."""
         peer = self._identify(connection)
-        whose = peer.serial or peer.address
+        peer_key = peer.serial or peer.address
         self.connections.add(connection)
-        excess = self._each[whose] >= self._most_each or self._seats >= self._most
+        excess = self._count_by_peer[peer_key] >= self._most_by_peer or self._count >= self._most
         connection.card = Card(peer, excess)
         if excess:
-            connection.take_one_call(_EXCESS_S)
+            connection.limit_to_one_call(_EXCESS_S)
             self.turned_away(peer.address, "connections_exceeded")
             return
-        self._each[whose] += 1
-        self._seats += 1
+        self._count_by_peer[peer_key] += 1
+        self._count += 1
 
-    def part(self, connection: ServerConnection) -> None:
-        """Forget a connection."""
+    def remove(self, connection: ServerConnection) -> None:
+        """Remove a lost connection."""
         self.connections.discard(connection)
         if connection.card.excess:
             return
-        whose = connection.card.peer.serial or connection.card.peer.address
-        self._seats -= 1
-        self._each[whose] -= 1
-        if not self._each[whose]:
-            del self._each[whose]
+        peer_key = connection.card.peer.serial or connection.card.peer.address
+        self._count -= 1
+        self._count_by_peer[peer_key] -= 1
+        if not self._count_by_peer[peer_key]:
+            del self._count_by_peer[peer_key]
 
-    def recognise(self, plan: Plan, card: Card) -> None:
-        """Note on the card who the peer may be under this plan. Raises Refusal (40103, 40102, 42901).
+    def recognise(self, plan: Plan, info: Card) -> None:
+        """Set the callers of a connection under this plan. Raises Refusal (40103, 40102, 42901).
 
-        PERF: once for each plan and connection; then the handler compares two references. A directory that changes is a
-        plan that changes, so every request is held against the live directory (규격 3.1).
+        PERF: runs once for each plan and connection; otherwise the handler compares two references. A changed directory
+        is a changed plan, so every request is checked against the current directory (규격 3.1).
         """
-        callers = plan.callers.recognise(card.peer)
-        card.callers = callers
-        card.operator = callers[0].operator.org_code if len(callers) == 1 else ""
-        if card.excess:  # known, so that its call counts for its operator, and refused for each call anew
+        callers = plan.callers.recognise(info.peer)
+        info.callers = callers
+        info.operator = callers[0].operator.org_code if len(callers) == 1 else ""
+        if info.excess:  # the callers are set, so the call is attributed; the plan is not, so each call is refused
             raise Refusal(FAULTS["connections_exceeded"])
-        card.plan = plan
+        info.plan = plan
 
     def dismiss(self, plan: Plan) -> None:
-        """Let the connections go of those whom this plan does not know any more; calls in flight end in peace."""
+        """Close connections of peers that this plan does not know. Calls in flight are completed."""
         for connection in list(self.connections):
-            card: Card = connection.card
-            if card.plan is None:
+            info: Card = connection.card
+            if info.plan is None:
                 continue
             try:
-                plan.callers.recognise(card.peer)
+                plan.callers.recognise(info.peer)
             except Refusal:
                 connection.close_when_idle()
 
-    def complain(self, connection: ServerConnection, wrong: str, now: float) -> None:
-        """Log what a peer does wrong on the wire."""
+    def log_malformed(self, connection: ServerConnection, reason: str, now: float) -> None:
+        """Log a malformed request."""
         peer = connection.card.peer
-        self._say(now, "no request from %s (serial %s): %s", peer.address, peer.serial or "-", wrong)
+        self._log_limited(
+            now, "malformed request: address=%s serial=%s reason=%s", peer.address, peer.serial or "-", reason
+        )
 
     def log_refusals_exceeded(self, peer: Peer, now: float) -> None:
-        """Log a peer whose refused calls exceed their rate."""
-        self._say(now, "refused calls beyond the rate: address=%s serial=%s", peer.address, peer.serial or "-")
+        """Log a peer peer_key refused calls exceed their rate."""
+        self._log_limited(
+            now, "refused calls exceed their rate: address=%s serial=%s", peer.address, peer.serial or "-"
+        )
 
     def log_flood(self, peer: Peer, now: float) -> None:
-        """Count and log a peer whose connection was cut for a flood of TLS records."""
+        """Count and log a peer peer_key connection was cut for a flood of TLS records."""
         self.rejected[RECORDS_EXCEEDED] += 1
-        about = (peer.address, peer.serial or "-", RECORDS_EXCEEDED)
-        self._say(now, "connection cut: address=%s serial=%s reason=%s", *about)
+        values = (peer.address, peer.serial or "-", RECORDS_EXCEEDED)
+        self._log_limited(now, "connection cut: address=%s serial=%s reason=%s", *values)
 
-    def turned_away(self, address: str, why: str) -> None:
-        """Count and log who did not get past the handshake: the caller itself learns little of it."""
-        self.rejected[why] += 1
-        self._say(self._clock(), "nobody let in from %s: %s", address or "-", why)
+    def turned_away(self, address: str, reason: str) -> None:
+        """Count and log a rejected connection: with TLS 1.3 the caller itself learns little of it."""
+        self.rejected[reason] += 1
+        self._log_limited(self._clock(), "connection rejected: address=%s reason=%s", address or "-", reason)
 
-    def _say(self, now: float, text: str, *about: str) -> None:
-        """One line a second at most, the others counted into the next: complaints must not fill a disk."""
-        if now - self._said < _SAY_EVERY_S:
-            self._unsaid += 1
+    def _log_limited(self, now: float, text: str, *values: str) -> None:
+        """Log one line a second at most and count the others into the next: callers must not fill a disk."""
+        if now - self._logged_at < _LOG_EVERY_S:
+            self._suppressed += 1
             return
-        _log.warning(text + "; %d more since the last line", *about, self._unsaid)
-        self._said, self._unsaid = now, 0
+        _log.warning(text + "; %d more since the last line", *values, self._suppressed)
+        self._logged_at, self._suppressed = now, 0

@@ -1,4 +1,4 @@
-"""The languages of answers: the data APIs' rsp_code, OAuth's error, and the support APIs between the two."""
+"""Formats of responses: rsp_code of the data APIs, error of OAuth, and the support APIs with parts of both."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,34 +12,34 @@ from relay.policy.call import envelope, oauth_envelope
 from relay.standard.catalogue import load_rsp_codes
 
 
-class Head(Protocol):
-    """Writes the head of an answer."""
+class WriteHead(Protocol):
+    """Writes the head of a response."""
 
     def __call__(
         self, status: int, tran_id: bytes, headers: Mapping[bytes, bytes], length: int | None, *, close: bool
     ) -> bytes:
-        """The head; `length` None: the body follows in chunks."""
+        """Return the head. `length` is None if the body follows in chunks."""
 
 
-class Refuse(Protocol):
-    """Writes a whole answer that refuses."""
+class WriteRefusal(Protocol):
+    """Writes a whole response that refuses a call."""
 
     def __call__(self, error: Refusal, tran_id: bytes, *, close: bool) -> bytes:
-        """The answer."""
+        """Return the response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One language: what is wrong with answers, what is noted of them, how heads and refusals are written.
+    """One format: validates responses, records them, and writes heads and refusals.
 
-    `fault` says what a fault of the upstream is called; `status` and `error` which HTTP status and OAuth error the
-    operator reads then ("" in the data APIs).
+    `fault` maps a fault of the upstream to the one that is reported; `status` and `error` return its HTTP status and
+    OAuth error ("" in the data APIs).
     """
 
     flaw_of: Callable[[int, Mapping[bytes, bytes], bytes], str]
-    note: Callable[[Exchange, Mapping[bytes, bytes], bytes], None]
-    answer_head: Head
-    refusal: Refuse
+    record: Callable[[Exchange, Mapping[bytes, bytes], bytes], None]
+    answer_head: WriteHead
+    refusal: WriteRefusal
     fault: Callable[[Fault], Fault]
     status: Callable[[Fault], int]
     error: Callable[[Fault], str]
@@ -48,11 +48,11 @@ class Dialect:
 _RSP_CODES: Final = frozenset(load_rsp_codes())
 
 
-def _note_data(exchange: Exchange, headers: Mapping[bytes, bytes], body: bytes) -> None:
+def _record_data(exchange: Exchange, headers: Mapping[bytes, bytes], body: bytes) -> None:
     exchange.rsp_code, exchange.reason = judge_code(exchange.status, headers, body, _RSP_CODES)
 
 
-def _note_oauth(exchange: Exchange, headers: Mapping[bytes, bytes], body: bytes) -> None:
+def _record_oauth(exchange: Exchange, headers: Mapping[bytes, bytes], body: bytes) -> None:
     oauth_envelope.note(exchange, headers)
     exchange.rsp_code = code_in(body[:HEAD_BYTES])
 
@@ -61,22 +61,22 @@ def _no_error(_: Fault) -> str:
     return ""
 
 
-def _as_it_is(fault: Fault) -> Fault:
+def _keep_fault(fault: Fault) -> Fault:
     return fault
 
 
 DATA: Final = Dialect(
     envelope.flaw_of,
-    _note_data,
+    _record_data,
     envelope.answer_head,
     envelope.refusal,
-    _as_it_is,
+    _keep_fault,
     attrgetter("status"),
     _no_error,
 )
 OAUTH: Final = Dialect(
     oauth_envelope.flaw_of,
-    _note_oauth,
+    _record_oauth,
     oauth_envelope.answer_head,
     oauth_envelope.refusal,
     oauth_envelope.ours,
@@ -85,11 +85,11 @@ OAUTH: Final = Dialect(
 )
 SUPPORT: Final = Dialect(
     envelope.flaw_of,
-    _note_oauth,
+    _record_oauth,
     oauth_envelope.support_head,
     envelope.refusal,
     oauth_envelope.ours,
     attrgetter("status"),
     _no_error,
 )
-"""The data APIs' answers and refusals, from the authority: its notes for the record, its faults the relay's."""
+"""Responses and refusals as in the data APIs, but sent by the authority: recorded and blamed as for OAuth."""

@@ -1,11 +1,11 @@
-"""The way back: a provider's answer to the operator who asked, with back-pressure, cut where either side ends."""
+"""Forwards the response of an institution to the operator, with back-pressure and the failures of either side."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Fault, Refusal
-from relay.domain.ports import Flight
+from relay.domain.ports import UpstreamRequest
 from relay.gateway.dialect import DATA, Dialect
 from relay.gateway.judge import is_usual
 from relay.policy.answer.code import (
@@ -28,12 +28,12 @@ _REFUSALS: Final = range(400, 500)
 
 
 class Forwarding:
-    """One exchange between two connections: what the provider sends goes to the operator, and nothing else does.
+    """One exchange between two connections. Only bytes of the institution's response are forwarded.
 
-    It is the receiver of the flight and the source of the operator's connection: a slow reader pauses the provider, a
-    vanished one frees it at once. An answer that does not name its call is not taken when `strict`, nor over a
-    connection that has carried another call: it could be that one's. `call` is what was asked, with the rules of its
-    API: a 4xx without rsp_code is the operator's fault when the request was not what the standard asks for.
+    It receives the upstream response and is the source of the operator's connection: a slow reader pauses the
+    upstream, a lost one frees it at once. A response without x-api-tran-id is refused if `strict`, or on a connection
+    that has carried another call: it could belong to that one. `call` holds the request with the rules of its API: a
+    4xx without rsp_code is the operator's fault if the request was not as the standard demands.
     """
 
     __slots__ = (
@@ -42,13 +42,13 @@ class Forwarding:
         "_close",
         "_connection",
         "_dialect",
-        "_done",
         "_end_of_body",
         "_exchange",
-        "_flight",
         "_headers",
+        "_is_done",
         "_lacks_code",
         "_paused",
+        "_request",
         "_strict",
         "_tail",
         "_tran_id",
@@ -74,104 +74,104 @@ class Forwarding:
         self._dialect = dialect
         self._strict = strict
         self.call: tuple[Rules, RequestHead, bytes] | None = None
-        self._flight: Flight | None = None
+        self._request: UpstreamRequest | None = None
         self._paused = False
-        self._done = False
+        self._is_done = False
 
     @property
     def is_done(self) -> bool:
         """Whether the exchange is closed."""
-        return self._done
+        return self._is_done
 
-    def take_off(self, flight: Flight) -> None:
-        """Hold the flight, unless it has landed already; from now on the operator's fate is the flight's."""
-        if not self._done:
-            self._flight = flight
+    def attach(self, request: UpstreamRequest) -> None:
+        """Attach the upstream request unless it has ended already. The operator's connection now controls it."""
+        if not self._is_done:
+            self._request = request
             self._connection.source = self
 
-    # what the provider sends
+    # the upstream response
 
-    def takes(self, status: int, headers: Mapping[bytes, bytes]) -> bool:
-        """Whether an answer with this head can be this call's. If not, the provider is freed and the operator told."""
+    def accepts(self, status: int, headers: Mapping[bytes, bytes]) -> bool:
+        """Return whether the head can belong to this call. If not, free the upstream and refuse the call."""
         self._exchange.provider_status = status
         flaw = self._dialect.flaw_of(status, headers, self._tran_id)
         if flaw:
-            self.give_up(self._fault_of(status), flaw)
+            self.reject(self._get_fault(status), flaw)
             return False
         if _TRAN_ID not in headers and self._dialect is DATA and (self._strict or self._is_reused()):
-            self.give_up(FAULTS["answer_unidentified"], "tran_id")
+            self.reject(FAULTS["answer_unidentified"], "tran_id")
             return False
         return True
 
-    def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
-        """Pass a whole answer on in one write."""
+    def response_received(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
+        """Forward a whole response in one write."""
         exchange, connection = self._exchange, self._connection
         if self._dialect is DATA and is_plain_success(status, headers, body, self._tran_id):
             exchange.provider_status = exchange.status = status
             exchange.rsp_code = SUCCESS
-        elif self._takes_whole(status, headers, body):
+        elif self._accepts_whole(status, headers, body):
             exchange.status = status
-            self._note(headers, body)
+            self._record(headers, body)
         else:
             return False
         exchange.provider_ended = self._clock()
         exchange.bytes_out = len(body)
-        head = self._dialect.answer_head(status, self._tran_id, headers, len(body), close=connection.closing)
-        connection.answer(head + body)
-        self._end()
+        head = self._dialect.answer_head(status, self._tran_id, headers, len(body), close=connection.will_close)
+        connection.send_response(head + body)
+        self._close_exchange()
         return True
 
-    def _takes_whole(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
-        """Whether a whole answer can be this call's. If not, the operator is told."""
-        if not self.takes(status, headers):
+    def _accepts_whole(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
+        """Return whether a whole response can belong to this call. If not, refuse the call."""
+        if not self.accepts(status, headers):
             return False
         if not is_complete(headers, body):
-            self.failed(FAULTS["provider_reset"], "json")
+            self.request_failed(FAULTS["provider_reset"], "json")
             return False
         if self._dialect is DATA and not is_json(headers, body):
-            self.failed(self._fault_of(status), "json")
+            self.request_failed(self._get_fault(status), "json")
             return False
         return True
 
-    def begun(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
-        """Pass the begin of a large answer on."""
+    def head_received(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
+        """Forward the head of a large response and the beginning of its body."""
         self._headers: Mapping[bytes, bytes] = headers
         self._end_of_body: AnswerEnd | None = None
         self._tail = b""
         self._lacks_code = self._chunked = False
-        if not self.takes(status, headers):
+        if not self.accepts(status, headers):
             return
         if self._dialect is DATA and not begins_as_json(headers, body):
-            self.give_up(self._fault_of(status), "json")
+            self.reject(self._get_fault(status), "json")
             return
         self._end_of_body = end_of(headers)
         self._exchange.status = status
-        self._dialect.note(self._exchange, headers, body)
+        self._dialect.record(self._exchange, headers, body)
         self._lacks_code = self._exchange.reason == NO_CODE
         self._exchange.reason = "" if self._lacks_code else self._exchange.reason
         self._chunked = length is None
         self._connection.write(
-            self._dialect.answer_head(status, self._tran_id, headers, length, close=self._connection.closing)
+            self._dialect.answer_head(status, self._tran_id, headers, length, close=self._connection.will_close)
         )
-        self.more(body)
+        self.body_received(body)
 
-    def _note(self, headers: Mapping[bytes, bytes], body: bytes) -> None:
-        """Note what the answer says for the record, and whose fault a refusal without rsp_code is."""
+    def _record(self, headers: Mapping[bytes, bytes], body: bytes) -> None:
+        """Record the result, and who is at fault for a 4xx without rsp_code."""
         exchange = self._exchange
-        self._dialect.note(exchange, headers, body)
+        self._dialect.record(exchange, headers, body)
         if exchange.reason == NO_CODE and exchange.status in _REFUSALS and not self._is_usual():
             exchange.reason = FAULTS["request_unusual"].name
 
     def _is_usual(self) -> bool:
         return self.call is None or is_usual(*self.call)
 
-    def _fault_of(self, status: int) -> Fault:
-        """Whose fault an answer is that cannot be taken."""
+    def _get_fault(self, status: int) -> Fault:
+        """Return the fault of an invalid response: the operator's or the institution's."""
         unusual = status in _REFUSALS and not self._is_usual()
         return FAULTS["request_unusual" if unusual else "provider_broken"]
 
-    def more(self, body: bytes) -> None:
-        """Pass a part on. Nothing is no part: written as a chunk it would be the last one (RFC 9112 7.1)."""
+    def body_received(self, body: bytes) -> None:
+        """Forward a part. An empty part is skipped: as a chunk it would be the last one (RFC 9112 7.1)."""
         if not body:
             return
         self._exchange.bytes_out += len(body)
@@ -182,27 +182,27 @@ class Forwarding:
             body = b"%x\r\n%b\r\n" % (len(body), body)
         self._connection.write(body)
 
-    def ended(self) -> None:
-        """Pass the end on, if it is the end of the answer and not of its connection alone."""
+    def response_ended(self) -> None:
+        """Forward the end if the body is complete; otherwise only the connection has ended."""
         if self._end_of_body is not None and not self._end_of_body.is_whole:
-            self.failed(FAULTS["provider_reset"], "json")
+            self.request_failed(FAULTS["provider_reset"], "json")
             return
         if self._dialect is DATA:
             if not ends_as_json(self._headers, self._tail):
-                self.failed(FAULTS["provider_broken"], "json")
+                self.request_failed(FAULTS["provider_broken"], "json")
                 return
             if self._lacks_code:
-                self._note(self._headers, self._tail)
+                self._record(self._headers, self._tail)
         self._exchange.provider_ended = self._clock()
         if self._chunked:
             self._connection.write(_LAST_CHUNK)
         self._connection.finish()
-        self._end()
+        self._close_exchange()
 
-    def failed(self, fault: Fault, detail: str = "") -> None:
-        """Tell the operator, or cut the answer that was begun: half of one must never look whole."""
+    def request_failed(self, fault: Fault, detail: str = "") -> None:
+        """Refuse the call, or cut a response that was partly sent: it must not look complete."""
         exchange, connection, fault = self._exchange, self._connection, self._dialect.fault(fault)
-        if self._done:
+        if self._is_done:
             return
         exchange.detail = detail
         if exchange.status:
@@ -213,58 +213,58 @@ class Forwarding:
         else:
             exchange.reason, exchange.rsp_code = fault.name, fault.rsp_code
             exchange.status, exchange.error = self._dialect.status(fault), self._dialect.error(fault)
-            connection.answer(self._dialect.refusal(Refusal(fault), self._tran_id, close=connection.closing))
-        self._end()
+            connection.send_response(self._dialect.refusal(Refusal(fault), self._tran_id, close=connection.will_close))
+        self._close_exchange()
 
-    def give_up(self, fault: Fault, detail: str) -> None:
-        """Free the provider, whose answer is of no use, and tell the operator."""
-        self._leave()
-        self.failed(fault, detail)
+    def reject(self, fault: Fault, detail: str) -> None:
+        """Cancel the upstream request, whose response is useless, and refuse the call."""
+        self._cancel_request()
+        self.request_failed(fault, detail)
 
-    def unreadable(self, status: int, detail: str) -> None:
-        """Take an answer with this status for none: it had to be read and could not be."""
+    def reject_unreadable(self, status: int, detail: str) -> None:
+        """Reject a response that must be parsed and cannot be."""
         self._exchange.provider_status = status
-        self.give_up(self._fault_of(status), detail)
+        self.reject(self._get_fault(status), detail)
 
-    # what the operator's connection tells
+    # the operator's connection
 
     def pause(self) -> None:
-        """Pause the provider."""
+        """Pause the upstream."""
         self._paused = True
-        if self._flight is not None:
-            self._flight.pause()
+        if self._request is not None:
+            self._request.pause()
 
     def resume(self) -> None:
-        """Let the provider go on."""
+        """Resume the upstream."""
         self._paused = False
-        if self._flight is not None:
-            self._flight.resume()
+        if self._request is not None:
+            self._request.resume()
 
-    def gone(self) -> None:
-        """Free the provider and record that nobody was left to answer to."""
+    def peer_disconnected(self) -> None:
+        """Free the upstream and record that the operator has disconnected."""
         exchange = self._exchange
-        if not self._done:
-            self._leave()
+        if not self._is_done:
+            self._cancel_request()
             fault = FAULTS["operator_gone"]
             exchange.reason, exchange.rsp_code = fault.name, fault.rsp_code
             exchange.status = exchange.status or fault.status
-            self._end()
+            self._close_exchange()
 
     # the end
 
     def _is_reused(self) -> bool:
-        return self._flight is not None and self._flight.is_reused
+        return self._request is not None and self._request.is_reused
 
-    def _leave(self) -> None:
-        """Free the provider: nobody wants the rest of its answer."""
-        if self._flight is not None:
-            self._flight.cancel()
+    def _cancel_request(self) -> None:
+        """Free the upstream: the rest of its response is not needed."""
+        if self._request is not None:
+            self._request.cancel()
 
-    def _end(self) -> None:
+    def _close_exchange(self) -> None:
         """Close the exchange exactly once."""
-        self._done = True
-        flight, self._flight = self._flight, None
-        if flight is not None:
-            self._exchange.attempts = flight.attempts
-            self._exchange.first_byte = flight.first_byte_at
+        self._is_done = True
+        request, self._request = self._request, None
+        if request is not None:
+            self._exchange.attempts = request.attempts
+            self._exchange.first_byte = request.first_byte_at
         self._close(self._exchange)

@@ -1,4 +1,4 @@
-"""The life of a call, on one page: from whole request to whole record."""
+"""The life of a call, on one page: from the whole request to the closed exchange."""
 
 import logging
 import time
@@ -9,14 +9,14 @@ from relay.domain.authorization.grant import Grant, NotYet
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
 from relay.domain.ports import AuthorityUpstream, Recorder, Upstream
-from relay.gateway.attribution import Said, complete
-from relay.gateway.authority_forwarder import Road, dialect_of
+from relay.gateway.attribution import RefusedCall, attribute_refused
+from relay.gateway.authority_forwarder import AuthorityForwarder, get_dialect
 from relay.gateway.body_filters import BodyFilters
 from relay.gateway.connection_registry import Card, Welcome
 from relay.gateway.dialect import DATA, OAUTH, Dialect
 from relay.gateway.forwarding import Forwarding
 from relay.gateway.judge import Judges, judge
-from relay.gateway.waiting import Waiting, Waits
+from relay.gateway.waiting import PendingCall, PendingCalls
 from relay.gateway.withholding import Withholding
 from relay.policy.call import envelope, oauth_envelope
 from relay.policy.call.access import UNRECOGNISED
@@ -30,7 +30,7 @@ from relay.wire.tls_records import RecordsExceeded
 _log = logging.getLogger(__name__)
 
 Reach = Mapping[str, tuple[Upstream, tuple[envelope.Address, ...]]]
-"""How each institution is reached, by org_code: its upstream, and its places as they are written in a request."""
+"""The upstream of each institution by org_code, with the addresses of its instances as written in requests."""
 
 _CONSENTS: Final = "CM02"
 
@@ -47,121 +47,125 @@ _MALFORMED: Final = {
 }
 
 
-def _limit_of(error: Malformed) -> str:
-    """The limit that a request exceeds, "" for none."""
+def _describe_limit(error: Malformed) -> str:
+    """Return the limit that a request exceeds, "" for none."""
     if error.headers:
         return f"헤더는 {error.headers}개까지"
     return f"{error.most}바이트까지" if error.most else ""
 
 
 class Gateway:
-    """The data plane. Everything it decides by is in `plan`, swapped whole with the upstreams that belong to it."""
+    """The data plane. All decisions depend on `plan`, which is replaced as a whole together with its upstreams."""
 
     def __init__(
         self,
         plan: Plan,
         upstreams: Reach,
         authority: AuthorityUpstream,
-        judges: Judges,
+        services: Judges,
         recorder: Recorder,
-        welcome: Welcome,
+        connection_registry: Welcome,
         clock: Callable[[], float],
     ) -> None:
-        self.swap(plan, upstreams, judges)
-        self._road = Road(authority, welcome, clock, self._close)
-        self._waits = Waits()
+        self.swap(plan, upstreams, services)
+        self._authority_forwarder = AuthorityForwarder(authority, connection_registry, clock, self._close)
+        self._pending_calls = PendingCalls()
         self._filters = BodyFilters()
         self._record = recorder.record
-        self._welcome = welcome
+        self._connection_registry = connection_registry
         self._clock = clock
         self.in_flight = 0
         self.draining = False
 
-    def swap(self, plan: Plan, upstreams: Reach, judges: Judges) -> None:
-        """Take a new plan. Calls in flight keep the old one."""
+    def swap(self, plan: Plan, upstreams: Reach, services: Judges) -> None:
+        """Replace the plan. Calls in flight keep the old one."""
         self.plan = plan
         self._upstreams = upstreams
-        self._judges = judges
+        self._judges = services
 
     # the connection
 
-    def connected(self, connection: ServerConnection) -> None:
-        """Greet a connection: who it is, and whether there is room for it."""
-        self._welcome.greet(connection)
+    def connection_made(self, connection: ServerConnection) -> None:
+        """Register a connection: identify its peer and apply the limits of connections."""
+        self._connection_registry.add(connection)
 
-    def disconnected(self, connection: ServerConnection, error: Exception | None) -> None:
-        """Forget a connection; count and log one that was cut for a flood of TLS records."""
-        self._welcome.part(connection)
+    def connection_lost(self, connection: ServerConnection, error: Exception | None) -> None:
+        """Remove a connection; count and log one that was cut for a flood of TLS records."""
+        self._connection_registry.remove(connection)
         if isinstance(error, RecordsExceeded):
-            self._welcome.log_flood(connection.card.peer, self._clock())
+            self._connection_registry.log_flood(connection.card.peer, self._clock())
 
     # the call
 
     def handle(self, connection: ServerConnection, head: RequestHead, body: bytes) -> None:
-        """Judge a call and forward it, answer it, or refuse it."""
+        """Judge a call, then forward, answer or refuse it."""
         exchange = Exchange(self._clock(), time.time())
         exchange.bytes_in = len(body)
         self.in_flight += 1
         if self.draining:
-            connection.closing = True
+            connection.will_close = True
         self._serve(connection, head, body, exchange)
 
     def _serve(self, connection: ServerConnection, head: RequestHead, body: bytes, exchange: Exchange) -> None:
-        plan, card = self.plan, connection.card
+        plan, info = self.plan, connection.card
         try:
             if head.path in plan.authority or head.path in plan.support:
-                self._road.send(plan, self._judges, connection, head, body, exchange)
+                self._authority_forwarder.send(plan, self._judges, connection, head, body, exchange)
                 return
-            if card.plan is not plan:
-                self._welcome.recognise(plan, card)
-            exchange.operator = card.operator
-            route, institution, grant = judge(plan, self._judges, card.callers, head, body, exchange)
+            if info.plan is not plan:
+                self._connection_registry.recognise(plan, info)
+            exchange.operator = info.operator
+            route, institution, grant = judge(plan, self._judges, info.callers, head, body, exchange)
             if grant is None:
-                self._answer(connection, institution.apis, exchange)
+                self._respond(connection, institution.apis, exchange)
             elif route.api.api_code == _CONSENTS:
-                self._answer(connection, grant.told, exchange)
+                self._respond(connection, grant.told, exchange)
             else:
                 self._forward(connection, institution, grant, head, body, exchange)
-        except NotYet as unknown:
-            self._wait(unknown.jti, connection, head, body, exchange)
+        except NotYet as missing:
+            self._fetch_grant(missing.jti, connection, head, body, exchange)
         except Refusal as refusal:
             headers, text = head.headers, head.query + b"\n" + body
-            said = Said(head.path, text, headers.get(b"authorization"), headers.get(b"x-api-type"))
-            self._complete(connection.card, said, exchange)
-            self._refuse(connection, refusal, head.headers.get(b"x-api-tran-id"), exchange, dialect_of(plan, head.path))
-        except Exception:  # a bug of ours must not take the other calls with it
-            _log.exception("a call failed in the relay: %s %s", exchange.api_code, exchange.tran_id)
+            call = RefusedCall(head.path, text, headers.get(b"authorization"), headers.get(b"x-api-type"))
+            self._attribute(connection.card, call, exchange)
+            self._refuse(
+                connection, refusal, head.headers.get(b"x-api-tran-id"), exchange, get_dialect(plan, head.path)
+            )
+        except Exception:  # a bug of the relay must not end the other calls
+            _log.exception("internal error in a call: api_code=%s tran_id=%s", exchange.api_code, exchange.tran_id)
             broken = Refusal(FAULTS["relay_broken"])
-            self._refuse(connection, broken, head.headers.get(b"x-api-tran-id"), exchange, dialect_of(plan, head.path))
+            self._refuse(connection, broken, head.headers.get(b"x-api-tran-id"), exchange, get_dialect(plan, head.path))
 
-    def _wait(self, jti: str, connection: ServerConnection, head: RequestHead, body: bytes, exchange: Exchange) -> None:
-        """Ask the ledger for the grant, then judge the call anew: all of it, since the plan may have changed."""
+    def _fetch_grant(
+        self, jti: str, connection: ServerConnection, head: RequestHead, body: bytes, exchange: Exchange
+    ) -> None:
+        """Fetch the grant from the ledger, then judge the whole call again, since the plan may have changed."""
 
-        def go_on() -> None:
+        def resume() -> None:
             connection.source = None
             exchange.waited = self._clock() - exchange.started
             self._serve(connection, head, body, exchange)
 
-        def gone() -> None:
+        def close() -> None:
             fault = FAULTS["operator_gone"]
             exchange.status, exchange.rsp_code, exchange.reason = fault.status, fault.rsp_code, fault.name
             self._close(exchange)
 
-        connection.source = waiting = Waiting(gone)
-        self._waits.begin(self._judges.grants.fetch(jti), waiting, go_on)
+        connection.source = pending = PendingCall(close)
+        self._pending_calls.add(self._judges.grants.fetch(jti), pending, resume)
 
-    def malformed(self, connection: ServerConnection, error: Malformed) -> None:
-        """Refuse what is no request; nothing of it reaches a provider."""
+    def protocol_error_received(self, connection: ServerConnection, error: Malformed) -> None:
+        """Refuse a malformed request. No part of it reaches an institution."""
         exchange = Exchange(self._clock(), time.time())
         self.in_flight += 1
         exchange.operator = connection.card.operator
-        self._welcome.complain(connection, error.wrong, exchange.started)
+        self._connection_registry.log_malformed(connection, error.wrong, exchange.started)
         dialect = OAUTH if oauth_envelope.speaks_oauth(error.raw) else DATA
         method, path = envelope.asked_in(error.raw)
-        refusal = Refusal(_MALFORMED[error.wrong], _limit_of(error))
+        refusal = Refusal(_MALFORMED[error.wrong], _describe_limit(error))
         if error.wrong is Wrong.METHOD_NOT_ALLOWED:
             refusal = MethodNotAllowed(self.plan.method_of(path))
-        self._complete(connection.card, Said(path, error.raw, api_type=api_type_in(error.raw)), exchange)
+        self._attribute(connection.card, RefusedCall(path, error.raw, api_type=api_type_in(error.raw)), exchange)
         self._refuse(connection, refusal, envelope.tran_id_in(error.raw), exchange, dialect, bodiless=method == b"HEAD")
 
     def _forward(
@@ -173,26 +177,26 @@ class Gateway:
         body: bytes,
         exchange: Exchange,
     ) -> None:
-        upstream, places = self._upstreams[institution.org_code]
+        upstream, addresses = self._upstreams[institution.org_code]
         withheld = grant.withheld and institution.withheld(exchange.api_code, grant.withheld)
-        reads = bool(withheld) and institution.withholds
-        about = envelope.About(exchange.client_id, grant.ci, withheld, plain=reads)
+        filters_body = bool(withheld) and institution.withholds
+        about = envelope.About(exchange.client_id, grant.ci, withheld, plain=filters_body)
 
-        def request(place: int) -> bytes:
-            return envelope.request(places[place], head.method, head.target, head.headers, about, body)
+        def write_request(instance: int) -> bytes:
+            return envelope.request(addresses[instance], head.method, head.target, head.headers, about, body)
 
         strict = institution.checking is Checking.STRICT
         tran_id = head.headers[b"x-api-tran-id"]
         forwarding = Forwarding(connection, exchange, tran_id, self._clock, self._close, strict=strict)
         forwarding.call = (institution.rules[exchange.api_code], head, body)
         exchange.asked = self._clock()
-        receiver = Withholding(forwarding, withheld, self._filters) if reads else forwarding
-        forwarding.take_off(upstream.send(request, receiver, exchange.operator))
+        receiver = Withholding(forwarding, withheld, self._filters) if filters_body else forwarding
+        forwarding.attach(upstream.send(write_request, receiver, exchange.operator))
 
-    def _answer(self, connection: ServerConnection, body: bytes, exchange: Exchange) -> None:
+    def _respond(self, connection: ServerConnection, body: bytes, exchange: Exchange) -> None:
         exchange.status, exchange.rsp_code, exchange.bytes_out = 200, "00000", len(body)
         tran_id = exchange.tran_id.encode()
-        connection.answer(envelope.answer_head(200, tran_id, {}, len(body), close=connection.closing) + body)
+        connection.send_response(envelope.answer_head(200, tran_id, {}, len(body), close=connection.will_close) + body)
         self._close(exchange)
 
     def _refuse(
@@ -208,8 +212,8 @@ class Gateway:
         now = exchange.started + exchange.waited
         wait = self._judges.refusals.take(connection.card, refusal.fault, now)
         if wait:
-            self._welcome.log_refusals_exceeded(connection.card.peer, now)
-            connection.close_after_answer()
+            self._connection_registry.log_refusals_exceeded(connection.card.peer, now)
+            connection.close_after_response()
             refusal = Refusal(FAULTS["refusals_exceeded"], retry_after=wait)
         fault = refusal.fault
         exchange.tran_id = exchange.tran_id or envelope.known_tran_id(tran_id)
@@ -217,16 +221,16 @@ class Gateway:
         exchange.error = dialect.error(fault)
         if fault.rsp_code in UNRECOGNISED:
             exchange.detail = self.plan.callers.trace(connection.card.peer)
-        answer = dialect.refusal(refusal, envelope.echo(tran_id), close=connection.closing)
-        if bodiless:  # whoever asked by HEAD would take a body for the next answer (RFC 9110 9.3.2)
-            answer = answer[: answer.index(HEAD_END) + len(HEAD_END)]
-        connection.answer(answer)
+        response = dialect.refusal(refusal, envelope.echo(tran_id), close=connection.will_close)
+        if bodiless:  # the client of a HEAD request would take a body for the next response (RFC 9110 9.3.2)
+            response = response[: response.index(HEAD_END) + len(HEAD_END)]
+        connection.send_response(response)
         self._close(exchange)
 
-    def _complete(self, card: Card, said: Said, exchange: Exchange) -> None:
-        """Note whom a refused call counts for (core 5.1); support APIs count for nobody."""
-        if said.path not in self.plan.support:
-            complete(self.plan, self._welcome, self._judges.keyring, card, said, exchange)
+    def _attribute(self, info: Card, call: RefusedCall, exchange: Exchange) -> None:
+        """Attribute a refused call to operator and service (core 5.1), except calls of support APIs."""
+        if call.path not in self.plan.support:
+            attribute_refused(self.plan, self._connection_registry, self._judges.keyring, info, call, exchange)
 
     def _close(self, exchange: Exchange) -> None:
         exchange.close(self._clock())

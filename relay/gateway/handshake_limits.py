@@ -1,4 +1,4 @@
-"""How many handshakes one address may begin a second, and have under way at once."""
+"""Limits the handshakes of one address: begun in a second, and under way at once."""
 
 import ipaddress
 from collections import Counter
@@ -8,18 +8,18 @@ from typing import Final
 from relay.policy.quota.bucket import Bucket, store_arrival
 
 _SHARE: Final = 4
-"""One address has a quarter of all handshakes under way at most."""
+"""One address may have a quarter of all handshakes under way."""
 
 FAILED_COST: Final = 8
-"""A failed handshake counts as so many. OpenSSL reads all certificates of a peer before it refuses the first."""
+"""A failed handshake counts as this many. OpenSSL parses all certificates of a peer before it refuses the first."""
 
 _IPV6_PREFIX: Final = 64
 
 
 class HandshakeLimits:
-    """Counts handshakes per address: begun (GCRA) and under way. An IPv6 address counts as its /64 network.
+    """Counts handshakes of each address: begun (GCRA) and under way. An IPv6 address counts as its /64 network.
 
-    `under_way` are those of all addresses together.
+    `under_way` is the number of all addresses together.
     """
 
     def __init__(self, bucket: Bucket, most: int, clock: Callable[[], float]) -> None:
@@ -31,11 +31,11 @@ class HandshakeLimits:
         self.under_way = 0
 
     def adjust(self, bucket: Bucket) -> None:
-        """Take over a new rate. What was counted stays counted."""
+        """Apply a new rate. Counted handshakes stay counted."""
         self._bucket = bucket
 
     def take(self, address: str) -> bool:
-        """Count a handshake that begins, and return True; return False when the address is beyond its rate or share."""
+        """Count a handshake that begins. Returns False if the address exceeds its rate or share."""
         network, now = network_of(address), self._clock()
         arrival = self._arrivals.get(network, 0.0)
         if self._under_way[network] >= self._share or self._bucket.wait(arrival, now):
@@ -46,7 +46,7 @@ class HandshakeLimits:
         return True
 
     def release(self, address: str, *, failed: bool) -> None:
-        """Count a handshake that has ended; one that failed costs its address more of its rate."""
+        """Count the end of a handshake. A failed one is charged to the rate of its address FAILED_COST times."""
         network = network_of(address)
         if failed:
             self._charge(network, self._clock())
@@ -56,7 +56,7 @@ class HandshakeLimits:
             del self._under_way[network]
 
     def _charge(self, network: str, now: float) -> None:
-        """Take further begins from a network, so that its next one waits for those of one failure at most."""
+        """Charge the rest of a failure to a network, so that its next handshake waits for one failure at most."""
         bucket = self._bucket
         most = now + bucket.tolerance + FAILED_COST * bucket.interval
         arrival = max(self._arrivals.get(network, 0.0), now) + (FAILED_COST - 1) * bucket.interval
@@ -64,7 +64,7 @@ class HandshakeLimits:
 
 
 def network_of(address: str) -> str:
-    """Return the address, or the /64 network of an IPv6 one: what one peer can take at will."""
+    """Return the address, or the /64 network of an IPv6 address: one peer can use all of it at will."""
     if ":" not in address:
         return address
     return str(ipaddress.IPv6Network((address.partition("%")[0], _IPV6_PREFIX), strict=False))

@@ -1,9 +1,9 @@
-"""The judgement of one call: steps 2-6 of its life, straight down, waiting for nothing.
+"""The judgement of one call, without waiting: steps 2-6 of its life.
 
-The order of refusals is the order of the lines (규격 첨부1): certificate 40103, address 40102, path 40401, method
+The order of the statements is the order of refusals (규격 첨부1): certificate 40103, address 40102, path 40401, method
 40501, version 40003, headers 40002, institution 40303, token 40101, consent ended 40106, scope 40104, parameters 40001,
 period 40004 and 40304, asset 40105, scheduled transfer 40301, slot 50009, maintenance 50008, rate 42901. Headers that
-the institution's `checking` decides about (40002) come behind the institution.
+depend on the institution's `checking` (40002) come after the institution.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from relay.domain.authorization.token import Claims, Expired
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.ids import ApiType
-from relay.domain.ports import Counters, Grants, Keyring
+from relay.domain.ports import Grants, Keyring, QuotaCounters
 from relay.gateway.refusal_limits import RefusalLimits
 from relay.policy.call.access import Caller, check_provider, check_tran_id, owner_of
 from relay.policy.call.attribution import API_TYPES
@@ -38,25 +38,25 @@ _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 @dataclass(frozen=True, slots=True)
 class Judges:
-    """Who is asked while a call is judged: about tokens, consents, how much was taken here and at the authority.
+    """What `judge` uses: verified tokens, grants, and quotas of institutions and of the authority.
 
-    `refusals` counts the calls that were refused.
+    `refusals` counts refused calls.
     """
 
     keyring: Keyring
     grants: Grants
-    counters: Counters
-    at_authority: Counters
+    quotas: QuotaCounters
+    authority_quotas: QuotaCounters
     refusals: RefusalLimits
 
 
 def judge(
-    plan: Plan, judges: Judges, callers: tuple[Caller, ...], head: RequestHead, body: bytes, exchange: Exchange
+    plan: Plan, services: Judges, callers: tuple[Caller, ...], head: RequestHead, body: bytes, exchange: Exchange
 ) -> tuple[Route, Institution, Grant | None]:
-    """Judge a call of one of `callers`, noting in `exchange` what becomes known. Raises Refusal, or NotYet.
+    """Judge a call of one of `callers` and record in `exchange` what becomes known. Raises Refusal or NotYet.
 
-    What comes back is the API asked for, the institution that answers it, and the consent (None where none is needed).
-    The call is judged by the time of this judgement, which lies `exchange.waited` after the arrival of the call.
+    Returns the API, the institution and the grant (None if none is needed). The time of the judgement decides, which is
+    `exchange.waited` seconds after the arrival of the call.
     """
     headers = head.headers
     exchange.api_type = API_TYPES.get(headers.get(b"x-api-type"), "")
@@ -71,8 +71,10 @@ def judge(
     if len(head.target) > TARGET_MOST or b"accept-encoding" in headers or not exchange.api_type:
         check_sizes(head.target, headers)
 
-    # PERF: the common case of `_parameters` stands here
-    parameters = query_parameters(head.query) if head.method == "GET" and not asset else _parameters(head, body, asset)
+    # PERF: the common case of `_parse_parameters` is inlined
+    parameters = (
+        query_parameters(head.query) if head.method == "GET" and not asset else _parse_parameters(head, body, asset)
+    )
     institution = plan.institution(parameters.get("org_code"), route, version)
     exchange.provider = institution.org_code
     if not exchange.api_type:
@@ -82,19 +84,19 @@ def judge(
 
     caller, grant = callers[0], None
     if not route.needs_token:
-        caller = _named(parameters.get("client_id"), callers, exchange)
+        caller = _find_caller(parameters.get("client_id"), callers, exchange)
     else:
         if b"authorization" not in headers:
             raise Refusal(FAULTS["token_missing"])
         try:
-            claims = judges.keyring.claims(headers[b"authorization"], now)
+            claims = services.keyring.claims(headers[b"authorization"], now)
         except Expired as expired:
-            _check_consent(judges.grants, expired.claims, callers, institution, exchange)
+            _check_consent(services.grants, expired.claims, callers, institution, exchange)
             raise
         caller = owner_of(claims, callers)
         exchange.operator, exchange.client_id = caller.operator.org_code, claims.client_id
         check_provider(claims, institution.org_code)
-        grant = _grant(judges.grants.of(claims.jti, monotonic), claims, route, now)
+        grant = _check_grant(services.grants.of(claims.jti, monotonic), claims, route, now)
     exchange.operator = caller.operator.org_code
 
     rules = institution.rules[route.api.api_code]
@@ -108,21 +110,21 @@ def judge(
 
     if institution.maintenance is not None and in_maintenance(institution.maintenance, now):
         raise Refusal(FAULTS["provider_maintenance"])
-    judges.counters.take(caller.operator.org_code, institution.org_code, monotonic)
+    services.quotas.take(caller.operator.org_code, institution.org_code, monotonic)
     return route, institution, grant
 
 
 def is_usual(rules: Rules, head: RequestHead, body: bytes) -> bool:
-    """Whether a call that passed is what the standard asks for and nothing more. For the rare answer that asks it."""
+    """Return whether an accepted call is as the standard demands and no more. Called only for some responses."""
     parameters = body_parameters(body) if head.method == "POST" else query_parameters(head.query)
     return len(head.target) <= TARGET_MOST and rules.is_usual(parameters)
 
 
-def _parameters(head: RequestHead, body: bytes, asset: str) -> Mapping[str, object]:
-    """The parameters of query or body, with the asset named in the path. Raises Refusal (40002, 40001)."""
+def _parse_parameters(head: RequestHead, body: bytes, asset: str) -> Mapping[str, object]:
+    """Parse the parameters of query or body, and add the asset in the path. Raises Refusal (40002, 40001)."""
     if head.method == "POST":
         check_json_type(head.headers.get(b"content-type"))
-        if head.query:  # what another reader could take for the body's parameters
+        if head.query:  # another reader could take them for the parameters of the body
             raise Refusal(FAULTS["parameter_malformed"], QUERY_OF_A_POST)
         return body_parameters(body)
     parameters = query_parameters(head.query)
@@ -133,10 +135,10 @@ def _parameters(head: RequestHead, body: bytes, asset: str) -> Mapping[str, obje
     return {**parameters, "card_id": asset}
 
 
-def _named(client_id: object, callers: tuple[Caller, ...], exchange: Exchange) -> Caller:
-    """Who of `callers` the service belongs to that 공통-001 names in its query; the first of them when to nobody's.
+def _find_caller(client_id: object, callers: tuple[Caller, ...], exchange: Exchange) -> Caller:
+    """Return the caller that owns the service in the query of 공통-001, or the first caller.
 
-    It is for the record and the statistics: such a call needs no token, so nothing is refused for it.
+    This is for the record and the statistics: the call needs no token, so it is not refused.
     """
     for caller in callers:
         if client_id in caller.clients:
@@ -145,8 +147,8 @@ def _named(client_id: object, callers: tuple[Caller, ...], exchange: Exchange) -
     return callers[0]
 
 
-def _grant(grant: Grant, claims: Claims, route: Route, now: float) -> Grant:
-    """The consent behind a token: ended 40106, without the scope 40104."""
+def _check_grant(grant: Grant, claims: Claims, route: Route, now: float) -> Grant:
+    """Return the grant. Raises Refusal: consent ended 40106, scope missing 40104."""
     if grant.ends <= now:
         raise Refusal(FAULTS["consent_ended"])
     if route.scope not in claims.scopes:
@@ -157,31 +159,31 @@ def _grant(grant: Grant, claims: Claims, route: Route, now: float) -> Grant:
 def _check_consent(
     grants: Grants, claims: Claims, callers: tuple[Caller, ...], institution: Institution, exchange: Exchange
 ) -> None:
-    """Raise consent_ended for an expired token of the caller whose consent is over; return for every other one.
+    """Raise consent_ended (40106) for an expired token whose consent has ended; return for all others.
 
-    A token ends with its consent at the latest, so that it has always expired when the consent is over: an operator
-    that is told 40101 would refresh it, and must know that a new demand is needed (40106). Raises NotYet, too.
+    A token expires no later than its consent. On 40101 an operator would refresh the token, but after the end of the
+    consent it needs a new one. Raises NotYet.
     """
     try:
         owner = owner_of(claims, callers)
         exchange.operator, exchange.client_id = owner.operator.org_code, claims.client_id
         check_provider(claims, institution.org_code)
         grant = grants.of(claims.jti, exchange.started + exchange.waited)
-    except Refusal:  # nothing that says more than that the token has expired
+    except Refusal:  # the caller reports that the token has expired
         return
     if grant.ends <= exchange.received + exchange.waited:
         raise Refusal(FAULTS["consent_ended"])
 
 
 def _check_scheduled(grant: Grant, institution: Institution, now: float) -> None:
-    """A scheduled call needs a consent to scheduled transfer (40301) and an open slot (50009)."""
+    """Check that the consent covers scheduled transfer (40301) and that a slot is open (50009)."""
     if not grant.scheduled:
         raise Refusal(FAULTS["transfer_not_scheduled"])
     check_slot(institution.slots, now)
 
 
 def today_in_korea(now: int) -> date:
-    """The day it is in Korea at epoch second `now`."""
+    """Return the date in Korea at epoch second `now`."""
     return _day((now + _KOREA_AHEAD_S) // 86_400)
 
 
@@ -191,7 +193,7 @@ def _day(number: int) -> date:
 
 
 def _check_api_type(sent: bytes | None, checking: Checking, *, needed: bool) -> None:
-    """Judge an `x-api-type` that is none of the four words (규격 1.4); before 2022 it was left out on demand."""
+    """Check an `x-api-type` that is not one of the four values (규격 1.4); before 2022 calls on demand had none."""
     if sent is None:
         if needed and checking is Checking.STRICT:
             raise Refusal(FAULTS["header_missing"], _API_TYPE_FORM)

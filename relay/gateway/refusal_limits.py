@@ -1,4 +1,4 @@
-"""How many refused calls one peer may send. They take nothing from the other rates, and still cost the relay work."""
+"""Limits the refused calls of one peer: they count in no other rate, but cost the relay work."""
 
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -7,11 +7,11 @@ from relay.domain.fault import FAULTS, Fault, Whose
 from relay.domain.party import Peer
 from relay.policy.quota.bucket import Bucket, store_arrival
 
-_AFTER_THE_RATE: Final = (FAULTS["provider_busy"], FAULTS["operator_share"])
+_AFTER_RATES: Final = (FAULTS["provider_busy"], FAULTS["operator_share"])
 
 
-class Card(Protocol):
-    """What is known of the connection of a refused call. `refused_until` is the arrival time of GCRA."""
+class CallerConnection(Protocol):
+    """The connection of a refused call. `refused_until` is the arrival time of GCRA."""
 
     peer: Peer
     refused_until: float
@@ -27,7 +27,7 @@ class RefusalBuckets:
 
 
 class RefusalLimits:
-    """Counts refused calls per connection, certificate and address (GCRA)."""
+    """Counts refused calls of each connection, certificate and address (GCRA)."""
 
     def __init__(self, buckets: RefusalBuckets) -> None:
         self._buckets = buckets
@@ -35,27 +35,27 @@ class RefusalLimits:
         self._addresses: dict[str, float] = {}
 
     def adjust(self, buckets: RefusalBuckets) -> None:
-        """Take over new rates. What was counted stays counted."""
+        """Apply new rates. Counted calls stay counted."""
         self._buckets = buckets
 
-    def take(self, card: Card, fault: Fault, now: float) -> float:
+    def take(self, caller: CallerConnection, fault: Fault, now: float) -> float:
         """Count one refused call at monotonic `now`.
 
-        Returns 0.0, or the seconds to wait when the peer is beyond a rate; such a call is not counted. Faults of the
-        relay, and those behind the rates of an institution, do not count.
+        Returns 0.0, or the seconds to wait if the peer exceeds a rate; such a call is not counted. Faults of the relay
+        and faults after the rates of an institution are not counted.
         """
-        if fault.whose is Whose.RELAY or fault in _AFTER_THE_RATE:
+        if fault.whose is Whose.RELAY or fault in _AFTER_RATES:
             return 0.0
-        buckets, serial, source = self._buckets, card.peer.serial or "", card.peer.address
+        buckets, serial, source = self._buckets, caller.peer.serial or "", caller.peer.address
         certificate, address = self._certificates.get(serial, 0.0), self._addresses.get(source, 0.0)
         wait = max(
-            buckets.connection.wait(card.refused_until, now),
+            buckets.connection.wait(caller.refused_until, now),
             buckets.certificate.wait(certificate, now),
             buckets.address.wait(address, now),
         )
         if wait:
             return wait
-        card.refused_until = buckets.connection.taken(card.refused_until, now)
+        caller.refused_until = buckets.connection.taken(caller.refused_until, now)
         if serial:
             store_arrival(self._certificates, serial, buckets.certificate.taken(certificate, now), now)
         store_arrival(self._addresses, source, buckets.address.taken(address, now), now)

@@ -1,44 +1,44 @@
-"""A call that waits for the ledger: its token was not seen here before (규격 2.2). The one coroutine of the gateway."""
+"""Calls that wait until a grant is fetched from the ledger: the token was not seen here before (규격 2.2)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
 
-class Waiting:
-    """What the operator's connection holds meanwhile: an operator who leaves takes the call along."""
+class PendingCall:
+    """The response source of a call that waits. If the operator disconnects, the call is closed."""
 
-    __slots__ = ("_gone", "left")
+    __slots__ = ("_on_disconnect", "is_cancelled")
 
-    def __init__(self, gone: Callable[[], None]) -> None:
-        self._gone = gone
-        self.left = False
+    def __init__(self, on_disconnect: Callable[[], None]) -> None:
+        self._on_disconnect = on_disconnect
+        self.is_cancelled = False
 
     def pause(self) -> None:
-        """Nothing is sent yet."""
+        """Do nothing: no response is sent yet."""
 
     def resume(self) -> None:
-        """Nothing is sent yet."""
+        """Do nothing: no response is sent yet."""
 
-    def gone(self) -> None:
-        """Close the call; what comes from the ledger is kept for the next one."""
-        self.left = True
-        self._gone()
+    def peer_disconnected(self) -> None:
+        """Close the call. The grant from the ledger is kept for the next call."""
+        self.is_cancelled = True
+        self._on_disconnect()
 
 
-class Waits:
-    """The tasks of calls that wait, so that none is lost."""
+class PendingCalls:
+    """Holds the tasks of waiting calls, so that none is garbage-collected."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, fetched: Awaitable[None], waiting: Waiting, go_on: Callable[[], None]) -> None:
-        """Go on once the ledger has spoken, unless the operator left."""
-        task = asyncio.ensure_future(_after(fetched, waiting, go_on))
+    def add(self, fetch: Awaitable[None], call: PendingCall, resume: Callable[[], None]) -> None:
+        """Call `resume` once `fetch` has finished, unless the operator has disconnected."""
+        task = asyncio.ensure_future(_resume_after(fetch, call, resume))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
-async def _after(fetched: Awaitable[None], waiting: Waiting, go_on: Callable[[], None]) -> None:
-    await fetched
-    if not waiting.left:
-        go_on()
+async def _resume_after(fetch: Awaitable[None], call: PendingCall, resume: Callable[[], None]) -> None:
+    await fetch
+    if not call.is_cancelled:
+        resume()

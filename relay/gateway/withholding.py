@@ -1,4 +1,4 @@
-"""Answers that must be read: what a customer did not consent to is taken out of them (규격 6.2)."""
+"""Removes fields that a customer did not consent to from response bodies (규격 6.2)."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,13 +9,13 @@ from relay.gateway.forwarding import Forwarding
 from relay.policy.call.member_filter import MemberFilter
 
 MOST_BYTES: Final = 4 * 1024 * 1024
-"""A page of 500 rows has some 200 KiB; a larger answer than this is not read but refused."""
+"""A page of 500 rows has some 200 KiB. A response larger than this limit is refused."""
 
 
 class Withholding:
-    """Stands between the flight and the forwarding: waits for the whole answer and passes on what may be seen.
+    """Receives the whole upstream response and passes it to the forwarding without the withheld fields.
 
-    A large answer is read in slices by `filters`.
+    Large bodies are filtered in slices by `filters`.
     """
 
     __slots__ = ("_fields", "_filters", "_forwarding", "_headers", "_parts", "_size", "_status")
@@ -29,54 +29,54 @@ class Withholding:
         self._parts: list[bytes] = []
         self._size = 0
 
-    def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
-        """Pass a whole answer on, without the fields, whatever its status. One that cannot be read is none (50005)."""
-        if not self._forwarding.takes(status, headers):
+    def response_received(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
+        """Forward a whole response without the fields, whatever its status. Refuse one that is not JSON (50005)."""
+        if not self._forwarding.accepts(status, headers):
             return False
         self._status, self._headers = status, headers
         try:
             if b"content-encoding" in headers:
-                raise ValueError("coded")  # noqa: TRY301 - one way out for all that cannot be read
-            reading = MemberFilter(body, self._fields)
-            is_done = reading.read(SLICE_TOKENS)
+                raise ValueError("coded")  # noqa: TRY301 - one exit for all bodies that cannot be parsed
+            member_filter = MemberFilter(body, self._fields)
+            is_done = member_filter.read(SLICE_TOKENS)
         except ValueError:
-            return self._pass_on(None)
+            return self._forward(None)
         if is_done:
-            return self._pass_on(reading.result)
-        self._filters.add(reading, self._pass_on)
+            return self._forward(member_filter.result)
+        self._filters.add(member_filter, self._forward)
         return True
 
-    def _pass_on(self, rest: bytes | None) -> bool:
-        """Pass on what may be seen; None: the answer cannot be read."""
-        if self._forwarding.is_done:  # the operator went away meanwhile
+    def _forward(self, filtered: bytes | None) -> bool:
+        """Forward the filtered body; None: the body cannot be parsed."""
+        if self._forwarding.is_done:  # the operator has disconnected meanwhile
             return True
-        if rest is None:
-            self._forwarding.unreadable(self._status, "json")
+        if filtered is None:
+            self._forwarding.reject_unreadable(self._status, "json")
             return False
-        headers = {**self._headers, b"content-length": b"%d" % len(rest)}
-        return self._forwarding.answered(self._status, headers, rest)
+        headers = {**self._headers, b"content-length": b"%d" % len(filtered)}
+        return self._forwarding.response_received(self._status, headers, filtered)
 
-    def begun(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
-        """Keep the begin of a large answer. `length` is not believed; what comes is counted."""
+    def head_received(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
+        """Keep the beginning of a large response. `length` is not trusted; received bytes are counted."""
         del length
         self._status, self._headers = status, headers
-        if self._forwarding.takes(status, headers):
-            self.more(body)
+        if self._forwarding.accepts(status, headers):
+            self.body_received(body)
 
-    def more(self, body: bytes) -> None:
+    def body_received(self, body: bytes) -> None:
         """Keep a part."""
         self._size += len(body)
         if self._size <= MOST_BYTES:
             self._parts.append(body)
         elif self._parts:
             self._parts.clear()
-            self._forwarding.unreadable(self._status, "length")
+            self._forwarding.reject_unreadable(self._status, "length")
 
-    def ended(self) -> None:
-        """Pass on what was kept."""
+    def response_ended(self) -> None:
+        """Filter and forward the kept body."""
         if self._parts:
-            self.answered(self._status, self._headers, b"".join(self._parts))
+            self.response_received(self._status, self._headers, b"".join(self._parts))
 
-    def failed(self, fault: Fault, detail: str = "") -> None:
-        """Tell the operator: nothing was begun."""
-        self._forwarding.failed(fault, detail)
+    def request_failed(self, fault: Fault, detail: str = "") -> None:
+        """Refuse the call: no part of the response was sent."""
+        self._forwarding.request_failed(fault, detail)

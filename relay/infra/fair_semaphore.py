@@ -1,7 +1,7 @@
-"""Whose turn it is: so many at once in all, few of them of one party, so that nobody's burst stalls the others.
+"""A semaphore that groups share fairly, so that a burst of one group does not stall the others.
 
-An operator asks for up to 50 institutions of one customer at once (통합인증-002), many of them behind one relay;
-another sends wrong client secrets without end.
+An operator calls up to 50 institutions of one customer at once (통합인증-002), many of them behind one relay; another
+sends wrong client secrets without end.
 """
 
 import asyncio
@@ -14,99 +14,99 @@ from typing import Final, TypeVar
 from relay.domain.queue_full import Crowded
 
 WAITING_MOST: Final = 1024
-"""So many may wait for a turn; who comes then is told to come again."""
+"""Waiters in all; a further one is refused."""
 
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class _Lane:
-    """One party's own queue. It goes when nobody stands in it."""
+class _Group:
+    """The queue of one group. It exists while the group has holders or waiters."""
 
-    places: asyncio.Semaphore
-    people: int = 0
+    semaphore: asyncio.Semaphore
+    size: int = 0
 
 
 class Turns:
-    """`total` turns at once, `each` of one party; `waiting` wait in all, `waiting_each` of one party.
+    """A semaphore of `total` permits, `each` for one group; `waiting` wait in all, `waiting_each` of one group.
 
-    A party that names itself by something private is told apart by a digest of it. Lanes take turns: whoever is first
-    in a lane waits for one piece of each other lane at most, however many wait there.
+    A group is any hashable value; a secret one is passed as its digest. Groups are served in rotation: the first
+    waiter of a group waits for at most one permit of each other group, however many wait there.
     """
 
     def __init__(self, total: int, each: int, waiting: int = WAITING_MOST, waiting_each: int = WAITING_MOST) -> None:
         self._all = asyncio.Semaphore(total)
         self._each = each
-        self._room = total + waiting
-        self._room_each = each + waiting_each
-        self._lanes: dict[Hashable, _Lane] = {}
-        self._people = 0
+        self._size_most = total + waiting
+        self._size_most_each = each + waiting_each
+        self._groups: dict[Hashable, _Group] = {}
+        self._size = 0
 
-    async def take(self, whose: Hashable) -> None:
-        """Wait for a turn; `give_back` ends it. Raises Crowded when too many wait already."""
-        lane = self._lanes.get(whose) or _Lane(asyncio.Semaphore(self._each))
-        if self._people >= self._room or lane.people >= self._room_each:
+    async def take(self, key: Hashable) -> None:
+        """Wait for a permit of a group; `give_back` frees it. Raises Crowded if too many wait already."""
+        group = self._groups.get(key) or _Group(asyncio.Semaphore(self._each))
+        if self._size >= self._size_most or group.size >= self._size_most_each:
             raise Crowded
-        self._lanes[whose] = lane
-        lane.people += 1
-        self._people += 1
+        self._groups[key] = group
+        group.size += 1
+        self._size += 1
         try:
-            await lane.places.acquire()
+            await group.semaphore.acquire()
         except BaseException:
-            self._leave(whose, lane)
+            self._leave(key, group)
             raise
         try:
             await self._all.acquire()
         except BaseException:
-            lane.places.release()
-            self._leave(whose, lane)
+            group.semaphore.release()
+            self._leave(key, group)
             raise
 
-    def give_back(self, whose: Hashable) -> None:
-        """The turn is over."""
-        lane = self._lanes[whose]
+    def give_back(self, key: Hashable) -> None:
+        """Free a permit of a group."""
+        group = self._groups[key]
         self._all.release()
-        lane.places.release()
-        self._leave(whose, lane)
+        group.semaphore.release()
+        self._leave(key, group)
 
     @asynccontextmanager
-    async def turn(self, whose: Hashable) -> AsyncIterator[None]:
-        """A turn for as long as the block lasts. Raises Crowded."""
-        await self.take(whose)
+    async def turn(self, key: Hashable) -> AsyncIterator[None]:
+        """Hold a permit of a group inside the block. Raises Crowded."""
+        await self.take(key)
         try:
             yield
         finally:
-            self.give_back(whose)
+            self.give_back(key)
 
-    def _leave(self, whose: Hashable, lane: _Lane) -> None:
-        lane.people -= 1
-        self._people -= 1
-        if not lane.people:
-            del self._lanes[whose]
+    def _leave(self, key: Hashable, group: _Group) -> None:
+        group.size -= 1
+        self._size -= 1
+        if not group.size:
+            del self._groups[key]
 
 
 class Workers:
-    """Threads for what costs milliseconds: signatures, slow hashes. A turn is a thread. Belongs to one event loop."""
+    """Threads for signatures and slow hashes, which last milliseconds. A permit is a thread. Uses one event loop."""
 
-    def __init__(self, threads: int, turns: Turns, name: str) -> None:
-        self._turns = turns
+    def __init__(self, threads: int, semaphore: Turns, name: str) -> None:
+        self._semaphore = semaphore
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
-    async def run(self, whose: Hashable, work: Callable[[], T]) -> T:
-        """What `work` returns or raises, done on a thread in the party's turn. Raises Crowded.
+    async def run(self, key: Hashable, function: Callable[[], T]) -> T:
+        """Call `function` on a thread with a permit of the group. Returns its result. Raises Crowded.
 
-        Who stops waiting frees the turn only when the thread is done: a turn is a thread.
+        A caller that stops waiting frees the permit only when the thread has finished.
         """
         loop = asyncio.get_running_loop()
-        await self._turns.take(whose)
+        await self._semaphore.take(key)
         try:
-            working = self._threads.submit(work)
+            future = self._threads.submit(function)
         except RuntimeError:
-            self._turns.give_back(whose)
+            self._semaphore.give_back(key)
             raise
-        working.add_done_callback(lambda _: loop.call_soon_threadsafe(self._turns.give_back, whose))
-        return await asyncio.wrap_future(working)
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._semaphore.give_back, key))
+        return await asyncio.wrap_future(future)
 
     def close(self) -> None:
-        """Let the threads end what they are at; nothing new begins."""
+        """Let the threads finish their current calls; start no others."""
         self._threads.shutdown(wait=True, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""How the relay names itself in calls of its own: to institutions, certifiers and the portal (RFC 9110 10.1.5)."""
+"""The User-Agent of the relay's own calls to institutions, certifiers and the portal (RFC 9110 10.1.5)."""
 
 from typing import Final
 

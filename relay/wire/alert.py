@@ -14,7 +14,7 @@ _LINGER_S: Final = 0.5
 
 
 class Alert:
-    """The alert of one handshake, should it fail. It is kept for callbacks of the context that it was made in."""
+    """Holds the alert of one handshake in case it fails. `keep_alert` finds it through its context variable."""
 
     def __init__(self, accepted: socket.socket) -> None:
         self._accepted: socket.socket | None = accepted
@@ -23,13 +23,13 @@ class Alert:
         _current.set(self)
 
     def keep(self, alert: bytes) -> None:
-        """Keep the alert and its socket. Without a free descriptor the alert is dropped."""
+        """Keep the alert and a duplicate of the socket. Without a free descriptor the alert is dropped."""
         if self._accepted is not None and self._duplicate is None and alert:
             with contextlib.suppress(OSError):
                 self._duplicate, self._bytes = self._accepted.dup(), alert
 
     async def send(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Send the alert that was kept, then wait a moment: a reset would overtake it."""
+        """Send the kept alert, then linger: a reset would destroy the alert before the peer reads it."""
         if self._duplicate is None:
             return
         with contextlib.suppress(OSError, TimeoutError):
@@ -40,7 +40,7 @@ class Alert:
                     pass
 
     def close(self) -> None:
-        """End: later failures in the same context keep nothing."""
+        """Close the duplicate. Later failures in the same context keep nothing."""
         self._accepted = None
         if self._duplicate is not None:
             self._duplicate.close()
@@ -50,7 +50,7 @@ _current: ContextVar[Alert | None] = ContextVar("alert", default=None)
 
 
 def keep_alert(alert: bytes) -> None:
-    """Keep the alert of the handshake that just failed, when somebody sends it."""
-    handshake = _current.get()
-    if handshake is not None:
-        handshake.keep(alert)
+    """Keep the alert of the handshake that just failed, if an `Alert` exists in this context."""
+    current = _current.get()
+    if current is not None:
+        current.keep(alert)

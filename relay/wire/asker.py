@@ -1,39 +1,43 @@
-"""What a connection to a server reports to the sender of a request: its answer, or why there is none."""
+"""Callbacks of a client connection: how the response to a request is delivered."""
 
 from enum import StrEnum
 from typing import Protocol
 
-from relay.wire.head import AnswerHead
+from relay.wire.head import ResponseHead
 
 
-class Broken(StrEnum):
-    """Why an answer did not come to its end."""
+class ResponseFailure(StrEnum):
+    """Why a response is missing or incomplete."""
 
     CLOSED = "closed"
-    """The peer closed before the first byte of an answer."""
+    """The peer closed before the first byte of the response."""
     CUT = "cut"
-    """The peer closed in the middle of an answer."""
+    """The peer closed in the middle of the response."""
     MALFORMED = "malformed"
-    """What came is no HTTP/1.1 answer."""
+    """The response violates HTTP/1.1."""
 
 
-class Asker(Protocol):
-    """Who sent a request and takes its answer: `whole`, or `begun` then `more` then `ended`; or `broken`."""
+class ResponseHandler(Protocol):
+    """Receives the response to one request.
 
-    def first_byte(self) -> None:
-        """The answer has begun and has not come whole."""
+    The connection calls `response_received`, or `head_received`, `body_received` and `response_ended` in that order. If
+    the response is missing or incomplete, it calls `request_failed` last.
+    """
 
-    def whole(self, status: int, headers: dict[bytes, bytes], body: bytes) -> None:
-        """A whole answer. The connection may be used again when `connection.reusable`."""
+    def first_byte_received(self) -> None:
+        """The response has begun and did not come in one piece."""
 
-    def begun(self, head: AnswerHead, body: bytes) -> None:
-        """The head of a large answer and what has come of its body."""
+    def response_received(self, status: int, headers: dict[bytes, bytes], body: bytes) -> None:
+        """The whole response. The connection can carry another request if `connection.reusable`."""
 
-    def more(self, body: bytes) -> None:
-        """A further part of the body."""
+    def head_received(self, head: ResponseHead, body: bytes) -> None:
+        """The head of a large response and the beginning of its body."""
 
-    def ended(self) -> None:
+    def body_received(self, body: bytes) -> None:
+        """The next part of the body."""
+
+    def response_ended(self) -> None:
         """The body is complete."""
 
-    def broken(self, how: Broken) -> None:
-        """No answer, or not the end of it, will come."""
+    def request_failed(self, failure: ResponseFailure) -> None:
+        """The response will not come, or will not be completed."""

@@ -1,14 +1,14 @@
-"""The first message of a TLS client, seen before TLS reads it (RFC 8446 4.1.2, 5.1)."""
+"""Checks the first message of a TLS client before OpenSSL reads it (RFC 8446 4.1.2, 5.1)."""
 
 from typing import Final
 
 from relay.wire.tls_records import CALLER_HANDSHAKE_BYTES, RecordsExceeded
 
 PEEKED_BYTES: Final = CALLER_HANDSHAKE_BYTES
-"""Bytes that are looked at. OpenSSL gets no more of a client's whole handshake."""
+"""Bytes that are inspected. OpenSSL gets no more of a client's whole handshake."""
 
 RECORDS_MOST: Final = 32
-"""Records that one ClientHello may come in: 12 KB in records of 512 bytes, as some clients are configured."""
+"""Records that one ClientHello may consist of: 12 KB in records of 512 bytes, as some clients are configured."""
 
 _HEADER_BYTES: Final = 5
 _HANDSHAKE: Final = b"\x16"
@@ -17,10 +17,10 @@ _MESSAGE_HEADER_BYTES: Final = 4
 
 
 def missing_bytes(data: bytes) -> int:
-    """Return how many bytes must come at least before OpenSSL has a whole ClientHello.
+    """Return how many more bytes OpenSSL needs at least for a whole ClientHello.
 
-    OpenSSL reads whole records. The answer is also 0 for what it refuses without computing anything: another protocol,
-    another message. Raises RecordsExceeded for a ClientHello in more than RECORDS_MOST records or PEEKED_BYTES.
+    OpenSSL reads whole records. Returns 0 also for another protocol or message: OpenSSL refuses it without computing.
+    Raises RecordsExceeded for a ClientHello of more than RECORDS_MOST records or PEEKED_BYTES.
     """
     message = b""
     start = 0

@@ -1,11 +1,11 @@
-"""The transport of a connection that is gone."""
+"""The transport of a lost connection."""
 
 import asyncio
 from typing import Final
 
 
 class _ClosedTransport(asyncio.Transport):
-    """Takes what is still written and does nothing."""
+    """Discards everything that is still written."""
 
     def is_closing(self) -> bool:
         return True
@@ -30,4 +30,4 @@ class _ClosedTransport(asyncio.Transport):
 
 
 CLOSED: Final = _ClosedTransport()
-"""Takes the place of a lost transport: a protocol that kept its own would hold its buffers until a collection."""
+"""Replaces a lost transport: a protocol that kept its own would hold its buffers until a garbage collection."""

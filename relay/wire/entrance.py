@@ -1,7 +1,6 @@
-"""The way in: from an accepted socket to a connection, past the load balancer's PROXY header and the TLS handshake.
+"""Accepts connections: reads the load balancer's PROXY header and performs the TLS handshake.
 
-Every handshake that fails is told to somebody: with TLS 1.3 the caller learns of its rejection late and dimly, so the
-reason must be known here.
+Each failed handshake is reported with its reason: with TLS 1.3 the caller learns of a rejection late and in few words.
 """
 
 import asyncio
@@ -20,26 +19,26 @@ from relay.wire.alert import Alert
 from relay.wire.client_hello import PEEKED_BYTES, missing_bytes
 from relay.wire.handshake_places import HandshakePlaces
 from relay.wire.handshake_turns import HandshakeTurns
-from relay.wire.proxy_protocol import FIXED_BYTES, NoProxyHeader, header_length, source_of
+from relay.wire.proxy_protocol import FIXED_BYTES, NoProxyHeader, header_length, parse_source
 from relay.wire.server import ServerConnection
 from relay.wire.sockets import bound_accepted
 
 _BACKLOG: Final = 1024
 
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_BREATH_S: Final = 0.1
+_EXHAUSTED_PAUSE_S: Final = 0.1
 _ACCEPTS_PER_TURN: Final = 4
-_LEAST_S: Final = 0.001
+_SHORTEST_S: Final = 0.001
 _HELLO_PAUSE_S: Final = 0.01
 
 SHUTDOWN_S: Final = 1.0
-"""So long a closed TLS connection waits for its peer to agree; uvloop's default keeps its seat for 30 s."""
+"""How long a closed TLS connection waits for the peer's close_notify; uvloop's default is 30 s."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Rejected(StrEnum):
-    """Why nobody came in."""
+    """Why a connection was rejected before its first request."""
 
     CERTIFICATE_EXPIRED = "certificate_expired"
     CERTIFICATE_NOT_YET_VALID = "certificate_not_yet_valid"
@@ -55,7 +54,7 @@ class Rejected(StrEnum):
 
 
 class TurnTimeout(TimeoutError):
-    """The handshake had no turn within its time: the relay was too busy, not the peer too slow."""
+    """The handshake got no turn within its time: the relay was too busy, not the peer too slow."""
 
 
 _VERIFY: Final = {
@@ -65,7 +64,7 @@ _VERIFY: Final = {
 
 
 def why_rejected(error: Exception) -> Rejected:
-    """The reason of a failed handshake."""
+    """Return the reason of a failed handshake."""
     if isinstance(error, NoProxyHeader):
         return Rejected.NO_PROXY_HEADER
     if isinstance(error, TurnTimeout):
@@ -81,7 +80,7 @@ def why_rejected(error: Exception) -> Rejected:
 
 
 def _peek(accepted: socket.socket) -> bytes:
-    """Return what has come and was not read yet. Raises OSError."""
+    """Return received bytes without consuming them. Raises OSError."""
     try:
         return accepted.recv(PEEKED_BYTES, socket.MSG_PEEK)
     except BlockingIOError:
@@ -89,28 +88,28 @@ def _peek(accepted: socket.socket) -> bytes:
 
 
 def _has_ended(accepted: socket.socket) -> bool:
-    """Whether the peer sends nothing more."""
+    """Return whether the peer has shut down its sending side."""
     poll = select.poll()
     poll.register(accepted, select.POLLRDHUP)
     return bool(poll.poll(0))
 
 
 class HandshakeLimits(Protocol):
-    """How many handshakes one address may begin and have under way."""
+    """Limits how many handshakes one address may begin and have under way."""
 
     def take(self, address: str) -> bool:
-        """Whether one more may begin now. Each that may is given back by `release`."""
+        """Return whether one more handshake may begin. If so, `release` must be called at its end."""
 
     def release(self, address: str, *, failed: bool) -> None:
-        """A handshake has ended; `failed` when the peer's TLS was refused."""
+        """Count the end of a handshake; `failed` if the peer's TLS was refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What an entrance asks for: PROXY headers from `balancers` (none: no header), TLS by `context` (None: no TLS).
+    """The options of an acceptor: PROXY headers from `balancers` (none: no header), TLS by `context` (None: no TLS).
 
-    `context` is asked anew for each handshake. `limits` bound those of an address, `places` those of all together,
-    `turns` those that compute at once. `handshake_s` bounds the whole way in, a PROXY header and the waiting included.
+    `context` is called for each handshake. `limits` bound the handshakes of an address, `places` those of all, `turns`
+    those that compute at once. `handshake_s` bounds the time from accept to connection, PROXY header included.
     """
 
     balancers: tuple[Network, ...]
@@ -122,41 +121,41 @@ class Gate:
 
 
 class Entrance:
-    """One listening socket. Whoever gets through the gate becomes a connection made by `make`.
+    """Accepts connections on one listening socket. `build_protocol` builds the protocol of each.
 
-    `rejected(address, why)` hears of everyone else.
+    `on_rejected(address, reason)` is called for each connection that fails before its first request.
     """
 
     def __init__(
         self,
         listening: socket.socket,
-        gate: Gate,
-        make: Callable[[], ServerConnection],
-        rejected: Callable[[str, Rejected], None],
+        options: Gate,
+        build_protocol: Callable[[], ServerConnection],
+        on_rejected: Callable[[str, Rejected], None],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._listening = listening
-        self._gate = gate
-        self._make = make
-        self._rejected = rejected
+        self._options = options
+        self._build_protocol = build_protocol
+        self._on_rejected = on_rejected
         self._loop = loop
-        self._entering: set[asyncio.Task[None]] = set()
+        self._handshakes: set[asyncio.Task[None]] = set()
         self._accepting: asyncio.Task[None] | None = None
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
+        """The listening port."""
         return int(self._listening.getsockname()[1])
 
     def open(self) -> None:
-        """Begin to take callers."""
+        """Listen and start to accept connections."""
         bound_accepted(self._listening)
         self._listening.listen(_BACKLOG)
         self._listening.setblocking(False)
         self._accepting = self._loop.create_task(self._accept())
 
     async def close(self) -> None:
-        """Take no more callers; handshakes under way may end."""
+        """Accept no more connections. Handshakes under way continue."""
         if self._accepting is not None:
             self._accepting.cancel()
             await asyncio.wait([self._accepting])
@@ -164,70 +163,72 @@ class Entrance:
 
     def abort(self) -> None:
         """Cut handshakes under way."""
-        for entering in self._entering:
-            entering.cancel()
+        for task in self._handshakes:
+            task.cancel()
 
     async def _accept(self) -> None:
         accepted_in_turn = 0
         while True:
             try:
-                accepted, name = await self._next_caller()
-            except OSError as error:  # no descriptors left, or the caller is gone already
-                self._rejected("", why_rejected(error))
+                accepted, name = await self._accept_next()
+            except OSError as error:  # no descriptors are left, or the peer has disconnected already
+                self._on_rejected("", why_rejected(error))
                 if error.errno in _EXHAUSTED:
-                    await asyncio.sleep(_BREATH_S)
+                    await asyncio.sleep(_EXHAUSTED_PAUSE_S)
                 continue
             task = self._loop.create_task(self._admit(accepted, str(name[0]).removeprefix("::ffff:")))
-            self._entering.add(task)
-            task.add_done_callback(partial(self._leave, accepted))
+            self._handshakes.add(task)
+            task.add_done_callback(partial(self._forget_handshake, accepted))
             accepted_in_turn += 1
-            if accepted_in_turn == _ACCEPTS_PER_TURN:  # PERF: callers that stand wait for no flood of new ones
+            if (
+                accepted_in_turn == _ACCEPTS_PER_TURN
+            ):  # PERF: established connections do not wait for a flood of new ones
                 accepted_in_turn = 0
                 await asyncio.sleep(0)
 
-    async def _next_caller(self) -> tuple[socket.socket, tuple[str, int]]:
+    async def _accept_next(self) -> tuple[socket.socket, tuple[str, int]]:
         """Accept one connection. Unlike `loop.sock_accept`, a cancelled call loses no socket. Raises OSError."""
         while True:
             try:
                 accepted, name = self._listening.accept()
             except BlockingIOError:
-                await self._readable(self._listening)
+                await self._wait_until_readable(self._listening)
             else:
-                accepted.setblocking(False)  # it does not inherit that
+                accepted.setblocking(False)  # an accepted socket does not inherit this
                 return accepted, name
 
-    async def _readable(self, waited_for: socket.socket) -> None:
+    async def _wait_until_readable(self, watched: socket.socket) -> None:
         readable = self._loop.create_future()
-        self._loop.add_reader(waited_for, self._wake, readable)
+        self._loop.add_reader(watched, self._wake, readable)
         try:
             await readable
         finally:
-            self._loop.remove_reader(waited_for)
+            self._loop.remove_reader(watched)
 
     @staticmethod
     def _wake(readable: asyncio.Future[None]) -> None:
         if not readable.done():
             readable.set_result(None)
 
-    def _leave(self, accepted: socket.socket, entering: asyncio.Task[None]) -> None:
-        self._entering.discard(entering)
-        self._gate.places.remove(accepted)
-        if entering.cancelled():  # also one that was cancelled before its first step
+    def _forget_handshake(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
+        self._handshakes.discard(task)
+        self._options.places.remove(accepted)
+        if task.cancelled():  # includes a task that was cancelled before its first step
             accepted.close()
 
     async def _admit(self, accepted: socket.socket, address: str) -> None:
-        """Let one caller in, or say why not."""
-        gate, announced, alert = self._gate, "", Alert(accepted)
-        deadline = self._loop.time() + gate.handshake_s
-        gate.places.add(accepted)
+        """Complete one connection, or report why it was rejected."""
+        options, announced, alert = self._options, "", Alert(accepted)
+        deadline = self._loop.time() + options.handshake_s
+        options.places.add(accepted)
         try:
-            if gate.balancers:
+            if options.balancers:
                 async with asyncio.timeout_at(deadline):
-                    announced = await self._announced(accepted, address)
+                    announced = await self._read_proxy_header(accepted, address)
             address = announced or address
-            if not gate.limits.take(address):
+            if not options.limits.take(address):
                 accepted.close()
-                self._rejected(address, Rejected.HANDSHAKES_EXCEEDED)
+                self._on_rejected(address, Rejected.HANDSHAKES_EXCEEDED)
                 return
             failed = False
             try:
@@ -236,51 +237,51 @@ class Entrance:
                 failed = True
                 raise
             finally:
-                gate.limits.release(address, failed=failed)
+                options.limits.release(address, failed=failed)
         except (NoProxyHeader, OSError, ssl.SSLError, TimeoutError) as error:
             accepted.close()
-            kept = accepted in gate.places
-            self._rejected(address, why_rejected(error) if kept else Rejected.HANDSHAKES_EXCEEDED)
+            has_slot = accepted in options.places
+            self._on_rejected(address, why_rejected(error) if has_slot else Rejected.HANDSHAKES_EXCEEDED)
             await alert.send(self._loop)
         finally:
             alert.close()
 
     async def _shake_hands(self, accepted: socket.socket, address: str, announced: str, deadline: float) -> None:
-        """Make a connection of the socket. Raises OSError, ssl.SSLError and TimeoutError."""
+        """Turn the socket into a connection. Raises OSError, ssl.SSLError and TimeoutError."""
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = self._make()
+        connection = self._build_protocol()
         connection.seen_from = announced
-        if self._gate.context is None:
+        if self._options.context is None:
             await self._loop.connect_accepted_socket(lambda: connection, accepted)
             return
         async with asyncio.timeout_at(deadline):
-            await self._client_hello(accepted)
-        self._gate.places.renew(accepted)
+            await self._wait_for_client_hello(accepted)
+        self._options.places.renew(accepted)
         try:
             async with asyncio.timeout_at(deadline):
-                turn = await self._gate.turns.take(address)
+                turn = await self._options.turns.take(address)
         except TimeoutError as error:
             raise TurnTimeout from error
         try:
-            if accepted not in self._gate.places:  # it lost its place while it waited
+            if accepted not in self._options.places:  # the socket lost its slot while it waited
                 raise ConnectionResetError
             if self._loop.time() >= deadline:
                 raise TurnTimeout
             await self._loop.connect_accepted_socket(
                 lambda: connection,
                 accepted,
-                ssl=self._gate.context(),
-                ssl_handshake_timeout=max(deadline - self._loop.time(), _LEAST_S),
+                ssl=self._options.context(),
+                ssl_handshake_timeout=max(deadline - self._loop.time(), _SHORTEST_S),
                 ssl_shutdown_timeout=SHUTDOWN_S,
             )
         finally:
             turn.end()
-        # PERF: nothing answers the handshake's last flight. A client with Nagle's algorithm holds its first call back
-        # until it is acknowledged: 42 ms; acknowledged here, 2 ms.
+        # PERF: the server does not answer the client's last handshake message. With Nagle's algorithm the client holds
+        # its first call back until that message is acknowledged: 42 ms; acknowledged here, 2 ms.
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
-    async def _client_hello(self, accepted: socket.socket) -> None:
-        """Wait until a whole ClientHello has come: a peer that sends part of it takes no turn.
+    async def _wait_for_client_hello(self, accepted: socket.socket) -> None:
+        """Wait until a whole ClientHello has come: a peer that sends only a part of it takes no turn.
 
         Raises OSError when the peer has ended, and RecordsExceeded.
         """
@@ -294,22 +295,22 @@ class Entrance:
                     pause_s *= 2
                 seen = len(data)
                 accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, seen + missing)
-                await self._readable(accepted)
+                await self._wait_until_readable(accepted)
         finally:
             accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
-    async def _announced(self, accepted: socket.socket, balancer: str) -> str:
-        """Whom a trusted load balancer announces; not a byte beyond its header is read. Raises NoProxyHeader."""
-        if not any(ipaddress.ip_address(balancer) in network for network in self._gate.balancers):
+    async def _read_proxy_header(self, accepted: socket.socket, balancer: str) -> str:
+        """Read the header of a trusted balancer and no byte more. Returns its address. Raises NoProxyHeader."""
+        if not any(ipaddress.ip_address(balancer) in network for network in self._options.balancers):
             raise NoProxyHeader
-        fixed = await self._exactly(accepted, FIXED_BYTES)
-        return source_of(fixed + await self._exactly(accepted, header_length(fixed)))
+        fixed = await self._read_exactly(accepted, FIXED_BYTES)
+        return parse_source(fixed + await self._read_exactly(accepted, header_length(fixed)))
 
-    async def _exactly(self, accepted: socket.socket, size: int) -> bytes:
-        found = b""
-        while len(found) < size:
-            part = await self._loop.sock_recv(accepted, size - len(found))
+    async def _read_exactly(self, accepted: socket.socket, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            part = await self._loop.sock_recv(accepted, size - len(data))
             if not part:
                 raise NoProxyHeader
-            found += part
-        return found
+            data += part
+        return data

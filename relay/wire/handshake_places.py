@@ -1,14 +1,14 @@
-"""A bound on all TLS handshakes under way."""
+"""Limits all TLS handshakes under way together."""
 
 import contextlib
 import socket
 
 
 class HandshakePlaces:
-    """At most `most` accepted sockets whose handshake is under way. One more shuts the oldest down.
+    """Holds at most `most` accepted sockets whose handshake is under way. One more shuts the oldest down.
 
-    The oldest is that of a peer that sends nothing: one whose ClientHello has come becomes the newest (`renew`). While
-    new sockets waited for a place instead, four addresses that sent nothing delayed each new connection by 3 s.
+    A socket whose ClientHello has come becomes the newest (`renew`), so the oldest belongs to a silent peer. If new
+    sockets waited for a place instead, four silent addresses delayed each new connection by 3 s.
     """
 
     def __init__(self, most: int) -> None:
@@ -19,20 +19,20 @@ class HandshakePlaces:
         return accepted in self._under_way
 
     def add(self, accepted: socket.socket) -> None:
-        """Give a socket a place, the oldest one's when there is no other."""
+        """Add a socket. If there is no place left, shut the oldest socket down."""
         if len(self._under_way) >= self._most:
             oldest = next(iter(self._under_way))
             self.remove(oldest)
-            with contextlib.suppress(OSError):  # its peer has gone already
+            with contextlib.suppress(OSError):  # its peer has disconnected already
                 oldest.shutdown(socket.SHUT_RDWR)
         self._under_way[accepted] = None
 
     def renew(self, accepted: socket.socket) -> None:
-        """Make a socket the newest, if it has a place."""
+        """Make a socket the newest, if it is still held."""
         if accepted in self._under_way:
             del self._under_way[accepted]
             self._under_way[accepted] = None
 
     def remove(self, accepted: socket.socket) -> None:
-        """Free the place of a socket whose handshake has ended, if it has one."""
+        """Remove a socket whose handshake has ended, if it is still held."""
         self._under_way.pop(accepted, None)

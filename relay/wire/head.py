@@ -1,7 +1,6 @@
-"""Heads of HTTP/1.1 messages: read strictly by llhttp (through httptools), refused by default, written from parts.
+"""Parses heads of HTTP/1.1 messages strictly, with llhttp (through httptools). Raises Malformed for all others.
 
-This is the narrow seam behind which the parser sits: a whole raw head goes in, a parsed head or `Malformed` comes out.
-Nothing outside `wire/` knows which parser it is.
+Nothing outside `wire/` depends on the parser.
 """
 
 import re
@@ -31,21 +30,21 @@ SINGLE: Final = frozenset(
         b"x-user-ci",
     }
 )
-"""Fields that may stand once only: two readers could believe two different lines (RFC 9110 5.3, 9112 11.2)."""
+"""Fields that may occur only once: two readers could use different ones (RFC 9110 5.3, 9112 11.2)."""
 
-# RFC 3986 narrowed: nothing percent-encoded in the path, no `;` anywhere, so what is matched is what is forwarded.
+# RFC 3986 narrowed: no percent-encoding in the path, no `;` anywhere, so the matched target is the forwarded one.
 _TARGET: Final = re.compile(rb"(/[A-Za-z0-9._~/-]*)(?:\?([A-Za-z0-9._~!$'()*+,:@/?&=%-]*))?")
 _PERCENT: Final = re.compile(rb"[^%]*(?:%(?!00)[0-9A-Fa-f]{2}[^%]*)*")
 _GET: Final = 4
 _METHODS: Final = {b"GET /": _GET, b"POST ": 5}
 _VERSION: Final = b" HTTP/1.1"
-_REMEMBERED_MOST: Final = 256
-"""Longer targets are split anew each time: 4096 of 16 KB would hold 128 MB."""
+_CACHED_TARGET_MOST: Final = 256
+"""Longer targets are not cached: 4096 of 16 KB would hold 128 MB."""
 _OTHER_METHOD: Final = re.compile(rb"[A-Z]{3,20} /[!-~]* HTTP/1\.1\r\n")
 
 
 class Wrong(StrEnum):
-    """What a peer did wrong on the wire."""
+    """How a message violates HTTP/1.1 or a limit."""
 
     HEAD_MALFORMED = "head_malformed"
     HEAD_TOO_LARGE = "head_too_large"
@@ -59,14 +58,14 @@ class Wrong(StrEnum):
 
 
 class Malformed(Exception):
-    """A message that is not taken: `wrong` says why, `raw` is what there is of the head.
+    """A refused message. `raw` is the part of its head that was received.
 
-    The limit that it exceeds is told in bytes (`most`) or as a number of `headers`; both are 0 where it exceeds none.
+    `most` (bytes) or `headers` (a number) is the limit that it exceeds; both are 0 if it exceeds none.
     """
 
-    def __init__(self, wrong: Wrong, raw: bytes = b"", *, most: int = 0, headers: int = 0) -> None:
-        super().__init__(wrong.value)
-        self.wrong = wrong
+    def __init__(self, violation: Wrong, raw: bytes = b"", *, most: int = 0, headers: int = 0) -> None:
+        super().__init__(violation.value)
+        self.wrong = violation
         self.raw = raw
         self.most = most
         self.headers = headers
@@ -74,7 +73,7 @@ class Malformed(Exception):
 
 @dataclass(slots=True)
 class RequestHead:
-    """A request's head. `target` is as received; `path` and `query` are its parts; header names are lower case."""
+    """The head of a request. `target` is as received; `path` and `query` are its parts; header names are lower case."""
 
     method: str
     target: bytes
@@ -87,8 +86,8 @@ class RequestHead:
 
 
 @dataclass(slots=True)
-class AnswerHead:
-    """An answer's head. `length` is None when the body is chunked or ends with the connection."""
+class ResponseHead:
+    """The head of a response. `length` is None if the body is chunked or ends with the connection."""
 
     status: int
     headers: dict[bytes, bytes]
@@ -108,18 +107,18 @@ _KNOWN: Final = {
     for name in _USUAL
     for spelt in (name, name.title(), name.upper(), name.title().replace("Etag", "ETag"))
 }
-"""Usual names in their usual spellings, by what they are in lower case."""
+"""Lower-case names of usual fields by their usual spellings."""
 
 
 class HeadParser:
-    """llhttp for the heads of one connection, one direction.
+    """An llhttp parser for the heads of one direction of one connection.
 
-    It is kept from head to head as long as it sees what the connection sees: a head with a body makes it `owed` that
-    body; shown by `body` it stays, else the next head begins with a fresh one.
+    The parser is kept from head to head while it sees every byte. A head with a body sets `owed`; passing the body to
+    `body` clears it. If `owed` is still set at the next head, a fresh parser takes over.
 
-    PERF: a fresh one for each head costs 1 us and much of the cache; dict.__setitem__ as its callback costs 1.1 us for
-    eight fields, a Python method 2.3 us; looking the usual names up costs 0.9 us, lowering and searching them 2.4 us.
-    `in` between bytes raises and drops an exception before it searches (CPython 3.11): 0.5 us more than `bytes.find`.
+    PERF: a fresh parser for each head costs 1 us and much of the cache; dict.__setitem__ as its callback costs 1.1 us
+    for eight fields, a Python method 2.3 us; looking up the usual names costs 0.9 us, lowering them 2.4 us. `in`
+    between bytes raises and drops an exception before it searches (CPython 3.11): 0.5 us more than `bytes.find`.
     """
 
     __slots__ = ("_exact", "_kind", "_parser", "on_header", "owed")
@@ -132,7 +131,7 @@ class HeadParser:
         self.owed = False
 
     def fields(self, raw: bytes, most: int) -> dict[bytes, bytes]:
-        """Header fields of one whole head by lower-case name. Raises Malformed."""
+        """Parse one whole head. Returns header fields by lower-case name. Raises Malformed."""
         if self.owed:
             self._parser = self._kind(self)
             self.owed = False
@@ -141,7 +140,7 @@ class HeadParser:
         try:
             self._parser.feed_data(raw)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._feed_anew(raw)
+            self._feed_fresh_parser(raw)
         try:
             headers = {_KNOWN[name]: value for name, value in exact.items()}
         except KeyError:
@@ -152,15 +151,15 @@ class HeadParser:
         if lines > most:
             raise Malformed(Wrong.HEAD_TOO_LARGE, raw, headers=most)
         if len(headers) != lines:
-            _refuse_doubles(raw)
-        if raw.find(b" \r\n") > 0 or raw.find(b"\t") > 0:  # blanks behind a value are none of it (RFC 9112 5.1)
+            _refuse_duplicates(raw)
+        if raw.find(b" \r\n") > 0 or raw.find(b"\t") > 0:  # trailing blanks are no part of a value (RFC 9112 5.1)
             return {name: value.strip(b" \t") for name, value in headers.items()}
         return headers
 
-    def _feed_anew(self, raw: bytes) -> None:
-        """Let a fresh parser decide: the one that was kept may have ended with the message before.
+    def _feed_fresh_parser(self, raw: bytes) -> None:
+        """Parse with a fresh parser: the kept one may have ended with the message before.
 
-        llhttp takes nothing after `Proxy-Connection: close`, which says nothing between the two of us.
+        llhttp takes nothing after `Proxy-Connection: close`, although that field has no meaning here.
         """
         self._parser = self._kind(self)
         self._exact.clear()
@@ -170,36 +169,36 @@ class HeadParser:
             raise Malformed(Wrong.HEAD_MALFORMED, raw) from error
 
     def status(self) -> int:
-        """Status of the answer whose head was read last."""
+        """Return the status of the last response head."""
         return int(self._parser.get_status_code())
 
     def body(self, data: bytes) -> None:
-        """See the whole body behind the head that was read last."""
+        """Feed the whole body behind the last head."""
         if data:
             self._parser.feed_data(data)
         self.owed = False
 
 
 def request_parser() -> HeadParser:
-    """A parser for the heads of requests."""
+    """Build a parser for the heads of requests."""
     return HeadParser(httptools.HttpRequestParser)
 
 
 def answer_parser() -> HeadParser:
-    """A parser for the heads of answers."""
+    """Build a parser for the heads of responses."""
     return HeadParser(httptools.HttpResponseParser)
 
 
-def _refuse_doubles(raw: bytes) -> None:
+def _refuse_duplicates(raw: bytes) -> None:
     names = [line.split(b":", 1)[0].lower() for line in raw[: -len(HEAD_END)].split(b"\r\n")[1:]]
     if any(names.count(name) > 1 for name in SINGLE):
         raise Malformed(Wrong.HEAD_MALFORMED, raw)
 
 
 def request_head(raw: bytes, most_headers: int, parser: HeadParser) -> RequestHead:
-    """Read one whole request head, `raw` ending in the empty line, with the parser of its connection.
+    """Parse one whole request head, `raw` ending in the empty line, with the parser of its connection.
 
-    Raises Malformed for everything that is not plain HTTP/1.1, GET or POST, origin-form, framed in one way only.
+    Raises Malformed for everything but plain HTTP/1.1 with GET or POST, origin-form, and one kind of framing.
     """
     skip = _METHODS.get(raw[:5])
     if skip is None:
@@ -210,27 +209,27 @@ def request_head(raw: bytes, most_headers: int, parser: HeadParser) -> RequestHe
     headers = parser.fields(raw, most_headers)
     target = raw[skip : line_end - 9]
     try:
-        path, query = split_target(target) if len(target) < _REMEMBERED_MOST else _split(target)
+        path, query = split_target(target) if len(target) < _CACHED_TARGET_MOST else _split(target)
     except ValueError:
         raise Malformed(Wrong.TARGET_MALFORMED, raw) from None
     if not headers.get(b"host"):
         raise Malformed(Wrong.HEAD_MALFORMED, raw)
     close = b"connection" in headers and _closes(headers)
-    parser.owed = close  # llhttp takes nothing after the last; what comes is judged by the connection
+    parser.owed = close  # llhttp takes nothing after the last request; the connection judges what follows
     if b"content-length" not in headers and b"transfer-encoding" not in headers:
         return RequestHead("GET" if skip == _GET else "POST", target, path, query, headers, 0, False, close)
     length, chunked = _framing(headers, raw)
     parser.owed = close or bool(length) or chunked
-    if skip == _GET and (length or chunked):  # a body that one reader skips is the next one's request
+    if skip == _GET and (length or chunked):  # a body that one reader skips is a request to the next
         raise Malformed(Wrong.BODY_OF_A_GET, raw)
     return RequestHead("GET" if skip == _GET else "POST", target, path, query, headers, length, chunked, close)
 
 
 @lru_cache(maxsize=4096)
 def split_target(target: bytes) -> tuple[bytes, bytes]:
-    """Path and query of a request target. Raises ValueError for one that could be read in two ways.
+    """Split a request target into path and query. Raises ValueError for an ambiguous target.
 
-    PERF: operators ask with few different targets; 0.2 us for one seen before, 1.4 us for a new one.
+    PERF: operators send few different targets; 0.2 us for a cached one, 1.4 us for a new one.
     """
     return _split(target)
 
@@ -238,15 +237,15 @@ def split_target(target: bytes) -> tuple[bytes, bytes]:
 def _split(target: bytes) -> tuple[bytes, bytes]:
     match = _TARGET.fullmatch(target)
     if match is None:
-        raise ValueError("no plain origin-form")
+        raise ValueError("target is not in plain origin-form")
     path, query = match.groups(b"")
     if b"//" in path or b"/." in path or (b"%" in query and _PERCENT.fullmatch(query) is None):
-        raise ValueError("dot segments, empty segments or broken percent-encoding")
+        raise ValueError("target has dot segments, empty segments or broken percent-encoding")
     return path, query
 
 
 def _framing(headers: dict[bytes, bytes], raw: bytes) -> tuple[int, bool]:
-    """Length of the body and whether it is chunked; never both, and chunked only as the sole coding (RFC 9112 6.1)."""
+    """Return the body's length and whether it is chunked, never both. Chunked must be alone (RFC 9112 6.1)."""
     coding = headers.get(b"transfer-encoding")
     if coding is not None and coding.lower() != b"chunked":
         raise Malformed(Wrong.HEAD_MALFORMED, raw)
@@ -265,22 +264,22 @@ def _closes(headers: dict[bytes, bytes]) -> bool:
     return connection is not None and b"close" in connection.lower()
 
 
-def answer_head(raw: bytes, most_headers: int, parser: HeadParser) -> AnswerHead:
-    """Read one whole answer head, `raw` ending in the empty line, with the parser of its connection.
+def answer_head(raw: bytes, most_headers: int, parser: HeadParser) -> ResponseHead:
+    """Parse one whole response head, `raw` ending in the empty line, with the parser of its connection.
 
-    Raises Malformed for all but HTTP/1.1 and the HTTP/1.0 of small servers, which ends with its connection and knows
-    no transfer coding.
+    Raises Malformed for everything but HTTP/1.1 and the HTTP/1.0 of small servers, whose responses end with the
+    connection and have no transfer coding.
     """
-    old = raw[:9] == b"HTTP/1.0 "
-    if raw[:9] != b"HTTP/1.1 " and not old:
+    is_http_1_0 = raw[:9] == b"HTTP/1.0 "
+    if raw[:9] != b"HTTP/1.1 " and not is_http_1_0:
         raise Malformed(Wrong.HEAD_MALFORMED, raw)
     headers = parser.fields(raw, most_headers)
     parser.owed = True
-    close = old or (b"connection" in headers and _closes(headers))
+    close = is_http_1_0 or (b"connection" in headers and _closes(headers))
     if b"transfer-encoding" in headers:
-        if old or headers[b"transfer-encoding"].lower() != b"chunked":
+        if is_http_1_0 or headers[b"transfer-encoding"].lower() != b"chunked":
             raise Malformed(Wrong.HEAD_MALFORMED, raw)
-        return AnswerHead(parser.status(), headers, None, True, close)
+        return ResponseHead(parser.status(), headers, None, True, close)
     if b"content-length" in headers:
-        return AnswerHead(parser.status(), headers, _length(headers, raw), False, close)
-    return AnswerHead(parser.status(), headers, None, False, True)
+        return ResponseHead(parser.status(), headers, _length(headers, raw), False, close)
+    return ResponseHead(parser.status(), headers, None, False, True)

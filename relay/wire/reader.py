@@ -1,4 +1,4 @@
-"""From a stream of bytes to whole requests: the pure half of the server's side, without sockets and clocks."""
+"""Parses a stream of bytes into whole requests. Uses no sockets and no clock."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from relay.wire.chunked import ChunkedBody
 from relay.wire.head import HEAD_END, Malformed, RequestHead, Wrong, request_head, request_parser
 
 _CHUNK_OVERHEAD: Final = 16 * 1024
-"""Bytes of chunk framing allowed above the body's own limit; thousands of one-byte chunks are an attack on the CPU."""
+"""Bytes of chunk framing allowed above the body limit. Thousands of one-byte chunks are an attack on the CPU."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
-    """What is taken from a peer: sizes in bytes, times in seconds, pipelined requests waiting at most."""
+    """Limits for one peer: sizes in bytes, times in seconds, `pipelined` requests waiting at most."""
 
     head_bytes: int
     headers: int
@@ -26,7 +26,7 @@ class ServerLimits:
 
 
 class Stage(IntEnum):
-    """What of a request has begun and not ended."""
+    """The part of a request that is incomplete."""
 
     NOTHING = 0
     HEAD = 1
@@ -34,80 +34,80 @@ class Stage(IntEnum):
 
 
 class RequestReader:
-    """Takes bytes in any pieces and calls `arrived(head, body)` for each whole request, in order.
+    """Takes bytes in pieces of any size and calls `on_request(head, body)` for each whole request, in order.
 
-    `stage` tells what is unfinished; `asks_to_continue` that a body waits to be asked for by `100 Continue` (the caller
-    clears it). While the caller has it `stopped` bytes are kept unread; feed it (b"" will do) when it goes on.
+    `stage` is the part that is incomplete. `asks_to_continue` is set if the peer waits for `100 Continue`; the caller
+    clears it. While the caller has set `stopped`, bytes are kept unread; to continue, feed again (b"" is enough).
     """
 
     __slots__ = (
-        "_arrived",
         "_body",
+        "_body_bytes_read",
         "_chunks",
         "_head",
-        "_held",
         "_limits",
         "_missing",
+        "_on_request",
         "_parser",
-        "_taken",
+        "_partial",
         "asks_to_continue",
         "stopped",
     )
 
-    def __init__(self, limits: ServerLimits, arrived: Callable[[RequestHead, bytes], None]) -> None:
+    def __init__(self, limits: ServerLimits, on_request: Callable[[RequestHead, bytes], None]) -> None:
         self._limits = limits
-        self._arrived = arrived
-        self._held = b""
+        self._on_request = on_request
+        self._partial = b""
         self._head: RequestHead | None = None
         self._parser = request_parser()
         self._body: list[bytes] = []
         self._missing = 0
-        self._taken = 0
+        self._body_bytes_read = 0
         self._chunks: ChunkedBody | None = None
         self.asks_to_continue = False
         self.stopped = False
 
     @property
     def stage(self) -> Stage:
-        """What of a request has begun and not ended."""
+        """The part of a request that is incomplete."""
         if self._head is not None:
             return Stage.BODY
-        return Stage.HEAD if self._held and not self.stopped else Stage.NOTHING
+        return Stage.HEAD if self._partial and not self.stopped else Stage.NOTHING
 
     def feed(self, data: bytes) -> None:
-        """Take bytes. Raises Malformed at the first that cannot belong to a request; what was whole has arrived."""
-        if self._held:
-            data = self._held + data
-            self._held = b""
+        """Parse bytes. Raises Malformed at the first invalid byte; whole requests before it are delivered."""
+        if self._partial:
+            data = self._partial + data
+            self._partial = b""
         while data:
             if self.stopped:
-                self._held = data
+                self._partial = data
                 return
             data = self._take_body(data) if self._head is not None else self._take_head(data)
 
-    def given_up(self) -> Malformed:
-        """Tell which part came too slowly."""
+    def timeout_error(self) -> Malformed:
+        """Return the error of the part that came too slowly."""
         if self._head is not None:
             return self._malformed(Wrong.BODY_TOO_SLOW)
-        return Malformed(Wrong.HEAD_TOO_SLOW, self._held)
+        return Malformed(Wrong.HEAD_TOO_SLOW, self._partial)
 
     def close(self) -> None:
-        """Drop what is unfinished and the callback; nothing arrives any more."""
-        self._arrived = _ignore
-        self._held = b""
+        """Drop the incomplete request and the callback."""
+        self._on_request = _ignore_request
+        self._partial = b""
         self._body.clear()
 
     def _take_head(self, data: bytes) -> bytes:
         end = data.find(HEAD_END)
         if end < 0:
-            return self._hold(data)
+            return self._keep_partial(data)
         end += 4
         if end > self._limits.head_bytes:
             raise self._head_too_large(data)
         raw = data if end == len(data) else data[:end]
         head = request_head(raw, self._limits.headers, self._parser)
         if not head.length and not head.chunked:
-            self._arrived(head, b"")
+            self._on_request(head, b"")
             return data[end:]
         whole = end + head.length  # PERF: a body nearly always comes in the segment of its head
         if head.chunked or whole > len(data) or head.length > self._limits.body_bytes or b"expect" in head.headers:
@@ -115,16 +115,16 @@ class RequestReader:
             return data[end:]
         body = data[end:whole]
         self._parser.body(body)
-        self._arrived(head, body)
+        self._on_request(head, body)
         return data[whole:]
 
-    def _hold(self, data: bytes) -> bytes:
-        """Keep part of a head, unless it can be seen already that it will be none."""
+    def _keep_partial(self, data: bytes) -> bytes:
+        """Keep a partial head. Raises Malformed if it cannot become a valid one."""
         if len(data) > self._limits.head_bytes:
             raise self._head_too_large(data)
         if not data[:1].isupper() or data.count(b"\n") != data.count(b"\r\n") or b"\0" in data:
             raise Malformed(Wrong.HEAD_MALFORMED, data)
-        self._held = data
+        self._partial = data
         return b""
 
     def _expect_body(self, head: RequestHead, raw: bytes) -> None:
@@ -136,8 +136,8 @@ class RequestReader:
         self.asks_to_continue = expect is not None
         self._head = head
         self._missing = head.length
-        self._taken = 0
-        self._chunks = ChunkedBody(answer=False) if head.chunked else None
+        self._body_bytes_read = 0
+        self._chunks = ChunkedBody(is_response=False) if head.chunked else None
 
     def _take_body(self, data: bytes) -> bytes:
         if self._chunks is not None:
@@ -146,7 +146,7 @@ class RequestReader:
         self._body.append(part)
         self._missing -= len(part)
         if not self._missing:
-            self._ended()
+            self._finish_body()
         return data[len(part) :]
 
     def _take_chunks(self, chunks: ChunkedBody, data: bytes) -> bytes:
@@ -155,38 +155,38 @@ class RequestReader:
         except Malformed as error:
             raise self._malformed(Wrong.BODY_MALFORMED) from error
         self._body.append(part)
-        self._taken += len(data) - len(rest)
+        self._body_bytes_read += len(data) - len(rest)
         self._missing += len(part)
-        if self._missing > self._limits.body_bytes or self._taken > self._limits.body_bytes + _CHUNK_OVERHEAD:
+        if self._missing > self._limits.body_bytes or self._body_bytes_read > self._limits.body_bytes + _CHUNK_OVERHEAD:
             raise self._malformed(Wrong.BODY_TOO_LARGE, self._limits.body_bytes)
         if chunks.done:
-            self._ended()
+            self._finish_body()
         return rest
 
     def _head_too_large(self, data: bytes) -> Malformed:
         most = self._limits.head_bytes
         return Malformed(Wrong.HEAD_TOO_LARGE, data[:most], most=most)
 
-    def _malformed(self, wrong: Wrong, most: int = 0) -> Malformed:
-        """A refusal of the request in hand, carrying what of its head decides the answer."""
+    def _malformed(self, violation: Wrong, most: int = 0) -> Malformed:
+        """Build the error of the current request, with the parts of its head that decide the response."""
         head = self._head
         if head is None:
-            return Malformed(wrong, most=most)
+            return Malformed(violation, most=most)
         tran_id = head.headers.get(b"x-api-tran-id", b"")
         raw = b"%b %b\r\nx-api-tran-id: %b\r\n" % (head.method.encode(), head.target, tran_id)
-        return Malformed(wrong, raw, most=most)
+        return Malformed(violation, raw, most=most)
 
-    def _ended(self) -> None:
+    def _finish_body(self) -> None:
         head, body = self._head, b"".join(self._body)
         if self._chunks is None:
             self._parser.body(body)
         self._head = self._chunks = None
         self._body.clear()
         self._missing = 0
-        self.asks_to_continue = False  # it came unasked
+        self.asks_to_continue = False  # the body came without 100 Continue
         if head is not None:
-            self._arrived(head, body)
+            self._on_request(head, body)
 
 
-def _ignore(_head: RequestHead, _body: bytes) -> None:
-    """Take the place of the callback of a closed reader."""
+def _ignore_request(_head: RequestHead, _body: bytes) -> None:
+    """Replace the callback of a closed reader."""

@@ -1,4 +1,4 @@
-"""The server's side of one HTTP/1.1 connection: requests in, answers out, one at a time and in order."""
+"""The server side of an HTTP/1.1 connection: takes requests and sends responses, one at a time and in order."""
 
 import asyncio
 import math
@@ -9,14 +9,14 @@ from relay.wire.closed import CLOSED
 from relay.wire.head import Malformed, RequestHead
 from relay.wire.reader import RequestReader, ServerLimits, Stage
 from relay.wire.sockets import limit_tls_read_ahead
-from relay.wire.source import Source
+from relay.wire.source import ResponseSource
 from relay.wire.watch import Watch
 
 WRITE_HIGH: Final = 32 * 1024
-"""Bytes waiting for a slow reader before its answer's source is told to pause."""
+"""Bytes buffered for a slow reader before the source of its response is paused."""
 
 TURN_CALLS: Final = 2
-"""Calls of one connection that are handed over in one turn of the event loop; the rest waits for the next turn."""
+"""Calls of one connection that the app gets in one turn of the event loop; the rest waits for the next turn."""
 
 TURN_BYTES: Final = 4096
 """Bytes of one connection that are parsed in one turn of the event loop: two calls as operators send them.
@@ -29,54 +29,54 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class App(Protocol):
-    """Who answers. Each request is handed over once and answered once, perhaps later."""
+    """Answers requests. It gets each request once and answers it once, at once or later."""
 
-    def connected(self, connection: "ServerConnection") -> None:
-        """A connection stands, its handshake done."""
+    def connection_made(self, connection: "ServerConnection") -> None:
+        """A connection is established and its handshake complete."""
 
-    def disconnected(self, connection: "ServerConnection", error: Exception | None) -> None:
-        """The connection is gone; `error` is what broke it, if anything did."""
+    def connection_lost(self, connection: "ServerConnection", error: Exception | None) -> None:
+        """The connection is lost; `error` is the cause, None for a regular end."""
 
     def handle(self, connection: "ServerConnection", head: RequestHead, body: bytes) -> None:
-        """Answer a whole request with `answer`, or `begin`, `more` and `finish`."""
+        """Answer a whole request with `send_response`, or with `write` and `finish`."""
 
-    def malformed(self, connection: "ServerConnection", error: Malformed) -> None:
-        """Answer what is no request; the connection closes after it."""
+    def protocol_error_received(self, connection: "ServerConnection", error: Malformed) -> None:
+        """Answer a malformed request. The connection closes after the response."""
 
 
 class ServerConnection(asyncio.Protocol):
     """One connection of a caller.
 
-    The app writes its answer through `answer` (whole) or `write` and `finish` (streamed); `abort` cuts a streamed
-    answer that cannot be completed. `closing` tells that the answer in hand is the last. `source` is who to tell about
-    a slow or vanished reader. `card` is the app's own note on this connection, `used` whether it carried a request.
+    The app sends its response with `send_response` (whole) or `write` and `finish` (streamed); `abort` cuts a streamed
+    response that cannot be completed. `will_close` is set if the current response is the last. `source` is notified of
+    a slow or lost reader. `card` holds the app's own data. `used` is set once a request was carried.
     """
 
     __slots__ = (
         "_app",
         "_backlog",
-        "_busy",
         "_calls",
-        "_deaf",
-        "_final",
-        "_floods",
+        "_ignores_input",
+        "_is_answering",
+        "_is_handing_over",
         "_limits",
-        "_linger",
+        "_lingers",
         "_loop",
+        "_one_call_only",
+        "_peer_floods",
+        "_peer_is_slow",
         "_reader",
         "_ready",
-        "_serving",
-        "_slow",
         "_stage",
         "_turn_scheduled",
         "_watch",
         "card",
-        "closing",
         "deadline",
         "seen_from",
         "source",
         "transport",
         "used",
+        "will_close",
         "write",
     )
 
@@ -89,64 +89,64 @@ class ServerConnection(asyncio.Protocol):
         self._loop = loop
         self._stage = Stage.NOTHING
         self._ready: deque[tuple[RequestHead, bytes] | Malformed] = deque()
-        self._busy = self._serving = self._deaf = self._final = self._linger = False
-        self._floods = self._slow = self._turn_scheduled = self.closing = self.used = False
+        self._is_answering = self._is_handing_over = self._ignores_input = self._one_call_only = self._lingers = False
+        self._peer_floods = self._peer_is_slow = self._turn_scheduled = self.will_close = self.used = False
         self._backlog = b""
         self._calls = 0
         self.deadline = math.inf
-        self.source: Source | None = None
+        self.source: ResponseSource | None = None
         self.card: Any = None
         self.seen_from = ""
 
-    # what the transport tells
+    # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Note the transport and let the app know."""
+        """Keep the transport and notify the app."""
         self.transport = transport  # type: ignore[assignment]
         self.transport.set_write_buffer_limits(high=WRITE_HIGH)
         limit_tls_read_ahead(transport)
         self.write = self.transport.write
-        self._reader = RequestReader(self._limits, self._arrived)
+        self._reader = RequestReader(self._limits, self._request_read)
         self.deadline = self._loop.time() + self._limits.head_s
         self._watch.add(self)
-        self._app.connected(self)
+        self._app.connection_made(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Free everything at once; the answer's source is told. No reference cycle stays behind."""
+        """Free everything and notify the source of the response. Leaves no reference cycle."""
         self._watch.discard(self)
-        self._deaf = True
+        self._ignores_input = True
         self._ready.clear()
         self._backlog = b""
         source, self.source = self.source, None
         if source is not None:
-            source.gone()
-        self._app.disconnected(self, exc)
+            source.peer_disconnected()
+        self._app.connection_lost(self, exc)
         self._reader.close()
         self.transport, self.write = CLOSED, CLOSED.write
 
     def pause_writing(self) -> None:
-        """Pass the reader's slowness on."""
-        self._slow = True
+        """Pause the source: the peer reads slowly."""
+        self._peer_is_slow = True
         if self.source is not None:
             self.source.pause()
 
     def resume_writing(self) -> None:
-        """Pass the reader's recovery on, and go on to what waits behind the answer it was slow to read."""
-        self._slow = False
+        """Resume the source, and hand over the requests that wait behind its response."""
+        self._peer_is_slow = False
         if self.source is not None:
             self.source.resume()
-        self._next()
+        self._hand_over_next()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes: whole requests go to the app, parts wait for their rest until their deadline.
+        """Parse bytes. Whole requests go to the app; parts wait for the rest until their deadline.
 
-        What exceeds the budget of one turn of the loop waits for the next turn, and reading pauses.
+        Bytes beyond the budget of one turn of the loop wait for the next turn, and reading pauses.
         """
-        if self._deaf:
+        if self._ignores_input:
             return
         if self._backlog or self._turn_scheduled:
             self._backlog += data
-            self.transport.pause_reading()  # a turn between two answers has not
+            self.transport.pause_reading()  # a turn between two responses has not paused it
             return
         self._calls = 0
         if len(data) > TURN_BYTES:
@@ -162,25 +162,25 @@ class ServerConnection(asyncio.Protocol):
             self._refuse(error)
             return
         stage = self._reader.stage
-        if stage is not self._stage and not self._deaf:
+        if stage is not self._stage and not self._ignores_input:
             self._stage = stage
             if stage:
-                self._await_rest(stage)
+                self._set_read_deadline(stage)
 
     def _schedule_turn(self) -> None:
-        """Let the other connections have the loop before this one goes on."""
+        """Let the other connections run before this one continues."""
         if not self._turn_scheduled:
             self._turn_scheduled = True
             self._loop.call_soon(self._take_turn)
 
     def _take_turn(self) -> None:
-        """Go on with what waited for this turn: requests first, then bytes; read on when neither is left."""
+        """Process what waited for this turn, requests before bytes; continue reading when neither is left."""
         self._turn_scheduled = False
         self._calls = 0
         if self._ready:
-            self._next()
+            self._hand_over_next()
             return
-        if self._deaf:
+        if self._ignores_input:
             return
         self._reader.stopped = False
         data, self._backlog = self._backlog[:TURN_BYTES], self._backlog[TURN_BYTES:]
@@ -188,8 +188,8 @@ class ServerConnection(asyncio.Protocol):
         self._end_turn()
 
     def _end_turn(self) -> None:
-        """Read on when nothing waits for a further turn; else wait for it, and behind an answer for its end."""
-        if self._deaf or self.transport.is_closing():
+        """Continue reading if nothing waits; else schedule a turn, or let the end of the response schedule it."""
+        if self._ignores_input or self.transport.is_closing():
             return
         if not (self._backlog or self._reader.stopped):
             self.transport.resume_reading()
@@ -199,36 +199,36 @@ class ServerConnection(asyncio.Protocol):
             self._schedule_turn()
 
     def overdue(self, now: float) -> None:
-        """Close what is idle or lingering, cut who takes no answer; refuse what began and did not end."""
-        if self.transport.is_closing() or self._floods or (self._slow and not self._busy):
+        """Close an idle or lingering connection, cut one that does not read, refuse an incomplete request."""
+        if self.transport.is_closing() or self._peer_floods or (self._peer_is_slow and not self._is_answering):
             self.deadline = math.inf
             self.transport.abort()
-        elif self._final or self._deaf or not self._reader.stage:
+        elif self._one_call_only or self._ignores_input or not self._reader.stage:
             self._close()
-            if not (self.used or self._linger):  # it never called: cut at the next tick, closed by its peer or not
+            if not (self.used or self._lingers):  # it never called: it is cut at the next tick
                 self.deadline = now
         else:
-            self._refuse(self._reader.given_up())
+            self._refuse(self._reader.timeout_error())
 
-    def _await_rest(self, stage: Stage) -> None:
-        if not self._final:
+    def _set_read_deadline(self, stage: Stage) -> None:
+        if not self._one_call_only:
             self.deadline = self._loop.time() + (self._limits.body_s if stage is Stage.BODY else self._limits.head_s)
-        self._continue()
+        self._send_continue()
 
-    def _continue(self) -> None:
-        """Ask for the body that waits for it (RFC 9110 10.1.1); never into the midst of an answer."""
-        if self._reader.asks_to_continue and not (self._busy or self._ready):
+    def _send_continue(self) -> None:
+        """Send 100 Continue if the body waits for it (RFC 9110 10.1.1), but never in the middle of a response."""
+        if self._reader.asks_to_continue and not (self._is_answering or self._ready):
             self._reader.asks_to_continue = False
             self.write(_CONTINUE)
 
     # requests to the app, one at a time
 
-    def _arrived(self, head: RequestHead, body: bytes) -> None:
-        if self._deaf:  # the answer before was the last
+    def _request_read(self, head: RequestHead, body: bytes) -> None:
+        if self._ignores_input:  # the response before was the last
             return
         self._stage = Stage.NOTHING
-        if self._busy or self._ready or self._slow:
-            self._keep((head, body))
+        if self._is_answering or self._ready or self._peer_is_slow:
+            self._queue((head, body))
             if len(self._ready) >= self._limits.pipelined:
                 self._reader.stopped = True
             return
@@ -236,115 +236,115 @@ class ServerConnection(asyncio.Protocol):
         if self._calls >= TURN_CALLS:
             self._reader.stopped = True
 
-    def _keep(self, waiting: tuple[RequestHead, bytes] | Malformed) -> None:
-        """Let it wait. What has all come is no longer overdue, whatever its parts were; the answer in hand is not."""
+    def _queue(self, waiting: tuple[RequestHead, bytes] | Malformed) -> None:
+        """Queue a whole request or a refusal. The deadline of its parts ends; the current call has none."""
         self._ready.append(waiting)
-        self.deadline = math.inf if self._busy else self._loop.time() + self._limits.idle_s
+        self.deadline = math.inf if self._is_answering else self._loop.time() + self._limits.idle_s
 
     def _hand_over(self, head: RequestHead, body: bytes) -> None:
-        self._busy = self.used = True
+        self._is_answering = self.used = True
         self._calls += 1
         self.deadline = math.inf
         if head.close:
-            self.closing = True
+            self.will_close = True
         self._app.handle(self, head, body)
 
     def _refuse(self, error: Malformed) -> None:
-        """After what is no request nothing more is read; answers before it go out first."""
-        self._deaf = True
-        self._floods = bool(self._backlog)
+        """Queue the refusal of a malformed request. Nothing more is read; earlier responses go out first."""
+        self._ignores_input = True
+        self._peer_floods = bool(self._backlog)
         self._backlog = b""
-        self._linger = True
-        self._keep(error)
-        self._next()
+        self._lingers = True
+        self._queue(error)
+        self._hand_over_next()
 
-    def _next(self) -> None:
-        """Hand over what waits behind the answer just finished."""
-        if self._serving:
+    def _hand_over_next(self) -> None:
+        """Hand over the requests that wait behind the finished response."""
+        if self._is_handing_over:
             return
-        self._serving = True
-        while self._ready and not (self._busy or self._slow):
+        self._is_handing_over = True
+        while self._ready and not (self._is_answering or self._peer_is_slow):
             if self._calls >= TURN_CALLS:
                 self._schedule_turn()
                 break
             waiting = self._ready.popleft()
             if isinstance(waiting, Malformed):
-                self._busy = self.closing = True
-                self._app.malformed(self, waiting)
+                self._is_answering = self.will_close = True
+                self._app.protocol_error_received(self, waiting)
             else:
                 self._hand_over(*waiting)
-        self._serving = False
-        if not (self._ready or self._deaf) and (self._backlog or self._reader.stopped):
+        self._is_handing_over = False
+        if not (self._ready or self._ignores_input) and (self._backlog or self._reader.stopped):
             self._schedule_turn()
 
-    # answers out
+    # responses
 
-    def answer(self, data: bytes) -> None:
-        """Write a whole answer. PERF: `finish` written out for the connection that stays and has nothing waiting."""
+    def send_response(self, data: bytes) -> None:
+        """Send a whole response. PERF: `finish` is inlined for a connection that stays open with nothing waiting."""
         self.write(data)
-        if self.closing or self._ready or self._stage or self._reader.stopped:
+        if self.will_close or self._ready or self._stage or self._reader.stopped:
             self.finish()
         else:
             self.source = None
-            self._busy = False
+            self._is_answering = False
             self.deadline = self._loop.time() + self._limits.idle_s
 
     def finish(self) -> None:
-        """End the answer in hand: close when it was the last, else go on to the next request."""
+        """End the current response: close if it was the last, else continue with the next request."""
         self.source = None
-        self._busy = False
-        if self.closing:
-            self._leave()
+        self._is_answering = False
+        if self.will_close:
+            self._close_or_linger()
             return
         self.deadline = self._loop.time() + (self._limits.body_s if self._stage else self._limits.idle_s)
         if self._ready or self._reader.stopped:
-            self._next()
+            self._hand_over_next()
         elif self._reader.asks_to_continue:
-            self._continue()
+            self._send_continue()
 
     def abort(self) -> None:
-        """Cut the connection: the answer in hand cannot be completed."""
+        """Cut the connection: the current response cannot be completed."""
         self.source = None
         self.transport.abort()
 
     def close_when_idle(self) -> None:
-        """Close now when nothing is in hand or on its way, else after the next answer.
+        """Close now if no call is open or partly received, else after the next response.
 
-        A first request may be on its way over a connection that never carried one; it has its time to come.
+        A connection that has carried no request stays open until its deadline: the first may be on its way.
         """
-        self.closing = True
-        if self.used and not (self._busy or self._ready or self._reader.stage):
+        self.will_close = True
+        if self.used and not (self._is_answering or self._ready or self._reader.stage):
             self._close()
 
-    def take_one_call(self, wait_s: float) -> None:
-        """Close after the next answer, and without one when no whole call has come within `wait_s`."""
-        self.closing = self._final = True
+    def limit_to_one_call(self, wait_s: float) -> None:
+        """Close after the next response, or after `wait_s` if no whole call has come by then."""
+        self.will_close = self._one_call_only = True
         self.deadline = self._loop.time() + wait_s
 
-    def close_after_answer(self) -> None:
-        """Make the answer in hand the last one. What the peer has sent behind its request is dropped."""
-        self.closing = self._linger = self._floods = True
+    def close_after_response(self) -> None:
+        """Make the current response the last. Bytes that the peer has sent behind its request are dropped."""
+        self.will_close = self._lingers = self._peer_floods = True
 
-    def _leave(self) -> None:
-        """Close; but linger when the peer may still be sending: a reset would destroy the answer (RFC 9112 9.6).
+    def _close_or_linger(self) -> None:
+        """Close; but linger if the peer may still be sending: a reset would destroy the response (RFC 9112 9.6).
 
-        TLS lingers by itself: it closes once the peer has agreed to close, and decrypts all that comes until then.
-        From a peer that floods nothing more is read; it is cut when it has had time to read its answer.
+        TLS lingers by itself: it closes once the peer has agreed to close, and decrypts what comes until then.
+        A peer that floods is not read any more; it is cut when it has had time to read its response.
         """
         self._ready.clear()
         self._backlog = b""
-        if self._floods:
+        if self._peer_floods:
             self.transport.pause_reading()
-        if self.transport.can_write_eof() and self._linger:
+        if self.transport.can_write_eof() and self._lingers:
             self.transport.write_eof()
-        elif not self._floods:
+        elif not self._peer_floods:
             self._close()
-        self._deaf = True
-        if self._linger:
+        self._ignores_input = True
+        if self._lingers:
             self.deadline = self._loop.time() + _LINGER_S
 
     def _close(self) -> None:
-        """Close when all is written; who does not read it in time is cut by `overdue`."""
-        self._deaf = True
+        """Close when all is written. `overdue` cuts a peer that does not read it in time."""
+        self._ignores_input = True
         self.deadline = self._loop.time() + self._limits.idle_s
         self.transport.close()

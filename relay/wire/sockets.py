@@ -1,4 +1,4 @@
-"""What the socket below a transport is asked and told."""
+"""Options and state of the socket below a transport."""
 
 import asyncio
 import select
@@ -7,31 +7,31 @@ from collections.abc import Callable
 from typing import Final
 
 _TLS_AHEAD: Final = 16 * 1024
-"""Bytes a TLS transport and its socket may each read ahead; left alone they hold 1 MB of a stalled answer."""
+"""Bytes that a TLS transport and its socket may each read ahead; by default they hold 1 MB of a stalled response."""
 
 RECEIVE_BYTES: Final = 16 * 1024
-"""Receive buffer of a caller's socket. A read takes all that is in it: 6 MB of small TLS records by Linux's default."""
+"""Receive buffer of a caller's socket. One read takes all of it: 6 MB of small TLS records with Linux's default."""
 
 SEND_BYTES: Final = 128 * 1024
-"""Send buffer of a caller's socket. Linux lets it grow to 4 MB, which callers who read nothing fill: 940 MB of 250."""
+"""Send buffer of a caller's socket. Linux lets it grow to 4 MB: 250 callers that read nothing held 940 MB."""
 
 Readable = Callable[[int], object]
-"""Returns something true when the socket can be read; takes milliseconds to wait, 0 for none."""
+"""Returns a true value if the socket can be read. The argument is the time to wait in milliseconds, 0 for none."""
 
 
 def bound_accepted(listening: socket.socket) -> None:
-    """Bound what the kernel keeps for each accepted socket; they inherit it. Call it before `listen`."""
+    """Limit the kernel buffers of accepted sockets, which inherit them. Call this before `listen`."""
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
 
 
 def never_readable(_: int) -> object:
-    """There is no socket."""
+    """Return a false value: there is no socket."""
     return ()
 
 
-def readable_of(transport: asyncio.BaseTransport) -> Readable:
-    """Returns what asks the kernel whether this transport's socket can be read. PERF: 1 us each time."""
+def build_readable(transport: asyncio.BaseTransport) -> Readable:
+    """Return a function that asks the kernel whether the transport's socket can be read. PERF: 1 us for a call."""
     connected = transport.get_extra_info("socket")
     if connected is None:
         return never_readable
@@ -41,7 +41,7 @@ def readable_of(transport: asyncio.BaseTransport) -> Readable:
 
 
 def limit_tls_read_ahead(transport: asyncio.BaseTransport) -> bool:
-    """Limit what TLS decrypts ahead of its protocol; uvloop's default is 256 KiB. Returns whether there is TLS."""
+    """Limit what TLS decrypts ahead of its protocol; uvloop's default is 256 KiB. Returns False without TLS."""
     limit = getattr(transport, "set_read_buffer_limits", None)
     if limit is None:
         return False
@@ -49,7 +49,7 @@ def limit_tls_read_ahead(transport: asyncio.BaseTransport) -> bool:
     return True
 
 
-def bound_read_ahead(transport: asyncio.BaseTransport) -> None:
-    """Bound what TLS reads ahead of its protocol, and as much in its socket."""
+def limit_read_ahead(transport: asyncio.BaseTransport) -> None:
+    """Limit what TLS decrypts ahead of its protocol, and the receive buffer of its socket alike."""
     if limit_tls_read_ahead(transport):
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _TLS_AHEAD)

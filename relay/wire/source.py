@@ -1,16 +1,16 @@
-"""Where an answer in flight comes from, as its connection sees it."""
+"""The producer of a response, as seen by the connection that sends it."""
 
 from typing import Protocol
 
 
-class Source(Protocol):
-    """Where the answer in flight comes from; told when its reader is slow or gone."""
+class ResponseSource(Protocol):
+    """Produces the response in progress. The connection notifies it when the peer reads slowly or disconnects."""
 
     def pause(self) -> None:
         """Stop reading: the peer does not keep up."""
 
     def resume(self) -> None:
-        """Go on reading."""
+        """Continue reading."""
 
-    def gone(self) -> None:
-        """The peer went away: free what the answer holds, at once."""
+    def peer_disconnected(self) -> None:
+        """Free everything that the response holds."""

@@ -1,25 +1,25 @@
-"""TLS records that carry no data, bounded: a flood of KeyUpdate messages costs 15 us each and held the loop for 4 s."""
+"""Limits TLS records that carry no data: a KeyUpdate message costs 15 us, and a flood of them held the loop for 4 s."""
 
 import math
 import ssl
 from typing import Any, ClassVar, Final, Self
 
 EMPTY_MOST: Final = 32
-"""Records without data above the number of those with data. OpenSSL bounds empty records so, but not KeyUpdates."""
+"""Records without data above the number of those with data. OpenSSL limits empty records alike, but not KeyUpdates."""
 
 SLICE_BYTES: Final = 8192
-"""Bytes that OpenSSL gets before records are counted again; 300 KeyUpdates."""
+"""Bytes that OpenSSL gets before records are counted again: 300 KeyUpdates."""
 
 CLOSING_BYTES: Final = 64 * 1024
-"""Bytes taken from a peer that sends on while its connection closes. PERF: records of one byte cost 300 ms a second."""
+"""Bytes accepted from a peer while its connection closes. PERF: records of one byte cost 300 ms a second."""
 
 HANDSHAKE_BYTES: Final = 32 * 1024
-"""Bytes of a handshake taken from a server: its certificates and the names of the CAs that it trusts."""
+"""Bytes of a handshake accepted from a server: its certificates and the names of the CAs that it trusts."""
 
 CALLER_HANDSHAKE_BYTES: Final = 12 * 1024
-"""Bytes of a handshake taken from a client; four certificates of RSA-4096 have 8 KB.
+"""Bytes of a handshake accepted from a client; four certificates of RSA-4096 have 8 KB.
 
-PERF: OpenSSL takes 100 KB of certificates and reads all of them before it refuses the first: 70 ms of the loop.
+PERF: OpenSSL accepts 100 KB of certificates and parses all of them before it refuses the first: 70 ms of the loop.
 """
 
 _HANDSHAKE_SLICE_BYTES: Final = 4096
@@ -27,13 +27,13 @@ _HEADER_BYTES: Final = 5
 
 
 class RecordsExceeded(ssl.SSLError):
-    """The peer sent too many TLS records without data, too long a handshake, or too much behind the end.
+    """The peer sent too many TLS records without data, too long a handshake, or too much data after its end.
 
-    `connection_lost` is given it.
+    `connection_lost` receives it.
     """
 
-    def __init__(self, words: str) -> None:
-        super().__init__(ssl.SSL_ERROR_SSL, words)
+    def __init__(self, text: str) -> None:
+        super().__init__(ssl.SSL_ERROR_SSL, text)
 
 
 class RecordCounter:
@@ -46,7 +46,7 @@ class RecordCounter:
         self._skip = 0
 
     def count(self, data: bytes) -> int:
-        """Return how many records have their header completed by `data`."""
+        """Return how many record headers `data` completes."""
         if self._header:
             data, self._header = self._header + data, b""
         at, records, size = self._skip, 0, len(data)
@@ -60,49 +60,49 @@ class RecordCounter:
 
 
 class BoundedTls(ssl.SSLObject):
-    """A TLS connection that ends when its peer sends records without data; set it as `sslobject_class`.
+    """A TLS connection that fails if its peer sends too many records without data; set it as `sslobject_class`.
 
-    What arrived is handed to OpenSSL in slices, so that records can be counted in between. PERF: 1.5 us a call.
+    OpenSSL gets received bytes in slices, so that records are counted in between. PERF: 1.5 us a call.
     """
 
     handshake_bytes: ClassVar[int] = HANDSHAKE_BYTES
-    _arrived: ssl.MemoryBIO
+    _received: ssl.MemoryBIO
     _slice: ssl.MemoryBIO
     _outgoing: ssl.MemoryBIO
     _counter: RecordCounter
     _records: int
     _reads: int
-    _shaken: int
+    _handshake_read: int
     _allowed: float
 
     @classmethod
-    def _create(cls, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *rest: Any, **named: Any) -> Self:
+    def _create(cls, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *args: Any, **kwargs: Any) -> Self:
         part = ssl.MemoryBIO()
-        made: Self = super()._create(part, outgoing, *rest, **named)  # type: ignore[misc]
-        made._arrived, made._slice, made._outgoing = incoming, part, outgoing
-        made._counter = RecordCounter()
-        made._records = made._reads = made._shaken = 0
-        made._allowed = math.inf
-        return made
+        tls: Self = super()._create(part, outgoing, *args, **kwargs)  # type: ignore[misc]
+        tls._received, tls._slice, tls._outgoing = incoming, part, outgoing
+        tls._counter = RecordCounter()
+        tls._records = tls._reads = tls._handshake_read = 0
+        tls._allowed = math.inf
+        return tls
 
     def do_handshake(self) -> None:
-        """Shake hands with what arrived. Its records do not count. Raises RecordsExceeded when it is too long."""
+        """Continue the handshake. Its records are not counted. Raises RecordsExceeded if it is too long."""
         while True:
             try:
                 super().do_handshake()
             except ssl.SSLWantReadError:
-                if self._shaken >= self.handshake_bytes:
-                    raise RecordsExceeded("too long a handshake") from None
+                if self._handshake_read >= self.handshake_bytes:
+                    raise RecordsExceeded("handshake is too long") from None
                 taken = self._hand_over(_HANDSHAKE_SLICE_BYTES)
                 if not taken:
                     raise
-                self._shaken += taken
+                self._handshake_read += taken
                 self._records = 0
             else:
                 return
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002 - ssl's signature
-        """Read data. Raises RecordsExceeded when the peer sends too many records without any."""
+        """Read data. Raises RecordsExceeded if the peer sends too many records without data."""
         if not self._slice.pending:
             self._hand_over()
         while True:
@@ -116,11 +116,11 @@ class BoundedTls(ssl.SSLObject):
                 return data
 
     def pending(self) -> int:
-        """Bytes that can be read or that OpenSSL has not taken yet; the event loop reads on while there are any."""
+        """Return how many bytes can be read or wait for OpenSSL; the event loop continues reading while it is not 0."""
         return super().pending() + self._slice.pending
 
     def unwrap(self) -> None:
-        """Close the TLS connection. From now on little more is taken of what the peer sends."""
+        """Close the TLS connection. From now on at most CLOSING_BYTES are accepted from the peer."""
         self._allowed = min(self._allowed, CLOSING_BYTES)
         while True:
             try:
@@ -132,15 +132,15 @@ class BoundedTls(ssl.SSLObject):
                 return
 
     def _hand_over(self, size: int = SLICE_BYTES) -> int:
-        """Hand a slice of what arrived to OpenSSL. Returns its length."""
-        part = self._arrived.read(size)
+        """Hand a slice of received bytes to OpenSSL. Returns its length."""
+        part = self._received.read(size)
         if not part:
             return 0
         if self._records > EMPTY_MOST + 2 * self._reads:
             raise RecordsExceeded("too many TLS records without data")
         self._allowed -= len(part)
         if self._allowed < 0:
-            raise RecordsExceeded("too much data behind the end")
+            raise RecordsExceeded("too much data after the end")
         self._records += self._counter.count(part)
         self._slice.write(part)
         return len(part)

@@ -1,19 +1,19 @@
-"""Deadlines without a timer each: whoever has one stands in the set, one tick looks at all."""
+"""Deadlines without a timer for each: one periodic tick checks all of them."""
 
 from typing import Protocol
 
 
 class Watched(Protocol):
-    """Something with a deadline, in seconds of the loop's clock (`math.inf`: none)."""
+    """An object with a deadline, in seconds of the loop's clock (`math.inf`: none)."""
 
     deadline: float
 
     def overdue(self, now: float) -> None:
-        """Act: the deadline has passed. Called again at each tick until the deadline moves."""
+        """Handle the deadline that has passed. Called at each tick until `deadline` moves."""
 
 
 class Watch:
-    """The set of everything that has a deadline.
+    """The set of all objects that have a deadline.
 
     PERF: moving a deadline is one attribute write; a timer handle for each request costs 1-2 us.
     """
@@ -27,6 +27,6 @@ class Watch:
         return len(self._watched)
 
     def tick(self, now: float) -> None:
-        """Tell everyone whose deadline has passed."""
-        for watched in [one for one in self._watched if one.deadline <= now]:
+        """Call `overdue` of each object whose deadline has passed."""
+        for watched in [each for each in self._watched if each.deadline <= now]:
             watched.overdue(now)

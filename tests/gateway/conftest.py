@@ -1,4 +1,4 @@
-"""A real plan, and everything around the gateway pretended."""
+"""A real plan, and fakes of everything around the gateway."""
 
 import pytest
 
@@ -41,21 +41,21 @@ PORTAL = {
 PEER = Peer("9998101001", "192.0.2.1")
 
 
-def refusal_buckets(connection=100.0, certificate=500.0, address=1000.0):
-    """Buckets by their rate per second; twice as many at once."""
+def build_refusal_buckets(connection=100.0, certificate=500.0, address=1000.0):
+    """Build buckets by their rate per second, with a burst of twice the rate."""
     rates = (Rate(per_second=rate, burst=int(2 * rate)) for rate in (connection, certificate, address))
     return RefusalBuckets(*map(Bucket.of, rates))
 
 
 def operator(org_code, serial_num):
     services = [{"client_id": f"{org_code}SVC01", "name": "one"}]
-    found = {"org_code": org_code, "name": "x", "serial_num": serial_num, "addresses": ["192.0.2.1"]}
-    return found | {"services": services}
+    fields = {"org_code": org_code, "name": "x", "serial_num": serial_num, "addresses": ["192.0.2.1"]}
+    return fields | {"services": services}
 
 
 def provider(org_code, industry="bank", **more):
-    found = {"org_code": org_code, "name": "x", "industry": industry, "base_urls": ["http://127.0.0.1:1"]}
-    return Provider.model_validate(found | {"link": "leased_line"} | more)
+    fields = {"org_code": org_code, "name": "x", "industry": industry, "base_urls": ["http://127.0.0.1:1"]}
+    return Provider.model_validate(fields | {"link": "leased_line"} | more)
 
 
 def make_plan(*operators, **sections):
@@ -77,13 +77,13 @@ def plan():
 
 
 @pytest.fixture(scope="session")
-def portals_plan():
+def plan_with_portal():
     """A plan with a portal."""
     return make_plan(portal=PORTAL)
 
 
 class Keyring:
-    """Knows one token; notes whether it was asked."""
+    """Verifies one token and keeps each call in `asked`."""
 
     def __init__(self):
         self.asked = []
@@ -106,7 +106,7 @@ class Keyring:
 
 
 class Grants:
-    """Holds one grant; `unknown` until it was fetched, `refused` by the name of a fault."""
+    """Holds one grant, which may be `unknown` until fetched or `refused` with the named fault."""
 
     def __init__(self):
         self.unknown, self.refused, self.fetched = False, "", []
@@ -143,8 +143,8 @@ class Grants:
         self.unknown = False
 
 
-class Counters:
-    """Takes and notes; `full` names the fault of who has taken enough."""
+class QuotaCounters:
+    """Keeps counted requests; raises the fault named by `full`."""
 
     def __init__(self):
         self.taken, self.full = [], ""
@@ -156,17 +156,17 @@ class Counters:
 
 
 class Connection:
-    """A caller's connection that keeps what is written to it."""
+    """A connection of a caller that keeps written bytes."""
 
     def __init__(self, plan=None):
         self.card = Card(PEER, excess=False)
-        self.closing, self.source = False, None
+        self.will_close, self.source = False, None
         self.written, self.ends = b"", []
 
     def write(self, data):
         self.written += data
 
-    def answer(self, data):
+    def send_response(self, data):
         self.write(data)
         self.finish()
 
@@ -174,8 +174,8 @@ class Connection:
         self.source = None
         self.ends.append("finished")
 
-    def close_after_answer(self):
-        self.closing = True
+    def close_after_response(self):
+        self.will_close = True
 
     def abort(self):
         self.source = None
@@ -191,13 +191,13 @@ class Connection:
 
 
 @pytest.fixture
-def keyring():
+def token_verifier():
     return Keyring()
 
 
 @pytest.fixture
 def counters():
-    return Counters()
+    return QuotaCounters()
 
 
 @pytest.fixture
@@ -206,13 +206,13 @@ def grants():
 
 
 @pytest.fixture
-def at_authority():
-    return Counters()
+def authority_quotas():
+    return QuotaCounters()
 
 
 @pytest.fixture
-def judges(keyring, grants, counters, at_authority):
-    return Judges(keyring, grants, counters, at_authority, RefusalLimits(refusal_buckets()))
+def services(token_verifier, grants, counters, authority_quotas):
+    return Judges(token_verifier, grants, counters, authority_quotas, RefusalLimits(build_refusal_buckets()))
 
 
 @pytest.fixture
@@ -231,27 +231,27 @@ LINES = {
 
 @pytest.fixture
 def head():
-    """Makes heads; keywords are header lines (`_` is `-`), None leaves one out."""
+    """Builds heads. Keywords are header fields (`_` is `-`); None removes a field."""
 
     def make(target="/v1/bank/accounts?org_code=ZBAA000001&limit=1", method="GET", **lines):
         fields = LINES | {name.replace("_", "-"): value for name, value in lines.items()}
         text = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items() if value)]
-        arrived = []
-        reader = RequestReader(LIMITS, lambda head, _: arrived.append(head))
+        heads = []
+        reader = RequestReader(LIMITS, lambda head, _: heads.append(head))
         reader.feed("\r\n".join([*text, "", ""]).encode())
-        return arrived[0]
+        return heads[0]
 
     return make
 
 
 @pytest.fixture
 def replan():
-    """Makes plans with other operators."""
+    """Builds plans with other operators."""
     return lambda *pairs: make_plan(*(operator(*pair) for pair in pairs))
 
 
 class Upstream:
-    """An institution that answers at once, or never, or has enough to do."""
+    """An upstream that keeps its requests and receiver, or is `busy`."""
 
     def __init__(self):
         self.asked, self.operators, self.busy, self.receiver = [], [], False, None
@@ -270,7 +270,7 @@ class Upstream:
 
 
 class AuthorityUpstream(Upstream):
-    """The authority, and for whom and what it was asked."""
+    """The authority; keeps operator and kind of each request in `shares`."""
 
     def __init__(self):
         super().__init__()
@@ -301,7 +301,7 @@ def authority():
 
 
 class Clock:
-    """Monotonic time that stands still until a test moves it."""
+    """A monotonic clock that only a test moves."""
 
     def __init__(self):
         self.now = 1.0
@@ -316,29 +316,33 @@ def monotonic():
 
 
 @pytest.fixture
-def gateway(plan, upstream, authority, judges, records, monotonic):
+def gateway(plan, upstream, authority, services, records, monotonic):
     welcome = Welcome(lambda connection: connection.card.peer, 100, 100, lambda: 0.0)
     upstreams = dict.fromkeys(plan.institutions, (upstream, (Address.of("http://127.0.0.1:1/base"),)))
-    return Gateway(plan, upstreams, authority, judges, records, welcome, monotonic)
+    return Gateway(plan, upstreams, authority, services, records, welcome, monotonic)
 
 
 class Scene:
-    """A gateway, one caller at its door, and everybody it could ask."""
+    """A gateway, the connection of one caller, and fakes of everything the gateway calls."""
 
     def __init__(self, gateway, connection, head, upstream, authority):
         self.gateway, self.connection, self.head = gateway, connection, head
         self.upstream, self.authority = upstream, authority
-        self.judges, self.records = gateway._judges, gateway._record.__self__
-        self.grants, self.keyring, self.counters = self.judges.grants, self.judges.keyring, self.judges.counters
+        self.services, self.records = gateway._judges, gateway._record.__self__
+        self.grants, self.token_verifier, self.counters = (
+            self.services.grants,
+            self.services.keyring,
+            self.services.quotas,
+        )
 
     def ask(self, *target, body=b"", **lines):
-        """One call of the caller."""
+        """Handle one call of the caller."""
         self.gateway.handle(self.connection, self.head(*target, **lines), body)
 
     @property
     def recorded(self):
-        """The reasons of all calls that ended."""
-        return [one.reason for one in self.records]
+        """The reasons of all closed exchanges."""
+        return [exchange.reason for exchange in self.records]
 
 
 @pytest.fixture

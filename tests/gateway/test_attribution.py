@@ -1,5 +1,3 @@
-"""Refused calls count for whom they name: before an institution was reached, and before a token was looked at."""
-
 import pytest
 
 from relay.domain.authorization.token import Expired
@@ -10,13 +8,13 @@ from relay.wire.head import Malformed, Wrong
 
 ACCOUNTS = "/v1/bank/accounts?org_code=ZBAA000001&limit=1"
 FORM = {"x_api_type": None, "Authorization": None, "Content_Type": "application/x-www-form-urlencoded"}
-OURS = ("ZOPA000001", "ZOPA000001SVC01")
+SERVICE = ("ZOPA000001", "ZOPA000001SVC01")
 BANK = "ZBAA000001"
 
 
-def counted(scene):
-    (one,) = scene.records
-    return one.api_code, one.provider, one.operator, one.client_id
+def get_attribution(scene):
+    (exchange,) = scene.records
+    return exchange.api_code, exchange.provider, exchange.operator, exchange.client_id
 
 
 @pytest.mark.parametrize(
@@ -32,53 +30,55 @@ def counted(scene):
         ("provider_unknown", "/v1/card/cards?org_code=ZBAA000001&limit=1", "GET", {}),
     ],
 )
-def test_whatever_is_wrong_a_genuine_token_tells_the_service(scene, fault, target, method, lines):
+def test_a_refused_call_is_attributed_by_a_genuine_token(scene, fault, target, method, lines):
     scene.ask(target, method, **lines)
     assert scene.recorded == [fault]
-    assert counted(scene) == ("CD01" if "card" in target else "BA01", BANK, *OURS)
+    assert get_attribution(scene) == ("CD01" if "card" in target else "BA01", BANK, *SERVICE)
 
 
-def test_a_body_that_cannot_be_read_still_names_the_institution(scene):
+def test_an_invalid_body_still_names_the_institution(scene):
     target = "/v1/bank/accounts/deposit/basic"
     scene.ask(target, "POST", body=b'{"org_code": "ZBAA000001", "account_num": "1",}', Content_Type="application/json")
     assert scene.recorded == ["body_not_json"]
-    assert counted(scene) == ("BA02", BANK, *OURS)
+    assert get_attribution(scene) == ("BA02", BANK, *SERVICE)
 
 
-def test_an_institution_named_twice_and_differently_is_none(scene):
+def test_two_different_org_codes_name_no_institution(scene):
     scene.ask(f"{ACCOUNTS}&org_code=ZCDA000001")
-    assert counted(scene)[:2] == ("BA01", "")
+    assert get_attribution(scene)[:2] == ("BA01", "")
 
 
-def test_a_head_that_is_no_request_counts_for_what_its_first_line_names(scene):
+def test_a_malformed_head_is_attributed_by_its_request_line(scene):
     raw = b"HEAD /v1/bank/accounts?org_code=ZBAA000001&limit=1 HTTP/1.1\r\nHost: relay.test\r\n\r\n"
-    scene.gateway.malformed(scene.connection, Malformed(Wrong.METHOD_NOT_ALLOWED, raw))
-    assert counted(scene)[:3] == ("BA01", BANK, OURS[0])
+    scene.gateway.protocol_error_received(scene.connection, Malformed(Wrong.METHOD_NOT_ALLOWED, raw))
+    assert get_attribution(scene)[:3] == ("BA01", BANK, SERVICE[0])
 
 
-def test_nobody_is_made_out_by_a_token_of_somebody_else(scene, keyring, monkeypatch):
-    object.__setattr__(keyring.known, "aud", "ZOPA000002")
+def test_a_token_of_another_operator_attributes_no_service(scene, token_verifier, monkeypatch):
+    object.__setattr__(token_verifier.known, "aud", "ZOPA000002")
     scene.ask(ACCOUNTS, x_api_tran_id=None)
-    assert counted(scene) == ("BA01", BANK, OURS[0], "")
+    assert get_attribution(scene) == ("BA01", BANK, SERVICE[0], "")
 
 
-@pytest.mark.parametrize(("owner", "told"), [("ZOPA000001", OURS), ("ZOPA000002", (OURS[0], ""))])
-def test_an_expired_token_tells_the_service_of_its_owner_alone(scene, keyring, monkeypatch, owner, told):
-    def expired(*_):
-        raise Expired(keyring.known)
+@pytest.mark.parametrize(("owner", "attribution"), [("ZOPA000001", SERVICE), ("ZOPA000002", (SERVICE[0], ""))])
+def test_an_expired_token_attributes_the_service_of_its_owner_only(
+    scene, token_verifier, monkeypatch, owner, attribution
+):
+    def raise_expired(*_):
+        raise Expired(token_verifier.known)
 
-    object.__setattr__(keyring.known, "aud", owner)
-    monkeypatch.setattr(keyring, "claims", expired)
+    object.__setattr__(token_verifier.known, "aud", owner)
+    monkeypatch.setattr(token_verifier, "claims", raise_expired)
     scene.ask(ACCOUNTS)
     assert scene.recorded == ["token_expired"]
-    assert counted(scene) == ("BA01", BANK, *told)
+    assert get_attribution(scene) == ("BA01", BANK, *attribution)
 
 
-def test_whoever_has_no_certificate_of_ours_counts_for_nobody(scene):
+def test_a_caller_without_a_registered_certificate_is_not_attributed(scene):
     scene.connection.card = Card(Peer("0000000000", "192.0.2.1"), excess=False)
     scene.ask(ACCOUNTS)
     assert scene.recorded == ["serial_unknown"]
-    assert counted(scene) == ("", "", "", "")
+    assert get_attribution(scene) == ("", "", "", "")
 
 
 @pytest.mark.parametrize(
@@ -90,30 +90,30 @@ def test_whoever_has_no_certificate_of_ours_counts_for_nobody(scene):
         ("/oauth/2.0/token?org_code=ZBAA000001&client_id=ZOPA000001SVC01", "GET", b"", "AU02"),
     ],
 )
-def test_a_call_of_oauth_without_a_tran_id_or_by_another_method_counts(scene, target, method, body, api_code):
+def test_a_refused_oauth_call_is_attributed_by_its_parameters(scene, target, method, body, api_code):
     scene.ask(target, method, body=body, **FORM | {"x_api_tran_id": None})
-    assert counted(scene) == (api_code, BANK, *OURS)
+    assert get_attribution(scene) == (api_code, BANK, *SERVICE)
 
 
-def test_what_the_authority_refused_without_telling_whom_counts_for_whom_it_names(scene):
+def test_a_refusal_of_the_authority_is_attributed_by_parameters(scene):
     scene.ask("/oauth/2.0/authorize?org_code=ZBAA000001&client_id=ZOPA000001SVC01", **FORM)
-    noted = {b"content-length": b"2", b"x-relay-error": b"invalid_request", b"x-relay-reason": b"parameter_missing"}
-    scene.authority.receiver.answered(400, noted, b"{}")
-    assert counted(scene) == ("AU01", BANK, *OURS)
+    headers = {b"content-length": b"2", b"x-relay-error": b"invalid_request", b"x-relay-reason": b"parameter_missing"}
+    scene.authority.receiver.response_received(400, headers, b"{}")
+    assert get_attribution(scene) == ("AU01", BANK, *SERVICE)
 
 
-def test_a_service_of_another_operator_is_not_believed(scene):
+def test_a_service_of_another_operator_is_not_attributed(scene):
     scene.ask("/oauth/2.0/authorize?org_code=ZBAA000001&client_id=ZOPA000002SVC01", x_api_tran_id="x", **FORM)
-    noted = {b"content-length": b"2", b"x-relay-error": b"invalid_request"}
-    scene.authority.receiver.answered(400, noted, b"{}")
-    assert counted(scene) == ("AU01", BANK, OURS[0], "")
+    headers = {b"content-length": b"2", b"x-relay-error": b"invalid_request"}
+    scene.authority.receiver.response_received(400, headers, b"{}")
+    assert get_attribution(scene) == ("AU01", BANK, SERVICE[0], "")
 
 
-def test_what_is_looked_up_for_the_record_refuses_nothing_anew(scene, keyring, monkeypatch):
-    def broken(*_):
+def test_attribution_raises_no_other_refusal(scene, token_verifier, monkeypatch):
+    def raise_refusal(*_):
         raise Refusal(FAULTS["token_untrusted"])
 
-    monkeypatch.setattr(keyring, "claims", broken)
+    monkeypatch.setattr(token_verifier, "claims", raise_refusal)
     scene.ask(ACCOUNTS, x_api_tran_id=None)
     assert scene.recorded == ["header_missing"]
 
@@ -129,49 +129,49 @@ def test_what_is_looked_up_for_the_record_refuses_nothing_anew(scene, keyring, m
         ("connections_exceeded", ACCOUNTS, {}),
     ],
 )
-def test_a_scheduled_call_is_one_whatever_refuses_it(scene, fault, target, lines):
+def test_a_refused_scheduled_call_is_recorded_as_scheduled(scene, fault, target, lines):
     serial = "1" if fault == "serial_unknown" else "9998101001"
     scene.connection.card = Card(Peer(serial, "192.0.2.1"), excess=fault == "connections_exceeded")
     scene.ask(target, x_api_type="scheduled", **lines)
     assert (scene.recorded, scene.records[0].api_type) == ([fault], "scheduled")
 
 
-def test_a_scheduled_call_whose_head_cannot_be_read_is_one(scene):
+def test_a_malformed_scheduled_call_is_recorded_as_scheduled(scene):
     raw = f"GET {ACCOUNTS} HTTP/1.1\r\nx-api-type: scheduled\r\na b\r\n\r\n".encode()
-    scene.gateway.malformed(scene.connection, Malformed(Wrong.HEAD_MALFORMED, raw))
-    assert (counted(scene)[:3], scene.records[0].api_type) == (("BA01", BANK, OURS[0]), "scheduled")
+    scene.gateway.protocol_error_received(scene.connection, Malformed(Wrong.HEAD_MALFORMED, raw))
+    assert (get_attribution(scene)[:3], scene.records[0].api_type) == (("BA01", BANK, SERVICE[0]), "scheduled")
 
 
-def test_a_call_for_tokens_has_no_type(scene):
+def test_a_token_call_is_recorded_without_api_type(scene):
     scene.ask("/oauth/2.0/token", "POST", **FORM | {"x_api_type": "scheduled", "x_api_tran_id": None})
     assert (scene.recorded, scene.records[0].api_type) == (["header_missing"], "")
 
 
 @pytest.mark.parametrize(
-    ("target", "lines", "told"),
+    ("target", "lines", "attribution"),
     [
-        (ACCOUNTS, {}, ("BA01", BANK, *OURS)),
-        (ACCOUNTS, {"Authorization": None}, ("BA01", BANK, OURS[0], "")),
-        ("/oauth/2.0/authorize?org_code=ZBAA000001&client_id=ZOPA000001SVC01", FORM, ("AU01", BANK, *OURS)),
+        (ACCOUNTS, {}, ("BA01", BANK, *SERVICE)),
+        (ACCOUNTS, {"Authorization": None}, ("BA01", BANK, SERVICE[0], "")),
+        ("/oauth/2.0/authorize?org_code=ZBAA000001&client_id=ZOPA000001SVC01", FORM, ("AU01", BANK, *SERVICE)),
     ],
 )
-def test_one_connection_too_many_counts_for_whom_its_call_names(scene, target, lines, told):
+def test_a_call_beyond_the_connection_limit_is_attributed(scene, target, lines, attribution):
     scene.connection.card = Card(Peer("9998101001", "192.0.2.1"), excess=True)
     for _ in range(2):
         scene.ask(target, **lines)
-        assert (scene.recorded, counted(scene)) == (["connections_exceeded"], told)
+        assert (scene.recorded, get_attribution(scene)) == (["connections_exceeded"], attribution)
         scene.records.clear()
 
 
-def test_a_caller_who_left_while_the_authority_worked_is_counted(scene):
+def test_a_disconnected_caller_of_the_authority_is_attributed(scene):
     body = b"org_code=ZBAA000001&client_id=ZOPA000001SVC01&grant_type=refresh_token"
     scene.ask("/oauth/2.0/token", "POST", body=body, **FORM)
-    scene.authority.receiver.gone()
-    assert (scene.recorded, counted(scene)) == (["operator_gone"], ("AU03", BANK, *OURS))
+    scene.authority.receiver.peer_disconnected()
+    assert (scene.recorded, get_attribution(scene)) == (["operator_gone"], ("AU03", BANK, *SERVICE))
 
 
-def test_a_tran_id_that_is_none_at_authorize_counts_for_its_caller(scene):
+def test_an_authorize_call_with_invalid_tran_id_is_attributed(scene):
     scene.ask("/oauth/2.0/authorize?org_code=ZBAA000001&client_id=ZOPA000001SVC01", **FORM | {"x_api_tran_id": "x"})
-    noted = {b"x-relay-error": b"invalid_request", b"x-relay-reason": b"header_malformed", b"content-length": b"0"}
-    scene.authority.receiver.answered(302, noted, b"")
-    assert (counted(scene), scene.records[0].error) == (("AU01", BANK, *OURS), "invalid_request")
+    headers = {b"x-relay-error": b"invalid_request", b"x-relay-reason": b"header_malformed", b"content-length": b"0"}
+    scene.authority.receiver.response_received(302, headers, b"")
+    assert (get_attribution(scene), scene.records[0].error) == (("AU01", BANK, *SERVICE), "invalid_request")

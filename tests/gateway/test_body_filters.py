@@ -1,5 +1,3 @@
-"""Large answers read in turn, a slice each."""
-
 import asyncio
 import json
 
@@ -9,30 +7,30 @@ from relay.policy.call.member_filter import MemberFilter
 ROWS = json.dumps({"list": [{"n": str(n), "memo": "x"} for n in range(2000)]}).encode()
 
 
-def begun(body):
+def build_filter(body):
     return MemberFilter(body, frozenset({"memo"}))
 
 
-async def turn(times):
+async def run_turns(times):
     for _ in range(times):
         await asyncio.sleep(0)
 
 
-async def test_a_small_answer_is_not_kept_behind_a_large_one():
-    filters, ended = BodyFilters(), []
-    filters.add(begun(ROWS), lambda rest: ended.append(("large", len(json.loads(rest)["list"]))))
-    filters.add(begun(b'{"memo":1,"n":2}'), lambda rest: ended.append(("small", rest)))
+async def test_a_small_body_does_not_wait_for_a_large_one():
+    filters, results = BodyFilters(), []
+    filters.add(build_filter(ROWS), lambda body: results.append(("large", len(json.loads(body)["list"]))))
+    filters.add(build_filter(b'{"memo":1,"n":2}'), lambda body: results.append(("small", body)))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert ended == [("small", b'{"n":2}')]
-    await turn(200)
-    assert ended[1] == ("large", 2000)
+    assert results == [("small", b'{"n":2}')]
+    await run_turns(200)
+    assert results[1] == ("large", 2000)
 
 
-async def test_many_answers_are_read_one_slice_a_turn_together():
-    filters, slices, ended = BodyFilters(), [], []
+async def test_many_bodies_share_one_slice_in_each_turn():
+    filters, slices, results = BodyFilters(), [], []
 
-    class Counted:
+    class CountingFilter:
         result = b"{}"
 
         def read(self, tokens):
@@ -40,17 +38,17 @@ async def test_many_answers_are_read_one_slice_a_turn_together():
             return len(slices) > 30
 
     for _ in range(10):
-        filters.add(Counted(), ended.append)
+        filters.add(CountingFilter(), results.append)
     for number in range(1, 31):
         await asyncio.sleep(0)
         assert slices == [SLICE_TOKENS] * number
-    await turn(200)
-    assert len(ended) == 10
+    await run_turns(200)
+    assert len(results) == 10
 
 
-async def test_what_is_no_json_ends_with_none_and_the_next_goes_on():
-    filters, ended = BodyFilters(), []
-    filters.add(begun(b'{"a":}'), ended.append)
-    filters.add(begun(b'{"a":1}'), ended.append)
-    await turn(200)
-    assert ended == [None, b'{"a":1}']
+async def test_an_invalid_body_ends_with_none_and_the_next_continues():
+    filters, results = BodyFilters(), []
+    filters.add(build_filter(b'{"a":}'), results.append)
+    filters.add(build_filter(b'{"a":1}'), results.append)
+    await run_turns(200)
+    assert results == [None, b'{"a":1}']

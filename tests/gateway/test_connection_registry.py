@@ -4,7 +4,7 @@ from relay.domain.fault import Refusal
 from relay.domain.party import Peer
 from relay.gateway.connection_registry import Welcome
 
-ONE, TWO, NOBODY = Peer("9998101001", "192.0.2.1"), Peer("9998101002", "192.0.2.1"), Peer("1", "192.0.2.1")
+ONE, TWO, UNKNOWN = Peer("9998101001", "192.0.2.1"), Peer("9998101002", "192.0.2.1"), Peer("1", "192.0.2.1")
 
 
 class Clock:
@@ -15,17 +15,17 @@ class Clock:
 
 
 class Caller:
-    """A connection, as far as the welcome looks at it."""
+    """The part of a connection that the registry uses."""
 
     card = None
 
     def __init__(self, peer):
         self.peer = peer
         self.closed = 0
-        self.hurried = 0.0
+        self.first_call_s = 0.0
 
-    def take_one_call(self, wait_s):
-        self.hurried = wait_s
+    def limit_to_one_call(self, wait_s):
+        self.first_call_s = wait_s
 
     def close_when_idle(self):
         self.closed += 1
@@ -37,137 +37,139 @@ def clock():
 
 
 @pytest.fixture
-def welcome(clock):
+def registry(clock):
     return Welcome(lambda connection: connection.peer, 4, 2, clock)
 
 
-def greeted(welcome, peer):
+def connect(registry, peer):
     connection = Caller(peer)
-    welcome.greet(connection)
+    registry.add(connection)
     return connection
 
 
-def refused(welcome, plan, connection):
+def recognise_refused(registry, plan, connection):
     with pytest.raises(Refusal) as refusal:
-        welcome.recognise(plan, connection.card)
+        registry.recognise(plan, connection.card)
     return refusal.value.fault.name
 
 
-def test_who_is_known_is_noted_with_the_plan_that_knows_him(welcome, plan):
-    card = greeted(welcome, ONE).card
-    welcome.recognise(plan, card)
-    assert (card.operator, len(card.callers), card.plan is plan) == ("ZOPA000001", 1, True)
+def test_a_known_peer_is_stored_with_its_plan(registry, plan):
+    info = connect(registry, ONE).card
+    registry.recognise(plan, info)
+    assert (info.operator, len(info.callers), info.plan is plan) == ("ZOPA000001", 1, True)
 
 
-def test_two_behind_one_certificate_are_told_apart_later(welcome, replan):
-    card = greeted(welcome, ONE).card
-    welcome.recognise(replan(("ZOPA000001", "999-81-01001"), ("ZOPA000002", "99981-01001")), card)
-    assert (card.operator, len(card.callers)) == ("", 2)
+def test_two_operators_with_one_certificate_are_both_callers(registry, replan):
+    info = connect(registry, ONE).card
+    registry.recognise(replan(("ZOPA000001", "999-81-01001"), ("ZOPA000002", "99981-01001")), info)
+    assert (info.operator, len(info.callers)) == ("", 2)
 
 
-def test_who_is_unknown_is_asked_again_with_each_call(welcome, plan):
-    connection = greeted(welcome, NOBODY)
-    assert [refused(welcome, plan, connection) for _ in range(2)] == ["serial_unknown"] * 2
+def test_an_unknown_peer_is_refused_with_each_call(registry, plan):
+    connection = connect(registry, UNKNOWN)
+    assert [recognise_refused(registry, plan, connection) for _ in range(2)] == ["serial_unknown"] * 2
     assert connection.card.plan is None
 
 
-def test_who_left_the_directory_is_refused_under_the_new_plan(welcome, plan, replan):
-    connection = greeted(welcome, ONE)
-    welcome.recognise(plan, connection.card)
-    assert refused(welcome, replan(("ZOPA000002", "999-81-01002")), connection) == "serial_unknown"
+def test_a_removed_operator_is_refused_under_the_new_plan(registry, plan, replan):
+    connection = connect(registry, ONE)
+    registry.recognise(plan, connection.card)
+    assert recognise_refused(registry, replan(("ZOPA000002", "999-81-01002")), connection) == "serial_unknown"
 
 
-def test_a_connection_too_many_is_refused_and_another_operators_is_not(welcome, plan):
-    first = [greeted(welcome, ONE) for _ in range(3)]
-    assert refused(welcome, plan, first[2]) == "connections_exceeded"
-    welcome.recognise(plan, first[0].card)
-    welcome.recognise(plan, greeted(welcome, TWO).card)
+def test_a_connection_beyond_the_limit_of_its_operator_is_refused(registry, plan):
+    first = [connect(registry, ONE) for _ in range(3)]
+    assert recognise_refused(registry, plan, first[2]) == "connections_exceeded"
+    registry.recognise(plan, first[0].card)
+    registry.recognise(plan, connect(registry, TWO).card)
     for connection in first:
-        welcome.part(connection)
-    welcome.recognise(plan, greeted(welcome, ONE).card)
+        registry.remove(connection)
+    registry.recognise(plan, connect(registry, ONE).card)
 
 
-def test_a_connection_beyond_all_room_is_refused(welcome, plan):
+def test_a_connection_beyond_the_total_limit_is_refused(registry, plan):
     for peer in (ONE, ONE, TWO, TWO):
-        welcome.recognise(plan, greeted(welcome, peer).card)
-    assert greeted(welcome, NOBODY).card.excess
+        registry.recognise(plan, connect(registry, peer).card)
+    assert connect(registry, UNKNOWN).card.excess
 
 
-def test_connections_beyond_an_operators_cap_take_no_seat_of_others(welcome, plan):
-    mine = [greeted(welcome, ONE) for _ in range(9)]
-    assert [connection.card.excess for connection in mine] == [False] * 2 + [True] * 7
-    assert not any(greeted(welcome, TWO).card.excess for _ in range(2))
-    for connection in mine:
-        welcome.part(connection)
-    assert [greeted(welcome, ONE).card.excess for _ in range(3)] == [False, False, True]
+def test_refused_connections_do_not_count_in_the_total_limit(registry, plan):
+    connections = [connect(registry, ONE) for _ in range(9)]
+    assert [connection.card.excess for connection in connections] == [False] * 2 + [True] * 7
+    assert not any(connect(registry, TWO).card.excess for _ in range(2))
+    for connection in connections:
+        registry.remove(connection)
+    assert [connect(registry, ONE).card.excess for _ in range(3)] == [False, False, True]
 
 
-def test_a_connection_beyond_the_cap_counts_nowhere_and_is_hurried(welcome):
-    first, second, beyond = (greeted(welcome, ONE) for _ in range(3))
-    assert (first.hurried, second.hurried, beyond.hurried) == (0.0, 0.0, 0.5)
-    assert welcome.rejected == {"connections_exceeded": 1}
-    welcome.part(first)
-    assert not greeted(welcome, ONE).card.excess
-    assert len(welcome.connections) == 3
+def test_a_connection_beyond_its_limit_may_send_one_call(registry):
+    first, second, beyond = (connect(registry, ONE) for _ in range(3))
+    assert (first.first_call_s, second.first_call_s, beyond.first_call_s) == (0.0, 0.0, 0.5)
+    assert registry.rejected == {"connections_exceeded": 1}
+    registry.remove(first)
+    assert not connect(registry, ONE).card.excess
+    assert len(registry.connections) == 3
 
 
-def test_nothing_is_kept_of_who_has_gone(welcome):
-    for connection in [greeted(welcome, Peer(str(number), "192.0.2.1")) for number in range(100)]:
-        welcome.part(connection)
-    assert (len(welcome.connections), len(welcome._each)) == (0, 0)
+def test_removed_connections_leave_no_state(registry):
+    for connection in [connect(registry, Peer(str(number), "192.0.2.1")) for number in range(100)]:
+        registry.remove(connection)
+    assert (len(registry.connections), len(registry._count_by_peer)) == (0, 0)
 
 
-def test_without_certificates_the_address_is_counted(welcome):
-    cards = [greeted(welcome, Peer(None, address)).card for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2")]
-    cards.append(greeted(welcome, Peer(None, "192.0.2.1")).card)
-    assert [card.excess for card in cards] == [False, False, False, True]
+def test_connections_without_certificate_are_counted_by_address(registry):
+    infos = [connect(registry, Peer(None, address)).card for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2")]
+    infos.append(connect(registry, Peer(None, "192.0.2.1")).card)
+    assert [info.excess for info in infos] == [False, False, False, True]
 
 
-def test_who_left_the_directory_is_dismissed_and_nobody_else(welcome, plan, replan):
-    gone, stays, silent = (greeted(welcome, peer) for peer in (ONE, TWO, NOBODY))
-    for connection in (gone, stays):
-        welcome.recognise(plan, connection.card)
-    welcome.dismiss(replan(("ZOPA000002", "999-81-01002")))
-    assert [connection.closed for connection in (gone, stays, silent)] == [1, 0, 0]
+def test_only_connections_of_removed_operators_are_closed(registry, plan, replan):
+    removed, known, unused = (connect(registry, peer) for peer in (ONE, TWO, UNKNOWN))
+    for connection in (removed, known):
+        registry.recognise(plan, connection.card)
+    registry.dismiss(replan(("ZOPA000002", "999-81-01002")))
+    assert [connection.closed for connection in (removed, known, unused)] == [1, 0, 0]
 
 
-def test_who_calls_from_an_address_no_longer_registered_is_dismissed(welcome, plan, replan):
-    connection = greeted(welcome, ONE)
-    welcome.recognise(plan, connection.card)
+def test_a_connection_from_an_unregistered_address_is_closed(registry, plan, replan):
+    connection = connect(registry, ONE)
+    registry.recognise(plan, connection.card)
     connection.card.peer = Peer(ONE.serial, "192.0.2.77")
-    welcome.dismiss(replan(("ZOPA000001", "999-81-01001")))
+    registry.dismiss(replan(("ZOPA000001", "999-81-01001")))
     assert connection.closed == 1
 
 
-def test_who_said_nothing_yet_is_told_at_its_first_call(welcome, plan):
-    connection = greeted(welcome, NOBODY)
-    welcome.dismiss(plan)
+def test_a_connection_without_a_call_is_refused_at_its_first_call(registry, plan):
+    connection = connect(registry, UNKNOWN)
+    registry.dismiss(plan)
     assert connection.closed == 0
-    assert refused(welcome, plan, connection) == "serial_unknown"
+    assert recognise_refused(registry, plan, connection) == "serial_unknown"
 
 
-def test_complaints_are_one_line_a_second_and_none_is_forgotten(welcome, clock, caplog):
-    connection = greeted(welcome, ONE)
+def test_log_lines_are_limited_to_one_a_second_and_counted(registry, clock, caplog):
+    connection = connect(registry, ONE)
     for _ in range(50):
-        welcome.complain(connection, "head_malformed", clock.now)
+        registry.log_malformed(connection, "head_malformed", clock.now)
     clock.now += 1
-    welcome.complain(connection, "head_malformed", clock.now)
+    registry.log_malformed(connection, "head_malformed", clock.now)
     assert len(caplog.messages) == 2
-    assert "9998101001" in caplog.messages[0]
+    reason = "malformed request: address=192.0.2.1 serial=9998101001 reason=head_malformed"
+    assert caplog.messages[0] == f"{reason}; 0 more since the last line"
     assert caplog.messages[1].endswith("49 more since the last line")
 
 
-def test_who_does_not_get_in_is_counted_by_reason(welcome, caplog):
+def test_rejected_connections_are_counted_by_reason(registry, caplog):
     for _ in range(3):
-        welcome.turned_away("192.0.2.9", "no_certificate")
-    welcome.turned_away("", "too_slow")
-    assert welcome.rejected == {"no_certificate": 3, "too_slow": 1}
-    assert len(caplog.messages) == 1
+        registry.turned_away("192.0.2.9", "no_certificate")
+    registry.turned_away("", "too_slow")
+    assert registry.rejected == {"no_certificate": 3, "too_slow": 1}
+    line = "connection rejected: address=192.0.2.9 reason=no_certificate; 0 more since the last line"
+    assert caplog.messages == [line]
 
 
-def test_floods_of_tls_records_are_counted_and_logged_once_a_second(welcome, clock, caplog):
+def test_floods_of_tls_records_are_counted_and_logged_once_a_second(registry, clock, caplog):
     for _ in range(3):
-        welcome.log_flood(ONE, clock.now)
-    assert welcome.rejected == {"tls_records_exceeded": 3}
-    cut = "connection cut: address=192.0.2.1 serial=9998101001 reason=tls_records_exceeded; 0 more since the last line"
-    assert caplog.messages == [cut]
+        registry.log_flood(ONE, clock.now)
+    assert registry.rejected == {"tls_records_exceeded": 3}
+    line = "connection cut: address=192.0.2.1 serial=9998101001 reason=tls_records_exceeded; 0 more since the last line"
+    assert caplog.messages == [line]

@@ -11,59 +11,59 @@ TRAN_ID = "ZOPA000001M00000000000001"
 JSON = {b"content-type": b"application/json", b"content-length": b"1"}
 CHUNKED = {b"content-type": b"application/json", b"transfer-encoding": b"chunked"}
 CLOSING = {b"content-type": b"application/json"}
-ASKED = RequestHead("GET", b"/v1/bank/accounts?a=1", b"/v1/bank/accounts", b"a=1", {}, 0, False, False)
+REQUEST = RequestHead("GET", b"/v1/bank/accounts?a=1", b"/v1/bank/accounts", b"a=1", {}, 0, False, False)
 
 
-class Flight:
+class UpstreamRequest:
     attempts = 1
     first_byte_at = 3.0
     is_reused = False
 
     def __init__(self):
-        self.told = []
+        self.calls = []
 
     def pause(self):
-        self.told.append("pause")
+        self.calls.append("pause")
 
     def resume(self):
-        self.told.append("resume")
+        self.calls.append("resume")
 
     def cancel(self):
-        self.told.append("cancel")
+        self.calls.append("cancel")
 
 
-class Way:
-    """A forwarding between a pretended connection and a pretended flight."""
+class Setup:
+    """A forwarding between a fake connection and a fake upstream request."""
 
     def __init__(self, connection, **more):
-        self.connection, self.flight, self.closed = connection, Flight(), []
+        self.connection, self.request, self.closed = connection, UpstreamRequest(), []
         self.exchange = Exchange(1.0, 2.0)
         self.forwarding = Forwarding(
             connection, self.exchange, TRAN_ID.encode(), lambda: 9.0, self.closed.append, **more
         )
-        self.forwarding.take_off(self.flight)
+        self.forwarding.attach(self.request)
 
 
 @pytest.fixture
-def way(connection):
-    return Way(connection)
+def setup(connection):
+    return Setup(connection)
 
 
-def test_a_whole_answer_goes_out_in_one_write_and_closes_the_exchange(way):
-    way.forwarding.answered(200, JSON, b'{"rsp_code":"00000"}')
-    assert way.connection.head.startswith("HTTP/1.1 200 OK\r\n")
-    assert f"x-api-tran-id: {TRAN_ID}" in way.connection.head
-    assert (way.connection.body, way.connection.ends) == (b'{"rsp_code":"00000"}', ["finished"])
-    noted = way.exchange
-    assert (noted.status, noted.provider_status, noted.rsp_code, noted.reason) == (200, 200, "00000", "")
-    assert (noted.bytes_out, noted.attempts, noted.first_byte, noted.provider_ended) == (20, 1, 3.0, 9.0)
-    assert (way.closed, way.flight.told) == ([noted], [])
+def test_a_whole_response_is_one_write_and_closes_the_exchange(setup):
+    setup.forwarding.response_received(200, JSON, b'{"rsp_code":"00000"}')
+    assert setup.connection.head.startswith("HTTP/1.1 200 OK\r\n")
+    assert f"x-api-tran-id: {TRAN_ID}" in setup.connection.head
+    assert (setup.connection.body, setup.connection.ends) == (b'{"rsp_code":"00000"}', ["finished"])
+    exchange = setup.exchange
+    assert (exchange.status, exchange.provider_status, exchange.rsp_code, exchange.reason) == (200, 200, "00000", "")
+    assert (exchange.bytes_out, exchange.attempts, exchange.first_byte, exchange.provider_ended) == (20, 1, 3.0, 9.0)
+    assert (setup.closed, setup.request.calls) == ([exchange], [])
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 405, 429, 500])
-def test_statuses_of_the_standard_pass(way, status):
-    way.forwarding.answered(status, JSON, b'{"rsp_code":"40401"}')
-    assert (way.exchange.status, way.exchange.reason) == (status, "")
+def test_statuses_of_the_standard_are_forwarded(setup, status):
+    setup.forwarding.response_received(status, JSON, b'{"rsp_code":"40401"}')
+    assert (setup.exchange.status, setup.exchange.reason) == (status, "")
 
 
 @pytest.mark.parametrize(
@@ -79,82 +79,82 @@ def test_statuses_of_the_standard_pass(way, status):
         (200, {b"content-type": b""}),
     ],
 )
-def test_what_is_no_answer_becomes_50005_and_the_record_keeps_its_status(way, status, headers):
-    way.forwarding.answered(status, headers, b"<html>")
-    assert b"<html>" not in way.connection.written
-    assert (way.exchange.status, way.exchange.rsp_code, way.exchange.reason) == (500, "50005", "provider_broken")
-    assert way.exchange.provider_status == status
+def test_an_invalid_response_becomes_50005_and_its_status_is_recorded(setup, status, headers):
+    setup.forwarding.response_received(status, headers, b"<html>")
+    assert b"<html>" not in setup.connection.written
+    assert (setup.exchange.status, setup.exchange.rsp_code, setup.exchange.reason) == (500, "50005", "provider_broken")
+    assert setup.exchange.provider_status == status
 
 
-def test_a_large_page_that_is_no_answer_is_not_read_to_its_end(way):
-    way.forwarding.begun(502, {b"content-type": b"text/html"}, 10**9, b"<html>")
-    assert (way.flight.told, way.exchange.provider_status) == (["cancel"], 502)
-    assert (way.exchange.rsp_code, len(way.closed)) == ("50005", 1)
+def test_a_large_invalid_response_is_not_read_to_its_end(setup):
+    setup.forwarding.head_received(502, {b"content-type": b"text/html"}, 10**9, b"<html>")
+    assert (setup.request.calls, setup.exchange.provider_status) == (["cancel"], 502)
+    assert (setup.exchange.rsp_code, len(setup.closed)) == ("50005", 1)
 
 
-def test_a_large_answer_with_a_length_goes_on_as_it_comes(way):
-    way.forwarding.begun(200, JSON, 20, b'{"rsp_')
-    way.forwarding.more(b'code":"')
-    way.forwarding.more(b'00000"}')
-    way.forwarding.ended()
-    assert "Content-Length: 20" in way.connection.head
-    assert (way.connection.body, way.connection.ends) == (b'{"rsp_code":"00000"}', ["finished"])
-    assert (way.exchange.bytes_out, way.exchange.rsp_code, way.exchange.reason) == (20, "00000", "")
-    assert len(way.closed) == 1
+def test_a_large_response_with_a_length_is_streamed(setup):
+    setup.forwarding.head_received(200, JSON, 20, b'{"rsp_')
+    setup.forwarding.body_received(b'code":"')
+    setup.forwarding.body_received(b'00000"}')
+    setup.forwarding.response_ended()
+    assert "Content-Length: 20" in setup.connection.head
+    assert (setup.connection.body, setup.connection.ends) == (b'{"rsp_code":"00000"}', ["finished"])
+    assert (setup.exchange.bytes_out, setup.exchange.rsp_code, setup.exchange.reason) == (20, "00000", "")
+    assert len(setup.closed) == 1
 
 
-def test_a_large_answer_of_unknown_length_goes_on_in_chunks(way):
-    way.forwarding.begun(200, CHUNKED, None, b"{ ")
-    way.forwarding.more(b"         }\n")
-    way.forwarding.ended()
-    assert "Transfer-Encoding: chunked" in way.connection.head
-    assert way.connection.body == b"2\r\n{ \r\nb\r\n         }\n\r\n0\r\n\r\n"
-    assert way.exchange.bytes_out == 13
+def test_a_large_response_of_unknown_length_is_streamed_in_chunks(setup):
+    setup.forwarding.head_received(200, CHUNKED, None, b"{ ")
+    setup.forwarding.body_received(b"         }\n")
+    setup.forwarding.response_ended()
+    assert "Transfer-Encoding: chunked" in setup.connection.head
+    assert setup.connection.body == b"2\r\n{ \r\nb\r\n         }\n\r\n0\r\n\r\n"
+    assert setup.exchange.bytes_out == 13
 
 
 @pytest.mark.parametrize("fault", ["provider_refused", "provider_reset", "provider_broken", "provider_silent"])
-def test_a_failure_before_the_answer_is_told(way, fault):
-    way.forwarding.failed(FAULTS[fault])
-    assert FAULTS[fault].rsp_code.encode() in way.connection.body
-    assert (way.exchange.reason, way.exchange.status, way.connection.ends) == (fault, 500, ["finished"])
+def test_a_failure_before_the_response_is_refused(setup, fault):
+    setup.forwarding.request_failed(FAULTS[fault])
+    assert FAULTS[fault].rsp_code.encode() in setup.connection.body
+    assert (setup.exchange.reason, setup.exchange.status, setup.connection.ends) == (fault, 500, ["finished"])
 
 
-def test_a_failure_in_the_middle_cuts_the_line(way):
-    way.forwarding.begun(200, JSON, 100, b"{ ")
-    before = way.connection.written
-    way.forwarding.failed(FAULTS["provider_reset"])
-    assert (way.connection.written, way.connection.ends) == (before, ["aborted"])
-    assert (way.exchange.reason, way.exchange.rsp_code, way.exchange.status) == ("provider_reset", "50005", 200)
+def test_a_failure_in_the_middle_cuts_the_connection(setup):
+    setup.forwarding.head_received(200, JSON, 100, b"{ ")
+    before = setup.connection.written
+    setup.forwarding.request_failed(FAULTS["provider_reset"])
+    assert (setup.connection.written, setup.connection.ends) == (before, ["aborted"])
+    assert (setup.exchange.reason, setup.exchange.rsp_code, setup.exchange.status) == ("provider_reset", "50005", 200)
 
 
-def test_a_reader_too_slow_for_the_time_is_to_blame_himself(way):
-    way.forwarding.begun(200, JSON, 100, b"{ ")
-    way.forwarding.pause()
-    way.forwarding.failed(FAULTS["provider_silent"])
-    assert (way.exchange.reason, way.exchange.rsp_code) == ("operator_slow", "50003")
+def test_a_timeout_behind_a_paused_reader_is_the_operators_fault(setup):
+    setup.forwarding.head_received(200, JSON, 100, b"{ ")
+    setup.forwarding.pause()
+    setup.forwarding.request_failed(FAULTS["provider_silent"])
+    assert (setup.exchange.reason, setup.exchange.rsp_code) == ("operator_slow", "50003")
 
 
-def test_a_reader_that_recovered_is_not_to_blame(way):
-    way.forwarding.begun(200, JSON, 100, b"{ ")
-    way.forwarding.pause()
-    way.forwarding.resume()
-    way.forwarding.failed(FAULTS["provider_silent"])
-    assert (way.exchange.reason, way.flight.told) == ("provider_silent", ["pause", "resume"])
+def test_a_timeout_behind_a_resumed_reader_is_the_institutions_fault(setup):
+    setup.forwarding.head_received(200, JSON, 100, b"{ ")
+    setup.forwarding.pause()
+    setup.forwarding.resume()
+    setup.forwarding.request_failed(FAULTS["provider_silent"])
+    assert (setup.exchange.reason, setup.request.calls) == ("provider_silent", ["pause", "resume"])
 
 
-def test_who_goes_away_frees_the_flight_and_is_recorded_once(way):
-    way.forwarding.gone()
-    way.forwarding.failed(FAULTS["provider_reset"])
-    way.forwarding.gone()
-    assert way.flight.told == ["cancel"]
-    assert (way.exchange.reason, way.exchange.status, len(way.closed)) == ("operator_gone", 500, 1)
-    assert way.connection.written == b""
+def test_a_disconnected_operator_cancels_the_request_once(setup):
+    setup.forwarding.peer_disconnected()
+    setup.forwarding.request_failed(FAULTS["provider_reset"])
+    setup.forwarding.peer_disconnected()
+    assert setup.request.calls == ["cancel"]
+    assert (setup.exchange.reason, setup.exchange.status, len(setup.closed)) == ("operator_gone", 500, 1)
+    assert setup.connection.written == b""
 
 
-def test_who_goes_away_in_the_middle_keeps_the_status_he_saw(way):
-    way.forwarding.begun(200, JSON, 100, b"{ ")
-    way.forwarding.gone()
-    assert (way.exchange.reason, way.exchange.status) == ("operator_gone", 200)
+def test_a_disconnect_in_the_middle_keeps_the_sent_status(setup):
+    setup.forwarding.head_received(200, JSON, 100, b"{ ")
+    setup.forwarding.peer_disconnected()
+    assert (setup.exchange.reason, setup.exchange.status) == ("operator_gone", 200)
 
 
 HTML = {b"content-type": b"text/html"}
@@ -176,75 +176,77 @@ UNUSUAL = FAULTS["request_unusual"]
     ],
 )
 @pytest.mark.parametrize("large", [False, True])
-def test_a_refusal_of_an_unusual_request_is_the_callers_fault(connection, status, headers, body, usual, reason, large):
-    way = Way(connection)
-    way.forwarding.call = (SimpleNamespace(is_usual=lambda _: usual), ASKED, b"")
+def test_a_4xx_for_an_unusual_request_is_the_callers_fault(connection, status, headers, body, usual, reason, large):
+    setup = Setup(connection)
+    setup.forwarding.call = (SimpleNamespace(is_usual=lambda _: usual), REQUEST, b"")
     if large:
-        way.forwarding.begun(status, headers, len(body), body)
-        if not way.closed:
-            way.forwarding.ended()
+        setup.forwarding.head_received(status, headers, len(body), body)
+        if not setup.closed:
+            setup.forwarding.response_ended()
     else:
-        way.forwarding.answered(status, headers, body)
-    assert way.exchange.reason == reason
+        setup.forwarding.response_received(status, headers, body)
+    assert setup.exchange.reason == reason
     if reason == "request_unusual" and headers is HTML:
-        assert (way.exchange.status, way.exchange.rsp_code) == (UNUSUAL.status, UNUSUAL.rsp_code)
-        assert UNUSUAL.words in way.connection.body.decode()
+        assert (setup.exchange.status, setup.exchange.rsp_code) == (UNUSUAL.status, UNUSUAL.rsp_code)
+        assert UNUSUAL.words in setup.connection.body.decode()
     elif headers is JSON and status == 400:
-        assert way.connection.body == body
+        assert setup.connection.body == body
 
 
-def test_a_flight_that_landed_before_it_took_off_is_not_held(connection):
+def test_a_request_that_has_ended_is_not_attached(connection):
     closed = []
     forwarding = Forwarding(connection, Exchange(1.0, 2.0), TRAN_ID.encode(), lambda: 9.0, closed.append)
-    forwarding.failed(FAULTS["provider_refused"])
-    forwarding.take_off(Flight())
+    forwarding.request_failed(FAULTS["provider_refused"])
+    forwarding.attach(UpstreamRequest())
     assert (connection.source, len(closed)) == (None, 1)
 
 
-def test_the_last_answer_of_a_line_says_so(way):
-    way.connection.closing = True
-    way.forwarding.answered(200, JSON, b"{}")
-    assert way.connection.head.endswith("Connection: close")
+def test_the_last_response_has_connection_close(setup):
+    setup.connection.will_close = True
+    setup.forwarding.response_received(200, JSON, b"{}")
+    assert setup.connection.head.endswith("Connection: close")
 
 
-def test_an_empty_part_of_a_chunked_answer_does_not_end_it(way):
-    way.forwarding.begun(200, CHUNKED, None, b"{")
-    before = way.connection.written
-    way.forwarding.more(b"")
-    assert way.connection.written == before
-    way.forwarding.more(b"}")
-    way.forwarding.ended()
-    assert way.connection.written.endswith(b"\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n")
+def test_an_empty_part_does_not_end_a_chunked_response(setup):
+    setup.forwarding.head_received(200, CHUNKED, None, b"{")
+    before = setup.connection.written
+    setup.forwarding.body_received(b"")
+    assert setup.connection.written == before
+    setup.forwarding.body_received(b"}")
+    setup.forwarding.response_ended()
+    assert setup.connection.written.endswith(b"\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n")
 
 
-class TestUnnamedAnswers:
-    """Answers without x-api-tran-id, on a fresh connection and on one that has carried another call."""
+class TestResponsesWithoutTranId:
+    """Responses without x-api-tran-id, on a fresh connection and on one that has carried another call."""
 
     @pytest.fixture
-    def strict(self, connection):
-        return Way(connection, strict=True)
+    def strict_setup(self, connection):
+        return Setup(connection, strict=True)
 
-    def test_a_strict_institution_has_to_name_the_call(self, strict):
-        assert not strict.forwarding.answered(200, JSON, b'{"rsp_code":"00000","name":"x"}')
-        assert (strict.exchange.reason, strict.exchange.detail) == ("answer_unidentified", "tran_id")
-        assert (strict.exchange.status, strict.exchange.rsp_code) == (500, "50005")
-        assert b'"name"' not in strict.connection.written
+    def test_a_strict_institution_must_send_the_tran_id(self, strict_setup):
+        assert not strict_setup.forwarding.response_received(200, JSON, b'{"rsp_code":"00000","name":"x"}')
+        assert (strict_setup.exchange.reason, strict_setup.exchange.detail) == ("answer_unidentified", "tran_id")
+        assert (strict_setup.exchange.status, strict_setup.exchange.rsp_code) == (500, "50005")
+        assert b'"name"' not in strict_setup.connection.written
 
-    def test_a_large_one_is_not_begun(self, strict):
-        strict.forwarding.begun(200, JSON, 100_000, b'{"rsp_code":"00000",')
-        assert (strict.exchange.reason, strict.flight.told) == ("answer_unidentified", ["cancel"])
-        assert "HTTP/1.1 500 " in strict.connection.head
+    def test_no_part_of_a_large_one_is_sent(self, strict_setup):
+        strict_setup.forwarding.head_received(200, JSON, 100_000, b'{"rsp_code":"00000",')
+        assert (strict_setup.exchange.reason, strict_setup.request.calls) == ("answer_unidentified", ["cancel"])
+        assert "HTTP/1.1 500 " in strict_setup.connection.head
 
-    def test_one_that_names_the_call_passes(self, strict):
-        assert strict.forwarding.answered(200, JSON | {b"x-api-tran-id": TRAN_ID.encode()}, b'{"rsp_code":"00000"}')
+    def test_a_response_with_the_tran_id_is_forwarded(self, strict_setup):
+        assert strict_setup.forwarding.response_received(
+            200, JSON | {b"x-api-tran-id": TRAN_ID.encode()}, b'{"rsp_code":"00000"}'
+        )
 
-    def test_a_lenient_institution_need_not_on_a_fresh_connection(self, way):
-        assert way.forwarding.answered(200, JSON, b'{"rsp_code":"00000"}')
+    def test_it_is_accepted_from_a_lenient_one_on_a_fresh_connection(self, setup):
+        assert setup.forwarding.response_received(200, JSON, b'{"rsp_code":"00000"}')
 
-    def test_on_a_connection_that_has_carried_a_call_it_could_be_that_calls(self, way):
-        way.flight.is_reused = True
-        assert not way.forwarding.answered(200, JSON, b'{"rsp_code":"00000"}')
-        assert way.exchange.reason == "answer_unidentified"
+    def test_it_is_refused_on_a_reused_connection(self, setup):
+        setup.request.is_reused = True
+        assert not setup.forwarding.response_received(200, JSON, b'{"rsp_code":"00000"}')
+        assert setup.exchange.reason == "answer_unidentified"
 
 
 @pytest.mark.parametrize(
@@ -256,37 +258,42 @@ class TestUnnamedAnswers:
         (200, {b"x-api-tran-id": b"ZOPA000001M00000000000002"}, "tran_id"),
     ],
 )
-def test_why_an_answer_was_not_taken_is_recorded(way, status, headers, detail):
-    way.forwarding.answered(status, headers, b"{}")
-    assert (way.exchange.reason, way.exchange.detail) == ("provider_broken", detail)
+def test_the_flaw_of_a_refused_response_is_recorded(setup, status, headers, detail):
+    setup.forwarding.response_received(status, headers, b"{}")
+    assert (setup.exchange.reason, setup.exchange.detail) == ("provider_broken", detail)
 
 
-class TestAnswersThatEndWithTheirConnection:
-    """Neither length nor chunks: only the JSON tells whether it is whole."""
+class TestResponsesThatEndWithTheirConnection:
+    """Without length and chunks only the JSON shows whether a response is complete."""
 
-    def test_one_whose_object_is_closed_is_whole(self, way):
-        way.forwarding.begun(200, CLOSING, None, b'{"rsp_code":"00000","rows":[{}')
-        way.forwarding.more(b"]}")
-        way.forwarding.ended()
-        assert (way.connection.ends, way.exchange.reason, way.exchange.rsp_code) == (["finished"], "", "00000")
+    def test_one_with_a_closed_object_is_complete(self, setup):
+        setup.forwarding.head_received(200, CLOSING, None, b'{"rsp_code":"00000","rows":[{}')
+        setup.forwarding.body_received(b"]}")
+        setup.forwarding.response_ended()
+        assert (setup.connection.ends, setup.exchange.reason, setup.exchange.rsp_code) == (["finished"], "", "00000")
 
     @pytest.mark.parametrize("cut", [b'{"a":"b"}', b'{"a":"}', b"", b"]"])
-    def test_one_that_is_cut_is_cut_for_the_operator_too(self, way, cut):
-        way.forwarding.begun(200, CLOSING, None, b'{"rsp_code":"00000","rows":[')
-        way.forwarding.more(cut)
-        before = way.connection.written
-        way.forwarding.ended()
-        assert (way.connection.written, way.connection.ends) == (before, ["aborted"])
-        noted = way.exchange
-        assert (noted.reason, noted.detail, noted.rsp_code, noted.status) == ("provider_reset", "json", "50005", 200)
+    def test_an_incomplete_one_is_cut_for_the_operator(self, setup, cut):
+        setup.forwarding.head_received(200, CLOSING, None, b'{"rsp_code":"00000","rows":[')
+        setup.forwarding.body_received(cut)
+        before = setup.connection.written
+        setup.forwarding.response_ended()
+        assert (setup.connection.written, setup.connection.ends) == (before, ["aborted"])
+        exchange = setup.exchange
+        assert (exchange.reason, exchange.detail, exchange.rsp_code, exchange.status) == (
+            "provider_reset",
+            "json",
+            "50005",
+            200,
+        )
 
-    def test_a_small_one_that_is_cut_behind_a_brace_is_told(self, way):
-        assert not way.forwarding.answered(200, CLOSING, b'{"rsp_code":"00000","rows":[{}')
-        assert (way.exchange.reason, way.exchange.detail, way.exchange.status) == ("provider_reset", "json", 500)
+    def test_a_small_incomplete_one_is_refused(self, setup):
+        assert not setup.forwarding.response_received(200, CLOSING, b'{"rsp_code":"00000","rows":[{}')
+        assert (setup.exchange.reason, setup.exchange.detail, setup.exchange.status) == ("provider_reset", "json", 500)
 
 
 class TestCodes:
-    """What answers say of their success; the operator gets them as they came."""
+    """Codes in responses, which are forwarded unchanged."""
 
     @pytest.mark.parametrize(
         ("status", "body", "rsp_code", "reason"),
@@ -297,17 +304,21 @@ class TestCodes:
             (200, '{"rsp_code":"00000","rsp_msg":"성공"}'.encode("euc-kr"), "", "answer_charset"),
         ],
     )
-    def test_what_is_no_success_passes_and_is_recorded(self, way, status, body, rsp_code, reason):
-        assert way.forwarding.answered(status, JSON, body)
-        assert (way.connection.body, way.exchange.status) == (body, status)
-        assert (way.exchange.rsp_code, way.exchange.reason) == (rsp_code, reason)
+    def test_a_response_without_success_is_forwarded_and_recorded(self, setup, status, body, rsp_code, reason):
+        assert setup.forwarding.response_received(status, JSON, body)
+        assert (setup.connection.body, setup.exchange.status) == (body, status)
+        assert (setup.exchange.rsp_code, setup.exchange.reason) == (rsp_code, reason)
 
     @pytest.mark.parametrize("status", [200, 404, 500])
     @pytest.mark.parametrize("body", [b"", b"OK", b"<html>", b'{"rsp_code":"00000"'])
-    def test_what_is_no_json_is_no_answer(self, way, status, body):
-        assert not way.forwarding.answered(status, JSON, body)
-        assert (way.exchange.reason, way.exchange.detail) == ("provider_broken", "json")
-        assert (way.exchange.status, way.exchange.rsp_code, way.exchange.provider_status) == (500, "50005", status)
+    def test_a_response_that_is_not_json_is_refused(self, setup, status, body):
+        assert not setup.forwarding.response_received(status, JSON, body)
+        assert (setup.exchange.reason, setup.exchange.detail) == ("provider_broken", "json")
+        assert (setup.exchange.status, setup.exchange.rsp_code, setup.exchange.provider_status) == (
+            500,
+            "50005",
+            status,
+        )
 
     @pytest.mark.parametrize(
         ("last", "rsp_code", "reason"),
@@ -317,21 +328,29 @@ class TestCodes:
             (b"]}", "", "answer_without_code"),
         ],
     )
-    def test_a_large_answer_may_have_its_code_at_its_end(self, way, last, rsp_code, reason):
-        way.forwarding.begun(200, CHUNKED, None, b'{"rows":[' + b" " * 1000)
-        way.forwarding.more(b" " * 1000)
-        way.forwarding.more(last[:9])
-        way.forwarding.more(last[9:])
-        way.forwarding.ended()
-        assert (way.exchange.rsp_code, way.exchange.reason, way.connection.ends) == (rsp_code, reason, ["finished"])
+    def test_a_large_response_may_end_with_its_code(self, setup, last, rsp_code, reason):
+        setup.forwarding.head_received(200, CHUNKED, None, b'{"rows":[' + b" " * 1000)
+        setup.forwarding.body_received(b" " * 1000)
+        setup.forwarding.body_received(last[:9])
+        setup.forwarding.body_received(last[9:])
+        setup.forwarding.response_ended()
+        assert (setup.exchange.rsp_code, setup.exchange.reason, setup.connection.ends) == (
+            rsp_code,
+            reason,
+            ["finished"],
+        )
 
-    def test_a_large_answer_that_begins_as_no_json_is_not_begun(self, way):
-        way.forwarding.begun(200, JSON, 100_000, b"<html>")
-        assert (way.exchange.reason, way.exchange.detail, way.flight.told) == ("provider_broken", "json", ["cancel"])
-        assert "HTTP/1.1 500 " in way.connection.head
+    def test_a_large_response_that_does_not_begin_as_json_is_refused(self, setup):
+        setup.forwarding.head_received(200, JSON, 100_000, b"<html>")
+        assert (setup.exchange.reason, setup.exchange.detail, setup.request.calls) == (
+            "provider_broken",
+            "json",
+            ["cancel"],
+        )
+        assert "HTTP/1.1 500 " in setup.connection.head
 
-    def test_a_large_answer_that_ends_as_no_json_is_cut(self, way):
-        way.forwarding.begun(200, CHUNKED, None, b'{"rsp_code":"00000","rows":[')
-        way.forwarding.ended()
-        assert (way.exchange.reason, way.exchange.detail) == ("provider_broken", "json")
-        assert (way.exchange.rsp_code, way.connection.ends) == ("50005", ["aborted"])
+    def test_a_large_response_that_does_not_end_as_json_is_cut(self, setup):
+        setup.forwarding.head_received(200, CHUNKED, None, b'{"rsp_code":"00000","rows":[')
+        setup.forwarding.response_ended()
+        assert (setup.exchange.reason, setup.exchange.detail) == ("provider_broken", "json")
+        assert (setup.exchange.rsp_code, setup.connection.ends) == ("50005", ["aborted"])

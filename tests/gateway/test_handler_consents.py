@@ -1,5 +1,3 @@
-"""Calls and the consent behind them: asked for, told of, obeyed."""
-
 import asyncio
 import json
 import time
@@ -20,102 +18,102 @@ TRANSACTIONS = json.dumps(
 MEMO = b'{"rsp_code":"00000","trans_list":[{"trans_memo":"private"}]}'
 
 
-def test_what_a_customer_consented_to_is_told_from_the_ledger(scene):
+def test_the_consents_are_answered_from_the_ledger(scene):
     scene.ask("/v1/bank/consents?org_code=ZBAA000001")
     assert json.loads(scene.connection.body) == {"rsp_code": "00000", "scope_list": []}
     assert scene.upstream.asked == []
-    assert [(one.api_code, one.status) for one in scene.records] == [("CM02", 200)]
+    assert [(exchange.api_code, exchange.status) for exchange in scene.records] == [("CM02", 200)]
 
 
-def test_the_institution_hears_whom_the_call_is_about(scene):
+def test_the_institution_gets_the_ci_of_the_grant(scene):
     scene.ask(x_user_ci="another")
-    asked = scene.upstream.asked[0](0)
-    assert b"\r\nx-user-ci: the-ci\r\n" in asked
-    assert b"another" not in asked
+    request = scene.upstream.asked[0](0)
+    assert b"\r\nx-user-ci: the-ci\r\n" in request
+    assert b"another" not in request
 
 
 @pytest.mark.parametrize(
-    ("withheld", "body", "coded"),
+    ("withheld", "body", "is_coded"),
     [({"trans_memo"}, b'{"rsp_code":"00000","trans_list":[{}]}', False), ((), MEMO, True), ({"other"}, MEMO, True)],
 )
-def test_what_was_not_consented_to_leaves_the_answer(scene, withheld, body, coded):
-    object.__setattr__(scene.keyring.known, "org_code", "ZBAA000002")
+def test_withheld_fields_are_removed_from_the_response(scene, withheld, body, is_coded):
+    object.__setattr__(scene.token_verifier.known, "org_code", "ZBAA000002")
     scene.grants.grant.withheld = frozenset(withheld)
     lines = {"Content_Type": "application/json", "Accept_Encoding": "gzip"}
     scene.ask("/v1/bank/accounts/deposit/transactions", "POST", body=TRANSACTIONS, **lines)
-    scene.upstream.receiver.answered(200, {b"content-length": b"1"}, MEMO)
+    scene.upstream.receiver.response_received(200, {b"content-length": b"1"}, MEMO)
     assert scene.connection.body == body
-    assert (b"accept-encoding: gzip" in scene.upstream.asked[0](0)) is coded
+    assert (b"accept-encoding: gzip" in scene.upstream.asked[0](0)) is is_coded
 
 
 @pytest.fixture
 def waiting(scene):
-    """A scene whose ledger answers when told to."""
+    """A scene whose ledger answers once `grants.answered` is set."""
     scene.grants.unknown, scene.grants.answered = True, asyncio.Event()
     return scene
 
 
-async def spoken(scene):
+async def answer_ledger(scene):
     scene.grants.answered.set()
-    await asyncio.gather(*scene.gateway._waits._tasks)
+    await asyncio.gather(*scene.gateway._pending_calls._tasks)
 
 
-async def test_a_call_whose_grant_is_fetched_goes_on(waiting):
+async def test_a_call_continues_after_its_grant_is_fetched(waiting):
     waiting.ask()
     assert (waiting.upstream.asked, waiting.recorded, waiting.gateway.in_flight) == ([], [], 1)
-    await spoken(waiting)
+    await answer_ledger(waiting)
     assert (len(waiting.upstream.asked), waiting.grants.fetched, waiting.gateway.in_flight) == (1, ["one"], 1)
-    named = {b"x-api-tran-id": b"ZOPA000001M00000000000001"}
-    waiting.upstream.receiver.answered(200, named, b'{"rsp_code":"00000"}')
+    headers = {b"x-api-tran-id": b"ZOPA000001M00000000000001"}
+    waiting.upstream.receiver.response_received(200, headers, b'{"rsp_code":"00000"}')
     assert (waiting.recorded, waiting.gateway.in_flight) == ([""], 0)
 
 
-async def test_an_operator_who_leaves_meanwhile_is_recorded_and_nobody_is_bothered(waiting):
+async def test_an_operator_that_disconnects_meanwhile_ends_the_call(waiting):
     waiting.ask()
-    waiting.connection.source.gone()
+    waiting.connection.source.peer_disconnected()
     assert (waiting.recorded, waiting.gateway.in_flight) == (["operator_gone"], 0)
-    await spoken(waiting)
+    await answer_ledger(waiting)
     assert (waiting.upstream.asked, len(waiting.recorded), waiting.connection.written) == ([], 1, b"")
 
 
-async def test_a_plan_swapped_meanwhile_judges_the_call(waiting, replan):
+async def test_a_plan_replaced_meanwhile_judges_the_call(waiting, replan):
     waiting.ask()
-    waiting.gateway.swap(replan(("ZOPA000002", "999-81-01002")), {}, waiting.judges)
-    await spoken(waiting)
+    waiting.gateway.swap(replan(("ZOPA000002", "999-81-01002")), {}, waiting.services)
+    await answer_ledger(waiting)
     assert waiting.recorded == ["serial_unknown"]
     assert (waiting.upstream.asked, waiting.connection.source, waiting.gateway.in_flight) == ([], None, 0)
 
 
 @pytest.mark.parametrize(("fault", "rsp_code"), [("ledger_unreachable", "50001"), ("token_unknown", "40101")])
-async def test_a_ledger_that_gives_no_grant_ends_the_call(waiting, fault, rsp_code):
+async def test_a_missing_grant_ends_the_call(waiting, fault, rsp_code):
     waiting.ask()
     waiting.grants.refused = fault
-    await spoken(waiting)
+    await answer_ledger(waiting)
     assert (json.loads(waiting.connection.body)["rsp_code"], waiting.recorded) == (rsp_code, [fault])
 
 
-async def test_a_call_that_waited_is_judged_by_the_time_after_it(waiting, monotonic):
+async def test_a_waiting_call_is_judged_by_the_time_after_the_wait(waiting, monotonic):
     waiting.ask()
     monotonic.now += 8.0
-    await spoken(waiting)
-    (_, before), (_, after) = waiting.keyring.asked
+    await answer_ledger(waiting)
+    (_, before), (_, after) = waiting.token_verifier.asked
     assert after - before == 8.0
     assert waiting.counters.taken == [("ZOPA000001", "ZBAA000001", 9.0)]
 
 
 async def test_a_token_that_expired_meanwhile_is_refused(waiting, monotonic, monkeypatch):
-    known = waiting.keyring.claims
+    known = waiting.token_verifier.claims
     ends = time.time() + 5.0
 
-    def claims(authorization, now):
+    def refuse_late(authorization, now):
         if now >= ends:
             raise Refusal(FAULTS["token_unknown"])
         return known(authorization, now)
 
-    monkeypatch.setattr(waiting.keyring, "claims", claims)
+    monkeypatch.setattr(waiting.token_verifier, "claims", refuse_late)
     waiting.ask()
     monotonic.now += 8.0
-    await spoken(waiting)
+    await answer_ledger(waiting)
     assert (waiting.recorded, waiting.upstream.asked) == (["token_unknown"], [])
 
 
@@ -123,26 +121,26 @@ async def test_a_consent_that_ended_meanwhile_is_refused(waiting, monotonic):
     waiting.grants.grant.ends = time.time() + 5.0
     waiting.ask()
     monotonic.now += 8.0
-    await spoken(waiting)
+    await answer_ledger(waiting)
     assert (waiting.recorded, waiting.upstream.asked) == (["consent_ended"], [])
 
 
-async def test_calls_that_came_later_cost_a_waiting_one_nothing(waiting, monotonic):
+async def test_later_calls_do_not_refuse_a_waiting_one(waiting, monotonic):
     rate = Bucket.of(Rate(per_second=1, burst=2))
     counters = LocalCounters(rate, {"ZBAA000001": rate})
-    waiting.gateway.swap(waiting.gateway.plan, {}, replace(waiting.judges, counters=counters))
+    waiting.gateway.swap(waiting.gateway.plan, {}, replace(waiting.services, quotas=counters))
     waiting.ask("/v1/bank/consents?org_code=ZBAA000001")
     for monotonic.now in (3.0, 4.0, 5.0):
         counters.take("ZOPA000001", "ZBAA000001", monotonic.now)
-    await spoken(waiting)
+    await answer_ledger(waiting)
     assert waiting.recorded == [""]
 
 
-async def test_refusals_that_came_later_cost_a_waiting_one_nothing(waiting, monotonic):
+async def test_later_refusals_do_not_refuse_a_waiting_call(waiting, monotonic):
     waiting.ask()
     waiting.grants.refused = "token_revoked"
     monotonic.now = 9.0
     for _ in range(199):
-        assert waiting.judges.refusals.take(waiting.connection.card, FAULTS["token_revoked"], 9.0) == 0.0
-    await spoken(waiting)
+        assert waiting.services.refusals.take(waiting.connection.card, FAULTS["token_revoked"], 9.0) == 0.0
+    await answer_ledger(waiting)
     assert waiting.recorded == ["token_revoked"]

@@ -1,5 +1,3 @@
-"""Calls of OAuth: handed over to the authority, or refused in its words."""
-
 import json
 
 import pytest
@@ -16,62 +14,67 @@ FULL = {"full": "operator_rate", "all full": "provider_rate"}
 FORM = {"x_api_type": None, "Authorization": None, "Content_Type": "application/x-www-form-urlencoded"}
 
 
-def test_a_call_goes_to_the_authority_with_who_calls(scene, at_authority):
+def test_an_oauth_call_is_forwarded_with_the_operators_org_code(scene, authority_quotas):
     smuggled = {"x_relay_operators": "ZOPA000002", "x_relay_fault": "serial_unknown"}
     scene.ask(TOKEN, "POST", body=b"grant_type=x", **FORM, **smuggled)
-    asked = scene.authority.asked[0](0)
-    assert asked.startswith(b"POST /oauth/2.0/token HTTP/1.1\r\nHost: authority\r\n")
-    assert asked.count(b"x-relay-") == 1
-    assert b"\r\nx-relay-operators: ZOPA000001\r\n" in asked
-    assert asked.endswith(b"\r\n\r\ngrant_type=x")
+    request = scene.authority.asked[0](0)
+    assert request.startswith(b"POST /oauth/2.0/token HTTP/1.1\r\nHost: authority\r\n")
+    assert request.count(b"x-relay-") == 1
+    assert b"\r\nx-relay-operators: ZOPA000001\r\n" in request
+    assert request.endswith(b"\r\n\r\ngrant_type=x")
     assert (scene.upstream.asked, scene.counters.taken) == ([], [])
-    assert at_authority.taken == [("ZOPA000001", AUTHORITY, 1.0)]
+    assert authority_quotas.taken == [("ZOPA000001", AUTHORITY, 1.0)]
 
 
-def test_what_the_authority_tells_for_the_record_is_told_to_nobody_else(scene):
+def test_notes_of_the_authority_are_recorded_and_not_forwarded(scene):
     scene.ask(TOKEN, "POST", **FORM)
-    noted = {b"content-length": b"1", b"x-relay-api-code": b"AU02", b"x-relay-provider": b"ZBAA000001"}
-    scene.authority.receiver.answered(200, noted, b'{"access_token":"x"}')
+    notes = {b"content-length": b"1", b"x-relay-api-code": b"AU02", b"x-relay-provider": b"ZBAA000001"}
+    scene.authority.receiver.response_received(200, notes, b'{"access_token":"x"}')
     assert "x-relay" not in scene.connection.head
-    (one,) = scene.records
-    assert (one.api_code, one.provider, one.operator, one.status) == ("AU02", "ZBAA000001", "ZOPA000001", 200)
+    (exchange,) = scene.records
+    assert (exchange.api_code, exchange.provider, exchange.operator, exchange.status) == (
+        "AU02",
+        "ZBAA000001",
+        "ZOPA000001",
+        200,
+    )
 
 
-def test_a_token_is_refused_before_the_answer_that_revoked_it(scene):
+def test_a_token_is_refused_before_the_response_that_revoked_it(scene):
     scene.ask("/oauth/2.0/revoke", "POST", **FORM)
-    answered = scene.connection.answer
+    send_response = scene.connection.send_response
     seen = []
-    scene.connection.answer = lambda raw: (seen.append(scene.grants.grant.revoked), answered(raw))
+    scene.connection.send_response = lambda raw: (seen.append(scene.grants.grant.revoked), send_response(raw))
     revoked = {b"content-length": b"1", b"x-relay-revoked": b"other,one"}
-    scene.authority.receiver.answered(200, revoked, b'{"rsp_code":"00000"}')
+    scene.authority.receiver.response_received(200, revoked, b'{"rsp_code":"00000"}')
     assert seen == [True]
     assert "x-relay" not in scene.connection.head
-    scene.connection.answer = answered
+    scene.connection.send_response = send_response
     scene.ask()
     assert scene.recorded[-1] == "token_revoked"
 
 
 @pytest.mark.parametrize(
-    ("done", "call", "error", "reason"),
+    ("case", "call", "error", "reason"),
     [
-        ("strange", (TOKEN, "POST"), (400, "unauthorized_client"), "serial_unknown"),
-        ("excess", (TOKEN, "POST"), (503, "temporarily_unavailable"), "connections_exceeded"),
-        ("excess", (AUTHORIZE, "GET"), (503, "temporarily_unavailable"), "connections_exceeded"),
+        ("unknown", (TOKEN, "POST"), (400, "unauthorized_client"), "serial_unknown"),
+        ("beyond limit", (TOKEN, "POST"), (503, "temporarily_unavailable"), "connections_exceeded"),
+        ("beyond limit", (AUTHORIZE, "GET"), (503, "temporarily_unavailable"), "connections_exceeded"),
         ("full", (TOKEN, "POST"), (503, "temporarily_unavailable"), "operator_rate"),
         ("all full", (TOKEN, "POST"), (503, "temporarily_unavailable"), "authority_busy"),
         ("busy", (TOKEN, "POST"), (503, "temporarily_unavailable"), "authority_busy"),
-        ("well", (TOKEN, "GET"), (405, "method_not_allowed"), "method_not_allowed"),
-        ("well", (AUTHORIZE, "POST"), (405, "method_not_allowed"), "method_not_allowed"),
-        ("nameless", (TOKEN, "POST"), (400, "invalid_request"), "header_malformed"),
+        ("valid", (TOKEN, "GET"), (405, "method_not_allowed"), "method_not_allowed"),
+        ("valid", (AUTHORIZE, "POST"), (405, "method_not_allowed"), "method_not_allowed"),
+        ("no tran_id", (TOKEN, "POST"), (400, "invalid_request"), "header_malformed"),
     ],
 )
-def test_a_call_that_ends_here_ends_in_its_words(scene, done, call, error, reason):
-    scene.connection.card = Card(Peer("1" if done == "strange" else "9998101001", "192.0.2.1"), done == "excess")
-    scene.authority.busy, scene.judges.at_authority.full = done == "busy", FULL.get(done, "")
-    scene.ask(*call, **FORM | ({"x_api_tran_id": "short"} if done == "nameless" else {}))
+def test_a_refusal_of_the_gateway_uses_the_dialect_of_the_path(scene, case, call, error, reason):
+    scene.connection.card = Card(Peer("1" if case == "unknown" else "9998101001", "192.0.2.1"), case == "beyond limit")
+    scene.authority.busy, scene.services.authority_quotas.full = case == "busy", FULL.get(case, "")
+    scene.ask(*call, **FORM | ({"x_api_tran_id": "short"} if case == "no tran_id" else {}))
     assert (int(scene.connection.head.split()[1]), json.loads(scene.connection.body)["error"]) == error
-    assert [(one.reason, one.status) for one in scene.records] == [(reason, error[0])]
-    assert ("retry-after: 2\r\n" in scene.connection.head + "\r\n") is (done in FULL)
+    assert [(exchange.reason, exchange.status) for exchange in scene.records] == [(reason, error[0])]
+    assert ("retry-after: 2\r\n" in scene.connection.head + "\r\n") is (case in FULL)
     assert (scene.authority.asked, scene.gateway.in_flight) == ([], 0)
 
 
@@ -79,12 +82,12 @@ def test_a_call_that_ends_here_ends_in_its_words(scene, done, call, error, reaso
     ("serial", "tran_id", "fault", "operators"),
     [("1", TRAN_ID, b"serial_unknown", b""), ("9998101001", "short", b"header_malformed", b"ZOPA000001")],
 )
-def test_authorize_alone_hears_what_is_wrong_with_its_caller(scene, serial, tran_id, fault, operators):
+def test_only_authorize_is_forwarded_with_the_fault_of_its_caller(scene, serial, tran_id, fault, operators):
     scene.connection.card = Card(Peer(serial, "192.0.2.1"), excess=False)
     scene.ask(f"{AUTHORIZE}?a=b", **FORM | {"x_api_tran_id": tran_id})
-    asked = scene.authority.asked[0](0)
-    assert b"\r\nx-relay-fault: " + fault + b"\r\n" in asked
-    assert b"\r\nx-relay-operators: " + operators + b"\r\n" in asked
+    request = scene.authority.asked[0](0)
+    assert b"\r\nx-relay-fault: " + fault + b"\r\n" in request
+    assert b"\r\nx-relay-operators: " + operators + b"\r\n" in request
 
 
 @pytest.mark.parametrize(
@@ -96,21 +99,23 @@ def test_authorize_alone_hears_what_is_wrong_with_its_caller(scene, serial, tran
         ("provider_silent", "authority_silent"),
     ],
 )
-def test_an_authority_that_fails_is_the_relays_fault(scene, fault, ours):
+def test_a_failure_of_the_authority_is_the_relays_fault(scene, fault, ours):
     scene.ask(TOKEN, "POST", **FORM)
-    scene.authority.receiver.failed(FAULTS[fault])
+    scene.authority.receiver.request_failed(FAULTS[fault])
     assert json.loads(scene.connection.body)["error"] == "temporarily_unavailable"
-    assert [(one.reason, one.status, one.error) for one in scene.records] == [(ours, 503, "temporarily_unavailable")]
+    assert [(exchange.reason, exchange.status, exchange.error) for exchange in scene.records] == [
+        (ours, 503, "temporarily_unavailable")
+    ]
 
 
-def test_what_is_no_request_is_told_in_its_words(scene):
-    scene.connection.closing = True
+def test_a_malformed_oauth_request_is_refused_with_an_oauth_error(scene):
+    scene.connection.will_close = True
     raw = b"POST /oauth/2.0/token HTTP/1.1\r\na b\r\n"
-    scene.gateway.malformed(scene.connection, Malformed(Wrong.HEAD_MALFORMED, raw))
+    scene.gateway.protocol_error_received(scene.connection, Malformed(Wrong.HEAD_MALFORMED, raw))
     assert json.loads(scene.connection.body)["error"] == "invalid_request"
 
 
 @pytest.mark.parametrize("grant", ["authorization_code", "refresh_token", "password"])
-def test_a_call_for_tokens_shares_by_its_operator_and_its_grant(scene, grant):
+def test_a_token_call_shares_slots_by_operator_and_grant_type(scene, grant):
     scene.ask("/oauth/2.0/token", "POST", body=f"org_code=a&grant_type={grant}".encode())
     assert scene.authority.shares == [("ZOPA000001", grant)]

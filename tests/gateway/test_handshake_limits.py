@@ -1,5 +1,3 @@
-"""How many handshakes one address may begin a second, and have under way."""
-
 import pytest
 
 from relay.gateway.handshake_limits import FAILED_COST, HandshakeLimits
@@ -23,41 +21,41 @@ def clock():
 
 @pytest.fixture
 def limits(clock):
-    """Of twelve under way three of each address; one a second, four at once."""
+    """Twelve under way, three of each address; one a second, four at once."""
     return HandshakeLimits(Bucket.of(Rate(per_second=1, burst=4)), 12, clock)
 
 
-def begun_and_ended(limits, address, count):
-    """How many of `count` handshakes, one after the other, may begin."""
-    begun = 0
+def run_handshakes(limits, address, count, *, failed=False):
+    """Run `count` handshakes, one after the other. Returns how many were allowed."""
+    allowed = 0
     for _ in range(count):
         if limits.take(address):
-            begun += 1
-            limits.release(address, failed=False)
-    return begun
+            allowed += 1
+            limits.release(address, failed=failed)
+    return allowed
 
 
 def test_handshakes_beyond_the_rate_of_an_address_are_refused(limits, clock):
-    assert begun_and_ended(limits, ONE, 9) == 4
-    assert begun_and_ended(limits, TWO, 9) == 4
+    assert run_handshakes(limits, ONE, 9) == 4
+    assert run_handshakes(limits, TWO, 9) == 4
     clock.now += 2
-    assert begun_and_ended(limits, ONE, 9) == 2
+    assert run_handshakes(limits, ONE, 9) == 2
 
 
-def test_an_address_has_a_quarter_of_those_under_way(limits):
+def test_an_address_may_have_a_quarter_of_those_under_way(limits):
     assert [limits.take(ONE) for _ in range(4)] == [True] * 3 + [False]
     assert limits.take(TWO)
     limits.release(ONE, failed=False)
     assert limits.take(ONE)
 
 
-def test_what_is_refused_for_the_share_takes_nothing_from_the_rate(limits):
+def test_a_handshake_refused_for_its_share_does_not_count_in_the_rate(limits):
     assert [limits.take(ONE) for _ in range(20)].count(True) == 3
     limits.release(ONE, failed=False)
     assert limits.take(ONE)
 
 
-def test_one_may_be_under_way_however_few_are_allowed(clock):
+def test_an_address_may_always_have_one_under_way(clock):
     limits = HandshakeLimits(Bucket.of(Rate(per_second=1, burst=4)), 1, clock)
     assert [limits.take(ONE) for _ in range(2)] == [True, False]
 
@@ -69,46 +67,36 @@ def test_addresses_of_one_ipv6_network_count_together(limits):
     assert limits.take("fe80::1%eth0")
 
 
-def test_a_new_rate_holds_at_once(limits):
-    assert begun_and_ended(limits, ONE, 9) == 4
+def test_a_new_rate_applies_at_once(limits):
+    assert run_handshakes(limits, ONE, 9) == 4
     limits.adjust(Bucket.of(Rate(per_second=1, burst=6)))
-    assert begun_and_ended(limits, ONE, 9) == 2
+    assert run_handshakes(limits, ONE, 9) == 2
 
 
-def test_addresses_within_their_rate_are_forgotten(limits, clock):
+def test_addresses_within_their_rate_are_deleted(limits, clock):
     for number in range(5000):
         clock.now += 2
-        assert begun_and_ended(limits, f"198.51.{number // 256}.{number % 256}", 1) == 1
+        assert run_handshakes(limits, f"198.51.{number // 256}.{number % 256}", 1) == 1
     assert len(limits._arrivals) <= 4096
     assert not limits._under_way
 
 
-def test_those_under_way_are_counted_over_all_addresses(limits):
+def test_handshakes_under_way_are_counted_over_all_addresses(limits):
     assert [limits.take(address) for address in (ONE, ONE, TWO)] == [True] * 3
     assert limits.under_way == 3
     limits.release(ONE, failed=False)
     assert limits.under_way == 2
 
 
-def failed(limits, address, count):
-    """How many of `count` handshakes, each of which fails, may begin."""
-    begun = 0
-    for _ in range(count):
-        if limits.take(address):
-            begun += 1
-            limits.release(address, failed=True)
-    return begun
-
-
-def test_a_failed_handshake_counts_as_many(clock):
+def test_a_failed_handshake_counts_several_times(clock):
     limits = HandshakeLimits(Bucket.of(Rate(per_second=50, burst=256)), 1024, clock)
-    assert failed(limits, ONE, 256) == 256 // FAILED_COST
+    assert run_handshakes(limits, ONE, 256, failed=True) == 256 // FAILED_COST
     clock.now += 10.0
-    assert failed(limits, ONE, 1000) == 256 // FAILED_COST
+    assert run_handshakes(limits, ONE, 1000, failed=True) == 256 // FAILED_COST
     assert limits.take(TWO)
 
 
-def test_many_that_fail_at_once_lock_nobody_out_for_long(clock):
+def test_many_failures_at_once_block_an_address_for_a_short_time(clock):
     limits = HandshakeLimits(Bucket.of(Rate(per_second=50, burst=256)), 1024, clock)
     assert all(limits.take(ONE) for _ in range(200))
     for _ in range(200):

@@ -1,50 +1,48 @@
-"""A call that waits for the ledger goes on once, or not at all."""
-
 import asyncio
 
 import pytest
 
-from relay.gateway.waiting import Waiting, Waits
+from relay.gateway.waiting import PendingCall, PendingCalls
 
 
 class Call:
-    """A call that waits; `spoken` lets the ledger answer."""
+    """A pending call. Setting `fetched` completes the fetch; `events` holds what was called."""
 
     def __init__(self):
-        self.spoken, self.told = asyncio.Event(), []
-        self.waiting, self.waits = Waiting(lambda: self.told.append("gone")), Waits()
-        self.waits.begin(self._fetched(), self.waiting, lambda: self.told.append("on"))
+        self.fetched, self.events = asyncio.Event(), []
+        self.pending, self.pending_calls = PendingCall(lambda: self.events.append("closed")), PendingCalls()
+        self.pending_calls.add(self._fetch(), self.pending, lambda: self.events.append("resumed"))
 
-    async def _fetched(self):
-        await self.spoken.wait()
+    async def _fetch(self):
+        await self.fetched.wait()
 
-    async def ended(self):
-        await asyncio.gather(*self.waits._tasks)
+    async def wait(self):
+        await asyncio.gather(*self.pending_calls._tasks)
 
 
-@pytest.mark.parametrize("left", [False, True])
-async def test_a_call_goes_on_unless_its_operator_left(left):
+@pytest.mark.parametrize("disconnects", [False, True])
+async def test_a_call_resumes_unless_its_operator_disconnected(disconnects):
     call = Call()
-    if left:
-        call.waiting.gone()
-    call.spoken.set()
-    await call.ended()
-    assert call.told == (["gone"] if left else ["on"])
+    if disconnects:
+        call.pending.peer_disconnected()
+    call.fetched.set()
+    await call.wait()
+    assert call.events == (["closed"] if disconnects else ["resumed"])
 
 
-async def test_a_slow_reader_means_nothing_while_nothing_is_sent():
+async def test_a_slow_reader_does_not_affect_a_pending_call():
     call = Call()
-    call.waiting.pause()
-    call.waiting.resume()
-    assert (call.told, call.waiting.left) == ([], False)
-    call.spoken.set()
-    await call.ended()
+    call.pending.pause()
+    call.pending.resume()
+    assert (call.events, call.pending.is_cancelled) == ([], False)
+    call.fetched.set()
+    await call.wait()
 
 
-async def test_what_waits_is_held_until_it_ends_and_no_longer():
+async def test_a_task_is_held_until_it_ends():
     call = Call()
-    assert len(call.waits._tasks) == 1
-    call.spoken.set()
-    await call.ended()
+    assert len(call.pending_calls._tasks) == 1
+    call.fetched.set()
+    await call.wait()
     await asyncio.sleep(0)
-    assert call.waits._tasks == set()
+    assert call.pending_calls._tasks == set()

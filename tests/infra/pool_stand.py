@@ -1,4 +1,4 @@
-"""A pool over lines that are no sockets, at a time that is told."""
+"""A pool over fake transports, with a clock that only the test moves."""
 
 import asyncio
 import socket
@@ -16,8 +16,8 @@ LARGE = b"HTTP/1.1 200 OK\r\n" + NAMED + b"Content-Length: 100000\r\n\r\n"
 UNNAMED_LARGE = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
 
 
-class Line:
-    """A transport that keeps what is written and tells what became of it."""
+class Transport:
+    """A transport that keeps written bytes and how it was closed."""
 
     def __init__(self):
         self.written, self.reading, self.closed = [], True, ""
@@ -46,7 +46,7 @@ class Line:
 
 
 class Loop:
-    """A clock that stands still until it is moved, and tasks of the real loop."""
+    """A loop with a clock that only the test moves, and tasks of the real loop."""
 
     def __init__(self):
         self.now, self.ready = 1000.0, []
@@ -58,7 +58,7 @@ class Loop:
         self.ready.append((callback, arguments))
 
     def turn(self):
-        """The next turn of the loop."""
+        """Run the next turn of the loop."""
         ready, self.ready = self.ready, []
         for callback, arguments in ready:
             callback(*arguments)
@@ -67,90 +67,90 @@ class Loop:
         return asyncio.get_running_loop().create_task(work)
 
 
-class Dialled:
-    """A dialer whose lines are not connected to anything."""
+class FakeDialer:
+    """A dialer whose connections have fake transports."""
 
     timeouts = ProviderTimeouts(connect_s=1, first_byte_s=2, total_s=5, idle_s=4)
 
-    def __init__(self, loop, places=1):
-        self.loop, self.lines, self.refusing, self.places = loop, [], "", places
+    def __init__(self, loop, instances=1):
+        self.loop, self.connections, self.error, self.instance_count = loop, [], "", instances
         self.sockets = []
 
     def idle_limit(self, connection):
         return float(connection.keep_alive.partition(b"=")[2])
 
     async def dial(self, on_lost, first):
-        if self.refusing:
-            raise NotConnected(self.refusing)
+        if self.error:
+            raise NotConnected(self.error)
         connection = ClientConnection(on_lost)
-        connection.connection_made(Line())
+        connection.connection_made(Transport())
         self.sockets += (connection.transport.socket, connection.transport.peer)
-        connection.born, connection.place = self.loop.now, first
-        self.lines.append(connection)
+        connection.born, connection.instance = self.loop.now, first
+        self.connections.append(connection)
         return connection
 
 
-class Receiver:
-    def __init__(self, takes=True):
-        self.events, self.takes = [], takes
+class ResponseReceiver:
+    def __init__(self, accepts=True):
+        self.events, self.accepts = [], accepts
 
-    def answered(self, status, headers, body):
-        self.events.append(("answered", status, body))
-        return self.takes
+    def response_received(self, status, headers, body):
+        self.events.append(("response", status, body))
+        return self.accepts
 
-    def begun(self, status, headers, length, body):
-        self.events.append(("begun", status, length))
+    def head_received(self, status, headers, length, body):
+        self.events.append(("head", status, length))
 
-    def more(self, body):
-        self.events.append(("more", len(body)))
+    def body_received(self, body):
+        self.events.append(("body", len(body)))
 
-    def ended(self):
+    def response_ended(self):
         self.events.append(("ended",))
 
-    def failed(self, fault, detail):
+    def request_failed(self, fault, detail):
         self.events.append(("failed", fault.name, detail))
 
 
 class Stand:
-    """A pool with everything around it."""
+    """A pool with fakes of everything around it."""
 
-    def __init__(self, concurrency=2, queue=2, places=1):
+    def __init__(self, concurrency=2, queue=2, instances=1):
         self.loop, self.watch = Loop(), Watch()
-        self.dialer = Dialled(self.loop, places)
+        self.dialer = FakeDialer(self.loop, instances)
         self.pool = Pool(self.dialer, concurrency, queue, self.watch, self.loop)
         self.receivers = []
 
-    async def send(self, data=b"question", takes=True, operator=""):
+    async def send(self, data=b"question", accepts=True, operator=""):
         self.loop.turn()
-        receiver = Receiver(takes)
+        receiver = ResponseReceiver(accepts)
         self.receivers.append(receiver)
-        flight = self.pool.send(
-            lambda place: data + b" to %d" % place if self.dialer.places > 1 else data, receiver, operator
+        request = self.pool.send(
+            lambda instance: data + b" to %d" % instance if self.dialer.instance_count > 1 else data, receiver, operator
         )
         await asyncio.sleep(0)
-        return flight
+        return request
 
     @property
-    def lines(self):
-        return self.dialer.lines
+    def connections(self):
+        return self.dialer.connections
 
     @property
     def counts(self):
         return tuple(self.pool.counts().values())
 
-    def says(self, index, data):
-        """The institution writes to a line; then the loop turns."""
-        self.reads(index, data)
+    def receive(self, index, data):
+        """Deliver bytes to a connection, then run a turn of the loop."""
+        self.receive_only(index, data)
         self.loop.turn()
 
-    def reads(self, index, data):
-        """The loop reads from a line."""
-        buffer = self.lines[index].get_buffer(-1)
+    def receive_only(self, index, data):
+        """Deliver bytes to a connection."""
+        buffer = self.connections[index].get_buffer(-1)
         buffer[: len(data)] = data
-        self.lines[index].buffer_updated(len(data))
+        self.connections[index].buffer_updated(len(data))
 
-    def hangs_up(self, index, error=None):
-        self.lines[index].connection_lost(error)
+    def disconnect(self, index, error=None):
+        self.connections[index].connection_lost(error)
         self.loop.turn()
 
     def events(self, index):

@@ -29,7 +29,7 @@ def refusals(caplog):
     assert [
         record.getMessage() for record in caplog.records if record.exc_info or record.levelno > logging.WARNING
     ] == []
-    return [record.created for record in caplog.records if record.getMessage().startswith("no request from")]
+    return [record.created for record in caplog.records if record.getMessage().startswith("malformed request: ")]
 
 
 async def test_there_are_payloads_of_every_kind():

@@ -1,6 +1,6 @@
-"""Where the tests of the wire find their stand-ins."""
+"""Makes the fakes of this folder importable."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # stand_ins.py is no installed module
+sys.path.insert(0, str(Path(__file__).parent))  # stand_ins.py is not an installed module

@@ -1,4 +1,4 @@
-"""An entrance over loopback, with stand-ins for its limits, its connections and the sockets it accepts."""
+"""An acceptor on loopback, with fakes of its limits, its connections and the sockets it accepts."""
 
 import asyncio
 import ipaddress
@@ -17,12 +17,12 @@ HEADER = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes([192, 0, 2, 7, 127, 0, 0,
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 
 
-class Guest(asyncio.Protocol):
-    """A connection that says hello and tells what it heard."""
+class FakeConnection(asyncio.Protocol):
+    """A connection that sends hello and keeps received bytes."""
 
     def __init__(self):
         self.seen_from = ""
-        self.heard = b""
+        self.received = b""
         self.lost = asyncio.Event()
 
     def connection_made(self, transport):
@@ -30,17 +30,17 @@ class Guest(asyncio.Protocol):
         transport.write(b"hello")
 
     def data_received(self, data):
-        self.heard += data
+        self.received += data
 
     def connection_lost(self, exc):
         self.lost.set()
 
 
 class Accepted(socket.socket):
-    """An accepted socket that notes which options it was given, and how often it was duplicated."""
+    """An accepted socket that keeps its options and the number of its duplicates."""
 
-    def __init__(self, *given, **named):
-        super().__init__(*given, **named)
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
         self.options, self.duplicates = [], 0
 
     def setsockopt(self, level, option, value):
@@ -53,30 +53,30 @@ class Accepted(socket.socket):
 
 
 class Listening(socket.socket):
-    """A listening socket that keeps what it accepted."""
+    """A listening socket that keeps the sockets it accepted."""
 
     def __init__(self):
         super().__init__()
         self.accepted = []
-        self._came = asyncio.Event()
+        self._is_accepted = asyncio.Event()
 
-    async def has_accepted(self, count):
-        """Wait until so many were accepted."""
+    async def wait_for_accepted(self, count):
+        """Wait until `count` sockets were accepted."""
         async with asyncio.timeout(PATIENCE_S):
             while len(self.accepted) < count:
-                self._came.clear()
-                await self._came.wait()
+                self._is_accepted.clear()
+                await self._is_accepted.wait()
 
     def accept(self):
         plain, address = super().accept()
-        made = Accepted(plain.family, plain.type, plain.proto, plain.detach())
-        self.accepted.append(made)
-        self._came.set()
-        return made, address
+        accepted = Accepted(plain.family, plain.type, plain.proto, plain.detach())
+        self.accepted.append(accepted)
+        self._is_accepted.set()
+        return accepted, address
 
 
 class Limits:
-    """Lets so many handshakes begin; None: any number."""
+    """Allows `most` handshakes; None: any number."""
 
     def __init__(self, most=None):
         self.most = most
@@ -95,38 +95,46 @@ class Limits:
 
 
 @asynccontextmanager
-async def entrance(*, balancers=(), handshake_s=PATIENCE_S, context=None, most=None, places=100, turns=HandshakeTurns):
-    guests, rejected, told = [], [], asyncio.Event()
+async def open_acceptor(
+    *, balancers=(), handshake_s=PATIENCE_S, context=None, most=None, slots=100, turns=HandshakeTurns
+):
+    connections, rejected, is_rejected = [], [], asyncio.Event()
 
-    def make():
-        guests.append(Guest())
-        return guests[-1]
+    def build_connection():
+        connections.append(FakeConnection())
+        return connections[-1]
 
-    def note(address, why):
-        rejected.append((address, why))
-        told.set()
+    def on_rejected(address, reason):
+        rejected.append((address, reason))
+        is_rejected.set()
 
-    bound = Listening()
-    bound.bind(("127.0.0.1", 0))
+    listening = Listening()
+    listening.bind(("127.0.0.1", 0))
     limits = Limits(most)
     loop = asyncio.get_running_loop()
-    gate = Gate(balancers, context, handshake_s, limits, HandshakePlaces(places), turns(Turns(AT_ONCE, 1), str, loop))
-    door = Entrance(bound, gate, make, note, loop)
-    door.open()
+    options = Gate(balancers, context, handshake_s, limits, HandshakePlaces(slots), turns(Turns(AT_ONCE, 1), str, loop))
+    acceptor = Entrance(listening, options, build_connection, on_rejected, loop)
+    acceptor.open()
     try:
         yield SimpleNamespace(
-            door=door, gate=gate, guests=guests, rejected=rejected, told=told, limits=limits, listening=bound
+            acceptor=acceptor,
+            options=options,
+            connections=connections,
+            rejected=rejected,
+            is_rejected=is_rejected,
+            limits=limits,
+            listening=listening,
         )
     finally:
-        await door.close()
-        for guest in guests:
-            if hasattr(guest, "transport"):
-                guest.transport.abort()
-                await guest.lost.wait()
+        await acceptor.close()
+        for connection in connections:
+            if hasattr(connection, "transport"):
+                connection.transport.abort()
+                await connection.lost.wait()
 
 
-async def said(port, *pieces):
-    """What the relay says to who sends these pieces; b"" when it cuts."""
+async def send_and_read(port, *pieces):
+    """Send pieces to the acceptor. Returns its first bytes, b"" if it cuts the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         async with asyncio.timeout(PATIENCE_S):

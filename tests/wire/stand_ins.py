@@ -1,4 +1,4 @@
-"""A server's connection with everything around it that is no socket and no clock."""
+"""A server connection with fakes of everything around it."""
 
 from relay.wire.reader import ServerLimits
 from relay.wire.server import ServerConnection
@@ -17,7 +17,7 @@ def post(name="p", body=b"{}", *fields):
 
 
 class Clock:
-    """The part of a loop a connection asks."""
+    """The part of a loop that a connection uses."""
 
     def __init__(self):
         self.now = 100.0
@@ -30,14 +30,14 @@ class Clock:
         self.soon.append(callback)
 
     def run_turn(self):
-        """Run what waits for the next turn, and nothing that it schedules."""
+        """Run the callbacks of the next turn, but none that they schedule."""
         soon, self.soon = self.soon, []
         for callback in soon:
             callback()
 
 
 class Transport:
-    """Notes what a connection does to it."""
+    """Keeps the calls of a connection."""
 
     def __init__(self, *, tls=False):
         self.tls = tls
@@ -79,49 +79,49 @@ class Transport:
 
 
 class App:
-    """Answers at once when `quick`, else when the test says so; a refusal always at once."""
+    """Answers at once if `quick`, else the test answers. Refuses malformed requests at once."""
 
     def __init__(self, *, quick=False):
         self.quick = quick
-        self.asked = []
+        self.requests = []
         self.refused = []
-        self.came = self.went = 0
+        self.made = self.lost_count = 0
         self.error = None
 
-    def connected(self, connection):
-        self.came += 1
+    def connection_made(self, connection):
+        self.made += 1
 
-    def disconnected(self, connection, error):
-        self.went += 1
+    def connection_lost(self, connection, error):
+        self.lost_count += 1
         self.error = error
 
     def handle(self, connection, head, body):
-        self.asked.append((head.path[1:].decode(), body))
+        self.requests.append((head.path[1:].decode(), body))
         if self.quick:
-            connection.answer(b"<" + head.path[1:] + b">")
+            connection.send_response(b"<" + head.path[1:] + b">")
 
-    def malformed(self, connection, error):
-        assert connection.closing
+    def protocol_error_received(self, connection, error):
+        assert connection.will_close
         self.refused.append(error.wrong)
-        connection.answer(b"<refused>")
+        connection.send_response(b"<refused>")
 
 
-class Source:
+class FakeSource:
     def __init__(self):
-        self.told = []
+        self.calls = []
 
     def pause(self):
-        self.told.append("pause")
+        self.calls.append("pause")
 
     def resume(self):
-        self.told.append("resume")
+        self.calls.append("resume")
 
-    def gone(self):
-        self.told.append("gone")
+    def peer_disconnected(self):
+        self.calls.append("peer_disconnected")
 
 
-class Line:
-    """A connection with everything around it."""
+class Setup:
+    """A connection with fakes of everything around it."""
 
     def __init__(self, *, quick=False, tls=False, limits=LIMITS):
         self.app, self.clock, self.watch, self.transport = App(quick=quick), Clock(), Watch(), Transport(tls=tls)
@@ -129,14 +129,14 @@ class Line:
         self.connection.connection_made(self.transport)
         self.transport.protocol = self.connection  # as real ones do
 
-    def hear(self, *pieces):
-        """Receive each piece and let the loop turn until nothing waits for a turn."""
+    def receive(self, *pieces):
+        """Receive each piece and run the loop until no callback is left."""
         for piece in pieces:
             self.connection.data_received(piece)
-            self.turn()
+            self.run_turns()
         return self
 
-    def turn(self):
+    def run_turns(self):
         while self.clock.soon:
             self.clock.run_turn()
         return self
@@ -147,10 +147,10 @@ class Line:
         return self
 
     @property
-    def left(self):
-        """Seconds until something is overdue."""
+    def seconds_left(self):
+        """Seconds until the deadline."""
         return self.connection.deadline - self.clock.now
 
     @property
     def names(self):
-        return [name for name, _ in self.app.asked]
+        return [name for name, _ in self.app.requests]

@@ -1,5 +1,3 @@
-"""The alert of a failed handshake is sent after the event loop has closed the socket."""
-
 import asyncio
 import errno
 import socket
@@ -10,7 +8,7 @@ from relay.wire.alert import Alert, keep_alert
 
 
 class Accepted(socket.socket):
-    """An accepted socket that notes how often it was duplicated."""
+    """An accepted socket that counts its duplicates."""
 
     duplicates = 0
     is_last = False
@@ -25,54 +23,54 @@ class Accepted(socket.socket):
 @pytest.fixture
 def pair():
     """An accepted socket, and its peer."""
-    ours, theirs = socket.socketpair()
-    accepted = Accepted(fileno=ours.detach())
+    local, peer = socket.socketpair()
+    accepted = Accepted(fileno=local.detach())
     accepted.setblocking(False)
-    with accepted, theirs:
-        theirs.settimeout(5)
-        yield accepted, theirs
+    with accepted, peer:
+        peer.settimeout(5)
+        yield accepted, peer
 
 
-async def sent(alert):
+async def send_and_close(alert):
     await alert.send(asyncio.get_running_loop())
     alert.close()
 
 
-async def test_the_alert_is_sent_though_the_socket_was_closed(pair):
-    accepted, theirs = pair
+async def test_the_alert_is_sent_after_the_socket_was_closed(pair):
+    accepted, peer = pair
     alert = Alert(accepted)
     keep_alert(b"alert")
     accepted.close()
-    theirs.shutdown(socket.SHUT_WR)
-    await sent(alert)
-    assert (theirs.recv(9), theirs.recv(9)) == (b"alert", b"")
+    peer.shutdown(socket.SHUT_WR)
+    await send_and_close(alert)
+    assert (peer.recv(9), peer.recv(9)) == (b"alert", b"")
 
 
-async def test_a_handshake_without_an_alert_duplicates_nothing(pair):
-    accepted, theirs = pair
+async def test_a_handshake_without_an_alert_duplicates_no_socket(pair):
+    accepted, peer = pair
     alert = Alert(accepted)
     keep_alert(b"")
-    await sent(alert)
+    await send_and_close(alert)
     accepted.close()
-    assert (accepted.duplicates, theirs.recv(9)) == (0, b"")
+    assert (accepted.duplicates, peer.recv(9)) == (0, b"")
 
 
 async def test_without_a_free_descriptor_the_alert_is_dropped(pair):
-    accepted, theirs = pair
+    accepted, peer = pair
     accepted.is_last = True
     alert = Alert(accepted)
     keep_alert(b"alert")
-    await sent(alert)
+    await send_and_close(alert)
     accepted.close()
-    assert theirs.recv(9) == b""
+    assert peer.recv(9) == b""
 
 
-async def test_failures_after_the_end_of_the_handshake_keep_nothing(pair):
+async def test_failures_after_close_keep_no_alert(pair):
     accepted, _ = pair
     Alert(accepted).close()
     keep_alert(b"alert of an institution's handshake")
     assert accepted.duplicates == 0
 
 
-def test_an_alert_that_is_sent_by_nobody_is_dropped():
+def test_an_alert_without_a_holder_is_dropped():
     keep_alert(b"alert")

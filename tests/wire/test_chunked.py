@@ -1,5 +1,3 @@
-"""Chunked bodies: one way to write them, one way to read them, wherever the segments break."""
-
 from itertools import pairwise
 
 import httptools
@@ -13,9 +11,9 @@ from relay.wire.head import Malformed, Wrong
 HELLO = b"5\r\nhello\r\n0\r\n\r\n"
 
 
-def read(data, cuts=(), *, answer=False):
-    """(body, what follows, whether it ended) of data that arrives in pieces."""
-    chunks = ChunkedBody(answer=answer)
+def decode(data, cuts=(), *, is_response=False):
+    """Decode data cut into pieces. Returns body, bytes behind it, and whether it has ended."""
+    chunks = ChunkedBody(is_response=is_response)
     body, beyond = b"", b""
     edges = [0, *sorted(cut for cut in cuts if cut <= len(data)), len(data)]
     for start, end in pairwise(edges):
@@ -27,15 +25,15 @@ def read(data, cuts=(), *, answer=False):
     return body, beyond, chunks.done
 
 
-def outcome(*arguments, **named):
+def outcome(*args, **kwargs):
     try:
-        return read(*arguments, **named)
+        return decode(*args, **kwargs)
     except Malformed as error:
         return error.wrong
 
 
 @pytest.mark.parametrize(
-    ("data", "found"),
+    ("data", "expected"),
     [
         (HELLO, (b"hello", b"", True)),
         (b"0\r\n\r\n", (b"", b"", True)),
@@ -51,8 +49,8 @@ def outcome(*arguments, **named):
         (b"", (b"", b"", False)),
     ],
 )
-def test_a_body_ends_where_it_ends(data, found):
-    assert read(data) == found
+def test_a_body_is_decoded_up_to_its_end(data, expected):
+    assert decode(data) == expected
 
 
 BAD = [
@@ -90,21 +88,21 @@ BAD = [
 
 
 @pytest.mark.parametrize("data", BAD, ids=repr)
-@pytest.mark.parametrize("answer", [False, True], ids=["request", "answer"])
-def test_what_is_written_otherwise_is_refused_whole_or_in_pieces(data, answer):
-    assert outcome(data, answer=answer) is Wrong.BODY_MALFORMED
-    assert outcome(data, range(len(data)), answer=answer) is Wrong.BODY_MALFORMED
+@pytest.mark.parametrize("is_response", [False, True], ids=["request", "response"])
+def test_a_malformed_body_is_refused_whole_or_in_pieces(data, is_response):
+    assert outcome(data, is_response=is_response) is Wrong.BODY_MALFORMED
+    assert outcome(data, range(len(data)), is_response=is_response) is Wrong.BODY_MALFORMED
 
 
 @pytest.mark.parametrize("extension", [b";a", b";a=b", b';a="b c"', b";"])
-def test_extensions_are_refused_in_requests_and_skipped_in_answers(extension):
+def test_extensions_are_refused_in_requests_and_skipped_in_responses(extension):
     data = b"5" + extension + b"\r\nhello\r\n0" + extension + b"\r\n\r\n"
     assert outcome(data) is Wrong.BODY_MALFORMED
-    assert read(data, answer=True) == read(data, range(len(data)), answer=True) == (b"hello", b"", True)
+    assert decode(data, is_response=True) == decode(data, range(len(data)), is_response=True) == (b"hello", b"", True)
 
 
 class Sink:
-    """What llhttp finds."""
+    """The body that llhttp finds."""
 
     def __init__(self):
         self.body, self.whole = b"", False
@@ -116,7 +114,7 @@ class Sink:
         self.whole = True
 
 
-def by_llhttp(data):
+def decode_by_llhttp(data):
     sink = Sink()
     parser = httptools.HttpRequestParser(sink)
     parser.feed_data(b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + data)
@@ -147,19 +145,19 @@ cuts = st.lists(st.integers(0, 200), max_size=8)
 
 @given(near | whole, cuts)
 @example(b"5\r\nhello\r\n0\r\n\r\nGET", [15])
-def test_pieces_are_read_like_the_whole(data, cuts):
+def test_pieces_are_decoded_like_the_whole(data, cuts):
     assert outcome(data, cuts) == outcome(data) == outcome(data, range(len(data)))
 
 
 @given(near | whole)
-def test_what_is_read_here_reads_llhttp_the_same_way(data):
-    found = outcome(data)
-    if not isinstance(found, Wrong) and found[2]:
-        theirs = by_llhttp(data[: len(data) - len(found[1])])
-        assert (theirs.body, theirs.whole) == (found[0], True)
+def test_llhttp_decodes_the_same_body(data):
+    result = outcome(data)
+    if not isinstance(result, Wrong) and result[2]:
+        sink = decode_by_llhttp(data[: len(data) - len(result[1])])
+        assert (sink.body, sink.whole) == (result[0], True)
 
 
 @given(st.lists(st.binary(min_size=1, max_size=300), max_size=6), st.binary(max_size=20), cuts)
-def test_every_body_comes_through_byte_for_byte(parts, beyond, cuts):
+def test_every_body_is_decoded_byte_for_byte(parts, beyond, cuts):
     data = b"".join(b"%X\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n" + beyond
-    assert read(data, cuts) == (b"".join(parts), beyond, True)
+    assert decode(data, cuts) == (b"".join(parts), beyond, True)

@@ -1,12 +1,10 @@
-"""The client's side without sockets: one question, one answer, and never the answer to another."""
-
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.wire.asker import Broken
+from relay.wire.asker import ResponseFailure
 from relay.wire.client import READ_BYTES, WHOLE_BYTES, ClientConnection
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -45,46 +43,46 @@ class Transport:
         self.reading = True
 
 
-class Asker:
-    """Notes what it is told; the parts of a body as one."""
+class ResponseHandler:
+    """Keeps its calls; joins the parts of a body."""
 
     def __init__(self):
-        self.told = []
+        self.events = []
 
-    def first_byte(self):
-        self.told.append("first byte")
+    def first_byte_received(self):
+        self.events.append("first byte")
 
-    def whole(self, status, headers, body):
-        self.told.append(("whole", status, body))
+    def response_received(self, status, headers, body):
+        self.events.append(("whole", status, body))
 
-    def begun(self, head, body):
-        self.told.append(("begun", head.status, head.length))
+    def head_received(self, head, body):
+        self.events.append(("head", head.status, head.length))
         self.body = body
 
-    def more(self, body):
+    def body_received(self, body):
         self.body += body
 
-    def ended(self):
-        self.told.append(("ended", self.body))
+    def response_ended(self):
+        self.events.append(("ended", self.body))
 
-    def broken(self, how):
-        self.told.append(how)
+    def request_failed(self, failure):
+        self.events.append(failure)
 
 
-class Line:
+class Setup:
     def __init__(self):
         self.lost = []
         self.transport = Transport()
         self.connection = ClientConnection(self.lost.append)
         self.connection.connection_made(self.transport)
 
-    def ask(self, *answer, asker=None):
-        asker = asker or Asker()
-        self.connection.send(b"GET / HTTP/1.1\r\n\r\n", asker)
-        self.hear(*answer)
-        return asker
+    def request(self, *response, handler=None):
+        handler = handler or ResponseHandler()
+        self.connection.send(b"GET / HTTP/1.1\r\n\r\n", handler)
+        self.receive(*response)
+        return handler
 
-    def hear(self, *pieces):
+    def receive(self, *pieces):
         for piece in pieces:
             for at in range(0, len(piece), READ_BYTES):
                 part = piece[at : at + READ_BYTES]
@@ -93,18 +91,18 @@ class Line:
         return self
 
 
-def heard(*answer):
-    """What an asker is told of an answer, without its first byte."""
-    line = Line()
-    told = line.ask(*answer).told
-    if told[:1] == ["first byte"]:  # an answer that comes whole at once is told of once
-        told = told[1:]
-    assert "first byte" not in told
-    return told, line
+def exchange(*response):
+    """Send a request and receive the response. Returns the events without the first byte, and the setup."""
+    setup = Setup()
+    events = setup.request(*response).events
+    if events[:1] == ["first byte"]:  # a response that comes in one piece has no such event
+        events = events[1:]
+    assert "first byte" not in events
+    return events, setup
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "body"),
+    ("response", "status", "body"),
     [
         (WHOLE, 200, BODY),
         (OK + b"Content-Length: 0\r\n\r\n", 200, b""),
@@ -115,99 +113,99 @@ def heard(*answer):
         (OK + b"Content-Length: %d\r\n\r\n" % WHOLE_BYTES + LARGE[1:], 200, LARGE[1:]),
     ],
 )
-def test_an_answer_up_to_64_kb_is_handed_over_whole_and_the_connection_is_free_again(answer, status, body):
-    for pieces in ([answer], [answer[at : at + 1] for at in range(min(len(answer), 300))] + [answer[300:]]):
-        told, line = heard(*pieces)
-        assert told == [("whole", status, body)]
-        assert (line.connection.reusable, line.transport.events, line.connection.uses) == (True, [], 1)
-        assert line.ask(WHOLE).told[-1:] == [("whole", 200, BODY)]
+def test_a_response_up_to_64_kb_is_delivered_whole(response, status, body):
+    for pieces in ([response], [response[at : at + 1] for at in range(min(len(response), 300))] + [response[300:]]):
+        events, setup = exchange(*pieces)
+        assert events == [("whole", status, body)]
+        assert (setup.connection.reusable, setup.transport.events, setup.connection.uses) == (True, [], 1)
+        assert setup.request(WHOLE).events[-1:] == [("whole", 200, BODY)]
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
         OK + b"Content-Length: 2\r\nConnection: close\r\n\r\n{}",
         b"HTTP/1.1 204 No Content\r\n\r\n",
     ],
 )
-def test_a_connection_that_says_it_ends_is_not_used_again(answer):
-    told, line = heard(answer)
-    assert told[0][0] == "whole"
-    assert not line.connection.reusable
+def test_a_connection_that_will_close_is_not_reusable(response):
+    events, setup = exchange(response)
+    assert events[0][0] == "whole"
+    assert not setup.connection.reusable
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_blanks_behind_a_value_are_none_of_it_whichever_way_it_comes(at_once):
-    line = Line()
-    kept = []
+def test_trailing_blanks_of_a_value_are_removed_on_both_paths(at_once):
+    setup = Setup()
+    received = []
 
-    class Keeping(Asker):
-        def whole(self, status, headers, body):
-            kept.append(headers)
+    class Keeping(ResponseHandler):
+        def response_received(self, status, headers, body):
+            received.append(headers)
 
-    answer = OK + b"Content-Type: application/json \r\nX: a b\t\r\nContent-Length: 2\r\n\r\n{}"
-    line.ask(*([answer] if at_once else [answer[:20], answer[20:]]), asker=Keeping())
-    assert kept == [{b"content-type": b"application/json", b"x": b"a b", b"content-length": b"2"}]
-
-
-def test_a_connection_that_speaks_of_a_proxys_end_goes_on():
-    line = Line()
-    answer = OK + b"Proxy-Connection: close\r\nContent-Length: 2\r\n\r\n{}"
-    assert [line.ask(answer).told for _ in range(3)] == [[("whole", 200, b"{}")]] * 3
+    response = OK + b"Content-Type: application/json \r\nX: a b\t\r\nContent-Length: 2\r\n\r\n{}"
+    setup.request(*([response] if at_once else [response[:20], response[20:]]), handler=Keeping())
+    assert received == [{b"content-type": b"application/json", b"x": b"a b", b"content-length": b"2"}]
 
 
-def test_a_large_answer_is_passed_on_as_it_comes():
-    told, line = heard(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE), LARGE[:10])
-    assert told == [("begun", 200, len(LARGE))]
-    line.hear(LARGE[10:])
-    assert told == [("begun", 200, len(LARGE))]
-    told, line = heard(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE[:99], LARGE[99:])
-    assert told == [("begun", 200, len(LARGE)), ("ended", LARGE)]
-    assert line.connection.reusable
+def test_proxy_connection_close_does_not_end_a_connection():
+    setup = Setup()
+    response = OK + b"Proxy-Connection: close\r\nContent-Length: 2\r\n\r\n{}"
+    assert [setup.request(response).events for _ in range(3)] == [[("whole", 200, b"{}")]] * 3
 
 
-def test_a_large_chunked_answer_is_passed_on_once_it_is_large():
-    told, line = heard(CHUNKED, b"10001\r\n" + LARGE, b"\r\n")
-    assert told == [("begun", 200, None)]
-    line.hear(b"2\r\nyz\r\n0\r\n\r\n")
-    assert line.connection.reusable
+def test_a_large_response_is_streamed():
+    events, setup = exchange(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE), LARGE[:10])
+    assert events == [("head", 200, len(LARGE))]
+    setup.receive(LARGE[10:])
+    assert events == [("head", 200, len(LARGE))]
+    events, setup = exchange(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE[:99], LARGE[99:])
+    assert events == [("head", 200, len(LARGE)), ("ended", LARGE)]
+    assert setup.connection.reusable
+
+
+def test_a_large_chunked_response_is_streamed():
+    events, setup = exchange(CHUNKED, b"10001\r\n" + LARGE, b"\r\n")
+    assert events == [("head", 200, None)]
+    setup.receive(b"2\r\nyz\r\n0\r\n\r\n")
+    assert setup.connection.reusable
 
 
 @given(st.lists(st.binary(min_size=1, max_size=99), max_size=5), st.lists(st.integers(0, 400), max_size=6))
-def test_an_answer_in_any_segments_is_the_same_answer(parts, cuts):
+def test_a_response_is_the_same_in_any_segments(parts, cuts):
     body = b"".join(parts)
     chunked = CHUNKED + b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
     counted = OK + b"Content-Length: %d\r\n\r\n" % len(body) + body
-    for answer in (chunked, counted):
-        edges = sorted({0, len(answer), *(cut % (len(answer) + 1) for cut in cuts)})
-        pieces = [answer[start:end] for start, end in pairwise(edges)]
-        assert heard(*pieces)[0] == [("whole", 200, body)]
+    for response in (chunked, counted):
+        edges = sorted({0, len(response), *(cut % (len(response) + 1) for cut in cuts)})
+        pieces = [response[start:end] for start, end in pairwise(edges)]
+        assert exchange(*pieces)[0] == [("whole", 200, body)]
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.0 200 OK\r\n\r\n"])
-def test_an_answer_without_a_length_ends_with_its_connection(head):
-    told, line = heard(head + b"{", b"}")
-    assert told == []
-    assert line.connection.eof_received() is False
-    assert told == []
-    line = Line()
-    asker = line.ask(head + b"{", b"}")
-    line.connection.eof_received()
-    line.connection.connection_lost(None)
-    assert asker.told == ["first byte", ("whole", 200, b"{}")]
-    assert (line.connection.reusable, line.lost) == (False, [line.connection])
+def test_a_response_without_a_length_ends_with_its_connection(head):
+    events, setup = exchange(head + b"{", b"}")
+    assert events == []
+    assert setup.connection.eof_received() is False
+    assert events == []
+    setup = Setup()
+    handler = setup.request(head + b"{", b"}")
+    setup.connection.eof_received()
+    setup.connection.connection_lost(None)
+    assert handler.events == ["first byte", ("whole", 200, b"{}")]
+    assert (setup.connection.reusable, setup.lost) == (False, [setup.connection])
 
 
-def test_a_large_answer_without_a_length_is_passed_on_and_ends_with_its_connection():
-    line = Line()
-    asker = line.ask(OK + b"\r\n", LARGE, b"yz")
-    line.connection.eof_received()
-    assert asker.told == ["first byte", ("begun", 200, None), ("ended", LARGE + b"yz")]
+def test_a_large_response_without_a_length_is_streamed():
+    setup = Setup()
+    handler = setup.request(OK + b"\r\n", LARGE, b"yz")
+    setup.connection.eof_received()
+    assert handler.events == ["first byte", ("head", 200, None), ("ended", LARGE + b"yz")]
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         WHOLE + b"x",
         WHOLE + WHOLE,
@@ -229,100 +227,100 @@ def test_a_large_answer_without_a_length_is_passed_on_and_ends_with_its_connecti
         OK + b"X: " + b"a" * 16_384,
         OK + b"X: y\r\n" * 101 + b"\r\n",
     ],
-    ids=lambda answer: repr(answer[:60]),
+    ids=lambda response: repr(response[:60]),
 )
-def test_what_is_no_answer_breaks_it_and_cuts_the_connection(answer):
-    told, line = heard(answer)
-    assert told == [Broken.MALFORMED]
-    assert (line.connection.reusable, line.transport.events) == (False, ["abort"])
-    line.connection.connection_lost(None)
-    assert told == [Broken.MALFORMED]
+def test_a_malformed_response_fails_and_cuts_the_connection(response):
+    events, setup = exchange(response)
+    assert events == [ResponseFailure.MALFORMED]
+    assert (setup.connection.reusable, setup.transport.events) == (False, ["abort"])
+    setup.connection.connection_lost(None)
+    assert events == [ResponseFailure.MALFORMED]
 
 
 @pytest.mark.parametrize("beyond", [b"x", b"\r\n", WHOLE])
-@pytest.mark.parametrize("answer", [WHOLE, CHUNKED + b"2\r\n{}\r\n0\r\n\r\n"])
-def test_what_comes_after_an_answer_cuts_the_connection_before_it_meets_a_question(answer, beyond):
-    told, line = heard(answer)
-    line.hear(beyond)
-    assert len(told) == 1
-    assert (line.connection.reusable, line.transport.events) == (False, ["abort"])
+@pytest.mark.parametrize("response", [WHOLE, CHUNKED + b"2\r\n{}\r\n0\r\n\r\n"])
+def test_bytes_behind_a_response_cut_the_connection(response, beyond):
+    events, setup = exchange(response)
+    setup.receive(beyond)
+    assert len(events) == 1
+    assert (setup.connection.reusable, setup.transport.events) == (False, ["abort"])
 
 
 @pytest.mark.parametrize(
-    ("answer", "how"),
+    ("response", "failure"),
     [
-        (b"", Broken.CLOSED),
-        (b"H", Broken.CUT),
-        (b"HTTP/1.1 100 Continue\r\n\r\n", Broken.CUT),
-        (WHOLE[:-1], Broken.CUT),
-        (CHUNKED + b"2\r\n{}\r\n0\r\n\r", Broken.CUT),
-        (OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE[:-1], Broken.CUT),
+        (b"", ResponseFailure.CLOSED),
+        (b"H", ResponseFailure.CUT),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", ResponseFailure.CUT),
+        (WHOLE[:-1], ResponseFailure.CUT),
+        (CHUNKED + b"2\r\n{}\r\n0\r\n\r", ResponseFailure.CUT),
+        (OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE[:-1], ResponseFailure.CUT),
     ],
 )
-@pytest.mark.parametrize("politely", [True, False])
-def test_an_answer_that_breaks_off_is_told_once(answer, how, politely):
-    line = Line()
-    asker = line.ask(answer)
-    if politely:
-        line.connection.eof_received()
-    line.connection.connection_lost(None if politely else ConnectionResetError())
-    assert asker.told[-1] is how
-    assert asker.told.count(how) == 1
-    assert (line.connection.reusable, line.lost) == (False, [line.connection])
+@pytest.mark.parametrize("gracefully", [True, False])
+def test_an_incomplete_response_fails_once(response, failure, gracefully):
+    setup = Setup()
+    handler = setup.request(response)
+    if gracefully:
+        setup.connection.eof_received()
+    setup.connection.connection_lost(None if gracefully else ConnectionResetError())
+    assert handler.events[-1] is failure
+    assert handler.events.count(failure) == 1
+    assert (setup.connection.reusable, setup.lost) == (False, [setup.connection])
 
 
-def test_what_nobody_asked_for_cuts_the_connection():
-    line = Line().hear(b"HTTP/1.1 408 Timeout\r\n\r\n")
-    assert (line.connection.reusable, line.transport.events) == (False, ["abort"])
+def test_an_unsolicited_response_cuts_the_connection():
+    setup = Setup().receive(b"HTTP/1.1 408 Timeout\r\n\r\n")
+    assert (setup.connection.reusable, setup.transport.events) == (False, ["abort"])
 
 
-def test_nobody_is_told_of_an_answer_that_nobody_wants_any_more():
-    line = Line()
-    asker = line.ask(WHOLE[:-1])
-    line.connection.leave()
-    line.hear(WHOLE[-1:])
-    line.connection.connection_lost(None)
-    assert asker.told == ["first byte"]
-    assert not line.connection.reusable
+def test_an_aborted_request_gets_no_response():
+    setup = Setup()
+    handler = setup.request(WHOLE[:-1])
+    setup.connection.abort()
+    setup.receive(WHOLE[-1:])
+    setup.connection.connection_lost(None)
+    assert handler.events == ["first byte"]
+    assert not setup.connection.reusable
 
 
-def test_who_leaves_amid_a_large_answer_hears_no_more_of_it():
-    line = Line()
+def test_abort_in_a_large_response_delivers_no_more_of_it():
+    setup = Setup()
 
-    class Leaving(Asker):
-        def begun(self, head, body):
-            super().begun(head, body)
-            line.connection.leave()
+    class Leaving(ResponseHandler):
+        def head_received(self, head, body):
+            super().head_received(head, body)
+            setup.connection.abort()
 
-    asker = line.ask(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE[:9], asker=Leaving())
-    assert asker.told == ["first byte", ("begun", 200, len(LARGE))]
-
-
-def test_a_connection_paused_in_an_answer_reads_again_after_it():
-    line = Line()
-
-    class Slow(Asker):
-        def more(self, body):
-            super().more(body)
-            line.transport.pause_reading()
-
-    asker = line.ask(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE[:99], LARGE[99:], asker=Slow())
-    assert asker.told[-1] == ("ended", LARGE)
-    assert line.transport.reading
+    handler = setup.request(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE[:9], handler=Leaving())
+    assert handler.events == ["first byte", ("head", 200, len(LARGE))]
 
 
-def test_the_provider_says_how_long_a_connection_may_idle():
-    line = Line()
-    line.ask(OK + b"Keep-Alive: timeout=5, max=100\r\nContent-Length: 2\r\n\r\n{}")
-    assert line.connection.keep_alive == b"timeout=5, max=100"
-    line.ask(WHOLE)
-    assert line.connection.keep_alive is None
+def test_a_connection_paused_in_a_response_reads_again_after_it():
+    setup = Setup()
+
+    class Slow(ResponseHandler):
+        def body_received(self, body):
+            super().body_received(body)
+            setup.transport.pause_reading()
+
+    handler = setup.request(OK + b"Content-Length: %d\r\n\r\n" % len(LARGE) + LARGE[:99], LARGE[99:], handler=Slow())
+    assert handler.events[-1] == ("ended", LARGE)
+    assert setup.transport.reading
 
 
-def test_an_idle_connection_is_closed_in_peace():
-    line = Line()
-    line.connection.close()
-    assert (line.connection.reusable, line.transport.events) == (False, ["close"])
+def test_keep_alive_is_the_field_of_the_last_response():
+    setup = Setup()
+    setup.request(OK + b"Keep-Alive: timeout=5, max=100\r\nContent-Length: 2\r\n\r\n{}")
+    assert setup.connection.keep_alive == b"timeout=5, max=100"
+    setup.request(WHOLE)
+    assert setup.connection.keep_alive is None
+
+
+def test_an_idle_connection_is_closed_gracefully():
+    setup = Setup()
+    setup.connection.close()
+    assert (setup.connection.reusable, setup.transport.events) == (False, ["close"])
 
 
 PIECES = [OK, b"HTTP/1.1 100 \r\n\r\n", b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"\r\n", b"abc",
@@ -330,13 +328,13 @@ PIECES = [OK, b"HTTP/1.1 100 \r\n\r\n", b"Content-Length: 3\r\n", b"Transfer-Enc
 
 
 @given(st.lists(st.sampled_from(PIECES) | st.binary(min_size=1, max_size=4), max_size=10))
-def test_whatever_comes_back_the_asker_is_told_exactly_one_end(pieces):
-    line, asker = Line(), Asker()
-    line.connection.send(b"", asker)
+def test_the_handler_gets_exactly_one_end_for_any_bytes(pieces):
+    setup, handler = Setup(), ResponseHandler()
+    setup.connection.send(b"", handler)
     for piece in pieces:
-        if not line.transport.events:
-            line.hear(piece)
-    line.connection.eof_received()
-    line.connection.connection_lost(None)
-    ends = [told for told in asker.told if isinstance(told, Broken) or told[0] in {"whole", "ended"}]
+        if not setup.transport.events:
+            setup.receive(piece)
+    setup.connection.eof_received()
+    setup.connection.connection_lost(None)
+    ends = [event for event in handler.events if isinstance(event, ResponseFailure) or event[0] in {"whole", "ended"}]
     assert len(ends) == 1

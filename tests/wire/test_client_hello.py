@@ -1,5 +1,3 @@
-"""How much of a ClientHello is still to come."""
-
 import contextlib
 import ssl
 
@@ -22,14 +20,14 @@ def client_hello():
 HELLO = client_hello()
 
 
-def in_records(message, size):
-    """The same handshake message in records of `size` bytes."""
+def split_into_records(message, size):
+    """Return the handshake message in records of `size` bytes."""
     parts = [message[start : start + size] for start in range(0, len(message), size)]
     return b"".join(b"\x16\x03\x01" + len(part).to_bytes(2) + part for part in parts)
 
 
-@pytest.mark.parametrize("data", [HELLO, HELLO + b"x", in_records(HELLO[5:], 100)])
-def test_a_whole_one_misses_nothing(data):
+@pytest.mark.parametrize("data", [HELLO, HELLO + b"x", split_into_records(HELLO[5:], 100)])
+def test_a_whole_client_hello_misses_no_bytes(data):
     assert missing_bytes(data) == 0
 
 
@@ -39,14 +37,14 @@ def test_a_part_misses_at_most_its_rest(size):
 
 
 @given(st.integers(40, 600), st.data())
-def test_parts_in_several_records_are_never_whole(size, data):
-    records = in_records(HELLO[5:], max(size, len(HELLO) // (RECORDS_MOST - 1)))
+def test_a_part_in_several_records_is_never_whole(size, data):
+    records = split_into_records(HELLO[5:], max(size, len(HELLO) // (RECORDS_MOST - 1)))
     cut = data.draw(st.integers(0, len(records) - 1))
     assert missing_bytes(records[:cut]) >= 1
 
 
 def test_a_part_that_ends_with_a_record_misses_the_next_header():
-    assert missing_bytes(in_records(HELLO[5:], 100)[:105]) == 5
+    assert missing_bytes(split_into_records(HELLO[5:], 100)[:105]) == 5
 
 
 def test_a_whole_message_in_a_part_of_its_record_misses_the_rest():
@@ -62,23 +60,23 @@ def test_a_whole_message_in_a_part_of_its_record_misses_the_rest():
         b"\x16\x03\x01\x00\x01\x02",  # another message than ClientHello
     ],
 )
-def test_what_openssl_refuses_waits_for_nothing(data):
+def test_messages_that_openssl_refuses_miss_no_bytes(data):
     assert missing_bytes(data) == 0
 
 
-def test_records_of_512_bytes_that_fill_all_that_is_looked_at_pass():
+def test_records_of_512_bytes_up_to_the_limit_are_accepted():
     size = PEEKED_BYTES - 5 * (PEEKED_BYTES // 512 + 1) - 4
-    assert missing_bytes(in_records(b"\x01" + size.to_bytes(3) + bytes(size), 512)) == 0
+    assert missing_bytes(split_into_records(b"\x01" + size.to_bytes(3) + bytes(size), 512)) == 0
 
 
 @pytest.mark.parametrize(
     "records",
     [
-        in_records(HELLO[5:], 1),
+        split_into_records(HELLO[5:], 1),
         b"\x16\x03\x01\x00\x00" * (RECORDS_MOST + 1),
         b"\x16\x03\x01\xff\xff",  # a record that OpenSSL refuses
-        b"\x16\x03\x01" + PEEKED_BYTES.to_bytes(2),  # one that is never whole in what is looked at
-        in_records(b"\x01\x00\x40\x00" + bytes(PEEKED_BYTES), 1024),
+        b"\x16\x03\x01" + PEEKED_BYTES.to_bytes(2),  # a record longer than the inspected bytes
+        split_into_records(b"\x01\x00\x40\x00" + bytes(PEEKED_BYTES), 1024),
     ],
 )
 def test_too_many_records_or_bytes_are_refused(records):

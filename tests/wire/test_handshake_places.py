@@ -1,5 +1,3 @@
-"""The bound on handshakes under way: who loses its place to whom."""
-
 import socket
 
 import pytest
@@ -9,35 +7,35 @@ from relay.wire.handshake_places import HandshakePlaces
 
 @pytest.fixture
 def pairs():
-    """Connected sockets: of each pair the accepted one and its peer's."""
-    made = [socket.socketpair() for _ in range(3)]
-    yield made
-    for pair in made:
+    """Pairs of connected sockets: the accepted socket and its peer."""
+    pairs = [socket.socketpair() for _ in range(3)]
+    yield pairs
+    for pair in pairs:
         for end in pair:
             end.close()
 
 
-def test_one_too_many_shuts_the_oldest_down(pairs):
-    places = HandshakePlaces(2)
+def test_one_socket_beyond_the_limit_shuts_the_oldest_down(pairs):
+    slots = HandshakePlaces(2)
     for accepted, _ in pairs:
-        places.add(accepted)
-    assert [accepted in places for accepted, _ in pairs] == [False, True, True]
+        slots.add(accepted)
+    assert [accepted in slots for accepted, _ in pairs] == [False, True, True]
     assert pairs[0][1].recv(1) == b""
 
 
-def test_one_that_has_ended_loses_nothing(pairs):
-    places = HandshakePlaces(2)
-    places.add(pairs[0][0])
-    places.add(pairs[1][0])
-    places.remove(pairs[1][0])
-    places.remove(pairs[1][0])
-    places.add(pairs[2][0])
-    assert [accepted in places for accepted, _ in pairs] == [True, False, True]
+def test_a_removed_socket_is_not_shut_down(pairs):
+    slots = HandshakePlaces(2)
+    slots.add(pairs[0][0])
+    slots.add(pairs[1][0])
+    slots.remove(pairs[1][0])
+    slots.remove(pairs[1][0])
+    slots.add(pairs[2][0])
+    assert [accepted in slots for accepted, _ in pairs] == [True, False, True]
 
 
-def test_a_socket_that_is_closed_gives_its_place_up(pairs):
-    places = HandshakePlaces(1)
-    places.add(pairs[0][0])
+def test_a_closed_socket_gives_up_its_slot(pairs):
+    slots = HandshakePlaces(1)
+    slots.add(pairs[0][0])
     pairs[0][0].close()
-    places.add(pairs[1][0])
-    assert pairs[1][0] in places
+    slots.add(pairs[1][0])
+    assert pairs[1][0] in slots

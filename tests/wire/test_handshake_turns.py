@@ -1,5 +1,3 @@
-"""A handshake begins when it has a turn; the turn ends with it, or by itself."""
-
 import asyncio
 
 import pytest
@@ -43,13 +41,13 @@ async def take_all(turns):
 
 
 async def start_waiting(turns, *addresses):
-    """Tasks that wait for a turn each, in this order."""
+    """Start tasks that each wait for a turn, in this order."""
     tasks = [asyncio.create_task(turns.take(address)) for address in addresses]
     await asyncio.sleep(0)
     return tasks
 
 
-async def test_one_more_handshake_waits_for_a_turn_that_ends(turns):
+async def test_one_more_handshake_waits_for_the_end_of_a_turn(turns):
     held = await take_all(turns)
     (waiting,) = await start_waiting(turns, "a")
     assert not waiting.done()
@@ -116,10 +114,10 @@ async def test_a_cancelled_handshake_takes_no_turn(turns):
     await second
 
 
-async def test_a_turn_given_to_a_cancelled_handshake_goes_on(turns):
+async def test_a_turn_of_a_cancelled_handshake_goes_to_the_next(turns):
     held = await take_all(turns)
     first, second = await start_waiting(turns, "a", "a")
-    held[0].end()  # given to the first, which has not run since
+    held[0].end()  # granted to the first task, which has not run yet
     first.cancel()
     await second
     assert first.cancelled()

@@ -22,11 +22,11 @@ def request(line=b"GET /v1/bank/accounts?org_code=ZBAA000001 HTTP/1.1", *fields,
     return b"\r\n".join([line, host, *fields, b"", b""])
 
 
-def refused(raw, most=MOST):
-    with pytest.raises(Malformed) as found:
+def parse_refused(raw, most=MOST):
+    with pytest.raises(Malformed) as error:
         request_head(raw, most)
-    assert found.value.raw == raw
-    return found.value.wrong
+    assert error.value.raw == raw
+    return error.value.wrong
 
 
 LINES = [
@@ -104,8 +104,8 @@ LINES = [
 
 
 @pytest.mark.parametrize(("line", "wrong"), LINES, ids=[repr(line) for line, _ in LINES])
-def test_a_request_line_is_refused(line, wrong):
-    assert refused(request(line)) is wrong
+def test_an_invalid_request_line_is_refused(line, wrong):
+    assert parse_refused(request(line)) is wrong
 
 
 FIELDS = [
@@ -172,32 +172,32 @@ FIELDS = [
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=repr)
-def test_a_field_is_refused(field):
-    assert refused(request(b"POST /v1 HTTP/1.1", TRAN_ID, field)) is Wrong.HEAD_MALFORMED
+def test_an_invalid_field_is_refused(field):
+    assert parse_refused(request(b"POST /v1 HTTP/1.1", TRAN_ID, field)) is Wrong.HEAD_MALFORMED
 
 
 @pytest.mark.parametrize("name", sorted(SINGLE - {b"host", b"transfer-encoding", b"content-length", b"expect"}))
 @pytest.mark.parametrize("twist", [bytes, bytes.upper])
-def test_a_field_that_two_readers_could_read_differently_stands_once(name, twist):
-    assert refused(request(b"GET /v1 HTTP/1.1", name + b": a", twist(name) + b": a")) is Wrong.HEAD_MALFORMED
+def test_an_ambiguous_field_may_occur_once(name, twist):
+    assert parse_refused(request(b"GET /v1 HTTP/1.1", name + b": a", twist(name) + b": a")) is Wrong.HEAD_MALFORMED
     assert request_head(request(b"GET /v1 HTTP/1.1", name + b": a"), MOST).headers[name] == b"a"
 
 
 @pytest.mark.parametrize("host", [b"X: y", b"Host:", b"Host: "])
-def test_a_request_names_a_host(host):
-    assert refused(request(host=host)) is Wrong.HEAD_MALFORMED
+def test_a_request_needs_a_host(host):
+    assert parse_refused(request(host=host)) is Wrong.HEAD_MALFORMED
 
 
 @pytest.mark.parametrize("field", [b"Content-Length: 5", b"Transfer-Encoding: chunked"])
-def test_a_get_with_a_body_is_refused_since_one_reader_may_skip_it(field):
-    assert refused(request(b"GET /v1 HTTP/1.1", field)) is Wrong.BODY_OF_A_GET
+def test_a_get_with_a_body_is_refused(field):
+    assert parse_refused(request(b"GET /v1 HTTP/1.1", field)) is Wrong.BODY_OF_A_GET
 
 
-def test_a_hundred_fields_are_taken_and_one_more_is_not():
+def test_a_hundred_fields_are_accepted_and_no_more():
     fields = [b"X-%d: y" % number for number in range(99)]
     assert len(request_head(request(b"GET /v1 HTTP/1.1", *fields), MOST).headers) == 100
-    assert refused(request(b"GET /v1 HTTP/1.1", *fields, b"Z: z")) is Wrong.HEAD_TOO_LARGE
-    assert refused(request(b"GET /v1 HTTP/1.1", *[b"X: y"] * 100)) is Wrong.HEAD_TOO_LARGE
+    assert parse_refused(request(b"GET /v1 HTTP/1.1", *fields, b"Z: z")) is Wrong.HEAD_TOO_LARGE
+    assert parse_refused(request(b"GET /v1 HTTP/1.1", *[b"X: y"] * 100)) is Wrong.HEAD_TOO_LARGE
 
 
 TARGETS = [
@@ -214,7 +214,7 @@ TARGETS = [
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("method", [b"GET", b"POST"])
-def test_a_target_is_taken_byte_for_byte(method, target):
+def test_a_target_is_kept_byte_for_byte(method, target):
     head = request_head(request(method + b" " + target + b" HTTP/1.1"), MOST)
     path, _, query = target.partition(b"?")
     assert (head.method, head.target, head.path, head.query) == (method.decode(), target, path, query)
@@ -237,19 +237,19 @@ def test_a_target_is_taken_byte_for_byte(method, target):
         ([b"connection: Keep-Alive, Close"], 0, False, True),
     ],
 )
-def test_framing_is_told(fields, length, chunked, close):
+def test_framing_and_connection_are_parsed(fields, length, chunked, close):
     head = request_head(request(b"POST /v1 HTTP/1.1", *fields), MOST)
     assert (head.length, head.chunked, head.close) == (length, chunked, close)
 
 
-def test_blanks_behind_a_value_are_none_of_it():
+def test_trailing_blanks_of_a_value_are_removed():
     fields = [b"x-api-tran-id: ZOPA000001M00000000000001 ", b"X: a b\t \t", b"Y: \t ", b"Authorization: Bearer a "]
     headers = request_head(request(b"GET /v1 HTTP/1.1", *fields), MOST).headers
     assert headers[b"x-api-tran-id"] == b"ZOPA000001M00000000000001"
     assert (headers[b"x"], headers[b"y"], headers[b"authorization"]) == (b"a b", b"", b"Bearer a")
 
 
-def test_names_are_lower_case_and_values_as_they_came():
+def test_names_are_lower_case_and_values_unchanged():
     fields = [b"X-EMPTY:", b"Authorization:\tBearer a.b.c", b"Accept: \xea\xb0\x80", b"Via: a", b"via: b", b"X-T: a\tb"]
     headers = request_head(request(b"GET /v1 HTTP/1.1", *fields), MOST).headers
     assert headers == {
@@ -271,13 +271,13 @@ PIECES = [
 
 def nearly_a_request(pieces):
     return st.lists(pieces, max_size=14).map(b"".join) | st.lists(pieces, max_size=8).map(
-        lambda found: b"GET /v1 HTTP/1.1\r\nHost: h\r\n" + b"".join(found)
+        lambda parts: b"GET /v1 HTTP/1.1\r\nHost: h\r\n" + b"".join(parts)
     )
 
 
 @given(nearly_a_request(st.sampled_from(PIECES) | st.binary(max_size=3)))
 @example(b"")
-def test_whatever_comes_is_a_request_or_malformed(raw):
+def test_any_bytes_are_a_request_or_malformed(raw):
     raw = raw.replace(b"\r\n\r\n", b"\r\n") + b"\r\n\r\n"
     try:
         head = request_head(raw, MOST)
@@ -288,13 +288,13 @@ def test_whatever_comes_is_a_request_or_malformed(raw):
     assert not {b"\0", b"\r", b"\n"} & {bytes([sign]) for value in head.headers.values() for sign in value}
 
 
-def test_the_parser_behind_the_seam_is_the_strict_one():
+def test_the_parser_is_strict():
     parser = httptools.HttpRequestParser(object())
     with pytest.raises(httptools.HttpParserError):
         parser.feed_data(b"GET / HTTP/1.1\nHost: h\n\n")
 
 
-def test_a_parser_is_kept_from_head_to_head_and_believes_none_of_the_last():
+def test_a_parser_is_kept_between_heads_without_old_state():
     parser = request_parser()
     posted = request(b"POST /v1/a HTTP/1.1", b"Content-Length: 2", b"X-Old: 1")
     for body_is_shown in (True, False, True):
@@ -302,5 +302,10 @@ def test_a_parser_is_kept_from_head_to_head_and_believes_none_of_the_last():
         assert (head.length, parser.owed) == (2, True)
         if body_is_shown:
             parser.body(b"{}")
-        asked = heads.request_head(request(), MOST, parser)
-        assert (asked.method, asked.length, b"x-old" in asked.headers, parser.owed) == ("GET", 0, False, False)
+        next_head = heads.request_head(request(), MOST, parser)
+        assert (next_head.method, next_head.length, b"x-old" in next_head.headers, parser.owed) == (
+            "GET",
+            0,
+            False,
+            False,
+        )

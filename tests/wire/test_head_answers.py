@@ -18,39 +18,39 @@ def answer_head(raw, most):
     return heads.answer_head(raw, most, answer_parser())
 
 
-def answer(line=b"HTTP/1.1 200 OK", *fields):
+def response(line=b"HTTP/1.1 200 OK", *fields):
     return b"\r\n".join([line, *fields, b"", b""])
 
 
 @pytest.mark.parametrize(
     ("raw", "status", "length", "chunked", "close"),
     [
-        (answer(b"HTTP/1.1 200 OK", b"Content-Length: 2"), 200, 2, False, False),
-        (answer(b"HTTP/1.1 200 ", b"Content-Length: 2"), 200, 2, False, False),
-        (answer(b"HTTP/1.1 200", b"Content-Length: 2"), 200, 2, False, False),
-        (answer(b"HTTP/1.1 500 \xbc\xad\xb9\xf6", b"Content-Length: 2"), 500, 2, False, False),
-        (answer(b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked"), 200, None, True, False),
-        (answer(b"HTTP/1.1 200 OK", b"Content-Length: 2 ", b"Connection: close\t"), 200, 2, False, True),
-        (answer(), 200, None, False, True),
-        (answer(b"HTTP/1.0 200 OK", b"Content-Length: 2", b"Connection: keep-alive"), 200, 2, False, True),
-        (answer(b"HTTP/1.0 200 OK"), 200, None, False, True),
-        (answer(b"HTTP/1.0 200 OK", b"Transfer-Encoding: chunked"), None, None, None, None),
-        (answer(b"HTTP/2.0 200 OK"), None, None, None, None),
-        (answer(b"HTTP/1.2 200 OK"), None, None, None, None),
-        (answer(b"HTTP/1.1 20 OK"), None, None, None, None),
-        (answer(b"HTTP/1.1 2000 OK"), None, None, None, None),
-        (answer(b"HTTP/1.1  200 OK"), None, None, None, None),
-        (answer(b"HTTP/1.1 200 OK", b"Content-Length: 2", b"Content-Length: 2"), None, None, None, None),
-        (answer(b"HTTP/1.1 200 OK", b"Content-Length: 2", b"Transfer-Encoding: chunked"), None, None, None, None),
-        (answer(b"HTTP/1.1 200 OK", b"Transfer-Encoding: gzip, chunked"), None, None, None, None),
-        (answer(b"HTTP/1.1 200 OK", b"Content-Length: -2"), None, None, None, None),
-        (answer(b"HTTP/1.1 200 OK", b"X: y\r\n folded"), None, None, None, None),
-        (answer(b"HTTP/1.1 200 OK", b"X: y\nZ: z"), None, None, None, None),
-        (answer(b"HTTP/1.1 200 OK", b"X: \0"), None, None, None, None),
-        (answer(b"HTTP/1.1 200 OK", *[b"X: y"] * 101), None, None, None, None),
+        (response(b"HTTP/1.1 200 OK", b"Content-Length: 2"), 200, 2, False, False),
+        (response(b"HTTP/1.1 200 ", b"Content-Length: 2"), 200, 2, False, False),
+        (response(b"HTTP/1.1 200", b"Content-Length: 2"), 200, 2, False, False),
+        (response(b"HTTP/1.1 500 \xbc\xad\xb9\xf6", b"Content-Length: 2"), 500, 2, False, False),
+        (response(b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked"), 200, None, True, False),
+        (response(b"HTTP/1.1 200 OK", b"Content-Length: 2 ", b"Connection: close\t"), 200, 2, False, True),
+        (response(), 200, None, False, True),
+        (response(b"HTTP/1.0 200 OK", b"Content-Length: 2", b"Connection: keep-alive"), 200, 2, False, True),
+        (response(b"HTTP/1.0 200 OK"), 200, None, False, True),
+        (response(b"HTTP/1.0 200 OK", b"Transfer-Encoding: chunked"), None, None, None, None),
+        (response(b"HTTP/2.0 200 OK"), None, None, None, None),
+        (response(b"HTTP/1.2 200 OK"), None, None, None, None),
+        (response(b"HTTP/1.1 20 OK"), None, None, None, None),
+        (response(b"HTTP/1.1 2000 OK"), None, None, None, None),
+        (response(b"HTTP/1.1  200 OK"), None, None, None, None),
+        (response(b"HTTP/1.1 200 OK", b"Content-Length: 2", b"Content-Length: 2"), None, None, None, None),
+        (response(b"HTTP/1.1 200 OK", b"Content-Length: 2", b"Transfer-Encoding: chunked"), None, None, None, None),
+        (response(b"HTTP/1.1 200 OK", b"Transfer-Encoding: gzip, chunked"), None, None, None, None),
+        (response(b"HTTP/1.1 200 OK", b"Content-Length: -2"), None, None, None, None),
+        (response(b"HTTP/1.1 200 OK", b"X: y\r\n folded"), None, None, None, None),
+        (response(b"HTTP/1.1 200 OK", b"X: y\nZ: z"), None, None, None, None),
+        (response(b"HTTP/1.1 200 OK", b"X: \0"), None, None, None, None),
+        (response(b"HTTP/1.1 200 OK", *[b"X: y"] * 101), None, None, None, None),
     ],
 )
-def test_an_answers_head_is_read_or_refused(raw, status, length, chunked, close):
+def test_a_response_head_is_parsed_or_refused(raw, status, length, chunked, close):
     if status is None:
         with pytest.raises(Malformed):
             answer_head(raw, MOST)
@@ -59,13 +59,13 @@ def test_an_answers_head_is_read_or_refused(raw, status, length, chunked, close)
         assert (head.status, head.length, head.chunked, head.close) == (status, length, chunked, close)
 
 
-def test_blanks_behind_an_answers_value_are_none_of_it():
-    head = answer_head(answer(b"HTTP/1.1 200 OK", b"Content-Type: application/json \t", b"X: a b"), MOST)
+def test_trailing_blanks_of_a_response_field_are_removed():
+    head = answer_head(response(b"HTTP/1.1 200 OK", b"Content-Type: application/json \t", b"X: a b"), MOST)
     assert head.headers == {b"content-type": b"application/json", b"x": b"a b"}
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join))
-def test_whatever_comes_back_is_an_answer_or_malformed(raw):
+def test_any_bytes_are_a_response_or_malformed(raw):
     raw = raw.replace(b"\r\n\r\n", b"\r\n") + b"\r\n\r\n"
     try:
         head = answer_head(raw, MOST)
@@ -74,9 +74,9 @@ def test_whatever_comes_back_is_an_answer_or_malformed(raw):
     assert raw[9:12] == b"%d" % head.status
 
 
-def test_a_parser_of_answers_stays_in_step_with_bodies_it_saw():
+def test_a_response_parser_is_kept_after_a_body():
     parser = answer_parser()
-    raw = answer(b"HTTP/1.1 200 OK", b"Content-Length: 5")
+    raw = response(b"HTTP/1.1 200 OK", b"Content-Length: 5")
     for status in (200, 404, 500):
         head = heads.answer_head(raw.replace(b"200 OK", b"%d X" % status), MOST, parser)
         assert head.status == status

@@ -1,5 +1,3 @@
-"""PROXY v2 headers: the caller's address, or nobody is let in."""
-
 import ipaddress
 import struct
 
@@ -7,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.wire.proxy_protocol import FIXED_BYTES, NoProxyHeader, header_length, source_of
+from relay.wire.proxy_protocol import FIXED_BYTES, NoProxyHeader, header_length, parse_source
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 PROXY, LOCAL = 0x21, 0x20
@@ -31,7 +29,7 @@ LARGEST = V4 + b"\x04" + struct.pack("!H", 521) + b"x" * 521
 def read(data):
     length = header_length(data[:FIXED_BYTES])
     assert len(data) == FIXED_BYTES + length
-    return source_of(data)
+    return parse_source(data)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +45,7 @@ def read(data):
         (header(V4, LOCAL), ""),
     ],
 )
-def test_a_header_tells_the_callers_address_as_the_directory_writes_it(data, source):
+def test_a_header_has_the_address_in_the_directorys_form(data, source):
     assert read(data) == source
 
 
@@ -56,7 +54,7 @@ def test_a_header_tells_the_callers_address_as_the_directory_writes_it(data, sou
     [
         header(V4, 0x11),  # version 1
         header(V4, 0x31),
-        header(V4, 0x22),  # a command of nobody
+        header(V4, 0x22),  # an unknown command
         header(V4, family=UNSPECIFIED),
         header(b"/a" * 108, family=UNIX),
         header(V4[:-1]),
@@ -72,13 +70,13 @@ def test_a_header_tells_the_callers_address_as_the_directory_writes_it(data, sou
     ],
     ids=lambda data: repr(data[:24]),
 )
-def test_anything_else_lets_nobody_in(data):
+def test_anything_else_is_refused(data):
     with pytest.raises(NoProxyHeader):
         read(data)
 
 
 @given(st.binary(min_size=4, max_size=60))
-def test_whatever_follows_the_signature_is_an_address_or_no_header(rest):
+def test_any_bytes_are_an_address_or_refused(rest):
     data = (SIGNATURE + rest[:2] + struct.pack("!H", len(rest) - 4) + rest[4:]).ljust(FIXED_BYTES, b"\0")
     try:
         source = read(data)

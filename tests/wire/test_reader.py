@@ -1,5 +1,3 @@
-"""From bytes to requests: the same requests wherever the segments break, and nothing after what is no request."""
-
 from itertools import pairwise
 
 import pytest
@@ -18,22 +16,22 @@ POST = b"POST /v1 HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(BODY)
 CHUNKED = b"POST /v2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{\n}\r\n2\r\n\r\n\r\n0\r\n\r\n"
 EMPTY = b"POST /v3 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
 ALL = [GET, POST, CHUNKED, EMPTY]
-MEANT = {GET: ("GET", b""), POST: ("POST", BODY), CHUNKED: ("POST", b"{\n}\r\n"), EMPTY: ("POST", b"")}
+EXPECTED = {GET: ("GET", b""), POST: ("POST", BODY), CHUNKED: ("POST", b"{\n}\r\n"), EMPTY: ("POST", b"")}
 
 
-class Reading:
-    """A reader and what it found."""
+class Setup:
+    """A reader and the requests that it has delivered."""
 
     def __init__(self, limits=LIMITS):
-        self.found = []
-        self.reader = RequestReader(limits, lambda head, body: self.found.append((head.method, head.target, body)))
+        self.requests = []
+        self.reader = RequestReader(limits, lambda head, body: self.requests.append((head.method, head.target, body)))
 
     def feed(self, *pieces):
         for piece in pieces:
             self.reader.feed(piece)
         return self
 
-    def refusal_of(self, *pieces):
+    def feed_refused(self, *pieces):
         with pytest.raises(Malformed) as error:
             self.feed(*pieces)
         return error.value
@@ -45,35 +43,35 @@ def split(data, cuts):
 
 
 def outcome(pieces):
-    """What was found, and whether something was refused in the end."""
-    reading = Reading()
+    """Parse pieces. Returns the requests, and the stage or "refused"."""
+    setup = Setup()
     try:
-        reading.feed(*pieces)
+        setup.feed(*pieces)
     except Malformed:
-        return reading.found, "refused"
-    return reading.found, reading.reader.stage
+        return setup.requests, "refused"
+    return setup.requests, setup.reader.stage
 
 
 cuts = st.lists(st.integers(0, 2000), max_size=12)
 
 
 @given(st.lists(st.sampled_from(ALL), min_size=1, max_size=8), cuts)
-def test_pipelined_requests_arrive_in_order_wherever_the_segments_break(requests, cuts):
-    found, stage = outcome(split(b"".join(requests), cuts))
-    assert [(method, body) for method, _, body in found] == [MEANT[request] for request in requests]
-    assert [target for _, target, _ in found] == [request.split(b" ")[1] for request in requests]
+def test_pipelined_requests_arrive_in_order_in_any_segments(requests, cuts):
+    parsed, stage = outcome(split(b"".join(requests), cuts))
+    assert [(method, body) for method, _, body in parsed] == [EXPECTED[request] for request in requests]
+    assert [target for _, target, _ in parsed] == [request.split(b" ")[1] for request in requests]
     assert stage is Stage.NOTHING
 
 
-def test_byte_by_byte_is_like_the_whole():
+def test_single_bytes_are_parsed_like_the_whole():
     data = b"".join(ALL)
     assert outcome([data]) == outcome([data[at : at + 1] for at in range(len(data))])
 
 
 @given(st.binary(max_size=65536))
-def test_a_body_is_byte_equal(body):
+def test_a_body_is_kept_byte_for_byte(body):
     head = b"POST /v1 HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(body)
-    assert Reading().feed(head + body + GET).found[0] == ("POST", b"/v1", body)
+    assert Setup().feed(head + body + GET).requests[0] == ("POST", b"/v1", body)
 
 
 NOISE = [
@@ -94,7 +92,7 @@ noise = st.lists(st.sampled_from(NOISE) | st.binary(max_size=2), min_size=1, max
 
 
 @given(st.lists(st.sampled_from(ALL), min_size=1, max_size=4), st.integers(0, 600), noise, st.integers(0, 3), cuts)
-def test_a_stream_with_noise_is_read_the_same_in_any_segments(requests, where, noise, removed, cuts):
+def test_a_stream_with_noise_is_parsed_the_same_in_any_segments(requests, where, noise, removed, cuts):
     data = b"".join(requests)
     at = where % (len(data) + 1)
     data = data[:at] + noise + data[at + removed :]
@@ -102,7 +100,7 @@ def test_a_stream_with_noise_is_read_the_same_in_any_segments(requests, where, n
 
 
 @given(st.lists(st.binary(max_size=40), max_size=6))
-def test_whatever_bytes_come_nothing_but_malformed_is_raised(pieces):
+def test_any_bytes_raise_nothing_but_malformed(pieces):
     assert outcome(pieces)[1] in {*Stage, "refused"}
 
 
@@ -120,8 +118,8 @@ def test_whatever_bytes_come_nothing_but_malformed_is_raised(pieces):
         (EMPTY, Stage.NOTHING),
     ],
 )
-def test_the_stage_tells_what_has_begun_and_not_ended(data, stage):
-    assert Reading().feed(data).reader.stage is stage
+def test_the_stage_is_the_incomplete_part(data, stage):
+    assert Setup().feed(data).reader.stage is stage
 
 
 NO_BEGIN = [
@@ -141,38 +139,38 @@ NO_BEGIN = [
 @pytest.mark.parametrize(
     "data", [*NO_BEGIN, b"GET / HTTP/1.1\n", b"GET /\0", b"GET / HTTP/1.1\r\nHost: h\n\n"], ids=repr
 )
-def test_what_can_be_no_head_is_refused_before_its_end(data):
-    assert Reading().refusal_of(data).wrong is Wrong.HEAD_MALFORMED
+def test_an_impossible_head_is_refused_before_its_end(data):
+    assert Setup().feed_refused(data).wrong is Wrong.HEAD_MALFORMED
 
 
-def test_what_was_good_before_the_refused_has_arrived_and_nothing_after_it_does():
-    reading = Reading()
-    refusal = reading.refusal_of(GET + POST + b"GET /a/../b HTTP/1.1\r\nHost: h\r\n\r\n" + GET)
+def test_only_requests_before_the_refused_one_arrive():
+    setup = Setup()
+    refusal = setup.feed_refused(GET + POST + b"GET /a/../b HTTP/1.1\r\nHost: h\r\n\r\n" + GET)
     assert refusal.wrong is Wrong.TARGET_MALFORMED
-    assert [method for method, _, _ in reading.found] == ["GET", "POST"]
+    assert [method for method, _, _ in setup.requests] == ["GET", "POST"]
 
 
-def padded(size):
-    """A head of `size` bytes."""
+def build_head(size):
+    """Build a head of `size` bytes."""
     return GET[:-2] + b"X: " + b"a" * (size - len(GET) - 5) + b"\r\n\r\n"
 
 
-def test_a_head_may_have_its_bytes_and_not_one_more():
-    assert len(Reading().feed(padded(16384)).found) == 1
-    assert Reading().refusal_of(padded(16385)).wrong is Wrong.HEAD_TOO_LARGE
-    assert Reading().refusal_of(padded(40000)[:16385]).wrong is Wrong.HEAD_TOO_LARGE
-    assert Reading().feed(padded(40000)[:16384]).reader.stage is Stage.HEAD
+def test_a_head_may_have_head_bytes_and_no_more():
+    assert len(Setup().feed(build_head(16384)).requests) == 1
+    assert Setup().feed_refused(build_head(16385)).wrong is Wrong.HEAD_TOO_LARGE
+    assert Setup().feed_refused(build_head(40000)[:16385]).wrong is Wrong.HEAD_TOO_LARGE
+    assert Setup().feed(build_head(40000)[:16384]).reader.stage is Stage.HEAD
 
 
 def test_a_refused_head_keeps_no_more_than_its_limit():
-    assert len(Reading().refusal_of(padded(16385)).raw) == 16384
-    assert len(Reading().refusal_of(b"GET /" + b"a" * 100_000).raw) == 16384
+    assert len(Setup().feed_refused(build_head(16385)).raw) == 16384
+    assert len(Setup().feed_refused(b"GET /" + b"a" * 100_000).raw) == 16384
 
 
 @pytest.mark.parametrize("size", [65537, 999_999_999_999_999])
-def test_a_body_too_large_is_refused_by_its_announcement(size):
+def test_a_body_too_large_is_refused_by_its_content_length(size):
     head = b"POST /v1 HTTP/1.1\r\nHost: h\r\nx-api-tran-id: T1\r\nContent-Length: %d\r\n\r\n" % size
-    refusal = Reading().refusal_of(head)
+    refusal = Setup().feed_refused(head)
     assert (refusal.wrong, refusal.raw) == (Wrong.BODY_TOO_LARGE, head)
 
 
@@ -180,64 +178,64 @@ CHUNKED_HEAD = b"POST /v1 HTTP/1.1\r\nHost: h\r\nX-API-Tran-ID: T1\r\nTransfer-E
 ECHO = b"POST /v1\r\nx-api-tran-id: T1\r\n"
 
 
-def test_a_chunked_body_may_have_its_bytes_and_not_one_more():
+def test_a_chunked_body_may_have_body_bytes_and_no_more():
     most = b"10000\r\n" + b"a" * 65536 + b"\r\n"
-    assert len(Reading().feed(CHUNKED_HEAD, most, b"0\r\n\r\n").found) == 1
-    refusal = Reading().refusal_of(CHUNKED_HEAD, most, b"1\r\na\r\n")
+    assert len(Setup().feed(CHUNKED_HEAD, most, b"0\r\n\r\n").requests) == 1
+    refusal = Setup().feed_refused(CHUNKED_HEAD, most, b"1\r\na\r\n")
     assert (refusal.wrong, refusal.raw) == (Wrong.BODY_TOO_LARGE, ECHO)
 
 
-def test_thousands_of_tiny_chunks_are_refused_though_the_body_is_small():
-    assert Reading().refusal_of(CHUNKED_HEAD, b"1\r\na\r\n" * 14_000).wrong is Wrong.BODY_TOO_LARGE
+def test_thousands_of_tiny_chunks_are_refused():
+    assert Setup().feed_refused(CHUNKED_HEAD, b"1\r\na\r\n" * 14_000).wrong is Wrong.BODY_TOO_LARGE
 
 
 @pytest.mark.parametrize("body", [b"x\r\n", b"1\r\nab\r\n", b"0\r\nX: y\r\n\r\n", b"1;a=b\r\n"])
-def test_a_body_that_is_not_chunked_as_it_said_is_refused_with_the_tran_id_of_its_head(body):
-    refusal = Reading().refusal_of(CHUNKED_HEAD + body)
+def test_a_malformed_chunked_body_is_refused_with_its_tran_id(body):
+    refusal = Setup().feed_refused(CHUNKED_HEAD + body)
     assert (refusal.wrong, refusal.raw) == (Wrong.BODY_MALFORMED, ECHO)
 
 
-def test_who_gives_up_learns_which_part_was_missing():
-    head = Reading().feed(b"GET / HT").reader.given_up()
+def test_the_timeout_error_names_the_missing_part():
+    head = Setup().feed(b"GET / HT").reader.timeout_error()
     assert (head.wrong, head.raw) == (Wrong.HEAD_TOO_SLOW, b"GET / HT")
-    body = Reading().feed(CHUNKED_HEAD).reader.given_up()
+    body = Setup().feed(CHUNKED_HEAD).reader.timeout_error()
     assert (body.wrong, body.raw) == (Wrong.BODY_TOO_SLOW, ECHO)
-    nameless = Reading().feed(POST[:-1]).reader.given_up()
-    assert (nameless.wrong, nameless.raw) == (Wrong.BODY_TOO_SLOW, b"POST /v1\r\nx-api-tran-id: \r\n")
+    without_tran_id = Setup().feed(POST[:-1]).reader.timeout_error()
+    assert (without_tran_id.wrong, without_tran_id.raw) == (Wrong.BODY_TOO_SLOW, b"POST /v1\r\nx-api-tran-id: \r\n")
 
 
 EXPECTING = b"POST /v1 HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\nContent-Length: 2\r\n\r\n"
 
 
-def test_a_body_that_waits_to_be_asked_for_says_so():
-    assert Reading().feed(EXPECTING).reader.asks_to_continue
-    assert not Reading().feed(POST[:-1]).reader.asks_to_continue
+def test_a_body_may_wait_for_100_continue():
+    assert Setup().feed(EXPECTING).reader.asks_to_continue
+    assert not Setup().feed(POST[:-1]).reader.asks_to_continue
 
 
 @pytest.mark.parametrize("pieces", [[EXPECTING + b"{}"], [EXPECTING, b"{}"], [EXPECTING + b"{}" + GET[:9]]])
-def test_a_body_that_came_unasked_asks_for_nothing_more(pieces):
-    assert not Reading().feed(*pieces).reader.asks_to_continue
+def test_a_body_that_has_come_needs_no_100_continue(pieces):
+    assert not Setup().feed(*pieces).reader.asks_to_continue
 
 
-def test_another_expectation_is_refused_when_there_is_a_body():
+def test_another_expectation_is_refused_if_there_is_a_body():
     odd = EXPECTING.replace(b"100-Continue", b"a-miracle")
-    assert Reading().refusal_of(odd).wrong is Wrong.HEAD_MALFORMED
-    assert len(Reading().feed(odd.replace(b"Length: 2", b"Length: 0")).found) == 1
+    assert Setup().feed_refused(odd).wrong is Wrong.HEAD_MALFORMED
+    assert len(Setup().feed(odd.replace(b"Length: 2", b"Length: 0")).requests) == 1
 
 
-def test_a_stopped_reader_keeps_what_comes_and_goes_on_when_it_is_told():
-    reading = Reading()
-    reader = reading.reader
-    reader._arrived = lambda head, _body: (reading.found.append(head.method), setattr(reader, "stopped", True))
+def test_a_stopped_reader_keeps_bytes_until_it_continues():
+    setup = Setup()
+    reader = setup.reader
+    reader._on_request = lambda head, _body: (setup.requests.append(head.method), setattr(reader, "stopped", True))
     reader.feed(GET + POST + GET[:9])
-    assert (reading.found, reader.stage) == (["GET"], Stage.NOTHING)
-    for found in (["GET", "POST"], ["GET", "POST"]):
+    assert (setup.requests, reader.stage) == (["GET"], Stage.NOTHING)
+    for expected in (["GET", "POST"], ["GET", "POST"]):
         reader.stopped = False
         reader.feed(b"")
-        assert reading.found == found
+        assert setup.requests == expected
     assert reader.stage is Stage.HEAD
     reader.feed(GET[9:])
-    assert reading.found == ["GET", "POST", "GET"]
+    assert setup.requests == ["GET", "POST", "GET"]
 
 
 ODD = [
@@ -272,8 +270,8 @@ odd = st.lists(st.sampled_from(ODD), max_size=4).filter(allowed).map(odd_request
 
 
 @given(st.lists(odd | st.sampled_from(ALL), min_size=1, max_size=6), cuts)
-def test_no_request_is_read_otherwise_for_what_came_before_it(requests, cuts):
+def test_no_request_is_parsed_differently_after_another(requests, cuts):
     alone = [outcome([request]) for request in requests]
     together, end = outcome(split(b"".join(requests), cuts))
     if all(stage is Stage.NOTHING for _, stage in alone):
-        assert (together, end) == ([request for found, _ in alone for request in found], Stage.NOTHING)
+        assert (together, end) == ([request for parsed, _ in alone for request in parsed], Stage.NOTHING)

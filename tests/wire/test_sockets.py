@@ -7,14 +7,14 @@ from relay.wire.sockets import (
     RECEIVE_BYTES,
     SEND_BYTES,
     bound_accepted,
-    bound_read_ahead,
+    build_readable,
+    limit_read_ahead,
     never_readable,
-    readable_of,
 )
 
 
 class Transport(asyncio.BaseTransport):
-    """A plain one; it has no read buffer of its own."""
+    """A plain transport without a read buffer."""
 
     def __init__(self, connected=None):
         super().__init__({"socket": connected})
@@ -27,14 +27,14 @@ class Tls(Transport):
 
 @pytest.fixture
 def pair():
-    one, other = socket.socketpair()
-    yield one, other
-    one.close()
-    other.close()
+    ours, peer = socket.socketpair()
+    yield ours, peer
+    ours.close()
+    peer.close()
 
 
-def test_a_socket_is_readable_once_something_came(pair):
-    readable = readable_of(Transport(pair[0]))
+def test_a_socket_is_readable_once_bytes_have_come(pair):
+    readable = build_readable(Transport(pair[0]))
     assert not readable(0)
     pair[1].send(b"x")
     assert readable(0)
@@ -43,34 +43,34 @@ def test_a_socket_is_readable_once_something_came(pair):
 
 
 def test_a_socket_is_readable_at_the_end_of_the_peer(pair):
-    readable = readable_of(Transport(pair[0]))
+    readable = build_readable(Transport(pair[0]))
     pair[1].close()
     assert readable(0)
 
 
-def test_what_has_no_socket_is_never_readable():
-    assert readable_of(Transport()) is never_readable
+def test_a_transport_without_a_socket_is_never_readable():
+    assert build_readable(Transport()) is never_readable
     assert not never_readable(0)
 
 
 def test_tls_reads_little_ahead(pair):
     transport = Tls(pair[0])
-    bound_read_ahead(transport)
+    limit_read_ahead(transport)
     assert transport.high == 16 * 1024
     assert pair[0].getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) <= 64 * 1024
 
 
-def test_a_plain_socket_is_left_alone(pair):
+def test_a_plain_socket_is_unchanged(pair):
     before = pair[0].getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-    bound_read_ahead(Transport(pair[0]))
+    limit_read_ahead(Transport(pair[0]))
     assert pair[0].getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == before
 
 
-def test_accepted_sockets_inherit_their_bounds():
+def test_accepted_sockets_inherit_their_limits():
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         bound_accepted(listening)
         listening.listen()
         with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
             sizes = [accepted.getsockopt(socket.SOL_SOCKET, name) for name in (socket.SO_RCVBUF, socket.SO_SNDBUF)]
-    assert sizes == [2 * RECEIVE_BYTES, 2 * SEND_BYTES]  # Linux doubles what it is told, for its own use
+    assert sizes == [2 * RECEIVE_BYTES, 2 * SEND_BYTES]  # Linux doubles the size for its own use

@@ -1,5 +1,3 @@
-"""A TLS peer whose records carry no data: a few are taken, a flood ends the connection."""
-
 import asyncio
 import ssl
 from datetime import UTC, datetime
@@ -27,14 +25,14 @@ def expand(secret, label, size):
 
 
 def key_update(secret):
-    """A KeyUpdate record under a traffic secret that has sealed none yet, and the secret that follows."""
+    """Build the first KeyUpdate record of a traffic secret. Returns it with the next secret."""
     header = b"\x17\x03\x03" + (len(KEY_UPDATE) + 16).to_bytes(2)
     sealed = AESGCM(expand(secret, b"key", 32)).encrypt(expand(secret, b"iv", 12), KEY_UPDATE, header)
     return header + sealed, expand(secret, b"traffic upd", 48)
 
 
 def contexts(pair, log):
-    """Those of a server and of a client that logs its secrets."""
+    """Return the contexts of a server and of a client that logs its secrets."""
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.load_cert_chain(pair.certificate, pair.private_key)
     serving.num_tickets = 0
@@ -71,7 +69,7 @@ class Peers:
             self.to_server.write(record)
 
     def read(self):
-        """All the server can read."""
+        """Read all available data of the server."""
         data = b""
         while True:
             try:
@@ -91,21 +89,21 @@ def peers(pair, tmp_path):
     return Peers(pair, tmp_path / "keys.log")
 
 
-def test_key_updates_without_end_end_the_connection(peers):
+def test_endless_key_updates_end_the_connection(peers):
     peers.send_key_updates(1000)
     with pytest.raises(ssl.SSLError, match="too many TLS records without data"):
         peers.read()
     assert peers.to_server.pending > 0
 
 
-def test_a_few_key_updates_are_taken(peers):
+def test_a_few_key_updates_are_accepted(peers):
     peers.send_key_updates(EMPTY_MOST // 2)
     assert (peers.read(), peers.server.version()) == (b"", "TLSv1.3")
     peers.send_key_updates(EMPTY_MOST // 2)
     assert peers.read() == b""
 
 
-def test_key_updates_between_two_parts_of_a_flood_are_counted_together(peers):
+def test_key_updates_in_several_reads_are_counted_together(peers):
     for _ in range(4):
         peers.send_key_updates(EMPTY_MOST // 2)
         try:
@@ -124,14 +122,14 @@ def test_small_and_large_records_are_read_whole(peers):
 
 
 @pytest.mark.parametrize("cut", [1, 3, 5, 7, 4096])
-def test_data_is_read_however_its_records_are_cut(peers, cut):
+def test_data_is_read_in_any_segments(peers, cut):
     peers.client.write(b"x" * 3000)
     peers.client.write(b"y")
-    sent, got = peers.to_server.read(), b""
+    sent, received = peers.to_server.read(), b""
     for start, end in pairwise([*range(0, len(sent), cut), len(sent)]):
         peers.to_server.write(sent[start:end])
-        got += peers.read()
-    assert got == b"x" * 3000 + b"y"
+        received += peers.read()
+    assert received == b"x" * 3000 + b"y"
 
 
 def test_the_server_sees_the_client_close(peers):
@@ -144,7 +142,7 @@ def test_the_server_sees_the_client_close(peers):
     peers.client.unwrap()
 
 
-def test_a_peer_that_sends_on_while_its_connection_closes_is_cut(peers):
+def test_a_peer_that_floods_a_closing_connection_is_cut(peers):
     with pytest.raises(ssl.SSLWantReadError):
         peers.server.unwrap()
     for _ in range(1000):
@@ -152,36 +150,36 @@ def test_a_peer_that_sends_on_while_its_connection_closes_is_cut(peers):
     assert peers.read() == b"a" * 1000
     for _ in range(5000):
         peers.client.write(b"a")
-    with pytest.raises(ssl.SSLError, match="too much data behind the end"):
+    with pytest.raises(ssl.SSLError, match="too much data after the end"):
         peers.read()
 
 
-class Told(App):
-    """An application that tells when a connection is lost."""
+class NotifyingApp(App):
+    """Sets `lost` when a connection is lost."""
 
     def __init__(self):
         super().__init__()
         self.lost = asyncio.Event()
 
-    def disconnected(self, connection, error):
-        super().disconnected(connection, error)
+    def connection_lost(self, connection, error):
+        super().connection_lost(connection, error)
         self.lost.set()
 
 
 async def flood(port, calling, log):
-    """Shake hands over a socket, then send KeyUpdates; the socket, for its end."""
+    """Shake hands over a socket and send KeyUpdates. Returns the streams."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    came, going = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = calling.wrap_bio(came, going)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = calling.wrap_bio(incoming, outgoing)
     while True:
         try:
             client.do_handshake()
         except ssl.SSLWantReadError:
-            writer.write(going.read())
-            came.write(await reader.read(65536))
+            writer.write(outgoing.read())
+            incoming.write(await reader.read(65536))
         else:
             break
-    writer.write(going.read())
+    writer.write(outgoing.read())
     secret = client_secret(log)
     for _ in range(1000):
         record, secret = key_update(secret)
@@ -190,12 +188,12 @@ async def flood(port, calling, log):
 
 
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-def test_a_flood_over_a_socket_is_told_to_the_application(pair, tmp_path, new_loop):
+def test_a_flood_over_a_socket_is_reported_to_the_app(pair, tmp_path, new_loop):
     log = tmp_path / "keys.log"
     serving, calling = contexts(pair, log)
 
-    async def story():
-        loop, app, watch = asyncio.get_running_loop(), Told(), Watch()
+    async def run():
+        loop, app, watch = asyncio.get_running_loop(), NotifyingApp(), Watch()
         server = await loop.create_server(lambda: ServerConnection(app, LIMITS, watch, loop), "127.0.0.1", ssl=serving)
         async with server, asyncio.timeout(10):
             _, writer = await flood(server.sockets[0].getsockname()[1], calling, log)
@@ -204,12 +202,12 @@ def test_a_flood_over_a_socket_is_told_to_the_application(pair, tmp_path, new_lo
         return app.error
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        error = runner.run(story())
+        error = runner.run(run())
     assert isinstance(error, RecordsExceeded)
 
 
 @pytest.mark.parametrize("cut", [1, 2, 4, 5, 6, 11, 100])
-def test_each_record_is_counted_once_however_it_is_cut(cut):
+def test_each_record_is_counted_once_in_any_segments(cut):
     data = b"".join(b"\x17\x03\x03" + size.to_bytes(2) + b"z" * size for size in (1, 300, 0, 5, 6))
     counter = RecordCounter()
     assert sum(counter.count(data[at : at + cut]) for at in range(0, len(data), cut)) == 5

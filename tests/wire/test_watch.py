@@ -1,53 +1,51 @@
-"""Deadlines: whose has passed is told, at every tick, until it moves or leaves."""
-
 import math
 
 from relay.wire.watch import Watch
 
 
-class One:
+class Timed:
     def __init__(self, deadline):
         self.deadline = deadline
-        self.told = []
+        self.calls = []
 
     def overdue(self, now):
-        self.told.append(now)
+        self.calls.append(now)
 
 
-def test_who_is_overdue_is_told_at_each_tick_until_its_deadline_moves():
-    watch, one = Watch(), One(5.0)
-    watch.add(one)
+def test_a_passed_deadline_is_reported_at_each_tick_until_it_moves():
+    watch, timed = Watch(), Timed(5.0)
+    watch.add(timed)
     for now in (4.9, 5.0, 6.0):
         watch.tick(now)
-    assert one.told == [5.0, 6.0]
-    one.deadline = math.inf
+    assert timed.calls == [5.0, 6.0]
+    timed.deadline = math.inf
     watch.tick(1e9)
-    assert one.told == [5.0, 6.0]
+    assert timed.calls == [5.0, 6.0]
 
 
-def test_who_left_is_told_nothing():
-    watch, one = Watch(), One(5.0)
-    watch.add(one)
-    watch.add(one)
+def test_a_discarded_object_is_not_called():
+    watch, timed = Watch(), Timed(5.0)
+    watch.add(timed)
+    watch.add(timed)
     assert len(watch) == 1
-    watch.discard(one)
-    watch.discard(one)
+    watch.discard(timed)
+    watch.discard(timed)
     watch.tick(6.0)
-    assert (one.told, len(watch)) == ([], 0)
+    assert (timed.calls, len(watch)) == ([], 0)
 
 
-def test_who_is_told_may_leave_and_bring_others():
-    watch, late = Watch(), One(0.0)
+def test_a_called_object_may_discard_itself_and_add_others():
+    watch, late = Watch(), Timed(0.0)
 
-    class Leaving(One):
+    class Leaving(Timed):
         def overdue(self, now):
             super().overdue(now)
             watch.discard(self)
             watch.add(late)
 
     leaving = [Leaving(1.0), Leaving(1.0)]
-    for one in leaving:
-        watch.add(one)
+    for timed in leaving:
+        watch.add(timed)
     watch.tick(1.0)
-    assert [one.told for one in leaving] == [[1.0], [1.0]]
-    assert (len(watch), late.told) == (1, [])
+    assert [timed.calls for timed in leaving] == [[1.0], [1.0]]
+    assert (len(watch), late.calls) == (1, [])

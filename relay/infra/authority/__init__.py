@@ -1,1 +1,1 @@
-"""The authority's unix socket from both sides: who owns it, whether it answers, whose call is next."""
+"""The Unix socket of the authority: its owner, its liveness, and the fair sharing of its slots."""

@@ -1,29 +1,27 @@
-"""Slots shared fairly: so many in all, a part of them for each operator and each kind of call. No effects."""
+"""Shares slots fairly between operators and kinds of calls. No effects."""
 
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from relay.domain.queue_full import Crowded
+
 T = TypeVar("T")
-
-
-class QueueFull(Exception):
-    """Nothing more may wait, or nothing more of this operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Who takes a slot: the operator that calls, and the kind of its call."""
+    """The key of a slot: the calling operator and the kind of its call."""
 
     operator: str
     kind: str
 
 
 class FairSlots(Generic[T]):
-    """`total` slots and `waiting` places behind them.
+    """`total` slots, and a queue of `waiting` items.
 
     An operator holds at most half of the slots, a kind of call at most half, an operator with one kind at most a
-    quarter; of the places an operator has at most half. When a slot is free, the shares take turns. So the calls of one
+    quarter; an operator has at most half of the queue. Free slots go to the shares in turn. So the calls of one
     operator, or those that wait for a silent certifier, always leave slots to others.
     """
 
@@ -36,37 +34,37 @@ class FairSlots(Generic[T]):
         self._by_kind: Counter[str] = Counter()
         self._by_share: Counter[Share] = Counter()
         self._queues: OrderedDict[Share, deque[T]] = OrderedDict()
-        self._waiting_of: Counter[str] = Counter()
+        self._waiting_by_operator: Counter[str] = Counter()
         self.taken = 0
         self.queued = 0
 
     def take(self, share: Share, item: T) -> bool:
-        """Whether the item has a slot now; otherwise it waits for one. Raises QueueFull."""
+        """Take a slot and return True, or queue the item and return False. Raises Crowded."""
         if share not in self._queues and self._fits(share):
             self._hold(share)
             return True
-        if self.queued >= self._waiting or self._waiting_of[share.operator] >= self._half_waiting:
-            raise QueueFull
+        if self.queued >= self._waiting or self._waiting_by_operator[share.operator] >= self._half_waiting:
+            raise Crowded
         self._queues.setdefault(share, deque()).append(item)
-        self._waiting_of[share.operator] += 1
+        self._waiting_by_operator[share.operator] += 1
         self.queued += 1
         return False
 
-    def give_back(self, share: Share) -> list[T]:
-        """Free the slot of an item. Returns the items that have one now."""
+    def release(self, share: Share) -> list[T]:
+        """Free the slot of an item. Returns the queued items that get a slot now."""
         self.taken -= 1
         for count, key in self._counts(share):
             count[key] -= 1
             if not count[key]:
                 del count[key]
-        return self._next()
+        return self._start_queued()
 
     def withdraw(self, share: Share, item: T) -> None:
-        """Forget an item that waits."""
+        """Remove a queued item."""
         self._queues[share].remove(item)
-        self._left_queue(share)
+        self._count_dequeued(share)
 
-    def _next(self) -> list[T]:
+    def _start_queued(self) -> list[T]:
         started: list[T] = []
         for share in list(self._queues):
             if self.taken >= self._total:
@@ -74,7 +72,7 @@ class FairSlots(Generic[T]):
             if self._fits(share):
                 started.append(self._queues[share].popleft())
                 self._hold(share)
-                self._left_queue(share)
+                self._count_dequeued(share)
                 if share in self._queues:
                     self._queues.move_to_end(share)
         return started
@@ -99,10 +97,10 @@ class FairSlots(Generic[T]):
             (self._by_share, share),
         )
 
-    def _left_queue(self, share: Share) -> None:
+    def _count_dequeued(self, share: Share) -> None:
         self.queued -= 1
-        self._waiting_of[share.operator] -= 1
-        if not self._waiting_of[share.operator]:
-            del self._waiting_of[share.operator]
+        self._waiting_by_operator[share.operator] -= 1
+        if not self._waiting_by_operator[share.operator]:
+            del self._waiting_by_operator[share.operator]
         if not self._queues[share]:
             del self._queues[share]

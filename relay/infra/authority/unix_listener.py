@@ -1,4 +1,4 @@
-"""A listening unix socket that belongs to one process: a lock file beside it says whose it is."""
+"""A listening Unix socket that one process owns, secured by a lock file beside it."""
 
 import asyncio
 import errno
@@ -14,17 +14,17 @@ from typing import Final, Self
 _log = logging.getLogger(__name__)
 
 WAIT_S: Final = 10.0
-"""So long the process before may take to let go of the socket: it does so as soon as it begins to stop."""
+"""How long the previous process may take to release the socket. It does so as soon as it begins to stop."""
 _POLL_S: Final = 0.05
 _CREDENTIALS: Final = struct.Struct("3i")
 """struct ucred of unix(7)."""
 
 
 class UnixListener:
-    """A path that this process alone may listen on: the lock that goes with it, then the socket.
+    """A path on which only this process may listen. `open` takes its lock, `bind` makes the socket.
 
-    The lock is `PATH.lock` (flock): it is freed by the kernel when its process ends, however it ends. The file stays;
-    whoever removed it would make room for two owners. `close` removes the socket only while it is the one bound here.
+    The lock is `PATH.lock` (flock): the kernel frees it when its process ends, however it ends. The file stays: if it
+    were removed, two processes could hold a lock. `close` removes the socket only if it is still the one bound here.
     """
 
     def __init__(self, path: Path, lock: int) -> None:
@@ -35,11 +35,11 @@ class UnixListener:
 
     @classmethod
     async def open(cls, path: Path, wait_s: float = WAIT_S) -> Self:
-        """Take the lock and remove a former socket that nobody listens on.
+        """Take the lock and remove a stale socket.
 
-        Raises OSError: another process holds the lock after `wait_s`, or listens there, or the path is no socket.
+        Raises OSError: after `wait_s` another process holds the lock, or a process listens there, or it is no socket.
         """
-        lock = await _locked(path, wait_s)
+        lock = await _open_lock(path, wait_s)
         try:
             _remove_stale(path)
         except BaseException:
@@ -48,17 +48,17 @@ class UnixListener:
         return cls(path, lock)
 
     def bind(self) -> socket.socket:
-        """A socket at the path, for its owner only (mode 0600). Raises OSError."""
-        self._socket = _bound(self._path)
-        self._identity = _identity(self._path)
+        """Return a socket bound to the path, for its owner only (mode 0600). Raises OSError."""
+        self._socket = _bind(self._path)
+        self._identity = _get_identity(self._path)
         return self._socket
 
     def close(self) -> None:
-        """Remove the socket, when it is ours still, close it and free the lock. Established connections live on."""
+        """Remove the socket if it is still ours, close it and free the lock. Established connections stay open."""
         if self._lock < 0:
             return
         if self._socket is not None:
-            if _identity(self._path) == self._identity:
+            if _get_identity(self._path) == self._identity:
                 self._path.unlink(missing_ok=True)
             self._socket.close()
         os.close(self._lock)
@@ -66,7 +66,7 @@ class UnixListener:
 
 
 def listening_pid(path: str) -> int | None:
-    """The process that listens on a unix socket, as the kernel tells it; None when nobody takes a connection now."""
+    """Return the id of the process that listens on a Unix socket; None if no process accepts connections."""
     with socket.socket(socket.AF_UNIX) as trial:
         trial.setblocking(False)
         try:
@@ -80,11 +80,11 @@ def listening_pid(path: str) -> int | None:
     return pid
 
 
-async def _locked(path: Path, wait_s: float) -> int:
-    """The descriptor of the lock, with our pid in its file. Raises OSError."""
+async def _open_lock(path: Path, wait_s: float) -> int:
+    """Take the lock and write our pid to its file. Returns the descriptor. Raises OSError."""
     lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        await _lock(lock, path, wait_s)
+        await _wait_for_lock(lock, path, wait_s)
         os.ftruncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)
     except BaseException:
@@ -93,15 +93,15 @@ async def _locked(path: Path, wait_s: float) -> int:
     return lock
 
 
-async def _lock(lock: int, path: Path, wait_s: float) -> None:
-    ends = asyncio.get_running_loop().time() + wait_s
-    waiting = False
+async def _wait_for_lock(lock: int, path: Path, wait_s: float) -> None:
+    deadline = asyncio.get_running_loop().time() + wait_s
+    is_logged = False
     while not _try_lock(lock):
-        if not waiting:
-            _log.warning("unix socket in use, waiting for its process to stop: path=%s pid=%s", path, _pid(lock))
-            waiting = True
-        if asyncio.get_running_loop().time() >= ends:
-            raise OSError(errno.EADDRINUSE, f"{path} is in use by process {_pid(lock)}: stop that one first")
+        if not is_logged:
+            _log.warning("unix socket in use, waiting for its process to stop: path=%s pid=%s", path, _read_pid(lock))
+            is_logged = True
+        if asyncio.get_running_loop().time() >= deadline:
+            raise OSError(errno.EADDRINUSE, f"{path} is in use by process {_read_pid(lock)}: stop that process first")
         await asyncio.sleep(_POLL_S)
 
 
@@ -113,18 +113,18 @@ def _try_lock(lock: int) -> bool:
     return True
 
 
-def _pid(lock: int) -> str:
+def _read_pid(lock: int) -> str:
     return os.pread(lock, 20, 0).decode("ascii", "replace") or "unknown"
 
 
 def _remove_stale(path: Path) -> None:
-    """Remove a socket on which nobody listens. Raises OSError for any other file, and where somebody does listen."""
+    """Remove a socket on which no process listens. Raises OSError if a process listens or the file is no socket."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise OSError(errno.EEXIST, f"{path} is no socket: move it away, or name another path in authority.socket")
+        raise OSError(errno.EEXIST, f"{path} is not a socket: move it away, or set another path in authority.socket")
     with socket.socket(socket.AF_UNIX) as trial:
         trial.settimeout(1.0)
         try:
@@ -137,22 +137,22 @@ def _remove_stale(path: Path) -> None:
     raise OSError(errno.EADDRINUSE, f"another program listens on {path}: stop it first")
 
 
-def _bound(path: Path) -> socket.socket:
-    made = socket.socket(socket.AF_UNIX)
-    former = os.umask(0o177)  # the gateway runs as we do; no other user may speak in its name
+def _bind(path: Path) -> socket.socket:
+    listening = socket.socket(socket.AF_UNIX)
+    umask = os.umask(0o177)  # the gateway runs as the same user; no other user may call in its name
     try:
-        made.bind(str(path))
+        listening.bind(str(path))
     except BaseException:
-        made.close()
+        listening.close()
         raise
     finally:
-        os.umask(former)
-    return made
+        os.umask(umask)
+    return listening
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _get_identity(path: Path) -> tuple[int, int] | None:
     try:
-        found = path.lstat()
+        status = path.lstat()
     except FileNotFoundError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

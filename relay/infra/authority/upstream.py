@@ -1,153 +1,161 @@
-"""Calls to the authority: slots shared fairly, each held until the authority has ended the call."""
+"""Sends calls to the authority. Slots are shared fairly and held until the authority has ended the call."""
 
 from collections.abc import Mapping
 
 from relay.domain.fault import FAULTS, Fault, Refusal
-from relay.domain.ports import Compose, Flight, Receiver
-from relay.infra.authority.fair_slots import FairSlots, QueueFull, Share
+from relay.domain.ports import RequestWriter, ResponseReceiver, UpstreamRequest
+from relay.domain.queue_full import Crowded
+from relay.infra.authority.fair_slots import FairSlots, Share
 from relay.infra.upstream.pool import Pool
 from relay.wire.watch import Watch
 
 
-class AuthorityCall:
-    """One call, waiting for its slot or on its way. It is the receiver of the pool's flight.
+class AuthorityRequest:
+    """One call that waits for its slot or was sent. It receives the response of the pool's request.
 
-    A caller that hangs up takes a waiting call along. One that is on its way keeps its slot until its answer has come:
-    the authority works on it, and what it has begun stays whole.
+    If the caller disconnects, a waiting call is withdrawn. A sent one keeps its slot until its response has ended: the
+    authority works on it and completes what it has begun.
     """
 
-    __slots__ = ("_receiver", "_upstream", "_way", "deadline", "request", "share")
+    __slots__ = ("_receiver", "_sent", "_upstream", "deadline", "share", "write_request")
 
     def __init__(
-        self, upstream: "AuthorityPool", request: Compose, receiver: Receiver, share: Share, deadline: float
+        self,
+        upstream: "AuthorityPool",
+        write_request: RequestWriter,
+        receiver: ResponseReceiver,
+        share: Share,
+        deadline: float,
     ) -> None:
         self._upstream = upstream
-        self._receiver: Receiver | None = receiver
-        self._way: Flight | None = None
-        self.request = request
+        self._receiver: ResponseReceiver | None = receiver
+        self._sent: UpstreamRequest | None = None
+        self.write_request = write_request
         self.share = share
         self.deadline = deadline
 
     @property
     def attempts(self) -> int:
-        """How often the request was sent."""
-        return self._way.attempts if self._way is not None else 0
+        """The number of times the request was sent."""
+        return self._sent.attempts if self._sent is not None else 0
 
     @property
     def first_byte_at(self) -> float:
-        """When the answer began (monotonic), 0 before."""
-        return self._way.first_byte_at if self._way is not None else 0.0
+        """The time of the response's first byte (monotonic), 0 before."""
+        return self._sent.first_byte_at if self._sent is not None else 0.0
 
     @property
     def is_reused(self) -> bool:
         """Whether the connection has carried another call before this one."""
-        return self._way is not None and self._way.is_reused
+        return self._sent is not None and self._sent.is_reused
 
     # the gateway
 
     def pause(self) -> None:
-        """Stop reading the answer."""
-        if self._way is not None:
-            self._way.pause()
+        """Stop reading the response."""
+        if self._sent is not None:
+            self._sent.pause()
 
     def resume(self) -> None:
-        """Go on reading the answer."""
-        if self._way is not None:
-            self._way.resume()
+        """Continue reading the response."""
+        if self._sent is not None:
+            self._sent.resume()
 
     def cancel(self) -> None:
-        """The caller has left."""
+        """Withdraw a waiting call; discard the response of a sent one."""
         self._receiver = None
-        if self._way is None:
+        if self._sent is None:
             self._upstream.withdraw(self)
         else:
-            self._way.resume()
+            self._sent.resume()
 
     def overdue(self, _now: float) -> None:
-        """The caller is told that the authority is silent."""
+        """Report to the caller that the authority is silent."""
         receiver = self._receiver
         self.cancel()
         self._upstream.forget(self)
         if receiver is not None:
-            receiver.failed(FAULTS["provider_silent"], "timeout")
+            receiver.request_failed(FAULTS["provider_silent"], "timeout")
 
     # the pool
 
     def start(self, pool: Pool) -> None:
         """Send the request."""
-        self._way = pool.send(self.request, self)
+        self._sent = pool.send(self.write_request, self)
 
-    def answered(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
-        """Pass a whole answer on."""
+    def response_received(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
+        """Pass on a whole response."""
         self._upstream.end(self)
-        return self._receiver is None or self._receiver.answered(status, headers, body)
+        return self._receiver is None or self._receiver.response_received(status, headers, body)
 
-    def begun(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
-        """Pass the begin of a large answer on."""
+    def head_received(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
+        """Pass on the head of a large response."""
         if self._receiver is not None:
-            self._receiver.begun(status, headers, length, body)
+            self._receiver.head_received(status, headers, length, body)
 
-    def more(self, body: bytes) -> None:
-        """Pass a part on."""
+    def body_received(self, body: bytes) -> None:
+        """Pass on a part of the body."""
         if self._receiver is not None:
-            self._receiver.more(body)
+            self._receiver.body_received(body)
 
-    def ended(self) -> None:
-        """Pass the end on."""
-        self._upstream.end(self)
-        if self._receiver is not None:
-            self._receiver.ended()
-
-    def failed(self, fault: Fault, detail: str) -> None:
-        """Pass on that there is no answer."""
+    def response_ended(self) -> None:
+        """Pass on the end."""
         self._upstream.end(self)
         if self._receiver is not None:
-            self._receiver.failed(fault, detail)
+            self._receiver.response_ended()
+
+    def request_failed(self, fault: Fault, detail: str) -> None:
+        """Pass on the failure."""
+        self._upstream.end(self)
+        if self._receiver is not None:
+            self._receiver.request_failed(fault, detail)
 
 
 class AuthorityPool:
-    """The way to the authority. `concurrency` calls on their way, `queue` waiting, shared as `FairSlots` says.
+    """Sends calls to the authority, `concurrency` at once with `queue` waiting, shared by `FairSlots`.
 
-    `pool` carries at least `concurrency` flights; a call may take as long as a flight of it in all.
+    `pool` runs at least `concurrency` requests. A call, waiting included, may take the total time of a request.
     """
 
     def __init__(self, pool: Pool, concurrency: int, queue: int, watch: Watch) -> None:
         self._pool = pool
-        self._slots: FairSlots[AuthorityCall] = FairSlots(concurrency, queue)
+        self._slots: FairSlots[AuthorityRequest] = FairSlots(concurrency, queue)
         self._watch = watch
 
     def counts(self) -> dict[str, int]:
-        """How many connections are idle, how many calls are on their way and waiting."""
+        """Return the number of idle connections, of sent calls ("flying") and of waiting calls."""
         return {"idle": self._pool.counts()["idle"], "flying": self._slots.taken, "waiting": self._slots.queued}
 
-    def send(self, request: Compose, receiver: Receiver, operator: str, kind: str) -> AuthorityCall:
-        """Send what `request` writes, now or when a slot is free. Raises Refusal provider_busy."""
+    def send(
+        self, write_request: RequestWriter, receiver: ResponseReceiver, operator: str, kind: str
+    ) -> AuthorityRequest:
+        """Send a request, now or when a slot is free. Raises Refusal provider_busy."""
         deadline = self._pool.loop.time() + self._pool.timeouts.total_s
-        call = AuthorityCall(self, request, receiver, Share(operator, kind), deadline)
+        call = AuthorityRequest(self, write_request, receiver, Share(operator, kind), deadline)
         try:
-            now = self._slots.take(call.share, call)
-        except QueueFull:
+            has_slot = self._slots.take(call.share, call)
+        except Crowded:
             raise Refusal(FAULTS["provider_busy"]) from None
         self._watch.add(call)
-        if now:
+        if has_slot:
             call.start(self._pool)
         return call
 
     def retire(self) -> None:
-        """Take no connection back; calls end in peace."""
+        """Keep no connection any more. Calls in flight are completed."""
         self._pool.retire()
 
-    def end(self, call: AuthorityCall) -> None:
-        """Free the slot of a call whose flight has ended."""
+    def end(self, call: AuthorityRequest) -> None:
+        """Free the slot of an ended call and start the next ones."""
         self.forget(call)
-        for following in self._slots.give_back(call.share):
-            following.start(self._pool)
+        for next_call in self._slots.release(call.share):
+            next_call.start(self._pool)
 
-    def withdraw(self, call: AuthorityCall) -> None:
-        """Forget a call that waits."""
+    def withdraw(self, call: AuthorityRequest) -> None:
+        """Remove a waiting call."""
         self.forget(call)
         self._slots.withdraw(call.share, call)
 
-    def forget(self, call: AuthorityCall) -> None:
-        """Watch the call's deadline no longer."""
+    def forget(self, call: AuthorityRequest) -> None:
+        """Drop the deadline of a call."""
         self._watch.discard(call)

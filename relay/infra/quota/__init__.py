@@ -1,1 +1,1 @@
-"""Counters of quotas."""
+"""Counts requests against quotas."""

@@ -1,1 +1,1 @@
-"""Connections to institutions: pools, dialing, probing, TLS."""
+"""Connections to upstreams: pools, dialing, probing, TLS."""

@@ -1,4 +1,4 @@
-"""Opening connections to a provider: its addresses in turn, its TLS identity, its time to connect."""
+"""Opens connections to the instances of an upstream, with TLS and a time limit."""
 
 import asyncio
 import socket
@@ -15,39 +15,39 @@ from relay.wire.client import ClientConnection
 from relay.wire.closed import CLOSED
 
 SHUTDOWN_S: Final = 1.0
-"""So long a TLS connection waits for the institution to agree to its end; uvloop's default is 30 s."""
+"""How long a closed TLS connection waits for the institution's close_notify; uvloop's default is 30 s."""
 
 UNIX = "authority"
-"""What stands for a host where there is none."""
+"""The host in the base URL of a Unix socket."""
 
 
 class NotConnected(Exception):
-    """No place took a connection. The text is the cause at each of them (`diagnostics.causes`)."""
+    """No instance accepted a connection. The text is the cause at each instance (`diagnostics.causes`)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """One instance of a provider."""
+class Instance:
+    """One instance of an upstream."""
 
     host: str
     port: int
 
     @classmethod
-    def of(cls, base_url: str) -> "Place":
-        """The place a base URL names."""
+    def of(cls, base_url: str) -> "Instance":
+        """Build the instance of a base URL."""
         url = urlsplit(base_url)
         return cls(url.hostname or "", url.port or (443 if url.scheme == "https" else 80))
 
 
-def _give_up(connection: ClientConnection) -> None:
-    """Detach a connection attempt. uvloop closes its transport and may report neither its begin nor its end."""
+def _abandon(connection: ClientConnection) -> None:
+    """Detach a failed attempt. uvloop closes its transport and may call neither connection_made nor connection_lost."""
     connection.reusable = False
     connection.transport.abort()
     connection.transport = CLOSED
 
 
 class Dialer:
-    """Dials the places of one provider; one that does not answer is passed over."""
+    """Opens connections to the instances of one upstream; an instance that does not answer is skipped."""
 
     def __init__(
         self,
@@ -56,62 +56,69 @@ class Dialer:
         timeouts: ProviderTimeouts,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self._places = [Place.of(url) for url in base_urls]
+        self._instances = [Instance.of(url) for url in base_urls]
         self._context = context
         self.timeouts = timeouts
         self._loop = loop
         self._handshakes: set[asyncio.Task[Any]] = set()
 
     def idle_limit(self, connection: ClientConnection) -> float:
-        """Seconds a connection may idle: ours, or less when the provider announced less (`Keep-Alive: timeout=N`)."""
-        ours = self.timeouts.idle_s
+        """Return how many seconds a connection may idle: `idle_s`, or less by its `Keep-Alive: timeout=N`."""
+        idle_s = self.timeouts.idle_s
         if connection.keep_alive is None:
-            return ours
+            return idle_s
         for part in connection.keep_alive.split(b","):
             name, _, value = part.strip().partition(b"=")
             if name.lower() == b"timeout" and value.isdigit():
-                return min(ours, max(0.0, int(value[:6]) - 1.0))
-        return ours
+                return min(idle_s, max(0.0, int(value[:6]) - 1.0))
+        return idle_s
 
     @property
-    def places(self) -> int:
-        """How many places there are."""
-        return len(self._places)
+    def instance_count(self) -> int:
+        """The number of instances."""
+        return len(self._instances)
 
     async def dial(self, on_lost: Callable[[ClientConnection], None], first: int) -> ClientConnection:
-        """A fresh connection to place `first`, else to the next that takes one in time. Raises NotConnected."""
+        """Connect to instance `first`, else to the next that accepts in time. Raises NotConnected."""
         causes: list[str] = []
-        for step in range(len(self._places)):
-            index = (first + step) % len(self._places)
+        for step in range(len(self._instances)):
+            index = (first + step) % len(self._instances)
             try:
                 async with asyncio.timeout(self.timeouts.connect_s):
-                    connection = await self._connect(self._places[index], on_lost)
-            except (OSError, ssl.SSLError, TimeoutError, UnicodeError) as error:  # a host can be no name (IDNA)
+                    connection = await self._connect(self._instances[index], on_lost)
+            except (
+                OSError,
+                ssl.SSLError,
+                TimeoutError,
+                UnicodeError,
+            ) as error:  # UnicodeError: no valid name (IDNA)
                 causes.append(cause_of(error))
                 continue
-            connection.place = index
+            connection.instance = index
             return connection
         raise NotConnected(" ".join(dict.fromkeys(causes)))
 
-    async def _connect(self, place: Place, on_lost: Callable[[ClientConnection], None]) -> ClientConnection:
+    async def _connect(self, instance: Instance, on_lost: Callable[[ClientConnection], None]) -> ClientConnection:
         connection = ClientConnection(on_lost)
         try:
             if self._context is None:
-                await self._loop.create_connection(lambda: connection, place.host, place.port)
+                await self._loop.create_connection(lambda: connection, instance.host, instance.port)
             else:
                 await asyncio.shield(
-                    self._handshake(await open_socket(self._loop, place.host, place.port), place.host, connection)
+                    self._start_handshake(
+                        await open_socket(self._loop, instance.host, instance.port), instance.host, connection
+                    )
                 )
         except BaseException:
-            _give_up(connection)
+            _abandon(connection)
             raise
         connection.born = self._loop.time()
         return connection
 
-    def _handshake(self, connected: socket.socket, host: str, connection: ClientConnection) -> asyncio.Task[Any]:
-        """A TLS handshake that ends by itself, in time, also when its caller gives up.
+    def _start_handshake(self, connected: socket.socket, host: str, connection: ClientConnection) -> asyncio.Task[Any]:
+        """Start a TLS handshake that is not cancelled with its caller; it ends by its own timeout.
 
-        uvloop keeps the buffers of a handshake that is cancelled (256 KiB) until a full collection.
+        uvloop keeps the buffers of a cancelled handshake (256 KiB) until a full garbage collection.
         """
         connecting = self._loop.create_connection(
             lambda: connection,
@@ -128,19 +135,19 @@ class Dialer:
 
 
 class UnixDialer(Dialer):
-    """Dials one neighbour on this machine by its socket's path."""
+    """Connects to a process on this machine by the path of its Unix socket."""
 
     def __init__(self, path: str, timeouts: ProviderTimeouts, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__((f"http://{UNIX}",), None, timeouts, loop)
         self._path = path
 
-    async def _connect(self, place: Place, on_lost: Callable[[ClientConnection], None]) -> ClientConnection:
-        del place
+    async def _connect(self, instance: Instance, on_lost: Callable[[ClientConnection], None]) -> ClientConnection:
+        del instance
         connection = ClientConnection(on_lost)
         try:
             await self._loop.create_unix_connection(lambda: connection, self._path)
         except BaseException:
-            _give_up(connection)
+            _abandon(connection)
             raise
         connection.born = self._loop.time()
         return connection

@@ -1,4 +1,4 @@
-"""One provider's connections: a pool, a bulkhead, and flights that always end (RFC 9112 9.3)."""
+"""The connection pool of one upstream: limits, queue and requests (RFC 9112 9.3)."""
 
 import asyncio
 import time
@@ -6,27 +6,26 @@ from collections import deque
 from typing import Final
 
 from relay.domain.fault import FAULTS, Fault, Refusal
-from relay.domain.ports import Compose, Receiver
+from relay.domain.ports import RequestWriter, ResponseReceiver
 from relay.infra.diagnostics.causes import cause_of
 from relay.infra.upstream.dialing import Dialer, NotConnected
 from relay.policy.quota.operator_shares import OperatorShares
-from relay.wire.asker import Broken
+from relay.wire.asker import ResponseFailure
 from relay.wire.client import ClientConnection
-from relay.wire.head import AnswerHead
+from relay.wire.head import ResponseHead
 from relay.wire.watch import Watch
 
 _MOST_AGE_S: Final = 300.0
-"""A connection is not used longer, so that a provider that moves (DNS) is followed."""
+"""A connection is not used longer, so that changed DNS records take effect."""
 
 _RETRY_S: Final = 1.0
-"""What an operator beyond its share is told to wait."""
+"""The Retry-After of an operator beyond its share."""
 
-_TRAN_ID: Final = b"x-api-tran-id"
-"""The field by which an answer names its call."""
+_TRAN_ID: Final = b"x-api-tran-id"  # shows to which call a response belongs
 
 
-class UpstreamFlight:
-    """One request on its way, and its answer on its way back. Ends exactly once; nothing of it stays behind."""
+class PoolRequest:
+    """One request and its response. It ends exactly once and leaves no state."""
 
     __slots__ = (
         "_pool",
@@ -34,153 +33,154 @@ class UpstreamFlight:
         "attempts",
         "connection",
         "deadline",
-        "dial",
+        "dial_task",
         "first_byte_at",
-        "flying",
+        "has_slot",
         "operator",
-        "request",
-        "total",
+        "total_deadline",
+        "write_request",
     )
 
-    def __init__(self, pool: "Pool", request: Compose, receiver: Receiver, now: float, operator: str) -> None:
+    def __init__(
+        self, pool: "Pool", write_request: RequestWriter, receiver: ResponseReceiver, now: float, operator: str
+    ) -> None:
         self._pool = pool
         self.operator = operator
-        self.request = request
-        self._receiver: Receiver | None = receiver
+        self.write_request = write_request
+        self._receiver: ResponseReceiver | None = receiver
         self.attempts = 0
         self.connection: ClientConnection | None = None
-        self.dial: asyncio.Task[None] | None = None
+        self.dial_task: asyncio.Task[None] | None = None
         self.first_byte_at = 0.0
-        self.flying = False
+        self.has_slot = False
         self.deadline = now + pool.timeouts.first_byte_s
-        self.total = now + pool.timeouts.total_s
+        self.total_deadline = now + pool.timeouts.total_s
 
-    # what the gateway may do
+    # the gateway
 
     def pause(self) -> None:
-        """Stop reading the answer."""
+        """Stop reading the response."""
         if self.connection is not None:
             self.connection.pause()
 
     def resume(self) -> None:
-        """Go on reading the answer."""
+        """Continue reading the response."""
         if self.connection is not None:
             self.connection.resume()
 
     def cancel(self) -> None:
-        """Nobody wants the answer: free the provider at once."""
+        """Discard the response and free the upstream at once."""
         if self._receiver is not None:
             self._receiver = None
-            self._drop()
+            self._release()
 
     @property
     def is_reused(self) -> bool:
         """Whether the connection has carried another call before this one."""
         return self.connection is not None and self.connection.uses > 1
 
-    # what the pool does
+    # the pool
 
-    def go(self, connection: ClientConnection) -> None:
+    def send_on(self, connection: ClientConnection) -> None:
         """Send the request over this connection."""
         self.attempts += 1
         self.connection = connection
-        connection.send(self.request(connection.place), self)
+        connection.send(self.write_request(connection.instance), self)
 
     def fail(self, fault: Fault, detail: str) -> None:
-        """End without an answer; `detail` says why in one word."""
+        """End without a response; `detail` names the cause in one word."""
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
-            self._drop()
-            receiver.failed(fault, detail)
+            self._release()
+            receiver.request_failed(fault, detail)
 
     def overdue(self, now: float) -> None:
-        """End what takes too long: no first byte in time, or not the last."""
-        if self.first_byte_at and now < self.total:
-            self.deadline = self.total
+        """End a request whose first or last byte did not come in time."""
+        if self.first_byte_at and now < self.total_deadline:
+            self.deadline = self.total_deadline
             return
-        began, dials = self.first_byte_at, self.dial is not None
-        missed = "total" if began else "connect" if dials else "first_byte" if self.flying else "queue"
-        self.fail(FAULTS["provider_silent"], missed)
+        has_begun, is_dialing = self.first_byte_at, self.dial_task is not None
+        phase = "total" if has_begun else "connect" if is_dialing else "first_byte" if self.has_slot else "queue"
+        self.fail(FAULTS["provider_silent"], phase)
 
-    def _drop(self) -> None:
-        """Leave pool, dial and connection; an answer half read makes its connection worthless."""
+    def _release(self) -> None:
+        """Leave the pool and abort dial and connection: a partly read response makes the connection useless."""
         connection, self.connection = self.connection, None
-        if self.dial is not None:
-            self.dial.cancel()
-            self.dial = None
+        if self.dial_task is not None:
+            self.dial_task.cancel()
+            self.dial_task = None
         if connection is not None:
-            connection.leave()
-        self._pool.left(self)
+            connection.abort()
+        self._pool.release(self)
 
-    # what the connection tells
+    # the connection
 
-    def first_byte(self) -> None:
-        """Note when the answer began; from here on only the total counts."""
+    def first_byte_received(self) -> None:
+        """Store the time of the first byte. From now on only the total time is limited."""
         self.first_byte_at = time.monotonic()
-        self.deadline = self.total
+        self.deadline = self.total_deadline
 
-    def whole(self, status: int, headers: dict[bytes, bytes], body: bytes) -> None:
-        """Pass a whole answer on, then free the connection, if the answer can be trusted to be this call's."""
+    def response_received(self, status: int, headers: dict[bytes, bytes], body: bytes) -> None:
+        """Pass on a whole response, then free the connection, or close it if the receiver refuses the response."""
         receiver, self._receiver = self._receiver, None
         connection = self.connection
-        self.first_byte_at = self.first_byte_at or time.monotonic()  # the loop's own clock is too coarse to tell
-        is_taken = False
+        self.first_byte_at = self.first_byte_at or time.monotonic()  # the loop's own clock is too coarse
+        is_accepted = False
         try:
-            is_taken = receiver is None or receiver.answered(status, headers, body)
+            is_accepted = receiver is None or receiver.response_received(status, headers, body)
         finally:
-            if connection is not None and not is_taken:
-                connection.leave()  # who mixes answers up may mix up the next one too
+            if connection is not None and not is_accepted:
+                connection.abort()  # an upstream that confuses responses may confuse the next one too
             elif _TRAN_ID not in headers:
-                self._pool.doubt(connection)
-            self._pool.landed(self)
+                self._pool.stop_reuse(connection)
+            self._pool.finish(self)
 
-    def begun(self, head: AnswerHead, body: bytes) -> None:
-        """Pass the begin of a large answer on."""
+    def head_received(self, head: ResponseHead, body: bytes) -> None:
+        """Pass on the head of a large response."""
         connection = self.connection
         if self._receiver is not None:
-            self._receiver.begun(head.status, head.headers, head.length, body)
+            self._receiver.head_received(head.status, head.headers, head.length, body)
         if self._receiver is not None and _TRAN_ID not in head.headers:
-            self._pool.doubt(connection)
+            self._pool.stop_reuse(connection)
 
-    def more(self, body: bytes) -> None:
-        """Pass a part on."""
+    def body_received(self, body: bytes) -> None:
+        """Pass on a part of the body."""
         if self._receiver is not None:
-            self._receiver.more(body)
+            self._receiver.body_received(body)
 
-    def ended(self) -> None:
-        """Pass the end on."""
+    def response_ended(self) -> None:
+        """Pass on the end."""
         receiver, self._receiver = self._receiver, None
         self.first_byte_at = self.first_byte_at or time.monotonic()
         try:
             if receiver is not None:
-                receiver.ended()
+                receiver.response_ended()
         finally:
-            self._pool.landed(self)
+            self._pool.finish(self)
 
-    def broken(self, how: Broken) -> None:
-        """Try once more when the provider closed an idle connection under us; else end.
+    def request_failed(self, failure: ResponseFailure) -> None:
+        """Send the request again if the upstream closed a reused connection before the first byte; else fail.
 
-        Only then is it sure that nobody began to answer: reused, and not one byte came (RFC 9112 9.3.1). The APIs that
-        are carried only read (규격 6장), so GET and POST are alike.
+        Only then is it certain that the response had not begun (RFC 9112 9.3.1). The forwarded APIs only read (규격
+        6장), so this holds for GET and POST alike.
         """
         is_stale, connection, self.connection = self.is_reused, self.connection, None
-        if how is Broken.CLOSED and is_stale and self.attempts == 1 and self._pool.asks_again:
-            self._pool.dial_for(self)
-        elif how is Broken.MALFORMED:
+        if failure is ResponseFailure.CLOSED and is_stale and self.attempts == 1 and self._pool.asks_again:
+            self._pool.dial(self)
+        elif failure is ResponseFailure.MALFORMED:
             self.fail(FAULTS["provider_broken"], connection.flaw if connection is not None else "")
         else:
             error = connection.error if connection is not None else None
-            self.fail(FAULTS["provider_reset"], f"{how}_{cause_of(error)}" if error is not None else how.value)
+            self.fail(FAULTS["provider_reset"], f"{failure}_{cause_of(error)}" if error is not None else failure.value)
 
 
 class Pool:
-    """The connections to one provider under one TLS identity.
+    """The connections to one upstream with one TLS identity.
 
-    At most `concurrency` flights at once, at most `queue` waiting behind them; more are refused, so that one slow
-    institution never holds what others need. No operator takes all of either. `asks_again` says whether a call may be
-    sent twice when the first line was dead: not where a call changes something. `needs_names` says whether answers have
-    to name their call (`x-api-tran-id`): once one that was taken did not, each further call gets a connection of its
-    own.
+    At most `concurrency` requests run at once and `queue` wait; more are refused, so that one slow institution never
+    holds what others need. No operator takes all of either. `asks_again`: a request may be sent a second time if the
+    first connection was dead; False where calls change something. `needs_names`: responses need x-api-tran-id;
+    after one without it, each request has its own connection.
     """
 
     def __init__(
@@ -190,80 +190,80 @@ class Pool:
         self.timeouts = dialer.timeouts
         self._idle_s = dialer.timeouts.idle_s
         self._dialer = dialer
-        self._under_way = OperatorShares(concurrency)
-        self._queued = OperatorShares(queue)
+        self._slots = OperatorShares(concurrency)
+        self._queue_slots = OperatorShares(queue)
         self._watch = watch
-        self._idle: list[list[ClientConnection]] = [[] for _ in range(dialer.places)]
-        self._turn = 0
-        self._waiting: deque[UpstreamFlight] = deque()
-        self._ended: list[tuple[ClientConnection | None, str]] = []
+        self._idle: list[list[ClientConnection]] = [[] for _ in range(dialer.instance_count)]
+        self._next_instance = 0
+        self._waiting: deque[PoolRequest] = deque()
+        self._ending: list[tuple[ClientConnection | None, str]] = []
         self._reuses = True
         self._connections: set[ClientConnection] = set()
-        self._closed = False
+        self._is_retired = False
         self.asks_again = True
         self.needs_names = True
 
     def counts(self) -> dict[str, int]:
-        """How many are idle, flying and waiting."""
-        return {"idle": sum(map(len, self._idle)), "flying": self._under_way.taken, "waiting": len(self._waiting)}
+        """Return the number of idle connections, of requests with a slot ("flying") and of waiting requests."""
+        return {"idle": sum(map(len, self._idle)), "flying": self._slots.taken, "waiting": len(self._waiting)}
 
-    def send(self, request: Compose, receiver: Receiver, operator: str = "") -> UpstreamFlight:
-        """Send what `request` writes.
+    def send(self, write_request: RequestWriter, receiver: ResponseReceiver, operator: str = "") -> PoolRequest:
+        """Send a request, now or when a slot is free.
 
-        Raises Refusal provider_busy (50005) when flights and queue are full, operator_share (42901) when the
-        operator has its share of both.
+        Raises Refusal provider_busy (50005) if slots and queue are full, operator_share (42901) if the operator has its
+        share of both.
         """
         now = self.loop.time()
-        flight = UpstreamFlight(self, request, receiver, now, operator)
-        if self._under_way.take(operator):
-            self._start(flight, now)
-        elif self._queued.take(operator, len(self._ended)):
-            self._waiting.append(flight)
-        elif self._queued.is_full(len(self._ended)):
+        request = PoolRequest(self, write_request, receiver, now, operator)
+        if self._slots.take(operator):
+            self._start(request, now)
+        elif self._queue_slots.take(operator, len(self._ending)):
+            self._waiting.append(request)
+        elif self._queue_slots.is_full(len(self._ending)):
             raise Refusal(FAULTS["provider_busy"])
         else:
             raise Refusal(FAULTS["operator_share"], retry_after=_RETRY_S)
-        self._watch.add(flight)
-        return flight
+        self._watch.add(request)
+        return request
 
-    def _start(self, flight: UpstreamFlight, now: float) -> None:
-        """Let a flight that has its slot go, to each place in turn: over the line used last, or a fresh one.
+    def _start(self, request: PoolRequest, now: float) -> None:
+        """Send a request that has a slot to the next instance, over the connection used last or a new one.
 
-        A line on which something waits to be read was spoken on unasked, or is being closed: it takes no request.
+        A connection with unread bytes has an unsolicited response or is being closed: it carries no request.
         """
-        flight.flying = True
-        self._turn = turn = (self._turn + 1) % len(self._idle)
-        idle = self._idle[turn]
+        request.has_slot = True
+        self._next_instance = instance = (self._next_instance + 1) % len(self._idle)
+        idle = self._idle[instance]
         while idle:
             connection = idle.pop()
             if connection.reusable and now < connection.idle_until and not connection.readable(0):
-                flight.attempts += 1  # PERF: flight.go written out
-                flight.connection = connection
-                connection.send(flight.request(turn), flight)
+                request.attempts += 1  # PERF: request.send_on, inlined
+                request.connection = connection
+                connection.send(request.write_request(instance), request)
                 return
             connection.close()
-        self.dial_for(flight)
+        self.dial(request)
 
-    def dial_for(self, flight: UpstreamFlight) -> None:
-        """Open a fresh connection for a flight, to the place whose turn it is or the next that takes one."""
-        flight.dial = self.loop.create_task(self._dial(flight, self._turn))
+    def dial(self, request: PoolRequest) -> None:
+        """Open a new connection for a request, to the current instance or the next that accepts one."""
+        request.dial_task = self.loop.create_task(self._connect(request, self._next_instance))
 
-    async def _dial(self, flight: UpstreamFlight, first: int) -> None:
+    async def _connect(self, request: PoolRequest, first: int) -> None:
         try:
-            connection = await self._dialer.dial(self._lost, first)
+            connection = await self._dialer.dial(self._connection_lost, first)
         except NotConnected as error:
-            flight.dial = None
-            flight.attempts += 1
-            flight.fail(FAULTS["provider_refused"], str(error))
+            request.dial_task = None
+            request.attempts += 1
+            request.fail(FAULTS["provider_refused"], str(error))
             return
-        flight.dial = None
+        request.dial_task = None
         self._connections.add(connection)
-        flight.go(connection)
+        request.send_on(connection)
 
-    def doubt(self, connection: ClientConnection | None) -> None:
-        """Use no connection for a second call any more: an answer that was taken did not name its call.
+    def stop_reuse(self, connection: ClientConnection | None) -> None:
+        """Reuse no connection any more: an accepted response had no x-api-tran-id.
 
-        The next one on the same connection could be any call's.
+        The next response on the same connection could belong to any call.
         """
         if self.needs_names:
             self._reuses = False
@@ -271,66 +271,66 @@ class Pool:
             if connection is not None:
                 connection.reusable = False
 
-    def landed(self, flight: UpstreamFlight) -> None:
-        """Forget a flight whose answer has been read. Its connection is free in the next turn of the loop."""
-        connection, flight.connection = flight.connection, None
-        self.left(flight, connection)
+    def finish(self, request: PoolRequest) -> None:
+        """Release a request whose response was read. Its connection is free in the next turn of the loop."""
+        connection, request.connection = request.connection, None
+        self.release(request, connection)
 
-    def left(self, flight: UpstreamFlight, connection: ClientConnection | None = None) -> None:
-        """Forget an ended flight. Its slot is free in the next turn of the loop.
+    def release(self, request: PoolRequest, connection: ClientConnection | None = None) -> None:
+        """Release an ended request. Its slot is free in the next turn of the loop.
 
-        By then all has been read that came together with the answer; what was no part of it has cost the connection.
+        By then all bytes that came with the response are read; surplus bytes have closed the connection.
         """
-        self._watch.discard(flight)
-        if flight.flying:
-            flight.flying = False
-            self._ended.append((connection, flight.operator))
-            if len(self._ended) == 1:
-                self.loop.call_soon(self._free)
+        self._watch.discard(request)
+        if request.has_slot:
+            request.has_slot = False
+            self._ending.append((connection, request.operator))
+            if len(self._ending) == 1:
+                self.loop.call_soon(self._free_slots)
         else:
-            self._leave_queue(flight)
+            self._leave_queue(request)
 
-    def _leave_queue(self, flight: UpstreamFlight) -> None:
-        self._waiting.remove(flight)
-        self._queued.release(flight.operator)
+    def _leave_queue(self, request: PoolRequest) -> None:
+        self._waiting.remove(request)
+        self._queue_slots.release(request.operator)
 
-    def _free(self) -> None:
-        """Keep the connections whose calls have ended, or close them, and start as many calls that wait."""
+    def _free_slots(self) -> None:
+        """Free the slots of ended requests, keep or close their connections, and start waiting requests."""
         now = self.loop.time()
-        ended, self._ended = self._ended, []
+        ended, self._ending = self._ending, []
         for connection, operator in ended:
-            self._under_way.release(operator)
+            self._slots.release(operator)
             if connection is None:
                 continue
             is_old = now - connection.born > _MOST_AGE_S
-            if self._closed or is_old or not self._reuses or not connection.reusable:
+            if self._is_retired or is_old or not self._reuses or not connection.reusable:
                 connection.close()
             else:
-                told = connection.keep_alive is not None
-                connection.idle_until = now + (self._dialer.idle_limit(connection) if told else self._idle_s)
-                self._idle[connection.place].append(connection)
+                has_limit = connection.keep_alive is not None
+                connection.idle_until = now + (self._dialer.idle_limit(connection) if has_limit else self._idle_s)
+                self._idle[connection.instance].append(connection)
         if self._waiting:
             self._start_next(now)
 
     def _start_next(self, now: float) -> None:
-        """Start calls that wait: first those of the operator with the fewest under way, and none beyond its share."""
-        shares = self._under_way
-        while ready := [one for one in self._waiting if shares.fits(one.operator)]:
-            flight = min(ready, key=lambda one: shares.taken_by(one.operator))
-            self._leave_queue(flight)
-            shares.take(flight.operator)
-            self._start(flight, now)
+        """Start waiting requests: first those of the operator with the fewest slots, none beyond its share."""
+        shares = self._slots
+        while ready := [request for request in self._waiting if shares.fits(request.operator)]:
+            request = min(ready, key=lambda request: shares.taken_by(request.operator))
+            self._leave_queue(request)
+            shares.take(request.operator)
+            self._start(request, now)
 
     def sweep(self, now: float) -> None:
-        """Close what has been idle too long."""
+        """Close connections that were idle too long."""
         for idle in self._idle:
-            for connection in [one for one in idle if now >= one.idle_until or not one.reusable]:
+            for connection in [each for each in idle if now >= each.idle_until or not each.reusable]:
                 idle.remove(connection)
                 connection.close()
 
     def retire(self) -> None:
-        """Take no new connection back; flights end in peace."""
-        self._closed = True
+        """Keep no connection any more. Requests in flight are completed."""
+        self._is_retired = True
         self._close_idle()
 
     def _close_idle(self) -> None:
@@ -339,7 +339,7 @@ class Pool:
                 connection.close()
             idle.clear()
 
-    def _lost(self, connection: ClientConnection) -> None:
+    def _connection_lost(self, connection: ClientConnection) -> None:
         self._connections.discard(connection)
-        if connection in self._idle[connection.place]:
-            self._idle[connection.place].remove(connection)
+        if connection in self._idle[connection.instance]:
+            self._idle[connection.instance].remove(connection)

@@ -1,85 +1,85 @@
-"""Whether an institution can be reached: a connection to one of its places, TLS included (지원-102)."""
+"""Probes whether an institution accepts connections, TLS included (지원-102)."""
 
 import asyncio
 import ssl
 from collections.abc import Callable
 from typing import Final
 
-from relay.infra.upstream.dialing import Place
+from relay.infra.upstream.dialing import Instance
 from relay.infra.upstream.tls import TlsError
 from relay.policy.settings.directory import Provider
 
-PATIENCE_S: Final = 2.0
-"""So long may a place take to accept a connection."""
+TIMEOUT_S: Final = 2.0
+"""How long an institution may take to accept a connection."""
 
-REMEMBERED_S: Final = 5.0
-"""What was seen is told so long without looking again."""
+CACHED_S: Final = 5.0
+"""How long a result is used without a new attempt."""
 
 _Key = tuple[str, tuple[str, ...]]
 
 
 class Probes:
-    """The Probe of the support APIs: who asks about the same institution at the same time shares one attempt.
+    """The Probe of the support APIs. Concurrent probes of one institution share one attempt.
 
-    `context_of` gives the TLS context toward an institution, None on a leased line; it raises TlsError when there can
-    be none. `clock` is monotonic, in seconds. Belongs to one event loop.
+    `get_context` returns the TLS context for an institution, None on a leased line; it raises TlsError if the files
+    are unusable. `clock` is monotonic, in seconds. Belongs to one event loop.
     """
 
-    def __init__(self, context_of: Callable[[Provider], ssl.SSLContext | None], clock: Callable[[], float]) -> None:
-        self._context_of = context_of
+    def __init__(self, get_context: Callable[[Provider], ssl.SSLContext | None], clock: Callable[[], float]) -> None:
+        self._get_context = get_context
         self._clock = clock
-        self._seen: dict[_Key, tuple[float, bool | None]] = {}
+        self._results: dict[_Key, tuple[float, bool | None]] = {}
         self._running: dict[_Key, asyncio.Task[bool | None]] = {}
 
     async def reaches(self, provider: Provider) -> bool | None:
-        """Whether one of its places takes a connection in time; None when that could not be tried."""
+        """Return whether an instance accepts a connection in time; None if TLS files are unusable."""
         key, now = (provider.org_code, provider.base_urls), self._clock()
-        self._seen = {each: found for each, found in self._seen.items() if now - found[0] < REMEMBERED_S}
-        if key in self._seen:
-            return self._seen[key][1]
+        self._results = {each: result for each, result in self._results.items() if now - result[0] < CACHED_S}
+        if key in self._results:
+            return self._results[key][1]
         running = self._running.get(key)
         if running is None:
-            running = self._running[key] = asyncio.create_task(self._look(key, provider))
-        return await asyncio.shield(running)  # who stops asking must not stop the others
+            running = self._running[key] = asyncio.create_task(self._probe_once(key, provider))
+        return await asyncio.shield(running)  # a cancelled caller must not cancel the others
 
     def close(self) -> None:
-        """Give up what is under way."""
+        """Cancel running probes."""
         for running in tuple(self._running.values()):
             running.cancel()
 
-    async def _look(self, key: _Key, provider: Provider) -> bool | None:
+    async def _probe_once(self, key: _Key, provider: Provider) -> bool | None:
         try:
-            found = await self._tried(provider)
+            result = await self._probe(provider)
         finally:
             del self._running[key]
-        self._seen[key] = (self._clock(), found)
-        return found
+        self._results[key] = (self._clock(), result)
+        return result
 
-    async def _tried(self, provider: Provider) -> bool | None:
+    async def _probe(self, provider: Provider) -> bool | None:
         try:
-            context = self._context_of(provider)
+            context = self._get_context(provider)
         except TlsError:
             return None
-        places = [asyncio.create_task(_takes(Place.of(url), context)) for url in provider.base_urls]
+        attempts = [asyncio.create_task(_accepts(Instance.of(url), context)) for url in provider.base_urls]
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                for place in asyncio.as_completed(places):
-                    if await place:
+            async with asyncio.timeout(TIMEOUT_S):
+                for attempt in asyncio.as_completed(attempts):
+                    if await attempt:
                         return True
         except TimeoutError:
             return False
         finally:
-            for one in places:
-                one.cancel()
+            for task in attempts:
+                task.cancel()
         return False
 
 
-async def _takes(place: Place, context: ssl.SSLContext | None) -> bool:
-    """Whether a place takes a connection, which is dropped at once."""
-    name = place.host if context is not None else None
+async def _accepts(instance: Instance, context: ssl.SSLContext | None) -> bool:
+    """Return whether an instance accepts a connection. The connection is aborted at once."""
+    name = instance.host if context is not None else None
     try:
-        _, writer = await asyncio.open_connection(place.host, place.port, ssl=context, server_hostname=name)
-    except (OSError, UnicodeError):  # ssl.SSLError is an OSError; a host can be no name at all (IDNA)
+        _, writer = await asyncio.open_connection(instance.host, instance.port, ssl=context, server_hostname=name)
+    except (OSError, UnicodeError):  # ssl.SSLError is an OSError; UnicodeError: the host is no valid name (IDNA)
         return False
     writer.transport.abort()
     return True

@@ -1,4 +1,4 @@
-"""TLS: contexts that follow their files, and the identity in a peer's certificate (규격 3.1)."""
+"""Builds TLS contexts and reads the identity in a peer's certificate (규격 3.1)."""
 
 import ssl
 from collections.abc import Mapping
@@ -14,20 +14,20 @@ from relay.wire.tls_records import CALLER_HANDSHAKE_BYTES, BoundedTls
 
 _NO_RESUMPTION = ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
 _NO_COMPRESSED_CERTIFICATES = 1 << 33 if ssl.OPENSSL_VERSION_INFO >= (3, 2) else 0
-"""SSL_OP_NO_RX_CERTIFICATE_COMPRESSION, which Python has no name for: a few KB may hold a long chain (RFC 8879)."""
+"""SSL_OP_NO_RX_CERTIFICATE_COMPRESSION, which Python does not export: a few KB may hold a long chain (RFC 8879)."""
 
 
 class TlsError(Exception):
-    """Certificate files that cannot be used; says which and why."""
+    """A certificate file is unusable. The text names the file and the reason."""
 
 
 def server_context(certificate: str, key: str, client_ca: str | None) -> ssl.SSLContext:
-    """A context for a listener: TLS 1.3 only, client certificate required when `client_ca` is given, no resumption.
+    """Build a listener's context: TLS 1.3 only, a client certificate if `client_ca` is given, no resumption.
 
-    A resumed session would bring back a peer whose CA was withdrawn since, so tickets are off. Raises TlsError.
+    Tickets are off: a resumed session would admit a peer whose CA was removed meanwhile. Raises TlsError.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.sslobject_class = _Telling
+    context.sslobject_class = _AlertKeepingTls
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.num_tickets = 0
     context.options |= _NO_RESUMPTION | _NO_COMPRESSED_CERTIFICATES
@@ -40,11 +40,10 @@ def server_context(certificate: str, key: str, client_ca: str | None) -> ssl.SSL
 
 
 def client_context(ca: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
-    """A context toward a provider: its CA trusted and nothing else, its name checked, TLS 1.2 at least.
+    """Build a client context: only `ca` is trusted, the host name is checked, TLS 1.2 or later.
 
-    Without a CA those of the system are trusted, as toward the portal.
-
-    Small institutions still speak TLS 1.2 (규격 1.2 tolerates it as a stop-gap). Raises TlsError.
+    Without `ca` the CAs of the system are trusted, as for the portal. Small institutions still use TLS 1.2 (규격 1.2
+    tolerates it for a transition). Raises TlsError.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.sslobject_class = BoundedTls
@@ -70,17 +69,17 @@ def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
 
 
 def expect_unexpired(certificate: str, now: datetime) -> None:
-    """Raises TlsError when the certificate of a PEM file expired."""
+    """Raise TlsError if the certificate of a PEM file has expired."""
     try:
-        found = x509.load_pem_x509_certificate(read_file(certificate))
+        loaded = x509.load_pem_x509_certificate(read_file(certificate))
     except (OSError, ValueError) as error:
         raise TlsError(f"{certificate}: {error}") from error
-    if found.not_valid_after_utc < now:
-        raise TlsError(f"{certificate}: the certificate expired {found.not_valid_after_utc:%Y-%m-%d}")
+    if loaded.not_valid_after_utc < now:
+        raise TlsError(f"{certificate}: the certificate expired {loaded.not_valid_after_utc:%Y-%m-%d}")
 
 
 def _no_passphrase() -> str:
-    """Never ask a person at the terminal."""
+    """Raise instead of prompting at the terminal."""
     raise ValueError("the private key is encrypted; give it without a passphrase by reference")
 
 
@@ -93,11 +92,11 @@ def _trust(context: ssl.SSLContext, ca: str) -> None:
         raise TlsError(f"{ca}: {error}") from error
 
 
-class _Telling(BoundedTls):
-    """A TLS connection whose failed handshake keeps the alert it would have sent.
+class _AlertKeepingTls(BoundedTls):
+    """A TLS connection that keeps the alert of a failed handshake.
 
-    The event loops cut a failed handshake before its alert is written, so the caller would never learn that, say, its
-    certificate expired.
+    The event loops cut a failed handshake before its alert is written, so the caller would not learn the reason, for
+    example that its certificate has expired.
     """
 
     handshake_bytes = CALLER_HANDSHAKE_BYTES
@@ -113,22 +112,22 @@ class _Telling(BoundedTls):
 
 
 class FollowedContext:
-    """A listening context that can be replaced while it listens: each handshake takes what is `current`.
+    """A listener's context that can be replaced: each handshake uses `current`.
 
-    Leaf and trusted CAs both follow; adding to a live context could never take a CA away. A callback by server name
-    would do the same, but Python writes a traceback for each name that is not ASCII.
+    Both certificate and trusted CAs are replaced; from a context in use a CA cannot be removed. A callback by server
+    name would do the same, but Python writes a traceback for each name that is not ASCII.
     """
 
     def __init__(self, current: ssl.SSLContext) -> None:
         self.current = current
 
     def listening(self) -> ssl.SSLContext:
-        """The context of the next handshake."""
+        """Return the context of the next handshake."""
         return self.current
 
 
 def serial_of(peer_certificate: Mapping[str, Any] | None) -> str:
-    """Normal form of the subject's SERIALNUMBER (OID 2.5.4.5); "" when there is none, or more than one."""
+    """Return the normal form of the subject's SERIALNUMBER (OID 2.5.4.5), "" if there is none or more than one."""
     subject = (peer_certificate or {}).get("subject", ())
-    found = [value for name in subject for key, value in name if key == "serialNumber"]
-    return normal_serial(found[0]) if len(found) == 1 else ""
+    serials = [value for name in subject for key, value in name if key == "serialNumber"]
+    return normal_serial(serials[0]) if len(serials) == 1 else ""

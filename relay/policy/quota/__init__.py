@@ -1,1 +1,1 @@
-"""Rates and shares: how much a caller may take."""
+"""Rates and shares of callers."""

@@ -16,11 +16,11 @@ def path(tmp_path):
 
 @asynccontextmanager
 async def authority(path, answer):
-    """A pretended authority; `answer` None says nothing at all."""
-    asked = []
+    """Run a fake authority; with `answer` None it stays silent. Yields the requests."""
+    requests = []
 
     async def serve(reader, writer):
-        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        requests.append(await reader.readuntil(b"\r\n\r\n"))
         if answer is None:
             await reader.read()
         else:
@@ -29,7 +29,7 @@ async def authority(path, answer):
 
     server = await asyncio.start_unix_server(serve, path)
     try:
-        yield asked
+        yield requests
     finally:
         server.close()
 
@@ -42,7 +42,7 @@ class Clock:
         return self.now
 
 
-async def asked_once(liveness):
+async def check_once(liveness):
     stop = asyncio.Event()
     following = asyncio.create_task(liveness.follow(stop))
     while not stop.is_set():
@@ -51,15 +51,15 @@ async def asked_once(liveness):
     await following
 
 
-async def test_an_answer_makes_it_young(path):
+async def test_an_answer_resets_the_age(path):
     clock = Clock()
     liveness = AuthorityLiveness(path, clock)
     clock.now = 7
     assert liveness.age == 7
-    async with authority(path, OK) as asked:
-        await asked_once(liveness)
+    async with authority(path, OK) as requests:
+        await check_once(liveness)
     assert liveness.age == 0
-    assert asked == [b"GET /health HTTP/1.1\r\nHost: authority\r\nConnection: close\r\n\r\n"]
+    assert requests == [b"GET /health HTTP/1.1\r\nHost: authority\r\nConnection: close\r\n\r\n"]
 
 
 @pytest.mark.parametrize(
@@ -71,26 +71,26 @@ async def test_an_answer_makes_it_young(path):
         (b"220 smtp.test ESMTP\r\n", "protocol"),
     ],
 )
-async def test_what_is_no_answer_makes_it_no_younger(path, monkeypatch, caplog, answer, reason):
+async def test_an_invalid_answer_does_not_reset_the_age(path, monkeypatch, caplog, answer, reason):
     monkeypatch.setattr(module, "ANSWER_S", 0.1)
     clock = Clock()
     liveness = AuthorityLiveness(path, clock)
     clock.now = 7
     async with authority(path, answer):
-        await asked_once(liveness)
-        await asked_once(liveness)
+        await check_once(liveness)
+        await check_once(liveness)
     assert liveness.age == 7
     assert caplog.messages == [f"authority does not answer: socket={path} reason={reason}"]
 
 
-async def test_silence_and_its_end_are_one_line_each(path, caplog):
+async def test_silence_and_its_end_are_logged_once_each(path, caplog):
     clock = Clock()
     liveness = AuthorityLiveness(path, clock)
     for clock.now in (1, 2):
-        await asked_once(liveness)
+        await check_once(liveness)
     async with authority(path, OK):
         for clock.now in (31, 32):
-            await asked_once(liveness)
+            await check_once(liveness)
     assert caplog.messages == [
         f"authority does not answer: socket={path} reason=no such file or directory",
         "authority answers again: silent_s=30",

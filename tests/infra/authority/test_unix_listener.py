@@ -39,7 +39,7 @@ def holder(path):
         process.kill()
 
 
-async def test_a_socket_is_its_owners_and_goes_with_its_listener(path):
+async def test_a_socket_has_mode_0600_and_is_removed_with_its_listener(path):
     listener = await UnixListener.open(path)
     assert not path.exists()
     listener.bind()
@@ -50,7 +50,7 @@ async def test_a_socket_is_its_owners_and_goes_with_its_listener(path):
     listener.close()
 
 
-async def test_a_socket_that_another_process_has_bound_since_stays(path):
+async def test_close_keeps_a_socket_that_another_process_has_bound(path):
     listener = await UnixListener.open(path)
     listener.bind()
     path.unlink()
@@ -61,8 +61,8 @@ async def test_a_socket_that_another_process_has_bound_since_stays(path):
         assert path.stat().st_ino == inode
 
 
-async def test_a_socket_in_use_is_refused_by_the_process_that_uses_it(path, holder, caplog):
-    with pytest.raises(OSError, match=f"in use by process {holder.pid}: stop that one first"):
+async def test_a_socket_in_use_is_refused_with_the_pid_of_its_process(path, holder, caplog):
+    with pytest.raises(OSError, match=f"in use by process {holder.pid}: stop that process first"):
         await UnixListener.open(path, wait_s=0)
     assert caplog.messages == [
         f"unix socket in use, waiting for its process to stop: path={path} pid={holder.pid}",
@@ -75,16 +75,16 @@ async def test_the_lock_of_a_killed_process_is_free(path, holder):
     listener.close()
 
 
-async def test_a_socket_on_which_nobody_listens_is_replaced(path):
-    with socket.socket(socket.AF_UNIX) as left_over:
-        left_over.bind(str(path))
+async def test_a_stale_socket_is_replaced(path):
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(path))
     listener = await UnixListener.open(path)
     listener.bind().listen()
     assert listening_pid(str(path)) == os.getpid()
     listener.close()
 
 
-async def test_a_socket_of_a_program_without_a_lock_is_not_taken(path):
+async def test_a_socket_of_another_program_without_lock_is_kept(path):
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))
         other.listen()
@@ -93,9 +93,9 @@ async def test_a_socket_of_a_program_without_a_lock_is_not_taken(path):
         assert listening_pid(str(path)) == os.getpid()
 
 
-async def test_a_file_that_is_no_socket_is_kept(path):
+async def test_a_file_that_is_not_a_socket_is_kept(path):
     path.write_text("notes")
-    with pytest.raises(OSError, match="is no socket"):
+    with pytest.raises(OSError, match="is not a socket"):
         await UnixListener.open(path)
     assert path.read_text() == "notes"
     path.unlink()
@@ -103,11 +103,11 @@ async def test_a_file_that_is_no_socket_is_kept(path):
     listener.close()
 
 
-def test_nobody_listens_where_there_is_nothing(path):
+def test_a_missing_socket_has_no_listening_process(path):
     assert listening_pid(str(path)) is None
 
 
-async def test_a_site_takes_connections_until_it_is_stopped(path):
+async def test_a_site_accepts_connections_until_it_is_stopped(path):
     listener = await UnixListener.open(path)
     limits = ConnectionLimits(9, 9, Rate(per_second=9, burst=9))
     async with served(web.Application(), turned_away) as runner:

@@ -9,11 +9,11 @@ A, B = "operator-a", "operator-b"
 SILENT = FAULTS["provider_silent"]
 
 
-class Flight:
-    """A request on its way; the test lets it land."""
+class UpstreamRequest:
+    """A sent request, to which `Pool.respond` responds."""
 
-    def __init__(self, request, receiver):
-        self.request, self.receiver, self.reading = request, receiver, True
+    def __init__(self, write_request, receiver):
+        self.write_request, self.receiver, self.reading = write_request, receiver, True
         self.attempts, self.first_byte_at, self.is_reused = 1, 7.0, True
 
     def pause(self):
@@ -23,7 +23,7 @@ class Flight:
         self.reading = True
 
     def cancel(self):
-        raise AssertionError("a call on its way is never cancelled")
+        raise AssertionError("a sent call is never cancelled")
 
 
 class Pool:
@@ -32,7 +32,7 @@ class Pool:
     timeouts = ProviderTimeouts(first_byte_s=15, total_s=15)
 
     def __init__(self):
-        self.loop, self.now, self.flights, self.retired = self, 100.0, [], False
+        self.loop, self.now, self.requests, self.is_retired = self, 100.0, [], False
 
     def time(self):
         return self.now
@@ -40,51 +40,51 @@ class Pool:
     def counts(self):
         return {"idle": 3, "flying": 0, "waiting": 0}
 
-    def send(self, request, receiver):
-        self.flights.append(Flight(request, receiver))
-        return self.flights[-1]
+    def send(self, write_request, receiver):
+        self.requests.append(UpstreamRequest(write_request, receiver))
+        return self.requests[-1]
 
     def retire(self):
-        self.retired = True
+        self.is_retired = True
 
     @property
     def sent(self):
-        return [flight.request for flight in self.flights]
+        return [request.write_request for request in self.requests]
 
-    def land(self, request, body=b"{}"):
-        flight = next(flight for flight in self.flights if flight.request == request)
-        return flight.receiver.answered(200, {}, body)
+    def respond(self, name, body=b"{}"):
+        request = next(request for request in self.requests if request.write_request == name)
+        return request.receiver.response_received(200, {}, body)
 
 
-class Receiver:
+class ResponseReceiver:
     def __init__(self):
-        self.events, self.good = [], True
+        self.events, self.accepts = [], True
 
-    def answered(self, status, _headers, body):
+    def response_received(self, status, _headers, body):
         self.events.append((status, body))
-        return self.good
+        return self.accepts
 
-    def begun(self, *_told):
-        self.events.append("begun")
+    def head_received(self, *_args):
+        self.events.append("head")
 
-    def more(self, _body):
-        self.events.append("more")
+    def body_received(self, _body):
+        self.events.append("body")
 
-    def ended(self):
+    def response_ended(self):
         self.events.append("ended")
 
-    def failed(self, fault, detail):
+    def request_failed(self, fault, detail):
         assert detail
         self.events.append(fault.name)
 
 
-class Around:
+class Setup:
     def __init__(self, concurrency, queue):
         self.pool, self.watch = Pool(), Watch()
         self.authority = AuthorityPool(self.pool, concurrency, queue, self.watch)
 
     def send(self, name, operator=A, kind="refresh_token"):
-        receiver = Receiver()
+        receiver = ResponseReceiver()
         return self.authority.send(name, receiver, operator, kind), receiver
 
     @property
@@ -94,107 +94,107 @@ class Around:
 
 
 @pytest.fixture
-def one():
-    """One slot, two places behind it."""
-    return Around(1, 2)
+def setup():
+    """One slot and a queue of two."""
+    return Setup(1, 2)
 
 
-def test_an_answer_frees_the_slot_for_the_next(one):
-    (call, first), (_, second) = one.send("first"), one.send("second", B)
-    assert (one.pool.sent, one.counts) == (["first"], (1, 1, 2))
-    assert one.pool.land("first", b"1")
+def test_a_response_frees_the_slot_for_the_next_call(setup):
+    (call, first), (_, second) = setup.send("first"), setup.send("second", B)
+    assert (setup.pool.sent, setup.counts) == (["first"], (1, 1, 2))
+    assert setup.pool.respond("first", b"1")
     assert (call.attempts, call.first_byte_at, call.is_reused) == (1, 7.0, True)
-    assert one.pool.sent == ["first", "second"]
-    one.pool.land("second", b"2")
+    assert setup.pool.sent == ["first", "second"]
+    setup.pool.respond("second", b"2")
     assert (first.events, second.events) == ([(200, b"1")], [(200, b"2")])
-    assert (one.counts, one.authority.counts()["idle"]) == ((0, 0, 0), 3)
+    assert (setup.counts, setup.authority.counts()["idle"]) == ((0, 0, 0), 3)
 
 
-def test_an_answer_that_is_none_is_told_to_the_pool(one):
-    _, receiver = one.send("first")
-    receiver.good = False
-    assert not one.pool.land("first")
+def test_a_refused_response_is_reported_to_the_pool(setup):
+    _, receiver = setup.send("first")
+    receiver.accepts = False
+    assert not setup.pool.respond("first")
 
 
-def test_a_caller_that_hangs_up_keeps_its_slot_until_the_call_has_ended(one):
-    call, receiver = one.send("first")
-    _, second = one.send("second", B)
+def test_a_cancelled_call_keeps_its_slot_until_it_has_ended(setup):
+    call, receiver = setup.send("first")
+    _, second = setup.send("second", B)
     call.pause()
     call.cancel()
-    assert (one.pool.sent, one.counts, one.pool.flights[0].reading) == (["first"], (1, 1, 2), True)
-    assert one.pool.land("first")
-    assert (receiver.events, one.pool.sent) == ([], ["first", "second"])
-    one.pool.flights[1].receiver.failed(FAULTS["provider_reset"], "reset")
-    assert (second.events, one.counts) == (["provider_reset"], (0, 0, 0))
+    assert (setup.pool.sent, setup.counts, setup.pool.requests[0].reading) == (["first"], (1, 1, 2), True)
+    assert setup.pool.respond("first")
+    assert (receiver.events, setup.pool.sent) == ([], ["first", "second"])
+    setup.pool.requests[1].receiver.request_failed(FAULTS["provider_reset"], "reset")
+    assert (second.events, setup.counts) == (["provider_reset"], (0, 0, 0))
 
 
-def test_a_caller_that_hangs_up_while_it_waits_was_never_sent(one):
-    one.send("first")
-    call, receiver = one.send("second", B)
+def test_a_call_cancelled_while_waiting_is_not_sent(setup):
+    setup.send("first")
+    call, receiver = setup.send("second", B)
     call.cancel()
-    one.pool.land("first")
-    assert (one.pool.sent, receiver.events, one.counts) == (["first"], [], (0, 0, 0))
+    setup.pool.respond("first")
+    assert (setup.pool.sent, receiver.events, setup.counts) == (["first"], [], (0, 0, 0))
     assert (call.attempts, call.first_byte_at, call.is_reused) == (0, 0.0, False)
 
 
-def test_one_that_waits_too_long_is_told_and_never_sent(one):
-    one.send("first")
-    _, receiver = one.send("second", B)
-    one.watch.tick(114.9)
+def test_a_call_that_waits_too_long_fails_and_is_not_sent(setup):
+    setup.send("first")
+    _, receiver = setup.send("second", B)
+    setup.watch.tick(114.9)
     assert receiver.events == []
-    one.watch.tick(115)
-    assert (receiver.events, one.counts) == (["provider_silent"], (1, 0, 0))
-    one.pool.land("first")
-    assert (one.pool.sent, one.counts) == (["first"], (0, 0, 0))
+    setup.watch.tick(115)
+    assert (receiver.events, setup.counts) == (["provider_silent"], (1, 0, 0))
+    setup.pool.respond("first")
+    assert (setup.pool.sent, setup.counts) == (["first"], (0, 0, 0))
 
 
-def test_one_on_its_way_too_long_is_told_and_keeps_its_slot(one):
-    _, receiver = one.send("first")
-    one.watch.tick(115)
-    assert (receiver.events, one.counts) == (["provider_silent"], (1, 0, 0))
-    one.pool.flights[0].receiver.failed(SILENT, "timeout")
-    assert (receiver.events, one.counts) == (["provider_silent"], (0, 0, 0))
+def test_a_sent_call_that_takes_too_long_fails_and_keeps_its_slot(setup):
+    _, receiver = setup.send("first")
+    setup.watch.tick(115)
+    assert (receiver.events, setup.counts) == (["provider_silent"], (1, 0, 0))
+    setup.pool.requests[0].receiver.request_failed(SILENT, "timeout")
+    assert (receiver.events, setup.counts) == (["provider_silent"], (0, 0, 0))
 
 
-def test_a_large_answer_passes_in_parts(one):
-    _, receiver = one.send("first")
-    way = one.pool.flights[0].receiver
-    way.begun(200, {}, 5, b"1")
-    way.more(b"2")
-    assert one.counts[0] == 1
-    way.ended()
-    assert (receiver.events, one.counts) == (["begun", "more", "ended"], (0, 0, 0))
+def test_a_large_response_is_passed_on_in_parts(setup):
+    _, receiver = setup.send("first")
+    upstream = setup.pool.requests[0].receiver
+    upstream.head_received(200, {}, 5, b"1")
+    upstream.body_received(b"2")
+    assert setup.counts[0] == 1
+    upstream.response_ended()
+    assert (receiver.events, setup.counts) == (["head", "body", "ended"], (0, 0, 0))
 
 
-def test_a_large_answer_without_a_reader_is_read_to_its_end(one):
-    call, receiver = one.send("first")
-    way = one.pool.flights[0].receiver
-    way.begun(200, {}, 5, b"1")
+def test_a_large_response_of_a_cancelled_call_is_read_to_its_end(setup):
+    call, receiver = setup.send("first")
+    upstream = setup.pool.requests[0].receiver
+    upstream.head_received(200, {}, 5, b"1")
     call.cancel()
-    way.more(b"2")
-    way.ended()
-    assert (receiver.events, one.counts) == (["begun"], (0, 0, 0))
+    upstream.body_received(b"2")
+    upstream.response_ended()
+    assert (receiver.events, setup.counts) == (["head"], (0, 0, 0))
 
 
-def test_too_many_are_refused():
-    around = Around(1, 0)
-    around.send("first")
+def test_calls_beyond_slots_and_queue_are_refused():
+    setup = Setup(1, 0)
+    setup.send("first")
     with pytest.raises(Refusal) as refusal:
-        around.send("second", B)
+        setup.send("second", B)
     assert refusal.value.fault is FAULTS["provider_busy"]
-    assert around.counts == (1, 0, 1)
+    assert setup.counts == (1, 0, 1)
 
 
-def test_calls_at_a_silent_certifier_leave_a_refresh_of_another_alone():
-    around = Around(128, 512)
+def test_slow_password_calls_do_not_delay_a_refresh_of_another():
+    setup = Setup(128, 512)
     for number in range(200):
-        call, _ = around.send(number, A, "password")
-        call.cancel()  # hanging up makes no room
-    _, refreshed = around.send("refresh", B)
-    assert around.pool.land("refresh")
-    assert (refreshed.events, around.counts[0]) == ([(200, b"{}")], 32)
+        call, _ = setup.send(number, A, "password")
+        call.cancel()  # cancelling frees no slot
+    _, refreshed = setup.send("refresh", B)
+    assert setup.pool.respond("refresh")
+    assert (refreshed.events, setup.counts[0]) == ([(200, b"{}")], 32)
 
 
-def test_retiring_is_the_pools(one):
-    one.authority.retire()
-    assert one.pool.retired
+def test_retire_retires_the_pool(setup):
+    setup.authority.retire()
+    assert setup.pool.is_retired

@@ -1,9 +1,9 @@
-"""Connections and the calls they carry: an answer must never reach another call."""
+"""A response must never reach another call."""
 
 import asyncio
 
 import pytest
-from pool_stand import OK, UNNAMED, UNNAMED_LARGE, Receiver, Stand
+from pool_stand import OK, UNNAMED, UNNAMED_LARGE, ResponseReceiver, Stand
 
 
 @pytest.fixture
@@ -14,98 +14,104 @@ def stand():
 
 
 @pytest.fixture
-def crowd():
-    """One call at a time, others wait."""
+def single():
+    """A pool with one slot."""
     stand = Stand(concurrency=1)
     yield stand
     stand.close()
 
 
-async def test_a_connection_is_free_only_in_the_next_turn(crowd):
-    await crowd.send(b"one")
-    await crowd.send(b"two")
-    crowd.reads(0, OK % b"")
-    assert crowd.events(0) == [("answered", 200, b"{}")]
-    assert crowd.lines[0].transport.written == [b"one"]
-    crowd.loop.turn()
-    assert crowd.lines[0].transport.written == [b"one", b"two"]
+async def test_a_connection_is_free_in_the_next_turn(single):
+    await single.send(b"one")
+    await single.send(b"two")
+    single.receive_only(0, OK % b"")
+    assert single.events(0) == [("response", 200, b"{}")]
+    assert single.connections[0].transport.written == [b"one"]
+    single.loop.turn()
+    assert single.connections[0].transport.written == [b"one", b"two"]
 
 
-async def test_what_is_read_in_the_turn_of_the_answer_costs_the_connection(crowd):
-    await crowd.send(b"one")
-    await crowd.send(b"two")
-    crowd.reads(0, OK % b"")
-    crowd.says(0, OK % b"")
+async def test_surplus_bytes_behind_a_response_close_the_connection(single):
+    await single.send(b"one")
+    await single.send(b"two")
+    single.receive_only(0, OK % b"")
+    single.receive(0, OK % b"")
     await asyncio.sleep(0)
-    assert (crowd.lines[0].transport.closed, crowd.lines[0].transport.written) == ("aborted", [b"one"])
-    assert (crowd.lines[1].transport.written, crowd.events(1)) == ([b"two"], [])
+    assert (single.connections[0].transport.closed, single.connections[0].transport.written) == ("aborted", [b"one"])
+    assert (single.connections[1].transport.written, single.events(1)) == ([b"two"], [])
 
 
-async def test_unread_bytes_on_an_idle_connection_cost_it(stand):
+async def test_an_idle_connection_with_unread_bytes_is_closed(stand):
     await stand.send()
-    stand.says(0, OK % b"")
-    stand.lines[0].transport.peer.send(b"H")
+    stand.receive(0, OK % b"")
+    stand.connections[0].transport.peer.send(b"H")
     await stand.send(b"other")
-    assert (stand.lines[0].transport.closed, stand.lines[1].transport.written) == ("closed", [b"other"])
+    assert (stand.connections[0].transport.closed, stand.connections[1].transport.written) == ("closed", [b"other"])
 
 
-async def test_an_unread_end_of_an_idle_connection_costs_it(stand):
+async def test_an_idle_connection_with_an_unread_end_is_closed(stand):
     await stand.send()
-    stand.says(0, OK % b"")
-    stand.lines[0].transport.peer.close()
-    flight = await stand.send(b"other")
-    assert (stand.lines[1].transport.written, flight.attempts) == ([b"other"], 1)
+    stand.receive(0, OK % b"")
+    stand.connections[0].transport.peer.close()
+    request = await stand.send(b"other")
+    assert (stand.connections[1].transport.written, request.attempts) == ([b"other"], 1)
 
 
-@pytest.mark.parametrize("answer", [UNNAMED, UNNAMED_LARGE + b"x" * 100_000])
-async def test_after_an_unnamed_answer_each_call_has_its_own_connection(stand, answer):
+@pytest.mark.parametrize("response", [UNNAMED, UNNAMED_LARGE + b"x" * 100_000])
+async def test_no_connection_is_reused_after_a_response_without_tran_id(stand, response):
     for number in range(3):
         await stand.send()
-        for at in range(0, len(answer), 90_000):
-            stand.says(number, answer[at : at + 90_000])
-        assert stand.events(number)[-1][0] in {"answered", "ended"}
-    assert [line.uses for line in stand.lines] == [1, 1, 1]
-    assert ([line.transport.closed for line in stand.lines], stand.counts) == (["closed"] * 3, (0, 0, 0))
+        for at in range(0, len(response), 90_000):
+            stand.receive(number, response[at : at + 90_000])
+        assert stand.events(number)[-1][0] in {"response", "ended"}
+    assert [connection.uses for connection in stand.connections] == [1, 1, 1]
+    assert ([connection.transport.closed for connection in stand.connections], stand.counts) == (
+        ["closed"] * 3,
+        (0, 0, 0),
+    )
 
 
-async def test_an_unnamed_answer_closes_the_connections_that_are_idle(stand):
+async def test_a_response_without_tran_id_closes_idle_connections(stand):
     await stand.send()
     await stand.send()
-    stand.says(0, OK % b"")
-    stand.says(1, UNNAMED)
-    assert ([line.transport.closed for line in stand.lines], stand.counts) == (["closed"] * 2, (0, 0, 0))
+    stand.receive(0, OK % b"")
+    stand.receive(1, UNNAMED)
+    assert ([connection.transport.closed for connection in stand.connections], stand.counts) == (
+        ["closed"] * 2,
+        (0, 0, 0),
+    )
 
 
-async def test_the_authority_need_not_name_calls(stand):
+async def test_the_authority_need_not_send_tran_ids(stand):
     stand.pool.needs_names = False
     for _ in range(2):
         await stand.send()
-        stand.says(0, UNNAMED)
-    assert (len(stand.lines), stand.counts) == (1, (1, 0, 0))
+        stand.receive(0, UNNAMED)
+    assert (len(stand.connections), stand.counts) == (1, (1, 0, 0))
 
 
-async def test_an_answer_that_is_not_taken_costs_its_connection_and_no_call(crowd):
-    await crowd.send(b"one", takes=False)
-    await crowd.send(b"two")
-    crowd.says(0, OK % b"")
+async def test_a_refused_response_closes_its_connection(single):
+    await single.send(b"one", accepts=False)
+    await single.send(b"two")
+    single.receive(0, OK % b"")
     await asyncio.sleep(0)
-    assert (crowd.lines[0].transport.closed, crowd.lines[1].transport.written) == ("aborted", [b"two"])
-    crowd.says(1, OK % b"")
-    assert crowd.events(1) == [("answered", 200, b"{}")]
+    assert (single.connections[0].transport.closed, single.connections[1].transport.written) == ("aborted", [b"two"])
+    single.receive(1, OK % b"")
+    assert single.events(1) == [("response", 200, b"{}")]
 
 
-async def test_a_slot_that_is_about_to_be_free_can_be_waited_for():
+async def test_a_request_may_wait_for_a_slot_of_an_ending_one():
     stand = Stand(concurrency=1, queue=0)
     await stand.send()
-    stand.reads(0, OK % b"")
-    stand.pool.send(lambda _: b"next", Receiver())
+    stand.receive_only(0, OK % b"")
+    stand.pool.send(lambda _: b"next", ResponseReceiver())
     stand.loop.turn()
     stand.close()
-    assert stand.lines[0].transport.written == [b"question", b"next"]
+    assert stand.connections[0].transport.written == [b"question", b"next"]
 
 
-async def test_the_cause_of_a_lost_connection_is_kept(stand):
+async def test_the_cause_of_a_lost_connection_is_reported(stand):
     await stand.send()
-    stand.says(0, b"HTTP/1.1 200 OK\r\n")
-    stand.hangs_up(0, ConnectionResetError())
+    stand.receive(0, b"HTTP/1.1 200 OK\r\n")
+    stand.disconnect(0, ConnectionResetError())
     assert stand.events(0) == [("failed", "provider_reset", "cut_reset")]

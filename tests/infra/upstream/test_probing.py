@@ -1,5 +1,3 @@
-"""Whether an institution is there: real sockets, real TLS; who asks together shares one attempt."""
-
 import asyncio
 import socket
 import ssl
@@ -7,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from relay.infra.upstream.probing import REMEMBERED_S, Probes
+from relay.infra.upstream.probing import CACHED_S, Probes
 from relay.infra.upstream.tls import TlsError, client_context, server_context
 from relay.policy.settings.directory import Provider
 from relay.sandbox.certificates import make_dev_certificates
@@ -18,20 +16,20 @@ def certificates(tmp_path_factory):
     return make_dev_certificates(tmp_path_factory.mktemp("certs"), datetime.now(UTC))
 
 
-class Place:
-    """A listening place; `seen` counts the connections it took."""
+class Server:
+    """A listening server; `accepted` counts its connections."""
 
     def __init__(self, context=None):
         self._context = context
-        self.seen = 0
+        self.accepted = 0
 
     async def open(self):
-        self._server = await asyncio.start_server(self._met, "127.0.0.1", 0, ssl=self._context)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._context)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
-    async def _met(self, _, writer):
-        self.seen += 1
+    async def _accept(self, _, writer):
+        self.accepted += 1
         writer.close()
 
     async def close(self):
@@ -40,30 +38,30 @@ class Place:
 
 
 @pytest.fixture
-async def place():
-    """Opens places, with TLS when a context is given."""
+async def open_server():
+    """Opens servers, with TLS if a context is given."""
     opened = []
 
     async def make(context=None):
-        opened.append(await Place(context).open())
+        opened.append(await Server(context).open())
         return opened[-1]
 
     yield make
-    for one in opened:
-        await one.close()
+    for server in opened:
+        await server.close()
 
 
 @pytest.fixture
-def nowhere():
-    """A port that nobody listens on."""
+def closed_port():
+    """A port without a listener."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]
 
 
 @pytest.fixture
-def deaf():
-    """A port that takes a connection and never says a word of TLS."""
+def silent_port():
+    """A port that accepts connections and sends nothing."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         held.listen()
@@ -88,30 +86,30 @@ def probes(clock):
 
 
 def institution(*ports, scheme="http", host="127.0.0.1"):
-    told = {"org_code": "ZBAA000001", "name": "one", "industry": "bank"}
-    told |= {"link": "leased_line"} if scheme == "http" else {"ca": "ca.pem"}
-    return Provider.model_validate(told | {"base_urls": [f"{scheme}://{host}:{port}/relay" for port in ports]})
+    fields = {"org_code": "ZBAA000001", "name": "one", "industry": "bank"}
+    fields |= {"link": "leased_line"} if scheme == "http" else {"ca": "ca.pem"}
+    return Provider.model_validate(fields | {"base_urls": [f"{scheme}://{host}:{port}/relay" for port in ports]})
 
 
-async def test_one_that_takes_a_connection_is_there(probes, place):
-    assert await probes.reaches(institution((await place()).port)) is True
+async def test_an_institution_that_accepts_is_reachable(probes, open_server):
+    assert await probes.reaches(institution((await open_server()).port)) is True
 
 
-async def test_one_that_takes_none_is_not(probes, nowhere):
-    assert await probes.reaches(institution(nowhere)) is False
+async def test_an_institution_that_refuses_is_not_reachable(probes, closed_port):
+    assert await probes.reaches(institution(closed_port)) is False
 
 
-async def test_one_of_its_places_is_enough(probes, place, nowhere):
-    assert await probes.reaches(institution(nowhere, (await place()).port)) is True
+async def test_one_reachable_instance_is_enough(probes, open_server, closed_port):
+    assert await probes.reaches(institution(closed_port, (await open_server()).port)) is True
 
 
-async def test_a_name_that_is_none_is_not_there(probes):
+async def test_an_invalid_host_name_is_not_reachable(probes):
     assert await probes.reaches(institution(1, host="a..b")) is False
 
 
 @pytest.fixture
 def tls(certificates):
-    """Contexts of an institution of the street, and ours toward it."""
+    """The TLS context of an institution and the client context for it."""
     pair = certificates.providers["bank"]
     return (
         server_context(str(pair.certificate), str(pair.private_key), None),
@@ -119,65 +117,65 @@ def tls(certificates):
     )
 
 
-async def test_tls_must_be_agreed(clock, place, tls):
+async def test_a_failed_tls_handshake_is_not_reachable(clock, open_server, tls):
     server, client = tls
-    good, plain = await place(server), await place()
-    for port, found in ((good.port, True), (plain.port, False)):
-        assert await Probes(lambda _: client, clock).reaches(institution(port, scheme="https")) is found
+    good, plain = await open_server(server), await open_server()
+    for port, expected in ((good.port, True), (plain.port, False)):
+        assert await Probes(lambda _: client, clock).reaches(institution(port, scheme="https")) is expected
     foreign = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     assert await Probes(lambda _: foreign, clock).reaches(institution(good.port, scheme="https")) is False
 
 
-async def test_one_that_says_nothing_is_given_up(clock, deaf, tls, monkeypatch):
-    monkeypatch.setattr("relay.infra.upstream.probing.PATIENCE_S", 0.05)
-    assert await Probes(lambda _: tls[1], clock).reaches(institution(deaf, scheme="https")) is False
+async def test_a_silent_institution_times_out(clock, silent_port, tls, monkeypatch):
+    monkeypatch.setattr("relay.infra.upstream.probing.TIMEOUT_S", 0.05)
+    assert await Probes(lambda _: tls[1], clock).reaches(institution(silent_port, scheme="https")) is False
 
 
-async def test_without_a_context_nothing_can_be_told(clock, place):
-    def broken(_):
+async def test_without_a_tls_context_the_result_is_none(clock, open_server):
+    def raise_tls_error(_):
         raise TlsError("ca.pem: no such file")
 
-    standing = await place()
-    assert await Probes(broken, clock).reaches(institution(standing.port, scheme="https")) is None
-    assert standing.seen == 0
+    server = await open_server()
+    assert await Probes(raise_tls_error, clock).reaches(institution(server.port, scheme="https")) is None
+    assert server.accepted == 0
 
 
-async def test_who_asks_together_shares_one_connection(probes, place):
-    standing = await place()
-    one = institution(standing.port)
-    assert await asyncio.gather(*(probes.reaches(one) for _ in range(20))) == [True] * 20
-    assert standing.seen == 1
+async def test_concurrent_probes_share_one_connection(probes, open_server):
+    server = await open_server()
+    provider = institution(server.port)
+    assert await asyncio.gather(*(probes.reaches(provider) for _ in range(20))) == [True] * 20
+    assert server.accepted == 1
 
 
-async def test_what_was_seen_is_remembered_for_a_while(probes, place, clock):
-    standing = await place()
-    one = institution(standing.port)
-    await probes.reaches(one)
-    await standing.close()
-    clock.now += REMEMBERED_S - 0.1
-    assert await probes.reaches(one) is True
+async def test_results_are_cached_for_a_while(probes, open_server, clock):
+    server = await open_server()
+    provider = institution(server.port)
+    await probes.reaches(provider)
+    await server.close()
+    clock.now += CACHED_S - 0.1
+    assert await probes.reaches(provider) is True
     clock.now += 0.1
-    assert await probes.reaches(one) is False
+    assert await probes.reaches(provider) is False
 
 
-async def test_who_moved_is_looked_at_anew(probes, place, nowhere):
-    assert await probes.reaches(institution(nowhere)) is False
-    assert await probes.reaches(institution((await place()).port)) is True
+async def test_a_changed_base_url_is_probed_again(probes, open_server, closed_port):
+    assert await probes.reaches(institution(closed_port)) is False
+    assert await probes.reaches(institution((await open_server()).port)) is True
 
 
-async def test_who_stops_asking_does_not_stop_the_others(clock, deaf, tls, monkeypatch):
-    monkeypatch.setattr("relay.infra.upstream.probing.PATIENCE_S", 0.1)
-    probes, one = Probes(lambda _: tls[1], clock), institution(deaf, scheme="https")
-    first, second = asyncio.create_task(probes.reaches(one)), asyncio.create_task(probes.reaches(one))
+async def test_a_cancelled_caller_does_not_cancel_the_others(clock, silent_port, tls, monkeypatch):
+    monkeypatch.setattr("relay.infra.upstream.probing.TIMEOUT_S", 0.1)
+    probes, provider = Probes(lambda _: tls[1], clock), institution(silent_port, scheme="https")
+    first, second = asyncio.create_task(probes.reaches(provider)), asyncio.create_task(probes.reaches(provider))
     await asyncio.sleep(0)
     first.cancel()
     assert await second is False
 
 
-async def test_closing_gives_up_what_is_under_way(clock, deaf, tls):
+async def test_close_cancels_running_probes(clock, silent_port, tls):
     probes = Probes(lambda _: tls[1], clock)
-    asking = asyncio.create_task(probes.reaches(institution(deaf, scheme="https")))
+    probing = asyncio.create_task(probes.reaches(institution(silent_port, scheme="https")))
     await asyncio.sleep(0)
     probes.close()
     with pytest.raises(asyncio.CancelledError):
-        await asking
+        await probing

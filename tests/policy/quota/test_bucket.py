@@ -1,4 +1,4 @@
-"""GCRA: never more than the burst and the rate allow, whenever the requests come."""
+"""Tests of GCRA: no window holds more requests than burst and rate allow."""
 
 import pytest
 from hypothesis import given
@@ -8,17 +8,17 @@ from relay.policy.quota.bucket import Bucket
 from relay.policy.settings.scalars import Rate
 
 SLACK = 1e-6
-"""What is lost in floats over a day of seconds."""
+"""The rounding error of floats over a day of seconds."""
 
 
-def taken(bucket, times):
-    """When requests were taken of those that came at `times`."""
-    arrival, found = 0.0, []
+def allow(bucket, times):
+    """Return the times, of `times`, at which a request was allowed."""
+    arrival, allowed_at = 0.0, []
     for now in times:
         if not bucket.wait(arrival, now):
             arrival = bucket.taken(arrival, now)
-            found.append(now)
-    return found
+            allowed_at.append(now)
+    return allowed_at
 
 
 rates = st.builds(Rate, per_second=st.floats(0.01, 10_000), burst=st.integers(1, 200))
@@ -31,29 +31,29 @@ def test_no_window_holds_more_than_burst_and_rate(rate, gaps, start):
     for gap in gaps:
         now += gap
         times.append(now)
-    found = taken(Bucket.of(rate), times)
-    for first, begin in enumerate(found):
-        for last in range(first, len(found)):
-            allowed = rate.burst + rate.per_second * (found[last] - begin)
+    allowed_at = allow(Bucket.of(rate), times)
+    for first, begin in enumerate(allowed_at):
+        for last in range(first, len(allowed_at)):
+            allowed = rate.burst + rate.per_second * (allowed_at[last] - begin)
             assert last - first + 1 <= allowed * (1 + SLACK) + SLACK
 
 
 exact = st.builds(Rate, per_second=st.integers(-4, 10).map(lambda power: 2.0**power), burst=st.integers(1, 200))
-"""Rates whose intervals are no rounded numbers."""
+"""Rates whose intervals are exact floats."""
 
 
 @given(exact, st.integers(1000, 86_400))
-def test_a_bucket_at_rest_takes_its_burst_at_once_and_not_one_more(rate, now):
-    assert len(taken(Bucket.of(rate), [now] * (rate.burst + 1))) == rate.burst
+def test_an_idle_bucket_allows_exactly_its_burst_at_once(rate, now):
+    assert len(allow(Bucket.of(rate), [now] * (rate.burst + 1))) == rate.burst
 
 
 @given(rates, st.floats(1000, 86_400), st.integers(1, 500))
-def test_who_waits_as_told_is_taken_however_often_it_was_refused(rate, now, refused):
+def test_a_request_after_the_stated_wait_is_allowed(rate, now, refused):
     bucket, arrival = Bucket.of(rate), 0.0
     for _ in range(rate.burst):
         arrival = bucket.taken(arrival, now)
     waits = {bucket.wait(arrival, now) for _ in range(refused)}
-    assert len(waits) == 1  # a refusal takes nothing
+    assert len(waits) == 1  # a refusal does not count
     (wait,) = waits
     assert 0 < wait <= bucket.interval * (1 + SLACK) + SLACK
     assert bucket.wait(arrival, now + wait + SLACK) == 0.0
@@ -69,9 +69,9 @@ def test_who_waits_as_told_is_taken_however_often_it_was_refused(rate, now, refu
         ((0.5, 1), 102.0, 100.0, 2.0),
     ],
 )
-def test_the_wait_is_what_is_missing(rate, arrival, now, wait):
+def test_the_wait_is_the_time_until_the_next_request_is_allowed(rate, arrival, now, wait):
     bucket = Bucket.of(Rate(per_second=rate[0], burst=rate[1]))
-    assert bucket.wait(arrival, now) == pytest.approx(wait, abs=2e-6)  # rounding is forgiven
+    assert bucket.wait(arrival, now) == pytest.approx(wait, abs=2e-6)  # within the rounding tolerance
     assert bucket.taken(arrival, now) == pytest.approx(max(arrival, now) + 1 / rate[0])
 
 
