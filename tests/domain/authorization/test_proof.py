@@ -4,7 +4,7 @@ from relay.domain.authorization.proof import CertificateSigned, Doubt, HashSigne
 
 
 @pytest.mark.parametrize("doubt", Doubt)
-def test_a_doubt_tells_its_name_and_the_field(doubt):
+def test_the_message_names_the_reason_and_the_field(doubt):
     assert str(Unproven(doubt)) == doubt.value
     assert str(Unproven(doubt, "password")) == f"{doubt.value}: password"
 
@@ -13,5 +13,5 @@ def test_a_doubt_tells_its_name_and_the_field(doubt):
     "signed",
     [CertificateSigned("tx", "secret", b"secret", b"secret", b"secret", b"secret"), HashSigned("tx", *["secret"] * 4)],
 )
-def test_what_is_to_be_proven_shows_nothing_of_the_customer(signed):
+def test_repr_of_a_signed_consent_hides_the_customer(signed):
     assert "secret" not in repr(signed)
