@@ -39,9 +39,9 @@ class Why(StrEnum):
 class NotGranted(Exception):
     """The ledger denies an operation. `why` is for logs and error codes, never for a customer."""
 
-    def __init__(self, why: Why) -> None:
-        super().__init__(why.value)
-        self.why = why
+    def __init__(self, reason: Why) -> None:
+        super().__init__(reason.value)
+        self.why = reason
 
 
 class Unreachable(Exception):

@@ -29,9 +29,9 @@ class Doubt(StrEnum):
 class Unproven(Exception):
     """The consent is not verified. `detail` names the field concerned, never a value."""
 
-    def __init__(self, doubt: Doubt, detail: str = "") -> None:
-        super().__init__(f"{doubt.value}: {detail}" if detail else doubt.value)
-        self.doubt = doubt
+    def __init__(self, reason: Doubt, detail: str = "") -> None:
+        super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
+        self.doubt = reason
         self.detail = detail
 
 

@@ -17,7 +17,7 @@ from relay.infra.ledger.database.tables import KEY_FINGERPRINTS
 from relay.infra.ledger.resealing import SEALED, Sealed
 
 
-class Misfit(StrEnum):
+class KeyMismatch(StrEnum):
     """A difference between the keys of the settings and those that the ledger knows."""
 
     ANOTHER = "another"
@@ -26,10 +26,10 @@ class Misfit(StrEnum):
 
 
 _MESSAGES: Final = {
-    Misfit.ANOTHER: "the customer key {!r} is not the one of that name which the ledger knows: bring the former key"
+    KeyMismatch.ANOTHER: "the customer key {!r} is not the one of that name which the ledger knows: bring the former key"
     " back, and give a new key a kid of its own",
-    Misfit.NEW: "the customer key {!r} is new to the ledger: `relay migrate -c relay.yaml` introduces it",
-    Misfit.MISSING: "the ledger knows the customer key {!r}, which is not among ledger.customer_keys: add it, or, when"
+    KeyMismatch.NEW: "the customer key {!r} is new to the ledger: `relay migrate -c relay.yaml` introduces it",
+    KeyMismatch.MISSING: "the ledger knows the customer key {!r}, which is not among ledger.customer_keys: add it, or, when"
     " nothing is sealed under it any more, remove it with `relay migrate --reseal`",
 }
 
@@ -38,24 +38,24 @@ class KeysUnfit(Exception):
     """The customer keys of the settings are not those of the ledger. The text names the keys and the remedy."""
 
 
-def find_misfits(configured: Mapping[str, bytes], known: Mapping[str, bytes]) -> list[tuple[Misfit, str]]:
+def find_mismatches(configured: Mapping[str, bytes], known: Mapping[str, bytes]) -> list[tuple[KeyMismatch, str]]:
     """Compares fingerprints by kid. Returns differences with their kid, in the order of the settings, then of kids."""
-    misfits = [
-        (Misfit.ANOTHER if kid in known else Misfit.NEW, kid)
+    mismatches = [
+        (KeyMismatch.ANOTHER if kid in known else KeyMismatch.NEW, kid)
         for kid, fingerprint in configured.items()
         if not hmac.compare_digest(fingerprint, known.get(kid, b""))
     ]
-    return misfits + [(Misfit.MISSING, kid) for kid in sorted(set(known) - set(configured))]
+    return mismatches + [(KeyMismatch.MISSING, kid) for kid in sorted(set(known) - set(configured))]
 
 
-def describe(misfits: Sequence[tuple[Misfit, str]]) -> str:
+def describe(mismatches: Sequence[tuple[KeyMismatch, str]]) -> str:
     """Returns all differences with their remedies, in one line."""
-    return "; ".join(_MESSAGES[misfit].format(kid) for misfit, kid in misfits)
+    return "; ".join(_MESSAGES[mismatch].format(kid) for mismatch, kid in mismatches)
 
 
 async def require_known(connection: AsyncConnection, sealer: Sealer) -> None:
     """Raises KeysUnfit unless the sealer's keys are exactly those that the ledger knows."""
-    _refuse(find_misfits(sealer.fingerprints, await _load_known(connection)), set(Misfit))
+    _refuse(find_mismatches(sealer.fingerprints, await _load_known(connection)), set(KeyMismatch))
 
 
 async def introduce(connection: AsyncConnection, sealer: Sealer, *, allow_missing: bool = False) -> tuple[str, ...]:
@@ -65,11 +65,11 @@ async def introduce(connection: AsyncConnection, sealer: Sealer, *, allow_missin
     before migration 0002, the keys must first unseal samples.
     """
     known = await _load_known(connection)
-    misfits = find_misfits(sealer.fingerprints, known)
-    _refuse(misfits, {Misfit.ANOTHER} if allow_missing else {Misfit.ANOTHER, Misfit.MISSING})
+    mismatches = find_mismatches(sealer.fingerprints, known)
+    _refuse(mismatches, {KeyMismatch.ANOTHER} if allow_missing else {KeyMismatch.ANOTHER, KeyMismatch.MISSING})
     if not known:
         await _unseal_samples(connection, sealer)
-    new = tuple(kid for misfit, kid in misfits if misfit is Misfit.NEW)
+    new = tuple(kid for mismatch, kid in mismatches if mismatch is KeyMismatch.NEW)
     if new:
         rows = [{"kid": kid, "mark": sealer.fingerprints[kid]} for kid in new]
         await connection.execute(insert(KEY_FINGERPRINTS), rows)
@@ -83,8 +83,8 @@ async def forget(connection: AsyncConnection, sealer: Sealer) -> tuple[str, ...]
     return tuple(sorted((await connection.execute(removal)).scalars()))
 
 
-def _refuse(misfits: Sequence[tuple[Misfit, str]], refused: set[Misfit]) -> None:
-    if wrong := [(misfit, kid) for misfit, kid in misfits if misfit in refused]:
+def _refuse(mismatches: Sequence[tuple[KeyMismatch, str]], refused: set[KeyMismatch]) -> None:
+    if wrong := [(mismatch, kid) for mismatch, kid in mismatches if mismatch in refused]:
         raise KeysUnfit(describe(wrong))
 
 

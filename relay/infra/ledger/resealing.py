@@ -33,7 +33,7 @@ class Sealed:
     dependent_columns: Callable[[Sealer, bytes], dict[str, object]] = _no_columns
 
 
-class Resealed(NamedTuple):
+class ResealResult(NamedTuple):
     """The number of resealed blobs, and the kids of the keys that were introduced and removed."""
 
     blobs: int

@@ -41,7 +41,7 @@ class SchemaProblem(Exception):
     """The relay cannot use this ledger. The text contains the remedy."""
 
     def __init__(self, state: SchemaState) -> None:
-        super().__init__(describe_state(state))
+        super().__init__(told(state))
         self.state = state
 
 
@@ -53,7 +53,7 @@ _MESSAGES: Final = {
 }
 
 
-def describe_state(state: SchemaState) -> str:
+def told(state: SchemaState) -> str:
     """Returns a sentence about the state, with the remedy."""
     return _MESSAGES[state]
 

@@ -76,7 +76,7 @@ class SqlLedger:
         async with schemas.begin_exclusive(self._url) as connection:
             return await identity.begin_generation(connection)
 
-    async def reseal(self) -> resealing.Resealed:
+    async def reseal(self) -> resealing.ResealResult:
         """Reseals everything that is not under the first customer key, and removes keys that are not configured.
 
         Raises SchemaProblem, KeysUnfit, SealBroken; then no key is removed.
@@ -87,7 +87,7 @@ class SqlLedger:
             introduced = await key_fingerprints.introduce(connection, sealer, allow_missing=True)
         count = await resealing.reseal(self._transactions)
         async with schemas.begin_exclusive(self._url) as connection:
-            return resealing.Resealed(count, introduced, await key_fingerprints.forget(connection, sealer))
+            return resealing.ResealResult(count, introduced, await key_fingerprints.forget(connection, sealer))
 
     async def open_request(self, request: AuthorizationRequest) -> None:
         """Stores a new request."""

@@ -7,17 +7,17 @@ import pytest_asyncio
 
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.key_fingerprints import KeysUnfit, Misfit, describe, find_misfits
+from relay.infra.ledger.key_fingerprints import KeyMismatch, KeysUnfit, describe, find_mismatches
 from relay.infra.ledger.sql_ledger import open_ledger
 
 ONE = CustomerKey("one", b"Zq7marker-Zq7marker-Zq7marker-Zq")
 WRONG = CustomerKey("one", b"3" * 32)
 TWO = CustomerKey("two", b"2" * 32)
-ANOTHER, NEW, MISSING = Misfit.ANOTHER, Misfit.NEW, Misfit.MISSING
+ANOTHER, NEW, MISSING = KeyMismatch.ANOTHER, KeyMismatch.NEW, KeyMismatch.MISSING
 
 
 @pytest.mark.parametrize(
-    ("configured", "known", "misfits"),
+    ("configured", "known", "mismatches"),
     [
         ({}, {}, []),
         ({"a": b"1"}, {"a": b"1"}, []),
@@ -29,12 +29,12 @@ ANOTHER, NEW, MISSING = Misfit.ANOTHER, Misfit.NEW, Misfit.MISSING
         ({"b": b"1", "a": b"1"}, {"a": b"2", "c": b"3"}, [(NEW, "b"), (ANOTHER, "a"), (MISSING, "c")]),
     ],
 )
-def test_differences_of_settings_and_ledger_are_found(configured, known, misfits):
-    assert find_misfits(configured, known) == misfits
+def test_differences_of_settings_and_ledger_are_found(configured, known, mismatches):
+    assert find_mismatches(configured, known) == mismatches
 
 
 @pytest.mark.parametrize(
-    ("misfit", "remedy"),
+    ("mismatch", "remedy"),
     [
         (ANOTHER, "bring the former key back"),
         (NEW, "`relay migrate -c relay.yaml` introduces it"),
@@ -42,15 +42,15 @@ def test_differences_of_settings_and_ledger_are_found(configured, known, misfits
         (MISSING, "remove it with `relay migrate --reseal`"),
     ],
 )
-def test_each_message_names_the_key_and_the_remedy(misfit, remedy):
-    message = describe([(misfit, "kid-7")])
+def test_each_message_names_the_key_and_the_remedy(mismatch, remedy):
+    message = describe([(mismatch, "kid-7")])
     assert "'kid-7'" in message
     assert remedy in message
 
 
 def test_all_differences_are_described_in_one_line():
-    message = describe([(misfit, misfit.value) for misfit in Misfit])
-    assert [f"'{misfit.value}'" in message for misfit in Misfit] == [True] * 3
+    message = describe([(mismatch, mismatch.value) for mismatch in KeyMismatch])
+    assert [f"'{mismatch.value}'" in message for mismatch in KeyMismatch] == [True] * 3
     assert "\n" not in message
 
 
@@ -92,7 +92,7 @@ async def test_introduced_keys_are_accepted_in_any_order(url, open_with_keys, ke
 
 
 @pytest.mark.parametrize(
-    ("keys", "misfits"),
+    ("keys", "mismatches"),
     [
         ([WRONG], [(ANOTHER, "one")]),
         ([TWO], [(NEW, "two"), (MISSING, "one")]),
@@ -100,9 +100,9 @@ async def test_introduced_keys_are_accepted_in_any_order(url, open_with_keys, ke
         ([TWO, WRONG], [(NEW, "two"), (ANOTHER, "one")]),
     ],
 )
-async def test_other_keys_than_the_known_ones_are_refused(url, open_with_keys, keys, misfits):
+async def test_other_keys_than_the_known_ones_are_refused(url, open_with_keys, keys, mismatches):
     await migrate(url, ONE)
-    assert await refusal_of((await open_with_keys(*keys)).check()) == describe(misfits)
+    assert await refusal_of((await open_with_keys(*keys)).check()) == describe(mismatches)
 
 
 async def test_a_missing_known_key_is_refused(url, open_with_keys):
@@ -115,12 +115,12 @@ async def test_a_ledger_without_known_keys_is_refused(url, open_with_keys):
 
 
 @pytest.mark.parametrize(
-    ("keys", "misfits"),
+    ("keys", "mismatches"),
     [([WRONG], [(ANOTHER, "one")]), ([WRONG, TWO], [(ANOTHER, "one")]), ([TWO], [(MISSING, "one")])],
 )
-async def test_no_key_is_introduced_if_another_is_wrong_or_missing(url, sql, keys, misfits):
+async def test_no_key_is_introduced_if_another_is_wrong_or_missing(url, sql, keys, mismatches):
     await migrate(url, ONE)
-    assert await refusal_of(migrate(url, *keys)) == describe(misfits)
+    assert await refusal_of(migrate(url, *keys)) == describe(mismatches)
     assert known_kids(sql, url) == ["one"]
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from relay.infra.ledger.database.engine import engine_for, sqlite_path
-from relay.infra.ledger.schema import SchemaProblem, SchemaState, describe_state, require_current, state, upgrade
+from relay.infra.ledger.schema import SchemaProblem, SchemaState, require_current, state, told, upgrade
 
 
 async def execute(url, *statements):
@@ -66,7 +66,7 @@ async def test_a_failed_upgrade_is_rolled_back(bare_url):
 def test_every_other_state_raises_with_a_remedy(schema_state, remedy):
     with pytest.raises(SchemaProblem) as caught:
         require_current(schema_state)
-    assert remedy in str(caught.value) == describe_state(schema_state)
+    assert remedy in str(caught.value) == told(schema_state)
     assert caught.value.state is schema_state
 
 
