@@ -26,11 +26,11 @@ class KeyMismatch(StrEnum):
 
 
 _MESSAGES: Final = {
-    KeyMismatch.ANOTHER: "the customer key {!r} is not the one of that name which the ledger knows: bring the former key"
-    " back, and give a new key a kid of its own",
+    KeyMismatch.ANOTHER: "the customer key {!r} is not the one of that name which the ledger knows: bring the former"
+    " key back, and give a new key a kid of its own",
     KeyMismatch.NEW: "the customer key {!r} is new to the ledger: `relay migrate -c relay.yaml` introduces it",
-    KeyMismatch.MISSING: "the ledger knows the customer key {!r}, which is not among ledger.customer_keys: add it, or, when"
-    " nothing is sealed under it any more, remove it with `relay migrate --reseal`",
+    KeyMismatch.MISSING: "the ledger knows the customer key {!r}, which is not among ledger.customer_keys: add it, or,"
+    " when nothing is sealed under it any more, remove it with `relay migrate --reseal`",
 }
 
 
