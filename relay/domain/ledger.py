@@ -82,7 +82,7 @@ class Ledger(Protocol):
         """
 
     async def login_failed(self, request_id: str, now: int) -> AuthorizationRequest:
-        """Counts a wrong login of an open request; the LOGINS_MOST-th locks it. Raises NotGranted as `request` does."""
+        """Counts a wrong login of an open request; the LOGINS_MOST-th locks it. Raises as `request` does."""
 
     async def answer_request(self, request_id: str, state: RequestState, why: str, now: int) -> None:
         """Moves a request to AUTHENTICATED, DENIED or LOCKED. Raises NotGranted as `request` does."""

@@ -16,10 +16,10 @@ class NotYet(Exception):
 class Grant:
     """The consent of one access token.
 
-    `ends` is the moment after its last day, in epoch seconds. `assets` holds, by scope, the (asset, seqno) pairs that
-    were consented to, None for all; a list scope needs no row. `withheld` names the response fields that the customer
-    did not consent to. `told` is the response body of 정보제공-공통-002. `revoked` becomes true when the ledger reports
-    the revocation, never false again; all holders share the object.
+    `ends` is the moment after its last day, in epoch seconds. `assets` holds, by scope, the (asset, seqno) pairs
+    that were consented to, None for all; a list scope needs no row. `withheld` names the response fields that the
+    customer did not consent to. `told` is the response body of 정보제공-공통-002.
+    `revoked` becomes true when the ledger reports the revocation, never false again; all holders share the object.
     """
 
     jti: str

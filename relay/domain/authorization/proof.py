@@ -5,9 +5,9 @@ from enum import StrEnum
 
 
 class Doubt(StrEnum):
-    """The reason why a signed consent fails verification, in the order of the checks.
+    """A defect that a signed consent has, in the order of the checks.
 
-    The last four do not concern the consent: it cannot be verified at present.
+    The last four are not the consent's: it cannot be verified at present.
     """
 
     MALFORMED = "malformed"

@@ -135,7 +135,8 @@ def test_a_fingerprint_is_neither_the_key_nor_a_customer_digest(key):
     sealer = Sealer([key])
     fingerprint = sealer.fingerprints[key.kid]
     assert len(fingerprint) == 32
-    assert fingerprint not in {key.key, sealer.customer("ci"), sealer.customer("a customer key of this ledger")}
+    digests = {sealer.customer(text) for text in ("ci", "a customer key of this ledger")}
+    assert fingerprint not in {key.key, *digests}
 
 
 class TestForgetting:
