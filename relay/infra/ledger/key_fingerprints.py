@@ -59,7 +59,7 @@ async def require_known(connection: AsyncConnection, sealer: Sealer) -> None:
 
 
 async def introduce(connection: AsyncConnection, sealer: Sealer, *, allow_missing: bool = False) -> tuple[str, ...]:
-    """Stores the fingerprints of the sealer's new keys. Returns their kids. Stores none when it raises KeysUnfit.
+    """Stores the fingerprints of the sealer's new keys. Returns their kids. Raises KeysUnfit and stores none.
 
     `allow_missing` accepts missing keys, which the caller is about to remove. In a ledger without any fingerprint, as
     before migration 0002, the keys must first unseal samples.

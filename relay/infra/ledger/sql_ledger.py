@@ -42,8 +42,8 @@ def ledger_at(url: str, sealer: Sealer, connections: int, deadline_s: float | No
 class SqlLedger:
     """`domain.ledger.Ledger`, `GrantSource` and `CustomerConsents` over SQLite or PostgreSQL.
 
-    `registry`, `statistics` and `jobs` are further ports of the same ledger. `archive` removes old rows. `time` limits
-    the clock for irreversible actions.
+    `registry`, `statistics` and `jobs` are further ports of the same ledger. `archive` removes old rows.
+    `time` limits the clock for irreversible actions.
     Every method of all of them may raise Unreachable.
     """
 
