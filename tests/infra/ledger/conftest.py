@@ -45,7 +45,7 @@ class Factory:
     def new_id(self, kind):
         return f"{kind}-{os.getpid()}-{next(self._numbers)}"  # forked processes draw the same numbers
 
-    def consent(self, ci="ci-one", end=date(2027, 12, 31), **changes):
+    def build_consent(self, ci="ci-one", end=date(2027, 12, 31), **changes):
         particulars = Particulars(
             is_scheduled=True,
             end_date=end,
@@ -72,19 +72,19 @@ class Factory:
         )
         return replace(consent, **changes)
 
-    def token(self, kind, consent, now=NOW, lasts=3600):
+    def build_token(self, kind, consent, now=NOW, lasts=3600):
         jti = self.new_id(kind.value)
         digest = hashlib.sha256(jti.encode()).digest()
         return TokenRecord(jti, kind, consent.consent_id, "bank.list bank.deposit", now, now + lasts, digest)
 
-    def pair(self, consent, now=NOW, lasts=3600):
-        access = self.token(TokenKind.ACCESS, consent, now, lasts)
-        return Pair(access, self.token(TokenKind.REFRESH, consent, now, lasts * 24))
+    def build_pair(self, consent, now=NOW, lasts=3600):
+        access = self.build_token(TokenKind.ACCESS, consent, now, lasts)
+        return Pair(access, self.build_token(TokenKind.REFRESH, consent, now, lasts * 24))
 
-    def code(self, word="code", lasts=600):
+    def build_code(self, word="code", lasts=600):
         return Code(hashlib.sha256(word.encode()).digest(), NOW + lasts)
 
-    def request(self, consent, **changes):
+    def build_request(self, consent, **changes):
         request = AuthorizationRequest(
             request_id=self.new_id("request"),
             provider=consent.provider,
@@ -102,11 +102,11 @@ class Factory:
 
     def refresh_at(self, now):
         """Returns an `issue` for refresh that makes a new access token at each call."""
-        return lambda consent, _: self.token(TokenKind.ACCESS, consent, now)
+        return lambda consent, _: self.build_token(TokenKind.ACCESS, consent, now)
 
     async def give_consent(self, ledger, consent, code):
         """Runs individual authentication to the code. Returns the request."""
-        request = self.request(consent)
+        request = self.build_request(consent)
         await ledger.open_request(request)
         await ledger.answer_request(request.request_id, RequestState.AUTHENTICATED, "logged in", NOW)
         await ledger.give_consent(request.request_id, consent, code, NOW)
@@ -114,8 +114,8 @@ class Factory:
 
     async def issue(self, ledger, consent=None):
         """Issues a consent with its pair by integrated authentication."""
-        consent = consent or self.consent()
-        pair = self.pair(consent)
+        consent = consent or self.build_consent()
+        pair = self.build_pair(consent)
         await ledger.issue_integrated(consent, pair, [("tx_id", consent.consent_id)], [], NOW)
         return consent, pair
 

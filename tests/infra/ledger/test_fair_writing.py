@@ -17,7 +17,9 @@ async def test_a_flood_of_writes_delays_only_its_own_caller(ledger, factory):
     async def spend(caller):
         CALLER.set(caller)
         with pytest.raises(NotGranted):
-            await ledger.spend_code(b"no code has this", factory.holder, factory.callback, factory.pair, factory.now)
+            await ledger.spend_code(
+                b"no code has this", factory.holder, factory.callback, factory.build_pair, factory.now
+            )
         done.append(caller)
 
     await asyncio.gather(*[spend(FLOOD) for _ in range(50)], spend(OTHER))

@@ -31,15 +31,15 @@ async def open_with_keys(url):
 
 async def fill(ledger, factory):
     """Stores every kind of blob: 4 of a consent, 1 of its evidence, 2 of a request."""
-    consent = factory.consent()
-    pair = factory.pair(consent)
+    consent = factory.build_consent()
+    pair = factory.build_pair(consent)
     await ledger.issue_integrated(consent, pair, [], [Evidence("password", b"signed")], factory.now)
-    request = factory.request(factory.consent(ci="ci-two"))
+    request = factory.build_request(factory.build_consent(ci="ci-two"))
     await ledger.open_request(request)
     return consent, pair, request
 
 
-async def test_the_old_key_is_not_needed_after_resealing(under, factory):
+async def test_the_old_key_is_not_needed_after_resealing(open_with_keys, factory):
     consent, pair, request = await fill(await open_with_keys(OLD), factory)
     assert await (await open_with_keys(NEW, OLD)).reseal() == (7, ("new",), ())
     ledger = await open_with_keys(NEW)
@@ -49,14 +49,14 @@ async def test_the_old_key_is_not_needed_after_resealing(under, factory):
     assert await ledger.reseal() == (0, (), ("old",))
 
 
-async def test_both_keys_work_before_resealing(under, factory):
+async def test_both_keys_work_before_resealing(open_with_keys, factory):
     consent, pair, _ = await fill(await open_with_keys(OLD), factory)
     both = await open_with_keys(NEW, OLD)
     assert await both.consent_behind(pair.access.jti) == (pair.access, consent)
     assert await both.consent_of(consent.ci, consent.client_id, consent.provider) == consent
 
 
-async def test_evidence_is_resealed(under, factory, sealer):
+async def test_evidence_is_resealed(open_with_keys, factory, sealer):
     consent, _, _ = await fill(await open_with_keys(OLD), factory)
     ledger = await open_with_keys(NEW, OLD)
     await ledger.reseal()
@@ -65,44 +65,44 @@ async def test_evidence_is_resealed(under, factory, sealer):
     assert Sealer([NEW]).unseal(blob, f"evidence of a consent:0:{consent.consent_id}") == b"signed"
 
 
-async def test_a_consent_under_the_old_key_is_replaced(under, factory, url, sql):
+async def test_a_consent_under_the_old_key_is_replaced(open_with_keys, factory, url, sql):
     await factory.issue(await open_with_keys(OLD))
     await factory.issue(await open_with_keys(NEW, OLD))
     assert sorted(sql(url, "SELECT state FROM consents")) == ["active", "replaced"]
 
 
-async def test_parallel_consents_under_different_keys_leave_one_active(under, factory, url, sql):
+async def test_parallel_consents_under_different_keys_leave_one_active(open_with_keys, factory, url, sql):
     """During a rolling restart processes seal under different keys."""
     ledgers = [await open_with_keys(OLD), await open_with_keys(OLD, NEW), await open_with_keys(NEW, OLD)]
     await asyncio.gather(*[factory.issue(ledger) for _ in range(5) for ledger in ledgers[1:]])
     assert sql(url, "SELECT count(*) FROM consents WHERE state = 'active'") == ["1"]
 
 
-async def test_nothing_is_resealed_without_the_old_key(under, factory):
+async def test_nothing_is_resealed_without_the_old_key(open_with_keys, factory):
     consent, pair, _ = await fill(await open_with_keys(OLD), factory)
     with pytest.raises(SealBroken, match="no customer key 'old'"):
         await (await open_with_keys(NEW)).reseal()
     assert await (await open_with_keys(OLD)).consent_behind(pair.access.jti) == (pair.access, consent)
 
 
-async def test_many_blobs_are_resealed_in_several_transactions(under, factory, monkeypatch):
+async def test_many_blobs_are_resealed_in_several_transactions(open_with_keys, factory, monkeypatch):
     monkeypatch.setattr("relay.infra.ledger.resealing.BATCH", 2)
     old = await open_with_keys(OLD)
     for number in range(5):
-        await factory.issue(old, factory.consent(ci=f"ci-{number}"))
+        await factory.issue(old, factory.build_consent(ci=f"ci-{number}"))
     assert await (await open_with_keys(NEW, OLD)).reseal() == (20, ("new",), ())
     for number in range(5):
         assert await (await open_with_keys(NEW)).consent_of(f"ci-{number}", "svc1", "ZBAA000001")
 
 
-async def test_the_ledger_stays_in_use_while_resealing(under, factory, monkeypatch):
+async def test_the_ledger_stays_in_use_while_resealing(open_with_keys, factory, monkeypatch):
     monkeypatch.setattr("relay.infra.ledger.resealing.BATCH", 3)
     both = await open_with_keys(NEW, OLD)
     old = await open_with_keys(OLD)
     for number in range(10):
-        await factory.issue(old, factory.consent(ci=f"ci-{number}"))
+        await factory.issue(old, factory.build_consent(ci=f"ci-{number}"))
     await asyncio.gather(
-        both.reseal(), *[factory.issue(both, factory.consent(ci=f"ci-{number}")) for number in range(10)]
+        both.reseal(), *[factory.issue(both, factory.build_consent(ci=f"ci-{number}")) for number in range(10)]
     )
     await both.reseal()
     ledger = await open_with_keys(NEW)

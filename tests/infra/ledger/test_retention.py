@@ -55,8 +55,8 @@ def add_withdrawn(ledger, factory):
     """Adds a consent with evidence, tokens, one of them refreshed, add_withdrawn at `at`."""
 
     async def add(ci, at):
-        consent = factory.consent(ci=ci)
-        pair = factory.pair(consent)
+        consent = factory.build_consent(ci=ci)
+        pair = factory.build_pair(consent)
         await ledger.issue_integrated(consent, pair, [("tx_id", ci)], [Evidence("password", b"signed")], NOW)
         _, access = await ledger.refresh(pair.refresh.jti, factory.holder, factory.refresh_at(at), 0, at)
         assert await ledger.withdraw(access.jti, factory.holder, at)
@@ -94,8 +94,8 @@ class TestConsents:
 
     async def test_a_consent_in_force_stays_at_any_age(self, ledger, factory, fence, counts, token_states):
         for number in range(3):
-            await factory.issue(ledger, factory.consent(ci=f"ci-{number}", end=date(9999, 12, 31)))
-        kept, pair = await factory.issue(ledger, factory.consent(ci="ci-kept", end=date(9999, 12, 31)))
+            await factory.issue(ledger, factory.build_consent(ci=f"ci-{number}", end=date(9999, 12, 31)))
+        kept, pair = await factory.issue(ledger, factory.build_consent(ci="ci-kept", end=date(9999, 12, 31)))
         before = counts("consents", "consent_scopes", "tokens", "history")
         await ledger.archive.purge(ALL, fence, FAR)
         assert counts(*CUSTOMERS) == before
@@ -105,29 +105,29 @@ class TestConsents:
     async def test_a_customer_may_consent_again_after_the_removal(self, ledger, factory, fence, add_withdrawn):
         await add_withdrawn("ci-one", NOW + 60)
         await ledger.archive.purge(ALL, fence, NOW + DAY_S)
-        consent, _ = await factory.issue(ledger, factory.consent(ci="ci-one"))
+        consent, _ = await factory.issue(ledger, factory.build_consent(ci="ci-one"))
         assert await ledger.consents_in_force("ci-one") == [consent]
 
 
 class TestRequests:
     async def test_old_requests_and_codes_are_removed_and_consents_stay(self, ledger, factory, fence, counts):
-        consent = factory.consent()
-        await factory.give_consent(ledger, consent, factory.code())
-        await ledger.spend_code(factory.code().digest, factory.holder, factory.callback, factory.pair, NOW)
-        await ledger.open_request(factory.request(factory.consent(ci="ci-two")))
+        consent = factory.build_consent()
+        await factory.give_consent(ledger, consent, factory.build_code())
+        await ledger.spend_code(factory.build_code().digest, factory.holder, factory.callback, factory.build_pair, NOW)
+        await ledger.open_request(factory.build_request(factory.build_consent(ci="ci-two")))
         removed = await ledger.archive.purge(limits(requests=NOW + 601), fence, NOW + DAY_S)
         assert removed == {"codes": 1, "authorization_requests": 2, "history": 4}
         assert counts(*CUSTOMERS) == {"consents": 1, "consent_scopes": 3, "tokens": 2, "history": 3}
         assert await ledger.consents_in_force(consent.ci) == [consent]
 
     async def test_a_request_of_a_remaining_code_stays(self, ledger, factory, fence, counts):
-        await factory.give_consent(ledger, factory.consent(), factory.code(lasts=900))
+        await factory.give_consent(ledger, factory.build_consent(), factory.build_code(lasts=900))
         before = counts(*CUSTOMERS)
         assert await ledger.archive.purge(limits(requests=NOW + 601), fence, NOW + DAY_S) == {}
         assert counts(*CUSTOMERS) == before
 
     async def test_an_open_request_stays(self, ledger, factory, fence):
-        request = factory.request(factory.consent())
+        request = factory.build_request(factory.build_consent())
         await ledger.open_request(request)
         await ledger.archive.purge(limits(requests=NOW + 600), fence, NOW)
         assert await ledger.request(request.request_id, None, NOW) == request
@@ -136,8 +136,8 @@ class TestRequests:
 class TestRows:
     async def test_revocations_are_removed_after_their_token_expired(self, ledger, factory, fence):
         for ci, lasts in (("ci-one", 3600), ("ci-two", 7200)):
-            consent = factory.consent(ci=ci)
-            pair = factory.pair(consent, lasts=lasts)
+            consent = factory.build_consent(ci=ci)
+            pair = factory.build_pair(consent, lasts=lasts)
             await ledger.issue_integrated(consent, pair, [], [], NOW)
             await ledger.withdraw(pair.access.jti, factory.holder, NOW)
         over = NOW + 3600 + 91 * DAY_S
@@ -147,7 +147,7 @@ class TestRows:
         assert await ledger.revoked_after(0) == (2, [pair.access.jti])
 
     async def test_single_use_values_are_removed_after_their_time(self, ledger, factory, fence):
-        await factory.issue(ledger, factory.consent(consent_id="MD-one"))
+        await factory.issue(ledger, factory.build_consent(consent_id="MD-one"))
         assert await ledger.archive.purge(limits(spent=NOW), fence, NOW) == {}
         assert await ledger.is_spent([("tx_id", "MD-one")])
         assert await ledger.archive.purge(limits(spent=NOW + 1), fence, NOW) == {"spent": 1}

@@ -24,7 +24,7 @@ class TestIntegrated:
 
     async def test_consents_of_other_services_and_providers_stay(self, ledger, factory, token_states):
         changes = [{}, {"client_id": "svc2"}, {"provider": "ZCDA000001"}, {"ci": "ci-two"}]
-        pairs = [(await factory.issue(ledger, factory.consent(**change)))[1] for change in changes]
+        pairs = [(await factory.issue(ledger, factory.build_consent(**change)))[1] for change in changes]
         assert await token_states(*[pair.access for pair in pairs]) == [LIVE] * 4
 
     async def test_parallel_first_consents_leave_one_in_force(self, ledger, factory, url, sql):
@@ -39,9 +39,9 @@ class TestIntegrated:
 
 class TestHistory:
     async def test_every_state_change_is_recorded_with_its_reason(self, ledger, factory, url, sql):
-        await factory.give_consent(ledger, factory.consent(), factory.code())
+        await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
         _, pair = await ledger.spend_code(
-            factory.code().digest, factory.holder, factory.callback, factory.pair, factory.now
+            factory.build_code().digest, factory.holder, factory.callback, factory.build_pair, factory.now
         )
         later = factory.now + 100
         await ledger.refresh(pair.refresh.jti, factory.holder, factory.refresh_at(later), AGAIN_S, later)
@@ -75,19 +75,19 @@ class TestOneCustomer:
     )
     async def test_consents_in_force_are_listed_oldest_first(self, ledger, factory, filters, names):
         named = {
-            "third": factory.consent(
+            "third": factory.build_consent(
                 provider="ZCDA000001", operator="ZOPB000001", client_id="svc3", given_at=factory.now + 2
             ),
-            "second": factory.consent(operator="ZOPB000001", client_id="svc2", given_at=factory.now + 1),
-            "first": factory.consent(),
+            "second": factory.build_consent(operator="ZOPB000001", client_id="svc2", given_at=factory.now + 1),
+            "first": factory.build_consent(),
         }
-        for consent in (*named.values(), factory.consent(ci="ci-two")):
+        for consent in (*named.values(), factory.build_consent(ci="ci-two")):
             await factory.issue(ledger, consent)
         assert await ledger.consents_in_force("ci-one", **filters) == [named[name] for name in names]
 
     async def test_ended_consents_are_not_listed(self, ledger, factory):
         _, pair = await factory.issue(ledger)
-        await factory.issue(ledger, newer := factory.consent(client_id="svc2"))
+        await factory.issue(ledger, newer := factory.build_consent(client_id="svc2"))
         await ledger.withdraw(pair.access.jti, factory.holder, factory.now)
         assert await ledger.consents_in_force("ci-one") == [newer]
 

@@ -17,28 +17,32 @@ REPLACED = (TokenState.REVOKED, ConsentState.REPLACED)
 
 class TestGivingConsent:
     async def test_a_consent_is_stored_as_given(self, ledger, factory):
-        consent = factory.consent()
-        await factory.give_consent(ledger, consent, factory.code())
+        consent = factory.build_consent()
+        await factory.give_consent(ledger, consent, factory.build_code())
         assert await ledger.consent_of(consent.ci, consent.client_id, consent.provider) == consent
 
     @pytest.mark.parametrize("other", [("ci-two", "svc1", "ZBAA000001"), ("ci-one", "svc2", "ZBAA000001")])
     async def test_other_customers_and_services_do_not_find_it(self, ledger, factory, other):
-        await factory.give_consent(ledger, factory.consent(), factory.code())
+        await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
         assert await ledger.consent_of(*other) is None
 
     async def test_a_second_submit_changes_nothing(self, ledger, factory, denial_reason):
-        consent = factory.consent()
-        request = await factory.give_consent(ledger, consent, factory.code())
-        again = ledger.give_consent(request.request_id, factory.consent(), factory.code("another"), factory.now)
+        consent = factory.build_consent()
+        request = await factory.give_consent(ledger, consent, factory.build_code())
+        again = ledger.give_consent(
+            request.request_id, factory.build_consent(), factory.build_code("another"), factory.now
+        )
         assert await denial_reason(again) is Why.REQUEST_ANSWERED
         assert await ledger.consent_of(consent.ci, consent.client_id, consent.provider) == consent
 
     async def test_one_of_fifty_concurrent_submits_succeeds(self, ledger, factory):
-        request = factory.request(factory.consent())
+        request = factory.build_request(factory.build_consent())
         await ledger.open_request(request)
         await ledger.answer_request(request.request_id, RequestState.AUTHENTICATED, "logged in", factory.now)
         submits = [
-            ledger.give_consent(request.request_id, factory.consent(), factory.code(f"{number}"), factory.now)
+            ledger.give_consent(
+                request.request_id, factory.build_consent(), factory.build_code(f"{number}"), factory.now
+            )
             for number in range(50)
         ]
         answers = await asyncio.gather(*submits, return_exceptions=True)
@@ -46,29 +50,29 @@ class TestGivingConsent:
         assert {answer.why for answer in answers if answer} == {Why.REQUEST_ANSWERED}
 
     async def test_a_request_without_login_takes_no_consent(self, ledger, factory):
-        consent = factory.consent()
-        request = factory.request(consent)
+        consent = factory.build_consent()
+        request = factory.build_request(consent)
         await ledger.open_request(request)
         with pytest.raises(Forbidden):
-            await ledger.give_consent(request.request_id, consent, factory.code(), factory.now)
+            await ledger.give_consent(request.request_id, consent, factory.build_code(), factory.now)
         assert await ledger.consent_of(consent.ci, consent.client_id, consent.provider) is None
 
     @pytest.mark.parametrize(
         "other", [{"ci": "ci-two"}, {"provider": "ZCDA000001"}, {"client_id": "svc2"}, {"operator": "ZOPB000001"}]
     )
     async def test_a_consent_must_match_its_request(self, ledger, factory, other):
-        consent = factory.consent()
-        request = factory.request(consent)
+        consent = factory.build_consent()
+        request = factory.build_request(consent)
         await ledger.open_request(request)
         await ledger.answer_request(request.request_id, RequestState.AUTHENTICATED, "logged in", factory.now)
         with pytest.raises(ValueError, match="that its request names"):
-            await ledger.give_consent(request.request_id, replace(consent, **other), factory.code(), factory.now)
+            await ledger.give_consent(request.request_id, replace(consent, **other), factory.build_code(), factory.now)
         assert (await ledger.request(request.request_id, None, factory.now)).state is RequestState.AUTHENTICATED
 
     async def test_a_new_consent_replaces_the_old_one_at_once(self, ledger, factory, denial_reason, token_states):
         _, pair = await factory.issue(ledger)
-        newer = factory.consent()
-        await factory.give_consent(ledger, newer, factory.code())
+        newer = factory.build_consent()
+        await factory.give_consent(ledger, newer, factory.build_code())
         assert await token_states(pair.access) == [REPLACED]
         assert (await ledger.revoked_after(0))[1] == [pair.access.jti]
         refresh = ledger.refresh(
@@ -79,12 +83,15 @@ class TestGivingConsent:
 
     async def test_parallel_first_consents_leave_one_in_force(self, ledger, factory, url, sql):
         await asyncio.gather(
-            *[factory.give_consent(ledger, factory.consent(), factory.code(f"{number}")) for number in range(20)]
+            *[
+                factory.give_consent(ledger, factory.build_consent(), factory.build_code(f"{number}"))
+                for number in range(20)
+            ]
         )
         assert sorted(sql(url, "SELECT state, count(*) FROM consents GROUP BY state")) == ["active|1", "replaced|19"]
 
     async def test_targets_keep_their_order_and_assets(self, ledger, factory):
-        usual = factory.consent()
+        usual = factory.build_consent()
         targets = (Target("bank.loan"), *usual.particulars.targets)
         consent, pair = await factory.issue(
             ledger, replace(usual, particulars=replace(usual.particulars, targets=targets))
@@ -99,8 +106,8 @@ class TestEnding:
         assert await ledger.withdraw(pair.access.jti, factory.holder, at)
 
     async def replace(self, ledger, factory, _, at):
-        consent = factory.consent()
-        await ledger.issue_integrated(consent, factory.pair(consent), [], [], at)
+        consent = factory.build_consent()
+        await ledger.issue_integrated(consent, factory.build_pair(consent), [], [], at)
 
     async def expire(self, ledger, *_):
         assert await ledger.end_overdue(1_900_000_000) == 1

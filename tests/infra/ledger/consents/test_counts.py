@@ -18,8 +18,8 @@ def count_days(ledger, factory):
     """Issues a consent, ends it, and returns the counts of the days."""
 
     async def count(given_at, end_state=None, ended_at=0, end=date(2027, 12, 31), days=DAYS):
-        consent = factory.consent(given_at=given_at, end=end)
-        pair = factory.pair(consent, now=given_at, lasts=90 * DAY_S)
+        consent = factory.build_consent(given_at=given_at, end=end)
+        pair = factory.build_pair(consent, now=given_at, lasts=90 * DAY_S)
         await ledger.issue_integrated(consent, pair, [], [], given_at)
         if end_state is ConsentState.REVOKED:
             assert await ledger.withdraw(pair.access.jti, factory.holder, ended_at)
@@ -65,11 +65,11 @@ async def test_a_replaced_consent_does_not_count_as_revoked(ledger, factory, cou
 async def test_services_are_counted_separately_and_ordered(ledger, factory):
     others = [("ZBAA000001", "ZOPB000001", "svc2"), ("ZCDA000001", "ZOPA000001", "svc1")]
     for provider, operator, client_id in [*others, *others[1:]]:
-        consent = factory.consent(
+        consent = factory.build_consent(
             ci=factory.new_id("ci"), provider=provider, operator=operator, client_id=client_id, given_at=MIDNIGHT
         )
         await factory.issue(ledger, consent)
-    await factory.issue(ledger, factory.consent(given_at=MIDNIGHT))
+    await factory.issue(ledger, factory.build_consent(given_at=MIDNIGHT))
     book = ledger.statistics
     counts = [
         ConsentCount("20270115", "ZBAA000001", "ZOPA000001", "svc1", 1, 0, 1),

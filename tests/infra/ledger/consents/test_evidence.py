@@ -6,8 +6,8 @@ from relay.domain.ledger import Evidence
 
 class TestEvidence:
     async def test_consent_tokens_and_evidence_are_stored(self, ledger, factory, url, sql):
-        consent = factory.consent(authentication=Authentication.INTEGRATED)
-        pair = factory.pair(consent)
+        consent = factory.build_consent(authentication=Authentication.INTEGRATED)
+        pair = factory.build_pair(consent)
         evidence = [Evidence("password", b"signed"), Evidence("signed_person_info_req", b"asked")]
         await ledger.issue_integrated(consent, pair, [], evidence, factory.now)
         assert await ledger.consent_behind(pair.access.jti) == (pair.access, consent)
@@ -17,9 +17,9 @@ class TestEvidence:
         ]
 
     async def test_customer_data_is_never_stored_in_clear(self, ledger, factory, url, sql):
-        await factory.give_consent(ledger, factory.consent(ci="ZqCiMarker"), factory.code())
-        consent, evidence = factory.consent(ci="ZqCiMarker"), [Evidence("password", b"ZqProof")]
-        await ledger.issue_integrated(consent, factory.pair(consent), [("tx_id", "t")], evidence, 1)
+        await factory.give_consent(ledger, factory.build_consent(ci="ZqCiMarker"), factory.build_code())
+        consent, evidence = factory.build_consent(ci="ZqCiMarker"), [Evidence("password", b"ZqProof")]
+        await ledger.issue_integrated(consent, factory.build_pair(consent), [("tx_id", "t")], evidence, 1)
         cast = "hex({})" if url.startswith("sqlite") else "encode({}, 'hex')"
         blobs = [
             row.lower()

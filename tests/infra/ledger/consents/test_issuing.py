@@ -25,14 +25,14 @@ class TestCodes:
             code.digest,
             holder or factory.holder,
             callback or factory.callback,
-            lambda consent: factory.pair(consent, now),
+            lambda consent: factory.build_pair(consent, now),
             now,
         )
 
     async def test_a_code_gives_a_pair(self, ledger, factory):
-        given = factory.consent()
-        await factory.give_consent(ledger, given, factory.code())
-        consent, pair = await self.spend(ledger, factory, factory.code())
+        given = factory.build_consent()
+        await factory.give_consent(ledger, given, factory.build_code())
+        consent, pair = await self.spend(ledger, factory, factory.build_code())
         assert consent == given
         assert await ledger.consent_behind(pair.access.jti) == (pair.access, given)
         assert await ledger.consent_behind(pair.refresh.jti) is None
@@ -50,60 +50,60 @@ class TestCodes:
     async def test_a_code_used_wrongly_is_denied_and_stays_valid(
         self, ledger, factory, wrong, why, denial_reason, token_states
     ):
-        await factory.give_consent(ledger, factory.consent(), factory.code())
-        assert await denial_reason(self.spend(ledger, factory, factory.code(), **wrong)) is why
-        _, pair = await self.spend(ledger, factory, factory.code(), now=1_800_000_599)
+        await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code(), **wrong)) is why
+        _, pair = await self.spend(ledger, factory, factory.build_code(), now=1_800_000_599)
         assert await token_states(pair.access) == [LIVE]
 
     async def test_an_unknown_code_is_denied(self, ledger, factory, denial_reason):
-        assert await denial_reason(self.spend(ledger, factory, factory.code("never made"))) is Why.CODE_UNKNOWN
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code("never made"))) is Why.CODE_UNKNOWN
 
     async def test_a_code_used_twice_revokes_its_tokens(self, ledger, factory, denial_reason, token_states):
-        consent = factory.consent()
-        await factory.give_consent(ledger, consent, factory.code())
-        _, pair = await self.spend(ledger, factory, factory.code())
-        assert await denial_reason(self.spend(ledger, factory, factory.code())) is Why.CODE_SPENT
+        consent = factory.build_consent()
+        await factory.give_consent(ledger, consent, factory.build_code())
+        _, pair = await self.spend(ledger, factory, factory.build_code())
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code())) is Why.CODE_SPENT
         assert await token_states(pair.access) == [WITHDRAWN]
         assert await ledger.consent_of(consent.ci, consent.client_id, consent.provider) is None
         assert await ledger.revoked_after(0) == (1, [pair.access.jti])
 
     async def test_a_code_used_twice_revokes_refreshed_tokens_too(self, ledger, factory, denial_reason, token_states):
-        await factory.give_consent(ledger, factory.consent(), factory.code())
-        _, pair = await self.spend(ledger, factory, factory.code())
+        await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
+        _, pair = await self.spend(ledger, factory, factory.build_code())
         later = factory.now + 7000
         _, access = await ledger.refresh(pair.refresh.jti, factory.holder, factory.refresh_at(later), AGAIN_S, later)
-        assert await denial_reason(self.spend(ledger, factory, factory.code(), now=later)) is Why.CODE_SPENT
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code(), now=later)) is Why.CODE_SPENT
         assert await token_states(pair.access, access) == [WITHDRAWN, WITHDRAWN]
 
     async def test_a_second_use_by_another_service_revokes_nothing(self, ledger, factory, denial_reason, token_states):
-        await factory.give_consent(ledger, factory.consent(), factory.code())
-        _, pair = await self.spend(ledger, factory, factory.code())
+        await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
+        _, pair = await self.spend(ledger, factory, factory.build_code())
         assert (
-            await denial_reason(self.spend(ledger, factory, factory.code(), holder=ANOTHER_SERVICE))
+            await denial_reason(self.spend(ledger, factory, factory.build_code(), holder=ANOTHER_SERVICE))
             is Why.CODE_OF_ANOTHER
         )
         assert await token_states(pair.access) == [LIVE]
 
     async def test_a_spent_code_does_not_revoke_a_later_consent(self, ledger, factory, denial_reason, token_states):
-        await factory.give_consent(ledger, factory.consent(), factory.code())
-        await self.spend(ledger, factory, factory.code())
+        await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
+        await self.spend(ledger, factory, factory.build_code())
         _, newer = await factory.issue(ledger)
-        assert await denial_reason(self.spend(ledger, factory, factory.code())) is Why.CODE_SPENT
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code())) is Why.CODE_SPENT
         assert await token_states(newer.access) == [LIVE]
 
     async def test_a_code_of_an_ended_consent_is_denied(self, ledger, factory, denial_reason):
-        await factory.give_consent(ledger, factory.consent(), factory.code())
+        await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
         await factory.issue(ledger)
-        assert await denial_reason(self.spend(ledger, factory, factory.code())) is Why.CONSENT_ENDED
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code())) is Why.CONSENT_ENDED
 
     async def test_a_code_after_the_last_day_is_denied(self, ledger, factory, denial_reason):
-        await factory.give_consent(ledger, factory.consent(end=date(2027, 1, 14)), factory.code())
-        assert await denial_reason(self.spend(ledger, factory, factory.code())) is Why.CONSENT_ENDED
+        await factory.give_consent(ledger, factory.build_consent(end=date(2027, 1, 14)), factory.build_code())
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code())) is Why.CONSENT_ENDED
 
     async def test_fifty_concurrent_uses_of_a_code_end_with_revocation(self, ledger, factory, url, sql, token_states):
-        await factory.give_consent(ledger, factory.consent(), factory.code())
+        await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
         answers = await asyncio.gather(
-            *[self.spend(ledger, factory, factory.code()) for _ in range(50)], return_exceptions=True
+            *[self.spend(ledger, factory, factory.build_code()) for _ in range(50)], return_exceptions=True
         )
         won = [answer for answer in answers if not isinstance(answer, Exception)]
         assert len(won) == 1
@@ -113,14 +113,14 @@ class TestCodes:
         assert sql(url, "SELECT count(*) FROM tokens WHERE state = 'live'") == ["0"]
 
     async def test_a_failure_while_issuing_rolls_back(self, ledger, factory, token_states):
-        await factory.give_consent(ledger, factory.consent(), factory.code())
+        await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
 
         def broken(_):
             raise RuntimeError("no key")
 
         with pytest.raises(RuntimeError):
-            await ledger.spend_code(factory.code().digest, factory.holder, factory.callback, broken, factory.now)
-        _, pair = await self.spend(ledger, factory, factory.code())
+            await ledger.spend_code(factory.build_code().digest, factory.holder, factory.callback, broken, factory.now)
+        _, pair = await self.spend(ledger, factory, factory.build_code())
         assert await token_states(pair.access) == [LIVE]
 
 
@@ -154,7 +154,7 @@ class TestRefreshing:
         _, pair = await factory.issue(ledger)
 
         def short(consent, _):
-            return factory.token(TokenKind.ACCESS, consent, factory.now, lasts=10)
+            return factory.build_token(TokenKind.ACCESS, consent, factory.now, lasts=10)
 
         _, first = await ledger.refresh(pair.refresh.jti, factory.holder, short, AGAIN_S, factory.now)
         _, second = await self.refresh(ledger, factory, pair, factory.now + 10)
@@ -182,7 +182,7 @@ class TestRefreshing:
         _, pair = await factory.issue(ledger)
         swapped = Pair(pair.refresh, pair.access)
         assert await denial_reason(self.refresh(ledger, factory, swapped, factory.now)) is Why.REFRESH_UNKNOWN
-        unknown = factory.pair(factory.consent())
+        unknown = factory.build_pair(factory.build_consent())
         assert await denial_reason(self.refresh(ledger, factory, unknown, factory.now)) is Why.REFRESH_UNKNOWN
 
     async def test_an_expired_refresh_token_is_denied(self, ledger, factory, denial_reason):
@@ -190,7 +190,7 @@ class TestRefreshing:
         assert await denial_reason(self.refresh(ledger, factory, pair, pair.refresh.expires_at)) is Why.REFRESH_EXPIRED
 
     async def test_a_refresh_after_the_last_day_is_denied(self, ledger, factory, denial_reason, token_states):
-        _, pair = await factory.issue(ledger, factory.consent(end=date(2027, 1, 15)))
+        _, pair = await factory.issue(ledger, factory.build_consent(end=date(2027, 1, 15)))
         midnight = 1_800_025_200  # 16 January 2027, 00:00 in Korea
         _, access = await self.refresh(ledger, factory, pair, midnight - 1)
         assert await denial_reason(self.refresh(ledger, factory, pair, midnight)) is Why.CONSENT_ENDED
@@ -201,8 +201,8 @@ class TestIssuedAgain:
     """A repeated form gets the former pair, or nothing."""
 
     async def issue(self, ledger, factory):
-        consent = factory.consent()
-        pair = factory.pair(consent)
+        consent = factory.build_consent()
+        pair = factory.build_pair(consent)
         await ledger.issue_integrated(consent, pair, [("tx_id", "t"), ("nonce", "n")], [], factory.now, b"form")
         return consent, pair
 
@@ -280,7 +280,7 @@ class TestWithdrawing:
         assert await token_states(pair.access) == [LIVE]
 
     async def test_an_overdue_consent_cannot_be_withdrawn(self, ledger, factory):
-        _, pair = await factory.issue(ledger, factory.consent(end=date(2027, 1, 15)))
+        _, pair = await factory.issue(ledger, factory.build_consent(end=date(2027, 1, 15)))
         midnight = 1_800_025_200  # 16 January 2027, 00:00 in Korea
         assert not await ledger.withdraw(pair.access.jti, factory.holder, midnight)
         assert await ledger.withdraw(pair.access.jti, factory.holder, midnight - 1)

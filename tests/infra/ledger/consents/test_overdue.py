@@ -12,7 +12,7 @@ LIVE = (TokenState.LIVE, ConsentState.ACTIVE)
 
 class TestOverdue:
     async def test_the_last_day_ends_in_korea(self, ledger, factory, denial_reason, token_states):
-        _, pair = await factory.issue(ledger, factory.consent(end=date(2027, 1, 15)))
+        _, pair = await factory.issue(ledger, factory.build_consent(end=date(2027, 1, 15)))
         midnight = 1_800_025_200
         assert await ledger.end_overdue(midnight - 1) == 0
         assert await ledger.end_overdue(midnight) == 1
@@ -26,14 +26,14 @@ class TestOverdue:
     async def test_many_consents_end_in_several_transactions(self, ledger, factory, monkeypatch, token_states):
         monkeypatch.setattr("relay.infra.ledger.consents.overdue.BATCH", 3)
         for number in range(7):
-            await factory.issue(ledger, factory.consent(ci=f"ci-{number}", end=date(2027, 1, 14)))
+            await factory.issue(ledger, factory.build_consent(ci=f"ci-{number}", end=date(2027, 1, 14)))
         kept, pair = await factory.issue(ledger)
         assert await ledger.end_overdue(factory.now) == 7
         assert await token_states(pair.access) == [LIVE]
         assert await ledger.consent_of(kept.ci, kept.client_id, kept.provider) == kept
 
     async def test_a_consent_without_tokens_ends(self, ledger, factory):
-        await factory.give_consent(ledger, factory.consent(end=date(2027, 1, 14)), factory.code())
+        await factory.give_consent(ledger, factory.build_consent(end=date(2027, 1, 14)), factory.build_code())
         assert await ledger.end_overdue(factory.now) == 1
 
 
@@ -43,8 +43,8 @@ class TestUnspent:
     async def test_a_consent_whose_code_was_never_spent_ends_a_day_later(
         self, ledger, factory, denial_reason, url, sql
     ):
-        consent = factory.consent()
-        await factory.give_consent(ledger, consent, factory.code(lasts=self.EXPIRES_S))
+        consent = factory.build_consent()
+        await factory.give_consent(ledger, consent, factory.build_code(lasts=self.EXPIRES_S))
         ends = factory.now + self.EXPIRES_S + self.DAY_S
         assert await ledger.end_overdue(ends - 1) == 0
         assert await ledger.end_overdue(ends) == 1
@@ -52,13 +52,17 @@ class TestUnspent:
         assert await ledger.consent_of(consent.ci, consent.client_id, consent.provider) is None
         assert sql(url, "SELECT state, ended_at FROM consents") == [f"ended|{ends}"]
         assert sql(url, "SELECT why FROM history WHERE became = 'ended'") == ["its code was never spent"]
-        spend = ledger.spend_code(factory.code().digest, factory.holder, factory.callback, factory.pair, ends)
+        spend = ledger.spend_code(
+            factory.build_code().digest, factory.holder, factory.callback, factory.build_pair, ends
+        )
         assert await denial_reason(spend) is Why.CODE_EXPIRED
 
     async def test_a_consent_whose_code_was_spent_stays(self, ledger, factory):
-        consent = factory.consent()
-        await factory.give_consent(ledger, consent, factory.code())
-        await ledger.spend_code(factory.code().digest, factory.holder, factory.callback, factory.pair, factory.now)
+        consent = factory.build_consent()
+        await factory.give_consent(ledger, consent, factory.build_code())
+        await ledger.spend_code(
+            factory.build_code().digest, factory.holder, factory.callback, factory.build_pair, factory.now
+        )
         assert await ledger.end_overdue(factory.now + 30 * self.DAY_S) == 0
 
     async def test_a_consent_by_signature_has_no_code_and_stays(self, ledger, factory):
@@ -66,7 +70,9 @@ class TestUnspent:
         assert await ledger.end_overdue(factory.now + 30 * self.DAY_S) == 0
 
     async def test_an_unspent_consent_counts_as_given_not_as_withdrawn(self, ledger, factory):
-        await factory.give_consent(ledger, factory.consent(), factory.code())  # on 15 January, 17:00 in Korea
+        await factory.give_consent(
+            ledger, factory.build_consent(), factory.build_code()
+        )  # on 15 January, 17:00 in Korea
         await ledger.end_overdue(factory.now + self.EXPIRES_S + self.DAY_S)
         counts = await ledger.statistics.consent_counts(["20270115", "20270116", "20270117"])
         assert [(count.stat_date, *count[4:]) for count in counts] == [("20270115", 1, 0, 1)]

@@ -12,7 +12,7 @@ from relay.domain.transition import Forbidden
 
 class TestRequests:
     async def test_a_request_is_stored_until_it_is_answered(self, ledger, factory):
-        request = factory.request(factory.consent())
+        request = factory.build_request(factory.build_consent())
         await ledger.open_request(request)
         assert await ledger.request(request.request_id, None, factory.now) == request
 
@@ -25,14 +25,14 @@ class TestRequests:
         )
 
     async def test_the_first_browser_owns_a_request(self, ledger, factory, denial_reason):
-        request = factory.request(factory.consent())
+        request = factory.build_request(factory.build_consent())
         await ledger.open_request(request)
         assert await ledger.request(request.request_id, b"one", factory.now) == request
         assert await ledger.request(request.request_id, b"one", factory.now) == request
         assert await denial_reason(ledger.request(request.request_id, b"two", factory.now)) is Why.REQUEST_UNKNOWN
 
     async def test_one_of_fifty_browsers_owns_a_request(self, ledger, factory):
-        request = factory.request(factory.consent())
+        request = factory.build_request(factory.build_consent())
         await ledger.open_request(request)
         calls = [ledger.request(request.request_id, b"%02d" % number, factory.now) for number in range(50)]
         answers = await asyncio.gather(*calls, return_exceptions=True)
@@ -40,7 +40,7 @@ class TestRequests:
         assert sum(isinstance(answer, NotGranted) for answer in answers) == 49
 
     async def test_a_request_expires(self, ledger, factory, denial_reason):
-        request = factory.request(factory.consent())
+        request = factory.build_request(factory.build_consent())
         await ledger.open_request(request)
         assert await ledger.request(request.request_id, None, request.expires_at - 1) == request
         over = request.expires_at
@@ -50,7 +50,7 @@ class TestRequests:
         assert await denial_reason(answer) is Why.REQUEST_EXPIRED
 
     async def test_the_fifth_wrong_login_locks_a_request(self, ledger, factory, denial_reason):
-        request = factory.request(factory.consent())
+        request = factory.build_request(factory.build_consent())
         await ledger.open_request(request)
         requests = [await ledger.login_failed(request.request_id, factory.now) for _ in range(5)]
         assert [(counted.failures, counted.state) for counted in requests] == [
@@ -64,7 +64,7 @@ class TestRequests:
         assert await denial_reason(ledger.request(request.request_id, None, factory.now)) is Why.REQUEST_LOCKED
 
     async def test_fifty_concurrent_wrong_logins_count_to_five(self, ledger, factory):
-        request = factory.request(factory.consent())
+        request = factory.build_request(factory.build_consent())
         await ledger.open_request(request)
         tries = [ledger.login_failed(request.request_id, factory.now) for _ in range(50)]
         answers = await asyncio.gather(*tries, return_exceptions=True)
@@ -75,7 +75,7 @@ class TestRequests:
         [(RequestState.DENIED, Why.REQUEST_ANSWERED), (RequestState.LOCKED, Why.REQUEST_LOCKED)],
     )
     async def test_an_answered_request_stays_answered(self, ledger, factory, state, why, denial_reason):
-        request = factory.request(factory.consent())
+        request = factory.build_request(factory.build_consent())
         await ledger.open_request(request)
         await ledger.answer_request(request.request_id, state, "over", factory.now)
         assert await denial_reason(ledger.request(request.request_id, None, factory.now)) is why
@@ -84,7 +84,7 @@ class TestRequests:
         assert await denial_reason(ledger.login_failed(request.request_id, factory.now)) is why
 
     async def test_a_login_counts_once(self, ledger, factory, denial_reason):
-        request = factory.request(factory.consent())
+        request = factory.build_request(factory.build_consent())
         await ledger.open_request(request)
         await ledger.answer_request(request.request_id, RequestState.AUTHENTICATED, "logged in", factory.now)
         stored = await ledger.request(request.request_id, None, factory.now)
@@ -95,7 +95,7 @@ class TestRequests:
 
     @pytest.mark.parametrize("state", [RequestState.CONSENTED, RequestState.OPEN])
     async def test_only_a_consent_completes_a_request(self, ledger, factory, state):
-        request = factory.request(factory.consent())
+        request = factory.build_request(factory.build_consent())
         await ledger.open_request(request)
         await ledger.answer_request(request.request_id, RequestState.AUTHENTICATED, "logged in", factory.now)
         with pytest.raises(Forbidden):

@@ -13,7 +13,7 @@ class TestGrantSource:
         assert await ledger.revoked_after(7) == (0, [])  # an older ledger, restored
 
     async def test_revocations_are_read_in_order(self, ledger, factory):
-        pairs = [(await factory.issue(ledger, factory.consent(ci=f"ci-{number}")))[1] for number in range(3)]
+        pairs = [(await factory.issue(ledger, factory.build_consent(ci=f"ci-{number}")))[1] for number in range(3)]
         for pair in pairs:
             await ledger.withdraw(pair.access.jti, factory.holder, factory.now)
         jtis = [pair.access.jti for pair in pairs]
@@ -22,7 +22,7 @@ class TestGrantSource:
         assert await ledger.revoked_after(3) == (3, [])
 
     async def test_no_number_appears_below_one_already_read(self, ledger, factory):
-        pairs = [(await factory.issue(ledger, factory.consent(ci=f"ci-{number}")))[1] for number in range(40)]
+        pairs = [(await factory.issue(ledger, factory.build_consent(ci=f"ci-{number}")))[1] for number in range(40)]
         seen, revoked = 0, []
 
         async def follow():

@@ -25,11 +25,14 @@ class TestSingleUse:
     async def test_a_repeated_value_is_denied_and_uses_up_nothing(
         self, ledger, factory, again, why, denial_reason, token_states
     ):
-        first = factory.consent()
-        pair = factory.pair(first)
+        first = factory.build_consent()
+        pair = factory.build_pair(first)
         await ledger.issue_integrated(first, pair, self.SPENT, [], factory.now)
-        second = factory.consent()
-        assert await denial_reason(ledger.issue_integrated(second, factory.pair(second), again, [], factory.now)) is why
+        second = factory.build_consent()
+        assert (
+            await denial_reason(ledger.issue_integrated(second, factory.build_pair(second), again, [], factory.now))
+            is why
+        )
         assert await token_states(pair.access) == [LIVE]
         assert await ledger.is_spent([("tx_id", "MD_2"), ("nonce", "n3")]) is None
 
@@ -43,15 +46,16 @@ class TestSingleUse:
         ],
     )
     async def test_values_can_be_checked_before_their_use(self, ledger, factory, values, why):
-        consent = factory.consent()
-        await ledger.issue_integrated(consent, factory.pair(consent), self.SPENT, [], factory.now)
+        consent = factory.build_consent()
+        await ledger.issue_integrated(consent, factory.build_pair(consent), self.SPENT, [], factory.now)
         assert await ledger.is_spent(values) is why
 
     async def test_one_of_twenty_with_the_same_tx_id_succeeds(self, ledger, factory):
-        consents = [factory.consent(ci=f"ci-{number}") for number in range(20)]
+        consents = [factory.build_consent(ci=f"ci-{number}") for number in range(20)]
         spent = [("tx_id", "MD_1"), ("nonce", "n1")]
         calls = [
-            ledger.issue_integrated(consent, factory.pair(consent), spent, [], factory.now) for consent in consents
+            ledger.issue_integrated(consent, factory.build_pair(consent), spent, [], factory.now)
+            for consent in consents
         ]
         answers = await asyncio.gather(*calls, return_exceptions=True)
         assert answers.count(None) == 1

@@ -56,7 +56,7 @@ async def test_a_file_replaced_within_a_transaction_is_not_acknowledged(path, se
     def replace_file(_consent, _refresh):
         shutil.copy(path, tmp_path / "copy.db")
         (tmp_path / "copy.db").replace(path)
-        return factory.token(pair.access.kind, consent)
+        return factory.build_token(pair.access.kind, consent)
 
     with pytest.raises(WrongLedger):
         await ledger.refresh(pair.refresh.jti, factory.holder, replace_file, 30, factory.now)

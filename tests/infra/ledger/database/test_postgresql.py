@@ -89,7 +89,7 @@ async def poll_until_error(ledger):
 
 
 async def revoke(ledger, factory):
-    consent, pair = await factory.issue(ledger, factory.consent(ci=factory.new_id("ci")))
+    consent, pair = await factory.issue(ledger, factory.build_consent(ci=factory.new_id("ci")))
     assert await ledger.withdraw(pair.access.jti, factory.holder, factory.now)
     return consent
 

@@ -198,7 +198,7 @@ class TestAbsence:
     async def test_many_consents_end_in_several_transactions(self, ledger, book, fence, take, factory):
         await take(FIRST)
         for number in range(205):
-            await factory.issue(ledger, factory.consent(ci=f"ci-{number}"))
+            await factory.issue(ledger, factory.build_consent(ci=f"ci-{number}"))
         await take(GONE, NOW + DAY)
         assert await book.forget_away(NOW + 2 * DAY, fence, NOW + 9 * DAY) == 205
 

@@ -26,7 +26,7 @@ async def before(bare_url, upgrade_to, opened, factory, current_columns):
     ledger = await opened(FIRST)
     async with current_columns(bare_url):
         consent, pair = await factory.issue(ledger)
-        await factory.give_consent(ledger, factory.consent(ci="ci-two"), factory.code())
+        await factory.give_consent(ledger, factory.build_consent(ci="ci-two"), factory.build_code())
     await ledger.close()
     ledger = await opened(FIRST)  # a later migration gives the ledger its identity
     yield ledger, consent, pair

@@ -18,13 +18,13 @@ async def before(bare_url, upgrade_to, factory, sealer, current_columns):
     ledger = await open_ledger(bare_url, sealer, 2)
     async with current_columns(bare_url):
         replaced, _ = await factory.issue(ledger)
-        newer = factory.consent()
-        await ledger.issue_integrated(newer, factory.pair(newer), [], [], factory.now + 10)
-        withdrawn, pair = await factory.issue(ledger, factory.consent(ci="ci-two"))
+        newer = factory.build_consent()
+        await ledger.issue_integrated(newer, factory.build_pair(newer), [], [], factory.now + 10)
+        withdrawn, pair = await factory.issue(ledger, factory.build_consent(ci="ci-two"))
         await ledger.withdraw(pair.access.jti, factory.holder, factory.now + 20)
-        ended, _ = await factory.issue(ledger, factory.consent(ci="ci-three", end=factory.last_day))
+        ended, _ = await factory.issue(ledger, factory.build_consent(ci="ci-three", end=factory.last_day))
         await ledger.end_overdue(factory.now + 30)
-        await factory.give_consent(ledger, factory.consent(ci="ci-four"), factory.code())
+        await factory.give_consent(ledger, factory.build_consent(ci="ci-four"), factory.build_code())
     await ledger.close()
     ledger = await open_ledger(bare_url, sealer, 2)  # a later migration gives the ledger its identity
     yield ledger, (replaced, withdrawn, ended), newer

@@ -19,8 +19,8 @@ async def before(bare_url, upgrade_to, factory, sealer, current_columns):
     ledger = await open_ledger(bare_url, sealer, 2)
     async with current_columns(bare_url, has_ended_at=True):
         consent, pair = await factory.issue(ledger)
-        request = await factory.give_consent(ledger, factory.consent(ci="ci-two"), factory.code())
-        pending = factory.request(factory.consent(ci="ci-three"))
+        request = await factory.give_consent(ledger, factory.build_consent(ci="ci-two"), factory.build_code())
+        pending = factory.build_request(factory.build_consent(ci="ci-three"))
         await ledger.open_request(pending)
     await ledger.close()
     ledger = await open_ledger(bare_url, sealer, 2)  # a later migration gives the ledger its identity
