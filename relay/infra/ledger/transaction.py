@@ -116,7 +116,7 @@ class Transactions:
         self._identity = LedgerIdentity(path)
         self._deadline_s = deadline_s
         # SQLite has one writer. Waiting in this queue is fair; waiting for SQLite's own lock is polling.
-        self._turns = Turns(1, 1, waiting=sys.maxsize, waiting_each=sys.maxsize) if is_sqlite(engine) else None
+        self._writers = Turns(1, 1, waiting=sys.maxsize, waiting_each=sys.maxsize) if is_sqlite(engine) else None
         # Behind PgBouncer only a transaction keeps a connection: autocommit is for direct connections.
         has_autocommit = not is_sqlite(engine) and not is_pooled(engine)
         reading = {"isolation_level": "AUTOCOMMIT"} if has_autocommit else {}
@@ -155,8 +155,8 @@ class Transactions:
             self.announce(transaction.revocations)
 
     def _write_turn(self) -> AbstractAsyncContextManager[None]:
-        """Returns the turn to write. Turns are shared among callers: a flood of writes delays only its own caller."""
-        return nullcontext() if self._turns is None else self._turns.turn(CALLER.get())
+        """Returns the turn to write. A flood of writes delays only its own caller."""
+        return nullcontext() if self._writers is None else self._writers.turn(CALLER.get())
 
     @asynccontextmanager
     async def _watch_ledger(self) -> AsyncIterator[None]:

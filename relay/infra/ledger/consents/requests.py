@@ -108,8 +108,8 @@ async def count_failure(transaction: Transaction, request_id: str) -> Authorizat
 async def answer(transaction: Transaction, request_id: str, to: RequestState, why: str) -> Row[Any]:
     """Moves an unanswered request to the state `to`. Returns its former row.
 
-    Raises NotGranted, also when the state is `to` already: the second of two answers. Raises Forbidden for a move that
-    REQUEST_MOVES does not have.
+    Raises NotGranted, also when the state is `to` already: the second of two answers.
+    Raises Forbidden for a move that REQUEST_MOVES does not have.
     """
     row = await load_row(transaction.connection, request_id, lock=True)
     if require_unanswered(row, transaction.now) is to:
