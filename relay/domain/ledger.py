@@ -1,8 +1,8 @@
-"""The ledger as the planes see it: durable truth about consents and tokens. Each method is one transaction.
+"""The ports of the ledger, the durable store of consents and tokens. Each method is one transaction.
 
-`now` and all times are whole seconds since the epoch. What cannot be granted raises NotGranted and, unless a method
-says otherwise, leaves everything as it was; a ledger that does not answer raises Unreachable. Every move of a consent,
-a token or a request is written into the history with its reason, in the same transaction.
+`now` and all times are whole seconds since the epoch. A method that raises NotGranted changes nothing, unless its
+docstring says otherwise. A ledger that does not answer raises Unreachable. Every state change of a consent, a token or
+a request is written into the history with its reason, in the same transaction.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from relay.domain.authorization.request import AuthorizationRequest, Code, Reque
 
 
 class Why(StrEnum):
-    """Why the ledger grants nothing."""
+    """The reason of a NotGranted."""
 
     CODE_UNKNOWN = "code_unknown"
     CODE_EXPIRED = "code_expired"
@@ -37,24 +37,24 @@ class Why(StrEnum):
 
 
 class NotGranted(Exception):
-    """The ledger says no; `why` tells the reason to us, never to a customer."""
+    """The ledger denies an operation. `why` is for logs and error codes, never for a customer."""
 
-    def __init__(self, why: Why) -> None:
-        super().__init__(why.value)
-        self.why = why
+    def __init__(self, reason: Why) -> None:
+        super().__init__(reason.value)
+        self.why = reason
 
 
 class Unreachable(Exception):
-    """The ledger did not answer. What was asked for happened whole or not at all; asking again is safe."""
+    """The ledger did not answer. The operation happened completely or not at all; a retry is safe."""
 
 
 class WrongLedger(Unreachable):
-    """What answers is not the ledger that was opened, or a server that is behind it. Nothing of it may be believed."""
+    """The database is not the ledger that was opened, or its server lags behind. Its data must not be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """전자서명: what proves a consent of integrated authentication, kept with it. `kind` names the form field."""
+    """전자서명: a signature that proves a consent of integrated authentication. `kind` names the form field."""
 
     kind: str
     content: bytes = field(repr=False)
@@ -62,64 +62,63 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who calls with a code or a token: the service and the provider it names."""
+    """The holder of a code or a token: the calling service, and the provider that the call names."""
 
     client_id: str
     provider: str
 
 
 class Ledger(Protocol):
-    """What the authority does with the ledger."""
+    """The ledger as the authority uses it."""
 
     async def open_request(self, request: AuthorizationRequest) -> None:
-        """Keep a new request."""
+        """Stores a new request."""
 
     async def request(self, request_id: str, browser: bytes | None, now: int) -> AuthorizationRequest:
-        """A request that is open or authenticated. The first `browser` (a digest) that asks owns it from then on.
+        """Returns a request that is open or authenticated. The first `browser` (a digest) becomes its owner.
 
-        Raises NotGranted: REQUEST_UNKNOWN (also to another browser), REQUEST_EXPIRED, REQUEST_ANSWERED, REQUEST_LOCKED.
-        None as browser asks without owning.
+        None as browser reads the request without owning it. Raises NotGranted: REQUEST_UNKNOWN (also for another
+        browser), REQUEST_EXPIRED, REQUEST_ANSWERED, REQUEST_LOCKED.
         """
 
     async def login_failed(self, request_id: str, now: int) -> AuthorizationRequest:
-        """Count a wrong login of an open request; the LOGINS_MOST-th locks it. Raises NotGranted as `request` does."""
+        """Counts a wrong login of an open request; the LOGINS_MOST-th locks it. Raises as `request` does."""
 
     async def answer_request(self, request_id: str, state: RequestState, why: str, now: int) -> None:
-        """Move a request to AUTHENTICATED, DENIED or LOCKED. Raises NotGranted as `request` does."""
+        """Moves a request to AUTHENTICATED, DENIED or LOCKED. Raises NotGranted as `request` does."""
 
     async def consent_of(self, ci: str, client_id: str, provider: str) -> Consent | None:
-        """The consent in force of this customer for this service and provider, to show its choices again."""
+        """Returns the customer's consent in force for a service and provider, None when there is none."""
 
     async def give_consent(self, request_id: str, consent: Consent, code: Code, now: int) -> None:
-        """An authenticated request becomes a consent with a code. A former consent is replaced, its tokens revoked.
+        """Completes an authenticated request with a consent and a code. Replaces a former consent, revokes its tokens.
 
-        Raises NotGranted as `request` does; a second submit finds REQUEST_ANSWERED.
+        Raises NotGranted as `request` does; REQUEST_ANSWERED for a second submit.
         """
 
     async def spend_code(
         self, digest: bytes, holder: Holder, redirect_uri: str, issue: Callable[[Consent], Pair], now: int
     ) -> tuple[Consent, Pair]:
-        """Spend a code once for the pair that `issue` makes.
+        """Exchanges a code, once, for the pair that `issue` makes.
 
-        Raises NotGranted: CODE_UNKNOWN, CODE_EXPIRED, CODE_OF_ANOTHER, REDIRECT_URI_DIFFERS, CONSENT_ENDED; CODE_SPENT
-        after having revoked, in the same transaction, all tokens that the code gave and the consent behind them
-        (RFC 6749 4.1.2).
+        Raises NotGranted: CODE_UNKNOWN, CODE_EXPIRED, CODE_OF_ANOTHER, REDIRECT_URI_DIFFERS, CONSENT_ENDED. Raises
+        CODE_SPENT for a used code after it revoked the code's tokens and their consent (RFC 6749 4.1.2).
         """
 
     async def refresh(
         self, jti: str, holder: Holder, issue: Callable[[Consent, TokenRecord], TokenRecord], again_s: int, now: int
     ) -> tuple[Consent, TokenRecord]:
-        """An access token for the refresh token `jti`; `issue` makes it of the consent and the refresh token's record.
+        """Returns an access token for the refresh token `jti`; `issue` makes it of the consent and that token's record.
 
-        When this refresh token was used within the last `again_s` seconds, what it gave then; else a new one, the
-        former access token being revoked. Raises NotGranted: REFRESH_UNKNOWN, REFRESH_REVOKED, REFRESH_EXPIRED,
+        Returns the former access token when the refresh token was used within the last `again_s` seconds; otherwise
+        revokes it and issues a new one. Raises NotGranted: REFRESH_UNKNOWN, REFRESH_REVOKED, REFRESH_EXPIRED,
         REFRESH_OF_ANOTHER, CONSENT_ENDED.
         """
 
     async def withdraw(self, jti: str, holder: Holder, now: int) -> bool:
-        """Revoke the consent behind a token, and all its tokens (개별인증-004). The token may be expired or revoked.
+        """Revokes a token's consent with all its tokens (개별인증-004). The token may be expired or revoked.
 
-        False when the holder has no such token, or its consent is over.
+        Returns False when the holder has no such token, or its consent is over.
         """
 
     async def issue_integrated(
@@ -131,52 +130,54 @@ class Ledger(Protocol):
         now: int,
         form: bytes | None = None,
     ) -> None:
-        """Keep a consent of integrated authentication with its tokens and evidence; a former one is replaced.
+        """Stores a consent of integrated authentication with its tokens and evidence; replaces a former consent.
 
-        `spent` are what may be used once: ("tx_id", value), ("nonce", value). `form` is the digest of the form that
-        brings them, by which `issued_for` finds the pair again. Raises NotGranted: TX_ID_SPENT, NONCE_SPENT.
+        `spent` are the single-use values: ("tx_id", value), ("nonce", value). `form` is the digest of their form, by
+        which `issued_for` finds the pair again. Raises NotGranted: TX_ID_SPENT, NONCE_SPENT.
         """
 
     async def issued_for(
         self, tx_id: str, form: bytes, holder: Holder, again_s: int, now: int
     ) -> tuple[Consent, Pair] | None:
-        """The consent and the pair that this form was given within the last `again_s` seconds, while both tokens live.
+        """Returns the consent and pair issued for this form in the last `again_s` seconds, while both tokens live.
 
-        None for another form or holder, and once the pair was refreshed or the consent is over.
+        Returns None for another form or holder, and after the pair was refreshed or the consent ended.
         """
 
     async def is_spent(self, spent: Sequence[tuple[str, str]]) -> Why | None:
-        """Whether one of these was used before; asked early, before signatures are checked."""
+        """Returns the reason to refuse the first value that was used before; None when all are unused.
+
+        It is an early check, before signatures are verified.
+        """
 
     async def end_overdue(self, now: int) -> int:
-        """End every consent past its end_date (Korea) and revoke its refresh token; how many there were.
+        """Ends every consent past its end_date (Korea) and revokes its refresh token. Returns the number of consents.
 
-        A consent whose code was never spent ends a day after the code expired.
-
-        Its access tokens ended with it by themselves: a call with one is told that the consent is over (40106).
+        A consent whose code was never used ends a day after the code expired. Access tokens are not revoked: they
+        expired with the consent, and a call with one must get 40106.
         """
 
 
 class CustomerConsents(Protocol):
-    """What the portal asks about one customer (지원-103)."""
+    """The consents of a customer, for the portal (지원-103)."""
 
     async def consents_in_force(
         self, ci: str, *, provider: str | None = None, operator: str | None = None
     ) -> Sequence[Consent]:
-        """The consents of a customer that hold, at one institution, of one operator, or all; the oldest first."""
+        """Returns a customer's consents in force, at one institution, of one operator, or all; the oldest first."""
 
 
 class GrantSource(Protocol):
-    """What a gateway asks the ledger."""
+    """The ledger as a gateway uses it."""
 
     async def consent_behind(self, jti: str) -> tuple[TokenRecord, Consent] | None:
-        """The access token `jti` and its consent, whatever became of them; None when no such token was issued."""
+        """Returns the access token `jti` and its consent, in any state; None when no such token was issued."""
 
     async def revocation_head(self) -> int:
-        """The number of the latest revocation, 0 when there was none."""
+        """Returns the number of the latest revocation, 0 when there is none."""
 
     async def revoked_after(self, number: int) -> tuple[int, Sequence[str]]:
-        """What was revoked after revocation `number`: the latest number and the jtis of access tokens.
+        """Returns the latest revocation's number, and the jtis of access tokens revoked after `number`.
 
-        Numbers become visible in their order: none appears later below one that was seen.
+        Numbers become visible in their order: a lower one never appears after a higher one.
         """

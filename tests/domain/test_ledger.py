@@ -1,4 +1,4 @@
-"""What the ledger says no with, and what is never shown of what it keeps."""
+"""Exceptions of the ledger carry their reason; reprs hide evidence."""
 
 import pytest
 
@@ -6,14 +6,14 @@ from relay.domain.ledger import Evidence, NotGranted, Unreachable, Why
 
 
 @pytest.mark.parametrize("why", Why)
-def test_a_refusal_knows_its_reason(why):
-    refusal = NotGranted(why)
-    assert (refusal.why, str(refusal)) == (why, why.value)
+def test_an_exception_carries_its_reason(why):
+    error = NotGranted(why)
+    assert (error.why, str(error)) == (why, why.value)
 
 
-def test_a_ledger_that_does_not_answer_is_no_refusal():
+def test_an_unreachable_ledger_is_not_a_denial():
     assert not issubclass(Unreachable, NotGranted)
 
 
-def test_evidence_is_not_shown():
+def test_repr_hides_evidence():
     assert repr(Evidence("password", b"Zq7marker")) == "Evidence(kind='password')"

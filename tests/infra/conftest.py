@@ -1,4 +1,4 @@
-"""Exchanges and lines that are no sockets; a real Redis, and a gate before it that may stay shut."""
+"""Fixtures: exchanges, a real Redis, and a proxy in front of it that can stall or close connections."""
 
 import asyncio
 import contextlib
@@ -16,82 +16,83 @@ sys.path.insert(0, str(Path(__file__).parent))  # pool_stand.py is no installed 
 
 @pytest.fixture
 def exchange():
-    """Makes closed exchanges; keywords are their fields."""
+    """Builds closed exchanges; keywords are their fields."""
 
-    def make(*, ended=0.0, **fields):
-        made = Exchange(fields.pop("started", 0.0), 1_700_000_000.0)
+    def build(*, ended=0.0, **fields):
+        exchange = Exchange(fields.pop("started", 0.0), 1_700_000_000.0)
         for name, value in fields.items():
-            setattr(made, name, value)
-        made.close(ended)
-        return made
+            setattr(exchange, name, value)
+        exchange.close(ended)
+        return exchange
 
-    return make
+    return build
 
 
 @pytest_asyncio.fixture
 async def redis(redis_server):
-    opened = redis_at(redis_server.url)
-    await opened.flushall()
-    yield opened
-    await opened.aclose()
+    client = redis_at(redis_server.url)
+    await client.flushall()
+    yield client
+    await client.aclose()
 
 
 class Gate:
-    """Stands before Redis: passes everything on, holds back answers while it is shut, hangs up when told to."""
+    """A proxy in front of Redis: holds back replies while it is shut, closes new connections if `hangs_up`."""
 
     def __init__(self, folder, behind):
         self.socket, self._behind = folder / "gate.sock", behind
         self.open, self.heard = asyncio.Event(), asyncio.Event()
         self.open.set()
         self.hangs_up, self.lines = False, 0
-        self._tasks, self._ends = set(), set()
+        self._tasks, self._writers = set(), set()
 
     async def serve(self):
-        self._server = await asyncio.start_unix_server(self._let_in, self.socket)
+        self._server = await asyncio.start_unix_server(self._accept, self.socket)
 
     async def close(self):
         self._server.close()
         self.open.set()
-        for end in self._ends:
-            end.close()
+        for writer in self._writers:
+            writer.close()
         await asyncio.gather(*self._tasks)
 
     @property
     def url(self):
         return f"unix://{self.socket}"
 
-    async def _let_in(self, asks, answers):
+    async def _accept(self, client_reader, client_writer):
         self._tasks.add(asyncio.current_task())
         self.lines += 1
         if self.hangs_up:
-            answers.close()
+            client_writer.close()
             return
-        replies, questions = await asyncio.open_unix_connection(self._behind)
-        self._ends |= {answers, questions}
-        on, back = self._pass(asks, questions, self.heard.set), self._pass(replies, answers, lambda: None, self.open)
-        await asyncio.gather(on, back)
+        redis_reader, redis_writer = await asyncio.open_unix_connection(self._behind)
+        self._writers |= {client_writer, redis_writer}
+        forward = self._copy(client_reader, redis_writer, self.heard.set)
+        back = self._copy(redis_reader, client_writer, lambda: None, self.open)
+        await asyncio.gather(forward, back)
 
-    async def _pass(self, source, sink, heard, gate=None):
+    async def _copy(self, reader, writer, on_data, is_open=None):
         with contextlib.suppress(ConnectionError):
-            while data := await source.read(65536):
-                heard()
-                if gate is not None:
-                    await gate.wait()
-                sink.write(data)
-        sink.close()
+            while data := await reader.read(65536):
+                on_data()
+                if is_open is not None:
+                    await is_open.wait()
+                writer.write(data)
+        writer.close()
 
 
 @pytest_asyncio.fixture
 async def gate(tmp_path, redis_server):
-    made = Gate(tmp_path, redis_server.socket)
-    await made.serve()
-    yield made
-    await made.close()
+    proxy = Gate(tmp_path, redis_server.socket)
+    await proxy.serve()
+    yield proxy
+    await proxy.close()
 
 
 @pytest_asyncio.fixture
 async def through(gate):
-    """Redis as it is asked through the gate."""
-    opened = redis_at(gate.url)
-    yield opened
-    await opened.aclose()
+    """A Redis client that connects through the proxy."""
+    client = redis_at(gate.url)
+    yield client
+    await client.aclose()

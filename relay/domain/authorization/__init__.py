@@ -1,1 +1,1 @@
-"""Consents, tokens and what proves them (규격 2.2, 3장)."""
+"""Consents, tokens and their proofs (규격 2.2, 3장)."""

@@ -1,4 +1,4 @@
-"""전송요구: what a customer wants a provider to send to an operator's service, and what may become of that.
+"""전송요구: a customer's consent that a provider sends data to an operator's service, and its states.
 
 The particulars (전송요구내역) are those of 정보제공-공통-002 and of the signed consent of 통합인증-002
 (규격 6.2, 3.2.2).
@@ -14,14 +14,14 @@ KOREA: Final = timezone(timedelta(hours=9), "KST")
 
 
 class Authentication(StrEnum):
-    """How the customer was known when the consent was given."""
+    """How the customer was authenticated: 개별인증 or 통합인증."""
 
     INDIVIDUAL = "individual"
     INTEGRATED = "integrated"
 
 
 class ConsentState(StrEnum):
-    """Where a consent stands: in force, withdrawn (철회), replaced by a newer one, or past its end_date."""
+    """The state of a consent: in force, withdrawn (철회), replaced by a newer one, or past its end_date."""
 
     ACTIVE = "active"
     REVOKED = "revoked"
@@ -32,12 +32,12 @@ class ConsentState(StrEnum):
 CONSENT_MOVES: Final[Mapping[ConsentState, frozenset[ConsentState]]] = {
     ConsentState.ACTIVE: frozenset({ConsentState.REVOKED, ConsentState.REPLACED, ConsentState.ENDED}),
 }
-"""What is over stays over: a customer who wants it back gives a new consent."""
+"""All states but ACTIVE are final: the customer can only give a new consent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """자산: an account, card, policy or contract, by the number its list API tells; `seqno` where 회차 are kept."""
+    """자산: an account, card, policy or contract, by its number in the list API; `seqno` for industries with 회차."""
 
     asset: str = field(repr=False)
     seqno: str = ""
@@ -45,7 +45,7 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One scope of a consent and the assets it covers; None for all of them ("all_asset"), as in every list scope."""
+    """One scope of a consent and its assets; None for all assets ("all_asset"), as in every list scope."""
 
     scope: str
     assets: tuple[Asset, ...] | None = None
@@ -53,9 +53,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Particulars:
-    """전송요구내역. Cycles are "" unless scheduled; flags are None where the industry does not know them (규격 6.2).
+    """전송요구내역. Cycles are "" unless scheduled; flags are None for industries that do not have them (규격 6.2).
 
-    `end_date` is the last day on which the consent holds, in Korea; `period` how long the operator may keep the data.
+    `end_date` is the last day of the consent, in Korea; `period` the last day on which the operator may keep the data.
     """
 
     is_scheduled: bool
@@ -71,26 +71,26 @@ class Particulars:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """The scopes, each once, in the order of the targets."""
+        """The scopes without repetition, in the order of the targets."""
         return tuple(dict.fromkeys(target.scope for target in self.targets))
 
     @property
     def ends_at(self) -> int:
-        """The moment after the last day on which the consent holds, in epoch seconds."""
+        """The moment after the last day of the consent, in epoch seconds."""
         start = datetime(self.end_date.year, self.end_date.month, self.end_date.day, tzinfo=KOREA)
         return int(start.timestamp()) + 86400
 
 
 def scope_at(industry: str, scopes: Iterable[str]) -> str:
-    """권한 범위 at an institution of this industry, as tokens carry it: `<industry>.list` first, each scope once."""
+    """Returns a token's 권한 범위 for an industry: `<industry>.list` first, without repetition."""
     return " ".join(dict.fromkeys((f"{industry}.list", *scopes)))
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """One consent on record. `provider` and `operator` are org_codes; `ci` is the customer's and is shown to nobody.
+    """A stored consent. `provider` and `operator` are org_codes; `ci` is the customer's and never in the repr.
 
-    `consent_id` is free text without meaning. `given_at` is in whole seconds since the epoch.
+    `consent_id` is an opaque string. `given_at` is in whole seconds since the epoch.
     """
 
     consent_id: str

@@ -1,11 +1,11 @@
-"""What a token opens: the consent behind it as a gateway needs it, looked up once and remembered."""
+"""The consent of an access token in the form that a gateway needs, looked up once and cached."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
 class NotYet(Exception):
-    """The ledger has to be asked for the grant of this access token first."""
+    """The grant of this access token is not cached and must be loaded from the ledger first."""
 
     def __init__(self, jti: str) -> None:
         super().__init__()
@@ -14,12 +14,12 @@ class NotYet(Exception):
 
 @dataclass(slots=True)
 class Grant:
-    """The consent behind one access token.
+    """The consent of one access token.
 
-    `ends` is the moment after its last day, in epoch seconds. `assets` holds, by scope, the (asset, seqno) pairs that
-    were consented to, None for all; a list scope needs no row. `withheld` names the fields of answers that the customer
-    did not consent to. `told` is the body that answers 정보제공-공통-002. `revoked` turns true when the ledger says
-    so and never back: whoever holds the grant sees it.
+    `ends` is the moment after its last day, in epoch seconds. `assets` holds, by scope, the (asset, seqno) pairs
+    that were consented to, None for all; a list scope needs no row. `withheld` names the response fields that the
+    customer did not consent to. `told` is the response body of 정보제공-공통-002.
+    `revoked` becomes true when the ledger reports the revocation, never false again; all holders share the object.
     """
 
     jti: str

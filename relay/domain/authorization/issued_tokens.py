@@ -1,4 +1,4 @@
-"""Tokens as the ledger knows them: never the token itself (규격 2.2, 3.1; RFC 6749)."""
+"""Issued tokens as the ledger stores them: never the token itself (규격 2.2, 3.1; RFC 6749)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ class TokenKind(StrEnum):
 
 
 class TokenState(StrEnum):
-    """Whether a token is good; that it ends by itself is told by its expiry."""
+    """Whether a token is revoked; an expired token stays LIVE."""
 
     LIVE = "live"
     REVOKED = "revoked"
@@ -25,10 +25,10 @@ TOKEN_MOVES: Final[Mapping[TokenState, frozenset[TokenState]]] = {TokenState.LIV
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """A token that was issued. `scope` is space-separated; times in whole seconds since the epoch.
+    """An issued token. `scope` is space-separated; times in whole seconds since the epoch.
 
-    `digest` is SHA-256 over header and payload as they were signed: the same for every signature of the same claims.
-    `refreshed` tells an access token that a refresh gave from one that came with its refresh token.
+    `digest` is SHA-256 over the signed header and payload: the same for every signature of the same claims.
+    `refreshed` is true for an access token that a refresh issued, false for one issued with its refresh token.
     """
 
     jti: str
@@ -44,7 +44,7 @@ class TokenRecord:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What a grant gives: an access token and the refresh token beside it."""
+    """An access token and its refresh token, issued together."""
 
     access: TokenRecord
     refresh: TokenRecord

@@ -1,13 +1,13 @@
-"""A signed consent on its way to being believed, and why it is not (규격 3.2.2, 통합인증-002)."""
+"""Signed consents before their verification, and the reasons why one fails it (규격 3.2.2, 통합인증-002)."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 
 class Doubt(StrEnum):
-    """What is wrong with a signed consent, in the order in which it is looked at.
+    """A defect that a signed consent has, in the order of the checks.
 
-    The last four say nothing against the consent: it could not be judged now.
+    The last four are not the consent's: it cannot be verified at present.
     """
 
     MALFORMED = "malformed"
@@ -27,17 +27,17 @@ class Doubt(StrEnum):
 
 
 class Unproven(Exception):
-    """The consent is not proven. `detail` names the field concerned, never a value."""
+    """The consent is not verified. `detail` names the field concerned, never a value."""
 
-    def __init__(self, doubt: Doubt, detail: str = "") -> None:
-        super().__init__(f"{doubt.value}: {detail}" if detail else doubt.value)
-        self.doubt = doubt
+    def __init__(self, reason: Doubt, detail: str = "") -> None:
+        super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
+        self.doubt = reason
         self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateSigned:
-    """auth_type 0: signed by the customer's own certificate (공동인증서), whose certifier confirms the identity.
+    """auth_type 0: signed with the customer's own certificate (공동인증서), whose certifier confirms the identity.
 
     `consent` and `person_info_req` are CMS SignedData in DER (RFC 5652); the nonces are 16 bytes each; `ci` as in the
     form (base64).
@@ -53,9 +53,9 @@ class CertificateSigned:
 
 @dataclass(frozen=True, slots=True)
 class HashSigned:
-    """auth_type 1: the hash of `consent` signed at an e-signature provider (사설인증서), which verifies it itself.
+    """auth_type 1: the hash of `consent`, signed at an e-signature provider (사설인증서), which verifies it itself.
 
-    `signature` is the form's `password` as it came; `cert_tx_id` is the provider's number of the signing.
+    `signature` is the form's `password`, unchanged; `cert_tx_id` is the provider's id of the signing.
     """
 
     tx_id: str

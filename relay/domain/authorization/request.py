@@ -1,4 +1,4 @@
-"""개별인증: a request on its way through the customer's hands, and the code it ends in (규격 3.2.1)."""
+"""개별인증: an authorization request that the customer answers, and the code that completes it (규격 3.2.1)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,11 +6,14 @@ from enum import StrEnum
 from typing import Final
 
 LOGINS_MOST: Final = 5
-"""So many wrong logins lock a request."""
+"""The number of wrong logins that locks a request."""
 
 
 class RequestState(StrEnum):
-    """Where a request stands. `LOCKED` after too many wrong logins; `DENIED` by the customer or for who they are."""
+    """The state of a request.
+
+    `LOCKED` after too many wrong logins; `DENIED` by the customer, or because another person logged in.
+    """
 
     OPEN = "open"
     AUTHENTICATED = "authenticated"
@@ -23,14 +26,14 @@ REQUEST_MOVES: Final[Mapping[RequestState, frozenset[RequestState]]] = {
     RequestState.OPEN: frozenset({RequestState.AUTHENTICATED, RequestState.DENIED, RequestState.LOCKED}),
     RequestState.AUTHENTICATED: frozenset({RequestState.CONSENTED, RequestState.DENIED}),
 }
-"""One way only: what was answered once is never answered again."""
+"""A request is answered only once."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """What 개별인증-001 asked for. `request_id` is random and used once; times in whole seconds since the epoch.
+    """A request of 개별인증-001. `request_id` is random and used once; times in whole seconds since the epoch.
 
-    `ci` is the `x-user-ci` of the call: whoever logs in must be that customer. `failures` counts wrong logins.
+    `ci` is the `x-user-ci` of the call: only this customer may log in. `failures` counts wrong logins.
     """
 
     request_id: str
@@ -50,7 +53,7 @@ class AuthorizationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """인가코드 as the ledger knows it: the SHA-256 of it, and until when it may be spent (at most 10 minutes)."""
+    """인가코드 as the ledger stores it: its SHA-256 and its expiry (at most 10 minutes after its issue)."""
 
     digest: bytes = field(repr=False)
     expires_at: int

@@ -1,4 +1,4 @@
-"""The access token's claims: read strictly, whoever signed them (규격 2.2, RFC 7519)."""
+"""The claims of a token, parsed strictly for every issuer (규격 2.2, RFC 7519)."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,13 +12,13 @@ _TIMES: Final = ("exp", "iat")
 ACCESS: Final = ""
 REFRESH: Final = "refresh"
 MANAGE: Final = "manage"
-"""What the claim `use` says: nothing in an access token, which has no claim beyond what every reader expects; that it
-refreshes (개별인증-003), or that it opens the support APIs to the portal (지원-101) and no data."""
+"""Values of the claim `use`. An access token has none, because institutions expect no further claim. `refresh` is for
+개별인증-003, `manage` for the portal's support API calls (지원-101), which allow no access to data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What an access token says. Times in whole seconds since the epoch; `scopes` are space-separated in the token."""
+    """The claims of a token. Times in whole seconds since the epoch; `scopes` are space-separated in the token."""
 
     iss: str
     aud: str
@@ -31,7 +31,7 @@ class Claims:
 
 
 class Expired(Refusal):
-    """A genuine token past its end (40101). What it says is true all the same: who called is known by it."""
+    """A genuine token after its expiry (40101). Its claims still identify the caller."""
 
     def __init__(self, claims: Claims) -> None:
         super().__init__(FAULTS["token_expired"])
@@ -39,22 +39,22 @@ class Expired(Refusal):
 
 
 def claims_of(payload: bytes, use: str = ACCESS) -> Claims:
-    """Claims of the payload of a token that is meant for `use`.
+    """Parses the payload of a token that is meant for `use`.
 
-    Raises Refusal(token_malformed) naming the claim when one is missing, doubled or of another type: an `exp` written
-    as text or a token without `exp` is no token, and one for another use is none for this.
+    Raises Refusal(token_malformed) naming the claim when a claim is missing, repeated or of another type (such as `exp`
+    as text), or when the token is for another use.
     """
     try:
-        found = read_object(payload)
+        claims = read_object(payload)
     except ValueError as error:
         raise Refusal(FAULTS["token_malformed"]) from error
-    if found.get("use", ACCESS) != use:
+    if claims.get("use", ACCESS) != use:
         raise Refusal(FAULTS["token_malformed"], "use")
     for name in _TEXTS:
-        if not isinstance(found.get(name), str) or not found[name]:
+        if not isinstance(claims.get(name), str) or not claims[name]:
             raise Refusal(FAULTS["token_malformed"], name)
     for name in _TIMES:
-        if type(found.get(name)) is not int:  # bool is an int, and no time
+        if type(claims.get(name)) is not int:  # a bool is an int too
             raise Refusal(FAULTS["token_malformed"], name)
-    texts = {name: found[name] for name in _TEXTS if name != "scope"}
-    return Claims(exp=found["exp"], iat=found["iat"], scopes=frozenset(found["scope"].split()), **texts)
+    texts = {name: claims[name] for name in _TEXTS if name != "scope"}
+    return Claims(exp=claims["exp"], iat=claims["iat"], scopes=frozenset(claims["scope"].split()), **texts)

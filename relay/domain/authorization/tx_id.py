@@ -1,4 +1,4 @@
-"""트랜잭션 ID of integrated authentication: who asks whom through whom, when (규격 통합인증-002)."""
+"""트랜잭션 ID of integrated authentication: the parties, the time and a serial number (규격 통합인증-002)."""
 
 import re
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ class TxId:
 
 
 def tx_id_of(text: str) -> TxId:
-    """The parts of a tx_id. Raises ValueError when it has another form or its time is none."""
-    found = _PARTS.fullmatch(text)
-    if found is None:
-        raise ValueError("no tx_id")
-    operator, provider, relay, certifier, moment, serial = found.groups()
+    """Parses a tx_id. Raises ValueError for another form or an impossible time."""
+    match = _PARTS.fullmatch(text)
+    if match is None:
+        raise ValueError("not a tx_id")
+    operator, provider, relay, certifier, moment, serial = match.groups()
     made_at = datetime.strptime(moment, "%Y%m%d%H%M%S").replace(tzinfo=KOREA).timestamp()
     return TxId(operator, provider, relay, certifier, int(made_at), serial)

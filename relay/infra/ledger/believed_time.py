@@ -1,4 +1,4 @@
-"""The time that irrevocable work goes by: our clock beside the database's, or beside a counter that nobody sets."""
+"""A clock for irreversible actions: the machine's clock, checked against the database's or a monotonic counter."""
 
 import logging
 import time
@@ -8,7 +8,7 @@ from sqlalchemy import func, select, text
 
 from relay.infra.ledger.database.engine import is_sqlite
 from relay.infra.ledger.database.portal_tables import JOBS
-from relay.infra.ledger.transaction import Works
+from relay.infra.ledger.transaction import Transactions
 from relay.policy.clock_trust import ClockTrust, believed_beside
 
 _log = logging.getLogger(__name__)
@@ -17,42 +17,43 @@ _DATABASE_TIME = text("SELECT CAST(extract(epoch FROM clock_timestamp()) AS bigi
 
 
 def since_boot() -> float:
-    """Seconds since the machine was started, sleep included; no setting of the clock changes it."""
+    """Returns seconds since the machine was started, sleep included. Setting the clock does not change it."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class BelievedTime:
-    """Tells the time to end consents and to remove records by. It is never later than what can be believed.
+    """Limits the time by which consents end and records are removed, in case the machine's clock is ahead.
 
-    PostgreSQL has a clock of its own. On SQLite, which shares our machine, the last time that jobs wrote and the time
-    since then tell what the clock can show.
+    PostgreSQL has a clock of its own. SQLite shares the machine: the last time that a job wrote, plus the seconds
+    counted since then, is the limit.
     """
 
-    def __init__(self, works: Works, elapsed: Callable[[], float] = since_boot) -> None:
-        self._works = works
+    def __init__(self, transactions: Transactions, elapsed: Callable[[], float] = since_boot) -> None:
+        self._transactions = transactions
         self._elapsed = elapsed
         self._trust: ClockTrust | None = None
         self._is_ahead = False
 
     async def believed(self, now: int) -> int:
-        """`now`, or an earlier time while the clock that told it is ahead. Raises Unreachable."""
-        found = await (self._beside_jobs(now) if is_sqlite(self._works.engine) else self._beside_database(now))
-        if (found < now) != self._is_ahead:
-            self._is_ahead = found < now
+        """Returns `now`, or an earlier time while the clock that gave `now` is ahead. Raises Unreachable."""
+        is_embedded = is_sqlite(self._transactions.engine)
+        trusted = await (self._limit_by_jobs(now) if is_embedded else self._limit_by_database(now))
+        if (trusted < now) != self._is_ahead:
+            self._is_ahead = trusted < now
             if self._is_ahead:
-                _log.error("clock ahead, nothing is ended or removed by it: ahead_s=%d", now - found)
+                _log.error("clock is ahead, no consent ends and no record is removed by it: ahead_s=%d", now - trusted)
             else:
-                _log.warning("clock believed again")
-        return found
+                _log.warning("clock is trusted again")
+        return trusted
 
-    async def _beside_database(self, now: int) -> int:
-        async with self._works.reading() as rows:
-            other: int = (await rows.execute(_DATABASE_TIME)).scalar_one()
-        return believed_beside(now, other)
+    async def _limit_by_database(self, now: int) -> int:
+        async with self._transactions.connect() as connection:
+            database_now: int = (await connection.execute(_DATABASE_TIME)).scalar_one()
+        return believed_beside(now, database_now)
 
-    async def _beside_jobs(self, now: int) -> int:
+    async def _limit_by_jobs(self, now: int) -> int:
         if self._trust is None:
-            async with self._works.reading() as rows:
-                latest: int = (await rows.execute(select(func.max(JOBS.c.ended_at)))).scalar_one() or 0
+            async with self._transactions.connect() as connection:
+                latest: int = (await connection.execute(select(func.max(JOBS.c.ended_at)))).scalar_one() or 0
             self._trust = ClockTrust(latest, now, self._elapsed())
         return self._trust.believed(now, self._elapsed())

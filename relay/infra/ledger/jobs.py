@@ -1,4 +1,4 @@
-"""Jobs in the ledger: how they stand, who leads, what the portal was called for."""
+"""Tables of jobs, leadership and calls to the portal."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, Row, case, insert, select, update
 
 from relay.domain.jobs import AHEAD_MOST_S, JobState, PortalCall, Term
 from relay.infra.ledger.database.portal_tables import JOBS, LEADERSHIP, PORTAL_CALLS
-from relay.infra.ledger.database.upsert import inserting
-from relay.infra.ledger.transaction import Work, Works
+from relay.infra.ledger.database.upsert import insert_into
+from relay.infra.ledger.transaction import Transaction, Transactions
 
 _CALL_COLUMNS: Final = [column for column in PORTAL_CALLS.c if column.name != "number"]
 
@@ -17,100 +17,101 @@ _CALL_COLUMNS: Final = [column for column in PORTAL_CALLS.c if column.name != "n
 class SqlJobs:
     """`domain.jobs.JobsBook` over SQLite or PostgreSQL. Every method may raise Unreachable."""
 
-    def __init__(self, works: Works) -> None:
-        self._works = works
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
 
     async def lead(self, holder: str, lasts_s: int, now: int) -> Term | None:
-        """A term that runs is renewed for its holder; one that ended is followed by a new one. None for all others.
+        """Renews the holder's running term, or begins a new one after the last ended. Returns None for other holders.
 
-        One that a wrong clock wrote (`Term.runs`) is followed at once.
+        A term that a wrong clock wrote (see `Term.runs`) counts as ended.
         """
-        runs = (LEADERSHIP.c.until > now) & (LEADERSHIP.c.until <= now + AHEAD_MOST_S)
-        is_ours = (LEADERSHIP.c.holder == holder) & runs
+        is_running = (LEADERSHIP.c.until > now) & (LEADERSHIP.c.until <= now + AHEAD_MOST_S)
+        is_ours = (LEADERSHIP.c.holder == holder) & is_running
         fence = case((is_ours, LEADERSHIP.c.fence), else_=LEADERSHIP.c.fence + 1)
-        taken = update(LEADERSHIP).where(is_ours | ~runs).values(holder=holder, fence=fence, until=now + lasts_s)
-        async with self._works.writing(now) as work:
-            row = (await work.rows.execute(taken.returning(*LEADERSHIP.c))).one_or_none()
-        return None if row is None else _term(row)
+        change = update(LEADERSHIP).where(is_ours | ~is_running)
+        change = change.values(holder=holder, fence=fence, until=now + lasts_s)
+        async with self._transactions.begin(now) as transaction:
+            row = (await transaction.connection.execute(change.returning(*LEADERSHIP.c))).one_or_none()
+        return None if row is None else _read_term(row)
 
     async def new_fence(self, holder: str, lasts_s: int, now: int) -> int:
-        """The fence of a leader that was chosen elsewhere: higher than every one before."""
-        taken = update(LEADERSHIP).values(holder=holder, fence=LEADERSHIP.c.fence + 1, until=now + lasts_s)
-        async with self._works.writing(now) as work:
-            fence: int = (await work.rows.execute(taken.returning(LEADERSHIP.c.fence))).scalar_one()
+        """Returns a fence, higher than all before, for a leader that was elected elsewhere."""
+        change = update(LEADERSHIP).values(holder=holder, fence=LEADERSHIP.c.fence + 1, until=now + lasts_s)
+        async with self._transactions.begin(now) as transaction:
+            fence: int = (await transaction.connection.execute(change.returning(LEADERSHIP.c.fence))).scalar_one()
         return fence
 
     async def yield_lead(self, holder: str, now: int) -> None:
-        """End this holder's term, if it runs."""
-        runs = (LEADERSHIP.c.holder == holder) & (LEADERSHIP.c.until > now)
-        async with self._works.writing(now) as work:
-            await work.rows.execute(update(LEADERSHIP).where(runs).values(until=now))
+        """Ends this holder's term, if it is running."""
+        is_running = (LEADERSHIP.c.holder == holder) & (LEADERSHIP.c.until > now)
+        async with self._transactions.begin(now) as transaction:
+            await transaction.connection.execute(update(LEADERSHIP).where(is_running).values(until=now))
 
     async def leader(self) -> Term | None:
-        """The last term, None before the first."""
-        async with self._works.reading() as rows:
-            row = (await rows.execute(select(LEADERSHIP))).one()
-        return _term(row) if row.fence else None
+        """Returns the last term, None before the first."""
+        async with self._transactions.connect() as connection:
+            row = (await connection.execute(select(LEADERSHIP))).one()
+        return _read_term(row) if row.fence else None
 
     async def jobs(self) -> Mapping[str, JobState]:
-        """How the jobs stand, by name."""
-        async with self._works.reading() as rows:
-            found = (await rows.execute(select(JOBS).order_by(JOBS.c.name))).mappings()
-            return {row["name"]: JobState(**row) for row in found}
+        """Returns the states of the jobs, by name."""
+        async with self._transactions.connect() as connection:
+            rows = (await connection.execute(select(JOBS).order_by(JOBS.c.name))).mappings()
+            return {row["name"]: JobState(**row) for row in rows}
 
     async def begun(self, name: str, fence: int, now: int) -> None:
-        """A job begins, and answers everybody who asked before, whatever their clocks say. Raises Superseded.
+        """Records that a job begins. It serves every request made before, whatever the clocks. Raises Superseded.
 
-        Its beginning is later than its last end, also within one second: that tells that it runs.
+        `begun_at` is later than `ended_at`, also within one second: this marks the job as running.
         """
         at = _later(case((JOBS.c.ended_at >= JOBS.c.asked_at, JOBS.c.ended_at + 1), else_=JOBS.c.asked_at), now)
-        async with self._works.writing(now, fence=fence) as work:
-            await _forget_future(work, name, now)
-            await _change(work, name, begun_at=at)
+        async with self._transactions.begin(now, fence=fence) as transaction:
+            await _reset_future_times(transaction, name, now)
+            await _update_job(transaction, name, begun_at=at)
 
     async def ended(self, name: str, fence: int, *, well: bool, told: str, due_at: int, now: int) -> None:
-        """A job ended. Raises Superseded."""
+        """Records that a job ended. Raises Superseded."""
         at = _later(JOBS.c.begun_at, now)
         outcome: dict[str, Any] = {"succeeded_at": at, "failures": 0} if well else {"failures": JOBS.c.failures + 1}
-        async with self._works.writing(now, fence=fence) as work:
-            await _change(work, name, ended_at=at, due_at=due_at, told=told, **outcome)
+        async with self._transactions.begin(now, fence=fence) as transaction:
+            await _update_job(transaction, name, ended_at=at, due_at=due_at, told=told, **outcome)
 
     async def ask(self, name: str, now: int) -> None:
-        """Somebody wants a job to run now: it begins once more, although it may have begun this second."""
-        async with self._works.writing(now) as work:
-            await _change(work, name, asked_at=_later(JOBS.c.begun_at + 1, now))
+        """Requests a run of a job now: it begins again, even if it began in this second."""
+        async with self._transactions.begin(now) as transaction:
+            await _update_job(transaction, name, asked_at=_later(JOBS.c.begun_at + 1, now))
 
     async def called(self, call: PortalCall) -> None:
-        """Record a call to the portal."""
-        async with self._works.writing(int(call.at)) as work:
-            await work.rows.execute(insert(PORTAL_CALLS), asdict(call))
+        """Records a call to the portal."""
+        async with self._transactions.begin(int(call.at)) as transaction:
+            await transaction.connection.execute(insert(PORTAL_CALLS), asdict(call))
 
     async def calls(self, most: int) -> Sequence[PortalCall]:
-        """The last calls to the portal, the latest first."""
-        wanted = select(*_CALL_COLUMNS).order_by(PORTAL_CALLS.c.at.desc(), PORTAL_CALLS.c.number.desc()).limit(most)
-        async with self._works.reading() as rows:
-            return [PortalCall(**row) for row in (await rows.execute(wanted)).mappings()]
+        """Returns the last calls to the portal, the latest first."""
+        query = select(*_CALL_COLUMNS).order_by(PORTAL_CALLS.c.at.desc(), PORTAL_CALLS.c.number.desc()).limit(most)
+        async with self._transactions.connect() as connection:
+            return [PortalCall(**row) for row in (await connection.execute(query)).mappings()]
 
 
-async def _change(work: Work, name: str, **values: Any) -> None:
-    """Change the row of a job, which comes to be as one that never ran."""
-    fresh = asdict(JobState(name))
-    await work.rows.execute(inserting(work.rows, JOBS).values(fresh).on_conflict_do_nothing())
-    await work.rows.execute(update(JOBS).where(JOBS.c.name == name).values(values))
+async def _update_job(transaction: Transaction, name: str, **values: Any) -> None:
+    """Updates the row of a job; inserts one that never ran when there is none."""
+    statement = insert_into(transaction.connection, JOBS).values(asdict(JobState(name)))
+    await transaction.connection.execute(statement.on_conflict_do_nothing())
+    await transaction.connection.execute(update(JOBS).where(JOBS.c.name == name).values(values))
 
 
-async def _forget_future(work: Work, name: str, now: int) -> None:
-    """Bring back to now what a clock that ran ahead wrote: nothing of the future counts as done or asked."""
-    ahead = {
+async def _reset_future_times(transaction: Transaction, name: str, now: int) -> None:
+    """Sets times in the future, which a clock that ran ahead wrote, to `now`."""
+    values = {
         column.name: case((column > now + AHEAD_MOST_S, now), else_=column)
         for column in (JOBS.c.begun_at, JOBS.c.ended_at, JOBS.c.succeeded_at, JOBS.c.asked_at)
     }
-    await work.rows.execute(update(JOBS).where(JOBS.c.name == name).values(ahead))
+    await transaction.connection.execute(update(JOBS).where(JOBS.c.name == name).values(values))
 
 
 def _later(moment: ColumnElement[int], now: int) -> ColumnElement[int]:
     return case((moment > now, moment), else_=now)
 
 
-def _term(row: Row[Any]) -> Term:
+def _read_term(row: Row[Any]) -> Term:
     return Term(row.holder, row.fence, row.until)

@@ -1,7 +1,7 @@
-"""Marks of customer keys: the ledger knows its keys again without having them.
+"""Fingerprints of customer keys: the ledger recognizes its keys without storing them.
 
-A customer is found by HMAC. Under a wrong key nobody is found and everybody seems new, so nothing would ever break: a
-second consent would just stand beside the first. Therefore a key is introduced once and compared at each start.
+Customers are looked up by HMAC. A wrong key causes no error: every customer seems new and gets a second consent.
+Therefore a key is introduced once and compared at each start.
 """
 
 import hmac
@@ -13,96 +13,98 @@ from sqlalchemy import ColumnElement, LargeBinary, and_, delete, func, insert, n
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from relay.infra.ledger.database.sealing import SealBroken, Sealer
-from relay.infra.ledger.database.tables import KEY_MARKS
+from relay.infra.ledger.database.tables import KEY_FINGERPRINTS
 from relay.infra.ledger.resealing import SEALED, Sealed
 
 
-class Misfit(StrEnum):
-    """What can be wrong between the keys of the settings and those the ledger knows."""
+class KeyMismatch(StrEnum):
+    """A difference between the keys of the settings and those that the ledger knows."""
 
     ANOTHER = "another"
     NEW = "new"
     MISSING = "missing"
 
 
-_TOLD: Final = {
-    Misfit.ANOTHER: "the customer key {!r} is not the one of that name which the ledger knows: bring the former key"
-    " back, and give a new key a kid of its own",
-    Misfit.NEW: "the customer key {!r} is new to the ledger: `relay migrate -c relay.yaml` introduces it",
-    Misfit.MISSING: "the ledger knows the customer key {!r}, which is not among ledger.customer_keys: add it, or, when"
-    " nothing is sealed under it any more, let `relay migrate --reseal` forget it",
+_MESSAGES: Final = {
+    KeyMismatch.ANOTHER: "the customer key {!r} is not the one of that name which the ledger knows: bring the former"
+    " key back, and give a new key a kid of its own",
+    KeyMismatch.NEW: "the customer key {!r} is new to the ledger: `relay migrate -c relay.yaml` introduces it",
+    KeyMismatch.MISSING: "the ledger knows the customer key {!r}, which is not among ledger.customer_keys: add it, or,"
+    " when nothing is sealed under it any more, remove it with `relay migrate --reseal`",
 }
 
 
 class KeysUnfit(Exception):
-    """The customer keys of the settings are not those of the ledger. The text names them and says what to do."""
+    """The customer keys of the settings are not those of the ledger. The text names the keys and the remedy."""
 
 
-def misfits(configured: Mapping[str, bytes], known: Mapping[str, bytes]) -> list[tuple[Misfit, str]]:
-    """What is wrong, with the kid; marks by kid. The order is that of the settings, then that of the kids."""
-    found = [
-        (Misfit.ANOTHER if kid in known else Misfit.NEW, kid)
-        for kid, mark in configured.items()
-        if not hmac.compare_digest(mark, known.get(kid, b""))
+def find_mismatches(configured: Mapping[str, bytes], known: Mapping[str, bytes]) -> list[tuple[KeyMismatch, str]]:
+    """Compares fingerprints by kid. Returns differences with their kid, in the order of the settings, then of kids."""
+    mismatches = [
+        (KeyMismatch.ANOTHER if kid in known else KeyMismatch.NEW, kid)
+        for kid, fingerprint in configured.items()
+        if not hmac.compare_digest(fingerprint, known.get(kid, b""))
     ]
-    return found + [(Misfit.MISSING, kid) for kid in sorted(set(known) - set(configured))]
+    return mismatches + [(KeyMismatch.MISSING, kid) for kid in sorted(set(known) - set(configured))]
 
 
-def told(found: Sequence[tuple[Misfit, str]]) -> str:
-    """All that is wrong in words, in one line, with what to do."""
-    return "; ".join(_TOLD[misfit].format(kid) for misfit, kid in found)
+def describe(mismatches: Sequence[tuple[KeyMismatch, str]]) -> str:
+    """Returns all differences with their remedies, in one line."""
+    return "; ".join(_MESSAGES[mismatch].format(kid) for mismatch, kid in mismatches)
 
 
-async def expect_known(rows: AsyncConnection, sealer: Sealer) -> None:
-    """Raises KeysUnfit unless the sealer's keys are exactly those the ledger knows."""
-    _refuse(misfits(sealer.marks, await _known(rows)), set(Misfit))
+async def require_known(connection: AsyncConnection, sealer: Sealer) -> None:
+    """Raises KeysUnfit unless the sealer's keys are exactly those that the ledger knows."""
+    _refuse(find_mismatches(sealer.fingerprints, await _load_known(connection)), set(KeyMismatch))
 
 
-async def introduce(rows: AsyncConnection, sealer: Sealer, *, leaving: bool = False) -> tuple[str, ...]:
-    """Make the sealer's new keys known; their kids. Raises KeysUnfit, and then none is.
+async def introduce(connection: AsyncConnection, sealer: Sealer, *, allow_missing: bool = False) -> tuple[str, ...]:
+    """Stores the fingerprints of the sealer's new keys. Returns their kids. Raises KeysUnfit and stores none.
 
-    `leaving`: keys may be missing, for they are about to be forgotten. A ledger that knows no key yet, as before step
-    0002, is opened here and there first.
+    `allow_missing` accepts missing keys, which the caller is about to remove. In a ledger without any fingerprint, as
+    before migration 0002, the keys must first unseal samples.
     """
-    known = await _known(rows)
-    found = misfits(sealer.marks, known)
-    _refuse(found, {Misfit.ANOTHER} if leaving else {Misfit.ANOTHER, Misfit.MISSING})
+    known = await _load_known(connection)
+    mismatches = find_mismatches(sealer.fingerprints, known)
+    _refuse(mismatches, {KeyMismatch.ANOTHER} if allow_missing else {KeyMismatch.ANOTHER, KeyMismatch.MISSING})
     if not known:
-        await _tried(rows, sealer)
-    new = tuple(kid for misfit, kid in found if misfit is Misfit.NEW)
+        await _unseal_samples(connection, sealer)
+    new = tuple(kid for mismatch, kid in mismatches if mismatch is KeyMismatch.NEW)
     if new:
-        await rows.execute(insert(KEY_MARKS), [{"kid": kid, "mark": sealer.marks[kid]} for kid in new])
+        rows = [{"kid": kid, "mark": sealer.fingerprints[kid]} for kid in new]
+        await connection.execute(insert(KEY_FINGERPRINTS), rows)
     return new
 
 
-async def forget(rows: AsyncConnection, sealer: Sealer) -> tuple[str, ...]:
-    """Forget the keys that the sealer has not; their kids. Only after everything was sealed anew."""
-    gone = delete(KEY_MARKS).where(KEY_MARKS.c.kid.not_in(list(sealer.marks))).returning(KEY_MARKS.c.kid)
-    return tuple(sorted((await rows.execute(gone)).scalars()))
+async def forget(connection: AsyncConnection, sealer: Sealer) -> tuple[str, ...]:
+    """Removes the keys that the sealer does not have. Returns their kids. Only to be called after resealing."""
+    kid = KEY_FINGERPRINTS.c.kid
+    removal = delete(KEY_FINGERPRINTS).where(kid.not_in(list(sealer.fingerprints))).returning(kid)
+    return tuple(sorted((await connection.execute(removal)).scalars()))
 
 
-def _refuse(found: Sequence[tuple[Misfit, str]], refused: set[Misfit]) -> None:
-    if wrong := [(misfit, kid) for misfit, kid in found if misfit in refused]:
-        raise KeysUnfit(told(wrong))
+def _refuse(mismatches: Sequence[tuple[KeyMismatch, str]], refused: set[KeyMismatch]) -> None:
+    if wrong := [(mismatch, kid) for mismatch, kid in mismatches if mismatch in refused]:
+        raise KeysUnfit(describe(wrong))
 
 
-async def _known(rows: AsyncConnection) -> dict[str, bytes]:
-    return {row.kid: row.mark for row in await rows.execute(select(KEY_MARKS))}
+async def _load_known(connection: AsyncConnection) -> dict[str, bytes]:
+    return {row.kid: row.mark for row in await connection.execute(select(KEY_FINGERPRINTS))}
 
 
-async def _tried(rows: AsyncConnection, sealer: Sealer) -> None:
-    """Open a blob of each key, and one of none of them, from each table. Raises KeysUnfit."""
+async def _unseal_samples(connection: AsyncConnection, sealer: Sealer) -> None:
+    """Unseals one blob of each key, and one of no known key, from each sealed column. Raises KeysUnfit."""
     for sealed in SEALED:
-        of_each = [_begins(sealed, head) for head in sealer.heads]
-        for chosen in (*of_each, and_(sealed.column.is_not(None), not_(or_(*of_each)))):
-            wanted = select(*sealed.table.primary_key, sealed.column.label("sealed_blob")).where(chosen).limit(1)
-            row: Any = (await rows.execute(wanted)).one_or_none()
+        of_each_key = [_starts_with(sealed, prefix) for prefix in sealer.prefixes]
+        for condition in (*of_each_key, and_(sealed.column.is_not(None), not_(or_(*of_each_key)))):
+            query = select(*sealed.table.primary_key, sealed.column.label("sealed_blob")).where(condition).limit(1)
+            row: Any = (await connection.execute(query)).one_or_none()
             try:
                 if row is not None:
-                    sealer.unseal(row.sealed_blob, sealed.place(row))
+                    sealer.unseal(row.sealed_blob, sealed.context(row))
             except SealBroken as error:
                 raise KeysUnfit(f"{error}: bring back the key it was sealed under") from error
 
 
-def _begins(sealed: Sealed, head: bytes) -> ColumnElement[bool]:
-    return func.substr(sealed.column, 1, len(head), type_=LargeBinary) == head
+def _starts_with(sealed: Sealed, prefix: bytes) -> ColumnElement[bool]:
+    return func.substr(sealed.column, 1, len(prefix), type_=LargeBinary) == prefix

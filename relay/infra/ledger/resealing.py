@@ -1,4 +1,4 @@
-"""Everything sealed under the first key: what makes an older key superfluous."""
+"""Reseals all blobs under the first key, so that older keys can be removed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,36 +6,35 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Column, Row, Table, and_, select, tuple_, update
 
-from relay.infra.ledger.consents import consents, requests
-from relay.infra.ledger.consents import evidence as proofs
+from relay.infra.ledger.consents import consents, evidence, requests
 from relay.infra.ledger.database.sealing import Sealer
 from relay.infra.ledger.database.tables import AUTHORIZATION_REQUESTS, CONSENT_SCOPES, CONSENTS, EVIDENCE
-from relay.infra.ledger.transaction import Work, Works
+from relay.infra.ledger.transaction import Transaction, Transactions
 
 BATCH: Final = 500
-"""So many rows in one transaction: others wait no longer than that takes."""
+"""Rows in one transaction; other writers wait no longer than it takes."""
 
 
-def _nothing(_sealer: Sealer, _text: bytes) -> dict[str, object]:
+def _no_columns(_sealer: Sealer, _text: bytes) -> dict[str, object]:
     return {}
 
 
-def _found_by(sealer: Sealer, text: bytes) -> dict[str, object]:
+def _customer_column(sealer: Sealer, text: bytes) -> dict[str, object]:
     return {"customer": sealer.customer(text.decode())}
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A column of blobs: where each one is sealed, and what else changes with it."""
+    """A column of blobs: the sealing context of a row's blob, and the columns that depend on the key as well."""
 
     table: Table
     column: Column[Any]
-    place: Callable[[Row[Any]], str]
-    beside: Callable[[Sealer, bytes], dict[str, object]] = _nothing
+    context: Callable[[Row[Any]], str]
+    dependent_columns: Callable[[Sealer, bytes], dict[str, object]] = _no_columns
 
 
-class Resealed(NamedTuple):
-    """How many blobs were sealed anew, and the kids of the keys that became known and that were forgotten."""
+class ResealResult(NamedTuple):
+    """The number of resealed blobs, and the kids of the keys that were introduced and removed."""
 
     blobs: int
     introduced: tuple[str, ...]
@@ -43,50 +42,51 @@ class Resealed(NamedTuple):
 
 
 SEALED: Final = (
-    Sealed(AUTHORIZATION_REQUESTS, AUTHORIZATION_REQUESTS.c.ci, lambda row: requests.ci_place(row.request_id)),
-    Sealed(CONSENTS, CONSENTS.c.ci, lambda row: consents.ci_place(row.consent_id), _found_by),
-    Sealed(CONSENT_SCOPES, CONSENT_SCOPES.c.assets, lambda row: consents.assets_place(row.consent_id, row.position)),
-    Sealed(EVIDENCE, EVIDENCE.c.content, lambda row: proofs.place(row.consent_id, row.position)),
+    Sealed(AUTHORIZATION_REQUESTS, AUTHORIZATION_REQUESTS.c.ci, lambda row: requests.ci_context(row.request_id)),
+    Sealed(CONSENTS, CONSENTS.c.ci, lambda row: consents.ci_context(row.consent_id), _customer_column),
+    Sealed(CONSENT_SCOPES, CONSENT_SCOPES.c.assets, lambda row: consents.assets_context(row.consent_id, row.position)),
+    Sealed(EVIDENCE, EVIDENCE.c.content, lambda row: evidence.context(row.consent_id, row.position)),
     Sealed(
         AUTHORIZATION_REQUESTS,
         AUTHORIZATION_REQUESTS.c.oauth_state,
-        lambda row: requests.state_place(row.request_id),
+        lambda row: requests.state_context(row.request_id),
     ),
-    Sealed(CONSENTS, CONSENTS.c.purpose, lambda row: consents.purpose_place(row.consent_id)),
+    Sealed(CONSENTS, CONSENTS.c.purpose, lambda row: consents.purpose_context(row.consent_id)),
 )
 
 
-async def reseal(works: Works) -> int:
-    """Seal everything anew that is not under the first key; how many blobs there were.
+async def reseal(transactions: Transactions) -> int:
+    """Reseals everything that is not under the first key. Returns the number of blobs.
 
-    Row by row the ledger stays as good as it was; broken off, it goes on where it is called again.
+    The ledger stays usable after every batch. When interrupted, it continues with the rest at the next call.
     """
-    return sum([await _reseal(works, sealed) for sealed in SEALED])
+    return sum([await _reseal_column(transactions, sealed) for sealed in SEALED])
 
 
-async def _reseal(works: Works, sealed: Sealed) -> int:
+async def _reseal_column(transactions: Transactions, sealed: Sealed) -> int:
     count = 0
     last: Any = None
     while True:
-        async with works.writing(0) as work:  # nothing moves, so no moment is written down
-            some = await _batch(work, sealed, last)
-        if not some:
+        async with transactions.begin(0) as transaction:  # no state changes, so the time is not written
+            rows = await _reseal_batch(transaction, sealed, last)
+        if not rows:
             return count
-        count += sum(not works.sealer.is_current(row.sealed_blob) for row in some)
-        last = some[-1]
+        count += sum(not transactions.sealer.is_current(row.sealed_blob) for row in rows)
+        last = rows[-1]
 
 
-async def _batch(work: Work, sealed: Sealed, last: Any) -> list[Any]:
+async def _reseal_batch(transaction: Transaction, sealed: Sealed, last: Any) -> list[Any]:
+    sealer = transaction.sealer
     key = list(sealed.table.primary_key)
-    found = select(*key, sealed.column.label("sealed_blob")).where(sealed.column.is_not(None))
+    query = select(*key, sealed.column.label("sealed_blob")).where(sealed.column.is_not(None))
     if last is not None:
-        found = found.where(tuple_(*key) > tuple_(*last[:-1]))
-    rows: list[Any] = list(await work.rows.execute(found.order_by(*key).limit(BATCH).with_for_update()))
+        query = query.where(tuple_(*key) > tuple_(*last[:-1]))
+    rows: list[Any] = list(await transaction.connection.execute(query.order_by(*key).limit(BATCH).with_for_update()))
     for row in rows:
-        if not work.sealer.is_current(row.sealed_blob):
-            place = sealed.place(row)
-            text = work.sealer.unseal(row.sealed_blob, place)
-            values = {sealed.column.name: work.sealer.seal(text, place), **sealed.beside(work.sealer, text)}
-            this = and_(*(column == value for column, value in zip(key, row[:-1], strict=True)))
-            await work.rows.execute(update(sealed.table).where(this).values(values))
+        if not sealer.is_current(row.sealed_blob):
+            context = sealed.context(row)
+            text = sealer.unseal(row.sealed_blob, context)
+            values = {sealed.column.name: sealer.seal(text, context), **sealed.dependent_columns(sealer, text)}
+            is_row = and_(*(column == value for column, value in zip(key, row[:-1], strict=True)))
+            await transaction.connection.execute(update(sealed.table).where(is_row).values(values))
     return rows

@@ -1,7 +1,7 @@
-"""What is over for long leaves the ledger, little by little: others never wait longer than one small transaction takes.
+"""Removes old rows in small transactions, so that other writers never wait long.
 
-A row is looked up first and removed by its key then, so that on SQLite nobody waits while it is searched for. What is
-over stays over, so what was found may go whatever happens in between. Broken off, it goes on where it is called again.
+Keys are read first and rows are removed by key, so that on SQLite no writer waits for the search. A final state never
+changes, so the rows can be removed later than they were read. When interrupted, the next call continues.
 """
 
 from collections import Counter
@@ -32,20 +32,20 @@ from relay.infra.ledger.database.tables import (
     SPENT,
     TOKENS,
 )
-from relay.infra.ledger.transaction import Works
+from relay.infra.ledger.transaction import Transactions
 
 BATCH: Final = 500
-"""So many rows go in one transaction."""
+"""Rows removed in one transaction."""
 GROUP: Final = 100
-"""So many consents or requests go together with all that belongs to them."""
+"""Consents or requests removed together with their dependent rows."""
 BATCHES_S: Final = 8 * 86400
-"""So long a batch of counts is known again. A gateway that kept one for longer is beyond help anyway."""
+"""Seconds for which a repeated batch of counts is recognized: longer than a gateway keeps one."""
 REVOCATIONS_S: Final = 91 * 86400
-"""So long after its token expired a revocation is told of: no token lives longer than 90 days (규격), no grant longer
-than its token."""
+"""Seconds for which a revocation stays after its token expired: no token lives longer than 90 days (규격), no grant
+longer than its token."""
 
 PAST_S: Final = 100 * 86400
-"""So long the registry knows what was in force before: longer than any `portal.forget_days`."""
+"""Seconds for which the registry keeps former values: longer than any `portal.forget_days`."""
 
 
 _ACTIVE: Final = ConsentState.ACTIVE.value
@@ -54,21 +54,21 @@ _ACTIVE: Final = ConsentState.ACTIVE.value
 class SqlArchive:
     """`domain.jobs.Archive` over SQLite or PostgreSQL. May raise Unreachable."""
 
-    def __init__(self, works: Works) -> None:
-        self._works = works
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
 
     async def purge(self, limits: Limits, fence: int, now: int) -> Mapping[str, int]:
-        """Remove what was over before the limits; how many rows went, by table. Raises Superseded."""
-        sweep = _Sweep(self._works, fence, now)
-        await sweep.consents(limits.consents)
-        await sweep.requests(limits.requests)
-        for table, is_over in _single(limits, now):
-            await sweep.rows(table, is_over)
-        return dict(sweep.gone)
+        """Removes rows that ended before the limits. Returns the numbers of rows, by table. Raises Superseded."""
+        purge = _Purge(self._transactions, fence, now)
+        await purge.remove_consents(limits.consents)
+        await purge.remove_requests(limits.requests)
+        for table, is_over in _independent_tables(limits, now):
+            await purge.remove_rows(table, is_over)
+        return dict(purge.removed)
 
 
-def _single(limits: Limits, now: int) -> Sequence[tuple[Table, ColumnElement[bool]]]:
-    """Tables of rows that go by themselves, and when they do."""
+def _independent_tables(limits: Limits, now: int) -> Sequence[tuple[Table, ColumnElement[bool]]]:
+    """Returns the tables whose rows are removed one by one, and the condition for their removal."""
     expired = select(TOKENS.c.jti).where(TOKENS.c.expires_at < now - REVOCATIONS_S)
     return (
         (REVOCATIONS, REVOCATIONS.c.jti.in_(expired)),
@@ -83,53 +83,54 @@ def _single(limits: Limits, now: int) -> Sequence[tuple[Table, ColumnElement[boo
     )
 
 
-class _Sweep:
-    """One purge on its way; `gone` counts rows by table."""
+class _Purge:
+    """One run of `SqlArchive.purge`; `removed` counts rows by table."""
 
-    def __init__(self, works: Works, fence: int, now: int) -> None:
-        self._works = works
+    def __init__(self, transactions: Transactions, fence: int, now: int) -> None:
+        self._transactions = transactions
         self._fence = fence
         self._now = now
-        self.gone: Counter[str] = Counter()
+        self.removed: Counter[str] = Counter()
 
-    async def consents(self, limit: int) -> None:
-        """Consents that ended before the limit, the oldest first, with all that belongs to them."""
+    async def remove_consents(self, limit: int) -> None:
+        """Removes consents that ended before the limit, the oldest first, with all dependent rows."""
         is_over = and_(CONSENTS.c.state != ConsentState.ACTIVE.value, CONSENTS.c.ended_at < limit)
-        wanted = select(CONSENTS.c.consent_id).where(is_over).order_by(CONSENTS.c.ended_at).limit(GROUP)
-        while some := [row[0] for row in await self._found(wanted)]:
-            tokens = select(TOKENS.c.jti).where(TOKENS.c.consent_id.in_(some))
-            await self.rows(REVOCATIONS, REVOCATIONS.c.jti.in_(tokens))
-            await self.rows(HISTORY, and_(HISTORY.c.thing == "token", HISTORY.c.thing_id.in_(tokens)))
+        query = select(CONSENTS.c.consent_id).where(is_over).order_by(CONSENTS.c.ended_at).limit(GROUP)
+        while consent_ids := [row[0] for row in await self._fetch(query)]:
+            tokens = select(TOKENS.c.jti).where(TOKENS.c.consent_id.in_(consent_ids))
+            await self.remove_rows(REVOCATIONS, REVOCATIONS.c.jti.in_(tokens))
+            await self.remove_rows(HISTORY, and_(HISTORY.c.thing == "token", HISTORY.c.thing_id.in_(tokens)))
             for table in (TOKENS, CODES, EVIDENCE, CONSENT_SCOPES):
-                await self.rows(table, table.c.consent_id.in_(some))
-            await self.rows(HISTORY, and_(HISTORY.c.thing == "consent", HISTORY.c.thing_id.in_(some)))
-            await self._remove(CONSENTS, [(each,) for each in some])
+                await self.remove_rows(table, table.c.consent_id.in_(consent_ids))
+            await self.remove_rows(HISTORY, and_(HISTORY.c.thing == "consent", HISTORY.c.thing_id.in_(consent_ids)))
+            await self._remove_keys(CONSENTS, [(consent_id,) for consent_id in consent_ids])
 
-    async def requests(self, limit: int) -> None:
-        """Codes that expired before the limit, then requests that did and have no code.
+    async def remove_requests(self, limit: int) -> None:
+        """Removes codes that expired before the limit, then expired requests without a code.
 
-        An unspent code stays while its consent is in force: by it the consent ends.
+        An unused code stays while its consent is in force: the consent ends because of it.
         """
-        in_force = exists().where(CONSENTS.c.consent_id == CODES.c.consent_id, CONSENTS.c.state == _ACTIVE)
-        await self.rows(CODES, and_(CODES.c.expires_at < limit, or_(CODES.c.spent_at.is_not(None), ~in_force)))
+        is_in_force = exists().where(CONSENTS.c.consent_id == CODES.c.consent_id, CONSENTS.c.state == _ACTIVE)
+        is_over = and_(CODES.c.expires_at < limit, or_(CODES.c.spent_at.is_not(None), ~is_in_force))
+        await self.remove_rows(CODES, is_over)
         requests = AUTHORIZATION_REQUESTS
         has_code = exists().where(CODES.c.request_id == requests.c.request_id)
-        wanted = select(requests.c.request_id).where(requests.c.expires_at < limit, ~has_code).limit(GROUP)
-        while some := [row[0] for row in await self._found(wanted)]:
-            await self.rows(HISTORY, and_(HISTORY.c.thing == "request", HISTORY.c.thing_id.in_(some)))
-            await self._remove(requests, [(each,) for each in some])
+        query = select(requests.c.request_id).where(requests.c.expires_at < limit, ~has_code).limit(GROUP)
+        while request_ids := [row[0] for row in await self._fetch(query)]:
+            await self.remove_rows(HISTORY, and_(HISTORY.c.thing == "request", HISTORY.c.thing_id.in_(request_ids)))
+            await self._remove_keys(requests, [(request_id,) for request_id in request_ids])
 
-    async def rows(self, table: Table, is_over: ColumnElement[bool]) -> None:
-        """The rows of a table that this is true of."""
-        wanted = select(*table.primary_key).where(is_over).limit(BATCH)
-        while some := [tuple(row) for row in await self._found(wanted)]:
-            await self._remove(table, some)
+    async def remove_rows(self, table: Table, is_over: ColumnElement[bool]) -> None:
+        """Removes the rows of a table that meet the condition, in batches."""
+        query = select(*table.primary_key).where(is_over).limit(BATCH)
+        while keys := [tuple(row) for row in await self._fetch(query)]:
+            await self._remove_keys(table, keys)
 
-    async def _found(self, wanted: Any) -> Sequence[Any]:
-        async with self._works.reading() as rows:
-            return (await rows.execute(wanted)).all()
+    async def _fetch(self, query: Any) -> Sequence[Any]:
+        async with self._transactions.connect() as connection:
+            return (await connection.execute(query)).all()
 
-    async def _remove(self, table: Table, keys: Sequence[tuple[Any, ...]]) -> None:
-        async with self._works.writing(self._now, fence=self._fence) as work:
-            this = tuple_(*table.primary_key).in_(keys)
-            self.gone[table.name] += (await work.rows.execute(delete(table).where(this))).rowcount
+    async def _remove_keys(self, table: Table, keys: Sequence[tuple[Any, ...]]) -> None:
+        async with self._transactions.begin(self._now, fence=self._fence) as transaction:
+            removal = delete(table).where(tuple_(*table.primary_key).in_(keys))
+            self.removed[table.name] += (await transaction.connection.execute(removal)).rowcount

@@ -1,4 +1,4 @@
-"""Which tables a ledger has, and how it gets those this relay knows, and the keys it is sealed with."""
+"""The version of a ledger's tables: check and upgrade, together with the ledger's customer keys."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,16 +13,16 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from relay.infra.ledger import key_fingerprints as marks
-from relay.infra.ledger.database.engine import WRITES, answering, engine_for, made, sqlite_path
+from relay.infra.ledger import key_fingerprints
+from relay.infra.ledger.database.engine import WRITES, create_file, engine_for, sqlite_path, translate_errors
 from relay.infra.ledger.database.sealing import Sealer
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
-_ONE_AT_A_TIME: Final = int.from_bytes(b"relaymig")
+_UPGRADE_LOCK: Final = int.from_bytes(b"relaymig")
 
 
 class SchemaState(StrEnum):
-    """A ledger's tables against those this relay knows."""
+    """A ledger's tables compared with those this relay knows."""
 
     CURRENT = "current"
     OLDER = "older"
@@ -31,21 +31,21 @@ class SchemaState(StrEnum):
 
 
 class Upgraded(NamedTuple):
-    """What an upgrade found, and the kids of the customer keys that it introduced."""
+    """The state before an upgrade, and the kids of the customer keys that the upgrade introduced."""
 
     before: SchemaState
     introduced: tuple[str, ...]
 
 
 class SchemaProblem(Exception):
-    """The relay cannot work with this ledger. The text says what to do."""
+    """The relay cannot use this ledger. The text contains the remedy."""
 
     def __init__(self, state: SchemaState) -> None:
         super().__init__(told(state))
         self.state = state
 
 
-_TOLD: Final = {
+_MESSAGES: Final = {
     SchemaState.CURRENT: "the ledger's tables are those this relay knows",
     SchemaState.EMPTY: "the ledger has no tables yet: run `relay migrate -c relay.yaml`",
     SchemaState.OLDER: "the ledger's tables are older than this relay: run `relay migrate -c relay.yaml`",
@@ -54,58 +54,66 @@ _TOLD: Final = {
 
 
 def told(state: SchemaState) -> str:
-    """The state in words, with what to do."""
-    return _TOLD[state]
+    """Returns a sentence about the state, with the remedy."""
+    return _MESSAGES[state]
 
 
-def expect_current(state: SchemaState) -> None:
+def require_current(state: SchemaState) -> None:
     """Raises SchemaProblem unless the state is CURRENT."""
     if state is not SchemaState.CURRENT:
         raise SchemaProblem(state)
 
 
 async def state(url: str) -> SchemaState:
-    """The state of the ledger at `url`; a SQLite file that is not there is EMPTY and stays away. Raises Unreachable."""
+    """Returns the state of the ledger at `url`; EMPTY for a missing SQLite file, which is not created.
+
+    Raises Unreachable.
+    """
     path = sqlite_path(url)
-    async with answering():
+    async with translate_errors():
         if path is not None and not path.exists():
             return SchemaState.EMPTY
-    async with _one(url) as engine, answering(), engine.connect() as rows:
-        return await rows.run_sync(_state)
+    async with _open_engine(url) as engine, translate_errors(), engine.connect() as connection:
+        return await connection.run_sync(_read_state)
 
 
-async def expect_fit(url: str, sealer: Sealer) -> None:
-    """Raises SchemaProblem or KeysUnfit unless tables and customer keys are the right ones; Unreachable."""
-    expect_current(await state(url))
-    async with _one(url) as engine, answering(), engine.connect() as rows:
-        await marks.expect_known(rows, sealer)
+async def check_ledger(url: str, sealer: Sealer) -> None:
+    """Raises SchemaProblem or KeysUnfit unless the tables and customer keys match; Unreachable."""
+    require_current(await state(url))
+    async with _open_engine(url) as engine, translate_errors(), engine.connect() as connection:
+        await key_fingerprints.require_known(connection, sealer)
 
 
 async def upgrade(url: str, sealer: Sealer | None = None) -> Upgraded:
-    """Bring the ledger at `url` to the tables this relay knows and introduce the sealer's keys, whole or not at all.
+    """Upgrades the ledger at `url` to the tables this relay knows and introduces the sealer's keys, in one transaction.
 
-    Without a sealer nothing is sealed, no key is introduced, and no relay starts on the ledger. Two at a time wait
-    for each other. A SQLite file is made. Raises SchemaProblem for a ledger that is newer, KeysUnfit, Unreachable.
+    Without a sealer nothing is sealed, no key is introduced, and no relay starts on the ledger. Concurrent upgrades
+    wait for each other. Creates a SQLite file. Raises SchemaProblem for a newer ledger, KeysUnfit, Unreachable.
     """
     path = sqlite_path(url)
     if path is not None:
-        made(path)
-    async with changing(url) as rows:
-        before = await rows.run_sync(_upgraded, sealer)
-        return Upgraded(before, () if sealer is None else await marks.introduce(rows, sealer))
+        create_file(path)
+    async with begin_exclusive(url) as connection:
+        before = await connection.run_sync(_upgrade, sealer)
+        introduced = () if sealer is None else await key_fingerprints.introduce(connection, sealer)
+        return Upgraded(before, introduced)
 
 
 @asynccontextmanager
-async def changing(url: str) -> AsyncIterator[AsyncConnection]:
-    """A transaction on the ledger at `url` that no other one of these runs beside. Raises Unreachable."""
-    async with _one(url) as engine, answering(), engine.execution_options(**{WRITES: True}).begin() as rows:
-        if rows.dialect.name == "postgresql":
-            await rows.execute(select(func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
-        yield rows
+async def begin_exclusive(url: str) -> AsyncIterator[AsyncConnection]:
+    """Yields a transaction on the ledger at `url` that excludes all others of its kind. Raises Unreachable."""
+    async with (
+        _open_engine(url) as engine,
+        translate_errors(),
+        engine.execution_options(**{WRITES: True}).begin() as connection,
+    ):
+        if connection.dialect.name == "postgresql":
+            await connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
+        yield connection
 
 
 @asynccontextmanager
-async def _one(url: str) -> AsyncIterator[AsyncEngine]:
+async def _open_engine(url: str) -> AsyncIterator[AsyncEngine]:
     engine = engine_for(url, 1)
     try:
         yield engine
@@ -113,21 +121,22 @@ async def _one(url: str) -> AsyncIterator[AsyncEngine]:
         await engine.dispose()
 
 
-def _upgraded(connection: Connection, sealer: Sealer | None) -> SchemaState:
-    before = _state(connection)
+def _upgrade(connection: Connection, sealer: Sealer | None) -> SchemaState:
+    """Runs the missing migrations. Returns the state before."""
+    before = _read_state(connection)
     if before is SchemaState.NEWER:
         raise SchemaProblem(before)
     if before is not SchemaState.CURRENT:
-        config = _config()
+        config = _build_config()
         config.attributes["connection"] = connection
         config.attributes["sealer"] = sealer
         command.upgrade(config, "head")
     return before
 
 
-def _state(connection: Connection) -> SchemaState:
+def _read_state(connection: Connection) -> SchemaState:
     revision = MigrationContext.configure(connection).get_current_revision()
-    known = _known()
+    known = _list_revisions()
     if revision is None:
         return SchemaState.EMPTY
     if revision not in known:
@@ -135,12 +144,12 @@ def _state(connection: Connection) -> SchemaState:
     return SchemaState.CURRENT if revision == known[0] else SchemaState.OLDER
 
 
-def _known() -> list[str]:
-    """The steps this relay knows, the last one first."""
-    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
+def _list_revisions() -> list[str]:
+    """Returns the revisions that this relay knows, the latest first."""
+    return [script.revision for script in ScriptDirectory.from_config(_build_config()).walk_revisions()]
 
 
-def _config() -> Config:
+def _build_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")

@@ -1,8 +1,7 @@
-"""One transaction of the ledger: what is written, what moved and why, what was revoked.
+"""Transactions of the ledger: their writes, their history of state changes, and the tokens they revoke.
 
-Order of locks, in every transaction: customer, request, consent, what is used once, counter of revocations; counter of
-the registry; lines and pulses in their order; last of all who leads. What takes them in one order never waits in a
-circle.
+Every transaction takes its locks in one order, so that no two deadlock: customer, request, consent, single-use values,
+counter of revocations; counter of the registry; statistics lines and pulses in their order; the leader's row last.
 """
 
 import asyncio
@@ -23,7 +22,7 @@ from relay.domain.ledger import Unreachable
 from relay.domain.queue_full import CALLER
 from relay.infra.diagnostics.outages import OutageLog
 from relay.infra.fair_semaphore import Turns
-from relay.infra.ledger.database.engine import AT_ONE_MOMENT, WRITES, answering, is_pooled, is_sqlite
+from relay.infra.ledger.database.engine import SNAPSHOT, WRITES, is_pooled, is_sqlite, translate_errors
 from relay.infra.ledger.database.identity import FollowsNoPrimary, LedgerIdentity
 from relay.infra.ledger.database.portal_tables import LEADERSHIP
 from relay.infra.ledger.database.sealing import Sealer
@@ -31,21 +30,21 @@ from relay.infra.ledger.database.tables import HISTORY, REVOCATION_HEAD, REVOCAT
 
 
 @dataclass(slots=True)
-class Work:
-    """A transaction on its way. Whoever moves something tells it here; it is written when the transaction settles.
+class Transaction:
+    """An open transaction. It collects state changes and revocations, and writes them in `flush`.
 
-    `fence` is that of the leader who writes, None for everybody else.
+    `fence` is that of the leader who writes, None for all other writers.
     """
 
-    rows: AsyncConnection
+    connection: AsyncConnection
     sealer: Sealer
     now: int
     fence: int | None = None
     _moves: list[dict[str, object]] = field(default_factory=list)
     _revoked: list[str] = field(default_factory=list)
 
-    def moved(self, thing: str, thing_id: str, was: StrEnum | None, became: StrEnum, why: str) -> None:
-        """Tell that a request, consent or token became another, or came to be (`was` None)."""
+    def record_move(self, thing: str, thing_id: str, was: StrEnum | None, became: StrEnum, why: str) -> None:
+        """Record that a request, consent or token changed its state, or was created (`was` is None)."""
         self._moves.append(
             {
                 "at": self.now,
@@ -57,47 +56,53 @@ class Work:
             }
         )
 
-    def revoked(self, jti: str) -> None:
-        """Tell that an access token was revoked: gateways will hear of it."""
+    def record_revocation(self, jti: str) -> None:
+        """Record that an access token was revoked. Gateways read it with the revocations."""
         self._revoked.append(jti)
 
     @property
     def revocations(self) -> Sequence[str]:
-        """The access tokens that this transaction revokes."""
+        """The jtis of the access tokens that this transaction revokes."""
         return self._revoked
 
-    async def settle(self) -> None:
-        """Write the history, then the revocations; then see whether the leader leads still. Raises Superseded.
+    async def flush(self) -> None:
+        """Write the history, then the revocations, then check the fence. Raises Superseded.
 
         Revocations come last: the counter's row stays locked until the commit, so numbers become visible in their
-        order, and it is locked only for a moment. A sequence would let a later number be seen before an earlier one.
+        order, and the lock is short. A sequence would make a later number visible before an earlier one.
         """
         if self._moves:
-            await self.rows.execute(insert(HISTORY), self._moves)
+            await self.connection.execute(insert(HISTORY), self._moves)
         if self._revoked:
             count = len(self._revoked)
             counted = update(REVOCATION_HEAD).values(number=REVOCATION_HEAD.c.number + count)
-            head = (await self.rows.execute(counted.returning(REVOCATION_HEAD.c.number))).scalar_one()
+            head = (await self.connection.execute(counted.returning(REVOCATION_HEAD.c.number))).scalar_one()
             numbered = zip(range(head - count + 1, head + 1), self._revoked, strict=True)
-            await self.rows.execute(insert(REVOCATIONS), [{"number": number, "jti": jti} for number, jti in numbered])
+            await self.connection.execute(
+                insert(REVOCATIONS), [{"number": number, "jti": jti} for number, jti in numbered]
+            )
         if self.fence is not None:
-            await self._expect_to_lead(self.fence)
+            await self._check_fence(self.fence)
 
-    async def _expect_to_lead(self, fence: int) -> None:
-        """Nobody begins a term between this and the commit, for the row is shared until then and theirs afterwards."""
+    async def _check_fence(self, fence: int) -> None:
+        """Raises Superseded when a later leader has a higher fence.
+
+        The shared lock on the row keeps a new term from beginning before the commit.
+        """
         latest = select(LEADERSHIP.c.fence).with_for_update(read=True)
-        if fence < (await self.rows.execute(latest)).scalar_one():
+        if fence < (await self.connection.execute(latest)).scalar_one():
             raise Superseded
 
 
 SLOW_S: Final = 2.0
-"""A transaction that was given up after this time counts as one that the ledger did not answer."""
+"""A transaction cancelled after this time counts as a timeout of the ledger."""
 
 
-class Works:
+class Transactions:
     """Begins transactions on one ledger. `path` is the file of a SQLite ledger.
 
-    Each transaction first sees that the ledger is the one of before. One that takes longer than `deadline_s` is undone.
+    Each transaction first checks that the ledger is still the same. A transaction that takes longer than `deadline_s`
+    is rolled back.
     """
 
     def __init__(
@@ -106,64 +111,63 @@ class Works:
         self.engine = engine
         self.sealer = sealer
         self.announce: Callable[[Sequence[str]], None] = _announce_nothing
-        """Called with the access tokens that a transaction revoked, right after its commit."""
+        """Called with the jtis of the access tokens that a transaction revoked, right after its commit."""
         self.outage = OutageLog("ledger")
         self._identity = LedgerIdentity(path)
         self._deadline_s = deadline_s
-        # SQLite has one writer; who waits here waits in turn, who waits there polls
-        self._turns = Turns(1, 1, waiting=sys.maxsize, waiting_each=sys.maxsize) if is_sqlite(engine) else None
-        alone = is_sqlite(engine) or is_pooled(engine)  # behind PgBouncer a statement needs a transaction to stay whole
-        reading = {} if alone else {"isolation_level": "AUTOCOMMIT"}
-        self._reading = engine.execution_options(**reading)
-        snapshot: dict[str, Any] = (
-            {AT_ONE_MOMENT: True} if is_sqlite(engine) else {"isolation_level": "REPEATABLE READ"}
-        )
-        self._of_one_moment = engine.execution_options(**snapshot)
-        self._writing = engine.execution_options(**{WRITES: True})
+        # SQLite has one writer. Waiting in this queue is fair; waiting for SQLite's own lock is polling.
+        self._writers = Turns(1, 1, waiting=sys.maxsize, waiting_each=sys.maxsize) if is_sqlite(engine) else None
+        # Behind PgBouncer only a transaction keeps a connection: autocommit is for direct connections.
+        has_autocommit = not is_sqlite(engine) and not is_pooled(engine)
+        reading = {"isolation_level": "AUTOCOMMIT"} if has_autocommit else {}
+        self._read_engine = engine.execution_options(**reading)
+        snapshot: dict[str, Any] = {SNAPSHOT: True} if is_sqlite(engine) else {"isolation_level": "REPEATABLE READ"}
+        self._snapshot_engine = engine.execution_options(**snapshot)
+        self._write_engine = engine.execution_options(**{WRITES: True})
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for looking things up; each statement sees what is committed. Raises Unreachable."""
-        async with self._answering(), self._reading.connect() as rows:
-            await self._identity.expect_same(rows, writes=False)
-            yield rows
+    async def connect(self) -> AsyncIterator[AsyncConnection]:
+        """Yields a connection for reading; each statement sees what is committed. Raises Unreachable."""
+        async with self._watch_ledger(), self._read_engine.connect() as connection:
+            await self._identity.check_same(connection, writes=False)
+            yield connection
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for looking things up; all its statements see one moment. Raises Unreachable."""
-        async with self._answering(), self._of_one_moment.connect() as rows:
-            await self._identity.expect_same(rows, writes=False)
-            yield rows
+        """Yields a connection for reading; all its statements see one moment. Raises Unreachable."""
+        async with self._watch_ledger(), self._snapshot_engine.connect() as connection:
+            await self._identity.check_same(connection, writes=False)
+            yield connection
 
     @asynccontextmanager
-    async def writing(self, now: int, *, fence: int | None = None) -> AsyncIterator[Work]:
-        """A transaction: committed when the block ends, undone when it raises. Raises Unreachable.
+    async def begin(self, now: int, *, fence: int | None = None) -> AsyncIterator[Transaction]:
+        """Yields a transaction: committed when the block ends, rolled back when it raises. Raises Unreachable.
 
-        With a fence it is a leader's: Superseded, and undone, when another one leads since.
+        With a fence, raises Superseded and rolls back when another leader has taken over.
         """
-        async with self._answering(), self._turn(), self._writing.begin() as rows:
-            await self._identity.expect_same(rows, writes=True)
-            work = Work(rows, self.sealer, now, fence)
-            yield work
-            await work.settle()
-            self._identity.expect_same_file()
-        if work.revocations:
-            self.announce(work.revocations)
+        async with self._watch_ledger(), self._write_turn(), self._write_engine.begin() as connection:
+            await self._identity.check_same(connection, writes=True)
+            transaction = Transaction(connection, self.sealer, now, fence)
+            yield transaction
+            await transaction.flush()
+            self._identity.check_same_file()
+        if transaction.revocations:
+            self.announce(transaction.revocations)
 
-    def _turn(self) -> AbstractAsyncContextManager[None]:
-        """The turn to write. Callers take turns: one that writes without end waits for itself."""
-        return nullcontext() if self._turns is None else self._turns.turn(CALLER.get())
+    def _write_turn(self) -> AbstractAsyncContextManager[None]:
+        """Returns the turn to write. A flood of writes delays only its own caller."""
+        return nullcontext() if self._writers is None else self._writers.turn(CALLER.get())
 
     @asynccontextmanager
-    async def _answering(self) -> AsyncIterator[None]:
-        """A block that talks to the ledger, in time. Raises Unreachable, WrongLedger among them.
+    async def _watch_ledger(self) -> AsyncIterator[None]:
+        """Runs a block under the deadline and notes outages. Raises Unreachable, WrongLedger among them.
 
-        A server that follows no primary loses every connection, so that the next ones look for the primary.
+        When the server follows no primary, closes all connections, so that the next ones look for the primary.
         """
-        began = time.monotonic()
+        started = time.monotonic()
         try:
-            self._identity.expect_same_file()
-            async with answering(), asyncio.timeout(self._deadline_s):
+            self._identity.check_same_file()
+            async with translate_errors(), asyncio.timeout(self._deadline_s):
                 yield
         except FollowsNoPrimary as error:
             self.outage.failed(f'"{error}"')
@@ -173,7 +177,7 @@ class Works:
             self.outage.failed(f'"{error}"')
             raise
         except asyncio.CancelledError:
-            if time.monotonic() - began > SLOW_S:  # whoever asked gave up
+            if time.monotonic() - started > SLOW_S:  # the caller gave up
                 self.outage.failed("time_out")
             raise
         self.outage.succeeded()

@@ -1,4 +1,4 @@
-"""A consent holds to the end of its last day in Korea, and shows nobody's names."""
+"""A consent ends after its last day in Korea, and its repr hides the customer."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -34,34 +34,34 @@ PARTICULARS = Particulars(
         (date(9999, 12, 31), datetime(9999, 12, 31, 15, tzinfo=UTC)),
     ],
 )
-def test_the_day_ends_at_midnight_in_korea(last_day, moment):
+def test_the_last_day_ends_at_midnight_in_korea(last_day, moment):
     assert replace(PARTICULARS, end_date=last_day).ends_at == moment.timestamp()
 
 
-def test_each_scope_is_told_once_in_its_order():
+def test_scopes_are_listed_once_in_the_order_of_targets():
     assert PARTICULARS.scopes == ("bank.list", "bank.deposit")
 
 
 @pytest.mark.parametrize(
-    ("scopes", "told"),
+    ("scopes", "scope"),
     [
         ((), "bank.list"),
         (("bank.deposit", "bank.list", "bank.deposit", "bank.loan"), "bank.list bank.deposit bank.loan"),
     ],
 )
-def test_tokens_carry_the_list_scope_first_and_each_once(scopes, told):
-    assert scope_at("bank", scopes) == told
+def test_a_token_scope_has_the_list_scope_first_and_no_repetition(scopes, scope):
+    assert scope_at("bank", scopes) == scope
 
 
 @pytest.mark.parametrize("to", [ConsentState.REVOKED, ConsentState.REPLACED, ConsentState.ENDED])
-def test_what_is_over_is_over_for_good(to):
+def test_all_states_but_active_are_final(to):
     assert moved(CONSENT_MOVES, ConsentState.ACTIVE, to) is to
     for other in ConsentState:
         with pytest.raises(Forbidden):
             moved(CONSENT_MOVES, to, other)
 
 
-def test_neither_customer_nor_asset_is_shown():
+def test_repr_hides_the_customer_and_the_assets():
     consent = Consent("c1", "P", "O", "s", Authentication.INDIVIDUAL, PARTICULARS, 1, "Zq7marker")
     assert "Zq7marker" not in repr(consent)
     assert consent.state is ConsentState.ACTIVE

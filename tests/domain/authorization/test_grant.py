@@ -11,22 +11,22 @@ GRANT = Grant(
 )
 
 
-def test_a_grant_shows_nothing_of_the_customer():
+def test_repr_hides_the_customer():
     assert "Zq7marker" not in repr(GRANT)
     assert "jti-1" in repr(GRANT)
 
 
-def test_a_grant_is_in_force_until_the_ledger_says_otherwise():
+def test_a_new_grant_is_not_revoked():
     assert GRANT.revoked is False
 
 
-def test_whoever_holds_a_grant_sees_it_revoked():
+def test_all_holders_of_a_grant_see_it_revoked():
     grant = Grant("jti-2", 0.0, scheduled=False, assets={}, withheld=frozenset(), told=b"", ci=b"")
-    held = grant
+    shared = grant
     grant.revoked = True
-    assert held.revoked
+    assert shared.revoked
 
 
-def test_a_grant_not_yet_known_names_its_token_to_us_alone():
+def test_an_uncached_grant_names_its_token_in_the_attribute_only():
     missing = NotYet("jti-1")
     assert (missing.jti, str(missing)) == ("jti-1", "")

@@ -1,4 +1,4 @@
-"""Tokens live until they are revoked, and their digest is not shown."""
+"""Tokens are live until they are revoked, and their repr hides the digest."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from relay.domain.transition import Forbidden, moved
 TOKEN = TokenRecord("jti1", TokenKind.ACCESS, "c1", "bank.list", 1, 2, b"Zq7marker")
 
 
-def test_a_new_token_is_live_and_came_with_its_refresh_token():
+def test_a_new_token_is_live_and_not_refreshed():
     assert (TOKEN.state, TOKEN.refreshed) == (TokenState.LIVE, False)
 
 
@@ -19,5 +19,5 @@ def test_a_live_token_is_revoked_once():
             moved(TOKEN_MOVES, TokenState.REVOKED, state)
 
 
-def test_the_digest_is_not_shown():
+def test_repr_hides_the_digest():
     assert "Zq7marker" not in repr(Pair(TOKEN, TOKEN))

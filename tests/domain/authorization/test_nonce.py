@@ -8,13 +8,13 @@ from relay.domain.authorization.nonce import from_base64url, nonce_of, to_base64
 
 
 @given(st.binary(min_size=1, max_size=60))
-def test_base64url_is_read_back_with_and_without_padding(value):
+def test_base64url_is_decoded_with_and_without_padding(value):
     assert from_base64url(to_base64url(value)) == value
     assert from_base64url(urlsafe_b64encode(value).decode()) == value
 
 
 @given(st.text(max_size=24))
-def test_whatever_is_read_has_one_spelling(text):
+def test_every_decoded_text_is_the_only_spelling_of_its_value(text):
     try:
         value = from_base64url(text)
     except ValueError:
@@ -26,14 +26,14 @@ def test_whatever_is_read_has_one_spelling(text):
     "text",
     ["", "=", "A", "AA=", "AA===", "AAA==", "AAAA=", "AB", "AAB", "AA AA", "AAAA\n", "+/+/", "가나다라", "A=AA"],
 )
-def test_what_is_no_base64url_is_refused(text):
+def test_text_that_is_not_base64url_is_refused(text):
     with pytest.raises(ValueError, match="base64"):
         from_base64url(text)
 
 
 @pytest.mark.parametrize("spelled", [b64encode, urlsafe_b64encode])
 @pytest.mark.parametrize("padding", ["", "=="])
-def test_a_nonce_is_read_from_either_alphabet(spelled, padding):
+def test_a_nonce_is_decoded_from_either_alphabet(spelled, padding):
     value = b"\xfb\xef\xff" * 5 + b"\xf0"
     assert nonce_of(spelled(value).decode().rstrip("=") + padding) == value
 
@@ -44,6 +44,6 @@ def test_a_nonce_has_16_bytes(size):
         nonce_of(to_base64url(b"x" * size))
 
 
-def test_alphabets_do_not_mix():
+def test_mixed_alphabets_are_refused():
     with pytest.raises(ValueError, match="base64"):
         nonce_of("+_" + "A" * 20)

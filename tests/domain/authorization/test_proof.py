@@ -3,15 +3,15 @@ import pytest
 from relay.domain.authorization.proof import CertificateSigned, Doubt, HashSigned, Unproven
 
 
-@pytest.mark.parametrize("doubt", Doubt)
-def test_a_doubt_tells_its_name_and_the_field(doubt):
-    assert str(Unproven(doubt)) == doubt.value
-    assert str(Unproven(doubt, "password")) == f"{doubt.value}: password"
+@pytest.mark.parametrize("reason", Doubt)
+def test_the_message_names_the_reason_and_the_field(reason):
+    assert str(Unproven(reason)) == reason.value
+    assert str(Unproven(reason, "password")) == f"{reason.value}: password"
 
 
 @pytest.mark.parametrize(
-    "signed",
+    "consent",
     [CertificateSigned("tx", "secret", b"secret", b"secret", b"secret", b"secret"), HashSigned("tx", *["secret"] * 4)],
 )
-def test_what_is_to_be_proven_shows_nothing_of_the_customer(signed):
-    assert "secret" not in repr(signed)
+def test_repr_of_a_signed_consent_hides_the_customer(consent):
+    assert "secret" not in repr(consent)

@@ -1,4 +1,4 @@
-"""A request goes one way: logged in, then consented; or denied, or locked."""
+"""A request is authenticated and then consented, or denied, or locked."""
 
 import itertools
 
@@ -17,7 +17,7 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize(("now", "to"), list(itertools.product(RequestState, RequestState)))
-def test_only_these_moves_are_made(now, to):
+def test_only_the_listed_moves_are_allowed(now, to):
     if (now, to) in ALLOWED:
         assert moved(REQUEST_MOVES, now, to) is to
     else:
@@ -25,11 +25,11 @@ def test_only_these_moves_are_made(now, to):
             moved(REQUEST_MOVES, now, to)
 
 
-def test_five_wrong_logins_are_the_most():
+def test_five_wrong_logins_are_allowed():
     assert LOGINS_MOST == 5
 
 
-def test_neither_customer_nor_code_is_shown():
+def test_repr_hides_the_customer_and_the_code():
     request = AuthorizationRequest("r", "P", "O", "s", "https://x", "x", "st", "t", 1, 2, "Zq7marker")
     assert "Zq7marker" not in repr(request) + repr(Code(b"Zq7marker", 1))
     assert (request.state, request.failures) == (RequestState.OPEN, 0)

@@ -1,4 +1,4 @@
-"""The claims of an access token: every misfortune that must not become a token."""
+"""Parsing of token claims: every malformed payload is refused."""
 
 import contextlib
 import json
@@ -23,19 +23,19 @@ GOOD = {
 TEXTS = ("iss", "aud", "jti", "scope", "org_code", "client_id")
 
 
-def refused(payload):
+def refused_claim(payload):
     with pytest.raises(Refusal) as caught:
         claims_of(payload)
     assert caught.value.fault.name == "token_malformed"
     return caught.value.detail
 
 
-def told(**changes):
+def payload_with(**changes):
     return json.dumps(GOOD | changes, ensure_ascii=False).encode()
 
 
 def test_a_good_payload_becomes_claims():
-    assert claims_of(told()) == Claims(
+    assert claims_of(payload_with()) == Claims(
         iss="RELAY00001",
         aud="OPERATOR01",
         exp=1_900_000_000,
@@ -47,12 +47,12 @@ def test_a_good_payload_becomes_claims():
     )
 
 
-def test_claims_nobody_asked_for_are_no_harm():
-    assert claims_of(told(cid="opaque", nbf="whatever")) == claims_of(told())
+def test_unknown_claims_are_ignored():
+    assert claims_of(payload_with(cid="opaque", nbf="whatever")) == claims_of(payload_with())
 
 
 @pytest.mark.parametrize(
-    ("use", "asked"),
+    ("use", "expected"),
     [
         ("refresh", ACCESS),
         ("access", ACCESS),
@@ -65,50 +65,50 @@ def test_claims_nobody_asked_for_are_no_harm():
         ("refresh", MANAGE),
     ],
 )
-def test_a_token_for_another_use_is_no_token(use, asked):
+def test_a_token_for_another_use_is_refused(use, expected):
     with pytest.raises(Refusal) as caught:
-        claims_of(told(use=use), asked)
+        claims_of(payload_with(use=use), expected)
     assert (caught.value.fault.name, caught.value.detail) == ("token_malformed", "use")
 
 
 @pytest.mark.parametrize("use", [REFRESH, MANAGE])
-def test_a_token_for_another_use_is_read_as_one(use):
-    assert claims_of(told(use=use), use) == claims_of(told())
+def test_a_token_is_parsed_for_its_own_use(use):
+    assert claims_of(payload_with(use=use), use) == claims_of(payload_with())
     with pytest.raises(Refusal):
-        claims_of(told(), use)
+        claims_of(payload_with(), use)
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_a_token_without_one_of_its_claims_is_no_token(name):
-    rest = {key: value for key, value in GOOD.items() if key != name}
-    assert refused(json.dumps(rest).encode()) == name
+def test_a_token_with_a_missing_claim_is_refused(name):
+    others = {key: value for key, value in GOOD.items() if key != name}
+    assert refused_claim(json.dumps(others).encode()) == name
 
 
 @pytest.mark.parametrize("name", ["exp", "iat"])
 @pytest.mark.parametrize("value", ["1900000000", 1.9e9, True, False, None, [1], {}])
-def test_a_time_that_is_no_whole_number_is_no_time(name, value):
-    assert refused(told(**{name: value})) == name
+def test_a_time_that_is_not_an_integer_is_refused(name, value):
+    assert refused_claim(payload_with(**{name: value})) == name
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e400", "1.9e9"])
-def test_a_time_written_as_another_kind_of_number_is_no_time(value):
-    refused(told().replace(b"1900000000", value.encode()))
+def test_a_time_in_another_number_format_is_refused(value):
+    refused_claim(payload_with().replace(b"1900000000", value.encode()))
 
 
 @pytest.mark.parametrize("name", TEXTS)
 @pytest.mark.parametrize("value", ["", 7, None, True, ["OPERATOR01"], {"a": "b"}])
-def test_a_text_that_is_empty_or_of_another_type_is_refused(name, value):
-    assert refused(told(**{name: value})) == name
+def test_an_empty_or_non_string_claim_is_refused(name, value):
+    assert refused_claim(payload_with(**{name: value})) == name
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_a_claim_that_stands_twice_is_refused_even_with_the_same_value(name):
-    doubled = told()[:-1] + b", " + json.dumps({name: GOOD[name]}).encode()[1:]
-    refused(doubled)
+def test_a_repeated_claim_is_refused_even_with_the_same_value(name):
+    doubled = payload_with()[:-1] + b", " + json.dumps({name: GOOD[name]}).encode()[1:]
+    refused_claim(doubled)
 
 
-def test_a_name_twice_deeper_down_is_refused_too():
-    refused(told()[:-1] + b', "x": {"a": 1, "a": 2}}')
+def test_a_repeated_nested_name_is_refused():
+    refused_claim(payload_with()[:-1] + b', "x": {"a": 1, "a": 2}}')
 
 
 @pytest.mark.parametrize(
@@ -121,35 +121,35 @@ def test_a_name_twice_deeper_down_is_refused_too():
         b"7",
         b'"text"',
         b"[]",
-        b"[[" + told() + b"]]",
+        b"[[" + payload_with() + b"]]",
         b"[" * 100_000,
         b'{"a":' * 100_000,
         b"\xff\xfe\xfd",
         b'{"iss": "\xff"}',
-        told() + b"x",
-        told() + told(),
+        payload_with() + b"x",
+        payload_with() + payload_with(),
         b"{'iss': 'x'}",
         b'{"exp": ' + b"9" * 5000 + b"}",
     ],
 )
-def test_what_is_no_json_object_is_no_token(payload):
-    refused(payload)
+def test_a_payload_that_is_not_a_json_object_is_refused(payload):
+    refused_claim(payload)
 
 
 @given(st.binary(max_size=200))
-def test_whatever_the_bytes_the_answer_is_claims_or_a_refusal(payload):
+def test_any_bytes_give_claims_or_a_refusal(payload):
     with contextlib.suppress(Refusal):
         assert isinstance(claims_of(payload), Claims)
 
 
-@settings(max_examples=30)  # the folder answers within a second
+@settings(max_examples=30)  # keeps the test below a second
 @given(st.dictionaries(st.sampled_from([*GOOD, "other"]), st.none() | st.booleans() | st.integers() | st.text()))
-def test_claims_come_only_from_the_types_they_are_written_in(found):
+def test_parsed_claims_have_the_types_of_the_payload(payload):
     try:
-        claims = claims_of(json.dumps(found).encode())
+        claims = claims_of(json.dumps(payload).encode())
     except Refusal:
         return
-    assert all(isinstance(found[name], str) and found[name] for name in TEXTS)
+    assert all(isinstance(payload[name], str) and payload[name] for name in TEXTS)
     assert type(claims.exp) is int
     assert type(claims.iat) is int
 
@@ -163,5 +163,5 @@ def test_claims_come_only_from_the_types_they_are_written_in(found):
         (" ", set()),
     ],
 )
-def test_scopes_are_what_stands_between_blanks(scope, scopes):
-    assert claims_of(told(scope=scope)).scopes == scopes
+def test_scopes_are_separated_by_blanks(scope, scopes):
+    assert claims_of(payload_with(scope=scope)).scopes == scopes

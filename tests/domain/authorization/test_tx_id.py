@@ -9,10 +9,10 @@ TEXT = "MD_ZOPA000001_ZBAA000001_ZRLA000001_ZCAA000001_20270115170000_0000000000
 MADE_AT = int(datetime(2027, 1, 15, 17, tzinfo=KOREA).timestamp())
 
 
-def test_its_parts_are_who_and_when():
-    told = TxId("ZOPA000001", "ZBAA000001", "ZRLA000001", "ZCAA000001", MADE_AT, "00000000000A")
-    assert tx_id_of(TEXT) == told
-    assert str(told) == TEXT
+def test_a_tx_id_has_its_parties_and_time():
+    tx_id = TxId("ZOPA000001", "ZBAA000001", "ZRLA000001", "ZCAA000001", MADE_AT, "00000000000A")
+    assert tx_id_of(TEXT) == tx_id
+    assert str(tx_id) == TEXT
     assert len(TEXT) == 74
 
 
@@ -35,6 +35,6 @@ def test_its_parts_are_who_and_when():
         TEXT.replace("00000000000A", "00000000000가"),
     ],
 )
-def test_another_form_or_a_time_that_is_none_is_no_tx_id(text):
-    with pytest.raises(ValueError):  # noqa: PT011 - the time's own message tells nothing that matters
+def test_another_form_or_an_impossible_time_is_refused(text):
+    with pytest.raises(ValueError):  # noqa: PT011 - the message for a wrong time is strptime's
         tx_id_of(text)

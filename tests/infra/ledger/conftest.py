@@ -1,4 +1,4 @@
-"""Ledgers to try things on, each fresh, on SQLite and on PostgreSQL; customers, consents and tokens for them."""
+"""Fixtures: fresh ledgers on SQLite and PostgreSQL, and a factory of consents, tokens and requests."""
 
 import asyncio
 import hashlib
@@ -19,7 +19,7 @@ from relay.domain.authorization.issued_tokens import Pair, TokenKind, TokenRecor
 from relay.domain.authorization.request import AuthorizationRequest, Code, RequestState
 from relay.domain.ledger import Holder, NotGranted
 from relay.infra.ledger import schema
-from relay.infra.ledger.database.engine import made, sqlite_path
+from relay.infra.ledger.database.engine import create_file, sqlite_path
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 
@@ -30,23 +30,23 @@ CALLBACK = "https://one.example/cb"
 PURPOSE, STATE = "한곳에서 보기", "state1"
 
 
-class Desk:
-    """Makes what a ledger is given; every id is new."""
+class Factory:
+    """Builds arguments for the ledger's methods; every id is new."""
 
     now = NOW
     last_day = date(2027, 1, 14)
-    """A consent with this `end` is over at `now`."""
+    """The last day of a consent that is over at `now`."""
     holder = SERVICE
     callback = CALLBACK
 
     def __init__(self):
         self._numbers = itertools.count(1)
 
-    def id(self, what):
-        return f"{what}-{os.getpid()}-{next(self._numbers)}"  # a forked process counts on by itself
+    def new_id(self, kind):
+        return f"{kind}-{os.getpid()}-{next(self._numbers)}"  # forked processes draw the same numbers
 
-    def consent(self, ci="ci-one", end=date(2027, 12, 31), **changes):
-        told = Particulars(
+    def build_consent(self, ci="ci-one", end=date(2027, 12, 31), **changes):
+        particulars = Particulars(
             is_scheduled=True,
             end_date=end,
             purpose=PURPOSE,
@@ -60,33 +60,33 @@ class Desk:
             add_cycle="1/w",
             is_consent_trans_memo=False,
         )
-        plain = Consent(
-            consent_id=self.id("consent"),
+        consent = Consent(
+            consent_id=self.new_id("consent"),
             provider=SERVICE.provider,
             operator="ZOPA000001",
             client_id=SERVICE.client_id,
             authentication=Authentication.INDIVIDUAL,
-            particulars=told,
+            particulars=particulars,
             given_at=NOW,
             ci=ci,
         )
-        return replace(plain, **changes)
+        return replace(consent, **changes)
 
-    def token(self, kind, consent, now=NOW, lasts=3600):
-        jti = self.id(kind.value)
+    def build_token(self, kind, consent, now=NOW, lasts=3600):
+        jti = self.new_id(kind.value)
         digest = hashlib.sha256(jti.encode()).digest()
         return TokenRecord(jti, kind, consent.consent_id, "bank.list bank.deposit", now, now + lasts, digest)
 
-    def pair(self, consent, now=NOW, lasts=3600):
-        access = self.token(TokenKind.ACCESS, consent, now, lasts)
-        return Pair(access, self.token(TokenKind.REFRESH, consent, now, lasts * 24))
+    def build_pair(self, consent, now=NOW, lasts=3600):
+        access = self.build_token(TokenKind.ACCESS, consent, now, lasts)
+        return Pair(access, self.build_token(TokenKind.REFRESH, consent, now, lasts * 24))
 
-    def code(self, word="code", lasts=600):
+    def build_code(self, word="code", lasts=600):
         return Code(hashlib.sha256(word.encode()).digest(), NOW + lasts)
 
-    def request(self, consent, **changes):
-        plain = AuthorizationRequest(
-            request_id=self.id("request"),
+    def build_request(self, consent, **changes):
+        request = AuthorizationRequest(
+            request_id=self.new_id("request"),
             provider=consent.provider,
             operator=consent.operator,
             client_id=consent.client_id,
@@ -98,31 +98,31 @@ class Desk:
             expires_at=NOW + 600,
             ci=consent.ci,
         )
-        return replace(plain, **changes)
+        return replace(request, **changes)
 
-    def renewed(self, now):
-        """An `issue` for refresh: a new access token each time it is asked."""
-        return lambda consent, _: self.token(TokenKind.ACCESS, consent, now)
+    def refresh_at(self, now):
+        """Returns an `issue` for refresh that makes a new access token at each call."""
+        return lambda consent, _: self.build_token(TokenKind.ACCESS, consent, now)
 
-    async def given(self, ledger, consent, code):
-        """The way through the pages, to a code."""
-        request = self.request(consent)
+    async def give_consent(self, ledger, consent, code):
+        """Runs individual authentication to the code. Returns the request."""
+        request = self.build_request(consent)
         await ledger.open_request(request)
         await ledger.answer_request(request.request_id, RequestState.AUTHENTICATED, "logged in", NOW)
         await ledger.give_consent(request.request_id, consent, code, NOW)
         return request
 
-    async def issued(self, ledger, consent=None):
-        """A consent with its pair, by integrated authentication."""
-        consent = consent or self.consent()
-        pair = self.pair(consent)
+    async def issue(self, ledger, consent=None):
+        """Issues a consent with its pair by integrated authentication."""
+        consent = consent or self.build_consent()
+        pair = self.build_pair(consent)
         await ledger.issue_integrated(consent, pair, [("tx_id", consent.consent_id)], [], NOW)
         return consent, pair
 
 
 @pytest.fixture
-def desk():
-    return Desk()
+def factory():
+    return Factory()
 
 
 @pytest.fixture(scope="session")
@@ -141,7 +141,7 @@ def postgresql_template(postgresql):
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def bare_url(request, tmp_path):
-    """A place for a ledger, without tables."""
+    """The URL of a ledger without tables."""
     if request.param == "sqlite":
         return f"sqlite:{tmp_path}/bare.db"
     return request.getfixturevalue("postgresql").database()
@@ -149,7 +149,7 @@ def bare_url(request, tmp_path):
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request, tmp_path):
-    """A fresh ledger with its tables."""
+    """The URL of a fresh ledger with its tables."""
     if request.param == "sqlite":
         path = shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "ledger.db")
         return f"sqlite:{path}"
@@ -158,59 +158,59 @@ def url(request, tmp_path):
 
 
 @pytest.fixture
-def at_step():
-    """Brings an empty ledger to an older step."""
+def upgrade_to():
+    """Upgrades an empty ledger to an older revision."""
 
-    def steps(connection, step):
-        config = schema._config()
+    def run_migrations(connection, revision):
+        config = schema._build_config()
         config.attributes["connection"] = connection
-        command.upgrade(config, step)
+        command.upgrade(config, revision)
 
-    async def brought(url, step):
+    async def upgrade(url, revision):
         if (path := sqlite_path(url)) is not None:
-            made(path)
-        async with schema.changing(url) as rows:
-            await rows.run_sync(steps, step)
+            create_file(path)
+        async with schema.begin_exclusive(url) as connection:
+            await connection.run_sync(run_migrations, revision)
 
-    return brought
+    return upgrade
 
 
 @pytest.fixture
-def columns_of_today():
-    """Lends older tables the columns that the code of today writes, for as long as it puts something into them."""
+def current_columns():
+    """Adds to older tables the columns that the current code writes, while a block inserts rows."""
 
-    async def tell(url, *statements):
-        async with schema.changing(url) as rows:
+    async def execute(url, *statements):
+        async with schema.begin_exclusive(url) as connection:
             for statement in statements:
-                await rows.exec_driver_sql(statement)
+                await connection.exec_driver_sql(statement)
 
     in_clear = [("consents", "purpose", PURPOSE), ("authorization_requests", "oauth_state", STATE)]
 
-    def sealed(table, column, _):
+    def to_bytes(table, column, _):
         return f"ALTER TABLE {table} ALTER COLUMN {column} TYPE BYTEA USING convert_to({column}, 'UTF8')"
 
-    def clear(url, table, column, text):
+    def to_text(url, table, column, text):
         if url.startswith("sqlite:"):
             return f"UPDATE {table} SET {column} = '{text}'"
         return f"ALTER TABLE {table} ALTER COLUMN {column} TYPE VARCHAR USING '{text}'"
 
     @asynccontextmanager
-    async def lent(url, *, knows_ends=False):
-        """`knows_ends`: the ledger is at a step that has `ended_at` already."""
+    async def add_columns(url, *, has_ended_at=False):
+        """`has_ended_at`: the ledger's revision has `ended_at` already."""
         blob = "BLOB" if url.startswith("sqlite:") else "BYTEA"
-        lacking = [("spent", "consent_id", "VARCHAR"), ("spent", "form", blob)]
-        if not knows_ends:
-            lacking.append(("consents", "ended_at", "BIGINT"))
-        await tell(url, *[f"ALTER TABLE {table} ADD COLUMN {name} {kind}" for table, name, kind in lacking])
+        missing = [("spent", "consent_id", "VARCHAR"), ("spent", "form", blob)]
+        if not has_ended_at:
+            missing.append(("consents", "ended_at", "BIGINT"))
+        await execute(url, *[f"ALTER TABLE {table} ADD COLUMN {name} {kind}" for table, name, kind in missing])
         if not url.startswith("sqlite:"):
-            await tell(url, *[sealed(*row) for row in in_clear])
-        await tell(url, "CREATE TABLE ledger_identity AS SELECT 'an older ledger' AS ledger_id, 1 AS generation")
+            await execute(url, *[to_bytes(*row) for row in in_clear])
+        await execute(url, "CREATE TABLE ledger_identity AS SELECT 'an older ledger' AS ledger_id, 1 AS generation")
         yield
-        await tell(url, "DROP TABLE ledger_identity")
-        await tell(url, *[f"ALTER TABLE {table} DROP COLUMN {name}" for table, name, _ in lacking])
-        await tell(url, *[clear(url, *row) for row in in_clear])
+        await execute(url, "DROP TABLE ledger_identity")
+        await execute(url, *[f"ALTER TABLE {table} DROP COLUMN {name}" for table, name, _ in missing])
+        await execute(url, *[to_text(url, *row) for row in in_clear])
 
-    return lent
+    return add_columns
 
 
 @pytest.fixture
@@ -226,33 +226,33 @@ async def ledger(url, sealer):
 
 
 @pytest.fixture
-def refused():
-    """Why the ledger grants nothing of what is awaited."""
+def denial_reason():
+    """Awaits a call that the ledger denies. Returns the reason."""
 
-    async def why(awaited):
+    async def await_denial(call):
         with pytest.raises(NotGranted) as caught:
-            await awaited
+            await call
         return caught.value.why
 
-    return why
+    return await_denial
 
 
 @pytest.fixture
-def standing(ledger):
-    """What became of access tokens and of their consents."""
+def token_states(ledger):
+    """Returns the states of access tokens and of their consents."""
 
-    async def states(*tokens):
-        found = [await ledger.consent_behind(token.jti) for token in tokens]
-        return [(token.state, consent.state) for token, consent in found]
+    async def load_states(*tokens):
+        pairs = [await ledger.consent_behind(token.jti) for token in tokens]
+        return [(token.state, consent.state) for token, consent in pairs]
 
-    return states
+    return load_states
 
 
 @pytest.fixture
 def sql(request):
-    """Asks a ledger past everything that guards it: rows of text, values by `|`."""
+    """Executes a statement without the ledger. Returns rows as text, their values separated by `|`."""
 
-    def ask(url, statement):
+    def execute(url, statement):
         if url.startswith("sqlite:"):
             with sqlite3.connect(url.removeprefix("sqlite:")) as connection:
                 rows = ["|".join(map(str, row)) for row in connection.execute(statement)]
@@ -260,4 +260,4 @@ def sql(request):
             return rows
         return request.getfixturevalue("postgresql").sql(url, statement).splitlines()
 
-    return ask
+    return execute

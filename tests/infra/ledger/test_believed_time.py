@@ -1,4 +1,4 @@
-"""The time of irrevocable work, beside PostgreSQL's clock or the last time that jobs wrote."""
+"""The clock for irreversible actions, limited by PostgreSQL's clock or by the last time that a job wrote."""
 
 import time
 
@@ -6,7 +6,7 @@ DAY_S = 86_400
 MONTH_S = 30 * DAY_S
 
 
-async def test_a_clock_that_is_ahead_is_not_believed(ledger, caplog):
+async def test_a_clock_ahead_is_not_trusted(ledger, caplog):
     now = int(time.time())
     fence = (await ledger.jobs.lead("here", 60, now)).fence
     await ledger.jobs.begun("retention", fence, now)
@@ -15,13 +15,13 @@ async def test_a_clock_that_is_ahead_is_not_believed(ledger, caplog):
     for _ in range(2):
         assert abs(await ledger.time.believed(now + MONTH_S) - now) < 360
     assert await ledger.time.believed(now + 1) == now + 1
-    assert [line.partition(": ")[0] for line in caplog.messages] == [
-        "clock ahead, nothing is ended or removed by it",
-        "clock believed again",
+    assert [message.partition(": ")[0] for message in caplog.messages] == [
+        "clock is ahead, no consent ends and no record is removed by it",
+        "clock is trusted again",
     ]
 
 
-async def test_a_process_that_starts_with_a_wrong_clock_is_not_believed(ledger):
+async def test_a_wrong_clock_at_the_start_is_not_trusted(ledger):
     now = int(time.time())
     fence = (await ledger.jobs.lead("here", 60, now)).fence
     await ledger.jobs.begun("retention", fence, now)
@@ -29,13 +29,13 @@ async def test_a_process_that_starts_with_a_wrong_clock_is_not_believed(ledger):
     assert abs(await ledger.time.believed(now + MONTH_S) - now) < 360
 
 
-async def test_a_new_ledger_takes_the_clock_as_it_is(ledger):
+async def test_a_new_ledger_trusts_the_clock(ledger):
     now = int(time.time())
     assert await ledger.time.believed(now) == now
     assert await ledger.time.believed(now - MONTH_S) == now - MONTH_S
 
 
-async def test_a_consent_of_tomorrow_does_not_end_by_a_clock_that_is_ahead(ledger, desk):
+async def test_a_clock_ahead_ends_no_consent(ledger, factory):
     now = int(time.time())
     await ledger.time.believed(now)
     assert await ledger.end_overdue(await ledger.time.believed(now + MONTH_S)) == 0

@@ -1,4 +1,4 @@
-"""SQLite has one writer: callers take turns at it."""
+"""SQLite has one writer: turns to write are shared among callers."""
 
 import asyncio
 
@@ -11,13 +11,15 @@ FLOOD, OTHER = "ZOPA000001", "ZOPA000002"
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
-async def test_a_caller_that_writes_without_end_waits_for_itself(ledger, desk):
+async def test_a_flood_of_writes_delays_only_its_own_caller(ledger, factory):
     done = []
 
     async def spend(caller):
         CALLER.set(caller)
         with pytest.raises(NotGranted):
-            await ledger.spend_code(b"no code has this", desk.holder, desk.callback, desk.pair, desk.now)
+            await ledger.spend_code(
+                b"no code has this", factory.holder, factory.callback, factory.build_pair, factory.now
+            )
         done.append(caller)
 
     await asyncio.gather(*[spend(FLOOD) for _ in range(50)], spend(OTHER))

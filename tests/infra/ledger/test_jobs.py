@@ -1,4 +1,4 @@
-"""One leads, its fence goes with what it writes; jobs and calls to the portal are on record."""
+"""One instance leads and writes with its fence; jobs and calls to the portal are recorded."""
 
 import asyncio
 
@@ -21,22 +21,22 @@ async def fence(book):
 
 
 class TestLeading:
-    async def test_nobody_leads_at_first(self, book):
+    async def test_a_new_ledger_has_no_leader(self, book):
         assert await book.leader() is None
 
-    async def test_a_term_that_runs_is_its_holders_alone(self, book):
+    async def test_a_running_term_belongs_to_its_holder(self, book):
         assert await book.lead("here", LASTS_S, NOW) == Term("here", 1, NOW + 30)
         assert await book.lead("there", LASTS_S, NOW + 29) is None
         assert await book.lead("here", LASTS_S, NOW + 29) == Term("here", 1, NOW + 59)
         assert await book.leader() == Term("here", 1, NOW + 59)
 
     @pytest.mark.parametrize("next_holder", ["here", "there"])
-    async def test_a_term_that_ended_is_followed_by_a_new_one(self, book, next_holder):
+    async def test_an_ended_term_is_followed_by_a_new_one(self, book, next_holder):
         await book.lead("here", LASTS_S, NOW)
         assert await book.lead(next_holder, LASTS_S, NOW + 30) == Term(next_holder, 2, NOW + 60)
 
     @pytest.mark.parametrize("next_holder", ["here", "there"])
-    async def test_a_term_that_a_wrong_clock_wrote_keeps_nobody_from_leading(self, book, next_holder):
+    async def test_a_term_of_a_wrong_clock_does_not_block_leadership(self, book, next_holder):
         await book.lead("here", LASTS_S, NOW + AHEAD_MOST_S - LASTS_S)
         assert (await book.leader()).runs(NOW)
         assert not (await book.leader()).runs(NOW - 1)
@@ -45,17 +45,17 @@ class TestLeading:
         assert not (await book.leader()).runs(NOW)
         assert await book.lead(next_holder, LASTS_S, NOW) == Term(next_holder, 3, NOW + 30)
 
-    async def test_a_leader_whose_clock_was_wrong_writes_nothing_once_it_is_followed(self, book):
+    async def test_a_replaced_leader_with_a_wrong_clock_writes_nothing(self, book):
         wrong = await book.lead("here", LASTS_S, NOW + 86_400)
         await book.lead("there", LASTS_S, NOW)
         with pytest.raises(Superseded):
             await book.begun("send", wrong.fence, NOW + 86_400)
 
-    async def test_of_many_who_run_one_leads(self, book):
+    async def test_one_of_ten_candidates_leads(self, book):
         terms = await asyncio.gather(*[book.lead(f"holder-{number}", LASTS_S, NOW) for number in range(10)])
         assert [term.fence for term in terms if term] == [1]
 
-    async def test_who_yields_lets_another_one_lead_at_once(self, book):
+    async def test_a_yielded_term_can_be_taken_at_once(self, book):
         await book.lead("here", LASTS_S, NOW)
         await book.yield_lead("there", NOW + 1)
         assert await book.lead("there", LASTS_S, NOW + 1) is None
@@ -63,7 +63,7 @@ class TestLeading:
         assert await book.leader() == Term("here", 1, NOW + 1)
         assert await book.lead("there", LASTS_S, NOW + 1) == Term("there", 2, NOW + 31)
 
-    async def test_a_leader_chosen_elsewhere_is_above_all_before(self, book):
+    async def test_a_leader_elected_elsewhere_has_the_highest_fence(self, book):
         await book.lead("here", LASTS_S, NOW)
         assert await book.new_fence("there", LASTS_S, NOW + 1) == 2
         assert await book.new_fence("there", LASTS_S, NOW + 2) == 3
@@ -82,7 +82,7 @@ class TestLeading:
 
 
 class TestJobs:
-    async def test_a_job_is_on_record_from_beginning_to_end(self, book, fence):
+    async def test_a_job_is_recorded_from_begin_to_end(self, book, fence):
         assert await book.jobs() == {}
         await book.begun("sync", fence, NOW)
         assert await book.jobs() == {"sync": JobState("sync", begun_at=NOW)}
@@ -90,7 +90,7 @@ class TestJobs:
         well = JobState("sync", NOW, NOW + 5, NOW + 5, NOW + 60, 0, 0, "nothing new")
         assert await book.jobs() == {"sync": well}
 
-    async def test_failures_count_until_it_goes_well(self, book, fence):
+    async def test_failures_count_until_a_success(self, book, fence):
         for failures, turn in enumerate((NOW, NOW + 10), 1):
             await book.begun("sync", fence, turn)
             await book.ended("sync", fence, well=False, told="away", due_at=turn + 10, now=turn + 1)
@@ -101,25 +101,25 @@ class TestJobs:
         assert (state.failures, state.succeeded_at) == (0, NOW + 20)
 
     @pytest.mark.parametrize("ahead", [-3600, -1, 0, 1, 3600], ids=lambda ahead: f"clock{ahead:+}")
-    async def test_who_asks_is_answered_once_whatever_the_clocks_say(self, book, fence, ahead):
-        async def waits():
+    async def test_a_request_to_run_is_served_once_whatever_the_clocks(self, book, fence, ahead):
+        async def is_waiting():
             state = (await book.jobs())["sync"]
             return state.asked_at > state.begun_at
 
         await book.ask("sync", NOW + ahead)
-        assert await waits()
+        assert await is_waiting()
         await book.begun("sync", fence, NOW)
-        assert not await waits()
+        assert not await is_waiting()
         await book.ask("sync", NOW + ahead)
-        assert await waits()
+        assert await is_waiting()
         await book.ended("sync", fence, well=True, told="", due_at=0, now=NOW)
         await book.begun("sync", fence, NOW)
-        assert not await waits()
+        assert not await is_waiting()
         await book.ended("sync", fence, well=True, told="", due_at=0, now=NOW)
         state = (await book.jobs())["sync"]
         assert state.ended_at >= state.begun_at
 
-    async def test_a_job_that_runs_began_later_than_it_last_ended_within_a_second_too(self, book, fence):
+    async def test_a_running_job_began_after_its_last_end(self, book, fence):
         await book.begun("sync", fence, NOW)
         await book.ended("sync", fence, well=True, told="", due_at=0, now=NOW)
         await book.begun("sync", fence, NOW)
@@ -143,7 +143,7 @@ class TestCalls:
 
 
 async def test_what_a_clock_that_ran_ahead_wrote_is_forgotten_at_the_next_begin(book):
-    """30 days ahead a job ran and somebody asked; then the clock is right again."""
+    """A job ran and was requested with a clock 30 days ahead; then the clock is right again."""
     ahead = NOW + 30 * 86_400
     wrong = await book.lead("here", LASTS_S, ahead)
     await book.ask("send", ahead)
@@ -152,9 +152,9 @@ async def test_what_a_clock_that_ran_ahead_wrote_is_forgotten_at_the_next_begin(
     await book.ask("send", ahead + 1)
     term = await book.lead("here", LASTS_S, NOW)
     await book.begun("send", term.fence, NOW)
-    begun = (await book.jobs())["send"]
-    assert NOW <= begun.begun_at <= NOW + 1
-    assert max(begun.asked_at, begun.ended_at) <= begun.begun_at
+    running = (await book.jobs())["send"]
+    assert NOW <= running.begun_at <= NOW + 1
+    assert max(running.asked_at, running.ended_at) <= running.begun_at
     await book.ended("send", term.fence, well=True, told="sent", due_at=NOW + 60, now=NOW + 5)
     state = (await book.jobs())["send"]
     assert (state.succeeded_at, state.ended_at, state.due_at) == (NOW + 5, NOW + 5, NOW + 60)

@@ -1,4 +1,4 @@
-"""A ledger knows its customer keys again: what is wrong with those of the settings is said before they are used."""
+"""A ledger recognizes its customer keys, so that wrong keys in the settings are detected before their use."""
 
 import asyncio
 
@@ -7,17 +7,17 @@ import pytest_asyncio
 
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.key_fingerprints import KeysUnfit, Misfit, misfits, told
+from relay.infra.ledger.key_fingerprints import KeyMismatch, KeysUnfit, describe, find_mismatches
 from relay.infra.ledger.sql_ledger import open_ledger
 
 ONE = CustomerKey("one", b"Zq7marker-Zq7marker-Zq7marker-Zq")
 WRONG = CustomerKey("one", b"3" * 32)
 TWO = CustomerKey("two", b"2" * 32)
-ANOTHER, NEW, MISSING = Misfit.ANOTHER, Misfit.NEW, Misfit.MISSING
+ANOTHER, NEW, MISSING = KeyMismatch.ANOTHER, KeyMismatch.NEW, KeyMismatch.MISSING
 
 
 @pytest.mark.parametrize(
-    ("configured", "known", "found"),
+    ("configured", "known", "mismatches"),
     [
         ({}, {}, []),
         ({"a": b"1"}, {"a": b"1"}, []),
@@ -29,70 +29,70 @@ ANOTHER, NEW, MISSING = Misfit.ANOTHER, Misfit.NEW, Misfit.MISSING
         ({"b": b"1", "a": b"1"}, {"a": b"2", "c": b"3"}, [(NEW, "b"), (ANOTHER, "a"), (MISSING, "c")]),
     ],
 )
-def test_what_is_wrong_between_settings_and_ledger(configured, known, found):
-    assert misfits(configured, known) == found
+def test_differences_of_settings_and_ledger_are_found(configured, known, mismatches):
+    assert find_mismatches(configured, known) == mismatches
 
 
 @pytest.mark.parametrize(
-    ("misfit", "to_do"),
+    ("mismatch", "remedy"),
     [
         (ANOTHER, "bring the former key back"),
         (NEW, "`relay migrate -c relay.yaml` introduces it"),
         (MISSING, "add it"),
-        (MISSING, "`relay migrate --reseal` forget it"),
+        (MISSING, "remove it with `relay migrate --reseal`"),
     ],
 )
-def test_each_misfit_names_the_key_and_says_what_to_do(misfit, to_do):
-    said = told([(misfit, "kid-7")])
-    assert "'kid-7'" in said
-    assert to_do in said
+def test_each_message_names_the_key_and_the_remedy(mismatch, remedy):
+    message = describe([(mismatch, "kid-7")])
+    assert "'kid-7'" in message
+    assert remedy in message
 
 
-def test_all_that_is_wrong_is_one_line():
-    said = told([(misfit, misfit.value) for misfit in Misfit])
-    assert [f"'{misfit.value}'" in said for misfit in Misfit] == [True] * 3
-    assert "\n" not in said
+def test_all_differences_are_described_in_one_line():
+    message = describe([(mismatch, mismatch.value) for mismatch in KeyMismatch])
+    assert [f"'{mismatch.value}'" in message for mismatch in KeyMismatch] == [True] * 3
+    assert "\n" not in message
 
 
 @pytest_asyncio.fixture
-async def under(url):
-    """The same ledger under other keys."""
+async def open_with_keys(url):
+    """Opens the same ledger with other keys."""
     opened = []
 
-    async def make(*keys):
+    async def open_with(*keys):
         opened.append(await open_ledger(url, Sealer(keys), 2))
         return opened[-1]
 
-    yield make
+    yield open_with
     for ledger in opened:
         await ledger.close()
 
 
-def migrated(url, *keys):
+def migrate(url, *keys):
     return schema.upgrade(url, Sealer(keys))
 
 
-def marks(sql, url):
+def known_kids(sql, url):
     return sql(url, "SELECT kid FROM key_marks ORDER BY kid")
 
 
-async def unfit(awaited):
+async def refusal_of(call):
     with pytest.raises(KeysUnfit) as caught:
-        await awaited
+        await call
     assert "Zq7marker" not in str(caught.value) + repr(caught.value)
     return str(caught.value)
 
 
 @pytest.mark.parametrize("keys", [[ONE], [ONE, TWO], [TWO, ONE]])
-async def test_introduced_keys_are_known_again_in_any_order(url, under, keys):
-    introduced = (await migrated(url, *keys)).introduced
+async def test_introduced_keys_are_accepted_in_any_order(url, open_with_keys, keys):
+    introduced = (await migrate(url, *keys)).introduced
     assert introduced == tuple(key.kid for key in keys)
-    await (await under(*reversed(keys))).check()
-    assert (await migrated(url, *keys)).introduced == ()
+    await (await open_with_keys(*reversed(keys))).check()
+    assert (await migrate(url, *keys)).introduced == ()
 
 
 @pytest.mark.parametrize(
-    ("keys", "found"),
+    ("keys", "mismatches"),
     [
         ([WRONG], [(ANOTHER, "one")]),
         ([TWO], [(NEW, "two"), (MISSING, "one")]),
@@ -100,65 +100,66 @@ async def test_introduced_keys_are_known_again_in_any_order(url, under, keys):
         ([TWO, WRONG], [(NEW, "two"), (ANOTHER, "one")]),
     ],
 )
-async def test_other_keys_than_the_known_ones_are_refused_at_a_start(url, under, keys, found):
-    await migrated(url, ONE)
-    assert await unfit((await under(*keys)).check()) == told(found)
+async def test_other_keys_than_the_known_ones_are_refused(url, open_with_keys, keys, mismatches):
+    await migrate(url, ONE)
+    assert await refusal_of((await open_with_keys(*keys)).check()) == describe(mismatches)
 
 
-async def test_a_known_key_that_is_not_there_is_refused_at_a_start(url, under):
-    await migrated(url, ONE, TWO)
-    assert await unfit((await under(TWO)).check()) == told([(MISSING, "one")])
+async def test_a_missing_known_key_is_refused(url, open_with_keys):
+    await migrate(url, ONE, TWO)
+    assert await refusal_of((await open_with_keys(TWO)).check()) == describe([(MISSING, "one")])
 
 
-async def test_a_ledger_that_knows_no_key_is_refused_at_a_start(url, under):
-    assert await unfit((await under(ONE)).check()) == told([(NEW, "one")])
+async def test_a_ledger_without_known_keys_is_refused(url, open_with_keys):
+    assert await refusal_of((await open_with_keys(ONE)).check()) == describe([(NEW, "one")])
 
 
 @pytest.mark.parametrize(
-    ("keys", "found"),
+    ("keys", "mismatches"),
     [([WRONG], [(ANOTHER, "one")]), ([WRONG, TWO], [(ANOTHER, "one")]), ([TWO], [(MISSING, "one")])],
 )
-async def test_no_key_is_introduced_while_another_is_wrong_or_missing(url, sql, keys, found):
-    await migrated(url, ONE)
-    assert await unfit(migrated(url, *keys)) == told(found)
-    assert marks(sql, url) == ["one"]
+async def test_no_key_is_introduced_if_another_is_wrong_or_missing(url, sql, keys, mismatches):
+    await migrate(url, ONE)
+    assert await refusal_of(migrate(url, *keys)) == describe(mismatches)
+    assert known_kids(sql, url) == ["one"]
 
 
-async def test_of_two_keys_of_one_name_introduced_at_once_one_is_refused(url, sql):
-    done = await asyncio.gather(migrated(url, ONE), migrated(url, WRONG), return_exceptions=True)
-    assert sorted(type(each).__name__ for each in done) == ["KeysUnfit", "Upgraded"]
-    assert marks(sql, url) == ["one"]
+async def test_one_of_two_concurrent_keys_of_one_kid_is_refused(url, sql):
+    results = await asyncio.gather(migrate(url, ONE), migrate(url, WRONG), return_exceptions=True)
+    assert {type(result) for result in results} == {KeysUnfit, schema.Upgraded}
+    assert known_kids(sql, url) == ["one"]
 
 
 @pytest.mark.parametrize("key", [ONE, TWO])
-def test_a_mark_is_not_the_key_nor_what_finds_a_customer(key):
+def test_a_fingerprint_is_neither_the_key_nor_a_customer_digest(key):
     sealer = Sealer([key])
-    mark = sealer.marks[key.kid]
-    assert len(mark) == 32
-    assert mark not in {key.key, sealer.customer("ci"), sealer.customer("a customer key of this ledger")}
+    fingerprint = sealer.fingerprints[key.kid]
+    assert len(fingerprint) == 32
+    digests = {sealer.customer(text) for text in ("ci", "a customer key of this ledger")}
+    assert fingerprint not in {key.key, *digests}
 
 
 class TestForgetting:
-    async def test_a_key_that_was_taken_away_is_forgotten_when_all_is_sealed_anew(self, url, under, desk, sql):
-        await migrated(url, ONE)
-        await desk.issued(await under(ONE))
-        assert await (await under(TWO, ONE)).reseal() == (4, ("two",), ())
-        assert marks(sql, url) == ["one", "two"]
-        alone = await under(TWO)
-        assert await unfit(alone.check()) == told([(MISSING, "one")])
-        assert await alone.reseal() == (0, (), ("one",))
-        await alone.check()
-        assert marks(sql, url) == ["two"]
+    async def test_a_removed_key_is_forgotten_after_resealing(self, url, open_with_keys, factory, sql):
+        await migrate(url, ONE)
+        await factory.issue(await open_with_keys(ONE))
+        assert await (await open_with_keys(TWO, ONE)).reseal() == (4, ("two",), ())
+        assert known_kids(sql, url) == ["one", "two"]
+        ledger = await open_with_keys(TWO)
+        assert await refusal_of(ledger.check()) == describe([(MISSING, "one")])
+        assert await ledger.reseal() == (0, (), ("one",))
+        await ledger.check()
+        assert known_kids(sql, url) == ["two"]
 
-    async def test_a_key_that_still_seals_something_is_not_forgotten(self, url, under, desk, sql):
-        await migrated(url, ONE, TWO)
-        await desk.issued(await under(ONE))
+    async def test_a_key_in_use_is_not_forgotten(self, url, open_with_keys, factory, sql):
+        await migrate(url, ONE, TWO)
+        await factory.issue(await open_with_keys(ONE))
         with pytest.raises(Exception, match="no customer key 'one' to open ci of a consent"):
-            await (await under(TWO)).reseal()
-        assert marks(sql, url) == ["one", "two"]
+            await (await open_with_keys(TWO)).reseal()
+        assert known_kids(sql, url) == ["one", "two"]
 
-    async def test_nothing_is_sealed_anew_under_a_wrong_key(self, url, under, desk):
-        await migrated(url, ONE)
-        consent, pair = await desk.issued(await under(ONE))
-        assert await unfit((await under(TWO, WRONG)).reseal()) == told([(ANOTHER, "one")])
-        assert await (await under(ONE)).consent_behind(pair.access.jti) == (pair.access, consent)
+    async def test_nothing_is_resealed_under_a_wrong_key(self, url, open_with_keys, factory):
+        await migrate(url, ONE)
+        consent, pair = await factory.issue(await open_with_keys(ONE))
+        assert await refusal_of((await open_with_keys(TWO, WRONG)).reseal()) == describe([(ANOTHER, "one")])
+        assert await (await open_with_keys(ONE)).consent_behind(pair.access.jti) == (pair.access, consent)

@@ -1,4 +1,4 @@
-"""Keys change while the ledger is in use: the new one in front, everything sealed anew, the old one away."""
+"""Keys are rotated while the ledger is in use: add a new first key, reseal everything, remove the old key."""
 
 import asyncio
 
@@ -15,93 +15,95 @@ NEW = CustomerKey("new", b"2" * 32)
 
 
 @pytest_asyncio.fixture
-async def under(url):
-    """The same ledger, which knows the old key, under other keys."""
+async def open_with_keys(url):
+    """Opens a ledger that knows the old key with other keys."""
     await schema.upgrade(url, Sealer([OLD]))
     opened = []
 
-    async def make(*keys):
+    async def open_with(*keys):
         opened.append(await open_ledger(url, Sealer(keys), 5))
         return opened[-1]
 
-    yield make
+    yield open_with
     for ledger in opened:
         await ledger.close()
 
 
-async def filled(ledger, desk):
-    """Something of everything that is sealed: 4 blobs of a consent, 1 of its evidence, 2 of a request."""
-    consent = desk.consent()
-    pair = desk.pair(consent)
-    await ledger.issue_integrated(consent, pair, [], [Evidence("password", b"signed")], desk.now)
-    request = desk.request(desk.consent(ci="ci-two"))
+async def fill(ledger, factory):
+    """Stores every kind of blob: 4 of a consent, 1 of its evidence, 2 of a request."""
+    consent = factory.build_consent()
+    pair = factory.build_pair(consent)
+    await ledger.issue_integrated(consent, pair, [], [Evidence("password", b"signed")], factory.now)
+    request = factory.build_request(factory.build_consent(ci="ci-two"))
     await ledger.open_request(request)
     return consent, pair, request
 
 
-async def test_after_it_the_old_key_is_not_needed(under, desk):
-    consent, pair, request = await filled(await under(OLD), desk)
-    assert await (await under(NEW, OLD)).reseal() == (7, ("new",), ())
-    alone = await under(NEW)
-    assert await alone.consent_behind(pair.access.jti) == (pair.access, consent)
-    assert await alone.consent_of(consent.ci, consent.client_id, consent.provider) == consent
-    assert await alone.request(request.request_id, None, desk.now) == request
-    assert await alone.reseal() == (0, (), ("old",))
+async def test_the_old_key_is_not_needed_after_resealing(open_with_keys, factory):
+    consent, pair, request = await fill(await open_with_keys(OLD), factory)
+    assert await (await open_with_keys(NEW, OLD)).reseal() == (7, ("new",), ())
+    ledger = await open_with_keys(NEW)
+    assert await ledger.consent_behind(pair.access.jti) == (pair.access, consent)
+    assert await ledger.consent_of(consent.ci, consent.client_id, consent.provider) == consent
+    assert await ledger.request(request.request_id, None, factory.now) == request
+    assert await ledger.reseal() == (0, (), ("old",))
 
 
-async def test_before_it_both_keys_do(under, desk):
-    consent, pair, _ = await filled(await under(OLD), desk)
-    both = await under(NEW, OLD)
+async def test_both_keys_work_before_resealing(open_with_keys, factory):
+    consent, pair, _ = await fill(await open_with_keys(OLD), factory)
+    both = await open_with_keys(NEW, OLD)
     assert await both.consent_behind(pair.access.jti) == (pair.access, consent)
     assert await both.consent_of(consent.ci, consent.client_id, consent.provider) == consent
 
 
-async def test_evidence_opens_under_the_new_key(under, desk, sealer):
-    consent, _, _ = await filled(await under(OLD), desk)
-    ledger = await under(NEW, OLD)
+async def test_evidence_is_resealed(open_with_keys, factory, sealer):
+    consent, _, _ = await fill(await open_with_keys(OLD), factory)
+    ledger = await open_with_keys(NEW, OLD)
     await ledger.reseal()
-    async with ledger._works.reading() as rows:
-        blob = (await rows.exec_driver_sql("SELECT content FROM evidence")).scalar_one()
+    async with ledger._transactions.connect() as connection:
+        blob = (await connection.exec_driver_sql("SELECT content FROM evidence")).scalar_one()
     assert Sealer([NEW]).unseal(blob, f"evidence of a consent:0:{consent.consent_id}") == b"signed"
 
 
-async def test_a_consent_under_the_old_key_is_replaced_by_one_under_the_new(under, desk, url, sql):
-    await desk.issued(await under(OLD))
-    await desk.issued(await under(NEW, OLD))
+async def test_a_consent_under_the_old_key_is_replaced(open_with_keys, factory, url, sql):
+    await factory.issue(await open_with_keys(OLD))
+    await factory.issue(await open_with_keys(NEW, OLD))
     assert sorted(sql(url, "SELECT state FROM consents")) == ["active", "replaced"]
 
 
-async def test_whatever_stands_in_front_parallel_consents_leave_one_in_force(under, desk, url, sql):
-    """Processes are restarted one after the other: for a while they seal under different keys."""
-    ledgers = [await under(OLD), await under(OLD, NEW), await under(NEW, OLD)]
-    await asyncio.gather(*[desk.issued(ledger) for _ in range(5) for ledger in ledgers[1:]])
+async def test_parallel_consents_under_different_keys_leave_one_active(open_with_keys, factory, url, sql):
+    """During a rolling restart processes seal under different keys."""
+    ledgers = [await open_with_keys(OLD), await open_with_keys(OLD, NEW), await open_with_keys(NEW, OLD)]
+    await asyncio.gather(*[factory.issue(ledger) for _ in range(5) for ledger in ledgers[1:]])
     assert sql(url, "SELECT count(*) FROM consents WHERE state = 'active'") == ["1"]
 
 
-async def test_without_its_key_nothing_is_touched(under, desk):
-    consent, pair, _ = await filled(await under(OLD), desk)
+async def test_nothing_is_resealed_without_the_old_key(open_with_keys, factory):
+    consent, pair, _ = await fill(await open_with_keys(OLD), factory)
     with pytest.raises(SealBroken, match="no customer key 'old'"):
-        await (await under(NEW)).reseal()
-    assert await (await under(OLD)).consent_behind(pair.access.jti) == (pair.access, consent)
+        await (await open_with_keys(NEW)).reseal()
+    assert await (await open_with_keys(OLD)).consent_behind(pair.access.jti) == (pair.access, consent)
 
 
-async def test_it_takes_several_turns(under, desk, monkeypatch):
+async def test_many_blobs_are_resealed_in_several_transactions(open_with_keys, factory, monkeypatch):
     monkeypatch.setattr("relay.infra.ledger.resealing.BATCH", 2)
-    old = await under(OLD)
+    old = await open_with_keys(OLD)
     for number in range(5):
-        await desk.issued(old, desk.consent(ci=f"ci-{number}"))
-    assert await (await under(NEW, OLD)).reseal() == (20, ("new",), ())
+        await factory.issue(old, factory.build_consent(ci=f"ci-{number}"))
+    assert await (await open_with_keys(NEW, OLD)).reseal() == (20, ("new",), ())
     for number in range(5):
-        assert await (await under(NEW)).consent_of(f"ci-{number}", "svc1", "ZBAA000001")
+        assert await (await open_with_keys(NEW)).consent_of(f"ci-{number}", "svc1", "ZBAA000001")
 
 
-async def test_the_ledger_is_in_use_meanwhile(under, desk, monkeypatch):
+async def test_the_ledger_stays_in_use_while_resealing(open_with_keys, factory, monkeypatch):
     monkeypatch.setattr("relay.infra.ledger.resealing.BATCH", 3)
-    both = await under(NEW, OLD)
-    old = await under(OLD)
+    both = await open_with_keys(NEW, OLD)
+    old = await open_with_keys(OLD)
     for number in range(10):
-        await desk.issued(old, desk.consent(ci=f"ci-{number}"))
-    await asyncio.gather(both.reseal(), *[desk.issued(both, desk.consent(ci=f"ci-{number}")) for number in range(10)])
+        await factory.issue(old, factory.build_consent(ci=f"ci-{number}"))
+    await asyncio.gather(
+        both.reseal(), *[factory.issue(both, factory.build_consent(ci=f"ci-{number}")) for number in range(10)]
+    )
     await both.reseal()
-    alone = await under(NEW)
-    assert all([await alone.consent_of(f"ci-{number}", "svc1", "ZBAA000001") for number in range(10)])
+    ledger = await open_with_keys(NEW)
+    assert all([await ledger.consent_of(f"ci-{number}", "svc1", "ZBAA000001") for number in range(10)])

@@ -1,74 +1,74 @@
-"""A ledger has the tables this relay knows, or says what to do."""
+"""A ledger has the tables this relay knows, or the error contains the remedy."""
 
 import asyncio
 
 import pytest
 
 from relay.infra.ledger.database.engine import engine_for, sqlite_path
-from relay.infra.ledger.schema import SchemaProblem, SchemaState, expect_current, state, told, upgrade
+from relay.infra.ledger.schema import SchemaProblem, SchemaState, require_current, state, told, upgrade
 
 
-async def change(url, *statements):
+async def execute(url, *statements):
     engine = engine_for(url, 1)
-    async with engine.begin() as rows:
+    async with engine.begin() as connection:
         for statement in statements:
-            await rows.exec_driver_sql(statement)
+            await connection.exec_driver_sql(statement)
     await engine.dispose()
 
 
-async def test_an_empty_ledger_gets_its_tables_once(bare_url):
+async def test_an_empty_ledger_is_upgraded_once(bare_url):
     assert await state(bare_url) is SchemaState.EMPTY
     assert await upgrade(bare_url) == (SchemaState.EMPTY, ())
     assert await state(bare_url) is SchemaState.CURRENT
     assert await upgrade(bare_url) == (SchemaState.CURRENT, ())
 
 
-async def test_asking_makes_nothing(bare_url):
+async def test_reading_the_state_creates_nothing(bare_url):
     await state(bare_url)
     path = sqlite_path(bare_url)
     assert path is None or not path.exists()
 
 
-async def test_upgrades_at_once_wait_for_each_other(bare_url):
-    done = await asyncio.gather(*[upgrade(bare_url) for _ in range(4)])
-    assert sorted(upgraded.before for upgraded in done) == ["current", "current", "current", "empty"]
+async def test_concurrent_upgrades_wait_for_each_other(bare_url):
+    results = await asyncio.gather(*[upgrade(bare_url) for _ in range(4)])
+    assert sorted(result.before for result in results) == ["current", "current", "current", "empty"]
 
 
-async def test_a_newer_ledger_is_left_alone(url):
-    await change(url, "UPDATE alembic_version SET version_num = '9999'")
+async def test_a_newer_ledger_is_not_changed(url):
+    await execute(url, "UPDATE alembic_version SET version_num = '9999'")
     assert await state(url) is SchemaState.NEWER
     with pytest.raises(SchemaProblem, match="install the newer relay"):
         await upgrade(url)
     assert await state(url) is SchemaState.NEWER
 
 
-async def test_an_upgrade_that_breaks_leaves_nothing_behind(bare_url):
-    """The tables are made in one transaction: here one of them is in the way."""
+async def test_a_failed_upgrade_is_rolled_back(bare_url):
+    """The tables are created in one transaction; here one of them exists already."""
     if (path := sqlite_path(bare_url)) is not None:
         path.touch()
-    await change(bare_url, "CREATE TABLE spent (a INTEGER)")
+    await execute(bare_url, "CREATE TABLE spent (a INTEGER)")
     with pytest.raises(Exception, match="already exists"):
         await upgrade(bare_url)
     assert await state(bare_url) is SchemaState.EMPTY
-    await change(bare_url, "DROP TABLE spent")
+    await execute(bare_url, "DROP TABLE spent")
     assert await upgrade(bare_url) == (SchemaState.EMPTY, ())
     assert await state(bare_url) is SchemaState.CURRENT
 
 
 @pytest.mark.parametrize(
-    ("found", "words"),
+    ("schema_state", "remedy"),
     [
         (SchemaState.EMPTY, "run `relay migrate -c relay.yaml`"),
         (SchemaState.OLDER, "run `relay migrate -c relay.yaml`"),
         (SchemaState.NEWER, "install the newer relay"),
     ],
 )
-def test_whatever_is_not_current_says_what_to_do(found, words):
+def test_every_other_state_raises_with_a_remedy(schema_state, remedy):
     with pytest.raises(SchemaProblem) as caught:
-        expect_current(found)
-    assert words in str(caught.value) == told(found)
-    assert caught.value.state is found
+        require_current(schema_state)
+    assert remedy in str(caught.value) == told(schema_state)
+    assert caught.value.state is schema_state
 
 
-def test_the_current_one_is_fine():
-    expect_current(SchemaState.CURRENT)
+def test_the_current_state_is_accepted():
+    require_current(SchemaState.CURRENT)

@@ -1,7 +1,7 @@
-"""Killed between any two writes, the ledger holds what was or what should be, and goes on from there.
+"""A process killed between any two writes leaves the old or the new state, and the ledger works on.
 
-A process of its own does one thing and is killed before or after its n-th statement or commit, for every n until it
-survives. No process is asked to die gently: SIGKILL, as when the machine takes it away.
+A child process runs one action and is killed before or after its n-th statement or commit, for every n until it
+survives. The signal is SIGKILL, as in a crash of the machine.
 """
 
 import asyncio
@@ -26,26 +26,27 @@ from relay.infra.ledger.sql_ledger import ledger_at
 SEALER = Sealer([CustomerKey("first", b"1" * 32)])
 LAST_DAY = date(2027, 1, 14)
 
-FACTS = {
-    "consents": "SELECT state, count(*) FROM consents WHERE client_id = :who GROUP BY state ORDER BY state",
+STATE = {
+    "consents": "SELECT state, count(*) FROM consents WHERE client_id = :client_id GROUP BY state ORDER BY state",
     "tokens": "SELECT kind, tokens.state, refreshed, count(*) FROM tokens JOIN consents USING (consent_id) "
-    "WHERE client_id = :who GROUP BY kind, tokens.state, refreshed ORDER BY 1, 2, 3",
-    "scopes": "SELECT count(*) FROM consent_scopes JOIN consents USING (consent_id) WHERE client_id = :who",
-    "evidence": "SELECT count(*) FROM evidence JOIN consents USING (consent_id) WHERE client_id = :who",
-    "codes": "SELECT count(*), count(spent_at) FROM codes JOIN consents USING (consent_id) WHERE client_id = :who",
-    "requests": "SELECT state FROM authorization_requests WHERE client_id = :who",
+    "WHERE client_id = :client_id GROUP BY kind, tokens.state, refreshed ORDER BY 1, 2, 3",
+    "scopes": "SELECT count(*) FROM consent_scopes JOIN consents USING (consent_id) WHERE client_id = :client_id",
+    "evidence": "SELECT count(*) FROM evidence JOIN consents USING (consent_id) WHERE client_id = :client_id",
+    "codes": "SELECT count(*), count(spent_at) FROM codes "
+    "JOIN consents USING (consent_id) WHERE client_id = :client_id",
+    "requests": "SELECT state FROM authorization_requests WHERE client_id = :client_id",
     "revoked": "SELECT count(*) FROM revocations JOIN tokens USING (jti) JOIN consents USING (consent_id) "
-    "WHERE client_id = :who",
+    "WHERE client_id = :client_id",
     "history": "SELECT thing, became, why, count(*) FROM history WHERE thing_id IN "
-    "(SELECT consent_id FROM consents WHERE client_id = :who UNION "
-    "SELECT jti FROM tokens JOIN consents USING (consent_id) WHERE client_id = :who UNION "
-    "SELECT request_id FROM authorization_requests WHERE client_id = :who) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
-    "counted": "SELECT api_code, counted FROM statistics WHERE client_id = :who ORDER BY api_code",
-    "pulse": "SELECT failures FROM pulses WHERE provider = :who",
-    "organisations": "SELECT name, gone FROM organisations WHERE org_code LIKE :who || '-%' ORDER BY name",
-    "services": "SELECT name, gone FROM services WHERE operator = :who",
+    "(SELECT consent_id FROM consents WHERE client_id = :client_id UNION "
+    "SELECT jti FROM tokens JOIN consents USING (consent_id) WHERE client_id = :client_id UNION "
+    "SELECT request_id FROM authorization_requests WHERE client_id = :client_id) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+    "counted": "SELECT api_code, counted FROM statistics WHERE client_id = :client_id ORDER BY api_code",
+    "pulse": "SELECT failures FROM pulses WHERE provider = :client_id",
+    "organisations": "SELECT name, gone FROM organisations WHERE org_code LIKE :client_id || '-%' ORDER BY name",
+    "services": "SELECT name, gone FROM services WHERE operator = :client_id",
 }
-"""All that one service and its customers have in the ledger, without names."""
+"""All rows of one service and its customers, without names."""
 
 NEVER = {
     "a live token without a consent in force": "SELECT jti FROM tokens LEFT JOIN consents USING (consent_id) "
@@ -54,7 +55,7 @@ NEVER = {
     "WHERE state = 'live' AND kind = 'access' GROUP BY consent_id HAVING count(*) > 1",
     "two consents in force": "SELECT client_id FROM consents WHERE state = 'active' GROUP BY client_id, customer, "
     "provider HAVING count(*) > 1",
-    "a revoked access token that nobody hears of": "SELECT tokens.jti FROM tokens LEFT JOIN revocations "
+    "a revoked access token without a number": "SELECT tokens.jti FROM tokens LEFT JOIN revocations "
     "ON revocations.jti = tokens.jti WHERE kind = 'access' AND state = 'revoked' AND number IS NULL",
     "a number without a revocation": "SELECT head.number FROM revocation_head AS head "
     "WHERE head.number <> (SELECT count(*) FROM revocations)",
@@ -70,279 +71,279 @@ NEVER = {
 
 @dataclass
 class Case:
-    """One service's customer: what stands before, and what is done."""
+    """The customer of one service. `prepared` is what `prepare` hands to `run`."""
 
-    who: str
-    desk: Any
-    ready: Any = None
+    client_id: str
+    factory: Any
+    prepared: Any = None
 
     def consent(self, **changes):
-        return self.desk.consent(ci=f"ci of {self.who}", client_id=self.who, **changes)
+        return self.factory.build_consent(ci=f"ci of {self.client_id}", client_id=self.client_id, **changes)
+
+    def code(self):
+        return self.factory.build_code(self.client_id)
 
     def holder(self):
-        return type(self.desk.holder)(self.who, self.desk.holder.provider)
+        return type(self.factory.holder)(self.client_id, self.factory.holder.provider)
 
 
-class Spending:
-    """A code becomes a pair."""
+class Action:
+    """An action of a process that is killed. `denial` is the reason that a repetition gets."""
 
-    again = Why.CODE_SPENT
+    denial = None
+
+
+class Spending(Action):
+    """A code is exchanged for a pair."""
+
+    denial = Why.CODE_SPENT
 
     async def prepare(self, ledger, case):
-        await case.desk.given(ledger, case.consent(), case.desk.code(case.who))
+        await case.factory.give_consent(ledger, case.consent(), case.code())
 
-    async def do(self, ledger, case):
-        desk = case.desk
-        await ledger.spend_code(desk.code(case.who).digest, case.holder(), desk.callback, desk.pair, desk.now)
+    async def run(self, ledger, case):
+        factory = case.factory
+        await ledger.spend_code(case.code().digest, case.holder(), factory.callback, factory.build_pair, factory.now)
 
 
 class Replaying(Spending):
-    """A code comes a second time: all it gave is revoked."""
+    """A code is used a second time: its tokens are revoked."""
 
     async def prepare(self, ledger, case):
         await super().prepare(ledger, case)
-        await super().do(ledger, case)
+        await super().run(ledger, case)
 
-    async def do(self, ledger, case):
+    async def run(self, ledger, case):
         with pytest.raises(NotGranted):
-            await super().do(ledger, case)
+            await super().run(ledger, case)
 
-    again = None
+    denial = None
 
 
-class Issuing:
-    """A signed consent takes a former one's place."""
+class Issuing(Action):
+    """A signed consent replaces a former one."""
 
-    again = Why.TX_ID_SPENT
+    denial = Why.TX_ID_SPENT
 
     async def prepare(self, ledger, case):
-        await case.desk.issued(ledger, case.consent())
+        await case.factory.issue(ledger, case.consent())
 
-    async def do(self, ledger, case):
+    async def run(self, ledger, case):
         consent = case.consent()
-        once = [("tx_id", f"MD of {case.who}"), ("nonce", f"nonce of {case.who}")]
-        pair = case.desk.pair(consent)
-        await ledger.issue_integrated(consent, pair, once, [Evidence("password", b"signed")], case.desk.now)
+        spent = [("tx_id", f"MD of {case.client_id}"), ("nonce", f"nonce of {case.client_id}")]
+        pair = case.factory.build_pair(consent)
+        await ledger.issue_integrated(consent, pair, spent, [Evidence("password", b"signed")], case.factory.now)
 
 
-class Giving:
-    """A consent given at the pages takes a former one's place."""
+class Giving(Action):
+    """A consent of individual authentication replaces a former one."""
 
-    again = Why.REQUEST_ANSWERED
+    denial = Why.REQUEST_ANSWERED
 
     async def prepare(self, ledger, case):
-        await case.desk.issued(ledger, case.consent())
-        request = case.desk.request(case.consent())
+        await case.factory.issue(ledger, case.consent())
+        request = case.factory.build_request(case.consent())
         await ledger.open_request(request)
-        await ledger.answer_request(request.request_id, RequestState.AUTHENTICATED, "logged in", case.desk.now)
-        case.ready = request.request_id
+        await ledger.answer_request(request.request_id, RequestState.AUTHENTICATED, "logged in", case.factory.now)
+        case.prepared = request.request_id
 
-    async def do(self, ledger, case):
-        await ledger.give_consent(case.ready, case.consent(), case.desk.code(case.who), case.desk.now)
+    async def run(self, ledger, case):
+        await ledger.give_consent(case.prepared, case.consent(), case.code(), case.factory.now)
 
 
-class Refreshing:
-    """An access token takes a former one's place; who asks again gets the same one."""
-
-    again = None
+class Refreshing(Action):
+    """An access token replaces a former one; a repeated refresh gets the same token."""
 
     async def prepare(self, ledger, case):
-        _, case.ready = await case.desk.issued(ledger, case.consent())
+        _, case.prepared = await case.factory.issue(ledger, case.consent())
 
-    async def do(self, ledger, case):
-        now = case.desk.now
-        await ledger.refresh(case.ready.refresh.jti, case.holder(), case.desk.renewed(now), 30, now)
+    async def run(self, ledger, case):
+        now = case.factory.now
+        await ledger.refresh(case.prepared.refresh.jti, case.holder(), case.factory.refresh_at(now), 30, now)
 
 
 class Withdrawing(Refreshing):
     """A consent ends with its tokens."""
 
-    async def do(self, ledger, case):
-        await ledger.withdraw(case.ready.access.jti, case.holder(), case.desk.now)
+    async def run(self, ledger, case):
+        await ledger.withdraw(case.prepared.access.jti, case.holder(), case.factory.now)
 
 
-class Ending:
+class Ending(Action):
     """A consent is past its last day."""
 
-    again = None
-
     async def prepare(self, ledger, case):
-        await case.desk.issued(ledger, case.consent(end=LAST_DAY))
+        await case.factory.issue(ledger, case.consent(end=LAST_DAY))
 
-    async def do(self, ledger, case):
-        await ledger.end_overdue(case.desk.now)
+    async def run(self, ledger, case):
+        await ledger.end_overdue(case.factory.now)
 
 
-class Counting:
-    """A batch of counts is taken; who is not sure sends it again."""
-
-    again = None
+class Counting(Action):
+    """A batch of counts is added; an uncertain sender repeats it."""
 
     def batch(self, case, batch_id, counted):
-        line = Line("20270115", "00", "ZBAA000001", "ZOPA000001", case.who, "1", "BA01", "200_00000")
-        lines = [line, line._replace(api_code="BA02")]
-        return Batch(f"{batch_id} of {case.who}", dict.fromkeys(lines, counted), {case.who: Pulse(0, 1, counted)})
+        line = Line("20270115", "00", "ZBAA000001", "ZOPA000001", case.client_id, "1", "BA01", "200_00000")
+        counts = dict.fromkeys([line, line._replace(api_code="BA02")], counted)
+        return Batch(f"{batch_id} of {case.client_id}", counts, {case.client_id: Pulse(0, 1, counted)})
 
     async def prepare(self, ledger, case):
-        await ledger.statistics.take_batch(self.batch(case, "former", 3), case.desk.now)
+        await ledger.statistics.take_batch(self.batch(case, "former", 3), case.factory.now)
 
-    async def do(self, ledger, case):
-        await ledger.statistics.take_batch(self.batch(case, "newer", 5), case.desk.now)
+    async def run(self, ledger, case):
+        await ledger.statistics.take_batch(self.batch(case, "newer", 5), case.factory.now)
 
 
-class Syncing:
+class Syncing(Action):
     """The portal's registry changes."""
 
-    again = None
-
     def changes(self, case, *names):
-        organisations = {
-            f"{case.who}-{name}": Organisation(f"{case.who}-{name}", OrgType.OTHER, name) for name in names
-        }
-        service = RegisteredService(f"id-{case.who}", case.who, names[0], "$scrypt$1$1$1$c2FsdA$a2V5")
+        codes = {f"{case.client_id}-{name}": name for name in names}
+        organisations = {code: Organisation(code, OrgType.OTHER, name) for code, name in codes.items()}
+        service = RegisteredService(f"id-{case.client_id}", case.client_id, names[0], "$scrypt$1$1$1$c2FsdA$a2V5")
         return RegistryChanges(organisations, {service.client_id: service}, "1", "1")
 
     async def prepare(self, ledger, case):
-        case.ready = await ledger.jobs.new_fence("here", 60, case.desk.now)
-        await self.take(ledger, case, self.changes(case, "one", "two"))
+        case.prepared = await ledger.jobs.new_fence("here", 60, case.factory.now)
+        await self.apply_changes(ledger, case, self.changes(case, "one", "two"))
 
-    async def do(self, ledger, case):
+    async def run(self, ledger, case):
         newer = self.changes(case, "three", "four")
-        gone = {**newer.organisations, f"{case.who}-one": None}
-        await self.take(ledger, case, replace(newer, organisations=gone))
+        gone = {**newer.organisations, f"{case.client_id}-one": None}
+        await self.apply_changes(ledger, case, replace(newer, organisations=gone))
 
-    async def take(self, ledger, case, changes):
-        stands = await ledger.registry.registry_head()
-        await ledger.registry.take(changes, case.ready, case.desk.now, judged=stands.number)
+    async def apply_changes(self, ledger, case, changes):
+        head = await ledger.registry.registry_head()
+        await ledger.registry.take(changes, case.prepared, case.factory.now, judged=head.number)
 
 
-def with_ledger(url, use, *args):
+def with_ledger(url, function, *args):
     async def run():
         ledger = ledger_at(url, SEALER, 2)
         try:
-            return await use(ledger, *args)
+            return await function(ledger, *args)
         finally:
             await ledger.close()
 
     return asyncio.run(run())
 
 
-def deadly(ledger, point):
-    """Before and after everything that the database is told, `point` is passed."""
-    dialect = ledger._works.engine.dialect
+def add_kill_points(ledger, on_point):
+    """Calls `on_point` before and after every statement and commit."""
+    dialect = ledger._transactions.engine.dialect
 
-    def watched(tell):
-        def around(*args, **more):
-            point()
-            answer = tell(*args, **more)
-            point()
-            return answer
+    def wrap(method):
+        def wrapper(*args, **kwargs):
+            on_point()
+            result = method(*args, **kwargs)
+            on_point()
+            return result
 
-        return around
+        return wrapper
 
     for name in ("do_execute", "do_executemany", "do_commit"):
-        setattr(dialect, name, watched(getattr(dialect, name)))
+        setattr(dialect, name, wrap(getattr(dialect, name)))
 
 
-async def die(ledger, doing, case, last):
+async def run_and_die(ledger, action, case, last):
     passed = 0
 
-    def point():
+    def on_point():
         nonlocal passed
         passed += 1
         if passed == last:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    deadly(ledger, point)
-    await doing.do(ledger, case)
+    add_kill_points(ledger, on_point)
+    await action.run(ledger, case)
 
 
-def survived(url, doing, case, last):
-    """Do it in a process of its own that dies at its `last` point; whether it had fewer."""
+def run_in_child(url, action, case, last):
+    """Runs the action in a child process that is killed at point `last`. Returns whether the child survived."""
     child = os.fork()
     if child == 0:
         try:
-            with_ledger(url, die, doing, case, last)
+            with_ledger(url, run_and_die, action, case, last)
         except BaseException:
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
     _, status = os.waitpid(child, 0)
-    assert status in {0, signal.SIGKILL}, "the child broke, see its words above"
+    assert status in {0, signal.SIGKILL}, "the child failed, see its traceback above"
     return status == 0
 
 
-async def facts(ledger, case):
-    async with ledger._works.reading() as rows:
-        never = {what: (await rows.execute(text(query))).all() for what, query in NEVER.items()}
-        assert never == {what: [] for what in NEVER}
-        return {what: (await rows.execute(text(query), {"who": case.who})).all() for what, query in FACTS.items()}
+async def read_state(ledger, case):
+    async with ledger._transactions.connect() as connection:
+        violations = {name: (await connection.execute(text(query))).all() for name, query in NEVER.items()}
+        assert violations == {name: [] for name in NEVER}
+        parameters = {"client_id": case.client_id}
+        return {name: (await connection.execute(text(query), parameters)).all() for name, query in STATE.items()}
 
 
-async def done(ledger, doing, case):
-    """Do it here, whole; why not."""
+async def try_run(ledger, action, case):
+    """Runs the whole action in this process. Returns the reason when the ledger denies it."""
     try:
-        await doing.do(ledger, case)
-    except NotGranted as refusal:
-        return refusal.why
+        await action.run(ledger, case)
+    except NotGranted as denied:
+        return denied.why
     return None
 
 
-async def both_states(ledger, doing, case):
-    """What stands before and after, when nobody dies."""
-    await doing.prepare(ledger, case)
-    before = await facts(ledger, case)
-    assert await done(ledger, doing, case) is None
-    return before, await facts(ledger, case)
+async def both_states(ledger, action, case):
+    """Returns the states before and after an uninterrupted action."""
+    await action.prepare(ledger, case)
+    before = await read_state(ledger, case)
+    assert await try_run(ledger, action, case) is None
+    return before, await read_state(ledger, case)
 
 
-async def examined(ledger, doing, case, following):
-    """What a killed process left, whether it can be done again, what stands then; and the next case made ready."""
-    found = await facts(ledger, case)
-    answer = found, await done(ledger, doing, case), await facts(ledger, case)
-    await doing.prepare(ledger, following)
-    return answer
+async def repeat(ledger, action, case, next_case):
+    """Returns the state that a killed process left, the result of a repetition, and its state. Prepares a next case."""
+    left = await read_state(ledger, case)
+    result = left, await try_run(ledger, action, case), await read_state(ledger, case)
+    await action.prepare(ledger, next_case)
+    return result
 
 
 REPEATED = (Spending, Replaying, Refreshing, Issuing, Ending, Syncing, Counting)
-FULL = [pytest.param(each(), marks=pytest.mark.full) for each in REPEATED]
+FULL = [pytest.param(action(), marks=pytest.mark.full) for action in REPEATED]
 
 
-@pytest.mark.parametrize("doing", [Giving(), Withdrawing(), *FULL], ids=lambda doing: type(doing).__name__.lower())
-def test_whoever_dies_leaves_the_old_or_the_new(url, desk, doing):
-    old, new = with_ledger(url, both_states, doing, Case("svcwhole", desk))
+@pytest.mark.parametrize("action", [Giving(), Withdrawing(), *FULL], ids=lambda action: type(action).__name__.lower())
+def test_a_killed_process_leaves_the_old_or_the_new_state(url, factory, action):
+    old, new = with_ledger(url, both_states, action, Case("svcwhole", factory))
     assert old != new
-    seen = []
-    case = Case("svc1", desk)
-    with_ledger(url, doing.prepare, case)
-    while not survived(url, doing, case, len(seen) + 1):
-        following = Case(f"svc{len(seen) + 2}", desk)
-        found, again, then = with_ledger(url, examined, doing, case, following)
-        assert found in (old, new), f"killed at point {len(seen) + 1}"
-        seen.append(found == new)
-        assert again is (doing.again if seen[-1] else None)
-        assert seen[-1] or then == new
-        case = following
-    assert len(seen) >= 8
-    assert seen == sorted(seen), "once it is there, it stays"
-    assert seen[0] is False
-    assert seen[-1] is True
+    committed = []
+    case = Case("svc1", factory)
+    with_ledger(url, action.prepare, case)
+    while not run_in_child(url, action, case, len(committed) + 1):
+        next_case = Case(f"svc{len(committed) + 2}", factory)
+        left, denial, repeated = with_ledger(url, repeat, action, case, next_case)
+        assert left in (old, new), f"killed at point {len(committed) + 1}"
+        committed.append(left == new)
+        assert denial is (action.denial if committed[-1] else None)
+        assert committed[-1] or repeated == new
+        case = next_case
+    assert len(committed) >= 8
+    assert committed == sorted(committed), "a committed state stays"
+    assert (committed[0], committed[-1]) == (False, True)
 
 
-async def test_a_snapshot_sees_one_moment_whatever_is_written_meanwhile(ledger, desk):
+async def test_a_snapshot_sees_one_moment_despite_later_writes(ledger, factory):
     count = text("SELECT count(*) FROM consents")
-    await desk.issued(ledger)
-    async with ledger._works.snapshot() as rows:
-        assert (await rows.execute(count)).scalar_one() == 1
-        await desk.issued(ledger, desk.consent(ci="ci-two"))
-        assert (await rows.execute(count)).scalar_one() == 1
-    async with ledger._works.snapshot() as rows:
-        assert (await rows.execute(count)).scalar_one() == 2
+    await factory.issue(ledger)
+    async with ledger._transactions.snapshot() as connection:
+        assert (await connection.execute(count)).scalar_one() == 1
+        await factory.issue(ledger, factory.build_consent(ci="ci-two"))
+        assert (await connection.execute(count)).scalar_one() == 1
+    async with ledger._transactions.snapshot() as connection:
+        assert (await connection.execute(count)).scalar_one() == 2
 
 
-async def test_a_superseded_leader_undoes_what_it_wrote(ledger, desk, sql, url):
-    fence = (await ledger.jobs.lead("here", 60, desk.now)).fence
+async def test_a_superseded_leader_rolls_back(ledger, factory, sql, url):
+    fence = (await ledger.jobs.lead("here", 60, factory.now)).fence
     with pytest.raises(Superseded):
-        async with ledger._works.writing(desk.now, fence=fence - 1) as work:
-            await work.rows.execute(text("UPDATE revocation_head SET number = 7"))
+        async with ledger._transactions.begin(factory.now, fence=fence - 1) as transaction:
+            await transaction.connection.execute(text("UPDATE revocation_head SET number = 7"))
     assert sql(url, "SELECT number FROM revocation_head") == ["0"]

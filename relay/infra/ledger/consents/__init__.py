@@ -1,1 +1,1 @@
-"""Consents, requests and tokens in the ledger."""
+"""Tables of consents, requests, codes and tokens."""

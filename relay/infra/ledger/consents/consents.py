@@ -1,4 +1,4 @@
-"""Consents in the ledger: kept, found by their customer, ended. One of a customer, service and provider holds."""
+"""Rows of consents: insert, look up, end. A customer has one consent in force for a service and provider."""
 
 import json
 from collections.abc import Sequence
@@ -23,110 +23,109 @@ from relay.domain.transition import moved
 from relay.infra.ledger.consents import tokens
 from relay.infra.ledger.database.sealing import Sealer
 from relay.infra.ledger.database.tables import CONSENT_SCOPES, CONSENTS
-from relay.infra.ledger.transaction import Work
+from relay.infra.ledger.transaction import Transaction
 
 
-def ci_place(consent_id: str) -> str:
-    """Where a consent's CI is sealed."""
+def ci_context(consent_id: str) -> str:
+    """Returns the sealing context of a consent's CI."""
     return f"ci of a consent:{consent_id}"
 
 
-def purpose_place(consent_id: str) -> str:
-    """Where a consent's purpose is sealed."""
+def purpose_context(consent_id: str) -> str:
+    """Returns the sealing context of a consent's purpose."""
     return f"purpose of a consent:{consent_id}"
 
 
-def assets_place(consent_id: str, position: int) -> str:
-    """Where the asset list of a consent's scope is sealed."""
+def assets_context(consent_id: str, position: int) -> str:
+    """Returns the sealing context of the assets of a consent's scope."""
     return f"assets of a consent:{position}:{consent_id}"
 
 
-async def keep(work: Work, consent: Consent, why: str) -> None:
-    """Keep a new consent with its targets. Raises ValueError when it is not active."""
+async def add(transaction: Transaction, consent: Consent, why: str) -> None:
+    """Inserts a new consent with its targets. Raises ValueError when it is not active."""
     if consent.state is not ConsentState.ACTIVE:
         raise ValueError("a new consent is active")
-    told = consent.particulars
+    particulars = consent.particulars
     row = {
         "consent_id": consent.consent_id,
         "provider": consent.provider,
         "operator": consent.operator,
         "client_id": consent.client_id,
         "authentication": consent.authentication.value,
-        "is_scheduled": told.is_scheduled,
-        "fnd_cycle": told.fnd_cycle,
-        "add_cycle": told.add_cycle,
-        "end_date": told.end_date,
-        "purpose": work.sealer.seal(told.purpose.encode(), purpose_place(consent.consent_id)),
-        "period": told.period,
-        "is_consent_trans_memo": told.is_consent_trans_memo,
-        "is_consent_merchant_name_regno": told.is_consent_merchant_name_regno,
-        "is_consent_trans_category": told.is_consent_trans_category,
+        "is_scheduled": particulars.is_scheduled,
+        "fnd_cycle": particulars.fnd_cycle,
+        "add_cycle": particulars.add_cycle,
+        "end_date": particulars.end_date,
+        "purpose": transaction.sealer.seal(particulars.purpose.encode(), purpose_context(consent.consent_id)),
+        "period": particulars.period,
+        "is_consent_trans_memo": particulars.is_consent_trans_memo,
+        "is_consent_merchant_name_regno": particulars.is_consent_merchant_name_regno,
+        "is_consent_trans_category": particulars.is_consent_trans_category,
         "given_at": consent.given_at,
-        "customer": work.sealer.customer(consent.ci),
-        "ci": work.sealer.seal(consent.ci.encode(), ci_place(consent.consent_id)),
+        "customer": transaction.sealer.customer(consent.ci),
+        "ci": transaction.sealer.seal(consent.ci.encode(), ci_context(consent.consent_id)),
         "state": consent.state.value,
     }
-    await work.rows.execute(insert(CONSENTS), row)
-    if told.targets:
-        await work.rows.execute(insert(CONSENT_SCOPES), _scopes(work.sealer, consent))
-    work.moved("consent", consent.consent_id, None, consent.state, why)
+    await transaction.connection.execute(insert(CONSENTS), row)
+    if particulars.targets:
+        await transaction.connection.execute(insert(CONSENT_SCOPES), _scope_rows(transaction.sealer, consent))
+    transaction.record_move("consent", consent.consent_id, None, consent.state, why)
 
 
-def _scopes(sealer: Sealer, consent: Consent) -> list[dict[str, object]]:
+def _scope_rows(sealer: Sealer, consent: Consent) -> list[dict[str, object]]:
     return [
         {
             "consent_id": consent.consent_id,
             "position": position,
             "scope": target.scope,
             "all_assets": target.assets is None,
-            "assets": _sealed(sealer, assets_place(consent.consent_id, position), target.assets),
+            "assets": _seal_assets(sealer, assets_context(consent.consent_id, position), target.assets),
         }
         for position, target in enumerate(consent.particulars.targets)
     ]
 
 
-def _sealed(sealer: Sealer, place: str, assets: Sequence[Asset] | None) -> bytes | None:
+def _seal_assets(sealer: Sealer, context: str, assets: Sequence[Asset] | None) -> bytes | None:
     if assets is None:
         return None
-    return sealer.seal(json.dumps([[asset.asset, asset.seqno] for asset in assets]).encode(), place)
+    return sealer.seal(json.dumps([[asset.asset, asset.seqno] for asset in assets]).encode(), context)
 
 
-async def lock_customer(work: Work, ci: str) -> None:
-    """Let nobody else give a consent of this customer until the transaction ends.
+async def lock_customer(transaction: Transaction, ci: str) -> None:
+    """Locks the customer until the transaction ends, so that other transactions cannot add a consent.
 
-    A row cannot be locked before it is there. SQLite has one writer anyway. Each key's name of the customer is locked,
-    in one order, so that processes with other keys in front wait as well.
+    It is an advisory lock: there may be no row yet. SQLite has one writer anyway. The digests of all keys are locked,
+    in one order, so that processes with another first key wait as well.
     """
-    if work.rows.dialect.name == "postgresql":
-        numbers = sorted(int.from_bytes(name[:8], signed=True) for name in work.sealer.customers(ci))
+    if transaction.connection.dialect.name == "postgresql":
+        numbers = sorted(int.from_bytes(digest[:8], signed=True) for digest in transaction.sealer.customers(ci))
         for number in numbers:
-            await work.rows.execute(select(func.pg_advisory_xact_lock(number)))
+            await transaction.connection.execute(select(func.pg_advisory_xact_lock(number)))
 
 
-async def replace(work: Work, consent: Consent) -> None:
-    """End the consents that this new one takes the place of, and revoke their tokens (규격 2.2: at once)."""
+async def replace(transaction: Transaction, consent: Consent) -> None:
+    """Ends the consents that this new one replaces, and revokes their tokens (규격 2.2: at once)."""
     why = "replaced by a new consent"
     state = moved(CONSENT_MOVES, ConsentState.ACTIVE, ConsentState.REPLACED)
-    found = in_force(work.sealer, consent.ci, consent.client_id, consent.provider)
-    replaced = update(CONSENTS).where(found).values(state=state.value, ended_at=work.now)
-    replaced = replaced.returning(CONSENTS.c.consent_id)
-    for (consent_id,) in (await work.rows.execute(replaced)).all():
-        work.moved("consent", consent_id, ConsentState.ACTIVE, state, why)
-        await tokens.revoke(work, consent_id, TokenKind, why)
+    is_former = active_for_service(transaction.sealer, consent.ci, consent.client_id, consent.provider)
+    change = update(CONSENTS).where(is_former).values(state=state.value, ended_at=transaction.now)
+    for (consent_id,) in (await transaction.connection.execute(change.returning(CONSENTS.c.consent_id))).all():
+        transaction.record_move("consent", consent_id, ConsentState.ACTIVE, state, why)
+        await tokens.revoke(transaction, consent_id, TokenKind, why)
 
 
-def of_customer(sealer: Sealer, ci: str) -> ColumnElement[bool]:
-    """What is true of the consents of a customer that hold."""
+def active_of_customer(sealer: Sealer, ci: str) -> ColumnElement[bool]:
+    """Returns the condition for a customer's consents in force."""
     return and_(CONSENTS.c.customer.in_(sealer.customers(ci)), CONSENTS.c.state == ConsentState.ACTIVE.value)
 
 
-def in_force(sealer: Sealer, ci: str, client_id: str, provider: str) -> ColumnElement[bool]:
-    """What is true of the consents of a customer for a service and provider that hold."""
-    return and_(of_customer(sealer, ci), CONSENTS.c.client_id == client_id, CONSENTS.c.provider == provider)
+def active_for_service(sealer: Sealer, ci: str, client_id: str, provider: str) -> ColumnElement[bool]:
+    """Returns the condition for a customer's consents in force for a service and provider."""
+    return and_(active_of_customer(sealer, ci), CONSENTS.c.client_id == client_id, CONSENTS.c.provider == provider)
 
 
 def is_in_force(row: Row[Any], now: int) -> bool:
-    """Whether the consent of a row holds at `now`: it is active and its last day in Korea is not over."""
+    """Whether the consent of a row is in force at `now`: it is active and its last day in Korea is not over."""
     return ConsentState(row.state) is ConsentState.ACTIVE and not _is_last_day_over(row, now)
 
 
@@ -141,48 +140,52 @@ def _is_last_day_over(row: Row[Any], now: int) -> bool:
     return datetime.fromtimestamp(now, KOREA).date() > last_day
 
 
-async def end(work: Work, consent_id: str, was: ConsentState, to: ConsentState, why: str) -> None:
-    """Move a locked consent to where it is over, and revoke its tokens."""
-    await become(work, consent_id, was, to, why)
-    await tokens.revoke(work, consent_id, TokenKind, why)
+async def end(transaction: Transaction, consent_id: str, was: ConsentState, to: ConsentState, why: str) -> None:
+    """Moves a locked consent to a final state and revokes its tokens. Raises Forbidden."""
+    await change_state(transaction, consent_id, was, to, why)
+    await tokens.revoke(transaction, consent_id, TokenKind, why)
 
 
-async def become(work: Work, consent_id: str, was: ConsentState, to: ConsentState, why: str) -> None:
-    """Move a locked consent to where it is over. Raises Forbidden."""
+async def change_state(
+    transaction: Transaction, consent_id: str, was: ConsentState, to: ConsentState, why: str
+) -> None:
+    """Moves a locked consent to a final state. Raises Forbidden."""
     state = moved(CONSENT_MOVES, was, to)
-    this = update(CONSENTS).where(CONSENTS.c.consent_id == consent_id)
-    await work.rows.execute(this.values(state=state.value, ended_at=work.now))
-    work.moved("consent", consent_id, was, state, why)
+    change = update(CONSENTS).where(CONSENTS.c.consent_id == consent_id)
+    await transaction.connection.execute(change.values(state=state.value, ended_at=transaction.now))
+    transaction.record_move("consent", consent_id, was, state, why)
 
 
-async def locked(work: Work, consent_id: ColumnElement[Any]) -> Row[Any] | None:
-    """The row of a consent, nobody else's until the transaction ends. `consent_id` may be a subquery."""
-    found = select(CONSENTS).where(CONSENTS.c.consent_id == consent_id).with_for_update()
-    return (await work.rows.execute(found)).one_or_none()
+async def lock(transaction: Transaction, consent_id: ColumnElement[Any]) -> Row[Any] | None:
+    """Returns the row of a consent, locked until the transaction ends. `consent_id` may be a subquery."""
+    query = select(CONSENTS).where(CONSENTS.c.consent_id == consent_id).with_for_update()
+    return (await transaction.connection.execute(query)).one_or_none()
 
 
-async def consent_of(rows: AsyncConnection, sealer: Sealer, row: Row[Any]) -> Consent:
-    """The consent of a row of CONSENTS, with its targets."""
+async def load_consent(connection: AsyncConnection, sealer: Sealer, row: Row[Any]) -> Consent:
+    """Returns the consent of a row of CONSENTS, with its targets."""
     scopes = select(CONSENT_SCOPES).where(CONSENT_SCOPES.c.consent_id == row.consent_id)
-    targets = tuple(_target(sealer, scope) for scope in await rows.execute(scopes.order_by(CONSENT_SCOPES.c.position)))
+    targets = tuple(
+        _read_target(sealer, scope) for scope in await connection.execute(scopes.order_by(CONSENT_SCOPES.c.position))
+    )
     return Consent(
         consent_id=row.consent_id,
         provider=row.provider,
         operator=row.operator,
         client_id=row.client_id,
         authentication=Authentication(row.authentication),
-        particulars=_particulars(sealer, row, targets),
+        particulars=_read_particulars(sealer, row, targets),
         given_at=row.given_at,
-        ci=sealer.unseal(row.ci, ci_place(row.consent_id)).decode(),
+        ci=sealer.unseal(row.ci, ci_context(row.consent_id)).decode(),
         state=ConsentState(row.state),
     )
 
 
-def _particulars(sealer: Sealer, row: Row[Any], targets: tuple[Target, ...]) -> Particulars:
+def _read_particulars(sealer: Sealer, row: Row[Any], targets: tuple[Target, ...]) -> Particulars:
     return Particulars(
         is_scheduled=row.is_scheduled,
         end_date=row.end_date,
-        purpose=sealer.unseal(row.purpose, purpose_place(row.consent_id)).decode(),
+        purpose=sealer.unseal(row.purpose, purpose_context(row.consent_id)).decode(),
         period=row.period,
         targets=targets,
         fnd_cycle=row.fnd_cycle,
@@ -193,8 +196,8 @@ def _particulars(sealer: Sealer, row: Row[Any], targets: tuple[Target, ...]) -> 
     )
 
 
-def _target(sealer: Sealer, row: Row[Any]) -> Target:
+def _read_target(sealer: Sealer, row: Row[Any]) -> Target:
     if row.assets is None:
         return Target(row.scope)
-    listed = json.loads(sealer.unseal(row.assets, assets_place(row.consent_id, row.position)))
-    return Target(row.scope, tuple(Asset(asset, seqno) for asset, seqno in listed))
+    assets = json.loads(sealer.unseal(row.assets, assets_context(row.consent_id, row.position)))
+    return Target(row.scope, tuple(Asset(asset, seqno) for asset, seqno in assets))

@@ -1,4 +1,4 @@
-"""전자서명: what proves a consent, sealed beside it."""
+"""전자서명: the signatures that prove a consent, sealed and stored with it."""
 
 from collections.abc import Sequence
 
@@ -6,24 +6,24 @@ from sqlalchemy import insert
 
 from relay.domain.ledger import Evidence
 from relay.infra.ledger.database.tables import EVIDENCE
-from relay.infra.ledger.transaction import Work
+from relay.infra.ledger.transaction import Transaction
 
 
-def place(consent_id: str, position: int) -> str:
-    """Where a piece of evidence is sealed."""
+def context(consent_id: str, position: int) -> str:
+    """Returns the sealing context of a piece of evidence."""
     return f"evidence of a consent:{position}:{consent_id}"
 
 
-async def keep(work: Work, consent_id: str, evidence: Sequence[Evidence]) -> None:
-    """Keep what proves a consent."""
+async def add(transaction: Transaction, consent_id: str, evidence: Sequence[Evidence]) -> None:
+    """Inserts the evidence of a consent."""
     rows = [
         {
             "consent_id": consent_id,
             "position": position,
             "kind": piece.kind,
-            "content": work.sealer.seal(piece.content, place(consent_id, position)),
+            "content": transaction.sealer.seal(piece.content, context(consent_id, position)),
         }
         for position, piece in enumerate(evidence)
     ]
     if rows:
-        await work.rows.execute(insert(EVIDENCE), rows)
+        await transaction.connection.execute(insert(EVIDENCE), rows)

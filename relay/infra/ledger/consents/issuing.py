@@ -1,4 +1,4 @@
-"""How tokens come out of the ledger: for a code, for a refresh token; and how they end with their consent."""
+"""Issues tokens for authorization codes and refresh tokens, and withdraws consents."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,14 +14,14 @@ from relay.domain.ledger import Holder, NotGranted, Why
 from relay.infra.ledger.consents import consents, tokens
 from relay.infra.ledger.database.sealing import Sealer
 from relay.infra.ledger.database.tables import CODES, CONSENTS, TOKENS
-from relay.infra.ledger.transaction import Work
+from relay.infra.ledger.transaction import Transaction
 
 IssuePair = Callable[[Consent], Pair]
 IssueAccess = Callable[[Consent, TokenRecord], TokenRecord]
 
 
-async def keep_code(work: Work, code: Code, consent_id: str, request: Row[Any]) -> None:
-    """Keep the code that the request ended in, with the redirect_uri that it was asked for with."""
+async def add_code(transaction: Transaction, code: Code, consent_id: str, request: Row[Any]) -> None:
+    """Inserts the code that completes a request, with the request's redirect_uri."""
     row = {
         "digest": code.digest,
         "consent_id": consent_id,
@@ -29,116 +29,122 @@ async def keep_code(work: Work, code: Code, consent_id: str, request: Row[Any]) 
         "redirect_uri": request.redirect_uri,
         "expires_at": code.expires_at,
     }
-    await work.rows.execute(insert(CODES), row)
+    await transaction.connection.execute(insert(CODES), row)
 
 
 async def spend_code(
-    work: Work, digest: bytes, holder: Holder, redirect_uri: str, issue: IssuePair
+    transaction: Transaction, digest: bytes, holder: Holder, redirect_uri: str, issue: IssuePair
 ) -> tuple[Consent, Pair] | None:
-    """The consent and the pair for a code. None for a code used before: then everything it gave is revoked.
+    """Returns the consent and the pair for a code. For a used code returns None and revokes all its tokens.
 
-    Raises NotGranted for all else. The consent is locked before the code is read: of two that spend it, one is first.
+    Raises NotGranted otherwise. The consent is locked before the code is read, so that one of two requests is first.
     """
-    row = await consents.locked(work, select(CODES.c.consent_id).where(CODES.c.digest == digest).scalar_subquery())
+    consent_id = select(CODES.c.consent_id).where(CODES.c.digest == digest).scalar_subquery()
+    row = await consents.lock(transaction, consent_id)
     if row is None:
         raise NotGranted(Why.CODE_UNKNOWN)
-    code = (await work.rows.execute(select(CODES).where(CODES.c.digest == digest))).one()
-    if not _holds(row, holder):
+    code = (await transaction.connection.execute(select(CODES).where(CODES.c.digest == digest))).one()
+    if not _is_held_by(row, holder):
         raise NotGranted(Why.CODE_OF_ANOTHER)
     if code.spent_at is not None:
-        await _end_for_replay(work, row)
+        await _revoke_for_replay(transaction, row)
         return None
-    if work.now >= code.expires_at:
+    if transaction.now >= code.expires_at:
         raise NotGranted(Why.CODE_EXPIRED)
     if code.redirect_uri != redirect_uri:
         raise NotGranted(Why.REDIRECT_URI_DIFFERS)
-    consent = await _in_force(work, row)
+    consent = await _load_in_force(transaction, row)
     pair = issue(consent)
-    await work.rows.execute(update(CODES).where(CODES.c.digest == digest).values(spent_at=work.now))
-    await keep_pair(work, consent, pair)
+    await transaction.connection.execute(update(CODES).where(CODES.c.digest == digest).values(spent_at=transaction.now))
+    await add_pair(transaction, consent, pair)
     return consent, pair
 
 
-async def keep_pair(work: Work, consent: Consent, pair: Pair) -> None:
-    """Keep the first tokens of a consent. Raises ValueError when they are not one of each kind."""
+async def add_pair(transaction: Transaction, consent: Consent, pair: Pair) -> None:
+    """Inserts the first tokens of a consent. Raises ValueError unless there is one of each kind."""
     if (pair.access.kind, pair.refresh.kind) != (TokenKind.ACCESS, TokenKind.REFRESH):
         raise ValueError("a pair is an access token and a refresh token")
-    await tokens.keep(work, consent.consent_id, (pair.access, pair.refresh), "issued")
+    await tokens.add(transaction, consent.consent_id, (pair.access, pair.refresh), "issued")
 
 
-async def issued(
-    rows: AsyncConnection, sealer: Sealer, consent_id: str, holder: Holder, now: int
+async def find_pair(
+    connection: AsyncConnection, sealer: Sealer, consent_id: str, holder: Holder, now: int
 ) -> tuple[Consent, Pair] | None:
-    """A consent in force of the holder with the pair it was given; None when that is not its live pair any more."""
-    row = (await rows.execute(select(CONSENTS).where(CONSENTS.c.consent_id == consent_id))).one_or_none()
-    if row is None or not _holds(row, holder) or not consents.is_in_force(row, now):
+    """Returns a consent in force of the holder and its first pair; None when one of the pair is no longer live."""
+    row = (await connection.execute(select(CONSENTS).where(CONSENTS.c.consent_id == consent_id))).one_or_none()
+    if row is None or not _is_held_by(row, holder) or not consents.is_in_force(row, now):
         return None
-    live = await tokens.live_of(rows, consent_id)
+    live = await tokens.find_live(connection, consent_id)
     access, refresh = live.get(TokenKind.ACCESS), live.get(TokenKind.REFRESH)
     if access is None or refresh is None or access.refreshed or now >= access.expires_at:
         return None
-    return await consents.consent_of(rows, sealer, row), Pair(access, refresh)
+    return await consents.load_consent(connection, sealer, row), Pair(access, refresh)
 
 
-async def _end_for_replay(work: Work, row: Row[Any]) -> None:
-    """RFC 6749 4.1.2: a code that comes twice was stolen once."""
+async def _revoke_for_replay(transaction: Transaction, row: Row[Any]) -> None:
+    """Revokes the consent of a code that was used twice (RFC 6749 4.1.2): the code was stolen."""
     if row.state == ConsentState.ACTIVE.value:
-        await consents.end(work, row.consent_id, ConsentState.ACTIVE, ConsentState.REVOKED, "its code was used twice")
+        why = "its code was used twice"
+        await consents.end(transaction, row.consent_id, ConsentState.ACTIVE, ConsentState.REVOKED, why)
 
 
 async def refresh(
-    work: Work, jti: str, holder: Holder, issue: IssueAccess, again_s: int
+    transaction: Transaction, jti: str, holder: Holder, issue: IssueAccess, again_s: int
 ) -> tuple[Consent, TokenRecord]:
-    """The access token for a refresh token: that of a moment ago, or a new one in place of the former.
+    """Returns the access token for a refresh token: the last one when it is recent, else a new one that replaces it.
 
     Raises NotGranted.
     """
-    row = await consents.locked(work, select(TOKENS.c.consent_id).where(TOKENS.c.jti == jti).scalar_subquery())
+    row = await _lock_consent_of(transaction, jti)
     if row is None:
         raise NotGranted(Why.REFRESH_UNKNOWN)
-    used, former = await tokens.of_consent(work, row.consent_id, jti)
+    used, former = await tokens.find_with_live_access(transaction, row.consent_id, jti)
     if used is None or used.kind is not TokenKind.REFRESH:
         raise NotGranted(Why.REFRESH_UNKNOWN)
-    if not _holds(row, holder):
+    if not _is_held_by(row, holder):
         raise NotGranted(Why.REFRESH_OF_ANOTHER)
-    if consents.is_past(row, work.now):
+    if consents.is_past(row, transaction.now):
         raise NotGranted(Why.CONSENT_ENDED)
     if used.state is not TokenState.LIVE:
         raise NotGranted(Why.REFRESH_REVOKED)
-    if work.now >= used.expires_at:
+    if transaction.now >= used.expires_at:
         raise NotGranted(Why.REFRESH_EXPIRED)
-    consent = await _in_force(work, row)
-    if former is not None and _is_recent(former, again_s, work.now):
+    consent = await _load_in_force(transaction, row)
+    if former is not None and _is_recent(former, again_s, transaction.now):
         return consent, former
     token = replace(issue(consent, used), refreshed=True)
     if token.kind is not TokenKind.ACCESS:
-        raise ValueError("a refresh gives an access token")
-    await tokens.revoke(work, consent.consent_id, (TokenKind.ACCESS,), "refreshed")
-    await tokens.keep(work, consent.consent_id, (token,), "refreshed")
+        raise ValueError("a refresh issues an access token")
+    await tokens.revoke(transaction, consent.consent_id, (TokenKind.ACCESS,), "refreshed")
+    await tokens.add(transaction, consent.consent_id, (token,), "refreshed")
     return consent, token
 
 
-async def withdraw(work: Work, jti: str, holder: Holder) -> bool:
-    """Revoke the consent in force behind a token, whatever became of the token; False when there is none."""
-    row = await consents.locked(work, select(TOKENS.c.consent_id).where(TOKENS.c.jti == jti).scalar_subquery())
-    if row is None or not _holds(row, holder) or not consents.is_in_force(row, work.now):
+async def withdraw(transaction: Transaction, jti: str, holder: Holder) -> bool:
+    """Revokes the consent in force of a token, also of an expired or revoked one. Returns False when there is none."""
+    row = await _lock_consent_of(transaction, jti)
+    if row is None or not _is_held_by(row, holder) or not consents.is_in_force(row, transaction.now):
         return False
-    await consents.end(work, row.consent_id, ConsentState.ACTIVE, ConsentState.REVOKED, "withdrawn")
+    await consents.end(transaction, row.consent_id, ConsentState.ACTIVE, ConsentState.REVOKED, "withdrawn")
     return True
 
 
+async def _lock_consent_of(transaction: Transaction, jti: str) -> Row[Any] | None:
+    return await consents.lock(transaction, select(TOKENS.c.consent_id).where(TOKENS.c.jti == jti).scalar_subquery())
+
+
 def _is_recent(access: TokenRecord, again_s: int, now: int) -> bool:
-    """Whether a refresh gave this just now: operators repeat a call whose answer was lost."""
+    """Whether a refresh issued this just now: operators repeat a call whose response was lost."""
     return access.refreshed and now - access.issued_at <= again_s and now < access.expires_at
 
 
-def _holds(row: Row[Any], holder: Holder) -> bool:
+def _is_held_by(row: Row[Any], holder: Holder) -> bool:
     return (row.client_id, row.provider) == (holder.client_id, holder.provider)
 
 
-async def _in_force(work: Work, row: Row[Any]) -> Consent:
-    """The consent of a locked row. Raises NotGranted CONSENT_ENDED: over, or its last day is."""
-    consent = await consents.consent_of(work.rows, work.sealer, row)
-    if consent.state is not ConsentState.ACTIVE or work.now >= consent.particulars.ends_at:
+async def _load_in_force(transaction: Transaction, row: Row[Any]) -> Consent:
+    """Returns the consent of a locked row. Raises NotGranted CONSENT_ENDED when it or its last day is over."""
+    consent = await consents.load_consent(transaction.connection, transaction.sealer, row)
+    if consent.state is not ConsentState.ACTIVE or transaction.now >= consent.particulars.ends_at:
         raise NotGranted(Why.CONSENT_ENDED)
     return consent

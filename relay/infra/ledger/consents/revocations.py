@@ -1,4 +1,4 @@
-"""What gateways ask for several times a second: what was revoked since."""
+"""Queries of revocations, which gateways poll several times a second."""
 
 from collections.abc import Sequence
 
@@ -8,18 +8,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from relay.infra.ledger.database.tables import REVOCATION_HEAD, REVOCATIONS
 
 
-async def head(rows: AsyncConnection) -> int:
-    """The number of the latest revocation, 0 when there was none."""
-    number: int = (await rows.execute(select(REVOCATION_HEAD.c.number))).scalar_one()
+async def read_head(connection: AsyncConnection) -> int:
+    """Returns the number of the latest revocation, 0 when there is none."""
+    number: int = (await connection.execute(select(REVOCATION_HEAD.c.number))).scalar_one()
     return number
 
 
-async def after(rows: AsyncConnection, number: int) -> tuple[int, Sequence[str]]:
-    """What was revoked after `number`, and the latest number; one statement, so that both are of one moment.
+async def read_after(connection: AsyncConnection, number: int) -> tuple[int, Sequence[str]]:
+    """Returns the latest number and the jtis revoked after `number`, of one moment: it is one statement.
 
-    The latest is below `number` when the ledger is an older one, restored.
+    The latest number is below `number` when the ledger was restored from a backup.
     """
     later = REVOCATION_HEAD.outerjoin(REVOCATIONS, REVOCATIONS.c.number > number)
-    wanted = select(REVOCATION_HEAD.c.number.label("head"), REVOCATIONS.c.jti).select_from(later)
-    found = (await rows.execute(wanted.order_by(REVOCATIONS.c.number))).all()
-    return found[0].head, [row.jti for row in found if row.jti is not None]
+    query = select(REVOCATION_HEAD.c.number.label("head"), REVOCATIONS.c.jti).select_from(later)
+    rows = (await connection.execute(query.order_by(REVOCATIONS.c.number))).all()
+    return rows[0].head, [row.jti for row in rows if row.jti is not None]

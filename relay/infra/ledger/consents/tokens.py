@@ -1,4 +1,4 @@
-"""Tokens in the ledger: kept, looked up, revoked. Never the token itself."""
+"""Rows of tokens: insert, look up, revoke. The token itself is never stored."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -9,13 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from relay.domain.authorization.issued_tokens import TOKEN_MOVES, TokenKind, TokenRecord, TokenState
 from relay.domain.transition import moved
 from relay.infra.ledger.database.tables import TOKENS
-from relay.infra.ledger.transaction import Work
+from relay.infra.ledger.transaction import Transaction
 
 TOKEN_COLUMNS: Final = [column.label(f"token_{column.name}") for column in TOKENS.c]
 
 
-def token_of(row: Row[Any]) -> TokenRecord:
-    """The token of a row with TOKEN_COLUMNS."""
+def read_token(row: Row[Any]) -> TokenRecord:
+    """Returns the token of a row with TOKEN_COLUMNS."""
     return TokenRecord(
         jti=row.token_jti,
         kind=TokenKind(row.token_kind),
@@ -29,8 +29,8 @@ def token_of(row: Row[Any]) -> TokenRecord:
     )
 
 
-async def keep(work: Work, consent_id: str, tokens: Iterable[TokenRecord], why: str) -> None:
-    """Keep new tokens of a consent. Raises ValueError for tokens of another consent or that are not live."""
+async def add(transaction: Transaction, consent_id: str, tokens: Iterable[TokenRecord], why: str) -> None:
+    """Inserts new tokens of a consent. Raises ValueError for tokens of another consent or that are not live."""
     rows = []
     for token in tokens:
         if token.consent_id != consent_id or token.state is not TokenState.LIVE:
@@ -48,35 +48,37 @@ async def keep(work: Work, consent_id: str, tokens: Iterable[TokenRecord], why: 
                 "state": token.state.value,
             }
         )
-        work.moved("token", token.jti, None, token.state, why)
-    await work.rows.execute(insert(TOKENS), rows)
+        transaction.record_move("token", token.jti, None, token.state, why)
+    await transaction.connection.execute(insert(TOKENS), rows)
 
 
-async def of_consent(work: Work, consent_id: str, jti: str) -> tuple[TokenRecord | None, TokenRecord | None]:
-    """Of the tokens of a locked consent: the one named, and the live access token."""
-    wanted = select(*TOKEN_COLUMNS).where(
+async def find_with_live_access(
+    transaction: Transaction, consent_id: str, jti: str
+) -> tuple[TokenRecord | None, TokenRecord | None]:
+    """Returns two tokens of a locked consent: the token `jti` and the live access token."""
+    query = select(*TOKEN_COLUMNS).where(
         TOKENS.c.consent_id == consent_id, or_(TOKENS.c.jti == jti, TOKENS.c.state == TokenState.LIVE.value)
     )
-    tokens = [token_of(row) for row in await work.rows.execute(wanted)]
+    tokens = [read_token(row) for row in await transaction.connection.execute(query)]
     named = next((token for token in tokens if token.jti == jti), None)
     live = (token for token in tokens if (token.kind, token.state) == (TokenKind.ACCESS, TokenState.LIVE))
     return named, next(live, None)
 
 
-async def live_of(rows: AsyncConnection, consent_id: str) -> Mapping[TokenKind, TokenRecord]:
-    """The live tokens of a consent, at most one of each kind."""
-    live = select(*TOKEN_COLUMNS).where(TOKENS.c.consent_id == consent_id, TOKENS.c.state == TokenState.LIVE.value)
-    found = [token_of(row) for row in await rows.execute(live)]
-    return {token.kind: token for token in found}
+async def find_live(connection: AsyncConnection, consent_id: str) -> Mapping[TokenKind, TokenRecord]:
+    """Returns the live tokens of a consent, at most one of each kind."""
+    query = select(*TOKEN_COLUMNS).where(TOKENS.c.consent_id == consent_id, TOKENS.c.state == TokenState.LIVE.value)
+    tokens = [read_token(row) for row in await connection.execute(query)]
+    return {token.kind: token for token in tokens}
 
 
-async def revoke(work: Work, consent_id: str, kinds: Iterable[TokenKind], why: str) -> None:
-    """Revoke the live tokens of these kinds of a locked consent; gateways hear of access tokens."""
+async def revoke(transaction: Transaction, consent_id: str, kinds: Iterable[TokenKind], why: str) -> None:
+    """Revokes the live tokens of these kinds of a locked consent. Gateways are notified of access tokens."""
     state = moved(TOKEN_MOVES, TokenState.LIVE, TokenState.REVOKED)
-    live = and_(TOKENS.c.consent_id == consent_id, TOKENS.c.state == TokenState.LIVE.value)
-    chosen = and_(live, TOKENS.c.kind.in_([kind.value for kind in kinds]))
-    revoked = update(TOKENS).where(chosen).values(state=state.value).returning(TOKENS.c.jti, TOKENS.c.kind)
-    for jti, kind in (await work.rows.execute(revoked)).all():
-        work.moved("token", jti, TokenState.LIVE, state, why)
+    is_live = and_(TOKENS.c.consent_id == consent_id, TOKENS.c.state == TokenState.LIVE.value)
+    is_chosen = and_(is_live, TOKENS.c.kind.in_([kind.value for kind in kinds]))
+    change = update(TOKENS).where(is_chosen).values(state=state.value).returning(TOKENS.c.jti, TOKENS.c.kind)
+    for jti, kind in (await transaction.connection.execute(change)).all():
+        transaction.record_move("token", jti, TokenState.LIVE, state, why)
         if kind == TokenKind.ACCESS.value:
-            work.revoked(jti)
+            transaction.record_revocation(jti)

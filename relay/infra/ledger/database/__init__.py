@@ -1,1 +1,1 @@
-"""Engines, tables, keys and migrations of the ledger."""
+"""Engines, tables and encryption of the ledger."""

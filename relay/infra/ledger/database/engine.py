@@ -1,4 +1,4 @@
-"""Where the ledger is: `sqlite:PATH` or `postgresql://HOST/DATABASE` become an engine that keeps its promises."""
+"""SQLAlchemy engines for `sqlite:PATH` and `postgresql://HOST/DATABASE`, and the translation of their errors."""
 
 import errno
 import os
@@ -27,62 +27,61 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from relay.domain.ledger import Unreachable
 from relay.infra.ledger.database.postgresql import BUSY_S, POOLED, LedgerUrlWrong, postgresql_engine
 
-__all__ = ["LedgerUrlWrong", "answering", "engine_for", "is_pooled", "is_sqlite", "made", "sqlite_path"]
+__all__ = ["LedgerUrlWrong", "create_file", "engine_for", "is_pooled", "is_sqlite", "sqlite_path", "translate_errors"]
 
 WRITES: Final = "relay_writes"
-"""Execution option of connections that write: on SQLite they take the lock when they begin, not in the middle."""
+"""Execution option of connections that write: on SQLite they take the lock when the transaction begins."""
 
-AT_ONE_MOMENT: Final = "relay_at_one_moment"
-"""Execution option of connections that read several times: on SQLite all they see is of one moment (PostgreSQL has an
-isolation level for it)."""
+SNAPSHOT: Final = "relay_snapshot"
+"""Execution option of connections whose reads all see one moment, on SQLite. PostgreSQL has an isolation level."""
 
 _SQLITE: Final = "sqlite:"
 _ON_CONNECT: Final = (
     f"PRAGMA busy_timeout = {BUSY_S * 1000}",
     "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",  # a consent that was answered survives a power cut
+    "PRAGMA synchronous = FULL",  # an acknowledged consent survives a power cut
     "PRAGMA foreign_keys = ON",
 )
-_OURS: Final = (IntegrityError, ProgrammingError, DataError, NotSupportedError)
-"""What the database says about our statements; everything else it says about itself."""
+_STATEMENT_ERRORS: Final = (IntegrityError, ProgrammingError, DataError, NotSupportedError)
+"""Errors of our statements; all other errors are of the database itself."""
 
-_DATA: Final = "22"
+_DATA_EXCEPTION: Final = "22"
 """The class of SQLSTATEs that are about a value (data exception)."""
-_ABOUT_ITSELF: Final = frozenset({"42501", "0A000"})
-"""SQLSTATEs that are a matter of who administers the database, not of the statement: a right that is not granted, and a
-table that was replaced while a plan for it was remembered."""
+_ADMINISTRATION: Final = frozenset({"42501", "0A000"})
+"""SQLSTATEs that the administration of the database causes, not the statement: a missing privilege, and a table that
+was replaced while a plan for it was cached."""
 
 
 def sqlite_path(url: str) -> Path | None:
-    """The file of a SQLite ledger, None for another kind."""
+    """Returns the file of a SQLite ledger, None for another URL."""
     return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
 
 
 def engine_for(url: str, connections: int) -> AsyncEngine:
-    """An engine of at most `connections` connections; opens none yet. Raises LedgerUrlWrong.
+    """Returns an engine of at most `connections` connections; opens none yet. Raises LedgerUrlWrong.
 
-    A SQLite file is never made by looking at it: `made` makes it.
+    The engine never creates a SQLite file: `create_file` does.
     """
     path = sqlite_path(url)
-    return postgresql_engine(url, connections) if path is None else _sqlite(path, connections)
+    return postgresql_engine(url, connections) if path is None else _sqlite_engine(path, connections)
 
 
-def made(path: Path) -> None:
-    """Make an empty SQLite file that only its owner reads, unless it is there. Raises Unreachable.
+def create_file(path: Path) -> None:
+    """Creates an empty SQLite file that only its owner can read, unless it exists. Raises Unreachable.
 
-    It appears whole, in WAL mode already: of several that turn a file to WAL at once, all but one are told that it is
-    locked, whatever they would have waited.
+    The file appears complete and in WAL mode: when several processes switch a file to WAL at once, all but one get
+    "database is locked", whatever their busy timeout.
     """
     try:
         if not path.exists():
-            _appear(path)
+            _create_in_wal_mode(path)
     except FileNotFoundError as error:
         raise Unreachable(f"there is no folder {path.parent}") from error
     except (OSError, sqlite3.Error) as error:
-        raise Unreachable(f"no file can be made in {path.parent}: {getattr(error, 'strerror', error)}") from error
+        raise Unreachable(f"no file can be created in {path.parent}: {getattr(error, 'strerror', error)}") from error
 
 
-def _appear(path: Path) -> None:
+def _create_in_wal_mode(path: Path) -> None:
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(descriptor)
     try:
@@ -95,27 +94,27 @@ def _appear(path: Path) -> None:
 
 
 def is_sqlite(engine: AsyncEngine) -> bool:
-    """Whether this is the embedded database: one writer at a time, no locks on rows."""
+    """Whether this is the embedded database: one writer at a time, no row locks."""
     return engine.dialect.name == "sqlite"
 
 
 def is_pooled(engine: AsyncEngine) -> bool:
-    """Whether PgBouncer stands before the database: see `postgresql`."""
+    """Whether the engine connects through PgBouncer: see `postgresql`."""
     return bool(engine.get_execution_options().get(POOLED))
 
 
 @asynccontextmanager
-async def answering() -> AsyncIterator[None]:
-    """A block that talks to the database; when that does not answer, Unreachable with what it says, in one line.
+async def translate_errors() -> AsyncIterator[None]:
+    """Runs a block that uses the database. Raises Unreachable with the database's message, in one line.
 
-    Raises ValueError for a value that PostgreSQL cannot hold: the database is well, and its words repeat the value.
+    Raises ValueError for a value that PostgreSQL cannot store, without the message, which repeats the value.
     """
     try:
         yield
     except DBAPIError as error:
-        if isinstance(error, _OURS) and _sqlstate(error) not in _ABOUT_ITSELF:
+        if isinstance(error, _STATEMENT_ERRORS) and _sqlstate(error) not in _ADMINISTRATION:
             raise
-        if _about_a_value(error):
+        if _is_about_a_value(error):
             raise ValueError("a value that the ledger cannot hold") from None
         raise Unreachable(str(error.orig).partition("\n")[0]) from error
     except TimeoutError as error:
@@ -124,42 +123,43 @@ async def answering() -> AsyncIterator[None]:
         raise Unreachable(str(error).partition("\n")[0] or type(error).__name__) from error
 
 
-def _about_a_value(error: DBAPIError) -> bool:
-    """SQLAlchemy gives asyncpg's errors about values no class of their own; the server's are of class 22."""
-    return isinstance(getattr(error.orig, "__cause__", None), ValueError) or _sqlstate(error).startswith(_DATA)
+def _is_about_a_value(error: DBAPIError) -> bool:
+    """SQLAlchemy has no class for asyncpg's errors about values; the server's errors about values are of class 22."""
+    is_client_error = isinstance(getattr(error.orig, "__cause__", None), ValueError)
+    return is_client_error or _sqlstate(error).startswith(_DATA_EXCEPTION)
 
 
 def _sqlstate(error: DBAPIError) -> str:
-    """What PostgreSQL calls the error; empty for others."""
+    """Returns PostgreSQL's code of the error; empty for other databases."""
     return str(getattr(getattr(error.orig, "__cause__", None), "sqlstate", ""))
 
 
-def _sqlite(path: Path, connections: int) -> AsyncEngine:
-    address = URL.create(
+def _sqlite_engine(path: Path, connections: int) -> AsyncEngine:
+    url = URL.create(
         "sqlite+aiosqlite", database=f"file:{quote(str(path.absolute()))}", query={"mode": "rw", "uri": "true"}
     )
     engine = create_async_engine(
-        address,
+        url,
         pool_size=connections,
         max_overflow=0,
         hide_parameters=True,
-        connect_args={"factory": _RollingBack},
+        connect_args={"factory": _RollbackOnClose},
     )
-    event.listen(engine.sync_engine, "do_connect", partial(_expected, path))
-    event.listen(engine.sync_engine, "connect", _prepared)
-    event.listen(engine.sync_engine, "begin", _begun)
+    event.listen(engine.sync_engine, "do_connect", partial(_require_file, path))
+    event.listen(engine.sync_engine, "connect", _configure)
+    event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
 
-class _RollingBack(sqlite3.Connection):
+class _RollbackOnClose(sqlite3.Connection):
     """Ends its transaction when it is closed.
 
-    SQLite by itself keeps a closed connection, with its locks, until its last statement is forgotten: a RETURNING whose
-    rows nobody fetched, because who asked was cancelled, would stop every other writer until then.
+    SQLite keeps a closed connection, with its locks, until its last statement is finalized. A RETURNING whose rows were
+    not fetched, because the caller was cancelled, would block every other writer until then.
     """
 
     def close(self) -> None:
-        """Undo what was not committed, then close."""
+        """Rolls back what was not committed, then closes."""
         try:
             with suppress(sqlite3.ProgrammingError):  # closed already
                 self.rollback()
@@ -167,7 +167,7 @@ class _RollingBack(sqlite3.Connection):
             super().close()
 
     def __del__(self) -> None:
-        """Close a connection that its caller never received.
+        """Closes a connection that its caller never received.
 
         aiosqlite drops it when the caller is cancelled while the file is being opened.
         """
@@ -175,23 +175,23 @@ class _RollingBack(sqlite3.Connection):
             self.close()
 
 
-def _expected(path: Path, *_how: object) -> None:
-    """Said before a thread is begun for the connection: aiosqlite leaves it behind when connecting fails."""
+def _require_file(path: Path, *_arguments: object) -> None:
+    """Raises FileNotFoundError before aiosqlite starts a thread, which it leaks when connecting fails."""
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, "there is no ledger", str(path))
 
 
-def _prepared(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # transactions begin where `_begun` says, not where sqlite3 guesses
+def _configure(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # `_begin` begins transactions, not sqlite3
     cursor = connection.cursor()
     for statement in _ON_CONNECT:
         cursor.execute(statement)
     cursor.close()
 
 
-def _begun(connection: Connection) -> None:
+def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
     if options.get(WRITES):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-    elif options.get(AT_ONE_MOMENT):
+    elif options.get(SNAPSHOT):
         connection.exec_driver_sql("BEGIN")

@@ -1,4 +1,4 @@
-"""The tables of the portal's partner: the registry, what was counted, what was sent, jobs and who leads them.
+"""The tables of the registry, statistics, messages to the portal, jobs and leadership.
 
 Times are whole seconds since the epoch, days and weeks YYYYMMDD. Lists are JSON text. No row here is about a customer.
 """
@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from relay.domain.registry import Cause
 from relay.domain.statistics import SendingState
-from relay.infra.ledger.database.tables import COUNTED, METADATA, one_of
+from relay.infra.ledger.database.tables import AUTOINCREMENT, METADATA, check_values
 
 REGISTRY_HEAD: Final = Table(
     "registry_head",
@@ -33,7 +33,7 @@ REGISTRY_HEAD: Final = Table(
     CheckConstraint("one = 1", name="one_row"),
 )
 
-# `gone` rows stay, with their number and nothing else: who follows the numbers hears of them.
+# `gone` rows keep only their key and number, so that followers of the numbers see the removal.
 ORGANISATIONS: Final = Table(
     "organisations",
     METADATA,
@@ -53,7 +53,7 @@ ORGANISATIONS: Final = Table(
     Column("cert_oid", String, nullable=False),
 )
 
-# `hashed` is the slow hash of the service's secret, `mark` what tells the same one when it comes again.
+# `hashed` is the slow hash of the service's secret, `mark` a keyed digest that recognizes the same secret.
 SERVICES: Final = Table(
     "services",
     METADATA,
@@ -80,7 +80,7 @@ REGISTRY_HELD: Final = Table(
     CheckConstraint("one = 1", name="one_row"),
 )
 
-# What stood in the registry until change `number` replaced it: JSON of its columns, "" when nothing stood there.
+# The row that change `number` replaced: JSON of its columns, "" when there was none.
 REGISTRY_PAST: Final = Table(
     "registry_past",
     METADATA,
@@ -91,7 +91,7 @@ REGISTRY_PAST: Final = Table(
     Column("cause", String, nullable=False),
     Column("former", String, nullable=False),
     CheckConstraint("kind IN ('organisation', 'service')", name="kind"),
-    one_of("cause", Cause),
+    check_values("cause", Cause),
 )
 
 REGISTRY_DISCARDED: Final = Table(
@@ -103,7 +103,7 @@ REGISTRY_DISCARDED: Final = Table(
     Column("changes", String, nullable=False),
 )
 
-# Organisations that may call no more and services that are gone, until they come back.
+# Organisations that may no longer call and services that were removed, until they return.
 REGISTRY_AWAY: Final = Table(
     "registry_away",
     METADATA,
@@ -137,11 +137,11 @@ STATISTICS_BATCHES: Final = Table(
     Column("taken_at", BigInteger, nullable=False, index=True),
 )
 
-# What a repair added to a line; `pending` of it is taken off what a batch brings late.
+# The count that a repair added to a line; `pending` of it is subtracted from late batches.
 STATISTICS_REPAIRS: Final = Table(
     "statistics_repairs",
     METADATA,
-    Column("number", COUNTED, primary_key=True),
+    Column("number", AUTOINCREMENT, primary_key=True),
     Column("at", BigInteger, nullable=False),
     Column("stat_date", String, nullable=False, index=True),
     Column("tm_slot", String, nullable=False),
@@ -165,7 +165,7 @@ PULSES: Final = Table(
     Column("failures", BigInteger, nullable=False),
 )
 
-# `content` is compressed (zlib). `asked_at` is when the portal asked for it last (지원-104), 0 for never.
+# `content` is compressed (zlib). `asked_at` is the portal's last request for it (지원-104), 0 for never.
 SENDINGS: Final = Table(
     "sendings",
     METADATA,
@@ -182,7 +182,7 @@ SENDINGS: Final = Table(
     Column("tran_id", String, nullable=False),
     Column("rsp_code", String, nullable=False),
     Column("content", LargeBinary, nullable=False),
-    one_of("state", SendingState),
+    check_values("state", SendingState),
 )
 
 LEADERSHIP: Final = Table(
@@ -211,7 +211,7 @@ JOBS: Final = Table(
 PORTAL_CALLS: Final = Table(
     "portal_calls",
     METADATA,
-    Column("number", COUNTED, primary_key=True),
+    Column("number", AUTOINCREMENT, primary_key=True),
     Column("at", Double, nullable=False, index=True),
     Column("api_id", String, nullable=False),
     Column("tran_id", String, nullable=False),

@@ -1,7 +1,7 @@
-"""What a customer can be known by, sealed: AES-256-GCM to read it again, HMAC-SHA256 to find it again.
+"""Encryption of customer data: AES-256-GCM to read a value again, HMAC-SHA256 to look a customer up.
 
-A blob: length of the kid (1 byte), kid, nonce (12 bytes), ciphertext with tag. The first key seals, all of them open:
-keys change without a day on which something cannot be read.
+A blob: length of the kid (1 byte), kid, nonce (12 bytes), ciphertext with tag. The first key seals, every key unseals,
+so keys can be rotated without downtime.
 """
 
 import hashlib
@@ -18,27 +18,27 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES: Final = 32
-_NONCE: Final = 12
+_NONCE_BYTES: Final = 12
 _KID_MOST: Final = 255
-_MARKED: Final = b"a customer key of this ledger"
+_FINGERPRINTED: Final = b"a customer key of this ledger"
 
 
 class SealBroken(Exception):
-    """Something sealed cannot be opened. The text names the key, never what was sealed."""
+    """A blob cannot be unsealed. The text names the key, never the content."""
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerKey:
-    """A key by its name; `key` is 32 random bytes."""
+    """A key and its name; `key` is 32 random bytes."""
 
     kid: str
     key: bytes = field(repr=False)
 
 
 class Sealer:
-    """Seals and opens what belongs to customers, and makes what they are found by.
+    """Seals and unseals customer data, and computes the digests by which customers are looked up.
 
-    Needs one key or more, each of 32 bytes and with a kid of its own; raises ValueError for others.
+    Takes one key or more, each of 32 bytes and with a kid of its own; raises ValueError otherwise.
     """
 
     def __init__(self, keys: Sequence[CustomerKey]) -> None:
@@ -49,69 +49,75 @@ class Sealer:
         for key in keys:
             if len(key.key) != KEY_BYTES:
                 raise ValueError(f"the customer key {key.kid} is not {KEY_BYTES} bytes long")
-        self._ciphers = {_named(key.kid): AESGCM(_derived(key.key, b"seal")) for key in keys}
-        self._finders = tuple(_derived(key.key, b"find") for key in keys)
-        self._head = next(iter(self._ciphers))
-        self._marks = {key.kid: hmac.digest(_derived(key.key, b"mark"), _MARKED, hashlib.sha256) for key in keys}
+        self._ciphers = {_blob_prefix(key.kid): AESGCM(_derive_key(key.key, b"seal")) for key in keys}
+        self._lookup_keys = tuple(_derive_key(key.key, b"find") for key in keys)
+        self._prefix = next(iter(self._ciphers))
+        self._fingerprints = {
+            key.kid: hmac.digest(_derive_key(key.key, b"mark"), _FINGERPRINTED, hashlib.sha256) for key in keys
+        }
 
     def __repr__(self) -> str:
-        return f"Sealer({', '.join(head[1:].decode() for head in self._ciphers)})"
+        return f"Sealer({', '.join(prefix[1:].decode() for prefix in self._ciphers)})"
 
     @property
-    def marks(self) -> Mapping[str, bytes]:
-        """What tells each key from another of its name, by kid: 32 bytes that neither open nor find anything."""
-        return MappingProxyType(self._marks)
+    def fingerprints(self) -> Mapping[str, bytes]:
+        """Fingerprints of the keys, by kid: 32 bytes that unseal and look up nothing."""
+        return MappingProxyType(self._fingerprints)
 
     @property
-    def heads(self) -> tuple[bytes, ...]:
-        """What blobs begin with, a head for each key."""
+    def prefixes(self) -> tuple[bytes, ...]:
+        """The first bytes of the blobs of each key."""
         return tuple(self._ciphers)
 
-    def seal(self, text: bytes, place: str) -> bytes:
-        """A blob of `text` that opens at `place` only: a row's name, so that blobs cannot change rows."""
-        nonce = os.urandom(_NONCE)
-        return self._head + nonce + self._ciphers[self._head].encrypt(nonce, text, place.encode())
+    def seal(self, text: bytes, context: str) -> bytes:
+        """Returns a blob of `text` that unseals only in the same `context`.
 
-    def unseal(self, blob: bytes, place: str) -> bytes:
-        """What was sealed. Raises SealBroken: a key that is not there, another place, another content."""
-        head = blob[: 1 + blob[0]] if blob else b""
-        cipher = self._ciphers.get(head)
+        The context names the row and is authenticated (AES-GCM associated data): a blob cannot move to another row.
+        """
+        nonce = os.urandom(_NONCE_BYTES)
+        return self._prefix + nonce + self._ciphers[self._prefix].encrypt(nonce, text, context.encode())
+
+    def unseal(self, blob: bytes, context: str) -> bytes:
+        """Returns the text. Raises SealBroken for a missing key, another context or a changed blob."""
+        prefix = blob[: 1 + blob[0]] if blob else b""
+        cipher = self._ciphers.get(prefix)
         if cipher is None:
-            raise SealBroken(f"no customer key {head[1:].decode('ascii', 'replace')!r} to open {_kind(place)}")
-        start = len(head) + _NONCE
+            raise SealBroken(f"no customer key {prefix[1:].decode('ascii', 'replace')!r} to open {_kind(context)}")
+        start = len(prefix) + _NONCE_BYTES
         try:
-            return cipher.decrypt(blob[len(head) : start], blob[start:], place.encode())
+            return cipher.decrypt(blob[len(prefix) : start], blob[start:], context.encode())
         except (InvalidTag, ValueError) as error:
-            raise SealBroken(f"the customer key {head[1:].decode()!r} does not open {_kind(place)}") from error
+            raise SealBroken(f"the customer key {prefix[1:].decode()!r} does not open {_kind(context)}") from error
 
     def is_current(self, blob: bytes) -> bool:
-        """Whether the first key sealed this."""
-        return blob.startswith(self._head)
+        """Whether the first key sealed this blob."""
+        return blob.startswith(self._prefix)
 
     def customer(self, ci: str) -> bytes:
-        """What a customer is kept under: 32 bytes."""
-        return _found_by(self._finders[0], ci)
+        """Returns the digest under which new rows name a customer: 32 bytes, of the first key."""
+        return _customer_digest(self._lookup_keys[0], ci)
 
     def customers(self, ci: str) -> tuple[bytes, ...]:
-        """All that a customer may have been kept under, that of the first key first."""
-        return tuple(_found_by(key, ci) for key in self._finders)
+        """Returns all digests under which rows may name a customer, one for each key, the first key's first."""
+        return tuple(_customer_digest(key, ci) for key in self._lookup_keys)
 
 
-def _named(kid: str) -> bytes:
+def _blob_prefix(kid: str) -> bytes:
     raw = kid.encode("ascii")
     if not 0 < len(raw) <= _KID_MOST:
         raise ValueError("a kid has 1 to 255 characters")
     return bytes([len(raw)]) + raw
 
 
-def _derived(key: bytes, use: bytes) -> bytes:
-    """Each use has a key of its own (RFC 5869): what finds or marks never opens."""
+def _derive_key(key: bytes, use: bytes) -> bytes:
+    """Returns a key for one use (RFC 5869): the keys of look-ups and fingerprints unseal nothing."""
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=b"mydata-relay ledger " + use).derive(key)
 
 
-def _found_by(key: bytes, ci: str) -> bytes:
+def _customer_digest(key: bytes, ci: str) -> bytes:
     return hmac.digest(key, ci.encode(), hashlib.sha256)
 
 
-def _kind(place: str) -> str:
-    return place.partition(":")[0]
+def _kind(context: str) -> str:
+    """Returns the kind of data, without the row's id."""
+    return context.partition(":")[0]

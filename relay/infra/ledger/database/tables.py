@@ -1,10 +1,10 @@
-"""The tables of consents, tokens and requests. What must never be is forbidden here too, not only by the code.
+"""The tables of consents, tokens and requests. Constraints repeat the rules of the code.
 
-The tables of the portal's partner stand in `tables_portal`.
+The tables of the registry, statistics and jobs are in `portal_tables`.
 
 Times are whole seconds since the epoch. `ci`, `oauth_state`, `purpose`, `assets` and `content` are sealed, `customer`
-is an HMAC, `mark` tells a customer key from another of its name (see `sealing`). A consent's `ended_at` is when it left
-the state active.
+is an HMAC, `mark` is the fingerprint of a customer key (see `sealing`). A consent's `ended_at` is when it left the
+state active.
 """
 
 from collections.abc import Iterable
@@ -40,12 +40,12 @@ METADATA: Final = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-COUNTED: Final = BigInteger().with_variant(Integer(), "sqlite")
-"""SQLite counts by itself only in a column of type INTEGER."""
+AUTOINCREMENT: Final = BigInteger().with_variant(Integer(), "sqlite")
+"""An autoincrement column: SQLite has them only of type INTEGER."""
 
 
-def one_of(column: str, choices: Iterable[StrEnum]) -> CheckConstraint:
-    """A column holds one of these words and no other."""
+def check_values(column: str, choices: Iterable[StrEnum]) -> CheckConstraint:
+    """Returns a constraint: the column holds one of these values."""
     listed = ", ".join(f"'{choice.value}'" for choice in choices)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
@@ -66,8 +66,8 @@ AUTHORIZATION_REQUESTS: Final = Table(
     Column("state", String, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("browser", LargeBinary),
-    Column("oauth_state", LargeBinary, nullable=False, server_default=text("''")),  # see the step that sealed it
-    one_of("state", RequestState),
+    Column("oauth_state", LargeBinary, nullable=False, server_default=text("''")),  # see migration 0004
+    check_values("state", RequestState),
 )
 
 CONSENTS: Final = Table(
@@ -92,8 +92,8 @@ CONSENTS: Final = Table(
     Column("state", String, nullable=False),
     Column("ended_at", BigInteger),
     Column("purpose", LargeBinary, nullable=False, server_default=text("''")),
-    one_of("authentication", Authentication),
-    one_of("state", ConsentState),
+    check_values("authentication", Authentication),
+    check_values("state", ConsentState),
 )
 
 Index(
@@ -157,12 +157,12 @@ TOKENS: Final = Table(
     Column("scope", String, nullable=False),
     Column("issued_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
-    # 참고5 of the guide: the same token never goes to two customers
+    # 참고5 of the guide: two customers never get the same token
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("refreshed", Boolean, nullable=False),
     Column("state", String, nullable=False),
-    one_of("kind", TokenKind),
-    one_of("state", TokenState),
+    check_values("kind", TokenKind),
+    check_values("state", TokenState),
 )
 
 Index(
@@ -204,7 +204,7 @@ SPENT: Final = Table(
     Column("kind", String, primary_key=True),
     Column("digest", LargeBinary, primary_key=True),
     Column("spent_at", BigInteger, nullable=False),
-    # of a tx_id: the consent that used it up, and the digest of the form it came with
+    # of a tx_id: the consent that used it, and the digest of the form it came with
     Column("consent_id", String),
     Column("form", LargeBinary),
 )
@@ -218,7 +218,7 @@ EVIDENCE: Final = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
-KEY_MARKS: Final = Table(
+KEY_FINGERPRINTS: Final = Table(
     "key_marks",
     METADATA,
     Column("kid", String, primary_key=True),
@@ -228,7 +228,7 @@ KEY_MARKS: Final = Table(
 HISTORY: Final = Table(
     "history",
     METADATA,
-    Column("number", COUNTED, primary_key=True),
+    Column("number", AUTOINCREMENT, primary_key=True),
     Column("at", BigInteger, nullable=False),
     Column("thing", String, nullable=False),
     Column("thing_id", String, nullable=False),

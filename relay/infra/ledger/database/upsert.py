@@ -1,4 +1,4 @@
-"""INSERT with ON CONFLICT: both databases have it, SQLAlchemy in a form for each."""
+"""INSERT with ON CONFLICT, for both databases: SQLAlchemy has a class for each dialect."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -13,14 +13,14 @@ _INSERT: Final[Mapping[str, Callable[[Table], sqlite.Insert | postgresql.Insert]
 }
 
 
-def inserting(rows: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT into this table that knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
-    return _INSERT[rows.dialect.name](table)
+def insert_into(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Returns an INSERT with `on_conflict_do_nothing` and `on_conflict_do_update`."""
+    return _INSERT[connection.dialect.name](table)
 
 
-def upserting(rows: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that takes the place of a row with the same key, whole."""
-    added = inserting(rows, table)
+def upsert_into(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Returns an INSERT that replaces all columns of a row with the same key."""
+    statement = insert_into(connection, table)
     keys = {column.name for column in table.primary_key}
-    values = {column.name: added.excluded[column.name] for column in table.c if column.name not in keys}
-    return added.on_conflict_do_update(index_elements=list(table.primary_key), set_=values)
+    values = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=values)

@@ -1,1 +1,1 @@
-"""How the ledger's tables came to be, step by step: Alembic's folder."""
+"""Alembic migrations of the ledger's tables."""

@@ -1,4 +1,4 @@
-"""Alembic comes in here: it migrates the connection that `schema` hands over, in one transaction."""
+"""Alembic's environment: migrates the connection that `schema` passes, in one transaction."""
 
 from alembic import context
 
@@ -7,7 +7,7 @@ from relay.infra.ledger.database.tables import METADATA
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=METADATA,
-    transactional_ddl=True,  # SQLite too undoes tables, when transactions begin by hand (see `engine`)
+    transactional_ddl=True,  # SQLite rolls back DDL too, when transactions begin explicitly (see `engine`)
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -1,4 +1,4 @@
-"""The portal's registry in the ledger: taken sync by sync, followed by number, held back until a person says so."""
+"""The portal's registry in the ledger: syncs are applied whole, or held until a person releases them."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,74 +26,76 @@ from relay.infra.ledger.database.portal_tables import (
     REGISTRY_HELD,
     SERVICES,
 )
-from relay.infra.ledger.database.upsert import upserting
-from relay.infra.ledger.registry import history as registry_past
-from relay.infra.ledger.registry.history import Step
+from relay.infra.ledger.database.upsert import upsert_into
+from relay.infra.ledger.registry import history
+from relay.infra.ledger.registry.history import Change
 from relay.infra.ledger.registry.rows import (
     Values,
-    changes_id,
-    changes_of,
-    changes_text,
-    organisation_of,
-    organisation_values,
-    service_of,
-    service_values,
+    dump_changes,
+    dump_organisation,
+    dump_service,
+    hash_changes,
+    read_changes,
+    read_organisation,
+    read_service,
 )
-from relay.infra.ledger.transaction import Work, Works
+from relay.infra.ledger.transaction import Transaction, Transactions
 
 CHUNK: Final = 500
-"""So many rows in one statement."""
+"""Rows in one statement."""
 
 
 class _Kind(NamedTuple):
-    """What the registry keeps of one kind: its table and how a row is made."""
+    """A kind of registry entry: its table and the function that makes a row."""
 
     name: str
     table: Table
     key: Column[Any]
-    values: Callable[[str, Any], Values]
+    dump: Callable[[str, Any], Values]
 
 
-_ORGANISATIONS: Final = _Kind("organisation", ORGANISATIONS, ORGANISATIONS.c.org_code, organisation_values)
-_SERVICES: Final = _Kind("service", SERVICES, SERVICES.c.client_id, service_values)
+_ORGANISATIONS: Final = _Kind("organisation", ORGANISATIONS, ORGANISATIONS.c.org_code, dump_organisation)
+_SERVICES: Final = _Kind("service", SERVICES, SERVICES.c.client_id, dump_service)
 
 
 class SqlRegistry:
     """`domain.registry.RegistryBook` over SQLite or PostgreSQL. Every method may raise Unreachable."""
 
-    def __init__(self, works: Works) -> None:
-        self._works = works
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
 
     async def registry_head(self) -> RegistryHead:
-        """Where the registry stands."""
+        """Returns the number of the last change, and the times of the last sync and of the held one."""
         joined = REGISTRY_HEAD.outerjoin(REGISTRY_HELD, REGISTRY_HELD.c.one == REGISTRY_HEAD.c.one)
-        wanted = select(REGISTRY_HEAD.c.number, REGISTRY_HEAD.c.synced_at, REGISTRY_HELD.c.since).select_from(joined)
-        async with self._works.reading() as rows:
-            row = (await rows.execute(wanted)).one()
+        query = select(REGISTRY_HEAD.c.number, REGISTRY_HEAD.c.synced_at, REGISTRY_HELD.c.since).select_from(joined)
+        async with self._transactions.connect() as connection:
+            row = (await connection.execute(query)).one()
         return RegistryHead(row.number, row.synced_at, row.since or 0)
 
     async def registry_after(self, number: int, most: int) -> tuple[int, RegistryChanges]:
-        """At most `most` changes after `number`, in their order, and the number of the last; `number` when none."""
-        async with self._works.snapshot() as rows:
-            found = [row for kind in (_ORGANISATIONS, _SERVICES) for row in await _after(rows, kind, number, most)]
-        some = sorted(found, key=lambda row: row["number"])[:most]
+        """Returns the number of the last of at most `most` changes after `number` (`number` when none), and them."""
+        rows: list[Mapping[str, Any]] = []
+        async with self._transactions.snapshot() as connection:
+            for kind in (_ORGANISATIONS, _SERVICES):
+                rows += await _load_after(connection, kind, number, most)
+        page = sorted(rows, key=lambda row: row["number"])[:most]
         changes = RegistryChanges(
-            {row["org_code"]: organisation_of(row) for row in some if "org_code" in row},
-            {row["client_id"]: service_of(row) for row in some if "client_id" in row},
+            {row["org_code"]: read_organisation(row) for row in page if "org_code" in row},
+            {row["client_id"]: read_service(row) for row in page if "client_id" in row},
             "",
             "",
         )
-        return (some[-1]["number"] if some else number), changes
+        return (page[-1]["number"] if page else number), changes
 
     async def registry(self) -> Registry:
-        """All of it, of one moment."""
-        async with self._works.snapshot() as rows:
-            head = (await rows.execute(select(REGISTRY_HEAD))).one()
-            organisations = [organisation_of(row) for row in await _standing(rows, _ORGANISATIONS)]
-            services = [service_of(row) for row in await _standing(rows, _SERVICES)]
+        """Returns the whole registry, of one moment."""
+        async with self._transactions.snapshot() as connection:
+            head = (await connection.execute(select(REGISTRY_HEAD))).one()
+            organisations = [read_organisation(row) for row in await _load_present(connection, _ORGANISATIONS)]
+            services = [read_service(row) for row in await _load_present(connection, _SERVICES)]
         return Registry(
-            {each.org_code: each for each in organisations if each},
-            {each.client_id: each for each in services if each},
+            {organisation.org_code: organisation for organisation in organisations if organisation},
+            {service.client_id: service for service in services if service},
             head.number,
             head.orgs_timestamp,
             head.services_timestamp,
@@ -101,171 +103,178 @@ class SqlRegistry:
         )
 
     async def past(self, since: int) -> Past:
-        """What was in force and was replaced after `since` (epoch seconds)."""
-        async with self._works.reading() as rows:
-            return await registry_past.past(rows, since)
+        """Returns the values that were in force and were replaced after `since` (epoch seconds)."""
+        async with self._transactions.connect() as connection:
+            return await history.load_past(connection, since)
 
     async def discarded(self, since: int) -> Sequence[Discarded]:
-        """What was thrown away after `since`, the latest first."""
-        async with self._works.reading() as rows:
-            return await registry_past.discarded(rows, since)
+        """Returns the syncs discarded after `since`, the latest first."""
+        async with self._transactions.connect() as connection:
+            return await history.load_discarded(connection, since)
 
     async def take(
         self, changes: RegistryChanges, fence: int, now: int, *, judged: int, counted: Counted = COUNTS_NONE
     ) -> int:
-        """Apply a sync whole and let go of what was held; the number of the last change.
+        """Applies a whole sync and drops the held one. Returns the number of the last change.
 
-        Raises Superseded, or RegistryMoved when the registry has another number than `judged`.
+        Raises Superseded, or RegistryMoved when the registry's number is not `judged`.
         """
-        async with self._works.writing(now, fence=fence) as work:
-            return await _apply(work, await _locked_at(work, judged), changes, now, counted)
+        async with self._transactions.begin(now, fence=fence) as transaction:
+            return await _apply(transaction, await _lock_head_at(transaction, judged), changes, now, counted)
 
     async def hold(
         self, changes: RegistryChanges, reasons: tuple[str, ...], fence: int, now: int, *, judged: int
     ) -> Held:
-        """Hold a sync back in the place of one that was held before. Raises Superseded or RegistryMoved.
+        """Holds a sync; it replaces a held one. Raises Superseded or RegistryMoved.
 
-        One that changes the same as the one before keeps its hold_id: who looks at it meanwhile can still release it.
+        A sync with the same changes keeps its hold_id, so that a person who is reviewing it can still release it.
         """
         held: Values = {
             "one": 1,
-            "hold_id": changes_id(changes),
+            "hold_id": hash_changes(changes),
             "heard_at": now,
-            "changes": changes_text(changes),
+            "changes": dump_changes(changes),
             "reasons": json.dumps(reasons),
         }
-        async with self._works.writing(now, fence=fence) as work:
-            await _locked_at(work, judged)
-            before = await _held(work.rows)
+        async with self._transactions.begin(now, fence=fence) as transaction:
+            await _lock_head_at(transaction, judged)
+            before = await _load_held(transaction.connection)
             since = now if before is None else before.since
             row = {**held, "since": since}
-            await work.rows.execute(upserting(work.rows, REGISTRY_HELD), row)
+            await transaction.connection.execute(upsert_into(transaction.connection, REGISTRY_HELD), row)
         return Held(held["hold_id"], since, changes, reasons)
 
     async def held(self) -> Held | None:
-        """What is held."""
-        async with self._works.reading() as rows:
-            row = await _held(rows)
+        """Returns the held sync, None when there is none."""
+        async with self._transactions.connect() as connection:
+            row = await _load_held(connection)
         if row is None:
             return None
-        return Held(row.hold_id, row.since, changes_of(row.changes), tuple(json.loads(row.reasons)))
+        return Held(row.hold_id, row.since, read_changes(row.changes), tuple(json.loads(row.reasons)))
 
     async def release(self, hold_id: str, now: int) -> int:
-        """Apply what is held; the number of the last change. Raises NothingHeld.
+        """Applies the held sync. Returns the number of the last change. Raises NothingHeld.
 
-        The registry is then as fresh as the moment at which the portal told it.
+        The time of the sync is the time at which the portal sent it.
         """
-        async with self._works.writing(now) as work:
-            head = await _locked(work)
-            row = await _held(work.rows)
+        async with self._transactions.begin(now) as transaction:
+            head = await _lock_head(transaction)
+            row = await _load_held(transaction.connection)
             if row is None or row.hold_id != hold_id:
                 raise NothingHeld
-            return await _apply(work, head, changes_of(row.changes), row.heard_at, None)
+            return await _apply(transaction, head, read_changes(row.changes), row.heard_at, None)
 
     async def discard(self, hold_id: str, changes: RegistryChanges, reason: str, now: int) -> None:
-        """Throw away what is held. `changes` are those that later syncs leave out. Raises NothingHeld."""
-        async with self._works.writing(now) as work:
-            await _locked(work)
-            row = await _held(work.rows)
+        """Discards the held sync. Later syncs leave out `changes`. Raises NothingHeld."""
+        async with self._transactions.begin(now) as transaction:
+            await _lock_head(transaction)
+            row = await _load_held(transaction.connection)
             if row is None or row.hold_id != hold_id:
                 raise NothingHeld
-            discarded: Values = {"hold_id": hold_id, "at": now, "reason": reason, "changes": changes_text(changes)}
-            await work.rows.execute(upserting(work.rows, REGISTRY_DISCARDED), discarded)
-            await work.rows.execute(delete(REGISTRY_HELD))
+            discarded: Values = {"hold_id": hold_id, "at": now, "reason": reason, "changes": dump_changes(changes)}
+            await transaction.connection.execute(upsert_into(transaction.connection, REGISTRY_DISCARDED), discarded)
+            await transaction.connection.execute(delete(REGISTRY_HELD))
 
     async def forget_away(self, limit: int, fence: int, now: int) -> int:
-        """End the consents to operators and services that are away since before `limit`; how many there were.
+        """Ends consents of operators and services that are absent since before `limit`. Returns their number.
 
-        Each ends whole; many take several transactions. Raises Superseded.
+        Each consent ends in one transaction; many consents take several. Raises Superseded.
         """
-        count = 0
+        total = 0
         while True:
-            async with self._works.writing(now, fence=fence) as work:
-                some = await registry_past.forget_some(work, limit)
-            count += some
-            if some < registry_past.BATCH:
-                return count
+            async with self._transactions.begin(now, fence=fence) as transaction:
+                count = await history.end_absent_consents(transaction, limit)
+            total += count
+            if count < history.BATCH:
+                return total
 
 
-async def _locked(work: Work) -> Row[Any]:
-    """The head, nobody else's until the transaction ends: numbers become visible in their order."""
-    return (await work.rows.execute(select(REGISTRY_HEAD).with_for_update())).one()
+async def _lock_head(transaction: Transaction) -> Row[Any]:
+    """Returns the head, locked until the transaction ends, so that numbers become visible in their order."""
+    return (await transaction.connection.execute(select(REGISTRY_HEAD).with_for_update())).one()
 
 
-async def _locked_at(work: Work, judged: int) -> Row[Any]:
-    """The head as `_locked` gives it, if it is the one that a sync was judged by. Raises RegistryMoved."""
-    head = await _locked(work)
+async def _lock_head_at(transaction: Transaction, judged: int) -> Row[Any]:
+    """Returns the locked head. Raises RegistryMoved unless it has the number by which a sync was judged."""
+    head = await _lock_head(transaction)
     if head.number != judged:
         raise RegistryMoved
     return head
 
 
-async def _held(rows: AsyncConnection) -> Row[Any] | None:
-    return (await rows.execute(select(REGISTRY_HELD))).one_or_none()
+async def _load_held(connection: AsyncConnection) -> Row[Any] | None:
+    return (await connection.execute(select(REGISTRY_HELD))).one_or_none()
 
 
-async def _after(rows: AsyncConnection, kind: _Kind, number: int, most: int) -> list[Mapping[str, Any]]:
-    wanted = select(kind.table).where(kind.table.c.number > number).order_by(kind.table.c.number).limit(most)
-    return [dict(row) for row in (await rows.execute(wanted)).mappings()]
+async def _load_after(connection: AsyncConnection, kind: _Kind, number: int, most: int) -> list[Mapping[str, Any]]:
+    query = select(kind.table).where(kind.table.c.number > number).order_by(kind.table.c.number).limit(most)
+    return [dict(row) for row in (await connection.execute(query)).mappings()]
 
 
-async def _standing(rows: AsyncConnection, kind: _Kind) -> Sequence[Mapping[str, Any]]:
-    wanted = select(kind.table).where(kind.table.c.gone.is_(False)).order_by(kind.key)
-    return [dict(row) for row in (await rows.execute(wanted)).mappings()]
+async def _load_present(connection: AsyncConnection, kind: _Kind) -> Sequence[Mapping[str, Any]]:
+    query = select(kind.table).where(kind.table.c.gone.is_(False)).order_by(kind.key)
+    return [dict(row) for row in (await connection.execute(query)).mappings()]
 
 
-async def _apply(work: Work, head: Row[Any], changes: RegistryChanges, heard_at: int, counted: Counted | None) -> int:
-    """Apply changes; `counted` is None when a person released them."""
-    is_first = not await _any(work.rows)
+async def _apply(
+    transaction: Transaction, head: Row[Any], changes: RegistryChanges, synced_at: int, counted: Counted | None
+) -> int:
+    """Applies changes; `counted` is None when a person released them. Returns the number of the last change."""
+    is_first = not await _has_organisations(transaction.connection)
     number: int = head.number
-    harms = (None, None) if counted is None else (counted.organisations, counted.services)
-    told = (changes.organisations, changes.services)
-    for kind, new, harmed in zip((_ORGANISATIONS, _SERVICES), told, harms, strict=True):
-        steps = await _write(work, kind, new, number)
-        number += len(steps)
-        await registry_past.keep_away(work, kind.name, steps)
+    counted_names = (None, None) if counted is None else (counted.organisations, counted.services)
+    entries_by_kind = (changes.organisations, changes.services)
+    for kind, entries, names in zip((_ORGANISATIONS, _SERVICES), entries_by_kind, counted_names, strict=True):
+        applied = await _write_entries(transaction, kind, entries, number)
+        number += len(applied)
+        await history.update_absent(transaction, kind.name, applied)
         if not is_first:
-            await registry_past.keep(work, kind.name, steps, harmed)
-    stands = {
+            await history.add(transaction, kind.name, applied, names)
+    values = {
         "number": number,
         "orgs_timestamp": changes.orgs_timestamp,
         "services_timestamp": changes.services_timestamp,
-        "synced_at": max(head.synced_at, heard_at),
+        "synced_at": max(head.synced_at, synced_at),
     }
-    await work.rows.execute(update(REGISTRY_HEAD).values(stands))
-    await work.rows.execute(delete(REGISTRY_HELD))
+    await transaction.connection.execute(update(REGISTRY_HEAD).values(values))
+    await transaction.connection.execute(delete(REGISTRY_HELD))
     return number
 
 
-async def _any(rows: AsyncConnection) -> bool:
-    """Whether the registry knows an organisation."""
-    wanted = select(ORGANISATIONS.c.org_code).where(ORGANISATIONS.c.gone.is_(False)).limit(1)
-    return (await rows.execute(wanted)).first() is not None
+async def _has_organisations(connection: AsyncConnection) -> bool:
+    query = select(ORGANISATIONS.c.org_code).where(ORGANISATIONS.c.gone.is_(False)).limit(1)
+    return (await connection.execute(query)).first() is not None
 
 
-async def _write(work: Work, kind: _Kind, told: Mapping[str, Any], number: int) -> list[Step]:
-    """Write what differs from what stands, numbered from `number` on."""
-    upsert = upserting(work.rows, kind.table)
-    steps: list[Step] = []
-    for keys in _chunks(sorted(told)):
-        known = await _known(work.rows, kind, keys)
-        wanted = [(key, kind.values(key, told[key])) for key in keys]
-        new = [(key, values) for key, values in wanted if _differs(known.get(key), values)]
-        if new:
-            first = number + len(steps) + 1
-            await work.rows.execute(upsert, [{**values, "number": first + at} for at, (_, values) in enumerate(new)])
-            steps += [Step(first + at, key, known.get(key), values) for at, (key, values) in enumerate(new)]
-    return steps
+async def _write_entries(
+    transaction: Transaction, kind: _Kind, entries: Mapping[str, Any], number: int
+) -> list[Change]:
+    """Writes the entries that differ from their rows. Returns the changes, numbered after `number`."""
+    upsert = upsert_into(transaction.connection, kind.table)
+    changes: list[Change] = []
+    for keys in _chunks(sorted(entries)):
+        known = await _load_known(transaction.connection, kind, keys)
+        values_by_key = [(key, kind.dump(key, entries[key])) for key in keys]
+        different = [(key, values) for key, values in values_by_key if _differs(known.get(key), values)]
+        if different:
+            first = number + len(changes) + 1
+            rows = [{**values, "number": first + index} for index, (_, values) in enumerate(different)]
+            await transaction.connection.execute(upsert, rows)
+            changes += [
+                Change(row["number"], key, known.get(key), values)
+                for row, (key, values) in zip(rows, different, strict=True)
+            ]
+    return changes
 
 
-async def _known(rows: AsyncConnection, kind: _Kind, keys: Sequence[str]) -> dict[str, Values]:
+async def _load_known(connection: AsyncConnection, kind: _Kind, keys: Sequence[str]) -> dict[str, Values]:
     columns = [column for column in kind.table.c if column.name != "number"]
-    found = (await rows.execute(select(*columns).where(kind.key.in_(keys)))).mappings()
-    return {row[kind.key.name]: dict(row) for row in found}
+    rows = (await connection.execute(select(*columns).where(kind.key.in_(keys)))).mappings()
+    return {row[kind.key.name]: dict(row) for row in rows}
 
 
 def _differs(known: Values | None, values: Values) -> bool:
-    """What is not there cannot go."""
+    """Whether a row must be written. The removal of an unknown entry changes nothing."""
     return not values["gone"] if known is None else known != values
 
 

@@ -1,4 +1,4 @@
-"""What the portal tells of organisations and services, as rows of the ledger and as the text of a sync that is held."""
+"""Converts organisations and services to rows of the ledger, and a held sync to JSON."""
 
 import hashlib
 import json
@@ -9,98 +9,99 @@ from typing import Any, Final
 from relay.domain.registry import Organisation, OrgType, RegisteredService, RegistryChanges
 
 _LISTS: Final = frozenset({"addresses", "slots", "callbacks", "app_schemes"})
-_ORGANISATION: Final = tuple(field.name for field in fields(Organisation))
-_SERVICE: Final = tuple(field.name for field in fields(RegisteredService))
+_ORGANISATION_FIELDS: Final = tuple(field.name for field in fields(Organisation))
+_SERVICE_FIELDS: Final = tuple(field.name for field in fields(RegisteredService))
 _NO_ORGANISATION: Final = Organisation("", OrgType.OTHER, "")
 _NO_SERVICE: Final = RegisteredService("", "", "", "")
 
 Values = dict[str, Any]
-"""The columns of a row but its number."""
+"""The columns of a row without its number."""
 
 
-def organisation_values(org_code: str, organisation: Organisation | None) -> Values:
-    """The columns of an organisation, of one that is gone for None."""
-    told = _told(organisation or _NO_ORGANISATION, _ORGANISATION)
-    return told | {"org_code": org_code, "org_type": told["org_type"].value, "gone": organisation is None}
+def dump_organisation(org_code: str, organisation: Organisation | None) -> Values:
+    """Returns the columns of an organisation; None stands for a removed one."""
+    values = _field_values(organisation or _NO_ORGANISATION, _ORGANISATION_FIELDS)
+    return values | {"org_code": org_code, "org_type": values["org_type"].value, "gone": organisation is None}
 
 
-def service_values(client_id: str, service: RegisteredService | None) -> Values:
-    """The columns of a service, of one that is gone for None."""
-    told = _told(service or _NO_SERVICE, _SERVICE)
-    kept = {"hashed": told.pop("secret_hash"), "mark": told.pop("secret_mark")}
-    return told | kept | {"client_id": client_id, "gone": service is None}
+def dump_service(client_id: str, service: RegisteredService | None) -> Values:
+    """Returns the columns of a service; None stands for a removed one."""
+    values = _field_values(service or _NO_SERVICE, _SERVICE_FIELDS)
+    secret = {"hashed": values.pop("secret_hash"), "mark": values.pop("secret_mark")}
+    return values | secret | {"client_id": client_id, "gone": service is None}
 
 
-def _told(thing: Organisation | RegisteredService, names: tuple[str, ...]) -> Values:
-    return {name: _listed(getattr(thing, name)) if name in _LISTS else getattr(thing, name) for name in names}
+def _field_values(entry: Organisation | RegisteredService, names: tuple[str, ...]) -> Values:
+    return {name: _list_to_json(getattr(entry, name)) if name in _LISTS else getattr(entry, name) for name in names}
 
 
-def _listed(values: tuple[str, ...]) -> str:
+def _list_to_json(values: tuple[str, ...]) -> str:
     return json.dumps(values) if values else "[]"
 
 
-def organisation_of(values: Mapping[str, Any]) -> Organisation | None:
-    """The organisation of a row's columns; None for one that is gone."""
+def read_organisation(values: Mapping[str, Any]) -> Organisation | None:
+    """Returns the organisation of a row's columns; None for a removed one."""
     if values["gone"]:
         return None
-    told = _read(values)
-    return Organisation(org_type=OrgType(told.pop("org_type")), **told)
+    arguments = _read_fields(values)
+    return Organisation(org_type=OrgType(arguments.pop("org_type")), **arguments)
 
 
-def service_of(values: Mapping[str, Any]) -> RegisteredService | None:
-    """The service of a row's columns; None for one that is gone."""
+def read_service(values: Mapping[str, Any]) -> RegisteredService | None:
+    """Returns the service of a row's columns; None for a removed one."""
     if values["gone"]:
         return None
-    told = _read(values)
-    return RegisteredService(secret_hash=told.pop("hashed"), secret_mark=told.pop("mark"), **told)
+    arguments = _read_fields(values)
+    secret_hash, secret_mark = arguments.pop("hashed"), arguments.pop("mark")
+    return RegisteredService(secret_hash=secret_hash, secret_mark=secret_mark, **arguments)
 
 
-def _read(values: Mapping[str, Any]) -> Values:
-    told = {name: _list(value) if name in _LISTS else value for name, value in values.items()}
-    told.pop("gone")
-    told.pop("number", None)
-    return told
+def _read_fields(values: Mapping[str, Any]) -> Values:
+    arguments = {name: _list_from_json(value) if name in _LISTS else value for name, value in values.items()}
+    arguments.pop("gone")
+    arguments.pop("number", None)
+    return arguments
 
 
-def _list(text: str) -> tuple[str, ...]:
+def _list_from_json(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text)) if text != "[]" else ()
 
 
-def changes_text(changes: RegistryChanges) -> str:
-    """A sync as JSON."""
-    services = {key: service_values(key, each) for key, each in changes.services.items()}
-    told = {
-        "organisations": {key: organisation_values(key, each) for key, each in changes.organisations.items()},
+def dump_changes(changes: RegistryChanges) -> str:
+    """Returns the changes of a sync as JSON."""
+    services = {key: dump_service(key, service) for key, service in changes.services.items()}
+    document = {
+        "organisations": {key: dump_organisation(key, entry) for key, entry in changes.organisations.items()},
         "services": {key: values | {"mark": values["mark"].hex()} for key, values in services.items()},
         "orgs_timestamp": changes.orgs_timestamp,
         "services_timestamp": changes.services_timestamp,
     }
-    return json.dumps(told)
+    return json.dumps(document)
 
 
-def changes_of(text: str) -> RegistryChanges:
-    """The sync of a `changes_text`."""
-    told = json.loads(text)
-    services = {key: values | {"mark": bytes.fromhex(values["mark"])} for key, values in told["services"].items()}
+def read_changes(text: str) -> RegistryChanges:
+    """Returns the changes of a `dump_changes`."""
+    document = json.loads(text)
+    services = {key: values | {"mark": bytes.fromhex(values["mark"])} for key, values in document["services"].items()}
     return RegistryChanges(
-        {key: organisation_of(values) for key, values in told["organisations"].items()},
-        {key: service_of(values) for key, values in services.items()},
-        told["orgs_timestamp"],
-        told["services_timestamp"],
+        {key: read_organisation(values) for key, values in document["organisations"].items()},
+        {key: read_service(values) for key, values in services.items()},
+        document["orgs_timestamp"],
+        document["services_timestamp"],
     )
 
 
-def changes_id(changes: RegistryChanges) -> str:
-    """A name of what a sync changes, the same whenever it comes again: 16 hexadecimal digits.
+def hash_changes(changes: RegistryChanges) -> str:
+    """Returns an id of the changes, the same for the same changes: 16 hexadecimal digits.
 
-    The hash of a secret is salted and differs each time; its mark tells whether it is the same one.
+    The hash of a secret is salted and differs each time, so the secret's `mark` replaces it.
     """
-    orgs = [organisation_values(key, each) for key, each in sorted(changes.organisations.items())]
-    services = [_marked(service_values(key, each)) for key, each in sorted(changes.services.items())]
-    told = json.dumps([orgs, services], sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    organisations = [dump_organisation(key, entry) for key, entry in sorted(changes.organisations.items())]
+    services = [_identify_secret(dump_service(key, service)) for key, service in sorted(changes.services.items())]
+    text = json.dumps([organisations, services], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _marked(values: Values) -> Values:
+def _identify_secret(values: Values) -> Values:
     mark = values["mark"].hex()
     return values | {"mark": mark, "hashed": "" if mark else values["hashed"]}

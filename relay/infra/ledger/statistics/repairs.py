@@ -1,7 +1,7 @@
-"""Repairs of statistics: what was brought from access records, so that no batch that comes late counts it twice.
+"""Repairs of statistics from access records, with protection against late batches that would count calls twice.
 
-A figure that a kill lost may still stand in a spool, maybe on another machine. What a repair added is taken for these
-figures: a batch that brings calls of the same line later adds only what is beyond that.
+Counts that a killed process lost may still be in a spool, maybe on another machine. A repair adds them from access
+records. When a batch later brings calls of the same line, it adds only the calls beyond the repair's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,50 +12,54 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from relay.domain.statistics import Line, Repair
 from relay.infra.ledger.database.portal_tables import STATISTICS, STATISTICS_REPAIRS
-from relay.infra.ledger.transaction import Work
+from relay.infra.ledger.transaction import Transaction
 
 _TABLE: Final = STATISTICS_REPAIRS
-_LINE: Final = [_TABLE.c[name] for name in Line._fields]
+_LINE_COLUMNS: Final = [_TABLE.c[name] for name in Line._fields]
 
 
-async def lock(work: Work) -> None:
-    """Let no batch be taken until the transaction ends. SQLite has one writer anyway."""
-    if work.rows.dialect.name == "postgresql":
-        await work.rows.execute(text(f"LOCK TABLE {STATISTICS.name} IN SHARE ROW EXCLUSIVE MODE"))
+async def lock(transaction: Transaction) -> None:
+    """Blocks batches until the transaction ends. SQLite has one writer anyway."""
+    if transaction.connection.dialect.name == "postgresql":
+        await transaction.connection.execute(text(f"LOCK TABLE {STATISTICS.name} IN SHARE ROW EXCLUSIVE MODE"))
 
 
-async def keep(work: Work, added: Mapping[Line, int]) -> Sequence[Repair]:
-    """Keep a line of history for each figure that was added."""
-    repairs = [Repair(work.now, line, count, count) for line, count in added.items()]
-    if repairs:
-        rows = [{**one.line._asdict(), "at": one.at, "added": one.added, "pending": one.pending} for one in repairs]
-        await work.rows.execute(insert(_TABLE), rows)
+async def add(transaction: Transaction, added: Mapping[Line, int]) -> Sequence[Repair]:
+    """Records a repair for each line with an added count. Returns the repairs."""
+    repairs = [Repair(transaction.now, line, count, count) for line, count in added.items()]
+    rows = [
+        {**repair.line._asdict(), "at": repair.at, "added": repair.added, "pending": repair.pending}
+        for repair in repairs
+    ]
+    if rows:
+        await transaction.connection.execute(insert(_TABLE), rows)
     return repairs
 
 
-async def settle(work: Work, counts: Mapping[Line, int]) -> None:
-    """Take off a batch that was just counted what repairs of the same lines added before it came."""
+async def subtract_repaired(transaction: Transaction, counts: Mapping[Line, int]) -> None:
+    """Subtracts from a batch that was just counted the calls that earlier repairs of its lines added."""
     days = {line.stat_date for line in counts}
     if not days:
         return
-    wanted = select(_TABLE).where(_TABLE.c.stat_date.in_(sorted(days)), _TABLE.c.pending > 0).order_by(_TABLE.c.number)
-    left = dict(counts)
-    for row in (await work.rows.execute(wanted.with_for_update())).all():
-        line = _line(row)
-        twice = min(row.pending, left.get(line, 0))
-        if twice:
-            left[line] -= twice
-            this = update(_TABLE).where(_TABLE.c.number == row.number)
-            await work.rows.execute(this.values(pending=_TABLE.c.pending - twice))
-            same = [STATISTICS.c[name] == value for name, value in line._asdict().items()]
-            await work.rows.execute(update(STATISTICS).where(*same).values(counted=STATISTICS.c.counted - twice))
+    query = select(_TABLE).where(_TABLE.c.stat_date.in_(sorted(days)), _TABLE.c.pending > 0).order_by(_TABLE.c.number)
+    remaining = dict(counts)
+    for row in (await transaction.connection.execute(query.with_for_update())).all():
+        line = _read_line(row)
+        duplicates = min(row.pending, remaining.get(line, 0))
+        if duplicates:
+            remaining[line] -= duplicates
+            repair = update(_TABLE).where(_TABLE.c.number == row.number)
+            await transaction.connection.execute(repair.values(pending=_TABLE.c.pending - duplicates))
+            is_line = [STATISTICS.c[name] == value for name, value in line._asdict().items()]
+            count = update(STATISTICS).where(*is_line).values(counted=STATISTICS.c.counted - duplicates)
+            await transaction.connection.execute(count)
 
 
-async def between(rows: AsyncConnection, first: str, last: str) -> Sequence[Repair]:
-    """What was repaired of these days, in the order in which it was."""
-    wanted = select(_TABLE).where(_TABLE.c.stat_date.between(first, last)).order_by(_TABLE.c.number)
-    return [Repair(row.at, _line(row), row.added, row.pending) for row in await rows.execute(wanted)]
+async def load_between(connection: AsyncConnection, first: str, last: str) -> Sequence[Repair]:
+    """Returns the repairs of the days `first` to `last`, the oldest first."""
+    query = select(_TABLE).where(_TABLE.c.stat_date.between(first, last)).order_by(_TABLE.c.number)
+    return [Repair(row.at, _read_line(row), row.added, row.pending) for row in await connection.execute(query)]
 
 
-def _line(row: Row[tuple[object, ...]]) -> Line:
-    return Line(*(getattr(row, column.name) for column in _LINE))
+def _read_line(row: Row[tuple[object, ...]]) -> Line:
+    return Line(*(getattr(row, column.name) for column in _LINE_COLUMNS))

@@ -1,4 +1,4 @@
-"""Statistics in the ledger: counted in batches that are taken once, read by day, sent to the portal by week."""
+"""Tables of statistics: batches are counted once, counts are read by day, messages to the portal by week."""
 
 import zlib
 from collections.abc import Mapping, Sequence
@@ -8,163 +8,172 @@ from sqlalchemy import ColumnElement, and_, case, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from relay.domain.statistics import Batch, ConsentCount, Line, Pulse, Repair, Sending, SendingState
-from relay.infra.ledger.consents import counts as consent_counts
+from relay.infra.ledger.consents.counts import count_consents
 from relay.infra.ledger.database.portal_tables import PULSES, SENDINGS, STATISTICS, STATISTICS_BATCHES
-from relay.infra.ledger.database.upsert import inserting
-from relay.infra.ledger.statistics import repairs as statistics_repairs
-from relay.infra.ledger.transaction import Work, Works
+from relay.infra.ledger.database.upsert import insert_into
+from relay.infra.ledger.statistics import repairs as repair_rows
+from relay.infra.ledger.transaction import Transaction, Transactions
 
-_LINE: Final = [STATISTICS.c[name] for name in Line._fields]
+_LINE_COLUMNS: Final = [STATISTICS.c[name] for name in Line._fields]
 
 
 class SqlStatistics:
     """`domain.statistics.StatisticsBook` over SQLite or PostgreSQL. Every method may raise Unreachable."""
 
-    def __init__(self, works: Works) -> None:
-        self._works = works
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
 
     async def take_batch(self, batch: Batch, now: int) -> bool:
-        """Add a batch, whole; False when it was taken before."""
-        async with self._works.writing(now) as work:
-            taken = inserting(work.rows, STATISTICS_BATCHES).values(batch_id=batch.batch_id, taken_at=now)
-            fresh = taken.on_conflict_do_nothing().returning(STATISTICS_BATCHES.c.batch_id)
-            if (await work.rows.execute(fresh)).one_or_none() is None:
+        """Adds a whole batch. Returns False when it was added before."""
+        async with self._transactions.begin(now) as transaction:
+            statement = insert_into(transaction.connection, STATISTICS_BATCHES)
+            statement = statement.values(batch_id=batch.batch_id, taken_at=now).on_conflict_do_nothing()
+            inserted = await transaction.connection.execute(statement.returning(STATISTICS_BATCHES.c.batch_id))
+            if inserted.one_or_none() is None:
                 return False
-            await _count(work, batch.counts)
-            await statistics_repairs.settle(work, batch.counts)
-            await _beat(work, batch.pulses)
+            await _add_counts(transaction, batch.counts)
+            await repair_rows.subtract_repaired(transaction, batch.counts)
+            await _merge_pulses(transaction, batch.pulses)
         return True
 
     async def counts(self, first: str, last: str, provider: str | None = None) -> Sequence[tuple[Line, int]]:
-        """What was counted on the days `first` to `last`, in the order of the lines."""
-        wanted = select(*_LINE, STATISTICS.c.counted).where(_on(first, last, provider)).order_by(*_LINE)
-        async with self._works.reading() as rows:
-            return [(Line(*line), counted) for *line, counted in await rows.execute(wanted)]
+        """Returns the counts of the days `first` to `last`, ordered by line."""
+        query = select(*_LINE_COLUMNS, STATISTICS.c.counted).where(_between(first, last, provider))
+        async with self._transactions.connect() as connection:
+            rows = await connection.execute(query.order_by(*_LINE_COLUMNS))
+            return [(Line(*line), counted) for *line, counted in rows]
 
     async def repair(self, stat_date: str, records: Mapping[Line, int], now: int) -> Sequence[Repair]:
-        """Raise the lines of a day to what the access records say; what was added. Lines that have more stay."""
-        async with self._works.writing(now) as work:
-            await statistics_repairs.lock(work)
-            known = await work.rows.execute(select(*_LINE, STATISTICS.c.counted).where(_on(stat_date, stat_date, None)))
-            counted = {Line(*line): count for *line, count in known}
-            ours = {line: count for line, count in records.items() if line.stat_date == stat_date}
-            added = {line: count - counted.get(line, 0) for line, count in sorted(ours.items())}
+        """Raises the counts of a day to those of the access records; higher counts stay. Returns the repairs."""
+        query = select(*_LINE_COLUMNS, STATISTICS.c.counted).where(_between(stat_date, stat_date, None))
+        async with self._transactions.begin(now) as transaction:
+            await repair_rows.lock(transaction)
+            counted = {Line(*line): count for *line, count in await transaction.connection.execute(query)}
+            of_day = {line: count for line, count in records.items() if line.stat_date == stat_date}
+            added = {line: count - counted.get(line, 0) for line, count in sorted(of_day.items())}
             added = {line: count for line, count in added.items() if count > 0}
-            await _count(work, added)
-            return await statistics_repairs.keep(work, added)
+            await _add_counts(transaction, added)
+            return await repair_rows.add(transaction, added)
 
     async def repairs(self, first: str, last: str) -> Sequence[Repair]:
-        """What was repaired of the days `first` to `last`, in the order in which it was."""
-        async with self._works.reading() as rows:
-            return await statistics_repairs.between(rows, first, last)
+        """Returns the repairs of the days `first` to `last`, the oldest first."""
+        async with self._transactions.connect() as connection:
+            return await repair_rows.load_between(connection, first, last)
 
     async def consent_counts(self, days: Sequence[str], provider: str | None = None) -> Sequence[ConsentCount]:
-        """Consents on these days, in the order of days and services; none with three zeros."""
-        async with self._works.reading() as rows:
-            return await consent_counts.counted(rows, days, provider)
+        """Returns counts of consents for these days, ordered by day and service, without counts of three zeros."""
+        async with self._transactions.connect() as connection:
+            return await count_consents(connection, days, provider)
 
     async def first_day(self) -> str:
-        """The first day anything was counted on, "" when nothing was."""
-        async with self._works.reading() as rows:
-            return (await rows.execute(select(func.min(STATISTICS.c.stat_date)))).scalar_one() or ""
+        """Returns the first day with a count, "" when there is none."""
+        async with self._transactions.connect() as connection:
+            return (await connection.execute(select(func.min(STATISTICS.c.stat_date)))).scalar_one() or ""
 
     async def providers_in(self, first: str, last: str) -> frozenset[str]:
-        """Institutions that anything was counted for on these days."""
-        wanted = select(STATISTICS.c.provider).where(_on(first, last, None)).distinct()
-        async with self._works.reading() as rows:
-            return frozenset((await rows.execute(wanted)).scalars())
+        """Returns the institutions with a count on these days."""
+        query = select(STATISTICS.c.provider).where(_between(first, last, None)).distinct()
+        async with self._transactions.connect() as connection:
+            return frozenset((await connection.execute(query)).scalars())
 
     async def changed_since(self, first: str, last: str, provider: str, moment: int) -> bool:
-        """Whether a batch changed this institution's figures of these days at `moment` or later."""
-        wanted = select(STATISTICS.c.provider).where(_on(first, last, provider), STATISTICS.c.changed_at >= moment)
-        async with self._works.reading() as rows:
-            return (await rows.execute(wanted.limit(1))).first() is not None
+        """Whether a batch changed this institution's counts of these days at `moment` or later."""
+        is_changed = and_(_between(first, last, provider), STATISTICS.c.changed_at >= moment)
+        query = select(STATISTICS.c.provider).where(is_changed).limit(1)
+        async with self._transactions.connect() as connection:
+            return (await connection.execute(query)).first() is not None
 
     async def pulse(self, provider: str) -> Pulse | None:
-        """How an institution was met lately, by all gateways together."""
-        wanted = select(PULSES.c.answered_at, PULSES.c.failed_at, PULSES.c.failures)
-        async with self._works.reading() as rows:
-            row = (await rows.execute(wanted.where(PULSES.c.provider == provider))).one_or_none()
+        """Returns an institution's last answer and failures, as seen by all gateways together."""
+        query = select(PULSES.c.answered_at, PULSES.c.failed_at, PULSES.c.failures)
+        async with self._transactions.connect() as connection:
+            row = (await connection.execute(query.where(PULSES.c.provider == provider))).one_or_none()
         return None if row is None else Pulse(*row)
 
     async def sendings(self, week: str, provider: str | None = None, *, content: bool = True) -> Sequence[Sending]:
-        """The messages of a week, of one institution or all, in the order of provider and type."""
-        chosen = SENDINGS.c.week == week
+        """Returns the messages of a week, of one institution or all, ordered by provider and type."""
+        condition = SENDINGS.c.week == week
         if provider is not None:
-            chosen = and_(chosen, SENDINGS.c.provider == provider)
-        async with self._works.reading() as rows:
-            return await _sendings(rows, chosen, content=content)
+            condition = and_(condition, SENDINGS.c.provider == provider)
+        async with self._transactions.connect() as connection:
+            return await _load_sendings(connection, condition, content=content)
 
     async def keep_sending(self, sending: Sending, fence: int, now: int) -> None:
-        """Keep a message as it stands now. Raises Superseded.
+        """Stores the present state of a message. Raises Superseded.
 
-        Only an acceptance since answers a request of the portal for it, of figures that were read since.
+        A request of the portal for it stays open, unless the message was accepted, and its counts read, after it.
         """
-        values = _values(sending)
+        values = _message_columns(sending)
         is_accepted = sending.state is SendingState.ACCEPTED
-        async with self._works.writing(now, fence=fence) as work:
-            kept = inserting(work.rows, SENDINGS).values(**values, asked=sending.asked and not is_accepted, asked_at=0)
+        async with self._transactions.begin(now, fence=fence) as transaction:
+            statement = insert_into(transaction.connection, SENDINGS)
+            statement = statement.values(**values, asked=sending.asked and not is_accepted, asked_at=0)
             since = min(sending.counted_at, sending.accepted_at)
-            answered = SENDINGS.c.asked_at <= since if is_accepted else false()
-            still = or_(and_(SENDINGS.c.asked, ~answered), kept.excluded.asked)
-            changed = {name: kept.excluded[name] for name in values} | {"asked": still}
-            await work.rows.execute(kept.on_conflict_do_update(index_elements=list(SENDINGS.primary_key), set_=changed))
+            is_answered = SENDINGS.c.asked_at <= since if is_accepted else false()
+            is_still_asked = or_(and_(SENDINGS.c.asked, ~is_answered), statement.excluded.asked)
+            changes = {name: statement.excluded[name] for name in values} | {"asked": is_still_asked}
+            upsert = statement.on_conflict_do_update(index_elements=list(SENDINGS.primary_key), set_=changes)
+            await transaction.connection.execute(upsert)
 
     async def ask_again(self, week: str, provider: str, types: Sequence[str], now: int) -> None:
-        """The portal wants these again (지원-104)."""
-        waiting = [_values(Sending(week, provider, each, SendingState.WAITING)) for each in sorted(set(types))]
-        if not waiting:
+        """Records that the portal requests these messages again (지원-104)."""
+        sendings = [Sending(week, provider, type_, SendingState.WAITING) for type_ in sorted(set(types))]
+        if not sendings:
             return
-        async with self._works.writing(now) as work:
-            added = inserting(work.rows, SENDINGS).values([{**row, "asked": True, "asked_at": now} for row in waiting])
-            asked = {name: added.excluded[name] for name in ("asked", "asked_at")}
-            await work.rows.execute(added.on_conflict_do_update(index_elements=list(SENDINGS.primary_key), set_=asked))
+        rows = [{**_message_columns(sending), "asked": True, "asked_at": now} for sending in sendings]
+        async with self._transactions.begin(now) as transaction:
+            statement = insert_into(transaction.connection, SENDINGS).values(rows)
+            changes = {name: statement.excluded[name] for name in ("asked", "asked_at")}
+            upsert = statement.on_conflict_do_update(index_elements=list(SENDINGS.primary_key), set_=changes)
+            await transaction.connection.execute(upsert)
 
     async def asked_again(self, *, content: bool = True) -> Sequence[Sending]:
-        """Those that the portal asked for and that were not accepted since."""
-        async with self._works.reading() as rows:
-            return await _sendings(rows, SENDINGS.c.asked, content=content)
+        """Returns the messages that the portal requested and has not accepted since."""
+        async with self._transactions.connect() as connection:
+            return await _load_sendings(connection, SENDINGS.c.asked, content=content)
 
 
-async def _count(work: Work, counts: Mapping[Line, int]) -> None:
-    """In one order, so that two batches of the same lines wait for each other and never in a circle."""
-    lines = [{**line._asdict(), "counted": counts[line], "changed_at": work.now} for line in sorted(counts)]
-    added = inserting(work.rows, STATISTICS)
-    changed = {
-        "counted": STATISTICS.c.counted + added.excluded.counted,
-        "changed_at": _latest(STATISTICS.c.changed_at, added.excluded.changed_at),
+async def _add_counts(transaction: Transaction, counts: Mapping[Line, int]) -> None:
+    """Adds counts in one order, so that two batches of the same lines do not deadlock."""
+    rows = [{**line._asdict(), "counted": counts[line], "changed_at": transaction.now} for line in sorted(counts)]
+    statement = insert_into(transaction.connection, STATISTICS)
+    changes = {
+        "counted": STATISTICS.c.counted + statement.excluded.counted,
+        "changed_at": _later(STATISTICS.c.changed_at, statement.excluded.changed_at),
     }
-    if lines:
-        await work.rows.execute(added.on_conflict_do_update(index_elements=_LINE, set_=changed), lines)
+    if rows:
+        upsert = statement.on_conflict_do_update(index_elements=_LINE_COLUMNS, set_=changes)
+        await transaction.connection.execute(upsert, rows)
 
 
-async def _beat(work: Work, pulses: Mapping[str, Pulse]) -> None:
-    """Failures count from the last answer on; gateways tell of theirs in any order."""
-    beats = [{"provider": provider, **pulses[provider]._asdict()} for provider in sorted(pulses)]
-    added = inserting(work.rows, PULSES)
-    was, told = PULSES.c, added.excluded
-    is_over = and_(told.answered_at > was.answered_at, told.answered_at >= was.failed_at)
-    is_late = told.failed_at < was.answered_at
-    changed = {
-        "answered_at": _latest(was.answered_at, told.answered_at),
-        "failed_at": _latest(was.failed_at, told.failed_at),
-        "failures": case((is_over, 0), else_=was.failures) + case((is_late, 0), else_=told.failures),
+async def _merge_pulses(transaction: Transaction, pulses: Mapping[str, Pulse]) -> None:
+    """Merges pulses, which gateways deliver in any order. Failures count since the last answer."""
+    rows = [{"provider": provider, **pulses[provider]._asdict()} for provider in sorted(pulses)]
+    statement = insert_into(transaction.connection, PULSES)
+    old, new = PULSES.c, statement.excluded
+    is_over = and_(new.answered_at > old.answered_at, new.answered_at >= old.failed_at)
+    is_late = new.failed_at < old.answered_at
+    changes = {
+        "answered_at": _later(old.answered_at, new.answered_at),
+        "failed_at": _later(old.failed_at, new.failed_at),
+        "failures": case((is_over, 0), else_=old.failures) + case((is_late, 0), else_=new.failures),
     }
-    if beats:
-        await work.rows.execute(added.on_conflict_do_update(index_elements=[was.provider], set_=changed), beats)
+    if rows:
+        upsert = statement.on_conflict_do_update(index_elements=[old.provider], set_=changes)
+        await transaction.connection.execute(upsert, rows)
 
 
-def _latest(one: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[int]:
-    return case((one > other, one), else_=other)
+def _later(time: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[int]:
+    return case((time > other, time), else_=other)
 
 
-def _on(first: str, last: str, provider: str | None) -> ColumnElement[bool]:
-    days = STATISTICS.c.stat_date.between(first, last)
-    return days if provider is None else and_(days, STATISTICS.c.provider == provider)
+def _between(first: str, last: str, provider: str | None) -> ColumnElement[bool]:
+    is_day = STATISTICS.c.stat_date.between(first, last)
+    return is_day if provider is None else and_(is_day, STATISTICS.c.provider == provider)
 
 
-def _values(sending: Sending) -> dict[str, Any]:
-    """The columns of a message but for those of the portal's asking."""
+def _message_columns(sending: Sending) -> dict[str, Any]:
+    """Returns the columns of a message, without those of the portal's request."""
     return {
         "week": sending.week,
         "provider": sending.provider,
@@ -180,13 +189,15 @@ def _values(sending: Sending) -> dict[str, Any]:
     }
 
 
-async def _sendings(rows: AsyncConnection, chosen: ColumnElement[bool], *, content: bool) -> list[Sending]:
+async def _load_sendings(
+    connection: AsyncConnection, condition: ColumnElement[bool], *, content: bool
+) -> list[Sending]:
     columns = [column for column in SENDINGS.c if column.name != "asked_at" and (content or column.name != "content")]
-    found = (await rows.execute(select(*columns).where(chosen).order_by(*SENDINGS.primary_key))).mappings()
-    return [_sending(dict(row)) for row in found]
+    rows = (await connection.execute(select(*columns).where(condition).order_by(*SENDINGS.primary_key))).mappings()
+    return [_read_sending(dict(row)) for row in rows]
 
 
-def _sending(row: dict[str, Any]) -> Sending:
-    packed = row.pop("content", None)
-    content = b"" if packed is None else zlib.decompress(packed)
+def _read_sending(row: dict[str, Any]) -> Sending:
+    compressed = row.pop("content", None)
+    content = b"" if compressed is None else zlib.decompress(compressed)
     return Sending(**{**row, "state": SendingState(row["state"]), "content": content})

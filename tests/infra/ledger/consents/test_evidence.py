@@ -1,25 +1,25 @@
-"""Evidence is kept with its consent and read by nobody."""
+"""Evidence is stored with its consent, and nothing of the customer in clear."""
 
 from relay.domain.authorization.consent import Authentication
 from relay.domain.ledger import Evidence
 
 
-class TestProofs:
-    async def test_consent_tokens_and_evidence_are_kept(self, ledger, desk, url, sql):
-        consent = desk.consent(authentication=Authentication.INTEGRATED)
-        pair = desk.pair(consent)
-        proofs = [Evidence("password", b"signed"), Evidence("signed_person_info_req", b"asked")]
-        await ledger.issue_integrated(consent, pair, [], proofs, desk.now)
+class TestEvidence:
+    async def test_consent_tokens_and_evidence_are_stored(self, ledger, factory, url, sql):
+        consent = factory.build_consent(authentication=Authentication.INTEGRATED)
+        pair = factory.build_pair(consent)
+        evidence = [Evidence("password", b"signed"), Evidence("signed_person_info_req", b"asked")]
+        await ledger.issue_integrated(consent, pair, [], evidence, factory.now)
         assert await ledger.consent_behind(pair.access.jti) == (pair.access, consent)
         assert sql(url, "SELECT position, kind FROM evidence ORDER BY position") == [
             "0|password",
             "1|signed_person_info_req",
         ]
 
-    async def test_nothing_of_the_customer_stands_there_in_the_clear(self, ledger, desk, url, sql):
-        await desk.given(ledger, desk.consent(ci="ZqCiMarker"), desk.code())
-        given = desk.consent(ci="ZqCiMarker")
-        await ledger.issue_integrated(given, desk.pair(given), [("tx_id", "t")], [Evidence("password", b"ZqProof")], 1)
+    async def test_customer_data_is_never_stored_in_clear(self, ledger, factory, url, sql):
+        await factory.give_consent(ledger, factory.build_consent(ci="ZqCiMarker"), factory.build_code())
+        consent, evidence = factory.build_consent(ci="ZqCiMarker"), [Evidence("password", b"ZqProof")]
+        await ledger.issue_integrated(consent, factory.build_pair(consent), [("tx_id", "t")], evidence, 1)
         cast = "hex({})" if url.startswith("sqlite") else "encode({}, 'hex')"
         blobs = [
             row.lower()

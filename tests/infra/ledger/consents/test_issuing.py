@@ -1,4 +1,4 @@
-"""Tokens come for a code once, for a refresh token again and again, and end with their consent."""
+"""A code issues tokens once, a refresh token repeatedly; tokens end with their consent."""
 
 import asyncio
 from datetime import date
@@ -19,16 +19,20 @@ WITHDRAWN = (TokenState.REVOKED, ConsentState.REVOKED)
 
 
 class TestCodes:
-    async def spend(self, ledger, desk, code, holder=None, callback=None, now=None):
-        now = desk.now if now is None else now
+    async def spend(self, ledger, factory, code, holder=None, callback=None, now=None):
+        now = factory.now if now is None else now
         return await ledger.spend_code(
-            code.digest, holder or desk.holder, callback or desk.callback, lambda consent: desk.pair(consent, now), now
+            code.digest,
+            holder or factory.holder,
+            callback or factory.callback,
+            lambda consent: factory.build_pair(consent, now),
+            now,
         )
 
-    async def test_a_code_gives_a_pair(self, ledger, desk):
-        given = desk.consent()
-        await desk.given(ledger, given, desk.code())
-        consent, pair = await self.spend(ledger, desk, desk.code())
+    async def test_a_code_gives_a_pair(self, ledger, factory):
+        given = factory.build_consent()
+        await factory.give_consent(ledger, given, factory.build_code())
+        consent, pair = await self.spend(ledger, factory, factory.build_code())
         assert consent == given
         assert await ledger.consent_behind(pair.access.jti) == (pair.access, given)
         assert await ledger.consent_behind(pair.refresh.jti) is None
@@ -43,117 +47,122 @@ class TestCodes:
             ({"now": 1_800_000_600}, Why.CODE_EXPIRED),
         ],
     )
-    async def test_a_code_that_does_not_fit_gives_nothing_and_stays(self, ledger, desk, wrong, why, refused, standing):
-        await desk.given(ledger, desk.consent(), desk.code())
-        assert await refused(self.spend(ledger, desk, desk.code(), **wrong)) is why
-        _, pair = await self.spend(ledger, desk, desk.code(), now=1_800_000_599)
-        assert await standing(pair.access) == [LIVE]
+    async def test_a_code_used_wrongly_is_denied_and_stays_valid(
+        self, ledger, factory, wrong, why, denial_reason, token_states
+    ):
+        await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code(), **wrong)) is why
+        _, pair = await self.spend(ledger, factory, factory.build_code(), now=1_800_000_599)
+        assert await token_states(pair.access) == [LIVE]
 
-    async def test_an_unknown_code_gives_nothing(self, ledger, desk, refused):
-        assert await refused(self.spend(ledger, desk, desk.code("never made"))) is Why.CODE_UNKNOWN
+    async def test_an_unknown_code_is_denied(self, ledger, factory, denial_reason):
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code("never made"))) is Why.CODE_UNKNOWN
 
-    async def test_a_code_used_twice_takes_back_what_it_gave(self, ledger, desk, refused, standing):
-        consent = desk.consent()
-        await desk.given(ledger, consent, desk.code())
-        _, pair = await self.spend(ledger, desk, desk.code())
-        assert await refused(self.spend(ledger, desk, desk.code())) is Why.CODE_SPENT
-        assert await standing(pair.access) == [WITHDRAWN]
+    async def test_a_code_used_twice_revokes_its_tokens(self, ledger, factory, denial_reason, token_states):
+        consent = factory.build_consent()
+        await factory.give_consent(ledger, consent, factory.build_code())
+        _, pair = await self.spend(ledger, factory, factory.build_code())
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code())) is Why.CODE_SPENT
+        assert await token_states(pair.access) == [WITHDRAWN]
         assert await ledger.consent_of(consent.ci, consent.client_id, consent.provider) is None
         assert await ledger.revoked_after(0) == (1, [pair.access.jti])
 
-    async def test_also_what_was_refreshed_since_and_long_after(self, ledger, desk, refused, standing):
-        await desk.given(ledger, desk.consent(), desk.code())
-        _, pair = await self.spend(ledger, desk, desk.code())
-        later = desk.now + 7000
-        _, access = await ledger.refresh(pair.refresh.jti, desk.holder, desk.renewed(later), AGAIN_S, later)
-        assert await refused(self.spend(ledger, desk, desk.code(), now=later)) is Why.CODE_SPENT
-        assert await standing(pair.access, access) == [WITHDRAWN, WITHDRAWN]
+    async def test_a_code_used_twice_revokes_refreshed_tokens_too(self, ledger, factory, denial_reason, token_states):
+        await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
+        _, pair = await self.spend(ledger, factory, factory.build_code())
+        later = factory.now + 7000
+        _, access = await ledger.refresh(pair.refresh.jti, factory.holder, factory.refresh_at(later), AGAIN_S, later)
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code(), now=later)) is Why.CODE_SPENT
+        assert await token_states(pair.access, access) == [WITHDRAWN, WITHDRAWN]
 
-    async def test_a_strangers_second_use_takes_nothing_back(self, ledger, desk, refused, standing):
-        await desk.given(ledger, desk.consent(), desk.code())
-        _, pair = await self.spend(ledger, desk, desk.code())
-        assert await refused(self.spend(ledger, desk, desk.code(), holder=ANOTHER_SERVICE)) is Why.CODE_OF_ANOTHER
-        assert await standing(pair.access) == [LIVE]
+    async def test_a_second_use_by_another_service_revokes_nothing(self, ledger, factory, denial_reason, token_states):
+        await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
+        _, pair = await self.spend(ledger, factory, factory.build_code())
+        assert (
+            await denial_reason(self.spend(ledger, factory, factory.build_code(), holder=ANOTHER_SERVICE))
+            is Why.CODE_OF_ANOTHER
+        )
+        assert await token_states(pair.access) == [LIVE]
 
-    async def test_a_spent_code_leaves_the_consent_that_came_after_alone(self, ledger, desk, refused, standing):
-        await desk.given(ledger, desk.consent(), desk.code())
-        await self.spend(ledger, desk, desk.code())
-        _, newer = await desk.issued(ledger)
-        assert await refused(self.spend(ledger, desk, desk.code())) is Why.CODE_SPENT
-        assert await standing(newer.access) == [LIVE]
+    async def test_a_spent_code_does_not_revoke_a_later_consent(self, ledger, factory, denial_reason, token_states):
+        await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
+        await self.spend(ledger, factory, factory.build_code())
+        _, newer = await factory.issue(ledger)
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code())) is Why.CODE_SPENT
+        assert await token_states(newer.access) == [LIVE]
 
-    async def test_a_code_of_a_consent_that_is_over_gives_nothing(self, ledger, desk, refused):
-        await desk.given(ledger, desk.consent(), desk.code())
-        await desk.issued(ledger)
-        assert await refused(self.spend(ledger, desk, desk.code())) is Why.CONSENT_ENDED
+    async def test_a_code_of_an_ended_consent_is_denied(self, ledger, factory, denial_reason):
+        await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
+        await factory.issue(ledger)
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code())) is Why.CONSENT_ENDED
 
-    async def test_a_code_after_the_last_day_gives_nothing(self, ledger, desk, refused):
-        await desk.given(ledger, desk.consent(end=date(2027, 1, 14)), desk.code())
-        assert await refused(self.spend(ledger, desk, desk.code())) is Why.CONSENT_ENDED
+    async def test_a_code_after_the_last_day_is_denied(self, ledger, factory, denial_reason):
+        await factory.give_consent(ledger, factory.build_consent(end=date(2027, 1, 14)), factory.build_code())
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code())) is Why.CONSENT_ENDED
 
-    async def test_of_fifty_that_spend_one_code_one_wins_and_loses_all(self, ledger, desk, url, sql, standing):
-        await desk.given(ledger, desk.consent(), desk.code())
+    async def test_fifty_concurrent_uses_of_a_code_end_with_revocation(self, ledger, factory, url, sql, token_states):
+        await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
         answers = await asyncio.gather(
-            *[self.spend(ledger, desk, desk.code()) for _ in range(50)], return_exceptions=True
+            *[self.spend(ledger, factory, factory.build_code()) for _ in range(50)], return_exceptions=True
         )
         won = [answer for answer in answers if not isinstance(answer, Exception)]
         assert len(won) == 1
         assert {answer.why for answer in answers if isinstance(answer, NotGranted)} == {Why.CODE_SPENT}
-        assert await standing(won[0][1].access) == [WITHDRAWN]
+        assert await token_states(won[0][1].access) == [WITHDRAWN]
         assert sql(url, "SELECT count(*) FROM tokens") == ["2"]
         assert sql(url, "SELECT count(*) FROM tokens WHERE state = 'live'") == ["0"]
 
-    async def test_what_issuing_breaks_is_undone(self, ledger, desk, standing):
-        await desk.given(ledger, desk.consent(), desk.code())
+    async def test_a_failure_while_issuing_rolls_back(self, ledger, factory, token_states):
+        await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
 
         def broken(_):
             raise RuntimeError("no key")
 
         with pytest.raises(RuntimeError):
-            await ledger.spend_code(desk.code().digest, desk.holder, desk.callback, broken, desk.now)
-        _, pair = await self.spend(ledger, desk, desk.code())
-        assert await standing(pair.access) == [LIVE]
+            await ledger.spend_code(factory.build_code().digest, factory.holder, factory.callback, broken, factory.now)
+        _, pair = await self.spend(ledger, factory, factory.build_code())
+        assert await token_states(pair.access) == [LIVE]
 
 
 class TestRefreshing:
-    async def refresh(self, ledger, desk, pair, now, holder=None):
-        return await ledger.refresh(pair.refresh.jti, holder or desk.holder, desk.renewed(now), AGAIN_S, now)
+    async def refresh(self, ledger, factory, pair, now, holder=None):
+        return await ledger.refresh(pair.refresh.jti, holder or factory.holder, factory.refresh_at(now), AGAIN_S, now)
 
-    async def test_a_new_access_token_takes_the_former_ones_place(self, ledger, desk, standing):
-        given, pair = await desk.issued(ledger)
-        consent, access = await self.refresh(ledger, desk, pair, desk.now + 100)
+    async def test_a_new_access_token_replaces_the_former_one(self, ledger, factory, token_states):
+        given, pair = await factory.issue(ledger)
+        consent, access = await self.refresh(ledger, factory, pair, factory.now + 100)
         assert consent == given
         assert access.refreshed
         assert await ledger.consent_behind(access.jti) == (access, given)
-        assert await standing(pair.access, access) == [(TokenState.REVOKED, ConsentState.ACTIVE), LIVE]
+        assert await token_states(pair.access, access) == [(TokenState.REVOKED, ConsentState.ACTIVE), LIVE]
         assert await ledger.revoked_after(0) == (1, [pair.access.jti])
 
-    async def test_right_after_the_issue_it_is_a_new_one_too(self, ledger, desk):
-        _, pair = await desk.issued(ledger)
-        _, access = await self.refresh(ledger, desk, pair, desk.now)
+    async def test_a_refresh_right_after_the_issue_gives_a_new_token(self, ledger, factory):
+        _, pair = await factory.issue(ledger)
+        _, access = await self.refresh(ledger, factory, pair, factory.now)
         assert access.jti != pair.access.jti
 
     @pytest.mark.parametrize(("seconds", "same"), [(0, True), (30, True), (31, False)])
-    async def test_again_within_half_a_minute_it_is_the_same_one(self, ledger, desk, seconds, same):
-        _, pair = await desk.issued(ledger)
-        _, first = await self.refresh(ledger, desk, pair, desk.now + 100)
-        _, second = await self.refresh(ledger, desk, pair, desk.now + 100 + seconds)
+    async def test_a_repeated_refresh_within_30_s_gives_the_same_token(self, ledger, factory, seconds, same):
+        _, pair = await factory.issue(ledger)
+        _, first = await self.refresh(ledger, factory, pair, factory.now + 100)
+        _, second = await self.refresh(ledger, factory, pair, factory.now + 100 + seconds)
         assert (second == first) is same
         assert await ledger.revocation_head() == (1 if same else 2)
 
-    async def test_one_that_expired_is_not_given_again(self, ledger, desk):
-        _, pair = await desk.issued(ledger)
+    async def test_an_expired_access_token_is_not_repeated(self, ledger, factory):
+        _, pair = await factory.issue(ledger)
 
         def short(consent, _):
-            return desk.token(TokenKind.ACCESS, consent, desk.now, lasts=10)
+            return factory.build_token(TokenKind.ACCESS, consent, factory.now, lasts=10)
 
-        _, first = await ledger.refresh(pair.refresh.jti, desk.holder, short, AGAIN_S, desk.now)
-        _, second = await self.refresh(ledger, desk, pair, desk.now + 10)
+        _, first = await ledger.refresh(pair.refresh.jti, factory.holder, short, AGAIN_S, factory.now)
+        _, second = await self.refresh(ledger, factory, pair, factory.now + 10)
         assert second.jti != first.jti
 
-    async def test_of_fifty_refreshes_all_get_one_token(self, ledger, desk, url, sql):
-        _, pair = await desk.issued(ledger)
-        answers = await asyncio.gather(*[self.refresh(ledger, desk, pair, desk.now + 100) for _ in range(50)])
+    async def test_fifty_concurrent_refreshes_get_the_same_token(self, ledger, factory, url, sql):
+        _, pair = await factory.issue(ledger)
+        answers = await asyncio.gather(*[self.refresh(ledger, factory, pair, factory.now + 100) for _ in range(50)])
         assert len({access.jti for _, access in answers}) == 1
         assert sql(url, "SELECT kind, state, count(*) FROM tokens GROUP BY kind, state ORDER BY kind, state") == [
             "access|live|1",
@@ -162,43 +171,45 @@ class TestRefreshing:
         ]
 
     @pytest.mark.parametrize("holder", OTHERS)
-    async def test_anothers_refresh_token_gives_nothing(self, ledger, desk, holder, refused, standing):
-        _, pair = await desk.issued(ledger)
-        assert await refused(self.refresh(ledger, desk, pair, desk.now, holder)) is Why.REFRESH_OF_ANOTHER
-        assert await standing(pair.access) == [LIVE]
+    async def test_a_refresh_token_of_another_holder_is_denied(
+        self, ledger, factory, holder, denial_reason, token_states
+    ):
+        _, pair = await factory.issue(ledger)
+        assert await denial_reason(self.refresh(ledger, factory, pair, factory.now, holder)) is Why.REFRESH_OF_ANOTHER
+        assert await token_states(pair.access) == [LIVE]
 
-    async def test_what_is_no_refresh_token_gives_nothing(self, ledger, desk, refused):
-        _, pair = await desk.issued(ledger)
+    async def test_a_token_that_is_not_a_refresh_token_is_denied(self, ledger, factory, denial_reason):
+        _, pair = await factory.issue(ledger)
         swapped = Pair(pair.refresh, pair.access)
-        assert await refused(self.refresh(ledger, desk, swapped, desk.now)) is Why.REFRESH_UNKNOWN
-        unknown = desk.pair(desk.consent())
-        assert await refused(self.refresh(ledger, desk, unknown, desk.now)) is Why.REFRESH_UNKNOWN
+        assert await denial_reason(self.refresh(ledger, factory, swapped, factory.now)) is Why.REFRESH_UNKNOWN
+        unknown = factory.build_pair(factory.build_consent())
+        assert await denial_reason(self.refresh(ledger, factory, unknown, factory.now)) is Why.REFRESH_UNKNOWN
 
-    async def test_an_expired_refresh_token_gives_nothing(self, ledger, desk, refused):
-        _, pair = await desk.issued(ledger)
-        assert await refused(self.refresh(ledger, desk, pair, pair.refresh.expires_at)) is Why.REFRESH_EXPIRED
+    async def test_an_expired_refresh_token_is_denied(self, ledger, factory, denial_reason):
+        _, pair = await factory.issue(ledger)
+        assert await denial_reason(self.refresh(ledger, factory, pair, pair.refresh.expires_at)) is Why.REFRESH_EXPIRED
 
-    async def test_after_the_last_day_nothing_is_given(self, ledger, desk, refused, standing):
-        _, pair = await desk.issued(ledger, desk.consent(end=date(2027, 1, 15)))
+    async def test_a_refresh_after_the_last_day_is_denied(self, ledger, factory, denial_reason, token_states):
+        _, pair = await factory.issue(ledger, factory.build_consent(end=date(2027, 1, 15)))
         midnight = 1_800_025_200  # 16 January 2027, 00:00 in Korea
-        _, access = await self.refresh(ledger, desk, pair, midnight - 1)
-        assert await refused(self.refresh(ledger, desk, pair, midnight)) is Why.CONSENT_ENDED
-        assert await standing(access) == [LIVE]
+        _, access = await self.refresh(ledger, factory, pair, midnight - 1)
+        assert await denial_reason(self.refresh(ledger, factory, pair, midnight)) is Why.CONSENT_ENDED
+        assert await token_states(access) == [LIVE]
 
 
 class TestIssuedAgain:
-    """What a form that comes again is given: the pair of before, or nothing."""
+    """A repeated form gets the former pair, or nothing."""
 
-    async def issued(self, ledger, desk):
-        consent = desk.consent()
-        pair = desk.pair(consent)
-        await ledger.issue_integrated(consent, pair, [("tx_id", "t"), ("nonce", "n")], [], desk.now, b"form")
+    async def issue(self, ledger, factory):
+        consent = factory.build_consent()
+        pair = factory.build_pair(consent)
+        await ledger.issue_integrated(consent, pair, [("tx_id", "t"), ("nonce", "n")], [], factory.now, b"form")
         return consent, pair
 
-    async def test_the_same_form_finds_its_pair_for_a_while(self, ledger, desk):
-        given = await self.issued(ledger, desk)
-        assert await ledger.issued_for("t", b"form", desk.holder, 600, desk.now + 600) == given
-        assert await ledger.issued_for("t", b"form", desk.holder, 600, desk.now + 601) is None
+    async def test_the_same_form_finds_its_pair_for_ten_minutes(self, ledger, factory):
+        given = await self.issue(ledger, factory)
+        assert await ledger.issued_for("t", b"form", factory.holder, 600, factory.now + 600) == given
+        assert await ledger.issued_for("t", b"form", factory.holder, 600, factory.now + 601) is None
 
     @pytest.mark.parametrize(
         ("tx_id", "form", "holder"),
@@ -210,60 +221,66 @@ class TestIssuedAgain:
             ("t", b"form", ANOTHER_PROVIDER),
         ],
     )
-    async def test_nothing_else_finds_it(self, ledger, desk, tx_id, form, holder):
-        await self.issued(ledger, desk)
-        assert await ledger.issued_for(tx_id, form, holder, 600, desk.now) is None
+    async def test_another_form_or_holder_finds_no_pair(self, ledger, factory, tx_id, form, holder):
+        await self.issue(ledger, factory)
+        assert await ledger.issued_for(tx_id, form, holder, 600, factory.now) is None
 
-    async def test_a_pair_that_was_refreshed_or_withdrawn_is_not_given_again(self, ledger, desk):
-        _, pair = await self.issued(ledger, desk)
-        await ledger.refresh(pair.refresh.jti, desk.holder, desk.renewed(desk.now), AGAIN_S, desk.now)
-        assert await ledger.issued_for("t", b"form", desk.holder, 600, desk.now) is None
-        await ledger.withdraw(pair.access.jti, desk.holder, desk.now)
-        assert await ledger.issued_for("t", b"form", desk.holder, 600, desk.now) is None
+    async def test_a_refreshed_or_withdrawn_pair_is_not_repeated(self, ledger, factory):
+        _, pair = await self.issue(ledger, factory)
+        await ledger.refresh(pair.refresh.jti, factory.holder, factory.refresh_at(factory.now), AGAIN_S, factory.now)
+        assert await ledger.issued_for("t", b"form", factory.holder, 600, factory.now) is None
+        await ledger.withdraw(pair.access.jti, factory.holder, factory.now)
+        assert await ledger.issued_for("t", b"form", factory.holder, 600, factory.now) is None
 
 
 class TestWithdrawing:
-    async def test_it_ends_the_consent_and_all_its_tokens(self, ledger, desk, refused, standing):
-        consent, pair = await desk.issued(ledger)
-        assert await ledger.withdraw(pair.access.jti, desk.holder, desk.now)
-        assert await standing(pair.access) == [WITHDRAWN]
-        refresh = ledger.refresh(pair.refresh.jti, desk.holder, desk.renewed(desk.now), AGAIN_S, desk.now)
-        assert await refused(refresh) is Why.REFRESH_REVOKED
+    async def test_withdrawing_revokes_the_consent_and_all_its_tokens(
+        self, ledger, factory, denial_reason, token_states
+    ):
+        consent, pair = await factory.issue(ledger)
+        assert await ledger.withdraw(pair.access.jti, factory.holder, factory.now)
+        assert await token_states(pair.access) == [WITHDRAWN]
+        refresh = ledger.refresh(
+            pair.refresh.jti, factory.holder, factory.refresh_at(factory.now), AGAIN_S, factory.now
+        )
+        assert await denial_reason(refresh) is Why.REFRESH_REVOKED
         assert await ledger.revoked_after(0) == (1, [pair.access.jti])
         assert await ledger.consent_of(consent.ci, consent.client_id, consent.provider) is None
 
-    async def test_only_once(self, ledger, desk):
-        _, pair = await desk.issued(ledger)
-        calls = [ledger.withdraw(pair.access.jti, desk.holder, desk.now) for _ in range(20)]
+    async def test_a_consent_is_withdrawn_only_once(self, ledger, factory):
+        _, pair = await factory.issue(ledger)
+        calls = [ledger.withdraw(pair.access.jti, factory.holder, factory.now) for _ in range(20)]
         assert sorted(await asyncio.gather(*calls)) == [False] * 19 + [True]
         assert await ledger.revocation_head() == 1
 
     @pytest.mark.parametrize("holder", OTHERS)
-    async def test_not_by_another(self, ledger, desk, holder, standing):
-        _, pair = await desk.issued(ledger)
-        assert not await ledger.withdraw(pair.access.jti, holder, desk.now)
-        assert await standing(pair.access) == [LIVE]
+    async def test_another_holder_cannot_withdraw(self, ledger, factory, holder, token_states):
+        _, pair = await factory.issue(ledger)
+        assert not await ledger.withdraw(pair.access.jti, holder, factory.now)
+        assert await token_states(pair.access) == [LIVE]
 
     @pytest.mark.parametrize("token", ["former access", "refresh", "expired access"])
-    async def test_by_any_token_of_the_consent(self, ledger, desk, standing, token):
-        _, pair = await desk.issued(ledger)
-        _, access = await ledger.refresh(pair.refresh.jti, desk.holder, desk.renewed(desk.now), AGAIN_S, desk.now)
+    async def test_any_token_of_the_consent_withdraws_it(self, ledger, factory, token_states, token):
+        _, pair = await factory.issue(ledger)
+        _, access = await ledger.refresh(
+            pair.refresh.jti, factory.holder, factory.refresh_at(factory.now), AGAIN_S, factory.now
+        )
         jti, now = {
-            "former access": (pair.access.jti, desk.now),
+            "former access": (pair.access.jti, factory.now),
             "refresh": (pair.refresh.jti, pair.refresh.expires_at),
             "expired access": (access.jti, access.expires_at),
         }[token]
-        assert await ledger.withdraw(jti, desk.holder, now)
-        assert await standing(access) == [WITHDRAWN]
+        assert await ledger.withdraw(jti, factory.holder, now)
+        assert await token_states(access) == [WITHDRAWN]
         assert await ledger.revoked_after(1) == (2, [access.jti])
 
-    async def test_not_by_a_token_that_was_never_issued(self, ledger, desk, standing):
-        _, pair = await desk.issued(ledger)
-        assert not await ledger.withdraw("unknown", desk.holder, desk.now)
-        assert await standing(pair.access) == [LIVE]
+    async def test_an_unknown_token_withdraws_nothing(self, ledger, factory, token_states):
+        _, pair = await factory.issue(ledger)
+        assert not await ledger.withdraw("unknown", factory.holder, factory.now)
+        assert await token_states(pair.access) == [LIVE]
 
-    async def test_not_after_the_last_day_though_no_sweep_came_yet(self, ledger, desk):
-        _, pair = await desk.issued(ledger, desk.consent(end=date(2027, 1, 15)))
+    async def test_an_overdue_consent_cannot_be_withdrawn(self, ledger, factory):
+        _, pair = await factory.issue(ledger, factory.build_consent(end=date(2027, 1, 15)))
         midnight = 1_800_025_200  # 16 January 2027, 00:00 in Korea
-        assert not await ledger.withdraw(pair.access.jti, desk.holder, midnight)
-        assert await ledger.withdraw(pair.access.jti, desk.holder, midnight - 1)
+        assert not await ledger.withdraw(pair.access.jti, factory.holder, midnight)
+        assert await ledger.withdraw(pair.access.jti, factory.holder, midnight - 1)

@@ -1,4 +1,4 @@
-"""What may be used once is used once, by one."""
+"""A single-use value is accepted once."""
 
 import asyncio
 
@@ -11,8 +11,8 @@ from relay.domain.ledger import Why
 LIVE = (TokenState.LIVE, ConsentState.ACTIVE)
 
 
-class TestOnce:
-    ONCE = (("tx_id", "MD_1"), ("nonce", "n1"), ("nonce", "n2"))
+class TestSingleUse:
+    SPENT = (("tx_id", "MD_1"), ("nonce", "n1"), ("nonce", "n2"))
 
     @pytest.mark.parametrize(
         ("again", "why"),
@@ -22,17 +22,22 @@ class TestOnce:
             ([("tx_id", "MD_2"), ("nonce", "n3"), ("nonce", "n3")], Why.NONCE_SPENT),
         ],
     )
-    async def test_what_was_used_once_is_refused_and_uses_nothing_up(self, ledger, desk, again, why, refused, standing):
-        first = desk.consent()
-        pair = desk.pair(first)
-        await ledger.issue_integrated(first, pair, self.ONCE, [], desk.now)
-        second = desk.consent()
-        assert await refused(ledger.issue_integrated(second, desk.pair(second), again, [], desk.now)) is why
-        assert await standing(pair.access) == [LIVE]
+    async def test_a_repeated_value_is_denied_and_uses_up_nothing(
+        self, ledger, factory, again, why, denial_reason, token_states
+    ):
+        first = factory.build_consent()
+        pair = factory.build_pair(first)
+        await ledger.issue_integrated(first, pair, self.SPENT, [], factory.now)
+        second = factory.build_consent()
+        assert (
+            await denial_reason(ledger.issue_integrated(second, factory.build_pair(second), again, [], factory.now))
+            is why
+        )
+        assert await token_states(pair.access) == [LIVE]
         assert await ledger.is_spent([("tx_id", "MD_2"), ("nonce", "n3")]) is None
 
     @pytest.mark.parametrize(
-        ("asked", "why"),
+        ("values", "why"),
         [
             ([("nonce", "n9"), ("tx_id", "MD_1")], Why.TX_ID_SPENT),
             ([("nonce", "n2"), ("tx_id", "MD_1")], Why.NONCE_SPENT),
@@ -40,15 +45,18 @@ class TestOnce:
             ([], None),
         ],
     )
-    async def test_one_may_ask_before(self, ledger, desk, asked, why):
-        consent = desk.consent()
-        await ledger.issue_integrated(consent, desk.pair(consent), self.ONCE, [], desk.now)
-        assert await ledger.is_spent(asked) is why
+    async def test_values_can_be_checked_before_their_use(self, ledger, factory, values, why):
+        consent = factory.build_consent()
+        await ledger.issue_integrated(consent, factory.build_pair(consent), self.SPENT, [], factory.now)
+        assert await ledger.is_spent(values) is why
 
-    async def test_of_twenty_with_one_tx_id_one_is_served(self, ledger, desk):
-        given = [desk.consent(ci=f"ci-{number}") for number in range(20)]
-        once = [("tx_id", "MD_1"), ("nonce", "n1")]
-        calls = [ledger.issue_integrated(each, desk.pair(each), once, [], desk.now) for each in given]
+    async def test_one_of_twenty_with_the_same_tx_id_succeeds(self, ledger, factory):
+        consents = [factory.build_consent(ci=f"ci-{number}") for number in range(20)]
+        spent = [("tx_id", "MD_1"), ("nonce", "n1")]
+        calls = [
+            ledger.issue_integrated(consent, factory.build_pair(consent), spent, [], factory.now)
+            for consent in consents
+        ]
         answers = await asyncio.gather(*calls, return_exceptions=True)
         assert answers.count(None) == 1
         assert {answer.why for answer in answers if answer} == {Why.TX_ID_SPENT}

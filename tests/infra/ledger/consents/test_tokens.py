@@ -1,4 +1,4 @@
-"""Only tokens that belong to their consent are kept, and none twice."""
+"""Only tokens of the consent are stored, and none twice."""
 
 from dataclasses import replace
 
@@ -16,19 +16,23 @@ class TestTokens:
             lambda pair: replace(pair, refresh=replace(pair.refresh, state=TokenState.REVOKED)),
         ],
     )
-    async def test_tokens_that_are_none_of_this_consent_are_not_kept(self, ledger, desk, wrong, url, sql):
-        await desk.given(ledger, desk.consent(), desk.code())
+    async def test_tokens_that_do_not_fit_the_consent_are_refused(self, ledger, factory, wrong, url, sql):
+        await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
         with pytest.raises(ValueError, match="token"):
             await ledger.spend_code(
-                desk.code().digest, desk.holder, desk.callback, lambda consent: wrong(desk.pair(consent)), desk.now
+                factory.build_code().digest,
+                factory.holder,
+                factory.callback,
+                lambda consent: wrong(factory.build_pair(consent)),
+                factory.now,
             )
         assert sql(url, "SELECT count(*) FROM tokens") == ["0"]
 
-    async def test_two_tokens_of_one_content_are_never_kept(self, ledger, desk):
-        _, pair = await desk.issued(ledger)
-        other = desk.consent(ci="ci-two")
-        twin = desk.pair(other)
+    async def test_two_tokens_with_the_same_digest_are_refused(self, ledger, factory):
+        _, pair = await factory.issue(ledger)
+        other = factory.build_consent(ci="ci-two")
+        twin = factory.build_pair(other)
         twin = replace(twin, access=replace(twin.access, digest=pair.access.digest))
         with pytest.raises(Exception, match=r"(?i)unique"):
-            await ledger.issue_integrated(other, twin, [], [], desk.now)
+            await ledger.issue_integrated(other, twin, [], [], factory.now)
         assert await ledger.consent_of("ci-two", other.client_id, other.provider) is None

@@ -1,4 +1,4 @@
-"""The databases keep what they are asked to keep, and do not tell what they hold."""
+"""Engines are configured for durability and timeouts, and their errors contain no values."""
 
 import asyncio
 import shutil
@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from relay.domain.ledger import Unreachable
 from relay.infra.ledger import schema
-from relay.infra.ledger.database.engine import LedgerUrlWrong, answering, engine_for, made, sqlite_path
+from relay.infra.ledger.database.engine import LedgerUrlWrong, create_file, engine_for, sqlite_path, translate_errors
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 
@@ -19,39 +19,40 @@ from relay.infra.ledger.sql_ledger import open_ledger
 @pytest.mark.parametrize(
     ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 10_000)]
 )
-async def test_every_sqlite_connection_keeps_its_promises(tmp_path, pragma, value):
-    made(tmp_path / "a.db")
+async def test_every_sqlite_connection_has_its_pragmas(tmp_path, pragma, value):
+    create_file(tmp_path / "a.db")
     engine = engine_for(f"sqlite:{tmp_path}/a.db", 2)
-    async with engine.connect() as one, engine.connect() as two:
-        found = [(await rows.exec_driver_sql(f"PRAGMA {pragma}")).scalar_one() for rows in (one, two)]
+    async with engine.connect() as first, engine.connect() as second:
+        pragmas = [await connection.exec_driver_sql(f"PRAGMA {pragma}") for connection in (first, second)]
+        values = [result.scalar_one() for result in pragmas]
     await engine.dispose()
-    assert found == [value, value]
+    assert values == [value, value]
 
 
 @pytest.mark.parametrize("name", ["a b%20?.db", "원장.db", "#1&mode=memory.db"])
-async def test_any_name_of_a_file_is_that_file(tmp_path, name):
+async def test_any_file_name_works_in_the_url(tmp_path, name):
     path = tmp_path / name
-    made(path)
+    create_file(path)
     engine = engine_for(f"sqlite:{path}", 1)
-    async with engine.begin() as rows:
-        await rows.exec_driver_sql("CREATE TABLE here (a)")
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql("CREATE TABLE here (a)")
     await engine.dispose()
     assert path.read_bytes().startswith(b"SQLite format 3")
 
 
-def test_only_its_owner_reads_a_sqlite_file(tmp_path):
+def test_a_sqlite_file_is_readable_by_its_owner_only(tmp_path):
     path = tmp_path / "a.db"
-    made(path)
+    create_file(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.write_bytes(b"kept")
-    made(path)
+    create_file(path)
     assert path.read_bytes() == b"kept"
 
 
-async def test_looking_makes_no_file(tmp_path):
+async def test_connecting_creates_no_file(tmp_path):
     engine = engine_for(f"sqlite:{tmp_path}/a.db", 1)
     with pytest.raises(Unreachable, match="there is no ledger: "):
-        async with answering(), engine.connect():
+        async with translate_errors(), engine.connect():
             pass
     await engine.dispose()
     assert not (tmp_path / "a.db").exists()
@@ -68,7 +69,7 @@ async def test_looking_makes_no_file(tmp_path):
         "Zq7marker",
     ],
 )
-def test_a_url_that_leads_nowhere_is_refused_and_not_repeated(url):
+def test_a_wrong_url_is_refused_and_not_repeated(url):
     with pytest.raises(LedgerUrlWrong) as caught:
         engine_for(url, 1)
     assert "Zq7marker" not in str(caught.value) + repr(caught.value)
@@ -80,20 +81,20 @@ def test_a_sqlite_url_is_a_path(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["postgresql", "postgres", "postgresql+asyncpg"])
-def test_other_tools_names_of_postgresql_are_understood(name):
+def test_other_spellings_of_postgresql_are_accepted(name):
     assert engine_for(f"{name}://host/db", 1).dialect.driver == "asyncpg"
 
 
 @pytest.mark.parametrize("setting", ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"])
-async def test_nothing_waits_forever_on_postgresql(postgresql, setting):
+async def test_postgresql_has_timeouts(postgresql, setting):
     engine = engine_for(postgresql.database(), 1)
-    async with engine.connect() as rows:
-        assert (await rows.exec_driver_sql(f"SHOW {setting}")).scalar_one() in {"10s", "30s"}
+    async with engine.connect() as connection:
+        assert (await connection.exec_driver_sql(f"SHOW {setting}")).scalar_one() in {"10s", "30s"}
     await engine.dispose()
 
 
 @pytest.mark.parametrize("url", ["postgresql:///db?host=/nowhere", "postgresql://127.0.0.1:1/db"])
-async def test_a_server_that_is_not_there_is_unreachable(url):
+async def test_a_missing_server_is_unreachable(url):
     ledger = await open_ledger(url, Sealer([CustomerKey("one", bytes(32))]), 1)
     with pytest.raises(Unreachable):
         await ledger.revocation_head()
@@ -102,9 +103,9 @@ async def test_a_server_that_is_not_there_is_unreachable(url):
     await ledger.close()
 
 
-async def test_a_database_that_is_not_there_is_unreachable(postgresql):
-    there = postgresql.database()
-    ledger = await open_ledger(there.replace("@/ledger", "@/nothing"), Sealer([CustomerKey("one", bytes(32))]), 1)
+async def test_a_missing_database_is_unreachable(postgresql):
+    url = postgresql.database()
+    ledger = await open_ledger(url.replace("@/ledger", "@/nothing"), Sealer([CustomerKey("one", bytes(32))]), 1)
     with pytest.raises(Unreachable):
         await ledger.revocation_head()
     await ledger.close()
@@ -113,20 +114,22 @@ async def test_a_database_that_is_not_there_is_unreachable(postgresql):
 async def test_a_connection_that_was_cut_is_replaced(postgresql):
     url = postgresql.database()
     engine = engine_for(url, 1)
-    async with engine.connect() as rows:
-        await rows.exec_driver_sql("SELECT 1")
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql("SELECT 1")
     cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'relay'"
     assert postgresql.sql(url, cut) == "1\n"
-    async with engine.connect() as rows:
-        assert (await rows.exec_driver_sql("SELECT 1")).scalar_one() == 1
+    async with engine.connect() as connection:
+        assert (await connection.exec_driver_sql("SELECT 1")).scalar_one() == 1
     await engine.dispose()
 
 
-async def test_what_was_asked_with_is_never_told(url):
+async def test_parameters_are_never_in_an_error_message(url):
     engine = engine_for(url, 1)
     with pytest.raises(IntegrityError) as caught:
-        async with answering(), engine.begin() as rows:
-            await rows.execute(text("INSERT INTO revocation_head (one, number) VALUES (:one, 2)"), {"one": 774411})
+        async with translate_errors(), engine.begin() as connection:
+            await connection.execute(
+                text("INSERT INTO revocation_head (one, number) VALUES (:one, 2)"), {"one": 774411}
+            )
     await engine.dispose()
     assert "774411" not in str(caught.value)
 
@@ -135,55 +138,55 @@ async def test_what_was_asked_with_is_never_told(url):
     ("kind", "value"),
     [("text", "Zq7marker\ud800"), ("text", "Zq7marker\0"), ("bigint", 2**70), ("bigint", "Zq7marker")],
 )
-async def test_a_value_that_cannot_be_held_is_no_database_that_is_away(postgresql, kind, value):
+async def test_a_value_that_cannot_be_stored_raises_value_error(postgresql, kind, value):
     engine = engine_for(postgresql.database(), 1)
     with pytest.raises(ValueError, match="a value that the ledger cannot hold") as caught:
-        async with answering(), engine.begin() as rows:
-            await rows.execute(text(f"SELECT CAST(:value AS {kind})"), {"value": value})
+        async with translate_errors(), engine.begin() as connection:
+            await connection.execute(text(f"SELECT CAST(:value AS {kind})"), {"value": value})
     await engine.dispose()
     assert caught.value.__suppress_context__
 
 
 async def test_writers_of_two_processes_wait_for_each_other(url):
-    """Two engines know nothing of each other's turns."""
+    """Two engines do not share a queue of writers."""
     engines = [engine_for(url, 1).execution_options(relay_writes=True) for _ in range(2)]
 
     async def count(engine):
         for _ in range(20):
-            async with engine.begin() as rows:
-                await rows.exec_driver_sql("UPDATE revocation_head SET number = number + 1")
+            async with engine.begin() as connection:
+                await connection.exec_driver_sql("UPDATE revocation_head SET number = number + 1")
 
     await asyncio.gather(*map(count, engines))
-    async with engines[0].connect() as rows:
-        assert (await rows.exec_driver_sql("SELECT number FROM revocation_head")).scalar_one() == 40
+    async with engines[0].connect() as connection:
+        assert (await connection.exec_driver_sql("SELECT number FROM revocation_head")).scalar_one() == 40
     for engine in engines:
         await engine.dispose()
 
 
 @pytest.mark.parametrize(
-    ("make", "words"),
+    ("prepare", "message"),
     [
         (lambda _: None, "there is no folder {}"),
-        (lambda folder: folder.write_text("a file"), "no file can be made in {}: Not a directory"),
+        (lambda folder: folder.write_text("a file"), "no file can be created in {}: Not a directory"),
     ],
 )
-def test_a_file_that_cannot_be_made_names_its_folder(tmp_path, make, words):
+def test_an_error_creating_the_file_names_its_folder(tmp_path, prepare, message):
     folder = tmp_path / "nodir"
-    make(folder)
+    prepare(folder)
     with pytest.raises(Unreachable) as caught:
-        made(folder / "ledger.db")
-    assert str(caught.value) == words.format(folder)
+        create_file(folder / "ledger.db")
+    assert str(caught.value) == message.format(folder)
 
 
-async def test_a_name_that_no_file_can_have_is_unreachable(tmp_path):
+async def test_an_impossible_file_name_is_unreachable(tmp_path):
     url = f"sqlite:{tmp_path}/{'a' * 300}"
-    for asked in (schema.state(url), schema.upgrade(url)):
+    for call in (schema.state(url), schema.upgrade(url)):
         with pytest.raises(Unreachable, match="File name too long"):
-            await asked
+            await call
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_right_that_is_not_granted_is_said_without_the_statement(postgresql):
+async def test_a_missing_privilege_is_reported_without_the_statement(postgresql):
     url = postgresql.database()
     await schema.upgrade(url)
     postgresql.sql(url, "DROP ROLE IF EXISTS stranger; CREATE ROLE stranger LOGIN")
@@ -191,18 +194,18 @@ async def test_a_right_that_is_not_granted_is_said_without_the_statement(postgre
         await schema.state(url.replace("relay@", "stranger@"))
 
 
-async def test_a_connection_given_up_locks_nobody_out(sqlite_template, tmp_path):
-    """Who asks was cancelled between a statement and its rows; a traceback perhaps holds the cursor."""
+async def test_an_abandoned_connection_releases_its_lock(sqlite_template, tmp_path):
+    """The caller was cancelled between a statement and its rows; a traceback may still hold the cursor."""
     path = shutil.copy(sqlite_template, tmp_path / "ledger.db")
     engine = engine_for(f"sqlite:{path}", 1).execution_options(relay_writes=True)
-    rows = await engine.connect().start()
-    await rows.begin()
-    driver = (await rows.get_raw_connection()).driver_connection
-    held = await driver.execute("UPDATE revocation_head SET number = 7 RETURNING number")
-    await rows.invalidate()
+    connection = await engine.connect().start()
+    await connection.begin()
+    driver = (await connection.get_raw_connection()).driver_connection
+    cursor = await driver.execute("UPDATE revocation_head SET number = 7 RETURNING number")
+    await connection.invalidate()
     other = sqlite3.connect(path, isolation_level=None, timeout=0)
     assert other.execute("UPDATE revocation_head SET number = number + 1 RETURNING number").fetchall() == [(1,)]
     other.close()
-    del held
-    await rows.close()
+    del cursor
+    await connection.close()
     await engine.dispose()

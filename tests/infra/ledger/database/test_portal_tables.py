@@ -1,4 +1,4 @@
-"""What must never be among the portal's partner's rows is refused by the database itself."""
+"""Constraints of the registry, statistics and job tables refuse inconsistent rows."""
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -25,7 +25,7 @@ LINE = Line("20270115", "00", "ZBAA000001", "ZOPA000001", "svc1", "1", "BA01", "
         "UPDATE statistics SET api_code = NULL",
     ],
 )
-async def test_the_database_refuses(ledger, statement):
+async def test_the_database_refuses_inconsistent_rows(ledger, statement):
     fence = (await ledger.jobs.lead("here", 60, NOW)).fence
     organisations = {name: Organisation(name, OrgType.OTHER, name) for name in ("one", "two")}
     await ledger.registry.take(RegistryChanges(organisations, {}, "1", "1"), fence, NOW, judged=0)
@@ -38,5 +38,5 @@ async def test_the_database_refuses(ledger, statement):
 
 
 async def run(ledger, statement):
-    async with ledger._works.writing(0) as work:
-        await work.rows.exec_driver_sql(statement)
+    async with ledger._transactions.begin(0) as transaction:
+        await transaction.connection.exec_driver_sql(statement)

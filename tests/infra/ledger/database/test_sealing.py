@@ -1,4 +1,4 @@
-"""What is sealed opens with its key, at its place, unchanged; what finds never opens."""
+"""A blob unseals with its key, in its context, unchanged."""
 
 import pytest
 
@@ -9,33 +9,33 @@ TWO = CustomerKey("two", b"2" * 32)
 
 
 @pytest.mark.parametrize("text", [b"", b"ci", "한글".encode(), bytes(10_000)])
-def test_what_was_sealed_opens_again(text):
+def test_a_sealed_text_is_unsealed(text):
     sealer = Sealer([ONE])
     assert sealer.unseal(sealer.seal(text, "row:1"), "row:1") == text
 
 
-def test_one_text_never_looks_the_same_twice():
+def test_the_same_text_never_gives_the_same_blob():
     sealer = Sealer([ONE])
     assert len({sealer.seal(b"ci", "row:1") for _ in range(100)}) == 100
 
 
-def test_it_opens_at_its_place_only():
+def test_a_blob_unseals_in_its_context_only():
     sealer = Sealer([ONE])
     with pytest.raises(SealBroken, match=r"^the customer key 'one' does not open row$"):
         sealer.unseal(sealer.seal(b"ci", "row:1"), "row:2")
 
 
-def test_any_changed_bit_breaks_it():
+def test_any_changed_bit_is_detected():
     sealer = Sealer([ONE])
     blob = sealer.seal(b"ci", "row:1")
-    for at in range(len(blob)):
+    for index in range(len(blob)):
         changed = bytearray(blob)
-        changed[at] ^= 1
+        changed[index] ^= 1
         with pytest.raises(SealBroken):
             sealer.unseal(bytes(changed), "row:1")
 
 
-def test_any_part_of_it_is_broken():
+def test_any_truncated_blob_is_refused():
     sealer = Sealer([ONE])
     blob = sealer.seal(b"ci", "row:1")
     for end in range(len(blob)):
@@ -43,7 +43,7 @@ def test_any_part_of_it_is_broken():
             sealer.unseal(blob[:end], "row:1")
 
 
-def test_the_first_key_seals_and_all_open():
+def test_the_first_key_seals_and_all_keys_unseal():
     old = Sealer([ONE]).seal(b"ci", "row:1")
     both = Sealer([TWO, ONE])
     new = both.seal(b"ci", "row:1")
@@ -53,18 +53,18 @@ def test_the_first_key_seals_and_all_open():
         Sealer([ONE]).unseal(new, "row:1")
 
 
-def test_another_key_of_the_same_name_does_not_open():
+def test_another_key_of_the_same_kid_does_not_unseal():
     blob = Sealer([ONE]).seal(b"ci", "row:1")
     with pytest.raises(SealBroken):
         Sealer([CustomerKey("one", b"2" * 32)]).unseal(blob, "row:1")
 
 
-def test_a_kid_that_begins_like_another_is_another():
+def test_a_kid_with_the_same_prefix_is_another_kid():
     longer = CustomerKey("one-more", b"3" * 32)
     assert not Sealer([ONE]).is_current(Sealer([longer]).seal(b"ci", "row:1"))
 
 
-def test_a_customer_is_found_under_every_key():
+def test_a_customer_has_a_digest_of_every_key():
     both = Sealer([TWO, ONE])
     assert both.customer("ci") == Sealer([TWO]).customer("ci")
     assert both.customers("ci") == (Sealer([TWO]).customer("ci"), Sealer([ONE]).customer("ci"))
@@ -73,7 +73,7 @@ def test_a_customer_is_found_under_every_key():
 
 
 @pytest.mark.parametrize(
-    ("keys", "words"),
+    ("keys", "message"),
     [
         ([], "no customer key"),
         ([ONE, CustomerKey("one", b"3" * 32)], "two customer keys of the same kid"),
@@ -82,12 +82,12 @@ def test_a_customer_is_found_under_every_key():
         ([CustomerKey("k" * 256, b"1" * 32)], "a kid has 1 to 255 characters"),
     ],
 )
-def test_keys_that_cannot_be_used_are_refused(keys, words):
-    with pytest.raises(ValueError, match=f"^{words}$"):
+def test_unusable_keys_are_refused(keys, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
         Sealer(keys)
 
 
-def test_no_key_is_ever_shown():
+def test_repr_hides_keys():
     key = CustomerKey("one", b"Zq7marker-Zq7marker-Zq7marker-Zq")
     assert "Zq7marker" not in repr(key) + repr(Sealer([key]))
     assert repr(Sealer([ONE, TWO])) == "Sealer(one, two)"

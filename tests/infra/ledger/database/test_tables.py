@@ -1,4 +1,4 @@
-"""What must never be is refused by the database itself, whatever the code does."""
+"""Constraints refuse inconsistent rows, independently of the code."""
 
 import re
 
@@ -17,20 +17,20 @@ from relay.infra.ledger.database.tables import METADATA
         "UPDATE tokens SET state = 'live'",
         "UPDATE tokens SET state = 'lost'",
         "UPDATE tokens SET kind = 'identity'",
-        "UPDATE tokens SET consent_id = 'nobody'",
+        "UPDATE tokens SET consent_id = 'unknown'",
         "UPDATE consent_scopes SET all_assets = NOT all_assets",
         "INSERT INTO revocation_head (one, number) VALUES (2, 0)",
-        "INSERT INTO revocations (number, jti) VALUES (99, 'nobody')",
-        "UPDATE revocations SET jti = 'nobody'",
+        "INSERT INTO revocations (number, jti) VALUES (99, 'unknown')",
+        "UPDATE revocations SET jti = 'unknown'",
         "UPDATE history SET thing = 'weather'",
         "DELETE FROM consents",
         "DELETE FROM tokens",
     ],
 )
-async def test_the_database_refuses(ledger, desk, statement):
-    _, pair = await desk.issued(ledger)
-    await ledger.refresh(pair.refresh.jti, desk.holder, desk.renewed(desk.now), 30, desk.now)
-    await desk.issued(ledger)
+async def test_the_database_refuses_inconsistent_rows(ledger, factory, statement):
+    _, pair = await factory.issue(ledger)
+    await ledger.refresh(pair.refresh.jti, factory.holder, factory.refresh_at(factory.now), 30, factory.now)
+    await factory.issue(ledger)
     before = await ledger.consent_behind(pair.access.jti)
     with pytest.raises(IntegrityError):
         await run(ledger, statement)
@@ -38,18 +38,18 @@ async def test_the_database_refuses(ledger, desk, statement):
 
 
 async def run(ledger, statement):
-    async with ledger._works.writing(0) as work:
-        await work.rows.exec_driver_sql(statement)
+    async with ledger._transactions.begin(0) as transaction:
+        await transaction.connection.exec_driver_sql(statement)
 
 
 @pytest.mark.parametrize(
     "column", ["ci", "customer", "assets", "content", "digest", "browser", "oauth_state", "purpose"]
 )
 def test_what_is_a_customers_is_bytes(column):
-    found = [table.c[column].type.python_type for table in METADATA.tables.values() if column in table.c]
-    assert set(found) == {bytes}
+    types = {table.c[column].type.python_type for table in METADATA.tables.values() if column in table.c}
+    assert types == {bytes}
 
 
-def test_no_column_is_named_for_what_is_never_kept():
+def test_no_column_is_named_like_a_secret():
     names = {column.name for table in METADATA.tables.values() for column in table.c}
     assert not [name for name in names if re.search(r"password|secret|token$|access_token|account", name)]

@@ -1,26 +1,31 @@
-"""A row comes to be, stays as it was, or is another's place taken whole."""
+"""A conflicting insert leaves the row unchanged or replace it."""
 
 from sqlalchemy import select
 
 from relay.infra.ledger.database.portal_tables import STATISTICS_BATCHES
-from relay.infra.ledger.database.upsert import inserting, upserting
+from relay.infra.ledger.database.upsert import insert_into, upsert_into
 
 
-async def rows_after(ledger, *statements):
-    async with ledger._works.writing(0) as work:
+async def execute_all(ledger, *statements):
+    async with ledger._transactions.begin(0) as transaction:
         for make, batch_id, taken_at in statements:
-            await work.rows.execute(make(work.rows), {"batch_id": batch_id, "taken_at": taken_at})
-    async with ledger._works.reading() as rows:
-        found = await rows.execute(select(STATISTICS_BATCHES).order_by(STATISTICS_BATCHES.c.batch_id))
-        return [tuple(row) for row in found]
+            await transaction.connection.execute(
+                make(transaction.connection), {"batch_id": batch_id, "taken_at": taken_at}
+            )
+    async with ledger._transactions.connect() as connection:
+        rows = await connection.execute(select(STATISTICS_BATCHES).order_by(STATISTICS_BATCHES.c.batch_id))
+        return [tuple(row) for row in rows]
 
 
-async def test_what_is_there_stays_or_is_replaced(ledger):
-    def stays(rows):
-        return inserting(rows, STATISTICS_BATCHES).on_conflict_do_nothing()
+async def test_an_existing_row_stays_or_is_replaced(ledger):
+    def keep(connection):
+        return insert_into(connection, STATISTICS_BATCHES).on_conflict_do_nothing()
 
-    def replaces(rows):
-        return upserting(rows, STATISTICS_BATCHES)
+    def replace(connection):
+        return upsert_into(connection, STATISTICS_BATCHES)
 
-    done = [(stays, "one", 1), (stays, "one", 2), (replaces, "two", 1), (replaces, "two", 2), (replaces, "three", 3)]
-    assert await rows_after(ledger, *done) == [("one", 1), ("three", 3), ("two", 2)]
+    statements = [
+        *[(keep, "one", 1), (keep, "one", 2)],
+        *[(replace, "two", 1), (replace, "two", 2), (replace, "three", 3)],
+    ]
+    assert await execute_all(ledger, *statements) == [("one", 1), ("three", 3), ("two", 2)]

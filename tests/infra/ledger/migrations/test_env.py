@@ -1,28 +1,28 @@
-"""Alembic runs our steps on the connection it is given, inside that connection's transaction."""
+"""Alembic runs the migrations on the given connection, inside its transaction."""
 
 from alembic import command
 
 from relay.infra.ledger import schema
-from relay.infra.ledger.database.engine import WRITES, engine_for, made, sqlite_path
+from relay.infra.ledger.database.engine import WRITES, create_file, engine_for, sqlite_path
 
 
-def steps(connection, way):
-    config = schema._config()
+def run_migrations(connection, revision):
+    config = schema._build_config()
     config.attributes["connection"] = connection
-    command.upgrade(config, way)
+    command.upgrade(config, revision)
 
 
-async def test_whoever_undoes_the_transaction_undoes_the_tables(bare_url):
+async def test_a_rollback_removes_the_tables(bare_url):
     if (path := sqlite_path(bare_url)) is not None:
-        made(path)
+        create_file(path)
     engine = engine_for(bare_url, 1).execution_options(**{WRITES: True})
-    async with engine.connect() as rows, rows.begin() as transaction:
-        await rows.run_sync(steps, "head")
+    async with engine.connect() as connection, connection.begin() as transaction:
+        await connection.run_sync(run_migrations, "head")
         await transaction.rollback()
     await engine.dispose()
     assert await schema.state(bare_url) is schema.SchemaState.EMPTY
 
 
-async def test_a_ledger_before_the_last_step_is_older(bare_url, at_step):
-    await at_step(bare_url, "0001")
+async def test_a_ledger_before_the_last_migration_is_older(bare_url, upgrade_to):
+    await upgrade_to(bare_url, "0001")
     assert await schema.state(bare_url) is schema.SchemaState.OLDER

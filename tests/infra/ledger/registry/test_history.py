@@ -1,4 +1,4 @@
-"""The ledger knows what was in force before, what was thrown away, and who is away since when."""
+"""The registry's past: former values, discarded syncs, absent entries."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ def changes(organisations, services=()):
     return RegistryChanges(dict(organisations), dict(services), "1", "1")
 
 
-FIRST = changes([(one.org_code, one) for one in (ONE, TWO, BANK)], [("svc1", SERVICE)])
+FIRST = changes([(entry.org_code, entry) for entry in (ONE, TWO, BANK)], [("svc1", SERVICE)])
 GONE = changes([(ONE.org_code, None)], [("svc1", None)])
 BACK = changes([(ONE.org_code, ONE)], [("svc1", SERVICE)])
 
@@ -50,21 +50,21 @@ async def fence(ledger):
 
 @pytest.fixture
 def take(book, fence):
-    async def taken(some, now=NOW, counted=COUNTS_NONE):
-        return await book.take(some, fence, now, judged=(await book.registry_head()).number, counted=counted)
+    async def take_sync(sync, now=NOW, counted=COUNTS_NONE):
+        return await book.take(sync, fence, now, judged=(await book.registry_head()).number, counted=counted)
 
-    return taken
+    return take_sync
 
 
 @pytest.fixture
 def release(book, fence):
-    """A sync that was held and that a person released."""
+    """Holds a sync and releases it."""
 
-    async def released(some, now=NOW):
-        held = await book.hold(some, ("why",), fence, now, judged=(await book.registry_head()).number)
+    async def hold_and_release(sync, now=NOW):
+        held = await book.hold(sync, ("why",), fence, now, judged=(await book.registry_head()).number)
         await book.release(held.hold_id, now)
 
-    return released
+    return hold_and_release
 
 
 async def test_the_first_load_has_no_past(book, take):
@@ -72,7 +72,7 @@ async def test_the_first_load_has_no_past(book, take):
     assert await book.past(0) == Past({}, {})
 
 
-async def test_former_values_are_told_in_order_with_why_they_went(book, take, release):
+async def test_former_values_are_listed_in_order_with_their_cause(book, take, release):
     await take(FIRST)
     moved = replace(ONE, addresses=("203.0.113.9",))
     await take(changes([(ONE.org_code, moved)]), NOW + 1, Counted(frozenset({ONE.org_code})))
@@ -92,7 +92,7 @@ async def test_former_values_are_told_in_order_with_why_they_went(book, take, re
     assert set((await book.past(NOW + 2)).organisations) == {ONE.org_code}
 
 
-async def test_newcomers_and_services_that_count_have_a_past(book, take):
+async def test_new_organisations_and_counted_services_have_a_past(book, take):
     await take(FIRST)
     three = replace(ONE, org_code="ZOPA000003")
     other = replace(SERVICE, callbacks=())
@@ -102,14 +102,14 @@ async def test_newcomers_and_services_that_count_have_a_past(book, take):
     )
 
 
-async def test_what_stays_as_it_is_has_no_past(book, take):
+async def test_unchanged_entries_have_no_past(book, take):
     await take(FIRST)
     await take(FIRST, NOW + 1)
     await take(changes([("ZOPA000009", None)]), NOW + 1)
     assert await book.past(0) == Past({}, {})
 
 
-async def test_what_is_discarded_is_held_no_more_and_told_with_its_reason(book, fence, take):
+async def test_a_discarded_sync_is_listed_with_its_reason(book, fence, take):
     await take(FIRST)
     held = await book.hold(GONE, ("why",), fence, NOW, judged=4)
     await book.discard(held.hold_id, GONE, "half a list", NOW + 5)
@@ -123,15 +123,15 @@ async def test_what_is_discarded_is_held_no_more_and_told_with_its_reason(book, 
     assert await book.discarded(0) == [Discarded(NOW + 8, "again", GONE)]
 
 
-async def test_what_nobody_goes_by_has_no_past(book, take):
+async def test_changes_of_display_columns_have_no_past(book, take):
     await take(FIRST)
     named = changes([(ONE.org_code, replace(ONE, name="새 이름", domain="new.example"))])
     await take(replace(named, services={"svc1": replace(SERVICE, name="새 이름", secret_mark=b"other")}), NOW + 1)
     assert await book.past(0) == Past({}, {})
 
 
-async def test_a_list_that_changes_to_and_fro_does_not_fill_the_ledger(book, take):
-    """Harmless changes have one former value a day; those that count have all of theirs."""
+async def test_an_entry_that_changes_to_and_fro_does_not_fill_the_ledger(book, take):
+    """A harmless change is recorded once a day, a counted change always."""
     await take(FIRST)
     three = replace(ONE, org_code="ZOPA000003")
     for at in range(10):
@@ -145,22 +145,22 @@ async def test_a_list_that_changes_to_and_fro_does_not_fill_the_ledger(book, tak
     assert len((await book.past(0)).organisations[three.org_code]) == 5
 
 
-class TestBeingAway:
-    """Who is away for long loses consents and tokens for good; who comes back in time goes on."""
+class TestAbsence:
+    """An entry absent for long loses its consents and tokens; one that returns in time keeps them."""
 
     LIMIT = NOW + 7 * DAY
 
     @pytest.fixture
-    async def issued(self, ledger, desk, take):
+    async def issued(self, ledger, factory, take):
         await take(FIRST)
-        return await desk.issued(ledger)
+        return await factory.issue(ledger)
 
     async def states(self, ledger, pair):
         token, consent = await ledger.consent_behind(pair.access.jti)
         return token.state, consent.state
 
     @pytest.mark.parametrize(
-        "away",
+        "absence",
         [
             GONE,
             changes([(ONE.org_code, None)]),
@@ -169,9 +169,9 @@ class TestBeingAway:
         ],
         ids=["both", "operator", "service", "calls_no_more"],
     )
-    async def test_who_was_away_for_long_begins_anew(self, ledger, fence, take, desk, issued, away):
+    async def test_consents_of_a_long_absent_entry_end(self, ledger, fence, take, factory, issued, absence):
         book, (_, pair) = ledger.registry, issued
-        await take(away, NOW + DAY)
+        await take(absence, NOW + DAY)
         assert await book.forget_away(NOW + DAY, fence, NOW + 8 * DAY) == 0
         assert await self.states(ledger, pair) == (TokenState.LIVE, ConsentState.ACTIVE)
         assert await book.forget_away(NOW + DAY + 1, fence, NOW + 8 * DAY) == 1
@@ -179,26 +179,26 @@ class TestBeingAway:
         await take(BACK, NOW + 9 * DAY)
         assert await ledger.revoked_after(0) == (1, [pair.access.jti])
         with pytest.raises(NotGranted):
-            await ledger.refresh(pair.refresh.jti, desk.holder, desk.renewed(NOW), 30, NOW)
+            await ledger.refresh(pair.refresh.jti, factory.holder, factory.refresh_at(NOW), 30, NOW)
 
-    async def test_who_comes_back_in_time_goes_on(self, ledger, book, fence, take, issued):
+    async def test_consents_of_an_entry_that_returns_in_time_stay(self, ledger, book, fence, take, issued):
         _, pair = issued
         await take(GONE, NOW + DAY)
         await take(BACK, NOW + 2 * DAY)
         assert await book.forget_away(NOW + 100 * DAY, fence, NOW + 100 * DAY) == 0
         assert await self.states(ledger, pair) == (TokenState.LIVE, ConsentState.ACTIVE)
 
-    async def test_a_change_while_away_does_not_begin_it_anew(self, book, fence, take, issued):
+    async def test_a_change_while_absent_does_not_restart_the_absence(self, book, fence, take, issued):
         silent = replace(ONE, org_type=OrgType.OTHER)
         await take(changes([(ONE.org_code, silent)]), NOW + DAY)
         await take(changes([(ONE.org_code, replace(silent, name="새 이름"))]), NOW + 5 * DAY)
         await take(changes([(ONE.org_code, None)]), NOW + 6 * DAY)
         assert await book.forget_away(NOW + DAY + 1, fence, NOW + 9 * DAY) == 1
 
-    async def test_many_consents_end_in_several_transactions(self, ledger, book, fence, take, desk):
+    async def test_many_consents_end_in_several_transactions(self, ledger, book, fence, take, factory):
         await take(FIRST)
         for number in range(205):
-            await desk.issued(ledger, desk.consent(ci=f"ci-{number}"))
+            await factory.issue(ledger, factory.build_consent(ci=f"ci-{number}"))
         await take(GONE, NOW + DAY)
         assert await book.forget_away(NOW + 2 * DAY, fence, NOW + 9 * DAY) == 205
 

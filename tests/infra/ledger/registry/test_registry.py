@@ -1,4 +1,4 @@
-"""The portal's registry is taken whole, followed by number, and held back until a person says so."""
+"""A sync of the registry is applied whole, read by number, or held until a person releases it."""
 
 import asyncio
 from contextlib import suppress
@@ -46,18 +46,18 @@ SERVICE = RegisteredService(
 
 def changes(*organisations, services=(), gone=(), gone_services=(), stamp="1"):
     return RegistryChanges(
-        {each.org_code: each for each in organisations} | dict.fromkeys(gone),
-        {each.client_id: each for each in services} | dict.fromkeys(gone_services),
+        {organisation.org_code: organisation for organisation in organisations} | dict.fromkeys(gone),
+        {service.client_id: service for service in services} | dict.fromkeys(gone_services),
         f"20270115{stamp}",
         f"20270116{stamp}",
     )
 
 
 ALL = changes(BANK, OPERATOR, services=[SERVICE])
-CROWD = 10_000
+MANY = 10_000
 
 
-def crowd(count):
+def many_banks(count):
     return [replace(BANK, org_code=f"ZX{number:08}") for number in range(count)]
 
 
@@ -71,42 +71,42 @@ async def fence(ledger):
     return (await ledger.jobs.lead("here", 60, NOW)).fence
 
 
-async def told(book, number=0, most=100):
-    """All changes after `number` in their order, read `most` at a time."""
-    found = []
+async def read_changes(book, number=0, most=100):
+    """Returns all changes after `number` in their order, read `most` at a time."""
+    entries = []
     while True:
-        number, some = await book.registry_after(number, most)
-        if not some:
-            return number, found
-        found += [*some.organisations.items(), *some.services.items()]
+        number, page = await book.registry_after(number, most)
+        if not page:
+            return number, entries
+        entries += [*page.organisations.items(), *page.services.items()]
 
 
-async def take(book, some, fence, now):
-    """Taken as if it had been judged by the registry that stands, again when another one took something meanwhile."""
+async def take(book, sync, fence, now):
+    """Applies a sync judged by the present number; retries when another sync was applied meanwhile."""
     while True:
         with suppress(RegistryMoved):
-            return await book.take(some, fence, now, judged=(await book.registry_head()).number)
+            return await book.take(sync, fence, now, judged=(await book.registry_head()).number)
 
 
-async def hold(book, some, why, fence, now):
-    """Held in the same way."""
-    return await book.hold(some, why, fence, now, judged=(await book.registry_head()).number)
+async def hold(book, sync, why, fence, now):
+    """Holds a sync judged by the present number."""
+    return await book.hold(sync, why, fence, now, judged=(await book.registry_head()).number)
 
 
 class TestTaking:
-    async def test_a_fresh_ledger_knows_nobody(self, book):
+    async def test_a_new_ledger_has_an_empty_registry(self, book):
         assert await book.registry() == Registry({}, {})
         assert await book.registry_head() == RegistryHead(0, 0, 0)
         assert await book.registry_after(0, 10) == (0, RegistryChanges({}, {}, "", ""))
 
-    async def test_what_was_taken_is_there_as_it_was_told(self, book, fence):
+    async def test_an_applied_sync_is_stored_unchanged(self, book, fence):
         assert await take(book, ALL, fence, NOW) == 3
         assert await book.registry() == Registry(
             {BANK.org_code: BANK, OPERATOR.org_code: OPERATOR}, {"svc1": SERVICE}, 3, "202701151", "202701161", NOW
         )
         assert await book.registry_head() == RegistryHead(3, NOW, 0)
 
-    async def test_an_empty_sync_tells_when_the_portal_was_heard(self, book, fence):
+    async def test_an_empty_sync_updates_the_sync_time(self, book, fence):
         await take(book, ALL, fence, NOW)
         assert await take(book, changes(stamp="2"), fence, NOW + 60) == 3
         now = await book.registry()
@@ -117,47 +117,47 @@ class TestTaking:
             NOW + 60,
         )
 
-    async def test_what_stays_as_it_is_gets_no_new_number(self, book, fence):
+    async def test_unchanged_entries_get_no_new_number(self, book, fence):
         await take(book, ALL, fence, NOW)
         renamed = replace(BANK, name="다라은행")
-        again = changes(renamed, OPERATOR, services=[SERVICE], gone=["ZZZZ000001"], gone_services=["nobody"])
+        again = changes(renamed, OPERATOR, services=[SERVICE], gone=["ZZZZ000001"], gone_services=["unknown"])
         assert await take(book, again, fence, NOW) == 4
-        assert await told(book, 3) == (4, [(BANK.org_code, renamed)])
+        assert await read_changes(book, 3) == (4, [(BANK.org_code, renamed)])
 
-    async def test_who_goes_is_told_as_gone_and_may_come_back(self, book, fence):
+    async def test_a_removed_entry_is_listed_as_removed_and_may_return(self, book, fence):
         await take(book, ALL, fence, NOW)
         assert await take(book, changes(gone=[OPERATOR.org_code], gone_services=["svc1"]), fence, NOW) == 5
-        assert await told(book, 3) == (5, [(OPERATOR.org_code, None), ("svc1", None)])
+        assert await read_changes(book, 3) == (5, [(OPERATOR.org_code, None), ("svc1", None)])
         now = await book.registry()
         assert (set(now.organisations), set(now.services)) == ({BANK.org_code}, set())
         assert await take(book, changes(OPERATOR), fence, NOW) == 6
-        assert await told(book, 5) == (6, [(OPERATOR.org_code, OPERATOR)])
+        assert await read_changes(book, 5) == (6, [(OPERATOR.org_code, OPERATOR)])
 
-    async def test_nothing_of_a_service_that_is_gone_is_kept(self, book, fence, sql, url):
+    async def test_a_removed_service_keeps_no_values(self, book, fence, sql, url):
         await take(book, ALL, fence, NOW)
         await take(book, changes(gone_services=["svc1"]), fence, NOW)
         assert sql(url, "SELECT operator, name, hashed, length(mark), callbacks FROM services") == ["|||0|[]"]
 
-    async def test_ten_thousand_come_at_once_and_are_read_in_parts(self, book, fence):
-        assert await take(book, changes(*crowd(CROWD)), fence, NOW) == CROWD
-        assert len((await book.registry()).organisations) == CROWD
-        number, found = await told(book, 0, 999)
-        assert number == CROWD
-        assert [code for code, _ in found] == [each.org_code for each in crowd(CROWD)]
+    async def test_ten_thousand_entries_are_stored_and_read_in_pages(self, book, fence):
+        assert await take(book, changes(*many_banks(MANY)), fence, NOW) == MANY
+        assert len((await book.registry()).organisations) == MANY
+        number, entries = await read_changes(book, 0, 999)
+        assert number == MANY
+        assert [code for code, _ in entries] == [bank.org_code for bank in many_banks(MANY)]
 
     async def test_a_superseded_leader_writes_nothing(self, ledger, book, fence):
         await take(book, changes(OPERATOR), fence, NOW)
         await ledger.jobs.new_fence("elsewhere", 60, NOW)
         before = await book.registry()
-        for writing in (take(book, ALL, fence, NOW), hold(book, ALL, ("why",), fence, NOW)):
+        for call in (take(book, ALL, fence, NOW), hold(book, ALL, ("why",), fence, NOW)):
             with pytest.raises(Superseded):
-                await writing
+                await call
         assert await book.registry() == before
         assert await book.held() is None
 
 
 class TestHolding:
-    async def test_what_is_held_waits_for_a_person(self, book, fence):
+    async def test_a_held_sync_waits_for_a_person(self, book, fence):
         await take(book, changes(OPERATOR), fence, NOW)
         held = await hold(book, ALL, ("too many", "왜"), fence, NOW + 60)
         assert await book.held() == held
@@ -168,7 +168,7 @@ class TestHolding:
         assert (await book.registry()).orgs_timestamp == "202701151"
         assert await book.held() is None
 
-    async def test_the_same_sync_keeps_its_name_and_its_beginning(self, book, fence):
+    async def test_the_same_sync_keeps_its_id_and_start_time(self, book, fence):
         first = await hold(book, ALL, ("why",), fence, NOW)
         salted = replace(SERVICE, secret_hash="$scrypt$16384$8$1$b3RoZXI$a2V5")
         again = await hold(book, changes(BANK, OPERATOR, services=[salted], stamp="2"), ("why",), fence, NOW + 60)
@@ -185,7 +185,7 @@ class TestHolding:
         ],
         ids=["one_less", "another_secret", "one_gone"],
     )
-    async def test_what_another_sync_took_the_place_of_is_not_released(self, book, fence, other):
+    async def test_a_replaced_held_sync_cannot_be_released(self, book, fence, other):
         first = await hold(book, ALL, ("why",), fence, NOW)
         second = await hold(book, other, ("why",), fence, NOW + 60)
         assert second.since == NOW
@@ -193,37 +193,37 @@ class TestHolding:
             await book.release(first.hold_id, NOW)
         assert await book.held() == second
 
-    async def test_a_sync_that_is_taken_lets_go_of_what_was_held(self, book, fence):
+    async def test_an_applied_sync_drops_the_held_one(self, book, fence):
         held = await hold(book, ALL, ("why",), fence, NOW)
         await take(book, changes(), fence, NOW)
         assert await book.held() is None
         with pytest.raises(NothingHeld):
             await book.release(held.hold_id, NOW)
 
-    async def test_of_two_that_release_one_does(self, book, fence):
+    async def test_one_of_two_concurrent_releases_succeeds(self, book, fence):
         held = await hold(book, ALL, ("why",), fence, NOW)
-        done = await asyncio.gather(*[book.release(held.hold_id, NOW) for _ in range(2)], return_exceptions=True)
-        assert sorted(map(str, done)) == ["", "3"]
+        results = await asyncio.gather(*[book.release(held.hold_id, NOW) for _ in range(2)], return_exceptions=True)
+        assert sorted(map(str, results)) == ["", "3"]
 
 
 class TestJudging:
-    """What was judged by another registry than the one that stands is neither taken nor held."""
+    """A sync that was judged by another number than the present one is neither applied nor held."""
 
     @pytest.mark.parametrize("judged", [0, 2, 4])
-    async def test_another_number_than_the_heads_writes_nothing(self, book, fence, judged):
+    async def test_a_sync_judged_by_another_number_writes_nothing(self, book, fence, judged):
         await take(book, ALL, fence, NOW)
         kept = await hold(book, changes(gone=[BANK.org_code]), ("why",), fence, NOW)
         before = await book.registry()
-        for writing in (
+        for call in (
             book.take(changes(stamp="2"), fence, NOW + 60, judged=judged),
             book.hold(changes(gone=[OPERATOR.org_code]), ("other",), fence, NOW + 60, judged=judged),
         ):
             with pytest.raises(RegistryMoved):
-                await writing
+                await call
         assert (await book.registry(), await book.held()) == (before, kept)
 
-    async def test_of_a_release_and_a_sync_judged_before_it_the_sync_yields(self, book, fence):
-        """What the portal took back while a person released it comes again with the next sync, and is not lost."""
+    async def test_a_release_wins_over_a_sync_judged_before_it(self, book, fence):
+        """A removal that the portal withdrew while a person released it comes again with the next sync."""
         await take(book, ALL, fence, NOW)
         kept = await hold(book, changes(gone=[OPERATOR.org_code], stamp="2"), ("why",), fence, NOW)
         judged = (await book.registry()).number
@@ -233,40 +233,41 @@ class TestJudging:
         assert (await book.registry()).orgs_timestamp == "202701152"
         assert await book.take(changes(OPERATOR, stamp="3"), fence, NOW + 60, judged=number) == number + 1
 
-    async def test_at_the_same_moment_one_of_two_is_taken(self, book, fence):
+    async def test_one_of_a_concurrent_release_and_sync_is_applied(self, book, fence):
         await take(book, ALL, fence, NOW)
         kept = await hold(book, changes(gone=[OPERATOR.org_code]), ("why",), fence, NOW)
-        done = await asyncio.gather(
+        results = await asyncio.gather(
             book.release(kept.hold_id, NOW),
             book.take(changes(gone=["ZBAA000001"]), fence, NOW, judged=3),
             return_exceptions=True,
         )
-        assert [type(one) for one in done] in ([int, RegistryMoved], [NothingHeld, int])
+        assert [type(result) for result in results] in ([int, RegistryMoved], [NothingHeld, int])
         assert len((await book.registry()).organisations) == 1
 
 
 class TestFollowing:
-    async def test_two_who_follow_see_all_numbers_in_order_while_two_write(self, ledger, book, fence):
-        writing = 2
+    async def test_two_followers_see_all_numbers_in_order_of_two_writers(self, ledger, book, fence):
+        writers = 2
 
-        async def write(mark):
-            nonlocal writing
+        async def write(writer):
+            nonlocal writers
             for turn in range(15):
-                some = [replace(each, name=f"{mark} {turn}") for each in crowd(6)]
-                await take(book, changes(*some, services=[replace(SERVICE, name=f"{mark} {turn}")]), fence, NOW)
-            writing -= 1
+                name = f"{writer} {turn}"
+                banks = [replace(bank, name=name) for bank in many_banks(6)]
+                await take(book, changes(*banks, services=[replace(SERVICE, name=name)]), fence, NOW)
+            writers -= 1
 
         async def follow():
-            seen, numbers, known = 0, [], {}
-            while writing or seen < (await book.registry_head()).number:
-                seen, some = await book.registry_after(seen, 5)
-                numbers.append(seen)
-                known |= {**some.organisations, **some.services}
+            last, numbers, known = 0, [], {}
+            while writers or last < (await book.registry_head()).number:
+                last, page = await book.registry_after(last, 5)
+                numbers.append(last)
+                known |= {**page.organisations, **page.services}
             return numbers, known
 
-        *_, one, other = await asyncio.gather(write("one"), write("other"), follow(), follow())
+        *_, first, second = await asyncio.gather(write("one"), write("other"), follow(), follow())
         now = await book.registry()
-        for numbers, known in (one, other):
+        for numbers, known in (first, second):
             assert numbers == sorted(numbers)
             assert numbers[-1] == now.number
             assert known == {**now.organisations, **now.services}

@@ -1,4 +1,4 @@
-"""Organisations and services are the same again, from rows and from the text of a sync that is held."""
+"""Organisations and services are read back from rows and from the JSON of a held sync."""
 
 import json
 from dataclasses import fields, replace
@@ -8,13 +8,13 @@ import pytest
 from relay.domain.registry import Organisation, OrgType, RegisteredService, RegistryChanges
 from relay.infra.ledger.database.portal_tables import ORGANISATIONS, SERVICES
 from relay.infra.ledger.registry.rows import (
-    changes_id,
-    changes_of,
-    changes_text,
-    organisation_of,
-    organisation_values,
-    service_of,
-    service_values,
+    dump_changes,
+    dump_organisation,
+    dump_service,
+    hash_changes,
+    read_changes,
+    read_organisation,
+    read_service,
 )
 
 BANK = Organisation(
@@ -30,35 +30,35 @@ def columns(table):
     return {column.name for column in table.c} - {"number"}
 
 
-def test_a_row_has_every_column_and_gives_the_same_again():
-    assert set(organisation_values(BANK.org_code, BANK)) == columns(ORGANISATIONS)
-    assert organisation_of(organisation_values(BANK.org_code, BANK)) == BANK
-    assert set(service_values("svc1", SERVICE)) == columns(SERVICES)
-    assert service_of(service_values("svc1", SERVICE)) == SERVICE
+def test_a_row_has_every_column_and_is_read_back():
+    assert set(dump_organisation(BANK.org_code, BANK)) == columns(ORGANISATIONS)
+    assert read_organisation(dump_organisation(BANK.org_code, BANK)) == BANK
+    assert set(dump_service("svc1", SERVICE)) == columns(SERVICES)
+    assert read_service(dump_service("svc1", SERVICE)) == SERVICE
 
 
-def test_who_is_gone_leaves_a_name_and_nothing_else():
-    values = [organisation_values("ZBAA000001", None), service_values("svc1", None)]
-    assert [organisation_of(values[0]), service_of(values[1])] == [None, None]
-    told = [{name: value for name, value in each.items() if value not in ("", "[]", b"", False)} for each in values]
-    assert told == [{"org_code": "ZBAA000001", "org_type": "99", "gone": True}, {"client_id": "svc1", "gone": True}]
+def test_a_removed_entry_keeps_only_its_key():
+    values = [dump_organisation("ZBAA000001", None), dump_service("svc1", None)]
+    assert [read_organisation(values[0]), read_service(values[1])] == [None, None]
+    filled = [{name: value for name, value in row.items() if value not in ("", "[]", b"", False)} for row in values]
+    assert filled == [{"org_code": "ZBAA000001", "org_type": "99", "gone": True}, {"client_id": "svc1", "gone": True}]
 
 
-def test_a_held_sync_is_the_same_again():
-    assert changes_of(changes_text(CHANGES)) == CHANGES
+def test_a_held_sync_is_read_back():
+    assert read_changes(dump_changes(CHANGES)) == CHANGES
 
 
-def test_a_held_sync_is_text_that_any_database_takes():
-    strange = replace(BANK, name="\x00 \ud800 가")
-    text = changes_text(RegistryChanges({"one": strange}, {}, "1", "2"))
+def test_a_held_sync_is_ascii_text():
+    unusual = replace(BANK, name="\x00 \ud800 가")
+    text = dump_changes(RegistryChanges({"one": unusual}, {}, "1", "2"))
     assert text.isascii()
-    assert json.loads(text)["organisations"]["one"]["name"] == strange.name
+    assert json.loads(text)["organisations"]["one"]["name"] == unusual.name
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(Organisation)][1:])
-def test_every_field_of_an_organisation_names_another_sync(field):
+def test_every_field_of_an_organisation_changes_the_id(field):
     other = replace(BANK, **{field: OTHERWISE[type(getattr(BANK, field))]})
-    assert changes_id(RegistryChanges({"one": other}, {}, "", "")) != changes_id(
+    assert hash_changes(RegistryChanges({"one": other}, {}, "", "")) != hash_changes(
         RegistryChanges({"one": BANK}, {}, "", "")
     )
 
@@ -72,10 +72,10 @@ def test_every_field_of_an_organisation_names_another_sync(field):
         (None, False),
     ],
 )
-def test_the_same_secret_is_the_same_sync_whatever_its_salt(other, same):
-    one, two = (RegistryChanges({}, {"svc1": each}, "1", "1") for each in (SERVICE, other))
-    assert (changes_id(one) == changes_id(two)) is same
+def test_the_salt_of_a_secret_does_not_change_the_id(other, same):
+    first, second = (RegistryChanges({}, {"svc1": service}, "1", "1") for service in (SERVICE, other))
+    assert (hash_changes(first) == hash_changes(second)) is same
 
 
-def test_the_portals_timestamps_name_no_other_sync():
-    assert changes_id(replace(CHANGES, orgs_timestamp="9")) == changes_id(CHANGES)
+def test_the_portals_timestamps_do_not_change_the_id():
+    assert hash_changes(replace(CHANGES, orgs_timestamp="9")) == hash_changes(CHANGES)

@@ -1,4 +1,4 @@
-"""Figures that decide fees: taken once, added up, read by day; what was sent is kept with the portal's answer."""
+"""Counts are added once and read by day; messages are stored with the portal's answer. Fees depend on both."""
 
 import asyncio
 import time
@@ -44,7 +44,7 @@ def lines(count, start=0):
 
 
 class TestBatches:
-    async def test_a_batch_is_taken_once_however_often_it_comes(self, book):
+    async def test_a_repeated_batch_is_counted_once(self, book):
         batch = Batch("one", {LINE: 3, OF_CARD: 1})
         assert await book.take_batch(batch, NOW) is True
         assert await book.take_batch(batch, NOW) is False
@@ -55,21 +55,20 @@ class TestBatches:
         await book.take_batch(Batch("two", {LINE: 4, LATER: 1}), NOW)
         assert await book.counts("20270115", "20270117") == [(LINE, 7), (LATER, 1)]
 
-    async def test_an_empty_batch_is_a_batch(self, book):
+    async def test_an_empty_batch_is_recorded(self, book):
         assert await book.take_batch(Batch("one", {}), NOW) is True
         assert await book.take_batch(Batch("one", {}), NOW) is False
 
-    async def test_twenty_senders_at_once_lose_and_double_nothing(self, book):
+    async def test_twenty_concurrent_senders_lose_and_double_nothing(self, book):
         batches = [Batch(f"batch-{number}", dict.fromkeys(lines(40, number % 7), 1)) for number in range(20)]
         ordered = [Batch(batch.batch_id, dict(reversed(batch.counts.items()))) for batch in batches]
-        both = [each for pair in zip(batches, ordered, strict=True) for each in pair]
-        taken = await asyncio.gather(*[book.take_batch(batch, NOW) for batch in both])
-        assert sum(taken) == 20
+        both = [batch for pair in zip(batches, ordered, strict=True) for batch in pair]
+        results = await asyncio.gather(*[book.take_batch(batch, NOW) for batch in both])
+        assert sum(results) == 20
         counted = dict(await book.counts("20270115", "20270115"))
-        wanted = {line: sum(line in batch.counts for batch in batches) for line in lines(46)}
-        assert counted == wanted
+        assert counted == {line: sum(line in batch.counts for batch in batches) for line in lines(46)}
 
-    async def test_two_thousand_lines_take_a_moment(self, book):
+    async def test_two_thousand_lines_take_less_than_five_seconds(self, book):
         many = Batch("many", dict.fromkeys(lines(2000), 2))
         started = time.monotonic()
         await book.take_batch(many, NOW)
@@ -84,7 +83,7 @@ class TestReading:
         await book.take_batch(Batch("one", {LATER: 1, OF_CARD: 2, LINE: 3}), NOW)
 
     @pytest.mark.parametrize(
-        ("asked", "found"),
+        ("arguments", "counts"),
         [
             (("20270115", "20270117"), [(LINE, 3), (OF_CARD, 2), (LATER, 1)]),
             (("20270116", "20270116"), [(OF_CARD, 2)]),
@@ -92,13 +91,13 @@ class TestReading:
             (("20270118", "20271231"), []),
         ],
     )
-    async def test_counts_come_in_the_order_of_their_lines(self, book, asked, found):
-        assert await book.counts(*asked) == found
+    async def test_counts_are_ordered_by_line(self, book, arguments, counts):
+        assert await book.counts(*arguments) == counts
 
-    async def test_the_first_day_is_known(self, book):
+    async def test_the_first_day_is_found(self, book):
         assert await book.first_day() == "20270115"
 
-    async def test_who_was_counted_for_is_known(self, book):
+    async def test_institutions_with_counts_are_found(self, book):
         assert await book.providers_in("20270116", "20270117") == {BANK, CARD}
         assert await book.providers_in("20270116", "20270116") == {CARD}
 
@@ -112,19 +111,19 @@ class TestReading:
             ("20270117", CARD, NOW, True),
         ],
     )
-    async def test_a_change_of_figures_is_noticed(self, book, last, provider, moment, changed):
+    async def test_a_change_of_counts_is_detected(self, book, last, provider, moment, changed):
         await book.take_batch(Batch("two", {LATER: 1}), NOW + 100)
         await book.take_batch(Batch("three", {LATER: 1}), NOW + 50)
         assert await book.changed_since("20270115", last, provider, moment) is changed
 
 
-async def test_before_anything_there_is_no_first_day(book):
+async def test_an_empty_ledger_has_no_first_day(book):
     assert await book.first_day() == ""
 
 
 class TestPulses:
     @pytest.mark.parametrize(
-        ("told", "found"),
+        ("pulses", "merged"),
         [
             ([(100, 0, 0)], (100, 0, 0)),
             ([(100, 105, 2), (100, 106, 1)], (100, 106, 3)),
@@ -146,15 +145,15 @@ class TestPulses:
             "failures_after_it_are_not",
         ],
     )
-    async def test_failures_count_from_the_last_answer_on(self, book, told, found):
-        for number, pulse in enumerate(told):
+    async def test_failures_count_since_the_last_answer(self, book, pulses, merged):
+        for number, pulse in enumerate(pulses):
             await book.take_batch(Batch(f"batch-{number}", {}, {BANK: Pulse(*pulse)}), NOW)
-        assert await book.pulse(BANK) == Pulse(*found)
+        assert await book.pulse(BANK) == Pulse(*merged)
         assert await book.pulse(CARD) is None
 
 
 class TestSendings:
-    async def test_what_was_sent_is_kept_with_the_answer(self, book, fence):
+    async def test_a_message_is_stored_with_the_portals_answer(self, book, fence):
         others = [replace(SENT, type="2", state=SendingState.WAITING), replace(SENT, provider=CARD)]
         for sending in (*others, SENT):
             await book.keep_sending(sending, fence, NOW)
@@ -164,7 +163,7 @@ class TestSendings:
         await book.keep_sending(again, fence, NOW)
         assert (await book.sendings("20270117"))[0] == again
 
-    async def test_messages_are_read_of_one_institution_and_without_what_was_sent(self, book, fence):
+    async def test_messages_are_read_by_institution_and_without_content(self, book, fence):
         for sending in (SENT, replace(SENT, provider=CARD)):
             await book.keep_sending(sending, fence, NOW)
         assert await book.sendings("20270117", BANK) == [SENT]
@@ -172,23 +171,23 @@ class TestSendings:
         await book.ask_again("20270117", BANK, ["1"], NOW + 60)
         assert await book.asked_again(content=False) == [replace(SENT, content=b"", asked=True)]
 
-    async def test_what_was_sent_takes_little_room(self, book, fence, sql, url):
+    async def test_content_is_compressed(self, book, fence, sql, url):
         await book.keep_sending(SENT, fence, NOW)
         (size,) = sql(url, "SELECT length(content) FROM sendings")
         assert int(size) < len(SENT.content) / 10
 
-    async def test_the_portal_may_ask_for_what_was_never_sent(self, book):
+    async def test_the_portal_may_request_a_message_that_was_never_sent(self, book):
         await book.ask_again("20270117", BANK, ["2", "1"], NOW)
-        waiting = [Sending("20270117", BANK, each, SendingState.WAITING, asked=True) for each in ("1", "2")]
+        waiting = [Sending("20270117", BANK, type_, SendingState.WAITING, asked=True) for type_ in ("1", "2")]
         assert await book.asked_again() == waiting
 
-    async def test_what_was_sent_stays_until_it_is_sent_again(self, book, fence):
+    async def test_a_requested_message_stays_until_it_is_sent_again(self, book, fence):
         await book.keep_sending(SENT, fence, NOW)
         await book.ask_again("20270117", BANK, ["1"], NOW + 60)
         assert await book.asked_again() == [replace(SENT, asked=True)]
 
     @pytest.mark.parametrize(
-        ("state", "counted_at", "accepted_at", "asked"),
+        ("state", "counted_at", "accepted_at", "is_asked"),
         [
             (SendingState.ACCEPTED, NOW + 60, NOW + 60, False),
             (SendingState.ACCEPTED, NOW + 59, NOW + 61, True),
@@ -197,15 +196,15 @@ class TestSendings:
             (SendingState.WAITING, NOW + 60, 0, True),
         ],
     )
-    async def test_only_acceptance_of_later_figures_answers_the_portal(
-        self, book, fence, state, counted_at, accepted_at, asked
+    async def test_only_acceptance_of_later_counts_answers_a_request(
+        self, book, fence, state, counted_at, accepted_at, is_asked
     ):
         await book.ask_again("20270117", BANK, ["1"], NOW + 60)
         sending = replace(SENT, state=state, counted_at=counted_at, accepted_at=accepted_at)
         await book.keep_sending(sending, fence, NOW + 70)
-        assert [each.asked for each in await book.sendings("20270117")] == [asked]
+        assert [sending.asked for sending in await book.sendings("20270117")] == [is_asked]
 
-    async def test_a_superseded_leader_keeps_nothing(self, ledger, book, fence):
+    async def test_a_superseded_leader_stores_nothing(self, ledger, book, fence):
         await book.keep_sending(SENT, fence, NOW)
         await ledger.jobs.new_fence("there", 60, NOW)
         with pytest.raises(Superseded):

@@ -1,4 +1,4 @@
-"""The first tables: requests, consents, codes, tokens, revocations, what is used once, evidence, history."""
+"""The first tables: requests, consents, codes, tokens, revocations, single-use values, evidence, history."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,16 +8,16 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make them, and the one row that counts revocations."""
-    _requests()
-    _consents()
-    _particulars()
-    _tokens()
-    _revocations()
-    _records()
+    """Creates the tables, and the one row that counts revocations."""
+    _create_requests()
+    _create_consents()
+    _create_particulars()
+    _create_tokens()
+    _create_revocations()
+    _create_records()
 
 
-def _requests() -> None:
+def _create_requests() -> None:
     op.create_table(
         "authorization_requests",
         sa.Column("request_id", sa.String(), nullable=False),
@@ -42,7 +42,7 @@ def _requests() -> None:
     )
 
 
-def _consents() -> None:
+def _create_consents() -> None:
     op.create_table(
         "consents",
         sa.Column("consent_id", sa.String(), nullable=False),
@@ -85,7 +85,7 @@ def _consents() -> None:
     )
 
 
-def _particulars() -> None:
+def _create_particulars() -> None:
     op.create_table(
         "consent_scopes",
         sa.Column("consent_id", sa.String(), nullable=False),
@@ -108,7 +108,7 @@ def _particulars() -> None:
     )
 
 
-def _tokens() -> None:
+def _create_tokens() -> None:
     op.create_table(
         "codes",
         sa.Column("digest", sa.LargeBinary(), nullable=False),
@@ -152,7 +152,7 @@ def _tokens() -> None:
     )
 
 
-def _revocations() -> None:
+def _create_revocations() -> None:
     op.create_table(
         "revocation_head",
         sa.Column("one", sa.Integer(), autoincrement=False, nullable=False),
@@ -171,7 +171,7 @@ def _revocations() -> None:
     op.execute("INSERT INTO revocation_head (one, number) VALUES (1, 0)")
 
 
-def _records() -> None:
+def _create_records() -> None:
     op.create_table(
         "spent",
         sa.Column("kind", sa.String(), nullable=False),

@@ -1,4 +1,4 @@
-"""Marks of customer keys: by them a wrong key under a known name is noticed before it is used."""
+"""Fingerprints of customer keys, which detect a wrong key under a known kid before it is used."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Make their table, empty: `marks` writes them, since a step knows no keys."""
+    """Creates the empty table. `key_fingerprints` fills it: a migration has no keys."""
     op.create_table(
         "key_marks",
         sa.Column("kid", sa.String(), nullable=False),

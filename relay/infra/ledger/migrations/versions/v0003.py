@@ -1,4 +1,4 @@
-"""The portal's partner: registry, statistics, sendings, jobs, leadership; and when consents ended."""
+"""The tables for the portal: registry, statistics, sendings, jobs, leadership; and the end times of consents."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,16 +8,16 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Make the tables and the rows that are always there; tell of older consents when they ended."""
-    _registry()
-    _registered()
-    _statistics()
-    _sendings()
-    _jobs()
-    _ended()
+    """Creates the tables and their permanent rows; fills `ended_at` of older consents."""
+    _create_registry()
+    _create_registry_entries()
+    _create_statistics()
+    _create_sendings()
+    _create_jobs()
+    _add_ended_at()
 
 
-def _registry() -> None:
+def _create_registry() -> None:
     op.create_table(
         "registry_head",
         sa.Column("one", sa.Integer(), autoincrement=False, nullable=False),
@@ -45,7 +45,7 @@ def _registry() -> None:
     )
 
 
-def _registered() -> None:
+def _create_registry_entries() -> None:
     op.create_table(
         "organisations",
         sa.Column("org_code", sa.String(), nullable=False),
@@ -81,7 +81,7 @@ def _registered() -> None:
     )
 
 
-def _statistics() -> None:
+def _create_statistics() -> None:
     line = ("stat_date", "tm_slot", "provider", "operator", "client_id", "type", "api_code", "outcome")
     op.create_table(
         "statistics",
@@ -109,7 +109,7 @@ def _statistics() -> None:
     )
 
 
-def _sendings() -> None:
+def _create_sendings() -> None:
     op.create_table(
         "sendings",
         sa.Column("week", sa.String(), nullable=False),
@@ -130,7 +130,7 @@ def _sendings() -> None:
     )
 
 
-def _jobs() -> None:
+def _create_jobs() -> None:
     op.create_table(
         "leadership",
         sa.Column("one", sa.Integer(), autoincrement=False, nullable=False),
@@ -169,8 +169,8 @@ def _jobs() -> None:
     op.create_index(op.f("ix_portal_calls_at"), "portal_calls", ["at"], unique=False)
 
 
-def _ended() -> None:
-    """The history tells since the first step when a consent left the state active."""
+def _add_ended_at() -> None:
+    """The history has recorded since the first migration when a consent left the state active."""
     op.add_column("consents", sa.Column("ended_at", sa.BigInteger(), nullable=True))
     op.execute(
         "UPDATE consents SET ended_at = COALESCE((SELECT max(history.at) FROM history WHERE history.thing = 'consent'"

@@ -1,4 +1,4 @@
-"""Seals what of a customer stood in clear; remembers which form used a tx_id up; finds codes that were never spent."""
+"""Seals customer data that was stored in clear; adds the form that used a tx_id, and an index of unused codes."""
 
 from typing import Any, Final
 
@@ -13,19 +13,19 @@ _SEALED: Final = (
     ("authorization_requests", "request_id", "oauth_state", "state of a request"),
     ("consents", "consent_id", "purpose", "purpose of a consent"),
 )
-"""Table, its key, the column, and where it is sealed: the place is `WORDS:KEY`."""
+"""Table, its key, the column, and the begin of its sealing context, which is `BEGIN:KEY`."""
 
 
 def upgrade() -> None:
-    """Seal `state` and the purpose under the first customer key; add the columns and the index.
+    """Seals `state` and the purpose under the first customer key; adds the columns and the index.
 
     Raises ValueError when there are rows to seal and no keys.
     """
     connection = op.get_bind()
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA secure_delete = ON")  # what stood in clear leaves the file, too
-    for table, key, column, place in _SEALED:
-        _seal(connection, sa.table(table, *map(sa.column, (key, column, "sealed"))), place)
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")  # the clear values are erased from the file
+    for table, key, column, context_prefix in _SEALED:
+        _seal(connection, sa.table(table, *map(sa.column, (key, column, "sealed"))), context_prefix)
     op.add_column("spent", sa.Column("consent_id", sa.String(), nullable=True))
     op.add_column("spent", sa.Column("form", sa.LargeBinary(), nullable=True))
     op.create_index(
@@ -38,21 +38,21 @@ def upgrade() -> None:
     )
 
 
-def _seal(connection: sa.Connection, table: sa.TableClause, place: str) -> None:
-    """Seal a column row by row: into a new one, which takes the name of the old one."""
+def _seal(connection: sa.Connection, table: sa.TableClause, context_prefix: str) -> None:
+    """Seals a column row by row, into a new column that then takes the old column's name."""
     key, column, _ = table.c
-    # SQLite adds a column without NULL only with a default; nothing is ever written without the column
+    # SQLite adds a NOT NULL column only with a default; every write sets the column
     op.add_column(table.name, sa.Column("sealed", sa.LargeBinary(), nullable=False, server_default=sa.text("''")))
     sealer: Any = context.config.attributes.get("sealer")
     sealed = sa.update(table).where(key == sa.bindparam("row"))
-    # the clear value is taken out of the row first: PostgreSQL keeps what a dropped column held
+    # the clear value is blanked first: PostgreSQL keeps the values of a dropped column
     sealed = sealed.values({"sealed": sa.bindparam("blob", type_=sa.LargeBinary()), column.name: ""})
     clear = sa.select(key, column).where(key > sa.bindparam("last")).order_by(key).limit(_BATCH)
     last = ""
     while rows := connection.execute(clear, {"last": last}).all():
         if sealer is None:
             raise ValueError("there are rows to seal and no customer keys")
-        blobs = [{"row": row, "blob": sealer.seal(text.encode(), f"{place}:{row}")} for row, text in rows]
+        blobs = [{"row": row, "blob": sealer.seal(text.encode(), f"{context_prefix}:{row}")} for row, text in rows]
         connection.execute(sealed, blobs)
         last = rows[-1][0]
     op.drop_column(table.name, column.name)

@@ -1,4 +1,4 @@
-"""Former values of the registry, what was discarded, who is away since when; repairs of statistics."""
+"""Former values of the registry, discarded syncs, absent entries; repairs of statistics."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Make the tables. What is gone already counts as away since the portal was last heard."""
+    """Creates the tables. Entries that are gone count as absent since the last sync with the portal."""
     op.create_table(
         "registry_past",
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -30,11 +30,11 @@ def upgrade() -> None:
         sa.Column("changes", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("hold_id", name=op.f("pk_registry_discarded")),
     )
-    _away()
-    _repairs()
+    _create_absences()
+    _create_repairs()
 
 
-def _away() -> None:
+def _create_absences() -> None:
     op.create_table(
         "registry_away",
         sa.Column("kind", sa.String(), nullable=False),
@@ -50,7 +50,7 @@ def _away() -> None:
         )
 
 
-def _repairs() -> None:
+def _create_repairs() -> None:
     line = ("stat_date", "tm_slot", "provider", "operator", "client_id", "type", "api_code", "outcome")
     op.create_table(
         "statistics_repairs",

@@ -1,4 +1,4 @@
-"""Which ledger this is: an id drawn once, and a generation that grows when it is brought back from a backup."""
+"""The identity of the ledger: a random id, and a generation that is incremented after a restore from a backup."""
 
 import secrets
 
@@ -10,7 +10,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Make the table and its one row."""
+    """Creates the table and its one row."""
     table = op.create_table(
         "ledger_identity",
         sa.Column("one", sa.Integer(), autoincrement=False, nullable=False),

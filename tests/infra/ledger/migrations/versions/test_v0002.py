@@ -1,4 +1,4 @@
-"""The second step adds the marks of customer keys and leaves everything else as it is."""
+"""Migration 0002 adds the fingerprints of customer keys and changes nothing else."""
 
 import pytest
 import pytest_asyncio
@@ -20,20 +20,20 @@ def opened(bare_url):
 
 
 @pytest_asyncio.fixture
-async def before(bare_url, at_step, opened, desk, columns_of_today):
-    """A ledger of the first step, in use: a consent, its pair, and a request, sealed under FIRST."""
-    await at_step(bare_url, "0001")
+async def before(bare_url, upgrade_to, opened, factory, current_columns):
+    """A ledger of migration 0001 with a consent, its pair, and a request, sealed under FIRST."""
+    await upgrade_to(bare_url, "0001")
     ledger = await opened(FIRST)
-    async with columns_of_today(bare_url):
-        consent, pair = await desk.issued(ledger)
-        await desk.given(ledger, desk.consent(ci="ci-two"), desk.code())
+    async with current_columns(bare_url):
+        consent, pair = await factory.issue(ledger)
+        await factory.give_consent(ledger, factory.build_consent(ci="ci-two"), factory.build_code())
     await ledger.close()
-    ledger = await opened(FIRST)  # a later step gives the ledger its identity
+    ledger = await opened(FIRST)  # a later migration gives the ledger its identity
     yield ledger, consent, pair
     await ledger.close()
 
 
-async def test_what_was_there_is_there_afterwards(before, bare_url, sealer, sql):
+async def test_the_migration_keeps_all_rows(before, bare_url, sealer, sql):
     ledger, consent, pair = before
     tables = ("consents", "consent_scopes", "tokens", "codes", "authorization_requests", "history", "spent")
     counts = [sql(bare_url, f"SELECT count(*) FROM {table}") for table in tables]
@@ -43,34 +43,34 @@ async def test_what_was_there_is_there_afterwards(before, bare_url, sealer, sql)
     await ledger.check()
 
 
-async def test_before_it_no_relay_starts(before):
+async def test_no_relay_starts_before_the_migration(before):
     with pytest.raises(SchemaProblem, match=r"older than this relay: run `relay migrate -c relay\.yaml`"):
         await before[0].check()
 
 
 @pytest.mark.parametrize(
-    ("keys", "words"),
+    ("keys", "message"),
     [
         ([WRONG], "the customer key 'first' does not open ci of a request: bring back the key it was sealed under"),
         ([OTHER, WRONG], "the customer key 'first' does not open ci of a request"),
         ([OTHER], "no customer key 'first' to open ci of a request"),
     ],
 )
-async def test_keys_that_do_not_open_what_is_there_are_not_introduced(before, bare_url, keys, words):
+async def test_keys_that_do_not_unseal_the_rows_are_not_introduced(before, bare_url, keys, message):
     with pytest.raises(KeysUnfit) as caught:
         await schema.upgrade(bare_url, Sealer(keys))
-    assert str(caught.value).startswith(words)
+    assert str(caught.value).startswith(message)
     assert await schema.state(bare_url) is SchemaState.OLDER
 
 
-async def test_every_table_is_tried(before, bare_url, sql):
-    """The requests were taken away, and what is left was sealed under a lost key."""
+async def test_the_keys_are_tried_on_every_table(before, bare_url, sql):
+    """The requests were deleted, and the other rows are sealed under a lost key."""
     for statement in ("DELETE FROM codes RETURNING 1", "DELETE FROM authorization_requests RETURNING 1"):
         sql(bare_url, statement)
     with pytest.raises(KeysUnfit, match="does not open ci of a consent"):
         await schema.upgrade(bare_url, Sealer([WRONG]))
 
 
-async def test_with_all_keys_it_works_in_any_order(before, bare_url):
+async def test_all_keys_are_introduced_in_any_order(before, bare_url):
     upgraded = await schema.upgrade(bare_url, Sealer([OTHER, FIRST]))
     assert upgraded.introduced == ("other", "first")

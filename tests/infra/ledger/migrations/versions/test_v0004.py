@@ -1,4 +1,4 @@
-"""The step that seals `state` and the purpose, which stood in clear before it."""
+"""Migration 0004 seals `state` and the purpose, which were stored in clear."""
 
 import pytest
 import pytest_asyncio
@@ -13,22 +13,22 @@ CLEAR = (("consents", "purpose", "한곳에서 보기"), ("authorization_request
 
 
 @pytest_asyncio.fixture
-async def before(bare_url, at_step, desk, sealer, columns_of_today):
-    """A ledger of the step before, in use: more rows than one batch."""
-    await at_step(bare_url, "0003")
+async def before(bare_url, upgrade_to, factory, sealer, current_columns):
+    """A ledger of migration 0003 with more rows than one batch."""
+    await upgrade_to(bare_url, "0003")
     ledger = await open_ledger(bare_url, sealer, 2)
-    async with columns_of_today(bare_url, knows_ends=True):
-        consent, pair = await desk.issued(ledger)
-        request = await desk.given(ledger, desk.consent(ci="ci-two"), desk.code())
-        pending = desk.request(desk.consent(ci="ci-three"))
+    async with current_columns(bare_url, has_ended_at=True):
+        consent, pair = await factory.issue(ledger)
+        request = await factory.give_consent(ledger, factory.build_consent(ci="ci-two"), factory.build_code())
+        pending = factory.build_request(factory.build_consent(ci="ci-three"))
         await ledger.open_request(pending)
     await ledger.close()
-    ledger = await open_ledger(bare_url, sealer, 2)  # a later step gives the ledger its identity
+    ledger = await open_ledger(bare_url, sealer, 2)  # a later migration gives the ledger its identity
     yield ledger, consent, pair, request, pending
     await ledger.close()
 
 
-async def test_what_stood_in_clear_is_sealed_and_opens(before, bare_url, sealer, sql, desk, monkeypatch):
+async def test_clear_values_are_sealed_and_unseal(before, bare_url, sealer, sql, factory, monkeypatch):
     monkeypatch.setattr("relay.infra.ledger.migrations.versions.v0004._BATCH", 1)
     ledger, consent, pair, _, pending = before
     for table, column, text in CLEAR:
@@ -38,17 +38,17 @@ async def test_what_stood_in_clear_is_sealed_and_opens(before, bare_url, sealer,
         hexed = f"hex({column})" if bare_url.startswith("sqlite:") else f"encode({column}, 'hex')"
         stored = sql(bare_url, f"SELECT {hexed} FROM {table}")
         assert len(set(stored)) == 2
-        assert not [each for each in stored if text.encode().hex() in each.lower()]
+        assert not [value for value in stored if text.encode().hex() in value.lower()]
     assert await ledger.consent_behind(pair.access.jti) == (pair.access, consent)
-    assert await ledger.request(pending.request_id, None, desk.now) == pending
+    assert await ledger.request(pending.request_id, None, factory.now) == pending
     await ledger.check()
 
 
-async def test_nothing_of_it_stays_in_the_file(before, bare_url, sealer, tmp_path):
+async def test_no_clear_value_stays_in_the_file(before, bare_url, sealer, tmp_path):
     ledger, *_ = before
     await schema.upgrade(bare_url, sealer)
     await ledger.close()
-    files = list(tmp_path.glob("bare.db*"))  # none where the ledger is a server's
+    files = list(tmp_path.glob("bare.db*"))  # none for PostgreSQL
     assert len(files) == bare_url.startswith("sqlite:")
     assert not [text for _, _, text in CLEAR for file in files if text.encode() in file.read_bytes()]
 

@@ -1,4 +1,4 @@
-"""The fifth step adds what the registry was, who is away, and repairs of statistics."""
+"""Migration 0005 adds the registry's past, absent entries, and repairs of statistics."""
 
 from relay.domain.registry import Organisation, OrgType, Past, RegistryChanges
 from relay.infra.ledger import schema
@@ -13,17 +13,17 @@ OLD = (
 )
 
 
-async def test_who_is_gone_already_counts_as_away_since_the_last_sync(bare_url, at_step, sealer, sql, desk):
-    await at_step(bare_url, "0004")
+async def test_removed_entries_are_absent_since_the_last_sync(bare_url, upgrade_to, sealer, sql, factory):
+    await upgrade_to(bare_url, "0004")
     sql(bare_url, OLD.format("ZOPA000001", 1, "true"))
     sql(bare_url, OLD.format("ZOPA000002", 2, "false"))
-    sql(bare_url, f"UPDATE registry_head SET number = 2, synced_at = {desk.now} RETURNING 1")
+    sql(bare_url, f"UPDATE registry_head SET number = 2, synced_at = {factory.now} RETURNING 1")
     assert (await schema.upgrade(bare_url, sealer)).before is SchemaState.OLDER
-    assert sql(bare_url, "SELECT kind, name, since FROM registry_away") == [f"organisation|ZOPA000001|{desk.now}"]
+    assert sql(bare_url, "SELECT kind, name, since FROM registry_away") == [f"organisation|ZOPA000001|{factory.now}"]
     ledger = await open_ledger(bare_url, sealer, 2)
     assert await ledger.registry.past(0) == Past({}, {})
-    fence = (await ledger.jobs.lead("here", 60, desk.now)).fence
-    await ledger.registry.take(RegistryChanges({ONE.org_code: ONE}, {}, "1", "1"), fence, desk.now, judged=2)
+    fence = (await ledger.jobs.lead("here", 60, factory.now)).fence
+    await ledger.registry.take(RegistryChanges({ONE.org_code: ONE}, {}, "1", "1"), fence, factory.now, judged=2)
     assert sql(bare_url, "SELECT count(*) FROM registry_away") == ["0"]
     await ledger.check()
     await ledger.close()

@@ -1,11 +1,11 @@
-"""The sixth step gives a ledger its identity."""
+"""Migration 0006 gives a ledger its identity."""
 
 from relay.infra.ledger import schema
 from relay.infra.ledger.schema import SchemaState
 
 
-async def test_an_older_ledger_gets_an_id(bare_url, at_step, sealer, sql):
-    await at_step(bare_url, "0005")
+async def test_an_older_ledger_gets_an_id(bare_url, upgrade_to, sealer, sql):
+    await upgrade_to(bare_url, "0005")
     assert (await schema.upgrade(bare_url, sealer)).before is SchemaState.OLDER
     (row,) = sql(bare_url, "SELECT length(ledger_id), generation FROM ledger_identity")
     assert row == "32|1"
