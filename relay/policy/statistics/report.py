@@ -1,8 +1,8 @@
 """Builds the body of 지원-005: one institution, one week, one type (규격 지원-005, 첨부11, 첨부12).
 
 Every value is a JSON string (첨부2). All seven days and both slots of every API are present, zeros included. A service
-is listed on a day when it called that day or, in type 2, when it has consent figures. `docs/operate/statistics.md` has the full
-rule. Equal figures make equal bytes.
+is listed on a day when it called that day or, in type 2, when it has consent figures. The full rule:
+`docs/operate/statistics.md`. Equal figures make equal bytes.
 """
 
 import json
