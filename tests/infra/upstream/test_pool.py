@@ -246,10 +246,8 @@ async def test_a_retired_pool_completes_requests_and_keeps_no_connection(stand):
     stand.pool.retire()
     stand.receive(1, OK % b"")
     assert stand.events(1) == [("response", 200, b"{}")]
-    assert ([connection.transport.closed for connection in stand.connections], stand.counts) == (
-        ["closed"] * 2,
-        (0, 0, 0),
-    )
+    assert [connection.transport.closed for connection in stand.connections] == ["closed"] * 2
+    assert stand.counts == (0, 0, 0)
 
 
 async def test_instances_take_turns_and_get_their_own_requests():
