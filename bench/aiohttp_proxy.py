@@ -181,7 +181,7 @@ class Proxy:
 
 def contexts(settings: dict[str, Any]) -> dict[str, ssl.SSLContext | None]:
     """TLS of each listener."""
-    found: dict[str, ssl.SSLContext | None] = {"plain": None}
+    contexts: dict[str, ssl.SSLContext | None] = {"plain": None}
     for name in ("tls", "mtls"):
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -189,8 +189,8 @@ def contexts(settings: dict[str, Any]) -> dict[str, ssl.SSLContext | None]:
         if name == "mtls":
             context.load_verify_locations(settings["client_ca"])
             context.verify_mode = ssl.CERT_REQUIRED
-        found[name] = context
-    return found
+        contexts[name] = context
+    return contexts
 
 
 async def main(path: str) -> None:

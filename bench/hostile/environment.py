@@ -16,14 +16,14 @@ from typing import Any, Final
 
 import aiohttp
 import yaml
-from rig.issuing import Bench, Watched, authority_of
+from rig.issuing import Bench, Processes, find_authority
 from rig.layout import free_ports
 
 from hostile.world import GOOD_BANK, HOSTILE_BANK, HOSTILE_OPERATOR, LOOPBACK, NAMED_BANK, Caller, World
-from relay.runtime.processes.sandbox_environment import Neighbourhood
+from relay.runtime.processes.sandbox_environment import RunningEnvironment
 from relay.runtime.settings.loading import load
-from relay.runtime.wiring.ledger import ledger_of, prepared
-from relay.runtime.wiring.seed_tokens import Handout, consent_for, hand_out
+from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
+from relay.runtime.wiring.seed_tokens import SeedToken, build_consent, record_seed_tokens
 from relay.sandbox.certificates import UNREGISTERED_SERIAL, Pair
 from relay.sandbox.customers import ci_of
 from relay.sandbox.houses import RELAY_CODE, Street
@@ -74,14 +74,14 @@ async def start_relay(folder: Path, options: Options) -> AsyncIterator[Running]:
         stack.callback(street.close)
         street.certifiers.identity_door.listen(1024)  # accepts and never answers
         _write_settings(street, good, hostile)
-        await prepared(load(street.settings, {}).settings.ledger)
+        await prepare_ledger(load(street.settings, {}).settings.ledger)
         bank = [sys.executable, str(Path(__file__).parent / "institution.py"), str(good)]
         await stack.enter_async_context(_process(bank))
         prefix = _with_hanging_names(folder, stack) if options.name_server_hangs else []
         output = folder / "output.log"
         pid = await stack.enter_async_context(_relay(prefix, street, output, options))
         world = await _world(street, hostile, pid)
-        yield Running(world, pid, authority_of(pid), output, street.folder / "access.log")
+        yield Running(world, pid, find_authority(pid), output, street.folder / "access.log")
 
 
 def _write_settings(street: Street, good: int, hostile: int) -> None:
@@ -154,7 +154,7 @@ async def _relay(prefix: list[str], street: Street, output: Path, options: Optio
 
 
 def _unread_pipe(ends: ExitStack) -> int:
-    """The writing end of a pipe that nobody reads."""
+    """Returns the writing end of a pipe without a reader."""
     reading, writing = os.pipe()
     ends.callback(os.close, reading)
     ends.callback(os.close, writing)
@@ -208,7 +208,7 @@ async def _world(street: Street, hostile: int, pid: int) -> World:
     issued = certificates.authority.issue(
         "Hostile operator", stem="operator-hostile", serial_number=HOSTILE_SERIAL, server=False
     )
-    callers = [(one.org_code, one.client_ids[0], one.identity) for one in street.operators]
+    callers = [(operator.org_code, operator.client_ids[0], operator.identity) for operator in street.operators]
     callers.append((HOSTILE_OPERATOR, f"{HOSTILE_OPERATOR}SVC01", issued))
     made = [Caller(code, *_files(pair), await _tokens(street, code, client)) for code, client, pair in callers]
     good = []
@@ -236,22 +236,22 @@ def _files(pair: Pair) -> tuple[str, str]:
 
 async def _tokens(street: Street, operator: str, client_id: str) -> dict[str, str]:
     """A token at each bank, under a consent without the memo flag: the relay withholds memos."""
-    now, found = datetime.now(UTC), dict[str, str]()
-    ledger = ledger_of(load(street.settings, {}).settings.ledger)
+    now, tokens = datetime.now(UTC), dict[str, str]()
+    ledger = build_ledger(load(street.settings, {}).settings.ledger)
     scopes = scopes_of(load_catalogue(), "bank")
     try:
         for org_code in BANKS:
             claims = claims_for(
                 issuer=RELAY_CODE, operator=operator, provider=org_code, client_id=client_id, scopes=scopes, now=now
             )
-            handout = Handout(claims, ci_of(CUSTOMERS[0]))
-            consent = consent_for(handout, now)
+            handout = SeedToken(claims, ci_of(CUSTOMERS[0]))
+            consent = build_consent(handout, now)
             particulars = replace(consent.particulars, is_consent_trans_memo=False)
-            await hand_out(ledger, [(handout, replace(consent, particulars=particulars))], now)
-            found[org_code] = sign(claims, street.token_key)
+            await record_seed_tokens(ledger, [(handout, replace(consent, particulars=particulars))], now)
+            tokens[org_code] = sign(claims, street.token_key)
     finally:
         await ledger.close()
-    return found
+    return tokens
 
 
 async def _forms(street: Street, pid: int) -> dict[str, list[dict[str, str]]]:
@@ -261,8 +261,8 @@ async def _forms(street: Street, pid: int) -> dict[str, list[dict[str, str]]]:
         async def never() -> int:
             return 0
 
-        around = Neighbourhood(street, load_catalogue(), pid, never)
-        bench = Bench(around, "sqlite", Watched(pid, pid, None), session)
+        around = RunningEnvironment(street, load_catalogue(), pid, never)
+        bench = Bench(around, "sqlite", Processes(pid, pid, None), session)
         forms = await bench.codes(REFRESHES)
         refreshes = [bench.refresh_form(form, await bench.token(form)) for form in forms]
         return {"refreshes": refreshes, "signed": bench.signed(SIGNED)}

@@ -39,8 +39,8 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hand over the answer when it is whole."""
         self._buffer += data
-        head, found, body = self._buffer.partition(b"\r\n\r\n")
-        if found and len(body) >= content_length(head) and self._answer is not None:
+        head, separator, body = self._buffer.partition(b"\r\n\r\n")
+        if separator and len(body) >= content_length(head) and self._answer is not None:
             self._buffer, answer = b"", self._buffer
             if not self._answer.done():
                 self._answer.set_result(answer)
@@ -143,7 +143,7 @@ class Load:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._pools = [Pool(one, one.context(world.ca), world.gateway) for one in world.operators]
+        self._pools = [Pool(operator, operator.context(world.ca), world.gateway) for operator in world.operators]
         self._turns = itertools.count()
         self._page = client_context(world.ca)
         self.calls: list[Call] = []
@@ -202,7 +202,7 @@ class Load:
         return await self._fetch(self._world.admin, "/healthz", None)
 
     async def _fetch(self, port: int, path: str, context: ssl.SSLContext | None) -> str:
-        """Any answer on a new connection is right: what counts is that somebody answers."""
+        """Any response on a new connection is right."""
         reader, writer = await asyncio.open_connection(LOOPBACK, port, ssl=context)
         try:
             writer.write(f"GET {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n".encode())

@@ -59,7 +59,7 @@ def load_world(path: Path) -> World:
     values: dict[str, Any] = json.loads(path.read_text())
     for name in ("hostile", "unregistered", "foreign"):
         values[name] = Caller(**values[name])
-    values["operators"] = [Caller(**one) for one in values["operators"]]
+    values["operators"] = [Caller(**fields) for fields in values["operators"]]
     return World(**values)
 
 
