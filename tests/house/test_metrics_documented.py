@@ -1,4 +1,4 @@
-"""Every metric that is exposed stands in docs/metrics.md, and nothing else does."""
+"""Checks that docs/metrics.md lists exactly the exposed metrics."""
 
 import re
 from pathlib import Path
