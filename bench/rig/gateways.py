@@ -55,7 +55,7 @@ class SharedConfig:
     python: str = sys.executable
 
     def interpreter(self) -> list[str]:
-        """Returns the interpreter command; another build of the same version uses our packages: PGO is a third faster."""
+        """Returns the interpreter command; another build of this version (PGO: a third faster) uses our packages."""
         if self.python == sys.executable:
             return [self.python]
         return ["env", f"PYTHONPATH={sysconfig.get_path('platlib')}:{ROOT}", self.python]
