@@ -21,9 +21,9 @@ EXIT_PROBLEMS: Final = 2
     "check",
     epilog="""\b
 Examples:
-  relay check                                    config/relay.yaml below the working directory
-  relay check -c /etc/relay/relay.yaml --files   certificates and keys too, as before a start
-  relay check --json | jq -r '.[].key'           for machines: [] when all is fine
+  relay check                            reads config/relay.yaml
+  relay check -c /etc/relay/relay.yaml --files    opens certificates, keys
+  relay check --json | jq -r '.[].key'   for machines: [] when all is fine
 
 Exit code 0 when all is fine, 2 when there are problems.""",
 )

@@ -47,16 +47,16 @@ _DAY_S: Final = 86_400
     epilog="""\b
 Examples:
   relay directory show -c /etc/relay/relay.yaml
-  relay directory show --org-code ZOPA000001      its addresses, services, callbacks
+  relay directory show --org-code ZOPA000001   addresses, services, callbacks
   relay directory show --json | jq -r '.organisations[].org_code'
   relay directory sync                fetch changes from the portal now
   relay directory sync --full         fetch the whole registry
-  relay directory diff                held changes, or what a sync would change
+  relay directory diff                held changes, or those of a sync now
   relay directory release             show held changes and apply them
   relay directory discard --reason "the portal sends half a list"
 \b
-Types: 01 own API, 02 through a relay, 03 operator, 04 relay, 05, 06 certifiers,
-07 portal, 99 others.
+Types: 01 own API, 02 through a relay, 03 operator, 04 relay,
+05 and 06 certifiers, 07 portal, 99 others.
 \b
 Exit code 0 when all is well, 1 when changes are held or a sync failed,
 2 when the command could not run.""",

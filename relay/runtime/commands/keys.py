@@ -35,7 +35,7 @@ then each of its tokens may withdraw it (개별인증-004), also an expired one.
     epilog="""\b
 Examples:
   relay keys rotate -c /etc/relay/relay.yaml
-  relay keys rotate --in 3600     when several machines get copies of the folder
+  relay keys rotate --in 3600     when machines get copies of the folder
   relay keys list --json | jq -r '.[].kid'
   relay keys prune                once a month
 \b

@@ -41,13 +41,13 @@ _DONE: Final = {
     "migrate",
     epilog="""\b
 Examples:
-  relay migrate -c /etc/relay/relay.yaml   before the first start, and before
-                                           each new version of the relay starts
-  relay migrate --check --json      {"state": "current"}; exit code 1 for another
-  relay migrate --reseal            after a new first customer key was added to
-                                    the settings, and again after the old one
-                                    was removed
-  relay migrate --restored          after the database was restored from a backup
+  relay migrate -c /etc/relay/relay.yaml   before the first start and before
+                                           each new version starts
+  relay migrate --check --json  {"state": "current"}; exit code 1 for another
+  relay migrate --reseal        after a new first customer key was added to
+                                the settings, and again after the old one
+                                was removed
+  relay migrate --restored      after the database was restored from a backup
 \b
 Exit code 0 when it is done, 1 from --check when the tables differ,
 2 when ledger or settings cannot be used.""",

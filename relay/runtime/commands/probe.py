@@ -32,7 +32,7 @@ _SERIAL: Final = string.digits + string.ascii_uppercase
     "probe",
     epilog="""\b
 Examples:
-  relay probe ZBAA000001                              each of its base_urls, step by step
+  relay probe ZBAA000001                each of its base_urls, step by step
   relay probe ZBAA000001 -c /etc/relay/relay.yaml
   relay probe ZBAA000001 --json | jq '.[] | select(.ok | not)'
 \b

@@ -44,7 +44,7 @@ EXAMPLES: Final = """\b
 Examples:
   relay sandbox
   relay sandbox --dir /tmp/sandbox --gateway-port 9443
-  relay sandbox --json > facts.json &     (for programs: addresses, files, tokens, pid)
+  relay sandbox --json > facts.json &     (addresses, files, tokens, pid)
   curl http://127.0.0.1:18091/            (the portal: docs/portal-sandbox.md)
 """
 

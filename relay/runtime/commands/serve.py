@@ -32,9 +32,9 @@ ROLES: Final = {
 Examples:
   relay check -c config/relay.yaml && relay serve -c config/relay.yaml
   RELAY__ADMIN__PORT=9191 relay serve -c config/relay.yaml
-  relay serve --role gateway -c config/relay.yaml     (start authority and jobs yourself)
+  relay serve --role gateway -c config/relay.yaml     (one role alone)
 \b
-Signals: TERM or INT drain and stop (twice: at once), HUP reloads the settings.""",
+Signals: TERM or INT drain and stop (twice: at once), HUP reloads settings.""",
 )
 @click.option("-c", "--config", default="config/relay.yaml", show_default=True, type=click.Path(path_type=Path))
 @click.option(

@@ -40,7 +40,7 @@ from relay.runtime.wiring.counting import build_counting
     epilog="""\b
 Examples:
   relay stats show -c /etc/relay/relay.yaml   the last complete week
-  relay stats show --date 20261122 --codes    one day, by rsp_code and OAuth error
+  relay stats show --date 20261122 --codes    by rsp_code and OAuth error
   relay stats send --week 20261122 --org-code ZBAA000001
   relay stats reconcile --date 20261121 access.log access.log.1.gz
   relay stats reconcile --date 20261121 --repair access.log

@@ -23,8 +23,8 @@ EXP_MAX: Final = 2**33
 EXAMPLES: Final = """\b
 Examples:
   relay token --org-code ZBAA000001
-  relay token --org-code ZBAA000001 --scope "bank.list bank.deposit" --expires 60
-  relay token --org-code ZCDA000001 --client-id ZOPA000002SVC01 --algorithm EdDSA
+  relay token --org-code ZBAA000001 --scope "bank.list" --expires 60
+  relay token --org-code ZCDA000001 --client-id ZOPA000002SVC01
   relay token --org-code ZBAA000001 --without exp --claim iat=1
 """
 

@@ -313,4 +313,4 @@ def test_a_sighup_before_readiness_is_a_reload_later(environment, role):
 def test_help_names_the_signals():
     answer = CliRunner().invoke(main, ["serve", "--help"])
     assert answer.exit_code == 0
-    assert "HUP reloads the settings" in answer.output
+    assert "HUP reloads settings" in answer.output
