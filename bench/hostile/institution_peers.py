@@ -123,7 +123,7 @@ async def silent_institution(attack: Attack) -> None:
     await _attack(attack, serve, lambda: _get(attack))
 
 
-async def close_after_response(attack: Attack) -> None:
+async def reset_in_response(attack: Attack) -> None:
     """Reset every connection in the middle of an answer."""
 
     async def serve(writer: asyncio.StreamWriter, tran_id: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What is measured: one kind of request through one kind of listener."""
+"""Benchmark cases: one kind of request through one kind of listener."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ CONNECTIONS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Name, what it shows, which listener, which provider, which request."""
+    """One case: its request, listener and institution; `shows` is its title."""
 
     name: str
     shows: str
@@ -24,12 +24,12 @@ class Case:
     listener: str = "plain"
 
     def requests(self, identity: Identity) -> Path:
-        """The load generator's file for this case."""
-        made = [self.order(token, self.provider) for token in identity.tokens(self.provider)]
-        return orders.write(BUILD / "orders" / f"{self.name}.txt", made)
+        """Writes the load generator's file of requests."""
+        requests = [self.order(token, self.provider) for token in identity.tokens(self.provider)]
+        return orders.write(BUILD / "orders" / f"{self.name}.txt", requests)
 
     def flags(self, identity: Identity) -> list[str]:
-        """What the load generator must know besides the port."""
+        """Returns the load generator's options besides the port."""
         flags = ["--requests", str(self.requests(identity)), "--expect", str(SIZES[self.provider])]
         if self.listener != "plain":
             flags += ["--tls", "--ca", identity.path("ca.pem")]

@@ -34,7 +34,7 @@ def checks(identity: Identity) -> Iterator[Check]:
         scope = "bank.deposit" if method == "get" else "bank.list"
         yield Check(f"{method} good", order(good, SMALL), GOOD, size=SIZES[SMALL])
         yield Check(f"{method} no token", order(None, SMALL), REFUSED)
-        yield Check(f"{method} bad signature", order(identity.token(identity.stranger), SMALL), REFUSED)
+        yield Check(f"{method} bad signature", order(identity.token(identity.unknown_key), SMALL), REFUSED)
         yield Check(f"{method} changed claims", order(_changed(good, large), LARGE), REFUSED)
         yield Check(f"{method} expired", order(identity.token(exp=1_700_000_000), SMALL), REFUSED)
         yield Check(f"{method} other issuer", order(identity.token(iss="ZXXX000001"), SMALL), REFUSED)
@@ -87,9 +87,9 @@ def failures(gateway: Gateway, identity: Identity) -> list[str]:
             problems.append(f"{check.name}: status {status}, {body[:120]!r}")
         elif check.size is not None and len(body) != check.size:
             problems.append(f"{check.name}: {len(body)} bytes instead of {check.size}")
-    other_key = Check("", orders.get(identity.token(), SMALL), GOOD, listener="mtls")
+    without_certificate = Check("", orders.get(identity.token(), SMALL), GOOD, listener="mtls")
     try:
-        status, _ = ask(gateway, identity, other_key)
+        status, _ = ask(gateway, identity, without_certificate)
     except (OSError, http.client.HTTPException):
         return problems
     if status not in REFUSED:

@@ -32,4 +32,4 @@ def test_tokens_are_distinct_and_verify(identity):
 
 def test_a_signature_of_another_key_does_not_verify(identity):
     with pytest.raises(jwt.InvalidSignatureError):
-        jwt.decode(identity.token(identity.stranger), identity.signing.public_key(), ["RS256"], audience=OPERATOR)
+        jwt.decode(identity.token(identity.unknown_key), identity.signing.public_key(), ["RS256"], audience=OPERATOR)
