@@ -167,7 +167,7 @@ class Bench:
 
     async def codes(self, count: int) -> list[Form]:
         """Returns codes of `count` customers, written into the ledger as the pages write them."""
-        ledger = build_ledger(load(self._running.environment.settings, {}).settings.ledger)
+        ledger = build_ledger(load(self._running.street.settings, {}).settings.ledger)
         try:
             return [await self._code(ledger, *next(self._targets)) for _ in range(count)]
         finally:
