@@ -107,7 +107,7 @@ def service_of(number: int) -> RegisteredService:
 
 
 def steps(count: int) -> Iterator[Step]:
-    """Yields the measure steps; each starts with the registry of the one before."""
+    """Yields the measured steps; each starts with the registry of the one before."""
     operators: Organisations = {each.org_code: each for each in map(operator, range(count))}
     services: Services = {each.client_id: each for each in map(service_of, range(count))}
     institutions: Organisations = {each.org_code: each for each in map(institution, range(count))}

@@ -54,7 +54,7 @@ class Span:
 
 
 async def measure(name: str, peer: Peer, times: Times) -> list[Result]:
-    """One relay, result peer: a result for each kind of good call."""
+    """Runs one peer against a new relay; returns a result for each kind of good call."""
     folder = new_folder()
     options = Options(peer.reads_stderr, peer.name_server_hangs)
     try:

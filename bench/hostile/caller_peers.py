@@ -156,7 +156,7 @@ async def foreign_certificates(attack: Attack) -> None:
 
 
 async def _hold(attack: Attack, port: int, context: ssl.SSLContext | None, count: int) -> None:
-    """Open many connections, send nothing; open those anew that are closed."""
+    """Open many connections, send nothing; open closed ones again."""
 
     async def attack_once() -> None:
         reader, writer = await attack.connect(port, context)

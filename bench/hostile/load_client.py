@@ -91,11 +91,11 @@ class Pool:
     context: ssl.SSLContext
     port: int
     idle: list[Connection] = field(default_factory=list)
-    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTIONS))
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTIONS))
 
     async def call(self, request: bytes) -> bytes:
         """Makes one call on an idle or a new connection."""
-        async with self.room:
+        async with self.slots:
             connection = await self._take()
             try:
                 answer = await connection.call(request)

@@ -30,7 +30,7 @@ POST_PATH: Final = "/v1/bank/accounts/deposit/transactions"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The doors of sock gateway."""
+    """The ports of one gateway's listeners."""
 
     plain: int
     tls: int
