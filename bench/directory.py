@@ -68,7 +68,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """Figures of one sync, reported by the gateway and measure by the calls. All times in milliseconds."""
+    """Figures of one sync, reported by the gateway and measured by the calls. All times in milliseconds."""
 
     name: str
     rows: int

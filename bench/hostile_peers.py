@@ -23,7 +23,7 @@ from rig import procfs
 EXAMPLES = """\b
 Examples:
   .venv/bin/python bench/hostile_peers.py --list                        the peers
-  .venv/bin/python bench/hostile_peers.py --peer bad-tokens             result of them
+  .venv/bin/python bench/hostile_peers.py --peer bad-tokens             one of them
   .venv/bin/python bench/hostile_peers.py --peer hang-ups --peer idle-pages --seconds 10
   .venv/bin/python bench/hostile_peers.py --json > hostile.json         all of them, about 12 s each
 """
