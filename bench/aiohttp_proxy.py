@@ -32,14 +32,14 @@ log = logging.getLogger("access")
 
 
 class Bucket:
-    """So many requests each second, and so many at once."""
+    """A token bucket: requests per second, and a burst."""
 
     def __init__(self, per_second: float, burst: float) -> None:
         self.per_second, self.burst = per_second, burst
         self.tokens, self.since = burst, time.monotonic()
 
     def spend(self) -> bool:
-        """One request more; false when there is none left."""
+        """Takes one token; returns False when none is left."""
         now = time.monotonic()
         self.tokens = min(self.burst, self.tokens + (now - self.since) * self.per_second)
         self.since = now
@@ -50,7 +50,7 @@ class Bucket:
 
 
 class Refused(Exception):
-    """An answer of our own."""
+    """A response of the gateway itself."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -68,7 +68,7 @@ class Proxy:
         self.session: aiohttp.ClientSession | None = None
 
     def claims(self, token: str) -> dict[str, Any]:
-        """Claims of the token, verified once and then remembered until exp."""
+        """Returns the claims of a token; they are verified once and cached until exp."""
         claims = self.remembered.get(token)
         if claims is None:
             try:
@@ -117,7 +117,7 @@ class Proxy:
 
     @web.middleware
     async def authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Who asks, may they, and how much."""
+        """Authenticates, authorizes and limits the caller."""
         route = self.settings["routes"].get(f"{request.method} {request.path}")
         if route is None:
             raise Refused(404)
@@ -148,7 +148,7 @@ class Proxy:
                 raise Refused(401)
 
     async def org_code(self, request: web.Request) -> str:
-        """Of the query (GET) or of the body (POST)."""
+        """Returns the org_code of the query (GET) or of the body (POST)."""
         if request.method == "GET":
             return request.query.get("org_code", "")
         try:
@@ -157,7 +157,7 @@ class Proxy:
             raise Refused(400) from error
 
     async def forward(self, request: web.Request) -> web.StreamResponse:
-        """To the provider and back."""
+        """Forwards the request to the institution."""
         base = self.settings["providers"].get(request["org_code"])
         if base is None or self.session is None:
             raise Refused(404)
@@ -172,7 +172,7 @@ class Proxy:
             return web.Response(status=answer.status, headers=kept, body=await answer.read())
 
     async def sessions(self, _app: web.Application) -> Any:
-        """One client session as long as the application lives."""
+        """Keeps one client session while the application runs."""
         connector = aiohttp.TCPConnector(limit=1024)
         async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=15)) as session:
             self.session = session
@@ -180,8 +180,8 @@ class Proxy:
 
 
 def contexts(settings: dict[str, Any]) -> dict[str, ssl.SSLContext | None]:
-    """TLS of each listener."""
-    found: dict[str, ssl.SSLContext | None] = {"plain": None}
+    """Returns the TLS context of each listener."""
+    contexts: dict[str, ssl.SSLContext | None] = {"plain": None}
     for name in ("tls", "mtls"):
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -189,12 +189,12 @@ def contexts(settings: dict[str, Any]) -> dict[str, ssl.SSLContext | None]:
         if name == "mtls":
             context.load_verify_locations(settings["client_ca"])
             context.verify_mode = ssl.CERT_REQUIRED
-        found[name] = context
-    return found
+        contexts[name] = context
+    return contexts
 
 
 async def main(path: str) -> None:
-    """Serve until stopped."""
+    """Serves until stopped."""
     settings = json.loads(await asyncio.to_thread(Path(path).read_text, encoding="utf-8"))
     logging.basicConfig(level=logging.INFO, format="%(message)s", filename=settings["log"])
     proxy = Proxy(settings)

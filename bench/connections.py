@@ -1,4 +1,4 @@
-"""What ended connections leave behind: the gateway's memory after many of them. See bench/README.md."""
+"""Measures the gateway's memory after many ended connections. See bench/README.md."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from typing import Final
 
 import click
 from rig import orders, procfs
-from rig.gateways import Gateway, Street, prepare, upstream_argv
+from rig.gateways import Gateway, SharedConfig, prepare, upstream_argv
 from rig.hanging_up import KINDS, Plan
 from rig.identity import Identity, make_identity
 from rig.install import NotInstallable, compiled
@@ -25,15 +25,15 @@ FIRST: Final = 20_000
 LAST: Final = 200_000
 CALLERS: Final = 240
 RATIO: Final = 1.3
-"""Memory after the last connection, as a share of that after the first 20,000: more is a leak."""
+"""Largest memory after the last connection over that after the first 20,000: more is a leak."""
 
 _GONE_S: Final = 60.0
 _OPEN: Final = re.compile(r"^relay_connections (\S+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """The gateway's resident memory when so many connections had come and gone, and how many came each second."""
+class Sample:
+    """The gateway's resident memory after so many ended connections, and connections per second."""
 
     connections: int
     rss_mb: float
@@ -41,25 +41,25 @@ class Mark:
 
 
 def open_connections(admin: int) -> float:
-    """How many connections the gateway holds just now, by its metrics."""
+    """Returns the number of open connections from the gateway's metrics."""
     with urllib.request.urlopen(f"http://127.0.0.1:{admin}/metrics", timeout=10) as answer:
-        told = _OPEN.search(answer.read().decode())
-    if told is None:
-        raise ValueError("the gateway tells no relay_connections")
-    return float(told[1])
+        match = _OPEN.search(answer.read().decode())
+    if match is None:
+        raise ValueError("/metrics has no relay_connections")
+    return float(match[1])
 
 
 def settle(admin: int) -> None:
-    """Wait until every connection is gone."""
-    give_up = time.monotonic() + _GONE_S
+    """Waits until every connection is closed."""
+    deadline = time.monotonic() + _GONE_S
     while open_connections(admin):
-        if time.monotonic() > give_up:
-            raise TimeoutError("connections stay open though their callers are gone")
+        if time.monotonic() > deadline:
+            raise TimeoutError("connections stay open although their callers ended")
         time.sleep(0.2)
 
 
 def plan_of(identity: Identity, gateway: Gateway, kinds: tuple[str, ...], callers: int, listener: str) -> Plan:
-    """How callers come to this gateway."""
+    """Returns the plan of callers for this gateway."""
     request = orders.get(identity.token(), SMALL).wire().decode()
     if listener == "plain":
         return Plan(gateway.ports.plain, 0, callers, kinds, request)
@@ -67,23 +67,23 @@ def plan_of(identity: Identity, gateway: Gateway, kinds: tuple[str, ...], caller
     return Plan(gateway.ports.mtls, 0, callers, kinds, request, *paths)
 
 
-def measured(
-    gateway: Gateway, pid: int, plan: Plan, marks: tuple[int, ...], tell: Callable[[Mark], None]
-) -> list[Mark]:
-    """Memory of the process `pid` at each mark."""
-    before, found = 0, list[Mark]()
-    for mark in marks:
-        values = asdict(plan) | {"count": mark - before}
+def measure(
+    gateway: Gateway, pid: int, plan: Plan, counts: tuple[int, ...], report: Callable[[Sample], None]
+) -> list[Sample]:
+    """Measures the memory of the process `pid` after each of these numbers of connections."""
+    before, samples = 0, list[Sample]()
+    for count in counts:
+        values = asdict(plan) | {"count": count - before}
         script = Plan(**values).write(BUILD / "connections.json")
-        begun = time.monotonic()
+        started_at = time.monotonic()
         argv = [sys.executable, str(BENCH / "rig" / "hanging_up.py"), str(script)]
         subprocess.run(pinned(cores()[1], argv), check=True, cwd=ROOT)
-        took = time.monotonic() - begun
+        took = time.monotonic() - started_at
         settle(gateway.ports.admin)
-        found.append(Mark(mark, round(procfs.rss_mb([pid]), 1), round((mark - before) / took, 1)))
-        tell(found[-1])
-        before = mark
-    return found
+        samples.append(Sample(count, round(procfs.rss_mb([pid]), 1), round((count - before) / took, 1)))
+        report(samples[-1])
+        before = count
+    return samples
 
 
 @click.command()
@@ -95,13 +95,13 @@ def measured(
 @click.option("--listener", type=click.Choice(["mtls", "plain"]), default="mtls", show_default=True)
 @click.option("--kinds", default="call", show_default=True, help=f"How they end, by commas, of {', '.join(KINDS)}.")
 def main(*, first: int, count: int, callers: int, listener: str, kinds: str) -> None:
-    """Let callers connect, call once and hang up; look at the gateway's memory. QUICK=1 lets a tenth of them come."""
+    """Let callers connect, call once and hang up; measure the gateway's memory. QUICK=1 makes a tenth of them."""
     tenth = 10 if os.environ.get("QUICK", "") not in {"", "0"} else 1
-    marks = (first // tenth, count // 2 // tenth, count // tenth)
+    counts = (first // tenth, count // 2 // tenth, count // tenth)
     gateway_core, other = cores()
     upstreams = dict(zip(SIZES, free_ports(len(SIZES)), strict=True))
     identity = make_identity(BUILD / "identity")
-    gateway = prepare("relay", Street(identity, upstreams))
+    gateway = prepare("relay", SharedConfig(identity, upstreams))
     plan, logs = plan_of(identity, gateway, tuple(kinds.split(",")), callers, listener), BUILD / "logs"
     try:
         upstream = upstream_argv(compiled("upstream"), upstreams)
@@ -109,14 +109,14 @@ def main(*, first: int, count: int, callers: int, listener: str, kinds: str) -> 
             stack.enter_context(running(upstream, other, list(upstreams.values()), logs / "upstream.log", ROOT))
             process = running(gateway.argv, gateway_core, gateway.wait_for(), logs / "relay.log", ROOT)
             pid = stack.enter_context(process).pid
-            found = measured(gateway, pid, plan, marks, lambda mark: click.echo(json.dumps(asdict(mark))))
+            samples = measure(gateway, pid, plan, counts, lambda sample: click.echo(json.dumps(asdict(sample))))
     except (NotInstallable, NotStarted, subprocess.CalledProcessError) as error:
         raise click.ClickException(str(error)) from error
     OUT.mkdir(parents=True, exist_ok=True)
-    result = [asdict(mark) for mark in found]
+    result = [asdict(sample) for sample in samples]
     (OUT / "connections.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    ratio = found[-1].rss_mb / found[0].rss_mb
-    click.echo(f"memory after {marks[-1]:,} connections is {ratio:.2f} of that after {marks[0]:,}")
+    ratio = samples[-1].rss_mb / samples[0].rss_mb
+    click.echo(f"memory after {counts[-1]:,} connections is {ratio:.2f} of that after {counts[0]:,}")
     if ratio > RATIO:
         raise click.ClickException(f"more than {RATIO}: ended connections leave something behind")
 

@@ -1,4 +1,4 @@
-"""What counting for statistics costs each exchange: settling 256 of them with and without it, interleaved.
+"""Measures what counting for statistics costs each exchange: 256 are settled with and without it, interleaved.
 
 .venv/bin/python bench/count.py            # medians of 31 rounds each, in microseconds of CPU for one exchange
 .venv/bin/python bench/count.py --json     # the same for machines
@@ -32,7 +32,7 @@ GOOD, KNOWN = 0.97, 0.98
 
 
 def mixed(rng: Random) -> list[Exchange]:
-    """Closed exchanges as a busy gateway has them: many institutions and operators, some refused."""
+    """Returns closed exchanges of many institutions and operators, some refused."""
     codes = [api.api_code for api in load_catalogue().of("bank")]
     made = []
     for _ in range(TOGETHER):
@@ -53,7 +53,7 @@ def mixed(rng: Random) -> list[Exchange]:
 
 
 def records(folder: Path, loop: asyncio.AbstractEventLoop, *, counting: bool) -> Records:
-    """What a gateway records with."""
+    """Returns the recorder of a gateway."""
     services = [(Service(f"ZOPA{at:06}SVC01", "x", f"ZOPA{at:06}"),) for at in range(OPERATORS)]
     callers = Callers.of(
         Caller.of(Operator(f"ZOPA{at:06}", "x", "1", ("192.0.2.1",), known)) for at, known in enumerate(services)
@@ -68,45 +68,45 @@ def records(folder: Path, loop: asyncio.AbstractEventLoop, *, counting: bool) ->
     return Records(Metrics(load_rsp_codes()), log, loop, tally if counting else None)
 
 
-def settling(kept: Records, closed: list[Exchange]) -> Callable[[], float]:
-    """One round of settling, in microseconds of CPU for each exchange."""
+def settling(recorder: Records, closed: list[Exchange]) -> Callable[[], float]:
+    """Returns a function that settles once and returns microseconds of CPU for each exchange."""
 
-    def once() -> float:
+    def settle() -> float:
         began = time.process_time()
         for _ in range(REPEATS):
-            kept._closed = list(closed)
-            kept.settle()
+            recorder._closed = list(closed)
+            recorder.settle()
         took = time.process_time() - began
-        kept._access_log._writer._queue.clear()
+        recorder._access_log._writer._queue.clear()
         return took / (REPEATS * len(closed)) * 1e6
 
-    return once
+    return settle
 
 
-def measured() -> dict[str, float]:
-    """The medians with and without counting, and the median of the differences of neighbouring rounds."""
+def measure() -> dict[str, float]:
+    """Returns the medians with and without counting, and the median difference of adjacent rounds."""
     closed = mixed(Random(1))
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
         loop = runner.get_loop()
         plain, counting = (settling(records(Path(folder), loop, counting=each), closed) for each in (False, True))
         pairs = [(plain(), counting()) for _ in range(ROUNDS + 1)][1:]
     return {
-        "without": statistics.median(one for one, _ in pairs),
-        "with": statistics.median(other for _, other in pairs),
-        "counting": statistics.median(other - one for one, other in pairs),
+        "without": statistics.median(without for without, _ in pairs),
+        "with": statistics.median(with_counting for _, with_counting in pairs),
+        "counting": statistics.median(with_counting - without for without, with_counting in pairs),
     }
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one JSON object, microseconds by name")
     options = parser.parse_args()
-    found = measured()
+    figures = measure()
     if options.json:
-        print(json.dumps({name: round(value, 3) for name, value in found.items()}))
+        print(json.dumps({name: round(value, 3) for name, value in figures.items()}))
         return
-    for name, value in found.items():
+    for name, value in figures.items():
         print(f"{name:10} {value:6.2f} us")
 
 

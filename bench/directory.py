@@ -1,4 +1,4 @@
-"""What a registry that changes costs the calls that go on meanwhile. See bench/README.md."""
+"""Measures what a changed registry costs concurrent calls. See bench/README.md."""
 
 import asyncio
 import json
@@ -31,11 +31,11 @@ from rig.relay_settings import write_relay_settings
 from relay.domain.registry import Organisation, OrgType, RegisteredService, RegistryChanges
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.runtime.settings.loading import load
-from relay.runtime.wiring.ledger import opened
+from relay.runtime.wiring.ledger import build_ledger
 
 CONNECTIONS: Final = 16
 PACE: Final = 200
-"""Calls each second: they are there to feel a stall, not to fill the core."""
+"""Calls per second: enough to notice a stall, not to fill the core."""
 
 AHEAD_S: Final = 1.0
 LASTS_S: Final = 6.0
@@ -54,7 +54,7 @@ Services = dict[str, RegisteredService | None]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One sync: what it shows, what it changes."""
+    """One sync: its name and its changes."""
 
     name: str
     organisations: Organisations
@@ -62,36 +62,36 @@ class Step:
 
     @property
     def rows(self) -> int:
-        """How many rows change."""
+        """Number of changed rows."""
         return len(self.organisations) + len(self.services)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """How one sync went: what the gateway told of itself, what the calls felt. All times in milliseconds."""
+class StepResult:
+    """Figures of one sync, reported by the gateway and measured by the calls. All times in milliseconds."""
 
     name: str
     rows: int
-    told: Mapping[str, float]
+    figures: Mapping[str, float]
     load: Load
     steal: float
 
 
 def caller() -> RegistryChanges:
-    """The operator whose calls go on."""
+    """Returns the operator that calls."""
     organisation = Organisation(OPERATOR, OrgType.OPERATOR, "Benchmark operator", SERIAL, ("127.0.0.1/32",))
     service = RegisteredService(CLIENT_ID, OPERATOR, "Benchmark service", "$scrypt$")
     return RegistryChanges({OPERATOR: organisation}, {CLIENT_ID: service}, "1", "1")
 
 
 def operator(number: int) -> Organisation:
-    """An operator with an address and a network of its own."""
+    """Returns an operator with its own address and network."""
     addresses = (f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", f"172.16.{number % 250}.0/28")
     return Organisation(f"ZO{number:08}", OrgType.OPERATOR, f"Operator {number}", f"{number:010}", addresses)
 
 
 def institution(number: int) -> Organisation:
-    """An institution; types take turns, every tenth is a member of this relay."""
+    """Returns an institution; types alternate, every tenth is a member of this relay."""
     kind = list(OrgType)[number % len(OrgType)]
     made = replace(operator(number), org_code=f"ZI{number:08}", org_type=kind, name=f"Institution {number}")
     member = {"org_type": OrgType.THROUGH_RELAY, "relay": RELAY, "slots": ("0000:0700", "2200:2400")}
@@ -99,7 +99,7 @@ def institution(number: int) -> Organisation:
 
 
 def service_of(number: int) -> RegisteredService:
-    """One service of an operator."""
+    """Returns a service of an operator."""
     callbacks = (f"https://app{number}.example/mydata/callback",)
     secret_hash = f"$scrypt$ln=14,r=8,p=1${'A' * 22}${'A' * 43}"
     code, client_id = f"ZO{number:08}", f"service{number:08}"
@@ -107,10 +107,10 @@ def service_of(number: int) -> RegisteredService:
 
 
 def steps(count: int) -> Iterator[Step]:
-    """What is measured, in this order: each step begins where the one before ended."""
-    operators: Organisations = {one.org_code: one for one in map(operator, range(count))}
-    services: Services = {one.client_id: one for one in map(service_of, range(count))}
-    institutions: Organisations = {one.org_code: one for one in map(institution, range(count))}
+    """Yields the measured steps; each starts with the registry of the one before."""
+    operators: Organisations = {each.org_code: each for each in map(operator, range(count))}
+    services: Services = {each.client_id: each for each in map(service_of, range(count))}
+    institutions: Organisations = {each.org_code: each for each in map(institution, range(count))}
     most = max(1, count // 20)
     yield Step("nothing changes", {}, {})
     yield Step("operators come", operators, services)
@@ -123,12 +123,12 @@ def steps(count: int) -> Iterator[Step]:
 
 
 def _renamed(organisations: Organisations, most: int, kind: str) -> Organisations:
-    some = list(organisations.items())[:most]
-    return {code: None if one is None else replace(one, name=f"{one.name} {kind}") for code, one in some}
+    first = list(organisations.items())[:most]
+    return {code: None if each is None else replace(each, name=f"{each.name} {kind}") for code, each in first}
 
 
 def settings_in(folder: Path, identity: Identity, upstreams: dict[str, int], ports: Ports) -> Path:
-    """Settings of a relay with a portal."""
+    """Writes settings of a relay with a portal."""
     config = write_relay_settings(folder, identity, upstreams, ports)
     values: dict[str, Any] = yaml.safe_load(config.read_text())
     values |= {"portal": PORTAL, "statistics": {"spool": str(folder / "spool")}}
@@ -137,96 +137,98 @@ def settings_in(folder: Path, identity: Identity, upstreams: dict[str, int], por
 
 
 class Bench:
-    """A gateway on one core, its callers and institutions on the other, the ledger between."""
+    """A gateway on one core, callers and institutions on the other, and their ledger."""
 
-    def __init__(self, ledger: SqlLedger, pid: int, beats: Path, client: tuple[str, list[str]]) -> None:
-        self._ledger, self._pid, self._beats, self._client = ledger, pid, beats, client
+    def __init__(self, ledger: SqlLedger, pid: int, output: Path, client: tuple[str, list[str]]) -> None:
+        self._ledger, self._pid, self._output, self._client = ledger, pid, output, client
 
-    async def step(self, step: Step) -> Seen:
-        """Write a sync, begin the calls, let the gateway look: its figures, and theirs."""
+    async def step(self, step: Step) -> StepResult:
+        """Writes a sync, starts the calls, lets the gateway read the registry, and returns all figures."""
         program, flags = self._client
         number = await take(self._ledger, RegistryChanges(step.organisations, step.services, "1", "1"))
-        before, told = procfs.clock(), dict[str, float]()
+        before, figures = procfs.clock(), dict[str, float]()
         with generator(program, cores()[1], flags) as calls:
             calls.go()
             await asyncio.sleep(AHEAD_S)
             if step.rows:
                 os.kill(self._pid, signal.SIGUSR1)
-                told = await self._told(number)
-            seen = await asyncio.to_thread(calls.result)
-        return Seen(step.name, step.rows, told, seen, procfs.clock().steal_since(before))
+                figures = await self._wait_for_report(number)
+            load_result = await asyncio.to_thread(calls.result)
+        return StepResult(step.name, step.rows, figures, load_result, procfs.clock().steal_since(before))
 
-    async def _told(self, number: int) -> dict[str, float]:
-        """What the gateway told of the registry with this number."""
+    async def _wait_for_report(self, number: int) -> dict[str, float]:
+        """Returns the gateway's figures of the registry with this number."""
         async with asyncio.timeout(TAKEN_S):
-            while (told := self._last())["number"] != number:  # noqa: ASYNC110 - a file has no event
+            while (figures := self._last_report())["number"] != number:  # noqa: ASYNC110 - a file has no event
                 await asyncio.sleep(0.05)
-        return told
+        return figures
 
-    def _last(self) -> dict[str, float]:
-        lines = self._beats.read_text().splitlines() if self._beats.exists() else []
-        told: dict[str, float] = json.loads(lines[-1]) if lines else {"number": 0}
-        return told
+    def _last_report(self) -> dict[str, float]:
+        lines = self._output.read_text().splitlines() if self._output.exists() else []
+        figures: dict[str, float] = json.loads(lines[-1]) if lines else {"number": 0}
+        return figures
 
 
 async def take(ledger: SqlLedger, changes: RegistryChanges) -> int:
-    """A sync of the leader's; the number of the last change."""
+    """Applies a sync as the leader does; returns the number of its last change."""
     now = int(time.time())
     fence = await ledger.jobs.new_fence("bench", 600, now)
     judged = (await ledger.registry.registry_head()).number
     return await ledger.registry.take(changes, fence, now, judged=judged)
 
 
-async def measured(count: int, rounds: int, programs: tuple[str, str], console: Console) -> list[Seen]:
-    """All steps on a gateway of this session; `programs` are the institutions' and the load's."""
+async def measure(count: int, rounds: int, programs: tuple[str, str], console: Console) -> list[StepResult]:
+    """Measures all steps on one gateway; `programs` are those of institutions and load."""
     gateway_core, other = cores()
     upstream, loadgen = programs
     upstreams, ports = dict(zip(SIZES, free_ports(len(SIZES)), strict=True)), Ports(*free_ports(4))
-    folder, logs, found = BUILD / "directory", BUILD / "logs", list[Seen]()
+    folder, logs, results = BUILD / "directory", BUILD / "logs", list[StepResult]()
     shutil.rmtree(folder, ignore_errors=True)
-    identity, beats = make_identity(folder / "identity"), folder / "beats"
+    identity, output = make_identity(folder / "identity"), folder / "lag.jsonl"
     config = await asyncio.to_thread(settings_in, folder, identity, upstreams, ports)
     case = CASES["get_mtls"]
     flags = [*case.flags(identity), "--port", str(ports.mtls), "--connections", str(CONNECTIONS)]
     flags += ["--rate", str(PACE), "--warm", "0.3", "--seconds", str(LASTS_S)]
-    ledger = await opened(load(config, os.environ).settings.ledger)
-    argv = [sys.executable, str(BENCH / "rig" / "beating.py"), str(config), str(beats)]
+    ledger = build_ledger(load(config, os.environ).settings.ledger)
+    argv = [sys.executable, str(BENCH / "rig" / "beating.py"), str(config), str(output)]
     try:
         await take(ledger, caller())
         with ExitStack() as stack:
-            doors = list(upstreams.values())
-            stack.enter_context(running(upstream_argv(upstream, upstreams), other, doors, logs / "upstream.log", ROOT))
+            listeners = list(upstreams.values())
+            stack.enter_context(
+                running(upstream_argv(upstream, upstreams), other, listeners, logs / "upstream.log", ROOT)
+            )
             gateway = running(argv, gateway_core, [ports.mtls], logs / "directory.log", ROOT)
-            bench = Bench(ledger, stack.enter_context(gateway).pid, beats, (loadgen, flags))
+            bench = Bench(ledger, stack.enter_context(gateway).pid, output, (loadgen, flags))
             for _ in range(rounds):
                 for step in steps(count):
-                    found.append(await bench.step(step))
-                    console.print(_line(found[-1]), highlight=False)
+                    results.append(await bench.step(step))
+                    console.print(_line(results[-1]), highlight=False)
     finally:
         await ledger.close()
-    return found
+    return results
 
 
-def _line(one: Seen) -> str:
-    told = "  ".join(f"{name} {value:g}" for name, value in one.told.items() if name.endswith("_ms"))
-    felt = f"calls p99 {one.load.p99_ms:.1f} max {one.load.max_ms:.1f} ms, {one.load.errors} errors"
-    return f"{one.rows:6} rows  {one.name:24}  {told}  {felt}  steal {one.steal:.1%}"
+def _line(result: StepResult) -> str:
+    times = "  ".join(f"{name} {value:g}" for name, value in result.figures.items() if name.endswith("_ms"))
+    calls = f"calls p99 {result.load.p99_ms:.1f} max {result.load.max_ms:.1f} ms, {result.load.errors} errors"
+    return f"{result.rows:6} rows  {result.name:24}  {times}  {calls}  steal {result.steal:.1%}"
 
 
 COLUMNS: Final = ("read_ms", "compile_ms", "stall_ms", "busy_ms", "collected_ms")
 
 
-def table_of(found: list[Seen]) -> Table:
-    """For people: the worst of each step over all rounds."""
+def table_of(results: list[StepResult]) -> Table:
+    """Returns the table for people: the worst of each step over all rounds."""
     table = Table(title="A registry that changes while calls go on (ms, the worst of all rounds)", title_justify="left")
     table.add_column("what happens")
     for head in ("rows", "read", "compile", "stall", "busy", "collector", "call p99", "call max"):
         table.add_column(head, justify="right")
-    for name, rows in dict.fromkeys((one.name, one.rows) for one in found):
-        mine = [one for one in found if (one.name, one.rows) == (name, rows)]
-        worst = [max(one.told.get(column, 0.0) for one in mine) for column in COLUMNS]
-        felt = [max(one.load.p99_ms for one in mine), max(one.load.max_ms for one in mine)]
-        table.add_row(name, f"{rows:,}", *(f"{value:,.1f}" for value in (*worst, *felt)))
+    for name, rows in dict.fromkeys((result.name, result.rows) for result in results):
+        mine = [result for result in results if (result.name, result.rows) == (name, rows)]
+        worst = [max(result.figures.get(column, 0.0) for result in mine) for column in COLUMNS]
+        calls = [max(result.load.p99_ms for result in mine), max(result.load.max_ms for result in mine)]
+        table.add_row(name, f"{rows:,}", *(f"{value:,.1f}" for value in (*worst, *calls)))
     return table
 
 
@@ -234,21 +236,21 @@ def table_of(found: list[Seen]) -> Table:
 @click.option("--count", type=click.IntRange(20), default=10_000, show_default=True, help="Operators; institutions.")
 @click.option("--rounds", type=click.IntRange(1), help="Runs of all steps.")
 def main(*, count: int, rounds: int | None) -> None:
-    """Measure what a changed registry costs: to read, to compile, and the calls; QUICK=1 runs each step once."""
+    """Measure reading and compiling a changed registry, and concurrent calls; QUICK=1 runs each step once."""
     console = Console(width=None if sys.stdout.isatty() else 120)
     quick, begun = os.environ.get("QUICK", "") not in {"", "0"}, time.monotonic()
-    os.environ.setdefault("BENCH_PORTAL_SECRET", "nobody is asked")
+    os.environ.setdefault("BENCH_PORTAL_SECRET", "unused")
     try:
         programs = compiled("upstream"), compiled("loadgen", "-lssl", "-lcrypto")
-        found = asyncio.run(measured(count, rounds or (1 if quick else 3), programs, console))
+        results = asyncio.run(measure(count, rounds or (1 if quick else 3), programs, console))
     except (NotInstallable, NotStarted, LoadFailed) as error:
         raise click.ClickException(str(error)) from error
     OUT.mkdir(parents=True, exist_ok=True)
-    result = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "steps": [asdict(one) for one in found]}
+    result = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "steps": [asdict(each) for each in results]}
     (OUT / "directory.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    console.print(table_of(found))
-    console.print(f"{len(found)} steps, {time.monotonic() - begun:.0f} s, bench/out/directory.json")
-    if errors := sum(one.load.errors for one in found):
+    console.print(table_of(results))
+    console.print(f"{len(results)} steps, {time.monotonic() - begun:.0f} s, bench/out/directory.json")
+    if errors := sum(each.load.errors for each in results):
         raise click.ClickException(f"{errors} answers were wrong: these figures do not count")
 
 

@@ -1,4 +1,4 @@
-"""Good calls beside hostile peers: what each peer costs everybody else. See docs/design/benchmark.md."""
+"""Measures good calls beside hostile peers: what each peer costs the others. See docs/benchmark.md."""
 
 import asyncio
 import json
@@ -30,12 +30,12 @@ Examples:
 RATES: Final = {REFRESH: 5.0, PAGES: 5.0, ADMIN: 5.0}
 WARM_S: Final = 1.5
 SETTLED_S: Final = 1.5
-"""Waited after a peer has ended, before memory is read and records are counted."""
+"""Pause after a peer has ended, before memory is read and records are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How fast and how long."""
+    """Calls per second, and seconds of each phase."""
 
     rate: float
     seconds: float
@@ -43,18 +43,18 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From when until when, on the monotonic clock."""
+    """Start and end on the monotonic clock."""
 
     begun: float
     ended: float
 
     def calls_of(self, kind: str, calls: Sequence[Call]) -> list[Call]:
-        """Calls of one kind that were due in it."""
+        """Returns calls of one kind that were due in it."""
         return [call for call in calls if call.kind == kind and self.begun <= call.due < self.ended]
 
 
 async def measure(name: str, peer: Peer, times: Times) -> list[Result]:
-    """One relay, one peer: a result for each kind of good call."""
+    """Runs one peer against a new relay; returns a result for each kind of good call."""
     folder = new_folder()
     options = Options(peer.reads_stderr, peer.name_server_hangs)
     try:
@@ -113,13 +113,13 @@ def _result(
     answered = {call.tran_id for call in calls if call.kind == DATA and not call.error}
     after = _memory(relay)
     with relay.records.open(errors="replace") as lines:
-        found = count_records(lines, answered)
+        record_count = count_records(lines, answered)
     return Result(
         peer=name,
         kind=kind,
         calm=phase_of(spans[0].calls_of(kind, calls)),
         beside=phase_of(spans[1].calls_of(kind, calls)),
-        records=(found, len(answered)),
+        records=(record_count, len(answered)),
         lost=_lost(relay),
         gateway=Memory(before[0], after[0]),
         authority=Memory(before[1], after[1]),
@@ -133,7 +133,7 @@ def _memory(relay: Running) -> tuple[float, float]:
 
 
 def _lost(relay: Running) -> int:
-    """What the relay says of lost records; -1 when it does not answer."""
+    """Returns the number of lost records from /metrics; -1 without a response."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{relay.world.admin}/metrics", timeout=5) as answer:
             lines = answer.read().decode().splitlines()
@@ -147,15 +147,16 @@ def _run(names: Sequence[str], times: Times, progress: Console) -> list[Result]:
     for number, name in enumerate(names, 1):
         progress.print(f"{number}/{len(names)} {name}: {PEERS[name].summary}", highlight=False)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            found = runner.run(measure(name, PEERS[name], times))
-        results += found
-        for one in found:
-            told = f"    {one.kind}: p99 {one.calm.p99_ms:.1f} → {one.beside.p99_ms:.1f} ms, failed {one.beside.failed}"
+            peer_results = runner.run(measure(name, PEERS[name], times))
+        results += peer_results
+        for result in peer_results:
+            p99 = f"p99 {result.calm.p99_ms:.1f} → {result.beside.p99_ms:.1f} ms"
+            figures = f"    {result.kind}: {p99}, failed {result.beside.failed}"
             progress.print(
-                f"{told}, did {one.attempts}, problems: {', '.join(one.problems) or 'none'}", highlight=False
+                f"{figures}, did {result.attempts}, problems: {', '.join(result.problems) or 'none'}", highlight=False
             )
-            if one.beside.first_error:
-                progress.print(f"    first error: {one.beside.first_error}", highlight=False, markup=False)
+            if result.beside.first_error:
+                progress.print(f"    first error: {result.beside.first_error}", highlight=False, markup=False)
     return results
 
 
@@ -184,12 +185,12 @@ def main(*, peers: tuple[str, ...], seconds: float, rate: float, as_json: bool, 
         results = _run(peers or list(PEERS), Times(rate, seconds), progress)
     except NotReady as error:
         raise click.ClickException(f"the relay did not become ready:\n{error}") from error
-    rows: list[dict[str, Any]] = [one.row() for one in results]
+    rows: list[dict[str, Any]] = [result.row() for result in results]
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
         Console(width=None if sys.stdout.isatty() else 80).print(table_of(results))
-    if any(one.problems for one in results):
+    if any(result.problems for result in results):
         raise SystemExit(1)
 
 

@@ -1,4 +1,4 @@
-"""What a token costs: the authority behind its gateway, on SQLite and on PostgreSQL. See bench/README.md."""
+"""Measures what a token costs the authority, on SQLite and on PostgreSQL. See bench/README.md."""
 
 import json
 import os
@@ -15,12 +15,22 @@ from typing import Any, Final
 import click
 from rich.console import Console
 from rich.table import Table
-from rig.issuing import CASES, Bench, IssueFailed, Run, Watched, apart, authority_of, session_for, without_limits
+from rig.issuing import (
+    CASES,
+    Bench,
+    IssueFailed,
+    Processes,
+    Run,
+    find_authority,
+    lift_limits,
+    pinned_apart,
+    session_for,
+)
 from rig.layout import OUT
 from rig.measure import STEAL_LIMIT
 from rig.postgresql import PostgreSql
 
-from relay.runtime.processes.sandbox_environment import RelayDied, neighbourhood, run
+from relay.runtime.processes.sandbox_environment import RelayDied, run, running_environment
 
 LEDGERS: Final = ("sqlite", "postgresql")
 COLUMNS: Final = {
@@ -32,12 +42,12 @@ COLUMNS: Final = {
     "p99 ms": "{p99_ms:.1f}",
     "waited": "{waited:.0%}",
 }
-"""What the table shows of a case's medians."""
+"""Columns of the table and their format."""
 
 
 @contextmanager
 def database(kind: str) -> Iterator[tuple[str, int | None]]:
-    """A ledger's URL ("" for a file in the street's folder) and the pid of its server, if it has one."""
+    """Yields a ledger's URL ("" for a file in the sandbox's folder) and the pid of its server, if it has one."""
     if kind == "sqlite":
         yield "", None
         return
@@ -49,53 +59,56 @@ def database(kind: str) -> Iterator[tuple[str, int | None]]:
         server.stop()
 
 
-async def measured(kind: str, count: int, rounds: int, console: Console) -> list[Run]:
-    """All rounds on one ledger; the first tokens, which find everything cold, are not counted."""
+async def measure(kind: str, count: int, rounds: int, console: Console) -> list[Run]:
+    """Measures all rounds on one ledger; the first tokens warm up and are not counted."""
     runs: list[Run] = []
-    with tempfile.TemporaryDirectory(prefix="issue-") as place, database(kind) as (url, server):
-        async with neighbourhood(Path(place) / "street", ledger=url) as around, session_for(around) as session:
-            await without_limits(around)
-            watched = Watched(authority_of(around.pid), around.pid, server)
-            bench = Bench(around, kind, watched, session)
-            with apart(watched):
+    with tempfile.TemporaryDirectory(prefix="issue-") as folder, database(kind) as (url, server):
+        async with (
+            running_environment(Path(folder) / "sandbox", ledger=url) as running,
+            session_for(running) as session,
+        ):
+            await lift_limits(running)
+            processes = Processes(find_authority(running.pid), running.pid, server)
+            bench = Bench(running, kind, processes, session)
+            with pinned_apart(processes):
                 await bench.round(max(2, count // 10))
                 for number in range(rounds):
                     runs += await bench.round(count)
-                    for one in runs[-len(CASES) :]:
-                        console.print(f"{kind:10} {number + 1}/{rounds} {_line(one)}", highlight=False)
+                    for each in runs[-len(CASES) :]:
+                        console.print(f"{kind:10} {number + 1}/{rounds} {_line(each)}", highlight=False)
     return runs
 
 
-def _line(one: Run) -> str:
+def _line(result: Run) -> str:
     return (
-        f"{one.case:18} {one.tokens / one.seconds:6,.0f} tokens/s {one.authority_ms:6.2f} ms  "
-        f"waited {one.waited:4.0%}  steal {one.steal:.1%}"
+        f"{result.case:18} {result.tokens / result.seconds:6,.0f} tokens/s {result.authority_ms:6.2f} ms  "
+        f"waited {result.waited:4.0%}  steal {result.steal:.1%}"
     )
 
 
 def medians(runs: list[Run]) -> dict[str, Any]:
-    """Ledger, case, medians of the runs that the host left alone; of all where it left none alone."""
-    found: dict[str, Any] = {}
-    for kind, case in dict.fromkeys((one.ledger, one.case) for one in runs):
-        mine = [one for one in runs if (one.ledger, one.case) == (kind, case)]
-        used = [one for one in mine if one.steal <= STEAL_LIMIT] or mine
-        told = {
-            name: round(median(getattr(one, name) for one in used), 3)
+    """Returns medians by ledger and case, of runs below the steal limit, or of all when there is none."""
+    figures: dict[str, Any] = {}
+    for kind, case in dict.fromkeys((each.ledger, each.case) for each in runs):
+        mine = [each for each in runs if (each.ledger, each.case) == (kind, case)]
+        used = [each for each in mine if each.steal <= STEAL_LIMIT] or mine
+        times = {
+            name: round(median(getattr(each, name) for each in used), 3)
             for name in ("authority_ms", "gateway_ms", "ledger_ms", "waited", "p50_ms", "p99_ms")
         }
-        rate = round(median(one.tokens / one.seconds for one in used), 1)
-        found.setdefault(kind, {})[case] = {"rate": rate} | told | {"kept": len(used), "total": len(mine)}
-    return found
+        rate = round(median(each.tokens / each.seconds for each in used), 1)
+        figures.setdefault(kind, {})[case] = {"rate": rate} | times | {"kept": len(used), "total": len(mine)}
+    return figures
 
 
-def table_of(found: dict[str, Any]) -> Table:
-    """For people."""
+def table_of(ledgers: dict[str, Any]) -> Table:
+    """Returns the table for people."""
     table = Table(title="CPU per token (medians)", title_justify="left")
     for head in ("ledger", "token"):
         table.add_column(head)
     for head in COLUMNS:
         table.add_column(head, justify="right")
-    for kind, cases in found.items():
+    for kind, cases in ledgers.items():
         for number, (case, figures) in enumerate(cases.items()):
             cells = (form.format(**figures) for form in COLUMNS.values())
             table.add_row(kind if number == 0 else "", CASES[case], *cells, end_section=number == len(cases) - 1)
@@ -120,14 +133,18 @@ def main(*, ledgers: str, count: int | None, rounds: int | None) -> None:
     runs: list[Run] = []
     for kind in _chosen(ledgers):
         try:
-            runs += run(measured(kind, count or (100 if quick else 500), rounds or (3 if quick else 6), console))
+            runs += run(measure(kind, count or (100 if quick else 500), rounds or (3 if quick else 6), console))
         except (IssueFailed, RelayDied) as error:
             raise click.ClickException(str(error)) from error
-    found = medians(runs)
+    figures = medians(runs)
     OUT.mkdir(parents=True, exist_ok=True)
-    result = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "ledgers": found, "runs": list(map(asdict, runs))}
+    result = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "ledgers": figures,
+        "runs": list(map(asdict, runs)),
+    }
     (OUT / "issue.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    console.print(table_of(found))
+    console.print(table_of(figures))
     console.print(f"{len(runs)} runs, {time.monotonic() - begun:.0f} s, bench/out/issue.json")
 
 

@@ -25,10 +25,10 @@ from relay.gateway.judge import judge
 from relay.infra.records.access_log import AccessLog
 from relay.infra.records.metrics import Metrics
 from relay.policy.call.query import body_parameters, query_parameters
-from relay.runtime.processes.sandbox_environment import record
+from relay.runtime.processes.sandbox_environment import record_tokens
 from relay.runtime.settings.loading import load
 from relay.runtime.wiring.gateway import Relay
-from relay.runtime.wiring.ledger import prepared
+from relay.runtime.wiring.ledger import prepare_ledger
 from relay.sandbox.street import build
 from relay.sandbox.tokens import claims_for, sign
 from relay.sandbox.world.model import CUSTOMERS
@@ -53,24 +53,24 @@ ANSWER = (
 
 
 class FakeTransport:
-    """Takes what is written and says what a transport says."""
+    """A transport that discards what is written."""
 
     def __init__(self) -> None:
         self.written = 0
 
     def write(self, _data: bytes) -> None:
-        """Take it."""
+        """Counts it."""
         self.written += 1
 
     def set_write_buffer_limits(self, high: int) -> None:
         """Not needed."""
 
     def get_extra_info(self, name: str) -> object:
-        """Say where the peer is."""
+        """Returns the peer's address."""
         return ("127.0.0.1", 1) if name == "peername" else None
 
     def is_closing(self) -> bool:
-        """Never."""
+        """Returns False."""
         return False
 
     def close(self) -> None:
@@ -80,7 +80,7 @@ class FakeTransport:
 
 
 def head(method: str, target: str, token: str, extra: str = "") -> bytes:
-    """A request's head as operators send it."""
+    """Returns a request head as operators send it."""
     return (
         f"{method} {target} HTTP/1.1\r\nHost: relay.example:8443\r\nAuthorization: Bearer {token}\r\n"
         f"x-api-tran-id: ZOPA000001M00000000000001\r\nx-api-type: user-refresh\r\nAccept: application/json\r\n"
@@ -89,26 +89,26 @@ def head(method: str, target: str, token: str, extra: str = "") -> bytes:
 
 
 def measure(work: Callable[[], object]) -> float:
-    """CPU microseconds for one call: the median of ROUNDS rounds of about 0.1 s; CPU, since machines are shared."""
+    """Returns CPU microseconds of one call: median of ROUNDS rounds of about 0.1 s; CPU, as machines are shared."""
     number, _ = timeit.Timer(work, timer=time.process_time).autorange()
     number = max(1, number // 2)
     rounds = timeit.repeat(work, timer=time.process_time, repeat=ROUNDS, number=number)
     return statistics.median(rounds) / number * 1e6
 
 
-async def assembled(folder: Path) -> tuple[Relay, Peer, str]:
-    """A relay of the sandbox with rates nobody reaches, an operator of it, and a token for the bank."""
-    street = build(folder, datetime.now(UTC))
-    street.close()
+async def build_relay(folder: Path) -> tuple[Relay, Peer, str]:
+    """Returns a relay of the sandbox with high rate limits, a peer, and a token for the bank."""
+    environment = build(folder, datetime.now(UTC))
+    environment.close()
     environ = {
         f"RELAY__RATES__{rate}__{key}": "1000000"
         for rate in ("OPERATOR_PROVIDER", "PROVIDER")
         for key in ("PER_SECOND", "BURST")
     }
-    settings = load(street.settings, environ)
-    await prepared(settings.settings.ledger)
+    settings = load(environment.settings, environ)
+    await prepare_ledger(settings.settings.ledger)
     relay = Relay(settings, asyncio.get_running_loop())
-    operator = street.operators[0]
+    operator = environment.operators[0]
     claims = claims_for(
         issuer="ZRLA000001",
         operator=operator.org_code,
@@ -118,15 +118,15 @@ async def assembled(folder: Path) -> tuple[Relay, Peer, str]:
         now=datetime.now(UTC),
     )
     peer = Peer(operator.identity.serial_number.replace("-", ""), "127.0.0.1")
-    await record(street.settings, [claims], CUSTOMERS[0])
+    await record_tokens(environment.settings, [claims], CUSTOMERS[0])
     await relay.grants.fetch(claims["jti"])
     relay.grants._trust_s = math.inf
-    return relay, peer, sign(claims, street.token_key)
+    return relay, peer, sign(claims, environment.token_key)
 
 
 async def exchanges(folder: Path) -> dict[str, float]:
-    """Every measure by name, in microseconds."""
-    relay, peer, token = await assembled(folder)
+    """Returns every measurement by name, in microseconds."""
+    relay, peer, token = await build_relay(folder)
     posted = f"Content-Type: application/json; charset=UTF-8\r\nContent-Length: {len(BODY)}\r\n"
     get_raw = head("GET", LIST, token)
     post_raw = head("POST", "/v1/bank/accounts/deposit/transactions", token, posted)
@@ -136,7 +136,7 @@ async def exchanges(folder: Path) -> dict[str, float]:
     gateway = relay.gateway
     exchange = closed(relay, gateway.plan.callers.recognise(peer), get_head)
     access_log = AccessLog("/dev/null", 10**9)
-    found = {
+    figures = {
         "request_head": measure(lambda: request_head(get_raw, 100, requests)),
         "answer_head": measure(lambda: answer_head(ANSWER[: ANSWER.index(b"{")], 100, answers)),
         "query_parameters": measure(lambda: query_parameters(get_head.query)),
@@ -151,18 +151,18 @@ async def exchanges(folder: Path) -> dict[str, float]:
         "whole_post": measure(whole(relay, peer, post_raw + BODY)),
     }
     await relay.ledger.close()
-    return found
+    return figures
 
 
 def judged(relay: Relay, peer: Peer, parsed: object, body: bytes) -> Callable[[], object]:
-    """The judgement of one call."""
+    """Returns a function that judges one call."""
     gateway, now = relay.gateway, time.time()
     callers = gateway.plan.callers.recognise(peer)
     return lambda: judge(gateway.plan, gateway._judges, callers, parsed, body, Exchange(relay.loop.time(), now))
 
 
 def whole(relay: Relay, peer: Peer, raw: bytes) -> Callable[[], object]:
-    """A whole exchange, from the operator's bytes to the operator's bytes."""
+    """Returns a function that runs a whole exchange, from the operator's bytes to the operator's bytes."""
     connection, answering = connected(relay, peer)
 
     def once() -> None:
@@ -173,13 +173,13 @@ def whole(relay: Relay, peer: Peer, raw: bytes) -> Callable[[], object]:
 
 
 def checked(gateway: object, api_code: str, parameters: object) -> Callable[[], object]:
-    """The parameter check of one API at the bank."""
+    """Returns the parameter check of one API at the bank."""
     check = gateway.plan.institutions[BANK].rules[api_code].parameters
     return lambda: check(parameters)
 
 
 def closed(relay: Relay, callers: tuple, parsed: object) -> Exchange:
-    """An exchange as it is recorded."""
+    """Returns a closed exchange."""
     exchange = Exchange(relay.loop.time(), time.time())
     judge(relay.gateway.plan, relay.gateway._judges, callers, parsed, b"", exchange)
     exchange.asked, exchange.attempts = exchange.started, 1
@@ -189,7 +189,7 @@ def closed(relay: Relay, callers: tuple, parsed: object) -> Exchange:
 
 
 def connected(relay: Relay, peer: Peer) -> tuple[ServerConnection, Callable[[], None]]:
-    """An operator's connection, and what lets the bank answer once."""
+    """Returns an operator's connection, and a function with which the bank responds once."""
     limits = ServerLimits(16384, 100, 65536, 32, math.inf, math.inf, math.inf)
     connection = ServerConnection(relay.gateway, limits, relay.watch, relay.loop)
     connection.connection_made(FakeTransport())
@@ -207,7 +207,7 @@ def connected(relay: Relay, peer: Peer) -> tuple[ServerConnection, Callable[[], 
 
 
 def instant(pool: object) -> object:
-    """A connection to a bank that is always there."""
+    """Returns a connection to a bank that is always idle."""
     from relay.wire.client import ClientConnection  # noqa: PLC0415 - beside its only use
 
     connection = ClientConnection(lambda _: None)
@@ -219,27 +219,27 @@ def instant(pool: object) -> object:
 
 
 class AtOnce:
-    """The pool's loop, whose next turn is now: calls here follow each other without a loop between them."""
+    """The pool's loop with `call_soon` that calls at once: no event loop runs here."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.time = loop.time
 
     def call_soon(self, callback: Callable[..., None], *arguments: object) -> None:
-        """Call it."""
+        """Calls it."""
         callback(*arguments)
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one JSON object, microseconds by name")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        found = runner.run(exchanges(Path(folder) / "street"))
+        figures = runner.run(exchanges(Path(folder) / "sandbox"))
     if options.json:
-        print(json.dumps({name: round(value, 3) for name, value in found.items()}))
+        print(json.dumps({name: round(value, 3) for name, value in figures.items()}))
         return
-    for name, value in found.items():
+    for name, value in figures.items():
         print(f"{name:18} {value:8.2f} us")
 
 

@@ -1,4 +1,4 @@
-"""The data plane beside its peers, on this machine, at the same time, under the same policy: see bench/README.md."""
+"""Compares the data plane with its peers on this machine, under the same policy. See bench/README.md."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from rich.console import Console
 from rig import measure, report
 from rig.cases import CASES, STALL_1M, STALL_8M
 from rig.checks import failures
-from rig.gateways import FLOOR, GATEWAYS, QUICK, Gateway, Street, prepare, upstream_argv
+from rig.gateways import FLOOR, GATEWAYS, QUICK, Gateway, SharedConfig, prepare, upstream_argv
 from rig.identity import make_identity
 from rig.install import NotInstallable, compiled, install
 from rig.interpreter import cost, quickest
@@ -40,7 +40,7 @@ Examples:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long, how often, what."""
+    """Gateways, cases, durations and rounds."""
 
     gateways: list[str]
     cases: list[str]
@@ -54,7 +54,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Session:
-    """What has been measured so far."""
+    """The measurements so far."""
 
     console: Console
     plan: Plan
@@ -64,55 +64,56 @@ class Session:
     rates: dict[str, float] = field(default_factory=dict)
     stalled: list[measure.Stalled] = field(default_factory=list)
 
-    def timed(self, rig: measure.Rig) -> None:
-        """Every case, gateways interleaved: A B C A B C, so that a bad minute hits all of them."""
+    def timed(self, harness: measure.Harness) -> None:
+        """Runs every case with gateways interleaved (A B C A B C), so that a disturbance affects all of them."""
         for name in self.plan.cases:
             for number in range(self.plan.rounds):
                 for gateway in self.gateways.values():
                     if gateway.name == FLOOR and name != "get":
                         continue
-                    run = measure.run(rig, gateway, CASES[name], self.plan.seconds, self.plan.warm)
+                    run = measure.run(harness, gateway, CASES[name], self.plan.seconds, self.plan.warm)
                     self.runs.append(run)
                     self.console.print(
                         f"{name:9} {number + 1}/{self.plan.rounds} {gateway.name:10} {run.cpu_us:8.1f} µs "
                         f"{run.load.rps:9,.0f} req/s  p50 {run.load.p50_ms:7.2f} ms  p99 {run.load.p99_ms:7.2f} ms  "
-                        f"waited {run.waited:4.0%}  steal {run.steal:.1%}{'' if run.kept else ' dropped'}"
+                        f"waited {run.waited:4.0%}  steal {run.steal:.1%}{'' if run.is_counted else ' dropped'}"
                         f"{f'  {run.load.errors} ERRORS: {run.load.first_error}' if run.load.errors else ''}",
                         highlight=False,
                     )
 
-    def half(self, rig: measure.Rig) -> None:
-        """Half of each gateway's own closed-loop rate, beside the provider called directly at the same rate."""
+    def half(self, harness: measure.Harness) -> None:
+        """Runs each gateway at half its closed-loop rate, and the institution directly at the same rate."""
         figures = report.cases_of(self.runs).get("get", {})
         names = [name for name in self.gateways if name != FLOOR and name in figures]
         self.rates = {name: figures[name]["rps"] / 2 for name in names}
         for _ in range(self.plan.rounds):
             for name in names:
-                pair = measure.half_load(rig, self.gateways[name], self.rates[name], self.plan.seconds)
+                pair = measure.half_load(harness, self.gateways[name], self.rates[name], self.plan.seconds)
                 self.pairs.setdefault(name, []).append(pair)
                 self.console.print(
                     f"half load {name:10} {self.rates[name]:8,.0f} req/s  p50 {pair.direct.p50_ms:.3f} → "
                     f"{pair.through.p50_ms:.3f} ms  p99 {pair.direct.p99_ms:.3f} → {pair.through.p99_ms:.3f} ms  "
-                    f"waited {pair.waited:4.0%}  steal {pair.steal:.1%}{'' if pair.kept else ' dropped'}",
+                    f"waited {pair.waited:4.0%}  steal {pair.steal:.1%}{'' if pair.is_counted else ' dropped'}",
                     highlight=False,
                 )
 
-    def stall(self, rig: measure.Rig) -> None:
-        """Readers that stop; 1 MB is the figure, 8 MB shows whether memory follows the size of the answer."""
+    def stall(self, harness: measure.Harness) -> None:
+        """Measures stalled readers; 1 MB is the figure, 8 MB shows whether memory follows the response size."""
         for name, gateway in self.gateways.items():
             for case in (STALL_1M, STALL_8M):
                 if name == FLOOR or (name != "relay" and case is STALL_8M):
                     continue
-                one = measure.stalled(rig, gateway, case, 100, self.plan.stall_s)
-                self.stalled.append(one)
+                stalled = measure.stalled(harness, gateway, case, 100, self.plan.stall_s)
+                self.stalled.append(stalled)
                 self.console.print(
-                    f"{one.connections} stalled readers of {one.answer_mb:g} MB, {name}: {one.before_mb:.1f} → "
-                    f"{one.peak_mb:.1f} MB (+{one.grown_mb:.1f}), {one.load.errors} errors {one.load.first_error}",
+                    f"{stalled.connections} stalled readers of {stalled.answer_mb:g} MB, {name}: "
+                    f"{stalled.before_mb:.1f} → {stalled.peak_mb:.1f} MB (+{stalled.grown_mb:.1f}), "
+                    f"{stalled.load.errors} errors {stalled.load.first_error}",
                     highlight=False,
                 )
 
     def result(self) -> dict[str, Any]:
-        """bench/out/latest.json."""
+        """Returns the content of bench/out/latest.json."""
         cases = report.cases_of(self.runs)
         return {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -125,14 +126,14 @@ class Session:
         }
 
     def errors(self) -> int:
-        """Answers that were not what they had to be, in all measurements."""
-        loads = [run.load for run in self.runs] + [one.load for one in self.stalled]
+        """Returns the number of wrong responses in all measurements."""
+        loads = [run.load for run in self.runs] + [stalled.load for stalled in self.stalled]
         loads += [load for pairs in self.pairs.values() for pair in pairs for load in (pair.direct, pair.through)]
         return sum(load.errors for load in loads)
 
 
 def machine(python: str) -> dict[str, Any]:
-    """On what this was measured."""
+    """Returns facts of the machine."""
     models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     versions = {name: version(name) for name in ("aiohttp", "uvloop", "httptools", "cryptography", "PyJWT")}
     for name, argv in (("nginx", ["/usr/sbin/nginx", "-v"]), ("haproxy", ["/usr/sbin/haproxy", "-v"])):
@@ -148,44 +149,44 @@ def machine(python: str) -> dict[str, Any]:
     }
 
 
-def refuse_other_policy(session: Session, street: Street) -> None:
-    """Stops everything when a gateway does not do the same work."""
-    wrong = {name: failures(gateway, street.identity) for name, gateway in session.gateways.items()}
-    for name, found in wrong.items():
-        state = "same policy" if not found else "NOT COMPARABLE"
+def refuse_other_policy(session: Session, shared: SharedConfig) -> None:
+    """Raises ClickException when a gateway applies another policy."""
+    problems = {name: failures(gateway, shared.identity) for name, gateway in session.gateways.items()}
+    for name, lines in problems.items():
+        state = "same policy" if not lines else "NOT COMPARABLE"
         session.console.print(f"policy checks  {name:10} {'nothing to check' if name == FLOOR else state}")
-        for line in found:
+        for line in lines:
             session.console.print(f"    {line}", markup=False, highlight=False)
-    if any(wrong.values()):
+    if any(problems.values()):
         raise click.ClickException("a gateway with another policy cannot be compared")
 
 
 def work(session: Session, *, only_checks: bool) -> None:
-    """Everything from the first process to the last run; processes end with this function."""
+    """Starts all processes, runs everything, and ends the processes."""
     gateway_core, load_core = cores()
     if gateway_core == load_core:
         session.console.print("only one core: gateway and load share it, latencies mean nothing")
     upstream, loadgen = compiled("upstream"), compiled("loadgen", "-lssl", "-lcrypto")
     identity = make_identity(BUILD / "identity")
     ports = dict(zip(SIZES, free_ports(len(SIZES)), strict=True))
-    street = Street(identity, ports, session.plan.python)
+    shared = SharedConfig(identity, ports, session.plan.python)
     with ExitStack() as stack:
         pids = {}
         logs = BUILD / "logs"
         argv = upstream_argv(upstream, ports)
         stack.enter_context(running(argv, load_core, list(ports.values()), logs / "upstream.log", ROOT))
         for name in session.plan.gateways:
-            session.gateways[name] = gateway = prepare(name, street)
+            session.gateways[name] = gateway = prepare(name, shared)
             process = running(gateway.argv, gateway_core, gateway.wait_for(), logs / f"{name}.log", ROOT)
             pids[name] = stack.enter_context(process).pid
-        refuse_other_policy(session, street)
+        refuse_other_policy(session, shared)
         if only_checks:
             return
-        rig = measure.Rig(identity, loadgen, load_core, ports, pids)
-        session.timed(rig)
+        harness = measure.Harness(identity, loadgen, load_core, ports, pids)
+        session.timed(harness)
         if session.plan.extras:
-            session.half(rig)
-            session.stall(rig)
+            session.half(harness)
+            session.stall(harness)
 
 
 def _chosen(text: str, known: list[str]) -> list[str]:

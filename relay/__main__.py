@@ -1,4 +1,4 @@
-"""`relay` and `python -m relay`."""
+"""Runs `relay` as `python -m relay`."""
 
 import sys
 
@@ -6,7 +6,7 @@ from relay.infra.output.standard_streams import open_missing_descriptors
 from relay.infra.process.hangup_signal import block_hangups
 
 if sys.argv[1:2] == ["serve"]:
-    block_hangups()  # before the imports below, which take a while: each role lets SIGHUP through when it can take it
+    block_hangups()  # before the slow imports below; each role allows SIGHUP when it can handle it
     open_missing_descriptors()
 
 from relay.runtime.cli import main

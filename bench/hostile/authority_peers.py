@@ -14,7 +14,7 @@ async def hang_ups(attack: Attack) -> None:
     caller = attack.world.operators[0]
     context, forms = caller.context(attack.world.ca), itertools.cycle(caller.refreshes)
 
-    async def one() -> None:
+    async def attack_once() -> None:
         _, writer = await attack.connect(attack.world.gateway, context)
         try:
             writer.write(form_request(next(forms), new_tran_id(caller.org_code)))
@@ -23,14 +23,14 @@ async def hang_ups(attack: Attack) -> None:
         finally:
             writer.transport.abort()
 
-    await attack.repeat(one, at_once=32)
+    await attack.repeat(attack_once, at_once=32)
 
 
 async def _ask(attack: Attack, forms: list[dict[str, str]], at_once: int) -> None:
     caller = attack.world.operators[0]
     context, turns = caller.context(attack.world.ca), itertools.cycle(forms)
 
-    async def one() -> None:
+    async def attack_once() -> None:
         reader, writer = await attack.connect(attack.world.gateway, context)
         try:
             for _ in itertools.repeat(None):
@@ -42,7 +42,7 @@ async def _ask(attack: Attack, forms: list[dict[str, str]], at_once: int) -> Non
         finally:
             writer.transport.abort()
 
-    await attack.repeat(one, at_once=at_once)
+    await attack.repeat(attack_once, at_once=at_once)
 
 
 async def silent_certifier(attack: Attack) -> None:

@@ -75,7 +75,7 @@ async def never_reads(attack: Attack) -> None:
     request = f"{_APIS}x-api-tran-id: {new_tran_id(HOSTILE_OPERATOR)}\r\n\r\n".encode()
     context = attack.world.hostile.context(attack.world.ca)
 
-    async def one() -> None:
+    async def attack_once() -> None:
         _, writer = await attack.connect(attack.world.gateway, context)
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         try:
@@ -85,14 +85,14 @@ async def never_reads(attack: Attack) -> None:
         finally:
             writer.transport.abort()
 
-    await attack.repeat(one, at_once=40)
+    await attack.repeat(attack_once, at_once=40)
 
 
 async def slow_heads(attack: Attack) -> None:
     """Send a request one byte at a time on many connections."""
     context = attack.world.hostile.context(attack.world.ca)
 
-    async def one() -> None:
+    async def attack_once() -> None:
         _, writer = await attack.connect(attack.world.gateway, context)
         try:
             for byte in _APIS.encode():
@@ -102,14 +102,14 @@ async def slow_heads(attack: Attack) -> None:
         finally:
             writer.transport.abort()
 
-    await attack.repeat(one, at_once=200)
+    await attack.repeat(attack_once, at_once=200)
 
 
 async def connect_call_close(attack: Attack) -> None:
     """Connect, call once, close: 230 times a second."""
     context = attack.world.hostile.context(attack.world.ca)
 
-    async def one() -> None:
+    async def attack_once() -> None:
         reader, writer = await attack.connect(attack.world.gateway, context)
         try:
             writer.write(f"{_APIS}x-api-tran-id: {new_tran_id(HOSTILE_OPERATOR)}\r\n\r\n".encode())
@@ -118,7 +118,7 @@ async def connect_call_close(attack: Attack) -> None:
             writer.transport.abort()
         await asyncio.sleep(16 / CLOSED_EACH_S)
 
-    await attack.repeat(one, at_once=16)
+    await attack.repeat(attack_once, at_once=16)
 
 
 async def handshake_flood(attack: Attack) -> None:
@@ -131,41 +131,41 @@ async def handshake_flood(attack: Attack) -> None:
         if attack.stop.is_set():
             break
 
-    async def one() -> None:
+    async def attack_once() -> None:
         reader, _ = held_open = await attack.connect(attack.world.gateway, context)
         with suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await drain_answers(reader, attack.done)
         held.append(held_open)
 
-    await attack.repeat(one, at_once=50)
+    await attack.repeat(attack_once, at_once=50)
 
 
 async def foreign_certificates(attack: Attack) -> None:
     """Shake hands with a certificate of a foreign CA as fast as it goes."""
     context = attack.world.foreign.context(attack.world.ca)
 
-    async def one() -> None:
+    async def attack_once() -> None:
         reader, writer = await attack.connect(attack.world.gateway, context)
         try:
             await reader.read(1)
         finally:
             writer.transport.abort()
 
-    await attack.repeat(one, at_once=8)
+    await attack.repeat(attack_once, at_once=8)
 
 
 async def _hold(attack: Attack, port: int, context: ssl.SSLContext | None, count: int) -> None:
-    """Open many connections, send nothing; open those anew that are closed."""
+    """Open many connections, send nothing; open closed ones again."""
 
-    async def one() -> None:
+    async def attack_once() -> None:
         reader, writer = await attack.connect(port, context)
         try:
             await reader.read(1)
         finally:
             writer.transport.abort()
 
-    await attack.repeat(one, at_once=count)
+    await attack.repeat(attack_once, at_once=count)
 
 
 async def idle_at_gateway(attack: Attack) -> None:
@@ -197,7 +197,7 @@ async def foreign_server_names(attack: Attack) -> None:
     """Send a ClientHello with a server name that is not ASCII, as fast as it goes."""
     hello = client_hello("은행.example".encode())
 
-    async def one() -> None:
+    async def attack_once() -> None:
         reader, writer = await attack.connect(attack.world.gateway, None)
         try:
             writer.write(hello)
@@ -205,13 +205,13 @@ async def foreign_server_names(attack: Attack) -> None:
         finally:
             writer.transport.abort()
 
-    await attack.repeat(one, at_once=16)
+    await attack.repeat(attack_once, at_once=16)
 
 
 async def garbage(attack: Attack) -> None:
     """Send bytes that are no TLS: each makes a rejected handshake."""
 
-    async def one() -> None:
+    async def attack_once() -> None:
         reader, writer = await attack.connect(attack.world.gateway, None)
         try:
             writer.write(os.urandom(64))
@@ -219,7 +219,7 @@ async def garbage(attack: Attack) -> None:
         finally:
             writer.transport.abort()
 
-    await attack.repeat(one, at_once=16)
+    await attack.repeat(attack_once, at_once=16)
 
 
 async def malformed_requests(attack: Attack) -> None:
@@ -227,7 +227,7 @@ async def malformed_requests(attack: Attack) -> None:
     context = attack.world.hostile.context(attack.world.ca)
     heads = (b"GET / HTTP/9.9\r\n\r\n", b"\x00\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n")
 
-    async def one() -> None:
+    async def attack_once() -> None:
         reader, writer = await attack.connect(attack.world.gateway, context)
         try:
             writer.write(random.choice(heads))
@@ -235,7 +235,7 @@ async def malformed_requests(attack: Attack) -> None:
         finally:
             writer.transport.abort()
 
-    await attack.repeat(one, at_once=8)
+    await attack.repeat(attack_once, at_once=8)
 
 
 async def names_that_hang(attack: Attack) -> None:
@@ -247,7 +247,7 @@ async def _call_institution(attack: Attack, org_code: str, at_once: int) -> None
     hostile = attack.world.hostile
     context = hostile.context(attack.world.ca)
 
-    async def one() -> None:
+    async def attack_once() -> None:
         reader, writer = await attack.connect(attack.world.gateway, context)
         try:
             for _ in itertools.repeat(None):
@@ -258,7 +258,7 @@ async def _call_institution(attack: Attack, org_code: str, at_once: int) -> None
         finally:
             writer.transport.abort()
 
-    await attack.repeat(one, at_once=at_once)
+    await attack.repeat(attack_once, at_once=at_once)
 
 
 async def random_paths(attack: Attack) -> None:

@@ -1,4 +1,4 @@
-"""What hostile peers share: raw TLS connections from an address of their own, counters, a stop."""
+"""Shared by hostile peers: raw TLS connections from a separate address, counters, a stop event."""
 
 import asyncio
 import ssl
@@ -12,12 +12,12 @@ from hostile.world import HOSTILE_ADDRESS, LOOPBACK, World
 
 READ_BYTES: Final = 1 << 18
 PAUSE_S: Final = 0.05
-"""Waited after a refused connection, so that a peer does not only fail."""
+"""Pause after a refused connection, so that a peer does not only fail."""
 
 
 @dataclass(slots=True)
 class Attack:
-    """One peer at work: where it attacks, when it ends, what it did."""
+    """A running attack: its target, its stop event and its counters."""
 
     world: World
     stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -26,7 +26,7 @@ class Attack:
     async def connect(
         self, port: int, context: ssl.SSLContext | None, server_name: str = "localhost"
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A connection from the hostile address."""
+        """Opens a connection from the hostile address."""
         name = server_name if context else None
         opened = await asyncio.open_connection(
             LOOPBACK, port, ssl=context, server_hostname=name, local_addr=(HOSTILE_ADDRESS, 0), limit=READ_BYTES
@@ -35,7 +35,7 @@ class Attack:
         return opened
 
     async def repeat(self, work: Callable[[], Awaitable[None]], at_once: int = 1) -> None:
-        """Do the same again and again, `at_once` times side by side, until told to stop."""
+        """Repeats `work` in `at_once` tasks until `stop` is set."""
         tasks = [asyncio.create_task(self._again(work)) for _ in range(at_once)]
         await self.stop.wait()
         for task in tasks:
@@ -53,13 +53,13 @@ class Attack:
 
 
 async def drain_answers(reader: asyncio.StreamReader, done: Counter[str]) -> None:
-    """Read answers and count them until the connection ends."""
+    """Reads and counts responses until the connection ends."""
     while data := await reader.read(READ_BYTES):
         done["answers"] += data.count(b"HTTP/1.1 ")
 
 
 async def pipeline(attack: Attack, context: ssl.SSLContext, request: bytes, batch: int) -> None:
-    """Write requests without waiting for answers, which are read beside, until the connection ends."""
+    """Writes requests without waiting for responses, which a task reads, until the connection ends."""
     reader, writer = await attack.connect(attack.world.gateway, context)
     reading = asyncio.create_task(drain_answers(reader, attack.done))
     try:

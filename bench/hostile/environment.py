@@ -16,14 +16,14 @@ from typing import Any, Final
 
 import aiohttp
 import yaml
-from rig.issuing import Bench, Watched, authority_of
+from rig.issuing import Bench, Processes, find_authority
 from rig.layout import free_ports
 
 from hostile.world import GOOD_BANK, HOSTILE_BANK, HOSTILE_OPERATOR, LOOPBACK, NAMED_BANK, Caller, World
-from relay.runtime.processes.sandbox_environment import Neighbourhood
+from relay.runtime.processes.sandbox_environment import RunningEnvironment
 from relay.runtime.settings.loading import load
-from relay.runtime.wiring.ledger import ledger_of, prepared
-from relay.runtime.wiring.seed_tokens import Handout, consent_for, hand_out
+from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
+from relay.runtime.wiring.seed_tokens import SeedToken, build_consent, record_seed_tokens
 from relay.sandbox.certificates import UNREGISTERED_SERIAL, Pair
 from relay.sandbox.customers import ci_of
 from relay.sandbox.houses import RELAY_CODE, Street
@@ -48,7 +48,7 @@ class NotReady(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is different about the relay for one peer."""
+    """Options of the relay for one peer."""
 
     reads_stderr: bool = True
     name_server_hangs: bool = False
@@ -56,7 +56,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A relay that is ready; `output` is what it wrote to stdout and stderr, `records` its access log."""
+    """A ready relay; `output` is the file of its stdout and stderr, `records` its access log."""
 
     world: World
     gateway: int
@@ -67,29 +67,29 @@ class Running:
 
 @asynccontextmanager
 async def start_relay(folder: Path, options: Options) -> AsyncIterator[Running]:
-    """Start a relay of its own in `folder`, with both banks; stop all of it when the block ends."""
+    """Starts a relay in `folder` with all banks, and stops them when the block ends."""
     good, hostile = free_ports(2)
-    street = build(folder / "street", datetime.now(UTC))
+    environment = build(folder / "sandbox", datetime.now(UTC))
     async with AsyncExitStack() as stack:
-        stack.callback(street.close)
-        street.certifiers.identity_door.listen(1024)  # accepts and never answers
-        _write_settings(street, good, hostile)
-        await prepared(load(street.settings, {}).settings.ledger)
+        stack.callback(environment.close)
+        environment.certifiers.identity_door.listen(1024)  # accepts and never answers
+        _write_settings(environment, good, hostile)
+        await prepare_ledger(load(environment.settings, {}).settings.ledger)
         bank = [sys.executable, str(Path(__file__).parent / "institution.py"), str(good)]
         await stack.enter_async_context(_process(bank))
         prefix = _with_hanging_names(folder, stack) if options.name_server_hangs else []
         output = folder / "output.log"
-        pid = await stack.enter_async_context(_relay(prefix, street, output, options))
-        world = await _world(street, hostile, pid)
-        yield Running(world, pid, authority_of(pid), output, street.folder / "access.log")
+        pid = await stack.enter_async_context(_relay(prefix, environment, output, options))
+        world = await _world(environment, hostile, pid)
+        yield Running(world, pid, find_authority(pid), output, environment.folder / "access.log")
 
 
-def _write_settings(street: Street, good: int, hostile: int) -> None:
-    folder = street.folder
-    settings: dict[str, Any] = yaml.safe_load(street.settings.read_text())
+def _write_settings(environment: Street, good: int, hostile: int) -> None:
+    folder = environment.folder
+    settings: dict[str, Any] = yaml.safe_load(environment.settings.read_text())
     rate = {"per_second": _MANY, "burst": _MANY}
     settings["rates"] = {"operator_provider": dict(rate), "provider": dict(rate)}
-    _write(street.settings, settings)
+    _write(environment.settings, settings)
     directory: dict[str, Any] = yaml.safe_load((folder / "directory.yaml").read_text())
     model = directory["operators"][0]
     service = model["services"][0] | {"client_id": f"{HOSTILE_OPERATOR}SVC01", "name": "Hostile service"}
@@ -125,18 +125,18 @@ async def _process(argv: list[str]) -> AsyncIterator[None]:
 
 
 def _with_hanging_names(folder: Path, stack: AsyncExitStack) -> list[str]:
-    """A command prefix under which /etc/resolv.conf names a server that never answers. Needs root."""
+    """Returns a command prefix under which /etc/resolv.conf names a server that never answers. Needs root."""
     server = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
     server.bind((_HANGING_SERVER, 53))
-    place = folder / "resolv.conf"
-    place.write_text(f"nameserver {_HANGING_SERVER}\n")
-    script = f'mount --bind {place} /etc/resolv.conf && exec "$@"'
+    file = folder / "resolv.conf"
+    file.write_text(f"nameserver {_HANGING_SERVER}\n")
+    script = f'mount --bind {file} /etc/resolv.conf && exec "$@"'
     return ["unshare", "--mount", "sh", "-c", script, "sh"]
 
 
 @asynccontextmanager
-async def _relay(prefix: list[str], street: Street, output: Path, options: Options) -> AsyncIterator[int]:
-    argv = [*prefix, sys.executable, "-m", "relay", "serve", "--until-stdin-closes", "-c", str(street.settings)]
+async def _relay(prefix: list[str], environment: Street, output: Path, options: Options) -> AsyncIterator[int]:
+    argv = [*prefix, sys.executable, "-m", "relay", "serve", "--until-stdin-closes", "-c", str(environment.settings)]
     with output.open("wb") as log, ExitStack() as ends:
         process = await asyncio.create_subprocess_exec(
             *argv,
@@ -147,26 +147,26 @@ async def _relay(prefix: list[str], street: Street, output: Path, options: Optio
             start_new_session=True,
         )
         try:
-            await _wait_ready(process, street, output)
+            await _wait_ready(process, environment, output)
             yield process.pid
         finally:
             await _stop(process)
 
 
 def _unread_pipe(ends: ExitStack) -> int:
-    """The writing end of a pipe that nobody reads."""
+    """Returns the writing end of a pipe without a reader."""
     reading, writing = os.pipe()
     ends.callback(os.close, reading)
     ends.callback(os.close, writing)
     return writing
 
 
-async def _wait_ready(process: asyncio.subprocess.Process, street: Street, output: Path) -> None:
+async def _wait_ready(process: asyncio.subprocess.Process, environment: Street, output: Path) -> None:
     try:
         async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
             while process.returncode is None:
                 with suppress(aiohttp.ClientError):
-                    async with session.get(f"{street.admin}/readyz") as answer:
+                    async with session.get(f"{environment.admin}/readyz") as answer:
                         if answer.status == 200:  # noqa: PLR2004 - ready
                             return
                 await asyncio.sleep(0.1)
@@ -180,7 +180,7 @@ def _tail(output: Path) -> str:
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
-    """Ask the relay to stop; after 15 seconds end it and its children."""
+    """Terminates the relay; kills it and its children after 15 seconds."""
     children = _children(process.pid)
     with suppress(ProcessLookupError):
         process.terminate()
@@ -202,29 +202,31 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-async def _world(street: Street, hostile: int, pid: int) -> World:
-    """Tokens, refresh tokens and signed consents of all callers."""
-    certificates = street.certificates
+async def _world(environment: Street, hostile: int, pid: int) -> World:
+    """Returns tokens, refresh tokens and signed consents of all callers."""
+    certificates = environment.certificates
     issued = certificates.authority.issue(
         "Hostile operator", stem="operator-hostile", serial_number=HOSTILE_SERIAL, server=False
     )
-    callers = [(one.org_code, one.client_ids[0], one.identity) for one in street.operators]
+    callers = [(operator.org_code, operator.client_ids[0], operator.identity) for operator in environment.operators]
     callers.append((HOSTILE_OPERATOR, f"{HOSTILE_OPERATOR}SVC01", issued))
-    made = [Caller(code, *_files(pair), await _tokens(street, code, client)) for code, client, pair in callers]
+    all_callers = [
+        Caller(code, *_files(pair), await _tokens(environment, code, client)) for code, client, pair in callers
+    ]
     good = []
-    for caller, neighbour in zip(made, street.operators, strict=False):
-        bench_street = replace(street, operators=(neighbour,))
-        good.append(replace(caller, **await _forms(bench_street, pid)))
+    for caller, operator in zip(all_callers, environment.operators, strict=False):
+        alone = replace(environment, operators=(operator,))
+        good.append(replace(caller, **await _forms(alone, pid)))
     unregistered = Caller(UNREGISTERED_SERIAL, *_files(certificates.unregistered_operator))
     foreign = Caller("foreign", *_files(certificates.foreign_operator))
     return World(
-        gateway=street.gateway_port,
-        admin=street.admin_port,
-        pages=street.pages_port,
+        gateway=environment.gateway_port,
+        admin=environment.admin_port,
+        pages=environment.pages_port,
         hostile_institution=hostile,
         ca=str(certificates.ca),
         operators=good,
-        hostile=made[2],
+        hostile=all_callers[2],
         unregistered=unregistered,
         foreign=foreign,
     )
@@ -234,40 +236,40 @@ def _files(pair: Pair) -> tuple[str, str]:
     return str(pair.certificate), str(pair.private_key)
 
 
-async def _tokens(street: Street, operator: str, client_id: str) -> dict[str, str]:
-    """A token at each bank, under a consent without the memo flag: the relay withholds memos."""
-    now, found = datetime.now(UTC), dict[str, str]()
-    ledger = ledger_of(load(street.settings, {}).settings.ledger)
+async def _tokens(environment: Street, operator: str, client_id: str) -> dict[str, str]:
+    """Returns a token for each bank; the consents have no memo flag, so that the relay withholds memos."""
+    now, tokens = datetime.now(UTC), dict[str, str]()
+    ledger = build_ledger(load(environment.settings, {}).settings.ledger)
     scopes = scopes_of(load_catalogue(), "bank")
     try:
         for org_code in BANKS:
             claims = claims_for(
                 issuer=RELAY_CODE, operator=operator, provider=org_code, client_id=client_id, scopes=scopes, now=now
             )
-            handout = Handout(claims, ci_of(CUSTOMERS[0]))
-            consent = consent_for(handout, now)
+            seed = SeedToken(claims, ci_of(CUSTOMERS[0]))
+            consent = build_consent(seed, now)
             particulars = replace(consent.particulars, is_consent_trans_memo=False)
-            await hand_out(ledger, [(handout, replace(consent, particulars=particulars))], now)
-            found[org_code] = sign(claims, street.token_key)
+            await record_seed_tokens(ledger, [(seed, replace(consent, particulars=particulars))], now)
+            tokens[org_code] = sign(claims, environment.token_key)
     finally:
         await ledger.close()
-    return found
+    return tokens
 
 
-async def _forms(street: Street, pid: int) -> dict[str, list[dict[str, str]]]:
-    """Calls of the street's first operator that refresh tokens, and calls with consents that its customers signed."""
-    async with session_of(street.operators[0].identity, street.certificates.ca) as session:
+async def _forms(environment: Street, pid: int) -> dict[str, list[dict[str, str]]]:
+    """Returns token calls of the first operator: refreshes, and signed consents."""
+    async with session_of(environment.operators[0].identity, environment.certificates.ca) as session:
 
-        async def never() -> int:
+        async def wait() -> int:
             return 0
 
-        around = Neighbourhood(street, load_catalogue(), pid, never)
-        bench = Bench(around, "sqlite", Watched(pid, pid, None), session)
+        running = RunningEnvironment(environment, load_catalogue(), pid, wait)
+        bench = Bench(running, "sqlite", Processes(pid, pid, None), session)
         forms = await bench.codes(REFRESHES)
         refreshes = [bench.refresh_form(form, await bench.token(form)) for form in forms]
         return {"refreshes": refreshes, "signed": bench.signed(SIGNED)}
 
 
 def new_folder() -> Path:
-    """A folder for one relay, short enough for a socket's path."""
+    """Creates a folder with a path that is short enough for a unix socket."""
     return Path(tempfile.mkdtemp(prefix="hostile-"))

@@ -82,11 +82,11 @@ class Result:
     def problems(self) -> list[str]:
         """What is not as it has to be."""
         slow = self.ratio > RATIO_LIMIT and self.beside.p99_ms > NOISE_MS
-        found, expected = self.records
+        recorded, expected = self.records
         named = {
             "slow": slow,
             "failed": self.beside.failed > 0,
-            "records": found < expected or self.lost > 0,
+            "records": recorded < expected or self.lost > 0,
             "memory": not (self.gateway.is_flat and self.authority.is_flat),
         }
         return [name for name, is_wrong in named.items() if is_wrong]
@@ -133,14 +133,14 @@ def table_of(results: Sequence[Result]) -> Table:
     for head in ("calm", "beside", "ratio", "failed", "gateway MB"):
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("problems")
-    for one in results:
+    for result in results:
         table.add_row(
-            one.peer if one.kind == "data" else f"{one.peer}, {one.kind}",
-            f"{one.calm.p99_ms:.1f}",
-            f"{one.beside.p99_ms:.1f}",
-            f"{one.ratio:.2f}",
-            str(one.beside.failed),
-            f"{one.gateway.before:.0f}→{one.gateway.after:.0f}",
-            ", ".join(one.problems) or "none",
+            result.peer if result.kind == "data" else f"{result.peer}, {result.kind}",
+            f"{result.calm.p99_ms:.1f}",
+            f"{result.beside.p99_ms:.1f}",
+            f"{result.ratio:.2f}",
+            str(result.beside.failed),
+            f"{result.gateway.before:.0f}→{result.gateway.after:.0f}",
+            ", ".join(result.problems) or "none",
         )
     return table

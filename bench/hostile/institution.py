@@ -1,4 +1,4 @@
-"""A quick, well-behaved bank on loopback. Run as a script: institution.py PORT."""
+"""A fast bank on loopback. Run it with PORT."""
 
 import asyncio
 import sys
@@ -10,15 +10,15 @@ BODY: Final = b'{"rsp_code":"00000","rsp_msg":"ok","search_timestamp":"0","reg_d
 
 
 class Bank(asyncio.Protocol):
-    """Answers every request without a body with the same list, under the request's x-api-tran-id."""
+    """Responds to every request without a body with the same list and the request's x-api-tran-id."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin with nothing read."""
+        """Starts with an empty buffer."""
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
         self._buffer = b""
 
     def data_received(self, data: bytes) -> None:
-        """Answer what is whole."""
+        """Responds to each complete request."""
         self._buffer += data
         while b"\r\n\r\n" in self._buffer:
             head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
@@ -26,7 +26,7 @@ class Bank(asyncio.Protocol):
 
 
 def answer_to(head: bytes) -> bytes:
-    """The whole answer to a request with this head."""
+    """Returns the response to a request with this head."""
     tran_id = next(
         (line[14:].strip() for line in head.split(b"\r\n") if line.lower().startswith(b"x-api-tran-id:")), b""
     )
@@ -39,7 +39,7 @@ def answer_to(head: bytes) -> bytes:
 
 
 async def main(port: int) -> None:
-    """Serve until ended."""
+    """Serves until the process ends."""
     server = await asyncio.get_running_loop().create_server(Bank, "127.0.0.1", port, backlog=1024)
     await server.serve_forever()
 

@@ -123,7 +123,7 @@ async def silent_institution(attack: Attack) -> None:
     await _attack(attack, serve, lambda: _get(attack))
 
 
-async def closing_institution(attack: Attack) -> None:
+async def reset_in_response(attack: Attack) -> None:
     """Reset every connection in the middle of an answer."""
 
     async def serve(writer: asyncio.StreamWriter, tran_id: bytes) -> None:
@@ -134,7 +134,7 @@ async def closing_institution(attack: Attack) -> None:
     await _attack(attack, serve, lambda: _get(attack))
 
 
-async def answers_nobody_reads(attack: Attack) -> None:
+async def unread_responses(attack: Attack) -> None:
     """Answer 8 MB each to an operator that reads nothing."""
     body = b'{"rsp_code":"00000","x":"' + b"x" * (8 << 20) + b'"}'
 

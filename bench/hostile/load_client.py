@@ -1,4 +1,4 @@
-"""A load of constant rate (open loop): every call is due at a fixed time, whatever became of those before it."""
+"""A load of constant rate (open loop): every call is due at a fixed time, independent of former calls."""
 
 import asyncio
 import itertools
@@ -14,7 +14,7 @@ from hostile.figures import Call, due_at
 from hostile.world import GOOD_BANK, LOOPBACK, Caller, World, client_context
 
 CALL_S: Final = 10.0
-"""A call without an answer by then has failed."""
+"""A call without a response by then has failed."""
 
 CONNECTIONS: Final = 48
 """Most connections of one operator; calls beyond wait, and their latency grows."""
@@ -32,39 +32,39 @@ class Connection(asyncio.Protocol):
         self.is_open = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
+        """Stores the transport."""
         self._transport = transport  # type: ignore[assignment]
         self.is_open = True
 
     def data_received(self, data: bytes) -> None:
-        """Hand over the answer when it is whole."""
+        """Completes the call when the response is complete."""
         self._buffer += data
-        head, found, body = self._buffer.partition(b"\r\n\r\n")
-        if found and len(body) >= content_length(head) and self._answer is not None:
+        head, separator, body = self._buffer.partition(b"\r\n\r\n")
+        if separator and len(body) >= content_length(head) and self._answer is not None:
             self._buffer, answer = b"", self._buffer
             if not self._answer.done():
                 self._answer.set_result(answer)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Fail the call under way."""
+        """Fails the current call."""
         self.is_open = False
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(ConnectionResetError(str(error or "closed")))
 
     async def call(self, request: bytes) -> bytes:
-        """Send a request; its whole answer. Raises ConnectionError."""
+        """Sends a request and returns its whole response. Raises ConnectionError."""
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return await self._answer
 
     def close(self) -> None:
-        """Close at once."""
+        """Closes the connection."""
         if self._transport is not None:
             self._transport.abort()
 
 
 def content_length(head: bytes) -> int:
-    """How long the body is; 0 when the head does not say it."""
+    """Returns the Content-Length of a head, 0 without one."""
     for line in head.lower().split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")
         if name == b"content-length":
@@ -73,7 +73,7 @@ def content_length(head: bytes) -> int:
 
 
 def error_of(answer: bytes, tran_id: str, good: bytes) -> str:
-    """Why an answer is not the right one; empty when it is."""
+    """Returns why a response is wrong; empty when it is right."""
     head, _, body = answer.partition(b"\r\n\r\n")
     status = head[9:12]
     if status != b"200":
@@ -91,11 +91,11 @@ class Pool:
     context: ssl.SSLContext
     port: int
     idle: list[Connection] = field(default_factory=list)
-    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTIONS))
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTIONS))
 
     async def call(self, request: bytes) -> bytes:
-        """One call on an idle connection or a new one."""
-        async with self.room:
+        """Makes one call on an idle or a new connection."""
+        async with self.slots:
             connection = await self._take()
             try:
                 answer = await connection.call(request)
@@ -116,7 +116,7 @@ class Pool:
 
 
 def data_request(caller: Caller, org_code: str, tran_id: str) -> bytes:
-    """은행-001 at one institution."""
+    """Returns a request of 은행-001 to one institution."""
     return (
         f"GET /v1/bank/accounts?org_code={org_code}&search_timestamp=0&limit=10 HTTP/1.1\r\nHost: relay\r\n"
         f"Authorization: Bearer {caller.tokens[org_code]}\r\nx-api-tran-id: {tran_id}\r\n"
@@ -125,7 +125,7 @@ def data_request(caller: Caller, org_code: str, tran_id: str) -> bytes:
 
 
 def form_request(form: dict[str, str], tran_id: str) -> bytes:
-    """A call of the token endpoint."""
+    """Returns a request to the token endpoint."""
     body = urlencode(form)
     return (
         f"POST /oauth/2.0/token HTTP/1.1\r\nHost: relay\r\nx-api-tran-id: {tran_id}\r\n"
@@ -134,23 +134,23 @@ def form_request(form: dict[str, str], tran_id: str) -> bytes:
 
 
 def new_tran_id(org_code: str) -> str:
-    """거래고유번호 of an operator."""
+    """Returns a 거래고유번호 of an operator."""
     return f"{org_code}M{secrets.token_hex(7).upper()}"
 
 
 class Load:
-    """All good calls of one measurement, taken down in `calls`."""
+    """All good calls of one measurement, recorded in `calls`."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._pools = [Pool(one, one.context(world.ca), world.gateway) for one in world.operators]
+        self._pools = [Pool(operator, operator.context(world.ca), world.gateway) for operator in world.operators]
         self._turns = itertools.count()
         self._page = client_context(world.ca)
         self.calls: list[Call] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, kind: str, rate: float, stop: asyncio.Event) -> None:
-        """Send calls of one kind at a constant rate until told to stop."""
+        """Sends calls of one kind at a constant rate until `stop` is set."""
         sender = {DATA: self._data, REFRESH: self._refresh, PAGES: self._pages, ADMIN: self._admin}[kind]
         start = time.monotonic()
         for number in itertools.count():
@@ -164,7 +164,7 @@ class Load:
             task.add_done_callback(self._tasks.discard)
 
     async def finish(self) -> None:
-        """Wait for the calls under way and close all connections."""
+        """Waits for running calls and closes all connections."""
         if self._tasks:
             await asyncio.wait(set(self._tasks))
         for pool in self._pools:
@@ -202,7 +202,7 @@ class Load:
         return await self._fetch(self._world.admin, "/healthz", None)
 
     async def _fetch(self, port: int, path: str, context: ssl.SSLContext | None) -> str:
-        """Any answer on a new connection is right: what counts is that somebody answers."""
+        """Any response on a new connection is right."""
         reader, writer = await asyncio.open_connection(LOOPBACK, port, ssl=context)
         try:
             writer.write(f"GET {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n".encode())

@@ -1,8 +1,7 @@
-"""One hostile peer as a process of its own. Run as a script: peer_process.py NAME WORLD.
+"""One hostile peer as a separate process. Run it with NAME and WORLD.
 
-It begins with the first line of its standard input, prints a line when it has done something, and ends with the
-second line; then it prints what it did. It runs only when nothing else wants the core, so that it takes no time from
-the load that is measured.
+It starts with the first line of standard input, prints a line after its first action, and ends with the second line;
+then it prints its counters. It runs under SCHED_IDLE, so that it takes no CPU time from the measured load.
 """
 
 import asyncio
@@ -22,11 +21,11 @@ from hostile.peers import PEERS
 from hostile.world import load_world
 
 POLL_S: Final = 0.005
-"""How often a peer that has begun looks whether it has done something."""
+"""Interval of checks for the first action."""
 
 
 async def main(name: str, world: Path) -> None:
-    """Attack between two lines of input."""
+    """Attacks between two lines of input."""
     attack = Attack(load_world(world))
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)

@@ -21,7 +21,7 @@ class Peer:
 
     @property
     def summary(self) -> str:
-        """What it does, in one line."""
+        """One line that describes the attack."""
         return (self.attack.__doc__ or "").partition("\n")[0]
 
 
@@ -48,8 +48,8 @@ PEERS: Final[dict[str, Peer]] = {
     "large-withheld-list": Peer(institutions.large_withheld_list),
     "headers-without-end": Peer(institutions.headers_without_end),
     "silent-institution": Peer(institutions.silent_institution),
-    "closing-institution": Peer(institutions.closing_institution),
-    "answers-nobody-reads": Peer(institutions.answers_nobody_reads),
+    "closing-institution": Peer(institutions.reset_in_response),
+    "unread-responses": Peer(institutions.unread_responses),
     "hang-ups": Peer(authority.hang_ups, ("refresh",)),
     "silent-certifier": Peer(authority.silent_certifier, ("refresh",)),
     "wrong-secrets": Peer(authority.wrong_secrets, ("refresh",)),

@@ -1,4 +1,4 @@
-"""What a hostile peer and the load know of the relay under test: addresses, certificates, tokens. Plain JSON."""
+"""Facts of the relay under test for peers and load: addresses, certificates, tokens. Stored as JSON."""
 
 import json
 import ssl
@@ -30,7 +30,7 @@ class Caller:
     signed: list[dict[str, str]] = field(default_factory=list)
 
     def context(self, ca: str) -> ssl.SSLContext:
-        """TLS 1.3 with this operator's certificate."""
+        """Returns a TLS 1.3 context with this operator's certificate."""
         return client_context(ca, self.certificate, self.private_key)
 
 
@@ -49,22 +49,22 @@ class World:
     foreign: Caller
 
     def save(self, path: Path) -> None:
-        """Write everything to a file that only its owner reads."""
+        """Writes everything to a file with mode 0600."""
         path.touch(mode=0o600)
         path.write_text(json.dumps(asdict(self), ensure_ascii=False))
 
 
 def load_world(path: Path) -> World:
-    """Read what `save` wrote."""
+    """Reads a file of `World.save`."""
     values: dict[str, Any] = json.loads(path.read_text())
     for name in ("hostile", "unregistered", "foreign"):
         values[name] = Caller(**values[name])
-    values["operators"] = [Caller(**one) for one in values["operators"]]
+    values["operators"] = [Caller(**fields) for fields in values["operators"]]
     return World(**values)
 
 
 def client_context(ca: str, certificate: str = "", private_key: str = "") -> ssl.SSLContext:
-    """A client's TLS 1.3; without a certificate for pages."""
+    """Returns a TLS 1.3 context of a client; pages need no certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_verify_locations(ca)

@@ -1,7 +1,7 @@
-"""A gateway with a heart: the same process as `relay serve --role gateway`, and how long its loop was busy at a time.
+"""The process of `relay serve --role gateway` with a probe of its event loop's lag.
 
-Run as a script: beating.py CONFIG BEATS. It looks at the registry once for each SIGUSR1, so that whoever wrote it is
-done with that, and writes one JSON line to the file BEATS when it has taken what changed.
+Run it with CONFIG and OUTPUT. It reads the registry once for each SIGUSR1, after the writer has finished, and appends
+one JSON line to the file OUTPUT when it has applied the changes.
 """
 
 import asyncio
@@ -17,42 +17,42 @@ from typing import Any, Final
 import uvloop
 
 from relay.domain.registry import Registry
-from relay.runtime.processes.gateway import RelayProcess
+from relay.runtime.processes.gateway import GatewayProcess
 
-BEAT_S: Final = 0.001
+INTERVAL_S: Final = 0.001
 _AFTER_S: Final = 0.5
-"""What a change stirs up (a collection, connections that end) shows within this time."""
+"""Consequences of a change (a collection, connections that end) appear within this time."""
 
 
-class Heart:
-    """Beats each millisecond on the loop of the gateway. What is told counts since the last telling."""
+class LagProbe:
+    """Measures the lag of an event loop each millisecond. `report` covers the time since the last report."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._wall, self._cpu = time.perf_counter(), time.thread_time()
         self._began = 0.0
         self.reset()
-        gc.callbacks.append(self._collecting)
-        self._beat()
+        gc.callbacks.append(self._on_collection)
+        self._probe()
 
     def reset(self) -> None:
-        """Count from now on."""
+        """Starts a new measurement."""
         self._late, self._busy, self._collected = [0.0], [0.0], [0.0]
 
-    def tell(self) -> dict[str, float]:
-        """The longest times in ms: a beat was late, the loop's own CPU between two beats, a collection."""
-        told = {"stall_ms": max(self._late), "busy_ms": max(self._busy), "collected_ms": max(self._collected)}
+    def report(self) -> dict[str, float]:
+        """Returns the longest times in ms: lag of the loop, CPU of the loop between probes, a collection."""
+        longest = {"stall_ms": max(self._late), "busy_ms": max(self._busy), "collected_ms": max(self._collected)}
         self.reset()
-        return {name: round(value * 1000, 2) for name, value in told.items()}
+        return {name: round(value * 1000, 2) for name, value in longest.items()}
 
-    def _beat(self) -> None:
+    def _probe(self) -> None:
         wall, cpu = time.perf_counter(), time.thread_time()
-        self._late.append(wall - self._wall - BEAT_S)
+        self._late.append(wall - self._wall - INTERVAL_S)
         self._busy.append(cpu - self._cpu)
         self._wall, self._cpu = wall, cpu
-        self._loop.call_later(BEAT_S, self._beat)
+        self._loop.call_later(INTERVAL_S, self._probe)
 
-    def _collecting(self, phase: str, _: object) -> None:
+    def _on_collection(self, phase: str, _: object) -> None:
         now = time.perf_counter()
         if phase == "start":
             self._began = now
@@ -60,57 +60,57 @@ class Heart:
             self._collected.append(now - self._began)
 
 
-class Watched:
-    """Times what a gateway does when the registry changed."""
+class RegistryTimer:
+    """Times how a gateway reads and applies a changed registry."""
 
-    def __init__(self, process: RelayProcess, heart: Heart, beats: Path) -> None:
-        self._relay, self._heart, self._beats = process.relay, heart, beats
-        self._hear, self._acquaint = self._relay.registry.hear, self._relay.acquaint
-        self._telling: asyncio.Task[None] | None = None
-        setattr(self._relay.registry, "hear", self._heard)  # noqa: B010 - for mypy they are no variables
-        setattr(self._relay, "acquaint", self._acquainted)  # noqa: B010
+    def __init__(self, process: GatewayProcess, probe: LagProbe, output: Path) -> None:
+        self._relay, self._probe, self._output = process.relay, probe, output
+        self._read, self._apply = self._relay.registry.hear, self._relay.apply_registry
+        self._reporting: asyncio.Task[None] | None = None
+        setattr(self._relay.registry, "hear", self._timed_read)  # noqa: B010 - mypy refuses to assign methods
+        setattr(self._relay, "apply_registry", self._timed_apply)  # noqa: B010
         self._read_s = 0.0
-        self._looks = True  # once before the first call
-        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._look)
+        self._is_requested = True  # once before the first call
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._request)
 
-    def _look(self) -> None:
-        self._looks = True
-        self._heart.reset()
+    def _request(self) -> None:
+        self._is_requested = True
+        self._probe.reset()
 
-    async def _heard(self) -> bool:
-        if not self._looks:
+    async def _timed_read(self) -> bool:
+        if not self._is_requested:
             return False
-        self._looks = False
+        self._is_requested = False
         changed: bool
-        changed, self._read_s = await _timed(self._hear)
+        changed, self._read_s = await _timed(self._read)
         return changed
 
-    async def _acquainted(self, registry: Registry) -> None:
-        _, took = await _timed(lambda: self._acquaint(registry))
-        told = {
+    async def _timed_apply(self, registry: Registry) -> None:
+        _, took = await _timed(lambda: self._apply(registry))
+        figures = {
             "number": registry.number,
             "read_ms": round(self._read_s * 1000, 1),
             "compile_ms": round(took * 1000, 1),
             "operators": len(self._relay.gateway.plan.callers.everyone),
         }
-        self._telling = asyncio.create_task(self._tell(told))
+        self._reporting = asyncio.create_task(self._report(figures))
 
-    async def _tell(self, told: dict[str, float]) -> None:
+    async def _report(self, figures: dict[str, float]) -> None:
         await asyncio.sleep(_AFTER_S)
-        with self._beats.open("a") as file:
-            file.write(json.dumps(told | self._heart.tell()) + "\n")
+        with self._output.open("a") as file:
+            file.write(json.dumps(figures | self._probe.report()) + "\n")
 
 
 async def _timed(work: Callable[[], Awaitable[Any]]) -> tuple[Any, float]:
-    began = time.perf_counter()
-    done = await work()
-    return done, time.perf_counter() - began
+    started_at = time.perf_counter()
+    result = await work()
+    return result, time.perf_counter() - started_at
 
 
-async def main(config: Path, beats: Path) -> None:
-    """Serve until told to stop."""
-    process = RelayProcess(config)
-    Watched(process, Heart(asyncio.get_running_loop()), beats)
+async def main(config: Path, output: Path) -> None:
+    """Serves until a signal stops the gateway."""
+    process = GatewayProcess(config)
+    RegistryTimer(process, LagProbe(asyncio.get_running_loop()), output)
     await process.run()
 
 

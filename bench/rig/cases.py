@@ -1,4 +1,4 @@
-"""What is measured: one kind of request through one kind of door."""
+"""Benchmark cases: one kind of request through one kind of listener."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,25 +15,25 @@ CONNECTIONS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Name, what it shows, which door, which provider, which request."""
+    """One case: its request, listener and institution; `shows` is its title."""
 
     name: str
     shows: str
     order: Callable[[str | None, str], Order]
     provider: str = SMALL
-    door: str = "plain"
+    listener: str = "plain"
 
     def requests(self, identity: Identity) -> Path:
-        """The load generator's file for this case."""
-        made = [self.order(token, self.provider) for token in identity.tokens(self.provider)]
-        return orders.write(BUILD / "orders" / f"{self.name}.txt", made)
+        """Writes the load generator's file of requests."""
+        requests = [self.order(token, self.provider) for token in identity.tokens(self.provider)]
+        return orders.write(BUILD / "orders" / f"{self.name}.txt", requests)
 
     def flags(self, identity: Identity) -> list[str]:
-        """What the load generator must know besides the port."""
+        """Returns the load generator's options besides the port."""
         flags = ["--requests", str(self.requests(identity)), "--expect", str(SIZES[self.provider])]
-        if self.door != "plain":
+        if self.listener != "plain":
             flags += ["--tls", "--ca", identity.path("ca.pem")]
-        if self.door == "mtls":
+        if self.listener == "mtls":
             flags += ["--cert", identity.path("operator.pem"), "--key", identity.path("operator.key")]
         return flags
 
@@ -43,8 +43,8 @@ CASES: Final = {
     for case in (
         Case("get", "GET, 2 KB answer", orders.get),
         Case("post", "POST 0.2 KB, 2 KB answer", orders.post),
-        Case("get_tls", "GET over TLS 1.3", orders.get, door="tls"),
-        Case("get_mtls", "GET over mutual TLS 1.3", orders.get, door="mtls"),
+        Case("get_tls", "GET over TLS 1.3", orders.get, listener="tls"),
+        Case("get_mtls", "GET over mutual TLS 1.3", orders.get, listener="mtls"),
         Case("get_1m", "GET, 1 MB answer", orders.get, provider=LARGE),
     )
 }

@@ -1,4 +1,4 @@
-"""The gateways: their configurations, written for this session, and their processes."""
+"""Writes the gateways' configurations and returns their commands."""
 
 import json
 import shutil
@@ -34,34 +34,34 @@ FLOOR: Final = "floor"
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """One gateway of this session: how it is started, and where it listens."""
+    """One gateway of this session: its command and its ports."""
 
     name: str
     ports: Ports
     argv: list[str]
-    doors: tuple[str, ...] = ("plain", "tls", "mtls")
+    listeners: tuple[str, ...] = ("plain", "tls", "mtls")
 
     def wait_for(self) -> list[int]:
-        """Ports that must accept before it counts as started."""
-        return [getattr(self.ports, door) for door in self.doors]
+        """Returns the ports that must accept before the gateway counts as started."""
+        return [getattr(self.ports, listener) for listener in self.listeners]
 
 
 @dataclass(frozen=True, slots=True)
-class Street:
-    """What all gateways are configured from, and the interpreter of those written in Python."""
+class SharedConfig:
+    """Values that all configurations share, and the interpreter of gateways in Python."""
 
     identity: Identity
     upstreams: dict[str, int]
     python: str = sys.executable
 
     def interpreter(self) -> list[str]:
-        """Another interpreter of the same version may borrow our packages: a build with PGO is a third faster."""
+        """Returns the interpreter command; another build of this version (PGO: a third faster) uses our packages."""
         if self.python == sys.executable:
             return [self.python]
         return ["env", f"PYTHONPATH={sysconfig.get_path('platlib')}:{ROOT}", self.python]
 
     def files(self) -> dict[str, str]:
-        """The identity's files under the names templates use."""
+        """Returns the identity's files by the names in templates."""
         return {
             "CERTIFICATE": self.identity.path("server.pem"),
             "PRIVATE_KEY": self.identity.path("server.key"),
@@ -75,37 +75,37 @@ def _template(name: str) -> str:
     return (BENCH / name).read_text(encoding="utf-8")
 
 
-def _doors(ports: Ports) -> dict[str, str | int]:
+def _listener_ports(ports: Ports) -> dict[str, str | int]:
     return {"PLAIN": ports.plain, "TLS": ports.tls, "MTLS": ports.mtls}
 
 
-def nginx_config(street: Street, ports: Ports, folder: Path) -> str:
-    """nginx.conf."""
-    files = street.files()
+def nginx_config(shared: SharedConfig, ports: Ports, folder: Path) -> str:
+    """Returns nginx.conf."""
+    files = shared.files()
     upstreams = "".join(
         f"    upstream provider_{org} {{\n        server 127.0.0.1:{port};\n        keepalive 256;\n"
         f"        keepalive_requests 1000000000;\n    }}\n"
-        for org, port in street.upstreams.items()
+        for org, port in shared.upstreams.items()
     )
-    values = _doors(ports) | {name: text for name, text in files.items() if name != "BUNDLE"}
+    values = _listener_ports(ports) | {name: text for name, text in files.items() if name != "BUNDLE"}
     values |= {"DIR": str(folder), "LUA": str(BENCH), "UPSTREAMS": upstreams, "RATE": RATE}
     return render(_template("nginx.conf.in"), values | {"ISSUER": RELAY, "OPERATOR": OPERATOR, "SERIAL": SERIAL})
 
 
-def haproxy_config(street: Street, ports: Ports) -> str:
-    """haproxy.cfg."""
-    files = street.files()
+def haproxy_config(shared: SharedConfig, ports: Ports) -> str:
+    """Returns haproxy.cfg."""
+    files = shared.files()
     backends = "".join(
-        f"backend provider_{org}\n    server upstream 127.0.0.1:{port}\n" for org, port in street.upstreams.items()
+        f"backend provider_{org}\n    server upstream 127.0.0.1:{port}\n" for org, port in shared.upstreams.items()
     )
-    values = _doors(ports) | {name: files[name] for name in ("BUNDLE", "CLIENT_CA", "PUBLIC_KEY")}
+    values = _listener_ports(ports) | {name: files[name] for name in ("BUNDLE", "CLIENT_CA", "PUBLIC_KEY")}
     values |= {"ISSUER": RELAY, "OPERATOR": OPERATOR, "SERIAL": SERIAL, "RATE": RATE, "BACKENDS": backends}
     return render(_template("haproxy.cfg.in"), values | {"GET_PATH": GET_PATH, "POST_PATH": POST_PATH})
 
 
-def aiohttp_settings(street: Street, ports: Ports, folder: Path) -> str:
-    """Settings of aiohttp_proxy.py."""
-    settings = {name.lower(): text for name, text in street.files().items()} | {
+def aiohttp_settings(shared: SharedConfig, ports: Ports, folder: Path) -> str:
+    """Returns the settings of aiohttp_proxy.py."""
+    settings = {name.lower(): text for name, text in shared.files().items()} | {
         "issuer": RELAY,
         "operator": OPERATOR,
         "serial": SERIAL,
@@ -113,7 +113,7 @@ def aiohttp_settings(street: Street, ports: Ports, folder: Path) -> str:
         "log": str(folder / "access.log"),
         "ports": {"plain": ports.plain, "tls": ports.tls, "mtls": ports.mtls},
         "routes": {f"GET {GET_PATH}": ["BA01", "bank.list"], f"POST {POST_PATH}": ["BA04", "bank.deposit"]},
-        "providers": {org: f"http://127.0.0.1:{port}" for org, port in street.upstreams.items()},
+        "providers": {org: f"http://127.0.0.1:{port}" for org, port in shared.upstreams.items()},
     }
     return json.dumps(settings, indent=2)
 
@@ -125,36 +125,36 @@ def _fresh(name: str) -> Path:
     return folder
 
 
-def prepare(name: str, street: Street) -> Gateway:
-    """Writes a gateway's configuration into bench/build/NAME and tells how to start it."""
+def prepare(name: str, shared: SharedConfig) -> Gateway:
+    """Writes a gateway's configuration into bench/build/NAME and returns the gateway."""
     ports, folder = Ports(*free_ports(4)), _fresh(name)
     match name:
         case "relay":
-            settings = write_relay_settings(folder, street.identity, street.upstreams, ports)
+            settings = write_relay_settings(folder, shared.identity, shared.upstreams, ports)
             command = ["-m", "relay", "serve", "--role", "gateway", "-c", str(settings)]
-            return Gateway(name, ports, [*street.interpreter(), *command])
+            return Gateway(name, ports, [*shared.interpreter(), *command])
         case "aiohttp" | "aiohttp_uvloop":
-            (folder / "settings.json").write_text(aiohttp_settings(street, ports, folder), encoding="utf-8")
-            argv = [*street.interpreter(), str(BENCH / "aiohttp_proxy.py"), str(folder / "settings.json")]
+            (folder / "settings.json").write_text(aiohttp_settings(shared, ports, folder), encoding="utf-8")
+            argv = [*shared.interpreter(), str(BENCH / "aiohttp_proxy.py"), str(folder / "settings.json")]
             return Gateway(name, ports, argv if name == "aiohttp" else [*argv, "uvloop"])
         case "nginx_lua":
             locations = render(_template("nginx_locations.conf.in"), {"GET_PATH": GET_PATH, "POST_PATH": POST_PATH})
             (folder / "locations.conf").write_text(locations, encoding="utf-8")
-            (folder / "nginx.conf").write_text(nginx_config(street, ports, folder), encoding="utf-8")
+            (folder / "nginx.conf").write_text(nginx_config(shared, ports, folder), encoding="utf-8")
             argv = ["/usr/sbin/nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")]
             return Gateway(name, ports, argv)
         case "haproxy":
-            (folder / "haproxy.cfg").write_text(haproxy_config(street, ports), encoding="utf-8")
+            (folder / "haproxy.cfg").write_text(haproxy_config(shared, ports), encoding="utf-8")
             return Gateway(name, ports, ["/usr/sbin/haproxy", "-db", "-f", str(folder / "haproxy.cfg")])
         case "floor":
-            text = render(_template("floor.cfg.in"), {"PLAIN": ports.plain, "UPSTREAM": street.upstreams[SMALL]})
+            text = render(_template("floor.cfg.in"), {"PLAIN": ports.plain, "UPSTREAM": shared.upstreams[SMALL]})
             (folder / "haproxy.cfg").write_text(text, encoding="utf-8")
             argv = ["/usr/sbin/haproxy", "-db", "-f", str(folder / "haproxy.cfg")]
-            return Gateway(name, ports, argv, doors=("plain",))
+            return Gateway(name, ports, argv, listeners=("plain",))
         case _:
             raise ValueError(f"no such gateway: {name}")
 
 
 def upstream_argv(program: str, upstreams: dict[str, int]) -> list[str]:
-    """The static provider's command line."""
+    """Returns the command of the static institution."""
     return [program, "127.0.0.1", *(f"{port}:{SIZES[org]}" for org, port in upstreams.items())]

@@ -40,12 +40,12 @@ class Plan:
     key: str = ""
 
     def write(self, path: Path) -> Path:
-        """The plan as the script reads it."""
+        """Writes the plan for the script."""
         path.write_text(json.dumps(asdict(self)), encoding="utf-8")
         return path
 
     def context(self) -> ssl.SSLContext | None:
-        """The callers' TLS; without a certificate they will be refused where one is asked for."""
+        """Returns the callers' TLS context; without a certificate mutual TLS refuses them."""
         if not self.ca:
             return None
         context = ssl.create_default_context(cafile=self.ca)
@@ -53,8 +53,8 @@ class Plan:
             context.load_cert_chain(self.certificate, self.key)
         return context
 
-    def said(self, kind: str) -> bytes:
-        """What a caller of this kind sends."""
+    def payload(self, kind: str) -> bytes:
+        """Returns what a caller of this kind sends."""
         request = self.request.encode()
         return {
             "call": request,
@@ -67,36 +67,40 @@ class Plan:
 
 
 class Caller(asyncio.Protocol):
-    """Says `data`; `answered` ends with the first bytes of an answer, or with the connection."""
+    """Sends `data`; `answered` completes with the first bytes of a response, or with the end of the connection."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self.answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Say it."""
+        """Sends the data."""
         if self._data:
             cast("asyncio.Transport", transport).write(self._data)
 
     def data_received(self, data: bytes) -> None:
-        """Note that there is an answer."""
+        """Records that a response began."""
         if data and not self.answered.done():
             self.answered.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note that there will be none."""
+        """Records that no response will come."""
         del exc
         if not self.answered.done():
             self.answered.set_result(None)
 
 
 async def _call(plan: Plan, context: ssl.SSLContext | None, kind: str) -> None:
-    loop, said = asyncio.get_running_loop(), plan.said(kind)
+    loop, payload = asyncio.get_running_loop(), plan.payload(kind)
     try:
         transport, caller = await loop.create_connection(
-            lambda: Caller(said), "127.0.0.1", plan.port, ssl=context, server_hostname="localhost" if context else None
+            lambda: Caller(payload),
+            "127.0.0.1",
+            plan.port,
+            ssl=context,
+            server_hostname="localhost" if context else None,
         )
-    except (OSError, ssl.SSLError):  # a certificate that is refused may be told during the handshake
+    except (OSError, ssl.SSLError):  # a refused certificate may end the handshake
         return
     if kind in {"call", "closing", "malformed"} or (context and not plan.certificate):
         async with asyncio.timeout(WAIT_S):
@@ -107,7 +111,7 @@ async def _call(plan: Plan, context: ssl.SSLContext | None, kind: str) -> None:
 
 
 async def main(plan: Plan) -> None:
-    """Call `plan.count` times."""
+    """Makes `plan.count` connections."""
     context = plan.context()
     kinds = islice(cycle(plan.kinds), plan.count)
 

@@ -1,4 +1,4 @@
-"""Throw-away keys, certificates and tokens of one benchmark session."""
+"""Temporary keys, certificates and tokens of one benchmark session."""
 
 import time
 from dataclasses import dataclass
@@ -17,36 +17,36 @@ from relay.infra.tokens.key_folder import TokenKey, write_set
 from rig.layout import CLIENT_ID, KID, OPERATOR, RELAY, SERIAL, SMALL
 
 TOKENS: Final = 64
-"""Distinct tokens in the load: enough that a memory of one is no memory, few enough that warming is short."""
+"""Distinct tokens in the load: too many for a cache of one, few enough for a short warm-up."""
 
 PEM: Final = serialization.Encoding.PEM
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Files made for this session, and the key that signs tokens."""
+    """Files of this session, the key that signs tokens, and another one that does not."""
 
     folder: Path
     signing: rsa.RSAPrivateKey
-    stranger: rsa.RSAPrivateKey
+    unknown_key: rsa.RSAPrivateKey
 
     def path(self, name: str) -> str:
-        """A file of this identity."""
+        """Returns the path of a file."""
         return str(self.folder / name)
 
     def token(self, key: rsa.RSAPrivateKey | None = None, **changed: Any) -> str:
-        """An access token as the relay issues it, with claims changed."""
+        """Returns an access token as the relay issues it, with changed claims."""
         return jwt.encode(_claims() | changed, key or self.signing, algorithm="RS256", headers={"kid": KID})
 
     def claims(self, org_code: str) -> list[dict[str, Any]]:
-        """What `tokens` say, for the ledger; for the first provider also what `token` says."""
-        known = [f"bench-{org_code}-{number}" for number in range(TOKENS)]
+        """Returns the claims of `tokens` for the ledger; for the first institution also those of `token`."""
+        jtis = [f"bench-{org_code}-{number}" for number in range(TOKENS)]
         if org_code == SMALL:
-            known += ["bench-0", "check"]
-        return [_claims() | {"jti": jti, "org_code": org_code} for jti in known]
+            jtis += ["bench-0", "check"]
+        return [_claims() | {"jti": jti, "org_code": org_code} for jti in jtis]
 
     def tokens(self, org_code: str) -> list[str]:
-        """Distinct good tokens for one provider."""
+        """Returns distinct valid tokens for one institution."""
         return [self.token(jti=f"bench-{org_code}-{number}", org_code=org_code) for number in range(TOKENS)]
 
 
@@ -101,7 +101,7 @@ def _certificate(
 
 
 def make_identity(folder: Path) -> Identity:
-    """CA, server and operator certificates (P-256), and the RS256 key of tokens, as PEM files in the folder."""
+    """Writes CA, server and operator certificates (P-256) and the RS256 key of tokens as PEM files into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = _name("bench CA")
@@ -117,9 +117,9 @@ def make_identity(folder: Path) -> Identity:
         (folder / f"{name}.both.pem").write_bytes(public + _private(key))
         for secret in (f"{name}.key", f"{name}.both.pem"):
             (folder / secret).chmod(0o600)
-    signing, stranger = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+    signing, unknown_key = (rsa.generate_private_key(65537, 2048) for _ in range(2))
     public = signing.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     (folder / "tokens.pub.pem").write_bytes(public)
     (folder / "token-keys").mkdir(exist_ok=True)
     write_set(folder / "token-keys", [TokenKey(KID, "RS256", signing.public_key(), None)])
-    return Identity(folder, signing, stranger)
+    return Identity(folder, signing, unknown_key)

@@ -1,4 +1,4 @@
-"""What the benchmark needs from Debian, and the two C programs. Nothing is left running."""
+"""Installs the Debian packages of the benchmark and compiles its two C programs; starts no service."""
 
 import os
 import subprocess
@@ -22,23 +22,23 @@ NEEDED: Final = {
     "libssl-dev": "/usr/include/openssl/ssl.h",
     "util-linux": "/usr/bin/taskset",
 }
-"""Package, and the file that tells it is there (also when another package brought it)."""
+"""Package, and the file that shows that it is installed (also by another package)."""
 
 POLICY: Final = Path("/usr/sbin/policy-rc.d")
 
 
 class NotInstallable(Exception):
-    """Something is missing and cannot be had; says what to do."""
+    """A package or program cannot be installed; the text says what to do."""
 
 
 def missing() -> list[str]:
-    """Packages whose file is not on this machine."""
+    """Returns the packages whose file is missing."""
     return [package for package, file in NEEDED.items() if not any(Path("/").glob(file.lstrip("/")))]
 
 
 @contextmanager
 def services_stay_down() -> Iterator[None]:
-    """Debian starts what it installs; policy-rc.d says no for as long as apt runs. One that stands already is kept."""
+    """Keeps Debian from starting installed services, by policy-rc.d while apt runs; an existing one is kept."""
     if POLICY.exists():
         yield
         return
@@ -51,7 +51,7 @@ def services_stay_down() -> Iterator[None]:
 
 
 def install(console: Console) -> None:
-    """Brings the missing packages; raises NotInstallable with the command to run by hand."""
+    """Installs missing packages. Raises NotInstallable with the command to run by hand."""
     packages = missing()
     if not packages:
         return
@@ -69,13 +69,12 @@ def install(console: Console) -> None:
                 raise NotInstallable(f"this is no Debian (no apt-get); missing: {', '.join(packages)}") from error
             if done.returncode and step is command:
                 raise NotInstallable(f"{' '.join(step)} failed:\n{done.stderr[-2000:]}\n{by_hand}")
-    still = missing()
-    if still:
-        raise NotInstallable(f"installed, and yet missing: {', '.join(still)}")
+    if packages := missing():
+        raise NotInstallable(f"installed, but files are missing: {', '.join(packages)}")
 
 
 def compiled(name: str, *libraries: str) -> str:
-    """A C program of this folder, compiled when its source is newer."""
+    """Compiles a C program of bench/ when its source is newer, and returns its path."""
     source, program = BENCH / f"{name}.c", BUILD / name
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
         BUILD.mkdir(parents=True, exist_ok=True)

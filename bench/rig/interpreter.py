@@ -1,7 +1,7 @@
-"""Which Python runs the gateways written in Python: the quickest 3.11 here, since only its users would choose another.
+"""Chooses the Python of gateways in Python: the fastest 3.11 of this machine.
 
 A build with profile-guided optimisation (Debian's) needs a quarter to a third less CPU for the same code than one
-without (many self-built ones), and nothing in its configuration tells it reliably. So it is measured.
+without (many self-built ones), and its configuration does not show it reliably. So it is measured.
 """
 
 import subprocess
@@ -14,10 +14,10 @@ MUCH: Final = 0.9
 _SAMPLE: Final = """
 import sys, time
 def work(n):
-    found = dict()
+    numbers = dict()
     for i in range(n):
-        found[str(i % 97)] = (i, len(found))
-    return found
+        numbers[str(i % 97)] = (i, len(numbers))
+    return numbers
 def once():
     began = time.process_time()
     work(200_000)
@@ -27,7 +27,7 @@ print(sys.version_info[:2] == @VERSION@ and min(once() for _ in range(5)))
 
 
 def cost(python: str) -> float:
-    """CPU seconds this interpreter needs for a fixed piece of work; infinite when it cannot run, or is another 3.x."""
+    """Returns CPU seconds of a fixed computation; infinity when the interpreter cannot run or is another 3.x."""
     sample = _SAMPLE.replace("@VERSION@", repr(sys.version_info[:2]))
     try:
         done = subprocess.run([python, "-c", sample], capture_output=True, text=True, timeout=60, check=True)
@@ -37,6 +37,6 @@ def cost(python: str) -> float:
 
 
 def quickest(own: str = sys.executable, other: str = SYSTEM) -> str:
-    """`other` when it is much quicker than our own, else our own; asked in turn, the best of seven counts."""
+    """Returns `other` when it is much faster than `own`, else `own`; the best of seven alternating rounds counts."""
     costs = [(cost(own), cost(other)) for _ in range(7)]
-    return other if min(there for _, there in costs) < MUCH * min(here for here, _ in costs) else own
+    return other if min(theirs for _, theirs in costs) < MUCH * min(ours for ours, _ in costs) else own

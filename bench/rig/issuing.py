@@ -1,4 +1,4 @@
-"""An operator that asks for tokens as fast as it gets them, and what each of them costs the authority."""
+"""Requests tokens in a closed loop and measures what each costs the authority."""
 
 import asyncio
 import base64
@@ -22,10 +22,10 @@ import yaml
 from relay.domain.authorization.consent import Authentication
 from relay.domain.authorization.request import AuthorizationRequest, Code, RequestState
 from relay.domain.ledger import Ledger
-from relay.runtime.processes.sandbox_environment import Neighbourhood
+from relay.runtime.processes.sandbox_environment import RunningEnvironment
 from relay.runtime.settings.loading import load
-from relay.runtime.wiring.ledger import ledger_of
-from relay.runtime.wiring.seed_tokens import Handout, consent_for
+from relay.runtime.wiring.ledger import build_ledger
+from relay.runtime.wiring.seed_tokens import SeedToken, build_consent
 from relay.sandbox.customers import ci_of
 from relay.sandbox.houses import RELAY_CODE, Institution, Neighbour
 from relay.sandbox.operator import session_of
@@ -42,7 +42,7 @@ CASES: Final = {
     "refresh_token": "refresh → access token (개별인증-003)",
     "password": "signed consent → pair (통합인증-002, auth_type 0)",
 }
-"""grant_type, and what it shows."""
+"""What each grant_type measures."""
 
 _TAKEN_S: Final = 10.0
 _MANY: Final = 1_000_000
@@ -50,12 +50,12 @@ Form = dict[str, str]
 
 
 class IssueFailed(Exception):
-    """A token was not given: these figures would not count."""
+    """A token was refused: the figures would not count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One closed loop. CPU in milliseconds per token: of the authority, of the gateway, of a ledger elsewhere."""
+    """One closed loop. CPU in milliseconds per token: authority, gateway, ledger server."""
 
     case: str
     ledger: str
@@ -71,33 +71,35 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """The processes whose time is counted; `ledger` None where the ledger is a file of the authority's own."""
+class Processes:
+    """Pids of the measured processes; `ledger` is None for SQLite."""
 
     authority: int
     gateway: int
     ledger: int | None
 
     def spent(self) -> tuple[procfs.Spent, ...]:
-        """So far, in the order of the fields."""
-        served = [] if self.ledger is None else procfs.tree(self.ledger)
-        return tuple(procfs.spent(pids) for pids in ([self.authority], [self.gateway], served))
+        """Returns the times so far in the order of the fields."""
+        ledger_pids = [] if self.ledger is None else procfs.tree(self.ledger)
+        return tuple(procfs.spent(pids) for pids in ([self.authority], [self.gateway], ledger_pids))
 
 
 class Bench:
-    """One street with its relay on one ledger, and an operator of 16 connections."""
+    """A sandbox with its relay on one ledger, and an operator with 16 connections."""
 
-    def __init__(self, around: Neighbourhood, ledger: str, watched: Watched, session: aiohttp.ClientSession) -> None:
-        self._around = around
+    def __init__(
+        self, running: RunningEnvironment, ledger: str, processes: Processes, session: aiohttp.ClientSession
+    ) -> None:
+        self._running = running
         self._ledger = ledger
-        self._watched = watched
+        self._watched = processes
         self._session = session
-        self._operator: Neighbour = around.street.operators[0]
-        self._signers = {who.number: around.street.certifiers.papers.customer(who) for who in CUSTOMERS}
-        self._where = self._services()
+        self._operator: Neighbour = running.street.operators[0]
+        self._signers = {customer.number: running.street.certifiers.papers.customer(customer) for customer in CUSTOMERS}
+        self._targets = self._services()
 
     async def round(self, count: int) -> list[Run]:
-        """Every case once, `count` tokens each; refresh tokens are those that the codes gave."""
+        """Runs every case once with `count` tokens; refresh tokens come from the codes."""
         codes = await self.codes(count)
         spending, pairs = await self._run("authorization_code", codes)
         refreshing, _ = await self._run("refresh_token", [self.refresh_form(*pair) for pair in pairs])
@@ -124,50 +126,50 @@ class Bench:
         return Run(case, self._ledger, len(forms), seconds, *each, waited, steal, median(times), p99), given
 
     async def token(self, form: Form) -> Form:
-        """The answer to a token call. Raises IssueFailed."""
-        url = f"{self._around.street.gateway}/oauth/2.0/token"
+        """Returns the response of a token call. Raises IssueFailed."""
+        url = f"{self._running.street.gateway}/oauth/2.0/token"
         headers = {"x-api-tran-id": f"{self._operator.org_code}M{secrets.token_hex(7).upper()}"}
         async with self._session.post(url, data=form, headers=headers) as answer:
-            told: Form = await answer.json()
-        if answer.status != 200:  # noqa: PLR2004 - anything else is no token
-            raise IssueFailed(f"{form['grant_type']}: {answer.status} {told.get('error')}")
-        return told
+            body: Form = await answer.json()
+        if answer.status != 200:  # noqa: PLR2004 - HTTP OK
+            raise IssueFailed(f"{form['grant_type']}: {answer.status} {body.get('error')}")
+        return body
 
     def _services(self) -> Iterator[tuple[Institution, int]]:
-        """Institutions and services in turn."""
-        houses = self._around.street.institutions.values()
-        return cycle(product(houses, range(len(self._operator.client_ids))))
+        """Cycles through institutions and services."""
+        institutions = self._running.street.institutions.values()
+        return cycle(product(institutions, range(len(self._operator.client_ids))))
 
-    def _form(self, at: Institution, service: int, **told: str) -> Form:
+    def _form(self, at: Institution, service: int, **fields: str) -> Form:
         operator = self._operator
         ours = {"client_id": operator.client_ids[service], "client_secret": operator.client_secrets[service]}
-        return {"org_code": at.org_code} | ours | told
+        return {"org_code": at.org_code} | ours | fields
 
-    def refresh_form(self, form: Form, told: Form) -> Form:
-        """The call that refreshes the pair which `form` was answered with."""
-        kept = {name: form[name] for name in ("org_code", "client_id", "client_secret")}
-        return kept | {"grant_type": "refresh_token", "refresh_token": told["refresh_token"]}
+    def refresh_form(self, form: Form, pair: Form) -> Form:
+        """Returns the form that refreshes the pair issued for `form`."""
+        service = {name: form[name] for name in ("org_code", "client_id", "client_secret")}
+        return service | {"grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}
 
     def signed(self, count: int) -> list[Form]:
-        """Consents of three customers to two services at eleven institutions; from the 67th on each replaces one."""
+        """Returns consents of 3 customers to 2 services at 11 institutions; from the 67th on each replaces one."""
         forms = []
-        for who, (at, service) in zip(cycle(CUSTOMERS), self._where, strict=False):
+        for customer, (at, service) in zip(cycle(CUSTOMERS), self._targets, strict=False):
             if len(forms) == count:
                 break
             parties = Parties(self._operator.org_code, at.org_code, RELAY_CODE, IDENTITY_CERTIFIER, datetime.now(UTC))
-            scopes = scopes_of(self._around.catalogue, at.industry)
+            scopes = scopes_of(self._running.catalogue, at.industry)
             wish = Wish(at.industry, tuple(scope for scope in scopes if not scope.endswith(".list")))
             signed = form_by_certificate(
-                parties, ci_of(who), self._signers[who.number], demand(wish, parties), lists=False
+                parties, ci_of(customer), self._signers[customer.number], demand(wish, parties), lists=False
             )
             forms.append(self._form(at, service, **signed))
         return forms
 
     async def codes(self, count: int) -> list[Form]:
-        """Codes of as many customers, written into the ledger as the pages write them."""
-        ledger = ledger_of(load(self._around.street.settings, {}).settings.ledger)
+        """Returns codes of `count` customers, written into the ledger as the pages write them."""
+        ledger = build_ledger(load(self._running.street.settings, {}).settings.ledger)
         try:
-            return [await self._code(ledger, *next(self._where)) for _ in range(count)]
+            return [await self._code(ledger, *next(self._targets)) for _ in range(count)]
         finally:
             await ledger.close()
 
@@ -178,10 +180,10 @@ class Bench:
             "org_code": at.org_code,
             "aud": operator.org_code,
             "client_id": client_id,
-            "scope": " ".join(scopes_of(self._around.catalogue, at.industry)),
+            "scope": " ".join(scopes_of(self._running.catalogue, at.industry)),
         }
         ci = base64.b64encode(secrets.token_bytes(64)).decode()
-        consent = replace(consent_for(Handout(claims, ci), now), authentication=Authentication.INDIVIDUAL)
+        consent = replace(build_consent(SeedToken(claims, ci), now), authentication=Authentication.INDIVIDUAL)
         request = AuthorizationRequest(
             request_id=secrets.token_urlsafe(32),
             provider=at.org_code,
@@ -199,28 +201,28 @@ class Bench:
         await ledger.answer_request(request.request_id, RequestState.AUTHENTICATED, "bench", at_s)
         spent = Code(hashlib.sha256(code.encode()).digest(), at_s + 600)
         await ledger.give_consent(request.request_id, consent, spent, at_s)
-        told = {"grant_type": "authorization_code", "code": code, "redirect_uri": operator.callback}
-        return self._form(at, service, **told)
+        fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": operator.callback}
+        return self._form(at, service, **fields)
 
 
-def session_for(around: Neighbourhood) -> aiohttp.ClientSession:
-    """The operator's mutual TLS."""
-    return session_of(around.street.operators[0].identity, around.street.certificates.ca)
+def session_for(running: RunningEnvironment) -> aiohttp.ClientSession:
+    """Returns a client session with the operator's mutual TLS."""
+    return session_of(running.street.operators[0].identity, running.street.certificates.ca)
 
 
 def pin(pid: int, cores: set[int]) -> None:
-    """Keep a process with all its threads on these cores; threads to come inherit it."""
+    """Pins all threads of a process to these cores; later threads inherit it."""
     for task in procfs.tasks(pid):
         os.sched_setaffinity(int(task.name), cores)
 
 
 @contextmanager
-def apart(watched: Watched) -> Iterator[None]:
-    """The authority alone on the first core; gateway, load and institutions on the last, until the block ends."""
+def pinned_apart(processes: Processes) -> Iterator[None]:
+    """Pins the authority to the first core, gateway, load and institutions to the last, until the block ends."""
     first, last = cores()
     free = os.sched_getaffinity(0)
-    pin(watched.authority, {first})
-    pin(watched.gateway, {last})
+    pin(processes.authority, {first})
+    pin(processes.gateway, {last})
     pin(os.getpid(), {last})
     try:
         yield
@@ -228,27 +230,27 @@ def apart(watched: Watched) -> Iterator[None]:
         pin(os.getpid(), free)
 
 
-def authority_of(gateway: int) -> int:
-    """The authority that this gateway looks after."""
+def find_authority(gateway: int) -> int:
+    """Returns the pid of the authority that this gateway supervises."""
     children = (procfs.PROC / str(gateway) / "task" / str(gateway) / "children").read_text().split()
-    (found,) = (int(pid) for pid in children if b"authority" in (procfs.PROC / pid / "cmdline").read_bytes())
-    return found
+    (authority,) = (int(pid) for pid in children if b"authority" in (procfs.PROC / pid / "cmdline").read_bytes())
+    return authority
 
 
-async def without_limits(around: Neighbourhood) -> None:
-    """Let the operator ask as often as it can: the authority's rate is a wall against bursts, not what is measured."""
-    street = around.street
-    settings: dict[str, Any] = yaml.safe_load(street.settings.read_text())
+async def lift_limits(running: RunningEnvironment) -> None:
+    """Raises the authority's rate limit: it is not what is measured."""
+    environment = running.street
+    settings: dict[str, Any] = yaml.safe_load(environment.settings.read_text())
     settings["rates"] = {"authority": {"per_second": _MANY, "burst": _MANY}}
-    street.settings.write_text(yaml.safe_dump(settings, allow_unicode=True, sort_keys=False))
-    log = street.folder / "relay.log"
-    taken = _count(log)
-    os.kill(around.pid, signal.SIGHUP)
-    await _until(lambda: _count(log) > taken)
+    environment.settings.write_text(yaml.safe_dump(settings, allow_unicode=True, sort_keys=False))
+    log = environment.folder / "relay.log"
+    before = _count(log)
+    os.kill(running.pid, signal.SIGHUP)
+    await _until(lambda: _count(log) > before)
 
 
 def _count(log: Path) -> int:
-    return log.read_text(errors="replace").count(" taken")
+    return log.read_text(errors="replace").count("settings applied: role=gateway")
 
 
 async def _until(reached: Callable[[], bool]) -> None:

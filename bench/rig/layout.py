@@ -1,4 +1,4 @@
-"""Where things lie, and the names every gateway's configuration agrees on."""
+"""Paths and the names that all configurations share."""
 
 import socket
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ SERIAL: Final = "1108112345"
 CLIENT_ID: Final = "benchclient0001"
 KID: Final = "bench"
 RATE: Final = 1_000_000
-"""Requests per second allowed: every gateway counts, none refuses."""
+"""Allowed requests per second: every gateway counts, none refuses."""
 
 SMALL: Final = "ZBAA000001"
 LARGE: Final = "ZBAA000002"
 HUGE: Final = "ZBAA000003"
 SIZES: Final = {SMALL: 2048, LARGE: 1 << 20, HUGE: 8 << 20}
-"""Bytes each provider answers: the size is chosen by org_code, as every gateway routes by it."""
+"""Response bytes of each institution: the org_code selects the size, as every gateway routes by it."""
 
 GET_PATH: Final = "/v1/bank/accounts"
 POST_PATH: Final = "/v1/bank/accounts/deposit/transactions"
@@ -30,7 +30,7 @@ POST_PATH: Final = "/v1/bank/accounts/deposit/transactions"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The doors of one gateway."""
+    """The ports of one gateway's listeners."""
 
     plain: int
     tls: int
@@ -39,21 +39,21 @@ class Ports:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports free now; all held at once, so that none comes twice."""
+    """Returns distinct free ports: all are bound at once."""
     sockets = [socket.socket() for _ in range(count)]
     try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        for sock in sockets:
+            sock.bind(("127.0.0.1", 0))
+        return [sock.getsockname()[1] for sock in sockets]
     finally:
-        for one in sockets:
-            one.close()
+        for sock in sockets:
+            sock.close()
 
 
 def render(template: str, values: dict[str, str | int]) -> str:
-    """A template with every @NAME@ replaced; a name unknown or unused is a mistake, not an empty string.
+    """Returns a template with every @NAME@ replaced. Raises ValueError for unknown or unused names.
 
-    @NAME@ because `$` and `%` belong to the configurations themselves.
+    @NAME@ because the configurations use `$` and `%` themselves.
     """
     text = template
     for name, value in values.items():

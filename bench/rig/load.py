@@ -1,4 +1,4 @@
-"""The load generator's side of a run: start, wait until warm, let it work, hear the result."""
+"""Runs the load generator: start, warm up, run, read the result."""
 
 import json
 import subprocess
@@ -10,12 +10,12 @@ from rig.processes import pinned
 
 
 class LoadFailed(Exception):
-    """The load generator could not do its work."""
+    """The load generator failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What the load generator saw."""
+    """The result of the load generator."""
 
     requests: int
     errors: int
@@ -29,7 +29,7 @@ class Load:
 
 
 def parse(line: str) -> Load:
-    """The generator's JSON line."""
+    """Parses the generator's JSON line. Raises LoadFailed."""
     try:
         return Load(**json.loads(line))
     except (ValueError, TypeError) as error:
@@ -37,26 +37,26 @@ def parse(line: str) -> Load:
 
 
 class Generator:
-    """A load generator whose connections stand and are warm."""
+    """A load generator whose connections are open and warm."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
     def go(self) -> None:
-        """Begin."""
+        """Starts the run."""
         assert self._process.stdin
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
 
     def result(self) -> Load:
-        """Waits for the end of the run."""
+        """Waits for the end of the run and returns its result."""
         assert self._process.stdout
         return parse(self._process.stdout.readline())
 
 
 @contextmanager
 def generator(program: str, core: int, flags: list[str]) -> Iterator[Generator]:
-    """Starts the generator; it is warm inside the block and gone after it."""
+    """Starts the generator, yields it warm, and kills it after the block."""
     process = subprocess.Popen(
         pinned(core, [program, *flags]),
         stdin=subprocess.PIPE,
@@ -68,7 +68,7 @@ def generator(program: str, core: int, flags: list[str]) -> Iterator[Generator]:
         assert process.stdout
         if process.stdout.readline().strip() != "ready":
             process.kill()
-            raise LoadFailed(process.communicate()[1].strip() or "the load generator said nothing")
+            raise LoadFailed(process.communicate()[1].strip() or "the load generator printed nothing")
         yield Generator(process)
     finally:
         process.kill()

@@ -1,4 +1,4 @@
-"""One run of one case on one gateway; half load; readers that stop reading."""
+"""Measures one run of one case on one gateway; half load; stalled readers."""
 
 import time
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from rig.layout import SIZES
 from rig.load import Load, generator
 
 STEAL_LIMIT: Final = 0.05
-"""A run during which the host took more than this share of the machine is not counted. Fixed, never tuned to a run."""
+"""A run with more steal time than this share is not counted. Fixed, never tuned to a run."""
 
 SETTLE_S: Final = 0.2
-"""After each run: buffered logs get out of the way of the next gateway's run."""
+"""Pause after each run: buffered logs are written before the next gateway's run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run as it was, kept or not. `waited`: the share of it in which the gateway could run but others ran."""
+    """One run. `waited` is the share in which the gateway was runnable but other processes ran."""
 
     case: str
     gateway: str
@@ -32,14 +32,14 @@ class Run:
     load: Load
 
     @property
-    def kept(self) -> bool:
-        """Whether the host left us alone."""
+    def is_counted(self) -> bool:
+        """Whether steal time was below the limit."""
         return self.steal <= STEAL_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
-class Rig:
-    """What every run needs."""
+class Harness:
+    """Everything that a run needs."""
 
     identity: Identity
     program: str
@@ -48,34 +48,34 @@ class Rig:
     pids: dict[str, int]
 
 
-def run(rig: Rig, gateway: Gateway, case: Case, seconds: float, warm: float) -> Run:
-    """Closed loop; CPU counted from the first timed request to the last answer."""
-    flags = [*case.flags(rig.identity), "--port", str(getattr(gateway.ports, case.door))]
+def run(harness: Harness, gateway: Gateway, case: Case, seconds: float, warm: float) -> Run:
+    """Runs a closed loop; CPU counts from the first timed request to the last response."""
+    flags = [*case.flags(harness.identity), "--port", str(getattr(gateway.ports, case.listener))]
     flags += ["--connections", str(CONNECTIONS), "--seconds", str(seconds), "--warm", str(warm)]
-    with generator(rig.program, rig.core, flags) as load:
-        family = procfs.tree(rig.pids[gateway.name])
+    with generator(harness.program, harness.core, flags) as load:
+        family = procfs.tree(harness.pids[gateway.name])
         before, cpu, ticks = procfs.clock(), procfs.spent(family), procfs.ticks_us(family)
         load.go()
-        seen = load.result()
+        load_result = load.result()
         spent, spent_ticks = procfs.spent(family).since(cpu), procfs.ticks_us(family) - ticks
         steal = procfs.clock().steal_since(before)
     time.sleep(SETTLE_S)
-    count = max(1, seen.requests)
-    waited = spent.waited_us / 1e6 / seen.seconds
-    return Run(case.name, gateway.name, spent.cpu_us / count, spent_ticks / count, steal, waited, seen)
+    count = max(1, load_result.requests)
+    waited = spent.waited_us / 1e6 / load_result.seconds
+    return Run(case.name, gateway.name, spent.cpu_us / count, spent_ticks / count, steal, waited, load_result)
 
 
-def _paced(rig: Rig, port: int, case: Case, rate: float, seconds: float) -> Load:
-    flags = [*case.flags(rig.identity), "--port", str(port), "--connections", str(CONNECTIONS)]
+def _paced(harness: Harness, port: int, case: Case, rate: float, seconds: float) -> Load:
+    flags = [*case.flags(harness.identity), "--port", str(port), "--connections", str(CONNECTIONS)]
     flags += ["--seconds", str(seconds), "--warm", "0.3", "--rate", f"{rate:.1f}"]
-    with generator(rig.program, rig.core, flags) as load:
+    with generator(harness.program, harness.core, flags) as load:
         load.go()
         return load.result()
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The same pace straight to the provider and through the gateway, one after the other."""
+    """The same rate directly to the institution and through the gateway, one after the other."""
 
     direct: Load
     through: Load
@@ -83,25 +83,25 @@ class Pair:
     waited: float
 
     @property
-    def kept(self) -> bool:
-        """By the same rule as runs."""
+    def is_counted(self) -> bool:
+        """Whether steal time was below the limit."""
         return self.steal <= STEAL_LIMIT
 
 
-def half_load(rig: Rig, gateway: Gateway, rate: float, seconds: float) -> Pair:
-    """What the gateway adds to the time of a request when it is half busy: latency counts from when it was due."""
+def half_load(harness: Harness, gateway: Gateway, rate: float, seconds: float) -> Pair:
+    """Measures the latency that the gateway adds at half load; latency counts from the scheduled time."""
     case, before = CASES["get"], procfs.clock()
-    direct = _paced(rig, rig.upstreams[case.provider], case, rate, seconds)
-    family = procfs.tree(rig.pids[gateway.name])
+    direct = _paced(harness, harness.upstreams[case.provider], case, rate, seconds)
+    family = procfs.tree(harness.pids[gateway.name])
     counted = procfs.spent(family)
-    through = _paced(rig, gateway.ports.plain, case, rate, seconds)
+    through = _paced(harness, gateway.ports.plain, case, rate, seconds)
     waited = procfs.spent(family).since(counted).waited_us / 1e6 / seconds
     return Pair(direct, through, procfs.clock().steal_since(before), waited)
 
 
 @dataclass(frozen=True, slots=True)
 class Stalled:
-    """Memory held for readers that stopped reading, and whether all of them got their whole answer in the end."""
+    """Memory held for readers that stopped reading, and whether all got their whole response in the end."""
 
     gateway: str
     connections: int
@@ -112,27 +112,27 @@ class Stalled:
 
     @property
     def grown_mb(self) -> float:
-        """How much memory the readers held."""
+        """Memory that the readers held."""
         return self.peak_mb - self.before_mb
 
 
-def _peak(pids: list[int], stop: Event, found: list[float]) -> None:
+def _peak(pids: list[int], stop: Event, sizes: list[float]) -> None:
     while not stop.wait(0.05):
-        found.append(procfs.rss_mb(pids))
+        sizes.append(procfs.rss_mb(pids))
 
 
-def stalled(rig: Rig, gateway: Gateway, case: Case, connections: int, seconds: float) -> Stalled:
-    """Ask on many connections, read nothing for a while (with small receive buffers), then read everything."""
-    flags = [*case.flags(rig.identity), "--port", str(getattr(gateway.ports, case.door))]
+def stalled(harness: Harness, gateway: Gateway, case: Case, connections: int, seconds: float) -> Stalled:
+    """Sends requests on many connections, reads nothing for a while (small receive buffers), then reads everything."""
+    flags = [*case.flags(harness.identity), "--port", str(getattr(gateway.ports, case.listener))]
     flags += ["--connections", str(connections), "--stall", str(seconds)]
-    with generator(rig.program, rig.core, flags) as load:
-        family = procfs.tree(rig.pids[gateway.name])
+    with generator(harness.program, harness.core, flags) as load:
+        family = procfs.tree(harness.pids[gateway.name])
         before, sizes, stop = procfs.rss_mb(family), [], Event()
         sampler = Thread(target=_peak, args=(family, stop, sizes), daemon=True)
         sampler.start()
         load.go()
-        seen = load.result()
+        load_result = load.result()
         stop.set()
         sampler.join()
     answer_mb = SIZES[case.provider] / (1 << 20)
-    return Stalled(gateway.name, connections, answer_mb, before, max([before, *sizes]), seen)
+    return Stalled(gateway.name, connections, answer_mb, before, max([before, *sizes]), load_result)

@@ -1,4 +1,4 @@
-"""A DNS server on loopback (RFC 1035), for tests: what it answers can be changed, and it can fall silent."""
+"""A DNS server on loopback (RFC 1035) for tests: its answers can be changed or withheld."""
 
 import asyncio
 import socket
@@ -13,7 +13,7 @@ _NO_SUCH_NAME: Final = 3
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """Answers A queries from `addresses`; a name without a row does not exist. Names in `silent` get no answer.
+    """Answers A queries from `addresses`; other names do not exist. Names in `silent` get no answer.
 
     `asked` counts the A queries by name.
     """
@@ -26,17 +26,17 @@ class NameServer(asyncio.DatagramProtocol):
         self.place = ""
 
     async def start(self) -> None:
-        """Listen on a free port; `place` is its ADDRESS:PORT."""
+        """Listens on a free port; `place` is its ADDRESS:PORT."""
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
         self.place = "127.0.0.1:{}".format(self._transport.get_extra_info("sockname")[1])
 
     def stop(self) -> None:
-        """Stop listening."""
+        """Stops listening."""
         self._transport.close()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Answer one query."""
+        """Answers one query."""
         labels, at = [], _HEADER
         while length := data[at]:
             labels.append(data[at + 1 : at + 1 + length].decode())

@@ -9,12 +9,12 @@ from rig.layout import GET_PATH, OPERATOR, POST_PATH
 
 TRAN_ID = f"{OPERATOR}M" + "0" * 14
 LATELY = datetime.now(UTC).date() - timedelta(days=40)
-"""The first day asked for: a period that a customer may look back to (규격 3.3.2)."""
+"""First day of the requested period, within what a customer may request (규격 3.3.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One request."""
+    """One request of an operator."""
 
     method: str
     target: str
@@ -22,7 +22,7 @@ class Order:
     body: bytes = b""
 
     def wire(self) -> bytes:
-        """The request's bytes."""
+        """Returns the request's bytes."""
         lines = [f"{self.method} {self.target} HTTP/1.1", *(f"{name}: {value}" for name, value in self.headers.items())]
         return "\r\n".join([*lines, "", ""]).encode() + self.body
 
@@ -56,7 +56,7 @@ def post(token: str | None, org_code: str) -> Order:
 
 
 def write(path: Path, orders: list[Order]) -> Path:
-    """The load generator's file of requests."""
+    """Writes the load generator's file of requests."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"".join(b"%d\n%b" % (len(order.wire()), order.wire()) for order in orders))
     return path

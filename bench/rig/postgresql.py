@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own, for benchmarks and tests: on a unix socket nobody else knows, gone afterwards."""
+"""A private PostgreSQL server for benchmarks and tests, on a unix socket."""
 
 import getpass
 import itertools
@@ -81,13 +81,13 @@ class PostgreSql:
         return int((self._folder / "data" / "postmaster.pid").read_text().splitlines()[0])
 
     def database(self, template: str = "template0") -> str:
-        """The URL of a new database, made after another one."""
+        """Creates a database from a template and returns its URL."""
         name = f"ledger{next(self._numbers)}"
         self._run("createdb", "-h", self._folder, "-U", "relay", "-S", "file_copy", "-T", template, name)
         return f"postgresql://relay@/{name}?host={self._folder}"
 
     def sql(self, url: str, statement: str) -> str:
-        """What one statement says, as text."""
+        """Runs a statement and returns its output as text."""
         name = url.partition("@/")[2].partition("?")[0]
         return self._run("psql", "-h", self._folder, "-U", "relay", "-At", "-c", statement, name)
 
@@ -109,6 +109,6 @@ class PostgreSql:
 
 
 def _programs() -> Path:
-    """The folder of the newest server installed; Debian keeps its programs off the path."""
-    found = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), default=None)
-    return found or Path(shutil.which("initdb") or "/usr/bin/initdb").resolve().parent
+    """Returns the folder of the newest installed server; Debian does not put its programs on PATH."""
+    folder = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), default=None)
+    return folder or Path(shutil.which("initdb") or "/usr/bin/initdb").resolve().parent

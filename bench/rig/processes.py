@@ -1,4 +1,4 @@
-"""Processes of this session: pinned, logged, and ended with it, each by its own pid."""
+"""Starts processes pinned to a core and with a log, and ends each by its pid."""
 
 import os
 import signal
@@ -13,17 +13,17 @@ from rig import procfs
 
 
 class NotStarted(Exception):
-    """A process that ended or stayed silent before it was ready; carries the end of what it wrote."""
+    """A process ended, or did not listen in time; the text holds the end of its log."""
 
 
 def cores() -> tuple[int, int]:
-    """The gateway's core, and the one for load and upstream; the same one where there is only one."""
+    """Returns the core of the gateway and that of load and upstream; the same where there is only one."""
     free = sorted(os.sched_getaffinity(0))
     return free[0], free[-1]
 
 
 def pinned(core: int, argv: list[str]) -> list[str]:
-    """The command on one core, and told to end when we do, even if we are killed."""
+    """Returns the command pinned to a core; the kernel terminates it when this process ends."""
     return ["setpriv", "--pdeathsig", "TERM", "taskset", "-c", str(core), *argv]
 
 
@@ -36,10 +36,10 @@ def _accepts(port: int) -> bool:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process and its children: asked first; what is left after five seconds is killed."""
+    """Terminates a process, kills it after five seconds, and kills its children."""
     if process.poll() is not None:
         return
-    children = []  # pidfds, not pids: a number may have a new owner by the time we use it
+    children = []  # pidfds, because a pid may be reused
     for pid in procfs.tree(process.pid)[1:]:
         with suppress(ProcessLookupError):
             children.append(os.pidfd_open(pid))
@@ -57,7 +57,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def running(argv: list[str], core: int, ports: list[int], log: Path, cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that accepts on all its ports; ended on the way out."""
+    """Runs a process that accepts on all its ports, until the block ends."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:
         process = subprocess.Popen(pinned(core, argv), stdout=out, stderr=subprocess.STDOUT, cwd=cwd)

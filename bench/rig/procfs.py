@@ -1,4 +1,4 @@
-"""What the kernel counts: CPU time and memory of a process tree, and what the host took away."""
+"""Reads CPU time and memory of a process tree, and steal time of the host, from /proc."""
 
 import os
 from dataclasses import dataclass
@@ -8,35 +8,35 @@ PROC = Path("/proc")
 
 
 def tree(root: int) -> list[int]:
-    """A process and all that descend from it."""
+    """Returns a process and all its descendants."""
     parents: dict[int, int] = {}
     for entry in PROC.iterdir():
         if entry.name.isdigit():
             try:
                 stat = (entry / "stat").read_text()
             except OSError:
-                continue  # it ended while we looked
+                continue  # the process ended meanwhile
             parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
-    found = [root]
-    for pid in found:
-        found += [child for child, parent in parents.items() if parent == pid]
-    return found
+    pids = [root]
+    for pid in pids:
+        pids += [child for child, parent in parents.items() if parent == pid]
+    return pids
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What the scheduler counts for all threads of some processes, in microseconds: running, and waiting to run."""
+    """Scheduler times of all threads of some processes, in microseconds: running, and waiting to run."""
 
     cpu_us: float
     waited_us: float
 
     def since(self, before: "Spent") -> "Spent":
-        """The difference."""
+        """Returns the difference."""
         return Spent(self.cpu_us - before.cpu_us, self.waited_us - before.waited_us)
 
 
 def tasks(pid: int) -> list[Path]:
-    """The threads of a process; none of one that has ended."""
+    """Returns the threads of a process; none of an ended one."""
     try:
         return list((PROC / str(pid) / "task").iterdir())
     except (FileNotFoundError, ProcessLookupError):
@@ -44,7 +44,7 @@ def tasks(pid: int) -> list[Path]:
 
 
 def spent(pids: list[int]) -> Spent:
-    """So far, to the nanosecond. Waiting tells how much of the core others took: CPU time does not count it."""
+    """Returns the times so far, to the nanosecond. Waiting shows how much of the core other processes took."""
     ran = waited = 0
     for pid in pids:
         for task in tasks(pid):
@@ -57,7 +57,7 @@ def spent(pids: list[int]) -> Spent:
 
 
 def ticks_us(pids: list[int]) -> float:
-    """The same from utime + stime: coarse, but it also holds the time of threads that have ended."""
+    """Returns utime + stime: coarse, but with the time of ended threads."""
     total = 0
     for pid in pids:
         fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
@@ -66,7 +66,7 @@ def ticks_us(pids: list[int]) -> float:
 
 
 def rss_mb(pids: list[int]) -> float:
-    """Resident memory of the processes together."""
+    """Returns the resident memory of the processes together."""
     total = 0
     for pid in pids:
         try:
@@ -79,22 +79,22 @@ def rss_mb(pids: list[int]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """/proc/stat at one moment: all ticks, and those stolen by the host."""
+    """A snapshot of /proc/stat: all ticks, and those stolen by the host."""
 
     total: int
     stolen: int
 
     def steal_since(self, before: "Clock") -> float:
-        """The share of the machine's time that the host took away since then."""
+        """Returns the share of steal time since `before`."""
         return (self.stolen - before.stolen) / max(1, self.total - before.total)
 
 
 def parse_clock(text: str) -> Clock:
-    """The first line of /proc/stat (user nice system idle iowait irq softirq steal; guest is within user)."""
+    """Parses the first line of /proc/stat (user nice system idle iowait irq softirq steal; guest is within user)."""
     ticks = [int(field) for field in text.splitlines()[0].split()[1:9]]
     return Clock(sum(ticks), ticks[7])
 
 
 def clock() -> Clock:
-    """Now."""
+    """Returns a snapshot of now."""
     return parse_clock((PROC / "stat").read_text())

@@ -1,4 +1,4 @@
-"""A Redis server of one's own, for tests: on a unix socket nobody else knows, keeping nothing, gone afterwards."""
+"""A private Redis server for tests, on a unix socket, without persistence."""
 
 import shutil
 import signal
@@ -15,7 +15,7 @@ _LOOKS_S: Final = 0.01
 
 
 class RedisServer:
-    """Debian's Redis in a folder of its own. Stopped and started again it is empty: nothing of it reaches a disk."""
+    """Debian's Redis in a private folder. It is empty after a restart: it writes nothing to disk."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="redis-"))  # short: a socket's path has 107 characters at most
@@ -24,11 +24,11 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Where it is, as settings name it."""
+        """The URL for settings."""
         return f"unix://{self.socket}"
 
     def start(self) -> None:
-        """Serve, empty. Raises AssertionError with what the program said."""
+        """Starts the server. Raises AssertionError with its log."""
         command = [PROGRAM, "--port", "0", "--unixsocket", self.socket, "--save", "", "--appendonly", "no"]
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -41,20 +41,20 @@ class RedisServer:
             time.sleep(_LOOKS_S)
 
     def kill(self) -> None:
-        """End it at once, as a machine ends."""
+        """Kills the server, as a power failure does."""
         self._end(signal.SIGKILL)
-        self.socket.unlink()  # a killed one leaves it behind
+        self.socket.unlink()  # a killed server leaves it behind
 
     def pause(self) -> None:
-        """Let it take questions and answer none."""
+        """Stops the process with SIGSTOP: it accepts commands and answers none."""
         self._running().send_signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        """Let it answer again."""
+        """Continues a paused server."""
         self._running().send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """Stop it, if it runs, and leave nothing behind."""
+        """Stops the server if it runs, and removes its folder."""
         if self._process is not None:
             self._end(signal.SIGKILL)
         shutil.rmtree(self._folder)
@@ -69,10 +69,10 @@ class RedisServer:
         return self._process
 
     def _answers(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as line:
+        with socket.socket(socket.AF_UNIX) as connection:
             try:
-                line.connect(str(self.socket))
-                line.sendall(b"PING\r\n")
-                return line.recv(7) == b"+PONG\r\n"
+                connection.connect(str(self.socket))
+                connection.sendall(b"PING\r\n")
+                return connection.recv(7) == b"+PONG\r\n"
             except OSError:
                 return False

@@ -1,4 +1,4 @@
-"""The relay's own settings for the benchmark: strict checking, all limits on, none of them reached."""
+"""Writes the relay's settings for the benchmark: strict checking, all limits enabled, none reached."""
 
 import asyncio
 import base64
@@ -10,14 +10,14 @@ from typing import Any
 import yaml
 
 from relay.runtime.settings.loading import load
-from relay.runtime.wiring.ledger import ledger_of, prepared
-from relay.runtime.wiring.seed_tokens import Handout, consent_for, hand_out
+from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
+from relay.runtime.wiring.seed_tokens import SeedToken, build_consent, record_seed_tokens
 from rig.identity import Identity
 from rig.layout import CLIENT_ID, OPERATOR, RATE, RELAY, SERIAL, Ports
 
 
 def relay_settings(identity: Identity, ports: Ports, folder: Path) -> dict[str, Any]:
-    """`relay.yaml`."""
+    """Returns `relay.yaml`."""
     rate = {"per_second": RATE, "burst": RATE}
     return {
         "relay": {"org_code": RELAY, "name": "Benchmark relay"},
@@ -55,7 +55,7 @@ def relay_settings(identity: Identity, ports: Ports, folder: Path) -> dict[str, 
 
 
 def directory() -> dict[str, Any]:
-    """`directory.yaml`: the one operator that calls."""
+    """Returns `directory.yaml` with the only operator."""
     service = {"client_id": CLIENT_ID, "name": "Benchmark service"}
     return {
         "operators": [
@@ -71,7 +71,7 @@ def directory() -> dict[str, Any]:
 
 
 def provider(org_code: str, port: int) -> dict[str, Any]:
-    """`providers/ORG.yaml`: a bank on a leased line."""
+    """Returns `providers/ORG.yaml`: a bank on a leased line."""
     return {
         "org_code": org_code,
         "name": f"Bank {org_code}",
@@ -82,24 +82,24 @@ def provider(org_code: str, port: int) -> dict[str, Any]:
 
 
 def write_relay_settings(folder: Path, identity: Identity, upstreams: dict[str, int], ports: Ports) -> Path:
-    """All files the relay reads; the path of relay.yaml."""
+    """Writes all files that the relay reads; returns the path of relay.yaml."""
     (folder / "providers").mkdir(parents=True, exist_ok=True)
     files = {folder / "relay.yaml": relay_settings(identity, ports, folder), folder / "directory.yaml": directory()}
     files |= {folder / "providers" / f"{org}.yaml": provider(org, port) for org, port in upstreams.items()}
     for path, content in files.items():
         path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
     (folder / "customers.key").write_bytes(base64.b64encode(bytes(32)))
-    asyncio.run(_in_the_ledger(folder / "relay.yaml", [claims for org in upstreams for claims in identity.claims(org)]))
+    asyncio.run(_record_tokens(folder / "relay.yaml", [claims for org in upstreams for claims in identity.claims(org)]))
     return folder / "relay.yaml"
 
 
-async def _in_the_ledger(settings: Path, told: list[dict[str, Any]]) -> None:
-    """A consent of a customer of its own behind each token of the load: the relay judges it as it judges all."""
-    now, where = datetime.now(UTC), load(settings, {}).settings.ledger
-    await prepared(where)
-    ledger = ledger_of(where)
+async def _record_tokens(settings: Path, claims: list[dict[str, Any]]) -> None:
+    """Records each token of the load with a consent of its own customer."""
+    now, ledger_settings = datetime.now(UTC), load(settings, {}).settings.ledger
+    await prepare_ledger(ledger_settings)
+    ledger = build_ledger(ledger_settings)
     try:
-        handouts = [Handout(claims, secrets.token_hex(44)) for claims in told]
-        await hand_out(ledger, [(handout, consent_for(handout, now)) for handout in handouts], now)
+        seeds = [SeedToken(token, secrets.token_hex(44)) for token in claims]
+        await record_seed_tokens(ledger, [(seed, build_consent(seed, now)) for seed in seeds], now)
     finally:
         await ledger.close()

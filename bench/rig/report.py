@@ -1,4 +1,4 @@
-"""From runs to medians, ratios, a table and bench/out/latest.json."""
+"""Builds medians, ratios, the table and bench/out/latest.json from runs."""
 
 from collections.abc import Iterable
 from statistics import median
@@ -13,14 +13,14 @@ Measured = TypeVar("Measured", Run, Pair)
 PEERS: Final = ("aiohttp", "haproxy", "nginx_lua", "floor", "aiohttp_uvloop")
 
 
-def kept_of(runs: list[Measured]) -> list[Measured]:
-    """Runs the host left alone; when it left none alone, all of them, and the count of kept says 0."""
-    return [run for run in runs if run.kept] or runs
+def undisturbed(runs: list[Measured]) -> list[Measured]:
+    """Returns the runs without steal time; all of them when there is none."""
+    return [run for run in runs if run.is_counted] or runs
 
 
 def summary(runs: list[Run]) -> dict[str, Any]:
-    """Medians of one gateway in one case."""
-    used = kept_of(runs)
+    """Returns medians of one gateway in one case."""
+    used = undisturbed(runs)
     first = next((run.load.first_error for run in runs if run.load.first_error), None)
     return {
         "cpu_us": round(median(run.cpu_us for run in used), 2),
@@ -30,37 +30,37 @@ def summary(runs: list[Run]) -> dict[str, Any]:
         "p99_ms": round(median(run.load.p99_ms for run in used), 3),
         "waited": round(median(run.waited for run in used), 3),
         "errors": sum(run.load.errors for run in runs),
-        "kept": sum(run.kept for run in runs),
+        "kept": sum(run.is_counted for run in runs),
         "total": len(runs),
         "cpu_us_runs": [round(run.cpu_us, 2) for run in runs],
     } | ({"first_error": first} if first else {})
 
 
 def cases_of(runs: list[Run]) -> dict[str, dict[str, Any]]:
-    """Case, gateway, medians."""
+    """Returns medians by case and gateway."""
     names = dict.fromkeys((run.case, run.gateway) for run in runs)
-    found: dict[str, dict[str, Any]] = {}
+    cases: dict[str, dict[str, Any]] = {}
     for case, gateway in names:
         mine = [run for run in runs if (run.case, run.gateway) == (case, gateway)]
-        found.setdefault(case, {})[gateway] = summary(mine)
-    return found
+        cases.setdefault(case, {})[gateway] = summary(mine)
+    return cases
 
 
 def ratios_of(cases: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """CPU per request of the relay over each peer's: below one the relay is cheaper."""
+    """Returns CPU per request of the relay over that of each peer: below 1 the relay is cheaper."""
     return {
         case: {
-            f"relay_to_{peer}": round(found["relay"]["cpu_us"] / found[peer]["cpu_us"], 3)
+            f"relay_to_{peer}": round(figures["relay"]["cpu_us"] / figures[peer]["cpu_us"], 3)
             for peer in PEERS
-            if peer in found
+            if peer in figures
         }
-        for case, found in cases.items()
-        if "relay" in found
+        for case, figures in cases.items()
+        if "relay" in figures
     }
 
 
 def _added(pairs: list[Pair], rate: float) -> dict[str, Any]:
-    used = kept_of(pairs)
+    used = undisturbed(pairs)
 
     def middle(of: str, side: str) -> float:
         return median(getattr(getattr(pair, side), of) for pair in used)
@@ -73,46 +73,46 @@ def _added(pairs: list[Pair], rate: float) -> dict[str, Any]:
         "through": {of: round(middle(of, "through"), 3) for of in ("p50_ms", "p99_ms", "rps")},
         "waited": round(median(pair.waited for pair in used), 3),
         "errors": sum(pair.through.errors + pair.direct.errors for pair in pairs),
-        "kept": sum(pair.kept for pair in pairs),
+        "kept": sum(pair.is_counted for pair in pairs),
         "total": len(pairs),
     }
 
 
 def half_load_of(pairs: dict[str, list[Pair]], rates: dict[str, float]) -> dict[str, Any]:
-    """The relay's figures on top, those of its peers beside them."""
-    found = {name: _added(mine, rates[name]) for name, mine in pairs.items()}
-    return found.get("relay", {}) | {"peers": {name: figures for name, figures in found.items() if name != "relay"}}
+    """Returns the relay's figures, with those of its peers in `peers`."""
+    added = {name: _added(mine, rates[name]) for name, mine in pairs.items()}
+    return added.get("relay", {}) | {"peers": {name: figures for name, figures in added.items() if name != "relay"}}
 
 
 def stalled_of(results: Iterable[Stalled]) -> dict[str, Any]:
-    """`stalled_readers_mb` is the relay's growth for 100 readers of 1 MB; every measurement is listed."""
+    """Returns all measurements; `stalled_readers_mb` is the relay's growth for 100 readers of 1 MB."""
     every = list(results)
     listed = [
         {
-            "gateway": one.gateway,
-            "connections": one.connections,
-            "answer_mb": one.answer_mb,
-            "grown_mb": round(one.grown_mb, 2),
-            "before_mb": round(one.before_mb, 2),
-            "errors": one.load.errors,
+            "gateway": result.gateway,
+            "connections": result.connections,
+            "answer_mb": result.answer_mb,
+            "grown_mb": round(result.grown_mb, 2),
+            "before_mb": round(result.before_mb, 2),
+            "errors": result.load.errors,
         }
-        for one in every
+        for result in every
     ]
-    own = [one.grown_mb for one in every if one.gateway == "relay" and one.answer_mb == 1]
+    own = [result.grown_mb for result in every if result.gateway == "relay" and result.answer_mb == 1]
     return {"stalled_readers_mb": round(own[0], 2) if own else None, "runs": listed}
 
 
 def table_of(cases: dict[str, dict[str, Any]]) -> Table:
-    """For people."""
+    """Returns the table for people."""
     table = Table(title="CPU per request (medians; ratio: relay / gateway)", title_justify="left")
     table.add_column("case")
     table.add_column("gateway")
     for head in ("CPU µs", "ratio", "req/s", "p50 ms", "p99 ms", "waited", "errors", "kept"):
         table.add_column(head, justify="right")
-    for case, found in cases.items():
-        for number, (gateway, figures) in enumerate(found.items()):
-            last = number == len(found) - 1
-            relay = found.get("relay")
+    for case, gateways in cases.items():
+        for number, (gateway, figures) in enumerate(gateways.items()):
+            last = number == len(gateways) - 1
+            relay = gateways.get("relay")
             table.add_row(
                 CASES[case].shows if number == 0 else "",
                 gateway,
@@ -130,5 +130,5 @@ def table_of(cases: dict[str, dict[str, Any]]) -> Table:
 
 
 def counted(runs: list[Run]) -> dict[str, Any]:
-    """How many runs were kept, and the rule."""
-    return {"kept": sum(run.kept for run in runs), "total": len(runs), "steal_limit": STEAL_LIMIT}
+    """Returns how many runs were kept, and the limit."""
+    return {"kept": sum(run.is_counted for run in runs), "total": len(runs), "steal_limit": STEAL_LIMIT}

@@ -1,4 +1,4 @@
-"""`relay`: the command line. Commands are loaded when they are called, so that `relay --help` is quick."""
+"""The command line `relay`. Commands are imported when they run, so that `relay --help` is quick."""
 
 import importlib
 from typing import Final
@@ -11,13 +11,13 @@ COMMANDS: Final = {
     "apis": "Print the 91 APIs of the standard, as a table or as JSON.",
     "certs": "Make development certificates.",
     "check": "Read the settings and report every problem at once.",
-    "demo": "Start relay and street on free ports and make every call once.",
-    "directory": "Show, compare, sync and release what the portal says about who may call.",
-    "jobs": "List what runs by itself, and run it now.",
+    "demo": "Start relay and sandbox on free ports and make every call once.",
+    "directory": "Show, compare, sync and release the portal's registry.",
+    "jobs": "List the jobs and run one now.",
     "keys": "List, rotate and prune the keys that sign tokens.",
-    "migrate": "Give the ledger the tables this relay knows.",
+    "migrate": "Create or upgrade the tables of the ledger.",
     "probe": "Call an institution and show DNS, connection, TLS, request and answer.",
-    "sandbox": "Start relay and street on loopback and leave them running.",
+    "sandbox": "Start relay and sandbox on loopback and leave them running.",
     "schema": "Print the JSON Schema of a settings file.",
     "secret": "Print the hash of a client secret.",
     "serve": "Run the relay.",
@@ -48,4 +48,4 @@ class _Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="relay")
 def main() -> None:
-    """중계기관 of Korea's financial MyData: one mutual-TLS door, many institutions behind it."""
+    """중계기관 of Korea's financial MyData: a mutual-TLS gateway to many institutions."""

@@ -1,4 +1,4 @@
-"""bench/ holds scripts, no package: its folder goes onto the path."""
+"""Puts bench/ on sys.path: it holds scripts, not a package."""
 
 import sys
 from pathlib import Path

@@ -8,17 +8,17 @@ from rig.layout import OPERATOR, RELAY, SMALL
 
 @pytest.fixture(scope="module")
 def identity():
-    signing, stranger = (rsa.generate_private_key(65537, 2048) for _ in range(2))
-    return Identity(None, signing, stranger)
+    signing, other_key = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+    return Identity(None, signing, other_key)
 
 
-def test_every_refusal_is_asked_by_get_and_by_post(identity):
+def test_every_refusal_is_checked_by_get_and_post(identity):
     refused = {check.name for check in checks(identity) if check.expected is REFUSED}
-    for misfortune in ("no token", "bad signature", "changed claims", "expired", "wrong org_code", "missing scope"):
-        assert {f"get {misfortune}", f"post {misfortune}"} <= refused
+    for refusal in ("no token", "bad signature", "changed claims", "expired", "wrong org_code", "missing scope"):
+        assert {f"get {refusal}", f"post {refusal}"} <= refused
 
 
-def test_a_good_token_is_asked_again_after_the_refusals(identity):
+def test_a_good_token_is_checked_again_after_the_refusals(identity):
     names = [check.name for check in checks(identity) if check.expected is GOOD]
     assert names[:4] == ["get good", "get good again", "post good", "post good again"]
 
@@ -30,6 +30,6 @@ def test_tokens_are_distinct_and_verify(identity):
     assert claims["org_code"] == SMALL
 
 
-def test_a_strangers_signature_does_not_verify(identity):
+def test_a_signature_of_another_key_does_not_verify(identity):
     with pytest.raises(jwt.InvalidSignatureError):
-        jwt.decode(identity.token(identity.stranger), identity.signing.public_key(), ["RS256"], audience=OPERATOR)
+        jwt.decode(identity.token(identity.unknown_key), identity.signing.public_key(), ["RS256"], audience=OPERATOR)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from rig.gateways import Street, aiohttp_settings, haproxy_config, nginx_config, upstream_argv
+from rig.gateways import SharedConfig, aiohttp_settings, haproxy_config, nginx_config, upstream_argv
 from rig.identity import Identity
 from rig.layout import SIZES, Ports, render
 from rig.relay_settings import write_relay_settings
@@ -22,8 +22,8 @@ def identity(tmp_path):
 
 
 @pytest.fixture
-def street(identity):
-    return Street(identity, UPSTREAMS)
+def shared(identity):
+    return SharedConfig(identity, UPSTREAMS)
 
 
 def test_a_placeholder_without_value_is_refused():
@@ -36,23 +36,23 @@ def test_a_value_without_placeholder_is_refused():
         render("listen", {"PORT": 1})
 
 
-@pytest.mark.parametrize("door", ["7001", "7002", "7003"])
-def test_every_gateway_listens_on_every_door(street, door):
+@pytest.mark.parametrize("listener", ["7001", "7002", "7003"])
+def test_every_gateway_listens_on_every_port(shared, listener):
     folder = Path("/bench/build/x")
     for text in (
-        nginx_config(street, PORTS, folder),
-        haproxy_config(street, PORTS),
-        aiohttp_settings(street, PORTS, folder),
+        nginx_config(shared, PORTS, folder),
+        haproxy_config(shared, PORTS),
+        aiohttp_settings(shared, PORTS, folder),
     ):
-        assert door in text
+        assert listener in text
         assert "@" not in text.replace("@NAME@", "")
 
 
 @pytest.mark.parametrize("org", SIZES)
-def test_every_gateway_knows_every_provider(street, org):
-    assert f"upstream provider_{org} " in nginx_config(street, PORTS, Path("/x"))
-    assert f"backend provider_{org}\n" in haproxy_config(street, PORTS)
-    assert org in json.loads(aiohttp_settings(street, PORTS, Path("/x")))["providers"]
+def test_every_gateway_knows_every_provider(shared, org):
+    assert f"upstream provider_{org} " in nginx_config(shared, PORTS, Path("/x"))
+    assert f"backend provider_{org}\n" in haproxy_config(shared, PORTS)
+    assert org in json.loads(aiohttp_settings(shared, PORTS, Path("/x")))["providers"]
 
 
 def test_upstream_serves_each_size_on_its_own_port():
@@ -65,7 +65,7 @@ def test_upstream_serves_each_size_on_its_own_port():
     ]
 
 
-def test_relays_files_are_settings_the_relay_accepts(tmp_path, identity):
+def test_the_relays_settings_are_valid(tmp_path, identity):
     path = write_relay_settings(tmp_path, identity, UPSTREAMS, PORTS)
     settings = Settings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     assert [listener.port for listener in settings.gateway.listeners] == [7001, 7002, 7003]
@@ -73,5 +73,5 @@ def test_relays_files_are_settings_the_relay_accepts(tmp_path, identity):
     directory = Directory.model_validate(yaml.safe_load(Path(settings.directory).read_text(encoding="utf-8")))
     assert ip_address("127.0.0.1") in ip_network(directory.operators[0].addresses[0])
     providers = sorted(Path(settings.providers).iterdir())
-    found = [Provider.model_validate(yaml.safe_load(one.read_text(encoding="utf-8"))) for one in providers]
-    assert {one.org_code for one in found} == set(SIZES)
+    models = [Provider.model_validate(yaml.safe_load(file.read_text(encoding="utf-8"))) for file in providers]
+    assert {provider.org_code for provider in models} == set(SIZES)

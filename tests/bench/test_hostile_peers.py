@@ -1,4 +1,4 @@
-"""Good calls beside hostile peers: pure parts, and one short run of each half: caller and institution."""
+"""Tests of good calls beside hostile peers: pure functions, and one short run."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ def with_(**changed):
         ({"authority": Memory(100, 131)}, ["memory"]),
     ],
 )
-def test_a_result_names_what_is_not_as_it_has_to_be(changed, problems):
+def test_a_result_names_its_problems(changed, problems):
     assert with_(**changed).problems == problems
 
 
@@ -48,7 +48,7 @@ def test_a_percentile_is_one_of_the_values(share, value):
     assert percentile(list(range(100, 0, -1)), share) == value
 
 
-def test_of_no_values_every_percentile_is_zero():
+def test_percentiles_of_no_values_are_zero():
     assert phase_of([]) == Phase(0, 0, 0.0, 0.0, 0.0)
 
 
@@ -86,7 +86,7 @@ def test_a_body_is_as_long_as_its_head_says():
     assert content_length(b"HTTP/1.1 200 OK") == 0
 
 
-def test_requests_say_how_long_they_are():
+def test_requests_have_a_content_length():
     caller = Caller("ZOPA000001", "c", "k", {GOOD_BANK: "t0"})
     assert b"Authorization: Bearer t0\r\n" in data_request(caller, GOOD_BANK, "T1")
     assert form_request({"a": "b c"}, "T1").endswith(b"Content-Length: 5\r\n\r\na=b+c")
@@ -115,7 +115,7 @@ def test_a_world_is_read_as_it_was_saved(tmp_path):
     assert load_world(tmp_path / "world.json") == world
 
 
-def test_every_peer_says_in_one_line_what_it_does():
+def test_every_peer_has_a_summary_line():
     assert all(peer.summary.endswith(".") for peer in PEERS.values())
     listed = CliRunner().invoke(hostile_peers.main, ["--list"])
     assert [line.split()[0] for line in listed.output.splitlines()] == list(PEERS)
@@ -126,7 +126,7 @@ def test_the_help_shows_examples():
     assert all(word in shown for word in ("--peer bad-tokens", "--seconds", "--json"))
 
 
-def test_the_table_and_the_json_hold_the_same(capsys):
+def test_table_and_json_have_the_same_problems(capsys):
     worse = with_(beside=Phase(800, 3, 2.0, 80.0, 99.0))
     Console(width=200).print(table_of([RESULT, worse]))
     shown = capsys.readouterr().out

@@ -2,7 +2,7 @@ import pytest
 from rig import install
 
 
-def test_missing_packages_are_those_whose_file_is_not_there(monkeypatch, tmp_path):
+def test_missing_packages_are_those_without_their_file(monkeypatch, tmp_path):
     here = tmp_path / "haproxy"
     here.touch()
     monkeypatch.setattr(install, "NEEDED", {"haproxy": str(here), "gcc": str(tmp_path / "gcc")})
@@ -18,7 +18,7 @@ def test_services_are_forbidden_only_while_apt_runs(monkeypatch, tmp_path):
     assert not policy.exists()
 
 
-def test_a_policy_that_stands_already_is_kept(monkeypatch, tmp_path):
+def test_an_existing_policy_is_kept(monkeypatch, tmp_path):
     policy = tmp_path / "policy-rc.d"
     policy.write_text("mine")
     monkeypatch.setattr(install, "POLICY", policy)
@@ -27,7 +27,7 @@ def test_a_policy_that_stands_already_is_kept(monkeypatch, tmp_path):
     assert policy.read_text() == "mine"
 
 
-def test_without_root_the_command_to_run_is_told(monkeypatch):
+def test_without_root_the_command_is_reported(monkeypatch):
     monkeypatch.setattr(install, "missing", lambda: ["haproxy"])
     monkeypatch.setattr(install.os, "geteuid", lambda: 1000)
     with pytest.raises(install.NotInstallable, match="apt-get install -y --no-install-recommends haproxy"):

@@ -1,4 +1,4 @@
-"""Which interpreter the Python gateways run on."""
+"""Tests of the choice of an interpreter for Python gateways."""
 
 import sys
 
@@ -7,7 +7,7 @@ from rig import interpreter
 
 
 @pytest.mark.parametrize(("own", "other", "chosen"), [(1.0, 0.7, "other"), (1.0, 0.95, "own"), (1.0, 2.0, "own")])
-def test_another_interpreter_is_taken_only_when_it_is_much_quicker(monkeypatch, own, other, chosen):
+def test_another_interpreter_must_be_much_quicker(monkeypatch, own, other, chosen):
     monkeypatch.setattr(interpreter, "cost", {"own": own, "other": other}.__getitem__)
     assert interpreter.quickest("own", "other") == chosen
 

@@ -1,4 +1,4 @@
-"""What a token costs: a real relay, few tokens; and how runs become figures."""
+"""Tests of the token measurement: a real relay, few tokens; medians."""
 
 import asyncio
 import os
@@ -16,15 +16,15 @@ RUN = Run("password", "sqlite", 100, 2.0, 10.0, 1.0, 0.0, 0.1, 0.0, 5.0, 9.0)
 
 
 @pytest.mark.full
-def test_every_kind_of_token_is_given_and_its_cost_counted():
+def test_every_kind_of_token_is_issued_and_measured():
     cores = os.sched_getaffinity(0)
-    runs = asyncio.run(issue.measured("sqlite", 2, 1, Console(quiet=True)))
-    assert [(one.case, one.tokens) for one in runs] == [(case, 2) for case in CASES]
-    assert all(one.authority_ms > 0 and one.gateway_ms > 0 and one.ledger_ms == 0 for one in runs)
+    runs = asyncio.run(issue.measure("sqlite", 2, 1, Console(quiet=True)))
+    assert [(run.case, run.tokens) for run in runs] == [(case, 2) for case in CASES]
+    assert all(run.authority_ms > 0 and run.gateway_ms > 0 and run.ledger_ms == 0 for run in runs)
     assert os.sched_getaffinity(0) == cores
 
 
-def test_runs_that_the_host_disturbed_do_not_count_unless_all_were():
+def test_runs_with_steal_time_count_only_when_all_have_it():
     disturbed = replace(RUN, authority_ms=99.0, steal=0.2)
     figures = issue.medians([RUN, disturbed])["sqlite"]["password"]
     assert (figures["authority_ms"], figures["rate"], figures["kept"], figures["total"]) == (10.0, 50.0, 1, 2)
@@ -36,7 +36,7 @@ def test_the_table_has_a_row_for_every_ledger_and_token():
     assert issue.table_of(issue.medians(runs)).row_count == 6
 
 
-async def test_a_token_that_is_not_given_ends_the_benchmark():
+async def test_a_refused_token_ends_the_benchmark():
     async def refuse(_):
         return web.json_response({"error": "invalid_grant"}, status=400)
 
@@ -44,7 +44,7 @@ async def test_a_token_that_is_not_given_ends_the_benchmark():
     app.router.add_post("/oauth/2.0/token", refuse)
     async with TestServer(app) as server, ClientSession() as session:
         bench = Bench.__new__(Bench)
-        bench._around = SimpleNamespace(street=SimpleNamespace(gateway=f"http://127.0.0.1:{server.port}"))
+        bench._running = SimpleNamespace(street=SimpleNamespace(gateway=f"http://127.0.0.1:{server.port}"))
         bench._operator, bench._session = SimpleNamespace(org_code="ZOPA000001"), session
         with pytest.raises(IssueFailed, match="refresh_token: 400 invalid_grant"):
             await bench.token({"grant_type": "refresh_token"})

@@ -5,7 +5,7 @@ from rig import procfs
 from rig.postgresql import PostgreSql
 
 
-def test_a_server_of_our_own_is_there_until_it_is_stopped():
+def test_a_private_server_runs_until_it_is_stopped():
     server = PostgreSql(durable=True)
     server.start()
     url = server.database()
@@ -16,6 +16,6 @@ def test_a_server_of_our_own_is_there_until_it_is_stopped():
     assert not Path(url.partition("host=")[2]).exists()
 
 
-def test_what_the_programs_say_of_a_mistake_is_told(postgresql):
+def test_errors_of_the_programs_are_raised(postgresql):
     with pytest.raises(AssertionError, match="syntax error"):
         postgresql.sql(postgresql.database(), "selec")

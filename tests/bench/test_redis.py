@@ -1,45 +1,45 @@
 import socket
 
 import pytest
-from rig import redis as room
+from rig import redis as redis_module
 from rig.redis import RedisServer
 
 
-def says(server, command):
-    """What the server answers to one line."""
-    with socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(20)
-        line.connect(str(server.socket))
-        line.sendall(f"{command}\r\n".encode())
-        return line.recv(1000)
+def send(server, command):
+    """Sends a command line and returns the response."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(20)
+        connection.connect(str(server.socket))
+        connection.sendall(f"{command}\r\n".encode())
+        return connection.recv(1000)
 
 
-def test_a_server_of_our_own_is_there_until_it_is_stopped():
+def test_a_private_server_runs_until_it_is_stopped():
     server = RedisServer()
     server.start()
-    assert says(server, "SET one 1") == b"+OK\r\n"
+    assert send(server, "SET one 1") == b"+OK\r\n"
     assert server.url == f"unix://{server.socket}"
-    assert says(server, "CONFIG GET port") == b"*2\r\n$4\r\nport\r\n$1\r\n0\r\n"
+    assert send(server, "CONFIG GET port") == b"*2\r\n$4\r\nport\r\n$1\r\n0\r\n"
     server.stop()
     assert not server.socket.parent.exists()
 
 
-def test_one_that_was_killed_comes_back_empty():
+def test_a_killed_server_restarts_empty():
     server = RedisServer()
     server.start()
-    says(server, "SET one 1")
+    send(server, "SET one 1")
     server.kill()
     with pytest.raises(OSError, match="No such file"):
-        says(server, "PING")
+        send(server, "PING")
     server.start()
-    assert says(server, "GET one") == b"$-1\r\n"
+    assert send(server, "GET one") == b"$-1\r\n"
     server.stop()
 
 
-def test_what_keeps_it_from_starting_is_told(monkeypatch):
+def test_a_failed_start_is_reported(monkeypatch):
     server = RedisServer()
     server.socket.mkdir()
-    monkeypatch.setattr(room, "STARTS_S", 5.0)
+    monkeypatch.setattr(redis_module, "STARTS_S", 5.0)
     with pytest.raises(AssertionError, match=r"(?i)socket"):
         server.start()
     server.stop()

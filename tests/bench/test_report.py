@@ -19,7 +19,7 @@ def run(gateway, cpu_us, *, steal=0.0, case="get", **changed):
     return Run(case, gateway, cpu_us, cpu_us, steal, 0.0, load(**changed))
 
 
-def test_generators_line_becomes_a_load():
+def test_the_generators_line_is_parsed():
     assert parse(LINE) == load()
 
 
@@ -31,22 +31,22 @@ def test_anything_else_is_no_result(line):
 
 def test_medians_of_kept_runs():
     runs = [run("relay", 60), run("relay", 64), run("relay", 62), run("relay", 900, steal=STEAL_LIMIT * 2)]
-    found = report.cases_of(runs)["get"]["relay"]
-    assert found["cpu_us"] == 62
-    assert (found["kept"], found["total"]) == (3, 4)
-    assert found["cpu_us_runs"] == [60, 64, 62, 900]
+    figures = report.cases_of(runs)["get"]["relay"]
+    assert figures["cpu_us"] == 62
+    assert (figures["kept"], figures["total"]) == (3, 4)
+    assert figures["cpu_us_runs"] == [60, 64, 62, 900]
 
 
-def test_when_the_host_disturbed_every_run_all_are_used_and_none_is_called_kept():
-    found = report.summary([run("relay", 60, steal=0.5), run("relay", 80, steal=0.5)])
-    assert found["cpu_us"] == 70
-    assert (found["kept"], found["total"]) == (0, 2)
+def test_when_all_runs_have_steal_time_all_are_used():
+    figures = report.summary([run("relay", 60, steal=0.5), run("relay", 80, steal=0.5)])
+    assert figures["cpu_us"] == 70
+    assert (figures["kept"], figures["total"]) == (0, 2)
 
 
-def test_errors_of_dropped_runs_are_not_forgotten():
-    found = report.summary([run("relay", 60), run("relay", 60, steal=0.5, errors=3, first_error="status 500")])
-    assert found["errors"] == 3
-    assert found["first_error"] == "status 500"
+def test_errors_of_dropped_runs_count():
+    figures = report.summary([run("relay", 60), run("relay", 60, steal=0.5, errors=3, first_error="status 500")])
+    assert figures["errors"] == 3
+    assert figures["first_error"] == "status 500"
 
 
 def test_ratio_is_the_relays_cost_over_the_peers():
@@ -65,11 +65,11 @@ def test_no_ratio_without_the_relay():
     assert report.ratios_of(report.cases_of([run("haproxy", 50)])) == {}
 
 
-def test_half_load_tells_what_the_relay_adds():
+def test_half_load_has_the_added_latency():
     pairs = [Pair(load(p50_ms=0.1, p99_ms=1.0), load(p50_ms=0.3, p99_ms=1.5), 0.0, 0.0)]
-    found = report.half_load_of({"relay": pairs, "haproxy": pairs}, {"relay": 8000.0, "haproxy": 9000.0})
-    assert (found["added_p50_ms"], found["added_p99_ms"], found["rate"]) == (0.2, 0.5, 8000.0)
-    assert found["peers"]["haproxy"]["rate"] == 9000.0
+    figures = report.half_load_of({"relay": pairs, "haproxy": pairs}, {"relay": 8000.0, "haproxy": 9000.0})
+    assert (figures["added_p50_ms"], figures["added_p99_ms"], figures["rate"]) == (0.2, 0.5, 8000.0)
+    assert figures["peers"]["haproxy"]["rate"] == 9000.0
 
 
 def test_stalled_readers_figure_is_the_relays_at_one_megabyte():
@@ -78,9 +78,9 @@ def test_stalled_readers_figure_is_the_relays_at_one_megabyte():
         Stalled("relay", 100, 8.0, 50.5, 52.0, load()),
         Stalled("aiohttp", 100, 1.0, 60.0, 160.0, load()),
     ]
-    found = report.stalled_of(results)
-    assert found["stalled_readers_mb"] == 0.5
-    assert [one["grown_mb"] for one in found["runs"]] == [0.5, 1.5, 100.0]
+    figures = report.stalled_of(results)
+    assert figures["stalled_readers_mb"] == 0.5
+    assert [each["grown_mb"] for each in figures["runs"]] == [0.5, 1.5, 100.0]
 
 
 def test_table_has_a_row_for_each_gateway_of_each_case():

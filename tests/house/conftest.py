@@ -1,4 +1,4 @@
-"""The house as git knows it: what is tracked, and what its Python says."""
+"""Fixtures: tracked files, their texts and syntax trees."""
 
 import ast
 import subprocess
@@ -16,7 +16,7 @@ def root():
 
 @pytest.fixture(scope="session")
 def tracked():
-    """Paths below the root. A clone that belongs to another user is read all the same."""
+    """Tracked paths below the root, also in a clone of another user."""
     command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout.decode()
     return [path for name in listed.split("\0") if name and (path := Path(name)) and (ROOT / path).is_file()]
@@ -24,22 +24,22 @@ def tracked():
 
 @pytest.fixture(scope="session")
 def texts(tracked):
-    """Every tracked file that is text, by path."""
-    found = {}
+    """Contents of tracked text files by path."""
+    contents = {}
     for path in tracked:
         raw = (ROOT / path).read_bytes()
         if b"\0" not in raw:
-            found[path] = raw.decode()
-    return found
+            contents[path] = raw.decode()
+    return contents
 
 
 @pytest.fixture(scope="session")
 def parsed(texts):
-    """Every tracked Python file as a syntax tree, by path."""
+    """Syntax trees of tracked Python files by path."""
     return {path: ast.parse(text) for path, text in texts.items() if path.suffix == ".py"}
 
 
 @pytest.fixture(scope="session")
 def relay(parsed):
-    """The trees of the relay itself."""
+    """Syntax trees of the relay by path."""
     return {path: tree for path, tree in parsed.items() if path.parts[0] == "relay"}

@@ -1,8 +1,8 @@
-"""The catalogue against the official list of the 91 APIs (규격 4장), row by row.
+"""Compares the catalogue with the official list of the 91 APIs (규격 4장), row by row.
 
-The list is a text taken from tables: a cell that spans rows stands in its first row, or is split over the rows of one
-family (정보제공-공통-001 and -002 share eleven industries); a long resource is broken into words; `bank*` is an
-industry to which the API comes later.
+The list is a text of tables: a cell that spans rows is in the first row, or split over the rows of one family
+(정보제공-공통-001 and -002 share eleven industries); a long resource is broken into words; `bank*` is an industry that
+offers the API later.
 """
 
 import re
@@ -14,7 +14,7 @@ import pytest
 from relay.standard.catalogue import load_catalogue
 
 LIST = Path(__file__).with_name("api-list.txt")
-NOT_SO = "해당 없음"
+NOT_APPLICABLE = "해당 없음"
 CYCLES = {"기본": "basic", "추가": "additional", "": None}
 
 
@@ -31,9 +31,9 @@ class Row:
 
 def cells(text):
     for line in text.splitlines():
-        found = [cell.strip() for cell in line.split("\t")]
-        if re.match(r"\S+-\d{3}\b", found[0]) and len(found) >= 6:
-            yield [*found, ""][:7]
+        columns = [cell.strip() for cell in line.split("\t")]
+        if re.match(r"\S+-\d{3}\b", columns[0]) and len(columns) >= 6:
+            yield [*columns, ""][:7]
 
 
 def family(api_id):
@@ -43,16 +43,16 @@ def family(api_id):
 def rows(text):
     shared, version = {}, ""
     for api_id, _, _, industries, *_ in cells(text):
-        shared.setdefault(family(api_id), []).extend(industries.replace(NOT_SO, "").split())
-    for api_id, name, told, _, resource, method, cycle in cells(text):
-        version = told or version
+        shared.setdefault(family(api_id), []).extend(industries.replace(NOT_APPLICABLE, "").split())
+    for api_id, name, own_version, _, resource, method, cycle in cells(text):
+        version = own_version or version
         words = shared[family(api_id)]
-        before = ("" if version == NOT_SO else f"/{version}") + ("/{industry}" if words else "")
+        prefix = ("" if version == NOT_APPLICABLE else f"/{version}") + ("/{industry}" if words else "")
         yield Row(
             api_id=api_id.split()[0],
             name=re.sub(r" \([^)]* 공통\)$", "", name),
             method=method,
-            path=before + resource.replace(" ", ""),
+            path=prefix + resource.replace(" ", ""),
             industries=tuple(word for word in words if not word.endswith("*")),
             later=tuple(word[:-1] for word in words if word.endswith("*")),
             cycle=CYCLES[cycle],
@@ -63,13 +63,13 @@ OFFICIAL = {row.api_id: row for row in rows(LIST.read_text())}
 
 
 @pytest.mark.parametrize("api_id", OFFICIAL)
-def test_the_catalogue_says_what_the_official_list_says(api_id):
+def test_the_catalogue_matches_the_official_list(api_id):
     api = load_catalogue().apis[api_id]
-    told = Row(api.api_id, api.name, api.method, api.path, api.industries, api.later, api.cycle)
-    assert told == OFFICIAL[api_id]
+    row = Row(api.api_id, api.name, api.method, api.path, api.industries, api.later, api.cycle)
+    assert row == OFFICIAL[api_id]
 
 
-def test_the_catalogue_has_the_91_apis_of_the_list_in_its_order_and_no_other():
+def test_the_catalogue_has_the_91_apis_in_the_order_of_the_list():
     assert len(OFFICIAL) == 91
     assert list(load_catalogue().apis) == list(OFFICIAL)
 

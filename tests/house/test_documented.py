@@ -1,4 +1,4 @@
-"""What is public says what it is; what can be refused stands on the page of faults."""
+"""Checks that public names have docstrings, and that docs/faults.md has every fault."""
 
 import ast
 import os
@@ -13,11 +13,11 @@ DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def overload(node):
-    return any(isinstance(mark, ast.Name) and mark.id == "overload" for mark in node.decorator_list)
+    return any(isinstance(name, ast.Name) and name.id == "overload" for name in node.decorator_list)
 
 
 def public(node):
-    """Public definitions below `node`, not those inside functions or inside what is private itself."""
+    """Yields public definitions below `node`, not those inside functions or private classes."""
     for child in node.body:
         if isinstance(child, DEFINITIONS) and not child.name.startswith("_") and not overload(child):
             yield child
@@ -26,7 +26,7 @@ def public(node):
 
 
 def rows(page):
-    """Cells of the tables' rows by the name in their first cell."""
+    """Returns the cells of table rows by the name in their first cell."""
     lines = [line for line in page.splitlines() if line.startswith("| `")]
     cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
     return {row[0].strip("` "): row for row in cells}
@@ -37,35 +37,35 @@ def page(root):
     return (root / "docs" / "reference" / "faults.md").read_text()
 
 
-def test_every_module_says_what_it_is(relay):
+def test_every_module_has_a_docstring(relay):
     assert [str(path) for path, tree in relay.items() if not ast.get_docstring(tree)] == []
 
 
-def test_every_public_class_and_function_says_what_it_is(relay):
-    silent = [
+def test_every_public_class_and_function_has_a_docstring(relay):
+    undocumented = [
         f"{path}:{node.lineno} {node.name}"
         for path, tree in relay.items()
         for node in public(tree)
         if not ast.get_docstring(node)
     ]
-    assert silent == []
+    assert undocumented == []
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
-def test_the_page_of_faults_says_what_the_table_says(page, fault):
-    said = rows(page)[fault.name]
-    assert said[1:6] == [
+def test_the_page_of_faults_matches_the_table(page, fault):
+    cells = rows(page)[fault.name]
+    assert cells[1:6] == [
         fault.whose.value,
         str(fault.status),
         fault.rsp_code,
         fault.words,
         "yes" if fault.retry else "no",
     ]
-    assert len(said) == 8
-    assert all(said)
+    assert len(cells) == 8
+    assert all(cells)
 
 
-def test_the_page_of_faults_has_no_row_of_its_own(page):
+def test_the_page_of_faults_has_no_other_rows(page):
     assert set(rows(page)) == set(FAULTS)
 
 

@@ -1,4 +1,4 @@
-"""What callers read of a refusal is Korean; names of fields and types are those of the standard (규격 첨부1)."""
+"""Checks that texts of refusals are Korean; names of fields and types are those of the standard (규격 첨부1)."""
 
 import ast
 import re
@@ -11,33 +11,33 @@ from relay.oauth.by_signature import UNPROVEN
 ENGLISH = re.compile(r"[a-z]+ [a-z]+")
 HANGUL = re.compile("[가-힣]")
 RAISED = {"Refusal", "MethodNotAllowed", "OAuthRefusal", "OAuthRefusal.of", "DemandFault", "Flaw", "_invalid", "_unfit"}
-ROOMS = ["domain", "policy", "wire", "endpoint", "infra", "gateway", "oauth", "portal"]
+PACKAGES = ["domain", "policy", "wire", "endpoint", "infra", "gateway", "oauth", "portal"]
 
 
 def texts(node):
-    """Every text that is written in an expression."""
-    return [each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+    """Returns the string constants of an expression."""
+    return [child.value for child in ast.walk(node) if isinstance(child, ast.Constant) and isinstance(child.value, str)]
 
 
 @pytest.fixture(scope="module")
 def messages(root):
-    """Texts with which refusals are raised, with file and line."""
-    found = {}
-    for room in ROOMS:
-        for file in sorted((root / "relay" / room).rglob("*.py")):
+    """Texts of raised refusals by file and line."""
+    messages = {}
+    for package in PACKAGES:
+        for file in sorted((root / "relay" / package).rglob("*.py")):
             for node in ast.walk(ast.parse(file.read_text())):
                 if isinstance(node, ast.Call) and ast.unparse(node.func) in RAISED:
-                    found[f"{file.name}:{node.lineno}"] = texts(node)
-    return found
+                    messages[f"{file.name}:{node.lineno}"] = texts(node)
+    return messages
 
 
-def test_refusals_are_raised_with_words_of_one_language(messages):
-    english = {place: said for place, said in messages.items() if any(map(ENGLISH.search, said))}
+def test_raised_refusals_have_no_english_text(messages):
+    english = {place: texts for place, texts in messages.items() if any(map(ENGLISH.search, texts))}
     assert english == {}
     assert len(messages) > 100
 
 
-@pytest.mark.parametrize("words", [fault.words for fault in FAULTS.values()] + [said for _, said in UNPROVEN.values()])
+@pytest.mark.parametrize("words", [fault.words for fault in FAULTS.values()] + [text for _, text in UNPROVEN.values()])
 def test_tables_of_messages_are_korean(words):
     assert HANGUL.search(words)
     assert not ENGLISH.search(words)

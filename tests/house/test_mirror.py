@@ -1,4 +1,4 @@
-"""Every module has its test where one looks for it, or a row here says where it is tested and why there."""
+"""Checks that every module has a test in the mirrored folder, or a row here."""
 
 from pathlib import Path
 
@@ -10,36 +10,36 @@ ELSEWHERE = {
     "relay/wire/source.py": ("tests/wire/test_server_ends.py", "a protocol: its calls are what the connection makes"),
     f"{WORLD}/invest_*.py": ("tests/sandbox/world/test_invest.py", "chapters of the broker's stories, by their APIs"),
 }
-"""Module, or a pattern of modules -> (the test that holds it, why it is there)."""
+"""Module, or a pattern of modules -> (its test, the reason)."""
 
 
 def modules(relay):
     return [path for path in relay if path.name not in {"__init__.py", "__main__.py"}]
 
 
-def places(module):
-    """Where the test may stand: beside its like in the mirror, or in its floor's folder."""
-    room = module.relative_to("relay").parent
-    return {Path("tests") / folder / f"test_{module.name}" for folder in (room, *room.parts[:1])}
+def possible_tests(module):
+    """Returns where the test may be: in the mirrored folder, or in the folder of its layer."""
+    package = module.relative_to("relay").parent
+    return {Path("tests") / folder / f"test_{module.name}" for folder in (package, *package.parts[:1])}
 
 
-def bare(relay, tracked):
+def without_test(relay, tracked):
     tests = set(tracked)
-    return [module for module in modules(relay) if not places(module) & tests]
+    return [module for module in modules(relay) if not possible_tests(module) & tests]
 
 
-def test_every_module_has_its_mirrored_test_or_a_row(relay, tracked):
-    lost = [str(module) for module in bare(relay, tracked) if not any(map(module.match, ELSEWHERE))]
-    assert not lost, "no test where one looks for it:\n" + "\n".join(lost)
+def test_every_module_has_a_mirrored_test_or_a_row(relay, tracked):
+    missing = [str(module) for module in without_test(relay, tracked) if not any(map(module.match, ELSEWHERE))]
+    assert not missing, "modules without a test:\n" + "\n".join(missing)
 
 
 def test_every_row_has_modules_a_test_and_a_reason(relay, tracked):
-    for pattern, (test, why) in ELSEWHERE.items():
+    for pattern, (test, reason) in ELSEWHERE.items():
         assert any(module.match(pattern) for module in modules(relay)), f"{pattern}: no such module"
         assert Path(test) in tracked, f"{pattern}: {test} is not there"
-        assert why
+        assert reason
 
 
-def test_no_row_outlives_the_module_that_needed_it(relay, tracked):
-    needed = bare(relay, tracked)
+def test_every_row_is_needed(relay, tracked):
+    needed = without_test(relay, tracked)
     assert [pattern for pattern in ELSEWHERE if not any(module.match(pattern) for module in needed)] == []

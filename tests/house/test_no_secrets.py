@@ -1,4 +1,4 @@
-"""Nothing secret, and nothing of the machine it was written on. Patterns are put together so as not to match here."""
+"""Checks that no tracked file holds secrets or machine paths. Patterns are concatenated so that they do not match."""
 
 import re
 
@@ -24,22 +24,22 @@ SAMPLES = {
 }
 
 
-@pytest.mark.parametrize("what", PATTERNS)
-def test_no_tracked_file_holds(texts, what):
-    pattern = re.compile(PATTERNS[what])
-    assert {str(path): found.group(0) for path, text in texts.items() if (found := pattern.search(text))} == {}
+@pytest.mark.parametrize("kind", PATTERNS)
+def test_no_tracked_file_has(texts, kind):
+    pattern = re.compile(PATTERNS[kind])
+    assert {str(path): match.group(0) for path, text in texts.items() if (match := pattern.search(text))} == {}
 
 
-@pytest.mark.parametrize("what", PATTERNS)
-def test_the_pattern_finds_what_it_looks_for(what):
-    assert re.search(PATTERNS[what], SAMPLES[what])
+@pytest.mark.parametrize("kind", PATTERNS)
+def test_each_pattern_finds_its_sample(kind):
+    assert re.search(PATTERNS[kind], SAMPLES[kind])
 
 
 def test_no_key_or_certificate_is_tracked(tracked):
     assert [str(path) for path in tracked if path.suffix in KEY_FILES] == []
 
 
-def test_every_pin_has_a_hash_and_none_an_address(root):
+def test_every_pin_has_a_hash_and_no_url(root):
     lines = (root / "constraints.txt").read_text().splitlines()
     assert all(re.fullmatch(r"[a-z0-9.-]+==[\w.]+ \\|    --hash=sha256:[0-9a-f]{64}(?: \\)?", line) for line in lines)
     pins = [index for index, line in enumerate(lines) if "==" in line]

@@ -6,14 +6,14 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 SAFE_FROM = {"aiohttp": "3.14.2", "authlib": "1.7.1", "httptools": "0.8", "jinja2": "3.1.6", "pyjwt": "2.12"}
-"""The first release that has no published advisory left, as of November 2026."""
+"""The first release without a published advisory, as of November 2026."""
 
 
 @pytest.fixture(scope="module")
 def floors(root):
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     listed = project["dependencies"] + project["optional-dependencies"]["dev"]
-    return {canonicalize_name(one.name): one.specifier for one in map(Requirement, listed)}
+    return {canonicalize_name(requirement.name): requirement.specifier for requirement in map(Requirement, listed)}
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The manual is true: every key stands in an example file, with the default the model has."""
+"""Checks that example files have every key of the models with its default."""
 
 from enum import Enum
 
@@ -9,7 +9,7 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from relay.policy.settings import authority, portal, scalars
 from relay.policy.settings import directory as registry
-from relay.policy.settings import model as rooms
+from relay.policy.settings import model as settings
 from relay.policy.settings.directory import Directory, Provider
 from relay.policy.settings.model import Settings
 from relay.runtime.settings.messages import leaves, node_at
@@ -21,31 +21,31 @@ MANUALS = {
     "config/providers/hangaram-bank.yaml": Provider,
     "config/directory.yaml": Directory,
 }
-"""The file that shows every key of a model; its comments end in `default: ...`."""
+"""Example files with every key of a model; comments end with `default: ...`."""
 
 NO_VALUE = {"none", "relay"}
 
 
 def written(node, lines, place=()):
-    """Each key of a file (list indexes are 0) and what its comment says after `default:`; None when it says nothing."""
+    """Yields each key of a file (list indexes are 0) with its default in the comment, None without one."""
     for entry in node.value if isinstance(node, yaml.SequenceNode) else ():
         yield from written(entry, lines, (*place, 0))
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             comment = lines[key.start_mark.line].partition(" # ")[2]
-            _, told, default = comment.rpartition("default: ")
-            yield (*place, key.value), default.strip() if told else None
+            _, separator, default = comment.rpartition("default: ")
+            yield (*place, key.value), default.strip() if separator else None
             yield from written(value, lines, (*place, key.value))
 
 
 def manual(root, file):
-    """What each key tells; of several entries of a list the first that has the key."""
+    """Returns the documented default of each key; of several list entries the first that has the key."""
     text = (root / file).read_text()
     return dict(reversed([*written(yaml.compose(text), text.splitlines())]))
 
 
 def default_at(model, place):
-    """The default of a key, that of the section above it first (`Rate(per_second=50)`); undefined when required."""
+    """Returns the default of a key, that of its section first (`Rate(per_second=50)`); undefined when required."""
     value = PydanticUndefined
     for part in [part for part in place if part != 0]:
         section = value
@@ -55,62 +55,62 @@ def default_at(model, place):
 
 
 def inner(annotation):
-    """The model inside `Model`, `Model | None` or `tuple[Model, ...]`."""
+    """Returns the model inside `Model`, `Model | None` or `tuple[Model, ...]`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    found = (inner(part) for part in getattr(annotation, "__args__", ()))
-    return next((model for model in found if model is not None), None)
+    candidates = (inner(part) for part in getattr(annotation, "__args__", ()))
+    return next((model for model in candidates if model is not None), None)
 
 
 def models():
-    rooms_of_models = (scalars, rooms, authority, portal, registry)
+    modules = (scalars, settings, authority, portal, registry)
     return [
-        thing
-        for room in rooms_of_models
-        for thing in vars(room).values()
-        if isinstance(thing, type) and issubclass(thing, BaseModel | Enum) and thing.__module__ == room.__name__
+        value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, BaseModel | Enum) and value.__module__ == module.__name__
     ]
 
 
 @pytest.mark.parametrize("file", MANUALS)
-def test_every_key_stands_in_the_manual(root, file):
+def test_every_key_is_in_an_example_file(root, file):
     assert set(leaves(MANUALS[file])) - set(manual(root, file)) == set()
 
 
 @pytest.mark.parametrize("file", MANUALS)
-def test_every_key_tells_its_default(root, file):
-    told = manual(root, file)
-    assert [place for place in leaves(MANUALS[file]) if told.get(place) is None] == []
+def test_every_key_has_a_documented_default(root, file):
+    defaults = manual(root, file)
+    assert [place for place in leaves(MANUALS[file]) if defaults.get(place) is None] == []
 
 
 @pytest.mark.parametrize("file", MANUALS)
-def test_every_default_told_is_the_models(root, file):
+def test_every_documented_default_is_that_of_the_model(root, file):
     wrong = []
-    for place, told in manual(root, file).items():
-        if told is None or "properties" in (node_at(MANUALS[file], (*place, 0)) or {}):
+    for place, documented in manual(root, file).items():
+        if documented is None or "properties" in (node_at(MANUALS[file], (*place, 0)) or {}):
             continue
         default = default_at(MANUALS[file], place)
         if default is PydanticUndefined:
-            fits = told == "required"
+            fits = documented == "required"
         elif default is None:
-            fits = told in NO_VALUE
+            fits = documented in NO_VALUE
         else:
-            fits = to_jsonable_python(default) == ([] if told == "[]" else scalar(told))
+            fits = to_jsonable_python(default) == ([] if documented == "[]" else scalar(documented))
         if not fits:
-            wrong.append((place, told, default))
+            wrong.append((place, documented, default))
     assert wrong == []
 
 
 @pytest.mark.parametrize("model", models(), ids=lambda model: model.__name__)
-def test_every_model_says_what_it_is(model):
+def test_every_model_has_a_docstring(model):
     assert vars(model).get("__doc__")
 
 
 @pytest.mark.parametrize("section", START_ONLY)
-def test_what_waits_for_a_start_is_named_on_the_page(root, section):
-    page = (root / "docs" / "operate" / "settings.md").read_text()
+def test_sections_applied_at_start_only_are_documented(root, section):
+    page = (root / "docs" / "settings.md").read_text()
     assert f"`{section}`" in page.partition("Taken at the next start only")[2]
 
 
-def test_there_are_models_to_look_at():
+def test_models_are_found():
     assert {Settings, Provider, Directory} < set(models())

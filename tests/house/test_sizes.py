@@ -1,4 +1,4 @@
-"""What one reads at one sitting: files, functions, names."""
+"""Checks lengths of files and functions, and names of modules."""
 
 import ast
 import statistics
@@ -6,7 +6,7 @@ import statistics
 FILE_LINES = 350
 FUNCTION_LINES = 60
 FUNCTION_MEDIAN = 10
-SAYS_NOTHING = {"utils", "util", "helpers", "helper", "common", "base", "misc", "manager", "managers", "stuff"}
+MEANINGLESS = {"utils", "util", "helpers", "helper", "common", "base", "misc", "manager", "managers", "stuff"}
 
 
 def functions(trees):
@@ -22,31 +22,31 @@ def test_no_python_file_is_longer_than_350_lines(texts):
 
 
 def test_no_function_is_longer_than_60_lines(parsed):
-    assert [where for lines, where in functions(parsed) if lines > FUNCTION_LINES] == []
+    assert [name for lines, name in functions(parsed) if lines > FUNCTION_LINES] == []
 
 
 def test_half_of_the_relays_functions_have_at_most_10_lines(relay):
     assert statistics.median(lines for lines, _ in functions(relay)) <= FUNCTION_MEDIAN
 
 
-def test_every_module_name_says_what_is_inside(parsed):
+def test_every_module_has_a_meaningful_name(parsed):
     names = {part.removesuffix(".py"): str(path) for path in parsed for part in path.parts}
-    assert {name: path for name, path in names.items() if name in SAYS_NOTHING} == {}
+    assert {name: path for name, path in names.items() if name in MEANINGLESS} == {}
 
 
 def test_nothing_is_left_for_later(parsed, texts):
     later = ["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"]
     words = {str(path): set(texts[path].replace(":", " ").split()) for path in parsed}
-    assert {path: found for path, told in words.items() if (found := told.intersection(later))} == {}
+    assert {path: hits for path, used in words.items() if (hits := used.intersection(later))} == {}
 
 
 def test_no_test_is_skipped(parsed):
     skipping = {"skip", "skipif", "xfail", "importorskip", "skipTest", "SkipTest"}
-    found = [
+    skipped = [
         f"{path}:{node.lineno}"
         for path, tree in parsed.items()
         if path.parts[0] == "tests"
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in skipping
     ]
-    assert found == []
+    assert skipped == []

@@ -1,4 +1,4 @@
-"""A small folder of settings that is right, to be made wrong by each test; and a relay beside a portal that answers."""
+"""Fixtures: a small folder of valid settings for each test to change, and a deployment with a portal."""
 
 import asyncio
 import shutil
@@ -15,10 +15,10 @@ from click.testing import CliRunner
 from relay.jobs import runner
 from relay.jobs.runner import Runner
 from relay.runtime.cli import main
-from relay.runtime.processes import jobs as room
+from relay.runtime.processes import jobs as module
 from relay.runtime.processes.jobs import JobsProcess
 from relay.runtime.settings.loading import load
-from relay.runtime.wiring.ledger import ledger_of, prepared
+from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
 from relay.sandbox.registered import portal_of
 from relay.sandbox.street import _server_context, build
 from relay.standard.catalogue import load_catalogue
@@ -75,10 +75,10 @@ class Folder:
         self.root = root
         self.path = root / "relay.yaml"
         (root / "providers").mkdir()
-        self.right()
+        self.reset()
 
-    def right(self):
-        """Everything as it should be again."""
+    def reset(self):
+        """Writes the valid settings again."""
         self.write("relay.yaml", RELAY)
         self.write("providers/bank.yaml", BANK)
         self.write("directory.yaml", DIRECTORY)
@@ -89,17 +89,17 @@ class Folder:
         return file
 
     def portal(self, **changes):
-        """A portal comes into relay.yaml."""
+        """Adds a portal to relay.yaml."""
         self.put("relay.yaml", "portal", PORTAL | changes)
 
     def put(self, name, key, value):
-        """Set one dotted key (numbers are list indexes) of one file."""
+        """Sets a dotted key (numbers are list indexes) of a file."""
         values = yaml.safe_load((self.root / name).read_text())
-        at = values
-        *way, last = [int(part) if part.isdigit() else part for part in key.split(".")]
-        for part in way:
-            at = at[part] if isinstance(part, int) else at.setdefault(part, {})
-        at[last] = value
+        node = values
+        *parents, last = [int(part) if part.isdigit() else part for part in key.split(".")]
+        for part in parents:
+            node = node[part] if isinstance(part, int) else node.setdefault(part, {})
+        node[last] = value
         self.write(name, yaml.safe_dump(values))
 
 
@@ -109,66 +109,68 @@ def folder(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def beside_a_portal(tmp_path_factory):
-    """A street with a portal, and its ledger, as nobody has used them yet: to be copied."""
-    street = build(tmp_path_factory.mktemp("beside") / "street", datetime.now(UTC), portal=True)
-    asyncio.run(prepared(load(street.settings, {}).settings.ledger))
-    yield street
-    street.close()
+def environment_with_portal(tmp_path_factory):
+    """An unused environment with a portal and a ledger, to be copied."""
+    environment = build(tmp_path_factory.mktemp("portal") / "sandbox", datetime.now(UTC), portal=True)
+    asyncio.run(prepare_ledger(load(environment.settings, {}).settings.ledger))
+    yield environment
+    environment.close()
 
 
 @pytest.fixture(scope="session")
-def acquainted(beside_a_portal, tmp_path_factory):
-    """The same after its relay took the registry."""
+def synced_environment(environment_with_portal, tmp_path_factory):
+    """The same environment after its relay synced the registry."""
 
     async def sync(folder):
-        async with open_for_business(beside_a_portal, folder) as premises:
-            for how in ((), ("--full",)):  # neither is due at the start of a test then
-                assert (await premises.relay("directory", "sync", *how)).exit_code == 0
-            return premises.street
+        async with deploy_copy(environment_with_portal, folder) as deployment:
+            for flags in ((), ("--full",)):  # so that neither job is due at the start of a test
+                assert (await deployment.relay("directory", "sync", *flags)).exit_code == 0
+            return deployment.environment
 
-    return asyncio.run(sync(tmp_path_factory.mktemp("acquainted")))
+    return asyncio.run(sync(tmp_path_factory.mktemp("synced")))
 
 
-class Premises:
-    """Settings and ledger of a relay, and the portal it lives from, which answers in this process.
+class Deployment:
+    """Settings and ledger of a relay, and its portal, which serves in this process.
 
-    Nothing of the relay runs, unless a test starts it.
+    No process of the relay runs unless a test starts it.
     """
 
-    def __init__(self, street, portal):
-        self.street, self.portal = street, portal
-        self.path = street.settings
+    def __init__(self, environment, portal):
+        self.environment, self.portal = environment, portal
+        self.path = environment.settings
         self.base_url = ""
-        self.secrets = [one.client_secret for one in (*street.portal.accounts.values(), street.portal.offered)]
-        self.secrets += [secret for operator in street.operators for secret in operator.client_secrets]
+        self.secrets = [
+            account.client_secret for account in (*environment.portal.accounts.values(), environment.portal.offered)
+        ]
+        self.secrets += [secret for operator in environment.operators for secret in operator.client_secrets]
 
     @property
     def registry(self):
-        """What the portal knows."""
+        """The portal's registry."""
         return self.portal.desk.registry
 
     def put(self, **sections):
-        """Change sections of relay.yaml, key by key."""
+        """Changes sections of relay.yaml, key by key."""
         values = yaml.safe_load(self.path.read_text())
         for section, changes in sections.items():
             values.setdefault(section, {}).update(changes)
         self.path.write_text(yaml.safe_dump(values, allow_unicode=True))
 
     def redis(self, url):
-        """Leadership goes by the Redis at this URL, which stands in a file."""
+        """Uses the Redis at this URL for leadership, through a file."""
         (self.path.parent / "redis").write_text(url)
         self.put(jobs={"redis": "file:redis"})
 
     def without_portal(self):
-        """There is no portal in the settings any more, but a directory of nobody."""
+        """Replaces the portal by an empty directory."""
         values = yaml.safe_load(self.path.read_text())
         del values["portal"]
         self.path.write_text(yaml.safe_dump(values, allow_unicode=True))
         (self.path.parent / "directory.yaml").write_text("operators: []")
 
     async def relay(self, *args, typed=None):
-        """What a command of the relay answers. It prints no secret, whatever it prints."""
+        """Returns the result of a command; checks that it prints no secret."""
         answer = await asyncio.to_thread(CliRunner().invoke, main, [*args, "-c", str(self.path)], input=typed)
         assert answer.exception is None or isinstance(answer.exception, SystemExit), answer.exception
         assert not [secret for secret in self.secrets if secret in answer.output]
@@ -177,65 +179,65 @@ class Premises:
 
 
 @asynccontextmanager
-async def open_for_business(former, tmp_path):
-    """A copy of a street in another folder, and its portal."""
-    folder = shutil.copytree(former.folder, tmp_path / "street")
-    street = replace(former, folder=folder, settings=folder / "relay.yaml")
-    portal = portal_of(street, street.portal, load_catalogue())
+async def deploy_copy(former, tmp_path):
+    """Copies an environment into another folder and starts its portal."""
+    folder = shutil.copytree(former.folder, tmp_path / "sandbox")
+    environment = replace(former, folder=folder, settings=folder / "relay.yaml")
+    portal = portal_of(environment, environment.portal, load_catalogue())
     server = TestServer(portal.application(), scheme="https")
-    await server.start_server(ssl=_server_context(street.portal.identity, street.certificates.ca))
-    premises = Premises(street, portal)
+    await server.start_server(ssl=_server_context(environment.portal.identity, environment.certificates.ca))
+    deployment = Deployment(environment, portal)
     timeouts = {"connect_s": 2, "total_s": 5, "attempts": 2, "backoff_s": 0.01}
-    premises.base_url = str(server.make_url("")).rstrip("/")
-    portal = {"base_url": premises.base_url, "timeouts": timeouts, "sync_s": 3600}  # nothing is due by itself
-    premises.put(portal=portal)
+    deployment.base_url = str(server.make_url("")).rstrip("/")
+    portal = {"base_url": deployment.base_url, "timeouts": timeouts, "sync_s": 3600}  # no job is due
+    deployment.put(portal=portal)
     try:
-        yield premises
+        yield deployment
     finally:
         await server.close()
 
 
 @pytest.fixture
-async def premises(acquainted, tmp_path):
-    """A relay that took its portal's registry before."""
-    async with open_for_business(acquainted, tmp_path) as premises:
-        yield premises
+async def deployment(synced_environment, tmp_path):
+    """A relay that has synced its portal's registry."""
+    async with deploy_copy(synced_environment, tmp_path) as deployment:
+        yield deployment
 
 
 @pytest.fixture
-async def new_premises(beside_a_portal, tmp_path):
-    """A relay that never heard of its portal."""
-    async with open_for_business(beside_a_portal, tmp_path) as premises:
-        yield premises
+async def new_deployment(environment_with_portal, tmp_path):
+    """A relay that has never synced."""
+    async with deploy_copy(environment_with_portal, tmp_path) as deployment:
+        yield deployment
 
 
 @pytest.fixture
-def spoilt(beside_a_portal, tmp_path):
-    """Settings that can be spoilt; nobody answers around them."""
+def broken_settings(environment_with_portal, tmp_path):
+    """Makes settings for a test to break; no other party runs."""
 
-    def made(*, ledger="sqlite:ledger.db", text=None):
-        folder = shutil.copytree(beside_a_portal.folder, tmp_path / "street")
+    def make(*, ledger="sqlite:ledger.db", text=None):
+        folder = shutil.copytree(environment_with_portal.folder, tmp_path / "sandbox")
         file = folder / "relay.yaml"
         file.write_text(text or file.read_text().replace("sqlite:ledger.db", ledger))
         return file
 
-    return made
+    return make
 
 
 @pytest.fixture
-async def ledger(premises):
-    """The ledger of these premises."""
-    opened = ledger_of(load(premises.path, {}).settings.ledger)
-    yield opened
-    await opened.close()
+async def ledger(deployment):
+    """The ledger of the deployment."""
+    ledger = build_ledger(load(deployment.path, {}).settings.ledger)
+    yield ledger
+    await ledger.close()
 
 
-class Working:
-    """A jobs process that runs in this one. `leads` tells whether it leads now, `fence` the last that it led under."""
+class RunningJobs:
+    """A JobsProcess that runs in this process. `leads` is True while it leads, `fence` is its last fence."""
 
     def __init__(self, process):
         self.process = process
-        self.ran = self.runner = None
+        self.task = self.runner = None
         self.fence = 0
 
     @property
@@ -244,44 +246,44 @@ class Working:
         self.fence = term.fence if term else self.fence
         return term is not None
 
-    async def until(self, reached):
-        """Wait until something is so that nobody tells."""
+    async def until(self, is_reached):
+        """Polls a condition that has no event."""
         async with asyncio.timeout(20):
-            while not reached():
-                assert not self.ran.done(), await self.ran
+            while not is_reached():
+                assert not self.task.done(), await self.task
                 await asyncio.sleep(0.01)
 
 
 @pytest.fixture
-def jobs_process(premises, monkeypatch):
-    """Starts jobs processes on the premises' settings; they lead, or may wait, when the block begins.
+def jobs_process(deployment, monkeypatch):
+    """Starts jobs processes on the settings of the deployment; each leads when the block begins, unless `leads=False`.
 
-    They look more often than others do, unless `tick_s` is said.
+    They tick more often than in production unless `tick_s` is given.
     """
 
-    def watched(working):
-        def made(*args):
-            working.runner = Runner(*args)
-            return working.runner
+    def observe(jobs):
+        def build(*args):
+            jobs.runner = Runner(*args)
+            return jobs.runner
 
-        return made
+        return build
 
     @asynccontextmanager
-    async def started(*, term_s=0, leads=True, tick_s=0.05):
-        process = JobsProcess(premises.path)
+    async def start(*, term_s=0, leads=True, tick_s=0.05):
+        process = JobsProcess(deployment.path)
         if term_s:  # shorter than settings may say
             settings = process._loaded.settings
-            jobs = settings.jobs.model_copy(update={"term_s": term_s})
-            process._loaded = replace(process._loaded, settings=settings.model_copy(update={"jobs": jobs}))
-        working = Working(process)
-        monkeypatch.setattr(room, "Runner", watched(working))
+            section = settings.jobs.model_copy(update={"term_s": term_s})
+            process._loaded = replace(process._loaded, settings=settings.model_copy(update={"jobs": section}))
+        jobs = RunningJobs(process)
+        monkeypatch.setattr(module, "Runner", observe(jobs))
         monkeypatch.setattr(runner, "TICK_S", tick_s)
-        working.ran = asyncio.create_task(process.run())
+        jobs.task = asyncio.create_task(process.run())
         try:
-            await working.until(lambda: working.runner is not None and (working.leads or not leads))
-            yield working
+            await jobs.until(lambda: jobs.runner is not None and (jobs.leads or not leads))
+            yield jobs
         finally:
             process.stop()
-            await working.ran
+            await jobs.task
 
-    return started
+    return start

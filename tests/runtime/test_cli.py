@@ -1,4 +1,4 @@
-"""The command line: what it offers, and that offering it costs nothing."""
+"""Tests of the command line and of its start-up time."""
 
 import re
 import subprocess
@@ -13,32 +13,32 @@ from relay.runtime import commands
 from relay.runtime.cli import COMMANDS, main
 
 
-def test_help_names_every_command_with_its_sentence():
-    told = " ".join(CliRunner().invoke(main, ["--help"]).output.split())
-    assert all(f"{name} {sentence}" in told for name, sentence in COMMANDS.items())
+def test_help_lists_every_command_with_its_summary():
+    output = " ".join(CliRunner().invoke(main, ["--help"]).output.split())
+    assert all(f"{name} {sentence}" in output for name, sentence in COMMANDS.items())
 
 
-def test_every_command_module_is_offered_and_every_offer_is_a_module():
+def test_every_command_has_a_module_and_every_module_a_command():
     files = Path(commands.__file__).parent.glob("[a-z]*.py")
     modules = {path.stem for path in files if re.search(r"^@click\.(command|group)\(", path.read_text(), re.MULTILINE)}
     assert modules == set(COMMANDS)
 
 
 @pytest.mark.parametrize("words", [*([name] for name in COMMANDS if name != "certs"), ["certs", "dev"]], ids=" ".join)
-def test_a_command_has_help_with_an_example_of_itself(words):
+def test_help_of_a_command_has_an_example(words):
     answer = CliRunner().invoke(main, [*words, "--help"], prog_name="relay")
     assert answer.exit_code == 0
     _, examples = answer.output.split("Example")
     assert f"relay {' '.join(words)}" in examples
 
 
-def test_an_unknown_command_is_told_by_name():
+def test_an_unknown_command_is_named():
     answer = CliRunner().invoke(main, ["sreve"])
     assert answer.exit_code == 2
     assert "sreve" in answer.output
 
 
-def test_the_version_is_the_packages():
+def test_the_version_is_that_of_the_package():
     assert CliRunner().invoke(main, ["--version"]).output.strip() == f"relay, version {__version__}"
 
 

@@ -200,9 +200,9 @@ async def test_what_was_not_consented_to_is_left_out_by_the_institution_or_by_th
 
     file = neighbours.street.folder / "providers" / "efin.yaml"
     file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"withholding": "relay"}, allow_unicode=True))
-    taken = neighbours.logs.count("taken")
+    taken = neighbours.logs.count("settings applied: role=gateway")
     os.kill(neighbours.around.pid, signal.SIGHUP)
-    await until(lambda: neighbours.logs.count("taken") > taken, "the new plan")
+    await until(lambda: neighbours.logs.count("settings applied: role=gateway") > taken, "the new plan")
     assert await moves(server, efin, token) == told
 
     (free,) = [visit.token for visit in await neighbours.around.handed_out() if visit.industry == "efin"]

@@ -237,7 +237,7 @@ async def test_a_certificate_and_addresses_that_change_at_once_wait_for_a_person
         await told_as_held(quarter)
         assert [await quarter.ask(), await quarter.ask(pair=fresh, address="127.0.0.2")] == ["00000", "40103"]
         code, words = await quarter.command("directory", "release", "--yes")
-        assert (code, words.startswith("1 change taken")) == (0, True)
+        assert (code, words.startswith("1 change applied")) == (0, True)
         released = time.monotonic()
         await eventually(lambda: refused(quarter), "a refusal")
         assert time.monotonic() - released < 1.0

@@ -15,7 +15,7 @@ from stage.waiting import PATIENCE_S, until
 START_S = 30.0
 """A process that starts on a busy machine takes longer than anything else here."""
 
-READY = re.compile(r"ready: ports \[(\d+)\], admin (\d+)")
+READY = re.compile(r"gateway ready: ports=\[(\d+)\] admin_port=(\d+)")
 
 
 class Served(Town):
@@ -102,7 +102,7 @@ async def test_told_to_stop_it_is_unready_serves_on_and_finishes_what_is_in_flig
         assert (answer.status, answer.headers["connection"]) == (200, "close")
         assert await late.hung_up()
     assert await served.ended() == 0
-    assert "stopped with 0 calls in flight" in served.said
+    assert "gateway stopped: calls_in_flight=0" in served.said
 
 
 async def test_told_twice_it_stops_at_once(served):
@@ -126,11 +126,11 @@ async def test_hangup_takes_the_settings_anew_and_says_so(served):
         assert (await line.ask(served.get())).status == 200
         served.put("directory.yaml", {"operators": []})
         served.child.send_signal(signal.SIGHUP)
-        await until(lambda: re.search(r"plan [0-9a-f]{12} taken", served.said), "the new plan")
+        await until(lambda: re.search(r"settings applied: role=gateway plan=[0-9a-f]{12}", served.said), "the new plan")
         assert (await line.ask(served.get())).rsp_code == "40103"
         served.put("directory.yaml", {"operators": 1})
         served.child.send_signal(signal.SIGHUP)
-        await until(lambda: "settings not taken" in served.said, "the bad file being named")
+        await until(lambda: "settings rejected" in served.said, "the bad file being named")
         assert (await line.ask(served.get())).rsp_code == "40103"
     assert "directory.yaml" in served.said
     assert "Traceback" not in served.said

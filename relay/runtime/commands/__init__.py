@@ -1,1 +1,1 @@
-"""One module per command of `relay`; each holds `command`."""
+"""The commands of `relay`: one module each, with a function `command`."""

@@ -1,4 +1,4 @@
-"""`relay apis`: the 91 APIs of the standard, for eyes and for programs."""
+"""`relay apis`: prints the 91 APIs of the standard as a table or as JSON."""
 
 import dataclasses
 import json
@@ -34,8 +34,8 @@ _UNBOUND_WIDTH: Final = 10_000
 def command(industries: tuple[str, ...], *, as_json: bool) -> None:
     """Print the 91 APIs of the standard, as a table or as JSON.
 
-    The table of an industry also shows the APIs that come to it later (선불카드 for bank), marked "(later)". JSON holds
-    what the industry must offer today: the APIs whose "industries" name it.
+    The table of an industry also shows APIs that it must offer later (선불카드 for bank), marked "(later)". JSON holds
+    the APIs that it must offer today: their "industries" name it.
 
     \b
     Examples:
@@ -43,38 +43,38 @@ def command(industries: tuple[str, ...], *, as_json: bool) -> None:
       relay apis --industry card --industry efin
       relay apis --json | jq '.[] | select(.api_code == "BA04") | .request.body'
     """  # noqa: D301 - click's \b keeps the lines of the examples
-    chosen = [api for api in load_catalogue().apis.values() if _belongs(api, industries, later=not as_json)]
+    apis = [api for api in load_catalogue().apis.values() if _is_offered(api, industries, later=not as_json)]
     if as_json:
-        click.echo(json.dumps([_api(api) for api in chosen], ensure_ascii=False, indent=2))
+        click.echo(json.dumps([_api(api) for api in apis], ensure_ascii=False, indent=2))
     else:
-        _print(chosen)
+        _print(apis)
 
 
-def _belongs(api: Api, industries: Iterable[str], *, later: bool) -> bool:
+def _is_offered(api: Api, industries: Iterable[str], *, later: bool) -> bool:
     offered = api.industries + (api.later if later else ())
     return not industries or any(industry in offered for industry in industries)
 
 
 def _path(api: Api) -> str:
-    """The path as it is called: one industry written out, several left open."""
+    """Returns the path with the industry filled in when there is only one."""
     return api.path_for(api.industries[0]) if len(api.industries + api.later) == 1 else api.path
 
 
-def _offered(api: Api, *, short: bool) -> str:
+def _list_industries(api: Api, *, short: bool) -> str:
     names = ["all"] if short and api.industries == INDUSTRIES else list(api.industries)
     return " ".join([*names, *(f"{industry} (later)" for industry in api.later)])
 
 
 def _print(apis: list[Api]) -> None:
-    """A pipe gets whole lines, however long; a terminal gets a table of its own width that breaks and loses nothing."""
-    to_eyes = sys.stdout.isatty()
-    console = Console(highlight=False, markup=False, width=None if to_eyes else _UNBOUND_WIDTH)
+    """Prints a table that wraps at the width of the terminal; a pipe gets whole lines."""
+    is_terminal = sys.stdout.isatty()
+    console = Console(highlight=False, markup=False, width=None if is_terminal else _UNBOUND_WIDTH)
     columns = (Column(name, overflow="fold", no_wrap=name in _WHOLE) for name in _COLUMNS)
-    table = Table(*columns, box=box.SIMPLE_HEAD if to_eyes else None, pad_edge=False)
+    table = Table(*columns, box=box.SIMPLE_HEAD if is_terminal else None, pad_edge=False)
     for api in apis:
-        address = (api.method, _path(api), _offered(api, short=to_eyes))
-        texts = (api.api_id, api.api_code, api.name, *address, api.cycle or "", api.scope)
-        table.add_row(*(text or "-" for text in texts))
+        industries = _list_industries(api, short=is_terminal)
+        cells = (api.api_id, api.api_code, api.name, api.method, _path(api), industries, api.cycle or "", api.scope)
+        table.add_row(*(cell or "-" for cell in cells))
     console.print(table)
 
 
@@ -103,7 +103,7 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _field(field: Field) -> dict[str, Any]:
-    told = {
+    row = {
         "name": field.name,
         "type": field.type,
         "length": int(field.length) if field.length.isdecimal() else field.length or None,
@@ -111,9 +111,9 @@ def _field(field: Field) -> dict[str, Any]:
         "label": field.label,
     }
     if field.codes:
-        told["codes"] = field.codes
+        row["codes"] = field.codes
     if field.condition:
-        told["condition"] = field.condition
+        row["condition"] = field.condition
     if field.fields:
-        told["fields"] = [_field(member) for member in field.fields]
-    return told
+        row["fields"] = [_field(member) for member in field.fields]
+    return row

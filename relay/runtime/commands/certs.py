@@ -1,4 +1,4 @@
-"""`relay certs dev`: development certificates, as a table or as JSON."""
+"""`relay certs dev`: creates development certificates."""
 
 import json
 from datetime import UTC, datetime
@@ -29,10 +29,10 @@ def command() -> None:
     "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), default="certs/dev", show_default=True
 )
 @click.option("--days", type=click.IntRange(1, 3650), default=DAYS, show_default=True, help="How long they are valid.")
-@click.option("--force", is_flag=True, help="Overwrite certificates that are there already.")
+@click.option("--force", is_flag=True, help="Overwrite existing certificates.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def dev(directory: Path, days: int, *, force: bool, as_json: bool) -> None:
-    """Make a CA, everyone's certificates, the wrong ones tests need, and token keys."""
+    """Create a CA, certificates of all parties, invalid ones for tests, and token keys."""
     try:
         made = make_dev_certificates(directory, datetime.now(UTC), days=days, force=force)
     except FileExistsError as error:
@@ -42,7 +42,7 @@ def dev(directory: Path, days: int, *, force: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_rows(made), ensure_ascii=False))
         return
-    table = Table("who", "SERIALNUMBER", "certificate or public key", title=str(directory))
+    table = Table("party", "SERIALNUMBER", "certificate or public key", title=str(directory))
     table.caption = "private keys: NAME.key.pem, mode 0600"
     for row in _rows(made):
         table.add_row(row["who"], row["serial_number"] or "-", Path(row["certificate"] or "").name)
@@ -59,12 +59,12 @@ def _rows(made: DevCertificates) -> list[dict[str, str | None]]:
         ("operator, expired", made.expired_operator),
         ("operator, not yet valid", made.future_operator),
         ("operator without SERIALNUMBER", made.serialless_operator),
-        ("operator nobody registered", made.unregistered_operator),
+        ("operator, not registered", made.unregistered_operator),
     ]
-    rows = [_row(who, pair.certificate, pair.private_key, pair.serial_number) for who, pair in pairs]
+    rows = [_row(name, pair.certificate, pair.private_key, pair.serial_number) for name, pair in pairs]
     rows += [
-        _row(who, authority.certificate, authority.private_key, None)
-        for who, authority in (("CA", made.authority), ("foreign CA", made.foreign_authority))
+        _row(name, authority.certificate, authority.private_key, None)
+        for name, authority in (("CA", made.authority), ("foreign CA", made.foreign_authority))
     ]
     rows += [
         _row(f"token key {key.algorithm}", key.public_key, key.private_key, None) for key in made.token_keys.values()
@@ -72,5 +72,5 @@ def _rows(made: DevCertificates) -> list[dict[str, str | None]]:
     return rows
 
 
-def _row(who: str, certificate: Path, private_key: Path, serial: str | None) -> dict[str, str | None]:
-    return {"who": who, "serial_number": serial, "certificate": str(certificate), "private_key": str(private_key)}
+def _row(name: str, certificate: Path, private_key: Path, serial: str | None) -> dict[str, str | None]:
+    return {"who": name, "serial_number": serial, "certificate": str(certificate), "private_key": str(private_key)}

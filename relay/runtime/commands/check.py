@@ -1,4 +1,4 @@
-"""`relay check`: is everything in the settings right? Says so in one line, or names every problem at once."""
+"""`relay check`: reads the settings and reports every problem at once."""
 
 import json
 import os
@@ -11,9 +11,9 @@ import click
 
 from relay.runtime.settings.loading import ConfigProblems, Loaded, Problem, load
 from relay.runtime.settings.warnings import file_warnings, setting_warnings
-from relay.runtime.wiring.key_files import file_problems
+from relay.runtime.wiring.key_files import find_file_problems
 
-PROBLEMS: Final = 2
+EXIT_PROBLEMS: Final = 2
 """Exit code when there is a problem."""
 
 
@@ -21,9 +21,9 @@ PROBLEMS: Final = 2
     "check",
     epilog="""\b
 Examples:
-  relay check                                    config/relay.yaml below the working directory
-  relay check -c /etc/relay/relay.yaml --files   certificates and keys too, as before a start
-  relay check --json | jq -r '.[].key'           for machines: [] when all is fine
+  relay check                            reads config/relay.yaml
+  relay check -c /etc/relay/relay.yaml --files    opens certificates, keys
+  relay check --json | jq -r '.[].key'   for machines: [] when all is fine
 
 Exit code 0 when all is fine, 2 when there are problems.""",
 )
@@ -34,39 +34,39 @@ Exit code 0 when all is fine, 2 when there are problems.""",
     type=click.Path(path_type=Path),
     default=Path("config/relay.yaml"),
     show_default=True,
-    help="The relay's settings; all other files are found from there.",
+    help="The relay's settings; other files are relative to it.",
 )
-@click.option("--files", is_flag=True, help="Open certificates and keys, too; without it only yaml files are opened.")
+@click.option("--files", is_flag=True, help="Open certificates and keys, too, not only yaml files.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of {file, key, wrong, allowed}.")
 def command(path: Path, files: bool, as_json: bool) -> None:
     """Read the settings and report every problem at once.
 
-    One line for each problem: file: key: what is wrong, what is allowed. RELAY__SECTION__KEY variables count.
+    One line for each problem: file: key: what is wrong, what is allowed. RELAY__SECTION__KEY variables apply.
     Warnings go to stderr and change no exit code.
     """
     now = datetime.now(UTC)
-    loaded, problems = _checked(path)
+    loaded, problems = _load(path)
     if loaded is not None and files:
-        problems = file_problems(path, loaded, now)
+        problems = find_file_problems(path, loaded, now)
     if as_json:
         click.echo(json.dumps([asdict(problem) for problem in problems], ensure_ascii=False, indent=2))
     else:
-        click.echo(_fine(loaded) if loaded is not None and not problems else "\n".join(map(str, problems)))
+        click.echo(_summary(loaded) if loaded is not None and not problems else "\n".join(map(str, problems)))
     if loaded is not None and not problems and not as_json:
         for warning in [*setting_warnings(path, loaded), *(file_warnings(path, loaded, now) if files else ())]:
             click.echo(f"warning: {warning}", err=True)
     if problems:
-        raise SystemExit(PROBLEMS)
+        raise SystemExit(EXIT_PROBLEMS)
 
 
-def _checked(path: Path) -> tuple[Loaded | None, list[Problem]]:
+def _load(path: Path) -> tuple[Loaded | None, list[Problem]]:
     try:
         return load(path, os.environ), []
-    except ConfigProblems as found:
-        return None, list(found.problems)
+    except ConfigProblems as error:
+        return None, list(error.problems)
 
 
-def _fine(loaded: Loaded) -> str:
-    listed = f"{len(loaded.directory.operators)} operators"
-    operators = listed if loaded.settings.portal is None else "operators told by the portal"
+def _summary(loaded: Loaded) -> str:
+    count = f"{len(loaded.directory.operators)} operators"
+    operators = count if loaded.settings.portal is None else "operators from the portal"
     return f"ok: {len(loaded.providers)} providers, {operators}, generation {loaded.generation}"

@@ -1,4 +1,4 @@
-"""`relay directory`: who the portal says there is, what a sync would change, and what is held back."""
+"""`relay directory`: shows, compares and syncs the portal's registry; releases or discards held changes."""
 
 import json
 import time
@@ -22,24 +22,23 @@ from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.policy.registry.changes import differences, only
 from relay.policy.registry.guard import WINDOW_DAYS, WINDOW_S, judge
 from relay.runtime.commands.ledger_session import (
-    CANNOT,
-    FAILED,
+    EXIT_FAILED,
+    EXIT_UNUSABLE,
     config_option,
-    consult,
-    end,
-    job_run,
+    exit_with,
+    format_time,
     json_option,
-    moment,
-    with_portal,
+    require_portal,
+    run_job,
+    with_ledger,
 )
-from relay.runtime.commands.printing import clock, counted, print_table, rows_of
+from relay.runtime.commands.printing import format_local, pluralize, print_table, table_rows
 from relay.runtime.settings.loading import Loaded
-from relay.runtime.wiring.jobs import changes_ahead
+from relay.runtime.wiring.jobs import preview_changes
 
-_REASON_MOST: Final = 200
-_HINT: Final = (
-    "look at it: relay directory diff; take it: relay directory release; throw it away: relay directory discard"
-)
+_REASON_MAX: Final = 200
+_HINT: Final = "see it: relay directory diff; apply it: relay directory release; reject it: relay directory discard"
+_NOT_HELD: Final = "it is not held any more: a later sync replaced it; see relay directory diff"
 _DAY_S: Final = 86_400
 
 
@@ -48,136 +47,136 @@ _DAY_S: Final = 86_400
     epilog="""\b
 Examples:
   relay directory show -c /etc/relay/relay.yaml
-  relay directory show --org-code ZOPA000001      its addresses, services, callbacks
+  relay directory show --org-code ZOPA000001   addresses, services, callbacks
   relay directory show --json | jq -r '.organisations[].org_code'
-  relay directory sync                ask the portal for what changed, now
-  relay directory sync --full         ask for everything
-  relay directory diff                what is held back, or what the portal would change
-  relay directory release             look at what is held back, and take it
+  relay directory sync                fetch changes from the portal now
+  relay directory sync --full         fetch the whole registry
+  relay directory diff                held changes, or those of a sync now
+  relay directory release             show held changes and apply them
   relay directory discard --reason "the portal sends half a list"
 \b
-Types: 01 own API, 02 through a relay, 03 operator, 04 relay, 05, 06 certifiers,
-07 portal, 99 others.
+Types: 01 own API, 02 through a relay, 03 operator, 04 relay,
+05 and 06 certifiers, 07 portal, 99 others.
 \b
-Exit code 0 when all is well, 1 when something is held back or a sync fails,
-2 when nothing could be done.""",
+Exit code 0 when all is well, 1 when changes are held or a sync failed,
+2 when the command could not run.""",
 )
 def command() -> None:
-    """The portal's registry (기관정보, 서비스정보) as the relay goes by it."""
+    """The portal's registry (기관정보, 서비스정보) as the relay applies it."""
 
 
 @command.command("show")
-@click.option("--org-code", help="This organisation alone, with its services.")
+@click.option("--org-code", help="Only this organisation, with its services.")
 @config_option
 @json_option
 def show_(path: Path, org_code: str | None, *, as_json: bool) -> None:
-    """Show who the portal says there is.
+    """Show the registry.
 
-    Organisations with certificate, addresses and services; how fresh all of it is.
+    Organisations with certificate, addresses and services, and the age of the registry.
     """
 
     async def look(loaded: Loaded, ledger: SqlLedger) -> tuple[Loaded, Registry, Held | None, Sequence[Discarded]]:
-        with_portal(loaded)
+        require_portal(loaded)
         book = ledger.registry
         discarded = await book.discarded(int(time.time()) - WINDOW_S)
         return loaded, await book.registry(), await book.held(), discarded
 
-    loaded, registry, held, discarded = consult(path, look)
-    chosen = [one for one in registry.organisations.values() if org_code in {None, one.org_code}]
-    if org_code is not None and not chosen:
-        end("the registry knows no organisation of this org_code", CANNOT)
+    loaded, registry, held, discarded = with_ledger(path, look)
+    organisations = [each for each in registry.organisations.values() if org_code in {None, each.org_code}]
+    if org_code is not None and not organisations:
+        exit_with("the registry has no organisation with this org_code", EXIT_UNUSABLE)
     services: dict[str, list[RegisteredService]] = {}
-    for each in registry.services.values():
-        services.setdefault(each.operator, []).append(each)
-    told = {
-        **_standing(loaded, registry, held),
-        "discarded": [{"at": moment(one.at), "reason": one.reason, "changes": _size(one.changes)} for one in discarded],
-        "organisations": [_organisation(one, services.get(one.org_code, [])) for one in chosen],
+    for service in registry.services.values():
+        services.setdefault(service.operator, []).append(service)
+    result = {
+        **_status(loaded, registry, held),
+        "discarded": [_discarded(each) for each in discarded],
+        "organisations": [_organisation(each, services.get(each.org_code, [])) for each in organisations],
     }
     if as_json:
-        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(result, ensure_ascii=False, indent=2))
         return
-    _show_standing(told, registry)
+    _show_status(result, registry)
     if org_code is None:
-        _show_all(told["organisations"])
+        _show_organisations(result["organisations"])
     else:
-        _show_one(told["organisations"][0])
+        _show_organisation(result["organisations"][0])
 
 
 @command.command("diff")
 @config_option
 @json_option
 def diff_(path: Path, *, as_json: bool) -> None:
-    """Show what is held back, or would change.
+    """Show held changes, or what a sync would change.
 
-    When nothing is held back: what the portal would change if it were asked for everything now. Nothing is taken.
+    Without held changes it fetches the whole registry from the portal. It applies nothing.
     """
 
     async def look(loaded: Loaded, ledger: SqlLedger) -> tuple[Registry, Held | None, RegistryChanges]:
-        with_portal(loaded)
+        require_portal(loaded)
         held = await ledger.registry.held()
-        changes = held.changes if held is not None else await changes_ahead(loaded, ledger)
+        changes = held.changes if held is not None else await preview_changes(loaded, ledger)
         return await ledger.registry.registry(), held, changes
 
-    registry, held, changes = consult(path, look)
+    registry, held, changes = with_ledger(path, look)
     lines = list(differences(registry, changes))
     if as_json:
         click.echo(json.dumps(_difference(held, lines), ensure_ascii=False))
     else:
-        for words in _words(held, lines) or ("nothing differs",):
-            click.echo(words)
-    raise SystemExit(FAILED if held is not None else 0)
+        for line in _describe(held, lines) or ("nothing differs",):
+            click.echo(line)
+    raise SystemExit(EXIT_FAILED if held is not None else 0)
 
 
 @command.command("sync")
-@click.option("--full", is_flag=True, help="Ask for everything, not for what changed since.")
+@click.option("--full", is_flag=True, help="Fetch the whole registry, not only changes.")
 @config_option
 @json_option
 def sync_(path: Path, *, full: bool, as_json: bool) -> None:
-    """Ask the portal now, take what it tells.
+    """Fetch the registry from the portal and apply it.
 
-    What would change too much at once is held back. Where another instance leads, that one asks, and is waited for.
+    Changes beyond portal.guard are held. When another instance leads, it runs the sync, and the command waits.
     """
 
     async def work(loaded: Loaded, ledger: SqlLedger) -> tuple[JobState, Held | None]:
-        with_portal(loaded)
-        state = await job_run(loaded, ledger, "directory_full" if full else "directory")
+        require_portal(loaded)
+        state = await run_job(loaded, ledger, "directory_full" if full else "directory")
         return state, await ledger.registry.held()
 
-    state, held = consult(path, work)
-    failed = bool(state.failures)
+    state, held = with_ledger(path, work)
+    has_failed = bool(state.failures)
     if as_json:
-        told = {"told": state.told, "failed": failed, "held": held is not None}
-        click.echo(json.dumps(told, ensure_ascii=False))
+        result = {"told": state.told, "failed": has_failed, "held": held is not None}
+        click.echo(json.dumps(result, ensure_ascii=False))
     else:
-        click.echo(state.told, err=failed)
-        if held is not None and not failed:
+        click.echo(state.told, err=has_failed)
+        if held is not None and not has_failed:
             click.echo(_HINT, err=True)
-    raise SystemExit(FAILED if failed or held is not None else 0)
+    raise SystemExit(EXIT_FAILED if has_failed or held is not None else 0)
 
 
 @command.command("release")
-@click.option("--yes", is_flag=True, help="Do not ask whether you mean it.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @config_option
 @json_option
 def release_(path: Path, *, yes: bool, as_json: bool) -> None:
-    """Take what is held back.
+    """Apply held changes.
 
-    You looked at it, and it is right. Gateways go by it within a second.
+    Confirm them with the portal by telephone first. Gateways apply them within a second.
     """
 
     async def look(loaded: Loaded, ledger: SqlLedger) -> tuple[Held | None, list[str]]:
-        with_portal(loaded)
+        require_portal(loaded)
         held = await ledger.registry.held()
         return held, [] if held is None else list(differences(await ledger.registry.registry(), held.changes))
 
-    held, lines = consult(path, look)
+    held, lines = with_ledger(path, look)
     if held is None:
-        end("nothing is held back", CANNOT)
+        exit_with("no changes are held", EXIT_UNUSABLE)
     if not yes:
-        for words in _words(held, lines):
-            click.echo(words, err=True)
-        click.confirm("take this", abort=True, err=True)
+        for line in _describe(held, lines):
+            click.echo(line, err=True)
+        click.confirm("apply these changes", abort=True, err=True)
 
     async def release(_: Loaded, ledger: SqlLedger) -> int | None:
         try:
@@ -185,31 +184,31 @@ def release_(path: Path, *, yes: bool, as_json: bool) -> None:
         except NothingHeld:
             return None
 
-    number = consult(path, release)
+    number = with_ledger(path, release)
     if number is None:
-        end("it is not held any more, a later sync took its place: relay directory diff", FAILED)
+        exit_with(_NOT_HELD, EXIT_FAILED)
     if as_json:
         click.echo(json.dumps({"released": len(lines), "number": number}))
     else:
-        click.echo(f"{counted(len(lines), 'change')} taken, gateways go by it within a second")
+        click.echo(f"{pluralize(len(lines), 'change')} applied; gateways use them within a second")
 
 
 @command.command("discard")
-@click.option("--reason", required=True, help="Why it is wrong, for those who come after you.")
-@click.option("--yes", is_flag=True, help="Do not ask whether you mean it.")
+@click.option("--reason", required=True, help="Why the changes are wrong, for later operators.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @config_option
 @json_option
 def discard_(path: Path, reason: str, *, yes: bool, as_json: bool) -> None:
-    """Throw away what is held back.
+    """Discard held changes.
 
-    You looked at it, and it is wrong. For 7 days syncs leave out its harmful changes, as long as the portal tells
-    exactly these; all other changes are taken. After that they are judged anew.
+    For 7 days syncs skip its harmful changes, as long as the portal sends exactly these, and apply all others. After
+    that the guard checks them again.
     """
-    if not reason.strip() or not reason.isprintable() or len(reason) > _REASON_MOST:
-        end(f"--reason: a line of 1 to {_REASON_MOST} printable characters", CANNOT)
+    if not reason.strip() or not reason.isprintable() or len(reason) > _REASON_MAX:
+        exit_with(f"--reason: write one line of 1 to {_REASON_MAX} printable characters", EXIT_UNUSABLE)
 
     async def look(loaded: Loaded, ledger: SqlLedger) -> tuple[Held | None, RegistryChanges | None, list[str]]:
-        with_portal(loaded)
+        require_portal(loaded)
         held = await ledger.registry.held()
         if held is None:
             return None, None, []
@@ -217,13 +216,13 @@ def discard_(path: Path, reason: str, *, yes: bool, as_json: bool) -> None:
         harmful = await _harmful(loaded, ledger, registry, held.changes)
         return held, harmful, list(differences(registry, harmful))
 
-    held, harmful, lines = consult(path, look)
+    held, harmful, lines = with_ledger(path, look)
     if held is None or harmful is None:
-        end("nothing is held back", CANNOT)
+        exit_with("no changes are held", EXIT_UNUSABLE)
     if not yes:
-        for words in _words(held, lines):
-            click.echo(words, err=True)
-        click.confirm("throw this away", abort=True, err=True)
+        for line in _describe(held, lines):
+            click.echo(line, err=True)
+        click.confirm("discard these changes", abort=True, err=True)
 
     async def discard(_: Loaded, ledger: SqlLedger) -> bool:
         try:
@@ -232,16 +231,16 @@ def discard_(path: Path, reason: str, *, yes: bool, as_json: bool) -> None:
             return False
         return True
 
-    if not consult(path, discard):
-        end("it is not held any more, a later sync took its place: relay directory diff", FAILED)
+    if not with_ledger(path, discard):
+        exit_with(_NOT_HELD, EXIT_FAILED)
     if as_json:
         click.echo(json.dumps({"discarded": len(lines), "days": WINDOW_DAYS}))
     else:
-        click.echo(f"{counted(len(lines), 'change')} discarded, left out by syncs for {WINDOW_DAYS} days")
+        click.echo(f"{pluralize(len(lines), 'change')} discarded; syncs skip them for {WINDOW_DAYS} days")
 
 
 async def _harmful(loaded: Loaded, ledger: SqlLedger, registry: Registry, changes: RegistryChanges) -> RegistryChanges:
-    """What of a held sync harms somebody: the rest may be taken when the portal tells it again."""
+    """Returns the harmful part of held changes; a later sync may apply the rest."""
     portal, now = loaded.settings.portal, int(time.time())
     if portal is None:
         return changes
@@ -249,99 +248,100 @@ async def _harmful(loaded: Loaded, ledger: SqlLedger, registry: Registry, change
     return only(changes, judge(registry, changes, past, portal.guard, loaded.settings.relay.org_code, now).harmful)
 
 
-def _standing(loaded: Loaded, registry: Registry, held: Held | None) -> dict[str, Any]:
+def _status(loaded: Loaded, registry: Registry, held: Held | None) -> dict[str, Any]:
     ours = loaded.settings.relay.org_code
     files = {provider.org_code for provider in loaded.providers}
-    members = {one.org_code for one in registry.organisations.values() if one.relay == ours}
+    members = {each.org_code for each in registry.organisations.values() if each.relay == ours}
     return {
         "number": registry.number,
-        "synced": moment(registry.synced_at),
+        "synced": format_time(registry.synced_at),
         "age_s": int(time.time()) - registry.synced_at if registry.synced_at else None,
         "orgs_timestamp": registry.orgs_timestamp,
         "services_timestamp": registry.services_timestamp,
-        "held_since": moment(held.since) if held is not None else None,
+        "held_since": format_time(held.since) if held is not None else None,
         "members_without_file": sorted(members - files),
         "files_without_member": sorted(files - members) if registry.number else [],
     }
 
 
-def _size(changes: RegistryChanges) -> int:
-    return len(changes.organisations) + len(changes.services)
+def _discarded(discarded: Discarded) -> dict[str, Any]:
+    changes = len(discarded.changes.organisations) + len(discarded.changes.services)
+    return {"at": format_time(discarded.at), "reason": discarded.reason, "changes": changes}
 
 
-def _organisation(one: Organisation, services: list[RegisteredService]) -> dict[str, Any]:
+def _organisation(organisation: Organisation, services: list[RegisteredService]) -> dict[str, Any]:
     return {
-        "org_code": one.org_code,
-        "org_type": one.org_type.value,
-        "name": one.name,
-        "serial_num": one.serial_num,
-        "addresses": list(one.addresses),
-        "receiver": one.is_receiver,
-        "relay": one.relay,
-        "industry": one.industry,
-        "slots": list(one.slots),
+        "org_code": organisation.org_code,
+        "org_type": organisation.org_type.value,
+        "name": organisation.name,
+        "serial_num": organisation.serial_num,
+        "addresses": list(organisation.addresses),
+        "receiver": organisation.is_receiver,
+        "relay": organisation.relay,
+        "industry": organisation.industry,
+        "slots": list(organisation.slots),
         "services": [
             {
-                "client_id": each.client_id,
-                "name": each.name,
-                "callbacks": list(each.callbacks),
-                "app_schemes": list(each.app_schemes),
+                "client_id": service.client_id,
+                "name": service.name,
+                "callbacks": list(service.callbacks),
+                "app_schemes": list(service.app_schemes),
             }
-            for each in services
+            for service in services
         ],
     }
 
 
 def _difference(held: Held | None, lines: list[str]) -> dict[str, Any]:
     return {
-        "held_since": moment(held.since) if held is not None else None,
+        "held_since": format_time(held.since) if held is not None else None,
         "reasons": list(held.reasons) if held is not None else [],
         "changes": lines,
     }
 
 
-def _words(held: Held | None, lines: list[str]) -> list[str]:
-    why = [] if held is None else [f"held back since {clock(moment(held.since))}:", *held.reasons]
-    return [*why, *lines]
+def _describe(held: Held | None, lines: list[str]) -> list[str]:
+    reasons = [] if held is None else [f"held since {format_local(format_time(held.since))}:", *held.reasons]
+    return [*reasons, *lines]
 
 
-def _show_standing(told: dict[str, Any], registry: Registry) -> None:
-    if told["synced"] is None:
-        click.echo("the portal was never heard: see relay jobs list")
+def _show_status(status: dict[str, Any], registry: Registry) -> None:
+    if status["synced"] is None:
+        click.echo("no sync has succeeded yet: see relay jobs list")
         return
     click.echo(
-        f"{counted(len(registry.organisations), 'organisation')}, {counted(len(registry.services), 'service')}, "
-        f"heard {clock(told['synced'])}, {told['age_s']} s ago (change {told['number']})"
+        f"{pluralize(len(registry.organisations), 'organisation')}, {pluralize(len(registry.services), 'service')}, "
+        f"synced {format_local(status['synced'])}, {status['age_s']} s ago (change {status['number']})"
     )
-    if told["held_since"]:
-        click.echo(f"a sync is held back since {clock(told['held_since'])}: relay directory diff")
-    for each in told["discarded"]:
-        click.echo(f"{counted(each['changes'], 'change')} discarded {clock(each['at'])}: {each['reason']}")
-    for key, words in (
-        ("members_without_file", "members of ours without a file in providers/"),
-        ("files_without_member", "files in providers/ the portal lists as no member of ours"),
+    if status["held_since"]:
+        click.echo(f"changes are held since {format_local(status['held_since'])}: see relay directory diff")
+    for each in status["discarded"]:
+        click.echo(f"{pluralize(each['changes'], 'change')} discarded {format_local(each['at'])}: {each['reason']}")
+    for key, label in (
+        ("members_without_file", "members of this relay without a file in providers/"),
+        ("files_without_member", "files in providers/ that the portal does not list as members of this relay"),
     ):
-        if told[key]:
-            click.echo(f"{words}: {', '.join(told[key])}")
+        if status[key]:
+            click.echo(f"{label}: {', '.join(status[key])}")
 
 
-def _show_all(organisations: list[dict[str, Any]]) -> None:
+def _show_organisations(organisations: list[dict[str, Any]]) -> None:
     if not organisations:
         return
     click.echo()
     heads = ("org_code", "type", "serial_num", "addresses", "services", "name")
     names = ("org_code", "org_type", "serial_num", "addresses", "services", "name")
-    shown = ({**one, "addresses": len(one["addresses"]), "services": len(one["services"])} for one in organisations)
-    print_table(heads, rows_of(shown, *names), right=("addresses", "services"))
+    rows = ({**each, "addresses": len(each["addresses"]), "services": len(each["services"])} for each in organisations)
+    print_table(heads, table_rows(rows, *names), right=("addresses", "services"))
 
 
-def _show_one(one: dict[str, Any]) -> None:
+def _show_organisation(organisation: dict[str, Any]) -> None:
     click.echo()
-    for name, value in one.items():
+    for name, value in organisation.items():
         if name != "services" and value not in ("", [], False):
             click.echo(f"{name:<14}{', '.join(value) if isinstance(value, list) else value}")
-    for each in one["services"]:
-        click.echo(f"\nservice       {each['client_id']} {each['name']}")
+    for service in organisation["services"]:
+        click.echo(f"\nservice       {service['client_id']} {service['name']}")
         for name in ("callbacks", "app_schemes"):
-            for value in each[name]:
+            for value in service[name]:
                 click.echo(f"  {name.removesuffix('s').replace('_', ' '):<12}{value}")

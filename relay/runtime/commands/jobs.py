@@ -1,4 +1,4 @@
-"""`relay jobs`: what runs by itself, how it went, who leads; and run it now."""
+"""`relay jobs`: lists jobs with their last result and the leader; runs a job now."""
 
 import json
 import time
@@ -9,8 +9,16 @@ import click
 
 from relay.domain.jobs import JobState, PortalCall, Term
 from relay.infra.ledger.sql_ledger import SqlLedger
-from relay.runtime.commands.ledger_session import FAILED, config_option, consult, end, job_run, json_option, moment
-from relay.runtime.commands.printing import clock, print_table, rows_of
+from relay.runtime.commands.ledger_session import (
+    EXIT_FAILED,
+    config_option,
+    exit_with,
+    format_time,
+    json_option,
+    run_job,
+    with_ledger,
+)
+from relay.runtime.commands.printing import format_local, print_table, table_rows
 from relay.runtime.settings.job_names import JOBS, names_of
 from relay.runtime.settings.loading import Loaded
 
@@ -23,22 +31,23 @@ CALLS_SHOWN: Final = 10
 Examples:
   relay jobs list -c /etc/relay/relay.yaml
   relay jobs list --json | jq '.jobs[] | select(.failures > 0)'
-  relay jobs run directory            ask the portal who may call, now
-  relay jobs run statistics           send what is due of 지원-005, now
+  relay jobs run directory            sync the registry now
+  relay jobs run statistics           send due messages of 지원-005 now
 \b
-Exit code 0 when all is well, 1 when a job failed last, 2 when nothing could be done.""",
+Exit code 0 when all is well, 1 when the last run of a job failed,
+2 when the command could not run.""",
 )
 def command() -> None:
-    """What one leader among all instances does without being asked."""
+    """Periodic jobs, run by one leader among all instances."""
 
 
 @command.command("list")
 @config_option
 @json_option
 def list_(path: Path, *, as_json: bool) -> None:
-    """Show jobs, who leads, the last calls.
+    """Show jobs, leader and calls to the portal.
 
-    Of each job its last outcome and when it is due. Of calls to the portal the last ten.
+    For each job the last result and when it is due next; the last ten calls to the portal.
     """
 
     async def look(loaded: Loaded, ledger: SqlLedger) -> dict[str, Any]:
@@ -49,12 +58,12 @@ def list_(path: Path, *, as_json: bool) -> None:
             "portal_calls": [_call(call) for call in await ledger.jobs.calls(CALLS_SHOWN)],
         }
 
-    told = consult(path, look)
+    result = with_ledger(path, look)
     if as_json:
-        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(result, ensure_ascii=False, indent=2))
     else:
-        _show(told)
-    raise SystemExit(FAILED if any(job["failures"] for job in told["jobs"]) else 0)
+        _show(result)
+    raise SystemExit(EXIT_FAILED if any(job["failures"] for job in result["jobs"]) else 0)
 
 
 @command.command("run")
@@ -64,20 +73,20 @@ def list_(path: Path, *, as_json: bool) -> None:
 def run_(name: str, path: Path, *, as_json: bool) -> None:
     """Run a job now.
 
-    Here when nobody leads, else by the instance that leads, which is waited for.
+    It runs here when no instance leads, else in the leading instance, and the command waits.
 
     \b
-    directory       what changed of who may call (지원-002, 지원-003)
-    directory_full  the same, all of it; by itself once a day
-    statistics      last week's figures, and what the portal asked for (지원-005)
-    retention       what is over for longer than retention says leaves the ledger
+    directory       fetch changes of the registry (지원-002, 지원-003)
+    directory_full  fetch the whole registry; due once a day
+    statistics      send last week's statistics and those requested (지원-005)
+    retention       delete ended records after the times of `retention`
     """  # noqa: D301 - click's \b keeps the lines
-    state = consult(path, lambda loaded, ledger: job_run(loaded, ledger, name))
+    state = with_ledger(path, lambda loaded, ledger: run_job(loaded, ledger, name))
     if as_json:
         click.echo(json.dumps(_job(state), ensure_ascii=False))
-        raise SystemExit(FAILED if state.failures else 0)
+        raise SystemExit(EXIT_FAILED if state.failures else 0)
     if state.failures:
-        end(state.told, FAILED)
+        exit_with(state.told, EXIT_FAILED)
     click.echo(state.told)
 
 
@@ -85,10 +94,10 @@ def _job(state: JobState) -> dict[str, Any]:
     return {
         "name": state.name,
         "purpose": JOBS[state.name],
-        "begun": moment(state.begun_at),
-        "ended": moment(state.ended_at),
-        "succeeded": moment(state.succeeded_at),
-        "due": moment(state.due_at),
+        "begun": format_time(state.begun_at),
+        "ended": format_time(state.ended_at),
+        "succeeded": format_time(state.succeeded_at),
+        "due": format_time(state.due_at),
         "asked": state.asked_at > state.begun_at,
         "failures": state.failures,
         "told": state.told,
@@ -98,12 +107,12 @@ def _job(state: JobState) -> dict[str, Any]:
 def _leader(term: Term | None, now: int) -> dict[str, Any]:
     if term is None:
         return {"holder": None, "term": 0, "until": None, "leads": False}
-    return {"holder": term.holder, "term": term.fence, "until": moment(term.until), "leads": term.runs(now)}
+    return {"holder": term.holder, "term": term.fence, "until": format_time(term.until), "leads": term.runs(now)}
 
 
 def _call(call: PortalCall) -> dict[str, Any]:
     return {
-        "at": moment(int(call.at)),
+        "at": format_time(int(call.at)),
         "api_id": call.api_id,
         "tran_id": call.tran_id,
         "attempt": call.attempt,
@@ -114,29 +123,31 @@ def _call(call: PortalCall) -> dict[str, Any]:
     }
 
 
-def _show(told: dict[str, Any]) -> None:
-    leader = told["leader"]
+def _show(result: dict[str, Any]) -> None:
+    leader = result["leader"]
     if leader["leads"]:
-        click.echo(f"leading: {leader['holder']}, term {leader['term']}, until {clock(leader['until'])} in Korea")
+        until = format_local(leader["until"])
+        click.echo(f"leader: {leader['holder']}, term {leader['term']}, until {until} in Korea")
     else:
-        click.echo("nobody leads: start `relay serve` or `relay serve --role jobs`")
+        click.echo("no leader: start `relay serve` or `relay serve --role jobs`")
     click.echo()
     heads = ("job", "succeeded", "due", "failures")
-    print_table(heads, ((*_when(job), job["failures"]) for job in told["jobs"]), right=("failures",))
+    print_table(heads, ((*_times(job), job["failures"]) for job in result["jobs"]), right=("failures",))
     click.echo()
-    for job in told["jobs"]:
+    for job in result["jobs"]:
         first, _, more = job["told"].partition("\n")
         if first:
-            click.echo(f"{job['name']}: {first}{' ... (all of it: --json)' if more else ''}")
-    if told["portal_calls"]:
+            click.echo(f"{job['name']}: {first}{' ... (more: --json)' if more else ''}")
+    if result["portal_calls"]:
         click.echo()
         calls = [
-            {**call, "at": clock(call["at"]), "status": call["status"] or "-", "ms": f"{call['ms']:.0f}"}
-            for call in told["portal_calls"]
+            {**call, "at": format_local(call["at"]), "status": call["status"] or "-", "ms": f"{call['ms']:.0f}"}
+            for call in result["portal_calls"]
         ]
-        rows = rows_of(calls, "api_id", "at", "status", "rsp_code", "ms", "outcome")
+        rows = table_rows(calls, "api_id", "at", "status", "rsp_code", "ms", "outcome")
         print_table(("call", "at", "status", "code", "ms", "outcome"), rows, right=("ms",))
 
 
-def _when(job: dict[str, Any]) -> tuple[str, str, str]:
-    return job["name"], clock(job["succeeded"]), "at once" if job["asked"] else clock(job["due"], "at once")
+def _times(job: dict[str, Any]) -> tuple[str, str, str]:
+    due = "now" if job["asked"] else format_local(job["due"], "now")
+    return job["name"], format_local(job["succeeded"]), due

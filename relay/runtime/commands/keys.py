@@ -1,4 +1,4 @@
-"""`relay keys`: the keys that sign tokens: which there are, make the next one, remove those that are done."""
+"""`relay keys`: lists, rotates and prunes the keys that sign tokens."""
 
 import json
 import os
@@ -18,15 +18,15 @@ from relay.infra.tokens.key_folder import TokenKeyProblem, read_keys
 from relay.infra.tokens.rotation import Standing, prune, rotate, standings
 from relay.runtime.settings.loading import ConfigProblems, load
 
-UNUSABLE: Final = 2
+EXIT_UNUSABLE: Final = 2
 """Exit code when settings or folder cannot be used."""
 
 OVERLAP_S: Final = 60
-"""Every process looks at the folder again within `reload.watch_s`; a minute is time enough for all of them."""
+"""Every process rereads the folder within `reload.watch_s`; a minute is enough for all of them."""
 
 _DAY_S: Final = 86_400
 LIFETIME_S: Final = 367 * _DAY_S
-"""A key verifies for so long after it signed last. A consent lasts to 24:00 of the same day of the next year, and until
+"""How long a key verifies after it signed last. A consent lasts until 24:00 of the same day of the next year; until
 then each of its tokens may withdraw it (개별인증-004), also an expired one."""
 
 
@@ -34,12 +34,14 @@ then each of its tokens may withdraw it (개별인증-004), also an expired one.
     "keys",
     epilog="""\b
 Examples:
-  relay keys rotate -c /etc/relay/relay.yaml       the first key signs at once, a later one in a minute
-  relay keys rotate --in 3600                      for relays on several machines that get the folder by copy
+  relay keys rotate -c /etc/relay/relay.yaml
+  relay keys rotate --in 3600     when machines get copies of the folder
   relay keys list --json | jq -r '.[].kid'
-  relay keys prune                                 once a month; a key stays 367 days after the next one signs
+  relay keys prune                once a month
 \b
-The folder is tokens.keys of the settings. A running relay follows it by itself. Exit code 2 when it cannot be used.""",
+The first key signs at once, a later one in a minute. A key stays for 367 days
+after the next one signs. The folder is tokens.keys of the settings; a running
+relay follows it. Exit code 2 when it cannot be used.""",
 )
 def command() -> None:
     """List, rotate and prune the keys that sign tokens."""
@@ -61,11 +63,11 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
 @command.command("list")
 @_options
 def list_(path: Path, *, as_json: bool) -> None:
-    """Show each key, what it does now, and until when it is needed."""
-    with _told():
+    """Show each key, its duty, and until when it is needed."""
+    with _report_errors():
         tokens = load(path, os.environ).settings.tokens
-        found = standings(read_keys(Path(tokens.keys)), int(time.time()), LIFETIME_S)
-    rows = [_row(one) for one in found]
+        keys = standings(read_keys(Path(tokens.keys)), int(time.time()), LIFETIME_S)
+    rows = [_row(key) for key in keys]
     if as_json:
         click.echo(json.dumps(rows))
         return
@@ -81,21 +83,21 @@ def list_(path: Path, *, as_json: bool) -> None:
     "--in", "overlap_s", type=click.IntRange(0, 30 * _DAY_S), default=OVERLAP_S, show_default=True, metavar="SECONDS"
 )
 def rotate_(path: Path, overlap_s: int, *, as_json: bool) -> None:
-    """Make the next key. It signs in so many seconds; until then every relay learns of it."""
-    with _told():
+    """Make the next key. It signs after --in seconds; until then every relay loads it."""
+    with _report_errors():
         tokens = load(path, os.environ).settings.tokens
         now = time.time()
         kid = f"{datetime.fromtimestamp(now, UTC):%Y%m%d}-{secrets.token_hex(4)}"
-        made = rotate(Path(tokens.keys), kid, int(now), overlap_s)
-    told = {"kid": made.kid, "signs_from": _time(made.signs_from)}
-    click.echo(json.dumps(told) if as_json else f"{told['kid']} signs from {told['signs_from']}")
+        key = rotate(Path(tokens.keys), kid, int(now), overlap_s)
+    result = {"kid": key.kid, "signs_from": _time(key.signs_from)}
+    click.echo(json.dumps(result) if as_json else f"{result['kid']} signs from {result['signs_from']}")
 
 
 @command.command("prune")
 @_options
 def prune_(path: Path, *, as_json: bool) -> None:
-    """Remove the keys whose tokens have all ended."""
-    with _told():
+    """Remove keys that no token needs any more."""
+    with _report_errors():
         tokens = load(path, os.environ).settings.tokens
         removed = prune(Path(tokens.keys), int(time.time()), LIFETIME_S)
     if as_json:
@@ -105,21 +107,21 @@ def prune_(path: Path, *, as_json: bool) -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _report_errors() -> Iterator[None]:
     try:
         yield
     except (ConfigProblems, TokenKeyProblem, OSError) as error:
         click.echo(str(error), err=True)
-        raise SystemExit(UNUSABLE) from error
+        raise SystemExit(EXIT_UNUSABLE) from error
 
 
-def _row(one: Standing) -> dict[str, Any]:
+def _row(standing: Standing) -> dict[str, Any]:
     return {
-        "kid": one.key.kid,
-        "algorithm": one.key.algorithm,
-        "duty": one.duty.value,
-        "signs_from": _time(one.key.signs_from),
-        "needed_until": _time(one.needed_until),
+        "kid": standing.key.kid,
+        "algorithm": standing.key.algorithm,
+        "duty": standing.duty.value,
+        "signs_from": _time(standing.key.signs_from),
+        "needed_until": _time(standing.needed_until),
     }
 
 

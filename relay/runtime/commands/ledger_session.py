@@ -1,4 +1,4 @@
-"""What commands that look into the ledger share: settings read, ledger opened, what is wrong told in a line."""
+"""Runs commands that use the ledger: reads settings, opens the ledger, reports errors in a line."""
 
 import asyncio
 import os
@@ -13,17 +13,17 @@ from relay.domain.jobs import JobsBook, JobState, Superseded
 from relay.domain.ledger import Unreachable
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.jobs.runner import JobFailed, Runner
-from relay.runtime.processes.gateway import UNUSABLE
+from relay.runtime.processes.gateway import SETTINGS_ERRORS
 from relay.runtime.settings.loading import Loaded, load
-from relay.runtime.wiring.jobs import labour_of, leadership_of
-from relay.runtime.wiring.ledger import opened, unanswered
+from relay.runtime.wiring.jobs import build_job_set, open_leadership
+from relay.runtime.wiring.ledger import build_ledger, describe_unreachable
 
-FAILED: Final = 1
-"""Exit code when what was asked for could be done and went wrong, or differs."""
-CANNOT: Final = 2
+EXIT_FAILED: Final = 1
+"""Exit code when the command ran and failed, or found a difference."""
+EXIT_UNUSABLE: Final = 2
 """Exit code when nothing could be done."""
 WAIT_S: Final = 600.0
-"""So long a job is waited for that another instance runs."""
+"""Longest wait for a job that another instance runs."""
 _LOOK_S: Final = 0.5
 _KOREA_AHEAD_S: Final = 9 * 3600
 
@@ -41,33 +41,36 @@ config_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def consult(path: Path, work: Callable[[Loaded, SqlLedger], Awaitable[T]]) -> T:
-    """Do something with the settings at `path` and their ledger. What stands in the way ends the command."""
+def with_ledger(path: Path, work: Callable[[Loaded, SqlLedger], Awaitable[T]]) -> T:
+    """Runs `work` with the settings at `path` and their ledger. Ends the command with a message on errors."""
     try:
-        return asyncio.run(_consulted(path, work))
+        return asyncio.run(_run_with_ledger(path, work))
     except JobFailed as error:
-        end(str(error), FAILED)
+        exit_with(str(error), EXIT_FAILED)
     except Unreachable as error:
-        end(unanswered(error), CANNOT)
-    except (*UNUSABLE, OSError) as error:
-        end(str(error), CANNOT)
+        exit_with(describe_unreachable(error), EXIT_UNUSABLE)
+    except (*SETTINGS_ERRORS, OSError) as error:
+        exit_with(str(error), EXIT_UNUSABLE)
 
 
-def end(words: str, code: int) -> NoReturn:
-    """End the command with words for people."""
-    click.echo(words, err=True)
+def exit_with(message: str, code: int) -> NoReturn:
+    """Ends the command with a message on stderr."""
+    click.echo(message, err=True)
     raise SystemExit(code)
 
 
-def with_portal(loaded: Loaded) -> None:
-    """End the command where there is no portal to speak of."""
+def require_portal(loaded: Loaded) -> None:
+    """Ends the command when no portal is configured."""
     if loaded.settings.portal is None:
-        end("there is no portal in the settings: who may call stands in directory.yaml, nobody is sent figures", CANNOT)
+        exit_with(
+            "no portal is configured: operators come from directory.yaml and no statistics are sent",
+            EXIT_UNUSABLE,
+        )
 
 
-async def _consulted(path: Path, work: Callable[[Loaded, SqlLedger], Awaitable[T]]) -> T:
+async def _run_with_ledger(path: Path, work: Callable[[Loaded, SqlLedger], Awaitable[T]]) -> T:
     loaded = load(path, os.environ)
-    ledger = await opened(loaded.settings.ledger)
+    ledger = build_ledger(loaded.settings.ledger)
     try:
         await ledger.check()
         return await work(loaded, ledger)
@@ -75,28 +78,28 @@ async def _consulted(path: Path, work: Callable[[Loaded, SqlLedger], Awaitable[T
         await ledger.close()
 
 
-async def job_run(loaded: Loaded, ledger: SqlLedger, name: str) -> JobState:
-    """Have a job run now, here when nobody leads, else by who leads; how it stands after that, well or not.
+async def run_job(loaded: Loaded, ledger: SqlLedger, name: str) -> JobState:
+    """Runs a job now and returns its state afterwards: here without a leader, else in the leading instance.
 
-    Who leads is waited for. When it is gone without having run the job, it is run here. Raises JobFailed when it runs
-    for longer than anybody waits, and what a ledger raises.
+    Waits for the leader; when it ends without having run the job, runs it here. Raises JobFailed after WAIT_S, and what
+    a ledger raises.
     """
     settings = loaded.settings
-    labour = labour_of(loaded, ledger)
+    job_set = build_job_set(loaded, ledger)
     try:
-        if name not in {job.name for job in labour.jobs}:
-            with_portal(loaded)
-        async with leadership_of(settings.jobs, ledger.jobs) as leadership:
-            runner = Runner(labour.jobs, ledger.jobs, leadership, time.time, settings.jobs.term_s)
+        if name not in {job.name for job in job_set.jobs}:
+            require_portal(loaded)
+        async with open_leadership(settings.jobs, ledger.jobs) as leadership:
+            runner = Runner(job_set.jobs, ledger.jobs, leadership, time.time, settings.jobs.term_s)
             if not await _run_here(runner, name):
                 await _run_elsewhere(runner, ledger.jobs, name)
     finally:
-        await labour.close()
+        await job_set.close()
     return (await ledger.jobs.jobs())[name]
 
 
 async def _run_here(runner: Runner, name: str) -> bool:
-    """Whether it was run here, well or not: its state tells that. False while somebody else leads."""
+    """Returns whether the job ran here, successful or not; False while another instance leads."""
     try:
         await runner.run_now(name)
     except Superseded:
@@ -110,30 +113,30 @@ async def _run_elsewhere(runner: Runner, book: JobsBook, name: str) -> None:
     await book.ask(name, int(time.time()))
     asked_at = (await book.jobs())[name].asked_at
     if (leader := await book.leader()) is not None:
-        click.echo(f"{leader.holder} leads and is asked to run {name}", err=True)
+        click.echo(f"{leader.holder} leads and was asked to run {name}", err=True)
     try:
         async with asyncio.timeout(WAIT_S):
-            while not _answered((await book.jobs())[name], asked_at):
-                if await _leaderless(book) and await _run_here(runner, name):
+            while not _has_run((await book.jobs())[name], asked_at):
+                if await _is_leaderless(book) and await _run_here(runner, name):
                     break
                 await asyncio.sleep(_LOOK_S)
     except TimeoutError:
         raise JobFailed(
-            f"{name} was asked for, but the instance that leads has not ended it in {WAIT_S:.0f} s"
+            f"{name} was requested, but the leading instance has not finished it in {WAIT_S:.0f} s"
         ) from None
 
 
-def _answered(state: JobState, asked_at: int) -> bool:
+def _has_run(state: JobState, asked_at: int) -> bool:
     return asked_at <= state.begun_at <= state.ended_at
 
 
-async def _leaderless(book: JobsBook) -> bool:
+async def _is_leaderless(book: JobsBook) -> bool:
     leader = await book.leader()
     return leader is None or not leader.runs(int(time.time()))
 
 
-def moment(at: int) -> str | None:
-    """A moment as ISO 8601 in Korea, None for never."""
+def format_time(at: int) -> str | None:
+    """Returns Unix time as ISO 8601 in Korea, None for 0 (never)."""
     if at <= 0:
         return None
     return time.strftime("%Y-%m-%dT%H:%M:%S+09:00", time.gmtime(at + _KOREA_AHEAD_S))

@@ -1,4 +1,4 @@
-"""`relay probe`: calls one institution and shows each step, so that one sees where it fails and why."""
+"""`relay probe`: calls one institution and shows each step, where it fails and why."""
 
 import asyncio
 import json
@@ -18,26 +18,28 @@ from relay.policy.settings.scalars import ProviderTimeouts
 from relay.runtime.commands.printing import print_table
 from relay.runtime.settings.loading import ConfigProblems, load
 from relay.runtime.settings.secret_references import SecretMissing
-from relay.runtime.wiring.credentials import MaterialError, provider_context
+from relay.runtime.wiring.credentials import CredentialError, build_institution_context
 
-FAILED: Final = 1
+EXIT_FAILED: Final = 1
 """Exit code when a step failed."""
-UNUSABLE: Final = 2
-"""Exit code when settings cannot be used or name no such institution."""
+EXIT_UNUSABLE: Final = 2
+"""Exit code when settings cannot be used or have no such institution."""
 
-_FREE: Final = string.digits + string.ascii_uppercase
+_SERIAL: Final = string.digits + string.ascii_uppercase
 
 
 @click.command(
     "probe",
     epilog="""\b
 Examples:
-  relay probe ZBAA000001                              each of its base_urls, step by step
+  relay probe ZBAA000001                each of its base_urls, step by step
   relay probe ZBAA000001 -c /etc/relay/relay.yaml
   relay probe ZBAA000001 --json | jq '.[] | select(.ok | not)'
 \b
-Steps: dns, connect, tls (not on a leased line), request, answer. The call is GET /INDUSTRY/apis; it names no customer.
-Exit code 0 when every step went well, 1 when one failed, 2 when the settings cannot be used.""",
+Steps: dns, connect, tls (not on a leased line), request, answer.
+The call is GET /INDUSTRY/apis; it names no customer.
+Exit code 0 when every step succeeded, 1 when one failed,
+2 when the settings cannot be used.""",
 )
 @click.argument("org_code")
 @click.option(
@@ -54,32 +56,34 @@ def command(org_code: str, path: Path, as_json: bool) -> None:
     """Call the institution ORG_CODE and show DNS, connection, TLS, request and answer."""
     try:
         loaded = load(path, os.environ)
-        provider = next((one for one in loaded.providers if one.org_code == org_code), None)
+        provider = next((provider for provider in loaded.providers if provider.org_code == org_code), None)
         if provider is None:
-            _refuse(f"{org_code}: no institution of {path} has this org_code")
+            _exit_unusable(f"{org_code}: no institution of {path} has this org_code")
         relay = loaded.settings.relay.org_code
-        tran_id = f"{relay}R{''.join(secrets.choice(_FREE) for _ in range(14))}"
+        tran_id = f"{relay}R{''.join(secrets.choice(_SERIAL) for _ in range(14))}"
         steps = asyncio.run(_probe(provider, tran_id))
     except ConfigProblems as problems:
-        _refuse(str(problems))
-    except (TlsError, MaterialError, SecretMissing) as error:
-        _refuse(str(error))
+        _exit_unusable(str(problems))
+    except (TlsError, CredentialError, SecretMissing) as error:
+        _exit_unusable(str(error))
     if as_json:
         click.echo(json.dumps([asdict(step) for step in steps], ensure_ascii=False, indent=2))
     else:
-        rows = ([one.base_url, one.step, "ok" if one.ok else "FAILED", f"{one.ms:.1f}", one.detail] for one in steps)
+        rows = (
+            [step.base_url, step.step, "ok" if step.ok else "FAILED", f"{step.ms:.1f}", step.detail] for step in steps
+        )
         print_table(("base_url", "step", "result", "ms", "detail"), rows, right={"ms"})
     if not all(step.ok for step in steps):
-        raise SystemExit(FAILED)
+        raise SystemExit(EXIT_FAILED)
 
 
 async def _probe(provider: Provider, tran_id: str) -> list[Step]:
-    context, timeouts = provider_context(provider), provider.timeouts or ProviderTimeouts()
+    context, timeouts = build_institution_context(provider), provider.timeouts or ProviderTimeouts()
     target = f"/{provider.industry}/apis?org_code={provider.org_code}"
     probes = [Probe(url, context, timeouts, target, tran_id) for url in provider.base_urls]
     return [step for probe in probes for step in await probe.run()]
 
 
-def _refuse(text: str) -> NoReturn:
-    click.echo(text, err=True)
-    raise SystemExit(UNUSABLE)
+def _exit_unusable(message: str) -> NoReturn:
+    click.echo(message, err=True)
+    raise SystemExit(EXIT_UNUSABLE)

@@ -1,4 +1,4 @@
-"""`relay sandbox`: relay, street and portal on loopback until they are told to stop."""
+"""`relay sandbox`: runs relay, institutions and portal on loopback until a signal."""
 
 import asyncio
 import json
@@ -18,11 +18,11 @@ from aiohttp import web
 from relay.domain.ledger import Unreachable
 from relay.infra.ledger.schema import SchemaProblem
 from relay.policy.answer.conformance import faults_of
-from relay.runtime.processes.sandbox_environment import Neighbourhood, RelayDied, neighbourhood, run
-from relay.runtime.wiring.ledger import LedgerUnfit
+from relay.runtime.processes.sandbox_environment import RelayDied, RunningEnvironment, run, running_environment
+from relay.runtime.wiring.ledger import LedgerSettingsError
 from relay.sandbox.customers import ci_of
 from relay.sandbox.errands import Errands
-from relay.sandbox.houses import RELAY_CODE, Portal
+from relay.sandbox.houses import RELAY_CODE, Portal, Street
 from relay.sandbox.login import LOGINS
 from relay.sandbox.operator import Visit, session_of
 from relay.sandbox.papers import APP_SCHEME
@@ -36,16 +36,16 @@ GATEWAY_PORT: Final = 18443
 ADMIN_PORT: Final = 18090
 PAGES_PORT: Final = 18444
 CONTROL_PORT: Final = 18091
-DOORS: Final = ("gateway", "admin", "pages", "control")
-WALKED: Final = 1
-"""The service, by its place, that the printed page is for."""
+LISTENERS: Final = ("gateway", "admin", "pages", "control")
+PAGE_SERVICE: Final = 1
+"""Index of the operator's service that the printed page belongs to."""
 TOKEN_S: Final = int(timedelta(hours=12).total_seconds())
 EXAMPLES: Final = """\b
 Examples:
   relay sandbox
-  relay sandbox --dir /tmp/street --gateway-port 9443
-  relay sandbox --json > facts.json &     (for programs: addresses, files, tokens, pid)
-  curl http://127.0.0.1:18091/            (the portal: docs/reference/portal-sandbox.md)
+  relay sandbox --dir /tmp/sandbox --gateway-port 9443
+  relay sandbox --json > facts.json &     (addresses, files, tokens, pid)
+  curl http://127.0.0.1:18091/            (the portal: docs/portal-sandbox.md)
 """
 
 
@@ -59,37 +59,33 @@ Examples:
 def command(
     folder: Path, gateway_port: int, admin_port: int, pages_port: int, control_port: int, *, as_json: bool
 ) -> None:
-    """Start relay and street on loopback and leave them running.
+    """Start relay and sandbox on loopback and leave them running.
 
     A port that is taken is replaced by a free one. Ctrl-C or SIGTERM stops everything.
     """
     try:
-        run(_stay(folder, (gateway_port, admin_port, pages_port), control_port, as_json=as_json))
+        run(_serve(folder, (gateway_port, admin_port, pages_port), control_port, as_json=as_json))
     except BlockingIOError as error:
         raise click.ClickException(f"another sandbox runs in {folder}; --dir names another folder") from error
-    except (RelayDied, Stuck, LedgerUnfit, SchemaProblem, Unreachable, OSError) as error:
+    except (RelayDied, Stuck, LedgerSettingsError, SchemaProblem, Unreachable, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 
-async def _stay(folder: Path, ports: tuple[int, int, int], control_port: int, *, as_json: bool) -> None:
+async def _serve(folder: Path, ports: tuple[int, int, int], control_port: int, *, as_json: bool) -> None:
     async with (
-        neighbourhood(folder, ports, portal=True, control_port=control_port) as around,
-        _controlled(around) as portal,
+        running_environment(folder, ports, portal=True, control_port=control_port) as running,
+        _serve_control_api(running) as portal,
     ):
-        visits, page = await around.handed_out(TOKEN_S), await _page(around)
+        tokens, page = await running.issue_tokens(TOKEN_S), await _start_login(running)
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)  # from here on stopping is success
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)  # stopping is success from now on
         if as_json:
-            click.echo(json.dumps(_facts(around, portal, visits, page), ensure_ascii=False))
+            click.echo(json.dumps(_facts(running, portal, tokens, page), ensure_ascii=False))
         else:
-            street = around.street
-            got = (street.gateway_port, street.admin_port, street.pages_port, portal.control.getsockname()[1])
-            for name, wanted, listens in zip(DOORS, (*ports, control_port), got, strict=True):
-                if wanted not in {0, listens}:
-                    click.echo(f"note: port {wanted} is taken, the {name} listens on {listens}")
-            click.echo(_words(around, portal, visits, page))
-        ended, stopped = asyncio.ensure_future(around.ended()), asyncio.create_task(stop.wait())
+            _print_replaced_ports(running.street, portal, (*ports, control_port))
+            click.echo(_describe(running, portal, tokens, page))
+        ended, stopped = asyncio.ensure_future(running.wait()), asyncio.create_task(stop.wait())
         await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if not stop.is_set():
@@ -97,52 +93,61 @@ async def _stay(folder: Path, ports: tuple[int, int, int], control_port: int, *,
         ended.cancel()
 
 
+def _print_replaced_ports(environment: Street, portal: Portal, wanted: Sequence[int]) -> None:
+    control_port = portal.control.getsockname()[1]
+    actual = (environment.gateway_port, environment.admin_port, environment.pages_port, control_port)
+    for name, wanted_port, port in zip(LISTENERS, wanted, actual, strict=True):
+        if wanted_port not in {0, port}:
+            click.echo(f"note: port {wanted_port} is taken, the {name} listens on {port}")
+
+
 @asynccontextmanager
-async def _controlled(around: Neighbourhood) -> AsyncIterator[Portal]:
-    """The street's portal with its control door open."""
-    street, house = around.street, around.street.portal
-    if house is None or around.portal is None:
+async def _serve_control_api(running: RunningEnvironment) -> AsyncIterator[Portal]:
+    """Serves the control API of the sandbox's portal."""
+    environment, portal = running.street, running.street.portal
+    if portal is None or running.portal is None:
         raise RuntimeError("a sandbox has a portal")
-    async with callers_of(street, house, around.catalogue, faults_of) as callers:
-        runner = web.AppRunner(Control(around.portal, callers.portal, RELAY_CODE, now).application(), access_log=None)
+    async with callers_of(environment, portal, running.catalogue, faults_of) as callers:
+        runner = web.AppRunner(Control(running.portal, callers.portal, RELAY_CODE, now).application(), access_log=None)
         await runner.setup()
         try:
-            await web.SockSite(runner, house.control).start()
-            yield house
+            await web.SockSite(runner, portal.control).start()
+            yield portal
         finally:
             await runner.cleanup()
 
 
-async def _page(around: Neighbourhood) -> str:
-    """The address of the bank's login page, for the first customer, as soon as the relay has its registry.
+async def _start_login(running: RunningEnvironment) -> str:
+    """Returns the URL of the bank's login page for the first customer, as soon as the relay has its registry.
 
-    It is for the second service: a consent to the first would end the token printed above.
+    It belongs to the second service: a consent to the first would revoke the printed token.
     """
-    street = around.street
-    asker, bank = street.operators[0], street.institutions["bank"]
-    async with session_of(asker.identity, street.certificates.ca) as session:
-        errands = Errands(session, street.gateway, asker, around.catalogue, faults_of).for_service(WALKED)
-        if why := await settled(lambda: errands.introduced(bank)):
-            raise RelayDied(f"the relay took no registry from the portal ({why}); see {street.folder / 'relay.log'}")
-        return await errands.authorize(bank, LOGINS[0].customer)
+    environment = running.street
+    caller, bank = environment.operators[0], environment.institutions["bank"]
+    async with session_of(caller.identity, environment.certificates.ca) as session:
+        client = Errands(session, environment.gateway, caller, running.catalogue, faults_of).for_service(PAGE_SERVICE)
+        if problem := await settled(lambda: client.introduced(bank)):
+            log = environment.folder / "relay.log"
+            raise RelayDied(f"the relay got no registry from the portal ({problem}); see {log}")
+        return await client.authorize(bank, LOGINS[0].customer)
 
 
-def _facts(around: Neighbourhood, portal: Portal, visits: Sequence[Visit], page: str) -> dict[str, Any]:
-    street = around.street
-    certs = street.certificates.folder.resolve()
+def _facts(running: RunningEnvironment, portal: Portal, tokens: Sequence[Visit], page: str) -> dict[str, Any]:
+    environment = running.street
+    certs = environment.certificates.folder.resolve()
     names = sorted(key.name.removesuffix(".key.pem") for key in certs.glob("*.key.pem"))
     return {
-        "gateway": street.gateway,
-        "admin": street.admin,
-        "pages": street.pages,
+        "gateway": environment.gateway,
+        "admin": environment.admin,
+        "pages": environment.pages,
         "portal": portal.url,
         "control": portal.control_url,
         "page": page,
         "logins": {login.login_id: login.password for login in LOGINS},
-        "metrics": f"{street.admin}/metrics",
-        "pid": around.pid,
-        "folder": str(street.folder.resolve()),
-        "settings": str(street.settings.resolve()),
+        "metrics": f"{environment.admin}/metrics",
+        "pid": running.pid,
+        "folder": str(environment.folder.resolve()),
+        "settings": str(environment.settings.resolve()),
         "ca": str(certs / "ca.pem"),
         "issuer": RELAY_CODE,
         "certs": {name: str(certs / f"{name}.pem") for name in names if not name.startswith("token-")},
@@ -156,69 +161,69 @@ def _facts(around: Neighbourhood, portal: Portal, visits: Sequence[Visit], page:
                 "callback": operator.callback,
                 "app_scheme": APP_SCHEME,
             }
-            for operator in street.operators
+            for operator in environment.operators
         ],
         "customers": {login.login_id: ci_of(login.customer) for login in LOGINS},
         "certifiers": {"identity": IDENTITY_CERTIFIER, "signature": SIGNATURE_CERTIFIER},
-        "org_codes": {industry: institution.org_code for industry, institution in street.institutions.items()},
+        "org_codes": {industry: institution.org_code for industry, institution in environment.institutions.items()},
         "providers": {
             institution.org_code: f"https://127.0.0.1:{institution.port}"
-            for institution in street.institutions.values()
+            for institution in environment.institutions.values()
         },
-        "tokens": {visit.org_code: visit.token for visit in visits},
+        "tokens": {token.org_code: token.token for token in tokens},
     }
 
 
 def _token_command(folder: Path, org_code: str) -> str:
-    """A command line that runs as it is printed, from any folder, and leaves the token printed above in force."""
-    beside = Path(sys.executable).with_name("relay")
-    found = shutil.which("relay")
-    program = ["relay"] if found and Path(found).samefile(beside) else [sys.executable, "-m", "relay"]
+    """Returns a command line that runs from any folder and does not revoke the printed token."""
+    installed = Path(sys.executable).with_name("relay")
+    on_path = shutil.which("relay")
+    program = ["relay"] if on_path and Path(on_path).samefile(installed) else [sys.executable, "-m", "relay"]
     options = ["--dir", str(folder.resolve()), "--org-code", org_code, "--scope", "bank.list", "--customer", "2"]
     return shlex.join([*program, "token", *options])
 
 
-def _words(around: Neighbourhood, portal: Portal, visits: Sequence[Visit], page: str) -> str:
-    street = around.street
-    operator = street.operators[0]
-    bank = street.institutions["bank"]
+def _describe(running: RunningEnvironment, portal: Portal, tokens: Sequence[Visit], page: str) -> str:
+    environment = running.street
+    operator = environment.operators[0]
+    bank = environment.institutions["bank"]
     institutions = "\n".join(
         f"  {institution.org_code}  {institution.industry:8} {institution.name}"
-        for institution in street.institutions.values()
+        for institution in environment.institutions.values()
     )
     others = ", ".join(f"{login.login_id} {login.password}" for login in LOGINS[1:])
     files = " ".join(
         f"{flag} {shlex.quote(str(path))}"
         for flag, path in (
-            ("--cacert", street.certificates.ca),
+            ("--cacert", environment.certificates.ca),
             ("--cert", operator.identity.certificate),
             ("--key", operator.identity.private_key),
         )
     )
-    return f"""relay     {street.gateway}  (mutual TLS, pid {around.pid})
-metrics   {street.admin}/metrics
-portal    {portal.url}  (mutual TLS; what it knows and how it misbehaves: curl {portal.control_url}/)
-settings  {street.settings}
-logs      {street.folder / "relay.log"}, {street.folder / "access.log"}
+    return f"""relay     {environment.gateway}  (mutual TLS, pid {running.pid})
+metrics   {environment.admin}/metrics
+portal    {portal.url}  (mutual TLS; its registry and failure modes: curl {portal.control_url}/)
+settings  {environment.settings}
+logs      {environment.folder / "relay.log"}, {environment.folder / "access.log"}
 institutions
 {institutions}
 
 Call the relay as {operator.name} ({operator.org_code}):
 
 curl {files} \\
-  -H 'Authorization: Bearer {visits[0].token}' \\
+  -H 'Authorization: Bearer {tokens[0].token}' \\
   -H 'x-api-tran-id: {operator.org_code}M00000000000001' -H 'x-api-type: user-refresh' \\
-  '{street.gateway}/v1/bank/accounts?org_code={bank.org_code}&search_timestamp=0&limit=20'
+  '{environment.gateway}/v1/bank/accounts?org_code={bank.org_code}&search_timestamp=0&limit=20'
 
-Walk the pages of individual authentication in a browser, once and within an hour:
+Open the pages of individual authentication in a browser, once and within an hour:
 {page}
-Log in as {LOGINS[0].login_id} with {LOGINS[0].password} ({others} are others, and are sent back). The certificate
-is the sandbox's own. With the code that the callback shows:
+Log in as {LOGINS[0].login_id} with {LOGINS[0].password} (other customers: {others}; the page
+rejects them). The sandbox signs the certificate. With the code that the callback shows:
 
 curl {files} -H 'x-api-tran-id: {operator.org_code}M00000000000002' \\
   -d grant_type=authorization_code -d code=CODE -d org_code={bank.org_code} -d redirect_uri={operator.callback} \\
-  -d client_id={operator.client_ids[WALKED]} -d client_secret={operator.client_secrets[WALKED]} \\
-  '{street.gateway}/oauth/2.0/token'
+  -d client_id={operator.client_ids[PAGE_SERVICE]} -d client_secret={operator.client_secrets[PAGE_SERVICE]} \\
+  '{environment.gateway}/oauth/2.0/token'
 
-More tokens: {_token_command(street.folder, bank.org_code)}
+More tokens: {_token_command(environment.folder, bank.org_code)}
 Stop: Ctrl-C"""

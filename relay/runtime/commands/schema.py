@@ -1,4 +1,4 @@
-"""`relay schema`: the JSON Schema of a settings file, for editors and charts."""
+"""`relay schema`: prints the JSON Schema of a settings file, for editors and charts."""
 
 import json
 from typing import Final
@@ -20,11 +20,11 @@ Examples:
   relay schema provider > provider.schema.json
 
 \b
-An editor with YAML support takes it from the first line of a file:
+An editor with YAML support reads it from the first line of a file:
   # yaml-language-server: $schema=../provider.schema.json""",
 )
 @click.argument("name", metavar="relay|provider|directory", type=click.Choice(list(MODELS)))
 def command(name: str) -> None:
-    """Print the JSON Schema of relay.yaml, of a provider's file or of directory.yaml."""
+    """Print the JSON Schema of relay.yaml, a provider's file or directory.yaml."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **MODELS[name].model_json_schema()}
     click.echo(json.dumps(schema, ensure_ascii=False, indent=2))

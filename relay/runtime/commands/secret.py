@@ -1,4 +1,4 @@
-"""`relay secret`: the slow hash of a client secret, as the directory takes it."""
+"""`relay secret`: prints the scrypt hash of a client secret, for the directory."""
 
 import re
 import sys
@@ -18,8 +18,8 @@ Examples:
   relay secret                       asks twice and shows nothing
   relay secret < secret.txt          one line; for scripts
 \b
-The line it prints is client_secret_hash of a service in directory.yaml. A secret is never an argument: arguments stand
-in the list of processes and in the shell's history.""",
+The output is client_secret_hash of a service in directory.yaml. A secret is
+never an argument: arguments appear in the process list and the shell history.""",
 )
 def command() -> None:
     """Print the hash of a client secret."""

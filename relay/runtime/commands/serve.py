@@ -1,4 +1,4 @@
-"""`relay serve`: run the relay."""
+"""`relay serve`: runs the relay, or one role of it."""
 
 import asyncio
 import importlib
@@ -15,16 +15,16 @@ import click
 from relay.domain.ledger import Unreachable
 from relay.infra.dns.event_loop import new_event_loop
 from relay.infra.output.standard_streams import QueuedStderr
-from relay.runtime.processes.gateway import UNUSABLE, RelayProcess
-from relay.runtime.processes.supervisor import Attendant, AuthorityDied
+from relay.runtime.processes.gateway import SETTINGS_ERRORS, GatewayProcess
+from relay.runtime.processes.supervisor import ChildDied, Supervisor
 from relay.runtime.settings.loading import ConfigProblems, load
-from relay.runtime.wiring.ledger import unanswered
+from relay.runtime.wiring.ledger import describe_unreachable
 
-BESIDE: Final = {
+ROLES: Final = {
     "authority": ("relay.runtime.processes.authority", "AuthorityProcess"),
     "jobs": ("relay.runtime.processes.jobs", "JobsProcess"),
 }
-"""Roles that run beside the gateway: where their process is."""
+"""Module and class of the roles that run beside the gateway."""
 
 
 @click.command(
@@ -32,9 +32,9 @@ BESIDE: Final = {
 Examples:
   relay check -c config/relay.yaml && relay serve -c config/relay.yaml
   RELAY__ADMIN__PORT=9191 relay serve -c config/relay.yaml
-  relay serve --role gateway -c config/relay.yaml     (authority and jobs are processes of their own then)
+  relay serve --role gateway -c config/relay.yaml     (one role alone)
 \b
-Signals: TERM or INT drain and stop (twice: at once), HUP takes the settings anew.""",
+Signals: TERM or INT drain and stop (twice: at once), HUP reloads settings.""",
 )
 @click.option("-c", "--config", default="config/relay.yaml", show_default=True, type=click.Path(path_type=Path))
 @click.option(
@@ -45,16 +45,16 @@ Signals: TERM or INT drain and stop (twice: at once), HUP takes the settings ane
     default="all",
     type=click.Choice(["all", "gateway", "authority", "jobs"]),
     show_default=True,
-    help="all: the gateway, and beside it authority and jobs as processes of their own.",
+    help="all: the gateway, with authority and jobs as child processes.",
 )
 @click.option("--until-stdin-closes", is_flag=True, help="Stop also when standard input ends (with its parent).")
 def command(config: Path, log_level: str, role: str, *, until_stdin_closes: bool) -> None:
     """Run the relay: gateway with admin port, authority with its pages, jobs.
 
-    Of many that run jobs one leads: it asks the portal who may call, sends statistics, tidies the ledger.
-    Logs go to stderr, access records where settings say. The ledger must be there: relay migrate.
+    Of all instances that run jobs one leads: it syncs the registry, sends statistics and prunes the ledger.
+    Logs go to stderr, access records to access_log.path. Create the ledger first: relay migrate.
     """
-    for name in ("alembic", "aiosqlite"):  # the one is chatty, the other writes values of statements at debug
+    for name in ("alembic", "aiosqlite"):  # alembic is verbose, aiosqlite logs values of statements at debug
         logging.getLogger(name).setLevel(logging.WARNING)
     with QueuedStderr(log_level.upper()) as stderr:
         serving = _serve(config, role, log_level, lambda: stderr.lost, until_stdin_closes=until_stdin_closes)
@@ -62,7 +62,7 @@ def command(config: Path, log_level: str, role: str, *, until_stdin_closes: bool
 
 
 def _run(serving: Coroutine[Any, Any, None]) -> None:
-    """Run to the end. What hinders it is told in lines, and ends the command with status 2."""
+    """Runs until it ends. Errors of settings, ledger and sockets are printed and end the command with status 2."""
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             runner.run(serving)
@@ -71,58 +71,58 @@ def _run(serving: Coroutine[Any, Any, None]) -> None:
             click.echo(problem, err=True)
         raise SystemExit(2) from None
     except Unreachable as error:
-        click.echo(f"relay: {unanswered(error)}", err=True)
+        click.echo(f"relay: {describe_unreachable(error)}", err=True)
         raise SystemExit(2) from None
-    except (*UNUSABLE, AuthorityDied, OSError) as error:
+    except (*SETTINGS_ERRORS, ChildDied, OSError) as error:
         click.echo(f"relay: {error}", err=True)
         raise SystemExit(2) from None
 
 
 async def _serve(
-    config: Path, role: str, log_level: str, log_lost: Callable[[], int], *, until_stdin_closes: bool
+    config: Path, role: str, log_level: str, lost_log_lines: Callable[[], int], *, until_stdin_closes: bool
 ) -> None:
-    if role in BESIDE:
-        # loaded only where it runs: its libraries take a second, and the gateway starts beside it
-        module, name = BESIDE[role]
-        other = getattr(importlib.import_module(module), name)(config)
-        _stop_with_parent(other.stop, asked=until_stdin_closes)
-        await other.run()
+    if role in ROLES:
+        # imported only in its own process: its libraries take a second, and the gateway starts meanwhile
+        module, name = ROLES[role]
+        role_process = getattr(importlib.import_module(module), name)(config)
+        _stop_with_parent(role_process.stop, is_enabled=until_stdin_closes)
+        await role_process.run()
         return
     async with AsyncExitStack() as stack:
-        attendants = _attendants(config, log_level) if role == "all" else ()
+        supervisors = _build_supervisors(config, log_level) if role == "all" else ()
 
-        def hung_up() -> None:
-            for attendant in attendants:
-                attendant.hang_up()
+        def send_sighup() -> None:
+            for supervisor in supervisors:
+                supervisor.send_sighup()
 
-        process = RelayProcess(config, hung_up, log_lost)
-        if attendants:
-            await process.relay.ledger.check()  # what is wrong with it is said once, not by each of them
-        stack.push_async_callback(_stopped, attendants)
-        for attendant in attendants:
-            await attendant.begin()
-        for attendant in attendants:
-            await attendant.ready()
-        _stop_with_parent(process.stop, asked=until_stdin_closes)
+        process = GatewayProcess(config, send_sighup, lost_log_lines)
+        if supervisors:
+            await process.relay.ledger.check()  # reports its problems once, not in each child process
+        stack.push_async_callback(_stop_all, supervisors)
+        for supervisor in supervisors:
+            await supervisor.start()
+        for supervisor in supervisors:
+            await supervisor.wait_until_ready()
+        _stop_with_parent(process.stop, is_enabled=until_stdin_closes)
         await process.run()
 
 
-async def _stopped(attendants: Iterable[Attendant]) -> None:
-    await asyncio.gather(*(attendant.stop() for attendant in attendants))
+async def _stop_all(supervisors: Iterable[Supervisor]) -> None:
+    await asyncio.gather(*(supervisor.stop() for supervisor in supervisors))
 
 
-def _attendants(config: Path, log_level: str) -> tuple[Attendant, ...]:
+def _build_supervisors(config: Path, log_level: str) -> tuple[Supervisor, ...]:
     path = load(config, os.environ).settings.authority.socket
-    return Attendant(config, path, log_level), Attendant(config, "", log_level, "jobs")
+    return Supervisor(config, path, log_level), Supervisor(config, "", log_level, "jobs")
 
 
-def _stop_with_parent(stop: Callable[[], object], *, asked: bool) -> None:
-    """Stop when standard input ends: the kernel ends it with the parent."""
+def _stop_with_parent(stop: Callable[[], object], *, is_enabled: bool) -> None:
+    """Calls `stop` when standard input ends: the kernel closes it when the parent ends."""
 
-    def readable() -> None:
+    def read() -> None:
         if not os.read(sys.stdin.fileno(), 1024):
             asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
             stop()
 
-    if asked:
-        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), readable)
+    if is_enabled:
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), read)

@@ -1,4 +1,4 @@
-"""`relay token`: an access token signed with the sandbox's test key, right or deliberately wrong."""
+"""`relay token`: signs an access token with the sandbox's test key, valid or deliberately wrong."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -9,37 +9,37 @@ import click
 
 from relay.domain.ledger import Unreachable
 from relay.infra.ledger.schema import SchemaProblem
-from relay.runtime.processes.sandbox_environment import record
-from relay.runtime.wiring.ledger import LedgerUnfit
+from relay.runtime.processes.sandbox_environment import record_tokens
+from relay.runtime.wiring.ledger import LedgerSettingsError
 from relay.sandbox.houses import MARK, facts_of, token_key_of
 from relay.sandbox.token_keys import ALGORITHMS
 from relay.sandbox.tokens import changed, claims_for, scopes_of, sign
 from relay.sandbox.world.model import CUSTOMERS
 from relay.standard.catalogue import load_catalogue
 
-EXP_MOST: Final = 2**33
-"""As far as the ledger's times go; a token may claim more."""
+EXP_MAX: Final = 2**33
+"""The largest time in the ledger; a token may claim more."""
 
 EXAMPLES: Final = """\b
 Examples:
   relay token --org-code ZBAA000001
-  relay token --org-code ZBAA000001 --scope "bank.list bank.deposit" --expires 60
-  relay token --org-code ZCDA000001 --client-id ZOPA000002SVC01 --algorithm EdDSA
+  relay token --org-code ZBAA000001 --scope "bank.list" --expires 60
+  relay token --org-code ZCDA000001 --client-id ZOPA000002SVC01
   relay token --org-code ZBAA000001 --without exp --claim iat=1
 """
 
 
 @click.command(epilog=EXAMPLES)
 @click.option("--dir", "folder", type=click.Path(path_type=Path), default=".sandbox", show_default=True)
-@click.option("--org-code", required=True, help="The provider the token is for.")
-@click.option("--scope", help="Scopes, separated by blanks.  [default: every scope of the provider's industry]")
+@click.option("--org-code", required=True, help="The institution the token is for.")
+@click.option("--scope", help="Scopes, separated by blanks.  [default: every scope of its industry]")
 @click.option("--client-id", help="The operator's service.  [default: the first service of the first operator]")
 @click.option("--expires", type=int, default=3600, show_default=True, help="Seconds from now; negative is expired.")
 @click.option("--algorithm", type=click.Choice(ALGORITHMS), default="ES256", show_default=True)
 @click.option("--claim", "claims", multiple=True, metavar="NAME=VALUE", help="Set a claim; VALUE is JSON or text.")
 @click.option("--without", multiple=True, metavar="NAME", help="Leave a claim out.")
 @click.option("--customer", type=click.IntRange(1, 3), default=1, show_default=True, help="Whose consent it is.")
-@click.option("--unrecorded", is_flag=True, help="Write nothing into the ledger: a token that nobody issued.")
+@click.option("--unrecorded", is_flag=True, help="Write nothing into the ledger: the token counts as never issued.")
 def command(  # noqa: PLR0913 - one argument for each option
     folder: Path,
     org_code: str,
@@ -53,18 +53,18 @@ def command(  # noqa: PLR0913 - one argument for each option
     customer: int,
     unrecorded: bool,
 ) -> None:
-    """Sign an access token with the sandbox's key and write a consent for it into the sandbox's ledger.
+    """Sign an access token with the sandbox's key and write its consent into the sandbox's ledger.
 
-    The consent is to everything. It replaces a former one of the same customer, service and provider, whose token then
-    opens nothing any more, as with any new consent (규격 2.2).
+    The consent is to all assets. It replaces that of the same customer, service and institution and revokes its token,
+    as any new consent does (규격 2.2).
     """
     if not (folder / MARK).exists():
         raise click.ClickException(f"no sandbox in {folder}; `relay sandbox` makes one, --dir names another")
     if wrong := [claim for claim in claims if "=" not in claim]:
         raise click.BadParameter(f"{wrong[0]} is not NAME=VALUE", param_hint="--claim")
     facts = facts_of(folder)
-    operator, client = _asker(facts, client_id)
-    told = claims_for(
+    operator, client = _find_service(facts, client_id)
+    right_claims = claims_for(
         issuer=facts["issuer"],
         operator=operator,
         provider=org_code,
@@ -73,26 +73,26 @@ def command(  # noqa: PLR0913 - one argument for each option
         now=datetime.now(UTC),
         expires=expires,
     )
-    wanted = changed(told, claims, without)
+    token_claims = changed(right_claims, claims, without)
     if not unrecorded:
-        _record(folder, _recordable(told, wanted), customer)
-    click.echo(sign(wanted, token_key_of(folder, algorithm)))
+        _record(folder, _recordable(right_claims, token_claims), customer)
+    click.echo(sign(token_claims, token_key_of(folder, algorithm)))
 
 
-def _recordable(told: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """What the ledger can hold of claims that may be wrong on purpose: those of the right kind, else the right ones."""
-    fitting = {name: value for name, value in wanted.items() if type(value) is type(told.get(name)) and value}
-    return {**told, **fitting, "exp": min(fitting.get("exp", told["exp"]), EXP_MOST)}
+def _recordable(right: dict[str, Any], claims: dict[str, Any]) -> dict[str, Any]:
+    """Returns the claims for the ledger: those of the right type, else the right ones."""
+    fitting = {name: value for name, value in claims.items() if type(value) is type(right.get(name)) and value}
+    return {**right, **fitting, "exp": min(fitting.get("exp", right["exp"]), EXP_MAX)}
 
 
 def _record(folder: Path, claims: dict[str, Any], customer: int) -> None:
     try:
-        asyncio.run(record(folder / "relay.yaml", [claims], CUSTOMERS[customer - 1]))
-    except (LedgerUnfit, SchemaProblem, Unreachable) as error:
-        raise click.ClickException(f"nothing written into the sandbox's ledger: {error}") from error
+        asyncio.run(record_tokens(folder / "relay.yaml", [claims], CUSTOMERS[customer - 1]))
+    except (LedgerSettingsError, SchemaProblem, Unreachable) as error:
+        raise click.ClickException(f"the token was not written into the sandbox's ledger: {error}") from error
 
 
-def _asker(facts: dict[str, Any], client_id: str | None) -> tuple[str, str]:
+def _find_service(facts: dict[str, Any], client_id: str | None) -> tuple[str, str]:
     services = [(operator, client) for operator, clients in facts["operators"].items() for client in clients]
     for operator, client in services:
         if client_id in {None, client}:

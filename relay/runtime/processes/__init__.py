@@ -1,1 +1,1 @@
-"""The processes of the relay: gateway, authority, jobs, and what they share."""
+"""Processes of the relay: gateway, authority, jobs, and what they share."""

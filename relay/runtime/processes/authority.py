@@ -1,4 +1,4 @@
-"""The authority as a process: behind the gateway on a unix socket, before customers' phones with its pages."""
+"""The authority process: OAuth and support APIs on a unix socket for gateways, and the customers' pages."""
 
 import asyncio
 import contextlib
@@ -40,231 +40,234 @@ from relay.policy.settings.authority import Pages
 from relay.policy.settings.directory import Provider
 from relay.portal.application import endpoints as support_endpoints
 from relay.portal.services import Support, SupportOffice
-from relay.runtime.processes.file_watch import Following, yaml_files
-from relay.runtime.processes.gateway import UNUSABLE
-from relay.runtime.processes.listeners import bound
+from relay.runtime.processes.file_watch import FileWatch, list_yaml_files
+from relay.runtime.processes.gateway import SETTINGS_ERRORS
+from relay.runtime.processes.listeners import bind_socket
 from relay.runtime.processes.reload import Reloader
 from relay.runtime.settings.loading import load
-from relay.runtime.wiring.authority import office_of, random_text, serial
-from relay.runtime.wiring.authority_files import OpenedFiles, open_files
-from relay.runtime.wiring.credentials import pages_context
-from relay.runtime.wiring.expired_certificates import expect_new_unexpired
-from relay.runtime.wiring.ledger import ledger_of
-from relay.runtime.wiring.listener_limits import authority_files, gateway_connections, pages_connections
-from relay.runtime.wiring.portal import probes, support_office_of
+from relay.runtime.wiring.authority import build_authority_settings, random_serial, random_text
+from relay.runtime.wiring.authority_files import AuthorityFiles, open_authority_files
+from relay.runtime.wiring.credentials import build_pages_context
+from relay.runtime.wiring.expired_certificates import check_new_certificates
+from relay.runtime.wiring.ledger import build_ledger
+from relay.runtime.wiring.listener_limits import gateway_connection_limits, max_authority_files, pages_connection_limits
+from relay.runtime.wiring.portal import build_probes, build_support_settings
 from relay.standard.catalogue import load_catalogue
 
 _log = logging.getLogger(__name__)
 
 LEDGER_S: Final = 10.0
-"""So long may the ledger take for one thing that a customer or operator waits for; then the answer is 503."""
+"""Longest transaction while a customer or operator waits; after it the response is 503."""
 
 _SWEEP_S: Final = 60.0
 _GATEWAY_TIMES: Final = ConnectionTimeouts(idle_s=75.0)
-"""A connection stays idle for longer than the gateway keeps it, so that no call meets one that is just being closed."""
+"""Idle connections stay longer than the gateway keeps them: no call meets a connection that is being closed."""
 
 
 class AuthorityProcess:
-    """Serves the authority until it is told to stop."""
+    """Runs the authority until `stop`."""
 
     def __init__(self, config: Path) -> None:
         self._config = config
         self._loaded = load(config, os.environ)
         self._stop = asyncio.Event()
         self._stack = AsyncExitStack()
-        self._watched = set(self._loaded.files)
-        self._following = Following(self._files)
+        self._watched_files = set(self._loaded.files)
+        self._file_watch = FileWatch(self._list_files)
         self._institutions: list[HttpInstitutions] = []
         self._sites: list[web.BaseSite] = []
         self.pages_port = 0
 
     async def run(self) -> None:
-        """Serve until `stop`; then end what is in flight."""
+        """Serves until `stop`, then finishes calls in flight."""
         loop = asyncio.get_running_loop()
         settings = self._loaded.settings
-        raise_file_limit(authority_files(self._loaded))
+        raise_file_limit(max_authority_files(self._loaded))
         async with self._stack as stack:
-            ledger = ledger_of(settings.ledger, deadline_s=min(LEDGER_S, settings.authority.timeout_s))
+            ledger = build_ledger(settings.ledger, deadline_s=min(LEDGER_S, settings.authority.timeout_s))
             stack.push_async_callback(ledger.close)
             await ledger.check()
             feed = RevocationFeed()
             ledger.announce_revocations(feed.announce)
-            stack.push_async_callback(self._part, 0)
+            stack.push_async_callback(self._close_former_institutions, 0)
             self._registry = FollowedRegistry(ledger.registry, time.time)
             if settings.portal is not None:
                 await self._registry.hear()
             client_secrets = ClientSecrets(time.monotonic)
             stack.callback(client_secrets.close)
-            self._opened = open_files(self._loaded)
+            self._files = open_authority_files(self._loaded)
             proofs = await stack.enter_async_context(
-                opened_proofs(self._opened.certifiers, settings.relay.org_code, settings.authority.verifiers)
+                opened_proofs(self._files.certifiers, settings.relay.org_code, settings.authority.verifiers)
             )
             listener = await UnixListener.open(Path(settings.authority.socket))
             stack.callback(listener.close)
-            door = self._pages_door(settings.authority.pages)
+            pages_socket = self._bind_pages(settings.authority.pages)
             authority = Authority(
-                office=self._office(),
+                office=self._build_settings(),
                 ledger=ledger,
-                signer=self._opened.signer,
+                signer=self._files.signer,
                 secrets=client_secrets,
-                institutions=self._reached(self._opened),
+                institutions=self._add_institutions(self._files),
                 proofs=proofs,
                 clock=time.time,
                 random=random_text,
             )
-            support = self._support(authority, ledger, client_secrets)
-            await self._serve(authority, support, listener, door, feed)
+            support = self._build_support(authority, ledger, client_secrets)
+            await self._serve(authority, support, listener, pages_socket, feed)
             stack.callback(feed.close)
             reloader = self._reloader(authority, support, proofs)
-            following = loop.create_task(reloader.run(settings.reload.watch_s))
+            reloading = loop.create_task(reloader.run(settings.reload.watch_s))
             sweeping = loop.create_task(self._sweep(authority, ledger))
-            listening = loop.create_task(self._listen(authority, support))
+            following = loop.create_task(self._follow_registry(authority, support))
             for name in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(name, self.stop)
-            loop.add_signal_handler(signal.SIGHUP, reloader.ask)
+            loop.add_signal_handler(signal.SIGHUP, reloader.request)
             allow_hangups()
-            _log.info("authority ready: %s, pages on port %s", settings.authority.socket, self.pages_port or "none")
+            _log.info("authority ready: socket=%s pages_port=%s", settings.authority.socket, self.pages_port or "none")
             await self._stop.wait()
             await self._stop_listening(listener)
-            following.cancel()
-            await asyncio.gather(listening, sweeping)  # what the ledger is asked just now is waited for
+            reloading.cancel()
+            await asyncio.gather(following, sweeping)  # waits for their running queries
         _log.info("authority stopped")
 
     def stop(self) -> None:
-        """Begin to stop."""
+        """Starts to stop."""
         self._stop.set()
 
-    def _reloader(self, authority: Authority, support: Support, proofs: CertifierProofs) -> Reloader[OpenedFiles]:
-        def take(opened: OpenedFiles) -> None:
-            proofs.furnish(opened.certifiers)
-            self._opened, self._loaded = opened, opened.loaded
-            authority.institutions = self._reached(opened)
-            authority.signer = support.signer = opened.signer
-            authority.office, support.office = self._office(), self._support_office()
-            self._watched = set(opened.loaded.files)
-            _log.info("authority took plan %s", opened.loaded.generation)
+    def _reloader(self, authority: Authority, support: Support, proofs: CertifierProofs) -> Reloader[AuthorityFiles]:
+        def apply(files: AuthorityFiles) -> None:
+            proofs.furnish(files.certifiers)
+            self._files, self._loaded = files, files.loaded
+            authority.institutions = self._add_institutions(files)
+            authority.signer = support.signer = files.signer
+            authority.office, support.office = self._build_settings(), self._build_support_settings()
+            self._watched_files = set(files.loaded.files)
+            _log.info("settings applied: role=authority plan=%s", files.loaded.generation)
 
-        return Reloader("authority", self._following, self._read, take, self._refuse, UNUSABLE)
+        return Reloader("authority", self._file_watch, self._read, apply, self._reject, SETTINGS_ERRORS)
 
-    def _read(self) -> OpenedFiles:
+    def _read(self) -> AuthorityFiles:
         loaded = load(self._config, os.environ)
-        self._watched.update(loaded.files)  # also those that cannot be used yet: their coming is news
-        opened = open_files(loaded)
-        expect_new_unexpired(self._opened.certificates, opened.certificates, datetime.now(UTC))
-        return opened
+        self._watched_files.update(loaded.files)  # also files that are missing: they trigger a reload when they appear
+        files = open_authority_files(loaded)
+        check_new_certificates(self._files.certificates, files.certificates, datetime.now(UTC))
+        return files
 
-    def _refuse(self, error: Exception) -> None:
-        self._watched.update(getattr(error, "files", ()))
-        _log.error("settings not taken by the authority: %s", error)
+    def _reject(self, error: Exception) -> None:
+        self._watched_files.update(getattr(error, "files", ()))
+        plan = self._loaded.generation
+        _log.error("settings rejected, plan stays: role=authority plan=%s reason=%s", plan, error)
 
     async def _stop_listening(self, listener: UnixListener) -> None:
-        """Take no new connections: the next authority may begin while our last calls end."""
+        """Stops accepting connections: the next authority may start while the last calls finish."""
         for site in self._sites:
             await site.stop()
         listener.close()
 
-    def _support(self, authority: Authority, ledger: SqlLedger, client_secrets: ClientSecrets) -> Support:
-        probing = probes(self._context_of)
-        self._stack.callback(probing.close)
+    def _build_support(self, authority: Authority, ledger: SqlLedger, client_secrets: ClientSecrets) -> Support:
+        probes = build_probes(self._tls_context)
+        self._stack.callback(probes.close)
         return Support(
-            office=self._support_office(),
+            office=self._build_support_settings(),
             consents=ledger,
             statistics=ledger.statistics,
             signer=authority.signer,
             secrets=client_secrets,
-            probe=probing,
+            probe=probes,
             clock=time.time,
             random=random_text,
         )
 
-    def _pages_door(self, pages: Pages | None) -> socket.socket | None:
-        """The pages' socket, bound. Raises OSError when the port is taken."""
+    def _bind_pages(self, pages: Pages | None) -> socket.socket | None:
+        """Binds the pages' socket. Raises OSError when the port is taken."""
         if pages is None:
             return None
-        door = bound(pages.address, pages.port)
-        self._stack.callback(door.close)
-        self.pages_port = door.getsockname()[1]
-        return door
+        pages_socket = bind_socket(pages.address, pages.port)
+        self._stack.callback(pages_socket.close)
+        self.pages_port = pages_socket.getsockname()[1]
+        return pages_socket
 
-    def _office(self) -> Office:
-        return office_of(self._loaded, self._registry.registry)
+    def _build_settings(self) -> Office:
+        return build_authority_settings(self._loaded, self._registry.registry)
 
-    def _support_office(self) -> SupportOffice | None:
-        return support_office_of(self._loaded, self._registry.registry)
+    def _build_support_settings(self) -> SupportOffice | None:
+        return build_support_settings(self._loaded, self._registry.registry)
 
-    async def _listen(self, authority: Authority, support: Support) -> None:
-        """Hear who the portal lets ask for tokens, until `stop`: it is the gateway's registry, followed likewise."""
+    async def _follow_registry(self, authority: Authority, support: Support) -> None:
+        """Applies changes of the registry until `stop`, as the gateway does."""
 
-        async def changed(_: Registry) -> None:
-            authority.office = self._office()
-            support.office = self._support_office()
+        async def apply(_: Registry) -> None:
+            authority.office = self._build_settings()
+            support.office = self._build_support_settings()
 
         if self._loaded.settings.portal is not None:
-            await self._registry.follow(self._loaded.settings.ledger.poll_s, self._stop, changed)
+            await self._registry.follow(self._loaded.settings.ledger.poll_s, self._stop, apply)
 
-    def _reached(self, opened: OpenedFiles) -> HttpInstitutions:
-        """The institutions as these settings reach them; those of before are closed by the sweep after next."""
-        made = HttpInstitutions(opened.loaded.settings.relay.org_code, load_catalogue(), opened.context_of, serial)
-        self._institutions.append(made)
-        return made
+    def _add_institutions(self, files: AuthorityFiles) -> HttpInstitutions:
+        """Returns the client of these settings; the sweep after next closes the former one."""
+        relay = files.loaded.settings.relay.org_code
+        institutions = HttpInstitutions(relay, load_catalogue(), files.tls_context, random_serial)
+        self._institutions.append(institutions)
+        return institutions
 
-    async def _part(self, kept: int) -> None:
-        """Close the lines of all generations of institutions but the newest `kept`."""
-        gone = self._institutions[: len(self._institutions) - kept]
-        del self._institutions[: len(gone)]
-        for institutions in gone:
+    async def _close_former_institutions(self, keep: int) -> None:
+        """Closes all clients of institutions but the newest `keep`."""
+        former = self._institutions[: len(self._institutions) - keep]
+        del self._institutions[: len(former)]
+        for institutions in former:
             await institutions.close()
 
-    def _files(self) -> list[Path]:
-        return [*self._watched, *yaml_files(Path(self._loaded.settings.providers))]
+    def _list_files(self) -> list[Path]:
+        return [*self._watched_files, *list_yaml_files(Path(self._loaded.settings.providers))]
 
     async def _serve(
         self,
         authority: Authority,
         support: Support,
         listener: UnixListener,
-        door: socket.socket | None,
+        pages_socket: socket.socket | None,
         feed: RevocationFeed,
     ) -> None:
         settings = self._loaded.settings.authority
-        behind = application({**endpoints(authority), **support_endpoints(support)}, feed)
-        runner = await self._runner(behind, no_call, _GATEWAY_TIMES, cancels=True)
-        limits = gateway_connections(settings)
-        await self._start(LimitedSite(runner, listener.bind(), limits, label="authority"))
-        if door is not None and settings.pages is not None:
+        app = application({**endpoints(authority), **support_endpoints(support)}, feed)
+        runner = await self._start_runner(app, no_call, _GATEWAY_TIMES, cancels=True)
+        limits = gateway_connection_limits(settings)
+        await self._start_site(LimitedSite(runner, listener.bind(), limits, label="authority"))
+        if pages_socket is not None and settings.pages is not None:
             times = ConnectionTimeouts(**settings.pages.timeouts.model_dump())
-            runner = await self._runner(pages_application(authority, self._key_of), no_page, times)
-            limits, context = pages_connections(settings.pages), pages_context(settings.pages)
-            await self._start(
-                LimitedSite(runner, door, limits, label="pages", context=context, handshake_s=times.handshake_s)
+            runner = await self._start_runner(pages_application(authority, self._result_key), no_page, times)
+            limits, context = pages_connection_limits(settings.pages), build_pages_context(settings.pages)
+            await self._start_site(
+                LimitedSite(runner, pages_socket, limits, label="pages", context=context, handshake_s=times.handshake_s)
             )
 
-    def _context_of(self, provider: Provider) -> ssl.SSLContext | None:
-        return self._opened.context_of(provider)
+    def _tls_context(self, provider: Provider) -> ssl.SSLContext | None:
+        return self._files.tls_context(provider)
 
-    def _key_of(self, org_code: str) -> EllipticCurvePublicKey | None:
-        return self._opened.result_keys.get(org_code)
+    def _result_key(self, org_code: str) -> EllipticCurvePublicKey | None:
+        return self._files.result_keys.get(org_code)
 
-    async def _runner(
+    async def _start_runner(
         self, app: web.Application, turned_away: TurnedAway, times: ConnectionTimeouts, *, cancels: bool = False
     ) -> web.ServerRunner:
         serving = served(app, turned_away, **RUNNER, times=times, cancels=cancels)
         return await self._stack.enter_async_context(serving)
 
-    async def _start(self, site: LimitedSite) -> None:
+    async def _start_site(self, site: LimitedSite) -> None:
         self._sites.append(site)
         await site.start()
 
     async def _sweep(self, authority: Authority, ledger: SqlLedger) -> None:
-        """End consents that are past their last day, until `stop`."""
+        """Ends consents after their last day, until `stop`."""
         while not self._stop.is_set():
             try:
                 if ended := await ledger.end_overdue(await ledger.time.believed(int(authority.clock()))):
-                    _log.info("%d consents ended", ended)
-            except Exception as error:  # whatever a driver raises; the next round comes
-                if not isinstance(error, Unreachable):  # the outage of the ledger is logged by itself
-                    _log.warning("consents could not be ended (%s)", type(error).__name__)
-            newest = len(self._institutions)
+                    _log.info("consents ended: consents=%d", ended)
+            except Exception as error:  # any error of a driver; the next round tries again
+                if not isinstance(error, Unreachable):  # the ledger logs its own outage
+                    _log.warning("consents could not be ended: error=%s", type(error).__name__)
+            before = len(self._institutions)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _SWEEP_S)
-            await self._part(1 + len(self._institutions) - newest)  # those of this minute may still be asked
+            added = len(self._institutions) - before
+            await self._close_former_institutions(1 + added)  # calls may still use those replaced in this minute

@@ -1,4 +1,4 @@
-"""Files that the settings came from, looked at now and then: a secret mounted anew sends no signal."""
+"""Detects changed settings files by polling: a remounted secret sends no signal."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -8,37 +8,37 @@ from relay.infra.files.regular import awaiting
 Fingerprint = tuple[tuple[str, int, int], ...]
 
 
-class Following:
-    """Remembers how files looked. `files` tells which there are just now, folders of settings included."""
+class FileWatch:
+    """Remembers size and mtime of files. `files` returns the current paths, those of settings folders included."""
 
     def __init__(self, files: Callable[[], Iterable[Path]]) -> None:
         self._files = files
-        self._seen = self.look()
+        self._known = self.fingerprint()
 
-    def seen(self, fingerprint: Fingerprint) -> None:
-        """Take this as known: what `look` saw before the files were read, so that a change meanwhile is news."""
+    def mark_known(self, fingerprint: Fingerprint) -> None:
+        """Sets the known state to a fingerprint taken before the files were read: later changes are detected."""
         watched = set(map(str, self._files()))
-        self._seen = tuple(row for row in fingerprint if row[0] in watched)
+        self._known = tuple(row for row in fingerprint if row[0] in watched)
 
-    def differs(self) -> bool:
-        """Whether the files look different from what is known."""
-        return self.look() != self._seen
+    def has_changed(self) -> bool:
+        """Returns whether the files differ from the known state."""
+        return self.fingerprint() != self._known
 
-    def look(self) -> Fingerprint:
-        """How the files look now."""
-        found = []
+    def fingerprint(self) -> Fingerprint:
+        """Returns path, mtime and size of each file now."""
+        rows = []
         for file in sorted(set(self._files())):
             try:
                 with awaiting(file):
                     stat = file.stat()
             except OSError:
-                found.append((str(file), 0, 0))
+                rows.append((str(file), 0, 0))
             else:
-                found.append((str(file), stat.st_mtime_ns, stat.st_size))
-        return tuple(found)
+                rows.append((str(file), stat.st_mtime_ns, stat.st_size))
+        return tuple(rows)
 
 
-def yaml_files(folder: Path) -> Iterable[Path]:
-    """The settings files of a folder."""
+def list_yaml_files(folder: Path) -> Iterable[Path]:
+    """Returns the settings files of a folder."""
     with awaiting(folder):
         return [*folder.glob("*.yaml"), *folder.glob("*.yml")]

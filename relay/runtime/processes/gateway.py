@@ -1,4 +1,4 @@
-"""One process of the relay: listens, watches its files, drains when told to stop."""
+"""The gateway process: listens, reloads changed settings, drains before it stops."""
 
 import asyncio
 import gc
@@ -20,14 +20,14 @@ from relay.infra.records.metrics import registry_of
 from relay.infra.tokens.revocation_feed import follow_authority
 from relay.infra.upstream.tls import TlsError
 from relay.policy.settings.model import Settings
-from relay.runtime.processes.file_watch import Following, yaml_files
-from relay.runtime.processes.listeners import Listening
+from relay.runtime.processes.file_watch import FileWatch, list_yaml_files
+from relay.runtime.processes.listeners import GatewayListeners
 from relay.runtime.processes.reload import Reloader
 from relay.runtime.settings.loading import ConfigProblems, SecretMissing, load
-from relay.runtime.wiring.credentials import MaterialError
-from relay.runtime.wiring.gateway import Relay, SettingsRead, waiting_for_a_start
-from relay.runtime.wiring.ledger import LedgerUnfit
-from relay.runtime.wiring.listener_limits import gateway_files
+from relay.runtime.wiring.credentials import CredentialError
+from relay.runtime.wiring.gateway import OpenedSettings, Relay, sections_needing_restart
+from relay.runtime.wiring.ledger import LedgerSettingsError
+from relay.runtime.wiring.listener_limits import max_gateway_files
 
 _log = logging.getLogger(__name__)
 
@@ -36,66 +36,77 @@ _SWEEP_S = 1.0
 _LAST_S = 1.0
 _FIRST_S = 1.0
 
-UNUSABLE = (ConfigProblems, SecretMissing, MaterialError, TlsError, LedgerUnfit, SchemaProblem, KeysUnfit)
-"""What settings can be found to be, before or while they are taken."""
+SETTINGS_ERRORS = (
+    ConfigProblems,
+    SecretMissing,
+    CredentialError,
+    TlsError,
+    LedgerSettingsError,
+    SchemaProblem,
+    KeysUnfit,
+)
+"""Exceptions of settings that cannot be used, while they are read or applied."""
 
 
-class RelayProcess:
-    """Serves one relay until it is told to stop."""
+class GatewayProcess:
+    """Runs one gateway until `stop`; `on_sighup` passes SIGHUP on to the child processes."""
 
     def __init__(
-        self, config: Path, hung_up: Callable[[], object] = lambda: None, log_lost: Callable[[], int] = lambda: 0
+        self,
+        config: Path,
+        on_sighup: Callable[[], object] = lambda: None,
+        lost_log_lines: Callable[[], int] = lambda: 0,
     ) -> None:
         self._config = config
-        self._hung_up = hung_up
+        self._on_sighup = on_sighup
         self._loop = asyncio.get_running_loop()
         self.relay = Relay(load(config, os.environ), self._loop)
-        self.relay.log_lost = log_lost
-        self._listening = Listening(self.relay)
+        self.relay.lost_log_lines = lost_log_lines
+        self._listeners = GatewayListeners(self.relay)
         settings = self.relay.loaded.settings
-        admin = application(registry_of(self.relay.collector()), self._unready, self.relay.jwks, self.stalled_s)
+        admin = application(registry_of(self.relay.collector()), self._unready_parts, self.relay.jwks, self.stalled_s)
         self.admin = AdminServer(admin, settings.admin.address, settings.admin.port)
-        self._ticked = time.monotonic()
+        self._ticked_at = time.monotonic()
         self._stop = asyncio.Event()
-        self._started = settings
-        self._watched = set(self.relay.loaded.files)
-        self._following = Following(self._files)
-        self._reloader = Reloader("gateway", self._following, self._read, self._take, self._refuse, UNUSABLE)
+        self._start_settings = settings
+        self._watched_files = set(self.relay.loaded.files)
+        self._file_watch = FileWatch(self._list_files)
+        self._reloader = Reloader("gateway", self._file_watch, self._read, self._apply, self._reject, SETTINGS_ERRORS)
 
     @property
     def ports(self) -> list[int]:
-        """The ports of the listeners, in their order."""
-        return self._listening.ports
+        """The ports of the listeners in the order of the settings."""
+        return self._listeners.ports
 
     async def run(self) -> None:
-        """Serve until `stop`; then drain."""
+        """Serves until `stop`, then drains."""
         relay, settings = self.relay, self.relay.loaded.settings
-        raise_file_limit(gateway_files(relay.loaded))
+        raise_file_limit(max_gateway_files(relay.loaded))
         await relay.ledger.check()
         await relay.grants.start()
-        await self._know_parties()
+        await self._load_parties()
         relay.access_log.start()
         self.admin.start()
-        self._listening.start()
-        following = self._reloader.run(settings.reload.watch_s)
-        listening = follow_authority(settings.authority.socket, relay.grants.hurry)
-        tasks = [self._loop.create_task(work) for work in (self._tick(), following, listening)]
+        self._listeners.start()
+        reloading = self._reloader.run(settings.reload.watch_s)
+        revocations = follow_authority(settings.authority.socket, relay.grants.hurry)
+        tasks = [self._loop.create_task(work) for work in (self._tick(), reloading, revocations)]
         done = asyncio.Event()
-        hearing = [self._loop.create_task(relay.grants.follow(settings.ledger.poll_s, done))]
-        hearing.append(self._loop.create_task(relay.tally.follow(settings.statistics.flush_s, done)))
-        hearing.append(self._loop.create_task(relay.jobs.follow(done)))
-        hearing.append(self._loop.create_task(relay.authority_liveness.follow(done)))
+        followers = [self._loop.create_task(relay.grants.follow(settings.ledger.poll_s, done))]
+        followers.append(self._loop.create_task(relay.tally.follow(settings.statistics.flush_s, done)))
+        followers.append(self._loop.create_task(relay.jobs.follow(done)))
+        followers.append(self._loop.create_task(relay.authority_liveness.follow(done)))
         if settings.portal is not None:
-            following_portal = relay.registry.follow(settings.ledger.poll_s, done, relay.acquaint)
-            hearing.append(self._loop.create_task(following_portal))
+            registry = relay.registry.follow(settings.ledger.poll_s, done, relay.apply_registry)
+            followers.append(self._loop.create_task(registry))
         for name in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(name, self.stop)
-        self._loop.add_signal_handler(signal.SIGHUP, self._told_to_reload)
+        self._loop.add_signal_handler(signal.SIGHUP, self._handle_sighup)
         allow_hangups()
-        gc.set_threshold(5_000, 10, 10)  # calls leave no circles; connections that end do
+        gc.set_threshold(5_000, 10, 10)  # calls leave no reference cycles; closed connections do
         gc.collect()
-        gc.freeze()  # what stands now stands for ever; the collector need not look at it again
-        _log.info("ready: ports %s, admin %s, %d institutions, plan %s", self.ports, self.admin.port,
+        gc.freeze()  # objects made at the start are never freed: keep them out of collections
+        _log.info("gateway ready: ports=%s admin_port=%s institutions=%d plan=%s", self.ports, self.admin.port,
                   len(relay.gateway.plan.institutions), relay.gateway.plan.generation)  # fmt: skip
         await self._stop.wait()
         await self._drain(settings)
@@ -103,111 +114,114 @@ class RelayProcess:
             task.cancel()
         done.set()
         relay.grants.hurry()
-        await asyncio.gather(*hearing, relay.grants.settle(), *tasks, return_exceptions=True)
+        await asyncio.gather(*followers, relay.grants.settle(), *tasks, return_exceptions=True)
         self.admin.stop()
         relay.records.close()
-        if lacking := await relay.tally.settle():
-            _log.warning("%d exchanges are counted on disk only, the next start brings them to the ledger", lacking)
+        if undelivered := await relay.tally.settle():
+            _log.warning("exchanges counted on disk only, the next start delivers them: exchanges=%d", undelivered)
         relay.access_log.stop()
         await relay.ledger.close()
 
     def stop(self) -> None:
-        """Begin to stop; said twice, stop at once."""
+        """Starts to drain; a second call stops at once."""
         if self._stop.is_set():
-            self._listening.abort()
+            self._listeners.abort()
         self._stop.set()
 
-    def _told_to_reload(self) -> None:
-        self._reloader.ask()
-        self.relay.access_log.reopen()  # at once, whatever the settings do: the log may have been rotated
-        self._hung_up()
+    def _handle_sighup(self) -> None:
+        self._reloader.request()
+        self.relay.access_log.reopen()  # even if the reload fails: the log may have been rotated
+        self._on_sighup()
 
     async def reload(self) -> None:
-        """Take the settings as they stand now; keep the last good ones when they cannot be used."""
+        """Applies the current settings; keeps the last good ones when they cannot be used."""
         self.relay.access_log.reopen()
         await self._reloader.reload()
 
-    def _read(self) -> SettingsRead:
+    def _read(self) -> OpenedSettings:
         loaded = load(self._config, os.environ)
-        self._watched.update(loaded.files)  # also those that cannot be used yet: their coming is news
-        return self.relay.read(loaded)
+        self._watched_files.update(loaded.files)  # also files that are missing: they trigger a reload when they appear
+        return self.relay.open_settings(loaded)
 
-    def _take(self, read: SettingsRead) -> None:
-        relay, loaded = self.relay, read.loaded
-        relay.swap(read)
-        self._watched = set(loaded.files)
-        raise_file_limit(gateway_files(loaded))  # institutions may have come
-        _log.info("plan %s taken", relay.gateway.plan.generation)
-        if later := waiting_for_a_start(self._started, loaded.settings):
-            _log.warning("changed, but taken at the next start only: %s", ", ".join(later))
+    def _apply(self, opened: OpenedSettings) -> None:
+        relay, loaded = self.relay, opened.loaded
+        relay.swap(opened)
+        self._watched_files = set(loaded.files)
+        raise_file_limit(max_gateway_files(loaded))  # new institutions need more
+        _log.info("settings applied: role=gateway plan=%s", relay.gateway.plan.generation)
+        if sections := sections_needing_restart(self._start_settings, loaded.settings):
+            _log.warning("settings changed that need a restart: sections=%s", ",".join(sections))
 
-    def _refuse(self, error: Exception) -> None:
-        self._watched.update(getattr(error, "files", ()))
+    def _reject(self, error: Exception) -> None:
+        self._watched_files.update(getattr(error, "files", ()))
         self.relay.reload_failures += 1
-        _log.error("settings not taken, plan %s stays: %s", self.relay.gateway.plan.generation, error)
+        plan = self.relay.gateway.plan.generation
+        _log.error("settings rejected, plan stays: role=gateway plan=%s reason=%s", plan, error)
 
     def stalled_s(self) -> float:
-        """Seconds since the loop last turned, as another thread may ask."""
-        return time.monotonic() - self._ticked
+        """Returns seconds since the event loop last ran; safe on other threads."""
+        return time.monotonic() - self._ticked_at
 
-    def _files(self) -> list[Path]:
-        return [*self._watched, *yaml_files(Path(self.relay.loaded.settings.providers))]
+    def _list_files(self) -> list[Path]:
+        return [*self._watched_files, *list_yaml_files(Path(self.relay.loaded.settings.providers))]
 
-    def _unready(self) -> list[str]:
+    def _unready_parts(self) -> list[str]:
         if self._stop.is_set():
             return ["stopping"]
         grants = self.relay.grants
-        silent = grants.is_wrong or grants.age > self.relay.loaded.settings.ledger.trust_s
         settings = self.relay.loaded.settings
-        strangers = settings.portal is not None and not self.relay.registry.registry.number
-        missing = (
-            ("listeners", not self._listening.ports),
-            ("ledger", silent),
-            ("directory", strangers),
+        is_ledger_stale = grants.is_wrong or grants.age > settings.ledger.trust_s
+        is_registry_empty = settings.portal is not None and not self.relay.registry.registry.number
+        parts = (
+            ("listeners", not self._listeners.ports),
+            ("ledger", is_ledger_stale),
+            ("directory", is_registry_empty),
             ("authority", self.relay.authority_liveness.age > SILENT_S),
         )
-        return [what for what, wrong in missing if wrong]
+        return [part for part, is_unready in parts if is_unready]
 
-    async def _know_parties(self) -> None:
-        """What the ledger's registry says already, before the first call; whoever leads the jobs fills it."""
-        if self._started.portal is not None and await self.relay.registry.hear():
-            await self.relay.acquaint(self.relay.registry.registry)
+    async def _load_parties(self) -> None:
+        """Applies the registry in the ledger before the first call; the leader of the jobs fills it."""
+        if self._start_settings.portal is not None and await self.relay.registry.hear():
+            await self.relay.apply_registry(self.relay.registry.registry)
 
     async def _tick(self) -> None:
-        swept = 0.0
+        swept_at = 0.0
         while True:
             await asyncio.sleep(_TICK_S)
-            now, self._ticked = self._loop.time(), time.monotonic()
-            due = now - swept >= _SWEEP_S
+            now, self._ticked_at = self._loop.time(), time.monotonic()
+            is_sweep_due = now - swept_at >= _SWEEP_S
             try:
-                self._look_after(now, sweep=due)
-            except Exception:  # every time limit hangs on this task
-                _log.exception("looking after time limits failed")
-            swept = now if due else swept
+                self._check_time_limits(now, sweep=is_sweep_due)
+            except Exception:  # every time limit depends on this task
+                _log.exception("check of time limits failed")
+            swept_at = now if is_sweep_due else swept_at
 
-    def _look_after(self, now: float, *, sweep: bool) -> None:
+    def _check_time_limits(self, now: float, *, sweep: bool) -> None:
         self.relay.watch.tick(now)
         if sweep:
             for _, pool in self.relay.pools.values():
                 pool.sweep(now)
 
-    async def _until(self, ends: float, reached: Callable[[], bool]) -> None:
-        while self._loop.time() < ends and not reached() and not self._listening.aborted:  # noqa: ASYNC110 - three ends
+    async def _wait_until(self, deadline: float, is_reached: Callable[[], bool]) -> None:
+        while self._loop.time() < deadline and not is_reached() and not self._listeners.aborted:  # noqa: ASYNC110 - three ends
             await asyncio.sleep(_TICK_S)
 
     async def _drain(self, settings: Settings) -> None:
-        """Unready but serving, so that nobody sends new calls to a closed door; then finish what is in flight."""
+        """Serves on while /readyz fails, so that load balancers move on; then finishes calls in flight."""
         drain, gateway = settings.gateway.drain, self.relay.gateway
         gateway.draining = True
-        _log.info("stopping: serving on for %.1f s", drain.delay_s)
-        await self._until(self._loop.time() + drain.delay_s, lambda: False)
-        await self._listening.close()
-        begun = self._loop.time()
-        await self._until(begun + _FIRST_S, lambda: not (gateway.in_flight or self._listening.expects_a_first_call()))
-        await self._until(begun + drain.finish_s, lambda: not gateway.in_flight)
+        _log.info("gateway stopping, serves on: delay_s=%.1f", drain.delay_s)
+        await self._wait_until(self._loop.time() + drain.delay_s, lambda: False)
+        await self._listeners.close()
+        closed_at = self._loop.time()
+        await self._wait_until(
+            closed_at + _FIRST_S, lambda: not (gateway.in_flight or self._listeners.has_unused_connections())
+        )
+        await self._wait_until(closed_at + drain.finish_s, lambda: not gateway.in_flight)
         unfinished = gateway.in_flight
-        self._listening.abort()
-        ends = self._loop.time() + _LAST_S
-        while gateway.in_flight and self._loop.time() < ends:  # noqa: ASYNC110 - those cut off still have to be recorded
+        self._listeners.abort()
+        deadline = self._loop.time() + _LAST_S
+        while gateway.in_flight and self._loop.time() < deadline:  # noqa: ASYNC110 - aborted calls are still recorded
             await asyncio.sleep(0)
-        _log.info("stopped with %d calls in flight", unfinished)
+        _log.info("gateway stopped: calls_in_flight=%d", unfinished)

@@ -16,11 +16,11 @@ from relay.wire.reader import ServerLimits
 from relay.wire.server import ServerConnection
 
 _WAITING_MOST: Final = 1 << 20
-"""More than can wait for a turn of a handshake: each holds a descriptor."""
+"""More than can wait for a handshake: each waiting connection holds a descriptor."""
 
 
-class Listening:
-    """Opens, closes and aborts the listeners of a relay. `ports` are those that are open, in the settings' order."""
+class GatewayListeners:
+    """Opens, closes and aborts the gateway's listeners. `ports` are the open ports in the order of the settings."""
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
@@ -33,37 +33,37 @@ class Listening:
         self.aborted = False
 
     def start(self) -> None:
-        """Listen on every address. Raises OSError when one is taken."""
+        """Listens on every address. Raises OSError when one is taken."""
         with ExitStack() as guard:
             for index, listener in enumerate(self._settings.listeners):
-                door = guard.enter_context(bound(listener.address, listener.port))
-                self._entrances.append(self._entrance(index, listener, door))
-            guard.pop_all()  # all are bound: they stay
+                sock = guard.enter_context(bind_socket(listener.address, listener.port))
+                self._entrances.append(self._build_entrance(index, listener, sock))
+            guard.pop_all()  # every address is bound: keep the sockets
         for entrance in self._entrances:
             entrance.open()
         self.ports = [entrance.port for entrance in self._entrances]
 
     async def close(self) -> None:
-        """Take no new connections and let idle ones go."""
+        """Stops accepting connections and closes idle ones."""
         self.ports = []
         for entrance in self._entrances:
             await entrance.close()
         for connection in list(self._relay.welcome.connections):
             connection.close_when_idle()
 
-    def expects_a_first_call(self) -> bool:
-        """Whether a connection came in that has not carried a call yet: its first may be on its way."""
+    def has_unused_connections(self) -> bool:
+        """Returns whether a connection has carried no call yet: its first call may be in transit."""
         return not all(connection.used for connection in self._relay.welcome.connections)
 
     def abort(self) -> None:
-        """Cut every connection."""
+        """Aborts every connection."""
         self.aborted = True
         for entrance in self._entrances:
             entrance.abort()
         for connection in list(self._relay.welcome.connections):
             connection.abort()
 
-    def _entrance(self, index: int, listener: Listener, door: socket.socket) -> Entrance:
+    def _build_entrance(self, index: int, listener: Listener, sock: socket.socket) -> Entrance:
         relay = self._relay
         limits = _limits(self._settings)
         followed = relay.contexts.get(index)
@@ -77,7 +77,7 @@ class Listening:
             turns=self._turns,
         )
         return Entrance(
-            door,
+            sock,
             gate,
             lambda: ServerConnection(relay.gateway, limits, relay.watch, relay.loop),
             relay.welcome.turned_away,
@@ -85,16 +85,16 @@ class Listening:
         )
 
 
-def bound(address: str, port: int) -> socket.socket:
-    """A socket on this address, not listening yet. Raises OSError that says which address is taken."""
-    door = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def bind_socket(address: str, port: int) -> socket.socket:
+    """Returns a bound socket that does not listen yet. Raises OSError that names the address."""
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        door.bind((address, port))
+        sock.bind((address, port))
     except OSError as error:
-        door.close()
+        sock.close()
         raise OSError(error.errno, f"cannot listen on {address}:{port}: {error.strerror}") from error
-    return door
+    return sock
 
 
 def _limits(settings: GatewaySettings) -> ServerLimits:

@@ -1,4 +1,4 @@
-"""Reloads the settings of a process: read on a thread of their own, taken on the event loop, one reload at a time."""
+"""Reloads settings of a process: read on a thread, applied on the event loop, one reload at a time."""
 
 import asyncio
 import contextlib
@@ -7,80 +7,79 @@ from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
 from relay.infra.files.reading_thread import ReadingThread
-from relay.runtime.processes.file_watch import Fingerprint, Following
+from relay.runtime.processes.file_watch import FileWatch, Fingerprint
 
 _log = logging.getLogger(__name__)
 
 HANGS_S: Final = 10.0
-"""A reload that has read for so long is logged: a file among the settings does not answer."""
+"""A reload that reads for longer is logged: a file of the settings does not answer."""
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 class Reloader(Generic[T]):
-    """Takes settings anew when files changed or when it is asked.
+    """Reloads settings when their files changed or on request.
 
-    `read` runs on a thread and opens every file that the settings lead to; it returns what `take` needs, which runs on
-    the loop. Both raise exceptions of `unusable` when the settings cannot be used; `refuse` is told then. `role` names
-    the process in the log.
+    `read` runs on a thread and opens every file of the settings; `apply` gets its result on the loop. Both raise
+    exceptions of `errors` when the settings cannot be used; then `reject` is called. `role` names the process in logs.
     """
 
     def __init__(
         self,
         role: str,
-        following: Following,
+        watch: FileWatch,
         read: Callable[[], T],
-        take: Callable[[T], None],
-        refuse: Callable[[Exception], None],
-        unusable: tuple[type[Exception], ...],
+        apply: Callable[[T], None],
+        reject: Callable[[Exception], None],
+        errors: tuple[type[Exception], ...],
         hangs_s: float = HANGS_S,
     ) -> None:
         self._role = role
-        self._following = following
-        self._read, self._take, self._refuse, self._unusable = read, take, refuse, unusable
+        self._watch = watch
+        self._read, self._apply, self._reject, self._errors = read, apply, reject, errors
         self._hangs_s = hangs_s
-        self._asked = asyncio.Event()
-        self._turn = asyncio.Lock()
+        self._requested = asyncio.Event()
+        self._lock = asyncio.Lock()
 
-    def ask(self) -> None:
-        """Ask for a reload. Those asked for while one is under way are one more together."""
-        self._asked.set()
+    def request(self) -> None:
+        """Requests a reload. Requests during a reload cause one more together."""
+        self._requested.set()
 
-    async def run(self, every: float) -> None:
-        """Reload when asked, and when files changed, looked at every so many seconds (0: only when asked). For ever."""
+    async def run(self, interval_s: float) -> None:
+        """Reloads on request and when files changed, checked every `interval_s` (0: never), until cancelled."""
         while True:
-            with contextlib.suppress(TimeoutError):  # it is time to look at the files then
-                async with asyncio.timeout(every or None):
-                    await self._asked.wait()
-            asked = self._asked.is_set()
+            with contextlib.suppress(TimeoutError):  # time to check the files
+                async with asyncio.timeout(interval_s or None):
+                    await self._requested.wait()
+            is_requested = self._requested.is_set()
             try:
-                if asked or await self._off_the_loop(self._following.differs):
-                    self._asked.clear()
+                if is_requested or await self._run_on_thread(self._watch.has_changed):
+                    self._requested.clear()
                     await self.reload()
-            except Exception:  # later reloads hang on this task
+            except Exception:  # later reloads depend on this task
                 _log.exception("settings reload failed: role=%s", self._role)
 
     async def reload(self) -> None:
-        """Take the settings as they stand now; keep those in force when they cannot be used."""
-        async with self._turn:
-            before, outcome = await self._off_the_loop(self._look_and_read)
+        """Applies the current settings; keeps those in force when they cannot be used."""
+        async with self._lock:
+            before, outcome = await self._run_on_thread(self._fingerprint_and_read)
             try:
-                if isinstance(outcome, _Refused):
+                if isinstance(outcome, _Rejected):
                     raise outcome.error
-                self._take(outcome)
-            except self._unusable as error:
-                self._refuse(error)
-            await self._off_the_loop(lambda: self._following.seen(before))
+                self._apply(outcome)
+            except self._errors as error:
+                self._reject(error)
+            await self._run_on_thread(lambda: self._watch.mark_known(before))
 
-    def _look_and_read(self) -> "tuple[Fingerprint, T | _Refused]":
-        before = self._following.look()
+    def _fingerprint_and_read(self) -> "tuple[Fingerprint, T | _Rejected]":
+        before = self._watch.fingerprint()
         try:
             return before, self._read()
-        except self._unusable as error:
-            return before, _Refused(error)
+        except self._errors as error:
+            return before, _Rejected(error)
 
-    async def _off_the_loop(self, work: Callable[[], R]) -> R:
+    async def _run_on_thread(self, work: Callable[[], R]) -> R:
         thread = ReadingThread(work, "settings-reload")
         await asyncio.wait([thread.result], timeout=self._hangs_s)
         if not thread.result.done():
@@ -90,7 +89,7 @@ class Reloader(Generic[T]):
         return await thread.result
 
 
-class _Refused:
+class _Rejected:
     """The error for which the settings cannot be used."""
 
     def __init__(self, error: Exception) -> None:

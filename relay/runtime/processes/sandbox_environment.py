@@ -1,4 +1,4 @@
-"""The street and the relay together: institutions in this process, the relay as a process of its own."""
+"""Runs the sandbox: institutions, certifiers and portal in this process, the relay as a child process."""
 
 import asyncio
 import os
@@ -15,10 +15,10 @@ import aiohttp
 import uvloop
 
 from relay.domain.api import Catalogue
-from relay.runtime.processes.supervisor import stopped
+from relay.runtime.processes.supervisor import stop_process
 from relay.runtime.settings.loading import load
-from relay.runtime.wiring.ledger import ledger_of, prepared
-from relay.runtime.wiring.seed_tokens import Handout, consent_for, hand_out
+from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
+from relay.runtime.wiring.seed_tokens import SeedToken, build_consent, record_seed_tokens
 from relay.sandbox.customers import ci_of
 from relay.sandbox.houses import RELAY_CODE, Street
 from relay.sandbox.operator import Visit
@@ -39,11 +39,11 @@ T = TypeVar("T")
 
 
 class RelayDied(Exception):
-    """The relay ended, or was not ready in time; the message holds the tail of its log."""
+    """The relay ended, or was not ready in time; the text holds the end of its log."""
 
 
 class Interrupted(Exception):
-    """A signal asked us to stop."""
+    """SIGINT or SIGTERM was received."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -51,26 +51,26 @@ class Interrupted(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbourhood:
-    """A street whose institutions answer, with a relay that is ready before them.
+class RunningEnvironment:
+    """A sandbox whose institutions serve, and a relay that is ready.
 
-    `portal` is the street's, None where the relay reads a directory.
+    `portal` is None when the relay reads a directory.
     """
 
     street: Street
     catalogue: Catalogue
     pid: int
-    ended: Callable[[], Awaitable[int]]
+    wait: Callable[[], Awaitable[int]]
     portal: PretendedPortal | None = None
 
-    async def handed_out(self, expires: int = 3600) -> tuple[Visit, ...]:
-        """One institution after the other, with a token of the first operator's first service for each.
+    async def issue_tokens(self, expires: int = 3600) -> tuple[Visit, ...]:
+        """Returns a token of the first operator's first service for each institution.
 
-        The tokens are written into the ledger without being asked for: as if the first customer had consented to all.
+        The tokens are written into the ledger, as if the first customer had consented to all assets.
         """
         operator = self.street.operators[0]
         now = datetime.now(UTC)
-        told = [
+        claims = [
             claims_for(
                 issuer=RELAY_CODE,
                 operator=operator.org_code,
@@ -82,101 +82,101 @@ class Neighbourhood:
             )
             for institution in self.street.institutions.values()
         ]
-        await record(self.street.settings, told, CUSTOMERS[0])
+        await record_tokens(self.street.settings, claims, CUSTOMERS[0])
         key = self.street.token_key
         return tuple(
-            Visit(institution.org_code, institution.industry, sign(claims, key))
-            for institution, claims in zip(self.street.institutions.values(), told, strict=True)
+            Visit(institution.org_code, institution.industry, sign(token, key))
+            for institution, token in zip(self.street.institutions.values(), claims, strict=True)
         )
 
 
-async def record(settings: Path, told: Sequence[Mapping[str, Any]], customer: Customer) -> None:
-    """Write tokens with these claims into the ledger of a street, as consented to by this customer."""
-    ledger = ledger_of(load(settings, {}).settings.ledger)
+async def record_tokens(settings: Path, claims: Sequence[Mapping[str, Any]], customer: Customer) -> None:
+    """Writes tokens with these claims into the sandbox's ledger, as consented to by this customer."""
+    ledger = build_ledger(load(settings, {}).settings.ledger)
     now = datetime.now(UTC)
     try:
-        handouts = [Handout(claims, ci_of(customer)) for claims in told]
-        await hand_out(ledger, [(handout, consent_for(handout, now)) for handout in handouts], now)
+        seeds = [SeedToken(token, ci_of(customer)) for token in claims]
+        await record_seed_tokens(ledger, [(seed, build_consent(seed, now)) for seed in seeds], now)
     finally:
         await ledger.close()
 
 
 @asynccontextmanager
-async def neighbourhood(
+async def running_environment(
     folder: Path,
     ports: tuple[int, int, int] = (0, 0, 0),
     ledger: str = "",
     *,
     portal: bool = False,
     control_port: int = 0,
-) -> AsyncIterator[Neighbourhood]:
-    """Build a street in `folder`, start it and the relay, stop both when the block ends, however it ends.
+) -> AsyncIterator[RunningEnvironment]:
+    """Builds a sandbox in `folder`, starts it and the relay, and stops both when the block ends.
 
-    `ports` are those wanted for gateway, admin and pages; `ledger` is the URL of a ledger elsewhere. With `portal` the
-    relay lives from a portal's registry; `control_port` is the one wanted for that portal's control door.
+    `ports` are the wanted ports of gateway, admin and pages; `ledger` is the URL of another ledger. With `portal` the
+    relay uses the registry of a portal; `control_port` is the wanted port of that portal's control API.
     """
     catalogue = load_catalogue()
-    street = build(folder, datetime.now(UTC), ports, ledger, portal=portal, control_port=control_port)
-    async with opened(street, catalogue, STORIES) as pretended:
-        await prepared(load(street.settings, {}).settings.ledger)
-        async with _relay(street) as process:
-            yield Neighbourhood(street, catalogue, process.pid, process.wait, pretended)
+    environment = build(folder, datetime.now(UTC), ports, ledger, portal=portal, control_port=control_port)
+    async with opened(environment, catalogue, STORIES) as portal_server:
+        await prepare_ledger(load(environment.settings, {}).settings.ledger)
+        async with _relay(environment) as process:
+            yield RunningEnvironment(environment, catalogue, process.pid, process.wait, portal_server)
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run `main` to its end; SIGINT and SIGTERM cancel it first, so that it can put everything away."""
+    """Runs `main`; SIGINT and SIGTERM cancel it, so that it can clean up."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            return runner.run(_cancelled_by_signals(main))
+            return runner.run(_cancel_on_signals(main))
         except Interrupted as interrupted:
-            raise SystemExit(128 + interrupted.number) from None  # what a shell says of a process a signal ended
+            raise SystemExit(128 + interrupted.number) from None  # the exit status that shells use for signals
 
 
-async def _cancelled_by_signals(main: Coroutine[Any, Any, T]) -> T:
+async def _cancel_on_signals(main: Coroutine[Any, Any, T]) -> T:
     loop = asyncio.get_running_loop()
     task = loop.create_task(main)
-    came: list[int] = []
+    received: list[int] = []
 
     def stop(number: int) -> None:
-        if not came:  # a second signal must not cut short the putting away
+        if not received:  # a second signal must not interrupt the clean-up
             task.cancel()
-        came.append(number)
+        received.append(number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop, number)
     try:
         return await task
     except asyncio.CancelledError:
-        if not came:
+        if not received:
             raise
-        raise Interrupted(came[0]) from None
+        raise Interrupted(received[0]) from None
 
 
 @asynccontextmanager
-async def _relay(street: Street) -> AsyncIterator[asyncio.subprocess.Process]:
-    log = street.folder / "relay.log"
+async def _relay(environment: Street) -> AsyncIterator[asyncio.subprocess.Process]:
+    log = environment.folder / "relay.log"
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *SERVE,
-            str(street.settings.resolve()),
+            str(environment.settings.resolve()),
             env={name: value for name, value in os.environ.items() if not name.startswith("RELAY__")},
-            stdin=asyncio.subprocess.PIPE,  # closed by the kernel when we are killed; the relay then stops too
+            stdin=asyncio.subprocess.PIPE,  # closed when this process is killed; the relay then stops too
             stdout=output,
             stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,  # a Ctrl-C of the terminal is ours; the relay is told to stop by us
+            start_new_session=True,  # Ctrl-C reaches this process only, which stops the relay
         )
     try:
-        await _ready(street, process, log)
+        await _wait_until_ready(environment, process, log)
         yield process
     finally:
-        await stopped(process, STOP_S)
+        await stop_process(process, STOP_S)
 
 
-async def _ready(street: Street, process: asyncio.subprocess.Process, log: Path) -> None:
+async def _wait_until_ready(environment: Street, process: asyncio.subprocess.Process, log: Path) -> None:
     ended = asyncio.create_task(process.wait())
     try:
         async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
-            while not await _is_ready(session, street):
+            while not await _is_ready(session, environment):
                 await asyncio.wait({ended}, timeout=POLL_S)
                 if ended.done():
                     raise RelayDied(f"the relay ended with status {ended.result()}; {_tail(log)}")
@@ -186,10 +186,10 @@ async def _ready(street: Street, process: asyncio.subprocess.Process, log: Path)
         ended.cancel()
 
 
-async def _is_ready(session: aiohttp.ClientSession, street: Street) -> bool:
+async def _is_ready(session: aiohttp.ClientSession, environment: Street) -> bool:
     try:
-        async with session.get(f"{street.admin}/readyz") as answer:
-            return answer.status == 200  # noqa: PLR2004 - ready
+        async with session.get(f"{environment.admin}/readyz") as answer:
+            return answer.status == 200  # noqa: PLR2004 - HTTP OK
     except aiohttp.ClientError:
         return False
 

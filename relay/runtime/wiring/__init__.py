@@ -1,1 +1,1 @@
-"""Building objects from settings, one module for each role."""
+"""Builds objects from settings: one module for each role."""

@@ -1,4 +1,4 @@
-"""Files that the settings of the authority lead to, opened: keys, certificates, TLS toward institutions."""
+"""Opens the files that the authority's settings name: keys, certificates, TLS toward institutions."""
 
 import ssl
 from collections.abc import Mapping, Sequence
@@ -11,15 +11,15 @@ from relay.infra.tokens.signing import FolderSigner
 from relay.policy.settings.authority import Certifier
 from relay.policy.settings.directory import Provider
 from relay.runtime.settings.loading import Loaded
-from relay.runtime.wiring.authority import result_key, signer_of
-from relay.runtime.wiring.certifiers import furnished
-from relay.runtime.wiring.credentials import provider_context
-from relay.runtime.wiring.expired_certificates import Certificates, certificates_of
+from relay.runtime.wiring.authority import load_result_key, open_signer
+from relay.runtime.wiring.certifiers import build_certifiers
+from relay.runtime.wiring.credentials import build_institution_context
+from relay.runtime.wiring.expired_certificates import Certificates, read_certificates
 
 
 @dataclass(frozen=True, slots=True)
-class OpenedFiles:
-    """Settings with what stands in their files, so that the authority opens none while it serves."""
+class AuthorityFiles:
+    """Settings with the contents of their files: the authority opens no file while it serves."""
 
     loaded: Loaded
     signer: FolderSigner
@@ -28,18 +28,18 @@ class OpenedFiles:
     result_keys: Mapping[str, EllipticCurvePublicKey | None]
     certificates: Certificates
 
-    def context_of(self, provider: Provider) -> ssl.SSLContext | None:
-        """The TLS context toward an institution of these settings; None on a leased line."""
+    def tls_context(self, provider: Provider) -> ssl.SSLContext | None:
+        """Returns the TLS context toward an institution of these settings, None on a leased line."""
         return self.contexts[provider.org_code]
 
 
-def open_files(loaded: Loaded) -> OpenedFiles:
-    """Opens what the settings lead to. A thread may do it. Raises MaterialError, SecretMissing, TlsError."""
-    return OpenedFiles(
+def open_authority_files(loaded: Loaded) -> AuthorityFiles:
+    """Opens every file of the settings; safe on a thread. Raises CredentialError, SecretMissing, TlsError."""
+    return AuthorityFiles(
         loaded=loaded,
-        signer=signer_of(loaded.settings.tokens),
-        certifiers=tuple(furnished(loaded.settings)),
-        contexts={provider.org_code: provider_context(provider) for provider in loaded.providers},
-        result_keys={provider.org_code: result_key(provider) for provider in loaded.providers},
-        certificates=certificates_of(loaded),
+        signer=open_signer(loaded.settings.tokens),
+        certifiers=tuple(build_certifiers(loaded.settings)),
+        contexts={provider.org_code: build_institution_context(provider) for provider in loaded.providers},
+        result_keys={provider.org_code: load_result_key(provider) for provider in loaded.providers},
+        certificates=read_certificates(loaded),
     )

@@ -1,4 +1,4 @@
-"""From the settings of certifiers to what proves signed consents with them: roots, CRLs, our identity, TLS."""
+"""Opens what verifying signed consents needs of each certifier: roots, CRLs, our identity, TLS."""
 
 import ssl
 from collections.abc import Callable, Iterator
@@ -16,15 +16,15 @@ from relay.infra.upstream.tls import client_context
 from relay.policy.settings.authority import Certifier, IdentityDesk, SignatureDesk
 from relay.policy.settings.model import ServerTls, Settings
 from relay.runtime.settings.secret_references import secret
-from relay.runtime.wiring.credentials import KeyFile, MaterialError
+from relay.runtime.wiring.credentials import CredentialError, KeyFile
 
 T = TypeVar("T")
 
 
-def furnished(settings: Settings) -> Iterator[tuple[Certifier, Materials]]:
-    """Every certifier of the settings with what they point at, for `opened_proofs` and `CertifierProofs.furnish`.
+def build_certifiers(settings: Settings) -> Iterator[tuple[Certifier, Materials]]:
+    """Yields each certifier of the settings with the contents of its files, for `opened_proofs`.
 
-    Raises MaterialError, SecretMissing or TlsError; each names the file or variable.
+    Raises CredentialError, SecretMissing or TlsError, which name the file or variable.
     """
     for certifier in settings.certifiers:
         if certifier.identity is not None:
@@ -33,64 +33,66 @@ def furnished(settings: Settings) -> Iterator[tuple[Certifier, Materials]]:
             yield certifier, _signature(certifier.signature, settings.gateway.tls)
 
 
-def _identity(certifier: Certifier, desk: IdentityDesk) -> IdentityMaterials:
-    ours = _read(desk.certificate, x509.load_pem_x509_certificate, "certificate, PEM")
-    key = _private_key(desk)
+def _identity(certifier: Certifier, settings: IdentityDesk) -> IdentityMaterials:
+    ours = _read(settings.certificate, x509.load_pem_x509_certificate, "certificate, PEM")
+    key = _private_key(settings)
     if key.public_key() != ours.public_key():
-        raise MaterialError(f"{desk.certificate}: certifiers.identity.private_key is the key of another certificate")
+        raise CredentialError(
+            f"{settings.certificate}: certifiers.identity.private_key is the key of another certificate"
+        )
     return IdentityMaterials(
-        roots=tuple(each for file in certifier.roots for each in _certificates(file)),
+        roots=tuple(root for file in certifier.roots for root in _certificates(file)),
         crls=tuple(_read(file, _crl, "CRL, PEM") for file in certifier.crls),
-        us=OurIdentity(desk.cp_code, ours, key, tuple(_certificates(desk.responder))),
+        us=OurIdentity(settings.cp_code, ours, key, tuple(_certificates(settings.responder))),
     )
 
 
-def _private_key(desk: IdentityDesk) -> rsa.RSAPrivateKey:
-    """The key that signs requests and opens answers; only RSA does both (RFC 5652 6.2.1)."""
+def _private_key(settings: IdentityDesk) -> rsa.RSAPrivateKey:
+    """Returns the key that signs requests and decrypts responses; only RSA does both (RFC 5652 6.2.1)."""
     try:
-        key = load_pem_private_key(secret(desk.private_key), None)
+        key = load_pem_private_key(secret(settings.private_key), None)
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise MaterialError(f"{desk.private_key}: holds no RSA key, PEM, without a password")
+        raise CredentialError(f"{settings.private_key}: holds no RSA key, PEM, without a password")
     return key
 
 
-def _signature(desk: SignatureDesk, ours: ServerTls | None) -> SignatureMaterials:
-    """TLS with our own certificate, as between all participants (규격 3.1); none on a leased line."""
+def _signature(settings: SignatureDesk, ours: ServerTls | None) -> SignatureMaterials:
+    """TLS shows our own certificate, as between all participants (규격 3.1); a leased line has no TLS."""
     try:
-        client_secret = secret(desk.client_secret).decode()
+        client_secret = secret(settings.client_secret).decode()
     except UnicodeDecodeError:
-        raise MaterialError(f"{desk.client_secret}: is no text") from None
-    return SignatureMaterials(client_secret, _context(desk, ours))
+        raise CredentialError(f"{settings.client_secret}: is not UTF-8 text") from None
+    return SignatureMaterials(client_secret, _context(settings, ours))
 
 
-def _context(desk: SignatureDesk, ours: ServerTls | None) -> ssl.SSLContext | None:
-    if desk.base_url.startswith("http://"):
+def _context(settings: SignatureDesk, ours: ServerTls | None) -> ssl.SSLContext | None:
+    if settings.base_url.startswith("http://"):
         return None
-    if desk.ca is None:
-        raise MaterialError(f"{desk.base_url}: certifiers.signature.ca is missing, the CA of its certificate")
+    if settings.ca is None:
+        raise CredentialError(f"{settings.base_url}: certifiers.signature.ca is missing, the CA of its certificate")
     if ours is None:
-        return client_context(desk.ca, None, None)
+        return client_context(settings.ca, None, None)
     with KeyFile(ours.private_key) as key:
-        return client_context(desk.ca, ours.certificate, key)
+        return client_context(settings.ca, ours.certificate, key)
 
 
 def _crl(content: bytes) -> x509.CertificateRevocationList:
-    """A CRL read to its end, so that what is wrong inside is told now and not on a customer's call."""
-    found = x509.load_pem_x509_crl(content)
-    Revocations([found])
-    return found
+    """Reads the whole CRL, so that errors inside it are reported now and not on a customer's call."""
+    crl = x509.load_pem_x509_crl(content)
+    Revocations([crl])
+    return crl
 
 
 def _certificates(file: str) -> list[x509.Certificate]:
     return _read(file, x509.load_pem_x509_certificates, "certificates, PEM")
 
 
-def _read(file: str, load: Callable[[bytes], T], what: str) -> T:
+def _read(file: str, load: Callable[[bytes], T], expected: str) -> T:
     try:
         return load(read_file(file))
     except OSError as error:
-        raise MaterialError(f"{file}: {error.strerror}") from error
+        raise CredentialError(f"{file}: {error.strerror}") from error
     except ValueError:
-        raise MaterialError(f"{file}: holds no {what}") from None
+        raise CredentialError(f"{file}: holds no {expected}") from None

@@ -1,4 +1,4 @@
-"""How exchanges are counted, by the words of the standard: the same on gateways and where records are recounted."""
+"""Builds the rules that count exchanges: gateways and `relay stats reconcile` count alike."""
 
 from functools import cache
 
@@ -7,7 +7,7 @@ from relay.standard.catalogue import load_catalogue, load_oauth_errors, load_rsp
 
 
 @cache
-def counting() -> Counting:
-    """The one way of counting."""
+def build_counting() -> Counting:
+    """Returns the counting rules for the codes and OAuth errors of the standard; one object for the process."""
     errors = {row.error for rows in load_oauth_errors().values() for row in rows}
     return Counting(load_catalogue(), load_rsp_codes(), errors)

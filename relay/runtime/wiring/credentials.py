@@ -1,4 +1,4 @@
-"""From references to things: TLS contexts, verifying keys. Whatever cannot be used is named with its file."""
+"""Builds TLS contexts and token keys from the files that settings name. Errors name the file."""
 
 import hashlib
 import os
@@ -20,65 +20,66 @@ from relay.policy.settings.portal import PortalSettings
 from relay.runtime.settings.secret_references import secret
 
 
-class MaterialError(Exception):
-    """A certificate or key that cannot be used; says which and why."""
+class CredentialError(Exception):
+    """A certificate, key or secret cannot be used; the text names it and the reason."""
 
 
-def token_keys_of(tokens: Tokens) -> tuple[TokenKey, ...]:
-    """The keys of the folder of token keys. Raises MaterialError when it cannot be used."""
+def read_token_keys(tokens: Tokens) -> tuple[TokenKey, ...]:
+    """Returns the keys of the token key folder. Raises CredentialError when it cannot be used."""
     try:
         return read_keys(Path(tokens.keys))
     except TokenKeyProblem as problem:
-        raise MaterialError(str(problem)) from problem
+        raise CredentialError(str(problem)) from problem
 
 
-def verifying_keys(keys: Iterable[TokenKey]) -> dict[str, VerifyingKey]:
-    """The keys that may have signed a token, by kid."""
+def build_verifying_keys(keys: Iterable[TokenKey]) -> dict[str, VerifyingKey]:
+    """Returns the keys that verify tokens, by kid."""
     return {key.kid: VerifyingKey(key.algorithm, key.public) for key in keys}
 
 
-def key_set(keys: Iterable[TokenKey]) -> dict[str, Any]:
-    """The public keys as they are shown (RFC 7517)."""
+def build_jwks(keys: Iterable[TokenKey]) -> dict[str, Any]:
+    """Returns the public keys as a JWK set (RFC 7517)."""
     return {"keys": [row_of(key) for key in keys]}
 
 
-def listening_context(listener: Listener, tls: ServerTls) -> ssl.SSLContext:
-    """The context of a listener with TLS. Raises TlsError."""
+def build_listener_context(listener: Listener, tls: ServerTls) -> ssl.SSLContext:
+    """Returns the TLS context of a listener. Raises TlsError."""
     ca = tls.client_ca if listener.client_certificate else None
     with KeyFile(tls.private_key) as key:
         return server_context(tls.certificate, key, ca)
 
 
-def pages_context(pages: Pages) -> ssl.SSLContext | None:
-    """The context of the pages' listener; None when a load balancer speaks TLS. Raises TlsError."""
+def build_pages_context(pages: Pages) -> ssl.SSLContext | None:
+    """Returns the TLS context of the pages' listener, None when a load balancer terminates TLS. Raises TlsError."""
     if pages.tls is None:
         return None
     with KeyFile(pages.tls.private_key) as key:
         return server_context(pages.tls.certificate, key, None)
 
 
-ReachKey = tuple[object, ...]
-"""What decides how an institution is reached; two that are equal may share a pool."""
+PoolKey = tuple[object, ...]
+"""Everything that a pool of an institution depends on; equal keys may share a pool."""
 
 
-def reach_key(one: Institution) -> ReachKey:
-    """The key of an institution: addresses, limits, and the contents of its certificates and keys.
+def compute_pool_key(institution: Institution) -> PoolKey:
+    """Returns the key of an institution: addresses, limits, and the contents of its certificates and keys.
 
-    Raises MaterialError or SecretMissing when one of them cannot be read.
+    Raises CredentialError or SecretMissing when one of them cannot be read.
     """
-    file = one.file
+    file = institution.file
     try:
         contents = [read_file(path) for path in (file.ca, file.certificate) if path is not None]
     except OSError as error:
-        raise MaterialError(f"{error.filename}: {error.strerror}") from error
+        raise CredentialError(f"{error.filename}: {error.strerror}") from error
     if file.private_key is not None:
         contents.append(secret(file.private_key))
     digest = hashlib.sha256(b"\0".join(contents)).digest()
-    return file.base_urls, file.link, one.timeouts, one.concurrency, one.queue, digest
+    limits = institution.timeouts, institution.concurrency, institution.queue
+    return file.base_urls, file.link, *limits, digest
 
 
-def provider_context(provider: Provider) -> ssl.SSLContext | None:
-    """The context toward a provider; None on a leased line. Raises TlsError."""
+def build_institution_context(provider: Provider) -> ssl.SSLContext | None:
+    """Returns the TLS context toward an institution, None on a leased line. Raises TlsError."""
     if provider.ca is None:
         return None
     if provider.private_key is None:
@@ -87,22 +88,22 @@ def provider_context(provider: Provider) -> ssl.SSLContext | None:
         return client_context(provider.ca, provider.certificate, key)
 
 
-def portal_context(portal: PortalSettings, ours: ServerTls | None) -> ssl.SSLContext | None:
-    """The context toward the portal: our own certificate is shown unless another is named; None on a leased line.
+def build_portal_context(portal: PortalSettings, ours: ServerTls | None) -> ssl.SSLContext | None:
+    """Returns the TLS context toward the portal, None on a leased line. Raises TlsError.
 
-    Raises TlsError.
+    It shows the gateway's certificate unless portal.certificate names another.
     """
     if urlsplit(portal.base_url).scheme != "https":
         return None
     shown = portal if portal.certificate is not None else ours
     if shown is None or shown.private_key is None or shown.certificate is None:
-        raise TlsError("portal.certificate is missing, and the gateway has none to show in its place")
+        raise TlsError("portal.certificate is missing, and the gateway has none to show instead")
     with KeyFile(shown.private_key) as key:
         return client_context(portal.ca, shown.certificate, key)
 
 
 class KeyFile:
-    """A private key as a path, which is all OpenSSL takes; one from the environment lives in memory only."""
+    """A private key as a path, because OpenSSL takes only paths; a key from the environment stays in memory."""
 
     def __init__(self, reference: str) -> None:
         self._reference = reference

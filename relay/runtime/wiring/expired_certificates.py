@@ -1,4 +1,4 @@
-"""Certificates of the settings that expired: refused at a reload, left alone when they are in force already."""
+"""Rejects expired certificates at a reload; those already in force are left alone."""
 
 import contextlib
 from collections.abc import Mapping
@@ -15,20 +15,20 @@ from relay.runtime.settings.warnings import expired_in_bundle
 _KINDS: Final = frozenset({Kind.CERTIFICATE, Kind.CA})
 
 Certificates = Mapping[tuple[str, Kind], bytes]
-"""Contents of the certificate files of one moment's settings, by path and kind."""
+"""Contents of the certificate files of settings, by path and kind."""
 
 
-def certificates_of(loaded: Loaded) -> Certificates:
-    """The certificates and CAs that TLS uses: ours and those toward institutions, portal and certifiers.
+def read_certificates(loaded: Loaded) -> Certificates:
+    """Returns the certificates and CAs that TLS uses: ours and those toward institutions, portal and certifiers.
 
-    Roots and responders of certifiers are left out: they prove signatures, which may be older. So are files that
-    cannot be read: a role that needs one has said so.
+    Roots and responders of certifiers are left out: they verify signatures, which may be older. Files that cannot be
+    read are left out too: the role that needs one reports it.
     """
     pairs = list(zip(loaded.sources, loaded.providers, strict=True))
     named = [
-        (each.target, each.kind)
-        for each in references(Path(), loaded.settings, pairs)
-        if each.kind in _KINDS and ".roots[" not in each.key and not each.key.endswith(".responder")
+        (reference.target, reference.kind)
+        for reference in references(Path(), loaded.settings, pairs)
+        if reference.kind in _KINDS and ".roots[" not in reference.key and not reference.key.endswith(".responder")
     ]
     contents: dict[tuple[str, Kind], bytes] = {}
     for target, kind in named:
@@ -37,15 +37,15 @@ def certificates_of(loaded: Loaded) -> Certificates:
     return contents
 
 
-def expect_new_unexpired(former: Certificates, current: Certificates, now: datetime) -> None:
-    """Raises TlsError for a file that was exchanged or is new and holds nothing that is valid at `now`.
+def check_new_certificates(former: Certificates, current: Certificates, now: datetime) -> None:
+    """Raises TlsError when a new or replaced file holds no certificate that is valid at `now`.
 
-    Those in force may have expired: that must not stop other changes. Of a bundle one valid CA is enough.
+    A certificate in force may have expired: that must not stop other changes. One valid CA of a bundle is enough.
     """
     for (target, kind), content in current.items():
         if former.get((target, kind)) == content:
             continue
         if kind is Kind.CERTIFICATE:
             expect_unexpired(target, now)
-        elif (ended := expired_in_bundle(Path(target), now)) and all(ended.values()):
-            raise TlsError(f"{target}: every CA expired: {', '.join(ended)}")
+        elif (expired := expired_in_bundle(Path(target), now)) and all(expired.values()):
+            raise TlsError(f"{target}: every CA expired: {', '.join(expired)}")

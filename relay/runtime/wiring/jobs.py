@@ -1,4 +1,4 @@
-"""From settings to jobs: which there are, what each of them needs, and who leads."""
+"""Builds jobs and their leadership from settings."""
 
 import os
 import secrets
@@ -24,20 +24,19 @@ from relay.jobs.sync import Sync
 from relay.policy.settings.portal import JobsSettings, PortalSettings
 from relay.runtime.settings.loading import Loaded
 from relay.runtime.settings.secret_references import SecretMissing, secret
-from relay.runtime.wiring.credentials import MaterialError, portal_context
-from relay.runtime.wiring.ledger import marks_key
+from relay.runtime.wiring.credentials import CredentialError, build_portal_context
+from relay.runtime.wiring.ledger import load_fingerprint_key
 
 _DAY_S: Final = 86_400
 _LOOK_S: Final = 3600
-"""Statistics are looked at so often for figures that came late, and messages that were refused."""
-
+"""Statistics are checked so often for late figures and refused messages."""
 
 Run = Callable[[int, int], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Labour:
-    """The jobs of one moment's settings, and how what they hold open is closed."""
+class JobSet:
+    """The jobs of one version of the settings; `close` closes their connections."""
 
     jobs: tuple[Job, ...]
     sync: Sync | None
@@ -46,32 +45,34 @@ class Labour:
 
 @dataclass(frozen=True, slots=True)
 class JobFiles:
-    """Settings with the files that jobs need opened: TLS toward the portal, the key of the marks of its secrets."""
+    """Settings with the files of the jobs opened: TLS toward the portal, the key that fingerprints its secrets."""
 
     loaded: Loaded
     context: ssl.SSLContext | None
-    marks_key: bytes
+    fingerprint_key: bytes
 
 
 def open_job_files(loaded: Loaded) -> JobFiles:
-    """Opens what the jobs need. A thread may do it. Raises SecretMissing, TlsError, LedgerUnfit."""
+    """Opens the files that jobs need; safe on a thread. Raises SecretMissing, TlsError, LedgerSettingsError."""
     settings = loaded.settings
     if settings.portal is None:
         return JobFiles(loaded, None, b"")
-    return JobFiles(loaded, portal_context(settings.portal, settings.gateway.tls), marks_key(settings.ledger))
+    return JobFiles(
+        loaded, build_portal_context(settings.portal, settings.gateway.tls), load_fingerprint_key(settings.ledger)
+    )
 
 
-def labour_of(loaded: Loaded, ledger: SqlLedger, files: JobFiles | None = None) -> Labour:
-    """The jobs of these settings, whose files are opened unless they are given. Raises as `open_job_files`."""
+def build_job_set(loaded: Loaded, ledger: SqlLedger, files: JobFiles | None = None) -> JobSet:
+    """Builds the jobs of these settings; opens their files unless given. Raises what `open_job_files` raises."""
     settings = loaded.settings
     files = files or open_job_files(loaded)
     tidying = Tidying(ledger.archive, settings.retention)
-    at = settings.jobs.retention_at
-    retention = Job("retention", by_believed_time(ledger, tidying.run), lambda now: next_at(at, now), _DAY_S)
+    retention_at = settings.jobs.retention_at
+    retention = Job("retention", use_believed_time(ledger, tidying.run), lambda now: next_at(retention_at, now), _DAY_S)
     if settings.portal is None:
-        return Labour((retention,), None, _nothing)
+        return JobSet((retention,), None, _close_nothing)
     portal, relay = settings.portal, settings.relay.org_code
-    client, hasher = _portal(files, portal, ledger), PortalSecrets(files.marks_key)
+    client, hasher = _build_portal_client(files, portal, ledger), PortalSecrets(files.fingerprint_key)
     sync = Sync(client, ledger.registry, hasher, portal.guard, relay, portal.forget_days, portal.limits)
     members = [provider.org_code for provider in loaded.providers]
     sending = StatisticsSending(ledger.statistics, client, lambda: members, settings.portal.statistics_at)
@@ -80,11 +81,12 @@ def labour_of(loaded: Loaded, ledger: SqlLedger, files: JobFiles | None = None) 
         await client.close()
         hasher.close()
 
-    return Labour((*_directory(sync, settings.portal, ledger), _statistics(sending, ledger), retention), sync, close)
+    jobs = (*_build_directory_jobs(sync, portal, ledger), _build_statistics_job(sending, ledger), retention)
+    return JobSet(jobs, sync, close)
 
 
-def by_believed_time(ledger: SqlLedger, run: Run) -> Run:
-    """Runs a job by a time that can be believed: a clock that is ahead ends no consent, removes and sends nothing."""
+def use_believed_time(ledger: SqlLedger, run: Run) -> Run:
+    """Runs a job at a time that is believed: a clock that is ahead ends no consent, removes and sends nothing."""
 
     async def run_believed(fence: int, now: int) -> str:
         return await run(fence, await ledger.time.believed(now))
@@ -92,76 +94,78 @@ def by_believed_time(ledger: SqlLedger, run: Run) -> Run:
     return run_believed
 
 
-def _directory(sync: Sync, portal: PortalSettings, ledger: SqlLedger) -> tuple[Job, ...]:
-    each_s = max(1, round(portal.sync_s))
+def _build_directory_jobs(sync: Sync, portal: PortalSettings, ledger: SqlLedger) -> tuple[Job, ...]:
+    interval_s = max(1, round(portal.sync_s))
 
-    async def some(fence: int, now: int) -> str:
+    async def sync_changes(fence: int, now: int) -> str:
         return await sync.run(full=False, fence=fence, now=now)
 
-    async def everything(fence: int, now: int) -> str:
+    async def sync_all(fence: int, now: int) -> str:
         return await sync.run(full=True, fence=fence, now=now)
 
-    changed, whole = by_believed_time(ledger, some), by_believed_time(ledger, everything)
-    return Job("directory", changed, every(each_s), each_s), Job("directory_full", whole, every(_DAY_S), each_s)
+    return (
+        Job("directory", use_believed_time(ledger, sync_changes), every(interval_s), interval_s),
+        Job("directory_full", use_believed_time(ledger, sync_all), every(_DAY_S), interval_s),
+    )
 
 
-def _statistics(sending: StatisticsSending, ledger: SqlLedger) -> Job:
-    async def wanted() -> bool:
+def _build_statistics_job(sending: StatisticsSending, ledger: SqlLedger) -> Job:
+    async def is_wanted() -> bool:
         return await sending.wanted(int(time.time()))
 
-    def due(now: int) -> int:
+    def next_due(now: int) -> int:
         return min(sending.next_due(now), now + _LOOK_S)
 
-    return Job("statistics", by_believed_time(ledger, sending.run), due, _LOOK_S, wanted)
+    return Job("statistics", use_believed_time(ledger, sending.run), next_due, _LOOK_S, is_wanted)
 
 
-def _portal(files: JobFiles, portal: PortalSettings, ledger: SqlLedger) -> PortalClient:
+def _build_portal_client(files: JobFiles, portal: PortalSettings, ledger: SqlLedger) -> PortalClient:
     relay, reference = files.loaded.settings.relay.org_code, portal.calls.client_secret
-    return PortalClient(portal, relay, files.context, lambda: _shown_secret(reference), ledger.jobs.called)
+    return PortalClient(portal, relay, files.context, lambda: _read_client_secret(reference), ledger.jobs.called)
 
 
-def _shown_secret(reference: str) -> str:
-    """What the portal is shown. Raises PortalAway: who has no secret reaches nobody there."""
+def _read_client_secret(reference: str) -> str:
+    """Returns our client secret at the portal. Raises PortalAway: no call succeeds without it."""
     try:
         return secret(reference).decode()
     except SecretMissing as error:
         raise PortalAway(f"portal.calls.client_secret: {error}") from error
     except UnicodeDecodeError:
-        raise PortalAway("portal.calls.client_secret: what stands there is no text") from None
+        raise PortalAway("portal.calls.client_secret: the secret is not UTF-8 text") from None
 
 
-async def _nothing() -> None:
-    """Retention holds nothing open."""
+async def _close_nothing() -> None:
+    """Retention has no connections."""
 
 
-async def changes_ahead(loaded: Loaded, ledger: SqlLedger) -> RegistryChanges:
-    """What a sync of everything would change now. Raises JobFailed."""
-    labour = labour_of(loaded, ledger)
+async def preview_changes(loaded: Loaded, ledger: SqlLedger) -> RegistryChanges:
+    """Returns what a full sync would change now. Raises JobFailed."""
+    job_set = build_job_set(loaded, ledger)
     try:
-        if labour.sync is None:
+        if job_set.sync is None:
             raise JobFailed("there is no portal in the settings")
-        return await labour.sync.ahead(int(time.time()))
+        return await job_set.sync.ahead(int(time.time()))
     finally:
-        await labour.close()
+        await job_set.close()
 
 
 @asynccontextmanager
-async def leadership_of(settings: JobsSettings, book: JobsBook) -> AsyncIterator[Leadership]:
-    """Who tells whether this instance leads. Raises SecretMissing or MaterialError when settings lead to no Redis."""
+async def open_leadership(settings: JobsSettings, book: JobsBook) -> AsyncIterator[Leadership]:
+    """Yields the leadership of this instance. Raises SecretMissing or CredentialError when jobs.redis is unusable."""
     holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
     if settings.redis is None:
         yield LedgerLeadership(book, holder, settings.term_s, time.time)
         return
     try:
-        redis = redis_at(redis_url(settings.redis))
-    except ValueError as error:  # its words would repeat what stands there, maybe with a password
-        raise MaterialError("jobs.redis: what stands there is no URL of a Redis: redis://HOST:PORT/0") from error
+        redis = redis_at(resolve_redis_url(settings.redis))
+    except ValueError as error:  # its text repeats the URL, which may hold a password
+        raise CredentialError("jobs.redis: no URL of a Redis; write redis://HOST:PORT/0") from error
     try:
         yield RedisLeadership(redis, book, holder, settings.term_s, time.time)
     finally:
         await redis.aclose()
 
 
-def redis_url(url: str) -> str:
-    """A URL as it stands in the settings, or behind the reference that stands there. Raises SecretMissing."""
+def resolve_redis_url(url: str) -> str:
+    """Returns the URL in the settings, or the URL that its reference names. Raises SecretMissing."""
     return secret(url).decode().strip() if url.startswith(("file:", "env:")) else url

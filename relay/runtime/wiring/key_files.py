@@ -1,4 +1,4 @@
-"""Opens what the settings point at and says what is wrong with it: the part of `relay check` that `--files` adds."""
+"""Opens the files that settings name and reports problems, for `relay check --files`."""
 
 import ssl
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ from relay.policy.settings.scalars import STDOUT
 from relay.runtime.settings.loading import Loaded
 from relay.runtime.settings.problems import Problem, shown
 from relay.runtime.settings.secret_references import Kind, Reference, SecretMissing, references, secret
-from relay.runtime.wiring.ledger import LedgerUnfit, url_of
+from relay.runtime.wiring.ledger import LedgerSettingsError, resolve_ledger_url
 
 _KINDS: Final[dict[Kind, tuple[Callable[[bytes], Any], str]]] = {
     Kind.CERTIFICATE: (x509.load_pem_x509_certificates, "certificate, PEM"),
@@ -31,31 +31,31 @@ _KINDS: Final[dict[Kind, tuple[Callable[[bytes], Any], str]]] = {
     Kind.TOKEN_KEYS: (bytes, "folder with jwks.json, made by relay keys rotate"),
     Kind.SECRET: (bytes, "secret"),
 }
-"""How what a reference leads to is opened, and what it should be."""
+"""How to open the target of a reference, and what it should hold."""
 
 
-def file_problems(path: Path, loaded: Loaded, now: datetime) -> list[Problem]:
-    """What is wrong with the files behind the settings of `path`, at the moment `now` (with a time zone)."""
+def find_file_problems(path: Path, loaded: Loaded, now: datetime) -> list[Problem]:
+    """Returns problems of the files that the settings at `path` name; `now` is an aware datetime."""
     problems: list[Problem] = []
     certificates: dict[tuple[Path, str], x509.Certificate] = {}
     pairs = list(zip(loaded.sources, loaded.providers, strict=True))
-    for each in references(path.absolute(), loaded.settings, pairs):
-        section = each.key.rpartition(".")[0]
+    for reference in references(path.absolute(), loaded.settings, pairs):
+        section = reference.key.rpartition(".")[0]
         try:
-            found = _opened(each)
-        except _Unfit as unfit:
-            problems.append(_problem(each, unfit.wrong, unfit.allowed))
+            content = _open(reference)
+        except _Unusable as error:
+            problems.append(_problem(reference, error.wrong, error.allowed))
             continue
-        if isinstance(found, list) and not (each.kind is Kind.CA and any(_is_valid(one, now) for one in found)):
-            problems += (_problem(each, *said) for said in _dates(found, now))
-        if each.kind is Kind.CERTIFICATE:
-            certificates[each.file, section] = found[0]
-        elif each.kind is Kind.PRIVATE_KEY:
-            problems += _pair(each, certificates.get((each.file, section)), found)
-    return [*problems, *_ledger_url(path, loaded), *_log(path, loaded.settings.access_log.path)]
+        if isinstance(content, list) and not (_is_ca(reference) and any(_is_valid(ca, now) for ca in content)):
+            problems += (_problem(reference, *problem) for problem in _date_problems(content, now))
+        if reference.kind is Kind.CERTIFICATE:
+            certificates[reference.file, section] = content[0]
+        elif reference.kind is Kind.PRIVATE_KEY:
+            problems += _key_pair_problems(reference, certificates.get((reference.file, section)), content)
+    return [*problems, *_ledger_problems(path, loaded), *_access_log_problems(path, loaded.settings.access_log.path)]
 
 
-class _Unfit(Exception):
+class _Unusable(Exception):
     def __init__(self, wrong: str, allowed: str) -> None:
         super().__init__(wrong)
         self.wrong, self.allowed = wrong, allowed
@@ -65,29 +65,33 @@ def _problem(reference: Reference, wrong: str, allowed: str) -> Problem:
     return Problem(shown(reference.file), reference.key, wrong, allowed)
 
 
-def _opened(reference: Reference) -> Any:
-    """Certificates (a list, never empty), a private or a public key, token keys, a CRL, a secret. Raises _Unfit."""
-    opens, asked = _KINDS[reference.kind]
+def _is_ca(reference: Reference) -> bool:
+    return reference.kind is Kind.CA
+
+
+def _open(reference: Reference) -> Any:
+    """Returns certificates (a list), a private or public key, token keys, a CRL or a secret. Raises _Unusable."""
+    load, expected = _KINDS[reference.kind]
     try:
         if reference.path is None or reference.kind in {Kind.PRIVATE_KEY, Kind.SECRET}:
-            return opens(secret(reference.target))
+            return load(secret(reference.target))
         if reference.kind is Kind.TOKEN_KEYS:
             return read_keys(Path(reference.target).parent)
         if reference.kind is Kind.CA and not reference.key.startswith("certifiers["):
-            return _bundle(Path(reference.target))
-        return opens(read_file(reference.target))
+            return _read_bundle(Path(reference.target))
+        return load(read_file(reference.target))
     except OSError as error:
-        raise _Unfit(f"the file {reference.target} cannot be read ({error.strerror})", f"a {asked}") from error
+        raise _Unusable(f"the file {reference.target} cannot be read ({error.strerror})", f"a {expected}") from error
     except (SecretMissing, TokenKeyProblem) as error:
-        raise _Unfit(str(error), f"a {asked}") from error
+        raise _Unusable(str(error), f"a {expected}") from error
     except TypeError as error:
-        raise _Unfit("is encrypted", f"a {asked.replace(', PEM', ' without a password, PEM')}") from error
-    except Exception as error:  # cryptography's own errors are many, and none is to be shown beside a key
-        raise _Unfit(_holds_none(reference), f"a {asked}") from error
+        raise _Unusable("is encrypted", f"a {expected.replace(', PEM', ' without a password, PEM')}") from error
+    except Exception as error:  # cryptography raises many types, and no text of theirs may be shown beside a key
+        raise _Unusable(_describe_content(reference), f"a {expected}") from error
 
 
-def _bundle(file: Path) -> list[x509.Certificate]:
-    """The CAs of a bundle as OpenSSL reads it, which is what the relay trusts by. Raises OSError, ssl.SSLError."""
+def _read_bundle(file: Path) -> list[x509.Certificate]:
+    """Returns the CAs of a bundle that OpenSSL accepts, as the relay does. Raises OSError, ValueError."""
     content = read_file(file)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
@@ -96,7 +100,7 @@ def _bundle(file: Path) -> list[x509.Certificate]:
         raise ValueError("OpenSSL reads no CA") from error
     try:
         return x509.load_pem_x509_certificates(content)
-    except ValueError:  # OpenSSL takes more than the stricter reader does; their dates are not told then
+    except ValueError:  # OpenSSL accepts more than cryptography; the dates are not checked then
         return []
 
 
@@ -104,13 +108,13 @@ def _is_valid(certificate: x509.Certificate, now: datetime) -> bool:
     return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
 
 
-def _holds_none(reference: Reference) -> str:
+def _describe_content(reference: Reference) -> str:
     if reference.kind is Kind.SECRET:
         return "does not fit"
     return "holds no private key" if reference.kind is Kind.PRIVATE_KEY else f"the file {reference.target} holds none"
 
 
-def _dates(chain: Sequence[x509.Certificate], now: datetime) -> Iterator[tuple[str, str]]:
+def _date_problems(chain: Sequence[x509.Certificate], now: datetime) -> Iterator[tuple[str, str]]:
     for certificate in chain:
         name = certificate.subject.rfc4514_string()
         if certificate.not_valid_after_utc < now:
@@ -120,23 +124,23 @@ def _dates(chain: Sequence[x509.Certificate], now: datetime) -> Iterator[tuple[s
 
 
 def _spki(key: Any) -> bytes:
-    found: bytes = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return found
+    spki: bytes = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return spki
 
 
-def _pair(reference: Reference, certificate: x509.Certificate | None, key: Any) -> Iterator[Problem]:
+def _key_pair_problems(reference: Reference, certificate: x509.Certificate | None, key: Any) -> Iterator[Problem]:
     if certificate is not None and _spki(certificate.public_key()) != _spki(key.public_key()):
         yield _problem(reference, "does not match the certificate", "the key the certificate was made for")
 
 
-def _ledger_url(path: Path, loaded: Loaded) -> Iterator[Problem]:
+def _ledger_problems(path: Path, loaded: Loaded) -> Iterator[Problem]:
     try:
-        url_of(loaded.settings.ledger)
-    except LedgerUnfit as unfit:
-        yield Problem(shown(path.absolute()), unfit.key, unfit.wrong, unfit.to_do)
+        resolve_ledger_url(loaded.settings.ledger)
+    except LedgerSettingsError as error:
+        yield Problem(shown(path.absolute()), error.key, error.wrong, error.to_do)
 
 
-def _log(path: Path, target: str) -> Iterator[Problem]:
+def _access_log_problems(path: Path, target: str) -> Iterator[Problem]:
     if target == STDOUT:
         return
     if Path(target).is_dir():
@@ -145,6 +149,6 @@ def _log(path: Path, target: str) -> Iterator[Problem]:
         yield Problem(
             shown(path.absolute()),
             "access_log.path",
-            "lies in a folder that does not exist",
+            "its folder does not exist",
             "a file in a folder that exists",
         )

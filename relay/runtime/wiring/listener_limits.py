@@ -1,4 +1,4 @@
-"""How many connections the authority's listeners take, and how many open files the settings need."""
+"""Computes connection limits of the authority's listeners, and the open files that settings need."""
 
 import ipaddress
 from typing import Final
@@ -10,48 +10,48 @@ from relay.policy.settings.scalars import Rate
 from relay.runtime.settings.loading import Loaded
 
 _GATEWAYS: Final = 4
-"""Gateways that one authority serves at once: two, while both are replaced."""
+"""Gateways that one authority serves at once: two, and their two successors during an upgrade."""
 _OTHERS: Final = 64
-"""Connections to the authority beside calls: health, the feed of revocations, probes of its socket."""
+"""Connections to the authority beside calls: health, revocation feed, probes of its socket."""
 _CLOSING: Final = 256
-"""Connections of the gateway that count nowhere: refused ones that are being closed."""
+"""Refused connections of the gateway that are being closed; no other limit counts them."""
 _FILES: Final = 256
-"""Libraries, settings, logs, spool, name servers, timers."""
+"""Open files of libraries, settings, logs, spool, name servers, timers."""
 _FILES_OF_SQLITE: Final = 3
-"""A connection to SQLite has its database, the log and the index of it open."""
+"""Open files of one SQLite connection: database, WAL, WAL index."""
 
 
-def gateway_connections(settings: AuthoritySettings) -> ConnectionLimits:
-    """The limits of the authority's unix socket: its callers have no address, and are gateways of the same user."""
-    most = _GATEWAYS * settings.concurrency + _OTHERS
-    return ConnectionLimits(most, most, Rate(per_second=most, burst=most))
+def gateway_connection_limits(settings: AuthoritySettings) -> ConnectionLimits:
+    """Returns the limits of the authority's unix socket; its peers are gateways of the same user, without address."""
+    limit = _GATEWAYS * settings.concurrency + _OTHERS
+    return ConnectionLimits(limit, limit, Rate(per_second=limit, burst=limit))
 
 
-def pages_connections(pages: Pages) -> ConnectionLimits:
-    """The limits of the pages' listener."""
+def pages_connection_limits(pages: Pages) -> ConnectionLimits:
+    """Returns the limits of the pages' listener."""
     limits = pages.limits
     proxies = tuple(ipaddress.ip_network(network, strict=False) for network in pages.proxies)
     return ConnectionLimits(limits.connections, limits.connections_per_address, limits.new_connections, proxies)
 
 
-def gateway_files(loaded: Loaded) -> int:
-    """Open files that a gateway with these settings may need: callers, institutions, authority, ledger, the others."""
+def max_gateway_files(loaded: Loaded) -> int:
+    """Returns how many files a gateway may have open: callers, institutions, authority, ledger, others."""
     settings = loaded.settings
     institutions = sum(provider.concurrency or settings.upstream.concurrency for provider in loaded.providers)
     limits = settings.gateway.limits
     callers = limits.connections + limits.handshakes + _CLOSING + ADMIN_CONNECTIONS
-    ours = settings.authority.concurrency + _OTHERS + _of_ledger(settings.ledger)
-    return callers + institutions + ours + _FILES
+    authority = settings.authority.concurrency + _OTHERS
+    return callers + institutions + authority + _ledger_files(settings.ledger) + _FILES
 
 
-def authority_files(loaded: Loaded) -> int:
-    """Open files that an authority with these settings may need; each of its calls may make one of its own."""
+def max_authority_files(loaded: Loaded) -> int:
+    """Returns how many files an authority may have open; each of its calls may open a connection of its own."""
     settings = loaded.settings
-    calls = gateway_connections(settings.authority).connections
+    calls = gateway_connection_limits(settings.authority).connections
     if settings.authority.pages is not None:
         calls += settings.authority.pages.limits.connections
-    return 2 * calls + _of_ledger(settings.ledger) + _FILES
+    return 2 * calls + _ledger_files(settings.ledger) + _FILES
 
 
-def _of_ledger(ledger: LedgerSettings) -> int:
+def _ledger_files(ledger: LedgerSettings) -> int:
     return _FILES_OF_SQLITE * ledger.connections

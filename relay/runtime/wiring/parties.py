@@ -1,4 +1,4 @@
-"""From the registry to the parties of a plan: compiled in slices, so that calls go on meanwhile."""
+"""Compiles the registry into the parties of a plan, in slices, so that calls are served meanwhile."""
 
 import asyncio
 import gc
@@ -10,46 +10,46 @@ from relay.domain.registry import Registry
 from relay.policy.call.access import Caller, Callers
 from relay.policy.call.parties import Parties, operators_of, slots_of
 
-SLICE: Final = 50
-"""So many operators are compiled at a time: a millisecond or two, then calls have their turn."""
+OPERATORS_PER_SLICE: Final = 50
+"""Compiling these takes 1 to 2 ms; then the event loop serves calls."""
 
-ADDRESSES: Final = 200
-"""So many addresses are compiled at a time: one operator may have hundreds."""
+ADDRESSES_PER_SLICE: Final = 200
+"""One operator may have hundreds of addresses."""
 
-MANY: Final = 1_000
-"""So many operators that are new at once are put out of the collector's sight."""
+FREEZE_FROM: Final = 1_000
+"""New operators in one update from which all objects are frozen for the garbage collector."""
 
 
-async def parties_of(registry: Registry, relay: str, known: Mapping[str, Caller]) -> Parties:
-    """The parties of a registry; who is the same as in `known` (by org_code) is not compiled anew."""
+async def build_parties(registry: Registry, relay: str, known: Mapping[str, Caller]) -> Parties:
+    """Returns the parties of a registry. Operators that equal those of `known` (by org_code) are not recompiled."""
     callers: list[Caller] = []
-    anew = addresses = 0
-    with _no_collection():
+    compiled = addresses = 0
+    with _disable_collector():
         await asyncio.sleep(0)
         for number, operator in enumerate(operators_of(registry), 1):
-            kept = known.get(operator.org_code)
-            if kept is None or kept.operator != operator:
-                kept = Caller.of(operator)
-                anew += 1
+            caller = known.get(operator.org_code)
+            if caller is None or caller.operator != operator:
+                caller = Caller.of(operator)
+                compiled += 1
                 addresses += len(operator.addresses)
-            callers.append(kept)
-            if number % SLICE == 0 or addresses >= ADDRESSES:
+            callers.append(caller)
+            if number % OPERATORS_PER_SLICE == 0 or addresses >= ADDRESSES_PER_SLICE:
                 addresses = 0
                 await asyncio.sleep(0)
         await asyncio.sleep(0)
         parties = Parties(Callers.of(callers), slots_of(registry, relay))
         await asyncio.sleep(0)
-        if anew >= MANY:
-            gc.freeze()  # before the collector may look again
+        if compiled >= FREEZE_FROM:
+            gc.freeze()  # before the next collection
     return parties
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
-    """PERF: 10,000 operators are 130,000 objects that stay; looking at them all stalled calls for 18 to 66 ms.
+def _disable_collector() -> Iterator[None]:
+    """PERF: 10,000 operators are 130,000 long-lived objects; one full collection stalled calls for 18 to 66 ms.
 
-    What is frozen afterwards is never looked at again: circles of connections that are open at that moment stay when
-    these end. That is why a few changes, as they come every day, are left to the collector.
+    Frozen objects are never collected: reference cycles of connections that are open at that moment leak. Daily
+    changes of a few operators are therefore left to the collector.
     """
     gc.disable()
     try:
@@ -58,6 +58,6 @@ def _no_collection() -> Iterator[None]:
         gc.enable()
 
 
-def by_org_code(parties: Parties) -> Mapping[str, Caller]:
-    """The callers of these parties, to be kept where they stay the same."""
+def callers_by_org_code(parties: Parties) -> Mapping[str, Caller]:
+    """Returns the callers of these parties, for `known` of the next `build_parties`."""
     return {caller.operator.org_code: caller for caller in parties.callers.everyone}

@@ -1,14 +1,14 @@
-"""Who holds the other end of a connection, read off its transport."""
+"""Identifies the peer of a connection from its transport."""
 
 from relay.domain.party import Peer
 from relay.infra.upstream.tls import serial_of
 from relay.wire.server import ServerConnection
 
 
-def identify(connection: ServerConnection) -> Peer:
-    """The peer of a connection: serial of its verified certificate (None without one), address of its socket.
+def identify_peer(connection: ServerConnection) -> Peer:
+    """Returns serial of the verified certificate (None without one) and remote address.
 
-    Behind a load balancer the address is the one its PROXY line told.
+    Behind a load balancer the address comes from its PROXY protocol header.
     """
     transport = connection.transport
     certificate = transport.get_extra_info("peercert")

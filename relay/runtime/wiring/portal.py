@@ -1,4 +1,4 @@
-"""From settings and registry to the support APIs' office, and the probe that tells whether institutions are there."""
+"""Builds the settings of the support APIs and the probes of institutions."""
 
 import ssl
 import time
@@ -11,16 +11,16 @@ from relay.portal.services import SupportOffice
 from relay.runtime.settings.loading import Loaded
 
 
-def support_office_of(loaded: Loaded, registry: Registry) -> SupportOffice | None:
-    """The office of these settings; None without a portal. Operators are those that the registry lets call."""
+def build_support_settings(loaded: Loaded, registry: Registry) -> SupportOffice | None:
+    """Returns the settings of the support APIs, None without a portal. Operators come from the registry."""
     settings = loaded.settings
     if settings.portal is None:
         return None
-    operators = (one.org_code for one in registry.organisations.values() if one.calls)
+    operators = (organisation.org_code for organisation in registry.organisations.values() if organisation.calls)
     relay, issuer = settings.relay.org_code, settings.tokens.issuer
     return SupportOffice.of(relay, issuer, settings.portal, loaded.providers, operators)
 
 
-def probes(context_of: Callable[[Provider], ssl.SSLContext | None]) -> Probes:
-    """Who tries whether institutions can be reached. `context_of` gives the TLS context toward one of the settings."""
-    return Probes(context_of, time.monotonic)
+def build_probes(tls_context: Callable[[Provider], ssl.SSLContext | None]) -> Probes:
+    """Returns probes that test whether institutions can be reached. `tls_context` returns the context toward one."""
+    return Probes(tls_context, time.monotonic)

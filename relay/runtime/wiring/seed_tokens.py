@@ -1,4 +1,4 @@
-"""Tokens straight into the ledger, for the sandbox, tests and benchmarks: a consent to everything, given by nobody."""
+"""Writes tokens into the ledger without a customer, for sandbox, tests and benchmarks: a consent to all assets."""
 
 import hashlib
 import secrets
@@ -17,28 +17,25 @@ _FOR_EVER: Final = datetime(9999, 12, 31, tzinfo=UTC).date()
 
 
 @dataclass(frozen=True, slots=True)
-class Handout:
-    """What a token is recorded for: its claims (`jti`, `org_code`, `aud`, `client_id`, `scope`, `exp`) and customer."""
+class SeedToken:
+    """Claims of a token (`jti`, `org_code`, `aud`, `client_id`, `scope`, `exp`) and the CI of its customer."""
 
     claims: Mapping[str, Any]
     ci: str = field(repr=False)
 
 
-async def hand_out(ledger: Ledger, handouts: Sequence[tuple[Handout, Consent]], now: datetime) -> None:
-    """Record each token with its consent; a former one of the same customer, service and institution is replaced."""
+async def record_seed_tokens(ledger: Ledger, seeds: Sequence[tuple[SeedToken, Consent]], now: datetime) -> None:
+    """Records each token with its consent, which replaces that of the same customer, service and institution."""
     at = int(now.timestamp())
-    for handout, consent in handouts:
-        access = _record(handout.claims["jti"], TokenKind.ACCESS, consent, at, int(handout.claims["exp"]))
+    for seed, consent in seeds:
+        access = _record(seed.claims["jti"], TokenKind.ACCESS, consent, at, int(seed.claims["exp"]))
         refresh = _record(secrets.token_hex(16), TokenKind.REFRESH, consent, at, at + 86_400)
         await ledger.issue_integrated(consent, Pair(access, refresh), (), (), at)
 
 
-def consent_for(handout: Handout, now: datetime) -> Consent:
-    """The consent behind a token as if the customer had given it now: scheduled, all assets.
-
-    It has the flags that the industries of its scopes know, and no other (규격 6.2).
-    """
-    claims = handout.claims
+def build_consent(seed: SeedToken, now: datetime) -> Consent:
+    """Returns a consent given at `now`: scheduled transfer, all assets, the flags of its industries (규격 6.2)."""
+    claims = seed.claims
     scopes = claims["scope"].split()
     industries = {scope.partition(".")[0] for scope in scopes}
     flags = {name: True for name, flag in FLAGS.items() if not industries.isdisjoint(flag.industries)}
@@ -59,7 +56,7 @@ def consent_for(handout: Handout, now: datetime) -> Consent:
             **flags,
         ),
         given_at=int(now.timestamp()),
-        ci=handout.ci,
+        ci=seed.ci,
     )
 
 

@@ -1,4 +1,4 @@
-"""`relay apis`."""
+"""Tests of `relay apis`."""
 
 import json
 
@@ -18,45 +18,45 @@ def run(*args):
 
 
 @pytest.fixture(scope="module")
-def told():
+def apis():
     return {api["api_id"]: api for api in json.loads(run("--json").stdout)}
 
 
-def test_json_holds_the_91_apis_with_the_same_keys(told):
-    assert len(told) == 91
-    assert all(list(api) == KEYS for api in told.values())
+def test_json_holds_the_91_apis_with_the_same_keys(apis):
+    assert len(apis) == 91
+    assert all(list(api) == KEYS for api in apis.values())
 
 
-def test_json_is_written_in_korean_letters():
+def test_json_keeps_korean_letters():
     assert "계좌 목록 조회" in run("--json").stdout
 
 
-def test_json_holds_every_place_of_request_and_response(told):
-    places = [list(api[side]) for api in told.values() for side in ("request", "response")]
-    assert all(place == ["header", "path", "query", "body"] for place in places)
+def test_json_has_all_parts_of_request_and_response(apis):
+    parts = [list(api[message]) for api in apis.values() for message in ("request", "response")]
+    assert all(names == ["header", "path", "query", "body"] for names in parts)
 
 
-def test_json_tells_a_field_as_the_standard_does(told):
-    answer = {field["name"]: field for field in told["은행-004"]["response"]["body"]}
-    assert answer["next_page"] == {
+def test_json_describes_a_field_as_the_standard_does(apis):
+    body = {field["name"]: field for field in apis["은행-004"]["response"]["body"]}
+    assert body["next_page"] == {
         "name": "next_page", "type": "aNS", "length": 1000, "required": "C", "label": "다음 페이지 기준개체",
         "condition": "다음 페이지가 있을 때만",
     }  # fmt: skip
-    members = {field["name"]: field for field in answer["trans_list"]["fields"]}
+    members = {field["name"]: field for field in body["trans_list"]["fields"]}
     assert members["trans_amt"]["length"] == "18,3"
     assert members["currency_code"]["required"] is False
     assert members["trans_type"]["codes"]["01"] == "신규"
 
 
-def test_json_tells_addresses_as_they_are_called(told):
-    assert told["은행-004"]["path"] == "/v1/bank/accounts/deposit/transactions"
-    assert told["IRP-001"]["path"] == "/v1/{industry}/irps"
-    assert told["지원-101"]["path"] == "/mgmts/oauth/2.0/token"
-    assert told["지원-101"]["version"] is None
-    assert told["통신-003"]["period"]["scheduled_months"] == 3
+def test_json_has_paths_as_they_are_called(apis):
+    assert apis["은행-004"]["path"] == "/v1/bank/accounts/deposit/transactions"
+    assert apis["IRP-001"]["path"] == "/v1/{industry}/irps"
+    assert apis["지원-101"]["path"] == "/mgmts/oauth/2.0/token"
+    assert apis["지원-101"]["version"] is None
+    assert apis["통신-003"]["period"]["scheduled_months"] == 3
 
 
-def test_json_of_an_industry_holds_what_it_offers_today():
+def test_json_of_an_industry_has_its_current_apis():
     apis = json.loads(run("--json", "--industry", "bank").stdout)
     assert len(apis) == 16
     assert all("bank" in api["industries"] for api in apis)
@@ -67,7 +67,7 @@ def test_industries_add_up():
     assert {api["api_id"].rpartition("-")[0] for api in apis} == {"정보제공-공통", "채권", "P2P"}
 
 
-def test_a_pipe_gets_one_whole_line_for_each_api():
+def test_a_pipe_gets_one_line_for_each_api():
     lines = run().stdout.splitlines()
     assert len(lines) == 92
     assert lines[0].split() == ["api_id", "api_code", "name", "method", "path", "industries", "cycle", "scope"]
@@ -76,7 +76,7 @@ def test_a_pipe_gets_one_whole_line_for_each_api():
     assert "…" not in run().stdout
 
 
-def test_the_table_of_an_industry_shows_what_comes_later():
+def test_the_table_of_an_industry_shows_later_apis():
     lines = [line for line in run("--industry", "bank").stdout.splitlines() if line.startswith("선불-")]
     assert len(lines) == 4
     assert all("bank (later)" in line for line in lines)

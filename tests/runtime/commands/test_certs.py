@@ -14,17 +14,17 @@ def run(tmp_path):
     return call
 
 
-def test_what_was_made_is_told_as_json(run):
+def test_created_certificates_are_printed_as_json(run):
     rows = json.loads(run("--json", "--days", "2").output)
     assert len(rows) == 28
     assert {"relay", "CA", "foreign CA", "provider bank", "token key EdDSA"} <= {row["who"] for row in rows}
 
 
-def test_what_was_made_is_told_as_a_table(run):
+def test_created_certificates_are_printed_as_a_table(run):
     assert "SERIALNUMBER" in run().output
 
 
-def test_a_second_time_is_refused_and_names_the_way_out(run):
+def test_existing_certificates_are_kept_without_force(run):
     run()
     refused = run()
     assert refused.exit_code == 1

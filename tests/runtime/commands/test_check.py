@@ -1,4 +1,4 @@
-"""`relay check` prints all problems, or one line when there is none."""
+"""Tests of `relay check`."""
 
 import json
 from pathlib import Path
@@ -15,11 +15,11 @@ def run(*args, env=None):
     return CliRunner().invoke(main, ["check", *map(str, args)], env=env)
 
 
-def test_the_repositorys_own_settings_are_right(monkeypatch):
+def test_the_repositorys_own_settings_are_valid(monkeypatch):
     monkeypatch.chdir(ROOT)
     answer = run()
     assert answer.exit_code == 0
-    assert answer.output.startswith("ok: 3 providers, operators told by the portal, generation ")
+    assert answer.output.startswith("ok: 3 providers, operators from the portal, generation ")
     assert answer.output.count("\n") == 1
 
 
@@ -53,27 +53,27 @@ def test_machines_get_a_list(folder):
     ]
 
 
-def test_missing_settings_are_one_clear_line(tmp_path):
+def test_missing_settings_are_one_line(tmp_path):
     answer = run("-c", tmp_path / "relay.yaml")
     assert answer.exit_code == 2
     assert answer.output == f"{tmp_path}/relay.yaml: does not exist, a YAML file\n"
 
 
-def test_certificates_are_opened_only_when_asked(folder):
+def test_certificates_are_opened_with_files_only(folder):
     assert run("-c", folder.path).exit_code == 0
     answer = run("-c", folder.path, "--files")
     assert answer.exit_code == 2
     assert len(answer.output.splitlines()) == 6
 
 
-def test_variables_count(folder):
+def test_environment_variables_apply(folder):
     answer = run("-c", folder.path, env={"RELAY__ADMIN__PORT": "x"})
     assert answer.output.startswith("environment: RELAY__ADMIN__PORT: ")
 
 
 @pytest.mark.parametrize("place", ["gateway.tls.private_key", "gateway.tls"])
 @pytest.mark.parametrize("flags", [[], ["--json"], ["--files"]])
-def test_a_secret_written_down_is_never_printed(folder, place, flags):
+def test_a_secret_in_the_settings_is_never_printed(folder, place, flags):
     folder.put("relay.yaml", place, "Zq7marker")
     answer = run("-c", folder.path, *flags)
     assert answer.exit_code == 2

@@ -13,7 +13,7 @@ from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.schema import upgrade
 from relay.runtime.commands import demo
 from relay.runtime.commands.demo import command
-from relay.runtime.processes import sandbox_environment as neighbourhood
+from relay.runtime.processes import sandbox_environment as module
 from relay.sandbox.operator import Call
 from relay.standard.catalogue import load_catalogue
 
@@ -27,59 +27,59 @@ def calls():
 
 
 @pytest.fixture
-def walked(calls, monkeypatch):
-    """Calls told without making them; what comes back are the ledgers that were asked for."""
+def requested_ledgers(calls, monkeypatch):
+    """Replaces the calls by prepared results; returns the ledgers of the commands."""
     ledgers = []
 
-    async def lines(_, ledger):
+    async def print_lines(_, ledger):
         ledgers.append(ledger)
         return calls
 
-    monkeypatch.setattr(demo, "_as_lines", lines)
+    monkeypatch.setattr(demo, "_print_lines", print_lines)
     return ledgers
 
 
 @pytest.fixture
-def around(calls, monkeypatch):
-    """A street that is there at once, with a walk that makes these calls."""
+def prepared_calls(calls, monkeypatch):
+    """Replaces the environment, and the calls by prepared results."""
 
     @asynccontextmanager
-    async def there(_, **told):
-        assert told == {"ledger": "", "portal": True}
+    async def run_environment(_, **options):
+        assert options == {"ledger": "", "portal": True}
         yield SimpleNamespace(street=SimpleNamespace(institutions={"bank": None}), catalogue=load_catalogue())
 
-    async def walk(_, tell):
+    async def make_calls(_, report):
         for call in calls:
-            tell(call)
+            report(call)
         return calls
 
-    monkeypatch.setattr(demo, "neighbourhood", there)
-    monkeypatch.setattr(demo, "_walk", walk)
+    monkeypatch.setattr(demo, "running_environment", run_environment)
+    monkeypatch.setattr(demo, "_make_calls", make_calls)
 
 
 @pytest.fixture
 def relay_demo():
-    """The command as a process of its own, ended."""
+    """Runs the command as a process."""
 
-    def done(*arguments):
+    def run(*arguments):
         command = [sys.executable, "-m", "relay", "demo", "--json", *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
-    return done
+    return run
 
 
-def test_one_wrong_answer_makes_the_demo_fail(walked, calls):
+def test_one_wrong_answer_fails_the_demo(requested_ledgers, calls):
     assert CliRunner().invoke(command, ["--json"]).exit_code == 1
     del calls[1]
     assert CliRunner().invoke(command, ["--json"]).exit_code == 0
 
 
-def test_no_call_at_all_is_no_success(walked, calls):
+def test_no_calls_fail_the_demo(requested_ledgers, calls):
     calls.clear()
     assert CliRunner().invoke(command, ["--json"]).exit_code == 1
 
 
-def test_a_row_says_why_only_when_something_is_wrong(calls):
+def test_a_row_has_reasons_only_for_a_wrong_answer(calls):
     assert list(calls[0].row()) == [
         "api_id",
         "industry",
@@ -94,10 +94,10 @@ def test_a_row_says_why_only_when_something_is_wrong(calls):
     assert calls[1].row()["why"] == ["no such card"]
 
 
-def test_a_fault_stands_beneath_its_call_in_the_table(calls):
+def test_a_fault_is_below_its_call_in_the_table(calls):
     console = Console(width=80)
     with console.capture() as captured:
-        console.print(demo._table(calls))
+        console.print(demo._build_table(calls))
     assert [line.split() for line in captured.get().splitlines()] == [
         ["API", "path", "answer", "ms"],
         ["은행-001", "GET", "/v1/bank/accounts", "200", "00000", "1.2", "ok"],
@@ -107,23 +107,23 @@ def test_a_fault_stands_beneath_its_call_in_the_table(calls):
     ]
 
 
-def test_the_table_ends_with_how_many_were_right(around):
-    told = CliRunner().invoke(command)
-    assert told.exit_code == 1
-    assert told.output.splitlines()[-1].startswith("1 of 2 calls ok, 1 ms asking, ")
+def test_the_table_ends_with_a_summary(prepared_calls):
+    result = CliRunner().invoke(command)
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1].startswith("1 of 2 calls ok, 1 ms in calls, ")
 
 
-def test_lines_are_told_as_calls_are_made_and_the_summary_last(around):
-    told = CliRunner().invoke(command, ["--json"])
-    first, second, last = map(json.loads, told.output.splitlines())
-    assert (told.exit_code, first["api_id"], second["why"]) == (1, "은행-001", ["no such card"])
+def test_json_lines_follow_the_calls_and_end_with_a_summary(prepared_calls):
+    result = CliRunner().invoke(command, ["--json"])
+    first, second, last = map(json.loads, result.output.splitlines())
+    assert (result.exit_code, first["api_id"], second["why"]) == (1, "은행-001", ["no such card"])
     assert last == {"summary": {"calls": 2, "ok": 1}}
 
 
 @pytest.mark.parametrize(("arguments", "ledger"), [([], ""), (["--ledger", "postgresql://h/d"], "postgresql://h/d")])
-def test_a_ledger_is_a_file_unless_another_is_named(walked, calls, arguments, ledger):
+def test_the_ledger_is_a_file_by_default(requested_ledgers, calls, arguments, ledger):
     CliRunner().invoke(command, ["--json", *arguments])
-    assert walked == [ledger]
+    assert requested_ledgers == [ledger]
 
 
 @pytest.mark.parametrize(
@@ -133,37 +133,37 @@ def test_a_ledger_is_a_file_unless_another_is_named(walked, calls, arguments, le
         ("postgresql://relay:Zq7marker@127.0.0.1:1/d", "Connection refused"),
     ],
 )
-def test_a_ledger_that_is_none_is_one_line_without_its_password(relay_demo, ledger, words):
-    told = relay_demo("--ledger", ledger)
-    assert (told.returncode, told.stdout) == (1, "")
-    assert len(told.stderr.splitlines()) == 1
-    assert words in told.stderr
-    assert "Zq7marker" not in told.stderr
+def test_an_unusable_ledger_is_one_line_without_its_password(relay_demo, ledger, words):
+    result = relay_demo("--ledger", ledger)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert words in result.stderr
+    assert "Zq7marker" not in result.stderr
 
 
 @pytest.mark.full
-def test_all_calls_are_right_on_postgresql_too_and_when_it_was_used_before(relay_demo, postgresql, tmp_path):
+def test_all_calls_are_right_on_a_used_postgresql(relay_demo, postgresql, tmp_path):
     url = postgresql.database()
     for folder in (tmp_path / "one", tmp_path / "two"):
-        done = relay_demo("--ledger", url, "--dir", folder)
-        *lines, last = map(json.loads, done.stdout.splitlines())
+        result = relay_demo("--ledger", url, "--dir", folder)
+        *lines, last = map(json.loads, result.stdout.splitlines())
         assert [line for line in lines if not line["ok"]] == []
-        assert (last, done.returncode) == ({"summary": {"calls": 122, "ok": 122}}, 0)
+        assert (last, result.returncode) == ({"summary": {"calls": 122, "ok": 122}}, 0)
         assert postgresql.sql(url, "select count(*) from consents where state = 'active'").strip() == "10"
         assert list(folder.glob("ledger.db*")) == []
 
 
-def test_a_ledger_of_somebody_else_is_refused_in_one_line(relay_demo, postgresql):
+def test_a_ledger_with_other_keys_is_refused_in_one_line(relay_demo, postgresql):
     url = postgresql.database()
     asyncio.run(upgrade(url, Sealer([CustomerKey("customers-2026", b"1" * 32)])))
-    told = relay_demo("--ledger", url)
-    assert (told.returncode, told.stdout) == (1, "")
-    assert told.stderr == f"Error: {demo.FOREIGN}\n"
+    result = relay_demo("--ledger", url)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"Error: {demo.FOREIGN}\n"
     assert postgresql.sql(url, "select kid from key_marks") == "customers-2026\n"
 
 
-def test_a_relay_that_dies_is_told(monkeypatch, tmp_path):
-    monkeypatch.setattr(neighbourhood, "SERVE", (sys.executable, "-c", "print('no such key'); raise SystemExit(2)"))
-    told = CliRunner().invoke(command, ["--dir", str(tmp_path / "street")])
-    assert told.exit_code == 1
-    assert "no such key" in told.output
+def test_an_ended_relay_is_reported(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "SERVE", (sys.executable, "-c", "print('no such key'); raise SystemExit(2)"))
+    result = CliRunner().invoke(command, ["--dir", str(tmp_path / "sandbox")])
+    assert result.exit_code == 1
+    assert "no such key" in result.output

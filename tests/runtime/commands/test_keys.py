@@ -1,4 +1,4 @@
-"""`relay keys`: what an administrator sees and what lies in the folder then."""
+"""Tests of `relay keys`: its output and the folder of keys."""
 
 import json
 from datetime import datetime
@@ -14,7 +14,7 @@ from relay.runtime.commands.keys import command
 
 @pytest.fixture
 def now(monkeypatch):
-    """Moves the clock of the commands."""
+    """Sets the clock of the commands."""
 
     def move(seconds):
         monkeypatch.setattr(keys.time, "time", lambda: float(seconds))
@@ -35,23 +35,23 @@ def key_folder(folder):
 
 
 def test_the_first_key_signs_at_once(run, now, key_folder):
-    told = json.loads(run("rotate", "--json").output)
-    assert told["signs_from"] == "2027-01-15T08:00:00+00:00"
-    assert told["kid"].startswith("20270115-")
-    (made,) = read_keys(key_folder)
-    assert (made.kid, made.algorithm, made.signs_from) == (told["kid"], "ES256", 1_800_000_000)
+    rotated = json.loads(run("rotate", "--json").output)
+    assert rotated["signs_from"] == "2027-01-15T08:00:00+00:00"
+    assert rotated["kid"].startswith("20270115-")
+    (key,) = read_keys(key_folder)
+    assert (key.kid, key.algorithm, key.signs_from) == (rotated["kid"], "ES256", 1_800_000_000)
     assert FolderSigner.of_folder(key_folder, "ZZRELAY001", 5.0).sign({}, 1_800_000_000)
 
 
 @pytest.mark.parametrize(("words", "overlap"), [((), 60), (("--in", "3600"), 3600), (("--in", "0"), 0)])
-def test_a_later_key_signs_when_everybody_knows_it(run, now, key_folder, words, overlap):
+def test_a_later_key_signs_after_the_overlap(run, now, key_folder, words, overlap):
     run("rotate")
     now(1_800_000_500)
     assert run("rotate", *words).exit_code == 0
     assert [key.signs_from for key in read_keys(key_folder)] == [1_800_000_000, 1_800_000_500 + overlap]
 
 
-def test_the_list_says_what_each_key_does(run, now):
+def test_the_list_shows_the_duty_of_each_key(run, now):
     first = json.loads(run("rotate", "--json").output)["kid"]
     second = json.loads(run("rotate", "--json").output)["kid"]
     rows = json.loads(run("list", "--json").output)
@@ -66,14 +66,14 @@ def test_the_list_says_what_each_key_does(run, now):
     assert [row["duty"] for row in json.loads(run("list", "--json").output)] == ["verifies", "signs"]
 
 
-def test_the_list_is_a_table_for_people(run, now):
+def test_the_list_is_a_table_by_default(run, now):
     run("rotate")
     shown = run("list").output
     assert "signs" in shown
     assert "ES256" in shown
 
 
-def test_what_is_done_is_removed_and_told(run, now, key_folder):
+def test_unneeded_keys_are_removed_and_listed(run, now, key_folder):
     first = json.loads(run("rotate", "--json").output)["kid"]
     run("rotate")
     assert run("prune").output == "every key is still needed\n"
@@ -84,7 +84,7 @@ def test_what_is_done_is_removed_and_told(run, now, key_folder):
 
 
 @pytest.mark.parametrize("words", ["list", "prune"])
-def test_without_keys_the_way_to_one_is_told(run, words):
+def test_without_keys_the_command_fails(run, words):
     refused = run(words)
     assert refused.exit_code == 2
     assert refused.exception.code == 2
@@ -92,7 +92,7 @@ def test_without_keys_the_way_to_one_is_told(run, words):
     assert not refused.stdout
 
 
-def test_settings_that_cannot_be_read_are_told(run, folder):
+def test_unusable_settings_are_reported(run, folder):
     folder.put("relay.yaml", "tokens.issuer", "short")
     refused = run("rotate")
     assert refused.exit_code == 2

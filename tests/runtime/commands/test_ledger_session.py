@@ -1,4 +1,4 @@
-"""What stands in the way of a command that looks into the ledger is told in a line, and nothing is done."""
+"""Tests of commands that use the ledger: each error is one line."""
 
 import asyncio
 import socket
@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from relay.runtime.cli import main
-from relay.runtime.commands.ledger_session import end, job_run, moment
+from relay.runtime.commands.ledger_session import exit_with, format_time, run_job
 from relay.runtime.settings.loading import load
 
 COMMANDS = (
@@ -24,81 +24,84 @@ COMMANDS = (
 )
 
 
-def said(file, command, exit_code=2):
-    """What a command says on stderr; stdout stays empty."""
+def run_and_fail(file, command, exit_code=2):
+    """Runs a command that fails and returns its stderr; stdout stays empty."""
     answer = CliRunner().invoke(main, [*command, "-c", str(file)])
     assert (answer.exit_code, answer.stdout, isinstance(answer.exception, SystemExit)) == (exit_code, "", True)
     return answer.stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids="-".join)
-def test_a_ledger_without_tables_is_told_with_what_to_do(spoilt, command):
-    words = said(spoilt(ledger="sqlite:empty.db"), command)
+def test_a_ledger_without_tables_is_reported_with_a_remedy(broken_settings, command):
+    words = run_and_fail(broken_settings(ledger="sqlite:empty.db"), command)
     assert (words.count("\n"), "run `relay migrate -c relay.yaml`" in words) == (1, True)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids="-".join)
-def test_a_ledger_that_is_away_is_told_in_a_line(spoilt, command):
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))  # and nobody listens
-        port = door.getsockname()[1]
-        words = said(spoilt(ledger=f"postgresql://127.0.0.1:{port}/relay"), command)
+def test_an_unreachable_ledger_is_reported_in_a_line(broken_settings, command):
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))  # bound, not listening
+        port = sock.getsockname()[1]
+        words = run_and_fail(broken_settings(ledger=f"postgresql://127.0.0.1:{port}/relay"), command)
     assert (words.count("\n"), words.startswith("the ledger does not answer (")) == (1, True)
 
 
 @pytest.mark.parametrize("command", COMMANDS[:1] + COMMANDS[4:5] + COMMANDS[6:7], ids="-".join)
-def test_settings_that_are_wrong_are_told_by_file_and_key(spoilt, command):
-    file = spoilt(text="relay: {org_code: 1}\n")
-    assert f"{file}: " in said(file, command)
-    assert said(file.with_name("gone.yaml"), command) == f"{file.with_name('gone.yaml')}: does not exist, a YAML file\n"
+def test_invalid_settings_are_reported_by_file_and_key(broken_settings, command):
+    file = broken_settings(text="relay: {org_code: 1}\n")
+    assert f"{file}: " in run_and_fail(file, command)
+    assert (
+        run_and_fail(file.with_name("gone.yaml"), command)
+        == f"{file.with_name('gone.yaml')}: does not exist, a YAML file\n"
+    )
 
 
-def test_a_customers_key_that_is_gone_is_named(spoilt):
-    file = spoilt()
+def test_a_missing_customer_key_is_named(broken_settings):
+    file = broken_settings()
     (file.parent / "certs" / "customers.key").unlink()
-    assert said(file, ["jobs", "list"]).startswith("ledger.customer_keys[0].key: the file ")
+    assert run_and_fail(file, ["jobs", "list"]).startswith("ledger.customer_keys[0].key: the file ")
 
 
-def test_redis_that_is_no_url_is_told_without_what_stands_there(spoilt):
-    file = spoilt()
+def test_an_invalid_redis_url_is_reported_without_its_text(broken_settings):
+    file = broken_settings()
     (file.parent / "redis").write_text("http://user:hidden@there")
     file.write_text(file.read_text().replace("jobs:\n", "jobs:\n  redis: file:redis\n"))
-    words = said(file, ["jobs", "run", "retention"])
-    assert words == "jobs.redis: what stands there is no URL of a Redis: redis://HOST:PORT/0\n"
+    words = run_and_fail(file, ["jobs", "run", "retention"])
+    assert words == "jobs.redis: no URL of a Redis; write redis://HOST:PORT/0\n"
 
 
-async def test_a_job_is_led_by_redis_where_there_is_one(premises, ledger, redis_server):
-    premises.put(jobs={"redis": redis_server.url})
-    state = await job_run(load(premises.path, {}), ledger, "retention")
+async def test_a_job_runs_under_redis_leadership(deployment, ledger, redis_server):
+    deployment.put(jobs={"redis": redis_server.url})
+    state = await run_job(load(deployment.path, {}), ledger, "retention")
     assert (state.failures, state.told) == (0, "nothing to remove")
 
 
-async def test_who_asks_waits_for_a_run_that_began_after_it_asked(premises, ledger):
-    """The one that runs already may have read before what it is asked for was there."""
-    loaded, book = load(premises.path, {}), ledger.jobs
+async def test_a_request_waits_for_a_run_that_began_after_it(deployment, ledger):
+    """A run that began before may have read before the requested data existed."""
+    loaded, book = load(deployment.path, {}), ledger.jobs
     now = int(time.time())
     term = await book.lead("busy", 60, now)
     await book.begun("retention", term.fence, now)
-    asking = asyncio.create_task(job_run(loaded, ledger, "retention"))
+    request = asyncio.create_task(run_job(loaded, ledger, "retention"))
     async with asyncio.timeout(20):
         while (await book.jobs())["retention"].asked_at == 0:
             pass
         await book.ended("retention", term.fence, well=True, told="the first", due_at=0, now=now)
         await book.begun("retention", term.fence, now)
-        assert not asking.done()
+        assert not request.done()
         await book.ended("retention", term.fence, well=True, told="the second", due_at=0, now=now)
-        assert (await asking).told == "the second"
+        assert (await request).told == "the second"
 
 
 @pytest.mark.parametrize(
     ("at", "words"),
     [(0, None), (1_795_370_062, "2026-11-23T02:54:22+09:00"), (1, "1970-01-01T09:00:01+09:00")],
 )
-def test_moments_are_told_by_koreas_clock_and_never_is_none(at, words):
-    assert moment(at) == words
+def test_times_are_printed_in_korea_and_never_is_none(at, words):
+    assert format_time(at) == words
 
 
-def test_a_command_ends_with_words_and_a_code(capsys):
-    with pytest.raises(SystemExit) as ended:
-        end("no", 2)
-    assert (ended.value.code, capsys.readouterr()) == (2, ("", "no\n"))
+def test_exit_with_prints_and_sets_the_exit_code(capsys):
+    with pytest.raises(SystemExit) as raised:
+        exit_with("no", 2)
+    assert (raised.value.code, capsys.readouterr()) == (2, ("", "no\n"))

@@ -1,4 +1,4 @@
-"""`relay migrate` makes the ledger's tables, tells what it has, and seals it anew; or says what is wrong."""
+"""Tests of `relay migrate`."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ OTHER = base64.b64encode(b"2" * 32).decode()
 
 @pytest.fixture
 def migrate(folder):
-    """Calls the command on right settings; keywords are the environment."""
+    """Runs the command on valid settings; keyword arguments are environment variables."""
     folder.put("relay.yaml", "ledger.customer_keys", [{"kid": "one", "key": "env:ONE"}])
 
     def run(*args, **environ):
@@ -31,22 +31,22 @@ def version(folder, number):
     connection.close()
 
 
-def test_the_tables_are_made_once(migrate):
+def test_the_tables_are_created_once(migrate):
     assert (migrate().exit_code, migrate().exit_code) == (0, 0)
 
 
-def test_it_says_what_it_did(migrate, folder):
-    assert migrate().stdout == "the ledger's tables were made\ncustomer key introduced: one\n"
+def test_the_result_is_printed(migrate, folder):
+    assert migrate().stdout == "the ledger's tables were created\ncustomer key introduced: one\n"
     assert migrate().stdout == "the ledger's tables are current\n"
     assert (folder.root / "ledger.db").stat().st_mode & 0o777 == 0o600
 
 
-def test_machines_are_told_before_and_after(migrate):
+def test_json_has_the_state_before_and_after(migrate):
     assert json.loads(migrate("--json").stdout) == {"before": "empty", "state": "current", "introduced": ["one"]}
     assert json.loads(migrate("--json").stdout) == {"before": "current", "state": "current", "introduced": []}
 
 
-def test_a_check_tells_the_state_and_changes_nothing(migrate, folder):
+def test_a_check_prints_the_state_and_changes_nothing(migrate, folder):
     answer = migrate("--check")
     assert (answer.exit_code, answer.stdout) == (
         1,
@@ -61,7 +61,7 @@ def test_a_check_tells_the_state_and_changes_nothing(migrate, folder):
     assert (answer.exit_code, json.loads(answer.stdout)) == (1, {"state": "newer"})
 
 
-def test_a_newer_ledger_is_left_alone(migrate, folder):
+def test_a_newer_ledger_is_not_changed(migrate, folder):
     migrate()
     version(folder, "9999")
     answer = migrate()
@@ -69,13 +69,13 @@ def test_a_newer_ledger_is_left_alone(migrate, folder):
     assert "install the newer relay" in answer.stderr
 
 
-def test_sealing_anew_says_how_much_there_was(migrate):
+def test_resealing_prints_the_number_of_values(migrate):
     migrate()
-    assert migrate("--reseal").stdout == "sealed anew under the first customer key: 0\n"
+    assert migrate("--reseal").stdout == "resealed under the first customer key: 0\n"
     assert json.loads(migrate("--reseal", "--json").stdout) == {"resealed": 0, "introduced": [], "forgotten": []}
 
 
-def test_without_tables_nothing_is_sealed(migrate):
+def test_resealing_needs_tables(migrate):
     answer = migrate("--reseal")
     assert answer.exit_code == 2
     assert "run `relay migrate -c relay.yaml`" in answer.stderr
@@ -85,11 +85,11 @@ def test_a_wrong_key_is_named(migrate):
     migrate()
     answer = migrate("--reseal", ONE="x")
     assert answer.exit_code == 2
-    assert answer.stderr.startswith("ledger.customer_keys[0].key: no base64 stands in the environment variable ONE")
+    assert answer.stderr.startswith("ledger.customer_keys[0].key: the environment variable ONE holds no base64")
 
 
 @pytest.mark.parametrize("flags", [[], ["--check"], ["--reseal"]])
-def test_another_key_of_a_known_name_is_refused(migrate, flags):
+def test_another_key_under_a_known_kid_is_refused(migrate, flags):
     migrate()
     answer = migrate(*flags, ONE=OTHER)
     assert answer.exit_code == 2
@@ -99,42 +99,42 @@ def test_another_key_of_a_known_name_is_refused(migrate, flags):
 
 
 def test_keys_change_in_the_order_of_the_manual(migrate, folder):
-    one, two = {"kid": "one", "key": "env:ONE"}, {"kid": "two", "key": "env:TWO"}
+    former, new = {"kid": "one", "key": "env:ONE"}, {"kid": "two", "key": "env:TWO"}
     migrate()
-    folder.put("relay.yaml", "ledger.customer_keys", [one, two])
+    folder.put("relay.yaml", "ledger.customer_keys", [former, new])
     assert migrate("--check", TWO=OTHER).stderr.startswith(
         "the customer key 'two' is new to the ledger: `relay migrate"
     )
     assert migrate(TWO=OTHER).stdout == "the ledger's tables are current\ncustomer key introduced: two\n"
-    folder.put("relay.yaml", "ledger.customer_keys", [two, one])
-    assert migrate("--reseal", TWO=OTHER).stdout == "sealed anew under the first customer key: 0\n"
-    folder.put("relay.yaml", "ledger.customer_keys", [two])
+    folder.put("relay.yaml", "ledger.customer_keys", [new, former])
+    assert migrate("--reseal", TWO=OTHER).stdout == "resealed under the first customer key: 0\n"
+    folder.put("relay.yaml", "ledger.customer_keys", [new])
     for flags in ([], ["--check"]):
         assert "the ledger knows the customer key 'one', which is not among" in migrate(*flags, TWO=OTHER).stderr
-    told = migrate("--reseal", TWO=OTHER).stdout
-    assert told == "sealed anew under the first customer key: 0\ncustomer key forgotten: one\n"
+    output = migrate("--reseal", TWO=OTHER).stdout
+    assert output == "resealed under the first customer key: 0\ncustomer key forgotten: one\n"
     assert migrate("--check", TWO=OTHER).exit_code == 0
 
 
-def test_a_folder_that_is_not_there_is_named(migrate, folder):
+def test_a_missing_folder_is_named(migrate, folder):
     folder.put("relay.yaml", "ledger.url", "sqlite:nodir/ledger.db")
     answer = migrate()
     assert answer.exit_code == 2
-    assert answer.stderr.startswith(f"the ledger does not answer (there is no folder {folder.root / 'nodir'}): see")
+    assert answer.stderr.startswith(f"the ledger does not answer (there is no folder {folder.root / 'nodir'}): check")
     assert answer.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("flags", [[], ["--check"], ["--reseal"]])
-def test_a_file_that_is_no_database_is_said_once(migrate, folder, flags):
+def test_a_file_that_is_no_database_is_reported_once(migrate, folder, flags):
     (folder.root / "ledger.db").write_text("Zq7marker " * 1000)
     answer = migrate(*flags)
     assert answer.exit_code == 2
-    assert answer.stderr.startswith("the ledger does not answer (file is not a database): see")
+    assert answer.stderr.startswith("the ledger does not answer (file is not a database): check")
     assert answer.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("flags", [[], ["--check"], ["--reseal"]])
-def test_a_server_that_is_not_there_is_said_once(migrate, folder, flags):
+def test_an_unreachable_server_is_reported_once(migrate, folder, flags):
     folder.put("relay.yaml", "ledger.url", "postgresql:///relay?host=/nowhere")
     answer = migrate(*flags)
     assert answer.exit_code == 2
@@ -150,14 +150,14 @@ def test_wrong_settings_are_one_line_each(migrate, folder):
     assert answer.stderr == f"{folder.path}: ledger.connections: is too small, a whole number from 1 to 200\n"
 
 
-def test_one_wish_at_a_time(migrate):
+def test_options_exclude_each_other(migrate):
     assert migrate("--check", "--reseal").exit_code == 2
 
 
 def test_postgresql_gets_its_tables_too(migrate, folder, postgresql):
     url = postgresql.database()
     folder.put("relay.yaml", "ledger.url", "env:URL")
-    assert migrate(URL=url).stdout == "the ledger's tables were made\ncustomer key introduced: one\n"
+    assert migrate(URL=url).stdout == "the ledger's tables were created\ncustomer key introduced: one\n"
     assert migrate("--check", URL=url).exit_code == 0
     assert postgresql.sql(url, "SELECT number FROM revocation_head") == "0\n"
 
@@ -176,6 +176,6 @@ def test_a_restored_ledger_begins_a_generation(migrate):
     assert json.loads(migrate("--restored", "--json").stdout) == {"generation": 3}
 
 
-def test_only_one_thing_is_done_at_a_time(migrate):
+def test_restored_and_check_exclude_each_other(migrate):
     answer = migrate("--restored", "--check")
     assert (answer.exit_code, "one of them" in answer.stderr) == (2, True)

@@ -1,11 +1,11 @@
-"""What commands print for people."""
+"""Tests of tables, times and counts."""
 
 import pytest
 
-from relay.runtime.commands.printing import clock, counted, print_table, rows_of
+from relay.runtime.commands.printing import format_local, pluralize, print_table, table_rows
 
 
-def test_columns_stand_below_each_other_whatever_the_letters_are_wide(capsys):
+def test_columns_are_aligned_with_wide_letters(capsys):
     print_table(("name", "calls", "note"), [("가나다", 1, "one"), ("abc", 1000, "two")], right=("calls",))
     lines = capsys.readouterr().out.splitlines()
     assert lines == ["name    calls  note", "가나다      1  one", "abc      1000  two"]
@@ -16,7 +16,7 @@ def test_nothing_is_cut_however_long(capsys):
     assert capsys.readouterr().out.splitlines()[1] == f"{'x' * 100}  {('y ' * 100).rstrip()}"
 
 
-def test_without_rows_the_heads_stand_alone(capsys):
+def test_without_rows_only_the_heads_are_printed(capsys):
     print_table(("a", "b"), [])
     assert capsys.readouterr().out == "a  b\n"
 
@@ -27,16 +27,16 @@ def test_nothing_in_a_cell_is_markup(capsys):
 
 
 @pytest.mark.parametrize(
-    ("moment", "words"),
+    ("iso_time", "text"),
     [("2026-11-23T02:54:22+09:00", "2026-11-23 02:54:22"), (None, "never")],
 )
-def test_a_moment_is_said_as_a_clock_on_the_wall_does(moment, words):
-    assert clock(moment) == words
+def test_local_times_omit_offset(iso_time, text):
+    assert format_local(iso_time) == text
 
 
-def test_one_is_no_plural():
-    assert [counted(count, "change") for count in (0, 1, 2)] == ["0 changes", "1 change", "2 changes"]
+def test_one_is_singular():
+    assert [pluralize(count, "change") for count in (0, 1, 2)] == ["0 changes", "1 change", "2 changes"]
 
 
-def test_what_is_not_there_is_a_dash_and_zero_is_there():
-    assert list(rows_of([{"a": None, "b": "", "c": 0}], "c", "b", "a")) == [[0, "-", "-"]]
+def test_missing_values_are_dashes_and_zero_is_a_value():
+    assert list(table_rows([{"a": None, "b": "", "c": 0}], "c", "b", "a")) == [[0, "-", "-"]]

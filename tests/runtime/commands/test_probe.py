@@ -1,4 +1,4 @@
-"""`relay probe` from the outside."""
+"""Tests of `relay probe`."""
 
 import json
 
@@ -17,8 +17,8 @@ base_urls: ["http://127.0.0.1:1", "http://127.0.0.1:2/base"]
 
 
 @pytest.fixture
-def nobody(folder):
-    """Settings with an institution on a leased line, at two addresses where nothing listens."""
+def unreachable(folder):
+    """Settings with an institution on a leased line at two addresses without a listener."""
     folder.write("providers/bank.yaml", BANK)
     return str(folder.path)
 
@@ -27,8 +27,8 @@ def run(*arguments):
     return CliRunner().invoke(main, ["probe", *arguments])
 
 
-def test_each_step_at_each_address_is_a_line(nobody):
-    answer = run("ZBAA000001", "-c", nobody)
+def test_each_step_at_each_address_is_a_line(unreachable):
+    answer = run("ZBAA000001", "-c", unreachable)
     assert answer.exit_code == 1
     lines = [line.split() for line in answer.output.splitlines()]
     assert lines[0] == ["base_url", "step", "result", "ms", "detail"]
@@ -40,18 +40,18 @@ def test_each_step_at_each_address_is_a_line(nobody):
     ]
 
 
-def test_machines_get_a_list(nobody):
-    answer = run("ZBAA000001", "-c", nobody, "--json")
-    told = json.loads(answer.output)
-    assert [(step["step"], step["ok"], step["detail"]) for step in told[:2]] == [
+def test_machines_get_a_list(unreachable):
+    answer = run("ZBAA000001", "-c", unreachable, "--json")
+    steps = json.loads(answer.output)
+    assert [(step["step"], step["ok"], step["detail"]) for step in steps[:2]] == [
         ("dns", True, "127.0.0.1"),
         ("connect", False, "refused"),
     ]
-    assert (answer.exit_code, set(told[0])) == (1, {"base_url", "step", "ok", "ms", "detail"})
+    assert (answer.exit_code, set(steps[0])) == (1, {"base_url", "step", "ok", "ms", "detail"})
 
 
-def test_an_institution_of_nobody_is_named(nobody):
-    answer = run("ZBAA000009", "-c", nobody)
+def test_an_unknown_institution_is_named(unreachable):
+    answer = run("ZBAA000009", "-c", unreachable)
     assert (answer.exit_code, "ZBAA000009: no institution of" in answer.output) == (2, True)
 
 

@@ -18,16 +18,16 @@ from relay.sandbox.login import LOGINS
 from relay.sandbox.operator import session_of
 from relay.sandbox.phone import PretendedPhone, trusting
 
-SANDBOX = [sys.executable, "-m", "relay", "sandbox", "--dir", "street"]
+SANDBOX = [sys.executable, "-m", "relay", "sandbox", "--dir", "sandbox"]
 ANY_PORT = ["--gateway-port", "0", "--admin-port", "0", "--pages-port", "0", "--control-port", "0"]
 LAST = "Stop: Ctrl-C\n"
 
 
-def begun(folder, *arguments):
+def start_sandbox(folder, *arguments):
     return subprocess.Popen([*SANDBOX, *ANY_PORT, *arguments], cwd=folder, stdout=subprocess.PIPE, text=True)
 
 
-def ended(process):
+def stop_sandbox(process):
     process.terminate()
     process.communicate(timeout=20)
 
@@ -37,33 +37,33 @@ def start(tmp_path):
     running = []
 
     def begin(*arguments, folder=tmp_path):
-        running.append(begun(folder, *arguments))
+        running.append(start_sandbox(folder, *arguments))
         return running[-1]
 
     yield begin
     for process in running:
-        ended(process)
+        stop_sandbox(process)
 
 
 @pytest.fixture(scope="module")
 def for_programs(tmp_path_factory):
-    """A sandbox that told programs its facts."""
+    """A sandbox that printed JSON."""
     folder = tmp_path_factory.mktemp("programs")
-    process = begun(folder, "--json")
+    process = start_sandbox(folder, "--json")
     yield SimpleNamespace(folder=folder, facts=json.loads(process.stdout.readline()))
-    ended(process)
+    stop_sandbox(process)
 
 
 @pytest.fixture(scope="module")
 def for_people(tmp_path_factory):
-    """A sandbox that told people where to go; the port wanted for its pages was `taken`."""
+    """A sandbox that printed text; the wanted port of its pages was `taken`."""
     folder = tmp_path_factory.mktemp("people")
-    with socket.create_server(("127.0.0.1", 0)) as used:
-        taken = used.getsockname()[1]
-        process = begun(folder, "--pages-port", str(taken))
-        said = "".join(itertools.takewhile(lambda line: line != LAST, process.stdout))
-    yield SimpleNamespace(folder=folder, taken=taken, said=said)
-    ended(process)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        process = start_sandbox(folder, "--pages-port", str(taken))
+        output = "".join(itertools.takewhile(lambda line: line != LAST, process.stdout))
+    yield SimpleNamespace(folder=folder, taken=taken, output=output)
+    stop_sandbox(process)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def page():
     return (Path(__file__).parents[3] / "docs" / "reference" / "portal-sandbox.md").read_text()
 
 
-def gone(pid):
+def has_ended(pid):
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -79,18 +79,18 @@ def gone(pid):
     return False
 
 
-async def walked(facts):
-    """Where the first customer is sent to after the page that the sandbox tells of."""
+async def log_in(facts):
+    """Returns the redirect of the first customer after the printed page."""
     login_id, password = next(iter(facts["logins"].items()))
     async with PretendedPhone(trusting(Path(facts["ca"])), login_id, password) as phone:
         return urlsplit(await phone.walk(facts["page"]))
 
 
-async def test_programs_drive_the_sandbox_by_what_its_first_line_says(for_programs):
+async def test_programs_use_the_sandbox_by_its_first_line(for_programs):
     facts = for_programs.facts
     assert facts["page"].startswith(facts["pages"] + "/")
-    back = await walked(facts)  # a consent given there leaves the tokens told of alone
-    assert (back.path, sorted(parse_qs(back.query))) == ("/callback", ["api_tran_id", "code", "state"])
+    redirect = await log_in(facts)  # its consent revokes none of the printed tokens
+    assert (redirect.path, sorted(parse_qs(redirect.query))) == ("/callback", ["api_tran_id", "code", "state"])
     code = facts["org_codes"]["bank"]
     operator = Pair(facts["certs"]["operator-1"], facts["keys"]["operator-1"], None)
     headers = {
@@ -105,7 +105,7 @@ async def test_programs_drive_the_sandbox_by_what_its_first_line_says(for_progra
         assert answer.status == 200
 
 
-def test_every_file_and_house_it_tells_of_is_there(for_programs):
+def test_every_printed_file_and_institution_exists(for_programs):
     facts = for_programs.facts
     assert set(facts["keys"]) == set(facts["certs"])
     assert all(Path(file).is_file() for kind in ("keys", "certs") for file in facts[kind].values())
@@ -122,53 +122,53 @@ def test_a_second_sandbox_in_the_same_folder_is_refused(for_programs, start):
 
 
 @pytest.mark.full
-def test_the_printed_curl_and_token_lines_work_as_they_stand(for_people):
-    curl, _ = (lines for lines in for_people.said.split("\n\n") if lines.startswith("curl "))
+def test_the_printed_curl_and_token_lines_work(for_people):
+    curl, _ = (lines for lines in for_people.output.split("\n\n") if lines.startswith("curl "))
     answer = subprocess.run(["sh", "-c", curl], cwd=for_people.folder, capture_output=True, text=True, check=False)
     assert json.loads(answer.stdout)["rsp_code"] == "00000"
-    (line,) = [line for line in for_people.said.splitlines() if line.startswith("More tokens: ")]
+    (line,) = [line for line in for_people.output.splitlines() if line.startswith("More tokens: ")]
     more = ["sh", "-c", line.removeprefix("More tokens: ")]
     answer = subprocess.run(more, cwd="/", capture_output=True, text=True, check=False)
     assert (answer.returncode, answer.stdout.count(".")) == (0, 2)
     answer = subprocess.run(["sh", "-c", curl], cwd=for_people.folder, capture_output=True, text=True, check=False)
-    assert json.loads(answer.stdout)["rsp_code"] == "00000"  # the first token is in force still
+    assert json.loads(answer.stdout)["rsp_code"] == "00000"  # the first token is still valid
 
 
 @pytest.mark.full
-def test_people_are_told_of_houses_and_logins(for_people):
-    assert "ZBAA000001  bank     가온상호저축은행" in for_people.said
-    assert "Log in as garam with garam-1985" in for_people.said
-    assert "narae narae-1992, daon daon-1971" in for_people.said
+def test_institutions_and_logins_are_printed(for_people):
+    assert "ZBAA000001  bank     가온상호저축은행" in for_people.output
+    assert "Log in as garam with garam-1985" in for_people.output
+    assert "narae narae-1992, daon daon-1971" in for_people.output
 
 
 @pytest.mark.full
 def test_a_port_that_is_taken_is_noted_and_replaced(for_people):
-    note, *others = [line for line in for_people.said.splitlines() if line.startswith("note: ")]
+    note, *others = [line for line in for_people.output.splitlines() if line.startswith("note: ")]
     assert note.startswith(f"note: port {for_people.taken} is taken, the pages listens on ")
     assert others == []
 
 
-async def test_the_portal_is_spoken_to_by_its_control_door(for_programs):
+async def test_the_portal_is_controlled_by_its_control_api(for_programs):
     facts = for_programs.facts
     async with aiohttp.ClientSession() as session:
         async with session.get(f"{facts['control']}/") as answer:
             assert (answer.status, "11 through_relay" in await answer.text()) == (200, True)
         async with session.post(f"{facts['control']}/ask/102?org_code={facts['org_codes']['bank']}") as answer:
-            told = await answer.json(content_type=None)
-    assert (told["call"].get("why", []), told["told"]["rsp_code"]) == ([], "00000")
+            result = await answer.json(content_type=None)
+    assert (result["call"].get("why", []), result["told"]["rsp_code"]) == ([], "00000")
     assert facts["portal"].startswith("https://127.0.0.1:")
 
 
 @pytest.mark.full
-def test_curl_lines_of_the_page_work_as_people_type_them(start, page):
-    """In a sandbox of its own, which they take apart."""
+def test_curl_lines_of_the_manual_work(start, page):
+    """They change the sandbox, so it is a separate one."""
     facts = json.loads(start("--json").stdout.readline())
     lines = [line.removeprefix("curl ") for line in page.splitlines() if line.startswith("curl ")]
     assert len(lines) > 10
     for line in lines:
         command = "curl -s -w '%{http_code}' " + line.replace("http://127.0.0.1:18091", facts["control"])
-        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stdout[-3:]) == (0, "200"), line
+        result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+        assert (result.returncode, result.stdout[-3:]) == (0, "200"), line
 
 
 @pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.full), signal.SIGTERM])
@@ -177,21 +177,21 @@ def test_stopping_is_success_and_stops_the_relay(start, number):
     facts = json.loads(process.stdout.readline())
     process.send_signal(number)
     assert process.wait(timeout=20) == 0
-    assert gone(facts["pid"])
+    assert has_ended(facts["pid"])
 
 
 @pytest.mark.full
-def test_the_printed_page_leads_to_a_code_and_the_printed_line_to_tokens(for_people):
-    (page,) = [line for line in for_people.said.splitlines() if "/authentication/" in line]
+def test_the_printed_page_and_curl_line_lead_to_tokens(for_people):
+    (page,) = [line for line in for_people.output.splitlines() if "/authentication/" in line]
     login = LOGINS[0]
 
-    async def walked():
-        trust = trusting(Path(for_people.folder) / "street" / "certs" / "ca.pem")
+    async def log_in():
+        trust = trusting(Path(for_people.folder) / "sandbox" / "certs" / "ca.pem")
         async with PretendedPhone(trust, login.login_id, login.password) as phone:
             return await phone.walk(page)
 
-    code = dict(parse_qsl(urlsplit(asyncio.run(walked())).query))["code"]
-    _, curl, rest = for_people.said.rpartition("\ncurl ")
+    code = dict(parse_qsl(urlsplit(asyncio.run(log_in())).query))["code"]
+    _, curl, rest = for_people.output.rpartition("\ncurl ")
     lines = f"{curl}{rest.partition(chr(10) * 2)[0]}".replace("code=CODE", f"code={code}")
     answer = subprocess.run(["sh", "-c", lines], cwd=for_people.folder, capture_output=True, text=True, check=False)
     assert json.loads(answer.stdout)["token_type"] == "Bearer"

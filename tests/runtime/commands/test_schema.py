@@ -1,4 +1,4 @@
-"""`relay schema` prints what editors read."""
+"""Tests of `relay schema`."""
 
 import json
 
@@ -17,7 +17,7 @@ def test_a_schema_describes_its_file(name, key):
     assert schema["additionalProperties"] is False
 
 
-def test_an_unknown_file_names_those_there_are():
+def test_an_unknown_file_lists_the_choices():
     answer = CliRunner().invoke(main, ["schema", "portal"])
     assert answer.exit_code == 2
     assert "'relay', 'provider', 'directory'" in answer.output

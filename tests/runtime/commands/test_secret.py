@@ -1,4 +1,4 @@
-"""`relay secret`: from a secret to what the directory takes."""
+"""Tests of `relay secret`."""
 
 from types import SimpleNamespace
 
@@ -27,14 +27,14 @@ async def test_the_hash_of_a_line_fits_the_secret_and_the_directory(end):
 
 
 @pytest.mark.parametrize("typed", ["", "\n", "x" * 51, "with-hyphen", "two\nlines", "비밀"])
-def test_what_no_call_could_bring_is_refused_and_not_repeated(typed):
+def test_an_invalid_secret_is_refused_and_not_repeated(typed):
     refused = run(typed)
     assert refused.exit_code == 1
     assert "aN(50)" in refused.output
     assert not typed.strip() or typed not in refused.output
 
 
-def test_at_a_terminal_it_is_asked_twice_and_not_shown(monkeypatch):
+def test_a_terminal_prompts_twice_and_shows_nothing(monkeypatch):
     monkeypatch.setattr(secret, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
     printed = run("Q7fG2k9Lm4Xc1Vb8\nQ7fG2k9Lm4Xc1Vb8\n")
     assert printed.exit_code == 0
@@ -43,5 +43,5 @@ def test_at_a_terminal_it_is_asked_twice_and_not_shown(monkeypatch):
     assert run("Q7fG2k9Lm4Xc1Vb8\nanother\n\n\n").exit_code == 1
 
 
-def test_a_secret_is_no_argument():
+def test_a_secret_is_not_accepted_as_argument():
     assert CliRunner().invoke(command, ["Q7fG2k9Lm4Xc1Vb8"]).exit_code == 2

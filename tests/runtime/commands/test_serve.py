@@ -1,4 +1,4 @@
-"""`relay serve` says why it cannot, and stops when it is told to."""
+"""Tests of `relay serve`: errors at the start, signals, stop."""
 
 import base64
 import os
@@ -23,7 +23,7 @@ from relay.runtime.cli import main
 from relay.sandbox.street import build
 
 GATEWAY_OR_AUTHORITY = ["gateway", pytest.param("authority", marks=pytest.mark.full)]
-"""Roles whose start does the same."""
+"""Roles with the same checks at the start."""
 
 
 @pytest.fixture(scope="module")
@@ -35,44 +35,44 @@ def built(tmp_path_factory):
 
 
 @pytest.fixture
-def street(built, tmp_path):
-    """The street's folder, to be spoilt by each test."""
-    folder = shutil.copytree(built.folder, tmp_path / "street")
-    street = replace(built, folder=folder, settings=folder / "relay.yaml")
-    put(street, "authority", socket="authority.sock")
-    return street
+def environment(built, tmp_path):
+    """A copy of the environment for each test to break."""
+    folder = shutil.copytree(built.folder, tmp_path / "sandbox")
+    environment = replace(built, folder=folder, settings=folder / "relay.yaml")
+    put(environment, "authority", socket="authority.sock")
+    return environment
 
 
-def put(street, section, **values):
-    found = yaml.safe_load(street.settings.read_text())
-    found[section] |= values
-    street.settings.write_text(yaml.safe_dump(found, allow_unicode=True))
+def put(environment, section, **values):
+    content = yaml.safe_load(environment.settings.read_text())
+    content[section] |= values
+    environment.settings.write_text(yaml.safe_dump(content, allow_unicode=True))
 
 
-def refused(*arguments):
+def run_and_fail(*arguments):
     answer = CliRunner().invoke(main, ["serve", *map(str, arguments)])
     assert answer.exit_code == 2
     return answer.stderr.splitlines()
 
 
-def serve(street, *arguments):
-    command = [sys.executable, "-m", "relay", "serve", "-c", str(street.settings), *arguments]
+def serve(environment, *arguments):
+    command = [sys.executable, "-m", "relay", "serve", "-c", str(environment.settings), *arguments]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_settings_with_problems_are_refused_with_all_of_them(street):
-    bank = street.folder / "providers" / "bank.yaml"
+def test_all_problems_of_the_settings_are_printed(environment):
+    bank = environment.folder / "providers" / "bank.yaml"
     bank.write_text(bank.read_text().replace("industry: bank", "industry: bakery"))
-    put(street, "admin", port=-1)
-    put(street, "tokens", leeway=1)
-    said = "\n".join(refused("-c", street.settings))
-    assert len(said.splitlines()) == 3
+    put(environment, "admin", port=-1)
+    put(environment, "tokens", leeway=1)
+    stderr = "\n".join(run_and_fail("-c", environment.settings))
+    assert len(stderr.splitlines()) == 3
     for key in ("admin.port: ", "tokens.leeway: ", "bank.yaml: industry: "):
-        assert key in said
+        assert key in stderr
 
 
-def test_settings_that_are_not_there_are_one_line(tmp_path):
-    assert refused("-c", tmp_path / "relay.yaml") == [f"{tmp_path}/relay.yaml: does not exist, a YAML file"]
+def test_missing_settings_are_one_line(tmp_path):
+    assert run_and_fail("-c", tmp_path / "relay.yaml") == [f"{tmp_path}/relay.yaml: does not exist, a YAML file"]
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,12 @@ def test_settings_that_are_not_there_are_one_line(tmp_path):
         ("certs/customers.key", "customer_keys[0].key"),
     ],
 )
-def test_a_file_that_is_none_of_its_kind_is_named_in_one_line(street, file, words):
-    (street.folder / file).write_text("Zq7marker")
-    (said,) = refused("--role", "gateway", "-c", street.settings)
-    assert said.startswith("relay: ")
-    assert words in said
-    assert "Zq7marker" not in said
+def test_an_unusable_file_is_named_in_one_line(environment, file, words):
+    (environment.folder / file).write_text("Zq7marker")
+    (stderr,) = run_and_fail("--role", "gateway", "-c", environment.settings)
+    assert stderr.startswith("relay: ")
+    assert words in stderr
+    assert "Zq7marker" not in stderr
 
 
 @pytest.mark.parametrize(
@@ -102,35 +102,35 @@ def test_a_file_that_is_none_of_its_kind_is_named_in_one_line(street, file, word
         ("certs/certifier/ucpid-relay.key.pem", "holds no RSA key"),
     ],
 )
-def test_the_authority_names_a_file_that_is_none_of_its_kind_in_one_line(street, file, words):
-    (street.folder / file).write_text("Zq7marker")
-    (said,) = refused("--role", "authority", "-c", street.settings)
-    assert said.startswith("relay: ")
-    assert words in said
-    assert "Zq7marker" not in said
+def test_the_authority_names_an_unusable_file_in_one_line(environment, file, words):
+    (environment.folder / file).write_text("Zq7marker")
+    (stderr,) = run_and_fail("--role", "authority", "-c", environment.settings)
+    assert stderr.startswith("relay: ")
+    assert words in stderr
+    assert "Zq7marker" not in stderr
 
 
-@pytest.mark.parametrize(("role", "door"), [("gateway", "gateway"), ("gateway", "admin"), ("authority", "pages")])
-def test_a_port_that_is_taken_is_one_line_and_no_traceback(street, role, door):
-    port = getattr(street, f"{door}_port")
+@pytest.mark.parametrize(("role", "listener"), [("gateway", "gateway"), ("gateway", "admin"), ("authority", "pages")])
+def test_a_taken_port_is_one_line_and_no_traceback(environment, role, listener):
+    port = getattr(environment, f"{listener}_port")
     with socket.create_server(("127.0.0.1", port)):
-        process = serve(street, "--role", role)
-        _, said = process.communicate(timeout=20)
+        process = serve(environment, "--role", role)
+        _, stderr = process.communicate(timeout=20)
     assert process.returncode == 2
-    (line,) = said.splitlines()
+    (line,) = stderr.splitlines()
     assert line.startswith("relay: ")
     assert "address already in use" in line.lower()
 
 
 @pytest.mark.parametrize("role", ["all", *GATEWAY_OR_AUTHORITY])
-def test_a_ledger_that_was_never_made_is_refused_with_what_to_do(street, role):
-    (street.folder / "ledger.db").unlink()
-    process = serve(street, "--role", role)
-    _, said = process.communicate(timeout=20)
+def test_a_missing_ledger_is_refused_with_a_remedy(environment, role):
+    (environment.folder / "ledger.db").unlink()
+    process = serve(environment, "--role", role)
+    _, stderr = process.communicate(timeout=20)
     assert process.returncode == 2
-    assert "relay migrate" in said
-    assert "Traceback" not in said
-    assert not (street.folder / "authority.sock").exists()
+    assert "relay migrate" in stderr
+    assert "Traceback" not in stderr
+    assert not (environment.folder / "authority.sock").exists()
 
 
 @pytest.mark.parametrize("role", GATEWAY_OR_AUTHORITY)
@@ -142,21 +142,23 @@ def test_a_ledger_that_was_never_made_is_refused_with_what_to_do(street, role):
         ("sqlite:street.json", "file is not a database"),
     ],
 )
-def test_a_ledger_that_does_not_answer_is_one_line(street, role, url, words):
-    put(street, "ledger", url=url)
-    (said,) = refused("--role", role, "-c", street.settings)
-    assert said.startswith("relay: the ledger does not answer (")
-    assert words in said.lower()
-    assert said.endswith("see that its database runs and lets the relay in, or correct ledger.url")
+def test_an_unreachable_ledger_is_one_line(environment, role, url, words):
+    put(environment, "ledger", url=url)
+    (stderr,) = run_and_fail("--role", role, "-c", environment.settings)
+    assert stderr.startswith("relay: the ledger does not answer (")
+    assert words in stderr.lower()
+    assert stderr.endswith("check that its database runs and accepts the relay, or correct ledger.url")
 
 
 @pytest.mark.parametrize("role", GATEWAY_OR_AUTHORITY)
-def test_another_customer_key_of_a_known_name_is_refused_by_name(street, role):
+def test_another_customer_key_under_a_known_kid_is_refused(environment, role):
     key = base64.b64encode(secrets.token_bytes(32)).decode()
-    (street.folder / "certs" / "customers.key").write_text(key)
-    (said,) = refused("--role", role, "-c", street.settings)
-    assert said.startswith("relay: the customer key 'dev-1' is not the one of that name which the ledger knows: bring")
-    assert key not in said
+    (environment.folder / "certs" / "customers.key").write_text(key)
+    (stderr,) = run_and_fail("--role", role, "-c", environment.settings)
+    assert stderr.startswith(
+        "relay: the customer key 'dev-1' is not the one of that name which the ledger knows: bring"
+    )
+    assert key not in stderr
 
 
 @pytest.mark.parametrize(
@@ -169,10 +171,10 @@ def test_another_customer_key_of_a_known_name_is_refused_by_name(street, role):
         ),
     ],
 )
-def test_with_all_roles_what_is_wrong_is_said_once(street, ledger, words):
-    put(street, "ledger", **ledger)
-    _, said = serve(street).communicate(timeout=30)
-    (line,) = said.splitlines()
+def test_with_all_roles_a_problem_is_printed_once(environment, ledger, words):
+    put(environment, "ledger", **ledger)
+    _, stderr = serve(environment).communicate(timeout=30)
+    (line,) = stderr.splitlines()
     assert line.startswith(words)
 
 
@@ -187,37 +189,37 @@ def test_with_all_roles_what_is_wrong_is_said_once(street, ledger, words):
         (["dev-2"], "the ledger knows the customer key 'dev-1', which is not among ledger.customer_keys: add it"),
     ],
 )
-def test_keys_that_the_ledger_does_not_know_or_misses_are_named(street, role, keys, words):
-    put(street, "ledger", customer_keys=[{"kid": kid, "key": "file:certs/customers.key"} for kid in keys])
-    (said,) = refused("--role", role, "-c", street.settings)
-    assert words in said
+def test_new_and_missing_customer_keys_are_named(environment, role, keys, words):
+    put(environment, "ledger", customer_keys=[{"kid": kid, "key": "file:certs/customers.key"} for kid in keys])
+    (stderr,) = run_and_fail("--role", role, "-c", environment.settings)
+    assert words in stderr
 
 
 @pytest.mark.parametrize("role", ["gateway", "authority", "jobs"])
-def test_an_older_ledger_is_refused_with_what_to_do(street, role):
-    connection = sqlite3.connect(street.folder / "ledger.db")
+def test_an_older_ledger_is_refused_with_a_remedy(environment, role):
+    connection = sqlite3.connect(environment.folder / "ledger.db")
     connection.executescript("UPDATE alembic_version SET version_num = '0001'")
     connection.close()
-    (said,) = refused("--role", role, "-c", street.settings)
-    assert said == "relay: the ledger's tables are older than this relay: run `relay migrate -c relay.yaml`"
+    (stderr,) = run_and_fail("--role", role, "-c", environment.settings)
+    assert stderr == "relay: the ledger's tables are older than this relay: run `relay migrate -c relay.yaml`"
 
 
 READY = {
-    "all": r"ready: ports \[{gateway}\], admin {admin}, 11 institutions",
-    "gateway": r"ready: ports \[{gateway}\], admin {admin}, 11 institutions",
-    "authority": r"authority ready: .*/authority.sock, pages on port {pages}",
+    "all": r"gateway ready: ports=\[{gateway}\] admin_port={admin} institutions=11",
+    "gateway": r"gateway ready: ports=\[{gateway}\] admin_port={admin} institutions=11",
+    "authority": r"authority ready: socket=.*/authority.sock pages_port={pages}",
 }
 
 
-def until_ready(process, street, role):
-    """Everything that was said until then."""
-    ports = {"gateway": street.gateway_port, "admin": street.admin_port, "pages": street.pages_port}
-    pattern, said = re.compile(READY[role].format(**ports)), ""
+def until_ready(process, environment, role):
+    """Returns stderr up to the line of readiness."""
+    ports = {"gateway": environment.gateway_port, "admin": environment.admin_port, "pages": environment.pages_port}
+    pattern, stderr = re.compile(READY[role].format(**ports)), ""
     for line in process.stderr:
-        said += line
+        stderr += line
         if pattern.search(line):
-            return said
-    raise AssertionError(said)
+            return stderr
+    raise AssertionError(stderr)
 
 
 @pytest.mark.parametrize(
@@ -230,65 +232,63 @@ def until_ready(process, street, role):
         pytest.param("authority", signal.SIGTERM, marks=pytest.mark.full),
     ],
 )
-def test_it_stops_when_it_is_told_to(street, role, number):
-    path = street.folder / "authority.sock"
-    with serve(street, "--role", role) as process:
-        said = until_ready(process, street, role)
+def test_a_signal_stops_it(environment, role, number):
+    path = environment.folder / "authority.sock"
+    with serve(environment, "--role", role) as process:
+        stderr = until_ready(process, environment, role)
         assert path.exists() is (role != "gateway")
         process.send_signal(number)
-        said += process.communicate(timeout=20)[1]
+        stderr += process.communicate(timeout=20)[1]
     assert process.returncode == 0
-    assert ("stopped with 0 calls in flight" in said) is (role != "authority")
-    assert ("authority stopped" in said) is (role != "gateway")
-    assert "Traceback" not in said
+    assert ("gateway stopped: calls_in_flight=0" in stderr) is (role != "authority")
+    assert ("authority stopped" in stderr) is (role != "gateway")
+    assert "Traceback" not in stderr
     assert not path.exists()
 
 
 @pytest.mark.parametrize("role", ["all", pytest.param("authority", marks=pytest.mark.full)])
-def test_it_stops_with_its_parent_when_it_is_asked_to(street, role):
-    with serve(street, "--role", role, "--until-stdin-closes") as process:
-        until_ready(process, street, role)
+def test_it_stops_when_standard_input_closes(environment, role):
+    with serve(environment, "--role", role, "--until-stdin-closes") as process:
+        until_ready(process, environment, role)
         process.stdin.close()
         process.stdin = None
-        _, said = process.communicate(timeout=20)
+        _, stderr = process.communicate(timeout=20)
     assert process.returncode == 0
-    assert "authority stopped" in said
+    assert "authority stopped" in stderr
 
 
-def lines_of_plans(process):
-    return (line for line in process.stderr if re.search(r"plan [0-9a-f]{12}( taken)?$", line))
+def applied_settings(process):
+    return (line for line in process.stderr if "settings applied: " in line)
 
 
-def test_a_hangup_is_passed_on_to_the_others(street):
-    with serve(street) as process:
-        said = until_ready(process, street, "all")
-        if "jobs ready" not in said:
+def test_sighup_is_passed_on_to_child_processes(environment):
+    with serve(environment) as process:
+        stderr = until_ready(process, environment, "all")
+        if "jobs ready" not in stderr:
             next(line for line in process.stderr if "jobs ready" in line)
-        put(street, "tokens", leeway_s=7)
+        put(environment, "tokens", leeway_s=7)
         process.send_signal(signal.SIGHUP)
-        said = [*islice(lines_of_plans(process), 3)]
+        lines = [*islice(applied_settings(process), 3)]
         process.terminate()
         process.communicate(timeout=20)
-    assert sorted(word for line in said for word in ("authority took", "jobs took") if word in line) == [
-        "authority took",
-        "jobs took",
-    ]
+    roles = [re.search(r"role=(\w+)", line).group(1) for line in lines]
+    assert sorted(roles) == ["authority", "gateway", "jobs"]
 
 
-def test_an_authority_left_over_takes_nothing_from_its_successor(street):
-    lock = street.folder / "authority.sock.lock"
-    with serve(street) as first:
-        until_ready(first, street, "all")
-        left_over = int(lock.read_text())
-        os.kill(left_over, signal.SIGSTOP)  # it neither hears of its gateway's end nor lets go
+def test_a_stale_authority_does_not_disturb_its_successor(environment):
+    lock = environment.folder / "authority.sock.lock"
+    with serve(environment) as first:
+        until_ready(first, environment, "all")
+        stale = int(lock.read_text())
+        os.kill(stale, signal.SIGSTOP)  # it notices nothing and keeps its socket
         first.kill()
         first.wait(timeout=20)
-    with serve(street) as second:
-        said = next(line for line in second.stderr if "unix socket in use" in line)
-        assert f"pid={left_over}" in said
-        os.kill(left_over, signal.SIGCONT)
-        until_ready(second, street, "all")
-        assert int(lock.read_text()) == listening_pid(str(street.folder / "authority.sock")) != left_over
+    with serve(environment) as second:
+        stderr = next(line for line in second.stderr if "unix socket in use" in line)
+        assert f"pid={stale}" in stderr
+        os.kill(stale, signal.SIGCONT)
+        until_ready(second, environment, "all")
+        assert int(lock.read_text()) == listening_pid(str(environment.folder / "authority.sock")) != stale
         second.terminate()
         assert second.wait(timeout=20) == 0
 
@@ -296,21 +296,21 @@ def test_an_authority_left_over_takes_nothing_from_its_successor(street):
 @pytest.mark.parametrize(
     "role", ["all", *(pytest.param(role, marks=pytest.mark.full) for role in ("gateway", "authority", "jobs"))]
 )
-def test_a_hangup_before_it_is_ready_is_a_reload_once_it_is(street, role):
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])  # as whoever starts it holds it back
+def test_a_sighup_before_readiness_is_a_reload_later(environment, role):
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])  # as `relay` blocks it at its start
     try:
-        process = serve(street, "--role", role)
+        process = serve(environment, "--role", role)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
     with process:
         process.send_signal(signal.SIGHUP)
-        assert any(re.search(r"plan [0-9a-f]{12}( taken)?$", line) for line in process.stderr)
+        assert next(applied_settings(process))
         process.terminate()
         process.communicate(timeout=20)
     assert process.returncode == 0
 
 
-def test_help_tells_of_signals():
+def test_help_names_the_signals():
     answer = CliRunner().invoke(main, ["serve", "--help"])
     assert answer.exit_code == 0
-    assert "HUP takes the settings anew" in answer.output
+    assert "HUP reloads settings" in answer.output

@@ -11,27 +11,27 @@ from relay.domain.authorization.issued_tokens import TokenState
 from relay.infra.ledger.schema import upgrade
 from relay.runtime.commands.token import command
 from relay.runtime.settings.loading import load
-from relay.runtime.wiring.ledger import ledger_of, url_of
+from relay.runtime.wiring.ledger import build_ledger, resolve_ledger_url
 from relay.sandbox.customers import ci_of
 from relay.sandbox.street import build
 from relay.sandbox.world.model import CUSTOMERS
 
 
 @pytest.fixture(scope="module")
-def street(tmp_path_factory):
-    street = build(tmp_path_factory.mktemp("street"), datetime.now(UTC))
-    street.close()
-    asyncio.run(upgrade(url_of(load(street.settings, {}).settings.ledger)))
-    return street
+def environment(tmp_path_factory):
+    environment = build(tmp_path_factory.mktemp("sandbox"), datetime.now(UTC))
+    environment.close()
+    asyncio.run(upgrade(resolve_ledger_url(load(environment.settings, {}).settings.ledger)))
+    return environment
 
 
 @pytest.fixture
-def run(street):
-    return lambda *arguments: CliRunner().invoke(command, ["--dir", str(street.folder), *arguments])
+def run(environment):
+    return lambda *arguments: CliRunner().invoke(command, ["--dir", str(environment.folder), *arguments])
 
 
-def read(street, result, algorithm="ES256"):
-    key = street.certificates.token_keys[algorithm]
+def read(environment, result, algorithm="ES256"):
+    key = environment.certificates.token_keys[algorithm]
     payload = jwt.decode_complete(
         result.output.strip(),
         key.public_key.read_text(),
@@ -41,51 +41,53 @@ def read(street, result, algorithm="ES256"):
     return payload["payload"]
 
 
-def behind(street, jti):
-    """What the ledger knows of a token: its record and consent, None when nobody issued it."""
+def find_recorded(environment, jti):
+    """Returns the record and consent of a token, None when it was never issued."""
 
-    async def asked():
-        ledger = ledger_of(load(street.settings, {}).settings.ledger)
+    async def query():
+        ledger = build_ledger(load(environment.settings, {}).settings.ledger)
         try:
             return await ledger.consent_behind(jti)
         finally:
             await ledger.close()
 
-    return asyncio.run(asked())
+    return asyncio.run(query())
 
 
-def test_a_token_has_every_scope_of_the_industry_unless_told(street, run):
-    claims = read(street, run("--org-code", "ZBAA000001"))
+def test_a_token_has_all_scopes_of_the_industry_by_default(environment, run):
+    claims = read(environment, run("--org-code", "ZBAA000001"))
     assert claims["scope"] == "bank.deposit bank.invest bank.irp bank.list bank.loan"
     assert (claims["aud"], claims["client_id"], claims["org_code"]) == ("ZOPA000001", "ZOPA000001SVC01", "ZBAA000001")
     assert claims["iss"] == "ZRLA000001"
 
 
-def test_a_client_id_brings_its_operator(street, run):
-    claims = read(street, run("--org-code", "ZBAA000001", "--client-id", "ZOPA000002SVC01", "--scope", "bank.list"))
+def test_a_client_id_selects_its_operator(environment, run):
+    claims = read(
+        environment, run("--org-code", "ZBAA000001", "--client-id", "ZOPA000002SVC01", "--scope", "bank.list")
+    )
     assert (claims["aud"], claims["scope"]) == ("ZOPA000002", "bank.list")
 
 
-def test_a_token_can_be_made_wrong(street, run):
-    claims = read(street, run("--org-code", "ZBAA000001", "--claim", 'iat="1"', "--without", "exp"))
+def test_claims_can_be_set_and_left_out(environment, run):
+    claims = read(environment, run("--org-code", "ZBAA000001", "--claim", 'iat="1"', "--without", "exp"))
     assert claims["iat"] == "1"
     assert "exp" not in claims
 
 
-def test_a_token_can_be_expired_already(street, run):
-    claims = read(street, run("--org-code", "ZBAA000001", "--expires", "-60"))
+def test_a_token_can_be_expired(environment, run):
+    claims = read(environment, run("--org-code", "ZBAA000001", "--expires", "-60"))
     assert claims["exp"] == claims["iat"] - 60
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "EdDSA"])
-def test_another_algorithm_signs_with_its_own_key(street, run, algorithm):
+def test_another_algorithm_signs_with_its_own_key(environment, run, algorithm):
     result = run("--org-code", "ZBAA000001", "--algorithm", algorithm)
-    assert read(street, result, algorithm)["org_code"] == "ZBAA000001"
+    assert read(environment, result, algorithm)["org_code"] == "ZBAA000001"
 
 
-def test_a_token_has_a_consent_to_everything_behind_it(street, run):
-    claims = read(street, run("--org-code", "ZCDA000001", "--scope", "card.list card.card"))
-    record, consent = behind(street, claims["jti"])
+def test_a_token_has_a_consent_to_all_assets(environment, run):
+    claims = read(environment, run("--org-code", "ZCDA000001", "--scope", "card.list card.card"))
+    record, consent = find_recorded(environment, claims["jti"])
     assert (record.state, record.expires_at, consent.state) == (TokenState.LIVE, claims["exp"], ConsentState.ACTIVE)
     assert (consent.provider, consent.operator, consent.client_id) == ("ZCDA000001", "ZOPA000001", "ZOPA000001SVC01")
     assert (consent.ci, consent.particulars.is_scheduled) == (ci_of(CUSTOMERS[0]), True)
@@ -95,37 +97,37 @@ def test_a_token_has_a_consent_to_everything_behind_it(street, run):
     }
 
 
-def test_a_new_token_ends_the_one_before_and_its_consent(street, run):
-    first, second = (read(street, run("--org-code", "ZINA000001"))["jti"] for _ in range(2))
-    record, consent = behind(street, first)
+def test_a_new_token_revokes_the_former_and_its_consent(environment, run):
+    first, second = (read(environment, run("--org-code", "ZINA000001"))["jti"] for _ in range(2))
+    record, consent = find_recorded(environment, first)
     assert (record.state, consent.state) == (TokenState.REVOKED, ConsentState.REPLACED)
-    assert behind(street, second)[0].state is TokenState.LIVE
+    assert find_recorded(environment, second)[0].state is TokenState.LIVE
 
 
 @pytest.mark.parametrize(
     "other", [["--customer", "2"], ["--client-id", "ZOPA000001SVC02"], ["--org-code", "ZISA000001"]]
 )
-def test_another_customer_service_or_house_ends_nothing(street, run, other):
-    first = read(street, run("--org-code", "ZINA000001"))["jti"]
-    second = read(street, run("--org-code", "ZINA000001", *other))["jti"]
-    assert {behind(street, jti)[0].state for jti in (first, second)} == {TokenState.LIVE}
+def test_another_customer_service_or_institution_revokes_nothing(environment, run, other):
+    first = read(environment, run("--org-code", "ZINA000001"))["jti"]
+    second = read(environment, run("--org-code", "ZINA000001", *other))["jti"]
+    assert {find_recorded(environment, jti)[0].state for jti in (first, second)} == {TokenState.LIVE}
 
 
-def test_a_customer_is_chosen_by_number(street, run):
-    jti = read(street, run("--org-code", "ZEFA000001", "--customer", "3"))["jti"]
-    assert behind(street, jti)[1].ci == ci_of(CUSTOMERS[2])
+def test_a_customer_is_selected_by_number(environment, run):
+    jti = read(environment, run("--org-code", "ZEFA000001", "--customer", "3"))["jti"]
+    assert find_recorded(environment, jti)[1].ci == ci_of(CUSTOMERS[2])
 
 
-def test_a_token_of_nobody_leaves_the_ledger_as_it_was(street, run):
-    first = read(street, run("--org-code", "ZCPA000001"))["jti"]
-    of_nobody = read(street, run("--org-code", "ZCPA000001", "--unrecorded"))["jti"]
-    assert behind(street, of_nobody) is None
-    assert behind(street, first)[0].state is TokenState.LIVE
+def test_an_unrecorded_token_leaves_the_ledger_unchanged(environment, run):
+    first = read(environment, run("--org-code", "ZCPA000001"))["jti"]
+    unrecorded = read(environment, run("--org-code", "ZCPA000001", "--unrecorded"))["jti"]
+    assert find_recorded(environment, unrecorded) is None
+    assert find_recorded(environment, first)[0].state is TokenState.LIVE
 
 
-def test_what_is_set_by_hand_is_what_the_ledger_knows(street, run):
-    claims = read(street, run("--org-code", "ZGIA000001", "--claim", "jti=mine", "--claim", "scope=ginsu.list"))
-    record, consent = behind(street, "mine")
+def test_set_claims_are_recorded_in_the_ledger(environment, run):
+    claims = read(environment, run("--org-code", "ZGIA000001", "--claim", "jti=mine", "--claim", "scope=ginsu.list"))
+    record, consent = find_recorded(environment, "mine")
     assert (claims["jti"], record.scope, consent.particulars.scopes) == ("mine", "ginsu.list", ("ginsu.list",))
 
 
@@ -133,23 +135,23 @@ def test_what_is_set_by_hand_is_what_the_ledger_knows(street, run):
     ("arguments", "words"),
     [
         (["--org-code", "ZZZZ000009"], "ZBAA000001"),
-        (["--org-code", "ZBAA000001", "--client-id", "nobody"], "ZOPA000001SVC01"),
+        (["--org-code", "ZBAA000001", "--client-id", "unknown"], "ZOPA000001SVC01"),
         (["--org-code", "ZBAA000001", "--claim", "exp"], "NAME=VALUE"),
         (["--org-code", "ZBAA000001", "--customer", "4"], "1<=x<=3"),
         (["--org-code", "ZBAA000001", "--algorithm", "none"], "ES256"),
     ],
 )
-def test_what_is_unknown_is_refused_with_what_is_known(run, arguments, words):
+def test_unknown_values_are_refused_with_the_choices(run, arguments, words):
     refused = run(*arguments)
     assert refused.exit_code == 2
     assert words in refused.output
 
 
-def test_a_provider_of_nowhere_needs_its_scope_named(street, run):
-    assert read(street, run("--org-code", "ZZZZ000009", "--scope", "bank.list"))["org_code"] == "ZZZZ000009"
+def test_an_unknown_institution_needs_a_scope(environment, run):
+    assert read(environment, run("--org-code", "ZZZZ000009", "--scope", "bank.list"))["org_code"] == "ZZZZ000009"
 
 
-def test_without_a_sandbox_the_way_to_one_is_told(tmp_path):
+def test_without_a_sandbox_the_command_names_it(tmp_path):
     refused = CliRunner().invoke(command, ["--dir", str(tmp_path), "--org-code", "ZBAA000001"])
     assert refused.exit_code == 1
     assert "relay sandbox" in refused.output
@@ -159,9 +161,9 @@ def test_without_a_sandbox_the_way_to_one_is_told(tmp_path):
     "claim",
     ["exp=soon", "exp=null", "jti=", "scope=5", "aud=[1]", f"exp={10**30}", 'client_id=""', "org_code=null"],
 )
-def test_claims_of_any_kind_make_a_token(street, run, claim):
+def test_claims_of_any_type_make_a_token(environment, run, claim):
     name, _, value = claim.partition("=")
     result = run("--org-code", "ZBAA000001", "--claim", claim)
     assert result.exit_code == 0, result.output
-    found = read(street, result)[name]
-    assert found == (json.loads(value) if value not in {"soon", ""} else value)
+    claim_value = read(environment, result)[name]
+    assert claim_value == (json.loads(value) if value not in {"soon", ""} else value)

@@ -1,10 +1,10 @@
-"""Files are looked at, and what looks different is news."""
+"""Tests of the detection of changed files."""
 
 import os
 
 import pytest
 
-from relay.runtime.processes.file_watch import Following, yaml_files
+from relay.runtime.processes.file_watch import FileWatch, list_yaml_files
 
 
 @pytest.fixture
@@ -14,60 +14,60 @@ def file(tmp_path):
     return file
 
 
-def later(file):
+def touch(file):
     stat = file.stat()
     os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
 
 
-def longer(file):
+def lengthen(file):
     stat = file.stat()
     file.write_text("ab")
     os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
-def gone(file):
+def delete(file):
     file.unlink()
 
 
-@pytest.mark.parametrize("change", [later, longer, gone])
-def test_a_file_that_changes_is_told_of_until_it_is_known(file, change):
-    following = Following(lambda: [file])
+@pytest.mark.parametrize("change", [touch, lengthen, delete])
+def test_a_changed_file_is_reported_until_it_is_known(file, change):
+    watch = FileWatch(lambda: [file])
     change(file)
-    assert following.differs()
-    assert following.differs()
-    following.seen(following.look())
-    assert not following.differs()
+    assert watch.has_changed()
+    assert watch.has_changed()
+    watch.mark_known(watch.fingerprint())
+    assert not watch.has_changed()
 
 
-def test_a_change_while_files_are_read_is_told_of(file):
-    following = Following(lambda: [file])
-    later(file)
-    before = following.look()
-    longer(file)
-    following.seen(before)
-    assert following.differs()
+def test_a_change_while_files_are_read_is_detected(file):
+    watch = FileWatch(lambda: [file])
+    touch(file)
+    before = watch.fingerprint()
+    lengthen(file)
+    watch.mark_known(before)
+    assert watch.has_changed()
 
 
-def test_a_file_that_comes_is_told_of(file):
+def test_a_new_file_is_detected(file):
     missing = file.with_name("later.pem")
-    following = Following(lambda: [file, missing])
+    watch = FileWatch(lambda: [file, missing])
     missing.write_text("b")
-    assert following.differs()
+    assert watch.has_changed()
 
 
-def test_a_file_that_comes_into_a_folder_is_told_of(tmp_path):
-    following = Following(lambda: yaml_files(tmp_path))
+def test_a_new_file_in_a_folder_is_detected(tmp_path):
+    watch = FileWatch(lambda: list_yaml_files(tmp_path))
     (tmp_path / "new.yaml").write_text("a: 1")
-    assert following.differs()
+    assert watch.has_changed()
 
 
-def test_what_looks_the_same_is_no_news(file):
-    following = Following(lambda: [file, file])
-    assert not following.differs()
+def test_unchanged_files_are_not_reported(file):
+    watch = FileWatch(lambda: [file, file])
+    assert not watch.has_changed()
 
 
-def test_settings_of_a_folder_are_yaml_by_name(tmp_path):
+def test_settings_of_a_folder_are_yaml_files(tmp_path):
     for name in ("a.yaml", "b.yml", "c.txt", "d.yaml.swp"):
         (tmp_path / name).touch()
-    assert {file.name for file in yaml_files(tmp_path)} == {"a.yaml", "b.yml"}
-    assert not yaml_files(tmp_path / "nowhere")
+    assert {file.name for file in list_yaml_files(tmp_path)} == {"a.yaml", "b.yml"}
+    assert not list_yaml_files(tmp_path / "nowhere")

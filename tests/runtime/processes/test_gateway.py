@@ -1,4 +1,4 @@
-"""What a process says of itself, and when it takes its settings anew. Its life is told in the scenarios."""
+"""Tests of readiness and reloads of the gateway process; tests/scenarios serve calls with it."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from relay.admin.endpoints import STALLED_S
-from relay.runtime.processes.gateway import RelayProcess
+from relay.runtime.processes.gateway import GatewayProcess
 from relay.runtime.settings.loading import ConfigProblems, load
 from relay.sandbox.street import build
 
@@ -24,75 +24,75 @@ def built(tmp_path_factory):
 
 
 @pytest.fixture
-def street(built, tmp_path):
-    """The street's folder, to be spoilt by each test."""
-    folder = shutil.copytree(built.folder, tmp_path / "street")
+def environment(built, tmp_path):
+    """A copy of the environment for each test to break."""
+    folder = shutil.copytree(built.folder, tmp_path / "sandbox")
     return replace(built, folder=folder, settings=folder / "relay.yaml")
 
 
 @pytest.fixture
-async def process(street):
-    process = RelayProcess(street.settings)
+async def process(environment):
+    process = GatewayProcess(environment.settings)
     process.relay.access_log.start()
     yield process
     process.relay.access_log.stop()
 
 
-async def test_it_is_not_ready_before_it_listens_nor_once_it_stops(process):
+async def test_it_is_unready_before_it_listens_and_once_it_stops(process):
     assert process.ports == []
-    assert process._unready() == ["listeners"]
-    process._listening.ports = [1]
-    assert process._unready() == []
+    assert process._unready_parts() == ["listeners"]
+    process._listeners.ports = [1]
+    assert process._unready_parts() == []
     process.stop()
-    assert process._unready() == ["stopping"]
+    assert process._unready_parts() == ["stopping"]
 
 
-async def test_it_is_not_ready_once_another_ledger_answers(process):
-    process._listening.ports = [1]
+async def test_it_is_unready_once_another_ledger_answers(process):
+    process._listeners.ports = [1]
     process.relay.grants.is_wrong = True
-    assert process._unready() == ["ledger"]
+    assert process._unready_parts() == ["ledger"]
 
 
-async def test_said_twice_stop_means_at_once(process):
+async def test_a_second_stop_stops_at_once(process):
     process.stop()
-    assert not process._listening.aborted
+    assert not process._listeners.aborted
     process.stop()
-    assert process._listening.aborted
+    assert process._listeners.aborted
 
 
-async def test_settings_with_problems_make_no_process(street):
-    street.settings.write_text("relay: {}")
+async def test_invalid_settings_start_no_process(environment):
+    environment.settings.write_text("relay: {}")
     with pytest.raises(ConfigProblems):
-        RelayProcess(street.settings)
+        GatewayProcess(environment.settings)
 
 
-async def test_settings_that_cannot_be_used_are_counted_named_and_not_taken(process, street, caplog):
+async def test_unusable_settings_are_counted_logged_and_rejected(process, environment, caplog):
     plan = process.relay.gateway.plan
-    bank = street.folder / "providers" / "bank.yaml"
+    bank = environment.folder / "providers" / "bank.yaml"
     bank.write_text(bank.read_text().replace("industry: bank", "industry: bakery"))
     await process.reload()
     assert process.relay.gateway.plan is plan
     assert (process.relay.reloads, process.relay.reload_failures) == (0, 1)
-    (said,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
-    assert plan.generation in said
-    assert "bank.yaml: industry: is none of the choices" in said
+    (message,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert plan.generation in message
+    assert "bank.yaml: industry: is none of the choices" in message
 
 
-async def test_settings_that_can_be_used_are_taken(process, street):
-    bank = street.folder / "providers" / "bank.yaml"
+async def test_usable_settings_are_applied(process, environment):
+    bank = environment.folder / "providers" / "bank.yaml"
     bank.write_text(bank.read_text() + "concurrency: 3\n")
     await process.reload()
     assert (process.relay.reloads, process.relay.reload_failures) == (1, 0)
     assert process.relay.gateway.plan.institutions["ZBAA000001"].concurrency == 3
 
 
-def news(process):
-    """Whether the files look different from what is known."""
-    return process._following.look() != process._following._seen
+def has_changed_files(process):
+    """Returns whether the files differ from the known state."""
+    return process._file_watch.fingerprint() != process._file_watch._known
 
 
-def later(file):
-    """As if the file had been written a second after it was."""
+def touch(file):
+    """Sets the mtime of a file to a second later."""
     stat = file.stat()
     os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000_000_000))
 
@@ -101,75 +101,75 @@ def later(file):
     "name",
     ["relay.yaml", "directory.yaml", "providers/bank.yaml", "certs/relay.pem", "certs/relay.key.pem", "certs/ca.pem"],
 )
-async def test_a_file_that_changes_is_seen(process, street, name):
-    assert not news(process)
-    later(street.folder / name)
-    assert news(process)
+async def test_a_changed_file_is_detected(process, environment, name):
+    assert not has_changed_files(process)
+    touch(environment.folder / name)
+    assert has_changed_files(process)
     await process.reload()
-    assert not news(process)
+    assert not has_changed_files(process)
 
 
-async def test_an_institution_that_comes_or_goes_is_seen(process, street):
-    bank = street.folder / "providers" / "bank.yaml"
-    kept = bank.read_text()
+async def test_an_added_or_removed_institution_is_detected(process, environment):
+    bank = environment.folder / "providers" / "bank.yaml"
+    content = bank.read_text()
     bank.unlink()
-    assert news(process)
+    assert has_changed_files(process)
     await process.reload()
-    bank.write_text(kept)
-    assert news(process)
+    bank.write_text(content)
+    assert has_changed_files(process)
 
 
-async def test_files_that_are_none_of_ours_are_not_looked_at(process, street):
-    (street.folder / "providers" / "notes.txt").write_text("a")
-    (street.folder / "certs" / "other.pem").write_text("a")
-    assert not news(process)
+async def test_unrelated_files_are_not_watched(process, environment):
+    (environment.folder / "providers" / "notes.txt").write_text("a")
+    (environment.folder / "certs" / "other.pem").write_text("a")
+    assert not has_changed_files(process)
 
 
-async def test_a_file_that_was_missing_at_a_reload_is_news_when_it_comes(process, street):
-    text = street.settings.read_text("utf-8")
-    street.settings.write_text(text.replace("certs/relay.pem", "certs/new.pem"), "utf-8")
+async def test_a_file_missing_at_a_reload_is_detected_when_it_appears(process, environment):
+    text = environment.settings.read_text("utf-8")
+    environment.settings.write_text(text.replace("certs/relay.pem", "certs/new.pem"), "utf-8")
     await process.reload()
     assert process.relay.reload_failures == 1
-    shutil.copy(street.folder / "certs" / "relay.pem", street.folder / "certs" / "new.pem")
-    assert news(process)
+    shutil.copy(environment.folder / "certs" / "relay.pem", environment.folder / "certs" / "new.pem")
+    assert has_changed_files(process)
     await process.reload()
     assert (process.relay.reload_failures, process.relay.reloads) == (1, 1)
 
 
-async def test_a_change_during_a_reload_is_news(process, street, monkeypatch):
-    bank = street.folder / "providers" / "bank.yaml"
+async def test_a_change_during_a_reload_is_detected(process, environment, monkeypatch):
+    bank = environment.folder / "providers" / "bank.yaml"
     read = load
 
     def slow(*settings):
         loaded = read(*settings)
-        later(bank)
+        touch(bank)
         return loaded
 
     monkeypatch.setattr("relay.runtime.processes.gateway.load", slow)
     await process.reload()
-    assert news(process)
+    assert has_changed_files(process)
 
 
-@pytest.mark.parametrize("spoilt", ["checking: lax\n", "org_code: [\n"])
-async def test_files_of_settings_that_could_not_be_loaded_are_watched(process, street, spoilt):
-    """A folder that is new to the settings, with a file that has a problem: its mending is news."""
-    text = street.settings.read_text("utf-8")
-    fresh = shutil.copytree(street.folder / "providers", street.folder / "fresh")
+@pytest.mark.parametrize("problem", ["checking: lax\n", "org_code: [\n"])
+async def test_files_of_unusable_settings_are_watched(process, environment, problem):
+    """A folder new to the settings with an invalid file: correcting it is detected."""
+    text = environment.settings.read_text("utf-8")
+    fresh = shutil.copytree(environment.folder / "providers", environment.folder / "fresh")
     good = (fresh / "bank.yaml").read_text("utf-8")
-    (fresh / "bank.yaml").write_text(good + spoilt, "utf-8")
-    street.settings.write_text(text.replace("providers: providers", "providers: fresh"), "utf-8")
+    (fresh / "bank.yaml").write_text(good + problem, "utf-8")
+    environment.settings.write_text(text.replace("providers: providers", "providers: fresh"), "utf-8")
     await process.reload()
     await process.reload()
-    assert (process.relay.reload_failures, news(process)) == (2, False)
+    assert (process.relay.reload_failures, has_changed_files(process)) == (2, False)
     (fresh / "bank.yaml").write_text(good, "utf-8")
-    assert news(process)
+    assert has_changed_files(process)
     await process.reload()
     assert process.relay.reloads == 1
 
 
-async def test_an_expired_certificate_is_refused_at_a_reload_with_its_file(process, street, monkeypatch, caplog):
-    """The one in use may be as old as it is; another one is looked at."""
-    file = street.folder / "certs" / "relay.pem"
+async def test_an_expired_certificate_is_refused_at_a_reload_with_its_file(process, environment, monkeypatch, caplog):
+    """The certificate in force may have expired; a replacement may not."""
+    file = environment.folder / "certs" / "relay.pem"
     monkeypatch.setattr(
         "relay.runtime.wiring.gateway.datetime", type("Later", (), {"now": lambda _: datetime.max.replace(tzinfo=UTC)})
     )
@@ -182,13 +182,15 @@ async def test_an_expired_certificate_is_refused_at_a_reload_with_its_file(proce
 
 
 @pytest.mark.parametrize("name", ["ca", "certificate"])
-async def test_an_institutions_expired_certificate_is_refused_at_a_reload(process, street, monkeypatch, caplog, name):
+async def test_an_institutions_expired_certificate_is_refused_at_a_reload(
+    process, environment, monkeypatch, caplog, name
+):
     monkeypatch.setattr(
         "relay.runtime.wiring.gateway.datetime", type("Later", (), {"now": lambda _: datetime.max.replace(tzinfo=UTC)})
     )
-    bank = street.folder / "providers" / "bank.yaml"
+    bank = environment.folder / "providers" / "bank.yaml"
     values = yaml.safe_load(bank.read_text("utf-8"))
-    fresh = street.folder / "certs" / "fresh.pem"
+    fresh = environment.folder / "certs" / "fresh.pem"
     fresh.write_bytes((bank.parent / values[name]).read_bytes())
     bank.write_text(yaml.safe_dump(values | {name: "../certs/fresh.pem"}, allow_unicode=True), "utf-8")
     plan = process.relay.gateway.plan
@@ -204,9 +206,9 @@ async def test_an_institutions_expired_certificate_is_refused_at_a_reload(proces
     ["relay.yaml", "directory.yaml", "providers/bank.yaml", "certs/relay.pem", "certs/relay.key.pem", "certs/ca.pem",
      "certs/token-keys/jwks.json"],
 )  # fmt: skip
-async def test_a_fifo_among_the_files_is_refused_at_once(process, street, caplog, name):
-    """Opened like a file it would wait for a writer, without end."""
-    file = street.folder / name
+async def test_a_fifo_among_the_files_is_refused_at_once(process, environment, caplog, name):
+    """Opening a FIFO like a file would wait for a writer forever."""
+    file = environment.folder / name
     file.unlink()
     os.mkfifo(file)
     plan = process.relay.gateway.plan
@@ -217,34 +219,34 @@ async def test_a_fifo_among_the_files_is_refused_at_once(process, street, caplog
     assert file.name in caplog.text
 
 
-async def test_it_lives_while_its_loop_turns(process):
+async def test_it_is_alive_while_its_loop_runs(process):
     task = asyncio.create_task(process._tick())
     await asyncio.sleep(0)
     assert process.stalled_s() < STALLED_S
-    process._ticked -= STALLED_S
+    process._ticked_at -= STALLED_S
     assert process.stalled_s() >= STALLED_S
     task.cancel()
 
 
-async def test_time_limits_go_on_when_looking_after_one_fails(process, caplog):
-    class Spoilt:
+async def test_time_limits_are_checked_after_one_check_failed(process, caplog):
+    class Failing:
         deadline = 0.0
 
         def overdue(self, now):
             raise ZeroDivisionError
 
-    process.relay.watch.add(Spoilt())
+    process.relay.watch.add(Failing())
     task = asyncio.create_task(process._tick())
-    while "looking after time limits failed" not in caplog.text:  # noqa: ASYNC110 - it says so in the log alone
+    while "check of time limits failed" not in caplog.text:  # noqa: ASYNC110 - only the log shows it
         await asyncio.sleep(0)
     assert not task.done()
     task.cancel()
 
 
-async def test_what_waits_for_the_next_start_is_named(process, street, caplog):
-    text = street.settings.read_text("utf-8")
-    street.settings.write_text(text.replace("finish_s: 2", "finish_s: 3"), "utf-8")
+async def test_changes_that_need_a_restart_are_logged(process, environment, caplog):
+    text = environment.settings.read_text("utf-8")
+    environment.settings.write_text(text.replace("finish_s: 2", "finish_s: 3"), "utf-8")
     with caplog.at_level(logging.WARNING):
         await process.reload()
-    assert "taken at the next start only: gateway.drain" in caplog.text
+    assert "settings changed that need a restart: sections=gateway.drain" in caplog.text
     assert process.relay.reloads == 1

@@ -12,10 +12,10 @@ from relay.domain.authorization.issued_tokens import TokenState
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.key_fingerprints import KeysUnfit
 from relay.infra.ledger.schema import upgrade
-from relay.runtime.processes import sandbox_environment as room
-from relay.runtime.processes.sandbox_environment import RelayDied, neighbourhood, run
+from relay.runtime.processes import sandbox_environment as module
+from relay.runtime.processes.sandbox_environment import RelayDied, run, running_environment
 from relay.runtime.settings.loading import load
-from relay.runtime.wiring.ledger import ledger_of
+from relay.runtime.wiring.ledger import build_ledger
 from relay.sandbox.customers import ci_of
 from relay.sandbox.world.model import CUSTOMERS
 
@@ -33,15 +33,15 @@ http.server.HTTPServer((admin["address"], admin["port"]), Ready).serve_forever()
 
 @pytest.fixture
 def relay(monkeypatch):
-    """The relay replaced by a script, so that the ways it can fail are at hand."""
+    """Replaces the relay by a script, to make it fail."""
 
-    def is_a(script):
-        monkeypatch.setattr(room, "SERVE", (sys.executable, "-c", script))
+    def replace(script):
+        monkeypatch.setattr(module, "SERVE", (sys.executable, "-c", script))
 
-    return is_a
+    return replace
 
 
-def gone(pid):
+def has_ended(pid):
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -51,160 +51,160 @@ def gone(pid):
 
 async def test_relay_and_institutions_run_inside_the_block_only(relay, tmp_path):
     relay(READY_RELAY)
-    async with neighbourhood(tmp_path / "street") as around:
-        assert not gone(around.pid)
-        door = around.street.institutions["bank"].port
-        _, writer = await asyncio.open_connection("127.0.0.1", door)
+    async with running_environment(tmp_path / "sandbox") as running:
+        assert not has_ended(running.pid)
+        port = running.street.institutions["bank"].port
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.close()
         await writer.wait_closed()
-    assert gone(around.pid)
+    assert has_ended(running.pid)
     with pytest.raises(ConnectionRefusedError):
-        await asyncio.open_connection("127.0.0.1", door)
+        await asyncio.open_connection("127.0.0.1", port)
 
 
 @pytest.fixture
-def ledger_of_street():
-    """Opens the ledger that a street's settings lead to."""
+def open_ledger():
+    """Opens the ledger of an environment."""
 
     @asynccontextmanager
-    async def opened(street):
-        ledger = ledger_of(load(street.settings, {}).settings.ledger)
+    async def use(environment):
+        ledger = build_ledger(load(environment.settings, {}).settings.ledger)
         try:
             yield ledger
         finally:
             await ledger.close()
 
-    return opened
+    return use
 
 
-async def test_each_visit_has_a_token_for_its_institution(relay, tmp_path):
+async def test_each_institution_gets_a_token(relay, tmp_path):
     relay(READY_RELAY)
-    async with neighbourhood(tmp_path / "street") as around:
-        visits = await around.handed_out(expires=60)
-    assert len(visits) == 11
-    for visit in visits:
-        claims = jwt.decode(visit.token, options={"verify_signature": False})
-        assert claims["org_code"] == visit.org_code
+    async with running_environment(tmp_path / "sandbox") as running:
+        tokens = await running.issue_tokens(expires=60)
+    assert len(tokens) == 11
+    for token in tokens:
+        claims = jwt.decode(token.token, options={"verify_signature": False})
+        assert claims["org_code"] == token.org_code
         assert claims["exp"] == claims["iat"] + 60
-        assert f"{visit.industry}.list" in claims["scope"].split()
+        assert f"{token.industry}.list" in claims["scope"].split()
 
 
-async def test_every_token_handed_out_has_a_consent_of_the_first_customer(relay, tmp_path, ledger_of_street):
+async def test_each_issued_token_has_a_consent_of_the_first_customer(relay, tmp_path, open_ledger):
     relay(READY_RELAY)
-    async with neighbourhood(tmp_path / "street") as around:
-        visits = await around.handed_out()
-        async with ledger_of_street(around.street) as ledger:
-            for visit in visits:
-                claims = jwt.decode(visit.token, options={"verify_signature": False})
+    async with running_environment(tmp_path / "sandbox") as running:
+        tokens = await running.issue_tokens()
+        async with open_ledger(running.street) as ledger:
+            for token in tokens:
+                claims = jwt.decode(token.token, options={"verify_signature": False})
                 record, consent = await ledger.consent_behind(claims["jti"])
                 assert (record.state, consent.state) == (TokenState.LIVE, ConsentState.ACTIVE)
-                assert (consent.provider, consent.ci) == (visit.org_code, ci_of(CUSTOMERS[0]))
+                assert (consent.provider, consent.ci) == (token.org_code, ci_of(CUSTOMERS[0]))
 
 
-async def test_who_is_handed_out_to_again_loses_the_former_tokens(relay, tmp_path, ledger_of_street):
+async def test_issuing_again_revokes_the_former_tokens(relay, tmp_path, open_ledger):
     relay(READY_RELAY)
-    async with neighbourhood(tmp_path / "street") as around:
-        former, latter = await around.handed_out(), await around.handed_out()
-        async with ledger_of_street(around.street) as ledger:
+    async with running_environment(tmp_path / "sandbox") as running:
+        former, latter = await running.issue_tokens(), await running.issue_tokens()
+        async with open_ledger(running.street) as ledger:
             number, revoked = await ledger.revoked_after(0)
     jtis = [
-        [jwt.decode(visit.token, options={"verify_signature": False})["jti"] for visit in visits]
-        for visits in (former, latter)
+        [jwt.decode(token.token, options={"verify_signature": False})["jti"] for token in tokens]
+        for tokens in (former, latter)
     ]
     assert (number, sorted(revoked)) == (11, sorted(jtis[0]))
 
 
-async def test_a_ledger_elsewhere_is_brought_up_and_used(relay, tmp_path, postgresql):
+async def test_another_ledger_is_upgraded_and_used(relay, tmp_path, postgresql):
     relay(READY_RELAY)
     url = postgresql.database()
-    async with neighbourhood(tmp_path / "street", ledger=url) as around:
-        await around.handed_out()
+    async with running_environment(tmp_path / "sandbox", ledger=url) as running:
+        await running.issue_tokens()
     assert postgresql.sql(url, "select count(*) from tokens where kind = 'access'").strip() == "11"
-    assert list((tmp_path / "street").glob("ledger.db*")) == []
+    assert list((tmp_path / "sandbox").glob("ledger.db*")) == []
 
 
-async def test_the_next_street_goes_on_with_a_ledger_elsewhere(relay, tmp_path, postgresql, ledger_of_street):
+async def test_a_second_sandbox_reuses_another_ledger(relay, tmp_path, postgresql, open_ledger):
     relay(READY_RELAY)
     url = postgresql.database()
     for number in range(2):
         async with (
-            neighbourhood(tmp_path / f"street{number}", ledger=url) as around,
-            ledger_of_street(around.street) as ledger,
+            running_environment(tmp_path / f"sandbox{number}", ledger=url) as running,
+            open_ledger(running.street) as ledger,
         ):
             await ledger.check()
-            await around.handed_out()
+            await running.issue_tokens()
     states = "select state, count(*) from consents group by state order by state"
     assert postgresql.sql(url, states).splitlines() == ["active|11", "replaced|11"]
 
 
-async def test_a_ledger_of_somebody_else_is_not_touched(relay, tmp_path, postgresql):
+async def test_a_ledger_with_other_keys_is_not_changed(relay, tmp_path, postgresql):
     relay(READY_RELAY)
     url = postgresql.database()
     await upgrade(url, Sealer([CustomerKey("customers-2026", b"1" * 32)]))
     with pytest.raises(KeysUnfit, match="the ledger knows the customer key 'customers-2026'"):
-        async with neighbourhood(tmp_path / "street", ledger=url):
+        async with running_environment(tmp_path / "sandbox", ledger=url):
             pass
     assert postgresql.sql(url, "select kid from key_marks") == "customers-2026\n"
 
 
-async def test_a_relay_that_dies_is_told_with_the_end_of_its_log(relay, tmp_path):
+async def test_an_ended_relay_is_reported_with_its_last_log_lines(relay, tmp_path):
     relay("import sys; print('port is taken'); sys.exit(3)")
     with pytest.raises(RelayDied, match=r"(?s)status 3; the end of .*relay.log:\n  port is taken"):
-        async with neighbourhood(tmp_path / "street"):
+        async with running_environment(tmp_path / "sandbox"):
             pass
 
 
-async def test_a_relay_that_is_never_ready_is_told_and_stopped(relay, tmp_path, monkeypatch):
+async def test_a_relay_that_is_never_ready_is_reported_and_stopped(relay, tmp_path, monkeypatch):
     relay("import os, time; print(os.getpid(), flush=True); time.sleep(60)")
-    monkeypatch.setattr(room, "READY_S", 0.5)
+    monkeypatch.setattr(module, "READY_S", 0.5)
     with pytest.raises(RelayDied, match="not ready within"):
-        async with neighbourhood(tmp_path / "street"):
+        async with running_environment(tmp_path / "sandbox"):
             pass
-    assert gone(int((tmp_path / "street" / "relay.log").read_text()))
+    assert has_ended(int((tmp_path / "sandbox" / "relay.log").read_text()))
 
 
-async def test_a_relay_that_does_not_heed_is_killed(relay, tmp_path, monkeypatch):
+async def test_a_relay_that_ignores_sigterm_is_killed(relay, tmp_path, monkeypatch):
     relay("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + READY_RELAY)
-    monkeypatch.setattr(room, "STOP_S", 0.1)
-    async with neighbourhood(tmp_path / "street") as around:
+    monkeypatch.setattr(module, "STOP_S", 0.1)
+    async with running_environment(tmp_path / "sandbox") as running:
         pass
-    assert gone(around.pid)
+    assert has_ended(running.pid)
 
 
 async def test_an_error_inside_stops_the_relay_too(relay, tmp_path):
     relay(READY_RELAY)
     with pytest.raises(ZeroDivisionError):
-        async with neighbourhood(tmp_path / "street") as around:
+        async with running_environment(tmp_path / "sandbox") as running:
             raise ZeroDivisionError
-    assert gone(around.pid)
+    assert has_ended(running.pid)
 
 
 async def test_settings_of_the_environment_do_not_reach_the_sandbox(relay, tmp_path, monkeypatch):
     relay("import os; print(sorted(name for name in os.environ if name.startswith('RELAY__')))")
     monkeypatch.setenv("RELAY__ADMIN__PORT", "1")
     with pytest.raises(RelayDied, match=r"\[\]"):
-        async with neighbourhood(tmp_path / "street"):
+        async with running_environment(tmp_path / "sandbox"):
             pass
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_puts_everything_away_and_says_so(number):
-    put_away = []
+def test_a_signal_cleans_up_and_sets_the_exit_status(number):
+    cleaned_up = []
 
     async def main():
         try:
             os.kill(os.getpid(), number)
             await asyncio.Event().wait()
         finally:
-            put_away.append(True)
+            cleaned_up.append(True)
 
     with pytest.raises(SystemExit) as ended:
         run(main())
     assert ended.value.code == 128 + number
-    assert put_away == [True]
+    assert cleaned_up == [True]
 
 
-def test_what_a_run_returns_is_returned():
+def test_run_returns_the_result():
     async def main():
         return 7
 

@@ -1,4 +1,4 @@
-"""Who looks after the authority: started, waited for, started again, stopped."""
+"""Tests of the supervisor of child processes: start, readiness, restart, stop."""
 
 import asyncio
 import os
@@ -8,42 +8,42 @@ import sys
 
 import pytest
 
-from relay.runtime.processes import supervisor as room
-from relay.runtime.processes.supervisor import NICENESS, Attendant, AuthorityDied
+from relay.runtime.processes import supervisor as module
+from relay.runtime.processes.supervisor import NICENESS, ChildDied, Supervisor
 
 SCRIPT = """
 import os, signal, socket, sys
-way, path, notes = sys.argv[1:]
+mode, path, notes = sys.argv[1:]
 def note(word, then=None):
-    def noted(*_):
+    def write(*_):
         with open(notes, "a") as file:
             file.write(word + "\\n")
         if then is not None:
             os._exit(then)
-    return noted
-signal.signal(signal.SIGHUP, note("hung up"))
+    return write
+signal.signal(signal.SIGHUP, note("SIGHUP"))
 signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
-signal.signal(signal.SIGTERM, note("told to stop", None if way == "stubborn" else 0))
+signal.signal(signal.SIGTERM, note("SIGTERM", None if mode == "stubborn" else 0))
 note("started")()
-if way == "ends":
+if mode == "ends":
     sys.exit(3)
-if way != "silent":
-    door = socket.socket(socket.AF_UNIX)
-    door.bind(path)
-    door.listen()
+if mode != "silent":
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(path)
+    sock.listen()
 sys.stdin.read()
-note("left alone")()
+note("stdin closed")()
 """
 
 
-class Kept:
-    """An attendant of a script that pretends to be the authority, and what the script notes."""
+class Supervised:
+    """A supervisor of a script that stands for the authority, and the lines that the script writes."""
 
-    def __init__(self, folder, way, role="authority"):
+    def __init__(self, folder, mode, role="authority"):
         self.path, self._notes = folder / "a.sock", folder / "notes"
-        waited = str(self.path) if role == "authority" else ""
-        self.attendant = Attendant(folder / "relay.yaml", waited, "info", role)
-        self.attendant._command = (sys.executable, "-c", SCRIPT, way, str(self.path), str(self._notes))
+        path = str(self.path) if role == "authority" else ""
+        self.supervisor = Supervisor(folder / "relay.yaml", path, "info", role)
+        self.supervisor._command = (sys.executable, "-c", SCRIPT, mode, str(self.path), str(self._notes))
 
     @property
     def notes(self):
@@ -51,158 +51,161 @@ class Kept:
 
     @property
     def process(self):
-        return self.attendant._process
+        return self.supervisor._process
 
 
 @pytest.fixture
-async def keep(tmp_path):
-    """Begins an attendant by the way of its script; stops it at the end."""
-    made = []
+async def supervise(tmp_path):
+    """Starts a supervisor with a mode of the script; stops it at the end."""
+    all_supervised = []
 
-    async def begun(way, *role):
-        made.append(Kept(tmp_path, way, *role))
-        await made[0].attendant.begin()
-        return made[0]
+    async def start(mode, *role):
+        all_supervised.append(Supervised(tmp_path, mode, *role))
+        await all_supervised[0].supervisor.start()
+        return all_supervised[0]
 
-    yield begun
-    for kept in made:
-        await kept.attendant.stop()
+    yield start
+    for supervised in all_supervised:
+        await supervised.supervisor.stop()
 
 
-async def until(reached):
+async def until(is_reached):
     async with asyncio.timeout(20):
-        while not reached():  # noqa: ASYNC110 - another process does it
+        while not is_reached():  # noqa: ASYNC110 - another process does it
             await asyncio.sleep(0.005)
 
 
-def test_it_starts_the_relay_itself_in_the_role_of_the_authority(tmp_path):
-    command = Attendant(tmp_path / "relay.yaml", "a.sock", "debug")._command
+def test_it_starts_the_relay_in_the_authority_role(tmp_path):
+    command = Supervisor(tmp_path / "relay.yaml", "a.sock", "debug")._command
     assert command[:4] == (sys.executable, "-m", "relay", "serve")
     assert " ".join(command[4:]).startswith("--role authority --until-stdin-closes --log-level debug -c ")
 
 
 def test_it_starts_the_jobs_the_same_way(tmp_path):
-    command = Attendant(tmp_path / "relay.yaml", "", "info", "jobs")._command
+    command = Supervisor(tmp_path / "relay.yaml", "", "info", "jobs")._command
     assert command[4:6] == ("--role", "jobs")
 
 
-async def test_a_role_that_nobody_waits_for_is_ready_at_once_and_watched(keep, monkeypatch, caplog):
-    monkeypatch.setattr(room, "_WAITS_S", (0.0,))
-    kept = await keep("silent", "jobs")
-    await kept.attendant.ready()
-    await until(lambda: kept.notes)
-    kept.process.kill()
-    await until(lambda: kept.notes == ["started"] * 2)
-    assert (kept.attendant.restarts, kept.path.exists()) == (1, False)
-    assert caplog.messages == ["jobs ended with status -9; starting it again in 0.0 s"]
+async def test_a_role_without_socket_is_ready_at_once_and_restarted(supervise, monkeypatch, caplog):
+    monkeypatch.setattr(module, "_WAITS_S", (0.0,))
+    supervised = await supervise("silent", "jobs")
+    await supervised.supervisor.wait_until_ready()
+    await until(lambda: supervised.notes)
+    supervised.process.kill()
+    await until(lambda: supervised.notes == ["started"] * 2)
+    assert (supervised.supervisor.restarts, supervised.path.exists()) == (1, False)
+    assert caplog.messages == ["child process ended: role=jobs status=-9 restart_in_s=0.0"]
 
 
-async def test_a_role_that_nobody_waits_for_may_end_at_once(keep, monkeypatch):
-    """A ledger that is not there yet must not keep the gateway from serving."""
-    monkeypatch.setattr(room, "_WAITS_S", (0.0,))
-    kept = await keep("ends", "jobs")
-    await kept.attendant.ready()
-    await until(lambda: kept.attendant.restarts > 1)
+async def test_a_role_without_socket_may_end_at_once(supervise, monkeypatch):
+    """A missing ledger must not keep the gateway from serving."""
+    monkeypatch.setattr(module, "_WAITS_S", (0.0,))
+    supervised = await supervise("ends", "jobs")
+    await supervised.supervisor.wait_until_ready()
+    await until(lambda: supervised.supervisor.restarts > 1)
 
 
-async def test_it_waits_until_the_authority_answers(keep):
-    kept = await keep("answers")
-    await kept.attendant.ready()
-    assert (kept.path.exists(), kept.process.returncode, kept.attendant.restarts) == (True, None, 0)
+async def test_it_waits_until_the_authority_listens(supervise):
+    supervised = await supervise("answers")
+    await supervised.supervisor.wait_until_ready()
+    assert (supervised.path.exists(), supervised.process.returncode, supervised.supervisor.restarts) == (True, None, 0)
 
 
-async def test_one_that_listens_there_already_is_not_the_one_that_was_started(keep, tmp_path, monkeypatch):
-    monkeypatch.setattr(room, "READY_S", 0.5)
-    with socket.socket(socket.AF_UNIX) as left_over:
-        left_over.bind(str(tmp_path / "a.sock"))
-        left_over.listen()
-        kept = await keep("silent")
-        with pytest.raises(AuthorityDied, match="was not ready"):
-            await kept.attendant.ready()
+async def test_a_former_process_on_the_socket_does_not_count(supervise, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "READY_S", 0.5)
+    with socket.socket(socket.AF_UNIX) as former:
+        former.bind(str(tmp_path / "a.sock"))
+        former.listen()
+        supervised = await supervise("silent")
+        with pytest.raises(ChildDied, match="was not ready"):
+            await supervised.supervisor.wait_until_ready()
 
 
-async def test_the_gateways_calls_come_before_its_work(keep):
-    kept = await keep("well")
+async def test_the_child_has_a_lower_priority(supervise):
+    supervised = await supervise("well")
     ours = os.getpriority(os.PRIO_PROCESS, 0)
-    assert os.getpriority(os.PRIO_PROCESS, kept.process.pid) == min(19, ours + NICENESS)
+    assert os.getpriority(os.PRIO_PROCESS, supervised.process.pid) == min(19, ours + NICENESS)
 
 
-async def test_a_hangup_is_passed_on(keep):
-    kept = await keep("answers")
-    await kept.attendant.ready()
-    kept.attendant.hang_up()
-    await until(lambda: "hung up" in kept.notes)
-    assert kept.process.returncode is None
+async def test_sighup_is_passed_on(supervise):
+    supervised = await supervise("answers")
+    await supervised.supervisor.wait_until_ready()
+    supervised.supervisor.send_sighup()
+    await until(lambda: "SIGHUP" in supervised.notes)
+    assert supervised.process.returncode is None
 
 
-async def test_stopping_tells_the_authority_and_waits_for_its_end(keep):
-    kept = await keep("answers")
-    await kept.attendant.ready()
-    await kept.attendant.stop()
-    assert (kept.notes, kept.process.returncode) == (["started", "told to stop"], 0)
-    await kept.attendant.stop()
-    kept.attendant.hang_up()
-    assert kept.notes == ["started", "told to stop"]
+async def test_stopping_terminates_and_waits(supervise):
+    supervised = await supervise("answers")
+    await supervised.supervisor.wait_until_ready()
+    await supervised.supervisor.stop()
+    assert (supervised.notes, supervised.process.returncode) == (["started", "SIGTERM"], 0)
+    await supervised.supervisor.stop()
+    supervised.supervisor.send_sighup()
+    assert supervised.notes == ["started", "SIGTERM"]
 
 
-async def test_one_that_does_not_stop_is_killed(keep, monkeypatch):
-    monkeypatch.setattr(room, "STOP_S", 0.1)
-    kept = await keep("stubborn")
-    await kept.attendant.ready()
-    await kept.attendant.stop()
-    assert (kept.notes, kept.process.returncode) == (["started", "told to stop"], -signal.SIGKILL)
+async def test_a_process_that_ignores_sigterm_is_killed(supervise, monkeypatch):
+    monkeypatch.setattr(module, "STOP_S", 0.1)
+    supervised = await supervise("stubborn")
+    await supervised.supervisor.wait_until_ready()
+    await supervised.supervisor.stop()
+    assert (supervised.notes, supervised.process.returncode) == (["started", "SIGTERM"], -signal.SIGKILL)
 
 
-async def test_one_that_ends_before_it_answers_is_told(keep):
-    kept = await keep("ends")
-    with pytest.raises(AuthorityDied, match="ended with status 3"):
-        await kept.attendant.ready()
-    assert kept.notes == ["started"]
+async def test_a_process_that_ends_before_it_is_ready_raises(supervise):
+    supervised = await supervise("ends")
+    with pytest.raises(ChildDied, match="ended with status 3"):
+        await supervised.supervisor.wait_until_ready()
+    assert supervised.notes == ["started"]
 
 
-async def test_one_that_never_answers_is_told_and_stopped(keep, monkeypatch):
-    monkeypatch.setattr(room, "READY_S", 0.5)
-    kept = await keep("silent")
-    await until(lambda: kept.notes)
-    with pytest.raises(AuthorityDied, match="was not ready"):
-        await kept.attendant.ready()
-    assert kept.process.returncode is not None
+async def test_a_process_that_is_never_ready_is_stopped(supervise, monkeypatch):
+    monkeypatch.setattr(module, "READY_S", 0.5)
+    supervised = await supervise("silent")
+    await until(lambda: supervised.notes)
+    with pytest.raises(ChildDied, match="was not ready"):
+        await supervised.supervisor.wait_until_ready()
+    assert supervised.process.returncode is not None
 
 
-async def test_one_that_was_not_started_is_not_waited_for(tmp_path):
-    with pytest.raises(AuthorityDied, match="was not started"):
-        await Attendant(tmp_path / "relay.yaml", str(tmp_path / "a.sock"), "info").ready()
+async def test_a_process_that_was_not_started_raises(tmp_path):
+    with pytest.raises(ChildDied, match="was not started"):
+        await Supervisor(tmp_path / "relay.yaml", str(tmp_path / "a.sock"), "info").wait_until_ready()
 
 
-async def test_one_that_dies_is_started_again_and_again(keep, monkeypatch, caplog):
-    monkeypatch.setattr(room, "_WAITS_S", (0.0, 0.001))
-    kept = await keep("answers")
-    await kept.attendant.ready()
+async def test_a_killed_process_is_restarted_each_time(supervise, monkeypatch, caplog):
+    monkeypatch.setattr(module, "_WAITS_S", (0.0, 0.001))
+    supervised = await supervise("answers")
+    await supervised.supervisor.wait_until_ready()
     for restarts in (1, 2, 3):
-        kept.path.unlink()
-        kept.process.kill()
-        await until(lambda wanted=restarts: kept.attendant.restarts == wanted and kept.path.exists())
-    assert kept.notes == ["started"] * 4
-    assert [line for line in caplog.messages if "status -9" in line] == caplog.messages
+        supervised.path.unlink()
+        supervised.process.kill()
+        await until(lambda wanted=restarts: supervised.supervisor.restarts == wanted and supervised.path.exists())
+    assert supervised.notes == ["started"] * 4
+    assert [line for line in caplog.messages if "status=-9" in line] == caplog.messages
     assert len(caplog.messages) == 3
 
 
-async def test_one_whose_start_fails_is_tried_again(keep, monkeypatch, caplog):
-    monkeypatch.setattr(room, "_WAITS_S", (0.0,))
-    kept = await keep("answers")
-    await kept.attendant.ready()
-    command, kept.attendant._command = kept.attendant._command, (str(kept.path),)  # a socket is no program
-    kept.process.kill()
+async def test_a_failed_start_is_tried_again(supervise, monkeypatch, caplog):
+    monkeypatch.setattr(module, "_WAITS_S", (0.0,))
+    supervised = await supervise("answers")
+    await supervised.supervisor.wait_until_ready()
+    command, supervised.supervisor._command = (
+        supervised.supervisor._command,
+        (str(supervised.path),),
+    )  # a socket is no program
+    supervised.process.kill()
     await until(lambda: "could not be started" in caplog.text)
-    kept.path.unlink()
-    kept.attendant._command = command
-    await until(lambda: kept.path.exists() and kept.process.returncode is None)
+    supervised.path.unlink()
+    supervised.supervisor._command = command
+    await until(lambda: supervised.path.exists() and supervised.process.returncode is None)
 
 
-async def test_one_without_a_parent_ends_by_itself(keep):
-    kept = await keep("answers")
-    await kept.attendant.ready()
-    kept.attendant._watching.cancel()
-    kept.process.close_stdin()
-    await kept.process.wait()
-    assert kept.notes == ["started", "left alone"]
+async def test_a_process_without_parent_ends_by_itself(supervise):
+    supervised = await supervise("answers")
+    await supervised.supervisor.wait_until_ready()
+    supervised.supervisor._watching.cancel()
+    supervised.process.close_stdin()
+    await supervised.process.wait()
+    assert supervised.notes == ["started", "stdin closed"]

@@ -1,18 +1,24 @@
-"""The one way of counting knows the standard's words."""
+"""Tests of counting rules built from the standard."""
 
 import pytest
 
 from relay.domain.exchange import Exchange
-from relay.runtime.wiring.counting import counting
+from relay.runtime.wiring.counting import build_counting
 
 
 def exchange(**fields):
-    made = Exchange(0.0, 1_700_000_000.0)
-    told = {"provider": "ZBAA000001", "operator": "ZOPA000001", "client_id": "one1", "api_code": "BA01", "status": 200}
-    for name, value in (told | fields).items():
-        setattr(made, name, value)
-    made.close(0.1)
-    return made
+    ended = Exchange(0.0, 1_700_000_000.0)
+    defaults = {
+        "provider": "ZBAA000001",
+        "operator": "ZOPA000001",
+        "client_id": "one1",
+        "api_code": "BA01",
+        "status": 200,
+    }
+    for name, value in (defaults | fields).items():
+        setattr(ended, name, value)
+    ended.close(0.1)
+    return ended
 
 
 @pytest.mark.parametrize(
@@ -26,13 +32,13 @@ def exchange(**fields):
         ({"api_code": "AU02", "status": 400, "error": "invented_here"}, "400_other"),
     ],
 )
-def test_codes_and_errors_of_the_standard_count_by_name_and_no_others(fields, outcome):
-    assert counting().line(exchange(**fields)).outcome == outcome
+def test_only_codes_and_errors_of_the_standard_count_by_name(fields, outcome):
+    assert build_counting().line(exchange(**fields)).outcome == outcome
 
 
-def test_an_api_that_the_standard_does_not_have_counts_for_nobody():
-    assert counting().line(exchange(api_code="S101", rsp_code="00000")) is None
+def test_an_api_outside_the_standard_is_not_counted():
+    assert build_counting().line(exchange(api_code="S101", rsp_code="00000")) is None
 
 
-def test_it_is_made_once():
-    assert counting() is counting()
+def test_counting_rules_are_built_once():
+    assert build_counting() is build_counting()

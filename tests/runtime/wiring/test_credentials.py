@@ -1,4 +1,4 @@
-"""From references to keys and contexts; whatever cannot be used is named, and never shown."""
+"""Tests of TLS contexts and token keys; errors name the file and show no secret."""
 
 import ssl
 from datetime import UTC, datetime
@@ -18,11 +18,11 @@ from relay.policy.settings.directory import Provider
 from relay.policy.settings.model import Listener, ServerTls
 from relay.runtime.settings.secret_references import SecretMissing
 from relay.runtime.wiring.credentials import (
-    MaterialError,
-    listening_context,
-    provider_context,
-    token_keys_of,
-    verifying_keys,
+    CredentialError,
+    build_institution_context,
+    build_listener_context,
+    build_verifying_keys,
+    read_token_keys,
 )
 from relay.sandbox.certificates import make_dev_certificates
 
@@ -33,12 +33,12 @@ def certificates(tmp_path_factory):
 
 
 def server_tls(certificates, **changed):
-    good = {
+    fields = {
         "certificate": str(certificates.relay.certificate),
         "private_key": f"file:{certificates.relay.private_key}",
         "client_ca": str(certificates.ca),
     }
-    return ServerTls.model_validate(good | changed)
+    return ServerTls.model_validate(fields | changed)
 
 
 def provider(certificates, **changed):
@@ -56,34 +56,34 @@ def descriptors():
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def test_every_key_of_the_set_verifies_by_its_one_algorithm(certificates):
+def test_each_key_verifies_with_its_own_algorithm_only(certificates):
     folder = certificates.folder / "token-keys"
-    keys = verifying_keys(token_keys_of(Tokens(issuer="ZZRELAY001", keys=str(folder))))
+    keys = build_verifying_keys(read_token_keys(Tokens(issuer="ZZRELAY001", keys=str(folder))))
     assert {kid: key.algorithm for kid, key in keys.items()} == {
         "dev-es256": "ES256", "dev-rs256": "RS256", "dev-ps256": "PS256", "dev-eddsa": "EdDSA",
     }  # fmt: skip
 
 
-def test_a_folder_without_a_set_is_named_with_what_to_do(tmp_path):
-    with pytest.raises(MaterialError, match=r"jwks\.json is not there: make the first key with relay keys rotate"):
-        token_keys_of(Tokens(issuer="ZZRELAY001", keys=str(tmp_path)))
+def test_a_missing_jwks_names_the_command_that_makes_it(tmp_path):
+    with pytest.raises(CredentialError, match=r"jwks\.json is not there: make the first key with relay keys rotate"):
+        read_token_keys(Tokens(issuer="ZZRELAY001", keys=str(tmp_path)))
 
 
-@pytest.mark.parametrize("asked", [True, False])
-def test_a_listener_asks_for_a_certificate_when_it_is_told_to(certificates, asked):
-    context = listening_context(Listener(client_certificate=asked), server_tls(certificates))
-    assert (context.verify_mode is ssl.CERT_REQUIRED) is asked
+@pytest.mark.parametrize("required", [True, False])
+def test_a_listener_requests_client_certificates_as_configured(certificates, required):
+    context = build_listener_context(Listener(client_certificate=required), server_tls(certificates))
+    assert (context.verify_mode is ssl.CERT_REQUIRED) is required
     assert context.minimum_version is ssl.TLSVersion.TLSv1_3
     assert context.num_tickets == 0
 
 
-def test_a_private_key_of_the_environment_never_touches_a_disk(certificates, in_environment, monkeypatch):
+def test_a_private_key_of_the_environment_is_never_written_to_disk(certificates, in_environment, monkeypatch):
     before = descriptors()
-    for written in ("write_bytes", "write_text", "open"):
-        monkeypatch.setattr(Path, written, None)
-    listening_context(Listener(), server_tls(certificates, private_key=in_environment))
+    for method in ("write_bytes", "write_text", "open"):
+        monkeypatch.setattr(Path, method, None)
+    build_listener_context(Listener(), server_tls(certificates, private_key=in_environment))
     own = {"certificate": str(certificates.relay.certificate), "private_key": in_environment}
-    provider_context(provider(certificates, **own))
+    build_institution_context(provider(certificates, **own))
     assert descriptors() == before
 
 
@@ -96,35 +96,35 @@ def test_a_private_key_of_the_environment_never_touches_a_disk(certificates, in_
         ({"client_ca": "nowhere.pem"}, TlsError, "nowhere.pem"),
     ],
 )
-def test_what_a_listener_cannot_use_is_named(certificates, changed, error, words):
+def test_unusable_listener_files_are_named(certificates, changed, error, words):
     with pytest.raises(error, match=words):
-        listening_context(Listener(), server_tls(certificates, **changed))
+        build_listener_context(Listener(), server_tls(certificates, **changed))
 
 
 def test_a_key_of_another_certificate_is_refused(certificates):
     other = f"file:{certificates.portal.private_key}"
     with pytest.raises(TlsError, match="with its private key"):
-        listening_context(Listener(), server_tls(certificates, private_key=other))
+        build_listener_context(Listener(), server_tls(certificates, private_key=other))
 
 
-def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_a_password(certificates, tmp_path):
+def test_an_encrypted_key_is_refused_without_a_password_prompt(certificates, tmp_path):
     key = load_pem_private_key(certificates.relay.private_key.read_bytes(), None)
     path = tmp_path / "key.pem"
     path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"Zq7marker")))
-    with pytest.raises(TlsError, match="without a passphrase") as found:
-        listening_context(Listener(), server_tls(certificates, private_key=f"file:{path}"))
-    assert "Zq7marker" not in str(found.value)
+    with pytest.raises(TlsError, match="without a passphrase") as raised:
+        build_listener_context(Listener(), server_tls(certificates, private_key=f"file:{path}"))
+    assert "Zq7marker" not in str(raised.value)
 
 
 def test_a_leased_line_needs_no_context(certificates):
-    line = {"link": "leased_line", "base_urls": ["http://10.0.0.1"], "ca": None}
-    assert provider_context(provider(certificates, **line)) is None
+    leased_line = {"link": "leased_line", "base_urls": ["http://10.0.0.1"], "ca": None}
+    assert build_institution_context(provider(certificates, **leased_line)) is None
 
 
-def test_toward_a_provider_only_its_ca_is_trusted_and_its_name_is_checked(certificates):
-    context = provider_context(provider(certificates))
+def test_institution_tls_trusts_only_its_ca_and_checks_its_name(certificates):
+    context = build_institution_context(provider(certificates))
     assert context.check_hostname
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert len(context.get_ca_certs()) == 1
     with pytest.raises(TlsError, match=r"nowhere\.pem"):
-        provider_context(provider(certificates, ca="nowhere.pem"))
+        build_institution_context(provider(certificates, ca="nowhere.pem"))

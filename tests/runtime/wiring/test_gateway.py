@@ -1,4 +1,4 @@
-"""A relay put together, and put together anew: all of it, or nothing of it."""
+"""Tests of the gateway's objects and of their replacement: completely or not at all."""
 
 import asyncio
 import json
@@ -12,30 +12,30 @@ from relay.infra.records.metrics import registry_of
 from relay.infra.upstream.tls import TlsError
 from relay.runtime.settings.loading import load
 from relay.runtime.settings.secret_references import SecretMissing
-from relay.runtime.wiring.credentials import MaterialError
+from relay.runtime.wiring.credentials import CredentialError
 from relay.runtime.wiring.gateway import Relay
 from relay.sandbox.certificates import TOKEN_KEYS
 from relay.sandbox.street import build
 
 
 @pytest.fixture(scope="module")
-def street(tmp_path_factory):
-    street = build(tmp_path_factory.mktemp("street"), datetime.now(UTC))
-    street.close()
-    return street
+def environment(tmp_path_factory):
+    environment = build(tmp_path_factory.mktemp("sandbox"), datetime.now(UTC))
+    environment.close()
+    return environment
 
 
 class Folder:
-    """A street's settings, with a way back."""
+    """Settings of an environment that can be restored."""
 
-    def __init__(self, street):
-        self.folder = street.folder
-        self.path = street.settings
-        self.kept = {}
+    def __init__(self, environment):
+        self.folder = environment.folder
+        self.path = environment.settings
+        self.originals = {}
 
     def change(self, name, change):
         file = self.folder / name
-        self.kept.setdefault(file, file.read_bytes())
+        self.originals.setdefault(file, file.read_bytes())
         values = yaml.safe_load(file.read_text())
         change(values)
         file.write_text(yaml.safe_dump(values, allow_unicode=True))
@@ -44,13 +44,13 @@ class Folder:
         return load(self.path, environ)
 
     def restore(self):
-        for file, content in self.kept.items():
+        for file, content in self.originals.items():
             file.write_bytes(content)
 
 
 @pytest.fixture
-def folder(street):
-    folder = Folder(street)
+def folder(environment):
+    folder = Folder(environment)
     yield folder
     folder.restore()
 
@@ -62,8 +62,8 @@ async def relay(folder):
     await relay.ledger.close()
 
 
-def standing(relay):
-    """Everything a swap may change."""
+def snapshot(relay):
+    """Returns everything that a swap may change."""
     gateway = relay.gateway
     return (
         relay.loaded,
@@ -77,19 +77,19 @@ def standing(relay):
     )
 
 
-async def test_every_institution_of_the_settings_can_be_reached(relay, street):
-    codes = {one.org_code for one in street.institutions.values()}
+async def test_every_institution_has_a_pool(relay, environment):
+    codes = {institution.org_code for institution in environment.institutions.values()}
     assert set(relay.pools) == set(relay.gateway.plan.institutions) == codes
     assert list(relay.contexts) == [0]
 
 
-async def test_the_shown_keys_are_those_in_force_and_no_file_is_read(relay, folder):
-    """A request reads no file: a folder that hangs or is gone stops nobody, and keys change with a reload."""
+async def test_jwks_are_those_in_force_and_read_no_file(relay, folder):
+    """A request reads no file: a missing or hanging folder has no effect, and keys change with a reload."""
     kids = [key["kid"] for key in relay.jwks()["keys"]]
     file = folder.folder / "certs" / TOKEN_KEYS / "jwks.json"
-    folder.kept[file] = file.read_bytes()
+    folder.originals[file] = file.read_bytes()
     file.write_text(json.dumps({"keys": json.loads(file.read_text())["keys"][1:]}))
-    changed = relay.read(folder.load())
+    changed = relay.open_settings(folder.load())
     assert [key["kid"] for key in relay.jwks()["keys"]] == kids
     relay.swap(changed)
     file.unlink()
@@ -125,34 +125,34 @@ def key_of_another_certificate_at_the_last_provider(folder):
 @pytest.mark.parametrize(
     ("spoil", "error"),
     [
-        (no_token_keys, MaterialError),
-        (key_of_another_algorithm, MaterialError),
+        (no_token_keys, CredentialError),
+        (key_of_another_algorithm, CredentialError),
         (missing_secret, SecretMissing),
         (key_of_another_certificate, TlsError),
-        (missing_ca_of_the_last_provider, MaterialError),
+        (missing_ca_of_the_last_provider, CredentialError),
         (key_of_another_certificate_at_the_last_provider, TlsError),
     ],
 )
-async def test_settings_that_cannot_be_used_leave_everything_as_it_was(relay, folder, spoil, error):
+async def test_unusable_settings_change_nothing(relay, folder, spoil, error):
     folder.change("providers/bank.yaml", lambda values: values.update(concurrency=3))
     folder.change(
         "relay.yaml", lambda values: values.update(rates={"operator_provider": {"per_second": 1, "burst": 1}})
     )
     spoil(folder)
-    before = standing(relay)
+    before = snapshot(relay)
     with pytest.raises(error):
-        relay.swap(relay.read(folder.load()))
-    assert standing(relay) == before
+        relay.swap(relay.open_settings(folder.load()))
+    assert snapshot(relay) == before
     assert not any(pool._closed for _, pool in relay.pools.values())
 
 
-async def test_new_settings_are_taken_whole_and_what_did_not_change_stays(relay, folder):
-    kept, changed = relay.pools["ZCDA000001"][1], relay.pools["ZBAA000001"][1]
+async def test_new_settings_replace_only_what_changed(relay, folder):
+    unchanged, changed = relay.pools["ZCDA000001"][1], relay.pools["ZBAA000001"][1]
     (followed,) = relay.contexts.values()
-    before = standing(relay)
+    before = snapshot(relay)
     folder.change("providers/bank.yaml", lambda values: values.update(concurrency=3))
-    relay.swap(relay.read(folder.load()))
-    assert relay.pools["ZCDA000001"][1] is kept
+    relay.swap(relay.open_settings(folder.load()))
+    assert relay.pools["ZCDA000001"][1] is unchanged
     assert relay.pools["ZBAA000001"][1] is not changed
     assert changed._closed
     assert relay.gateway._upstreams["ZBAA000001"][0] is relay.pools["ZBAA000001"][1]
@@ -164,25 +164,25 @@ async def test_new_settings_are_taken_whole_and_what_did_not_change_stays(relay,
     assert relay.reloads == 1
 
 
-async def test_an_institution_may_come_and_go(relay, folder):
+async def test_an_institution_may_be_added_and_removed(relay, folder):
     bank = folder.folder / "providers" / "bank.yaml"
-    folder.kept[bank] = bank.read_bytes()
-    gone = relay.pools["ZBAA000001"][1]
+    folder.originals[bank] = bank.read_bytes()
+    removed = relay.pools["ZBAA000001"][1]
     bank.unlink()
-    relay.swap(relay.read(folder.load()))
+    relay.swap(relay.open_settings(folder.load()))
     assert "ZBAA000001" not in relay.pools
     assert "ZBAA000001" not in relay.gateway.plan.institutions
-    assert gone._closed
+    assert removed._closed
     folder.restore()
-    relay.swap(relay.read(folder.load()))
+    relay.swap(relay.open_settings(folder.load()))
     assert "ZBAA000001" in relay.gateway._upstreams
 
 
-async def test_the_collector_tells_of_what_stands(relay, folder):
+async def test_the_collector_reports_the_current_state(relay, folder):
     registry = registry_of(relay.collector())
     assert registry.get_sample_value("relay_institutions") == 11
     assert registry.get_sample_value("relay_plan_reloads") == 0
-    relay.swap(relay.read(folder.load()))
+    relay.swap(relay.open_settings(folder.load()))
     generation = relay.gateway.plan.generation
     assert registry.get_sample_value("relay_plan_reloads") == 1
     (info,) = [family for family in registry.collect() if family.name == "relay_info"]

@@ -1,4 +1,4 @@
-"""What the settings point at is opened, and what is wrong with it is said."""
+"""Tests of the problems that `relay check --files` reports."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +10,7 @@ from cryptography.x509.oid import NameOID
 
 from relay.infra.tokens.key_folder import add_key
 from relay.runtime.settings.loading import load
-from relay.runtime.wiring.key_files import file_problems
+from relay.runtime.wiring.key_files import find_file_problems
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -26,12 +26,12 @@ def certificate(begins=-1, days=30):
 
 
 def private(key=KEY, password=None):
-    how = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how)
+    encryption = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
 
 
 @pytest.fixture
-def right(folder):
+def valid(folder):
     (folder.root / "certs").mkdir()
     for name in ("relay.pem", "ca.pem", "bank.pem"):
         folder.write(f"certs/{name}", certificate())
@@ -41,17 +41,17 @@ def right(folder):
     return folder
 
 
-def told(folder):
-    found = file_problems(folder.path, load(folder.path, {}), NOW)
-    return [str(problem).replace(f"{folder.root}/", "") for problem in found]
+def problems_of(folder):
+    problems = find_file_problems(folder.path, load(folder.path, {}), NOW)
+    return [str(problem).replace(f"{folder.root}/", "") for problem in problems]
 
 
-def test_right_files_are_no_problem(right):
-    assert told(right) == []
+def test_valid_files_have_no_problems(valid):
+    assert problems_of(valid) == []
 
 
 def test_missing_files_are_all_named(folder):
-    assert [line.split(": ")[1] for line in told(folder)] == [
+    assert [line.split(": ")[1] for line in problems_of(folder)] == [
         "gateway.tls.certificate",
         "gateway.tls.private_key",
         "gateway.tls.client_ca",
@@ -100,17 +100,17 @@ def test_missing_files_are_all_named(folder):
         ),
     ],
 )
-def test_a_wrong_file_is_told(right, name, content, line):
-    right.write(f"certs/{name}", content)
-    assert told(right) == [line]
+def test_a_wrong_file_is_reported(valid, name, content, line):
+    valid.write(f"certs/{name}", content)
+    assert problems_of(valid) == [line]
 
 
-def test_a_log_needs_a_folder_that_is_there(right):
-    right.put("relay.yaml", "access_log.path", "logs/a.log")
-    assert told(right) == [
-        "relay.yaml: access_log.path: lies in a folder that does not exist, a file in a folder that exists"
+def test_the_access_log_needs_an_existing_folder(valid):
+    valid.put("relay.yaml", "access_log.path", "logs/a.log")
+    assert problems_of(valid) == [
+        "relay.yaml: access_log.path: its folder does not exist, a file in a folder that exists"
     ]
-    (right.root / "logs").mkdir()
-    assert told(right) == []
-    right.put("relay.yaml", "access_log.path", "logs")
-    assert told(right) == ["relay.yaml: access_log.path: is a folder, stdout or a file"]
+    (valid.root / "logs").mkdir()
+    assert problems_of(valid) == []
+    valid.put("relay.yaml", "access_log.path", "logs")
+    assert problems_of(valid) == ["relay.yaml: access_log.path: is a folder, stdout or a file"]

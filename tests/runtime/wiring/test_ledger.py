@@ -1,4 +1,4 @@
-"""The settings lead to a ledger, or say which key and file is wrong and what to do."""
+"""Tests of the ledger built from settings; errors name key and file and say what to do."""
 
 import base64
 
@@ -8,7 +8,14 @@ from relay.domain.ledger import Unreachable
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.schema import SchemaState
 from relay.policy.settings.authority import LedgerSettings
-from relay.runtime.wiring.ledger import LedgerUnfit, ledger_of, opened, prepared, sealer_of, unanswered, url_of
+from relay.runtime.wiring.ledger import (
+    LedgerSettingsError,
+    build_ledger,
+    build_sealer,
+    describe_unreachable,
+    prepare_ledger,
+    resolve_ledger_url,
+)
 
 ONE = base64.b64encode(b"1" * 32).decode()
 
@@ -20,7 +27,7 @@ def settings(url="sqlite:ledger.db", **keys):
 
 
 @pytest.mark.parametrize(
-    ("url", "environ", "found"),
+    ("url", "environ", "expected"),
     [
         ("sqlite:/var/ledger.db", {}, "sqlite:/var/ledger.db"),
         ("postgresql://host/db", {}, "postgresql://host/db"),
@@ -28,13 +35,13 @@ def settings(url="sqlite:ledger.db", **keys):
         ("env:URL", {"URL": " sqlite:/var/ledger.db \n"}, "sqlite:/var/ledger.db"),
     ],
 )
-def test_a_url_stands_in_the_settings_or_where_they_say(url, environ, found):
-    assert url_of(settings(url), environ) == found
+def test_a_ledger_url_is_a_value_or_a_reference(url, environ, expected):
+    assert resolve_ledger_url(settings(url), environ) == expected
 
 
-def test_a_url_may_stand_in_a_file(tmp_path):
+def test_a_ledger_url_may_be_in_a_file(tmp_path):
     (tmp_path / "url").write_text("postgresql://user:pass@host/db\n")
-    assert url_of(settings(f"file:{tmp_path}/url"), {}) == "postgresql://user:pass@host/db"
+    assert resolve_ledger_url(settings(f"file:{tmp_path}/url"), {}) == "postgresql://user:pass@host/db"
 
 
 @pytest.mark.parametrize(
@@ -42,7 +49,7 @@ def test_a_url_may_stand_in_a_file(tmp_path):
     [
         ("env:URL", {}, "ledger.url: the environment variable URL is not set: write the ledger's URL there"),
         ("file:/nowhere/url", {}, "ledger.url: the file /nowhere/url cannot be read"),
-        ("env:URL", {"URL": "\udcff"}, "ledger.url: no text stands in env:URL"),
+        ("env:URL", {"URL": "\udcff"}, "ledger.url: env:URL is not UTF-8"),
         (
             "env:URL",
             {"URL": "mysql://u:Zq7marker@h/db"},
@@ -56,18 +63,18 @@ def test_a_url_may_stand_in_a_file(tmp_path):
         ("postgresql://host", {}, "postgresql://HOST/DATABASE: correct it"),
     ],
 )
-def test_a_url_that_leads_nowhere_says_where_it_stands(url, environ, words):
-    with pytest.raises(LedgerUnfit) as caught:
-        url_of(settings(url), environ)
+def test_an_unusable_ledger_url_names_its_place(url, environ, words):
+    with pytest.raises(LedgerSettingsError) as caught:
+        resolve_ledger_url(settings(url), environ)
     assert words in str(caught.value)
     assert "Zq7marker" not in str(caught.value)
 
 
-def test_customer_keys_seal_in_their_order():
+def test_customer_keys_keep_their_order():
     two = base64.b64encode(b"2" * 32).decode()
-    sealer = sealer_of(settings(two="env:TWO", one="env:ONE"), {"ONE": ONE + "\n", "TWO": two})
-    alone = Sealer([CustomerKey("two", b"2" * 32)])
-    assert alone.unseal(sealer.seal(b"ci", "row:1"), "row:1") == b"ci"
+    sealer = build_sealer(settings(two="env:TWO", one="env:ONE"), {"ONE": ONE + "\n", "TWO": two})
+    second_only = Sealer([CustomerKey("two", b"2" * 32)])
+    assert second_only.unseal(sealer.seal(b"ci", "row:1"), "row:1") == b"ci"
     assert sealer.customers("ci")[1] == Sealer([CustomerKey("one", b"1" * 32)]).customer("ci")
 
 
@@ -75,29 +82,29 @@ def test_customer_keys_seal_in_their_order():
     ("environ", "words"),
     [
         ({}, "ledger.customer_keys[0].key: the environment variable ONE is not set: `openssl rand -base64 32`"),
-        ({"ONE": "Zq7marker!"}, "ledger.customer_keys[0].key: no base64 stands in the environment variable ONE"),
-        ({"ONE": ONE[:-4] + "MQ=="}, "31 bytes stand in the environment variable ONE, not 32"),
-        ({"ONE": "\udcff"}, "ledger.customer_keys[0].key: no base64 stands in the environment variable ONE"),
+        ({"ONE": "Zq7marker!"}, "ledger.customer_keys[0].key: the environment variable ONE holds no base64"),
+        ({"ONE": ONE[:-4] + "MQ=="}, "the environment variable ONE holds 31 bytes, not 32"),
+        ({"ONE": "\udcff"}, "ledger.customer_keys[0].key: the environment variable ONE holds no base64"),
     ],
 )
-def test_a_key_that_is_none_says_which_and_what_to_do(environ, words):
-    with pytest.raises(LedgerUnfit) as caught:
-        sealer_of(settings(), environ)
+def test_an_unusable_customer_key_is_named_with_a_remedy(environ, words):
+    with pytest.raises(LedgerSettingsError) as caught:
+        build_sealer(settings(), environ)
     assert words in str(caught.value)
-    assert "a key in use is brought back, never made anew" in str(caught.value)
+    assert "restore a key that is in use, never replace it" in str(caught.value)
     assert "Zq7marker" not in str(caught.value)
 
 
-async def test_the_ledger_is_open(tmp_path):
-    found = settings(f"sqlite:{tmp_path}/ledger.db")
-    assert await prepared(found, {"ONE": ONE}) == (SchemaState.EMPTY, ("one",))
-    for ledger in (await opened(found, {"ONE": ONE}), ledger_of(found, {"ONE": ONE})):
-        await ledger.check()
-        assert await ledger.revocation_head() == 0
-        await ledger.close()
+async def test_a_prepared_ledger_can_be_used(tmp_path):
+    ledger_settings = settings(f"sqlite:{tmp_path}/ledger.db")
+    assert await prepare_ledger(ledger_settings, {"ONE": ONE}) == (SchemaState.EMPTY, ("one",))
+    ledger = build_ledger(ledger_settings, {"ONE": ONE})
+    await ledger.check()
+    assert await ledger.revocation_head() == 0
+    await ledger.close()
 
 
-def test_a_ledger_that_does_not_answer_is_told_with_what_to_do():
-    said = unanswered(Unreachable("connection refused"))
-    assert said.startswith("the ledger does not answer (connection refused): see that its database runs")
-    assert said.endswith("or correct ledger.url")
+def test_an_unreachable_ledger_is_reported_with_a_remedy():
+    text = describe_unreachable(Unreachable("connection refused"))
+    assert text.startswith("the ledger does not answer (connection refused): check that its database runs")
+    assert text.endswith("or correct ledger.url")

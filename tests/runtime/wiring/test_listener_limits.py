@@ -1,4 +1,4 @@
-"""How many connections and open files settings stand for."""
+"""Tests of connection limits and open files computed from settings."""
 
 from types import SimpleNamespace
 
@@ -6,7 +6,12 @@ import pytest
 
 from relay.policy.settings.authority import AuthoritySettings, LedgerSettings, Pages, PagesLimits
 from relay.policy.settings.model import GatewaySettings, Limits, Listener, UpstreamSettings
-from relay.runtime.wiring.listener_limits import authority_files, gateway_connections, gateway_files, pages_connections
+from relay.runtime.wiring.listener_limits import (
+    gateway_connection_limits,
+    max_authority_files,
+    max_gateway_files,
+    pages_connection_limits,
+)
 
 AUTHORITY = AuthoritySettings.model_construct(concurrency=100, pages=None)
 PLAIN = Listener(tls=False, client_certificate=False)
@@ -23,15 +28,15 @@ def loaded(connections=500, institutions=(None, 30), pages=None, handshakes=50):
 
 
 def test_the_authority_takes_four_gateways_at_once():
-    limits = gateway_connections(AUTHORITY)
+    limits = gateway_connection_limits(AUTHORITY)
     assert (limits.connections, limits.connections_per_address) == (464, 464)
 
 
-def test_the_pages_take_what_their_settings_say():
+def test_pages_limits_come_from_the_settings():
     pages = Pages(
         url="https://a.example", proxies=("10.0.0.0/8",), limits=PagesLimits(connections=7, connections_per_address=3)
     )
-    limits = pages_connections(pages)
+    limits = pages_connection_limits(pages)
     assert (limits.connections, limits.connections_per_address, limits.new_connections.burst) == (7, 3, 200)
     assert [str(network) for network in limits.proxies] == ["10.0.0.0/8"]
 
@@ -46,11 +51,11 @@ def test_the_pages_take_what_their_settings_say():
     ],
 )
 def test_a_gateway_needs_a_file_for_each_caller_and_call(values, more):
-    assert gateway_files(loaded(**values)) - gateway_files(loaded()) == more
-    assert gateway_files(loaded()) > 500 + 10 + 30 + 100
+    assert max_gateway_files(loaded(**values)) - max_gateway_files(loaded()) == more
+    assert max_gateway_files(loaded()) > 500 + 10 + 30 + 100
 
 
 def test_an_authority_needs_two_files_for_each_caller():
     pages = Pages(url="https://a.example", limits=PagesLimits(connections=300))
-    assert authority_files(loaded(pages=pages)) - authority_files(loaded()) == 600
-    assert authority_files(loaded()) > 2 * 464
+    assert max_authority_files(loaded(pages=pages)) - max_authority_files(loaded()) == 600
+    assert max_authority_files(loaded()) > 2 * 464

@@ -1,4 +1,4 @@
-"""From registry to parties: who stays the same is kept, and calls have their turn meanwhile."""
+"""Tests of parties built from the registry: unchanged operators are reused, other tasks run meanwhile."""
 
 import asyncio
 import gc
@@ -8,8 +8,8 @@ import pytest
 from relay.domain.registry import Organisation, OrgType, RegisteredService, Registry
 from relay.policy.call.access import Callers
 from relay.policy.call.parties import Parties
-from relay.runtime.wiring import parties as room
-from relay.runtime.wiring.parties import by_org_code, parties_of
+from relay.runtime.wiring import parties as parties_module
+from relay.runtime.wiring.parties import build_parties, callers_by_org_code
 
 RELAY = "ZRLA000001"
 
@@ -19,53 +19,58 @@ def operator(org_code, **more):
 
 
 def registry(*organisations, services=()):
-    return Registry({one.org_code: one for one in organisations}, {one.client_id: one for one in services})
+    return Registry(
+        {organisation.org_code: organisation for organisation in organisations},
+        {service.client_id: service for service in services},
+    )
 
 
 def many(count):
     return registry(*(operator(f"Z{number:09}") for number in range(count)))
 
 
-async def test_the_parties_are_those_of_the_registry():
+async def test_parties_come_from_the_registry():
     member = Organisation("ZBAA000001", OrgType.THROUGH_RELAY, "one", relay=RELAY, slots=("0000:0700",))
-    found = await parties_of(registry(operator("ZOPA000001"), member), RELAY, {})
-    assert [one.operator.org_code for one in found.callers.everyone] == ["ZOPA000001"]
-    assert list(found.callers.by_serial) == ["999ZOPA000001"]
-    assert found.slots == {"ZBAA000001": ("0000:0700",)}
+    parties = await build_parties(registry(operator("ZOPA000001"), member), RELAY, {})
+    assert [caller.operator.org_code for caller in parties.callers.everyone] == ["ZOPA000001"]
+    assert list(parties.callers.by_serial) == ["999ZOPA000001"]
+    assert parties.slots == {"ZBAA000001": ("0000:0700",)}
 
 
-async def test_two_codes_of_one_company_stand_behind_one_serial():
-    one, two = operator("ZOPA000001"), operator("ZOPB000001")
-    same = Organisation("ZOPB000001", OrgType.OPERATOR, "two", one.serial_num, two.addresses)
-    found = await parties_of(registry(one, same), RELAY, {})
-    assert [len(callers) for callers in found.callers.by_serial.values()] == [2]
+async def test_two_org_codes_may_share_a_certificate_serial():
+    first, second = operator("ZOPA000001"), operator("ZOPB000001")
+    same_serial = Organisation("ZOPB000001", OrgType.OPERATOR, "two", first.serial_num, second.addresses)
+    parties = await build_parties(registry(first, same_serial), RELAY, {})
+    assert [len(callers) for callers in parties.callers.by_serial.values()] == [2]
 
 
-async def test_who_stays_the_same_is_not_compiled_anew_and_who_changed_is():
-    first = await parties_of(registry(operator("ZOPA000001"), operator("ZOPB000001")), RELAY, {})
-    known = by_org_code(first)
-    told = [RegisteredService("one1", "ZOPB000001", "one", "$scrypt$")]
-    second = await parties_of(registry(operator("ZOPA000001"), operator("ZOPB000001"), services=told), RELAY, known)
-    again = by_org_code(second)
+async def test_only_changed_operators_are_recompiled():
+    first = await build_parties(registry(operator("ZOPA000001"), operator("ZOPB000001")), RELAY, {})
+    known = callers_by_org_code(first)
+    services = [RegisteredService("one1", "ZOPB000001", "one", "$scrypt$")]
+    second = await build_parties(
+        registry(operator("ZOPA000001"), operator("ZOPB000001"), services=services), RELAY, known
+    )
+    again = callers_by_org_code(second)
     assert again["ZOPA000001"] is known["ZOPA000001"]
     assert again["ZOPB000001"].clients == {"one1"}
 
 
-async def test_who_is_gone_is_gone():
-    known = by_org_code(await parties_of(many(3), RELAY, {}))
-    found = await parties_of(registry(operator("Z000000001")), RELAY, known)
-    assert list(by_org_code(found)) == ["Z000000001"]
-    assert list(found.callers.by_serial) == ["999Z000000001"]
+async def test_removed_operators_are_dropped():
+    known = callers_by_org_code(await build_parties(many(3), RELAY, {}))
+    parties = await build_parties(registry(operator("Z000000001")), RELAY, known)
+    assert list(callers_by_org_code(parties)) == ["Z000000001"]
+    assert list(parties.callers.by_serial) == ["999Z000000001"]
 
 
-async def test_nobody_is_known_of_nobody():
-    found = await parties_of(registry(), RELAY, {})
-    assert (found.callers.everyone, found.callers.by_serial, found.slots) == ((), {}, {})
-    assert by_org_code(Parties(Callers.of(()))) == {}
+async def test_an_empty_registry_has_no_parties():
+    parties = await build_parties(registry(), RELAY, {})
+    assert (parties.callers.everyone, parties.callers.by_serial, parties.slots) == ((), {}, {})
+    assert callers_by_org_code(Parties(Callers.of(()))) == {}
 
 
-async def test_others_have_their_turn_between_slices(monkeypatch):
-    monkeypatch.setattr(room, "SLICE", 10)
+async def test_other_tasks_run_between_slices(monkeypatch):
+    monkeypatch.setattr(parties_module, "OPERATORS_PER_SLICE", 10)
     turns, done = 0, False
 
     async def other():
@@ -74,55 +79,55 @@ async def test_others_have_their_turn_between_slices(monkeypatch):
             turns += 1
             await asyncio.sleep(0)
 
-    beside = asyncio.create_task(other())
-    found = await parties_of(many(100), RELAY, {})
+    task = asyncio.create_task(other())
+    parties = await build_parties(many(100), RELAY, {})
     done = True
-    await beside
-    assert len(found.callers.everyone) == 100
+    await task
+    assert len(parties.callers.everyone) == 100
     assert turns >= 10
 
 
 @pytest.mark.parametrize(("count", "frozen"), [(9, False), (10, True)])
-async def test_many_that_are_new_at_once_are_out_of_the_collectors_sight(monkeypatch, count, frozen):
-    monkeypatch.setattr(room, "MANY", 10)
+async def test_many_new_operators_are_frozen_for_the_collector(monkeypatch, count, frozen):
+    monkeypatch.setattr(parties_module, "FREEZE_FROM", 10)
     before = gc.get_freeze_count()
-    first = await parties_of(many(count), RELAY, {})
+    first = await build_parties(many(count), RELAY, {})
     try:
         assert (gc.get_freeze_count() > before) is frozen
-        stands = gc.get_freeze_count()
-        await parties_of(many(count + 1), RELAY, by_org_code(first))  # one is new
-        assert gc.get_freeze_count() <= stands
+        frozen_count = gc.get_freeze_count()
+        await build_parties(many(count + 1), RELAY, callers_by_org_code(first))  # one is new
+        assert gc.get_freeze_count() <= frozen_count
     finally:
         gc.unfreeze()
 
 
-async def test_the_collector_rests_meanwhile_and_works_again_whatever_happens(monkeypatch):
-    seen = []
+async def test_the_collector_is_enabled_again_after_an_error(monkeypatch):
+    states = []
 
-    def broken(operator):
-        seen.append(gc.isenabled())
+    def fail(operator):
+        states.append(gc.isenabled())
         raise ValueError(operator.org_code)
 
-    monkeypatch.setattr(room.Caller, "of", broken)
+    monkeypatch.setattr(parties_module.Caller, "of", fail)
     with pytest.raises(ValueError, match="Z000000000"):
-        await parties_of(many(1), RELAY, {})
-    assert seen == [False]
+        await build_parties(many(1), RELAY, {})
+    assert states == [False]
     assert gc.isenabled()
 
 
-async def test_calls_have_their_turn_between_operators_of_many_addresses(monkeypatch):
+async def test_other_tasks_run_between_operators_of_many_addresses(monkeypatch):
     turns = []
     sleep = asyncio.sleep
 
-    async def turn(seconds):
+    async def count_turn(seconds):
         turns.append(seconds)
         await sleep(seconds)
 
-    monkeypatch.setattr(room.asyncio, "sleep", turn)
-    addresses = tuple(f"192.0.{at // 250}.{at % 250}" for at in range(room.ADDRESSES))
-    crowd = [Organisation(f"Z{at:09}", OrgType.OPERATOR, "one", f"999-{at}", addresses) for at in range(5)]
-    await parties_of(registry(*crowd), RELAY, {})
-    few = len(turns)
+    monkeypatch.setattr(parties_module.asyncio, "sleep", count_turn)
+    addresses = tuple(f"192.0.{at // 250}.{at % 250}" for at in range(parties_module.ADDRESSES_PER_SLICE))
+    operators = [Organisation(f"Z{at:09}", OrgType.OPERATOR, "one", f"999-{at}", addresses) for at in range(5)]
+    await build_parties(registry(*operators), RELAY, {})
+    with_addresses = len(turns)
     turns.clear()
-    await parties_of(many(5), RELAY, {})
-    assert few - len(turns) == 5
+    await build_parties(many(5), RELAY, {})
+    assert with_addresses - len(turns) == 5

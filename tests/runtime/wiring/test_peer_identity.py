@@ -1,17 +1,17 @@
-"""Who holds the other end, read off the transport."""
+"""Tests of the peer read from a transport."""
 
 from types import SimpleNamespace
 
 import pytest
 
 from relay.domain.party import Peer
-from relay.runtime.wiring.peer_identity import identify
+from relay.runtime.wiring.peer_identity import identify_peer
 
 
 def connection(peername=("192.0.2.7", 40000), serials=("123-45-67890",), seen_from="", *, certificate=True):
     subject = tuple((("serialNumber", serial),) for serial in serials)
-    known = {"peername": peername, "peercert": {"subject": subject, "version": 3} if certificate else None}
-    return SimpleNamespace(transport=SimpleNamespace(get_extra_info=known.get), seen_from=seen_from)
+    extra_info = {"peername": peername, "peercert": {"subject": subject, "version": 3} if certificate else None}
+    return SimpleNamespace(transport=SimpleNamespace(get_extra_info=extra_info.get), seen_from=seen_from)
 
 
 @pytest.mark.parametrize(
@@ -20,14 +20,14 @@ def connection(peername=("192.0.2.7", 40000), serials=("123-45-67890",), seen_fr
         ({}, Peer("1234567890", "192.0.2.7")),
         ({"serials": ("ab 12-c",)}, Peer("AB12C", "192.0.2.7")),
         ({"serials": ()}, Peer("", "192.0.2.7")),
-        ({"serials": ("1", "2")}, Peer("", "192.0.2.7")),  # two readers could believe two
+        ({"serials": ("1", "2")}, Peer("", "192.0.2.7")),  # ambiguous: readers could take either
         ({"certificate": False}, Peer(None, "192.0.2.7")),
         ({"peername": ("::ffff:192.0.2.7", 1, 0, 0)}, Peer("1234567890", "192.0.2.7")),
         ({"peername": ("2001:db8::7", 1, 0, 0)}, Peer("1234567890", "2001:db8::7")),
         ({"seen_from": "198.51.100.1"}, Peer("1234567890", "198.51.100.1")),
         ({"seen_from": "2001:db8::1"}, Peer("1234567890", "2001:db8::1")),
-        ({"peername": None}, Peer("1234567890", "")),  # gone before it could be asked
+        ({"peername": None}, Peer("1234567890", "")),  # the connection closed before
     ],
 )
-def test_a_peer_is_its_certificates_serial_and_its_address(given, peer):
-    assert identify(connection(**given)) == peer
+def test_a_peer_has_certificate_serial_and_address(given, peer):
+    assert identify_peer(connection(**given)) == peer

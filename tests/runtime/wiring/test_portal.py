@@ -1,9 +1,9 @@
-"""From settings and registry to the support APIs' office and its probe."""
+"""Tests of the support APIs' settings and probes."""
 
 from relay.domain.registry import Organisation, OrgType, Registry
 from relay.infra.upstream.tls import TlsError
 from relay.runtime.settings.loading import load
-from relay.runtime.wiring.portal import probes, support_office_of
+from relay.runtime.wiring.portal import build_probes, build_support_settings
 
 PORTAL = {
     "org_code": "ZPTL000001",
@@ -19,14 +19,14 @@ PORTAL = {
 
 
 def registry(*organisations):
-    return Registry({one.org_code: one for one in organisations}, {})
+    return Registry({organisation.org_code: organisation for organisation in organisations}, {})
 
 
-def test_without_a_portal_there_is_no_office(folder):
-    assert support_office_of(load(folder.path, {}), registry()) is None
+def test_support_settings_need_a_portal(folder):
+    assert build_support_settings(load(folder.path, {}), registry()) is None
 
 
-def test_an_office_is_what_settings_and_registry_say(folder):
+def test_support_settings_come_from_settings_and_registry(folder):
     folder.put("relay.yaml", "portal", PORTAL)
     folder.put("providers/bank.yaml", "maintenance", [{"day": "sun", "start": "0200", "end": "0400"}])
     known = registry(
@@ -34,16 +34,16 @@ def test_an_office_is_what_settings_and_registry_say(folder):
         Organisation("ZRCV000001", OrgType.OTHER, "two", is_receiver=True),
         Organisation("ZBAA000009", OrgType.OWN_API, "three"),
     )
-    office = support_office_of(load(folder.path, {}), known)
-    assert (office.relay, office.issuer, office.portal.org_code) == ("ZZRELAY001", "ZZRELAY001", "ZPTL000001")
-    assert (list(office.members), list(office.calendars)) == (["ZBAA000001"], ["ZBAA000001"])
-    assert office.operators == {"ZOPA000001", "ZRCV000001"}
+    settings = build_support_settings(load(folder.path, {}), known)
+    assert (settings.relay, settings.issuer, settings.portal.org_code) == ("ZZRELAY001", "ZZRELAY001", "ZPTL000001")
+    assert (list(settings.members), list(settings.calendars)) == (["ZBAA000001"], ["ZBAA000001"])
+    assert settings.operators == {"ZOPA000001", "ZRCV000001"}
 
 
 def refuse(provider):
     raise TlsError("no key")
 
 
-async def test_a_key_that_is_away_leaves_the_probe_unable_to_tell(folder):
+async def test_a_probe_without_its_key_has_no_result(folder):
     loaded = load(folder.path, {})
-    assert await probes(refuse).reaches(loaded.providers[0]) is None
+    assert await build_probes(refuse).reaches(loaded.providers[0]) is None

@@ -1,4 +1,4 @@
-"""Tokens straight into the ledger: what stands behind them, and that the ledger's own rules hold."""
+"""Tests of tokens written into the ledger: their consents, and the ledger's rules."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -12,10 +12,10 @@ from relay.infra.ledger.schema import upgrade
 from relay.infra.ledger.sql_ledger import open_ledger
 from relay.policy.call.withheld import FLAGS
 from relay.policy.consent.particulars import checked, scopes_of
-from relay.runtime.wiring.seed_tokens import Handout, consent_for, hand_out
+from relay.runtime.wiring.seed_tokens import SeedToken, build_consent, record_seed_tokens
 from relay.standard.catalogue import load_catalogue
 
-NOW = datetime(2024, 1, 1, 20, tzinfo=UTC)  # the second in Korea
+NOW = datetime(2024, 1, 1, 20, tzinfo=UTC)  # January 2 in Korea
 CLAIMS = {
     "jti": "a",
     "org_code": "ZBAA000001",
@@ -46,32 +46,33 @@ async def ledger(tmp_path):
     await ledger.close()
 
 
-def handed(ci="the-ci", **changed):
-    handout = Handout(CLAIMS | changed, ci)
-    return handout, consent_for(handout, NOW)
+def seed_with_consent(ci="the-ci", **changed):
+    seed = SeedToken(CLAIMS | changed, ci)
+    return seed, build_consent(seed, NOW)
 
 
-def test_the_customer_consents_to_everything_for_a_year():
-    _, consent = handed()
-    told = consent.particulars
+def test_the_consent_covers_all_assets_for_a_year():
+    _, consent = seed_with_consent()
+    particulars = consent.particulars
     assert (consent.provider, consent.operator, consent.client_id) == ("ZBAA000001", "ZOPA000001", "one")
     assert (consent.authentication, consent.ci, consent.given_at) == (Authentication.INTEGRATED, "the-ci", 1704139200)
-    assert {target.scope: target.assets for target in told.targets} == {"bank.list": None, "bank.deposit": None}
-    assert (told.is_scheduled, told.end_date, told.is_consent_trans_memo) == (True, date(2024, 12, 31), True)
+    assert {target.scope: target.assets for target in particulars.targets} == {"bank.list": None, "bank.deposit": None}
+    assert (particulars.is_scheduled, particulars.is_consent_trans_memo) == (True, True)
+    assert particulars.end_date == date(2024, 12, 31)
 
 
 @pytest.mark.parametrize("industry", INDUSTRIES)
-def test_a_consent_of_every_industry_is_one_that_the_standard_knows(industry):
-    """Flags stand in consents of the industries that have them, and in no other (규격 6.2)."""
+def test_the_consent_of_each_industry_fits_the_standard(industry):
+    """Only consents of industries that define flags have them (규격 6.2)."""
     scopes = scopes_of(industry, load_catalogue())
-    _, consent = handed(scope=" ".join(scopes))
+    _, consent = seed_with_consent(scope=" ".join(scopes))
     assert checked(consent.particulars, scopes, date(2024, 1, 2)) == ()
-    told = {name for name in FLAGS if getattr(consent.particulars, name)}
-    assert told == FLAGS_OF.get(industry, set())
+    flags = {name for name in FLAGS if getattr(consent.particulars, name)}
+    assert flags == FLAGS_OF.get(industry, set())
 
 
-async def test_a_token_opens_what_stands_behind_it(ledger):
-    await hand_out(ledger, [handed(), handed("another-ci", jti="b")], NOW)
+async def test_a_token_is_recorded_with_its_consent(ledger):
+    await record_seed_tokens(ledger, [seed_with_consent(), seed_with_consent("another-ci", jti="b")], NOW)
     for jti, ci in (("a", "the-ci"), ("b", "another-ci")):
         record, consent = await ledger.consent_behind(jti)
         assert (record.kind, record.state, record.expires_at) == (TokenKind.ACCESS, TokenState.LIVE, 2_000_000_000)
@@ -87,20 +88,20 @@ async def test_a_token_opens_what_stands_behind_it(ledger):
         ({"org_code": "ZBAA000002"}, False),
     ],
 )
-async def test_a_second_consent_replaces_the_first_of_its_like(ledger, changed, replaced):
-    await hand_out(ledger, [handed()], NOW)
-    await hand_out(ledger, [handed(**changed | {"jti": "b"})], NOW)
+async def test_a_second_consent_replaces_the_first(ledger, changed, replaced):
+    await record_seed_tokens(ledger, [seed_with_consent()], NOW)
+    await record_seed_tokens(ledger, [seed_with_consent(**changed | {"jti": "b"})], NOW)
     record, consent = await ledger.consent_behind("a")
     assert (record.state is TokenState.REVOKED, consent.state is ConsentState.REPLACED) == (replaced, replaced)
 
 
-async def test_a_consent_of_ones_own_is_taken_as_it_is(ledger):
-    handout, consent = handed()
-    mine = replace(consent, particulars=replace(consent.particulars, is_scheduled=False, fnd_cycle="", add_cycle=""))
-    await hand_out(ledger, [(handout, mine)], NOW)
-    assert (await ledger.consent_behind("a"))[1].particulars == mine.particulars
+async def test_a_given_consent_is_recorded_unchanged(ledger):
+    seed, consent = seed_with_consent()
+    changed = replace(consent, particulars=replace(consent.particulars, is_scheduled=False, fnd_cycle="", add_cycle=""))
+    await record_seed_tokens(ledger, [(seed, changed)], NOW)
+    assert (await ledger.consent_behind("a"))[1].particulars == changed.particulars
 
 
-def test_nobody_reads_the_customer_off_it():
-    handout, consent = handed()
-    assert "the-ci" not in f"{handout!r} {consent!r}"
+def test_repr_does_not_show_the_customer():
+    seed, consent = seed_with_consent()
+    assert "the-ci" not in f"{seed!r} {consent!r}"
