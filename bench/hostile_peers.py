@@ -1,4 +1,4 @@
-"""Measures good calls beside hostile peers: what each peer costs the others. See docs/benchmark.md."""
+"""Measures good calls beside hostile peers: what each peer costs the others. See docs/design/benchmark.md."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Checks that public names have docstrings, and that docs/faults.md has every fault."""
+"""Checks that public names have docstrings, and that docs/reference/faults.md has every fault."""
 
 import ast
 import os

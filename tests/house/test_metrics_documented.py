@@ -1,4 +1,4 @@
-"""Checks that docs/metrics.md lists exactly the exposed metrics."""
+"""Checks that docs/operate/metrics.md lists exactly the exposed metrics."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ from relay.domain.exchange import Exchange
 from relay.infra.records.access_log import line
 from relay.infra.records.metrics import GAUGES, JOB_GAUGES, Metrics, RelayCollector
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text("utf-8")
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "operate" / "metrics.md").read_text("utf-8")
 
 
 def test_every_metric_is_documented_and_no_other():

@@ -108,7 +108,7 @@ def test_every_model_has_a_docstring(model):
 
 @pytest.mark.parametrize("section", START_ONLY)
 def test_sections_applied_at_start_only_are_documented(root, section):
-    page = (root / "docs" / "settings.md").read_text()
+    page = (root / "docs" / "operate" / "settings.md").read_text()
     assert f"`{section}`" in page.partition("Taken at the next start only")[2]
 
 

@@ -45,7 +45,7 @@ Examples:
   relay sandbox
   relay sandbox --dir /tmp/sandbox --gateway-port 9443
   relay sandbox --json > facts.json &     (addresses, files, tokens, pid)
-  curl http://127.0.0.1:18091/            (the portal: docs/portal-sandbox.md)
+  curl http://127.0.0.1:18091/            (the portal: docs/reference/portal-sandbox.md)
 """
 
 
