@@ -76,7 +76,7 @@ def measure(
         values = asdict(plan) | {"count": count - before}
         script = Plan(**values).write(BUILD / "connections.json")
         started_at = time.monotonic()
-        argv = [sys.executable, str(BENCH / "rig" / "hanging_up.py"), str(script)]
+        argv = [sys.executable, str(BENCH / "harness" / "hanging_up.py"), str(script)]
         subprocess.run(pinned(cores()[1], argv), check=True, cwd=ROOT)
         took = time.monotonic() - started_at
         settle(gateway.ports.admin)

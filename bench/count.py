@@ -18,8 +18,8 @@ from relay.domain.exchange import Exchange
 from relay.domain.party import Operator, Service
 from relay.infra.records.access_log import AccessLog
 from relay.infra.records.metrics import Metrics
-from relay.infra.records.recorder import Records
-from relay.infra.statistics.counter import Tally
+from relay.infra.records.recorder import ExchangeRecorder
+from relay.infra.statistics.counter import StatisticsCounter
 from relay.policy.call.access import Caller, Callers
 from relay.policy.statistics.counting import Counting
 from relay.standard.catalogue import load_catalogue, load_oauth_errors, load_rsp_codes
@@ -33,7 +33,7 @@ GOOD, KNOWN = 0.97, 0.98
 
 def mixed(rng: Random) -> list[Exchange]:
     """Returns closed exchanges of many institutions and operators, some refused."""
-    codes = [api.api_code for api in load_catalogue().of("bank")]
+    codes = [api.api_code for api in load_catalogue().iter_apis("bank")]
     made = []
     for _ in range(TOGETHER):
         exchange = Exchange(0.0, time.time())
@@ -45,30 +45,31 @@ def mixed(rng: Random) -> list[Exchange]:
         exchange.api_type = rng.choice(["scheduled", "user-refresh"])
         good = rng.random() < GOOD
         exchange.status, exchange.rsp_code = (200, "00000") if good else (401, "40101")
-        exchange.provider_status, exchange.asked = (200, 0.001) if good else (0, 0.0)
+        exchange.provider_status, exchange.provider_started = (200, 0.001) if good else (0, 0.0)
         exchange.reason, exchange.attempts = ("", 1) if good else ("token_expired", 0)
         exchange.close(0.012)
         made.append(exchange)
     return made
 
 
-def records(folder: Path, loop: asyncio.AbstractEventLoop, *, counting: bool) -> Records:
+def records(folder: Path, loop: asyncio.AbstractEventLoop, *, counting: bool) -> ExchangeRecorder:
     """Returns the recorder of a gateway."""
     services = [(Service(f"ZOPA{at:06}SVC01", "x", f"ZOPA{at:06}"),) for at in range(OPERATORS)]
-    callers = Callers.of(
-        Caller.of(Operator(f"ZOPA{at:06}", "x", "1", ("192.0.2.1",), known)) for at, known in enumerate(services)
+    callers = Callers.from_iterable(
+        Caller.from_operator(Operator(f"ZOPA{at:06}", "x", "1", ("192.0.2.1",), known))
+        for at, known in enumerate(services)
     )
 
     async def take(*_: object) -> bool:
         return True
 
     errors = {error.error for errors in load_oauth_errors().values() for error in errors}
-    tally = Tally(Counting(load_catalogue(), load_rsp_codes(), errors), lambda: callers, take, folder)
+    tally = StatisticsCounter(Counting(load_catalogue(), load_rsp_codes(), errors), lambda: callers, take, folder)
     log = AccessLog("/dev/null", 10**9)
-    return Records(Metrics(load_rsp_codes()), log, loop, tally if counting else None)
+    return ExchangeRecorder(Metrics(load_rsp_codes()), log, loop, tally if counting else None)
 
 
-def settling(recorder: Records, closed: list[Exchange]) -> Callable[[], float]:
+def settling(recorder: ExchangeRecorder, closed: list[Exchange]) -> Callable[[], float]:
     """Returns a function that settles once and returns microseconds of CPU for each exchange."""
 
     def settle() -> float:

@@ -30,7 +30,7 @@ from rig.relay_settings import write_relay_settings
 
 from relay.domain.registry import Organisation, OrgType, RegisteredService, RegistryChanges
 from relay.infra.ledger.sql_ledger import SqlLedger
-from relay.runtime.settings.loading import load
+from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger
 
 CONNECTIONS: Final = 16
@@ -174,7 +174,7 @@ async def take(ledger: SqlLedger, changes: RegistryChanges) -> int:
     now = int(time.time())
     fence = await ledger.jobs.new_fence("bench", 600, now)
     judged = (await ledger.registry.registry_head()).number
-    return await ledger.registry.take(changes, fence, now, judged=judged)
+    return await ledger.registry.apply(changes, fence, now, judged=judged)
 
 
 async def measure(count: int, rounds: int, programs: tuple[str, str], console: Console) -> list[StepResult]:
@@ -189,8 +189,8 @@ async def measure(count: int, rounds: int, programs: tuple[str, str], console: C
     case = CASES["get_mtls"]
     flags = [*case.flags(identity), "--port", str(ports.mtls), "--connections", str(CONNECTIONS)]
     flags += ["--rate", str(PACE), "--warm", "0.3", "--seconds", str(LASTS_S)]
-    ledger = build_ledger(load(config, os.environ).settings.ledger)
-    argv = [sys.executable, str(BENCH / "rig" / "beating.py"), str(config), str(output)]
+    ledger = build_ledger(load_settings(config, os.environ).settings.ledger)
+    argv = [sys.executable, str(BENCH / "harness" / "loop_lag.py"), str(config), str(output)]
     try:
         await take(ledger, caller())
         with ExitStack() as stack:

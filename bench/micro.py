@@ -20,19 +20,19 @@ import uvloop
 
 from relay.domain.exchange import Exchange
 from relay.domain.party import Peer
-from relay.gateway.connection_registry import Card
+from relay.gateway.connection_registry import ConnectionInfo
 from relay.gateway.judge import judge
 from relay.infra.records.access_log import AccessLog
 from relay.infra.records.metrics import Metrics
-from relay.policy.call.query import body_parameters, query_parameters
+from relay.policy.call.query import parse_body, parse_query
 from relay.runtime.processes.sandbox_environment import record_tokens
-from relay.runtime.settings.loading import load
+from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.gateway import Relay
 from relay.runtime.wiring.ledger import prepare_ledger
 from relay.sandbox.street import build
 from relay.sandbox.tokens import claims_for, sign
 from relay.sandbox.world.model import CUSTOMERS
-from relay.wire.head import answer_head, answer_parser, request_head, request_parser
+from relay.wire.head import build_request_parser, build_response_parser, parse_request_head, parse_response_head
 from relay.wire.reader import ServerLimits
 from relay.wire.server import ServerConnection
 
@@ -105,7 +105,7 @@ async def build_relay(folder: Path) -> tuple[Relay, Peer, str]:
         for rate in ("OPERATOR_PROVIDER", "PROVIDER")
         for key in ("PER_SECOND", "BURST")
     }
-    settings = load(environment.settings, environ)
+    settings = load_settings(environment.settings, environ)
     await prepare_ledger(settings.settings.ledger)
     relay = Relay(settings, asyncio.get_running_loop())
     operator = environment.operators[0]
@@ -130,19 +130,19 @@ async def exchanges(folder: Path) -> dict[str, float]:
     posted = f"Content-Type: application/json; charset=UTF-8\r\nContent-Length: {len(BODY)}\r\n"
     get_raw = head("GET", LIST, token)
     post_raw = head("POST", "/v1/bank/accounts/deposit/transactions", token, posted)
-    get_head = request_head(get_raw, 100, request_parser())
-    post_head = request_head(post_raw, 100, request_parser())
-    requests, answers = request_parser(), answer_parser()
+    get_head = parse_request_head(get_raw, 100, build_request_parser())
+    post_head = parse_request_head(post_raw, 100, build_request_parser())
+    requests, answers = build_request_parser(), build_response_parser()
     gateway = relay.gateway
-    exchange = closed(relay, gateway.plan.callers.recognise(peer), get_head)
+    exchange = closed(relay, gateway.plan.callers.identify(peer), get_head)
     access_log = AccessLog("/dev/null", 10**9)
     figures = {
-        "request_head": measure(lambda: request_head(get_raw, 100, requests)),
-        "answer_head": measure(lambda: answer_head(ANSWER[: ANSWER.index(b"{")], 100, answers)),
-        "query_parameters": measure(lambda: query_parameters(get_head.query)),
-        "body_parameters": measure(lambda: body_parameters(BODY)),
-        "check_get": measure(checked(gateway, "BA01", query_parameters(get_head.query))),
-        "check_post": measure(checked(gateway, "BA04", body_parameters(BODY))),
+        "request_head": measure(lambda: parse_request_head(get_raw, 100, requests)),
+        "answer_head": measure(lambda: parse_response_head(ANSWER[: ANSWER.index(b"{")], 100, answers)),
+        "query_parameters": measure(lambda: parse_query(get_head.query)),
+        "body_parameters": measure(lambda: parse_body(BODY)),
+        "check_get": measure(checked(gateway, "BA01", parse_query(get_head.query))),
+        "check_post": measure(checked(gateway, "BA04", parse_body(BODY))),
         "judge_get": measure(judged(relay, peer, get_head, b"")),
         "judge_post": measure(judged(relay, peer, post_head, BODY)),
         "metrics": measure(lambda: Metrics.record(relay.metrics, exchange)),
@@ -157,8 +157,8 @@ async def exchanges(folder: Path) -> dict[str, float]:
 def judged(relay: Relay, peer: Peer, parsed: object, body: bytes) -> Callable[[], object]:
     """Returns a function that judges one call."""
     gateway, now = relay.gateway, time.time()
-    callers = gateway.plan.callers.recognise(peer)
-    return lambda: judge(gateway.plan, gateway._judges, callers, parsed, body, Exchange(relay.loop.time(), now))
+    callers = gateway.plan.callers.identify(peer)
+    return lambda: judge(gateway.plan, gateway._services, callers, parsed, body, Exchange(relay.loop.time(), now))
 
 
 def whole(relay: Relay, peer: Peer, raw: bytes) -> Callable[[], object]:
@@ -181,8 +181,8 @@ def checked(gateway: object, api_code: str, parameters: object) -> Callable[[], 
 def closed(relay: Relay, callers: tuple, parsed: object) -> Exchange:
     """Returns a closed exchange."""
     exchange = Exchange(relay.loop.time(), time.time())
-    judge(relay.gateway.plan, relay.gateway._judges, callers, parsed, b"", exchange)
-    exchange.asked, exchange.attempts = exchange.started, 1
+    judge(relay.gateway.plan, relay.gateway._services, callers, parsed, b"", exchange)
+    exchange.provider_started, exchange.attempts = exchange.started, 1
     exchange.status, exchange.rsp_code = 200, "00000"
     exchange.close(relay.loop.time())
     return exchange
@@ -193,7 +193,7 @@ def connected(relay: Relay, peer: Peer) -> tuple[ServerConnection, Callable[[], 
     limits = ServerLimits(16384, 100, 65536, 32, math.inf, math.inf, math.inf)
     connection = ServerConnection(relay.gateway, limits, relay.watch, relay.loop)
     connection.connection_made(FakeTransport())
-    connection.card = Card(peer, excess=False)
+    connection.info = ConnectionInfo(peer, is_excess=False)
     _, pool = relay.pools[BANK]
     provider = instant(pool)
 
@@ -212,7 +212,7 @@ def instant(pool: object) -> object:
 
     connection = ClientConnection(lambda _: None)
     connection.connection_made(FakeTransport())
-    connection.born = connection.idle_until = math.inf
+    connection.opened_at = connection.idle_until = math.inf
     pool._idle[0].append(connection)
     pool.loop = AtOnce(pool.loop)
     return connection

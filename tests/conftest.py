@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import settings
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))  # rig/ is no installed package
+sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))  # harness/ is no installed package
 
 from rig.name_server import NameServer
 from rig.postgresql import PostgreSql

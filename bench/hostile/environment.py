@@ -21,7 +21,7 @@ from rig.layout import free_ports
 
 from hostile.world import GOOD_BANK, HOSTILE_BANK, HOSTILE_OPERATOR, LOOPBACK, NAMED_BANK, Caller, World
 from relay.runtime.processes.sandbox_environment import RunningEnvironment
-from relay.runtime.settings.loading import load
+from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
 from relay.runtime.wiring.seed_tokens import SeedToken, build_consent, record_seed_tokens
 from relay.sandbox.certificates import UNREGISTERED_SERIAL, Pair
@@ -74,7 +74,7 @@ async def start_relay(folder: Path, options: Options) -> AsyncIterator[Running]:
         stack.callback(environment.close)
         environment.certifiers.identity_door.listen(1024)  # accepts and never answers
         _write_settings(environment, good, hostile)
-        await prepare_ledger(load(environment.settings, {}).settings.ledger)
+        await prepare_ledger(load_settings(environment.settings, {}).settings.ledger)
         bank = [sys.executable, str(Path(__file__).parent / "institution.py"), str(good)]
         await stack.enter_async_context(_process(bank))
         prefix = _with_hanging_names(folder, stack) if options.name_server_hangs else []
@@ -239,7 +239,7 @@ def _files(pair: Pair) -> tuple[str, str]:
 async def _tokens(environment: Street, operator: str, client_id: str) -> dict[str, str]:
     """Returns a token for each bank; the consents have no memo flag, so that the relay withholds memos."""
     now, tokens = datetime.now(UTC), dict[str, str]()
-    ledger = build_ledger(load(environment.settings, {}).settings.ledger)
+    ledger = build_ledger(load_settings(environment.settings, {}).settings.ledger)
     scopes = scopes_of(load_catalogue(), "bank")
     try:
         for org_code in BANKS:

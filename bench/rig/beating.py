@@ -65,9 +65,9 @@ class RegistryTimer:
 
     def __init__(self, process: GatewayProcess, probe: LagProbe, output: Path) -> None:
         self._relay, self._probe, self._output = process.relay, probe, output
-        self._read, self._apply = self._relay.registry.hear, self._relay.apply_registry
+        self._read, self._apply = self._relay.registry.poll, self._relay.apply_registry
         self._reporting: asyncio.Task[None] | None = None
-        setattr(self._relay.registry, "hear", self._timed_read)  # noqa: B010 - mypy refuses to assign methods
+        setattr(self._relay.registry, "poll", self._timed_read)  # noqa: B010 - mypy refuses to assign methods
         setattr(self._relay, "apply_registry", self._timed_apply)  # noqa: B010
         self._read_s = 0.0
         self._is_requested = True  # once before the first call
@@ -91,7 +91,7 @@ class RegistryTimer:
             "number": registry.number,
             "read_ms": round(self._read_s * 1000, 1),
             "compile_ms": round(took * 1000, 1),
-            "operators": len(self._relay.gateway.plan.callers.everyone),
+            "operators": len(self._relay.gateway.plan.callers.all),
         }
         self._reporting = asyncio.create_task(self._report(figures))
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from relay.infra.tokens.key_folder import TokenKey, write_set
+from relay.infra.tokens.key_folder import TokenKey, write_key_set
 from rig.layout import CLIENT_ID, KID, OPERATOR, RELAY, SERIAL, SMALL
 
 TOKENS: Final = 64
@@ -121,5 +121,5 @@ def make_identity(folder: Path) -> Identity:
     public = signing.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     (folder / "tokens.pub.pem").write_bytes(public)
     (folder / "token-keys").mkdir(exist_ok=True)
-    write_set(folder / "token-keys", [TokenKey(KID, "RS256", signing.public_key(), None)])
+    write_key_set(folder / "token-keys", [TokenKey(KID, "RS256", signing.public_key(), None)])
     return Identity(folder, signing, unknown_key)

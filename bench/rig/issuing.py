@@ -20,10 +20,10 @@ import aiohttp
 import yaml
 
 from relay.domain.authorization.consent import Authentication
-from relay.domain.authorization.request import AuthorizationRequest, Code, RequestState
+from relay.domain.authorization.request import AuthorizationCode, AuthorizationRequest, RequestState
 from relay.domain.ledger import Ledger
 from relay.runtime.processes.sandbox_environment import RunningEnvironment
-from relay.runtime.settings.loading import load
+from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger
 from relay.runtime.wiring.seed_tokens import SeedToken, build_consent
 from relay.sandbox.customers import ci_of
@@ -167,7 +167,7 @@ class Bench:
 
     async def codes(self, count: int) -> list[Form]:
         """Returns codes of `count` customers, written into the ledger as the pages write them."""
-        ledger = build_ledger(load(self._running.street.settings, {}).settings.ledger)
+        ledger = build_ledger(load_settings(self._running.street.settings, {}).settings.ledger)
         try:
             return [await self._code(ledger, *next(self._targets)) for _ in range(count)]
         finally:
@@ -199,7 +199,7 @@ class Bench:
         )
         await ledger.open_request(request)
         await ledger.answer_request(request.request_id, RequestState.AUTHENTICATED, "bench", at_s)
-        spent = Code(hashlib.sha256(code.encode()).digest(), at_s + 600)
+        spent = AuthorizationCode(hashlib.sha256(code.encode()).digest(), at_s + 600)
         await ledger.give_consent(request.request_id, consent, spent, at_s)
         fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": operator.callback}
         return self._form(at, service, **fields)

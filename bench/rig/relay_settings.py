@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from relay.runtime.settings.loading import load
+from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
 from relay.runtime.wiring.seed_tokens import SeedToken, build_consent, record_seed_tokens
 from rig.identity import Identity
@@ -95,7 +95,7 @@ def write_relay_settings(folder: Path, identity: Identity, upstreams: dict[str, 
 
 async def _record_tokens(settings: Path, claims: list[dict[str, Any]]) -> None:
     """Records each token of the load with a consent of its own customer."""
-    now, ledger_settings = datetime.now(UTC), load(settings, {}).settings.ledger
+    now, ledger_settings = datetime.now(UTC), load_settings(settings, {}).settings.ledger
     await prepare_ledger(ledger_settings)
     ledger = build_ledger(ledger_settings)
     try:

@@ -15,7 +15,7 @@ STALLED_S: Final = 10.0
 """A process whose event loop is blocked for this long fails its liveness check and must be restarted."""
 
 
-def application(
+def build_admin_application(
     registry: CollectorRegistry,
     find_missing: Callable[[], list[str]],
     jwks: Callable[[], Mapping[str, Any]],

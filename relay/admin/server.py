@@ -9,7 +9,7 @@ from aiohttp import web
 
 from relay.endpoint.connections.limits import ConnectionLimits, ConnectionTimeouts
 from relay.endpoint.connections.site import LimitedSite
-from relay.endpoint.serving import served
+from relay.endpoint.serving import open_runner
 from relay.policy.settings.scalars import Rate
 
 CONNECTIONS: Final = 256
@@ -60,7 +60,7 @@ class AdminServer:
             return
         with listener:
             self.port = listener.getsockname()[1]
-            async with served(self._app, _error_response, times=_TIMEOUTS, access_log=None) as runner:
+            async with open_runner(self._app, _error_response, timeouts=_TIMEOUTS, access_log=None) as runner:
                 await LimitedSite(runner, listener, _LIMITS, label="admin").start()
                 self._started.set()
                 await self._stopped.wait()

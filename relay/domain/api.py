@@ -112,12 +112,12 @@ class Catalogue:
 
     apis: Mapping[str, Api]
 
-    def data(self) -> Iterator[Api]:
+    def iter_data_apis(self) -> Iterator[Api]:
         """Returns an iterator over the 76 data APIs (업권별 정보제공 API)."""
         return (api for api in self.apis.values() if api.industries)
 
-    def of(self, industry: str, *, later: bool = False) -> Iterator[Api]:
+    def iter_apis(self, industry: str, *, later: bool = False) -> Iterator[Api]:
         """Yields the data APIs of one industry; `later` includes those that it must offer at a later date."""
-        for api in self.data():
+        for api in self.iter_data_apis():
             if industry in api.industries or (later and industry in api.later):
                 yield api

@@ -5,7 +5,7 @@ class Exchange:
     """The record of one call, filled during the call and closed exactly once.
 
     Times are seconds of a monotonic clock, 0.0 for events that did not occur; `received` is the epoch time of the
-    request. `waited` is how long the call waited for its grant from the ledger. `total` is the time from the
+    request. `grant_wait` is how long the call waited for its grant from the ledger. `total` is the time from the
     request's last byte to the response's last byte, `upstream` the time from the request to the institution
     (connecting included) to its last byte; `close` sets both. Sizes are body bytes. `reason` is the name of the fault,
     `error` the OAuth error of the response (규격 3.10), each "" for none. `provider_status` is the status of the
@@ -17,7 +17,6 @@ class Exchange:
     __slots__ = (
         "api_code",
         "api_type",
-        "asked",
         "attempts",
         "bytes_in",
         "bytes_out",
@@ -26,10 +25,12 @@ class Exchange:
         "ended",
         "error",
         "first_byte",
+        "grant_wait",
         "industry",
         "operator",
         "provider",
         "provider_ended",
+        "provider_started",
         "provider_status",
         "reason",
         "received",
@@ -40,19 +41,18 @@ class Exchange:
         "total",
         "tran_id",
         "upstream",
-        "waited",
     )
 
     def __init__(self, started: float, received: float) -> None:
         self.started = started
         self.received = received
-        self.asked = 0.0
+        self.provider_started = 0.0
         self.first_byte = 0.0
         self.provider_ended = 0.0
         self.ended = 0.0
         self.total = 0.0
         self.upstream = 0.0
-        self.waited = 0.0
+        self.grant_wait = 0.0
         self.tran_id = ""
         self.operator = ""
         self.client_id = ""
@@ -75,5 +75,5 @@ class Exchange:
         """Closes the exchange at `now` and sets `total` and `upstream` (0.0 without a request to the institution)."""
         self.ended = now
         self.total = now - self.started
-        if self.asked:
-            self.upstream = (self.provider_ended or now) - self.asked
+        if self.provider_started:
+            self.upstream = (self.provider_ended or now) - self.provider_started

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class Whose(StrEnum):
+class FaultOwner(StrEnum):
     """The party that must act to remove the fault."""
 
     OPERATOR = "operator"
@@ -22,7 +22,7 @@ class Fault:
     """
 
     name: str
-    whose: Whose
+    owner: FaultOwner
     status: int
     rsp_code: str
     words: str
@@ -44,13 +44,13 @@ class Refusal(Exception):
         self.retry_after = retry_after
 
 
-def _rows(whose: Whose, *rows: tuple[str, int, str, str] | tuple[str, int, str, str, bool]) -> list[Fault]:
-    return [Fault(row[0], whose, row[1], row[2], row[3], *row[4:]) for row in rows]
+def _rows(owner: FaultOwner, *rows: tuple[str, int, str, str] | tuple[str, int, str, str, bool]) -> list[Fault]:
+    return [Fault(row[0], owner, row[1], row[2], row[3], *row[4:]) for row in rows]
 
 
 _TABLE: Final = [
     *_rows(
-        Whose.OPERATOR,
+        FaultOwner.OPERATOR,
         # certificate and address (규격 3.1)
         ("serial_unknown", 401, "40103", "인증서의 SERIALNUMBER가 등록된 기관과 일치하지 않습니다"),
         ("serial_missing", 401, "40103", "인증서에 SERIALNUMBER가 없습니다"),
@@ -112,7 +112,7 @@ _TABLE: Final = [
         ("operator_slow", 500, "50003", "응답이 제한 시간 안에 수신되지 않았습니다"),
     ),
     *_rows(
-        Whose.PROVIDER,
+        FaultOwner.PROVIDER,
         ("provider_maintenance", 500, "50008", "정보제공자의 정기 시스템 점검 시간입니다", True),
         ("provider_rate", 429, "42901", "정보제공자의 허용 요청 한도를 초과하였습니다", True),
         ("provider_busy", 500, "50005", "정보제공자의 동시 처리 한도를 초과하였습니다", True),
@@ -140,7 +140,7 @@ _TABLE: Final = [
         ("provider_silent", 500, "50003", "정보제공자의 응답 시간이 초과되었습니다", True),
     ),
     *_rows(
-        Whose.RELAY,
+        FaultOwner.RELAY,
         ("authority_busy", 500, "50001", "인가서버의 동시 처리 한도를 초과하였습니다", True),
         ("authority_unreachable", 500, "50001", "인가서버에 연결할 수 없습니다", True),
         ("authority_silent", 500, "50003", "인가서버의 응답 시간이 초과되었습니다", True),

@@ -31,7 +31,7 @@ class ApiType(StrEnum):
     USER_SEARCH = "user-search"
 
 
-def normal_serial(serial_num: str) -> str:
+def normalize_serial(serial_num: str) -> str:
     """Returns a registered `serial_num` or a certificate's SERIALNUMBER in upper case without hyphens and spaces.
 
     The standard does not define whether 지원-002 writes the hyphens of the registration number, so both forms are

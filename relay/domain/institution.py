@@ -17,5 +17,5 @@ class Holding:
     label: str = field(repr=False)
 
 
-class DeskFault(Exception):
+class InstitutionError(Exception):
     """The institution did not respond, or not as documented. The text describes the error, never a value."""

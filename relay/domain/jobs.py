@@ -29,7 +29,7 @@ class Term:
     fence: int
     until: int
 
-    def runs(self, now: int) -> bool:
+    def is_running(self, now: int) -> bool:
         """Returns whether the term lasts at `now`. An end too far ahead was written by a wrong clock and is ignored."""
         return now < self.until <= now + AHEAD_MOST_S
 
@@ -79,7 +79,7 @@ class Leadership(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RetentionLimits:
     """Rows that ended before these moments may be removed (epoch seconds; `statistics` is a day, YYYYMMDD)."""
 
     consents: int
@@ -92,14 +92,14 @@ class Limits:
 class Archive(Protocol):
     """Rows that the ledger keeps after they ended."""
 
-    async def purge(self, limits: Limits, fence: int, now: int) -> Mapping[str, int]:
+    async def purge(self, limits: RetentionLimits, fence: int, now: int) -> Mapping[str, int]:
         """Removes rows older than the limits in small transactions. Returns the number of removed rows by kind.
 
         Raises Superseded. Rows in force stay, whatever their age.
         """
 
 
-class JobsBook(Protocol):
+class JobStore(Protocol):
     """Jobs in the ledger."""
 
     async def lead(self, holder: str, lasts_s: int, now: int) -> Term | None:
@@ -108,7 +108,7 @@ class JobsBook(Protocol):
     async def new_fence(self, holder: str, lasts_s: int, now: int) -> int:
         """Returns the fence of a leader elected elsewhere (Redis); it is higher than every earlier one."""
 
-    async def yield_lead(self, holder: str, now: int) -> None:
+    async def release_lead(self, holder: str, now: int) -> None:
         """Ends this holder's term, if it runs."""
 
     async def leader(self) -> Term | None:
@@ -117,16 +117,16 @@ class JobsBook(Protocol):
     async def jobs(self) -> Mapping[str, JobState]:
         """Returns job states by name."""
 
-    async def begun(self, name: str, fence: int, now: int) -> None:
+    async def record_start(self, name: str, fence: int, now: int) -> None:
         """Records that a job started. Raises Superseded."""
 
-    async def ended(self, name: str, fence: int, *, well: bool, told: str, due_at: int, now: int) -> None:
+    async def record_end(self, name: str, fence: int, *, well: bool, result: str, due_at: int, now: int) -> None:
         """Records that a job ended. Raises Superseded."""
 
-    async def ask(self, name: str, now: int) -> None:
+    async def request_run(self, name: str, now: int) -> None:
         """Requests a run of a job now."""
 
-    async def called(self, call: PortalCall) -> None:
+    async def record_call(self, call: PortalCall) -> None:
         """Records a call to the portal."""
 
     async def calls(self, most: int) -> Sequence[PortalCall]:

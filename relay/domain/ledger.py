@@ -1,7 +1,7 @@
 """The ports of the ledger, the durable store of consents and tokens. Each method is one transaction.
 
-`now` and all times are whole seconds since the epoch. A method that raises NotGranted changes nothing, unless its
-docstring says otherwise. A ledger that does not answer raises Unreachable. Every state change of a consent, a token or
+`now` and all times are whole seconds since the epoch. A method that raises Denied changes nothing, unless its
+docstring says otherwise. A ledger that does not answer raises LedgerDown. Every state change of a consent, a token or
 a request is written into the history with its reason, in the same transaction.
 """
 
@@ -11,12 +11,12 @@ from enum import StrEnum
 from typing import Protocol
 
 from relay.domain.authorization.consent import Consent
-from relay.domain.authorization.issued_tokens import Pair, TokenRecord
-from relay.domain.authorization.request import AuthorizationRequest, Code, RequestState
+from relay.domain.authorization.issued_tokens import TokenPair, TokenRecord
+from relay.domain.authorization.request import AuthorizationCode, AuthorizationRequest, RequestState
 
 
-class Why(StrEnum):
-    """The reason of a NotGranted."""
+class Reason(StrEnum):
+    """The reason of a Denied."""
 
     CODE_UNKNOWN = "code_unknown"
     CODE_EXPIRED = "code_expired"
@@ -36,19 +36,19 @@ class Why(StrEnum):
     NONCE_SPENT = "nonce_spent"
 
 
-class NotGranted(Exception):
-    """The ledger denies an operation. `why` is for logs and error codes, never for a customer."""
+class Denied(Exception):
+    """The ledger denies an operation. `reason` is for logs and error codes, never for a customer."""
 
-    def __init__(self, reason: Why) -> None:
+    def __init__(self, reason: Reason) -> None:
         super().__init__(reason.value)
-        self.why = reason
+        self.reason = reason
 
 
-class Unreachable(Exception):
+class LedgerDown(Exception):
     """The ledger did not answer. The operation happened completely or not at all; a retry is safe."""
 
 
-class WrongLedger(Unreachable):
+class WrongLedger(LedgerDown):
     """The database is not the ledger that was opened, or its server lags behind. Its data must not be used."""
 
 
@@ -61,7 +61,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class TokenHolder:
     """The holder of a code or a token: the calling service, and the provider that the call names."""
 
     client_id: str
@@ -74,48 +74,53 @@ class Ledger(Protocol):
     async def open_request(self, request: AuthorizationRequest) -> None:
         """Stores a new request."""
 
-    async def request(self, request_id: str, browser: bytes | None, now: int) -> AuthorizationRequest:
+    async def load_request(self, request_id: str, browser: bytes | None, now: int) -> AuthorizationRequest:
         """Returns a request that is open or authenticated. The first `browser` (a digest) becomes its owner.
 
-        None as browser reads the request without owning it. Raises NotGranted: REQUEST_UNKNOWN (also for another
+        None as browser reads the request without owning it. Raises Denied: REQUEST_UNKNOWN (also for another
         browser), REQUEST_EXPIRED, REQUEST_ANSWERED, REQUEST_LOCKED.
         """
 
-    async def login_failed(self, request_id: str, now: int) -> AuthorizationRequest:
-        """Counts a wrong login of an open request; the LOGINS_MOST-th locks it. Raises as `request` does."""
+    async def count_failed_login(self, request_id: str, now: int) -> AuthorizationRequest:
+        """Counts a wrong login of an open request; the MAX_LOGINS-th locks it. Raises as `load_request` does."""
 
     async def answer_request(self, request_id: str, state: RequestState, why: str, now: int) -> None:
-        """Moves a request to AUTHENTICATED, DENIED or LOCKED. Raises NotGranted as `request` does."""
+        """Moves a request to AUTHENTICATED, DENIED or LOCKED. Raises Denied as `load_request` does."""
 
-    async def consent_of(self, ci: str, client_id: str, provider: str) -> Consent | None:
+    async def find_consent(self, ci: str, client_id: str, provider: str) -> Consent | None:
         """Returns the customer's consent in force for a service and provider, None when there is none."""
 
-    async def give_consent(self, request_id: str, consent: Consent, code: Code, now: int) -> None:
+    async def give_consent(self, request_id: str, consent: Consent, code: AuthorizationCode, now: int) -> None:
         """Completes an authenticated request with a consent and a code. Replaces a former consent, revokes its tokens.
 
-        Raises NotGranted as `request` does; REQUEST_ANSWERED for a second submit.
+        Raises Denied as `load_request` does; REQUEST_ANSWERED for a second submit.
         """
 
     async def spend_code(
-        self, digest: bytes, holder: Holder, redirect_uri: str, issue: Callable[[Consent], Pair], now: int
-    ) -> tuple[Consent, Pair]:
+        self, digest: bytes, holder: TokenHolder, redirect_uri: str, issue: Callable[[Consent], TokenPair], now: int
+    ) -> tuple[Consent, TokenPair]:
         """Exchanges a code, once, for the pair that `issue` makes.
 
-        Raises NotGranted: CODE_UNKNOWN, CODE_EXPIRED, CODE_OF_ANOTHER, REDIRECT_URI_DIFFERS, CONSENT_ENDED. Raises
+        Raises Denied: CODE_UNKNOWN, CODE_EXPIRED, CODE_OF_ANOTHER, REDIRECT_URI_DIFFERS, CONSENT_ENDED. Raises
         CODE_SPENT for a used code after it revoked the code's tokens and their consent (RFC 6749 4.1.2).
         """
 
     async def refresh(
-        self, jti: str, holder: Holder, issue: Callable[[Consent, TokenRecord], TokenRecord], again_s: int, now: int
+        self,
+        jti: str,
+        holder: TokenHolder,
+        issue: Callable[[Consent, TokenRecord], TokenRecord],
+        again_s: int,
+        now: int,
     ) -> tuple[Consent, TokenRecord]:
         """Returns an access token for the refresh token `jti`; `issue` makes it of the consent and that token's record.
 
         Returns the former access token when the refresh token was used within the last `again_s` seconds; otherwise
-        revokes it and issues a new one. Raises NotGranted: REFRESH_UNKNOWN, REFRESH_REVOKED, REFRESH_EXPIRED,
+        revokes it and issues a new one. Raises Denied: REFRESH_UNKNOWN, REFRESH_REVOKED, REFRESH_EXPIRED,
         REFRESH_OF_ANOTHER, CONSENT_ENDED.
         """
 
-    async def withdraw(self, jti: str, holder: Holder, now: int) -> bool:
+    async def withdraw(self, jti: str, holder: TokenHolder, now: int) -> bool:
         """Revokes a token's consent with all its tokens (개별인증-004). The token may be expired or revoked.
 
         Returns False when the holder has no such token, or its consent is over.
@@ -124,7 +129,7 @@ class Ledger(Protocol):
     async def issue_integrated(
         self,
         consent: Consent,
-        pair: Pair,
+        pair: TokenPair,
         spent: Sequence[tuple[str, str]],
         evidence: Sequence[Evidence],
         now: int,
@@ -133,24 +138,24 @@ class Ledger(Protocol):
         """Stores a consent of integrated authentication with its tokens and evidence; replaces a former consent.
 
         `spent` are the single-use values: ("tx_id", value), ("nonce", value). `form` is the digest of their form, by
-        which `issued_for` finds the pair again. Raises NotGranted: TX_ID_SPENT, NONCE_SPENT.
+        which `find_issued` finds the pair again. Raises Denied: TX_ID_SPENT, NONCE_SPENT.
         """
 
-    async def issued_for(
-        self, tx_id: str, form: bytes, holder: Holder, again_s: int, now: int
-    ) -> tuple[Consent, Pair] | None:
+    async def find_issued(
+        self, tx_id: str, form: bytes, holder: TokenHolder, again_s: int, now: int
+    ) -> tuple[Consent, TokenPair] | None:
         """Returns the consent and pair issued for this form in the last `again_s` seconds, while both tokens live.
 
         Returns None for another form or holder, and after the pair was refreshed or the consent ended.
         """
 
-    async def is_spent(self, spent: Sequence[tuple[str, str]]) -> Why | None:
+    async def find_spent(self, spent: Sequence[tuple[str, str]]) -> Reason | None:
         """Returns the reason to refuse the first value that was used before; None when all are unused.
 
         It is an early check, before signatures are verified.
         """
 
-    async def end_overdue(self, now: int) -> int:
+    async def end_expired_consents(self, now: int) -> int:
         """Ends every consent past its end_date (Korea) and revokes its refresh token. Returns the number of consents.
 
         A consent whose code was never used ends a day after the code expired. Access tokens are not revoked: they
@@ -161,7 +166,7 @@ class Ledger(Protocol):
 class CustomerConsents(Protocol):
     """The consents of a customer, for the portal (지원-103)."""
 
-    async def consents_in_force(
+    async def list_consents_in_force(
         self, ci: str, *, provider: str | None = None, operator: str | None = None
     ) -> Sequence[Consent]:
         """Returns a customer's consents in force, at one institution, of one operator, or all; the oldest first."""
@@ -170,13 +175,13 @@ class CustomerConsents(Protocol):
 class GrantSource(Protocol):
     """The ledger as a gateway uses it."""
 
-    async def consent_behind(self, jti: str) -> tuple[TokenRecord, Consent] | None:
+    async def find_token_and_consent(self, jti: str) -> tuple[TokenRecord, Consent] | None:
         """Returns the access token `jti` and its consent, in any state; None when no such token was issued."""
 
-    async def revocation_head(self) -> int:
+    async def get_revocation_head(self) -> int:
         """Returns the number of the latest revocation, 0 when there is none."""
 
-    async def revoked_after(self, number: int) -> tuple[int, Sequence[str]]:
+    async def list_revoked_after(self, number: int) -> tuple[int, Sequence[str]]:
         """Returns the latest revocation's number, and the jtis of access tokens revoked after `number`.
 
         Numbers become visible in their order: a lower one never appears after a higher one.

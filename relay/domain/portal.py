@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 
-class PortalAway(Exception):
+class PortalDown(Exception):
     """The portal gave no usable response, after all retries. The text says what came, without any value."""
 
 
@@ -22,10 +22,10 @@ class Portal(Protocol):
     """Client of the portal. It handles token, mutual TLS, timeouts, retries and call records itself."""
 
     async def organisations(self, since: str) -> Mapping[str, Any]:
-        """Returns the JSON body of 지원-002. `since` is a search_timestamp. Raises PortalAway, PortalRefused."""
+        """Returns the JSON body of 지원-002. `since` is a search_timestamp. Raises PortalDown, PortalRefused."""
 
     async def services(self, since: str) -> Mapping[str, Any]:
-        """Returns the JSON body of 지원-003. Raises PortalAway, PortalRefused."""
+        """Returns the JSON body of 지원-003. Raises PortalDown, PortalRefused."""
 
     async def send_statistics(self, body: Mapping[str, Any]) -> tuple[str, str]:
         """Sends 지원-005. Returns its tran_id and the rsp_code of the acceptance. Raises as above."""

@@ -12,27 +12,27 @@ RequestWriter = Callable[[int], bytes]
 """Writes a request for one instance of an institution, given the index of its base URL: path and Host depend on it."""
 
 
-class Keyring(Protocol):
+class TokenVerifier(Protocol):
     """Verifies access tokens."""
 
-    def claims(self, authorization: bytes, now: float) -> Claims:
+    def verify(self, authorization: bytes, now: float) -> Claims:
         """Return the claims of the token in an Authorization value, at epoch time `now`.
 
-        Raises Refusal (40101) for an invalid token, and Expired for one that was valid once.
+        Raises Refusal (40101) for an invalid token, and TokenExpired for one that was valid once.
         """
 
 
 class Grants(Protocol):
     """Holds the consents behind access tokens."""
 
-    def of(self, jti: str, now: float) -> Grant:
+    def get(self, jti: str, now: float) -> Grant:
         """Return the grant of an access token, at monotonic `now`.
 
-        Raises Refusal: token_unknown, token_revoked (40101), ledger_unreachable (50001). Raises NotYet if the grant
+        Raises Refusal: token_unknown, token_revoked (40101), ledger_unreachable (50001). Raises NotCached if the grant
         must be fetched first.
         """
 
-    def hurry(self) -> None:
+    def refresh_soon(self) -> None:
         """Query the ledger before the next regular time: it may have changed just now."""
 
     def revoke(self, jtis: Iterable[str]) -> None:

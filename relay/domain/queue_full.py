@@ -7,5 +7,5 @@ CALLER: Final[ContextVar[str]] = ContextVar("caller", default="")
 """The operators of the current call's connection, comma-separated. "" for calls of customers' pages and for jobs."""
 
 
-class Crowded(Exception):
+class QueueFull(Exception):
     """The queue is full. The call was not started; the caller may retry later."""

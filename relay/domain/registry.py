@@ -43,7 +43,7 @@ class Organisation:
     cert_oid: str = ""
 
     @property
-    def calls(self) -> bool:
+    def may_call(self) -> bool:
         """Whether it may call data APIs: operators, and receivers that are not operators (정보수신자)."""
         return bool(self.subject_codes)
 
@@ -111,7 +111,7 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Former(Generic[V]):
+class FormerValue(Generic[V]):
     """A value that was in force until `at` (epoch seconds), None for no value, and why it was replaced."""
 
     at: int
@@ -120,29 +120,29 @@ class Former(Generic[V]):
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class RegistryHistory:
     """Replaced values of organisations by org_code and of services by client_id, the oldest first.
 
     Values that the first load brought into an empty registry have no predecessor.
     """
 
-    organisations: Mapping[str, Sequence[Former[Organisation]]] = field(default_factory=dict)
-    services: Mapping[str, Sequence[Former[RegisteredService]]] = field(default_factory=dict)
+    organisations: Mapping[str, Sequence[FormerValue[Organisation]]] = field(default_factory=dict)
+    services: Mapping[str, Sequence[FormerValue[RegisteredService]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class PartySet:
     """A set of organisations (org_codes) and services (client_ids), for example those that a sync harms."""
 
     organisations: frozenset[str] = frozenset()
     services: frozenset[str] = frozenset()
 
 
-COUNTS_NONE: Final = Counted()
+NO_PARTIES: Final = PartySet()
 
 
 @dataclass(frozen=True, slots=True)
-class Discarded:
+class Discard:
     """Changes of a held sync that an administrator discarded. Later syncs skip them while the portal repeats them."""
 
     at: int
@@ -151,7 +151,7 @@ class Discarded:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldSync:
     """A sync that was not applied because it would change too much; it waits for `relay directory release`.
 
     `reasons` are sentences for the administrator. `since` is when the first of several held syncs in a row came.
@@ -175,15 +175,15 @@ class RegistryHead:
     held_since: int
 
 
-class NothingHeld(Exception):
+class NoHeldSync(Exception):
     """There is no held sync with this id: it was released, or a later one replaced it."""
 
 
-class RegistryMoved(Exception):
+class RegistryChanged(Exception):
     """The registry changed after the sync was judged, for example by a release. The sync must be judged again."""
 
 
-class RegistrySource(Protocol):
+class RegistryReader(Protocol):
     """Queries of gateways and the authority, several times a second."""
 
     async def registry_head(self) -> RegistryHead:
@@ -197,25 +197,25 @@ class RegistrySource(Protocol):
         """
 
 
-class RegistryBook(RegistrySource, Protocol):
+class RegistryStore(RegistryReader, Protocol):
     """The registry as the sync writes it.
 
     `fence` is the fence of the leader's term; a fence older than the latest one raises Superseded and changes nothing.
     `judged` is the number of the registry that a sync was judged against; a different current number raises
-    RegistryMoved.
+    RegistryChanged.
     """
 
     async def registry(self) -> Registry:
         """Returns the whole registry."""
 
-    async def past(self, since: int) -> Past:
+    async def past(self, since: int) -> RegistryHistory:
         """Returns values that were replaced after `since` (epoch seconds)."""
 
-    async def discarded(self, since: int) -> Sequence[Discarded]:
+    async def discarded(self, since: int) -> Sequence[Discard]:
         """Returns changes that were discarded after `since`, the latest first."""
 
-    async def take(
-        self, changes: RegistryChanges, fence: int, now: int, *, judged: int, counted: Counted = COUNTS_NONE
+    async def apply(
+        self, changes: RegistryChanges, fence: int, now: int, *, judged: int, counted: PartySet = NO_PARTIES
     ) -> int:
         """Applies a whole sync, also an empty one, and drops the held sync. Returns the number of the last change.
 
@@ -224,17 +224,17 @@ class RegistryBook(RegistrySource, Protocol):
 
     async def hold(
         self, changes: RegistryChanges, reasons: tuple[str, ...], fence: int, now: int, *, judged: int
-    ) -> Held:
+    ) -> HeldSync:
         """Holds a sync. It replaces a sync that was held before and keeps its `since`."""
 
-    async def held(self) -> Held | None:
+    async def held(self) -> HeldSync | None:
         """Returns the held sync."""
 
     async def release(self, hold_id: str, now: int) -> int:
-        """Applies the held sync for an administrator. Returns the number of the last change; raises NothingHeld."""
+        """Applies the held sync for an administrator. Returns the number of the last change; raises NoHeldSync."""
 
     async def discard(self, hold_id: str, changes: RegistryChanges, reason: str, now: int) -> None:
-        """Discards the held sync. Later syncs skip `changes`. Raises NothingHeld."""
+        """Discards the held sync. Later syncs skip `changes`. Raises NoHeldSync."""
 
-    async def forget_away(self, limit: int, fence: int, now: int) -> int:
+    async def end_orphaned_consents(self, limit: int, fence: int, now: int) -> int:
         """Ends consents to operators and services removed before `limit`. Returns the number of consents."""

@@ -114,7 +114,7 @@ class Repair(NamedTuple):
     pending: int
 
 
-class StatisticsBook(Protocol):
+class StatisticsStore(Protocol):
     """Statistics in the ledger. A week is named by its inquiry_date, the Sunday after it, and has the 7 days before."""
 
     async def take_batch(self, batch: Batch, now: int) -> bool:
@@ -150,14 +150,14 @@ class StatisticsBook(Protocol):
         `content` is b"" unless requested: a week may hold hundreds of megabytes.
         """
 
-    async def keep_sending(self, sending: Sending, fence: int, now: int) -> None:
+    async def save_sending(self, sending: Sending, fence: int, now: int) -> None:
         """Stores the current state of a message in place of the former one. Raises Superseded.
 
-        A request of the portal (`ask_again`) that came after `sending.counted_at` stays open.
+        A request of the portal (`request_resend`) that came after `sending.counted_at` stays open.
         """
 
-    async def ask_again(self, week: str, provider: str, types: Sequence[str], now: int) -> None:
+    async def request_resend(self, week: str, provider: str, types: Sequence[str], now: int) -> None:
         """Records that the portal requests these messages again (지원-104)."""
 
-    async def asked_again(self, *, content: bool = True) -> Sequence[Sending]:
+    async def requested_sendings(self, *, content: bool = True) -> Sequence[Sending]:
         """Returns messages that the portal requested and has not accepted since. `content` as in `sendings`."""

@@ -10,12 +10,12 @@ Transitions = Mapping[S, frozenset[S]]
 """The states that may follow each state; a state without a row is final."""
 
 
-class Forbidden(Exception):
+class InvalidTransition(Exception):
     """The table does not allow the transition."""
 
 
-def moved(transitions: Transitions[S], now: S, to: S) -> S:
-    """Returns the state `to` if it may follow `now`. Raises Forbidden."""
+def apply_transition(transitions: Transitions[S], now: S, to: S) -> S:
+    """Returns the state `to` if it may follow `now`. Raises InvalidTransition."""
     if to not in transitions.get(now, frozenset()):
-        raise Forbidden(f"{type(to).__name__}: {now} does not become {to}")
+        raise InvalidTransition(f"{type(to).__name__}: {now} does not become {to}")
     return to

@@ -12,7 +12,7 @@ class Note:
 
     `api_code` is that of 첨부12, S101 to S104 for the support APIs (지원-101 to -104), which have none there.
     `revoked` are the jtis of access tokens that the call revoked, comma-separated: the gateway refuses them at once.
-    `reason` is why the call was refused: a fault, an OAuth error, or a Why of the ledger. `error` is the OAuth error
+    `reason` is why the call was refused: a fault, an OAuth error, or a Reason of the ledger. `error` is the OAuth error
     in the response (규격 3.10).
     """
 
@@ -39,7 +39,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ForwardedCall:
     """One call. `query` is the raw text after `?`, None without one; `headers` by lower-case name.
 
     The gateway identifies the caller: `operators` are the org_codes that its certificate and address may act for.
@@ -61,7 +61,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class EndpointResponse:
     """Status, the JSON object of the body (None: no body), and headers beyond those of every response."""
 
     status: int
@@ -69,7 +69,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def refused(refusal: OAuthRefusal) -> Answer:
+def build_oauth_error(refusal: OAuthRefusal) -> EndpointResponse:
     """Returns the JSON error response of a refusal (RFC 6749 5.2, RFC 7009 2.2.1)."""
     headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
-    return Answer(refusal.status, {"error": refusal.error, "error_description": refusal.description}, headers)
+    return EndpointResponse(refusal.status, {"error": refusal.error, "error_description": refusal.description}, headers)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Final, Self
 
 from relay.domain.fault import FAULTS
-from relay.domain.ledger import NotGranted, Unreachable, Why
-from relay.domain.queue_full import Crowded
-from relay.policy.call.envelope import words_of
+from relay.domain.ledger import Denied, LedgerDown, Reason
+from relay.domain.queue_full import QueueFull
+from relay.policy.call.envelope import format_message
 
 _log = logging.getLogger(__name__)
 
@@ -45,9 +45,9 @@ class OAuthRefusal(Exception):
         self.retry_after = retry_after
 
     @classmethod
-    def of(cls, fault: str, detail: str = "", *, error: str = "invalid_request") -> Self:
+    def from_fault(cls, fault: str, detail: str = "", *, error: str = "invalid_request") -> Self:
         """Returns the refusal with the text of a row of FAULTS; `detail` names the field and the allowed values."""
-        return cls(error, words_of(FAULTS[fault], detail), reason=fault)
+        return cls(error, format_message(FAULTS[fault], detail), reason=fault)
 
 
 _RETRY_S: Final = 5
@@ -56,51 +56,54 @@ _QUEUE_RETRY_S: Final = 1
 
 _CODE = "code가 유효하지 않습니다"
 _REFRESH = "refresh_token이 유효하지 않습니다"
-NOT_GRANTED: Final[Mapping[Why, tuple[str, str]]] = {
-    Why.CODE_UNKNOWN: ("invalid_grant", _CODE),
-    Why.CODE_SPENT: ("invalid_grant", _CODE),
-    Why.CODE_OF_ANOTHER: ("invalid_grant", _CODE),
-    Why.CODE_EXPIRED: ("invalid_grant", "code가 만료되었습니다"),
-    Why.REDIRECT_URI_DIFFERS: ("invalid_grant", "redirect_uri가 인가 요청의 값과 다릅니다"),
-    Why.REFRESH_UNKNOWN: ("invalid_grant", _REFRESH),
-    Why.REFRESH_REVOKED: ("invalid_grant", _REFRESH),
-    Why.REFRESH_OF_ANOTHER: ("invalid_grant", _REFRESH),
-    Why.REFRESH_EXPIRED: ("invalid_grant", "refresh_token이 만료되었습니다"),
-    Why.CONSENT_ENDED: ("invalid_grant", "전송요구의 종료 시점이 경과하였습니다. 정보주체의 새 전송요구가 필요합니다"),
-    Why.TX_ID_SPENT: ("invalid_grant", "이미 사용된 tx_id입니다"),
-    Why.NONCE_SPENT: ("invalid_grant", "이미 사용된 consent_nonce 또는 ucpid_nonce입니다"),
+NOT_GRANTED: Final[Mapping[Reason, tuple[str, str]]] = {
+    Reason.CODE_UNKNOWN: ("invalid_grant", _CODE),
+    Reason.CODE_SPENT: ("invalid_grant", _CODE),
+    Reason.CODE_OF_ANOTHER: ("invalid_grant", _CODE),
+    Reason.CODE_EXPIRED: ("invalid_grant", "code가 만료되었습니다"),
+    Reason.REDIRECT_URI_DIFFERS: ("invalid_grant", "redirect_uri가 인가 요청의 값과 다릅니다"),
+    Reason.REFRESH_UNKNOWN: ("invalid_grant", _REFRESH),
+    Reason.REFRESH_REVOKED: ("invalid_grant", _REFRESH),
+    Reason.REFRESH_OF_ANOTHER: ("invalid_grant", _REFRESH),
+    Reason.REFRESH_EXPIRED: ("invalid_grant", "refresh_token이 만료되었습니다"),
+    Reason.CONSENT_ENDED: (
+        "invalid_grant",
+        "전송요구의 종료 시점이 경과하였습니다. 정보주체의 새 전송요구가 필요합니다",
+    ),
+    Reason.TX_ID_SPENT: ("invalid_grant", "이미 사용된 tx_id입니다"),
+    Reason.NONCE_SPENT: ("invalid_grant", "이미 사용된 consent_nonce 또는 ucpid_nonce입니다"),
 }
 """Error and description for each reason of the ledger. They never reveal that another client's code or token exists."""
 
 
-def refusal_of(error: Exception) -> OAuthRefusal:
+def to_oauth_refusal(error: Exception) -> OAuthRefusal:
     """Returns the refusal for any exception of a call. Logs unexpected ones, without any request value.
 
     Ledger outages are logged by the ledger itself (`OutageLog`).
     """
     if isinstance(error, OAuthRefusal):
         return error
-    if isinstance(error, Unreachable):
+    if isinstance(error, LedgerDown):
         return OAuthRefusal(
             "temporarily_unavailable",
-            words_of(FAULTS["ledger_unreachable"]),
+            format_message(FAULTS["ledger_unreachable"]),
             reason="ledger_unreachable",
             retry_after=_RETRY_S,
         )
-    if isinstance(error, Crowded):
+    if isinstance(error, QueueFull):
         return OAuthRefusal(
             "temporarily_unavailable",
             "client_secret을 확인하는 요청이 너무 많습니다",
             reason="client_crowded",
             retry_after=_QUEUE_RETRY_S,
         )
-    if isinstance(error, NotGranted) and error.why in NOT_GRANTED:
-        return OAuthRefusal(*NOT_GRANTED[error.why], reason=error.why.value)
-    log_unforeseen(error)
-    return OAuthRefusal.of("relay_broken", error="server_error")
+    if isinstance(error, Denied) and error.reason in NOT_GRANTED:
+        return OAuthRefusal(*NOT_GRANTED[error.reason], reason=error.reason.value)
+    log_unexpected(error)
+    return OAuthRefusal.from_fault("relay_broken", error="server_error")
 
 
-def log_unforeseen(error: Exception) -> None:
+def log_unexpected(error: Exception) -> None:
     """Logs the type and place of an unexpected error. Its text is left out: it may hold request values."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     _log.error("authority call failed: error=%s place=%s:%d", type(error).__name__, place.filename, place.lineno)

@@ -8,10 +8,10 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from relay.domain.fault import Refusal
-from relay.endpoint.calls import Call
+from relay.endpoint.calls import ForwardedCall
 from relay.endpoint.errors import OAuthRefusal
-from relay.policy.call.parameters import ParameterCheck, compile_check
-from relay.policy.call.query import QUERY_OF_A_POST
+from relay.policy.call.parameters import ParameterCheck, compile_parameter_check
+from relay.policy.call.query import POST_QUERY_MESSAGE
 from relay.policy.settings.scalars import Checking
 from relay.standard.catalogue import load_catalogue
 
@@ -33,7 +33,7 @@ class Fields:
     problem: tuple[str, str] | None = None
 
 
-def read_fields(text: str) -> Fields:
+def parse_fields(text: str) -> Fields:
     """Returns the fields of urlencoded text: `+` is a blank, `%xx` a byte of UTF-8, in names too.
 
     Empty pairs are ignored (WHATWG URL 5.1): many clients end a form with `&`.
@@ -68,36 +68,36 @@ def _decode_pair(pair: str) -> tuple[str, str]:
     return name, value
 
 
-def form_of(call: Call) -> Mapping[str, str]:
+def parse_form(call: ForwardedCall) -> Mapping[str, str]:
     """Returns the form fields of a POST. Raises OAuthRefusal invalid_request.
 
     Any query is refused: secrets in a URL end up in every access log (RFC 6749 2.3.1).
     """
     if call.query is not None:
-        raise OAuthRefusal.of("parameter_malformed", QUERY_OF_A_POST)
+        raise OAuthRefusal.from_fault("parameter_malformed", POST_QUERY_MESSAGE)
     if _FORM.fullmatch(call.header("content-type")) is None:
-        raise OAuthRefusal.of("header_malformed", "Content-Type (application/x-www-form-urlencoded)")
+        raise OAuthRefusal.from_fault("header_malformed", "Content-Type (application/x-www-form-urlencoded)")
     if "content-encoding" in call.headers:
-        raise OAuthRefusal.of("header_malformed", "Content-Encoding은 허용되지 않습니다")
+        raise OAuthRefusal.from_fault("header_malformed", "Content-Encoding은 허용되지 않습니다")
     try:
-        fields = read_fields(call.body.decode())
+        fields = parse_fields(call.body.decode())
     except UnicodeDecodeError as error:
-        raise OAuthRefusal.of("parameter_malformed", _URLENCODED) from error
+        raise OAuthRefusal.from_fault("parameter_malformed", _URLENCODED) from error
     if fields.problem:
-        raise OAuthRefusal.of(*fields.problem)
+        raise OAuthRefusal.from_fault(*fields.problem)
     return fields.values
 
 
-def hold(api_id: str, values: Mapping[str, str]) -> None:
+def validate_fields(api_id: str, values: Mapping[str, str]) -> None:
     """Checks fields against an API: required ones, types, lengths. Raises OAuthRefusal invalid_request."""
     try:
-        check_of(api_id)(values)
+        get_check(api_id)(values)
     except Refusal as refusal:
         # `from None`: the refusal's context holds request values
-        raise OAuthRefusal.of(refusal.fault.name, refusal.detail) from None
+        raise OAuthRefusal.from_fault(refusal.fault.name, refusal.detail) from None
 
 
 @cache
-def check_of(api_id: str) -> ParameterCheck:
+def get_check(api_id: str) -> ParameterCheck:
     """Returns the strict check of an API's query and body fields, compiled once."""
-    return compile_check(load_catalogue().apis[api_id], Checking.STRICT)
+    return compile_parameter_check(load_catalogue().apis[api_id], Checking.STRICT)

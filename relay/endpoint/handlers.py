@@ -10,7 +10,7 @@ from aiohttp import web
 from relay.domain.fault import MethodNotAllowed
 from relay.domain.ids import ORG_CODE, TRAN_ID, TRAN_ID_FORM
 from relay.domain.queue_full import CALLER
-from relay.endpoint.calls import Answer, Call
+from relay.endpoint.calls import EndpointResponse, ForwardedCall
 from relay.endpoint.errors import OAuthRefusal
 from relay.endpoint.revocations import RevocationFeed, collect_revoked
 from relay.policy.call.oauth_envelope import REVOCATIONS_PATH
@@ -24,16 +24,16 @@ class Endpoint:
     """
 
     method: str
-    handle: Callable[[Call], Awaitable[Answer]]
-    refuse: Callable[[Call, Exception], Answer]
+    handle: Callable[[ForwardedCall], Awaitable[EndpointResponse]]
+    refuse: Callable[[ForwardedCall, Exception], EndpointResponse]
 
 
-HEALTH: Final = "/health"
+HEALTH_PATH: Final = "/health"
 """Liveness path that the gateway probes."""
 
 MAX_BODY_BYTES: Final = 65_536
 
-RUNNER: Final[Mapping[str, Any]] = {
+SERVER_OPTIONS: Final[Mapping[str, Any]] = {
     "access_log": None,
     "auto_decompress": False,
     "max_line_size": MAX_BODY_BYTES,
@@ -50,7 +50,7 @@ _COMMON_HEADERS: Final = {
 """Headers of every response: tokens must not be cached (RFC 6749 5.1)."""
 
 
-def application(endpoints: Mapping[str, Endpoint], feed: RevocationFeed | None = None) -> web.Application:
+def build_application(endpoints: Mapping[str, Endpoint], feed: RevocationFeed | None = None) -> web.Application:
     """Returns the application of the endpoints by path, and of the revocation feed for gateways.
 
     Its headers about the caller are trusted: listen only where the gateway alone can connect.
@@ -58,7 +58,7 @@ def application(endpoints: Mapping[str, Endpoint], feed: RevocationFeed | None =
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     if feed is not None:
         app.router.add_get(REVOCATIONS_PATH, feed.listen, allow_head=False)
-    app.router.add_get(HEALTH, _health)
+    app.router.add_get(HEALTH_PATH, _health)
     for path, endpoint in endpoints.items():
         app.router.add_route("*", path, _build_handler(endpoint))
     return app
@@ -68,11 +68,13 @@ async def _health(_: web.Request) -> web.Response:
     return web.json_response({"status": "ok"}, headers={"Server": "relay"})
 
 
-def turned_away(status: int) -> web.Response:
+def build_error_response(status: int) -> web.Response:
     """Returns the error response to a request that is not HTTP or has no endpoint. `status` is the HTTP status."""
     is_server_error = status >= web.HTTPInternalServerError.status_code
     refusal = (
-        OAuthRefusal.of("relay_broken", error="server_error") if is_server_error else OAuthRefusal.of("head_malformed")
+        OAuthRefusal.from_fault("relay_broken", error="server_error")
+        if is_server_error
+        else OAuthRefusal.from_fault("head_malformed")
     )
     error = {"error": refusal.error, "error_description": refusal.description}
     body = json.dumps(error, ensure_ascii=False).encode()
@@ -97,31 +99,31 @@ def _build_handler(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.
     return handle
 
 
-def _check_request(request: web.Request, method: str, call: Call) -> None:
+def _check_request(request: web.Request, method: str, call: ForwardedCall) -> None:
     if request.method != method:
         refusal = MethodNotAllowed(method)
-        raise OAuthRefusal.of(refusal.fault.name, refusal.detail, error="method_not_allowed")
+        raise OAuthRefusal.from_fault(refusal.fault.name, refusal.detail, error="method_not_allowed")
     if not call.tran_id and method == "POST":  # authorize reports it to the callback
-        raise OAuthRefusal.of("header_malformed", TRAN_ID_FORM)
+        raise OAuthRefusal.from_fault("header_malformed", TRAN_ID_FORM)
 
 
 async def _read_body(request: web.Request) -> bytes:
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
-        raise OAuthRefusal.of("body_too_large", f"{MAX_BODY_BYTES}바이트까지") from None
+        raise OAuthRefusal.from_fault("body_too_large", f"{MAX_BODY_BYTES}바이트까지") from None
 
 
-def _read_call(request: web.Request) -> Call:
+def _read_call(request: web.Request) -> ForwardedCall:
     """Returns the call, still without its body. `raw_path` is the undecoded target."""
     headers: dict[str, tuple[str, ...]] = {}
     for name, value in request.headers.items():
         headers[name.lower()] = (*headers.get(name.lower(), ()), value)
     _, mark, query = request.raw_path.partition("?")
-    raw = Call("", frozenset(), "", None, headers, b"")
+    raw = ForwardedCall("", frozenset(), "", None, headers, b"")
     tran_id = raw.header("x-api-tran-id")
     operators = (code.strip() for code in raw.header("x-relay-operators").split(","))
-    return Call(
+    return ForwardedCall(
         tran_id=tran_id if TRAN_ID.fullmatch(tran_id) else "",
         operators=frozenset(code for code in operators if ORG_CODE.fullmatch(code)),
         fault=raw.header("x-relay-fault"),
@@ -131,7 +133,7 @@ def _read_call(request: web.Request) -> Call:
     )
 
 
-def _build_response(call: Call, response: Answer, method: str) -> web.Response:
+def _build_response(call: ForwardedCall, response: EndpointResponse, method: str) -> web.Response:
     headers = {**_COMMON_HEADERS, **response.headers, **call.note.headers()}
     if call.tran_id:
         headers["x-api-tran-id"] = call.tran_id

@@ -14,7 +14,7 @@ from aiohttp import StreamReader, web
 
 from relay.endpoint.connections.limits import ConnectionTimeouts
 from relay.endpoint.connections.timed import TimedConnection
-from relay.wire.watch import Watch
+from relay.wire.watch import DeadlineWatch
 
 _log = logging.getLogger(__name__)
 
@@ -22,18 +22,18 @@ _TICK_S: Final = 0.1
 """Seconds between checks of connection deadlines."""
 _TIMEOUTS: Final = ConnectionTimeouts()
 
-TurnedAway = Callable[[int], web.Response]
+ErrorResponseBuilder = Callable[[int], web.Response]
 """Builds the response to a request that reached no endpoint, from the HTTP status that aiohttp would give it."""
 
 
 class _Connection(TimedConnection):
     """A connection with our own error responses."""
 
-    __slots__ = ("_turned_away",)
+    __slots__ = ("_build_error_response",)
 
-    def __init__(self, server: "_Server", turned_away: TurnedAway, **options: Any) -> None:
-        super().__init__(server, server.times, server.watch, **options)
-        self._turned_away = turned_away
+    def __init__(self, server: "_Server", build_error_response: ErrorResponseBuilder, **options: Any) -> None:
+        super().__init__(server, server.timeouts, server.watch, **options)
+        self._build_error_response = build_error_response
 
     def handle_error(
         self,
@@ -50,7 +50,7 @@ class _Connection(TimedConnection):
         _log.log(level, "connection closed by an error: status=%d error=%s", status, type(exc).__name__)
         if request.writer.output_size:
             raise ConnectionError("a response has begun")
-        response = self._turned_away(status)
+        response = self._build_error_response(status)
         response.force_close()
         return response
 
@@ -61,21 +61,21 @@ class _Server(web.Server):
     def __init__(
         self,
         inner: web.Server,
-        turned_away: TurnedAway,
-        times: ConnectionTimeouts,
+        build_error_response: ErrorResponseBuilder,
+        timeouts: ConnectionTimeouts,
         options: dict[str, Any],
         *,
         cancels: bool,
     ) -> None:
         super().__init__(self._handle, request_factory=self._make_request, handler_cancellation=cancels)
         self._inner = inner
-        self._turned_away = turned_away
+        self._build_error_response = build_error_response
         self._options = options
-        self.times = times
-        self.watch = Watch()
+        self.timeouts = timeouts
+        self.watch = DeadlineWatch()
 
     def __call__(self) -> web.RequestHandler:
-        return _Connection(self, self._turned_away, **self._options)
+        return _Connection(self, self._build_error_response, **self._options)
 
     def _make_request(self, message: Any, payload: StreamReader, protocol: web.RequestHandler, *others: Any) -> Any:
         if isinstance(protocol, TimedConnection):
@@ -86,15 +86,15 @@ class _Server(web.Server):
         try:
             return await self._inner.request_handler(request)
         except web.HTTPException as error:  # unknown path or `Expect`, which aiohttp would repeat
-            return self._turned_away(error.status)
+            return self._build_error_response(error.status)
 
 
 @asynccontextmanager
-async def served(
+async def open_runner(
     app: web.Application,
-    turned_away: TurnedAway,
+    build_error_response: ErrorResponseBuilder,
     *,
-    times: ConnectionTimeouts = _TIMEOUTS,
+    timeouts: ConnectionTimeouts = _TIMEOUTS,
     shutdown_s: float = 5.0,
     cancels: bool = False,
     **options: Any,
@@ -109,7 +109,7 @@ async def served(
     try:
         if inner.server is None:
             raise RuntimeError("aiohttp set up no server")
-        server = _Server(inner.server, turned_away, times, options, cancels=cancels)
+        server = _Server(inner.server, build_error_response, timeouts, options, cancels=cancels)
         ticker = asyncio.get_running_loop().create_task(_tick(server.watch))
         runner = web.ServerRunner(server, shutdown_timeout=shutdown_s)
         await runner.setup()
@@ -124,7 +124,7 @@ async def served(
         await inner.cleanup()
 
 
-async def _tick(watch: Watch) -> None:
+async def _tick(watch: DeadlineWatch) -> None:
     """Checks the deadlines of connections until cancelled."""
     while True:
         await asyncio.sleep(_TICK_S)

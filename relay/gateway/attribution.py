@@ -3,13 +3,13 @@
 import contextlib
 from typing import Final, NamedTuple
 
-from relay.domain.authorization.token import Expired
+from relay.domain.authorization.token import TokenExpired
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Refusal
-from relay.domain.ports import Keyring
-from relay.gateway.connection_registry import Card, Welcome
-from relay.policy.call.access import owner_of
-from relay.policy.call.attribution import API_TYPES, attribute
+from relay.domain.ports import TokenVerifier
+from relay.gateway.connection_registry import ConnectionInfo, ConnectionRegistry
+from relay.policy.call.access import find_token_owner
+from relay.policy.call.attribution import API_TYPES, attribute_refusal
 from relay.policy.call.plan import Plan
 
 _EXCESS: Final = FAULTS["connections_exceeded"]
@@ -25,7 +25,12 @@ class RefusedCall(NamedTuple):
 
 
 def attribute_refused(
-    plan: Plan, connection_registry: Welcome, token_verifier: Keyring, info: Card, call: RefusedCall, exchange: Exchange
+    plan: Plan,
+    connection_registry: ConnectionRegistry,
+    token_verifier: TokenVerifier,
+    info: ConnectionInfo,
+    call: RefusedCall,
+    exchange: Exchange,
 ) -> None:
     """Record what a refused call names: its type, API, institution and service. This decides nothing.
 
@@ -45,14 +50,16 @@ def attribute_refused(
     exchange.operator = exchange.operator or info.operator
     if call.authorization is not None and not exchange.client_id:
         _record_owner(token_verifier, info, call.authorization, exchange)
-    attribute(plan, info.callers, call.path, call.text, exchange)
+    attribute_refusal(plan, info.callers, call.path, call.text, exchange)
 
 
-def _record_owner(token_verifier: Keyring, info: Card, authorization: bytes, exchange: Exchange) -> None:
+def _record_owner(
+    token_verifier: TokenVerifier, info: ConnectionInfo, authorization: bytes, exchange: Exchange
+) -> None:
     with contextlib.suppress(Refusal):
         try:
-            claims = token_verifier.claims(authorization, exchange.received + exchange.waited)
-        except Expired as expired:
+            claims = token_verifier.verify(authorization, exchange.received + exchange.grant_wait)
+        except TokenExpired as expired:
             claims = expired.claims
-        owner = owner_of(claims, info.callers)
+        owner = find_token_owner(claims, info.callers)
         exchange.operator, exchange.client_id = owner.operator.org_code, claims.client_id

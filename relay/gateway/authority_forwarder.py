@@ -6,14 +6,14 @@ from typing import Any
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
 from relay.domain.ports import AuthorityUpstream
-from relay.gateway.connection_registry import Card, Welcome
+from relay.gateway.connection_registry import ConnectionInfo, ConnectionRegistry
 from relay.gateway.dialect import DATA, OAUTH, SUPPORT, Dialect
 from relay.gateway.forwarding import Forwarding
-from relay.gateway.judge import Judges
+from relay.gateway.judge import JudgeServices
 from relay.policy.call import envelope, oauth_envelope
-from relay.policy.call.access import UNRECOGNISED, Caller, check_tran_id
-from relay.policy.call.attribution import attribute
-from relay.policy.call.plan import AUTHORITY, Plan
+from relay.policy.call.access import PEER_REFUSAL_CODES, Caller, check_tran_id
+from relay.policy.call.attribution import attribute_refusal
+from relay.policy.call.plan import AUTHORITY_RATE_KEY, Plan
 from relay.policy.settings.scalars import Checking
 from relay.wire.head import RequestHead
 from relay.wire.server import ServerConnection
@@ -23,7 +23,7 @@ _AUTHORIZE = b"/oauth/2.0/authorize"
 
 def get_dialect(plan: Plan, path: bytes) -> Dialect:
     """Return the dialect of a path: OAuth for tokens, known or not; else rsp_codes (지원-102 to -104, data APIs)."""
-    if oauth_envelope.is_oauth(path):
+    if oauth_envelope.is_oauth_path(path):
         return OAUTH
     return SUPPORT if path in plan.support else DATA
 
@@ -39,7 +39,7 @@ class AuthorityForwarding(Forwarding):
 
     def response_received(self, status: int, headers: Mapping[bytes, bytes], body: bytes) -> bool:
         """Revoke the tokens that the response names, then forward it."""
-        self._revoke(oauth_envelope.revoked(headers))
+        self._revoke(oauth_envelope.get_revoked_jtis(headers))
         return super().response_received(status, headers, body)
 
 
@@ -49,7 +49,7 @@ class AuthorityForwarder:
     def __init__(
         self,
         authority: AuthorityUpstream,
-        connection_registry: Welcome,
+        connection_registry: ConnectionRegistry,
         clock: Callable[[], float],
         close: Callable[[Exchange], None],
     ) -> None:
@@ -61,7 +61,7 @@ class AuthorityForwarder:
     def send(
         self,
         plan: Plan,
-        services: Judges,
+        services: JudgeServices,
         connection: ServerConnection,
         head: RequestHead,
         body: bytes,
@@ -71,35 +71,35 @@ class AuthorityForwarder:
         headers, dialect = head.headers, get_dialect(plan, head.path)
         operators: tuple[str, ...]
         if head.path in plan.support:
-            operators, fault = (_identify_portal(plan, connection.card, head, exchange),), ""
+            operators, fault = (_identify_portal(plan, connection.info, head, exchange),), ""
         else:
-            operators, fault = self._identify_operators(plan, connection.card, head, exchange)
-        forwarded = oauth_envelope.WITH_TOKEN if dialect is SUPPORT else oauth_envelope.WITH_CUSTOMER
+            operators, fault = self._identify_operators(plan, connection.info, head, exchange)
+        forwarded = oauth_envelope.SUPPORT_HEADERS if dialect is SUPPORT else oauth_envelope.OAUTH_HEADERS
 
         def write_request(_: int) -> bytes:
-            return oauth_envelope.request(head.method, head.target, headers, operators, fault, body, forwarded)
+            return oauth_envelope.build_request(head.method, head.target, headers, operators, fault, body, forwarded)
 
         def close(exchange: Exchange) -> None:
             """Close the exchange. Query the ledger: a token may be revoked although the response was lost."""
-            services.grants.hurry()
+            services.grants.refresh_soon()
             if (exchange.error or exchange.reason) and head.path in plan.authority:
-                attribute(plan, connection.card.callers, head.path, head.query + b"\n" + body, exchange)
+                attribute_refusal(plan, connection.info.callers, head.path, head.query + b"\n" + body, exchange)
             self._close(exchange)
 
-        tran_id = envelope.echo(headers.get(b"x-api-tran-id"))
+        tran_id = envelope.echo_tran_id(headers.get(b"x-api-tran-id"))
         args = (connection, exchange, tran_id, self._clock, close, dialect)
         forwarding = AuthorityForwarding(services.grants.revoke, *args)
         try:
             caller = operators[0] if operators else ""
-            services.authority_quotas.take(caller, AUTHORITY, exchange.started)
-            exchange.asked = self._clock()
-            kind = oauth_envelope.kind_of(head.path, body)
+            services.authority_quotas.take(caller, AUTHORITY_RATE_KEY, exchange.started)
+            exchange.provider_started = self._clock()
+            kind = oauth_envelope.classify_call(head.path, body)
             forwarding.attach(self._authority.send(write_request, forwarding, caller, kind))
         except Refusal as refusal:
-            raise Refusal(oauth_envelope.ours(refusal.fault), retry_after=refusal.retry_after) from refusal
+            raise Refusal(oauth_envelope.to_relay_fault(refusal.fault), retry_after=refusal.retry_after) from refusal
 
     def _identify_operators(
-        self, plan: Plan, info: Card, head: RequestHead, exchange: Exchange
+        self, plan: Plan, info: ConnectionInfo, head: RequestHead, exchange: Exchange
     ) -> tuple[tuple[str, ...], str]:
         """Return the org_codes of the caller's certificate and address, and the name of a fault or "".
 
@@ -112,8 +112,8 @@ class AuthorityForwarder:
         except Refusal as refusal:
             if head.path != _AUTHORIZE or refusal.fault is FAULTS["connections_exceeded"]:
                 raise
-            if refusal.fault.rsp_code in UNRECOGNISED:
-                exchange.detail = plan.callers.trace(info.peer)
+            if refusal.fault.rsp_code in PEER_REFUSAL_CODES:
+                exchange.detail = plan.callers.describe_peer(info.peer)
             return (), refusal.fault.name
         exchange.operator = info.operator
         operators = tuple(caller.operator.org_code for caller in info.callers)
@@ -126,11 +126,11 @@ class AuthorityForwarder:
         return operators, ""
 
 
-def _identify_portal(plan: Plan, info: Card, head: RequestHead, exchange: Exchange) -> str:
+def _identify_portal(plan: Plan, info: ConnectionInfo, head: RequestHead, exchange: Exchange) -> str:
     """Return the portal's org_code if the portal calls (규격 3.1). Raises Refusal: 40103, 40102, 40501, 40002."""
     exchange.api_code = plan.support_codes[head.path]
-    caller, *_ = plan.portal.recognise(info.peer)
-    if info.excess:
+    caller, *_ = plan.portal.identify(info.peer)
+    if info.is_excess:
         raise Refusal(FAULTS["connections_exceeded"])
     exchange.operator = caller.operator.org_code
     _check_method(head, plan.support[head.path])
@@ -140,7 +140,7 @@ def _identify_portal(plan: Plan, info: Card, head: RequestHead, exchange: Exchan
 
 def _record_tran_id(plan: Plan, callers: tuple[Caller, ...], head: RequestHead, exchange: Exchange) -> None:
     """Record the 거래고유번호, which must be one of `callers`. Raises Refusal (40002)."""
-    exchange.tran_id = envelope.valid_tran_id(head.headers.get(b"x-api-tran-id"))
+    exchange.tran_id = envelope.require_tran_id(head.headers.get(b"x-api-tran-id"))
     if plan.checking is Checking.STRICT:
         check_tran_id(exchange.tran_id, callers)
 

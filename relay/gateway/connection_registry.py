@@ -23,18 +23,18 @@ RECORDS_EXCEEDED: Final = "tls_records_exceeded"
 
 
 @dataclass(slots=True)
-class Card:
+class ConnectionInfo:
     """Data of one connection: its peer, whether it exceeds a limit, and its callers under `plan`."""
 
     peer: Peer
-    excess: bool
+    is_excess: bool
     plan: Plan | None = None
     callers: tuple[Caller, ...] = ()
     operator: str = ""
     refused_until: float = 0.0
 
 
-class Welcome:
+class ConnectionRegistry:
     """Holds the connections of callers. `identify` returns the peer of a connection; `rejected` counts by reason."""
 
     def __init__(
@@ -56,11 +56,11 @@ class Welcome:
         peer = self._identify(connection)
         peer_key = peer.serial or peer.address
         self.connections.add(connection)
-        excess = self._count_by_peer[peer_key] >= self._most_by_peer or self._count >= self._most
-        connection.card = Card(peer, excess)
-        if excess:
+        is_excess = self._count_by_peer[peer_key] >= self._most_by_peer or self._count >= self._most
+        connection.info = ConnectionInfo(peer, is_excess)
+        if is_excess:
             connection.limit_to_one_call(_EXCESS_S)
-            self.turned_away(peer.address, "connections_exceeded")
+            self.log_rejected(peer.address, "connections_exceeded")
             return
         self._count_by_peer[peer_key] += 1
         self._count += 1
@@ -68,41 +68,41 @@ class Welcome:
     def remove(self, connection: ServerConnection) -> None:
         """Remove a lost connection."""
         self.connections.discard(connection)
-        if connection.card.excess:
+        if connection.info.is_excess:
             return
-        peer_key = connection.card.peer.serial or connection.card.peer.address
+        peer_key = connection.info.peer.serial or connection.info.peer.address
         self._count -= 1
         self._count_by_peer[peer_key] -= 1
         if not self._count_by_peer[peer_key]:
             del self._count_by_peer[peer_key]
 
-    def recognise(self, plan: Plan, info: Card) -> None:
+    def recognise(self, plan: Plan, info: ConnectionInfo) -> None:
         """Set the callers of a connection under this plan. Raises Refusal (40103, 40102, 42901).
 
         PERF: runs once for each plan and connection; otherwise the handler compares two references. A changed directory
         is a changed plan, so every request is checked against the current directory (규격 3.1).
         """
-        callers = plan.callers.recognise(info.peer)
+        callers = plan.callers.identify(info.peer)
         info.callers = callers
         info.operator = callers[0].operator.org_code if len(callers) == 1 else ""
-        if info.excess:  # the callers are set, so the call is attributed; the plan is not, so each call is refused
+        if info.is_excess:  # the callers are set, so the call is attributed; the plan is not, so each call is refused
             raise Refusal(FAULTS["connections_exceeded"])
         info.plan = plan
 
-    def dismiss(self, plan: Plan) -> None:
+    def close_unknown(self, plan: Plan) -> None:
         """Close connections of peers that this plan does not know. Calls in flight are completed."""
         for connection in list(self.connections):
-            info: Card = connection.card
+            info: ConnectionInfo = connection.info
             if info.plan is None:
                 continue
             try:
-                plan.callers.recognise(info.peer)
+                plan.callers.identify(info.peer)
             except Refusal:
                 connection.close_when_idle()
 
     def log_malformed(self, connection: ServerConnection, reason: str, now: float) -> None:
         """Log a malformed request."""
-        peer = connection.card.peer
+        peer = connection.info.peer
         self._log_limited(
             now, "malformed request: address=%s serial=%s reason=%s", peer.address, peer.serial or "-", reason
         )
@@ -119,7 +119,7 @@ class Welcome:
         values = (peer.address, peer.serial or "-", RECORDS_EXCEEDED)
         self._log_limited(now, "connection cut: address=%s serial=%s reason=%s", *values)
 
-    def turned_away(self, address: str, reason: str) -> None:
+    def log_rejected(self, address: str, reason: str) -> None:
         """Count and log a rejected connection: with TLS 1.3 the caller itself learns little of it."""
         self.rejected[reason] += 1
         self._log_limited(self._clock(), "connection rejected: address=%s reason=%s", address or "-", reason)

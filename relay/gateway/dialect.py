@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from relay.domain.exchange import Exchange
 from relay.domain.fault import Fault, Refusal
-from relay.policy.answer.code import HEAD_BYTES, code_in, judge_code
+from relay.policy.answer.code import HEAD_BYTES, find_rsp_code, judge_rsp_code
 from relay.policy.call import envelope, oauth_envelope
 from relay.standard.catalogue import load_rsp_codes
 
@@ -36,7 +36,7 @@ class Dialect:
     OAuth error ("" in the data APIs).
     """
 
-    flaw_of: Callable[[int, Mapping[bytes, bytes], bytes], str]
+    find_flaw: Callable[[int, Mapping[bytes, bytes], bytes], str]
     record: Callable[[Exchange, Mapping[bytes, bytes], bytes], None]
     answer_head: WriteHead
     refusal: WriteRefusal
@@ -49,12 +49,12 @@ _RSP_CODES: Final = frozenset(load_rsp_codes())
 
 
 def _record_data(exchange: Exchange, headers: Mapping[bytes, bytes], body: bytes) -> None:
-    exchange.rsp_code, exchange.reason = judge_code(exchange.status, headers, body, _RSP_CODES)
+    exchange.rsp_code, exchange.reason = judge_rsp_code(exchange.status, headers, body, _RSP_CODES)
 
 
 def _record_oauth(exchange: Exchange, headers: Mapping[bytes, bytes], body: bytes) -> None:
-    oauth_envelope.note(exchange, headers)
-    exchange.rsp_code = code_in(body[:HEAD_BYTES])
+    oauth_envelope.copy_record_headers(exchange, headers)
+    exchange.rsp_code = find_rsp_code(body[:HEAD_BYTES])
 
 
 def _no_error(_: Fault) -> str:
@@ -66,29 +66,29 @@ def _keep_fault(fault: Fault) -> Fault:
 
 
 DATA: Final = Dialect(
-    envelope.flaw_of,
+    envelope.find_flaw,
     _record_data,
-    envelope.answer_head,
-    envelope.refusal,
+    envelope.build_response_head,
+    envelope.build_refusal,
     _keep_fault,
     attrgetter("status"),
     _no_error,
 )
 OAUTH: Final = Dialect(
-    oauth_envelope.flaw_of,
+    oauth_envelope.find_flaw,
     _record_oauth,
-    oauth_envelope.answer_head,
-    oauth_envelope.refusal,
-    oauth_envelope.ours,
-    lambda fault: oauth_envelope.error_of(fault)[0],
-    lambda fault: oauth_envelope.error_of(fault)[1],
+    oauth_envelope.build_response_head,
+    oauth_envelope.build_refusal,
+    oauth_envelope.to_relay_fault,
+    lambda fault: oauth_envelope.get_oauth_error(fault)[0],
+    lambda fault: oauth_envelope.get_oauth_error(fault)[1],
 )
 SUPPORT: Final = Dialect(
-    envelope.flaw_of,
+    envelope.find_flaw,
     _record_oauth,
-    oauth_envelope.support_head,
-    envelope.refusal,
-    oauth_envelope.ours,
+    oauth_envelope.build_support_head,
+    envelope.build_refusal,
+    oauth_envelope.to_relay_fault,
     attrgetter("status"),
     _no_error,
 )

@@ -17,8 +17,8 @@ from relay.policy.answer.code import (
     is_json,
     is_plain_success,
 )
-from relay.policy.answer.end import AnswerEnd, end_of, is_complete
-from relay.policy.call.plan import Rules
+from relay.policy.answer.end import EndDetector, build_end_detector, is_complete
+from relay.policy.call.plan import ApiRules
 from relay.wire.head import RequestHead
 from relay.wire.server import ServerConnection
 
@@ -73,7 +73,7 @@ class Forwarding:
         self._tran_id = tran_id
         self._dialect = dialect
         self._strict = strict
-        self.call: tuple[Rules, RequestHead, bytes] | None = None
+        self.call: tuple[ApiRules, RequestHead, bytes] | None = None
         self._request: UpstreamRequest | None = None
         self._paused = False
         self._is_done = False
@@ -94,7 +94,7 @@ class Forwarding:
     def accepts(self, status: int, headers: Mapping[bytes, bytes]) -> bool:
         """Return whether the head can belong to this call. If not, free the upstream and refuse the call."""
         self._exchange.provider_status = status
-        flaw = self._dialect.flaw_of(status, headers, self._tran_id)
+        flaw = self._dialect.find_flaw(status, headers, self._tran_id)
         if flaw:
             self.reject(self._get_fault(status), flaw)
             return False
@@ -136,7 +136,7 @@ class Forwarding:
     def head_received(self, status: int, headers: Mapping[bytes, bytes], length: int | None, body: bytes) -> None:
         """Forward the head of a large response and the beginning of its body."""
         self._headers: Mapping[bytes, bytes] = headers
-        self._end_of_body: AnswerEnd | None = None
+        self._end_of_body: EndDetector | None = None
         self._tail = b""
         self._lacks_code = self._chunked = False
         if not self.accepts(status, headers):
@@ -144,7 +144,7 @@ class Forwarding:
         if self._dialect is DATA and not begins_as_json(headers, body):
             self.reject(self._get_fault(status), "json")
             return
-        self._end_of_body = end_of(headers)
+        self._end_of_body = build_end_detector(headers)
         self._exchange.status = status
         self._dialect.record(self._exchange, headers, body)
         self._lacks_code = self._exchange.reason == NO_CODE
@@ -184,7 +184,7 @@ class Forwarding:
 
     def response_ended(self) -> None:
         """Forward the end if the body is complete; otherwise only the connection has ended."""
-        if self._end_of_body is not None and not self._end_of_body.is_whole:
+        if self._end_of_body is not None and not self._end_of_body.is_complete:
             self.request_failed(FAULTS["provider_reset"], "json")
             return
         if self._dialect is DATA:

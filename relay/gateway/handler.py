@@ -5,49 +5,49 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from relay.domain.authorization.grant import Grant, NotYet
+from relay.domain.authorization.grant import Grant, NotCached
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
 from relay.domain.ports import AuthorityUpstream, Recorder, Upstream
 from relay.gateway.attribution import RefusedCall, attribute_refused
 from relay.gateway.authority_forwarder import AuthorityForwarder, get_dialect
 from relay.gateway.body_filters import BodyFilters
-from relay.gateway.connection_registry import Card, Welcome
+from relay.gateway.connection_registry import ConnectionInfo, ConnectionRegistry
 from relay.gateway.dialect import DATA, OAUTH, Dialect
 from relay.gateway.forwarding import Forwarding
-from relay.gateway.judge import Judges, judge
+from relay.gateway.judge import JudgeServices, judge
 from relay.gateway.waiting import PendingCall, PendingCalls
 from relay.gateway.withholding import Withholding
 from relay.policy.call import envelope, oauth_envelope
-from relay.policy.call.access import UNRECOGNISED
-from relay.policy.call.attribution import api_type_in
+from relay.policy.call.access import PEER_REFUSAL_CODES
+from relay.policy.call.attribution import find_api_type
 from relay.policy.call.plan import Institution, Plan
 from relay.policy.settings.scalars import Checking
-from relay.wire.head import HEAD_END, Malformed, RequestHead, Wrong
+from relay.wire.head import HEAD_END, ProtocolError, RequestHead, Violation
 from relay.wire.server import ServerConnection
 from relay.wire.tls_records import RecordsExceeded
 
 _log = logging.getLogger(__name__)
 
-Reach = Mapping[str, tuple[Upstream, tuple[envelope.Address, ...]]]
+UpstreamTable = Mapping[str, tuple[Upstream, tuple[envelope.RequestTemplate, ...]]]
 """The upstream of each institution by org_code, with the addresses of its instances as written in requests."""
 
 _CONSENTS: Final = "CM02"
 
 _MALFORMED: Final = {
-    Wrong.HEAD_MALFORMED: FAULTS["head_malformed"],
-    Wrong.HEAD_TOO_LARGE: FAULTS["head_too_large"],
-    Wrong.HEAD_TOO_SLOW: FAULTS["head_too_slow"],
-    Wrong.TARGET_MALFORMED: FAULTS["target_malformed"],
-    Wrong.METHOD_NOT_ALLOWED: FAULTS["method_not_allowed"],
-    Wrong.BODY_TOO_LARGE: FAULTS["body_too_large"],
-    Wrong.BODY_TOO_SLOW: FAULTS["body_too_slow"],
-    Wrong.BODY_MALFORMED: FAULTS["head_malformed"],
-    Wrong.BODY_OF_A_GET: FAULTS["body_of_a_get"],
+    Violation.HEAD_MALFORMED: FAULTS["head_malformed"],
+    Violation.HEAD_TOO_LARGE: FAULTS["head_too_large"],
+    Violation.HEAD_TOO_SLOW: FAULTS["head_too_slow"],
+    Violation.TARGET_MALFORMED: FAULTS["target_malformed"],
+    Violation.METHOD_NOT_ALLOWED: FAULTS["method_not_allowed"],
+    Violation.BODY_TOO_LARGE: FAULTS["body_too_large"],
+    Violation.BODY_TOO_SLOW: FAULTS["body_too_slow"],
+    Violation.BODY_MALFORMED: FAULTS["head_malformed"],
+    Violation.BODY_OF_A_GET: FAULTS["body_of_a_get"],
 }
 
 
-def _describe_limit(error: Malformed) -> str:
+def _describe_limit(error: ProtocolError) -> str:
     """Return the limit that a request exceeds, "" for none."""
     if error.headers:
         return f"헤더는 {error.headers}개까지"
@@ -60,11 +60,11 @@ class Gateway:
     def __init__(
         self,
         plan: Plan,
-        upstreams: Reach,
+        upstreams: UpstreamTable,
         authority: AuthorityUpstream,
-        services: Judges,
+        services: JudgeServices,
         recorder: Recorder,
-        connection_registry: Welcome,
+        connection_registry: ConnectionRegistry,
         clock: Callable[[], float],
     ) -> None:
         self.swap(plan, upstreams, services)
@@ -75,13 +75,13 @@ class Gateway:
         self._connection_registry = connection_registry
         self._clock = clock
         self.in_flight = 0
-        self.draining = False
+        self.is_draining = False
 
-    def swap(self, plan: Plan, upstreams: Reach, services: Judges) -> None:
+    def swap(self, plan: Plan, upstreams: UpstreamTable, services: JudgeServices) -> None:
         """Replace the plan. Calls in flight keep the old one."""
         self.plan = plan
         self._upstreams = upstreams
-        self._judges = services
+        self._services = services
 
     # the connection
 
@@ -93,7 +93,7 @@ class Gateway:
         """Remove a connection; count and log one that was cut for a flood of TLS records."""
         self._connection_registry.remove(connection)
         if isinstance(error, RecordsExceeded):
-            self._connection_registry.log_flood(connection.card.peer, self._clock())
+            self._connection_registry.log_flood(connection.info.peer, self._clock())
 
     # the call
 
@@ -102,32 +102,32 @@ class Gateway:
         exchange = Exchange(self._clock(), time.time())
         exchange.bytes_in = len(body)
         self.in_flight += 1
-        if self.draining:
+        if self.is_draining:
             connection.will_close = True
         self._serve(connection, head, body, exchange)
 
     def _serve(self, connection: ServerConnection, head: RequestHead, body: bytes, exchange: Exchange) -> None:
-        plan, info = self.plan, connection.card
+        plan, info = self.plan, connection.info
         try:
             if head.path in plan.authority or head.path in plan.support:
-                self._authority_forwarder.send(plan, self._judges, connection, head, body, exchange)
+                self._authority_forwarder.send(plan, self._services, connection, head, body, exchange)
                 return
             if info.plan is not plan:
                 self._connection_registry.recognise(plan, info)
             exchange.operator = info.operator
-            route, institution, grant = judge(plan, self._judges, info.callers, head, body, exchange)
+            route, institution, grant = judge(plan, self._services, info.callers, head, body, exchange)
             if grant is None:
-                self._respond(connection, institution.apis, exchange)
+                self._respond(connection, institution.api_list, exchange)
             elif route.api.api_code == _CONSENTS:
-                self._respond(connection, grant.told, exchange)
+                self._respond(connection, grant.particulars_body, exchange)
             else:
                 self._forward(connection, institution, grant, head, body, exchange)
-        except NotYet as missing:
+        except NotCached as missing:
             self._fetch_grant(missing.jti, connection, head, body, exchange)
         except Refusal as refusal:
             headers, text = head.headers, head.query + b"\n" + body
             call = RefusedCall(head.path, text, headers.get(b"authorization"), headers.get(b"x-api-type"))
-            self._attribute(connection.card, call, exchange)
+            self._attribute(connection.info, call, exchange)
             self._refuse(
                 connection, refusal, head.headers.get(b"x-api-tran-id"), exchange, get_dialect(plan, head.path)
             )
@@ -143,7 +143,7 @@ class Gateway:
 
         def resume() -> None:
             connection.source = None
-            exchange.waited = self._clock() - exchange.started
+            exchange.grant_wait = self._clock() - exchange.started
             self._serve(connection, head, body, exchange)
 
         def close() -> None:
@@ -152,21 +152,23 @@ class Gateway:
             self._close(exchange)
 
         connection.source = pending = PendingCall(close)
-        self._pending_calls.add(self._judges.grants.fetch(jti), pending, resume)
+        self._pending_calls.add(self._services.grants.fetch(jti), pending, resume)
 
-    def protocol_error_received(self, connection: ServerConnection, error: Malformed) -> None:
+    def protocol_error_received(self, connection: ServerConnection, error: ProtocolError) -> None:
         """Refuse a malformed request. No part of it reaches an institution."""
         exchange = Exchange(self._clock(), time.time())
         self.in_flight += 1
-        exchange.operator = connection.card.operator
-        self._connection_registry.log_malformed(connection, error.wrong, exchange.started)
-        dialect = OAUTH if oauth_envelope.speaks_oauth(error.raw) else DATA
-        method, path = envelope.asked_in(error.raw)
-        refusal = Refusal(_MALFORMED[error.wrong], _describe_limit(error))
-        if error.wrong is Wrong.METHOD_NOT_ALLOWED:
-            refusal = MethodNotAllowed(self.plan.method_of(path))
-        self._attribute(connection.card, RefusedCall(path, error.raw, api_type=api_type_in(error.raw)), exchange)
-        self._refuse(connection, refusal, envelope.tran_id_in(error.raw), exchange, dialect, bodiless=method == b"HEAD")
+        exchange.operator = connection.info.operator
+        self._connection_registry.log_malformed(connection, error.violation, exchange.started)
+        dialect = OAUTH if oauth_envelope.is_oauth_request(error.raw) else DATA
+        method, path = envelope.find_request_line(error.raw)
+        refusal = Refusal(_MALFORMED[error.violation], _describe_limit(error))
+        if error.violation is Violation.METHOD_NOT_ALLOWED:
+            refusal = MethodNotAllowed(self.plan.get_method(path))
+        self._attribute(connection.info, RefusedCall(path, error.raw, api_type=find_api_type(error.raw)), exchange)
+        self._refuse(
+            connection, refusal, envelope.find_tran_id(error.raw), exchange, dialect, bodiless=method == b"HEAD"
+        )
 
     def _forward(
         self,
@@ -178,25 +180,27 @@ class Gateway:
         exchange: Exchange,
     ) -> None:
         upstream, addresses = self._upstreams[institution.org_code]
-        withheld = grant.withheld and institution.withheld(exchange.api_code, grant.withheld)
+        withheld = grant.withheld and institution.select_withheld(exchange.api_code, grant.withheld)
         filters_body = bool(withheld) and institution.withholds
-        about = envelope.About(exchange.client_id, grant.ci, withheld, plain=filters_body)
+        about = envelope.CallContext(exchange.client_id, grant.ci, withheld, is_filtered=filters_body)
 
         def write_request(instance: int) -> bytes:
-            return envelope.request(addresses[instance], head.method, head.target, head.headers, about, body)
+            return envelope.build_request(addresses[instance], head.method, head.target, head.headers, about, body)
 
         strict = institution.checking is Checking.STRICT
         tran_id = head.headers[b"x-api-tran-id"]
         forwarding = Forwarding(connection, exchange, tran_id, self._clock, self._close, strict=strict)
         forwarding.call = (institution.rules[exchange.api_code], head, body)
-        exchange.asked = self._clock()
+        exchange.provider_started = self._clock()
         receiver = Withholding(forwarding, withheld, self._filters) if filters_body else forwarding
         forwarding.attach(upstream.send(write_request, receiver, exchange.operator))
 
     def _respond(self, connection: ServerConnection, body: bytes, exchange: Exchange) -> None:
         exchange.status, exchange.rsp_code, exchange.bytes_out = 200, "00000", len(body)
         tran_id = exchange.tran_id.encode()
-        connection.send_response(envelope.answer_head(200, tran_id, {}, len(body), close=connection.will_close) + body)
+        connection.send_response(
+            envelope.build_response_head(200, tran_id, {}, len(body), close=connection.will_close) + body
+        )
         self._close(exchange)
 
     def _refuse(
@@ -209,28 +213,28 @@ class Gateway:
         *,
         bodiless: bool = False,
     ) -> None:
-        now = exchange.started + exchange.waited
-        wait = self._judges.refusals.take(connection.card, refusal.fault, now)
+        now = exchange.started + exchange.grant_wait
+        wait = self._services.refusals.take(connection.info, refusal.fault, now)
         if wait:
-            self._connection_registry.log_refusals_exceeded(connection.card.peer, now)
+            self._connection_registry.log_refusals_exceeded(connection.info.peer, now)
             connection.close_after_response()
             refusal = Refusal(FAULTS["refusals_exceeded"], retry_after=wait)
         fault = refusal.fault
-        exchange.tran_id = exchange.tran_id or envelope.known_tran_id(tran_id)
+        exchange.tran_id = exchange.tran_id or envelope.parse_tran_id(tran_id)
         exchange.status, exchange.rsp_code, exchange.reason = dialect.status(fault), fault.rsp_code, fault.name
         exchange.error = dialect.error(fault)
-        if fault.rsp_code in UNRECOGNISED:
-            exchange.detail = self.plan.callers.trace(connection.card.peer)
-        response = dialect.refusal(refusal, envelope.echo(tran_id), close=connection.will_close)
+        if fault.rsp_code in PEER_REFUSAL_CODES:
+            exchange.detail = self.plan.callers.describe_peer(connection.info.peer)
+        response = dialect.refusal(refusal, envelope.echo_tran_id(tran_id), close=connection.will_close)
         if bodiless:  # the client of a HEAD request would take a body for the next response (RFC 9110 9.3.2)
             response = response[: response.index(HEAD_END) + len(HEAD_END)]
         connection.send_response(response)
         self._close(exchange)
 
-    def _attribute(self, info: Card, call: RefusedCall, exchange: Exchange) -> None:
+    def _attribute(self, info: ConnectionInfo, call: RefusedCall, exchange: Exchange) -> None:
         """Attribute a refused call to operator and service (core 5.1), except calls of support APIs."""
         if call.path not in self.plan.support:
-            attribute_refused(self.plan, self._connection_registry, self._judges.keyring, info, call, exchange)
+            attribute_refused(self.plan, self._connection_registry, self._services.token_verifier, info, call, exchange)
 
     def _close(self, exchange: Exchange) -> None:
         exchange.close(self._clock())

@@ -36,18 +36,18 @@ class HandshakeLimits:
 
     def take(self, address: str) -> bool:
         """Count a handshake that begins. Returns False if the address exceeds its rate or share."""
-        network, now = network_of(address), self._clock()
+        network, now = get_network(address), self._clock()
         arrival = self._arrivals.get(network, 0.0)
         if self._under_way[network] >= self._share or self._bucket.wait(arrival, now):
             return False
-        store_arrival(self._arrivals, network, self._bucket.taken(arrival, now), now)
+        store_arrival(self._arrivals, network, self._bucket.advance(arrival, now), now)
         self._under_way[network] += 1
         self.under_way += 1
         return True
 
     def release(self, address: str, *, failed: bool) -> None:
         """Count the end of a handshake. A failed one is charged to the rate of its address FAILED_COST times."""
-        network = network_of(address)
+        network = get_network(address)
         if failed:
             self._charge(network, self._clock())
         self._under_way[network] -= 1
@@ -63,7 +63,7 @@ class HandshakeLimits:
         store_arrival(self._arrivals, network, min(arrival, most), now)
 
 
-def network_of(address: str) -> str:
+def get_network(address: str) -> str:
     """Return the address, or the /64 network of an IPv6 address: one peer can use all of it at will."""
     if ":" not in address:
         return address

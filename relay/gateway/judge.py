@@ -13,18 +13,18 @@ from functools import lru_cache
 from typing import Final
 
 from relay.domain.authorization.grant import Grant
-from relay.domain.authorization.token import Claims, Expired
+from relay.domain.authorization.token import Claims, TokenExpired
 from relay.domain.exchange import Exchange
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.ids import ApiType
-from relay.domain.ports import Grants, Keyring, QuotaCounters
+from relay.domain.ports import Grants, QuotaCounters, TokenVerifier
 from relay.gateway.refusal_limits import RefusalLimits
-from relay.policy.call.access import Caller, check_provider, check_tran_id, owner_of
+from relay.policy.call.access import Caller, check_token_institution, check_tran_id, find_token_owner
 from relay.policy.call.attribution import API_TYPES
-from relay.policy.call.envelope import TARGET_MOST, check_json_type, check_sizes, valid_tran_id
-from relay.policy.call.maintenance import in_maintenance
-from relay.policy.call.plan import Institution, Plan, Rules
-from relay.policy.call.query import QUERY_OF_A_POST, body_parameters, query_parameters
+from relay.policy.call.envelope import MAX_TARGET_BYTES, check_json_type, check_sizes, require_tran_id
+from relay.policy.call.maintenance import is_in_maintenance
+from relay.policy.call.plan import ApiRules, Institution, Plan
+from relay.policy.call.query import POST_QUERY_MESSAGE, parse_body, parse_query
 from relay.policy.call.route import Route, find_route
 from relay.policy.call.slot import check_slot
 from relay.policy.settings.scalars import Checking
@@ -37,13 +37,13 @@ _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
-class Judges:
+class JudgeServices:
     """What `judge` uses: verified tokens, grants, and quotas of institutions and of the authority.
 
     `refusals` counts refused calls.
     """
 
-    keyring: Keyring
+    token_verifier: TokenVerifier
     grants: Grants
     quotas: QuotaCounters
     authority_quotas: QuotaCounters
@@ -51,35 +51,33 @@ class Judges:
 
 
 def judge(
-    plan: Plan, services: Judges, callers: tuple[Caller, ...], head: RequestHead, body: bytes, exchange: Exchange
+    plan: Plan, services: JudgeServices, callers: tuple[Caller, ...], head: RequestHead, body: bytes, exchange: Exchange
 ) -> tuple[Route, Institution, Grant | None]:
-    """Judge a call of one of `callers` and record in `exchange` what becomes known. Raises Refusal or NotYet.
+    """Judge a call of one of `callers` and record in `exchange` what becomes known. Raises Refusal or NotCached.
 
     Returns the API, the institution and the grant (None if none is needed). The time of the judgement decides, which is
-    `exchange.waited` seconds after the arrival of the call.
+    `exchange.grant_wait` seconds after the arrival of the call.
     """
     headers = head.headers
     exchange.api_type = API_TYPES.get(headers.get(b"x-api-type"), "")
-    now, monotonic = exchange.received + exchange.waited, exchange.started + exchange.waited
+    now, monotonic = exchange.received + exchange.grant_wait, exchange.started + exchange.grant_wait
 
     route, asset, version = find_route(plan.routes, head.method, head.path)
     exchange.api_code, exchange.industry = route.api.api_code, route.industry
     if version > 1:
         plan.check_version(route, version)
 
-    exchange.tran_id = valid_tran_id(headers.get(b"x-api-tran-id"))
-    if len(head.target) > TARGET_MOST or b"accept-encoding" in headers or not exchange.api_type:
+    exchange.tran_id = require_tran_id(headers.get(b"x-api-tran-id"))
+    if len(head.target) > MAX_TARGET_BYTES or b"accept-encoding" in headers or not exchange.api_type:
         check_sizes(head.target, headers)
 
     # PERF: the common case of `_parse_parameters` is inlined
-    parameters = (
-        query_parameters(head.query) if head.method == "GET" and not asset else _parse_parameters(head, body, asset)
-    )
-    institution = plan.institution(parameters.get("org_code"), route, version)
+    parameters = parse_query(head.query) if head.method == "GET" and not asset else _parse_parameters(head, body, asset)
+    institution = plan.find_institution(parameters.get("org_code"), route, version)
     exchange.provider = institution.org_code
     if not exchange.api_type:
         _check_api_type(headers.get(b"x-api-type"), institution.checking, needed=route.needs_token)
-    if institution.checking is Checking.STRICT and not exchange.tran_id.startswith(callers[0].tran_id_starts):
+    if institution.checking is Checking.STRICT and not exchange.tran_id.startswith(callers[0].tran_id_prefixes):
         check_tran_id(exchange.tran_id, callers)
 
     caller, grant = callers[0], None
@@ -89,14 +87,14 @@ def judge(
         if b"authorization" not in headers:
             raise Refusal(FAULTS["token_missing"])
         try:
-            claims = services.keyring.claims(headers[b"authorization"], now)
-        except Expired as expired:
+            claims = services.token_verifier.verify(headers[b"authorization"], now)
+        except TokenExpired as expired:
             _check_consent(services.grants, expired.claims, callers, institution, exchange)
             raise
-        caller = owner_of(claims, callers)
+        caller = find_token_owner(claims, callers)
         exchange.operator, exchange.client_id = caller.operator.org_code, claims.client_id
-        check_provider(claims, institution.org_code)
-        grant = _check_grant(services.grants.of(claims.jti, monotonic), claims, route, now)
+        check_token_institution(claims, institution.org_code)
+        grant = _check_grant(services.grants.get(claims.jti, monotonic), claims, route, now)
     exchange.operator = caller.operator.org_code
 
     rules = institution.rules[route.api.api_code]
@@ -108,16 +106,16 @@ def judge(
         if exchange.api_type == _SCHEDULED:
             _check_scheduled(grant, institution, now)
 
-    if institution.maintenance is not None and in_maintenance(institution.maintenance, now):
+    if institution.maintenance is not None and is_in_maintenance(institution.maintenance, now):
         raise Refusal(FAULTS["provider_maintenance"])
     services.quotas.take(caller.operator.org_code, institution.org_code, monotonic)
     return route, institution, grant
 
 
-def is_usual(rules: Rules, head: RequestHead, body: bytes) -> bool:
+def is_usual(rules: ApiRules, head: RequestHead, body: bytes) -> bool:
     """Return whether an accepted call is as the standard demands and no more. Called only for some responses."""
-    parameters = body_parameters(body) if head.method == "POST" else query_parameters(head.query)
-    return len(head.target) <= TARGET_MOST and rules.is_usual(parameters)
+    parameters = parse_body(body) if head.method == "POST" else parse_query(head.query)
+    return len(head.target) <= MAX_TARGET_BYTES and rules.is_usual(parameters)
 
 
 def _parse_parameters(head: RequestHead, body: bytes, asset: str) -> Mapping[str, object]:
@@ -125,9 +123,9 @@ def _parse_parameters(head: RequestHead, body: bytes, asset: str) -> Mapping[str
     if head.method == "POST":
         check_json_type(head.headers.get(b"content-type"))
         if head.query:  # another reader could take them for the parameters of the body
-            raise Refusal(FAULTS["parameter_malformed"], QUERY_OF_A_POST)
-        return body_parameters(body)
-    parameters = query_parameters(head.query)
+            raise Refusal(FAULTS["parameter_malformed"], POST_QUERY_MESSAGE)
+        return parse_body(body)
+    parameters = parse_query(head.query)
     if not asset:
         return parameters
     if "card_id" in parameters:  # another reader could take it for the card of the path
@@ -141,7 +139,7 @@ def _find_caller(client_id: object, callers: tuple[Caller, ...], exchange: Excha
     This is for the record and the statistics: the call needs no token, so it is not refused.
     """
     for caller in callers:
-        if client_id in caller.clients:
+        if client_id in caller.client_ids:
             exchange.client_id = str(client_id)
             return caller
     return callers[0]
@@ -149,7 +147,7 @@ def _find_caller(client_id: object, callers: tuple[Caller, ...], exchange: Excha
 
 def _check_grant(grant: Grant, claims: Claims, route: Route, now: float) -> Grant:
     """Return the grant. Raises Refusal: consent ended 40106, scope missing 40104."""
-    if grant.ends <= now:
+    if grant.ends_at <= now:
         raise Refusal(FAULTS["consent_ended"])
     if route.scope not in claims.scopes:
         raise Refusal(FAULTS["scope_missing"], route.scope)
@@ -162,22 +160,22 @@ def _check_consent(
     """Raise consent_ended (40106) for an expired token whose consent has ended; return for all others.
 
     A token expires no later than its consent. On 40101 an operator would refresh the token, but after the end of the
-    consent it needs a new one. Raises NotYet.
+    consent it needs a new one. Raises NotCached.
     """
     try:
-        owner = owner_of(claims, callers)
+        owner = find_token_owner(claims, callers)
         exchange.operator, exchange.client_id = owner.operator.org_code, claims.client_id
-        check_provider(claims, institution.org_code)
-        grant = grants.of(claims.jti, exchange.started + exchange.waited)
+        check_token_institution(claims, institution.org_code)
+        grant = grants.get(claims.jti, exchange.started + exchange.grant_wait)
     except Refusal:  # the caller reports that the token has expired
         return
-    if grant.ends <= exchange.received + exchange.waited:
+    if grant.ends_at <= exchange.received + exchange.grant_wait:
         raise Refusal(FAULTS["consent_ended"])
 
 
 def _check_scheduled(grant: Grant, institution: Institution, now: float) -> None:
     """Check that the consent covers scheduled transfer (40301) and that a slot is open (50009)."""
-    if not grant.scheduled:
+    if not grant.is_scheduled:
         raise Refusal(FAULTS["transfer_not_scheduled"])
     check_slot(institution.slots, now)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from relay.domain.fault import FAULTS, Fault, Whose
+from relay.domain.fault import FAULTS, Fault, FaultOwner
 from relay.domain.party import Peer
 from relay.policy.quota.bucket import Bucket, store_arrival
 
@@ -44,7 +44,7 @@ class RefusalLimits:
         Returns 0.0, or the seconds to wait if the peer exceeds a rate; such a call is not counted. Faults of the relay
         and faults after the rates of an institution are not counted.
         """
-        if fault.whose is Whose.RELAY or fault in _AFTER_RATES:
+        if fault.owner is FaultOwner.RELAY or fault in _AFTER_RATES:
             return 0.0
         buckets, serial, source = self._buckets, caller.peer.serial or "", caller.peer.address
         certificate, address = self._certificates.get(serial, 0.0), self._addresses.get(source, 0.0)
@@ -55,8 +55,8 @@ class RefusalLimits:
         )
         if wait:
             return wait
-        caller.refused_until = buckets.connection.taken(caller.refused_until, now)
+        caller.refused_until = buckets.connection.advance(caller.refused_until, now)
         if serial:
-            store_arrival(self._certificates, serial, buckets.certificate.taken(certificate, now), now)
-        store_arrival(self._addresses, source, buckets.address.taken(address, now), now)
+            store_arrival(self._certificates, serial, buckets.certificate.advance(certificate, now), now)
+        store_arrival(self._addresses, source, buckets.address.advance(address, now), now)
         return 0.0

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from relay.domain.queue_full import Crowded
+from relay.domain.queue_full import QueueFull
 
 WAITING_MOST: Final = 1024
 """Waiters in all; a further one is refused."""
@@ -27,7 +27,7 @@ class _Group:
     size: int = 0
 
 
-class Turns:
+class FairSemaphore:
     """A semaphore of `total` permits, `each` for one group; `waiting` wait in all, `waiting_each` of one group.
 
     A group is any hashable value; a secret one is passed as its digest. Groups are served in rotation: the first
@@ -42,11 +42,11 @@ class Turns:
         self._groups: dict[Hashable, _Group] = {}
         self._size = 0
 
-    async def take(self, key: Hashable) -> None:
-        """Wait for a permit of a group; `give_back` frees it. Raises Crowded if too many wait already."""
+    async def acquire(self, key: Hashable) -> None:
+        """Wait for a permit of a group; `release` frees it. Raises QueueFull if too many wait already."""
         group = self._groups.get(key) or _Group(asyncio.Semaphore(self._each))
         if self._size >= self._size_most or group.size >= self._size_most_each:
-            raise Crowded
+            raise QueueFull
         self._groups[key] = group
         group.size += 1
         self._size += 1
@@ -62,7 +62,7 @@ class Turns:
             self._leave(key, group)
             raise
 
-    def give_back(self, key: Hashable) -> None:
+    def release(self, key: Hashable) -> None:
         """Free a permit of a group."""
         group = self._groups[key]
         self._all.release()
@@ -70,13 +70,13 @@ class Turns:
         self._leave(key, group)
 
     @asynccontextmanager
-    async def turn(self, key: Hashable) -> AsyncIterator[None]:
-        """Hold a permit of a group inside the block. Raises Crowded."""
-        await self.take(key)
+    async def hold(self, key: Hashable) -> AsyncIterator[None]:
+        """Hold a permit of a group inside the block. Raises QueueFull."""
+        await self.acquire(key)
         try:
             yield
         finally:
-            self.give_back(key)
+            self.release(key)
 
     def _leave(self, key: Hashable, group: _Group) -> None:
         group.size -= 1
@@ -85,26 +85,26 @@ class Turns:
             del self._groups[key]
 
 
-class Workers:
+class FairThreadPool:
     """Threads for signatures and slow hashes, which last milliseconds. A permit is a thread. Uses one event loop."""
 
-    def __init__(self, threads: int, semaphore: Turns, name: str) -> None:
+    def __init__(self, threads: int, semaphore: FairSemaphore, name: str) -> None:
         self._semaphore = semaphore
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
     async def run(self, key: Hashable, function: Callable[[], T]) -> T:
-        """Call `function` on a thread with a permit of the group. Returns its result. Raises Crowded.
+        """Call `function` on a thread with a permit of the group. Returns its result. Raises QueueFull.
 
         A caller that stops waiting frees the permit only when the thread has finished.
         """
         loop = asyncio.get_running_loop()
-        await self._semaphore.take(key)
+        await self._semaphore.acquire(key)
         try:
             future = self._threads.submit(function)
         except RuntimeError:
-            self._semaphore.give_back(key)
+            self._semaphore.release(key)
             raise
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._semaphore.give_back, key))
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._semaphore.release, key))
         return await asyncio.wrap_future(future)
 
     def close(self) -> None:

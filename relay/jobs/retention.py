@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from typing import Final
 
-from relay.domain.jobs import Archive, Limits
-from relay.policy.settings.portal import Retention
+from relay.domain.jobs import Archive, RetentionLimits
+from relay.policy.settings.portal import RetentionSettings
 from relay.policy.statistics.weeks import korean_day
 
 _DAY_S: Final = 86_400
 _KOREA_AHEAD_S: Final = 9 * 3600
 
 
-def build_limits(retention: Retention, now: int) -> Limits:
+def build_limits(retention: RetentionSettings, now: int) -> RetentionLimits:
     """Returns the limits at `now`: rows that ended before them may be removed."""
-    return Limits(
+    return RetentionLimits(
         consents=now - retention.consents_days * _DAY_S,
         requests=now - retention.requests_days * _DAY_S,
         spent=now - retention.spent_days * _DAY_S,
@@ -22,7 +22,7 @@ def build_limits(retention: Retention, now: int) -> Limits:
     )
 
 
-def next_at(clock: str, now: int) -> int:
+def next_time_of_day(clock: str, now: int) -> int:
     """Returns the next moment after `now` when it is `clock` (hhmm) in Korea, in epoch seconds."""
     midnight = (now + _KOREA_AHEAD_S) // _DAY_S * _DAY_S - _KOREA_AHEAD_S
     today = midnight + int(clock[:2]) * 3600 + int(clock[2:]) * 60
@@ -30,11 +30,11 @@ def next_at(clock: str, now: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Tidying:
+class RetentionJob:
     """The job that purges the archive by these limits."""
 
     archive: Archive
-    retention: Retention
+    retention: RetentionSettings
 
     async def run(self, fence: int, now: int) -> str:
         """Purges once. Returns what was removed, in words. Raises Superseded."""

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from relay.domain.jobs import AHEAD_MOST_S, JobsBook, JobState, Leadership, Superseded, Term
-from relay.domain.ledger import Unreachable
+from relay.domain.jobs import AHEAD_MOST_S, JobState, JobStore, Leadership, Superseded, Term
+from relay.domain.ledger import LedgerDown
 
 _log = logging.getLogger(__name__)
 
@@ -66,11 +66,11 @@ def retry_at(job: Job, failures: int, now: int) -> int:
 class Runner:
     """Takes leadership when it can, and runs the jobs then. `clock` returns epoch seconds.
 
-    A ledger that does not answer (`Unreachable`) logs its outage itself; the runner adds no line.
+    A ledger that does not answer (`LedgerDown`) logs its outage itself; the runner adds no line.
     """
 
     def __init__(
-        self, jobs: Sequence[Job], store: JobsBook, leadership: Leadership, clock: Callable[[], float], term_s: float
+        self, jobs: Sequence[Job], store: JobStore, leadership: Leadership, clock: Callable[[], float], term_s: float
     ) -> None:
         self._jobs = {job.name: job for job in jobs}
         self._store = store
@@ -83,7 +83,7 @@ class Runner:
         self._is_waiting = False
         self.term: Term | None = None
 
-    def take(self, jobs: Sequence[Job]) -> None:
+    def replace_jobs(self, jobs: Sequence[Job]) -> None:
         """Replaces the jobs. Running ones end as they started."""
         self._jobs = {job.name: job for job in jobs}
 
@@ -125,7 +125,7 @@ class Runner:
             try:
                 await self._leadership.campaign(int(self._clock()))
             except Exception as error:  # ledger or Redis unavailable: each write checks the fence
-                if not isinstance(error, Unreachable):
+                if not isinstance(error, LedgerDown):
                     _log.warning("leadership not renewed: reason=%s", type(error).__name__)
 
     async def _resign(self) -> None:
@@ -144,7 +144,7 @@ class Runner:
             if self.term is not None:
                 await self._start_due_jobs(self.term)
         except Exception as error:  # ledger or Redis unavailable: keep the last good state until the next tick
-            if not self._is_waiting and not isinstance(error, Unreachable):
+            if not self._is_waiting and not isinstance(error, LedgerDown):
                 _log.warning("jobs wait: reason=%s", type(error).__name__)
             self._is_waiting = True
         else:
@@ -184,12 +184,12 @@ class Runner:
             _log.warning("job %s: another instance leads", job.name)
             self._refused_fence = term.fence
         except Exception as error:  # its state was not written: the job stays due
-            if not isinstance(error, Unreachable):
+            if not isinstance(error, LedgerDown):
                 _log.warning("job %s: state not written: reason=%s", job.name, type(error).__name__)
 
     async def _run(self, job: Job, term: Term, failures: int) -> str | None:
         """Runs a job and records its outcome. Returns the failure in words, None for success. Raises Superseded."""
-        await self._store.begun(job.name, term.fence, int(self._clock()))
+        await self._store.record_start(job.name, term.fence, int(self._clock()))
         failure: str | None = None
         try:
             outcome = await job.run(term.fence, int(self._clock()))
@@ -201,8 +201,8 @@ class Runner:
             failure = outcome = f"failed ({type(error).__name__})"
         now = int(self._clock())
         due_at = job.next_due(now) if failure is None else retry_at(job, failures, now)
-        await self._store.ended(
-            job.name, term.fence, well=failure is None, told=outcome[:_OUTCOME_MOST], due_at=due_at, now=now
+        await self._store.record_end(
+            job.name, term.fence, well=failure is None, result=outcome[:_OUTCOME_MOST], due_at=due_at, now=now
         )
         _log.log(logging.INFO if failure is None else logging.ERROR, "job %s: %s", job.name, outcome.partition("\n")[0])
         return failure

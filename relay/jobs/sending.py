@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Final
 
-from relay.domain.portal import Portal, PortalAway, PortalRefused
-from relay.domain.statistics import ON_DEMAND, Sending, SendingState, StatisticsBook
+from relay.domain.portal import Portal, PortalDown, PortalRefused
+from relay.domain.statistics import ON_DEMAND, Sending, SendingState, StatisticsStore
 from relay.jobs.runner import JobFailed
-from relay.policy.statistics.report import TYPES, provider_report, serialize_report
+from relay.policy.statistics.report import TYPES, build_report, serialize_report
 from relay.policy.statistics.weeks import (
     WEEKS_MOST,
     complete_weeks,
@@ -51,7 +51,7 @@ class _Run:
         return ", ".join(parts)
 
 
-class StatisticsSending:
+class StatisticsSender:
     """The job that sends statistics. `members` returns today's org_codes, `clock` is Monday's hour, hhmm.
 
     Today's members have a message for the last week that is due, and for a week that was not processed while it was the
@@ -59,7 +59,7 @@ class StatisticsSending:
     """
 
     def __init__(
-        self, store: StatisticsBook, portal: Portal, members: Callable[[], Collection[str]], clock: str
+        self, store: StatisticsStore, portal: Portal, members: Callable[[], Collection[str]], clock: str
     ) -> None:
         self._store = store
         self._portal = portal
@@ -93,7 +93,7 @@ class StatisticsSending:
         return run.describe()
 
     async def _requested(self, now: int) -> Sequence[Sending]:
-        sendings = await self._store.asked_again(content=False)
+        sendings = await self._store.requested_sendings(content=False)
         return [
             sending
             for sending in sendings
@@ -123,7 +123,7 @@ class StatisticsSending:
         for provider, type_ in product(sorted(providers), TYPES):
             if (provider, type_) not in rows:
                 rows[provider, type_] = Sending(week, provider, type_, SendingState.WAITING)
-                await self._store.keep_sending(rows[provider, type_], run.fence, run.now)
+                await self._store.save_sending(rows[provider, type_], run.fence, run.now)
         late = await self._late(days, rows.values()) if is_recent else frozenset()
         due = (
             sending
@@ -149,7 +149,7 @@ class StatisticsSending:
         days = days_of(former.week)
         counts = await self._store.counts(days[0], days[-1], former.provider)
         consents = await self._store.consent_counts(days, former.provider) if former.type == ON_DEMAND else ()
-        report = provider_report(former.week, former.provider, former.type, counts, consents)
+        report = build_report(former.week, former.provider, former.type, counts, consents)
         content = serialize_report(report)
         if (
             former.state is SendingState.ACCEPTED
@@ -166,14 +166,14 @@ class StatisticsSending:
             counted_at=run.now,
             content=content,
         )
-        await self._store.keep_sending(message, run.fence, run.now)
-        await self._store.keep_sending(await self._send(run, message, report), run.fence, run.now)
+        await self._store.save_sending(message, run.fence, run.now)
+        await self._store.save_sending(await self._send(run, message, report), run.fence, run.now)
 
     async def _is_unchanged(self, run: _Run, former: Sending, content: bytes) -> bool:
         """Returns whether a message was accepted with this content, and stores that its figures were read again."""
         for stored in await self._store.sendings(former.week, former.provider):
             if (stored.type, stored.content) == (former.type, content):
-                await self._store.keep_sending(replace(stored, counted_at=run.now), run.fence, run.now)
+                await self._store.save_sending(replace(stored, counted_at=run.now), run.fence, run.now)
                 return True
         return False
 
@@ -184,7 +184,7 @@ class StatisticsSending:
         except PortalRefused as refusal:
             run.refused.append(f"{message.provider} of {message.week}, type {message.type} ({refusal})")
             return replace(message, state=SendingState.REFUSED, rsp_code=refusal.rsp_code)
-        except PortalAway as error:
+        except PortalDown as error:
             raise JobFailed(
                 f"the portal is unavailable ({error}); {run.describe()}; the rest waits for the next run"
             ) from error

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 from hmac import compare_digest
 from typing import Final, NamedTuple, Protocol
 
-from relay.domain.portal import Portal, PortalAway, PortalRefused
+from relay.domain.portal import Portal, PortalDown, PortalRefused
 from relay.domain.registry import (
-    Discarded,
-    Held,
-    Past,
+    Discard,
+    HeldSync,
     RegisteredService,
     Registry,
-    RegistryBook,
+    RegistryChanged,
     RegistryChanges,
-    RegistryMoved,
+    RegistryHistory,
+    RegistryStore,
 )
 from relay.jobs.runner import JobFailed
 from relay.policy.registry.changes import drop_discarded
@@ -43,7 +43,7 @@ class Hasher(Protocol):
     def is_comparable(self, mark: bytes) -> bool:
         """Returns whether a mark was made with today's key: then a different mark means a different secret."""
 
-    async def hashed(self, secrets: Sequence[str]) -> Sequence[str]:
+    async def hash_all(self, secrets: Sequence[str]) -> Sequence[str]:
         """Returns slow hashes of these secrets, in order."""
 
     async def fit(self, pairs: Sequence[tuple[str, str]]) -> Sequence[bool]:
@@ -63,9 +63,9 @@ class _Known:
     """State that a sync is judged against: registry, held sync, former values, discarded changes."""
 
     registry: Registry
-    held: Held | None
-    past: Past
-    discarded: Sequence[Discarded]
+    held: HeldSync | None
+    past: RegistryHistory
+    discarded: Sequence[Discard]
 
     def services(self, client_id: str) -> list[RegisteredService]:
         """Returns every known version of a service whose secret was hashed."""
@@ -91,7 +91,7 @@ class _Difference(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Sync:
+class RegistrySync:
     """Reads the portal's registry and stores it. `relay` is our own org_code.
 
     Everything is read and judged before anything is written. Secrets are compared by their marks; new ones are hashed
@@ -104,7 +104,7 @@ class Sync:
     """
 
     portal: Portal
-    store: RegistryBook
+    store: RegistryStore
     hasher: Hasher
     guard: Guard
     relay: str
@@ -119,15 +119,15 @@ class Sync:
         nothing usable, JobFailed when the registry changes each time, and Superseded.
         """
         async with self.turn:
-            ended = await self.store.forget_away(now - self.forget_days * _DAY_S, fence, now)
+            ended = await self.store.end_orphaned_consents(now - self.forget_days * _DAY_S, fence, now)
             for attempt in range(_TIMES):
-                with suppress(RegistryMoved):
+                with suppress(RegistryChanged):
                     outcome = await self._sync_once(full=full or attempt > 0, fence=fence, now=now)
                     return "; ".join((outcome, *self._describe_ended(ended)))
         raise JobFailed(f"the registry was changed concurrently, {_TIMES} times in a row")
 
     async def _sync_once(self, *, full: bool, fence: int, now: int) -> str:
-        """Reads, judges and writes once. Raises RegistryMoved when the registry changed meanwhile."""
+        """Reads, judges and writes once. Raises RegistryChanged when the registry changed meanwhile."""
         known = await self._load_known(now)
         registry, held = known.registry, known.held
         difference = await self._read_portal(known, full=full or held is not None)
@@ -140,7 +140,7 @@ class Sync:
         if reasons := judgement.reasons:
             await self.store.hold(changes, reasons, fence, now, judged=registry.number)
             return "; ".join((f"held until a person releases it: {reasons[0]}", *reasons[1:], *remarks))
-        await self.store.take(changes, fence, now, judged=registry.number, counted=judgement.counted)
+        await self.store.apply(changes, fence, now, judged=registry.number, counted=judgement.counted)
         taken = f"taken: {describe_changes(registry, changes)}" if changes else "nothing changed"
         return "; ".join((taken, *remarks) if held is None else (taken, _DROPPED, *remarks))
 
@@ -154,7 +154,7 @@ class Sync:
         condition = f"away for more than {self.forget_days} days"
         return (f"{consents} to operators or services {condition} ended",) if count else ()
 
-    async def ahead(self, now: int) -> RegistryChanges:
+    async def preview(self, now: int) -> RegistryChanges:
         """Returns what a sync of everything would change now; writes nothing. Raises SyncFailed."""
         return (await self._read_portal(await self._load_known(now), full=True)).changes
 
@@ -165,7 +165,7 @@ class Sync:
             organisations = await self._organisations(registry, EVERYTHING if full else registry.orgs_timestamp)
             since = EVERYTHING if full or _has_new_callers(registry, organisations) else registry.services_timestamp
             services = await self._services(registry, organisations, since)
-        except (PortalAway, PortalRefused) as error:
+        except (PortalDown, PortalRefused) as error:
             raise SyncFailed(f"the portal gave no registry: {error}", ()) from error
         kept = await self._with_known_hashes(known, services.services)
         changes = await asyncio.to_thread(compare_with_registry, registry, organisations, kept, services.timestamp)
@@ -223,7 +223,7 @@ class Sync:
         """Returns changes with hashes of their new secrets."""
         new = _unhashed(changes)
         secrets = [service.secret for client_id in new if (service := services[client_id]) is not None]
-        hashes = dict(zip(new, await self.hasher.hashed(secrets), strict=True))
+        hashes = dict(zip(new, await self.hasher.hash_all(secrets), strict=True))
         hashed = {name: replace(service, secret_hash=hashes[name]) for name, service in new.items()}
         return replace(changes, services={**changes.services, **hashed}) if hashed else changes
 
@@ -282,7 +282,7 @@ def _describe_left_out(count: int) -> tuple[str, ...]:
 def _has_new_callers(registry: Registry, organisations: ListedOrganisations) -> bool:
     """Returns whether a calling organisation is new or returns: its services may be missing in a delta."""
     return any(
-        org is not None and org.calls and code not in registry.organisations
+        org is not None and org.may_call and code not in registry.organisations
         for code, org in organisations.organisations.items()
     )
 

@@ -4,15 +4,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Final
 
-from relay.endpoint.calls import Answer, Call, refused
-from relay.endpoint.errors import refusal_of
+from relay.endpoint.calls import EndpointResponse, ForwardedCall, build_oauth_error
+from relay.endpoint.errors import to_oauth_refusal
 from relay.endpoint.handlers import Endpoint
 from relay.oauth.authorize import authorize
 from relay.oauth.revocation import revoke
-from relay.oauth.services import Authority
+from relay.oauth.services import AuthorityServices
 from relay.oauth.token import issue_token
 
-ENDPOINTS: Final[Mapping[str, tuple[str, Callable[[Authority, Call], Awaitable[Answer]]]]] = {
+ENDPOINTS: Final[
+    Mapping[str, tuple[str, Callable[[AuthorityServices, ForwardedCall], Awaitable[EndpointResponse]]]]
+] = {
     "/oauth/2.0/authorize": ("GET", authorize),
     "/oauth/2.0/token": ("POST", issue_token),
     "/oauth/2.0/revoke": ("POST", revoke),
@@ -20,12 +22,12 @@ ENDPOINTS: Final[Mapping[str, tuple[str, Callable[[Authority, Call], Awaitable[A
 """HTTP method and handler of each path."""
 
 
-def endpoints(services: Authority) -> Mapping[str, Endpoint]:
+def build_endpoints(services: AuthorityServices) -> Mapping[str, Endpoint]:
     """Returns the endpoints by path."""
 
-    def refuse(call: Call, error: Exception) -> Answer:
-        refusal = refusal_of(error)
+    def refuse(call: ForwardedCall, error: Exception) -> EndpointResponse:
+        refusal = to_oauth_refusal(error)
         call.note.reason, call.note.error = refusal.reason, refusal.error
-        return refused(refusal)
+        return build_oauth_error(refusal)
 
     return {path: Endpoint(method, partial(handler, services), refuse) for path, (method, handler) in ENDPOINTS.items()}

@@ -5,15 +5,15 @@ from typing import Final
 
 from relay.domain.authorization.request import AuthorizationRequest
 from relay.domain.ids import TRAN_ID_FORM
-from relay.endpoint.calls import Answer, Call
-from relay.endpoint.errors import OAuthRefusal, refusal_of
-from relay.endpoint.forms import Fields, hold, read_fields
+from relay.endpoint.calls import EndpointResponse, ForwardedCall
+from relay.endpoint.errors import OAuthRefusal, to_oauth_refusal
+from relay.endpoint.forms import Fields, parse_fields, validate_fields
 from relay.oauth.clients import build_unauthorized_client, get_provider, note_client
 from relay.oauth.flows import NOT_OFFERED, start_flow
 from relay.oauth.redirects import build_callback_url
-from relay.oauth.services import Authority, Client, Office
-from relay.policy.call.fields import check_of
-from relay.policy.settings.directory import Authentication
+from relay.oauth.services import AuthorityServices, Client, OAuthSettings
+from relay.policy.call.fields import compile_field_check
+from relay.policy.settings.directory import AuthenticationMethod
 from relay.standard.catalogue import load_catalogue
 
 _API: Final = "개별인증-001"
@@ -25,29 +25,29 @@ _HEADER_FAULTS: Final = frozenset({"header_missing", "header_malformed", "tran_i
 """Faults of `x-api-tran-id` that the gateway reports."""
 
 
-async def authorize(services: Authority, call: Call) -> Answer:
+async def authorize(services: AuthorityServices, call: ForwardedCall) -> EndpointResponse:
     """Stores the request and returns the response that starts its flow.
 
     Raises OAuthRefusal when the callback is not registered (a redirect would make the relay an open redirector) or the
     institution offers no individual authentication. Every other refusal is a redirect to the callback.
     """
     call.note.api_code = "AU01"
-    settings, fields = services.office, read_fields(call.query or "")
+    settings, fields = services.settings, parse_fields(call.query or "")
     client = _find_client(settings, call, fields)
     try:
         request = _build_request(services, settings, call, fields, client)
         await services.ledger.open_request(request)
         status, headers, body = start_flow(services, settings.providers[request.provider], request)
-        return Answer(status, body, headers)
+        return EndpointResponse(status, body, headers)
     except Exception as error:
-        refusal = refusal_of(error)
+        refusal = to_oauth_refusal(error)
         if refusal.error == "method_not_allowed":
             raise
         call.note.reason, call.note.error = refusal.reason, refusal.error
-        return Answer(302, None, {"Location": _build_error_url(refusal, fields, call)})
+        return EndpointResponse(302, None, {"Location": _build_error_url(refusal, fields, call)})
 
 
-def _find_client(settings: Office, call: Call, fields: Fields) -> Client:
+def _find_client(settings: OAuthSettings, call: ForwardedCall, fields: Fields) -> Client:
     """Returns the client of the request, whose redirect_uri must equal one of its registered callbacks."""
     client = settings.clients.get(fields.values.get("client_id", ""))
     if client is None:
@@ -61,25 +61,25 @@ def _find_client(settings: Office, call: Call, fields: Fields) -> Client:
 
 
 def _build_request(
-    services: Authority, settings: Office, call: Call, fields: Fields, client: Client
+    services: AuthorityServices, settings: OAuthSettings, call: ForwardedCall, fields: Fields, client: Client
 ) -> AuthorizationRequest:
     values, now = fields.values, int(services.clock())
     if call.fault in _HEADER_FAULTS or not (call.fault or call.tran_id):
         reason = call.fault or "header_malformed"
-        raise OAuthRefusal.of(reason, TRAN_ID_FORM)
+        raise OAuthRefusal.from_fault(reason, TRAN_ID_FORM)
     if call.fault or client.service.operator not in call.operators:
         raise build_unauthorized_client(call)
     if fields.problem:
-        raise OAuthRefusal.of(*fields.problem)
+        raise OAuthRefusal.from_fault(*fields.problem)
     if values.get("response_type", "") not in {"", "code"}:
         raise OAuthRefusal("unsupported_response_type", "지원하지 않는 response_type입니다: response_type (code)")
-    hold(_API, values)
+    validate_fields(_API, values)
     if values["app_scheme"] not in client.service.app_schemes:
         raise OAuthRefusal(
             "invalid_request", "해당 client_id에 등록되지 않은 app_scheme입니다", reason="app_scheme_unknown"
         )
     provider = get_provider(settings, call, values)
-    if provider.authentication is Authentication.NONE:
+    if provider.authentication is AuthenticationMethod.NONE:
         raise OAuthRefusal("method_not_allowed", NOT_OFFERED)
     return AuthorizationRequest(
         request_id=services.random(),
@@ -96,17 +96,17 @@ def _build_request(
     )
 
 
-def _read_ci(call: Call) -> str:
+def _read_ci(call: ForwardedCall) -> str:
     ci = call.header(_CI)
     if not ci:
-        raise OAuthRefusal.of("header_missing", _CI_FORM)
+        raise OAuthRefusal.from_fault("header_missing", _CI_FORM)
     (field,) = (field for field in load_catalogue().apis[_API].request.header if field.name == _CI)
-    if not check_of(field)(ci):
-        raise OAuthRefusal.of("header_malformed", _CI_FORM)
+    if not compile_field_check(field)(ci):
+        raise OAuthRefusal.from_fault("header_malformed", _CI_FORM)
     return ci
 
 
-def _build_error_url(refusal: OAuthRefusal, fields: Fields, call: Call) -> str:
+def _build_error_url(refusal: OAuthRefusal, fields: Fields, call: ForwardedCall) -> str:
     """Returns the callback URL with the error, and with `state` unless it is malformed.
 
     `api_tran_id` repeats the header when it is short and printable, as the response headers of other calls do.

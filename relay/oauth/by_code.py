@@ -2,9 +2,9 @@
 
 import hashlib
 
-from relay.domain.ledger import Holder
+from relay.domain.ledger import TokenHolder
 from relay.oauth.issuing import TokenIssuer
-from relay.oauth.services import Authority, TokenCall
+from relay.oauth.services import AuthorityServices, TokenCall
 
 
 def hash_code(code: str) -> bytes:
@@ -12,12 +12,12 @@ def hash_code(code: str) -> bytes:
     return hashlib.sha256(code.encode()).digest()
 
 
-async def redeem_code(services: Authority, call: TokenCall) -> dict[str, str]:
+async def redeem_code(services: AuthorityServices, call: TokenCall) -> dict[str, str]:
     """Returns the response body.
 
-    Raises NotGranted when the code is unknown, spent, expired, of another client, or of another callback.
+    Raises Denied when the code is unknown, spent, expired, of another client, or of another callback.
     """
-    holder = Holder(call.client.service.client_id, call.provider.org_code)
+    holder = TokenHolder(call.client.service.client_id, call.provider.org_code)
     issuer = TokenIssuer.for_call(services, call)
     consent, pair = await services.ledger.spend_code(
         hash_code(call.form["code"]), holder, call.form["redirect_uri"], issuer.issue_pair, call.now

@@ -3,32 +3,32 @@
 from collections.abc import Mapping
 from typing import Final
 
-from relay.endpoint.calls import Call
+from relay.endpoint.calls import ForwardedCall
 from relay.endpoint.errors import OAuthRefusal
-from relay.oauth.services import Authority, Client, Office, TokenCall
+from relay.oauth.services import AuthorityServices, Client, OAuthSettings, TokenCall
 from relay.policy.settings.directory import Provider
 
 INVALID_CLIENT: Final = "client_id 또는 client_secret이 올바르지 않습니다"
 """The description for an unknown client and for a wrong secret alike."""
 
 
-def get_provider(settings: Office, call: Call, form: Mapping[str, str]) -> Provider:
+def get_provider(settings: OAuthSettings, call: ForwardedCall, form: Mapping[str, str]) -> Provider:
     """Returns the institution of `org_code`. Raises OAuthRefusal invalid_request when it is unknown (core 2.1)."""
     provider = settings.providers.get(form["org_code"])
     if provider is None:
-        raise OAuthRefusal.of("provider_unknown", "org_code")
+        raise OAuthRefusal.from_fault("provider_unknown", "org_code")
     call.note.provider = provider.org_code
     return provider
 
 
-async def authenticate_client(services: Authority, call: Call, form: Mapping[str, str]) -> TokenCall:
+async def authenticate_client(services: AuthorityServices, call: ForwardedCall, form: Mapping[str, str]) -> TokenCall:
     """Returns the call with its provider and client. `form` must be validated.
 
     Raises OAuthRefusal: invalid_request for an unknown institution; invalid_client, with equal text and cost for an
     unknown client and a wrong secret; unauthorized_client when the connection does not act for the client's operator.
-    Raises Crowded.
+    Raises QueueFull.
     """
-    settings = services.office
+    settings = services.settings
     provider = get_provider(settings, call, form)
     client = settings.clients.get(form["client_id"])
     if client is not None:
@@ -43,13 +43,13 @@ async def authenticate_client(services: Authority, call: Call, form: Mapping[str
     return TokenCall(form, client, provider, int(services.clock()))  # the clock is read after the wait for the check
 
 
-def note_client(call: Call, client: Client) -> None:
+def note_client(call: ForwardedCall, client: Client) -> None:
     """Notes client and operator for the record of the call, if the connection acts for that operator."""
     if client.service.operator in call.operators:
         call.note.client_id, call.note.operator = client.service.client_id, client.service.operator
 
 
-def build_unauthorized_client(call: Call) -> OAuthRefusal:
+def build_unauthorized_client(call: ForwardedCall) -> OAuthRefusal:
     """Returns the refusal of a connection that does not act for the client's operator (IP 주소, SERIALNUMBER)."""
     return OAuthRefusal(
         "unauthorized_client",

@@ -7,8 +7,8 @@ from urllib.parse import quote
 from relay.domain.authorization.request import AuthorizationRequest
 from relay.endpoint.errors import OAuthRefusal
 from relay.oauth.redirects import build_callback_url
-from relay.oauth.services import Authority
-from relay.policy.settings.directory import Authentication, Provider
+from relay.oauth.services import AuthorityServices
+from relay.policy.settings.directory import AuthenticationMethod, Provider
 
 PAGES_PATH: Final = "/authentication"
 """Path of the pages below `pages_url`."""
@@ -22,7 +22,7 @@ FlowResponse = tuple[int, Mapping[str, str], Mapping[str, str] | None]
 """HTTP status, headers, and the JSON body if any."""
 
 
-def start_flow(services: Authority, provider: Provider, request: AuthorizationRequest) -> FlowResponse:
+def start_flow(services: AuthorityServices, provider: Provider, request: AuthorizationRequest) -> FlowResponse:
     """Returns the response that starts the institution's flow. The ledger must hold `request` already.
 
     Raises OAuthRefusal: server_error when settings are missing, method_not_allowed when no flow is offered.
@@ -33,13 +33,13 @@ def start_flow(services: Authority, provider: Provider, request: AuthorizationRe
     return start(services, provider, request)
 
 
-def _start_hosted(services: Authority, _: Provider, request: AuthorizationRequest) -> FlowResponse:
+def _start_hosted(services: AuthorityServices, _: Provider, request: AuthorizationRequest) -> FlowResponse:
     return 302, {"Location": f"{_get_pages_url(services)}{PAGES_PATH}/{quote(request.request_id, safe='')}"}, None
 
 
-def _start_redirect(services: Authority, provider: Provider, request: AuthorizationRequest) -> FlowResponse:
+def _start_redirect(services: AuthorityServices, provider: Provider, request: AuthorizationRequest) -> FlowResponse:
     if provider.redirect is None:
-        raise _unfit("redirect")
+        raise _not_configured("redirect")
     return (
         302,
         {"Location": build_callback_url(provider.redirect.url, request=_sign_request_object(services, request))},
@@ -47,15 +47,15 @@ def _start_redirect(services: Authority, provider: Provider, request: Authorizat
     )
 
 
-def _sign_request_object(services: Authority, request: AuthorizationRequest) -> str:
+def _sign_request_object(services: AuthorityServices, request: AuthorizationRequest) -> str:
     """Returns the signed request for the institution. It holds no CI, because URLs are logged everywhere.
 
     It has no jti and no scope, so that it cannot pass as an access token (RFC 8725 3.12).
     """
-    client = services.office.clients.get(request.client_id)
+    client = services.settings.clients.get(request.client_id)
     now = int(services.clock())
     claims = {
-        "iss": services.office.relay,
+        "iss": services.settings.relay,
         "aud": request.provider,
         "iat": now,
         "exp": request.expires_at,
@@ -69,9 +69,9 @@ def _sign_request_object(services: Authority, request: AuthorizationRequest) -> 
     return signed
 
 
-def _start_app(_: Authority, provider: Provider, __: AuthorizationRequest) -> FlowResponse:
+def _start_app(_: AuthorityServices, provider: Provider, __: AuthorizationRequest) -> FlowResponse:
     if provider.app is None:
-        raise _unfit("app")
+        raise _not_configured("app")
     app = provider.app
     body = {
         "org_code": provider.org_code,
@@ -83,18 +83,20 @@ def _start_app(_: Authority, provider: Provider, __: AuthorizationRequest) -> Fl
     return 200, {}, body
 
 
-def _get_pages_url(services: Authority) -> str:
-    if not services.office.pages_url:
-        raise _unfit("pages_url")
-    return services.office.pages_url
+def _get_pages_url(services: AuthorityServices) -> str:
+    if not services.settings.pages_url:
+        raise _not_configured("pages_url")
+    return services.settings.pages_url
 
 
-def _unfit(setting: str) -> OAuthRefusal:
+def _not_configured(setting: str) -> OAuthRefusal:
     return OAuthRefusal("server_error", f"개별인증이 설정되지 않았습니다: {setting}", reason="way_unfit")
 
 
-_FLOWS: Final[Mapping[Authentication, Callable[[Authority, Provider, AuthorizationRequest], FlowResponse]]] = {
-    Authentication.HOSTED: _start_hosted,
-    Authentication.REDIRECT: _start_redirect,
-    Authentication.APP: _start_app,
+_FLOWS: Final[
+    Mapping[AuthenticationMethod, Callable[[AuthorityServices, Provider, AuthorizationRequest], FlowResponse]]
+] = {
+    AuthenticationMethod.HOSTED: _start_hosted,
+    AuthenticationMethod.REDIRECT: _start_redirect,
+    AuthenticationMethod.APP: _start_app,
 }

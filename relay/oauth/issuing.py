@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Final, Self
 
-from relay.domain.authorization.consent import Consent, scope_at
-from relay.domain.authorization.issued_tokens import Pair, TokenKind, TokenRecord
+from relay.domain.authorization.consent import Consent, build_scope
+from relay.domain.authorization.issued_tokens import TokenKind, TokenPair, TokenRecord
 from relay.domain.authorization.token import REFRESH
-from relay.domain.ledger import NotGranted, Why
+from relay.domain.ledger import Denied, Reason
 from relay.endpoint.errors import OAuthRefusal
-from relay.oauth.services import Authority, TokenCall
-from relay.policy.settings.authority import Tokens
+from relay.oauth.services import AuthorityServices, TokenCall
+from relay.policy.settings.authority import TokenSettings
 
 Sign = Callable[[Mapping[str, object], int], tuple[str, bytes]]
 """Signs claims at a time (epoch seconds). Returns the token and the SHA-256 of the signed bytes, as `Signer.sign`."""
@@ -24,7 +24,7 @@ def build_token_scope(industry: str, scopes: tuple[str, ...]) -> str:
 
     Raises OAuthRefusal invalid_scope for a scope of another industry, or when they exceed the length of the standard.
     """
-    scope = scope_at(industry, scopes)
+    scope = build_scope(industry, scopes)
     if len(scope) > _MAX_SCOPE_LENGTH or not all(name.startswith(f"{industry}.") for name in scope.split(" ")):
         raise OAuthRefusal("invalid_scope", "전송요구의 scope가 해당 업권의 scope가 아닙니다")
     return scope
@@ -36,7 +36,7 @@ class TokenIssuer:
     `now` in epoch seconds; `random` returns new jtis.
     """
 
-    def __init__(self, tokens: Tokens, industry: str, sign: Sign, random: Callable[[], str], now: int) -> None:
+    def __init__(self, tokens: TokenSettings, industry: str, sign: Sign, random: Callable[[], str], now: int) -> None:
         self._tokens = tokens
         self._industry = industry
         self._sign = sign
@@ -45,28 +45,28 @@ class TokenIssuer:
         self._signed: dict[bytes, str] = {}
 
     @classmethod
-    def for_call(cls, services: Authority, call: TokenCall) -> Self:
+    def for_call(cls, services: AuthorityServices, call: TokenCall) -> Self:
         """Returns the issuer for a call."""
-        return cls(services.office.tokens, call.provider.industry, services.signer.sign, services.random, call.now)
+        return cls(services.settings.tokens, call.provider.industry, services.signer.sign, services.random, call.now)
 
-    def issue_pair(self, consent: Consent) -> Pair:
+    def issue_pair(self, consent: Consent) -> TokenPair:
         """Issues an access token and a refresh token for a consent.
 
-        Raises NotGranted CONSENT_ENDED after its last day; OAuthRefusal invalid_scope.
+        Raises Denied CONSENT_ENDED after its last day; OAuthRefusal invalid_scope.
         """
         scope = build_token_scope(self._industry, consent.particulars.scopes)
         access = self._issue(consent, TokenKind.ACCESS, scope)
-        return Pair(access, self._issue(consent, TokenKind.REFRESH, scope))
+        return TokenPair(access, self._issue(consent, TokenKind.REFRESH, scope))
 
     def issue_access(self, consent: Consent, refresh: TokenRecord) -> TokenRecord:
-        """Issues an access token with the scope of the refresh token. Raises NotGranted CONSENT_ENDED."""
+        """Issues an access token with the scope of the refresh token. Raises Denied CONSENT_ENDED."""
         return self._issue(consent, TokenKind.ACCESS, refresh.scope, refreshed=True)
 
     def get_token(self, consent: Consent, record: TokenRecord) -> str:
         """Returns the token of a record. A record of an earlier call is signed again, as of its time of issue."""
         return self._signed.get(record.digest) or self._sign(self._claims(consent, record), record.issued_at)[0]
 
-    def build_pair_body(self, consent: Consent, pair: Pair) -> dict[str, str]:
+    def build_pair_body(self, consent: Consent, pair: TokenPair) -> dict[str, str]:
         """Returns the response body of 개별인증-002; 통합인증-002 adds its `tx_id`."""
         return {
             **self.build_access_body(consent, pair.access),
@@ -87,7 +87,7 @@ class TokenIssuer:
         days = self._tokens.access_days if kind is TokenKind.ACCESS else self._tokens.refresh_days
         expires_at = min(self._now + days * DAY_S, consent.particulars.ends_at)
         if expires_at <= self._now:
-            raise NotGranted(Why.CONSENT_ENDED)
+            raise Denied(Reason.CONSENT_ENDED)
         fields = (self._random(), kind, consent.consent_id, scope, self._now, expires_at)
         token, digest = self._sign(self._claims(consent, TokenRecord(*fields, digest=b"")), self._now)
         self._signed[digest] = token

@@ -3,36 +3,36 @@
 from typing import Final
 
 from relay.domain.fault import Refusal
-from relay.domain.ledger import Holder
-from relay.endpoint.calls import Answer, Call
-from relay.endpoint.forms import form_of, hold
+from relay.domain.ledger import TokenHolder
+from relay.endpoint.calls import EndpointResponse, ForwardedCall
+from relay.endpoint.forms import parse_form, validate_fields
 from relay.oauth.clients import authenticate_client
-from relay.oauth.services import Authority, TokenCall
+from relay.oauth.services import AuthorityServices, TokenCall
 
 _API: Final = "개별인증-004"
-_REVOKED: Final = Answer(200, {"rsp_code": "00000", "rsp_msg": "접근토큰을 폐기하였습니다"})
-_INVALID: Final = Answer(200, {"rsp_code": "99999", "rsp_msg": "유효하지 않은 토큰입니다"})
+_REVOKED: Final = EndpointResponse(200, {"rsp_code": "00000", "rsp_msg": "접근토큰을 폐기하였습니다"})
+_INVALID: Final = EndpointResponse(200, {"rsp_code": "99999", "rsp_msg": "유효하지 않은 토큰입니다"})
 """An invalid token is no error: there is nothing to revoke (RFC 7009 2.2)."""
 
 
-async def revoke(services: Authority, call: Call) -> Answer:
+async def revoke(services: AuthorityServices, call: ForwardedCall) -> EndpointResponse:
     """Withdraws the consent of a token, and revokes all tokens of the consent.
 
     Accepts any token issued to this client for this institution: access or refresh token, expired or replaced.
     Operators take 99999 as done, so it must not answer a withdrawal while the consent is in force. A foreign token, or
-    one of an ended consent, gets 99999 and changes nothing. Raises OAuthRefusal, Unreachable.
+    one of an ended consent, gets 99999 and changes nothing. Raises OAuthRefusal, LedgerDown.
     """
     call.note.api_code = "AU04"
-    form = form_of(call)
-    hold(_API, form)
+    form = parse_form(call)
+    validate_fields(_API, form)
     token_call = await authenticate_client(services, call, form)
     call.note.reason = await _withdraw(services, token_call)
     return _INVALID if call.note.reason else _REVOKED
 
 
-async def _withdraw(services: Authority, token_call: TokenCall) -> str:
+async def _withdraw(services: AuthorityServices, token_call: TokenCall) -> str:
     """Withdraws the consent. Returns "" when done, else the name of the fault that prevents it."""
-    holder = Holder(token_call.client.service.client_id, token_call.provider.org_code)
+    holder = TokenHolder(token_call.client.service.client_id, token_call.provider.org_code)
     try:
         claims = services.signer.issued(token_call.form["token"])
     except Refusal as refusal:

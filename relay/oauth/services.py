@@ -10,7 +10,7 @@ from relay.domain.institution import Holding
 from relay.domain.ledger import Ledger
 from relay.domain.party import Service
 from relay.endpoint.outage_log import PartyOutageLog
-from relay.policy.settings.authority import Certifier, Tokens
+from relay.policy.settings.authority import CertifierSettings, TokenSettings
 from relay.policy.settings.directory import Provider
 
 
@@ -23,7 +23,7 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
+class OAuthSettings:
     """Immutable settings. `providers` by org_code, `clients` by client_id, `certifiers` by ca_code.
 
     `pages_url` is the public URL of the pages, "" without pages; `request_s` the lifetime of a request in seconds;
@@ -32,10 +32,10 @@ class Office:
     """
 
     relay: str
-    tokens: Tokens
+    tokens: TokenSettings
     providers: Mapping[str, Provider]
     clients: Mapping[str, Client]
-    certifiers: Mapping[str, Certifier]
+    certifiers: Mapping[str, CertifierSettings]
     pages_url: str
     request_s: int
     pages_proxies: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ class SecretChecker(Protocol):
     async def fit(self, caller: str, secret_hash: str, secret: str) -> bool:
         """Returns whether the secret matches the hash. The comparison waits in the queue of `caller`.
 
-        An unknown client has no hash (""): it costs the same and never matches. Raises Crowded.
+        An unknown client has no hash (""): it costs the same and never matches. Raises QueueFull.
         """
 
 
@@ -70,35 +70,35 @@ class InstitutionClient(Protocol):
     """Calls institutions while a customer waits."""
 
     async def login(self, provider: Provider, login_id: str, password: str, address: str) -> str | None:
-        """Returns the CI of the customer; None when the institution rejects the login. Raises DeskFault.
+        """Returns the CI of the customer; None when the institution rejects the login. Raises InstitutionError.
 
         `address` is the customer's, sent to the institution; "" when unknown.
         """
 
     async def holdings(self, provider: Provider, ci: str, client_id: str) -> Sequence[Holding]:
-        """Returns the customer's assets from the institution's list APIs. Raises DeskFault."""
+        """Returns the customer's assets from the institution's list APIs. Raises InstitutionError."""
 
 
 class SignedConsentVerifier(Protocol):
     """Verifies signed consents: signatures, chains, nonces, and the customer's identity at the certifier."""
 
     async def prove(self, signed: SignedConsent, ca_code: str, now: int) -> bytes:
-        """Returns the consent (전송요구내역, JSON in UTF-8) signed by the customer of `signed.ci`. Raises Unproven."""
+        """Returns the consent (전송요구내역, JSON) signed by the customer of `signed.ci`. Raises NotVerified."""
 
 
 @dataclass(slots=True)
-class Authority:
+class AuthorityServices:
     """Settings and ports of the authority. Handlers read the settings once per call.
 
     `clock` returns epoch seconds, `random` new ids.
     """
 
-    office: Office
+    settings: OAuthSettings
     ledger: Ledger
     signer: Signer
     secrets: SecretChecker
     institutions: InstitutionClient
-    proofs: SignedConsentVerifier
+    consent_verifier: SignedConsentVerifier
     clock: Callable[[], float]
     random: Callable[[], str]
     outages: PartyOutageLog = field(default_factory=PartyOutageLog)

@@ -4,14 +4,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from relay.endpoint.calls import Answer, Call
+from relay.endpoint.calls import EndpointResponse, ForwardedCall
 from relay.endpoint.errors import OAuthRefusal
-from relay.endpoint.forms import form_of, hold
+from relay.endpoint.forms import parse_form, validate_fields
 from relay.oauth.by_code import redeem_code
 from relay.oauth.by_refresh import refresh_access_token
 from relay.oauth.by_signature import issue_for_consent
 from relay.oauth.clients import authenticate_client
-from relay.oauth.services import Authority, TokenCall
+from relay.oauth.services import AuthorityServices, TokenCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class GrantType:
 
     api_id: str
     api_code: str
-    handle: Callable[[Authority, TokenCall], Awaitable[dict[str, str]]]
+    handle: Callable[[AuthorityServices, TokenCall], Awaitable[dict[str, str]]]
 
 
 GRANT_TYPES: Final[Mapping[str, GrantType]] = {
@@ -32,15 +32,15 @@ GRANT_TYPES: Final[Mapping[str, GrantType]] = {
 _GRANT_TYPE_FORM: Final = f"grant_type ({', '.join(GRANT_TYPES)} 중 하나)"
 
 
-async def issue_token(services: Authority, call: Call) -> Answer:
-    """Returns the tokens of a grant. Raises OAuthRefusal, NotGranted, Unreachable."""
-    form = form_of(call)
+async def issue_token(services: AuthorityServices, call: ForwardedCall) -> EndpointResponse:
+    """Returns the tokens of a grant. Raises OAuthRefusal, Denied, LedgerDown."""
+    form = parse_form(call)
     name = form.get("grant_type", "")
     if not name:
-        raise OAuthRefusal.of("parameter_missing", _GRANT_TYPE_FORM)
+        raise OAuthRefusal.from_fault("parameter_missing", _GRANT_TYPE_FORM)
     grant_type = GRANT_TYPES.get(name)
     if grant_type is None:
         raise OAuthRefusal("unsupported_grant_type", f"지원하지 않는 grant_type입니다: {_GRANT_TYPE_FORM}")
     call.note.api_code = grant_type.api_code
-    hold(grant_type.api_id, form)
-    return Answer(200, await grant_type.handle(services, await authenticate_client(services, call, form)))
+    validate_fields(grant_type.api_id, form)
+    return EndpointResponse(200, await grant_type.handle(services, await authenticate_client(services, call, form)))

@@ -11,7 +11,7 @@ MAX_IDLE_S: Final = 86_400
 """Longest time between two job entries in a ledger in use: retention runs once a day."""
 
 
-def believed_beside(now: int, database_now: int) -> int:
+def limit_to_database_time(now: int, database_now: int) -> int:
     """Returns `now`, or the time of the database when our clock is ahead of it."""
     return now if now <= database_now + AHEAD_MOST_S else database_now
 
@@ -37,7 +37,7 @@ class ClockTrust:
         self._anchor = ClockAnchor(latest, elapsed, slack) if is_ahead else ClockAnchor(now, elapsed)
         self._jump = ClockAnchor(now, elapsed)
 
-    def believed(self, now: int, elapsed: float) -> int:
+    def get_trusted_time(self, now: int, elapsed: float) -> int:
         """Returns `now`, or an earlier time while the clock has jumped ahead."""
         expected = _extrapolate(self._anchor, elapsed)
         if now <= expected + self._anchor.slack_s:

@@ -4,13 +4,13 @@ from typing import Final
 
 from relay.domain.authorization.token import MANAGE
 from relay.domain.fault import FAULTS, Refusal
-from relay.endpoint.calls import Call
-from relay.portal.services import Signer, SupportOffice
+from relay.endpoint.calls import ForwardedCall
+from relay.portal.services import Signer, SupportSettings
 
 _SCHEME: Final = "bearer "
 
 
-def check_bearer(settings: SupportOffice, signer: Signer, call: Call, now: float) -> None:
+def check_bearer(settings: SupportSettings, signer: Signer, call: ForwardedCall, now: float) -> None:
     """Checks a call's Authorization and notes its client. Raises Refusal (40101, 40104).
 
     The token must be ours, for the support APIs, and for the portal and client_id of these settings: a new client_id

@@ -3,27 +3,27 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from relay.domain.authorization.consent import KOREA, Consent, scope_at
+from relay.domain.authorization.consent import KOREA, Consent, build_scope
 from relay.domain.fault import FAULTS, Refusal
-from relay.portal.services import PortalRequest, Support
+from relay.portal.services import PortalRequest, SupportServices
 
 
-async def list_consents(support: Support, request: PortalRequest) -> Mapping[str, object]:
+async def list_consents(support: SupportServices, request: PortalRequest) -> Mapping[str, object]:
     """Returns whether the customer has consents in force, and which, by service.
 
     The org_code of an institution selects those at it, that of an operator those at all institutions of this relay.
-    Raises Refusal (40303), Unreachable.
+    Raises Refusal (40303), LedgerDown.
     """
     in_force = [
         consent
         for consent in await _in_force(support, request)
-        if consent.provider in request.office.members and consent.particulars.ends_at > request.now
+        if consent.provider in request.settings.members and consent.particulars.ends_at > request.now
     ]
     if not in_force:
         return {"is_member": "false"}
     services: dict[str, list[dict[str, str]]] = {}
     for consent in in_force:
-        industry = request.office.members[consent.provider].industry
+        industry = request.settings.members[consent.provider].industry
         services.setdefault(consent.client_id, []).append(_build_entry(consent, industry))
     rows = [
         {"client_id": client_id, "consent_cnt": str(len(entries)), "consent_list": entries}
@@ -32,13 +32,13 @@ async def list_consents(support: Support, request: PortalRequest) -> Mapping[str
     return {"is_member": "true", "service_cnt": str(len(rows)), "service_list": rows}
 
 
-async def _in_force(support: Support, request: PortalRequest) -> Sequence[Consent]:
+async def _in_force(support: SupportServices, request: PortalRequest) -> Sequence[Consent]:
     org_code, ci = request.values["org_code"], request.values["user_ci"]
-    if org_code in request.office.members:
+    if org_code in request.settings.members:
         request.note.provider = org_code
-        return await support.consents.consents_in_force(ci, provider=org_code)
-    if org_code in request.office.operators:
-        return await support.consents.consents_in_force(ci, operator=org_code)
+        return await support.consents.list_consents_in_force(ci, provider=org_code)
+    if org_code in request.settings.operators:
+        return await support.consents.list_consents_in_force(ci, operator=org_code)
     raise Refusal(FAULTS["provider_unknown"])
 
 
@@ -46,7 +46,7 @@ def _build_entry(consent: Consent, industry: str) -> dict[str, str]:
     given = datetime.fromtimestamp(consent.given_at, KOREA)
     return {
         "org_code": consent.provider,
-        "scope": scope_at(industry, consent.particulars.scopes),
+        "scope": build_scope(industry, consent.particulars.scopes),
         "consent_date": f"{given:%Y%m%d}",
         "consent_end_date": f"{consent.particulars.end_date:%Y%m%d}",
     }

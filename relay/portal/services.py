@@ -7,15 +7,15 @@ from typing import Protocol, Self
 from relay.domain.authorization.token import Claims
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.ledger import CustomerConsents
-from relay.domain.statistics import StatisticsBook
+from relay.domain.statistics import StatisticsStore
 from relay.endpoint.calls import Note
-from relay.policy.call.maintenance import Calendar, compile_maintenance
+from relay.policy.call.maintenance import MaintenanceCalendar, compile_maintenance
 from relay.policy.settings.directory import Provider
 from relay.policy.settings.portal import PortalSettings
 
 
 @dataclass(frozen=True, slots=True)
-class SupportOffice:
+class SupportSettings:
     """Values of the settings and the registry.
 
     `relay` is our own org_code, `issuer` the issuer of tokens. `members` are the institutions by org_code, `calendars`
@@ -26,7 +26,7 @@ class SupportOffice:
     issuer: str
     portal: PortalSettings
     members: Mapping[str, Provider]
-    calendars: Mapping[str, Calendar]
+    calendars: Mapping[str, MaintenanceCalendar]
     operators: Collection[str]
 
     @classmethod
@@ -64,7 +64,7 @@ class Secrets(Protocol):
     async def fit(self, whose: str, secret_hash: str, secret: str) -> bool:
         """Returns whether this is the secret of the hash. `whose` names the caller, in whose queue it waits.
 
-        Raises Crowded.
+        Raises QueueFull.
         """
 
 
@@ -76,15 +76,15 @@ class Probe(Protocol):
 
 
 @dataclass(slots=True)
-class Support:
+class SupportServices:
     """The settings and ports. `office` is read once per call, None without a portal.
 
     `clock` returns epoch seconds, `random` makes jtis.
     """
 
-    office: SupportOffice | None
+    settings: SupportSettings | None
     consents: CustomerConsents
-    statistics: StatisticsBook
+    statistics: StatisticsStore
     signer: Signer
     secrets: Secrets
     probe: Probe
@@ -96,7 +96,7 @@ class Support:
 class PortalRequest:
     """A valid request of 지원-102 to -104 with an accepted token; `now` in epoch seconds."""
 
-    office: SupportOffice
+    settings: SupportSettings
     values: Mapping[str, str] = field(repr=False)
     now: float
     note: Note

@@ -2,32 +2,32 @@
 
 from collections.abc import Mapping
 
-from relay.domain.ledger import Unreachable
+from relay.domain.ledger import LedgerDown
 from relay.domain.statistics import Pulse
-from relay.policy.call.maintenance import in_maintenance
+from relay.policy.call.maintenance import is_in_maintenance
 from relay.policy.settings.directory import Provider
 from relay.policy.statistics.availability import Availability, by_probe, by_pulse
-from relay.portal.services import PortalRequest, Support
+from relay.portal.services import PortalRequest, SupportServices
 
 
-async def get_status(support: Support, request: PortalRequest) -> Mapping[str, object]:
+async def get_status(support: SupportServices, request: PortalRequest) -> Mapping[str, object]:
     """Returns the availability: by its maintenance calendar, else by recent calls, else by a probe.
 
     An unavailable ledger does not prevent this. Raises Refusal (40303).
     """
-    member = request.office.member(request.values["org_code"], request.note)
+    member = request.settings.member(request.values["org_code"], request.note)
     return {"availability": str(await _availability(support, request, member))}
 
 
-async def _availability(support: Support, request: PortalRequest, member: Provider) -> Availability:
-    if in_maintenance(request.office.calendars.get(member.org_code), request.now):
+async def _availability(support: SupportServices, request: PortalRequest, member: Provider) -> Availability:
+    if is_in_maintenance(request.settings.calendars.get(member.org_code), request.now):
         return Availability.MAINTENANCE
     pulse = await _pulse(support, member.org_code)
     return by_pulse(pulse, request.now) or by_probe(await support.probe.reaches(member))
 
 
-async def _pulse(support: Support, org_code: str) -> Pulse | None:
+async def _pulse(support: SupportServices, org_code: str) -> Pulse | None:
     try:
         return await support.statistics.pulse(org_code)
-    except Unreachable:  # the ledger logs its outage itself
+    except LedgerDown:  # the ledger logs its outage itself
         return None

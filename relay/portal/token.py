@@ -3,28 +3,28 @@
 from typing import Final
 
 from relay.domain.authorization.token import MANAGE
-from relay.endpoint.calls import Answer, Call
+from relay.endpoint.calls import EndpointResponse, ForwardedCall
 from relay.endpoint.errors import OAuthRefusal
-from relay.endpoint.forms import form_of, hold
-from relay.portal.services import Support, SupportOffice
+from relay.endpoint.forms import parse_form, validate_fields
+from relay.portal.services import SupportServices, SupportSettings
 
 _GRANT: Final = "client_credentials"
 _DAY_S: Final = 86_400
 
 
-async def issue_token(support: Support, settings: SupportOffice, call: Call) -> Answer:
-    """Returns a token for the portal. Raises OAuthRefusal, Crowded.
+async def issue_token(support: SupportServices, settings: SupportSettings, call: ForwardedCall) -> EndpointResponse:
+    """Returns a token for the portal. Raises OAuthRefusal, QueueFull.
 
     An unknown client_id takes as long and gets the same answer as a wrong secret: the hash is compared in both cases.
     """
     now, portal = int(support.clock()), settings.portal
-    form = form_of(call)
+    form = parse_form(call)
     grant_type, scope = form.get("grant_type"), form.get("scope")
     if grant_type and grant_type != _GRANT:
         raise OAuthRefusal("unsupported_grant_type", f"지원하지 않는 grant_type입니다: grant_type ({_GRANT})")
     if scope and scope != MANAGE:
         raise OAuthRefusal("invalid_scope", f"허용되지 않는 scope입니다: scope ({MANAGE})")
-    hold("지원-101", form)
+    validate_fields("지원-101", form)
     if portal.org_code not in call.operators:
         raise OAuthRefusal("unauthorized_client", "종합포털의 인증서와 IP 주소가 아닙니다", reason=call.fault)
     is_known_client = form["client_id"] == portal.offers.client_id
@@ -36,12 +36,12 @@ async def issue_token(support: Support, settings: SupportOffice, call: Call) -> 
     call.note.operator, call.note.client_id = portal.org_code, portal.offers.client_id
     lifetime_s = portal.offers.token_days * _DAY_S
     encoded, _ = support.signer.sign(_build_claims(settings, support.random(), now, lifetime_s), now)
-    return Answer(
+    return EndpointResponse(
         200, {"token_type": "Bearer", "access_token": encoded, "expires_in": str(lifetime_s), "scope": MANAGE}
     )
 
 
-def _build_claims(settings: SupportOffice, jti: str, now: int, lifetime_s: int) -> dict[str, object]:
+def _build_claims(settings: SupportSettings, jti: str, now: int, lifetime_s: int) -> dict[str, object]:
     """Returns the claims: the standard's five, times, the client, and the use for the support APIs only."""
     return {
         "iss": settings.issuer,

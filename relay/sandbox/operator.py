@@ -96,7 +96,7 @@ class PretendedOperator:
         """Every (industry, API) pair of `visits`, lists first, each as soon as it is done."""
         for visit in visits:
             answers: dict[str, list[Mapping[str, Any]]] = {}
-            for api in catalogue.of(visit.industry):
+            for api in catalogue.iter_apis(visit.industry):
                 yield await self._call(api, visit, answers)
 
     async def ask(self, api: Api, visit: Visit) -> Call:

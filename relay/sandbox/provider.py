@@ -14,7 +14,7 @@ from aiohttp import web
 from relay.domain.api import Api, Catalogue, Field, Presence
 from relay.domain.authorization.consent import KOREA
 from relay.domain.ids import TRAN_ID
-from relay.policy.call.withheld import without
+from relay.policy.call.withheld import remove_members
 from relay.sandbox import login
 from relay.sandbox.customers import CUSTOMER_BY_CI
 from relay.sandbox.world.days import DAY
@@ -68,7 +68,7 @@ class Provider:
         self.industry = industry
         self._stories = {**stories, _API_LIST: self._told_apis}
         self._today = today
-        self._apis = {api.path_for(industry): api for api in catalogue.of(industry)}
+        self._apis = {api.path_for(industry): api for api in catalogue.iter_apis(industry)}
 
     def application(self) -> web.Application:
         """The institution as an aiohttp application."""
@@ -131,7 +131,7 @@ class Provider:
             headers["x-api-tran-id"] = tran_id
         body = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode()
         if withheld := request.headers.get("x-consent-withheld"):
-            body = without(body, frozenset(withheld.split()))
+            body = remove_members(body, frozenset(withheld.split()))
         return web.Response(status=reply.status, body=body, headers=headers)
 
 

@@ -14,7 +14,7 @@ from relay.sandbox.token_keys import TokenKeyPair
 
 def scopes_of(catalogue: Catalogue, industry: str) -> tuple[str, ...]:
     """Every scope the APIs of an industry ask for, sorted."""
-    return tuple(sorted({scope for api in catalogue.of(industry) if (scope := api.scope_for(industry))}))
+    return tuple(sorted({scope for api in catalogue.iter_apis(industry) if (scope := api.scope_for(industry))}))
 
 
 def claims_for(

@@ -9,7 +9,7 @@ import sys
 from enum import Enum, auto
 from typing import Final
 
-from relay.wire.head import Malformed, Wrong
+from relay.wire.head import ProtocolError, Violation
 
 _CRLF: Final = b"\r\n"
 _REQUEST_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
@@ -49,7 +49,7 @@ class ChunkedBody:
     def feed(self, data: bytes, most: int = sys.maxsize) -> tuple[bytes, bytes]:
         """Decode at most `most` chunks of `data`. Returns body bytes and the bytes not consumed.
 
-        Those bytes follow the end of the body when `done`; otherwise the caller feeds them again. Raises Malformed.
+        Those bytes follow the end of the body when `done`; otherwise the caller feeds them again. Raises ProtocolError.
         """
         if self._held:
             data, self._held = self._held + data, b""
@@ -74,12 +74,12 @@ class ChunkedBody:
         return self._join(parts, at), data[at:]
 
     def _join(self, parts: list[bytes], taken: int) -> bytes:
-        """Join the parts and count them. Raises Malformed when framing outweighs the body."""
+        """Join the parts and count them. Raises ProtocolError when framing outweighs the body."""
         body = b"".join(parts)
         self._taken_bytes += taken
         self._body_bytes += len(body)
         if self._taken_bytes - self._body_bytes > self._framing_allowed + self._body_bytes // 2:
-            raise Malformed(Wrong.BODY_MALFORMED)
+            raise ProtocolError(Violation.BODY_MALFORMED)
         return body
 
     def _take_whole(self, data: bytes, at: int, parts: list[bytes], most: int) -> int:
@@ -100,18 +100,18 @@ class ChunkedBody:
         if match is None:
             if len(data) - at < _LINE_MOST and b"\n" not in data[at:]:
                 return 0
-            raise Malformed(Wrong.BODY_MALFORMED)
+            raise ProtocolError(Violation.BODY_MALFORMED)
         self._left = int(match[1], 16)
         self._expected = _Expected.DATA if self._left else _Expected.BODY_END
         return match.end() - at
 
     def _take_end(self, data: bytes, at: int) -> int:
-        """Take the line end behind a chunk. Returns its length, 0 while it is incomplete. Raises Malformed."""
+        """Take the line end behind a chunk. Returns its length, 0 while it is incomplete. Raises ProtocolError."""
         end = data[at : at + 2]
         if end != _CRLF:
             if end == b"\r":
                 return 0
-            raise Malformed(Wrong.BODY_MALFORMED)
+            raise ProtocolError(Violation.BODY_MALFORMED)
         self.done = self._expected is _Expected.BODY_END
         self._expected = _Expected.SIZE
         return 2

@@ -7,7 +7,7 @@ from typing import Final
 from relay.wire.asker import ResponseFailure, ResponseHandler
 from relay.wire.chunked import ChunkedBody
 from relay.wire.closed import CLOSED
-from relay.wire.head import HEAD_END, Malformed, ResponseHead, Wrong, answer_head, answer_parser
+from relay.wire.head import HEAD_END, ProtocolError, ResponseHead, Violation, build_response_parser, parse_response_head
 from relay.wire.sockets import Readable, build_readable, limit_read_ahead, never_readable
 
 READ_BYTES: Final = 96 * 1024
@@ -41,7 +41,7 @@ class ClientConnection(asyncio.BufferedProtocol):
 
     `readable(0)` is true if the socket holds bytes, or the peer's end, that the loop has not read yet. `flaw` names in
     one word what is wrong with a malformed response; `error` is what ended the connection, if known.
-    The owner of the connection keeps its notes in `instance`, `born` and `idle_until`.
+    The owner of the connection keeps its notes in `instance`, `opened_at` and `idle_until`.
     """
 
     __slots__ = (
@@ -60,12 +60,12 @@ class ClientConnection(asyncio.BufferedProtocol):
         "_response_begun",
         "_streaming",
         "_turn_scheduled",
-        "born",
         "error",
         "flaw",
         "idle_until",
         "instance",
         "keep_alive",
+        "opened_at",
         "readable",
         "reusable",
         "transport",
@@ -75,13 +75,13 @@ class ClientConnection(asyncio.BufferedProtocol):
     def __init__(self, on_lost: Callable[["ClientConnection"], None]) -> None:
         self._on_lost = on_lost
         self.transport: asyncio.Transport = CLOSED
-        self._parser = answer_parser()
+        self._parser = build_response_parser()
         self._handler: ResponseHandler | None = None
         self.uses = 0
         self.instance = 0
         self.reusable = True
         self.idle_until = 0.0
-        self.born = 0.0
+        self.opened_at = 0.0
         self.keep_alive: bytes | None = None
         self._turn_scheduled = False
         self.flaw = ""
@@ -193,8 +193,8 @@ class ClientConnection(asyncio.BufferedProtocol):
                 self._take_head(data)
             else:
                 self._take_body(self._head, data)
-        except Malformed as error:
-            self._reject(error.wrong.value)
+        except ProtocolError as error:
+            self._reject(error.violation.value)
 
     def _end_turn(self, *, full: bool = False) -> None:
         """Continue reading; if `full` or if bytes wait already, let the other connections run first."""
@@ -273,13 +273,13 @@ class ClientConnection(asyncio.BufferedProtocol):
             if end < 4:  # noqa: PLR2004 - find() returned -1
                 has_bare_lf = data.count(b"\n") != data.count(b"\r\n")
                 if has_bare_lf or len(data) > _HEAD_MOST or not data.startswith(b"HTTP/1."[: len(data)]):
-                    self._reject(Wrong.HEAD_MALFORMED.value)
+                    self._reject(Violation.HEAD_MALFORMED.value)
                     return
                 self._held = data
                 return
             if end > _HEAD_MOST:
-                raise Malformed(Wrong.HEAD_TOO_LARGE)
-            head = answer_head(data if end == len(data) else data[:end], _HEADERS_MOST, self._parser)
+                raise ProtocolError(Violation.HEAD_TOO_LARGE)
+            head = parse_response_head(data if end == len(data) else data[:end], _HEADERS_MOST, self._parser)
             data = data[end:]
             if head.status not in _INTERIM:
                 break

@@ -17,11 +17,11 @@ from typing import Final, Protocol
 
 from relay.wire.alert import Alert
 from relay.wire.client_hello import PEEKED_BYTES, missing_bytes
-from relay.wire.handshake_places import HandshakePlaces
+from relay.wire.handshake_places import HandshakeSlots
 from relay.wire.handshake_turns import HandshakeTurns
 from relay.wire.proxy_protocol import FIXED_BYTES, NoProxyHeader, header_length, parse_source
 from relay.wire.server import ServerConnection
-from relay.wire.sockets import bound_accepted
+from relay.wire.sockets import limit_socket_buffers
 
 _BACKLOG: Final = 1024
 
@@ -37,7 +37,7 @@ SHUTDOWN_S: Final = 1.0
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class Rejected(StrEnum):
+class RejectionReason(StrEnum):
     """Why a connection was rejected before its first request."""
 
     CERTIFICATE_EXPIRED = "certificate_expired"
@@ -58,25 +58,27 @@ class TurnTimeout(TimeoutError):
 
 
 _VERIFY: Final = {
-    9: Rejected.CERTIFICATE_NOT_YET_VALID,  # X509_V_ERR_CERT_NOT_YET_VALID
-    10: Rejected.CERTIFICATE_EXPIRED,  # X509_V_ERR_CERT_HAS_EXPIRED
+    9: RejectionReason.CERTIFICATE_NOT_YET_VALID,  # X509_V_ERR_CERT_NOT_YET_VALID
+    10: RejectionReason.CERTIFICATE_EXPIRED,  # X509_V_ERR_CERT_HAS_EXPIRED
 }
 
 
-def why_rejected(error: Exception) -> Rejected:
+def get_rejection_reason(error: Exception) -> RejectionReason:
     """Return the reason of a failed handshake."""
     if isinstance(error, NoProxyHeader):
-        return Rejected.NO_PROXY_HEADER
+        return RejectionReason.NO_PROXY_HEADER
     if isinstance(error, TurnTimeout):
-        return Rejected.TURN_TIMEOUT
+        return RejectionReason.TURN_TIMEOUT
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _VERIFY.get(error.verify_code, Rejected.CERTIFICATE_UNTRUSTED)
+        return _VERIFY.get(error.verify_code, RejectionReason.CERTIFICATE_UNTRUSTED)
     if isinstance(error, ssl.SSLError):
         missing = getattr(error, "reason", "") == "PEER_DID_NOT_RETURN_A_CERTIFICATE"  # RecordsExceeded has none
-        return Rejected.CERTIFICATE_MISSING if missing else Rejected.PROTOCOL
+        return RejectionReason.CERTIFICATE_MISSING if missing else RejectionReason.PROTOCOL
     if isinstance(error, OSError) and error.errno in _EXHAUSTED:
-        return Rejected.NO_DESCRIPTORS
-    return Rejected.TOO_SLOW if isinstance(error, ConnectionAbortedError | TimeoutError) else Rejected.CLOSED
+        return RejectionReason.NO_DESCRIPTORS
+    return (
+        RejectionReason.TOO_SLOW if isinstance(error, ConnectionAbortedError | TimeoutError) else RejectionReason.CLOSED
+    )
 
 
 def _peek(accepted: socket.socket) -> bytes:
@@ -105,10 +107,10 @@ class HandshakeLimits(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class AcceptorOptions:
     """The options of an acceptor: PROXY headers from `balancers` (none: no header), TLS by `context` (None: no TLS).
 
-    `context` is called for each handshake. `limits` bound the handshakes of an address, `places` those of all, `turns`
+    `context` is called for each handshake. `limits` bound the handshakes of an address, `slots` those of all, `turns`
     those that compute at once. `handshake_s` bounds the time from accept to connection, PROXY header included.
     """
 
@@ -116,11 +118,11 @@ class Gate:
     context: Callable[[], ssl.SSLContext] | None
     handshake_s: float
     limits: HandshakeLimits
-    places: HandshakePlaces
+    slots: HandshakeSlots
     turns: HandshakeTurns
 
 
-class Entrance:
+class ConnectionAcceptor:
     """Accepts connections on one listening socket. `build_protocol` builds the protocol of each.
 
     `on_rejected(address, reason)` is called for each connection that fails before its first request.
@@ -129,9 +131,9 @@ class Entrance:
     def __init__(
         self,
         listening: socket.socket,
-        options: Gate,
+        options: AcceptorOptions,
         build_protocol: Callable[[], ServerConnection],
-        on_rejected: Callable[[str, Rejected], None],
+        on_rejected: Callable[[str, RejectionReason], None],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._listening = listening
@@ -149,7 +151,7 @@ class Entrance:
 
     def open(self) -> None:
         """Listen and start to accept connections."""
-        bound_accepted(self._listening)
+        limit_socket_buffers(self._listening)
         self._listening.listen(_BACKLOG)
         self._listening.setblocking(False)
         self._accepting = self._loop.create_task(self._accept())
@@ -172,7 +174,7 @@ class Entrance:
             try:
                 accepted, name = await self._accept_next()
             except OSError as error:  # no descriptors are left, or the peer has disconnected already
-                self._on_rejected("", why_rejected(error))
+                self._on_rejected("", get_rejection_reason(error))
                 if error.errno in _EXHAUSTED:
                     await asyncio.sleep(_EXHAUSTED_PAUSE_S)
                 continue
@@ -212,7 +214,7 @@ class Entrance:
 
     def _forget_handshake(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
         self._handshakes.discard(task)
-        self._options.places.remove(accepted)
+        self._options.slots.remove(accepted)
         if task.cancelled():  # includes a task that was cancelled before its first step
             accepted.close()
 
@@ -220,7 +222,7 @@ class Entrance:
         """Complete one connection, or report why it was rejected."""
         options, announced, alert = self._options, "", Alert(accepted)
         deadline = self._loop.time() + options.handshake_s
-        options.places.add(accepted)
+        options.slots.add(accepted)
         try:
             if options.balancers:
                 async with asyncio.timeout_at(deadline):
@@ -228,7 +230,7 @@ class Entrance:
             address = announced or address
             if not options.limits.take(address):
                 accepted.close()
-                self._on_rejected(address, Rejected.HANDSHAKES_EXCEEDED)
+                self._on_rejected(address, RejectionReason.HANDSHAKES_EXCEEDED)
                 return
             failed = False
             try:
@@ -240,8 +242,8 @@ class Entrance:
                 options.limits.release(address, failed=failed)
         except (NoProxyHeader, OSError, ssl.SSLError, TimeoutError) as error:
             accepted.close()
-            has_slot = accepted in options.places
-            self._on_rejected(address, why_rejected(error) if has_slot else Rejected.HANDSHAKES_EXCEEDED)
+            has_slot = accepted in options.slots
+            self._on_rejected(address, get_rejection_reason(error) if has_slot else RejectionReason.HANDSHAKES_EXCEEDED)
             await alert.send(self._loop)
         finally:
             alert.close()
@@ -250,20 +252,20 @@ class Entrance:
         """Turn the socket into a connection. Raises OSError, ssl.SSLError and TimeoutError."""
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = self._build_protocol()
-        connection.seen_from = announced
+        connection.announced_address = announced
         if self._options.context is None:
             await self._loop.connect_accepted_socket(lambda: connection, accepted)
             return
         async with asyncio.timeout_at(deadline):
             await self._wait_for_client_hello(accepted)
-        self._options.places.renew(accepted)
+        self._options.slots.renew(accepted)
         try:
             async with asyncio.timeout_at(deadline):
-                turn = await self._options.turns.take(address)
+                turn = await self._options.turns.acquire(address)
         except TimeoutError as error:
             raise TurnTimeout from error
         try:
-            if accepted not in self._options.places:  # the socket lost its slot while it waited
+            if accepted not in self._options.slots:  # the socket lost its slot while it waited
                 raise ConnectionResetError
             if self._loop.time() >= deadline:
                 raise TurnTimeout

@@ -4,7 +4,7 @@ import contextlib
 import socket
 
 
-class HandshakePlaces:
+class HandshakeSlots:
     """Holds at most `most` accepted sockets whose handshake is under way. One more shuts the oldest down.
 
     A socket whose ClientHello has come becomes the newest (`renew`), so the oldest belongs to a silent peer. If new

@@ -12,13 +12,13 @@ TURN_S: Final = 0.004
 """A turn ends after this time even if its handshake still waits for the peer, and the next turn begins."""
 
 
-class FairTurns(Protocol):
+class GroupSemaphore(Protocol):
     """Shares a number of turns fairly between groups."""
 
-    async def take(self, group: str) -> None:
+    async def acquire(self, group: str) -> None:
         """Wait for a turn of this group."""
 
-    def give_back(self, group: str) -> None:
+    def release(self, group: str) -> None:
         """End a turn of this group."""
 
 
@@ -30,16 +30,16 @@ class HandshakeTurns:
     a peer after its turn, its certificate and the end of its handshake, are not limited here.
     """
 
-    def __init__(self, turns: FairTurns, get_group: Callable[[str], str], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, turns: GroupSemaphore, get_group: Callable[[str], str], loop: asyncio.AbstractEventLoop) -> None:
         self._turns = turns
         self._get_group = get_group
         self._loop = loop
 
-    async def take(self, address: str) -> "Turn":
+    async def acquire(self, address: str) -> "Turn":
         """Wait for a turn and return it."""
         group = self._get_group(address)
-        await self._turns.take(group)
-        return Turn(partial(self._turns.give_back, group), self._loop)
+        await self._turns.acquire(group)
+        return Turn(partial(self._turns.release, group), self._loop)
 
 
 class Turn:

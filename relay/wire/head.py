@@ -1,4 +1,4 @@
-"""Parses heads of HTTP/1.1 messages strictly, with llhttp (through httptools). Raises Malformed for all others.
+"""Parses heads of HTTP/1.1 messages strictly, with llhttp (through httptools). Raises ProtocolError for all others.
 
 Nothing outside `wire/` depends on the parser.
 """
@@ -43,7 +43,7 @@ _CACHED_TARGET_MOST: Final = 256
 _OTHER_METHOD: Final = re.compile(rb"[A-Z]{3,20} /[!-~]* HTTP/1\.1\r\n")
 
 
-class Wrong(StrEnum):
+class Violation(StrEnum):
     """How a message violates HTTP/1.1 or a limit."""
 
     HEAD_MALFORMED = "head_malformed"
@@ -57,15 +57,15 @@ class Wrong(StrEnum):
     BODY_OF_A_GET = "body_of_a_get"
 
 
-class Malformed(Exception):
+class ProtocolError(Exception):
     """A refused message. `raw` is the part of its head that was received.
 
     `most` (bytes) or `headers` (a number) is the limit that it exceeds; both are 0 if it exceeds none.
     """
 
-    def __init__(self, violation: Wrong, raw: bytes = b"", *, most: int = 0, headers: int = 0) -> None:
+    def __init__(self, violation: Violation, raw: bytes = b"", *, most: int = 0, headers: int = 0) -> None:
         super().__init__(violation.value)
-        self.wrong = violation
+        self.violation = violation
         self.raw = raw
         self.most = most
         self.headers = headers
@@ -131,7 +131,7 @@ class HeadParser:
         self.owed = False
 
     def fields(self, raw: bytes, most: int) -> dict[bytes, bytes]:
-        """Parse one whole head. Returns header fields by lower-case name. Raises Malformed."""
+        """Parse one whole head. Returns header fields by lower-case name. Raises ProtocolError."""
         if self.owed:
             self._parser = self._kind(self)
             self.owed = False
@@ -146,10 +146,10 @@ class HeadParser:
         except KeyError:
             headers = {name.lower(): value for name, value in exact.items()}
             if b"_" in b"".join(headers):
-                raise Malformed(Wrong.HEAD_MALFORMED, raw) from None
+                raise ProtocolError(Violation.HEAD_MALFORMED, raw) from None
         lines = raw.count(b"\r\n") - 2  # llhttp let no bare LF pass
         if lines > most:
-            raise Malformed(Wrong.HEAD_TOO_LARGE, raw, headers=most)
+            raise ProtocolError(Violation.HEAD_TOO_LARGE, raw, headers=most)
         if len(headers) != lines:
             _refuse_duplicates(raw)
         if raw.find(b" \r\n") > 0 or raw.find(b"\t") > 0:  # trailing blanks are no part of a value (RFC 9112 5.1)
@@ -166,7 +166,7 @@ class HeadParser:
         try:
             self._parser.feed_data(raw)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            raise Malformed(Wrong.HEAD_MALFORMED, raw) from error
+            raise ProtocolError(Violation.HEAD_MALFORMED, raw) from error
 
     def status(self) -> int:
         """Return the status of the last response head."""
@@ -179,12 +179,12 @@ class HeadParser:
         self.owed = False
 
 
-def request_parser() -> HeadParser:
+def build_request_parser() -> HeadParser:
     """Build a parser for the heads of requests."""
     return HeadParser(httptools.HttpRequestParser)
 
 
-def answer_parser() -> HeadParser:
+def build_response_parser() -> HeadParser:
     """Build a parser for the heads of responses."""
     return HeadParser(httptools.HttpResponseParser)
 
@@ -192,28 +192,28 @@ def answer_parser() -> HeadParser:
 def _refuse_duplicates(raw: bytes) -> None:
     names = [line.split(b":", 1)[0].lower() for line in raw[: -len(HEAD_END)].split(b"\r\n")[1:]]
     if any(names.count(name) > 1 for name in SINGLE):
-        raise Malformed(Wrong.HEAD_MALFORMED, raw)
+        raise ProtocolError(Violation.HEAD_MALFORMED, raw)
 
 
-def request_head(raw: bytes, most_headers: int, parser: HeadParser) -> RequestHead:
+def parse_request_head(raw: bytes, most_headers: int, parser: HeadParser) -> RequestHead:
     """Parse one whole request head, `raw` ending in the empty line, with the parser of its connection.
 
-    Raises Malformed for everything but plain HTTP/1.1 with GET or POST, origin-form, and one kind of framing.
+    Raises ProtocolError for everything but plain HTTP/1.1 with GET or POST, origin-form, and one kind of framing.
     """
     skip = _METHODS.get(raw[:5])
     if skip is None:
-        raise Malformed(Wrong.METHOD_NOT_ALLOWED if _OTHER_METHOD.match(raw) else Wrong.HEAD_MALFORMED, raw)
+        raise ProtocolError(Violation.METHOD_NOT_ALLOWED if _OTHER_METHOD.match(raw) else Violation.HEAD_MALFORMED, raw)
     line_end = raw.find(b"\r")
     if raw[line_end - 9 : line_end] != _VERSION:
-        raise Malformed(Wrong.HEAD_MALFORMED, raw)
+        raise ProtocolError(Violation.HEAD_MALFORMED, raw)
     headers = parser.fields(raw, most_headers)
     target = raw[skip : line_end - 9]
     try:
         path, query = split_target(target) if len(target) < _CACHED_TARGET_MOST else _split(target)
     except ValueError:
-        raise Malformed(Wrong.TARGET_MALFORMED, raw) from None
+        raise ProtocolError(Violation.TARGET_MALFORMED, raw) from None
     if not headers.get(b"host"):
-        raise Malformed(Wrong.HEAD_MALFORMED, raw)
+        raise ProtocolError(Violation.HEAD_MALFORMED, raw)
     close = b"connection" in headers and _closes(headers)
     parser.owed = close  # llhttp takes nothing after the last request; the connection judges what follows
     if b"content-length" not in headers and b"transfer-encoding" not in headers:
@@ -221,7 +221,7 @@ def request_head(raw: bytes, most_headers: int, parser: HeadParser) -> RequestHe
     length, chunked = _framing(headers, raw)
     parser.owed = close or bool(length) or chunked
     if skip == _GET and (length or chunked):  # a body that one reader skips is a request to the next
-        raise Malformed(Wrong.BODY_OF_A_GET, raw)
+        raise ProtocolError(Violation.BODY_OF_A_GET, raw)
     return RequestHead("GET" if skip == _GET else "POST", target, path, query, headers, length, chunked, close)
 
 
@@ -248,14 +248,14 @@ def _framing(headers: dict[bytes, bytes], raw: bytes) -> tuple[int, bool]:
     """Return the body's length and whether it is chunked, never both. Chunked must be alone (RFC 9112 6.1)."""
     coding = headers.get(b"transfer-encoding")
     if coding is not None and coding.lower() != b"chunked":
-        raise Malformed(Wrong.HEAD_MALFORMED, raw)
+        raise ProtocolError(Violation.HEAD_MALFORMED, raw)
     return (_length(headers, raw) if b"content-length" in headers else 0), coding is not None
 
 
 def _length(headers: dict[bytes, bytes], raw: bytes) -> int:
     text = headers[b"content-length"]
     if not text.isdigit() or len(text) > 15:  # noqa: PLR2004 - more digits than any body has bytes
-        raise Malformed(Wrong.HEAD_MALFORMED, raw)
+        raise ProtocolError(Violation.HEAD_MALFORMED, raw)
     return int(text)
 
 
@@ -264,21 +264,21 @@ def _closes(headers: dict[bytes, bytes]) -> bool:
     return connection is not None and b"close" in connection.lower()
 
 
-def answer_head(raw: bytes, most_headers: int, parser: HeadParser) -> ResponseHead:
+def parse_response_head(raw: bytes, most_headers: int, parser: HeadParser) -> ResponseHead:
     """Parse one whole response head, `raw` ending in the empty line, with the parser of its connection.
 
-    Raises Malformed for everything but HTTP/1.1 and the HTTP/1.0 of small servers, whose responses end with the
+    Raises ProtocolError for everything but HTTP/1.1 and the HTTP/1.0 of small servers, whose responses end with the
     connection and have no transfer coding.
     """
     is_http_1_0 = raw[:9] == b"HTTP/1.0 "
     if raw[:9] != b"HTTP/1.1 " and not is_http_1_0:
-        raise Malformed(Wrong.HEAD_MALFORMED, raw)
+        raise ProtocolError(Violation.HEAD_MALFORMED, raw)
     headers = parser.fields(raw, most_headers)
     parser.owed = True
     close = is_http_1_0 or (b"connection" in headers and _closes(headers))
     if b"transfer-encoding" in headers:
         if is_http_1_0 or headers[b"transfer-encoding"].lower() != b"chunked":
-            raise Malformed(Wrong.HEAD_MALFORMED, raw)
+            raise ProtocolError(Violation.HEAD_MALFORMED, raw)
         return ResponseHead(parser.status(), headers, None, True, close)
     if b"content-length" in headers:
         return ResponseHead(parser.status(), headers, _length(headers, raw), False, close)

@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Final
 
 from relay.wire.chunked import ChunkedBody
-from relay.wire.head import HEAD_END, Malformed, RequestHead, Wrong, request_head, request_parser
+from relay.wire.head import HEAD_END, ProtocolError, RequestHead, Violation, build_request_parser, parse_request_head
 
 _CHUNK_OVERHEAD: Final = 16 * 1024
 """Bytes of chunk framing allowed above the body limit. Thousands of one-byte chunks are an attack on the CPU."""
@@ -59,7 +59,7 @@ class RequestReader:
         self._on_request = on_request
         self._partial = b""
         self._head: RequestHead | None = None
-        self._parser = request_parser()
+        self._parser = build_request_parser()
         self._body: list[bytes] = []
         self._missing = 0
         self._body_bytes_read = 0
@@ -75,7 +75,7 @@ class RequestReader:
         return Stage.HEAD if self._partial and not self.stopped else Stage.NOTHING
 
     def feed(self, data: bytes) -> None:
-        """Parse bytes. Raises Malformed at the first invalid byte; whole requests before it are delivered."""
+        """Parse bytes. Raises ProtocolError at the first invalid byte; whole requests before it are delivered."""
         if self._partial:
             data = self._partial + data
             self._partial = b""
@@ -85,11 +85,11 @@ class RequestReader:
                 return
             data = self._take_body(data) if self._head is not None else self._take_head(data)
 
-    def timeout_error(self) -> Malformed:
+    def timeout_error(self) -> ProtocolError:
         """Return the error of the part that came too slowly."""
         if self._head is not None:
-            return self._malformed(Wrong.BODY_TOO_SLOW)
-        return Malformed(Wrong.HEAD_TOO_SLOW, self._partial)
+            return self._malformed(Violation.BODY_TOO_SLOW)
+        return ProtocolError(Violation.HEAD_TOO_SLOW, self._partial)
 
     def close(self) -> None:
         """Drop the incomplete request and the callback."""
@@ -105,7 +105,7 @@ class RequestReader:
         if end > self._limits.head_bytes:
             raise self._head_too_large(data)
         raw = data if end == len(data) else data[:end]
-        head = request_head(raw, self._limits.headers, self._parser)
+        head = parse_request_head(raw, self._limits.headers, self._parser)
         if not head.length and not head.chunked:
             self._on_request(head, b"")
             return data[end:]
@@ -119,20 +119,20 @@ class RequestReader:
         return data[whole:]
 
     def _keep_partial(self, data: bytes) -> bytes:
-        """Keep a partial head. Raises Malformed if it cannot become a valid one."""
+        """Keep a partial head. Raises ProtocolError if it cannot become a valid one."""
         if len(data) > self._limits.head_bytes:
             raise self._head_too_large(data)
         if not data[:1].isupper() or data.count(b"\n") != data.count(b"\r\n") or b"\0" in data:
-            raise Malformed(Wrong.HEAD_MALFORMED, data)
+            raise ProtocolError(Violation.HEAD_MALFORMED, data)
         self._partial = data
         return b""
 
     def _expect_body(self, head: RequestHead, raw: bytes) -> None:
         if head.length > self._limits.body_bytes:
-            raise Malformed(Wrong.BODY_TOO_LARGE, raw, most=self._limits.body_bytes)
+            raise ProtocolError(Violation.BODY_TOO_LARGE, raw, most=self._limits.body_bytes)
         expect = head.headers.get(b"expect")
         if expect is not None and expect.lower() != b"100-continue":
-            raise Malformed(Wrong.HEAD_MALFORMED, raw)
+            raise ProtocolError(Violation.HEAD_MALFORMED, raw)
         self.asks_to_continue = expect is not None
         self._head = head
         self._missing = head.length
@@ -152,29 +152,29 @@ class RequestReader:
     def _take_chunks(self, chunks: ChunkedBody, data: bytes) -> bytes:
         try:
             part, rest = chunks.feed(data)
-        except Malformed as error:
-            raise self._malformed(Wrong.BODY_MALFORMED) from error
+        except ProtocolError as error:
+            raise self._malformed(Violation.BODY_MALFORMED) from error
         self._body.append(part)
         self._body_bytes_read += len(data) - len(rest)
         self._missing += len(part)
         if self._missing > self._limits.body_bytes or self._body_bytes_read > self._limits.body_bytes + _CHUNK_OVERHEAD:
-            raise self._malformed(Wrong.BODY_TOO_LARGE, self._limits.body_bytes)
+            raise self._malformed(Violation.BODY_TOO_LARGE, self._limits.body_bytes)
         if chunks.done:
             self._finish_body()
         return rest
 
-    def _head_too_large(self, data: bytes) -> Malformed:
+    def _head_too_large(self, data: bytes) -> ProtocolError:
         most = self._limits.head_bytes
-        return Malformed(Wrong.HEAD_TOO_LARGE, data[:most], most=most)
+        return ProtocolError(Violation.HEAD_TOO_LARGE, data[:most], most=most)
 
-    def _malformed(self, violation: Wrong, most: int = 0) -> Malformed:
+    def _malformed(self, violation: Violation, most: int = 0) -> ProtocolError:
         """Build the error of the current request, with the parts of its head that decide the response."""
         head = self._head
         if head is None:
-            return Malformed(violation, most=most)
+            return ProtocolError(violation, most=most)
         tran_id = head.headers.get(b"x-api-tran-id", b"")
         raw = b"%b %b\r\nx-api-tran-id: %b\r\n" % (head.method.encode(), head.target, tran_id)
-        return Malformed(violation, raw, most=most)
+        return ProtocolError(violation, raw, most=most)
 
     def _finish_body(self) -> None:
         head, body = self._head, b"".join(self._body)

@@ -6,11 +6,11 @@ from collections import deque
 from typing import Any, Final, Protocol
 
 from relay.wire.closed import CLOSED
-from relay.wire.head import Malformed, RequestHead
+from relay.wire.head import ProtocolError, RequestHead
 from relay.wire.reader import RequestReader, ServerLimits, Stage
 from relay.wire.sockets import limit_tls_read_ahead
 from relay.wire.source import ResponseSource
-from relay.wire.watch import Watch
+from relay.wire.watch import DeadlineWatch
 
 WRITE_HIGH: Final = 32 * 1024
 """Bytes buffered for a slow reader before the source of its response is paused."""
@@ -40,7 +40,7 @@ class App(Protocol):
     def handle(self, connection: "ServerConnection", head: RequestHead, body: bytes) -> None:
         """Answer a whole request with `send_response`, or with `write` and `finish`."""
 
-    def protocol_error_received(self, connection: "ServerConnection", error: Malformed) -> None:
+    def protocol_error_received(self, connection: "ServerConnection", error: ProtocolError) -> None:
         """Answer a malformed request. The connection closes after the response."""
 
 
@@ -49,7 +49,7 @@ class ServerConnection(asyncio.Protocol):
 
     The app sends its response with `send_response` (whole) or `write` and `finish` (streamed); `abort` cuts a streamed
     response that cannot be completed. `will_close` is set if the current response is the last. `source` is notified of
-    a slow or lost reader. `card` holds the app's own data. `used` is set once a request was carried.
+    a slow or lost reader. `info` holds the app's own data. `has_served` is set once a request was carried.
     """
 
     __slots__ = (
@@ -70,33 +70,33 @@ class ServerConnection(asyncio.Protocol):
         "_stage",
         "_turn_scheduled",
         "_watch",
-        "card",
+        "announced_address",
         "deadline",
-        "seen_from",
+        "has_served",
+        "info",
         "source",
         "transport",
-        "used",
         "will_close",
         "write",
     )
 
     transport: asyncio.Transport
 
-    def __init__(self, app: App, limits: ServerLimits, watch: Watch, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, app: App, limits: ServerLimits, watch: DeadlineWatch, loop: asyncio.AbstractEventLoop) -> None:
         self._app = app
         self._limits = limits
         self._watch = watch
         self._loop = loop
         self._stage = Stage.NOTHING
-        self._ready: deque[tuple[RequestHead, bytes] | Malformed] = deque()
+        self._ready: deque[tuple[RequestHead, bytes] | ProtocolError] = deque()
         self._is_answering = self._is_handing_over = self._ignores_input = self._one_call_only = self._lingers = False
-        self._peer_floods = self._peer_is_slow = self._turn_scheduled = self.will_close = self.used = False
+        self._peer_floods = self._peer_is_slow = self._turn_scheduled = self.will_close = self.has_served = False
         self._backlog = b""
         self._calls = 0
         self.deadline = math.inf
         self.source: ResponseSource | None = None
-        self.card: Any = None
-        self.seen_from = ""
+        self.info: Any = None
+        self.announced_address = ""
 
     # asyncio.Protocol
 
@@ -158,7 +158,7 @@ class ServerConnection(asyncio.Protocol):
     def _feed(self, data: bytes) -> None:
         try:
             self._reader.feed(data)
-        except Malformed as error:
+        except ProtocolError as error:
             self._refuse(error)
             return
         stage = self._reader.stage
@@ -198,14 +198,14 @@ class ServerConnection(asyncio.Protocol):
         if not self._ready:
             self._schedule_turn()
 
-    def overdue(self, now: float) -> None:
+    def handle_timeout(self, now: float) -> None:
         """Close an idle or lingering connection, cut one that does not read, refuse an incomplete request."""
         if self.transport.is_closing() or self._peer_floods or (self._peer_is_slow and not self._is_answering):
             self.deadline = math.inf
             self.transport.abort()
         elif self._one_call_only or self._ignores_input or not self._reader.stage:
             self._close()
-            if not (self.used or self._lingers):  # it never called: it is cut at the next tick
+            if not (self.has_served or self._lingers):  # it never called: it is cut at the next tick
                 self.deadline = now
         else:
             self._refuse(self._reader.timeout_error())
@@ -236,20 +236,20 @@ class ServerConnection(asyncio.Protocol):
         if self._calls >= TURN_CALLS:
             self._reader.stopped = True
 
-    def _queue(self, waiting: tuple[RequestHead, bytes] | Malformed) -> None:
+    def _queue(self, waiting: tuple[RequestHead, bytes] | ProtocolError) -> None:
         """Queue a whole request or a refusal. The deadline of its parts ends; the current call has none."""
         self._ready.append(waiting)
         self.deadline = math.inf if self._is_answering else self._loop.time() + self._limits.idle_s
 
     def _hand_over(self, head: RequestHead, body: bytes) -> None:
-        self._is_answering = self.used = True
+        self._is_answering = self.has_served = True
         self._calls += 1
         self.deadline = math.inf
         if head.close:
             self.will_close = True
         self._app.handle(self, head, body)
 
-    def _refuse(self, error: Malformed) -> None:
+    def _refuse(self, error: ProtocolError) -> None:
         """Queue the refusal of a malformed request. Nothing more is read; earlier responses go out first."""
         self._ignores_input = True
         self._peer_floods = bool(self._backlog)
@@ -268,7 +268,7 @@ class ServerConnection(asyncio.Protocol):
                 self._schedule_turn()
                 break
             waiting = self._ready.popleft()
-            if isinstance(waiting, Malformed):
+            if isinstance(waiting, ProtocolError):
                 self._is_answering = self.will_close = True
                 self._app.protocol_error_received(self, waiting)
             else:
@@ -313,7 +313,7 @@ class ServerConnection(asyncio.Protocol):
         A connection that has carried no request stays open until its deadline: the first may be on its way.
         """
         self.will_close = True
-        if self.used and not (self._is_answering or self._ready or self._reader.stage):
+        if self.has_served and not (self._is_answering or self._ready or self._reader.stage):
             self._close()
 
     def limit_to_one_call(self, wait_s: float) -> None:
@@ -344,7 +344,7 @@ class ServerConnection(asyncio.Protocol):
             self.deadline = self._loop.time() + _LINGER_S
 
     def _close(self) -> None:
-        """Close when all is written. `overdue` cuts a peer that does not read it in time."""
+        """Close when all is written. `handle_timeout` cuts a peer that does not read it in time."""
         self._ignores_input = True
         self.deadline = self._loop.time() + self._limits.idle_s
         self.transport.close()

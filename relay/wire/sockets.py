@@ -19,7 +19,7 @@ Readable = Callable[[int], object]
 """Returns a true value if the socket can be read. The argument is the time to wait in milliseconds, 0 for none."""
 
 
-def bound_accepted(listening: socket.socket) -> None:
+def limit_socket_buffers(listening: socket.socket) -> None:
     """Limit the kernel buffers of accepted sockets, which inherit them. Call this before `listen`."""
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)

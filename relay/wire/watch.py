@@ -8,11 +8,11 @@ class Watched(Protocol):
 
     deadline: float
 
-    def overdue(self, now: float) -> None:
+    def handle_timeout(self, now: float) -> None:
         """Handle the deadline that has passed. Called at each tick until `deadline` moves."""
 
 
-class Watch:
+class DeadlineWatch:
     """The set of all objects that have a deadline.
 
     PERF: moving a deadline is one attribute write; a timer handle for each request costs 1-2 us.
@@ -27,6 +27,6 @@ class Watch:
         return len(self._watched)
 
     def tick(self, now: float) -> None:
-        """Call `overdue` of each object whose deadline has passed."""
+        """Call `handle_timeout` of each object whose deadline has passed."""
         for watched in [each for each in self._watched if each.deadline <= now]:
-            watched.overdue(now)
+            watched.handle_timeout(now)

@@ -5,7 +5,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from relay.admin.endpoints import application
+from relay.admin.endpoints import build_admin_application
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def registry():
 async def client(registry):
     missing = []
     stalled = [0.0]
-    app = application(registry, lambda: missing, lambda: {"keys": []}, lambda: stalled[0])
+    app = build_admin_application(registry, lambda: missing, lambda: {"keys": []}, lambda: stalled[0])
     async with TestClient(TestServer(app)) as test_client:
         test_client.missing, test_client.stalled = missing, stalled
         yield test_client
@@ -32,7 +32,7 @@ async def test_an_unready_process_is_alive(client):
 
 
 @pytest.mark.parametrize(("seconds", "status", "word"), [(9.9, 200, "ok"), (10.0, 503, "stalled")])
-async def test_a_process_whose_loop_stands_still_does_not_live(client, seconds, status, word):
+async def test_a_process_with_a_blocked_event_loop_is_not_alive(client, seconds, status, word):
     client.stalled[0] = seconds
     response = await client.get("/healthz")
     assert (response.status, await response.json()) == (status, {"status": word})

@@ -82,7 +82,7 @@ def test_connections_of_one_address_are_limited(caplog):
 
 
 @pytest.mark.parametrize("request_line", ["GET /nowhere HTTP/1.1", "Tell-Me-Again"])
-def test_what_is_no_request_is_not_repeated_and_names_no_software(request_line):
+def test_an_error_response_names_neither_request_nor_software(request_line):
     server = AdminServer(app(), LOOPBACK, 0)
     server.start()
     with socket.create_connection((LOOPBACK, server.port), timeout=5) as connection:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rig.load import Load
 
 from relay.domain.registry import OrgType
-from relay.policy.call.parties import operators_of, slots_of
+from relay.policy.call.parties import get_member_slots, iter_registry_operators
 
 LOAD = Load(100, 0, 1.0, 100.0, 1.0, 2.0, 3.0, 4.0, "")
 UPSTREAM = """
@@ -58,9 +58,9 @@ def test_steps_have_the_changes_of_their_names():
     assert (nothing.rows, come.rows, change.rows, go.rows) == (0, 200, 1, 100)
     registry = directory.RegistryChanges(institutions.organisations, {}, "", "")
     assert {each.org_type for each in registry.organisations.values()} == set(OrgType)
-    assert len(slots_of(registry, directory.RELAY)) == 10
+    assert len(get_member_slots(registry, directory.RELAY)) == 10
     operators = directory.RegistryChanges(come.organisations, come.services, "", "")
-    assert sum(len(each.services) for each in operators_of(operators)) == 100
+    assert sum(len(each.services) for each in iter_registry_operators(operators)) == 100
 
 
 def test_the_table_shows_the_worst_of_all_rounds():

@@ -18,15 +18,15 @@ from playwright.async_api import async_playwright
 
 from relay.domain.authorization.request import AuthorizationRequest
 from relay.domain.party import Service
-from relay.infra.institutions.client import HttpInstitutions
+from relay.infra.institutions.client import HttpInstitutionClient
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 from relay.oauth.flows import start_flow
-from relay.oauth.pages.application import pages_application
-from relay.oauth.services import Authority, Client, Office
-from relay.policy.settings.authority import Tokens
-from relay.policy.settings.directory import Authentication, Provider
+from relay.oauth.pages.application import build_pages_application
+from relay.oauth.services import AuthorityServices, Client, OAuthSettings
+from relay.policy.settings.authority import TokenSettings
+from relay.policy.settings.directory import AuthenticationMethod, Provider
 from relay.sandbox.certificates import make_dev_certificates
 from relay.sandbox.customers import ci_of
 from relay.sandbox.login import LOGINS
@@ -53,7 +53,7 @@ CODES = {"bank": "ZBAA000001", "card": "ZCDA000001", "efin": "ZEFA000001"}
 class Environment:
     """The authority with its pages, and an operator at `callback`. `clock.offset_s` moves the clock."""
 
-    authority: Authority
+    authority: AuthorityServices
     clock: SimpleNamespace
     callback: str
     trust: ssl.SSLContext
@@ -75,13 +75,13 @@ class Environment:
             ci=ci_of(login.customer),
         )
         await self.authority.ledger.open_request(request)
-        provider = self.authority.office.providers[request.provider]
+        provider = self.authority.settings.providers[request.provider]
         return start_flow(self.authority, provider, request)[1]["Location"]
 
     async def consent(self, industry="bank", login=LOGINS[0]):
         """Returns the particulars of the customer's consent, None without one."""
         ledger = self.authority.ledger
-        consent = await ledger.consent_of(ci_of(login.customer), "ZOPA000001SVC01", CODES[industry])
+        consent = await ledger.find_consent(ci_of(login.customer), "ZOPA000001SVC01", CODES[industry])
         return consent and consent.particulars
 
 
@@ -133,7 +133,7 @@ async def provider_of(industry, serve, ca):
         industry=industry,
         base_urls=(await serve(institution.application()),),
         ca=str(ca),
-        authentication=Authentication.HOSTED,
+        authentication=AuthenticationMethod.HOSTED,
     )
 
 
@@ -144,12 +144,14 @@ async def environment(serve, callback, certificates, tmp_path):
     ledger = await open_ledger(url, Sealer([CustomerKey("first", secrets.token_bytes(32))]), 2)
     trust = ssl.create_default_context(cafile=str(certificates.ca))
     numbers = itertools.count(1)
-    institutions = HttpInstitutions("ZRLA000001", load_catalogue(), lambda _: trust, lambda: f"{next(numbers):014}")
+    institutions = HttpInstitutionClient(
+        "ZRLA000001", load_catalogue(), lambda _: trust, lambda: f"{next(numbers):014}"
+    )
     providers = [await provider_of(industry, serve, certificates.ca) for industry in CODES]
     client = Client(Service("ZOPA000001SVC01", "모아보기", "ZOPA000001"), "")
-    settings = Office(
+    settings = OAuthSettings(
         relay="ZRLA000001",
-        tokens=Tokens(issuer="ZRLA000001", keys="keys"),
+        tokens=TokenSettings(issuer="ZRLA000001", keys="keys"),
         providers={provider.org_code: provider for provider in providers},
         clients={client.service.client_id: client},
         certifiers={},
@@ -160,11 +162,11 @@ async def environment(serve, callback, certificates, tmp_path):
     )
     clock = ShiftedClock()
     unused = SimpleNamespace()
-    authority = Authority(
+    authority = AuthorityServices(
         settings, ledger, unused, unused, institutions, unused, clock, lambda: secrets.token_urlsafe(32)
     )
-    pages_url = await serve(pages_application(authority, lambda _: None))
-    authority.office = replace(settings, pages_url=pages_url)
+    pages_url = await serve(build_pages_application(authority, lambda _: None))
+    authority.settings = replace(settings, pages_url=pages_url)
     yield Environment(authority, clock, callback, trust)
     await institutions.close()
     await ledger.close()

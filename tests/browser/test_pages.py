@@ -54,7 +54,7 @@ async def test_a_consent_is_changed_and_the_former_choices_are_shown(
     assert (await environment.consent()).is_scheduled is False
 
 
-async def test_one_account_of_a_consent_to_all_is_asked_about(
+async def test_unticking_an_account_of_a_consent_to_all_is_asked(
     page, environment, fill_in, submit, callback_parameters, violations, picture
 ):
     await at_consent(page, environment, fill_in)

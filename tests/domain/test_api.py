@@ -56,8 +56,8 @@ def test_an_api_without_token_has_no_scope():
     ],
 )
 def test_an_industry_has_its_apis_and_optionally_later_ones(industry, later, apis):
-    assert list(CATALOGUE.of(industry, later=later)) == apis
+    assert list(CATALOGUE.iter_apis(industry, later=later)) == apis
 
 
 def test_data_apis_are_those_with_an_industry_in_order():
-    assert list(CATALOGUE.data()) == [COMMON, CARD]
+    assert list(CATALOGUE.iter_data_apis()) == [COMMON, CARD]

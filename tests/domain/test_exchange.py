@@ -34,7 +34,7 @@ def test_the_total_runs_from_the_request_to_the_responses_end(exchange):
     ],
 )
 def test_the_upstream_time_begins_with_the_request(exchange, started, provider_ended, ended, seconds):
-    exchange.asked, exchange.provider_ended = started, provider_ended
+    exchange.provider_started, exchange.provider_ended = started, provider_ended
     exchange.close(ended)
     assert exchange.upstream == pytest.approx(seconds)
 

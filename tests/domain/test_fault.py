@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from relay.domain.fault import FAULTS, Fault, Refusal, Whose
+from relay.domain.fault import FAULTS, Fault, FaultOwner, Refusal
 
 RESPONSE_CODES = {
     400: {"40001", "40002", "40003", "40004"},
@@ -46,8 +46,8 @@ def test_the_name_is_a_plain_label(fault):
 @every_fault
 def test_only_limits_and_faults_of_others_may_be_retried(fault):
     if fault.retry:
-        assert fault.whose is not Whose.OPERATOR or fault.rsp_code in {"42901", "50009"}
-    elif fault.whose is not Whose.OPERATOR:
+        assert fault.owner is not FaultOwner.OPERATOR or fault.rsp_code in {"42901", "50009"}
+    elif fault.owner is not FaultOwner.OPERATOR:
         pytest.fail("faults of institution and relay are temporary: retry must be true")
 
 
@@ -69,4 +69,4 @@ def test_a_refusal_has_fault_detail_and_retry_after():
 
 
 def test_a_fault_may_not_be_retried_by_default():
-    assert Fault("x", Whose.OPERATOR, 400, "40001", "말").retry is False
+    assert Fault("x", FaultOwner.OPERATOR, 400, "40001", "말").retry is False

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.domain.ids import INDUSTRIES, ORG_CODE, TRAN_ID, ApiType, normal_serial
+from relay.domain.ids import INDUSTRIES, ORG_CODE, TRAN_ID, ApiType, normalize_serial
 
 
 @pytest.mark.parametrize("letter", "MSRCPA")
@@ -57,29 +57,29 @@ def test_an_org_code_has_ten_letters_or_digits(text, is_valid):
     ],
 )
 def test_hyphens_spaces_and_case_of_a_serial_are_ignored(registered, certificate):
-    assert normal_serial(registered) == normal_serial(certificate)
+    assert normalize_serial(registered) == normalize_serial(certificate)
 
 
 def test_different_digits_make_serials_differ():
-    assert normal_serial("123-45-67890") != normal_serial("123-45-67891")
+    assert normalize_serial("123-45-67890") != normalize_serial("123-45-67891")
 
 
 @pytest.mark.parametrize("text", ["", "-", " - "])
 def test_a_serial_without_letters_or_digits_is_empty(text):
-    assert normal_serial(text) == ""
+    assert normalize_serial(text) == ""
 
 
 @pytest.mark.parametrize("other", ["\0", "\n", "\r\n", "\t", "\u200b", "\u00a0", "가", ".", "_", "\uff11"])
 def test_a_serial_with_any_other_character_is_empty(other):
     for text in (f"123-45{other}-67890", f"{other}1234567890", f"1234567890{other}"):
-        assert normal_serial(text) == ""
+        assert normalize_serial(text) == ""
 
 
 @settings(max_examples=30)  # keeps the tests of this folder below one second
 @given(st.text())
 def test_normalizing_a_serial_is_idempotent(text):
-    serial = normal_serial(text)
-    assert normal_serial(serial) == serial
+    serial = normalize_serial(text)
+    assert normalize_serial(serial) == serial
     assert serial == "" or (serial.isascii() and serial.isalnum() and serial == serial.upper())
 
 

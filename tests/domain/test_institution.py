@@ -1,7 +1,7 @@
 """Holdings of customers at institutions."""
 
 from relay.domain.authorization.consent import Asset
-from relay.domain.institution import DeskFault, Holding
+from relay.domain.institution import Holding, InstitutionError
 
 
 def test_repr_of_a_holding_hides_number_and_label():
@@ -11,4 +11,4 @@ def test_repr_of_a_holding_hides_number_and_label():
 
 
 def test_an_institution_error_keeps_its_text():
-    assert str(DeskFault("login: no JSON")) == "login: no JSON"
+    assert str(InstitutionError("login: no JSON")) == "login: no JSON"

@@ -7,8 +7,8 @@ import pytest
 from relay.domain.jobs import (
     AHEAD_MOST_S,
     Archive,
-    JobsBook,
     JobState,
+    JobStore,
     Leadership,
     PortalCall,
     Superseded,
@@ -28,7 +28,7 @@ def test_terms_differ_by_holder_or_fence():
 
 @pytest.mark.parametrize(("until", "runs"), [(99, False), (100, False), (101, True), (460, True), (461, False)])
 def test_a_term_runs_until_its_plausible_end(until, runs):
-    assert Term("one", 1, until).runs(100) is runs
+    assert Term("one", 1, until).is_running(100) is runs
 
 
 def test_superseded_has_no_text():
@@ -41,7 +41,7 @@ def test_a_portal_call_has_no_field_for_content():
     ]
 
 
-@pytest.mark.parametrize("port", [Archive, JobsBook, Leadership])
+@pytest.mark.parametrize("port", [Archive, JobStore, Leadership])
 def test_ports_are_protocols_with_documented_coroutines(port):
     methods = [method for name, method in vars(port).items() if inspect.isfunction(method) and not name.startswith("_")]
     assert port._is_protocol
@@ -53,5 +53,5 @@ def test_ports_are_protocols_with_documented_coroutines(port):
     ("moment", "seconds"),
     [(940, 60), (1000, 0), (1000 + AHEAD_MOST_S, 0), (1001 + AHEAD_MOST_S, 30), (0, 30)],
 )
-def test_an_age_is_never_hidden_by_a_clock_that_ran_ahead(moment, seconds):
+def test_a_clock_ahead_hides_no_age(moment, seconds):
     assert seconds_since(moment, 970.0, 1000.0) == seconds

@@ -2,17 +2,17 @@
 
 import pytest
 
-from relay.domain.ledger import Evidence, NotGranted, Unreachable, Why
+from relay.domain.ledger import Denied, Evidence, LedgerDown, Reason
 
 
-@pytest.mark.parametrize("why", Why)
+@pytest.mark.parametrize("why", Reason)
 def test_an_exception_carries_its_reason(why):
-    error = NotGranted(why)
-    assert (error.why, str(error)) == (why, why.value)
+    error = Denied(why)
+    assert (error.reason, str(error)) == (why, why.value)
 
 
 def test_an_unreachable_ledger_is_not_a_denial():
-    assert not issubclass(Unreachable, NotGranted)
+    assert not issubclass(LedgerDown, Denied)
 
 
 def test_repr_hides_evidence():

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from relay.domain.portal import Portal, PortalAway, PortalRefused
+from relay.domain.portal import Portal, PortalDown, PortalRefused
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ def test_a_refusal_has_api_status_and_code(status, rsp_code, api_id, words):
 
 
 def test_unavailable_and_refused_are_different_errors():
-    assert not issubclass(PortalAway, PortalRefused)
-    assert not issubclass(PortalRefused, PortalAway)
+    assert not issubclass(PortalDown, PortalRefused)
+    assert not issubclass(PortalRefused, PortalDown)
 
 
 def test_portal_methods_are_documented_coroutines():

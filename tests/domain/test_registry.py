@@ -9,9 +9,9 @@ from relay.domain.registry import (
     Organisation,
     OrgType,
     RegisteredService,
-    RegistryBook,
     RegistryChanges,
-    RegistrySource,
+    RegistryReader,
+    RegistryStore,
 )
 
 
@@ -33,7 +33,7 @@ from relay.domain.registry import (
     ],
 )
 def test_operators_and_receivers_may_call(org_type, is_receiver, calls):
-    assert Organisation("ZOPA000001", OrgType(org_type), "one", is_receiver=is_receiver).calls is calls
+    assert Organisation("ZOPA000001", OrgType(org_type), "one", is_receiver=is_receiver).may_call is calls
 
 
 @pytest.mark.parametrize("org_type", ["00", "08", "3", "", "003"])
@@ -61,7 +61,7 @@ def test_only_a_sync_with_changes_is_true(organisations, services, changes):
     assert bool(RegistryChanges(organisations, services, "20260705000000", "20260705000000")) is changes
 
 
-@pytest.mark.parametrize("port", [RegistrySource, RegistryBook])
+@pytest.mark.parametrize("port", [RegistryReader, RegistryStore])
 def test_ports_are_protocols_with_documented_coroutines(port):
     methods = [method for name, method in vars(port).items() if inspect.isfunction(method) and not name.startswith("_")]
     assert port._is_protocol

@@ -7,7 +7,7 @@ import pytest
 from relay.domain.authorization.consent import CONSENT_MOVES, ConsentState
 from relay.domain.authorization.issued_tokens import TOKEN_MOVES, TokenState
 from relay.domain.authorization.request import REQUEST_MOVES, RequestState
-from relay.domain.transition import Forbidden, moved
+from relay.domain.transition import InvalidTransition, apply_transition
 
 
 class Lamp(StrEnum):
@@ -22,15 +22,15 @@ ALL = [(CONSENT_MOVES, ConsentState), (TOKEN_MOVES, TokenState), (REQUEST_MOVES,
 
 @pytest.mark.parametrize(("now", "to"), [(Lamp.OFF, Lamp.ON), (Lamp.ON, Lamp.OFF), (Lamp.ON, Lamp.BROKEN)])
 def test_a_transition_of_the_table_is_allowed(now, to):
-    assert moved(LAMP, now, to) is to
+    assert apply_transition(LAMP, now, to) is to
 
 
 @pytest.mark.parametrize(
     ("now", "to"), [(Lamp.OFF, Lamp.OFF), (Lamp.BROKEN, Lamp.ON), (Lamp.BROKEN, Lamp.BROKEN), (Lamp.ON, Lamp.ON)]
 )
 def test_other_transitions_are_refused_by_name(now, to):
-    with pytest.raises(Forbidden, match=f"^Lamp: {now} does not become {to}$"):
-        moved(LAMP, now, to)
+    with pytest.raises(InvalidTransition, match=f"^Lamp: {now} does not become {to}$"):
+        apply_transition(LAMP, now, to)
 
 
 @pytest.mark.parametrize(("transitions", "states"), ALL)

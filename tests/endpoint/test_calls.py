@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.endpoint.calls import Answer, Call, Note, refused
+from relay.endpoint.calls import EndpointResponse, ForwardedCall, Note, build_oauth_error
 from relay.endpoint.errors import OAuthRefusal
 
 
@@ -18,17 +18,17 @@ def test_a_note_has_headers_for_known_values_only():
     ("values", "value"), [((), ""), (("first",), "first"), (("first", "second"), ""), (("first", "first"), "")]
 )
 def test_a_repeated_header_has_no_value(values, value):
-    assert Call("", frozenset(), "", None, {"x-user-ci": values}, b"").header("x-user-ci") == value
+    assert ForwardedCall("", frozenset(), "", None, {"x-user-ci": values}, b"").header("x-user-ci") == value
 
 
 def test_a_call_and_its_answer_show_nothing_of_the_customer():
-    call = Call("", frozenset(), "", "state=PRIVATE", {"x-user-ci": ("PRIVATE",)}, b"code=PRIVATE")
-    response = Answer(200, {"access_token": "PRIVATE"}, {"Location": "PRIVATE"})
+    call = ForwardedCall("", frozenset(), "", "state=PRIVATE", {"x-user-ci": ("PRIVATE",)}, b"code=PRIVATE")
+    response = EndpointResponse(200, {"access_token": "PRIVATE"}, {"Location": "PRIVATE"})
     assert "PRIVATE" not in f"{call} {response}"
 
 
 def test_a_refusal_is_json_with_retry_after():
-    response = refused(OAuthRefusal("temporarily_unavailable", "later", retry_after=5))
+    response = build_oauth_error(OAuthRefusal("temporarily_unavailable", "later", retry_after=5))
     assert (response.status, response.headers) == (503, {"Retry-After": "5"})
     assert response.body == {"error": "temporarily_unavailable", "error_description": "later"}
-    assert refused(OAuthRefusal("invalid_client", "no")).headers == {}
+    assert build_oauth_error(OAuthRefusal("invalid_client", "no")).headers == {}

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.endpoint.calls import Call
+from relay.endpoint.calls import ForwardedCall
 from relay.endpoint.errors import OAuthRefusal
-from relay.endpoint.forms import Fields, form_of, hold, read_fields
+from relay.endpoint.forms import Fields, parse_fields, parse_form, validate_fields
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -39,31 +39,31 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
     ],
 )
 def test_only_unambiguous_fields_are_parsed(text, values, fault):
-    fields = read_fields(text)
+    fields = parse_fields(text)
     assert (fields.values, fields.problem[0] if fields.problem else "") == (values, fault)
 
 
 @given(st.dictionaries(TEXTS.filter(bool), TEXTS, max_size=20))
 def test_encoded_fields_are_parsed_unchanged(fields):
-    assert read_fields(urlencode(fields)) == Fields(fields)
+    assert parse_fields(urlencode(fields)) == Fields(fields)
 
 
 @given(st.text())
 def test_any_text_can_be_parsed(text):
-    fields = read_fields(text)
+    fields = parse_fields(text)
     assert all(fields.values)
 
 
 def test_fields_do_not_show_values():
-    assert "secret" not in repr(read_fields("client_secret=secret"))
+    assert "secret" not in repr(parse_fields("client_secret=secret"))
 
 
 def call(body=b"a=1", content_type=("application/x-www-form-urlencoded",), query=None, **headers):
-    return Call("", frozenset(), "", query, {"content-type": content_type} | headers, body)
+    return ForwardedCall("", frozenset(), "", query, {"content-type": content_type} | headers, body)
 
 
 def test_a_form_is_read():
-    assert form_of(call()) == {"a": "1"}
+    assert parse_form(call()) == {"a": "1"}
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_form_is_read():
 )
 def test_an_invalid_form_is_refused(invalid, reason):
     with pytest.raises(OAuthRefusal) as refused:
-        form_of(invalid)
+        parse_form(invalid)
     assert (refused.value.error, refused.value.reason) == ("invalid_request", reason)
 
 
@@ -95,6 +95,6 @@ def test_an_invalid_form_is_refused(invalid, reason):
 def test_an_invalid_field_is_named_without_its_value(changes, description):
     values = {"org_code": "ZBAA000001", "token": "t", "client_id": "c", "client_secret": "s"} | changes
     with pytest.raises(OAuthRefusal) as refused:
-        hold("개별인증-004", {name: value for name, value in values.items() if value is not None})
+        validate_fields("개별인증-004", {name: value for name, value in values.items() if value is not None})
     assert refused.value.description == description
     assert refused.value.__cause__ is None

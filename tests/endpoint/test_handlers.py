@@ -6,9 +6,9 @@ from aiohttp import web
 from yarl import URL
 
 from relay.domain.queue_full import CALLER
-from relay.endpoint.calls import Answer
-from relay.endpoint.handlers import MAX_BODY_BYTES, RUNNER, Endpoint, application, turned_away
-from relay.endpoint.serving import served
+from relay.endpoint.calls import EndpointResponse
+from relay.endpoint.handlers import MAX_BODY_BYTES, SERVER_OPTIONS, Endpoint, build_application, build_error_response
+from relay.endpoint.serving import open_runner
 
 TRAN_ID = "ZOPA000001M00000000000001"
 
@@ -19,7 +19,7 @@ class RecordingEndpoints:
     def __init__(self):
         self.calls, self.errors, self.failure = [], [], None
         self.callers = []
-        self.response = Answer(200, {"list": [{"name": "가"}], "count": "1"}, {"X-More": "x"})
+        self.response = EndpointResponse(200, {"list": [{"name": "가"}], "count": "1"}, {"X-More": "x"})
 
     async def handle(self, call):
         self.calls.append(call)
@@ -32,7 +32,7 @@ class RecordingEndpoints:
     def refuse(self, call, error):
         self.errors.append(error)
         call.note.reason = getattr(error, "reason", "broken")
-        return Answer(getattr(error, "status", 500), {"error": "refused"})
+        return EndpointResponse(getattr(error, "status", 500), {"error": "refused"})
 
     async def send(self, method, target, body=b"", headers=()):
         sent_headers = headers or [("x-api-tran-id", TRAN_ID), ("x-relay-operators", "ZOPA000001")]
@@ -49,14 +49,14 @@ async def endpoints(tmp_path):
     }
     connector = aiohttp.UnixConnector(str(tmp_path / "a.sock"))
     async with (
-        served(application(table), turned_away, **RUNNER) as runner,
+        open_runner(build_application(table), build_error_response, **SERVER_OPTIONS) as runner,
         aiohttp.ClientSession(connector=connector) as recording.session,
     ):
         await web.UnixSite(runner, str(tmp_path / "a.sock")).start()
         yield recording
 
 
-async def test_a_call_is_heard_as_it_was_handed_over(endpoints):
+async def test_a_forwarded_request_becomes_a_call(endpoints):
     headers = [
         ("X-Api-Tran-Id", TRAN_ID),
         ("x-relay-operators", "ZOPA000001, ZOPB000001,,*,ZOPA00000"),
@@ -86,7 +86,7 @@ async def test_a_response_is_sent_with_the_note_as_headers(endpoints):
 
 
 async def test_a_response_without_a_body_is_empty(endpoints):
-    endpoints.response = Answer(302, None, {"Location": "/elsewhere"})
+    endpoints.response = EndpointResponse(302, None, {"Location": "/elsewhere"})
     response = await endpoints.session.get("http://authority/query", allow_redirects=False)
     assert (response.status, await response.read(), response.headers["Location"]) == (302, b"", "/elsewhere")
 
@@ -131,6 +131,6 @@ async def test_an_exception_is_refused_and_the_note_is_kept(endpoints):
     ("status", "error"), [(400, "invalid_request"), (404, "invalid_request"), (500, "server_error")]
 )
 def test_an_invalid_request_gets_an_oauth_error(status, error):
-    response = turned_away(status)
+    response = build_error_response(status)
     assert (response.status, response.headers["Server"]) == (status, "relay")
     assert error.encode() in response.body

@@ -6,10 +6,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from relay.endpoint.calls import Answer
-from relay.endpoint.handlers import RUNNER, Endpoint, application, turned_away
+from relay.endpoint.calls import EndpointResponse
+from relay.endpoint.handlers import SERVER_OPTIONS, Endpoint, build_application, build_error_response
 from relay.endpoint.revocations import RevocationFeed, collect_revoked
-from relay.endpoint.serving import served
+from relay.endpoint.serving import open_runner
 from relay.policy.call.oauth_envelope import REVOCATIONS_PATH
 
 
@@ -24,19 +24,19 @@ class RevokingEndpoint:
         await asyncio.sleep(0)
         if call.query == "fails":
             raise ValueError
-        return Answer(200, {})
+        return EndpointResponse(200, {})
 
     def refuse(self, call, error):
-        return Answer(500, {"error": type(error).__name__})
+        return EndpointResponse(500, {"error": type(error).__name__})
 
 
 @pytest.fixture
 async def endpoint(tmp_path):
     endpoint = RevokingEndpoint()
-    app = application({"/revoke": Endpoint("GET", endpoint.revoke, endpoint.refuse)}, endpoint.feed)
+    app = build_application({"/revoke": Endpoint("GET", endpoint.revoke, endpoint.refuse)}, endpoint.feed)
     connector = aiohttp.UnixConnector(str(tmp_path / "a.sock"))
     async with (
-        served(app, turned_away, **RUNNER) as runner,
+        open_runner(app, build_error_response, **SERVER_OPTIONS) as runner,
         aiohttp.ClientSession(connector=connector, headers={"x-api-tran-id": "ZOPA000001M00000000000001"}) as session,
     ):
         endpoint.session = session

@@ -7,14 +7,14 @@ import pytest
 from aiohttp import web
 
 from relay.endpoint import handlers
-from relay.endpoint.handlers import RUNNER
-from relay.endpoint.serving import served
+from relay.endpoint.handlers import SERVER_OPTIONS
+from relay.endpoint.serving import open_runner
 from relay.oauth.pages import application as pages
 
 PROBE = "Tell-Me-Again"
 ERROR_RESPONSES = {
-    "application/json; charset=UTF-8": handlers.turned_away,
-    "text/html; charset=utf-8": pages.turned_away,
+    "application/json; charset=UTF-8": handlers.build_error_response,
+    "text/html; charset=utf-8": pages.build_error_response,
 }
 
 
@@ -38,7 +38,7 @@ async def send(request):
     """Sends bytes on a new connection, after a `first` call. Returns all bytes until the server disconnects."""
     app = web.Application()
     app.add_routes([web.get("/fine", fine), web.get("/broken", fail), web.get("/midway", fail_midway)])
-    async with served(app, ERROR_RESPONSES[request.param], **RUNNER) as runner:
+    async with open_runner(app, ERROR_RESPONSES[request.param], **SERVER_OPTIONS) as runner:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
 
         async def send_raw(raw, first=b""):
@@ -126,7 +126,7 @@ async def test_after_the_block_connections_are_refused():
     app = web.Application()
     ended = []
     app.on_cleanup.append(lambda app: asyncio.sleep(0, ended.append(app)))
-    async with served(app, handlers.turned_away) as runner:
+    async with open_runner(app, handlers.build_error_response) as runner:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0]
         _, writer = await asyncio.open_connection(host, port)
@@ -137,7 +137,7 @@ async def test_after_the_block_connections_are_refused():
 
 
 @pytest.mark.parametrize("cancels", [True, False])
-async def test_a_call_without_a_caller_is_cancelled_where_that_is_wanted(cancels):
+async def test_a_call_is_cancelled_with_its_connection_on_request(cancels):
     started, ended, go = asyncio.Event(), asyncio.Event(), asyncio.Event()
     outcomes = []
 
@@ -155,7 +155,10 @@ async def test_a_call_without_a_caller_is_cancelled_where_that_is_wanted(cancels
 
     app = web.Application()
     app.add_routes([web.get("/", waits)])
-    async with served(app, handlers.turned_away, cancels=cancels, **RUNNER) as runner, asyncio.timeout(10):
+    async with (
+        open_runner(app, handlers.build_error_response, cancels=cancels, **SERVER_OPTIONS) as runner,
+        asyncio.timeout(10),
+    ):
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         _, writer = await asyncio.open_connection(*runner.addresses[0][:2])
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")

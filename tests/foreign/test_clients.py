@@ -15,7 +15,7 @@ from authlib.integrations import requests_client
 from oauthlib.oauth2 import WebApplicationClient
 from requests_oauthlib import OAuth2Session
 
-from relay.runtime.processes.sandbox_environment import neighbourhood
+from relay.runtime.processes.sandbox_environment import running_environment
 from relay.sandbox.customers import ci_of
 from relay.sandbox.journey import CUT_OFF_S
 from relay.sandbox.login import LOGINS
@@ -205,7 +205,7 @@ class OpenidClient:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def environment(tmp_path_factory):
-    async with neighbourhood(tmp_path_factory.mktemp("foreign") / "environment") as running:
+    async with running_environment(tmp_path_factory.mktemp("foreign") / "environment") as running:
         yield running.street
 
 

@@ -2,15 +2,15 @@
 
 import pytest
 
-from relay.domain.authorization.grant import Grant, NotYet
+from relay.domain.authorization.grant import Grant, NotCached
 from relay.domain.authorization.token import Claims
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.party import Peer
-from relay.gateway.connection_registry import Card, Welcome
+from relay.gateway.connection_registry import ConnectionInfo, ConnectionRegistry
 from relay.gateway.handler import Gateway
-from relay.gateway.judge import Judges
+from relay.gateway.judge import JudgeServices
 from relay.gateway.refusal_limits import RefusalBuckets, RefusalLimits
-from relay.policy.call.envelope import Address
+from relay.policy.call.envelope import RequestTemplate
 from relay.policy.call.parties import Parties
 from relay.policy.call.plan import compile_plan
 from relay.policy.quota.bucket import Bucket
@@ -66,9 +66,8 @@ def make_plan(*operators, **sections):
         provider("ZCDA000001", "card"),
     )
     directory = Directory.model_validate({"operators": rows})
-    return compile_plan(
-        Settings.model_validate(RELAY | sections), providers, Parties.of_file(directory), load_catalogue(), "generation"
-    )
+    settings, parties = Settings.model_validate(RELAY | sections), Parties.from_directory(directory)
+    return compile_plan(settings, providers, parties, load_catalogue(), "generation")
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +81,7 @@ def plan_with_portal():
     return make_plan(portal=PORTAL)
 
 
-class Keyring:
+class TokenVerifier:
     """Verifies one token and keeps each call in `asked`."""
 
     def __init__(self):
@@ -98,7 +97,7 @@ class Keyring:
             client_id="ZOPA000001SVC01",
         )
 
-    def claims(self, authorization, now):
+    def verify(self, authorization, now):
         self.asked.append((authorization, now))
         if authorization != b"Bearer good":
             raise Refusal(FAULTS["token_untrusted"])
@@ -113,28 +112,28 @@ class Grants:
         self.answered = None
         self.grant = Grant(
             jti="one",
-            ends=2_000_000_000.0,
-            scheduled=True,
+            ends_at=2_000_000_000.0,
+            is_scheduled=True,
             assets={"bank.deposit": None, "card.card": None},
             withheld=frozenset(),
-            told=b'{"rsp_code":"00000","scope_list":[]}',
+            particulars_body=b'{"rsp_code":"00000","scope_list":[]}',
             ci=b"the-ci",
         )
 
-    def of(self, jti, now):
+    def get(self, jti, now):
         if self.refused:
             raise Refusal(FAULTS[self.refused])
         if self.unknown:
-            raise NotYet(jti)
-        if self.grant.revoked:
+            raise NotCached(jti)
+        if self.grant.is_revoked:
             raise Refusal(FAULTS["token_revoked"])
         return self.grant
 
-    def hurry(self):
-        self.hurried = getattr(self, "hurried", 0) + 1
+    def refresh_soon(self):
+        self.refreshes = getattr(self, "refreshes", 0) + 1
 
     def revoke(self, jtis):
-        self.grant.revoked |= self.grant.jti in jtis
+        self.grant.is_revoked |= self.grant.jti in jtis
 
     async def fetch(self, jti):
         self.fetched.append(jti)
@@ -159,7 +158,7 @@ class Connection:
     """A connection of a caller that keeps written bytes."""
 
     def __init__(self, plan=None):
-        self.card = Card(PEER, excess=False)
+        self.info = ConnectionInfo(PEER, is_excess=False)
         self.will_close, self.source = False, None
         self.written, self.ends = b"", []
 
@@ -192,7 +191,7 @@ class Connection:
 
 @pytest.fixture
 def token_verifier():
-    return Keyring()
+    return TokenVerifier()
 
 
 @pytest.fixture
@@ -212,7 +211,7 @@ def authority_quotas():
 
 @pytest.fixture
 def services(token_verifier, grants, counters, authority_quotas):
-    return Judges(token_verifier, grants, counters, authority_quotas, RefusalLimits(build_refusal_buckets()))
+    return JudgeServices(token_verifier, grants, counters, authority_quotas, RefusalLimits(build_refusal_buckets()))
 
 
 @pytest.fixture
@@ -317,8 +316,8 @@ def monotonic():
 
 @pytest.fixture
 def gateway(plan, upstream, authority, services, records, monotonic):
-    welcome = Welcome(lambda connection: connection.card.peer, 100, 100, lambda: 0.0)
-    upstreams = dict.fromkeys(plan.institutions, (upstream, (Address.of("http://127.0.0.1:1/base"),)))
+    welcome = ConnectionRegistry(lambda connection: connection.info.peer, 100, 100, lambda: 0.0)
+    upstreams = dict.fromkeys(plan.institutions, (upstream, (RequestTemplate.from_url("http://127.0.0.1:1/base"),)))
     return Gateway(plan, upstreams, authority, services, records, welcome, monotonic)
 
 
@@ -328,10 +327,10 @@ class Scene:
     def __init__(self, gateway, connection, head, upstream, authority):
         self.gateway, self.connection, self.head = gateway, connection, head
         self.upstream, self.authority = upstream, authority
-        self.services, self.records = gateway._judges, gateway._record.__self__
+        self.services, self.records = gateway._services, gateway._record.__self__
         self.grants, self.token_verifier, self.counters = (
             self.services.grants,
-            self.services.keyring,
+            self.services.token_verifier,
             self.services.quotas,
         )
 

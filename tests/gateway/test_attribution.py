@@ -1,10 +1,10 @@
 import pytest
 
-from relay.domain.authorization.token import Expired
+from relay.domain.authorization.token import TokenExpired
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.party import Peer
-from relay.gateway.connection_registry import Card
-from relay.wire.head import Malformed, Wrong
+from relay.gateway.connection_registry import ConnectionInfo
+from relay.wire.head import ProtocolError, Violation
 
 ACCOUNTS = "/v1/bank/accounts?org_code=ZBAA000001&limit=1"
 FORM = {"x_api_type": None, "Authorization": None, "Content_Type": "application/x-www-form-urlencoded"}
@@ -50,7 +50,7 @@ def test_two_different_org_codes_name_no_institution(scene):
 
 def test_a_malformed_head_is_attributed_by_its_request_line(scene):
     raw = b"HEAD /v1/bank/accounts?org_code=ZBAA000001&limit=1 HTTP/1.1\r\nHost: relay.test\r\n\r\n"
-    scene.gateway.protocol_error_received(scene.connection, Malformed(Wrong.METHOD_NOT_ALLOWED, raw))
+    scene.gateway.protocol_error_received(scene.connection, ProtocolError(Violation.METHOD_NOT_ALLOWED, raw))
     assert get_attribution(scene)[:3] == ("BA01", BANK, SERVICE[0])
 
 
@@ -65,17 +65,17 @@ def test_an_expired_token_attributes_the_service_of_its_owner_only(
     scene, token_verifier, monkeypatch, owner, attribution
 ):
     def raise_expired(*_):
-        raise Expired(token_verifier.known)
+        raise TokenExpired(token_verifier.known)
 
     object.__setattr__(token_verifier.known, "aud", owner)
-    monkeypatch.setattr(token_verifier, "claims", raise_expired)
+    monkeypatch.setattr(token_verifier, "verify", raise_expired)
     scene.ask(ACCOUNTS)
     assert scene.recorded == ["token_expired"]
     assert get_attribution(scene) == ("BA01", BANK, *attribution)
 
 
 def test_a_caller_without_a_registered_certificate_is_not_attributed(scene):
-    scene.connection.card = Card(Peer("0000000000", "192.0.2.1"), excess=False)
+    scene.connection.info = ConnectionInfo(Peer("0000000000", "192.0.2.1"), is_excess=False)
     scene.ask(ACCOUNTS)
     assert scene.recorded == ["serial_unknown"]
     assert get_attribution(scene) == ("", "", "", "")
@@ -113,7 +113,7 @@ def test_attribution_raises_no_other_refusal(scene, token_verifier, monkeypatch)
     def raise_refusal(*_):
         raise Refusal(FAULTS["token_untrusted"])
 
-    monkeypatch.setattr(token_verifier, "claims", raise_refusal)
+    monkeypatch.setattr(token_verifier, "verify", raise_refusal)
     scene.ask(ACCOUNTS, x_api_tran_id=None)
     assert scene.recorded == ["header_missing"]
 
@@ -131,14 +131,14 @@ def test_attribution_raises_no_other_refusal(scene, token_verifier, monkeypatch)
 )
 def test_a_refused_scheduled_call_is_recorded_as_scheduled(scene, fault, target, lines):
     serial = "1" if fault == "serial_unknown" else "9998101001"
-    scene.connection.card = Card(Peer(serial, "192.0.2.1"), excess=fault == "connections_exceeded")
+    scene.connection.info = ConnectionInfo(Peer(serial, "192.0.2.1"), is_excess=fault == "connections_exceeded")
     scene.ask(target, x_api_type="scheduled", **lines)
     assert (scene.recorded, scene.records[0].api_type) == ([fault], "scheduled")
 
 
 def test_a_malformed_scheduled_call_is_recorded_as_scheduled(scene):
     raw = f"GET {ACCOUNTS} HTTP/1.1\r\nx-api-type: scheduled\r\na b\r\n\r\n".encode()
-    scene.gateway.protocol_error_received(scene.connection, Malformed(Wrong.HEAD_MALFORMED, raw))
+    scene.gateway.protocol_error_received(scene.connection, ProtocolError(Violation.HEAD_MALFORMED, raw))
     assert (get_attribution(scene)[:3], scene.records[0].api_type) == (("BA01", BANK, SERVICE[0]), "scheduled")
 
 
@@ -156,7 +156,7 @@ def test_a_token_call_is_recorded_without_api_type(scene):
     ],
 )
 def test_a_call_beyond_the_connection_limit_is_attributed(scene, target, lines, attribution):
-    scene.connection.card = Card(Peer("9998101001", "192.0.2.1"), excess=True)
+    scene.connection.info = ConnectionInfo(Peer("9998101001", "192.0.2.1"), is_excess=True)
     for _ in range(2):
         scene.ask(target, **lines)
         assert (scene.recorded, get_attribution(scene)) == (["connections_exceeded"], attribution)

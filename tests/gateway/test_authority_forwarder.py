@@ -5,10 +5,10 @@ import pytest
 from relay.domain.fault import FAULTS
 from relay.domain.party import Peer
 from relay.gateway.authority_forwarder import get_dialect
-from relay.gateway.connection_registry import Card
+from relay.gateway.connection_registry import ConnectionInfo
 from relay.gateway.dialect import DATA, OAUTH, SUPPORT
-from relay.policy.call.plan import AUTHORITY
-from relay.wire.head import Malformed, Wrong
+from relay.policy.call.plan import AUTHORITY_RATE_KEY
+from relay.wire.head import ProtocolError, Violation
 
 TOKEN, STATUS, CONSENTS, RESEND = (
     "/mgmts/oauth/2.0/token",
@@ -26,7 +26,7 @@ GOOD = {"x_api_type": None, "x_api_tran_id": "ZPTL000001P00000000000001", "Autho
 def portal(scene, plan_with_portal):
     """A scene with a portal in the plan, which is the caller."""
     scene.gateway.swap(plan_with_portal, scene.gateway._upstreams, scene.services)
-    scene.connection.card = Card(PORTAL, excess=False)
+    scene.connection.info = ConnectionInfo(PORTAL, is_excess=False)
     return scene
 
 
@@ -50,7 +50,7 @@ def test_a_support_call_is_forwarded_with_the_portals_org_code(portal, authority
     assert b"\r\nx-relay-operators: ZPTL000001\r\n" in request
     assert (request.count(b"x-relay-"), request.count(b"ookie")) == (1, 0)
     assert request.endswith(b"\r\n\r\n" + body)
-    assert authority_quotas.taken == [("ZPTL000001", AUTHORITY, 1.0)]
+    assert authority_quotas.taken == [("ZPTL000001", AUTHORITY_RATE_KEY, 1.0)]
     assert (portal.upstream.asked, portal.counters.taken, portal.token_verifier.asked) == ([], [], [])
 
 
@@ -91,7 +91,7 @@ WRONG = [
 
 def call(portal, path, wrong):
     wrong = dict(wrong)
-    portal.connection.card = Card(wrong.pop("peer", PORTAL), excess=False)
+    portal.connection.info = ConnectionInfo(wrong.pop("peer", PORTAL), is_excess=False)
     other = {"GET": "POST", "POST": "GET"}[METHODS[path]]
     portal.ask(path, other if wrong.pop("method", False) else METHODS[path], **GOOD | wrong)
 
@@ -146,7 +146,7 @@ def test_an_unknown_support_path_is_refused(portal, path, code):
 )
 @pytest.mark.parametrize("path", METHODS)
 def test_limits_apply_to_the_portal(portal, path, limit, reason, support, oauth):
-    portal.connection.card = Card(PORTAL, excess=limit == "beyond limit")
+    portal.connection.info = ConnectionInfo(PORTAL, is_excess=limit == "beyond limit")
     portal.authority.busy = limit == "busy"
     portal.services.authority_quotas.full = "operator_rate" if limit == "operator_rate" else ""
     portal.ask(path, METHODS[path], **GOOD)
@@ -187,7 +187,9 @@ def test_a_response_of_another_call_is_not_forwarded(portal):
 )
 def test_a_malformed_request_is_refused_in_the_dialect_of_its_path(portal, line, code):
     portal.connection.will_close = True
-    portal.gateway.protocol_error_received(portal.connection, Malformed(Wrong.HEAD_MALFORMED, line + b"\r\na b\r\n"))
+    portal.gateway.protocol_error_received(
+        portal.connection, ProtocolError(Violation.HEAD_MALFORMED, line + b"\r\na b\r\n")
+    )
     assert get_code(portal) == code
 
 

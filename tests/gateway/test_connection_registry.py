@@ -2,7 +2,7 @@ import pytest
 
 from relay.domain.fault import Refusal
 from relay.domain.party import Peer
-from relay.gateway.connection_registry import Welcome
+from relay.gateway.connection_registry import ConnectionRegistry
 
 ONE, TWO, UNKNOWN = Peer("9998101001", "192.0.2.1"), Peer("9998101002", "192.0.2.1"), Peer("1", "192.0.2.1")
 
@@ -17,7 +17,7 @@ class Clock:
 class Caller:
     """The part of a connection that the registry uses."""
 
-    card = None
+    info = None
 
     def __init__(self, peer):
         self.peer = peer
@@ -38,7 +38,7 @@ def clock():
 
 @pytest.fixture
 def registry(clock):
-    return Welcome(lambda connection: connection.peer, 4, 2, clock)
+    return ConnectionRegistry(lambda connection: connection.peer, 4, 2, clock)
 
 
 def connect(registry, peer):
@@ -49,18 +49,18 @@ def connect(registry, peer):
 
 def recognise_refused(registry, plan, connection):
     with pytest.raises(Refusal) as refusal:
-        registry.recognise(plan, connection.card)
+        registry.recognise(plan, connection.info)
     return refusal.value.fault.name
 
 
 def test_a_known_peer_is_stored_with_its_plan(registry, plan):
-    info = connect(registry, ONE).card
+    info = connect(registry, ONE).info
     registry.recognise(plan, info)
     assert (info.operator, len(info.callers), info.plan is plan) == ("ZOPA000001", 1, True)
 
 
 def test_two_operators_with_one_certificate_are_both_callers(registry, replan):
-    info = connect(registry, ONE).card
+    info = connect(registry, ONE).info
     registry.recognise(replan(("ZOPA000001", "999-81-01001"), ("ZOPA000002", "99981-01001")), info)
     assert (info.operator, len(info.callers)) == ("", 2)
 
@@ -68,38 +68,38 @@ def test_two_operators_with_one_certificate_are_both_callers(registry, replan):
 def test_an_unknown_peer_is_refused_with_each_call(registry, plan):
     connection = connect(registry, UNKNOWN)
     assert [recognise_refused(registry, plan, connection) for _ in range(2)] == ["serial_unknown"] * 2
-    assert connection.card.plan is None
+    assert connection.info.plan is None
 
 
 def test_a_removed_operator_is_refused_under_the_new_plan(registry, plan, replan):
     connection = connect(registry, ONE)
-    registry.recognise(plan, connection.card)
+    registry.recognise(plan, connection.info)
     assert recognise_refused(registry, replan(("ZOPA000002", "999-81-01002")), connection) == "serial_unknown"
 
 
 def test_a_connection_beyond_the_limit_of_its_operator_is_refused(registry, plan):
     first = [connect(registry, ONE) for _ in range(3)]
     assert recognise_refused(registry, plan, first[2]) == "connections_exceeded"
-    registry.recognise(plan, first[0].card)
-    registry.recognise(plan, connect(registry, TWO).card)
+    registry.recognise(plan, first[0].info)
+    registry.recognise(plan, connect(registry, TWO).info)
     for connection in first:
         registry.remove(connection)
-    registry.recognise(plan, connect(registry, ONE).card)
+    registry.recognise(plan, connect(registry, ONE).info)
 
 
 def test_a_connection_beyond_the_total_limit_is_refused(registry, plan):
     for peer in (ONE, ONE, TWO, TWO):
-        registry.recognise(plan, connect(registry, peer).card)
-    assert connect(registry, UNKNOWN).card.excess
+        registry.recognise(plan, connect(registry, peer).info)
+    assert connect(registry, UNKNOWN).info.is_excess
 
 
 def test_refused_connections_do_not_count_in_the_total_limit(registry, plan):
     connections = [connect(registry, ONE) for _ in range(9)]
-    assert [connection.card.excess for connection in connections] == [False] * 2 + [True] * 7
-    assert not any(connect(registry, TWO).card.excess for _ in range(2))
+    assert [connection.info.is_excess for connection in connections] == [False] * 2 + [True] * 7
+    assert not any(connect(registry, TWO).info.is_excess for _ in range(2))
     for connection in connections:
         registry.remove(connection)
-    assert [connect(registry, ONE).card.excess for _ in range(3)] == [False, False, True]
+    assert [connect(registry, ONE).info.is_excess for _ in range(3)] == [False, False, True]
 
 
 def test_a_connection_beyond_its_limit_may_send_one_call(registry):
@@ -107,7 +107,7 @@ def test_a_connection_beyond_its_limit_may_send_one_call(registry):
     assert (first.first_call_s, second.first_call_s, beyond.first_call_s) == (0.0, 0.0, 0.5)
     assert registry.rejected == {"connections_exceeded": 1}
     registry.remove(first)
-    assert not connect(registry, ONE).card.excess
+    assert not connect(registry, ONE).info.is_excess
     assert len(registry.connections) == 3
 
 
@@ -118,30 +118,30 @@ def test_removed_connections_leave_no_state(registry):
 
 
 def test_connections_without_certificate_are_counted_by_address(registry):
-    infos = [connect(registry, Peer(None, address)).card for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2")]
-    infos.append(connect(registry, Peer(None, "192.0.2.1")).card)
-    assert [info.excess for info in infos] == [False, False, False, True]
+    infos = [connect(registry, Peer(None, address)).info for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2")]
+    infos.append(connect(registry, Peer(None, "192.0.2.1")).info)
+    assert [info.is_excess for info in infos] == [False, False, False, True]
 
 
 def test_only_connections_of_removed_operators_are_closed(registry, plan, replan):
     removed, known, unused = (connect(registry, peer) for peer in (ONE, TWO, UNKNOWN))
     for connection in (removed, known):
-        registry.recognise(plan, connection.card)
-    registry.dismiss(replan(("ZOPA000002", "999-81-01002")))
+        registry.recognise(plan, connection.info)
+    registry.close_unknown(replan(("ZOPA000002", "999-81-01002")))
     assert [connection.closed for connection in (removed, known, unused)] == [1, 0, 0]
 
 
 def test_a_connection_from_an_unregistered_address_is_closed(registry, plan, replan):
     connection = connect(registry, ONE)
-    registry.recognise(plan, connection.card)
-    connection.card.peer = Peer(ONE.serial, "192.0.2.77")
-    registry.dismiss(replan(("ZOPA000001", "999-81-01001")))
+    registry.recognise(plan, connection.info)
+    connection.info.peer = Peer(ONE.serial, "192.0.2.77")
+    registry.close_unknown(replan(("ZOPA000001", "999-81-01001")))
     assert connection.closed == 1
 
 
 def test_a_connection_without_a_call_is_refused_at_its_first_call(registry, plan):
     connection = connect(registry, UNKNOWN)
-    registry.dismiss(plan)
+    registry.close_unknown(plan)
     assert connection.closed == 0
     assert recognise_refused(registry, plan, connection) == "serial_unknown"
 
@@ -160,8 +160,8 @@ def test_log_lines_are_limited_to_one_a_second_and_counted(registry, clock, capl
 
 def test_rejected_connections_are_counted_by_reason(registry, caplog):
     for _ in range(3):
-        registry.turned_away("192.0.2.9", "no_certificate")
-    registry.turned_away("", "too_slow")
+        registry.log_rejected("192.0.2.9", "no_certificate")
+    registry.log_rejected("", "too_slow")
     assert registry.rejected == {"no_certificate": 3, "too_slow": 1}
     line = "connection rejected: address=192.0.2.9 reason=no_certificate; 0 more since the last line"
     assert caplog.messages == [line]

@@ -28,7 +28,7 @@ def test_data_apis_send_rsp_code_and_oauth_sends_error():
 
 @pytest.mark.parametrize(("status", "data", "oauth"), [(302, False, True), (401, True, False), (503, False, True)])
 def test_each_dialect_accepts_its_own_statuses(status, data, oauth):
-    accepted = [dialect.flaw_of(status, {}, TRAN_ID) == "" for dialect in (DATA, OAUTH, SUPPORT)]
+    accepted = [dialect.find_flaw(status, {}, TRAN_ID) == "" for dialect in (DATA, OAUTH, SUPPORT)]
     assert accepted == [data, oauth, data]
 
 

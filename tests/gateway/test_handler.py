@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from relay.wire.head import Malformed, Wrong
+from relay.wire.head import ProtocolError, Violation
 from relay.wire.tls_records import RecordsExceeded
 
 TRAN_ID = "ZOPA000001M00000000000001"
@@ -39,7 +39,7 @@ def test_a_rate_refusal_has_retry_after(gateway, connection, head, counters):
 
 
 def test_refusals_beyond_their_rate_end_the_connection(gateway, connection, head, records):
-    connection.card.refused_until = 1e9
+    connection.info.refused_until = 1e9
     gateway.handle(connection, head(Authorization=None), b"")
     assert json.loads(connection.body)["rsp_code"] == "42901"
     assert "retry-after: " in connection.head.lower()
@@ -58,17 +58,17 @@ def test_an_internal_error_is_50001_and_logged(gateway, connection, head, token_
     def raise_error(*_):
         raise ZeroDivisionError
 
-    token_verifier.claims = raise_error
+    token_verifier.verify = raise_error
     gateway.handle(connection, head(), b"")
     assert (json.loads(connection.body)["rsp_code"], records[0].reason) == ("50001", "relay_broken")
     assert f"internal error in a call: api_code=BA01 tran_id={TRAN_ID}" in caplog.text
     assert gateway.in_flight == 0
 
 
-@pytest.mark.parametrize("wrong", Wrong)
+@pytest.mark.parametrize("wrong", Violation)
 def test_a_protocol_error_is_answered_with_its_tran_id(gateway, connection, wrong, records):
     connection.will_close = True
-    gateway.protocol_error_received(connection, Malformed(wrong, f"x\r\nx-api-tran-id: {TRAN_ID}\r\n".encode()))
+    gateway.protocol_error_received(connection, ProtocolError(wrong, f"x\r\nx-api-tran-id: {TRAN_ID}\r\n".encode()))
     assert f"x-api-tran-id: {TRAN_ID}" in connection.head
     assert connection.head.endswith("Connection: close")
     assert json.loads(connection.body)["rsp_code"] in {"40001", "40002", "40401", "40501"}
@@ -81,7 +81,7 @@ def test_an_invalid_tran_id_is_not_echoed(gateway, connection, head):
 
 
 def test_a_draining_gateway_sends_connection_close(gateway, connection, head, upstream):
-    gateway.draining = True
+    gateway.is_draining = True
     gateway.handle(connection, head(), b"")
     upstream.receiver.response_received(200, NAMED, b"{}")
     assert connection.head.endswith("Connection: close")

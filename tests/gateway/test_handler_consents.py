@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from relay.domain.fault import FAULTS, Refusal
-from relay.infra.quota.local import LocalCounters
+from relay.infra.quota.local import LocalQuotaCounters
 from relay.policy.quota.bucket import Bucket
 from relay.policy.settings.scalars import Rate
 
@@ -102,7 +102,7 @@ async def test_a_waiting_call_is_judged_by_the_time_after_the_wait(waiting, mono
 
 
 async def test_a_token_that_expired_meanwhile_is_refused(waiting, monotonic, monkeypatch):
-    known = waiting.token_verifier.claims
+    known = waiting.token_verifier.verify
     ends = time.time() + 5.0
 
     def refuse_late(authorization, now):
@@ -110,7 +110,7 @@ async def test_a_token_that_expired_meanwhile_is_refused(waiting, monotonic, mon
             raise Refusal(FAULTS["token_unknown"])
         return known(authorization, now)
 
-    monkeypatch.setattr(waiting.token_verifier, "claims", refuse_late)
+    monkeypatch.setattr(waiting.token_verifier, "verify", refuse_late)
     waiting.ask()
     monotonic.now += 8.0
     await answer_ledger(waiting)
@@ -118,7 +118,7 @@ async def test_a_token_that_expired_meanwhile_is_refused(waiting, monotonic, mon
 
 
 async def test_a_consent_that_ended_meanwhile_is_refused(waiting, monotonic):
-    waiting.grants.grant.ends = time.time() + 5.0
+    waiting.grants.grant.ends_at = time.time() + 5.0
     waiting.ask()
     monotonic.now += 8.0
     await answer_ledger(waiting)
@@ -127,7 +127,7 @@ async def test_a_consent_that_ended_meanwhile_is_refused(waiting, monotonic):
 
 async def test_later_calls_do_not_refuse_a_waiting_one(waiting, monotonic):
     rate = Bucket.of(Rate(per_second=1, burst=2))
-    counters = LocalCounters(rate, {"ZBAA000001": rate})
+    counters = LocalQuotaCounters(rate, {"ZBAA000001": rate})
     waiting.gateway.swap(waiting.gateway.plan, {}, replace(waiting.services, quotas=counters))
     waiting.ask("/v1/bank/consents?org_code=ZBAA000001")
     for monotonic.now in (3.0, 4.0, 5.0):
@@ -141,6 +141,6 @@ async def test_later_refusals_do_not_refuse_a_waiting_call(waiting, monotonic):
     waiting.grants.refused = "token_revoked"
     monotonic.now = 9.0
     for _ in range(199):
-        assert waiting.services.refusals.take(waiting.connection.card, FAULTS["token_revoked"], 9.0) == 0.0
+        assert waiting.services.refusals.take(waiting.connection.info, FAULTS["token_revoked"], 9.0) == 0.0
     await answer_ledger(waiting)
     assert waiting.recorded == ["token_revoked"]

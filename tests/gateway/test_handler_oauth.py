@@ -4,9 +4,9 @@ import pytest
 
 from relay.domain.fault import FAULTS
 from relay.domain.party import Peer
-from relay.gateway.connection_registry import Card
-from relay.policy.call.plan import AUTHORITY
-from relay.wire.head import Malformed, Wrong
+from relay.gateway.connection_registry import ConnectionInfo
+from relay.policy.call.plan import AUTHORITY_RATE_KEY
+from relay.wire.head import ProtocolError, Violation
 
 TRAN_ID = "ZOPA000001M00000000000001"
 TOKEN, AUTHORIZE = "/oauth/2.0/token", "/oauth/2.0/authorize"
@@ -23,7 +23,7 @@ def test_an_oauth_call_is_forwarded_with_the_operators_org_code(scene, authority
     assert b"\r\nx-relay-operators: ZOPA000001\r\n" in request
     assert request.endswith(b"\r\n\r\ngrant_type=x")
     assert (scene.upstream.asked, scene.counters.taken) == ([], [])
-    assert authority_quotas.taken == [("ZOPA000001", AUTHORITY, 1.0)]
+    assert authority_quotas.taken == [("ZOPA000001", AUTHORITY_RATE_KEY, 1.0)]
 
 
 def test_notes_of_the_authority_are_recorded_and_not_forwarded(scene):
@@ -40,7 +40,7 @@ def test_a_token_is_refused_before_the_response_that_revoked_it(scene):
     scene.ask("/oauth/2.0/revoke", "POST", **FORM)
     send_response = scene.connection.send_response
     seen = []
-    scene.connection.send_response = lambda raw: (seen.append(scene.grants.grant.revoked), send_response(raw))
+    scene.connection.send_response = lambda raw: (seen.append(scene.grants.grant.is_revoked), send_response(raw))
     revoked = {b"content-length": b"1", b"x-relay-revoked": b"other,one"}
     scene.authority.receiver.response_received(200, revoked, b'{"rsp_code":"00000"}')
     assert seen == [True]
@@ -65,7 +65,9 @@ def test_a_token_is_refused_before_the_response_that_revoked_it(scene):
     ],
 )
 def test_a_refusal_of_the_gateway_uses_the_dialect_of_the_path(scene, case, call, error, reason):
-    scene.connection.card = Card(Peer("1" if case == "unknown" else "9998101001", "192.0.2.1"), case == "beyond limit")
+    scene.connection.info = ConnectionInfo(
+        Peer("1" if case == "unknown" else "9998101001", "192.0.2.1"), case == "beyond limit"
+    )
     scene.authority.busy, scene.services.authority_quotas.full = case == "busy", FULL.get(case, "")
     scene.ask(*call, **FORM | ({"x_api_tran_id": "short"} if case == "no tran_id" else {}))
     assert (int(scene.connection.head.split()[1]), json.loads(scene.connection.body)["error"]) == error
@@ -79,7 +81,7 @@ def test_a_refusal_of_the_gateway_uses_the_dialect_of_the_path(scene, case, call
     [("1", TRAN_ID, b"serial_unknown", b""), ("9998101001", "short", b"header_malformed", b"ZOPA000001")],
 )
 def test_only_authorize_is_forwarded_with_the_fault_of_its_caller(scene, serial, tran_id, fault, operators):
-    scene.connection.card = Card(Peer(serial, "192.0.2.1"), excess=False)
+    scene.connection.info = ConnectionInfo(Peer(serial, "192.0.2.1"), is_excess=False)
     scene.ask(f"{AUTHORIZE}?a=b", **FORM | {"x_api_tran_id": tran_id})
     request = scene.authority.asked[0](0)
     assert b"\r\nx-relay-fault: " + fault + b"\r\n" in request
@@ -107,7 +109,7 @@ def test_a_failure_of_the_authority_is_the_relays_fault(scene, fault, ours):
 def test_a_malformed_oauth_request_is_refused_with_an_oauth_error(scene):
     scene.connection.will_close = True
     raw = b"POST /oauth/2.0/token HTTP/1.1\r\na b\r\n"
-    scene.gateway.protocol_error_received(scene.connection, Malformed(Wrong.HEAD_MALFORMED, raw))
+    scene.gateway.protocol_error_received(scene.connection, ProtocolError(Violation.HEAD_MALFORMED, raw))
     assert json.loads(scene.connection.body)["error"] == "invalid_request"
 
 

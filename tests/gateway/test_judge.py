@@ -3,7 +3,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from relay.domain.authorization.grant import NotYet
+from relay.domain.authorization.grant import NotCached
 from relay.domain.exchange import Exchange
 from relay.domain.fault import Refusal
 from relay.domain.party import Peer
@@ -30,8 +30,8 @@ WRONG = [
 
 @pytest.fixture
 def ask(plan, services):
-    """Judges a head of operator one, received at `received`; `ask.exchange` is the record."""
-    callers = plan.callers.recognise(Peer("9998101001", "192.0.2.1"))
+    """JudgeServices a head of operator one, received at `received`; `ask.exchange` is the record."""
+    callers = plan.callers.identify(Peer("9998101001", "192.0.2.1"))
 
     def judge_head(head, body=b"", received=NIGHT):
         judge_head.exchange = Exchange(5.0, received)
@@ -123,7 +123,7 @@ def test_the_list_of_apis_needs_neither_token_nor_type(ask, head, token_verifier
 def test_the_list_of_apis_is_recorded_with_the_callers_service(replan, services, head, client_id, recorded):
     pairs = [("ZOPA000001", "999-81-01001"), ("ZOPA000009", "999-81-01001"), ("ZOPA000002", "999-81-01002")]
     plan = replan(*pairs)
-    callers = plan.callers.recognise(Peer("9998101001", "192.0.2.1"))
+    callers = plan.callers.identify(Peer("9998101001", "192.0.2.1"))
     exchange = Exchange(5.0, 6.0)
     request = head(f"/bank/apis?org_code=ZBAA000001&client_id={client_id}", Authorization=None, x_api_type=None)
     judge(plan, services, callers, request, b"", exchange)
@@ -138,7 +138,7 @@ def test_checking_off_accepts_any_parameter_and_api_type(ask, head, token_verifi
 
 def test_the_token_identifies_one_of_two_operators_of_a_certificate(replan, services, head):
     plan = replan(("ZOPA000009", "999-81-01001"), ("ZOPA000001", "999-81-01001"))
-    callers = plan.callers.recognise(Peer("9998101001", "192.0.2.1"))
+    callers = plan.callers.identify(Peer("9998101001", "192.0.2.1"))
     exchange = Exchange(5.0, 6.0)
     judge(plan, services, callers, head(), b"", exchange)
     assert (len(callers), exchange.operator) == (2, "ZOPA000001")
@@ -156,7 +156,7 @@ def revoke(call):
 
 
 def end_consent(call):
-    call.grants.grant.ends = NIGHT
+    call.grants.grant.ends_at = NIGHT
 
 
 def remove_scope(call):
@@ -180,7 +180,7 @@ def remove_asset(call):
 
 
 def forbid_scheduled(call):
-    call.grants.grant.scheduled = False
+    call.grants.grant.is_scheduled = False
 
 
 def close_slot(call):
@@ -267,7 +267,7 @@ def test_a_genuine_token_for_another_institution_names_the_service(ask, head, to
 
 
 def test_a_call_on_demand_needs_no_slot_and_no_scheduled_consent(ask, head, grants):
-    grants.grant.scheduled = False
+    grants.grant.is_scheduled = False
     assert ask(head(), received=NIGHT)
 
 
@@ -279,7 +279,7 @@ def test_a_foreign_token_reveals_nothing_of_its_consent(ask, head, grants, token
 
 def test_an_unknown_grant_raises_not_yet(ask, head, grants):
     grants.unknown = True
-    with pytest.raises(NotYet) as missing:
+    with pytest.raises(NotCached) as missing:
         ask(head())
     assert missing.value.jti == "one"
 

@@ -2,7 +2,7 @@ import pytest
 
 from relay.domain.fault import FAULTS
 from relay.domain.party import Peer
-from relay.gateway.connection_registry import Card
+from relay.gateway.connection_registry import ConnectionInfo
 from relay.gateway.refusal_limits import RefusalBuckets, RefusalLimits
 from relay.policy.quota.bucket import Bucket
 from relay.policy.settings.scalars import Rate
@@ -18,7 +18,7 @@ def build_limits(connection=1000, certificate=1000, address=1000):
 
 
 def build_info(serial="9998101001", address="192.0.2.1"):
-    return Card(Peer(serial, address), excess=False)
+    return ConnectionInfo(Peer(serial, address), is_excess=False)
 
 
 def count_allowed(limits, infos, now=0.0):

@@ -55,7 +55,7 @@ def test_every_public_class_and_function_has_a_docstring(relay):
 def test_the_page_of_faults_matches_the_table(page, fault):
     cells = rows(page)[fault.name]
     assert cells[1:6] == [
-        fault.whose.value,
+        fault.owner.value,
         str(fault.status),
         fault.rsp_code,
         fault.words,

@@ -6,11 +6,20 @@ import re
 import pytest
 
 from relay.domain.fault import FAULTS
-from relay.oauth.by_signature import UNPROVEN
+from relay.oauth.by_signature import VERIFICATION_ERRORS
 
 ENGLISH = re.compile(r"[a-z]+ [a-z]+")
 HANGUL = re.compile("[가-힣]")
-RAISED = {"Refusal", "MethodNotAllowed", "OAuthRefusal", "OAuthRefusal.of", "DemandFault", "Flaw", "_invalid", "_unfit"}
+RAISED = {
+    "Refusal",
+    "MethodNotAllowed",
+    "OAuthRefusal",
+    "OAuthRefusal.from_fault",
+    "DemandError",
+    "Flaw",
+    "_invalid",
+    "_not_configured",
+}
 PACKAGES = ["domain", "policy", "wire", "endpoint", "infra", "gateway", "oauth", "portal"]
 
 
@@ -37,7 +46,9 @@ def test_raised_refusals_have_no_english_text(messages):
     assert len(messages) > 100
 
 
-@pytest.mark.parametrize("words", [fault.words for fault in FAULTS.values()] + [text for _, text in UNPROVEN.values()])
+@pytest.mark.parametrize(
+    "words", [fault.words for fault in FAULTS.values()] + [text for _, text in VERIFICATION_ERRORS.values()]
+)
 def test_tables_of_messages_are_korean(words):
     assert HANGUL.search(words)
     assert not ENGLISH.search(words)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from relay.domain.exchange import Exchange
-from relay.infra.records.access_log import line
+from relay.infra.records.access_log import format_record
 from relay.infra.records.metrics import GAUGES, JOB_GAUGES, Metrics, RelayCollector
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "operate" / "metrics.md").read_text("utf-8")
@@ -18,6 +18,6 @@ def test_every_metric_is_documented_and_no_other():
 
 
 def test_every_field_of_an_access_record_is_documented():
-    fields = set(re.findall(r'"(\w+)":', line(Exchange(0.0, 0.0))))
+    fields = set(re.findall(r'"(\w+)":', format_record(Exchange(0.0, 0.0))))
     records = DOCUMENT.split("## Access records")[1]
     assert fields <= set(re.findall(r"`(\w+)`", records))

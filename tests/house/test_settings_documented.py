@@ -12,8 +12,8 @@ from relay.policy.settings import directory as registry
 from relay.policy.settings import model as settings
 from relay.policy.settings.directory import Directory, Provider
 from relay.policy.settings.model import Settings
-from relay.runtime.settings.messages import leaves, node_at
-from relay.runtime.settings.yaml_files import scalar
+from relay.runtime.settings.messages import find_leaves, get_schema_node
+from relay.runtime.settings.yaml_files import parse_scalar
 from relay.runtime.wiring.gateway import START_ONLY
 
 MANUALS = {
@@ -74,20 +74,20 @@ def models():
 
 @pytest.mark.parametrize("file", MANUALS)
 def test_every_key_is_in_an_example_file(root, file):
-    assert set(leaves(MANUALS[file])) - set(manual(root, file)) == set()
+    assert set(find_leaves(MANUALS[file])) - set(manual(root, file)) == set()
 
 
 @pytest.mark.parametrize("file", MANUALS)
 def test_every_key_has_a_documented_default(root, file):
     defaults = manual(root, file)
-    assert [place for place in leaves(MANUALS[file]) if defaults.get(place) is None] == []
+    assert [place for place in find_leaves(MANUALS[file]) if defaults.get(place) is None] == []
 
 
 @pytest.mark.parametrize("file", MANUALS)
 def test_every_documented_default_is_that_of_the_model(root, file):
     wrong = []
     for place, documented in manual(root, file).items():
-        if documented is None or "properties" in (node_at(MANUALS[file], (*place, 0)) or {}):
+        if documented is None or "properties" in (get_schema_node(MANUALS[file], (*place, 0)) or {}):
             continue
         default = default_at(MANUALS[file], place)
         if default is PydanticUndefined:
@@ -95,7 +95,7 @@ def test_every_documented_default_is_that_of_the_model(root, file):
         elif default is None:
             fits = documented in NO_VALUE
         else:
-            fits = to_jsonable_python(default) == ([] if documented == "[]" else scalar(documented))
+            fits = to_jsonable_python(default) == ([] if documented == "[]" else parse_scalar(documented))
         if not fits:
             wrong.append((place, documented, default))
     assert wrong == []

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from relay.domain.exchange import Exchange
-from relay.infra.registry.leadership import redis_at
+from relay.infra.registry.leadership import make_redis_client
 
 sys.path.insert(0, str(Path(__file__).parent))  # pool_stand.py is no installed module
 
@@ -30,7 +30,7 @@ def exchange():
 
 @pytest_asyncio.fixture
 async def redis(redis_server):
-    client = redis_at(redis_server.url)
+    client = make_redis_client(redis_server.url)
     await client.flushall()
     yield client
     await client.aclose()
@@ -93,6 +93,6 @@ async def gate(tmp_path, redis_server):
 @pytest_asyncio.fixture
 async def through(gate):
     """A Redis client that connects through the proxy."""
-    client = redis_at(gate.url)
+    client = make_redis_client(gate.url)
     yield client
     await client.aclose()

@@ -4,10 +4,10 @@ import asyncio
 import socket
 
 from relay.infra.upstream.dialing import NotConnected
-from relay.infra.upstream.pool import Pool
+from relay.infra.upstream.pool import ConnectionPool
 from relay.policy.settings.scalars import ProviderTimeouts
 from relay.wire.client import ClientConnection
-from relay.wire.watch import Watch
+from relay.wire.watch import DeadlineWatch
 
 NAMED = b"x-api-tran-id: ZOPA000001M00000000000001\r\n"
 OK = b"HTTP/1.1 200 OK\r\n" + NAMED + b"Content-Length: 2\r\n%b\r\n{}"
@@ -85,7 +85,7 @@ class FakeDialer:
         connection = ClientConnection(on_lost)
         connection.connection_made(Transport())
         self.sockets += (connection.transport.socket, connection.transport.peer)
-        connection.born, connection.instance = self.loop.now, first
+        connection.opened_at, connection.instance = self.loop.now, first
         self.connections.append(connection)
         return connection
 
@@ -115,9 +115,9 @@ class Stand:
     """A pool with fakes of everything around it."""
 
     def __init__(self, concurrency=2, queue=2, instances=1):
-        self.loop, self.watch = Loop(), Watch()
+        self.loop, self.watch = Loop(), DeadlineWatch()
         self.dialer = FakeDialer(self.loop, instances)
-        self.pool = Pool(self.dialer, concurrency, queue, self.watch, self.loop)
+        self.pool = ConnectionPool(self.dialer, concurrency, queue, self.watch, self.loop)
         self.receivers = []
 
     async def send(self, data=b"question", accepts=True, operator=""):

@@ -3,8 +3,8 @@ import threading
 
 import pytest
 
-from relay.domain.queue_full import Crowded
-from relay.infra.fair_semaphore import Turns, Workers
+from relay.domain.queue_full import QueueFull
+from relay.infra.fair_semaphore import FairSemaphore, FairThreadPool
 
 A, B = b"a", b"b"
 
@@ -15,7 +15,7 @@ def workers():
     made = []
 
     def make(threads, **more):
-        made.append(Workers(threads, Turns(threads, 1, **more), "test"))
+        made.append(FairThreadPool(threads, FairSemaphore(threads, 1, **more), "test"))
         return made[-1]
 
     yield make
@@ -89,17 +89,17 @@ async def test_a_permit_is_held_until_the_thread_ends_despite_cancellation(worke
 
 
 async def test_a_cancelled_waiter_leaves_no_state(workers):
-    semaphore = Turns(1, 1)
-    await semaphore.take(A)
+    semaphore = FairSemaphore(1, 1)
+    await semaphore.acquire(A)
     for group in (A, B):
-        waiting = asyncio.create_task(semaphore.take(group))
+        waiting = asyncio.create_task(semaphore.acquire(group))
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-    semaphore.give_back(A)
+    semaphore.release(A)
     assert (semaphore._groups, semaphore._size) == ({}, 0)
-    async with asyncio.timeout(1), semaphore.turn(B):
+    async with asyncio.timeout(1), semaphore.hold(B):
         pass
 
 
@@ -108,7 +108,7 @@ async def test_a_full_queue_raises_queue_full(workers):
     calls = [BlockingCall() for _ in range(3)]
     waiting = [asyncio.create_task(threads.run(group, call)) for group, call in zip((A, A, B), calls, strict=True)]
     await calls[0].wait_until_started()
-    with pytest.raises(Crowded):
+    with pytest.raises(QueueFull):
         await threads.run(b"c", calls[0])
     for call in calls:
         call.proceed.set()
@@ -116,15 +116,15 @@ async def test_a_full_queue_raises_queue_full(workers):
 
 
 async def test_each_group_has_a_queue_limit_of_its_own():
-    semaphore = Turns(1, 1, waiting=10, waiting_each=2)
-    await semaphore.take(A)
-    waiting = [asyncio.create_task(semaphore.take(A)) for _ in range(2)]
+    semaphore = FairSemaphore(1, 1, waiting=10, waiting_each=2)
+    await semaphore.acquire(A)
+    waiting = [asyncio.create_task(semaphore.acquire(A)) for _ in range(2)]
     await asyncio.sleep(0)
-    with pytest.raises(Crowded):
-        await semaphore.take(A)
-    waiting.append(asyncio.create_task(semaphore.take(B)))
+    with pytest.raises(QueueFull):
+        await semaphore.acquire(A)
+    waiting.append(asyncio.create_task(semaphore.acquire(B)))
     for group in (A, B, A, A):
-        semaphore.give_back(group)
+        semaphore.release(group)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
     await asyncio.gather(*waiting)
@@ -132,11 +132,11 @@ async def test_each_group_has_a_queue_limit_of_its_own():
 
 
 async def test_a_refused_waiter_leaves_no_state():
-    semaphore = Turns(1, 1, waiting=0)
-    await semaphore.take(A)
-    with pytest.raises(Crowded):
-        await semaphore.take(B)
-    semaphore.give_back(A)
+    semaphore = FairSemaphore(1, 1, waiting=0)
+    await semaphore.acquire(A)
+    with pytest.raises(QueueFull):
+        await semaphore.acquire(B)
+    semaphore.release(A)
     assert (semaphore._groups, semaphore._size) == ({}, 0)
 
 
@@ -149,15 +149,15 @@ async def test_a_closed_thread_pool_starts_nothing(workers):
 
 
 async def test_each_group_holds_a_limited_number_of_permits():
-    semaphore = Turns(4, 2)
-    await semaphore.take(A)
-    await semaphore.take(A)
-    third = asyncio.create_task(semaphore.take(A))
+    semaphore = FairSemaphore(4, 2)
+    await semaphore.acquire(A)
+    await semaphore.acquire(A)
+    third = asyncio.create_task(semaphore.acquire(A))
     await asyncio.sleep(0)
     assert not third.done()
-    async with asyncio.timeout(1), semaphore.turn(B):
-        semaphore.give_back(A)
+    async with asyncio.timeout(1), semaphore.hold(B):
+        semaphore.release(A)
         await third
-    semaphore.give_back(A)
-    semaphore.give_back(A)
+    semaphore.release(A)
+    semaphore.release(A)
     assert semaphore._groups == {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from relay.domain.jobs import JobState, Superseded, Term
-from relay.domain.ledger import Unreachable
+from relay.domain.ledger import LedgerDown
 from relay.jobs.runner import Job, Runner, every
 
 sys.path.insert(0, str(Path(__file__).parent))  # simulated/ is no installed package
@@ -19,7 +19,7 @@ NOW = 1_800_000_000
 TERM_S = 15
 
 
-class LedgerUnavailable(Unreachable):
+class LedgerUnavailable(LedgerDown):
     """The error of a ledger that does not answer."""
 
 
@@ -31,7 +31,7 @@ class Clock:
 
 
 class FakeStore:
-    """A JobsBook in memory. While `away` is set, it does not answer."""
+    """A JobStore in memory. While `away` is set, it does not answer."""
 
     def __init__(self):
         self.states, self.fence, self.away = {}, 0, False
@@ -50,15 +50,15 @@ class FakeStore:
             raise LedgerUnavailable
         return dict(self.states)
 
-    async def begun(self, name, fence, now):
+    async def record_start(self, name, fence, now):
         self._change(name, fence, begun_at=now)
 
-    async def ended(self, name, fence, *, well, told, due_at, now):
+    async def record_end(self, name, fence, *, well, result, due_at, now):
         failures = 0 if well else self.states[name].failures + 1
         succeeded = {"succeeded_at": now} if well else {}
-        self._change(name, fence, ended_at=now, due_at=due_at, told=told, failures=failures, **succeeded)
+        self._change(name, fence, ended_at=now, due_at=due_at, told=result, failures=failures, **succeeded)
 
-    def ask(self, name, now):
+    def request_run(self, name, now):
         self.states[name] = replace(self.states[name], asked_at=now)
 
 

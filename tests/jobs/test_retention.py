@@ -4,9 +4,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from relay.domain.jobs import Limits, Superseded
-from relay.jobs.retention import Tidying, build_limits, next_at
-from relay.policy.settings.portal import Retention
+from relay.domain.jobs import RetentionLimits, Superseded
+from relay.jobs.retention import RetentionJob, build_limits, next_time_of_day
+from relay.policy.settings.portal import RetentionSettings
 
 KOREA = timezone(timedelta(hours=9))
 DAY_S = 86_400
@@ -30,7 +30,7 @@ class Archive:
 
 def test_each_kind_of_row_has_its_own_age():
     now = at(2026, 11, 23, 0, 30)
-    limits = build_limits(Retention(), now)
+    limits = build_limits(RetentionSettings(), now)
     ages = (limits.consents, limits.requests, limits.spent, limits.calls)
     assert [(now - age) // DAY_S for age in ages] == [1830, 30, 1830, 400]
 
@@ -44,12 +44,12 @@ def test_each_kind_of_row_has_its_own_age():
     ],
 )
 def test_statistics_are_removed_by_korean_days(now, day):
-    assert build_limits(Retention(statistics_weeks=54), now).statistics == day
+    assert build_limits(RetentionSettings(statistics_weeks=54), now).statistics == day
 
 
 def test_the_minimum_keeps_what_the_portal_may_request():
     assert (
-        build_limits(Retention(statistics_weeks=54), at(2026, 11, 28, 12)).statistics < "20251116"
+        build_limits(RetentionSettings(statistics_weeks=54), at(2026, 11, 28, 12)).statistics < "20251116"
     )  # 53 weeks, complete
 
 
@@ -64,7 +64,7 @@ def test_the_minimum_keeps_what_the_portal_may_request():
     ],
 )
 def test_retention_is_due_once_a_day_in_korea(clock, now, due):
-    assert next_at(clock, now) == due
+    assert next_time_of_day(clock, now) == due
 
 
 @pytest.mark.parametrize(
@@ -77,11 +77,11 @@ def test_retention_is_due_once_a_day_in_korea(clock, now, due):
 )
 async def test_the_outcome_lists_removed_rows(removed, words):
     archive = Archive(removed)
-    assert await Tidying(archive, Retention()).run(7, 1_800_000_000) == words
-    assert archive.calls == [(build_limits(Retention(), 1_800_000_000), 7, 1_800_000_000)]
-    assert isinstance(archive.calls[0][0], Limits)
+    assert await RetentionJob(archive, RetentionSettings()).run(7, 1_800_000_000) == words
+    assert archive.calls == [(build_limits(RetentionSettings(), 1_800_000_000), 7, 1_800_000_000)]
+    assert isinstance(archive.calls[0][0], RetentionLimits)
 
 
 async def test_a_former_leader_removes_nothing():
     with pytest.raises(Superseded):
-        await Tidying(Archive({}), Retention()).run(-1, 1_800_000_000)
+        await RetentionJob(Archive({}), RetentionSettings()).run(-1, 1_800_000_000)

@@ -24,7 +24,7 @@ NOW = 1_800_000_000
         ({"due_at": NOW + 3601, "begun_at": NOW - 9, "ended_at": NOW - 3}, True),  # a clock was wrong
     ],
 )
-def test_a_job_is_due_by_its_time_when_asked_for_or_when_broken_off(state, due):
+def test_a_job_is_due_by_time_request_or_interruption(state, due):
     assert is_due(JobState("sync", **state), NOW, NOW + 3600) is due
 
 
@@ -54,7 +54,7 @@ async def test_a_requested_job_runs_once_before_its_time(make_harness, make_work
     work = make_work()
     harness = make_harness(work)
     await harness.tick(60.0)
-    harness.store.ask("sync", NOW + 60)
+    harness.store.request_run("sync", NOW + 60)
     for _ in range(3):
         await harness.tick()
     assert work.started == 2
@@ -92,7 +92,7 @@ async def test_two_runs_of_one_job_never_overlap(make_harness, make_work):
     work, other = make_work(waits=True), make_work("tidy")
     harness = make_harness(work, other)
     await harness.tick()
-    harness.store.ask("sync", NOW + 1)
+    harness.store.request_run("sync", NOW + 1)
     for _ in range(5):
         await harness.tick()
     assert (work.started, other.started) == (1, 1)
@@ -152,7 +152,7 @@ async def test_new_settings_replace_jobs_and_running_ones_end_normally(make_harn
     old, new, other = make_work(waits=True), make_work(), make_work("tidy")
     harness = make_harness(old)
     await harness.tick()
-    harness.runner.take([new.job, other.job])
+    harness.runner.replace_jobs([new.job, other.job])
     await harness.tick()
     assert (new.started, other.started) == (0, 1)  # one of that kind still runs
     old.go.set()
@@ -167,7 +167,7 @@ async def test_a_removed_job_does_not_run_again(make_harness, make_work):
     gone = make_work()
     harness = make_harness(gone)
     await harness.tick(900.0)
-    harness.runner.take([])
+    harness.runner.replace_jobs([])
     await harness.tick()
     assert gone.started == 1
 

@@ -95,7 +95,7 @@ async def test_superseded_is_no_failure_of_the_job(make_harness, make_work):
     assert (harness.store.states["sync"].failures, harness.store.states["sync"].ended_at) == (0, 0)
 
 
-async def test_a_ledger_that_is_away_logs_its_outage_itself(make_harness, make_work, caplog):
+async def test_the_runner_logs_no_outage_of_the_ledger(make_harness, make_work, caplog):
     """The runner logs no line beside `ledger unavailable`, and goes on when the ledger is back."""
     work = make_work()
     harness = make_harness(work)

@@ -8,11 +8,11 @@ from simulated.memory import FakePortal, FakeStore
 
 from relay.domain.authorization.consent import KOREA
 from relay.domain.jobs import Superseded
-from relay.domain.portal import PortalAway, PortalRefused
+from relay.domain.portal import PortalDown, PortalRefused
 from relay.domain.statistics import ConsentCount, Line, Sending, SendingState
 from relay.jobs.runner import JobFailed
-from relay.jobs.sending import StatisticsSending
-from relay.policy.statistics.report import provider_report, serialize_report
+from relay.jobs.sending import StatisticsSender
+from relay.policy.statistics.report import build_report, serialize_report
 from relay.policy.statistics.weeks import days_of
 
 BANK, CARD = "A1AAAA0000", "A2AAAA0000"
@@ -45,7 +45,7 @@ def members():
 
 @pytest.fixture
 def job(store, portal, members):
-    return StatisticsSending(store, portal, lambda: members, "0400")
+    return StatisticsSender(store, portal, lambda: members, "0400")
 
 
 async def test_without_counts_nothing_is_sent(job, portal):
@@ -58,14 +58,14 @@ async def test_a_week_is_sent_at_mondays_hour_and_not_before(job, store, portal)
     assert await job.run(1, MONDAY - 1) == "nothing to send"
     assert await job.run(1, MONDAY) == "2 of 2 sent"
     assert portal.keys == [(WEEK, BANK, "1"), (WEEK, BANK, "2")]
-    assert portal.received[1] == provider_report(WEEK, BANK, "2", [(CALL, 1)], [])
+    assert portal.received[1] == build_report(WEEK, BANK, "2", [(CALL, 1)], [])
 
 
 async def test_messages_contain_consents(job, store, portal):
     store.count(CALL)
     store.consents = [ConsentCount("20260704", BANK, "OPAAAA0000", "client1", 1, 2, 3)]
     await job.run(1, MONDAY)
-    assert portal.received[1] == provider_report(WEEK, BANK, "2", [(CALL, 1)], store.consents)
+    assert portal.received[1] == build_report(WEEK, BANK, "2", [(CALL, 1)], store.consents)
 
 
 async def test_an_accepted_message_is_not_sent_again(job, store, portal):
@@ -79,7 +79,7 @@ async def test_a_message_is_stored_before_sending_and_after_the_response(job, st
     store.count(CALL)
     await job.run(1, MONDAY)
     before, after = (sending for sending in store.saved if sending.type == "2" and sending.attempts)
-    content = serialize_report(provider_report(WEEK, BANK, "2", [(CALL, 1)], []))
+    content = serialize_report(build_report(WEEK, BANK, "2", [(CALL, 1)], []))
     waiting = Sending(
         WEEK, BANK, "2", SendingState.WAITING, attempts=1, tried_at=MONDAY, counted_at=MONDAY, content=content
     )
@@ -92,7 +92,7 @@ async def test_members_without_calls_and_former_members_are_reported(job, store,
     members[:] = [CARD]
     assert await job.run(1, MONDAY) == "4 of 4 sent"
     assert portal.keys == [(WEEK, provider, kind) for provider in (BANK, CARD) for kind in "12"]
-    assert portal.received[2] == provider_report(WEEK, CARD, "1", [], [])
+    assert portal.received[2] == build_report(WEEK, CARD, "1", [], [])
 
 
 async def test_a_new_member_owes_nothing_for_earlier_weeks(job, store, portal, members):
@@ -121,7 +121,7 @@ async def test_a_missed_monday_is_made_up_for_after_another_one(job, store, port
 async def test_a_leader_that_died_while_storing_leaves_no_member_out(job, store, portal, members):
     store.count(CALL._replace(stat_date="20260501"))
     store.count(CALL._replace(stat_date="20260501", provider=CARD))
-    keep, remaining = store.keep_sending, [3]
+    keep, remaining = store.save_sending, [3]
 
     async def keep_a_few(sending, fence, now):
         remaining[0] -= 1
@@ -129,10 +129,10 @@ async def test_a_leader_that_died_while_storing_leaves_no_member_out(job, store,
             raise Superseded
         await keep(sending, fence, now)
 
-    store.keep_sending = keep_a_few
+    store.save_sending = keep_a_few
     with pytest.raises(Superseded):
         await job.run(1, MONDAY)
-    store.keep_sending = keep
+    store.save_sending = keep
     await job.run(2, MONDAY)
     assert {(provider, kind) for week, provider, kind in portal.keys if week == "20260503"} == {
         (provider, kind) for provider in (BANK, CARD) for kind in "12"
@@ -163,7 +163,7 @@ async def test_a_refused_message_is_reported_and_retried(job, store, portal):
 
 async def test_an_unavailable_portal_ends_the_run_without_loss(job, store, portal):
     store.count(CALL)
-    portal.errors = [None, PortalAway("HTTP 500")]
+    portal.errors = [None, PortalDown("HTTP 500")]
     with pytest.raises(JobFailed, match=r"the portal is unavailable \(HTTP 500\); 1 of 2 sent; the rest waits"):
         await job.run(1, MONDAY)
     assert store.rows[WEEK, BANK, "2"].state is SendingState.WAITING
@@ -174,7 +174,7 @@ async def test_an_unavailable_portal_ends_the_run_without_loss(job, store, porta
 async def test_members_of_a_missed_week_are_owed_in_the_next_one(job, store, portal, members):
     store.count(CALL)
     members.append(CARD)
-    portal.errors = [PortalAway("timed out")]
+    portal.errors = [PortalDown("timed out")]
     with pytest.raises(JobFailed):
         await job.run(1, MONDAY)
     portal.received.clear()
@@ -185,7 +185,7 @@ async def test_members_of_a_missed_week_are_owed_in_the_next_one(job, store, por
 
 async def test_a_lost_response_makes_the_same_message_go_again(job, store, portal):
     store.count(CALL)
-    portal.errors = [PortalAway("hung up")]
+    portal.errors = [PortalDown("hung up")]
     with pytest.raises(JobFailed):
         await job.run(1, MONDAY)
     await job.run(1, MONDAY + 60)
@@ -198,7 +198,7 @@ async def test_late_figures_make_the_message_go_again(job, store, portal):
     await job.run(1, MONDAY)
     store.count(CALL, 5, when=MONDAY + 10)
     assert await job.run(1, MONDAY + 60) == "1 of 2 sent, 1 unchanged since they were sent"
-    assert portal.received[2] == provider_report(WEEK, BANK, "2", [(CALL, 6)], [])
+    assert portal.received[2] == build_report(WEEK, BANK, "2", [(CALL, 6)], [])
     assert store.rows[WEEK, BANK, "2"].attempts == 2
 
 
@@ -216,16 +216,16 @@ async def test_figures_over_four_weeks_late_wait_for_a_request(job, store, porta
     await job.run(1, now)
     store.count(CALL, 5, when=now)
     assert await job.run(1, now + 60) == "nothing to send"
-    await store.ask_again(WEEK, BANK, ["2"], now + 70)
+    await store.request_resend(WEEK, BANK, ["2"], now + 70)
     assert await job.run(1, now + 80) == "1 of 1 sent"
-    assert portal.received[-1] == provider_report(WEEK, BANK, "2", [(CALL, 6)], [])
+    assert portal.received[-1] == build_report(WEEK, BANK, "2", [(CALL, 6)], [])
 
 
 async def test_requested_messages_are_sent_first_and_once(job, store, portal):
     store.count(CALL._replace(stat_date="20260620"))
     await job.run(1, at("20260622 040000"))
     portal.received.clear()
-    await store.ask_again("20260621", BANK, ["1", "2"], MONDAY - 5)
+    await store.request_resend("20260621", BANK, ["1", "2"], MONDAY - 5)
     assert await job.wanted(MONDAY)
     await job.run(1, MONDAY)
     assert portal.keys == [(week, BANK, kind) for week in ("20260621", BEFORE, WEEK) for kind in "12"]
@@ -234,16 +234,16 @@ async def test_requested_messages_are_sent_first_and_once(job, store, portal):
 
 
 async def test_a_requested_week_without_counts_is_sent_with_zeros(job, store, portal):
-    await store.ask_again(WEEK, BANK, ["1"], MONDAY)
+    await store.request_resend(WEEK, BANK, ["1"], MONDAY)
     assert await job.run(1, MONDAY) == "1 of 1 sent"
-    assert portal.received == [provider_report(WEEK, BANK, "1", [], [])]
+    assert portal.received == [build_report(WEEK, BANK, "1", [], [])]
 
 
 @pytest.mark.parametrize(
     ("week", "sent"), [("20260712", 0), (WEEK, 1), ("20250706", 1), ("20250629", 0), ("20260706", 0)]
 )
 async def test_the_portal_may_request_the_last_fifty_three_weeks(job, store, portal, week, sent):
-    await store.ask_again(week, BANK, ["2"], MONDAY)
+    await store.request_resend(week, BANK, ["2"], MONDAY)
     assert await job.wanted(MONDAY) is bool(sent)
     await job.run(1, MONDAY)
     assert len(portal.received) == sent
@@ -252,7 +252,7 @@ async def test_the_portal_may_request_the_last_fifty_three_weeks(job, store, por
 async def test_a_request_on_sunday_does_not_replace_monday(job, store, portal, members):
     store.count(CALL)
     members.append(CARD)
-    await store.ask_again(WEEK, BANK, ["2"], MONDAY - 3600)
+    await store.request_resend(WEEK, BANK, ["2"], MONDAY - 3600)
     assert await job.run(1, MONDAY - 3600) == "1 of 1 sent"
     assert await job.run(1, MONDAY) == "3 of 3 sent"
 
@@ -261,7 +261,7 @@ async def test_a_request_during_sending_makes_the_message_go_again(job, store, p
     store.count(CALL)
 
     async def ask_then_take(body):
-        await store.ask_again(WEEK, BANK, [body["type"]], MONDAY + 1)
+        await store.request_resend(WEEK, BANK, [body["type"]], MONDAY + 1)
         return await FakePortal.send_statistics(portal, body)
 
     portal.send_statistics = ask_then_take
@@ -274,7 +274,7 @@ async def test_a_request_during_sending_makes_the_message_go_again(job, store, p
 
 async def test_a_refused_requested_message_is_tried_once_per_run(job, store, portal):
     store.count(CALL)
-    await store.ask_again(WEEK, BANK, ["1"], MONDAY)
+    await store.request_resend(WEEK, BANK, ["1"], MONDAY)
     portal.errors = [PortalRefused(400, "40001")]
     with pytest.raises(JobFailed, match="1 of 2 sent, 1 refused"):
         await job.run(1, MONDAY)

@@ -14,16 +14,16 @@ from simulated.portal import FAILURE_MODES, FailingPortal
 from simulated.traffic import DAY, FIRST, OPERATORS, PROVIDERS, WEEK, calls
 
 from relay.domain.authorization.consent import Authentication, Consent, Particulars, Target
-from relay.domain.authorization.issued_tokens import Pair, TokenKind, TokenRecord
+from relay.domain.authorization.issued_tokens import TokenKind, TokenPair, TokenRecord
 from relay.domain.jobs import Superseded
-from relay.domain.ledger import Holder
+from relay.domain.ledger import TokenHolder
 from relay.domain.statistics import SendingState
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 from relay.jobs.runner import JobFailed
-from relay.jobs.sending import StatisticsSending
-from relay.policy.answer.conformance import faults_of
+from relay.jobs.sending import StatisticsSender
+from relay.policy.answer.conformance import find_violations
 from relay.policy.statistics.report import TYPES
 from relay.policy.statistics.weeks import days_of, monday_due
 from relay.sandbox.portal.comparing import compare
@@ -110,7 +110,7 @@ class ConsentSimulator:
         consent = Consent(
             consent_id, provider, operator, client_id, Authentication.INTEGRATED, particulars, given_at=at, ci=ci
         )
-        pair = Pair(*(self._token(consent, kind, at) for kind in (TokenKind.ACCESS, TokenKind.REFRESH)))
+        pair = TokenPair(*(self._token(consent, kind, at) for kind in (TokenKind.ACCESS, TokenKind.REFRESH)))
         await self._ledger.issue_integrated(consent, pair, [("tx_id", consent_id)], [], at)
         if key in self.given:
             self.over.append((provider, client_id, self.given.pop(key)[0], at, False))
@@ -119,7 +119,7 @@ class ConsentSimulator:
     async def _withdraw(self, key, at):
         _, client_id, provider = key
         given_at, jti = self.given.pop(key)
-        assert await self._ledger.withdraw(jti, Holder(client_id, provider), at)
+        assert await self._ledger.withdraw(jti, TokenHolder(client_id, provider), at)
         self.over.append((provider, client_id, given_at, at, True))
 
     def _token(self, consent, kind, at):
@@ -142,7 +142,7 @@ class Leaders:
         self._fence = 0
         self.superseded = 0
         self.portal = FailingPortal(chance, self._perhaps_lose_the_lead)
-        self._job = StatisticsSending(ledger.statistics, self.portal, lambda: MEMBERS, "0400")
+        self._job = StatisticsSender(ledger.statistics, self.portal, lambda: MEMBERS, "0400")
 
     async def _perhaps_lose_the_lead(self):
         if self._chance.random() < 0.03:
@@ -178,7 +178,7 @@ async def test_the_portals_figures_equal_the_calls(ledger, world, chance):
     late = await (await Gateway.start(world, killed)).wait_delivered()  # finds what the killed gateway had written down
     await late.stop()
     now = await leaders.run(now + 60)
-    await ledger.statistics.ask_again(WEEK, PROVIDERS[0], ["1", "2"], now)
+    await ledger.statistics.request_resend(WEEK, PROVIDERS[0], ["1", "2"], now)
     now = await leaders.run(now + 60)
     await leaders.run(monday_due(WEEKS[-1], "0400"))
 
@@ -198,7 +198,7 @@ async def test_the_portals_figures_equal_the_calls(ledger, world, chance):
     seen = {(place[0], place[1]) for place in agreed}
     owed = {(*key, kind) for key in seen | set(product(WEEKS, MEMBERS)) for kind in TYPES}
     assert recount.last_messages(sent).keys() == owed
-    assert all(faults_of(REQUEST, body) == [] for body in sent[-40:])
+    assert all(find_violations(REQUEST, body) == [] for body in sent[-40:])
     states = [row.state for week in WEEKS for row in await ledger.statistics.sendings(week)]
     assert states == [SendingState.ACCEPTED] * len(owed)
 

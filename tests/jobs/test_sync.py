@@ -8,7 +8,7 @@ import pytest
 from simulated.sync import FIRST, NOW, SECOND, SERVICES, THIRD, make_body, make_org, make_services
 
 from relay.domain.jobs import Superseded
-from relay.domain.portal import PortalAway, PortalRefused
+from relay.domain.portal import PortalDown, PortalRefused
 from relay.jobs import sync
 from relay.jobs.sync import SyncFailed
 from relay.policy.settings.portal import SyncLimits
@@ -137,8 +137,8 @@ async def test_a_timestamp_far_ahead_is_ignored(known, ahead):
             2,
             "지원-003 is invalid: 1 problem:\norg_list[0]",
         ),
-        (PortalAway("지원-002: HTTP 500 (5 of 5 attempts)"), make_body(), 1, "gave no registry: 지원-002: HTTP 500"),
-        (make_body(make_org(1)), PortalAway("지원-003: no connection"), 2, "gave no registry: 지원-003: no connection"),
+        (PortalDown("지원-002: HTTP 500 (5 of 5 attempts)"), make_body(), 1, "gave no registry: 지원-002: HTTP 500"),
+        (make_body(make_org(1)), PortalDown("지원-003: no connection"), 2, "gave no registry: 지원-003: no connection"),
         (make_body(make_org(1)), PortalRefused(403, "40301"), 2, "gave no registry: HTTP 403, rsp_code 40301"),
     ],
 )
@@ -177,7 +177,7 @@ async def test_syncs_run_one_at_a_time(known):
 async def test_a_preview_returns_all_differences_and_writes_nothing(known):
     known.portal.orgs = make_body(make_org(1))
     known.portal.services_body = make_body(make_services(1, "secretOfOperator1"))
-    changes = await known.sync.ahead(NOW)
+    changes = await known.sync.preview(NOW)
     assert known.portal.requests == [("002", "0"), ("003", "0")]
     assert (changes.organisations, changes.services) == ({"OPER000002": None}, {"client2x0": None})
     assert known.store.written == []
@@ -205,7 +205,7 @@ async def test_a_changed_secret_is_compared_with_no_hash(known):
     assert known.hasher.compared == []
 
 
-async def test_more_new_secrets_than_the_limit_are_neither_hashed_nor_taken(known):
+async def test_more_new_secrets_than_the_limit_are_rejected_unhashed(known):
     before = known.store.now
     secrets = [f"secretOfMany{number}" for number in range(51)]
     known.portal.services_body = make_body(make_services(1, *secrets), make_services(2, *secrets), stamp=SECOND)
@@ -216,10 +216,10 @@ async def test_more_new_secrets_than_the_limit_are_neither_hashed_nor_taken(know
     assert (known.hasher.hashed_secrets, known.hasher.compared) == ([], [])
 
 
-async def test_a_look_ahead_hashes_nothing(known):
+async def test_a_preview_hashes_nothing(known):
     known.portal.orgs = make_body(make_org(1), make_org(2))
     known.portal.services_body = make_body(make_services(1, "newSecretOfOperator1"), SERVICES["org_list"][1])
-    changes = await known.sync.ahead(NOW)
+    changes = await known.sync.preview(NOW)
     assert list(changes.services) == ["client1x0"]
     assert known.hasher.hashed_secrets == []
 

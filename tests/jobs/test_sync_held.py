@@ -80,7 +80,7 @@ async def test_a_sync_held_twice_is_hashed_once_and_stays_the_same(known):
     assert known.store.held_sync.changes == first
 
 
-async def test_a_held_secret_is_hashed_after_it_was_judged(known, monkeypatch):
+async def test_a_held_secret_is_hashed_after_judging(known, monkeypatch):
     """A held sync must be complete for its release; judging needs marks alone."""
     judged = []
     real = sync.judge
@@ -177,7 +177,7 @@ async def test_harms_of_earlier_syncs_count_for_a_week(fresh):
     assert (await fresh.run(now=NOW + 8 * 86_400)).startswith("taken")
 
 
-async def test_a_secret_that_comes_back_is_the_one_it_was(known):
+async def test_a_secret_that_returns_is_recognized(known):
     known.portal.services_body = make_body(make_services(1, "newSecretOfOperator1"), stamp=SECOND)
     before = known.store.now.services["client1x0"]
     await known.run()
@@ -187,7 +187,7 @@ async def test_a_secret_that_comes_back_is_the_one_it_was(known):
     assert known.hasher.hashed_secrets == ["newSecretOfOperator1"]
 
 
-async def test_another_key_of_marks_makes_no_secret_another(known):
+async def test_a_new_key_of_marks_changes_no_secret(known):
     """All marks differ then, but the secrets are the same."""
     known.hasher.key = b"other"
     known.hasher.same = ("secretOfOperator1", "secretOfOperator2")
@@ -199,7 +199,7 @@ async def test_another_key_of_marks_makes_no_secret_another(known):
     assert await known.run(full=True) == "nothing changed"
 
 
-async def test_what_a_person_discarded_is_left_out_for_a_week(known):
+async def test_discarded_changes_are_skipped_for_a_week(known):
     known.portal.orgs = make_body(ANOTHER, make_org(2, org_name="새 이름"), stamp=SECOND)
     known.portal.services_body = SERVICES
     await known.run(full=True)
@@ -218,7 +218,7 @@ def held_organisation(known):
     return known.store.held_sync.changes.organisations["OPER000001"]
 
 
-async def test_who_is_away_for_long_is_forgotten_before_the_portal_is_asked(known):
+async def test_consents_of_removed_parties_end_before_the_sync(known):
     known.store.orphaned_consents = 3
     known.portal.orgs = make_body(stamp=THIRD)
     remark = "3 consents to operators or services away for more than 7 days ended"

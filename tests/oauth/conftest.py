@@ -19,20 +19,20 @@ from yarl import URL
 
 from relay.domain.authorization.consent import Authentication as Means
 from relay.domain.authorization.consent import Consent, Particulars, Target
-from relay.domain.authorization.request import AuthorizationRequest, Code, RequestState
+from relay.domain.authorization.request import AuthorizationCode, AuthorizationRequest, RequestState
 from relay.domain.party import Service
-from relay.endpoint.handlers import RUNNER, application, turned_away
-from relay.endpoint.serving import served
+from relay.endpoint.handlers import SERVER_OPTIONS, build_application, build_error_response
+from relay.endpoint.serving import open_runner
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 from relay.infra.tokens.client_secrets import ClientSecrets
 from relay.infra.tokens.key_folder import add_key
-from relay.infra.tokens.signing import FolderSigner
-from relay.oauth.application import endpoints
-from relay.oauth.services import Authority, Client, Office
-from relay.policy.settings.authority import Tokens
-from relay.policy.settings.directory import Authentication, Link, Provider
+from relay.infra.tokens.signing import TokenSigner
+from relay.oauth.application import build_endpoints
+from relay.oauth.services import AuthorityServices, Client, OAuthSettings
+from relay.policy.settings.authority import TokenSettings
+from relay.policy.settings.directory import AuthenticationMethod, LinkKind, Provider
 
 NOW = 1_800_000_000  # 2027-01-15 in Korea
 RELAY, BANK, CARD, NO_PAGES = "ZRLA000001", "ZBAA000001", "ZCDA000001", "ZBAB000001"
@@ -57,15 +57,19 @@ def build_settings(folder):
         OTHER_CLIENT: Client(Service(OTHER_CLIENT, "다봄", OTHER_OPERATOR, (CALLBACK,)), cheap_hash(OTHER_SECRET)),
         SECRETLESS: Client(Service(SECRETLESS, "새것", OPERATOR, (CALLBACK,), (APP_SCHEME,)), ""),
     }
-    connection = {"base_urls": ("http://127.0.0.1:1",), "link": Link.LEASED_LINE}
+    connection = {"base_urls": ("http://127.0.0.1:1",), "link": LinkKind.LEASED_LINE}
     providers = (
-        Provider(org_code=BANK, name="가온은행", industry="bank", authentication=Authentication.HOSTED, **connection),
-        Provider(org_code=CARD, name="가온카드", industry="card", authentication=Authentication.HOSTED, **connection),
+        Provider(
+            org_code=BANK, name="가온은행", industry="bank", authentication=AuthenticationMethod.HOSTED, **connection
+        ),
+        Provider(
+            org_code=CARD, name="가온카드", industry="card", authentication=AuthenticationMethod.HOSTED, **connection
+        ),
         Provider(org_code=NO_PAGES, name="나루은행", industry="bank", **connection),
     )
-    return Office(
+    return OAuthSettings(
         relay=RELAY,
-        tokens=Tokens(issuer=RELAY, keys=str(folder)),
+        tokens=TokenSettings(issuer=RELAY, keys=str(folder)),
         providers={provider.org_code: provider for provider in providers},
         clients=services,
         certifiers={},
@@ -157,7 +161,7 @@ class OperatorClient:
         await self.ledger.open_request(request)
         await self.ledger.answer_request(request.request_id, RequestState.AUTHENTICATED, "login", now)
         digest = hashlib.sha256(code.encode()).digest()
-        await self.ledger.give_consent(request.request_id, consent, Code(digest, now + 600), now)
+        await self.ledger.give_consent(request.request_id, consent, AuthorizationCode(digest, now + 600), now)
         return code
 
     def code_form(self, code, /, **changes):
@@ -194,7 +198,7 @@ class OperatorClient:
 
     async def is_live(self, access_token):
         """Returns whether this access token is live in the ledger."""
-        record, _ = await self.ledger.consent_behind(self.claims(access_token)["jti"])
+        record, _ = await self.ledger.find_token_and_consent(self.claims(access_token)["jti"])
         return record.state.value == "live"
 
     def authorize_query(self, **changes):
@@ -237,10 +241,10 @@ async def operator(tmp_path, empty_ledger, key_folder):
     secrets = ClientSecrets(lambda: 0.0)
     ids = count(1)
     unused = SimpleNamespace()
-    authority = Authority(
+    authority = AuthorityServices(
         build_settings(key_folder),
         ledger,
-        FolderSigner.of_folder(key_folder, RELAY, 5.0),
+        TokenSigner.from_folder(key_folder, RELAY, 5.0),
         secrets,
         unused,
         unused,
@@ -249,7 +253,7 @@ async def operator(tmp_path, empty_ledger, key_folder):
     )
     connector = aiohttp.UnixConnector(str(tmp_path / "authority.sock"), limit=0)
     async with (
-        served(application(endpoints(authority)), turned_away, **RUNNER) as runner,
+        open_runner(build_application(build_endpoints(authority)), build_error_response, **SERVER_OPTIONS) as runner,
         aiohttp.ClientSession(connector=connector) as session,
     ):
         await web.UnixSite(runner, str(tmp_path / "authority.sock")).start()

@@ -1,4 +1,4 @@
-"""Rules of all calls to the authority."""
+"""ApiRules of all calls to the authority."""
 
 import asyncio
 import logging
@@ -62,7 +62,7 @@ async def test_an_unknown_client_is_not_recorded(operator):
     assert "x-relay-operator" not in reply.headers
 
 
-async def test_a_client_is_not_recorded_for_a_stranger(operator):
+async def test_a_client_is_not_recorded_for_another_operator(operator):
     reply = await operator.post("token", operator.code_form("code"), x_relay_operators="ZOPB000001")
     assert "x-relay-client-id" not in reply.headers
     assert "x-relay-operator" not in reply.headers
@@ -128,7 +128,7 @@ def read_only():
         event.remove(Pool, "checkout", set_query_only)
 
 
-async def test_a_ledger_that_cannot_write_is_logged_once_with_its_cause(operator, read_only, caplog):
+async def test_a_read_only_ledger_is_logged_once_with_its_cause(operator, read_only, caplog):
     codes = [await operator.get_code() for _ in range(5)]
     caplog.clear()
     read_only()

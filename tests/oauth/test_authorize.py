@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
-from relay.domain.ledger import Unreachable
+from relay.domain.ledger import LedgerDown
 from relay.oauth.services import Client
 
 NOW = 1_800_000_000
@@ -19,7 +19,7 @@ async def test_the_request_is_stored_and_the_customer_redirected(operator, more)
     reply = await operator.authorize(operator.authorize_query() + more)
     assert (reply.status, reply.body) == (302, None)
     assert reply.headers["Location"] == "https://pages.example/authentication/id1"
-    stored = await operator.ledger.request("id1", None, NOW)
+    stored = await operator.ledger.load_request("id1", None, NOW)
     assert (stored.provider, stored.operator, stored.client_id) == ("ZBAA000001", "ZOPA000001", "ZOPA000001SVC01")
     assert (stored.redirect_uri, stored.app_scheme, stored.oauth_state) == (CALLBACK, "moabogi://done", "State1")
     assert (stored.api_tran_id, stored.asked_at, stored.expires_at) == (TRAN_ID, NOW, NOW + 600)
@@ -63,7 +63,7 @@ async def test_without_a_registered_callback_there_is_no_redirect(operator, chan
 
 
 @pytest.mark.parametrize("field", ["org_code", "response_type", "client_id", "redirect_uri", "app_scheme", "state"])
-async def test_a_name_that_resembles_a_parameter_is_told_to_the_callback(operator, look_alikes, field):
+async def test_an_ambiguous_parameter_is_reported_to_the_callback(operator, look_alikes, field):
     for name in look_alikes(field):
         reply = await operator.authorize(
             f"{operator.authorize_query()}&{quote(name, safe='')}=https%3A%2F%2Fthief.example%2F"
@@ -110,7 +110,7 @@ async def test_without_a_query_there_is_no_redirect(operator):
     ],
     ids=str,
 )
-async def test_every_other_misfortune_is_told_to_the_callback(operator, changes, more, headers, error, reason):
+async def test_every_other_error_is_sent_to_the_callback(operator, changes, more, headers, error, reason):
     reply = await operator.authorize(operator.authorize_query(**changes) + more, **headers)
     assert (reply.status, reply.body) == (302, None)
     assert reply.headers["Location"].startswith(CALLBACK + "?")
@@ -155,11 +155,11 @@ async def test_another_operator_does_not_learn_the_flow(operator):
 
 
 async def test_the_query_of_a_callback_is_kept(operator):
-    settings = operator.authority.office
+    settings = operator.authority.settings
     known = settings.clients["ZOPA000001SVC01"]
     service = replace(known.service, callbacks=("https://operator.example/cb?kind=1",))
     clients = {"ZOPA000001SVC01": Client(service, known.secret_hash)}
-    operator.authority.office = replace(settings, clients=clients)
+    operator.authority.settings = replace(settings, clients=clients)
     query = operator.authorize_query(redirect_uri="https://operator.example/cb?kind=1", org_code=None)
     reply = await operator.authorize(query)
     assert reply.callback_parameters["kind"] == "1"
@@ -169,7 +169,7 @@ async def test_the_query_of_a_callback_is_kept(operator):
 @pytest.mark.parametrize(
     ("raised", "error", "reason"),
     [
-        (Unreachable("OperationalError"), "temporarily_unavailable", "ledger_unreachable"),
+        (LedgerDown("OperationalError"), "temporarily_unavailable", "ledger_unreachable"),
         (RuntimeError("Q0k= is not to be seen"), "server_error", "relay_broken"),
     ],
 )
@@ -185,6 +185,6 @@ async def test_an_internal_error_is_sent_to_the_callback(operator, monkeypatch, 
 
 
 async def test_an_unconfigured_flow_is_sent_to_the_callback(operator):
-    operator.authority.office = replace(operator.authority.office, pages_url="")
+    operator.authority.settings = replace(operator.authority.settings, pages_url="")
     reply = await operator.authorize(operator.authorize_query())
     assert (reply.status, reply.callback_parameters["error"], reply.reason) == (302, "server_error", "way_unfit")

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from relay.infra.tokens.key_folder import add_key
-from relay.infra.tokens.signing import FolderSigner
+from relay.infra.tokens.signing import TokenSigner
 from relay.oauth.by_refresh import REPEAT_S
 
 NOW = 1_800_000_000
@@ -45,7 +45,7 @@ async def test_no_access_token_outlives_the_consent(operator):
 
 
 @pytest.mark.parametrize(("later", "same"), [(0, True), (REPEAT_S, True), (REPEAT_S + 1, False)])
-async def test_whoever_asks_again_within_30_s_gets_the_same_token(operator, later, same):
+async def test_a_repeated_refresh_within_30_s_gets_the_same_token(operator, later, same):
     pair = await operator.issue_pair()
     first = (await operator.post("token", operator.refresh_form(pair["refresh_token"]))).body
     operator.clock = lambda: NOW + later
@@ -57,7 +57,7 @@ async def test_whoever_asks_again_within_30_s_gets_the_same_token(operator, late
 async def test_a_repeated_token_is_signed_by_the_key_of_its_time(operator, tmp_path):
     add_key(tmp_path / "keys", "older", NOW - 10)
     add_key(tmp_path / "keys", "newer", NOW + 10)
-    operator.authority.signer = FolderSigner.of_folder(tmp_path / "keys", "ZRLA000001", 5.0)
+    operator.authority.signer = TokenSigner.from_folder(tmp_path / "keys", "ZRLA000001", 5.0)
     pair = await operator.issue_pair()
     first = (await operator.post("token", operator.refresh_form(pair["refresh_token"]))).body["access_token"]
     operator.clock = lambda: NOW + 20
@@ -136,10 +136,10 @@ async def test_a_signed_but_never_issued_refresh_token_is_unknown(operator):
 
 
 @pytest.mark.parametrize("is_swept", [True, False])
-async def test_after_the_last_day_it_is_told_that_the_consent_ended(operator, is_swept):
+async def test_a_refresh_after_the_last_day_reports_the_ended_consent(operator, is_swept):
     pair = await operator.issue_pair(end=date(2027, 1, 20))
     operator.clock = lambda: 1_800_457_200  # 2027-01-21 00:00 in Korea
-    assert not is_swept or await operator.ledger.end_overdue(operator.clock()) == 1
+    assert not is_swept or await operator.ledger.end_expired_consents(operator.clock()) == 1
     reply = await operator.post("token", operator.refresh_form(pair["refresh_token"]))
     assert (reply.status, reply.body["error"], reply.reason) == (400, "invalid_grant", "consent_ended")
     assert reply.body["error_description"] == (
@@ -147,16 +147,16 @@ async def test_after_the_last_day_it_is_told_that_the_consent_ended(operator, is
     )
 
 
-async def test_a_refresh_token_shorter_than_its_consent_has_expired(operator):
-    tokens = operator.authority.office.tokens.model_copy(update={"refresh_days": 10})
-    operator.authority.office = replace(operator.authority.office, tokens=tokens)
+async def test_a_refresh_token_can_expire_before_its_consent(operator):
+    tokens = operator.authority.settings.tokens.model_copy(update={"refresh_days": 10})
+    operator.authority.settings = replace(operator.authority.settings, tokens=tokens)
     pair = await operator.issue_pair()
     operator.clock = lambda: NOW + 10 * DAY
     reply = await operator.post("token", operator.refresh_form(pair["refresh_token"]))
     assert (reply.body["error"], reply.reason) == ("invalid_grant", "refresh_expired")
 
 
-async def test_a_withdrawn_consent_is_no_ended_one(operator):
+async def test_a_withdrawn_consent_is_reported_as_revoked(operator):
     pair = await operator.issue_pair(end=date(2027, 1, 20))
     await operator.post("revoke", operator.revocation_form(pair["access_token"]))
     operator.clock = lambda: 1_800_457_200

@@ -9,9 +9,9 @@ from itertools import count
 import pytest
 import sqlalchemy as sa
 
-from relay.domain.authorization.proof import CertificateSigned, Doubt, HashSigned, Unproven
-from relay.oauth.by_signature import TX_ID_AGE_S, TX_ID_AHEAD_S, UNPROVEN
-from relay.policy.settings.authority import Certifier, IdentityDesk, SignatureDesk
+from relay.domain.authorization.proof import CertificateSigned, Defect, HashSigned, NotVerified
+from relay.oauth.by_signature import TX_ID_AGE_S, TX_ID_AHEAD_S, VERIFICATION_ERRORS
+from relay.policy.settings.authority import CertifierSettings, IdentityServiceSettings, SignatureServiceSettings
 
 NOW = 1_800_000_000  # 2027-01-15 17:00 in Korea
 BY_CERTIFICATE, BY_PROVIDER = "ZCAA000001", "ZCAA000002"
@@ -29,11 +29,11 @@ DEMAND = {
 }
 LISTS = {**DEMAND, "end_date": "20270122", "period": "20270122", "target_info": [{"scope": "bank.list"}]}
 FILES = {"certificate": "x", "private_key": "file:x", "responder": "x"}
-DESK = IdentityDesk(host="ca.example", port=1, cp_code="RELAY1", **FILES)
-API = SignatureDesk(base_url="https://ca.example", client_id="relay1", client_secret="file:x")
+DESK = IdentityServiceSettings(host="ca.example", port=1, cp_code="RELAY1", **FILES)
+API = SignatureServiceSettings(base_url="https://ca.example", client_id="relay1", client_secret="file:x")
 CERTIFIERS = {
-    BY_CERTIFICATE: Certifier(ca_code=BY_CERTIFICATE, name="05", kind="identity", roots=("x",), identity=DESK),
-    BY_PROVIDER: Certifier(ca_code=BY_PROVIDER, name="06", kind="signature", signature=API),
+    BY_CERTIFICATE: CertifierSettings(ca_code=BY_CERTIFICATE, name="05", kind="identity", roots=("x",), identity=DESK),
+    BY_PROVIDER: CertifierSettings(ca_code=BY_PROVIDER, name="06", kind="signature", signature=API),
 }
 CONDITIONAL = {
     "0": ["signed_person_info_req_len", "signed_person_info_req", "consent_nonce", "ucpid_nonce"],
@@ -110,16 +110,16 @@ class FakeConsentVerifier:
 
     async def prove(self, signed, ca_code, now):
         self.calls.append((signed, ca_code, now))
-        if isinstance(self.result, Doubt):
-            raise Unproven(self.result, "password")
+        if isinstance(self.result, Defect):
+            raise NotVerified(self.result, "password")
         return json.dumps(self.result).encode() if isinstance(self.result, dict) else self.result
 
 
 @pytest.fixture
 async def operator(operator):
     """An operator of an authority with two certifiers and a fake consent verifier."""
-    operator.authority.office = replace(operator.authority.office, certifiers=CERTIFIERS)
-    operator.authority.proofs = operator.verifier = FakeConsentVerifier()
+    operator.authority.settings = replace(operator.authority.settings, certifiers=CERTIFIERS)
+    operator.authority.consent_verifier = operator.verifier = FakeConsentVerifier()
     return operator
 
 
@@ -140,7 +140,7 @@ async def test_a_verified_consent_gets_a_pair(operator, auth_type):
     assert (reply.body["tx_id"], reply.body["token_type"]) == (form["tx_id"], "Bearer")
     assert reply.body["scope"] == "bank.list bank.deposit"
     assert reply.headers["x-relay-api-code"] == "AU11"
-    _, consent = await operator.ledger.consent_behind(operator.claims(reply.body["access_token"])["jti"])
+    _, consent = await operator.ledger.find_token_and_consent(operator.claims(reply.body["access_token"])["jti"])
     assert (consent.authentication.value, consent.ci, consent.operator) == ("integrated", CI, "ZOPA000001")
     assert [target.scope for target in consent.particulars.targets] == ["bank.list", "bank.deposit"]
 
@@ -272,7 +272,7 @@ async def test_a_nonce_is_used_once_however_it_is_written(operator, name, other,
     assert await send_refused(operator, again) == (400, "invalid_grant", "nonce_spent")
 
 
-async def test_two_at_once_with_one_tx_id_get_one_pair(operator):
+async def test_concurrent_calls_with_one_tx_id_get_one_pair(operator):
     form = certificate_form(operator)
     replies = await asyncio.gather(*(operator.post("token", form) for _ in range(8)))
     assert {reply.status for reply in replies} == {200}
@@ -280,30 +280,30 @@ async def test_two_at_once_with_one_tx_id_get_one_pair(operator):
 
 
 OTHER_ERRORS = {
-    Doubt.IDENTITY: (400, "unauthorized_user"),
-    Doubt.REVOCATION_UNKNOWN: (503, "temporarily_unavailable"),
-    Doubt.BUSY: (503, "temporarily_unavailable"),
-    Doubt.CERTIFIER_SILENT: (503, "temporarily_unavailable"),
-    Doubt.CERTIFIER_BROKEN: (503, "temporarily_unavailable"),
+    Defect.IDENTITY: (400, "unauthorized_user"),
+    Defect.REVOCATION_UNKNOWN: (503, "temporarily_unavailable"),
+    Defect.BUSY: (503, "temporarily_unavailable"),
+    Defect.CERTIFIER_SILENT: (503, "temporarily_unavailable"),
+    Defect.CERTIFIER_BROKEN: (503, "temporarily_unavailable"),
 }
 """Errors of failed verifications other than invalid_grant."""
 
 
-@pytest.mark.parametrize("doubt", Doubt)
+@pytest.mark.parametrize("doubt", Defect)
 async def test_each_failed_verification_has_its_error(operator, doubt, caplog):
     operator.verifier.result = doubt
     reply = await operator.post("token", certificate_form(operator))
     assert (reply.status, reply.body["error"]) == OTHER_ERRORS.get(doubt, (400, "invalid_grant"))
     assert reply.reason == f"consent_{doubt}"
     assert ("Retry-After" in reply.headers) == (reply.status == 503)
-    assert reply.body["error_description"] == UNPROVEN[doubt][1]
+    assert reply.body["error_description"] == VERIFICATION_ERRORS[doubt][1]
     line = f'certifier {BY_CERTIFICATE} unavailable: cause="{doubt}: password" failures=1'
     assert caplog.messages == ([line] if reply.status == 503 else [])
 
 
 async def test_an_unverified_form_may_be_sent_again(operator):
     form = certificate_form(operator)
-    operator.verifier.result = Doubt.CERTIFIER_SILENT
+    operator.verifier.result = Defect.CERTIFIER_SILENT
     assert (await operator.post("token", form)).status == 503
     operator.verifier.result = DEMAND
     assert (await operator.post("token", form)).status == 200
@@ -336,7 +336,7 @@ async def test_request_type_0_allows_no_assets(operator):
 
 
 async def test_nothing_of_a_refused_form_is_stored(operator, tmp_path):
-    operator.verifier.result = Doubt.SIGNATURE
+    operator.verifier.result = Defect.SIGNATURE
     await operator.post("token", certificate_form(operator))
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
     with engine.connect() as connection:

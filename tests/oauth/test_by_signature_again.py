@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from relay.oauth.by_signature import REPEAT_S
-from relay.policy.settings.authority import Certifier, SignatureDesk
+from relay.policy.settings.authority import CertifierSettings, SignatureServiceSettings
 
 NOW = 1_800_000_000  # 2027-01-15 17:00 in Korea
 CERTIFIER = "ZCAA000002"
@@ -53,10 +53,10 @@ class FakeConsentVerifier:
 
 @pytest.fixture
 async def operator(operator):
-    operator.authority.proofs = operator.verifier = FakeConsentVerifier()
-    api = SignatureDesk(base_url="https://ca.example", client_id="relay1", client_secret="file:x")
-    certifier = Certifier(ca_code=CERTIFIER, name="06", kind="signature", signature=api)
-    operator.authority.office = replace(operator.authority.office, certifiers={CERTIFIER: certifier})
+    operator.authority.consent_verifier = operator.verifier = FakeConsentVerifier()
+    api = SignatureServiceSettings(base_url="https://ca.example", client_id="relay1", client_secret="file:x")
+    certifier = CertifierSettings(ca_code=CERTIFIER, name="06", kind="signature", signature=api)
+    operator.authority.settings = replace(operator.authority.settings, certifiers={CERTIFIER: certifier})
     return operator
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from relay.domain.queue_full import Crowded
-from relay.endpoint.calls import Call
+from relay.domain.queue_full import QueueFull
+from relay.endpoint.calls import ForwardedCall
 from relay.endpoint.errors import OAuthRefusal
 from relay.infra.tokens import client_secrets
 from relay.oauth.clients import authenticate_client, build_unauthorized_client, note_client
@@ -12,7 +12,7 @@ FORM = {"org_code": "ZBAA000001", "client_id": "ZOPA000001SVC01", "client_secret
 
 
 def call(*operators, fault=""):
-    return Call("", frozenset(operators), fault, None, {}, b"")
+    return ForwardedCall("", frozenset(operators), fault, None, {}, b"")
 
 
 async def test_a_known_client_is_authenticated(operator):
@@ -52,7 +52,7 @@ async def test_the_first_failed_check_is_reported(operator, changes, operators, 
 @pytest.mark.parametrize(
     "changes", [{"client_id": "unknown"}, {"client_id": "ZOPA000001SVC02"}, {"client_secret": "wrong"}]
 )
-async def test_every_refused_client_costs_the_same_work(operator, monkeypatch, changes):
+async def test_every_refused_client_costs_the_same(operator, monkeypatch, changes):
     """A faster response for unknown clients would reveal which clients exist."""
     costs = []
     scrypt = client_secrets.hashlib.scrypt
@@ -87,7 +87,7 @@ async def test_a_comparison_waits_in_the_queue_of_its_caller(operator, monkeypat
 
 async def test_a_caller_with_too_many_comparisons_gets_503(operator, monkeypatch):
     async def full(*_):
-        raise Crowded
+        raise QueueFull
 
     monkeypatch.setattr(operator.authority.secrets, "fit", full)
     reply = await operator.post("token", operator.code_form("code"))
@@ -109,15 +109,15 @@ def test_an_unauthorized_client_has_the_fault_of_the_gateway():
     assert build_unauthorized_client(call("ZOPB000001")).reason == "unauthorized_client"
 
 
-def test_a_client_and_its_operator_are_recorded_if_it_calls(operator):
-    client = operator.authority.office.clients["ZOPA000001SVC01"]
+def test_a_client_is_recorded_for_its_own_operator_only(operator):
+    client = operator.authority.settings.clients["ZOPA000001SVC01"]
     recorded = ("ZOPA000001SVC01", "ZOPA000001")
     for received, expected in ((call("ZOPA000001"), recorded), (call("ZOPB000001"), ("", "")), (call(), ("", ""))):
         note_client(received, client)
         assert (received.note.client_id, received.note.operator) == expected
 
 
-async def test_a_client_is_judged_by_the_time_after_its_secret(operator, monkeypatch):
+async def test_the_clock_is_read_after_the_secret_check(operator, monkeypatch):
     async def fit(*_):
         monkeypatch.setattr(operator.authority, "clock", lambda: 1_800_000_009.5)
         return True

@@ -12,9 +12,9 @@ from relay.domain.authorization.request import AuthorizationRequest
 from relay.domain.party import Service
 from relay.endpoint.errors import OAuthRefusal
 from relay.oauth.flows import start_flow
-from relay.oauth.services import Authority, Client, Office
-from relay.policy.settings.authority import Tokens
-from relay.policy.settings.directory import App, Authentication, Link, Provider, Redirect
+from relay.oauth.services import AuthorityServices, Client, OAuthSettings
+from relay.policy.settings.authority import TokenSettings
+from relay.policy.settings.directory import AppLogin, AuthenticationMethod, LinkKind, Provider, RedirectLogin
 
 NOW = 1_800_000_000
 CI = "Q0ktb2YtYS1jdXN0b21lcg=="
@@ -36,10 +36,12 @@ BANK = Provider(
     name="가온상호저축은행",
     industry="bank",
     base_urls=("http://127.0.0.1:1",),
-    link=Link.LEASED_LINE,
-    authentication=Authentication.HOSTED,
-    redirect=Redirect(url="https://bank.example/login", public_key="bank.pem"),
-    app=App(app_scheme_ios="gaon://", install_url_ios="ios", app_scheme_android="gaon2://", install_url_android="play"),
+    link=LinkKind.LEASED_LINE,
+    authentication=AuthenticationMethod.HOSTED,
+    redirect=RedirectLogin(url="https://bank.example/login", public_key="bank.pem"),
+    app=AppLogin(
+        app_scheme_ios="gaon://", install_url_ios="ios", app_scheme_android="gaon2://", install_url_android="play"
+    ),
 )
 
 
@@ -57,9 +59,9 @@ class FakeSigner:
 @pytest.fixture
 def authority():
     client = Client(Service("ZOPA000001SVC01", "모아보기", "ZOPA000001"), "")
-    settings = Office(
+    settings = OAuthSettings(
         relay="ZRLA000001",
-        tokens=Tokens(issuer="ZRLA000001", keys="keys"),
+        tokens=TokenSettings(issuer="ZRLA000001", keys="keys"),
         providers={BANK.org_code: BANK},
         clients={client.service.client_id: client},
         certifiers={},
@@ -67,7 +69,9 @@ def authority():
         request_s=600,
     )
     unused = SimpleNamespace()
-    return Authority(settings, unused, FakeSigner(), unused, unused, unused, lambda: NOW + 0.5, lambda: "random")
+    return AuthorityServices(
+        settings, unused, FakeSigner(), unused, unused, unused, lambda: NOW + 0.5, lambda: "random"
+    )
 
 
 def bank_with(authentication):
@@ -80,14 +84,14 @@ def test_hosted_redirects_to_the_page_of_the_relay(authority):
 
 
 def test_redirect_sends_a_signed_request_to_the_institution(authority):
-    status, headers, body = start_flow(authority, bank_with(Authentication.REDIRECT), REQUEST)
+    status, headers, body = start_flow(authority, bank_with(AuthenticationMethod.REDIRECT), REQUEST)
     location = urlsplit(headers["Location"])
     assert (status, body, location.netloc, location.path) == (302, None, "bank.example", "/login")
     assert parse_qs(location.query) == {"request": ["signed.request.object"]}
 
 
 def test_a_request_object_does_not_contain_the_ci(authority):
-    start_flow(authority, bank_with(Authentication.REDIRECT), REQUEST)
+    start_flow(authority, bank_with(AuthenticationMethod.REDIRECT), REQUEST)
     ((claims, now),) = authority.signer.signed
     assert now == NOW
     assert claims == {
@@ -104,7 +108,7 @@ def test_a_request_object_does_not_contain_the_ci(authority):
 
 
 def test_app_returns_the_five_fields_of_the_standard(authority):
-    assert start_flow(authority, bank_with(Authentication.APP), REQUEST) == (
+    assert start_flow(authority, bank_with(AuthenticationMethod.APP), REQUEST) == (
         200,
         {},
         {
@@ -120,15 +124,15 @@ def test_app_returns_the_five_fields_of_the_standard(authority):
 @pytest.mark.parametrize(
     ("changed", "pages_url", "error"),
     [
-        ({"authentication": Authentication.NONE}, "https://pages.example", "method_not_allowed"),
-        ({"authentication": Authentication.HOSTED}, "", "server_error"),
-        ({"authentication": Authentication.REDIRECT}, "", "server_error"),
-        ({"authentication": Authentication.REDIRECT, "redirect": None}, "https://pages.example", "server_error"),
-        ({"authentication": Authentication.APP, "app": None}, "https://pages.example", "server_error"),
+        ({"authentication": AuthenticationMethod.NONE}, "https://pages.example", "method_not_allowed"),
+        ({"authentication": AuthenticationMethod.HOSTED}, "", "server_error"),
+        ({"authentication": AuthenticationMethod.REDIRECT}, "", "server_error"),
+        ({"authentication": AuthenticationMethod.REDIRECT, "redirect": None}, "https://pages.example", "server_error"),
+        ({"authentication": AuthenticationMethod.APP, "app": None}, "https://pages.example", "server_error"),
     ],
 )
 def test_a_flow_without_its_settings_is_refused(authority, changed, pages_url, error):
-    authority.office = replace(authority.office, pages_url=pages_url)
+    authority.settings = replace(authority.settings, pages_url=pages_url)
     with pytest.raises(OAuthRefusal) as refusal:
         start_flow(authority, BANK.model_copy(update=changed), REQUEST)
     assert refusal.value.error == error

@@ -9,10 +9,10 @@ import pytest
 
 from relay.domain.authorization.consent import Authentication, Consent, Particulars, Target
 from relay.domain.authorization.issued_tokens import TokenKind
-from relay.domain.ledger import NotGranted, Why
+from relay.domain.ledger import Denied, Reason
 from relay.endpoint.errors import OAuthRefusal
 from relay.oauth.issuing import DAY_S, TokenIssuer, build_token_scope
-from relay.policy.settings.authority import Tokens
+from relay.policy.settings.authority import TokenSettings
 
 NOW = 1_800_000_000  # 2027-01-15 17:00 in Korea
 ENDS = 1_800_457_200  # 2027-01-21 00:00 in Korea
@@ -38,7 +38,7 @@ def consent(end=date(2027, 12, 31), scopes=("bank.deposit",)):
 
 def make_issuer(signer=None, now=NOW, **tokens):
     numbers = count(1)
-    settings = Tokens(issuer="ZRLA000001", keys="keys", **tokens)
+    settings = TokenSettings(issuer="ZRLA000001", keys="keys", **tokens)
     return TokenIssuer(settings, "bank", signer or FakeSigner(), lambda: f"jti{next(numbers)}", now)
 
 
@@ -90,9 +90,9 @@ def test_after_the_last_day_there_are_no_tokens(now, is_issued):
     if is_issued:
         assert make_issuer(now=now).issue_pair(given).access.expires_at == ENDS
     else:
-        with pytest.raises(NotGranted) as refused:
+        with pytest.raises(Denied) as refused:
             make_issuer(now=now).issue_pair(given)
-        assert refused.value.why is Why.CONSENT_ENDED
+        assert refused.value.reason is Reason.CONSENT_ENDED
 
 
 def test_records_match_the_signed_tokens():

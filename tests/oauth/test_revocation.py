@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from relay.domain.authorization.consent import ConsentState
-from relay.domain.ledger import Unreachable
+from relay.domain.ledger import LedgerDown
 
 NOW = 1_800_000_000
 DAY = 86_400
@@ -58,18 +58,18 @@ async def replaced_token(operator, pair):
 @pytest.mark.parametrize("days", [0, 100, 320], ids=lambda days: f"after_{days}_days")
 @pytest.mark.parametrize("of_pair", [access_token, refresh_token, replaced_token])
 async def test_any_token_of_the_consent_withdraws_it(operator, of_pair, days):
-    tokens = operator.authority.office.tokens.model_copy(update={"refresh_days": 120})
-    operator.authority.office = replace(
-        operator.authority.office, tokens=tokens
+    tokens = operator.authority.settings.tokens.model_copy(update={"refresh_days": 120})
+    operator.authority.settings = replace(
+        operator.authority.settings, tokens=tokens
     )  # both tokens expire, the consent does not
     pair = await operator.issue_pair(end=date(2027, 12, 31))
     token = await of_pair(operator, pair)
     operator.clock = lambda: NOW + days * DAY
     reply = await operator.post("revoke", operator.revocation_form(token))
     assert (reply.status, reply.body["rsp_code"], reply.reason) == (200, "00000", "")
-    _, consent = await operator.ledger.consent_behind(operator.claims(pair["access_token"])["jti"])
+    _, consent = await operator.ledger.find_token_and_consent(operator.claims(pair["access_token"])["jti"])
     assert consent.state is ConsentState.REVOKED
-    assert await operator.ledger.consent_of(consent.ci, consent.client_id, consent.provider) is None
+    assert await operator.ledger.find_consent(consent.ci, consent.client_id, consent.provider) is None
     again = await operator.post("revoke", operator.revocation_form(token))
     assert again.body["rsp_code"] == "99999"
 
@@ -79,7 +79,7 @@ async def test_a_withdrawal_with_an_old_token_ends_the_live_one(operator):
     refreshed = (await operator.post("token", operator.refresh_form(pair["refresh_token"]))).body["access_token"]
     await operator.post("revoke", operator.revocation_form(pair["access_token"]))
     assert not await operator.is_live(refreshed)
-    assert (await operator.ledger.revoked_after(1))[1] == [operator.claims(refreshed)["jti"]]
+    assert (await operator.ledger.list_revoked_after(1))[1] == [operator.claims(refreshed)["jti"]]
 
 
 async def test_a_token_of_a_replaced_consent_withdraws_nothing(operator):
@@ -166,7 +166,7 @@ async def test_a_ledger_outage_gets_503_with_retry_after(operator, monkeypatch):
     pair = await operator.issue_pair()
 
     async def fail(*_):
-        raise Unreachable("OperationalError")
+        raise LedgerDown("OperationalError")
 
     monkeypatch.setattr(operator.ledger, "withdraw", fail)
     reply = await operator.post("revoke", operator.revocation_form(pair["access_token"]))

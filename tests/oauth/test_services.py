@@ -2,11 +2,11 @@
 
 from relay.domain.party import Service
 from relay.oauth.services import Client, TokenCall
-from relay.policy.settings.directory import Link, Provider
+from relay.policy.settings.directory import LinkKind, Provider
 
 CLIENT = Client(Service("one1", "One", "ZOPA000001"), "$scrypt$PRIVATE")
 BANK = Provider(
-    org_code="ZBAA000001", name="Bank", industry="bank", base_urls=("http://127.0.0.1:1",), link=Link.LEASED_LINE
+    org_code="ZBAA000001", name="Bank", industry="bank", base_urls=("http://127.0.0.1:1",), link=LinkKind.LEASED_LINE
 )
 
 

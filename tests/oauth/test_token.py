@@ -81,7 +81,7 @@ async def test_unknown_fields_are_ignored(operator):
 
 
 @pytest.mark.parametrize("field", ["org_code", "grant_type", "code", "client_id", "client_secret", "redirect_uri"])
-async def test_a_name_that_resembles_a_field_is_refused(operator, look_alikes, field):
+async def test_an_ambiguous_field_name_is_refused(operator, look_alikes, field):
     form = operator.code_form(await operator.get_code())
     for name in look_alikes(field):
         reply = await operator.post("token", form | {name: "other"})

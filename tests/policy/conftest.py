@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from relay.domain.registry import Cause, Former, Past, Registry
+from relay.domain.registry import Cause, FormerValue, Registry, RegistryHistory
 from relay.policy.registry.guard import judge
 from relay.policy.settings.portal import Guard
 
@@ -21,7 +21,7 @@ class Week:
 
     @property
     def past(self):
-        return Past(self.organisations, self.services)
+        return RegistryHistory(self.organisations, self.services)
 
     def sync(self, changes, *, released=False):
         """Applies the changes unless the guard holds them. Returns whether they were applied."""
@@ -34,7 +34,7 @@ class Week:
         for known, new, past, counted in pairs:
             for name in new:
                 cause = Cause.RELEASED if released else Cause.COUNTED if name in counted else Cause.SYNC
-                past.setdefault(name, []).append(Former(self.now, known.get(name), cause))
+                past.setdefault(name, []).append(FormerValue(self.now, known.get(name), cause))
         self.registry = Registry(_with(before.organisations, changes.organisations), _with(before.services, {}), 1)
         self.registry = replace(self.registry, services=_with(before.services, changes.services))
         self.log.append((self.now, before, changes, released))

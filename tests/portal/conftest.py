@@ -18,20 +18,20 @@ from aiohttp import web
 from yarl import URL
 
 from relay.domain.authorization.consent import Authentication, Consent, Particulars, Target
-from relay.domain.authorization.issued_tokens import Pair, TokenKind, TokenRecord
-from relay.domain.ledger import Unreachable
-from relay.endpoint.handlers import RUNNER, application, turned_away
-from relay.endpoint.serving import served
+from relay.domain.authorization.issued_tokens import TokenKind, TokenPair, TokenRecord
+from relay.domain.ledger import LedgerDown
+from relay.endpoint.handlers import SERVER_OPTIONS, build_application, build_error_response
+from relay.endpoint.serving import open_runner
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 from relay.infra.tokens.client_secrets import ClientSecrets
 from relay.infra.tokens.key_folder import add_key
-from relay.infra.tokens.signing import FolderSigner
+from relay.infra.tokens.signing import TokenSigner
 from relay.policy.settings.directory import Provider
-from relay.policy.settings.portal import Maintenance, PortalSettings
+from relay.policy.settings.portal import MaintenanceWindow, PortalSettings
 from relay.portal.application import endpoints
-from relay.portal.services import Support, SupportOffice
+from relay.portal.services import SupportServices, SupportSettings
 
 NOW = 1_800_000_000  # Friday, 2027-01-15, 17:00 in Korea
 TOKEN, STATUS, CONSENTS, RESEND = (
@@ -69,12 +69,12 @@ def build_portal_settings(**offers):
 
 def build_settings(**offers):
     link = {"base_urls": ("http://127.0.0.1:1",), "link": "leased_line"}
-    night = Maintenance(day="sat", start="0200", end="0400")
+    night = MaintenanceWindow(day="sat", start="0200", end="0400")
     providers = (
         Provider(org_code=BANK, name="가온은행", industry="bank", maintenance=(night,), **link),
         Provider(org_code=CARD, name="가온카드", industry="card", **link),
     )
-    return SupportOffice.of(RELAY, RELAY, build_portal_settings(**offers), providers, (OPERATOR, OTHER_OPERATOR))
+    return SupportSettings.of(RELAY, RELAY, build_portal_settings(**offers), providers, (OPERATOR, OTHER_OPERATOR))
 
 
 class Probe:
@@ -202,7 +202,7 @@ class SupportClient:
         consent = Consent(name, provider, operator, client_id, authentication, particulars, given, ci)
         kinds = (TokenKind.ACCESS, TokenKind.REFRESH)
         jtis = (f"{name}-{kind}" for kind in kinds)
-        pair = Pair(
+        pair = TokenPair(
             *(
                 TokenRecord(jti, kind, name, "x", given, given + 60, jti.encode())
                 for jti, kind in zip(jtis, kinds, strict=True)
@@ -242,11 +242,11 @@ async def support_client(tmp_path, empty_ledger, key_folder):
     shutil.copy(empty_ledger, tmp_path / "ledger.db")
     ledger = await open_ledger(f"sqlite:{tmp_path / 'ledger.db'}", Sealer([CustomerKey("one", b"k" * 32)]), 4)
     secrets, ids, holder = ClientSecrets(lambda: 0.0), count(1), SimpleNamespace()
-    support = Support(
+    support = SupportServices(
         build_settings(),
         ledger,
         ledger.statistics,
-        FolderSigner.of_folder(key_folder, RELAY, 5.0),
+        TokenSigner.from_folder(key_folder, RELAY, 5.0),
         secrets,
         Probe(),
         lambda: holder.support_client.clock(),  # noqa: PLW0108 - it is created later, and its clock changes
@@ -254,7 +254,7 @@ async def support_client(tmp_path, empty_ledger, key_folder):
     )
     connector = aiohttp.UnixConnector(str(tmp_path / "authority.sock"), limit=0)
     async with (
-        served(application(endpoints(support)), turned_away, **RUNNER) as runner,
+        open_runner(build_application(endpoints(support)), build_error_response, **SERVER_OPTIONS) as runner,
         aiohttp.ClientSession(connector=connector) as session,
     ):
         await web.UnixSite(runner, str(tmp_path / "authority.sock")).start()
@@ -269,12 +269,12 @@ def break_ledger(support_client, monkeypatch):
     """Returns a function that makes the ledger unavailable."""
 
     async def fail(*_, **__):
-        raise Unreachable("database is locked")
+        raise LedgerDown("database is locked")
 
     def begin_outage():
         for port, names in (
-            (support_client.statistics, ("pulse", "ask_again")),
-            (support_client.ledger, ("consents_in_force",)),
+            (support_client.statistics, ("pulse", "request_resend")),
+            (support_client.ledger, ("list_consents_in_force",)),
         ):
             for name in names:
                 monkeypatch.setattr(port, name, fail)

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from relay.policy.call.plan import support_code
+from relay.policy.call.plan import get_support_code
 from relay.portal.application import HANDLERS, endpoints
 from relay.standard.catalogue import load_catalogue
 
@@ -23,7 +23,7 @@ def test_all_support_apis_of_the_catalogue_are_offered():
     offered = {api_id for api_id in load_catalogue().apis if api_id.startswith("지원-1")}
     assert set(HANDLERS) | {"지원-101"} == offered
     assert {path: endpoint.method for path, endpoint in endpoints(None).items()} == METHODS
-    assert [support_code(api_id) for api_id in sorted(offered)] == list(CODES.values())
+    assert [get_support_code(api_id) for api_id in sorted(offered)] == list(CODES.values())
 
 
 def code_of(reply):
@@ -69,7 +69,7 @@ async def test_headers_are_checked_before_token_and_parameters(support_client):
 
 @pytest.mark.parametrize("path", METHODS)
 async def test_without_a_portal_in_the_settings_there_are_no_endpoints(support_client, path):
-    support_client.support.office = None
+    support_client.support.settings = None
     reply = await support_client.send(METHODS[path], path)
     assert reply.reason == "endpoint_unknown"
     assert (reply.status, code_of(reply)) == ((400, "invalid_request") if path == TOKEN else (404, "40401"))
@@ -84,7 +84,7 @@ async def test_an_internal_error_is_50001_and_shows_nothing(support_client, monk
     async def broken(*_):
         raise KeyError("PRIVATE")
 
-    monkeypatch.setattr(support_client.statistics, "ask_again", broken)
+    monkeypatch.setattr(support_client.statistics, "request_resend", broken)
     with caplog.at_level(logging.DEBUG):
         reply = await support_client.again()
     assert (reply.status, reply.body["rsp_code"], reply.reason) == (500, "50001", "relay_broken")

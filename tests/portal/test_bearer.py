@@ -73,7 +73,7 @@ async def test_a_token_is_valid_until_its_last_second(support_client):
 
 async def test_a_new_client_id_ends_former_tokens(support_client, make_settings):
     await support_client.bearer()
-    support_client.support.office = make_settings(client_id="portalanew")
+    support_client.support.settings = make_settings(client_id="portalanew")
     assert (await support_client.status_of()).reason == "token_of_other_operator"
 
 

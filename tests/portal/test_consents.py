@@ -117,7 +117,7 @@ async def test_the_customer_is_in_no_log_error_or_note(support_client, monkeypat
     with caplog.at_level(logging.DEBUG):
         replies = [await support_client.consents_of(ci=ci), await support_client.consents_of("ZBAA999999", ci)]
         replies.append(await support_client.consents_of(ci=f"{ci}!"))
-        monkeypatch.setattr(support_client.ledger, "consents_in_force", broken)
+        monkeypatch.setattr(support_client.ledger, "list_consents_in_force", broken)
         replies.append(await support_client.consents_of(ci=ci))
     assert [reply.status for reply in replies] == [200, 403, 400, 500]
     ours = [record.getMessage() for record in caplog.records if record.name != "aiosqlite"]

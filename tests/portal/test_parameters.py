@@ -50,10 +50,10 @@ async def test_a_name_that_resembles_a_field_is_refused_in_a_body(support_client
 
 
 @pytest.mark.parametrize("field", ["org_type", "org_code", "type", "inquiry_date"])
-async def test_a_name_that_resembles_a_field_sends_no_week_again(support_client, look_alikes, field):
+async def test_an_ambiguous_field_name_requests_no_week(support_client, look_alikes, field):
     for name in look_alikes(field):
         assert is_ambiguous(await support_client.again(**{name: "0"}), field), name
-    assert list(await support_client.statistics.asked_again()) == []
+    assert list(await support_client.statistics.requested_sendings()) == []
 
 
 async def test_an_unknown_field_is_ignored(support_client):

@@ -3,8 +3,8 @@
 import pytest
 
 from relay.domain.fault import FAULTS, Refusal
-from relay.domain.ledger import Unreachable
-from relay.endpoint.calls import Call
+from relay.domain.ledger import LedgerDown
+from relay.endpoint.calls import ForwardedCall
 from relay.endpoint.errors import OAuthRefusal
 from relay.portal.refusals import build_fault_answer
 
@@ -13,15 +13,15 @@ from relay.portal.refusals import build_fault_answer
     ("error", "fault"),
     [
         (Refusal(FAULTS["provider_unknown"]), "provider_unknown"),
-        (OAuthRefusal.of("method_not_allowed", error="method_not_allowed"), "method_not_allowed"),
-        (OAuthRefusal.of("header_malformed"), "header_malformed"),
-        (OAuthRefusal.of("body_too_large"), "body_too_large"),
-        (Unreachable("disk is full"), "ledger_unreachable"),
+        (OAuthRefusal.from_fault("method_not_allowed", error="method_not_allowed"), "method_not_allowed"),
+        (OAuthRefusal.from_fault("header_malformed"), "header_malformed"),
+        (OAuthRefusal.from_fault("body_too_large"), "body_too_large"),
+        (LedgerDown("disk is full"), "ledger_unreachable"),
         (ValueError("PRIVATE"), "relay_broken"),
     ],
 )
 def test_each_error_has_its_fault(error, fault):
-    call = Call("", frozenset(), "", None, {}, b"")
+    call = ForwardedCall("", frozenset(), "", None, {}, b"")
     with pytest.raises(type(error)) as raised:
         raise error
     answer = build_fault_answer(call, raised.value)
@@ -31,6 +31,6 @@ def test_each_error_has_its_fault(error, fault):
 
 
 def test_the_invalid_field_is_named():
-    call = Call("", frozenset(), "", None, {}, b"")
+    call = ForwardedCall("", frozenset(), "", None, {}, b"")
     answer = build_fault_answer(call, Refusal(FAULTS["parameter_malformed"], "org_type (03)"))
     assert answer.body["rsp_msg"].endswith(": org_type (03)")

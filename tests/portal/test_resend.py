@@ -6,7 +6,10 @@ DONE = {"rsp_code": "00000", "rsp_msg": "성공"}
 
 
 async def list_requested(support_client):
-    return [(sending.week, sending.provider, sending.type) for sending in await support_client.statistics.asked_again()]
+    return [
+        (sending.week, sending.provider, sending.type)
+        for sending in await support_client.statistics.requested_sendings()
+    ]
 
 
 @pytest.mark.parametrize(("kind", "types"), [("0", ["1", "2"]), ("1", ["1"]), ("2", ["2"])])

@@ -3,7 +3,7 @@
 import pytest
 
 from relay.domain.fault import Refusal
-from relay.domain.queue_full import Crowded
+from relay.domain.queue_full import QueueFull
 
 DAY = 86_400
 
@@ -92,7 +92,7 @@ async def test_an_unknown_client_is_treated_like_a_wrong_secret(support_client, 
     first, second = [await support_client.redeem(support_client.form(**change)) for change in changes]
     assert (first.body, first.status, first.noted) == (second.body, second.status, second.noted)
     assert [arguments[:2] for arguments in compared] == [
-        ("ZPTL000001", support_client.support.office.portal.offers.client_secret_hash)
+        ("ZPTL000001", support_client.support.settings.portal.offers.client_secret_hash)
     ] * 2
 
 
@@ -124,7 +124,7 @@ async def test_a_secret_in_the_query_is_refused(support_client):
 
 async def test_too_many_wrong_secrets_get_retry_after(support_client, monkeypatch):
     async def crowded(*_):
-        raise Crowded
+        raise QueueFull
 
     monkeypatch.setattr(support_client.support.secrets, "fit", crowded)
     reply = await support_client.redeem()

@@ -17,7 +17,7 @@ from relay.jobs.runner import Runner
 from relay.runtime.cli import main
 from relay.runtime.processes import jobs as module
 from relay.runtime.processes.jobs import JobsProcess
-from relay.runtime.settings.loading import load
+from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
 from relay.sandbox.registered import portal_of
 from relay.sandbox.street import _server_context, build
@@ -112,7 +112,7 @@ def folder(tmp_path):
 def environment_with_portal(tmp_path_factory):
     """An unused environment with a portal and a ledger, to be copied."""
     environment = build(tmp_path_factory.mktemp("portal") / "sandbox", datetime.now(UTC), portal=True)
-    asyncio.run(prepare_ledger(load(environment.settings, {}).settings.ledger))
+    asyncio.run(prepare_ledger(load_settings(environment.settings, {}).settings.ledger))
     yield environment
     environment.close()
 
@@ -227,7 +227,7 @@ def broken_settings(environment_with_portal, tmp_path):
 @pytest.fixture
 async def ledger(deployment):
     """The ledger of the deployment."""
-    ledger = build_ledger(load(deployment.path, {}).settings.ledger)
+    ledger = build_ledger(load_settings(deployment.path, {}).settings.ledger)
     yield ledger
     await ledger.close()
 

@@ -10,9 +10,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.domain.ids import TRAN_ID
-from relay.policy.answer.conformance import faults_of
+from relay.policy.answer.conformance import find_violations
 from relay.runtime.processes import sandbox_environment as room
-from relay.runtime.processes.sandbox_environment import neighbourhood
+from relay.runtime.processes.sandbox_environment import running_environment
 from relay.sandbox.certifier_signature import SignatureCertifier
 from relay.sandbox.customers import ci_of
 from relay.sandbox.errands import Errands, Tokens
@@ -82,7 +82,7 @@ async def authority():
 @pytest.fixture
 async def errands(authority, built):
     async with aiohttp.ClientSession() as session:
-        yield Errands(session, authority.url, built.operators[0], load_catalogue(), faults_of)
+        yield Errands(session, authority.url, built.operators[0], load_catalogue(), find_violations)
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ async def test_what_the_provider_signed_is_what_it_verifies(errands, authority, 
         ({"api_tran_id": "ZOPA000001M00000000000001"}, "api_tran_id was not returned unchanged"),
         ({"code": None, "error": "access_denied"}, "the customer came back with access_denied"),
         ({"code": None}, "the customer came back with no code"),
-        ({"more": "1"}, "$.more: is not a field of this answer"),
+        ({"more": "1"}, "$.more: is not a field of this response"),
         ({"code": "c" * 129}, "$.code: "),
     ],
 )
@@ -308,10 +308,10 @@ async def all_errands(errands, street, phone):
 async def test_a_relay_without_its_authority_is_told_call_by_call(tmp_path, monkeypatch):
     serve = (sys.executable, "-m", "relay", "serve", "--role", "gateway", "--until-stdin-closes", "-c")
     monkeypatch.setattr(room, "SERVE", serve)
-    async with neighbourhood(tmp_path / "street") as around:
+    async with running_environment(tmp_path / "street") as around:
         street, asker = around.street, around.street.operators[0]
         async with session_of(asker.identity, street.certificates.ca) as session:
-            errands = Errands(session, street.gateway, asker, around.catalogue, faults_of)
+            errands = Errands(session, street.gateway, asker, around.catalogue, find_violations)
             calls = await all_errands(errands, street, Phone(None))
     assert [call.api_id[:4] for call in calls] == ["개별인증", "통합인증", "통합인증", "개별인증", "개별인증"]
     assert {(call.ok, call.status) for call in calls[1:]} == {(False, 503)}
@@ -321,7 +321,7 @@ async def test_a_relay_without_its_authority_is_told_call_by_call(tmp_path, monk
 async def test_a_relay_that_is_gone_is_told_call_by_call(built, unused_tcp_port):
     asker = built.operators[0]
     async with session_of(asker.identity, built.certificates.ca) as session:
-        errands = Errands(session, f"https://127.0.0.1:{unused_tcp_port}", asker, load_catalogue(), faults_of)
+        errands = Errands(session, f"https://127.0.0.1:{unused_tcp_port}", asker, load_catalogue(), find_violations)
         calls = await all_errands(errands, built, Phone(None))
     assert len(calls) == 5
     assert all(not call.ok and "ClientConnectorError" in call.why[0] for call in calls)

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from relay.policy.answer.conformance import faults_of
+from relay.policy.answer.conformance import find_violations
 from relay.sandbox.errands import Errands, Tokens
 from relay.sandbox.figures import Figures
 from relay.sandbox.world.model import CUSTOMERS
@@ -43,7 +43,7 @@ async def errands(answers, figures, built):
     app.router.add_route("*", "/{anything:.*}", handle)
     async with TestServer(app) as server, aiohttp.ClientSession() as session:
         url = str(server.make_url("")).rstrip("/")
-        yield Errands(session, url, built.operators[0], load_catalogue(), faults_of, figures)
+        yield Errands(session, url, built.operators[0], load_catalogue(), find_violations, figures)
 
 
 def counted(figures, client_id):

@@ -16,16 +16,16 @@ import pytest
 from relay.domain.ids import INDUSTRIES
 from relay.infra.tokens.client_secrets import ClientSecrets
 from relay.policy.settings.authority import CertifierKind
-from relay.policy.settings.directory import Authentication
-from relay.runtime.settings.loading import load
-from relay.runtime.wiring.key_files import file_problems
+from relay.policy.settings.directory import AuthenticationMethod
+from relay.runtime.settings.loading import load_settings
+from relay.runtime.wiring.key_files import find_file_problems
 from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE
 from relay.sandbox.papers import SOCKET_PATH_MOST, write_all
 
 
 @pytest.fixture(scope="module")
 def loaded(built):
-    return load(built.settings, {})
+    return load_settings(built.settings, {})
 
 
 def told(folder):
@@ -38,12 +38,12 @@ def mode(path):
 
 
 def test_the_relay_finds_nothing_wrong_with_settings_and_files(built, loaded):
-    assert file_problems(built.settings, loaded, datetime.now(UTC)) == []
+    assert find_file_problems(built.settings, loaded, datetime.now(UTC)) == []
 
 
 def test_every_house_lets_customers_log_in_on_the_relays_pages(built, loaded):
     assert {provider.industry for provider in loaded.providers} == set(INDUSTRIES)
-    assert {provider.authentication for provider in loaded.providers} == {Authentication.HOSTED}
+    assert {provider.authentication for provider in loaded.providers} == {AuthenticationMethod.HOSTED}
     assert loaded.settings.authority.pages.url == built.pages
 
 
@@ -130,7 +130,7 @@ def far_away(built, tmp_path):
         certifiers = replace(built.certifiers, papers=replace(built.certifiers.papers, folder=folder / "certs"))
         street = replace(built, folder=folder, settings=folder / "relay.yaml", certifiers=certifiers)
         write_all(street)
-        return load(street.settings, {}).settings.authority.socket
+        return load_settings(street.settings, {}).settings.authority.socket
 
     return written
 
@@ -146,12 +146,12 @@ def test_a_path_too_long_for_a_socket_gets_a_short_one_of_its_own(far_away):
 @pytest.fixture
 def of_portal(with_portal):
     """What the relay reads where a portal tells who may call."""
-    return load(with_portal.settings, {})
+    return load_settings(with_portal.settings, {})
 
 
 def test_a_relay_with_a_portal_reads_no_directory(with_portal, of_portal):
     assert not (with_portal.folder / "directory.yaml").exists()
-    assert file_problems(with_portal.settings, of_portal, datetime.now(UTC)) == []
+    assert find_file_problems(with_portal.settings, of_portal, datetime.now(UTC)) == []
     assert of_portal.directory.operators == ()
 
 

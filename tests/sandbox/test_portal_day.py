@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from aiohttp.test_utils import TestServer
 
-from relay.policy.answer.conformance import faults_of
+from relay.policy.answer.conformance import find_violations
 from relay.sandbox import portal_day as room
 from relay.sandbox.figures import Figures
 from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE
@@ -57,12 +57,12 @@ async def street(with_portal, monkeypatch):
     account = house.accounts[RELAY_CODE]
     shown = Shown(RELAY_CODE, "R", "지원-001", account.client_id, account.client_secret)
     async with (
-        callers_of(with_portal, elsewhere, CATALOGUE, faults_of) as callers,
+        callers_of(with_portal, elsewhere, CATALOGUE, find_violations) as callers,
         session_of(with_portal.certificates.relay, with_portal.certificates.ca) as session,
     ):
         everybody = Callers(relay, callers.operator, callers.certifier)
         day = PortalDay(portal, with_portal, everybody, CATALOGUE, Figures(now), told.append, TUESDAY)
-        jobs = SupportCaller(session, url, shown, CATALOGUE, faults_of)
+        jobs = SupportCaller(session, url, shown, CATALOGUE, find_violations)
         yield SimpleNamespace(day=day, told=told, relay=relay, portal=portal, jobs=jobs)
     await server.close()
 
@@ -176,7 +176,7 @@ async def test_figures_of_another_week_or_of_before_do_not_count(street):
 async def test_a_call_with_somebody_elses_number_is_not_right(street, with_portal):
     account = with_portal.portal.accounts[RELAY_CODE]
     shown = Shown(RELAY_CODE, "M", "지원-001", account.client_id, account.client_secret)
-    jobs = SupportCaller(street.jobs._session, street.jobs._base_url, shown, CATALOGUE, faults_of)
+    jobs = SupportCaller(street.jobs._session, street.jobs._base_url, shown, CATALOGUE, find_violations)
     await jobs.token("portal")
     await street.day.begin(known)
     assert street.told[0].why == ["x-api-tran-id is not the relay's (첨부14)"]

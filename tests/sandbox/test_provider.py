@@ -6,7 +6,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from relay.domain.authorization.consent import KOREA
 from relay.domain.ids import INDUSTRIES
-from relay.policy.answer.conformance import faults_of
+from relay.policy.answer.conformance import find_violations
 from relay.sandbox.customers import ci_of
 from relay.sandbox.learning import next_page_of, request_for
 from relay.sandbox.provider import Provider, Question, last_day_in_korea, today_in_korea
@@ -46,11 +46,11 @@ def pages_of(provider, api, industry, asked, ci):
 def test_every_api_is_answered_true_to_the_catalogue(industry, customer):
     provider, answers, faults = provider_of(industry), {}, {}
     fixed = {"org_code": CODE, "client_id": "ZOPA000001SVC01"}
-    for api in CATALOGUE.of(industry):
+    for api in CATALOGUE.iter_apis(industry):
         asked = request_for(api, fixed, answers, TODAY)
         replies = list(pages_of(provider, api, industry, asked, ci_of(customer)))
         answers[api.api_id] = [reply.body for reply in replies]
-        found = [fault for reply in replies for fault in faults_of(api, reply.body)]
+        found = [fault for reply in replies for fault in find_violations(api, reply.body)]
         found += [reply.body for reply in replies if reply.status != 200]
         if found:
             faults[api.api_id] = found

@@ -8,7 +8,7 @@ import pytest
 from asn1crypto import cms
 from cryptography.hazmat.primitives.serialization import pkcs7
 
-from relay.domain.authorization.tx_id import tx_id_of
+from relay.domain.authorization.tx_id import parse_tx_id
 from relay.sandbox.certifier_papers import make_certifier_papers
 from relay.sandbox.signing import (
     IDENTITY_CERTIFIER,
@@ -69,7 +69,7 @@ def test_the_day_is_koreas():
 
 def test_each_tx_id_is_new_and_names_the_parties():
     first, second = PARTIES.tx_id(), PARTIES.tx_id()
-    told = tx_id_of(first)
+    told = parse_tx_id(first)
     assert first != second
     assert (told.operator, told.provider, told.relay) == ("ZOPA000001", "ZBAA000001", "ZRLA000001")
     assert (told.certifier, told.made_at) == (IDENTITY_CERTIFIER, int(MOMENT.timestamp()))

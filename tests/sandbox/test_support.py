@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.domain.ids import TRAN_ID
-from relay.policy.answer.conformance import faults_of
+from relay.policy.answer.conformance import find_violations
 from relay.sandbox.support import PORTALS, Shown, SupportCaller
 from relay.standard.catalogue import load_catalogue
 
@@ -51,7 +51,7 @@ async def relay():
 async def portal(relay):
     shown = Shown("ZPTL000001", PORTALS, "지원-101", "portal", "s3cret")
     async with aiohttp.ClientSession() as session:
-        yield SupportCaller(session, relay.url, shown, load_catalogue(), faults_of)
+        yield SupportCaller(session, relay.url, shown, load_catalogue(), find_violations)
 
 
 async def test_a_token_is_asked_for_with_the_credentials_in_the_form(portal, relay):
@@ -123,7 +123,7 @@ async def test_a_token_that_is_refused_is_no_token(portal, relay):
 async def test_nobody_there_is_told():
     shown = Shown("ZPTL000001", PORTALS, "지원-101", "portal", "s3cret")
     async with aiohttp.ClientSession() as session:
-        caller = SupportCaller(session, "http://127.0.0.1:1", shown, load_catalogue(), faults_of)
+        caller = SupportCaller(session, "http://127.0.0.1:1", shown, load_catalogue(), find_violations)
         call = await caller.token("ZRLA000001")
     assert (call.ok, call.status) == (False, 0)
     assert call.why[0].startswith("ClientConnectorError")

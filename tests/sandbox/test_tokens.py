@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import jwt
 import pytest
 
-from relay.domain.authorization.token import claims_of
+from relay.domain.authorization.token import parse_claims
 from relay.sandbox.certificates import make_dev_certificates
 from relay.sandbox.tokens import changed, claims_for, scopes_of, sign
 from relay.standard.catalogue import load_catalogue
@@ -31,7 +31,7 @@ def test_a_token_verifies_with_the_public_key_it_names(keys, algorithm):
     token = sign(CLAIMS, key)
     assert jwt.get_unverified_header(token) == {"alg": algorithm, "kid": key.kid, "typ": "JWT"}
     payload = jwt.PyJWS(algorithms=[algorithm]).decode(token, key.public_key.read_text(), algorithms=[algorithm])
-    assert claims_of(payload).scopes == {"bank.list", "bank.deposit"}
+    assert parse_claims(payload).scopes == {"bank.list", "bank.deposit"}
     assert len(token) <= 1500
 
 

@@ -14,7 +14,7 @@ from stage.neighbours import Neighbours
 from stage.town import BANK, CARD, Town
 
 from relay.infra.dns.event_loop import new_event_loop
-from relay.runtime.processes.sandbox_environment import neighbourhood
+from relay.runtime.processes.sandbox_environment import running_environment
 from relay.sandbox.certificates import make_dev_certificates
 
 
@@ -51,7 +51,7 @@ async def town(standing):
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def neighbours(tmp_path_factory):
     """A whole relay of a module, gateway and authority as processes; after all stories its logs are read."""
-    async with neighbourhood(tmp_path_factory.mktemp("neighbours") / "street") as around:
+    async with running_environment(tmp_path_factory.mktemp("neighbours") / "street") as around:
         neighbours = Neighbours(around)
         yield neighbours
         await neighbours.close()

@@ -113,7 +113,7 @@ async def test_what_is_pipelined_behind_a_reader_that_does_not_read_waits(town):
     calls = 2000
     async with await town.line(narrow=True) as line:
         await line.ask(town.get("/nowhere"))
-        (connection,) = town.relay.welcome.connections
+        (connection,) = town.relay.connection_registry.connections
         narrow(connection.transport)
         line.send(*[town.get("/nowhere") for _ in range(calls)])
         await until(lambda: connection.transport.get_write_buffer_size() > WRITE_HIGH, "a full buffer")
@@ -126,5 +126,5 @@ async def test_what_is_pipelined_behind_a_reader_that_does_not_read_waits(town):
 
 async def test_an_idle_line_costs_the_institution_nothing(town):
     async with await town.line():
-        await until(lambda: town.relay.welcome.connections, "a connection")
+        await until(lambda: town.relay.connection_registry.connections, "a connection")
     assert (town.bank.connections, town.exchanges) == (0, [])

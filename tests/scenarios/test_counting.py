@@ -8,9 +8,9 @@ from stage.misdeeds import SCRIPTS
 from stage.town import BANK, CARD, ONE, TWO
 from stage.waiting import until
 
-from relay.infra.records.access_files import records_in
-from relay.policy.statistics.reconcile import Recount, differences
-from relay.runtime.wiring.counting import counting
+from relay.infra.records.access_files import read_records
+from relay.policy.statistics.reconcile import Recount, find_differences
+from relay.runtime.wiring.counting import build_counting
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -83,7 +83,7 @@ async def test_the_records_of_the_day_add_up_to_the_ledger(town):
     await until(lambda: len(town.log.read_text().splitlines()) >= total, "the log")
     for day in {line.stat_date for line in ledger}:
         recount = Recount(day)
-        recount.read(records_in(town.log), counting())
+        recount.read(read_records(town.log), build_counting())
         of_day = {line: count for line, count in ledger.items() if line.stat_date == day}
-        assert list(differences(of_day.items(), recount.counts)) == []
+        assert list(find_differences(of_day.items(), recount.counts)) == []
         assert recount.unreadable == 0

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FULL_CONNECTIONS, CONNECTIONS, CALLERS = 1000, 200, 20
 HERE = Path(__file__).parent
-SCRIPT = HERE.parents[1] / "bench" / "rig" / "hanging_up.py"
+SCRIPT = HERE.parents[1] / "bench" / "harness" / "hanging_up.py"
 
 
 class HangingUp(Institution):
@@ -81,7 +81,7 @@ async def come_and_go(town, plan):
     script = plan.write(town.folder / "callers.json")
     process = await asyncio.create_subprocess_exec(sys.executable, str(SCRIPT), str(script))
     assert await process.wait() == 0
-    await until(lambda: not town.relay.welcome.connections, "the end of every connection")
+    await until(lambda: not town.relay.connection_registry.connections, "the end of every connection")
     await town.quiet()
     for _, pool in town.relay.pools.values():
         await until(lambda pool=pool: not pool._connections, "the end of every connection to institutions")
@@ -110,7 +110,7 @@ async def test_ended_tls_connections_leave_no_garbage(town, connections):
 async def test_rejected_handshakes_leave_no_garbage(town, connections):
     plan = Plan(town.process.ports[0], connections, CALLERS, ("silent",), "", str(town.certificates.ca))
     assert await garbage_after(town, plan) == {}
-    assert town.relay.welcome.rejected["certificate_missing"] >= connections
+    assert town.relay.connection_registry.rejected["certificate_missing"] >= connections
 
 
 async def test_ended_plain_connections_leave_no_garbage(town, connections):

@@ -7,12 +7,12 @@ import pytest
 import pytest_asyncio
 from stage.waiting import PATIENCE_S
 
-from relay.policy.answer.conformance import faults_of
-from relay.policy.statistics.report import TYPES, provider_report
+from relay.policy.answer.conformance import find_violations
+from relay.policy.statistics.report import TYPES, build_report
 from relay.policy.statistics.weeks import days_of, korean_day, week_of
-from relay.runtime.processes.sandbox_environment import neighbourhood
-from relay.runtime.settings.loading import load
-from relay.runtime.wiring.ledger import ledger_of
+from relay.runtime.processes.sandbox_environment import running_environment
+from relay.runtime.settings.loading import load_settings
+from relay.runtime.wiring.ledger import build_ledger
 from relay.sandbox.errands import Errands, Tokens
 from relay.sandbox.figures import Figures
 from relay.sandbox.journey import Journey
@@ -29,23 +29,23 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def day(tmp_path_factory):
     """The bodies of both sides after a day: (operator, 지원-004) of each service, and 지원-005 of each member."""
-    async with neighbourhood(tmp_path_factory.mktemp("agree") / "street", portal=True) as around:
+    async with running_environment(tmp_path_factory.mktemp("agree") / "street", portal=True) as around:
         asker, figures = around.street.operators[0], Figures(now)
         async with session_of(asker.identity, around.street.certificates.ca) as session:
-            errands = Errands(session, around.street.gateway, asker, around.catalogue, faults_of, figures)
+            errands = Errands(session, around.street.gateway, asker, around.catalogue, find_violations, figures)
             operator = PretendedOperator(
                 session,
                 around.street.gateway,
                 org_code=asker.org_code,
                 client_id=asker.client_ids[0],
-                check=faults_of,
+                check=find_violations,
                 today=today_in_korea(),
                 figures=figures,
             )
             await walked(around, errands, operator)
         week = week_of(korean_day(now().timestamp()))
         told = [figures.body(client_id, kind, week) for client_id in asker.client_ids for kind in TYPES]
-        ledger = ledger_of(load(around.street.settings, {}).settings.ledger)
+        ledger = build_ledger(load_settings(around.street.settings, {}).settings.ledger)
         try:
             yield [(asker.org_code, body) for body in told], await counted(around, ledger.statistics, week, told)
         finally:
@@ -80,7 +80,7 @@ async def counted(around, statistics, week, told):
             await asyncio.sleep(0.02)
     consents = await statistics.consent_counts(days)
     members = [institution.org_code for institution in around.street.institutions.values()]
-    return [provider_report(week, member, kind, lines, consents) for member in members for kind in TYPES]
+    return [build_report(week, member, kind, lines, consents) for member in members for kind in TYPES]
 
 
 def calls_in(body):
@@ -140,4 +140,4 @@ async def test_both_are_true_to_the_catalogue(day):
     told, sent = day
     for api_id, bodies in (("지원-004", [body for _, body in told]), ("지원-005", sent)):
         asked = replace(apis[api_id], response=apis[api_id].request)
-        assert [fault for body in bodies for fault in faults_of(asked, body)] == []
+        assert [fault for body in bodies for fault in find_violations(asked, body)] == []

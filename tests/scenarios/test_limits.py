@@ -98,7 +98,7 @@ async def test_one_connection_too_many_is_told_so_and_the_others_go_on(town):
     assert (await lines[1].ask(town.get())).status == 200
     for line in lines:
         line.hang_up()
-    await until(lambda: not town.relay.welcome.connections, "nobody being there")
+    await until(lambda: not town.relay.connection_registry.connections, "nobody being there")
     assert (await town.ask(town.get(provider=OTHER))).status == 200
 
 
@@ -128,7 +128,7 @@ async def test_a_refused_connection_leaves_though_its_peer_does_not(town, calls)
     lines = [await town.line() for _ in range(3)]
     for line in lines:
         assert (await line.ask(town.get("/nowhere"))).status == 404
-    rejected, connections = town.relay.welcome.rejected, town.relay.welcome.connections
+    rejected, connections = town.relay.connection_registry.rejected, town.relay.connection_registry.connections
     before = rejected["connections_exceeded"]
     context, port = town.context(town.pair_of("ZOPA000001")), town.process.ports[0]
     request = town.get() if calls else b""
@@ -143,7 +143,7 @@ async def test_a_refused_connection_leaves_though_its_peer_does_not(town, calls)
 async def test_connections_never_used_leave_after_head_s_and_give_their_places_back(town):
     context, port = town.context(town.pair_of("ZOPA000001")), town.process.ports[0]
     idle = [await asyncio.to_thread(shake_hands_and_stay, port, context) for _ in range(3)]
-    await until(lambda: not town.relay.welcome.connections, "the end of those never used")
+    await until(lambda: not town.relay.connection_registry.connections, "the end of those never used")
     assert (await town.ask()).status == 200
     for wire in idle:
         wire.close()
@@ -155,12 +155,14 @@ async def test_refused_connections_in_a_row_take_no_place_of_any_operator(town):
         assert (await line.ask(town.get("/nowhere"))).status == 404
     beyond = [await town.line() for _ in range(20)]
     lines.pop().hang_up()
-    await until(lambda: sum(not one.card.excess for one in town.relay.welcome.connections) == 2, "a free place")
+    await until(
+        lambda: sum(not one.info.is_excess for one in town.relay.connection_registry.connections) == 2, "a free place"
+    )
     async with await town.line() as line:
         assert (await line.ask(town.get())).status == 200
     for line in (*lines, *beyond):
         line.hang_up()
-    await until(lambda: not town.relay.welcome.connections, "nobody being there")
+    await until(lambda: not town.relay.connection_registry.connections, "nobody being there")
 
 
 async def test_a_busy_institution_lets_one_wait_and_refuses_the_next(town):
@@ -190,7 +192,7 @@ async def test_a_busy_institution_lets_one_wait_and_refuses_the_next(town):
 
 
 async def test_an_address_that_begins_too_many_handshakes_is_closed_before_tls(town):
-    limits, rejected, port = town.relay.handshakes, town.relay.welcome.rejected, town.process.ports[0]
+    limits, rejected, port = town.relay.handshakes, town.relay.connection_registry.rejected, town.process.ports[0]
     limits.adjust(Bucket.of(Rate(per_second=0.01, burst=5)))
     callers = [await asyncio.open_connection("127.0.0.1", port, local_addr=(NEIGHBOUR, 0)) for _ in range(8)]
     await until(lambda: rejected["handshakes_exceeded"] == 3, "three refusals")

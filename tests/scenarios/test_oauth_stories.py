@@ -205,7 +205,7 @@ async def test_what_was_not_consented_to_is_left_out_by_the_institution_or_by_th
     await until(lambda: neighbours.logs.count("settings applied: role=gateway") > taken, "the new plan")
     assert await moves(server, efin, token) == told
 
-    (free,) = [visit.token for visit in await neighbours.around.handed_out() if visit.industry == "efin"]
+    (free,) = [visit.token for visit in await neighbours.around.issue_tokens() if visit.industry == "efin"]
     whole = await moves(server, efin, free)  # by a consent to everything
     assert named(whole) >= {"trans_memo", "merchant_name", "trans_category"}
     assert told == [{name: value for name, value in row.items() if name not in withheld} for row in whole]

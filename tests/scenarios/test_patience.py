@@ -34,7 +34,7 @@ async def test_who_does_not_end_its_handshake_is_cut(town):
     async with await Line.open(town.process.ports[0], None) as line:
         line.send(b"\x16\x03\x01\x02\x00\x01")
         assert await line.hung_up()
-    assert not town.relay.welcome.connections
+    assert not town.relay.connection_registry.connections
 
 
 async def test_a_line_that_nobody_reads_does_not_stay_for_ever(town):
@@ -45,11 +45,11 @@ async def test_a_line_that_nobody_reads_does_not_stay_for_ever(town):
 
     town.bank.script = large
     async with await town.line(narrow=True) as line:
-        (connection,) = await until(lambda: town.relay.welcome.connections, "a connection")
+        (connection,) = await until(lambda: town.relay.connection_registry.connections, "a connection")
         narrow(connection.transport)
         line.send(*[town.get() for _ in range(8)])
         await until(lambda: connection.transport.get_write_buffer_size() > 0, "a full buffer")
-        await until(lambda: not town.relay.welcome.connections, "the line being cut")
+        await until(lambda: not town.relay.connection_registry.connections, "the line being cut")
 
 
 async def test_a_refused_method_is_read_by_who_still_sends_its_body(town):

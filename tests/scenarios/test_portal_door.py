@@ -119,7 +119,7 @@ async def test_the_portal_has_a_week_sent_again(town, portal):
     week = f"org_code={BANK}&org_type=03&inquiry_date={sunday:%Y%m%d}&type=1"
     answer = await portal.ask("GET", f"/v1/mgmts/req-statistics?{week}")
     assert (answer.status, answer.rsp_code) == (200, "00000")
-    (wanted,) = await town.relay.ledger.statistics.asked_again()
+    (wanted,) = await town.relay.ledger.statistics.requested_sendings()
     assert (wanted.week, wanted.provider, wanted.type) == (f"{sunday:%Y%m%d}", BANK, "1")
 
 

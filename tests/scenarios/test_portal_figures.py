@@ -16,7 +16,7 @@ from stage.quarter import ONE, TWO, eventually, quarter_in
 from stage.waiting import until
 
 from relay.domain.statistics import SendingState
-from relay.policy.answer.conformance import faults_of
+from relay.policy.answer.conformance import find_violations
 from relay.policy.statistics.report import TYPES
 from relay.policy.statistics.weeks import korean_day, week_of
 from relay.sandbox.figures import Figures
@@ -202,7 +202,7 @@ async def operators_tell(quarter, figures, week):
     """지원-004 of every service and type."""
     for operator in quarter.street.operators:
         street = replace(quarter.street, operators=(operator,))
-        async with callers_of(street, street.portal, quarter.catalogue, faults_of) as callers:
+        async with callers_of(street, street.portal, quarter.catalogue, find_violations) as callers:
             for client_id in operator.client_ids:
                 for kind in TYPES:
                     call, _ = await callers.operator.ask("지원-004", "", figures.body(client_id, kind, week))
@@ -212,7 +212,7 @@ async def operators_tell(quarter, figures, week):
 async def test_a_week_the_portal_asks_for_comes_again_by_itself(quarter, told):
     week = week_of(korean_day((now() - AGO).timestamp()))
     street = quarter.street
-    callers_of_street = callers_of(street, street.portal, quarter.catalogue, faults_of)
+    callers_of_street = callers_of(street, street.portal, quarter.catalogue, find_violations)
     async with quarter.jobs_up(), callers_of_street as callers:
         bank = quarter.bank.org_code
         await eventually(lambda: accepted(quarter, week), "the week", 10.0)

@@ -8,9 +8,9 @@ import pytest
 import pytest_asyncio
 
 from relay.jobs.sync import SyncFailed
-from relay.runtime.settings.loading import load
-from relay.runtime.wiring.jobs import labour_of
-from relay.runtime.wiring.ledger import ledger_of, prepared
+from relay.runtime.settings.loading import load_settings
+from relay.runtime.wiring.jobs import build_job_set
+from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
 from relay.sandbox.houses import RELAY_CODE
 from relay.sandbox.portal.misdeeds import HOWS
 from relay.sandbox.street import build, opened
@@ -33,10 +33,10 @@ async def standing(tmp_path_factory):
     street = build(tmp_path_factory.mktemp("misdeeds") / "street", datetime.now(UTC), portal=True)
     async with opened(street, load_catalogue(), {}) as portal:
         portal.slow_s = 1.5
-        loaded = load(street.settings, QUICK)
-        await prepared(loaded.settings.ledger)
-        ledger = ledger_of(loaded.settings.ledger)
-        labour = labour_of(loaded, ledger)
+        loaded = load_settings(street.settings, QUICK)
+        await prepare_ledger(loaded.settings.ledger)
+        ledger = build_ledger(loaded.settings.ledger)
+        labour = build_job_set(loaded, ledger)
         fence = (await ledger.jobs.lead("test", 3600, 1)).fence
         await labour.sync.run(full=False, fence=fence, now=int(time.time()))
         yield SimpleNamespace(portal=portal, ledger=ledger, sync=labour.sync, fence=fence)

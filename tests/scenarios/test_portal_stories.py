@@ -33,7 +33,7 @@ async def test_a_relay_that_never_heard_its_portal_waits_for_it_and_then_serves_
         assert metrics["relay_directory_operators"] == 0
         assert await quarter.ready() == ["directory"]
         async with quarter.portal_up():
-            await until(lambda: quarter.relay.registry._taken.number, "the registry")
+            await until(lambda: quarter.relay.registry._applied.number, "the registry")
             assert await quarter.ready() == []
             assert [await quarter.ask(operator) for operator in (ONE, TWO)] == ["00000"] * 2
             assert (await quarter.metrics())["relay_directory_operators"] == 2
@@ -85,12 +85,12 @@ def jobs(standing):
 MISDEEDS = [
     ("지원-001", "error_500", "지원-001: HTTP 500"),
     ("지원-002", "error_500", "지원-002: HTTP 500"),
-    ("지원-002", "garbage", "지원-002: the answer is no JSON object"),
-    ("지원-003", "garbage", "지원-003: the answer is no JSON object"),
+    ("지원-002", "garbage", "지원-002: the answer is not a JSON object"),
+    ("지원-003", "garbage", "지원-003: the answer is not a JSON object"),
     ("지원-002", "token_expired", "지원-002: HTTP 401, rsp_code 40101"),
-    ("지원-002", "html", "지원-002: the answer is no JSON object"),
+    ("지원-002", "html", "지원-002: the answer is not a JSON object"),
     ("지원-002", "wrong_tran_id", "지원-002: the answer names another call"),
-    ("지원-002", "reset", "지원-002: the connection broke off within the answer"),
+    ("지원-002", "reset", "지원-002: the connection was lost within the answer"),
     ("지원-002", "huge", "지원-002: the answer is longer than 16777216 bytes"),
     ("지원-002", "half_list", "org_list holds 8"),
     ("지원-003", "half_list", "org_list holds 1"),

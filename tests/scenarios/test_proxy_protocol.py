@@ -167,7 +167,7 @@ CUT = {
 async def test_who_announces_nobody_is_cut(town, announced):
     with pytest.raises(ConnectionError):
         await asked(town, announced, town.get())
-    assert town.relay.welcome.rejected["no_proxy_header"] >= 1
+    assert town.relay.connection_registry.rejected["no_proxy_header"] >= 1
     assert town.institutions[BANK].heard == b""
 
 

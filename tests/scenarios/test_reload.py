@@ -9,7 +9,7 @@ from stage.institution import Institution, answers_well
 from stage.town import BANK, CARD, PATIENT, directory_of, provider_file, settings_of
 from stage.waiting import until
 
-from relay.infra.tokens.key_folder import read_keys, write_set
+from relay.infra.tokens.key_folder import read_keys, write_key_set
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -174,7 +174,7 @@ async def test_a_withdrawn_token_key_is_refused_though_its_token_was_remembered(
     async with await town.line() as line:
         assert (await line.ask(town.get())).status == 200
         keys = read_keys(town.certificates.folder / "token-keys")
-        write_set(tmp_path, [key for key in keys if key.algorithm != "ES256"])
+        write_key_set(tmp_path, [key for key in keys if key.algorithm != "ES256"])
         town.put("relay.yaml", settings_of(town.certificates, tokens={"keys": str(tmp_path)}))
         await town.process.reload()
         assert (await line.ask(town.get())).rsp_code == "40101"
@@ -189,10 +189,10 @@ async def test_a_lowered_rate_counts_at_once(town):
 
 async def test_files_that_change_are_noticed(town):
     (town.folder / "providers" / f"{CARD}.yaml").unlink()
-    following = town.process._following
-    assert following.look() != following._seen
+    following = town.process._file_watch
+    assert following.fingerprint() != following._known
     await town.process.reload()
-    assert following.look() == following._seen
+    assert following.fingerprint() == following._known
 
 
 async def test_a_log_that_cannot_be_opened_anew_stops_no_reload(town, tmp_path):

@@ -46,9 +46,9 @@ async def test_calls_that_come_together_with_a_new_token_ask_the_ledger_once(tow
     source, times = town.relay.grants._source, []
 
     class Counted:
-        async def consent_behind(self, jti):
+        async def find_token_and_consent(self, jti):
             times.append(jti)
-            return await source.consent_behind(jti)
+            return await source.find_token_and_consent(jti)
 
     monkeypatch.setattr(town.relay.grants, "_source", Counted())
     lines = [await town.line() for _ in range(8)]
@@ -85,7 +85,7 @@ async def test_an_operator_who_leaves_while_the_ledger_is_asked_is_recorded(town
     never = town.relay.loop.create_future()
 
     class Silent:
-        async def consent_behind(self, _jti):
+        async def find_token_and_consent(self, _jti):
             await never
 
     monkeypatch.setattr(town.relay.grants, "_source", Silent())

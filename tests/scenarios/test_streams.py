@@ -58,7 +58,7 @@ def holds(wires):
 
 async def paused(town, line):
     """Ask on a narrow line and wait until the relay has stopped reading the answer."""
-    (connection,) = await until(lambda: town.relay.welcome.connections, "a connection")
+    (connection,) = await until(lambda: town.relay.connection_registry.connections, "a connection")
     narrow(connection.transport)
     line.send(town.get())
     (upstream,) = await until(lambda: town.pool()._connections, "a line to the institution")
@@ -81,7 +81,7 @@ async def test_a_slow_reader_holds_back_the_institution_and_loses_nothing(town):
     town.bank.script = sends(body)
     async with await town.line(narrow=True) as line:
         await paused(town, line)
-        (connection,), (wire,) = town.relay.welcome.connections, town.bank.wires
+        (connection,), (wire,) = town.relay.connection_registry.connections, town.bank.wires
         assert connection.transport.get_write_buffer_size() <= HELD_MOST
         assert wire.sent < len(body)
         answer = await line.answer()
@@ -103,7 +103,7 @@ async def test_a_reader_that_never_reads_is_cut_off_when_the_time_is_over(town):
     async with await town.line(narrow=True) as line:
         line.send(town.get(provider=QUICK_BANK))
         exchange = await town.record()
-        await until(lambda: not town.relay.welcome.connections, "the line being cut")
+        await until(lambda: not town.relay.connection_registry.connections, "the line being cut")
     assert (exchange.reason, exchange.status, exchange.provider_status) == ("operator_slow", 200, 200)
     assert town.pool(QUICK_BANK).counts() == {"idle": 0, "flying": 0, "waiting": 0}
 

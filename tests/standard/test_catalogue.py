@@ -55,12 +55,12 @@ def parse_api(**changed):
 def test_there_are_5_authentication_76_data_and_10_support_apis():
     apis = load_catalogue().apis.values()
     assert sum("인증-" in api.api_id for api in apis) == 5
-    assert sum(1 for _ in load_catalogue().data()) == 76
+    assert sum(1 for _ in load_catalogue().iter_data_apis()) == 76
     assert sum(api.api_id.startswith("지원-") for api in apis) == 10
 
 
 def test_the_industries_offer_107_apis_together():
-    assert sum(1 for industry in INDUSTRIES for _ in load_catalogue().of(industry)) == 107
+    assert sum(1 for industry in INDUSTRIES for _ in load_catalogue().iter_apis(industry)) == 107
 
 
 def test_every_api_code_belongs_to_one_api():
@@ -72,13 +72,13 @@ def test_method_and_path_tell_data_apis_apart():
     keys = [
         (api.method, api.path_for(industry))
         for industry in INDUSTRIES
-        for api in load_catalogue().of(industry, later=True)
+        for api in load_catalogue().iter_apis(industry, later=True)
     ]
     assert len(keys) == len(set(keys)) == 111
 
 
 def test_every_scope_is_in_the_scope_table():
-    for api in load_catalogue().data():
+    for api in load_catalogue().iter_data_apis():
         for industry in api.industries + api.later:
             assert api.scope_for(industry) in KNOWN or api.api_id == "정보제공-공통-001"
     assert {api.scope for api in load_catalogue().apis.values() if api.api_id.startswith("지원-")} == {"", "manage"}
@@ -88,7 +88,7 @@ def test_every_scope_of_the_table_belongs_to_an_api():
     scopes = {
         api.scope_for(industry)
         for industry in INDUSTRIES
-        for api in load_catalogue().of(industry, later=True)
+        for api in load_catalogue().iter_apis(industry, later=True)
         if api.scope
     }
     assert scopes == KNOWN
@@ -154,7 +154,7 @@ def test_every_asset_is_a_required_field_and_never_of_a_list():
 
 def test_the_apis_of_one_scope_have_one_asset_rule():
     assets = {}
-    for api in load_catalogue().data():
+    for api in load_catalogue().iter_data_apis():
         if api.asset:
             assert assets.setdefault((api.scope, api.industries), api.asset) == api.asset
 
@@ -165,7 +165,9 @@ def test_content_types_follow_the_standard():
     assert apis["은행-004"].request.content_type == "application/json; charset=UTF-8"
     assert apis["개별인증-002"].request.content_type == "application/x-www-form-urlencoded"
     assert apis["개별인증-001"].response.content_type == ""
-    assert {api.response.content_type for api in load_catalogue().data()} == {"application/json; charset=UTF-8"}
+    assert {api.response.content_type for api in load_catalogue().iter_data_apis()} == {
+        "application/json; charset=UTF-8"
+    }
 
 
 def test_every_fault_has_a_code_of_the_table_and_its_status():

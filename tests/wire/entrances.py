@@ -7,9 +7,9 @@ import struct
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
-from relay.infra.fair_semaphore import Turns
-from relay.wire.entrance import Entrance, Gate
-from relay.wire.handshake_places import HandshakePlaces
+from relay.infra.fair_semaphore import FairSemaphore
+from relay.wire.entrance import AcceptorOptions, ConnectionAcceptor
+from relay.wire.handshake_places import HandshakeSlots
 from relay.wire.handshake_turns import AT_ONCE, HandshakeTurns
 
 PATIENCE_S = 5.0
@@ -21,7 +21,7 @@ class FakeConnection(asyncio.Protocol):
     """A connection that sends hello and keeps received bytes."""
 
     def __init__(self):
-        self.seen_from = ""
+        self.announced_address = ""
         self.received = b""
         self.lost = asyncio.Event()
 
@@ -112,8 +112,10 @@ async def open_acceptor(
     listening.bind(("127.0.0.1", 0))
     limits = Limits(most)
     loop = asyncio.get_running_loop()
-    options = Gate(balancers, context, handshake_s, limits, HandshakePlaces(slots), turns(Turns(AT_ONCE, 1), str, loop))
-    acceptor = Entrance(listening, options, build_connection, on_rejected, loop)
+    options = AcceptorOptions(
+        balancers, context, handshake_s, limits, HandshakeSlots(slots), turns(FairSemaphore(AT_ONCE, 1), str, loop)
+    )
+    acceptor = ConnectionAcceptor(listening, options, build_connection, on_rejected, loop)
     acceptor.open()
     try:
         yield SimpleNamespace(

@@ -2,7 +2,7 @@
 
 from relay.wire.reader import ServerLimits
 from relay.wire.server import ServerConnection
-from relay.wire.watch import Watch
+from relay.wire.watch import DeadlineWatch
 
 LIMITS = ServerLimits(head_bytes=1024, headers=20, body_bytes=1024, pipelined=4, head_s=5.0, body_s=10.0, idle_s=75.0)
 
@@ -102,7 +102,7 @@ class App:
 
     def protocol_error_received(self, connection, error):
         assert connection.will_close
-        self.refused.append(error.wrong)
+        self.refused.append(error.violation)
         connection.send_response(b"<refused>")
 
 
@@ -124,7 +124,12 @@ class Setup:
     """A connection with fakes of everything around it."""
 
     def __init__(self, *, quick=False, tls=False, limits=LIMITS):
-        self.app, self.clock, self.watch, self.transport = App(quick=quick), Clock(), Watch(), Transport(tls=tls)
+        self.app, self.clock, self.watch, self.transport = (
+            App(quick=quick),
+            Clock(),
+            DeadlineWatch(),
+            Transport(tls=tls),
+        )
         self.connection = ServerConnection(self.app, limits, self.watch, self.clock)
         self.connection.connection_made(self.transport)
         self.transport.protocol = self.connection  # as real ones do

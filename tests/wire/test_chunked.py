@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.wire.chunked import ChunkedBody
-from relay.wire.head import Malformed, Wrong
+from relay.wire.head import ProtocolError, Violation
 
 HELLO = b"5\r\nhello\r\n0\r\n\r\n"
 
@@ -28,8 +28,8 @@ def decode(data, cuts=(), *, is_response=False):
 def outcome(*args, **kwargs):
     try:
         return decode(*args, **kwargs)
-    except Malformed as error:
-        return error.wrong
+    except ProtocolError as error:
+        return error.violation
 
 
 @pytest.mark.parametrize(
@@ -90,14 +90,14 @@ BAD = [
 @pytest.mark.parametrize("data", BAD, ids=repr)
 @pytest.mark.parametrize("is_response", [False, True], ids=["request", "response"])
 def test_a_malformed_body_is_refused_whole_or_in_pieces(data, is_response):
-    assert outcome(data, is_response=is_response) is Wrong.BODY_MALFORMED
-    assert outcome(data, range(len(data)), is_response=is_response) is Wrong.BODY_MALFORMED
+    assert outcome(data, is_response=is_response) is Violation.BODY_MALFORMED
+    assert outcome(data, range(len(data)), is_response=is_response) is Violation.BODY_MALFORMED
 
 
 @pytest.mark.parametrize("extension", [b";a", b";a=b", b';a="b c"', b";"])
 def test_extensions_are_refused_in_requests_and_skipped_in_responses(extension):
     data = b"5" + extension + b"\r\nhello\r\n0" + extension + b"\r\n\r\n"
-    assert outcome(data) is Wrong.BODY_MALFORMED
+    assert outcome(data) is Violation.BODY_MALFORMED
     assert decode(data, is_response=True) == decode(data, range(len(data)), is_response=True) == (b"hello", b"", True)
 
 
@@ -152,7 +152,7 @@ def test_pieces_are_decoded_like_the_whole(data, cuts):
 @given(near | whole)
 def test_llhttp_decodes_the_same_body(data):
     result = outcome(data)
-    if not isinstance(result, Wrong) and result[2]:
+    if not isinstance(result, Violation) and result[2]:
         sink = decode_by_llhttp(data[: len(data) - len(result[1])])
         assert (sink.body, sink.whole) == (result[0], True)
 

@@ -8,13 +8,13 @@ from itertools import pairwise
 import pytest
 from entrances import HEADER, LOOPBACK, open_acceptor, send_and_read
 
-from relay.wire.entrance import Rejected, why_rejected
+from relay.wire.entrance import RejectionReason, get_rejection_reason
 
 
 async def test_without_balancers_and_tls_each_connection_is_accepted():
     async with open_acceptor() as setup:
         assert await send_and_read(setup.acceptor.port) == b"hello"
-        assert (setup.connections[0].seen_from, setup.rejected) == ("", [])
+        assert (setup.connections[0].announced_address, setup.rejected) == ("", [])
 
 
 @pytest.mark.parametrize("cuts", [[], [1], [16], [15, 17], list(range(1, 28))])
@@ -26,7 +26,7 @@ async def test_a_header_in_any_segments_announces_the_address(cuts):
         assert await send_and_read(setup.acceptor.port, *pieces) == b"hello"
         connection = setup.connections[0]
         await connection.lost.wait()
-        assert (connection.seen_from, connection.received, setup.rejected) == ("192.0.2.7", b"GET", [])
+        assert (connection.announced_address, connection.received, setup.rejected) == ("192.0.2.7", b"GET", [])
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ async def test_a_header_in_any_segments_announces_the_address(cuts):
 async def test_a_connection_without_proxy_header_is_rejected(sent):
     async with open_acceptor(balancers=LOOPBACK) as setup:
         assert await send_and_read(setup.acceptor.port, sent) == b""
-        assert setup.rejected == [("127.0.0.1", Rejected.NO_PROXY_HEADER)]
+        assert setup.rejected == [("127.0.0.1", RejectionReason.NO_PROXY_HEADER)]
 
 
 async def test_a_connection_that_ends_in_its_header_is_rejected():
@@ -45,19 +45,19 @@ async def test_a_connection_that_ends_in_its_header_is_rejected():
         writer.write_eof()
         await setup.is_rejected.wait()
         writer.transport.abort()
-        assert setup.rejected == [("127.0.0.1", Rejected.NO_PROXY_HEADER)]
+        assert setup.rejected == [("127.0.0.1", RejectionReason.NO_PROXY_HEADER)]
 
 
 async def test_the_header_must_come_within_the_handshake_time():
     async with open_acceptor(balancers=LOOPBACK, handshake_s=0.05) as setup:
         assert await send_and_read(setup.acceptor.port, HEADER[:20]) == b""
-        assert setup.rejected == [("127.0.0.1", Rejected.TOO_SLOW)]
+        assert setup.rejected == [("127.0.0.1", RejectionReason.TOO_SLOW)]
 
 
 async def test_a_header_of_an_untrusted_address_is_rejected():
     async with open_acceptor(balancers=(ipaddress.ip_network("192.0.2.0/24"),)) as setup:
         assert await send_and_read(setup.acceptor.port, HEADER) == b""
-        assert setup.rejected == [("127.0.0.1", Rejected.NO_PROXY_HEADER)]
+        assert setup.rejected == [("127.0.0.1", RejectionReason.NO_PROXY_HEADER)]
 
 
 async def test_a_closed_descriptor_is_reported():
@@ -65,7 +65,7 @@ async def test_a_closed_descriptor_is_reported():
         gone = socket.socket()
         gone.close()
         await setup.acceptor._admit(gone, "192.0.2.7")
-        assert setup.rejected == [("192.0.2.7", Rejected.CLOSED)]
+        assert setup.rejected == [("192.0.2.7", RejectionReason.CLOSED)]
 
 
 async def test_connections_that_reset_at_once_do_no_harm():
@@ -136,18 +136,18 @@ def build_handshake_error(reason):
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (build_verification_error(9), Rejected.CERTIFICATE_NOT_YET_VALID),
-        (build_verification_error(10), Rejected.CERTIFICATE_EXPIRED),
-        (build_verification_error(20), Rejected.CERTIFICATE_UNTRUSTED),
-        (build_handshake_error("PEER_DID_NOT_RETURN_A_CERTIFICATE"), Rejected.CERTIFICATE_MISSING),
-        (build_handshake_error("UNSUPPORTED_PROTOCOL"), Rejected.PROTOCOL),
-        (ConnectionAbortedError("SSL handshake is taking longer than 5 seconds"), Rejected.TOO_SLOW),
-        (TimeoutError(), Rejected.TOO_SLOW),
-        (ConnectionResetError(), Rejected.CLOSED),
-        (OSError(24, "Too many open files"), Rejected.NO_DESCRIPTORS),
-        (OSError(23, "Too many open files in system"), Rejected.NO_DESCRIPTORS),
-        (OSError(9, "Bad file descriptor"), Rejected.CLOSED),
+        (build_verification_error(9), RejectionReason.CERTIFICATE_NOT_YET_VALID),
+        (build_verification_error(10), RejectionReason.CERTIFICATE_EXPIRED),
+        (build_verification_error(20), RejectionReason.CERTIFICATE_UNTRUSTED),
+        (build_handshake_error("PEER_DID_NOT_RETURN_A_CERTIFICATE"), RejectionReason.CERTIFICATE_MISSING),
+        (build_handshake_error("UNSUPPORTED_PROTOCOL"), RejectionReason.PROTOCOL),
+        (ConnectionAbortedError("SSL handshake is taking longer than 5 seconds"), RejectionReason.TOO_SLOW),
+        (TimeoutError(), RejectionReason.TOO_SLOW),
+        (ConnectionResetError(), RejectionReason.CLOSED),
+        (OSError(24, "Too many open files"), RejectionReason.NO_DESCRIPTORS),
+        (OSError(23, "Too many open files in system"), RejectionReason.NO_DESCRIPTORS),
+        (OSError(9, "Bad file descriptor"), RejectionReason.CLOSED),
     ],
 )
 def test_a_failed_handshake_has_a_reason(error, reason):
-    assert why_rejected(error) is reason
+    assert get_rejection_reason(error) is reason

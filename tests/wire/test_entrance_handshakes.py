@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 from entrances import HEADER, LOOPBACK, PATIENCE_S, open_acceptor, send_and_read
 
-from relay.infra.upstream.tls import server_context
+from relay.infra.upstream.tls import build_server_context
 from relay.sandbox.certificates import make_dev_certificates
-from relay.wire.entrance import Rejected
+from relay.wire.entrance import RejectionReason
 from relay.wire.handshake_turns import HandshakeTurns
 from relay.wire.sockets import RECEIVE_BYTES, SEND_BYTES
 
@@ -21,7 +21,7 @@ def tls(tmp_path_factory):
     """The contexts of the relay, of an operator and of a caller without a certificate."""
     certificates = make_dev_certificates(tmp_path_factory.mktemp("certs"), datetime.now(UTC))
     relay, ca = certificates.relay, str(certificates.ca)
-    context = server_context(str(relay.certificate), str(relay.private_key), ca)
+    context = build_server_context(str(relay.certificate), str(relay.private_key), ca)
     operator, uncertified = (ssl.create_default_context(cafile=ca) for _ in range(2))
     pair = certificates.operators[0]
     operator.load_cert_chain(pair.certificate, pair.private_key)
@@ -48,7 +48,7 @@ async def test_a_connection_beyond_its_limit_is_closed_before_tls():
     async with open_acceptor(most=1) as setup:
         assert await send_and_read(setup.acceptor.port) == b"hello"
         assert await send_and_read(setup.acceptor.port) == b""
-        assert setup.rejected == [("127.0.0.1", Rejected.HANDSHAKES_EXCEEDED)]
+        assert setup.rejected == [("127.0.0.1", RejectionReason.HANDSHAKES_EXCEEDED)]
         assert (len(setup.connections), setup.limits.released) == (1, ["127.0.0.1"])
 
 
@@ -60,9 +60,9 @@ class CountedTurns(HandshakeTurns):
         self.addresses = []
         self.ended = 0
 
-    async def take(self, address):
+    async def acquire(self, address):
         self.addresses.append(address)
-        turn = await super().take(address)
+        turn = await super().acquire(address)
 
         def end():
             self.ended += 1
@@ -79,17 +79,17 @@ class NoTurns(HandshakeTurns):
         self.is_awaited = asyncio.Event()
         self.granted = asyncio.Event()
 
-    async def take(self, address):
+    async def acquire(self, address):
         self.is_awaited.set()
         await self.granted.wait()
-        return await super().take(address)
+        return await super().acquire(address)
 
 
 class LateTurns(HandshakeTurns):
     """Grants each turn after the time of its handshake."""
 
-    async def take(self, address):
-        turn = await super().take(address)
+    async def acquire(self, address):
+        turn = await super().acquire(address)
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.get_running_loop().create_future()
         return turn
@@ -128,7 +128,7 @@ async def test_a_peer_that_ends_within_its_hello_is_closed(tls):
         writer.write_eof()
         async with asyncio.timeout(PATIENCE_S):
             await setup.is_rejected.wait()
-        assert setup.rejected == [("127.0.0.1", Rejected.CLOSED)]
+        assert setup.rejected == [("127.0.0.1", RejectionReason.CLOSED)]
         writer.close()
 
 
@@ -140,7 +140,7 @@ async def test_urgent_data_in_a_part_of_a_hello_takes_no_turn(tls):
             peer.sendall(HELLO[50:-1])
             async with asyncio.timeout(PATIENCE_S):
                 await setup.is_rejected.wait()
-        assert setup.rejected == [("127.0.0.1", Rejected.TOO_SLOW)]
+        assert setup.rejected == [("127.0.0.1", RejectionReason.TOO_SLOW)]
         assert setup.options.turns.addresses == []
 
 
@@ -150,7 +150,7 @@ async def test_a_hello_must_come_within_the_handshake_time(tls):
         writer.write(HELLO[:100])
         async with asyncio.timeout(PATIENCE_S):
             await setup.is_rejected.wait()
-        assert setup.rejected == [("127.0.0.1", Rejected.TOO_SLOW)]
+        assert setup.rejected == [("127.0.0.1", RejectionReason.TOO_SLOW)]
         writer.close()
 
 
@@ -158,7 +158,7 @@ async def test_a_hello_must_come_within_the_handshake_time(tls):
 async def test_a_hello_beyond_its_limits_counts_as_protocol(tls, hello):
     async with open_acceptor(context=tls.listening, turns=CountedTurns) as setup:
         assert await send_and_read(setup.acceptor.port, hello) == b""
-        assert setup.rejected == [("127.0.0.1", Rejected.PROTOCOL)]
+        assert setup.rejected == [("127.0.0.1", RejectionReason.PROTOCOL)]
         assert (setup.options.turns.addresses, setup.limits.failed) == ([], 1)
 
 
@@ -195,7 +195,7 @@ async def test_a_socket_that_lost_its_slot_while_it_waited_is_closed(tls):
             await setup.listening.wait_for_accepted(2)
             setup.options.turns.granted.set()
             await setup.is_rejected.wait()
-        assert setup.rejected == [("127.0.0.1", Rejected.HANDSHAKES_EXCEEDED)]
+        assert setup.rejected == [("127.0.0.1", RejectionReason.HANDSHAKES_EXCEEDED)]
         assert setup.connections[0].received == b""
         for writer in (waiting, second):
             writer.transport.abort()
@@ -207,7 +207,7 @@ async def test_a_turn_that_comes_too_late_is_a_turn_timeout(tls):
         writer.write(HELLO)
         async with asyncio.timeout(PATIENCE_S):
             await setup.is_rejected.wait()
-        assert setup.rejected == [("127.0.0.1", Rejected.TURN_TIMEOUT)]
+        assert setup.rejected == [("127.0.0.1", RejectionReason.TURN_TIMEOUT)]
         writer.close()
 
 
@@ -217,7 +217,7 @@ async def test_a_handshake_without_a_turn_is_a_turn_timeout(tls):
         writer.write(HELLO)
         async with asyncio.timeout(PATIENCE_S):
             await setup.is_rejected.wait()
-        assert setup.rejected == [("127.0.0.1", Rejected.TURN_TIMEOUT)]
+        assert setup.rejected == [("127.0.0.1", RejectionReason.TURN_TIMEOUT)]
         writer.close()
 
 
@@ -239,7 +239,7 @@ async def test_behind_a_balancer_the_announced_address_is_limited():
     async with open_acceptor(balancers=LOOPBACK, most=1) as setup:
         assert [await send_and_read(setup.acceptor.port, HEADER) for _ in range(2)] == [b"hello", b""]
         assert setup.limits.taken == ["192.0.2.7"]
-        assert setup.rejected == [("192.0.2.7", Rejected.HANDSHAKES_EXCEEDED)]
+        assert setup.rejected == [("192.0.2.7", RejectionReason.HANDSHAKES_EXCEEDED)]
 
 
 async def test_a_silent_balancer_loses_its_slot_to_the_next_connection():
@@ -250,7 +250,7 @@ async def test_a_silent_balancer_loses_its_slot_to_the_next_connection():
         async with asyncio.timeout(PATIENCE_S):
             assert await reader.read() == b""
             await setup.is_rejected.wait()
-        assert setup.rejected == [("127.0.0.1", Rejected.HANDSHAKES_EXCEEDED)]
+        assert setup.rejected == [("127.0.0.1", RejectionReason.HANDSHAKES_EXCEEDED)]
         slow.transport.abort()
 
 
@@ -260,7 +260,7 @@ async def test_silent_peers_delay_no_handshake(tls):
         assert await shake_hands(setup.acceptor.port, tls.operator) == b"hello"
         async with asyncio.timeout(PATIENCE_S):
             assert [await reader.read() for reader, _ in silent[:5]] == [b""] * 5
-        assert setup.rejected == [("127.0.0.1", Rejected.HANDSHAKES_EXCEEDED)] * 5
+        assert setup.rejected == [("127.0.0.1", RejectionReason.HANDSHAKES_EXCEEDED)] * 5
         for _, writer in silent:
             writer.transport.abort()
 
@@ -302,7 +302,7 @@ async def test_a_failed_handshake_sends_its_alert_and_keeps_no_descriptor(tls):
             await asyncio.wait(setup.acceptor._handshakes)
         assert [accepted.duplicates for accepted in setup.listening.accepted] == [1] * 5
         assert count_descriptors() <= before
-        assert setup.rejected == [("127.0.0.1", Rejected.CERTIFICATE_MISSING)] * 5
+        assert setup.rejected == [("127.0.0.1", RejectionReason.CERTIFICATE_MISSING)] * 5
         assert setup.limits.failed == 5
 
 
@@ -313,5 +313,5 @@ async def test_a_completed_or_abandoned_handshake_has_not_failed(tls):
         writer.transport.abort()
         async with asyncio.timeout(PATIENCE_S):
             await setup.is_rejected.wait()
-        assert setup.rejected == [("127.0.0.1", Rejected.CLOSED)]
+        assert setup.rejected == [("127.0.0.1", RejectionReason.CLOSED)]
         assert (len(setup.limits.released), setup.limits.failed) == (2, 0)

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from relay.wire.handshake_places import HandshakePlaces
+from relay.wire.handshake_places import HandshakeSlots
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def pairs():
 
 
 def test_one_socket_beyond_the_limit_shuts_the_oldest_down(pairs):
-    slots = HandshakePlaces(2)
+    slots = HandshakeSlots(2)
     for accepted, _ in pairs:
         slots.add(accepted)
     assert [accepted in slots for accepted, _ in pairs] == [False, True, True]
@@ -24,7 +24,7 @@ def test_one_socket_beyond_the_limit_shuts_the_oldest_down(pairs):
 
 
 def test_a_removed_socket_is_not_shut_down(pairs):
-    slots = HandshakePlaces(2)
+    slots = HandshakeSlots(2)
     slots.add(pairs[0][0])
     slots.add(pairs[1][0])
     slots.remove(pairs[1][0])
@@ -34,7 +34,7 @@ def test_a_removed_socket_is_not_shut_down(pairs):
 
 
 def test_a_closed_socket_gives_up_its_slot(pairs):
-    slots = HandshakePlaces(1)
+    slots = HandshakeSlots(1)
     slots.add(pairs[0][0])
     pairs[0][0].close()
     slots.add(pairs[1][0])

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from relay.infra.fair_semaphore import Turns
+from relay.infra.fair_semaphore import FairSemaphore
 from relay.wire.handshake_turns import AT_ONCE, TURN_S, HandshakeTurns
 
 
@@ -33,16 +33,16 @@ def loop():
 
 @pytest.fixture
 def turns(loop):
-    return HandshakeTurns(Turns(AT_ONCE, 1), lambda address: address.partition("/")[0], loop)
+    return HandshakeTurns(FairSemaphore(AT_ONCE, 1), lambda address: address.partition("/")[0], loop)
 
 
 async def take_all(turns):
-    return [await turns.take(f"holder{number}") for number in range(AT_ONCE)]
+    return [await turns.acquire(f"holder{number}") for number in range(AT_ONCE)]
 
 
 async def start_waiting(turns, *addresses):
     """Start tasks that each wait for a turn, in this order."""
-    tasks = [asyncio.create_task(turns.take(address)) for address in addresses]
+    tasks = [asyncio.create_task(turns.acquire(address)) for address in addresses]
     await asyncio.sleep(0)
     return tasks
 
@@ -56,7 +56,7 @@ async def test_one_more_handshake_waits_for_the_end_of_a_turn(turns):
 
 
 async def test_a_group_has_one_turn_at_a_time(turns):
-    await turns.take("flood/1")
+    await turns.acquire("flood/1")
     waiting, other = await start_waiting(turns, "flood/2", "other")
     await other
     assert not waiting.done()
@@ -94,14 +94,14 @@ async def test_a_turn_ends_once(turns):
     held = await take_all(turns)
     held[0].end()
     held[0].end()
-    await turns.take("a")
+    await turns.acquire("a")
     (waiting,) = await start_waiting(turns, "b")
     assert not waiting.done()
     waiting.cancel()
 
 
 async def test_an_ended_turn_leaves_no_timer(turns, loop):
-    (await turns.take("a")).end()
+    (await turns.acquire("a")).end()
     assert loop.timers[0].is_cancelled
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.wire import head as heads
-from relay.wire.head import Malformed, answer_parser
+from relay.wire.head import ProtocolError, build_response_parser
 
 MOST = 100
 PIECES = [
@@ -14,8 +14,8 @@ PIECES = [
 ]  # fmt: skip
 
 
-def answer_head(raw, most):
-    return heads.answer_head(raw, most, answer_parser())
+def parse_response_head(raw, most):
+    return heads.parse_response_head(raw, most, build_response_parser())
 
 
 def response(line=b"HTTP/1.1 200 OK", *fields):
@@ -52,15 +52,15 @@ def response(line=b"HTTP/1.1 200 OK", *fields):
 )
 def test_a_response_head_is_parsed_or_refused(raw, status, length, chunked, close):
     if status is None:
-        with pytest.raises(Malformed):
-            answer_head(raw, MOST)
+        with pytest.raises(ProtocolError):
+            parse_response_head(raw, MOST)
     else:
-        head = answer_head(raw, MOST)
+        head = parse_response_head(raw, MOST)
         assert (head.status, head.length, head.chunked, head.close) == (status, length, chunked, close)
 
 
 def test_trailing_blanks_of_a_response_field_are_removed():
-    head = answer_head(response(b"HTTP/1.1 200 OK", b"Content-Type: application/json \t", b"X: a b"), MOST)
+    head = parse_response_head(response(b"HTTP/1.1 200 OK", b"Content-Type: application/json \t", b"X: a b"), MOST)
     assert head.headers == {b"content-type": b"application/json", b"x": b"a b"}
 
 
@@ -68,17 +68,17 @@ def test_trailing_blanks_of_a_response_field_are_removed():
 def test_any_bytes_are_a_response_or_malformed(raw):
     raw = raw.replace(b"\r\n\r\n", b"\r\n") + b"\r\n\r\n"
     try:
-        head = answer_head(raw, MOST)
-    except Malformed:
+        head = parse_response_head(raw, MOST)
+    except ProtocolError:
         return
     assert raw[9:12] == b"%d" % head.status
 
 
 def test_a_response_parser_is_kept_after_a_body():
-    parser = answer_parser()
+    parser = build_response_parser()
     raw = response(b"HTTP/1.1 200 OK", b"Content-Length: 5")
     for status in (200, 404, 500):
-        head = heads.answer_head(raw.replace(b"200 OK", b"%d X" % status), MOST, parser)
+        head = heads.parse_response_head(raw.replace(b"200 OK", b"%d X" % status), MOST, parser)
         assert head.status == status
         if status != 404:
             parser.body(b"GET /")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.wire.head import Malformed, Wrong
+from relay.wire.head import ProtocolError, Violation
 from relay.wire.reader import RequestReader, ServerLimits, Stage
 
 LIMITS = ServerLimits(
@@ -32,7 +32,7 @@ class Setup:
         return self
 
     def feed_refused(self, *pieces):
-        with pytest.raises(Malformed) as error:
+        with pytest.raises(ProtocolError) as error:
             self.feed(*pieces)
         return error.value
 
@@ -47,7 +47,7 @@ def outcome(pieces):
     setup = Setup()
     try:
         setup.feed(*pieces)
-    except Malformed:
+    except ProtocolError:
         return setup.requests, "refused"
     return setup.requests, setup.reader.stage
 
@@ -140,13 +140,13 @@ NO_BEGIN = [
     "data", [*NO_BEGIN, b"GET / HTTP/1.1\n", b"GET /\0", b"GET / HTTP/1.1\r\nHost: h\n\n"], ids=repr
 )
 def test_an_impossible_head_is_refused_before_its_end(data):
-    assert Setup().feed_refused(data).wrong is Wrong.HEAD_MALFORMED
+    assert Setup().feed_refused(data).violation is Violation.HEAD_MALFORMED
 
 
 def test_only_requests_before_the_refused_one_arrive():
     setup = Setup()
     refusal = setup.feed_refused(GET + POST + b"GET /a/../b HTTP/1.1\r\nHost: h\r\n\r\n" + GET)
-    assert refusal.wrong is Wrong.TARGET_MALFORMED
+    assert refusal.violation is Violation.TARGET_MALFORMED
     assert [method for method, _, _ in setup.requests] == ["GET", "POST"]
 
 
@@ -157,8 +157,8 @@ def build_head(size):
 
 def test_a_head_may_have_head_bytes_and_no_more():
     assert len(Setup().feed(build_head(16384)).requests) == 1
-    assert Setup().feed_refused(build_head(16385)).wrong is Wrong.HEAD_TOO_LARGE
-    assert Setup().feed_refused(build_head(40000)[:16385]).wrong is Wrong.HEAD_TOO_LARGE
+    assert Setup().feed_refused(build_head(16385)).violation is Violation.HEAD_TOO_LARGE
+    assert Setup().feed_refused(build_head(40000)[:16385]).violation is Violation.HEAD_TOO_LARGE
     assert Setup().feed(build_head(40000)[:16384]).reader.stage is Stage.HEAD
 
 
@@ -171,7 +171,7 @@ def test_a_refused_head_keeps_no_more_than_its_limit():
 def test_a_body_too_large_is_refused_by_its_content_length(size):
     head = b"POST /v1 HTTP/1.1\r\nHost: h\r\nx-api-tran-id: T1\r\nContent-Length: %d\r\n\r\n" % size
     refusal = Setup().feed_refused(head)
-    assert (refusal.wrong, refusal.raw) == (Wrong.BODY_TOO_LARGE, head)
+    assert (refusal.violation, refusal.raw) == (Violation.BODY_TOO_LARGE, head)
 
 
 CHUNKED_HEAD = b"POST /v1 HTTP/1.1\r\nHost: h\r\nX-API-Tran-ID: T1\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -182,26 +182,29 @@ def test_a_chunked_body_may_have_body_bytes_and_no_more():
     most = b"10000\r\n" + b"a" * 65536 + b"\r\n"
     assert len(Setup().feed(CHUNKED_HEAD, most, b"0\r\n\r\n").requests) == 1
     refusal = Setup().feed_refused(CHUNKED_HEAD, most, b"1\r\na\r\n")
-    assert (refusal.wrong, refusal.raw) == (Wrong.BODY_TOO_LARGE, ECHO)
+    assert (refusal.violation, refusal.raw) == (Violation.BODY_TOO_LARGE, ECHO)
 
 
 def test_thousands_of_tiny_chunks_are_refused():
-    assert Setup().feed_refused(CHUNKED_HEAD, b"1\r\na\r\n" * 14_000).wrong is Wrong.BODY_TOO_LARGE
+    assert Setup().feed_refused(CHUNKED_HEAD, b"1\r\na\r\n" * 14_000).violation is Violation.BODY_TOO_LARGE
 
 
 @pytest.mark.parametrize("body", [b"x\r\n", b"1\r\nab\r\n", b"0\r\nX: y\r\n\r\n", b"1;a=b\r\n"])
 def test_a_malformed_chunked_body_is_refused_with_its_tran_id(body):
     refusal = Setup().feed_refused(CHUNKED_HEAD + body)
-    assert (refusal.wrong, refusal.raw) == (Wrong.BODY_MALFORMED, ECHO)
+    assert (refusal.violation, refusal.raw) == (Violation.BODY_MALFORMED, ECHO)
 
 
 def test_the_timeout_error_names_the_missing_part():
     head = Setup().feed(b"GET / HT").reader.timeout_error()
-    assert (head.wrong, head.raw) == (Wrong.HEAD_TOO_SLOW, b"GET / HT")
+    assert (head.violation, head.raw) == (Violation.HEAD_TOO_SLOW, b"GET / HT")
     body = Setup().feed(CHUNKED_HEAD).reader.timeout_error()
-    assert (body.wrong, body.raw) == (Wrong.BODY_TOO_SLOW, ECHO)
+    assert (body.violation, body.raw) == (Violation.BODY_TOO_SLOW, ECHO)
     without_tran_id = Setup().feed(POST[:-1]).reader.timeout_error()
-    assert (without_tran_id.wrong, without_tran_id.raw) == (Wrong.BODY_TOO_SLOW, b"POST /v1\r\nx-api-tran-id: \r\n")
+    assert (without_tran_id.violation, without_tran_id.raw) == (
+        Violation.BODY_TOO_SLOW,
+        b"POST /v1\r\nx-api-tran-id: \r\n",
+    )
 
 
 EXPECTING = b"POST /v1 HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\nContent-Length: 2\r\n\r\n"
@@ -219,7 +222,7 @@ def test_a_body_that_has_come_needs_no_100_continue(pieces):
 
 def test_another_expectation_is_refused_if_there_is_a_body():
     odd = EXPECTING.replace(b"100-Continue", b"a-miracle")
-    assert Setup().feed_refused(odd).wrong is Wrong.HEAD_MALFORMED
+    assert Setup().feed_refused(odd).violation is Violation.HEAD_MALFORMED
     assert len(Setup().feed(odd.replace(b"Length: 2", b"Length: 0")).requests) == 1
 
 

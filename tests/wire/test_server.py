@@ -3,7 +3,7 @@ import math
 import pytest
 from stand_ins import LIMITS, Setup, get, post
 
-from relay.wire.head import Wrong
+from relay.wire.head import Violation
 from relay.wire.server import WRITE_HIGH
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -46,7 +46,7 @@ def test_valid_requests_are_answered_before_a_refusal_and_the_end():
     setup.connection.send_response(b"<a>")
     setup.connection.send_response(b"<b>")
     setup.run_turns()
-    assert (setup.names, setup.app.refused) == (["a", "b"], [Wrong.TARGET_MALFORMED])
+    assert (setup.names, setup.app.refused) == (["a", "b"], [Violation.TARGET_MALFORMED])
     assert (setup.transport.written, setup.transport.events) == (b"<a><b><refused>", ["eof"])
 
 
@@ -88,14 +88,14 @@ def test_a_head_in_small_pieces_has_its_time_once():
     setup = Setup(quick=True)
     for sign in get()[:10]:
         setup.receive(bytes([sign])).wait(LIMITS.head_s / 10)
-    assert (setup.app.refused, setup.transport.written) == ([Wrong.HEAD_TOO_SLOW], b"<refused>")
+    assert (setup.app.refused, setup.transport.written) == ([Violation.HEAD_TOO_SLOW], b"<refused>")
 
 
 def test_a_body_in_small_pieces_has_its_time_once():
     setup = Setup(quick=True).receive(post(body=b"x" * 100)[:-100])
     for _ in range(10):
         setup.receive(b"x").wait(LIMITS.body_s / 10)
-    assert (setup.names, setup.app.refused) == ([], [Wrong.BODY_TOO_SLOW])
+    assert (setup.names, setup.app.refused) == ([], [Violation.BODY_TOO_SLOW])
 
 
 def test_each_request_has_its_own_time():
@@ -124,14 +124,14 @@ def test_half_a_head_behind_a_slow_response_is_refused_after_it():
     setup = Setup().receive(get("a"), b"GET ").wait(LIMITS.head_s).wait(1e6)
     assert (setup.app.refused, setup.transport.events) == ([], [])
     setup.connection.send_response(b"<a>")
-    assert (setup.transport.written, setup.app.refused) == (b"<a><refused>", [Wrong.HEAD_TOO_SLOW])
+    assert (setup.transport.written, setup.app.refused) == (b"<a><refused>", [Violation.HEAD_TOO_SLOW])
 
 
 def test_half_a_request_gets_its_time_after_the_response_before_it():
     setup = Setup().receive(get("a") + post("b")[:-1])
     setup.connection.send_response(b"<a>")
     assert setup.seconds_left == LIMITS.body_s
-    assert setup.wait(LIMITS.body_s).app.refused == [Wrong.BODY_TOO_SLOW]
+    assert setup.wait(LIMITS.body_s).app.refused == [Violation.BODY_TOO_SLOW]
 
 
 EXPECTING = post("p", b"{}", "Expect: 100-continue")

@@ -3,9 +3,9 @@ import gc
 import pytest
 from stand_ins import LIMITS, App, Clock, FakeSource, Setup, get, post
 
-from relay.wire.head import Wrong
+from relay.wire.head import Violation
 from relay.wire.server import ServerConnection
-from relay.wire.watch import Watch
+from relay.wire.watch import DeadlineWatch
 
 BAD = b"GET /a/../b HTTP/1.1\r\nHost: h\r\n\r\n"
 
@@ -41,7 +41,7 @@ def test_a_malformed_request_in_a_full_pipeline_is_refused_in_turn():
         assert setup.app.refused == []
         setup.connection.send_response(b"<>")
         setup.run_turns()
-    assert setup.app.refused == [Wrong.TARGET_MALFORMED]
+    assert setup.app.refused == [Violation.TARGET_MALFORMED]
 
 
 def test_a_full_pipeline_is_dropped_with_its_connection():
@@ -137,7 +137,7 @@ def test_close_when_idle_refuses_a_request_that_never_comes():
     setup = Setup().receive(get("a")[:5])
     setup.connection.close_when_idle()
     setup.wait(LIMITS.head_s)
-    assert (setup.app.refused, setup.transport.events) == ([Wrong.HEAD_TOO_SLOW], ["eof"])
+    assert (setup.app.refused, setup.transport.events) == ([Violation.HEAD_TOO_SLOW], ["eof"])
 
 
 def test_a_connection_never_used_is_cut_at_the_tick_after_its_close():
@@ -183,7 +183,7 @@ def test_an_unused_protocol_leaves_no_reference_cycle():
     gc.collect()
     gc.disable()
     try:
-        ServerConnection(App(), LIMITS, Watch(), Clock())
+        ServerConnection(App(), LIMITS, DeadlineWatch(), Clock())
         assert gc.collect() == 0
     finally:
         gc.enable()

@@ -1,7 +1,7 @@
 import pytest
 from stand_ins import LIMITS, Setup, get, post
 
-from relay.wire.head import Wrong
+from relay.wire.head import Violation
 from relay.wire.server import TURN_BYTES, TURN_CALLS
 
 MANY = [str(number) for number in range(1000)]
@@ -74,7 +74,7 @@ def test_the_rest_of_a_flood_is_dropped_with_its_connection():
 
 def test_a_malformed_request_in_a_flood_is_refused_in_its_place():
     setup = Setup(quick=True).receive(FLOOD[: len(get("0")) * 10] + b"GET /a/../b HTTP/1.1\r\nHost: h\r\n\r\n" + FLOOD)
-    assert (setup.names, setup.app.refused) == (MANY[:10], [Wrong.TARGET_MALFORMED])
+    assert (setup.names, setup.app.refused) == (MANY[:10], [Violation.TARGET_MALFORMED])
 
 
 def test_nothing_is_answered_after_connection_close_in_a_flood():

@@ -6,9 +6,9 @@ import pytest
 from relay.wire.sockets import (
     RECEIVE_BYTES,
     SEND_BYTES,
-    bound_accepted,
     build_readable,
     limit_read_ahead,
+    limit_socket_buffers,
     never_readable,
 )
 
@@ -69,7 +69,7 @@ def test_a_plain_socket_is_unchanged(pair):
 def test_accepted_sockets_inherit_their_limits():
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        bound_accepted(listening)
+        limit_socket_buffers(listening)
         listening.listen()
         with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
             sizes = [accepted.getsockopt(socket.SOL_SOCKET, name) for name in (socket.SO_RCVBUF, socket.SO_SNDBUF)]

@@ -13,7 +13,7 @@ from stand_ins import LIMITS, App
 from relay.sandbox.certificates import Authority
 from relay.wire.server import ServerConnection
 from relay.wire.tls_records import EMPTY_MOST, BoundedTls, RecordCounter, RecordsExceeded
-from relay.wire.watch import Watch
+from relay.wire.watch import DeadlineWatch
 
 KEY_UPDATE = b"\x18\x00\x00\x01\x00" + b"\x16"
 """A KeyUpdate that asks for none, and the type of its record (RFC 8446 4.6.3, 5.2)."""
@@ -193,7 +193,7 @@ def test_a_flood_over_a_socket_is_reported_to_the_app(pair, tmp_path, new_loop):
     serving, calling = contexts(pair, log)
 
     async def run():
-        loop, app, watch = asyncio.get_running_loop(), NotifyingApp(), Watch()
+        loop, app, watch = asyncio.get_running_loop(), NotifyingApp(), DeadlineWatch()
         server = await loop.create_server(lambda: ServerConnection(app, LIMITS, watch, loop), "127.0.0.1", ssl=serving)
         async with server, asyncio.timeout(10):
             _, writer = await flood(server.sockets[0].getsockname()[1], calling, log)

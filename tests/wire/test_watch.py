@@ -1,6 +1,6 @@
 import math
 
-from relay.wire.watch import Watch
+from relay.wire.watch import DeadlineWatch
 
 
 class Timed:
@@ -8,12 +8,12 @@ class Timed:
         self.deadline = deadline
         self.calls = []
 
-    def overdue(self, now):
+    def handle_timeout(self, now):
         self.calls.append(now)
 
 
 def test_a_passed_deadline_is_reported_at_each_tick_until_it_moves():
-    watch, timed = Watch(), Timed(5.0)
+    watch, timed = DeadlineWatch(), Timed(5.0)
     watch.add(timed)
     for now in (4.9, 5.0, 6.0):
         watch.tick(now)
@@ -24,7 +24,7 @@ def test_a_passed_deadline_is_reported_at_each_tick_until_it_moves():
 
 
 def test_a_discarded_object_is_not_called():
-    watch, timed = Watch(), Timed(5.0)
+    watch, timed = DeadlineWatch(), Timed(5.0)
     watch.add(timed)
     watch.add(timed)
     assert len(watch) == 1
@@ -35,11 +35,11 @@ def test_a_discarded_object_is_not_called():
 
 
 def test_a_called_object_may_discard_itself_and_add_others():
-    watch, late = Watch(), Timed(0.0)
+    watch, late = DeadlineWatch(), Timed(0.0)
 
     class Leaving(Timed):
-        def overdue(self, now):
-            super().overdue(now)
+        def handle_timeout(self, now):
+            super().handle_timeout(now)
             watch.discard(self)
             watch.add(late)
 

@@ -81,7 +81,7 @@ class Particulars:
         return int(start.timestamp()) + 86400
 
 
-def scope_at(industry: str, scopes: Iterable[str]) -> str:
+def build_scope(industry: str, scopes: Iterable[str]) -> str:
     """Returns a token's 권한 범위 for an industry: `<industry>.list` first, without repetition."""
     return " ".join(dict.fromkeys((f"{industry}.list", *scopes)))
 

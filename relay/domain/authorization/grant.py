@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
-class NotYet(Exception):
+class NotCached(Exception):
     """The grant of this access token is not cached and must be loaded from the ledger first."""
 
     def __init__(self, jti: str) -> None:
@@ -16,17 +16,17 @@ class NotYet(Exception):
 class Grant:
     """The consent of one access token.
 
-    `ends` is the moment after its last day, in epoch seconds. `assets` holds, by scope, the (asset, seqno) pairs
+    `ends_at` is the moment after its last day, in epoch seconds. `assets` holds, by scope, the (asset, seqno) pairs
     that were consented to, None for all; a list scope needs no row. `withheld` names the response fields that the
-    customer did not consent to. `told` is the response body of 정보제공-공통-002.
-    `revoked` becomes true when the ledger reports the revocation, never false again; all holders share the object.
+    customer did not consent to. `particulars_body` is the response body of 정보제공-공통-002.
+    `is_revoked` becomes true when the ledger reports the revocation, never false again; all holders share the object.
     """
 
     jti: str
-    ends: float
-    scheduled: bool
+    ends_at: float
+    is_scheduled: bool
     assets: Mapping[str, frozenset[tuple[str, str]] | None] = field(repr=False)
     withheld: frozenset[str]
-    told: bytes = field(repr=False)
+    particulars_body: bytes = field(repr=False)
     ci: bytes = field(repr=False)
-    revoked: bool = False
+    is_revoked: bool = False

@@ -43,7 +43,7 @@ class TokenRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class TokenPair:
     """An access token and its refresh token, issued together."""
 
     access: TokenRecord

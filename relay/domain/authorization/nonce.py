@@ -15,7 +15,7 @@ def from_base64url(text: str) -> bytes:
     return _decode(text, _ALPHABETS[:1])
 
 
-def nonce_of(text: str) -> bytes:
+def parse_nonce(text: str) -> bytes:
     """Decodes a nonce of 16 bytes, in base64url or base64: both are in use. Raises ValueError."""
     nonce = _decode(text, _ALPHABETS)
     if len(nonce) != NONCE_BYTES:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-class Doubt(StrEnum):
+class Defect(StrEnum):
     """A defect that a signed consent has, in the order of the checks.
 
     The last four are not the consent's: it cannot be verified at present.
@@ -26,12 +26,12 @@ class Doubt(StrEnum):
     CERTIFIER_BROKEN = "certifier_broken"
 
 
-class Unproven(Exception):
+class NotVerified(Exception):
     """The consent is not verified. `detail` names the field concerned, never a value."""
 
-    def __init__(self, reason: Doubt, detail: str = "") -> None:
+    def __init__(self, reason: Defect, detail: str = "") -> None:
         super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
-        self.doubt = reason
+        self.reason = reason
         self.detail = detail
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-LOGINS_MOST: Final = 5
+MAX_LOGINS: Final = 5
 """The number of wrong logins that locks a request."""
 
 
@@ -52,7 +52,7 @@ class AuthorizationRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class AuthorizationCode:
     """인가코드 as the ledger stores it: its SHA-256 and its expiry (at most 10 minutes after its issue)."""
 
     digest: bytes = field(repr=False)

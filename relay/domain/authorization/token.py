@@ -30,7 +30,7 @@ class Claims:
     client_id: str
 
 
-class Expired(Refusal):
+class TokenExpired(Refusal):
     """A genuine token after its expiry (40101). Its claims still identify the caller."""
 
     def __init__(self, claims: Claims) -> None:
@@ -38,7 +38,7 @@ class Expired(Refusal):
         self.claims = claims
 
 
-def claims_of(payload: bytes, use: str = ACCESS) -> Claims:
+def parse_claims(payload: bytes, use: str = ACCESS) -> Claims:
     """Parses the payload of a token that is meant for `use`.
 
     Raises Refusal(token_malformed) naming the claim when a claim is missing, repeated or of another type (such as `exp`

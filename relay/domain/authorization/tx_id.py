@@ -26,7 +26,7 @@ class TxId:
         return f"MD_{self.operator}_{self.provider}_{self.relay}_{self.certifier}_{moment}_{self.serial}"
 
 
-def tx_id_of(text: str) -> TxId:
+def parse_tx_id(text: str) -> TxId:
     """Parses a tx_id. Raises ValueError for another form or an impossible time."""
     match = _PARTS.fullmatch(text)
     if match is None:

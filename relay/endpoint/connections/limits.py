@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from relay.policy.consent.login_limits import LoginLimits, network_of
+from relay.policy.consent.login_limits import KeyedRateLimiter, get_customer_network
 from relay.policy.settings.scalars import Rate
 
 _MAX_RATES: Final = 4096
@@ -56,7 +56,7 @@ class ConnectionCounts:
     def __init__(self, limits: ConnectionLimits) -> None:
         self._limits = limits
         self._by_address: Counter[str] = Counter()
-        self._rates = LoginLimits(limits.new_connections, _MAX_RATES)
+        self._rates = KeyedRateLimiter(limits.new_connections, _MAX_RATES)
         self.open = 0
 
     def acquire(self, address: str, now: float) -> "ConnectionSlot | ExceededLimit":
@@ -67,7 +67,7 @@ class ConnectionCounts:
         if key:
             if self._by_address[key] >= limits.connections_per_address:
                 return ExceededLimit.CONNECTIONS_PER_ADDRESS
-            if self._rates.wait(key.encode(), now):
+            if self._rates.get_wait_s(key.encode(), now):
                 return ExceededLimit.NEW_CONNECTIONS
             self._rates.take(key.encode(), now)
             self._by_address[key] += 1
@@ -87,7 +87,7 @@ class ConnectionCounts:
             return ""
         if any(ipaddress.ip_address(address) in network for network in self._limits.proxies):
             return ""
-        return network_of(address)
+        return get_customer_network(address)
 
 
 class ConnectionSlot:

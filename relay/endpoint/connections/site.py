@@ -13,8 +13,8 @@ from aiohttp import web
 
 from relay.endpoint.connections.limits import ConnectionCounts, ConnectionLimits, ConnectionSlot, ExceededLimit
 from relay.endpoint.connections.timed import CLOSING_S, TimedConnection
-from relay.wire.entrance import Rejected, why_rejected
-from relay.wire.sockets import bound_accepted
+from relay.wire.entrance import RejectionReason, get_rejection_reason
+from relay.wire.sockets import limit_socket_buffers
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class LimitedSite(web.BaseSite):
         """Starts to accept connections."""
         await super().start()
         if self._listening.family != socket.AF_UNIX:
-            bound_accepted(self._listening)
+            limit_socket_buffers(self._listening)
         self._listening.listen(_BACKLOG)
         self._listening.setblocking(False)
         self._resume()
@@ -105,7 +105,7 @@ class LimitedSite(web.BaseSite):
             except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:
-                self._log_refused(why_rejected(error), errno.errorcode.get(error.errno or 0, "-"))
+                self._log_refused(get_rejection_reason(error), errno.errorcode.get(error.errno or 0, "-"))
                 loop.remove_reader(self._listening)  # it stays readable: without a pause the event loop would spin
                 loop.call_later(_NO_DESCRIPTOR_PAUSE_S, self._resume)
                 return
@@ -146,7 +146,7 @@ class LimitedSite(web.BaseSite):
         except (OSError, TimeoutError) as error:
             accepted.close()
             slot.release()
-            if (reason := why_rejected(error)) is Rejected.NO_DESCRIPTORS:
+            if (reason := get_rejection_reason(error)) is RejectionReason.NO_DESCRIPTORS:
                 self._log_refused(reason, address or "-")
             else:
                 _log.debug("TLS handshake failed: listener=%s reason=%s", self._label, reason)

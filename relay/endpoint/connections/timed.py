@@ -9,7 +9,7 @@ from aiohttp import StreamReader, web
 
 from relay.endpoint.connections.limits import ConnectionTimeouts
 from relay.wire.tls_records import RecordsExceeded
-from relay.wire.watch import Watch
+from relay.wire.watch import DeadlineWatch
 
 CLOSING_S: Final = 1.0
 """Seconds between the close of a connection and its abort, and for TLS peers to answer a close."""
@@ -24,7 +24,7 @@ TURN_BYTES: Final = 16_384
 
 MAX_HEAD_BYTES: Final = 131_072
 """Bytes before a head ends, including empty lines, which aiohttp skips without limit. Larger than the longest line that
-the authority's socket accepts (`handlers.RUNNER`)."""
+the authority's socket accepts (`handlers.SERVER_OPTIONS`)."""
 
 MAX_FRAMING_BYTES: Final = 16_384
 """Bytes of a body beyond twice its content: chunk sizes, extensions, trailers. aiohttp skips them without limit."""
@@ -45,7 +45,7 @@ def _ignore_flood(_: str) -> None:
 
 
 class TimedConnection(web.RequestHandler):
-    """A connection with a deadline that a `Watch` checks.
+    """A connection with a deadline that a `DeadlineWatch` checks.
 
     `on_lost` is called when the connection is lost. `on_flood` is called before that, with a reason, when a flood ended
     the connection: TLS records, or bytes that are neither head nor content (MAX_FRAMING_BYTES, MAX_HEAD_BYTES).
@@ -66,7 +66,7 @@ class TimedConnection(web.RequestHandler):
         *("_heads_seen", "_turn_bytes", "_bytes_since_head", "_task", "on_flood", "on_lost"),
     )
 
-    def __init__(self, server: web.Server, timeouts: ConnectionTimeouts, watch: Watch, **options: Any) -> None:
+    def __init__(self, server: web.Server, timeouts: ConnectionTimeouts, watch: DeadlineWatch, **options: Any) -> None:
         super().__init__(
             server, loop=asyncio.get_running_loop(), **{"keepalive_timeout": _KEEPALIVE_DISABLED_S, **options}
         )
@@ -187,7 +187,7 @@ class TimedConnection(web.RequestHandler):
         super().resume_writing()
         self._update()
 
-    def overdue(self, now: float) -> None:
+    def handle_timeout(self, now: float) -> None:
         """Closes the connection; aborts it if it has unsent bytes or was closed before."""
         transport = self._open_transport
         if transport is None:

@@ -4,7 +4,7 @@ from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from relay.domain.queue_full import Crowded
+from relay.domain.queue_full import QueueFull
 
 T = TypeVar("T")
 
@@ -39,12 +39,12 @@ class FairSlots(Generic[T]):
         self.queued = 0
 
     def take(self, share: Share, item: T) -> bool:
-        """Take a slot and return True, or queue the item and return False. Raises Crowded."""
+        """Take a slot and return True, or queue the item and return False. Raises QueueFull."""
         if share not in self._queues and self._fits(share):
             self._hold(share)
             return True
         if self.queued >= self._waiting or self._waiting_by_operator[share.operator] >= self._half_waiting:
-            raise Crowded
+            raise QueueFull
         self._queues.setdefault(share, deque()).append(item)
         self._waiting_by_operator[share.operator] += 1
         self.queued += 1

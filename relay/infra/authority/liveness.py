@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from relay.endpoint.handlers import HEALTH
+from relay.endpoint.handlers import HEALTH_PATH
 
 _log = logging.getLogger(__name__)
 
@@ -14,7 +14,7 @@ ANSWER_S: Final = 5.0
 SILENT_S: Final = 10.0
 """After a longer silence the relay is not ready. A restarted process answers sooner."""
 
-_REQUEST: Final = f"GET {HEALTH} HTTP/1.1\r\nHost: authority\r\nConnection: close\r\n\r\n".encode()
+_REQUEST: Final = f"GET {HEALTH_PATH} HTTP/1.1\r\nHost: authority\r\nConnection: close\r\n\r\n".encode()
 _ANSWER: Final = b"HTTP/1.1 200 "
 
 

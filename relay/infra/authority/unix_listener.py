@@ -65,7 +65,7 @@ class UnixListener:
         self._lock = -1
 
 
-def listening_pid(path: str) -> int | None:
+def get_listening_pid(path: str) -> int | None:
     """Return the id of the process that listens on a Unix socket; None if no process accepts connections."""
     with socket.socket(socket.AF_UNIX) as trial:
         trial.setblocking(False)

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.ports import RequestWriter, ResponseReceiver, UpstreamRequest
-from relay.domain.queue_full import Crowded
+from relay.domain.queue_full import QueueFull
 from relay.infra.authority.fair_slots import FairSlots, Share
-from relay.infra.upstream.pool import Pool
-from relay.wire.watch import Watch
+from relay.infra.upstream.pool import ConnectionPool
+from relay.wire.watch import DeadlineWatch
 
 
 class AuthorityRequest:
@@ -69,7 +69,7 @@ class AuthorityRequest:
         else:
             self._sent.resume()
 
-    def overdue(self, _now: float) -> None:
+    def handle_timeout(self, _now: float) -> None:
         """Report to the caller that the authority is silent."""
         receiver = self._receiver
         self.cancel()
@@ -79,7 +79,7 @@ class AuthorityRequest:
 
     # the pool
 
-    def start(self, pool: Pool) -> None:
+    def start(self, pool: ConnectionPool) -> None:
         """Send the request."""
         self._sent = pool.send(self.write_request, self)
 
@@ -117,7 +117,7 @@ class AuthorityPool:
     `pool` runs at least `concurrency` requests. A call, waiting included, may take the total time of a request.
     """
 
-    def __init__(self, pool: Pool, concurrency: int, queue: int, watch: Watch) -> None:
+    def __init__(self, pool: ConnectionPool, concurrency: int, queue: int, watch: DeadlineWatch) -> None:
         self._pool = pool
         self._slots: FairSlots[AuthorityRequest] = FairSlots(concurrency, queue)
         self._watch = watch
@@ -134,7 +134,7 @@ class AuthorityPool:
         call = AuthorityRequest(self, write_request, receiver, Share(operator, kind), deadline)
         try:
             has_slot = self._slots.take(call.share, call)
-        except Crowded:
+        except QueueFull:
             raise Refusal(FAULTS["provider_busy"]) from None
         self._watch.add(call)
         if has_slot:

@@ -16,7 +16,7 @@ from cryptography.x509.verification import (
     VerificationError,
 )
 
-from relay.domain.authorization.proof import Doubt, Unproven
+from relay.domain.authorization.proof import Defect, NotVerified
 from relay.infra.certifiers.revocation import Revocations
 from relay.infra.certifiers.signed_data import is_strong_key
 from relay.infra.certifiers.strict_der import reject_malformed
@@ -45,22 +45,23 @@ class TrustStore:
     def check(self, signer: x509.Certificate, others: Sequence[x509.Certificate], now: datetime, detail: str) -> None:
         """Checks that `signer` may sign, chains to a root at `now` (timezone-aware), and is not revoked.
 
-        Raises Unproven with `detail`: CERTIFICATE_EXPIRED, CHAIN, CERTIFICATE_REVOKED, REVOCATION_UNKNOWN, MALFORMED.
+        Raises NotVerified with `detail`: CERTIFICATE_EXPIRED, CHAIN, CERTIFICATE_REVOKED, REVOCATION_UNKNOWN or
+        MALFORMED.
         """
         with reject_malformed(detail):
             self._check(signer, others, now, detail)
 
     def _check(self, signer: x509.Certificate, others: Sequence[x509.Certificate], now: datetime, detail: str) -> None:
         if not signer.not_valid_before_utc <= now <= signer.not_valid_after_utc:
-            raise Unproven(Doubt.CERTIFICATE_EXPIRED, detail)
+            raise NotVerified(Defect.CERTIFICATE_EXPIRED, detail)
         builder = PolicyBuilder().store(self._store).time(now).max_chain_depth(MAX_DEPTH)
         verifier = builder.extension_policies(ca_policy=_ISSUER, ee_policy=_SIGNER).build_client_verifier()
         try:
             chain = verifier.verify(signer, list(others)).chain
         except VerificationError:
-            raise Unproven(Doubt.CHAIN, detail) from None
+            raise NotVerified(Defect.CHAIN, detail) from None
         if not all(is_strong_key(certificate.public_key()) for certificate in chain):
-            raise Unproven(Doubt.CHAIN, detail)
+            raise NotVerified(Defect.CHAIN, detail)
         self._revocations.check(pairwise(chain), now, detail)
 
 

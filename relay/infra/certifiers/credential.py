@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from relay.domain.authorization.proof import Doubt, Unproven
+from relay.domain.authorization.proof import Defect, NotVerified
 from relay.infra.certifiers.rest import ApiClient
 
 PATH: Final = "/oauth/2.0/token"
@@ -51,7 +51,7 @@ class TokenSource:
         self._fetching: asyncio.Task[_Token] | None = None
 
     async def get_token(self) -> str:
-        """Returns a token that does not expire soon. Raises Unproven: CERTIFIER_SILENT, CERTIFIER_BROKEN."""
+        """Returns a token that does not expire soon. Raises NotVerified: CERTIFIER_SILENT, CERTIFIER_BROKEN."""
         if self._token is not None and self._clock() < self._token.renew_at:
             return self._token.value
         if self._fetching is None:
@@ -77,7 +77,7 @@ class TokenSource:
         lifetime = _lifetime(response.body)
         token = response.body.get("access_token")
         if response.status != _OK or not isinstance(token, str) or not _TOKEN.fullmatch(token):
-            raise Unproven(Doubt.CERTIFIER_BROKEN, PATH)
+            raise NotVerified(Defect.CERTIFIER_BROKEN, PATH)
         return _Token(token, began + lifetime - min(RENEW_S, lifetime / 10))
 
 
@@ -86,5 +86,5 @@ def _lifetime(body: Mapping[str, Any]) -> int:
     expires_in = body.get("expires_in")
     text = str(expires_in) if type(expires_in) is int else expires_in
     if not isinstance(text, str) or not _SECONDS.fullmatch(text):
-        raise Unproven(Doubt.CERTIFIER_BROKEN, PATH)
+        raise NotVerified(Defect.CERTIFIER_BROKEN, PATH)
     return int(text)

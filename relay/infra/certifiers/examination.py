@@ -13,8 +13,8 @@ from typing import Any, Final
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from relay.domain.authorization.nonce import nonce_of
-from relay.domain.authorization.proof import CertificateSigned, Doubt, Unproven
+from relay.domain.authorization.nonce import parse_nonce
+from relay.domain.authorization.proof import CertificateSigned, Defect, NotVerified
 from relay.domain.strict_json import read_object
 from relay.infra.certifiers.chains import TrustStore
 from relay.infra.certifiers.signed_data import SignedContent, check_signature, parse_signed_data
@@ -45,17 +45,17 @@ class ExaminedConsent:
 def examine(signed: CertificateSigned, trust: TrustStore, now: int) -> ExaminedConsent:
     """Checks that one certificate of the certifier signed both documents recently, with the nonces of the form.
 
-    `now` is in epoch seconds. Raises Unproven; its detail is the form field.
+    `now` is in epoch seconds. Raises NotVerified; its detail is the form field.
     """
     consent, person = parse_signed_data(signed.consent, _CONSENT), parse_signed_data(signed.person_info_req, _PERSON)
     text, consent_nonce = _parse_consent(consent.content)
     person_nonce = _parse_person(person.content)
     if consent.signer.public_bytes(Encoding.DER) != person.signer.public_bytes(Encoding.DER):
-        raise Unproven(Doubt.SIGNERS_DIFFER, _PERSON)
+        raise NotVerified(Defect.SIGNERS_DIFFER, _PERSON)
     if not hmac.compare_digest(consent_nonce, signed.consent_nonce):
-        raise Unproven(Doubt.NONCE_DIFFERS, "consent_nonce")
+        raise NotVerified(Defect.NONCE_DIFFERS, "consent_nonce")
     if not hmac.compare_digest(person_nonce, signed.ucpid_nonce):
-        raise Unproven(Doubt.NONCE_DIFFERS, "ucpid_nonce")
+        raise NotVerified(Defect.NONCE_DIFFERS, "ucpid_nonce")
     for document, detail in ((consent, _CONSENT), (person, _PERSON)):
         check_signature(document, detail)
         _check_signing_time(document, now, detail)
@@ -73,7 +73,7 @@ def _check_signing_time(document: SignedContent, now: int, detail: str) -> None:
         document.signed_at is not None
         and not now - MAX_SIGNATURE_AGE_S <= document.signed_at <= now + MAX_CLOCK_AHEAD_S
     ):
-        raise Unproven(Doubt.SIGNING_TIME, detail)
+        raise NotVerified(Defect.SIGNING_TIME, detail)
 
 
 def _parse_consent(content: bytes) -> tuple[bytes, bytes]:
@@ -82,7 +82,7 @@ def _parse_consent(content: bytes) -> tuple[bytes, bytes]:
         members = read_object(content)
         if members.keys() != {"consent", "consentNonce"}:
             raise ValueError("unexpected members")
-        return _consent_text(members["consent"]), nonce_of(members["consentNonce"])
+        return _consent_text(members["consent"]), parse_nonce(members["consentNonce"])
 
 
 def _consent_text(consent: str | Mapping[str, Any]) -> bytes:
@@ -95,7 +95,7 @@ def _consent_text(consent: str | Mapping[str, Any]) -> bytes:
 
 
 def _parse_person(content: bytes) -> bytes:
-    """Returns the nonce of a PersonInfoReq. Raises Unproven: MALFORMED, CONSENT_DIFFERS if it grants no CI."""
+    """Returns the nonce of a PersonInfoReq. Raises NotVerified: MALFORMED, CONSENT_DIFFERS if it grants no CI."""
     check_der(content, _PERSON)
     with reject_malformed(_PERSON):
         request = PersonInfoReq.load(content, strict=True)
@@ -105,6 +105,6 @@ def _parse_person(content: bytes) -> bytes:
         if person["version"] != VERSION:
             raise ValueError("unsupported version")
         if "ci" not in person["agreement"]["information"]:
-            raise Unproven(Doubt.CONSENT_DIFFERS, _PERSON)
+            raise NotVerified(Defect.CONSENT_DIFFERS, _PERSON)
         nonce: bytes = person["nonce"]
         return nonce

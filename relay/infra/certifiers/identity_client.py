@@ -6,11 +6,11 @@ from functools import partial
 from typing import Final
 
 from relay.domain.authorization.nonce import NONCE_BYTES
-from relay.domain.authorization.proof import CertificateSigned, Doubt, Unproven
+from relay.domain.authorization.proof import CertificateSigned, Defect, NotVerified
 from relay.infra.certifiers.examination import ExaminedConsent
-from relay.infra.certifiers.identity_message import OurIdentity, build_request, check_response
-from relay.infra.fair_semaphore import Turns, Workers
-from relay.policy.settings.authority import IdentityDesk as Endpoint
+from relay.infra.certifiers.identity_message import RelayIdentity, build_request, check_response
+from relay.infra.fair_semaphore import FairSemaphore, FairThreadPool
+from relay.policy.settings.authority import IdentityServiceSettings as Endpoint
 
 MAX_RESPONSE_BYTES: Final = 65_536
 """Maximum bytes of a response; one with a 4 KiB certificate chain has about 8 KiB."""
@@ -22,7 +22,12 @@ class IdentityClient:
     """Client of one certifier. Each request has its own connection; `timeout_s` includes waiting for a turn."""
 
     def __init__(
-        self, endpoint: Endpoint, relay: OurIdentity, timeout_s: float, turns: Turns, random: Callable[[int], bytes]
+        self,
+        endpoint: Endpoint,
+        relay: RelayIdentity,
+        timeout_s: float,
+        turns: FairSemaphore,
+        random: Callable[[int], bytes],
     ) -> None:
         self._endpoint = endpoint
         self._relay = relay
@@ -31,20 +36,20 @@ class IdentityClient:
         self._random = random
 
     async def confirm(
-        self, signed: CertificateSigned, examined: ExaminedConsent, customer: bytes, verifiers: Workers, now: int
+        self, signed: CertificateSigned, examined: ExaminedConsent, customer: bytes, verifiers: FairThreadPool, now: int
     ) -> None:
         """Asks the certifier whether the signer is the customer of `signed.ci`.
 
-        `customer` identifies the customer for fair queueing. Raises Unproven: IDENTITY, CERTIFIER_SILENT,
-        CERTIFIER_BROKEN; Crowded.
+        `customer` identifies the customer for fair queueing. Raises NotVerified: IDENTITY, CERTIFIER_SILENT,
+        CERTIFIER_BROKEN; QueueFull.
         """
         nonce = self._random(NONCE_BYTES)
         request = await verifiers.run(customer, partial(build_request, self._relay, signed, examined.signer, nonce))
         try:
-            async with asyncio.timeout(self._timeout_s), self._turns.turn(customer):
+            async with asyncio.timeout(self._timeout_s), self._turns.hold(customer):
                 response = await self._send(request.message)
         except (OSError, EOFError, UnicodeError) as error:  # TimeoutError is an OSError; UnicodeError: invalid host
-            raise Unproven(Doubt.CERTIFIER_SILENT) from error
+            raise NotVerified(Defect.CERTIFIER_SILENT) from error
         await verifiers.run(customer, partial(check_response, self._relay, request, response, signed.ci, now))
 
     async def _send(self, message: bytes) -> bytes:
@@ -54,7 +59,7 @@ class IdentityClient:
             await writer.drain()
             length = int.from_bytes(await reader.readexactly(_LENGTH), "big")
             if not 0 < length <= MAX_RESPONSE_BYTES:
-                raise Unproven(Doubt.CERTIFIER_BROKEN, "length")
+                raise NotVerified(Defect.CERTIFIER_BROKEN, "length")
             return await reader.readexactly(length)
         finally:
             writer.close()

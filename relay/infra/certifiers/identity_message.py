@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from relay.domain.authorization.proof import CertificateSigned, Doubt, Unproven
+from relay.domain.authorization.proof import CertificateSigned, Defect, NotVerified
 from relay.infra.certifiers.signed_data import check_signature, parse_signed_data
 from relay.infra.certifiers.strict_der import check_der, reject_malformed
 from relay.standard.ucpid import OK, VERSION, IspReqInfo, PersonInfo, UcpidRequest, UcpidResponse
@@ -25,7 +25,7 @@ _RESPONSE: Final = "UCPIDResponse"
 
 
 @dataclass(frozen=True, slots=True)
-class OurIdentity:
+class RelayIdentity:
     """The relay at a certifier: its code and certificate, with the RSA key that signs requests and decrypts responses.
 
     `responders` are the only certificates whose keys may sign the certifier's responses.
@@ -48,7 +48,7 @@ class IdentityRequest:
 
 
 def build_request(
-    relay: OurIdentity, signed: CertificateSigned, signer: x509.Certificate, nonce: bytes
+    relay: RelayIdentity, signed: CertificateSigned, signer: x509.Certificate, nonce: bytes
 ) -> IdentityRequest:
     """Builds the request for a signer: an IspReqInfo, signed by us, with our `nonce` and the PersonInfoReq."""
     info = IspReqInfo(
@@ -75,21 +75,21 @@ def build_request(
     return IdentityRequest(request.dump(), nonce, key_hash, signed.tx_id)
 
 
-def check_response(relay: OurIdentity, request: IdentityRequest, response: bytes, ci: str, now: int) -> None:
+def check_response(relay: RelayIdentity, request: IdentityRequest, response: bytes, ci: str, now: int) -> None:
     """Checks that the certifier confirms the signer as the customer with this `ci`.
 
-    Raises Unproven: IDENTITY if it does not, CERTIFIER_BROKEN for every response that does not answer the request:
+    Raises NotVerified: IDENTITY if it does not, CERTIFIER_BROKEN for every response that does not answer the request:
     that is never the customer's fault.
     """
     try:
         confirmed = _parse_ci(relay, request, response, now)
-    except Unproven as doubt:
-        raise Unproven(Doubt.CERTIFIER_BROKEN, doubt.detail) from None
+    except NotVerified as doubt:
+        raise NotVerified(Defect.CERTIFIER_BROKEN, doubt.detail) from None
     if confirmed is None or not hmac.compare_digest(confirmed.encode(), ci.encode()):
-        raise Unproven(Doubt.IDENTITY, "username")
+        raise NotVerified(Defect.IDENTITY, "username")
 
 
-def _parse_ci(relay: OurIdentity, request: IdentityRequest, message: bytes, now: int) -> str | None:
+def _parse_ci(relay: RelayIdentity, request: IdentityRequest, message: bytes, now: int) -> str | None:
     """Returns the confirmed CI, or None if the certifier does not confirm."""
     check_der(message, _RESPONSE)
     with reject_malformed(_RESPONSE):
@@ -109,11 +109,11 @@ def _parse_ci(relay: OurIdentity, request: IdentityRequest, message: bytes, now:
         return _select_ci(PersonInfo.load(person.content, strict=True).native, request, relay.cp_code)
 
 
-def _check_responder(relay: OurIdentity, signer: x509.Certificate, now: int) -> None:
+def _check_responder(relay: RelayIdentity, signer: x509.Certificate, now: int) -> None:
     """Checks the signer against the pinned responders: a chain proves nothing, customers have certificates too."""
     moment = datetime.fromtimestamp(now, UTC)
     if signer not in relay.responders or not signer.not_valid_before_utc <= moment <= signer.not_valid_after_utc:
-        raise Unproven(Doubt.CHAIN, _RESPONSE)
+        raise NotVerified(Defect.CHAIN, _RESPONSE)
 
 
 def _select_ci(person: Mapping[str, Any], request: IdentityRequest, cp_code: str) -> str:

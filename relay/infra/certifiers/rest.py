@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from relay.domain.authorization.proof import Doubt, Unproven
+from relay.domain.authorization.proof import Defect, NotVerified
 from relay.domain.strict_json import read_object
 
 MAX_RESPONSE_BYTES: Final = 65_536
@@ -45,7 +45,7 @@ class ApiClient:
         form: Mapping[str, str] | None = None,
         json: Mapping[str, str] | None = None,
     ) -> ApiResponse:
-        """Posts a form or JSON to a path below the base URL. Raises Unproven: CERTIFIER_SILENT, CERTIFIER_BROKEN."""
+        """Posts a form or JSON to a path below the base URL. Raises NotVerified: CERTIFIER_SILENT, CERTIFIER_BROKEN."""
         sent_headers = {**headers, "x-api-tran-id": self._new_tran_id(), "Accept-Encoding": "identity"}
         timeout = aiohttp.ClientTimeout(total=self.timeout_s)
         try:
@@ -63,9 +63,9 @@ class ApiClient:
                     raise ValueError("another call's")  # noqa: TRY301 - one handler for all invalid responses
                 return ApiResponse(response.status, read_object(await _read_body(response)))
         except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError, ValueError):
-            raise Unproven(Doubt.CERTIFIER_BROKEN, path) from None
+            raise NotVerified(Defect.CERTIFIER_BROKEN, path) from None
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-            raise Unproven(Doubt.CERTIFIER_SILENT, path) from error
+            raise NotVerified(Defect.CERTIFIER_SILENT, path) from error
 
     def _new_tran_id(self) -> str:
         return f"{self.relay}R{base64.b32encode(self.random(9)).decode()[:14]}"

@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from relay.domain.authorization.proof import Doubt, Unproven
+from relay.domain.authorization.proof import Defect, NotVerified
 from relay.infra.certifiers.signed_data import is_strong_key
 
 _HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
@@ -60,7 +60,7 @@ class Revocations:
     def check(self, chain: Iterable[tuple[x509.Certificate, x509.Certificate]], now: datetime, detail: str) -> None:
         """Checks that no certificate of the chain (pairs of certificate and issuer) is revoked.
 
-        Raises Unproven with `detail`: CERTIFICATE_REVOKED, or REVOCATION_UNKNOWN if no current list of the issuer
+        Raises NotVerified with `detail`: CERTIFICATE_REVOKED, or REVOCATION_UNKNOWN if no current list of the issuer
         covers one. An outdated list does not count: otherwise withholding the newest would hide revocations.
         """
         if not self._lists:
@@ -68,9 +68,9 @@ class Revocations:
         for certificate, issuer in chain:
             covering = [crl for crl in self._lists if crl.covers(certificate, issuer, now)]
             if any(crl.is_revoked(certificate) for crl in covering):
-                raise Unproven(Doubt.CERTIFICATE_REVOKED, detail)
+                raise NotVerified(Defect.CERTIFICATE_REVOKED, detail)
             if not covering:
-                raise Unproven(Doubt.REVOCATION_UNKNOWN, detail)
+                raise NotVerified(Defect.REVOCATION_UNKNOWN, detail)
 
 
 def _has_valid_signature(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:

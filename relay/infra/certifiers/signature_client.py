@@ -5,10 +5,10 @@ import hmac
 from collections.abc import Mapping
 from typing import Any, Final
 
-from relay.domain.authorization.proof import Doubt, HashSigned, Unproven
+from relay.domain.authorization.proof import Defect, HashSigned, NotVerified
 from relay.infra.certifiers.credential import TokenSource
 from relay.infra.certifiers.rest import ApiClient, ApiResponse
-from relay.infra.fair_semaphore import Turns
+from relay.infra.fair_semaphore import FairSemaphore
 
 PATH: Final = "/v1/ca/sign_verification"
 
@@ -24,7 +24,7 @@ _RESULTS: Final[Mapping[str | bool, bool]] = {"true": True, "false": False, True
 class SignatureClient:
     """Client of one certifier. `timeout_s` bounds a whole verification, including the wait for a turn and the token."""
 
-    def __init__(self, api: ApiClient, tokens: TokenSource, timeout_s: float, turns: Turns) -> None:
+    def __init__(self, api: ApiClient, tokens: TokenSource, timeout_s: float, turns: FairSemaphore) -> None:
         self._api = api
         self._timeout_s = timeout_s
         self._turns = turns
@@ -33,19 +33,19 @@ class SignatureClient:
     async def verify(self, signed: HashSigned, customer: bytes) -> None:
         """Asks the certifier whether the customer of `signed.ci` signed this consent.
 
-        `customer` identifies the customer for fair queueing. Raises Unproven: SIGNATURE, IDENTITY, CERTIFIER_SILENT,
-        CERTIFIER_BROKEN; Crowded.
+        `customer` identifies the customer for fair queueing. Raises NotVerified: SIGNATURE, IDENTITY, CERTIFIER_SILENT,
+        CERTIFIER_BROKEN; QueueFull.
         """
         try:
-            async with asyncio.timeout(self._timeout_s), self._turns.turn(customer):
+            async with asyncio.timeout(self._timeout_s), self._turns.hold(customer):
                 response = await self._request(signed)
         except TimeoutError as error:
-            raise Unproven(Doubt.CERTIFIER_SILENT, PATH) from error
+            raise NotVerified(Defect.CERTIFIER_SILENT, PATH) from error
         rsp_code = response.body.get("rsp_code")
         if response.status in _REFUSED and isinstance(rsp_code, str) and rsp_code:
-            raise Unproven(Doubt.SIGNATURE, "password")
+            raise NotVerified(Defect.SIGNATURE, "password")
         if response.status != _OK or rsp_code != "00000" or response.body.get("tx_id") != signed.tx_id:
-            raise Unproven(Doubt.CERTIFIER_BROKEN, PATH)
+            raise NotVerified(Defect.CERTIFIER_BROKEN, PATH)
         _check_result(response.body, signed.ci)
 
     async def _request(self, signed: HashSigned) -> ApiResponse:
@@ -73,10 +73,10 @@ class SignatureClient:
 def _check_result(body: Mapping[str, Any], ci: str) -> None:
     result, user_ci = body.get("result"), body.get("user_ci")
     if not isinstance(result, str | bool) or result not in _RESULTS:
-        raise Unproven(Doubt.CERTIFIER_BROKEN, "result")
+        raise NotVerified(Defect.CERTIFIER_BROKEN, "result")
     if not _RESULTS[result]:
-        raise Unproven(Doubt.SIGNATURE, "password")
+        raise NotVerified(Defect.SIGNATURE, "password")
     if not isinstance(user_ci, str) or not user_ci:
-        raise Unproven(Doubt.CERTIFIER_BROKEN, "user_ci")
+        raise NotVerified(Defect.CERTIFIER_BROKEN, "user_ci")
     if not hmac.compare_digest(user_ci.encode(errors="surrogatepass"), ci.encode()):
-        raise Unproven(Doubt.IDENTITY, "username")
+        raise NotVerified(Defect.IDENTITY, "username")

@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from relay.domain.authorization.proof import Doubt, Unproven
+from relay.domain.authorization.proof import Defect, NotVerified
 from relay.infra.certifiers.strict_der import check_der, reject_malformed
 
 MAX_CERTIFICATES: Final = 8
@@ -72,7 +72,7 @@ class SignedContent:
 
 
 def parse_signed_data(data: bytes, detail: str) -> SignedContent:
-    """Parses a SignedData in DER. Raises Unproven MALFORMED with `detail` if it is malformed or unsupported."""
+    """Parses a SignedData in DER. Raises NotVerified MALFORMED with `detail` if it is malformed or unsupported."""
     check_der(data, detail)
     with reject_malformed(detail):
         envelope = cms.ContentInfo.load(data, strict=True)
@@ -100,16 +100,16 @@ def parse_signed_data(data: bytes, detail: str) -> SignedContent:
 
 
 def check_signature(signed: SignedContent, detail: str) -> None:
-    """Checks that the signer's key signed this content. Raises Unproven SIGNATURE with `detail`."""
+    """Checks that the signer's key signed this content. Raises NotVerified SIGNATURE with `detail`."""
     if signed.digest is not None:
         digest = hashes.Hash(signed.hash_algorithm)
         digest.update(signed.content)
         if not hmac.compare_digest(digest.finalize(), signed.digest):
-            raise Unproven(Doubt.SIGNATURE, detail)
+            raise NotVerified(Defect.SIGNATURE, detail)
     try:
         _verify(signed)
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
-        raise Unproven(Doubt.SIGNATURE, detail) from None
+        raise NotVerified(Defect.SIGNATURE, detail) from None
 
 
 def is_strong_key(key: object) -> bool:

@@ -6,7 +6,7 @@ from typing import Final
 
 from asn1crypto import parser
 
-from relay.domain.authorization.proof import Doubt, Unproven
+from relay.domain.authorization.proof import Defect, NotVerified
 
 MAX_DEPTH: Final = 24
 """Maximum nesting depth; a SignedData with certificates has about 14 levels."""
@@ -23,23 +23,23 @@ _OID: Final = (0, 6)
 
 @contextmanager
 def reject_malformed(detail: str) -> Iterator[None]:
-    """Turns every parser error in the block into Unproven MALFORMED with `detail`.
+    """FairSemaphore every parser error in the block into NotVerified MALFORMED with `detail`.
 
     Parsers raise ValueError, TypeError, KeyError, UnicodeError and errors of their own, whose texts may contain the
     input. Only parse in the block; check outside of it.
     """
     try:
         yield
-    except Unproven:
+    except NotVerified:
         raise
     except Exception:
-        raise Unproven(Doubt.MALFORMED, detail) from None
+        raise NotVerified(Defect.MALFORMED, detail) from None
 
 
 def check_der(data: bytes, detail: str) -> bytes:
     """Returns `data` if it is one DER value (X.690 10): definite, shortest lengths, no trailing bytes, not too deep.
 
-    Raises Unproven MALFORMED. Contents of primitive values are not checked.
+    Raises NotVerified MALFORMED. Contents of primitive values are not checked.
     """
     remaining = MAX_NODES
     pending = [(data, 0)]
@@ -47,11 +47,11 @@ def check_der(data: bytes, detail: str) -> bytes:
         while pending:
             contents, depth = pending.pop()
             if depth > MAX_DEPTH:
-                raise Unproven(Doubt.MALFORMED, detail)
+                raise NotVerified(Defect.MALFORMED, detail)
             for value, constructed in _values(contents, single=depth == 0):
                 remaining -= 1
                 if remaining < 0:
-                    raise Unproven(Doubt.MALFORMED, detail)
+                    raise NotVerified(Defect.MALFORMED, detail)
                 if constructed:
                     pending.append((value, depth + 1))
     return data

@@ -14,22 +14,22 @@ from typing import Any, Final
 import aiohttp
 from cryptography import x509
 
-from relay.domain.authorization.proof import CertificateSigned, Doubt, HashSigned, SignedConsent, Unproven
-from relay.domain.queue_full import Crowded
+from relay.domain.authorization.proof import CertificateSigned, Defect, HashSigned, NotVerified, SignedConsent
+from relay.domain.queue_full import QueueFull
 from relay.infra.certifiers.chains import TrustStore
 from relay.infra.certifiers.credential import TokenSource
 from relay.infra.certifiers.examination import examine
 from relay.infra.certifiers.identity_client import IdentityClient
-from relay.infra.certifiers.identity_message import OurIdentity
+from relay.infra.certifiers.identity_message import RelayIdentity
 from relay.infra.certifiers.rest import ApiClient
 from relay.infra.certifiers.revocation import Revocations
 from relay.infra.certifiers.signature_client import SignatureClient
-from relay.infra.diagnostics.causes import cause_of
+from relay.infra.diagnostics.causes import classify_error
 from relay.infra.diagnostics.outages import OutageLog
-from relay.infra.dns.connector import tcp_connector
-from relay.infra.fair_semaphore import Turns, Workers
+from relay.infra.dns.connector import create_tcp_connector
+from relay.infra.fair_semaphore import FairSemaphore, FairThreadPool
 from relay.infra.user_agent import HEADERS
-from relay.policy.settings.authority import Certifier
+from relay.policy.settings.authority import CertifierSettings
 
 MAX_REQUESTS: Final = 32
 """Maximum number of concurrent requests to one certifier."""
@@ -39,23 +39,23 @@ MAX_REQUESTS_PER_CUSTOMER: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class IdentityMaterials:
+class IdentityCredentials:
     """Files of an identity certifier, loaded: its roots and CRLs, and the relay's identity there."""
 
     roots: tuple[x509.Certificate, ...]
     crls: tuple[x509.CertificateRevocationList, ...]
-    us: OurIdentity
+    relay_identity: RelayIdentity
 
 
 @dataclass(frozen=True, slots=True)
-class SignatureMaterials:
+class SignatureCredentials:
     """Secret and TLS context for an e-signature provider. `context` is None for a leased line (http://)."""
 
     client_secret: str = field(repr=False)
     context: ssl.SSLContext | None
 
 
-Materials = IdentityMaterials | SignatureMaterials
+CertifierCredentials = IdentityCredentials | SignatureCredentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ class _CertificateVerification:
     trust: TrustStore
     client: IdentityClient
 
-    async def verify(self, signed: SignedConsent, customer: bytes, verifiers: Workers, now: int) -> bytes:
+    async def verify(self, signed: SignedConsent, customer: bytes, verifiers: FairThreadPool, now: int) -> bytes:
         if not isinstance(signed, CertificateSigned):
-            raise Unproven(Doubt.MALFORMED, "auth_type")
+            raise NotVerified(Defect.MALFORMED, "auth_type")
         examined = await verifiers.run(customer, partial(examine, signed, self.trust, now))
         await self.client.confirm(signed, examined, customer, verifiers, now)
         return examined.text
@@ -75,25 +75,25 @@ class _CertificateVerification:
 class _ProviderVerification:
     client: SignatureClient
 
-    async def verify(self, signed: SignedConsent, customer: bytes, _verifiers: Workers, _now: int) -> bytes:
+    async def verify(self, signed: SignedConsent, customer: bytes, _verifiers: FairThreadPool, _now: int) -> bytes:
         if not isinstance(signed, HashSigned):
-            raise Unproven(Doubt.MALFORMED, "auth_type")
+            raise NotVerified(Defect.MALFORMED, "auth_type")
         await self.client.verify(signed, customer)
         return signed.consent.encode()
 
 
-_OUTAGES: Final = frozenset({Doubt.CERTIFIER_SILENT, Doubt.CERTIFIER_BROKEN})
+_OUTAGES: Final = frozenset({Defect.CERTIFIER_SILENT, Defect.CERTIFIER_BROKEN})
 """Doubts that concern the certifier, not the consent."""
 
 
-class CertifierProofs:
-    """Verifies signed consents at their certifiers. Belongs to one event loop; see `opened_proofs`."""
+class ConsentVerifier:
+    """Verifies signed consents at their certifiers. Belongs to one event loop; see `open_consent_verifier`."""
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
         relay: str,
-        verifiers: Workers,
+        verifiers: FairThreadPool,
         random: Callable[[int], bytes],
         clock: Callable[[], float],
     ) -> None:
@@ -109,24 +109,24 @@ class CertifierProofs:
     async def prove(self, signed: SignedConsent, ca_code: str, now: int) -> bytes:
         """Returns the consent (전송요구내역, JSON in UTF-8) that the customer of `signed.ci` signed.
 
-        `now` is in epoch seconds. Raises Unproven.
+        `now` is in epoch seconds. Raises NotVerified.
         """
         verification = self._verifications.get(ca_code)
         if verification is None:
-            raise Unproven(Doubt.CHAIN, "ca_code")
+            raise NotVerified(Defect.CHAIN, "ca_code")
         customer = hashlib.sha256(signed.ci.encode()).digest()
         try:
             consent = await verification.verify(signed, customer, self._verifiers, now)
-        except Crowded:
-            raise Unproven(Doubt.BUSY) from None
-        except Unproven as error:
-            if error.doubt in _OUTAGES:
-                self._outage(ca_code).failed(cause_of(error) if error.__cause__ else "answer")
+        except QueueFull:
+            raise NotVerified(Defect.BUSY) from None
+        except NotVerified as error:
+            if error.reason in _OUTAGES:
+                self._outage(ca_code).record_failure(classify_error(error) if error.__cause__ else "answer")
             raise
-        self._outage(ca_code).succeeded()
+        self._outage(ca_code).record_success()
         return consent
 
-    def furnish(self, certifiers: Iterable[tuple[Certifier, Materials]]) -> None:
+    def replace_certifiers(self, certifiers: Iterable[tuple[CertifierSettings, CertifierCredentials]]) -> None:
         """Replaces the certifiers, for new settings or files; running verifications keep theirs."""
         self._verifications = {
             certifier.ca_code: self._build_verification(certifier, credentials) for certifier, credentials in certifiers
@@ -146,14 +146,16 @@ class CertifierProofs:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _build_verification(
-        self, certifier: Certifier, credentials: Materials
+        self, certifier: CertifierSettings, credentials: CertifierCredentials
     ) -> _CertificateVerification | _ProviderVerification:
-        turns = Turns(MAX_REQUESTS, MAX_REQUESTS_PER_CUSTOMER)
-        if isinstance(credentials, IdentityMaterials) and certifier.identity is not None:
+        turns = FairSemaphore(MAX_REQUESTS, MAX_REQUESTS_PER_CUSTOMER)
+        if isinstance(credentials, IdentityCredentials) and certifier.identity is not None:
             trust = TrustStore(credentials.roots, Revocations(credentials.crls))
-            client = IdentityClient(certifier.identity, credentials.us, certifier.timeout_s, turns, self._random)
+            client = IdentityClient(
+                certifier.identity, credentials.relay_identity, certifier.timeout_s, turns, self._random
+            )
             return _CertificateVerification(trust, client)
-        if isinstance(credentials, SignatureMaterials) and certifier.signature is not None:
+        if isinstance(credentials, SignatureCredentials) and certifier.signature is not None:
             endpoint, context, timeout_s = certifier.signature, credentials.context, certifier.timeout_s
             api = ApiClient(self._session, endpoint.base_url, context, timeout_s, self._relay, self._random)
             tokens = TokenSource(api, endpoint.client_id, credentials.client_secret, self._clock, self._tasks)
@@ -162,25 +164,25 @@ class CertifierProofs:
 
 
 @asynccontextmanager
-async def opened_proofs(
-    certifiers: Iterable[tuple[Certifier, Materials]],
+async def open_consent_verifier(
+    certifiers: Iterable[tuple[CertifierSettings, CertifierCredentials]],
     relay: str,
     threads: int,
     *,
     random: Callable[[int], bytes] = secrets.token_bytes,
     clock: Callable[[], float] = time.monotonic,
-) -> AsyncIterator[CertifierProofs]:
+) -> AsyncIterator[ConsentVerifier]:
     """Opens the verification for the block. `relay` is our org_code, `threads` check signatures (`verifiers`)."""
-    verifiers = Workers(threads, Turns(threads, max(1, threads // 2)), "verifier")
+    verifiers = FairThreadPool(threads, FairSemaphore(threads, max(1, threads // 2)), "verifier")
     session = aiohttp.ClientSession(
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
-        connector=tcp_connector(limit=0, limit_per_host=MAX_REQUESTS),
+        connector=create_tcp_connector(limit=0, limit_per_host=MAX_REQUESTS),
         headers=HEADERS,
     )
-    verification = CertifierProofs(session, relay, verifiers, random, clock)
+    verification = ConsentVerifier(session, relay, verifiers, random, clock)
     try:
-        verification.furnish(certifiers)
+        verification.replace_certifiers(certifiers)
         yield verification
     finally:
         await verification.close()

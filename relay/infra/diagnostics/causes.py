@@ -31,7 +31,7 @@ _MAX_CHAIN: Final = 8
 """Maximum number of chained exceptions that are checked."""
 
 
-def cause_of(error: BaseException) -> str:
+def classify_error(error: BaseException) -> str:
     """Returns the cause of a failed connection: `refused`, `reset`, `dns`, `time_out`, `unreachable`, `tls_...`.
 
     TLS causes: `tls_untrusted`, `tls_hostname`, `tls_expired`, `tls_not_yet_valid` (the peer's certificate),

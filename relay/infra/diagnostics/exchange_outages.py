@@ -47,12 +47,12 @@ class ExchangeOutages:
             subject = f"institution: org_code={key}" if key else "authority"
             outage = self._outages[key] = OutageLog(subject, self._clock)
         self._failing.add(key)
-        outage.failed(f"{exchange.reason} detail={exchange.detail or '-'}")
+        outage.record_failure(f"{exchange.reason} detail={exchange.detail or '-'}")
 
     def _record_success(self, key: str) -> None:
         if key in self._failing:
             self._failing.discard(key)
-            self._outages[key].succeeded()
+            self._outages[key].record_success()
 
 
 def _key(exchange: Exchange) -> str:

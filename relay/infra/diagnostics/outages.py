@@ -14,11 +14,11 @@ REPEAT_S: Final = 60.0
 class OutageLog:
     """Logs begin and end of the outages of one service, with their cause.
 
-    Call `failed` at each failure and `succeeded` at each success. `subject` is the service in log format:
-    `institution: org_code=ZBAA000001`. `failing` is whether the last attempt failed.
+    Call `record_failure` at each failure and `record_success` at each success. `subject` is the service in log format:
+    `institution: org_code=ZBAA000001`. `is_failing` is whether the last attempt failed.
     """
 
-    __slots__ = ("_cause", "_clock", "_failures", "_is_logged", "_logged_at", "_since", "_subject", "failing")
+    __slots__ = ("_cause", "_clock", "_failures", "_is_logged", "_logged_at", "_since", "_subject", "is_failing")
 
     def __init__(self, subject: str, clock: Callable[[], float] = time.monotonic) -> None:
         name, _, fields = subject.partition(": ")
@@ -29,13 +29,13 @@ class OutageLog:
         self._since = 0.0
         self._logged_at = float("-inf")
         self._is_logged = False
-        self.failing = False
+        self.is_failing = False
 
-    def failed(self, cause: str) -> None:
+    def record_failure(self, cause: str) -> None:
         """Counts a failure. Logs the first of an outage, and a cause other than the last logged one."""
         now = self._clock()
-        if not self.failing:
-            self.failing, self._since, self._failures, self._is_logged = True, now, 0, False
+        if not self.is_failing:
+            self.is_failing, self._since, self._failures, self._is_logged = True, now, 0, False
         self._failures += 1
         if (self._is_logged and cause == self._cause) or now - self._logged_at < REPEAT_S:
             return
@@ -43,11 +43,11 @@ class OutageLog:
         name, fields = self._subject
         _log.warning("%s unavailable: %scause=%s failures=%d", name, fields, cause, self._failures)
 
-    def succeeded(self) -> None:
+    def record_success(self) -> None:
         """Ends the outage, if any."""
-        if not self.failing:
+        if not self.is_failing:
             return
-        self.failing = False
+        self.is_failing = False
         if self._is_logged:
             name, fields = self._subject
             seconds = self._clock() - self._since

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from relay.infra.diagnostics.causes import cause_of
-from relay.policy.call.envelope import Address, flaw_of
+from relay.infra.diagnostics.causes import classify_error
+from relay.policy.call.envelope import RequestTemplate, find_flaw
 from relay.policy.settings.scalars import ProviderTimeouts
-from relay.wire.head import HEAD_END, Malformed, answer_head, answer_parser
+from relay.wire.head import HEAD_END, ProtocolError, build_response_parser, parse_response_head
 
 _MAX_HEAD_BYTES: Final = 16 * 1024
 _MAX_HEADERS: Final = 100
@@ -68,7 +68,7 @@ class Probe:
                 except _StepFailed as failed:
                     ok, detail = False, str(failed)
                 except (OSError, EOFError, UnicodeError) as error:  # TimeoutError and ssl.SSLError are OSErrors
-                    ok, detail = False, cause_of(error)
+                    ok, detail = False, classify_error(error)
                 ms = round((time.perf_counter() - started) * 1000, 1)
                 steps.append(Step(self._base_url, name, ok, ms, detail))
                 if not ok:
@@ -96,7 +96,7 @@ class Probe:
         return f"{writer.get_extra_info('ssl_object').version()}, certificate until {peer.get('notAfter', '-')}"
 
     async def _send(self) -> str:
-        address = Address.of(self._base_url)
+        address = RequestTemplate.from_url(self._base_url)
         request = b"".join((address.get, self._target.encode(), address.tail, self._tran_id, b"\r\n\r\n"))
         writer = self._get_writer()
         writer.write(request)
@@ -111,10 +111,10 @@ class Probe:
         if len(raw) > _MAX_HEAD_BYTES:
             raise _StepFailed("head_too_large")
         try:
-            head = answer_head(raw, _MAX_HEADERS, answer_parser())
-        except Malformed as error:
-            raise _StepFailed(error.wrong.value) from None
-        flaw = flaw_of(head.status, head.headers, self._tran_id)
+            head = parse_response_head(raw, _MAX_HEADERS, build_response_parser())
+        except ProtocolError as error:
+            raise _StepFailed(error.violation.value) from None
+        flaw = find_flaw(head.status, head.headers, self._tran_id)
         if flaw:
             raise _StepFailed(f"HTTP {head.status}, not accepted: {flaw}")
         if b"x-api-tran-id" not in head.headers:

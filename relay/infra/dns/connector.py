@@ -7,10 +7,10 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-from relay.infra.http_client.bounded_answer import BoundedAnswer
+from relay.infra.http_client.bounded_answer import BoundedResponseHandler
 
 
-def tcp_connector(**options: Any) -> aiohttp.TCPConnector:
+def create_tcp_connector(**options: Any) -> aiohttp.TCPConnector:
     """Returns a connector that resolves names by `loop.getaddrinfo`, without a cache of its own.
 
     By default aiohttp would open its own c-ares channel and drop addresses while name servers fail. Each connection
@@ -20,7 +20,7 @@ def tcp_connector(**options: Any) -> aiohttp.TCPConnector:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """A connector whose connections have the bounds of BoundedAnswer."""
+    """A connector whose connections have the bounds of BoundedResponseHandler."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -28,4 +28,4 @@ class _Connector(aiohttp.TCPConnector):
 
 
 def _create_connection(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
-    return BoundedAnswer(loop)
+    return BoundedResponseHandler(loop)

@@ -11,7 +11,7 @@ import aiodns
 import uvloop
 
 from relay.infra.dns.address_cache import AddressCache, ResolvedAddresses
-from relay.infra.dns.opening import open_socket
+from relay.infra.dns.opening import connect_socket
 
 TRY_S: Final = 2.0
 """Timeout of one query to a name server; c-ares doubles it in each further round."""
@@ -57,7 +57,7 @@ class ResolvingLoop(uvloop.Loop):
             return await connect(protocol_factory, host, port, **options)
         if options.get("ssl") and options.get("server_hostname") is None:
             options["server_hostname"] = host
-        sock = await open_socket(self, host, port or 0)
+        sock = await connect_socket(self, host, port or 0)
         try:
             return await connect(protocol_factory, sock=sock, **options)
         except BaseException:

@@ -13,7 +13,7 @@ MAX_ADDRESSES: Final = 16
 """Maximum number of addresses of one name that are tried."""
 
 
-async def open_socket(loop: asyncio.AbstractEventLoop, host: str, port: int) -> socket.socket:
+async def connect_socket(loop: asyncio.AbstractEventLoop, host: str, port: int) -> socket.socket:
     """Returns a socket connected to the first address of a host that accepts. Raises OSError if none does.
 
     An address that does not respond costs a quarter of a second, not the whole connect timeout.

@@ -16,14 +16,14 @@ _AWAITED: Final[dict[int, str]] = {}
 def read_file(path: str | Path, max_bytes: int = -1) -> bytes:
     """Returns at most `max_bytes` bytes of a regular file (-1: all). Raises OSError."""
     with awaiting(path):
-        expect_regular(path)
+        require_regular_file(path)
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             _expect_regular(os.fstat(descriptor), path)  # the file may have been replaced
             return file.read(max_bytes)
 
 
-def expect_regular(path: str | Path) -> None:
+def require_regular_file(path: str | Path) -> None:
     """Raises OSError if a path is not a regular file. Call it before a library opens the path."""
     with awaiting(path):
         _expect_regular(Path(path).stat(), path)
@@ -53,4 +53,4 @@ def _expect_regular(status: os.stat_result, path: str | Path) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        raise OSError(errno.EINVAL, "not a regular file", str(path))

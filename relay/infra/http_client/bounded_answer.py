@@ -13,7 +13,7 @@ SLICE_BYTES: Final = 4096
 """Bytes parsed at a time. An interim response has at least 25 bytes: at most 170 are parsed past a limit."""
 
 
-class BoundedAnswer(ResponseHandler):
+class BoundedResponseHandler(ResponseHandler):
     """A connection for one call. aiohttp itself bounds neither interim responses nor bytes beside the content.
 
     It would parse endless interim responses, megabytes in one iteration of the event loop, into an object each. After

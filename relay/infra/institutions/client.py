@@ -15,12 +15,12 @@ import aiohttp
 
 from relay.domain.api import Api, Catalogue
 from relay.domain.ids import ApiType
-from relay.domain.institution import DeskFault, Holding
+from relay.domain.institution import Holding, InstitutionError
 from relay.domain.strict_json import read_object
-from relay.infra.dns.connector import tcp_connector
+from relay.infra.dns.connector import create_tcp_connector
 from relay.infra.institutions.shared_lists import ListKey, SharedLists
 from relay.infra.user_agent import HEADERS
-from relay.policy.consent.holdings import ListCall, each_once, holdings_in, list_calls, told_apart
+from relay.policy.consent.holdings import ListApi, distinguish_labels, find_list_apis, read_holdings, remove_duplicates
 from relay.policy.settings.directory import Provider
 from relay.policy.settings.scalars import ProviderTimeouts
 
@@ -52,7 +52,7 @@ class _InstitutionRequest:
     body: bytes | None = field(default=None, repr=False)
 
 
-class HttpInstitutions:
+class HttpInstitutionClient:
     """HTTP client of institutions for the authority. Create one for each plan and `close` the former one.
 
     `context_of` returns the TLS context for an institution, None on a leased line. `serial` returns 14 new characters
@@ -81,7 +81,7 @@ class HttpInstitutions:
             await session.close()
 
     async def login(self, provider: Provider, login_id: str, password: str, address: str) -> str | None:
-        """Returns the CI of the customer; None when the institution rejects the login. Raises DeskFault.
+        """Returns the CI of the customer; None when the institution rejects the login. Raises InstitutionError.
 
         The customer's `address` is sent as x-customer-ip unless it is "". The call is documented in
         docs/reference/individual-authentication.md.
@@ -97,11 +97,11 @@ class HttpInstitutions:
             return None
         ci = _parse_success(request, status, content).get("user_ci")
         if not isinstance(ci, str) or _CI.fullmatch(ci) is None:
-            raise DeskFault("login: user_ci is not as documented")
+            raise InstitutionError("login: user_ci is not as documented")
         return ci
 
     async def holdings(self, provider: Provider, ci: str, client_id: str) -> Sequence[Holding]:
-        """Returns the customer's assets from the institution's list APIs. Raises DeskFault.
+        """Returns the customer's assets from the institution's list APIs. Raises InstitutionError.
 
         Requests for the same customer and service share a running call, which is cancelled with its last waiter.
         """
@@ -110,13 +110,13 @@ class HttpInstitutions:
 
     async def _load_lists(self, provider: Provider, ci: str, client_id: str) -> Sequence[Holding]:
         holdings: list[Holding] = []
-        for call in list_calls(provider.industry, self._catalogue, later=True):
+        for call in find_list_apis(provider.industry, self._catalogue, later=True):
             if _is_offered(provider, call.api):
                 await self._load_pages(provider, call, ci, client_id, holdings)
-        return told_apart(each_once(holdings))
+        return distinguish_labels(remove_duplicates(holdings))
 
     async def _load_pages(
-        self, provider: Provider, call: ListCall, ci: str, client_id: str, holdings: list[Holding]
+        self, provider: Provider, call: ListApi, ci: str, client_id: str, holdings: list[Holding]
     ) -> None:
         api, cursors = call.api, set[str]()
         path = api.path_for(provider.industry)
@@ -126,15 +126,15 @@ class HttpInstitutions:
             headers = self._headers() | {"x-api-type": ApiType.USER_CONSENT, "x-user-ci": ci, "x-client-id": client_id}
             request = _InstitutionRequest(api.api_id, api.method, path, headers, query)
             body = _parse_success(request, *await self._send_to_any(provider, request))
-            holdings += holdings_in(call, body)
+            holdings += read_holdings(call, body)
             cursor = body.get("next_page")
             if not cursor:
                 return
             if not isinstance(cursor, str) or len(cursor) > _MAX_CURSOR_LENGTH or cursor in cursors:
-                raise DeskFault(f"{api.api_id}: next_page is malformed or repeated")
+                raise InstitutionError(f"{api.api_id}: next_page is malformed or repeated")
             cursors.add(cursor)
             if len(cursors) >= MAX_PAGES or len(holdings) > MAX_HOLDINGS:
-                raise DeskFault(f"{api.api_id}: too many pages or rows")
+                raise InstitutionError(f"{api.api_id}: too many pages or rows")
             # only the first page has search_timestamp (규격 1.7)
             query = {"org_code": provider.org_code, "limit": str(PAGE_ROWS), "next_page": cursor}
 
@@ -150,15 +150,15 @@ class HttpInstitutions:
             except _UNREACHABLE:
                 continue
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-                raise DeskFault(f"{request.name}: {type(error).__name__}") from None
-        raise DeskFault(f"{request.name}: cannot be reached")
+                raise InstitutionError(f"{request.name}: {type(error).__name__}") from None
+        raise InstitutionError(f"{request.name}: cannot be reached")
 
     def _session(self, provider: Provider) -> aiohttp.ClientSession:
         session = self._sessions.get(provider.org_code)
         if session is None:
             timeouts = provider.timeouts or ProviderTimeouts()
             session = aiohttp.ClientSession(
-                connector=tcp_connector(ssl=self._context_of(provider) or True),
+                connector=create_tcp_connector(ssl=self._context_of(provider) or True),
                 timeout=aiohttp.ClientTimeout(total=timeouts.total_s, sock_connect=timeouts.connect_s),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
@@ -186,23 +186,23 @@ async def _send(session: aiohttp.ClientSession, base_url: str, request: _Institu
     ) as response:
         tran_id = request.headers["x-api-tran-id"]
         if response.headers.get("x-api-tran-id", tran_id) != tran_id:
-            raise DeskFault(f"{request.name}: response has another x-api-tran-id")
+            raise InstitutionError(f"{request.name}: response has another x-api-tran-id")
         if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise DeskFault(f"{request.name}: response has a Content-Encoding")
+            raise InstitutionError(f"{request.name}: response has a Content-Encoding")
         content = bytearray()
         async for piece in response.content.iter_any():
             content += piece
             if len(content) > MAX_BODY_BYTES:
-                raise DeskFault(f"{request.name}: response exceeds {MAX_BODY_BYTES} bytes")
+                raise InstitutionError(f"{request.name}: response exceeds {MAX_BODY_BYTES} bytes")
         return response.status, bytes(content)
 
 
 def _parse_success(request: _InstitutionRequest, status: int, content: bytes) -> dict[str, Any]:
-    """Returns the JSON object of a successful response. Raises DeskFault."""
+    """Returns the JSON object of a successful response. Raises InstitutionError."""
     try:
         body = read_object(content)
     except ValueError:
-        raise DeskFault(f"{request.name}: HTTP {status} without a JSON object") from None
+        raise InstitutionError(f"{request.name}: HTTP {status} without a JSON object") from None
     if status != _OK or body.get("rsp_code") != "00000":
-        raise DeskFault(f"{request.name}: HTTP {status}, rsp_code is not 00000")
+        raise InstitutionError(f"{request.name}: HTTP {status}, rsp_code is not 00000")
     return body

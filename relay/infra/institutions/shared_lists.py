@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from relay.domain.institution import DeskFault
-from relay.domain.queue_full import Crowded
-from relay.infra.fair_semaphore import Turns
+from relay.domain.institution import InstitutionError
+from relay.domain.queue_full import QueueFull
+from relay.infra.fair_semaphore import FairSemaphore
 
 CONCURRENCY: Final = 16
 """Concurrent list calls to one institution."""
@@ -44,11 +44,11 @@ class SharedLists(Generic[T]):
 
     def __init__(self, timeout_s: float, concurrency: int = CONCURRENCY, queue_length: int = QUEUE_LENGTH) -> None:
         self._within_s = timeout_s
-        self._semaphore = Turns(_TOTAL_CONCURRENCY, concurrency, waiting_each=queue_length)
+        self._semaphore = FairSemaphore(_TOTAL_CONCURRENCY, concurrency, waiting_each=queue_length)
         self._calls: dict[ListKey, _SharedCall[T]] = {}
 
     async def get(self, key: ListKey, call: Callable[[], Awaitable[T]]) -> T:
-        """Returns the lists from the running call of this key, or from a new one. Raises DeskFault."""
+        """Returns the lists from the running call of this key, or from a new one. Raises InstitutionError."""
         shared = self._calls.get(key)
         if shared is None:
             shared = self._calls[key] = _SharedCall(asyncio.create_task(self._run(key, call)))
@@ -58,7 +58,7 @@ class SharedLists(Generic[T]):
             return await asyncio.shield(shared.task)
         except asyncio.CancelledError:
             if shared.task.cancelled() and not _is_cancelled():
-                raise DeskFault("lists: cancelled by new settings") from None
+                raise InstitutionError("lists: cancelled by new settings") from None
             raise
         finally:
             shared.waiters -= 1
@@ -75,12 +75,12 @@ class SharedLists(Generic[T]):
 
     async def _run(self, key: ListKey, call: Callable[[], Awaitable[T]]) -> T:
         try:
-            async with asyncio.timeout(self._within_s), self._semaphore.turn(key.org_code):
+            async with asyncio.timeout(self._within_s), self._semaphore.hold(key.org_code):
                 return await call()
         except TimeoutError:
-            raise DeskFault("lists: timed out") from None
-        except Crowded:
-            raise DeskFault("lists: too many concurrent requests") from None
+            raise InstitutionError("lists: timed out") from None
+        except QueueFull:
+            raise InstitutionError("lists: too many concurrent requests") from None
 
     def _remove(self, key: ListKey, task: asyncio.Task[Any]) -> None:
         shared = self._calls.get(key)

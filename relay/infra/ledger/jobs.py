@@ -15,7 +15,7 @@ _CALL_COLUMNS: Final = [column for column in PORTAL_CALLS.c if column.name != "n
 
 
 class SqlJobs:
-    """`domain.jobs.JobsBook` over SQLite or PostgreSQL. Every method may raise Unreachable."""
+    """`domain.jobs.JobStore` over SQLite or PostgreSQL. Every method may raise LedgerDown."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
@@ -23,7 +23,7 @@ class SqlJobs:
     async def lead(self, holder: str, lasts_s: int, now: int) -> Term | None:
         """Renews the holder's running term, or begins a new one after the last ended. Returns None for other holders.
 
-        A term that a wrong clock wrote (see `Term.runs`) counts as ended.
+        A term that a wrong clock wrote (see `Term.is_running`) counts as ended.
         """
         is_running = (LEADERSHIP.c.until > now) & (LEADERSHIP.c.until <= now + AHEAD_MOST_S)
         is_ours = (LEADERSHIP.c.holder == holder) & is_running
@@ -41,7 +41,7 @@ class SqlJobs:
             fence: int = (await transaction.connection.execute(change.returning(LEADERSHIP.c.fence))).scalar_one()
         return fence
 
-    async def yield_lead(self, holder: str, now: int) -> None:
+    async def release_lead(self, holder: str, now: int) -> None:
         """Ends this holder's term, if it is running."""
         is_running = (LEADERSHIP.c.holder == holder) & (LEADERSHIP.c.until > now)
         async with self._transactions.begin(now) as transaction:
@@ -59,7 +59,7 @@ class SqlJobs:
             rows = (await connection.execute(select(JOBS).order_by(JOBS.c.name))).mappings()
             return {row["name"]: JobState(**row) for row in rows}
 
-    async def begun(self, name: str, fence: int, now: int) -> None:
+    async def record_start(self, name: str, fence: int, now: int) -> None:
         """Records that a job begins. It serves every request made before, whatever the clocks. Raises Superseded.
 
         `begun_at` is later than `ended_at`, also within one second: this marks the job as running.
@@ -69,19 +69,19 @@ class SqlJobs:
             await _reset_future_times(transaction, name, now)
             await _update_job(transaction, name, begun_at=at)
 
-    async def ended(self, name: str, fence: int, *, well: bool, told: str, due_at: int, now: int) -> None:
+    async def record_end(self, name: str, fence: int, *, well: bool, result: str, due_at: int, now: int) -> None:
         """Records that a job ended. Raises Superseded."""
         at = _later(JOBS.c.begun_at, now)
         outcome: dict[str, Any] = {"succeeded_at": at, "failures": 0} if well else {"failures": JOBS.c.failures + 1}
         async with self._transactions.begin(now, fence=fence) as transaction:
-            await _update_job(transaction, name, ended_at=at, due_at=due_at, told=told, **outcome)
+            await _update_job(transaction, name, ended_at=at, due_at=due_at, told=result, **outcome)
 
-    async def ask(self, name: str, now: int) -> None:
+    async def request_run(self, name: str, now: int) -> None:
         """Requests a run of a job now: it begins again, even if it began in this second."""
         async with self._transactions.begin(now) as transaction:
             await _update_job(transaction, name, asked_at=_later(JOBS.c.begun_at + 1, now))
 
-    async def called(self, call: PortalCall) -> None:
+    async def record_call(self, call: PortalCall) -> None:
         """Records a call to the portal."""
         async with self._transactions.begin(int(call.at)) as transaction:
             await transaction.connection.execute(insert(PORTAL_CALLS), asdict(call))

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, LargeBinary, and_, delete, func, insert, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from relay.infra.ledger.database.sealing import SealBroken, Sealer
+from relay.infra.ledger.database.sealing import Sealer, UnsealError
 from relay.infra.ledger.database.tables import KEY_FINGERPRINTS
 from relay.infra.ledger.resealing import SEALED, Sealed
 
@@ -34,7 +34,7 @@ _MESSAGES: Final = {
 }
 
 
-class KeysUnfit(Exception):
+class CustomerKeyError(Exception):
     """The customer keys of the settings are not those of the ledger. The text names the keys and the remedy."""
 
 
@@ -54,12 +54,12 @@ def describe(mismatches: Sequence[tuple[KeyMismatch, str]]) -> str:
 
 
 async def require_known(connection: AsyncConnection, sealer: Sealer) -> None:
-    """Raises KeysUnfit unless the sealer's keys are exactly those that the ledger knows."""
+    """Raises CustomerKeyError unless the sealer's keys are exactly those that the ledger knows."""
     _refuse(find_mismatches(sealer.fingerprints, await _load_known(connection)), set(KeyMismatch))
 
 
 async def introduce(connection: AsyncConnection, sealer: Sealer, *, allow_missing: bool = False) -> tuple[str, ...]:
-    """Stores the fingerprints of the sealer's new keys. Returns their kids. Raises KeysUnfit and stores none.
+    """Stores the fingerprints of the sealer's new keys. Returns their kids. Raises CustomerKeyError and stores none.
 
     `allow_missing` accepts missing keys, which the caller is about to remove. In a ledger without any fingerprint, as
     before migration 0002, the keys must first unseal samples.
@@ -85,7 +85,7 @@ async def forget(connection: AsyncConnection, sealer: Sealer) -> tuple[str, ...]
 
 def _refuse(mismatches: Sequence[tuple[KeyMismatch, str]], refused: set[KeyMismatch]) -> None:
     if wrong := [(mismatch, kid) for mismatch, kid in mismatches if mismatch in refused]:
-        raise KeysUnfit(describe(wrong))
+        raise CustomerKeyError(describe(wrong))
 
 
 async def _load_known(connection: AsyncConnection) -> dict[str, bytes]:
@@ -93,7 +93,7 @@ async def _load_known(connection: AsyncConnection) -> dict[str, bytes]:
 
 
 async def _unseal_samples(connection: AsyncConnection, sealer: Sealer) -> None:
-    """Unseals one blob of each key, and one of no known key, from each sealed column. Raises KeysUnfit."""
+    """Unseals one blob of each key, and one of no known key, from each sealed column. Raises CustomerKeyError."""
     for sealed in SEALED:
         of_each_key = [_starts_with(sealed, prefix) for prefix in sealer.prefixes]
         for condition in (*of_each_key, and_(sealed.column.is_not(None), not_(or_(*of_each_key)))):
@@ -102,8 +102,8 @@ async def _unseal_samples(connection: AsyncConnection, sealer: Sealer) -> None:
             try:
                 if row is not None:
                     sealer.unseal(row.sealed_blob, sealed.context(row))
-            except SealBroken as error:
-                raise KeysUnfit(f"{error}: bring back the key it was sealed under") from error
+            except UnsealError as error:
+                raise CustomerKeyError(f"{error}: bring back the key it was sealed under") from error
 
 
 def _starts_with(sealed: Sealed, prefix: bytes) -> ColumnElement[bool]:

@@ -20,7 +20,7 @@ def _no_columns(_sealer: Sealer, _text: bytes) -> dict[str, object]:
 
 
 def _customer_column(sealer: Sealer, text: bytes) -> dict[str, object]:
-    return {"customer": sealer.customer(text.decode())}
+    return {"customer": sealer.customer_digest(text.decode())}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Table, and_, delete, exists, not_, or_, select, tuple_
 
 from relay.domain.authorization.consent import ConsentState
-from relay.domain.jobs import Limits
+from relay.domain.jobs import RetentionLimits
 from relay.infra.ledger.database.portal_tables import (
     PORTAL_CALLS,
     REGISTRY_DISCARDED,
@@ -52,12 +52,12 @@ _ACTIVE: Final = ConsentState.ACTIVE.value
 
 
 class SqlArchive:
-    """`domain.jobs.Archive` over SQLite or PostgreSQL. May raise Unreachable."""
+    """`domain.jobs.Archive` over SQLite or PostgreSQL. May raise LedgerDown."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    async def purge(self, limits: Limits, fence: int, now: int) -> Mapping[str, int]:
+    async def purge(self, limits: RetentionLimits, fence: int, now: int) -> Mapping[str, int]:
         """Removes rows that ended before the limits. Returns the numbers of rows, by table. Raises Superseded."""
         purge = _Purge(self._transactions, fence, now)
         await purge.remove_consents(limits.consents)
@@ -67,7 +67,7 @@ class SqlArchive:
         return dict(purge.removed)
 
 
-def _independent_tables(limits: Limits, now: int) -> Sequence[tuple[Table, ColumnElement[bool]]]:
+def _independent_tables(limits: RetentionLimits, now: int) -> Sequence[tuple[Table, ColumnElement[bool]]]:
     """Returns the tables whose rows are removed one by one, and the condition for their removal."""
     expired = select(TOKENS.c.jti).where(TOKENS.c.expires_at < now - REVOCATIONS_S)
     return (

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from relay.infra.ledger import key_fingerprints
-from relay.infra.ledger.database.engine import WRITES, create_file, engine_for, sqlite_path, translate_errors
+from relay.infra.ledger.database.engine import WRITES, build_engine, create_file, sqlite_path, translate_errors
 from relay.infra.ledger.database.sealing import Sealer
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
@@ -30,18 +30,18 @@ class SchemaState(StrEnum):
     EMPTY = "empty"
 
 
-class Upgraded(NamedTuple):
+class UpgradeResult(NamedTuple):
     """The state before an upgrade, and the kids of the customer keys that the upgrade introduced."""
 
     before: SchemaState
     introduced: tuple[str, ...]
 
 
-class SchemaProblem(Exception):
+class SchemaError(Exception):
     """The relay cannot use this ledger. The text contains the remedy."""
 
     def __init__(self, state: SchemaState) -> None:
-        super().__init__(told(state))
+        super().__init__(describe_state(state))
         self.state = state
 
 
@@ -53,21 +53,21 @@ _MESSAGES: Final = {
 }
 
 
-def told(state: SchemaState) -> str:
+def describe_state(state: SchemaState) -> str:
     """Returns a sentence about the state, with the remedy."""
     return _MESSAGES[state]
 
 
 def require_current(state: SchemaState) -> None:
-    """Raises SchemaProblem unless the state is CURRENT."""
+    """Raises SchemaError unless the state is CURRENT."""
     if state is not SchemaState.CURRENT:
-        raise SchemaProblem(state)
+        raise SchemaError(state)
 
 
-async def state(url: str) -> SchemaState:
+async def read_state(url: str) -> SchemaState:
     """Returns the state of the ledger at `url`; EMPTY for a missing SQLite file, which is not created.
 
-    Raises Unreachable.
+    Raises LedgerDown.
     """
     path = sqlite_path(url)
     async with translate_errors():
@@ -78,17 +78,17 @@ async def state(url: str) -> SchemaState:
 
 
 async def check_ledger(url: str, sealer: Sealer) -> None:
-    """Raises SchemaProblem or KeysUnfit unless the tables and customer keys match; Unreachable."""
-    require_current(await state(url))
+    """Raises SchemaError or CustomerKeyError unless the tables and customer keys match; LedgerDown."""
+    require_current(await read_state(url))
     async with _open_engine(url) as engine, translate_errors(), engine.connect() as connection:
         await key_fingerprints.require_known(connection, sealer)
 
 
-async def upgrade(url: str, sealer: Sealer | None = None) -> Upgraded:
+async def upgrade(url: str, sealer: Sealer | None = None) -> UpgradeResult:
     """Upgrades the ledger at `url` to the tables this relay knows and introduces the sealer's keys, in one transaction.
 
     Without a sealer nothing is sealed, no key is introduced, and no relay starts on the ledger. Concurrent upgrades
-    wait for each other. Creates a SQLite file. Raises SchemaProblem for a newer ledger, KeysUnfit, Unreachable.
+    wait for each other. Creates a SQLite file. Raises SchemaError for a newer ledger, CustomerKeyError, LedgerDown.
     """
     path = sqlite_path(url)
     if path is not None:
@@ -96,12 +96,12 @@ async def upgrade(url: str, sealer: Sealer | None = None) -> Upgraded:
     async with begin_exclusive(url) as connection:
         before = await connection.run_sync(_upgrade, sealer)
         introduced = () if sealer is None else await key_fingerprints.introduce(connection, sealer)
-        return Upgraded(before, introduced)
+        return UpgradeResult(before, introduced)
 
 
 @asynccontextmanager
 async def begin_exclusive(url: str) -> AsyncIterator[AsyncConnection]:
-    """Yields a transaction on the ledger at `url` that excludes all others of its kind. Raises Unreachable."""
+    """Yields a transaction on the ledger at `url` that excludes all others of its kind. Raises LedgerDown."""
     async with (
         _open_engine(url) as engine,
         translate_errors(),
@@ -114,7 +114,7 @@ async def begin_exclusive(url: str) -> AsyncIterator[AsyncConnection]:
 
 @asynccontextmanager
 async def _open_engine(url: str) -> AsyncIterator[AsyncEngine]:
-    engine = engine_for(url, 1)
+    engine = build_engine(url, 1)
     try:
         yield engine
     finally:
@@ -125,7 +125,7 @@ def _upgrade(connection: Connection, sealer: Sealer | None) -> SchemaState:
     """Runs the missing migrations. Returns the state before."""
     before = _read_state(connection)
     if before is SchemaState.NEWER:
-        raise SchemaProblem(before)
+        raise SchemaError(before)
     if before is not SchemaState.CURRENT:
         config = _build_config()
         config.attributes["connection"] = connection

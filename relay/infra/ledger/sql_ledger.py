@@ -5,17 +5,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from sqlalchemy import select
 
 from relay.domain.authorization.consent import Consent
-from relay.domain.authorization.issued_tokens import Pair, TokenKind, TokenRecord
-from relay.domain.authorization.request import AuthorizationRequest, Code, RequestState
-from relay.domain.ledger import Evidence, Holder, NotGranted, Why
-from relay.domain.transition import Forbidden
+from relay.domain.authorization.issued_tokens import TokenKind, TokenPair, TokenRecord
+from relay.domain.authorization.request import AuthorizationCode, AuthorizationRequest, RequestState
+from relay.domain.ledger import Denied, Evidence, Reason, TokenHolder
+from relay.domain.transition import InvalidTransition
 from relay.infra.ledger import key_fingerprints, resealing
 from relay.infra.ledger import schema as schemas
-from relay.infra.ledger.believed_time import BelievedTime
+from relay.infra.ledger.believed_time import TrustedClock
 from relay.infra.ledger.consents import consents, issuing, overdue, requests, revocations, single_use, tokens
 from relay.infra.ledger.consents import evidence as evidence_rows
 from relay.infra.ledger.database import identity
-from relay.infra.ledger.database.engine import engine_for, sqlite_path
+from relay.infra.ledger.database.engine import build_engine, sqlite_path
 from relay.infra.ledger.database.sealing import Sealer
 from relay.infra.ledger.database.tables import CONSENTS, TOKENS
 from relay.infra.ledger.jobs import SqlJobs
@@ -26,25 +26,25 @@ from relay.infra.ledger.transaction import Transaction, Transactions
 
 
 async def open_ledger(url: str, sealer: Sealer, connections: int) -> "SqlLedger":
-    """Returns the ledger at a URL for the running loop, which must also close it. Raises LedgerUrlWrong."""
-    return ledger_at(url, sealer, connections)
+    """Returns the ledger at a URL for the running loop, which must also close it. Raises LedgerUrlError."""
+    return create_ledger(url, sealer, connections)
 
 
-def ledger_at(url: str, sealer: Sealer, connections: int, deadline_s: float | None = None) -> "SqlLedger":
+def create_ledger(url: str, sealer: Sealer, connections: int, deadline_s: float | None = None) -> "SqlLedger":
     """Returns the ledger at `sqlite:PATH` or `postgresql://HOST/DATABASE`; does not connect yet, see `check`.
 
     At most `connections` are open at a time. A transaction that takes longer than `deadline_s` is rolled back. The
-    ledger belongs to the event loop that uses it first. Raises LedgerUrlWrong.
+    ledger belongs to the event loop that uses it first. Raises LedgerUrlError.
     """
-    return SqlLedger(url, Transactions(engine_for(url, connections), sealer, sqlite_path(url), deadline_s))
+    return SqlLedger(url, Transactions(build_engine(url, connections), sealer, sqlite_path(url), deadline_s))
 
 
 class SqlLedger:
     """`domain.ledger.Ledger`, `GrantSource` and `CustomerConsents` over SQLite or PostgreSQL.
 
     `registry`, `statistics` and `jobs` are further ports of the same ledger. `archive` removes old rows.
-    `time` limits the clock for irreversible actions.
-    Every method of all of them may raise Unreachable.
+    `trusted_clock` limits the clock for irreversible actions.
+    Every method of all of them may raise LedgerDown.
     """
 
     def __init__(self, url: str, transactions: Transactions) -> None:
@@ -54,7 +54,7 @@ class SqlLedger:
         self.statistics = SqlStatistics(transactions)
         self.jobs = SqlJobs(transactions)
         self.archive = SqlArchive(transactions)
-        self.time = BelievedTime(transactions)
+        self.trusted_clock = TrustedClock(transactions)
 
     async def close(self) -> None:
         """Closes all connections."""
@@ -65,24 +65,24 @@ class SqlLedger:
         self._transactions.announce = announce
 
     async def check(self) -> None:
-        """Raises SchemaProblem or KeysUnfit, with a remedy, unless the tables and customer keys match.
+        """Raises SchemaError or CustomerKeyError, with a remedy, unless the tables and customer keys match.
 
         A server must call this at its start: wrong keys cause no error, customers are just not found.
         """
         await schemas.check_ledger(self._url, self._transactions.sealer)
 
     async def begin_generation(self) -> int:
-        """Marks the ledger as restored from a backup: running processes stop using it. Raises SchemaProblem."""
-        schemas.require_current(await schemas.state(self._url))
+        """Marks the ledger as restored from a backup: running processes stop using it. Raises SchemaError."""
+        schemas.require_current(await schemas.read_state(self._url))
         async with schemas.begin_exclusive(self._url) as connection:
             return await identity.begin_generation(connection)
 
     async def reseal(self) -> resealing.ResealResult:
         """Reseals everything that is not under the first customer key, and removes keys that are not configured.
 
-        Raises SchemaProblem, KeysUnfit, SealBroken; then no key is removed.
+        Raises SchemaError, CustomerKeyError, UnsealError; then no key is removed.
         """
-        schemas.require_current(await schemas.state(self._url))
+        schemas.require_current(await schemas.read_state(self._url))
         sealer = self._transactions.sealer
         async with schemas.begin_exclusive(self._url) as connection:
             introduced = await key_fingerprints.introduce(connection, sealer, allow_missing=True)
@@ -95,8 +95,8 @@ class SqlLedger:
         async with self._transactions.begin(request.asked_at) as transaction:
             await requests.add(transaction, request)
 
-    async def request(self, request_id: str, browser: bytes | None, now: int) -> AuthorizationRequest:
-        """Returns a request that can still be answered. The first `browser` becomes its owner. Raises NotGranted."""
+    async def load_request(self, request_id: str, browser: bytes | None, now: int) -> AuthorizationRequest:
+        """Returns a request that can still be answered. The first `browser` becomes its owner. Raises Denied."""
         async with self._transactions.connect() as connection:
             row = await requests.load_row(connection, request_id)
         is_owned = browser is None or requests.is_owned(row, browser)
@@ -107,19 +107,19 @@ class SqlLedger:
             requests.require_unanswered(row, now)
         return requests.read_request(self._transactions.sealer, row)
 
-    async def login_failed(self, request_id: str, now: int) -> AuthorizationRequest:
-        """Counts a wrong login; the LOGINS_MOST-th locks the request. Raises NotGranted."""
+    async def count_failed_login(self, request_id: str, now: int) -> AuthorizationRequest:
+        """Counts a wrong login; the MAX_LOGINS-th locks the request. Raises Denied."""
         async with self._transactions.begin(now) as transaction:
             return await requests.count_failure(transaction, request_id)
 
     async def answer_request(self, request_id: str, state: RequestState, why: str, now: int) -> None:
-        """Moves a request to AUTHENTICATED, DENIED or LOCKED. Raises NotGranted; Forbidden for another state."""
+        """Moves a request to AUTHENTICATED, DENIED or LOCKED. Raises Denied; InvalidTransition for another state."""
         if state is RequestState.CONSENTED:
-            raise Forbidden("only give_consent makes a request consented")
+            raise InvalidTransition("only give_consent makes a request consented")
         async with self._transactions.begin(now) as transaction:
             await requests.answer(transaction, request_id, state, why)
 
-    async def consent_of(self, ci: str, client_id: str, provider: str) -> Consent | None:
+    async def find_consent(self, ci: str, client_id: str, provider: str) -> Consent | None:
         """Returns the consent in force of a customer for a service and provider."""
         sealer = self._transactions.sealer
         async with self._transactions.connect() as connection:
@@ -127,12 +127,12 @@ class SqlLedger:
             row = (await connection.execute(query)).first()
             return None if row is None else await consents.load_consent(connection, sealer, row)
 
-    async def consents_in_force(
+    async def list_consents_in_force(
         self, ci: str, *, provider: str | None = None, operator: str | None = None
     ) -> Sequence[Consent]:
         """Returns a customer's consents in force, at one institution, of one operator, or all; the oldest first.
 
-        A consent past its last day is included until `end_overdue` ends it.
+        A consent past its last day is included until `end_expired_consents` ends it.
         """
         sealer = self._transactions.sealer
         query = select(CONSENTS).where(consents.active_of_customer(sealer, ci))
@@ -144,8 +144,8 @@ class SqlLedger:
             rows = (await connection.execute(query.order_by(CONSENTS.c.given_at, CONSENTS.c.consent_id))).all()
             return [await consents.load_consent(connection, sealer, row) for row in rows]
 
-    async def give_consent(self, request_id: str, consent: Consent, code: Code, now: int) -> None:
-        """Completes an authenticated request with a consent and a code; replaces a former consent. Raises NotGranted.
+    async def give_consent(self, request_id: str, consent: Consent, code: AuthorizationCode, now: int) -> None:
+        """Completes an authenticated request with a consent and a code; replaces a former consent. Raises Denied.
 
         Raises ValueError for a consent of another customer, service or provider than the request's.
         """
@@ -160,26 +160,31 @@ class SqlLedger:
             await issuing.add_code(transaction, code, consent.consent_id, row)
 
     async def spend_code(
-        self, digest: bytes, holder: Holder, redirect_uri: str, issue: Callable[[Consent], Pair], now: int
-    ) -> tuple[Consent, Pair]:
-        """Exchanges a code, once, for the pair that `issue` makes. Raises NotGranted.
+        self, digest: bytes, holder: TokenHolder, redirect_uri: str, issue: Callable[[Consent], TokenPair], now: int
+    ) -> tuple[Consent, TokenPair]:
+        """Exchanges a code, once, for the pair that `issue` makes. Raises Denied.
 
         Raises CODE_SPENT after it revoked the code's tokens and their consent.
         """
         async with self._transactions.begin(now) as transaction:
             issued = await issuing.spend_code(transaction, digest, holder, redirect_uri, issue)
         if issued is None:
-            raise NotGranted(Why.CODE_SPENT)
+            raise Denied(Reason.CODE_SPENT)
         return issued
 
     async def refresh(
-        self, jti: str, holder: Holder, issue: Callable[[Consent, TokenRecord], TokenRecord], again_s: int, now: int
+        self,
+        jti: str,
+        holder: TokenHolder,
+        issue: Callable[[Consent, TokenRecord], TokenRecord],
+        again_s: int,
+        now: int,
     ) -> tuple[Consent, TokenRecord]:
-        """Returns a refresh token's access token of the last `again_s` seconds, else a new one. Raises NotGranted."""
+        """Returns a refresh token's access token of the last `again_s` seconds, else a new one. Raises Denied."""
         async with self._transactions.begin(now) as transaction:
             return await issuing.refresh(transaction, jti, holder, issue, again_s)
 
-    async def withdraw(self, jti: str, holder: Holder, now: int) -> bool:
+    async def withdraw(self, jti: str, holder: TokenHolder, now: int) -> bool:
         """Revokes the consent in force of a holder's token, with all its tokens. Returns False when there is none."""
         async with self._transactions.begin(now) as transaction:
             return await issuing.withdraw(transaction, jti, holder)
@@ -187,7 +192,7 @@ class SqlLedger:
     async def issue_integrated(
         self,
         consent: Consent,
-        pair: Pair,
+        pair: TokenPair,
         spent: Sequence[tuple[str, str]],
         evidence: Sequence[Evidence],
         now: int,
@@ -195,7 +200,7 @@ class SqlLedger:
     ) -> None:
         """Stores a consent of integrated authentication with tokens and evidence; replaces a former consent.
 
-        Raises NotGranted TX_ID_SPENT, NONCE_SPENT.
+        Raises Denied TX_ID_SPENT, NONCE_SPENT.
         """
         async with self._transactions.begin(now) as transaction:
             await consents.lock_customer(transaction, consent.ci)
@@ -205,9 +210,9 @@ class SqlLedger:
             await evidence_rows.add(transaction, consent.consent_id, evidence)
             await issuing.add_pair(transaction, consent, pair)
 
-    async def issued_for(
-        self, tx_id: str, form: bytes, holder: Holder, again_s: int, now: int
-    ) -> tuple[Consent, Pair] | None:
+    async def find_issued(
+        self, tx_id: str, form: bytes, holder: TokenHolder, again_s: int, now: int
+    ) -> tuple[Consent, TokenPair] | None:
         """Returns the consent and pair issued for this form in the last `again_s` seconds, while both tokens live."""
         async with self._transactions.snapshot() as connection:
             consent_id = await single_use.find_consent_id(connection, tx_id, form, now - again_s)
@@ -215,12 +220,12 @@ class SqlLedger:
                 return None
             return await issuing.find_pair(connection, self._transactions.sealer, consent_id, holder, now)
 
-    async def is_spent(self, spent: Sequence[tuple[str, str]]) -> Why | None:
+    async def find_spent(self, spent: Sequence[tuple[str, str]]) -> Reason | None:
         """Returns the reason to refuse the first of these values that was used before; None when there is none."""
         async with self._transactions.connect() as connection:
             return await single_use.find_spent(connection, spent)
 
-    async def end_overdue(self, now: int) -> int:
+    async def end_expired_consents(self, now: int) -> int:
         """Ends every consent past its last day, or whose code was never used. Returns their number.
 
         Each consent ends in one transaction; many consents take several.
@@ -236,7 +241,7 @@ class SqlLedger:
             if count < overdue.BATCH:
                 return total
 
-    async def consent_behind(self, jti: str) -> tuple[TokenRecord, Consent] | None:
+    async def find_token_and_consent(self, jti: str) -> tuple[TokenRecord, Consent] | None:
         """Returns the access token `jti` and its consent, in any state; None when no such token was issued."""
         query = select(CONSENTS, *tokens.TOKEN_COLUMNS).join(TOKENS, TOKENS.c.consent_id == CONSENTS.c.consent_id)
         query = query.where(TOKENS.c.jti == jti, TOKENS.c.kind == TokenKind.ACCESS.value)
@@ -246,12 +251,12 @@ class SqlLedger:
                 return None
             return tokens.read_token(row), await consents.load_consent(connection, self._transactions.sealer, row)
 
-    async def revocation_head(self) -> int:
+    async def get_revocation_head(self) -> int:
         """Returns the number of the latest revocation, 0 when there is none."""
         async with self._transactions.connect() as connection:
             return await revocations.read_head(connection)
 
-    async def revoked_after(self, number: int) -> tuple[int, Sequence[str]]:
+    async def list_revoked_after(self, number: int) -> tuple[int, Sequence[str]]:
         """Returns the latest revocation's number, and the jtis of access tokens revoked after `number`."""
         async with self._transactions.connect() as connection:
             return await revocations.read_after(connection, number)

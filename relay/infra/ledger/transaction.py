@@ -18,10 +18,10 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from relay.domain.jobs import Superseded
-from relay.domain.ledger import Unreachable
+from relay.domain.ledger import LedgerDown
 from relay.domain.queue_full import CALLER
 from relay.infra.diagnostics.outages import OutageLog
-from relay.infra.fair_semaphore import Turns
+from relay.infra.fair_semaphore import FairSemaphore
 from relay.infra.ledger.database.engine import SNAPSHOT, WRITES, is_pooled, is_sqlite, translate_errors
 from relay.infra.ledger.database.identity import FollowsNoPrimary, LedgerIdentity
 from relay.infra.ledger.database.portal_tables import LEADERSHIP
@@ -116,7 +116,9 @@ class Transactions:
         self._identity = LedgerIdentity(path)
         self._deadline_s = deadline_s
         # SQLite has one writer. Waiting in this queue is fair; waiting for SQLite's own lock is polling.
-        self._writers = Turns(1, 1, waiting=sys.maxsize, waiting_each=sys.maxsize) if is_sqlite(engine) else None
+        self._writers = (
+            FairSemaphore(1, 1, waiting=sys.maxsize, waiting_each=sys.maxsize) if is_sqlite(engine) else None
+        )
         # Behind PgBouncer only a transaction keeps a connection: autocommit is for direct connections.
         has_autocommit = not is_sqlite(engine) and not is_pooled(engine)
         reading = {"isolation_level": "AUTOCOMMIT"} if has_autocommit else {}
@@ -127,21 +129,21 @@ class Transactions:
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
-        """Yields a connection for reading; each statement sees what is committed. Raises Unreachable."""
+        """Yields a connection for reading; each statement sees what is committed. Raises LedgerDown."""
         async with self._watch_ledger(), self._read_engine.connect() as connection:
             await self._identity.check_same(connection, writes=False)
             yield connection
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """Yields a connection for reading; all its statements see one moment. Raises Unreachable."""
+        """Yields a connection for reading; all its statements see one moment. Raises LedgerDown."""
         async with self._watch_ledger(), self._snapshot_engine.connect() as connection:
             await self._identity.check_same(connection, writes=False)
             yield connection
 
     @asynccontextmanager
     async def begin(self, now: int, *, fence: int | None = None) -> AsyncIterator[Transaction]:
-        """Yields a transaction: committed when the block ends, rolled back when it raises. Raises Unreachable.
+        """Yields a transaction: committed when the block ends, rolled back when it raises. Raises LedgerDown.
 
         With a fence, raises Superseded and rolls back when another leader has taken over.
         """
@@ -156,11 +158,11 @@ class Transactions:
 
     def _write_turn(self) -> AbstractAsyncContextManager[None]:
         """Returns the turn to write. A flood of writes delays only its own caller."""
-        return nullcontext() if self._writers is None else self._writers.turn(CALLER.get())
+        return nullcontext() if self._writers is None else self._writers.hold(CALLER.get())
 
     @asynccontextmanager
     async def _watch_ledger(self) -> AsyncIterator[None]:
-        """Runs a block under the deadline and notes outages. Raises Unreachable, WrongLedger among them.
+        """Runs a block under the deadline and notes outages. Raises LedgerDown, WrongLedger among them.
 
         When the server follows no primary, closes all connections, so that the next ones look for the primary.
         """
@@ -170,17 +172,17 @@ class Transactions:
             async with translate_errors(), asyncio.timeout(self._deadline_s):
                 yield
         except FollowsNoPrimary as error:
-            self.outage.failed(f'"{error}"')
+            self.outage.record_failure(f'"{error}"')
             await self.engine.dispose()
             raise
-        except Unreachable as error:
-            self.outage.failed(f'"{error}"')
+        except LedgerDown as error:
+            self.outage.record_failure(f'"{error}"')
             raise
         except asyncio.CancelledError:
             if time.monotonic() - started > SLOW_S:  # the caller gave up
-                self.outage.failed("time_out")
+                self.outage.record_failure("time_out")
             raise
-        self.outage.succeeded()
+        self.outage.record_success()
 
 
 def _announce_nothing(_: Sequence[str]) -> None:

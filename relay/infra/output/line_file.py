@@ -27,7 +27,7 @@ class LineFile:
         return cls(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640), owned=True)
 
     @classmethod
-    def standard(cls, descriptor: int) -> "LineFile":
+    def from_descriptor(cls, descriptor: int) -> "LineFile":
         """Writes to standard output (1) or standard error (2), which stay open."""
         return cls(descriptor, owned=False)
 

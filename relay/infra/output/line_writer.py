@@ -53,7 +53,7 @@ class LineWriter:
         self.written = 0
 
     @property
-    def room(self) -> int:
+    def free_slots(self) -> int:
         """Number of lines that may be queued now."""
         return max(0, self._max_lines - len(self._queue))
 
@@ -71,7 +71,7 @@ class LineWriter:
             self._lose(self._writing + len(self._queue), "not written before the timeout")
 
     def put(self, lines: Sequence[bytes], dropped: int = 0) -> None:
-        """Queues at most `room` lines, written within `_INTERVAL_S`. `dropped` counts lines that were left out."""
+        """Queues at most `free_slots` lines, written within `_INTERVAL_S`. `dropped` counts lines left out."""
         if dropped:
             self._lose(dropped, "the queue is full")
         self._queue.extend(lines)
@@ -80,7 +80,7 @@ class LineWriter:
         """Makes the thread write queued lines now."""
         self._wakeup.set()
 
-    def exchange(self, change: Callable[[Sink], Sink]) -> None:
+    def replace_sink(self, change: Callable[[Sink], Sink]) -> None:
         """Replaces the sink behind the queued lines: the thread calls `change` with the current sink."""
         self._queue.append(change)
         self._wakeup.set()

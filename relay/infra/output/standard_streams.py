@@ -112,7 +112,7 @@ class _Stream(io.TextIOBase):
             self._queue([partial])
 
     def _queue(self, lines: Sequence[str]) -> None:
-        room = self._writer.room
+        room = self._writer.free_slots
         encoded = [f"{line[:MAX_LINE_LENGTH]}\n".encode(errors="backslashreplace") for line in lines[:room]]
         self._writer.put(encoded, max(0, len(lines) - room))
         self._writer.wake()
@@ -136,6 +136,6 @@ class _TextSink:
 
 def _build_sink(stream: TextIO) -> Sink:
     try:
-        return LineFile.standard(stream.fileno())
+        return LineFile.from_descriptor(stream.fileno())
     except (OSError, ValueError):  # io.UnsupportedOperation is both
         return _TextSink(stream)

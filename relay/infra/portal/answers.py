@@ -88,7 +88,7 @@ def find_code(body: Mapping[str, Any] | None) -> str:
 
 def _judge_success(body: Mapping[str, Any] | None, code: str, check_body: BodyCheck) -> Response:
     if body is None:
-        return Response(Verdict.RETRY, _OK, "", "the answer is no JSON object")
+        return Response(Verdict.RETRY, _OK, "", "the answer is not a JSON object")
     if code and code not in _SUCCESS:
         verdict = Verdict.RETRY if _TRANSIENT.fullmatch(code) else Verdict.REFUSED
         return Response(verdict, _OK, code, "refused")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.domain.jobs import PortalCall
-from relay.domain.portal import PortalAway, PortalRefused
+from relay.domain.portal import PortalDown, PortalRefused
 from relay.infra.diagnostics.outages import OutageLog
 from relay.infra.files.reading_thread import ReadingThread
 from relay.infra.portal.answers import CANCELLED, Response, Verdict, check_rsp_code, judge_response
@@ -62,19 +62,19 @@ class PortalClient:
         self._tokens = TokenSource(self._fetch_token, self._effects.ticks)
 
     async def organisations(self, since: str) -> Mapping[str, Any]:
-        """Returns the body of 지원-002 unchanged. `since` is a search_timestamp. Raises PortalAway, PortalRefused."""
+        """Returns the body of 지원-002 unchanged. `since` is a search_timestamp. Raises PortalDown, PortalRefused."""
         request = PortalRequest("지원-002", "GET", f"/v1/mgmts/orgs?search_timestamp={since}")
         _, response = await self._call(request)
         return response.body
 
     async def services(self, since: str) -> Mapping[str, Any]:
-        """Returns the body of 지원-003 unchanged. Raises PortalAway, PortalRefused."""
+        """Returns the body of 지원-003 unchanged. Raises PortalDown, PortalRefused."""
         request = PortalRequest("지원-003", "GET", f"/v1/mgmts/services?search_timestamp={since}")
         _, response = await self._call(request)
         return response.body
 
     async def send_statistics(self, body: Mapping[str, Any]) -> tuple[str, str]:
-        """Sends 지원-005. Returns its tran_id and the rsp_code of its acceptance. Raises PortalAway, PortalRefused."""
+        """Sends 지원-005. Returns its tran_id and the rsp_code of its acceptance. Raises PortalDown, PortalRefused."""
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         request = PortalRequest("지원-005", "POST", "/v1/mgmts/statistics/provider", json=content)
         tran_id, response = await self._call(request)
@@ -96,7 +96,7 @@ class PortalClient:
             return await self._send(request, await self._tokens.get_token(rejected=token))
         except PortalRefused as refused:
             if refused.status == _UNAUTHORIZED:
-                raise PortalAway(str(refused)) from refused
+                raise PortalDown(str(refused)) from refused
             raise
 
     async def _fetch_token(self) -> Mapping[str, Any]:
@@ -109,11 +109,11 @@ class PortalClient:
         try:
             _, response = await self._send(PortalRequest(TOKEN, "POST", "/mgmts/oauth/2.0/token", form=form), "")
         except PortalRefused as refused:  # the credential is refused, not the call
-            raise PortalAway(str(refused)) from refused
+            raise PortalDown(str(refused)) from refused
         return response.body
 
     async def _send(self, request: PortalRequest, token: str) -> tuple[str, Response]:
-        """Sends until a response is accepted or refused, or no attempts remain. Raises PortalAway, PortalRefused."""
+        """Sends until a response is accepted or refused, or no attempts remain. Raises PortalDown, PortalRefused."""
         attempts = self._settings.timeouts.attempts
         for attempt in range(1, attempts + 1):
             tran_id, response = await self._attempt(request, token, attempt)
@@ -124,7 +124,7 @@ class PortalClient:
             if response.verdict is Verdict.FAILED or attempt == attempts:
                 break
             await self._effects.sleep(self._backoff(attempt))
-        raise PortalAway(f"{request.api_id}: {response.outcome} ({attempt} of {attempts} attempts)")
+        raise PortalDown(f"{request.api_id}: {response.outcome} ({attempt} of {attempts} attempts)")
 
     async def _attempt(self, request: PortalRequest, token: str, attempt: int) -> tuple[str, Response]:
         """Makes one attempt and records it, also when it fails. Each attempt has its own tran_id (첨부14)."""
@@ -150,9 +150,9 @@ class PortalClient:
     def _log_outage(self, raw: RawResponse, response: Response) -> None:
         """Logs the portal's outages. A refusal (4xx) is none; every other failure is."""
         if response.verdict in {Verdict.ACCEPTED, Verdict.REFUSED}:
-            self._outage.succeeded()
+            self._outage.record_success()
         else:
-            self._outage.failed(raw.cause or f"answer status={response.status}")
+            self._outage.record_failure(raw.cause or f"answer status={response.status}")
 
     def _backoff(self, attempt: int) -> float:
         """Returns seconds to wait: full jitter up to a bound that doubles, at most a minute."""

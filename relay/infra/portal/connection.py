@@ -7,8 +7,8 @@ from typing import Final
 
 import aiohttp
 
-from relay.infra.diagnostics.causes import cause_of
-from relay.infra.dns.connector import tcp_connector
+from relay.infra.diagnostics.causes import classify_error
+from relay.infra.dns.connector import create_tcp_connector
 from relay.infra.user_agent import HEADERS
 from relay.policy.settings.portal import PortalSettings
 
@@ -27,8 +27,8 @@ _PROBLEMS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.ClientConnectorCertificateError, "the portal's certificate is not trusted"),
     (aiohttp.ClientSSLError, "TLS failed"),
     (aiohttp.ClientConnectorError, "no connection"),
-    (aiohttp.ClientResponseError, "the answer is no HTTP"),
-    (Exception, "the connection broke off"),
+    (aiohttp.ClientResponseError, "the answer is not HTTP"),
+    (Exception, "the connection was lost"),
 )
 """Text for each exception; the first match counts."""
 
@@ -93,7 +93,7 @@ class PortalConnection:
                 return await self._read(response)
         except (_ConnectionLost, aiohttp.ClientError, OSError) as error:
             problem = next(text for kind, text in _PROBLEMS if isinstance(error, kind))
-            return RawResponse(problem, cause="reset" if isinstance(error, _ConnectionLost) else cause_of(error))
+            return RawResponse(problem, cause="reset" if isinstance(error, _ConnectionLost) else classify_error(error))
 
     async def close(self) -> None:
         """Closes open connections."""
@@ -104,7 +104,7 @@ class PortalConnection:
         if self._session is None:
             timeouts = self._settings.timeouts
             self._session = aiohttp.ClientSession(
-                connector=tcp_connector(),
+                connector=create_tcp_connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=timeouts.total_s, connect=timeouts.connect_s),
                 auto_decompress=False,
@@ -131,7 +131,7 @@ class PortalConnection:
         except TimeoutError:
             return RawResponse("the answer did not end in time", status)
         except (aiohttp.ClientError, OSError):
-            return RawResponse("the connection broke off within the answer", status)
+            return RawResponse("the connection was lost within the answer", status)
         tran_ids = tuple(response.headers.getall("x-api-tran-id", ()))
         return RawResponse("", status, tran_ids, response.content_type, bytes(content))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from relay.infra.tokens.client_secrets import hashed, matches_hash
+from relay.infra.tokens.client_secrets import hash_secret, matches_hash
 
 THREADS: Final = 2
 MIN_KEY_BYTES: Final = 32
@@ -36,10 +36,10 @@ class PortalSecrets:
         """Returns whether a mark was made with this key: only then another mark means another secret."""
         return mark.startswith(self._key_name)
 
-    async def hashed(self, secrets: Sequence[str]) -> Sequence[str]:
+    async def hash_all(self, secrets: Sequence[str]) -> Sequence[str]:
         """Returns the slow hashes of these secrets, in order. Cancelling it cancels the hashes not yet started."""
         loop = asyncio.get_running_loop()
-        return await asyncio.gather(*(loop.run_in_executor(self._threads, hashed, secret) for secret in secrets))
+        return await asyncio.gather(*(loop.run_in_executor(self._threads, hash_secret, secret) for secret in secrets))
 
     async def fit(self, pairs: Sequence[tuple[str, str]]) -> Sequence[bool]:
         """Returns for each pair of secret and slow hash whether they match, in order."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from relay.domain.portal import PortalAway
+from relay.domain.portal import PortalDown
 
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 _TOKEN: Final = re.compile(r"[!-~]{1,1500}")
@@ -45,7 +45,7 @@ class TokenSource:
         self._expires_at = 0.0
 
     async def get_token(self, rejected: str = "") -> str:
-        """Returns a token other than `rejected`. Raises PortalAway, PortalRefused."""
+        """Returns a token other than `rejected`. Raises PortalDown, PortalRefused."""
         async with self._lock:
             now = self._ticks()
             valid = self._value if self._value != rejected and now < self._expires_at else ""
@@ -53,7 +53,7 @@ class TokenSource:
                 return valid
             try:
                 self._store(await self._fetch(), now)
-            except PortalAway:
+            except PortalDown:
                 if not valid:
                     raise
                 self._renew_at = now + _RETRY_S

@@ -6,7 +6,7 @@ from relay.domain.fault import FAULTS, Refusal
 from relay.policy.quota.bucket import Bucket
 
 
-class LocalCounters:
+class LocalQuotaCounters:
     """Counts requests in process memory. A refused request counts in neither bucket, so waiting always helps."""
 
     def __init__(self, operator_bucket: Bucket, provider_buckets: Mapping[str, Bucket]) -> None:

@@ -10,12 +10,12 @@ _LINE_MOST: Final = 65_536
 _GZIP: Final = b"\x1f\x8b"
 
 
-class Unreadable(Exception):
+class UnreadableFile(Exception):
     """A file of records cannot be read completely. The text names the file and the reason, in one line."""
 
 
-def records_in(path: Path) -> Iterator[bytes]:
-    """Yields the lines of a file, gzip or not, by its first bytes. Raises Unreadable, maybe after some lines.
+def read_records(path: Path) -> Iterator[bytes]:
+    """Yields the lines of a file, gzip or not, by its first bytes. Raises UnreadableFile, maybe after some lines.
 
     A line that is longer than any record is split; none of its pieces is a record.
     """
@@ -29,7 +29,7 @@ def records_in(path: Path) -> Iterator[bytes]:
             else:
                 yield from _lines(raw)
     except (OSError, EOFError, zlib.error) as error:
-        raise Unreadable(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+        raise UnreadableFile(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _lines(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:

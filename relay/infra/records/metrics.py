@@ -198,7 +198,7 @@ class RelayCollector(Collector):
         yield plan
 
 
-def registry_of(collector: Collector) -> CollectorRegistry:
+def build_metrics_registry(collector: Collector) -> CollectorRegistry:
     """Returns a registry with this collector and nothing global."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)

@@ -9,14 +9,14 @@ from relay.infra.diagnostics.exchange_outages import ExchangeOutages
 from relay.infra.records.access_log import AccessLog
 from relay.infra.records.metrics import Metrics
 from relay.infra.records.repeated_refusals import PENDING_S, RepeatedRefusals
-from relay.infra.statistics.counter import Tally
+from relay.infra.statistics.counter import StatisticsCounter
 
 _SETTLE_S: Final = 0.02
 _SETTLE_MOST: Final = 256
 _REASON_OF: Final = attrgetter("reason")
 
 
-class Records:
+class ExchangeRecorder:
     """Counts statistics and metrics of every exchange and writes access records, every 20 ms or 256 exchanges.
 
     Statistics and metrics count each exchange; repeated refusals are summed in the access records.
@@ -28,7 +28,11 @@ class Records:
     """
 
     def __init__(
-        self, metrics: Metrics, access_log: AccessLog, loop: asyncio.AbstractEventLoop, counter: Tally | None = None
+        self,
+        metrics: Metrics,
+        access_log: AccessLog,
+        loop: asyncio.AbstractEventLoop,
+        counter: StatisticsCounter | None = None,
     ) -> None:
         self._metrics = metrics
         self._access_log = access_log

@@ -30,7 +30,7 @@ class RepeatedRefusals:
         """
         written: list[Exchange] = []
         for exchange in exchanges:
-            if not exchange.reason or exchange.asked:
+            if not exchange.reason or exchange.provider_started:
                 written.append(exchange)
                 continue
             second = int(exchange.received + exchange.total)

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from relay.domain.jobs import seconds_since
-from relay.domain.ledger import Unreachable
-from relay.domain.registry import Registry, RegistryHead, RegistrySource
+from relay.domain.ledger import LedgerDown
+from relay.domain.registry import Registry, RegistryHead, RegistryReader
 
 _log = logging.getLogger(__name__)
 
@@ -25,18 +25,18 @@ Changed = Callable[[Registry], Awaitable[object]]
 """Called with the whole registry after each change, before the next poll."""
 
 
-class FollowedRegistry:
+class RegistryFollower:
     """Holds the registry and polls for changes. `registry` is always a consistent state.
 
     `clock` returns epoch seconds.
     """
 
-    def __init__(self, source: RegistrySource, clock: Callable[[], float]) -> None:
+    def __init__(self, source: RegistryReader, clock: Callable[[], float]) -> None:
         self._source = source
         self._clock = clock
         self._started_at = clock()
         self.registry = Registry({}, {})
-        self._taken = self.registry
+        self._applied = self.registry
         self.head = RegistryHead(0, 0, 0)
         self.failures = 0
 
@@ -46,11 +46,11 @@ class FollowedRegistry:
         return seconds_since(self.head.synced_at, self._started_at, self._clock())
 
     @property
-    def held(self) -> float:
+    def held_seconds(self) -> float:
         """Seconds since a sync is held; 0 when none is."""
         return seconds_since(self.head.held_since, self._started_at, self._clock()) if self.head.held_since else 0.0
 
-    async def hear(self) -> bool:
+    async def poll(self) -> bool:
         """Polls once. Returns whether anything changed. Raises errors of the ledger, and then nothing changed."""
         head = await self._source.registry_head()
         known = self.registry
@@ -82,11 +82,11 @@ class FollowedRegistry:
                 return
             try:
                 async with asyncio.timeout(POLL_TIMEOUT_S):
-                    await self.hear()
-                if self._taken is not self.registry:
+                    await self.poll()
+                if self._applied is not self.registry:
                     await changed(self.registry)
-                    self._taken = self.registry
-            except (Unreachable, TimeoutError):  # the ledger logs its outage itself
+                    self._applied = self.registry
+            except (LedgerDown, TimeoutError):  # the ledger logs its outage itself
                 self.failures += 1
             except Exception as error:  # any error of a driver: keep the last good registry
                 if not self.failures:

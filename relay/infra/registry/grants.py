@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.domain.authorization.consent import Consent, ConsentState
-from relay.domain.authorization.grant import Grant, NotYet
+from relay.domain.authorization.grant import Grant, NotCached
 from relay.domain.authorization.issued_tokens import TokenKind, TokenRecord, TokenState
 from relay.domain.fault import FAULTS, Fault, Refusal
-from relay.domain.ledger import GrantSource, Unreachable, WrongLedger
-from relay.policy.call.withheld import fields_withheld
-from relay.policy.consent.particulars import assets_of, told
+from relay.domain.ledger import GrantSource, LedgerDown, WrongLedger
+from relay.policy.call.withheld import get_withheld_fields
+from relay.policy.consent.particulars import collect_assets, encode_particulars
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class CachedRefusal:
     until: float | None = None
 
 
-class RememberedGrants:
+class GrantCache:
     """Caches grants of access tokens.
 
     `follow` polls for revocations; holders of a grant see it revoked. While the ledger is silent for longer than
@@ -71,26 +71,26 @@ class RememberedGrants:
         """Seconds since the last answer of the ledger."""
         return self._clock() - self._answered_at
 
-    def of(self, jti: str, now: float) -> Grant:
-        """Returns the grant of an access token at monotonic `now`. Raises Refusal, or NotYet. PERF: 0.2 us cached."""
+    def get(self, jti: str, now: float) -> Grant:
+        """Returns the grant of an access token at monotonic `now`. Raises Refusal, NotCached. PERF: 0.2 us cached."""
         known = self._recent.get(jti)
         if known is None:
             known = self._older.pop(jti, None)
             if known is None:
-                raise NotYet(jti)
+                raise NotCached(jti)
             self._store(jti, known)
         if isinstance(known, CachedRefusal):
             self._expire(jti, known, now)
             raise Refusal(known.fault)
         if now - self._answered_at > self._trust_s:
             raise Refusal(FAULTS["ledger_unreachable"])
-        if known.revoked:
+        if known.is_revoked:
             raise Refusal(FAULTS["token_revoked"])
         return known
 
     async def start(self) -> None:
         """Reads the current number of revocations. Raises errors of the ledger."""
-        self._number = await self._source.revocation_head()
+        self._number = await self._source.get_revocation_head()
         self._answered_at = self._clock()
 
     async def follow(self, every: float, stop: asyncio.Event) -> None:
@@ -105,14 +105,14 @@ class RememberedGrants:
             polled_at = loop.time()
             try:
                 async with asyncio.timeout(FETCH_S):
-                    await self.hear()
+                    await self.poll()
             except Exception as error:  # any error of a driver; the ledger logs its outage itself
                 self.failures += 1
                 self.is_wrong = isinstance(error, WrongLedger)
             else:
                 self.failures, self.is_wrong = 0, False
 
-    def hurry(self) -> None:
+    def refresh_soon(self) -> None:
         """Polls at once: something was revoked, or the process stops."""
         self._poll_now.set()
 
@@ -120,11 +120,11 @@ class RememberedGrants:
         """Waits for running look-ups."""
         await asyncio.gather(*self._fetches.values(), return_exceptions=True)
 
-    async def hear(self) -> None:
+    async def poll(self) -> None:
         """Polls once for new revocations."""
         began = self._clock()
         former = self._number
-        self._number, revoked = await self._source.revoked_after(former)
+        self._number, revoked = await self._source.list_revoked_after(former)
         self._answered_at = began
         if self._number < former:  # an older ledger was restored: cached grants may not exist in it
             self._revoke_all()
@@ -135,14 +135,14 @@ class RememberedGrants:
         for jti in jtis:
             for half in (self._recent, self._older):
                 if isinstance(known := half.get(jti), Grant):
-                    known.revoked = True
+                    known.is_revoked = True
             if jti in self._fetches:
                 self._revoked_meanwhile.add(jti)
 
     def _revoke_all(self) -> None:
         for known in (*self._recent.values(), *self._older.values()):
             if isinstance(known, Grant):
-                known.revoked = True  # running calls end here; the next one asks again
+                known.is_revoked = True  # running calls end here; the next one asks again
         self._recent, self._older = {}, {}
 
     async def fetch(self, jti: str) -> None:
@@ -155,10 +155,10 @@ class RememberedGrants:
     async def _fetch(self, jti: str) -> None:
         try:
             async with asyncio.timeout(FETCH_S):
-                row = await self._source.consent_behind(jti)
+                row = await self._source.find_token_and_consent(jti)
             known = CachedRefusal(FAULTS["token_unknown"]) if row is None else self._make_grant(*row)
         except Exception as error:  # as above; the call must end
-            if not isinstance(error, Unreachable | TimeoutError):  # the ledger logs its outage itself
+            if not isinstance(error, LedgerDown | TimeoutError):  # the ledger logs its outage itself
                 _log.warning("grant not looked up: reason=%s", type(error).__name__)
             known = CachedRefusal(FAULTS["ledger_unreachable"], self._clock() + _UNREACHABLE_S)
         if jti in self._revoked_meanwhile:
@@ -175,11 +175,11 @@ class RememberedGrants:
         particulars = consent.particulars
         return Grant(
             jti=record.jti,
-            ends=float(particulars.ends_at),
-            scheduled=particulars.is_scheduled,
-            assets=assets_of(particulars),
-            withheld=fields_withheld(particulars, self._industry(consent.provider)),
-            told=told(particulars),
+            ends_at=float(particulars.ends_at),
+            is_scheduled=particulars.is_scheduled,
+            assets=collect_assets(particulars),
+            withheld=get_withheld_fields(particulars, self._industry(consent.provider)),
+            particulars_body=encode_particulars(particulars),
             ci=consent.ci.encode("ascii"),
         )
 
@@ -191,4 +191,4 @@ class RememberedGrants:
     def _expire(self, jti: str, refused: CachedRefusal, now: float) -> None:
         if refused.until is not None and refused.until <= now:
             del self._recent[jti]
-            raise NotYet(jti)
+            raise NotCached(jti)

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from relay.domain.jobs import JobsBook, JobState, seconds_since
-from relay.domain.ledger import Unreachable
+from relay.domain.jobs import JobState, JobStore, seconds_since
+from relay.domain.ledger import LedgerDown
 
 _log = logging.getLogger(__name__)
 
@@ -15,13 +15,13 @@ EVERY_S: Final = 15.0
 _POLL_TIMEOUT_S: Final = 5.0
 
 
-class WatchedJobs:
+class JobStateWatcher:
     """Polls the states of these jobs. `clock` returns epoch seconds.
 
     Jobs that run only on request do not belong here: their last success may be old without a fault.
     """
 
-    def __init__(self, store: JobsBook, names: Collection[str], clock: Callable[[], float]) -> None:
+    def __init__(self, store: JobStore, names: Collection[str], clock: Callable[[], float]) -> None:
         self._store = store
         self._names = names
         self._clock = clock
@@ -40,7 +40,7 @@ class WatchedJobs:
             },
         }
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Polls once. Raises errors of the ledger."""
         self._states = await self._store.jobs()
 
@@ -49,8 +49,8 @@ class WatchedJobs:
         while not stop.is_set():
             try:
                 async with asyncio.timeout(_POLL_TIMEOUT_S):
-                    await self.look()
-            except (Unreachable, TimeoutError):
+                    await self.poll()
+            except (LedgerDown, TimeoutError):
                 _log.debug("the ledger logs its outage itself")
             except Exception as error:  # any error of a driver
                 if not self._is_failing:

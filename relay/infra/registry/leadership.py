@@ -10,7 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from relay.domain.jobs import JobsBook, Term
+from relay.domain.jobs import JobStore, Term
 
 _log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ ANSWER_S: Final = 2.0
 """Timeout of Redis, or a third of a term if that is shorter."""
 
 
-def redis_at(url: str) -> Redis:
+def make_redis_client(url: str) -> Redis:
     """Returns a Redis client without retries: they would hide an outage, 5 s per command as measured."""
     no_retries = Retry(NoBackoff(), 0)
     return Redis.from_url(url, retry=no_retries, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)
@@ -31,7 +31,7 @@ def redis_at(url: str) -> Redis:
 class LedgerLeadership:
     """Leader election by a row of the ledger."""
 
-    def __init__(self, store: JobsBook, holder: str, term_s: float, clock: Callable[[], float]) -> None:
+    def __init__(self, store: JobStore, holder: str, term_s: float, clock: Callable[[], float]) -> None:
         self._store = store
         self._holder = holder
         self._term_s = max(1, round(term_s))
@@ -43,7 +43,7 @@ class LedgerLeadership:
 
     async def resign(self) -> None:
         """Lets another instance lead at once."""
-        await self._store.yield_lead(self._holder, int(self._clock()))
+        await self._store.release_lead(self._holder, int(self._clock()))
 
 
 class RedisLeadership:
@@ -55,7 +55,7 @@ class RedisLeadership:
     While Redis is unavailable the ledger decides, so that losing Redis ends no term and blocks no leader.
     """
 
-    def __init__(self, redis: Redis, store: JobsBook, holder: str, term_s: float, clock: Callable[[], float]) -> None:
+    def __init__(self, redis: Redis, store: JobStore, holder: str, term_s: float, clock: Callable[[], float]) -> None:
         self._redis = redis
         self._store = store
         self._holder = holder
@@ -90,4 +90,4 @@ class RedisLeadership:
                 await self._redis.eval(_RELEASE, 1, _KEY, self._holder)
         except (RedisError, OSError, TimeoutError) as error:
             _log.warning("redis unavailable, its key expires: reason=%s", type(error).__name__)
-        await self._store.yield_lead(self._holder, int(self._clock()))
+        await self._store.release_lead(self._holder, int(self._clock()))

@@ -20,10 +20,10 @@ _LAST_S: Final = 3.0
 _NO_PULSE: Final = Pulse(0, 0, 0)
 
 
-class Tally:
+class StatisticsCounter:
     """Counts closed exchanges and delivers them to the ledger in batches, each exactly once.
 
-    `callers` returns who may call now, `take` is StatisticsBook.take_batch, `spool` the folder of the spool.
+    `callers` returns who may call now, `take` is StatisticsStore.take_batch, `spool` the folder of the spool.
     It belongs to one event loop. A hard kill loses only what was counted since the last flush, or was being written.
     """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from relay.domain.ledger import Unreachable
+from relay.domain.ledger import LedgerDown
 from relay.domain.statistics import Batch
 from relay.infra.statistics.spool import Spool
 from relay.policy.statistics.batches import merge_batches, split_batches
@@ -16,7 +16,7 @@ from relay.policy.statistics.batches import merge_batches, split_batches
 _log = logging.getLogger(__name__)
 
 TakeBatch = Callable[[Batch, int], Awaitable[bool]]
-"""StatisticsBook.take_batch."""
+"""StatisticsStore.take_batch."""
 
 LINES_MOST: Final = 500
 """Maximum lines of a batch: 3 ms of the loop, 20 ms of a SQLite ledger."""
@@ -186,7 +186,7 @@ class Delivery:
             async with asyncio.timeout(min(most_s, _TAKE_S)):
                 await self._take(first.batch, int(self._wall()))
         except Exception as error:  # any error of a driver: not acknowledged
-            if not isinstance(error, Unreachable):  # the ledger logs its outage itself
+            if not isinstance(error, LedgerDown):  # the ledger logs its outage itself
                 if not self._refused:
                     _log.warning("ledger refuses statistics: reason=%s", type(error).__name__)
                 self._refused += 1

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Self
 
-from relay.infra.fair_semaphore import Turns, Workers
+from relay.infra.fair_semaphore import FairSemaphore, FairThreadPool
 
 MAX_WAITING_PER_CALLER: Final = 8
 """Comparisons of one caller that may wait for its running one: half a second on idle threads. A service has one secret
@@ -69,7 +69,7 @@ class _Hash:
         return f"$scrypt$ln={self.ln},r={self.r},p={self.p}${_encode(self.salt)}${_encode(self.digest)}"
 
 
-def hashed(secret: str) -> str:
+def hash_secret(secret: str) -> str:
     """Returns the slow hash of a secret for `client_secret_hash` of the directory. All hashes have one cost."""
     unset = _Hash(_LN, _R, _P, os.urandom(_SALT_BYTES), bytes(_HASH_BYTES))
     return str(_Hash(_LN, _R, _P, unset.salt, unset.derive(secret)))
@@ -90,7 +90,7 @@ class ClientSecrets:
     threads: wrong secrets delay only their sender. Queues are per caller, not per secret: otherwise anyone could fill
     the queue of a service by sending its name.
 
-    Every comparison costs as much as the costliest hash compared so far, at least as much as `hashed`. So timing
+    Every comparison costs as much as the costliest hash compared so far, at least as much as `hash_secret`. So timing
     does not distinguish hashes of other tools or older relays from unknown clients.
     """
 
@@ -104,13 +104,15 @@ class ClientSecrets:
         self._cache: OrderedDict[bytes, float] = OrderedDict()
         self._running: dict[bytes, asyncio.Task[bool]] = {}
         self._cost = _COST
-        self._workers = Workers(threads, Turns(threads, 1, waiting_each=MAX_WAITING_PER_CALLER), "client-secret")
+        self._workers = FairThreadPool(
+            threads, FairSemaphore(threads, 1, waiting_each=MAX_WAITING_PER_CALLER), "client-secret"
+        )
 
     async def fit(self, caller: str, secret_hash: str, secret: str) -> bool:
         """Returns whether a secret matches a hash. `caller` is "" for all unknown callers.
 
         A client without a hash ("") costs the same and never matches. Raises ValueError if the hash is malformed,
-        Crowded if too many comparisons of the caller are waiting.
+        QueueFull if too many comparisons of the caller are waiting.
         """
         secret_hash = secret_hash or _UNKNOWN
         digest = hmac.digest(self._key, f"{caller}\0{secret_hash}\0{secret}".encode(), "sha256")

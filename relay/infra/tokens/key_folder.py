@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from relay.infra.files.regular import read_file
 
-SET: Final = "jwks.json"
+KEY_SET_FILE: Final = "jwks.json"
 _KEY_TYPES: Final = {
     "ES256": ("EC", "P-256"),
     "RS256": ("RSA", None),
@@ -28,7 +28,7 @@ _RSA_BITS: Final = 2048
 """Minimum key size of RS256 and PS256 (RFC 7518 3.3)."""
 
 
-class TokenKeyProblem(Exception):
+class TokenKeyError(Exception):
     """The key folder cannot be used. The text names the file and what to do."""
 
 
@@ -43,19 +43,19 @@ class TokenKey:
 
 
 def read_keys(folder: Path) -> tuple[TokenKey, ...]:
-    """Returns the keys of a folder in the order of `jwks.json`. Raises TokenKeyProblem."""
-    file = folder / SET
+    """Returns the keys of a folder in the order of `jwks.json`. Raises TokenKeyError."""
+    file = folder / KEY_SET_FILE
     try:
         key_set = json.loads(read_file(file))
         keys = tuple(_parse_key(jwk) for jwk in key_set["keys"])
     except FileNotFoundError as error:
-        raise TokenKeyProblem(f"{file} is not there: make the first key with relay keys rotate") from error
+        raise TokenKeyError(f"{file} does not exist: create the first key with relay keys rotate") from error
     except OSError as error:
-        raise TokenKeyProblem(f"{file} cannot be read ({error.strerror})") from error
+        raise TokenKeyError(f"{file} cannot be read ({error.strerror})") from error
     except (ValueError, TypeError, KeyError, NotImplementedError, jwt.PyJWTError) as error:
-        raise TokenKeyProblem(f"{file} is no set of public keys with kid and alg: {error}") from error
+        raise TokenKeyError(f"{file} is not a set of public keys with kid and alg: {error}") from error
     if not keys or len({key.kid for key in keys}) < len(keys):
-        raise TokenKeyProblem(f"{file} has no key, or a duplicate kid")
+        raise TokenKeyError(f"{file} has no key, or a duplicate kid")
     return keys
 
 
@@ -72,41 +72,41 @@ def _parse_key(jwk: Mapping[str, Any]) -> TokenKey:
 
 
 def read_private_key(folder: Path, kid: str) -> Any:
-    """Returns the private key of a kid. Raises TokenKeyProblem."""
+    """Returns the private key of a kid. Raises TokenKeyError."""
     file = folder / f"{kid}.pem"
     try:
         return serialization.load_pem_private_key(read_file(file), None)
     except OSError as error:
-        raise TokenKeyProblem(f"{file} cannot be read ({error.strerror})") from error
+        raise TokenKeyError(f"{file} cannot be read ({error.strerror})") from error
     except (ValueError, TypeError) as error:
-        raise TokenKeyProblem(f"{file} is not a private key in PEM without a passphrase") from error
+        raise TokenKeyError(f"{file} is not a private key in PEM without a passphrase") from error
 
 
 def add_key(folder: Path, kid: str, signs_from: int) -> TokenKey:
-    """Adds an ES256 key that signs from `signs_from`. Raises TokenKeyProblem, OSError.
+    """Adds an ES256 key that signs from `signs_from`. Raises TokenKeyError, OSError.
 
     The private key is written before the set, so that every listed key is complete.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keys = read_keys(folder) if (folder / SET).exists() else ()
+    keys = read_keys(folder) if (folder / KEY_SET_FILE).exists() else ()
     if any(key.kid == kid for key in keys):
-        raise TokenKeyProblem(f"{folder / SET} already has a key {kid}")
+        raise TokenKeyError(f"{folder / KEY_SET_FILE} already has a key {kid}")
     private = ec.generate_private_key(ec.SECP256R1())
     pem = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     _write(folder / f"{kid}.pem", pem, 0o600)
     key = TokenKey(kid, "ES256", private.public_key(), signs_from)
-    write_set(folder, (*keys, key))
+    write_key_set(folder, (*keys, key))
     return key
 
 
-def write_set(folder: Path, keys: Iterable[TokenKey]) -> None:
+def write_key_set(folder: Path, keys: Iterable[TokenKey]) -> None:
     """Replaces `jwks.json` atomically."""
-    _write(folder / SET, json.dumps({"keys": [row_of(key) for key in keys]}, indent=2).encode() + b"\n", 0o644)
+    _write(folder / KEY_SET_FILE, json.dumps({"keys": [to_jwk(key) for key in keys]}, indent=2).encode() + b"\n", 0o644)
 
 
-def row_of(key: TokenKey) -> dict[str, Any]:
+def to_jwk(key: TokenKey) -> dict[str, Any]:
     """Returns a key as a JWK (RFC 7517)."""
     public = jwt.get_algorithm_by_name(key.algorithm).to_jwk(key.public, as_dict=True)
     public.pop("key_ops", None)

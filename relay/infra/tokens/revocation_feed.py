@@ -13,7 +13,7 @@ _REQUEST: Final = b"GET %b HTTP/1.1\r\nHost: authority\r\n\r\n" % REVOCATIONS_PA
 _READ_BYTES: Final = 65_536
 
 
-async def follow_authority(socket: str, on_change: Callable[[], None]) -> None:
+async def follow_revocations(socket: str, on_change: Callable[[], None]) -> None:
     """Calls `on_change` for each byte from the authority at this unix socket; reconnects until cancelled.
 
     Content is ignored: any byte, and the end of the connection, mean that the ledger may have changed.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from relay.infra.tokens.key_folder import SET, TokenKey, add_key, read_keys, write_set
+from relay.infra.tokens.key_folder import KEY_SET_FILE, TokenKey, add_key, read_keys, write_key_set
 
 
 class Duty(StrEnum):
@@ -20,7 +20,7 @@ class Duty(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class KeyStatus:
     """A key, its duty, and the epoch second at which its last token expires; None if unknown."""
 
     key: TokenKey
@@ -28,7 +28,7 @@ class Standing:
     needed_until: int | None
 
 
-def standings(keys: Sequence[TokenKey], now: int, lifetime_s: int) -> tuple[Standing, ...]:
+def assess_keys(keys: Sequence[TokenKey], now: int, lifetime_s: int) -> tuple[KeyStatus, ...]:
     """Returns the status of each key at `now`, in their order. `lifetime_s` is the longest lifetime of a token.
 
     A key signs until its successor does, and its last token expires `lifetime_s` later. What a key without `signs_from`
@@ -44,34 +44,34 @@ def standings(keys: Sequence[TokenKey], now: int, lifetime_s: int) -> tuple[Stan
             duty = Duty.WAITS
         else:
             duty = Duty.SIGNS if start is not None and start == current else Duty.VERIFIES
-        statuses.append(Standing(key, duty, None if successor is None else successor + lifetime_s))
+        statuses.append(KeyStatus(key, duty, None if successor is None else successor + lifetime_s))
     return tuple(statuses)
 
 
 def rotate(folder: Path, kid: str, now: int, overlap_s: int) -> TokenKey:
     """Adds the next key. It signs from `now + overlap_s`, or at once if no key signs yet; the others go on verifying.
 
-    Raises TokenKeyProblem, OSError.
+    Raises TokenKeyError, OSError.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _lock(folder):
-        keys = read_keys(folder) if (folder / SET).exists() else ()
-        has_signer = any(status.duty is Duty.SIGNS for status in standings(keys, now, 0))
+        keys = read_keys(folder) if (folder / KEY_SET_FILE).exists() else ()
+        has_signer = any(status.duty is Duty.SIGNS for status in assess_keys(keys, now, 0))
         return add_key(folder, kid, now + overlap_s if has_signer else now)
 
 
 def prune(folder: Path, now: int, lifetime_s: int) -> tuple[str, ...]:
-    """Removes the keys whose tokens have all expired. Returns their kids. Raises TokenKeyProblem, OSError.
+    """Removes the keys whose tokens have all expired. Returns their kids. Raises TokenKeyError, OSError.
 
     A key is removed from the set before its private key is deleted, so that every listed key is complete.
     """
     with _lock(folder):
-        statuses = standings(read_keys(folder), now, lifetime_s)
+        statuses = assess_keys(read_keys(folder), now, lifetime_s)
         expired = [
             status.key.kid for status in statuses if status.needed_until is not None and status.needed_until <= now
         ]
         if expired:
-            write_set(folder, [status.key for status in statuses if status.key.kid not in expired])
+            write_key_set(folder, [status.key for status in statuses if status.key.kid not in expired])
         for kid in expired:
             (folder / f"{kid}.pem").unlink(missing_ok=True)
         return tuple(expired)

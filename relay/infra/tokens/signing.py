@@ -15,7 +15,7 @@ from jwt.algorithms import ECAlgorithm
 from jwt.utils import der_to_raw_signature
 
 from relay.domain.authorization.token import ACCESS, Claims
-from relay.infra.tokens.key_folder import TokenKey, TokenKeyProblem, read_keys, read_private_key
+from relay.infra.tokens.key_folder import TokenKey, TokenKeyError, read_keys, read_private_key
 from relay.infra.tokens.verification import Verifier, VerifyingKey
 
 _MAX_TOKEN_BYTES: Final = 1500
@@ -58,7 +58,7 @@ class SigningKey:
     private: Any = field(repr=False)
 
 
-class FolderSigner:
+class TokenSigner:
     """Implements Signer of the authority. The signing time of a token selects its key.
 
     So signing the same claims for the same time gives the same header, and every verifier knows a new key before it
@@ -73,8 +73,8 @@ class FolderSigner:
         self._jws.register_algorithm("ES256", RepeatableES256())
 
     @classmethod
-    def of_folder(cls, folder: Path, issuer: str, leeway: float) -> Self:
-        """Builds a signer from a key folder: keys with `signs_from` sign, all keys verify. Raises TokenKeyProblem."""
+    def from_folder(cls, folder: Path, issuer: str, leeway: float) -> Self:
+        """Builds a signer from a key folder: keys with `signs_from` sign, all keys verify. Raises TokenKeyError."""
         keys = read_keys(folder)
         verifying = {key.kid: VerifyingKey(key.algorithm, key.public) for key in keys}
         return cls(_load_signing_keys(folder, keys), Verifier(verifying, issuer, leeway))
@@ -82,7 +82,7 @@ class FolderSigner:
     def sign(self, claims: Mapping[str, object], now: int) -> tuple[str, bytes]:
         """Returns a token (JWS compact), signed by the newest key at second `now`, and SHA-256 of its signing input.
 
-        Raises TokenKeyProblem if no key signs yet, TokenTooLong over 1500 bytes. PERF: ES256 costs 90 us.
+        Raises TokenKeyError if no key signs yet, TokenTooLong over 1500 bytes. PERF: ES256 costs 90 us.
         """
         key = self._select_key(now)
         payload = json.dumps(claims, separators=(",", ":"), sort_keys=True).encode()
@@ -93,7 +93,7 @@ class FolderSigner:
 
     def read(self, token: str, now: int, use: str = ACCESS) -> Claims:
         """Returns the claims of a token of this issuer for `use` at epoch second `now`. Raises Refusal (40101)."""
-        return self._verifier.claims(token.encode(), now, use)
+        return self._verifier.verify(token.encode(), now, use)
 
     def issued(self, token: str) -> Claims:
         """Returns the claims of an issued access or refresh token, also an expired one. Raises Refusal (40101)."""
@@ -103,7 +103,7 @@ class FolderSigner:
         for key in self._newest_first:
             if key.signs_from <= now:
                 return key
-        raise TokenKeyProblem("no key signs yet: create one with relay keys rotate")
+        raise TokenKeyError("no key signs yet: create one with relay keys rotate")
 
 
 def _load_signing_keys(folder: Path, keys: Iterable[TokenKey]) -> Iterable[SigningKey]:
@@ -111,5 +111,5 @@ def _load_signing_keys(folder: Path, keys: Iterable[TokenKey]) -> Iterable[Signi
         if key.signs_from is not None:
             private = read_private_key(folder, key.kid)
             if private.public_key() != key.public:
-                raise TokenKeyProblem(f"{folder / key.kid}.pem is not the private key of this kid")
+                raise TokenKeyError(f"{folder / key.kid}.pem is not the private key of this kid")
             yield SigningKey(key.kid, key.algorithm, key.signs_from, private)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import jwt
 
-from relay.domain.authorization.token import ACCESS, REFRESH, Claims, Expired, claims_of
+from relay.domain.authorization.token import ACCESS, REFRESH, Claims, TokenExpired, parse_claims
 from relay.domain.fault import FAULTS, Refusal
 
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -31,22 +31,22 @@ class Verifier:
         self._issuer = issuer
         self._leeway = leeway
 
-    def claims(self, token: bytes, now: float, use: str = ACCESS) -> Claims:
-        """Returns the claims of a token for `use` at epoch time `now`. Raises Refusal (40101), Expired."""
-        claims = self._check_issuer(claims_of(self._verify_signature(token), use))
+    def verify(self, token: bytes, now: float, use: str = ACCESS) -> Claims:
+        """Returns the claims of a token for `use` at epoch time `now`. Raises Refusal (40101), TokenExpired."""
+        claims = self._check_issuer(parse_claims(self._verify_signature(token), use))
         if claims.iat > now + self._leeway:
             raise Refusal(FAULTS["token_malformed"], "iat")
         if claims.exp <= now:
-            raise Expired(claims)
+            raise TokenExpired(claims)
         return claims
 
     def issued(self, token: bytes) -> Claims:
         """Returns the claims of an issued access or refresh token, expired or not. Raises Refusal."""
         payload = self._verify_signature(token)
         try:
-            claims = claims_of(payload)
+            claims = parse_claims(payload)
         except Refusal:
-            claims = claims_of(payload, REFRESH)
+            claims = parse_claims(payload, REFRESH)
         return self._check_issuer(claims)
 
     def _check_issuer(self, claims: Claims) -> Claims:
@@ -88,18 +88,20 @@ class VerifiedTokens:
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def claims(self, authorization: bytes, now: float) -> Claims:
-        """Returns the claims of an Authorization value's token at epoch time `now`. Raises Refusal (40101), Expired.
+    def verify(self, authorization: bytes, now: float) -> Claims:
+        """Returns the claims of an Authorization value's token at epoch time `now`.
+
+        Raises Refusal (40101), TokenExpired.
 
         PERF: 0.3 us cached, 70-220 us the first time; the raw value is the key (sha256 costs 0.6 us more).
         """
         claims = self._young.get(authorization)
         if claims is None:
-            claims = self._old.pop(authorization, None) or self._verifier.claims(_extract_token(authorization), now)
+            claims = self._old.pop(authorization, None) or self._verifier.verify(_extract_token(authorization), now)
             self._store(authorization, claims)
         if claims.exp <= now:
             self._young.pop(authorization, None)
-            raise Expired(claims)
+            raise TokenExpired(claims)
         return claims
 
     def _store(self, authorization: bytes, claims: Claims) -> None:

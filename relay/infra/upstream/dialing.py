@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from relay.infra.diagnostics.causes import cause_of
-from relay.infra.dns.opening import open_socket
+from relay.infra.diagnostics.causes import classify_error
+from relay.infra.dns.opening import connect_socket
 from relay.policy.settings.scalars import ProviderTimeouts
 from relay.wire.client import ClientConnection
 from relay.wire.closed import CLOSED
@@ -92,7 +92,7 @@ class Dialer:
                 TimeoutError,
                 UnicodeError,
             ) as error:  # UnicodeError: no valid name (IDNA)
-                causes.append(cause_of(error))
+                causes.append(classify_error(error))
                 continue
             connection.instance = index
             return connection
@@ -106,13 +106,13 @@ class Dialer:
             else:
                 await asyncio.shield(
                     self._start_handshake(
-                        await open_socket(self._loop, instance.host, instance.port), instance.host, connection
+                        await connect_socket(self._loop, instance.host, instance.port), instance.host, connection
                     )
                 )
         except BaseException:
             _abandon(connection)
             raise
-        connection.born = self._loop.time()
+        connection.opened_at = self._loop.time()
         return connection
 
     def _start_handshake(self, connected: socket.socket, host: str, connection: ClientConnection) -> asyncio.Task[Any]:
@@ -149,5 +149,5 @@ class UnixDialer(Dialer):
         except BaseException:
             _abandon(connection)
             raise
-        connection.born = self._loop.time()
+        connection.opened_at = self._loop.time()
         return connection

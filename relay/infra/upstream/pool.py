@@ -7,20 +7,16 @@ from typing import Final
 
 from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.ports import RequestWriter, ResponseReceiver
-from relay.infra.diagnostics.causes import cause_of
+from relay.infra.diagnostics.causes import classify_error
 from relay.infra.upstream.dialing import Dialer, NotConnected
 from relay.policy.quota.operator_shares import OperatorShares
 from relay.wire.asker import ResponseFailure
 from relay.wire.client import ClientConnection
 from relay.wire.head import ResponseHead
-from relay.wire.watch import Watch
+from relay.wire.watch import DeadlineWatch
 
-_MOST_AGE_S: Final = 300.0
-"""A connection is not used longer, so that changed DNS records take effect."""
-
-_RETRY_S: Final = 1.0
-"""The Retry-After of an operator beyond its share."""
-
+_MOST_AGE_S: Final = 300.0  # a connection is not used longer, so that changed DNS records take effect
+_RETRY_S: Final = 1.0  # the Retry-After of an operator beyond its share
 _TRAN_ID: Final = b"x-api-tran-id"  # shows to which call a response belongs
 
 
@@ -42,7 +38,12 @@ class PoolRequest:
     )
 
     def __init__(
-        self, pool: "Pool", write_request: RequestWriter, receiver: ResponseReceiver, now: float, operator: str
+        self,
+        pool: "ConnectionPool",
+        write_request: RequestWriter,
+        receiver: ResponseReceiver,
+        now: float,
+        operator: str,
     ) -> None:
         self._pool = pool
         self.operator = operator
@@ -94,7 +95,7 @@ class PoolRequest:
             self._release()
             receiver.request_failed(fault, detail)
 
-    def overdue(self, now: float) -> None:
+    def handle_timeout(self, now: float) -> None:
         """End a request whose first or last byte did not come in time."""
         if self.first_byte_at and now < self.total_deadline:
             self.deadline = self.total_deadline
@@ -165,26 +166,28 @@ class PoolRequest:
         6장), so this holds for GET and POST alike.
         """
         is_stale, connection, self.connection = self.is_reused, self.connection, None
-        if failure is ResponseFailure.CLOSED and is_stale and self.attempts == 1 and self._pool.asks_again:
+        if failure is ResponseFailure.CLOSED and is_stale and self.attempts == 1 and self._pool.may_retry:
             self._pool.dial(self)
         elif failure is ResponseFailure.MALFORMED:
             self.fail(FAULTS["provider_broken"], connection.flaw if connection is not None else "")
         else:
             error = connection.error if connection is not None else None
-            self.fail(FAULTS["provider_reset"], f"{failure}_{cause_of(error)}" if error is not None else failure.value)
+            self.fail(
+                FAULTS["provider_reset"], f"{failure}_{classify_error(error)}" if error is not None else failure.value
+            )
 
 
-class Pool:
+class ConnectionPool:
     """The connections to one upstream with one TLS identity.
 
     At most `concurrency` requests run at once and `queue` wait; more are refused, so that one slow institution never
-    holds what others need. No operator takes all of either. `asks_again`: a request may be sent a second time if the
-    first connection was dead; False where calls change something. `needs_names`: responses need x-api-tran-id;
+    holds what others need. No operator takes all of either. `may_retry`: a request may be sent a second time if the
+    first connection was dead; False where calls change something. `requires_tran_id`: responses need x-api-tran-id;
     after one without it, each request has its own connection.
     """
 
     def __init__(
-        self, dialer: Dialer, concurrency: int, queue: int, watch: Watch, loop: asyncio.AbstractEventLoop
+        self, dialer: Dialer, concurrency: int, queue: int, watch: DeadlineWatch, loop: asyncio.AbstractEventLoop
     ) -> None:
         self.loop = loop
         self.timeouts = dialer.timeouts
@@ -200,8 +203,8 @@ class Pool:
         self._reuses = True
         self._connections: set[ClientConnection] = set()
         self._is_retired = False
-        self.asks_again = True
-        self.needs_names = True
+        self.may_retry = True
+        self.requires_tran_id = True
 
     def counts(self) -> dict[str, int]:
         """Return the number of idle connections, of requests with a slot ("flying") and of waiting requests."""
@@ -265,7 +268,7 @@ class Pool:
 
         The next response on the same connection could belong to any call.
         """
-        if self.needs_names:
+        if self.requires_tran_id:
             self._reuses = False
             self._close_idle()
             if connection is not None:
@@ -302,7 +305,7 @@ class Pool:
             self._slots.release(operator)
             if connection is None:
                 continue
-            is_old = now - connection.born > _MOST_AGE_S
+            is_old = now - connection.opened_at > _MOST_AGE_S
             if self._is_retired or is_old or not self._reuses or not connection.reusable:
                 connection.close()
             else:
@@ -321,7 +324,7 @@ class Pool:
             shares.take(request.operator)
             self._start(request, now)
 
-    def sweep(self, now: float) -> None:
+    def close_expired(self, now: float) -> None:
         """Close connections that were idle too long."""
         for idle in self._idle:
             for connection in [each for each in idle if now >= each.idle_until or not each.reusable]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from cryptography import x509
 
-from relay.domain.ids import normal_serial
-from relay.infra.files.regular import awaiting, expect_regular, read_file
+from relay.domain.ids import normalize_serial
+from relay.infra.files.regular import awaiting, read_file, require_regular_file
 from relay.wire.alert import keep_alert
 from relay.wire.tls_records import CALLER_HANDSHAKE_BYTES, BoundedTls
 
@@ -21,7 +21,7 @@ class TlsError(Exception):
     """A certificate file is unusable. The text names the file and the reason."""
 
 
-def server_context(certificate: str, key: str, client_ca: str | None) -> ssl.SSLContext:
+def build_server_context(certificate: str, key: str, client_ca: str | None) -> ssl.SSLContext:
     """Build a listener's context: TLS 1.3 only, a client certificate if `client_ca` is given, no resumption.
 
     Tickets are off: a resumed session would admit a peer whose CA was removed meanwhile. Raises TlsError.
@@ -39,7 +39,7 @@ def server_context(certificate: str, key: str, client_ca: str | None) -> ssl.SSL
     return context
 
 
-def client_context(ca: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
+def build_client_context(ca: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
     """Build a client context: only `ca` is trusted, the host name is checked, TLS 1.2 or later.
 
     Without `ca` the CAs of the system are trusted, as for the portal. Small institutions still use TLS 1.2 (규격 1.2
@@ -61,7 +61,7 @@ def client_context(ca: str | None, certificate: str | None, key: str | None) -> 
 def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
     try:
         for file in (certificate, key):
-            expect_regular(file)
+            require_regular_file(file)
         with awaiting(certificate):
             context.load_cert_chain(certificate, key, password=_no_passphrase)
     except (OSError, ValueError) as error:
@@ -85,7 +85,7 @@ def _no_passphrase() -> str:
 
 def _trust(context: ssl.SSLContext, ca: str) -> None:
     try:
-        expect_regular(ca)
+        require_regular_file(ca)
         with awaiting(ca):
             context.load_verify_locations(ca)
     except (OSError, ValueError) as error:
@@ -111,7 +111,7 @@ class _AlertKeepingTls(BoundedTls):
             raise
 
 
-class FollowedContext:
+class ReloadableContext:
     """A listener's context that can be replaced: each handshake uses `current`.
 
     Both certificate and trusted CAs are replaced; from a context in use a CA cannot be removed. A callback by server
@@ -121,13 +121,13 @@ class FollowedContext:
     def __init__(self, current: ssl.SSLContext) -> None:
         self.current = current
 
-    def listening(self) -> ssl.SSLContext:
+    def get_context(self) -> ssl.SSLContext:
         """Return the context of the next handshake."""
         return self.current
 
 
-def serial_of(peer_certificate: Mapping[str, Any] | None) -> str:
+def get_serial_number(peer_certificate: Mapping[str, Any] | None) -> str:
     """Return the normal form of the subject's SERIALNUMBER (OID 2.5.4.5), "" if there is none or more than one."""
     subject = (peer_certificate or {}).get("subject", ())
     serials = [value for name in subject for key, value in name if key == "serialNumber"]
-    return normal_serial(serials[0]) if len(serials) == 1 else ""
+    return normalize_serial(serials[0]) if len(serials) == 1 else ""

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from relay.domain.authorization.consent import Authentication, Consent, Particulars
-from relay.domain.authorization.request import AuthorizationRequest, Code
+from relay.domain.authorization.request import AuthorizationCode, AuthorizationRequest
 from relay.oauth.redirects import build_callback_url
 
 _SCHEME_FORM: Final = re.compile(r"[a-z][a-z0-9+.-]*")
@@ -52,9 +52,9 @@ def _build_url(request: AuthorizationRequest, **parameters: str) -> str:
     )
 
 
-def build_code_record(code: str, code_s: int, now: int) -> Code:
+def build_code_record(code: str, code_s: int, now: int) -> AuthorizationCode:
     """Returns the ledger record of `code`: its SHA-256 and expiry."""
-    return Code(hashlib.sha256(code.encode()).digest(), now + code_s)
+    return AuthorizationCode(hashlib.sha256(code.encode()).digest(), now + code_s)
 
 
 def build_consent(request: AuthorizationRequest, consent_id: str, particulars: Particulars, now: int) -> Consent:

@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from relay.domain.ledger import NotGranted, Unreachable
+from relay.domain.ledger import Denied, LedgerDown
 from relay.oauth.flows import PAGES_PATH, RETURN_PATH
 from relay.oauth.pages.forms import MAX_BODY_BYTES
 from relay.oauth.pages.hosted import HostedPages
@@ -21,7 +21,7 @@ from relay.oauth.pages.problems import (
 )
 from relay.oauth.pages.redirect_result import RedirectResultHandler, ResultKeyLookup
 from relay.oauth.pages.rendering import STYLE_PATH, add_headers, get_stylesheet, render_error_page, set_headers
-from relay.oauth.services import Authority
+from relay.oauth.services import AuthorityServices
 
 REQUEST_ID: Final = "[A-Za-z0-9_-]{1,128}"
 """Form of a request_id (`services.random`). Other values get 404: PostgreSQL refuses a NUL in a text."""
@@ -30,7 +30,7 @@ _log: Final = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def pages_application(services: Authority, get_key: ResultKeyLookup) -> web.Application:
+def build_pages_application(services: AuthorityServices, get_key: ResultKeyLookup) -> web.Application:
     """Returns the application. `get_key` returns the key of an institution of the redirect flow, by org_code.
 
     `services.random` must return URL-safe texts of at least 192 random bits: they become secrets.
@@ -54,7 +54,7 @@ def pages_application(services: Authority, get_key: ResultKeyLookup) -> web.Appl
     return app
 
 
-def turned_away(status: int) -> web.Response:
+def build_error_response(status: int) -> web.Response:
     """Returns the error page of a request that is not HTTP or has no path. `status` is the HTTP status."""
     is_server_error = status >= web.HTTPInternalServerError.status_code
     response = render_error_page(INTERNAL_ERROR if is_server_error else ERRORS_BY_STATUS.get(status, MALFORMED))
@@ -71,11 +71,11 @@ def _build_error_middleware() -> Middleware:
             return await handler(request)
         except PageError as error:
             return render_error_page(error.page, error.retry_path)
-        except NotGranted as error:
-            if error.why in ERRORS_BY_REASON:
-                return render_error_page(ERRORS_BY_REASON[error.why])
-            _log.error("page refused by the ledger: reason=%s", error.why)
-        except Unreachable:  # the ledger logs its outage
+        except Denied as error:
+            if error.reason in ERRORS_BY_REASON:
+                return render_error_page(ERRORS_BY_REASON[error.reason])
+            _log.error("page refused by the ledger: reason=%s", error.reason)
+        except LedgerDown:  # the ledger logs its outage
             return render_error_page(UNAVAILABLE)
         except web.HTTPException as error:
             return render_error_page(ERRORS_BY_STATUS.get(error.status, MALFORMED))

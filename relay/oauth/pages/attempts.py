@@ -9,8 +9,14 @@ from typing import Final
 
 from aiohttp import web
 
-from relay.oauth.services import Authority
-from relay.policy.consent.login_limits import BY_ADDRESS, BY_LOGIN_ID, LoginLimits, customer_address, network_of
+from relay.oauth.services import AuthorityServices
+from relay.policy.consent.login_limits import (
+    ADDRESS_RATE,
+    LOGIN_ID_RATE,
+    KeyedRateLimiter,
+    find_customer_address,
+    get_customer_network,
+)
 
 _FORWARDED: Final = "X-Forwarded-For"
 
@@ -30,19 +36,19 @@ class LoginAttempts:
     It stores only digests under a key of this process. Each authority process counts separately.
     """
 
-    def __init__(self, services: Authority) -> None:
+    def __init__(self, services: AuthorityServices) -> None:
         self._services = services
         self._key = services.random().encode()
-        self._by_address = LoginLimits(BY_ADDRESS)
-        self._by_login_id = LoginLimits(BY_LOGIN_ID)
+        self._by_address = KeyedRateLimiter(ADDRESS_RATE)
+        self._by_login_id = KeyedRateLimiter(LOGIN_ID_RATE)
 
     def count(self, http: web.Request, org_code: str, login_id: str) -> Attempt | int:
         """Counts a login before it is tried. After too many, returns the seconds to wait and counts nothing."""
         now = self._services.clock()
         attempt = self._build_attempt(http, org_code, login_id)
-        wait_s = self._by_login_id.wait(attempt.login_key, now)
+        wait_s = self._by_login_id.get_wait_s(attempt.login_key, now)
         if attempt.address_key is not None:
-            wait_s = max(wait_s, self._by_address.wait(attempt.address_key, now))
+            wait_s = max(wait_s, self._by_address.get_wait_s(attempt.address_key, now))
         if wait_s > 0:
             return ceil(wait_s)
         self._by_login_id.take(attempt.login_key, now)
@@ -57,13 +63,13 @@ class LoginAttempts:
             self._by_address.give_back(attempt.address_key)
 
     def _build_attempt(self, http: web.Request, org_code: str, login_id: str) -> Attempt:
-        address = customer_address(
-            http.remote or "", ",".join(http.headers.getall(_FORWARDED, ())), self._services.office.pages_proxies
+        address = find_customer_address(
+            http.remote or "", ",".join(http.headers.getall(_FORWARDED, ())), self._services.settings.pages_proxies
         )
         # institutions may ignore case, blanks and full-width forms, so these must not make a new login id
         folded = unicodedata.normalize("NFKC", login_id).casefold()
         login_key = self._digest("login", org_code, "".join(folded.split()))
-        return Attempt(address, self._digest("address", network_of(address)) if address else None, login_key)
+        return Attempt(address, self._digest("address", get_customer_network(address)) if address else None, login_key)
 
     def _digest(self, *parts: str) -> bytes:
         return hmac.digest(self._key, "\0".join(parts).encode(), hashlib.sha256)

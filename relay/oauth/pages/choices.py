@@ -7,9 +7,9 @@ from typing import Final
 
 from relay.domain.authorization.consent import KOREA, Asset, Particulars, Target
 from relay.oauth.pages.questions import LABELS, Question, Section
-from relay.policy.call.period import months_before
+from relay.policy.call.period import subtract_months
 from relay.policy.consent.demand import UNTIL_WITHDRAWN
-from relay.policy.consent.particulars import CYCLE, LIST_ONLY_DAYS, MONTHS_MOST
+from relay.policy.consent.particulars import LIST_ONLY_DAYS, MAX_CONSENT_MONTHS, SCHEDULED_CYCLE
 
 PURPOSES: Final = (
     "본인신용정보 통합조회 서비스 이용",
@@ -72,7 +72,11 @@ class ConsentPage:
     @property
     def last_day(self) -> date:
         """Returns the latest end date: a year ahead, or a week for a consent to lists alone (규격 2.2)."""
-        return months_before(self.today, -MONTHS_MOST) if self.sections else self.today + timedelta(LIST_ONLY_DAYS)
+        return (
+            subtract_months(self.today, -MAX_CONSENT_MONTHS)
+            if self.sections
+            else self.today + timedelta(LIST_ONLY_DAYS)
+        )
 
 
 def korean_date(now: float) -> date:
@@ -186,7 +190,7 @@ def build_particulars(page: ConsentPage, choices: Choices) -> Particulars:
     end_day = choices.end_day
     if end_day is None or find_mistakes(page, choices):
         raise ValueError("choices with mistakes are no consent")
-    cycle = CYCLE if YES_NO[choices.is_scheduled] else ""
+    cycle = SCHEDULED_CYCLE if YES_NO[choices.is_scheduled] else ""
     answers = {name: YES_NO[answer] for name, answer in choices.answers.items()}
     return Particulars(
         is_scheduled=YES_NO[choices.is_scheduled],

@@ -8,8 +8,8 @@ from relay.domain.authorization.consent import Particulars
 from relay.domain.authorization.request import AuthorizationRequest, RequestState
 from relay.oauth.pages.answers import Denial, build_code_record, build_code_url, build_consent, build_denial_url
 from relay.oauth.pages.choices import korean_date
-from relay.oauth.services import Authority
-from relay.policy.consent.particulars import Scopes, checked, scopes_of, with_list_scope
+from relay.oauth.services import AuthorityServices
+from relay.policy.consent.particulars import Scopes, add_list_scope, find_flaws, get_scopes
 from relay.policy.settings.directory import Provider
 from relay.standard.catalogue import load_catalogue
 
@@ -25,32 +25,32 @@ def scopes_at(provider: Provider) -> Scopes:
 
 @cache
 def _scopes(industry: str) -> Scopes:
-    return scopes_of(industry, load_catalogue())
+    return get_scopes(industry, load_catalogue())
 
 
 def validate_particulars(particulars: Particulars, provider: Provider, now: float) -> Particulars:
     """Returns the particulars with the list scope. Raises InvalidParticulars when they are not allowed now."""
-    completed = with_list_scope(particulars, provider.industry)
-    flaws = checked(completed, scopes_at(provider), korean_date(now))
+    completed = add_list_scope(particulars, provider.industry)
+    flaws = find_flaws(completed, scopes_at(provider), korean_date(now))
     if flaws:
         raise InvalidParticulars(", ".join(flaw.member for flaw in flaws))
     return completed
 
 
-async def grant_consent(services: Authority, request: AuthorizationRequest, particulars: Particulars) -> str:
-    """Records the consent to valid particulars and returns the callback URL with its code. Raises NotGranted.
+async def grant_consent(services: AuthorityServices, request: AuthorizationRequest, particulars: Particulars) -> str:
+    """Records the consent to valid particulars and returns the callback URL with its code. Raises Denied.
 
     The ledger stores only the code's digest; the URL alone holds the code.
     """
     code, now = services.random(), int(services.clock())
     consent = build_consent(request, services.random(), particulars, now)
-    record = build_code_record(code, services.office.tokens.code_s, now)
+    record = build_code_record(code, services.settings.tokens.code_s, now)
     await services.ledger.give_consent(request.request_id, consent, record, now)
     return build_code_url(request, code)
 
 
-async def deny_request(services: Authority, request: AuthorizationRequest, denial: Denial) -> str:
-    """Records the denial and returns the callback URL with the error. Raises NotGranted."""
+async def deny_request(services: AuthorityServices, request: AuthorizationRequest, denial: Denial) -> str:
+    """Records the denial and returns the callback URL with the error. Raises Denied."""
     await services.ledger.answer_request(request.request_id, RequestState.DENIED, denial.value, int(services.clock()))
     return build_denial_url(request, denial)
 

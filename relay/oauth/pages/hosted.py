@@ -11,9 +11,9 @@ from weakref import WeakValueDictionary
 from aiohttp import web
 
 from relay.domain.authorization.consent import Particulars
-from relay.domain.authorization.request import LOGINS_MOST, AuthorizationRequest, RequestState
-from relay.domain.institution import DeskFault
-from relay.domain.ledger import NotGranted, Why
+from relay.domain.authorization.request import MAX_LOGINS, AuthorizationRequest, RequestState
+from relay.domain.institution import InstitutionError
+from relay.domain.ledger import Denied, Reason
 from relay.endpoint.connections.timed import run_while_connected
 from relay.oauth.flows import PAGES_PATH
 from relay.oauth.pages.answers import Denial, RecentRedirects, build_denial_url, form_action_sources
@@ -45,8 +45,8 @@ from relay.oauth.pages.forms import find_flaw, read_field, read_form
 from relay.oauth.pages.problems import INSTITUTION_UNAVAILABLE, INVALID_FORM_TOKEN, PageError
 from relay.oauth.pages.questions import build_sections, select_questions
 from relay.oauth.pages.rendering import render_page
-from relay.oauth.services import Authority
-from relay.policy.settings.directory import Authentication, Provider
+from relay.oauth.services import AuthorityServices
+from relay.policy.settings.directory import AuthenticationMethod, Provider
 
 _RETRY_QUERY: Final = "again"
 """Query of the single redirect for a browser without a cookie: another tab may just have received the cookie."""
@@ -104,7 +104,7 @@ class HostedPages:
     Otherwise a hundred concurrent password guesses would be tried before the first of them is counted.
     """
 
-    def __init__(self, services: Authority) -> None:
+    def __init__(self, services: AuthorityServices) -> None:
         self._services = services
         self._redirects = RecentRedirects()
         self._attempts = LoginAttempts(services)
@@ -117,8 +117,8 @@ class HostedPages:
         browser = known_browser or Browser(self._services.random())
         try:
             context = await self._load_context(request_id, browser)
-        except NotGranted as error:
-            if known_browser is None and error.why is Why.REQUEST_UNKNOWN and not http.query_string:
+        except Denied as error:
+            if known_browser is None and error.reason is Reason.REQUEST_UNKNOWN and not http.query_string:
                 return web.Response(status=303, headers={"Location": f"{path_of(request_id)}?{_RETRY_QUERY}"})
             raise
         if context.request.state is RequestState.AUTHENTICATED:
@@ -158,7 +158,7 @@ class HostedPages:
                 return _refuse_login(context, login_id, attempt)
             try:
                 ci = await self._services.institutions.login(context.provider, login_id, password, attempt.address)
-            except DeskFault as error:
+            except InstitutionError as error:
                 self._attempts.uncount(attempt)
                 self._log_outage(context, error)
                 return _login_form(context, login_id, {"login_id": _NO_RESPONSE}, 503)
@@ -221,10 +221,10 @@ class HostedPages:
         """Treats the right password of another customer like a wrong one, so that guessing reveals nothing."""
         request_id, now = context.request.request_id, int(self._services.clock())
         if ci is None or not hmac.compare_digest(ci.encode(), context.request.ci.encode()):
-            request = await self._services.ledger.login_failed(request_id, now)
+            request = await self._services.ledger.count_failed_login(request_id, now)
             if request.state is RequestState.LOCKED:
                 return redirect_to_operator(build_denial_url(context.request, Denial.TOO_MANY_LOGINS))
-            remaining = LOGINS_MOST - request.failures
+            remaining = MAX_LOGINS - request.failures
             message = f"아이디 또는 비밀번호가 올바르지 않습니다. {remaining}회 더 시도할 수 있습니다."
             return _login_form(context, login_id, {"login_id": message})
         self._attempts.uncount(attempt)
@@ -232,12 +232,12 @@ class HostedPages:
         return _redirect_to_consent(context)
 
     async def _load_context(self, request_id: str, browser: Browser) -> PageContext:
-        settings = self._services.office
+        settings = self._services.settings
         digest, now = browser.digest(request_id), int(self._services.clock())
-        request = await self._services.ledger.request(request_id, digest, now)
+        request = await self._services.ledger.load_request(request_id, digest, now)
         provider, client = settings.providers.get(request.provider), settings.clients.get(request.client_id)
-        if provider is None or client is None or provider.authentication is not Authentication.HOSTED:
-            raise NotGranted(Why.REQUEST_UNKNOWN)
+        if provider is None or client is None or provider.authentication is not AuthenticationMethod.HOSTED:
+            raise Denied(Reason.REQUEST_UNKNOWN)
         operator_name = settings.organisations.get(client.service.operator, "")
         return PageContext(request, provider, client.service.name, operator_name, settings.relay_name, browser)
 
@@ -246,10 +246,10 @@ class HostedPages:
         try:
             load_holdings = self._services.institutions.holdings(context.provider, request.ci, request.client_id)
             holdings = await run_while_connected(http, load_holdings)
-        except DeskFault as error:
+        except InstitutionError as error:
             self._log_outage(context, error)
             raise PageError(INSTITUTION_UNAVAILABLE, f"{context.path}/consent") from error
-        former = await self._services.ledger.consent_of(request.ci, request.client_id, request.provider)
+        former = await self._services.ledger.find_consent(request.ci, request.client_id, request.provider)
         sections = build_sections(scopes_at(context.provider), holdings, request.request_id)
         return ConsentPage(
             sections,
@@ -274,7 +274,7 @@ class HostedPages:
             self._log_outage(context, error)
             raise PageError(INSTITUTION_UNAVAILABLE) from error
 
-    def _log_outage(self, context: PageContext, error: DeskFault | InvalidParticulars) -> None:
+    def _log_outage(self, context: PageContext, error: InstitutionError | InvalidParticulars) -> None:
         self._services.log_outage(f"institution {context.provider.org_code}", str(error))
 
     def _lock(self, request_id: str) -> asyncio.Lock:

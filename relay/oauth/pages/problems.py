@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from relay.domain.ledger import Why
+from relay.domain.ledger import Reason
 
 _START_AGAIN: Final = "이용하시던 서비스 앱으로 돌아가 처음부터 다시 시작해 주세요."
 _TRY_LATER: Final = "잠시 후 다시 시도해 주세요."
@@ -68,11 +68,11 @@ INVALID_RESULT: Final = ErrorPage(
     400, "확인 결과를 받지 못했습니다", "금융회사가 보낸 결과를 확인할 수 없습니다. 전송된 정보는 없습니다."
 )
 
-ERRORS_BY_REASON: Final[Mapping[Why, ErrorPage]] = {
-    Why.REQUEST_UNKNOWN: REQUEST_UNKNOWN,
-    Why.REQUEST_EXPIRED: REQUEST_EXPIRED,
-    Why.REQUEST_ANSWERED: REQUEST_COMPLETED,
-    Why.REQUEST_LOCKED: REQUEST_LOCKED,
+ERRORS_BY_REASON: Final[Mapping[Reason, ErrorPage]] = {
+    Reason.REQUEST_UNKNOWN: REQUEST_UNKNOWN,
+    Reason.REQUEST_EXPIRED: REQUEST_EXPIRED,
+    Reason.REQUEST_ANSWERED: REQUEST_COMPLETED,
+    Reason.REQUEST_LOCKED: REQUEST_LOCKED,
 }
 """Pages for reasons of the ledger; other reasons are our own errors."""
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from relay.domain.authorization.consent import Particulars
 from relay.domain.authorization.request import AuthorizationRequest, RequestState
-from relay.domain.ledger import NotGranted, Why
+from relay.domain.ledger import Denied, Reason
 from relay.domain.strict_json import read_object
 from relay.oauth.pages.answers import Denial, RecentRedirects
 from relay.oauth.pages.choices import korean_date
@@ -29,9 +29,9 @@ from relay.oauth.pages.completion import (
 )
 from relay.oauth.pages.forms import read_field, read_form
 from relay.oauth.pages.problems import INVALID_RESULT, PageError
-from relay.oauth.services import Authority
-from relay.policy.consent.demand import DemandFault, Frame, fit, read_demand
-from relay.policy.settings.directory import Authentication, Provider
+from relay.oauth.services import AuthorityServices
+from relay.policy.consent.demand import DemandContext, DemandError, check_demand, read_demand
+from relay.policy.settings.directory import AuthenticationMethod, Provider
 
 ResultKeyLookup = Callable[[str], EllipticCurvePublicKey | None]
 """Returns the P-256 key with which an institution of the redirect flow signs, by org_code."""
@@ -49,7 +49,7 @@ _DENIED: Final = "denied"
 class RedirectResultHandler:
     """Handles signed results. The request's institution must have signed the result for this request."""
 
-    def __init__(self, services: Authority, get_key: ResultKeyLookup) -> None:
+    def __init__(self, services: AuthorityServices, get_key: ResultKeyLookup) -> None:
         self._services = services
         self._get_key = get_key
         self._redirects = RecentRedirects()
@@ -85,10 +85,10 @@ class RedirectResultHandler:
         return await grant_consent(self._services, request, particulars)
 
     async def _load_request(self, request_id: str, now: int) -> tuple[AuthorizationRequest, Provider]:
-        request = await self._services.ledger.request(request_id, None, now)
-        provider = self._services.office.providers.get(request.provider)
-        if provider is None or provider.authentication is not Authentication.REDIRECT:
-            raise NotGranted(Why.REQUEST_UNKNOWN)
+        request = await self._services.ledger.load_request(request_id, None, now)
+        provider = self._services.settings.providers.get(request.provider)
+        if provider is None or provider.authentication is not AuthenticationMethod.REDIRECT:
+            raise Denied(Reason.REQUEST_UNKNOWN)
         return request, provider
 
     def _verify_result(self, request: AuthorizationRequest, result: str, now: int) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class RedirectResultHandler:
             claims = read_object(jwt.PyJWS().decode(result, key=key, algorithms=["ES256"]))
         except (jwt.PyJWTError, ValueError) as error:
             raise PageError(INVALID_RESULT) from error
-        if not _are_claims_valid(claims, request, self._services.office.relay, now):
+        if not _are_claims_valid(claims, request, self._services.settings.relay, now):
             raise PageError(INVALID_RESULT)
         return claims
 
@@ -129,10 +129,12 @@ def _are_claims_valid(claims: Mapping[str, Any], request: AuthorizationRequest, 
 
 def _read_particulars(request: AuthorizationRequest, provider: Provider, consent: object, now: float) -> Particulars:
     """Returns the particulars of the 전송요구내역 (JSON text)."""
-    frame = Frame(request.provider, request.operator, scopes_at(provider), request_type=None, today=korean_date(now))
+    frame = DemandContext(
+        request.provider, request.operator, scopes_at(provider), request_type=None, today=korean_date(now)
+    )
     try:
         demand = read_demand(consent.encode() if isinstance(consent, str) else b"")
-        fit(demand, frame)
+        check_demand(demand, frame)
         return validate_particulars(demand.particulars, provider, now)
-    except (DemandFault, InvalidParticulars, UnicodeEncodeError) as error:
+    except (DemandError, InvalidParticulars, UnicodeEncodeError) as error:
         raise PageError(INVALID_RESULT) from error

@@ -33,7 +33,7 @@ NO_CODE: Final = "answer_without_code"
 def is_plain_success(status: int, headers: Mapping[bytes, bytes], body: bytes, tran_id: bytes) -> bool:
     """Whether a complete response is the usual one: a success of this call with rsp_code at its beginning.
 
-    Such a response passes all single checks: `flaw_of`, `is_complete`, `is_json` and `judge_code`.
+    Such a response passes all single checks: `find_flaw`, `is_complete`, `is_json` and `judge_rsp_code`.
     PERF: 1 us; the single checks cost 5 us.
     """
     get = headers.get
@@ -49,7 +49,7 @@ def is_plain_success(status: int, headers: Mapping[bytes, bytes], body: bytes, t
     )
 
 
-def code_in(body: bytes) -> str:
+def find_rsp_code(body: bytes) -> str:
     """Returns the first rsp_code in a body, "" when there is none.
 
     PERF: nearly all bodies begin with it; the search costs 1 us more, and 30 us for 64 KB without a code.
@@ -92,7 +92,7 @@ def ends_as_json(headers: Mapping[bytes, bytes], tail: bytes) -> bool:
     return is_encoded(headers) or tail.rstrip(b" \t\r\n")[-1:] in {b"}", b"]"}
 
 
-def judge_code(status: int, headers: Mapping[bytes, bytes], body: bytes, known: frozenset[str]) -> tuple[str, str]:
+def judge_rsp_code(status: int, headers: Mapping[bytes, bytes], body: bytes, known: frozenset[str]) -> tuple[str, str]:
     """Returns rsp_code of a response for the record and the name of its fault, "" for none.
 
     `known` are the codes of the standard. A body that cannot be decompressed here has no code and no fault.
@@ -102,7 +102,7 @@ def judge_code(status: int, headers: Mapping[bytes, bytes], body: bytes, known: 
         if beginning is None:
             return "", ""
         body = beginning
-    code = code_in(body)
+    code = find_rsp_code(body)
     if code == SUCCESS and status == _OK and _is_utf8(body):
         return code, ""
     if not code:

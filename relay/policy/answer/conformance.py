@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from relay.domain.api import Api, Field, Presence
-from relay.policy.call.fields import allowed, check_of
+from relay.policy.call.fields import compile_field_check, describe_allowed
 
 _SUCCESS: Final = "00000"
 _ALWAYS: Final = frozenset({"rsp_code", "rsp_msg"})
 
 
-def faults_of(api: Api, body: object) -> list[str]:
+def find_violations(api: Api, body: object) -> list[str]:
     """Returns the violations of the standard in a response's JSON body, one line each with its JSON path.
 
     Checked are required fields, types, lengths, code tables, JSON strings everywhere (규격 첨부2), no null and no empty
@@ -30,7 +30,7 @@ def _check_object(path: str, fields: tuple[Field, ...], members: Mapping[str, ob
     known = {field.name for field in fields}
     for name in members:
         if name not in known:
-            yield f"{path}.{name}: is not a field of this answer"
+            yield f"{path}.{name}: is not a field of this response"
     for field in fields:
         field_path = f"{path}.{field.name}"
         if field.name not in members:
@@ -61,8 +61,8 @@ def _check_scalar(field_path: str, field: Field, value: object) -> Iterator[str]
         yield f"{field_path}: has no value and must be left out"
     elif not isinstance(value, str):
         yield f"{field_path}: must be a JSON string"
-    elif not check_of(field)(value):
-        yield f"{field_path}: must be {'one of ' if field.codes else ''}{allowed(field)}"
+    elif not compile_field_check(field)(value):
+        yield f"{field_path}: must be {'one of ' if field.codes else ''}{describe_allowed(field)}"
 
 
 def _check_counts(path: str, known: set[str], members: Mapping[str, object]) -> Iterator[str]:

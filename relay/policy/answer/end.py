@@ -16,14 +16,14 @@ _GZIP_OR_ZLIB: Final = 47
 """`wbits` of zlib: the largest window, header detected."""
 
 
-class AnswerEnd(Protocol):
-    """Receives a body in parts; `is_whole` is true once the body is complete."""
+class EndDetector(Protocol):
+    """Receives a body in parts; `is_complete` is true once the body is complete."""
 
     def feed(self, part: bytes) -> None:
         """Processes the next part."""
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether the body is complete."""
 
 
@@ -56,7 +56,7 @@ class JsonEndDetector:
         self._last = rest.rstrip()[-1:] or self._last
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether the object is closed."""
         return not self._in_string and not self._depth and self._last == b"}"
 
@@ -64,12 +64,12 @@ class JsonEndDetector:
 class CompressedEndDetector:
     """Detects the end of a gzip or zlib stream by its end marker and checksum."""
 
-    __slots__ = ("_inflater", "_remaining", "is_whole")
+    __slots__ = ("_inflater", "_remaining", "is_complete")
 
     def __init__(self) -> None:
         self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
         self._remaining = MAX_INFLATED_BYTES
-        self.is_whole = False
+        self.is_complete = False
 
     def feed(self, part: bytes) -> None:
         """Processes the next part. A body larger than MAX_INFLATED_BYTES is never reported as complete."""
@@ -79,19 +79,19 @@ class CompressedEndDetector:
             self._remaining -= len(self._inflater.decompress(part, self._remaining))
         except zlib.error:
             self._remaining = 0
-        self.is_whole = self._remaining > 0 and self._inflater.eof and not self._inflater.unused_data
+        self.is_complete = self._remaining > 0 and self._inflater.eof and not self._inflater.unused_data
 
 
 class UnknownEndDetector:
     """Never reports completion: the content coding is not supported here."""
 
-    is_whole: Final = False
+    is_complete: Final = False
 
     def feed(self, part: bytes) -> None:
         """Ignores the part."""
 
 
-def end_of(headers: Mapping[bytes, bytes]) -> AnswerEnd | None:
+def build_end_detector(headers: Mapping[bytes, bytes]) -> EndDetector | None:
     """Returns the detector for a body with these headers, None when its framing delimits it."""
     if b"content-length" in headers or b"transfer-encoding" in headers:
         return None
@@ -103,8 +103,8 @@ def end_of(headers: Mapping[bytes, bytes]) -> AnswerEnd | None:
 
 def is_complete(headers: Mapping[bytes, bytes], body: bytes) -> bool:
     """Whether a received body is complete by its framing or its content."""
-    detector = end_of(headers)
+    detector = build_end_detector(headers)
     if detector is None:
         return True
     detector.feed(body)
-    return detector.is_whole
+    return detector.is_complete

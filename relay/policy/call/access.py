@@ -12,7 +12,7 @@ from relay.domain.party import Operator, Peer
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-UNRECOGNISED: Final = frozenset({"40102", "40103"})
+PEER_REFUSAL_CODES: Final = frozenset({"40102", "40103"})
 """rsp_codes of refusals of an unidentified peer."""
 
 _MAX_DESCRIBED_OPERATORS: Final = 4
@@ -24,17 +24,17 @@ _NOT_PRINTED: Final = re.compile(r"[^0-9A-Za-z.:-]")
 class Caller:
     """An operator prepared for look-ups: single addresses as text, networks, and the client_ids of its services.
 
-    `tran_id_starts` are the first 11 characters that its `x-api-tran-id` may have: org_code and 주체구분코드.
+    `tran_id_prefixes` are the first 11 characters that its `x-api-tran-id` may have: org_code and 주체구분코드.
     """
 
     operator: Operator
     addresses: frozenset[str]
     networks: tuple[Network, ...]
-    clients: frozenset[str]
-    tran_id_starts: tuple[str, ...]
+    client_ids: frozenset[str]
+    tran_id_prefixes: tuple[str, ...]
 
     @classmethod
-    def of(cls, operator: Operator) -> Self:
+    def from_operator(cls, operator: Operator) -> Self:
         """Returns the caller for an operator."""
         networks = [ipaddress.ip_network(address, strict=False) for address in operator.addresses]
         single = {str(network.network_address) for network in networks if network.num_addresses == 1}
@@ -58,11 +58,11 @@ class Caller:
 class Callers:
     """All callers, and the same callers by normal serial."""
 
-    everyone: tuple[Caller, ...]
+    all: tuple[Caller, ...]
     by_serial: dict[str, tuple[Caller, ...]]
 
     @classmethod
-    def of(cls, callers: Iterable[Caller]) -> Self:
+    def from_iterable(cls, callers: Iterable[Caller]) -> Self:
         """Indexes callers by serial. One company may use one certificate for several org_codes."""
         ordered = tuple(callers)
         by_serial: dict[str, list[Caller]] = {}
@@ -75,16 +75,16 @@ class Callers:
         by_serial = dict(self.by_serial)
         for serial, callers in other.by_serial.items():
             by_serial[serial] = (*by_serial.get(serial, ()), *callers)
-        return Callers((*self.everyone, *other.everyone), by_serial)
+        return Callers((*self.all, *other.all), by_serial)
 
-    def recognise(self, peer: Peer) -> tuple[Caller, ...]:
+    def identify(self, peer: Peer) -> tuple[Caller, ...]:
         """Returns the callers that `peer` may be, at least one.
 
         Raises Refusal: serial_missing, serial_unknown (40103), address_unknown (40102). Without mutual TLS (a leased
         line, 규격 3.1) the address alone identifies the caller.
         """
         if peer.serial is None:
-            candidates = self.everyone
+            candidates = self.all
         elif not peer.serial:
             raise Refusal(FAULTS["serial_missing"])
         else:
@@ -96,14 +96,14 @@ class Callers:
             raise Refusal(FAULTS["address_unknown"])
         return callers
 
-    def trace(self, peer: Peer) -> str:
+    def describe_peer(self, peer: Peer) -> str:
         """Returns address, serial and operators of an unidentified peer for the record of 40102 and 40103.
 
         The operators are those with this serial, else those with this address.
         """
         callers = self.by_serial.get(peer.serial or "")
         if not callers:
-            callers = tuple(caller for caller in self.everyone if caller.has_address(peer.address))
+            callers = tuple(caller for caller in self.all if caller.has_address(peer.address))
         operators = ",".join(caller.operator.org_code for caller in callers[:_MAX_DESCRIBED_OPERATORS])
         return f"address={_sanitize(peer.address)} serial={_sanitize(peer.serial or '')} operator={operators or '-'}"
 
@@ -116,20 +116,20 @@ def _sanitize(text: str) -> str:
 def check_tran_id(tran_id: str, callers: tuple[Caller, ...]) -> None:
     """Raises Refusal tran_id_of_other_operator (40002) unless 거래고유번호 belongs to one of `callers` (첨부14)."""
     for caller in callers:
-        if tran_id.startswith(caller.tran_id_starts):
+        if tran_id.startswith(caller.tran_id_prefixes):
             return
     raise Refusal(FAULTS["tran_id_of_other_operator"], "x-api-tran-id (기관코드와 주체구분코드)")
 
 
-def owner_of(claims: Claims, callers: tuple[Caller, ...]) -> Caller:
+def find_token_owner(claims: Claims, callers: tuple[Caller, ...]) -> Caller:
     """Returns the caller to which the token was issued. Raises Refusal token_of_other_operator (40101)."""
     for caller in callers:
-        if claims.client_id in caller.clients and claims.aud == caller.operator.org_code:
+        if claims.client_id in caller.client_ids and claims.aud == caller.operator.org_code:
             return caller
     raise Refusal(FAULTS["token_of_other_operator"])
 
 
-def check_provider(claims: Claims, provider: str) -> None:
+def check_token_institution(claims: Claims, provider: str) -> None:
     """Raises Refusal token_of_other_provider (40101) unless the token is for this institution."""
     if claims.org_code != provider:
         raise Refusal(FAULTS["token_of_other_provider"])

@@ -5,7 +5,7 @@ from typing import Final
 
 from relay.domain.api import Api, Field
 from relay.domain.fault import FAULTS, Refusal
-from relay.policy.call.fields import check_of
+from relay.policy.call.fields import compile_field_check
 
 ConsentedAssets = Mapping[str, frozenset[tuple[str, str]] | None]
 """Consented (asset, seqno) pairs by scope; None means all assets of the scope (`Grant.assets`)."""
@@ -36,7 +36,7 @@ def compile_asset_check(api: Api, scope: str) -> AssetCheck:
         consented = assets.get(scope, _NO_ASSETS)
         if consented is None:
             return
-        asset = asset_name(parameters.get(field))
+        asset = parse_asset_name(parameters.get(field))
         if asset and ((asset, "") in consented or (seqno and _has_seqno(consented, asset, parameters.get(seqno)))):
             return
         raise Refusal(FAULTS["asset_not_consented"], field)
@@ -49,7 +49,7 @@ def check_asset(api: Api, scope: str, parameters: Mapping[str, object], assets: 
     compile_asset_check(api, scope)(parameters, assets)
 
 
-def asset_name(value: object) -> str:
+def parse_asset_name(value: object) -> str:
     """Returns the name of an asset or 회차 in a JSON value, "" for none.
 
     Floats and integers of more than 53 bits are not names: readers could round two accounts to one number.
@@ -59,13 +59,15 @@ def asset_name(value: object) -> str:
     return str(value) if value.__class__ is int and abs(value) <= _MAX_EXACT_INTEGER else ""
 
 
-def may_name(field: Field | None, text: str) -> bool:
+def is_asset_name(field: Field | None, text: str) -> bool:
     """Whether a text may name an asset or 회차 in this field; always False without a field.
 
     The length is checked, the characters are not: institutions write hyphens where the standard has none
     (`Checking.LENIENT`).
     """
-    return field is not None and bool(text) and text.isprintable() and bool(check_of(field, strict=False)(text))
+    return (
+        field is not None and bool(text) and text.isprintable() and bool(compile_field_check(field, strict=False)(text))
+    )
 
 
 def _accept_all(parameters: Mapping[str, object], assets: ConsentedAssets) -> None:
@@ -74,5 +76,5 @@ def _accept_all(parameters: Mapping[str, object], assets: ConsentedAssets) -> No
 
 def _has_seqno(consented: frozenset[tuple[str, str]], asset: str, seqno: object) -> bool:
     """Whether this 회차 of the asset was consented to."""
-    name = asset_name(seqno)
+    name = parse_asset_name(seqno)
     return bool(name) and (asset, name) in consented

@@ -31,7 +31,7 @@ _API_CODE_WITHOUT_GRANT_TYPE: Final = "AU02"
 """Token calls without a grant_type of the standard count for the first token API (개별인증-002)."""
 
 
-def attribute(plan: Plan, callers: tuple[Caller, ...], path: bytes, content: bytes, exchange: Exchange) -> None:
+def attribute_refusal(plan: Plan, callers: tuple[Caller, ...], path: bytes, content: bytes, exchange: Exchange) -> None:
     """Sets the missing API of the exchange by `path`, institution and service by `content` (query and body).
 
     Nothing is set when the path belongs to no API. A field with two different values is ignored. A service counts only
@@ -46,11 +46,11 @@ def attribute(plan: Plan, callers: tuple[Caller, ...], path: bytes, content: byt
         exchange.provider = fields["org_code"]
     if not exchange.client_id:
         for caller in callers:
-            if fields.get("client_id") in caller.clients:
+            if fields.get("client_id") in caller.client_ids:
                 exchange.operator, exchange.client_id = caller.operator.org_code, fields["client_id"]
 
 
-def api_type_in(raw: bytes) -> bytes | None:
+def find_api_type(raw: bytes) -> bytes | None:
     """Returns `x-api-type` of a malformed head; None unless the header occurs exactly once."""
     values = _API_TYPE_LINE.findall(raw[:_MAX_SCANNED_BYTES])
     return values[0] if len(values) == 1 else None

@@ -22,7 +22,7 @@ _MAX_MESSAGE_BYTES: Final = 450
 _FORWARDED_HEADERS: Final = (b"x-api-type", b"accept-encoding")
 """Request headers of operators that are passed to institutions, beside those written here."""
 
-TARGET_MOST: Final = 4096
+MAX_TARGET_BYTES: Final = 4096
 """A request target of this many bytes is accepted by all servers."""
 
 _MAX_HEADER_BYTES: Final = 1024
@@ -47,7 +47,7 @@ _HEAD_PREFIXES: Final = build_head_prefixes(RESPONSE_STATUSES)
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class RequestTemplate:
     """The constant parts of requests to one base URL: `get` and `post` precede the target, `tail` follows it."""
 
     get: bytes
@@ -55,7 +55,7 @@ class Address:
     tail: bytes
 
     @classmethod
-    def of(cls, base_url: str) -> Self:
+    def from_url(cls, base_url: str) -> Self:
         """Returns the template for a base URL of the settings."""
         url = urlsplit(base_url)
         path = url.path.encode()
@@ -64,43 +64,43 @@ class Address:
 
 
 @dataclass(slots=True)
-class About:
+class CallContext:
     """The service that calls, the customer, and the fields that the response must not hold.
 
-    `withheld` are the fields that the institution must leave out. `plain` is true when the relay removes them,
+    `withheld` are the fields that the institution must leave out. `is_filtered` is true when the relay removes them,
     which needs a response without content coding. PERF: created for each call; frozen it costs 0.6 us more.
     """
 
     client_id: str
     ci: bytes
     withheld: frozenset[str] = frozenset()
-    plain: bool = False
+    is_filtered: bool = False
 
 
-def echo(tran_id: bytes | None) -> bytes:
+def echo_tran_id(tran_id: bytes | None) -> bytes:
     """Returns the received `x-api-tran-id` for the response if it is printable and short, else b""."""
     return tran_id if tran_id is not None and _ECHOED.fullmatch(tran_id) else b""
 
 
-def tran_id_in(raw: bytes) -> bytes:
+def find_tran_id(raw: bytes) -> bytes:
     """Returns `x-api-tran-id` of a malformed head, b"" when it is not found."""
     match = _TRAN_ID_HEADER.search(raw)
     return match[1] if match else b""
 
 
-def asked_in(raw: bytes) -> tuple[bytes, bytes]:
+def find_request_line(raw: bytes) -> tuple[bytes, bytes]:
     """Returns method and path of a malformed head, (b"", b"") when they are not found."""
     match = _REQUEST_LINE.match(raw)
     return (match[1], match[2]) if match else (b"", b"")
 
 
-def known_tran_id(tran_id: bytes | None) -> str:
+def parse_tran_id(tran_id: bytes | None) -> str:
     """Returns 거래고유번호 for the record of a refused call, "" when it is malformed."""
     text = (tran_id or b"").decode("latin-1")
     return text if TRAN_ID.fullmatch(text) else ""
 
 
-def valid_tran_id(tran_id: bytes | None) -> str:
+def require_tran_id(tran_id: bytes | None) -> str:
     """Returns 거래고유번호 as text. Raises Refusal (40002) when it is missing or malformed (첨부14)."""
     if tran_id is None:
         raise Refusal(FAULTS["header_missing"], TRAN_ID_FORM)
@@ -126,8 +126,8 @@ def check_sizes(target: bytes, headers: Mapping[bytes, bytes]) -> None:
     A target may have 4 KB without the value of `next_page`, which the institution itself issued. Forwarded headers have
     at most 100 characters in the standard; `Accept-Encoding` may have 1 KB.
     """
-    if len(target) > TARGET_MOST and len(target) - len(_get_next_page(target)) > TARGET_MOST:
-        raise Refusal(FAULTS["parameter_malformed"], f"URI (next_page를 제외하고 {TARGET_MOST}바이트까지)")
+    if len(target) > MAX_TARGET_BYTES and len(target) - len(_get_next_page(target)) > MAX_TARGET_BYTES:
+        raise Refusal(FAULTS["parameter_malformed"], f"URI (next_page를 제외하고 {MAX_TARGET_BYTES}바이트까지)")
     for name in _FORWARDED_HEADERS:
         if name in headers and len(headers[name]) > _MAX_HEADER_BYTES:
             raise Refusal(FAULTS["header_malformed"], f"{name.decode()} ({_MAX_HEADER_BYTES}바이트까지)")
@@ -142,7 +142,7 @@ def _get_next_page(target: bytes) -> bytes:
     return b""
 
 
-def flaw_of(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> str:
+def find_flaw(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> str:
     """Returns what is wrong with an institution's response in one word, "" when it is valid.
 
     `status`: not in the standard. `tran_id`: the response belongs to another call, so it holds another customer's data.
@@ -158,8 +158,13 @@ def flaw_of(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> str:
     return "charset" if content_type.lower().startswith(b"application/json;") else "type"
 
 
-def request(
-    template: Address, method: str, target: bytes, headers: Mapping[bytes, bytes], context: About, body: bytes
+def build_request(
+    template: RequestTemplate,
+    method: str,
+    target: bytes,
+    headers: Mapping[bytes, bytes],
+    context: CallContext,
+    body: bytes,
 ) -> bytes:
     """Returns a complete request to an institution with the matched target; headers pass by allow-list.
 
@@ -171,9 +176,9 @@ def request(
     is_post = method == "POST"
     parts = [template.post if is_post else template.get, target, template.tail, headers[b"x-api-tran-id"]]
     parts += (b"\r\nx-client-id: ", context.client_id.encode(), b"\r\nx-user-ci: ", context.ci)
-    if context.withheld and not context.plain:
+    if context.withheld and not context.is_filtered:
         parts += (b"\r\nx-consent-withheld: ", " ".join(sorted(context.withheld)).encode())
-    for name in _FORWARDED_HEADERS[: 1 if context.plain else 2]:
+    for name in _FORWARDED_HEADERS[: 1 if context.is_filtered else 2]:
         if name in headers:
             parts += (b"\r\n", name, b": ", headers[name])
     if is_post:
@@ -182,7 +187,7 @@ def request(
     return b"".join(parts)
 
 
-def answer_head(
+def build_response_head(
     status: int,
     tran_id: bytes,
     headers: Mapping[bytes, bytes],
@@ -205,7 +210,7 @@ def answer_head(
     return b"".join(parts)
 
 
-def refusal(error: Refusal, tran_id: bytes, *, close: bool) -> bytes:
+def build_refusal(error: Refusal, tran_id: bytes, *, close: bool) -> bytes:
     """Returns the complete response of a refusal: rsp_code, rsp_msg naming the field, the echoed tran_id."""
     fault = error.fault
     headers: dict[bytes, bytes] = {}
@@ -214,20 +219,20 @@ def refusal(error: Refusal, tran_id: bytes, *, close: bool) -> bytes:
     if fault.status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers[b"allow"] = error.allow.encode()  # RFC 9110 15.5.6
     body = build_refusal_body(fault, error.detail)
-    return answer_head(fault.status, tran_id, headers, len(body), close=close) + body
+    return build_response_head(fault.status, tran_id, headers, len(body), close=close) + body
 
 
 def build_refusal_body(fault: Fault, detail: str = "") -> bytes:
-    """Returns the JSON of `refusal_told`."""
-    return json.dumps(refusal_told(fault, detail), ensure_ascii=False, separators=(",", ":")).encode()
+    """Returns the JSON of `build_refusal_fields`."""
+    return json.dumps(build_refusal_fields(fault, detail), ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def refusal_told(fault: Fault, detail: str = "") -> dict[str, str]:
+def build_refusal_fields(fault: Fault, detail: str = "") -> dict[str, str]:
     """Returns rsp_code and rsp_msg of a fault; `detail` names the field or limit concerned."""
-    return {"rsp_code": fault.rsp_code, "rsp_msg": words_of(fault, detail)}
+    return {"rsp_code": fault.rsp_code, "rsp_msg": format_message(fault, detail)}
 
 
-def words_of(fault: Fault, detail: str = "") -> str:
+def format_message(fault: Fault, detail: str = "") -> str:
     """Returns the text of a fault for `rsp_msg` or OAuth's `error_description`; both are AH(450)."""
     message = f"{fault.words}: {detail}" if detail else fault.words
     return message.encode()[:_MAX_MESSAGE_BYTES].decode(errors="ignore")

@@ -39,7 +39,7 @@ _WIDENED_FIELDS: Final = frozenset({"api_uri", "next_page", "org_regno", "mercha
 other API (채권-003), registration numbers with hyphens (지원-002, 전금-103)."""
 
 
-def text_of(value: object) -> str:
+def to_text(value: object) -> str:
     """Returns the text of a JSON value, "" for null, an empty string, lists and objects.
 
     The standard writes all values as JSON strings. Operators of 2021 also send numbers and booleans, which stand for
@@ -64,7 +64,7 @@ def get_checked_type(field: Field) -> str:
     return "aNS" if field.name in _WIDENED_FIELDS else field.type
 
 
-def allowed(field: Field) -> str:
+def describe_allowed(field: Field) -> str:
     """Describes the allowed values for a refusal: `DATE, YYYYMMDD`, `aN(20)`, `01, 02` (one of these)."""
     if field.codes:
         return ", ".join(field.codes)
@@ -74,7 +74,7 @@ def allowed(field: Field) -> str:
     return f"{kind}({field.length})" if field.length else kind
 
 
-def check_of(field: Field, *, strict: bool = True) -> Check:
+def compile_field_check(field: Field, *, strict: bool = True) -> Check:
     """Returns the check of one scalar field; a code table replaces its type (`Bearer` has type `a`, lower case).
 
     Without `strict`, lengths and dates are checked, but not character classes and code tables. Digits are always ASCII

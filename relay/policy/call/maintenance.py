@@ -7,7 +7,7 @@ from typing import Final
 
 from relay.domain.authorization.consent import KOREA
 from relay.policy.call.slot import MINUTES_PER_DAY
-from relay.policy.settings.portal import Maintenance
+from relay.policy.settings.portal import MaintenanceWindow
 
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WEEK: Final = len(_DAYS) * MINUTES_PER_DAY
@@ -16,7 +16,7 @@ _EPOCH_MINUTE: Final = _DAYS.index("thu") * MINUTES_PER_DAY + 9 * 60
 
 
 @dataclass(frozen=True, slots=True)
-class Calendar:
+class MaintenanceCalendar:
     """The maintenance times of one institution, prepared for look-ups.
 
     `weekly` has one byte for each minute of a week in Korea, Monday first, 1 for maintenance; empty without weekly
@@ -27,7 +27,7 @@ class Calendar:
     single: tuple[tuple[int, int], ...]
 
 
-def compile_maintenance(entries: Iterable[Maintenance]) -> Calendar | None:
+def compile_maintenance(entries: Iterable[MaintenanceWindow]) -> MaintenanceCalendar | None:
     """Returns the calendar of the entries, each with a day of the week or a date; None without entries.
 
     An end that is not after the start is on the next day.
@@ -46,10 +46,10 @@ def compile_maintenance(entries: Iterable[Maintenance]) -> Calendar | None:
                 for minute in range(length):
                     minutes[(number * MINUTES_PER_DAY + start + minute) % _WEEK] = 1
     weekly = bytes(minutes) if any(minutes) else b""
-    return Calendar(weekly, tuple(sorted(single))) if weekly or single else None
+    return MaintenanceCalendar(weekly, tuple(sorted(single))) if weekly or single else None
 
 
-def in_maintenance(calendar: Calendar | None, now: float) -> bool:
+def is_in_maintenance(calendar: MaintenanceCalendar | None, now: float) -> bool:
     """Whether the calendar has maintenance at `now`, in seconds since the epoch."""
     if calendar is None:
         return False

@@ -8,11 +8,11 @@ from http import HTTPStatus
 from typing import Final
 
 from relay.domain.exchange import Exchange
-from relay.domain.fault import FAULTS, Fault, Refusal, Whose
+from relay.domain.fault import FAULTS, Fault, FaultOwner, Refusal
 from relay.policy.call import envelope
-from relay.policy.call.envelope import Address
+from relay.policy.call.envelope import RequestTemplate
 
-_TEMPLATE: Final = Address(b"GET ", b"POST ", b" HTTP/1.1\r\nHost: authority")
+_TEMPLATE: Final = RequestTemplate(b"GET ", b"POST ", b" HTTP/1.1\r\nHost: authority")
 
 REVOCATIONS_PATH: Final = "/relay/revocations"
 """Path of the authority's revocation feed for gateways; callers cannot reach it."""
@@ -20,10 +20,10 @@ REVOCATIONS_PATH: Final = "/relay/revocations"
 _REVOKED_HEADER: Final = b"x-relay-revoked"
 
 _FORWARDED_HEADERS: Final = (b"x-api-tran-id", b"content-type", b"content-encoding")
-WITH_CUSTOMER: Final = (*_FORWARDED_HEADERS, b"x-user-ci")
+OAUTH_HEADERS: Final = (*_FORWARDED_HEADERS, b"x-user-ci")
 """Request headers of a caller that are passed to OAuth endpoints, beside those written here."""
 
-WITH_TOKEN: Final = (*_FORWARDED_HEADERS, b"authorization")
+SUPPORT_HEADERS: Final = (*_FORWARDED_HEADERS, b"authorization")
 """Request headers of a caller that are passed to support APIs."""
 
 _RETURNED_HEADERS: Final = (b"allow", b"cache-control", b"location", b"pragma", b"retry-after")
@@ -62,13 +62,13 @@ _AUTHORITY_FAULTS: Final = {
 """Faults of the authority by the fault that an institution would have: the relay is responsible for the authority."""
 
 
-def kind_of(path: bytes, body: bytes) -> str:
+def classify_call(path: bytes, body: bytes) -> str:
     """Returns the kind of an authority call: its path, or for tokens the grant_type if it is not encoded."""
     match = _GRANT_TYPE.search(body) if path == _TOKEN_PATH else None
     return match[1].decode() if match is not None else path.decode("ascii", "replace")
 
 
-def is_oauth(path: bytes) -> bool:
+def is_oauth_path(path: bytes) -> bool:
     """Whether a path is an OAuth path: tokens for operators (규격 5.1), the token for the portal (지원-101).
 
     True also for unknown paths below these: they are refused in OAuth's form.
@@ -76,25 +76,25 @@ def is_oauth(path: bytes) -> bool:
     return _OAUTH_PATH.match(path) is not None
 
 
-def speaks_oauth(raw: bytes) -> bool:
+def is_oauth_request(raw: bytes) -> bool:
     """Whether a malformed head was meant for the authority."""
     method = _METHOD.match(raw)
-    return method is not None and is_oauth(raw[method.end() :])
+    return method is not None and is_oauth_path(raw[method.end() :])
 
 
-def request(
+def build_request(
     method: str,
     target: bytes,
     headers: Mapping[bytes, bytes],
     operators: tuple[str, ...],
     fault: str,
     body: bytes,
-    allowed: tuple[bytes, ...] = WITH_CUSTOMER,
+    allowed: tuple[bytes, ...] = OAUTH_HEADERS,
 ) -> bytes:
     """Returns a complete request to the authority: the received target, headers by allow-list, and the operators.
 
     `operators` are those that certificate and address identify; `fault` is the reason when there are none. `allowed` is
-    the allow-list: WITH_CUSTOMER or WITH_TOKEN.
+    the allow-list: OAUTH_HEADERS or SUPPORT_HEADERS.
     """
     is_post = method == "POST"
     parts = [_TEMPLATE.post if is_post else _TEMPLATE.get, target, _TEMPLATE.tail]
@@ -110,39 +110,39 @@ def request(
     return b"".join(parts)
 
 
-def flaw_of(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> str:
+def find_flaw(status: int, headers: Mapping[bytes, bytes], tran_id: bytes) -> str:
     """Returns what is wrong with a response of the authority in one word, "" when it is valid."""
     if status not in _RESPONSE_STATUSES:
         return "status"
     return "" if headers.get(b"x-api-tran-id", tran_id) == tran_id else "tran_id"
 
 
-def note(exchange: Exchange, headers: Mapping[bytes, bytes]) -> None:
+def copy_record_headers(exchange: Exchange, headers: Mapping[bytes, bytes]) -> None:
     """Copies the authority's record headers to the exchange."""
     for name, field in _RECORD_HEADERS:
         if name in headers:
             setattr(exchange, field, headers[name].decode("latin-1"))
 
 
-def revoked(headers: Mapping[bytes, bytes]) -> list[str]:
+def get_revoked_jtis(headers: Mapping[bytes, bytes]) -> list[str]:
     """Returns the jtis of the access tokens that the authority revoked in this call."""
     return headers[_REVOKED_HEADER].decode("latin-1").split(",") if _REVOKED_HEADER in headers else []
 
 
-answer_head: Final = partial(envelope.answer_head, heads=_HEAD_PREFIXES, allowed=_RETURNED_HEADERS)
+build_response_head: Final = partial(envelope.build_response_head, heads=_HEAD_PREFIXES, allowed=_RETURNED_HEADERS)
 """Returns the head of an OAuth response to an operator, with OAuth's statuses and headers."""
 
-support_head: Final = partial(envelope.answer_head, allowed=_RETURNED_HEADERS)
+build_support_head: Final = partial(envelope.build_response_head, allowed=_RETURNED_HEADERS)
 """Returns the head of a support API's response: statuses of the data APIs, headers of OAuth."""
 
 
-def ours(fault: Fault) -> Fault:
+def to_relay_fault(fault: Fault) -> Fault:
     """Returns the relay's fault for one that occurred on the connection to the authority."""
-    default = "authority_unreachable" if fault.whose is Whose.PROVIDER else fault.name
+    default = "authority_unreachable" if fault.owner is FaultOwner.PROVIDER else fault.name
     return FAULTS[_AUTHORITY_FAULTS.get(fault.name, default)]
 
 
-def error_of(fault: Fault) -> tuple[int, str]:
+def get_oauth_error(fault: Fault) -> tuple[int, str]:
     """Returns HTTP status and OAuth error of a fault (규격 3.10).
 
     A path that is not served keeps the 404 of 40401: the 400 of RFC 6749 5.2 is for OAuth endpoints.
@@ -156,14 +156,14 @@ def error_of(fault: Fault) -> tuple[int, str]:
     return 400, "invalid_request"
 
 
-def refusal(error: Refusal, tran_id: bytes, *, close: bool) -> bytes:
+def build_refusal(error: Refusal, tran_id: bytes, *, close: bool) -> bytes:
     """Returns the complete response of a refusal in OAuth's form; the description is `rsp_msg` (규격 3.10)."""
-    status, name = error_of(error.fault)
+    status, name = get_oauth_error(error.fault)
     headers: dict[bytes, bytes] = {b"cache-control": b"no-store", b"pragma": b"no-cache"}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers[b"retry-after"] = str(max(1, -int(-error.retry_after // 1))).encode()
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers[b"allow"] = error.allow.encode()
-    content = {"error": name, "error_description": envelope.words_of(error.fault, error.detail)}
+    content = {"error": name, "error_description": envelope.format_message(error.fault, error.detail)}
     body = json.dumps(content, ensure_ascii=False).encode()
-    return answer_head(status, tran_id, headers, len(body), close=close) + body
+    return build_response_head(status, tran_id, headers, len(body), close=close) + body

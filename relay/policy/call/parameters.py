@@ -5,7 +5,7 @@ from typing import Final
 
 from relay.domain.api import Api, Field, PeriodRule, Presence
 from relay.domain.fault import FAULTS, Refusal
-from relay.policy.call.fields import Check, allowed, check_of, text_of
+from relay.policy.call.fields import Check, compile_field_check, describe_allowed, to_text
 from relay.policy.call.query import NameCheck, compile_name_check
 from relay.policy.settings.scalars import Checking
 
@@ -25,7 +25,7 @@ _Row = tuple[str, Check, bool, bool, str]
 """Name, check, is required, may be empty, detail of the refusal."""
 
 
-def compile_check(api: Api, checking: Checking) -> ParameterCheck:
+def compile_parameter_check(api: Api, checking: Checking) -> ParameterCheck:
     """Returns the check of one API's query and body parameters; header and path are checked elsewhere.
 
     Strict: required fields, types, lengths, code tables, limit 1-500, real days and months, start not after end (the
@@ -47,7 +47,7 @@ def compile_check(api: Api, checking: Checking) -> ParameterCheck:
 
 def compile_usual_check(api: Api) -> Callable[[Mapping[str, object]], bool]:
     """Returns a check whether parameters are exactly those of the standard; a path parameter may be absent."""
-    strict = compile_check(api, Checking.STRICT)
+    strict = compile_parameter_check(api, Checking.STRICT)
     known = frozenset(field.name for field in api.request.path + api.request.query + api.request.body)
 
     def is_usual(parameters: Mapping[str, object]) -> bool:
@@ -88,7 +88,7 @@ def _build_rows(api: Api, *, strict: bool) -> Iterator[_Row]:
 def _compile_value_check(field: Field, *, strict: bool) -> Check:
     if field.type == "array":
         return _reject
-    return _LIMITS.__contains__ if field.name == "limit" else check_of(field, strict=strict)
+    return _LIMITS.__contains__ if field.name == "limit" else compile_field_check(field, strict=strict)
 
 
 def _reject(text: str) -> bool:  # noqa: ARG001 - the signature of a check; a string is never a list
@@ -99,8 +99,8 @@ def _describe(field: Field) -> str:
     if field.type == "array":
         return f"{field.name} (JSON 배열)"
     if field.codes:
-        return f"{field.name} ({allowed(field)} 중 하나)"
-    return f"{field.name} ({'1-500' if field.name == 'limit' else allowed(field)})"
+        return f"{field.name} ({describe_allowed(field)} 중 하나)"
+    return f"{field.name} ({'1-500' if field.name == 'limit' else describe_allowed(field)})"
 
 
 def _compile_rows(
@@ -136,7 +136,7 @@ def _check_value(row: _Row, value: object) -> None:
         return
     if fits is _reject and isinstance(value, list):
         return
-    text = text_of(value)
+    text = to_text(value)
     if not text or not fits(text):
         raise Refusal(_MALFORMED, detail)
 
@@ -144,7 +144,7 @@ def _check_value(row: _Row, value: object) -> None:
 def _check_order(parameters: Mapping[str, object], start: str, end: str) -> None:
     first, last = parameters[start], parameters[end]
     if first.__class__ is not str or last.__class__ is not str:
-        first, last = text_of(first), text_of(last)
+        first, last = to_text(first), to_text(last)
     # both are present and have one fixed length, so they sort as their days do
     if first > last:
         raise Refusal(_MALFORMED, f"{end} ({start} 이후)")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-from relay.domain.ids import normal_serial
+from relay.domain.ids import normalize_serial
 from relay.domain.party import Operator, Service
 from relay.domain.registry import Organisation, RegisteredService, Registry
 from relay.policy.call.access import Caller, Callers
@@ -30,9 +30,9 @@ class Parties:
     slots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of_file(cls, directory: Directory) -> Self:
+    def from_directory(cls, directory: Directory) -> Self:
         """Returns the parties of `directory.yaml`."""
-        return cls(Callers.of(map(Caller.of, iter_directory_operators(directory))))
+        return cls(Callers.from_iterable(map(Caller.from_operator, iter_directory_operators(directory))))
 
 
 def iter_directory_operators(directory: Directory) -> Iterator[Operator]:
@@ -42,17 +42,17 @@ def iter_directory_operators(directory: Directory) -> Iterator[Operator]:
             Service(service.client_id, service.name, entry.org_code, service.callbacks, service.app_schemes)
             for service in entry.services
         )
-        serial = normal_serial(entry.serial_num)
+        serial = normalize_serial(entry.serial_num)
         yield Operator(entry.org_code, entry.name, serial, entry.addresses, services, _OPERATOR_AND_RECEIVER_CODES)
 
 
-def operators_of(registry: Registry) -> Iterator[Operator]:
+def iter_registry_operators(registry: Registry) -> Iterator[Operator]:
     """Yields the organisations of the registry that may call, with their services."""
     services: dict[str, list[RegisteredService]] = {}
     for service in registry.services.values():
         services.setdefault(service.operator, []).append(service)
     for organisation in registry.organisations.values():
-        if organisation.calls and organisation.serial_num:
+        if organisation.may_call and organisation.serial_num:
             yield _build_operator(organisation, services.get(organisation.org_code, []))
 
 
@@ -62,12 +62,12 @@ def _build_operator(organisation: Organisation, registered: list[RegisteredServi
         Service(service.client_id, service.name, org_code, service.callbacks, service.app_schemes)
         for service in registered
     )
-    serial = normal_serial(organisation.serial_num)
+    serial = normalize_serial(organisation.serial_num)
     addresses, subject_codes = organisation.addresses, organisation.subject_codes
     return Operator(org_code, organisation.name, serial, addresses, services, subject_codes)
 
 
-def slots_of(registry: Registry, relay: str) -> Mapping[str, tuple[str, ...]]:
+def get_member_slots(registry: Registry, relay: str) -> Mapping[str, tuple[str, ...]]:
     """Returns the transfer slots that the registry has for members of this relay, by org_code.
 
     Slots that open less than six hours a day are ignored (규격 3.3.3): `0900:0900` would close all scheduled calls.
@@ -82,5 +82,7 @@ def build_portal_caller(settings: PortalSettings) -> Caller:
     """Returns the portal as a caller of the support APIs and, like operators, of 공통-001 (core 6.1)."""
     client_ids = (settings.offers.client_id, *settings.offers.services)
     services = tuple(Service(client_id, _PORTAL_NAME, settings.org_code) for client_id in client_ids)
-    serial = normal_serial(settings.serial_num)
-    return Caller.of(Operator(settings.org_code, _PORTAL_NAME, serial, settings.addresses, services, _PORTAL_CODE))
+    serial = normalize_serial(settings.serial_num)
+    return Caller.from_operator(
+        Operator(settings.org_code, _PORTAL_NAME, serial, settings.addresses, services, _PORTAL_CODE)
+    )

@@ -15,7 +15,7 @@ from typing import Final
 from relay.domain.api import PeriodRule
 from relay.domain.fault import FAULTS, Refusal
 from relay.domain.ids import ApiType
-from relay.policy.call.fields import text_of
+from relay.policy.call.fields import to_text
 
 PeriodCheck = Callable[[Mapping[str, object], str, date], None]
 """Checks a call's parameters by its `x-api-type` ("" when absent) and today's date in Korea.
@@ -49,7 +49,7 @@ def compile_period_check(rule: PeriodRule) -> PeriodCheck:
         # PERF: 0.8 us on demand, 1.2 to 2 us scheduled: strings of one form are compared, not dates
         first, last = parameters.get(start), parameters.get(end)
         if first.__class__ is not str or last.__class__ is not str:
-            first, last = text_of(first), text_of(last)
+            first, last = to_text(first), to_text(last)
         if len(first) != width or not digits(first + last) or first > last:
             raise Refusal(FAULTS["parameter_malformed"], f"{end} ({start} 이후의 {form})")
         now, year_ago, oldest = _get_limits(today, width)
@@ -64,7 +64,7 @@ def compile_period_check(rule: PeriodRule) -> PeriodCheck:
     return check
 
 
-def months_before(day: date, months: int) -> date:
+def subtract_months(day: date, months: int) -> date:
     """Returns the same day `months` earlier (later if negative), or the last of the month if it has no such day."""
     year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
@@ -105,6 +105,6 @@ def _get_last_day(text: str) -> str:
 @lru_cache(maxsize=4)
 def _get_limits(today: date, width: int) -> tuple[str, str, str]:
     """Returns today, a year ago and the oldest allowed day, as strings of `width`."""
-    days = (today, months_before(today, MAX_MONTHS), months_before(today, 12 * MAX_YEARS))
+    days = (today, subtract_months(today, MAX_MONTHS), subtract_months(today, 12 * MAX_YEARS))
     now, year_ago, oldest = (f"{day:%Y%m%d}"[:width] for day in days)
     return now, year_ago, oldest

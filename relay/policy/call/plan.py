@@ -9,19 +9,19 @@ from relay.domain.api import Api, Catalogue
 from relay.domain.fault import FAULTS, Refusal
 from relay.policy.call.access import Callers
 from relay.policy.call.assets import AssetCheck, compile_asset_check
-from relay.policy.call.maintenance import Calendar, compile_maintenance
-from relay.policy.call.parameters import ParameterCheck, compile_check, compile_usual_check
+from relay.policy.call.maintenance import MaintenanceCalendar, compile_maintenance
+from relay.policy.call.parameters import ParameterCheck, compile_parameter_check, compile_usual_check
 from relay.policy.call.parties import Parties, build_portal_caller
 from relay.policy.call.period import PeriodCheck, compile_period_check
 from relay.policy.call.route import Route, Routes, compile_routes
 from relay.policy.call.slot import Slots, compile_slots
 from relay.policy.call.withheld import select_withheld
 from relay.policy.quota.bucket import Bucket
-from relay.policy.settings.directory import Provider, ProviderApis, Withholding
+from relay.policy.settings.directory import Provider, ProviderApis, WithheldBy
 from relay.policy.settings.model import Settings
 from relay.policy.settings.scalars import Checking, ProviderTimeouts
 
-AUTHORITY: Final = "relay"
+AUTHORITY_RATE_KEY: Final = "relay"
 """Key of the rate limit for calls of the authority's endpoints."""
 
 OFFERED_SUPPORT_APIS: Final = ("지원-101", "지원-102", "지원-103", "지원-104")
@@ -31,7 +31,7 @@ _VERSION_ONE: Final = range(1, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class ApiRules:
     """The checks of one API: parameters, period (None if it has none) and asset.
 
     `is_usual` returns whether checked parameters are exactly those of the standard.
@@ -48,7 +48,7 @@ class Rules:
 class Institution:
     """A 정보제공자 with its settings compiled.
 
-    `rules` are the checks of the offered APIs by api_code, `apis` the response to 공통-001, `slots` the times of
+    `rules` are the checks of the offered APIs by api_code, `api_list` the response to 공통-001, `slots` the times of
     scheduled calls, `maintenance` the planned maintenance (None for none). `withholds` is true when the relay removes
     fields without consent from its responses. Timeouts, concurrency, queue and rate come from its file, else from
     the relay's settings.
@@ -59,18 +59,18 @@ class Institution:
     first_version: int
     last_version: int
     checking: Checking
-    rules: dict[str, Rules]
-    apis: bytes
+    rules: dict[str, ApiRules]
+    api_list: bytes
     slots: Slots
-    maintenance: Calendar | None
+    maintenance: MaintenanceCalendar | None
     withholds: bool
     timeouts: ProviderTimeouts
     concurrency: int
     queue: int
     bucket: Bucket
-    file: Provider
+    settings: Provider
 
-    def withheld(self, api_code: str, fields: frozenset[str]) -> frozenset[str]:
+    def select_withheld(self, api_code: str, fields: frozenset[str]) -> frozenset[str]:
         """Returns the `fields` without consent that the response of an API could hold."""
         return select_withheld(self.rules[api_code].api, fields)
 
@@ -96,7 +96,7 @@ class Plan:
     support_codes: dict[bytes, str]
     checking: Checking
 
-    def method_of(self, path: bytes) -> str:
+    def get_method(self, path: bytes) -> str:
         """Returns the method of a path, "" for unknown paths and paths with an asset."""
         route = self.routes.literal.get(path)
         if route is not None:
@@ -109,7 +109,7 @@ class Plan:
         if version and version not in served:
             raise _build_version_refusal(served.start, served.stop - 1)
 
-    def institution(self, org_code: object, route: Route, version: int) -> Institution:
+    def find_institution(self, org_code: object, route: Route, version: int) -> Institution:
         """Returns the institution of a call.
 
         Raises Refusal: parameter_missing (40001) without an org_code, provider_unknown (40303) when this relay has no
@@ -140,8 +140,8 @@ def compile_plan(
     institutions = {
         provider.org_code: _compile_institution(provider, settings, catalogue, offers) for provider in providers
     }
-    portal = Callers.of(() if settings.portal is None else (build_portal_caller(settings.portal),))
-    support_apis = [catalogue.apis[api_id] for api_id in OFFERED_SUPPORT_APIS] if portal.everyone else []
+    portal = Callers.from_iterable(() if settings.portal is None else (build_portal_caller(settings.portal),))
+    support_apis = [catalogue.apis[api_id] for api_id in OFFERED_SUPPORT_APIS] if portal.all else []
     oauth_apis = [api for api in catalogue.apis.values() if api.path.startswith("/oauth/")]
     plan = Plan(
         generation=generation,
@@ -153,22 +153,22 @@ def compile_plan(
         authority={api.path.encode(): api.method for api in oauth_apis},
         support={api.path.encode(): api.method for api in support_apis},
         portal=portal,
-        support_codes={api.path.encode(): support_code(api.api_id) for api in support_apis},
+        support_codes={api.path.encode(): get_support_code(api.api_id) for api in support_apis},
         checking=settings.checking,
     )
-    return acquainted(plan, parties)
+    return with_parties(plan, parties)
 
 
-def acquainted(plan: Plan, parties: Parties) -> Plan:
+def with_parties(plan: Plan, parties: Parties) -> Plan:
     """Returns the plan with the callers and slots of `parties`; nothing else is compiled again."""
     institutions = {
-        code: _with_slots(institution, parties.slots.get(code, institution.file.scheduled_slots))
+        code: _with_slots(institution, parties.slots.get(code, institution.settings.scheduled_slots))
         for code, institution in plan.institutions.items()
     }
     return replace(plan, callers=parties.callers.union(plan.portal), institutions=institutions)
 
 
-def support_code(api_id: str) -> str:
+def get_support_code(api_id: str) -> str:
     """Returns the code of a support API in metrics and records, S101 to S104: 첨부12 has no api_code for it."""
     return f"S{api_id.rpartition('-')[2]}"
 
@@ -190,7 +190,7 @@ def _collect_versions(institutions: Iterable[Institution]) -> dict[str, range]:
 
 _OfferKey = tuple[str, Checking, ProviderApis, str, str | None]
 """Settings that institutions with the same offer have in common."""
-_Offer = tuple[dict[str, Rules], bytes]
+_Offer = tuple[dict[str, ApiRules], bytes]
 """The checks of the offered APIs by api_code, and the response to 공통-001."""
 
 
@@ -209,15 +209,15 @@ def _compile_institution(
         last_version=int(provider.version[1:]),
         checking=checking,
         rules=rules,
-        apis=api_list,
+        api_list=api_list,
         slots=compile_slots(provider.scheduled_slots),
         maintenance=compile_maintenance(provider.maintenance),
-        withholds=provider.withholding is Withholding.RELAY,
+        withholds=provider.withholding is WithheldBy.RELAY,
         timeouts=provider.timeouts or settings.upstream.timeouts,
         concurrency=provider.concurrency or settings.upstream.concurrency,
         queue=settings.upstream.queue if provider.queue is None else provider.queue,
         bucket=Bucket.of(provider.rate or settings.rates.provider),
-        file=provider,
+        settings=provider,
     )
 
 
@@ -225,17 +225,17 @@ def _compile_offer(provider: Provider, checking: Checking, catalogue: Catalogue)
     industry, apis = provider.industry, provider.apis
     offered = [
         api
-        for api in catalogue.of(industry, later=True)
+        for api in catalogue.iter_apis(industry, later=True)
         if api.api_code not in apis.left_out and (industry in api.industries or api.api_code in apis.turned_on)
     ]
     rules = {api.api_code: _compile_rules(api, industry, checking) for api in offered}
     return rules, _build_api_list(provider, [(api.api_code, api.resource) for api in offered])
 
 
-def _compile_rules(api: Api, industry: str, checking: Checking) -> Rules:
-    return Rules(
+def _compile_rules(api: Api, industry: str, checking: Checking) -> ApiRules:
+    return ApiRules(
         api=api,
-        parameters=compile_check(api, checking),
+        parameters=compile_parameter_check(api, checking),
         period=compile_period_check(api.period) if api.period else None,
         asset=compile_asset_check(api, api.scope_for(industry)),
         is_usual=compile_usual_check(api),

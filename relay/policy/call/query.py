@@ -35,7 +35,7 @@ _INVISIBLE: Final = frozenset({"Mn", "Me", "Cf"})
 
 _MAX_DECODINGS: Final = 3
 
-QUERY_OF_A_POST: Final = "POST 요청의 파라미터는 본문에만 둘 수 있습니다"
+POST_QUERY_MESSAGE: Final = "POST 요청의 파라미터는 본문에만 둘 수 있습니다"
 """Refuses the query of a POST: another reader could take it for parameters of the body."""
 
 _SEPARATORS: Final = re.compile(r"[^0-9a-z_-]+")
@@ -44,7 +44,7 @@ NameCheck = Callable[[Mapping[str, object]], None]
 """Raises Refusal(parameter_ambiguous); the detail is the standard's name that another name resembles."""
 
 
-def query_parameters(query: bytes) -> Mapping[str, Any]:
+def parse_query(query: bytes) -> Mapping[str, Any]:
     """Returns the parameters of a GET query. Raises Refusal (40001) for a duplicate name or a value not in UTF-8.
 
     `+` is a space and `%xx` a byte, in names too, so that all spellings of `org_code` are found.
@@ -85,7 +85,7 @@ def _redact(name: str) -> str:
     return name if name.isascii() and name.replace("_", "").isalnum() and len(name) <= 40 else ""  # noqa: PLR2004
 
 
-def body_parameters(body: bytes) -> Mapping[str, Any]:
+def parse_body(body: bytes) -> Mapping[str, Any]:
     """Returns the parameters of a JSON body.
 
     Raises Refusal (40001) when the body is not a JSON object in UTF-8, has a duplicate name, or is larger or nested

@@ -49,7 +49,7 @@ def compile_routes(catalogue: Catalogue) -> Routes:
     literal: dict[bytes, Route] = {}
     assets: dict[tuple[bytes, bytes], Route] = {}
     for industry in INDUSTRIES:
-        for api in catalogue.of(industry, later=True):
+        for api in catalogue.iter_apis(industry, later=True):
             path = api.path_for(industry).encode()
             version = int(api.version[1:]) if api.version else 0
             scope = api.scope_for(industry)
@@ -64,7 +64,7 @@ def compile_routes(catalogue: Catalogue) -> Routes:
 
 def _iter_reserved(catalogue: Catalogue) -> Iterator[bytes]:
     """Yields the names of resources in paths and scopes of data APIs, in singular and plural."""
-    for api in catalogue.data():
+    for api in catalogue.iter_data_apis():
         for word in (*api.resource.split("/"), *api.scope.split(".")):
             if word.isalnum():
                 stem = word.removesuffix("s").encode()

@@ -51,7 +51,7 @@ def _index_by_api() -> dict[str, frozenset[str]]:
 _FIELDS_BY_API: Final = _index_by_api()
 
 
-def fields_withheld(particulars: Particulars, industry: str) -> frozenset[str]:
+def get_withheld_fields(particulars: Particulars, industry: str) -> frozenset[str]:
     """Returns the fields that responses of this industry must not hold under this consent (`Grant.withheld`)."""
     return frozenset(
         field
@@ -69,7 +69,7 @@ def select_withheld(api: Api, withheld: frozenset[str]) -> frozenset[str]:
     return _FIELDS_BY_API.get(api.api_id, _NO_FIELDS) & withheld
 
 
-def without(body: bytes, fields: frozenset[str]) -> bytes:
+def remove_members(body: bytes, fields: frozenset[str]) -> bytes:
     """Returns a JSON response without the members of these names, at any depth. Raises ValueError."""
     member_filter = MemberFilter(body, fields)
     while not member_filter.read(1000):

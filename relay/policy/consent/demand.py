@@ -14,9 +14,9 @@ from typing import Any, Final
 from relay.domain.authorization.consent import Asset, Particulars, Target
 from relay.domain.ids import ORG_CODE
 from relay.domain.strict_json import read_object
-from relay.policy.consent.particulars import LIST_ONLY_DAYS, Scopes, checked, days_allowed
+from relay.policy.consent.particulars import LIST_ONLY_DAYS, Scopes, find_flaws, format_days
 
-CONSENT_BYTES: Final = 7000
+MAX_CONSENT_BYTES: Final = 7000
 """전송요구 원문, AH(7000)."""
 
 ALL_ASSETS: Final = "all_asset"
@@ -33,7 +33,7 @@ _SERVICE_ID: Final = re.compile(r"[0-9A-Za-z]{1,22}")
 
 _BOOLEAN: Final = "true, false 중 하나"
 _ALLOWED: Final[Mapping[str, str]] = {
-    "consent": f"{CONSENT_BYTES}바이트까지의 JSON, 표준의 항목만",
+    "consent": f"{MAX_CONSENT_BYTES}바이트까지의 JSON, 표준의 항목만",
     "snd_org_code": "aN(10)",
     "rcv_org_code": "aN(10)",
     "service_id": "aN(22)",
@@ -77,7 +77,7 @@ class RequestType(StrEnum):
     ASSETS = "1"
 
 
-class DemandFault(Exception):
+class DemandError(Exception):
     """The demand is refused. `error` is the OAuth error (규격 3.10), `member` the name of the wrong member.
 
     `allowed` says in Korean what the member may hold. No attribute repeats a value.
@@ -100,7 +100,7 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class DemandContext:
     """The call that brings a demand: its institution and operator, the scopes of the industry, its request_type.
 
     `request_type` is None for a demand signed at an institution's own pages (개별인증). `today` is the date in Korea.
@@ -114,8 +114,8 @@ class Frame:
 
 
 def read_demand(text: bytes) -> Demand:
-    """Parse the demand in `text` (UTF-8 JSON). Raises DemandFault invalid_request with the name of a bad member."""
-    if len(text) > CONSENT_BYTES:
+    """Parse the demand in `text` (UTF-8 JSON). Raises DemandError invalid_request with the name of a bad member."""
+    if len(text) > MAX_CONSENT_BYTES:
         raise _build_error("consent")
     try:
         members = read_object(text)
@@ -144,44 +144,44 @@ def read_demand(text: bytes) -> Demand:
     )
 
 
-def fit(demand: Demand, context: Frame) -> None:
+def check_demand(demand: Demand, context: DemandContext) -> None:
     """Check that a demand is valid for the call that brings it.
 
-    Raises DemandFault: invalid_grant for other parties or a past end_date, invalid_scope for a scope that the industry
+    Raises DemandError: invalid_grant for other parties or a past end_date, invalid_scope for a scope that the industry
     or the request_type does not have, invalid_request for invalid particulars.
     """
     particulars = demand.particulars
     if demand.sender != context.provider:
-        raise DemandFault("invalid_grant", "snd_org_code", "org_code와 같은 기관코드")
+        raise DemandError("invalid_grant", "snd_org_code", "org_code와 같은 기관코드")
     if demand.receiver != context.operator:
-        raise DemandFault("invalid_grant", "rcv_org_code", "client_id를 등록한 기관의 기관코드")
+        raise DemandError("invalid_grant", "rcv_org_code", "client_id를 등록한 기관의 기관코드")
     if particulars.end_date < context.today:
-        raise DemandFault("invalid_grant", "end_date", days_allowed(context.today))
+        raise DemandError("invalid_grant", "end_date", format_days(context.today))
     _check_request_type(particulars, context)
-    for flaw in checked(particulars, context.scopes, context.today):
+    for flaw in find_flaws(particulars, context.scopes, context.today):
         error = "invalid_scope" if flaw.member == "scope" else "invalid_request"
-        raise DemandFault(error, flaw.member, flaw.allowed)
+        raise DemandError(error, flaw.member, flaw.allowed)
 
 
-def _check_request_type(particulars: Particulars, context: Frame) -> None:
+def _check_request_type(particulars: Particulars, context: DemandContext) -> None:
     """Check scopes and `period` by request_type (규격 6.2): lists for a week, or other scopes until withdrawn."""
     if context.request_type is None:
         return
     wants_lists = context.request_type is RequestType.LISTS
     if wants_lists != all(map(_is_list, particulars.scopes)):
         scopes = "목록 조회 scope만" if wants_lists else "목록 조회 외의 scope 1개 이상"
-        raise DemandFault("invalid_scope", "target_info", f"request_type이 {context.request_type}이면 {scopes}")
+        raise DemandError("invalid_scope", "target_info", f"request_type이 {context.request_type}이면 {scopes}")
     last = context.today + timedelta(days=LIST_ONLY_DAYS)
     if wants_lists and particulars.period > last:
-        raise DemandFault("invalid_request", "period", days_allowed(context.today, last))
+        raise DemandError("invalid_request", "period", format_days(context.today, last))
     if not wants_lists and particulars.period != UNTIL_WITHDRAWN:
-        raise DemandFault(
+        raise DemandError(
             "invalid_request", "period", f"request_type이 {context.request_type}이면 {UNTIL_WITHDRAWN:%Y%m%d}"
         )
 
 
-def _build_error(member: str) -> DemandFault:
-    return DemandFault("invalid_request", member, _ALLOWED.get(member, _BOOLEAN))
+def _build_error(member: str) -> DemandError:
+    return DemandError("invalid_request", member, _ALLOWED.get(member, _BOOLEAN))
 
 
 def _is_list(scope: str) -> bool:

@@ -10,10 +10,10 @@ from typing import Final
 
 from relay.domain.api import Api, Catalogue, Field
 from relay.domain.authorization.consent import Asset
-from relay.domain.institution import DeskFault, Holding
-from relay.policy.call.assets import asset_name, may_name
-from relay.policy.call.fields import text_of
-from relay.policy.consent.particulars import ScopeRule, scopes_of
+from relay.domain.institution import Holding, InstitutionError
+from relay.policy.call.assets import is_asset_name, parse_asset_name
+from relay.policy.call.fields import to_text
+from relay.policy.consent.particulars import ScopeRule, get_scopes
 
 MAX_ROWS: Final = 500
 """Rows of one response: `limit` is at most 500 (규격 1.6)."""
@@ -50,7 +50,7 @@ _SHOWN_DIGITS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class ListCall:
+class ListApi:
     """A list API of an industry. Its assets have `scope`, or a scope of `scope_by_type` by account_type's first digit.
 
     `list_name` is the name of the list in its response. `asset` and `seqno` (None if there is none) are the fields of a
@@ -66,37 +66,39 @@ class ListCall:
     label_fields: tuple[Field, ...]
 
 
-def list_calls(industry: str, catalogue: Catalogue, *, later: bool = False) -> tuple[ListCall, ...]:
+def find_list_apis(industry: str, catalogue: Catalogue, *, later: bool = False) -> tuple[ListApi, ...]:
     """Return the list APIs of an industry, its own before shared ones; with `later` also future ones."""
-    scopes = scopes_of(industry, catalogue)
+    scopes = get_scopes(industry, catalogue)
     apis = [
-        _build_list_api(api, industry, scopes) for api in catalogue.of(industry, later=later) if api.api_id in _LISTS
+        _build_list_api(api, industry, scopes)
+        for api in catalogue.iter_apis(industry, later=later)
+        if api.api_id in _LISTS
     ]
     return tuple(sorted(apis, key=lambda list_api: list(scopes).index(list_api.scope)))
 
 
-def scopes_without_assets(industry: str, catalogue: Catalogue) -> tuple[str, ...]:
+def find_scopes_without_assets(industry: str, catalogue: Catalogue) -> tuple[str, ...]:
     """Return scopes whose APIs name no asset, so that consent is to the whole scope (card.point, card.bill, ...)."""
-    rules = scopes_of(industry, catalogue)
+    rules = get_scopes(industry, catalogue)
     return tuple(scope for scope, rule in rules.items() if rule.asset is None and not scope.endswith(".list"))
 
 
-def holdings_in(list_api: ListCall, body: Mapping[str, object]) -> list[Holding]:
+def read_holdings(list_api: ListApi, body: Mapping[str, object]) -> list[Holding]:
     """Return the assets in one response of a list API.
 
-    Raises DeskFault with API and field if the response is no success, has no list, or has an invalid row.
+    Raises InstitutionError with API and field if the response is no success, has no list, or has an invalid row.
     """
     rows = body.get(list_api.list_name)
-    if rows is None and text_of(body.get(list_api.list_name.replace("_list", "_cnt"))) == "0":
+    if rows is None and to_text(body.get(list_api.list_name.replace("_list", "_cnt"))) == "0":
         rows = []  # an empty list is often omitted
-    if text_of(body.get("rsp_code")) != "00000":
+    if to_text(body.get("rsp_code")) != "00000":
         raise _build_fault(list_api, "rsp_code")
     if not isinstance(rows, list) or len(rows) > MAX_ROWS:
         raise _build_fault(list_api, list_api.list_name)
     return [_read_holding(list_api, row) for row in rows]
 
 
-def told_apart(holdings: Iterable[Holding]) -> tuple[Holding, ...]:
+def distinguish_labels(holdings: Iterable[Holding]) -> tuple[Holding, ...]:
     """Return the holdings with labels that are unique within their scope.
 
     Equal labels get as many digits of the asset's number as make them differ.
@@ -136,12 +138,12 @@ def _last_digits(number: str, digits: int) -> str:
     return f"…{number[-digits:]}"
 
 
-def each_once(holdings: Iterable[Holding]) -> tuple[Holding, ...]:
+def remove_duplicates(holdings: Iterable[Holding]) -> tuple[Holding, ...]:
     """Return the holdings of all lists and pages without duplicates; pages may overlap by one row (규격 1.6)."""
     return tuple({(holding.scopes, holding.asset): holding for holding in holdings}.values())
 
 
-def _build_list_api(api: Api, industry: str, scopes: Mapping[str, ScopeRule]) -> ListCall:
+def _build_list_api(api: Api, industry: str, scopes: Mapping[str, ScopeRule]) -> ListApi:
     scope_name, list_name, label_names = _LISTS[api.api_id]
     scope = f"{industry}.{scope_name}"
     rule = scopes[scope]
@@ -149,7 +151,7 @@ def _build_list_api(api: Api, industry: str, scopes: Mapping[str, ScopeRule]) ->
     fields = {field.name: field for field in row_fields}
     if rule.asset is None:
         raise ValueError(f"{api.api_id} lists assets, but no API of {scope} names an asset")
-    return ListCall(
+    return ListApi(
         api,
         scope,
         {digit: f"{industry}.{name}" for digit, name in _BY_TYPE.get(api.api_id, {}).items()},
@@ -160,46 +162,46 @@ def _build_list_api(api: Api, industry: str, scopes: Mapping[str, ScopeRule]) ->
     )
 
 
-def _build_fault(list_api: ListCall, name: str) -> DeskFault:
-    return DeskFault(f"{list_api.api.api_id}: {name} is not as documented")
+def _build_fault(list_api: ListApi, name: str) -> InstitutionError:
+    return InstitutionError(f"{list_api.api.api_id}: {name} is not as documented")
 
 
-def _read_holding(list_api: ListCall, row: object) -> Holding:
+def _read_holding(list_api: ListApi, row: object) -> Holding:
     if not isinstance(row, Mapping):
         raise _build_fault(list_api, list_api.list_name)
     asset = Asset(_read_name(list_api, list_api.asset, row), _read_seqno(list_api, row))
     return Holding(_read_scopes(list_api, row), asset, _build_label(list_api, row, asset))
 
 
-def _read_name(list_api: ListCall, field: Field, row: Mapping[str, object]) -> str:
-    name = asset_name(row.get(field.name))
-    if not may_name(field, name):
+def _read_name(list_api: ListApi, field: Field, row: Mapping[str, object]) -> str:
+    name = parse_asset_name(row.get(field.name))
+    if not is_asset_name(field, name):
         raise _build_fault(list_api, field.name)
     return name
 
 
-def _read_seqno(list_api: ListCall, row: Mapping[str, object]) -> str:
+def _read_seqno(list_api: ListApi, row: Mapping[str, object]) -> str:
     # compared with a tuple: a hostile row may hold values without a hash
     if list_api.seqno is None or row.get(list_api.seqno.name) in (None, ""):
         return ""
     return _read_name(list_api, list_api.seqno, row)
 
 
-def _read_scopes(list_api: ListCall, row: Mapping[str, object]) -> tuple[str, ...]:
+def _read_scopes(list_api: ListApi, row: Mapping[str, object]) -> tuple[str, ...]:
     """Return the scopes of a row. A minus account is a deposit and a loan, so it has both (규격 2.2)."""
     if not list_api.scope_by_type:
         return (list_api.scope,)
-    digit = text_of(row.get("account_type"))[:1]
+    digit = to_text(row.get("account_type"))[:1]
     if digit not in list_api.scope_by_type:
         raise _build_fault(list_api, "account_type")
-    scope, is_minus = list_api.scope_by_type[digit], text_of(row.get("is_minus"))
+    scope, is_minus = list_api.scope_by_type[digit], to_text(row.get("is_minus"))
     if is_minus not in _IS_MINUS:
         raise _build_fault(list_api, "is_minus")
     return (scope, list_api.scope_by_type["3"]) if scope == list_api.scope and _IS_MINUS[is_minus] else (scope,)
 
 
-def _build_label(list_api: ListCall, row: Mapping[str, object], asset: Asset) -> str:
-    parts = [_clean(field, text_of(row.get(field.name))) for field in list_api.label_fields]
+def _build_label(list_api: ListApi, row: Mapping[str, object], asset: Asset) -> str:
+    parts = [_clean(field, to_text(row.get(field.name))) for field in list_api.label_fields]
     if list_api.asset.name in _KNOWN_NUMBERS:
         parts.append(_last_digits(asset.asset, _SHOWN_DIGITS))
     if asset.seqno:

@@ -7,10 +7,10 @@ from typing import Final
 from relay.policy.quota.bucket import Bucket
 from relay.policy.settings.scalars import Rate
 
-BY_ADDRESS: Final = Rate(per_second=1 / 30, burst=30)
+ADDRESS_RATE: Final = Rate(per_second=1 / 30, burst=30)
 """Failed logins of one address: 30 at once, then one per 30 s. Customers of mobile networks share addresses."""
 
-BY_LOGIN_ID: Final = Rate(per_second=1 / 300, burst=10)
+LOGIN_ID_RATE: Final = Rate(per_second=1 / 300, burst=10)
 """Failed logins of one login id at one institution: 10 at once, then one per 5 minutes."""
 
 MAX_KEYS: Final = 100_000
@@ -18,10 +18,10 @@ _IPV6_PREFIX: Final = 64
 """Prefix of a customer's network; the customer may choose the other 64 bits (RFC 4291 2.5.4)."""
 
 
-class LoginLimits:
+class KeyedRateLimiter:
     """Token buckets by key. Keys should be keyed digests, so that nothing readable is stored.
 
-    Call `wait` and then `take` before an attempt, so that concurrent attempts are all counted. `give_back`
+    Call `get_wait_s` and then `take` before an attempt, so that concurrent attempts are all counted. `give_back`
     returns the token of an attempt that succeeded or was not made.
     """
 
@@ -33,7 +33,7 @@ class LoginLimits:
     def __len__(self) -> int:
         return len(self._arrivals)
 
-    def wait(self, key: bytes, now: float) -> float:
+    def get_wait_s(self, key: bytes, now: float) -> float:
         """Return the seconds until the next attempt is allowed; 0.0 if it is allowed now."""
         return self._bucket.wait(self._arrivals.get(key, 0.0), now)
 
@@ -41,7 +41,7 @@ class LoginLimits:
         """Count an allowed attempt."""
         if key not in self._arrivals and len(self._arrivals) >= self._max_keys:
             self._evict(now)
-        self._arrivals[key] = self._bucket.taken(self._arrivals.get(key, 0.0), now)
+        self._arrivals[key] = self._bucket.advance(self._arrivals.get(key, 0.0), now)
 
     def give_back(self, key: bytes) -> None:
         """Return the token of one attempt."""
@@ -58,7 +58,7 @@ class LoginLimits:
                 del self._arrivals[key]
 
 
-def network_of(address: str) -> str:
+def get_customer_network(address: str) -> str:
     """Return the IPv4 address or the /64 network of an IPv6 address; other text unchanged."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
@@ -71,7 +71,7 @@ def network_of(address: str) -> str:
     return str(parsed)
 
 
-def customer_address(peer: str, forwarded: str, proxies: tuple[str, ...]) -> str:
+def find_customer_address(peer: str, forwarded: str, proxies: tuple[str, ...]) -> str:
     """Return the customer's address: the peer, or the address that trusted `proxies` wrote into X-Forwarded-For.
 
     Each proxy appends the address of its peer. So the last address outside `proxies` (networks) is the customer's, and

@@ -8,12 +8,12 @@ from typing import Final
 
 from relay.domain.api import Api, Catalogue, Field
 from relay.domain.authorization.consent import Asset, Particulars, Target
-from relay.policy.call.assets import may_name
-from relay.policy.call.fields import allowed
-from relay.policy.call.period import months_before
+from relay.policy.call.assets import is_asset_name
+from relay.policy.call.fields import describe_allowed
+from relay.policy.call.period import subtract_months
 from relay.policy.call.withheld import FLAGS
 
-CYCLE: Final = "1/w"
+SCHEDULED_CYCLE: Final = "1/w"
 """Value of fnd_cycle and add_cycle for scheduled transfers, fixed in v1 (규격 6.2)."""
 
 MAX_PURPOSE_BYTES: Final = 150
@@ -22,7 +22,7 @@ MAX_PURPOSE_BYTES: Final = 150
 LIST_ONLY_DAYS: Final = 7
 """Longest duration of a consent to lists only (1차); any other consent may last a year."""
 
-MONTHS_MOST: Final = 12
+MAX_CONSENT_MONTHS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +45,19 @@ class Flaw:
     allowed: str
 
 
-def scopes_of(industry: str, catalogue: Catalogue) -> Scopes:
+def get_scopes(industry: str, catalogue: Catalogue) -> Scopes:
     """Return the scopes of an industry, including those of future APIs."""
     apis = sorted(
-        (api for api in catalogue.of(industry, later=True) if api.scope),
+        (api for api in catalogue.iter_apis(industry, later=True) if api.scope),
         key=lambda api: (not _is_list(api.scope), len(api.industries + api.later) > 1),
     )
     return {api.scope_for(industry): _build_rule(api) for api in apis}
 
 
-def checked(particulars: Particulars, scopes: Scopes, today: date) -> tuple[Flaw, ...]:
+def find_flaws(particulars: Particulars, scopes: Scopes, today: date) -> tuple[Flaw, ...]:
     """Return what is invalid in particulars of a consent given on `today`, the date in Korea.
 
-    `scopes` are the scopes of the institution's industry (`scopes_of`).
+    `scopes` are the scopes of the institution's industry (`get_scopes`).
     """
     return (
         *_check_cycles(particulars),
@@ -68,7 +68,7 @@ def checked(particulars: Particulars, scopes: Scopes, today: date) -> tuple[Flaw
     )
 
 
-def told(particulars: Particulars) -> bytes:
+def encode_particulars(particulars: Particulars) -> bytes:
     """Return the response body of 정보제공-공통-002: JSON strings in the catalogue's order, without empty members."""
     flags = {name: getattr(particulars, name) for name in FLAGS}
     members = {
@@ -86,7 +86,7 @@ def told(particulars: Particulars) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def assets_of(particulars: Particulars) -> dict[str, frozenset[tuple[str, str]] | None]:
+def collect_assets(particulars: Particulars) -> dict[str, frozenset[tuple[str, str]] | None]:
     """Return the allowed (asset, seqno) pairs by scope, None for all assets, as in `Grant.assets`."""
     return {
         target.scope: None if target.assets is None else frozenset((each.asset, each.seqno) for each in target.assets)
@@ -94,7 +94,7 @@ def assets_of(particulars: Particulars) -> dict[str, frozenset[tuple[str, str]] 
     }
 
 
-def with_list_scope(particulars: Particulars, industry: str) -> Particulars:
+def add_list_scope(particulars: Particulars, industry: str) -> Particulars:
     """Return particulars with scope `<industry>.list`, which every consent includes (규격 2.2)."""
     scope = f"{industry}.list"
     if scope in particulars.scopes:
@@ -120,22 +120,22 @@ def _format_date(value: date) -> str:
 
 
 def _check_cycles(particulars: Particulars) -> Iterator[Flaw]:
-    expected = CYCLE if particulars.is_scheduled else ""
+    expected = SCHEDULED_CYCLE if particulars.is_scheduled else ""
     for member in ("fnd_cycle", "add_cycle"):
         if getattr(particulars, member) != expected:
-            yield Flaw(member, f"is_scheduled가 true이면 {CYCLE}, 아니면 생략")
+            yield Flaw(member, f"is_scheduled가 true이면 {SCHEDULED_CYCLE}, 아니면 생략")
 
 
 def _check_dates(particulars: Particulars, today: date) -> Iterator[Flaw]:
     is_list_only = bool(particulars.scopes) and all(map(_is_list, particulars.scopes))
-    last = today + timedelta(days=LIST_ONLY_DAYS) if is_list_only else months_before(today, -MONTHS_MOST)
+    last = today + timedelta(days=LIST_ONLY_DAYS) if is_list_only else subtract_months(today, -MAX_CONSENT_MONTHS)
     if not today <= particulars.end_date <= last:
-        yield Flaw("end_date", days_allowed(today, last))
+        yield Flaw("end_date", format_days(today, last))
     if particulars.period < today:
-        yield Flaw("period", days_allowed(today))
+        yield Flaw("period", format_days(today))
 
 
-def days_allowed(first: date, last: date | None = None) -> str:
+def format_days(first: date, last: date | None = None) -> str:
     """Return Korean words for the days from `first` to `last`, or from `first` on."""
     return f"{_format_date(first)}부터" + (f" {_format_date(last)}까지" if last else "")
 
@@ -175,7 +175,7 @@ def _check_assets(scope: str, assets: tuple[Asset, ...], rule: ScopeRule) -> Ite
         yield Flaw("asset_list", "자산 1개 이상")
     if len(set(assets)) != len(assets):
         yield Flaw("asset_list", "같은 자산은 한 번만")
-    if not all(may_name(rule.asset, each.asset) for each in assets):
-        yield Flaw("asset", allowed(rule.asset))
-    if not all(may_name(rule.seqno, each.seqno) for each in assets if each.seqno):
-        yield Flaw("seqno", allowed(rule.seqno) if rule.seqno else f"{scope}에서는 생략")
+    if not all(is_asset_name(rule.asset, each.asset) for each in assets):
+        yield Flaw("asset", describe_allowed(rule.asset))
+    if not all(is_asset_name(rule.seqno, each.seqno) for each in assets if each.seqno):
+        yield Flaw("seqno", describe_allowed(rule.seqno) if rule.seqno else f"{scope}에서는 생략")

@@ -26,7 +26,7 @@ class Bucket:
         """Return the seconds until a request is allowed, given the stored `arrival`; 0.0 if it is allowed now."""
         return max(0.0, arrival - self.tolerance - now)
 
-    def taken(self, arrival: float, now: float) -> float:
+    def advance(self, arrival: float, now: float) -> float:
         """Return the arrival time to store after counting a request at `now`."""
         return max(arrival, now) + self.interval
 

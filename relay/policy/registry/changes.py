@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from relay.domain.registry import Counted, Discarded, Organisation, RegisteredService, Registry, RegistryChanges
+from relay.domain.registry import Discard, Organisation, PartySet, RegisteredService, Registry, RegistryChanges
 
 V = TypeVar("V")
 
@@ -13,7 +13,7 @@ _ORGANISATION: Final = tuple(Organisation.__slots__)
 _SERVICE: Final = tuple(name for name in RegisteredService.__slots__ if name not in _SECRET)
 
 
-def differences(registry: Registry, changes: RegistryChanges) -> Iterator[str]:
+def describe_differences(registry: Registry, changes: RegistryChanges) -> Iterator[str]:
     """Yields a line for each change: `+` added, `-` removed, `~` changed and how. Of secrets only that they changed."""
     for org_code, organisation in changes.organisations.items():
         yield _describe(f"organisation {org_code}", registry.organisations.get(org_code), organisation, _ORGANISATION)
@@ -25,14 +25,14 @@ def differences(registry: Registry, changes: RegistryChanges) -> Iterator[str]:
         yield line
 
 
-def only(changes: RegistryChanges, chosen: Counted) -> RegistryChanges:
+def select(changes: RegistryChanges, chosen: PartySet) -> RegistryChanges:
     """Returns the changes of the chosen parties."""
     organisations = {code: org for code, org in changes.organisations.items() if code in chosen.organisations}
     services = {name: service for name, service in changes.services.items() if name in chosen.services}
     return replace(changes, organisations=organisations, services=services)
 
 
-def drop_discarded(changes: RegistryChanges, discarded: Iterable[Discarded]) -> tuple[RegistryChanges, tuple[str, ...]]:
+def drop_discarded(changes: RegistryChanges, discarded: Iterable[Discard]) -> tuple[RegistryChanges, tuple[str, ...]]:
     """Returns changes without the discarded ones, and a remark for each discarded sync that removed a change."""
     remarks = []
     for discard in discarded:

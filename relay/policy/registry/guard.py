@@ -10,16 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from relay.domain.ids import normal_serial
+from relay.domain.ids import normalize_serial
 from relay.domain.registry import (
-    COUNTS_NONE,
-    Counted,
-    Former,
+    NO_PARTIES,
+    FormerValue,
     Organisation,
-    Past,
+    PartySet,
     RegisteredService,
     Registry,
     RegistryChanges,
+    RegistryHistory,
 )
 from relay.policy.registry.harms import MOVED, Timeline, find_organisation_harms, find_service_harms, is_replaced
 from relay.policy.settings.portal import Guard
@@ -48,11 +48,13 @@ class Judgement:
     """
 
     reasons: tuple[str, ...] = ()
-    counted: Counted = COUNTS_NONE
-    harmful: Counted = COUNTS_NONE
+    counted: PartySet = NO_PARTIES
+    harmful: PartySet = NO_PARTIES
 
 
-def judge(registry: Registry, changes: RegistryChanges, past: Past, guard: Guard, relay: str, now: int) -> Judgement:
+def judge(
+    registry: Registry, changes: RegistryChanges, past: RegistryHistory, guard: Guard, relay: str, now: int
+) -> Judgement:
     """Judges a sync together with the syncs of the last week. The first load into an empty registry passes.
 
     `relay` is our own org_code: a list without it is incomplete. `past` reaches back at least a week.
@@ -74,7 +76,9 @@ def judge(registry: Registry, changes: RegistryChanges, past: Past, guard: Guard
 class _Sync:
     """One sync, the registry and its last week, which began at `start`."""
 
-    def __init__(self, registry: Registry, changes: RegistryChanges, past: Past, relay: str, start: int) -> None:
+    def __init__(
+        self, registry: Registry, changes: RegistryChanges, past: RegistryHistory, relay: str, start: int
+    ) -> None:
         self._registry, self._changes, self._relay = registry, changes, relay
         self._org_timelines = _build_timelines(registry.organisations, past.organisations, changes.organisations, start)
         self._service_timelines = _build_timelines(registry.services, past.services, changes.services, start)
@@ -154,11 +158,11 @@ class _Sync:
         counts = Counter(_serial(org) for org in organisations.values() if org is not None)
         return {serial: counts[serial] for serial in given if counts[serial] > SHARED_MOST}
 
-    def counted(self) -> Counted:
+    def counted(self) -> PartySet:
         """Returns parties that count from now on."""
-        return Counted(frozenset(self._org_harms), frozenset(self._own_harms))
+        return PartySet(frozenset(self._org_harms), frozenset(self._own_harms))
 
-    def harmful(self) -> Counted:
+    def harmful(self) -> PartySet:
         """Returns counted parties and all other held ones: replaced, orphaned services, shared serials, the relay."""
         new = self._changes.organisations
         replaced = {code for code, org in new.items() if is_replaced(self._org_timelines[code], org)}
@@ -166,7 +170,7 @@ class _Sync:
         overshared = self._overshared_serials()
         sharing = {code for code, org in new.items() if _serial(org) in overshared}
         orphaned = {name for name in self._changes.services if self._is_removed(self._operator(name))}
-        return Counted(frozenset({*self._org_harms, *replaced, *own, *sharing}), frozenset({*self._harms, *orphaned}))
+        return PartySet(frozenset({*self._org_harms, *replaced, *own, *sharing}), frozenset({*self._harms, *orphaned}))
 
     def _is_removed(self, org_code: str) -> bool:
         return org_code in self._changes.organisations and self._changes.organisations[org_code] is None
@@ -182,11 +186,11 @@ class _Sync:
 
 
 def _serial(organisation: Organisation | None) -> str:
-    return "" if organisation is None else normal_serial(organisation.serial_num)
+    return "" if organisation is None else normalize_serial(organisation.serial_num)
 
 
 def _build_timelines(
-    known: Mapping[str, V], past: Mapping[str, Sequence[Former[V]]], changes: Mapping[str, V | None], start: int
+    known: Mapping[str, V], past: Mapping[str, Sequence[FormerValue[V]]], changes: Mapping[str, V | None], start: int
 ) -> Mapping[str, Timeline[V]]:
     """Returns timelines of everything that changes or changed."""
     return {name: Timeline.of(known.get(name), past.get(name, ()), start) for name in {**past, **changes}}

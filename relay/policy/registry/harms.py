@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
 
-from relay.domain.ids import normal_serial
-from relay.domain.registry import Cause, Former, Organisation, OrgType, RegisteredService
+from relay.domain.ids import normalize_serial
+from relay.domain.registry import Cause, FormerValue, Organisation, OrgType, RegisteredService
 
 REMOVED: Final = "removed"
 MOVED: Final = "given to another operator"
@@ -34,7 +34,7 @@ class Timeline(Generic[V]):
     values: tuple[V | None, ...]
 
     @classmethod
-    def of(cls, current: V | None, steps: Sequence[Former[V]], start: int) -> Self:
+    def of(cls, current: V | None, steps: Sequence[FormerValue[V]], start: int) -> Self:
         """Returns the timeline of a value and its former ones, the oldest first; the week began at `start`."""
         week = [step for step in steps if step.at > start]
         releases = [at for at, step in enumerate(week, 1) if step.cause is Cause.RELEASED]
@@ -77,7 +77,7 @@ def _certifier(organisation: Organisation) -> OrgType | None:
 
 
 def _serial(organisation: Organisation) -> str:
-    return normal_serial(organisation.serial_num)
+    return normalize_serial(organisation.serial_num)
 
 
 def _addresses(organisation: Organisation) -> frozenset[str]:
@@ -85,7 +85,7 @@ def _addresses(organisation: Organisation) -> frozenset[str]:
 
 
 _ORGANISATION: Final = (
-    _Field("allowed to call no more", lambda organisation: organisation.calls, _replaces),
+    _Field("allowed to call no more", lambda organisation: organisation.may_call, _replaces),
     _Field("given another serial_num", _serial, _replaces),
     _Field("given other addresses", _addresses, _replaces),
     _Field("no such certifier any more", _certifier, _replaces),

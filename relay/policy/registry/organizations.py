@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from relay.domain.ids import normal_serial
+from relay.domain.ids import normalize_serial
 from relay.domain.registry import Organisation, OrgType, RegisteredService, Registry, RegistryChanges
 from relay.policy.registry.messages import (
     ANY,
@@ -24,7 +24,7 @@ from relay.policy.registry.messages import (
     next_timestamp,
 )
 from relay.policy.registry.rows import Problems, Row, TextFormat
-from relay.policy.settings.scalars import SERIAL, SLOT_CLOCK
+from relay.policy.settings.scalars import SERIAL_PATTERN, SLOT_CLOCK_PATTERN
 
 _CODES: Final = tuple(org_type.value for org_type in OrgType)
 _MEMBER_TYPES: Final = frozenset({OrgType.OWN_API, OrgType.THROUGH_RELAY})
@@ -38,10 +38,12 @@ _WIDEST: Final = {4: 16, 6: 32}
 
 _TYPE: Final = TextFormat(re.compile("|".join(_CODES)), 2, f"is none of {', '.join(_CODES)}")
 _NAME: Final = TextFormat(ANY, 60, "is longer than 60 bytes or not printable")
-_SERIAL: Final = TextFormat(SERIAL, 20, "is not 1 to 20 letters, digits, hyphens or blanks")
+_SERIAL: Final = TextFormat(SERIAL_PATTERN, 20, "is not 1 to 20 letters, digits, hyphens or blanks")
 _IP: Final = TextFormat(re.compile(r"[0-9A-Fa-f.:/]+"), 43, "is no address")
 _SLOT: Final = TextFormat(
-    re.compile(f"(?:{SLOT_CLOCK.pattern}):(?:{SLOT_CLOCK.pattern})"), 9, "is not hhmm:hhmm, for example 0100:0700"
+    re.compile(f"(?:{SLOT_CLOCK_PATTERN.pattern}):(?:{SLOT_CLOCK_PATTERN.pattern})"),
+    9,
+    "is not hhmm:hhmm, for example 0100:0700",
 )
 
 
@@ -113,7 +115,7 @@ def _organisation(row: Row, org_code: str) -> Organisation:
         row.displayed("cert_issuer_dn", 300),
         row.displayed("cert_oid", 300),
     )
-    if code and organisation.calls and not organisation.addresses:
+    if code and organisation.may_call and not organisation.addresses:
         row.add_problem("ip_list", f"holds no address (org_type {code})")
     return organisation
 
@@ -122,7 +124,7 @@ def _serial(row: Row, code: str) -> str:
     if not code or OrgType(code) in _WITHOUT_SERIAL:
         return row.text("serial_num", _SERIAL)
     serial = row.required("serial_num", _SERIAL, f"org_type {code}")
-    if serial and not normal_serial(serial):
+    if serial and not normalize_serial(serial):
         row.add_problem("serial_num", _SERIAL.words)
     return serial
 

@@ -48,7 +48,7 @@ Kid = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z._-]{1,64}$"), Field
 Days = Annotated[int, Field(ge=1, le=365)]
 
 
-class Tokens(Section):
+class TokenSettings(Section):
     """Settings of tokens: issuer, folder of the signing keys, lifetimes (규격 2.2).
 
     `leeway_s` is the allowed clock skew. `memory` is how many verified tokens a gateway caches.
@@ -118,7 +118,7 @@ class PagesTimeouts(Section):
     idle_s: Seconds = 15.0
 
 
-class Pages(Section):
+class PagesSettings(Section):
     """The pages of individual authentication (개별인증): a separate listener, with TLS but no client certificates.
 
     `url` is the base URL that customers open, without a path. `proxies` are networks of load balancers that write the
@@ -147,7 +147,7 @@ class AuthoritySettings(Section):
     timeout_s: Seconds = 15.0
     verifiers: Annotated[int, Field(ge=1, le=64)] = 2
     request_s: Annotated[int, Field(ge=60, le=3600)] = 600
-    pages: Pages | None = None
+    pages: PagesSettings | None = None
 
 
 class CertifierKind(StrEnum):
@@ -157,7 +157,7 @@ class CertifierKind(StrEnum):
     SIGNATURE = "signature"
 
 
-class IdentityDesk(Section):
+class IdentityServiceSettings(Section):
     """The UCPID service of an identity certifier: its TCP address, and the relay's service code and RSA certificate.
 
     `responder` holds the certificates that sign its responses: customers' certificates have the same roots.
@@ -171,7 +171,7 @@ class IdentityDesk(Section):
     responder: FilePath
 
 
-class SignatureDesk(Section):
+class SignatureServiceSettings(Section):
     """The API of an e-signature certifier that verifies signatures (통합인증-104), and the relay's credential."""
 
     base_url: BaseUrl
@@ -180,7 +180,7 @@ class SignatureDesk(Section):
     ca: FilePath | None = None
 
 
-class Certifier(Section):
+class CertifierSettings(Section):
     """통합인증기관. Kind identity needs `roots` and `identity`, may have `crls`; kind signature needs `signature`."""
 
     ca_code: OrgCode
@@ -188,8 +188,8 @@ class Certifier(Section):
     kind: CertifierKind
     roots: tuple[FilePath, ...] = ()
     crls: tuple[FilePath, ...] = ()
-    identity: IdentityDesk | None = None
-    signature: SignatureDesk | None = None
+    identity: IdentityServiceSettings | None = None
+    signature: SignatureServiceSettings | None = None
     timeout_s: Seconds = 5.0
 
     @model_validator(mode="after")
@@ -198,7 +198,11 @@ class Certifier(Section):
             if not self.roots:
                 raise build_error("roots", "is empty, but kind is identity", "the CAs of customers' certificates")
             if self.identity is None:
-                raise build_error("identity", "is missing, but kind is identity", describe_section(IdentityDesk))
+                raise build_error(
+                    "identity", "is missing, but kind is identity", describe_section(IdentityServiceSettings)
+                )
         elif self.signature is None:
-            raise build_error("signature", "is missing, but kind is signature", describe_section(SignatureDesk))
+            raise build_error(
+                "signature", "is missing, but kind is signature", describe_section(SignatureServiceSettings)
+            )
         return self

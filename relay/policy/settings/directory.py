@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
-from relay.policy.settings.portal import Maintenance
+from relay.policy.settings.portal import MaintenanceWindow
 from relay.policy.settings.scalars import (
     ApiCode,
     BaseUrl,
@@ -38,14 +38,14 @@ class ProviderApis(Section):
     turned_on: frozenset[ApiCode] = frozenset()
 
 
-class Link(StrEnum):
+class LinkKind(StrEnum):
     """How the relay connects to the institution."""
 
     TLS = "tls"
     LEASED_LINE = "leased_line"
 
 
-class Authentication(StrEnum):
+class AuthenticationMethod(StrEnum):
     """개별인증: who serves its pages to the customer. `NONE`: not offered (optional since 2022-11)."""
 
     NONE = "none"
@@ -54,7 +54,7 @@ class Authentication(StrEnum):
     APP = "app"
 
 
-class Hosted(Section):
+class HostedLogin(Section):
     """The relay serves the pages and sends logins to the institution: a POST to `login` below its base URL."""
 
     login: Annotated[
@@ -62,14 +62,14 @@ class Hosted(Section):
     ] = "/relay/login"
 
 
-class Redirect(Section):
+class RedirectLogin(Section):
     """The institution serves its own page and redirects the customer back with a result that it signed (ES256)."""
 
     url: BaseUrl
     public_key: FilePath
 
 
-class App(Section):
+class AppLogin(Section):
     """The institution's app authenticates the customer; operators open it by these values (개별인증-001)."""
 
     app_scheme_ios: Text
@@ -78,7 +78,7 @@ class App(Section):
     install_url_android: Text
 
 
-class Withholding(StrEnum):
+class WithheldBy(StrEnum):
     """Who removes fields without consent from responses: the institution or the relay (규격 6.2)."""
 
     PROVIDER = "provider"
@@ -101,32 +101,32 @@ class Provider(Section):
     queue: Annotated[int, Field(ge=0, le=100_000)] | None = None
     rate: Rate | None = None
     scheduled_slots: Annotated[tuple[Slot, ...], Field(max_length=3)] = ()
-    maintenance: Annotated[tuple[Maintenance, ...], Field(max_length=64)] = ()
-    authentication: Authentication = Authentication.NONE
-    hosted: Hosted = Hosted()
-    redirect: Redirect | None = None
-    app: App | None = None
-    withholding: Withholding = Withholding.PROVIDER
-    link: Link = Link.TLS
+    maintenance: Annotated[tuple[MaintenanceWindow, ...], Field(max_length=64)] = ()
+    authentication: AuthenticationMethod = AuthenticationMethod.NONE
+    hosted: HostedLogin = HostedLogin()
+    redirect: RedirectLogin | None = None
+    app: AppLogin | None = None
+    withholding: WithheldBy = WithheldBy.PROVIDER
+    link: LinkKind = LinkKind.TLS
     ca: FilePath | None = None
     certificate: FilePath | None = None
     private_key: SecretReference | None = None
 
     @model_validator(mode="after")
     def _check_sections(self) -> Self:
-        scheme = "https" if self.link is Link.TLS else "http"
+        scheme = "https" if self.link is LinkKind.TLS else "http"
         for index, url in enumerate(self.base_urls):
             if urlsplit(url).scheme != scheme:
                 wrong = f"does not match link: {self.link}"
                 raise build_error(f"base_urls[{index}]", wrong, f"a URL that begins with {scheme}://")
-        if self.link is Link.TLS and self.ca is None:
+        if self.link is LinkKind.TLS and self.ca is None:
             raise build_error("ca", "is missing, but link is tls", "the CA that signed the institution's certificate")
         if (self.certificate is None) != (self.private_key is None):
             given, missing = (
                 ("private_key", "certificate") if self.certificate is None else ("certificate", "private_key")
             )
             raise build_error(missing, f"is missing, but {given} is set", "both or neither")
-        for method, model in ((Authentication.REDIRECT, Redirect), (Authentication.APP, App)):
+        for method, model in ((AuthenticationMethod.REDIRECT, RedirectLogin), (AuthenticationMethod.APP, AppLogin)):
             if self.authentication is method and getattr(self, method.value) is None:
                 wrong = f"is missing, but authentication is {method.value}"
                 raise build_error(method.value, wrong, describe_section(model))
@@ -137,7 +137,7 @@ class Provider(Section):
         return self
 
 
-def _check_maintenance(key: str, window: Maintenance) -> None:
+def _check_maintenance(key: str, window: MaintenanceWindow) -> None:
     if (window.day is None) == (window.date is None):
         wrong = "has neither day nor date" if window.day is None else "has both day and date"
         raise build_error(key, wrong, "either day or date")

@@ -8,8 +8,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from relay.policy.settings.authority import AuthoritySettings, Certifier, LedgerSettings, Tokens
-from relay.policy.settings.portal import JobsSettings, PortalSettings, Retention, StatisticsSettings
+from relay.policy.settings.authority import AuthoritySettings, CertifierSettings, LedgerSettings, TokenSettings
+from relay.policy.settings.portal import JobsSettings, PortalSettings, RetentionSettings, StatisticsSettings
 from relay.policy.settings.scalars import (
     STDOUT,
     Checking,
@@ -72,7 +72,7 @@ class ServerTls(Section):
     client_ca: FilePath
 
 
-class Limits(Section):
+class GatewayLimits(Section):
     """Bounds of connections and requests at the gateway."""
 
     head_bytes: Annotated[int, Field(ge=1024, le=65536)] = 16384
@@ -105,7 +105,7 @@ class GatewaySettings(Section):
 
     listeners: Annotated[tuple[Listener, ...], Field(min_length=1)] = (Listener(),)
     tls: ServerTls | None = None
-    limits: Limits = Limits()
+    limits: GatewayLimits = GatewayLimits()
     timeouts: GatewayTimeouts = GatewayTimeouts()
     drain: DrainSettings = DrainSettings()
 
@@ -171,16 +171,16 @@ class Settings(Section):
 
     relay: RelayIdentity
     gateway: GatewaySettings
-    tokens: Tokens
+    tokens: TokenSettings
     ledger: LedgerSettings
     authority: Annotated[
         AuthoritySettings, Field(default_factory=dict, validate_default=True)
     ]  # resolves the default path of its socket
-    certifiers: tuple[Certifier, ...] = ()
+    certifiers: tuple[CertifierSettings, ...] = ()
     portal: PortalSettings | None = None
     statistics: Annotated[StatisticsSettings, Field(default_factory=dict, validate_default=True)]
     jobs: JobsSettings = JobsSettings()
-    retention: Retention = Retention()
+    retention: RetentionSettings = RetentionSettings()
     checking: Checking = Checking.STRICT
     upstream: UpstreamSettings = UpstreamSettings()
     rates: RateSettings = RateSettings()

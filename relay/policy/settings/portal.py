@@ -152,7 +152,7 @@ class JobsSettings(Section):
     retention_at: Clock = "0330"
 
 
-class Retention(Section):
+class RetentionSettings(Section):
     """How long the ledger keeps rows after they ended. The law requires years for consents, evidence and history.
 
     지원-104 may ask for 53 weeks: `statistics_weeks` and `consents_days` cover them with a margin. `spent_days` is how
@@ -166,7 +166,7 @@ class Retention(Section):
     portal_calls_days: Annotated[int, Field(ge=1, le=3_650)] = 400
 
 
-class Maintenance(Section):
+class MaintenanceWindow(Section):
     """정기점검: planned downtime of an institution, on a `day` of the week or on a `date`, in Korean time.
 
     An `end` that is not after `start` is on the next day.

@@ -16,14 +16,14 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from relay.domain.ids import normal_serial
+from relay.domain.ids import normalize_serial
 
 STDOUT = "stdout"
 _BASE_URL = re.compile(
     r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?"
 )
-SERIAL = re.compile(r"[0-9A-Za-z -]+")
-SLOT_CLOCK = re.compile(r"([01]\d|2[0-3])[0-5]\d|2400")
+SERIAL_PATTERN = re.compile(r"[0-9A-Za-z -]+")
+SLOT_CLOCK_PATTERN = re.compile(r"([01]\d|2[0-3])[0-5]\d|2400")
 
 
 def build_error(key: str, wrong: str, allowed: str) -> PydanticCustomError:
@@ -66,7 +66,7 @@ def _check_network(value: str) -> str:
 
 def _check_slot(value: str) -> str:
     start, _, end = value.partition(":")
-    if not (SLOT_CLOCK.fullmatch(start) and SLOT_CLOCK.fullmatch(end)):
+    if not (SLOT_CLOCK_PATTERN.fullmatch(start) and SLOT_CLOCK_PATTERN.fullmatch(end)):
         raise ValueError("a slot is written hhmm:hhmm, for example 0100:0700")
     return value
 
@@ -84,7 +84,7 @@ def _check_base_url(value: str) -> str:
 
 
 def _check_serial(value: str) -> str:
-    if not SERIAL.fullmatch(value) or not normal_serial(value):
+    if not SERIAL_PATTERN.fullmatch(value) or not normalize_serial(value):
         raise ValueError("serial_num holds letters, digits, hyphens and blanks")
     return value
 

@@ -124,5 +124,5 @@ def find_single_services(callers: Callers) -> Mapping[str, str]:
     A call refused before its token named the service must belong to that one.
     """
     return {
-        caller.operator.org_code: next(iter(caller.clients)) for caller in callers.everyone if len(caller.clients) == 1
+        caller.operator.org_code: next(iter(caller.client_ids)) for caller in callers.all if len(caller.client_ids) == 1
     }

@@ -56,7 +56,7 @@ _POSITIONS: Final = {name: place for place, name in enumerate(CODE_NAMES)}
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DayRow:
     """Counts of one institution on one day.
 
     `unsent` are calls of an unknown service or API: they are counted and never sent.
@@ -68,7 +68,7 @@ class Row:
     on_demand: Calls = NO_CALLS
     unsent: Calls = NO_CALLS
 
-    def plus(self, line: Line, count: int) -> "Row":
+    def plus(self, line: Line, count: int) -> "DayRow":
         """Returns this row plus `count` of a line."""
         if not is_sent(line):
             return replace(self, unsent=self.unsent.plus(line, count))
@@ -77,12 +77,12 @@ class Row:
         return replace(self, on_demand=self.on_demand.plus(line, count))
 
 
-def days_and_providers(counts: Iterable[tuple[Line, int]]) -> Sequence[Row]:
+def sum_by_day(counts: Iterable[tuple[Line, int]]) -> Sequence[DayRow]:
     """Returns a row for each day and institution with counts, sorted."""
-    rows: dict[tuple[str, str], Row] = {}
+    rows: dict[tuple[str, str], DayRow] = {}
     for line, count in counts:
         key = (line.stat_date, line.provider)
-        rows[key] = rows.get(key, Row(*key)).plus(line, count)
+        rows[key] = rows.get(key, DayRow(*key)).plus(line, count)
     return [rows[key] for key in sorted(rows)]
 
 

@@ -108,7 +108,7 @@ def _parse_object(text: bytes | str) -> dict[str, Any]:
     return record
 
 
-def differences(ledger: Iterable[tuple[Line, int]], records: Mapping[Line, int]) -> Iterator[Difference]:
+def find_differences(ledger: Iterable[tuple[Line, int]], records: Mapping[Line, int]) -> Iterator[Difference]:
     """Yields lines whose counts differ, in their order."""
     counted = dict(ledger)
     for line in sorted({*counted, *records}):

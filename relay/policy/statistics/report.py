@@ -49,7 +49,7 @@ def is_sent(line: Line) -> bool:
     return bool(line.operator and line.client_id and line.api_code)
 
 
-def provider_report(
+def build_report(
     week: str, provider: str, kind: str, counts: Iterable[tuple[Line, int]], consents: Iterable[ConsentCount]
 ) -> dict[str, Any]:
     """Returns the body for a week (its inquiry_date), a member and a type of TYPES.

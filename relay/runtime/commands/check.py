@@ -9,8 +9,8 @@ from typing import Final
 
 import click
 
-from relay.runtime.settings.loading import ConfigProblems, Loaded, Problem, load
-from relay.runtime.settings.warnings import file_warnings, setting_warnings
+from relay.runtime.settings.loading import LoadedSettings, SettingsError, SettingsProblem, load_settings
+from relay.runtime.settings.warnings import find_file_warnings, find_setting_warnings
 from relay.runtime.wiring.key_files import find_file_problems
 
 EXIT_PROBLEMS: Final = 2
@@ -53,20 +53,23 @@ def command(path: Path, files: bool, as_json: bool) -> None:
     else:
         click.echo(_summary(loaded) if loaded is not None and not problems else "\n".join(map(str, problems)))
     if loaded is not None and not problems and not as_json:
-        for warning in [*setting_warnings(path, loaded), *(file_warnings(path, loaded, now) if files else ())]:
+        for warning in [
+            *find_setting_warnings(path, loaded),
+            *(find_file_warnings(path, loaded, now) if files else ()),
+        ]:
             click.echo(f"warning: {warning}", err=True)
     if problems:
         raise SystemExit(EXIT_PROBLEMS)
 
 
-def _load(path: Path) -> tuple[Loaded | None, list[Problem]]:
+def _load(path: Path) -> tuple[LoadedSettings | None, list[SettingsProblem]]:
     try:
-        return load(path, os.environ), []
-    except ConfigProblems as error:
+        return load_settings(path, os.environ), []
+    except SettingsError as error:
         return None, list(error.problems)
 
 
-def _summary(loaded: Loaded) -> str:
+def _summary(loaded: LoadedSettings) -> str:
     count = f"{len(loaded.directory.operators)} operators"
     operators = count if loaded.settings.portal is None else "operators from the portal"
     return f"ok: {len(loaded.providers)} providers, {operators}, generation {loaded.generation}"

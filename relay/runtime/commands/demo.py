@@ -14,10 +14,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Column, Table
 
-from relay.domain.ledger import Unreachable
-from relay.infra.ledger.key_fingerprints import KeysUnfit
-from relay.infra.ledger.schema import SchemaProblem
-from relay.policy.answer.conformance import faults_of
+from relay.domain.ledger import LedgerDown
+from relay.infra.ledger.key_fingerprints import CustomerKeyError
+from relay.infra.ledger.schema import SchemaError
+from relay.policy.answer.conformance import find_violations
 from relay.runtime.processes.sandbox_environment import RelayDied, RunningEnvironment, run, running_environment
 from relay.runtime.wiring.ledger import LedgerSettingsError
 from relay.sandbox.errands import Errands
@@ -50,11 +50,11 @@ def command(folder: Path | None, ledger: str, *, as_json: bool) -> None:
     with nullcontext(str(folder)) if folder else tempfile.TemporaryDirectory(prefix="relay-demo-") as path:
         try:
             calls = run(_print_lines(Path(path), ledger) if as_json else _print_table(Path(path), ledger))
-        except KeysUnfit as error:
+        except CustomerKeyError as error:
             raise click.ClickException(FOREIGN) from error
-        except Unreachable as error:
+        except LedgerDown as error:
             raise click.ClickException(f"the ledger does not answer ({error})") from error
-        except (RelayDied, LedgerSettingsError, SchemaProblem, OSError) as error:
+        except (RelayDied, LedgerSettingsError, SchemaError, OSError) as error:
             raise click.ClickException(str(error)) from error
     raise SystemExit(0 if calls and all(call.ok for call in calls) else 1)
 
@@ -73,7 +73,7 @@ async def _print_table(folder: Path, ledger: str) -> list[Call]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("starting relay and sandbox", total=None)
         async with running_environment(folder, ledger=ledger, portal=True) as running:
-            pairs = sum(1 for industry in running.street.institutions for _ in running.catalogue.of(industry))
+            pairs = sum(1 for industry in running.street.institutions for _ in running.catalogue.iter_apis(industry))
             progress.update(task, description="calling", total=pairs + AUTHORITY_CALLS + SUPPORT_CALLS)
             calls = await _make_calls(running, lambda _: progress.advance(task))
     console.print(_build_table(calls))
@@ -98,15 +98,15 @@ async def _make_calls(running: RunningEnvironment, report: Callable[[Call], obje
     caller, bank, figures = environment.operators[0], environment.institutions["bank"], Figures(now)
     async with (
         session_of(caller.identity, environment.certificates.ca) as session,
-        callers_of(environment, portal_model, running.catalogue, faults_of) as callers,
+        callers_of(environment, portal_model, running.catalogue, find_violations) as callers,
     ):
-        client = Errands(session, environment.gateway, caller, running.catalogue, faults_of, figures)
+        client = Errands(session, environment.gateway, caller, running.catalogue, find_violations, figures)
         operator = PretendedOperator(
             session,
             environment.gateway,
             org_code=caller.org_code,
             client_id=caller.client_ids[0],
-            check=faults_of,
+            check=find_violations,
             today=today_in_korea(),
             figures=figures,
         )

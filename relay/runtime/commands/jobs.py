@@ -19,8 +19,8 @@ from relay.runtime.commands.ledger_session import (
     with_ledger,
 )
 from relay.runtime.commands.printing import format_local, print_table, table_rows
-from relay.runtime.settings.job_names import JOBS, names_of
-from relay.runtime.settings.loading import Loaded
+from relay.runtime.settings.job_names import JOBS, get_job_names
+from relay.runtime.settings.loading import LoadedSettings
 
 CALLS_SHOWN: Final = 10
 
@@ -50,11 +50,11 @@ def list_(path: Path, *, as_json: bool) -> None:
     For each job the last result and when it is due next; the last ten calls to the portal.
     """
 
-    async def look(loaded: Loaded, ledger: SqlLedger) -> dict[str, Any]:
+    async def look(loaded: LoadedSettings, ledger: SqlLedger) -> dict[str, Any]:
         states = await ledger.jobs.jobs()
         return {
             "leader": _leader(await ledger.jobs.leader(), int(time.time())),
-            "jobs": [_job(states.get(name, JobState(name))) for name in names_of(loaded.settings)],
+            "jobs": [_job(states.get(name, JobState(name))) for name in get_job_names(loaded.settings)],
             "portal_calls": [_call(call) for call in await ledger.jobs.calls(CALLS_SHOWN)],
         }
 
@@ -107,7 +107,7 @@ def _job(state: JobState) -> dict[str, Any]:
 def _leader(term: Term | None, now: int) -> dict[str, Any]:
     if term is None:
         return {"holder": None, "term": 0, "until": None, "leads": False}
-    return {"holder": term.holder, "term": term.fence, "until": format_time(term.until), "leads": term.runs(now)}
+    return {"holder": term.holder, "term": term.fence, "until": format_time(term.until), "leads": term.is_running(now)}
 
 
 def _call(call: PortalCall) -> dict[str, Any]:

@@ -14,9 +14,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from relay.infra.tokens.key_folder import TokenKeyProblem, read_keys
-from relay.infra.tokens.rotation import Standing, prune, rotate, standings
-from relay.runtime.settings.loading import ConfigProblems, load
+from relay.infra.tokens.key_folder import TokenKeyError, read_keys
+from relay.infra.tokens.rotation import KeyStatus, assess_keys, prune, rotate
+from relay.runtime.settings.loading import SettingsError, load_settings
 
 EXIT_UNUSABLE: Final = 2
 """Exit code when settings or folder cannot be used."""
@@ -65,8 +65,8 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
 def list_(path: Path, *, as_json: bool) -> None:
     """Show each key, its duty, and until when it is needed."""
     with _report_errors():
-        tokens = load(path, os.environ).settings.tokens
-        keys = standings(read_keys(Path(tokens.keys)), int(time.time()), LIFETIME_S)
+        tokens = load_settings(path, os.environ).settings.tokens
+        keys = assess_keys(read_keys(Path(tokens.keys)), int(time.time()), LIFETIME_S)
     rows = [_row(key) for key in keys]
     if as_json:
         click.echo(json.dumps(rows))
@@ -85,7 +85,7 @@ def list_(path: Path, *, as_json: bool) -> None:
 def rotate_(path: Path, overlap_s: int, *, as_json: bool) -> None:
     """Make the next key. It signs after --in seconds; until then every relay loads it."""
     with _report_errors():
-        tokens = load(path, os.environ).settings.tokens
+        tokens = load_settings(path, os.environ).settings.tokens
         now = time.time()
         kid = f"{datetime.fromtimestamp(now, UTC):%Y%m%d}-{secrets.token_hex(4)}"
         key = rotate(Path(tokens.keys), kid, int(now), overlap_s)
@@ -98,7 +98,7 @@ def rotate_(path: Path, overlap_s: int, *, as_json: bool) -> None:
 def prune_(path: Path, *, as_json: bool) -> None:
     """Remove keys that no token needs any more."""
     with _report_errors():
-        tokens = load(path, os.environ).settings.tokens
+        tokens = load_settings(path, os.environ).settings.tokens
         removed = prune(Path(tokens.keys), int(time.time()), LIFETIME_S)
     if as_json:
         click.echo(json.dumps({"removed": removed}))
@@ -110,12 +110,12 @@ def prune_(path: Path, *, as_json: bool) -> None:
 def _report_errors() -> Iterator[None]:
     try:
         yield
-    except (ConfigProblems, TokenKeyProblem, OSError) as error:
+    except (SettingsError, TokenKeyError, OSError) as error:
         click.echo(str(error), err=True)
         raise SystemExit(EXIT_UNUSABLE) from error
 
 
-def _row(standing: Standing) -> dict[str, Any]:
+def _row(standing: KeyStatus) -> dict[str, Any]:
     return {
         "kid": standing.key.kid,
         "algorithm": standing.key.algorithm,

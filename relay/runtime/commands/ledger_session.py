@@ -9,12 +9,12 @@ from typing import Final, NoReturn, TypeVar
 
 import click
 
-from relay.domain.jobs import JobsBook, JobState, Superseded
-from relay.domain.ledger import Unreachable
+from relay.domain.jobs import JobState, JobStore, Superseded
+from relay.domain.ledger import LedgerDown
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.jobs.runner import JobFailed, Runner
 from relay.runtime.processes.gateway import SETTINGS_ERRORS
-from relay.runtime.settings.loading import Loaded, load
+from relay.runtime.settings.loading import LoadedSettings, load_settings
 from relay.runtime.wiring.jobs import build_job_set, open_leadership
 from relay.runtime.wiring.ledger import build_ledger, describe_unreachable
 
@@ -41,13 +41,13 @@ config_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def with_ledger(path: Path, work: Callable[[Loaded, SqlLedger], Awaitable[T]]) -> T:
+def with_ledger(path: Path, work: Callable[[LoadedSettings, SqlLedger], Awaitable[T]]) -> T:
     """Runs `work` with the settings at `path` and their ledger. Ends the command with a message on errors."""
     try:
         return asyncio.run(_run_with_ledger(path, work))
     except JobFailed as error:
         exit_with(str(error), EXIT_FAILED)
-    except Unreachable as error:
+    except LedgerDown as error:
         exit_with(describe_unreachable(error), EXIT_UNUSABLE)
     except (*SETTINGS_ERRORS, OSError) as error:
         exit_with(str(error), EXIT_UNUSABLE)
@@ -59,7 +59,7 @@ def exit_with(message: str, code: int) -> NoReturn:
     raise SystemExit(code)
 
 
-def require_portal(loaded: Loaded) -> None:
+def require_portal(loaded: LoadedSettings) -> None:
     """Ends the command when no portal is configured."""
     if loaded.settings.portal is None:
         exit_with(
@@ -68,8 +68,8 @@ def require_portal(loaded: Loaded) -> None:
         )
 
 
-async def _run_with_ledger(path: Path, work: Callable[[Loaded, SqlLedger], Awaitable[T]]) -> T:
-    loaded = load(path, os.environ)
+async def _run_with_ledger(path: Path, work: Callable[[LoadedSettings, SqlLedger], Awaitable[T]]) -> T:
+    loaded = load_settings(path, os.environ)
     ledger = build_ledger(loaded.settings.ledger)
     try:
         await ledger.check()
@@ -78,7 +78,7 @@ async def _run_with_ledger(path: Path, work: Callable[[Loaded, SqlLedger], Await
         await ledger.close()
 
 
-async def run_job(loaded: Loaded, ledger: SqlLedger, name: str) -> JobState:
+async def run_job(loaded: LoadedSettings, ledger: SqlLedger, name: str) -> JobState:
     """Runs a job now and returns its state afterwards: here without a leader, else in the leading instance.
 
     Waits for the leader; when it ends without having run the job, runs it here. Raises JobFailed after WAIT_S, and what
@@ -109,8 +109,8 @@ async def _run_here(runner: Runner, name: str) -> bool:
     return True
 
 
-async def _run_elsewhere(runner: Runner, book: JobsBook, name: str) -> None:
-    await book.ask(name, int(time.time()))
+async def _run_elsewhere(runner: Runner, book: JobStore, name: str) -> None:
+    await book.request_run(name, int(time.time()))
     asked_at = (await book.jobs())[name].asked_at
     if (leader := await book.leader()) is not None:
         click.echo(f"{leader.holder} leads and was asked to run {name}", err=True)
@@ -130,9 +130,9 @@ def _has_run(state: JobState, asked_at: int) -> bool:
     return asked_at <= state.begun_at <= state.ended_at
 
 
-async def _is_leaderless(book: JobsBook) -> bool:
+async def _is_leaderless(book: JobStore) -> bool:
     leader = await book.leader()
-    return leader is None or not leader.runs(int(time.time()))
+    return leader is None or not leader.is_running(int(time.time()))
 
 
 def format_time(at: int) -> str | None:

@@ -9,13 +9,13 @@ from typing import Final
 
 import click
 
-from relay.domain.ledger import Unreachable
+from relay.domain.ledger import LedgerDown
 from relay.infra.ledger import schema
-from relay.infra.ledger.database.sealing import SealBroken
-from relay.infra.ledger.key_fingerprints import KeysUnfit
-from relay.infra.ledger.schema import SchemaProblem, SchemaState
+from relay.infra.ledger.database.sealing import UnsealError
+from relay.infra.ledger.key_fingerprints import CustomerKeyError
+from relay.infra.ledger.schema import SchemaError, SchemaState
 from relay.policy.settings.authority import LedgerSettings
-from relay.runtime.settings.loading import ConfigProblems, load
+from relay.runtime.settings.loading import SettingsError, load_settings
 from relay.runtime.wiring.ledger import (
     LedgerSettingsError,
     build_ledger,
@@ -84,11 +84,11 @@ def command(path: Path, only_check: bool, resealing: bool, restored: bool, as_js
     if only_check + resealing + restored > 1:
         raise click.UsageError("--check, --reseal, --restored: one of them")
     try:
-        settings = load(path, os.environ).settings.ledger
+        settings = load_settings(path, os.environ).settings.ledger
         result, message = asyncio.run(_run(settings, only_check=only_check, resealing=resealing, restored=restored))
-    except (ConfigProblems, LedgerSettingsError, SchemaProblem, KeysUnfit, SealBroken) as error:
+    except (SettingsError, LedgerSettingsError, SchemaError, CustomerKeyError, UnsealError) as error:
         _exit_with(as_json, {"problem": str(error)}, str(error), EXIT_UNUSABLE)
-    except Unreachable as error:
+    except LedgerDown as error:
         _exit_with(as_json, {"problem": describe_unreachable(error)}, describe_unreachable(error), EXIT_UNUSABLE)
     else:
         differs = only_check and result["state"] != SchemaState.CURRENT.value
@@ -116,15 +116,15 @@ async def _begin_generation(settings: LedgerSettings) -> tuple[dict[str, object]
 
 
 async def _check(settings: LedgerSettings) -> tuple[dict[str, object], str]:
-    """Returns the state of the tables; checks the keys of current ones. Raises KeysUnfit."""
-    state = await schema.state(resolve_ledger_url(settings))
+    """Returns the state of the tables; checks the keys of current ones. Raises CustomerKeyError."""
+    state = await schema.read_state(resolve_ledger_url(settings))
     if state is SchemaState.CURRENT:
         ledger = build_ledger(settings)
         try:
             await ledger.check()
         finally:
             await ledger.close()
-    return {"state": state.value}, schema.told(state)
+    return {"state": state.value}, schema.describe_state(state)
 
 
 async def _upgrade(settings: LedgerSettings) -> tuple[dict[str, object], str]:

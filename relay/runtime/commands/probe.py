@@ -16,7 +16,7 @@ from relay.infra.upstream.tls import TlsError
 from relay.policy.settings.directory import Provider
 from relay.policy.settings.scalars import ProviderTimeouts
 from relay.runtime.commands.printing import print_table
-from relay.runtime.settings.loading import ConfigProblems, load
+from relay.runtime.settings.loading import SettingsError, load_settings
 from relay.runtime.settings.secret_references import SecretMissing
 from relay.runtime.wiring.credentials import CredentialError, build_institution_context
 
@@ -55,14 +55,14 @@ Exit code 0 when every step succeeded, 1 when one failed,
 def command(org_code: str, path: Path, as_json: bool) -> None:
     """Call the institution ORG_CODE and show DNS, connection, TLS, request and answer."""
     try:
-        loaded = load(path, os.environ)
+        loaded = load_settings(path, os.environ)
         provider = next((provider for provider in loaded.providers if provider.org_code == org_code), None)
         if provider is None:
             _exit_unusable(f"{org_code}: no institution of {path} has this org_code")
         relay = loaded.settings.relay.org_code
         tran_id = f"{relay}R{''.join(secrets.choice(_SERIAL) for _ in range(14))}"
         steps = asyncio.run(_probe(provider, tran_id))
-    except ConfigProblems as problems:
+    except SettingsError as problems:
         _exit_unusable(str(problems))
     except (TlsError, CredentialError, SecretMissing) as error:
         _exit_unusable(str(error))

@@ -15,9 +15,9 @@ from typing import Any, Final
 import click
 from aiohttp import web
 
-from relay.domain.ledger import Unreachable
-from relay.infra.ledger.schema import SchemaProblem
-from relay.policy.answer.conformance import faults_of
+from relay.domain.ledger import LedgerDown
+from relay.infra.ledger.schema import SchemaError
+from relay.policy.answer.conformance import find_violations
 from relay.runtime.processes.sandbox_environment import RelayDied, RunningEnvironment, run, running_environment
 from relay.runtime.wiring.ledger import LedgerSettingsError
 from relay.sandbox.customers import ci_of
@@ -67,7 +67,7 @@ def command(
         run(_serve(folder, (gateway_port, admin_port, pages_port), control_port, as_json=as_json))
     except BlockingIOError as error:
         raise click.ClickException(f"another sandbox runs in {folder}; --dir names another folder") from error
-    except (RelayDied, Stuck, LedgerSettingsError, SchemaProblem, Unreachable, OSError) as error:
+    except (RelayDied, Stuck, LedgerSettingsError, SchemaError, LedgerDown, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -107,7 +107,7 @@ async def _serve_control_api(running: RunningEnvironment) -> AsyncIterator[Porta
     environment, portal = running.street, running.street.portal
     if portal is None or running.portal is None:
         raise RuntimeError("a sandbox has a portal")
-    async with callers_of(environment, portal, running.catalogue, faults_of) as callers:
+    async with callers_of(environment, portal, running.catalogue, find_violations) as callers:
         runner = web.AppRunner(Control(running.portal, callers.portal, RELAY_CODE, now).application(), access_log=None)
         await runner.setup()
         try:
@@ -125,7 +125,9 @@ async def _start_login(running: RunningEnvironment) -> str:
     environment = running.street
     caller, bank = environment.operators[0], environment.institutions["bank"]
     async with session_of(caller.identity, environment.certificates.ca) as session:
-        client = Errands(session, environment.gateway, caller, running.catalogue, faults_of).for_service(PAGE_SERVICE)
+        client = Errands(session, environment.gateway, caller, running.catalogue, find_violations).for_service(
+            PAGE_SERVICE
+        )
         if problem := await settled(lambda: client.introduced(bank)):
             log = environment.folder / "relay.log"
             raise RelayDied(f"the relay got no registry from the portal ({problem}); see {log}")

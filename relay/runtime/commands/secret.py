@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from relay.infra.tokens.client_secrets import hashed
+from relay.infra.tokens.client_secrets import hash_secret
 
 _SECRET: Final = re.compile(r"[0-9A-Za-z]{1,50}")
 
@@ -29,4 +29,4 @@ def command() -> None:
         secret = sys.stdin.read().removesuffix("\n").removesuffix("\r")
     if _SECRET.fullmatch(secret) is None:
         raise click.ClickException("a client_secret is 1 to 50 letters or digits, aN(50)")
-    click.echo(hashed(secret))
+    click.echo(hash_secret(secret))

@@ -12,12 +12,12 @@ from typing import Any, Final
 
 import click
 
-from relay.domain.ledger import Unreachable
+from relay.domain.ledger import LedgerDown
 from relay.infra.dns.event_loop import new_event_loop
 from relay.infra.output.standard_streams import QueuedStderr
 from relay.runtime.processes.gateway import SETTINGS_ERRORS, GatewayProcess
 from relay.runtime.processes.supervisor import ChildDied, Supervisor
-from relay.runtime.settings.loading import ConfigProblems, load
+from relay.runtime.settings.loading import SettingsError, load_settings
 from relay.runtime.wiring.ledger import describe_unreachable
 
 ROLES: Final = {
@@ -66,11 +66,11 @@ def _run(serving: Coroutine[Any, Any, None]) -> None:
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             runner.run(serving)
-    except ConfigProblems as error:
+    except SettingsError as error:
         for problem in error.problems:
             click.echo(problem, err=True)
         raise SystemExit(2) from None
-    except Unreachable as error:
+    except LedgerDown as error:
         click.echo(f"relay: {describe_unreachable(error)}", err=True)
         raise SystemExit(2) from None
     except (*SETTINGS_ERRORS, ChildDied, OSError) as error:
@@ -112,7 +112,7 @@ async def _stop_all(supervisors: Iterable[Supervisor]) -> None:
 
 
 def _build_supervisors(config: Path, log_level: str) -> tuple[Supervisor, ...]:
-    path = load(config, os.environ).settings.authority.socket
+    path = load_settings(config, os.environ).settings.authority.socket
     return Supervisor(config, path, log_level), Supervisor(config, "", log_level, "jobs")
 
 

@@ -13,10 +13,10 @@ import click
 from relay.domain.jobs import JobState
 from relay.domain.statistics import ConsentCount, Line, Repair, Sending, SendingState
 from relay.infra.ledger.sql_ledger import SqlLedger
-from relay.infra.records.access_files import Unreadable, records_in
+from relay.infra.records.access_files import UnreadableFile, read_records
 from relay.policy.settings.scalars import STDOUT
-from relay.policy.statistics.overview import Row, codes, days_and_providers
-from relay.policy.statistics.reconcile import Recount, differences
+from relay.policy.statistics.overview import DayRow, codes, sum_by_day
+from relay.policy.statistics.reconcile import Recount, find_differences
 from relay.policy.statistics.report import TYPES, Calls
 from relay.policy.statistics.weeks import WEEKS_MOST, days_of, is_sunday, korean_day, last_week, weeks_back
 from relay.runtime.commands.ledger_session import (
@@ -31,7 +31,7 @@ from relay.runtime.commands.ledger_session import (
     with_ledger,
 )
 from relay.runtime.commands.printing import format_local, pluralize, print_table, table_rows
-from relay.runtime.settings.loading import Loaded
+from relay.runtime.settings.loading import LoadedSettings
 from relay.runtime.wiring.counting import build_counting
 
 
@@ -78,7 +78,7 @@ def show_(
     days, inquiry_date = _days(week, day)
 
     async def look(
-        _: Loaded, ledger: SqlLedger
+        _: LoadedSettings, ledger: SqlLedger
     ) -> tuple[Sequence[tuple[Line, int]], Sequence[ConsentCount], Sequence[Sending], Sequence[Repair]]:
         book = ledger.statistics
         sendings = await book.sendings(inquiry_date, content=False) if inquiry_date else ()
@@ -89,7 +89,7 @@ def show_(
     counts, consents, sendings, repairs = with_ledger(path, look)
     result: dict[str, Any] = {
         "days": days,
-        "counted": [_row(row) for row in days_and_providers(counts)],
+        "counted": [_row(row) for row in sum_by_day(counts)],
         "consents": [count._asdict() for count in consents],
         "sendings": [_sending(sending) for sending in sendings if org_code in {None, sending.provider}],
         "repairs": [_repair(repair) for repair in repairs if org_code in {None, repair.line.provider}],
@@ -116,7 +116,7 @@ def send_(path: Path, week: str | None, org_codes: tuple[str, ...], kind: str | 
     """
     days, inquiry_date = _days(week, None)
 
-    async def work(loaded: Loaded, ledger: SqlLedger) -> tuple[JobState, Sequence[Sending]]:
+    async def work(loaded: LoadedSettings, ledger: SqlLedger) -> tuple[JobState, Sequence[Sending]]:
         require_portal(loaded)
         files = {provider.org_code for provider in loaded.providers}
         known = files | await ledger.statistics.providers_in(days[0], days[-1])
@@ -124,7 +124,7 @@ def send_(path: Path, week: str | None, org_codes: tuple[str, ...], kind: str | 
             exit_with("--org-code: no such member of this relay, and no calls counted in that week", EXIT_UNUSABLE)
         selected, kinds = org_codes or sorted(known), (kind,) if kind else TYPES
         for org_code in selected:
-            await ledger.statistics.ask_again(inquiry_date, org_code, kinds, int(time.time()))
+            await ledger.statistics.request_resend(inquiry_date, org_code, kinds, int(time.time()))
         state = await run_job(loaded, ledger, "statistics")
         sendings = await ledger.statistics.sendings(inquiry_date, content=False)
         return state, [sending for sending in sendings if sending.provider in selected and sending.type in kinds]
@@ -159,16 +159,18 @@ def reconcile_(path: Path, day: str, files: tuple[Path, ...], *, repair: bool, a
     if repair and not is_over:
         exit_with("--repair: the day is not over", EXIT_UNUSABLE)
 
-    async def look(loaded: Loaded, ledger: SqlLedger) -> tuple[Recount, Sequence[Repair], Sequence[tuple[Line, int]]]:
+    async def look(
+        loaded: LoadedSettings, ledger: SqlLedger
+    ) -> tuple[Recount, Sequence[Repair], Sequence[tuple[Line, int]]]:
         recount, book = await _recount(date, _list_files(loaded, files)), ledger.statistics
         repaired = await book.repair(date, recount.counts, int(time.time())) if repair else ()
         return recount, repaired, await book.counts(date, date)
 
     try:
         recount, repaired, counts = with_ledger(path, look)
-    except Unreadable as error:
+    except UnreadableFile as error:
         exit_with(str(error), EXIT_UNUSABLE)
-    rows = list(differences(counts, recount.counts))
+    rows = list(find_differences(counts, recount.counts))
     result = {
         "date": date,
         "over": is_over,
@@ -200,11 +202,11 @@ async def _recount(day: str, files: Iterable[Path]) -> Recount:
 
 
 def _read(day: str, file: Path) -> tuple[Recount, bytes]:
-    """Returns the counts of a file and the digest of its records. Raises Unreadable."""
+    """Returns the counts of a file and the digest of its records. Raises UnreadableFile."""
     recount, digest = Recount(day), hashlib.sha256()
 
     def read_lines() -> Iterator[bytes]:
-        for line in records_in(file):
+        for line in read_records(file):
             digest.update(line)
             yield line
 
@@ -212,7 +214,7 @@ def _read(day: str, file: Path) -> tuple[Recount, bytes]:
     return recount, digest.digest()
 
 
-def _list_files(loaded: Loaded, files: tuple[Path, ...]) -> Iterable[Path]:
+def _list_files(loaded: LoadedSettings, files: tuple[Path, ...]) -> Iterable[Path]:
     """Returns the files to read, each once, even if shell patterns name it repeatedly."""
     log = loaded.settings.access_log.path
     if not files and log == STDOUT:
@@ -246,10 +248,10 @@ def _parse_day(text: str) -> str:
 
 
 def _sum_days(counts: Sequence[tuple[Line, int]]) -> list[dict[str, Any]]:
-    return [_row(row) for row in days_and_providers((line._replace(stat_date=""), count) for line, count in counts)]
+    return [_row(row) for row in sum_by_day((line._replace(stat_date=""), count) for line, count in counts)]
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: DayRow) -> dict[str, Any]:
     columns: Iterable[tuple[str, Calls]] = (
         ("scheduled", row.scheduled),
         ("on_demand", row.on_demand),

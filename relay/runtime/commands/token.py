@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import click
 
-from relay.domain.ledger import Unreachable
-from relay.infra.ledger.schema import SchemaProblem
+from relay.domain.ledger import LedgerDown
+from relay.infra.ledger.schema import SchemaError
 from relay.runtime.processes.sandbox_environment import record_tokens
 from relay.runtime.wiring.ledger import LedgerSettingsError
 from relay.sandbox.houses import MARK, facts_of, token_key_of
@@ -88,7 +88,7 @@ def _recordable(right: dict[str, Any], claims: dict[str, Any]) -> dict[str, Any]
 def _record(folder: Path, claims: dict[str, Any], customer: int) -> None:
     try:
         asyncio.run(record_tokens(folder / "relay.yaml", [claims], CUSTOMERS[customer - 1]))
-    except (LedgerSettingsError, SchemaProblem, Unreachable) as error:
+    except (LedgerSettingsError, SchemaError, LedgerDown) as error:
         raise click.ClickException(f"the token was not written into the sandbox's ledger: {error}") from error
 
 

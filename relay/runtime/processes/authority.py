@@ -16,35 +16,35 @@ from typing import Final
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-from relay.domain.ledger import Unreachable
+from relay.domain.ledger import LedgerDown
 from relay.domain.registry import Registry
 from relay.endpoint.connections.limits import ConnectionTimeouts
 from relay.endpoint.connections.site import LimitedSite
-from relay.endpoint.handlers import RUNNER, application
-from relay.endpoint.handlers import turned_away as no_call
+from relay.endpoint.handlers import SERVER_OPTIONS, build_application
+from relay.endpoint.handlers import build_error_response as no_call
 from relay.endpoint.revocations import RevocationFeed
-from relay.endpoint.serving import TurnedAway, served
+from relay.endpoint.serving import ErrorResponseBuilder, open_runner
 from relay.infra.authority.unix_listener import UnixListener
-from relay.infra.certifiers.verification import CertifierProofs, opened_proofs
-from relay.infra.institutions.client import HttpInstitutions
+from relay.infra.certifiers.verification import ConsentVerifier, open_consent_verifier
+from relay.infra.institutions.client import HttpInstitutionClient
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.infra.process.file_limit import raise_file_limit
 from relay.infra.process.hangup_signal import allow_hangups
-from relay.infra.registry.follower import FollowedRegistry
+from relay.infra.registry.follower import RegistryFollower
 from relay.infra.tokens.client_secrets import ClientSecrets
-from relay.oauth.application import endpoints
-from relay.oauth.pages.application import pages_application
-from relay.oauth.pages.application import turned_away as no_page
-from relay.oauth.services import Authority, Office
-from relay.policy.settings.authority import Pages
+from relay.oauth.application import build_endpoints
+from relay.oauth.pages.application import build_error_response as no_page
+from relay.oauth.pages.application import build_pages_application
+from relay.oauth.services import AuthorityServices, OAuthSettings
+from relay.policy.settings.authority import PagesSettings
 from relay.policy.settings.directory import Provider
 from relay.portal.application import endpoints as support_endpoints
-from relay.portal.services import Support, SupportOffice
+from relay.portal.services import SupportServices, SupportSettings
 from relay.runtime.processes.file_watch import FileWatch, list_yaml_files
 from relay.runtime.processes.gateway import SETTINGS_ERRORS
 from relay.runtime.processes.listeners import bind_socket
 from relay.runtime.processes.reload import Reloader
-from relay.runtime.settings.loading import load
+from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.authority import build_authority_settings, random_serial, random_text
 from relay.runtime.wiring.authority_files import AuthorityFiles, open_authority_files
 from relay.runtime.wiring.credentials import build_pages_context
@@ -69,12 +69,12 @@ class AuthorityProcess:
 
     def __init__(self, config: Path) -> None:
         self._config = config
-        self._loaded = load(config, os.environ)
+        self._loaded = load_settings(config, os.environ)
         self._stop = asyncio.Event()
         self._stack = AsyncExitStack()
         self._watched_files = set(self._loaded.files)
         self._file_watch = FileWatch(self._list_files)
-        self._institutions: list[HttpInstitutions] = []
+        self._institutions: list[HttpInstitutionClient] = []
         self._sites: list[web.BaseSite] = []
         self.pages_port = 0
 
@@ -90,25 +90,25 @@ class AuthorityProcess:
             feed = RevocationFeed()
             ledger.announce_revocations(feed.announce)
             stack.push_async_callback(self._close_former_institutions, 0)
-            self._registry = FollowedRegistry(ledger.registry, time.time)
+            self._registry = RegistryFollower(ledger.registry, time.time)
             if settings.portal is not None:
-                await self._registry.hear()
+                await self._registry.poll()
             client_secrets = ClientSecrets(time.monotonic)
             stack.callback(client_secrets.close)
             self._files = open_authority_files(self._loaded)
             proofs = await stack.enter_async_context(
-                opened_proofs(self._files.certifiers, settings.relay.org_code, settings.authority.verifiers)
+                open_consent_verifier(self._files.certifiers, settings.relay.org_code, settings.authority.verifiers)
             )
             listener = await UnixListener.open(Path(settings.authority.socket))
             stack.callback(listener.close)
             pages_socket = self._bind_pages(settings.authority.pages)
-            authority = Authority(
-                office=self._build_settings(),
+            authority = AuthorityServices(
+                settings=self._build_settings(),
                 ledger=ledger,
                 signer=self._files.signer,
                 secrets=client_secrets,
                 institutions=self._add_institutions(self._files),
-                proofs=proofs,
+                consent_verifier=proofs,
                 clock=time.time,
                 random=random_text,
             )
@@ -134,20 +134,22 @@ class AuthorityProcess:
         """Starts to stop."""
         self._stop.set()
 
-    def _reloader(self, authority: Authority, support: Support, proofs: CertifierProofs) -> Reloader[AuthorityFiles]:
+    def _reloader(
+        self, authority: AuthorityServices, support: SupportServices, proofs: ConsentVerifier
+    ) -> Reloader[AuthorityFiles]:
         def apply(files: AuthorityFiles) -> None:
-            proofs.furnish(files.certifiers)
+            proofs.replace_certifiers(files.certifiers)
             self._files, self._loaded = files, files.loaded
             authority.institutions = self._add_institutions(files)
             authority.signer = support.signer = files.signer
-            authority.office, support.office = self._build_settings(), self._build_support_settings()
+            authority.settings, support.settings = self._build_settings(), self._build_support_settings()
             self._watched_files = set(files.loaded.files)
             _log.info("settings applied: role=authority plan=%s", files.loaded.generation)
 
         return Reloader("authority", self._file_watch, self._read, apply, self._reject, SETTINGS_ERRORS)
 
     def _read(self) -> AuthorityFiles:
-        loaded = load(self._config, os.environ)
+        loaded = load_settings(self._config, os.environ)
         self._watched_files.update(loaded.files)  # also files that are missing: they trigger a reload when they appear
         files = open_authority_files(loaded)
         check_new_certificates(self._files.certificates, files.certificates, datetime.now(UTC))
@@ -164,11 +166,13 @@ class AuthorityProcess:
             await site.stop()
         listener.close()
 
-    def _build_support(self, authority: Authority, ledger: SqlLedger, client_secrets: ClientSecrets) -> Support:
+    def _build_support(
+        self, authority: AuthorityServices, ledger: SqlLedger, client_secrets: ClientSecrets
+    ) -> SupportServices:
         probes = build_probes(self._tls_context)
         self._stack.callback(probes.close)
-        return Support(
-            office=self._build_support_settings(),
+        return SupportServices(
+            settings=self._build_support_settings(),
             consents=ledger,
             statistics=ledger.statistics,
             signer=authority.signer,
@@ -178,7 +182,7 @@ class AuthorityProcess:
             random=random_text,
         )
 
-    def _bind_pages(self, pages: Pages | None) -> socket.socket | None:
+    def _bind_pages(self, pages: PagesSettings | None) -> socket.socket | None:
         """Binds the pages' socket. Raises OSError when the port is taken."""
         if pages is None:
             return None
@@ -187,26 +191,26 @@ class AuthorityProcess:
         self.pages_port = pages_socket.getsockname()[1]
         return pages_socket
 
-    def _build_settings(self) -> Office:
+    def _build_settings(self) -> OAuthSettings:
         return build_authority_settings(self._loaded, self._registry.registry)
 
-    def _build_support_settings(self) -> SupportOffice | None:
+    def _build_support_settings(self) -> SupportSettings | None:
         return build_support_settings(self._loaded, self._registry.registry)
 
-    async def _follow_registry(self, authority: Authority, support: Support) -> None:
+    async def _follow_registry(self, authority: AuthorityServices, support: SupportServices) -> None:
         """Applies changes of the registry until `stop`, as the gateway does."""
 
         async def apply(_: Registry) -> None:
-            authority.office = self._build_settings()
-            support.office = self._build_support_settings()
+            authority.settings = self._build_settings()
+            support.settings = self._build_support_settings()
 
         if self._loaded.settings.portal is not None:
             await self._registry.follow(self._loaded.settings.ledger.poll_s, self._stop, apply)
 
-    def _add_institutions(self, files: AuthorityFiles) -> HttpInstitutions:
+    def _add_institutions(self, files: AuthorityFiles) -> HttpInstitutionClient:
         """Returns the client of these settings; the sweep after next closes the former one."""
         relay = files.loaded.settings.relay.org_code
-        institutions = HttpInstitutions(relay, load_catalogue(), files.tls_context, random_serial)
+        institutions = HttpInstitutionClient(relay, load_catalogue(), files.tls_context, random_serial)
         self._institutions.append(institutions)
         return institutions
 
@@ -222,20 +226,20 @@ class AuthorityProcess:
 
     async def _serve(
         self,
-        authority: Authority,
-        support: Support,
+        authority: AuthorityServices,
+        support: SupportServices,
         listener: UnixListener,
         pages_socket: socket.socket | None,
         feed: RevocationFeed,
     ) -> None:
         settings = self._loaded.settings.authority
-        app = application({**endpoints(authority), **support_endpoints(support)}, feed)
+        app = build_application({**build_endpoints(authority), **support_endpoints(support)}, feed)
         runner = await self._start_runner(app, no_call, _GATEWAY_TIMES, cancels=True)
         limits = gateway_connection_limits(settings)
         await self._start_site(LimitedSite(runner, listener.bind(), limits, label="authority"))
         if pages_socket is not None and settings.pages is not None:
             times = ConnectionTimeouts(**settings.pages.timeouts.model_dump())
-            runner = await self._start_runner(pages_application(authority, self._result_key), no_page, times)
+            runner = await self._start_runner(build_pages_application(authority, self._result_key), no_page, times)
             limits, context = pages_connection_limits(settings.pages), build_pages_context(settings.pages)
             await self._start_site(
                 LimitedSite(runner, pages_socket, limits, label="pages", context=context, handshake_s=times.handshake_s)
@@ -248,23 +252,30 @@ class AuthorityProcess:
         return self._files.result_keys.get(org_code)
 
     async def _start_runner(
-        self, app: web.Application, turned_away: TurnedAway, times: ConnectionTimeouts, *, cancels: bool = False
+        self,
+        app: web.Application,
+        build_error_response: ErrorResponseBuilder,
+        times: ConnectionTimeouts,
+        *,
+        cancels: bool = False,
     ) -> web.ServerRunner:
-        serving = served(app, turned_away, **RUNNER, times=times, cancels=cancels)
+        serving = open_runner(app, build_error_response, **SERVER_OPTIONS, timeouts=times, cancels=cancels)
         return await self._stack.enter_async_context(serving)
 
     async def _start_site(self, site: LimitedSite) -> None:
         self._sites.append(site)
         await site.start()
 
-    async def _sweep(self, authority: Authority, ledger: SqlLedger) -> None:
+    async def _sweep(self, authority: AuthorityServices, ledger: SqlLedger) -> None:
         """Ends consents after their last day, until `stop`."""
         while not self._stop.is_set():
             try:
-                if ended := await ledger.end_overdue(await ledger.time.believed(int(authority.clock()))):
+                if ended := await ledger.end_expired_consents(
+                    await ledger.trusted_clock.get_trusted_time(int(authority.clock()))
+                ):
                     _log.info("consents ended: consents=%d", ended)
             except Exception as error:  # any error of a driver; the next round tries again
-                if not isinstance(error, Unreachable):  # the ledger logs its own outage
+                if not isinstance(error, LedgerDown):  # the ledger logs its own outage
                     _log.warning("consents could not be ended: error=%s", type(error).__name__)
             before = len(self._institutions)
             with contextlib.suppress(TimeoutError):

@@ -9,21 +9,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from relay.admin.endpoints import application
+from relay.admin.endpoints import build_admin_application
 from relay.admin.server import AdminServer
 from relay.infra.authority.liveness import SILENT_S
-from relay.infra.ledger.key_fingerprints import KeysUnfit
-from relay.infra.ledger.schema import SchemaProblem
+from relay.infra.ledger.key_fingerprints import CustomerKeyError
+from relay.infra.ledger.schema import SchemaError
 from relay.infra.process.file_limit import raise_file_limit
 from relay.infra.process.hangup_signal import allow_hangups
-from relay.infra.records.metrics import registry_of
-from relay.infra.tokens.revocation_feed import follow_authority
+from relay.infra.records.metrics import build_metrics_registry
+from relay.infra.tokens.revocation_feed import follow_revocations
 from relay.infra.upstream.tls import TlsError
 from relay.policy.settings.model import Settings
 from relay.runtime.processes.file_watch import FileWatch, list_yaml_files
 from relay.runtime.processes.listeners import GatewayListeners
 from relay.runtime.processes.reload import Reloader
-from relay.runtime.settings.loading import ConfigProblems, SecretMissing, load
+from relay.runtime.settings.loading import SecretMissing, SettingsError, load_settings
 from relay.runtime.wiring.credentials import CredentialError
 from relay.runtime.wiring.gateway import OpenedSettings, Relay, sections_needing_restart
 from relay.runtime.wiring.ledger import LedgerSettingsError
@@ -37,13 +37,13 @@ _LAST_S = 1.0
 _FIRST_S = 1.0
 
 SETTINGS_ERRORS = (
-    ConfigProblems,
+    SettingsError,
     SecretMissing,
     CredentialError,
     TlsError,
     LedgerSettingsError,
-    SchemaProblem,
-    KeysUnfit,
+    SchemaError,
+    CustomerKeyError,
 )
 """Exceptions of settings that cannot be used, while they are read or applied."""
 
@@ -60,11 +60,13 @@ class GatewayProcess:
         self._config = config
         self._on_sighup = on_sighup
         self._loop = asyncio.get_running_loop()
-        self.relay = Relay(load(config, os.environ), self._loop)
+        self.relay = Relay(load_settings(config, os.environ), self._loop)
         self.relay.lost_log_lines = lost_log_lines
         self._listeners = GatewayListeners(self.relay)
         settings = self.relay.loaded.settings
-        admin = application(registry_of(self.relay.collector()), self._unready_parts, self.relay.jwks, self.stalled_s)
+        admin = build_admin_application(
+            build_metrics_registry(self.relay.collector()), self._unready_parts, self.relay.jwks, self.stalled_s
+        )
         self.admin = AdminServer(admin, settings.admin.address, settings.admin.port)
         self._ticked_at = time.monotonic()
         self._stop = asyncio.Event()
@@ -89,7 +91,7 @@ class GatewayProcess:
         self.admin.start()
         self._listeners.start()
         reloading = self._reloader.run(settings.reload.watch_s)
-        revocations = follow_authority(settings.authority.socket, relay.grants.hurry)
+        revocations = follow_revocations(settings.authority.socket, relay.grants.refresh_soon)
         tasks = [self._loop.create_task(work) for work in (self._tick(), reloading, revocations)]
         done = asyncio.Event()
         followers = [self._loop.create_task(relay.grants.follow(settings.ledger.poll_s, done))]
@@ -113,7 +115,7 @@ class GatewayProcess:
         for task in tasks:
             task.cancel()
         done.set()
-        relay.grants.hurry()
+        relay.grants.refresh_soon()
         await asyncio.gather(*followers, relay.grants.settle(), *tasks, return_exceptions=True)
         self.admin.stop()
         relay.records.close()
@@ -139,7 +141,7 @@ class GatewayProcess:
         await self._reloader.reload()
 
     def _read(self) -> OpenedSettings:
-        loaded = load(self._config, os.environ)
+        loaded = load_settings(self._config, os.environ)
         self._watched_files.update(loaded.files)  # also files that are missing: they trigger a reload when they appear
         return self.relay.open_settings(loaded)
 
@@ -182,7 +184,7 @@ class GatewayProcess:
 
     async def _load_parties(self) -> None:
         """Applies the registry in the ledger before the first call; the leader of the jobs fills it."""
-        if self._start_settings.portal is not None and await self.relay.registry.hear():
+        if self._start_settings.portal is not None and await self.relay.registry.poll():
             await self.relay.apply_registry(self.relay.registry.registry)
 
     async def _tick(self) -> None:
@@ -201,7 +203,7 @@ class GatewayProcess:
         self.relay.watch.tick(now)
         if sweep:
             for _, pool in self.relay.pools.values():
-                pool.sweep(now)
+                pool.close_expired(now)
 
     async def _wait_until(self, deadline: float, is_reached: Callable[[], bool]) -> None:
         while self._loop.time() < deadline and not is_reached() and not self._listeners.aborted:  # noqa: ASYNC110 - three ends
@@ -210,7 +212,7 @@ class GatewayProcess:
     async def _drain(self, settings: Settings) -> None:
         """Serves on while /readyz fails, so that load balancers move on; then finishes calls in flight."""
         drain, gateway = settings.gateway.drain, self.relay.gateway
-        gateway.draining = True
+        gateway.is_draining = True
         _log.info("gateway stopping, serves on: delay_s=%.1f", drain.delay_s)
         await self._wait_until(self._loop.time() + drain.delay_s, lambda: False)
         await self._listeners.close()

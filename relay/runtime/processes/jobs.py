@@ -17,7 +17,7 @@ from relay.jobs.runner import Job, Runner
 from relay.runtime.processes.file_watch import FileWatch, list_yaml_files
 from relay.runtime.processes.gateway import SETTINGS_ERRORS
 from relay.runtime.processes.reload import Reloader
-from relay.runtime.settings.loading import load
+from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.expired_certificates import Certificates, check_new_certificates, read_certificates
 from relay.runtime.wiring.jobs import JobFiles, JobSet, build_job_set, open_job_files, open_leadership
 from relay.runtime.wiring.ledger import build_ledger
@@ -36,7 +36,7 @@ class JobsProcess:
 
     def __init__(self, config: Path) -> None:
         self._config = config
-        self._loaded = load(config, os.environ)
+        self._loaded = load_settings(config, os.environ)
         self._stop = asyncio.Event()
         self._watched_files = set(self._loaded.files)
         self._file_watch = FileWatch(self._list_files)
@@ -75,14 +75,14 @@ class JobsProcess:
     def _reloader(self, runner: Runner, ledger: SqlLedger) -> "Reloader[tuple[JobFiles, Certificates]]":
         def apply(opened: tuple[JobFiles, Certificates]) -> None:
             files, self._certificates = opened
-            runner.take(self._add_job_set(build_job_set(files.loaded, ledger, files)))
+            runner.replace_jobs(self._add_job_set(build_job_set(files.loaded, ledger, files)))
             self._loaded, self._watched_files = files.loaded, set(files.loaded.files)
             _log.info("settings applied: role=jobs plan=%s", files.loaded.generation)
 
         return Reloader("jobs", self._file_watch, self._read, apply, self._reject, SETTINGS_ERRORS)
 
     def _read(self) -> tuple[JobFiles, Certificates]:
-        loaded = load(self._config, os.environ)
+        loaded = load_settings(self._config, os.environ)
         self._watched_files.update(loaded.files)  # also files that are missing: they trigger a reload when they appear
         files, certificates = open_job_files(loaded), read_certificates(loaded)
         check_new_certificates(self._certificates, certificates, datetime.now(UTC))

@@ -5,12 +5,12 @@ import socket
 from contextlib import ExitStack
 from typing import Final
 
-from relay.gateway.handshake_limits import network_of
-from relay.infra.fair_semaphore import Turns
+from relay.gateway.handshake_limits import get_network
+from relay.infra.fair_semaphore import FairSemaphore
 from relay.policy.settings.model import GatewaySettings, Listener
 from relay.runtime.wiring.gateway import Relay
-from relay.wire.entrance import Entrance, Gate
-from relay.wire.handshake_places import HandshakePlaces
+from relay.wire.entrance import AcceptorOptions, ConnectionAcceptor
+from relay.wire.handshake_places import HandshakeSlots
 from relay.wire.handshake_turns import AT_ONCE, HandshakeTurns
 from relay.wire.reader import ServerLimits
 from relay.wire.server import ServerConnection
@@ -25,10 +25,10 @@ class GatewayListeners:
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
         self._settings: GatewaySettings = relay.loaded.settings.gateway
-        self._entrances: list[Entrance] = []
-        self._places = HandshakePlaces(self._settings.limits.handshakes)
-        turns = Turns(AT_ONCE, 1, _WAITING_MOST, _WAITING_MOST)
-        self._turns = HandshakeTurns(turns, network_of, relay.loop)
+        self._entrances: list[ConnectionAcceptor] = []
+        self._places = HandshakeSlots(self._settings.limits.handshakes)
+        turns = FairSemaphore(AT_ONCE, 1, _WAITING_MOST, _WAITING_MOST)
+        self._turns = HandshakeTurns(turns, get_network, relay.loop)
         self.ports: list[int] = []
         self.aborted = False
 
@@ -48,39 +48,39 @@ class GatewayListeners:
         self.ports = []
         for entrance in self._entrances:
             await entrance.close()
-        for connection in list(self._relay.welcome.connections):
+        for connection in list(self._relay.connection_registry.connections):
             connection.close_when_idle()
 
     def has_unused_connections(self) -> bool:
         """Returns whether a connection has carried no call yet: its first call may be in transit."""
-        return not all(connection.used for connection in self._relay.welcome.connections)
+        return not all(connection.has_served for connection in self._relay.connection_registry.connections)
 
     def abort(self) -> None:
         """Aborts every connection."""
         self.aborted = True
         for entrance in self._entrances:
             entrance.abort()
-        for connection in list(self._relay.welcome.connections):
+        for connection in list(self._relay.connection_registry.connections):
             connection.abort()
 
-    def _build_entrance(self, index: int, listener: Listener, sock: socket.socket) -> Entrance:
+    def _build_entrance(self, index: int, listener: Listener, sock: socket.socket) -> ConnectionAcceptor:
         relay = self._relay
         limits = _limits(self._settings)
         followed = relay.contexts.get(index)
         trusted = listener.proxy_protocol.trusted if listener.proxy_protocol.enabled else ()
-        gate = Gate(
+        gate = AcceptorOptions(
             balancers=tuple(ipaddress.ip_network(network, strict=False) for network in trusted),
-            context=followed.listening if followed is not None else None,
+            context=followed.get_context if followed is not None else None,
             handshake_s=self._settings.timeouts.handshake_s,
             limits=relay.handshakes,
-            places=self._places,
+            slots=self._places,
             turns=self._turns,
         )
-        return Entrance(
+        return ConnectionAcceptor(
             sock,
             gate,
             lambda: ServerConnection(relay.gateway, limits, relay.watch, relay.loop),
-            relay.welcome.turned_away,
+            relay.connection_registry.log_rejected,
             relay.loop,
         )
 

@@ -16,7 +16,7 @@ import uvloop
 
 from relay.domain.api import Catalogue
 from relay.runtime.processes.supervisor import stop_process
-from relay.runtime.settings.loading import load
+from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
 from relay.runtime.wiring.seed_tokens import SeedToken, build_consent, record_seed_tokens
 from relay.sandbox.customers import ci_of
@@ -92,7 +92,7 @@ class RunningEnvironment:
 
 async def record_tokens(settings: Path, claims: Sequence[Mapping[str, Any]], customer: Customer) -> None:
     """Writes tokens with these claims into the sandbox's ledger, as consented to by this customer."""
-    ledger = build_ledger(load(settings, {}).settings.ledger)
+    ledger = build_ledger(load_settings(settings, {}).settings.ledger)
     now = datetime.now(UTC)
     try:
         seeds = [SeedToken(token, ci_of(customer)) for token in claims]
@@ -118,7 +118,7 @@ async def running_environment(
     catalogue = load_catalogue()
     environment = build(folder, datetime.now(UTC), ports, ledger, portal=portal, control_port=control_port)
     async with opened(environment, catalogue, STORIES) as portal_server:
-        await prepare_ledger(load(environment.settings, {}).settings.ledger)
+        await prepare_ledger(load_settings(environment.settings, {}).settings.ledger)
         async with _relay(environment) as process:
             yield RunningEnvironment(environment, catalogue, process.pid, process.wait, portal_server)
 

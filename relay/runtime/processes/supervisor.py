@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from relay.infra.authority.unix_listener import listening_pid
+from relay.infra.authority.unix_listener import get_listening_pid
 from relay.infra.process.child_process import ChildProcess
 
 _log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Supervisor:
             raise ChildDied(f"the {self._role} process was not started")
         try:
             async with asyncio.timeout(READY_S):
-                while self._path and listening_pid(self._path) != process.pid:
+                while self._path and get_listening_pid(self._path) != process.pid:
                     if process.returncode is not None:
                         raise ChildDied(f"the {self._role} process ended with status {process.returncode}")
                     await asyncio.sleep(_POLL_S)

@@ -11,12 +11,18 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from relay.domain.ids import normal_serial
-from relay.infra.ledger.database.postgresql import LedgerUrlWrong, parse_url
-from relay.policy.settings.directory import Authentication, Directory, DirectoryOperator, DirectoryService, Provider
+from relay.domain.ids import normalize_serial
+from relay.infra.ledger.database.postgresql import LedgerUrlError, parse_url
+from relay.policy.settings.directory import (
+    AuthenticationMethod,
+    Directory,
+    DirectoryOperator,
+    DirectoryService,
+    Provider,
+)
 from relay.policy.settings.model import Settings
 from relay.policy.settings.scalars import ProviderTimeouts
-from relay.runtime.settings.problems import Problem, shown
+from relay.runtime.settings.problems import SettingsProblem, format_path
 from relay.standard.catalogue import load_catalogue
 
 MAX_CALLBACK_BYTES: Final = 100
@@ -31,7 +37,7 @@ MANDATORY_APIS: Final = frozenset({"CM01", "CM02"})
 MAX_SOCKET_BYTES: Final = 100
 """Limit of a unix socket's path. Linux allows 107 bytes, other systems fewer."""
 
-_NEEDS_PAGES: Final = frozenset({Authentication.HOSTED, Authentication.REDIRECT})
+_NEEDS_PAGES: Final = frozenset({AuthenticationMethod.HOSTED, AuthenticationMethod.REDIRECT})
 """Methods of 개별인증 that use the relay's pages."""
 
 _WHOLE_HASH: Final = "the whole output of `relay secret`"
@@ -46,16 +52,16 @@ class ModelFile(Generic[_T]):
     file: Path
     model: _T
 
-    def build_problem(self, key: str, wrong: str, allowed: str) -> Problem:
+    def build_problem(self, key: str, wrong: str, allowed: str) -> SettingsProblem:
         """Return a problem of this file."""
-        return Problem(shown(self.file), key, wrong, allowed)
+        return SettingsProblem(format_path(self.file), key, wrong, allowed)
 
 
 def check_consistency(
     relay: ModelFile[Settings] | None, providers: Sequence[ModelFile[Provider]], directory: ModelFile[Directory] | None
-) -> list[Problem]:
+) -> list[SettingsProblem]:
     """Return the problems between the files. Files that could not be read are None or omitted."""
-    problems: list[Problem] = []
+    problems: list[SettingsProblem] = []
     if relay is not None:
         problems += _check_relay(relay)
     problems += _check_org_codes(relay, providers)
@@ -68,14 +74,14 @@ def check_consistency(
     return problems
 
 
-def _check_relay(relay: ModelFile[Settings]) -> Iterator[Problem]:
+def _check_relay(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
     for check in (_check_ports, _check_socket, _check_ledger_url, _check_certifiers, _check_portal):
         yield from check(relay)
     defaults = relay.model.upstream.timeouts
     yield from (relay.build_problem(f"upstream.{key}", *texts) for key, *texts in _check_timeouts(defaults, defaults))
 
 
-def _check_provider(provider: ModelFile[Provider], relay: ModelFile[Settings] | None) -> Iterator[Problem]:
+def _check_provider(provider: ModelFile[Provider], relay: ModelFile[Settings] | None) -> Iterator[SettingsProblem]:
     yield from _check_version(provider)
     yield from _check_apis(provider)
     yield from _check_slots(provider)
@@ -87,7 +93,7 @@ def _check_provider(provider: ModelFile[Provider], relay: ModelFile[Settings] | 
         yield from (provider.build_problem(key, *texts) for key, *texts in _check_timeouts(timeouts, merged))
 
 
-def _check_ports(relay: ModelFile[Settings]) -> Iterator[Problem]:
+def _check_ports(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
     listeners = [
         (f"gateway.listeners[{index}].port", listener.address, listener.port)
         for index, listener in enumerate(relay.model.gateway.listeners)
@@ -101,33 +107,33 @@ def _check_ports(relay: ModelFile[Settings]) -> Iterator[Problem]:
             yield relay.build_problem(other_key, f"is also the port of {key}", "another port or another address")
 
 
-def _check_socket(relay: ModelFile[Settings]) -> Iterator[Problem]:
+def _check_socket(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
     length = len(os.fsencode(relay.model.authority.socket))
     if length > MAX_SOCKET_BYTES:
         allowed = f"at most {MAX_SOCKET_BYTES} bytes, folder included"
         yield relay.build_problem("authority.socket", f"is a path of {length} bytes", allowed)
 
 
-def _check_ledger_url(relay: ModelFile[Settings]) -> Iterator[Problem]:
+def _check_ledger_url(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
     """Check a PostgreSQL URL and its libpq parameters. `--files` and the start check a URL behind a reference."""
     url = relay.model.ledger.url
     if not url.startswith(("sqlite:", "file:", "env:")):
         try:
             parse_url(url)
-        except LedgerUrlWrong as error:
+        except LedgerUrlError as error:
             yield relay.build_problem(
                 "ledger.url", str(error), "postgresql://HOST/DATABASE, with libpq parameters after ?"
             )
 
 
-def _check_certifiers(relay: ModelFile[Settings]) -> Iterator[Problem]:
+def _check_certifiers(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
     codes = [certifier.ca_code for certifier in relay.model.certifiers]
     for index, code in enumerate(codes):
         if code in codes[:index]:
             yield relay.build_problem(f"certifiers[{index}].ca_code", f"is a duplicate: {code}", "each certifier once")
 
 
-def _check_portal(relay: ModelFile[Settings]) -> Iterator[Problem]:
+def _check_portal(relay: ModelFile[Settings]) -> Iterator[SettingsProblem]:
     portal = relay.model.portal
     if portal is None:
         return
@@ -141,10 +147,10 @@ def _check_portal(relay: ModelFile[Settings]) -> Iterator[Problem]:
         yield relay.build_problem("portal.offers.client_secret_hash", "contains invalid base64", _WHOLE_HASH)
 
 
-def _check_pages(relay: ModelFile[Settings] | None, provider: ModelFile[Provider]) -> Iterator[Problem]:
+def _check_pages(relay: ModelFile[Settings] | None, provider: ModelFile[Provider]) -> Iterator[SettingsProblem]:
     method = provider.model.authentication
     if relay is not None and relay.model.authority.pages is None and method in _NEEDS_PAGES:
-        wrong = f"is {method}, but {shown(relay.file)} has no authority.pages"
+        wrong = f"is {method}, but {format_path(relay.file)} has no authority.pages"
         yield provider.build_problem("authentication", wrong, "app or none, or authority.pages in that file")
 
 
@@ -159,7 +165,9 @@ def _check_timeouts(timeouts: ProviderTimeouts, merged: ProviderTimeouts) -> Ite
             yield f"timeouts.{name}", "is longer than total_s", f"at most {merged.total_s:g}"
 
 
-def _check_org_codes(relay: ModelFile[Settings] | None, providers: Sequence[ModelFile[Provider]]) -> Iterator[Problem]:
+def _check_org_codes(
+    relay: ModelFile[Settings] | None, providers: Sequence[ModelFile[Provider]]
+) -> Iterator[SettingsProblem]:
     files: dict[str, Path] = {}
     for provider in providers:
         code = provider.model.org_code
@@ -167,23 +175,23 @@ def _check_org_codes(relay: ModelFile[Settings] | None, providers: Sequence[Mode
             yield provider.build_problem("org_code", "is the org_code of the relay", "the 기관코드 of the institution")
         elif code in files:
             yield provider.build_problem(
-                "org_code", f"is also in {shown(files[code])}", "one file for each institution"
+                "org_code", f"is also in {format_path(files[code])}", "one file for each institution"
             )
         files.setdefault(code, provider.file)
 
 
-def _check_version(provider: ModelFile[Provider]) -> Iterator[Problem]:
-    versions = {api.version for api in load_catalogue().of(provider.model.industry) if api.version}
+def _check_version(provider: ModelFile[Provider]) -> Iterator[SettingsProblem]:
+    versions = {api.version for api in load_catalogue().iter_apis(provider.model.industry) if api.version}
     if provider.model.version not in versions:
         wrong = f"is {provider.model.version}, but the catalogue has no APIs of that version"
         yield provider.build_problem("version", wrong, " or ".join(sorted(versions)))
 
 
-def _check_apis(provider: ModelFile[Provider]) -> Iterator[Problem]:
+def _check_apis(provider: ModelFile[Provider]) -> Iterator[SettingsProblem]:
     industry = provider.model.industry
     catalogue = load_catalogue()
-    offered = {api.api_code for api in catalogue.of(industry)}
-    later = {api.api_code for api in catalogue.of(industry, later=True)} - offered
+    offered = {api.api_code for api in catalogue.iter_apis(industry)}
+    later = {api.api_code for api in catalogue.iter_apis(industry, later=True)} - offered
     optional = offered - MANDATORY_APIS
     for code in sorted(provider.model.apis.left_out - optional):
         is_mandatory = code in MANDATORY_APIS
@@ -201,7 +209,7 @@ def _describe_foreign(code: str, industry: str) -> str:
     return f"contains {code}, which is not an API of industry {industry}"
 
 
-def _check_slots(provider: ModelFile[Provider]) -> Iterator[Problem]:
+def _check_slots(provider: ModelFile[Provider]) -> Iterator[SettingsProblem]:
     half_hours: set[int] = set()
     is_valid = bool(provider.model.scheduled_slots)
     for index, slot in enumerate(provider.model.scheduled_slots):
@@ -223,7 +231,7 @@ def _check_slots(provider: ModelFile[Provider]) -> Iterator[Problem]:
         )
 
 
-def _check_callbacks(directory: ModelFile[Directory]) -> Iterator[Problem]:
+def _check_callbacks(directory: ModelFile[Directory]) -> Iterator[SettingsProblem]:
     allowed = f"https://host/path, at most {MAX_CALLBACK_BYTES} bytes"
     for service_key, service in _iterate_services(directory):
         for index, callback in enumerate(service.callbacks):
@@ -233,7 +241,7 @@ def _check_callbacks(directory: ModelFile[Directory]) -> Iterator[Problem]:
                 )
 
 
-def _check_secret_hashes(directory: ModelFile[Directory]) -> Iterator[Problem]:
+def _check_secret_hashes(directory: ModelFile[Directory]) -> Iterator[SettingsProblem]:
     for service_key, service in _iterate_services(directory):
         if service.client_secret_hash and not _has_valid_base64(service.client_secret_hash):
             yield directory.build_problem(f"{service_key}.client_secret_hash", "contains invalid base64", _WHOLE_HASH)
@@ -268,13 +276,13 @@ def _is_callback(text: str) -> bool:
     )
 
 
-def _check_addresses(directory: ModelFile[Directory]) -> Iterator[Problem]:
+def _check_addresses(directory: ModelFile[Directory]) -> Iterator[SettingsProblem]:
     """Check that operators differ by address, which alone identifies them without certificates.
 
     Operators of one company (same serial_num) may share addresses.
     """
     for (_, first), (index, second) in combinations(enumerate(directory.model.operators), 2):
-        if normal_serial(first.serial_num) != normal_serial(second.serial_num) and _overlap(first, second):
+        if normalize_serial(first.serial_num) != normalize_serial(second.serial_num) and _overlap(first, second):
             yield directory.build_problem(
                 f"operators[{index}].addresses",
                 f"are shared with {first.org_code}, but a listener has client_certificate: false",

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from relay.policy.settings.model import Settings
-from relay.runtime.settings.messages import KeyPath, find_nearest, leaves, node_at
-from relay.runtime.settings.problems import Problem
-from relay.runtime.settings.yaml_files import scalar
+from relay.runtime.settings.messages import KeyPath, find_leaves, find_nearest, get_schema_node
+from relay.runtime.settings.problems import SettingsProblem
+from relay.runtime.settings.yaml_files import parse_scalar
 
 PREFIX: Final = "RELAY__"
 
 
-def apply_variables(values: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[KeyPath, str], list[Problem]]:
+def apply_variables(
+    values: dict[str, Any], environ: Mapping[str, str]
+) -> tuple[dict[KeyPath, str], list[SettingsProblem]]:
     """Write every `RELAY__...` variable into `values`, the mapping of `relay.yaml`, in place.
 
     Names are the keys in capitals; levels and list indexes are joined by two underscores. A value is verbatim text for
@@ -22,23 +24,25 @@ def apply_variables(values: dict[str, Any], environ: Mapping[str, str]) -> tuple
     problems = []
     for variable in sorted(name for name in environ if name.startswith(PREFIX)):
         key_path = _parse_variable(variable)
-        node = node_at(Settings, key_path)
+        node = get_schema_node(Settings, key_path)
         if node is None:
-            nearest = find_nearest(variable, map(format_variable, leaves(Settings)))
+            nearest = find_nearest(variable, map(format_variable, find_leaves(Settings)))
             wrong = f"is unknown (did you mean {nearest}?)" if nearest else "is unknown"
             allowed = "keys of relay.yaml in capitals, joined by two underscores"
-            problems.append(Problem("environment", variable, wrong, allowed))
+            problems.append(SettingsProblem("environment", variable, wrong, allowed))
         elif "properties" in node or node.get("type") == "array":
-            problems.append(Problem("environment", variable, "names a section or a list", "the name of a single value"))
+            problems.append(
+                SettingsProblem("environment", variable, "names a section or a list", "the name of a single value")
+            )
         elif any("\ud800" <= char <= "\udfff" for char in environ[variable]):
-            problems.append(Problem("environment", variable, "is not UTF-8", "UTF-8 text"))
+            problems.append(SettingsProblem("environment", variable, "is not UTF-8", "UTF-8 text"))
         else:
             text = environ[variable]
-            if _set_value(values, key_path, text if node.get("type") == "string" else scalar(text)):
+            if _set_value(values, key_path, text if node.get("type") == "string" else parse_scalar(text)):
                 variables[key_path] = variable
             else:
                 wrong = "cannot be set in relay.yaml"
-                problems.append(Problem("environment", variable, wrong, _describe_parent(key_path)))
+                problems.append(SettingsProblem("environment", variable, wrong, _describe_parent(key_path)))
     return variables, problems
 
 

@@ -15,6 +15,6 @@ JOBS: Final = {
 _WITHOUT_PORTAL: Final = ("retention",)
 
 
-def names_of(settings: Settings) -> tuple[str, ...]:
+def get_job_names(settings: Settings) -> tuple[str, ...]:
     """Return the names of the jobs that run with these settings."""
     return tuple(JOBS) if settings.portal is not None else _WITHOUT_PORTAL

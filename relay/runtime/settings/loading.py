@@ -15,20 +15,20 @@ from relay.policy.settings.scalars import Section
 from relay.runtime.settings.consistency import ModelFile, check_consistency, merge_timeouts
 from relay.runtime.settings.environment import PREFIX, apply_variables
 from relay.runtime.settings.messages import KeyPath, build_problems
-from relay.runtime.settings.problems import ConfigProblems, Problem, shown
-from relay.runtime.settings.secret_references import SecretMissing, references
+from relay.runtime.settings.problems import SettingsError, SettingsProblem, format_path
+from relay.runtime.settings.secret_references import SecretMissing, find_references
 from relay.runtime.settings.yaml_files import ParsedFile, read_yaml
 
-__all__ = ["ConfigProblems", "Loaded", "Problem", "SecretMissing", "load"]
+__all__ = ["LoadedSettings", "SecretMissing", "SettingsError", "SettingsProblem", "load_settings"]
 
 _SectionT = TypeVar("_SectionT", bound=Section)
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedSettings:
     """Settings read at one time. All paths in the models are absolute; `env:` references stay as written.
 
-    `providers` are in the order of their file names; `sources` are these files. The `timeouts` of a provider are
+    `providers` are in the order of their file names; `provider_files` are these files. The `timeouts` of a provider are
     complete: those that its file omits come from `relay.yaml`. With a portal `directory` is empty, because the ledger
     holds the registry. `files` are all files read or referenced (yaml, certificates, CAs, keys), absolute and unique,
     for watching; new files may appear in the folder `settings.providers`. `generation` is 12 hex digits of a hash over
@@ -40,19 +40,19 @@ class Loaded:
     directory: Directory
     files: tuple[Path, ...]
     generation: str
-    sources: tuple[Path, ...] = ()
+    provider_files: tuple[Path, ...] = ()
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Loaded:
+def load_settings(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
     """Load `relay.yaml` at `path` and the files it names; `RELAY__` variables of `environ` override `relay.yaml`.
 
-    Opens yaml files only, no certificates or keys. Raises ConfigProblems with all problems of all files.
+    Opens yaml files only, no certificates or keys. Raises SettingsError with all problems of all files.
     """
     path = path.absolute()
     relay_yaml = read_yaml(path)
     settings, problems = _validate_settings(relay_yaml, environ)
     if not relay_yaml.content and relay_yaml.problems:
-        raise ConfigProblems(problems, [path])
+        raise SettingsError(problems, [path])
     providers_folder = _resolve_key(relay_yaml, "providers")
     files, folder_problems = _list_files(path, providers_folder)
     problems += folder_problems
@@ -70,16 +70,18 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     watched = [parsed.path for parsed in parsed_files]
     if settings is not None:
         pairs = [(provider.file, provider.model) for provider in providers]
-        watched += [reference.path for reference in references(path, settings, pairs) if reference.path is not None]
+        watched += [
+            reference.path for reference in find_references(path, settings, pairs) if reference.path is not None
+        ]
     if problems or settings is None:
-        raise ConfigProblems(problems, [*watched, providers_folder])
-    return Loaded(
+        raise SettingsError(problems, [*watched, providers_folder])
+    return LoadedSettings(
         settings=settings,
         providers=tuple(_complete_timeouts(settings, provider.model) for provider in providers),
         directory=Directory() if directory is None else directory.model,
         files=tuple(dict.fromkeys(watched)),
         generation=_hash_contents(path.parent, parsed_files, environ),
-        sources=tuple(provider.file for provider in providers),
+        provider_files=tuple(provider.file for provider in providers),
     )
 
 
@@ -91,7 +93,7 @@ def _complete_timeouts(settings: Settings, provider: Provider) -> Provider:
 
 def _read_directory(
     relay_yaml: ParsedFile, parsed_files: list[ParsedFile]
-) -> tuple[ModelFile[Directory] | None, list[Problem]]:
+) -> tuple[ModelFile[Directory] | None, list[SettingsProblem]]:
     """Read the directory and append its file to `parsed_files`. With a portal no directory is read."""
     if (relay_yaml.values or {}).get("portal") is not None:
         return None, []
@@ -108,7 +110,9 @@ def _resolve_key(relay_yaml: ParsedFile, key: str) -> Path:
     return relay_yaml.path.parent / (value if isinstance(value, str) and value else default)
 
 
-def _validate_settings(relay_yaml: ParsedFile, environ: Mapping[str, str]) -> tuple[Settings | None, list[Problem]]:
+def _validate_settings(
+    relay_yaml: ParsedFile, environ: Mapping[str, str]
+) -> tuple[Settings | None, list[SettingsProblem]]:
     if relay_yaml.values is None:
         return None, [*relay_yaml.problems]
     variables, variable_problems = apply_variables(relay_yaml.values, environ)
@@ -118,7 +122,7 @@ def _validate_settings(relay_yaml: ParsedFile, environ: Mapping[str, str]) -> tu
 
 def _validate(
     parsed: ParsedFile, model: type[_SectionT], variables: Mapping[KeyPath, str] | None = None
-) -> tuple[_SectionT | None, list[Problem]]:
+) -> tuple[_SectionT | None, list[SettingsProblem]]:
     if parsed.values is None:
         return None, parsed.problems
     try:
@@ -126,11 +130,11 @@ def _validate(
         text = json.dumps(parsed.values)
         section = model.model_validate_json(text, strict=True, context={"folder": parsed.path.parent})
     except ValidationError as error:
-        return None, parsed.problems + build_problems(error, model, shown(parsed.path), variables or {})
+        return None, parsed.problems + build_problems(error, model, format_path(parsed.path), variables or {})
     return section, parsed.problems
 
 
-def _list_files(path: Path, folder: Path) -> tuple[list[Path], list[Problem]]:
+def _list_files(path: Path, folder: Path) -> tuple[list[Path], list[SettingsProblem]]:
     """Return the yaml files of the folder under `providers` in `path`, or a problem."""
     try:
         files = sorted(file for file in folder.iterdir() if file.suffix in {".yaml", ".yml"} and file.name[0] != ".")
@@ -144,7 +148,11 @@ def _list_files(path: Path, folder: Path) -> tuple[list[Path], list[Problem]]:
         if files:
             return files, []
         wrong = "names a folder without .yaml files"
-    return [], [Problem(shown(path), "providers", wrong, f"a folder with one file for each institution ({folder})")]
+    return [], [
+        SettingsProblem(
+            format_path(path), "providers", wrong, f"a folder with one file for each institution ({folder})"
+        )
+    ]
 
 
 def _hash_contents(root: Path, parsed_files: Sequence[ParsedFile], environ: Mapping[str, str]) -> str:

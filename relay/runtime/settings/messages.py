@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from relay.runtime.settings.problems import Problem, format_key
+from relay.runtime.settings.problems import SettingsProblem, format_key
 
 KeyPath = tuple[str | int, ...]
 """The path of a value: keys and list indexes from the top of the file."""
@@ -46,7 +46,7 @@ def get_schema(model: type[BaseModel]) -> Mapping[str, Any]:
     return model.model_json_schema()
 
 
-def node_at(model: type[BaseModel], key_path: Iterable[str | int]) -> Mapping[str, Any] | None:
+def get_schema_node(model: type[BaseModel], key_path: Iterable[str | int]) -> Mapping[str, Any] | None:
     """Return the schema of one key of a model, without references and `null`; None for an unknown key."""
     schema = get_schema(model)
     node: Mapping[str, Any] | None = schema
@@ -67,14 +67,14 @@ def _resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str,
     return node
 
 
-def leaves(model: type[BaseModel], key_path: KeyPath = ()) -> Iterator[KeyPath]:
+def find_leaves(model: type[BaseModel], key_path: KeyPath = ()) -> Iterator[KeyPath]:
     """Yield every key path of a model that holds a value or a list of values; index 0 stands for lists of sections."""
-    node = node_at(model, key_path) or {}
+    node = get_schema_node(model, key_path) or {}
     if "properties" in node:
         for name in node["properties"]:
-            yield from leaves(model, (*key_path, name))
-    elif node.get("type") == "array" and "properties" in (node_at(model, (*key_path, 0)) or {}):
-        yield from leaves(model, (*key_path, 0))
+            yield from find_leaves(model, (*key_path, name))
+    elif node.get("type") == "array" and "properties" in (get_schema_node(model, (*key_path, 0)) or {}):
+        yield from find_leaves(model, (*key_path, 0))
     else:
         yield key_path
 
@@ -123,7 +123,7 @@ def find_nearest(name: str, known_names: Iterable[str]) -> str:
 
 def build_problems(
     error: ValidationError, model: type[BaseModel], file: str, variables: Mapping[KeyPath, str]
-) -> list[Problem]:
+) -> list[SettingsProblem]:
     """Return the problems of one validation. `variables` names the environment variable that set a key path.
 
     A problem of such a key names the variable. No problem repeats a value; unknown keys are repeated.
@@ -137,7 +137,7 @@ def build_problems(
             continue  # pydantic does not count invalid entries; they have problems of their own
         key, wrong, allowed = _describe(detail, key_path, model)
         variable = variables.get(key_path)
-        problems.append(Problem("environment" if variable else file, variable or key, wrong, allowed))
+        problems.append(SettingsProblem("environment" if variable else file, variable or key, wrong, allowed))
     return problems
 
 
@@ -149,7 +149,7 @@ def _describe(detail: Mapping[str, Any], key_path: KeyPath, model: type[BaseMode
         return ".".join(filter(None, (format_key(key_path), context["key"]))), context["wrong"], context["allowed"]
     if kind == "extra_forbidden":
         return format_key(key_path), *_describe_unknown(key_path, model)
-    node = node_at(model, key_path)
+    node = get_schema_node(model, key_path)
     allowed = describe_allowed(node) if node is not None else ""
     if kind == "string_type" and "quotes" not in allowed:
         allowed += ", a number in quotes"
@@ -157,10 +157,10 @@ def _describe(detail: Mapping[str, Any], key_path: KeyPath, model: type[BaseMode
 
 
 def _describe_unknown(key_path: KeyPath, model: type[BaseModel]) -> tuple[str, str]:
-    known_names = (node_at(model, key_path[:-1]) or {}).get("properties", {})
+    known_names = (get_schema_node(model, key_path[:-1]) or {}).get("properties", {})
     name = str(key_path[-1])
     nearest = find_nearest(name, known_names)
     if not nearest:
-        nearest = next((format_key(leaf) for leaf in leaves(model) if leaf[-1] == name), "")
+        nearest = next((format_key(leaf) for leaf in find_leaves(model) if leaf[-1] == name), "")
     wrong = f"is unknown (did you mean {nearest}?)" if nearest else "is unknown"
     return wrong, "one of " + ", ".join(known_names)

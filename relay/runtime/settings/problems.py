@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class SettingsProblem:
     """One problem: the file (or `environment`), the dotted key (or `line N`), what is wrong, what is allowed.
 
     It is printed as `file: key: wrong; expected: allowed`. `allowed` is "" when `wrong` is enough.
@@ -22,13 +22,13 @@ class Problem:
         return f"{place}: {self.wrong}; expected: {self.allowed}" if self.allowed else f"{place}: {self.wrong}"
 
 
-class ConfigProblems(Exception):
+class SettingsError(Exception):
     """The settings cannot be used. `problems` holds every problem of every file, in reading order; it is not empty.
 
     `files` are the files that were read or referenced: when one of them changes, the settings may be usable again.
     """
 
-    def __init__(self, problems: Iterable[Problem], files: Iterable[Path] = ()) -> None:
+    def __init__(self, problems: Iterable[SettingsProblem], files: Iterable[Path] = ()) -> None:
         self.problems = tuple(problems)
         self.files = tuple(files)
         super().__init__("\n".join(str(problem) for problem in self.problems))
@@ -40,7 +40,7 @@ def format_key(key_path: Iterable[str | int]) -> str:
     return text.removeprefix(".")
 
 
-def shown(path: Path) -> str:
+def format_path(path: Path) -> str:
     """Return a path for messages: relative to the working directory if it is below it, otherwise absolute."""
     folder = Path.cwd()
     return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

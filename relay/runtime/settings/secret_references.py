@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from relay.infra.files.regular import read_file
-from relay.infra.tokens.key_folder import SET
-from relay.policy.settings.authority import Certifier
+from relay.infra.tokens.key_folder import KEY_SET_FILE
+from relay.policy.settings.authority import CertifierSettings
 from relay.policy.settings.directory import Provider
 from relay.policy.settings.model import Settings
 from relay.policy.settings.portal import PortalSettings
@@ -19,7 +19,7 @@ class SecretMissing(Exception):
     """A secret cannot be read. The message names the file or variable and repeats no value."""
 
 
-def secret(reference: str, environ: Mapping[str, str] = os.environ) -> bytes:
+def read_secret(reference: str, environ: Mapping[str, str] = os.environ) -> bytes:
     """Return the secret behind `file:PATH` or `env:NAME`, without one trailing line end.
 
     Raises SecretMissing when the file cannot be read, the variable is not set, or the secret is empty.
@@ -43,7 +43,7 @@ def secret(reference: str, environ: Mapping[str, str] = os.environ) -> bytes:
     return content
 
 
-class Kind(StrEnum):
+class ReferenceKind(StrEnum):
     """What the target of a reference holds."""
 
     CERTIFICATE = "certificate"
@@ -55,7 +55,7 @@ class Kind(StrEnum):
     SECRET = "secret"  # noqa: S105 - a kind
 
 
-_SECRETS: Final = frozenset({Kind.PRIVATE_KEY, Kind.SECRET})
+_SECRETS: Final = frozenset({ReferenceKind.PRIVATE_KEY, ReferenceKind.SECRET})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Reference:
 
     file: Path
     key: str
-    kind: Kind
+    kind: ReferenceKind
     target: str
 
     @property
@@ -78,54 +78,57 @@ class Reference:
         return Path(self.target.removeprefix("file:")) if self.target.startswith("file:") else None
 
 
-def references(path: Path, settings: Settings, providers: Sequence[tuple[Path, Provider]]) -> Iterator[Reference]:
+def find_references(path: Path, settings: Settings, providers: Sequence[tuple[Path, Provider]]) -> Iterator[Reference]:
     """Yield every reference of the loaded settings, in reading order; `path` is `relay.yaml`."""
     tls = settings.gateway.tls
     if tls is not None:
-        yield Reference(path, "gateway.tls.certificate", Kind.CERTIFICATE, tls.certificate)
-        yield Reference(path, "gateway.tls.private_key", Kind.PRIVATE_KEY, tls.private_key)
-        yield Reference(path, "gateway.tls.client_ca", Kind.CA, tls.client_ca)
-    yield Reference(path, "tokens.keys", Kind.TOKEN_KEYS, str(Path(settings.tokens.keys, SET)))
+        yield Reference(path, "gateway.tls.certificate", ReferenceKind.CERTIFICATE, tls.certificate)
+        yield Reference(path, "gateway.tls.private_key", ReferenceKind.PRIVATE_KEY, tls.private_key)
+        yield Reference(path, "gateway.tls.client_ca", ReferenceKind.CA, tls.client_ca)
+    yield Reference(path, "tokens.keys", ReferenceKind.TOKEN_KEYS, str(Path(settings.tokens.keys, KEY_SET_FILE)))
     for index, customer_key in enumerate(settings.ledger.customer_keys):
-        yield Reference(path, f"ledger.customer_keys[{index}].key", Kind.SECRET, customer_key.key)
+        yield Reference(path, f"ledger.customer_keys[{index}].key", ReferenceKind.SECRET, customer_key.key)
     if settings.authority.pages is not None and settings.authority.pages.tls is not None:
         pages = settings.authority.pages.tls
-        yield Reference(path, "authority.pages.tls.certificate", Kind.CERTIFICATE, pages.certificate)
-        yield Reference(path, "authority.pages.tls.private_key", Kind.PRIVATE_KEY, pages.private_key)
+        yield Reference(path, "authority.pages.tls.certificate", ReferenceKind.CERTIFICATE, pages.certificate)
+        yield Reference(path, "authority.pages.tls.private_key", ReferenceKind.PRIVATE_KEY, pages.private_key)
     for index, certifier in enumerate(settings.certifiers):
         yield from _find_in_certifier(path, f"certifiers[{index}]", certifier)
     if settings.portal is not None:
         yield from _find_in_portal(path, settings.portal)
     for file, provider in providers:
         if provider.ca is not None:
-            yield Reference(file, "ca", Kind.CA, provider.ca)
+            yield Reference(file, "ca", ReferenceKind.CA, provider.ca)
         if provider.certificate is not None:
-            yield Reference(file, "certificate", Kind.CERTIFICATE, provider.certificate)
+            yield Reference(file, "certificate", ReferenceKind.CERTIFICATE, provider.certificate)
         if provider.private_key is not None:
-            yield Reference(file, "private_key", Kind.PRIVATE_KEY, provider.private_key)
+            yield Reference(file, "private_key", ReferenceKind.PRIVATE_KEY, provider.private_key)
         if provider.redirect is not None:
-            yield Reference(file, "redirect.public_key", Kind.PUBLIC_KEY, provider.redirect.public_key)
+            yield Reference(file, "redirect.public_key", ReferenceKind.PUBLIC_KEY, provider.redirect.public_key)
 
 
 def _find_in_portal(path: Path, portal: PortalSettings) -> Iterator[Reference]:
-    yield Reference(path, "portal.calls.client_secret", Kind.SECRET, portal.calls.client_secret)
+    yield Reference(path, "portal.calls.client_secret", ReferenceKind.SECRET, portal.calls.client_secret)
     if portal.ca is not None:
-        yield Reference(path, "portal.ca", Kind.CA, portal.ca)
+        yield Reference(path, "portal.ca", ReferenceKind.CA, portal.ca)
     if portal.certificate is not None:
-        yield Reference(path, "portal.certificate", Kind.CERTIFICATE, portal.certificate)
+        yield Reference(path, "portal.certificate", ReferenceKind.CERTIFICATE, portal.certificate)
     if portal.private_key is not None:
-        yield Reference(path, "portal.private_key", Kind.PRIVATE_KEY, portal.private_key)
+        yield Reference(path, "portal.private_key", ReferenceKind.PRIVATE_KEY, portal.private_key)
 
 
-def _find_in_certifier(path: Path, key: str, certifier: Certifier) -> Iterator[Reference]:
-    for kind, name, files in ((Kind.CA, "roots", certifier.roots), (Kind.CRL, "crls", certifier.crls)):
+def _find_in_certifier(path: Path, key: str, certifier: CertifierSettings) -> Iterator[Reference]:
+    for kind, name, files in (
+        (ReferenceKind.CA, "roots", certifier.roots),
+        (ReferenceKind.CRL, "crls", certifier.crls),
+    ):
         for index, file in enumerate(files):
             yield Reference(path, f"{key}.{name}[{index}]", kind, file)
     if (identity := certifier.identity) is not None:
-        yield Reference(path, f"{key}.identity.certificate", Kind.CERTIFICATE, identity.certificate)
-        yield Reference(path, f"{key}.identity.private_key", Kind.PRIVATE_KEY, identity.private_key)
-        yield Reference(path, f"{key}.identity.responder", Kind.CA, identity.responder)
+        yield Reference(path, f"{key}.identity.certificate", ReferenceKind.CERTIFICATE, identity.certificate)
+        yield Reference(path, f"{key}.identity.private_key", ReferenceKind.PRIVATE_KEY, identity.private_key)
+        yield Reference(path, f"{key}.identity.responder", ReferenceKind.CA, identity.responder)
     if (signature := certifier.signature) is not None:
-        yield Reference(path, f"{key}.signature.client_secret", Kind.SECRET, signature.client_secret)
+        yield Reference(path, f"{key}.signature.client_secret", ReferenceKind.SECRET, signature.client_secret)
         if signature.ca is not None:
-            yield Reference(path, f"{key}.signature.ca", Kind.CA, signature.ca)
+            yield Reference(path, f"{key}.signature.ca", ReferenceKind.CA, signature.ca)

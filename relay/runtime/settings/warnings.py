@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from relay.infra.files.regular import expect_regular
-from relay.policy.settings.directory import Authentication
-from relay.runtime.settings.loading import Loaded
-from relay.runtime.settings.problems import Problem, shown
-from relay.runtime.settings.secret_references import Kind, Reference, references
+from relay.infra.files.regular import require_regular_file
+from relay.policy.settings.directory import AuthenticationMethod
+from relay.runtime.settings.loading import LoadedSettings
+from relay.runtime.settings.problems import SettingsProblem, format_path
+from relay.runtime.settings.secret_references import Reference, ReferenceKind, find_references
 
-_SECRETS: Final = frozenset({Kind.PRIVATE_KEY, Kind.SECRET})
+_SECRETS: Final = frozenset({ReferenceKind.PRIVATE_KEY, ReferenceKind.SECRET})
 
 
-def setting_warnings(path: Path, loaded: Loaded) -> Iterator[Problem]:
+def find_setting_warnings(path: Path, loaded: LoadedSettings) -> Iterator[SettingsProblem]:
     """Yield warnings of pages without tls and proxies, and of services without secret or app schemes.
 
     `path` is `relay.yaml`.
@@ -24,41 +24,43 @@ def setting_warnings(path: Path, loaded: Loaded) -> Iterator[Problem]:
     pages = loaded.settings.authority.pages
     if pages is not None and pages.tls is None and not pages.proxies:
         wrong = "is empty, but pages have no tls: all customers behind a load balancer share the limits of one address"
-        yield Problem(shown(path.absolute()), "authority.pages.proxies", wrong, "the networks of the load balancers")
+        yield SettingsProblem(
+            format_path(path.absolute()), "authority.pages.proxies", wrong, "the networks of the load balancers"
+        )
     if loaded.settings.portal is not None:
         return
-    directory = shown(path.absolute().parent / loaded.settings.directory)
-    has_app = any(provider.authentication is Authentication.APP for provider in loaded.providers)
+    directory = format_path(path.absolute().parent / loaded.settings.directory)
+    has_app = any(provider.authentication is AuthenticationMethod.APP for provider in loaded.providers)
     for index, operator in enumerate(loaded.directory.operators):
         for number, service in enumerate(operator.services):
             key = f"operators[{index}].services[{number}]"
             if not service.client_secret_hash:
                 wrong = "is empty: token requests of this service always fail"
-                yield Problem(directory, f"{key}.client_secret_hash", wrong, "the output of `relay secret`")
+                yield SettingsProblem(directory, f"{key}.client_secret_hash", wrong, "the output of `relay secret`")
             if has_app and not service.app_schemes:
                 wrong = "is empty: institutions with authentication app refuse its customers (개별인증-001)"
-                yield Problem(directory, f"{key}.app_schemes", wrong, "the URL schemes of its apps")
+                yield SettingsProblem(directory, f"{key}.app_schemes", wrong, "the URL schemes of its apps")
 
 
-def file_warnings(path: Path, loaded: Loaded, now: datetime) -> Iterator[Problem]:
+def find_file_warnings(path: Path, loaded: LoadedSettings, now: datetime) -> Iterator[SettingsProblem]:
     """Yield warnings of secrets that all users of the machine may read, and of expired CAs beside valid ones."""
-    pairs = list(zip(loaded.sources, loaded.providers, strict=True))
-    for reference in references(path.absolute(), loaded.settings, pairs):
+    pairs = list(zip(loaded.provider_files, loaded.providers, strict=True))
+    for reference in find_references(path.absolute(), loaded.settings, pairs):
         if reference.kind in _SECRETS and reference.path is not None and _is_world_readable(reference.path):
             yield _warning(reference, f"the file {reference.path} is readable by all users", "mode 0600 or 0640")
-        if reference.kind is Kind.CA:
-            expiry = expired_in_bundle(Path(reference.target), now)
+        if reference.kind is ReferenceKind.CA:
+            expiry = check_ca_expiry(Path(reference.target), now)
             if expiry and not all(expiry.values()):
                 names = ", ".join(name for name, is_expired in expiry.items() if is_expired)
                 if names:
                     yield _warning(reference, f"contains an expired CA: {names}", "CAs that are valid today")
 
 
-def expired_in_bundle(bundle: Path, now: datetime) -> dict[str, bool]:
+def check_ca_expiry(bundle: Path, now: datetime) -> dict[str, bool]:
     """Return for each CA of a bundle, by name, if it expired. Empty when OpenSSL cannot read the bundle."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        expect_regular(bundle)
+        require_regular_file(bundle)
         context.load_verify_locations(bundle)
     except (OSError, ValueError):
         return {}
@@ -80,8 +82,8 @@ def _is_world_readable(file: Path) -> bool:
     try:
         return bool(file.stat().st_mode & stat.S_IROTH)
     except OSError:
-        return False  # `file_problems` reports it
+        return False  # `find_file_problems` reports it
 
 
-def _warning(reference: Reference, wrong: str, allowed: str) -> Problem:
-    return Problem(shown(reference.file), reference.key, wrong, allowed)
+def _warning(reference: Reference, wrong: str, allowed: str) -> SettingsProblem:
+    return SettingsProblem(format_path(reference.file), reference.key, wrong, allowed)

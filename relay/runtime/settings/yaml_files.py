@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 
 from relay.infra.files.regular import read_file
-from relay.runtime.settings.problems import Problem, format_key, shown
+from relay.runtime.settings.problems import SettingsProblem, format_key, format_path
 
 MAX_BYTES: Final = 1_048_576
 """Maximum size of one settings file."""
@@ -63,7 +63,7 @@ for _tag, _pattern, _first in (
 _RESOLVER: Final = _Loader("")
 
 
-def scalar(text: str) -> Any:
+def parse_scalar(text: str) -> Any:
     """Return the value of one plain YAML scalar: text, a whole number, a number, true, false or None."""
     return _parse_value(_resolve_tag(text), text)
 
@@ -94,11 +94,11 @@ class ParsedFile:
     path: Path
     values: dict[str, Any] | None = None
     content: bytes = b""
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[SettingsProblem] = field(default_factory=list)
 
     def add_problem(self, key: str, wrong: str, allowed: str = "") -> None:
         """Add a problem of this file."""
-        self.problems.append(Problem(shown(self.path), key, wrong, allowed))
+        self.problems.append(SettingsProblem(format_path(self.path), key, wrong, allowed))
 
 
 def read_yaml(path: Path) -> ParsedFile:

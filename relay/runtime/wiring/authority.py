@@ -11,12 +11,12 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from relay.domain.party import Service
 from relay.domain.registry import OrgType, Registry
 from relay.infra.files.regular import read_file
-from relay.infra.tokens.key_folder import TokenKeyProblem
-from relay.infra.tokens.signing import FolderSigner
-from relay.oauth.services import Client, Office
-from relay.policy.settings.authority import Certifier, Tokens
+from relay.infra.tokens.key_folder import TokenKeyError
+from relay.infra.tokens.signing import TokenSigner
+from relay.oauth.services import Client, OAuthSettings
+from relay.policy.settings.authority import CertifierSettings, TokenSettings
 from relay.policy.settings.directory import Directory, Provider
-from relay.runtime.settings.loading import Loaded
+from relay.runtime.settings.loading import LoadedSettings
 from relay.runtime.wiring.credentials import CredentialError
 
 RANDOM_BYTES: Final = 32
@@ -24,13 +24,13 @@ _CERTIFIERS: Final = frozenset({OrgType.IDENTITY_CERTIFIER, OrgType.SIGNATURE_CE
 _SERIAL: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def build_authority_settings(loaded: Loaded, registry: Registry) -> Office:
+def build_authority_settings(loaded: LoadedSettings, registry: Registry) -> OAuthSettings:
     """Returns the authority's settings. With a portal, clients and certifiers come from its registry."""
     settings = loaded.settings
     pages = settings.authority.pages
     has_portal = settings.portal is not None
     certifiers = {certifier.ca_code: certifier for certifier in settings.certifiers}
-    return Office(
+    return OAuthSettings(
         relay=settings.relay.org_code,
         tokens=settings.tokens,
         providers={provider.org_code: provider for provider in loaded.providers},
@@ -68,7 +68,7 @@ def directory_clients(directory: Directory) -> dict[str, Client]:
 
 def registry_clients(registry: Registry) -> dict[str, Client]:
     """Returns the services of operators that may call, by client_id."""
-    calling = {code for code, organisation in registry.organisations.items() if organisation.calls}
+    calling = {code for code, organisation in registry.organisations.items() if organisation.may_call}
     return {
         service.client_id: Client(
             Service(service.client_id, service.name, service.operator, service.callbacks, service.app_schemes),
@@ -79,17 +79,17 @@ def registry_clients(registry: Registry) -> dict[str, Client]:
     }
 
 
-def registered_certifiers(registry: Registry, known: Mapping[str, Certifier]) -> dict[str, Certifier]:
+def registered_certifiers(registry: Registry, known: Mapping[str, CertifierSettings]) -> dict[str, CertifierSettings]:
     """Returns the certifiers of the settings that the registry lists: evidence of a removed certifier is refused."""
     listed = {code for code, organisation in registry.organisations.items() if organisation.org_type in _CERTIFIERS}
     return {code: certifier for code, certifier in known.items() if code in listed}
 
 
-def open_signer(tokens: Tokens) -> FolderSigner:
+def open_signer(tokens: TokenSettings) -> TokenSigner:
     """Returns the signer of tokens. Raises CredentialError when the folder of keys cannot be used."""
     try:
-        return FolderSigner.of_folder(Path(tokens.keys), tokens.issuer, tokens.leeway_s)
-    except TokenKeyProblem as problem:
+        return TokenSigner.from_folder(Path(tokens.keys), tokens.issuer, tokens.leeway_s)
+    except TokenKeyError as problem:
         raise CredentialError(str(problem)) from problem
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-from relay.infra.certifiers.verification import Materials
-from relay.infra.tokens.signing import FolderSigner
-from relay.policy.settings.authority import Certifier
+from relay.infra.certifiers.verification import CertifierCredentials
+from relay.infra.tokens.signing import TokenSigner
+from relay.policy.settings.authority import CertifierSettings
 from relay.policy.settings.directory import Provider
-from relay.runtime.settings.loading import Loaded
+from relay.runtime.settings.loading import LoadedSettings
 from relay.runtime.wiring.authority import load_result_key, open_signer
 from relay.runtime.wiring.certifiers import build_certifiers
 from relay.runtime.wiring.credentials import build_institution_context
@@ -21,9 +21,9 @@ from relay.runtime.wiring.expired_certificates import Certificates, read_certifi
 class AuthorityFiles:
     """Settings with the contents of their files: the authority opens no file while it serves."""
 
-    loaded: Loaded
-    signer: FolderSigner
-    certifiers: Sequence[tuple[Certifier, Materials]]
+    loaded: LoadedSettings
+    signer: TokenSigner
+    certifiers: Sequence[tuple[CertifierSettings, CertifierCredentials]]
     contexts: Mapping[str, ssl.SSLContext | None]
     result_keys: Mapping[str, EllipticCurvePublicKey | None]
     certificates: Certificates
@@ -33,7 +33,7 @@ class AuthorityFiles:
         return self.contexts[provider.org_code]
 
 
-def open_authority_files(loaded: Loaded) -> AuthorityFiles:
+def open_authority_files(loaded: LoadedSettings) -> AuthorityFiles:
     """Opens every file of the settings; safe on a thread. Raises CredentialError, SecretMissing, TlsError."""
     return AuthorityFiles(
         loaded=loaded,

@@ -9,26 +9,26 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from relay.infra.files.regular import read_file
-from relay.infra.tokens.key_folder import TokenKey, TokenKeyProblem, read_keys, row_of
+from relay.infra.tokens.key_folder import TokenKey, TokenKeyError, read_keys, to_jwk
 from relay.infra.tokens.verification import VerifyingKey
-from relay.infra.upstream.tls import TlsError, client_context, server_context
+from relay.infra.upstream.tls import TlsError, build_client_context, build_server_context
 from relay.policy.call.plan import Institution
-from relay.policy.settings.authority import Pages, Tokens
+from relay.policy.settings.authority import PagesSettings, TokenSettings
 from relay.policy.settings.directory import Provider
 from relay.policy.settings.model import Listener, ServerTls
 from relay.policy.settings.portal import PortalSettings
-from relay.runtime.settings.secret_references import secret
+from relay.runtime.settings.secret_references import read_secret
 
 
 class CredentialError(Exception):
     """A certificate, key or secret cannot be used; the text names it and the reason."""
 
 
-def read_token_keys(tokens: Tokens) -> tuple[TokenKey, ...]:
+def read_token_keys(tokens: TokenSettings) -> tuple[TokenKey, ...]:
     """Returns the keys of the token key folder. Raises CredentialError when it cannot be used."""
     try:
         return read_keys(Path(tokens.keys))
-    except TokenKeyProblem as problem:
+    except TokenKeyError as problem:
         raise CredentialError(str(problem)) from problem
 
 
@@ -39,22 +39,22 @@ def build_verifying_keys(keys: Iterable[TokenKey]) -> dict[str, VerifyingKey]:
 
 def build_jwks(keys: Iterable[TokenKey]) -> dict[str, Any]:
     """Returns the public keys as a JWK set (RFC 7517)."""
-    return {"keys": [row_of(key) for key in keys]}
+    return {"keys": [to_jwk(key) for key in keys]}
 
 
 def build_listener_context(listener: Listener, tls: ServerTls) -> ssl.SSLContext:
     """Returns the TLS context of a listener. Raises TlsError."""
     ca = tls.client_ca if listener.client_certificate else None
     with KeyFile(tls.private_key) as key:
-        return server_context(tls.certificate, key, ca)
+        return build_server_context(tls.certificate, key, ca)
 
 
-def build_pages_context(pages: Pages) -> ssl.SSLContext | None:
+def build_pages_context(pages: PagesSettings) -> ssl.SSLContext | None:
     """Returns the TLS context of the pages' listener, None when a load balancer terminates TLS. Raises TlsError."""
     if pages.tls is None:
         return None
     with KeyFile(pages.tls.private_key) as key:
-        return server_context(pages.tls.certificate, key, None)
+        return build_server_context(pages.tls.certificate, key, None)
 
 
 PoolKey = tuple[object, ...]
@@ -66,13 +66,13 @@ def compute_pool_key(institution: Institution) -> PoolKey:
 
     Raises CredentialError or SecretMissing when one of them cannot be read.
     """
-    file = institution.file
+    file = institution.settings
     try:
         contents = [read_file(path) for path in (file.ca, file.certificate) if path is not None]
     except OSError as error:
         raise CredentialError(f"{error.filename}: {error.strerror}") from error
     if file.private_key is not None:
-        contents.append(secret(file.private_key))
+        contents.append(read_secret(file.private_key))
     digest = hashlib.sha256(b"\0".join(contents)).digest()
     limits = institution.timeouts, institution.concurrency, institution.queue
     return file.base_urls, file.link, *limits, digest
@@ -83,9 +83,9 @@ def build_institution_context(provider: Provider) -> ssl.SSLContext | None:
     if provider.ca is None:
         return None
     if provider.private_key is None:
-        return client_context(provider.ca, None, None)
+        return build_client_context(provider.ca, None, None)
     with KeyFile(provider.private_key) as key:
-        return client_context(provider.ca, provider.certificate, key)
+        return build_client_context(provider.ca, provider.certificate, key)
 
 
 def build_portal_context(portal: PortalSettings, ours: ServerTls | None) -> ssl.SSLContext | None:
@@ -99,7 +99,7 @@ def build_portal_context(portal: PortalSettings, ours: ServerTls | None) -> ssl.
     if shown is None or shown.private_key is None or shown.certificate is None:
         raise TlsError("portal.certificate is missing, and the gateway has none to show instead")
     with KeyFile(shown.private_key) as key:
-        return client_context(portal.ca, shown.certificate, key)
+        return build_client_context(portal.ca, shown.certificate, key)
 
 
 class KeyFile:
@@ -113,7 +113,7 @@ class KeyFile:
         scheme, _, rest = self._reference.partition(":")
         if scheme == "file":
             return rest
-        key = secret(self._reference)
+        key = read_secret(self._reference)
         self._descriptor = os.memfd_create("key")
         os.write(self._descriptor, key)
         return f"/proc/self/fd/{self._descriptor}"

@@ -8,29 +8,29 @@ from typing import Final
 
 from relay.infra.files.regular import read_file
 from relay.infra.upstream.tls import TlsError, expect_unexpired
-from relay.runtime.settings.loading import Loaded
-from relay.runtime.settings.secret_references import Kind, references
-from relay.runtime.settings.warnings import expired_in_bundle
+from relay.runtime.settings.loading import LoadedSettings
+from relay.runtime.settings.secret_references import ReferenceKind, find_references
+from relay.runtime.settings.warnings import check_ca_expiry
 
-_KINDS: Final = frozenset({Kind.CERTIFICATE, Kind.CA})
+_KINDS: Final = frozenset({ReferenceKind.CERTIFICATE, ReferenceKind.CA})
 
-Certificates = Mapping[tuple[str, Kind], bytes]
+Certificates = Mapping[tuple[str, ReferenceKind], bytes]
 """Contents of the certificate files of settings, by path and kind."""
 
 
-def read_certificates(loaded: Loaded) -> Certificates:
+def read_certificates(loaded: LoadedSettings) -> Certificates:
     """Returns the certificates and CAs that TLS uses: ours and those toward institutions, portal and certifiers.
 
     Roots and responders of certifiers are left out: they verify signatures, which may be older. Files that cannot be
     read are left out too: the role that needs one reports it.
     """
-    pairs = list(zip(loaded.sources, loaded.providers, strict=True))
+    pairs = list(zip(loaded.provider_files, loaded.providers, strict=True))
     named = [
         (reference.target, reference.kind)
-        for reference in references(Path(), loaded.settings, pairs)
+        for reference in find_references(Path(), loaded.settings, pairs)
         if reference.kind in _KINDS and ".roots[" not in reference.key and not reference.key.endswith(".responder")
     ]
-    contents: dict[tuple[str, Kind], bytes] = {}
+    contents: dict[tuple[str, ReferenceKind], bytes] = {}
     for target, kind in named:
         with contextlib.suppress(OSError):
             contents[target, kind] = read_file(target)
@@ -45,7 +45,7 @@ def check_new_certificates(former: Certificates, current: Certificates, now: dat
     for (target, kind), content in current.items():
         if former.get((target, kind)) == content:
             continue
-        if kind is Kind.CERTIFICATE:
+        if kind is ReferenceKind.CERTIFICATE:
             expect_unexpired(target, now)
-        elif (expired := expired_in_bundle(Path(target), now)) and all(expired.values()):
+        elif (expired := check_ca_expiry(Path(target), now)) and all(expired.values()):
             raise TlsError(f"{target}: every CA expired: {', '.join(expired)}")

@@ -11,36 +11,36 @@ from pathlib import Path
 from typing import Any, Final
 
 from relay import __version__
-from relay.domain.ports import Keyring
+from relay.domain.ports import TokenVerifier
 from relay.domain.registry import Registry
-from relay.gateway.connection_registry import Welcome
-from relay.gateway.handler import Gateway, Reach
+from relay.gateway.connection_registry import ConnectionRegistry
+from relay.gateway.handler import Gateway, UpstreamTable
 from relay.gateway.handshake_limits import HandshakeLimits
-from relay.gateway.judge import Judges
+from relay.gateway.judge import JudgeServices
 from relay.gateway.refusal_limits import RefusalBuckets, RefusalLimits
 from relay.infra.authority.liveness import AuthorityLiveness
 from relay.infra.authority.upstream import AuthorityPool
-from relay.infra.quota.local import LocalCounters
+from relay.infra.quota.local import LocalQuotaCounters
 from relay.infra.records.access_log import AccessLog
 from relay.infra.records.metrics import Metrics, RelayCollector
-from relay.infra.records.recorder import Records
-from relay.infra.registry.follower import FollowedRegistry
-from relay.infra.registry.grants import RememberedGrants
-from relay.infra.registry.job_states import WatchedJobs
-from relay.infra.statistics.counter import Tally
+from relay.infra.records.recorder import ExchangeRecorder
+from relay.infra.registry.follower import RegistryFollower
+from relay.infra.registry.grants import GrantCache
+from relay.infra.registry.job_states import JobStateWatcher
+from relay.infra.statistics.counter import StatisticsCounter
 from relay.infra.tokens.verification import VerifiedTokens
 from relay.infra.upstream.dialing import Dialer, UnixDialer
-from relay.infra.upstream.pool import Pool
-from relay.infra.upstream.tls import FollowedContext
-from relay.policy.call.envelope import Address
+from relay.infra.upstream.pool import ConnectionPool
+from relay.infra.upstream.tls import ReloadableContext
+from relay.policy.call.envelope import RequestTemplate
 from relay.policy.call.parties import Parties
-from relay.policy.call.plan import AUTHORITY, Institution, Plan, acquainted, compile_plan
+from relay.policy.call.plan import AUTHORITY_RATE_KEY, Institution, Plan, compile_plan, with_parties
 from relay.policy.quota.bucket import Bucket
 from relay.policy.settings.authority import AuthoritySettings
 from relay.policy.settings.model import Settings
 from relay.policy.settings.scalars import ProviderTimeouts, Rate
-from relay.runtime.settings.job_names import names_of
-from relay.runtime.settings.loading import Loaded
+from relay.runtime.settings.job_names import get_job_names
+from relay.runtime.settings.loading import LoadedSettings
 from relay.runtime.wiring.counting import build_counting
 from relay.runtime.wiring.credentials import (
     PoolKey,
@@ -56,7 +56,7 @@ from relay.runtime.wiring.ledger import build_ledger
 from relay.runtime.wiring.parties import build_parties, callers_by_org_code
 from relay.runtime.wiring.peer_identity import identify_peer
 from relay.standard.catalogue import load_catalogue, load_rsp_codes
-from relay.wire.watch import Watch
+from relay.wire.watch import DeadlineWatch
 
 START_ONLY: Final = (
     "gateway.listeners",
@@ -92,11 +92,11 @@ class OpenedSettings:
     `upstream_contexts` holds new and changed institutions, `jwks` the public keys of the keyring.
     """
 
-    loaded: Loaded
+    loaded: LoadedSettings
     contexts: Mapping[int, ssl.SSLContext]
     parties: Parties
     plan: Plan
-    keyring: Keyring
+    keyring: TokenVerifier
     jwks: Mapping[str, Any]
     pool_keys: Mapping[str, PoolKey]
     upstream_contexts: Mapping[str, ssl.SSLContext | None]
@@ -106,44 +106,48 @@ class OpenedSettings:
 class Relay:
     """The objects of one gateway process. `swap` applies new settings without dropping a call."""
 
-    def __init__(self, loaded: Loaded, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loaded: LoadedSettings, loop: asyncio.AbstractEventLoop) -> None:
         settings = loaded.settings
         self.loop = loop
-        self.watch = Watch()
-        self.pools: dict[str, tuple[PoolKey, Pool]] = {}
+        self.watch = DeadlineWatch()
+        self.pools: dict[str, tuple[PoolKey, ConnectionPool]] = {}
         self.ledger = build_ledger(settings.ledger)
-        self.grants = RememberedGrants(
+        self.grants = GrantCache(
             self.ledger, self._industry, settings.tokens.memory, settings.ledger.trust_s, time.monotonic
         )
-        self.jobs = WatchedJobs(self.ledger.jobs, names_of(settings), time.time)
-        self.registry = FollowedRegistry(self.ledger.registry, time.time)
-        self.parties = Parties.of_file(loaded.directory)
+        self.jobs = JobStateWatcher(self.ledger.jobs, get_job_names(settings), time.time)
+        self.registry = RegistryFollower(self.ledger.registry, time.time)
+        self.parties = Parties.from_directory(loaded.directory)
         self.authority = _authority_pool(settings.authority, self.watch, loop)
         self.authority_liveness = AuthorityLiveness(settings.authority.socket, time.monotonic)
         self._certificates: Certificates | None = None
         opened = self.open_settings(loaded)
         self._set_current(opened)
-        self.contexts = {index: FollowedContext(context) for index, context in opened.contexts.items()}
+        self.contexts = {index: ReloadableContext(context) for index, context in opened.contexts.items()}
         plan, upstreams, keyring = opened.plan, self._update_pools(opened), opened.keyring
         self.metrics = Metrics(load_rsp_codes())
         self.access_log = AccessLog(settings.access_log.path, settings.access_log.queue)
-        self.counters = LocalCounters(plan.operator_bucket, _buckets(plan))
-        self.authority_counters = LocalCounters(*_authority_buckets(settings))
+        self.counters = LocalQuotaCounters(plan.operator_bucket, _buckets(plan))
+        self.authority_counters = LocalQuotaCounters(*_authority_buckets(settings))
         limits = settings.gateway.limits
-        self.welcome = Welcome(identify_peer, limits.connections, limits.connections_per_operator, loop.time)
+        self.connection_registry = ConnectionRegistry(
+            identify_peer, limits.connections, limits.connections_per_operator, loop.time
+        )
         spool = Path(settings.statistics.spool)
         take_batch = self.ledger.statistics.take_batch
-        self.tally = Tally(build_counting(), lambda: self.gateway.plan.callers, take_batch, spool)
-        self.records = Records(self.metrics, self.access_log, loop, self.tally)
+        self.tally = StatisticsCounter(build_counting(), lambda: self.gateway.plan.callers, take_batch, spool)
+        self.records = ExchangeRecorder(self.metrics, self.access_log, loop, self.tally)
         self.refusals = RefusalLimits(_refusal_buckets(settings))
         self.handshakes = HandshakeLimits(Bucket.of(settings.rates.handshakes), limits.handshakes, loop.time)
-        judges = Judges(keyring, self.grants, self.counters, self.authority_counters, self.refusals)
-        self.gateway = Gateway(plan, upstreams, self.authority, judges, self.records, self.welcome, time.monotonic)
+        judges = JudgeServices(keyring, self.grants, self.counters, self.authority_counters, self.refusals)
+        self.gateway = Gateway(
+            plan, upstreams, self.authority, judges, self.records, self.connection_registry, time.monotonic
+        )
         self.lost_log_lines: Callable[[], int] = lambda: 0
         self.reloads = 0
         self.reload_failures = 0
 
-    def open_settings(self, loaded: Loaded) -> OpenedSettings:
+    def open_settings(self, loaded: LoadedSettings) -> OpenedSettings:
         """Opens every file of the settings. Changes nothing and is safe on a thread.
 
         Raises SETTINGS_ERRORS. A certificate that is replaced by an expired one is rejected, except at the start.
@@ -152,7 +156,7 @@ class Relay:
         tls = settings.gateway.tls
         tls_listeners = [(index, each) for index, each in enumerate(settings.gateway.listeners) if each.tls]
         contexts = {} if tls is None else {index: build_listener_context(each, tls) for index, each in tls_listeners}
-        parties = self.parties if settings.portal is not None else Parties.of_file(loaded.directory)
+        parties = self.parties if settings.portal is not None else Parties.from_directory(loaded.directory)
         plan = compile_plan(settings, loaded.providers, parties, load_catalogue(), loaded.generation)
         keys = read_token_keys(settings.tokens)
         keyring = VerifiedTokens(
@@ -160,7 +164,7 @@ class Relay:
         )
         pool_keys = {code: compute_pool_key(institution) for code, institution in plan.institutions.items()}
         upstream_contexts = {
-            code: build_institution_context(institution.file)
+            code: build_institution_context(institution.settings)
             for code, institution in plan.institutions.items()
             if code not in self.pools or self.pools[code][0] != pool_keys[code]
         }
@@ -176,7 +180,7 @@ class Relay:
         """Applies new plan, keys, certificates and pools; sections of START_ONLY keep their values."""
         loaded, keyring = opened.loaded, opened.keyring
         self._set_current(opened)
-        plan = opened.plan if self.parties is opened.parties else acquainted(opened.plan, self.parties)
+        plan = opened.plan if self.parties is opened.parties else with_parties(opened.plan, self.parties)
         upstreams = self._update_pools(opened)
         for index, followed in self.contexts.items():
             if index in opened.contexts:
@@ -185,7 +189,7 @@ class Relay:
         self.authority_counters.adjust(*_authority_buckets(loaded.settings))
         self.refusals.adjust(_refusal_buckets(loaded.settings))
         self.handshakes.adjust(Bucket.of(loaded.settings.rates.handshakes))
-        judges = Judges(keyring, self.grants, self.counters, self.authority_counters, self.refusals)
+        judges = JudgeServices(keyring, self.grants, self.counters, self.authority_counters, self.refusals)
         self.gateway.swap(plan, upstreams, judges)
         self.reloads += 1
 
@@ -193,13 +197,18 @@ class Relay:
         """Applies a changed registry and closes connections of removed operators; their next call is refused."""
         org_code = self.loaded.settings.relay.org_code
         self.parties = await build_parties(registry, org_code, callers_by_org_code(self.parties))
-        self.gateway.plan = acquainted(self.gateway.plan, self.parties)
-        self.welcome.dismiss(self.gateway.plan)
+        self.gateway.plan = with_parties(self.gateway.plan, self.parties)
+        self.connection_registry.close_unknown(self.gateway.plan)
 
     def collector(self) -> RelayCollector:
         """Returns the collector that Prometheus reads."""
         return RelayCollector(
-            self.metrics, self._gauges, self._pool_counts, self._info, self.welcome.rejected, self.jobs.gauges
+            self.metrics,
+            self._gauges,
+            self._pool_counts,
+            self._info,
+            self.connection_registry.rejected,
+            self.jobs.gauges,
         )
 
     def jwks(self) -> Mapping[str, Any]:
@@ -211,7 +220,7 @@ class Relay:
         if opened.loaded.settings.portal is None:  # else the registry may have changed while the files were read
             self.parties = opened.parties
 
-    def _update_pools(self, opened: OpenedSettings) -> Reach:
+    def _update_pools(self, opened: OpenedSettings) -> UpstreamTable:
         """Returns the pools of a plan. Unchanged institutions keep their pool and its calls.
 
         A changed institution gets a new pool; the old pool finishes its requests.
@@ -227,12 +236,13 @@ class Relay:
                 pool.retire()
         self.pools = {code: (keys[code], pool) for code, pool in pools.items()}
         return {
-            code: (pool, tuple(map(Address.of, plan.institutions[code].file.base_urls))) for code, pool in pools.items()
+            code: (pool, tuple(map(RequestTemplate.from_url, plan.institutions[code].settings.base_urls)))
+            for code, pool in pools.items()
         }
 
-    def _build_pool(self, institution: Institution, context: ssl.SSLContext | None) -> Pool:
-        dialer = Dialer(institution.file.base_urls, context, institution.timeouts, self.loop)
-        return Pool(dialer, institution.concurrency, institution.queue, self.watch, self.loop)
+    def _build_pool(self, institution: Institution, context: ssl.SSLContext | None) -> ConnectionPool:
+        dialer = Dialer(institution.settings.base_urls, context, institution.timeouts, self.loop)
+        return ConnectionPool(dialer, institution.concurrency, institution.queue, self.watch, self.loop)
 
     def _industry(self, org_code: str) -> str:
         institution = self.gateway.plan.institutions.get(org_code)
@@ -241,7 +251,7 @@ class Relay:
     def _gauges(self) -> dict[str, float]:
         return {
             "relay_in_flight": self.gateway.in_flight,
-            "relay_connections": len(self.welcome.connections),
+            "relay_connections": len(self.connection_registry.connections),
             "relay_handshakes": self.handshakes.under_way,
             "relay_plan_reloads": self.reloads,
             "relay_plan_reload_failures": self.reload_failures,
@@ -251,15 +261,15 @@ class Relay:
             "relay_ledger_age_seconds": self.grants.age,
             "relay_authority_age_seconds": self.authority_liveness.age,
             **self.tally.gauges(),
-            "relay_directory_operators": len(self.parties.callers.everyone),
+            "relay_directory_operators": len(self.parties.callers.all),
             "relay_directory_number": self.registry.registry.number,
             "relay_directory_age_seconds": self.registry.age if self.loaded.settings.portal else 0.0,
-            "relay_directory_held_seconds": self.registry.held,
+            "relay_directory_held_seconds": self.registry.held_seconds,
         }
 
     def _pool_counts(self) -> dict[str, dict[str, int]]:
         counts = {code: pool.counts() for code, (_, pool) in self.pools.items()}
-        return {**counts, AUTHORITY: self.authority.counts()}
+        return {**counts, AUTHORITY_RATE_KEY: self.authority.counts()}
 
     def _info(self) -> dict[str, str]:
         return {"version": __version__, "plan": self.gateway.plan.generation}
@@ -273,7 +283,7 @@ def _authority_buckets(settings: Settings) -> tuple[Bucket, dict[str, Bucket]]:
     """Returns the bucket of each operator and of all: ten times as much; beyond it the authority's queue decides."""
     rate = settings.rates.authority
     total = Rate(per_second=min(1e6, 10 * rate.per_second), burst=min(10**6, 10 * rate.burst))
-    return Bucket.of(rate), {AUTHORITY: Bucket.of(total)}
+    return Bucket.of(rate), {AUTHORITY_RATE_KEY: Bucket.of(total)}
 
 
 def _refusal_buckets(settings: Settings) -> RefusalBuckets:
@@ -281,11 +291,13 @@ def _refusal_buckets(settings: Settings) -> RefusalBuckets:
     return RefusalBuckets(*map(Bucket.of, (rates.connection, rates.certificate, rates.address)))
 
 
-def _authority_pool(settings: AuthoritySettings, watch: Watch, loop: asyncio.AbstractEventLoop) -> AuthorityPool:
+def _authority_pool(
+    settings: AuthoritySettings, watch: DeadlineWatch, loop: asyncio.AbstractEventLoop
+) -> AuthorityPool:
     """Returns the pool to the authority. Its calls change state, so that none is ever sent twice."""
     most = settings.timeout_s
     timeouts = ProviderTimeouts(connect_s=min(2.0, most), first_byte_s=most, total_s=most, idle_s=min(30.0, most))
-    pool = Pool(UnixDialer(settings.socket, timeouts, loop), settings.concurrency, 0, watch, loop)
-    pool.asks_again = False
-    pool.needs_names = False  # the authority is ours and repeats the x-api-tran-id of each call
+    pool = ConnectionPool(UnixDialer(settings.socket, timeouts, loop), settings.concurrency, 0, watch, loop)
+    pool.may_retry = False
+    pool.requires_tran_id = False  # the authority is ours and repeats the x-api-tran-id of each call
     return AuthorityPool(pool, settings.concurrency, settings.queue, watch)

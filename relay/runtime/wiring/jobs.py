@@ -10,20 +10,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from relay.domain.jobs import JobsBook, Leadership
-from relay.domain.portal import PortalAway
+from relay.domain.jobs import JobStore, Leadership
+from relay.domain.portal import PortalDown
 from relay.domain.registry import RegistryChanges
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.infra.portal.client import PortalClient
 from relay.infra.portal.secrets import PortalSecrets
-from relay.infra.registry.leadership import LedgerLeadership, RedisLeadership, redis_at
-from relay.jobs.retention import Tidying, next_at
+from relay.infra.registry.leadership import LedgerLeadership, RedisLeadership, make_redis_client
+from relay.jobs.retention import RetentionJob, next_time_of_day
 from relay.jobs.runner import Job, JobFailed, every
-from relay.jobs.sending import StatisticsSending
-from relay.jobs.sync import Sync
+from relay.jobs.sending import StatisticsSender
+from relay.jobs.sync import RegistrySync
 from relay.policy.settings.portal import JobsSettings, PortalSettings
-from relay.runtime.settings.loading import Loaded
-from relay.runtime.settings.secret_references import SecretMissing, secret
+from relay.runtime.settings.loading import LoadedSettings
+from relay.runtime.settings.secret_references import SecretMissing, read_secret
 from relay.runtime.wiring.credentials import CredentialError, build_portal_context
 from relay.runtime.wiring.ledger import load_fingerprint_key
 
@@ -39,7 +39,7 @@ class JobSet:
     """The jobs of one version of the settings; `close` closes their connections."""
 
     jobs: tuple[Job, ...]
-    sync: Sync | None
+    sync: RegistrySync | None
     close: Callable[[], Awaitable[None]]
 
 
@@ -47,12 +47,12 @@ class JobSet:
 class JobFiles:
     """Settings with the files of the jobs opened: TLS toward the portal, the key that fingerprints its secrets."""
 
-    loaded: Loaded
+    loaded: LoadedSettings
     context: ssl.SSLContext | None
     fingerprint_key: bytes
 
 
-def open_job_files(loaded: Loaded) -> JobFiles:
+def open_job_files(loaded: LoadedSettings) -> JobFiles:
     """Opens the files that jobs need; safe on a thread. Raises SecretMissing, TlsError, LedgerSettingsError."""
     settings = loaded.settings
     if settings.portal is None:
@@ -62,20 +62,22 @@ def open_job_files(loaded: Loaded) -> JobFiles:
     )
 
 
-def build_job_set(loaded: Loaded, ledger: SqlLedger, files: JobFiles | None = None) -> JobSet:
+def build_job_set(loaded: LoadedSettings, ledger: SqlLedger, files: JobFiles | None = None) -> JobSet:
     """Builds the jobs of these settings; opens their files unless given. Raises what `open_job_files` raises."""
     settings = loaded.settings
     files = files or open_job_files(loaded)
-    tidying = Tidying(ledger.archive, settings.retention)
+    tidying = RetentionJob(ledger.archive, settings.retention)
     retention_at = settings.jobs.retention_at
-    retention = Job("retention", use_believed_time(ledger, tidying.run), lambda now: next_at(retention_at, now), _DAY_S)
+    retention = Job(
+        "retention", use_believed_time(ledger, tidying.run), lambda now: next_time_of_day(retention_at, now), _DAY_S
+    )
     if settings.portal is None:
         return JobSet((retention,), None, _close_nothing)
     portal, relay = settings.portal, settings.relay.org_code
     client, hasher = _build_portal_client(files, portal, ledger), PortalSecrets(files.fingerprint_key)
-    sync = Sync(client, ledger.registry, hasher, portal.guard, relay, portal.forget_days, portal.limits)
+    sync = RegistrySync(client, ledger.registry, hasher, portal.guard, relay, portal.forget_days, portal.limits)
     members = [provider.org_code for provider in loaded.providers]
-    sending = StatisticsSending(ledger.statistics, client, lambda: members, settings.portal.statistics_at)
+    sending = StatisticsSender(ledger.statistics, client, lambda: members, settings.portal.statistics_at)
 
     async def close() -> None:
         await client.close()
@@ -89,12 +91,12 @@ def use_believed_time(ledger: SqlLedger, run: Run) -> Run:
     """Runs a job at a time that is believed: a clock that is ahead ends no consent, removes and sends nothing."""
 
     async def run_believed(fence: int, now: int) -> str:
-        return await run(fence, await ledger.time.believed(now))
+        return await run(fence, await ledger.trusted_clock.get_trusted_time(now))
 
     return run_believed
 
 
-def _build_directory_jobs(sync: Sync, portal: PortalSettings, ledger: SqlLedger) -> tuple[Job, ...]:
+def _build_directory_jobs(sync: RegistrySync, portal: PortalSettings, ledger: SqlLedger) -> tuple[Job, ...]:
     interval_s = max(1, round(portal.sync_s))
 
     async def sync_changes(fence: int, now: int) -> str:
@@ -109,7 +111,7 @@ def _build_directory_jobs(sync: Sync, portal: PortalSettings, ledger: SqlLedger)
     )
 
 
-def _build_statistics_job(sending: StatisticsSending, ledger: SqlLedger) -> Job:
+def _build_statistics_job(sending: StatisticsSender, ledger: SqlLedger) -> Job:
     async def is_wanted() -> bool:
         return await sending.wanted(int(time.time()))
 
@@ -121,43 +123,43 @@ def _build_statistics_job(sending: StatisticsSending, ledger: SqlLedger) -> Job:
 
 def _build_portal_client(files: JobFiles, portal: PortalSettings, ledger: SqlLedger) -> PortalClient:
     relay, reference = files.loaded.settings.relay.org_code, portal.calls.client_secret
-    return PortalClient(portal, relay, files.context, lambda: _read_client_secret(reference), ledger.jobs.called)
+    return PortalClient(portal, relay, files.context, lambda: _read_client_secret(reference), ledger.jobs.record_call)
 
 
 def _read_client_secret(reference: str) -> str:
-    """Returns our client secret at the portal. Raises PortalAway: no call succeeds without it."""
+    """Returns our client secret at the portal. Raises PortalDown: no call succeeds without it."""
     try:
-        return secret(reference).decode()
+        return read_secret(reference).decode()
     except SecretMissing as error:
-        raise PortalAway(f"portal.calls.client_secret: {error}") from error
+        raise PortalDown(f"portal.calls.client_secret: {error}") from error
     except UnicodeDecodeError:
-        raise PortalAway("portal.calls.client_secret: the secret is not UTF-8 text") from None
+        raise PortalDown("portal.calls.client_secret: the secret is not UTF-8 text") from None
 
 
 async def _close_nothing() -> None:
     """Retention has no connections."""
 
 
-async def preview_changes(loaded: Loaded, ledger: SqlLedger) -> RegistryChanges:
+async def preview_changes(loaded: LoadedSettings, ledger: SqlLedger) -> RegistryChanges:
     """Returns what a full sync would change now. Raises JobFailed."""
     job_set = build_job_set(loaded, ledger)
     try:
         if job_set.sync is None:
             raise JobFailed("there is no portal in the settings")
-        return await job_set.sync.ahead(int(time.time()))
+        return await job_set.sync.preview(int(time.time()))
     finally:
         await job_set.close()
 
 
 @asynccontextmanager
-async def open_leadership(settings: JobsSettings, book: JobsBook) -> AsyncIterator[Leadership]:
+async def open_leadership(settings: JobsSettings, book: JobStore) -> AsyncIterator[Leadership]:
     """Yields the leadership of this instance. Raises SecretMissing or CredentialError when jobs.redis is unusable."""
     holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
     if settings.redis is None:
         yield LedgerLeadership(book, holder, settings.term_s, time.time)
         return
     try:
-        redis = redis_at(resolve_redis_url(settings.redis))
+        redis = make_redis_client(resolve_redis_url(settings.redis))
     except ValueError as error:  # its text repeats the URL, which may hold a password
         raise CredentialError("jobs.redis: no URL of a Redis; write redis://HOST:PORT/0") from error
     try:
@@ -168,4 +170,4 @@ async def open_leadership(settings: JobsSettings, book: JobsBook) -> AsyncIterat
 
 def resolve_redis_url(url: str) -> str:
     """Returns the URL in the settings, or the URL that its reference names. Raises SecretMissing."""
-    return secret(url).decode().strip() if url.startswith(("file:", "env:")) else url
+    return read_secret(url).decode().strip() if url.startswith(("file:", "env:")) else url

@@ -15,31 +15,37 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from relay.infra.files.regular import read_file
-from relay.infra.tokens.key_folder import TokenKeyProblem, read_keys
+from relay.infra.tokens.key_folder import TokenKeyError, read_keys
 from relay.policy.settings.scalars import STDOUT
-from relay.runtime.settings.loading import Loaded
-from relay.runtime.settings.problems import Problem, shown
-from relay.runtime.settings.secret_references import Kind, Reference, SecretMissing, references, secret
+from relay.runtime.settings.loading import LoadedSettings
+from relay.runtime.settings.problems import SettingsProblem, format_path
+from relay.runtime.settings.secret_references import (
+    Reference,
+    ReferenceKind,
+    SecretMissing,
+    find_references,
+    read_secret,
+)
 from relay.runtime.wiring.ledger import LedgerSettingsError, resolve_ledger_url
 
-_KINDS: Final[dict[Kind, tuple[Callable[[bytes], Any], str]]] = {
-    Kind.CERTIFICATE: (x509.load_pem_x509_certificates, "certificate, PEM"),
-    Kind.CA: (x509.load_pem_x509_certificates, "certificate, PEM"),
-    Kind.CRL: (x509.load_pem_x509_crl, "CRL, PEM"),
-    Kind.PUBLIC_KEY: (load_pem_public_key, "public key, PEM"),
-    Kind.PRIVATE_KEY: (lambda content: load_pem_private_key(content, None), "private key, PEM"),
-    Kind.TOKEN_KEYS: (bytes, "folder with jwks.json, made by relay keys rotate"),
-    Kind.SECRET: (bytes, "secret"),
+_KINDS: Final[dict[ReferenceKind, tuple[Callable[[bytes], Any], str]]] = {
+    ReferenceKind.CERTIFICATE: (x509.load_pem_x509_certificates, "certificate, PEM"),
+    ReferenceKind.CA: (x509.load_pem_x509_certificates, "certificate, PEM"),
+    ReferenceKind.CRL: (x509.load_pem_x509_crl, "CRL, PEM"),
+    ReferenceKind.PUBLIC_KEY: (load_pem_public_key, "public key, PEM"),
+    ReferenceKind.PRIVATE_KEY: (lambda content: load_pem_private_key(content, None), "private key, PEM"),
+    ReferenceKind.TOKEN_KEYS: (bytes, "folder with jwks.json, made by relay keys rotate"),
+    ReferenceKind.SECRET: (bytes, "secret"),
 }
 """How to open the target of a reference, and what it should hold."""
 
 
-def find_file_problems(path: Path, loaded: Loaded, now: datetime) -> list[Problem]:
+def find_file_problems(path: Path, loaded: LoadedSettings, now: datetime) -> list[SettingsProblem]:
     """Returns problems of the files that the settings at `path` name; `now` is an aware datetime."""
-    problems: list[Problem] = []
+    problems: list[SettingsProblem] = []
     certificates: dict[tuple[Path, str], x509.Certificate] = {}
-    pairs = list(zip(loaded.sources, loaded.providers, strict=True))
-    for reference in references(path.absolute(), loaded.settings, pairs):
+    pairs = list(zip(loaded.provider_files, loaded.providers, strict=True))
+    for reference in find_references(path.absolute(), loaded.settings, pairs):
         section = reference.key.rpartition(".")[0]
         try:
             content = _open(reference)
@@ -48,9 +54,9 @@ def find_file_problems(path: Path, loaded: Loaded, now: datetime) -> list[Proble
             continue
         if isinstance(content, list) and not (_is_ca(reference) and any(_is_valid(ca, now) for ca in content)):
             problems += (_problem(reference, *problem) for problem in _date_problems(content, now))
-        if reference.kind is Kind.CERTIFICATE:
+        if reference.kind is ReferenceKind.CERTIFICATE:
             certificates[reference.file, section] = content[0]
-        elif reference.kind is Kind.PRIVATE_KEY:
+        elif reference.kind is ReferenceKind.PRIVATE_KEY:
             problems += _key_pair_problems(reference, certificates.get((reference.file, section)), content)
     return [*problems, *_ledger_problems(path, loaded), *_access_log_problems(path, loaded.settings.access_log.path)]
 
@@ -61,28 +67,28 @@ class _Unusable(Exception):
         self.wrong, self.allowed = wrong, allowed
 
 
-def _problem(reference: Reference, wrong: str, allowed: str) -> Problem:
-    return Problem(shown(reference.file), reference.key, wrong, allowed)
+def _problem(reference: Reference, wrong: str, allowed: str) -> SettingsProblem:
+    return SettingsProblem(format_path(reference.file), reference.key, wrong, allowed)
 
 
 def _is_ca(reference: Reference) -> bool:
-    return reference.kind is Kind.CA
+    return reference.kind is ReferenceKind.CA
 
 
 def _open(reference: Reference) -> Any:
     """Returns certificates (a list), a private or public key, token keys, a CRL or a secret. Raises _Unusable."""
     load, expected = _KINDS[reference.kind]
     try:
-        if reference.path is None or reference.kind in {Kind.PRIVATE_KEY, Kind.SECRET}:
-            return load(secret(reference.target))
-        if reference.kind is Kind.TOKEN_KEYS:
+        if reference.path is None or reference.kind in {ReferenceKind.PRIVATE_KEY, ReferenceKind.SECRET}:
+            return load(read_secret(reference.target))
+        if reference.kind is ReferenceKind.TOKEN_KEYS:
             return read_keys(Path(reference.target).parent)
-        if reference.kind is Kind.CA and not reference.key.startswith("certifiers["):
+        if reference.kind is ReferenceKind.CA and not reference.key.startswith("certifiers["):
             return _read_bundle(Path(reference.target))
         return load(read_file(reference.target))
     except OSError as error:
         raise _Unusable(f"the file {reference.target} cannot be read ({error.strerror})", f"a {expected}") from error
-    except (SecretMissing, TokenKeyProblem) as error:
+    except (SecretMissing, TokenKeyError) as error:
         raise _Unusable(str(error), f"a {expected}") from error
     except TypeError as error:
         raise _Unusable("is encrypted", f"a {expected.replace(', PEM', ' without a password, PEM')}") from error
@@ -109,9 +115,13 @@ def _is_valid(certificate: x509.Certificate, now: datetime) -> bool:
 
 
 def _describe_content(reference: Reference) -> str:
-    if reference.kind is Kind.SECRET:
+    if reference.kind is ReferenceKind.SECRET:
         return "does not fit"
-    return "holds no private key" if reference.kind is Kind.PRIVATE_KEY else f"the file {reference.target} holds none"
+    return (
+        "holds no private key"
+        if reference.kind is ReferenceKind.PRIVATE_KEY
+        else f"the file {reference.target} holds none"
+    )
 
 
 def _date_problems(chain: Sequence[x509.Certificate], now: datetime) -> Iterator[tuple[str, str]]:
@@ -128,26 +138,28 @@ def _spki(key: Any) -> bytes:
     return spki
 
 
-def _key_pair_problems(reference: Reference, certificate: x509.Certificate | None, key: Any) -> Iterator[Problem]:
+def _key_pair_problems(
+    reference: Reference, certificate: x509.Certificate | None, key: Any
+) -> Iterator[SettingsProblem]:
     if certificate is not None and _spki(certificate.public_key()) != _spki(key.public_key()):
         yield _problem(reference, "does not match the certificate", "the key the certificate was made for")
 
 
-def _ledger_problems(path: Path, loaded: Loaded) -> Iterator[Problem]:
+def _ledger_problems(path: Path, loaded: LoadedSettings) -> Iterator[SettingsProblem]:
     try:
         resolve_ledger_url(loaded.settings.ledger)
     except LedgerSettingsError as error:
-        yield Problem(shown(path.absolute()), error.key, error.wrong, error.to_do)
+        yield SettingsProblem(format_path(path.absolute()), error.key, error.wrong, error.to_do)
 
 
-def _access_log_problems(path: Path, target: str) -> Iterator[Problem]:
+def _access_log_problems(path: Path, target: str) -> Iterator[SettingsProblem]:
     if target == STDOUT:
         return
     if Path(target).is_dir():
-        yield Problem(shown(path.absolute()), "access_log.path", "is a folder", "stdout or a file")
+        yield SettingsProblem(format_path(path.absolute()), "access_log.path", "is a folder", "stdout or a file")
     elif not Path(target).parent.is_dir():
-        yield Problem(
-            shown(path.absolute()),
+        yield SettingsProblem(
+            format_path(path.absolute()),
             "access_log.path",
             "its folder does not exist",
             "a file in a folder that exists",

@@ -6,13 +6,13 @@ import hmac
 import os
 from collections.abc import Mapping
 
-from relay.domain.ledger import Unreachable
-from relay.infra.ledger.database.engine import LedgerUrlWrong, engine_for
+from relay.domain.ledger import LedgerDown
+from relay.infra.ledger.database.engine import LedgerUrlError, build_engine
 from relay.infra.ledger.database.sealing import KEY_BYTES, CustomerKey, Sealer
-from relay.infra.ledger.schema import Upgraded, upgrade
-from relay.infra.ledger.sql_ledger import SqlLedger, ledger_at
+from relay.infra.ledger.schema import UpgradeResult, upgrade
+from relay.infra.ledger.sql_ledger import SqlLedger, create_ledger
 from relay.policy.settings.authority import LedgerSettings
-from relay.runtime.settings.secret_references import SecretMissing, secret
+from relay.runtime.settings.secret_references import SecretMissing, read_secret
 
 
 class LedgerSettingsError(Exception):
@@ -23,7 +23,7 @@ class LedgerSettingsError(Exception):
         self.key, self.wrong, self.to_do = f"ledger.{key}", wrong, to_do
 
 
-def describe_unreachable(error: Unreachable) -> str:
+def describe_unreachable(error: LedgerDown) -> str:
     """Returns a line for people: what the database answered, and what to do."""
     return (
         f"the ledger does not answer ({error}): check that its database runs and accepts the relay, "
@@ -36,14 +36,14 @@ def resolve_ledger_url(settings: LedgerSettings, environ: Mapping[str, str] = os
     url = settings.url
     if url.startswith(("file:", "env:")):
         try:
-            url = secret(url, environ).decode("utf-8").strip()
+            url = read_secret(url, environ).decode("utf-8").strip()
         except SecretMissing as error:
             raise LedgerSettingsError("url", str(error), "write the ledger's URL there") from error
         except UnicodeDecodeError as error:
             raise LedgerSettingsError("url", f"{settings.url} is not UTF-8", "write the ledger's URL there") from error
     try:
-        engine_for(url, 1)
-    except LedgerUrlWrong as error:
+        build_engine(url, 1)
+    except LedgerUrlError as error:
         raise LedgerSettingsError("url", str(error), f"correct {_describe_place(settings.url)}") from error
     return url
 
@@ -57,10 +57,10 @@ def build_sealer(settings: LedgerSettings, environ: Mapping[str, str] = os.envir
     return Sealer(keys)
 
 
-async def prepare_ledger(settings: LedgerSettings, environ: Mapping[str, str] = os.environ) -> Upgraded:
+async def prepare_ledger(settings: LedgerSettings, environ: Mapping[str, str] = os.environ) -> UpgradeResult:
     """Upgrades the ledger's tables and introduces the keys of the settings, in one transaction.
 
-    Raises LedgerSettingsError, SchemaProblem, KeysUnfit, Unreachable.
+    Raises LedgerSettingsError, SchemaError, CustomerKeyError, LedgerDown.
     """
     return await upgrade(resolve_ledger_url(settings, environ), build_sealer(settings, environ))
 
@@ -72,7 +72,7 @@ def build_ledger(
 
     A transaction may take `deadline_s` at most.
     """
-    return ledger_at(
+    return create_ledger(
         resolve_ledger_url(settings, environ), build_sealer(settings, environ), settings.connections, deadline_s
     )
 
@@ -90,7 +90,7 @@ def load_fingerprint_key(settings: LedgerSettings, environ: Mapping[str, str] = 
 def _customer_key(key: str, reference: str, environ: Mapping[str, str]) -> bytes:
     to_do = f"`openssl rand -base64 {KEY_BYTES}` makes one; restore a key that is in use, never replace it"
     try:
-        content = base64.b64decode(secret(reference, environ), validate=True)
+        content = base64.b64decode(read_secret(reference, environ), validate=True)
     except SecretMissing as error:
         raise LedgerSettingsError(key, str(error), to_do) from error
     except binascii.Error as error:

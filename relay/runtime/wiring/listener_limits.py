@@ -5,9 +5,9 @@ from typing import Final
 
 from relay.admin.server import CONNECTIONS as ADMIN_CONNECTIONS
 from relay.endpoint.connections.limits import ConnectionLimits
-from relay.policy.settings.authority import AuthoritySettings, LedgerSettings, Pages
+from relay.policy.settings.authority import AuthoritySettings, LedgerSettings, PagesSettings
 from relay.policy.settings.scalars import Rate
-from relay.runtime.settings.loading import Loaded
+from relay.runtime.settings.loading import LoadedSettings
 
 _GATEWAYS: Final = 4
 """Gateways that one authority serves at once: two, and their two successors during an upgrade."""
@@ -27,14 +27,14 @@ def gateway_connection_limits(settings: AuthoritySettings) -> ConnectionLimits:
     return ConnectionLimits(limit, limit, Rate(per_second=limit, burst=limit))
 
 
-def pages_connection_limits(pages: Pages) -> ConnectionLimits:
+def pages_connection_limits(pages: PagesSettings) -> ConnectionLimits:
     """Returns the limits of the pages' listener."""
     limits = pages.limits
     proxies = tuple(ipaddress.ip_network(network, strict=False) for network in pages.proxies)
     return ConnectionLimits(limits.connections, limits.connections_per_address, limits.new_connections, proxies)
 
 
-def max_gateway_files(loaded: Loaded) -> int:
+def max_gateway_files(loaded: LoadedSettings) -> int:
     """Returns how many files a gateway may have open: callers, institutions, authority, ledger, others."""
     settings = loaded.settings
     institutions = sum(provider.concurrency or settings.upstream.concurrency for provider in loaded.providers)
@@ -44,7 +44,7 @@ def max_gateway_files(loaded: Loaded) -> int:
     return callers + institutions + authority + _ledger_files(settings.ledger) + _FILES
 
 
-def max_authority_files(loaded: Loaded) -> int:
+def max_authority_files(loaded: LoadedSettings) -> int:
     """Returns how many files an authority may have open; each of its calls may open a connection of its own."""
     settings = loaded.settings
     calls = gateway_connection_limits(settings.authority).connections

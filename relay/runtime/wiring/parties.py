@@ -8,7 +8,7 @@ from typing import Final
 
 from relay.domain.registry import Registry
 from relay.policy.call.access import Caller, Callers
-from relay.policy.call.parties import Parties, operators_of, slots_of
+from relay.policy.call.parties import Parties, get_member_slots, iter_registry_operators
 
 OPERATORS_PER_SLICE: Final = 50
 """Compiling these takes 1 to 2 ms; then the event loop serves calls."""
@@ -26,10 +26,10 @@ async def build_parties(registry: Registry, relay: str, known: Mapping[str, Call
     compiled = addresses = 0
     with _disable_collector():
         await asyncio.sleep(0)
-        for number, operator in enumerate(operators_of(registry), 1):
+        for number, operator in enumerate(iter_registry_operators(registry), 1):
             caller = known.get(operator.org_code)
             if caller is None or caller.operator != operator:
-                caller = Caller.of(operator)
+                caller = Caller.from_operator(operator)
                 compiled += 1
                 addresses += len(operator.addresses)
             callers.append(caller)
@@ -37,7 +37,7 @@ async def build_parties(registry: Registry, relay: str, known: Mapping[str, Call
                 addresses = 0
                 await asyncio.sleep(0)
         await asyncio.sleep(0)
-        parties = Parties(Callers.of(callers), slots_of(registry, relay))
+        parties = Parties(Callers.from_iterable(callers), get_member_slots(registry, relay))
         await asyncio.sleep(0)
         if compiled >= FREEZE_FROM:
             gc.freeze()  # before the next collection
@@ -60,4 +60,4 @@ def _disable_collector() -> Iterator[None]:
 
 def callers_by_org_code(parties: Parties) -> Mapping[str, Caller]:
     """Returns the callers of these parties, for `known` of the next `build_parties`."""
-    return {caller.operator.org_code: caller for caller in parties.callers.everyone}
+    return {caller.operator.org_code: caller for caller in parties.callers.all}

@@ -1,7 +1,7 @@
 """Identifies the peer of a connection from its transport."""
 
 from relay.domain.party import Peer
-from relay.infra.upstream.tls import serial_of
+from relay.infra.upstream.tls import get_serial_number
 from relay.wire.server import ServerConnection
 
 
@@ -13,6 +13,6 @@ def identify_peer(connection: ServerConnection) -> Peer:
     transport = connection.transport
     certificate = transport.get_extra_info("peercert")
     name = transport.get_extra_info("peername")
-    address = connection.seen_from or (str(name[0]) if name else "")
+    address = connection.announced_address or (str(name[0]) if name else "")
     address = address.removeprefix("::ffff:")
-    return Peer(serial_of(certificate) if certificate else None, address)
+    return Peer(get_serial_number(certificate) if certificate else None, address)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from relay.domain.authorization.consent import KOREA, Authentication, Consent, Particulars, Target
-from relay.domain.authorization.issued_tokens import Pair, TokenKind, TokenRecord
+from relay.domain.authorization.issued_tokens import TokenKind, TokenPair, TokenRecord
 from relay.domain.ledger import Ledger
 from relay.policy.call.withheld import FLAGS
 
@@ -30,7 +30,7 @@ async def record_seed_tokens(ledger: Ledger, seeds: Sequence[tuple[SeedToken, Co
     for seed, consent in seeds:
         access = _record(seed.claims["jti"], TokenKind.ACCESS, consent, at, int(seed.claims["exp"]))
         refresh = _record(secrets.token_hex(16), TokenKind.REFRESH, consent, at, at + 86_400)
-        await ledger.issue_integrated(consent, Pair(access, refresh), (), (), at)
+        await ledger.issue_integrated(consent, TokenPair(access, refresh), (), (), at)
 
 
 def build_consent(seed: SeedToken, now: datetime) -> Consent:

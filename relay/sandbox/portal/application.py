@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from relay.domain.api import Api
-from relay.policy.answer.conformance import faults_of
+from relay.policy.answer.conformance import find_violations
 from relay.sandbox.portal.desk import TOKEN, Asked, PortalDesk, Reply
 from relay.sandbox.portal.misdeeds import Misdeeds, huge, spoilt
 from relay.sandbox.portal.registry import EVERYTHING
@@ -56,7 +56,7 @@ class Received:
 
     def faults(self) -> list[str]:
         """What the answer got wrong when it is held against the catalogue."""
-        return faults_of(self.api, self.answer) if self.api is not None and self.status == HTTPStatus.OK else []
+        return find_violations(self.api, self.answer) if self.api is not None and self.status == HTTPStatus.OK else []
 
 
 class PretendedPortal:

@@ -9,9 +9,9 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from relay.domain.api import Api, Catalogue
-from relay.domain.ids import TRAN_ID, normal_serial
+from relay.domain.ids import TRAN_ID, normalize_serial
 from relay.domain.registry import Organisation, OrgType
-from relay.policy.answer.conformance import faults_of
+from relay.policy.answer.conformance import find_violations
 from relay.sandbox.portal.comparing import compare
 from relay.sandbox.portal.registry import EVERYTHING, PretendedRegistry
 
@@ -158,10 +158,10 @@ class PortalDesk:
 
     def _known(self, asked: Asked) -> Organisation:
         """Who holds the certificate, calling from an address of theirs."""
-        serial = normal_serial(asked.serial or "")
+        serial = normalize_serial(asked.serial or "")
         for account in self._accounts.values():
             one = self.registry.organisations.get(account.org_code)
-            if one is not None and serial and serial == normal_serial(account.serial_num):
+            if one is not None and serial and serial == normalize_serial(account.serial_num):
                 if asked.address not in one.addresses:
                     raise Refused(HTTPStatus.UNAUTHORIZED, "40102")
                 return one
@@ -250,7 +250,7 @@ class PortalDesk:
 def _held(api: Api, values: Body | None) -> Body:
     """The fields of a request, held against the catalogue."""
     whole = replace(api, response=replace(api.request, body=(*api.request.query, *api.request.body)))
-    if values is None or faults_of(whole, values):
+    if values is None or find_violations(whole, values):
         raise Refused(HTTPStatus.BAD_REQUEST, "40001", "invalid_request")
     return values
 

@@ -13,9 +13,9 @@ from relay.domain.authorization.consent import (
     ConsentState,
     Particulars,
     Target,
-    scope_at,
+    build_scope,
 )
-from relay.domain.transition import Forbidden, moved
+from relay.domain.transition import InvalidTransition, apply_transition
 
 PARTICULARS = Particulars(
     is_scheduled=False,
@@ -50,15 +50,15 @@ def test_scopes_are_listed_once_in_the_order_of_targets():
     ],
 )
 def test_a_token_scope_has_the_list_scope_first_and_no_repetition(scopes, scope):
-    assert scope_at("bank", scopes) == scope
+    assert build_scope("bank", scopes) == scope
 
 
 @pytest.mark.parametrize("to", [ConsentState.REVOKED, ConsentState.REPLACED, ConsentState.ENDED])
 def test_all_states_but_active_are_final(to):
-    assert moved(CONSENT_MOVES, ConsentState.ACTIVE, to) is to
+    assert apply_transition(CONSENT_MOVES, ConsentState.ACTIVE, to) is to
     for other in ConsentState:
-        with pytest.raises(Forbidden):
-            moved(CONSENT_MOVES, to, other)
+        with pytest.raises(InvalidTransition):
+            apply_transition(CONSENT_MOVES, to, other)
 
 
 def test_repr_hides_the_customer_and_the_assets():

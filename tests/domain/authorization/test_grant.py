@@ -1,12 +1,12 @@
-from relay.domain.authorization.grant import Grant, NotYet
+from relay.domain.authorization.grant import Grant, NotCached
 
 GRANT = Grant(
     jti="jti-1",
-    ends=1_800_000_000.0,
-    scheduled=True,
+    ends_at=1_800_000_000.0,
+    is_scheduled=True,
     assets={"bank.deposit": frozenset({("110-Zq7marker", "")})},
     withheld=frozenset({"trans_memo"}),
-    told=b'{"asset":"110-Zq7marker"}',
+    particulars_body=b'{"asset":"110-Zq7marker"}',
     ci=b"Zq7marker",
 )
 
@@ -17,16 +17,16 @@ def test_repr_hides_the_customer():
 
 
 def test_a_new_grant_is_not_revoked():
-    assert GRANT.revoked is False
+    assert GRANT.is_revoked is False
 
 
 def test_all_holders_of_a_grant_see_it_revoked():
-    grant = Grant("jti-2", 0.0, scheduled=False, assets={}, withheld=frozenset(), told=b"", ci=b"")
+    grant = Grant("jti-2", 0.0, is_scheduled=False, assets={}, withheld=frozenset(), particulars_body=b"", ci=b"")
     shared = grant
-    grant.revoked = True
-    assert shared.revoked
+    grant.is_revoked = True
+    assert shared.is_revoked
 
 
 def test_an_uncached_grant_names_its_token_in_the_attribute_only():
-    missing = NotYet("jti-1")
+    missing = NotCached("jti-1")
     assert (missing.jti, str(missing)) == ("jti-1", "")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.domain.authorization.nonce import from_base64url, nonce_of, to_base64url
+from relay.domain.authorization.nonce import from_base64url, parse_nonce, to_base64url
 
 
 @given(st.binary(min_size=1, max_size=60))
@@ -35,15 +35,15 @@ def test_text_that_is_not_base64url_is_refused(text):
 @pytest.mark.parametrize("padding", ["", "=="])
 def test_a_nonce_is_decoded_from_either_alphabet(spelled, padding):
     value = b"\xfb\xef\xff" * 5 + b"\xf0"
-    assert nonce_of(spelled(value).decode().rstrip("=") + padding) == value
+    assert parse_nonce(spelled(value).decode().rstrip("=") + padding) == value
 
 
 @pytest.mark.parametrize("size", [0, 15, 17])
 def test_a_nonce_has_16_bytes(size):
     with pytest.raises(ValueError, match=r"16 bytes|base64"):
-        nonce_of(to_base64url(b"x" * size))
+        parse_nonce(to_base64url(b"x" * size))
 
 
 def test_mixed_alphabets_are_refused():
     with pytest.raises(ValueError, match="base64"):
-        nonce_of("+_" + "A" * 20)
+        parse_nonce("+_" + "A" * 20)

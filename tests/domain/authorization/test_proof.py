@@ -1,12 +1,12 @@
 import pytest
 
-from relay.domain.authorization.proof import CertificateSigned, Doubt, HashSigned, Unproven
+from relay.domain.authorization.proof import CertificateSigned, Defect, HashSigned, NotVerified
 
 
-@pytest.mark.parametrize("reason", Doubt)
+@pytest.mark.parametrize("reason", Defect)
 def test_the_message_names_the_reason_and_the_field(reason):
-    assert str(Unproven(reason)) == reason.value
-    assert str(Unproven(reason, "password")) == f"{reason.value}: password"
+    assert str(NotVerified(reason)) == reason.value
+    assert str(NotVerified(reason, "password")) == f"{reason.value}: password"
 
 
 @pytest.mark.parametrize(

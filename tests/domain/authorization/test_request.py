@@ -4,8 +4,14 @@ import itertools
 
 import pytest
 
-from relay.domain.authorization.request import LOGINS_MOST, REQUEST_MOVES, AuthorizationRequest, Code, RequestState
-from relay.domain.transition import Forbidden, moved
+from relay.domain.authorization.request import (
+    MAX_LOGINS,
+    REQUEST_MOVES,
+    AuthorizationCode,
+    AuthorizationRequest,
+    RequestState,
+)
+from relay.domain.transition import InvalidTransition, apply_transition
 
 ALLOWED = {
     ("open", "authenticated"),
@@ -19,17 +25,17 @@ ALLOWED = {
 @pytest.mark.parametrize(("now", "to"), list(itertools.product(RequestState, RequestState)))
 def test_only_the_listed_moves_are_allowed(now, to):
     if (now, to) in ALLOWED:
-        assert moved(REQUEST_MOVES, now, to) is to
+        assert apply_transition(REQUEST_MOVES, now, to) is to
     else:
-        with pytest.raises(Forbidden):
-            moved(REQUEST_MOVES, now, to)
+        with pytest.raises(InvalidTransition):
+            apply_transition(REQUEST_MOVES, now, to)
 
 
 def test_five_wrong_logins_are_allowed():
-    assert LOGINS_MOST == 5
+    assert MAX_LOGINS == 5
 
 
 def test_repr_hides_the_customer_and_the_code():
     request = AuthorizationRequest("r", "P", "O", "s", "https://x", "x", "st", "t", 1, 2, "Zq7marker")
-    assert "Zq7marker" not in repr(request) + repr(Code(b"Zq7marker", 1))
+    assert "Zq7marker" not in repr(request) + repr(AuthorizationCode(b"Zq7marker", 1))
     assert (request.state, request.failures) == (RequestState.OPEN, 0)

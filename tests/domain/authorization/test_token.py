@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.domain.authorization.token import ACCESS, MANAGE, REFRESH, Claims, claims_of
+from relay.domain.authorization.token import ACCESS, MANAGE, REFRESH, Claims, parse_claims
 from relay.domain.fault import Refusal
 
 GOOD = {
@@ -25,7 +25,7 @@ TEXTS = ("iss", "aud", "jti", "scope", "org_code", "client_id")
 
 def refused_claim(payload):
     with pytest.raises(Refusal) as caught:
-        claims_of(payload)
+        parse_claims(payload)
     assert caught.value.fault.name == "token_malformed"
     return caught.value.detail
 
@@ -35,7 +35,7 @@ def payload_with(**changes):
 
 
 def test_a_good_payload_becomes_claims():
-    assert claims_of(payload_with()) == Claims(
+    assert parse_claims(payload_with()) == Claims(
         iss="RELAY00001",
         aud="OPERATOR01",
         exp=1_900_000_000,
@@ -48,7 +48,7 @@ def test_a_good_payload_becomes_claims():
 
 
 def test_unknown_claims_are_ignored():
-    assert claims_of(payload_with(cid="opaque", nbf="whatever")) == claims_of(payload_with())
+    assert parse_claims(payload_with(cid="opaque", nbf="whatever")) == parse_claims(payload_with())
 
 
 @pytest.mark.parametrize(
@@ -67,15 +67,15 @@ def test_unknown_claims_are_ignored():
 )
 def test_a_token_for_another_use_is_refused(use, expected):
     with pytest.raises(Refusal) as caught:
-        claims_of(payload_with(use=use), expected)
+        parse_claims(payload_with(use=use), expected)
     assert (caught.value.fault.name, caught.value.detail) == ("token_malformed", "use")
 
 
 @pytest.mark.parametrize("use", [REFRESH, MANAGE])
 def test_a_token_is_parsed_for_its_own_use(use):
-    assert claims_of(payload_with(use=use), use) == claims_of(payload_with())
+    assert parse_claims(payload_with(use=use), use) == parse_claims(payload_with())
     with pytest.raises(Refusal):
-        claims_of(payload_with(), use)
+        parse_claims(payload_with(), use)
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -139,14 +139,14 @@ def test_a_payload_that_is_not_a_json_object_is_refused(payload):
 @given(st.binary(max_size=200))
 def test_any_bytes_give_claims_or_a_refusal(payload):
     with contextlib.suppress(Refusal):
-        assert isinstance(claims_of(payload), Claims)
+        assert isinstance(parse_claims(payload), Claims)
 
 
 @settings(max_examples=30)  # keeps the test below a second
 @given(st.dictionaries(st.sampled_from([*GOOD, "other"]), st.none() | st.booleans() | st.integers() | st.text()))
 def test_parsed_claims_have_the_types_of_the_payload(payload):
     try:
-        claims = claims_of(json.dumps(payload).encode())
+        claims = parse_claims(json.dumps(payload).encode())
     except Refusal:
         return
     assert all(isinstance(payload[name], str) and payload[name] for name in TEXTS)
@@ -164,4 +164,4 @@ def test_parsed_claims_have_the_types_of_the_payload(payload):
     ],
 )
 def test_scopes_are_separated_by_blanks(scope, scopes):
-    assert claims_of(payload_with(scope=scope)).scopes == scopes
+    assert parse_claims(payload_with(scope=scope)).scopes == scopes

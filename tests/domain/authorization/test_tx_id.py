@@ -3,7 +3,7 @@ from datetime import datetime
 import pytest
 
 from relay.domain.authorization.consent import KOREA
-from relay.domain.authorization.tx_id import TxId, tx_id_of
+from relay.domain.authorization.tx_id import TxId, parse_tx_id
 
 TEXT = "MD_ZOPA000001_ZBAA000001_ZRLA000001_ZCAA000001_20270115170000_00000000000A"
 MADE_AT = int(datetime(2027, 1, 15, 17, tzinfo=KOREA).timestamp())
@@ -11,7 +11,7 @@ MADE_AT = int(datetime(2027, 1, 15, 17, tzinfo=KOREA).timestamp())
 
 def test_a_tx_id_has_its_parties_and_time():
     tx_id = TxId("ZOPA000001", "ZBAA000001", "ZRLA000001", "ZCAA000001", MADE_AT, "00000000000A")
-    assert tx_id_of(TEXT) == tx_id
+    assert parse_tx_id(TEXT) == tx_id
     assert str(tx_id) == TEXT
     assert len(TEXT) == 74
 
@@ -37,4 +37,4 @@ def test_a_tx_id_has_its_parties_and_time():
 )
 def test_another_form_or_an_impossible_time_is_refused(text):
     with pytest.raises(ValueError):  # noqa: PT011 - the message for a wrong time is strptime's
-        tx_id_of(text)
+        parse_tx_id(text)

@@ -11,8 +11,8 @@ from aiohttp import web
 
 from relay.endpoint.connections.limits import ConnectionLimits
 from relay.endpoint.connections.site import LimitedSite
-from relay.endpoint.handlers import turned_away
-from relay.endpoint.serving import served
+from relay.endpoint.handlers import build_error_response
+from relay.endpoint.serving import open_runner
 from relay.policy.settings.scalars import Rate
 from relay.wire.tls_records import RecordsExceeded
 
@@ -60,7 +60,7 @@ async def fine(_request):
 async def runner():
     app = web.Application()
     app.router.add_get("/fine", fine)
-    async with served(app, turned_away) as made:
+    async with open_runner(app, build_error_response) as made:
         yield made
 
 
@@ -97,7 +97,7 @@ def listening():
         yield made
 
 
-async def test_what_is_beyond_the_limits_is_closed_at_once(runner, listening, caplog):
+async def test_connections_beyond_the_limits_are_closed_at_once(runner, listening, caplog):
     site = await start_site(runner, listening)
     async with asyncio.timeout(10):
         first = [await connect(listening) for _ in range(2)]
@@ -145,7 +145,7 @@ async def test_a_flood_of_tls_records_is_logged_with_its_address(
     ]
 
 
-async def test_a_reached_file_limit_is_named_and_waited_out(runner, listening, caplog):
+async def test_accepting_resumes_after_a_reached_file_limit(runner, listening, caplog):
     await start_site(runner, SocketWithoutDescriptors(listening, failures=2))
     async with asyncio.timeout(10):
         connection = await connect(listening)

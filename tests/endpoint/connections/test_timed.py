@@ -17,8 +17,8 @@ from relay.endpoint.connections.timed import (
     CallerDisconnected,
     run_while_connected,
 )
-from relay.endpoint.handlers import RUNNER, turned_away
-from relay.endpoint.serving import served
+from relay.endpoint.handlers import SERVER_OPTIONS, build_error_response
+from relay.endpoint.serving import open_runner
 from relay.policy.settings.scalars import Rate
 
 LONG = 60.0
@@ -88,7 +88,9 @@ def serve(request, server_context, client_context):
         sample = SampleApplication()
         connection_timeouts = ConnectionTimeouts(**{"head_s": LONG, "body_s": LONG, "idle_s": LONG} | timeouts)
         context = server_context if is_tls else None
-        async with served(sample.application(), turned_away, times=connection_timeouts, **RUNNER) as runner:
+        async with open_runner(
+            sample.application(), build_error_response, timeouts=connection_timeouts, **SERVER_OPTIONS
+        ) as runner:
             listening = socket.create_server(("127.0.0.1", 0))
             address = listening.getsockname()
             sample.connect = lambda: asyncio.open_connection(*address, ssl=client_context if is_tls else None)
@@ -208,7 +210,7 @@ async def send_endlessly(writer, begin, endless):
     ],
     ids=["chunks of one byte", "chunk extension", "empty lines"],
 )
-async def test_bytes_that_are_neither_head_nor_content_have_an_end(serve, begin, endless, caplog):
+async def test_bytes_that_are_neither_head_nor_content_are_limited(serve, begin, endless, caplog):
     async with serve() as sample, asyncio.timeout(20):
         _, writer = await sample.connect()
         with pytest.raises(ConnectionError):  # aborted before any timeout
@@ -229,7 +231,7 @@ async def test_chunks_whose_framing_is_small_are_read(serve):
         writer.close()
 
 
-async def test_requests_that_fill_many_turns_are_all_answered(serve):
+async def test_pipelined_requests_over_many_turns_get_responses(serve):
     many = TURN_BYTES * 4 // len(GET)
     async with serve() as sample, asyncio.timeout(20):
         reader, writer = await sample.connect()
@@ -261,21 +263,21 @@ class FakeTransport(asyncio.Transport):
 
 @pytest.mark.parametrize(("unread", "ends"), [(0, ["closed", "aborted"]), (9, ["aborted", "aborted"])])
 async def test_a_connection_that_stays_after_close_is_aborted(unread, ends):
-    async with served(web.Application(), turned_away) as runner:
+    async with open_runner(web.Application(), build_error_response) as runner:
         connection, transport = runner.server(), FakeTransport(unread)
         connection.connection_made(transport)
         await asyncio.sleep(0)  # it starts to wait for a request
         assert math.isfinite(connection.deadline)
-        connection.overdue(connection.deadline)
-        connection.overdue(connection.deadline)
+        connection.handle_timeout(connection.deadline)
+        connection.handle_timeout(connection.deadline)
         assert transport.ends == ends
         connection.connection_lost(None)
         transport.ends.clear()
-        connection.overdue(connection.deadline)
+        connection.handle_timeout(connection.deadline)
         assert transport.ends == []
 
 
-async def test_work_ends_when_its_caller_hangs_up(serve):
+async def test_work_is_cancelled_when_its_caller_disconnects(serve):
     async with serve() as sample, asyncio.timeout(10):
         _, writer = await sample.connect()
         writer.write(GET.replace(b"/fine", b"/work"))

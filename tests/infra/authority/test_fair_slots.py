@@ -1,6 +1,6 @@
 import pytest
 
-from relay.domain.queue_full import Crowded
+from relay.domain.queue_full import QueueFull
 from relay.infra.authority.fair_slots import FairSlots, Share
 
 A, B, C = "operator-a", "operator-b", "operator-c"
@@ -38,7 +38,7 @@ def test_slow_password_calls_leave_slots_to_token_refreshes():
     for number in range(700):
         try:
             slots.take(Share(A, PASSWORD), number)
-        except Crowded:
+        except QueueFull:
             refused += 1
     assert (slots.taken, slots.queued, refused) == (32, 256, 412)
     assert all(slots.take(Share(B, REFRESH), number) for number in range(32))
@@ -79,9 +79,9 @@ def test_the_queue_is_limited_in_all_and_for_each_operator():
     for operator in (A, B):
         slots.take(Share(operator, CODE), "1")
         slots.take(Share(operator, REFRESH), "2")
-        with pytest.raises(Crowded):
+        with pytest.raises(QueueFull):
             slots.take(Share(operator, PASSWORD), "3")
-    with pytest.raises(Crowded):
+    with pytest.raises(QueueFull):
         slots.take(Share(C, CODE), "4")
 
 
@@ -98,5 +98,5 @@ def test_a_withdrawn_item_leaves_no_state():
 def test_without_a_queue_the_next_call_is_refused():
     slots = FairSlots(1, 0)
     assert slots.take(Share(A, CODE), "first")
-    with pytest.raises(Crowded):
+    with pytest.raises(QueueFull):
         slots.take(Share(B, CODE), "second")

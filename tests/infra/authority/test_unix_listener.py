@@ -9,9 +9,9 @@ from aiohttp import web
 
 from relay.endpoint.connections.limits import ConnectionLimits
 from relay.endpoint.connections.site import LimitedSite
-from relay.endpoint.handlers import turned_away
-from relay.endpoint.serving import served
-from relay.infra.authority.unix_listener import UnixListener, listening_pid
+from relay.endpoint.handlers import build_error_response
+from relay.endpoint.serving import open_runner
+from relay.infra.authority.unix_listener import UnixListener, get_listening_pid
 from relay.policy.settings.scalars import Rate
 
 HOLDER = """
@@ -80,7 +80,7 @@ async def test_a_stale_socket_is_replaced(path):
         stale.bind(str(path))
     listener = await UnixListener.open(path)
     listener.bind().listen()
-    assert listening_pid(str(path)) == os.getpid()
+    assert get_listening_pid(str(path)) == os.getpid()
     listener.close()
 
 
@@ -90,7 +90,7 @@ async def test_a_socket_of_another_program_without_lock_is_kept(path):
         other.listen()
         with pytest.raises(OSError, match="another program listens on"):
             await UnixListener.open(path)
-        assert listening_pid(str(path)) == os.getpid()
+        assert get_listening_pid(str(path)) == os.getpid()
 
 
 async def test_a_file_that_is_not_a_socket_is_kept(path):
@@ -104,17 +104,17 @@ async def test_a_file_that_is_not_a_socket_is_kept(path):
 
 
 def test_a_missing_socket_has_no_listening_process(path):
-    assert listening_pid(str(path)) is None
+    assert get_listening_pid(str(path)) is None
 
 
 async def test_a_site_accepts_connections_until_it_is_stopped(path):
     listener = await UnixListener.open(path)
     limits = ConnectionLimits(9, 9, Rate(per_second=9, burst=9))
-    async with served(web.Application(), turned_away) as runner:
+    async with open_runner(web.Application(), build_error_response) as runner:
         site = LimitedSite(runner, listener.bind(), limits, label="authority")
         await site.start()
-        assert listening_pid(str(path)) == os.getpid()
+        assert get_listening_pid(str(path)) == os.getpid()
         await site.stop()
-        assert listening_pid(str(path)) is None
+        assert get_listening_pid(str(path)) is None
         listener.close()
         assert not path.exists()

@@ -3,7 +3,7 @@ import pytest
 from relay.domain.fault import FAULTS, Refusal
 from relay.infra.authority.upstream import AuthorityPool
 from relay.policy.settings.scalars import ProviderTimeouts
-from relay.wire.watch import Watch
+from relay.wire.watch import DeadlineWatch
 
 A, B = "operator-a", "operator-b"
 SILENT = FAULTS["provider_silent"]
@@ -80,7 +80,7 @@ class ResponseReceiver:
 
 class Setup:
     def __init__(self, concurrency, queue):
-        self.pool, self.watch = Pool(), Watch()
+        self.pool, self.watch = Pool(), DeadlineWatch()
         self.authority = AuthorityPool(self.pool, concurrency, queue, self.watch)
 
     def send(self, name, operator=A, kind="refresh_token"):

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from relay.domain.authorization.proof import CertificateSigned
 from relay.infra.certifiers.chains import TrustStore
-from relay.infra.certifiers.identity_message import OurIdentity
+from relay.infra.certifiers.identity_message import RelayIdentity
 from relay.infra.certifiers.revocation import Revocations
 from relay.standard.ucpid import PersonInfoReq
 
@@ -283,7 +283,7 @@ def trust(parties):
 @pytest.fixture
 def relay_identity(parties):
     """The relay at the certifier."""
-    return OurIdentity("RELAY0000001", parties.relay.certificate, parties.relay.key, (parties.responder.certificate,))
+    return RelayIdentity("RELAY0000001", parties.relay.certificate, parties.relay.key, (parties.responder.certificate,))
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from relay.domain.authorization.proof import Doubt, Unproven
+from relay.domain.authorization.proof import Defect, NotVerified
 from relay.infra.certifiers.chains import TrustStore
 from relay.infra.certifiers.revocation import Revocations
 
@@ -12,8 +12,8 @@ def verdict(trust, moment, signer, *others):
     """Returns "good", or the doubt."""
     try:
         trust.check(signer.certificate, [other.certificate for other in others], moment, "field")
-    except Unproven as unproven:
-        return unproven.doubt if unproven.detail == "field" else f"about {unproven.detail}"
+    except NotVerified as unproven:
+        return unproven.reason if unproven.detail == "field" else f"about {unproven.detail}"
     return "good"
 
 
@@ -33,26 +33,26 @@ def test_unrelated_certificates_are_ignored(trust, parties, make):
 
 @pytest.mark.parametrize("days", [-2, 2])
 def test_a_certificate_outside_its_validity_is_refused(trust, parties, make, days):
-    assert verdict(trust, make.MOMENT + days * make.DAY, parties.customer, parties.middle) is Doubt.CERTIFICATE_EXPIRED
+    assert verdict(trust, make.MOMENT + days * make.DAY, parties.customer, parties.middle) is Defect.CERTIFICATE_EXPIRED
 
 
 def test_a_missing_issuer_breaks_the_chain(trust, parties, make):
-    assert verdict(trust, make.MOMENT, parties.customer) is Doubt.CHAIN
+    assert verdict(trust, make.MOMENT, parties.customer) is Defect.CHAIN
 
 
 def test_a_ca_with_the_same_name_is_not_the_issuer(parties, make):
     trust = TrustStore([parties.other_root.certificate], Revocations(()))
-    assert verdict(trust, make.MOMENT, parties.customer, parties.middle) is Doubt.CHAIN
+    assert verdict(trust, make.MOMENT, parties.customer, parties.middle) is Defect.CHAIN
 
 
 def test_a_root_sent_by_the_signer_is_not_trusted(trust, parties, make, keys):
     customer = make.certificate("customer", keys.spare, parties.other_root)
-    assert verdict(trust, make.MOMENT, customer, parties.other_root) is Doubt.CHAIN
+    assert verdict(trust, make.MOMENT, customer, parties.other_root) is Defect.CHAIN
 
 
 def test_a_customer_cannot_issue_certificates(trust, parties, make, keys):
     child = make.certificate("child", keys.spare, parties.customer)
-    assert verdict(trust, make.MOMENT, child, parties.customer, parties.middle) is Doubt.CHAIN
+    assert verdict(trust, make.MOMENT, child, parties.customer, parties.middle) is Defect.CHAIN
 
 
 ISSUERS = {
@@ -74,13 +74,13 @@ def test_an_issuer_without_ca_rights_breaks_the_chain(trust, parties, make, keys
         options |= {"begin": make.MOMENT - 3 * make.DAY, "end": make.MOMENT - make.DAY}
     issuer = make.certificate("issuer", keys.other_customer, parties.root, **options)
     customer = make.certificate("customer", keys.spare, issuer)
-    assert verdict(trust, make.MOMENT, customer, issuer) is Doubt.CHAIN
+    assert verdict(trust, make.MOMENT, customer, issuer) is Defect.CHAIN
 
 
 def test_a_path_length_is_enforced(trust, parties, make, keys):
     below = make.certificate("below", keys.spare, parties.middle, ca=True)
     customer = make.certificate("customer", keys.other_customer, below)
-    assert verdict(trust, make.MOMENT, customer, below, parties.middle) is Doubt.CHAIN
+    assert verdict(trust, make.MOMENT, customer, below, parties.middle) is Defect.CHAIN
 
 
 def test_a_chain_of_four_cas_is_too_long(parties, make, keys):
@@ -91,17 +91,17 @@ def test_a_chain_of_four_cas_is_too_long(parties, make, keys):
     at_three = make.certificate("customer", keys.spare, chain[2])
     at_four = make.certificate("customer", keys.spare, chain[4])
     assert verdict(trust, make.MOMENT, at_three, *chain[1:]) == "good"
-    assert verdict(trust, make.MOMENT, at_four, *chain[1:]) is Doubt.CHAIN
+    assert verdict(trust, make.MOMENT, at_four, *chain[1:]) is Defect.CHAIN
 
 
 SIGNERS = {
-    "a CA": ({"ca": True, "usages": ("digital_signature", "key_cert_sign")}, Doubt.CHAIN),
-    "only for TLS servers": ({"purposes": [ExtendedKeyUsageOID.SERVER_AUTH]}, Doubt.CHAIN),
-    "only for OCSP": ({"purposes": [ExtendedKeyUsageOID.OCSP_SIGNING]}, Doubt.CHAIN),
+    "a CA": ({"ca": True, "usages": ("digital_signature", "key_cert_sign")}, Defect.CHAIN),
+    "only for TLS servers": ({"purposes": [ExtendedKeyUsageOID.SERVER_AUTH]}, Defect.CHAIN),
+    "only for OCSP": ({"purposes": [ExtendedKeyUsageOID.OCSP_SIGNING]}, Defect.CHAIN),
     "for clients": ({"purposes": [ExtendedKeyUsageOID.CLIENT_AUTH]}, "good"),
     "for documents": ({"purposes": [x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")]}, "good"),
-    "only for key transport": ({"usages": ("key_encipherment",)}, Doubt.CHAIN),
-    "no usages": ({"usages": ()}, Doubt.CHAIN),
+    "only for key transport": ({"usages": ("key_encipherment",)}, Defect.CHAIN),
+    "no usages": ({"usages": ()}, Defect.CHAIN),
     "nonrepudiation alone": ({"usages": ("content_commitment",)}, "good"),
     "policies, critical": (
         {"more": [(x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier("1.2.3"), None)]), True)]},
@@ -109,12 +109,12 @@ SIGNERS = {
     ),
     "an unknown critical extension": (
         {"more": [(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00"), True)]},
-        Doubt.CHAIN,
+        Defect.CHAIN,
     ),
-    "signed with SHA-1": ({"sha1": True}, Doubt.CHAIN),
+    "signed with SHA-1": ({"sha1": True}, Defect.CHAIN),
     "another issuer name": (
         {"issuer_name": x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "elsewhere")])},
-        Doubt.CHAIN,
+        Defect.CHAIN,
     ),
 }
 
@@ -129,16 +129,16 @@ def test_a_signer_certificate_must_allow_signing(trust, parties, make, keys, kin
 def test_a_weak_key_breaks_the_chain(trust, parties, make, keys):
     weak = make.certificate("weak", rsa.generate_private_key(65537, 1024), parties.root, ca=True)
     customer = make.certificate("customer", keys.spare, weak)
-    assert verdict(trust, make.MOMENT, customer, weak) is Doubt.CHAIN
+    assert verdict(trust, make.MOMENT, customer, weak) is Defect.CHAIN
 
 
 def test_a_forged_signature_breaks_the_chain(trust, parties, make, keys):
     forger = type(parties.root)(parties.root.certificate, keys.other_root)
-    assert verdict(trust, make.MOMENT, make.certificate("customer", keys.spare, forger)) is Doubt.CHAIN
+    assert verdict(trust, make.MOMENT, make.certificate("customer", keys.spare, forger)) is Defect.CHAIN
 
 
 @pytest.mark.parametrize(
-    ("revoked", "doubt"), [(True, Doubt.CERTIFICATE_REVOKED), (False, "good")], ids=["revoked", "not revoked"]
+    ("revoked", "doubt"), [(True, Defect.CERTIFICATE_REVOKED), (False, "good")], ids=["revoked", "not revoked"]
 )
 def test_every_certificate_below_the_root_may_be_revoked(parties, make, revoked, doubt):
     root_crl = make.crl(parties.root, *([parties.middle] if revoked else []))

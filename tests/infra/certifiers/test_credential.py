@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from relay.domain.authorization.proof import Doubt, Unproven
+from relay.domain.authorization.proof import Defect, NotVerified
 from relay.infra.certifiers.credential import PATH, RENEW_S, TokenSource
 from relay.infra.certifiers.rest import ApiResponse
 
@@ -86,9 +86,9 @@ async def test_a_cancelled_caller_does_not_cancel_the_others(tokens, api):
 
 
 async def test_a_failure_reaches_all_callers_and_is_not_cached(tokens, api):
-    api.answer = Unproven(Doubt.CERTIFIER_SILENT)
+    api.answer = NotVerified(Defect.CERTIFIER_SILENT)
     errors = await asyncio.gather(*(tokens.get_token() for _ in range(3)), return_exceptions=True)
-    assert [error.doubt for error in errors] == [Doubt.CERTIFIER_SILENT] * 3
+    assert [error.reason for error in errors] == [Defect.CERTIFIER_SILENT] * 3
     api.answer = None
     assert await tokens.get_token() == "token2"
 
@@ -122,6 +122,6 @@ async def test_a_discarded_token_is_replaced_once(tokens, api):
 )
 async def test_a_response_without_a_valid_token_is_broken(tokens, api, answer):
     api.answer = answer
-    with pytest.raises(Unproven) as caught:
+    with pytest.raises(NotVerified) as caught:
         await tokens.get_token()
-    assert caught.value.doubt is Doubt.CERTIFIER_BROKEN
+    assert caught.value.reason is Defect.CERTIFIER_BROKEN

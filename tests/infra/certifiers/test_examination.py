@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.domain.authorization.proof import CertificateSigned, Doubt, Unproven
+from relay.domain.authorization.proof import CertificateSigned, Defect, NotVerified
 from relay.infra.certifiers.chains import TrustStore
 from relay.infra.certifiers.examination import MAX_CLOCK_AHEAD_S, MAX_SIGNATURE_AGE_S, examine
 from relay.infra.certifiers.revocation import Revocations
@@ -19,8 +19,8 @@ def verdict(consent, trust, now):
     """Returns the consent's text, or doubt and detail."""
     try:
         return examine(consent, trust, now).text.decode()
-    except Unproven as unproven:
-        return unproven.doubt, unproven.detail
+    except NotVerified as unproven:
+        return unproven.reason, unproven.detail
 
 
 def test_a_valid_consent_is_accepted(signed, trust, parties, make):
@@ -75,92 +75,95 @@ def endless_agreement(make):
 
 TEXT = urlsafe_b64encode(CONSENT_NONCE).decode()
 INVALID = {
-    "the consent is not CMS": (lambda _p, _m: {"consent": b"garbage"}, (Doubt.MALFORMED, "password")),
+    "the consent is not CMS": (lambda _p, _m: {"consent": b"garbage"}, (Defect.MALFORMED, "password")),
     "the agreement is not CMS": (
         lambda _p, _m: {"person_info_req": b"garbage"},
-        (Doubt.MALFORMED, "signed_person_info_req"),
+        (Defect.MALFORMED, "signed_person_info_req"),
     ),
-    "the consent is not JSON": (lambda p, m: consent_of(p, m, b"no"), (Doubt.MALFORMED, "password")),
-    "no nonce in the consent": (lambda p, m: consent_of(p, m, b'{"consent":"{}"}'), (Doubt.MALFORMED, "password")),
+    "the consent is not JSON": (lambda p, m: consent_of(p, m, b"no"), (Defect.MALFORMED, "password")),
+    "no nonce in the consent": (lambda p, m: consent_of(p, m, b'{"consent":"{}"}'), (Defect.MALFORMED, "password")),
     "an unexpected member": (
         lambda p, m: consent_of(p, m, m.consent(CONSENT_NONCE, more="x")),
-        (Doubt.MALFORMED, "password"),
+        (Defect.MALFORMED, "password"),
     ),
     "a duplicate member": (
         lambda p, m: consent_of(p, m, f'{{"consent":"{{}}","consent":"x","consentNonce":"{TEXT}"}}'.encode()),
-        (Doubt.MALFORMED, "password"),
+        (Defect.MALFORMED, "password"),
     ),
     "the consent is a list": (
         lambda p, m: consent_of(p, m, m.consent(CONSENT_NONCE, [1])),
-        (Doubt.MALFORMED, "password"),
+        (Defect.MALFORMED, "password"),
     ),
     "half a surrogate": (
         lambda p, m: consent_of(p, m, f'{{"consent":"\\ud800","consentNonce":"{TEXT}"}}'.encode()),
-        (Doubt.MALFORMED, "password"),
+        (Defect.MALFORMED, "password"),
     ),
     "a nonce that is a number": (
         lambda p, m: consent_of(p, m, b'{"consent":"{}","consentNonce":1}'),
-        (Doubt.MALFORMED, "password"),
+        (Defect.MALFORMED, "password"),
     ),
     "the agreement is the consent": (
         lambda p, m: person_of(p, m, m.consent(UCPID_NONCE)),
-        (Doubt.MALFORMED, "signed_person_info_req"),
+        (Defect.MALFORMED, "signed_person_info_req"),
     ),
     "the agreement of version 1": (
         lambda p, m: person_of(p, m, m.person(UCPID_NONCE, version=1)),
-        (Doubt.MALFORMED, "signed_person_info_req"),
+        (Defect.MALFORMED, "signed_person_info_req"),
     ),
     "an agreement of endless bits": (
         lambda p, m: person_of(p, m, endless_agreement(m)),
-        (Doubt.MALFORMED, "signed_person_info_req"),
+        (Defect.MALFORMED, "signed_person_info_req"),
     ),
     "trailing bytes after the agreement": (
         lambda p, m: person_of(p, m, m.person(UCPID_NONCE) + b"\x05\x00"),
-        (Doubt.MALFORMED, "signed_person_info_req"),
+        (Defect.MALFORMED, "signed_person_info_req"),
     ),
     "the agreement grants no CI": (
         lambda p, m: person_of(p, m, m.person(UCPID_NONCE, information=("real_name",))),
-        (Doubt.CONSENT_DIFFERS, "signed_person_info_req"),
+        (Defect.CONSENT_DIFFERS, "signed_person_info_req"),
     ),
     "another customer signed the agreement": (
         lambda p, m: person_of(p, m, signer="other_customer"),
-        (Doubt.SIGNERS_DIFFER, "signed_person_info_req"),
+        (Defect.SIGNERS_DIFFER, "signed_person_info_req"),
     ),
-    "another consent nonce": (lambda _p, _m: {"consent_nonce": os.urandom(16)}, (Doubt.NONCE_DIFFERS, "consent_nonce")),
-    "another agreement nonce": (lambda _p, _m: {"ucpid_nonce": os.urandom(16)}, (Doubt.NONCE_DIFFERS, "ucpid_nonce")),
+    "another consent nonce": (
+        lambda _p, _m: {"consent_nonce": os.urandom(16)},
+        (Defect.NONCE_DIFFERS, "consent_nonce"),
+    ),
+    "another agreement nonce": (lambda _p, _m: {"ucpid_nonce": os.urandom(16)}, (Defect.NONCE_DIFFERS, "ucpid_nonce")),
     "nonces swapped": (
         lambda p, m: consent_of(p, m) | person_of(p, m) | {"consent_nonce": UCPID_NONCE, "ucpid_nonce": CONSENT_NONCE},
-        (Doubt.NONCE_DIFFERS, "consent_nonce"),
+        (Defect.NONCE_DIFFERS, "consent_nonce"),
     ),
     "documents swapped": (
         lambda p, m: {
             "consent": person_of(p, m)["person_info_req"],
             "person_info_req": consent_of(p, m)["consent"],
         },
-        (Doubt.MALFORMED, "password"),
+        (Defect.MALFORMED, "password"),
     ),
     "the consent's signature is bad": (
         lambda p, m: consent_of(p, m, signed_bytes=b"other"),
-        (Doubt.SIGNATURE, "password"),
+        (Defect.SIGNATURE, "password"),
     ),
     "the agreement's signature is bad": (
         lambda p, m: person_of(p, m, signed_bytes=b"other"),
-        (Doubt.SIGNATURE, "signed_person_info_req"),
+        (Defect.SIGNATURE, "signed_person_info_req"),
     ),
     "signed long ago": (
         lambda p, m: consent_of(p, m, signing_time=m.MOMENT - m.DAY),
-        (Doubt.SIGNING_TIME, "password"),
+        (Defect.SIGNING_TIME, "password"),
     ),
     "signed tomorrow": (
         lambda p, m: person_of(p, m, signing_time=m.MOMENT + m.DAY),
-        (Doubt.SIGNING_TIME, "signed_person_info_req"),
+        (Defect.SIGNING_TIME, "signed_person_info_req"),
     ),
     "no issuer certificate": (
         lambda p, m: {
             "consent": m.signed_data(m.consent(CONSENT_NONCE), p.customer),
             "consent_nonce": CONSENT_NONCE,
         },
-        (Doubt.CHAIN, "password"),
+        (Defect.CHAIN, "password"),
     ),
 }
 
@@ -184,7 +187,7 @@ def test_an_invalid_consent_is_refused_with_its_field(signed, trust, parties, ma
 def test_a_signature_is_at_most_an_hour_old(signed, trust, parties, make, seconds, is_valid):
     parts = consent_of(parties, make, signing_time=make.MOMENT + seconds * make.DAY / 86_400)
     outcome = verdict(signed(**parts), trust, make.NOW)
-    assert outcome == (make.CONSENT if is_valid else (Doubt.SIGNING_TIME, "password"))
+    assert outcome == (make.CONSENT if is_valid else (Defect.SIGNING_TIME, "password"))
 
 
 @pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
@@ -196,9 +199,9 @@ def test_a_signed_nonce_may_be_base64_or_base64url(signed, trust, parties, make,
 
 
 CERTIFICATES = {
-    "expired": ({"begin": -3, "end": -1}, Doubt.CERTIFICATE_EXPIRED),
-    "not yet valid": ({"begin": 1, "end": 3}, Doubt.CERTIFICATE_EXPIRED),
-    "from another root": ({}, Doubt.CHAIN),
+    "expired": ({"begin": -3, "end": -1}, Defect.CERTIFICATE_EXPIRED),
+    "not yet valid": ({"begin": 1, "end": 3}, Defect.CERTIFICATE_EXPIRED),
+    "from another root": ({}, Defect.CHAIN),
 }
 
 
@@ -219,9 +222,9 @@ def test_an_invalid_certificate_is_refused(signed, trust, parties, make, keys, k
 @pytest.mark.parametrize(
     ("revoked", "end", "wanted"),
     [
-        (True, 1, (Doubt.CERTIFICATE_REVOKED, "password")),
-        (True, -0.5, (Doubt.REVOCATION_UNKNOWN, "password")),
-        (False, -0.5, (Doubt.REVOCATION_UNKNOWN, "password")),
+        (True, 1, (Defect.CERTIFICATE_REVOKED, "password")),
+        (True, -0.5, (Defect.REVOCATION_UNKNOWN, "password")),
+        (False, -0.5, (Defect.REVOCATION_UNKNOWN, "password")),
         (False, 1, "text"),
     ],
 )
@@ -251,7 +254,7 @@ def test_corrupted_documents_raise_nothing_but_doubts(valid_consent, data):
         UCPID_NONCE,
     )
     outcome = verdict(changed, trust, now)
-    assert isinstance(outcome, str) or outcome[0] in set(Doubt) - {Doubt.IDENTITY, Doubt.BUSY}
+    assert isinstance(outcome, str) or outcome[0] in set(Defect) - {Defect.IDENTITY, Defect.BUSY}
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from cryptography.x509 import AuthorityKeyIdentifier
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.domain.authorization.proof import Doubt, Unproven
-from relay.infra.certifiers.identity_message import IdentityRequest, OurIdentity, build_request, check_response
+from relay.domain.authorization.proof import Defect, NotVerified
+from relay.infra.certifiers.identity_message import IdentityRequest, RelayIdentity, build_request, check_response
 from relay.standard.ucpid import IspReqInfo, PersonInfo, UcpidRequest, UcpidResponse
 
 NONCE = b"n" * 16
@@ -58,8 +58,8 @@ def verdict(relay_identity, identity_request, message, make, ci=None):
     """Returns "confirmed", or the doubt."""
     try:
         check_response(relay_identity, identity_request, message, ci or make.CI, make.NOW)
-    except Unproven as unproven:
-        return unproven.doubt
+    except NotVerified as unproven:
+        return unproven.reason
     return "confirmed"
 
 
@@ -90,9 +90,9 @@ def test_a_confirmed_customer_passes(relay_identity, identity_request, respond, 
         ((1, "mine", "other"), "confirmed"),
         ((2, "other", "mine"), "confirmed"),
         ((3, "mine", "other"), "confirmed"),
-        ((2, "mine", "other"), Doubt.IDENTITY),
-        ((2, "mine", None), Doubt.CERTIFIER_BROKEN),
-        ((1, "", "mine"), Doubt.CERTIFIER_BROKEN),
+        ((2, "mine", "other"), Defect.IDENTITY),
+        ((2, "mine", None), Defect.CERTIFIER_BROKEN),
+        ((1, "", "mine"), Defect.CERTIFIER_BROKEN),
     ],
 )
 def test_the_update_number_selects_the_valid_ci(relay_identity, identity_request, respond, make, ci_values, wanted):
@@ -103,19 +103,19 @@ def test_the_update_number_selects_the_valid_ci(relay_identity, identity_request
 
 
 RESPONSES = {
-    "another customer": ({"person": {"ci": "b3RoZXI="}}, Doubt.IDENTITY),
-    "a CI not in ASCII": ({"person": {"ci": "홍길동"}}, Doubt.IDENTITY),
-    "not confirmed": ({"status": {"code": 1}, "person": None}, Doubt.IDENTITY),
-    "another nonce": ({"person": {"nonce": b"x" * 16}}, Doubt.CERTIFIER_BROKEN),
-    "another transaction": ({"person": {"cp_request_number": "MD_OTHER"}}, Doubt.CERTIFIER_BROKEN),
-    "another code": ({"person": {"cp_code": "OTHER0000001"}}, Doubt.CERTIFIER_BROKEN),
-    "another version inside": ({"person": {"version": 1}}, Doubt.CERTIFIER_BROKEN),
-    "another version": ({"version": 1}, Doubt.CERTIFIER_BROKEN),
-    "another issuer": ({"issuer_key_hash": b"other"}, Doubt.CERTIFIER_BROKEN),
-    "a customer signed it": ({"signer": "customer"}, Doubt.CERTIFIER_BROKEN),
-    "a bad signature": ({"signing": {"signed_bytes": b"other"}}, Doubt.CERTIFIER_BROKEN),
-    "encrypted for another recipient": ({"sealed_for": "customer"}, Doubt.CERTIFIER_BROKEN),
-    "no PersonInfo inside": ({"content": b"\x05\x00"}, Doubt.CERTIFIER_BROKEN),
+    "another customer": ({"person": {"ci": "b3RoZXI="}}, Defect.IDENTITY),
+    "a CI not in ASCII": ({"person": {"ci": "홍길동"}}, Defect.IDENTITY),
+    "not confirmed": ({"status": {"code": 1}, "person": None}, Defect.IDENTITY),
+    "another nonce": ({"person": {"nonce": b"x" * 16}}, Defect.CERTIFIER_BROKEN),
+    "another transaction": ({"person": {"cp_request_number": "MD_OTHER"}}, Defect.CERTIFIER_BROKEN),
+    "another code": ({"person": {"cp_code": "OTHER0000001"}}, Defect.CERTIFIER_BROKEN),
+    "another version inside": ({"person": {"version": 1}}, Defect.CERTIFIER_BROKEN),
+    "another version": ({"version": 1}, Defect.CERTIFIER_BROKEN),
+    "another issuer": ({"issuer_key_hash": b"other"}, Defect.CERTIFIER_BROKEN),
+    "a customer signed it": ({"signer": "customer"}, Defect.CERTIFIER_BROKEN),
+    "a bad signature": ({"signing": {"signed_bytes": b"other"}}, Defect.CERTIFIER_BROKEN),
+    "encrypted for another recipient": ({"sealed_for": "customer"}, Defect.CERTIFIER_BROKEN),
+    "no PersonInfo inside": ({"content": b"\x05\x00"}, Defect.CERTIFIER_BROKEN),
 }
 
 
@@ -136,13 +136,13 @@ def test_a_confirmation_without_a_person_is_broken(relay_identity, identity_requ
     message = UcpidResponse(
         {"version": 2, "issuer_key_hash": identity_request.issuer_key_hash, "status": {"code": 0}}
     ).dump()
-    assert verdict(relay_identity, identity_request, message, make) is Doubt.CERTIFIER_BROKEN
+    assert verdict(relay_identity, identity_request, message, make) is Defect.CERTIFIER_BROKEN
 
 
 @pytest.mark.parametrize("days", [-3, 3])
 def test_an_expired_responder_certificate_is_not_accepted(relay_identity, identity_request, respond, make, days):
     values = SimpleNamespace(CI=make.CI, NOW=make.NOW + days * 86_400)
-    assert verdict(relay_identity, identity_request, respond(identity_request), values) is Doubt.CERTIFIER_BROKEN
+    assert verdict(relay_identity, identity_request, respond(identity_request), values) is Defect.CERTIFIER_BROKEN
 
 
 @settings(max_examples=150)
@@ -154,14 +154,14 @@ def test_a_corrupted_response_never_confirms_wrongly(valid_response, data):
         corrupted[data.draw(st.integers(0, len(corrupted) - 1))] = data.draw(st.integers(0, 255))
     assert verdict(relay_identity, identity_request, bytes(corrupted), make) in {
         "confirmed",
-        Doubt.CERTIFIER_BROKEN,
-        Doubt.IDENTITY,
+        Defect.CERTIFIER_BROKEN,
+        Defect.IDENTITY,
     }
 
 
 @pytest.fixture(scope="module")
 def valid_response(parties, make, respond):
-    relay_identity = OurIdentity(
+    relay_identity = RelayIdentity(
         "RELAY0000001", parties.relay.certificate, parties.relay.key, (parties.responder.certificate,)
     )
     identity_request = IdentityRequest(b"", NONCE, b"hash", make.TX_ID)

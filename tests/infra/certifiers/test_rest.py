@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from relay.domain.authorization.proof import Doubt, Unproven
+from relay.domain.authorization.proof import Defect, NotVerified
 from relay.infra.certifiers.rest import MAX_RESPONSE_BYTES, ApiClient
 
 
@@ -33,10 +33,10 @@ def respond_with(body=b'{"a":"b"}', status=200, headers=None):
 
 async def doubt_of(handler, **changed):
     async with client_of(handler, **changed) as api:
-        with pytest.raises(Unproven) as caught:
+        with pytest.raises(NotVerified) as caught:
             await api.post("/api", {}, json={"ci": "secret"})
     assert "secret" not in str(caught.value)
-    return caught.value.doubt
+    return caught.value.reason
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
@@ -82,11 +82,11 @@ async def test_a_form_or_json_is_sent_with_our_tran_id():
     ids=["nothing", "html", "list", "doubled", "not UTF-8", "deep", "long", "compressed", "redirect"],
 )
 async def test_anything_but_a_small_json_object_is_broken(handler):
-    assert await doubt_of(handler) is Doubt.CERTIFIER_BROKEN
+    assert await doubt_of(handler) is Defect.CERTIFIER_BROKEN
 
 
 async def test_a_refused_connection_is_silent():
-    assert await doubt_of(respond_with(), base_url="http://127.0.0.1:1") is Doubt.CERTIFIER_SILENT
+    assert await doubt_of(respond_with(), base_url="http://127.0.0.1:1") is Defect.CERTIFIER_SILENT
 
 
 async def test_a_reset_connection_is_silent():
@@ -94,7 +94,7 @@ async def test_a_reset_connection_is_silent():
         request.transport.abort()
         return web.Response()
 
-    assert await doubt_of(handler) is Doubt.CERTIFIER_SILENT
+    assert await doubt_of(handler) is Defect.CERTIFIER_SILENT
 
 
 async def test_an_incomplete_response_is_broken():
@@ -105,7 +105,7 @@ async def test_an_incomplete_response_is_broken():
         request.transport.close()
         return response
 
-    assert await doubt_of(handler) is Doubt.CERTIFIER_BROKEN
+    assert await doubt_of(handler) is Defect.CERTIFIER_BROKEN
 
 
 async def test_a_timeout_is_silent():
@@ -116,10 +116,10 @@ async def test_a_timeout_is_silent():
         return web.Response()
 
     async with client_of(handler, timeout_s=0.05) as api:
-        with pytest.raises(Unproven) as caught:
+        with pytest.raises(NotVerified) as caught:
             await api.post("/api", {}, json={})
         ended.set()
-    assert caught.value.doubt is Doubt.CERTIFIER_SILENT
+    assert caught.value.reason is Defect.CERTIFIER_SILENT
 
 
 async def test_a_failed_request_is_not_repeated():
@@ -130,13 +130,13 @@ async def test_a_failed_request_is_not_repeated():
         request.transport.abort()
         return web.Response()
 
-    assert await doubt_of(handler) is Doubt.CERTIFIER_SILENT
+    assert await doubt_of(handler) is Defect.CERTIFIER_SILENT
     assert len(paths) == 1
 
 
 async def test_a_response_with_another_tran_id_is_broken():
     headers = {"x-api-tran-id": "ZRLA000001R00000000000000"}
-    assert await doubt_of(respond_with(headers=headers)) is Doubt.CERTIFIER_BROKEN
+    assert await doubt_of(respond_with(headers=headers)) is Defect.CERTIFIER_BROKEN
 
 
 async def test_a_response_may_repeat_its_tran_id():

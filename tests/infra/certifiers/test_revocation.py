@@ -1,7 +1,7 @@
 import pytest
 from cryptography import x509
 
-from relay.domain.authorization.proof import Doubt, Unproven
+from relay.domain.authorization.proof import Defect, NotVerified
 from relay.infra.certifiers.revocation import Revocations
 
 PART, OTHER_PART = "ldap://crl.example/ou=part1", "ldap://crl.example/ou=part2"
@@ -11,8 +11,8 @@ def verdict(lists, certificate, issuer, moment):
     """Returns "good", or the doubt."""
     try:
         Revocations(lists).check([(certificate.certificate, issuer.certificate)], moment, "field")
-    except Unproven as unproven:
-        return unproven.doubt if unproven.detail == "field" else f"about {unproven.detail}"
+    except NotVerified as unproven:
+        return unproven.reason if unproven.detail == "field" else f"about {unproven.detail}"
     return "good"
 
 
@@ -40,7 +40,9 @@ def test_without_lists_no_revocation_is_checked(customer, parties, make):
 
 
 def test_a_listed_certificate_is_revoked(customer, parties, make):
-    assert verdict([make.crl(parties.root, customer)], customer, parties.root, make.MOMENT) is Doubt.CERTIFICATE_REVOKED
+    assert (
+        verdict([make.crl(parties.root, customer)], customer, parties.root, make.MOMENT) is Defect.CERTIFICATE_REVOKED
+    )
 
 
 def test_an_unlisted_certificate_is_good(customer, parties, make):
@@ -49,7 +51,7 @@ def test_an_unlisted_certificate_is_good(customer, parties, make):
 
 def test_one_of_several_lists_is_enough_to_revoke(customer, parties, make):
     lists = [make.crl(parties.root), make.crl(parties.root, customer)]
-    assert verdict(lists, customer, parties.root, make.MOMENT) is Doubt.CERTIFICATE_REVOKED
+    assert verdict(lists, customer, parties.root, make.MOMENT) is Defect.CERTIFICATE_REVOKED
 
 
 UNUSABLE = {
@@ -76,7 +78,7 @@ def test_an_unusable_list_leaves_revocation_unknown(customer, parties, make, key
     if "key" in options:
         options["key"] = getattr(keys, options["key"])
     crl = make.crl(parties.root, *([customer] if revoked else []), **options)
-    assert verdict([crl], customer, parties.root, make.MOMENT) is Doubt.REVOCATION_UNKNOWN
+    assert verdict([crl], customer, parties.root, make.MOMENT) is Defect.REVOCATION_UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -86,25 +88,25 @@ def test_an_unusable_list_leaves_revocation_unknown(customer, parties, make, key
 )
 def test_a_partial_list_covers_its_distribution_points(customer, parties, make, scope):
     crl = make.crl(parties.root, customer, more=[(scope, True)])
-    assert verdict([crl], customer, parties.root, make.MOMENT) is Doubt.CERTIFICATE_REVOKED
+    assert verdict([crl], customer, parties.root, make.MOMENT) is Defect.CERTIFICATE_REVOKED
 
 
 def test_a_list_of_users_does_not_cover_cas(parties, make):
     crl = make.crl(parties.root, more=[(distribution_point(only_contains_user_certs=True), True)])
-    assert verdict([crl], parties.middle, parties.root, make.MOMENT) is Doubt.REVOCATION_UNKNOWN
+    assert verdict([crl], parties.middle, parties.root, make.MOMENT) is Defect.REVOCATION_UNKNOWN
 
 
 def test_a_partial_list_needs_a_distribution_point(parties, make, keys):
     without_points = make.certificate("customer", keys.spare, parties.root)
     crl = make.crl(parties.root, more=[(distribution_point(PART), True)])
-    assert verdict([crl], without_points, parties.root, make.MOMENT) is Doubt.REVOCATION_UNKNOWN
+    assert verdict([crl], without_points, parties.root, make.MOMENT) is Defect.REVOCATION_UNKNOWN
 
 
 def test_an_issuer_without_crl_sign_signs_no_list(make, keys):
     issuer = make.certificate("issuer", keys.root, ca=True, usages=("key_cert_sign",))
     customer = make.certificate("customer", keys.spare, issuer)
-    assert verdict([make.crl(issuer)], customer, issuer, make.MOMENT) is Doubt.REVOCATION_UNKNOWN
+    assert verdict([make.crl(issuer)], customer, issuer, make.MOMENT) is Defect.REVOCATION_UNKNOWN
 
 
 def test_a_list_of_another_ca_does_not_count(customer, parties, make):
-    assert verdict([make.crl(parties.middle)], customer, parties.root, make.MOMENT) is Doubt.REVOCATION_UNKNOWN
+    assert verdict([make.crl(parties.middle)], customer, parties.root, make.MOMENT) is Defect.REVOCATION_UNKNOWN

@@ -2,10 +2,10 @@ import asyncio
 
 import pytest
 
-from relay.domain.authorization.proof import Doubt, HashSigned, Unproven
+from relay.domain.authorization.proof import Defect, HashSigned, NotVerified
 from relay.infra.certifiers.rest import ApiResponse
 from relay.infra.certifiers.signature_client import PATH, SignatureClient
-from relay.infra.fair_semaphore import Turns
+from relay.infra.fair_semaphore import FairSemaphore
 
 
 class FakeCertifier:
@@ -46,11 +46,11 @@ def verify(certifier, sent):
     """Verifies; returns the doubt, or "good"."""
 
     async def run(timeout_s=5.0, turns=None):
-        client = SignatureClient(certifier, certifier, timeout_s, turns or Turns(4, 2))
+        client = SignatureClient(certifier, certifier, timeout_s, turns or FairSemaphore(4, 2))
         try:
             await client.verify(sent, b"customer")
-        except Unproven as unproven:
-            return unproven.doubt
+        except NotVerified as unproven:
+            return unproven.reason
         return "good"
 
     return run
@@ -73,24 +73,24 @@ async def test_a_verification_request_has_the_documented_fields(verify, certifie
 
 ANSWERS = {
     "true as a boolean": ((200, {"result": True}), "good"),
-    "false": ((200, {"result": "false"}), Doubt.SIGNATURE),
-    "false as a boolean": ((200, {"result": False}), Doubt.SIGNATURE),
-    "1": ((200, {"result": 1}), Doubt.CERTIFIER_BROKEN),
-    "yes": ((200, {"result": "yes"}), Doubt.CERTIFIER_BROKEN),
-    "a list": ((200, {"result": ["true"]}), Doubt.CERTIFIER_BROKEN),
-    "no result": ((200, {"result": None}), Doubt.CERTIFIER_BROKEN),
-    "another customer": ((200, {"user_ci": "b3RoZXI="}), Doubt.IDENTITY),
-    "a customer that is a surrogate": ((200, {"user_ci": "\ud800"}), Doubt.IDENTITY),
-    "no customer": ((200, {"user_ci": None}), Doubt.CERTIFIER_BROKEN),
-    "an empty customer": ((200, {"user_ci": ""}), Doubt.CERTIFIER_BROKEN),
-    "a customer that is a number": ((200, {"user_ci": 7}), Doubt.CERTIFIER_BROKEN),
-    "another transaction": ((200, {"tx_id": "MD_OTHER"}), Doubt.CERTIFIER_BROKEN),
-    "another code": ((200, {"rsp_code": "50001"}), Doubt.CERTIFIER_BROKEN),
-    "no such signature": ((400, {"rsp_code": "40011"}), Doubt.SIGNATURE),
-    "not found": ((404, {"rsp_code": "40402"}), Doubt.SIGNATURE),
-    "refused without a code": ((400, {"rsp_code": None}), Doubt.CERTIFIER_BROKEN),
-    "too much": ((429, {"rsp_code": "42901"}), Doubt.CERTIFIER_BROKEN),
-    "broken": ((500, {"rsp_code": "50001"}), Doubt.CERTIFIER_BROKEN),
+    "false": ((200, {"result": "false"}), Defect.SIGNATURE),
+    "false as a boolean": ((200, {"result": False}), Defect.SIGNATURE),
+    "1": ((200, {"result": 1}), Defect.CERTIFIER_BROKEN),
+    "yes": ((200, {"result": "yes"}), Defect.CERTIFIER_BROKEN),
+    "a list": ((200, {"result": ["true"]}), Defect.CERTIFIER_BROKEN),
+    "no result": ((200, {"result": None}), Defect.CERTIFIER_BROKEN),
+    "another customer": ((200, {"user_ci": "b3RoZXI="}), Defect.IDENTITY),
+    "a customer that is a surrogate": ((200, {"user_ci": "\ud800"}), Defect.IDENTITY),
+    "no customer": ((200, {"user_ci": None}), Defect.CERTIFIER_BROKEN),
+    "an empty customer": ((200, {"user_ci": ""}), Defect.CERTIFIER_BROKEN),
+    "a customer that is a number": ((200, {"user_ci": 7}), Defect.CERTIFIER_BROKEN),
+    "another transaction": ((200, {"tx_id": "MD_OTHER"}), Defect.CERTIFIER_BROKEN),
+    "another code": ((200, {"rsp_code": "50001"}), Defect.CERTIFIER_BROKEN),
+    "no such signature": ((400, {"rsp_code": "40011"}), Defect.SIGNATURE),
+    "not found": ((404, {"rsp_code": "40402"}), Defect.SIGNATURE),
+    "refused without a code": ((400, {"rsp_code": None}), Defect.CERTIFIER_BROKEN),
+    "too much": ((429, {"rsp_code": "42901"}), Defect.CERTIFIER_BROKEN),
+    "broken": ((500, {"rsp_code": "50001"}), Defect.CERTIFIER_BROKEN),
 }
 
 
@@ -110,17 +110,17 @@ async def test_a_rejected_token_is_replaced(verify, certifier):
 
 async def test_a_certifier_that_rejects_every_token_is_broken(verify, certifier):
     certifier.answers = [(401, {"rsp_code": "40101"})] * 2
-    assert await verify() is Doubt.CERTIFIER_BROKEN
+    assert await verify() is Defect.CERTIFIER_BROKEN
     assert len(certifier.requests) == 2
 
 
 async def test_the_timeout_bounds_the_whole_request(verify, certifier):
     certifier.gate.clear()
-    assert await verify(timeout_s=0.05) is Doubt.CERTIFIER_SILENT
+    assert await verify(timeout_s=0.05) is Defect.CERTIFIER_SILENT
 
 
 async def test_the_timeout_includes_waiting_for_a_turn(verify, certifier):
-    turns = Turns(1, 1)
-    await turns.take(b"another customer")
-    assert await verify(timeout_s=0.05, turns=turns) is Doubt.CERTIFIER_SILENT
+    turns = FairSemaphore(1, 1)
+    await turns.acquire(b"another customer")
+    assert await verify(timeout_s=0.05, turns=turns) is Defect.CERTIFIER_SILENT
     assert certifier.requests == []

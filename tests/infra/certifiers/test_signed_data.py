@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.domain.authorization.proof import Doubt, Unproven
+from relay.domain.authorization.proof import Defect, NotVerified
 from relay.infra.certifiers.signed_data import check_signature, is_strong_key, parse_signed_data
 
 CONTENT = b'{"consent":"x"}'
@@ -16,8 +16,8 @@ def verdict(data):
     """Returns "good", or the doubt."""
     try:
         check_signature(parse_signed_data(data, "field"), "field")
-    except Unproven as unproven:
-        return unproven.doubt
+    except NotVerified as unproven:
+        return unproven.reason
     return "good"
 
 
@@ -66,26 +66,26 @@ def test_parsing_returns_content_signer_and_time(parties, make):
 
 
 INVALID = {
-    "sha1": ({"digest": "sha1"}, Doubt.MALFORMED),
-    "another algorithm": ({"algorithm": {"algorithm": "sha384_rsa"}}, Doubt.MALFORMED),
-    "dsa": ({"algorithm": {"algorithm": "sha256_dsa"}}, Doubt.MALFORMED),
-    "ecdsa with an RSA key": ({"algorithm": {"algorithm": "sha256_ecdsa"}}, Doubt.SIGNATURE),
-    "pss without parameters": ({"algorithm": {"algorithm": "rsassa_pss"}}, Doubt.MALFORMED),
-    "pss with another salt": ({"pss": 20}, Doubt.SIGNATURE),
-    "pss with a negative salt length": ({"pss": -1}, Doubt.MALFORMED),
-    "pss with a huge salt length": ({"pss": 2**70}, Doubt.MALFORMED),
-    "message digest of other content": ({"digest_of": b"something else"}, Doubt.SIGNATURE),
-    "signature over other bytes": ({"signed_bytes": b"something else"}, Doubt.SIGNATURE),
-    "another contentType attribute": ({"attribute_type": "signed_data"}, Doubt.MALFORMED),
-    "content of another type": ({"inner_type": "1.2.840.113549.1.9.16.1.4"}, Doubt.MALFORMED),
-    "detached": ({"detached": True}, Doubt.MALFORMED),
-    "no signer": ({"signers": 0}, Doubt.MALFORMED),
-    "two signers": ({"signers": 2}, Doubt.MALFORMED),
-    "no certificate": ({"certificates": ()}, Doubt.MALFORMED),
-    "data outside": ({"outer_type": "data"}, Doubt.MALFORMED),
+    "sha1": ({"digest": "sha1"}, Defect.MALFORMED),
+    "another algorithm": ({"algorithm": {"algorithm": "sha384_rsa"}}, Defect.MALFORMED),
+    "dsa": ({"algorithm": {"algorithm": "sha256_dsa"}}, Defect.MALFORMED),
+    "ecdsa with an RSA key": ({"algorithm": {"algorithm": "sha256_ecdsa"}}, Defect.SIGNATURE),
+    "pss without parameters": ({"algorithm": {"algorithm": "rsassa_pss"}}, Defect.MALFORMED),
+    "pss with another salt": ({"pss": 20}, Defect.SIGNATURE),
+    "pss with a negative salt length": ({"pss": -1}, Defect.MALFORMED),
+    "pss with a huge salt length": ({"pss": 2**70}, Defect.MALFORMED),
+    "message digest of other content": ({"digest_of": b"something else"}, Defect.SIGNATURE),
+    "signature over other bytes": ({"signed_bytes": b"something else"}, Defect.SIGNATURE),
+    "another contentType attribute": ({"attribute_type": "signed_data"}, Defect.MALFORMED),
+    "content of another type": ({"inner_type": "1.2.840.113549.1.9.16.1.4"}, Defect.MALFORMED),
+    "detached": ({"detached": True}, Defect.MALFORMED),
+    "no signer": ({"signers": 0}, Defect.MALFORMED),
+    "two signers": ({"signers": 2}, Defect.MALFORMED),
+    "no certificate": ({"certificates": ()}, Defect.MALFORMED),
+    "data outside": ({"outer_type": "data"}, Defect.MALFORMED),
     "messageDigest twice": (
         {"more_attributes": [{"type": "message_digest", "values": [b"x" * 32]}]},
-        Doubt.MALFORMED,
+        Defect.MALFORMED,
     ),
 }
 
@@ -98,22 +98,22 @@ def test_an_invalid_signature_is_refused(parties, make, kind):
 
 def test_another_key_than_the_certificates_is_refused(parties, make, keys):
     mismatched = type(parties.customer)(parties.customer.certificate, keys.relay)
-    assert verdict(make.signed_data(CONTENT, mismatched)) is Doubt.SIGNATURE
+    assert verdict(make.signed_data(CONTENT, mismatched)) is Defect.SIGNATURE
 
 
 def test_a_signer_without_certificate_is_malformed(parties, make):
     assert (
-        verdict(make.signed_data(CONTENT, parties.customer, certificates=(parties.other_customer,))) is Doubt.MALFORMED
+        verdict(make.signed_data(CONTENT, parties.customer, certificates=(parties.other_customer,))) is Defect.MALFORMED
     )
 
 
 def test_a_duplicate_signer_certificate_is_malformed(parties, make):
     twice = make.signed_data(CONTENT, parties.customer, by_key_id=True, extra=(parties.customer,))
-    assert verdict(twice) is Doubt.MALFORMED
+    assert verdict(twice) is Defect.MALFORMED
 
 
 def test_too_many_certificates_are_refused(parties, make):
-    assert verdict(make.signed_data(CONTENT, parties.customer, extra=(parties.middle,) * 8)) is Doubt.MALFORMED
+    assert verdict(make.signed_data(CONTENT, parties.customer, extra=(parties.middle,) * 8)) is Defect.MALFORMED
 
 
 def test_signed_attributes_are_never_taken_as_content(parties, make):
@@ -123,12 +123,12 @@ def test_signed_attributes_are_never_taken_as_content(parties, make):
     attributes = info["signed_attrs"].untag().dump()
     forged = cms.ContentInfo.load(make.signed_data(attributes, parties.customer, attributes=False))
     forged["content"]["signer_infos"][0]["signature"] = info["signature"].native
-    assert verdict(forged.dump(force=True)) is Doubt.MALFORMED
+    assert verdict(forged.dump(force=True)) is Defect.MALFORMED
 
 
 @pytest.mark.parametrize("trailer", [b"\x00", b"\x30\x00"])
 def test_trailing_bytes_are_malformed(parties, make, trailer):
-    assert verdict(make.signed_data(CONTENT, parties.customer) + trailer) is Doubt.MALFORMED
+    assert verdict(make.signed_data(CONTENT, parties.customer) + trailer) is Defect.MALFORMED
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_only_listed_key_types_and_sizes_are_strong(key, is_strong):
 
 def test_a_signature_with_a_weak_key_is_refused(parties, make):
     weak = make.certificate("weak", rsa.generate_private_key(65537, 1024), parties.middle)
-    assert verdict(make.signed_data(CONTENT, weak)) is Doubt.SIGNATURE
+    assert verdict(make.signed_data(CONTENT, weak)) is Defect.SIGNATURE
 
 
 @settings(max_examples=600)
@@ -159,13 +159,13 @@ def test_a_corrupted_document_is_malformed_or_unverified(documents, data):
     document = bytearray(data.draw(st.sampled_from(documents)))
     for _ in range(data.draw(st.integers(1, 4))):
         document[data.draw(st.integers(0, len(document) - 1))] = data.draw(st.integers(0, 255))
-    assert verdict(bytes(document)) in {"good", Doubt.MALFORMED, Doubt.SIGNATURE}
+    assert verdict(bytes(document)) in {"good", Defect.MALFORMED, Defect.SIGNATURE}
 
 
 @settings(max_examples=300)
 @given(st.binary(max_size=400))
 def test_garbage_is_malformed(garbage):
-    assert verdict(garbage) is Doubt.MALFORMED
+    assert verdict(garbage) is Defect.MALFORMED
 
 
 @settings(max_examples=200)
@@ -175,7 +175,7 @@ def test_a_truncated_or_extended_document_is_malformed(documents, data):
     at = data.draw(st.integers(0, len(document) - 1))
     changed = document[:at] + data.draw(st.binary(max_size=30)) + document[at + data.draw(st.integers(0, 40)) :]
     if changed != document:
-        assert verdict(changed) in {"good", Doubt.MALFORMED, Doubt.SIGNATURE}
+        assert verdict(changed) in {"good", Defect.MALFORMED, Defect.SIGNATURE}
 
 
 @pytest.fixture(scope="module")

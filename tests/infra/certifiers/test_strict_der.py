@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.domain.authorization.proof import Doubt, Unproven
+from relay.domain.authorization.proof import Defect, NotVerified
 from relay.infra.certifiers.strict_der import MAX_DEPTH, MAX_NODES, MAX_OID_BYTES, check_der, reject_malformed
 
 
@@ -80,23 +80,23 @@ def test_der_passes_unchanged(data):
     ],
 )
 def test_anything_but_der_is_malformed(data):
-    with pytest.raises(Unproven) as caught:
+    with pytest.raises(NotVerified) as caught:
         check_der(data, "password")
-    assert (caught.value.doubt, caught.value.detail) == (Doubt.MALFORMED, "password")
+    assert (caught.value.reason, caught.value.detail) == (Defect.MALFORMED, "password")
 
 
 @given(st.binary(max_size=200))
 def test_random_bytes_are_der_or_malformed(data):
     try:
         outcome = check_der(data, "field")
-    except Unproven as unproven:
-        outcome = unproven.doubt
-    assert outcome in {data, Doubt.MALFORMED}
+    except NotVerified as unproven:
+        outcome = unproven.reason
+    assert outcome in {data, Defect.MALFORMED}
 
 
 @pytest.mark.parametrize("error", [ValueError("secret"), KeyError("secret"), RecursionError(), MemoryError()])
 def test_every_parser_error_becomes_malformed(error):
-    with pytest.raises(Unproven) as caught, reject_malformed("field"):
+    with pytest.raises(NotVerified) as caught, reject_malformed("field"):
         raise error
     assert (str(caught.value), caught.value.__cause__, caught.value.__suppress_context__) == (
         "malformed: field",
@@ -106,6 +106,6 @@ def test_every_parser_error_becomes_malformed(error):
 
 
 def test_a_doubt_passes_unchanged():
-    with pytest.raises(Unproven) as caught, reject_malformed("field"):
-        raise Unproven(Doubt.CHAIN)
-    assert caught.value.doubt is Doubt.CHAIN
+    with pytest.raises(NotVerified) as caught, reject_malformed("field"):
+        raise NotVerified(Defect.CHAIN)
+    assert caught.value.reason is Defect.CHAIN

@@ -10,11 +10,11 @@ import pytest
 from aiohttp.test_utils import TestServer
 from cryptography import x509
 
-from relay.domain.authorization.nonce import from_base64url, nonce_of
-from relay.domain.authorization.proof import CertificateSigned, Doubt, HashSigned, Unproven
-from relay.infra.certifiers.identity_message import OurIdentity
-from relay.infra.certifiers.verification import IdentityMaterials, SignatureMaterials, opened_proofs
-from relay.policy.settings.authority import Certifier
+from relay.domain.authorization.nonce import from_base64url, parse_nonce
+from relay.domain.authorization.proof import CertificateSigned, Defect, HashSigned, NotVerified
+from relay.infra.certifiers.identity_message import RelayIdentity
+from relay.infra.certifiers.verification import IdentityCredentials, SignatureCredentials, open_consent_verifier
+from relay.policy.settings.authority import CertifierSettings
 from relay.sandbox.certifier_identity import CP_CODE, Desk, identity_certifier
 from relay.sandbox.certifier_papers import make_certifier_papers
 from relay.sandbox.certifier_signature import SignatureCertifier
@@ -46,23 +46,23 @@ def pki(tmp_path_factory, moment):
 def identity_settings(port, **more):
     endpoint = {"host": "127.0.0.1", "port": port, "cp_code": CP_CODE}
     files = {"certificate": "unused", "private_key": "file:unused", "responder": "unused"}
-    return Certifier(
+    return CertifierSettings(
         ca_code=IDENTITY_CERTIFIER, name="05", kind="identity", roots=("unused",), identity=endpoint | files, **more
     )
 
 
 def identity_credentials(pki):
     relay, responder = pki.identity("ucpid-relay"), pki.identity("ucpid-desk")
-    return IdentityMaterials(
+    return IdentityCredentials(
         roots=(x509.load_pem_x509_certificate(pki.root.read_bytes()),),
         crls=(x509.load_pem_x509_crl(pki.crl.read_bytes()),),
-        us=OurIdentity(CP_CODE, relay.certificate, relay.private_key, (responder.certificate,)),
+        relay_identity=RelayIdentity(CP_CODE, relay.certificate, relay.private_key, (responder.certificate,)),
     )
 
 
 def signature_settings(base_url):
     endpoint = {"base_url": base_url.rstrip("/"), "client_id": "relay1", "client_secret": "file:unused"}
-    return Certifier(ca_code=SIGNATURE_CERTIFIER, name="06", kind="signature", signature=endpoint)
+    return CertifierSettings(ca_code=SIGNATURE_CERTIFIER, name="06", kind="signature", signature=endpoint)
 
 
 class Setup:
@@ -81,9 +81,9 @@ class Setup:
         self.url = str(server.make_url(""))
         self.certifiers = [
             (identity_settings(listener.getsockname()[1]), identity_credentials(self.pki)),
-            (signature_settings(self.url), SignatureMaterials("s3cret", None)),
+            (signature_settings(self.url), SignatureCredentials("s3cret", None)),
         ]
-        self.verification = await stack.enter_async_context(opened_proofs(self.certifiers, RELAY, 2))
+        self.verification = await stack.enter_async_context(open_consent_verifier(self.certifiers, RELAY, 2))
         return self
 
     def parties(self, certifier):
@@ -99,8 +99,8 @@ class Setup:
             form["username"],
             from_base64url(form["password"]),
             from_base64url(form["signed_person_info_req"]),
-            nonce_of(form["consent_nonce"]),
-            nonce_of(form["ucpid_nonce"]),
+            parse_nonce(form["consent_nonce"]),
+            parse_nonce(form["ucpid_nonce"]),
         )
 
     async def by_provider(self, customer=CUSTOMER, ci=None, consent=None):
@@ -125,9 +125,9 @@ class Setup:
         return text, HashSigned(tx_id, ci or ci_of(customer), signature, consent or text, cert_tx_id)
 
     async def doubt(self, signed, ca_code):
-        with pytest.raises(Unproven) as caught:
+        with pytest.raises(NotVerified) as caught:
             await self.verification.prove(signed, ca_code, self.now)
-        return caught.value.doubt
+        return caught.value.reason
 
 
 @pytest.fixture
@@ -148,28 +148,28 @@ async def test_a_consent_signed_at_a_provider_is_verified(setup):
 
 async def test_a_certificate_of_another_customer_is_refused(setup):
     _, signed = setup.by_certificate(OTHER_CUSTOMER, ci_of(CUSTOMER))
-    assert await setup.doubt(signed, IDENTITY_CERTIFIER) is Doubt.IDENTITY
+    assert await setup.doubt(signed, IDENTITY_CERTIFIER) is Defect.IDENTITY
 
 
 async def test_a_provider_signature_of_another_customer_is_refused(setup):
     _, signed = await setup.by_provider(OTHER_CUSTOMER, ci_of(CUSTOMER))
-    assert await setup.doubt(signed, SIGNATURE_CERTIFIER) is Doubt.IDENTITY
+    assert await setup.doubt(signed, SIGNATURE_CERTIFIER) is Defect.IDENTITY
 
 
 async def test_a_consent_changed_after_signing_is_refused(setup):
     _, signed = await setup.by_provider(consent='{"more":"of everything"}')
-    assert await setup.doubt(signed, SIGNATURE_CERTIFIER) is Doubt.SIGNATURE
+    assert await setup.doubt(signed, SIGNATURE_CERTIFIER) is Defect.SIGNATURE
 
 
 async def test_the_auth_type_must_match_the_certifier(setup):
     _, by_certificate = setup.by_certificate()
     _, by_provider = await setup.by_provider()
-    assert await setup.doubt(by_certificate, SIGNATURE_CERTIFIER) is Doubt.MALFORMED
-    assert await setup.doubt(by_provider, IDENTITY_CERTIFIER) is Doubt.MALFORMED
+    assert await setup.doubt(by_certificate, SIGNATURE_CERTIFIER) is Defect.MALFORMED
+    assert await setup.doubt(by_provider, IDENTITY_CERTIFIER) is Defect.MALFORMED
 
 
 async def test_an_unknown_certifier_is_refused(setup):
-    assert await setup.doubt(setup.by_certificate()[1], "ZZZZ000001") is Doubt.CHAIN
+    assert await setup.doubt(setup.by_certificate()[1], "ZZZZ000001") is Defect.CHAIN
 
 
 async def test_a_token_that_the_certifier_lost_is_replaced(setup):
@@ -189,9 +189,9 @@ async def test_fifty_consents_of_one_customer_are_verified_at_once(setup):
 
 async def test_replaced_certifiers_apply_to_the_next_verification(setup):
     _, signed = setup.by_certificate()
-    setup.verification.furnish(setup.certifiers[1:])
-    assert await setup.doubt(signed, IDENTITY_CERTIFIER) is Doubt.CHAIN
-    setup.verification.furnish(setup.certifiers)
+    setup.verification.replace_certifiers(setup.certifiers[1:])
+    assert await setup.doubt(signed, IDENTITY_CERTIFIER) is Defect.CHAIN
+    setup.verification.replace_certifiers(setup.certifiers)
     assert await setup.verification.prove(signed, IDENTITY_CERTIFIER, setup.now)
 
 
@@ -199,7 +199,7 @@ async def test_credentials_of_another_kind_raise_a_type_error(setup):
     (identity, identity_files), (signature, signature_files) = setup.certifiers
     for settings, credentials in ((identity, signature_files), (signature, identity_files)):
         with pytest.raises(TypeError):
-            setup.verification.furnish([(settings, credentials)])
+            setup.verification.replace_certifiers([(settings, credentials)])
 
 
 async def test_closing_ends_running_verifications(pki):
@@ -216,7 +216,7 @@ async def test_closing_ends_running_verifications(pki):
     port = server.sockets[0].getsockname()[1]
     settings = signature_settings(f"http://127.0.0.1:{port}")
     async with server:
-        async with opened_proofs([(settings, SignatureMaterials("s", None))], RELAY, 1) as verification:
+        async with open_consent_verifier([(settings, SignatureCredentials("s", None))], RELAY, 1) as verification:
             signed = HashSigned("tx", "ci", "s", "c", "t")
             running = asyncio.create_task(verification.prove(signed, SIGNATURE_CERTIFIER, 0))
             await connected.wait()
@@ -225,13 +225,13 @@ async def test_closing_ends_running_verifications(pki):
         await ended.wait()
 
 
-async def test_an_outage_of_a_certifier_is_logged_with_its_cause_and_its_end(setup, caplog):
+async def test_a_certifier_outage_is_logged_with_its_cause(setup, caplog):
     text, signed = setup.by_certificate()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         unused_port = listener.getsockname()[1]
-    setup.verification.furnish([(identity_settings(unused_port), identity_credentials(setup.pki))])
-    assert await setup.doubt(signed, IDENTITY_CERTIFIER) is Doubt.CERTIFIER_SILENT
-    setup.verification.furnish(setup.certifiers)
+    setup.verification.replace_certifiers([(identity_settings(unused_port), identity_credentials(setup.pki))])
+    assert await setup.doubt(signed, IDENTITY_CERTIFIER) is Defect.CERTIFIER_SILENT
+    setup.verification.replace_certifiers(setup.certifiers)
     assert (await setup.verification.prove(signed, IDENTITY_CERTIFIER, setup.now)).decode() == text
     lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("certifier ")]
     assert lines[0] == f"certifier unavailable: ca_code={IDENTITY_CERTIFIER} cause=refused failures=1"

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import aiohttp
 import pytest
 
-from relay.infra.diagnostics.causes import cause_of
+from relay.infra.diagnostics.causes import classify_error
 from relay.wire.tls_records import RecordsExceeded
 
 KEY = SimpleNamespace(host="h", port=1, is_ssl=True, ssl=True)
@@ -58,16 +58,16 @@ def tls_error(reason):
     ],
 )
 def test_each_exception_has_its_cause(error, cause):
-    assert cause_of(error) == cause
+    assert classify_error(error) == cause
 
 
 def test_the_cause_of_a_wrapped_exception_is_found():
     wrapping = RuntimeError("no connection")
     wrapping.__cause__ = ConnectionRefusedError()
-    assert cause_of(wrapping) == "refused"
+    assert classify_error(wrapping) == "refused"
 
 
 def test_exceptions_that_wrap_each_other_terminate():
     first, second = RuntimeError("first"), RuntimeError("second")
     first.__cause__, second.__cause__ = second, first
-    assert cause_of(first) == "error"
+    assert classify_error(first) == "error"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from relay.infra.diagnostics.probe import Probe
-from relay.infra.upstream.tls import client_context
+from relay.infra.upstream.tls import build_client_context
 from relay.policy.settings.scalars import ProviderTimeouts
 from relay.sandbox.certificates import make_dev_certificates
 
@@ -79,7 +79,9 @@ async def test_tls_is_a_separate_step(tmp_path, is_trusted):
     server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_tls.load_cert_chain(pair.certificate, pair.private_key)
     async with institution(NAMED, server_tls) as (url, _):
-        results, text = await steps(url.replace("http:", "https:"), client_context(str(certificates.ca), None, None))
+        results, text = await steps(
+            url.replace("http:", "https:"), build_client_context(str(certificates.ca), None, None)
+        )
     if not is_trusted:
         assert (results[-1], text) == (("tls", False), "tls_untrusted")
     else:

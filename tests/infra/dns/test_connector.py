@@ -3,7 +3,7 @@ import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from relay.infra.dns.connector import tcp_connector
+from relay.infra.dns.connector import create_tcp_connector
 
 
 @pytest_asyncio.fixture
@@ -23,7 +23,7 @@ async def port():
 async def test_a_session_resolves_names_through_the_loop(names, port):
     for _ in range(2):
         async with (
-            aiohttp.ClientSession(connector=tcp_connector()) as session,
+            aiohttp.ClientSession(connector=create_tcp_connector()) as session,
             session.get(f"http://bank.test:{port}/") as response,
         ):
             assert await response.text() == "hello"
@@ -39,7 +39,7 @@ async def test_each_call_has_a_connection_of_its_own():
 
     app = web.Application()
     app.router.add_get("/", respond)
-    async with TestServer(app) as server, aiohttp.ClientSession(connector=tcp_connector()) as session:
+    async with TestServer(app) as server, aiohttp.ClientSession(connector=create_tcp_connector()) as session:
         for _ in range(3):
             async with session.get(server.make_url("/")) as response:
                 assert await response.text() == "hello"

@@ -12,8 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from relay.infra.dns.event_loop import new_event_loop
-from relay.infra.ledger.database.engine import engine_for
-from relay.infra.upstream.tls import client_context, server_context
+from relay.infra.ledger.database.engine import build_engine
+from relay.infra.upstream.tls import build_client_context, build_server_context
 from relay.sandbox.certificates import make_dev_certificates
 
 
@@ -85,8 +85,8 @@ async def test_a_refusal_by_every_address_is_an_oserror(names):
 async def test_tls_checks_the_name_and_not_the_address(names, tmp_path):
     names.addresses["localhost.test"] = ["127.0.0.1"]
     certificates = make_dev_certificates(tmp_path, datetime.now(UTC))
-    server_tls = server_context(str(certificates.relay.certificate), str(certificates.relay.private_key), None)
-    client_tls = client_context(str(certificates.ca), None, None)
+    server_tls = build_server_context(str(certificates.relay.certificate), str(certificates.relay.private_key), None)
+    client_tls = build_client_context(str(certificates.ca), None, None)
 
     async def send_line(_reader, writer):
         writer.write(b"hello\n")
@@ -117,7 +117,7 @@ async def test_postgresql_is_reached_by_name_through_the_loop(names, postgresql)
 
     async with await asyncio.start_server(forward, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        engine = engine_for(f"postgresql://relay@bank.test:{port}/{url.database}", 1)
+        engine = build_engine(f"postgresql://relay@bank.test:{port}/{url.database}", 1)
         async with engine.connect() as rows:
             assert (await rows.execute(text("select 1"))).scalar_one() == 1
         await engine.dispose()

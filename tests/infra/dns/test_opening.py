@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from relay.infra.dns.opening import MAX_ADDRESSES, open_socket
+from relay.infra.dns.opening import MAX_ADDRESSES, connect_socket
 from relay.infra.upstream.dialing import Dialer, NotConnected
 from relay.policy.settings.scalars import ProviderTimeouts
 
@@ -23,7 +23,7 @@ def silent_address(port):
         yield "127.0.0.9"
 
 
-async def test_a_silent_address_does_not_hold_up_the_next(names, port, silent_address):
+async def test_a_silent_address_does_not_delay_the_next(names, port, silent_address):
     names.addresses["bank.test"] = [silent_address, "127.0.0.1"]
     async with asyncio.timeout(2.0):  # an institution's `connect_s`; the kernel tries for two minutes
         reader, writer = await asyncio.open_connection("bank.test", port)
@@ -31,7 +31,7 @@ async def test_a_silent_address_does_not_hold_up_the_next(names, port, silent_ad
         writer.close()
 
 
-async def test_a_tls_line_goes_past_a_silent_address_too(names, port, silent_address):
+async def test_a_tls_connection_skips_a_silent_address(names, port, silent_address):
     names.addresses["bank.test"] = [silent_address, "127.0.0.1"]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     timeouts = ProviderTimeouts()
@@ -48,4 +48,4 @@ async def test_no_more_than_sixteen_addresses_are_tried(names, port):
     last = rows[-1][4][0]
     if last == "127.0.0.1":  # the resolver may sort addresses
         with pytest.raises(ConnectionRefusedError):
-            await open_socket(loop, "bank.test", port)
+            await connect_socket(loop, "bank.test", port)

@@ -59,6 +59,6 @@ async def test_cancelling_the_result_is_harmless():
     assert thread.result.cancelled()
 
 
-def test_a_thread_that_hangs_keeps_no_process_from_ending():
+def test_a_hanging_thread_does_not_block_the_process_exit():
     ended = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, timeout=60, check=True)
     assert (ended.stdout, ended.stderr) == ("ended\n", "")

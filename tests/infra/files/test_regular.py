@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from relay.infra.files.regular import awaited_file, awaiting, expect_regular, read_file
+from relay.infra.files.regular import awaited_file, awaiting, read_file, require_regular_file
 
 
 def fifo(path):
@@ -30,8 +30,8 @@ def device(path):
 def test_other_file_types_are_refused_at_once(tmp_path, make):
     path = tmp_path / "file"
     make(path)
-    for function in (read_file, expect_regular):
-        with pytest.raises(OSError, match=r"it is no regular file|Is a directory") as raised:
+    for function in (read_file, require_regular_file):
+        with pytest.raises(OSError, match=r"not a regular file|Is a directory") as raised:
             function(path)
         assert raised.value.filename == str(path)
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from relay.infra.dns.connector import tcp_connector
+from relay.infra.dns.connector import create_tcp_connector
 from relay.infra.http_client.bounded_answer import SLICE_BYTES
 from relay.wire.chunked import CHUNK_OVERHEAD
 from relay.wire.client import INTERIM_MOST
@@ -35,7 +35,7 @@ async def serve(head, endless=b""):
         writer.close()
 
     server = await asyncio.start_server(respond, "127.0.0.1", 0)
-    async with server, aiohttp.ClientSession(connector=tcp_connector()) as session:
+    async with server, aiohttp.ClientSession(connector=create_tcp_connector()) as session:
         yield session, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", lambda: sent
 
 

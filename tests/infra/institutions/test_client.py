@@ -12,11 +12,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from relay.domain.institution import DeskFault
-from relay.infra.institutions.client import MAX_BODY_BYTES, HttpInstitutions
+from relay.domain.institution import InstitutionError
+from relay.infra.institutions.client import MAX_BODY_BYTES, HttpInstitutionClient
 from relay.infra.institutions.shared_lists import CONCURRENCY, QUEUE_LENGTH
 from relay.infra.user_agent import USER_AGENT
-from relay.policy.settings.directory import Hosted, Link, Provider, ProviderApis
+from relay.policy.settings.directory import HostedLogin, LinkKind, Provider, ProviderApis
 from relay.policy.settings.scalars import ProviderTimeouts
 from relay.sandbox.certificates import make_dev_certificates
 from relay.standard.catalogue import load_catalogue
@@ -61,20 +61,20 @@ async def base_url(bank):
 
 @pytest.fixture
 def provider(base_url):
-    return Provider(org_code=CODE, name="가온", industry="bank", base_urls=(base_url,), link=Link.LEASED_LINE)
+    return Provider(org_code=CODE, name="가온", industry="bank", base_urls=(base_url,), link=LinkKind.LEASED_LINE)
 
 
 @pytest.fixture
 async def institutions():
     numbers = itertools.count(1)
-    client = HttpInstitutions("ZRLA000001", load_catalogue(), lambda _: None, lambda: f"{next(numbers):014}")
+    client = HttpInstitutionClient("ZRLA000001", load_catalogue(), lambda _: None, lambda: f"{next(numbers):014}")
     yield client
     await client.close()
 
 
-async def test_a_login_is_the_documented_call(bank, provider, institutions):
+async def test_a_login_is_sent_as_documented(bank, provider, institutions):
     bank.responses["/own/login"] = KNOWN
-    own = provider.model_copy(update={"hosted": Hosted(login="/own/login")})
+    own = provider.model_copy(update={"hosted": HostedLogin(login="/own/login")})
     assert await institutions.login(own, "hong", "비밀", "203.0.113.7") == CI
     ((method, path, query, headers, body),) = bank.requests
     assert (method, path, query) == ("POST", "/own/login", {})
@@ -147,7 +147,7 @@ async def test_a_faulty_login_response_is_an_error_without_values(bank, provider
     bank.responses["/relay/login"] = (
         response if callable(response) else respond_with(body=json.dumps(response).encode())
     )
-    with pytest.raises(DeskFault) as fault:
+    with pytest.raises(InstitutionError) as fault:
         await institutions.login(provider, "hong", "right", "")
     assert str(fault.value).startswith("login: ")
     assert not {"hong", "right", CI} & set(str(fault.value).split())
@@ -160,7 +160,7 @@ async def test_a_silent_institution_times_out(bank, provider, institutions):
 
     bank.responses["/relay/login"] = hold
     hasty = provider.model_copy(update={"timeouts": ProviderTimeouts(total_s=0.2)})
-    with pytest.raises(DeskFault, match="login: TimeoutError"):
+    with pytest.raises(InstitutionError, match="login: TimeoutError"):
         await institutions.login(hasty, "hong", "right", "")
 
 
@@ -172,7 +172,7 @@ async def test_an_unreachable_base_url_is_skipped(bank, provider, institutions, 
         both = provider.model_copy(update={"base_urls": (closed, base_url)})
         assert await institutions.login(both, "hong", "right", "") == CI
         alone = provider.model_copy(update={"org_code": "ZBAA000002", "base_urls": (closed,)})
-        with pytest.raises(DeskFault, match="cannot be reached"):
+        with pytest.raises(InstitutionError, match="cannot be reached"):
             await institutions.login(alone, "hong", "right", "")
 
 
@@ -209,7 +209,7 @@ def endless():
 )
 async def test_lists_without_an_end_are_an_error(bank, provider, institutions, responses):
     bank.responses["/v1/bank/accounts"] = responses
-    with pytest.raises(DeskFault):
+    with pytest.raises(InstitutionError):
         await institutions.holdings(provider, CI, "ZOPA000001SVC01")
     assert len(bank.requests) <= 101
 
@@ -248,7 +248,7 @@ class SlowBank:
         return web.json_response(listed(1))
 
 
-async def test_looks_of_one_customer_share_a_list_call(bank, provider, institutions):
+async def test_requests_of_one_customer_share_a_list_call(bank, provider, institutions):
     slow = SlowBank()
     bank.responses["/v1/bank/accounts"] = slow.answer
     requests = [asyncio.create_task(institutions.holdings(provider, CI, "ZOPA000001SVC01")) for _ in range(20)]
@@ -259,7 +259,7 @@ async def test_looks_of_one_customer_share_a_list_call(bank, provider, instituti
     assert [path for _, path, *_ in bank.requests] == ["/v1/bank/accounts", "/v1/bank/irps"]
 
 
-async def test_a_list_call_ends_with_its_last_look(bank, provider, institutions):
+async def test_a_list_call_is_cancelled_with_its_last_request(bank, provider, institutions):
     slow = SlowBank()
     bank.responses["/v1/bank/accounts"] = slow.answer
     requests = [asyncio.create_task(institutions.holdings(provider, CI, "ZOPA000001SVC01")) for _ in range(2)]
@@ -271,7 +271,7 @@ async def test_a_list_call_ends_with_its_last_look(bank, provider, institutions)
     assert len(bank.requests) == 1
 
 
-async def test_customers_at_a_slow_institution_are_bounded(bank, provider, institutions):
+async def test_list_calls_to_a_slow_institution_are_limited(bank, provider, institutions):
     slow = SlowBank()
     bank.responses["/v1/bank/accounts"] = slow.answer
     requests = [asyncio.create_task(institutions.holdings(provider, f"ci{number}", "svc")) for number in range(90)]
@@ -281,7 +281,7 @@ async def test_customers_at_a_slow_institution_are_bounded(bank, provider, insti
         assert len(bank.requests) == CONCURRENCY
         slow.go.set()
         results = await asyncio.gather(*requests, return_exceptions=True)
-    assert sum(isinstance(result, DeskFault) for result in results) == 90 - CONCURRENCY - QUEUE_LENGTH
+    assert sum(isinstance(result, InstitutionError) for result in results) == 90 - CONCURRENCY - QUEUE_LENGTH
     assert sum(not isinstance(result, Exception) for result in results) == CONCURRENCY + QUEUE_LENGTH
 
 
@@ -297,14 +297,14 @@ async def test_the_certificate_of_an_institution_is_verified(bank, provider, tmp
     secured = provider.model_copy(update={"base_urls": (f"https://127.0.0.1:{server.port}",)})
     for ca, is_trusted in ((certificates.authority, True), (certificates.foreign_authority, False)):
         trusting = ssl.create_default_context(cafile=str(ca.certificate))
-        institutions = HttpInstitutions(
+        institutions = HttpInstitutionClient(
             "ZRLA000001", load_catalogue(), lambda _, context=trusting: context, lambda: "0" * 14
         )
         login = institutions.login(secured, "hong", "right", "")
         if is_trusted:
             assert await login == CI
         else:
-            with pytest.raises(DeskFault, match="cannot be reached"):
+            with pytest.raises(InstitutionError, match="cannot be reached"):
                 await login
         await institutions.close()
     await server.close()

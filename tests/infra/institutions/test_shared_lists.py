@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from relay.domain.institution import DeskFault
+from relay.domain.institution import InstitutionError
 from relay.infra.institutions.shared_lists import ListKey, SharedLists
 
 KEY = ListKey("ZBAA000001", "ci", "service")
@@ -78,7 +78,7 @@ async def test_the_limit_of_an_institution_does_not_affect_others(lists):
     keys = [KEY._replace(ci=str(number)) for number in range(6)]
     requests = [asyncio.create_task(shared.get(key, lists)) for key in keys]
     await lists.wait_for(lambda calls: calls.started == 2)
-    with pytest.raises(DeskFault, match="lists: too many concurrent requests"):
+    with pytest.raises(InstitutionError, match="lists: too many concurrent requests"):
         await requests[-1]
     other = asyncio.create_task(shared.get(KEY._replace(org_code="ZBAA000002"), lists))
     await lists.wait_for(lambda calls: calls.started == 3)
@@ -90,14 +90,14 @@ async def test_the_limit_of_an_institution_does_not_affect_others(lists):
 async def test_the_timeout_includes_the_wait_in_the_queue(lists):
     shared = SharedLists(0.05, concurrency=1)
     for request in [asyncio.create_task(shared.get(KEY._replace(ci=str(number)), lists)) for number in range(2)]:
-        with pytest.raises(DeskFault, match="lists: timed out"):
+        with pytest.raises(InstitutionError, match="lists: timed out"):
             await request
     assert lists.started == 1
 
 
 async def test_an_error_is_raised_for_every_waiter():
     async def fail():
-        raise DeskFault("lists: no success")
+        raise InstitutionError("lists: no success")
 
     shared = SharedLists(60.0)
     requests = await asyncio.gather(*(shared.get(KEY, fail) for _ in range(3)), return_exceptions=True)
@@ -109,5 +109,5 @@ async def test_close_cancels_running_calls(lists):
     request = asyncio.create_task(shared.get(KEY, lists))
     await lists.wait_for(lambda calls: calls.started)
     await shared.close()
-    with pytest.raises(DeskFault, match="lists: cancelled by new settings"):
+    with pytest.raises(InstitutionError, match="lists: cancelled by new settings"):
         await request

@@ -15,9 +15,9 @@ import pytest_asyncio
 from alembic import command
 
 from relay.domain.authorization.consent import Asset, Authentication, Consent, Particulars, Target
-from relay.domain.authorization.issued_tokens import Pair, TokenKind, TokenRecord
-from relay.domain.authorization.request import AuthorizationRequest, Code, RequestState
-from relay.domain.ledger import Holder, NotGranted
+from relay.domain.authorization.issued_tokens import TokenKind, TokenPair, TokenRecord
+from relay.domain.authorization.request import AuthorizationCode, AuthorizationRequest, RequestState
+from relay.domain.ledger import Denied, TokenHolder
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.engine import create_file, sqlite_path
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
@@ -25,7 +25,7 @@ from relay.infra.ledger.sql_ledger import open_ledger
 
 NOW = 1_800_000_000
 """15 January 2027, 17:00 in Korea."""
-SERVICE = Holder("svc1", "ZBAA000001")
+SERVICE = TokenHolder("svc1", "ZBAA000001")
 CALLBACK = "https://one.example/cb"
 PURPOSE, STATE = "한곳에서 보기", "state1"
 
@@ -79,10 +79,10 @@ class Factory:
 
     def build_pair(self, consent, now=NOW, lasts=3600):
         access = self.build_token(TokenKind.ACCESS, consent, now, lasts)
-        return Pair(access, self.build_token(TokenKind.REFRESH, consent, now, lasts * 24))
+        return TokenPair(access, self.build_token(TokenKind.REFRESH, consent, now, lasts * 24))
 
     def build_code(self, word="code", lasts=600):
-        return Code(hashlib.sha256(word.encode()).digest(), NOW + lasts)
+        return AuthorizationCode(hashlib.sha256(word.encode()).digest(), NOW + lasts)
 
     def build_request(self, consent, **changes):
         request = AuthorizationRequest(
@@ -230,9 +230,9 @@ def denial_reason():
     """Awaits a call that the ledger denies. Returns the reason."""
 
     async def await_denial(call):
-        with pytest.raises(NotGranted) as caught:
+        with pytest.raises(Denied) as caught:
             await call
-        return caught.value.why
+        return caught.value.reason
 
     return await_denial
 
@@ -242,7 +242,7 @@ def token_states(ledger):
     """Returns the states of access tokens and of their consents."""
 
     async def load_states(*tokens):
-        pairs = [await ledger.consent_behind(token.jti) for token in tokens]
+        pairs = [await ledger.find_token_and_consent(token.jti) for token in tokens]
         return [(token.state, consent.state) for token, consent in pairs]
 
     return load_states

@@ -38,18 +38,18 @@ class TestLeading:
     @pytest.mark.parametrize("next_holder", ["here", "there"])
     async def test_a_term_of_a_wrong_clock_does_not_block_leadership(self, book, next_holder):
         await book.lead("here", LASTS_S, NOW + AHEAD_MOST_S - LASTS_S)
-        assert (await book.leader()).runs(NOW)
-        assert not (await book.leader()).runs(NOW - 1)
+        assert (await book.leader()).is_running(NOW)
+        assert not (await book.leader()).is_running(NOW - 1)
         assert await book.lead("there", LASTS_S, NOW) is None
         await book.lead("here", LASTS_S, NOW + 10 * 365 * 86_400)
-        assert not (await book.leader()).runs(NOW)
+        assert not (await book.leader()).is_running(NOW)
         assert await book.lead(next_holder, LASTS_S, NOW) == Term(next_holder, 3, NOW + 30)
 
     async def test_a_replaced_leader_with_a_wrong_clock_writes_nothing(self, book):
         wrong = await book.lead("here", LASTS_S, NOW + 86_400)
         await book.lead("there", LASTS_S, NOW)
         with pytest.raises(Superseded):
-            await book.begun("send", wrong.fence, NOW + 86_400)
+            await book.record_start("send", wrong.fence, NOW + 86_400)
 
     async def test_one_of_ten_candidates_leads(self, book):
         terms = await asyncio.gather(*[book.lead(f"holder-{number}", LASTS_S, NOW) for number in range(10)])
@@ -57,9 +57,9 @@ class TestLeading:
 
     async def test_a_yielded_term_can_be_taken_at_once(self, book):
         await book.lead("here", LASTS_S, NOW)
-        await book.yield_lead("there", NOW + 1)
+        await book.release_lead("there", NOW + 1)
         assert await book.lead("there", LASTS_S, NOW + 1) is None
-        await book.yield_lead("here", NOW + 1)
+        await book.release_lead("here", NOW + 1)
         assert await book.leader() == Term("here", 1, NOW + 1)
         assert await book.lead("there", LASTS_S, NOW + 1) == Term("there", 2, NOW + 31)
 
@@ -70,33 +70,33 @@ class TestLeading:
         assert await book.leader() == Term("there", 3, NOW + 32)
 
     async def test_a_superseded_leader_writes_nothing(self, book, fence):
-        await book.begun("send", fence, NOW)
+        await book.record_start("send", fence, NOW)
         before = await book.jobs()
         newer = await book.new_fence("there", LASTS_S, NOW)
         with pytest.raises(Superseded):
-            await book.begun("send", fence, NOW + 1)
+            await book.record_start("send", fence, NOW + 1)
         with pytest.raises(Superseded):
-            await book.ended("send", fence, well=True, told="", due_at=0, now=NOW + 1)
+            await book.record_end("send", fence, well=True, result="", due_at=0, now=NOW + 1)
         assert await book.jobs() == before
-        await book.begun("send", newer, NOW + 1)
+        await book.record_start("send", newer, NOW + 1)
 
 
 class TestJobs:
     async def test_a_job_is_recorded_from_begin_to_end(self, book, fence):
         assert await book.jobs() == {}
-        await book.begun("sync", fence, NOW)
+        await book.record_start("sync", fence, NOW)
         assert await book.jobs() == {"sync": JobState("sync", begun_at=NOW)}
-        await book.ended("sync", fence, well=True, told="nothing new", due_at=NOW + 60, now=NOW + 5)
+        await book.record_end("sync", fence, well=True, result="nothing new", due_at=NOW + 60, now=NOW + 5)
         well = JobState("sync", NOW, NOW + 5, NOW + 5, NOW + 60, 0, 0, "nothing new")
         assert await book.jobs() == {"sync": well}
 
     async def test_failures_count_until_a_success(self, book, fence):
         for failures, turn in enumerate((NOW, NOW + 10), 1):
-            await book.begun("sync", fence, turn)
-            await book.ended("sync", fence, well=False, told="away", due_at=turn + 10, now=turn + 1)
+            await book.record_start("sync", fence, turn)
+            await book.record_end("sync", fence, well=False, result="away", due_at=turn + 10, now=turn + 1)
             state = (await book.jobs())["sync"]
             assert (state.failures, state.succeeded_at, state.ended_at, state.told) == (failures, 0, turn + 1, "away")
-        await book.ended("sync", fence, well=True, told="", due_at=0, now=NOW + 20)
+        await book.record_end("sync", fence, well=True, result="", due_at=0, now=NOW + 20)
         state = (await book.jobs())["sync"]
         assert (state.failures, state.succeeded_at) == (0, NOW + 20)
 
@@ -106,26 +106,26 @@ class TestJobs:
             state = (await book.jobs())["sync"]
             return state.asked_at > state.begun_at
 
-        await book.ask("sync", NOW + ahead)
+        await book.request_run("sync", NOW + ahead)
         assert await is_waiting()
-        await book.begun("sync", fence, NOW)
+        await book.record_start("sync", fence, NOW)
         assert not await is_waiting()
-        await book.ask("sync", NOW + ahead)
+        await book.request_run("sync", NOW + ahead)
         assert await is_waiting()
-        await book.ended("sync", fence, well=True, told="", due_at=0, now=NOW)
-        await book.begun("sync", fence, NOW)
+        await book.record_end("sync", fence, well=True, result="", due_at=0, now=NOW)
+        await book.record_start("sync", fence, NOW)
         assert not await is_waiting()
-        await book.ended("sync", fence, well=True, told="", due_at=0, now=NOW)
+        await book.record_end("sync", fence, well=True, result="", due_at=0, now=NOW)
         state = (await book.jobs())["sync"]
         assert state.ended_at >= state.begun_at
 
     async def test_a_running_job_began_after_its_last_end(self, book, fence):
-        await book.begun("sync", fence, NOW)
-        await book.ended("sync", fence, well=True, told="", due_at=0, now=NOW)
-        await book.begun("sync", fence, NOW)
+        await book.record_start("sync", fence, NOW)
+        await book.record_end("sync", fence, well=True, result="", due_at=0, now=NOW)
+        await book.record_start("sync", fence, NOW)
         state = (await book.jobs())["sync"]
         assert state.begun_at > state.ended_at
-        await book.ended("sync", fence, well=True, told="", due_at=0, now=NOW)
+        await book.record_end("sync", fence, well=True, result="", due_at=0, now=NOW)
         state = (await book.jobs())["sync"]
         assert state.ended_at >= state.begun_at
 
@@ -137,24 +137,24 @@ class TestCalls:
             for number in range(5)
         ]
         for call in calls:
-            await book.called(call)
+            await book.record_call(call)
         assert await book.calls(3) == calls[:1:-1]
         assert await book.calls(100) == calls[::-1]
 
 
-async def test_what_a_clock_that_ran_ahead_wrote_is_forgotten_at_the_next_begin(book):
+async def test_times_of_a_clock_ahead_are_reset_at_the_next_start(book):
     """A job ran and was requested with a clock 30 days ahead; then the clock is right again."""
     ahead = NOW + 30 * 86_400
     wrong = await book.lead("here", LASTS_S, ahead)
-    await book.ask("send", ahead)
-    await book.begun("send", wrong.fence, ahead)
-    await book.ended("send", wrong.fence, well=True, told="sent", due_at=ahead + 60, now=ahead)
-    await book.ask("send", ahead + 1)
+    await book.request_run("send", ahead)
+    await book.record_start("send", wrong.fence, ahead)
+    await book.record_end("send", wrong.fence, well=True, result="sent", due_at=ahead + 60, now=ahead)
+    await book.request_run("send", ahead + 1)
     term = await book.lead("here", LASTS_S, NOW)
-    await book.begun("send", term.fence, NOW)
+    await book.record_start("send", term.fence, NOW)
     running = (await book.jobs())["send"]
     assert NOW <= running.begun_at <= NOW + 1
     assert max(running.asked_at, running.ended_at) <= running.begun_at
-    await book.ended("send", term.fence, well=True, told="sent", due_at=NOW + 60, now=NOW + 5)
+    await book.record_end("send", term.fence, well=True, result="sent", due_at=NOW + 60, now=NOW + 5)
     state = (await book.jobs())["send"]
     assert (state.succeeded_at, state.ended_at, state.due_at) == (NOW + 5, NOW + 5, NOW + 60)

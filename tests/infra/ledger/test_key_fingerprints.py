@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.key_fingerprints import KeyMismatch, KeysUnfit, describe, find_mismatches
+from relay.infra.ledger.key_fingerprints import CustomerKeyError, KeyMismatch, describe, find_mismatches
 from relay.infra.ledger.sql_ledger import open_ledger
 
 ONE = CustomerKey("one", b"Zq7marker-Zq7marker-Zq7marker-Zq")
@@ -77,7 +77,7 @@ def known_kids(sql, url):
 
 
 async def refusal_of(call):
-    with pytest.raises(KeysUnfit) as caught:
+    with pytest.raises(CustomerKeyError) as caught:
         await call
     assert "Zq7marker" not in str(caught.value) + repr(caught.value)
     return str(caught.value)
@@ -126,7 +126,7 @@ async def test_no_key_is_introduced_if_another_is_wrong_or_missing(url, sql, key
 
 async def test_one_of_two_concurrent_keys_of_one_kid_is_refused(url, sql):
     results = await asyncio.gather(migrate(url, ONE), migrate(url, WRONG), return_exceptions=True)
-    assert {type(result) for result in results} == {KeysUnfit, schema.Upgraded}
+    assert {type(result) for result in results} == {CustomerKeyError, schema.UpgradeResult}
     assert known_kids(sql, url) == ["one"]
 
 
@@ -135,7 +135,7 @@ def test_a_fingerprint_is_neither_the_key_nor_a_customer_digest(key):
     sealer = Sealer([key])
     fingerprint = sealer.fingerprints[key.kid]
     assert len(fingerprint) == 32
-    digests = {sealer.customer(text) for text in ("ci", "a customer key of this ledger")}
+    digests = {sealer.customer_digest(text) for text in ("ci", "a customer key of this ledger")}
     assert fingerprint not in {key.key, *digests}
 
 
@@ -162,4 +162,4 @@ class TestForgetting:
         await migrate(url, ONE)
         consent, pair = await factory.issue(await open_with_keys(ONE))
         assert await refusal_of((await open_with_keys(TWO, WRONG)).reseal()) == describe([(ANOTHER, "one")])
-        assert await (await open_with_keys(ONE)).consent_behind(pair.access.jti) == (pair.access, consent)
+        assert await (await open_with_keys(ONE)).find_token_and_consent(pair.access.jti) == (pair.access, consent)

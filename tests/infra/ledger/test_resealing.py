@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from relay.domain.ledger import Evidence
 from relay.infra.ledger import schema
-from relay.infra.ledger.database.sealing import CustomerKey, SealBroken, Sealer
+from relay.infra.ledger.database.sealing import CustomerKey, Sealer, UnsealError
 from relay.infra.ledger.sql_ledger import open_ledger
 
 OLD = CustomerKey("old", b"1" * 32)
@@ -43,17 +43,17 @@ async def test_the_old_key_is_not_needed_after_resealing(open_with_keys, factory
     consent, pair, request = await fill(await open_with_keys(OLD), factory)
     assert await (await open_with_keys(NEW, OLD)).reseal() == (7, ("new",), ())
     ledger = await open_with_keys(NEW)
-    assert await ledger.consent_behind(pair.access.jti) == (pair.access, consent)
-    assert await ledger.consent_of(consent.ci, consent.client_id, consent.provider) == consent
-    assert await ledger.request(request.request_id, None, factory.now) == request
+    assert await ledger.find_token_and_consent(pair.access.jti) == (pair.access, consent)
+    assert await ledger.find_consent(consent.ci, consent.client_id, consent.provider) == consent
+    assert await ledger.load_request(request.request_id, None, factory.now) == request
     assert await ledger.reseal() == (0, (), ("old",))
 
 
 async def test_both_keys_work_before_resealing(open_with_keys, factory):
     consent, pair, _ = await fill(await open_with_keys(OLD), factory)
     both = await open_with_keys(NEW, OLD)
-    assert await both.consent_behind(pair.access.jti) == (pair.access, consent)
-    assert await both.consent_of(consent.ci, consent.client_id, consent.provider) == consent
+    assert await both.find_token_and_consent(pair.access.jti) == (pair.access, consent)
+    assert await both.find_consent(consent.ci, consent.client_id, consent.provider) == consent
 
 
 async def test_evidence_is_resealed(open_with_keys, factory, sealer):
@@ -80,9 +80,9 @@ async def test_parallel_consents_under_different_keys_leave_one_active(open_with
 
 async def test_nothing_is_resealed_without_the_old_key(open_with_keys, factory):
     consent, pair, _ = await fill(await open_with_keys(OLD), factory)
-    with pytest.raises(SealBroken, match="no customer key 'old'"):
+    with pytest.raises(UnsealError, match="no customer key 'old'"):
         await (await open_with_keys(NEW)).reseal()
-    assert await (await open_with_keys(OLD)).consent_behind(pair.access.jti) == (pair.access, consent)
+    assert await (await open_with_keys(OLD)).find_token_and_consent(pair.access.jti) == (pair.access, consent)
 
 
 async def test_many_blobs_are_resealed_in_several_transactions(open_with_keys, factory, monkeypatch):
@@ -92,7 +92,7 @@ async def test_many_blobs_are_resealed_in_several_transactions(open_with_keys, f
         await factory.issue(old, factory.build_consent(ci=f"ci-{number}"))
     assert await (await open_with_keys(NEW, OLD)).reseal() == (20, ("new",), ())
     for number in range(5):
-        assert await (await open_with_keys(NEW)).consent_of(f"ci-{number}", "svc1", "ZBAA000001")
+        assert await (await open_with_keys(NEW)).find_consent(f"ci-{number}", "svc1", "ZBAA000001")
 
 
 async def test_the_ledger_stays_in_use_while_resealing(open_with_keys, factory, monkeypatch):
@@ -106,4 +106,4 @@ async def test_the_ledger_stays_in_use_while_resealing(open_with_keys, factory, 
     )
     await both.reseal()
     ledger = await open_with_keys(NEW)
-    assert all([await ledger.consent_of(f"ci-{number}", "svc1", "ZBAA000001") for number in range(10)])
+    assert all([await ledger.find_consent(f"ci-{number}", "svc1", "ZBAA000001") for number in range(10)])

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from relay.domain.jobs import Limits, PortalCall, Superseded
+from relay.domain.jobs import PortalCall, RetentionLimits, Superseded
 from relay.domain.ledger import Evidence
 from relay.domain.registry import Organisation, OrgType, RegistryChanges
 from relay.domain.statistics import Batch, Line, Sending, SendingState
@@ -15,8 +15,8 @@ DAY_S = 86400
 FAR = NOW + 4000 * DAY_S
 """A purge eleven years later, when everything is old."""
 LINE = Line("20270115", "00", "ZBAA000001", "ZOPA000001", "svc1", "1", "BA01", "200_00000")
-NOTHING = Limits(consents=0, requests=0, spent=0, statistics="", calls=0)
-ALL = Limits(consents=FAR, requests=FAR, spent=FAR, statistics="99991231", calls=FAR)
+NOTHING = RetentionLimits(consents=0, requests=0, spent=0, statistics="", calls=0)
+ALL = RetentionLimits(consents=FAR, requests=FAR, spent=FAR, statistics="99991231", calls=FAR)
 CUSTOMERS = (
     "authorization_requests",
     "codes",
@@ -31,7 +31,7 @@ CUSTOMERS = (
 
 
 def limits(**changes):
-    return Limits(**{name: getattr(NOTHING, name) for name in Limits.__slots__} | changes)
+    return RetentionLimits(**{name: getattr(NOTHING, name) for name in RetentionLimits.__slots__} | changes)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ class TestConsents:
         removed = await ledger.archive.purge(limits(consents=FAR), fence, NOW + DAY_S)
         assert (removed["consents"], removed["tokens"], removed["history"]) == (5, 15, 40)
         assert counts(*CUSTOMERS) == {"consents": 1, "consent_scopes": 3, "tokens": 2, "history": 3, "spent": 6}
-        assert await ledger.consent_behind(pair.access.jti)
+        assert await ledger.find_token_and_consent(pair.access.jti)
 
     async def test_a_consent_in_force_stays_at_any_age(self, ledger, factory, fence, counts, token_states):
         for number in range(3):
@@ -99,14 +99,14 @@ class TestConsents:
         before = counts("consents", "consent_scopes", "tokens", "history")
         await ledger.archive.purge(ALL, fence, FAR)
         assert counts(*CUSTOMERS) == before
-        assert await ledger.consents_in_force("ci-kept") == [kept]
+        assert await ledger.list_consents_in_force("ci-kept") == [kept]
         assert (await token_states(pair.access))[0][0].value == "live"
 
     async def test_a_customer_may_consent_again_after_the_removal(self, ledger, factory, fence, add_withdrawn):
         await add_withdrawn("ci-one", NOW + 60)
         await ledger.archive.purge(ALL, fence, NOW + DAY_S)
         consent, _ = await factory.issue(ledger, factory.build_consent(ci="ci-one"))
-        assert await ledger.consents_in_force("ci-one") == [consent]
+        assert await ledger.list_consents_in_force("ci-one") == [consent]
 
 
 class TestRequests:
@@ -118,7 +118,7 @@ class TestRequests:
         removed = await ledger.archive.purge(limits(requests=NOW + 601), fence, NOW + DAY_S)
         assert removed == {"codes": 1, "authorization_requests": 2, "history": 4}
         assert counts(*CUSTOMERS) == {"consents": 1, "consent_scopes": 3, "tokens": 2, "history": 3}
-        assert await ledger.consents_in_force(consent.ci) == [consent]
+        assert await ledger.list_consents_in_force(consent.ci) == [consent]
 
     async def test_a_request_of_a_remaining_code_stays(self, ledger, factory, fence, counts):
         await factory.give_consent(ledger, factory.build_consent(), factory.build_code(lasts=900))
@@ -130,7 +130,7 @@ class TestRequests:
         request = factory.build_request(factory.build_consent())
         await ledger.open_request(request)
         await ledger.archive.purge(limits(requests=NOW + 600), fence, NOW)
-        assert await ledger.request(request.request_id, None, NOW) == request
+        assert await ledger.load_request(request.request_id, None, NOW) == request
 
 
 class TestRows:
@@ -142,24 +142,24 @@ class TestRows:
             await ledger.withdraw(pair.access.jti, factory.holder, NOW)
         over = NOW + 3600 + 91 * DAY_S
         assert await ledger.archive.purge(NOTHING, fence, over) == {}
-        assert len((await ledger.revoked_after(0))[1]) == 2
+        assert len((await ledger.list_revoked_after(0))[1]) == 2
         assert await ledger.archive.purge(NOTHING, fence, over + 1) == {"revocations": 1}
-        assert await ledger.revoked_after(0) == (2, [pair.access.jti])
+        assert await ledger.list_revoked_after(0) == (2, [pair.access.jti])
 
     async def test_single_use_values_are_removed_after_their_time(self, ledger, factory, fence):
         await factory.issue(ledger, factory.build_consent(consent_id="MD-one"))
         assert await ledger.archive.purge(limits(spent=NOW), fence, NOW) == {}
-        assert await ledger.is_spent([("tx_id", "MD-one")])
+        assert await ledger.find_spent([("tx_id", "MD-one")])
         assert await ledger.archive.purge(limits(spent=NOW + 1), fence, NOW) == {"spent": 1}
-        assert await ledger.is_spent([("tx_id", "MD-one")]) is None
+        assert await ledger.find_spent([("tx_id", "MD-one")]) is None
 
     async def test_old_counts_are_removed_with_their_messages(self, ledger, fence):
         book = ledger.statistics
         later = LINE._replace(stat_date="20270117")
         await book.take_batch(Batch("one", {LINE: 1, later: 2}), NOW)
         for week in ("20270117", "20270124"):
-            await book.keep_sending(Sending(week, "ZBAA000001", "1", SendingState.ACCEPTED), fence, NOW)
-        await book.ask_again("20270117", "ZBAA000001", ["2"], NOW)
+            await book.save_sending(Sending(week, "ZBAA000001", "1", SendingState.ACCEPTED), fence, NOW)
+        await book.request_resend("20270117", "ZBAA000001", ["2"], NOW)
         removed = await ledger.archive.purge(limits(statistics="20270117"), fence, NOW)
         assert removed == {"statistics": 1, "sendings": 1}
         assert await book.counts("20270101", "20271231") == [(later, 2)]
@@ -175,7 +175,7 @@ class TestRows:
 
     async def test_calls_to_the_portal_are_removed_after_their_time(self, ledger, fence):
         call = PortalCall(NOW + 0.5, "지원-002", "ZRAA000001M00000000000001", 1, 200, "00000", 12.5, "ok")
-        await ledger.jobs.called(call)
+        await ledger.jobs.record_call(call)
         assert await ledger.archive.purge(limits(calls=NOW), fence, NOW) == {}
         assert await ledger.archive.purge(limits(calls=NOW + 1), fence, NOW) == {"portal_calls": 1}
         assert await ledger.jobs.calls(9) == []
@@ -185,9 +185,9 @@ class TestRows:
         operator = Organisation("ZOPA000001", OrgType.OPERATOR, "하나사업자", "2028200002", ("203.0.113.7",))
         other = replace(operator, org_code="ZOPA000002")
         first = RegistryChanges({operator.org_code: operator, other.org_code: other}, {}, "1", "1")
-        await book.take(first, fence, NOW, judged=0)
+        await book.apply(first, fence, NOW, judged=0)
         gone = RegistryChanges({operator.org_code: None}, {}, "1", "1")
-        await book.take(gone, fence, NOW, judged=2)
+        await book.apply(gone, fence, NOW, judged=2)
         held = await book.hold(gone, ("why",), fence, NOW, judged=3)
         await book.discard(held.hold_id, gone, "wrong", NOW)
         assert await ledger.archive.purge(NOTHING, fence, NOW + 100 * DAY_S) == {}

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from relay.infra.ledger.database.engine import engine_for, sqlite_path
-from relay.infra.ledger.schema import SchemaProblem, SchemaState, require_current, state, told, upgrade
+from relay.infra.ledger.database.engine import build_engine, sqlite_path
+from relay.infra.ledger.schema import SchemaError, SchemaState, describe_state, read_state, require_current, upgrade
 
 
 async def execute(url, *statements):
-    engine = engine_for(url, 1)
+    engine = build_engine(url, 1)
     async with engine.begin() as connection:
         for statement in statements:
             await connection.exec_driver_sql(statement)
@@ -17,14 +17,14 @@ async def execute(url, *statements):
 
 
 async def test_an_empty_ledger_is_upgraded_once(bare_url):
-    assert await state(bare_url) is SchemaState.EMPTY
+    assert await read_state(bare_url) is SchemaState.EMPTY
     assert await upgrade(bare_url) == (SchemaState.EMPTY, ())
-    assert await state(bare_url) is SchemaState.CURRENT
+    assert await read_state(bare_url) is SchemaState.CURRENT
     assert await upgrade(bare_url) == (SchemaState.CURRENT, ())
 
 
 async def test_reading_the_state_creates_nothing(bare_url):
-    await state(bare_url)
+    await read_state(bare_url)
     path = sqlite_path(bare_url)
     assert path is None or not path.exists()
 
@@ -36,10 +36,10 @@ async def test_concurrent_upgrades_wait_for_each_other(bare_url):
 
 async def test_a_newer_ledger_is_not_changed(url):
     await execute(url, "UPDATE alembic_version SET version_num = '9999'")
-    assert await state(url) is SchemaState.NEWER
-    with pytest.raises(SchemaProblem, match="install the newer relay"):
+    assert await read_state(url) is SchemaState.NEWER
+    with pytest.raises(SchemaError, match="install the newer relay"):
         await upgrade(url)
-    assert await state(url) is SchemaState.NEWER
+    assert await read_state(url) is SchemaState.NEWER
 
 
 async def test_a_failed_upgrade_is_rolled_back(bare_url):
@@ -49,10 +49,10 @@ async def test_a_failed_upgrade_is_rolled_back(bare_url):
     await execute(bare_url, "CREATE TABLE spent (a INTEGER)")
     with pytest.raises(Exception, match="already exists"):
         await upgrade(bare_url)
-    assert await state(bare_url) is SchemaState.EMPTY
+    assert await read_state(bare_url) is SchemaState.EMPTY
     await execute(bare_url, "DROP TABLE spent")
     assert await upgrade(bare_url) == (SchemaState.EMPTY, ())
-    assert await state(bare_url) is SchemaState.CURRENT
+    assert await read_state(bare_url) is SchemaState.CURRENT
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,9 @@ async def test_a_failed_upgrade_is_rolled_back(bare_url):
     ],
 )
 def test_every_other_state_raises_with_a_remedy(schema_state, remedy):
-    with pytest.raises(SchemaProblem) as caught:
+    with pytest.raises(SchemaError) as caught:
         require_current(schema_state)
-    assert remedy in str(caught.value) == told(schema_state)
+    assert remedy in str(caught.value) == describe_state(schema_state)
     assert caught.value.state is schema_state
 
 

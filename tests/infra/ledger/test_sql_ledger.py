@@ -7,8 +7,8 @@ import pytest
 from relay.domain.authorization.consent import ConsentState
 from relay.domain.authorization.issued_tokens import TokenState
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.key_fingerprints import KeysUnfit
-from relay.infra.ledger.schema import SchemaProblem, SchemaState, upgrade
+from relay.infra.ledger.key_fingerprints import CustomerKeyError
+from relay.infra.ledger.schema import SchemaError, SchemaState, upgrade
 from relay.infra.ledger.sql_ledger import open_ledger
 
 AGAIN_S = 30
@@ -34,7 +34,7 @@ class TestIntegrated:
             "access|1",
             "refresh|1",
         ]
-        assert await ledger.revocation_head() == 19
+        assert await ledger.get_revocation_head() == 19
 
 
 class TestHistory:
@@ -83,19 +83,19 @@ class TestOneCustomer:
         }
         for consent in (*named.values(), factory.build_consent(ci="ci-two")):
             await factory.issue(ledger, consent)
-        assert await ledger.consents_in_force("ci-one", **filters) == [named[name] for name in names]
+        assert await ledger.list_consents_in_force("ci-one", **filters) == [named[name] for name in names]
 
     async def test_ended_consents_are_not_listed(self, ledger, factory):
         _, pair = await factory.issue(ledger)
         await factory.issue(ledger, newer := factory.build_consent(client_id="svc2"))
         await ledger.withdraw(pair.access.jti, factory.holder, factory.now)
-        assert await ledger.consents_in_force("ci-one") == [newer]
+        assert await ledger.list_consents_in_force("ci-one") == [newer]
 
     async def test_a_customer_is_found_under_an_older_key(self, ledger, url, factory):
         consent, _ = await factory.issue(ledger)
         keys = [CustomerKey("second", b"2" * 32), CustomerKey("first", b"1" * 32)]
         other = await open_ledger(url, Sealer(keys), 2)
-        assert await other.consents_in_force("ci-one") == [consent]
+        assert await other.list_consents_in_force("ci-one") == [consent]
         await other.close()
 
 
@@ -103,7 +103,7 @@ class TestOpening:
     async def test_a_ledger_without_tables_is_refused_with_a_remedy(self, bare_url, sealer):
         opened = await open_ledger(bare_url, sealer, 2)
         try:
-            with pytest.raises(SchemaProblem, match=r"run `relay migrate -c relay\.yaml`") as caught:
+            with pytest.raises(SchemaError, match=r"run `relay migrate -c relay\.yaml`") as caught:
                 await opened.check()
         finally:
             await opened.close()
@@ -120,7 +120,7 @@ class TestOpening:
         wrong = await open_ledger(url, Sealer([CustomerKey("first", b"2" * 32)]), 2)
         try:
             for call in (wrong.check(), wrong.reseal()):
-                with pytest.raises(KeysUnfit, match="the customer key 'first' is not the one of that name"):
+                with pytest.raises(CustomerKeyError, match="the customer key 'first' is not the one of that name"):
                     await call
         finally:
             await wrong.close()
@@ -129,7 +129,7 @@ class TestOpening:
     async def test_another_schema_is_refused(self, ledger):
         async with ledger._transactions.begin(0) as transaction:
             await transaction.connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-        with pytest.raises(SchemaProblem, match="install the newer relay") as caught:
+        with pytest.raises(SchemaError, match="install the newer relay") as caught:
             await ledger.check()
         assert caught.value.state is SchemaState.NEWER
 

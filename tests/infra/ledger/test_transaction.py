@@ -17,11 +17,11 @@ from sqlalchemy import text
 
 from relay.domain.authorization.request import RequestState
 from relay.domain.jobs import Superseded
-from relay.domain.ledger import Evidence, NotGranted, Why
+from relay.domain.ledger import Denied, Evidence, Reason
 from relay.domain.registry import Organisation, OrgType, RegisteredService, RegistryChanges
 from relay.domain.statistics import Batch, Line, Pulse
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.sql_ledger import ledger_at
+from relay.infra.ledger.sql_ledger import create_ledger
 
 SEALER = Sealer([CustomerKey("first", b"1" * 32)])
 LAST_DAY = date(2027, 1, 14)
@@ -96,7 +96,7 @@ class Action:
 class Spending(Action):
     """A code is exchanged for a pair."""
 
-    denial = Why.CODE_SPENT
+    denial = Reason.CODE_SPENT
 
     async def prepare(self, ledger, case):
         await case.factory.give_consent(ledger, case.consent(), case.code())
@@ -114,7 +114,7 @@ class Replaying(Spending):
         await super().run(ledger, case)
 
     async def run(self, ledger, case):
-        with pytest.raises(NotGranted):
+        with pytest.raises(Denied):
             await super().run(ledger, case)
 
     denial = None
@@ -123,7 +123,7 @@ class Replaying(Spending):
 class Issuing(Action):
     """A signed consent replaces a former one."""
 
-    denial = Why.TX_ID_SPENT
+    denial = Reason.TX_ID_SPENT
 
     async def prepare(self, ledger, case):
         await case.factory.issue(ledger, case.consent())
@@ -138,7 +138,7 @@ class Issuing(Action):
 class Giving(Action):
     """A consent of individual authentication replaces a former one."""
 
-    denial = Why.REQUEST_ANSWERED
+    denial = Reason.REQUEST_ANSWERED
 
     async def prepare(self, ledger, case):
         await case.factory.issue(ledger, case.consent())
@@ -176,7 +176,7 @@ class Ending(Action):
         await case.factory.issue(ledger, case.consent(end=LAST_DAY))
 
     async def run(self, ledger, case):
-        await ledger.end_overdue(case.factory.now)
+        await ledger.end_expired_consents(case.factory.now)
 
 
 class Counting(Action):
@@ -214,12 +214,12 @@ class Syncing(Action):
 
     async def apply_changes(self, ledger, case, changes):
         head = await ledger.registry.registry_head()
-        await ledger.registry.take(changes, case.prepared, case.factory.now, judged=head.number)
+        await ledger.registry.apply(changes, case.prepared, case.factory.now, judged=head.number)
 
 
 def with_ledger(url, function, *args):
     async def run():
-        ledger = ledger_at(url, SEALER, 2)
+        ledger = create_ledger(url, SEALER, 2)
         try:
             return await function(ledger, *args)
         finally:
@@ -285,8 +285,8 @@ async def try_run(ledger, action, case):
     """Runs the whole action in this process. Returns the reason when the ledger denies it."""
     try:
         await action.run(ledger, case)
-    except NotGranted as denied:
-        return denied.why
+    except Denied as denied:
+        return denied.reason
     return None
 
 

@@ -78,7 +78,7 @@ def test_a_non_blocking_pipe_is_waited_for():
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     lines = [b"x" * 999 + b"\n"] * 1000
-    pipe = LineFile.standard(writing)
+    pipe = LineFile.from_descriptor(writing)
     results = []
     thread = threading.Thread(target=lambda: results.append(pipe.write(lines)))
     thread.start()
@@ -95,7 +95,7 @@ def test_a_non_blocking_pipe_is_waited_for():
 def test_a_pipe_without_reader_is_an_error_not_a_signal():
     reading, writing = os.pipe()
     os.close(reading)
-    written, error = LineFile.standard(writing).write(LINES)
+    written, error = LineFile.from_descriptor(writing).write(LINES)
     os.close(writing)
     assert (written, type(error)) == (0, BrokenPipeError)
 

@@ -66,7 +66,7 @@ def test_a_sink_that_is_not_read_blocks_neither_put_nor_stop(callbacks):
     writer.wake()
     assert sink.reached.wait(20)
     writer.put([b"3", b"4", b"5"], dropped=4)
-    assert (writer.room, writer.lost) == (0, 4)
+    assert (writer.free_slots, writer.lost) == (0, 4)
     writer.stop(timeout_s=0.01)
     assert (writer.written, writer.lost) == (0, 9)
     assert callbacks.events == ["the queue is full"]
@@ -114,7 +114,7 @@ def test_a_replaced_sink_gets_the_lines_queued_after_it(callbacks):
     old, new, writer = FakeSink(), FakeSink(), callbacks.build_writer(10)
     writer.start(old)
     writer.put([b"old"])
-    writer.exchange(lambda sink: (sink.close(), new)[1])
+    writer.replace_sink(lambda sink: (sink.close(), new)[1])
     writer.put([b"new"])
     writer.stop()
     assert (old.lines, old.closed, new.lines, new.closed) == ([b"old"], True, [b"new"], True)

@@ -47,7 +47,7 @@ def run(script, **streams):
     return subprocess.Popen([sys.executable, "-c", script], **streams)
 
 
-def test_a_stderr_that_is_not_read_blocks_neither_logging_nor_the_end():
+def test_an_unread_stderr_blocks_neither_logging_nor_the_exit():
     with run(UNREAD, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.wait(timeout=60) == 0
         lost = int(process.stdout.read())
@@ -56,7 +56,7 @@ def test_a_stderr_that_is_not_read_blocks_neither_logging_nor_the_end():
     assert all(b" INFO relay: line " in line for line in lines[:-1])
 
 
-def test_a_stdout_that_is_not_read_does_not_keep_the_process_from_ending():
+def test_an_unread_stdout_does_not_block_the_process_exit():
     with run(RECORDS, stdout=subprocess.PIPE) as process:
         assert process.wait(timeout=60) == 0
 

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from relay.infra.portal.client import Effects, PortalClient
-from relay.infra.upstream.tls import client_context, server_context
+from relay.infra.upstream.tls import build_client_context, build_server_context
 from relay.policy.settings.portal import OfferedCredential, PortalCredential, PortalSettings, PortalTimeouts
 from relay.sandbox.certificates import Authority
 
@@ -111,7 +111,7 @@ async def portal(certificates):
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     pair = certificates["portal"]
-    context = server_context(str(pair.certificate), str(pair.private_key), certificates["ca"])
+    context = build_server_context(str(pair.certificate), str(pair.private_key), certificates["ca"])
     site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
     await site.start()
     fake.base_url = f"https://localhost:{runner.addresses[0][1]}"
@@ -157,7 +157,7 @@ def client_of(certificates, clock, settings_for):
 
         pair = certificates["relay"]
         files = (str(pair.certificate), str(pair.private_key)) if has_certificate else (None, None)
-        context = client_context(certificates[ca], *files) if portal.base_url.startswith("https") else None
+        context = build_client_context(certificates[ca], *files) if portal.base_url.startswith("https") else None
         settings = settings_for(portal.base_url, **changed)
         client = PortalClient(settings, RELAY, context, lambda: SECRET, record_call, clock.effects)
         client.calls = calls

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from relay.domain.portal import PortalAway, PortalRefused
+from relay.domain.portal import PortalDown, PortalRefused
 from relay.infra.user_agent import USER_AGENT
 
 ORGS, SERVICES, STATISTICS = "/v1/mgmts/orgs", "/v1/mgmts/services", "/v1/mgmts/statistics/provider"
@@ -91,7 +91,7 @@ async def test_a_rejected_token_is_replaced_once(portal, client_of):
 async def test_two_rejected_tokens_make_the_portal_unavailable(portal, client_of):
     portal.script[ORGS] = [401, 401, 401]
     async with client_of(portal) as client:
-        with pytest.raises(PortalAway, match="지원-002: HTTP 401"):
+        with pytest.raises(PortalDown, match="지원-002: HTTP 401"):
             await client.organisations("0")
     assert portal.paths() == [TOKEN, ORGS, TOKEN, ORGS]
 
@@ -117,7 +117,7 @@ async def test_a_wrong_credential_is_reported_with_the_oauth_error(portal, clien
 
     portal.script[TOKEN] = [refuse]
     async with client_of(portal) as client:
-        with pytest.raises(PortalAway) as caught:
+        with pytest.raises(PortalDown) as caught:
             await client.organisations("0")
     assert str(caught.value) == "지원-001: HTTP 401, rsp_code invalid_client"
     assert portal.paths() == [TOKEN]
@@ -126,7 +126,7 @@ async def test_a_wrong_credential_is_reported_with_the_oauth_error(portal, clien
 async def test_a_failing_portal_is_called_for_all_attempts(portal, client_of):
     portal.script[ORGS] = [500] * 9
     async with client_of(portal, attempts=3) as client:
-        with pytest.raises(PortalAway, match=r"^지원-002: HTTP 500 \(3 of 3 attempts\)$"):
+        with pytest.raises(PortalDown, match=r"^지원-002: HTTP 500 \(3 of 3 attempts\)$"):
             await client.organisations("0")
     assert len(portal.of(ORGS)) == 3
 
@@ -134,7 +134,7 @@ async def test_a_failing_portal_is_called_for_all_attempts(portal, client_of):
 async def test_the_backoff_doubles_with_jitter_up_to_a_minute(portal, client_of, clock):
     portal.script[ORGS] = [503] * 20
     async with client_of(portal, attempts=12, backoff_s=1.0) as client:
-        with pytest.raises(PortalAway):
+        with pytest.raises(PortalDown):
             await client.organisations("0")
     longest = [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60]
     assert len(clock.slept) == len(longest)
@@ -159,7 +159,7 @@ async def test_a_cancelled_attempt_is_recorded(portal, client_of):
         assert outcomes(client)[-1] == ("지원-002", 1, 0, "given up")
 
 
-async def test_an_outage_of_the_portal_is_logged_once_and_its_end(portal, client_of, caplog):
+async def test_a_portal_outage_is_logged_with_its_end(portal, client_of, caplog):
     portal.script[ORGS] = [500, 500]
     async with client_of(portal) as client:
         await client.organisations("0")

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from aiohttp import web
 
-from relay.domain.portal import PortalAway, PortalRefused
+from relay.domain.portal import PortalDown, PortalRefused
 from relay.infra.portal.connection import MAX_ERROR_BYTES, PortalConnection, PortalRequest, RawResponse
 
 ORGS = "/v1/mgmts/orgs"
@@ -55,19 +55,19 @@ async def test_a_complete_response_is_returned(settings_for, ends):
 @pytest.mark.parametrize(
     ("answer", "ends", "problem"),
     [
-        (b"", "close", "the connection broke off"),
-        (b"", "reset", "the connection broke off"),
-        (b"HTTP/1.1 200 OK\r\nContent-Le", "close", "the connection broke off"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", "close", "the connection broke off within the answer"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", "reset", "the connection broke off within the answer"),
+        (b"", "close", "the connection was lost"),
+        (b"", "reset", "the connection was lost"),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", "close", "the connection was lost"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", "close", "the connection was lost within the answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", "reset", "the connection was lost within the answer"),
         (
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{",
             "close",
-            "the connection broke off within the answer",
+            "the connection was lost within the answer",
         ),
-        (b"\x15\x03\x03\x00\x02\x02\x28", "close", "the answer is no HTTP"),
-        (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n", "close", "the answer is no HTTP"),
-        (b"HTTP/1.1 200 OK\r\nA: " + b"b" * 9000 + b"\r\n\r\n", "close", "the answer is no HTTP"),
+        (b"\x15\x03\x03\x00\x02\x02\x28", "close", "the answer is not HTTP"),
+        (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n", "close", "the answer is not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nA: " + b"b" * 9000 + b"\r\n\r\n", "close", "the answer is not HTTP"),
         (WHOLE + b"Content-Encoding: gzip\r\n\r\n{}", "close", "the answer is compressed, which was not requested"),
     ],
 )
@@ -116,7 +116,7 @@ async def test_a_response_over_the_limit_is_not_retried(portal, client_of):
 
     portal.script[ORGS] = [long]
     async with client_of(portal) as client:
-        with pytest.raises(PortalAway, match=r"longer than 1048576 bytes \(1 of 4 attempts\)"):
+        with pytest.raises(PortalDown, match=r"longer than 1048576 bytes \(1 of 4 attempts\)"):
             await client.organisations("0")
 
 
@@ -129,14 +129,14 @@ async def test_a_long_error_is_cut_early(settings_for):
 
 async def test_an_untrusted_portal_receives_no_request(portal, client_of):
     async with client_of(portal, ca="other_ca") as client:
-        with pytest.raises(PortalAway, match="certificate is not trusted"):
+        with pytest.raises(PortalDown, match="certificate is not trusted"):
             await client.organisations("0")
     assert portal.requests == []
 
 
 async def test_a_missing_client_certificate_is_refused(portal, client_of):
     async with client_of(portal, has_certificate=False) as client:
-        with pytest.raises(PortalAway, match="지원-001: "):
+        with pytest.raises(PortalDown, match="지원-001: "):
             await client.organisations("0")
     assert portal.requests == []
 
@@ -147,7 +147,7 @@ async def test_redirects_are_not_followed(portal, client_of):
 
     portal.script[ORGS] = [elsewhere] * 4
     async with client_of(portal) as client:
-        with pytest.raises(PortalAway, match="HTTP 302"):
+        with pytest.raises(PortalDown, match="HTTP 302"):
             await client.organisations("0")
     assert "/elsewhere" not in portal.paths()
 

@@ -12,7 +12,7 @@ from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 from relay.infra.portal.secrets import PortalSecrets
-from relay.jobs.sync import Sync, SyncFailed
+from relay.jobs.sync import RegistrySync, SyncFailed
 from relay.policy.settings.portal import Guard
 
 ORGS, SERVICES, TOKEN = "/v1/mgmts/orgs", "/v1/mgmts/services", "/mgmts/oauth/2.0/token"
@@ -70,7 +70,7 @@ class SyncSetup:
 
     def __init__(self, portal, client, registry, hasher):
         self.portal, self.client, self.registry = portal, client, registry
-        self.sync = Sync(client, registry, hasher, Guard(), RELAY)
+        self.sync = RegistrySync(client, registry, hasher, Guard(), RELAY)
 
     async def run(self, *, full=True):
         return await self.sync.run(full=full, fence=0, now=1_800_000_000)
@@ -152,11 +152,11 @@ def in_pieces(body):
 INVALID_RESPONSES = {
     "500": (500, "HTTP 500"),
     "503 of a load balancer": (respond_with(b"<html>", 503, "text/html"), "HTTP 503"),
-    "reset in the middle": (reset, "the connection broke off within the answer"),
-    "HTML": (respond_with(b"<html>", content_type="text/html"), "the answer is no JSON object"),
-    "HTML labelled as JSON": (respond_with(b"<html>"), "the answer is no JSON object"),
-    "garbage": (respond_with(b'{"rsp_code":"00000","org_cnt":'), "the answer is no JSON object"),
-    "a duplicate member": (respond_with(b'{"rsp_code":"00000","rsp_code":"00000"}'), "the answer is no JSON object"),
+    "reset in the middle": (reset, "the connection was lost within the answer"),
+    "HTML": (respond_with(b"<html>", content_type="text/html"), "the answer is not a JSON object"),
+    "HTML labelled as JSON": (respond_with(b"<html>"), "the answer is not a JSON object"),
+    "garbage": (respond_with(b'{"rsp_code":"00000","org_cnt":'), "the answer is not a JSON object"),
+    "a duplicate member": (respond_with(b'{"rsp_code":"00000","rsp_code":"00000"}'), "the answer is not a JSON object"),
     "the response to another call": (
         respond_with(b'{"rsp_code":"00000"}', tran_id="RLAY000001R00000000000000"),
         "the answer names another call",

@@ -19,7 +19,7 @@ def hasher():
 
 
 async def test_a_hash_matches_its_secret_only(hasher):
-    hashes = await hasher.hashed([LONG, "short"])
+    hashes = await hasher.hash_all([LONG, "short"])
     client_secrets = ClientSecrets(lambda: 0.0)
     pairs = zip(hashes, [LONG, "short"], strict=True)
     assert [await client_secrets.fit("", secret_hash, secret) for secret_hash, secret in pairs] == [True] * 2
@@ -29,12 +29,12 @@ async def test_a_hash_matches_its_secret_only(hasher):
 
 @pytest.mark.parametrize("secret", [LONG, "s" * 16, "s" * 15])
 async def test_every_secret_costs_the_same(hasher, secret):
-    (secret_hash,) = await hasher.hashed([secret])
+    (secret_hash,) = await hasher.hash_all([secret])
     assert secret_hash.startswith("$scrypt$ln=14,r=8,p=1$")
 
 
 async def test_the_same_secret_twice_has_two_hashes(hasher):
-    first, second = await hasher.hashed([LONG, LONG])
+    first, second = await hasher.hash_all([LONG, LONG])
     assert first != second
 
 
@@ -68,8 +68,8 @@ async def test_two_hashes_run_at_once_and_cancelling_stops_the_rest(hasher, monk
         go.wait(10)
         return "h"
 
-    monkeypatch.setattr(secrets, "hashed", slow)
-    hashing = asyncio.create_task(hasher.hashed([str(number) for number in range(50)]))
+    monkeypatch.setattr(secrets, "hash_secret", slow)
+    hashing = asyncio.create_task(hasher.hash_all([str(number) for number in range(50)]))
     await asyncio.to_thread(both.wait, 10)
     hashing.cancel()
     with pytest.raises(asyncio.CancelledError):

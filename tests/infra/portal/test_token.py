@@ -1,6 +1,6 @@
 import pytest
 
-from relay.domain.portal import PortalAway
+from relay.domain.portal import PortalDown
 from relay.infra.portal.token import TokenSource, check_token
 
 GOOD = {"token_type": "Bearer", "access_token": "t", "expires_in": 3600, "scope": "manage"}
@@ -16,7 +16,7 @@ class Issuer:
     async def fetch(self):
         self.count += 1
         if self.is_failing:
-            raise PortalAway("지원-001: HTTP 500")
+            raise PortalDown("지원-001: HTTP 500")
         return GOOD | {"access_token": str(self.count), "expires_in": str(self.lifetime)}
 
 
@@ -62,7 +62,7 @@ async def test_a_valid_token_stays_in_use_when_renewal_fails(make_issuer):
     assert await tokens.get_token() == "1"
     assert issuer.count == 3
     issuer.now = 3600.0
-    with pytest.raises(PortalAway):
+    with pytest.raises(PortalDown):
         await tokens.get_token()
 
 
@@ -70,7 +70,7 @@ async def test_a_rejected_token_is_never_returned_again(make_issuer):
     issuer, tokens = make_issuer(3600)
     first = await tokens.get_token()
     issuer.is_failing = True
-    with pytest.raises(PortalAway):
+    with pytest.raises(PortalDown):
         await tokens.get_token(rejected=first)
 
 

@@ -25,7 +25,7 @@ WARNING = "WARNING file limit too low for the settings: limit=300 needed=400; ra
         (200, 300, 400, [WARNING, "300 300 300"]),
     ],
 )
-def test_the_limit_is_raised_as_far_as_it_may_be(soft, hard, needed, lines):
+def test_the_limit_is_raised_up_to_the_hard_limit(soft, hard, needed, lines):
     completed = subprocess.run(
         [sys.executable, "-c", RAISE, str(soft), str(hard), str(needed)], capture_output=True, text=True, check=True
     )

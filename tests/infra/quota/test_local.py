@@ -1,7 +1,7 @@
 import pytest
 
 from relay.domain.fault import Refusal
-from relay.infra.quota.local import LocalCounters
+from relay.infra.quota.local import LocalQuotaCounters
 from relay.policy.quota.bucket import Bucket
 from relay.policy.settings.scalars import Rate
 
@@ -11,7 +11,7 @@ def bucket(per_second, burst):
 
 
 def build_quotas(operator=(10, 3), provider=(10, 5)):
-    return LocalCounters(bucket(*operator), {"bank": bucket(*provider), "card": bucket(*provider)})
+    return LocalQuotaCounters(bucket(*operator), {"bank": bucket(*provider), "card": bucket(*provider)})
 
 
 def take_refused(quotas, operator="one", provider="bank", now=100.0):

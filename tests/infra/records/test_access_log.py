@@ -3,7 +3,7 @@ import json
 import pytest
 
 from relay.infra.records import access_log
-from relay.infra.records.access_log import AccessLog, line
+from relay.infra.records.access_log import AccessLog, format_record
 
 
 @pytest.fixture
@@ -26,8 +26,10 @@ def records(path):
 
 def test_a_record_is_one_line_of_json_in_milliseconds(exchange):
     served = {"tran_id": "T", "provider": "bank", "status": 200, "attempts": 1, "bytes_in": 5, "bytes_out": 7}
-    closed = exchange(started=1.0, asked=1.001, first_byte=1.002, provider_ended=1.003, ended=1.005, **served)
-    text = line(closed)
+    closed = exchange(
+        started=1.0, provider_started=1.001, first_byte=1.002, provider_ended=1.003, ended=1.005, **served
+    )
+    text = format_record(closed)
     assert text.count("\n") == 1
     record = json.loads(text)
     assert (record["total_ms"], record["relay_ms"], record["upstream_ms"], record["first_byte_ms"]) == (5, 3, 2, 1)
@@ -42,7 +44,7 @@ def test_a_record_is_one_line_of_json_in_milliseconds(exchange):
 @pytest.mark.parametrize("before", [0.5, 0.0009, 0.0004, 0.000001])
 def test_the_end_of_a_record_is_never_rounded_up(exchange, before):
     closed = exchange(started=1.0, ended=2.0 - before)
-    assert 1_700_000_000 <= json.loads(line(closed))["ended"] < 1_700_000_001
+    assert 1_700_000_000 <= json.loads(format_record(closed))["ended"] < 1_700_000_001
 
 
 def test_records_without_room_are_counted_as_lost(path, exchange):
@@ -59,10 +61,10 @@ def test_records_without_room_are_counted_as_lost(path, exchange):
 def test_lines_are_written_once_while_others_are_formatted(log, path, exchange, monkeypatch):
     def interrupted(exchange_):
         log._writer.write_queued()
-        return line(exchange_)
+        return format_record(exchange_)
 
     log.write([exchange(tran_id="0")])
-    monkeypatch.setattr(access_log, "line", interrupted)
+    monkeypatch.setattr(access_log, "format_record", interrupted)
     log.write([exchange(tran_id="1"), exchange(tran_id="2")])
     log.stop()
     assert [record["tran_id"] for record in records(path)] == ["0", "1", "2"]

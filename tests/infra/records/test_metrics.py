@@ -4,12 +4,12 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from relay.infra.records.metrics import BOUNDS, GAUGES, Histogram, Metrics, RelayCollector, registry_of
+from relay.infra.records.metrics import BOUNDS, GAUGES, Histogram, Metrics, RelayCollector, build_metrics_registry
 
 
 def samples(metrics, **more):
     given = {"gauges": dict, "pools": dict, "info": lambda: {"version": "1", "plan": "p"}, "rejected": {}} | more
-    text = generate_latest(registry_of(RelayCollector(metrics, **given))).decode()
+    text = generate_latest(build_metrics_registry(RelayCollector(metrics, **given))).decode()
     families = text_string_to_metric_families(text)
     return {
         (sample.name, *sorted(sample.labels.values())): sample.value for family in families for sample in family.samples
@@ -39,7 +39,7 @@ def test_a_bound_belongs_to_its_own_bucket():
 def test_a_call_is_counted_once_in_every_family(exchange):
     metrics = Metrics({"00000", "40101"})
     served = {"api_code": "BA01", "provider": "bank", "status": 200, "rsp_code": "00000", "attempts": 2}
-    times = {"asked": 1.0, "provider_ended": 1.5, "started": 0.9, "ended": 1.6}
+    times = {"provider_started": 1.0, "provider_ended": 1.5, "started": 0.9, "ended": 1.6}
     metrics.record(exchange(industry="bank", **times, **served))
     values = samples(metrics)
     assert values["relay_requests_total", "00000", "200", "BA01", "bank"] == 1
@@ -61,9 +61,9 @@ def test_a_refused_call_counts_its_reason_and_no_attempt(exchange):
     assert values["relay_upstream_latency_seconds_count", "bank"] == 0
 
 
-def test_attempts_at_the_authority_are_not_the_institutions(exchange):
+def test_attempts_at_the_authority_are_not_an_institutions(exchange):
     metrics = Metrics({"00000", "40101"})
-    times = {"asked": 1.0, "provider_ended": 1.5, "started": 0.9, "ended": 1.6}
+    times = {"provider_started": 1.0, "provider_ended": 1.5, "started": 0.9, "ended": 1.6}
     metrics.record(exchange(api_code="AU03", provider="bank", status=200, attempts=2, **times))
     values = samples(metrics)
     assert values["relay_requests_total", "", "200", "AU03", "bank"] == 1

@@ -1,7 +1,7 @@
 import pytest
 
 from relay.domain.exchange import Exchange
-from relay.infra.records.recorder import Records
+from relay.infra.records.recorder import ExchangeRecorder
 
 
 class Fakes:
@@ -26,7 +26,7 @@ def fakes():
 
 
 def test_exchanges_are_counted_and_written_together(fakes):
-    records = Records(fakes, fakes, fakes)
+    records = ExchangeRecorder(fakes, fakes, fakes)
     exchanges = [Exchange(0.0, float(number)) for number in range(3)]
     for exchange in exchanges:
         records.record(exchange)
@@ -36,7 +36,7 @@ def test_exchanges_are_counted_and_written_together(fakes):
 
 
 def test_many_exchanges_are_written_at_once(fakes):
-    records = Records(fakes, fakes, fakes)
+    records = ExchangeRecorder(fakes, fakes, fakes)
     for number in range(256):
         records.record(Exchange(0.0, float(number)))
     assert len(fakes.counted) == 256
@@ -51,7 +51,7 @@ def test_statistics_complete_exchanges_before_they_are_written(fakes):
             for exchange in closed:
                 exchange.client_id = "SVC1"
 
-    records = Records(fakes, fakes, fakes, Counter())
+    records = ExchangeRecorder(fakes, fakes, fakes, Counter())
     exchange = Exchange(0.0, 0.0)
     records.record(exchange)
     records.settle()
@@ -59,7 +59,7 @@ def test_statistics_complete_exchanges_before_they_are_written(fakes):
 
 
 def test_each_exchange_is_recorded_once(fakes):
-    records = Records(fakes, fakes, fakes)
+    records = ExchangeRecorder(fakes, fakes, fakes)
     exchanges = [Exchange(0.0, 0.0), Exchange(0.0, 1.0)]
     records.record(exchanges[0])
     records.settle()
@@ -70,7 +70,7 @@ def test_each_exchange_is_recorded_once(fakes):
 
 
 def test_repeated_refusals_are_summed_in_records_only(fakes):
-    records = Records(fakes, fakes, fakes)
+    records = ExchangeRecorder(fakes, fakes, fakes)
     for _ in range(1000):
         exchange = Exchange(0.0, 100.0)
         exchange.reason = "token_missing"

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.exchange import Exchange
-from relay.infra.records.access_log import line
+from relay.infra.records.access_log import format_record
 from relay.infra.records.repeated_refusals import EACH, RepeatedRefusals
 
 
 def refused(reason="token_missing", operator="ZOPA000001", at=100.0, forwarded_at=0.0):
     exchange = Exchange(0.0, at)
-    exchange.reason, exchange.operator, exchange.asked = reason, operator, forwarded_at
+    exchange.reason, exchange.operator, exchange.provider_started = reason, operator, forwarded_at
     exchange.close(0.0)
     return exchange
 
@@ -65,7 +65,7 @@ def test_a_sum_waits_until_it_is_flushed():
 def test_a_record_has_the_number_that_it_stands_for():
     single, many = refused(), refused()
     many.repeated = 7
-    assert ("repeated" in json.loads(line(single)), json.loads(line(many))["repeated"]) == (False, 7)
+    assert ("repeated" in json.loads(format_record(single)), json.loads(format_record(many))["repeated"]) == (False, 7)
 
 
 kinds = st.builds(
@@ -82,7 +82,7 @@ def test_sums_equal_the_number_of_exchanges_per_second(batches):
     repeated, records, expected = RepeatedRefusals(), [], Counter()
     for batch in batches:
         exchanges = [
-            refused(item.reason, item.operator, item.received, item.asked)
+            refused(item.reason, item.operator, item.received, item.provider_started)
             for item, times in batch
             for _ in range(times)
         ]

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.domain.ledger import Unreachable
+from relay.domain.ledger import LedgerDown
 from relay.domain.registry import Organisation, OrgType, RegisteredService, RegistryChanges, RegistryHead
 from relay.infra.registry import follower as follower_module
-from relay.infra.registry.follower import FollowedRegistry
+from relay.infra.registry.follower import RegistryFollower
 
 NOW = 1_800_000_000
 
@@ -22,7 +22,7 @@ def service(client_id, name="one"):
     return RegisteredService(client_id, "ZOPA000001", name, "$scrypt$")
 
 
-class LedgerUnavailable(Unreachable): ...
+class LedgerUnavailable(LedgerDown): ...
 
 
 class Source:
@@ -96,7 +96,7 @@ def clock():
 
 @pytest.fixture
 def followed(source, clock):
-    return FollowedRegistry(source, clock)
+    return RegistryFollower(source, clock)
 
 
 def many(count, name="one"):
@@ -109,7 +109,7 @@ def known(followed):
 
 async def test_an_existing_registry_is_read_page_by_page(followed, source):
     source.commit(many(follower_module.PAGE * 2 + 1), {"svc1": service("svc1")})
-    assert await followed.hear() is True
+    assert await followed.poll() is True
     assert known(followed) == source.states[source.number]
     assert source.pages == 4  # the last page is empty
     assert (followed.registry.number, followed.registry.synced_at) == (source.number, source.synced_at)
@@ -117,22 +117,22 @@ async def test_an_existing_registry_is_read_page_by_page(followed, source):
 
 async def test_without_changes_nothing_is_read(followed, source):
     source.commit(many(3))
-    await followed.hear()
+    await followed.poll()
     before, pages = followed.registry, source.pages
     source.synced_at += 600  # a sync without a change
-    assert await followed.hear() is False
+    assert await followed.poll() is False
     assert (followed.registry, source.pages) == (before, pages)
     assert followed.head.synced_at == source.synced_at
 
 
 async def test_only_changes_are_read_and_removed_ones_dropped(followed, source):
     source.commit(many(3), {"svc1": service("svc1"), "svc2": service("svc2")})
-    await followed.hear()
+    await followed.poll()
     reads = []
     source.before = lambda: reads.append(source.number)
     source.commit({"Z000000001": None, "Z000000002": organisation("Z000000002", "other")}, {"svc2": None})
     former = followed.registry
-    assert await followed.hear() is True
+    assert await followed.poll() is True
     assert sorted(followed.registry.organisations) == ["Z000000000", "Z000000002"]
     assert followed.registry.organisations["Z000000002"].name == "other"
     assert sorted(followed.registry.services) == ["svc1"]
@@ -143,7 +143,7 @@ async def test_only_changes_are_read_and_removed_ones_dropped(followed, source):
 @pytest.mark.parametrize("pages", [0, 1, 2])
 async def test_a_ledger_that_fails_during_a_read_changes_nothing(followed, source, pages):
     source.commit(many(3))
-    await followed.hear()
+    await followed.poll()
     before, head = followed.registry, followed.head
     source.commit(many(follower_module.PAGE + 1, "other"))
     left = [None] * pages
@@ -154,10 +154,10 @@ async def test_a_ledger_that_fails_during_a_read_changes_nothing(followed, sourc
 
     source.before = fail
     with pytest.raises(LedgerUnavailable):
-        await followed.hear()
+        await followed.poll()
     assert (followed.registry, followed.head) == (before, head)
     source.before, source.is_unavailable = (lambda: None), False
-    assert await followed.hear() is True
+    assert await followed.poll() is True
     assert known(followed) == source.states[source.number]
 
 
@@ -165,12 +165,12 @@ async def test_a_restored_older_ledger_is_read_from_the_beginning(followed, sour
     source.commit(many(3))
     backup = source.copy()
     source.commit({"Z000000000": None, "Z000000009": organisation("Z000000009")})
-    await followed.hear()
+    await followed.poll()
     source.restore(backup)
-    assert await followed.hear() is True
+    assert await followed.poll() is True
     assert known(followed) == source.states[3]
     assert followed.registry.number == 3
-    assert await followed.hear() is False
+    assert await followed.poll() is False
 
 
 async def test_the_age_counts_from_the_last_sync_or_process_start(followed, source, clock):
@@ -178,23 +178,23 @@ async def test_the_age_counts_from_the_last_sync_or_process_start(followed, sour
     assert followed.age == 30
     source.commit(many(1))
     source.synced_at = NOW + 20
-    await followed.hear()
+    await followed.poll()
     assert followed.age == 10
     source.synced_at = NOW + 100  # another machine's clock is ahead
-    await followed.hear()
+    await followed.poll()
     assert followed.age == 0
 
 
 async def test_the_time_since_a_sync_is_held(followed, source, clock):
-    assert followed.held == 0
+    assert followed.held_seconds == 0
     source.held_since = NOW - 60
-    await followed.hear()
+    await followed.poll()
     clock.now += 5
-    assert followed.held == 65
+    assert followed.held_seconds == 65
     for since, seconds in ((NOW + 30 * 86_400, 5), (0, 0)):  # a wrong clock hides no age
         source.held_since = since
-        await followed.hear()
-        assert followed.held == seconds
+        await followed.poll()
+        assert followed.held_seconds == seconds
 
 
 class Follower:
@@ -298,7 +298,7 @@ def write(source, sync):
 def test_concurrent_writes_leave_a_consistent_registry(first, hearings, page):
     """Commits may happen between two pages: the registry is always the ledger's content at one moment."""
     source = Source()
-    followed = FollowedRegistry(source, lambda: float(NOW))
+    followed = RegistryFollower(source, lambda: float(NOW))
     for sync in first:
         write(source, sync)
 
@@ -311,10 +311,10 @@ def test_concurrent_writes_leave_a_consistent_registry(first, hearings, page):
                     write(source, sync)
 
             source.before = between
-            await followed.hear()
+            await followed.poll()
             assert known(followed) == source.states[followed.registry.number]
         source.before = lambda: None
-        await followed.hear()
+        await followed.poll()
         assert known(followed) == source.states[source.number]
 
     with pytest.MonkeyPatch.context() as small:
@@ -330,19 +330,19 @@ def test_concurrent_writes_leave_a_consistent_registry(first, hearings, page):
 )
 def test_a_restored_ledger_is_followed_correctly(syncs, backup, again, page):
     source = Source()
-    followed = FollowedRegistry(source, lambda: float(NOW))
+    followed = RegistryFollower(source, lambda: float(NOW))
     backups = [source.copy()]
     for sync in syncs:
         write(source, sync)
         backups.append(source.copy())
 
     async def follow_all():
-        await followed.hear()
+        await followed.poll()
         source.restore(backups[min(backup, len(syncs))])
-        await followed.hear()
+        await followed.poll()
         for sync in again:
             write(source, sync)
-            await followed.hear()
+            await followed.poll()
         assert known(followed) == source.states[source.number]
 
     with pytest.MonkeyPatch.context() as small:

@@ -7,11 +7,11 @@ from datetime import date
 import pytest
 
 from relay.domain.authorization.consent import Asset, Authentication, Consent, ConsentState, Particulars, Target
-from relay.domain.authorization.grant import NotYet
+from relay.domain.authorization.grant import NotCached
 from relay.domain.authorization.issued_tokens import TokenKind, TokenRecord, TokenState
 from relay.domain.fault import Refusal
-from relay.domain.ledger import Unreachable, WrongLedger
-from relay.infra.registry.grants import RememberedGrants
+from relay.domain.ledger import LedgerDown, WrongLedger
+from relay.infra.registry.grants import GrantCache
 
 TRUST_S = 60.0
 
@@ -56,17 +56,17 @@ class Source:
         if self.error is not None:
             raise self.error
 
-    async def consent_behind(self, jti):
+    async def find_token_and_consent(self, jti):
         self.requests.append(jti)
         row = self.rows.get(jti)
         await self._answer()
         return row
 
-    async def revocation_head(self):
+    async def get_revocation_head(self):
         await self._answer()
         return self.number
 
-    async def revoked_after(self, number):
+    async def list_revoked_after(self, number):
         await self._answer()
         return self.number, [jti for at in self.revoked if at > number for jti in self.revoked[at]]
 
@@ -76,7 +76,7 @@ class CacheHarness:
 
     def __init__(self, most=8):
         self.now, self.source = 1000.0, Source()
-        self.grants = RememberedGrants(self.source, {"ZBAA000001": "bank"}.get, most, TRUST_S, lambda: self.now)
+        self.grants = GrantCache(self.source, {"ZBAA000001": "bank"}.get, most, TRUST_S, lambda: self.now)
 
     async def fetched(self, jti="a"):
         await self.grants.fetch(jti)
@@ -85,10 +85,10 @@ class CacheHarness:
     def of(self, jti="a"):
         """Returns a grant, the name of the fault, or "not yet"."""
         try:
-            return self.grants.of(jti, self.now)
+            return self.grants.get(jti, self.now)
         except Refusal as refusal:
             return refusal.fault.name
-        except NotYet as unknown:
+        except NotCached as unknown:
             return "not yet" if unknown.jti == jti else unknown.jti
 
 
@@ -107,8 +107,8 @@ async def test_a_grant_has_what_a_gateway_needs(cache):
     cache.source.add()
     assert cache.of() == "not yet"
     grant = await cache.fetched()
-    assert (grant.jti, grant.scheduled, grant.ci, grant.revoked) == ("a", True, b"the-ci", False)
-    assert grant.ends == 1_706_713_200.0  # 2024-02-01 00:00 in Korea
+    assert (grant.jti, grant.is_scheduled, grant.ci, grant.is_revoked) == ("a", True, b"the-ci", False)
+    assert grant.ends_at == 1_706_713_200.0  # 2024-02-01 00:00 in Korea
     assert grant.assets == {"bank.list": None, "bank.deposit": frozenset({("1", ""), ("2", "01")})}
     assert grant.withheld >= {"trans_memo"}
     assert "the-ci" not in repr(grant)
@@ -118,7 +118,7 @@ async def test_a_grant_has_what_a_gateway_needs(cache):
 
 async def test_the_consent_is_answered_in_fields_of_the_standard(cache):
     cache.source.add()
-    assert json.loads((await cache.fetched()).told) == {
+    assert json.loads((await cache.fetched()).particulars_body) == {
         "rsp_code": "00000",
         "rsp_msg": "성공",
         "is_scheduled": "true",
@@ -133,7 +133,7 @@ async def test_the_consent_is_answered_in_fields_of_the_standard(cache):
 
 async def test_a_consent_may_last_to_the_end_of_the_calendar(cache):
     cache.source.add(known=consent(end_date=date.max))
-    assert (await cache.fetched()).ends == 253_402_268_400.0
+    assert (await cache.fetched()).ends_at == 253_402_268_400.0
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ async def test_an_unusable_token_is_cached_as_such(cache, of_record, state, name
 
 async def test_the_token_of_an_ended_consent_has_its_end(cache):
     cache.source.add(known=consent(ConsentState.ENDED))
-    assert (await cache.fetched()).ends == 1_706_713_200.0
+    assert (await cache.fetched()).ends_at == 1_706_713_200.0
 
 
 async def test_fifty_concurrent_calls_fetch_once(cache):
@@ -186,8 +186,8 @@ async def test_holders_of_a_grant_see_it_revoked(cache):
     cache.source.add("b")
     grant, other = await cache.fetched(), await cache.fetched("b")
     cache.source.revoke("a", "never seen here")
-    await cache.grants.hear()
-    assert (grant.revoked, other.revoked) == (True, False)
+    await cache.grants.poll()
+    assert (grant.is_revoked, other.is_revoked) == (True, False)
     assert (cache.of(), cache.of("b")) == ("token_revoked", other)
 
 
@@ -195,9 +195,9 @@ async def test_a_revocation_is_read_once_and_stays(cache):
     cache.source.add()
     await cache.fetched()
     cache.source.revoke("a")
-    await cache.grants.hear()
+    await cache.grants.poll()
     cache.source.revoked.clear()
-    await cache.grants.hear()
+    await cache.grants.poll()
     assert cache.of() == "token_revoked"
 
 
@@ -206,16 +206,16 @@ async def test_revocations_before_the_start_are_not_read_again(cache):
     await cache.grants.start()
     cache.source.add()  # impossible in a real ledger
     assert (await cache.fetched()).jti == "a"
-    await cache.grants.hear()
+    await cache.grants.poll()
     assert cache.of().jti == "a"
 
 
-async def test_what_the_authority_revoked_is_refused_without_asking(cache):
+async def test_a_token_revoked_by_the_authority_is_refused_at_once(cache):
     cache.source.add()
     cache.source.add("b")
     grant, other = await cache.fetched(), await cache.fetched("b")
     cache.grants.revoke(["a", "never seen here"])
-    assert (grant.revoked, cache.of(), cache.of("b")) == (True, "token_revoked", other)
+    assert (grant.is_revoked, cache.of(), cache.of("b")) == (True, "token_revoked", other)
 
 
 @pytest.mark.parametrize("by_authority", [True, False])
@@ -230,7 +230,7 @@ async def test_a_token_revoked_during_its_fetch_is_refused(cache, by_authority):
         cache.grants.revoke(["a"])
     else:
         cache.source.revoke("a")
-        await cache.grants.hear()
+        await cache.grants.poll()
     late.set()
     assert await call == "token_revoked"
 
@@ -265,7 +265,7 @@ async def test_a_revocation_reaches_the_older_half():
         await cache.fetched(jti)
     assert "a" in cache.grants._older
     cache.source.revoke("a")
-    await cache.grants.hear()
+    await cache.grants.poll()
     assert cache.of("a") == "token_revoked"
 
 
@@ -277,11 +277,11 @@ async def test_tokens_are_refused_while_the_ledger_is_silent_too_long(cache):
     cache.now += 0.1
     assert cache.of() == "ledger_unreachable"
     assert cache.grants.age == pytest.approx(TRUST_S + 0.1)
-    await cache.grants.hear()
+    await cache.grants.poll()
     assert cache.of() is grant
 
 
-@pytest.mark.parametrize("error", [Unreachable(), OSError("secret of a driver"), ValueError()])
+@pytest.mark.parametrize("error", [LedgerDown(), OSError("secret of a driver"), ValueError()])
 async def test_a_failed_fetch_is_retried_after_a_second(cache, caplog, error):
     cache.source.add()
     cache.source.error = error
@@ -301,11 +301,11 @@ async def test_a_restored_older_ledger_empties_the_cache(cache):
     cache.source.add()
     grant = await cache.fetched()
     cache.source.number = 3
-    await cache.grants.hear()
-    assert (grant.revoked, cache.of()) == (True, "not yet")
+    await cache.grants.poll()
+    assert (grant.is_revoked, cache.of()) == (True, "not yet")
 
 
-@pytest.mark.parametrize(("error", "is_wrong"), [(Unreachable(), False), (WrongLedger(), True)])
+@pytest.mark.parametrize(("error", "is_wrong"), [(LedgerDown(), False), (WrongLedger(), True)])
 async def test_polling_goes_on_after_failures(cache, error, is_wrong):
     cache.source.add()
     grant = await cache.fetched()
@@ -316,7 +316,7 @@ async def test_polling_goes_on_after_failures(cache, error, is_wrong):
     assert cache.grants.is_wrong is is_wrong
     cache.source.error = None
     cache.source.revoke("a")
-    await until(lambda: grant.revoked)
+    await until(lambda: grant.is_revoked)
     await until(lambda: cache.grants.failures == 0)
     assert not cache.grants.is_wrong
     stop.set()
@@ -329,10 +329,10 @@ async def test_hurry_polls_before_the_usual_time(cache):
     stop = asyncio.Event()
     following = asyncio.ensure_future(cache.grants.follow(3600, stop))
     cache.source.revoke("a")
-    cache.grants.hurry()
-    await until(lambda: grant.revoked)
+    cache.grants.refresh_soon()
+    await until(lambda: grant.is_revoked)
     stop.set()
-    cache.grants.hurry()
+    cache.grants.refresh_soon()
     await following
 
 

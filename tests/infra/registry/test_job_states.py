@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from relay.domain.jobs import JobState
-from relay.domain.ledger import Unreachable
+from relay.domain.ledger import LedgerDown
 from relay.infra.registry import job_states
-from relay.infra.registry.job_states import WatchedJobs
+from relay.infra.registry.job_states import JobStateWatcher
 
 NOW = 1_800_000_000.0
 
@@ -33,12 +33,12 @@ def fake():
         at = NOW
         store = FakeStore(JobState("a", succeeded_at=int(NOW) - 60, failures=2), JobState("c", failures=9))
 
-    Fake.watched = WatchedJobs(Fake.store, ("a", "b"), lambda: Fake.at)
+    Fake.watched = JobStateWatcher(Fake.store, ("a", "b"), lambda: Fake.at)
     return Fake
 
 
 async def test_gauges_have_failures_and_age_of_the_watched_jobs(fake):
-    await fake.watched.look()
+    await fake.watched.poll()
     fake.at += 5
     gauges = fake.watched.gauges()
     assert gauges == {
@@ -54,13 +54,13 @@ async def test_a_job_that_does_not_run_has_a_growing_age(fake):
 
 async def test_a_success_slightly_in_the_future_has_no_age(fake):
     fake.store.states["b"] = JobState("b", succeeded_at=int(NOW) + 30)
-    await fake.watched.look()
+    await fake.watched.poll()
     assert fake.watched.gauges()["relay_job_success_age_seconds"]["b"] == 0.0
 
 
 async def test_a_success_far_in_the_future_hides_no_age(fake):
     fake.store.states["b"] = JobState("b", succeeded_at=int(NOW) + 30 * 86_400)
-    await fake.watched.look()
+    await fake.watched.poll()
     fake.at += 900
     assert fake.watched.gauges()["relay_job_success_age_seconds"]["b"] == 900.0
 
@@ -76,14 +76,14 @@ async def test_an_unavailable_ledger_keeps_the_last_states(fake, monkeypatch, ca
             await asyncio.wait_for(store.polled.wait(), 10)
 
     await wait_polls(1)
-    store.error = Unreachable("away")
+    store.error = LedgerDown("away")
     await wait_polls(3)
     assert fake.watched.gauges()["relay_job_failures"]["a"] == 2.0
     store.error = None
     store.states["a"] = JobState("a", failures=3)
     await wait_polls(2)
     assert fake.watched.gauges()["relay_job_failures"]["a"] == 3.0
-    store.error = Unreachable("away")
+    store.error = LedgerDown("away")
     await wait_polls(2)
     assert caplog.messages == []  # the ledger logs its outage itself
     stop.set()

@@ -12,7 +12,7 @@ from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 from relay.infra.registry import leadership
-from relay.infra.registry.leadership import LedgerLeadership, RedisLeadership, redis_at
+from relay.infra.registry.leadership import LedgerLeadership, RedisLeadership, make_redis_client
 
 TERM_S = 15
 KEY = "relay:leader"
@@ -133,14 +133,14 @@ async def test_an_expired_term_is_followed_by_a_higher_fence(candidate, clock, r
 async def test_a_former_leader_waits_and_its_writes_are_refused(candidate, clock, run_out, store):
     old, new = candidate("old"), candidate("new")
     before = await old.campaign(clock.now)
-    await store.begun("sync", before.fence, clock.now)
+    await store.record_start("sync", before.fence, clock.now)
     await run_out()
     after = await new.campaign(clock.now)
     assert await old.campaign(clock.now) is None
     with pytest.raises(Superseded):
-        await store.ended("sync", before.fence, well=True, told="late", due_at=0, now=clock.now)
+        await store.record_end("sync", before.fence, well=True, result="late", due_at=0, now=clock.now)
     assert (await store.jobs())["sync"].told != "late"
-    await store.ended("sync", after.fence, well=True, told="in time", due_at=0, now=clock.now)
+    await store.record_end("sync", after.fence, well=True, result="in time", due_at=0, now=clock.now)
     await run_out()
     again = await old.campaign(clock.now)
     assert again.fence > after.fence
@@ -200,8 +200,8 @@ async def test_an_emptied_redis_elects_another_with_a_higher_fence(by_redis, clo
     assert after.fence > before.fence
     assert await old.campaign(clock.now) is None
     with pytest.raises(Superseded):
-        await store.begun("sync", before.fence, clock.now)
-    await store.begun("sync", after.fence, clock.now)
+        await store.record_start("sync", before.fence, clock.now)
+    await store.record_start("sync", after.fence, clock.now)
 
 
 async def test_an_emptied_redis_may_elect_the_same_leader(by_redis, clock, forget, store):
@@ -210,7 +210,7 @@ async def test_an_emptied_redis_may_elect_the_same_leader(by_redis, clock, forge
     await forget()
     after = await candidate_.campaign(clock.now)
     assert after.fence > before.fence
-    await store.begun("sync", after.fence, clock.now)
+    await store.record_start("sync", after.fence, clock.now)
 
 
 async def test_the_ledger_accepts_the_later_of_two_leaders(by_redis, clock, redis, store):
@@ -221,7 +221,7 @@ async def test_the_ledger_accepts_the_later_of_two_leaders(by_redis, clock, redi
     after = await second_candidate.campaign(clock.now)
     await redis.set(KEY, "one", px=60_000)
     assert await first_candidate.campaign(clock.now) is None
-    await store.begun("sync", after.fence, clock.now)
+    await store.record_start("sync", after.fence, clock.now)
     clock.now += TERM_S
     assert (await first_candidate.campaign(clock.now)).fence > after.fence > before.fence
 
@@ -244,7 +244,7 @@ async def test_a_redis_key_without_a_fence_is_no_term(by_redis, clock, store, mo
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 async def test_a_hanging_redis_is_waited_for_once_and_briefly(by_redis, clock, redis_server, monkeypatch, caplog):
     monkeypatch.setattr(leadership, "ANSWER_S", 0.1)
-    candidate_ = by_redis("one", redis := redis_at(redis_server.url))
+    candidate_ = by_redis("one", redis := make_redis_client(redis_server.url))
     await candidate_.campaign(clock.now)
     redis_server.pause()
     try:

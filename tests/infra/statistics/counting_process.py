@@ -17,8 +17,8 @@ from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 from relay.infra.records.access_log import AccessLog
 from relay.infra.records.metrics import Metrics
-from relay.infra.records.recorder import Records
-from relay.infra.statistics.counter import Tally
+from relay.infra.records.recorder import ExchangeRecorder
+from relay.infra.statistics.counter import StatisticsCounter
 from relay.policy.call.access import Callers
 from relay.policy.statistics.counting import Counting
 from relay.standard.catalogue import load_catalogue, load_rsp_codes
@@ -49,8 +49,8 @@ async def main(url, spool, flush_s, operator):
 
     loop = asyncio.get_running_loop()
     counting = Counting(load_catalogue(), load_rsp_codes(), ())
-    counter = Tally(counting, lambda: Callers.of(()), take, Path(spool))
-    records = Records(Metrics(()), AccessLog("/dev/null", 1), loop, counter)
+    counter = StatisticsCounter(counting, lambda: Callers.from_iterable(()), take, Path(spool))
+    records = ExchangeRecorder(Metrics(()), AccessLog("/dev/null", 1), loop, counter)
     following = asyncio.ensure_future(counter.follow(float(flush_s), asyncio.Event()))
     recorded = 0
     while not following.done():

@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.domain.exchange import Exchange
-from relay.domain.ledger import Unreachable
+from relay.domain.ledger import LedgerDown
 from relay.domain.party import Operator, Service
 from relay.domain.statistics import Line, Pulse
 from relay.infra.records.metrics import GAUGES
 from relay.infra.statistics import delivery as deliveries
-from relay.infra.statistics.counter import Tally
+from relay.infra.statistics.counter import StatisticsCounter
 from relay.policy.call.access import Caller, Callers
 from relay.policy.statistics.counting import Counting
 from relay.standard.catalogue import load_catalogue, load_rsp_codes
@@ -30,7 +30,7 @@ def callers(**services):
         Operator(name, "x", name, ("192.0.2.1",), tuple(Service(service, "x", name) for service in named))
         for name, named in services.items()
     ]
-    return Callers.of(map(Caller.of, parties))
+    return Callers.from_iterable(map(Caller.from_operator, parties))
 
 
 def closed(**changes):
@@ -59,7 +59,7 @@ class Ledger:
         if failure == "hangs":
             await asyncio.Event().wait()
         if failure:
-            raise Unreachable("away")
+            raise LedgerDown("away")
         return True
 
     @property
@@ -90,7 +90,7 @@ def clock():
 @pytest.fixture
 def make_counter(ledger, known, clock, tmp_path):
     """Returns a function that makes the counter of one more process."""
-    return lambda: Tally(
+    return lambda: StatisticsCounter(
         COUNTING, lambda: known["callers"], ledger, tmp_path / "spool", lambda: clock["now"], lambda: NIGHT
     )
 
@@ -256,7 +256,7 @@ class Life:
 
     def begin(self):
         known = callers(ZOPA000001=["SVC1"])
-        self.counter = Tally(COUNTING, lambda: known, self.ledger, self.folder, lambda: 0.0, lambda: NIGHT)
+        self.counter = StatisticsCounter(COUNTING, lambda: known, self.ledger, self.folder, lambda: 0.0, lambda: NIGHT)
         self.delivery = self.counter._delivery
         self.write = self.delivery._spool.write
 

@@ -14,7 +14,7 @@ import pytest
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
-from relay.infra.statistics.counter import Tally
+from relay.infra.statistics.counter import StatisticsCounter
 from relay.policy.call.access import Callers
 from relay.policy.statistics.counting import Counting
 from relay.standard.catalogue import load_catalogue, load_rsp_codes
@@ -93,7 +93,9 @@ def settle(ledger, tmp_path):
     async def settled():
         opened = await open_ledger(f"sqlite:{ledger}", Sealer([CustomerKey("one", b"1" * 32)]), 2)
         counting = Counting(load_catalogue(), load_rsp_codes(), ())
-        successor = Tally(counting, lambda: Callers.of(()), opened.statistics.take_batch, tmp_path / "spool")
+        successor = StatisticsCounter(
+            counting, lambda: Callers.from_iterable(()), opened.statistics.take_batch, tmp_path / "spool"
+        )
         await successor._delivery._inherit()
         assert await successor.settle() == 0
         counts = defaultdict(Counter)

@@ -6,7 +6,7 @@ from collections import Counter, deque
 
 import pytest
 
-from relay.domain.ledger import Unreachable
+from relay.domain.ledger import LedgerDown
 from relay.domain.statistics import Batch, Line
 from relay.infra.statistics import delivery as deliveries
 from relay.infra.statistics.delivery import FREE_MOST, LINES_MOST, Delivery
@@ -32,7 +32,7 @@ class Ledger:
         if failure == "hangs":
             await asyncio.Event().wait()
         if failure:
-            raise Unreachable("away")
+            raise LedgerDown("away")
         return True
 
     @property

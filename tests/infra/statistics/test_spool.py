@@ -168,7 +168,7 @@ def test_an_unremovable_file_is_removed_the_next_time(spool, folder, monkeypatch
     assert files(folder) == []
 
 
-def test_a_spool_that_is_not_there_or_vanishes_holds_nothing(spool, folder, monkeypatch):
+def test_a_missing_or_vanishing_spool_is_empty(spool, folder, monkeypatch):
     assert spool().inherit() == Recovery()
     former = spool()
     former.write([batch("one")])

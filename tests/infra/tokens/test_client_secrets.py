@@ -9,9 +9,9 @@ import pytest
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import TypeAdapter
 
-from relay.domain.queue_full import Crowded
+from relay.domain.queue_full import QueueFull
 from relay.infra.tokens import client_secrets
-from relay.infra.tokens.client_secrets import MAX_WAITING_PER_CALLER, ClientSecrets, hashed
+from relay.infra.tokens.client_secrets import MAX_WAITING_PER_CALLER, ClientSecrets, hash_secret
 from relay.policy.settings.scalars import SecretHash
 
 SECRET = "Q7fG2k9Lm4Xc1Vb8"
@@ -72,14 +72,14 @@ def record_costs(monkeypatch, is_counted):
 
 
 async def test_only_the_hashed_secret_matches(secrets):
-    hash_ = hashed(SECRET)
+    hash_ = hash_secret(SECRET)
     assert await secrets.fit(A, hash_, SECRET)
     for wrong in ("", SECRET[:-1], SECRET + "x", SECRET.lower()):
         assert not await secrets.fit(A, hash_, wrong)
 
 
 def test_a_hash_has_the_settings_format_and_a_new_salt():
-    first, second = hashed(SECRET), hashed(SECRET)
+    first, second = hash_secret(SECRET), hash_secret(SECRET)
     assert TypeAdapter(SecretHash).validate_python(first).startswith("$scrypt$ln=14,r=8,p=1$")
     assert first != second
     assert SECRET not in first
@@ -107,7 +107,7 @@ async def test_a_malformed_hash_raises_a_value_error(secrets, hash_):
 
 
 @pytest.mark.parametrize("cost", [{}, {"ln": 12}, {"ln": 14}, {"p": 5}, {"r": 16}])
-async def test_a_cheap_hash_costs_what_an_unknown_client_costs(secrets, costs, cost):
+async def test_a_cheap_hash_costs_as_much_as_an_unknown_client(secrets, costs, cost):
     assert not await secrets.fit(A, hash_with(SECRET, **cost), "wrong")
     known_cost = sum(costs)
     costs.clear()
@@ -115,7 +115,7 @@ async def test_a_cheap_hash_costs_what_an_unknown_client_costs(secrets, costs, c
     assert (known_cost, sum(costs)) == (2**14 * 8, 2**14 * 8)
 
 
-async def test_once_a_costly_hash_was_compared_all_cost_as_much(secrets, costs):
+async def test_a_costly_hash_raises_the_cost_of_all(secrets, costs):
     assert not await secrets.fit(A, hash_with(SECRET, ln=15), "wrong")
     for secret_hash in ("", hash_with(SECRET), hash_with(SECRET, ln=14)):
         costs.clear()
@@ -161,7 +161,7 @@ async def test_equal_concurrent_calls_share_one_comparison(secrets, comparisons)
 
 
 async def test_a_cancelled_caller_does_not_cancel_the_others(secrets):
-    hash_ = hashed(SECRET)
+    hash_ = hash_secret(SECRET)
     cancelled, remaining = (asyncio.ensure_future(secrets.fit(A, hash_, SECRET)) for _ in range(2))
     await asyncio.sleep(0)
     cancelled.cancel()
@@ -209,7 +209,7 @@ async def test_many_wrong_secrets_use_one_thread_and_fill_their_queue(secrets, b
     blocked.go.set()
     outcomes = await asyncio.gather(*guesses, return_exceptions=True)
     assert outcomes[: 1 + MAX_WAITING_PER_CALLER] == [False] * (1 + MAX_WAITING_PER_CALLER)
-    assert {type(outcome) for outcome in outcomes[1 + MAX_WAITING_PER_CALLER :]} == {Crowded}
+    assert {type(outcome) for outcome in outcomes[1 + MAX_WAITING_PER_CALLER :]} == {QueueFull}
 
 
 async def test_callers_get_fair_turns(secrets, blocked):
@@ -229,7 +229,7 @@ async def test_a_full_queue_does_not_block_a_cached_secret(secrets, blocked):
     await blocked.wait_started()
     async with asyncio.timeout(5):
         assert await secrets.fit(A, HASH, "right")
-    with pytest.raises(Crowded):
+    with pytest.raises(QueueFull):
         await secrets.fit(A, HASH, "right, but new")
     blocked.go.set()
     await asyncio.gather(*guesses)

@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from relay.infra.tokens.key_folder import TokenKeyProblem, add_key, read_keys, read_private_key, row_of
+from relay.infra.tokens.key_folder import TokenKeyError, add_key, read_keys, read_private_key, to_jwk
 
 P384 = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP384R1()).public_key(), as_dict=True)
 P256 = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key(), as_dict=True)
@@ -25,14 +25,14 @@ def test_an_added_key_is_read_with_its_private_key(tmp_path):
 def test_a_private_key_is_readable_by_its_owner_only(tmp_path):
     add_key(tmp_path, "one", 0)
     assert stat.S_IMODE((tmp_path / "one.pem").stat().st_mode) == 0o600
-    assert "d" not in row_of(read_keys(tmp_path)[0])
+    assert "d" not in to_jwk(read_keys(tmp_path)[0])
 
 
 def test_keys_are_appended_and_kids_are_unique(tmp_path):
     add_key(tmp_path, "one", 0)
     add_key(tmp_path, "two", 60)
     assert [key.kid for key in read_keys(tmp_path)] == ["one", "two"]
-    with pytest.raises(TokenKeyProblem, match="already has a key two"):
+    with pytest.raises(TokenKeyError, match="already has a key two"):
         add_key(tmp_path, "two", 90)
 
 
@@ -55,7 +55,7 @@ def test_keys_are_appended_and_kids_are_unique(tmp_path):
 )
 def test_an_invalid_key_set_is_refused(tmp_path, jwks):
     (tmp_path / "jwks.json").write_text(json.dumps({"keys": jwks}))
-    with pytest.raises(TokenKeyProblem, match=r"jwks\.json"):
+    with pytest.raises(TokenKeyError, match=r"jwks\.json"):
         read_keys(tmp_path)
 
 
@@ -63,5 +63,5 @@ def test_an_invalid_key_set_is_refused(tmp_path, jwks):
 def test_an_unusable_private_key_is_named(tmp_path, content):
     if content is not None:
         (tmp_path / "one.pem").write_bytes(content)
-    with pytest.raises(TokenKeyProblem, match=r"one\.pem"):
+    with pytest.raises(TokenKeyError, match=r"one\.pem"):
         read_private_key(tmp_path, "one")

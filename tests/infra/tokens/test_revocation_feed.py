@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from relay.infra.tokens import revocation_feed
-from relay.infra.tokens.revocation_feed import follow_authority
+from relay.infra.tokens.revocation_feed import follow_revocations
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def no_delay(monkeypatch):
 async def changes(tmp_path):
     """The calls of `on_change` while the gateway follows the authority at `a.sock`."""
     queue = asyncio.Queue()
-    following = asyncio.ensure_future(follow_authority(str(tmp_path / "a.sock"), lambda: queue.put_nowait(None)))
+    following = asyncio.ensure_future(follow_revocations(str(tmp_path / "a.sock"), lambda: queue.put_nowait(None)))
     yield queue
     following.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from relay.infra.tokens.key_folder import TokenKey, TokenKeyProblem, read_keys, write_set
-from relay.infra.tokens.rotation import Duty, prune, rotate, standings
+from relay.infra.tokens.key_folder import TokenKey, TokenKeyError, read_keys, write_key_set
+from relay.infra.tokens.rotation import Duty, assess_keys, prune, rotate
 
 NOW = 1_800_000_000
 YEAR = 365 * 86_400
@@ -16,7 +16,7 @@ def key(kid, signs_from):
 
 
 def summarize(keys, now=NOW):
-    return {status.key.kid: (status.duty, status.needed_until) for status in standings(keys, now, YEAR)}
+    return {status.key.kid: (status.duty, status.needed_until) for status in assess_keys(keys, now, YEAR)}
 
 
 def test_the_newest_started_key_signs():
@@ -49,7 +49,7 @@ def test_the_first_key_signs_at_once_and_the_next_after_the_overlap(tmp_path):
 
 def test_a_new_key_signs_at_once_if_no_other_signs(tmp_path):
     first = rotate(tmp_path, "one", NOW, 60)
-    write_set(tmp_path, [TokenKey("one", "ES256", first.public, None)])
+    write_key_set(tmp_path, [TokenKey("one", "ES256", first.public, None)])
     assert rotate(tmp_path, "two", NOW, 60).signs_from == NOW
 
 
@@ -74,7 +74,7 @@ def test_a_key_is_removed_after_its_last_token_expired(tmp_path, now, remaining)
 
 def test_a_key_without_signs_from_is_never_removed(tmp_path):
     first = rotate(tmp_path, "plain", NOW, 0)
-    write_set(tmp_path, [TokenKey("plain", "ES256", first.public, None)])
+    write_key_set(tmp_path, [TokenKey("plain", "ES256", first.public, None)])
     rotate(tmp_path, "one", NOW, 0)
     assert prune(tmp_path, NOW + 100 * YEAR, YEAR) == ()
 
@@ -88,5 +88,5 @@ def test_concurrent_rotations_lose_no_key(tmp_path):
 
 
 def test_pruning_an_empty_folder_is_an_error(tmp_path):
-    with pytest.raises(TokenKeyProblem, match="relay keys rotate"):
+    with pytest.raises(TokenKeyError, match="relay keys rotate"):
         prune(tmp_path, NOW, YEAR)

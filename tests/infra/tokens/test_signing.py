@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from relay.domain.authorization.token import REFRESH
 from relay.domain.fault import Refusal
-from relay.infra.tokens.key_folder import TokenKey, TokenKeyProblem, add_key, read_keys, write_set
-from relay.infra.tokens.signing import FolderSigner, SigningKey, TokenTooLong
+from relay.infra.tokens.key_folder import TokenKey, TokenKeyError, add_key, read_keys, write_key_set
+from relay.infra.tokens.signing import SigningKey, TokenSigner, TokenTooLong
 from relay.infra.tokens.verification import Verifier, VerifyingKey
 
 NOW = 1_800_000_000
@@ -37,7 +37,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def signer(folder):
-    return FolderSigner.of_folder(folder, "ZRLA000001", 5.0)
+    return TokenSigner.from_folder(folder, "ZRLA000001", 5.0)
 
 
 def header(token):
@@ -54,7 +54,7 @@ def test_the_newest_key_at_the_signing_time_signs(signer, now, kid):
 
 
 def test_signing_before_the_first_key_is_an_error(signer):
-    with pytest.raises(TokenKeyProblem, match="relay keys rotate"):
+    with pytest.raises(TokenKeyError, match="relay keys rotate"):
         signer.sign(CLAIMS, NOW - 101)
 
 
@@ -124,8 +124,8 @@ def test_a_token_longer_than_the_standard_allows_is_not_signed(signer):
 def test_every_supported_algorithm_signs(tmp_path, algorithm, private):
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (tmp_path / "one.pem").write_bytes(pem)
-    write_set(tmp_path, [TokenKey("one", algorithm, private.public_key(), NOW)])
-    signer = FolderSigner.of_folder(tmp_path, "ZRLA000001", 5.0)
+    write_key_set(tmp_path, [TokenKey("one", algorithm, private.public_key(), NOW)])
+    signer = TokenSigner.from_folder(tmp_path, "ZRLA000001", 5.0)
     token, _ = signer.sign(CLAIMS, NOW)
     assert header(token)["alg"] == algorithm
     assert signer.read(token, NOW).jti == "one"
@@ -134,23 +134,23 @@ def test_every_supported_algorithm_signs(tmp_path, algorithm, private):
 def test_a_verify_only_key_needs_no_private_key(folder, signer):
     token, _ = signer.sign(CLAIMS, NOW)
     keys = [TokenKey(key.kid, key.algorithm, key.public, None) for key in read_keys(folder) if key.kid == "new"]
-    write_set(folder, [*keys, *(key for key in read_keys(folder) if key.kid == "old")])
+    write_key_set(folder, [*keys, *(key for key in read_keys(folder) if key.kid == "old")])
     (folder / "new.pem").unlink()
-    reloaded = FolderSigner.of_folder(folder, "ZRLA000001", 5.0)
+    reloaded = TokenSigner.from_folder(folder, "ZRLA000001", 5.0)
     assert reloaded.read(token, NOW).jti == "one"
     assert header(reloaded.sign(CLAIMS, NOW)[0])["kid"] == "old"
 
 
 def test_a_missing_private_key_is_named(folder):
     (folder / "old.pem").unlink()
-    with pytest.raises(TokenKeyProblem, match=r"old\.pem"):
-        FolderSigner.of_folder(folder, "ZRLA000001", 5.0)
+    with pytest.raises(TokenKeyError, match=r"old\.pem"):
+        TokenSigner.from_folder(folder, "ZRLA000001", 5.0)
 
 
 def test_a_private_key_of_another_kid_is_named(folder):
     (folder / "new.pem").write_bytes((folder / "old.pem").read_bytes())
-    with pytest.raises(TokenKeyProblem, match="new"):
-        FolderSigner.of_folder(folder, "ZRLA000001", 5.0)
+    with pytest.raises(TokenKeyError, match="new"):
+        TokenSigner.from_folder(folder, "ZRLA000001", 5.0)
 
 
 def test_a_private_key_is_not_in_the_repr():
@@ -158,11 +158,11 @@ def test_a_private_key_is_not_in_the_repr():
     key = SigningKey("one", "ES256", NOW, private)
     assert "private" not in repr(key)
     verifier = Verifier({"one": VerifyingKey("ES256", private.public_key())}, "ZRLA000001", 5.0)
-    assert FolderSigner([key], verifier).sign(CLAIMS, NOW)[0]
+    assert TokenSigner([key], verifier).sign(CLAIMS, NOW)[0]
 
 
 @pytest.mark.parametrize("claims", [{"exp": NOW - 10**7}, {"use": REFRESH}, {"iat": NOW + 10**6}], ids=str)
-def test_a_token_of_ours_stays_ours_whatever_its_time_or_use(signer, claims):
+def test_an_issued_token_is_recognized_at_any_time(signer, claims):
     token, _ = signer.sign(CLAIMS | claims, NOW)
     assert signer.issued(token).jti == "one"
 
@@ -182,8 +182,8 @@ def test_another_issuer_or_use_is_not_an_issued_token(signer, claims, name):
         signer.issued(token)
 
 
-def test_the_same_claims_are_signed_to_the_same_token(folder, signer):
-    reloaded = FolderSigner.of_folder(folder, "ZRLA000001", 5.0)
+def test_the_same_claims_give_the_same_token(folder, signer):
+    reloaded = TokenSigner.from_folder(folder, "ZRLA000001", 5.0)
     assert signer.sign(CLAIMS, NOW) == signer.sign(CLAIMS, NOW) == reloaded.sign(CLAIMS, NOW)
     assert signer.sign(CLAIMS, NOW)[0] != signer.sign(CLAIMS | {"jti": "two"}, NOW)[0]
     assert signer.read(signer.sign(CLAIMS, NOW)[0], NOW).jti == "one"

@@ -41,14 +41,14 @@ def bearer(algorithm="ES256", kid=None, scheme=b"Bearer ", headers=None, **over)
 
 def refusal(tokens, token, now=NOW):
     with pytest.raises(Refusal) as refused:
-        tokens.claims(token, now)
+        tokens.verify(token, now)
     assert refused.value.fault.rsp_code == "40101"
     return refused.value.fault.name
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "PS256", "EdDSA"])
 def test_a_token_of_a_key_and_its_algorithm_is_valid(algorithm):
-    claims = build_tokens().claims(bearer(algorithm), NOW)
+    claims = build_tokens().verify(bearer(algorithm), NOW)
     assert (claims.aud, claims.scopes) == ("ZOPA000001", {"bank.list", "bank.deposit"})
 
 
@@ -59,7 +59,7 @@ def test_the_algorithm_comes_from_the_key(algorithm, kid):
 
 @pytest.mark.parametrize("scheme", [b"bearer ", b"BEARER "])
 def test_the_scheme_is_case_insensitive(scheme):
-    assert build_tokens().claims(bearer(scheme=scheme), NOW).jti == "one"
+    assert build_tokens().verify(bearer(scheme=scheme), NOW).jti == "one"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_token_over_1500_bytes_is_malformed():
     token = bearer(jti="x" * 1300)
     assert len(token) > 1507
     assert refusal(build_tokens(), token) == "token_malformed"
-    assert build_tokens().claims(bearer(jti="x" * 500), NOW)
+    assert build_tokens().verify(bearer(jti="x" * 500), NOW)
 
 
 def test_a_kid_that_is_not_a_string_is_refused():
@@ -110,14 +110,14 @@ def test_claims_are_checked_after_the_signature(over, fault):
 
 
 def test_clocks_may_differ_by_the_leeway():
-    assert build_tokens().claims(bearer(iat=int(NOW) + 5), NOW)
+    assert build_tokens().verify(bearer(iat=int(NOW) + 5), NOW)
 
 
 def test_a_cached_token_expires(monkeypatch):
     tokens, token = build_tokens(), bearer()
-    tokens.claims(token, NOW)
+    tokens.verify(token, NOW)
     monkeypatch.setattr(jwt.api_jws, "decode", lambda *_args, **_options: pytest.fail("verified twice"))
-    assert tokens.claims(token, NOW + 59.9).jti == "one"
+    assert tokens.verify(token, NOW + 59.9).jti == "one"
     assert refusal(tokens, token, NOW + 60) == "token_expired"
     assert len(tokens) == 0
 
@@ -126,8 +126,8 @@ def test_the_cache_is_bounded_and_keeps_frequent_tokens():
     tokens = build_tokens(max_tokens=10)
     frequent = bearer(jti="frequent")
     for number in range(40):
-        tokens.claims(bearer(jti=str(number)), NOW)
-        tokens.claims(frequent, NOW)
+        tokens.verify(bearer(jti=str(number)), NOW)
+        tokens.verify(frequent, NOW)
         assert len(tokens) <= 10
     assert frequent in {**tokens._young, **tokens._old}
 
@@ -145,10 +145,10 @@ def test_a_refresh_token_is_read_only_for_its_use(use, expected_use, is_accepted
     verifier = Verifier({"ES256": VerifyingKey("ES256", KEYS["ES256"].public_key())}, "ZRLA000001", 5.0)
     token = bearer(use=use)[7:]
     if is_accepted:
-        assert verifier.claims(token, NOW, expected_use).jti == "one"
+        assert verifier.verify(token, NOW, expected_use).jti == "one"
     else:
         with pytest.raises(Refusal):
-            verifier.claims(token, NOW, expected_use)
+            verifier.verify(token, NOW, expected_use)
 
 
 def test_a_refresh_token_is_not_an_access_token():

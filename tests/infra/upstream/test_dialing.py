@@ -101,7 +101,7 @@ async def test_a_connection_knows_when_it_was_opened(listeners):
     loop = asyncio.get_running_loop()
     before = loop.time()
     connection = await Dialer(urls(listeners[0]), None, TIMES, loop).dial(lambda _: None, 0)
-    assert before <= connection.born <= loop.time()
+    assert before <= connection.opened_at <= loop.time()
     connection.close()
     await asyncio.sleep(0)
 
@@ -122,7 +122,7 @@ async def test_a_unix_socket_is_dialled_by_its_path(unix_path):
     dialer = UnixDialer(str(unix_path), TIMES, loop)
     connection = await dialer.dial(lambda _: None, 0)
     assert connection.transport.get_extra_info("peername") == str(unix_path)
-    assert (dialer.instance_count, connection.instance, before <= connection.born <= loop.time()) == (1, 0, True)
+    assert (dialer.instance_count, connection.instance, before <= connection.opened_at <= loop.time()) == (1, 0, True)
     connection.close()
     await asyncio.sleep(0)
 

@@ -50,7 +50,7 @@ async def test_a_keep_alive_timeout_shortens_the_idle_time(stand):
     await stand.send()
     stand.receive(0, OK % b"Keep-Alive: timeout=2\r\n")
     stand.loop.now += 2
-    stand.pool.sweep(stand.loop.now)
+    stand.pool.close_expired(stand.loop.now)
     assert (stand.connections[0].transport.closed, stand.counts) == ("closed", (0, 0, 0))
 
 
@@ -58,7 +58,7 @@ async def test_sweep_keeps_connections_within_their_idle_time(stand):
     await stand.send()
     stand.receive(0, OK % b"")
     stand.loop.now += 3.9
-    stand.pool.sweep(stand.loop.now)
+    stand.pool.close_expired(stand.loop.now)
     assert stand.counts == (1, 0, 0)
 
 
@@ -212,7 +212,7 @@ async def test_a_slow_reader_pauses_only_its_connection(stand):
 
 
 async def test_without_asks_again_a_request_is_never_sent_twice(stand):
-    stand.pool.asks_again = False
+    stand.pool.may_retry = False
     await stand.send()
     stand.receive(0, OK % b"")
     request = await stand.send(b"once")

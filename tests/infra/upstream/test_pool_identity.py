@@ -79,7 +79,7 @@ async def test_a_response_without_tran_id_closes_idle_connections(stand):
 
 
 async def test_the_authority_need_not_send_tran_ids(stand):
-    stand.pool.needs_names = False
+    stand.pool.requires_tran_id = False
     for _ in range(2):
         await stand.send()
         stand.receive(0, UNNAMED)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from relay.infra.upstream.probing import CACHED_S, Probes
-from relay.infra.upstream.tls import TlsError, client_context, server_context
+from relay.infra.upstream.tls import TlsError, build_client_context, build_server_context
 from relay.policy.settings.directory import Provider
 from relay.sandbox.certificates import make_dev_certificates
 
@@ -112,8 +112,8 @@ def tls(certificates):
     """The TLS context of an institution and the client context for it."""
     pair = certificates.providers["bank"]
     return (
-        server_context(str(pair.certificate), str(pair.private_key), None),
-        client_context(str(certificates.ca), None, None),
+        build_server_context(str(pair.certificate), str(pair.private_key), None),
+        build_client_context(str(certificates.ca), None, None),
     )
 
 

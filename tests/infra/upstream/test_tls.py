@@ -7,7 +7,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from relay.infra.upstream.tls import FollowedContext, TlsError, client_context, serial_of, server_context
+from relay.infra.upstream.tls import (
+    ReloadableContext,
+    TlsError,
+    build_client_context,
+    build_server_context,
+    get_serial_number,
+)
 from relay.sandbox.certificates import Authority
 from relay.wire.tls_records import BoundedTls, RecordsExceeded
 
@@ -44,21 +50,21 @@ def subject(*pairs):
     ],
 )
 def test_the_serial_is_the_only_serial_number_of_the_subject(certificate, serial):
-    assert serial_of(certificate) == serial
+    assert get_serial_number(certificate) == serial
 
 
 def test_a_listener_requires_tls_1_3_and_a_client_certificate(pair, ca):
-    context = server_context(str(pair.certificate), str(pair.private_key), ca)
+    context = build_server_context(str(pair.certificate), str(pair.private_key), ca)
     assert (context.minimum_version, context.verify_mode) == (ssl.TLSVersion.TLSv1_3, ssl.CERT_REQUIRED)
     assert (context.num_tickets, bool(context.options & ssl.OP_NO_TICKET)) == (0, True)
 
 
 def test_a_listener_without_client_ca_requests_no_certificate(pair):
-    assert server_context(str(pair.certificate), str(pair.private_key), None).verify_mode == ssl.CERT_NONE
+    assert build_server_context(str(pair.certificate), str(pair.private_key), None).verify_mode == ssl.CERT_NONE
 
 
 def test_a_client_trusts_only_its_ca_and_checks_the_name(pair, ca):
-    context = client_context(ca, str(pair.certificate), str(pair.private_key))
+    context = build_client_context(ca, str(pair.certificate), str(pair.private_key))
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert len(context.get_ca_certs()) == 1
@@ -66,7 +72,7 @@ def test_a_client_trusts_only_its_ca_and_checks_the_name(pair, ca):
 
 def test_records_without_data_are_limited_on_both_sides(pair, ca):
     files = str(pair.certificate), str(pair.private_key)
-    contexts = server_context(*files, ca), server_context(*files, None), client_context(ca, *files)
+    contexts = build_server_context(*files, ca), build_server_context(*files, None), build_client_context(ca, *files)
     assert all(issubclass(context.sslobject_class, BoundedTls) for context in contexts)
 
 
@@ -78,14 +84,14 @@ def test_an_unusable_file_is_named(pair, ca, which, tmp_path):
     for unusable in (str(empty), str(tmp_path / "nowhere.pem")):
         named = files["certificate"] if which == "private_key" else unusable
         with pytest.raises(TlsError, match=named):
-            server_context(*(files | {which: unusable}).values())
+            build_server_context(*(files | {which: unusable}).values())
 
 
 def test_a_handshake_uses_the_current_context(pair, ca):
-    first = server_context(str(pair.certificate), str(pair.private_key), ca)
-    followed = FollowedContext(first)
-    assert followed.listening() is first
-    second = server_context(str(pair.certificate), str(pair.private_key), ca)
+    first = build_server_context(str(pair.certificate), str(pair.private_key), ca)
+    followed = ReloadableContext(first)
+    assert followed.get_context() is first
+    second = build_server_context(str(pair.certificate), str(pair.private_key), ca)
     followed.current = second
     inside = receive_client_hello(followed, ca, pair)
     assert inside.context is second
@@ -93,10 +99,10 @@ def test_a_handshake_uses_the_current_context(pair, ca):
 
 def receive_client_hello(followed, ca, pair, server_name=b"localhost"):
     """Return the listener's side after a ClientHello with this server name."""
-    client = client_context(ca, str(pair.certificate), str(pair.private_key))
+    client = build_client_context(ca, str(pair.certificate), str(pair.private_key))
     buffers = [ssl.MemoryBIO() for _ in range(4)]
     outside = client.wrap_bio(buffers[0], buffers[1], server_hostname="localhost")
-    inside = followed.listening().wrap_bio(buffers[2], buffers[3], server_side=True)
+    inside = followed.get_context().wrap_bio(buffers[2], buffers[3], server_side=True)
     with pytest.raises(ssl.SSLWantReadError):
         outside.do_handshake()
     buffers[2].write(buffers[1].read().replace(b"localhost", server_name))
@@ -108,7 +114,7 @@ def receive_client_hello(followed, ca, pair, server_name=b"localhost"):
 def test_a_server_name_that_is_not_ascii_writes_no_traceback(pair, ca, monkeypatch):
     written = []
     monkeypatch.setattr(sys, "unraisablehook", written.append)
-    followed = FollowedContext(server_context(str(pair.certificate), str(pair.private_key), ca))
+    followed = ReloadableContext(build_server_context(str(pair.certificate), str(pair.private_key), ca))
     receive_client_hello(followed, ca, pair, b"local\xff\xed\x95t")
     assert written == []
 
@@ -159,7 +165,7 @@ def test_a_caller_with_too_many_certificates_is_cut_unread(pair, ca, unsigned_pe
     calling.check_hostname = False
     calling.load_cert_chain(*unsigned_peer(others))
     with pytest.raises(error):
-        shake_hands(server_context(str(pair.certificate), str(pair.private_key), ca), calling)
+        shake_hands(build_server_context(str(pair.certificate), str(pair.private_key), ca), calling)
 
 
 @pytest.mark.parametrize(("others", "error"), [(10, ssl.SSLCertVerificationError), (40, RecordsExceeded)])
@@ -167,4 +173,4 @@ def test_a_server_with_too_many_certificates_is_cut_unread(ca, unsigned_peer, ot
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.load_cert_chain(*unsigned_peer(others))
     with pytest.raises(error):
-        shake_hands(serving, client_context(ca, None, None))
+        shake_hands(serving, build_client_context(ca, None, None))

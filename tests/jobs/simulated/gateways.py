@@ -8,7 +8,7 @@ import random
 from pathlib import Path
 
 from relay.infra.statistics import counter, delivery
-from relay.infra.statistics.counter import Tally
+from relay.infra.statistics.counter import StatisticsCounter
 from relay.policy.statistics.counting import Counting
 from relay.standard.catalogue import load_catalogue, load_oauth_errors, load_rsp_codes
 from simulated.traffic import callers
@@ -53,7 +53,7 @@ class Gateway:
         self._moved = asyncio.Event()
         self._sent = []
         self._seen = set()
-        self._counter = Tally(
+        self._counter = StatisticsCounter(
             world.counting, lambda: world.callers, self._take, self._spool, lambda: world.now, lambda: world.now
         )
         self._life = asyncio.create_task(self._counter.follow(_NEVER_BY_ITSELF_S, asyncio.Event()))

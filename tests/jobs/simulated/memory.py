@@ -8,7 +8,7 @@ from relay.domain.statistics import Sending, SendingState
 
 
 class FakeStore:
-    """A StatisticsBook in memory."""
+    """A StatisticsStore in memory."""
 
     def __init__(self):
         self.counted = {}
@@ -46,7 +46,7 @@ class FakeStore:
         rows = [row for key, row in sorted(self.rows.items()) if key[0] == week and provider in {None, key[1]}]
         return rows if content else [replace(row, content=b"") for row in rows]
 
-    async def keep_sending(self, sending, fence, now):
+    async def save_sending(self, sending, fence, now):
         if fence < self.fence:
             raise Superseded
         self.fence = fence
@@ -55,14 +55,14 @@ class FakeStore:
         self.rows[key] = replace(sending, asked=is_requested)
         self.saved.append(self.rows[key])
 
-    async def ask_again(self, week, provider, types, now):
+    async def request_resend(self, week, provider, types, now):
         for kind in types:
             key = (week, provider, kind)
             self.asked_at[key] = now
             former = self.rows.get(key) or Sending(week, provider, kind, SendingState.WAITING)
             self.rows[key] = replace(former, asked=True)
 
-    async def asked_again(self, *, content=True):
+    async def requested_sendings(self, *, content=True):
         rows = [row for _, row in sorted(self.rows.items()) if row.asked]
         return rows if content else [replace(row, content=b"") for row in rows]
 

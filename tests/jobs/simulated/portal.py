@@ -1,6 +1,6 @@
 """A portal with failure modes: errors, silence, invalid answers, refusals, and acceptance without a response."""
 
-from relay.domain.portal import PortalAway, PortalRefused
+from relay.domain.portal import PortalDown, PortalRefused
 
 FAILURE_MODES = ("HTTP 500", "timed out", "no JSON", "refused", "taken, and hung up")
 
@@ -23,5 +23,5 @@ class FailingPortal:
             self.taken.append(body)
             await self._between()
         if mode != "ok":
-            raise PortalAway(mode)
+            raise PortalDown(mode)
         return f"tran{len(self.taken)}", "00000"

@@ -5,8 +5,17 @@ import hmac
 import pytest
 
 from relay.domain.jobs import Superseded
-from relay.domain.registry import COUNTS_NONE, Cause, Discarded, Former, Held, Past, Registry, RegistryMoved
-from relay.jobs.sync import Sync, SyncFailed
+from relay.domain.registry import (
+    NO_PARTIES,
+    Cause,
+    Discard,
+    FormerValue,
+    HeldSync,
+    Registry,
+    RegistryChanged,
+    RegistryHistory,
+)
+from relay.jobs.sync import RegistrySync, SyncFailed
 from relay.policy.settings.portal import Guard
 
 RELAY = "RLAY000001"
@@ -77,7 +86,7 @@ class ScriptedPortal:
 
 
 class FakeStore:
-    """A RegistryBook in memory; `written` lists its writes."""
+    """A RegistryStore in memory; `written` lists its writes."""
 
     def __init__(self):
         self.now = Registry({}, {})
@@ -93,12 +102,12 @@ class FakeStore:
             {name: [step for step in steps if step.at > since] for name, steps in all_steps.items()}
             for all_steps in self.steps
         ]
-        return Past(*recent)
+        return RegistryHistory(*recent)
 
     async def discarded(self, since):
         return [discard for discard in self.discards if discard.at > since]
 
-    async def forget_away(self, limit, fence, now):
+    async def end_orphaned_consents(self, limit, fence, now):
         self.limits.append(limit)
         return self.orphaned_consents
 
@@ -108,7 +117,7 @@ class FakeStore:
     async def held(self):
         return self.held_sync
 
-    async def take(self, changes, fence, now, *, judged, counted=COUNTS_NONE):
+    async def apply(self, changes, fence, now, *, judged, counted=NO_PARTIES):
         self._check_and_record("take", fence, judged)
         return self._apply(changes, now, counted)
 
@@ -128,7 +137,7 @@ class FakeStore:
 
     async def hold(self, changes, reasons, fence, now, *, judged):
         self._check_and_record("hold", fence, judged)
-        self.held_sync = Held("hold", self.held_sync.since if self.held_sync else now, changes, reasons)
+        self.held_sync = HeldSync("hold", self.held_sync.since if self.held_sync else now, changes, reasons)
         return self.held_sync
 
     def release(self, now):
@@ -137,19 +146,19 @@ class FakeStore:
 
     def discard(self, changes, reason, now):
         """Discards the held sync."""
-        self.discards.insert(0, Discarded(now, reason, changes))
+        self.discards.insert(0, Discard(now, reason, changes))
         self.held_sync = None
 
     def _add_history(self, index, current, changed, now, counted):
         for name in changed:
             cause = Cause.RELEASED if counted is None else Cause.COUNTED if name in counted else Cause.SYNC
-            self.steps[index].setdefault(name, []).append(Former(now, current.get(name), cause))
+            self.steps[index].setdefault(name, []).append(FormerValue(now, current.get(name), cause))
 
     def _check_and_record(self, action, fence, judged):
         if fence < self.fence:
             raise Superseded
         if judged != self.now.number:
-            raise RegistryMoved
+            raise RegistryChanged
         self.written.append(action)
 
 
@@ -166,7 +175,7 @@ class Hasher:
     def is_comparable(self, mark):
         return mark.startswith(self.key)
 
-    async def hashed(self, secrets):
+    async def hash_all(self, secrets):
         self.hashed_secrets += secrets
         return [f"$hash${len(self.hashed_secrets)}${at}" for at, _ in enumerate(secrets)]
 
@@ -180,7 +189,7 @@ class SyncHarness:
 
     def __init__(self):
         self.portal, self.store, self.hasher = ScriptedPortal(), FakeStore(), Hasher()
-        self.sync = Sync(self.portal, self.store, self.hasher, Guard(), RELAY)
+        self.sync = RegistrySync(self.portal, self.store, self.hasher, Guard(), RELAY)
 
     async def run(self, *, full=False, fence=1, now=NOW):
         return await self.sync.run(full=full, fence=fence, now=now)

@@ -65,8 +65,8 @@ class Call(NamedTuple):
 
 def callers():
     """Returns the operators as gateways know them, each with two services."""
-    return Callers.of(
-        Caller.of(
+    return Callers.from_iterable(
+        Caller.from_operator(
             Operator(
                 org_code,
                 org_code,

@@ -14,17 +14,17 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from relay.domain.authorization.consent import Asset
-from relay.domain.authorization.request import LOGINS_MOST, REQUEST_MOVES, AuthorizationRequest, RequestState
-from relay.domain.institution import DeskFault, Holding
-from relay.domain.ledger import NotGranted, Why
+from relay.domain.authorization.request import MAX_LOGINS, REQUEST_MOVES, AuthorizationRequest, RequestState
+from relay.domain.institution import Holding, InstitutionError
+from relay.domain.ledger import Denied, Reason
 from relay.domain.party import Service
-from relay.domain.transition import moved
-from relay.endpoint.handlers import RUNNER
-from relay.endpoint.serving import served
-from relay.oauth.pages.application import pages_application, turned_away
-from relay.oauth.services import Authority, Client, Office
-from relay.policy.settings.authority import Tokens
-from relay.policy.settings.directory import Authentication, Link, Provider, Redirect
+from relay.domain.transition import apply_transition
+from relay.endpoint.handlers import SERVER_OPTIONS
+from relay.endpoint.serving import open_runner
+from relay.oauth.pages.application import build_error_response, build_pages_application
+from relay.oauth.services import AuthorityServices, Client, OAuthSettings
+from relay.policy.settings.authority import TokenSettings
+from relay.policy.settings.directory import AuthenticationMethod, LinkKind, Provider, RedirectLogin
 from relay.sandbox.certificates import make_dev_certificates
 
 NOW = 1_795_316_400  # 2026-11-22 00:00:00 UTC, 09:00 in Korea
@@ -41,31 +41,31 @@ class MemoryLedger:
     async def open_request(self, request):
         self.requests[request.request_id] = request
 
-    async def request(self, request_id, browser, now):
+    async def load_request(self, request_id, browser, now):
         request = self.requests.get(request_id)
         if request is None or (browser and self.browsers.setdefault(request_id, browser) != browser):
-            raise NotGranted(Why.REQUEST_UNKNOWN)
+            raise Denied(Reason.REQUEST_UNKNOWN)
         if request.state is RequestState.LOCKED:
-            raise NotGranted(Why.REQUEST_LOCKED)
+            raise Denied(Reason.REQUEST_LOCKED)
         if request.state not in OPEN:
-            raise NotGranted(Why.REQUEST_ANSWERED)
+            raise Denied(Reason.REQUEST_ANSWERED)
         if now >= request.expires_at:
-            raise NotGranted(Why.REQUEST_EXPIRED)
+            raise Denied(Reason.REQUEST_EXPIRED)
         return request
 
-    async def login_failed(self, request_id, now):
-        request = await self.request(request_id, None, now)
+    async def count_failed_login(self, request_id, now):
+        request = await self.load_request(request_id, None, now)
         failures = request.failures + 1
-        state = RequestState.LOCKED if failures == LOGINS_MOST else request.state
+        state = RequestState.LOCKED if failures == MAX_LOGINS else request.state
         self.requests[request_id] = replace(request, failures=failures, state=state)
         return self.requests[request_id]
 
     async def answer_request(self, request_id, state, why, now):
-        request = await self.request(request_id, None, now)
-        self.requests[request_id] = replace(request, state=moved(REQUEST_MOVES, request.state, state))
+        request = await self.load_request(request_id, None, now)
+        self.requests[request_id] = replace(request, state=apply_transition(REQUEST_MOVES, request.state, state))
         self.history.append((state, why))
 
-    async def consent_of(self, ci, client_id, provider):
+    async def find_consent(self, ci, client_id, provider):
         wanted = (ci, client_id, provider)
         matching = (held for held in reversed(self.consents) if (held.ci, held.client_id, held.provider) == wanted)
         return next(matching, None)
@@ -96,12 +96,12 @@ class FakeInstitution:
         self.logins.append((provider.org_code, login_id, password))
         self.addresses.append(address)
         if self.is_silent:
-            raise DeskFault("nothing came")
+            raise InstitutionError("nothing came")
         return self.known.get((login_id, password))
 
     async def holdings(self, provider, ci, client_id):
         if self.is_silent:
-            raise DeskFault("nothing came")
+            raise InstitutionError("nothing came")
         return self.held
 
 
@@ -134,9 +134,9 @@ def bank():
         name="가온상호저축은행",
         industry="bank",
         base_urls=("http://127.0.0.1:1",),
-        link=Link.LEASED_LINE,
-        authentication=Authentication.HOSTED,
-        redirect=Redirect(url="https://bank.example/login", public_key="bank.pem"),
+        link=LinkKind.LEASED_LINE,
+        authentication=AuthenticationMethod.HOSTED,
+        redirect=RedirectLogin(url="https://bank.example/login", public_key="bank.pem"),
     )
 
 
@@ -153,9 +153,9 @@ def clock():
 @pytest.fixture
 def authority(bank, clock):
     client = Client(Service("ZOPA000001SVC01", "모아보기", "ZOPA000001"), "")
-    settings = Office(
+    settings = OAuthSettings(
         relay="ZRLA000001",
-        tokens=Tokens(issuer="ZRLA000001", keys="keys"),
+        tokens=TokenSettings(issuer="ZRLA000001", keys="keys"),
         providers={bank.org_code: bank},
         clients={client.service.client_id: client},
         certifiers={},
@@ -164,7 +164,7 @@ def authority(bank, clock):
     )
     numbers = itertools.count(1)
     unused = SimpleNamespace()
-    return Authority(
+    return AuthorityServices(
         settings,
         MemoryLedger(),
         unused,
@@ -239,7 +239,9 @@ async def pages(authority, bank_key, certificates, auth_request):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.relay.certificate, certificates.relay.private_key)
     keys = {auth_request.provider: bank_key.public_key()}
-    async with served(pages_application(authority, keys.get), turned_away, **RUNNER) as runner:
+    async with open_runner(
+        build_pages_application(authority, keys.get), build_error_response, **SERVER_OPTIONS
+    ) as runner:
         await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
         yield SimpleNamespace(port=runner.addresses[0][1])
 

@@ -1,4 +1,4 @@
-"""Rules of all responses of the pages."""
+"""ApiRules of all responses of the pages."""
 
 import asyncio
 import logging
@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from relay.domain.ledger import NotGranted, Unreachable, Why
+from relay.domain.ledger import Denied, LedgerDown, Reason
 
 FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
 ALWAYS = {
@@ -52,7 +52,7 @@ class FailingLedger:
         ("GET", "/authentication/request-number-one/consent", 403),
     ],
 )
-async def test_every_answer_keeps_to_itself(browser, method, path, status):
+async def test_every_response_has_the_security_headers(browser, method, path, status):
     response = await browser.send(method, path)
     assert response.status == status
     assert {name: response.headers[name] for name in ALWAYS} == ALWAYS
@@ -85,8 +85,8 @@ async def test_an_error_is_a_page_and_a_log_line_without_values(browser, authori
     assert not {"hong", "right"} & set(caplog.text.split())
 
 
-async def test_a_ledger_that_is_away_is_told_and_the_page_says_later(browser, authority, monkeypatch, caplog):
-    monkeypatch.setattr(authority, "ledger", FailingLedger(Unreachable("database or disk is full")))
+async def test_a_ledger_outage_gets_503_and_the_page_says_later(browser, authority, monkeypatch, caplog):
+    monkeypatch.setattr(authority, "ledger", FailingLedger(LedgerDown("database or disk is full")))
     for _ in range(3):
         response = await browser.get()
         assert (response.status, response.title) == (503, "지금은 처리할 수 없습니다")
@@ -103,12 +103,12 @@ async def test_a_successful_flow_is_not_logged(browser, consent_form, caplog):
 
 
 async def test_an_unexpected_reason_of_the_ledger_is_a_server_error(browser, authority, monkeypatch, caplog):
-    monkeypatch.setattr(authority, "ledger", FailingLedger(NotGranted(Why.CODE_SPENT)))
+    monkeypatch.setattr(authority, "ledger", FailingLedger(Denied(Reason.CODE_SPENT)))
     assert (await browser.get()).status == 500
     assert "code_spent" in caplog.text
 
 
-async def test_a_browser_that_leaves_within_a_form_writes_no_error(browser, pages, certificates, caplog):
+async def test_a_browser_that_disconnects_in_a_form_logs_no_error(browser, pages, certificates, caplog):
     caplog.set_level(logging.DEBUG)
     trust = ssl.create_default_context(cafile=str(certificates.ca))
     _, writer = await asyncio.open_connection("127.0.0.1", pages.port, ssl=trust)

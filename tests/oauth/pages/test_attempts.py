@@ -18,7 +18,7 @@ def open_request(authority, auth_request, open_browser):
     return open_next
 
 
-async def test_guesses_at_one_login_id_end_whatever_request_they_use(open_request, authority, clock):
+async def test_guesses_at_one_login_id_are_limited_over_requests(open_request, authority, clock):
     responses = [await (await open_request()).log_in(password="wrong") for _ in range(12)]
     assert [response.status for response in responses] == [422] * 10 + [429] * 2
     assert responses[-1].headers["Retry-After"] == "300"
@@ -30,14 +30,14 @@ async def test_guesses_at_one_login_id_end_whatever_request_they_use(open_reques
     assert (await (await open_request()).log_in()).status == 303
 
 
-async def test_eighty_guesses_at_twenty_ids_of_one_address_end_at_thirty(open_request, authority):
+async def test_eighty_guesses_from_one_address_stop_at_thirty(open_request, authority):
     responses = [await (await open_request()).log_in(f"user{number % 20}", "wrong") for number in range(80)]
     assert [response.status for response in responses] == [422] * 30 + [429] * 50
     assert len(authority.institutions.logins) == 30
 
 
 async def test_addresses_of_a_trusted_proxy_count_separately(open_request, authority):
-    authority.office = replace(authority.office, pages_proxies=("127.0.0.0/8",))
+    authority.settings = replace(authority.settings, pages_proxies=("127.0.0.0/8",))
 
     async def guess(number, address):
         browser = await open_request()
@@ -50,7 +50,7 @@ async def test_addresses_of_a_trusted_proxy_count_separately(open_request, autho
     assert set(authority.institutions.addresses) == {"203.0.113.7", "203.0.113.8"}
 
 
-async def test_spelling_a_login_id_otherwise_is_no_new_id(open_request):
+async def test_variants_of_a_login_id_count_as_one(open_request):
     statuses = [
         (await (await open_request()).log_in(login_id, "wrong")).status
         for login_id in ("hong", "HONG", " hong ", "ｈong") * 3

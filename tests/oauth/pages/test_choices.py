@@ -16,11 +16,11 @@ from relay.oauth.pages.choices import (
 )
 from relay.oauth.pages.questions import build_sections, select_questions
 from relay.policy.consent.demand import UNTIL_WITHDRAWN
-from relay.policy.consent.particulars import checked, scopes_of, with_list_scope
+from relay.policy.consent.particulars import add_list_scope, find_flaws, get_scopes
 from relay.standard.catalogue import load_catalogue
 
 TODAY = date(2026, 11, 22)
-SCOPES = scopes_of("bank", load_catalogue())
+SCOPES = get_scopes("bank", load_catalogue())
 HELD = [
     Holding(("bank.deposit",), Asset("1001"), "one"),
     Holding(("bank.deposit", "bank.loan"), Asset("1002", "001"), "minus"),
@@ -63,7 +63,7 @@ def test_a_completed_form_is_a_valid_consent():
     assert (particulars.is_scheduled, particulars.fnd_cycle, particulars.add_cycle) == (True, "1/w", "1/w")
     assert (particulars.end_date, particulars.period) == (date(2027, 11, 22), UNTIL_WITHDRAWN)
     assert (particulars.is_consent_trans_memo, particulars.is_consent_trans_category) == (False, None)
-    assert checked(with_list_scope(particulars, "bank"), SCOPES, TODAY) == ()
+    assert find_flaws(add_list_scope(particulars, "bank"), SCOPES, TODAY) == ()
 
 
 def test_no_scheduled_transfer_has_no_cycle():
@@ -97,7 +97,7 @@ def test_a_minus_account_is_chosen_as_deposit_and_as_loan(ticks, targets):
     particulars = chosen(rest | ticks)
     chosen_assets = assets_by_scope(particulars)
     assert chosen_assets == targets
-    assert checked(with_list_scope(particulars, "bank"), SCOPES, TODAY) == ()
+    assert find_flaws(add_list_scope(particulars, "bank"), SCOPES, TODAY) == ()
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_without_assets_the_list_can_be_consented_for_a_week():
     rest = {name: value for name, value in GOOD.items() if not name.startswith("asset.")}
     assert mistakes(rest, empty) == {"end_date"}
     particulars = chosen(rest | {"end_date": ("2026-11-29",)}, empty)
-    assert checked(with_list_scope(particulars, "bank"), SCOPES, TODAY) == ()
+    assert find_flaws(add_list_scope(particulars, "bank"), SCOPES, TODAY) == ()
 
 
 def test_initially_nothing_is_chosen():
@@ -179,7 +179,7 @@ def test_the_former_choices_are_shown_with_a_new_end():
     assert shown.answers == {"is_consent_trans_memo": "yes"}
 
 
-def test_a_flag_that_the_consent_in_force_does_not_tell_is_shown_as_no():
+def test_a_missing_flag_of_the_consent_is_shown_as_no():
     shown = initial_choices(page_of(former=replace(FORMER, is_consent_trans_memo=None, period=UNTIL_WITHDRAWN)))
     assert (shown.answers["is_consent_trans_memo"], shown.period) == ("no", "withdrawn")
 
@@ -199,7 +199,7 @@ ALL = {"all.bank.deposit": ("yes",)}
         (ALL_DEPOSITS, ("one", "minus"), False),
     ],
 )
-def test_all_together_with_some_assets_is_asked_about(former, ticks, is_asked):
+def test_all_together_with_some_assets_needs_an_answer(former, ticks, is_asked):
     page = page_of(former=former)
     form = GOOD | ALL | {"asset.bank.deposit": tuple(KEYS[tick] for tick in ticks)}
     assert mistakes(form, page) == ({"which.bank.deposit"} if is_asked else set())
@@ -215,7 +215,7 @@ def test_the_answer_decides_between_all_and_the_ticked(meant, assets):
 
 
 @pytest.mark.parametrize("meant", [(), ("perhaps",), ("all", "ticked")])
-def test_no_answer_opens_nothing(meant):
+def test_without_an_answer_nothing_is_consented(meant):
     with pytest.raises(ValueError, match="mistakes"):
         chosen(GOOD | ALL | {"which.bank.deposit": meant})
 

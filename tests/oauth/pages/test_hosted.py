@@ -7,7 +7,7 @@ import re
 import pytest
 
 from relay.domain.authorization.consent import Asset, Authentication, Target
-from relay.domain.authorization.request import LOGINS_MOST, RequestState
+from relay.domain.authorization.request import MAX_LOGINS, RequestState
 
 CALLBACK = "https://operator.example/callback"
 ALWAYS = {"from": "relay", "state": "state1", "api_tran_id": "ZOPA000001M00000000000001"}
@@ -31,7 +31,7 @@ async def test_login_and_consent_lead_to_the_callback_with_a_code(browser, autho
     assert record.expires_at == authority.clock() + 600
 
 
-async def test_a_customer_that_hangs_up_is_waited_for_no_longer(browser, authority, caplog):
+async def test_a_disconnected_customer_cancels_the_list_calls(browser, authority, caplog):
     """The list calls at the institution are cancelled when the customer disconnects."""
     await browser.log_in()
     started, ended = asyncio.Event(), asyncio.Event()
@@ -99,7 +99,7 @@ async def test_a_changed_consent_shows_the_former_choices(browser, open_browser,
     assert "all-bank.deposit" not in again.ticked
 
 
-async def test_ticking_one_account_of_a_consent_to_all_is_asked_about(
+async def test_unticking_accounts_of_a_consent_to_all_needs_an_answer(
     browser, open_browser, authority, consent_form, auth_request
 ):
     page = await at_consent(browser)
@@ -159,9 +159,7 @@ async def test_cancelling_after_the_login_sends_access_denied(browser):
     assert query["error"] == "access_denied"
 
 
-async def test_a_right_password_of_another_customer_is_answered_like_a_wrong_one(
-    browser, open_browser, authority, auth_request
-):
+async def test_another_customers_password_looks_like_a_wrong_one(browser, open_browser, authority, auth_request):
     responses = [await browser.log_in("kim", password) for password in ("right", "wrong")]
     texts = [re.sub(r"[0-9]회 더", "N회 더", response.text) for response in responses]
     assert [response.status for response in responses] == [422, 422]
@@ -182,7 +180,7 @@ async def test_a_wrong_login_shows_the_form_again_without_the_password(browser):
 
 
 async def test_five_wrong_logins_lock_the_request(browser, authority, auth_request):
-    for _ in range(LOGINS_MOST - 1):
+    for _ in range(MAX_LOGINS - 1):
         assert (await browser.log_in(password="wrong")).status == 422
     page = await browser.get()
     last = await browser.post("/login", page.token, login_id="hong", password="wrong")
@@ -196,7 +194,7 @@ async def test_guesses_sent_at_once_are_counted_one_after_the_other(browser, aut
     guesses = [browser.post("/login", page.token, login_id="hong", password=f"guess{n}") for n in range(20)]
     statuses = [response.status for response in await asyncio.gather(*guesses)]
     assert sorted(statuses) == [302] + [403] * 15 + [422] * 4
-    assert len(authority.institutions.logins) == LOGINS_MOST
+    assert len(authority.institutions.logins) == MAX_LOGINS
 
 
 @pytest.mark.parametrize(
@@ -329,12 +327,12 @@ async def test_a_form_without_its_token_does_nothing(browser, authority, step, t
 
 async def test_an_institution_of_another_flow_has_no_pages(browser, authority, bank):
     changed = bank.model_copy(update={"authentication": "redirect"})
-    authority.office.providers[bank.org_code] = changed
+    authority.settings.providers[bank.org_code] = changed
     assert (await browser.get("?again")).status == 404
 
 
 async def test_a_removed_institution_has_no_pages(browser, authority):
-    authority.office.providers.clear()
+    authority.settings.providers.clear()
     assert (await browser.get("?again")).status == 404
 
 

@@ -46,9 +46,9 @@ async def test_two_tabs_of_a_fresh_browser_are_both_logged_in(browser, authority
         assert (response.status, response.headers["Location"]) == (303, f"{path}/consent")
 
 
-async def test_the_pages_name_who_receives_and_who_runs_them(browser, authority):
-    authority.office = replace(
-        authority.office, relay_name="가온중계원", organisations={"ZOPA000001": "모아 <주>", "ZRLA000001": "x"}
+async def test_the_pages_name_the_receiver_and_the_relay(browser, authority):
+    authority.settings = replace(
+        authority.settings, relay_name="가온중계원", organisations={"ZOPA000001": "모아 <주>", "ZRLA000001": "x"}
     )
     for page in (await browser.get(), await consent_page(browser)):
         assert "모아보기 (모아 &lt;주&gt;)" in page.text

@@ -1,6 +1,6 @@
 import pytest
 
-from relay.domain.ledger import Why
+from relay.domain.ledger import Reason
 from relay.oauth.pages import problems
 from relay.oauth.pages.problems import ERRORS_BY_REASON, ErrorPage
 
@@ -8,7 +8,7 @@ PAGES = [value for value in vars(problems).values() if isinstance(value, ErrorPa
 
 
 def test_every_reason_about_a_request_has_its_page():
-    assert set(ERRORS_BY_REASON) == {why for why in Why if why.value.startswith("request_")}
+    assert set(ERRORS_BY_REASON) == {why for why in Reason if why.value.startswith("request_")}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.title)

@@ -5,12 +5,12 @@ from relay.domain.ids import INDUSTRIES
 from relay.domain.institution import Holding
 from relay.oauth.pages.questions import LABELS, QUESTIONS, build_sections, select_questions
 from relay.policy.call.withheld import FLAGS
-from relay.policy.consent.particulars import scopes_of
+from relay.policy.consent.particulars import get_scopes
 from relay.standard.catalogue import load_catalogue
 
 
 def scopes(industry):
-    return scopes_of(industry, load_catalogue())
+    return get_scopes(industry, load_catalogue())
 
 
 def held(scope, *more, asset="1"):

@@ -9,14 +9,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from relay.domain.authorization.consent import Asset, Target
 from relay.domain.authorization.request import RequestState
 from relay.oauth.pages.redirect_result import ci_hash
-from relay.policy.settings.directory import Authentication
+from relay.policy.settings.directory import AuthenticationMethod
 
 PATH = "/authentication/return"
 
 
 @pytest.fixture(autouse=True)
 def redirect_flow(authority, bank):
-    authority.office.providers[bank.org_code] = bank.model_copy(update={"authentication": Authentication.REDIRECT})
+    authority.settings.providers[bank.org_code] = bank.model_copy(
+        update={"authentication": AuthenticationMethod.REDIRECT}
+    )
 
 
 @pytest.fixture
@@ -168,7 +170,7 @@ async def test_a_result_in_a_url_is_not_found(browser):
 
 
 async def test_a_request_of_the_hosted_flow_takes_no_result(send, claims, authority, bank):
-    authority.office.providers[bank.org_code] = bank
+    authority.settings.providers[bank.org_code] = bank
     assert (await send(claims)).status == 404
 
 

@@ -6,9 +6,16 @@ import zlib
 
 import pytest
 
-from relay.policy.answer.code import begins_as_json, code_in, ends_as_json, is_json, is_plain_success, judge_code
+from relay.policy.answer.code import (
+    begins_as_json,
+    ends_as_json,
+    find_rsp_code,
+    is_json,
+    is_plain_success,
+    judge_rsp_code,
+)
 from relay.policy.answer.end import is_complete
-from relay.policy.call.envelope import JSON_TYPE, flaw_of
+from relay.policy.call.envelope import JSON_TYPE, find_flaw
 from relay.standard.catalogue import load_rsp_codes
 
 
@@ -43,7 +50,7 @@ KOREAN = '{"rsp_code":"00000","rsp_msg":"성공입니다"}'
     ],
 )
 def test_the_code_is_found_anywhere_in_the_body(body, code):
-    assert code_in(body) == code
+    assert find_rsp_code(body) == code
 
 
 @pytest.mark.parametrize(
@@ -74,7 +81,7 @@ def test_the_code_is_found_anywhere_in_the_body(body, code):
     ],
 )
 def test_each_kind_of_response_is_judged(status, headers, body, judged):
-    assert judge_code(status, headers, body, KNOWN) == judged
+    assert judge_rsp_code(status, headers, body, KNOWN) == judged
 
 
 @pytest.mark.parametrize(
@@ -119,10 +126,10 @@ PLAIN = {b"x-api-tran-id": CALL, b"content-type": JSON_TYPE, b"content-length": 
 @pytest.mark.parametrize("body", [GOOD, KOREAN.encode(), b'{"rsp_code":"00000"}'])
 def test_a_plain_success_passes_every_check(body):
     assert is_plain_success(200, PLAIN, body, CALL)
-    assert flaw_of(200, PLAIN, CALL) == ""
+    assert find_flaw(200, PLAIN, CALL) == ""
     assert is_complete(PLAIN, body)
     assert is_json(PLAIN, body)
-    assert judge_code(200, PLAIN, body, KNOWN) == ("00000", "")
+    assert judge_rsp_code(200, PLAIN, body, KNOWN) == ("00000", "")
 
 
 @pytest.mark.parametrize(

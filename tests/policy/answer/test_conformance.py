@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.policy.answer.conformance import faults_of
+from relay.policy.answer.conformance import find_violations
 from relay.standard.catalogue import load_catalogue
 
 APIS = load_catalogue().apis
@@ -17,7 +17,7 @@ ACCOUNTS = {
 
 
 def validate(**changed):
-    return faults_of(APIS["은행-001"], ACCOUNTS | changed)
+    return find_violations(APIS["은행-001"], ACCOUNTS | changed)
 
 
 def without(members, name):
@@ -34,11 +34,11 @@ def test_a_response_without_items_has_no_violation():
 
 @pytest.mark.parametrize("body", [None, [], "text", 1])
 def test_a_response_must_be_an_object(body):
-    assert faults_of(APIS["은행-001"], body) == ["$: must be an object"]
+    assert find_violations(APIS["은행-001"], body) == ["$: must be an object"]
 
 
 def test_a_missing_required_field_is_reported():
-    assert faults_of(APIS["은행-001"], without(ACCOUNTS, "reg_date")) == ["$.reg_date: is missing"]
+    assert find_violations(APIS["은행-001"], without(ACCOUNTS, "reg_date")) == ["$.reg_date: is missing"]
     assert validate(account_list=[without(ACCOUNT, "prod_name")]) == ["$.account_list[0].prod_name: is missing"]
 
 
@@ -53,7 +53,7 @@ def test_a_missing_required_field_is_reported():
         ("seqno", None, "has no value and must be left out"),
         ("prod_name", "", "has no value and must be left out"),
         ("prod_name", "가" * 101, "must be AH(300)"),
-        ("balance", "1", "is not a field of this answer"),
+        ("balance", "1", "is not a field of this response"),
     ],
 )
 def test_an_invalid_value_is_reported_by_path_only(name, value, words):
@@ -77,19 +77,19 @@ def test_an_empty_optional_list_is_reported():
         "is_charge": "false", "account_cnt": "0", "account_list": [],
     }  # fmt: skip
     response = {"rsp_code": "00000", "rsp_msg": "성공", "fob_cnt": "1", "fob_list": [fob]}
-    assert "$.fob_list[0].account_list: is empty and must be left out" in faults_of(APIS["전금-001"], response)
+    assert "$.fob_list[0].account_list: is empty and must be left out" in find_violations(APIS["전금-001"], response)
 
 
 @pytest.mark.parametrize("code", ["00001", "40402"])
 def test_a_response_without_success_holds_code_and_message_alone(code):
-    assert faults_of(APIS["은행-001"], {"rsp_code": code, "rsp_msg": "없음"}) == []
-    violations = faults_of(APIS["은행-001"], {"rsp_code": code, "rsp_msg": "없음", "reg_date": "20200101"})
-    assert violations == ["$.reg_date: is not a field of this answer"]
+    assert find_violations(APIS["은행-001"], {"rsp_code": code, "rsp_msg": "없음"}) == []
+    violations = find_violations(APIS["은행-001"], {"rsp_code": code, "rsp_msg": "없음", "reg_date": "20200101"})
+    assert violations == ["$.reg_date: is not a field of this response"]
 
 
 def test_the_token_response_needs_no_response_code():
     response = {"token_type": "Bearer", "access_token": "a.b.c", "expires_in": "3600"}
-    assert faults_of(APIS["개별인증-003"], response) == []
+    assert find_violations(APIS["개별인증-003"], response) == []
 
 
 def test_resources_of_the_api_list_may_hold_slashes():
@@ -97,4 +97,4 @@ def test_resources_of_the_api_list_may_hold_slashes():
         "rsp_code": "00000", "rsp_msg": "성공", "version": "v1", "api_cnt": "1",
         "api_list": [{"api_code": "BA04", "api_uri": "/accounts/deposit/transactions"}],
     }  # fmt: skip
-    assert faults_of(APIS["정보제공-공통-001"], response) == []
+    assert find_violations(APIS["정보제공-공통-001"], response) == []

@@ -14,7 +14,7 @@ from relay.policy.answer.end import (
     CompressedEndDetector,
     JsonEndDetector,
     UnknownEndDetector,
-    end_of,
+    build_end_detector,
     is_complete,
 )
 
@@ -38,7 +38,7 @@ objects = st.dictionaries(st.text(max_size=4), values, max_size=4)
 def is_detected(detector, *parts):
     for part in parts:
         detector.feed(part)
-    return detector.is_whole
+    return detector.is_complete
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_only_a_body_with_a_detected_end_is_complete(headers, body, complete):
     ],
 )
 def test_headers_select_the_detector(headers, kind):
-    assert type(end_of(headers)) is kind
+    assert type(build_end_detector(headers)) is kind
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 1000])

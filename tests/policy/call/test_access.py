@@ -5,7 +5,7 @@ import pytest
 from relay.domain.authorization.token import Claims
 from relay.domain.fault import Refusal
 from relay.domain.party import Operator, Peer
-from relay.policy.call.access import Caller, Callers, check_provider, check_tran_id, owner_of
+from relay.policy.call.access import Caller, Callers, check_token_institution, check_tran_id, find_token_owner
 from relay.policy.call.parties import Parties
 from relay.policy.settings.directory import Directory
 
@@ -31,11 +31,11 @@ DIRECTORY = Directory.model_validate(
         ]
     }
 )
-CALLERS = Parties.of_file(DIRECTORY).callers
+CALLERS = Parties.from_directory(DIRECTORY).callers
 
 
 def identify(serial, address):
-    return [caller.operator.org_code for caller in CALLERS.recognise(Peer(serial, address))]
+    return [caller.operator.org_code for caller in CALLERS.identify(Peer(serial, address))]
 
 
 @pytest.mark.parametrize(
@@ -79,17 +79,17 @@ def test_an_unidentified_peer_is_refused_with_the_cause(serial, address, name):
 
 def test_a_union_holds_the_callers_of_both():
     others = [operator("ZOPA000002", "123-45-67890", ["192.0.2.10"]), operator("ZOPE000001", "777", ["10.0.0.5"])]
-    other = Parties.of_file(Directory.model_validate({"operators": others})).callers
+    other = Parties.from_directory(Directory.model_validate({"operators": others})).callers
     both = CALLERS.union(other)
-    assert both.everyone == (*CALLERS.everyone, *other.everyone)
-    codes = [caller.operator.org_code for caller in both.recognise(Peer("1234567890", "192.0.2.10"))]
+    assert both.all == (*CALLERS.all, *other.all)
+    codes = [caller.operator.org_code for caller in both.identify(Peer("1234567890", "192.0.2.10"))]
     assert codes == ["ZOPA000001", "ZOPB000001", "ZOPA000002"]
     assert [caller.operator.org_code for caller in both.by_serial["777"]] == ["ZOPE000001"]
     assert "777" not in CALLERS.by_serial
     assert identify("1234567890", "192.0.2.10") == ["ZOPA000001", "ZOPB000001"]
 
 
-BOTH = CALLERS.recognise(Peer("1234567890", "192.0.2.10"))
+BOTH = CALLERS.identify(Peer("1234567890", "192.0.2.10"))
 
 
 def claims(**changed):
@@ -111,7 +111,7 @@ def claims(**changed):
     [({}, "ZOPA000001"), ({"aud": "ZOPB000001", "client_id": "ZOPB000001SVC"}, "ZOPB000001")],
 )
 def test_the_token_selects_the_org_code_of_a_company(changed, owner):
-    assert owner_of(claims(**changed), BOTH).operator.org_code == owner
+    assert find_token_owner(claims(**changed), BOTH).operator.org_code == owner
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_the_token_selects_the_org_code_of_a_company(changed, owner):
 )
 def test_a_token_of_another_operator_is_refused(changed, name):
     with pytest.raises(Refusal) as refusal:
-        owner_of(claims(**changed), BOTH)
+        find_token_owner(claims(**changed), BOTH)
     assert refusal.value.fault.name == name
 
 
@@ -145,7 +145,7 @@ def test_a_token_of_another_operator_is_refused(changed, name):
 )
 def test_a_tran_id_begins_with_org_code_and_letter_of_its_caller(codes, tran_id, passes):
     known = [Operator(code, "x", "1", (), (), letters) for code, letters in codes.items()]
-    callers = tuple(map(Caller.of, known))
+    callers = tuple(map(Caller.from_operator, known))
     if passes:
         assert check_tran_id(f"{tran_id}00000000000001", callers) is None
     else:
@@ -154,9 +154,9 @@ def test_a_tran_id_begins_with_org_code_and_letter_of_its_caller(codes, tran_id,
 
 
 def test_a_token_for_another_institution_is_refused():
-    check_provider(claims(), "ZBAA000001")
+    check_token_institution(claims(), "ZBAA000001")
     with pytest.raises(Refusal) as refusal:
-        check_provider(claims(), "ZBAA000002")
+        check_token_institution(claims(), "ZBAA000002")
     assert refusal.value.fault.name == "token_of_other_provider"
 
 
@@ -172,11 +172,11 @@ def test_a_token_for_another_institution_is_refused():
         ('a"\\\n한' + "9" * 99, "10.9.9.9", f"address=10.9.9.9 serial=a????{'9' * 40} operator=-"),
     ],
 )
-def test_who_is_not_recognised_can_be_traced(serial, address, description):
-    assert CALLERS.trace(Peer(serial, address)) == description
+def test_an_unidentified_peer_is_described(serial, address, description):
+    assert CALLERS.describe_peer(Peer(serial, address)) == description
 
 
 def test_many_callers_with_one_serial_keep_their_order():
     """Indexing is linear: 20,000 callers with one serial take much less than a second."""
-    caller = CALLERS.everyone[0]
-    assert Callers.of([caller] * 20_000).by_serial == {caller.operator.serial: (caller,) * 20_000}
+    caller = CALLERS.all[0]
+    assert Callers.from_iterable([caller] * 20_000).by_serial == {caller.operator.serial: (caller,) * 20_000}

@@ -82,7 +82,7 @@ def test_the_seqno_of_a_bill_is_not_an_asset():
 
 @pytest.mark.parametrize("industry", INDUSTRIES)
 def test_every_api_accepts_only_the_consented_asset(industry):
-    for api in load_catalogue().of(industry, later=True):
+    for api in load_catalogue().iter_apis(industry, later=True):
         if not api.asset:
             assert check(api.api_id, api.scope_for(industry), {}, {}) is None
             continue

@@ -4,7 +4,7 @@ import pytest
 
 from relay.domain.exchange import Exchange
 from relay.policy.call.access import Callers
-from relay.policy.call.attribution import api_type_in, attribute
+from relay.policy.call.attribution import attribute_refusal, find_api_type
 from relay.policy.call.parties import Parties
 from relay.policy.call.plan import compile_plan
 from relay.policy.settings.directory import Directory, Provider
@@ -24,7 +24,7 @@ BANK = {"org_code": "ZBAA000001", "name": "x", "industry": "bank", "base_urls": 
 
 @pytest.fixture(scope="module")
 def parties():
-    return Parties.of_file(Directory.model_validate({"operators": [OPERATOR | {"services": SERVICES}]}))
+    return Parties.from_directory(Directory.model_validate({"operators": [OPERATOR | {"services": SERVICES}]}))
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +57,16 @@ def plan(parties):
 )
 def test_a_refused_call_is_attributed_by_its_content(plan, parties, path, content, attributes):
     exchange = Exchange(0.0, 0.0)
-    attribute(plan, parties.callers.everyone, path.encode(), content, exchange)
+    attribute_refusal(plan, parties.callers.all, path.encode(), content, exchange)
     assert (exchange.api_code, exchange.industry, exchange.provider, exchange.client_id) == attributes
 
 
 def test_known_values_are_kept(plan, parties):
     exchange = Exchange(0.0, 0.0)
     exchange.api_code, exchange.provider, exchange.client_id = "BA03", "ZBAA000002", "ZOPA000001SVC01"
-    attribute(plan, Callers.of(()).everyone, b"/v1/bank/accounts", b"org_code=ZBAA000001&client_id=x", exchange)
+    attribute_refusal(
+        plan, Callers.from_iterable(()).all, b"/v1/bank/accounts", b"org_code=ZBAA000001&client_id=x", exchange
+    )
     assert (exchange.api_code, exchange.provider, exchange.client_id) == ("BA03", "ZBAA000002", "ZOPA000001SVC01")
 
 
@@ -81,5 +83,5 @@ def test_known_values_are_kept(plan, parties):
         (b"", None),
     ],
 )
-def test_the_type_is_found_in_a_head_that_cannot_be_read(raw, api_type):
-    assert api_type_in(raw) == api_type
+def test_the_api_type_is_found_in_a_malformed_head(raw, api_type):
+    assert find_api_type(raw) == api_type

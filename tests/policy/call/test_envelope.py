@@ -9,21 +9,21 @@ from hypothesis import strategies as st
 from relay.domain.fault import FAULTS, MethodNotAllowed, Refusal
 from relay.policy.call import envelope
 from relay.policy.call.envelope import (
-    About,
-    Address,
-    answer_head,
-    asked_in,
+    CallContext,
+    RequestTemplate,
+    build_refusal,
     build_refusal_body,
-    echo,
-    flaw_of,
-    refusal,
-    request,
-    tran_id_in,
+    build_request,
+    build_response_head,
+    echo_tran_id,
+    find_flaw,
+    find_request_line,
+    find_tran_id,
 )
 
 TRAN_ID = b"ZOPA000001M00000000000001"
-ADDRESS = Address.of("https://bank.example:9443/relay")
-ABOUT = About("one", b"the-ci")
+ADDRESS = RequestTemplate.from_url("https://bank.example:9443/relay")
+ABOUT = CallContext("one", b"the-ci")
 SENT = {
     b"host": b"relay.example",
     b"authorization": b"Bearer secret",
@@ -48,7 +48,7 @@ def lines(raw):
 
 
 def test_a_get_passes_only_allowed_headers():
-    first, fields, body = lines(envelope.request(ADDRESS, "GET", b"/v1/bank/accounts?a=%20b", SENT, ABOUT, b""))
+    first, fields, body = lines(envelope.build_request(ADDRESS, "GET", b"/v1/bank/accounts?a=%20b", SENT, ABOUT, b""))
     assert first == b"GET /relay/v1/bank/accounts?a=%20b HTTP/1.1"
     assert fields == {
         b"Host": b"bank.example:9443",
@@ -63,7 +63,7 @@ def test_a_get_passes_only_allowed_headers():
 
 @pytest.mark.parametrize("body", [b"{}", b"", "\r\n\r\n한".encode()])
 def test_a_post_has_its_body_and_our_content_length(body):
-    first, fields, sent = lines(envelope.request(ADDRESS, "POST", b"/v1/a", SENT, ABOUT, body))
+    first, fields, sent = lines(envelope.build_request(ADDRESS, "POST", b"/v1/a", SENT, ABOUT, body))
     assert first == b"POST /relay/v1/a HTTP/1.1"
     assert fields[b"Content-Type"] == envelope.JSON_TYPE
     assert (fields[b"Content-Length"], sent) == (b"%d" % len(body), body)
@@ -71,12 +71,12 @@ def test_a_post_has_its_body_and_our_content_length(body):
 
 
 def test_absent_headers_are_not_added():
-    _, fields, _ = lines(envelope.request(ADDRESS, "GET", b"/v1/a", {b"x-api-tran-id": TRAN_ID}, ABOUT, b""))
+    _, fields, _ = lines(envelope.build_request(ADDRESS, "GET", b"/v1/a", {b"x-api-tran-id": TRAN_ID}, ABOUT, b""))
     assert set(fields) == {b"Host", b"x-api-tran-id", b"x-client-id", b"x-user-ci"}
 
 
 def test_a_filtered_response_is_requested_without_coding():
-    sent = envelope.request(ADDRESS, "GET", b"/v1/a", SENT, About("one", b"the-ci", plain=True), b"")
+    sent = envelope.build_request(ADDRESS, "GET", b"/v1/a", SENT, CallContext("one", b"the-ci", is_filtered=True), b"")
     assert b"accept-encoding" not in lines(sent)[1]
     assert lines(sent)[1][b"x-api-type"] == b"user-refresh"
 
@@ -85,7 +85,7 @@ def test_a_filtered_response_is_requested_without_coding():
 @pytest.mark.parametrize("length", [0, 5, None])
 def test_a_response_passes_only_allowed_headers(length, close):
     sent = {b"content-encoding": b"gzip", b"retry-after": b"3", b"server": b"x", b"set-cookie": b"a", b"x-debug": b"y"}
-    first, fields, _ = lines(answer_head(429, TRAN_ID, sent, length, close=close))
+    first, fields, _ = lines(build_response_head(429, TRAN_ID, sent, length, close=close))
     framing = {b"Transfer-Encoding": b"chunked"} if length is None else {b"Content-Length": b"%d" % length}
     assert first == b"HTTP/1.1 429 Too Many Requests"
     assert fields == {
@@ -101,7 +101,7 @@ def test_a_response_passes_only_allowed_headers(length, close):
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 @pytest.mark.parametrize("detail", ["", "org_code", "한" * 500, "<" * 500, '"\\' * 300])
 def test_every_refusal_is_json_with_a_message_of_450_bytes(fault, detail):
-    first, fields, body = lines(refusal(Refusal(fault, detail), TRAN_ID, close=True))
+    first, fields, body = lines(build_refusal(Refusal(fault, detail), TRAN_ID, close=True))
     content = json.loads(body)
     assert list(content) == ["rsp_code", "rsp_msg"]
     assert content["rsp_code"] == fault.rsp_code
@@ -121,7 +121,7 @@ def test_every_refusal_is_json_with_a_message_of_450_bytes(fault, detail):
     ],
 )
 def test_a_405_says_which_method_is_allowed(method, allow, detail):
-    _, fields, body = lines(refusal(MethodNotAllowed(method), TRAN_ID, close=False))
+    _, fields, body = lines(build_refusal(MethodNotAllowed(method), TRAN_ID, close=False))
     assert (fields[b"allow"], json.loads(body)["rsp_msg"]) == (allow, f"허용되지 않는 HTTP Method입니다: {detail}")
 
 
@@ -134,7 +134,7 @@ def test_a_message_without_detail_is_the_text_of_the_fault():
     ("wait", "retry_after"), [(0.0, b"1"), (0.001, b"1"), (1.0, b"1"), (1.001, b"2"), (59.2, b"60")]
 )
 def test_retry_after_is_in_whole_seconds(wait, retry_after):
-    raw = refusal(Refusal(FAULTS["operator_rate"], retry_after=wait), b"", close=False)
+    raw = build_refusal(Refusal(FAULTS["operator_rate"], retry_after=wait), b"", close=False)
     assert lines(raw)[1][b"retry-after"] == retry_after
 
 
@@ -157,7 +157,7 @@ def test_retry_after_is_in_whole_seconds(wait, retry_after):
     ],
 )
 def test_a_tran_id_is_echoed_when_it_is_printable_and_short(sent, echoed):
-    assert echo(sent) == echoed
+    assert echo_tran_id(sent) == echoed
 
 
 @pytest.mark.parametrize(
@@ -176,12 +176,12 @@ def test_a_tran_id_is_echoed_when_it_is_printable_and_short(sent, echoed):
     ],
 )
 def test_a_tran_id_is_found_in_a_malformed_head(raw, tran_id):
-    assert tran_id_in(raw) == tran_id
+    assert find_tran_id(raw) == tran_id
 
 
 @given(st.binary(max_size=80))
 def test_a_found_or_echoed_tran_id_is_valid_in_a_header(noise):
-    for tran_id in (echo(noise), tran_id_in(b"x\r\nx-api-tran-id:" + noise + b"\r\n"), tran_id_in(noise)):
+    for tran_id in (echo_tran_id(noise), find_tran_id(b"x\r\nx-api-tran-id:" + noise + b"\r\n"), find_tran_id(noise)):
         assert all(33 <= byte <= 126 for byte in tran_id)
         assert len(tran_id) <= 64
 
@@ -201,11 +201,11 @@ def test_a_found_or_echoed_tran_id_is_valid_in_a_header(noise):
 )
 def test_a_malformed_tran_id_is_refused(sent, name):
     with pytest.raises(Refusal) as refusal:
-        envelope.valid_tran_id(sent)
+        envelope.require_tran_id(sent)
     assert refusal.value.fault.name == name
     assert refusal.value.detail.startswith("x-api-tran-id (숫자와 영문 대문자 25자리: 기관코드 10자리, 주체구분코드")
-    assert envelope.known_tran_id(sent) == ""
-    assert envelope.known_tran_id(TRAN_ID) == envelope.valid_tran_id(TRAN_ID) == TRAN_ID.decode()
+    assert envelope.parse_tran_id(sent) == ""
+    assert envelope.parse_tran_id(TRAN_ID) == envelope.require_tran_id(TRAN_ID) == TRAN_ID.decode()
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_a_malformed_tran_id_is_refused(sent, name):
     ],
 )
 def test_content_type_must_be_json_in_utf_8(content_type, flaw):
-    assert flaw_of(200, {b"content-type": content_type}, TRAN_ID) == flaw
+    assert find_flaw(200, {b"content-type": content_type}, TRAN_ID) == flaw
     if not flaw:
         envelope.check_json_type(content_type)
     else:
@@ -254,7 +254,7 @@ def test_a_post_without_content_type_is_refused():
     ],
 )
 def test_a_response_has_a_standard_status_and_this_tran_id(status, headers, flaw):
-    assert flaw_of(status, headers, TRAN_ID) == flaw
+    assert find_flaw(status, headers, TRAN_ID) == flaw
 
 
 @pytest.mark.parametrize(
@@ -266,20 +266,24 @@ def test_a_response_has_a_standard_status_and_this_tran_id(status, headers, flaw
     ],
 )
 def test_a_template_has_host_and_path_of_its_base_url(url, first, host):
-    line, fields, _ = lines(envelope.request(Address.of(url), "GET", b"/v1", {b"x-api-tran-id": TRAN_ID}, ABOUT, b""))
+    line, fields, _ = lines(
+        envelope.build_request(RequestTemplate.from_url(url), "GET", b"/v1", {b"x-api-tran-id": TRAN_ID}, ABOUT, b"")
+    )
     assert (line, fields[b"Host"]) == (first + b" HTTP/1.1", host)
 
 
 @pytest.mark.parametrize(
     ("context", "withheld"),
     [
-        (About("one", b"CI", frozenset({"trans_memo", "merchant_name"})), b"merchant_name trans_memo"),
-        (About("one", b"CI", frozenset({"trans_memo"}), plain=True), None),
-        (About("one", b"CI"), None),
+        (CallContext("one", b"CI", frozenset({"trans_memo", "merchant_name"})), b"merchant_name trans_memo"),
+        (CallContext("one", b"CI", frozenset({"trans_memo"}), is_filtered=True), None),
+        (CallContext("one", b"CI"), None),
     ],
 )
 def test_withheld_fields_are_sent_unless_the_relay_filters(context, withheld):
-    sent = request(Address.of("https://b.example"), "GET", b"/v1", {b"x-api-tran-id": b"T"}, context, b"")
+    sent = build_request(
+        RequestTemplate.from_url("https://b.example"), "GET", b"/v1", {b"x-api-tran-id": b"T"}, context, b""
+    )
     fields = dict(line.split(b": ", 1) for line in sent.split(b"\r\n")[1:-2])
     assert fields.get(b"x-consent-withheld") == withheld
     assert b"accept-encoding" not in fields
@@ -296,7 +300,7 @@ def test_withheld_fields_are_sent_unless_the_relay_filters(context, withheld):
     ],
 )
 def test_method_and_path_are_found_in_a_malformed_head(raw, method_and_path):
-    assert asked_in(raw) == method_and_path
+    assert find_request_line(raw) == method_and_path
 
 
 PLAIN = b"/v1/bank/accounts?org_code=ZBAA000001"
@@ -319,7 +323,7 @@ LONG_PAGE = b"&next_page=" + b"x" * 9000
         (PLAIN, {b"cookie": b"x" * 8000}, None),  # not forwarded
     ],
 )
-def test_what_goes_on_fits_what_any_server_takes(target, headers, detail):
+def test_a_request_fits_the_limits_of_all_servers(target, headers, detail):
     if detail is None:
         envelope.check_sizes(target, headers)
     else:

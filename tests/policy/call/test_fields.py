@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.domain.api import Field, Presence
-from relay.policy.call.fields import allowed, check_of, get_checked_type, text_of
+from relay.policy.call.fields import compile_field_check, describe_allowed, get_checked_type, to_text
 
 
 def field(kind, length="", name="x", codes=()):
@@ -16,7 +16,7 @@ def field(kind, length="", name="x", codes=()):
 
 
 def fits(kind, length, text, *, strict=True, **more):
-    return bool(check_of(field(kind, length, **more), strict=strict)(text))
+    return bool(compile_field_check(field(kind, length, **more), strict=strict)(text))
 
 
 RIGHT = [
@@ -119,7 +119,7 @@ def test_widened_fields_accept_the_type_ans(name, text):
 
 def test_an_unknown_type_raises_key_error():
     with pytest.raises(KeyError):
-        check_of(field("XX", "3"))
+        compile_field_check(field("XX", "3"))
 
 
 @settings(max_examples=30)
@@ -161,14 +161,14 @@ def test_letters_and_digits_are_ascii(text):
     ],
 )  # fmt: skip
 def test_a_json_value_has_its_text(value, text):
-    assert text_of(value) == text
+    assert to_text(value) == text
 
 
 @settings(max_examples=30)
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e14, max_value=1e14))
 def test_the_text_of_a_number_is_the_number(value):
-    assert float(text_of(value)) == value
-    assert "e" not in text_of(value)
+    assert float(to_text(value)) == value
+    assert "e" not in to_text(value)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_the_text_of_a_number_is_the_number(value):
     ],
 )
 def test_allowed_values_are_described_as_in_the_standard(of_field, description):
-    assert allowed(of_field) == description
+    assert describe_allowed(of_field) == description
 
 
 def test_now_is_a_dtime():

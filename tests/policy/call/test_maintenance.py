@@ -5,8 +5,8 @@ from datetime import datetime
 import pytest
 
 from relay.domain.authorization.consent import KOREA
-from relay.policy.call.maintenance import compile_maintenance, in_maintenance
-from relay.policy.settings.portal import Maintenance
+from relay.policy.call.maintenance import compile_maintenance, is_in_maintenance
+from relay.policy.settings.portal import MaintenanceWindow
 
 
 def at(text):
@@ -15,7 +15,7 @@ def at(text):
 
 def entry(when, start, end):
     """One entry of an institution's file: a day of the week, or a date."""
-    return Maintenance(**{"date" if when.isdigit() else "day": when}, start=start, end=end)
+    return MaintenanceWindow(**{"date" if when.isdigit() else "day": when}, start=start, end=end)
 
 
 def calendar(*entries):
@@ -46,17 +46,17 @@ SUNDAY_NIGHT, DAILY, ONE_NIGHT = ("sun", "0200", "0400"), ("daily", "2330", "003
 )
 def test_maintenance_lasts_until_just_before_its_last_minute(entries, down, up):
     compiled = calendar(*entries)
-    assert [moment for moment in down if not in_maintenance(compiled, at(moment))] == []
-    assert [moment for moment in up if in_maintenance(compiled, at(moment))] == []
+    assert [moment for moment in down if not is_in_maintenance(compiled, at(moment))] == []
+    assert [moment for moment in up if is_in_maintenance(compiled, at(moment))] == []
 
 
 def test_without_entries_there_is_no_maintenance():
     assert compile_maintenance(()) is None
-    assert not in_maintenance(None, at("2027-01-03T02:00"))
+    assert not is_in_maintenance(None, at("2027-01-03T02:00"))
 
 
 @pytest.mark.parametrize("day", ["mon", "tue", "wed", "thu", "fri", "sat", "sun"])
 def test_a_day_of_the_week_is_that_day_in_korea(day):
     compiled = calendar((day, "1200", "1201"))
-    days = [n for n in range(4, 11) if in_maintenance(compiled, at(f"2027-01-{n:02}T12:00"))]  # the 4th is a Monday
+    days = [n for n in range(4, 11) if is_in_maintenance(compiled, at(f"2027-01-{n:02}T12:00"))]  # the 4th is a Monday
     assert [datetime(2027, 1, n, tzinfo=KOREA).strftime("%a").lower() for n in days] == [day]

@@ -7,21 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.exchange import Exchange
-from relay.domain.fault import FAULTS, Refusal, Whose
+from relay.domain.fault import FAULTS, FaultOwner, Refusal
 from relay.policy.call.oauth_envelope import (
-    WITH_CUSTOMER,
-    WITH_TOKEN,
-    answer_head,
-    error_of,
-    flaw_of,
-    is_oauth,
-    kind_of,
-    note,
-    ours,
-    refusal,
-    request,
-    speaks_oauth,
-    support_head,
+    OAUTH_HEADERS,
+    SUPPORT_HEADERS,
+    build_refusal,
+    build_request,
+    build_response_head,
+    build_support_head,
+    classify_call,
+    copy_record_headers,
+    find_flaw,
+    get_oauth_error,
+    is_oauth_path,
+    is_oauth_request,
+    to_relay_fault,
 )
 
 TRAN_ID = b"ZOPA000001M00000000000001"
@@ -49,7 +49,7 @@ def lines(raw):
 
 
 def test_a_form_has_the_operators_and_our_content_length():
-    raw = request("POST", b"/oauth/2.0/token", SENT, ("ZOPA000001", "ZOPB000001"), "", b"grant_type=x")
+    raw = build_request("POST", b"/oauth/2.0/token", SENT, ("ZOPA000001", "ZOPB000001"), "", b"grant_type=x")
     first, fields, body = lines(raw)
     assert (first, body) == (b"POST /oauth/2.0/token HTTP/1.1", b"grant_type=x")
     assert fields == {
@@ -63,32 +63,32 @@ def test_a_form_has_the_operators_and_our_content_length():
 
 
 def test_an_unidentified_caller_is_sent_with_the_fault():
-    first, fields, body = lines(request("GET", b"/oauth/2.0/authorize?a=%20", {}, (), "address_unknown", b""))
+    first, fields, body = lines(build_request("GET", b"/oauth/2.0/authorize?a=%20", {}, (), "address_unknown", b""))
     assert (first, body) == (b"GET /oauth/2.0/authorize?a=%20 HTTP/1.1", b"")
     assert fields == {b"Host": b"authority", b"x-relay-operators": b"", b"x-relay-fault": b"address_unknown"}
 
 
 @pytest.mark.parametrize(
     ("allowed", "passed", "dropped"),
-    [(WITH_CUSTOMER, b"x-user-ci", b"authorization"), (WITH_TOKEN, b"authorization", b"x-user-ci")],
+    [(OAUTH_HEADERS, b"x-user-ci", b"authorization"), (SUPPORT_HEADERS, b"authorization", b"x-user-ci")],
 )
 def test_each_allow_list_passes_its_own_header(allowed, passed, dropped):
-    _, fields, _ = lines(request("POST", b"/v1/mgmts/consents", SENT, ("ZPTL000001",), "", b"{}", allowed))
+    _, fields, _ = lines(build_request("POST", b"/v1/mgmts/consents", SENT, ("ZPTL000001",), "", b"{}", allowed))
     assert (fields[passed], dropped in fields) == (SENT[passed], False)
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 405, 429, 500])
 def test_support_responses_have_data_statuses_and_no_store(status):
     headers = {b"cache-control": b"no-store", b"x-relay-provider": b"ZBAA000001"}
-    first, fields, _ = lines(support_head(status, TRAN_ID, headers, 2, close=False))
+    first, fields, _ = lines(build_support_head(status, TRAN_ID, headers, 2, close=False))
     assert first.startswith(b"HTTP/1.1 %d " % status)
     assert (fields[b"cache-control"], b"x-relay-provider" in fields) == (b"no-store", False)
 
 
 @given(st.dictionaries(st.sampled_from([b"x-relay-provider", b"x-relay-fault", b"via", b"expect"]), st.binary()))
 def test_unknown_headers_of_operators_are_not_passed(headers):
-    without_headers = request("POST", b"/oauth/2.0/token", {}, ("ZOPA000001",), "", b"")
-    assert request("POST", b"/oauth/2.0/token", headers, ("ZOPA000001",), "", b"") == without_headers
+    without_headers = build_request("POST", b"/oauth/2.0/token", {}, ("ZOPA000001",), "", b"")
+    assert build_request("POST", b"/oauth/2.0/token", headers, ("ZOPA000001",), "", b"") == without_headers
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_unknown_headers_of_operators_are_not_passed(headers):
     ],
 )
 def test_a_response_has_an_oauth_status_and_this_tran_id(status, headers, good):
-    assert (flaw_of(status, headers, TRAN_ID) == "") is good
+    assert (find_flaw(status, headers, TRAN_ID) == "") is good
 
 
 @pytest.mark.parametrize("close", [True, False])
@@ -110,7 +110,7 @@ def test_a_response_has_an_oauth_status_and_this_tran_id(status, headers, good):
 def test_a_response_passes_only_allowed_headers(length, close):
     seen = {b"location": b"https://one.example/", b"cache-control": b"no-store", b"pragma": b"no-cache"}
     kept = {b"x-relay-provider": b"ZBAA000001", b"server": b"x", b"set-cookie": b"a=b", b"content-type": b"text/html"}
-    first, fields, _ = lines(answer_head(302, TRAN_ID, seen | kept, length, close=close))
+    first, fields, _ = lines(build_response_head(302, TRAN_ID, seen | kept, length, close=close))
     framing = {b"Transfer-Encoding": b"chunked"} if length is None else {b"Content-Length": b"%d" % length}
     assert first == b"HTTP/1.1 302 Found"
     assert fields == {
@@ -125,12 +125,14 @@ def test_a_response_passes_only_allowed_headers(length, close):
 def test_only_record_headers_are_copied():
     exchange = Exchange(1.0, 2.0)
     headers = {b"x-relay-api-code": b"AU02", b"x-relay-provider": b"P", b"x-relay-client-id": b"C"}
-    note(exchange, headers | {b"x-relay-operator": b"O", b"x-relay-reason": b"R", b"x-relay-status": b"1"})
+    copy_record_headers(
+        exchange, headers | {b"x-relay-operator": b"O", b"x-relay-reason": b"R", b"x-relay-status": b"1"}
+    )
     assert (exchange.api_code, exchange.provider, exchange.client_id, exchange.operator, exchange.reason) == (
         "AU02",
         *"PCOR",
     )
-    note(exchange, {})
+    copy_record_headers(exchange, {})
     assert (exchange.provider, exchange.status) == ("P", 0)
 
 
@@ -154,15 +156,15 @@ def test_only_record_headers_are_copied():
     ],
 )
 def test_a_fault_has_its_error(fault, error):
-    assert error_of(FAULTS[fault]) == error
+    assert get_oauth_error(FAULTS[fault]) == error
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 @pytest.mark.parametrize("detail", ["", "x-api-tran-id", "한글", '"\\'])
 def test_every_refusal_is_json_with_no_store(fault, detail):
-    first, fields, body = lines(refusal(Refusal(fault, detail, retry_after=1.2), TRAN_ID, close=False))
+    first, fields, body = lines(build_refusal(Refusal(fault, detail, retry_after=1.2), TRAN_ID, close=False))
     content = json.loads(body)
-    status, error = error_of(fault)
+    status, error = get_oauth_error(fault)
     assert (list(content), content["error"]) == (["error", "error_description"], error)
     assert content["error_description"] == (f"{fault.words}: {detail}" if detail else fault.words)
     assert first.startswith(b"HTTP/1.1 %d " % status)
@@ -174,7 +176,7 @@ def test_every_refusal_is_json_with_no_store(fault, detail):
 def test_faults_of_the_authority_are_the_relays():
     names = FAULTS.keys() - {"provider_maintenance"}  # the authority has no maintenance calendar
     for fault in map(FAULTS.__getitem__, names):
-        assert ours(fault).whose is (Whose.RELAY if fault.whose is Whose.PROVIDER else fault.whose)
+        assert to_relay_fault(fault).owner is (FaultOwner.RELAY if fault.owner is FaultOwner.PROVIDER else fault.owner)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,7 @@ def test_faults_of_the_authority_are_the_relays():
     ],
 )
 def test_a_malformed_head_for_the_authority_is_detected(raw, is_for_authority):
-    assert speaks_oauth(raw) is is_for_authority
+    assert is_oauth_request(raw) is is_for_authority
 
 
 @pytest.mark.parametrize(
@@ -210,7 +212,7 @@ def test_a_malformed_head_for_the_authority_is_detected(raw, is_for_authority):
     ],
 )
 def test_oauth_paths_are_detected(path, oauth):
-    assert is_oauth(path) is oauth
+    assert is_oauth_path(path) is oauth
 
 
 @pytest.mark.parametrize(
@@ -225,5 +227,5 @@ def test_oauth_paths_are_detected(path, oauth):
         (b"/v1/mgmts/status", b"", "/v1/mgmts/status"),
     ],
 )
-def test_calls_at_the_authority_are_of_a_kind(path, body, kind):
-    assert kind_of(path, body) == kind
+def test_authority_calls_are_classified(path, body, kind):
+    assert classify_call(path, body) == kind

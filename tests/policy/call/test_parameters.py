@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.domain.fault import Refusal
-from relay.policy.call.parameters import compile_check, compile_usual_check
+from relay.policy.call.parameters import compile_parameter_check, compile_usual_check
 from relay.policy.settings.scalars import Checking
 from relay.standard.catalogue import load_catalogue
 
@@ -19,7 +19,7 @@ TRANSACTIONS = {
 }
 BILLS = {"org_code": "D1AAAE0000", "from_month": "202401", "to_month": "202403", "limit": "10"}
 CHECKS = {
-    (api_id, checking): compile_check(APIS[api_id], checking)
+    (api_id, checking): compile_parameter_check(APIS[api_id], checking)
     for api_id in ("은행-001", "은행-002", "은행-004", "카드-004", "지원-104", "지원-005", "채권-003")
     for checking in Checking
 }
@@ -63,7 +63,7 @@ def test_a_name_that_resembles_a_parameter_is_refused(checking, name):
 
 
 @pytest.mark.parametrize("checking", Checking)
-def test_names_within_lists_are_looked_at_too(checking):
+def test_names_within_lists_are_checked(checking):
     day = {"stat_date": "20240101", "mydata_svc_cnt": "1", "mydata_svc_list": [{"Client_Id": "x"}]}
     request = {"type": "1", "inquiry_date": "20240107", "stat_date_cnt": "1", "stat_date_list": [day]}
     assert refusal("지원-005", request, checking) == ("parameter_ambiguous", "client_id")
@@ -230,11 +230,11 @@ def test_a_usual_request_is_exactly_that_of_the_standard(changes, usual):
 
 @pytest.mark.parametrize("checking", Checking)
 def test_every_api_of_the_standard_compiles(checking):
-    assert all(callable(compile_check(api, checking)) for api in APIS.values())
+    assert all(callable(compile_parameter_check(api, checking)) for api in APIS.values())
 
 
 def test_every_detail_fits_into_a_message():
     for api in APIS.values():
         with pytest.raises(Refusal) as refused:
-            compile_check(api, Checking.STRICT)({})
+            compile_parameter_check(api, Checking.STRICT)({})
         assert len(refused.value.detail.encode()) < 200

@@ -4,7 +4,13 @@ import pytest
 
 from relay.domain.party import Service
 from relay.domain.registry import Organisation, OrgType, RegisteredService, Registry
-from relay.policy.call.parties import Parties, build_portal_caller, iter_directory_operators, operators_of, slots_of
+from relay.policy.call.parties import (
+    Parties,
+    build_portal_caller,
+    get_member_slots,
+    iter_directory_operators,
+    iter_registry_operators,
+)
 from relay.policy.settings.directory import Directory
 from relay.policy.settings.portal import PortalSettings
 
@@ -30,7 +36,7 @@ def test_a_registry_operator_has_services_and_normal_serial():
         service("two1", "ZOPB000001"),
         service("one2"),
     )
-    (operator, other) = operators_of(registry(organisation(), organisation("ZOPB000001"), services=services))
+    (operator, other) = iter_registry_operators(registry(organisation(), organisation("ZOPB000001"), services=services))
     assert (operator.org_code, operator.name, operator.serial) == ("ZOPA000001", "ZOPA000001 inc.", "9998101001")
     assert operator.addresses == ("192.0.2.1", "198.51.100.0/24")
     assert operator.services == (
@@ -56,7 +62,7 @@ def test_a_registry_operator_has_services_and_normal_serial():
     ],
 )
 def test_only_operators_and_receivers_may_call(org_type, is_receiver, calls):
-    operators = list(operators_of(registry(organisation(org_type=org_type, is_receiver=is_receiver))))
+    operators = list(iter_registry_operators(registry(organisation(org_type=org_type, is_receiver=is_receiver))))
     assert bool(operators) is calls
 
 
@@ -69,21 +75,21 @@ def test_only_operators_and_receivers_may_call(org_type, is_receiver, calls):
         (OrgType.OTHER, True, "C"),
     ],
 )
-def test_the_registry_tells_the_letters_of_its_callers(org_type, is_receiver, letters):
-    (operator,) = operators_of(registry(organisation(org_type=org_type, is_receiver=is_receiver)))
+def test_the_registry_determines_the_subject_codes(org_type, is_receiver, letters):
+    (operator,) = iter_registry_operators(registry(organisation(org_type=org_type, is_receiver=is_receiver)))
     assert operator.subject_codes == letters
 
 
 def test_an_organisation_without_serial_may_not_call():
-    assert list(operators_of(registry(organisation(serial_num="")))) == []
+    assert list(iter_registry_operators(registry(organisation(serial_num="")))) == []
 
 
 def test_a_service_without_organisation_is_ignored():
-    assert list(operators_of(registry(services=(service("one1"),)))) == []
+    assert list(iter_registry_operators(registry(services=(service("one1"),)))) == []
 
 
 def test_an_operator_may_have_no_services_and_addresses():
-    (operator,) = operators_of(registry(organisation(addresses=())))
+    (operator,) = iter_registry_operators(registry(organisation(addresses=())))
     assert (operator.services, operator.addresses) == ((), ())
 
 
@@ -94,7 +100,7 @@ def test_slots_are_those_of_members_of_this_relay():
         organisation("ZBAA000003", OrgType.THROUGH_RELAY, relay="ZRLB000001", slots=("0000:0700",)),
         organisation("ZBAA000004", OrgType.OWN_API, slots=("0000:0700",)),
     )
-    assert slots_of(members, "ZRLA000001") == {"ZBAA000001": ("0000:0700",)}
+    assert get_member_slots(members, "ZRLA000001") == {"ZBAA000001": ("0000:0700",)}
 
 
 @pytest.mark.parametrize(
@@ -112,7 +118,7 @@ def test_slots_are_those_of_members_of_this_relay():
 )
 def test_slots_that_open_less_than_six_hours_are_ignored(slots, is_used):
     member = organisation("ZBAA000001", OrgType.THROUGH_RELAY, relay="ZRLA000001", slots=slots)
-    assert slots_of(registry(member), "ZRLA000001") == ({"ZBAA000001": slots} if is_used else {})
+    assert get_member_slots(registry(member), "ZRLA000001") == ({"ZBAA000001": slots} if is_used else {})
 
 
 def test_the_directory_file_has_operators():
@@ -124,8 +130,8 @@ def test_the_directory_file_has_operators():
         "AB12",
         Service("one1", "a", "ZOPA000001", ("https://one.example/cb",), ("one",)),
     )
-    parties = Parties.of_file(directory)
-    assert [caller.operator for caller in parties.callers.everyone] == [operator]
+    parties = Parties.from_directory(directory)
+    assert [caller.operator for caller in parties.callers.all] == [operator]
     assert parties.slots == {}
 
 
@@ -142,7 +148,7 @@ def test_the_portal_is_a_caller():
     )
     caller = build_portal_caller(settings)
     assert (caller.operator.org_code, caller.operator.serial) == ("ZPTL000001", "9998100002")
-    assert caller.clients == {"portalatrelay", "portalapis"}  # those it presents, not the relay's own
+    assert caller.client_ids == {"portalatrelay", "portalapis"}  # those it presents, not the relay's own
     assert [caller.has_address(address) for address in ("192.0.2.9", "198.51.100.7", "192.0.2.1")] == [
         True,
         True,
@@ -151,11 +157,11 @@ def test_the_portal_is_a_caller():
 
 
 def test_operators_do_not_hold_secrets_of_services():
-    (operator,) = operators_of(registry(organisation(), services=(service("one1"),)))
+    (operator,) = iter_registry_operators(registry(organisation(), services=(service("one1"),)))
     assert "scrypt" not in repr(operator)
     assert not any("scrypt" in str(getattr(operator.services[0], name)) for name in Service.__slots__)
 
 
 def test_empty_sources_have_no_callers():
-    assert Parties.of_file(Directory()).callers.everyone == ()
-    assert list(operators_of(registry())) == []
+    assert Parties.from_directory(Directory()).callers.all == ()
+    assert list(iter_registry_operators(registry())) == []

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.fault import Refusal
-from relay.policy.call.period import compile_period_check, months_before
+from relay.policy.call.period import compile_period_check, subtract_months
 from relay.standard.catalogue import load_catalogue
 
 APIS = load_catalogue().apis
@@ -161,12 +161,12 @@ def test_a_shorter_period_passes_when_a_longer_one_does(today, days, api_type):
 
 @given(st.dates(date(1900, 1, 1), date(2200, 1, 1)), st.integers(1, 12))
 def test_n_months_ago_to_today_is_a_period_of_n_months(today, months):
-    first, last = (f"{day:%Y%m%d}" for day in (months_before(today, months), today))
+    first, last = (f"{day:%Y%m%d}" for day in (subtract_months(today, months), today))
     assert check(THREE_MONTHS, first, last, "user-refresh", today) is None
     assert check(THREE_MONTHS, first, last, "scheduled", today) == (None if months <= 3 else "40004")
 
 
 def test_months_can_be_subtracted_and_added():
-    assert months_before(date(2024, 2, 29), -12) == date(2025, 2, 28)
-    assert months_before(date(2024, 1, 31), -1) == date(2024, 2, 29)
-    assert months_before(date(2024, 3, 31), 1) == date(2024, 2, 29)
+    assert subtract_months(date(2024, 2, 29), -12) == date(2025, 2, 28)
+    assert subtract_months(date(2024, 1, 31), -1) == date(2024, 2, 29)
+    assert subtract_months(date(2024, 3, 31), 1) == date(2024, 2, 29)

@@ -7,10 +7,10 @@ import pytest
 from relay.domain.fault import Refusal
 from relay.domain.ids import INDUSTRIES
 from relay.domain.party import Operator, Peer, Service
-from relay.policy.answer.conformance import faults_of
+from relay.policy.answer.conformance import find_violations
 from relay.policy.call.access import Caller, Callers
 from relay.policy.call.parties import Parties
-from relay.policy.call.plan import OFFERED_SUPPORT_APIS, acquainted, compile_plan
+from relay.policy.call.plan import OFFERED_SUPPORT_APIS, compile_plan, with_parties
 from relay.policy.call.route import find_route
 from relay.policy.settings.directory import Directory, Provider
 from relay.policy.settings.model import Settings
@@ -39,14 +39,14 @@ def provider(org_code="ZBAA000001", industry="bank", **more):
 
 
 def plan(*providers, parties=None, **sections):
-    parties = parties or Parties.of_file(Directory())
+    parties = parties or Parties.from_directory(Directory())
     return compile_plan(settings(**sections), providers or (provider(),), parties, CATALOGUE, "0123456789ab")
 
 
 def find(compiled, org_code="ZBAA000001", path=ACCOUNTS, method="GET"):
     route, _, version = find_route(compiled.routes, method, path.encode())
     compiled.check_version(route, version)
-    return compiled.institution(org_code, route, version)
+    return compiled.find_institution(org_code, route, version)
 
 
 def find_fault(*arguments, **named):
@@ -135,15 +135,15 @@ def test_an_api_left_out_is_not_offered_and_one_turned_on_is():
 
 
 def list_apis(**more):
-    return json.loads(plan(provider(**more)).institutions["ZBAA000001"].apis)
+    return json.loads(plan(provider(**more)).institutions["ZBAA000001"].api_list)
 
 
 @pytest.mark.parametrize("industry", INDUSTRIES)
 def test_the_api_list_conforms_to_the_standard(industry):
     response = list_apis(industry=industry)
-    api = next(api for api in CATALOGUE.of(industry) if api.api_code == "CM01")
-    assert faults_of(api, response) == []
-    offered = list(CATALOGUE.of(industry))
+    api = next(api for api in CATALOGUE.iter_apis(industry) if api.api_code == "CM01")
+    assert find_violations(api, response) == []
+    offered = list(CATALOGUE.iter_apis(industry))
     assert response["api_list"] == [{"api_code": api.api_code, "api_uri": api.resource} for api in offered]
     assert response["api_cnt"] == str(len(offered))
     assert {"CM01", "CM02"} < {row["api_code"] for row in response["api_list"]}
@@ -224,11 +224,11 @@ SUPPORT = {
 def parties(*org_codes, slots=None):
     services = {code: (Service(f"{code}SVC", "one", code),) for code in org_codes}
     operators = [Operator(code, code, code, ("192.0.2.1",), services[code]) for code in org_codes]
-    return Parties(Callers.of(map(Caller.of, operators)), slots or {})
+    return Parties(Callers.from_iterable(map(Caller.from_operator, operators)), slots or {})
 
 
 def codes(callers):
-    return [caller.operator.org_code for caller in callers.everyone]
+    return [caller.operator.org_code for caller in callers.all]
 
 
 def test_the_portal_may_call_support_and_data_apis():
@@ -237,7 +237,7 @@ def test_the_portal_may_call_support_and_data_apis():
     assert len(OFFERED_SUPPORT_APIS) == len(SUPPORT)
     assert codes(compiled.portal) == ["ZPTL000001"]
     assert codes(compiled.callers) == ["ZOPA000001", "ZPTL000001"]
-    assert [caller.operator.org_code for caller in compiled.portal.recognise(PORTAL_PEER)] == ["ZPTL000001"]
+    assert [caller.operator.org_code for caller in compiled.portal.identify(PORTAL_PEER)] == ["ZPTL000001"]
 
 
 @pytest.mark.parametrize(
@@ -246,15 +246,15 @@ def test_the_portal_may_call_support_and_data_apis():
 def test_other_peers_are_not_the_portal(peer):
     compiled = plan(parties=parties("ZOPA000001"), portal=PORTAL)
     with pytest.raises(Refusal):
-        compiled.portal.recognise(peer)
+        compiled.portal.identify(peer)
 
 
 def test_without_a_portal_there_is_no_support_api():
     compiled = plan(parties=parties("ZOPA000001"))
     assert (compiled.support, codes(compiled.portal), codes(compiled.callers)) == ({}, [], ["ZOPA000001"])
-    assert compiled.method_of(b"/v1/mgmts/status") == ""
+    assert compiled.get_method(b"/v1/mgmts/status") == ""
     with pytest.raises(Refusal):
-        compiled.portal.recognise(PORTAL_PEER)
+        compiled.portal.identify(PORTAL_PEER)
 
 
 @pytest.mark.parametrize(
@@ -269,15 +269,15 @@ def test_without_a_portal_there_is_no_support_api():
     ],
 )
 def test_each_path_has_one_method(path, method):
-    assert plan(portal=PORTAL).method_of(path) == method
+    assert plan(portal=PORTAL).get_method(path) == method
 
 
 def test_other_parties_change_only_callers_and_slots():
     first = plan(provider(), provider("ZCDA000001", "card"), parties=parties("ZOPA000001"), portal=PORTAL)
-    second = acquainted(first, parties("ZOPB000001", "ZOPC000001"))
+    second = with_parties(first, parties("ZOPB000001", "ZOPC000001"))
     assert codes(first.callers) == ["ZOPA000001", "ZPTL000001"]
     assert codes(second.callers) == ["ZOPB000001", "ZOPC000001", "ZPTL000001"]  # the portal stays, once
-    assert codes(acquainted(second, parties()).callers) == ["ZPTL000001"]
+    assert codes(with_parties(second, parties()).callers) == ["ZPTL000001"]
     for code, institution in first.institutions.items():
         assert second.institutions[code] is institution
     kept = ("generation", "routes", "operator_bucket", "versions", "authority", "support", "portal")
@@ -306,7 +306,7 @@ def test_slots_of_the_portal_override_those_of_the_file(file, portal, minutes):
     known = parties("ZOPA000001", slots={} if portal is None else {"ZBAA000001": portal, "ZBAA000009": ("0000:0100",)})
     compiled = plan(provider(scheduled_slots=file), provider("ZBAA000002"), parties=known)
     assert (count_open_minutes(compiled), count_open_minutes(compiled, "ZBAA000002")) == (minutes, 1440)
-    updated = acquainted(plan(provider(scheduled_slots=file), provider("ZBAA000002")), known)
+    updated = with_parties(plan(provider(scheduled_slots=file), provider("ZBAA000002")), known)
     assert (count_open_minutes(updated), count_open_minutes(updated, "ZBAA000002")) == (minutes, 1440)
     assert sorted(updated.institutions) == ["ZBAA000001", "ZBAA000002"]
 
@@ -314,7 +314,7 @@ def test_slots_of_the_portal_override_those_of_the_file(file, portal, minutes):
 def test_slots_of_the_file_return_without_the_portals():
     compiled = plan(provider(scheduled_slots=MORNING), parties=parties(slots={"ZBAA000001": ("2200:2400",)}))
     assert count_open_minutes(compiled) == 120
-    assert count_open_minutes(acquainted(compiled, parties())) == 420
+    assert count_open_minutes(with_parties(compiled, parties())) == 420
 
 
 def test_a_day_of_maintenance_is_compiled_from_the_file():

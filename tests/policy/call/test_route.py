@@ -9,7 +9,7 @@ from relay.standard.catalogue import load_catalogue
 
 CATALOGUE = load_catalogue()
 ROUTES = compile_routes(CATALOGUE)
-PAIRS = [(industry, api) for industry in INDUSTRIES for api in CATALOGUE.of(industry, later=True)]
+PAIRS = [(industry, api) for industry in INDUSTRIES for api in CATALOGUE.iter_apis(industry, later=True)]
 CARDS = "/v1/card/cards"
 
 
@@ -59,7 +59,7 @@ RESOURCES = ["bills", "bill", "BILLS", "point", "points", "payments", "loans", "
 
 @pytest.mark.parametrize("name", RESOURCES)
 @pytest.mark.parametrize("suffix", ["", "/approval-domestic"])
-def test_the_name_of_a_resource_is_no_card(name, suffix):
+def test_the_name_of_a_resource_is_not_a_card_id(name, suffix):
     assert find_fault("GET", f"{CARDS}/{name}{suffix}") == "endpoint_unknown"
 
 

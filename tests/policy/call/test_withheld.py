@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from relay.domain.authorization.consent import Particulars, Target
 from relay.domain.ids import INDUSTRIES
-from relay.policy.call.withheld import FLAGS, fields_withheld, select_withheld, without
+from relay.policy.call.withheld import FLAGS, get_withheld_fields, remove_members, select_withheld
 from relay.standard.catalogue import load_catalogue
 
 APIS = load_catalogue().apis
@@ -34,12 +34,12 @@ def names(fields):
 @pytest.mark.parametrize("industry", INDUSTRIES)
 @pytest.mark.parametrize("flag", [False, None])
 def test_fields_without_consent_are_withheld_by_industry(industry, flag):
-    assert fields_withheld(particulars(**dict.fromkeys(FLAGS, flag)), industry) == KNOWN.get(industry, set())
+    assert get_withheld_fields(particulars(**dict.fromkeys(FLAGS, flag)), industry) == KNOWN.get(industry, set())
 
 
 @pytest.mark.parametrize("industry", INDUSTRIES)
 def test_fields_with_consent_are_not_withheld(industry):
-    assert fields_withheld(particulars(**dict.fromkeys(FLAGS, True)), industry) == set()
+    assert get_withheld_fields(particulars(**dict.fromkeys(FLAGS, True)), industry) == set()
 
 
 @pytest.mark.parametrize(("memo", "merchant", "category"), [*product([True, False, None], repeat=3)])
@@ -48,7 +48,7 @@ def test_each_flag_stands_for_its_own_fields(memo, merchant, category):
         is_consent_trans_memo=memo, is_consent_merchant_name_regno=merchant, is_consent_trans_category=category
     )
     expected = (set() if memo else MEMO) | (set() if merchant else MERCHANT) | (set() if category else CATEGORY)
-    assert fields_withheld(consented, "efin") == expected
+    assert get_withheld_fields(consented, "efin") == expected
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_each_api_loses_the_fields_of_the_standard(api_id, fields):
 
 
 def test_every_api_that_has_such_a_field_is_in_the_table():
-    api_ids = {api.api_id for api in load_catalogue().data() if ALL_FIELDS & set(names(api.response.body))}
+    api_ids = {api.api_id for api in load_catalogue().iter_data_apis() if ALL_FIELDS & set(names(api.response.body))}
     assert api_ids | {"금투-003"} == {api_id for flag in FLAGS.values() for api_id in flag.api_ids}
 
 
@@ -96,8 +96,8 @@ def test_no_required_field_is_withheld(api):
         ('{"Trans_memo":"x","a":[{"transMemo":"x","TRANS_MEMO":"x","trans.memo":"x"}]}', '{"a":[{}]}'),
     ],
 )  # fmt: skip
-def test_the_members_go_and_the_rest_stays_as_it_was_spelled(body, left):
-    assert without(body.encode(), frozenset(MEMO)).decode() == left
+def test_members_are_removed_and_the_rest_is_unchanged(body, left):
+    assert remove_members(body.encode(), frozenset(MEMO)).decode() == left
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_the_members_go_and_the_rest_stays_as_it_was_spelled(body, left):
 )  # fmt: skip
 def test_an_unreadable_response_is_refused(body):
     with pytest.raises(ValueError):  # noqa: PT011 - the messages differ by reader
-        without(body, frozenset(MEMO))
+        remove_members(body, frozenset(MEMO))
 
 
 json_values = st.recursive(
@@ -130,6 +130,6 @@ def test_only_the_members_are_removed(response):
             return {name: remove(member) for name, member in value.items() if name != "trans_memo"}
         return [remove(member) for member in value] if isinstance(value, list) else value
 
-    left = json.loads(without(json.dumps(response).encode(), frozenset(MEMO)))
+    left = json.loads(remove_members(json.dumps(response).encode(), frozenset(MEMO)))
     assert left == remove(response)
     assert json.dumps(left) == json.dumps(remove(response))  # in the same order

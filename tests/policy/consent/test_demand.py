@@ -9,8 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.authorization.consent import Asset, Target
-from relay.policy.consent.demand import CONSENT_BYTES, DemandFault, Frame, RequestType, fit, read_demand
-from relay.policy.consent.particulars import scopes_of
+from relay.policy.consent.demand import (
+    MAX_CONSENT_BYTES,
+    DemandContext,
+    DemandError,
+    RequestType,
+    check_demand,
+    read_demand,
+)
+from relay.policy.consent.particulars import get_scopes
 from relay.standard.catalogue import load_catalogue
 
 TODAY = date(2024, 7, 15)
@@ -30,7 +37,9 @@ GOOD = {
     ],
     "is_consent_trans_memo": "false",
 }
-CONTEXT = Frame("ZBAA000001", "ZOPA000001", scopes_of("bank", load_catalogue()), RequestType.ASSETS, today=TODAY)
+CONTEXT = DemandContext(
+    "ZBAA000001", "ZOPA000001", get_scopes("bank", load_catalogue()), RequestType.ASSETS, today=TODAY
+)
 LISTS = {"target_info": [{"scope": "bank.list"}], "end_date": "20240722", "period": "20240722"}
 FOR_LISTS = {"request_type": RequestType.LISTS}
 AT_PAGES = {"request_type": None}
@@ -45,8 +54,8 @@ def build_text(**changed):
 def get_fault(content, context=CONTEXT):
     """Return error and member of a refused demand, None for a valid one."""
     try:
-        fit(read_demand(content), context)
-    except DemandFault as fault:
+        check_demand(read_demand(content), context)
+    except DemandError as fault:
         return fault.error, fault.member
     return None
 
@@ -142,7 +151,7 @@ def build_targets(**changed):
     ids=str,
 )
 def test_a_malformed_member_is_named(changed, member):
-    with pytest.raises(DemandFault) as caught:
+    with pytest.raises(DemandError) as caught:
         read_demand(build_text(**changed))
     assert (caught.value.error, caught.value.member) == ("invalid_request", member)
 
@@ -159,7 +168,7 @@ def test_a_malformed_member_is_named(changed, member):
         build_text().replace(b'"20250715"', b"NaN"),
         build_text() + b" {}",
         b"[" * 3000,
-        build_text(purpose="x" * CONSENT_BYTES),
+        build_text(purpose="x" * MAX_CONSENT_BYTES),
     ],
     ids=["nothing", "list", "half", "no text", "doubled", "doubled inside", "NaN", "two", "deep", "long"],
 )
@@ -195,7 +204,7 @@ def test_text_that_is_no_object_of_7000_bytes_is_refused(content):
     ],
     ids=str,
 )
-def test_a_demand_that_this_call_may_not_bring_is_refused(changed, context, fault):
+def test_a_demand_for_another_call_is_refused(changed, context, fault):
     assert get_fault(build_text(**changed), replace(CONTEXT, **context)) == fault
 
 
@@ -214,9 +223,9 @@ def test_a_demand_that_this_call_may_not_bring_is_refused(changed, context, faul
     ],
     ids=str,
 )
-def test_a_refused_demand_says_what_is_allowed(changed, context, allowed):
-    with pytest.raises(DemandFault) as caught:
-        fit(read_demand(build_text(**changed)), replace(CONTEXT, **context))
+def test_a_refusal_names_what_is_allowed(changed, context, allowed):
+    with pytest.raises(DemandError) as caught:
+        check_demand(read_demand(build_text(**changed)), replace(CONTEXT, **context))
     assert caught.value.allowed == allowed
 
 
@@ -230,7 +239,7 @@ def test_a_demand_of_an_institutions_pages_has_no_request_type(changed):
 
 
 def test_a_fault_does_not_repeat_a_value():
-    with pytest.raises(DemandFault) as caught:
+    with pytest.raises(DemandError) as caught:
         read_demand(build_text(end_date="secret"))
     assert str(caught.value) == "invalid_request: end_date"
     assert caught.value.__cause__ is None

@@ -7,10 +7,16 @@ import pytest
 from relay.domain.authorization.consent import Asset
 from relay.domain.fault import Refusal
 from relay.domain.ids import INDUSTRIES
-from relay.domain.institution import DeskFault, Holding
+from relay.domain.institution import Holding, InstitutionError
 from relay.policy.call.assets import check_asset
-from relay.policy.consent.holdings import each_once, holdings_in, list_calls, scopes_without_assets, told_apart
-from relay.policy.consent.particulars import scopes_of
+from relay.policy.consent.holdings import (
+    distinguish_labels,
+    find_list_apis,
+    find_scopes_without_assets,
+    read_holdings,
+    remove_duplicates,
+)
+from relay.policy.consent.particulars import get_scopes
 from relay.sandbox.learning import request_for
 from relay.sandbox.world.model import CUSTOMERS, Ask, answer
 from relay.sandbox.world.stories import STORIES
@@ -19,7 +25,7 @@ from relay.standard.catalogue import load_catalogue
 CATALOGUE = load_catalogue()
 TODAY = date(2026, 11, 20)
 LIST_APIS = {
-    industry: {list_api.api.api_id: list_api for list_api in list_calls(industry, CATALOGUE, later=True)}
+    industry: {list_api.api.api_id: list_api for list_api in find_list_apis(industry, CATALOGUE, later=True)}
     for industry in INDUSTRIES
 }
 BANK = LIST_APIS["bank"]["은행-001"]
@@ -40,16 +46,16 @@ def read_pages(api, industry, customer):
 
 
 def get_holdings(industry, customer):
-    return each_once(
+    return remove_duplicates(
         holding
         for list_api in LIST_APIS[industry].values()
         for body in read_pages(list_api.api, industry, customer)
-        for holding in holdings_in(list_api, body)
+        for holding in read_holdings(list_api, body)
     )
 
 
 def read_rows(*rows, list_api=BANK):
-    return holdings_in(list_api, {"rsp_code": "00000", list_api.list_name: list(rows)})
+    return read_holdings(list_api, {"rsp_code": "00000", list_api.list_name: list(rows)})
 
 
 @each_industry
@@ -59,24 +65,26 @@ def test_every_scope_has_a_list_api_or_no_assets(industry):
         for list_api in LIST_APIS[industry].values()
         for scope in (list_api.scope, *list_api.scope_by_type.values())
     }
-    without = set(scopes_without_assets(industry, CATALOGUE))
+    without = set(find_scopes_without_assets(industry, CATALOGUE))
     assert not listed & without
-    assert listed | without | {f"{industry}.list"} == set(scopes_of(industry, CATALOGUE))
+    assert listed | without | {f"{industry}.list"} == set(get_scopes(industry, CATALOGUE))
 
 
 @each_industry
 def test_every_list_api_of_the_industry_is_used(industry):
-    lists = {api.api_id for api in CATALOGUE.of(industry, later=True) if api.scope_for(industry) == f"{industry}.list"}
+    lists = {
+        api.api_id for api in CATALOGUE.iter_apis(industry, later=True) if api.scope_for(industry) == f"{industry}.list"
+    }
     assert set(LIST_APIS[industry]) == lists - {"정보제공-공통-002"}
 
 
 def test_only_card_companies_have_scopes_without_assets():
-    assert scopes_without_assets("card", CATALOGUE) == ("card.point", "card.bill", "card.loan")
-    assert [industry for industry in INDUSTRIES if scopes_without_assets(industry, CATALOGUE)] == ["card"]
+    assert find_scopes_without_assets("card", CATALOGUE) == ("card.point", "card.bill", "card.loan")
+    assert [industry for industry in INDUSTRIES if find_scopes_without_assets(industry, CATALOGUE)] == ["card"]
 
 
 def test_future_list_apis_are_returned_only_with_later():
-    assert [list_api.api.api_id for list_api in list_calls("bank", CATALOGUE)] == ["은행-001", "IRP-001"]
+    assert [list_api.api.api_id for list_api in find_list_apis("bank", CATALOGUE)] == ["은행-001", "IRP-001"]
     assert list(LIST_APIS["bank"]) == ["은행-001", "IRP-001", "선불-001"]
 
 
@@ -84,8 +92,8 @@ def test_future_list_apis_are_returned_only_with_later():
 @each_customer
 def test_sandbox_institutions_have_assets_of_every_scope(industry, customer):
     scopes = {scope for holding in get_holdings(industry, customer) for scope in holding.scopes}
-    assert scopes == set(scopes_of(industry, CATALOGUE)) - {f"{industry}.list"} - set(
-        scopes_without_assets(industry, CATALOGUE)
+    assert scopes == set(get_scopes(industry, CATALOGUE)) - {f"{industry}.list"} - set(
+        find_scopes_without_assets(industry, CATALOGUE)
     )
 
 
@@ -104,10 +112,10 @@ def test_a_consent_to_all_holdings_allows_all_calls(industry, customer):
     holdings = get_holdings(industry, customer)
     assets = {
         scope: frozenset((each.asset.asset, each.asset.seqno) for each in holdings if scope in each.scopes)
-        for scope in scopes_of(industry, CATALOGUE)
+        for scope in get_scopes(industry, CATALOGUE)
     }
     answers = {}
-    for api in sorted(CATALOGUE.of(industry), key=lambda api: (not api.scope.endswith(".list"), api.api_id)):
+    for api in sorted(CATALOGUE.iter_apis(industry), key=lambda api: (not api.scope.endswith(".list"), api.api_id)):
         parameters = request_for(api, {"org_code": "ZZAAAE0000", "client_id": "c"}, answers, TODAY)
         if api.scope and api.api_id in STORIES:
             answers[api.api_id] = [answer(STORIES, Ask(api, industry, customer, parameters, TODAY))]
@@ -166,7 +174,7 @@ def test_an_asset_is_read_from_its_row(changed, asset):
         ("usury", "채권-001", {"bond_num": "B12345", "bond_type": "03"}, "매입추심 …2345"),
     ],
 )  # fmt: skip
-def test_a_label_tells_an_asset_to_its_owner(industry, api_id, row, label):
+def test_a_label_names_the_asset_to_the_customer(industry, api_id, row, label):
     assert [holding.label for holding in read_rows(row, list_api=LIST_APIS[industry][api_id])] == [label]
 
 
@@ -185,8 +193,8 @@ def test_a_label_tells_an_asset_to_its_owner(industry, api_id, row, label):
     ],
 )
 def test_a_response_without_a_valid_list_is_an_institution_fault(body, field):
-    with pytest.raises(DeskFault, match=f"은행-001: {field} is not as documented"):
-        holdings_in(BANK, body)
+    with pytest.raises(InstitutionError, match=f"은행-001: {field} is not as documented"):
+        read_holdings(BANK, body)
 
 
 @pytest.mark.parametrize(
@@ -199,19 +207,19 @@ def test_a_response_without_a_valid_list_is_an_institution_fault(body, field):
     ],
 )
 def test_an_invalid_row_is_a_fault_without_its_value(name, value):
-    with pytest.raises(DeskFault) as fault:
+    with pytest.raises(InstitutionError) as fault:
         read_rows(ACCOUNT, ACCOUNT | {name: value})
     assert str(fault.value) == f"은행-001: {name} is not as documented"
 
 
 def test_an_empty_list_may_be_omitted():
     assert read_rows() == []
-    assert holdings_in(BANK, {"rsp_code": "00000", "account_cnt": "0"}) == []
+    assert read_holdings(BANK, {"rsp_code": "00000", "account_cnt": "0"}) == []
 
 
 def test_duplicates_of_overlapping_pages_are_removed():
     first, second = Holding(("a.b",), Asset("1"), "하나"), Holding(("a.b",), Asset("1", "002"), "둘")
-    assert each_once([first, second, first]) == (first, second)
+    assert remove_duplicates([first, second, first]) == (first, second)
 
 
 @pytest.mark.parametrize(
@@ -224,24 +232,27 @@ def test_duplicates_of_overlapping_pages_are_removed():
         (("11234", "21234", "31235"), ("통장 …11234", "통장 …21234", "통장 …1235")),
     ],
 )
-def test_accounts_that_look_alike_show_as_many_digits_as_tell_them_apart(assets, labels):
+def test_equal_labels_show_as_many_digits_as_differ(assets, labels):
     holdings = [Holding(("bank.deposit",), Asset(asset), f"통장 …{asset[-4:]}") for asset in assets]
-    assert tuple(holding.label for holding in told_apart(holdings)) == labels
-    assert tuple(holding.asset.asset for holding in told_apart(holdings)) == assets
+    assert tuple(holding.label for holding in distinguish_labels(holdings)) == labels
+    assert tuple(holding.asset.asset for holding in distinguish_labels(holdings)) == assets
 
 
-def test_digits_grow_where_they_stand_and_are_added_where_none_do():
+def test_digits_of_a_label_grow_or_are_added():
     loans = [Holding(("bank.loan",), Asset(asset, "2"), "대출 …1234 2회차") for asset in ("51234", "61234")]
-    assert [holding.label for holding in told_apart(loans)] == ["대출 …51234 2회차", "대출 …61234 2회차"]
+    assert [holding.label for holding in distinguish_labels(loans)] == ["대출 …51234 2회차", "대출 …61234 2회차"]
     cards = [Holding(("card.card",), Asset(asset), "가온카드") for asset in ("C0001", "C0002")]
-    assert [holding.label for holding in told_apart(cards)] == ["가온카드 …0001", "가온카드 …0002"]
+    assert [holding.label for holding in distinguish_labels(cards)] == ["가온카드 …0001", "가온카드 …0002"]
 
 
-def test_what_no_number_tells_apart_is_numbered():
+def test_labels_with_equal_numbers_are_numbered():
     holdings = [Holding(("bank.deposit",), Asset("1234", seqno), "통장 …1234 1회차") for seqno in ("1", "001")]
-    assert [holding.label for holding in told_apart(holdings)] == ["통장 …1234 1회차 (1)", "통장 …1234 1회차 (2)"]
+    assert [holding.label for holding in distinguish_labels(holdings)] == [
+        "통장 …1234 1회차 (1)",
+        "통장 …1234 1회차 (2)",
+    ]
 
 
 def test_equal_labels_of_different_scopes_are_kept():
     holdings = [Holding((scope,), Asset(asset), "통장") for scope, asset in (("bank.deposit", "1"), ("bank.loan", "2"))]
-    assert told_apart(holdings) == tuple(holdings)
+    assert distinguish_labels(holdings) == tuple(holdings)

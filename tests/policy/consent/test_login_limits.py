@@ -1,6 +1,12 @@
 import pytest
 
-from relay.policy.consent.login_limits import BY_ADDRESS, BY_LOGIN_ID, LoginLimits, customer_address, network_of
+from relay.policy.consent.login_limits import (
+    ADDRESS_RATE,
+    LOGIN_ID_RATE,
+    KeyedRateLimiter,
+    find_customer_address,
+    get_customer_network,
+)
 
 NOW = 1000.0
 PROXIES = ("10.0.0.0/8", "2001:db8:1::/48")
@@ -9,25 +15,25 @@ PROXIES = ("10.0.0.0/8", "2001:db8:1::/48")
 def count_attempts(limits, key, now):
     """Make attempts at one time until one is refused; return how many were allowed."""
     count = 0
-    while not limits.wait(key, now):
+    while not limits.get_wait_s(key, now):
         limits.take(key, now)
         count += 1
     return count
 
 
-@pytest.mark.parametrize(("rate", "burst", "each_s"), [(BY_ADDRESS, 30, 30), (BY_LOGIN_ID, 10, 300)])
+@pytest.mark.parametrize(("rate", "burst", "each_s"), [(ADDRESS_RATE, 30, 30), (LOGIN_ID_RATE, 10, 300)])
 def test_attempts_are_limited_to_a_burst_and_a_rate(rate, burst, each_s):
-    limits = LoginLimits(rate)
+    limits = KeyedRateLimiter(rate)
     assert count_attempts(limits, b"a", NOW) == burst
-    assert limits.wait(b"a", NOW) == pytest.approx(each_s, abs=0.1)
+    assert limits.get_wait_s(b"a", NOW) == pytest.approx(each_s, abs=0.1)
     assert count_attempts(limits, b"a", NOW + each_s) == 1
     assert count_attempts(limits, b"b", NOW) == burst
 
 
 def test_attempts_given_back_do_not_count():
-    limits = LoginLimits(BY_LOGIN_ID)
+    limits = KeyedRateLimiter(LOGIN_ID_RATE)
     for _ in range(100):
-        assert not limits.wait(b"a", NOW)
+        assert not limits.get_wait_s(b"a", NOW)
         limits.take(b"a", NOW)
         limits.give_back(b"a")
     limits.give_back(b"never taken")
@@ -35,16 +41,16 @@ def test_attempts_given_back_do_not_count():
 
 
 def test_the_number_of_keys_is_bounded_and_the_worst_stays():
-    limits = LoginLimits(BY_LOGIN_ID, max_keys=100)
+    limits = KeyedRateLimiter(LOGIN_ID_RATE, max_keys=100)
     count_attempts(limits, b"worst", NOW)
     for number in range(1000):
         limits.take(b"%d" % number, NOW)
         assert len(limits) <= 100
-    assert limits.wait(b"worst", NOW) > 0
+    assert limits.get_wait_s(b"worst", NOW) > 0
 
 
 def test_keys_without_recent_attempts_are_evicted_first():
-    limits = LoginLimits(BY_LOGIN_ID, max_keys=3)
+    limits = KeyedRateLimiter(LOGIN_ID_RATE, max_keys=3)
     for key in (b"a", b"b"):
         limits.take(key, NOW)
     limits.take(b"c", NOW + 10_000)
@@ -63,7 +69,7 @@ def test_keys_without_recent_attempts_are_evicted_first():
     ],
 )
 def test_addresses_of_one_ipv6_network_share_a_key(address, network):
-    assert network_of(address) == network
+    assert get_customer_network(address) == network
 
 
 @pytest.mark.parametrize(
@@ -83,5 +89,5 @@ def test_addresses_of_one_ipv6_network_share_a_key(address, network):
         ("", "198.51.100.9", PROXIES, ""),
     ],
 )
-def test_a_customers_address_is_what_a_trusted_proxy_tells(peer, forwarded, proxies, address):
-    assert customer_address(peer, forwarded, proxies) == address
+def test_a_trusted_proxy_names_the_customers_address(peer, forwarded, proxies, address):
+    assert find_customer_address(peer, forwarded, proxies) == address

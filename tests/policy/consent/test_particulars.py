@@ -8,13 +8,13 @@ import pytest
 
 from relay.domain.authorization.consent import Asset, Particulars, Target
 from relay.domain.ids import INDUSTRIES
-from relay.policy.answer.conformance import faults_of
-from relay.policy.consent.particulars import assets_of, checked, scopes_of, told, with_list_scope
+from relay.policy.answer.conformance import find_violations
+from relay.policy.consent.particulars import add_list_scope, collect_assets, encode_particulars, find_flaws, get_scopes
 from relay.standard.catalogue import load_catalogue
 
 TODAY = date(2024, 7, 15)
 FOREVER = date(9999, 12, 31)
-SCOPES = {industry: scopes_of(industry, load_catalogue()) for industry in INDUSTRIES}
+SCOPES = {industry: get_scopes(industry, load_catalogue()) for industry in INDUSTRIES}
 LIST = Target("bank.list")
 ACCOUNTS = Target("bank.deposit", (Asset("1002003004005"), Asset("1002003004006", "001")))
 WHOLE = Particulars(
@@ -31,7 +31,7 @@ ON_DEMAND = replace(WHOLE, is_scheduled=False, fnd_cycle="", add_cycle="")
 
 
 def get_flaws(particulars, industry="bank", today=TODAY):
-    return [flaw.member for flaw in checked(particulars, SCOPES[industry], today)]
+    return [flaw.member for flaw in find_flaws(particulars, SCOPES[industry], today)]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_consent_lasts_at_most_one_year(today, last):
     ],
 )
 @pytest.mark.parametrize("value", [True, False])
-def test_a_flag_stands_in_consents_of_its_industries_only(flag, industries, value):
+def test_a_flag_is_allowed_in_its_industries_only(flag, industries, value):
     flags = {"is_consent_trans_memo": None, flag: value}
     flaws = {}
     for industry in INDUSTRIES:
@@ -164,15 +164,15 @@ def test_a_flag_stands_in_consents_of_its_industries_only(flag, industries, valu
         ({"targets": (LIST, Target("bank.irp", (Asset("1", "001"),)))}, "bank.irp에서는 생략"),
     ],
 )  # fmt: skip
-def test_a_flaw_says_what_is_allowed(changed, allowed):
-    assert [flaw.allowed for flaw in checked(replace(WHOLE, **changed), SCOPES["bank"], TODAY)] == [allowed]
+def test_a_flaw_names_what_is_allowed(changed, allowed):
+    assert [flaw.allowed for flaw in find_flaws(replace(WHOLE, **changed), SCOPES["bank"], TODAY)] == [allowed]
 
 
 def test_flaws_repeat_no_value():
     hostile = replace(
         WHOLE, purpose="비밀" * 99, targets=(Target("비밀"), Target("bank.irp", (Asset("비밀" * 11, "비밀"),)))
     )
-    flaws = checked(hostile, SCOPES["bank"], TODAY)
+    flaws = find_flaws(hostile, SCOPES["bank"], TODAY)
     assert len(flaws) == 4
     assert not any("비밀" in flaw.allowed or "비밀" in flaw.member for flaw in flaws)
 
@@ -184,15 +184,15 @@ def test_flaws_repeat_no_value():
 def test_the_encoding_conforms_to_the_standard(is_scheduled, flags):
     particulars = replace(WHOLE if is_scheduled else ON_DEMAND, **flags)
     api = load_catalogue().apis["정보제공-공통-002"]
-    body = json.loads(told(particulars))
-    assert faults_of(api, body) == []
+    body = json.loads(encode_particulars(particulars))
+    assert find_violations(api, body) == []
     order = [field.name for field in api.response.body]
     assert list(body) == [name for name in order if name in body]
     assert ("fnd_cycle" in body, "add_cycle" in body) == (is_scheduled, is_scheduled)
 
 
 def test_every_encoded_value_is_a_string():
-    assert json.loads(told(WHOLE)) == {
+    assert json.loads(encode_particulars(WHOLE)) == {
         "rsp_code": "00000",
         "rsp_msg": "성공",
         "is_scheduled": "true",
@@ -206,11 +206,11 @@ def test_every_encoded_value_is_a_string():
 
 
 def test_assets_are_not_encoded():
-    assert b"1002003004005" not in told(WHOLE)
+    assert b"1002003004005" not in encode_particulars(WHOLE)
 
 
 def test_assets_are_pairs_by_scope_and_none_for_all():
-    assert assets_of(WHOLE) == {
+    assert collect_assets(WHOLE) == {
         "bank.list": None,
         "bank.deposit": {("1002003004005", ""), ("1002003004006", "001")},
         "bank.loan": None,
@@ -219,5 +219,5 @@ def test_assets_are_pairs_by_scope_and_none_for_all():
 
 def test_the_list_scope_is_added_if_missing():
     bare = replace(WHOLE, targets=(ACCOUNTS,))
-    assert with_list_scope(bare, "bank").targets == (LIST, ACCOUNTS)
-    assert with_list_scope(WHOLE, "bank") is WHOLE
+    assert add_list_scope(bare, "bank").targets == (LIST, ACCOUNTS)
+    assert add_list_scope(WHOLE, "bank") is WHOLE

@@ -16,7 +16,7 @@ def allow(bucket, times):
     arrival, allowed_at = 0.0, []
     for now in times:
         if not bucket.wait(arrival, now):
-            arrival = bucket.taken(arrival, now)
+            arrival = bucket.advance(arrival, now)
             allowed_at.append(now)
     return allowed_at
 
@@ -51,7 +51,7 @@ def test_an_idle_bucket_allows_exactly_its_burst_at_once(rate, now):
 def test_a_request_after_the_stated_wait_is_allowed(rate, now, refused):
     bucket, arrival = Bucket.of(rate), 0.0
     for _ in range(rate.burst):
-        arrival = bucket.taken(arrival, now)
+        arrival = bucket.advance(arrival, now)
     waits = {bucket.wait(arrival, now) for _ in range(refused)}
     assert len(waits) == 1  # a refusal does not count
     (wait,) = waits
@@ -72,7 +72,7 @@ def test_a_request_after_the_stated_wait_is_allowed(rate, now, refused):
 def test_the_wait_is_the_time_until_the_next_request_is_allowed(rate, arrival, now, wait):
     bucket = Bucket.of(Rate(per_second=rate[0], burst=rate[1]))
     assert bucket.wait(arrival, now) == pytest.approx(wait, abs=2e-6)  # within the rounding tolerance
-    assert bucket.taken(arrival, now) == pytest.approx(max(arrival, now) + 1 / rate[0])
+    assert bucket.advance(arrival, now) == pytest.approx(max(arrival, now) + 1 / rate[0])
 
 
 @given(st.floats(0.01, 1e5), st.integers(1, 200), st.floats(0, 1e7))
@@ -81,4 +81,4 @@ def test_rounding_never_refuses_the_last_request_of_a_burst(per_second, burst, n
     arrival = 0.0
     for _ in range(burst):
         assert bucket.wait(arrival, now) == 0.0
-        arrival = bucket.taken(arrival, now)
+        arrival = bucket.advance(arrival, now)

@@ -5,15 +5,15 @@ from dataclasses import replace
 import pytest
 
 from relay.domain.registry import (
-    Counted,
-    Discarded,
+    Discard,
     Organisation,
     OrgType,
+    PartySet,
     RegisteredService,
     Registry,
     RegistryChanges,
 )
-from relay.policy.registry.changes import differences, drop_discarded, only
+from relay.policy.registry.changes import describe_differences, drop_discarded, select
 
 ONE = Organisation("ZOPA000001", OrgType.OPERATOR, "One", "123-45-67890", ("192.0.2.1",))
 SERVICE = RegisteredService("one1", "ZOPA000001", "Service", "$scrypt$old", ("https://one.example/cb",), (), b"old")
@@ -21,7 +21,7 @@ KNOWN = Registry({ONE.org_code: ONE}, {SERVICE.client_id: SERVICE})
 
 
 def describe(organisations=None, services=None):
-    return list(differences(KNOWN, RegistryChanges(organisations or {}, services or {}, "1", "1")))
+    return list(describe_differences(KNOWN, RegistryChanges(organisations or {}, services or {}, "1", "1")))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ BOTH = RegistryChanges({"ZOPA000001": None, "ZOPA000002": ONE}, {"one1": None, "
 
 
 def test_only_chosen_changes_are_selected():
-    assert only(BOTH, Counted(frozenset({"ZOPA000001"}), frozenset({"two1", "unknown"}))) == RegistryChanges(
+    assert select(BOTH, PartySet(frozenset({"ZOPA000001"}), frozenset({"two1", "unknown"}))) == RegistryChanges(
         {"ZOPA000001": None}, {"two1": SERVICE}, "1", "2"
     )
 
@@ -96,7 +96,7 @@ def test_only_chosen_changes_are_selected():
     ],
 )
 def test_discarded_changes_are_skipped_while_they_are_repeated(organisations, services, left, remarks):
-    discarded = [Discarded(1, "wrong", RegistryChanges(organisations, services, "", ""))]
+    discarded = [Discard(1, "wrong", RegistryChanges(organisations, services, "", ""))]
     changes, actual_remarks = drop_discarded(BOTH, discarded)
     assert (len(changes.organisations), len(changes.services)) == left
     assert actual_remarks == remarks

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from relay.domain.registry import (
     Organisation,
     OrgType,
-    Past,
     RegisteredService,
     Registry,
     RegistryChanges,
+    RegistryHistory,
 )
 from relay.policy.registry.guard import judge
 from relay.policy.settings.portal import Guard
@@ -24,7 +24,7 @@ DAY = 86_400
 
 
 def reasons(registry, changes, guard=GUARD, relay=RELAY, past=None, now=NOW):
-    return judge(registry, changes, past or Past(), guard, relay, now).reasons
+    return judge(registry, changes, past or RegistryHistory(), guard, relay, now).reasons
 
 
 def operator(number, **change_organisations):
@@ -192,7 +192,7 @@ def change_organisations(week, *numbers, **values):
     return make_changes({operator(at).org_code: replace(known[operator(at).org_code], **values) for at in numbers})
 
 
-def test_addresses_first_and_serials_next_do_not_pass_as_two(week_of):
+def test_addresses_then_serials_count_as_one_replacement(week_of):
     week = week_of(registry(100))
     assert week.sync(change_organisations(week, 1, 2, addresses=("192.0.2.9",)))
     week.now += 3 * DAY
@@ -203,7 +203,7 @@ def test_addresses_first_and_serials_next_do_not_pass_as_two(week_of):
     assert week.sync(change_organisations(week, 1, serial_num="other"))
 
 
-def test_who_went_does_not_come_back_with_certificate_and_addresses_of_another(week_of):
+def test_a_removed_organisation_cannot_return_as_another(week_of):
     week = week_of(registry(100))
     assert week.sync(make_removals(1))
     week.now += DAY
@@ -219,7 +219,7 @@ def test_a_service_cannot_move_by_removal_and_return(week_of):
     assert reasons(week.registry, make_changes(services={"client1": service(1, 3)}), past=week.past) == (words,)
 
 
-def test_three_removals_a_time_do_not_empty_the_list(week_of):
+def test_repeated_small_removals_do_not_empty_the_list(week_of):
     week = week_of(registry(60))
     gone = 0
     for first in range(1, 58, 3):
@@ -283,7 +283,7 @@ def test_harmful_changes_include_everything_related():
         {"client0": None, "client3": service(3, 1), "client5": replace(service(5, 6), name="새 이름")},
     )
     new = replace(new, organisations=new.organisations | {"OPER000050": operator(50)})
-    judgement = judge(known, new, Past(), GUARD, RELAY, NOW)
+    judgement = judge(known, new, RegistryHistory(), GUARD, RELAY, NOW)
     assert judgement.harmful.organisations == {RELAY, "OPER000001", "OPER000002"}
     assert judgement.harmful.services == {"client0", "client3"}
     assert judgement.counted.services == {"client3"}
@@ -296,7 +296,7 @@ def test_too_many_organisations_with_one_certificate_are_held(count, held):
     changes = make_changes(crowd | {operator(50).org_code: operator(50)})
     words = "more than 20 organisations would share a serial_num: 21 with 9998100001"
     assert reasons(registry(9), changes) == ((words,) if held else ())
-    judgement = judge(registry(9), changes, Past(), GUARD, RELAY, NOW)
+    judgement = judge(registry(9), changes, RegistryHistory(), GUARD, RELAY, NOW)
     assert set(judgement.harmful.organisations) == (set(crowd) if held else set())
 
 

@@ -86,7 +86,7 @@ def find_harmed(log, moment):
 
 @settings(max_examples=150)
 @given(steps=st.lists(STEP, min_size=1, max_size=25))
-def test_no_sequence_of_syncs_changes_more_than_the_share_within_a_week(week_of, steps):
+def test_no_sequence_of_syncs_exceeds_the_share_within_a_week(week_of, steps):
     first = Registry(ORGANISATIONS, SERVICES, 1)
     week = week_of(first, Guard(share=0, least=3))
     for kind, numbers, value, later, _ in steps:
@@ -99,7 +99,7 @@ def test_no_sequence_of_syncs_changes_more_than_the_share_within_a_week(week_of,
 
 @settings(max_examples=150)
 @given(steps=st.lists(STEP, min_size=1, max_size=12), back=st.integers(0, 11))
-def test_the_way_back_to_what_was_in_force_is_never_held(week_of, steps, back):
+def test_a_return_to_former_values_is_never_held(week_of, steps, back):
     first = Registry(ORGANISATIONS, SERVICES, 1)
     week = week_of(first, Guard(share=0, least=1))
     for kind, numbers, value, later, released in steps:

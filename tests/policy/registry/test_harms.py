@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from relay.domain.registry import Cause, Former, Organisation, OrgType, RegisteredService
+from relay.domain.registry import Cause, FormerValue, Organisation, OrgType, RegisteredService
 from relay.policy.registry.harms import REMOVED, Timeline, find_organisation_harms, find_service_harms, is_replaced
 
 RELAY = "RLAY000001"
@@ -18,7 +18,7 @@ OTHER = {"serial_num": "other", "addresses": ("192.0.2.9",)}
 
 def make_timeline(current, *steps):
     """Returns a timeline. Former values are (seconds before NOW, value, cause), the oldest first."""
-    return Timeline.of(current, [Former(NOW - ago, value, cause) for ago, value, cause in steps], WEEK)
+    return Timeline.of(current, [FormerValue(NOW - ago, value, cause) for ago, value, cause in steps], WEEK)
 
 
 @pytest.mark.parametrize(

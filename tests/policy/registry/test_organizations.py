@@ -91,7 +91,7 @@ def test_an_institution_is_read_with_its_relay_and_slots():
         "bank",
         ("0100:0700", "2200:2400"),
     )
-    assert not institution.calls
+    assert not institution.may_call
 
 
 @pytest.mark.parametrize(

@@ -132,14 +132,14 @@ def test_more_entries_than_a_count_can_hold_are_reported():
     assert reported == ["org_list[0] (OPER000001).service_list[0].app_scheme_list: holds 10 entries, 9 at most"]
 
 
-def test_more_services_of_one_operator_than_the_limit_are_told():
+def test_more_services_of_an_operator_than_the_limit_are_reported():
     body = orgs(listing("OPER000001", *(service(client_id=f"client{number}") for number in range(101))))
     reported = read_problems(read_services, body, known(OPERATOR), NO_CHANGES, SINCE)
     assert reported == ["org_list[0] (OPER000001).service_list: holds 101 entries, 100 at most"]
     assert len(read_services(body, known(OPERATOR), NO_CHANGES, SINCE, SyncLimits(services_each=101)).services) == 101
 
 
-def test_more_operators_than_the_limit_are_told():
+def test_more_operators_than_the_limit_are_reported():
     body = orgs(*(listing(f"OPER{number:06}") for number in range(10_001)))
     reported = read_problems(read_services, body, known(OPERATOR), NO_CHANGES, SINCE)
     assert reported == ["org_list: holds 10001 entries, 10000 at most"]

@@ -3,7 +3,14 @@
 import pytest
 from pydantic import ValidationError
 
-from relay.policy.settings.authority import AuthoritySettings, Certifier, IdentityDesk, LedgerSettings, Pages, Tokens
+from relay.policy.settings.authority import (
+    AuthoritySettings,
+    CertifierSettings,
+    IdentityServiceSettings,
+    LedgerSettings,
+    PagesSettings,
+    TokenSettings,
+)
 
 KEY = {"kid": "one", "key": "env:K"}
 TOKENS = {"issuer": "ZZRELAY001", "keys": "keys"}
@@ -13,12 +20,12 @@ IDENTITY = {"ca_code": "ZZCERT0001", "name": "One", "kind": "identity", "roots":
 API = {"base_url": "https://c.example", "client_id": "one", "client_secret": "env:S"}
 SIGNATURE = {"ca_code": "ZZCERT0002", "name": "Two", "kind": "signature", "signature": API}
 GOOD = {
-    Tokens: TOKENS,
+    TokenSettings: TOKENS,
     LedgerSettings: LEDGER,
     AuthoritySettings: {},
-    Pages: {"url": "https://pages.example"},
-    Certifier: IDENTITY,
-    IdentityDesk: SERVICE,
+    PagesSettings: {"url": "https://pages.example"},
+    CertifierSettings: IDENTITY,
+    IdentityServiceSettings: SERVICE,
 }
 
 
@@ -58,14 +65,14 @@ def test_a_bad_ledger_url_or_one_with_a_password_is_refused(url):
     ("model", "values", "words"),
     [
         (LedgerSettings, {"customer_keys": [KEY, KEY]}, r"customer_keys\[1\].kid: is a duplicate"),
-        (Certifier, {"roots": []}, "roots: is empty"),
+        (CertifierSettings, {"roots": []}, "roots: is empty"),
         (
-            Certifier,
+            CertifierSettings,
             {"identity": None},
             "identity: is missing, but kind is identity; expected: a section ",
         ),
         (
-            Certifier,
+            CertifierSettings,
             {"kind": "signature"},
             "signature: is missing, but kind is signature; expected: a section ",
         ),
@@ -79,14 +86,14 @@ def test_a_missing_key_names_the_key_that_requires_it(model, values, words):
 @pytest.mark.parametrize(
     ("model", "values", "key"),
     [
-        (Tokens, {"issuer": "relay"}, "issuer"),
-        (Tokens, {"keys": ""}, "keys"),
-        (Tokens, {"access_days": 91}, "access_days"),
-        (Tokens, {"access_days": 0}, "access_days"),
-        (Tokens, {"refresh_days": 366}, "refresh_days"),
-        (Tokens, {"code_s": 601}, "code_s"),
-        (Tokens, {"leeway_s": 301}, "leeway_s"),
-        (Tokens, {"memory": 1}, "memory"),
+        (TokenSettings, {"issuer": "relay"}, "issuer"),
+        (TokenSettings, {"keys": ""}, "keys"),
+        (TokenSettings, {"access_days": 91}, "access_days"),
+        (TokenSettings, {"access_days": 0}, "access_days"),
+        (TokenSettings, {"refresh_days": 366}, "refresh_days"),
+        (TokenSettings, {"code_s": 601}, "code_s"),
+        (TokenSettings, {"leeway_s": 301}, "leeway_s"),
+        (TokenSettings, {"memory": 1}, "memory"),
         (LedgerSettings, {"customer_keys": []}, "customer_keys"),
         (LedgerSettings, {"customer_keys": [KEY | {"key": "AAAA"}]}, "customer_keys.0.key"),
         (LedgerSettings, {"customer_keys": [KEY | {"kid": "a b"}]}, "customer_keys.0.kid"),
@@ -95,13 +102,13 @@ def test_a_missing_key_names_the_key_that_requires_it(model, values, words):
         (AuthoritySettings, {"verifiers": 0}, "verifiers"),
         (AuthoritySettings, {"request_s": 59}, "request_s"),
         (AuthoritySettings, {"pages": {}}, "pages.url"),
-        (Pages, {"url": "pages.example"}, "url"),
-        (Pages, {"port": 65536}, "port"),
-        (Pages, {"tls": {"certificate": "a", "private_key": "secret"}}, "tls.private_key"),
-        (IdentityDesk, {"port": 0}, "port"),
-        (IdentityDesk, {"cp_code": "1234567890123"}, "cp_code"),
-        (Certifier, {"ca_code": "short"}, "ca_code"),
-        (Certifier, {"kind": "both"}, "kind"),
+        (PagesSettings, {"url": "pages.example"}, "url"),
+        (PagesSettings, {"port": 65536}, "port"),
+        (PagesSettings, {"tls": {"certificate": "a", "private_key": "secret"}}, "tls.private_key"),
+        (IdentityServiceSettings, {"port": 0}, "port"),
+        (IdentityServiceSettings, {"cp_code": "1234567890123"}, "cp_code"),
+        (CertifierSettings, {"ca_code": "short"}, "ca_code"),
+        (CertifierSettings, {"kind": "both"}, "kind"),
     ],
 )
 def test_an_invalid_value_is_named_by_its_key(model, values, key):
@@ -112,5 +119,5 @@ def test_an_invalid_value_is_named_by_its_key(model, values, key):
 
 @pytest.mark.parametrize("values", [IDENTITY, SIGNATURE], ids=lambda values: values["kind"])
 def test_a_certifier_has_the_section_of_its_kind(values):
-    certifier = Certifier.model_validate(values)
+    certifier = CertifierSettings.model_validate(values)
     assert (certifier.identity is None) is (certifier.kind == "signature")

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from relay.policy.settings.directory import Directory, DirectoryOperator, Link, Provider
+from relay.policy.settings.directory import Directory, DirectoryOperator, LinkKind, Provider
 
 BANK = {"org_code": "ZBAA000001", "name": "Bank", "industry": "bank", "base_urls": ["https://b.example"], "ca": "a"}
 SERVICE = {"client_id": "one", "name": "One"}
@@ -22,12 +22,12 @@ def test_maintenance_is_on_a_weekday_or_a_date():
 
 def test_five_keys_are_enough_for_an_institution():
     provider = Provider.model_validate(BANK)
-    assert (provider.version, provider.link, provider.rate) == ("v1", Link.TLS, None)
+    assert (provider.version, provider.link, provider.rate) == ("v1", LinkKind.TLS, None)
 
 
 def test_a_leased_line_uses_plain_http_without_ca():
     keys = {"link": "leased_line", "base_urls": ["http://10.0.0.1"], "ca": None}
-    assert Provider.model_validate({**BANK, **keys}).link is Link.LEASED_LINE
+    assert Provider.model_validate({**BANK, **keys}).link is LinkKind.LEASED_LINE
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pydantic import ValidationError
 from relay.policy.settings.model import (
     AccessLogSettings,
     DrainSettings,
+    GatewayLimits,
     GatewaySettings,
     GatewayTimeouts,
-    Limits,
     Listener,
     RateSettings,
     ReloadSettings,
@@ -47,15 +47,15 @@ def test_a_missing_key_names_the_key_that_requires_it(model, values, words):
 @pytest.mark.parametrize(
     ("model", "values", "key"),
     [
-        (Limits, {"head_bytes": 1023}, "head_bytes"),
-        (Limits, {"head_bytes": 65537}, "head_bytes"),
-        (Limits, {"headers": 7}, "headers"),
-        (Limits, {"body_bytes": 1_048_577}, "body_bytes"),
-        (Limits, {"connections": 0}, "connections"),
-        (Limits, {"connections_per_operator": 0}, "connections_per_operator"),
-        (Limits, {"pipelined": 0}, "pipelined"),
-        (Limits, {"pipelined": 257}, "pipelined"),
-        (Limits, {"header": 100}, "header"),
+        (GatewayLimits, {"head_bytes": 1023}, "head_bytes"),
+        (GatewayLimits, {"head_bytes": 65537}, "head_bytes"),
+        (GatewayLimits, {"headers": 7}, "headers"),
+        (GatewayLimits, {"body_bytes": 1_048_577}, "body_bytes"),
+        (GatewayLimits, {"connections": 0}, "connections"),
+        (GatewayLimits, {"connections_per_operator": 0}, "connections_per_operator"),
+        (GatewayLimits, {"pipelined": 0}, "pipelined"),
+        (GatewayLimits, {"pipelined": 257}, "pipelined"),
+        (GatewayLimits, {"header": 100}, "header"),
         (GatewayTimeouts, {"head_s": 0}, "head_s"),
         (GatewayTimeouts, {"idle_s": 3601}, "idle_s"),
         (GatewayTimeouts, {"body_s": float("nan")}, "body_s"),
@@ -78,7 +78,7 @@ def test_an_invalid_value_is_named_by_its_key(model, values, key):
 
 def test_settings_are_immutable():
     with pytest.raises(ValidationError):
-        Limits().pipelined = 1
+        GatewayLimits().pipelined = 1
 
 
 def test_a_leased_line_needs_no_certificate():

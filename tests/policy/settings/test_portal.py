@@ -6,12 +6,12 @@ from pydantic import ValidationError
 from relay.policy.settings.portal import (
     Guard,
     JobsSettings,
-    Maintenance,
+    MaintenanceWindow,
     OfferedCredential,
     PortalCredential,
     PortalSettings,
     PortalTimeouts,
-    Retention,
+    RetentionSettings,
     StatisticsSettings,
 )
 
@@ -34,8 +34,8 @@ GOOD = {
     Guard: {},
     StatisticsSettings: {},
     JobsSettings: {},
-    Retention: {},
-    Maintenance: {"day": "sun", "start": "0200", "end": "0400"},
+    RetentionSettings: {},
+    MaintenanceWindow: {"day": "sun", "start": "0200", "end": "0400"},
 }
 
 
@@ -126,7 +126,7 @@ def test_a_time_of_day_is_hhmm(clock):
 def test_an_invalid_time_of_day_is_refused(clock):
     assert "hhmm" in first_error(PortalSettings, {"statistics_at": clock})["msg"]
     assert "hhmm" in first_error(JobsSettings, {"retention_at": clock})["msg"]
-    assert "hhmm" in first_error(Maintenance, {"end": clock})["msg"]
+    assert "hhmm" in first_error(MaintenanceWindow, {"end": clock})["msg"]
 
 
 @pytest.mark.parametrize(
@@ -162,15 +162,15 @@ def test_an_invalid_time_of_day_is_refused(clock):
         (StatisticsSettings, {"spool": ""}, "spool"),
         (JobsSettings, {"term_s": 4.9}, "term_s"),  # a shorter term could end between two ticks of the runner
         (JobsSettings, {"term_s": 301}, "term_s"),
-        (Retention, {"consents_days": 399}, "consents_days"),  # 지원-104 may ask for 53 weeks
-        (Retention, {"statistics_weeks": 53}, "statistics_weeks"),  # 지원-104 may ask for 53 weeks
-        (Retention, {"spent_days": 29}, "spent_days"),
-        (Retention, {"requests_days": 0}, "requests_days"),
-        (Retention, {"portal_calls_days": 0}, "portal_calls_days"),
-        (Maintenance, {"day": "sunday"}, "day"),
-        (Maintenance, {"date": "2026-07-05"}, "date"),
-        (Maintenance, {"date": "٢٠٢٧٠١٠١"}, "date"),
-        (Maintenance, {"note": ""}, "note"),
+        (RetentionSettings, {"consents_days": 399}, "consents_days"),  # 지원-104 may ask for 53 weeks
+        (RetentionSettings, {"statistics_weeks": 53}, "statistics_weeks"),  # 지원-104 may ask for 53 weeks
+        (RetentionSettings, {"spent_days": 29}, "spent_days"),
+        (RetentionSettings, {"requests_days": 0}, "requests_days"),
+        (RetentionSettings, {"portal_calls_days": 0}, "portal_calls_days"),
+        (MaintenanceWindow, {"day": "sunday"}, "day"),
+        (MaintenanceWindow, {"date": "2026-07-05"}, "date"),
+        (MaintenanceWindow, {"date": "٢٠٢٧٠١٠١"}, "date"),
+        (MaintenanceWindow, {"note": ""}, "note"),
     ],
 )
 def test_an_invalid_value_is_named_by_its_key(model, values, key):

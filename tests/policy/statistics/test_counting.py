@@ -177,7 +177,7 @@ def test_whether_an_institution_answered(changes, expected):
 def test_an_operator_with_one_service_is_attributed_to_it():
     def caller(org_code, *clients):
         services = tuple(Service(client, "x", org_code) for client in clients)
-        return Caller.of(Operator(org_code, "x", org_code, ("192.0.2.1",), services))
+        return Caller.from_operator(Operator(org_code, "x", org_code, ("192.0.2.1",), services))
 
-    callers = Callers.of([caller("ZOPA000001", "A"), caller("ZOPA000002", "B", "C"), caller("ZOPA000003")])
+    callers = Callers.from_iterable([caller("ZOPA000001", "A"), caller("ZOPA000002", "B", "C"), caller("ZOPA000003")])
     assert find_single_services(callers) == {"ZOPA000001": "A"}

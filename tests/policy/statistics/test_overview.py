@@ -4,7 +4,7 @@ import pytest
 
 from relay.domain.statistics import Line
 from relay.policy.statistics import overview
-from relay.policy.statistics.overview import Row
+from relay.policy.statistics.overview import DayRow
 from relay.policy.statistics.report import Calls
 from relay.standard.catalogue import load_rsp_codes
 
@@ -25,10 +25,10 @@ COUNTS = [
 
 
 def test_rows_are_sorted_by_day_and_institution():
-    assert overview.days_and_providers(COUNTS) == [
-        Row("20260701", "BANK", Calls(8, 16), Calls(2, 4), Calls(0, 64)),
-        Row("20260701", "CARD", Calls(), Calls(32, 0), Calls()),
-        Row("20260702", "BANK", Calls(), Calls(1, 0), Calls()),
+    assert overview.sum_by_day(COUNTS) == [
+        DayRow("20260701", "BANK", Calls(8, 16), Calls(2, 4), Calls(0, 64)),
+        DayRow("20260701", "CARD", Calls(), Calls(32, 0), Calls()),
+        DayRow("20260702", "BANK", Calls(), Calls(1, 0), Calls()),
     ]
 
 

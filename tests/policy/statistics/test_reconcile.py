@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from relay.domain.exchange import Exchange
 from relay.domain.statistics import Line
-from relay.infra.records.access_log import line as format_record
+from relay.infra.records.access_log import format_record
 from relay.policy.statistics.counting import Counting
-from relay.policy.statistics.reconcile import Difference, NoRecord, Recount, differences, parse_record
+from relay.policy.statistics.reconcile import Difference, NoRecord, Recount, find_differences, parse_record
 from relay.standard.catalogue import load_catalogue, load_oauth_errors, load_rsp_codes
 
 ERRORS = {error.error for errors in load_oauth_errors().values() for error in errors}
@@ -72,7 +72,7 @@ def test_records_add_up_to_the_counts_in_any_order(ended, shuffler):
     recount = Recount("20261122")
     recount.read(records, COUNTING)
     assert (recount.counts, recount.unreadable) == (counted, 0)
-    assert list(differences(counted.items(), recount.counts)) == []
+    assert list(find_differences(counted.items(), recount.counts)) == []
 
 
 def test_a_record_that_stands_for_a_flood_counts_as_many():
@@ -125,7 +125,7 @@ def test_differences_are_listed_in_order():
     lines = [LINE._replace(provider=f"ZBAA{at:06}") for at in range(4)]
     ledger = [(lines[3], 1), (lines[0], 5), (lines[1], 2)]
     records = {lines[0]: 5, lines[1]: 3, lines[2]: 1}
-    assert list(differences(ledger, records)) == [
+    assert list(find_differences(ledger, records)) == [
         Difference(lines[1], 2, 3),
         Difference(lines[2], 0, 1),
         Difference(lines[3], 1, 0),
@@ -137,4 +137,4 @@ def test_differences_are_empty_only_for_equal_counts(first, second):
     def lines(counts):
         return {Line("20261122", "00", str(at), "", "", "", "", ""): count for at, count in counts.items()}
 
-    assert (list(differences(lines(first).items(), lines(second))) == []) is (first == second)
+    assert (list(find_differences(lines(first).items(), lines(second))) == []) is (first == second)

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.domain.statistics import ConsentCount, Line
-from relay.policy.answer.conformance import faults_of
-from relay.policy.statistics.report import TYPES, is_sent, provider_report, serialize_report
+from relay.policy.answer.conformance import find_violations
+from relay.policy.statistics.report import TYPES, build_report, is_sent, serialize_report
 from relay.policy.statistics.weeks import days_of
 from relay.standard.catalogue import load_catalogue
 
@@ -44,7 +44,7 @@ def slots_of(report):
 
 
 def test_a_week_without_calls_has_seven_empty_days():
-    assert provider_report(WEEK, BANK, "1", [], []) == {
+    assert build_report(WEEK, BANK, "1", [], []) == {
         "org_code": BANK,
         "type": "1",
         "inquiry_date": WEEK,
@@ -54,9 +54,7 @@ def test_a_week_without_calls_has_seven_empty_days():
 
 
 def test_a_call_makes_a_service_an_api_and_both_slots():
-    report = provider_report(
-        WEEK, BANK, "2", [(line(tm_slot="01"), 3), (line(tm_slot="01", outcome="500_50005"), 2)], []
-    )
+    report = build_report(WEEK, BANK, "2", [(line(tm_slot="01"), 3), (line(tm_slot="01", outcome="500_50005"), 2)], [])
     assert [day["mydata_svc_cnt"] for day in report["stat_date_list"]] == ["1", "0", "0", "0", "0", "0", "0"]
     assert service_of(report) == {
         "org_code": "OPAAAA0000",
@@ -90,13 +88,13 @@ def test_a_call_makes_a_service_an_api_and_both_slots():
     ],
 )
 def test_only_00000_and_00001_are_success(outcome, successes, failures):
-    report = provider_report(WEEK, BANK, "2", [(line(outcome=outcome), 5)], [])
+    report = build_report(WEEK, BANK, "2", [(line(outcome=outcome), 5)], [])
     assert slots_of(report) == [("BA01", "00", successes, failures), ("BA01", "01", "0", "0")]
 
 
 def test_a_consent_without_calls_makes_a_service_in_type_2():
     consents = [ConsentCount(DAYS[6], BANK, "OPAAAA0000", "client1", 1, 0, 7)]
-    assert service_of(provider_report(WEEK, BANK, "2", [], consents), day=6) == {
+    assert service_of(build_report(WEEK, BANK, "2", [], consents), day=6) == {
         "org_code": "OPAAAA0000",
         "client_id": "client1",
         "consent_new": "1",
@@ -105,12 +103,12 @@ def test_a_consent_without_calls_makes_a_service_in_type_2():
         "api_type_cnt": "0",
         "api_type_list": [],
     }
-    assert provider_report(WEEK, BANK, "1", [], consents) == provider_report(WEEK, BANK, "1", [], [])
+    assert build_report(WEEK, BANK, "1", [], consents) == build_report(WEEK, BANK, "1", [], [])
 
 
 def test_scheduled_reports_have_no_consents():
     consents = [ConsentCount(DAYS[0], BANK, "OPAAAA0000", "client1", 1, 1, 1)]
-    report = provider_report(WEEK, BANK, "1", [(line(type="1"), 1)], consents)
+    report = build_report(WEEK, BANK, "1", [(line(type="1"), 1)], consents)
     assert service_of(report).keys() == {"org_code", "client_id", "api_type_cnt", "api_type_list"}
 
 
@@ -127,7 +125,7 @@ def test_scheduled_reports_have_no_consents():
     ],
 )
 def test_other_lines_are_not_in_the_report(other):
-    assert provider_report(WEEK, BANK, "2", [(other, 1)], []) == provider_report(WEEK, BANK, "2", [], [])
+    assert build_report(WEEK, BANK, "2", [(other, 1)], []) == build_report(WEEK, BANK, "2", [], [])
 
 
 @pytest.mark.parametrize(
@@ -139,13 +137,13 @@ def test_other_lines_are_not_in_the_report(other):
     ],
 )
 def test_other_consents_are_not_in_the_report(other):
-    assert provider_report(WEEK, BANK, "2", [], [other]) == provider_report(WEEK, BANK, "2", [], [])
+    assert build_report(WEEK, BANK, "2", [], [other]) == build_report(WEEK, BANK, "2", [], [])
 
 
 def test_services_and_apis_are_sorted():
     calls = [("OPB", "c1", "BA02"), ("OPA", "c2", "BA02"), ("OPA", "c1", "CM01"), ("OPA", "c2", "AU11")]
     lines = [(line(operator=operator, client_id=client, api_code=api), 1) for operator, client, api in calls]
-    report = provider_report(WEEK, BANK, "2", lines, [])
+    report = build_report(WEEK, BANK, "2", lines, [])
     services = report["stat_date_list"][0]["mydata_svc_list"]
     assert [(service["org_code"], service["client_id"]) for service in services] == [
         ("OPA", "c1"),
@@ -157,7 +155,7 @@ def test_services_and_apis_are_sorted():
 
 def test_a_report_needs_a_sunday():
     with pytest.raises(ValueError, match="a Sunday"):
-        provider_report("20260706", BANK, "2", [], [])
+        build_report("20260706", BANK, "2", [], [])
 
 
 def test_a_line_without_a_service_is_not_sent():
@@ -195,11 +193,11 @@ COUNTS = st.dictionaries(LINES, st.integers(1, 9_999_999_999), max_size=30)
 @given(COUNTS, st.lists(CONSENTS, max_size=5, unique_by=lambda count: (count.stat_date, count.client_id)), st.randoms())
 def test_any_report_is_valid_and_equal_figures_make_equal_bytes(counts, consents, chance):
     for kind in TYPES:
-        report = provider_report(WEEK, BANK, kind, counts.items(), consents)
-        assert faults_of(REQUEST, report) == []
+        report = build_report(WEEK, BANK, kind, counts.items(), consents)
+        assert find_violations(REQUEST, report) == []
         lines = list(counts.items())
         chance.shuffle(lines)
-        content = serialize_report(provider_report(WEEK, BANK, kind, lines, reversed(consents)))
+        content = serialize_report(build_report(WEEK, BANK, kind, lines, reversed(consents)))
         assert content == serialize_report(report)
         assert json.loads(content) == report
 
@@ -208,7 +206,7 @@ def test_any_report_is_valid_and_equal_figures_make_equal_bytes(counts, consents
 @given(COUNTS)
 def test_every_call_is_counted_once(counts):
     for kind in TYPES:
-        figures = slots_of(provider_report(WEEK, BANK, kind, counts.items(), []))
+        figures = slots_of(build_report(WEEK, BANK, kind, counts.items(), []))
         sent = sum(int(success) + int(failure) for _, _, success, failure in figures)
         assert sent == sum(
             count

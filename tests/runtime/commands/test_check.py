@@ -33,8 +33,10 @@ def test_problems_are_one_line_each_and_exit_2(folder):
     answer = run("-c", folder.path)
     assert answer.exit_code == 2
     first, second = answer.output.splitlines()
-    assert first == f"{folder.path}: admin.port: is too small, a whole number from 0 to 65535"
-    assert second.startswith(f"{folder.root}/providers/bank.yaml: industry: is none of the choices, one of bank, ")
+    assert first == f"{folder.path}: admin.port: is too small; expected: a whole number from 0 to 65535"
+    assert second.startswith(
+        f"{folder.root}/providers/bank.yaml: industry: is not one of the choices; expected: one of bank, "
+    )
 
 
 def test_machines_get_a_list(folder):
@@ -56,7 +58,7 @@ def test_machines_get_a_list(folder):
 def test_missing_settings_are_one_line(tmp_path):
     answer = run("-c", tmp_path / "relay.yaml")
     assert answer.exit_code == 2
-    assert answer.output == f"{tmp_path}/relay.yaml: does not exist, a YAML file\n"
+    assert answer.output == f"{tmp_path}/relay.yaml: does not exist; expected: a YAML file\n"
 
 
 def test_certificates_are_opened_with_files_only(folder):

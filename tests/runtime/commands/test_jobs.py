@@ -65,7 +65,7 @@ class TestList:
         assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "nothing to remove\n", "")
 
     async def test_a_requested_job_is_marked(self, deployment, ledger):
-        await ledger.jobs.ask("directory", int(time.time()))
+        await ledger.jobs.request_run("directory", int(time.time()))
         assert jobs_of(await deployment.relay("jobs", "list", "--json"))["directory"]["asked"] is True
 
     async def test_without_a_portal_only_retention_is_listed(self, deployment):

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from relay.infra.tokens.key_folder import read_keys
-from relay.infra.tokens.signing import FolderSigner
+from relay.infra.tokens.signing import TokenSigner
 from relay.runtime.commands import keys
 from relay.runtime.commands.keys import command
 
@@ -40,7 +40,7 @@ def test_the_first_key_signs_at_once(run, now, key_folder):
     assert rotated["kid"].startswith("20270115-")
     (key,) = read_keys(key_folder)
     assert (key.kid, key.algorithm, key.signs_from) == (rotated["kid"], "ES256", 1_800_000_000)
-    assert FolderSigner.of_folder(key_folder, "ZZRELAY001", 5.0).sign({}, 1_800_000_000)
+    assert TokenSigner.from_folder(key_folder, "ZZRELAY001", 5.0).sign({}, 1_800_000_000)
 
 
 @pytest.mark.parametrize(("words", "overlap"), [((), 60), (("--in", "3600"), 3600), (("--in", "0"), 0)])

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from relay.runtime.cli import main
 from relay.runtime.commands.ledger_session import exit_with, format_time, run_job
-from relay.runtime.settings.loading import load
+from relay.runtime.settings.loading import load_settings
 
 COMMANDS = (
     ["directory", "show"],
@@ -72,24 +72,24 @@ def test_an_invalid_redis_url_is_reported_without_its_text(broken_settings):
 
 async def test_a_job_runs_under_redis_leadership(deployment, ledger, redis_server):
     deployment.put(jobs={"redis": redis_server.url})
-    state = await run_job(load(deployment.path, {}), ledger, "retention")
+    state = await run_job(load_settings(deployment.path, {}), ledger, "retention")
     assert (state.failures, state.told) == (0, "nothing to remove")
 
 
 async def test_a_request_waits_for_a_run_that_began_after_it(deployment, ledger):
     """A run that began before may have read before the requested data existed."""
-    loaded, book = load(deployment.path, {}), ledger.jobs
+    loaded, book = load_settings(deployment.path, {}), ledger.jobs
     now = int(time.time())
     term = await book.lead("busy", 60, now)
-    await book.begun("retention", term.fence, now)
+    await book.record_start("retention", term.fence, now)
     request = asyncio.create_task(run_job(loaded, ledger, "retention"))
     async with asyncio.timeout(20):
         while (await book.jobs())["retention"].asked_at == 0:
             pass
-        await book.ended("retention", term.fence, well=True, told="the first", due_at=0, now=now)
-        await book.begun("retention", term.fence, now)
+        await book.record_end("retention", term.fence, well=True, result="the first", due_at=0, now=now)
+        await book.record_start("retention", term.fence, now)
         assert not request.done()
-        await book.ended("retention", term.fence, well=True, told="the second", due_at=0, now=now)
+        await book.record_end("retention", term.fence, well=True, result="the second", due_at=0, now=now)
         assert (await request).told == "the second"
 
 

@@ -147,7 +147,7 @@ def test_wrong_settings_are_one_line_each(migrate, folder):
     folder.put("relay.yaml", "ledger.connections", 0)
     answer = migrate()
     assert answer.exit_code == 2
-    assert answer.stderr == f"{folder.path}: ledger.connections: is too small, a whole number from 1 to 200\n"
+    assert answer.stderr == f"{folder.path}: ledger.connections: is too small; expected: a whole number from 1 to 200\n"
 
 
 def test_options_exclude_each_other(migrate):

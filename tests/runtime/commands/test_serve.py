@@ -18,7 +18,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from relay.infra.authority.unix_listener import listening_pid
+from relay.infra.authority.unix_listener import get_listening_pid
 from relay.runtime.cli import main
 from relay.sandbox.street import build
 
@@ -81,7 +81,7 @@ def test_missing_settings_are_one_line(tmp_path):
         ("certs/relay.key.pem", "with its private key"),
         ("certs/relay.pem", "relay.pem"),
         ("certs/ca.pem", "ca.pem"),
-        ("certs/token-keys/jwks.json", "jwks.json is no set of public keys"),
+        ("certs/token-keys/jwks.json", "jwks.json is not a set of public keys"),
         ("certs/customers.key", "customer_keys[0].key"),
     ],
 )
@@ -96,7 +96,7 @@ def test_an_unusable_file_is_named_in_one_line(environment, file, words):
 @pytest.mark.parametrize(
     ("file", "words"),
     [
-        ("certs/token-keys/jwks.json", "jwks.json is no set of public keys"),
+        ("certs/token-keys/jwks.json", "jwks.json is not a set of public keys"),
         ("certs/customers.key", "customer_keys[0].key"),
         ("certs/certifier/customers-ca.pem", "customers-ca.pem"),
         ("certs/certifier/ucpid-relay.key.pem", "holds no RSA key"),
@@ -288,7 +288,7 @@ def test_a_stale_authority_does_not_disturb_its_successor(environment):
         assert f"pid={stale}" in stderr
         os.kill(stale, signal.SIGCONT)
         until_ready(second, environment, "all")
-        assert int(lock.read_text()) == listening_pid(str(environment.folder / "authority.sock")) != stale
+        assert int(lock.read_text()) == get_listening_pid(str(environment.folder / "authority.sock")) != stale
         second.terminate()
         assert second.wait(timeout=20) == 0
 

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from relay.domain.exchange import Exchange
 from relay.domain.statistics import Batch
-from relay.infra.records.access_log import line as record_of
+from relay.infra.records.access_log import format_record as record_of
 from relay.policy.statistics.weeks import days_of, korean_day, last_week, week_of
 from relay.runtime.cli import main
 from relay.runtime.wiring.counting import build_counting
@@ -178,7 +178,7 @@ class TestSend:
         answer = await deployment.relay("stats", "send", *flags)
         assert (answer.exit_code, answer.stdout) == (2, "")
         assert words in answer.stderr
-        assert await ledger.statistics.asked_again() == []
+        assert await ledger.statistics.requested_sendings() == []
 
     async def test_without_a_portal_nothing_is_sent(self, deployment):
         deployment.without_portal()

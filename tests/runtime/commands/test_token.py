@@ -10,7 +10,7 @@ from relay.domain.authorization.consent import ConsentState
 from relay.domain.authorization.issued_tokens import TokenState
 from relay.infra.ledger.schema import upgrade
 from relay.runtime.commands.token import command
-from relay.runtime.settings.loading import load
+from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger, resolve_ledger_url
 from relay.sandbox.customers import ci_of
 from relay.sandbox.street import build
@@ -21,7 +21,7 @@ from relay.sandbox.world.model import CUSTOMERS
 def environment(tmp_path_factory):
     environment = build(tmp_path_factory.mktemp("sandbox"), datetime.now(UTC))
     environment.close()
-    asyncio.run(upgrade(resolve_ledger_url(load(environment.settings, {}).settings.ledger)))
+    asyncio.run(upgrade(resolve_ledger_url(load_settings(environment.settings, {}).settings.ledger)))
     return environment
 
 
@@ -45,9 +45,9 @@ def find_recorded(environment, jti):
     """Returns the record and consent of a token, None when it was never issued."""
 
     async def query():
-        ledger = build_ledger(load(environment.settings, {}).settings.ledger)
+        ledger = build_ledger(load_settings(environment.settings, {}).settings.ledger)
         try:
-            return await ledger.consent_behind(jti)
+            return await ledger.find_token_and_consent(jti)
         finally:
             await ledger.close()
 

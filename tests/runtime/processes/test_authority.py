@@ -16,14 +16,14 @@ import yaml
 from click.testing import CliRunner
 
 from relay.domain.authorization.consent import ConsentState
-from relay.infra.ledger.believed_time import BelievedTime
-from relay.infra.ledger.schema import SchemaProblem
-from relay.infra.tokens.revocation_feed import follow_authority
+from relay.infra.ledger.believed_time import TrustedClock
+from relay.infra.ledger.schema import SchemaError
+from relay.infra.tokens.revocation_feed import follow_revocations
 from relay.infra.upstream.tls import TlsError
 from relay.runtime.cli import main
 from relay.runtime.processes import authority as authority_process
 from relay.runtime.processes.authority import AuthorityProcess
-from relay.runtime.settings.loading import ConfigProblems, load
+from relay.runtime.settings.loading import SettingsError, load_settings
 from relay.runtime.wiring.ledger import build_ledger
 from relay.runtime.wiring.seed_tokens import SeedToken, build_consent, record_seed_tokens
 from relay.sandbox.street import build
@@ -221,7 +221,7 @@ async def test_a_fifo_among_the_files_stops_no_call(authority, caplog):
         os.mkfifo(key)
         os.kill(os.getpid(), signal.SIGHUP)
         await until(lambda: "settings rejected, plan stays: role=authority" in caplog.text)
-        assert "it is no regular file" in caplog.text
+        assert "not a regular file" in caplog.text
         assert (await authority.ask({}))[1]["error"] == "invalid_request"
 
 
@@ -241,7 +241,7 @@ async def test_an_expired_certificate_is_refused_at_a_reload(authority, caplog, 
 
 
 async def test_a_consent_is_ended_after_its_last_day(authority):
-    settings = load(authority.environment.settings, {}).settings
+    settings = load_settings(authority.environment.settings, {}).settings
     ledger = build_ledger(settings.ledger)
     now = datetime.now(UTC)
     seed = SeedToken(CLAIMS | {"scope": "bank.list", "exp": 2_000_000_000}, "the-ci")
@@ -250,7 +250,7 @@ async def test_a_consent_is_ended_after_its_last_day(authority):
     await record_seed_tokens(ledger, [(seed, ended)], now)
     try:
         async with authority.serving(), asyncio.timeout(20):
-            while (await ledger.consent_behind("a"))[1].state is not ConsentState.ENDED:
+            while (await ledger.find_token_and_consent("a"))[1].state is not ConsentState.ENDED:
                 pass
     finally:
         await ledger.close()
@@ -266,7 +266,7 @@ async def test_gateways_learn_at_once_of_a_consent_given_at_the_pages(authority,
     )
     async with authority.serving():
         notices = asyncio.Queue()
-        following = asyncio.ensure_future(follow_authority(authority.socket, lambda: notices.put_nowait(None)))
+        following = asyncio.ensure_future(follow_revocations(authority.socket, lambda: notices.put_nowait(None)))
         await notices.get()  # the head of the response: the feed is open
         now = datetime.now(UTC)
         for jti in "ab":
@@ -280,13 +280,13 @@ async def test_gateways_learn_at_once_of_a_consent_given_at_the_pages(authority,
 
 async def test_a_ledger_outage_is_logged_once_without_any_call(authority, caplog, monkeypatch):
     monkeypatch.setattr(authority_process, "_SWEEP_S", 0.01)
-    sweeps, believed = [], BelievedTime.believed
+    sweeps, believed = [], TrustedClock.get_trusted_time
 
     async def count(clock, now):
         sweeps.append(now)
         return await believed(clock, now)
 
-    monkeypatch.setattr(BelievedTime, "believed", count)
+    monkeypatch.setattr(TrustedClock, "get_trusted_time", count)
     async with authority.serving():
         (authority.environment.folder / "ledger.db").rename(authority.environment.folder / "away.db")
         await until(lambda: "ledger unavailable: " in caplog.text)
@@ -299,14 +299,14 @@ async def test_a_ledger_outage_is_logged_once_without_any_call(authority, caplog
 
 async def test_an_empty_ledger_is_refused_with_a_remedy(authority):
     (authority.environment.folder / "ledger.db").unlink()
-    with pytest.raises(SchemaProblem, match="relay migrate"):
+    with pytest.raises(SchemaError, match="relay migrate"):
         await AuthorityProcess(authority.environment.settings).run()
     assert not authority.socket.exists()
 
 
 async def test_invalid_settings_start_no_process(authority):
     authority.environment.settings.write_text("relay: {}")
-    with pytest.raises(ConfigProblems):
+    with pytest.raises(SettingsError):
         AuthorityProcess(authority.environment.settings)
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from relay.admin.endpoints import STALLED_S
 from relay.runtime.processes.gateway import GatewayProcess
-from relay.runtime.settings.loading import ConfigProblems, load
+from relay.runtime.settings.loading import SettingsError, load_settings
 from relay.sandbox.street import build
 
 
@@ -62,7 +62,7 @@ async def test_a_second_stop_stops_at_once(process):
 
 async def test_invalid_settings_start_no_process(environment):
     environment.settings.write_text("relay: {}")
-    with pytest.raises(ConfigProblems):
+    with pytest.raises(SettingsError):
         GatewayProcess(environment.settings)
 
 
@@ -138,14 +138,14 @@ async def test_a_file_missing_at_a_reload_is_detected_when_it_appears(process, e
 
 async def test_a_change_during_a_reload_is_detected(process, environment, monkeypatch):
     bank = environment.folder / "providers" / "bank.yaml"
-    read = load
+    read = load_settings
 
     def slow(*settings):
         loaded = read(*settings)
         touch(bank)
         return loaded
 
-    monkeypatch.setattr("relay.runtime.processes.gateway.load", slow)
+    monkeypatch.setattr("relay.runtime.processes.gateway.load_settings", slow)
     await process.reload()
     assert has_changed_files(process)
 
@@ -215,7 +215,7 @@ async def test_a_fifo_among_the_files_is_refused_at_once(process, environment, c
     async with asyncio.timeout(20):
         await process.reload()
     assert (process.relay.gateway.plan is plan, process.relay.reload_failures) == (True, 1)
-    assert "it is no regular file" in caplog.text
+    assert "not a regular file" in caplog.text
     assert file.name in caplog.text
 
 
@@ -232,7 +232,7 @@ async def test_time_limits_are_checked_after_one_check_failed(process, caplog):
     class Failing:
         deadline = 0.0
 
-        def overdue(self, now):
+        def handle_timeout(self, now):
             raise ZeroDivisionError
 
     process.relay.watch.add(Failing())

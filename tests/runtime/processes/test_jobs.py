@@ -8,13 +8,13 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from relay.infra.ledger.schema import SchemaProblem
+from relay.infra.ledger.schema import SchemaError
 from relay.infra.registry.leadership import LedgerLeadership
 from relay.jobs.runner import TICK_S
 from relay.runtime.cli import main
 from relay.runtime.processes import jobs as module
 from relay.runtime.processes.jobs import JobsProcess
-from relay.runtime.settings.loading import ConfigProblems
+from relay.runtime.settings.loading import SettingsError
 from relay.runtime.wiring.credentials import CredentialError
 
 NOWHERE = "https://127.0.0.1:1"
@@ -27,7 +27,7 @@ def log_info(caplog):
 
 async def request_job(ledger, running, name="directory_full"):
     """Requests a job, waits until it ended and returns its state."""
-    await ledger.jobs.ask(name, int(time.time()))
+    await ledger.jobs.request_run(name, int(time.time()))
     asked_at = (await ledger.jobs.jobs())[name].asked_at
     async with asyncio.timeout(20):
         while not asked_at <= (state := (await ledger.jobs.jobs())[name]).begun_at <= state.ended_at:
@@ -159,14 +159,14 @@ async def test_a_cancelled_process_resigns(deployment, jobs_process, ledger):
 
 async def test_invalid_settings_start_no_process(deployment):
     deployment.path.write_text("relay: {}")
-    with pytest.raises(ConfigProblems):
+    with pytest.raises(SettingsError):
         JobsProcess(deployment.path)
 
 
 @pytest.mark.parametrize(
     ("spoil", "raised"),
     [
-        (lambda deployment: deployment.put(ledger={"url": "sqlite:empty.db"}), SchemaProblem),
+        (lambda deployment: deployment.put(ledger={"url": "sqlite:empty.db"}), SchemaError),
         (lambda deployment: (deployment.path.parent / "certs" / "ca.pem").write_text("none"), Exception),
         (lambda deployment: deployment.redis("http://there"), CredentialError),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from relay.policy.settings.model import GatewaySettings, Listener
 from relay.runtime.processes.listeners import GatewayListeners, _limits
-from relay.runtime.settings.loading import load
+from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.gateway import Relay
 from relay.sandbox.street import build
 
@@ -26,7 +26,7 @@ def settings(tmp_path_factory):
 async def build_listeners(settings):
     """Builds listeners of a relay and closes them at the end."""
     built = []
-    relay = Relay(load(settings, {}), asyncio.get_running_loop())
+    relay = Relay(load_settings(settings, {}), asyncio.get_running_loop())
 
     def make(*settings):
         gateway = relay.loaded.settings.gateway.model_copy(update={"listeners": settings})

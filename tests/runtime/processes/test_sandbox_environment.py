@@ -10,11 +10,11 @@ import pytest
 from relay.domain.authorization.consent import ConsentState
 from relay.domain.authorization.issued_tokens import TokenState
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.key_fingerprints import KeysUnfit
+from relay.infra.ledger.key_fingerprints import CustomerKeyError
 from relay.infra.ledger.schema import upgrade
 from relay.runtime.processes import sandbox_environment as module
 from relay.runtime.processes.sandbox_environment import RelayDied, run, running_environment
-from relay.runtime.settings.loading import load
+from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.ledger import build_ledger
 from relay.sandbox.customers import ci_of
 from relay.sandbox.world.model import CUSTOMERS
@@ -68,7 +68,7 @@ def open_ledger():
 
     @asynccontextmanager
     async def use(environment):
-        ledger = build_ledger(load(environment.settings, {}).settings.ledger)
+        ledger = build_ledger(load_settings(environment.settings, {}).settings.ledger)
         try:
             yield ledger
         finally:
@@ -96,7 +96,7 @@ async def test_each_issued_token_has_a_consent_of_the_first_customer(relay, tmp_
         async with open_ledger(running.street) as ledger:
             for token in tokens:
                 claims = jwt.decode(token.token, options={"verify_signature": False})
-                record, consent = await ledger.consent_behind(claims["jti"])
+                record, consent = await ledger.find_token_and_consent(claims["jti"])
                 assert (record.state, consent.state) == (TokenState.LIVE, ConsentState.ACTIVE)
                 assert (consent.provider, consent.ci) == (token.org_code, ci_of(CUSTOMERS[0]))
 
@@ -106,7 +106,7 @@ async def test_issuing_again_revokes_the_former_tokens(relay, tmp_path, open_led
     async with running_environment(tmp_path / "sandbox") as running:
         former, latter = await running.issue_tokens(), await running.issue_tokens()
         async with open_ledger(running.street) as ledger:
-            number, revoked = await ledger.revoked_after(0)
+            number, revoked = await ledger.list_revoked_after(0)
     jtis = [
         [jwt.decode(token.token, options={"verify_signature": False})["jti"] for token in tokens]
         for tokens in (former, latter)
@@ -141,7 +141,7 @@ async def test_a_ledger_with_other_keys_is_not_changed(relay, tmp_path, postgres
     relay(READY_RELAY)
     url = postgresql.database()
     await upgrade(url, Sealer([CustomerKey("customers-2026", b"1" * 32)]))
-    with pytest.raises(KeysUnfit, match="the ledger knows the customer key 'customers-2026'"):
+    with pytest.raises(CustomerKeyError, match="the ledger knows the customer key 'customers-2026'"):
         async with running_environment(tmp_path / "sandbox", ledger=url):
             pass
     assert postgresql.sql(url, "select kid from key_marks") == "customers-2026\n"

@@ -2,13 +2,13 @@
 
 import pytest
 
-from relay.runtime.settings.loading import ConfigProblems, load
+from relay.runtime.settings.loading import SettingsError, load_settings
 
 
 def get_problems(folder):
     try:
-        load(folder.path, {})
-    except ConfigProblems as error:
+        load_settings(folder.path, {})
+    except SettingsError as error:
         return [str(problem).removeprefix(f"{folder.root}/") for problem in error.problems]
     return []
 
@@ -306,7 +306,7 @@ def test_an_invalid_maintenance_window_is_named_by_its_key(folder, window, line)
         ("postgresql://host/db?sslmode=yes", "ledger.url: sslmode in the ledger's URL is not one of disable"),
     ],
 )
-def test_words_of_the_ledgers_url_are_known(folder, url, wrong):
+def test_unknown_libpq_parameters_are_refused(folder, url, wrong):
     folder.put("relay.yaml", "ledger.url", url)
     problems = get_problems(folder)
     assert len(problems) == (1 if wrong else 0)

@@ -4,8 +4,8 @@ import pytest
 
 from relay.policy.settings.model import Settings
 from relay.runtime.settings.environment import format_variable
-from relay.runtime.settings.loading import ConfigProblems, load
-from relay.runtime.settings.messages import leaves, node_at
+from relay.runtime.settings.loading import SettingsError, load_settings
+from relay.runtime.settings.messages import find_leaves, get_schema_node
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,14 @@ from relay.runtime.settings.messages import leaves, node_at
     ],
 )
 def test_a_variable_sets_one_value(folder, variable, value, is_set):
-    assert is_set(load(folder.path, {variable: value, "OTHER": "x", "relay__admin__port": "x"}).settings)
+    assert is_set(load_settings(folder.path, {variable: value, "OTHER": "x", "relay__admin__port": "x"}).settings)
 
 
 def test_a_variable_can_name_another_providers_folder(folder):
     (folder.root / "providers").rename(folder.root / "banks")
-    assert load(folder.path, {"RELAY__PROVIDERS": "banks"}).sources == (folder.root / "banks/bank.yaml",)
+    assert load_settings(folder.path, {"RELAY__PROVIDERS": "banks"}).provider_files == (
+        folder.root / "banks/bank.yaml",
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,23 +64,23 @@ def test_a_variable_can_name_another_providers_folder(folder):
     ],
 )
 def test_a_bad_variable_is_a_problem_of_the_environment(folder, variable, value, line):
-    with pytest.raises(ConfigProblems) as caught:
-        load(folder.path, {variable: value})
+    with pytest.raises(SettingsError) as caught:
+        load_settings(folder.path, {variable: value})
     (problem,) = caught.value.problems
     assert str(problem).startswith(f"environment: {line}")
 
 
 def test_a_variable_does_not_hide_that_its_section_is_invalid(folder):
     folder.put("relay.yaml", "admin", 5)
-    with pytest.raises(ConfigProblems) as caught:
-        load(folder.path, {"RELAY__ADMIN__PORT": "1"})
+    with pytest.raises(SettingsError) as caught:
+        load_settings(folder.path, {"RELAY__ADMIN__PORT": "1"})
     assert {problem.key for problem in caught.value.problems} == {"admin", "RELAY__ADMIN__PORT"}
 
 
 def test_every_single_value_has_a_variable(folder):
-    nodes = {format_variable(key_path): node_at(Settings, key_path) for key_path in leaves(Settings)}
+    nodes = {format_variable(key_path): get_schema_node(Settings, key_path) for key_path in find_leaves(Settings)}
     variables = {name: "x" for name, node in nodes.items() if node.get("type") != "array"}
     assert len(variables) > 40
-    with pytest.raises(ConfigProblems) as caught:
-        load(folder.path, variables)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(folder.path, variables)
     assert not [str(problem) for problem in caught.value.problems if "is unknown" in problem.wrong]

@@ -7,12 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.policy.settings.scalars import Checking
-from relay.runtime.settings.loading import ConfigProblems, Problem, load
+from relay.runtime.settings.loading import SettingsError, SettingsProblem, load_settings
 
 
 def get_problems(folder, environ=None):
-    with pytest.raises(ConfigProblems) as caught:
-        load(folder.path, environ or {})
+    with pytest.raises(SettingsError) as caught:
+        load_settings(folder.path, environ or {})
     return list(caught.value.problems)
 
 
@@ -21,16 +21,16 @@ def get_lines(folder, environ=None):
 
 
 def test_valid_settings_become_models(folder):
-    loaded = load(folder.path, {})
+    loaded = load_settings(folder.path, {})
     assert loaded.settings.relay.org_code == "ZZRELAY001"
     assert [provider.org_code for provider in loaded.providers] == ["ZBAA000001"]
     assert [operator.org_code for operator in loaded.directory.operators] == ["ZOPA000001", "ZOPB000001"]
-    assert loaded.sources == (folder.root / "providers/bank.yaml",)
+    assert loaded.provider_files == (folder.root / "providers/bank.yaml",)
 
 
 def test_paths_are_relative_to_the_settings_file_and_absolute(folder):
     folder.put("relay.yaml", "access_log.path", "logs/access.log")
-    loaded = load(folder.path, {})
+    loaded = load_settings(folder.path, {})
     root = str(folder.root)
     assert loaded.settings.gateway.tls.certificate == f"{root}/certs/relay.pem"
     assert loaded.settings.gateway.tls.private_key == f"file:{root}/certs/relay.key"
@@ -46,32 +46,32 @@ def test_paths_are_relative_to_the_settings_file_and_absolute(folder):
 
 def test_stdout_and_env_references_stay_as_written(folder):
     folder.put("relay.yaml", "gateway.tls.private_key", "env:RELAY_KEY")
-    loaded = load(folder.path, {})
+    loaded = load_settings(folder.path, {})
     assert loaded.settings.gateway.tls.private_key == "env:RELAY_KEY"
     assert loaded.settings.access_log.path == "stdout"
 
 
 def test_a_relative_path_to_the_settings_is_made_absolute(folder, monkeypatch):
     monkeypatch.chdir(folder.root)
-    assert load(Path("relay.yaml"), {}).files[0] == folder.path
+    assert load_settings(Path("relay.yaml"), {}).files[0] == folder.path
 
 
 def test_every_file_read_or_referenced_is_listed_once(folder):
     tls = ["certs/relay.pem", "certs/relay.key", "certs/ca.pem"]
     referenced = [*tls, "certs/token-keys/jwks.json", "certs/customers.key", "certs/bank.pem"]
     read = ["relay.yaml", "providers/bank.yaml", "directory.yaml"]
-    assert load(folder.path, {}).files == tuple(folder.root / name for name in [*read, *referenced])
+    assert load_settings(folder.path, {}).files == tuple(folder.root / name for name in [*read, *referenced])
 
 
 def test_generation_depends_on_contents_names_and_variables(folder):
-    first = load(folder.path, {}).generation
-    assert load(folder.path, {"HOME": "/"}).generation == first
-    assert load(folder.path, {"RELAY__ADMIN__PORT": "9091"}).generation != first
+    first = load_settings(folder.path, {}).generation
+    assert load_settings(folder.path, {"HOME": "/"}).generation == first
+    assert load_settings(folder.path, {"RELAY__ADMIN__PORT": "9091"}).generation != first
     file = folder.root / "providers/bank.yaml"
     file.write_text(file.read_text() + "# seen\n")
-    second = load(folder.path, {}).generation
+    second = load_settings(folder.path, {}).generation
     file.rename(file.with_name("other.yaml"))
-    assert len({first, second, load(folder.path, {}).generation}) == 3
+    assert len({first, second, load_settings(folder.path, {}).generation}) == 3
 
 
 def test_problems_of_all_files_are_reported_at_once(folder):
@@ -102,7 +102,7 @@ def test_a_missing_relay_yaml_is_one_problem(folder):
 
 def test_an_empty_directory_has_no_operators(folder):
     folder.write("directory.yaml", "# no operators yet\n")
-    assert load(folder.path, {}).directory.operators == ()
+    assert load_settings(folder.path, {}).directory.operators == ()
 
 
 def test_a_missing_directory_file_is_a_problem(folder):
@@ -114,10 +114,10 @@ def test_a_missing_directory_file_is_a_problem(folder):
 def test_with_a_portal_the_directory_is_not_read(folder, content):
     folder.portal()
     (folder.root / "directory.yaml").unlink()
-    generation = load(folder.path, {}).generation
+    generation = load_settings(folder.path, {}).generation
     if content is not None:
         folder.write("directory.yaml", content)
-    loaded = load(folder.path, {})
+    loaded = load_settings(folder.path, {})
     assert (loaded.directory.operators, loaded.generation) == ((), generation)
     assert folder.root / "directory.yaml" not in loaded.files
 
@@ -132,7 +132,9 @@ def test_with_an_empty_portal_section_no_directory_is_read(folder):
 
 def test_variables_override_the_portal_section(folder):
     folder.portal()
-    changed = load(folder.path, {"RELAY__PORTAL__SYNC_S": "60", "RELAY__PORTAL__CALLS__CLIENT_SECRET": "env:S"})
+    changed = load_settings(
+        folder.path, {"RELAY__PORTAL__SYNC_S": "60", "RELAY__PORTAL__CALLS__CLIENT_SECRET": "env:S"}
+    )
     assert (changed.settings.portal.sync_s, changed.settings.portal.calls.client_secret) == (60.0, "env:S")
 
 
@@ -154,16 +156,16 @@ def test_hidden_and_other_files_of_the_folder_are_ignored(folder):
     folder.write("providers/.bank.yaml.swp", "x")
     folder.write("providers/.hidden.yaml", "x")
     folder.write("providers/README.md", "x")
-    assert len(load(folder.path, {}).providers) == 1
+    assert len(load_settings(folder.path, {}).providers) == 1
 
 
 def test_off_is_text(folder):
     folder.write("relay.yaml", folder.path.read_text() + "checking: off\n")
-    assert load(folder.path, {}).settings.checking is Checking.OFF
+    assert load_settings(folder.path, {}).settings.checking is Checking.OFF
 
 
 def test_a_problem_without_key_and_allowed_is_printed_short():
-    assert str(Problem("a.yaml", "", "is a folder")) == "a.yaml: is a folder"
+    assert str(SettingsProblem("a.yaml", "", "is a folder")) == "a.yaml: is a folder"
 
 
 def test_a_file_below_the_working_directory_is_shown_relative(folder, monkeypatch):
@@ -175,7 +177,7 @@ def test_a_file_below_the_working_directory_is_shown_relative(folder, monkeypatc
 def test_timeouts_of_the_relay_are_defaults_of_institutions(folder):
     folder.put("relay.yaml", "upstream.timeouts", {"first_byte_s": 9, "total_s": 10})
     folder.put("providers/bank.yaml", "timeouts", {"total_s": 11})
-    timeouts = load(folder.path, {}).providers[0].timeouts
+    timeouts = load_settings(folder.path, {}).providers[0].timeouts
     assert (timeouts.connect_s, timeouts.first_byte_s, timeouts.total_s) == (2, 9, 11)
 
 
@@ -194,7 +196,7 @@ KEYS = [
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=st.sampled_from(KEYS), noise=st.text(max_size=8), shape=st.sampled_from(SHAPES))
 def test_a_secret_in_a_file_is_never_repeated(folder, key, noise, shape):
-    folder.right()
+    folder.reset()
     folder.put(*key, shape(noise + SECRET + noise))
     folder.put("relay.yaml", "admin.port", -1)
     assert SECRET not in "\n".join(get_lines(folder))

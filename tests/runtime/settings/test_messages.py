@@ -4,13 +4,13 @@ import pytest
 
 from relay.policy.settings.directory import Directory, Provider
 from relay.policy.settings.model import Settings
-from relay.runtime.settings.loading import ConfigProblems, load
-from relay.runtime.settings.messages import describe_allowed, find_nearest, leaves, node_at
+from relay.runtime.settings.loading import SettingsError, load_settings
+from relay.runtime.settings.messages import describe_allowed, find_leaves, find_nearest, get_schema_node
 
 
 def get_keys(folder):
-    with pytest.raises(ConfigProblems) as caught:
-        load(folder.path, {})
+    with pytest.raises(SettingsError) as caught:
+        load_settings(folder.path, {})
     return [problem.key for problem in caught.value.problems]
 
 
@@ -233,8 +233,8 @@ BAD = [
 @pytest.mark.parametrize(("file", "key", "value", "line"), BAD, ids=[f"{row[1]}={row[2]!r:.12}" for row in BAD])
 def test_an_invalid_value_is_reported_with_its_key(folder, file, key, value, line):
     folder.put(file, key, value)
-    with pytest.raises(ConfigProblems) as caught:
-        load(folder.path, {})
+    with pytest.raises(SettingsError) as caught:
+        load_settings(folder.path, {})
     (problem,) = caught.value.problems
     assert str(problem).startswith(f"{folder.root}/{file}: {line}")
 
@@ -254,14 +254,14 @@ def test_an_invalid_entry_does_not_make_its_list_too_short(folder):
 
 @pytest.mark.parametrize("model", [Settings, Provider, Directory])
 def test_every_key_has_words_for_what_is_allowed(model):
-    texts = [describe_allowed(node_at(model, key_path)) for key_path in leaves(model)]
+    texts = [describe_allowed(get_schema_node(model, key_path)) for key_path in find_leaves(model)]
     assert all(texts)
     assert not [text for text in texts if "^" in text]
 
 
 def test_an_unknown_key_has_no_schema():
-    assert node_at(Settings, ("gateway", "nothing")) is None
-    assert node_at(Settings, ("nothing", 0, "more")) is None
+    assert get_schema_node(Settings, ("gateway", "nothing")) is None
+    assert get_schema_node(Settings, ("nothing", 0, "more")) is None
 
 
 def test_without_a_similar_name_the_nearest_is_empty():

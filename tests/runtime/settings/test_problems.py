@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from relay.runtime.settings.problems import ConfigProblems, Problem, format_key, shown
+from relay.runtime.settings.problems import SettingsError, SettingsProblem, format_key, format_path
 
 
 @pytest.mark.parametrize(
     ("problem", "line"),
     [
-        (Problem("a.yaml", "b.c", "is missing", "text"), "a.yaml: b.c: is missing; expected: text"),
-        (Problem("a.yaml", "b.c", "is missing"), "a.yaml: b.c: is missing"),
-        (Problem("a.yaml", "", "is a folder"), "a.yaml: is a folder"),
+        (SettingsProblem("a.yaml", "b.c", "is missing", "text"), "a.yaml: b.c: is missing; expected: text"),
+        (SettingsProblem("a.yaml", "b.c", "is missing"), "a.yaml: b.c: is missing"),
+        (SettingsProblem("a.yaml", "", "is a folder"), "a.yaml: is a folder"),
     ],
 )
 def test_a_problem_is_one_line(problem, line):
@@ -20,9 +20,9 @@ def test_a_problem_is_one_line(problem, line):
 
 
 def test_problems_keep_their_order():
-    problems = (Problem("b", "", "x"), Problem("a", "", "y"))
-    assert ConfigProblems(problems).problems == problems
-    assert str(ConfigProblems(problems)) == "b: x\na: y"
+    problems = (SettingsProblem("b", "", "x"), SettingsProblem("a", "", "y"))
+    assert SettingsError(problems).problems == problems
+    assert str(SettingsError(problems)) == "b: x\na: y"
 
 
 @pytest.mark.parametrize(
@@ -35,5 +35,5 @@ def test_a_key_is_written_with_dots_and_indexes(key_path, text):
 
 def test_paths_below_the_working_directory_are_relative(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert shown(tmp_path / "a" / "b.yaml") == "a/b.yaml"
-    assert shown(Path("/elsewhere/b.yaml")) == "/elsewhere/b.yaml"
+    assert format_path(tmp_path / "a" / "b.yaml") == "a/b.yaml"
+    assert format_path(Path("/elsewhere/b.yaml")) == "/elsewhere/b.yaml"

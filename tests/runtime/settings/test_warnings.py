@@ -8,9 +8,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from relay.runtime.settings.loading import load
-from relay.runtime.settings.warnings import file_warnings, setting_warnings
-from relay.runtime.wiring.key_files import file_problems
+from relay.runtime.settings.loading import load_settings
+from relay.runtime.settings.warnings import find_file_warnings, find_setting_warnings
+from relay.runtime.wiring.key_files import find_file_problems
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 APP = dict.fromkeys(("app_scheme_ios", "install_url_ios", "app_scheme_android", "install_url_android"), "bank://a")
@@ -27,8 +27,8 @@ def build_ca(name, days):
 
 
 def get_warned_keys(folder):
-    loaded = load(folder.path, {})
-    return [warning.key for warning in setting_warnings(folder.path, loaded)]
+    loaded = load_settings(folder.path, {})
+    return [warning.key for warning in find_setting_warnings(folder.path, loaded)]
 
 
 @pytest.mark.parametrize(("method", "schemes", "count"), [("app", [], 1), ("app", ["one"], 0), ("none", [], 0)])
@@ -41,7 +41,7 @@ def test_services_without_schemes_are_warned_of_for_apps(folder, method, schemes
 
 
 @pytest.mark.parametrize(("tls", "proxies", "is_warned"), [(None, [], True), (None, ["10.0.0.1"], False)])
-def test_pages_that_take_a_load_balancer_for_a_customer_are_told(folder, tls, proxies, is_warned):
+def test_pages_behind_an_unlisted_load_balancer_are_warned_of(folder, tls, proxies, is_warned):
     folder.put("relay.yaml", "authority.pages", {"url": "https://a.example", "tls": tls, "proxies": proxies})
     assert ("authority.pages.proxies" in get_warned_keys(folder)) is is_warned
 
@@ -57,8 +57,8 @@ def test_world_readable_secrets_are_warned_of(folder, mode, is_readable):
     key = folder.root / "certs" / "customers.key"
     key.write_bytes(b"A" * 44)
     key.chmod(mode)
-    loaded = load(folder.path, {})
-    warnings = [warning.wrong for warning in file_warnings(folder.path, loaded, NOW)]
+    loaded = load_settings(folder.path, {})
+    warnings = [warning.wrong for warning in find_file_warnings(folder.path, loaded, NOW)]
     expected = [f"the file {key} is readable by all users"] if is_readable else []
     assert [text for text in warnings if "customers.key" in text] == expected
 
@@ -68,7 +68,7 @@ def test_one_expired_ca_is_a_warning_and_all_are_a_problem(folder, days, problem
     (folder.root / "certs").mkdir()
     bundle = b"text that OpenSSL ignores\n" + b"".join(build_ca(f"ca {index}", day) for index, day in enumerate(days))
     (folder.root / "certs" / "ca.pem").write_bytes(bundle)
-    loaded = load(folder.path, {})
+    loaded = load_settings(folder.path, {})
     key = "gateway.tls.client_ca"
-    assert len([each for each in file_problems(folder.path, loaded, NOW) if each.key == key]) == problems
-    assert len([each for each in file_warnings(folder.path, loaded, NOW) if each.key == key]) == warnings
+    assert len([each for each in find_file_problems(folder.path, loaded, NOW) if each.key == key]) == problems
+    assert len([each for each in find_file_warnings(folder.path, loaded, NOW) if each.key == key]) == warnings

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.runtime.settings.yaml_files import MAX_BYTES, read_yaml, scalar
+from relay.runtime.settings.yaml_files import MAX_BYTES, parse_scalar, read_yaml
 
 
 def parse(tmp_path, content):
@@ -35,7 +35,7 @@ def parse(tmp_path, content):
     ],
 )
 def test_scalars_are_those_of_yaml_1_2(tmp_path, text, value):
-    assert scalar(text) == value
+    assert parse_scalar(text) == value
     assert parse(tmp_path, f"a: {text}\n") == ({"a": value}, [])
 
 

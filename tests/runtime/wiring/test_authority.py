@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from relay.domain.registry import Registry
 from relay.infra.tokens.key_folder import add_key
-from relay.runtime.settings.loading import load
+from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.authority import (
     build_authority_settings,
     load_result_key,
@@ -26,7 +26,7 @@ HASH = f"$scrypt$ln=14,r=8,p=1${'A' * 22}${'A' * 43}"
 def test_authority_settings_come_from_relay_yaml(folder):
     folder.put("relay.yaml", "certifiers", [CERTIFIER])
     folder.put("relay.yaml", "authority", {"request_s": 60, "pages": {"url": "https://pages.example"}})
-    settings = build_authority_settings(load(folder.path, {}), Registry({}, {}))
+    settings = build_authority_settings(load_settings(folder.path, {}), Registry({}, {}))
     assert (settings.relay, settings.pages_url, settings.request_s) == ("ZZRELAY001", "https://pages.example", 60)
     assert (settings.tokens.issuer, list(settings.providers)) == ("ZZRELAY001", ["ZBAA000001"])
     assert (list(settings.clients), list(settings.certifiers)) == (["one1", "two1"], ["ZZCERT0001"])
@@ -34,13 +34,13 @@ def test_authority_settings_come_from_relay_yaml(folder):
 
 
 def test_authority_without_pages_has_no_pages_url(folder):
-    assert build_authority_settings(load(folder.path, {}), Registry({}, {})).pages_url == ""
+    assert build_authority_settings(load_settings(folder.path, {}), Registry({}, {})).pages_url == ""
 
 
 def test_a_client_is_a_service_with_its_secret_hash(folder):
     folder.put("directory.yaml", "operators.0.services.0.client_secret_hash", HASH)
     folder.put("directory.yaml", "operators.0.services.0.app_schemes", ["one"])
-    clients = build_authority_settings(load(folder.path, {}), Registry({}, {})).clients
+    clients = build_authority_settings(load_settings(folder.path, {}), Registry({}, {})).clients
     service = clients["one1"].service
     assert (service.operator, service.callbacks, service.app_schemes) == (
         "ZOPA000001",
@@ -53,13 +53,13 @@ def test_a_client_is_a_service_with_its_secret_hash(folder):
 
 def test_signer_uses_the_key_of_the_folder(folder):
     add_key(folder.root / "certs" / "token-keys", "one", 0)
-    token, digest = open_signer(load(folder.path, {}).settings.tokens).sign({"jti": "a"}, 1_700_000_000)
+    token, digest = open_signer(load_settings(folder.path, {}).settings.tokens).sign({"jti": "a"}, 1_700_000_000)
     assert (token.count("."), len(digest)) == (2, 32)
 
 
 def test_a_key_folder_without_keys_is_named(folder):
     with pytest.raises(CredentialError, match=r"token-keys/jwks\.json is not there"):
-        open_signer(load(folder.path, {}).settings.tokens)
+        open_signer(load_settings(folder.path, {}).settings.tokens)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def provider(folder):
     folder.put("relay.yaml", "authority.pages", {"url": "https://pages.example"})
     folder.put("providers/bank.yaml", "authentication", "redirect")
     folder.put("providers/bank.yaml", "redirect", {"url": "https://b.example/page", "public_key": "../bank.pub"})
-    return load(folder.path, {}).providers[0]
+    return load_settings(folder.path, {}).providers[0]
 
 
 def pem(key):
@@ -82,7 +82,7 @@ def test_result_key_of_a_redirect_institution_is_loaded(folder, provider):
 
 
 def test_an_institution_without_redirect_has_no_result_key(folder):
-    assert load_result_key(load(folder.path, {}).providers[0]) is None
+    assert load_result_key(load_settings(folder.path, {}).providers[0]) is None
 
 
 @pytest.mark.parametrize(

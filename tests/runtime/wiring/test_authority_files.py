@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from relay.infra.upstream.tls import TlsError
-from relay.runtime.settings.loading import load
+from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.authority_files import open_authority_files
 from relay.sandbox.street import build
 
@@ -20,7 +20,7 @@ def environment(tmp_path):
 
 
 def test_tls_context_and_result_key_of_each_institution_are_loaded(environment):
-    files = open_authority_files(load(environment.settings, {}))
+    files = open_authority_files(load_settings(environment.settings, {}))
     codes = {provider.org_code for provider in files.loaded.providers}
     assert set(files.contexts) == set(files.result_keys) == codes
     assert all(
@@ -37,4 +37,4 @@ def test_a_key_of_another_certificate_is_refused(environment):
     values = yaml.safe_load(bank.read_text("utf-8"))
     bank.write_text(yaml.safe_dump(values | {"private_key": f"file:{other}"}, allow_unicode=True), "utf-8")
     with pytest.raises(TlsError, match=r"relay\.pem with its private key"):
-        open_authority_files(load(environment.settings, {}))
+        open_authority_files(load_settings(environment.settings, {}))

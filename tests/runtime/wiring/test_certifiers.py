@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from relay.infra.upstream.tls import TlsError
-from relay.policy.settings.authority import Certifier
+from relay.policy.settings.authority import CertifierSettings
 from relay.policy.settings.model import ServerTls
 from relay.runtime.settings.secret_references import SecretMissing
 from relay.runtime.wiring.certifiers import build_certifiers
@@ -54,12 +54,12 @@ def identity(pki, **changed):
     }
     files = {"roots": (str(pki.root),), "crls": (str(pki.crl),)}
     files |= {name: changed.pop(name) for name in files if name in changed}
-    return Certifier(ca_code="ZCAA000001", name="05", kind="identity", identity=settings | changed, **files)
+    return CertifierSettings(ca_code="ZCAA000001", name="05", kind="identity", identity=settings | changed, **files)
 
 
 def signature(secret, **changed):
     settings = {"base_url": "https://ca.example", "client_id": "relay1", "client_secret": secret} | changed
-    return Certifier(ca_code="ZCAA000002", name="06", kind="signature", signature=settings)
+    return CertifierSettings(ca_code="ZCAA000002", name="06", kind="signature", signature=settings)
 
 
 def build(*certifiers, tls=None):
@@ -70,9 +70,12 @@ def build(*certifiers, tls=None):
 def test_an_identity_certifier_gets_roots_crls_and_our_identity(pki):
     (materials,) = build(identity(pki))
     assert materials.roots == tuple(x509.load_pem_x509_certificates(pki.root.read_bytes()))
-    assert len(materials.crls) == len(materials.us.responders) == 1
-    assert (materials.us.cp_code, materials.us.certificate) == ("RELAY1", pki.identity("ucpid-relay").certificate)
-    assert "private_key" not in repr(materials.us)
+    assert len(materials.crls) == len(materials.relay_identity.responders) == 1
+    assert (materials.relay_identity.cp_code, materials.relay_identity.certificate) == (
+        "RELAY1",
+        pki.identity("ucpid-relay").certificate,
+    )
+    assert "private_key" not in repr(materials.relay_identity)
 
 
 def test_an_e_signature_provider_gets_secret_and_tls(secret, ours):
@@ -98,7 +101,7 @@ def test_a_leased_line_needs_no_tls(secret):
 
 def test_certifiers_keep_the_order_of_the_settings(pki, secret):
     first, second = build(identity(pki), signature(secret, base_url="http://ca.example"))
-    assert (type(first).__name__, type(second).__name__) == ("IdentityMaterials", "SignatureMaterials")
+    assert (type(first).__name__, type(second).__name__) == ("IdentityCredentials", "SignatureCredentials")
 
 
 @pytest.mark.parametrize("name", ["certificate", "responder", "roots", "crls"])

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from relay.infra.upstream.tls import TlsError
-from relay.policy.settings.authority import Tokens
+from relay.policy.settings.authority import TokenSettings
 from relay.policy.settings.directory import Provider
 from relay.policy.settings.model import Listener, ServerTls
 from relay.runtime.settings.secret_references import SecretMissing
@@ -58,15 +58,17 @@ def descriptors():
 
 def test_each_key_verifies_with_its_own_algorithm_only(certificates):
     folder = certificates.folder / "token-keys"
-    keys = build_verifying_keys(read_token_keys(Tokens(issuer="ZZRELAY001", keys=str(folder))))
+    keys = build_verifying_keys(read_token_keys(TokenSettings(issuer="ZZRELAY001", keys=str(folder))))
     assert {kid: key.algorithm for kid, key in keys.items()} == {
         "dev-es256": "ES256", "dev-rs256": "RS256", "dev-ps256": "PS256", "dev-eddsa": "EdDSA",
     }  # fmt: skip
 
 
 def test_a_missing_jwks_names_the_command_that_makes_it(tmp_path):
-    with pytest.raises(CredentialError, match=r"jwks\.json is not there: make the first key with relay keys rotate"):
-        read_token_keys(Tokens(issuer="ZZRELAY001", keys=str(tmp_path)))
+    with pytest.raises(
+        CredentialError, match=r"jwks\.json does not exist: create the first key with relay keys rotate"
+    ):
+        read_token_keys(TokenSettings(issuer="ZZRELAY001", keys=str(tmp_path)))
 
 
 @pytest.mark.parametrize("required", [True, False])

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from relay.infra.upstream.tls import TlsError
-from relay.runtime.settings.loading import load
-from relay.runtime.settings.secret_references import Kind
+from relay.runtime.settings.loading import load_settings
+from relay.runtime.settings.secret_references import ReferenceKind
 from relay.runtime.wiring.expired_certificates import check_new_certificates, read_certificates
 from relay.sandbox.street import build
 
@@ -23,16 +23,16 @@ def environment(tmp_path_factory):
 
 @pytest.fixture
 def current(environment):
-    return read_certificates(load(environment.settings, {}))
+    return read_certificates(load_settings(environment.settings, {}))
 
 
 def test_certificates_and_cas_of_the_settings_are_read(environment, current):
     names = {(target.rpartition("/")[2], kind) for target, kind in current}
-    assert {("relay.pem", Kind.CERTIFICATE), ("ca.pem", Kind.CA)} <= names
+    assert {("relay.pem", ReferenceKind.CERTIFICATE), ("ca.pem", ReferenceKind.CA)} <= names
 
 
 def test_unreadable_files_are_left_out(environment, tmp_path):
-    loaded = load(environment.settings, {})
+    loaded = load_settings(environment.settings, {})
     tls = loaded.settings.gateway.tls.model_copy(update={"certificate": str(tmp_path / "gone.pem")})
     gateway = loaded.settings.gateway.model_copy(update={"tls": tls})
     changed = type(loaded)(
@@ -41,7 +41,7 @@ def test_unreadable_files_are_left_out(environment, tmp_path):
         directory=loaded.directory,
         files=loaded.files,
         generation=loaded.generation,
-        sources=loaded.sources,
+        provider_files=loaded.provider_files,
     )
     assert not [target for target, _ in read_certificates(changed) if target.endswith("gone.pem")]
 
@@ -55,7 +55,7 @@ def test_a_certificate_in_force_may_have_expired(current):
     check_new_certificates(current, current, FAR)
 
 
-@pytest.mark.parametrize("kind", [Kind.CERTIFICATE, Kind.CA])
+@pytest.mark.parametrize("kind", [ReferenceKind.CERTIFICATE, ReferenceKind.CA])
 def test_a_replacement_must_not_have_expired(current, kind):
     key = next(key for key in current if key[1] is kind)
     with pytest.raises(TlsError, match="expired") as raised:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from relay.infra.records.metrics import registry_of
+from relay.infra.records.metrics import build_metrics_registry
 from relay.infra.upstream.tls import TlsError
-from relay.runtime.settings.loading import load
+from relay.runtime.settings.loading import load_settings
 from relay.runtime.settings.secret_references import SecretMissing
 from relay.runtime.wiring.credentials import CredentialError
 from relay.runtime.wiring.gateway import Relay
@@ -41,7 +41,7 @@ class Folder:
         file.write_text(yaml.safe_dump(values, allow_unicode=True))
 
     def load(self, **environ):
-        return load(self.path, environ)
+        return load_settings(self.path, environ)
 
     def restore(self):
         for file, content in self.originals.items():
@@ -68,7 +68,7 @@ def snapshot(relay):
     return (
         relay.loaded,
         gateway.plan,
-        gateway._judges,
+        gateway._services,
         gateway._upstreams,
         dict(relay.pools),
         {index: followed.current for index, followed in relay.contexts.items()},
@@ -143,7 +143,7 @@ async def test_unusable_settings_change_nothing(relay, folder, spoil, error):
     with pytest.raises(error):
         relay.swap(relay.open_settings(folder.load()))
     assert snapshot(relay) == before
-    assert not any(pool._closed for _, pool in relay.pools.values())
+    assert not any(pool._is_retired for _, pool in relay.pools.values())
 
 
 async def test_new_settings_replace_only_what_changed(relay, folder):
@@ -154,13 +154,13 @@ async def test_new_settings_replace_only_what_changed(relay, folder):
     relay.swap(relay.open_settings(folder.load()))
     assert relay.pools["ZCDA000001"][1] is unchanged
     assert relay.pools["ZBAA000001"][1] is not changed
-    assert changed._closed
+    assert changed._is_retired
     assert relay.gateway._upstreams["ZBAA000001"][0] is relay.pools["ZBAA000001"][1]
     assert relay.gateway.plan.generation != before[1].generation
-    assert relay.gateway._judges.keyring is not before[2].keyring
-    assert relay.gateway._judges.grants is before[2].grants
+    assert relay.gateway._services.token_verifier is not before[2].token_verifier
+    assert relay.gateway._services.grants is before[2].grants
     assert list(relay.contexts.values()) == [followed]
-    assert followed.listening() is not before[5][0]
+    assert followed.get_context() is not before[5][0]
     assert relay.reloads == 1
 
 
@@ -172,14 +172,14 @@ async def test_an_institution_may_be_added_and_removed(relay, folder):
     relay.swap(relay.open_settings(folder.load()))
     assert "ZBAA000001" not in relay.pools
     assert "ZBAA000001" not in relay.gateway.plan.institutions
-    assert removed._closed
+    assert removed._is_retired
     folder.restore()
     relay.swap(relay.open_settings(folder.load()))
     assert "ZBAA000001" in relay.gateway._upstreams
 
 
 async def test_the_collector_reports_the_current_state(relay, folder):
-    registry = registry_of(relay.collector())
+    registry = build_metrics_registry(relay.collector())
     assert registry.get_sample_value("relay_institutions") == 11
     assert registry.get_sample_value("relay_plan_reloads") == 0
     relay.swap(relay.open_settings(folder.load()))

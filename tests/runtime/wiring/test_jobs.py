@@ -4,14 +4,14 @@ import time
 
 import pytest
 
-from relay.domain.portal import PortalAway
+from relay.domain.portal import PortalDown
 from relay.domain.statistics import SendingState
 from relay.infra.registry.leadership import LedgerLeadership, RedisLeadership
 from relay.infra.upstream.tls import TlsError
 from relay.jobs.runner import JobFailed
 from relay.policy.statistics.weeks import last_week
-from relay.runtime.settings.job_names import names_of
-from relay.runtime.settings.loading import SecretMissing, load
+from relay.runtime.settings.job_names import get_job_names
+from relay.runtime.settings.loading import SecretMissing, load_settings
 from relay.runtime.wiring.credentials import CredentialError
 from relay.runtime.wiring.jobs import build_job_set, open_leadership, preview_changes, resolve_redis_url
 from relay.runtime.wiring.ledger import LedgerSettingsError
@@ -21,7 +21,7 @@ NOW = 1_795_370_062  # Monday, 2026-11-23 02:54:22 in Korea
 
 @pytest.fixture
 async def job_set(deployment, ledger):
-    job_set = build_job_set(load(deployment.path, {}), ledger)
+    job_set = build_job_set(load_settings(deployment.path, {}), ledger)
     yield job_set
     await job_set.close()
 
@@ -36,12 +36,12 @@ def by_name(job_set):
 
 
 async def test_jobs_follow_the_settings(deployment, ledger, job_set):
-    loaded = load(deployment.path, {})
-    assert tuple(by_name(job_set)) == names_of(loaded.settings)
+    loaded = load_settings(deployment.path, {})
+    assert tuple(by_name(job_set)) == get_job_names(loaded.settings)
     deployment.without_portal()
-    loaded = load(deployment.path, {})
+    loaded = load_settings(deployment.path, {})
     without_portal = build_job_set(loaded, ledger)
-    assert (tuple(by_name(without_portal)), without_portal.sync) == (names_of(loaded.settings), None)
+    assert (tuple(by_name(without_portal)), without_portal.sync) == (get_job_names(loaded.settings), None)
     await without_portal.close()
 
 
@@ -74,7 +74,7 @@ async def test_a_sync_applies_the_portals_changes(deployment, job_set, ledger, f
 async def test_statistics_are_wanted_once_the_portal_requests_them(job_set, ledger, fence):
     job, week = by_name(job_set)["statistics"], last_week(time.time())
     assert not await job.wanted()
-    await ledger.statistics.ask_again(week, "ZBAA000001", ("1",), int(time.time()))
+    await ledger.statistics.request_resend(week, "ZBAA000001", ("1",), int(time.time()))
     assert await job.wanted()
     await job.run(fence, int(time.time()))
     assert not await job.wanted()
@@ -88,12 +88,12 @@ async def test_statistics_are_wanted_once_the_portal_requests_them(job_set, ledg
 
 async def test_a_preview_returns_changes_and_applies_nothing(deployment, ledger):
     deployment.registry.change("ZOPA000001", name="다른이름")
-    changes = await preview_changes(load(deployment.path, {}), ledger)
+    changes = await preview_changes(load_settings(deployment.path, {}), ledger)
     assert (list(changes.organisations), changes.services) == (["ZOPA000001"], {})
     assert (await ledger.registry.registry()).organisations["ZOPA000001"].name != "다른이름"
     deployment.without_portal()
     with pytest.raises(JobFailed, match="there is no portal"):
-        await preview_changes(load(deployment.path, {}), ledger)
+        await preview_changes(load_settings(deployment.path, {}), ledger)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ async def test_a_missing_portal_secret_is_named(deployment, job_set, content, wo
     file.unlink()
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(PortalAway, match=words):
+    with pytest.raises(PortalDown, match=words):
         await job_set.sync.portal.organisations("0")
 
 
@@ -117,9 +117,9 @@ async def test_a_changed_portal_secret_applies_without_restart(deployment, ledge
     right = file.read_bytes()
     file.write_bytes(b"wrong")
     with pytest.raises(JobFailed, match="the portal gave no registry"):
-        await job_set.sync.ahead(1_800_000_000)
+        await job_set.sync.preview(1_800_000_000)
     file.write_bytes(right)
-    assert not await job_set.sync.ahead(1_800_000_000)
+    assert not await job_set.sync.preview(1_800_000_000)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ async def test_a_changed_portal_secret_applies_without_restart(deployment, ledge
     ids=["ca", "key", "customers"],
 )
 async def test_unusable_job_files_raise(deployment, ledger, spoil, raised):
-    loaded = load(deployment.path, {})
+    loaded = load_settings(deployment.path, {})
     spoil(deployment.path.parent)
     with pytest.raises(raised):
         build_job_set(loaded, ledger)
@@ -140,18 +140,18 @@ async def test_unusable_job_files_raise(deployment, ledger, spoil, raised):
 
 class TestLeadership:
     async def test_leadership_uses_the_ledger_without_redis(self, deployment, ledger):
-        async with open_leadership(load(deployment.path, {}).settings.jobs, ledger.jobs) as leadership:
+        async with open_leadership(load_settings(deployment.path, {}).settings.jobs, ledger.jobs) as leadership:
             assert isinstance(leadership, LedgerLeadership)
             assert await leadership.campaign(int(time.time()))
 
     async def test_each_candidate_has_its_own_name(self, deployment, ledger):
-        settings = load(deployment.path, {}).settings.jobs
+        settings = load_settings(deployment.path, {}).settings.jobs
         async with open_leadership(settings, ledger.jobs) as first, open_leadership(settings, ledger.jobs) as second:
             assert (await first.campaign(int(time.time()))).holder != second._holder
 
     async def test_leadership_uses_redis_when_configured(self, deployment, ledger, redis_server):
         deployment.redis(redis_server.url)
-        async with open_leadership(load(deployment.path, {}).settings.jobs, ledger.jobs) as leadership:
+        async with open_leadership(load_settings(deployment.path, {}).settings.jobs, ledger.jobs) as leadership:
             assert isinstance(leadership, RedisLeadership)
             assert await leadership.campaign(int(time.time()))
             await leadership.resign()
@@ -161,7 +161,7 @@ class TestLeadership:
         deployment.redis("")
         (deployment.path.parent / "redis").write_bytes(url if isinstance(url, bytes) else url.encode())
         with pytest.raises(CredentialError, match=r"jobs\.redis") as raised:
-            async with open_leadership(load(deployment.path, {}).settings.jobs, ledger.jobs):
+            async with open_leadership(load_settings(deployment.path, {}).settings.jobs, ledger.jobs):
                 pass
         assert "hidden" not in str(raised.value)
 

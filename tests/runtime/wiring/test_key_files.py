@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from relay.infra.tokens.key_folder import add_key
-from relay.runtime.settings.loading import load
+from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.key_files import find_file_problems
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -42,7 +42,7 @@ def valid(folder):
 
 
 def problems_of(folder):
-    problems = find_file_problems(folder.path, load(folder.path, {}), NOW)
+    problems = find_file_problems(folder.path, load_settings(folder.path, {}), NOW)
     return [str(problem).replace(f"{folder.root}/", "") for problem in problems]
 
 
@@ -67,36 +67,42 @@ def test_missing_files_are_all_named(folder):
         (
             "relay.pem",
             b"x",
-            "relay.yaml: gateway.tls.certificate: the file certs/relay.pem holds none, a certificate, PEM",
+            "relay.yaml: gateway.tls.certificate: the file certs/relay.pem holds none; expected: a certificate, PEM",
         ),
-        ("relay.key", b"x", "relay.yaml: gateway.tls.private_key: holds no private key, a private key, PEM"),
+        ("relay.key", b"x", "relay.yaml: gateway.tls.private_key: holds no private key; expected: a private key, PEM"),
         (
             "relay.key",
             private(password=b"pw"),
-            "relay.yaml: gateway.tls.private_key: is encrypted, a private key without a password, PEM",
+            "relay.yaml: gateway.tls.private_key: is encrypted; expected: a private key without a password, PEM",
         ),
         (
             "relay.key",
             private(OTHER),
-            "relay.yaml: gateway.tls.private_key: does not match the certificate, the key the certificate was made for",
+            (
+                "relay.yaml: gateway.tls.private_key: does not match the certificate; "
+                "expected: the key the certificate was made for"
+            ),
         ),
         (
             "token-keys/jwks.json",
             b"{}",
             (
-                "relay.yaml: tokens.keys: certs/token-keys/jwks.json is no set of public keys with kid and alg: "
-                "'keys', a folder with jwks.json, made by relay keys rotate"
+                "relay.yaml: tokens.keys: certs/token-keys/jwks.json is not a set of public keys with kid and alg: "
+                "'keys'; expected: a folder with jwks.json, made by relay keys rotate"
             ),
         ),
         (
             "ca.pem",
             certificate(begins=-40),
-            "relay.yaml: gateway.tls.client_ca: CN=relay expired 2026-02-19, a certificate that is valid today",
+            (
+                "relay.yaml: gateway.tls.client_ca: CN=relay expired 2026-02-19; "
+                "expected: a certificate that is valid today"
+            ),
         ),
         (
             "bank.pem",
             certificate(begins=2),
-            "providers/bank.yaml: ca: CN=relay begins 2026-03-03, a certificate that is valid today",
+            "providers/bank.yaml: ca: CN=relay begins 2026-03-03; expected: a certificate that is valid today",
         ),
     ],
 )
@@ -108,9 +114,9 @@ def test_a_wrong_file_is_reported(valid, name, content, line):
 def test_the_access_log_needs_an_existing_folder(valid):
     valid.put("relay.yaml", "access_log.path", "logs/a.log")
     assert problems_of(valid) == [
-        "relay.yaml: access_log.path: its folder does not exist, a file in a folder that exists"
+        "relay.yaml: access_log.path: its folder does not exist; expected: a file in a folder that exists"
     ]
     (valid.root / "logs").mkdir()
     assert problems_of(valid) == []
     valid.put("relay.yaml", "access_log.path", "logs")
-    assert problems_of(valid) == ["relay.yaml: access_log.path: is a folder, stdout or a file"]
+    assert problems_of(valid) == ["relay.yaml: access_log.path: is a folder; expected: stdout or a file"]

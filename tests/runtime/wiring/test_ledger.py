@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from relay.domain.ledger import Unreachable
+from relay.domain.ledger import LedgerDown
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.schema import SchemaState
 from relay.policy.settings.authority import LedgerSettings
@@ -58,7 +58,7 @@ def test_a_ledger_url_may_be_in_a_file(tmp_path):
         (
             "env:URL",
             {"URL": "postgresql://u:Zq7marker@h:x/d"},
-            "port that is no number: correct the environment variable URL",
+            "port that is not a number: correct the environment variable URL",
         ),
         ("postgresql://host", {}, "postgresql://HOST/DATABASE: correct it"),
     ],
@@ -75,7 +75,7 @@ def test_customer_keys_keep_their_order():
     sealer = build_sealer(settings(two="env:TWO", one="env:ONE"), {"ONE": ONE + "\n", "TWO": two})
     second_only = Sealer([CustomerKey("two", b"2" * 32)])
     assert second_only.unseal(sealer.seal(b"ci", "row:1"), "row:1") == b"ci"
-    assert sealer.customers("ci")[1] == Sealer([CustomerKey("one", b"1" * 32)]).customer("ci")
+    assert sealer.customer_digests("ci")[1] == Sealer([CustomerKey("one", b"1" * 32)]).customer_digest("ci")
 
 
 @pytest.mark.parametrize(
@@ -100,11 +100,11 @@ async def test_a_prepared_ledger_can_be_used(tmp_path):
     assert await prepare_ledger(ledger_settings, {"ONE": ONE}) == (SchemaState.EMPTY, ("one",))
     ledger = build_ledger(ledger_settings, {"ONE": ONE})
     await ledger.check()
-    assert await ledger.revocation_head() == 0
+    assert await ledger.get_revocation_head() == 0
     await ledger.close()
 
 
 def test_an_unreachable_ledger_is_reported_with_a_remedy():
-    text = describe_unreachable(Unreachable("connection refused"))
+    text = describe_unreachable(LedgerDown("connection refused"))
     assert text.startswith("the ledger does not answer (connection refused): check that its database runs")
     assert text.endswith("or correct ledger.url")

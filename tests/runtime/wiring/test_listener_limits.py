@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from relay.policy.settings.authority import AuthoritySettings, LedgerSettings, Pages, PagesLimits
-from relay.policy.settings.model import GatewaySettings, Limits, Listener, UpstreamSettings
+from relay.policy.settings.authority import AuthoritySettings, LedgerSettings, PagesLimits, PagesSettings
+from relay.policy.settings.model import GatewayLimits, GatewaySettings, Listener, UpstreamSettings
 from relay.runtime.wiring.listener_limits import (
     gateway_connection_limits,
     max_authority_files,
@@ -19,7 +19,9 @@ PLAIN = Listener(tls=False, client_certificate=False)
 
 def loaded(connections=500, institutions=(None, 30), pages=None, handshakes=50):
     settings = SimpleNamespace(
-        gateway=GatewaySettings(listeners=(PLAIN,), limits=Limits(connections=connections, handshakes=handshakes)),
+        gateway=GatewaySettings(
+            listeners=(PLAIN,), limits=GatewayLimits(connections=connections, handshakes=handshakes)
+        ),
         upstream=UpstreamSettings(concurrency=10),
         authority=AUTHORITY.model_copy(update={"pages": pages}),
         ledger=LedgerSettings.model_construct(connections=5),
@@ -33,7 +35,7 @@ def test_the_authority_takes_four_gateways_at_once():
 
 
 def test_pages_limits_come_from_the_settings():
-    pages = Pages(
+    pages = PagesSettings(
         url="https://a.example", proxies=("10.0.0.0/8",), limits=PagesLimits(connections=7, connections_per_address=3)
     )
     limits = pages_connection_limits(pages)
@@ -56,6 +58,6 @@ def test_a_gateway_needs_a_file_for_each_caller_and_call(values, more):
 
 
 def test_an_authority_needs_two_files_for_each_caller():
-    pages = Pages(url="https://a.example", limits=PagesLimits(connections=300))
+    pages = PagesSettings(url="https://a.example", limits=PagesLimits(connections=300))
     assert max_authority_files(loaded(pages=pages)) - max_authority_files(loaded()) == 600
     assert max_authority_files(loaded()) > 2 * 464

@@ -32,7 +32,7 @@ def many(count):
 async def test_parties_come_from_the_registry():
     member = Organisation("ZBAA000001", OrgType.THROUGH_RELAY, "one", relay=RELAY, slots=("0000:0700",))
     parties = await build_parties(registry(operator("ZOPA000001"), member), RELAY, {})
-    assert [caller.operator.org_code for caller in parties.callers.everyone] == ["ZOPA000001"]
+    assert [caller.operator.org_code for caller in parties.callers.all] == ["ZOPA000001"]
     assert list(parties.callers.by_serial) == ["999ZOPA000001"]
     assert parties.slots == {"ZBAA000001": ("0000:0700",)}
 
@@ -53,7 +53,7 @@ async def test_only_changed_operators_are_recompiled():
     )
     again = callers_by_org_code(second)
     assert again["ZOPA000001"] is known["ZOPA000001"]
-    assert again["ZOPB000001"].clients == {"one1"}
+    assert again["ZOPB000001"].client_ids == {"one1"}
 
 
 async def test_removed_operators_are_dropped():
@@ -65,8 +65,8 @@ async def test_removed_operators_are_dropped():
 
 async def test_an_empty_registry_has_no_parties():
     parties = await build_parties(registry(), RELAY, {})
-    assert (parties.callers.everyone, parties.callers.by_serial, parties.slots) == ((), {}, {})
-    assert callers_by_org_code(Parties(Callers.of(()))) == {}
+    assert (parties.callers.all, parties.callers.by_serial, parties.slots) == ((), {}, {})
+    assert callers_by_org_code(Parties(Callers.from_iterable(()))) == {}
 
 
 async def test_other_tasks_run_between_slices(monkeypatch):
@@ -83,7 +83,7 @@ async def test_other_tasks_run_between_slices(monkeypatch):
     parties = await build_parties(many(100), RELAY, {})
     done = True
     await task
-    assert len(parties.callers.everyone) == 100
+    assert len(parties.callers.all) == 100
     assert turns >= 10
 
 

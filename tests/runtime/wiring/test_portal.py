@@ -2,7 +2,7 @@
 
 from relay.domain.registry import Organisation, OrgType, Registry
 from relay.infra.upstream.tls import TlsError
-from relay.runtime.settings.loading import load
+from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.portal import build_probes, build_support_settings
 
 PORTAL = {
@@ -23,7 +23,7 @@ def registry(*organisations):
 
 
 def test_support_settings_need_a_portal(folder):
-    assert build_support_settings(load(folder.path, {}), registry()) is None
+    assert build_support_settings(load_settings(folder.path, {}), registry()) is None
 
 
 def test_support_settings_come_from_settings_and_registry(folder):
@@ -34,7 +34,7 @@ def test_support_settings_come_from_settings_and_registry(folder):
         Organisation("ZRCV000001", OrgType.OTHER, "two", is_receiver=True),
         Organisation("ZBAA000009", OrgType.OWN_API, "three"),
     )
-    settings = build_support_settings(load(folder.path, {}), known)
+    settings = build_support_settings(load_settings(folder.path, {}), known)
     assert (settings.relay, settings.issuer, settings.portal.org_code) == ("ZZRELAY001", "ZZRELAY001", "ZPTL000001")
     assert (list(settings.members), list(settings.calendars)) == (["ZBAA000001"], ["ZBAA000001"])
     assert settings.operators == {"ZOPA000001", "ZRCV000001"}
@@ -45,5 +45,5 @@ def refuse(provider):
 
 
 async def test_a_probe_without_its_key_has_no_result(folder):
-    loaded = load(folder.path, {})
+    loaded = load_settings(folder.path, {})
     assert await build_probes(refuse).reaches(loaded.providers[0]) is None

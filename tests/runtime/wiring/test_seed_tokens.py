@@ -11,7 +11,7 @@ from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.schema import upgrade
 from relay.infra.ledger.sql_ledger import open_ledger
 from relay.policy.call.withheld import FLAGS
-from relay.policy.consent.particulars import checked, scopes_of
+from relay.policy.consent.particulars import find_flaws, get_scopes
 from relay.runtime.wiring.seed_tokens import SeedToken, build_consent, record_seed_tokens
 from relay.standard.catalogue import load_catalogue
 
@@ -34,7 +34,7 @@ FLAGS_OF = {
     "telecom": {MERCHANT},
 }
 """규격 6.2; the other industries have none."""
-INDUSTRIES = sorted({industry for api in load_catalogue().data() for industry in api.industries})
+INDUSTRIES = sorted({industry for api in load_catalogue().iter_data_apis() for industry in api.industries})
 
 
 @pytest.fixture
@@ -64,9 +64,9 @@ def test_the_consent_covers_all_assets_for_a_year():
 @pytest.mark.parametrize("industry", INDUSTRIES)
 def test_the_consent_of_each_industry_fits_the_standard(industry):
     """Only consents of industries that define flags have them (규격 6.2)."""
-    scopes = scopes_of(industry, load_catalogue())
+    scopes = get_scopes(industry, load_catalogue())
     _, consent = seed_with_consent(scope=" ".join(scopes))
-    assert checked(consent.particulars, scopes, date(2024, 1, 2)) == ()
+    assert find_flaws(consent.particulars, scopes, date(2024, 1, 2)) == ()
     flags = {name for name in FLAGS if getattr(consent.particulars, name)}
     assert flags == FLAGS_OF.get(industry, set())
 
@@ -74,7 +74,7 @@ def test_the_consent_of_each_industry_fits_the_standard(industry):
 async def test_a_token_is_recorded_with_its_consent(ledger):
     await record_seed_tokens(ledger, [seed_with_consent(), seed_with_consent("another-ci", jti="b")], NOW)
     for jti, ci in (("a", "the-ci"), ("b", "another-ci")):
-        record, consent = await ledger.consent_behind(jti)
+        record, consent = await ledger.find_token_and_consent(jti)
         assert (record.kind, record.state, record.expires_at) == (TokenKind.ACCESS, TokenState.LIVE, 2_000_000_000)
         assert (consent.ci, consent.state, record.scope) == (ci, ConsentState.ACTIVE, "bank.list bank.deposit")
 
@@ -91,7 +91,7 @@ async def test_a_token_is_recorded_with_its_consent(ledger):
 async def test_a_second_consent_replaces_the_first(ledger, changed, replaced):
     await record_seed_tokens(ledger, [seed_with_consent()], NOW)
     await record_seed_tokens(ledger, [seed_with_consent(**changed | {"jti": "b"})], NOW)
-    record, consent = await ledger.consent_behind("a")
+    record, consent = await ledger.find_token_and_consent("a")
     assert (record.state is TokenState.REVOKED, consent.state is ConsentState.REPLACED) == (replaced, replaced)
 
 
@@ -99,7 +99,7 @@ async def test_a_given_consent_is_recorded_unchanged(ledger):
     seed, consent = seed_with_consent()
     changed = replace(consent, particulars=replace(consent.particulars, is_scheduled=False, fnd_cycle="", add_cycle=""))
     await record_seed_tokens(ledger, [(seed, changed)], NOW)
-    assert (await ledger.consent_behind("a"))[1].particulars == changed.particulars
+    assert (await ledger.find_token_and_consent("a"))[1].particulars == changed.particulars
 
 
 def test_repr_does_not_show_the_customer():

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp.test_utils import TestServer
 
-from relay.policy.answer.conformance import faults_of
+from relay.policy.answer.conformance import find_violations
 from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE
 from relay.sandbox.operator import session_of
 from relay.sandbox.registered import portal_of
@@ -64,6 +64,6 @@ async def caller(served, with_portal):
             account = with_portal.portal.accounts[org_code]
             letter = LETTERS.get(org_code, "M")
             shown = Shown(org_code, letter, "지원-001", account.client_id, secret or account.client_secret)
-            return SupportCaller(session, served, shown, load_catalogue(), faults_of)
+            return SupportCaller(session, served, shown, load_catalogue(), find_violations)
 
         yield made

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from relay.policy.answer.conformance import faults_of
+from relay.policy.answer.conformance import find_violations
 from relay.sandbox.houses import RELAY_CODE
 from relay.sandbox.portal.desk import Asked
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
@@ -84,7 +84,7 @@ def operators(kind="2", **changes):
 @pytest.mark.parametrize("org_code", [RELAY_CODE, OPERATOR, IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER])
 def test_whoever_the_portal_knows_gets_a_token(ask, org_code):
     reply = ask.token(org_code)
-    assert (reply.status, reply.caller, faults_of(APIS["지원-001"], reply.body)) == (200, org_code, [])
+    assert (reply.status, reply.caller, find_violations(APIS["지원-001"], reply.body)) == (200, org_code, [])
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_token_is_for_whom_it_was_given_to(ask):
 def test_lists_are_told_true_to_the_catalogue_and_to_nobody_else(ask, api_id, may):
     for org_code in (RELAY_CODE, OPERATOR, SIGNATURE_CERTIFIER, IDENTITY_CERTIFIER):
         reply = ask(org_code, api_id, EVERYTHING)
-        assert faults_of(APIS[api_id], reply.body) == []
+        assert find_violations(APIS[api_id], reply.body) == []
         assert (reply.status, reply.body["rsp_code"]) == ((200, "00000") if org_code in may else (403, "40301"))
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from relay.domain.registry import Organisation, OrgType
-from relay.policy.answer.conformance import faults_of
+from relay.policy.answer.conformance import find_violations
 from relay.sandbox.portal.rows import Service, by_operator, row_for_certifiers, row_of, service_row
 from relay.standard.catalogue import load_catalogue
 
@@ -26,14 +26,14 @@ def organisation(kind):
 @pytest.mark.parametrize("kind", OrgType)
 def test_every_kind_of_institution_is_told_true_to_the_catalogue(kind, op_type):
     row = row_of(organisation(kind), op_type)
-    assert faults_of(APIS["지원-002"], ANSWER | {"org_list": [row]}) == []
+    assert find_violations(APIS["지원-002"], ANSWER | {"org_list": [row]}) == []
 
 
 @pytest.mark.parametrize("kind", [OrgType.OWN_API, OrgType.THROUGH_RELAY, OrgType.OPERATOR, OrgType.RELAY])
 def test_certifiers_are_told_true_to_the_catalogue(kind):
     for op_type in "IMD":
         row = row_for_certifiers(organisation(kind), op_type)
-        assert faults_of(APIS["지원-006"], ANSWER | {"org_list": [row]}) == []
+        assert find_violations(APIS["지원-006"], ANSWER | {"org_list": [row]}) == []
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_deleted_institution_is_named_and_no_more():
 @pytest.mark.parametrize("op_type", ["I", "M", "D"])
 def test_services_are_told_true_to_the_catalogue(op_type):
     rows = by_operator([("ZOPA000001", service_row(SERVICE, op_type))])
-    assert faults_of(APIS["지원-003"], ANSWER | {"org_list": rows}) == []
+    assert find_violations(APIS["지원-003"], ANSWER | {"org_list": rows}) == []
     assert ("client_secret" in rows[0]["service_list"][0]) == (op_type != "D")
 
 

@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 from relay.domain.api import Catalogue
-from relay.policy.answer.conformance import faults_of
+from relay.policy.answer.conformance import find_violations
 from relay.sandbox.world.model import Ask, Customer, answer
 from relay.standard.catalogue import load_catalogue
 
@@ -36,7 +36,7 @@ class Teller:
     def __call__(self, api_id: str, **params: str) -> dict:
         ask = self.ask(api_id, **params)
         body = answer(self.stories, ask)
-        assert faults_of(ask.api, body) == []
+        assert find_violations(ask.api, body) == []
         return body
 
     def pages(self, api_id: str, listed: str, limit: int = 500, **params: str) -> list[dict]:

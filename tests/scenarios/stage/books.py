@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from relay.domain.authorization.consent import Asset
-from relay.domain.ledger import Holder
+from relay.domain.ledger import TokenHolder
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.schema import upgrade
 from relay.infra.ledger.sql_ledger import open_ledger
-from relay.runtime.wiring.seed_tokens import Handout, consent_for, hand_out
+from relay.runtime.wiring.seed_tokens import SeedToken, build_consent, record_seed_tokens
 
 DATES = ("end_date", "period")
 
@@ -31,20 +31,20 @@ class Books:
     def record(self, claims, particulars=None, revoked=False):
         """A consent of a customer of its own; what a forged token leaves out is made up."""
         whole = {name: str(claims.get(name) or "made up") for name in ("jti", "org_code", "aud", "client_id", "scope")}
-        handout = Handout(whole | {"exp": claims["exp"] if type(claims.get("exp")) is int else 2**31}, fresh_ci())
-        consent = consent_for(handout, datetime.now(UTC))
+        handout = SeedToken(whole | {"exp": claims["exp"] if type(claims.get("exp")) is int else 2**31}, fresh_ci())
+        consent = build_consent(handout, datetime.now(UTC))
         laid = laid_over(consent.particulars, particulars or {})
-        self.run(hand_out(self.ledger, [(handout, replace(consent, particulars=laid))], datetime.now(UTC)))
+        self.run(record_seed_tokens(self.ledger, [(handout, replace(consent, particulars=laid))], datetime.now(UTC)))
         if revoked:
             self.revoke(whole["jti"], whole["client_id"], whole["org_code"])
         return handout.ci
 
     def revoke(self, jti, client_id, org_code):
         now = int(datetime.now(UTC).timestamp())
-        assert self.run(self.ledger.withdraw(jti, Holder(client_id, org_code), now))
+        assert self.run(self.ledger.withdraw(jti, TokenHolder(client_id, org_code), now))
 
     async def take_batch(self, batch, now):
-        """`StatisticsBook.take_batch`, on the thread of the books."""
+        """`StatisticsStore.take_batch`, on the thread of the books."""
         return await asyncio.wrap_future(
             asyncio.run_coroutine_threadsafe(self.ledger.statistics.take_batch(batch, now), self._loop)
         )

@@ -17,12 +17,12 @@ from relay.domain.jobs import JobState
 from relay.jobs.runner import JobFailed, Runner
 from relay.runtime.cli import main
 from relay.runtime.processes.authority import AuthorityProcess
-from relay.runtime.processes.gateway import RelayProcess
+from relay.runtime.processes.gateway import GatewayProcess
 from relay.runtime.processes.jobs import JobsProcess
-from relay.runtime.processes.sandbox_environment import Neighbourhood, record
-from relay.runtime.settings.loading import load
-from relay.runtime.wiring.jobs import labour_of, leadership_of
-from relay.runtime.wiring.ledger import ledger_of, prepared
+from relay.runtime.processes.sandbox_environment import RunningEnvironment, record_tokens
+from relay.runtime.settings.loading import load_settings
+from relay.runtime.wiring.jobs import build_job_set, open_leadership
+from relay.runtime.wiring.ledger import build_ledger, prepare_ledger
 from relay.sandbox.houses import RELAY_CODE
 from relay.sandbox.registered import portal_of
 from relay.sandbox.street import _bound, _server_context, build, opened
@@ -52,8 +52,8 @@ class Quarter:
         self.street, self.catalogue = street, load_catalogue()
         self.portal = portal_of(street, street.portal, self.catalogue)
         self.settings = _adjusted(street.settings, sections)
-        self.loaded = load(self.settings, {})
-        around = Neighbourhood(street, self.catalogue, 0, None, self.portal)
+        self.loaded = load_settings(self.settings, {})
+        around = RunningEnvironment(street, self.catalogue, 0, None, self.portal)
         self.neighbours = Neighbours(around)
         self.ledger = None
         self.relay = self.gateway = None
@@ -103,7 +103,7 @@ class Quarter:
     @asynccontextmanager
     async def gateway_up(self):
         """The gateway serves."""
-        process = RelayProcess(self.settings)
+        process = GatewayProcess(self.settings)
         running = asyncio.get_running_loop().create_task(process.run())
         await until(lambda: process.ports or running.done(), "listening")
         self.relay, self.gateway = process.relay, process
@@ -158,7 +158,7 @@ class Quarter:
 
     async def metrics(self):
         """What Prometheus would read now; how jobs stand is looked at now and then, and here at once."""
-        await self.relay.jobs.look()
+        await self.relay.jobs.poll()
         return await self.figures()
 
     async def figures(self):
@@ -179,7 +179,7 @@ class Quarter:
         """Wait until the gateway goes by the ledger's registry."""
         number = (await self.ledger.registry.registry_head()).number
         relay = self.relay
-        await until(lambda: relay.registry._taken.number == number, "the gateway taking the registry")
+        await until(lambda: relay.registry._applied.number == number, "the gateway taking the registry")
 
     # calling
 
@@ -205,7 +205,7 @@ class Quarter:
                 scopes=scopes_of(self.catalogue, bank.industry),
                 now=datetime.now(UTC),
             )
-            await record(self.settings, [claims], CUSTOMERS[len(self._tokens) % (len(CUSTOMERS) - 1)])
+            await record_tokens(self.settings, [claims], CUSTOMERS[len(self._tokens) % (len(CUSTOMERS) - 1)])
             self._tokens[operator, service] = sign(claims, self.street.token_key)
         return self._tokens[operator, service]
 
@@ -269,20 +269,20 @@ class Instance:
 
     async def __aenter__(self):
         settings = self._loaded.settings
-        self.ledger = ledger_of(settings.ledger)
+        self.ledger = build_ledger(settings.ledger)
         self._stack.push_async_callback(self.ledger.close)
-        self.labour = labour_of(self._loaded, self.ledger)
+        self.labour = build_job_set(self._loaded, self.ledger)
         self._stack.push_async_callback(self.labour.close)
-        leadership = await self._stack.enter_async_context(leadership_of(settings.jobs, self.ledger.jobs))
+        leadership = await self._stack.enter_async_context(open_leadership(settings.jobs, self.ledger.jobs))
         self.runner = Runner(self.labour.jobs, self.ledger.jobs, leadership, self._clock, settings.jobs.term_s)
-        take = self.ledger.registry.take
+        take = self.ledger.registry.apply
 
         async def timed(*args, **how):
             number = await take(*args, **how)
             self.taken_at = time.monotonic()
             return number
 
-        self.ledger.registry.take = timed
+        self.ledger.registry.apply = timed
         return self
 
     async def __aexit__(self, *_):
@@ -318,8 +318,8 @@ async def quarter_in(folder, ledger="", **sections):
     street = build(folder, datetime.now(UTC), ledger=ledger, portal=True)
     async with opened(replace(street, portal=None), load_catalogue(), STORIES):
         quarter = Quarter(street, **sections)
-        await prepared(quarter.loaded.settings.ledger)
-        quarter.ledger = ledger_of(quarter.loaded.settings.ledger)
+        await prepare_ledger(quarter.loaded.settings.ledger)
+        quarter.ledger = build_ledger(quarter.loaded.settings.ledger)
         try:
             yield quarter
         finally:

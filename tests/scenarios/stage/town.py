@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 
 import yaml
 
-from relay.infra.tokens.client_secrets import hashed
-from relay.runtime.processes.gateway import RelayProcess
+from relay.infra.tokens.client_secrets import hash_secret
+from relay.runtime.processes.gateway import GatewayProcess
 from stage.books import Books
 from stage.caller import Line, client_context
 from stage.institution import Institution
@@ -77,7 +77,7 @@ PORTAL, PORTALS_SECRET = "ZPTL000001", "Q7fG2k9Lm4Xc1Vb8"
 
 @cache
 def portals_hash():
-    return hashed(PORTALS_SECRET)
+    return hash_secret(PORTALS_SECRET)
 
 
 def portal_of(certificates):
@@ -161,7 +161,7 @@ class Town:
         for one in self.institutions.values():
             await one.open()
         self.write()
-        self.process = RelayProcess(self.folder / "relay.yaml")
+        self.process = GatewayProcess(self.folder / "relay.yaml")
         self._run = asyncio.get_running_loop().create_task(self.process.run())
         await until(lambda: self.process.ports or self._run.done(), "listening")
         # tests block this loop while they write tokens: a batch half written here would wait for them, and they for it

@@ -19,7 +19,7 @@ from relay.domain.authorization.consent import (
     Target,
 )
 from relay.domain.authorization.issued_tokens import TokenKind
-from relay.domain.transition import moved
+from relay.domain.transition import apply_transition
 from relay.infra.ledger.consents import tokens
 from relay.infra.ledger.database.sealing import Sealer
 from relay.infra.ledger.database.tables import CONSENT_SCOPES, CONSENTS
@@ -62,7 +62,7 @@ async def add(transaction: Transaction, consent: Consent, why: str) -> None:
         "is_consent_merchant_name_regno": particulars.is_consent_merchant_name_regno,
         "is_consent_trans_category": particulars.is_consent_trans_category,
         "given_at": consent.given_at,
-        "customer": transaction.sealer.customer(consent.ci),
+        "customer": transaction.sealer.customer_digest(consent.ci),
         "ci": transaction.sealer.seal(consent.ci.encode(), ci_context(consent.consent_id)),
         "state": consent.state.value,
     }
@@ -98,7 +98,7 @@ async def lock_customer(transaction: Transaction, ci: str) -> None:
     in one order, so that processes with another first key wait as well.
     """
     if transaction.connection.dialect.name == "postgresql":
-        numbers = sorted(int.from_bytes(digest[:8], signed=True) for digest in transaction.sealer.customers(ci))
+        numbers = sorted(int.from_bytes(digest[:8], signed=True) for digest in transaction.sealer.customer_digests(ci))
         for number in numbers:
             await transaction.connection.execute(select(func.pg_advisory_xact_lock(number)))
 
@@ -106,7 +106,7 @@ async def lock_customer(transaction: Transaction, ci: str) -> None:
 async def replace(transaction: Transaction, consent: Consent) -> None:
     """Ends the consents that this new one replaces, and revokes their tokens (규격 2.2: at once)."""
     why = "replaced by a new consent"
-    state = moved(CONSENT_MOVES, ConsentState.ACTIVE, ConsentState.REPLACED)
+    state = apply_transition(CONSENT_MOVES, ConsentState.ACTIVE, ConsentState.REPLACED)
     is_former = active_for_service(transaction.sealer, consent.ci, consent.client_id, consent.provider)
     change = update(CONSENTS).where(is_former).values(state=state.value, ended_at=transaction.now)
     for (consent_id,) in (await transaction.connection.execute(change.returning(CONSENTS.c.consent_id))).all():
@@ -116,7 +116,7 @@ async def replace(transaction: Transaction, consent: Consent) -> None:
 
 def active_of_customer(sealer: Sealer, ci: str) -> ColumnElement[bool]:
     """Returns the condition for a customer's consents in force."""
-    return and_(CONSENTS.c.customer.in_(sealer.customers(ci)), CONSENTS.c.state == ConsentState.ACTIVE.value)
+    return and_(CONSENTS.c.customer.in_(sealer.customer_digests(ci)), CONSENTS.c.state == ConsentState.ACTIVE.value)
 
 
 def active_for_service(sealer: Sealer, ci: str, client_id: str, provider: str) -> ColumnElement[bool]:
@@ -141,7 +141,7 @@ def _is_last_day_over(row: Row[Any], now: int) -> bool:
 
 
 async def end(transaction: Transaction, consent_id: str, was: ConsentState, to: ConsentState, why: str) -> None:
-    """Moves a locked consent to a final state and revokes its tokens. Raises Forbidden."""
+    """Moves a locked consent to a final state and revokes its tokens. Raises InvalidTransition."""
     await change_state(transaction, consent_id, was, to, why)
     await tokens.revoke(transaction, consent_id, TokenKind, why)
 
@@ -149,8 +149,8 @@ async def end(transaction: Transaction, consent_id: str, was: ConsentState, to: 
 async def change_state(
     transaction: Transaction, consent_id: str, was: ConsentState, to: ConsentState, why: str
 ) -> None:
-    """Moves a locked consent to a final state. Raises Forbidden."""
-    state = moved(CONSENT_MOVES, was, to)
+    """Moves a locked consent to a final state. Raises InvalidTransition."""
+    state = apply_transition(CONSENT_MOVES, was, to)
     change = update(CONSENTS).where(CONSENTS.c.consent_id == consent_id)
     await transaction.connection.execute(change.values(state=state.value, ended_at=transaction.now))
     transaction.record_move("consent", consent_id, was, state, why)

@@ -6,17 +6,17 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from relay.domain.authorization.request import LOGINS_MOST, REQUEST_MOVES, AuthorizationRequest, RequestState
-from relay.domain.ledger import NotGranted, Why
-from relay.domain.transition import moved
+from relay.domain.authorization.request import MAX_LOGINS, REQUEST_MOVES, AuthorizationRequest, RequestState
+from relay.domain.ledger import Denied, Reason
+from relay.domain.transition import apply_transition
 from relay.infra.ledger.database.sealing import Sealer
 from relay.infra.ledger.database.tables import AUTHORIZATION_REQUESTS as REQUESTS
 from relay.infra.ledger.transaction import Transaction
 
 _ANSWERED = {
-    RequestState.CONSENTED: Why.REQUEST_ANSWERED,
-    RequestState.DENIED: Why.REQUEST_ANSWERED,
-    RequestState.LOCKED: Why.REQUEST_LOCKED,
+    RequestState.CONSENTED: Reason.REQUEST_ANSWERED,
+    RequestState.DENIED: Reason.REQUEST_ANSWERED,
+    RequestState.LOCKED: Reason.REQUEST_LOCKED,
 }
 
 
@@ -54,35 +54,35 @@ async def add(transaction: Transaction, request: AuthorizationRequest) -> None:
 
 
 async def load_row(connection: AsyncConnection, request_id: str, *, lock: bool = False) -> Row[Any]:
-    """Returns the row of a request. Raises NotGranted REQUEST_UNKNOWN."""
+    """Returns the row of a request. Raises Denied REQUEST_UNKNOWN."""
     query = select(REQUESTS).where(REQUESTS.c.request_id == request_id)
     row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
     if row is None:
-        raise NotGranted(Why.REQUEST_UNKNOWN)
+        raise Denied(Reason.REQUEST_UNKNOWN)
     return row
 
 
 def require_unanswered(row: Row[Any], now: int) -> RequestState:
-    """Returns the state of a request that can still be answered. Raises NotGranted as `Ledger.request` does."""
+    """Returns the state of a request that can still be answered. Raises Denied as `Ledger.load_request` does."""
     state = RequestState(row.state)
     if state in _ANSWERED:
-        raise NotGranted(_ANSWERED[state])
+        raise Denied(_ANSWERED[state])
     if now >= row.expires_at:
-        raise NotGranted(Why.REQUEST_EXPIRED)
+        raise Denied(Reason.REQUEST_EXPIRED)
     return state
 
 
 def is_owned(row: Row[Any], browser: bytes) -> bool:
-    """Whether this browser owns the request; False when it has no owner. Raises NotGranted when another owns it."""
+    """Whether this browser owns the request; False when it has no owner. Raises Denied when another owns it."""
     if row.browser is None:
         return False
     if not hmac.compare_digest(row.browser, browser):
-        raise NotGranted(Why.REQUEST_UNKNOWN)
+        raise Denied(Reason.REQUEST_UNKNOWN)
     return True
 
 
 async def bind_browser(transaction: Transaction, request_id: str, browser: bytes) -> Row[Any]:
-    """Makes this browser the owner. Raises NotGranted when another became the owner or the request is over."""
+    """Makes this browser the owner. Raises Denied when another became the owner or the request is over."""
     row = await load_row(transaction.connection, request_id, lock=True)
     if not is_owned(row, browser):
         require_unanswered(row, transaction.now)
@@ -92,15 +92,15 @@ async def bind_browser(transaction: Transaction, request_id: str, browser: bytes
 
 
 async def count_failure(transaction: Transaction, request_id: str) -> AuthorizationRequest:
-    """Counts a wrong login of an open request; the LOGINS_MOST-th locks it. Raises NotGranted."""
+    """Counts a wrong login of an open request; the MAX_LOGINS-th locks it. Raises Denied."""
     row = await load_row(transaction.connection, request_id, lock=True)
     if require_unanswered(row, transaction.now) is not RequestState.OPEN:
-        raise NotGranted(Why.REQUEST_ANSWERED)
+        raise Denied(Reason.REQUEST_ANSWERED)
     failures = row.failures + 1
     change = update(REQUESTS).where(REQUESTS.c.request_id == request_id).values(failures=failures)
     await transaction.connection.execute(change)
     state = RequestState.OPEN
-    if failures >= LOGINS_MOST:
+    if failures >= MAX_LOGINS:
         state = await _change_state(transaction, row, RequestState.LOCKED, "too many wrong logins")
     return read_request(transaction.sealer, row, state, failures)
 
@@ -108,19 +108,19 @@ async def count_failure(transaction: Transaction, request_id: str) -> Authorizat
 async def answer(transaction: Transaction, request_id: str, to: RequestState, why: str) -> Row[Any]:
     """Moves an unanswered request to the state `to`. Returns its former row.
 
-    Raises NotGranted, also when the state is `to` already: the second of two answers.
-    Raises Forbidden for a move that REQUEST_MOVES does not have.
+    Raises Denied, also when the state is `to` already: the second of two answers.
+    Raises InvalidTransition for a move that REQUEST_MOVES does not have.
     """
     row = await load_row(transaction.connection, request_id, lock=True)
     if require_unanswered(row, transaction.now) is to:
-        raise NotGranted(Why.REQUEST_ANSWERED)
+        raise Denied(Reason.REQUEST_ANSWERED)
     await _change_state(transaction, row, to, why)
     return row
 
 
 async def _change_state(transaction: Transaction, row: Row[Any], to: RequestState, why: str) -> RequestState:
     was = RequestState(row.state)
-    state = moved(REQUEST_MOVES, was, to)
+    state = apply_transition(REQUEST_MOVES, was, to)
     change = update(REQUESTS).where(REQUESTS.c.request_id == row.request_id).values(state=state.value)
     await transaction.connection.execute(change)
     transaction.record_move("request", row.request_id, was, state, why)

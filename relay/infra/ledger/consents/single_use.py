@@ -7,18 +7,18 @@ from typing import Final
 from sqlalchemy import and_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from relay.domain.ledger import NotGranted, Why
+from relay.domain.ledger import Denied, Reason
 from relay.infra.ledger.database.tables import SPENT
 from relay.infra.ledger.database.upsert import insert_into
 from relay.infra.ledger.transaction import Transaction
 
-_REASONS: Final = {"tx_id": Why.TX_ID_SPENT, "nonce": Why.NONCE_SPENT}
+_REASONS: Final = {"tx_id": Reason.TX_ID_SPENT, "nonce": Reason.NONCE_SPENT}
 
 
 async def spend(
     transaction: Transaction, spent: Sequence[tuple[str, str]], consent_id: str | None = None, form: bytes | None = None
 ) -> None:
-    """Uses up the values, for a consent and by a form. Raises NotGranted for the first used or repeated value.
+    """Uses up the values, for a consent and by a form. Raises Denied for the first used or repeated value.
 
     Rows are written in one order, so that two transactions with the same values do not deadlock.
     """
@@ -32,7 +32,7 @@ async def spend(
     fresh = {(kind, digest) for kind, digest in inserted}
     for key in keys:
         if key not in fresh:
-            raise NotGranted(_REASONS[key[0]])
+            raise Denied(_REASONS[key[0]])
         fresh.discard(key)
 
 
@@ -44,7 +44,7 @@ async def find_consent_id(connection: AsyncConnection, tx_id: str, form: bytes, 
     return consent_id
 
 
-async def find_spent(connection: AsyncConnection, spent: Sequence[tuple[str, str]]) -> Why | None:
+async def find_spent(connection: AsyncConnection, spent: Sequence[tuple[str, str]]) -> Reason | None:
     """Returns the reason to refuse the first value that was used before; None when all are unused."""
     keys = [_key(kind, value) for kind, value in spent]
     query = select(SPENT.c.kind, SPENT.c.digest).where(tuple_(SPENT.c.kind, SPENT.c.digest).in_(keys))

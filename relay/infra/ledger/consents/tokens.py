@@ -7,7 +7,7 @@ from sqlalchemy import Row, and_, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from relay.domain.authorization.issued_tokens import TOKEN_MOVES, TokenKind, TokenRecord, TokenState
-from relay.domain.transition import moved
+from relay.domain.transition import apply_transition
 from relay.infra.ledger.database.tables import TOKENS
 from relay.infra.ledger.transaction import Transaction
 
@@ -74,7 +74,7 @@ async def find_live(connection: AsyncConnection, consent_id: str) -> Mapping[Tok
 
 async def revoke(transaction: Transaction, consent_id: str, kinds: Iterable[TokenKind], why: str) -> None:
     """Revokes the live tokens of these kinds of a locked consent. Gateways are notified of access tokens."""
-    state = moved(TOKEN_MOVES, TokenState.LIVE, TokenState.REVOKED)
+    state = apply_transition(TOKEN_MOVES, TokenState.LIVE, TokenState.REVOKED)
     is_live = and_(TOKENS.c.consent_id == consent_id, TOKENS.c.state == TokenState.LIVE.value)
     is_chosen = and_(is_live, TOKENS.c.kind.in_([kind.value for kind in kinds]))
     change = update(TOKENS).where(is_chosen).values(state=state.value).returning(TOKENS.c.jti, TOKENS.c.kind)

@@ -24,10 +24,10 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from relay.domain.ledger import Unreachable
-from relay.infra.ledger.database.postgresql import BUSY_S, POOLED, LedgerUrlWrong, postgresql_engine
+from relay.domain.ledger import LedgerDown
+from relay.infra.ledger.database.postgresql import BUSY_S, POOLED, LedgerUrlError, postgresql_engine
 
-__all__ = ["LedgerUrlWrong", "create_file", "engine_for", "is_pooled", "is_sqlite", "sqlite_path", "translate_errors"]
+__all__ = ["LedgerUrlError", "build_engine", "create_file", "is_pooled", "is_sqlite", "sqlite_path", "translate_errors"]
 
 WRITES: Final = "relay_writes"
 """Execution option of connections that write: on SQLite they take the lock when the transaction begins."""
@@ -57,8 +57,8 @@ def sqlite_path(url: str) -> Path | None:
     return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
 
 
-def engine_for(url: str, connections: int) -> AsyncEngine:
-    """Returns an engine of at most `connections` connections; opens none yet. Raises LedgerUrlWrong.
+def build_engine(url: str, connections: int) -> AsyncEngine:
+    """Returns an engine of at most `connections` connections; opens none yet. Raises LedgerUrlError.
 
     The engine never creates a SQLite file: `create_file` does.
     """
@@ -67,7 +67,7 @@ def engine_for(url: str, connections: int) -> AsyncEngine:
 
 
 def create_file(path: Path) -> None:
-    """Creates an empty SQLite file that only its owner can read, unless it exists. Raises Unreachable.
+    """Creates an empty SQLite file that only its owner can read, unless it exists. Raises LedgerDown.
 
     The file appears complete and in WAL mode: when several processes switch a file to WAL at once, all but one get
     "database is locked", whatever their busy timeout.
@@ -76,9 +76,9 @@ def create_file(path: Path) -> None:
         if not path.exists():
             _create_in_wal_mode(path)
     except FileNotFoundError as error:
-        raise Unreachable(f"there is no folder {path.parent}") from error
+        raise LedgerDown(f"there is no folder {path.parent}") from error
     except (OSError, sqlite3.Error) as error:
-        raise Unreachable(f"no file can be created in {path.parent}: {getattr(error, 'strerror', error)}") from error
+        raise LedgerDown(f"no file can be created in {path.parent}: {getattr(error, 'strerror', error)}") from error
 
 
 def _create_in_wal_mode(path: Path) -> None:
@@ -105,7 +105,7 @@ def is_pooled(engine: AsyncEngine) -> bool:
 
 @asynccontextmanager
 async def translate_errors() -> AsyncIterator[None]:
-    """Runs a block that uses the database. Raises Unreachable with the database's message, in one line.
+    """Runs a block that uses the database. Raises LedgerDown with the database's message, in one line.
 
     Raises ValueError for a value that PostgreSQL cannot store, without the message, which repeats the value.
     """
@@ -116,11 +116,11 @@ async def translate_errors() -> AsyncIterator[None]:
             raise
         if _is_about_a_value(error):
             raise ValueError("a value that the ledger cannot hold") from None
-        raise Unreachable(str(error.orig).partition("\n")[0]) from error
+        raise LedgerDown(str(error.orig).partition("\n")[0]) from error
     except TimeoutError as error:
-        raise Unreachable("it did not answer in time") from error
+        raise LedgerDown("it did not answer in time") from error
     except (PoolTimeout, OSError, asyncpg.InternalClientError) as error:
-        raise Unreachable(str(error).partition("\n")[0] or type(error).__name__) from error
+        raise LedgerDown(str(error).partition("\n")[0] or type(error).__name__) from error
 
 
 def _is_about_a_value(error: DBAPIError) -> bool:

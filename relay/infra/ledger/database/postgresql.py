@@ -49,12 +49,12 @@ _PARAMETERS: Final = frozenset(
 """The parameters after `?` that are accepted: libpq's, and `pgbouncer`."""
 
 
-class LedgerUrlWrong(ValueError):
+class LedgerUrlError(ValueError):
     """The URL is not of a ledger. The text never repeats the URL, which may contain a password."""
 
 
 def postgresql_engine(url: str, connections: int) -> AsyncEngine:
-    """Returns an engine of at most `connections` connections to the primary; opens none yet. Raises LedgerUrlWrong.
+    """Returns an engine of at most `connections` connections to the primary; opens none yet. Raises LedgerUrlError.
 
     A write on a read-only server closes every connection: the next ones look for the primary again.
     """
@@ -107,18 +107,18 @@ def _limit_transaction(connection: Connection) -> None:
 
 
 def parse_url(url: str) -> tuple[str, dict[str, str]]:
-    """Returns the URL without its query, and the query's parameters by libpq's names. Raises LedgerUrlWrong."""
+    """Returns the URL without its query, and the query's parameters by libpq's names. Raises LedgerUrlError."""
     try:
         parts = urlsplit(url)
         pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError:
-        raise LedgerUrlWrong("the ledger's URL cannot be read") from None  # the cause repeats it
+        raise LedgerUrlError("the ledger's URL cannot be read") from None  # the cause repeats it
     parameters = {name: value for name, value in pairs if name != "host"}
     hosts = [value for name, value in pairs if name == "host"]
     if "ssl" in parameters:
         parameters["sslmode"] = parameters.pop("ssl")  # asyncpg's name and libpq's
     if parts.scheme not in _SCHEMES or not (parts.path.strip("/") or parameters.get("dbname")):
-        raise LedgerUrlWrong("the ledger's URL is neither sqlite:PATH nor postgresql://HOST/DATABASE")
+        raise LedgerUrlError("the ledger's URL is neither sqlite:PATH nor postgresql://HOST/DATABASE")
     _check_parameters(parameters)
     login, at, authority_hosts = parts.netloc.rpartition("@")
     _check_ports(authority_hosts.split(","))
@@ -132,12 +132,12 @@ def _check_parameters(parameters: Mapping[str, str]) -> None:
         if name not in _PARAMETERS:
             shown = name if name.isascii() and name.replace("_", "").isalnum() else "a parameter"
             allowed = " ".join(sorted(_PARAMETERS))
-            raise LedgerUrlWrong(f"the ledger's URL holds {shown}, which is not known: {allowed}")
+            raise LedgerUrlError(f"the ledger's URL holds {shown}, which is not known: {allowed}")
         choices = _CHOICES.get(name, (value,))
         if value not in choices:
-            raise LedgerUrlWrong(f"{name} in the ledger's URL is not one of {', '.join(choices)}")
+            raise LedgerUrlError(f"{name} in the ledger's URL is not one of {', '.join(choices)}")
     if not parameters.get("connect_timeout", "1").isdigit():
-        raise LedgerUrlWrong("connect_timeout in the ledger's URL is not a number of seconds")
+        raise LedgerUrlError("connect_timeout in the ledger's URL is not a number of seconds")
     _check_ports(f":{port}" for port in parameters.get("port", "1").split(","))
 
 
@@ -145,4 +145,4 @@ def _check_ports(hosts: Iterable[str]) -> None:
     for host in hosts:
         port = host.rpartition("]")[2].rpartition(":")[2] if ":" in host.rpartition("]")[2] else "1"
         if not (port.isascii() and port.isdigit()):
-            raise LedgerUrlWrong("the ledger's URL has a port that is not a number")
+            raise LedgerUrlError("the ledger's URL has a port that is not a number")

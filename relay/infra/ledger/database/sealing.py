@@ -23,7 +23,7 @@ _KID_MOST: Final = 255
 _FINGERPRINTED: Final = b"a customer key of this ledger"
 
 
-class SealBroken(Exception):
+class UnsealError(Exception):
     """A blob cannot be unsealed. The text names the key, never the content."""
 
 
@@ -78,26 +78,26 @@ class Sealer:
         return self._prefix + nonce + self._ciphers[self._prefix].encrypt(nonce, text, context.encode())
 
     def unseal(self, blob: bytes, context: str) -> bytes:
-        """Returns the text. Raises SealBroken for a missing key, another context or a changed blob."""
+        """Returns the text. Raises UnsealError for a missing key, another context or a changed blob."""
         prefix = blob[: 1 + blob[0]] if blob else b""
         cipher = self._ciphers.get(prefix)
         if cipher is None:
-            raise SealBroken(f"no customer key {prefix[1:].decode('ascii', 'replace')!r} to open {_kind(context)}")
+            raise UnsealError(f"no customer key {prefix[1:].decode('ascii', 'replace')!r} to open {_kind(context)}")
         start = len(prefix) + _NONCE_BYTES
         try:
             return cipher.decrypt(blob[len(prefix) : start], blob[start:], context.encode())
         except (InvalidTag, ValueError) as error:
-            raise SealBroken(f"the customer key {prefix[1:].decode()!r} does not open {_kind(context)}") from error
+            raise UnsealError(f"the customer key {prefix[1:].decode()!r} does not open {_kind(context)}") from error
 
     def is_current(self, blob: bytes) -> bool:
         """Whether the first key sealed this blob."""
         return blob.startswith(self._prefix)
 
-    def customer(self, ci: str) -> bytes:
+    def customer_digest(self, ci: str) -> bytes:
         """Returns the digest under which new rows name a customer: 32 bytes, of the first key."""
         return _customer_digest(self._lookup_keys[0], ci)
 
-    def customers(self, ci: str) -> tuple[bytes, ...]:
+    def customer_digests(self, ci: str) -> tuple[bytes, ...]:
         """Returns all digests under which rows may name a customer, one for each key, the first key's first."""
         return tuple(_customer_digest(key, ci) for key in self._lookup_keys)
 

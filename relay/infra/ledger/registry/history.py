@@ -8,7 +8,7 @@ from sqlalchemy import and_, delete, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from relay.domain.authorization.consent import ConsentState
-from relay.domain.registry import Cause, Discarded, Former, Organisation, Past, RegisteredService
+from relay.domain.registry import Cause, Discard, FormerValue, Organisation, RegisteredService, RegistryHistory
 from relay.infra.ledger.consents import consents
 from relay.infra.ledger.database.portal_tables import REGISTRY_AWAY, REGISTRY_DISCARDED, REGISTRY_PAST
 from relay.infra.ledger.database.tables import CONSENTS
@@ -81,28 +81,28 @@ def _dump_values(values: Values | None) -> str:
     return json.dumps({name: value.hex() if name == "mark" else value for name, value in values.items()})
 
 
-async def load_past(connection: AsyncConnection, since: int) -> Past:
+async def load_past(connection: AsyncConnection, since: int) -> RegistryHistory:
     """Returns the values that were in force and were replaced after `since`."""
-    organisations: dict[str, list[Former[Organisation]]] = {}
-    services: dict[str, list[Former[RegisteredService]]] = {}
+    organisations: dict[str, list[FormerValue[Organisation]]] = {}
+    services: dict[str, list[FormerValue[RegisteredService]]] = {}
     query = select(REGISTRY_PAST).where(REGISTRY_PAST.c.at > since).order_by(REGISTRY_PAST.c.number)
     for row in await connection.execute(query):
         values: Values = json.loads(row.former) if row.former else {"gone": True}
         cause = Cause(row.cause)
         if row.kind == _ORGANISATION:
-            organisations.setdefault(row.name, []).append(Former(row.at, read_organisation(values), cause))
+            organisations.setdefault(row.name, []).append(FormerValue(row.at, read_organisation(values), cause))
         else:
             if "mark" in values:
                 values["mark"] = bytes.fromhex(values["mark"])
-            services.setdefault(row.name, []).append(Former(row.at, read_service(values), cause))
-    return Past(organisations, services)
+            services.setdefault(row.name, []).append(FormerValue(row.at, read_service(values), cause))
+    return RegistryHistory(organisations, services)
 
 
-async def load_discarded(connection: AsyncConnection, since: int) -> Sequence[Discarded]:
+async def load_discarded(connection: AsyncConnection, since: int) -> Sequence[Discard]:
     """Returns the syncs discarded after `since`, the latest first."""
     table = REGISTRY_DISCARDED
     rows = await connection.execute(select(table).where(table.c.at > since).order_by(table.c.at.desc()))
-    return [Discarded(row.at, row.reason, read_changes(row.changes)) for row in rows]
+    return [Discard(row.at, row.reason, read_changes(row.changes)) for row in rows]
 
 
 async def update_absent(transaction: Transaction, kind: str, changes: Sequence[Change]) -> None:
@@ -125,7 +125,7 @@ def _is_present(kind: str, values: Values | None) -> bool:
     if values is None or values["gone"]:
         return False
     organisation: Any = read_organisation(values) if kind == _ORGANISATION else None
-    return organisation is None or organisation.calls
+    return organisation is None or organisation.may_call
 
 
 async def end_absent_consents(transaction: Transaction, limit: int) -> int:

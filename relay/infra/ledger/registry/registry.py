@@ -8,16 +8,16 @@ from sqlalchemy import Column, Row, Table, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from relay.domain.registry import (
-    COUNTS_NONE,
-    Counted,
-    Discarded,
-    Held,
-    NothingHeld,
-    Past,
+    NO_PARTIES,
+    Discard,
+    HeldSync,
+    NoHeldSync,
+    PartySet,
     Registry,
+    RegistryChanged,
     RegistryChanges,
     RegistryHead,
-    RegistryMoved,
+    RegistryHistory,
 )
 from relay.infra.ledger.database.portal_tables import (
     ORGANISATIONS,
@@ -59,7 +59,7 @@ _SERVICES: Final = _Kind("service", SERVICES, SERVICES.c.client_id, dump_service
 
 
 class SqlRegistry:
-    """`domain.registry.RegistryBook` over SQLite or PostgreSQL. Every method may raise Unreachable."""
+    """`domain.registry.RegistryStore` over SQLite or PostgreSQL. Every method may raise LedgerDown."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
@@ -102,30 +102,30 @@ class SqlRegistry:
             head.synced_at,
         )
 
-    async def past(self, since: int) -> Past:
+    async def past(self, since: int) -> RegistryHistory:
         """Returns the values that were in force and were replaced after `since` (epoch seconds)."""
         async with self._transactions.connect() as connection:
             return await history.load_past(connection, since)
 
-    async def discarded(self, since: int) -> Sequence[Discarded]:
+    async def discarded(self, since: int) -> Sequence[Discard]:
         """Returns the syncs discarded after `since`, the latest first."""
         async with self._transactions.connect() as connection:
             return await history.load_discarded(connection, since)
 
-    async def take(
-        self, changes: RegistryChanges, fence: int, now: int, *, judged: int, counted: Counted = COUNTS_NONE
+    async def apply(
+        self, changes: RegistryChanges, fence: int, now: int, *, judged: int, counted: PartySet = NO_PARTIES
     ) -> int:
         """Applies a whole sync and drops the held one. Returns the number of the last change.
 
-        Raises Superseded, or RegistryMoved when the registry's number is not `judged`.
+        Raises Superseded, or RegistryChanged when the registry's number is not `judged`.
         """
         async with self._transactions.begin(now, fence=fence) as transaction:
             return await _apply(transaction, await _lock_head_at(transaction, judged), changes, now, counted)
 
     async def hold(
         self, changes: RegistryChanges, reasons: tuple[str, ...], fence: int, now: int, *, judged: int
-    ) -> Held:
-        """Holds a sync; it replaces a held one. Raises Superseded or RegistryMoved.
+    ) -> HeldSync:
+        """Holds a sync; it replaces a held one. Raises Superseded or RegistryChanged.
 
         A sync with the same changes keeps its hold_id, so that a person who is reviewing it can still release it.
         """
@@ -142,18 +142,18 @@ class SqlRegistry:
             since = now if before is None else before.since
             row = {**held, "since": since}
             await transaction.connection.execute(upsert_into(transaction.connection, REGISTRY_HELD), row)
-        return Held(held["hold_id"], since, changes, reasons)
+        return HeldSync(held["hold_id"], since, changes, reasons)
 
-    async def held(self) -> Held | None:
+    async def held(self) -> HeldSync | None:
         """Returns the held sync, None when there is none."""
         async with self._transactions.connect() as connection:
             row = await _load_held(connection)
         if row is None:
             return None
-        return Held(row.hold_id, row.since, read_changes(row.changes), tuple(json.loads(row.reasons)))
+        return HeldSync(row.hold_id, row.since, read_changes(row.changes), tuple(json.loads(row.reasons)))
 
     async def release(self, hold_id: str, now: int) -> int:
-        """Applies the held sync. Returns the number of the last change. Raises NothingHeld.
+        """Applies the held sync. Returns the number of the last change. Raises NoHeldSync.
 
         The time of the sync is the time at which the portal sent it.
         """
@@ -161,21 +161,21 @@ class SqlRegistry:
             head = await _lock_head(transaction)
             row = await _load_held(transaction.connection)
             if row is None or row.hold_id != hold_id:
-                raise NothingHeld
+                raise NoHeldSync
             return await _apply(transaction, head, read_changes(row.changes), row.heard_at, None)
 
     async def discard(self, hold_id: str, changes: RegistryChanges, reason: str, now: int) -> None:
-        """Discards the held sync. Later syncs leave out `changes`. Raises NothingHeld."""
+        """Discards the held sync. Later syncs leave out `changes`. Raises NoHeldSync."""
         async with self._transactions.begin(now) as transaction:
             await _lock_head(transaction)
             row = await _load_held(transaction.connection)
             if row is None or row.hold_id != hold_id:
-                raise NothingHeld
+                raise NoHeldSync
             discarded: Values = {"hold_id": hold_id, "at": now, "reason": reason, "changes": dump_changes(changes)}
             await transaction.connection.execute(upsert_into(transaction.connection, REGISTRY_DISCARDED), discarded)
             await transaction.connection.execute(delete(REGISTRY_HELD))
 
-    async def forget_away(self, limit: int, fence: int, now: int) -> int:
+    async def end_orphaned_consents(self, limit: int, fence: int, now: int) -> int:
         """Ends consents of operators and services that are absent since before `limit`. Returns their number.
 
         Each consent ends in one transaction; many consents take several. Raises Superseded.
@@ -195,10 +195,10 @@ async def _lock_head(transaction: Transaction) -> Row[Any]:
 
 
 async def _lock_head_at(transaction: Transaction, judged: int) -> Row[Any]:
-    """Returns the locked head. Raises RegistryMoved unless it has the number by which a sync was judged."""
+    """Returns the locked head. Raises RegistryChanged unless it has the number by which a sync was judged."""
     head = await _lock_head(transaction)
     if head.number != judged:
-        raise RegistryMoved
+        raise RegistryChanged
     return head
 
 
@@ -217,7 +217,7 @@ async def _load_present(connection: AsyncConnection, kind: _Kind) -> Sequence[Ma
 
 
 async def _apply(
-    transaction: Transaction, head: Row[Any], changes: RegistryChanges, synced_at: int, counted: Counted | None
+    transaction: Transaction, head: Row[Any], changes: RegistryChanges, synced_at: int, counted: PartySet | None
 ) -> int:
     """Applies changes; `counted` is None when a person released them. Returns the number of the last change."""
     is_first = not await _has_organisations(transaction.connection)

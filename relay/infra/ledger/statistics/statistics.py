@@ -18,7 +18,7 @@ _LINE_COLUMNS: Final = [STATISTICS.c[name] for name in Line._fields]
 
 
 class SqlStatistics:
-    """`domain.statistics.StatisticsBook` over SQLite or PostgreSQL. Every method may raise Unreachable."""
+    """`domain.statistics.StatisticsStore` over SQLite or PostgreSQL. Every method may raise LedgerDown."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
@@ -98,7 +98,7 @@ class SqlStatistics:
         async with self._transactions.connect() as connection:
             return await _load_sendings(connection, condition, content=content)
 
-    async def keep_sending(self, sending: Sending, fence: int, now: int) -> None:
+    async def save_sending(self, sending: Sending, fence: int, now: int) -> None:
         """Stores the present state of a message. Raises Superseded.
 
         A request of the portal for it stays open, unless the message was accepted, and its counts read, after it.
@@ -115,7 +115,7 @@ class SqlStatistics:
             upsert = statement.on_conflict_do_update(index_elements=list(SENDINGS.primary_key), set_=changes)
             await transaction.connection.execute(upsert)
 
-    async def ask_again(self, week: str, provider: str, types: Sequence[str], now: int) -> None:
+    async def request_resend(self, week: str, provider: str, types: Sequence[str], now: int) -> None:
         """Records that the portal requests these messages again (지원-104)."""
         sendings = [Sending(week, provider, type_, SendingState.WAITING) for type_ in sorted(set(types))]
         if not sendings:
@@ -127,7 +127,7 @@ class SqlStatistics:
             upsert = statement.on_conflict_do_update(index_elements=list(SENDINGS.primary_key), set_=changes)
             await transaction.connection.execute(upsert)
 
-    async def asked_again(self, *, content: bool = True) -> Sequence[Sending]:
+    async def requested_sendings(self, *, content: bool = True) -> Sequence[Sending]:
         """Returns the messages that the portal requested and has not accepted since."""
         async with self._transactions.connect() as connection:
             return await _load_sendings(connection, SENDINGS.c.asked, content=content)

@@ -24,7 +24,7 @@ def count_days(ledger, factory):
         if end_state is ConsentState.REVOKED:
             assert await ledger.withdraw(pair.access.jti, factory.holder, ended_at)
         if end_state is ConsentState.ENDED:
-            assert await ledger.end_overdue(ended_at) == 1
+            assert await ledger.end_expired_consents(ended_at) == 1
         return [(count.stat_date, *count[4:]) for count in await ledger.statistics.consent_counts(days)]
 
     return count

@@ -10,7 +10,7 @@ class TestEvidence:
         pair = factory.build_pair(consent)
         evidence = [Evidence("password", b"signed"), Evidence("signed_person_info_req", b"asked")]
         await ledger.issue_integrated(consent, pair, [], evidence, factory.now)
-        assert await ledger.consent_behind(pair.access.jti) == (pair.access, consent)
+        assert await ledger.find_token_and_consent(pair.access.jti) == (pair.access, consent)
         assert sql(url, "SELECT position, kind FROM evidence ORDER BY position") == [
             "0|password",
             "1|signed_person_info_req",

@@ -6,13 +6,13 @@ from datetime import date
 import pytest
 
 from relay.domain.authorization.consent import ConsentState
-from relay.domain.authorization.issued_tokens import Pair, TokenKind, TokenState
-from relay.domain.ledger import Holder, NotGranted, Why
+from relay.domain.authorization.issued_tokens import TokenKind, TokenPair, TokenState
+from relay.domain.ledger import Denied, Reason, TokenHolder
 
 AGAIN_S = 30
-SERVICE = Holder("svc1", "ZBAA000001")
-ANOTHER_SERVICE = Holder("svc2", "ZBAA000001")
-ANOTHER_PROVIDER = Holder("svc1", "ZCDA000001")
+SERVICE = TokenHolder("svc1", "ZBAA000001")
+ANOTHER_SERVICE = TokenHolder("svc2", "ZBAA000001")
+ANOTHER_PROVIDER = TokenHolder("svc1", "ZCDA000001")
 OTHERS = [ANOTHER_SERVICE, ANOTHER_PROVIDER]
 LIVE = (TokenState.LIVE, ConsentState.ACTIVE)
 WITHDRAWN = (TokenState.REVOKED, ConsentState.REVOKED)
@@ -34,17 +34,17 @@ class TestCodes:
         await factory.give_consent(ledger, given, factory.build_code())
         consent, pair = await self.spend(ledger, factory, factory.build_code())
         assert consent == given
-        assert await ledger.consent_behind(pair.access.jti) == (pair.access, given)
-        assert await ledger.consent_behind(pair.refresh.jti) is None
+        assert await ledger.find_token_and_consent(pair.access.jti) == (pair.access, given)
+        assert await ledger.find_token_and_consent(pair.refresh.jti) is None
 
     @pytest.mark.parametrize(
         ("wrong", "why"),
         [
-            ({"holder": ANOTHER_SERVICE}, Why.CODE_OF_ANOTHER),
-            ({"holder": ANOTHER_PROVIDER}, Why.CODE_OF_ANOTHER),
-            ({"callback": "https://two.example/cb"}, Why.REDIRECT_URI_DIFFERS),
-            ({"callback": "https://one.example/cb/"}, Why.REDIRECT_URI_DIFFERS),
-            ({"now": 1_800_000_600}, Why.CODE_EXPIRED),
+            ({"holder": ANOTHER_SERVICE}, Reason.CODE_OF_ANOTHER),
+            ({"holder": ANOTHER_PROVIDER}, Reason.CODE_OF_ANOTHER),
+            ({"callback": "https://two.example/cb"}, Reason.REDIRECT_URI_DIFFERS),
+            ({"callback": "https://one.example/cb/"}, Reason.REDIRECT_URI_DIFFERS),
+            ({"now": 1_800_000_600}, Reason.CODE_EXPIRED),
         ],
     )
     async def test_a_code_used_wrongly_is_denied_and_stays_valid(
@@ -56,23 +56,23 @@ class TestCodes:
         assert await token_states(pair.access) == [LIVE]
 
     async def test_an_unknown_code_is_denied(self, ledger, factory, denial_reason):
-        assert await denial_reason(self.spend(ledger, factory, factory.build_code("never made"))) is Why.CODE_UNKNOWN
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code("never made"))) is Reason.CODE_UNKNOWN
 
     async def test_a_code_used_twice_revokes_its_tokens(self, ledger, factory, denial_reason, token_states):
         consent = factory.build_consent()
         await factory.give_consent(ledger, consent, factory.build_code())
         _, pair = await self.spend(ledger, factory, factory.build_code())
-        assert await denial_reason(self.spend(ledger, factory, factory.build_code())) is Why.CODE_SPENT
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code())) is Reason.CODE_SPENT
         assert await token_states(pair.access) == [WITHDRAWN]
-        assert await ledger.consent_of(consent.ci, consent.client_id, consent.provider) is None
-        assert await ledger.revoked_after(0) == (1, [pair.access.jti])
+        assert await ledger.find_consent(consent.ci, consent.client_id, consent.provider) is None
+        assert await ledger.list_revoked_after(0) == (1, [pair.access.jti])
 
     async def test_a_code_used_twice_revokes_refreshed_tokens_too(self, ledger, factory, denial_reason, token_states):
         await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
         _, pair = await self.spend(ledger, factory, factory.build_code())
         later = factory.now + 7000
         _, access = await ledger.refresh(pair.refresh.jti, factory.holder, factory.refresh_at(later), AGAIN_S, later)
-        assert await denial_reason(self.spend(ledger, factory, factory.build_code(), now=later)) is Why.CODE_SPENT
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code(), now=later)) is Reason.CODE_SPENT
         assert await token_states(pair.access, access) == [WITHDRAWN, WITHDRAWN]
 
     async def test_a_second_use_by_another_service_revokes_nothing(self, ledger, factory, denial_reason, token_states):
@@ -80,7 +80,7 @@ class TestCodes:
         _, pair = await self.spend(ledger, factory, factory.build_code())
         assert (
             await denial_reason(self.spend(ledger, factory, factory.build_code(), holder=ANOTHER_SERVICE))
-            is Why.CODE_OF_ANOTHER
+            is Reason.CODE_OF_ANOTHER
         )
         assert await token_states(pair.access) == [LIVE]
 
@@ -88,17 +88,17 @@ class TestCodes:
         await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
         await self.spend(ledger, factory, factory.build_code())
         _, newer = await factory.issue(ledger)
-        assert await denial_reason(self.spend(ledger, factory, factory.build_code())) is Why.CODE_SPENT
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code())) is Reason.CODE_SPENT
         assert await token_states(newer.access) == [LIVE]
 
     async def test_a_code_of_an_ended_consent_is_denied(self, ledger, factory, denial_reason):
         await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
         await factory.issue(ledger)
-        assert await denial_reason(self.spend(ledger, factory, factory.build_code())) is Why.CONSENT_ENDED
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code())) is Reason.CONSENT_ENDED
 
     async def test_a_code_after_the_last_day_is_denied(self, ledger, factory, denial_reason):
         await factory.give_consent(ledger, factory.build_consent(end=date(2027, 1, 14)), factory.build_code())
-        assert await denial_reason(self.spend(ledger, factory, factory.build_code())) is Why.CONSENT_ENDED
+        assert await denial_reason(self.spend(ledger, factory, factory.build_code())) is Reason.CONSENT_ENDED
 
     async def test_fifty_concurrent_uses_of_a_code_end_with_revocation(self, ledger, factory, url, sql, token_states):
         await factory.give_consent(ledger, factory.build_consent(), factory.build_code())
@@ -107,7 +107,7 @@ class TestCodes:
         )
         won = [answer for answer in answers if not isinstance(answer, Exception)]
         assert len(won) == 1
-        assert {answer.why for answer in answers if isinstance(answer, NotGranted)} == {Why.CODE_SPENT}
+        assert {answer.reason for answer in answers if isinstance(answer, Denied)} == {Reason.CODE_SPENT}
         assert await token_states(won[0][1].access) == [WITHDRAWN]
         assert sql(url, "SELECT count(*) FROM tokens") == ["2"]
         assert sql(url, "SELECT count(*) FROM tokens WHERE state = 'live'") == ["0"]
@@ -133,9 +133,9 @@ class TestRefreshing:
         consent, access = await self.refresh(ledger, factory, pair, factory.now + 100)
         assert consent == given
         assert access.refreshed
-        assert await ledger.consent_behind(access.jti) == (access, given)
+        assert await ledger.find_token_and_consent(access.jti) == (access, given)
         assert await token_states(pair.access, access) == [(TokenState.REVOKED, ConsentState.ACTIVE), LIVE]
-        assert await ledger.revoked_after(0) == (1, [pair.access.jti])
+        assert await ledger.list_revoked_after(0) == (1, [pair.access.jti])
 
     async def test_a_refresh_right_after_the_issue_gives_a_new_token(self, ledger, factory):
         _, pair = await factory.issue(ledger)
@@ -148,7 +148,7 @@ class TestRefreshing:
         _, first = await self.refresh(ledger, factory, pair, factory.now + 100)
         _, second = await self.refresh(ledger, factory, pair, factory.now + 100 + seconds)
         assert (second == first) is same
-        assert await ledger.revocation_head() == (1 if same else 2)
+        assert await ledger.get_revocation_head() == (1 if same else 2)
 
     async def test_an_expired_access_token_is_not_repeated(self, ledger, factory):
         _, pair = await factory.issue(ledger)
@@ -175,25 +175,29 @@ class TestRefreshing:
         self, ledger, factory, holder, denial_reason, token_states
     ):
         _, pair = await factory.issue(ledger)
-        assert await denial_reason(self.refresh(ledger, factory, pair, factory.now, holder)) is Why.REFRESH_OF_ANOTHER
+        assert (
+            await denial_reason(self.refresh(ledger, factory, pair, factory.now, holder)) is Reason.REFRESH_OF_ANOTHER
+        )
         assert await token_states(pair.access) == [LIVE]
 
     async def test_a_token_that_is_not_a_refresh_token_is_denied(self, ledger, factory, denial_reason):
         _, pair = await factory.issue(ledger)
-        swapped = Pair(pair.refresh, pair.access)
-        assert await denial_reason(self.refresh(ledger, factory, swapped, factory.now)) is Why.REFRESH_UNKNOWN
+        swapped = TokenPair(pair.refresh, pair.access)
+        assert await denial_reason(self.refresh(ledger, factory, swapped, factory.now)) is Reason.REFRESH_UNKNOWN
         unknown = factory.build_pair(factory.build_consent())
-        assert await denial_reason(self.refresh(ledger, factory, unknown, factory.now)) is Why.REFRESH_UNKNOWN
+        assert await denial_reason(self.refresh(ledger, factory, unknown, factory.now)) is Reason.REFRESH_UNKNOWN
 
     async def test_an_expired_refresh_token_is_denied(self, ledger, factory, denial_reason):
         _, pair = await factory.issue(ledger)
-        assert await denial_reason(self.refresh(ledger, factory, pair, pair.refresh.expires_at)) is Why.REFRESH_EXPIRED
+        assert (
+            await denial_reason(self.refresh(ledger, factory, pair, pair.refresh.expires_at)) is Reason.REFRESH_EXPIRED
+        )
 
     async def test_a_refresh_after_the_last_day_is_denied(self, ledger, factory, denial_reason, token_states):
         _, pair = await factory.issue(ledger, factory.build_consent(end=date(2027, 1, 15)))
         midnight = 1_800_025_200  # 16 January 2027, 00:00 in Korea
         _, access = await self.refresh(ledger, factory, pair, midnight - 1)
-        assert await denial_reason(self.refresh(ledger, factory, pair, midnight)) is Why.CONSENT_ENDED
+        assert await denial_reason(self.refresh(ledger, factory, pair, midnight)) is Reason.CONSENT_ENDED
         assert await token_states(access) == [LIVE]
 
 
@@ -208,8 +212,8 @@ class TestIssuedAgain:
 
     async def test_the_same_form_finds_its_pair_for_ten_minutes(self, ledger, factory):
         given = await self.issue(ledger, factory)
-        assert await ledger.issued_for("t", b"form", factory.holder, 600, factory.now + 600) == given
-        assert await ledger.issued_for("t", b"form", factory.holder, 600, factory.now + 601) is None
+        assert await ledger.find_issued("t", b"form", factory.holder, 600, factory.now + 600) == given
+        assert await ledger.find_issued("t", b"form", factory.holder, 600, factory.now + 601) is None
 
     @pytest.mark.parametrize(
         ("tx_id", "form", "holder"),
@@ -223,14 +227,14 @@ class TestIssuedAgain:
     )
     async def test_another_form_or_holder_finds_no_pair(self, ledger, factory, tx_id, form, holder):
         await self.issue(ledger, factory)
-        assert await ledger.issued_for(tx_id, form, holder, 600, factory.now) is None
+        assert await ledger.find_issued(tx_id, form, holder, 600, factory.now) is None
 
     async def test_a_refreshed_or_withdrawn_pair_is_not_repeated(self, ledger, factory):
         _, pair = await self.issue(ledger, factory)
         await ledger.refresh(pair.refresh.jti, factory.holder, factory.refresh_at(factory.now), AGAIN_S, factory.now)
-        assert await ledger.issued_for("t", b"form", factory.holder, 600, factory.now) is None
+        assert await ledger.find_issued("t", b"form", factory.holder, 600, factory.now) is None
         await ledger.withdraw(pair.access.jti, factory.holder, factory.now)
-        assert await ledger.issued_for("t", b"form", factory.holder, 600, factory.now) is None
+        assert await ledger.find_issued("t", b"form", factory.holder, 600, factory.now) is None
 
 
 class TestWithdrawing:
@@ -243,15 +247,15 @@ class TestWithdrawing:
         refresh = ledger.refresh(
             pair.refresh.jti, factory.holder, factory.refresh_at(factory.now), AGAIN_S, factory.now
         )
-        assert await denial_reason(refresh) is Why.REFRESH_REVOKED
-        assert await ledger.revoked_after(0) == (1, [pair.access.jti])
-        assert await ledger.consent_of(consent.ci, consent.client_id, consent.provider) is None
+        assert await denial_reason(refresh) is Reason.REFRESH_REVOKED
+        assert await ledger.list_revoked_after(0) == (1, [pair.access.jti])
+        assert await ledger.find_consent(consent.ci, consent.client_id, consent.provider) is None
 
     async def test_a_consent_is_withdrawn_only_once(self, ledger, factory):
         _, pair = await factory.issue(ledger)
         calls = [ledger.withdraw(pair.access.jti, factory.holder, factory.now) for _ in range(20)]
         assert sorted(await asyncio.gather(*calls)) == [False] * 19 + [True]
-        assert await ledger.revocation_head() == 1
+        assert await ledger.get_revocation_head() == 1
 
     @pytest.mark.parametrize("holder", OTHERS)
     async def test_another_holder_cannot_withdraw(self, ledger, factory, holder, token_states):
@@ -272,7 +276,7 @@ class TestWithdrawing:
         }[token]
         assert await ledger.withdraw(jti, factory.holder, now)
         assert await token_states(access) == [WITHDRAWN]
-        assert await ledger.revoked_after(1) == (2, [access.jti])
+        assert await ledger.list_revoked_after(1) == (2, [access.jti])
 
     async def test_an_unknown_token_withdraws_nothing(self, ledger, factory, token_states):
         _, pair = await factory.issue(ledger)

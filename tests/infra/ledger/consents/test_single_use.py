@@ -6,7 +6,7 @@ import pytest
 
 from relay.domain.authorization.consent import ConsentState
 from relay.domain.authorization.issued_tokens import TokenState
-from relay.domain.ledger import Why
+from relay.domain.ledger import Reason
 
 LIVE = (TokenState.LIVE, ConsentState.ACTIVE)
 
@@ -17,9 +17,9 @@ class TestSingleUse:
     @pytest.mark.parametrize(
         ("again", "why"),
         [
-            ([("tx_id", "MD_1"), ("nonce", "n1")], Why.TX_ID_SPENT),
-            ([("tx_id", "MD_2"), ("nonce", "n2")], Why.NONCE_SPENT),
-            ([("tx_id", "MD_2"), ("nonce", "n3"), ("nonce", "n3")], Why.NONCE_SPENT),
+            ([("tx_id", "MD_1"), ("nonce", "n1")], Reason.TX_ID_SPENT),
+            ([("tx_id", "MD_2"), ("nonce", "n2")], Reason.NONCE_SPENT),
+            ([("tx_id", "MD_2"), ("nonce", "n3"), ("nonce", "n3")], Reason.NONCE_SPENT),
         ],
     )
     async def test_a_repeated_value_is_denied_and_uses_up_nothing(
@@ -34,13 +34,13 @@ class TestSingleUse:
             is why
         )
         assert await token_states(pair.access) == [LIVE]
-        assert await ledger.is_spent([("tx_id", "MD_2"), ("nonce", "n3")]) is None
+        assert await ledger.find_spent([("tx_id", "MD_2"), ("nonce", "n3")]) is None
 
     @pytest.mark.parametrize(
         ("values", "why"),
         [
-            ([("nonce", "n9"), ("tx_id", "MD_1")], Why.TX_ID_SPENT),
-            ([("nonce", "n2"), ("tx_id", "MD_1")], Why.NONCE_SPENT),
+            ([("nonce", "n9"), ("tx_id", "MD_1")], Reason.TX_ID_SPENT),
+            ([("nonce", "n2"), ("tx_id", "MD_1")], Reason.NONCE_SPENT),
             ([("tx_id", "n1"), ("nonce", "MD_1")], None),
             ([], None),
         ],
@@ -48,7 +48,7 @@ class TestSingleUse:
     async def test_values_can_be_checked_before_their_use(self, ledger, factory, values, why):
         consent = factory.build_consent()
         await ledger.issue_integrated(consent, factory.build_pair(consent), self.SPENT, [], factory.now)
-        assert await ledger.is_spent(values) is why
+        assert await ledger.find_spent(values) is why
 
     async def test_one_of_twenty_with_the_same_tx_id_succeeds(self, ledger, factory):
         consents = [factory.build_consent(ci=f"ci-{number}") for number in range(20)]
@@ -59,4 +59,4 @@ class TestSingleUse:
         ]
         answers = await asyncio.gather(*calls, return_exceptions=True)
         assert answers.count(None) == 1
-        assert {answer.why for answer in answers if answer} == {Why.TX_ID_SPENT}
+        assert {answer.reason for answer in answers if answer} == {Reason.TX_ID_SPENT}

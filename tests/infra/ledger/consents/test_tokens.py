@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from relay.domain.authorization.issued_tokens import Pair, TokenState
+from relay.domain.authorization.issued_tokens import TokenPair, TokenState
 
 
 class TestTokens:
     @pytest.mark.parametrize(
         "wrong",
         [
-            lambda pair: Pair(pair.refresh, pair.access),
+            lambda pair: TokenPair(pair.refresh, pair.access),
             lambda pair: replace(pair, access=replace(pair.access, consent_id="another")),
             lambda pair: replace(pair, refresh=replace(pair.refresh, state=TokenState.REVOKED)),
         ],
@@ -35,4 +35,4 @@ class TestTokens:
         twin = replace(twin, access=replace(twin.access, digest=pair.access.digest))
         with pytest.raises(Exception, match=r"(?i)unique"):
             await ledger.issue_integrated(other, twin, [], [], factory.now)
-        assert await ledger.consent_of("ci-two", other.client_id, other.provider) is None
+        assert await ledger.find_consent("ci-two", other.client_id, other.provider) is None

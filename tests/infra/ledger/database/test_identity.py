@@ -6,17 +6,17 @@ import sqlite3
 import pytest
 from sqlalchemy import text
 
-from relay.domain.ledger import Unreachable, WrongLedger
+from relay.domain.ledger import LedgerDown, WrongLedger
 from relay.infra.ledger import schema
-from relay.infra.ledger.database.engine import engine_for
-from relay.infra.ledger.sql_ledger import ledger_at, open_ledger
+from relay.infra.ledger.database.engine import build_engine
+from relay.infra.ledger.sql_ledger import create_ledger, open_ledger
 
 
 async def check_wrong(ledger, factory, message):
     calls = {
-        ledger.revocation_head: (),
-        ledger.end_overdue: (factory.now,),
-        ledger.consents_in_force: ("ci-one",),
+        ledger.get_revocation_head: (),
+        ledger.end_expired_consents: (factory.now,),
+        ledger.list_consents_in_force: ("ci-one",),
     }
     for method, arguments in calls.items():
         with pytest.raises(WrongLedger, match=message):
@@ -86,7 +86,7 @@ async def test_recreated_tables_are_detected(url, sealer, factory, sql):
     await factory.issue(ledger)
     sql(url, "ALTER TABLE ledger_identity RENAME TO former")
     with pytest.raises(Exception, match=r"no ledger any more|no such table|cached statement"):
-        await ledger.revocation_head()
+        await ledger.get_revocation_head()
     await ledger.close()
 
 
@@ -118,11 +118,11 @@ async def test_an_outage_is_logged_when_it_begins_and_when_it_ends(path, sealer,
 async def test_a_transaction_ends_by_its_deadline(postgresql, postgresql_template, sealer, factory):
     """Another session holds a lock; once it is released, the ledger works again."""
     url = postgresql.database(postgresql_template)
-    ledger, holder = ledger_at(url, sealer, 2, 0.3), engine_for(url, 1)
-    await ledger.revocation_head()
+    ledger, holder = create_ledger(url, sealer, 2, 0.3), build_engine(url, 1)
+    await ledger.get_revocation_head()
     async with holder.begin() as connection:
         await connection.execute(text("LOCK TABLE consents"))
-        with pytest.raises(Unreachable, match="did not answer in time"):
+        with pytest.raises(LedgerDown, match="did not answer in time"):
             await factory.issue(ledger)
     await factory.issue(ledger)
     await holder.dispose()

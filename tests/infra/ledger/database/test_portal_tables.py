@@ -28,9 +28,9 @@ LINE = Line("20270115", "00", "ZBAA000001", "ZOPA000001", "svc1", "1", "BA01", "
 async def test_the_database_refuses_inconsistent_rows(ledger, statement):
     fence = (await ledger.jobs.lead("here", 60, NOW)).fence
     organisations = {name: Organisation(name, OrgType.OTHER, name) for name in ("one", "two")}
-    await ledger.registry.take(RegistryChanges(organisations, {}, "1", "1"), fence, NOW, judged=0)
+    await ledger.registry.apply(RegistryChanges(organisations, {}, "1", "1"), fence, NOW, judged=0)
     await ledger.statistics.take_batch(Batch("one", {LINE: 1}), NOW)
-    await ledger.statistics.keep_sending(Sending("20270117", "ZBAA000001", "1", SendingState.WAITING), fence, NOW)
+    await ledger.statistics.save_sending(Sending("20270117", "ZBAA000001", "1", SendingState.WAITING), fence, NOW)
     before = await ledger.registry.registry()
     with pytest.raises(IntegrityError):
         await run(ledger, statement)

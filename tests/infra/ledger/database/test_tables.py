@@ -31,10 +31,10 @@ async def test_the_database_refuses_inconsistent_rows(ledger, factory, statement
     _, pair = await factory.issue(ledger)
     await ledger.refresh(pair.refresh.jti, factory.holder, factory.refresh_at(factory.now), 30, factory.now)
     await factory.issue(ledger)
-    before = await ledger.consent_behind(pair.access.jti)
+    before = await ledger.find_token_and_consent(pair.access.jti)
     with pytest.raises(IntegrityError):
         await run(ledger, statement)
-    assert await ledger.consent_behind(pair.access.jti) == before
+    assert await ledger.find_token_and_consent(pair.access.jti) == before
 
 
 async def run(ledger, statement):
@@ -45,7 +45,7 @@ async def run(ledger, statement):
 @pytest.mark.parametrize(
     "column", ["ci", "customer", "assets", "content", "digest", "browser", "oauth_state", "purpose"]
 )
-def test_what_is_a_customers_is_bytes(column):
+def test_columns_of_customer_data_are_bytes(column):
     types = {table.c[column].type.python_type for table in METADATA.tables.values() if column in table.c}
     assert types == {bytes}
 

@@ -3,7 +3,7 @@
 from alembic import command
 
 from relay.infra.ledger import schema
-from relay.infra.ledger.database.engine import WRITES, create_file, engine_for, sqlite_path
+from relay.infra.ledger.database.engine import WRITES, build_engine, create_file, sqlite_path
 
 
 def run_migrations(connection, revision):
@@ -15,14 +15,14 @@ def run_migrations(connection, revision):
 async def test_a_rollback_removes_the_tables(bare_url):
     if (path := sqlite_path(bare_url)) is not None:
         create_file(path)
-    engine = engine_for(bare_url, 1).execution_options(**{WRITES: True})
+    engine = build_engine(bare_url, 1).execution_options(**{WRITES: True})
     async with engine.connect() as connection, connection.begin() as transaction:
         await connection.run_sync(run_migrations, "head")
         await transaction.rollback()
     await engine.dispose()
-    assert await schema.state(bare_url) is schema.SchemaState.EMPTY
+    assert await schema.read_state(bare_url) is schema.SchemaState.EMPTY
 
 
 async def test_a_ledger_before_the_last_migration_is_older(bare_url, upgrade_to):
     await upgrade_to(bare_url, "0001")
-    assert await schema.state(bare_url) is schema.SchemaState.OLDER
+    assert await schema.read_state(bare_url) is schema.SchemaState.OLDER

@@ -8,14 +8,14 @@ import pytest
 
 from relay.domain.jobs import Superseded
 from relay.domain.registry import (
-    NothingHeld,
+    NoHeldSync,
     Organisation,
     OrgType,
     RegisteredService,
     Registry,
+    RegistryChanged,
     RegistryChanges,
     RegistryHead,
-    RegistryMoved,
 )
 
 NOW = 1_800_000_000
@@ -84,8 +84,8 @@ async def read_changes(book, number=0, most=100):
 async def take(book, sync, fence, now):
     """Applies a sync judged by the present number; retries when another sync was applied meanwhile."""
     while True:
-        with suppress(RegistryMoved):
-            return await book.take(sync, fence, now, judged=(await book.registry_head()).number)
+        with suppress(RegistryChanged):
+            return await book.apply(sync, fence, now, judged=(await book.registry_head()).number)
 
 
 async def hold(book, sync, why, fence, now):
@@ -189,7 +189,7 @@ class TestHolding:
         first = await hold(book, ALL, ("why",), fence, NOW)
         second = await hold(book, other, ("why",), fence, NOW + 60)
         assert second.since == NOW
-        with pytest.raises(NothingHeld):
+        with pytest.raises(NoHeldSync):
             await book.release(first.hold_id, NOW)
         assert await book.held() == second
 
@@ -197,7 +197,7 @@ class TestHolding:
         held = await hold(book, ALL, ("why",), fence, NOW)
         await take(book, changes(), fence, NOW)
         assert await book.held() is None
-        with pytest.raises(NothingHeld):
+        with pytest.raises(NoHeldSync):
             await book.release(held.hold_id, NOW)
 
     async def test_one_of_two_concurrent_releases_succeeds(self, book, fence):
@@ -215,10 +215,10 @@ class TestJudging:
         kept = await hold(book, changes(gone=[BANK.org_code]), ("why",), fence, NOW)
         before = await book.registry()
         for call in (
-            book.take(changes(stamp="2"), fence, NOW + 60, judged=judged),
+            book.apply(changes(stamp="2"), fence, NOW + 60, judged=judged),
             book.hold(changes(gone=[OPERATOR.org_code]), ("other",), fence, NOW + 60, judged=judged),
         ):
-            with pytest.raises(RegistryMoved):
+            with pytest.raises(RegistryChanged):
                 await call
         assert (await book.registry(), await book.held()) == (before, kept)
 
@@ -228,20 +228,20 @@ class TestJudging:
         kept = await hold(book, changes(gone=[OPERATOR.org_code], stamp="2"), ("why",), fence, NOW)
         judged = (await book.registry()).number
         number = await book.release(kept.hold_id, NOW + 60)
-        with pytest.raises(RegistryMoved):
-            await book.take(changes(stamp="3"), fence, NOW + 60, judged=judged)
+        with pytest.raises(RegistryChanged):
+            await book.apply(changes(stamp="3"), fence, NOW + 60, judged=judged)
         assert (await book.registry()).orgs_timestamp == "202701152"
-        assert await book.take(changes(OPERATOR, stamp="3"), fence, NOW + 60, judged=number) == number + 1
+        assert await book.apply(changes(OPERATOR, stamp="3"), fence, NOW + 60, judged=number) == number + 1
 
     async def test_one_of_a_concurrent_release_and_sync_is_applied(self, book, fence):
         await take(book, ALL, fence, NOW)
         kept = await hold(book, changes(gone=[OPERATOR.org_code]), ("why",), fence, NOW)
         results = await asyncio.gather(
             book.release(kept.hold_id, NOW),
-            book.take(changes(gone=["ZBAA000001"]), fence, NOW, judged=3),
+            book.apply(changes(gone=["ZBAA000001"]), fence, NOW, judged=3),
             return_exceptions=True,
         )
-        assert [type(result) for result in results] in ([int, RegistryMoved], [NothingHeld, int])
+        assert [type(result) for result in results] in ([int, RegistryChanged], [NoHeldSync, int])
         assert len((await book.registry()).organisations) == 1
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from relay.domain.registry import Organisation, OrgType, RegisteredService, RegistryChanges
 from relay.infra.registry import follower as followed_registry
-from relay.infra.registry.follower import FollowedRegistry
+from relay.infra.registry.follower import RegistryFollower
 
 NOW = 1_800_000_000
 SYNCS = 25
@@ -36,7 +36,7 @@ async def test_a_follower_sees_only_committed_states(ledger, monkeypatch, page):
     monkeypatch.setattr(followed_registry, "PAGE", page)
     rng, fence = random.Random(page), await ledger.jobs.new_fence("one", 60, NOW)
     states, registries, done = {0: ({}, {})}, [], asyncio.Event()
-    followed = FollowedRegistry(ledger.registry, lambda: float(NOW))
+    followed = RegistryFollower(ledger.registry, lambda: float(NOW))
 
     async def write():
         organisations, services = {}, {}
@@ -44,15 +44,15 @@ async def test_a_follower_sees_only_committed_states(ledger, monkeypatch, page):
             entries = draw_entries(rng, "Z", organisation), draw_entries(rng, "s", service)
             organisations, services = apply(organisations, entries[0]), apply(services, entries[1])
             changes = RegistryChanges(*entries, str(number), str(number))
-            last = await ledger.registry.take(changes, fence, NOW + number, judged=max(states))
+            last = await ledger.registry.apply(changes, fence, NOW + number, judged=max(states))
             states[last] = (organisations, services)
         done.set()
 
     async def follow():
         while not done.is_set():
-            await followed.hear()
+            await followed.poll()
             registries.append(followed.registry)
-        await followed.hear()
+        await followed.poll()
         registries.append(followed.registry)
 
     await asyncio.gather(write(), follow())

@@ -156,35 +156,35 @@ class TestSendings:
     async def test_a_message_is_stored_with_the_portals_answer(self, book, fence):
         others = [replace(SENT, type="2", state=SendingState.WAITING), replace(SENT, provider=CARD)]
         for sending in (*others, SENT):
-            await book.keep_sending(sending, fence, NOW)
+            await book.save_sending(sending, fence, NOW)
         assert await book.sendings("20270117") == [SENT, *others]
         assert await book.sendings("20270124") == []
         again = replace(SENT, attempts=3, state=SendingState.REFUSED, rsp_code="50001", content=b"other")
-        await book.keep_sending(again, fence, NOW)
+        await book.save_sending(again, fence, NOW)
         assert (await book.sendings("20270117"))[0] == again
 
     async def test_messages_are_read_by_institution_and_without_content(self, book, fence):
         for sending in (SENT, replace(SENT, provider=CARD)):
-            await book.keep_sending(sending, fence, NOW)
+            await book.save_sending(sending, fence, NOW)
         assert await book.sendings("20270117", BANK) == [SENT]
         assert await book.sendings("20270117", BANK, content=False) == [replace(SENT, content=b"")]
-        await book.ask_again("20270117", BANK, ["1"], NOW + 60)
-        assert await book.asked_again(content=False) == [replace(SENT, content=b"", asked=True)]
+        await book.request_resend("20270117", BANK, ["1"], NOW + 60)
+        assert await book.requested_sendings(content=False) == [replace(SENT, content=b"", asked=True)]
 
     async def test_content_is_compressed(self, book, fence, sql, url):
-        await book.keep_sending(SENT, fence, NOW)
+        await book.save_sending(SENT, fence, NOW)
         (size,) = sql(url, "SELECT length(content) FROM sendings")
         assert int(size) < len(SENT.content) / 10
 
     async def test_the_portal_may_request_a_message_that_was_never_sent(self, book):
-        await book.ask_again("20270117", BANK, ["2", "1"], NOW)
+        await book.request_resend("20270117", BANK, ["2", "1"], NOW)
         waiting = [Sending("20270117", BANK, type_, SendingState.WAITING, asked=True) for type_ in ("1", "2")]
-        assert await book.asked_again() == waiting
+        assert await book.requested_sendings() == waiting
 
     async def test_a_requested_message_stays_until_it_is_sent_again(self, book, fence):
-        await book.keep_sending(SENT, fence, NOW)
-        await book.ask_again("20270117", BANK, ["1"], NOW + 60)
-        assert await book.asked_again() == [replace(SENT, asked=True)]
+        await book.save_sending(SENT, fence, NOW)
+        await book.request_resend("20270117", BANK, ["1"], NOW + 60)
+        assert await book.requested_sendings() == [replace(SENT, asked=True)]
 
     @pytest.mark.parametrize(
         ("state", "counted_at", "accepted_at", "is_asked"),
@@ -199,14 +199,14 @@ class TestSendings:
     async def test_only_acceptance_of_later_counts_answers_a_request(
         self, book, fence, state, counted_at, accepted_at, is_asked
     ):
-        await book.ask_again("20270117", BANK, ["1"], NOW + 60)
+        await book.request_resend("20270117", BANK, ["1"], NOW + 60)
         sending = replace(SENT, state=state, counted_at=counted_at, accepted_at=accepted_at)
-        await book.keep_sending(sending, fence, NOW + 70)
+        await book.save_sending(sending, fence, NOW + 70)
         assert [sending.asked for sending in await book.sendings("20270117")] == [is_asked]
 
     async def test_a_superseded_leader_stores_nothing(self, ledger, book, fence):
-        await book.keep_sending(SENT, fence, NOW)
+        await book.save_sending(SENT, fence, NOW)
         await ledger.jobs.new_fence("there", 60, NOW)
         with pytest.raises(Superseded):
-            await book.keep_sending(replace(SENT, attempts=9), fence, NOW)
+            await book.save_sending(replace(SENT, attempts=9), fence, NOW)
         assert await book.sendings("20270117") == [SENT]

@@ -4,12 +4,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import MetaData, inspect
 
-from relay.infra.ledger.database.engine import create_file, engine_for, sqlite_path
+from relay.infra.ledger.database.engine import build_engine, create_file, sqlite_path
 from relay.infra.ledger.database.tables import METADATA
 
 
 async def run_on(url, function):
-    engine = engine_for(url, 1)
+    engine = build_engine(url, 1)
     async with engine.connect() as connection:
         result = await connection.run_sync(function)
     await engine.dispose()
@@ -66,7 +66,7 @@ async def test_keys_checks_and_conditions_are_the_same(url, bare_url):
     migrated = await run_on(url, describe_tables)
     if bare_url.startswith("sqlite:"):
         create_file(sqlite_path(bare_url))
-    engine = engine_for(bare_url, 1)
+    engine = build_engine(bare_url, 1)
     async with engine.begin() as connection:
         await connection.run_sync(METADATA.create_all)
     await engine.dispose()

@@ -5,8 +5,8 @@ import pytest_asyncio
 
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.key_fingerprints import KeysUnfit
-from relay.infra.ledger.schema import SchemaProblem, SchemaState
+from relay.infra.ledger.key_fingerprints import CustomerKeyError
+from relay.infra.ledger.schema import SchemaError, SchemaState
 from relay.infra.ledger.sql_ledger import open_ledger
 
 FIRST = CustomerKey("first", b"1" * 32)
@@ -39,12 +39,12 @@ async def test_the_migration_keeps_all_rows(before, bare_url, sealer, sql):
     counts = [sql(bare_url, f"SELECT count(*) FROM {table}") for table in tables]
     assert await schema.upgrade(bare_url, sealer) == (SchemaState.OLDER, ("first",))
     assert [sql(bare_url, f"SELECT count(*) FROM {table}") for table in tables] == counts
-    assert await ledger.consent_behind(pair.access.jti) == (pair.access, consent)
+    assert await ledger.find_token_and_consent(pair.access.jti) == (pair.access, consent)
     await ledger.check()
 
 
 async def test_no_relay_starts_before_the_migration(before):
-    with pytest.raises(SchemaProblem, match=r"older than this relay: run `relay migrate -c relay\.yaml`"):
+    with pytest.raises(SchemaError, match=r"older than this relay: run `relay migrate -c relay\.yaml`"):
         await before[0].check()
 
 
@@ -57,17 +57,17 @@ async def test_no_relay_starts_before_the_migration(before):
     ],
 )
 async def test_keys_that_do_not_unseal_the_rows_are_not_introduced(before, bare_url, keys, message):
-    with pytest.raises(KeysUnfit) as caught:
+    with pytest.raises(CustomerKeyError) as caught:
         await schema.upgrade(bare_url, Sealer(keys))
     assert str(caught.value).startswith(message)
-    assert await schema.state(bare_url) is SchemaState.OLDER
+    assert await schema.read_state(bare_url) is SchemaState.OLDER
 
 
 async def test_the_keys_are_tried_on_every_table(before, bare_url, sql):
     """The requests were deleted, and the other rows are sealed under a lost key."""
     for statement in ("DELETE FROM codes RETURNING 1", "DELETE FROM authorization_requests RETURNING 1"):
         sql(bare_url, statement)
-    with pytest.raises(KeysUnfit, match="does not open ci of a consent"):
+    with pytest.raises(CustomerKeyError, match="does not open ci of a consent"):
         await schema.upgrade(bare_url, Sealer([WRONG]))
 
 

@@ -23,7 +23,7 @@ async def before(bare_url, upgrade_to, factory, sealer, current_columns):
         withdrawn, pair = await factory.issue(ledger, factory.build_consent(ci="ci-two"))
         await ledger.withdraw(pair.access.jti, factory.holder, factory.now + 20)
         ended, _ = await factory.issue(ledger, factory.build_consent(ci="ci-three", end=factory.last_day))
-        await ledger.end_overdue(factory.now + 30)
+        await ledger.end_expired_consents(factory.now + 30)
         await factory.give_consent(ledger, factory.build_consent(ci="ci-four"), factory.build_code())
     await ledger.close()
     ledger = await open_ledger(bare_url, sealer, 2)  # a later migration gives the ledger its identity
@@ -40,7 +40,7 @@ async def test_ended_consents_get_their_end_time(before, bare_url, sealer, sql, 
         f"{consent.consent_id}|{state}|{factory.now + seconds}" for consent, state, seconds in states
     ]
     assert [sql(bare_url, f"SELECT count(*) FROM {table}") for table in KEPT] == counts
-    assert await ledger.consents_in_force("ci-one") == [newer]
+    assert await ledger.list_consents_in_force("ci-one") == [newer]
     await ledger.check()
 
 

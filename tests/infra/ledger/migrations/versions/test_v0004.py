@@ -5,7 +5,7 @@ import pytest_asyncio
 
 from relay.infra.ledger import schema
 from relay.infra.ledger.database.sealing import CustomerKey, Sealer
-from relay.infra.ledger.key_fingerprints import KeysUnfit
+from relay.infra.ledger.key_fingerprints import CustomerKeyError
 from relay.infra.ledger.schema import SchemaState
 from relay.infra.ledger.sql_ledger import open_ledger
 
@@ -39,8 +39,8 @@ async def test_clear_values_are_sealed_and_unseal(before, bare_url, sealer, sql,
         stored = sql(bare_url, f"SELECT {hexed} FROM {table}")
         assert len(set(stored)) == 2
         assert not [value for value in stored if text.encode().hex() in value.lower()]
-    assert await ledger.consent_behind(pair.access.jti) == (pair.access, consent)
-    assert await ledger.request(pending.request_id, None, factory.now) == pending
+    assert await ledger.find_token_and_consent(pair.access.jti) == (pair.access, consent)
+    assert await ledger.load_request(pending.request_id, None, factory.now) == pending
     await ledger.check()
 
 
@@ -56,8 +56,8 @@ async def test_no_clear_value_stays_in_the_file(before, bare_url, sealer, tmp_pa
 async def test_rows_are_not_sealed_without_a_key_or_under_a_wrong_one(before, bare_url, sql):
     with pytest.raises(ValueError, match="no customer keys"):
         await schema.upgrade(bare_url)
-    with pytest.raises(KeysUnfit):
+    with pytest.raises(CustomerKeyError):
         await schema.upgrade(bare_url, Sealer([CustomerKey("other", b"2" * 32)]))
-    assert await schema.state(bare_url) is SchemaState.OLDER
+    assert await schema.read_state(bare_url) is SchemaState.OLDER
     for table, column, text in CLEAR:
         assert set(sql(bare_url, f"SELECT {column} FROM {table}")) == {text}

@@ -1,6 +1,6 @@
 """Migration 0005 adds the registry's past, absent entries, and repairs of statistics."""
 
-from relay.domain.registry import Organisation, OrgType, Past, RegistryChanges
+from relay.domain.registry import Organisation, OrgType, RegistryChanges, RegistryHistory
 from relay.infra.ledger import schema
 from relay.infra.ledger.schema import SchemaState
 from relay.infra.ledger.sql_ledger import open_ledger
@@ -21,9 +21,9 @@ async def test_removed_entries_are_absent_since_the_last_sync(bare_url, upgrade_
     assert (await schema.upgrade(bare_url, sealer)).before is SchemaState.OLDER
     assert sql(bare_url, "SELECT kind, name, since FROM registry_away") == [f"organisation|ZOPA000001|{factory.now}"]
     ledger = await open_ledger(bare_url, sealer, 2)
-    assert await ledger.registry.past(0) == Past({}, {})
+    assert await ledger.registry.past(0) == RegistryHistory({}, {})
     fence = (await ledger.jobs.lead("here", 60, factory.now)).fence
-    await ledger.registry.take(RegistryChanges({ONE.org_code: ONE}, {}, "1", "1"), fence, factory.now, judged=2)
+    await ledger.registry.apply(RegistryChanges({ONE.org_code: ONE}, {}, "1", "1"), fence, factory.now, judged=2)
     assert sql(bare_url, "SELECT count(*) FROM registry_away") == ["0"]
     await ledger.check()
     await ledger.close()
