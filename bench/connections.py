@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 import click
-from rig import orders, procfs
-from rig.gateways import Gateway, SharedConfig, prepare, upstream_argv
-from rig.hanging_up import KINDS, Plan
-from rig.identity import Identity, make_identity
-from rig.install import NotInstallable, compiled
-from rig.layout import BENCH, BUILD, OUT, ROOT, SIZES, SMALL, free_ports
-from rig.processes import NotStarted, cores, pinned, running
+from harness import orders, procfs
+from harness.gateways import Gateway, SharedConfig, prepare, upstream_argv
+from harness.hanging_up import KINDS, Plan
+from harness.identity import Identity, make_identity
+from harness.install import NotInstallable, compiled
+from harness.layout import BENCH, BUILD, OUT, ROOT, SIZES, SMALL, free_ports
+from harness.processes import NotStarted, cores, pinned, running
 
 FIRST: Final = 20_000
 LAST: Final = 200_000

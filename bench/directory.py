@@ -16,17 +16,17 @@ from typing import Any, Final
 
 import click
 import yaml
+from harness import procfs
+from harness.cases import CASES
+from harness.gateways import upstream_argv
+from harness.identity import Identity, make_identity
+from harness.install import NotInstallable, compiled
+from harness.layout import BENCH, BUILD, CLIENT_ID, OPERATOR, OUT, RELAY, ROOT, SERIAL, SIZES, Ports, free_ports
+from harness.load import Load, LoadFailed, generator
+from harness.processes import NotStarted, cores, running
+from harness.relay_settings import write_relay_settings
 from rich.console import Console
 from rich.table import Table
-from rig import procfs
-from rig.cases import CASES
-from rig.gateways import upstream_argv
-from rig.identity import Identity, make_identity
-from rig.install import NotInstallable, compiled
-from rig.layout import BENCH, BUILD, CLIENT_ID, OPERATOR, OUT, RELAY, ROOT, SERIAL, SIZES, Ports, free_ports
-from rig.load import Load, LoadFailed, generator
-from rig.processes import NotStarted, cores, running
-from rig.relay_settings import write_relay_settings
 
 from relay.domain.registry import Organisation, OrgType, RegisteredService, RegistryChanges
 from relay.infra.ledger.sql_ledger import SqlLedger

@@ -13,12 +13,12 @@ from typing import Any, Final
 
 import click
 import uvloop
+from harness import procfs
 from hostile.environment import NotReady, Options, Running, new_folder, start_relay
 from hostile.figures import Call, Memory, Result, count_records, phase_of, table_of
 from hostile.load_client import ADMIN, DATA, PAGES, REFRESH, Load
 from hostile.peers import PEERS, Peer
 from rich.console import Console
-from rig import procfs
 
 EXAMPLES = """\b
 Examples:

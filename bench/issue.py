@@ -13,9 +13,7 @@ from statistics import median
 from typing import Any, Final
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rig.issuing import (
+from harness.issuing import (
     CASES,
     Bench,
     IssueFailed,
@@ -26,9 +24,11 @@ from rig.issuing import (
     pinned_apart,
     session_for,
 )
-from rig.layout import OUT
-from rig.measure import STEAL_LIMIT
-from rig.postgresql import PostgreSql
+from harness.layout import OUT
+from harness.measure import STEAL_LIMIT
+from harness.postgresql import PostgreSql
+from rich.console import Console
+from rich.table import Table
 
 from relay.runtime.processes.sandbox_environment import RelayDied, run, running_environment
 

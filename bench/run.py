@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import click
+from harness import measure, report
+from harness.cases import CASES, STALL_1M, STALL_8M
+from harness.checks import failures
+from harness.gateways import FLOOR, GATEWAYS, QUICK, Gateway, SharedConfig, prepare, upstream_argv
+from harness.identity import make_identity
+from harness.install import NotInstallable, compiled, install
+from harness.interpreter import cost, quickest
+from harness.layout import BUILD, OUT, ROOT, SIZES, free_ports
+from harness.load import LoadFailed
+from harness.processes import NotStarted, cores, running
 from rich.console import Console
-from rig import measure, report
-from rig.cases import CASES, STALL_1M, STALL_8M
-from rig.checks import failures
-from rig.gateways import FLOOR, GATEWAYS, QUICK, Gateway, SharedConfig, prepare, upstream_argv
-from rig.identity import make_identity
-from rig.install import NotInstallable, compiled, install
-from rig.interpreter import cost, quickest
-from rig.layout import BUILD, OUT, ROOT, SIZES, free_ports
-from rig.load import LoadFailed
-from rig.processes import NotStarted, cores, running
 
 EXAMPLES = """\b
 Examples:

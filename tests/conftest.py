@@ -15,9 +15,9 @@ from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))  # harness/ is no installed package
 
-from rig.name_server import NameServer
-from rig.postgresql import PostgreSql
-from rig.redis import RedisServer
+from harness.name_server import NameServer
+from harness.postgresql import PostgreSql
+from harness.redis import RedisServer
 
 # Two cores shared with others make a deadline measure the machine instead of the code; examples are the same each run.
 settings.register_profile("relay", deadline=None, derandomize=True)

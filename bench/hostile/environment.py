@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import aiohttp
 import yaml
-from rig.issuing import Bench, Processes, find_authority
-from rig.layout import free_ports
+from harness.issuing import Bench, Processes, find_authority
+from harness.layout import free_ports
 
 from hostile.world import GOOD_BANK, HOSTILE_BANK, HOSTILE_OPERATOR, LOOPBACK, NAMED_BANK, Caller, World
 from relay.runtime.processes.sandbox_environment import RunningEnvironment

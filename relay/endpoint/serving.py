@@ -14,7 +14,7 @@ from aiohttp import StreamReader, web
 
 from relay.endpoint.connections.limits import ConnectionTimeouts
 from relay.endpoint.connections.timed import TimedConnection
-from relay.wire.watch import DeadlineWatch
+from relay.wire.deadline_watch import DeadlineWatch
 
 _log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from typing import Final, Protocol
 
 from relay.domain.exchange import Exchange
 from relay.domain.fault import Fault, Refusal
-from relay.policy.answer.code import HEAD_BYTES, find_rsp_code, judge_rsp_code
 from relay.policy.call import envelope, oauth_envelope
+from relay.policy.response.rsp_code import HEAD_BYTES, find_rsp_code, judge_rsp_code
 from relay.standard.catalogue import load_rsp_codes
 
 

@@ -8,7 +8,9 @@ from relay.domain.fault import FAULTS, Fault, Refusal
 from relay.domain.ports import UpstreamRequest
 from relay.gateway.dialect import DATA, Dialect
 from relay.gateway.judge import is_usual
-from relay.policy.answer.code import (
+from relay.policy.call.plan import ApiRules
+from relay.policy.response.completeness import EndDetector, build_end_detector, is_complete
+from relay.policy.response.rsp_code import (
     HEAD_BYTES,
     NO_CODE,
     SUCCESS,
@@ -17,8 +19,6 @@ from relay.policy.answer.code import (
     is_json,
     is_plain_success,
 )
-from relay.policy.answer.end import EndDetector, build_end_detector, is_complete
-from relay.policy.call.plan import ApiRules
 from relay.wire.head import RequestHead
 from relay.wire.server import ServerConnection
 

@@ -16,7 +16,7 @@ from relay.gateway.connection_registry import ConnectionInfo, ConnectionRegistry
 from relay.gateway.dialect import DATA, OAUTH, Dialect
 from relay.gateway.forwarding import Forwarding
 from relay.gateway.judge import JudgeServices, judge
-from relay.gateway.waiting import PendingCall, PendingCalls
+from relay.gateway.pending_calls import PendingCall, PendingCalls
 from relay.gateway.withholding import Withholding
 from relay.policy.call import envelope, oauth_envelope
 from relay.policy.call.access import PEER_REFUSAL_CODES

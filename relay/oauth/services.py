@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from relay.domain.authorization.proof import SignedConsent
+from relay.domain.authorization.signed_consent import SignedConsent
 from relay.domain.authorization.token import ACCESS, Claims
 from relay.domain.institution import Holding
 from relay.domain.ledger import Ledger

@@ -7,11 +7,11 @@ from typing import Final
 from relay.endpoint.calls import EndpointResponse, ForwardedCall
 from relay.endpoint.errors import OAuthRefusal
 from relay.endpoint.forms import parse_form, validate_fields
-from relay.oauth.by_code import redeem_code
-from relay.oauth.by_refresh import refresh_access_token
-from relay.oauth.by_signature import issue_for_consent
 from relay.oauth.clients import authenticate_client
+from relay.oauth.code_grant import redeem_code
+from relay.oauth.refresh_grant import refresh_access_token
 from relay.oauth.services import AuthorityServices, TokenCall
+from relay.oauth.signed_consent_grant import issue_for_consent
 
 
 @dataclass(frozen=True, slots=True)

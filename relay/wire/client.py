@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from relay.wire.asker import ResponseFailure, ResponseHandler
 from relay.wire.chunked import ChunkedBody
 from relay.wire.closed import CLOSED
 from relay.wire.head import HEAD_END, ProtocolError, ResponseHead, Violation, build_response_parser, parse_response_head
+from relay.wire.response_handler import ResponseFailure, ResponseHandler
 from relay.wire.sockets import Readable, build_readable, limit_read_ahead, never_readable
 
 READ_BYTES: Final = 96 * 1024

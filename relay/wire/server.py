@@ -6,11 +6,11 @@ from collections import deque
 from typing import Any, Final, Protocol
 
 from relay.wire.closed import CLOSED
+from relay.wire.deadline_watch import DeadlineWatch
 from relay.wire.head import ProtocolError, RequestHead
 from relay.wire.reader import RequestReader, ServerLimits, Stage
+from relay.wire.response_source import ResponseSource
 from relay.wire.sockets import limit_tls_read_ahead
-from relay.wire.source import ResponseSource
-from relay.wire.watch import DeadlineWatch
 
 WRITE_HIGH: Final = 32 * 1024
 """Bytes buffered for a slow reader before the source of its response is paused."""

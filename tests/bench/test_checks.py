@@ -1,9 +1,9 @@
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from rig.checks import GOOD, REFUSED, checks
-from rig.identity import TOKENS, Identity
-from rig.layout import OPERATOR, RELAY, SMALL
+from harness.checks import GOOD, REFUSED, checks
+from harness.identity import TOKENS, Identity
+from harness.layout import OPERATOR, RELAY, SMALL
 
 
 @pytest.fixture(scope="module")

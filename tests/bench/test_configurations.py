@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from rig.gateways import SharedConfig, aiohttp_settings, haproxy_config, nginx_config, upstream_argv
-from rig.identity import Identity
-from rig.layout import SIZES, Ports, render
-from rig.relay_settings import write_relay_settings
+from harness.gateways import SharedConfig, aiohttp_settings, haproxy_config, nginx_config, upstream_argv
+from harness.identity import Identity
+from harness.layout import SIZES, Ports, render
+from harness.relay_settings import write_relay_settings
 
 from relay.policy.settings.directory import Directory, Provider
 from relay.policy.settings.model import Settings

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import connections
 import pytest
-from rig.gateways import SharedConfig, prepare
-from rig.hanging_up import KINDS, Plan
-from rig.identity import make_identity
-from rig.layout import ROOT, SIZES
-from rig.processes import cores, running
+from harness.gateways import SharedConfig, prepare
+from harness.hanging_up import KINDS, Plan
+from harness.identity import make_identity
+from harness.layout import ROOT, SIZES
+from harness.processes import cores, running
 
 
 def test_memory_is_flat_over_connections_that_end(tmp_path):

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import directory
 import pytest
+from harness.load import Load
 from rich.console import Console
-from rig.load import Load
 
 from relay.domain.registry import OrgType
 from relay.policy.call.parties import get_member_slots, iter_registry_operators

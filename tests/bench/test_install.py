@@ -1,5 +1,5 @@
 import pytest
-from rig import install
+from harness import install
 
 
 def test_missing_packages_are_those_without_their_file(monkeypatch, tmp_path):

@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from rig import interpreter
+from harness import interpreter
 
 
 @pytest.mark.parametrize(("own", "other", "chosen"), [(1.0, 0.7, "other"), (1.0, 0.95, "own"), (1.0, 2.0, "own")])

@@ -9,8 +9,8 @@ import issue
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
+from harness.issuing import CASES, Bench, IssueFailed, Run
 from rich.console import Console
-from rig.issuing import CASES, Bench, IssueFailed, Run
 
 RUN = Run("password", "sqlite", 100, 2.0, 10.0, 1.0, 0.0, 0.1, 0.0, 5.0, 9.0)
 

@@ -1,8 +1,8 @@
 import json
 
-from rig import orders
-from rig.layout import SMALL
-from rig.orders import TRAN_ID
+from harness import orders
+from harness.layout import SMALL
+from harness.orders import TRAN_ID
 
 
 def test_get_is_a_request_of_an_operator():

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from rig import procfs
-from rig.postgresql import PostgreSql
+from harness import procfs
+from harness.postgresql import PostgreSql
 
 
 def test_a_private_server_runs_until_it_is_stopped():

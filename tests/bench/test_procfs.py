@@ -1,7 +1,7 @@
 import os
 import subprocess
 
-from rig import procfs
+from harness import procfs
 
 
 def test_steal_is_the_eighth_number_and_guest_counts_once():

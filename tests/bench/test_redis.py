@@ -1,8 +1,8 @@
 import socket
 
 import pytest
-from rig import redis as redis_module
-from rig.redis import RedisServer
+from harness import redis as redis_module
+from harness.redis import RedisServer
 
 
 def send(server, command):

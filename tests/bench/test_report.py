@@ -1,9 +1,9 @@
 import json
 
 import pytest
-from rig import report
-from rig.load import Load, LoadFailed, parse
-from rig.measure import STEAL_LIMIT, Pair, Run, Stalled
+from harness import report
+from harness.load import Load, LoadFailed, parse
+from harness.measure import STEAL_LIMIT, Pair, Run, Stalled
 
 LINE = (
     '{"requests":100,"errors":0,"seconds":2.0,"rps":50.0,"p50_ms":1.0,"p90_ms":2.0,"p99_ms":3.0,"max_ms":4.0,'

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from relay.domain.fault import FAULTS
-from relay.oauth.by_signature import VERIFICATION_ERRORS
+from relay.oauth.signed_consent_grant import VERIFICATION_ERRORS
 
 ENGLISH = re.compile(r"[a-z]+ [a-z]+")
 HANGUL = re.compile("[가-힣]")

@@ -6,8 +6,18 @@ WORLD = "relay/sandbox/world"
 ELSEWHERE = {
     f"{WORLD}/bank_*.py": ("tests/sandbox/world/test_bank.py", "chapters of the bank's stories, told by their APIs"),
     f"{WORLD}/insu_*.py": ("tests/sandbox/world/test_insu.py", "chapters of the insurer's stories, told by their APIs"),
-    "relay/wire/asker.py": ("tests/wire/test_client.py", "a protocol: its calls are what the connection makes"),
-    "relay/wire/source.py": ("tests/wire/test_server_ends.py", "a protocol: its calls are what the connection makes"),
+    "relay/runtime/commands/directory_output.py": (
+        "tests/runtime/commands/test_directory.py",
+        "printed by the command",
+    ),
+    "relay/wire/response_handler.py": (
+        "tests/wire/test_client.py",
+        "a protocol that connections call",
+    ),
+    "relay/wire/response_source.py": (
+        "tests/wire/test_server_ends.py",
+        "a protocol that connections call",
+    ),
     f"{WORLD}/invest_*.py": ("tests/sandbox/world/test_invest.py", "chapters of the broker's stories, by their APIs"),
 }
 """Module, or a pattern of modules -> (its test, the reason)."""

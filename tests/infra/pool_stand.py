@@ -7,7 +7,7 @@ from relay.infra.upstream.dialing import NotConnected
 from relay.infra.upstream.pool import ConnectionPool
 from relay.policy.settings.scalars import ProviderTimeouts
 from relay.wire.client import ClientConnection
-from relay.wire.watch import DeadlineWatch
+from relay.wire.deadline_watch import DeadlineWatch
 
 NAMED = b"x-api-tran-id: ZOPA000001M00000000000001\r\n"
 OK = b"HTTP/1.1 200 OK\r\n" + NAMED + b"Content-Length: 2\r\n%b\r\n{}"

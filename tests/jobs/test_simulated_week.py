@@ -23,7 +23,7 @@ from relay.infra.ledger.database.sealing import CustomerKey, Sealer
 from relay.infra.ledger.sql_ledger import open_ledger
 from relay.jobs.runner import JobFailed
 from relay.jobs.sending import StatisticsSender
-from relay.policy.answer.conformance import find_violations
+from relay.policy.response.conformance import find_violations
 from relay.policy.statistics.report import TYPES
 from relay.policy.statistics.weeks import days_of, monday_due
 from relay.sandbox.portal.comparing import compare

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from relay.oauth.by_signature import REPEAT_S
+from relay.oauth.signed_consent_grant import REPEAT_S
 from relay.policy.settings.authority import CertifierSettings, SignatureServiceSettings
 
 NOW = 1_800_000_000  # 2027-01-15 17:00 in Korea

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.domain.ids import TRAN_ID
-from relay.policy.answer.conformance import find_violations
+from relay.policy.response.conformance import find_violations
 from relay.runtime.processes import sandbox_environment as room
 from relay.runtime.processes.sandbox_environment import running_environment
 from relay.sandbox.certifier_signature import SignatureCertifier

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from relay.policy.answer.conformance import find_violations
+from relay.policy.response.conformance import find_violations
 from relay.sandbox.errands import Errands, Tokens
 from relay.sandbox.figures import Figures
 from relay.sandbox.world.model import CUSTOMERS

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from relay.policy.answer.conformance import find_violations
+from relay.policy.response.conformance import find_violations
 from relay.sandbox.figures import Figures
 from relay.standard.catalogue import load_catalogue
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from aiohttp.test_utils import TestServer
 
-from relay.policy.answer.conformance import find_violations
+from relay.policy.response.conformance import find_violations
 from relay.sandbox import portal_day as room
 from relay.sandbox.figures import Figures
 from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE

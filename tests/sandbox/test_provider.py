@@ -6,7 +6,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from relay.domain.authorization.consent import KOREA
 from relay.domain.ids import INDUSTRIES
-from relay.policy.answer.conformance import find_violations
+from relay.policy.response.conformance import find_violations
 from relay.sandbox.customers import ci_of
 from relay.sandbox.learning import next_page_of, request_for
 from relay.sandbox.provider import Provider, Question, last_day_in_korea, today_in_korea

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.domain.ids import TRAN_ID
-from relay.policy.answer.conformance import find_violations
+from relay.policy.response.conformance import find_violations
 from relay.sandbox.support import PORTALS, Shown, SupportCaller
 from relay.standard.catalogue import load_catalogue
 

@@ -15,7 +15,7 @@ from stage.waiting import until
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))  # scripts, no package
 
-from rig.hanging_up import KINDS, Plan
+from harness.hanging_up import KINDS, Plan
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from stage.waiting import PATIENCE_S
 
-from relay.policy.answer.conformance import find_violations
+from relay.policy.response.conformance import find_violations
 from relay.policy.statistics.report import TYPES, build_report
 from relay.policy.statistics.weeks import days_of, korean_day, week_of
 from relay.runtime.processes.sandbox_environment import running_environment

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 import pytest_asyncio
-from rig.name_server import NameServer
+from harness.name_server import NameServer
 from stage.institution import Institution
 from stage.town import BANK, CARD, QUICK, Town
 from stage.waiting import until

@@ -16,7 +16,7 @@ from stage.quarter import ONE, TWO, eventually, quarter_in
 from stage.waiting import until
 
 from relay.domain.statistics import SendingState
-from relay.policy.answer.conformance import find_violations
+from relay.policy.response.conformance import find_violations
 from relay.policy.statistics.report import TYPES
 from relay.policy.statistics.weeks import korean_day, week_of
 from relay.sandbox.figures import Figures

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 from relay.infra.fair_semaphore import FairSemaphore
-from relay.wire.entrance import AcceptorOptions, ConnectionAcceptor
-from relay.wire.handshake_places import HandshakeSlots
+from relay.wire.acceptor import AcceptorOptions, ConnectionAcceptor
+from relay.wire.handshake_slots import HandshakeSlots
 from relay.wire.handshake_turns import AT_ONCE, HandshakeTurns
 
 PATIENCE_S = 5.0

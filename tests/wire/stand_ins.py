@@ -1,8 +1,8 @@
 """A server connection with fakes of everything around it."""
 
+from relay.wire.deadline_watch import DeadlineWatch
 from relay.wire.reader import ServerLimits
 from relay.wire.server import ServerConnection
-from relay.wire.watch import DeadlineWatch
 
 LIMITS = ServerLimits(head_bytes=1024, headers=20, body_bytes=1024, pipelined=4, head_s=5.0, body_s=10.0, idle_s=75.0)
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.wire.asker import ResponseFailure
 from relay.wire.client import READ_BYTES, WHOLE_BYTES, ClientConnection
+from relay.wire.response_handler import ResponseFailure
 
 OK = b"HTTP/1.1 200 OK\r\n"
 BODY = b'{"rsp_code":"00000"}'

@@ -4,9 +4,9 @@ import itertools
 import pytest
 from stand_ins import Transport
 
-from relay.wire.asker import ResponseFailure
 from relay.wire.chunked import CHUNK_OVERHEAD
 from relay.wire.client import INTERIM_MOST, READ_BYTES, TURN_CHUNKS, ClientConnection
+from relay.wire.response_handler import ResponseFailure
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"

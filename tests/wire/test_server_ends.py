@@ -3,9 +3,9 @@ import gc
 import pytest
 from stand_ins import LIMITS, App, Clock, FakeSource, Setup, get, post
 
+from relay.wire.deadline_watch import DeadlineWatch
 from relay.wire.head import Violation
 from relay.wire.server import ServerConnection
-from relay.wire.watch import DeadlineWatch
 
 BAD = b"GET /a/../b HTTP/1.1\r\nHost: h\r\n\r\n"
 

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from stand_ins import LIMITS, App
 
 from relay.sandbox.certificates import Authority
+from relay.wire.deadline_watch import DeadlineWatch
 from relay.wire.server import ServerConnection
 from relay.wire.tls_records import EMPTY_MOST, BoundedTls, RecordCounter, RecordsExceeded
-from relay.wire.watch import DeadlineWatch
 
 KEY_UPDATE = b"\x18\x00\x00\x01\x00" + b"\x16"
 """A KeyUpdate that asks for none, and the type of its record (RFC 8446 4.6.3, 5.2)."""

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from relay.endpoint.connections.limits import ConnectionCounts, ConnectionLimits, ConnectionSlot, ExceededLimit
 from relay.endpoint.connections.timed import CLOSING_S, TimedConnection
-from relay.wire.entrance import RejectionReason, get_rejection_reason
+from relay.wire.acceptor import RejectionReason, get_rejection_reason
 from relay.wire.sockets import limit_socket_buffers
 
 _log = logging.getLogger(__name__)

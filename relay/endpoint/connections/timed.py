@@ -8,8 +8,8 @@ from typing import Any, Final, TypeVar
 from aiohttp import StreamReader, web
 
 from relay.endpoint.connections.limits import ConnectionTimeouts
+from relay.wire.deadline_watch import DeadlineWatch
 from relay.wire.tls_records import RecordsExceeded
-from relay.wire.watch import DeadlineWatch
 
 CLOSING_S: Final = 1.0
 """Seconds between the close of a connection and its abort, and for TLS peers to answer a close."""

@@ -7,7 +7,7 @@ from relay.domain.ports import RequestWriter, ResponseReceiver, UpstreamRequest
 from relay.domain.queue_full import QueueFull
 from relay.infra.authority.fair_slots import FairSlots, Share
 from relay.infra.upstream.pool import ConnectionPool
-from relay.wire.watch import DeadlineWatch
+from relay.wire.deadline_watch import DeadlineWatch
 
 
 class AuthorityRequest:

@@ -16,7 +16,7 @@ from cryptography.x509.verification import (
     VerificationError,
 )
 
-from relay.domain.authorization.proof import Defect, NotVerified
+from relay.domain.authorization.signed_consent import Defect, NotVerified
 from relay.infra.certifiers.revocation import Revocations
 from relay.infra.certifiers.signed_data import is_strong_key
 from relay.infra.certifiers.strict_der import reject_malformed

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from relay.domain.authorization.nonce import parse_nonce
-from relay.domain.authorization.proof import CertificateSigned, Defect, NotVerified
+from relay.domain.authorization.signed_consent import CertificateSigned, Defect, NotVerified
 from relay.domain.strict_json import read_object
 from relay.infra.certifiers.chains import TrustStore
 from relay.infra.certifiers.signed_data import SignedContent, check_signature, parse_signed_data

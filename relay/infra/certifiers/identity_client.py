@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from relay.domain.authorization.nonce import NONCE_BYTES
-from relay.domain.authorization.proof import CertificateSigned, Defect, NotVerified
+from relay.domain.authorization.signed_consent import CertificateSigned, Defect, NotVerified
 from relay.infra.certifiers.examination import ExaminedConsent
 from relay.infra.certifiers.identity_message import RelayIdentity, build_request, check_response
 from relay.infra.fair_semaphore import FairSemaphore, FairThreadPool

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from relay.domain.authorization.proof import CertificateSigned, Defect, NotVerified
+from relay.domain.authorization.signed_consent import CertificateSigned, Defect, NotVerified
 from relay.infra.certifiers.signed_data import check_signature, parse_signed_data
 from relay.infra.certifiers.strict_der import check_der, reject_malformed
 from relay.standard.ucpid import OK, VERSION, IspReqInfo, PersonInfo, UcpidRequest, UcpidResponse

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from relay.domain.authorization.proof import Defect, NotVerified
+from relay.domain.authorization.signed_consent import Defect, NotVerified
 from relay.domain.strict_json import read_object
 
 MAX_RESPONSE_BYTES: Final = 65_536

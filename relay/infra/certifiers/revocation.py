@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from relay.domain.authorization.proof import Defect, NotVerified
+from relay.domain.authorization.signed_consent import Defect, NotVerified
 from relay.infra.certifiers.signed_data import is_strong_key
 
 _HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)

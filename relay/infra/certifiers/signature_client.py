@@ -5,9 +5,9 @@ import hmac
 from collections.abc import Mapping
 from typing import Any, Final
 
-from relay.domain.authorization.proof import Defect, HashSigned, NotVerified
-from relay.infra.certifiers.credential import TokenSource
+from relay.domain.authorization.signed_consent import Defect, HashSigned, NotVerified
 from relay.infra.certifiers.rest import ApiClient, ApiResponse
+from relay.infra.certifiers.token_source import TokenSource
 from relay.infra.fair_semaphore import FairSemaphore
 
 PATH: Final = "/v1/ca/sign_verification"

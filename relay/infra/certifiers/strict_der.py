@@ -6,7 +6,7 @@ from typing import Final
 
 from asn1crypto import parser
 
-from relay.domain.authorization.proof import Defect, NotVerified
+from relay.domain.authorization.signed_consent import Defect, NotVerified
 
 MAX_DEPTH: Final = 24
 """Maximum nesting depth; a SignedData with certificates has about 14 levels."""

@@ -14,16 +14,16 @@ from typing import Any, Final
 import aiohttp
 from cryptography import x509
 
-from relay.domain.authorization.proof import CertificateSigned, Defect, HashSigned, NotVerified, SignedConsent
+from relay.domain.authorization.signed_consent import CertificateSigned, Defect, HashSigned, NotVerified, SignedConsent
 from relay.domain.queue_full import QueueFull
 from relay.infra.certifiers.chains import TrustStore
-from relay.infra.certifiers.credential import TokenSource
 from relay.infra.certifiers.examination import examine
 from relay.infra.certifiers.identity_client import IdentityClient
 from relay.infra.certifiers.identity_message import RelayIdentity
 from relay.infra.certifiers.rest import ApiClient
 from relay.infra.certifiers.revocation import Revocations
 from relay.infra.certifiers.signature_client import SignatureClient
+from relay.infra.certifiers.token_source import TokenSource
 from relay.infra.diagnostics.causes import classify_error
 from relay.infra.diagnostics.outages import OutageLog
 from relay.infra.dns.connector import create_tcp_connector

@@ -11,7 +11,7 @@ import aiodns
 import uvloop
 
 from relay.infra.dns.address_cache import AddressCache, ResolvedAddresses
-from relay.infra.dns.opening import connect_socket
+from relay.infra.dns.happy_eyeballs import connect_socket
 
 TRY_S: Final = 2.0
 """Timeout of one query to a name server; c-ares doubles it in each further round."""

@@ -11,7 +11,6 @@ from relay.domain.ledger import Denied, Evidence, Reason, TokenHolder
 from relay.domain.transition import InvalidTransition
 from relay.infra.ledger import key_fingerprints, resealing
 from relay.infra.ledger import schema as schemas
-from relay.infra.ledger.believed_time import TrustedClock
 from relay.infra.ledger.consents import consents, issuing, overdue, requests, revocations, single_use, tokens
 from relay.infra.ledger.consents import evidence as evidence_rows
 from relay.infra.ledger.database import identity
@@ -23,6 +22,7 @@ from relay.infra.ledger.registry.registry import SqlRegistry
 from relay.infra.ledger.retention import SqlArchive
 from relay.infra.ledger.statistics.statistics import SqlStatistics
 from relay.infra.ledger.transaction import Transaction, Transactions
+from relay.infra.ledger.trusted_clock import TrustedClock
 
 
 async def open_ledger(url: str, sealer: Sealer, connections: int) -> "SqlLedger":

@@ -14,9 +14,9 @@ from relay.domain.jobs import PortalCall
 from relay.domain.portal import PortalDown, PortalRefused
 from relay.infra.diagnostics.outages import OutageLog
 from relay.infra.files.reading_thread import ReadingThread
-from relay.infra.portal.answers import CANCELLED, Response, Verdict, check_rsp_code, judge_response
 from relay.infra.portal.connection import PortalConnection, PortalRequest, RawResponse
-from relay.infra.portal.token import TokenSource, check_token
+from relay.infra.portal.responses import CANCELLED, Response, Verdict, check_rsp_code, judge_response
+from relay.infra.portal.token_source import TokenSource, check_token
 from relay.policy.settings.portal import PortalSettings
 
 TOKEN: Final = "지원-001"  # noqa: S105 - an API

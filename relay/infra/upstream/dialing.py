@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from relay.infra.diagnostics.causes import classify_error
-from relay.infra.dns.opening import connect_socket
+from relay.infra.dns.happy_eyeballs import connect_socket
 from relay.policy.settings.scalars import ProviderTimeouts
 from relay.wire.client import ClientConnection
 from relay.wire.closed import CLOSED

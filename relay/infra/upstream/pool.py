@@ -10,10 +10,10 @@ from relay.domain.ports import RequestWriter, ResponseReceiver
 from relay.infra.diagnostics.causes import classify_error
 from relay.infra.upstream.dialing import Dialer, NotConnected
 from relay.policy.quota.operator_shares import OperatorShares
-from relay.wire.asker import ResponseFailure
 from relay.wire.client import ClientConnection
+from relay.wire.deadline_watch import DeadlineWatch
 from relay.wire.head import ResponseHead
-from relay.wire.watch import DeadlineWatch
+from relay.wire.response_handler import ResponseFailure
 
 _MOST_AGE_S: Final = 300.0  # a connection is not used longer, so that changed DNS records take effect
 _RETRY_S: Final = 1.0  # the Retry-After of an operator beyond its share

@@ -9,9 +9,7 @@ from aiohttp.typedefs import Middleware
 
 from relay.domain.ledger import Denied, LedgerDown
 from relay.oauth.flows import PAGES_PATH, RETURN_PATH
-from relay.oauth.pages.forms import MAX_BODY_BYTES
-from relay.oauth.pages.hosted import HostedPages
-from relay.oauth.pages.problems import (
+from relay.oauth.pages.error_pages import (
     ERRORS_BY_REASON,
     ERRORS_BY_STATUS,
     INTERNAL_ERROR,
@@ -19,6 +17,8 @@ from relay.oauth.pages.problems import (
     UNAVAILABLE,
     PageError,
 )
+from relay.oauth.pages.forms import MAX_BODY_BYTES
+from relay.oauth.pages.hosted import HostedPages
 from relay.oauth.pages.redirect_result import RedirectResultHandler, ResultKeyLookup
 from relay.oauth.pages.rendering import STYLE_PATH, add_headers, get_stylesheet, render_error_page, set_headers
 from relay.oauth.services import AuthorityServices

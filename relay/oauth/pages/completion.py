@@ -6,7 +6,7 @@ from aiohttp import web
 
 from relay.domain.authorization.consent import Particulars
 from relay.domain.authorization.request import AuthorizationRequest, RequestState
-from relay.oauth.pages.answers import Denial, build_code_record, build_code_url, build_consent, build_denial_url
+from relay.oauth.pages.callbacks import Denial, build_code_record, build_code_url, build_consent, build_denial_url
 from relay.oauth.pages.choices import korean_date
 from relay.oauth.services import AuthorityServices
 from relay.policy.consent.particulars import Scopes, add_list_scope, find_flaws, get_scopes

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from relay.oauth.pages.choices import Form
-from relay.oauth.pages.problems import MALFORMED, PageError
+from relay.oauth.pages.error_pages import MALFORMED, PageError
 
 MAX_BODY_BYTES: Final = 65536
 MAX_FIELDS: Final = 2000

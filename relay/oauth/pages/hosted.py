@@ -16,9 +16,9 @@ from relay.domain.institution import InstitutionError
 from relay.domain.ledger import Denied, Reason
 from relay.endpoint.connections.timed import run_while_connected
 from relay.oauth.flows import PAGES_PATH
-from relay.oauth.pages.answers import Denial, RecentRedirects, build_denial_url, form_action_sources
 from relay.oauth.pages.attempts import Attempt, LoginAttempts
 from relay.oauth.pages.browser import Browser, cookie_name
+from relay.oauth.pages.callbacks import Denial, RecentRedirects, build_denial_url, form_action_sources
 from relay.oauth.pages.choices import (
     PERIODS,
     PURPOSES,
@@ -41,8 +41,8 @@ from relay.oauth.pages.completion import (
     scopes_at,
     validate_particulars,
 )
+from relay.oauth.pages.error_pages import INSTITUTION_UNAVAILABLE, INVALID_FORM_TOKEN, PageError
 from relay.oauth.pages.forms import find_flaw, read_field, read_form
-from relay.oauth.pages.problems import INSTITUTION_UNAVAILABLE, INVALID_FORM_TOKEN, PageError
 from relay.oauth.pages.questions import build_sections, select_questions
 from relay.oauth.pages.rendering import render_page
 from relay.oauth.services import AuthorityServices

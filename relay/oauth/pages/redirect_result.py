@@ -17,7 +17,7 @@ from relay.domain.authorization.consent import Particulars
 from relay.domain.authorization.request import AuthorizationRequest, RequestState
 from relay.domain.ledger import Denied, Reason
 from relay.domain.strict_json import read_object
-from relay.oauth.pages.answers import Denial, RecentRedirects
+from relay.oauth.pages.callbacks import Denial, RecentRedirects
 from relay.oauth.pages.choices import korean_date
 from relay.oauth.pages.completion import (
     InvalidParticulars,
@@ -27,8 +27,8 @@ from relay.oauth.pages.completion import (
     scopes_at,
     validate_particulars,
 )
+from relay.oauth.pages.error_pages import INVALID_RESULT, PageError
 from relay.oauth.pages.forms import read_field, read_form
-from relay.oauth.pages.problems import INVALID_RESULT, PageError
 from relay.oauth.services import AuthorityServices
 from relay.policy.consent.demand import DemandContext, DemandError, check_demand, read_demand
 from relay.policy.settings.directory import AuthenticationMethod, Provider

@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from relay.oauth.pages.problems import ErrorPage
+from relay.oauth.pages.error_pages import ErrorPage
 
 STYLE: Final = resources.files("relay.oauth.pages").joinpath("static", "pages.css").read_bytes()
 STYLE_PATH: Final = "/static/pages.css"

@@ -17,7 +17,7 @@ from rich.table import Column, Table
 from relay.domain.ledger import LedgerDown
 from relay.infra.ledger.key_fingerprints import CustomerKeyError
 from relay.infra.ledger.schema import SchemaError
-from relay.policy.answer.conformance import find_violations
+from relay.policy.response.conformance import find_violations
 from relay.runtime.processes.sandbox_environment import RelayDied, RunningEnvironment, run, running_environment
 from relay.runtime.wiring.ledger import LedgerSettingsError
 from relay.sandbox.errands import Errands

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from relay.domain.ledger import LedgerDown
 from relay.infra.ledger.schema import SchemaError
-from relay.policy.answer.conformance import find_violations
+from relay.policy.response.conformance import find_violations
 from relay.runtime.processes.sandbox_environment import RelayDied, RunningEnvironment, run, running_environment
 from relay.runtime.wiring.ledger import LedgerSettingsError
 from relay.sandbox.customers import ci_of

@@ -9,8 +9,8 @@ from relay.gateway.handshake_limits import get_network
 from relay.infra.fair_semaphore import FairSemaphore
 from relay.policy.settings.model import GatewaySettings, Listener
 from relay.runtime.wiring.gateway import Relay
-from relay.wire.entrance import AcceptorOptions, ConnectionAcceptor
-from relay.wire.handshake_places import HandshakeSlots
+from relay.wire.acceptor import AcceptorOptions, ConnectionAcceptor
+from relay.wire.handshake_slots import HandshakeSlots
 from relay.wire.handshake_turns import AT_ONCE, HandshakeTurns
 from relay.wire.reader import ServerLimits
 from relay.wire.server import ServerConnection

@@ -56,7 +56,7 @@ from relay.runtime.wiring.ledger import build_ledger
 from relay.runtime.wiring.parties import build_parties, callers_by_org_code
 from relay.runtime.wiring.peer_identity import identify_peer
 from relay.standard.catalogue import load_catalogue, load_rsp_codes
-from relay.wire.watch import DeadlineWatch
+from relay.wire.deadline_watch import DeadlineWatch
 
 START_ONLY: Final = (
     "gateway.listeners",

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from relay.domain.api import Api
-from relay.policy.answer.conformance import find_violations
+from relay.policy.response.conformance import find_violations
 from relay.sandbox.portal.desk import TOKEN, Asked, PortalDesk, Reply
 from relay.sandbox.portal.misdeeds import Misdeeds, huge, spoilt
 from relay.sandbox.portal.registry import EVERYTHING

@@ -11,7 +11,7 @@ from typing import Any, Final
 from relay.domain.api import Api, Catalogue
 from relay.domain.ids import TRAN_ID, normalize_serial
 from relay.domain.registry import Organisation, OrgType
-from relay.policy.answer.conformance import find_violations
+from relay.policy.response.conformance import find_violations
 from relay.sandbox.portal.comparing import compare
 from relay.sandbox.portal.registry import EVERYTHING, PretendedRegistry
 

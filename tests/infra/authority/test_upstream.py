@@ -3,7 +3,7 @@ import pytest
 from relay.domain.fault import FAULTS, Refusal
 from relay.infra.authority.upstream import AuthorityPool
 from relay.policy.settings.scalars import ProviderTimeouts
-from relay.wire.watch import DeadlineWatch
+from relay.wire.deadline_watch import DeadlineWatch
 
 A, B = "operator-a", "operator-b"
 SILENT = FAULTS["provider_silent"]

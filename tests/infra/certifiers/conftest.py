@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from relay.domain.authorization.proof import CertificateSigned
+from relay.domain.authorization.signed_consent import CertificateSigned
 from relay.infra.certifiers.chains import TrustStore
 from relay.infra.certifiers.identity_message import RelayIdentity
 from relay.infra.certifiers.revocation import Revocations

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.domain.authorization.proof import CertificateSigned, Defect, NotVerified
+from relay.domain.authorization.signed_consent import CertificateSigned, Defect, NotVerified
 from relay.infra.certifiers.chains import TrustStore
 from relay.infra.certifiers.examination import MAX_CLOCK_AHEAD_S, MAX_SIGNATURE_AGE_S, examine
 from relay.infra.certifiers.revocation import Revocations

@@ -4,7 +4,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from relay.domain.authorization.proof import Defect, NotVerified
+from relay.domain.authorization.signed_consent import Defect, NotVerified
 from relay.infra.certifiers.examination import ExaminedConsent
 from relay.infra.certifiers.identity_client import MAX_RESPONSE_BYTES, IdentityClient
 from relay.infra.fair_semaphore import FairSemaphore, FairThreadPool

@@ -8,7 +8,7 @@ from cryptography.x509 import AuthorityKeyIdentifier
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.domain.authorization.proof import Defect, NotVerified
+from relay.domain.authorization.signed_consent import Defect, NotVerified
 from relay.infra.certifiers.identity_message import IdentityRequest, RelayIdentity, build_request, check_response
 from relay.standard.ucpid import IspReqInfo, PersonInfo, UcpidRequest, UcpidResponse
 

@@ -1,7 +1,7 @@
 import pytest
 from cryptography import x509
 
-from relay.domain.authorization.proof import Defect, NotVerified
+from relay.domain.authorization.signed_consent import Defect, NotVerified
 from relay.infra.certifiers.revocation import Revocations
 
 PART, OTHER_PART = "ldap://crl.example/ou=part1", "ldap://crl.example/ou=part2"

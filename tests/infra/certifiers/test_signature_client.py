@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from relay.domain.authorization.proof import Defect, HashSigned, NotVerified
+from relay.domain.authorization.signed_consent import Defect, HashSigned, NotVerified
 from relay.infra.certifiers.rest import ApiResponse
 from relay.infra.certifiers.signature_client import PATH, SignatureClient
 from relay.infra.fair_semaphore import FairSemaphore

@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.domain.authorization.proof import Defect, NotVerified
+from relay.domain.authorization.signed_consent import Defect, NotVerified
 from relay.infra.certifiers.signed_data import check_signature, is_strong_key, parse_signed_data
 
 CONTENT = b'{"consent":"x"}'

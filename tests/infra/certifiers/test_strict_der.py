@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.domain.authorization.proof import Defect, NotVerified
+from relay.domain.authorization.signed_consent import Defect, NotVerified
 from relay.infra.certifiers.strict_der import MAX_DEPTH, MAX_NODES, MAX_OID_BYTES, check_der, reject_malformed
 
 

@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from cryptography import x509
 
 from relay.domain.authorization.nonce import from_base64url, parse_nonce
-from relay.domain.authorization.proof import CertificateSigned, Defect, HashSigned, NotVerified
+from relay.domain.authorization.signed_consent import CertificateSigned, Defect, HashSigned, NotVerified
 from relay.infra.certifiers.identity_message import RelayIdentity
 from relay.infra.certifiers.verification import IdentityCredentials, SignatureCredentials, open_consent_verifier
 from relay.policy.settings.authority import CertifierSettings

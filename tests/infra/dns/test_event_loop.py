@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from rig.name_server import NameServer
+from harness.name_server import NameServer
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 

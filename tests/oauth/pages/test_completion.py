@@ -5,7 +5,7 @@ import pytest
 
 from relay.domain.authorization.consent import Asset, Particulars, Target
 from relay.domain.authorization.request import RequestState
-from relay.oauth.pages.answers import Denial
+from relay.oauth.pages.callbacks import Denial
 from relay.oauth.pages.completion import (
     InvalidParticulars,
     deny_request,

@@ -1,7 +1,7 @@
 import pytest
 from jinja2 import UndefinedError
 
-from relay.oauth.pages.problems import INSTITUTION_UNAVAILABLE
+from relay.oauth.pages.error_pages import INSTITUTION_UNAVAILABLE
 from relay.oauth.pages.rendering import STYLE, build_csp, render_error_page, render_page
 
 

@@ -7,11 +7,11 @@ import pytest
 from relay.domain.fault import Refusal
 from relay.domain.ids import INDUSTRIES
 from relay.domain.party import Operator, Peer, Service
-from relay.policy.answer.conformance import find_violations
 from relay.policy.call.access import Caller, Callers
 from relay.policy.call.parties import Parties
 from relay.policy.call.plan import OFFERED_SUPPORT_APIS, compile_plan, with_parties
 from relay.policy.call.route import find_route
+from relay.policy.response.conformance import find_violations
 from relay.policy.settings.directory import Directory, Provider
 from relay.policy.settings.model import Settings
 from relay.policy.settings.scalars import Checking, ProviderTimeouts, Rate

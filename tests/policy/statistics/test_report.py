@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.domain.statistics import ConsentCount, Line
-from relay.policy.answer.conformance import find_violations
+from relay.policy.response.conformance import find_violations
 from relay.policy.statistics.report import TYPES, build_report, is_sent, serialize_report
 from relay.policy.statistics.weeks import days_of
 from relay.standard.catalogue import load_catalogue

@@ -16,8 +16,8 @@ import yaml
 from click.testing import CliRunner
 
 from relay.domain.authorization.consent import ConsentState
-from relay.infra.ledger.believed_time import TrustedClock
 from relay.infra.ledger.schema import SchemaError
+from relay.infra.ledger.trusted_clock import TrustedClock
 from relay.infra.tokens.revocation_feed import follow_revocations
 from relay.infra.upstream.tls import TlsError
 from relay.runtime.cli import main

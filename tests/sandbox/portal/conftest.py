@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp.test_utils import TestServer
 
-from relay.policy.answer.conformance import find_violations
+from relay.policy.response.conformance import find_violations
 from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE
 from relay.sandbox.operator import session_of
 from relay.sandbox.registered import portal_of

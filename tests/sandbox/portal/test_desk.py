@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from relay.policy.answer.conformance import find_violations
+from relay.policy.response.conformance import find_violations
 from relay.sandbox.houses import RELAY_CODE
 from relay.sandbox.portal.desk import Asked
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER

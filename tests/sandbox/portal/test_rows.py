@@ -3,7 +3,7 @@
 import pytest
 
 from relay.domain.registry import Organisation, OrgType
-from relay.policy.answer.conformance import find_violations
+from relay.policy.response.conformance import find_violations
 from relay.sandbox.portal.rows import Service, by_operator, row_for_certifiers, row_of, service_row
 from relay.standard.catalogue import load_catalogue
 

@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 from relay.domain.api import Catalogue
-from relay.policy.answer.conformance import find_violations
+from relay.policy.response.conformance import find_violations
 from relay.sandbox.world.model import Ask, Customer, answer
 from relay.standard.catalogue import load_catalogue
 

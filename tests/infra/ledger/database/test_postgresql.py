@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 import pytest_asyncio
-from rig.pgbouncer import PgBouncer
-from rig.postgresql import PostgreSql
+from harness.pgbouncer import PgBouncer
+from harness.postgresql import PostgreSql
 
 from relay.domain.ledger import LedgerDown, WrongLedger
 from relay.infra.ledger import schema
