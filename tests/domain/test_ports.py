@@ -25,6 +25,6 @@ def test_every_duty_of_a_port_says_what_it_promises(port):
     assert all(duty.__doc__ for duty in duties)
 
 
-def test_nothing_on_the_way_of_a_call_is_a_coroutine_but_the_question_to_the_ledger():
+def test_only_the_ledger_is_awaited_by_a_call():
     duties = [(name, duty) for port in PORTS.values() for name, duty in vars(port).items()]
     assert [name for name, duty in duties if inspect.iscoroutinefunction(duty)] == ["fetch"]
