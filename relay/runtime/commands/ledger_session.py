@@ -13,8 +13,8 @@ from relay.domain.jobs import JobState, JobStore, Superseded
 from relay.domain.ledger import LedgerDown
 from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.jobs.runner import JobFailed, Runner
-from relay.runtime.processes.gateway import SETTINGS_ERRORS
 from relay.runtime.settings.loading import LoadedSettings, load_settings
+from relay.runtime.wiring.errors import SETTINGS_ERRORS
 from relay.runtime.wiring.jobs import build_job_set, open_leadership
 from relay.runtime.wiring.ledger import build_ledger, describe_unreachable
 

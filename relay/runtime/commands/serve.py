@@ -15,16 +15,17 @@ import click
 from relay.domain.ledger import LedgerDown
 from relay.infra.dns.event_loop import new_event_loop
 from relay.infra.output.standard_streams import QueuedStderr
-from relay.runtime.processes.gateway import SETTINGS_ERRORS, GatewayProcess
 from relay.runtime.processes.supervisor import ChildDied, Supervisor
 from relay.runtime.settings.loading import SettingsError, load_settings
+from relay.runtime.wiring.errors import SETTINGS_ERRORS
 from relay.runtime.wiring.ledger import describe_unreachable
 
 ROLES: Final = {
+    "gateway": ("relay.runtime.processes.gateway", "GatewayProcess"),
     "authority": ("relay.runtime.processes.authority", "AuthorityProcess"),
     "jobs": ("relay.runtime.processes.jobs", "JobsProcess"),
 }
-"""Module and class of the roles that run beside the gateway."""
+"""Module and class of each role. A role is imported only in its own process: its libraries take a second."""
 
 
 @click.command(
@@ -81,10 +82,8 @@ def _run(serving: Coroutine[Any, Any, None]) -> None:
 async def _serve(
     config: Path, role: str, log_level: str, lost_log_lines: Callable[[], int], *, until_stdin_closes: bool
 ) -> None:
-    if role in ROLES:
-        # imported only in its own process: its libraries take a second, and the gateway starts meanwhile
-        module, name = ROLES[role]
-        role_process = getattr(importlib.import_module(module), name)(config)
+    if role in {"authority", "jobs"}:
+        role_process = _load(role)(config)
         _stop_with_parent(role_process.stop, is_enabled=until_stdin_closes)
         await role_process.run()
         return
@@ -95,7 +94,7 @@ async def _serve(
             for supervisor in supervisors:
                 supervisor.send_sighup()
 
-        process = GatewayProcess(config, send_sighup, lost_log_lines)
+        process = _load("gateway")(config, send_sighup, lost_log_lines)
         if supervisors:
             await process.relay.ledger.check()  # reports its problems once, not in each child process
         stack.push_async_callback(_stop_all, supervisors)
@@ -105,6 +104,12 @@ async def _serve(
             await supervisor.wait_until_ready()
         _stop_with_parent(process.stop, is_enabled=until_stdin_closes)
         await process.run()
+
+
+def _load(role: str) -> Any:
+    """Returns the class of a role's process."""
+    module, name = ROLES[role]
+    return getattr(importlib.import_module(module), name)
 
 
 async def _stop_all(supervisors: Iterable[Supervisor]) -> None:

@@ -41,13 +41,13 @@ from relay.policy.settings.directory import Provider
 from relay.portal.application import endpoints as support_endpoints
 from relay.portal.services import SupportServices, SupportSettings
 from relay.runtime.processes.file_watch import FileWatch, list_yaml_files
-from relay.runtime.processes.gateway import SETTINGS_ERRORS
-from relay.runtime.processes.listeners import bind_socket
 from relay.runtime.processes.reload import Reloader
+from relay.runtime.processes.sockets import bind_socket
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.authority import build_authority_settings, random_serial, random_text
 from relay.runtime.wiring.authority_files import AuthorityFiles, open_authority_files
 from relay.runtime.wiring.credentials import build_pages_context
+from relay.runtime.wiring.errors import SETTINGS_ERRORS
 from relay.runtime.wiring.expired_certificates import check_new_certificates
 from relay.runtime.wiring.ledger import build_ledger
 from relay.runtime.wiring.listener_limits import gateway_connection_limits, max_authority_files, pages_connection_limits

@@ -12,21 +12,17 @@ from pathlib import Path
 from relay.admin.endpoints import build_admin_application
 from relay.admin.server import AdminServer
 from relay.infra.authority.liveness import SILENT_S
-from relay.infra.ledger.key_fingerprints import CustomerKeyError
-from relay.infra.ledger.schema import SchemaError
 from relay.infra.process.file_limit import raise_file_limit
 from relay.infra.process.hangup_signal import allow_hangups
 from relay.infra.records.metrics import build_metrics_registry
 from relay.infra.tokens.revocation_feed import follow_revocations
-from relay.infra.upstream.tls import TlsError
 from relay.policy.settings.model import Settings
 from relay.runtime.processes.file_watch import FileWatch, list_yaml_files
 from relay.runtime.processes.listeners import GatewayListeners
 from relay.runtime.processes.reload import Reloader
-from relay.runtime.settings.loading import SecretMissing, SettingsError, load_settings
-from relay.runtime.wiring.credentials import CredentialError
+from relay.runtime.settings.loading import load_settings
+from relay.runtime.wiring.errors import SETTINGS_ERRORS
 from relay.runtime.wiring.gateway import OpenedSettings, Relay, sections_needing_restart
-from relay.runtime.wiring.ledger import LedgerSettingsError
 from relay.runtime.wiring.listener_limits import max_gateway_files
 
 _log = logging.getLogger(__name__)
@@ -35,17 +31,6 @@ _TICK_S = 0.1
 _SWEEP_S = 1.0
 _LAST_S = 1.0
 _FIRST_S = 1.0
-
-SETTINGS_ERRORS = (
-    SettingsError,
-    SecretMissing,
-    CredentialError,
-    TlsError,
-    LedgerSettingsError,
-    SchemaError,
-    CustomerKeyError,
-)
-"""Exceptions of settings that cannot be used, while they are read or applied."""
 
 
 class GatewayProcess:

@@ -15,9 +15,9 @@ from relay.infra.ledger.sql_ledger import SqlLedger
 from relay.infra.process.hangup_signal import allow_hangups
 from relay.jobs.runner import Job, Runner
 from relay.runtime.processes.file_watch import FileWatch, list_yaml_files
-from relay.runtime.processes.gateway import SETTINGS_ERRORS
 from relay.runtime.processes.reload import Reloader
 from relay.runtime.settings.loading import load_settings
+from relay.runtime.wiring.errors import SETTINGS_ERRORS
 from relay.runtime.wiring.expired_certificates import Certificates, check_new_certificates, read_certificates
 from relay.runtime.wiring.jobs import JobFiles, JobSet, build_job_set, open_job_files, open_leadership
 from relay.runtime.wiring.ledger import build_ledger

@@ -8,6 +8,7 @@ from typing import Final
 from relay.gateway.handshake_limits import get_network
 from relay.infra.fair_semaphore import FairSemaphore
 from relay.policy.settings.model import GatewaySettings, Listener
+from relay.runtime.processes.sockets import bind_socket
 from relay.runtime.wiring.gateway import Relay
 from relay.wire.acceptor import AcceptorOptions, ConnectionAcceptor
 from relay.wire.handshake_slots import HandshakeSlots
@@ -83,18 +84,6 @@ class GatewayListeners:
             relay.connection_registry.log_rejected,
             relay.loop,
         )
-
-
-def bind_socket(address: str, port: int) -> socket.socket:
-    """Returns a bound socket that does not listen yet. Raises OSError that names the address."""
-    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((address, port))
-    except OSError as error:
-        sock.close()
-        raise OSError(error.errno, f"cannot listen on {address}:{port}: {error.strerror}") from error
-    return sock
 
 
 def _limits(settings: GatewaySettings) -> ServerLimits:
