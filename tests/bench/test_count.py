@@ -13,7 +13,7 @@ def test_settling_is_measured_with_and_without_counting(monkeypatch):
 
 def test_its_exchanges_are_counted(tmp_path, monkeypatch):
     counters = []
-    monkeypatch.setattr(count, "Records", lambda *parts: counters.append(parts[-1]))
+    monkeypatch.setattr(count, "ExchangeRecorder", lambda *parts: counters.append(parts[-1]))
     count.records(tmp_path, None, counting=True)
     closed = count.mixed(count.Random(1))
     counters[0].count(closed)

@@ -52,7 +52,7 @@ def test_invalid_settings_are_reported_by_file_and_key(broken_settings, command)
     assert f"{file}: " in run_and_fail(file, command)
     assert (
         run_and_fail(file.with_name("gone.yaml"), command)
-        == f"{file.with_name('gone.yaml')}: does not exist, a YAML file\n"
+        == f"{file.with_name('gone.yaml')}: does not exist; expected: a YAML file\n"
     )
 
 

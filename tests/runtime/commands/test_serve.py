@@ -72,7 +72,9 @@ def test_all_problems_of_the_settings_are_printed(environment):
 
 
 def test_missing_settings_are_one_line(tmp_path):
-    assert run_and_fail("-c", tmp_path / "relay.yaml") == [f"{tmp_path}/relay.yaml: does not exist, a YAML file"]
+    assert run_and_fail("-c", tmp_path / "relay.yaml") == [
+        f"{tmp_path}/relay.yaml: does not exist; expected: a YAML file"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ async def test_unusable_settings_are_counted_logged_and_rejected(process, enviro
     assert (process.relay.reloads, process.relay.reload_failures) == (0, 1)
     (message,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert plan.generation in message
-    assert "bank.yaml: industry: is none of the choices" in message
+    assert "bank.yaml: industry: is not one of the choices" in message
 
 
 async def test_usable_settings_are_applied(process, environment):

@@ -58,7 +58,7 @@ def test_signer_uses_the_key_of_the_folder(folder):
 
 
 def test_a_key_folder_without_keys_is_named(folder):
-    with pytest.raises(CredentialError, match=r"token-keys/jwks\.json is not there"):
+    with pytest.raises(CredentialError, match=r"token-keys/jwks\.json does not exist"):
         open_signer(load_settings(folder.path, {}).settings.tokens)
 
 

@@ -108,7 +108,7 @@ async def test_the_collector_is_enabled_again_after_an_error(monkeypatch):
         states.append(gc.isenabled())
         raise ValueError(operator.org_code)
 
-    monkeypatch.setattr(parties_module.Caller, "of", fail)
+    monkeypatch.setattr(parties_module.Caller, "from_operator", fail)
     with pytest.raises(ValueError, match="Z000000000"):
         await build_parties(many(1), RELAY, {})
     assert states == [False]
