@@ -52,7 +52,6 @@ class RedisLeadership:
     Candidates ask Redis, and only the holder of its key writes into the ledger. A Redis that loses its keys, or two
     that disagree after a failover, may name two leaders for a while: the ledger accepts only writes of the higher
     fence. While Redis is unavailable the ledger decides, so that losing Redis ends no term and blocks no leader.
-    While Redis is unavailable the ledger decides, so that losing Redis ends no term and blocks no leader.
     """
 
     def __init__(self, redis: Redis, store: JobStore, holder: str, term_s: float, clock: Callable[[], float]) -> None:
