@@ -6,18 +6,18 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from relay.sandbox.world.days import term_of
+from relay.sandbox.world.days import find_term
 from relay.sandbox.world.model import Ask, Story
-from relay.sandbox.world.months import day_window, yesterday
-from relay.sandbox.world.owned import the_one
-from relay.sandbox.world.schedule import LEVEL_PAYMENT, LEVEL_PRINCIPAL, Loan, Part, balance, paid
-from relay.sandbox.world.street import digits
+from relay.sandbox.world.months import get_yesterday, parse_day_window
+from relay.sandbox.world.owned import find_asset
+from relay.sandbox.world.schedule import LEVEL_PAYMENT, LEVEL_PRINCIPAL, Loan, Part, get_balance, list_paid
+from relay.sandbox.world.street import draw_digits
 
 _TAKEN_OVER: Final = "01"
 _LENT: Final = "02"
 _BOUGHT: Final = "03"
 _ORDINARY: Final = "04"
-_FROM_ANOTHER: Final = frozenset({_TAKEN_OVER, _BOUGHT})
+_TRANSFERRED: Final = frozenset({_TAKEN_OVER, _BOUGHT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +35,18 @@ class Kind:
     amounts: tuple[int, int]
     rates: tuple[int, int]
     method: str
-    eased: bool
+    is_adjusted: bool
 
 
 KINDS: Final[Mapping[str, tuple[Kind, ...]]] = {
     "bond": (
-        Kind(_TAKEN_OVER, "다솜저축은행", 48, 10, (20, 180), (20, 60), LEVEL_PRINCIPAL, eased=True),
-        Kind(_BOUGHT, "도담캐피탈", 36, 20, (10, 90), (50, 120), LEVEL_PRINCIPAL, eased=False),
-        Kind(_ORDINARY, "가온카드", 24, 27, (5, 60), (80, 150), LEVEL_PAYMENT, eased=False),
+        Kind(_TAKEN_OVER, "다솜저축은행", 48, 10, (20, 180), (20, 60), LEVEL_PRINCIPAL, is_adjusted=True),
+        Kind(_BOUGHT, "도담캐피탈", 36, 20, (10, 90), (50, 120), LEVEL_PRINCIPAL, is_adjusted=False),
+        Kind(_ORDINARY, "가온카드", 24, 27, (5, 60), (80, 150), LEVEL_PAYMENT, is_adjusted=False),
     ),
     "usury": (
-        Kind(_LENT, "미리내대부", 24, 15, (10, 70), (150, 199), LEVEL_PAYMENT, eased=False),
-        Kind(_LENT, "미리내대부", 36, 5, (10, 50), (100, 140), LEVEL_PRINCIPAL, eased=True),
+        Kind(_LENT, "미리내대부", 24, 15, (10, 70), (150, 199), LEVEL_PAYMENT, is_adjusted=False),
+        Kind(_LENT, "미리내대부", 36, 5, (10, 50), (100, 140), LEVEL_PRINCIPAL, is_adjusted=True),
     ),
 }
 _UNIT: Final = 100_000
@@ -61,56 +61,60 @@ class Debt:
     loan: Loan
 
 
-def debts(ask: Ask) -> tuple[Debt, ...]:
+def list_debts(request: Ask) -> tuple[Debt, ...]:
     """The customer's debts of today."""
-    return tuple(_debt(ask, number, kind) for number, kind in enumerate(KINDS[ask.industry], 1))
+    return tuple(_build_debt(request, number, kind) for number, kind in enumerate(KINDS[request.industry], 1))
 
 
-def _debt(ask: Ask, number: int, kind: Kind) -> Debt:
-    dice = ask.dice("debt", number)
-    since, _ = term_of(date(2018, dice.randrange(1, 13), kind.day), kind.months, ask.today)
-    rate = Decimal(dice.randrange(*kind.rates)) / 10
-    loan = Loan(since, kind.months, dice.randrange(*kind.amounts) * _UNIT, rate, kind.method)
-    return Debt(f"채권{since:%Y}-{number:02d}-{digits(dice, 8)}", kind, loan)
+def _build_debt(request: Ask, number: int, kind: Kind) -> Debt:
+    rng = request.seeded_random("debt", number)
+    since, _ = find_term(date(2018, rng.randrange(1, 13), kind.day), kind.months, request.today)
+    rate = Decimal(rng.randrange(*kind.rates)) / 10
+    loan = Loan(since, kind.months, rng.randrange(*kind.amounts) * _UNIT, rate, kind.method)
+    return Debt(f"채권{since:%Y}-{number:02d}-{draw_digits(rng, 8)}", kind, loan)
 
 
-def _asked(ask: Ask) -> Debt:
-    return the_one(debts(ask), lambda debt: debt.bond_num == ask.params.get("bond_num"))
+def _find_debt(request: Ask) -> Debt:
+    return find_asset(list_debts(request), lambda debt: debt.bond_num == request.params.get("bond_num"))
 
 
-def _list(ask: Ask) -> dict[str, Any]:
+def _list_assets(request: Ask) -> dict[str, Any]:
     rows = [
         {
             "bond_num": debt.bond_num,
             "is_consent": True,
             "bond_type": debt.kind.kind,
             "takeover_date": debt.loan.issued,
-            "init_org_code": None if debt.kind.kind in _FROM_ANOTHER else debt.kind.origin,
+            "init_org_code": None if debt.kind.kind in _TRANSFERRED else debt.kind.origin,
         }
-        for debt in debts(ask)
+        for debt in list_debts(request)
     ]
     return {"bond_list": rows}
 
 
-def _detail(ask: Ask) -> dict[str, Any]:
-    debt = _asked(ask)
-    plain_loan = debt.kind.kind == _LENT and not debt.kind.eased
+def _get_detail(request: Ask) -> dict[str, Any]:
+    debt = _find_debt(request)
+    plain_loan = debt.kind.kind == _LENT and not debt.kind.is_adjusted
     return {
-        "prev_org_code": debt.kind.origin if debt.kind.kind in _FROM_ANOTHER else None,
-        "is_debt_mgmt": debt.kind.eased,
+        "prev_org_code": debt.kind.origin if debt.kind.kind in _TRANSFERRED else None,
+        "is_debt_mgmt": debt.kind.is_adjusted,
         "repay_method": debt.kind.method if plain_loan else None,
-        "balance_amt": balance(debt.loan, yesterday(ask)),
+        "balance_amt": get_balance(debt.loan, get_yesterday(request)),
         "bond_principal": debt.loan.principal,
     }
 
 
-def _transactions(ask: Ask) -> dict[str, Any]:
-    debt = _asked(ask)
-    start, end = day_window(ask)
-    return {"trans_list": [_repayment(debt, part) for part in paid(debt.loan, end) if part.due >= start][::-1]}
+def _list_transactions(request: Ask) -> dict[str, Any]:
+    debt = _find_debt(request)
+    start, end = parse_day_window(request)
+    return {
+        "trans_list": [_build_repayment_row(debt, part) for part in list_paid(debt.loan, end) if part.due >= start][
+            ::-1
+        ]
+    }
 
 
-def _repayment(debt: Debt, part: Part) -> dict[str, Any]:
+def _build_repayment_row(debt: Debt, part: Part) -> dict[str, Any]:
     """A part paid. The books of the house know days, not hours, so a number tells payments of one day apart."""
     return {
         "trans_dtime": part.due,
@@ -123,7 +127,7 @@ def _repayment(debt: Debt, part: Part) -> dict[str, Any]:
 
 
 STORIES: Final[dict[str, Story]] = {
-    "채권-001": _list,
-    "채권-002": _detail,
-    "채권-003": _transactions,
+    "채권-001": _list_assets,
+    "채권-002": _get_detail,
+    "채권-003": _list_transactions,
 }

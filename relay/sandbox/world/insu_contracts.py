@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from relay.sandbox.world.days import term_of
+from relay.sandbox.world.days import find_term
 
 CAR, MEDICAL, TRIP, PENSION = "17", "16", "14", "10"
 NORMAL, LAPSED, MATURED = "02", "04", "05"
@@ -73,7 +73,7 @@ class Policy:
     def term(self, today: date) -> tuple[date, date]:
         """From when to when it runs as things stand today."""
         if self.car:
-            return term_of(self.issued, 12, today)
+            return find_term(self.issued, 12, today)
         return self.issued, self.ends
 
     def status(self, today: date) -> str:

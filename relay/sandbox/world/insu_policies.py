@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
-from relay.sandbox.world.days import month_later
+from relay.sandbox.world.days import add_months
 from relay.sandbox.world.insu_contracts import (
     ANNUITY,
     CANCER,
@@ -31,14 +31,14 @@ from relay.sandbox.world.insu_contracts import (
 )
 from relay.sandbox.world.lending import Loan, Repayment
 from relay.sandbox.world.model import Ask
-from relay.sandbox.world.owned import owned, the_one
+from relay.sandbox.world.owned import find_asset, get_owned
 
 SHOWN_AFTER_END_MONTHS: Final = 60
 FOR_LIFE: Final = date(2095, 12, 31)
 
 
 def _medical(number: str, issued: date, premium: int) -> Policy:
-    ends = month_later(issued, 15 * 12)
+    ends = add_months(issued, 15 * 12)
     return Policy(
         number, MEDICAL, "다정한 실손의료보험", issued, ends, premium, "1M", 15, MEDICAL_RIDERS, renewable=True
     )
@@ -301,41 +301,41 @@ LOANS: Final[dict[int, tuple[Loan, ...]]] = {
 }
 
 
-def policies(ask: Ask) -> tuple[Policy, ...]:
+def list_policies(request: Ask) -> tuple[Policy, ...]:
     """The customer's policies by number; matured ones for five years more."""
-    held = (*owned(POLICIES, ask), *(_trips(ask) if ask.customer.number == TRAVELLER else ()))
-    oldest = month_later(ask.today, -SHOWN_AFTER_END_MONTHS)
-    shown = (policy for policy in held if policy.issued <= ask.today and policy.term(ask.today)[1] >= oldest)
+    held = (*get_owned(POLICIES, request), *(_draw_trips(request) if request.customer.number == TRAVELLER else ()))
+    oldest = add_months(request.today, -SHOWN_AFTER_END_MONTHS)
+    shown = (policy for policy in held if policy.issued <= request.today and policy.term(request.today)[1] >= oldest)
     return tuple(sorted(shown, key=lambda policy: policy.number))
 
 
-def asked(ask: Ask) -> Policy:
+def find_policy(request: Ask) -> Policy:
     """The policy the question names."""
-    return the_one(policies(ask), lambda policy: policy.number == ask.params.get("insu_num"))
+    return find_asset(list_policies(request), lambda policy: policy.number == request.params.get("insu_num"))
 
 
-def loans(ask: Ask) -> tuple[Loan, ...]:
+def list_loans(request: Ask) -> tuple[Loan, ...]:
     """What the insurer lent to the customer."""
-    return tuple(loan for loan in owned(LOANS, ask) if loan.opened <= ask.today)
+    return tuple(loan for loan in get_owned(LOANS, request) if loan.opened <= request.today)
 
 
-def _trips(ask: Ask) -> Iterator[Policy]:
-    quarter = date(ask.customer.since.year + 1, 1, 1)
-    while quarter <= ask.today:
-        fate = ask.dice("trip", quarter)
-        leaves = quarter + timedelta(days=fate.randrange(75))
-        home = leaves + timedelta(days=fate.randrange(4, 12))
-        premium = fate.randrange(9_000, 31_000, 100)
+def _draw_trips(request: Ask) -> Iterator[Policy]:
+    quarter = date(request.customer.since.year + 1, 1, 1)
+    while quarter <= request.today:
+        rng = request.seeded_random("trip", quarter)
+        departs = quarter + timedelta(days=rng.randrange(75))
+        returns = departs + timedelta(days=rng.randrange(4, 12))
+        premium = rng.randrange(9_000, 31_000, 100)
         yield Policy(
-            f"N02T{leaves:%Y%m%d}",
+            f"N02T{departs:%Y%m%d}",
             TRIP,
             "가뿐한 해외여행자보험",
-            leaves,
-            home,
+            departs,
+            returns,
             premium,
             ONCE,
             0,
             TRIP_RIDERS,
             debited=False,
         )
-        quarter = month_later(quarter, 3)
+        quarter = add_months(quarter, 3)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from relay.sandbox.world.model import Ask
-from relay.sandbox.world.owned import owned, the_one
+from relay.sandbox.world.owned import find_asset, get_owned
 
 CASH_BOUGHT, LENT_AGAINST = "01", "03"
 WON, CENT, FIFTY_WON, UNIT_PRICE = Decimal(1), Decimal("0.01"), Decimal(50), Decimal("0.001")
@@ -14,7 +14,7 @@ PENSION: Final = "105"
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
+class Security:
     """Something traded: its `kind` (상품종류), near what price and in what ticks it trades, and on which exchange."""
 
     code: str
@@ -29,7 +29,7 @@ class Paper:
 
 
 @dataclass(frozen=True, slots=True)
-class Purse:
+class CurrencyAccount:
     """The money of one currency and the papers bought with it.
 
     `first` is brought on the first day, `monthly` each month after; so many papers are bought and sold a month. What
@@ -37,7 +37,7 @@ class Purse:
     """
 
     currency: str
-    papers: tuple[Paper, ...]
+    securities: tuple[Security, ...]
     first: int
     monthly: int
     buys: int
@@ -53,21 +53,21 @@ class Account:
     name: str
     kind: str
     opened: date
-    purses: tuple[Purse, ...]
-    taxed_less: bool = False
+    sub_accounts: tuple[CurrencyAccount, ...]
+    is_tax_favoured: bool = False
     mortgage: int = 0
 
 
-def _stock(code: str, name: str, base: int) -> Paper:
-    return Paper(f"KR7{code}", name, "401", "보통주", base, FIFTY_WON)
+def _stock(code: str, name: str, base: int) -> Security:
+    return Security(f"KR7{code}", name, "401", "보통주", base, FIFTY_WON)
 
 
-def _abroad(code: str, name: str, base: int, exchange: str) -> Paper:
-    return Paper(code, name, "402", "보통주", base, CENT, exchange)
+def _abroad(code: str, name: str, base: int, exchange: str) -> Security:
+    return Security(code, name, "402", "보통주", base, CENT, exchange)
 
 
-def _fund(code: str, name: str, kind: str = "413") -> Paper:
-    return Paper(f"KF{code}", name, kind, "공모펀드", 1, UNIT_PRICE)
+def _fund(code: str, name: str, kind: str = "413") -> Security:
+    return Security(f"KF{code}", name, kind, "공모펀드", 1, UNIT_PRICE)
 
 
 STOCKS: Final = tuple(
@@ -114,23 +114,23 @@ FUNDS: Final = (
     _fund("2021012504", "마루 은퇴시점 2050 펀드"),
 )
 BONDS: Final = (
-    Paper("KR6900010A11", "푸른도시공사 32", "403", "특수채", 10_000, WON),
-    Paper("KR6900020B25", "가온전자 14-2", "403", "회사채", 10_000, WON),
+    Security("KR6900010A11", "푸른도시공사 32", "403", "특수채", 10_000, WON),
+    Security("KR6900020B25", "가온전자 14-2", "403", "회사채", 10_000, WON),
 )
 FUTURES: Final = (
-    Paper("KR4901V30007", "코리아지수 선물", "408", "지수선물", 335_000, FIFTY_WON, position="01"),
-    Paper("KR4901V40006", "코리아지수 옵션", "408", "지수옵션", 21_000, FIFTY_WON, position="02"),
+    Security("KR4901V30007", "코리아지수 선물", "408", "지수선물", 335_000, FIFTY_WON, position="01"),
+    Security("KR4901V40006", "코리아지수 옵션", "408", "지수옵션", 21_000, FIFTY_WON, position="02"),
 )
-NOTE: Final = Paper("KRCP90010007", "발행어음 약정형", "411", "발행어음", 10_000, WON)
-PLEDGED: Final = Paper("KR7990011003", "든든지주", "401", "보통주", 52_000, FIFTY_WON, credit=LENT_AGAINST)
+NOTE: Final = Security("KRCP90010007", "발행어음 약정형", "411", "발행어음", 10_000, WON)
+PLEDGED: Final = Security("KR7990011003", "든든지주", "401", "보통주", 52_000, FIFTY_WON, credit=LENT_AGAINST)
 
 
-def _won(papers: tuple[Paper, ...], first: int, monthly: int, buys: int, sells: int) -> Purse:
-    return Purse("KRW", papers, first, monthly, buys, sells, 4 * monthly)
+def _won(securities: tuple[Security, ...], first: int, monthly: int, buys: int, sells: int) -> CurrencyAccount:
+    return CurrencyAccount("KRW", securities, first, monthly, buys, sells, 4 * monthly)
 
 
-def _dollars(first: int, monthly: int) -> Purse:
-    return Purse("USD", ABROAD, first, monthly, 3, 2, 4 * monthly)
+def _dollars(first: int, monthly: int) -> CurrencyAccount:
+    return CurrencyAccount("USD", ABROAD, first, monthly, 3, 2, 4 * monthly)
 
 
 ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
@@ -180,13 +180,13 @@ ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
 }
 
 
-def accounts(ask: Ask) -> tuple[Account, ...]:
+def list_accounts(request: Ask) -> tuple[Account, ...]:
     """The customer's accounts by kind, as 금투-001 lists them."""
-    opened = (account for account in owned(ACCOUNTS, ask) if account.opened <= ask.today)
+    opened = (account for account in get_owned(ACCOUNTS, request) if account.opened <= request.today)
     return tuple(sorted(opened, key=lambda account: (account.kind, account.number)))
 
 
-def asked(ask: Ask, kind: str | None = None) -> Account:
+def find_account(request: Ask, kind: str | None = None) -> Account:
     """The account the question names; of that `kind`, when one is asked for."""
-    number = ask.params.get("account_num")
-    return the_one(accounts(ask), lambda account: account.number == number and kind in (None, account.kind))
+    number = request.params.get("account_num")
+    return find_asset(list_accounts(request), lambda account: account.number == number and kind in (None, account.kind))

@@ -7,8 +7,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
-from relay.sandbox.world.days import DAY, month_later, months_passed
-from relay.sandbox.world.model import Ask, dice
+from relay.sandbox.world.days import DAY, add_months, count_months
+from relay.sandbox.world.model import Ask, seeded_random
 
 LATE_SURCHARGE: Final = Decimal(3)
 LATE_DAYS: Final = 3
@@ -44,9 +44,9 @@ class Loan:
     def matures(self, today: date) -> date:
         """The day it must be paid back as things stand on `today`."""
         if self.method is not Repayment.AT_ONCE:
-            return month_later(self.opened, self.months)
-        turns = max(months_passed(self.opened, today), 0) // self.months + 1
-        return month_later(self.opened, turns * self.months)
+            return add_months(self.opened, self.months)
+        count = max(count_months(self.opened, today), 0) // self.months + 1
+        return add_months(self.opened, count * self.months)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,63 +77,65 @@ class Instalment:
         return sum(part.amount for part in self.interest)
 
 
-def paid_by(ask: Ask, loan: Loan, day: date) -> list[Instalment]:
+def list_paid(request: Ask, loan: Loan, day: date) -> list[Instalment]:
     """The instalments paid up to `day`, oldest first."""
-    turns = max(months_passed(loan.opened, day), 0)
+    count = max(count_months(loan.opened, day), 0)
     if loan.method is not Repayment.AT_ONCE:
-        turns = min(turns, loan.months)
-    return [paid for paid in instalments(ask.industry, ask.customer.number, loan, turns) if paid.paid <= day]
+        count = min(count, loan.months)
+    return [
+        paid for paid in build_instalments(request.industry, request.customer.number, loan, count) if paid.paid <= day
+    ]
 
 
-def balance_on(ask: Ask, loan: Loan, day: date) -> int:
+def get_balance(request: Ask, loan: Loan, day: date) -> int:
     """What is still owed at the end of `day`."""
-    paid = paid_by(ask, loan, day)
+    paid = list_paid(request, loan, day)
     return paid[-1].balance if paid else loan.principal
 
 
-def next_due(loan: Loan, day: date) -> date:
+def find_next_due(loan: Loan, day: date) -> date:
     """The first instalment day after `day`, or the last of all."""
-    turn = months_passed(loan.opened, day) + 1
+    turn = count_months(loan.opened, day) + 1
     last = turn if loan.method is Repayment.AT_ONCE else loan.months
-    return month_later(loan.opened, min(turn, last))
+    return add_months(loan.opened, min(turn, last))
 
 
 @lru_cache(maxsize=256)
-def instalments(industry: str, customer: int, loan: Loan, turns: int) -> tuple[Instalment, ...]:
+def build_instalments(industry: str, customer: int, loan: Loan, count: int) -> tuple[Instalment, ...]:
     """The first `turns` instalments of a loan."""
-    owed, told = loan.principal, []
-    for turn in range(1, turns + 1):
-        start, due = month_later(loan.opened, turn - 1), month_later(loan.opened, turn)
-        interest = Interest(start, due - DAY, loan.rate, _share(owed * loan.rate / 1200))
-        principal = _principal(loan, turn, owed, interest.amount)
-        late = dice(industry, customer, "late", loan.number, turn).randrange(LATE_ONE_IN) == 0
+    owed, instalments = loan.principal, []
+    for turn in range(1, count + 1):
+        start, due = add_months(loan.opened, turn - 1), add_months(loan.opened, turn)
+        interest = Interest(start, due - DAY, loan.rate, _round_won(owed * loan.rate / 1200))
+        principal = _compute_principal(loan, turn, owed, interest.amount)
+        late = seeded_random(industry, customer, "late", loan.number, turn).randrange(LATE_ONE_IN) == 0
         paid = due + timedelta(days=LATE_DAYS) if late else due
-        parts = (interest, _late_part(loan, due, principal + interest.amount)) if late else (interest,)
+        parts = (interest, _build_surcharge(loan, due, principal + interest.amount)) if late else (interest,)
         owed -= principal
-        told.append(Instalment(turn, due, paid, principal, parts, owed))
-    return tuple(told)
+        instalments.append(Instalment(turn, due, paid, principal, parts, owed))
+    return tuple(instalments)
 
 
-def _principal(loan: Loan, turn: int, owed: int, interest: int) -> int:
+def _compute_principal(loan: Loan, turn: int, owed: int, interest: int) -> int:
     if loan.method is Repayment.AT_ONCE:
         return 0
     if turn == loan.months:
         return owed
     if loan.method is Repayment.EQUAL_PRINCIPAL:
         return loan.principal // loan.months
-    return _annuity(loan) - interest
+    return _compute_annuity(loan) - interest
 
 
-def _annuity(loan: Loan) -> int:
+def _compute_annuity(loan: Loan) -> int:
     monthly = loan.rate / 1200
-    return _share(loan.principal * monthly / (1 - (1 + monthly) ** -loan.months))
+    return _round_won(loan.principal * monthly / (1 - (1 + monthly) ** -loan.months))
 
 
-def _late_part(loan: Loan, due: date, missed: int) -> Interest:
+def _build_surcharge(loan: Loan, due: date, overdue: int) -> Interest:
     rate = loan.rate + LATE_SURCHARGE
-    amount = _share(missed * rate * LATE_DAYS / 36500)
+    amount = _round_won(overdue * rate * LATE_DAYS / 36500)
     return Interest(due, due + timedelta(days=LATE_DAYS - 1), rate, amount, late=True)
 
 
-def _share(amount: Decimal) -> int:
+def _round_won(amount: Decimal) -> int:
     return int(amount.quantize(Decimal(1), ROUND_HALF_UP))

@@ -15,16 +15,16 @@ CENT: Final = Decimal("0.01")
 
 
 @lru_cache(maxsize=16_384)
-def price_on(code: str, base: int, day: date, tick: Decimal = CENT) -> Decimal:
+def get_price(code: str, base: int, day: date, tick: Decimal = CENT) -> Decimal:
     """The price of `code` on `day`, in whole ticks, near `base` at first and drifting up."""
     days = (day - EPOCH).days
-    phase = _phase(code)
+    phase = _get_phase(code)
     waves = sum(height * math.sin(days / length + phase) for height, length in (SLOW, QUICK))
     price = base * (1 + DRIFT * days) * (1 + waves)
     return round(price / float(tick)) * tick
 
 
 @lru_cache(maxsize=256)
-def _phase(code: str) -> float:
+def _get_phase(code: str) -> float:
     """Where on its waves a price began: not all rise and fall together."""
     return hashlib.sha256(code.encode()).digest()[0] / 40

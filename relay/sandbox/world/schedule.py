@@ -8,8 +8,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-from relay.sandbox.world.days import month_later
-from relay.sandbox.world.months import clock
+from relay.sandbox.world.days import add_months
+from relay.sandbox.world.months import to_datetime
 
 BULLET: Final = "01"
 LEVEL_PRINCIPAL: Final = "02"
@@ -30,7 +30,7 @@ class Loan:
     @property
     def expires(self) -> date:
         """The day of the last part."""
-        return month_later(self.issued, self.months)
+        return add_months(self.issued, self.months)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,45 +51,45 @@ class Part:
 
 
 @lru_cache(maxsize=256)
-def parts(loan: Loan) -> tuple[Part, ...]:
+def list_parts(loan: Loan) -> tuple[Part, ...]:
     """All parts of a loan; the last one takes what rounding left."""
-    return tuple(_parts(loan))
+    return tuple(_build_parts(loan))
 
 
-def _parts(loan: Loan) -> Iterator[Part]:
+def _build_parts(loan: Loan) -> Iterator[Part]:
     owed, since = loan.principal, loan.issued
     for number in range(1, loan.months + 1):
-        due = month_later(loan.issued, number)
+        due = add_months(loan.issued, number)
         interest = int(owed * loan.rate / _MONTHLY)
-        principal = owed if number == loan.months else _principal(loan, interest)
+        principal = owed if number == loan.months else _compute_principal(loan, interest)
         owed -= principal
         yield Part(number, since, due, principal, interest, owed)
         since = due
 
 
-def _principal(loan: Loan, interest: int) -> int:
+def _compute_principal(loan: Loan, interest: int) -> int:
     if loan.method == LEVEL_PAYMENT:
         growth = (1 + loan.rate / _MONTHLY) ** loan.months
         return int(loan.principal * loan.rate / _MONTHLY * growth / (growth - 1)) - interest
     return loan.principal // loan.months if loan.method == LEVEL_PRINCIPAL else 0
 
 
-def paid(loan: Loan, until: date) -> tuple[Part, ...]:
+def list_paid(loan: Loan, until: date) -> tuple[Part, ...]:
     """The parts that were due by that day, and so are paid."""
-    return tuple(part for part in parts(loan) if part.due <= until)
+    return tuple(part for part in list_parts(loan) if part.due <= until)
 
 
-def balance(loan: Loan, until: date) -> int:
+def get_balance(loan: Loan, until: date) -> int:
     """What is still owed at the end of that day."""
-    settled = paid(loan, until)
+    settled = list_paid(loan, until)
     return settled[-1].balance if settled else loan.principal
 
 
-def coming(loan: Loan, until: date) -> Part:
+def get_next_part(loan: Loan, until: date) -> Part:
     """The first part due after that day."""
-    return parts(loan)[len(paid(loan, until))]
+    return list_parts(loan)[len(list_paid(loan, until))]
 
 
-def at_night(dice: random.Random, day: date) -> datetime:
+def draw_debit_time(rng: random.Random, day: date) -> datetime:
     """When the houses take what is due: before the shops open."""
-    return clock(day, dice.randrange(1, 7), dice.randrange(60), dice.randrange(60))
+    return to_datetime(day, rng.randrange(1, 7), rng.randrange(60), rng.randrange(60))

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any, Final
 
-from relay.sandbox.world.days import next_anniversary
+from relay.sandbox.world.days import find_next_anniversary
 from relay.sandbox.world.model import Ask, Story
 
 UNTIL_WITHDRAWN: Final = date(9999, 12, 31)
@@ -18,17 +18,17 @@ EXTRA_CONSENTS: Final = {
 }
 
 
-def consents(ask: Ask) -> dict[str, Any]:
+def build_consent(request: Ask) -> dict[str, Any]:
     """정보제공-공통-002: a standing demand of a year, renewed on the day the customer came."""
     return {
         "is_scheduled": True,
         "fnd_cycle": ONCE_A_WEEK,
         "add_cycle": ONCE_A_WEEK,
-        "end_date": next_anniversary(ask.customer.since, ask.today),
+        "end_date": find_next_anniversary(request.customer.since, request.today),
         "purpose": "통합조회 및 자산관리 서비스 이용",
         "period": UNTIL_WITHDRAWN,
-        **dict.fromkeys(EXTRA_CONSENTS.get(ask.industry, ()), True),
+        **dict.fromkeys(EXTRA_CONSENTS.get(request.industry, ()), True),
     }
 
 
-STORIES: Final[dict[str, Story]] = {"정보제공-공통-002": consents}
+STORIES: Final[dict[str, Story]] = {"정보제공-공통-002": build_consent}

@@ -4,24 +4,24 @@ import random
 from dataclasses import dataclass
 from typing import Final
 
-from relay.sandbox.world.model import Ask, dice
+from relay.sandbox.world.model import Ask, seeded_random
 
-MONTHS_KEPT: Final = 512
+CACHED_MONTHS: Final = 512
 """How many months of each sort are remembered: a year of a few dozen assets, page after page."""
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
+class CustomerSeed:
     """A house of one industry telling about one customer; unlike a question it is the same whatever is asked."""
 
     industry: str
     customer: int
 
-    def dice(self, *about: object) -> random.Random:
+    def seeded_random(self, *subject: object) -> random.Random:
         """The dice of `Ask.dice`."""
-        return dice(self.industry, self.customer, *about)
+        return seeded_random(self.industry, self.customer, *subject)
 
 
-def teller(ask: Ask) -> Teller:
+def build_seed(request: Ask) -> CustomerSeed:
     """Who tells the answer to `ask`."""
-    return Teller(ask.industry, ask.customer.number)
+    return CustomerSeed(request.industry, request.customer.number)

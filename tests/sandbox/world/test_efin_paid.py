@@ -9,18 +9,18 @@ MONTH = {"from_date": "20261020", "to_date": "20261119"}
 QUARTER = {"from_date": "20260801", "to_date": "20261119"}
 
 
-def accounts(tell):
-    return tell("전금-101", limit="500")["account_list"]
+def list_accounts(client):
+    return client("전금-101", limit="500")["account_list"]
 
 
 @ALL
-def test_payments_are_whole_and_what_is_taken_back_was_paid(teller, customer):
-    tell = teller("efin", customer)
-    for account in accounts(tell):
+def test_payments_are_whole_and_what_is_taken_back_was_paid(build_client, customer):
+    client = build_client("efin", customer)
+    for account in list_accounts(client):
         window = {"sub_key": account["sub_key"]}
-        rows = tell.pages("전금-103", "trans_list", limit=9, **window, **MONTH)
-        assert rows == tell.pages("전금-103", "trans_list", **window, **MONTH)
-        wider = tell.pages("전금-103", "trans_list", **window, **QUARTER)
+        rows = client.pages("전금-103", "trans_list", limit=9, **window, **MONTH)
+        assert rows == client.pages("전금-103", "trans_list", **window, **MONTH)
+        wider = client.pages("전금-103", "trans_list", **window, **QUARTER)
         assert all(row in wider for row in rows)
         paid = {row["trans_num"]: row for row in wider if row["trans_type"] < "6200"}
         for row in wider:
@@ -30,12 +30,12 @@ def test_payments_are_whole_and_what_is_taken_back_was_paid(teller, customer):
 
 
 @ALL
-def test_means_of_payment_are_told_where_some_are_registered(teller, customer):
-    tell = teller("efin", customer)
-    for account in accounts(tell):
+def test_means_of_payment_are_told_where_some_are_registered(build_client, customer):
+    client = build_client("efin", customer)
+    for account in list_accounts(client):
         if account["is_pay"] == "true":
-            means = tell("전금-102", sub_key=account["sub_key"])["pay_list"]
+            means = client("전금-102", sub_key=account["sub_key"])["pay_list"]
             assert [mean["is_primary"] for mean in means].count("true") == 1
         else:
             with pytest.raises(Absent):
-                tell("전금-102", sub_key=account["sub_key"])
+                client("전금-102", sub_key=account["sub_key"])

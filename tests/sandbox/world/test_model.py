@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from relay.domain.api import Api, Field, Message, Presence
-from relay.sandbox.world.model import CUSTOMERS, PAGE_MOST, Absent, Ask, answer, dice
+from relay.sandbox.world.model import CUSTOMERS, PAGE_MOST, Absent, Ask, answer, seeded_random
 
 ROWS = [{"no": number} for number in range(47)]
 
@@ -30,52 +30,52 @@ LISTED = api(
 )
 
 
-def ask(of: Api, customer: int = 0, **params: str) -> Ask:
-    return Ask(of, "bank", CUSTOMERS[customer], params, date(2026, 11, 20))
+def build_request(api_under_test: Api, customer: int = 0, **params: str) -> Ask:
+    return Ask(api_under_test, "bank", CUSTOMERS[customer], params, date(2026, 11, 20))
 
 
-def page(**params: str) -> dict:
-    return answer({"X-001": lambda _: {"row_list": ROWS}}, ask(LISTED, **params))
+def request_page(**params: str) -> dict:
+    return answer({"X-001": lambda _: {"row_list": ROWS}}, build_request(LISTED, **params))
 
 
 @pytest.mark.parametrize("limit", [1, 7, PAGE_MOST, 500])
 def test_pages_follow_each_other_without_loss_or_doubles(limit):
-    seen, cursor = [], {}
+    rows, cursor = [], {}
     while True:
-        body = page(limit=str(limit), **cursor)
+        body = request_page(limit=str(limit), **cursor)
         assert body["row_cnt"] == str(len(body["row_list"]))
-        seen += body["row_list"]
+        rows += body["row_list"]
         if "next_page" not in body:
             break
         cursor = {"next_page": body["next_page"]}
-    assert seen == [{"no": str(number)} for number in range(47)]
+    assert rows == [{"no": str(number)} for number in range(47)]
 
 
 def test_small_lines_make_small_pages():
-    assert page(limit="500")["row_cnt"] == str(PAGE_MOST)
+    assert request_page(limit="500")["row_cnt"] == str(PAGE_MOST)
 
 
 def test_only_first_pages_carry_a_time_stamp():
-    first = page(limit="5")
+    first = request_page(limit="5")
     assert first["search_timestamp"] == "0"
-    assert "search_timestamp" not in page(limit="5", next_page=first["next_page"])
+    assert "search_timestamp" not in request_page(limit="5", next_page=first["next_page"])
 
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "한글", "AAAFAAAAAAAA", ""])
 def test_a_cursor_of_nobody_is_refused(cursor):
-    with pytest.raises(Absent) as refused:
-        page(limit="5", next_page=cursor)
-    assert (refused.value.status, refused.value.rsp_code) == (400, "40001")
+    with pytest.raises(Absent) as error:
+        request_page(limit="5", next_page=cursor)
+    assert (error.value.status, error.value.rsp_code) == (400, "40001")
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "many", ""])
 def test_a_limit_must_be_a_count(limit):
     with pytest.raises(Absent):
-        page(limit=limit)
+        request_page(limit=limit)
 
 
 def test_values_are_written_as_the_standard_writes():
-    of = api(
+    api_under_test = api(
         field("flag", "Boolean"),
         field("day", "DATE", "8"),
         field("moment", "DTIME", "14"),
@@ -85,7 +85,7 @@ def test_values_are_written_as_the_standard_writes():
         field("count", "N", "3"),
         field("none", "aN", "3"),
     )
-    told = {
+    values = {
         "flag": False,
         "day": date(2026, 1, 2),
         "moment": datetime(2026, 1, 2, 3, 4, 5),  # noqa: DTZ001
@@ -95,7 +95,7 @@ def test_values_are_written_as_the_standard_writes():
         "count": 7,
         "none": None,
     }
-    assert answer({"X-001": lambda _: told}, ask(of)) == {
+    assert answer({"X-001": lambda _: values}, build_request(api_under_test)) == {
         "rsp_code": "00000",
         "rsp_msg": "성공",
         "flag": "false",
@@ -109,5 +109,8 @@ def test_values_are_written_as_the_standard_writes():
 
 
 def test_dice_fall_the_same_for_the_same_subject_only():
-    assert ask(LISTED).dice("a", 1).random() == dice("bank", 1, "a", 1).random()
-    assert ask(LISTED).dice("a").random() != ask(LISTED, customer=1).dice("a").random()
+    assert build_request(LISTED).seeded_random("a", 1).random() == seeded_random("bank", 1, "a", 1).random()
+    assert (
+        build_request(LISTED).seeded_random("a").random()
+        != build_request(LISTED, customer=1).seeded_random("a").random()
+    )

@@ -10,5 +10,5 @@ def test_every_data_api_but_the_list_of_apis_has_a_story_and_nothing_else_has():
 
 
 def test_no_story_is_told_twice_in_different_words():
-    for room in (irp, prepaid, shared):
-        assert room.STORIES.items() <= STORIES.items()
+    for module in (irp, prepaid, shared):
+        assert module.STORIES.items() <= STORIES.items()

@@ -9,59 +9,59 @@ MONTH = {"from_date": "20261020", "to_date": "20261119"}
 MONTHS = {"from_month": "202512", "to_month": "202611"}
 
 
-def lines(tell):
-    return tell("통신-001", limit="500")["telecom_list"]
+def list_contracts(client):
+    return client("통신-001", limit="500")["telecom_list"]
 
 
 @ALL
-def test_everyone_has_a_mobile_phone_and_no_number_is_whole(teller, customer):
-    rows = lines(teller("telecom", customer))
+def test_everyone_has_a_mobile_phone_and_no_number_is_whole(build_client, customer):
+    rows = list_contracts(build_client("telecom", customer))
     assert "01" in {row["type"] for row in rows}
     assert all("*" in row["telecom_num"] for row in rows)
-    assert rows == lines(teller("telecom", customer))
+    assert rows == list_contracts(build_client("telecom", customer))
 
 
 @ALL
-def test_payments_are_the_bills_that_were_due(teller, customer):
-    tell = teller("telecom", customer)
-    for line in lines(tell):
-        rows = tell("통신-003", mgmt_id=line["mgmt_id"], **MONTHS)["trans_list"]
+def test_payments_are_the_bills_that_were_due(build_client, customer):
+    client = build_client("telecom", customer)
+    for contract in list_contracts(client):
+        rows = client("통신-003", mgmt_id=contract["mgmt_id"], **MONTHS)["trans_list"]
         assert len(rows) in {11, 12}
         for row in rows:
-            bill = tell("통신-002", mgmt_id=line["mgmt_id"], charge_month=row["trans_month"])
+            bill = client("통신-002", mgmt_id=contract["mgmt_id"], charge_month=row["trans_month"])
             assert bill["charge_amt"] == row["paid_amt"]
             assert bill["charge_date"] < "20261120"
 
 
 @ALL
-def test_a_bill_is_the_fee_and_the_purchases_of_the_month_before(teller, customer):
-    tell = teller("telecom", customer)
-    for line in lines(tell):
+def test_a_bill_is_the_fee_and_the_purchases_of_the_month_before(build_client, customer):
+    client = build_client("telecom", customer)
+    for contract in list_contracts(client):
         fees = set()
         for month, days in (("202609", ("20260801", "20260831")), ("202610", ("20260901", "20260930"))):
             window = dict(zip(("from_date", "to_date"), days, strict=True))
-            rows = tell.pages("통신-004", "trans_list", mgmt_id=line["mgmt_id"], **window)
-            bill = tell("통신-002", mgmt_id=line["mgmt_id"], charge_month=month)
+            rows = client.pages("통신-004", "trans_list", mgmt_id=contract["mgmt_id"], **window)
+            bill = client("통신-002", mgmt_id=contract["mgmt_id"], charge_month=month)
             fees.add(int(bill["charge_amt"]) - sum(int(row["trans_amt"]) for row in rows))
         assert len(fees) == 1
         assert fees.pop() > 10_000
 
 
 @ALL
-def test_purchases_are_whole_in_pages_and_in_wider_windows(teller, customer):
-    tell = teller("telecom", customer)
-    for line in lines(tell):
-        rows = tell.pages("통신-004", "trans_list", limit=8, mgmt_id=line["mgmt_id"], **MONTH)
-        assert rows == tell.pages("통신-004", "trans_list", mgmt_id=line["mgmt_id"], **MONTH)
+def test_purchases_are_whole_in_pages_and_in_wider_windows(build_client, customer):
+    client = build_client("telecom", customer)
+    for contract in list_contracts(client):
+        rows = client.pages("통신-004", "trans_list", limit=8, mgmt_id=contract["mgmt_id"], **MONTH)
+        assert rows == client.pages("통신-004", "trans_list", mgmt_id=contract["mgmt_id"], **MONTH)
         wide = {"from_date": "20260601", "to_date": "20261119"}
-        wider = tell.pages("통신-004", "trans_list", mgmt_id=line["mgmt_id"], **wide)
+        wider = client.pages("통신-004", "trans_list", mgmt_id=contract["mgmt_id"], **wide)
         assert all(row in wider for row in rows)
 
 
-def test_cancelled_purchases_come_back_with_a_minus(teller):
-    tell = teller("telecom", CUSTOMERS[2])
-    rows = tell.pages(
-        "통신-004", "trans_list", mgmt_id=lines(tell)[0]["mgmt_id"], from_date="20260801", to_date="20261031"
+def test_cancelled_purchases_come_back_with_a_minus(build_client):
+    client = build_client("telecom", CUSTOMERS[2])
+    rows = client.pages(
+        "통신-004", "trans_list", mgmt_id=list_contracts(client)[0]["mgmt_id"], from_date="20260801", to_date="20261031"
     )
     back = [row for row in rows if row["trans_amt"].startswith("-")]
     assert back
@@ -69,14 +69,14 @@ def test_cancelled_purchases_come_back_with_a_minus(teller):
     assert len(rows) > 120
 
 
-def test_no_bill_comes_before_its_month(teller):
-    tell = teller("telecom", CUSTOMERS[0])
-    assert tell("통신-002", mgmt_id=lines(tell)[0]["mgmt_id"], charge_month="202612")["charge_amt"] == "0"
+def test_no_bill_comes_before_its_month(build_client):
+    client = build_client("telecom", CUSTOMERS[0])
+    assert client("통신-002", mgmt_id=list_contracts(client)[0]["mgmt_id"], charge_month="202612")["charge_amt"] == "0"
 
 
-def test_an_unknown_line_and_a_month_that_is_none_are_refused(teller):
-    tell = teller("telecom", CUSTOMERS[0])
-    for params, code in (({"mgmt_id": "1"}, "40402"), ({"mgmt_id": lines(tell)[0]["mgmt_id"]}, "40001")):
+def test_an_unknown_line_and_a_month_that_is_none_are_refused(build_client):
+    client = build_client("telecom", CUSTOMERS[0])
+    for params, code in (({"mgmt_id": "1"}, "40402"), ({"mgmt_id": list_contracts(client)[0]["mgmt_id"]}, "40001")):
         with pytest.raises(Absent) as absent:
-            tell("통신-002", charge_month="202613", **params)
+            client("통신-002", charge_month="202613", **params)
         assert absent.value.rsp_code == code
