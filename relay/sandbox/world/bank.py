@@ -1,4 +1,4 @@
-"""The bank's stories: its accounts, and the rooms they are told in (은행-001..010)."""
+"""Data handlers of the bank (은행-001..010)."""
 
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ ACTIVE: Final = "01"
 
 
 def account_list(request: Ask) -> dict[str, Any]:
-    """은행-001: all accounts; only deposits say whether they are foreign and whether they may go below zero."""
+    """Returns 은행-001: all accounts. Only deposits have `is_foreign_deposit` and `is_minus`."""
     return {
         "reg_date": request.customer.since,
         "account_list": [_build_account_row(account) for account in list_accounts(request)],

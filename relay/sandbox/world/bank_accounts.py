@@ -1,4 +1,4 @@
-"""Who keeps what at the bank: every account of the three customers, as the contracts say."""
+"""The bank accounts of the three customers."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -12,7 +12,7 @@ from relay.sandbox.world.owned import find_asset, get_owned
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """A way money leaves an account: how it is called, where it goes, how much, how often a day (each as likely)."""
+    """A kind of spending: its name, payees, amounts, and how many a day (each count is equally likely)."""
 
     name: str
     places: tuple[str, ...]
@@ -23,9 +23,9 @@ class Habit:
 
 @dataclass(frozen=True, slots=True)
 class CurrencyAccount:
-    """The money of one currency in an account: each month opens between `low` and `high`, in whole `step`s.
+    """The balance of one currency in an account: each month opens between `low` and `high`, in multiples of `step`.
 
-    `salary` comes on `payday` (0: no salary); amounts are in the currency's smallest unit, 1/`unit` of it.
+    `salary` is paid on `payday` (0: no salary). Amounts are in the smallest unit of the currency, 1/`unit` of it.
     """
 
     currency: str
@@ -40,7 +40,7 @@ class CurrencyAccount:
 
 @dataclass(frozen=True, slots=True)
 class DemandDeposit:
-    """An account to pay from (자유입출식); with a `limit` it may go below zero (마이너스통장)."""
+    """A demand deposit (자유입출식). With a `limit` its balance may be negative (마이너스통장)."""
 
     number: str
     product: str
@@ -54,13 +54,13 @@ class DemandDeposit:
 
     @property
     def is_foreign(self) -> bool:
-        """Whether it keeps other money than won."""
+        """Whether the account holds a currency other than won."""
         return any(sub_account.currency != "KRW" for sub_account in self.sub_accounts)
 
 
 @dataclass(frozen=True, slots=True)
 class TermDeposit:
-    """Money put aside, at once (예금) or month by month (적금), begun anew after each term; `months` 0: no end."""
+    """A term deposit, paid in at once (예금) or monthly (적금), and renewed after each term. `months` 0: no end."""
 
     number: str
     product: str
@@ -75,7 +75,7 @@ class TermDeposit:
 
 @dataclass(frozen=True, slots=True)
 class Fund:
-    """A fund or trust bought at the bank (투자상품): `amount` at once, or each month when `paid_in` is 02."""
+    """A fund or trust bought at the bank (투자상품): `amount` is paid once, or monthly when `paid_in` is 02."""
 
     number: str
     product: str
@@ -108,7 +108,7 @@ OVERSEAS_SPENDING: Final = (Habit("해외결제", ("ONLINE SHOP", "BOOK STORE", 
 def build_won_account(
     low: int, high: int, habits: tuple[Habit, ...], salary: int = 0, payday: int = 0
 ) -> tuple[CurrencyAccount, ...]:
-    """One till of won."""
+    """Returns the sub-account of an account in won."""
     return (CurrencyAccount("KRW", low, high, 10, habits, salary=salary, payday=payday),)
 
 
@@ -117,7 +117,7 @@ FOREIGN: Final = (
     CurrencyAccount("JPY", 20_000, 400_000, 100, OVERSEAS_SPENDING),
 )
 
-# 박다온 puts three million won aside each month for a year: after that one deposit matures every month (풍차돌리기).
+# 박다온 opened one deposit of three million won a month for a year. One of them matures every month (풍차돌리기).
 MONTHLY_DEPOSITS: Final = tuple(
     TermDeposit(
         "3021104455667",
@@ -297,7 +297,7 @@ ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
 
 
 def list_accounts(request: Ask) -> tuple[Account, ...]:
-    """The customer's accounts by kind, number and round, as 은행-001 lists them."""
+    """Returns the customer's accounts by type, number and round (회차), in the order of 은행-001."""
     opened = (account for account in get_owned(ACCOUNTS, request) if account.opened <= request.today)
     return tuple(sorted(opened, key=lambda account: (account.account_type, account.number, account.seqno or "")))
 
@@ -311,7 +311,7 @@ def find_account(request: Ask, kind: type[A], other: type[B]) -> A | B: ...
 
 
 def find_account(request: Ask, kind: type[Any], other: type[Any] | None = None) -> Any:
-    """The account of that `kind` (or the `other`) that the question names by number and, where it has one, round."""
+    """Returns the account of class `kind` or `other` with the requested number and round (회차)."""
     key = (request.params.get("account_num"), request.params.get("seqno"))
     candidates = tuple(account for account in list_accounts(request) if isinstance(account, (kind, other or kind)))
     return find_asset(candidates, lambda account: (account.number, account.seqno) == key)

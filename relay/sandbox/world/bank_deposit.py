@@ -1,4 +1,4 @@
-"""What happens in deposit accounts: pay and spending, foreign money, money put aside (은행-002..004)."""
+"""Deposit accounts: salary, spending, foreign currencies and savings (은행-002..004)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ NEW, OUT, IN = "01", "02", "03"
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """Money that comes (positive) or goes (negative), and what the passbook prints beside it."""
+    """A credit (positive) or debit (negative), with the memo of the passbook."""
 
     moment: datetime
     kind: str
@@ -42,7 +42,7 @@ class Movement:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A move as booked: its number in the book and the balance after it."""
+    """A booked movement: its transaction number and the balance after it."""
 
     movement: Movement
     number: str
@@ -50,7 +50,7 @@ class Entry:
     sub_account: CurrencyAccount | None = None
 
     def to_row(self) -> dict[str, Any]:
-        """The entry as 은행-004 tells it."""
+        """Returns the entry as a row of 은행-004."""
         unit = self.sub_account.unit if self.sub_account else 1
         return {
             "trans_dtime": self.movement.moment,
@@ -66,7 +66,7 @@ class Entry:
 
 
 def basics(request: Ask) -> dict[str, Any]:
-    """은행-002: how the account saves, since and until when; one row per currency."""
+    """Returns 은행-002: saving method, issue and expiry dates; one row per currency."""
     account = find_account(request, DemandDeposit, TermDeposit)
     if isinstance(account, DemandDeposit):
         return {
@@ -98,7 +98,7 @@ def basics(request: Ask) -> dict[str, Any]:
 
 
 def details(request: Ask) -> dict[str, Any]:
-    """은행-003: balances as of today; of a term account nothing can be drawn before its day."""
+    """Returns 은행-003: today's balances. Nothing can be withdrawn from a term deposit before it matures."""
     account = find_account(request, DemandDeposit, TermDeposit)
     if isinstance(account, DemandDeposit):
         return {"detail_list": [_build_detail(request, account, sub_account) for sub_account in account.sub_accounts]}
@@ -117,7 +117,7 @@ def details(request: Ask) -> dict[str, Any]:
 
 
 def transactions(request: Ask) -> dict[str, Any]:
-    """은행-004: what was booked in the days asked for."""
+    """Returns 은행-004: the entries of the requested period."""
     account = find_account(request, DemandDeposit, TermDeposit)
     first, last = parse_window(request)
     if isinstance(account, DemandDeposit):
@@ -133,7 +133,7 @@ def transactions(request: Ask) -> dict[str, Any]:
 
 
 def get_sub_account_balance(request: Ask, deposit: DemandDeposit, sub_account: CurrencyAccount) -> int:
-    """What one till of a purse holds at the end of today, in its smallest unit."""
+    """Returns the balance of a sub-account at the end of today, in the smallest unit of its currency."""
     entries = list_entries(request, deposit, sub_account, request.today, request.today)
     return next(
         (entry.balance for entry in reversed(entries) if entry.movement.moment.date() <= request.today),
@@ -154,7 +154,7 @@ def _build_detail(request: Ask, deposit: DemandDeposit, sub_account: CurrencyAcc
 def list_entries(
     request: Ask, deposit: DemandDeposit, sub_account: CurrencyAccount, first: date, last: date
 ) -> list[Entry]:
-    """The book of one till for all months that `first` to `last` touches, oldest first."""
+    """Returns the entries of a sub-account for each month from `first` to `last`, oldest first."""
     months = iter_months(max(first, deposit.opened), last)
     return [entry for month in months for entry in _build_book(request.customer.number, deposit, sub_account, month)]
 
@@ -170,7 +170,7 @@ def _build_book(customer: int, deposit: DemandDeposit, sub_account: CurrencyAcco
 
 
 def _draw_opening_balance(customer: int, deposit: DemandDeposit, sub_account: CurrencyAccount, month: date) -> int:
-    """What a month begins with is told by its own dice, so no question has to walk through the years before it."""
+    """Returns the opening balance of a month. It has its own seed, so earlier months need not be computed."""
     if month <= deposit.opened.replace(day=1):
         return 0
     rng = seeded_random("bank", customer, deposit.number, sub_account.currency, "opening", month)
@@ -180,7 +180,7 @@ def _draw_opening_balance(customer: int, deposit: DemandDeposit, sub_account: Cu
 def _build_month(
     customer: int, deposit: DemandDeposit, sub_account: CurrencyAccount, month: date
 ) -> Iterator[Movement]:
-    """The moves of a month: from what it begins with to what the next begins with, never below the limit."""
+    """Yields the movements from a month's opening balance to the next month's, never below the limit."""
     rng = seeded_random("bank", customer, deposit.number, sub_account.currency, month)
     opening = balance = _draw_opening_balance(customer, deposit, sub_account, month)
     day, end = max(month, deposit.opened), get_month_end(month)
@@ -190,7 +190,7 @@ def _build_month(
             *(_draw_spending(rng, sub_account, day) if day > deposit.opened else ()),
         ]
         for movement in sorted(movements, key=lambda movement: movement.moment):
-            # Nobody spends what they have not: what would go below the limit is not bought.
+            # Skip a debit that would take the balance below the limit.
             if movement.amount > 0 or balance + movement.amount >= -deposit.limit:
                 balance += movement.amount
                 yield movement
@@ -223,10 +223,10 @@ def _build_income(deposit: DemandDeposit, sub_account: CurrencyAccount, opening:
 def list_term_entries(
     request: Ask, term: TermDeposit, first: date, last: date, *, running_only: bool = False
 ) -> list[Entry]:
-    """The book of a term account up to `last`, from the term before the one of `first` on; `whole`: only the latter."""
+    """Returns the entries up to `last`, from the term before that of `first`; `running_only`: from that of `first`."""
     start, end = _find_running_term(term, first)
     if end and not running_only:
-        # The term before may have ended on the very day this one began.
+        # The previous term may have ended on the day this one began.
         start = max(term.opened, add_months(start, -term.months))
     entries = []
     while start <= last:
@@ -247,7 +247,7 @@ def _find_running_term(term: TermDeposit, day: date) -> tuple[date, date | None]
 
 
 def _build_term(request: Ask, term: TermDeposit, start: date, last: date) -> Iterator[Movement]:
-    """One term: paid in at once or monthly, and at its end paid out with interest."""
+    """Yields the movements of a term: paid in at once or monthly, and paid out with interest at its end."""
     payments = 1 if term.method == "02" else term.months or count_months(start, last) + 1
     total, interest = 0, Decimal(0)
     for number in range(payments):

@@ -12,15 +12,15 @@ from relay.sandbox.world.model import Ask, Story
 
 MONTHLY: Final = "02"
 UNITS_PER_PRICE: Final = 1000
-"""A fund's price (기준가) is that of a thousand units."""
+"""The price of a fund (기준가) is for a thousand units."""
 TRUST_YIELD: Final = Decimal("3.2")
-"""Per cent a year that a trust without units earns."""
+"""Yearly yield, in percent, of a trust without units."""
 ORDERED_AT, SETTLED_AT = 10 * 3600, 9 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """Money paid into a fund: ordered on one day, settled the next at that day's price."""
+    """A payment into a fund: ordered on one day, settled the next day at that day's price."""
 
     number: int
     ordered: datetime
@@ -31,7 +31,7 @@ class Purchase:
 
 
 def basics(request: Ask) -> dict[str, Any]:
-    """은행-005: the contract."""
+    """Returns 은행-005: the contract."""
     fund = find_account(request, Fund)
     return {
         "standard_fund_code": fund.code,
@@ -42,7 +42,7 @@ def basics(request: Ask) -> dict[str, Any]:
 
 
 def details(request: Ask) -> dict[str, Any]:
-    """은행-006: what was paid in and what it is worth today; trusts have no units."""
+    """Returns 은행-006: the principal and its value today. Trusts have no units."""
     fund = find_account(request, Fund)
     settled = [
         purchase for purchase in _list_purchases(fund, request.today) if purchase.settled.date() <= request.today
@@ -58,7 +58,7 @@ def details(request: Ask) -> dict[str, Any]:
 
 
 def transactions(request: Ask) -> dict[str, Any]:
-    """은행-007: each payment twice, as ordered and, priced, as settled."""
+    """Returns 은행-007: two rows for each payment, the order and the priced settlement."""
     fund = find_account(request, Fund)
     _, last = parse_window(request)
     purchases = _list_purchases(fund, last)

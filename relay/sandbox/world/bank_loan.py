@@ -1,4 +1,4 @@
-"""What is owed to the bank: loans repaid month by month, and credit lines behind an account (은행-008..010)."""
+"""Loans of the bank: monthly instalments, and overdraft limits of accounts (은행-008..010)."""
 
 from typing import Any, Final
 
@@ -9,13 +9,13 @@ from relay.sandbox.world.lending import Instalment, Interest, Loan, Repayment, f
 from relay.sandbox.world.model import Absent, Ask, Story
 
 OWN_BANK: Final = "ZDRB0001"
-"""Instalments are debited at the bank itself: its organisation code without the first two letters."""
+"""The bank that instalments are debited at (this one): its organisation code without the first two letters."""
 DEBITED_AT: Final = 6 * 3600
 DISBURSED_AT: Final = 11 * 3600
 
 
 def basics(request: Ask) -> dict[str, Any]:
-    """은행-008: the contract; a credit line (마이너스약정) has no day of the month to pay on."""
+    """Returns 은행-008: the contract. An overdraft limit (마이너스약정) has no repayment day."""
     account = _find_loan_account(request)
     if isinstance(account, DemandDeposit):
         return {
@@ -36,7 +36,7 @@ def basics(request: Ask) -> dict[str, Any]:
 
 
 def details(request: Ask) -> dict[str, Any]:
-    """은행-009: what is owed today; of a credit line what is drawn of it."""
+    """Returns 은행-009: the balance owed today; for an overdraft limit, the amount drawn."""
     account = _find_loan_account(request)
     if isinstance(account, DemandDeposit):
         drawn = max(-get_sub_account_balance(request, account, account.sub_accounts[0]), 0)
@@ -50,7 +50,7 @@ def details(request: Ask) -> dict[str, Any]:
 
 
 def transactions(request: Ask) -> dict[str, Any]:
-    """은행-010: the lending and the instalments; a credit line's moves are in 은행-004."""
+    """Returns 은행-010: the disbursement and the instalments. Movements of an overdraft are in 은행-004."""
     loan = find_account(request, Loan)
     _, last = parse_window(request)
     rows = [_build_lending_row(loan), *(_build_repayment_row(paid) for paid in list_paid(request, loan, last))]

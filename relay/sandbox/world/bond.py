@@ -1,4 +1,4 @@
-"""Debts taken over (bond, 인수채권) and money lent (usury, 금전대부), paid back in parts (규격 4.2.1)."""
+"""Acquired debts (bond, 인수채권) and money lending (usury, 금전대부), repaid in instalments (규격 4.2.1)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ _TRANSFERRED: Final = frozenset({_TAKEN_OVER, _BOUGHT})
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of debt: where it comes from, its term, the day it is paid on, its amount in 100,000 won, its rate.
+    """A kind of debt: origin, term, repayment day, range of amounts in 100,000 won, range of rates in tenths.
 
-    `origin` is the house the debt came from: of a debt taken over or bought the one that passed it on (told by 002),
-    of the others the one that first lent (told by 001). `eased` says that the debtor pays under a debt adjustment.
+    `origin` of an acquired or bought debt is the previous creditor (채권-002); of other debts the first lender
+    (채권-001). `is_adjusted` means that the debtor pays under a debt adjustment.
     """
 
     kind: str
@@ -54,7 +54,7 @@ _UNIT: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Debt:
-    """What a customer owes to the house; `loan.issued` is the day it was taken over or lent."""
+    """A debt of a customer. `loan.issued` is the day it was acquired or lent."""
 
     bond_num: str
     kind: Kind
@@ -62,7 +62,7 @@ class Debt:
 
 
 def list_debts(request: Ask) -> tuple[Debt, ...]:
-    """The customer's debts of today."""
+    """Returns the customer's debts of today."""
     return tuple(_build_debt(request, number, kind) for number, kind in enumerate(KINDS[request.industry], 1))
 
 
@@ -115,7 +115,7 @@ def _list_transactions(request: Ask) -> dict[str, Any]:
 
 
 def _build_repayment_row(debt: Debt, part: Part) -> dict[str, Any]:
-    """A part paid. The books of the house know days, not hours, so a number tells payments of one day apart."""
+    """Returns a repayment row. The company records no times: `trans_no` distinguishes payments of a day."""
     return {
         "trans_dtime": part.due,
         "trans_no": f"{part.due:%Y%m%d}{debt.bond_num[-8:]}{part.number:03d}",

@@ -1,4 +1,4 @@
-"""Instalment finance (할부금융, 규격 4.2.7): a car on credit, a loan on a name, and an operating lease."""
+"""Instalment finance (할부금융, 규격 4.2.7): a car instalment plan, an unsecured loan and an operating lease."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -27,7 +27,7 @@ _LATE_ONE_IN: Final = 9
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What the house offers: `months` of term, paid on `day`, amounts in units of `unit`, rates in tenths."""
+    """A product: `months` of term, repayment `day`, amounts in units of `unit`, rates in tenths of a percent."""
 
     name: str
     kind: str
@@ -48,7 +48,7 @@ PRODUCTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A customer's contract; of a lease `loan.principal` is what is paid each month."""
+    """A customer's contract. For a lease, `loan.principal` is the monthly rent."""
 
     account_num: str
     product: Product
@@ -56,12 +56,12 @@ class Account:
 
     @property
     def is_lease(self) -> bool:
-        """An operating lease: 005 and 006 tell it, and 002 to 004 do not."""
+        """Whether this is an operating lease: 할부금융-005 and 006 apply, 002 to 004 do not."""
         return self.product.kind == _LEASE
 
 
 def list_accounts(request: Ask) -> tuple[Account, ...]:
-    """The customer's contracts of today."""
+    """Returns the customer's contracts of today."""
     return tuple(_build_account(request, product) for product in PRODUCTS)
 
 
@@ -136,7 +136,7 @@ def _list_transactions(request: Ask) -> dict[str, Any]:
 
 
 def _list_settled(request: Ask, account: Account) -> list[tuple[Part, int]]:
-    """The parts paid by yesterday and how many days late: most on their day, some when the money was there."""
+    """Returns the instalments paid by yesterday, each with its delay in days (mostly 0)."""
     settled = []
     for part in list_paid(account.loan, get_yesterday(request)):
         rng = request.seeded_random("delay", account.account_num, part.number)

@@ -1,4 +1,4 @@
-"""A card house (카드, 규격 4.2.3): cards, points, approvals; bills are in `card_bills`, loans in `card_loans`."""
+"""A card company (카드, 규격 4.2.3): cards, points, approvals. Bills are in `card_bills`, loans in `card_loans`."""
 
 from decimal import Decimal
 from typing import Any, Final
@@ -77,7 +77,7 @@ def _list_overseas_rows(request: Ask) -> dict[str, Any]:
 
 
 def _build_overseas_row(use: Use) -> dict[str, Any]:
-    """A use abroad; this house settles the won when it approves."""
+    """Returns the row of an overseas use. This company fixes the amount in won at approval."""
     foreign_merchant = use.foreign_merchant
     return {
         **_build_approval(use),

@@ -1,7 +1,7 @@
-"""Card bills (카드-004 to 006): what the cards of a customer were used for in a month, due on the next one's pay day.
+"""Card bills (카드-004 to 006): a month's card uses, due on the payment day of the next month.
 
-A line's `paid_amt` is what falls due in this bill (of a thing paid in parts: this part), `credit_fee_amt` what that
-costs, and the bill is the sum of both over its lines.
+`paid_amt` of an item is the amount due in this bill (for an instalment plan: this instalment), `credit_fee_amt` its
+fee. The bill is the sum of both over its items.
 """
 
 from collections.abc import Iterator
@@ -25,14 +25,14 @@ _BY_DAY: Final = frozenset({REVOLVING_DUE, LOAN_DUE})
 
 
 def list_items(request: Ask, month: date) -> list[dict[str, Any]]:
-    """The lines of a month's bill as far as they are known, the latest use first."""
+    """Returns the items of a month's bill that are known by yesterday, the latest use first."""
     items = [row for card in list_cards(request) if card.is_billed for row in _list_card_items(request, card, month)]
     items += [_build_due_item(request, due) for due in list_dues(request, month)]
     return sorted(items, key=lambda row: row["paid_dtime"].isoformat(), reverse=True)
 
 
 def sum_items(items: list[dict[str, Any]]) -> int:
-    """What a bill of these lines comes to."""
+    """Returns the total of a bill with these items."""
     return sum(row["paid_amt"] + row["credit_fee_amt"] for row in items)
 
 
@@ -64,7 +64,7 @@ def _build_lump_sum_item(use: Use) -> dict[str, Any]:
 
 
 def _build_instalment_item(use: Use, parts: int, number: int) -> dict[str, Any]:
-    """One part of a big thing; the first takes the odd won, and short plans cost nothing."""
+    """Returns one instalment. The first one includes the rounding remainder; short plans have no fee."""
     share = use.amount // parts
     owed = use.amount if number == 1 else share * (parts - number + 1)
     left = share * (parts - number)
@@ -97,7 +97,7 @@ def _build_due_item(request: Ask, due: Due) -> dict[str, Any]:
     return {
         "card_id": get_main_card(request).card_id,
         "paid_dtime": due.since,
-        # The number tells lines apart that know their day but not their hour.
+        # `trans_no` distinguishes items that have a date but no time.
         "trans_no": due.number if due.kind in _BY_DAY else None,
         "paid_amt": due.amount,
         "credit_fee_amt": due.cost,
@@ -128,7 +128,7 @@ def _list_bill_items(request: Ask) -> dict[str, Any]:
 
 
 def _list_payments(request: Ask) -> dict[str, Any]:
-    """What the next pay day takes: the month's bill, or after its pay day what has come together for the next."""
+    """Returns 카드-006: the amount due next: this month's bill, or the next one after this month's payment day."""
     this_month = to_month(request.today)
     month = this_month if request.today.day <= PAY_DAY else add_months(this_month, 1)
     row = {"pay_due_date": get_day(month, PAY_DAY), "pay_amt": sum_items(list_items(request, month))}

@@ -1,7 +1,7 @@
-"""Money borrowed on cards: cash advances, a card loan, a bill put off (단기·장기대출, 리볼빙; 카드-007, 010-012).
+"""Card loans: cash advances, a long-term loan, a revolving balance (단기·장기대출, 리볼빙; 카드-007, 010-012).
 
-Each goes on for ever in its own round, so that on any day there is one to tell: an advance a month, a loan after the
-other, a bill put off each spring and paid up within the year.
+Each repeats, so that every day has one of each: one advance a month, one long-term loan after the other, one
+revolving balance each spring that is repaid within a year.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _MIN_PERCENT: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """A cash advance, due in one sum on the next month's pay day."""
+    """A cash advance, due in one sum on the payment day of the next month."""
 
     number: str
     at: datetime
@@ -34,13 +34,13 @@ class Advance:
 
     @property
     def interest(self) -> int:
-        """What it costs until it is due."""
+        """The interest until the due date."""
         return int(self.amount * self.rate * (self.due - self.at.date()).days / 36500)
 
 
 @dataclass(frozen=True, slots=True)
 class Revolving:
-    """A bill put off: paid up in twelve equal parts, the first a month after `since`."""
+    """A revolving balance: repaid in twelve equal parts, the first a month after `since`."""
 
     since: date
     amount: int
@@ -48,16 +48,16 @@ class Revolving:
 
     @property
     def part(self) -> int:
-        """What is paid each month."""
+        """The monthly repayment."""
         return self.amount // YEAR
 
     def compute_balance(self, paid_parts: int) -> int:
-        """What remains after so many parts."""
+        """Returns the balance after `paid_parts` repayments."""
         return self.amount - self.part * paid_parts
 
 
 def build_advance(request: Ask, month: date) -> Advance:
-    """The cash advance of a month, taken in its first days."""
+    """Returns the cash advance of a month, taken in its first days."""
     rng = request.seeded_random("advance", month)
     at = to_datetime(month.replace(day=rng.randrange(2, 9)), rng.randrange(9, 23), rng.randrange(60), rng.randrange(60))
     amount, rate = rng.randrange(10, 81) * 10_000, Decimal(rng.randrange(149, 196)) / 10
@@ -65,7 +65,7 @@ def build_advance(request: Ask, month: date) -> Advance:
 
 
 def _build_loan(request: Ask, day: date) -> tuple[Loan, str]:
-    """The card loan that runs on a day, and its name."""
+    """Returns the long-term loan running on `day`, and its name."""
     rng = request.seeded_random("card loan")
     issued, _ = find_term(date(2016, rng.randrange(1, 13), PAY_DAY), _LOAN_MONTHS, day)
     amount, rate = rng.randrange(30, 150) * 100_000, Decimal(rng.randrange(99, 179)) / 10
@@ -73,7 +73,7 @@ def _build_loan(request: Ask, day: date) -> tuple[Loan, str]:
 
 
 def _build_revolving(request: Ask, day: date) -> Revolving:
-    """The bill put off that is being paid up on a day."""
+    """Returns the revolving balance that is being repaid on `day`."""
     rng = request.seeded_random("put off")
     since, _ = find_term(date(2016, rng.randrange(2, 6), PAY_DAY), YEAR, day)
     return Revolving(since, rng.randrange(60, 241) * 10_000 // YEAR * YEAR, Decimal(rng.randrange(150, 190)) / 10)
@@ -81,7 +81,7 @@ def _build_revolving(request: Ask, day: date) -> Revolving:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What a loan puts on a bill: principal and its cost, from which day, under which 상품구분 and number."""
+    """A loan's item on a bill: principal and interest, start date, 상품구분 and number."""
 
     kind: str
     since: date | datetime
@@ -96,12 +96,12 @@ LOAN_DUE: Final = "05"
 
 
 def list_dues(request: Ask, month: date) -> Iterator[Due]:
-    """What falls due on the pay day of a month."""
+    """Yields the loan amounts due on the payment day of a month."""
     before = add_months(month, -1)
     advance = build_advance(request, before)
     if before > get_main_card(request).issued and advance.at.date() <= get_yesterday(request):
         yield Due(ADVANCE_DUE, advance.at, advance.number, advance.amount, advance.interest)
-    # The pay day that ends a round still belongs to it; the round of the day before is asked for.
+    # A term includes the payment day that ends it, so look up the term of the day before.
     day = get_day(month, PAY_DAY - 1)
     revolving = _build_revolving(request, day)
     if revolving.since <= day:

@@ -1,4 +1,4 @@
-"""What cards were used for: at home, abroad, and the big things that are paid in parts."""
+"""Uses of cards: domestic, overseas, and large purchases paid in instalments."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ _SMALL_CREDIT_ONE_IN: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class ForeignMerchant:
-    """A shop abroad: its country and currency, prices in hundredths, and won for one of its money."""
+    """An overseas merchant: country, currency, prices in hundredths, and `won` for one unit of the currency."""
 
     name: str
     country: str
@@ -55,9 +55,9 @@ FOREIGN_MERCHANTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A use of a card in won. `changed` is when it was cancelled or corrected, `corrected` the amount since.
+    """A use of a card in won. `changed` is the time of its cancellation or correction, `corrected` the new amount.
 
-    `place` and `foreign` tell a use abroad; `parts` the months a big thing is paid in.
+    `foreign_merchant` and `foreign_amount` are set for overseas uses; `parts` is the number of instalments.
     """
 
     card: Card
@@ -75,28 +75,28 @@ class Use:
 
     @property
     def cost(self) -> int:
-        """What it came to in the end."""
+        """The final amount."""
         return {APPROVED: self.amount, CANCELLED: 0, CORRECTED: self.corrected}[self.status]
 
     def touches(self, start: date, end: date) -> bool:
-        """Whether it was made, cancelled or corrected between two days."""
+        """Returns whether it was made, cancelled or corrected from `start` to `end`."""
         moments = (self.at, self.changed or self.at)
         return any(start <= moment.date() <= end for moment in moments)
 
     def as_known_on(self, day: date) -> "Use":
-        """As the books told it that night: a change still to come is not known."""
+        """Returns the use as known at the end of `day`, without later changes."""
         if self.changed is None or self.changed.date() <= day:
             return self
         return replace(self, status=APPROVED, changed=None, corrected=0)
 
 
 Uses = Callable[[CustomerSeed, Card, date], Iterable[Use]]
-"""Tells all uses of one sort that a card saw in a month."""
+"""Returns all uses of one kind of a card in a month."""
 
 
 def select_uses(request: Ask, card: Card, list_uses: Uses, start: date, end: date) -> list[Use]:
-    """The uses made, cancelled or corrected from `start` to `end`, the latest use first."""
-    # A use of the last days of the month before may have been changed in this one.
+    """Returns the uses made, cancelled or corrected from `start` to `end`, the latest use first."""
+    # A use in the last days of the previous month may have been changed in this one.
     months = iter_months(max(start - _LATEST_CHANGE * DAY, card.issued), end)
     uses_known = (
         use.as_known_on(get_yesterday(request))
@@ -107,19 +107,19 @@ def select_uses(request: Ask, card: Card, list_uses: Uses, start: date, end: dat
 
 
 def newest_first(list_uses: Iterable[Use]) -> list[Use]:
-    """Uses in the order the standard asks for."""
+    """Returns uses in the order of the standard."""
     return sorted(list_uses, key=lambda use: (use.at, use.number), reverse=True)
 
 
 def list_domestic(seed: CustomerSeed, card: Card, month: date) -> Iterator[Use]:
-    """All uses of a card at home in a month, told whole so that every window sees the same."""
+    """Yields all domestic uses of a card in a month. It is always the whole month, so that all periods agree."""
     yield from list_everyday(seed, card, month)
     yield from list_big_ticket(seed, card, month)
 
 
 @lru_cache(maxsize=CACHED_MONTHS)
 def list_everyday(seed: CustomerSeed, card: Card, month: date) -> tuple[Use, ...]:
-    """The everyday ones."""
+    """Returns the everyday uses of a card in a month."""
     return tuple(_draw_everyday(seed, card, month))
 
 
@@ -149,7 +149,7 @@ def _choose_pay_type(card: Card, chance: float) -> str:
 
 
 def list_big_ticket(seed: CustomerSeed, card: Card, month: date) -> Iterator[Use]:
-    """Now and then a big thing bought on a credit card, paid in parts."""
+    """Returns the large purchases of a credit card in a month, paid in instalments."""
     return (use for use in _list_big_ticket_of_year(seed, card, month.year) if use.at.month == month.month)
 
 
@@ -173,7 +173,7 @@ def _draw_big_ticket(seed: CustomerSeed, card: Card, year: int) -> Iterator[Use]
 
 @lru_cache(maxsize=CACHED_MONTHS)
 def list_overseas(seed: CustomerSeed, card: Card, month: date) -> tuple[Use, ...]:
-    """All uses of a card in other countries, or in their shops on the net, in a month."""
+    """Returns all uses of a card at overseas merchants, also online ones, in a month."""
     return tuple(_draw_overseas(seed, card, month))
 
 
@@ -208,7 +208,7 @@ def _to_foreign_amount(foreign_merchant: ForeignMerchant, hundredths: int) -> De
 
 
 def list_instalments(seed: CustomerSeed, card: Card, month: date) -> Iterator[tuple[Use, int]]:
-    """The big things of which a part falls due in a month, each with the number of that part (1 for the first)."""
+    """Yields the purchases with an instalment due in a month, each with the instalment number (from 1)."""
     for year in (month.year - 1, month.year):
         for use in _list_big_ticket_of_year(seed, card, year):
             number = count_months(to_month(use.at.date()), month)

@@ -1,4 +1,4 @@
-"""The cards in a customer's wallet."""
+"""The cards of the customers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ FAMILY: Final = "2"
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A card on offer; `uses` and `abroad` say how often a month it is used at home and in other countries."""
+    """A card product. `uses` and `abroad` are the ranges of domestic and overseas uses a month."""
 
     name: str
     kind: str
@@ -43,12 +43,12 @@ _CARDS: Final[Mapping[int, tuple[tuple[Product, str], ...]]] = {
     2: ((_EVERYDAY, OWN), (_HOUSEHOLD, FAMILY), (_PLAIN_CHECK, OWN), (_HYBRID, OWN)),
     3: ((_EVERYDAY, OWN), (_TRAVEL, OWN), (_HOUSEHOLD, FAMILY), (_PLAIN_CHECK, OWN)),
 }
-"""Ordered by the kind of card, as the list of cards is told."""
+"""Ordered by the kind of card, as in 카드-001."""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card; `member` says whether it is the customer's own or of their family."""
+    """A card. `member` is OWN or FAMILY."""
 
     card_id: str
     number: str
@@ -58,12 +58,12 @@ class Card:
 
     @property
     def is_billed(self) -> bool:
-        """Whether its uses come on the customer's bill: own cards with credit do."""
+        """Whether its uses are on the customer's bill: those of own credit cards are."""
         return self.member == OWN and self.product.kind != CHECK
 
 
 def list_cards(request: Ask) -> tuple[Card, ...]:
-    """The customer's cards, credit first."""
+    """Returns the customer's cards, credit cards first."""
     return _build_cards(build_seed(request), request.customer.since, get_owned(_CARDS, request))
 
 
@@ -80,10 +80,10 @@ def _build_card(seed: CustomerSeed, since: date, product: Product, member: str) 
 
 
 def find_card(request: Ask) -> Card:
-    """The card the path of the question names."""
+    """Returns the card named by the path of the request."""
     return find_asset(list_cards(request), lambda card: card.card_id == request.params.get("card_id"))
 
 
 def get_main_card(request: Ask) -> Card:
-    """The card that money is borrowed on."""
+    """Returns the card that loans belong to."""
     return list_cards(request)[0]

@@ -1,4 +1,4 @@
-"""Days, months and windows: when things happen in the stories, and which of them a question may see."""
+"""Date arithmetic, and the requested period of a data request."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
@@ -10,25 +10,25 @@ DAY: Final = timedelta(days=1)
 
 
 def add_months(day: date, months: int) -> date:
-    """The same day `months` later, or the last of that month when it is shorter."""
+    """Returns the same day `months` later, or the last day of that month when it is shorter."""
     count = day.year * 12 + day.month - 1 + months
     year, month = divmod(count, 12)
     return date(year, month + 1, min(day.day, get_month_end(date(year, month + 1, 1)).day))
 
 
 def get_month_end(day: date) -> date:
-    """The last day of the month of `day`."""
+    """Returns the last day of the month of `day`."""
     return (day.replace(day=28) + timedelta(days=4)).replace(day=1) - DAY
 
 
 def count_months(start: date, day: date) -> int:
-    """Whole months from `start` to `day`; -1 or less before `start`."""
+    """Returns the whole months from `start` to `day`; -1 or less before `start`."""
     months = (day.year - start.year) * 12 + day.month - start.month
     return months if add_months(start, months) <= day else months - 1
 
 
 def iter_months(first: date, last: date) -> Iterator[date]:
-    """The first day of each month that `first` to `last` touches."""
+    """Yields the first day of each month from `first` to `last`."""
     month = first.replace(day=1)
     while month <= last:
         yield month
@@ -36,29 +36,29 @@ def iter_months(first: date, last: date) -> Iterator[date]:
 
 
 def find_next_anniversary(start: date, after: date) -> date:
-    """The first yearly return of `of` later than `after`."""
+    """Returns the first anniversary of `start` later than `after`."""
     years = count_months(start, after) // 12 + 1
     return add_months(start, 12 * max(years, 1))
 
 
 def find_term(first: date, months: int, day: date) -> tuple[date, date]:
-    """The start and end of the term that runs on `day`, when terms of `months` follow each other from `first` on."""
+    """Returns start and end of the term that includes `day`; terms of `months` follow each other from `first` on."""
     count = max(count_months(first, day), 0) // months
     return add_months(first, count * months), add_months(first, (count + 1) * months)
 
 
 def add_seconds(day: date, seconds: int) -> datetime:
-    """A moment of `day`, `seconds` after midnight."""
+    """Returns the moment `seconds` after the midnight that begins `day`."""
     return datetime.combine(day, time()) + timedelta(seconds=seconds)
 
 
 def to_date(moment: date | datetime) -> date:
-    """The day of a moment or of a day."""
+    """Returns the date of a date or datetime."""
     return moment.date() if isinstance(moment, datetime) else moment
 
 
 def parse_window(request: Ask) -> tuple[date, date]:
-    """The days asked for, none of them later than today."""
+    """Returns the requested period, ending today at the latest."""
     return _parse_date(request, "from_date"), min(_parse_date(request, "to_date"), request.today)
 
 
@@ -70,6 +70,6 @@ def _parse_date(request: Ask, name: str) -> date:
 
 
 def newest_first(request: Ask, rows: Iterable[dict[str, Any]], date_field: str = "trans_dtime") -> list[dict[str, Any]]:
-    """Those of `rows`, told in the order they happened, that lie in the window asked for; the latest first."""
+    """Returns the rows in the requested period, newest first; `rows` must be oldest first."""
     first, last = parse_window(request)
     return [row for row in rows if first <= to_date(row[date_field]) <= last][::-1]

@@ -1,4 +1,4 @@
-"""Electronic finance (전자금융, 규격 4.2.6): a purse on the phone and one of foreign money; payments in `efin_paid`."""
+"""Electronic finance (전자금융, 규격 4.2.6): prepaid balances in won and yen. Payments are in `efin_paid`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _BELOW_MINIMUM: Final = "02"
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A 권면: limit in 만원, whether it charges itself, its currency when foreign, and how its purses are used."""
+    """A 권면: limit in 만원, whether it is charged automatically, its currency if foreign, and how it is used."""
 
     code: str
     name: str
@@ -40,7 +40,7 @@ PRODUCTS: Final = (
     Product("FOB-02", "콩주머니 엔화지갑", 100, False, "JPY", YEN_MERCHANTS, (0, 4), 0, 1_000, 10_000),
 )
 
-# The accounts each customer keeps in the purse on the phone; foreign money lies under no account.
+# The accounts of each customer; balances in foreign currencies have no account.
 _ACCOUNTS: Final[Mapping[int, tuple[str, ...]]] = {
     1: ("garam-0314",),
     2: ("narae1102",),
@@ -50,7 +50,7 @@ _ACCOUNTS: Final[Mapping[int, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Fob:
-    """A customer's 권면 with the purse of each account, or one purse under no account (None)."""
+    """A customer's 권면 with the balance of each account, or one balance without an account (None)."""
 
     fob_id: str
     product: Product
@@ -59,7 +59,7 @@ class Fob:
 
 
 def list_fobs(request: Ask) -> tuple[Fob, ...]:
-    """The customer's 권면."""
+    """Returns the customer's 권면."""
     return tuple(_build_fob(request, product) for product in PRODUCTS)
 
 
@@ -118,7 +118,7 @@ def _get_balance(request: Ask) -> dict[str, Any]:
 
 
 def _list_charge_rules(request: Ask) -> dict[str, Any]:
-    """The rule by which the purse charges itself: as soon as less than the floor would be left."""
+    """Returns 전금-003: the automatic charge, made when less than `min_balance` would be left."""
     fob, balance = _find_balance(request)
     if not fob.product.is_auto_charged:
         raise Absent(403, "40301", "자동충전이 등록되지 않은 권면")

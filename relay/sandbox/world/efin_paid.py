@@ -1,4 +1,4 @@
-"""Payments through an electronic finance house (전금-101 to 103): accounts, means of payment, things bought."""
+"""Payments through an electronic finance company (전금-101 to 103): accounts, means of payment, purchases."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _CARD: Final = "6101"
 _TRANSFER: Final = "6102"
 _POINTS: Final = "6103"
 _BY_SLIP: Final = "6104"
-# 6101 is taken back by 6201, and so on.
+# 6201 is the refund of 6101, and so on.
 _REFUND_OFFSET: Final = 100
 _REGISTERED: Final = (_CARD, _CARD, _CARD, _TRANSFER, _TRANSFER, _POINTS)
 _REFUND_ONE_IN: Final = 12
@@ -36,7 +36,7 @@ _MEMOS: Final = ("생일선물", "사무실 비품", "집들이", "주말 준비
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account; a `guest` has no means of payment registered and pays by slip."""
+    """An account. A guest has no registered means of payment and pays by bank slip."""
 
     sub_key: str
     account_id: str
@@ -47,7 +47,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A payment, or (with a kind of 62xx) a payment taken back, of an order."""
+    """A payment of an order, or its refund (with a kind of 62xx)."""
 
     kind: str
     order: str
@@ -60,11 +60,11 @@ class Payment:
 
     @property
     def means(self) -> str:
-        """What it was paid with, whether paid or taken back."""
+        """The means of payment, also of a refund."""
         return self.kind if self.kind[1] == "1" else str(int(self.kind) - _REFUND_OFFSET)
 
 
-# account id, guest, orders a month
+# account_id, is_guest, orders a month
 _ACCOUNTS: Final = {
     1: (("garam-0314", False, (42, 58)),),
     2: (("narae1102", False, (8, 18)), ("narae.guest", True, (0, 2))),
@@ -73,7 +73,7 @@ _ACCOUNTS: Final = {
 
 
 def list_accounts(request: Ask) -> tuple[Account, ...]:
-    """The customer's accounts."""
+    """Returns the customer's accounts."""
     return tuple(_build_account(request, *account) for account in get_owned(_ACCOUNTS, request))
 
 
@@ -151,7 +151,7 @@ def _draw_month(request: Ask, account: Account, month: date) -> list[Payment]:
 
 
 def _draw_unsorted_month(request: Ask, account: Account, month: date) -> Iterator[Payment]:
-    """All payments of a month and those taken back within it; told whole, so that every window sees the same."""
+    """Yields all payments and refunds of a month. It is always the whole month, so that all periods agree."""
     rng = request.seeded_random("orders", account.account_id, month)
     end = get_month_end(month)
     for count in range(rng.randint(*account.orders)):

@@ -1,4 +1,4 @@
-"""Guarantee insurance (보증보험, 규격 4.2.8): promises to a landlord and to an employer, paid at once or in parts."""
+"""Guarantee insurance (보증보험, 규격 4.2.8), with a single premium or with premiums in parts."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +19,7 @@ _PAY_METHODS: Final = ("01", "02", "03", "04")
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A guarantee of `months`; its premium is `per_mille` of the sum insured, paid every `every` months."""
+    """A guarantee of `months`. Its premium is `per_mille` of the sum insured, paid every `interval` months."""
 
     name: str
     months: int
@@ -30,7 +30,7 @@ class Product:
 
     @property
     def parts(self) -> int:
-        """How many premiums there are in all."""
+        """The number of premiums."""
         return self.months // self.interval
 
 
@@ -44,7 +44,7 @@ _MILLION: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A customer's guarantee."""
+    """A customer's contract."""
 
     insu_num: str
     product: Product
@@ -53,12 +53,12 @@ class Contract:
 
     @property
     def premium(self) -> int:
-        """One part of the premium."""
+        """One part of the premium, in won."""
         return self.face * self.product.per_mille // 1000 // self.product.parts
 
 
 def list_contracts(request: Ask) -> tuple[Contract, ...]:
-    """The customer's guarantees in force today."""
+    """Returns the customer's contracts in force today."""
     return tuple(_build_contract(request, number, product) for number, product in enumerate(PRODUCTS, 1))
 
 

@@ -1,4 +1,4 @@
-"""The insurer's stories: policies, what they promise, what they cost (보험-001..007, 012) and what is lent on them."""
+"""Data handlers of the insurer: policies, riders, premiums (보험-001..007, 012) and loans."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ from relay.sandbox.world.model import Absent, Ask, Story
 TRANSFERRED, BY_CARD = "02", "04"
 COVERAGE_STATUS: Final = {NORMAL: "1", MATURED: "2", LAPSED: "4"}
 DEBITED_FROM: Final = "ZDRB0001"
-"""The bank premiums are debited at: its organisation code without the first two letters."""
+"""The bank that premiums are debited at: its organisation code without the first two letters."""
 PRIVATE_CAR, TWENTY_PER_CENT = "11", "01"
 PAID_AT: Final = 10 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A premium paid: its moment, which of the policy's (or a car's year's) payments it was, and `due` for the year."""
+    """A premium paid: `number` counts within the policy (car: within the year), `due` is the yearly premium."""
 
     moment: datetime
     number: int
@@ -40,7 +40,7 @@ class Payment:
 
 
 def policy_list(request: Ask) -> dict[str, Any]:
-    """보험-001: the policies, matured ones for five years more."""
+    """Returns 보험-001: the policies, and those that matured in the last five years."""
     rows = [
         {
             "insu_num": policy.number,
@@ -55,7 +55,7 @@ def policy_list(request: Ask) -> dict[str, Any]:
 
 
 def basics(request: Ask) -> dict[str, Any]:
-    """보험-002: the contract and who is insured by it."""
+    """Returns 보험-002: the contract and the insured persons."""
     policy = find_policy(request)
     start, end = policy.term(request.today)
     return {
@@ -77,7 +77,7 @@ def basics(request: Ask) -> dict[str, Any]:
 
 
 def riders(request: Ask) -> dict[str, Any]:
-    """보험-003: what is promised to one of the insured."""
+    """Returns 보험-003: the riders of one insured person."""
     policy = find_policy(request)
     number = request.params.get("insured_no")
     if number not in _number_insured(request, policy):
@@ -99,7 +99,7 @@ def riders(request: Ask) -> dict[str, Any]:
 
 
 def car(request: Ask) -> dict[str, Any]:
-    """보험-004: the car, and how it is insured this year."""
+    """Returns 보험-004: the car and its cover this year."""
     policy, insured = _find_car(request)
     start, end = policy.term(request.today)
     rows = {
@@ -118,7 +118,7 @@ def car(request: Ask) -> dict[str, Any]:
 
 
 def payment(request: Ask) -> dict[str, Any]:
-    """보험-005: how it is paid for, until when."""
+    """Returns 보험-005: how and until when premiums are paid."""
     policy = find_policy(request)
     start, _ = policy.term(request.today)
     once = policy.pay_cycle == ONCE
@@ -136,7 +136,7 @@ def payment(request: Ask) -> dict[str, Any]:
 
 
 def transactions(request: Ask) -> dict[str, Any]:
-    """보험-006: the premiums paid."""
+    """Returns 보험-006: the premiums paid."""
     policy = find_policy(request)
     rows = [
         {
@@ -153,7 +153,7 @@ def transactions(request: Ask) -> dict[str, Any]:
 
 
 def car_transactions(request: Ask) -> dict[str, Any]:
-    """보험-007: what was paid for a car, year after year."""
+    """Returns 보험-007: the premiums paid for a car in each year."""
     policy, insured = _find_car(request)
     if request.params.get("car_number") != insured.number:
         raise Absent(404, "40402", "차량 미존재")
@@ -172,7 +172,7 @@ def car_transactions(request: Ask) -> dict[str, Any]:
 
 
 def coverages(request: Ask) -> dict[str, Any]:
-    """보험-012: what the customer is covered for, in thousands of won (or of the policy's money)."""
+    """Returns 보험-012: the customer's coverages, in thousands of won (or of the policy's currency)."""
     policy = find_policy(request)
     start, end = policy.term(request.today)
     rows = [
@@ -195,7 +195,7 @@ def coverages(request: Ask) -> dict[str, Any]:
 
 
 def _number_insured(request: Ask, policy: Policy) -> dict[str, str]:
-    """Numbers and masked names of the insured; the customer is the first."""
+    """Returns the masked name of each insured person by number; the customer is the first."""
     full_name = request.customer.name
     return {str(number): name for number, name in enumerate((f"{full_name[0]}*{full_name[-1]}", *policy.family), 1)}
 
@@ -212,7 +212,7 @@ def _get_pay_method(policy: Policy) -> str:
 
 
 def _list_paid(request: Ask, policy: Policy) -> Iterator[Payment]:
-    """The payments up to the end of the window, oldest first: a car's by years, the others' in one row."""
+    """Yields the payments up to the end of the period, oldest first; those of a car policy year by year."""
     first, last = parse_window(request)
     start = policy.issued
     if policy.car:
@@ -240,7 +240,7 @@ def _list_term_payments(request: Ask, policy: Policy, start: date, last: date) -
 
 
 def _compute_premium(request: Ask, policy: Policy, start: date, number: int) -> int:
-    """One payment; a car's premium is set anew each year, and when paid twice the second is the smaller."""
+    """Returns one payment. A car's premium changes each year; of two payments the second is the smaller."""
     if not policy.car:
         return policy.premium
     year = policy.premium * request.seeded_random(policy.number, start).randrange(90, 111) // 1000 * 10

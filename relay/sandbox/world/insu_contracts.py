@@ -1,4 +1,4 @@
-"""What an insurance contract is: riders, cars, premiums and terms; and the riders insurers sell."""
+"""Insurance contracts: policies, riders, cars; and the riders on sale."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +15,7 @@ PRIMARY: Final = "1"
 
 @dataclass(frozen=True, slots=True)
 class Rider:
-    """What is promised for what (특약, 담보): `amount` in the policy's money; `feature` of medical riders only."""
+    """A rider (특약, 담보): `amount` is in the policy's currency; only medical riders have a `feature`."""
 
     name: str
     amount: int
@@ -27,7 +27,7 @@ class Rider:
 
 @dataclass(frozen=True, slots=True)
 class Car:
-    """The car of a car policy and how it is insured."""
+    """The car of a car policy and its cover."""
 
     number: str
     name: str
@@ -39,9 +39,9 @@ class Car:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A contract: `riders` (the first is the main contract), the premium of one payment, how often and how long paid.
+    """A contract. The first of its `riders` is the main contract; `premium` is the amount of one payment.
 
-    A car policy is made anew each year; `ends` is that of the others. `family` are the insured besides the customer.
+    A car policy is renewed each year; `ends` applies to all others. `family` are the other insured persons.
     """
 
     number: str
@@ -65,19 +65,19 @@ class Policy:
 
     @property
     def payments(self) -> int:
-        """How often it is paid in all; of a car policy, each year."""
+        """The number of payments; for a car policy, those of a year."""
         if self.pay_cycle == ONCE:
             return 1
         return self.pay_years * 12 // CYCLE_MONTHS[self.pay_cycle]
 
     def term(self, today: date) -> tuple[date, date]:
-        """From when to when it runs as things stand today."""
+        """Returns start and end of the term that applies today."""
         if self.car:
             return find_term(self.issued, 12, today)
         return self.issued, self.ends
 
     def status(self, today: date) -> str:
-        """정상, 실효 or 만기."""
+        """Returns the status: 정상, 실효 or 만기."""
         if self.term(today)[1] <= today:
             return MATURED
         return LAPSED if self.lapsed and self.lapsed <= today else NORMAL

@@ -1,4 +1,4 @@
-"""What the insurer lent, on policies and on houses (보험-008..011)."""
+"""Loans of the insurer, secured by policies or homes (보험-008..011)."""
 
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ PAID_AT: Final = 7 * 3600
 
 
 def loan_list(request: Ask) -> dict[str, Any]:
-    """보험-008: the loans."""
+    """Returns 보험-008: the loans."""
     rows = [
         {
             "prod_name": loan.product,
@@ -28,7 +28,7 @@ def loan_list(request: Ask) -> dict[str, Any]:
 
 
 def basics(request: Ask) -> dict[str, Any]:
-    """보험-009: the contract; a policy loan (3400) names the policy it is lent on."""
+    """Returns 보험-009: the contract. A policy loan (3400) names its policy."""
     loan = _find_loan(request)
     return {
         "loan_start_date": loan.opened,
@@ -39,7 +39,7 @@ def basics(request: Ask) -> dict[str, Any]:
 
 
 def details(request: Ask) -> dict[str, Any]:
-    """보험-010: what is owed today."""
+    """Returns 보험-010: the balance owed today."""
     loan = _find_loan(request)
     return {
         "balance_amt": get_balance(request, loan, request.today),
@@ -49,7 +49,7 @@ def details(request: Ask) -> dict[str, Any]:
 
 
 def transactions(request: Ask) -> dict[str, Any]:
-    """보험-011: the instalments."""
+    """Returns 보험-011: the instalments."""
     _, last = parse_window(request)
     return {
         "trans_list": newest_first(

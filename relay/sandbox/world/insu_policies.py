@@ -1,4 +1,4 @@
-"""Who is insured for what: each customer's policies, cars and trips, and what is lent on them."""
+"""The insurance policies and loans of each customer."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -302,7 +302,7 @@ LOANS: Final[dict[int, tuple[Loan, ...]]] = {
 
 
 def list_policies(request: Ask) -> tuple[Policy, ...]:
-    """The customer's policies by number; matured ones for five years more."""
+    """Returns the customer's policies by number, and those that matured in the last five years."""
     held = (*get_owned(POLICIES, request), *(_draw_trips(request) if request.customer.number == TRAVELLER else ()))
     oldest = add_months(request.today, -SHOWN_AFTER_END_MONTHS)
     shown = (policy for policy in held if policy.issued <= request.today and policy.term(request.today)[1] >= oldest)
@@ -310,12 +310,12 @@ def list_policies(request: Ask) -> tuple[Policy, ...]:
 
 
 def find_policy(request: Ask) -> Policy:
-    """The policy the question names."""
+    """Returns the requested policy."""
     return find_asset(list_policies(request), lambda policy: policy.number == request.params.get("insu_num"))
 
 
 def list_loans(request: Ask) -> tuple[Loan, ...]:
-    """What the insurer lent to the customer."""
+    """Returns the insurer's loans to the customer."""
     return tuple(loan for loan in get_owned(LOANS, request) if loan.opened <= request.today)
 
 

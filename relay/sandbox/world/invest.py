@@ -1,4 +1,4 @@
-"""The broker's stories: accounts, what was traded, what is held (금투-001..005)."""
+"""Data handlers of the broker: accounts, trades, holdings (금투-001..005)."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -23,12 +23,12 @@ from relay.sandbox.world.model import Ask, Story
 
 
 def account_list(request: Ask) -> dict[str, Any]:
-    """금투-001: the accounts by kind."""
+    """Returns 금투-001: the accounts by kind."""
     return {"account_list": [_build_account_row(account) for account in list_accounts(request)]}
 
 
 def basics(request: Ask) -> dict[str, Any]:
-    """금투-002: the cash of each currency; a loan against papers stands with the won."""
+    """Returns 금투-002: the cash of each currency. A loan against securities is in the row of won."""
     account = find_account(request)
     return {
         "base_date": request.today,
@@ -45,7 +45,7 @@ def basics(request: Ask) -> dict[str, Any]:
 
 
 def transactions(request: Ask) -> dict[str, Any]:
-    """금투-003: money brought and taken, papers bought and sold."""
+    """Returns 금투-003: deposits, withdrawals and trades."""
     return {
         "trans_list": newest_first(
             request, (_build_trade_row(trade) for trade in list_trades(request, find_account(request)))
@@ -54,7 +54,7 @@ def transactions(request: Ask) -> dict[str, Any]:
 
 
 def products(request: Ask) -> dict[str, Any]:
-    """금투-004: what is held today, by code."""
+    """Returns 금투-004: today's holdings by code."""
     account = find_account(request)
     held = get_holdings(request, account)
     currencies = {
@@ -70,7 +70,7 @@ def products(request: Ask) -> dict[str, Any]:
 
 
 def pension(request: Ask) -> dict[str, Any]:
-    """금투-005: what a pension account was paid and what was taken from it; nobody draws a pension yet."""
+    """Returns 금투-005: payments into and out of a pension account. No pension is being paid out yet."""
     account = find_account(request, PENSION)
     account_trades = list_trades(request, account)
     paid = [trade for trade in account_trades if trade.kind == DEPOSIT]

@@ -1,4 +1,4 @@
-"""Who keeps what at the broker: accounts, and the things each of them buys."""
+"""The accounts at the broker, and the securities that each of them trades."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +15,7 @@ PENSION: Final = "105"
 
 @dataclass(frozen=True, slots=True)
 class Security:
-    """Something traded: its `kind` (상품종류), near what price and in what ticks it trades, and on which exchange."""
+    """A security: its `kind` (상품종류), base price, tick size and exchange."""
 
     code: str
     name: str
@@ -30,10 +30,10 @@ class Security:
 
 @dataclass(frozen=True, slots=True)
 class CurrencyAccount:
-    """The money of one currency and the papers bought with it.
+    """The cash of one currency and the securities bought with it.
 
-    `first` is brought on the first day, `monthly` each month after; so many papers are bought and sold a month. What
-    the purse holds above `most` at a month's end is taken home.
+    `first` is deposited on the first day, `monthly` each month after. `buys` and `sells` are the trades a month.
+    If more than `most` is left at the end of a month, `monthly` is withdrawn.
     """
 
     currency: str
@@ -47,7 +47,7 @@ class CurrencyAccount:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account at the broker; `mortgage` is lent against its papers (예탁증권담보대출)."""
+    """An account at the broker. `mortgage` is lent against its securities (예탁증권담보대출)."""
 
     number: str
     name: str
@@ -181,12 +181,12 @@ ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
 
 
 def list_accounts(request: Ask) -> tuple[Account, ...]:
-    """The customer's accounts by kind, as 금투-001 lists them."""
+    """Returns the customer's accounts by kind, in the order of 금투-001."""
     opened = (account for account in get_owned(ACCOUNTS, request) if account.opened <= request.today)
     return tuple(sorted(opened, key=lambda account: (account.kind, account.number)))
 
 
 def find_account(request: Ask, kind: str | None = None) -> Account:
-    """The account the question names; of that `kind`, when one is asked for."""
+    """Returns the requested account; it must be of `kind` unless that is None."""
     number = request.params.get("account_num")
     return find_asset(list_accounts(request), lambda account: account.number == number and kind in (None, account.kind))

@@ -1,4 +1,4 @@
-"""How an account at the broker lives: money brought, papers bought and sold month by month, money taken home."""
+"""Simulates the accounts at the broker: monthly deposits, trades and withdrawals."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,14 +18,14 @@ DETAILS: Final = {DEPOSIT: "이체입금", WITHDRAWAL: "이체출금", BUY: "매
 FEE: Final = Decimal("0.00015")
 TAX: Final = Decimal("0.0018")
 SELLING_DAYS, BUYING_DAYS = (2, 12), (15, 26)
-"""Days of the month; two days lie between, so that a sale put off to Monday still comes before what it pays for."""
+"""Days of the month. The gap of two days keeps a sale that moves to Monday before the purchases it pays for."""
 SATURDAY: Final = 5
 OPEN, CLOSE, DEPOSITED_AT, WITHDRAWN_AT = 9 * 3600, 15 * 3600 + 1800, 8 * 3600, 16 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """One line of the book: what moved, for how much, what was settled after fee and tax, what cash was left."""
+    """A trade, deposit or withdrawal: `settled` is the amount after fee and tax, `balance` the cash after it."""
 
     moment: datetime
     number: str
@@ -41,13 +41,13 @@ class Trade:
 
 @dataclass(slots=True)
 class Holding:
-    """How much of a paper is held, and what it cost."""
+    """The quantity held of a security, and its cost."""
 
     quantity: int = 0
     cost: Decimal = Decimal(0)
 
     def apply(self, trade: Trade) -> None:
-        """Take one trade in: buying adds its amount, selling takes the like share of the cost away."""
+        """Applies a trade: a purchase adds its amount to the cost, a sale removes the sold share of the cost."""
         if trade.kind == BUY:
             self.quantity += trade.quantity
             self.cost += trade.amount
@@ -58,7 +58,7 @@ class Holding:
 
 @dataclass(slots=True)
 class _Simulation:
-    """One purse being lived through, month by month."""
+    """Simulates one sub-account month by month."""
 
     account: Account
     sub_account: CurrencyAccount
@@ -69,11 +69,11 @@ class _Simulation:
 
     @property
     def unit(self) -> Decimal:
-        """The smallest amount the currency knows."""
+        """The smallest unit of the currency."""
         return Decimal("0.01") if self.sub_account.currency == "USD" else Decimal(1)
 
     def trade_month(self, month: date) -> None:
-        """Money first, then what is sold, then what is bought, then what is left over is taken home."""
+        """Adds the trades of a month: deposit, sales, purchases, withdrawal of excess cash."""
         is_first_month = not self.trades
         start = self.account.opened if is_first_month else month
         self._move_cash(
@@ -92,7 +92,7 @@ class _Simulation:
             self._move_cash(add_seconds(get_month_end(month), WITHDRAWN_AT), WITHDRAWAL, self.sub_account.monthly)
 
     def _draw_moments(self, days: tuple[int, int], start: date, count: int) -> Iterator[tuple[datetime, Security]]:
-        """So many different papers, each at its moment, in the order of the moments; no exchange opens on weekends."""
+        """Returns `count` different securities with their trading times, in order. Exchanges are closed on weekends."""
         moments = []
         for _ in range(count):
             day = start.replace(day=self.rng.randint(*days))
@@ -140,7 +140,7 @@ class _Simulation:
 
 @lru_cache(maxsize=32)
 def _simulate(customer: int, account: Account, sub_account: CurrencyAccount, until: date) -> tuple[Trade, ...]:
-    """All lines of a purse from its first day to the end of a month: a life cannot be told from its middle."""
+    """Returns all trades from the first day to `until`. Each month depends on all months before it."""
     simulation = _Simulation(
         account, sub_account, seeded_random("invest", customer, account.number, sub_account.currency)
     )
@@ -150,7 +150,7 @@ def _simulate(customer: int, account: Account, sub_account: CurrencyAccount, unt
 
 
 def list_trades(request: Ask, account: Account) -> list[Trade]:
-    """The book of an account up to today, oldest first."""
+    """Returns the trades of an account up to today, oldest first."""
     trades = (
         trade
         for sub_account in account.sub_accounts
@@ -161,13 +161,13 @@ def list_trades(request: Ask, account: Account) -> list[Trade]:
 
 
 def get_cash(request: Ask, account: Account, currency: str) -> Decimal:
-    """What money of one currency lies in the account today."""
+    """Returns today's cash of one currency."""
     trades = [trade for trade in list_trades(request, account) if trade.currency == currency]
     return trades[-1].balance if trades else Decimal(0)
 
 
 def get_holdings(request: Ask, account: Account) -> dict[Security, Holding]:
-    """What papers are held today."""
+    """Returns today's holdings by security."""
     held: dict[Security, Holding] = {}
     for trade in list_trades(request, account):
         if trade.security:

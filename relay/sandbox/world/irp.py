@@ -1,4 +1,4 @@
-"""Individual retirement pensions (개인형 IRP), kept by banks, brokers and insurers alike (IRP-001..004)."""
+"""Individual retirement pensions (개인형 IRP) at banks, brokers and insurers (IRP-001..004)."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +19,7 @@ PAID_AT, FEE_AT = 8 * 3600, 20 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An IRP account: `severance` moved in on the first day (사용자부담금), `monthly` paid in by its owner."""
+    """An IRP account: `severance` is paid in on the first day (사용자부담금), `monthly` by the customer."""
 
     number: str
     opened: date
@@ -30,7 +30,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What a plan invests in: deposits by `rate` and term of `months`, funds by the `price` of a thousand units."""
+    """An investment of a plan: deposits have `rate` and `months`, funds the `price` of a thousand units."""
 
     name: str
     kind: str
@@ -41,7 +41,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """Money in (01) or out (02) of a plan."""
+    """A payment into (01) or out of (02) a plan."""
 
     day: date
     seconds: int
@@ -51,7 +51,7 @@ class Contribution:
 
 
 COMPANIES: Final = {"bank": ("7001", "든든"), "invest": ("7002", "푸른증권"), "insu": ("7003", "온생명")}
-"""Where a plan is kept: how its account numbers begin and how its name does."""
+"""Prefixes of account numbers and product names by industry."""
 
 PLANS: Final[dict[int, tuple[Plan, ...]]] = {
     1: (Plan("190805011", date(2019, 8, 5), 32_400_000, 300_000, 6),),
@@ -84,7 +84,7 @@ PRODUCTS: Final = (CASH, *DEPOSITS, *FUNDS)
 
 
 def account_list(request: Ask) -> dict[str, Any]:
-    """IRP-001: the plans kept here."""
+    """Returns IRP-001: the plans at this institution."""
     _, name = COMPANIES[request.industry]
     rows = [
         {"prod_name": f"{name} 개인형 IRP", "account_num": _build_number(request, plan), "is_consent": True}
@@ -94,7 +94,7 @@ def account_list(request: Ask) -> dict[str, Any]:
 
 
 def basics(request: Ask) -> dict[str, Any]:
-    """IRP-002: what was paid in by whom, and what it is worth."""
+    """Returns IRP-002: contributions of employer and customer, and the value of the plan."""
     plan = _find_plan(request)
     paid = _list_contributions(plan, request.today)
     return {
@@ -110,13 +110,13 @@ def basics(request: Ask) -> dict[str, Any]:
 
 
 def details(request: Ask) -> dict[str, Any]:
-    """IRP-003: the products held, the latest first; waiting money was never bought and stands last."""
+    """Returns IRP-003: the products held, the latest first. Cash has no opening date and comes last."""
     rows = _build_holdings(request, _find_plan(request))
     return {"irp_list": sorted(rows, key=lambda row: row["open_date"] or date.min, reverse=True)}
 
 
 def transactions(request: Ask) -> dict[str, Any]:
-    """IRP-004: contributions and the yearly fee."""
+    """Returns IRP-004: contributions and yearly fees."""
     _, last = parse_window(request)
     rows = [
         {
@@ -145,7 +145,7 @@ def _find_plan(request: Ask) -> Plan:
 
 
 def _list_contributions(plan: Plan, until: date) -> list[Contribution]:
-    """Severance on the first day, then the monthly contribution; each year after a fee of what was paid in."""
+    """Returns severance, monthly contributions, and a yearly fee on the sum of contributions."""
     contributions = [Contribution(plan.opened, PAID_AT, "01", plan.severance, "00000")]
     paid = plan.severance
     for number in range(1, count_months(plan.opened, until) + 1):
@@ -165,7 +165,7 @@ def _compute_accumulated(plan: Plan, day: date) -> int:
 
 
 def _build_holdings(request: Ask, plan: Plan) -> list[dict[str, Any]]:
-    """The money paid in, divided among the plan's products by weights drawn once for ever; the rest waits as cash."""
+    """Returns the accumulated money divided among the plan's products by fixed random weights; the rest is cash."""
     rng = request.seeded_random("irp", plan.number)
     products = (*DEPOSITS, *rng.sample(FUNDS, plan.products - 1 - len(DEPOSITS)))
     weights = [rng.randrange(2, 9) for _ in products]
@@ -206,7 +206,7 @@ def _build_holding_row(plan: Plan, index: int, product: Product, principal: int,
             "exp_date": end,
             "int_rate": product.rate,
         }
-    # One fund after the other was added to the plan, every other day from its first on.
+    # The funds were added one by one, every second day from the first day of the plan.
     opened = min(date.fromordinal(plan.opened.toordinal() + 2 * index), today)
     units = (principal * UNITS_PER_PRICE / get_price(product.name, product.price, opened)).quantize(
         Decimal(1), ROUND_DOWN

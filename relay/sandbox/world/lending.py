@@ -1,4 +1,4 @@
-"""Money lent and paid back: schedules that add up, told alike by banks and insurers."""
+"""Loans of banks and insurers with their repayment schedules."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,11 +13,11 @@ from relay.sandbox.world.model import Ask, seeded_random
 LATE_SURCHARGE: Final = Decimal(3)
 LATE_DAYS: Final = 3
 LATE_ONE_IN: Final = 14
-"""One in so many instalments is paid three days late, at three points more."""
+"""One in so many instalments is paid LATE_DAYS late, at LATE_SURCHARGE percentage points more."""
 
 
 class Repayment(StrEnum):
-    """상환방식 of the code table."""
+    """상환방식 in the code table of the standard."""
 
     AT_ONCE = "01"
     EQUAL_PRINCIPAL = "02"
@@ -27,7 +27,7 @@ class Repayment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Loan:
-    """A loan: repaid in `months` instalments, or (만기일시) prolonged after each `months` with interest every month."""
+    """A loan repaid in `months` instalments, or (만기일시) extended every `months` with monthly interest."""
 
     number: str
     product: str
@@ -42,7 +42,7 @@ class Loan:
     seqno: str | None = None
 
     def matures(self, today: date) -> date:
-        """The day it must be paid back as things stand on `today`."""
+        """Returns the maturity date as of `today`."""
         if self.method is not Repayment.AT_ONCE:
             return add_months(self.opened, self.months)
         count = max(count_months(self.opened, today), 0) // self.months + 1
@@ -51,7 +51,7 @@ class Loan:
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """Interest of one stretch of days at one rate; `late` when the stretch is past the due day."""
+    """Interest of a range of days at one rate; `late` if the range is past the due date."""
 
     first: date
     last: date
@@ -62,7 +62,7 @@ class Interest:
 
 @dataclass(frozen=True, slots=True)
 class Instalment:
-    """One repayment: when it was due and paid, what of it was principal and interest, and what was owed after it."""
+    """A repayment: due and payment dates, principal, interest, and the balance after it."""
 
     turn: int
     due: date
@@ -73,12 +73,12 @@ class Instalment:
 
     @property
     def interest_amount(self) -> int:
-        """The interest of all its stretches."""
+        """The total interest."""
         return sum(part.amount for part in self.interest)
 
 
 def list_paid(request: Ask, loan: Loan, day: date) -> list[Instalment]:
-    """The instalments paid up to `day`, oldest first."""
+    """Returns the instalments paid up to `day`, oldest first."""
     count = max(count_months(loan.opened, day), 0)
     if loan.method is not Repayment.AT_ONCE:
         count = min(count, loan.months)
@@ -88,13 +88,13 @@ def list_paid(request: Ask, loan: Loan, day: date) -> list[Instalment]:
 
 
 def get_balance(request: Ask, loan: Loan, day: date) -> int:
-    """What is still owed at the end of `day`."""
+    """Returns the balance owed at the end of `day`."""
     paid = list_paid(request, loan, day)
     return paid[-1].balance if paid else loan.principal
 
 
 def find_next_due(loan: Loan, day: date) -> date:
-    """The first instalment day after `day`, or the last of all."""
+    """Returns the first due date after `day`, or the last one."""
     turn = count_months(loan.opened, day) + 1
     last = turn if loan.method is Repayment.AT_ONCE else loan.months
     return add_months(loan.opened, min(turn, last))
@@ -102,7 +102,7 @@ def find_next_due(loan: Loan, day: date) -> date:
 
 @lru_cache(maxsize=256)
 def build_instalments(industry: str, customer: int, loan: Loan, count: int) -> tuple[Instalment, ...]:
-    """The first `turns` instalments of a loan."""
+    """Returns the first `count` instalments of a loan."""
     owed, instalments = loan.principal, []
     for turn in range(1, count + 1):
         start, due = add_months(loan.opened, turn - 1), add_months(loan.opened, turn)

@@ -1,4 +1,4 @@
-"""How the street tells its stories: customers, questions, answers, pages; every value a JSON string (첨부2)."""
+"""Customers, data requests and response bodies: paging, counts, and values as JSON strings (첨부2)."""
 
 import base64
 import hashlib
@@ -12,12 +12,12 @@ from typing import Any, Final
 from relay.domain.api import Api, Field
 
 PAGE_MOST: Final = 20
-"""Rows a pretended institution gives at most in one page, whatever `limit` says: small lines make small pages (1.6)."""
+"""Maximum rows of a page of a sandbox institution, whatever `limit` says (규격 1.6 allows smaller pages)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A pretended customer. `number` seeds everything about them; `born` and `since` are facts of their life."""
+    """A fictitious customer. `number` is the seed of all their data; `since` is the day they became a customer."""
 
     number: int
     name: str
@@ -34,7 +34,7 @@ CUSTOMERS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A question to an institution: which API, of which industry and customer, with which parameters, on which day."""
+    """A data request to an institution: API, industry, customer, parameters and day."""
 
     api: Api
     industry: str
@@ -43,18 +43,18 @@ class Ask:
     today: date
 
     def seeded_random(self, *subject: object) -> random.Random:
-        """Randomness that is the same for ever for the same customer and subject."""
+        """Returns a generator seeded by industry, customer and `about`."""
         return seeded_random(self.industry, self.customer.number, *subject)
 
 
 def seeded_random(*subject: object) -> random.Random:
-    """Randomness that is the same for ever for the same subject."""
+    """Returns a generator seeded by `subject`; the same subject gives the same numbers."""
     text = "/".join(str(part) for part in subject)
-    return random.Random(hashlib.sha256(text.encode()).digest())  # noqa: S311 - stories, not secrets
+    return random.Random(hashlib.sha256(text.encode()).digest())  # noqa: S311 - test data, not secrets
 
 
 class Absent(Exception):
-    """The institution has no such asset or customer; `rsp_code` is what the standard says to that (40402, 40403)."""
+    """The institution rejects a request with an HTTP status and an rsp_code of the standard."""
 
     def __init__(self, status: int, rsp_code: str, rsp_msg: str) -> None:
         super().__init__(rsp_code)
@@ -64,17 +64,17 @@ class Absent(Exception):
 
 
 Story = Callable[[Ask], dict[str, Any]]
-"""Answers one API: its body fields as Python values, lists whole; None means "no value", the field is left out."""
+"""Returns the body fields of one API as Python values, with whole lists. A field with the value None is omitted."""
 
 
 def answer(stories: Mapping[str, Story], request: Ask) -> dict[str, Any]:
-    """Body of the answer to `ask`: the story of its api_id, cut to a page, counted, and written as the standard writes.
+    """Returns the response body: the fields of the handler, cut to a page and formatted by the standard.
 
-    Raises Absent when the story does, or when `next_page` is not one of ours.
+    Raises Absent when the handler does, or when `next_page` is not a cursor of this list.
     """
     values = stories[request.api.api_id](request)
     values = _cut_page(request, values)
-    # No story keeps time stamps, and the standard lets such an institution say 0, on first pages only (1.7).
+    # Handlers keep no time stamps. The standard allows 0 in that case, on first pages only (규격 1.7).
     timestamp = None if request.params.get("next_page") else 0
     body = {"rsp_code": "00000", "rsp_msg": "성공", **values, "search_timestamp": timestamp}
     return _format_fields(request.api.response.body, body)
@@ -115,7 +115,7 @@ def _parse_cursor(request: Ask) -> int:
 
 
 def _format_fields(fields: tuple[Field, ...], values: Mapping[str, Any]) -> dict[str, Any]:
-    """`told` in the catalogue's order, counts beside their lists, values as strings, what has no value left out."""
+    """Returns `values` in the order of the catalogue, as strings, with counts of lists and without missing values."""
     body: dict[str, Any] = {}
     for index, field in enumerate(fields):
         if field.type == "array":

@@ -1,4 +1,4 @@
-"""Whose things are whose: finding a customer's own asset, and saying so when there is none."""
+"""Look-up of a customer's own assets."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 def get_owned(table: Mapping[int, tuple[T, ...]], request: Ask) -> tuple[T, ...]:
-    """What the customer of `ask` owns; Absent 40403 for a stranger."""
+    """Returns the assets of the customer. Raises Absent (40403) for an unknown customer."""
     try:
         return table[request.customer.number]
     except KeyError as error:
@@ -17,7 +17,7 @@ def get_owned(table: Mapping[int, tuple[T, ...]], request: Ask) -> tuple[T, ...]
 
 
 def find_asset(assets: tuple[T, ...], matches: Callable[[T], bool]) -> T:
-    """The first of `things` that fits the question; Absent 40402 when none does."""
+    """Returns the first matching asset. Raises Absent (40402) if there is none."""
     asset = next((candidate for candidate in assets if matches(candidate)), None)
     if asset is None:
         raise Absent(404, "40402", "요청한 정보(자산)에 대한 정보 미존재")

@@ -1,4 +1,4 @@
-"""P2P lending (온라인투자연계금융업, 규격 4.2.10): a loan on a house and one on a name, paid back month by month."""
+"""P2P lending (온라인투자연계금융업, 규격 4.2.10): a loan secured by a home and an unsecured one, repaid monthly."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -28,7 +28,7 @@ _IN_TIME: Final = "01"
 
 @dataclass(frozen=True, slots=True)
 class Lending:
-    """A P2P loan; `ltv` only where a house stands behind it."""
+    """A P2P loan. Only a loan secured by a home has an `ltv`."""
 
     lending_id: str
     type: str
@@ -37,7 +37,7 @@ class Lending:
 
 
 def list_lendings(request: Ask) -> tuple[Lending, ...]:
-    """The customer's loans of today."""
+    """Returns the customer's loans of today."""
     return _build_secured_loan(request), _build_unsecured_loan(request)
 
 

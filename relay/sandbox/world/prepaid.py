@@ -1,4 +1,4 @@
-"""Prepaid cards of card houses and, when turned on, of banks (선불카드, 규격 4.2.1): one to recharge, one a gift."""
+"""Prepaid cards of card companies and, if enabled, of banks (선불카드, 규격 4.2.1): one rechargeable, one a gift."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,7 +35,7 @@ _EVERYDAY: Final = tuple(merchant for merchant in MERCHANTS if merchant.most <= 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A prepaid card: its limit in 만원, years after the customer came that they took it, and how it is used."""
+    """A prepaid card: its limit in 만원, `years` from the customer's first day to its issue, and how it is used."""
 
     name: str
     limit: int
@@ -63,7 +63,7 @@ class Card:
 
 
 def list_cards(request: Ask) -> tuple[Card, ...]:
-    """The customer's prepaid cards, the newest first."""
+    """Returns the customer's prepaid cards, the newest first."""
     cards = (_build_card(request, product) for product in PRODUCTS)
     return tuple(sorted(cards, key=lambda card: card.balance.opened, reverse=True))
 
@@ -108,7 +108,7 @@ def _get_balance(request: Ask) -> dict[str, Any]:
 
 
 def build_balance(request: Ask, balance: PrepaidBalance) -> dict[str, Any]:
-    """What lies in a purse: money and points, and the points that are to come next month."""
+    """Returns a balance: money, points, and the points due next month."""
     total, points = get_last_balance(request, balance)
     until = get_yesterday(request)
     return {
@@ -120,7 +120,7 @@ def build_balance(request: Ask, balance: PrepaidBalance) -> dict[str, Any]:
 
 
 def _list_transactions(request: Ask) -> dict[str, Any]:
-    """Charges, remittances and points; what was paid in shops is told by 선불-004."""
+    """Returns 선불-003: charges, remittances and points. Payments to merchants are in 선불-004."""
     book = list_entries(request, _find_card(request).balance, *parse_day_window(request))
     return {"trans_list": [_build_row(request, entry) for entry in reversed(book) if entry.kind not in _PAYMENTS]}
 
@@ -140,7 +140,7 @@ def _build_row(request: Ask, entry: Entry) -> dict[str, Any]:
 
 def _list_approvals(request: Ask) -> dict[str, Any]:
     known = list_purchases(request, _find_card(request).balance, *parse_day_window(request))
-    # Banks ask their customers for no consent to tell the shops.
+    # Banks have no consent to pass on merchants.
     has_merchants = "is_consent_merchant_name_regno" in EXTRA_CONSENTS.get(request.industry, ())
     return {
         "approved_list": [

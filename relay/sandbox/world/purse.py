@@ -1,6 +1,6 @@
-"""A purse of prepaid money: charged when it runs low, spent, shared with friends, emptied when the month ends.
+"""Prepaid balances: charged when low, spent, transferred, and reduced to `closing_balance` at the end of a month.
 
-A month is told whole and begins with a known rest, so its balances add up without telling the years before it.
+Each month starts from a known balance, so no earlier month needs to be computed.
 """
 
 from collections.abc import Iterator
@@ -35,9 +35,9 @@ _MEMOS: Final = ("점심값", "회비", "커피값", "선물비", "택시비 나
 
 @dataclass(frozen=True, slots=True)
 class PrepaidBalance:
-    """How a purse is used. Nothing may leave less than `floor` in it: `unit` is charged (as `source`) until it fits.
+    """How a prepaid balance is used. `charge_amount` is charged (as `source`) whenever `min_balance` would be undercut.
 
-    `subject` seeds it; `rest` is what the month's end leaves; `purchases` and `friends` say how many a month.
+    `subject` is the seed. `purchases` and `transfers` are counts a month.
     """
 
     subject: str
@@ -52,13 +52,13 @@ class PrepaidBalance:
 
     @property
     def first_month(self) -> date:
-        """The first month told: the first whole one."""
+        """The first month with entries: the first whole one."""
         return add_months(to_month(self.opened), 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """A purchase; `changed` is when it was cancelled or corrected, to `price - back`."""
+    """A purchase. It was cancelled or corrected to `price - refund` at `changed_at`."""
 
     number: str
     moment: datetime
@@ -70,19 +70,19 @@ class Purchase:
     refund: int = 0
 
     def touches(self, start: date, end: date) -> bool:
-        """Whether it was made, cancelled or corrected between two days."""
+        """Returns whether it was made, cancelled or corrected from `start` to `end`."""
         moments = (self.moment, self.changed_at or self.moment)
         return any(start <= moment.date() <= end for moment in moments)
 
     @property
     def cost(self) -> int:
-        """What it cost in the end."""
+        """The final price."""
         return self.price - self.refund
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the purse's book: what moved, and the money (`balance`, points told in it) and the `points` after."""
+    """A booked movement, and the `balance` (including points) and the `points` after it."""
 
     number: str
     moment: datetime
@@ -104,7 +104,7 @@ class _Step:
 
 
 def list_entries(request: Ask, prepaid: PrepaidBalance, start: date, end: date) -> list[Entry]:
-    """The book from `start` to `end`, oldest first."""
+    """Returns the entries from `start` to `end`, oldest first."""
     months = iter_months(max(start, prepaid.first_month), end)
     return [
         entry
@@ -115,7 +115,7 @@ def list_entries(request: Ask, prepaid: PrepaidBalance, start: date, end: date) 
 
 
 def list_purchases(request: Ask, prepaid: PrepaidBalance, start: date, end: date) -> list[Purchase]:
-    """The purchases made or changed from `start` to `end`, oldest first, as they were known last night."""
+    """Returns the purchases made or changed from `start` to `end`, oldest first, as known yesterday."""
     until = get_yesterday(request)
     known = [
         purchase if purchase.changed_at is None or purchase.changed_at.date() <= until else _drop_change(purchase)
@@ -126,7 +126,7 @@ def list_purchases(request: Ask, prepaid: PrepaidBalance, start: date, end: date
 
 
 def get_last_balance(request: Ask, prepaid: PrepaidBalance) -> tuple[int, int]:
-    """The money in the purse last night, and how much of it is points."""
+    """Returns yesterday's closing balance, and the points in it."""
     until = get_yesterday(request)
     known = list_entries(request, prepaid, to_month(until), until)
     if known:
@@ -135,7 +135,7 @@ def get_last_balance(request: Ask, prepaid: PrepaidBalance) -> tuple[int, int]:
 
 
 def compute_reward(seed: CustomerSeed, prepaid: PrepaidBalance, month: date, until: date) -> int:
-    """The points that what was spent in a month, up to a day, brings in the next."""
+    """Returns the points that the purchases of a month, up to `until`, earn for the next month."""
     if month < prepaid.first_month:
         return 0
     spent = sum(
@@ -214,7 +214,7 @@ def _draw_purchases(seed: CustomerSeed, prepaid: PrepaidBalance, month: date) ->
         merchant, moment, price = draw_purchase(rng, month.replace(day=rng.randint(1, end.day)), prepaid.merchants)
         number, goods, chance = draw_digits(rng, 8), rng.choice(merchant.goods), rng.random()
         changed_at = moment + rng.randint(1, 5) * DAY
-        # What would change only next month is left alone: each month's book closes by itself.
+        # No change falls into the next month: each month is independent.
         if chance < _CANCELS and changed_at.date() < end:
             yield Purchase(number, moment, merchant, goods, price, CANCELLED, changed_at, price)
         elif chance < _CORRECTS and changed_at.date() < end:

@@ -1,4 +1,4 @@
-"""How a loan is paid back, month by month; stories of loans that outlive any date use `days.term_of` for its start."""
+"""Monthly repayment schedules of loans. Loans that must run on any date take their start from `days.find_term`."""
 
 import random
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _MONTHLY: Final = Decimal(1200)
 
 @dataclass(frozen=True, slots=True)
 class Loan:
-    """Money lent on a day of the month and due on that day of the following `months` months, at `rate` percent."""
+    """A loan: instalments are due on the day of issue in each of the next `months` months, at `rate` percent."""
 
     issued: date
     months: int
@@ -29,13 +29,13 @@ class Loan:
 
     @property
     def expires(self) -> date:
-        """The day of the last part."""
+        """The due date of the last instalment."""
         return add_months(self.issued, self.months)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One monthly part: what is due when, for the interest since when, and what is still owed after it."""
+    """One instalment: `since` is the first day of its interest, `balance` the amount owed after it."""
 
     number: int
     since: date
@@ -52,7 +52,7 @@ class Part:
 
 @lru_cache(maxsize=256)
 def list_parts(loan: Loan) -> tuple[Part, ...]:
-    """All parts of a loan; the last one takes what rounding left."""
+    """Returns all instalments of a loan; the last one includes the rounding remainder."""
     return tuple(_build_parts(loan))
 
 
@@ -75,21 +75,21 @@ def _compute_principal(loan: Loan, interest: int) -> int:
 
 
 def list_paid(loan: Loan, until: date) -> tuple[Part, ...]:
-    """The parts that were due by that day, and so are paid."""
+    """Returns the instalments due by `until`; they are all paid."""
     return tuple(part for part in list_parts(loan) if part.due <= until)
 
 
 def get_balance(loan: Loan, until: date) -> int:
-    """What is still owed at the end of that day."""
+    """Returns the balance owed at the end of `until`."""
     settled = list_paid(loan, until)
     return settled[-1].balance if settled else loan.principal
 
 
 def get_next_part(loan: Loan, until: date) -> Part:
-    """The first part due after that day."""
+    """Returns the first instalment due after `until`."""
     return list_parts(loan)[len(list_paid(loan, until))]
 
 
 def draw_debit_time(rng: random.Random, day: date) -> datetime:
-    """When the houses take what is due: before the shops open."""
+    """Returns the time of a direct debit, in the early morning of `day`."""
     return to_datetime(day, rng.randrange(1, 7), rng.randrange(60), rng.randrange(60))

@@ -1,4 +1,4 @@
-"""What every institution tells: the particulars of the transfer demand (정보제공-공통-002)."""
+"""The API that all institutions have: the particulars of the transfer request (정보제공-공통-002)."""
 
 from datetime import date
 from typing import Any, Final
@@ -9,7 +9,7 @@ from relay.sandbox.world.model import Ask, Story
 UNTIL_WITHDRAWN: Final = date(9999, 12, 31)
 ONCE_A_WEEK: Final = "1/w"
 
-# Which of the extra consents an industry asks its customers for; nobody in these stories refuses one.
+# The additional consents by industry. All customers of the sandbox give them.
 EXTRA_CONSENTS: Final = {
     "bank": ("is_consent_trans_memo",),
     "card": ("is_consent_merchant_name_regno",),
@@ -19,7 +19,7 @@ EXTRA_CONSENTS: Final = {
 
 
 def build_consent(request: Ask) -> dict[str, Any]:
-    """정보제공-공통-002: a standing demand of a year, renewed on the day the customer came."""
+    """Returns 정보제공-공통-002: a scheduled request for a year, renewed on each anniversary of the customer."""
     return {
         "is_scheduled": True,
         "fnd_cycle": ONCE_A_WEEK,

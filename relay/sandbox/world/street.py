@@ -1,4 +1,4 @@
-"""The other houses of the street: shops where money goes and the banks it comes from. None of them exists."""
+"""Counterparties of transactions: merchants, banks and a card company. All of them are fictitious."""
 
 import random
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from relay.sandbox.world.months import to_datetime
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """A shop: `kind` is the standard's class of what it sells, prices run from `least` to `most` in steps of `step`."""
+    """A merchant: `kind` is its category in the standard; prices are `least` to `most` in steps of `step`."""
 
     name: str
     regno: str
@@ -26,7 +26,7 @@ class Merchant:
 
     @property
     def pay_method(self) -> str:
-        """01 for a shop on the net (it never closes), 02 for one with a door."""
+        """01 for an online merchant (it never closes), 02 for the others."""
         return "01" if self.closes - self.opens == _ROUND_THE_CLOCK else "02"
 
 
@@ -73,7 +73,7 @@ BIG_TICKET_MERCHANTS: Final = tuple(
 
 ONLINE_MERCHANTS: Final = tuple(merchant for merchant in MERCHANTS if merchant.pay_method == "01")
 
-# What they ask is yen.
+# Their prices are in yen.
 YEN_MERCHANTS: Final = tuple(
     Merchant(*row)
     for row in (
@@ -85,16 +85,16 @@ YEN_MERCHANTS: Final = tuple(
 )
 
 CARD_COMPANY: Final = "ZGOC0005"
-"""The last eight letters of the card company's code."""
+"""The last eight characters of the card company's code."""
 
 BANKS: Final = ("ZDRB0001", "ZGAB0002", "ZHNB0003", "ZMAB0004")
-"""The last eight letters of the codes of four banks, none of them registered anywhere."""
+"""The last eight characters of the codes of four banks. None of them is registered."""
 
 
 def draw_purchase(
     rng: random.Random, day: date, merchants: Sequence[Merchant] = MERCHANTS
 ) -> tuple[Merchant, datetime, int]:
-    """One purchase on a day: the shop, the moment within its hours, the price."""
+    """Returns merchant, time within its opening hours, and price of one purchase on `day`."""
     merchant = merchants[int(rng.random() * len(merchants))]
     moment = to_datetime(day, merchant.opens) + timedelta(
         seconds=int(rng.random() * (merchant.closes - merchant.opens) * 3600)
@@ -107,17 +107,17 @@ def draw_purchase(
 
 
 def draw_id(rng: random.Random) -> str:
-    """A name of 64 letters and digits that tells nothing."""
+    """Returns a random identifier of 64 hexadecimal digits."""
     return f"{rng.getrandbits(256):064x}"
 
 
 def get_own_account(request: Ask) -> tuple[str, str]:
-    """The bank and the number of the customer's own account, the same in every house of the street."""
+    """Returns bank and number of the customer's own account, the same at all institutions."""
     number = request.customer.number
     return BANKS[number % len(BANKS)], f"{1002000000000 + number * 7_919_317_813 % 999_999_999:013d}"
 
 
 def draw_digits(rng: random.Random, count: int) -> str:
-    """That many digits, the first of them not zero."""
+    """Returns `count` digits, the first of them not zero."""
     least: int = 10 ** (count - 1)
     return str(least + int(rng.random() * 9 * least))

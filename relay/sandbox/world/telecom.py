@@ -1,4 +1,4 @@
-"""A telephone company (통신, 규격 4.2.9): a mobile phone and a home line, their bills, and purchases on the bill."""
+"""A telecom company (통신, 규격 4.2.9): contracts, bills, and purchases charged to the bill."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _MAX_PAYMENT: Final = 13_000
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A line: its monthly fee, the day the bill is due, how it is paid, how many purchases a month go on its bill."""
+    """A contract: monthly fee, due day of the bill, payment method, and the range of purchases a month."""
 
     mgmt_id: str
     number: str
@@ -47,7 +47,7 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """Something bought on the phone's bill; what was cancelled is told again with a minus."""
+    """A purchase charged to the bill; a cancellation is a second one with a negative amount."""
 
     moment: datetime
     amount: int
@@ -55,7 +55,7 @@ class Purchase:
     goods: str
 
 
-# Which lines each customer has: kind, monthly fee, purchases a month. Customer 3 plays on the phone every evening.
+# The contracts of each customer: kind, monthly fee, purchases a month. Customer 3 has more than two pages a month.
 _CONTRACTS: Final = {
     1: ((_MOBILE, 69_000, (5, 11)), (_INTERNET, 38_500, (0, 1))),
     2: ((_MOBILE, 55_000, (9, 16)), (_MOBILE, 24_200, (0, 3))),
@@ -65,7 +65,7 @@ _PREFIX: Final = {_MOBILE: "010-{:02d}**-**{:02d}", _HOME: "02-{:02d}**-**{:02d}
 
 
 def list_contracts(request: Ask) -> tuple[Contract, ...]:
-    """The customer's lines."""
+    """Returns the customer's contracts."""
     return tuple(
         _build_contract(request, number, *contract) for number, contract in enumerate(get_owned(_CONTRACTS, request), 1)
     )
@@ -110,7 +110,7 @@ def _get_bill(request: Ask) -> dict[str, Any]:
 
 
 def _compute_charge(request: Ask, contract: Contract, month: date) -> int:
-    """A month's bill: the fee and what was bought the month before; nothing before the line or after this month."""
+    """Returns a month's bill: the fee and the previous month's purchases; 0 before the contract or in the future."""
     if not contract.since < month <= to_month(request.today):
         return 0
     return contract.fee + sum(purchase.amount for purchase in _list_purchases(request, contract, add_months(month, -1)))
@@ -153,7 +153,7 @@ def _build_row(purchase: Purchase) -> dict[str, Any]:
 
 
 def _list_purchases(request: Ask, contract: Contract, month: date) -> list[Purchase]:
-    """All purchases of a month in their order; told whole, so that every window sees the same ones."""
+    """Returns all purchases of a month, oldest first. It is always the whole month, so that all periods agree."""
     return sorted(_draw_purchases(request, contract, month), key=lambda purchase: purchase.moment)
 
 
@@ -167,7 +167,7 @@ def _draw_purchases(request: Ask, contract: Contract, month: date) -> Iterator[P
         amount = rng.randrange(merchant.least, min(merchant.most, _MAX_PAYMENT), merchant.step)
         goods = rng.choice(merchant.goods)
         yield Purchase(moment, amount, merchant, goods)
-        # A cancellation stays within the month of its purchase: no bill ends below the fee.
+        # A cancellation is in the month of its purchase, so that no bill is below the fee.
         cancelled_at = moment + rng.randrange(1, 4) * DAY
         if rng.randrange(_CANCELLED_ONE_IN) == 0 and cancelled_at.date() <= get_month_end(month):
             yield Purchase(cancelled_at, -amount, merchant, goods)

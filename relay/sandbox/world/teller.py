@@ -1,4 +1,4 @@
-"""Whose story is told: all that months already told depend on, so that they can be kept and not told anew."""
+"""The seed of a customer's data, hashable, so that computed months can be cached."""
 
 import random
 from dataclasses import dataclass
@@ -7,21 +7,21 @@ from typing import Final
 from relay.sandbox.world.model import Ask, seeded_random
 
 CACHED_MONTHS: Final = 512
-"""How many months of each sort are remembered: a year of a few dozen assets, page after page."""
+"""Cached months of each kind: a year of a few dozen assets."""
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerSeed:
-    """A house of one industry telling about one customer; unlike a question it is the same whatever is asked."""
+    """An institution's industry and customer. Unlike a data request it does not depend on the API."""
 
     industry: str
     customer: int
 
     def seeded_random(self, *subject: object) -> random.Random:
-        """The dice of `Ask.dice`."""
+        """Returns the same generator as the data request does."""
         return seeded_random(self.industry, self.customer, *subject)
 
 
 def build_seed(request: Ask) -> CustomerSeed:
-    """Who tells the answer to `ask`."""
+    """Returns the seed of a request."""
     return CustomerSeed(request.industry, request.customer.number)

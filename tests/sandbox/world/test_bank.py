@@ -1,4 +1,4 @@
-"""The bank: true to the catalogue, the same twice, and every account adds up."""
+"""The bank: responses fit the catalogue, repeat exactly, and add up for each account."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -41,25 +41,25 @@ def test_accounts_are_listed_by_kind_and_number(bank):
     assert {row["account_type"][0] for row in rows} == {"1", "2", "3"}
 
 
-def test_only_deposits_say_whether_they_are_foreign_or_may_go_below_zero(bank):
+def test_only_deposits_have_the_foreign_and_overdraft_flags(bank):
     for row in bank.pages("은행-001", "account_list"):
         is_deposit = row["account_type"].startswith("1")
         assert ("is_foreign_deposit" in row) is is_deposit
         assert ("is_minus" in row) is is_deposit
 
 
-def test_somebody_has_more_accounts_than_a_page_holds(build_client):
+def test_a_customer_has_more_accounts_than_one_page_holds(build_client):
     assert "next_page" in build_client("bank", CUSTOMERS[2])("은행-001", limit="500")
 
 
-def test_every_account_tells_its_basics_and_details(bank):
+def test_every_account_has_basics_and_details(bank):
     api_ids = {"1": ("은행-002", "은행-003"), "2": ("은행-005", "은행-006"), "3": ("은행-008", "은행-009")}
     for row in bank.pages("은행-001", "account_list"):
         for api_id in api_ids[row["account_type"][0]]:
             assert bank(api_id, **asset_params(row)) == bank(api_id, **asset_params(row))
 
 
-def test_windows_are_parts_of_larger_windows(bank):
+def test_a_shorter_period_returns_part_of_a_longer_one(bank):
     for row in bank.pages("은행-001", "account_list"):
         api_id = transactions_api(row)
         whole = bank.call_handler(api_id, **asset_params(row), **FIVE_YEARS)["trans_list"]
@@ -70,7 +70,7 @@ def test_windows_are_parts_of_larger_windows(bank):
         ]
 
 
-def test_the_past_stays_as_it_was_told(bank, build_client):
+def test_past_transactions_do_not_change(bank, build_client):
     earlier = build_client("bank", bank.customer, today=date(2025, 5, 6))
     window = {"from_date": "20240901", "to_date": "20250506"}
     for row in bank.pages("은행-001", "account_list"):
@@ -79,7 +79,7 @@ def test_the_past_stays_as_it_was_told(bank, build_client):
         )
 
 
-def test_pages_of_transactions_hold_them_all_once(bank):
+def test_pages_hold_every_transaction_once(bank):
     for row in list_accounts(bank, "1"):
         window = asset_params(row) | LAST_MONTH
         paged = bank.pages(DEPOSIT, "trans_list", 13, **window)
@@ -87,7 +87,7 @@ def test_pages_of_transactions_hold_them_all_once(bank):
         assert len({(movement["trans_no"], movement["trans_dtime"]) for movement in paged}) == len(paged)
 
 
-def test_somebody_pays_more_often_than_two_pages_hold(bank):
+def test_a_month_has_more_transactions_than_two_pages_hold(bank):
     counts = [
         len(bank.call_handler(DEPOSIT, **asset_params(row), **LAST_MONTH)["trans_list"])
         for row in list_accounts(bank, "1")
@@ -95,7 +95,7 @@ def test_somebody_pays_more_often_than_two_pages_hold(bank):
     assert max(counts) > 40
 
 
-def test_deposits_add_up_to_the_balance_of_today(bank):
+def test_deposits_add_up_to_todays_balance(bank):
     for row in list_accounts(bank, "1"):
         movements = bank.call_handler(DEPOSIT, **asset_params(row), from_date="20080101", to_date="20261120")[
             "trans_list"
@@ -110,7 +110,7 @@ def test_deposits_add_up_to_the_balance_of_today(bank):
             assert Decimal(detail["balance_amt"]) == balance
 
 
-def test_savings_count_what_was_paid_in(bank):
+def test_savings_count_their_payments(bank):
     for row in list_accounts(bank, "1003"):
         basic = bank("은행-002", **asset_params(row))["basic_list"][0]
         detail = bank("은행-003", **asset_params(row))["detail_list"][0]
@@ -123,7 +123,7 @@ def test_savings_count_what_was_paid_in(bank):
         assert basic["issue_date"] <= "20261120" < basic.get("exp_date", "99991231")
 
 
-def test_a_credit_line_is_told_as_deposit_and_as_loan(bank):
+def test_an_overdraft_is_both_a_deposit_and_a_loan(bank):
     (row,) = [row for row in list_accounts(bank, "1") if row["is_minus"] == "true"]
     deposit = bank("은행-003", **asset_params(row))["detail_list"][0]
     loan, contract = bank("은행-009", **asset_params(row)), bank("은행-008", **asset_params(row))
@@ -153,7 +153,7 @@ def test_repayments_are_principal_and_interest(bank):
         assert detail["next_repay_date"] > "20261120"
 
 
-def test_funds_are_worth_their_units(bank):
+def test_funds_add_up_to_their_units(bank):
     for row in list_accounts(bank, "2"):
         detail = bank("은행-006", **asset_params(row))
         movements = bank.pages(INVEST, "trans_list", **asset_params(row), from_date="20150101", to_date="20261120")
@@ -171,13 +171,13 @@ def test_an_unknown_account_is_absent(bank, api_id):
     assert (absent.value.status, absent.value.rsp_code) == (404, "40402")
 
 
-def test_an_account_with_rounds_must_be_asked_by_round(bank):
+def test_an_account_with_rounds_needs_the_round(bank):
     row = next(row for row in list_accounts(bank, "1") if "seqno" in row)
     with pytest.raises(Absent):
         bank("은행-002", account_num=row["account_num"])
 
 
-def test_the_future_is_not_told(bank):
+def test_future_transactions_are_not_returned(bank):
     for row in bank.pages("은행-001", "account_list"):
         window = {"from_date": "20261101", "to_date": "20271031"}
         movements = bank.call_handler(transactions_api(row), **asset_params(row), **window)["trans_list"]
@@ -185,7 +185,7 @@ def test_the_future_is_not_told(bank):
 
 
 @pytest.mark.parametrize("back", [1, 19, 20, 21, 44, 131, 300])
-def test_balances_hold_on_other_days(bank, build_client, back):
+def test_balances_add_up_on_other_days(bank, build_client, back):
     today = bank.today - timedelta(days=back)
     earlier = build_client("bank", bank.customer, today=today)
     window = {"from_date": f"{today - timedelta(days=500):%Y%m%d}", "to_date": f"{today:%Y%m%d}"}

@@ -1,4 +1,4 @@
-"""Debts taken over and money lent: who is named where, and repayments that add up."""
+"""Acquired debts and money lending: creditors named, and repayments that add up."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def list_debts(client):
 
 @ALL
 @BOTH
-def test_houses_are_named_as_the_kind_of_debt_asks(build_client, customer, industry):
+def test_creditors_are_named_by_the_kind_of_debt(build_client, customer, industry):
     client = build_client(industry, customer, "bond")
     for debt in list_debts(client):
         detail = client("채권-002", bond_num=debt["bond_num"])

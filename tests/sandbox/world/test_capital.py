@@ -1,4 +1,4 @@
-"""Instalment finance: loans whose principal and interest add up, and a lease that answers elsewhere."""
+"""Instalment finance: loans whose principal and interest add up, and a lease with APIs of its own."""
 
 from datetime import date, timedelta
 from itertools import pairwise
@@ -19,7 +19,7 @@ def list_numbers(client, *, is_lease):
 
 
 @ALL
-def test_everyone_has_loans_and_a_lease(build_client, customer):
+def test_every_customer_has_loans_and_a_lease(build_client, customer):
     client = build_client("capital", customer)
     assert len(list_numbers(client, is_lease=False)) == 2
     assert len(list_numbers(client, is_lease=True)) == 1
@@ -27,7 +27,7 @@ def test_everyone_has_loans_and_a_lease(build_client, customer):
 
 
 @ALL
-def test_repayments_add_up_from_the_lending_to_the_balance(build_client, customer):
+def test_repayments_add_up_to_the_balance(build_client, customer):
     client = build_client("capital", customer)
     for number in list_numbers(client, is_lease=False):
         rows = client.pages("할부금융-004", "trans_list", limit=9, account_num=number, **EVER)[::-1]
@@ -42,7 +42,7 @@ def test_repayments_add_up_from_the_lending_to_the_balance(build_client, custome
 
 
 @ALL
-def test_now_and_then_someone_pays_late_and_pays_for_it(build_client, customer):
+def test_late_instalments_have_late_interest(build_client, customer):
     client = build_client("capital", customer)
     kinds = [
         tuple(part["int_type"] for part in row["int_list"])
@@ -54,7 +54,7 @@ def test_now_and_then_someone_pays_late_and_pays_for_it(build_client, customer):
 
 
 @ALL
-def test_a_lease_is_told_by_its_own_apis_and_loans_by_theirs(build_client, customer):
+def test_leases_and_loans_have_separate_apis(build_client, customer):
     client = build_client("capital", customer)
     [lease] = list_numbers(client, is_lease=True)
     loan, *_ = list_numbers(client, is_lease=False)
@@ -74,7 +74,7 @@ def test_a_lease_is_told_by_its_own_apis_and_loans_by_theirs(build_client, custo
 
 
 @ALL
-def test_windows_agree_and_answers_are_the_same_twice(build_client, customer):
+def test_periods_agree_and_responses_repeat(build_client, customer):
     client = build_client("capital", customer)
     for number in list_numbers(client, is_lease=False):
         rows = client.pages("할부금융-004", "trans_list", account_num=number, **QUARTER)
@@ -85,7 +85,7 @@ def test_windows_agree_and_answers_are_the_same_twice(build_client, customer):
 
 
 @ALL
-def test_there_is_a_living_loan_on_any_day(build_client, customer):
+def test_a_loan_is_running_on_any_day(build_client, customer):
     for days in range(0, 2000, 29):
         day = date(2024, 1, 1) + timedelta(days=days)
         client = build_client("capital", customer, today=day)

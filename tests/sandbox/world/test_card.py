@@ -1,4 +1,4 @@
-"""A card house: every answer true to the catalogue, bills the sum of their lines, approvals the same in any window."""
+"""A card company: responses fit the catalogue, and approvals are the same in any period."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def list_card_ids(client, **filters):
 
 
 @ALL
-def test_everyone_has_credit_check_and_family_cards_in_order(build_client, customer):
+def test_every_customer_has_credit_check_and_family_cards(build_client, customer):
     cards = build_client("card", customer)("카드-001", limit="500")["card_list"]
     kinds = [card["card_type"] for card in cards]
     assert kinds == sorted(kinds)
@@ -24,7 +24,7 @@ def test_everyone_has_credit_check_and_family_cards_in_order(build_client, custo
 
 
 @ALL
-def test_what_needs_no_asset_is_told_and_told_again(build_client, customer):
+def test_apis_without_an_asset_repeat_their_responses(build_client, customer):
     client = build_client("card", customer)
     for api_id in ("카드-003", "카드-006", "카드-007", "카드-010", "카드-011", "카드-012"):
         body = client(api_id, search_timestamp="0")
@@ -35,7 +35,7 @@ def test_what_needs_no_asset_is_told_and_told_again(build_client, customer):
 
 
 @ALL
-def test_basics_are_told_of_every_card_and_of_no_other(build_client, customer):
+def test_every_card_has_basics_and_unknown_cards_are_rejected(build_client, customer):
     client = build_client("card", customer)
     for card_id in list_card_ids(client):
         assert client("카드-002", card_id=card_id)["issue_date"] > f"{customer.since:%Y%m%d}"
@@ -46,7 +46,7 @@ def test_basics_are_told_of_every_card_and_of_no_other(build_client, customer):
 
 @ALL
 @pytest.mark.parametrize("api_id", ["카드-008", "카드-009"])
-def test_approvals_are_whole_in_pages_and_in_wider_windows(build_client, customer, api_id):
+def test_approvals_are_complete_in_pages_and_longer_periods(build_client, customer, api_id):
     client = build_client("card", customer)
     for card_id in list_card_ids(client):
         rows = client.pages(api_id, "approved_list", limit=7, card_id=card_id, **MONTH)
@@ -59,7 +59,7 @@ def test_approvals_are_whole_in_pages_and_in_wider_windows(build_client, custome
 
 
 @ALL
-def test_conditional_fields_of_approvals_follow_their_conditions(build_client, customer):
+def test_conditional_fields_of_approvals(build_client, customer):
     client = build_client("card", customer)
     rows = []
     for card_id in list_card_ids(client):
@@ -73,6 +73,6 @@ def test_conditional_fields_of_approvals_follow_their_conditions(build_client, c
     assert {row["status"] for row in rows} == {"01", "02", "03"}
 
 
-def test_a_busy_card_fills_pages_of_a_month(build_client):
+def test_a_card_fills_several_pages_a_month(build_client):
     client = build_client("card", CUSTOMERS[0])
     assert len(client.pages("카드-008", "approved_list", card_id=list_card_ids(client)[0], **MONTH)) > 40

@@ -1,4 +1,4 @@
-"""Card bills: the sum of their lines, and only what is the customer's own credit."""
+"""Card bills: the sum of their items, and only uses of own credit cards."""
 
 from datetime import date
 from itertools import pairwise
@@ -17,7 +17,7 @@ def list_card_ids(client, **filters):
 
 
 @ALL
-def test_a_bill_is_the_sum_of_its_lines(build_client, customer):
+def test_a_bill_is_the_sum_of_its_items(build_client, customer):
     client = build_client("card", customer)
     bills = client.pages("카드-004", "bill_list", limit=5, **MONTHS)
     days = [bill["paid_out_date"] for bill in bills]
@@ -32,7 +32,7 @@ def test_a_bill_is_the_sum_of_its_lines(build_client, customer):
 
 
 @ALL
-def test_only_own_credit_comes_on_the_bill(build_client, customer):
+def test_only_own_credit_cards_are_billed(build_client, customer):
     client = build_client("card", customer)
     free = {*list_card_ids(client, card_member="2"), *list_card_ids(client, card_type="02")}
     rows = client.pages("카드-005", "bill_detail_list", charge_month="202611")
@@ -41,7 +41,7 @@ def test_only_own_credit_comes_on_the_bill(build_client, customer):
 
 
 @ALL
-def test_parts_of_a_big_thing_run_down_to_nothing(build_client, customer):
+def test_instalments_reduce_their_balance_to_zero(build_client, customer):
     client = build_client("card", customer)
     plans = {}
     for number in range(1, 13):
@@ -61,7 +61,7 @@ def test_parts_of_a_big_thing_run_down_to_nothing(build_client, customer):
 
 
 @ALL
-def test_the_coming_payment_is_the_bill_until_its_pay_day(build_client, customer):
+def test_the_next_payment_is_the_bill_until_its_payment_day(build_client, customer):
     client = build_client("card", customer, today=date(2026, 11, 14))
     [payment] = client("카드-006")["pay_list"]
     [bill] = client("카드-004", from_month="202611", to_month="202611", limit="1")["bill_list"]

@@ -1,4 +1,4 @@
-"""Money borrowed on cards: there is some on any day."""
+"""Card loans: each kind has one on any day."""
 
 from datetime import date, timedelta
 
@@ -10,7 +10,7 @@ ALL = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: custom
 
 
 @ALL
-def test_there_is_money_borrowed_on_any_day(build_client, customer):
+def test_there_are_card_loans_on_any_day(build_client, customer):
     for days in range(0, 800, 11):
         client = build_client("card", customer, today=date(2025, 1, 1) + timedelta(days=days))
         [revolving] = client("카드-007")["revolving_list"]
@@ -21,7 +21,7 @@ def test_there_is_money_borrowed_on_any_day(build_client, customer):
 
 
 @ALL
-def test_what_is_put_off_falls_by_its_part_with_every_pay_day(build_client, customer):
+def test_each_payment_day_reduces_the_revolving_balance(build_client, customer):
     for month in range(1, 12):
         before, after = (
             build_client("card", customer, today=date(2026, month, day))("카드-007")["revolving_list"][0]
@@ -32,7 +32,7 @@ def test_what_is_put_off_falls_by_its_part_with_every_pay_day(build_client, cust
 
 
 @ALL
-def test_a_card_loan_falls_by_what_the_bill_takes(build_client, customer):
+def test_a_bill_reduces_the_card_loan_by_its_principal(build_client, customer):
     before, after = (build_client("card", customer, today=date(2026, 11, day)) for day in (14, 15))
     rows = after.pages("카드-005", "bill_detail_list", charge_month="202611")
     [part] = [row for row in rows if row["prod_type"] == "05"]

@@ -1,4 +1,4 @@
-"""Uses of cards: what they cost in the end, and when a change is known."""
+"""Uses of cards: final amounts, and the day a change becomes known."""
 
 from datetime import date
 
@@ -35,7 +35,7 @@ def test_a_change_is_known_from_its_day_on(card):
     assert (before.status, before.changed, before.cost) == ("01", None, use.amount)
 
 
-def test_a_use_is_touched_by_the_days_of_making_and_of_changing_it(card):
+def test_a_use_belongs_to_the_days_of_approval_and_change(card):
     use = changed(card)
     made, taken_back = use.at.date(), use.changed.date()
     assert use.touches(made, made)
@@ -43,12 +43,12 @@ def test_a_use_is_touched_by_the_days_of_making_and_of_changing_it(card):
     assert not use.touches(date(2026, 1, 1), date(2026, 8, 31))
 
 
-def test_nothing_happens_before_the_card_is_issued(card):
+def test_no_use_precedes_the_issue_of_the_card(card):
     assert all(use.at.date() >= card.issued for use in list_domestic(SEED, card, card.issued.replace(day=1)))
     assert list(list_domestic(SEED, card, date(2015, 1, 1))) == []
 
 
-def test_a_big_thing_falls_due_once_for_each_of_its_parts(card):
+def test_each_instalment_is_due_once(card):
     assert card.product.kind == CREDIT
     months = [date(2025, number, 1) for number in range(1, 13)]
     month, use = next((month, use) for month in months for use in list_big_ticket(SEED, card, month))

@@ -1,4 +1,4 @@
-"""Wallets: the same cards for ever, and which of them come on the bill."""
+"""The cards of a customer, and which of them are billed."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from relay.sandbox.world.model import CUSTOMERS, Absent
 
 
 @pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.name)
-def test_a_wallet_is_the_same_whatever_is_asked(build_client, customer):
+def test_the_cards_do_not_depend_on_the_api(build_client, customer):
     client = build_client("card", customer)
     cards = list_cards(client.build_request("카드-001"))
     assert cards == list_cards(client.build_request("카드-003", limit="1"))
@@ -18,6 +18,6 @@ def test_a_wallet_is_the_same_whatever_is_asked(build_client, customer):
     assert get_main_card(client.build_request("카드-011")).is_billed
 
 
-def test_a_strangers_card_is_in_nobodys_wallet(build_client):
+def test_an_unknown_card_is_rejected(build_client):
     with pytest.raises(Absent):
         find_card(build_client("card", CUSTOMERS[0]).build_request("카드-002", card_id="0" * 64))

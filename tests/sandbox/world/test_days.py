@@ -1,4 +1,4 @@
-"""Months, terms and windows."""
+"""Date arithmetic."""
 
 from datetime import date
 
@@ -27,12 +27,12 @@ DAYS = st.dates(date(2005, 1, 1), date(2060, 12, 31))
         (date(2024, 5, 5), 0, date(2024, 5, 5)),
     ],
 )
-def test_a_month_later_is_the_same_day_or_the_last(day, months, later):
+def test_adding_months_keeps_the_day_or_takes_the_last(day, months, later):
     assert add_months(day, months) == later
 
 
 @given(DAYS, DAYS)
-def test_months_passed_are_whole_months(start, day):
+def test_counted_months_are_whole_months(start, day):
     months = count_months(start, day)
     if day >= start:
         assert add_months(start, months) <= day < add_months(start, months + 1)
@@ -48,14 +48,14 @@ def test_a_day_lies_in_its_term(first, months, days):
 
 
 @given(DAYS, DAYS)
-def test_anniversaries_come(of, after):
+def test_the_next_anniversary_is_later(of, after):
     coming = find_next_anniversary(of, after)
     assert coming > after
     assert coming.month == of.month
     assert get_month_end(coming) >= coming
 
 
-def test_months_touched():
+def test_all_months_of_a_period_are_listed():
     assert list(iter_months(date(2025, 11, 30), date(2026, 1, 1))) == [
         date(2025, 11, 1),
         date(2025, 12, 1),

@@ -1,4 +1,4 @@
-"""Electronic finance: purses whose books add up, and payments through accounts."""
+"""Electronic finance: prepaid balances that add up, and payments through accounts."""
 
 from itertools import pairwise
 
@@ -23,7 +23,7 @@ def list_accounts(client):
 
 
 @ALL
-def test_everyone_has_a_purse_that_charges_itself_and_foreign_money(build_client, customer):
+def test_every_customer_has_an_automatic_and_a_foreign_balance(build_client, customer):
     fobs = build_client("efin", customer)("전금-001", limit="500")["fob_list"]
     assert {fob["is_charge"] for fob in fobs} == {"true", "false"}
     assert [fob.get("currency_code") for fob in fobs] == [None, "JPY"]
@@ -31,7 +31,7 @@ def test_everyone_has_a_purse_that_charges_itself_and_foreign_money(build_client
 
 
 @ALL
-def test_the_book_of_a_purse_adds_up_to_its_balance(build_client, customer):
+def test_transactions_add_up_to_the_balance(build_client, customer):
     client = build_client("efin", customer)
     for _, balance in list_balances(client):
         rows = client.pages("전금-004", "trans_list", **balance, **QUARTER)
@@ -45,7 +45,7 @@ def test_the_book_of_a_purse_adds_up_to_its_balance(build_client, customer):
 
 
 @ALL
-def test_what_was_charged_is_what_the_rule_says(build_client, customer):
+def test_charges_follow_the_automatic_charge_rule(build_client, customer):
     client = build_client("efin", customer)
     for fob, balance in list_balances(client):
         if fob["is_charge"] == "false":
@@ -63,7 +63,7 @@ def test_what_was_charged_is_what_the_rule_says(build_client, customer):
 
 
 @ALL
-def test_purses_are_whole_in_pages_and_in_wider_windows(build_client, customer):
+def test_transactions_are_complete_in_pages_and_longer_periods(build_client, customer):
     client = build_client("efin", customer)
     for _, balance in list_balances(client):
         rows = client.pages("전금-004", "trans_list", limit=9, **balance, **MONTH)
@@ -73,16 +73,16 @@ def test_purses_are_whole_in_pages_and_in_wider_windows(build_client, customer):
 
 
 @ALL
-def test_an_account_is_asked_for_where_there_is_one(build_client, customer):
+def test_the_account_is_required_where_there_is_one(build_client, customer):
     client = build_client("efin", customer)
     _, balance = next(list_balances(client))
-    for wrong, code in (({}, "40001"), ({"account_id": "nobody"}, "40402")):
+    for params, code in (({}, "40001"), ({"account_id": "unknown"}, "40402")):
         with pytest.raises(Absent) as absent:
-            client("전금-002", fob_id=balance["fob_id"], **wrong)
+            client("전금-002", fob_id=balance["fob_id"], **params)
         assert absent.value.rsp_code == code
 
 
-def test_a_busy_purse_and_a_busy_account_fill_pages_of_a_month(build_client):
+def test_balances_and_accounts_fill_several_pages_a_month(build_client):
     client = build_client("efin", CUSTOMERS[0])
     _, balance = next(list_balances(client))
     assert len(client.pages("전금-004", "trans_list", **balance, **MONTH)) > 40

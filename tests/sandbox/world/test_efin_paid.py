@@ -1,4 +1,4 @@
-"""Payments through accounts of an electronic finance house, and the means they were paid with."""
+"""Payments through accounts of an electronic finance company, and their means of payment."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def list_accounts(client):
 
 
 @ALL
-def test_payments_are_whole_and_what_is_taken_back_was_paid(build_client, customer):
+def test_payments_are_complete_and_refunds_match_payments(build_client, customer):
     client = build_client("efin", customer)
     for account in list_accounts(client):
         window = {"sub_key": account["sub_key"]}
@@ -30,7 +30,7 @@ def test_payments_are_whole_and_what_is_taken_back_was_paid(build_client, custom
 
 
 @ALL
-def test_means_of_payment_are_told_where_some_are_registered(build_client, customer):
+def test_means_of_payment_need_a_registered_account(build_client, customer):
     client = build_client("efin", customer)
     for account in list_accounts(client):
         if account["is_pay"] == "true":

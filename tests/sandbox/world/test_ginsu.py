@@ -1,4 +1,4 @@
-"""Guarantee insurance: premiums paid are parts of the premium promised, names are masked."""
+"""Guarantee insurance: the premiums paid are parts of the whole, names are masked."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_contracts_are_in_force_and_names_are_masked(build_client, customer):
 
 
 @ALL
-def test_a_narrow_window_tells_what_a_wide_one_does(build_client, customer):
+def test_a_shorter_period_returns_part_of_a_longer_one(build_client, customer):
     client = build_client("ginsu", customer)
     for number in list_numbers(client):
         wide = client.pages("보증보험-003", "trans_list", insu_num=number, **EVER)

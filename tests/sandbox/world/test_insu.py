@@ -1,4 +1,4 @@
-"""The insurer: true to the catalogue, the same twice, premiums and loans add up."""
+"""The insurer: responses fit the catalogue and repeat exactly, premiums and loans add up."""
 
 from datetime import date
 from decimal import Decimal
@@ -25,13 +25,13 @@ def loans(insurer) -> list[dict]:
     return insurer.pages("보험-008", "loan_list")
 
 
-def test_everyone_has_each_kind_of_policy_the_apis_ask_for(policies, loans):
+def test_every_customer_has_each_kind_of_policy(policies, loans):
     assert {"01", "10", "16", "17"} <= {row["insu_type"] for row in policies}
     assert "3400" in {row["account_type"] for row in loans}
     assert len({row["insu_num"] for row in policies}) == len(policies)
 
 
-def test_somebody_has_more_policies_than_a_page_holds(build_client):
+def test_a_customer_has_more_policies_than_one_page_holds(build_client):
     assert "next_page" in build_client("insu", CUSTOMERS[1])("보험-001", limit="500")
 
 
@@ -42,7 +42,7 @@ def test_matured_policies_are_shown_for_five_years(insurer, policies):
         assert ends >= "20211120"
 
 
-def test_every_policy_tells_all_its_rooms(insurer, policies):
+def test_every_policy_has_riders_and_coverages(insurer, policies):
     for row in policies:
         params = {"insu_num": row["insu_num"]}
         basic = insurer("보험-002", **params)
@@ -71,7 +71,7 @@ def test_premiums_are_paid_as_agreed(insurer, policies):
         assert len(rows) <= int(terms["pay_cnt"])
 
 
-def test_a_car_is_paid_for_year_by_year(insurer, policies):
+def test_premiums_of_a_car_are_paid_year_by_year(insurer, policies):
     (row,) = [row for row in policies if row["insu_type"] == "17"]
     params = {"insu_num": row["insu_num"]}
     (car,) = insurer("보험-004", **params)["car_insu_list"]
@@ -86,7 +86,7 @@ def test_a_car_is_paid_for_year_by_year(insurer, policies):
         insurer("보험-007", **params, car_number="00가0000", limit="20", **PAST)
 
 
-def test_only_car_policies_tell_of_cars(insurer, policies):
+def test_only_car_policies_have_a_car(insurer, policies):
     other = next(row for row in policies if row["insu_type"] != "17")
     with pytest.raises(Absent, match="40402"):
         insurer("보험-004", insu_num=other["insu_num"])
@@ -101,7 +101,7 @@ def test_policy_loans_name_their_policy(insurer, policies, loans):
         assert basic["loan_start_date"] < "20261120" < basic["loan_exp_date"]
 
 
-def test_loans_are_paid_down_to_their_balance(insurer, loans):
+def test_loan_repayments_add_up_to_the_balance(insurer, loans):
     for row in loans:
         detail = insurer("보험-010", account_num=row["account_num"])
         rows = insurer.pages("보험-011", "trans_list", account_num=row["account_num"], **PAST)
@@ -110,7 +110,7 @@ def test_loans_are_paid_down_to_their_balance(insurer, loans):
         assert detail["next_repay_date"] > "20261120"
 
 
-def test_windows_are_parts_of_larger_windows(insurer, policies, loans):
+def test_a_shorter_period_returns_part_of_a_longer_one(insurer, policies, loans):
     span = {"from_date": "20250115", "to_date": "20250615"}
     queries = [("보험-006", {"insu_num": row["insu_num"]}, "trans_date") for row in policies]
     queries += [("보험-011", {"account_num": row["account_num"]}, "trans_dtime") for row in loans]
@@ -120,7 +120,7 @@ def test_windows_are_parts_of_larger_windows(insurer, policies, loans):
         assert part == [row for row in whole if "2025-01-15" <= str(row[by])[:10] <= "2025-06-15"]
 
 
-def test_the_past_stays_as_it_was_told(insurer, policies, build_client):
+def test_past_transactions_do_not_change(insurer, policies, build_client):
     earlier = build_client("insu", insurer.customer, today=date(2025, 6, 30))
     for row in policies:
         start = insurer("보험-002", insu_num=row["insu_num"])["issue_date"]

@@ -1,4 +1,4 @@
-"""The broker: true to the catalogue, the same twice, and every account adds up."""
+"""The broker: responses fit the catalogue, repeat exactly, and add up for each account."""
 
 from collections import defaultdict
 from datetime import date
@@ -23,7 +23,7 @@ def accounts(broker) -> list[dict]:
 
 
 def list_trades(broker, account: dict, **window: str) -> list[dict]:
-    """The account's moves, oldest first."""
+    """Returns the account's trades, oldest first."""
     return broker.call_handler("금투-003", account_num=account["account_num"], **(window or PAST))["trans_list"][::-1]
 
 
@@ -33,14 +33,14 @@ def test_accounts_are_listed_by_kind(accounts):
     assert "105" in kinds
 
 
-def test_answers_are_the_same_twice(broker, accounts):
+def test_responses_repeat_exactly(broker, accounts):
     for row in accounts:
         for api_id in ("금투-002", "금투-004"):
             data_request = {"account_num": row["account_num"]} | ({"limit": "20"} if api_id == "금투-004" else {})
             assert broker(api_id, **data_request) == broker(api_id, **data_request)
 
 
-def test_cash_adds_up(broker, accounts):
+def test_settled_amounts_add_up_to_the_cash(broker, accounts):
     for row in accounts:
         cash = defaultdict(Decimal)
         for trade in list_trades(broker, row):
@@ -51,7 +51,7 @@ def test_cash_adds_up(broker, accounts):
             assert Decimal(basic["withholdings_amt"]) == cash[basic["currency_code"]]
 
 
-def test_what_is_held_was_bought(broker, accounts):
+def test_trades_add_up_to_the_holdings(broker, accounts):
     for row in accounts:
         held = defaultdict(Decimal)
         for trade in list_trades(broker, row):
@@ -65,7 +65,7 @@ def test_what_is_held_was_bought(broker, accounts):
         assert codes == sorted(codes)
 
 
-def test_conditional_fields_stand_where_their_condition_says(broker, accounts):
+def test_conditional_fields_follow_their_conditions(broker, accounts):
     for row in accounts:
         for product in broker.pages("금투-004", "prod_list", account_num=row["account_num"]):
             assert ("ex_code" in product) is (product["prod_type"] == "402")
@@ -81,7 +81,7 @@ def test_exchanges_are_closed_on_weekends(broker, accounts):
         assert all(moment.weekday() < SATURDAY for moment in traded)
 
 
-def test_windows_are_parts_of_larger_windows(broker, accounts, build_client):
+def test_a_shorter_period_returns_part_of_a_longer_one(broker, accounts, build_client):
     earlier = build_client("invest", broker.customer, today=date(2025, 8, 14))
     for row in accounts:
         part = list_trades(broker, row, from_date="20250603", to_date="20250703")
@@ -90,14 +90,14 @@ def test_windows_are_parts_of_larger_windows(broker, accounts, build_client):
         assert part == list_trades(earlier, row, from_date="20250603", to_date="20250703")
 
 
-def test_pages_hold_all_once(broker, accounts):
+def test_pages_hold_every_trade_once(broker, accounts):
     for row in accounts:
         window = {"from_date": "20260801", "to_date": "20261120"}
         paged = broker.pages("금투-003", "trans_list", 9, account_num=row["account_num"], **window)
         assert len({trade["trans_no"] for trade in paged}) == len(paged) == len(list_trades(broker, row, **window))
 
 
-def test_pensions_tell_what_was_paid_in(broker, accounts):
+def test_pensions_report_their_payments(broker, accounts):
     for row in accounts:
         if row["account_type"] != "105":
             with pytest.raises(Absent):
@@ -110,7 +110,7 @@ def test_pensions_tell_what_was_paid_in(broker, accounts):
         assert pension["issue_date"] == row["issue_date"]
 
 
-def test_somebody_holds_more_than_a_page(build_client):
+def test_a_customer_holds_more_than_one_page(build_client):
     broker = build_client("invest", CUSTOMERS[0])
     assert "next_page" in broker("금투-004", account_num="60120180312001", limit="500")
 

@@ -20,7 +20,7 @@ def plans(company) -> list[str]:
     return [row["account_num"] for row in company("IRP-001")["irp_list"]]
 
 
-def test_every_house_keeps_a_plan(plans):
+def test_every_institution_has_a_plan(plans):
     assert plans
 
 
@@ -52,13 +52,13 @@ def test_deposits_have_rates_and_ends_and_funds_have_units(company, plans):
                 assert row["open_date"] <= "20261120" < row["exp_date"]
 
 
-def test_products_come_latest_first(company, plans):
+def test_products_are_listed_latest_first(company, plans):
     for number in plans:
         opened = [row.get("open_date", "") for row in company.pages("IRP-003", "irp_list", account_num=number)]
         assert opened == sorted(opened, reverse=True)
 
 
-def test_windows_are_parts_and_pages_hold_all(company, plans):
+def test_periods_agree_and_pages_hold_every_row(company, plans):
     for number in plans:
         whole = company.call_handler("IRP-004", account_num=number, **PAST)["trans_list"]
         part = company.call_handler("IRP-004", account_num=number, from_date="20250101", to_date="20250301")[
@@ -68,7 +68,7 @@ def test_windows_are_parts_and_pages_hold_all(company, plans):
         assert len(company.pages("IRP-004", "trans_list", account_num=number, **PAST)) == len(whole)
 
 
-def test_somebody_holds_more_than_a_page(build_client):
+def test_a_customer_holds_more_than_one_page(build_client):
     company = build_client("bank", CUSTOMERS[2], "irp")
     number = company("IRP-001")["irp_list"][0]["account_num"]
     assert "next_page" in company("IRP-003", account_num=number, limit="500")

@@ -1,4 +1,4 @@
-"""Loans: what is owed, what was paid, and that it adds up to the won."""
+"""Loans: balances and repayments add up to the won."""
 
 from datetime import date
 from decimal import Decimal
@@ -14,14 +14,14 @@ def build_loan(method, months=24, principal=10_000_000, number="L-1"):
 
 @pytest.mark.parametrize("method", [Repayment.EQUAL_PRINCIPAL, Repayment.EQUAL_PAYMENT])
 @pytest.mark.parametrize("principal", [10_000_000, 9_999_999, 7])
-def test_a_loan_repaid_in_instalments_ends_at_nothing(method, principal):
+def test_a_loan_repaid_in_instalments_ends_at_zero(method, principal):
     instalments = build_instalments("bank", 1, build_loan(method, principal=principal), 24)
     assert sum(instalment.principal for instalment in instalments) == principal
     assert instalments[-1].balance == 0
 
 
 @pytest.mark.parametrize("method", [Repayment.EQUAL_PRINCIPAL, Repayment.EQUAL_PAYMENT, Repayment.AT_ONCE])
-def test_each_balance_is_the_one_before_less_the_principal_paid(method):
+def test_each_principal_paid_reduces_the_balance(method):
     instalments = build_instalments("bank", 1, build_loan(method), 24)
     balance = 10_000_000
     for instalment in instalments:
@@ -29,7 +29,7 @@ def test_each_balance_is_the_one_before_less_the_principal_paid(method):
         assert instalment.balance == balance
 
 
-def test_interest_of_a_month_is_a_twelfth_of_the_rate_of_what_was_owed():
+def test_monthly_interest_is_a_twelfth_of_the_yearly_rate():
     first, second, *_ = build_instalments("bank", 1, build_loan(Repayment.EQUAL_PRINCIPAL), 24)
     assert first.interest[0].amount == 50_000
     assert second.interest[0].amount == round((10_000_000 - first.principal) * 0.06 / 12)
@@ -39,16 +39,16 @@ def test_equal_payments_are_equal_but_for_the_last():
     instalments = build_instalments("bank", 1, build_loan(Repayment.EQUAL_PAYMENT), 24)
     assert {instalment.principal + instalment.interest[0].amount for instalment in instalments[:-1]} == {
         443_206
-    }  # the annuity formula's
+    }  # by the annuity formula
 
 
-def test_a_loan_repaid_at_once_owes_all_of_it_and_pays_interest_every_month():
+def test_a_bullet_loan_pays_interest_only():
     instalments = build_instalments("bank", 1, build_loan(Repayment.AT_ONCE), 30)
     assert {instalment.principal for instalment in instalments} == {0}
     assert {instalment.interest[0].amount for instalment in instalments} == {50_000}
 
 
-def test_who_pays_late_pays_three_days_and_three_points_more():
+def test_late_payments_cost_three_days_and_three_points_more():
     instalments = [
         instalment
         for number in range(20)
@@ -75,6 +75,6 @@ def test_who_pays_late_pays_three_days_and_three_points_more():
         (Repayment.AT_ONCE, date(2027, 6, 1), date(2028, 1, 31), date(2027, 6, 30)),
     ],
 )
-def test_a_loan_repaid_at_once_is_prolonged_and_others_end(method, today, matures, due):
+def test_bullet_loans_are_extended_and_others_end(method, today, matures, due):
     assert build_loan(method).matures(today) == matures
     assert find_next_due(build_loan(method), today) == due

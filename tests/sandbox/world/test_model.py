@@ -1,4 +1,4 @@
-"""The framework of the stories: pages, counts, values as strings."""
+"""Response bodies: pages, counts, values as strings."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -39,7 +39,7 @@ def request_page(**params: str) -> dict:
 
 
 @pytest.mark.parametrize("limit", [1, 7, PAGE_MOST, 500])
-def test_pages_follow_each_other_without_loss_or_doubles(limit):
+def test_pages_hold_every_row_once(limit):
     rows, cursor = [], {}
     while True:
         body = request_page(limit=str(limit), **cursor)
@@ -51,7 +51,7 @@ def test_pages_follow_each_other_without_loss_or_doubles(limit):
     assert rows == [{"no": str(number)} for number in range(47)]
 
 
-def test_small_lines_make_small_pages():
+def test_a_page_is_limited_whatever_the_limit():
     assert request_page(limit="500")["row_cnt"] == str(PAGE_MOST)
 
 
@@ -62,7 +62,7 @@ def test_only_first_pages_carry_a_time_stamp():
 
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "한글", "AAAFAAAAAAAA", ""])
-def test_a_cursor_of_nobody_is_refused(cursor):
+def test_a_foreign_cursor_is_rejected(cursor):
     with pytest.raises(Absent) as error:
         request_page(limit="5", next_page=cursor)
     assert (error.value.status, error.value.rsp_code) == (400, "40001")
@@ -74,7 +74,7 @@ def test_a_limit_must_be_a_count(limit):
         request_page(limit=limit)
 
 
-def test_values_are_written_as_the_standard_writes():
+def test_values_are_formatted_by_the_standard():
     api_under_test = api(
         field("flag", "Boolean"),
         field("day", "DATE", "8"),
@@ -108,7 +108,7 @@ def test_values_are_written_as_the_standard_writes():
     }
 
 
-def test_dice_fall_the_same_for_the_same_subject_only():
+def test_random_numbers_depend_on_the_subject_only():
     assert build_request(LISTED).seeded_random("a", 1).random() == seeded_random("bank", 1, "a", 1).random()
     assert (
         build_request(LISTED).seeded_random("a").random()

@@ -1,4 +1,4 @@
-"""Months and windows that end yesterday."""
+"""Billing months, and periods that end yesterday."""
 
 from datetime import date
 
@@ -13,13 +13,13 @@ def data_request(build_client):
     return lambda **params: build_client("card", CUSTOMERS[0]).build_request("카드-004", **params)
 
 
-def test_a_day_that_a_month_lacks_is_its_last():
+def test_a_day_beyond_the_month_is_its_last():
     assert get_day(date(2026, 2, 1), 30) == date(2026, 2, 28)
     assert get_day(date(2026, 11, 1), 14) == date(2026, 11, 14)
     assert format_month(date(2026, 2, 1)) == "202602"
 
 
-def test_windows_end_yesterday_and_with_this_month(data_request):
+def test_periods_end_yesterday_or_with_this_month(data_request):
     assert parse_day_window(data_request(from_date="20261101", to_date="20261231")) == (
         date(2026, 11, 1),
         date(2026, 11, 19),
@@ -31,7 +31,7 @@ def test_windows_end_yesterday_and_with_this_month(data_request):
 
 
 @pytest.mark.parametrize("params", [{}, {"charge_month": "202613"}, {"charge_month": "2026-1"}])
-def test_what_is_no_month_is_refused(data_request, params):
+def test_an_invalid_month_is_rejected(data_request, params):
     with pytest.raises(Absent) as absent:
         parse_month(data_request(**params), "charge_month")
     assert absent.value.rsp_code == "40001"

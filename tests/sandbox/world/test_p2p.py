@@ -1,4 +1,4 @@
-"""P2P lending: repayments add up to the balance; only a loan on a house tells its LTV."""
+"""P2P lending: repayments add up to the balance; only a loan secured by a home has an LTV."""
 
 from datetime import date, timedelta
 
@@ -16,7 +16,7 @@ def list_lendings(client):
 
 
 @ALL
-def test_only_a_loan_on_a_house_tells_its_ltv(build_client, customer):
+def test_only_a_secured_loan_has_an_ltv(build_client, customer):
     client = build_client("p2p", customer)
     assert {lending["type"] for lending in list_lendings(client)} == {"02", "05"}
     for lending in list_lendings(client):
@@ -42,7 +42,7 @@ def test_repayments_add_up_to_the_balance(build_client, customer):
 
 
 @ALL
-def test_there_is_a_living_loan_on_any_day(build_client, customer):
+def test_a_loan_is_running_on_any_day(build_client, customer):
     for days in range(0, 1500, 23):
         day = date(2024, 1, 1) + timedelta(days=days)
         client = build_client("p2p", customer, today=day)

@@ -1,4 +1,4 @@
-"""Prepaid cards of card houses and banks: charges and payments, told by two APIs, are one book that adds up."""
+"""Prepaid cards of card companies and banks: charges and payments, from two APIs, add up together."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_the_newest_card_comes_first(build_client, customer, industry):
 
 @ALL
 @BOTH
-def test_the_balance_is_money_and_points_and_the_same_twice(build_client, customer, industry):
+def test_the_balance_is_money_and_points(build_client, customer, industry):
     client = build_client(industry, customer, "prepaid")
     for pp_id in list_pp_ids(client):
         body = client("선불-002", pp_id=pp_id, search_timestamp="0")
@@ -51,7 +51,7 @@ def test_charges_and_payments_together_add_up(build_client, customer, industry):
             moves.append((row["approved_dtime"], -price, {}))
             if "trans_dtime" in row:
                 moves.append((row["trans_dtime"], price - int(row.get("modified_amt", 0)), {}))
-        # A month begins with the rest the one before left: what the last remittance of a month says.
+        # A month starts with the closing balance of the previous one: that of its last remittance.
         total = next(float(row["balance_amt"]) for _, _, row in moves if row.get("trans_type") == "5201")
         checked = 0
         for at, amount, row in sorted(moves, key=lambda move: move[0]):
@@ -66,7 +66,7 @@ def test_charges_and_payments_together_add_up(build_client, customer, industry):
 @ALL
 @BOTH
 @pytest.mark.parametrize(("api_id", "listed"), [("선불-003", "trans_list"), ("선불-004", "approved_list")])
-def test_pages_are_whole_and_windows_agree(build_client, customer, industry, api_id, listed):
+def test_pages_are_complete_and_periods_agree(build_client, customer, industry, api_id, listed):
     client = build_client(industry, customer, "prepaid")
     for pp_id in list_pp_ids(client):
         rows = client.pages(api_id, listed, limit=6, pp_id=pp_id, **MONTH)
@@ -76,7 +76,7 @@ def test_pages_are_whole_and_windows_agree(build_client, customer, industry, api
 
 
 @ALL
-def test_conditional_fields_of_payments_follow_their_conditions(build_client, customer):
+def test_conditional_fields_of_payments(build_client, customer):
     for industry in ("card", "bank"):
         client = build_client(industry, customer, "prepaid")
         rows = client.pages("선불-004", "approved_list", pp_id=list_pp_ids(client)[0], **QUARTER)
@@ -88,7 +88,7 @@ def test_conditional_fields_of_payments_follow_their_conditions(build_client, cu
 
 
 @BOTH
-def test_nobody_elses_card_is_told(build_client, industry):
+def test_the_card_of_another_customer_is_rejected(build_client, industry):
     other_card = list_pp_ids(build_client(industry, CUSTOMERS[1], "prepaid"))[0]
     with pytest.raises(Absent) as absent:
         build_client(industry, CUSTOMERS[0], "prepaid")("선불-002", pp_id=other_card)

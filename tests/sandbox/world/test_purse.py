@@ -1,4 +1,4 @@
-"""A purse never runs dry, and each month ends with its rest."""
+"""A prepaid balance stays above its minimum and ends each month at its closing balance."""
 
 from datetime import date
 
@@ -24,27 +24,27 @@ def data_request(build_client):
     return lambda today=date(2026, 11, 20): build_client("efin", CUSTOMERS[0], today=today).build_request("전금-004")
 
 
-def test_nothing_is_told_before_the_first_whole_month(data_request):
+def test_there_are_no_entries_before_the_first_whole_month(data_request):
     book = list_entries(data_request(), BALANCE, date(2025, 1, 1), date(2025, 4, 30))
     assert book[0].moment.date() >= date(2025, 4, 1)
     assert book[0].balance == book[0].amount
     assert get_last_balance(data_request(date(2025, 3, 20)), BALANCE) == (0, 0)
 
 
-def test_a_month_ends_with_its_rest_and_the_next_begins_with_it(data_request):
+def test_a_month_starts_with_the_last_closing_balance(data_request):
     book = list_entries(data_request(), BALANCE, date(2025, 5, 1), date(2025, 5, 31))
     assert (book[-1].kind, book[-1].balance) == (TO_BANK, BALANCE.closing_balance)
     assert get_last_balance(data_request(date(2025, 6, 1)), BALANCE)[0] == BALANCE.closing_balance
 
 
-def test_the_floor_is_kept_and_points_are_spent_first(data_request):
+def test_the_minimum_is_kept_and_points_are_spent_first(data_request):
     book = list_entries(data_request(), BALANCE, date(2025, 6, 1), date(2026, 10, 31))
     assert min(entry.balance for entry in book) >= BALANCE.closing_balance
     assert any(entry.points for entry in book)
     assert [entry.moment for entry in book] == sorted(entry.moment for entry in book)
 
 
-def test_deals_and_book_tell_the_same_purchases(data_request):
+def test_purchases_and_entries_agree(data_request):
     window = (date(2026, 9, 1), date(2026, 9, 30))
     purchases = list_purchases(data_request(), BALANCE, *window)
     book = list_entries(data_request(), BALANCE, *window)
@@ -54,7 +54,7 @@ def test_deals_and_book_tell_the_same_purchases(data_request):
     )
 
 
-def test_a_change_still_to_come_is_not_told(data_request):
+def test_a_later_change_is_not_known(data_request):
     window = (date(2026, 9, 1), date(2026, 9, 30))
     purchase = next(purchase for purchase in list_purchases(data_request(), BALANCE, *window) if purchase.changed_at)
     before = data_request(purchase.changed_at.date())

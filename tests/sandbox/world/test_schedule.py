@@ -1,4 +1,4 @@
-"""Loans paid back in parts: all of it, in the ways the standard knows."""
+"""Repayment schedules, by each method of the standard."""
 
 from datetime import date
 from decimal import Decimal
@@ -22,21 +22,21 @@ def build_loan(method, principal=10_000_000):
 
 
 @pytest.mark.parametrize("method", [BULLET, LEVEL_PRINCIPAL, LEVEL_PAYMENT])
-def test_all_is_paid_back_by_the_last_day(method):
+def test_a_loan_is_repaid_by_its_last_day(method):
     plan = list_parts(build_loan(method))
     assert sum(part.principal for part in plan) == 10_000_000
     assert (plan[-1].balance, plan[-1].due) == (0, build_loan(method).expires) == (0, date(2028, 1, 15))
     assert [part.since for part in plan[1:]] == [part.due for part in plan[:-1]]
 
 
-def test_the_methods_differ_in_what_stays_level():
+def test_each_method_keeps_its_own_amount_level():
     assert {part.principal for part in list_parts(build_loan(BULLET))[:-1]} == {0}
     assert len({part.principal for part in list_parts(build_loan(LEVEL_PRINCIPAL))[:-1]}) == 1
     assert len({part.amount for part in list_parts(build_loan(LEVEL_PAYMENT))[:-1]}) == 1
     assert list_parts(build_loan(LEVEL_PAYMENT))[0].amount == 443_206
 
 
-def test_a_part_is_paid_on_its_day():
+def test_an_instalment_is_paid_on_its_due_date():
     plan = build_loan(LEVEL_PRINCIPAL, 2_400_000)
     assert get_balance(plan, date(2026, 2, 14)) == 2_400_000
     assert get_balance(plan, date(2026, 2, 15)) == 2_300_000

@@ -1,4 +1,4 @@
-"""Shops and banks of the street: purchases within opening hours and price lists, names that fit their fields."""
+"""Merchants and banks: purchases within opening hours and price ranges, names that fit their fields."""
 
 import re
 from datetime import date
@@ -16,7 +16,7 @@ from relay.sandbox.world.street import (
 )
 
 
-def test_purchases_keep_the_hours_and_prices_of_their_shop():
+def test_purchases_keep_opening_hours_and_price_ranges():
     for number in range(500):
         merchant, at, price = draw_purchase(
             seeded_random("test", number), date(2026, 11, 20), MERCHANTS + BIG_TICKET_MERCHANTS + YEN_MERCHANTS
@@ -26,7 +26,7 @@ def test_purchases_keep_the_hours_and_prices_of_their_shop():
         assert (price - merchant.least) % merchant.step == 0
 
 
-def test_shops_fit_the_fields_they_are_told_in():
+def test_merchants_fit_the_fields_of_the_standard():
     for merchant in MERCHANTS + BIG_TICKET_MERCHANTS:
         assert len(merchant.name.encode()) <= 75
         assert re.fullmatch(r"\d{3}-\d{2}-\d{5}", merchant.regno)
@@ -34,7 +34,7 @@ def test_shops_fit_the_fields_they_are_told_in():
     assert all(len(code) == 8 for code in (*BANKS, CARD_COMPANY))
 
 
-def test_opaque_names_and_digits_have_their_length():
+def test_identifiers_and_digits_have_their_length():
     assert re.fullmatch("[0-9a-f]{64}", draw_id(seeded_random("x")))
     assert draw_id(seeded_random("x")) == draw_id(seeded_random("x")) != draw_id(seeded_random("y"))
     assert all(re.fullmatch("[1-9][0-9]{7}", draw_digits(seeded_random(number), 8)) for number in range(200))

@@ -1,4 +1,4 @@
-"""A telephone company: what was paid is what was billed, and what was billed is the fee and what was bought."""
+"""A telecom company: payments match bills, and a bill is the fee and the purchases."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def list_contracts(client):
 
 
 @ALL
-def test_everyone_has_a_mobile_phone_and_no_number_is_whole(build_client, customer):
+def test_every_customer_has_a_mobile_phone_with_a_masked_number(build_client, customer):
     rows = list_contracts(build_client("telecom", customer))
     assert "01" in {row["type"] for row in rows}
     assert all("*" in row["telecom_num"] for row in rows)
@@ -34,7 +34,7 @@ def test_payments_are_the_bills_that_were_due(build_client, customer):
 
 
 @ALL
-def test_a_bill_is_the_fee_and_the_purchases_of_the_month_before(build_client, customer):
+def test_a_bill_is_the_fee_and_last_months_purchases(build_client, customer):
     client = build_client("telecom", customer)
     for contract in list_contracts(client):
         fees = set()
@@ -48,7 +48,7 @@ def test_a_bill_is_the_fee_and_the_purchases_of_the_month_before(build_client, c
 
 
 @ALL
-def test_purchases_are_whole_in_pages_and_in_wider_windows(build_client, customer):
+def test_purchases_are_complete_in_pages_and_longer_periods(build_client, customer):
     client = build_client("telecom", customer)
     for contract in list_contracts(client):
         rows = client.pages("통신-004", "trans_list", limit=8, mgmt_id=contract["mgmt_id"], **MONTH)
@@ -58,7 +58,7 @@ def test_purchases_are_whole_in_pages_and_in_wider_windows(build_client, custome
         assert all(row in wider for row in rows)
 
 
-def test_cancelled_purchases_come_back_with_a_minus(build_client):
+def test_a_cancelled_purchase_has_a_negative_row(build_client):
     client = build_client("telecom", CUSTOMERS[2])
     rows = client.pages(
         "통신-004", "trans_list", mgmt_id=list_contracts(client)[0]["mgmt_id"], from_date="20260801", to_date="20261031"
@@ -69,12 +69,12 @@ def test_cancelled_purchases_come_back_with_a_minus(build_client):
     assert len(rows) > 120
 
 
-def test_no_bill_comes_before_its_month(build_client):
+def test_a_future_bill_is_zero(build_client):
     client = build_client("telecom", CUSTOMERS[0])
     assert client("통신-002", mgmt_id=list_contracts(client)[0]["mgmt_id"], charge_month="202612")["charge_amt"] == "0"
 
 
-def test_an_unknown_line_and_a_month_that_is_none_are_refused(build_client):
+def test_unknown_contracts_and_invalid_months_are_rejected(build_client):
     client = build_client("telecom", CUSTOMERS[0])
     for params, code in (({"mgmt_id": "1"}, "40402"), ({"mgmt_id": list_contracts(client)[0]["mgmt_id"]}, "40001")):
         with pytest.raises(Absent) as absent:
