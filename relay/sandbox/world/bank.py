@@ -9,7 +9,7 @@ from relay.sandbox.world.model import Ask, Story
 ACTIVE: Final = "01"
 
 
-def account_list(request: Ask) -> dict[str, Any]:
+def list_account_rows(request: Ask) -> dict[str, Any]:
     """Returns 은행-001: all accounts. Only deposits have `is_foreign_deposit` and `is_minus`."""
     return {
         "reg_date": request.customer.since,
@@ -33,7 +33,7 @@ def _build_account_row(account: Account) -> dict[str, Any]:
 
 
 STORIES: Final[dict[str, Story]] = {
-    "은행-001": account_list,
+    "은행-001": list_account_rows,
     **bank_deposit.STORIES,
     **bank_invest.STORIES,
     **bank_loan.STORIES,

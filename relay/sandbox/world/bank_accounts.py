@@ -11,14 +11,14 @@ from relay.sandbox.world.owned import find_asset, get_owned
 
 
 @dataclass(frozen=True, slots=True)
-class Habit:
+class SpendingPattern:
     """A kind of spending: its name, payees, amounts, and how many a day (each count is equally likely)."""
 
     name: str
-    places: tuple[str, ...]
-    least: int
-    most: int
-    times: tuple[int, ...]
+    payees: tuple[str, ...]
+    min_amount: int
+    max_amount: int
+    daily_counts: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class CurrencyAccount:
     low: int
     high: int
     step: int
-    habits: tuple[Habit, ...]
+    spending: tuple[SpendingPattern, ...]
     unit: int = 1
     salary: int = 0
     payday: int = 0
@@ -94,22 +94,26 @@ A = TypeVar("A", bound=Account)
 B = TypeVar("B", bound=Account)
 
 DAILY_SPENDING: Final = (
-    Habit(
+    SpendingPattern(
         "체크카드", ("가온마트", "다솜베이커리", "한빛서점", "누리약국", "미르주유소"), 2_400, 48_000, (0, 1, 1, 2, 3)
     ),
-    Habit("카드결제", ("새벽커피", "들꽃분식", "하늘편의점"), 1_500, 14_000, (0, 0, 1, 1, 2)),
-    Habit("자동이체", ("아라통신 요금", "도시가스", "아파트관리비"), 38_000, 210_000, (0,) * 9 + (1,)),
-    Habit("ATM출금", ("현금",), 30_000, 100_000, (0,) * 11 + (1,)),
+    SpendingPattern("카드결제", ("새벽커피", "들꽃분식", "하늘편의점"), 1_500, 14_000, (0, 0, 1, 1, 2)),
+    SpendingPattern("자동이체", ("아라통신 요금", "도시가스", "아파트관리비"), 38_000, 210_000, (0,) * 9 + (1,)),
+    SpendingPattern("ATM출금", ("현금",), 30_000, 100_000, (0,) * 11 + (1,)),
 )
-RARE_TRANSFERS: Final = (Habit("이체", ("모임 회비", "부모님 용돈", "경조사비"), 30_000, 300_000, (0,) * 9 + (1,)),)
-OVERSEAS_SPENDING: Final = (Habit("해외결제", ("ONLINE SHOP", "BOOK STORE", "TRAVEL"), 900, 12_000, (0,) * 14 + (1,)),)
+RARE_TRANSFERS: Final = (
+    SpendingPattern("이체", ("모임 회비", "부모님 용돈", "경조사비"), 30_000, 300_000, (0,) * 9 + (1,)),
+)
+OVERSEAS_SPENDING: Final = (
+    SpendingPattern("해외결제", ("ONLINE SHOP", "BOOK STORE", "TRAVEL"), 900, 12_000, (0,) * 14 + (1,)),
+)
 
 
 def build_won_account(
-    low: int, high: int, habits: tuple[Habit, ...], salary: int = 0, payday: int = 0
+    low: int, high: int, spending: tuple[SpendingPattern, ...], salary: int = 0, payday: int = 0
 ) -> tuple[CurrencyAccount, ...]:
     """Returns the sub-account of an account in won."""
-    return (CurrencyAccount("KRW", low, high, 10, habits, salary=salary, payday=payday),)
+    return (CurrencyAccount("KRW", low, high, 10, spending, salary=salary, payday=payday),)
 
 
 FOREIGN: Final = (

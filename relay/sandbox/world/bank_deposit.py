@@ -17,8 +17,8 @@ from relay.sandbox.world.days import (
     find_term,
     get_month_end,
     iter_months,
-    newest_first,
     parse_window,
+    select_newest_first,
 )
 from relay.sandbox.world.model import Ask, Story, seeded_random
 
@@ -65,7 +65,7 @@ class Entry:
         }
 
 
-def basics(request: Ask) -> dict[str, Any]:
+def get_basics(request: Ask) -> dict[str, Any]:
     """Returns 은행-002: saving method, issue and expiry dates; one row per currency."""
     account = find_account(request, DemandDeposit, TermDeposit)
     if isinstance(account, DemandDeposit):
@@ -97,7 +97,7 @@ def basics(request: Ask) -> dict[str, Any]:
     }
 
 
-def details(request: Ask) -> dict[str, Any]:
+def get_details(request: Ask) -> dict[str, Any]:
     """Returns 은행-003: today's balances. Nothing can be withdrawn from a term deposit before it matures."""
     account = find_account(request, DemandDeposit, TermDeposit)
     if isinstance(account, DemandDeposit):
@@ -116,7 +116,7 @@ def details(request: Ask) -> dict[str, Any]:
     }
 
 
-def transactions(request: Ask) -> dict[str, Any]:
+def list_transactions(request: Ask) -> dict[str, Any]:
     """Returns 은행-004: the entries of the requested period."""
     account = find_account(request, DemandDeposit, TermDeposit)
     first, last = parse_window(request)
@@ -129,7 +129,7 @@ def transactions(request: Ask) -> dict[str, Any]:
         entries.sort(key=lambda entry: entry.movement.moment)
     else:
         entries = list_term_entries(request, account, first, last)
-    return {"trans_list": newest_first(request, (entry.to_row() for entry in entries))}
+    return {"trans_list": select_newest_first(request, (entry.to_row() for entry in entries))}
 
 
 def get_sub_account_balance(request: Ask, deposit: DemandDeposit, sub_account: CurrencyAccount) -> int:
@@ -156,14 +156,16 @@ def list_entries(
 ) -> list[Entry]:
     """Returns the entries of a sub-account for each month from `first` to `last`, oldest first."""
     months = iter_months(max(first, deposit.opened), last)
-    return [entry for month in months for entry in _build_book(request.customer.number, deposit, sub_account, month)]
+    return [entry for month in months for entry in _build_entries(request.customer.number, deposit, sub_account, month)]
 
 
 @lru_cache(maxsize=512)
-def _build_book(customer: int, deposit: DemandDeposit, sub_account: CurrencyAccount, month: date) -> tuple[Entry, ...]:
+def _build_entries(
+    customer: int, deposit: DemandDeposit, sub_account: CurrencyAccount, month: date
+) -> tuple[Entry, ...]:
     balance = _draw_opening_balance(customer, deposit, sub_account, month)
     entries = []
-    for index, movement in enumerate(_build_month(customer, deposit, sub_account, month)):
+    for index, movement in enumerate(_draw_movements(customer, deposit, sub_account, month)):
         balance += movement.amount
         entries.append(Entry(movement, f"{month:%Y%m}{sub_account.currency}{index:04}", balance, sub_account))
     return tuple(entries)
@@ -177,7 +179,7 @@ def _draw_opening_balance(customer: int, deposit: DemandDeposit, sub_account: Cu
     return rng.randrange(sub_account.low, sub_account.high, sub_account.step)
 
 
-def _build_month(
+def _draw_movements(
     customer: int, deposit: DemandDeposit, sub_account: CurrencyAccount, month: date
 ) -> Iterator[Movement]:
     """Yields the movements from a month's opening balance to the next month's, never below the limit."""
@@ -195,19 +197,19 @@ def _build_month(
                 balance += movement.amount
                 yield movement
         day += DAY
-    rest = _draw_opening_balance(customer, deposit, sub_account, add_months(month, 1)) - balance
-    if rest > 0:
-        yield Movement(add_seconds(end, END_OF_DAY), IN, "이체", rest, "저축에서 채움")
-    elif rest < 0:
-        yield Movement(add_seconds(end, END_OF_DAY), OUT, "이체", rest, "저축으로 보냄")
+    difference = _draw_opening_balance(customer, deposit, sub_account, add_months(month, 1)) - balance
+    if difference > 0:
+        yield Movement(add_seconds(end, END_OF_DAY), IN, "이체", difference, "저축에서 채움")
+    elif difference < 0:
+        yield Movement(add_seconds(end, END_OF_DAY), OUT, "이체", difference, "저축으로 보냄")
 
 
 def _draw_spending(rng: Random, sub_account: CurrencyAccount, day: date) -> Iterator[Movement]:
-    for habit in sub_account.habits:
-        for _ in range(rng.choice(habit.times)):
+    for pattern in sub_account.spending:
+        for _ in range(rng.choice(pattern.daily_counts)):
             moment = add_seconds(day, rng.randrange(NOON, EVENING))
-            amount = rng.randrange(habit.least, habit.most, sub_account.step)
-            yield Movement(moment, OUT, habit.name, -amount, rng.choice(habit.places))
+            amount = rng.randrange(pattern.min_amount, pattern.max_amount, sub_account.step)
+            yield Movement(moment, OUT, pattern.name, -amount, rng.choice(pattern.payees))
 
 
 def _build_income(deposit: DemandDeposit, sub_account: CurrencyAccount, opening: int, day: date) -> Iterator[Movement]:
@@ -271,4 +273,4 @@ def _draw_amount(request: Ask, term: TermDeposit, day: date) -> int:
     return request.seeded_random(term.number, day).randrange(SMALLEST_SAVING, term.amount + 1, 10_000)
 
 
-STORIES: Final[dict[str, Story]] = {"은행-002": basics, "은행-003": details, "은행-004": transactions}
+STORIES: Final[dict[str, Story]] = {"은행-002": get_basics, "은행-003": get_details, "은행-004": list_transactions}

@@ -6,7 +6,15 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any, Final
 
 from relay.sandbox.world.bank_accounts import Fund, find_account
-from relay.sandbox.world.days import DAY, add_months, add_seconds, count_months, find_term, newest_first, parse_window
+from relay.sandbox.world.days import (
+    DAY,
+    add_months,
+    add_seconds,
+    count_months,
+    find_term,
+    parse_window,
+    select_newest_first,
+)
 from relay.sandbox.world.market import get_price
 from relay.sandbox.world.model import Ask, Story
 
@@ -30,7 +38,7 @@ class Purchase:
     units: Decimal | None
 
 
-def basics(request: Ask) -> dict[str, Any]:
+def get_basics(request: Ask) -> dict[str, Any]:
     """Returns 은행-005: the contract."""
     fund = find_account(request, Fund)
     return {
@@ -41,7 +49,7 @@ def basics(request: Ask) -> dict[str, Any]:
     }
 
 
-def details(request: Ask) -> dict[str, Any]:
+def get_details(request: Ask) -> dict[str, Any]:
     """Returns 은행-006: the principal and its value today. Trusts have no units."""
     fund = find_account(request, Fund)
     settled = [
@@ -57,7 +65,7 @@ def details(request: Ask) -> dict[str, Any]:
     }
 
 
-def transactions(request: Ask) -> dict[str, Any]:
+def list_transactions(request: Ask) -> dict[str, Any]:
     """Returns 은행-007: two rows for each payment, the order and the priced settlement."""
     fund = find_account(request, Fund)
     _, last = parse_window(request)
@@ -67,7 +75,7 @@ def transactions(request: Ask) -> dict[str, Any]:
         before = _compute_value(fund, purchases[:index], purchase.ordered.date())
         after = _compute_value(fund, purchases[: index + 1], purchase.settled.date())
         rows += (_build_order_row(purchase, before), _build_settlement_row(purchase, after))
-    return {"trans_list": newest_first(request, rows)}
+    return {"trans_list": select_newest_first(request, rows)}
 
 
 def _list_purchases(fund: Fund, until: date) -> list[Purchase]:
@@ -119,4 +127,4 @@ def _build_settlement_row(purchase: Purchase, value: Decimal) -> dict[str, Any]:
     }
 
 
-STORIES: Final[dict[str, Story]] = {"은행-005": basics, "은행-006": details, "은행-007": transactions}
+STORIES: Final[dict[str, Story]] = {"은행-005": get_basics, "은행-006": get_details, "은행-007": list_transactions}

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from relay.sandbox.world.bank_accounts import DemandDeposit, find_account
 from relay.sandbox.world.bank_deposit import get_sub_account_balance
-from relay.sandbox.world.days import add_seconds, find_next_anniversary, newest_first, parse_window
+from relay.sandbox.world.days import add_seconds, find_next_anniversary, parse_window, select_newest_first
 from relay.sandbox.world.lending import Instalment, Interest, Loan, Repayment, find_next_due, get_balance, list_paid
 from relay.sandbox.world.model import Absent, Ask, Story
 
@@ -14,7 +14,7 @@ DEBITED_AT: Final = 6 * 3600
 DISBURSED_AT: Final = 11 * 3600
 
 
-def basics(request: Ask) -> dict[str, Any]:
+def get_basics(request: Ask) -> dict[str, Any]:
     """Returns 은행-008: the contract. An overdraft limit (마이너스약정) has no repayment day."""
     account = _find_loan_account(request)
     if isinstance(account, DemandDeposit):
@@ -26,16 +26,16 @@ def basics(request: Ask) -> dict[str, Any]:
         }
     return {
         "issue_date": account.opened,
-        "exp_date": account.matures(request.today),
+        "exp_date": account.get_maturity(request.today),
         "last_offered_rate": account.rate,
         "repay_date": f"{account.opened.day:02}",
         "repay_method": account.method,
-        "repay_org_code": OWN_BANK if account.debited else None,
-        "repay_account_num": account.debited,
+        "repay_org_code": OWN_BANK if account.debit_account else None,
+        "repay_account_num": account.debit_account,
     }
 
 
-def details(request: Ask) -> dict[str, Any]:
+def get_details(request: Ask) -> dict[str, Any]:
     """Returns 은행-009: the balance owed today; for an overdraft limit, the amount drawn."""
     account = _find_loan_account(request)
     if isinstance(account, DemandDeposit):
@@ -49,12 +49,12 @@ def details(request: Ask) -> dict[str, Any]:
     }
 
 
-def transactions(request: Ask) -> dict[str, Any]:
+def list_transactions(request: Ask) -> dict[str, Any]:
     """Returns 은행-010: the disbursement and the instalments. Movements of an overdraft are in 은행-004."""
     loan = find_account(request, Loan)
     _, last = parse_window(request)
     rows = [_build_lending_row(loan), *(_build_repayment_row(paid) for paid in list_paid(request, loan, last))]
-    return {"trans_list": newest_first(request, rows)}
+    return {"trans_list": select_newest_first(request, rows)}
 
 
 def _find_loan_account(request: Ask) -> Loan | DemandDeposit:
@@ -98,8 +98,8 @@ def _build_interest_row(part: Interest) -> dict[str, Any]:
         "int_end_date": part.last,
         "int_rate": part.rate,
         "applied_int_amt": part.amount,
-        "int_type": "02" if part.late else "01",
+        "int_type": "02" if part.is_late else "01",
     }
 
 
-STORIES: Final[dict[str, Story]] = {"은행-008": basics, "은행-009": details, "은행-010": transactions}
+STORIES: Final[dict[str, Story]] = {"은행-008": get_basics, "은행-009": get_details, "은행-010": list_transactions}

@@ -32,8 +32,8 @@ def _get_basics(request: Ask) -> dict[str, Any]:
     card = find_card(request)
     bank, _ = get_own_account(request)
     return {
-        "is_trans_payable": card.product.transit,
-        "is_cash_card": card.product.cash,
+        "is_trans_payable": card.product.is_transit_card,
+        "is_cash_card": card.product.is_cash_card,
         "linked_bank_code": bank,
         "card_brand": card.product.brand,
         "annual_fee": card.product.fee,
@@ -66,7 +66,7 @@ def _build_domestic_row(use: Use) -> dict[str, Any]:
         "merchant_regno": use.merchant and use.merchant.regno,
         "merchant_name": use.merchant and use.merchant.name,
         "approved_amt": use.amount,
-        "modified_amt": use.corrected if use.status == CORRECTED else None,
+        "modified_amt": use.corrected_amount if use.status == CORRECTED else None,
         "total_install_cnt": use.parts,
     }
 
@@ -92,10 +92,10 @@ def _build_overseas_row(use: Use) -> dict[str, Any]:
 def _build_approval(use: Use) -> dict[str, Any]:
     return {
         "approved_num": use.number,
-        "approved_dtime": use.at,
+        "approved_dtime": use.moment,
         "status": use.status,
         "pay_type": use.pay_type,
-        "trans_dtime": use.changed,
+        "trans_dtime": use.changed_at,
     }
 
 

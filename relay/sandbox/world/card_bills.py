@@ -37,24 +37,24 @@ def sum_items(items: list[dict[str, Any]]) -> int:
 
 
 def _list_card_items(request: Ask, card: Card, month: date) -> Iterator[dict[str, Any]]:
-    used, until = add_months(month, -1), get_yesterday(request)
+    month_of_use, until = add_months(month, -1), get_yesterday(request)
     for list_uses in (list_everyday, list_overseas):
-        for use in list_uses(build_seed(request), card, used):
-            known = use.as_known_on(until)
-            if use.pay_type == BY_CREDIT and use.at.date() <= until and known.cost:
-                yield _build_lump_sum_item(known)
+        for use in list_uses(build_seed(request), card, month_of_use):
+            known_use = use.as_known_on(until)
+            if use.pay_type == BY_CREDIT and use.moment.date() <= until and known_use.cost:
+                yield _build_lump_sum_item(known_use)
     for use, number in list_instalments(build_seed(request), card, month):
-        if use.at.date() <= until:
+        if use.moment.date() <= until:
             yield _build_instalment_item(use, use.parts or 1, number)
-    if card.product.fee and used.month == card.issued.month and used >= to_month(card.issued):
-        yield _build_fee_item(card, used)
+    if card.product.fee and month_of_use.month == card.issued.month and month_of_use >= to_month(card.issued):
+        yield _build_fee_item(card, month_of_use)
 
 
 def _build_lump_sum_item(use: Use) -> dict[str, Any]:
     merchant = use.merchant
     return {
         "card_id": use.card.card_id,
-        "paid_dtime": use.at,
+        "paid_dtime": use.moment,
         "paid_amt": use.cost,
         "merchant_name": merchant.name if merchant else use.foreign_merchant and use.foreign_merchant.name,
         "merchant_regno": merchant and merchant.regno,
@@ -66,18 +66,18 @@ def _build_lump_sum_item(use: Use) -> dict[str, Any]:
 def _build_instalment_item(use: Use, parts: int, number: int) -> dict[str, Any]:
     """Returns one instalment. The first one includes the rounding remainder; short plans have no fee."""
     share = use.amount // parts
-    owed = use.amount if number == 1 else share * (parts - number + 1)
-    left = share * (parts - number)
+    balance_before = use.amount if number == 1 else share * (parts - number + 1)
+    balance_after = share * (parts - number)
     return {
         "card_id": use.card.card_id,
-        "paid_dtime": use.at,
-        "paid_amt": owed - left,
+        "paid_dtime": use.moment,
+        "paid_amt": balance_before - balance_after,
         "merchant_name": use.merchant and use.merchant.name,
         "merchant_regno": use.merchant and use.merchant.regno,
-        "credit_fee_amt": 0 if parts <= _FREE_PARTS else owed * _PARTS_RATE // 12000,
+        "credit_fee_amt": 0 if parts <= _FREE_PARTS else balance_before * _PARTS_RATE // 12000,
         "total_install_cnt": parts,
         "cur_install_cnt": number,
-        "balance_amt": left,
+        "balance_amt": balance_after,
         "prod_type": _IN_PARTS,
     }
 

@@ -27,7 +27,7 @@ class Advance:
     """A cash advance, due in one sum on the payment day of the next month."""
 
     number: str
-    at: datetime
+    moment: datetime
     amount: int
     rate: Decimal
     due: date
@@ -35,7 +35,7 @@ class Advance:
     @property
     def interest(self) -> int:
         """The interest until the due date."""
-        return int(self.amount * self.rate * (self.due - self.at.date()).days / 36500)
+        return int(self.amount * self.rate * (self.due - self.moment.date()).days / 36500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,11 @@ class Revolving:
 def build_advance(request: Ask, month: date) -> Advance:
     """Returns the cash advance of a month, taken in its first days."""
     rng = request.seeded_random("advance", month)
-    at = to_datetime(month.replace(day=rng.randrange(2, 9)), rng.randrange(9, 23), rng.randrange(60), rng.randrange(60))
+    moment = to_datetime(
+        month.replace(day=rng.randrange(2, 9)), rng.randrange(9, 23), rng.randrange(60), rng.randrange(60)
+    )
     amount, rate = rng.randrange(10, 81) * 10_000, Decimal(rng.randrange(149, 196)) / 10
-    return Advance(draw_digits(rng, 8), at, amount, rate, get_day(add_months(month, 1), PAY_DAY))
+    return Advance(draw_digits(rng, 8), moment, amount, rate, get_day(add_months(month, 1), PAY_DAY))
 
 
 def _build_loan(request: Ask, day: date) -> tuple[Loan, str]:
@@ -99,8 +101,8 @@ def list_dues(request: Ask, month: date) -> Iterator[Due]:
     """Yields the loan amounts due on the payment day of a month."""
     before = add_months(month, -1)
     advance = build_advance(request, before)
-    if before > get_main_card(request).issued and advance.at.date() <= get_yesterday(request):
-        yield Due(ADVANCE_DUE, advance.at, advance.number, advance.amount, advance.interest)
+    if before > get_main_card(request).issued and advance.moment.date() <= get_yesterday(request):
+        yield Due(ADVANCE_DUE, advance.moment, advance.number, advance.amount, advance.interest)
     # A term includes the payment day that ends it, so look up the term of the day before.
     day = get_day(month, PAY_DAY - 1)
     revolving = _build_revolving(request, day)
@@ -139,14 +141,14 @@ def _list_short_term(request: Ask) -> dict[str, Any]:
     known = [build_advance(request, month) for month in (this_month, add_months(this_month, -1))]
     rows = [
         {
-            "loan_dtime": advance.at,
+            "loan_dtime": advance.moment,
             "loan_amt": advance.amount,
             "balance_amt": advance.amount,
             "pay_due_date": advance.due,
             "int_rate": advance.rate,
         }
         for advance in known
-        if advance.at.date() <= get_yesterday(request) < advance.due
+        if advance.moment.date() <= get_yesterday(request) < advance.due
     ]
     return {"short_term_list": rows}
 

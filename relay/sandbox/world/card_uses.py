@@ -37,8 +37,8 @@ class ForeignMerchant:
     name: str
     country: str
     currency: str
-    least: int
-    most: int
+    min_price: int
+    max_price: int
     won: Decimal
 
 
@@ -55,14 +55,14 @@ FOREIGN_MERCHANTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A use of a card in won. `changed` is the time of its cancellation or correction, `corrected` the new amount.
+    """A use of a card in won. It was cancelled, or corrected to `corrected_amount`, at `changed_at`.
 
     `foreign_merchant` and `foreign_amount` are set for overseas uses; `parts` is the number of instalments.
     """
 
     card: Card
     number: str
-    at: datetime
+    moment: datetime
     pay_type: str
     amount: int
     merchant: Merchant | None = None
@@ -70,45 +70,45 @@ class Use:
     foreign_amount: Decimal = Decimal(0)
     parts: int | None = None
     status: str = APPROVED
-    changed: datetime | None = None
-    corrected: int = 0
+    changed_at: datetime | None = None
+    corrected_amount: int = 0
 
     @property
     def cost(self) -> int:
         """The final amount."""
-        return {APPROVED: self.amount, CANCELLED: 0, CORRECTED: self.corrected}[self.status]
+        return {APPROVED: self.amount, CANCELLED: 0, CORRECTED: self.corrected_amount}[self.status]
 
-    def touches(self, start: date, end: date) -> bool:
+    def is_within(self, start: date, end: date) -> bool:
         """Returns whether it was made, cancelled or corrected from `start` to `end`."""
-        moments = (self.at, self.changed or self.at)
+        moments = (self.moment, self.changed_at or self.moment)
         return any(start <= moment.date() <= end for moment in moments)
 
     def as_known_on(self, day: date) -> "Use":
         """Returns the use as known at the end of `day`, without later changes."""
-        if self.changed is None or self.changed.date() <= day:
+        if self.changed_at is None or self.changed_at.date() <= day:
             return self
-        return replace(self, status=APPROVED, changed=None, corrected=0)
+        return replace(self, status=APPROVED, changed_at=None, corrected_amount=0)
 
 
-Uses = Callable[[CustomerSeed, Card, date], Iterable[Use]]
+ListUses = Callable[[CustomerSeed, Card, date], Iterable[Use]]
 """Returns all uses of one kind of a card in a month."""
 
 
-def select_uses(request: Ask, card: Card, list_uses: Uses, start: date, end: date) -> list[Use]:
+def select_uses(request: Ask, card: Card, list_uses: ListUses, start: date, end: date) -> list[Use]:
     """Returns the uses made, cancelled or corrected from `start` to `end`, the latest use first."""
     # A use in the last days of the previous month may have been changed in this one.
     months = iter_months(max(start - _LATEST_CHANGE * DAY, card.issued), end)
-    uses_known = (
+    known_uses = (
         use.as_known_on(get_yesterday(request))
         for month in months
         for use in list_uses(build_seed(request), card, month)
     )
-    return newest_first(use for use in uses_known if use.touches(start, end))
+    return sort_newest_first(use for use in known_uses if use.is_within(start, end))
 
 
-def newest_first(list_uses: Iterable[Use]) -> list[Use]:
+def sort_newest_first(uses: Iterable[Use]) -> list[Use]:
     """Returns uses in the order of the standard."""
-    return sorted(list_uses, key=lambda use: (use.at, use.number), reverse=True)
+    return sorted(uses, key=lambda use: (use.moment, use.number), reverse=True)
 
 
 def list_domestic(seed: CustomerSeed, card: Card, month: date) -> Iterator[Use]:
@@ -127,19 +127,19 @@ def _draw_everyday(seed: CustomerSeed, card: Card, month: date) -> Iterator[Use]
     rng = seed.seeded_random("uses", card.card_id, month)
     days = get_month_end(month).day
     for _ in range(rng.randint(*card.product.uses)):
-        merchant, at, amount = draw_purchase(rng, month + int(rng.random() * days) * DAY)
-        number, hybrid, chance, delay = draw_digits(rng, 8), rng.random(), rng.random(), rng.random()
-        if at.date() < card.issued:
+        merchant, moment, amount = draw_purchase(rng, month + int(rng.random() * days) * DAY)
+        number, credit_chance, chance, delay = draw_digits(rng, 8), rng.random(), rng.random(), rng.random()
+        if moment.date() < card.issued:
             continue
-        use = Use(card, number, at, _choose_pay_type(card, hybrid), amount, merchant)
+        use = Use(card, number, moment, _choose_pay_type(card, credit_chance), amount, merchant)
         yield _change_use(use, chance, int(delay * _LATEST_CHANGE) + 1) if chance < _CORRECTS else use
 
 
 def _change_use(use: Use, chance: float, days: int) -> Use:
-    changed = use.at + days * DAY
+    changed_at = use.moment + days * DAY
     if chance < _CANCELS:
-        return replace(use, status=CANCELLED, changed=changed)
-    return replace(use, status=CORRECTED, changed=changed, corrected=use.amount * 3 // 40 * 10)
+        return replace(use, status=CANCELLED, changed_at=changed_at)
+    return replace(use, status=CORRECTED, changed_at=changed_at, corrected_amount=use.amount * 3 // 40 * 10)
 
 
 def _choose_pay_type(card: Card, chance: float) -> str:
@@ -150,7 +150,7 @@ def _choose_pay_type(card: Card, chance: float) -> str:
 
 def list_big_ticket(seed: CustomerSeed, card: Card, month: date) -> Iterator[Use]:
     """Returns the large purchases of a credit card in a month, paid in instalments."""
-    return (use for use in _list_big_ticket_of_year(seed, card, month.year) if use.at.month == month.month)
+    return (use for use in _list_big_ticket_of_year(seed, card, month.year) if use.moment.month == month.month)
 
 
 @lru_cache(maxsize=CACHED_MONTHS)
@@ -165,10 +165,10 @@ def _draw_big_ticket(seed: CustomerSeed, card: Card, year: int) -> Iterator[Use]
     for month in range(1, YEAR + 1):
         if rng.randrange(_BIG_ONE_IN):
             continue
-        merchant, at, amount = draw_purchase(rng, date(year, month, rng.randrange(1, 29)), BIG_TICKET_MERCHANTS)
+        merchant, moment, amount = draw_purchase(rng, date(year, month, rng.randrange(1, 29)), BIG_TICKET_MERCHANTS)
         number, parts = draw_digits(rng, 8), rng.choice(_PARTS)
-        if at.date() >= card.issued:
-            yield Use(card, number, at, BY_CREDIT, amount, merchant, parts=parts)
+        if moment.date() >= card.issued:
+            yield Use(card, number, moment, BY_CREDIT, amount, merchant, parts=parts)
 
 
 @lru_cache(maxsize=CACHED_MONTHS)
@@ -182,25 +182,25 @@ def _draw_overseas(seed: CustomerSeed, card: Card, month: date) -> Iterator[Use]
     days = get_month_end(month).day
     for _ in range(rng.randint(*card.product.abroad)):
         foreign_merchant = FOREIGN_MERCHANTS[int(rng.random() * len(FOREIGN_MERCHANTS))]
-        at = to_datetime(month, 0) + timedelta(seconds=int(rng.random() * days * _SECONDS))
+        moment = to_datetime(month, 0) + timedelta(seconds=int(rng.random() * days * _SECONDS))
         foreign_amount = _to_foreign_amount(
             foreign_merchant,
-            foreign_merchant.least + int(rng.random() * (foreign_merchant.most - foreign_merchant.least)),
+            foreign_merchant.min_price + int(rng.random() * (foreign_merchant.max_price - foreign_merchant.min_price)),
         )
         number, chance, delay = draw_digits(rng, 8), rng.random(), int(rng.random() * _LATEST_CHANGE) + 1
-        if at.date() < card.issued:
+        if moment.date() < card.issued:
             continue
         pay_type = BY_ACCOUNT if card.product.kind == CHECK else BY_CREDIT
         use = Use(
             card,
             number,
-            at,
+            moment,
             pay_type,
             int(foreign_amount * foreign_merchant.won),
             foreign_merchant=foreign_merchant,
             foreign_amount=foreign_amount,
         )
-        yield replace(use, status=CANCELLED, changed=at + delay * DAY) if chance < _CANCELS else use
+        yield replace(use, status=CANCELLED, changed_at=moment + delay * DAY) if chance < _CANCELS else use
 
 
 def _to_foreign_amount(foreign_merchant: ForeignMerchant, hundredths: int) -> Decimal:
@@ -211,6 +211,6 @@ def list_instalments(seed: CustomerSeed, card: Card, month: date) -> Iterator[tu
     """Yields the purchases with an instalment due in a month, each with the instalment number (from 1)."""
     for year in (month.year - 1, month.year):
         for use in _list_big_ticket_of_year(seed, card, year):
-            number = count_months(to_month(use.at.date()), month)
+            number = count_months(to_month(use.moment.date()), month)
             if 1 <= number <= (use.parts or 0):
                 yield use, number

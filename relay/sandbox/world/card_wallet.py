@@ -26,8 +26,8 @@ class Product:
     kind: str
     brand: str
     fee: int
-    transit: bool
-    cash: bool
+    is_transit_card: bool
+    is_cash_card: bool
     uses: tuple[int, int]
     abroad: tuple[int, int]
 

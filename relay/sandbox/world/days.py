@@ -69,7 +69,9 @@ def _parse_date(request: Ask, name: str) -> date:
         raise Absent(400, "40001", f"요청 파라미터 오류: {name}") from error
 
 
-def newest_first(request: Ask, rows: Iterable[dict[str, Any]], date_field: str = "trans_dtime") -> list[dict[str, Any]]:
+def select_newest_first(
+    request: Ask, rows: Iterable[dict[str, Any]], date_field: str = "trans_dtime"
+) -> list[dict[str, Any]]:
     """Returns the rows in the requested period, newest first; `rows` must be oldest first."""
     first, last = parse_window(request)
     return [row for row in rows if first <= to_date(row[date_field]) <= last][::-1]

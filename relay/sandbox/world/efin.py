@@ -91,7 +91,7 @@ def _find_balance(request: Ask) -> tuple[Fob, PrepaidBalance]:
     account = request.params.get("account_id") or None
     if account is None and None not in fob.balances:
         raise Absent(400, "40001", "요청 파라미터 오류: account_id")
-    return fob, find_asset(tuple(fob.balances.items()), lambda held: held[0] == account)[1]
+    return fob, find_asset(tuple(fob.balances.items()), lambda item: item[0] == account)[1]
 
 
 def _list_assets(request: Ask) -> dict[str, Any]:
@@ -135,8 +135,8 @@ def _list_charge_rules(request: Ask) -> dict[str, Any]:
 
 def _list_transactions(request: Ask) -> dict[str, Any]:
     _, balance = _find_balance(request)
-    book = list_entries(request, balance, *parse_day_window(request))
-    return {"trans_list": [_build_row(request, entry) for entry in reversed(book)]}
+    entries = list_entries(request, balance, *parse_day_window(request))
+    return {"trans_list": [_build_row(request, entry) for entry in reversed(entries)]}
 
 
 def _build_row(request: Ask, entry: Entry) -> dict[str, Any]:

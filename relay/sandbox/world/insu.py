@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from relay.sandbox.world import insu_loan
-from relay.sandbox.world.days import add_months, add_seconds, find_term, newest_first, parse_window
+from relay.sandbox.world.days import add_months, add_seconds, find_term, parse_window, select_newest_first
 from relay.sandbox.world.insu_contracts import (
     CYCLE_MONTHS,
     LAPSED,
@@ -39,7 +39,7 @@ class Payment:
     due: int
 
 
-def policy_list(request: Ask) -> dict[str, Any]:
+def list_policy_rows(request: Ask) -> dict[str, Any]:
     """Returns 보험-001: the policies, and those that matured in the last five years."""
     rows = [
         {
@@ -54,21 +54,21 @@ def policy_list(request: Ask) -> dict[str, Any]:
     return {"insu_list": rows}
 
 
-def basics(request: Ask) -> dict[str, Any]:
+def get_basics(request: Ask) -> dict[str, Any]:
     """Returns 보험-002: the contract and the insured persons."""
     policy = find_policy(request)
     start, end = policy.term(request.today)
     return {
-        "is_renewable": policy.renewable,
+        "is_renewable": policy.is_renewable,
         "issue_date": start,
         "exp_date": end,
         "face_amt": policy.riders[0].amount,
         "currency_code": policy.currency,
-        "is_variable": policy.variable,
+        "is_variable": policy.is_variable,
         "is_universal": False,
-        "pension_rcv_start_date": policy.pays_from,
+        "pension_rcv_start_date": policy.pension_start,
         "pension_rcv_cycle": "1M" if policy.kind == PENSION else None,
-        "is_loanable": policy.loanable,
+        "is_loanable": policy.is_loanable,
         "insured_list": [
             {"insured_no": number, "insured_name": full_name, "is_primary": number == PRIMARY}
             for number, full_name in _number_insured(request, policy).items()
@@ -76,7 +76,7 @@ def basics(request: Ask) -> dict[str, Any]:
     }
 
 
-def riders(request: Ask) -> dict[str, Any]:
+def list_riders(request: Ask) -> dict[str, Any]:
     """Returns 보험-003: the riders of one insured person."""
     policy = find_policy(request)
     number = request.params.get("insured_no")
@@ -90,7 +90,7 @@ def riders(request: Ask) -> dict[str, Any]:
             "contract_exp_date": end,
             "contract_face_amt": rider.amount,
             "currency_code": policy.currency,
-            "is_required": rider.required,
+            "is_required": rider.is_required,
         }
         for rider in policy.riders
         if rider.insured == number
@@ -98,7 +98,7 @@ def riders(request: Ask) -> dict[str, Any]:
     return {"contract_list": rows}
 
 
-def car(request: Ask) -> dict[str, Any]:
+def get_car(request: Ask) -> dict[str, Any]:
     """Returns 보험-004: the car and its cover this year."""
     policy, insured = _find_car(request)
     start, end = policy.term(request.today)
@@ -117,7 +117,7 @@ def car(request: Ask) -> dict[str, Any]:
     return {"car_insu_list": [rows]}
 
 
-def payment(request: Ask) -> dict[str, Any]:
+def get_payment_terms(request: Ask) -> dict[str, Any]:
     """Returns 보험-005: how and until when premiums are paid."""
     policy = find_policy(request)
     start, _ = policy.term(request.today)
@@ -126,7 +126,7 @@ def payment(request: Ask) -> dict[str, Any]:
         "pay_due": "01" if once else "02",
         "pay_cycle": policy.pay_cycle,
         "pay_cnt": policy.payments,
-        "pay_org_code": DEBITED_FROM if policy.debited else None,
+        "pay_org_code": DEBITED_FROM if policy.is_debited else None,
         "pay_date": None if once else f"{start.day:02}",
         "pay_end_date": start if once else add_months(start, policy.pay_years * 12),
         "pay_amt": _compute_premium(request, policy, start, 1),
@@ -135,7 +135,7 @@ def payment(request: Ask) -> dict[str, Any]:
     }
 
 
-def transactions(request: Ask) -> dict[str, Any]:
+def list_transactions(request: Ask) -> dict[str, Any]:
     """Returns 보험-006: the premiums paid."""
     policy = find_policy(request)
     rows = [
@@ -149,10 +149,10 @@ def transactions(request: Ask) -> dict[str, Any]:
         }
         for paid in _list_paid(request, policy)
     ]
-    return {"trans_list": newest_first(request, rows, date_field="trans_date")}
+    return {"trans_list": select_newest_first(request, rows, date_field="trans_date")}
 
 
-def car_transactions(request: Ask) -> dict[str, Any]:
+def list_car_transactions(request: Ask) -> dict[str, Any]:
     """Returns 보험-007: the premiums paid for a car in each year."""
     policy, insured = _find_car(request)
     if request.params.get("car_number") != insured.number:
@@ -168,10 +168,10 @@ def car_transactions(request: Ask) -> dict[str, Any]:
         }
         for paid in _list_paid(request, policy)
     ]
-    return {"trans_list": newest_first(request, rows)}
+    return {"trans_list": select_newest_first(request, rows)}
 
 
-def coverages(request: Ask) -> dict[str, Any]:
+def list_coverages(request: Ask) -> dict[str, Any]:
     """Returns 보험-012: the customer's coverages, in thousands of won (or of the policy's currency)."""
     policy = find_policy(request)
     start, end = policy.term(request.today)
@@ -208,7 +208,7 @@ def _find_car(request: Ask) -> tuple[Policy, Car]:
 
 
 def _get_pay_method(policy: Policy) -> str:
-    return TRANSFERRED if policy.debited else BY_CARD
+    return TRANSFERRED if policy.is_debited else BY_CARD
 
 
 def _list_paid(request: Ask, policy: Policy) -> Iterator[Payment]:
@@ -217,7 +217,7 @@ def _list_paid(request: Ask, policy: Policy) -> Iterator[Payment]:
     start = policy.issued
     if policy.car:
         start = max(policy.issued, add_months(find_term(policy.issued, 12, first)[0], -12))
-    last = min(last, policy.lapsed or last)
+    last = min(last, policy.lapsed_on or last)
     while start <= last:
         yield from _list_term_payments(request, policy, start, last)
         if not policy.car:
@@ -251,13 +251,13 @@ def _compute_premium(request: Ask, policy: Policy, start: date, number: int) -> 
 
 
 STORIES: Final[dict[str, Story]] = {
-    "보험-001": policy_list,
-    "보험-002": basics,
-    "보험-003": riders,
-    "보험-004": car,
-    "보험-005": payment,
-    "보험-006": transactions,
-    "보험-007": car_transactions,
+    "보험-001": list_policy_rows,
+    "보험-002": get_basics,
+    "보험-003": list_riders,
+    "보험-004": get_car,
+    "보험-005": get_payment_terms,
+    "보험-006": list_transactions,
+    "보험-007": list_car_transactions,
     **insu_loan.STORIES,
-    "보험-012": coverages,
+    "보험-012": list_coverages,
 }

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from relay.sandbox.world.days import add_seconds, newest_first, parse_window
+from relay.sandbox.world.days import add_seconds, parse_window, select_newest_first
 from relay.sandbox.world.insu_policies import list_loans
 from relay.sandbox.world.lending import Instalment, Interest, Loan, find_next_due, get_balance, list_paid
 from relay.sandbox.world.model import Ask, Story
@@ -12,7 +12,7 @@ ACTIVE: Final = "01"
 PAID_AT: Final = 7 * 3600
 
 
-def loan_list(request: Ask) -> dict[str, Any]:
+def list_loan_rows(request: Ask) -> dict[str, Any]:
     """Returns 보험-008: the loans."""
     rows = [
         {
@@ -27,18 +27,18 @@ def loan_list(request: Ask) -> dict[str, Any]:
     return {"loan_list": rows}
 
 
-def basics(request: Ask) -> dict[str, Any]:
+def get_basics(request: Ask) -> dict[str, Any]:
     """Returns 보험-009: the contract. A policy loan (3400) names its policy."""
     loan = _find_loan(request)
     return {
         "loan_start_date": loan.opened,
-        "loan_exp_date": loan.matures(request.today),
+        "loan_exp_date": loan.get_maturity(request.today),
         "repay_method": loan.method,
         "insu_num": loan.policy,
     }
 
 
-def details(request: Ask) -> dict[str, Any]:
+def get_details(request: Ask) -> dict[str, Any]:
     """Returns 보험-010: the balance owed today."""
     loan = _find_loan(request)
     return {
@@ -48,11 +48,11 @@ def details(request: Ask) -> dict[str, Any]:
     }
 
 
-def transactions(request: Ask) -> dict[str, Any]:
+def list_transactions(request: Ask) -> dict[str, Any]:
     """Returns 보험-011: the instalments."""
     _, last = parse_window(request)
     return {
-        "trans_list": newest_first(
+        "trans_list": select_newest_first(
             request, (_build_repayment_row(paid) for paid in list_paid(request, _find_loan(request), last))
         )
     }
@@ -77,13 +77,13 @@ def _build_interest_row(part: Interest) -> dict[str, Any]:
         "int_start_date": part.first,
         "int_end_date": part.last,
         "int_rate": part.rate,
-        "int_type": "02" if part.late else "01",
+        "int_type": "02" if part.is_late else "01",
     }
 
 
 STORIES: Final[dict[str, Story]] = {
-    "보험-008": loan_list,
-    "보험-009": basics,
-    "보험-010": details,
-    "보험-011": transactions,
+    "보험-008": list_loan_rows,
+    "보험-009": get_basics,
+    "보험-010": get_details,
+    "보험-011": list_transactions,
 }

@@ -38,9 +38,9 @@ FOR_LIFE: Final = date(2095, 12, 31)
 
 
 def _medical(number: str, issued: date, premium: int) -> Policy:
-    ends = add_months(issued, 15 * 12)
+    ends_on = add_months(issued, 15 * 12)
     return Policy(
-        number, MEDICAL, "다정한 실손의료보험", issued, ends, premium, "1M", 15, MEDICAL_RIDERS, renewable=True
+        number, MEDICAL, "다정한 실손의료보험", issued, ends_on, premium, "1M", 15, MEDICAL_RIDERS, is_renewable=True
     )
 
 
@@ -56,7 +56,7 @@ def _car(number: str, issued: date, premium: int, cycle: str, car: Car) -> Polic
         1,
         CAR_RIDERS,
         car=car,
-        debited=cycle != ONCE,
+        is_debited=cycle != ONCE,
     )
 
 
@@ -72,7 +72,7 @@ POLICIES: Final[dict[int, tuple[Policy, ...]]] = {
             "1M",
             20,
             (DEATH, SURGERY, STROKE),
-            loanable=True,
+            is_loanable=True,
         ),
         Policy(
             "L01201801150002",
@@ -95,9 +95,9 @@ POLICIES: Final[dict[int, tuple[Policy, ...]]] = {
             "1M",
             15,
             (ANNUITY,),
-            variable=True,
-            loanable=True,
-            pays_from=date(2045, 3, 8),
+            is_variable=True,
+            is_loanable=True,
+            pension_start=date(2045, 3, 8),
         ),
         _medical("N01202107050004", date(2021, 7, 5), 31_200),
         _car(
@@ -131,7 +131,7 @@ POLICIES: Final[dict[int, tuple[Policy, ...]]] = {
             "1M",
             20,
             (DEATH, SURGERY),
-            loanable=True,
+            is_loanable=True,
         ),
         Policy(
             "L02202004140002",
@@ -154,8 +154,8 @@ POLICIES: Final[dict[int, tuple[Policy, ...]]] = {
             "3M",
             10,
             (ANNUITY,),
-            loanable=True,
-            pays_from=date(2052, 12, 20),
+            is_loanable=True,
+            pension_start=date(2052, 12, 20),
         ),
         _medical("N02201810250004", date(2018, 10, 25), 18_400),
         _car(
@@ -177,7 +177,7 @@ POLICIES: Final[dict[int, tuple[Policy, ...]]] = {
             "1M",
             20,
             (DEATH, CANCER, STROKE, HEART),
-            loanable=True,
+            is_loanable=True,
         ),
         Policy(
             "L03202006100002",
@@ -188,9 +188,9 @@ POLICIES: Final[dict[int, tuple[Policy, ...]]] = {
             310,
             "1M",
             10,
-            (Rider("일반사망", 150_000, "A1100", required=True),),
+            (Rider("일반사망", 150_000, "A1100", is_required=True),),
             currency="USD",
-            loanable=True,
+            is_loanable=True,
         ),
         Policy(
             "L03201202130003",
@@ -202,9 +202,9 @@ POLICIES: Final[dict[int, tuple[Policy, ...]]] = {
             ONCE,
             0,
             (ANNUITY,),
-            loanable=True,
-            pays_from=date(2027, 2, 13),
-            debited=False,
+            is_loanable=True,
+            pension_start=date(2027, 2, 13),
+            is_debited=False,
         ),
         Policy(
             "L03201607210004",
@@ -216,7 +216,7 @@ POLICIES: Final[dict[int, tuple[Policy, ...]]] = {
             "1M",
             20,
             (DEATH,),
-            lapsed=date(2024, 9, 21),
+            lapsed_on=date(2024, 9, 21),
         ),
         _medical("N03202203150005", date(2022, 3, 15), 54_600),
         _car(
@@ -336,6 +336,6 @@ def _draw_trips(request: Ask) -> Iterator[Policy]:
             ONCE,
             0,
             TRIP_RIDERS,
-            debited=False,
+            is_debited=False,
         )
         quarter = add_months(quarter, 3)

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from relay.sandbox.world.days import newest_first
+from relay.sandbox.world.days import select_newest_first
 from relay.sandbox.world.invest_accounts import CENT, PENSION, WON, Account, Security, find_account, list_accounts
 from relay.sandbox.world.invest_trades import (
     BUY,
@@ -22,12 +22,12 @@ from relay.sandbox.world.market import get_price
 from relay.sandbox.world.model import Ask, Story
 
 
-def account_list(request: Ask) -> dict[str, Any]:
+def list_account_rows(request: Ask) -> dict[str, Any]:
     """Returns 금투-001: the accounts by kind."""
     return {"account_list": [_build_account_row(account) for account in list_accounts(request)]}
 
 
-def basics(request: Ask) -> dict[str, Any]:
+def get_basics(request: Ask) -> dict[str, Any]:
     """Returns 금투-002: the cash of each currency. A loan against securities is in the row of won."""
     account = find_account(request)
     return {
@@ -44,16 +44,16 @@ def basics(request: Ask) -> dict[str, Any]:
     }
 
 
-def transactions(request: Ask) -> dict[str, Any]:
+def list_transactions(request: Ask) -> dict[str, Any]:
     """Returns 금투-003: deposits, withdrawals and trades."""
     return {
-        "trans_list": newest_first(
+        "trans_list": select_newest_first(
             request, (_build_trade_row(trade) for trade in list_trades(request, find_account(request)))
         )
     }
 
 
-def products(request: Ask) -> dict[str, Any]:
+def list_products(request: Ask) -> dict[str, Any]:
     """Returns 금투-004: today's holdings by code."""
     account = find_account(request)
     held = get_holdings(request, account)
@@ -69,7 +69,7 @@ def products(request: Ask) -> dict[str, Any]:
     return {"base_date": request.today, "prod_list": rows}
 
 
-def pension(request: Ask) -> dict[str, Any]:
+def get_pension(request: Ask) -> dict[str, Any]:
     """Returns 금투-005: payments into and out of a pension account. No pension is being paid out yet."""
     account = find_account(request, PENSION)
     account_trades = list_trades(request, account)
@@ -136,9 +136,9 @@ def _build_holding_row(
 
 
 STORIES: Final[dict[str, Story]] = {
-    "금투-001": account_list,
-    "금투-002": basics,
-    "금투-003": transactions,
-    "금투-004": products,
-    "금투-005": pension,
+    "금투-001": list_account_rows,
+    "금투-002": get_basics,
+    "금투-003": list_transactions,
+    "금투-004": list_products,
+    "금투-005": get_pension,
 }

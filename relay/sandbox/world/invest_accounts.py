@@ -32,17 +32,17 @@ class Security:
 class CurrencyAccount:
     """The cash of one currency and the securities bought with it.
 
-    `first` is deposited on the first day, `monthly` each month after. `buys` and `sells` are the trades a month.
-    If more than `most` is left at the end of a month, `monthly` is withdrawn.
+    `buys` and `sells` are the trades a month.
+    If more than `max_cash` is left at the end of a month, `monthly_deposit` is withdrawn.
     """
 
     currency: str
     securities: tuple[Security, ...]
-    first: int
-    monthly: int
+    initial_deposit: int
+    monthly_deposit: int
     buys: int
     sells: int
-    most: int
+    max_cash: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +125,14 @@ NOTE: Final = Security("KRCP90010007", "발행어음 약정형", "411", "발행�
 PLEDGED: Final = Security("KR7990011003", "든든지주", "401", "보통주", 52_000, FIFTY_WON, credit=LENT_AGAINST)
 
 
-def _won(securities: tuple[Security, ...], first: int, monthly: int, buys: int, sells: int) -> CurrencyAccount:
-    return CurrencyAccount("KRW", securities, first, monthly, buys, sells, 4 * monthly)
+def _won(
+    securities: tuple[Security, ...], initial_deposit: int, monthly_deposit: int, buys: int, sells: int
+) -> CurrencyAccount:
+    return CurrencyAccount("KRW", securities, initial_deposit, monthly_deposit, buys, sells, 4 * monthly_deposit)
 
 
-def _dollars(first: int, monthly: int) -> CurrencyAccount:
-    return CurrencyAccount("USD", ABROAD, first, monthly, 3, 2, 4 * monthly)
+def _dollars(initial_deposit: int, monthly_deposit: int) -> CurrencyAccount:
+    return CurrencyAccount("USD", ABROAD, initial_deposit, monthly_deposit, 3, 2, 4 * monthly_deposit)
 
 
 ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {

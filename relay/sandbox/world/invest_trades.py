@@ -79,7 +79,7 @@ class _Simulation:
         self._move_cash(
             add_seconds(start, DEPOSITED_AT),
             DEPOSIT,
-            self.sub_account.first if is_first_month else self.sub_account.monthly,
+            self.sub_account.initial_deposit if is_first_month else self.sub_account.monthly_deposit,
         )
         if not is_first_month:
             for day, security in self._draw_moments(SELLING_DAYS, start, self.sub_account.sells):
@@ -88,8 +88,10 @@ class _Simulation:
         budget = self.cash / count if count else Decimal(0)
         for day, security in self._draw_moments(BUYING_DAYS, start, count):
             self._buy(day, security, budget)
-        if self.cash > self.sub_account.most:
-            self._move_cash(add_seconds(get_month_end(month), WITHDRAWN_AT), WITHDRAWAL, self.sub_account.monthly)
+        if self.cash > self.sub_account.max_cash:
+            self._move_cash(
+                add_seconds(get_month_end(month), WITHDRAWN_AT), WITHDRAWAL, self.sub_account.monthly_deposit
+            )
 
     def _draw_moments(self, days: tuple[int, int], start: date, count: int) -> Iterator[tuple[datetime, Security]]:
         """Returns `count` different securities with their trading times, in order. Exchanges are closed on weekends."""

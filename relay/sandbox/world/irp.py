@@ -5,7 +5,7 @@ from datetime import date
 from decimal import ROUND_DOWN, Decimal
 from typing import Any, Final
 
-from relay.sandbox.world.days import add_months, add_seconds, count_months, find_term, newest_first, parse_window
+from relay.sandbox.world.days import add_months, add_seconds, count_months, find_term, parse_window, select_newest_first
 from relay.sandbox.world.market import get_price
 from relay.sandbox.world.model import Ask, Story
 from relay.sandbox.world.owned import find_asset, get_owned
@@ -83,7 +83,7 @@ FUNDS: Final = tuple(
 PRODUCTS: Final = (CASH, *DEPOSITS, *FUNDS)
 
 
-def account_list(request: Ask) -> dict[str, Any]:
+def list_account_rows(request: Ask) -> dict[str, Any]:
     """Returns IRP-001: the plans at this institution."""
     _, name = COMPANIES[request.industry]
     rows = [
@@ -93,7 +93,7 @@ def account_list(request: Ask) -> dict[str, Any]:
     return {"irp_list": rows}
 
 
-def basics(request: Ask) -> dict[str, Any]:
+def get_basics(request: Ask) -> dict[str, Any]:
     """Returns IRP-002: contributions of employer and customer, and the value of the plan."""
     plan = _find_plan(request)
     paid = _list_contributions(plan, request.today)
@@ -109,13 +109,13 @@ def basics(request: Ask) -> dict[str, Any]:
     }
 
 
-def details(request: Ask) -> dict[str, Any]:
+def get_details(request: Ask) -> dict[str, Any]:
     """Returns IRP-003: the products held, the latest first. Cash has no opening date and comes last."""
     rows = _build_holdings(request, _find_plan(request))
     return {"irp_list": sorted(rows, key=lambda row: row["open_date"] or date.min, reverse=True)}
 
 
-def transactions(request: Ask) -> dict[str, Any]:
+def list_transactions(request: Ask) -> dict[str, Any]:
     """Returns IRP-004: contributions and yearly fees."""
     _, last = parse_window(request)
     rows = [
@@ -127,7 +127,7 @@ def transactions(request: Ask) -> dict[str, Any]:
         }
         for contribution in _list_contributions(_find_plan(request), last)
     ]
-    return {"trans_list": newest_first(request, rows)}
+    return {"trans_list": select_newest_first(request, rows)}
 
 
 def _list_plans(request: Ask) -> tuple[Plan, ...]:
@@ -216,8 +216,8 @@ def _build_holding_row(plan: Plan, index: int, product: Product, principal: int,
 
 
 STORIES: Final[dict[str, Story]] = {
-    "IRP-001": account_list,
-    "IRP-002": basics,
-    "IRP-003": details,
-    "IRP-004": transactions,
+    "IRP-001": list_account_rows,
+    "IRP-002": get_basics,
+    "IRP-003": get_details,
+    "IRP-004": list_transactions,
 }

@@ -37,11 +37,11 @@ class Loan:
     method: Repayment
     principal: int
     rate: Decimal
-    debited: str | None
+    debit_account: str | None
     policy: str | None = None
     seqno: str | None = None
 
-    def matures(self, today: date) -> date:
+    def get_maturity(self, today: date) -> date:
         """Returns the maturity date as of `today`."""
         if self.method is not Repayment.AT_ONCE:
             return add_months(self.opened, self.months)
@@ -51,13 +51,13 @@ class Loan:
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """Interest of a range of days at one rate; `late` if the range is past the due date."""
+    """Interest of a range of days at one rate; `is_late` if the range is past the due date."""
 
     first: date
     last: date
     rate: Decimal
     amount: int
-    late: bool = False
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def _compute_annuity(loan: Loan) -> int:
 def _build_surcharge(loan: Loan, due: date, overdue: int) -> Interest:
     rate = loan.rate + LATE_SURCHARGE
     amount = _round_won(overdue * rate * LATE_DAYS / 36500)
-    return Interest(due, due + timedelta(days=LATE_DAYS - 1), rate, amount, late=True)
+    return Interest(due, due + timedelta(days=LATE_DAYS - 1), rate, amount, is_late=True)
 
 
 def _round_won(amount: Decimal) -> int:

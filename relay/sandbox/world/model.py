@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from relay.domain.api import Api, Field
 
-PAGE_MOST: Final = 20
+MAX_PAGE_ROWS: Final = 20
 """Maximum rows of a page of a sandbox institution, whatever `limit` says (규격 1.6 allows smaller pages)."""
 
 
@@ -43,7 +43,7 @@ class Ask:
     today: date
 
     def seeded_random(self, *subject: object) -> random.Random:
-        """Returns a generator seeded by industry, customer and `about`."""
+        """Returns a generator seeded by industry, customer and `subject`."""
         return seeded_random(self.industry, self.customer.number, *subject)
 
 
@@ -67,12 +67,12 @@ Story = Callable[[Ask], dict[str, Any]]
 """Returns the body fields of one API as Python values, with whole lists. A field with the value None is omitted."""
 
 
-def answer(stories: Mapping[str, Story], request: Ask) -> dict[str, Any]:
+def answer(handlers: Mapping[str, Story], request: Ask) -> dict[str, Any]:
     """Returns the response body: the fields of the handler, cut to a page and formatted by the standard.
 
     Raises Absent when the handler does, or when `next_page` is not a cursor of this list.
     """
-    values = stories[request.api.api_id](request)
+    values = handlers[request.api.api_id](request)
     values = _cut_page(request, values)
     # Handlers keep no time stamps. The standard allows 0 in that case, on first pages only (규격 1.7).
     timestamp = None if request.params.get("next_page") else 0
@@ -88,7 +88,7 @@ def _cut_page(request: Ask, values: dict[str, Any]) -> dict[str, Any]:
     if not limit.isdecimal() or int(limit) == 0:
         raise Absent(400, "40001", "요청 파라미터 오류: limit")
     start = _parse_cursor(request)
-    stop = start + min(int(limit), PAGE_MOST)
+    stop = start + min(int(limit), MAX_PAGE_ROWS)
     rows = values[list_name]
     return values | {
         list_name: rows[start:stop],

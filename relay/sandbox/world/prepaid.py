@@ -30,7 +30,7 @@ _BY_VOUCHER: Final = "5105"
 _AT_BANK: Final = frozenset({_BY_TRANSFER, TO_BANK})
 _PAYMENTS: Final = frozenset({PAID, REFUNDED})
 _MAX_EVERYDAY_PRICE: Final = 60_000
-_EVERYDAY: Final = tuple(merchant for merchant in MERCHANTS if merchant.most <= _MAX_EVERYDAY_PRICE)
+_EVERYDAY: Final = tuple(merchant for merchant in MERCHANTS if merchant.max_price <= _MAX_EVERYDAY_PRICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,8 @@ def build_balance(request: Ask, balance: PrepaidBalance) -> dict[str, Any]:
 
 def _list_transactions(request: Ask) -> dict[str, Any]:
     """Returns 선불-003: charges, remittances and points. Payments to merchants are in 선불-004."""
-    book = list_entries(request, _find_card(request).balance, *parse_day_window(request))
-    return {"trans_list": [_build_row(request, entry) for entry in reversed(book) if entry.kind not in _PAYMENTS]}
+    entries = list_entries(request, _find_card(request).balance, *parse_day_window(request))
+    return {"trans_list": [_build_row(request, entry) for entry in reversed(entries) if entry.kind not in _PAYMENTS]}
 
 
 def _build_row(request: Ask, entry: Entry) -> dict[str, Any]:
@@ -139,13 +139,13 @@ def _build_row(request: Ask, entry: Entry) -> dict[str, Any]:
 
 
 def _list_approvals(request: Ask) -> dict[str, Any]:
-    known = list_purchases(request, _find_card(request).balance, *parse_day_window(request))
+    purchases = list_purchases(request, _find_card(request).balance, *parse_day_window(request))
     # Banks have no consent to pass on merchants.
     has_merchants = "is_consent_merchant_name_regno" in EXTRA_CONSENTS.get(request.industry, ())
     return {
         "approved_list": [
             _build_approval(purchase) | (_build_merchant(purchase) if has_merchants else {})
-            for purchase in reversed(known)
+            for purchase in reversed(purchases)
         ]
     }
 

@@ -69,7 +69,7 @@ class Purchase:
     changed_at: datetime | None = None
     refund: int = 0
 
-    def touches(self, start: date, end: date) -> bool:
+    def is_within(self, start: date, end: date) -> bool:
         """Returns whether it was made, cancelled or corrected from `start` to `end`."""
         moments = (self.moment, self.changed_at or self.moment)
         return any(start <= moment.date() <= end for moment in moments)
@@ -109,7 +109,7 @@ def list_entries(request: Ask, prepaid: PrepaidBalance, start: date, end: date) 
     return [
         entry
         for month in months
-        for entry in _build_book(build_seed(request), prepaid, month)
+        for entry in _build_entries(build_seed(request), prepaid, month)
         if start <= entry.moment.date() <= end
     ]
 
@@ -117,20 +117,20 @@ def list_entries(request: Ask, prepaid: PrepaidBalance, start: date, end: date) 
 def list_purchases(request: Ask, prepaid: PrepaidBalance, start: date, end: date) -> list[Purchase]:
     """Returns the purchases made or changed from `start` to `end`, oldest first, as known yesterday."""
     until = get_yesterday(request)
-    known = [
+    known_entries = [
         purchase if purchase.changed_at is None or purchase.changed_at.date() <= until else _drop_change(purchase)
         for month in iter_months(max(start, prepaid.first_month), end)
         for purchase in _list_month_purchases(build_seed(request), prepaid, month)
     ]
-    return [purchase for purchase in known if purchase.touches(start, end)]
+    return [purchase for purchase in known_entries if purchase.is_within(start, end)]
 
 
 def get_last_balance(request: Ask, prepaid: PrepaidBalance) -> tuple[int, int]:
     """Returns yesterday's closing balance, and the points in it."""
     until = get_yesterday(request)
-    known = list_entries(request, prepaid, to_month(until), until)
-    if known:
-        return known[-1].balance, known[-1].points
+    known_entries = list_entries(request, prepaid, to_month(until), until)
+    if known_entries:
+        return known_entries[-1].balance, known_entries[-1].points
     return (prepaid.closing_balance if to_month(until) > prepaid.first_month else 0), 0
 
 
@@ -149,13 +149,13 @@ def _drop_change(purchase: Purchase) -> Purchase:
 
 
 @lru_cache(maxsize=CACHED_MONTHS)
-def _build_book(seed: CustomerSeed, prepaid: PrepaidBalance, month: date) -> tuple[Entry, ...]:
+def _build_entries(seed: CustomerSeed, prepaid: PrepaidBalance, month: date) -> tuple[Entry, ...]:
     money, points = (0 if month == prepaid.first_month else prepaid.closing_balance), 0
-    book: list[Entry] = []
+    entries: list[Entry] = []
 
-    def write(step: _Step, moment: datetime) -> None:
-        number = f"{month:%Y%m}{len(book) + 1:05d}"
-        book.append(Entry(number, moment, step.kind, step.amount, money + points, points, step.purchase, step.memo))
+    def add_entry(step: _Step, moment: datetime) -> None:
+        number = f"{month:%Y%m}{len(entries) + 1:05d}"
+        entries.append(Entry(number, moment, step.kind, step.amount, money + points, points, step.purchase, step.memo))
 
     for step in _list_steps(seed, prepaid, month):
         if step.kind == REWARD:
@@ -166,18 +166,20 @@ def _build_book(seed: CustomerSeed, prepaid: PrepaidBalance, month: date) -> tup
             from_points = min(points, step.amount) if step.kind == PAID else 0
             while money + from_points - step.amount < prepaid.min_balance:
                 money += prepaid.charge_amount
-                ahead = max(step.moment - _CHARGE_AHEAD, book[-1].moment if book else step.moment - _CHARGE_AHEAD)
-                write(_Step(ahead, prepaid.source, prepaid.charge_amount), ahead)
+                charged_at = max(
+                    step.moment - _CHARGE_AHEAD, entries[-1].moment if entries else step.moment - _CHARGE_AHEAD
+                )
+                add_entry(_Step(charged_at, prepaid.source, prepaid.charge_amount), charged_at)
             money -= step.amount - from_points
             points -= from_points
-        write(step, step.moment)
-    over = money + points - prepaid.closing_balance
-    if over > 0:
-        money -= over
-        write(
-            _Step(to_datetime(get_month_end(month), 23, 55), TO_BANK, over), to_datetime(get_month_end(month), 23, 55)
+        add_entry(step, step.moment)
+    excess = money + points - prepaid.closing_balance
+    if excess > 0:
+        money -= excess
+        add_entry(
+            _Step(to_datetime(get_month_end(month), 23, 55), TO_BANK, excess), to_datetime(get_month_end(month), 23, 55)
         )
-    return tuple(book)
+    return tuple(entries)
 
 
 def _list_steps(seed: CustomerSeed, prepaid: PrepaidBalance, month: date) -> list[_Step]:
@@ -185,8 +187,8 @@ def _list_steps(seed: CustomerSeed, prepaid: PrepaidBalance, month: date) -> lis
 
 
 def _draw_steps(seed: CustomerSeed, prepaid: PrepaidBalance, month: date) -> Iterator[_Step]:
-    before = add_months(month, -1)
-    points = compute_reward(seed, prepaid, before, get_month_end(before))
+    last_month = add_months(month, -1)
+    points = compute_reward(seed, prepaid, last_month, get_month_end(last_month))
     if points:
         yield _Step(to_datetime(month.replace(day=_REWARD_DAY), 4), REWARD, points)
     for purchase in _list_month_purchases(seed, prepaid, month):

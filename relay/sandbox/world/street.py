@@ -12,13 +12,13 @@ from relay.sandbox.world.months import to_datetime
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """A merchant: `kind` is its category in the standard; prices are `least` to `most` in steps of `step`."""
+    """A merchant: `kind` is its category in the standard; prices are `min_price` to `max_price` in steps of `step`."""
 
     name: str
     regno: str
     kind: str
-    least: int
-    most: int
+    min_price: int
+    max_price: int
     step: int
     opens: int
     closes: int
@@ -102,7 +102,8 @@ def draw_purchase(
     return (
         merchant,
         moment,
-        merchant.least + int(rng.random() * (merchant.most - merchant.least)) // merchant.step * merchant.step,
+        merchant.min_price
+        + int(rng.random() * (merchant.max_price - merchant.min_price)) // merchant.step * merchant.step,
     )
 
 
@@ -119,5 +120,5 @@ def get_own_account(request: Ask) -> tuple[str, str]:
 
 def draw_digits(rng: random.Random, count: int) -> str:
     """Returns `count` digits, the first of them not zero."""
-    least: int = 10 ** (count - 1)
-    return str(least + int(rng.random() * 9 * least))
+    min_price: int = 10 ** (count - 1)
+    return str(min_price + int(rng.random() * 9 * min_price))

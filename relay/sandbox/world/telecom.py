@@ -164,7 +164,7 @@ def _draw_purchases(request: Ask, contract: Contract, month: date) -> Iterator[P
         moment = to_datetime(
             get_day(month, rng.randrange(1, 32)), rng.randrange(7, 24), rng.randrange(60), rng.randrange(60)
         )
-        amount = rng.randrange(merchant.least, min(merchant.most, _MAX_PAYMENT), merchant.step)
+        amount = rng.randrange(merchant.min_price, min(merchant.max_price, _MAX_PAYMENT), merchant.step)
         goods = rng.choice(merchant.goods)
         yield Purchase(moment, amount, merchant, goods)
         # A cancellation is in the month of its purchase, so that no bill is below the fee.

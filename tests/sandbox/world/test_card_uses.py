@@ -24,27 +24,27 @@ def changed(card):
 
 def test_a_cancelled_use_costs_nothing_and_a_corrected_one_less(card):
     for use in list_domestic(SEED, card, date(2026, 9, 1)):
-        assert use.cost == {"01": use.amount, "02": 0, "03": use.corrected}[use.status]
-        assert use.corrected < use.amount
+        assert use.cost == {"01": use.amount, "02": 0, "03": use.corrected_amount}[use.status]
+        assert use.corrected_amount < use.amount
 
 
 def test_a_change_is_known_from_its_day_on(card):
     use = changed(card)
-    assert use.as_known_on(use.changed.date()) == use
-    before = use.as_known_on(use.at.date())
-    assert (before.status, before.changed, before.cost) == ("01", None, use.amount)
+    assert use.as_known_on(use.changed_at.date()) == use
+    before = use.as_known_on(use.moment.date())
+    assert (before.status, before.changed_at, before.cost) == ("01", None, use.amount)
 
 
 def test_a_use_belongs_to_the_days_of_approval_and_change(card):
     use = changed(card)
-    made, taken_back = use.at.date(), use.changed.date()
-    assert use.touches(made, made)
-    assert use.touches(taken_back, taken_back)
-    assert not use.touches(date(2026, 1, 1), date(2026, 8, 31))
+    made, taken_back = use.moment.date(), use.changed_at.date()
+    assert use.is_within(made, made)
+    assert use.is_within(taken_back, taken_back)
+    assert not use.is_within(date(2026, 1, 1), date(2026, 8, 31))
 
 
 def test_no_use_precedes_the_issue_of_the_card(card):
-    assert all(use.at.date() >= card.issued for use in list_domestic(SEED, card, card.issued.replace(day=1)))
+    assert all(use.moment.date() >= card.issued for use in list_domestic(SEED, card, card.issued.replace(day=1)))
     assert list(list_domestic(SEED, card, date(2015, 1, 1))) == []
 
 

@@ -60,7 +60,7 @@ def test_late_payments_cost_three_days_and_three_points_more():
         first, surcharge = instalment.interest
         overdue = instalment.principal + first.amount
         assert (instalment.paid - instalment.due).days == 3
-        assert surcharge.late
+        assert surcharge.is_late
         assert surcharge.amount == round(overdue * 0.09 * 3 / 365)
         assert instalment.interest_amount == first.amount + surcharge.amount
     assert all(len(instalment.interest) == 1 for instalment in instalments if instalment not in late)
@@ -76,5 +76,5 @@ def test_late_payments_cost_three_days_and_three_points_more():
     ],
 )
 def test_bullet_loans_are_extended_and_others_end(method, today, matures, due):
-    assert build_loan(method).matures(today) == matures
+    assert build_loan(method).get_maturity(today) == matures
     assert find_next_due(build_loan(method), today) == due

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from relay.domain.api import Api, Field, Message, Presence
-from relay.sandbox.world.model import CUSTOMERS, PAGE_MOST, Absent, Ask, answer, seeded_random
+from relay.sandbox.world.model import CUSTOMERS, MAX_PAGE_ROWS, Absent, Ask, answer, seeded_random
 
 ROWS = [{"no": number} for number in range(47)]
 
@@ -38,7 +38,7 @@ def request_page(**params: str) -> dict:
     return answer({"X-001": lambda _: {"row_list": ROWS}}, build_request(LISTED, **params))
 
 
-@pytest.mark.parametrize("limit", [1, 7, PAGE_MOST, 500])
+@pytest.mark.parametrize("limit", [1, 7, MAX_PAGE_ROWS, 500])
 def test_pages_hold_every_row_once(limit):
     rows, cursor = [], {}
     while True:
@@ -52,7 +52,7 @@ def test_pages_hold_every_row_once(limit):
 
 
 def test_a_page_is_limited_whatever_the_limit():
-    assert request_page(limit="500")["row_cnt"] == str(PAGE_MOST)
+    assert request_page(limit="500")["row_cnt"] == str(MAX_PAGE_ROWS)
 
 
 def test_only_first_pages_carry_a_time_stamp():

@@ -22,8 +22,8 @@ def test_purchases_keep_opening_hours_and_price_ranges():
             seeded_random("test", number), date(2026, 11, 20), MERCHANTS + BIG_TICKET_MERCHANTS + YEN_MERCHANTS
         )
         assert merchant.opens <= at.hour < merchant.closes
-        assert merchant.least <= price <= merchant.most
-        assert (price - merchant.least) % merchant.step == 0
+        assert merchant.min_price <= price <= merchant.max_price
+        assert (price - merchant.min_price) % merchant.step == 0
 
 
 def test_merchants_fit_the_fields_of_the_standard():
