@@ -10,14 +10,14 @@ from relay.sandbox.world.days import find_term
 from relay.sandbox.world.model import Ask, Story
 from relay.sandbox.world.months import get_yesterday, parse_day_window
 from relay.sandbox.world.owned import find_asset
-from relay.sandbox.world.schedule import LEVEL_PAYMENT, LEVEL_PRINCIPAL, Loan, Part, get_balance, list_paid
+from relay.sandbox.world.schedule import LEVEL_PAYMENT, LEVEL_PRINCIPAL, Instalment, Loan, get_balance, list_paid
 from relay.sandbox.world.street import draw_digits
 
-_TAKEN_OVER: Final = "01"
+_ACQUIRED: Final = "01"
 _LENT: Final = "02"
 _BOUGHT: Final = "03"
 _ORDINARY: Final = "04"
-_TRANSFERRED: Final = frozenset({_TAKEN_OVER, _BOUGHT})
+_TRANSFERRED: Final = frozenset({_ACQUIRED, _BOUGHT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Kind:
 
 KINDS: Final[Mapping[str, tuple[Kind, ...]]] = {
     "bond": (
-        Kind(_TAKEN_OVER, "다솜저축은행", 48, 10, (20, 180), (20, 60), LEVEL_PRINCIPAL, is_adjusted=True),
+        Kind(_ACQUIRED, "다솜저축은행", 48, 10, (20, 180), (20, 60), LEVEL_PRINCIPAL, is_adjusted=True),
         Kind(_BOUGHT, "도담캐피탈", 36, 20, (10, 90), (50, 120), LEVEL_PRINCIPAL, is_adjusted=False),
         Kind(_ORDINARY, "가온카드", 24, 27, (5, 60), (80, 150), LEVEL_PAYMENT, is_adjusted=False),
     ),
@@ -107,22 +107,19 @@ def _get_detail(request: Ask) -> dict[str, Any]:
 def _list_transactions(request: Ask) -> dict[str, Any]:
     debt = _find_debt(request)
     start, end = parse_day_window(request)
-    return {
-        "trans_list": [_build_repayment_row(debt, part) for part in list_paid(debt.loan, end) if part.due >= start][
-            ::-1
-        ]
-    }
+    rows = [_build_repayment_row(debt, paid) for paid in list_paid(debt.loan, end) if paid.due >= start]
+    return {"trans_list": rows[::-1]}
 
 
-def _build_repayment_row(debt: Debt, part: Part) -> dict[str, Any]:
+def _build_repayment_row(debt: Debt, instalment: Instalment) -> dict[str, Any]:
     """Returns a repayment row. The company records no times: `trans_no` distinguishes payments of a day."""
     return {
-        "trans_dtime": part.due,
-        "trans_no": f"{part.due:%Y%m%d}{debt.bond_num[-8:]}{part.number:03d}",
-        "trans_amt": part.amount,
-        "balance_amt": part.balance,
-        "int_amt": part.interest,
-        "principal_amt": part.principal,
+        "trans_dtime": instalment.due,
+        "trans_no": f"{instalment.due:%Y%m%d}{debt.bond_num[-8:]}{instalment.number:03d}",
+        "trans_amt": instalment.amount,
+        "balance_amt": instalment.balance,
+        "int_amt": instalment.interest,
+        "principal_amt": instalment.principal,
     }
 
 

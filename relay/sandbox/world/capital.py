@@ -9,7 +9,15 @@ from relay.sandbox.world.days import DAY, find_term
 from relay.sandbox.world.model import Absent, Ask, Story
 from relay.sandbox.world.months import get_yesterday, parse_day_window, to_datetime
 from relay.sandbox.world.owned import find_asset
-from relay.sandbox.world.schedule import BULLET, LEVEL_PAYMENT, Loan, Part, draw_debit_time, get_next_part, list_paid
+from relay.sandbox.world.schedule import (
+    BULLET,
+    LEVEL_PAYMENT,
+    Instalment,
+    Loan,
+    draw_debit_time,
+    get_next_instalment,
+    list_paid,
+)
 from relay.sandbox.world.street import draw_digits, get_own_account
 
 _UNSECURED: Final = "3100"
@@ -121,7 +129,7 @@ def _get_detail(request: Ask) -> dict[str, Any]:
     return {
         "balance_amt": settled[-1][0].balance if settled else loan.principal,
         "loan_principal": loan.principal,
-        "next_repay_date": get_next_part(loan, get_yesterday(request)).due,
+        "next_repay_date": get_next_instalment(loan, get_yesterday(request)).due,
     }
 
 
@@ -130,19 +138,22 @@ def _list_transactions(request: Ask) -> dict[str, Any]:
     start, end = parse_day_window(request)
     rows = [
         _build_lending_row(account),
-        *(_build_repayment_row(request, account, part, days) for part, days in _list_settled(request, account)),
+        *(
+            _build_repayment_row(request, account, instalment, days)
+            for instalment, days in _list_settled(request, account)
+        ),
     ]
     return {"trans_list": [row for row in rows if start <= row["trans_dtime"].date() <= end][::-1]}
 
 
-def _list_settled(request: Ask, account: Account) -> list[tuple[Part, int]]:
+def _list_settled(request: Ask, account: Account) -> list[tuple[Instalment, int]]:
     """Returns the instalments paid by yesterday, each with its delay in days (mostly 0)."""
     settled = []
-    for part in list_paid(account.loan, get_yesterday(request)):
-        rng = request.seeded_random("delay", account.account_num, part.number)
+    for instalment in list_paid(account.loan, get_yesterday(request)):
+        rng = request.seeded_random("delay", account.account_num, instalment.number)
         days = rng.randrange(1, 6) if rng.randrange(_LATE_ONE_IN) == 0 else 0
-        if part.due + days * DAY <= get_yesterday(request):
-            settled.append((part, days))
+        if instalment.due + days * DAY <= get_yesterday(request):
+            settled.append((instalment, days))
     return settled
 
 
@@ -160,40 +171,40 @@ def _build_lending_row(account: Account) -> dict[str, Any]:
     }
 
 
-def _build_repayment_row(request: Ask, account: Account, part: Part, days: int) -> dict[str, Any]:
-    rng = request.seeded_random("repayment", account.account_num, part.number)
-    interests = [_build_interest_row(part, account.loan.rate)]
+def _build_repayment_row(request: Ask, account: Account, instalment: Instalment, days: int) -> dict[str, Any]:
+    rng = request.seeded_random("repayment", account.account_num, instalment.number)
+    interests = [_build_interest_row(instalment, account.loan.rate)]
     if days:
-        interests.append(_build_delay_row(part, account.loan.rate + _LATE_SURCHARGE, days))
+        interests.append(_build_delay_row(instalment, account.loan.rate + _LATE_SURCHARGE, days))
     interest = sum(row["applied_int_amt"] for row in interests)
     return {
-        "trans_dtime": draw_debit_time(rng, part.due + days * DAY),
-        "trans_no": f"{account.account_num}{part.number:03d}",
+        "trans_dtime": draw_debit_time(rng, instalment.due + days * DAY),
+        "trans_no": f"{account.account_num}{instalment.number:03d}",
         "trans_type": _PAID_BACK,
-        "trans_amt": part.principal + interest,
-        "balance_amt": part.balance,
-        "principal_amt": part.principal,
+        "trans_amt": instalment.principal + interest,
+        "balance_amt": instalment.balance,
+        "principal_amt": instalment.principal,
         "int_amt": interest,
         "int_list": interests,
     }
 
 
-def _build_interest_row(part: Part, rate: Decimal) -> dict[str, Any]:
+def _build_interest_row(instalment: Instalment, rate: Decimal) -> dict[str, Any]:
     return {
-        "int_start_date": part.since,
-        "int_end_date": part.due - DAY,
+        "int_start_date": instalment.since,
+        "int_end_date": instalment.due - DAY,
         "int_rate": rate,
-        "applied_int_amt": part.interest,
+        "applied_int_amt": instalment.interest,
         "int_type": _IN_TIME,
     }
 
 
-def _build_delay_row(part: Part, rate: Decimal, days: int) -> dict[str, Any]:
+def _build_delay_row(instalment: Instalment, rate: Decimal, days: int) -> dict[str, Any]:
     return {
-        "int_start_date": part.due,
-        "int_end_date": part.due + (days - 1) * DAY,
+        "int_start_date": instalment.due,
+        "int_end_date": instalment.due + (days - 1) * DAY,
         "int_rate": rate,
-        "applied_int_amt": int(part.amount * rate * days / 36500),
+        "applied_int_amt": int(instalment.amount * rate * days / 36500),
         "int_type": _LATE,
     }
 
@@ -202,21 +213,27 @@ def _get_lease_basic(request: Ask) -> dict[str, Any]:
     account = _find_account(request, is_lease=True)
     return {
         **_build_terms(request, account),
-        "next_repay_date": get_next_part(account.loan, get_yesterday(request)).due,
+        "next_repay_date": get_next_instalment(account.loan, get_yesterday(request)).due,
     }
 
 
 def _list_lease_transactions(request: Ask) -> dict[str, Any]:
     account = _find_account(request, is_lease=True)
     start, end = parse_day_window(request)
-    rows = [_build_rent_row(request, account, part) for part in list_paid(account.loan, end) if part.due >= start]
+    rows = [
+        _build_rent_row(request, account, instalment)
+        for instalment in list_paid(account.loan, end)
+        if instalment.due >= start
+    ]
     return {"trans_list": rows[::-1]}
 
 
-def _build_rent_row(request: Ask, account: Account, part: Part) -> dict[str, Any]:
+def _build_rent_row(request: Ask, account: Account, instalment: Instalment) -> dict[str, Any]:
     return {
-        "trans_dtime": draw_debit_time(request.seeded_random("rent", account.account_num, part.number), part.due),
-        "trans_no": f"{account.account_num}{part.number:03d}",
+        "trans_dtime": draw_debit_time(
+            request.seeded_random("rent", account.account_num, instalment.number), instalment.due
+        ),
+        "trans_no": f"{account.account_num}{instalment.number:03d}",
         "trans_type": _PAID_BACK,
         "trans_amt": account.loan.principal,
     }

@@ -14,7 +14,7 @@ from relay.sandbox.world.card_wallet import get_main_card
 from relay.sandbox.world.days import add_months, count_months, find_term
 from relay.sandbox.world.model import Ask, Story
 from relay.sandbox.world.months import YEAR, get_day, get_yesterday, to_datetime, to_month
-from relay.sandbox.world.schedule import LEVEL_PAYMENT, Loan, get_balance, get_next_part, list_parts
+from relay.sandbox.world.schedule import LEVEL_PAYMENT, Loan, get_balance, get_next_instalment, list_instalments
 from relay.sandbox.world.street import draw_digits
 
 PAY_DAY: Final = 14
@@ -47,13 +47,13 @@ class Revolving:
     rate: Decimal
 
     @property
-    def part(self) -> int:
+    def instalment(self) -> int:
         """The monthly repayment."""
         return self.amount // YEAR
 
-    def compute_balance(self, paid_parts: int) -> int:
-        """Returns the balance after `paid_parts` repayments."""
-        return self.amount - self.part * paid_parts
+    def compute_balance(self, paid_count: int) -> int:
+        """Returns the balance after `paid_count` repayments."""
+        return self.amount - self.instalment * paid_count
 
 
 def build_advance(request: Ask, month: date) -> Advance:
@@ -110,13 +110,17 @@ def list_dues(request: Ask, month: date) -> Iterator[Due]:
         paid_before = count_months(revolving.since, day)
         cost = int(revolving.compute_balance(paid_before) * revolving.rate / 1200)
         yield Due(
-            REVOLVING_DUE, revolving.since, f"RV{revolving.since:%Y%m%d}{paid_before + 1:02d}", revolving.part, cost
+            REVOLVING_DUE,
+            revolving.since,
+            f"RV{revolving.since:%Y%m%d}{paid_before + 1:02d}",
+            revolving.instalment,
+            cost,
         )
     loan, _ = _build_loan(request, day)
-    for part in list_parts(loan):
-        if part.due == get_day(month, PAY_DAY):
-            number = f"CL{loan.issued:%Y%m%d}{part.number:03d}"
-            yield Due(LOAN_DUE, loan.issued, number, part.principal, part.interest)
+    for instalment in list_instalments(loan):
+        if instalment.due == get_day(month, PAY_DAY):
+            number = f"CL{loan.issued:%Y%m%d}{instalment.number:03d}"
+            yield Due(LOAN_DUE, loan.issued, number, instalment.principal, instalment.interest)
 
 
 def _list_revolving(request: Ask) -> dict[str, Any]:
@@ -125,8 +129,8 @@ def _list_revolving(request: Ask) -> dict[str, Any]:
     row = {
         "req_date": revolving.since,
         "min_pay_rate": Decimal(_MIN_PERCENT),
-        "min_pay_amt": min(remaining * _MIN_PERCENT // 100, revolving.part),
-        "agreed_pay_amt": revolving.part,
+        "min_pay_amt": min(remaining * _MIN_PERCENT // 100, revolving.instalment),
+        "agreed_pay_amt": revolving.instalment,
         "remained_amt": remaining,
     }
     return {"revolving_list": [row]}
@@ -163,7 +167,7 @@ def _list_long_term(request: Ask) -> dict[str, Any]:
         "exp_date": loan.expires,
         "balance_amt": Decimal(get_balance(loan, get_yesterday(request))),
         "repay_method": loan.method,
-        "int_amt": Decimal(get_next_part(loan, get_yesterday(request)).interest),
+        "int_amt": Decimal(get_next_instalment(loan, get_yesterday(request)).interest),
     }
     return {"long_term_list": [row]}
 

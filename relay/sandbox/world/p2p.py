@@ -12,11 +12,11 @@ from relay.sandbox.world.owned import find_asset
 from relay.sandbox.world.schedule import (
     LEVEL_PAYMENT,
     LEVEL_PRINCIPAL,
+    Instalment,
     Loan,
-    Part,
     draw_debit_time,
     get_balance,
-    get_next_part,
+    get_next_instalment,
     list_paid,
 )
 from relay.sandbox.world.street import draw_digits
@@ -88,7 +88,7 @@ def _get_basic(request: Ask) -> dict[str, Any]:
 
 def _get_detail(request: Ask) -> dict[str, Any]:
     loan = _find_lending(request).loan
-    due = get_next_part(loan, get_yesterday(request))
+    due = get_next_instalment(loan, get_yesterday(request))
     return {
         "balance_amt": get_balance(loan, get_yesterday(request)),
         "next_repay_cnt": due.number,
@@ -101,19 +101,23 @@ def _get_detail(request: Ask) -> dict[str, Any]:
 def _list_transactions(request: Ask) -> dict[str, Any]:
     lending = _find_lending(request)
     start, end = parse_day_window(request)
-    rows = [_build_repayment_row(request, lending, part) for part in list_paid(lending.loan, end) if part.due >= start]
+    rows = [
+        _build_repayment_row(request, lending, instalment)
+        for instalment in list_paid(lending.loan, end)
+        if instalment.due >= start
+    ]
     return {"trans_list": rows[::-1]}
 
 
-def _build_repayment_row(request: Ask, lending: Lending, part: Part) -> dict[str, Any]:
-    rng = request.seeded_random("repayment", lending.lending_id, part.number)
+def _build_repayment_row(request: Ask, lending: Lending, instalment: Instalment) -> dict[str, Any]:
+    rng = request.seeded_random("repayment", lending.lending_id, instalment.number)
     return {
-        "trans_dtime": draw_debit_time(rng, part.due),
-        "repay_cnt": part.number,
+        "trans_dtime": draw_debit_time(rng, instalment.due),
+        "repay_cnt": instalment.number,
         "repay_type": _IN_TIME,
-        "trans_amt": part.amount,
-        "principal_amt": part.principal,
-        "int_amt": part.interest,
+        "trans_amt": instalment.amount,
+        "principal_amt": instalment.principal,
+        "int_amt": instalment.interest,
     }
 
 

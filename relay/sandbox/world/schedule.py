@@ -34,7 +34,7 @@ class Loan:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Instalment:
     """One instalment: `since` is the first day of its interest, `balance` the amount owed after it."""
 
     number: int
@@ -51,19 +51,19 @@ class Part:
 
 
 @lru_cache(maxsize=256)
-def list_parts(loan: Loan) -> tuple[Part, ...]:
+def list_instalments(loan: Loan) -> tuple[Instalment, ...]:
     """Returns all instalments of a loan; the last one includes the rounding remainder."""
-    return tuple(_build_parts(loan))
+    return tuple(_build_instalments(loan))
 
 
-def _build_parts(loan: Loan) -> Iterator[Part]:
+def _build_instalments(loan: Loan) -> Iterator[Instalment]:
     owed, since = loan.principal, loan.issued
     for number in range(1, loan.months + 1):
         due = add_months(loan.issued, number)
         interest = int(owed * loan.rate / _MONTHLY)
         principal = owed if number == loan.months else _compute_principal(loan, interest)
         owed -= principal
-        yield Part(number, since, due, principal, interest, owed)
+        yield Instalment(number, since, due, principal, interest, owed)
         since = due
 
 
@@ -74,9 +74,9 @@ def _compute_principal(loan: Loan, interest: int) -> int:
     return loan.principal // loan.months if loan.method == LEVEL_PRINCIPAL else 0
 
 
-def list_paid(loan: Loan, until: date) -> tuple[Part, ...]:
+def list_paid(loan: Loan, until: date) -> tuple[Instalment, ...]:
     """Returns the instalments due by `until`; they are all paid."""
-    return tuple(part for part in list_parts(loan) if part.due <= until)
+    return tuple(instalment for instalment in list_instalments(loan) if instalment.due <= until)
 
 
 def get_balance(loan: Loan, until: date) -> int:
@@ -85,9 +85,9 @@ def get_balance(loan: Loan, until: date) -> int:
     return settled[-1].balance if settled else loan.principal
 
 
-def get_next_part(loan: Loan, until: date) -> Part:
+def get_next_instalment(loan: Loan, until: date) -> Instalment:
     """Returns the first instalment due after `until`."""
-    return list_parts(loan)[len(list_paid(loan, until))]
+    return list_instalments(loan)[len(list_paid(loan, until))]
 
 
 def draw_debit_time(rng: random.Random, day: date) -> datetime:

@@ -165,10 +165,10 @@ def test_funds_add_up_to_their_units(bank):
 
 
 @pytest.mark.parametrize("api_id", [f"은행-{number:03}" for number in range(2, 11)])
-def test_an_unknown_account_is_absent(bank, api_id):
-    with pytest.raises(Absent) as absent:
+def test_an_unknown_account_is_rejected(bank, api_id):
+    with pytest.raises(Absent) as error:
         bank(api_id, account_num="9999999999", **LAST_MONTH, limit="20")
-    assert (absent.value.status, absent.value.rsp_code) == (404, "40402")
+    assert (error.value.status, error.value.rsp_code) == (404, "40402")
 
 
 def test_an_account_with_rounds_needs_the_round(bank):

@@ -6,9 +6,9 @@ from relay.sandbox.world.model import CUSTOMERS, Absent
 
 ALL = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.name)
 BOTH = pytest.mark.parametrize("industry", ["bond", "usury"])
-EVER = {"from_date": "20180101", "to_date": "20261119"}
+WHOLE_PERIOD = {"from_date": "20180101", "to_date": "20261119"}
 QUARTER = {"from_date": "20260820", "to_date": "20261119"}
-TAKEN_OVER = {"01", "03"}
+TRANSFERRED = {"01", "03"}
 
 
 def list_debts(client):
@@ -21,8 +21,8 @@ def test_creditors_are_named_by_the_kind_of_debt(build_client, customer, industr
     client = build_client(industry, customer, "bond")
     for debt in list_debts(client):
         detail = client("채권-002", bond_num=debt["bond_num"])
-        assert ("init_org_code" in debt) == (debt["bond_type"] not in TAKEN_OVER)
-        assert ("prev_org_code" in detail) == (debt["bond_type"] in TAKEN_OVER)
+        assert ("init_org_code" in debt) == (debt["bond_type"] not in TRANSFERRED)
+        assert ("prev_org_code" in detail) == (debt["bond_type"] in TRANSFERRED)
         plain = debt["bond_type"] == "02" and detail["is_debt_mgmt"] == "false"
         assert ("repay_method" in detail) == plain
 
@@ -33,8 +33,8 @@ def test_repayments_add_up_to_the_balance(build_client, customer, industry):
     client = build_client(industry, customer, "bond")
     for debt in list_debts(client):
         bond_num = debt["bond_num"]
-        rows = client.pages("채권-003", "trans_list", limit=4, bond_num=bond_num, **EVER)
-        assert rows == client.pages("채권-003", "trans_list", bond_num=bond_num, **EVER)
+        rows = client.pages("채권-003", "trans_list", limit=4, bond_num=bond_num, **WHOLE_PERIOD)
+        assert rows == client.pages("채권-003", "trans_list", bond_num=bond_num, **WHOLE_PERIOD)
         assert len({row["trans_no"] for row in rows}) == len(rows)
         detail = client("채권-002", bond_num=bond_num)
         paid_back = sum(float(row["principal_amt"]) for row in rows)
@@ -53,7 +53,7 @@ def test_each_industry_has_its_own_kinds(build_client):
     assert kinds == {"bond": {"01", "03", "04"}, "usury": {"02"}}
 
 
-def test_an_unknown_debt_is_refused(build_client):
-    with pytest.raises(Absent) as absent:
+def test_an_unknown_debt_is_rejected(build_client):
+    with pytest.raises(Absent) as error:
         build_client("bond", CUSTOMERS[0])("채권-002", bond_num="채권")
-    assert absent.value.rsp_code == "40402"
+    assert error.value.rsp_code == "40402"

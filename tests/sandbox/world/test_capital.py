@@ -8,7 +8,7 @@ import pytest
 from relay.sandbox.world.model import CUSTOMERS, Absent
 
 ALL = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.name)
-EVER = {"from_date": "20200101", "to_date": "20261119"}
+WHOLE_PERIOD = {"from_date": "20200101", "to_date": "20261119"}
 QUARTER = {"from_date": "20260820", "to_date": "20261119"}
 LEASE = "3710"
 
@@ -30,7 +30,7 @@ def test_every_customer_has_loans_and_a_lease(build_client, customer):
 def test_repayments_add_up_to_the_balance(build_client, customer):
     client = build_client("capital", customer)
     for number in list_numbers(client, is_lease=False):
-        rows = client.pages("할부금융-004", "trans_list", limit=9, account_num=number, **EVER)[::-1]
+        rows = client.pages("할부금융-004", "trans_list", limit=9, account_num=number, **WHOLE_PERIOD)[::-1]
         detail = client("할부금융-003", account_num=number)
         assert rows[0]["trans_type"] == "01"
         assert rows[0]["trans_amt"] == detail["loan_principal"]
@@ -47,7 +47,7 @@ def test_late_instalments_have_late_interest(build_client, customer):
     kinds = [
         tuple(part["int_type"] for part in row["int_list"])
         for number in list_numbers(client, is_lease=False)
-        for row in client.pages("할부금융-004", "trans_list", account_num=number, **EVER)
+        for row in client.pages("할부금융-004", "trans_list", account_num=number, **WHOLE_PERIOD)
     ]
     assert set(kinds) <= {(), ("01",), ("01", "02")}
     assert ("01",) in kinds
@@ -65,12 +65,12 @@ def test_leases_and_loans_have_separate_apis(build_client, customer):
     assert len({rent["trans_amt"] for rent in rents}) == 1
     wrong = [(loan, "할부금융-005"), (loan, "할부금융-006"), *((lease, f"할부금융-00{n}") for n in (2, 3, 4))]
     for number, api_id in wrong:
-        with pytest.raises(Absent) as absent:
+        with pytest.raises(Absent) as error:
             client(api_id, account_num=number, **window)
-        assert absent.value.rsp_code == "40301"
-    with pytest.raises(Absent) as absent:
+        assert error.value.rsp_code == "40301"
+    with pytest.raises(Absent) as error:
         client("할부금융-002", account_num="0")
-    assert absent.value.rsp_code == "40402"
+    assert error.value.rsp_code == "40402"
 
 
 @ALL
@@ -80,7 +80,7 @@ def test_periods_agree_and_responses_repeat(build_client, customer):
         rows = client.pages("할부금융-004", "trans_list", account_num=number, **QUARTER)
         assert rows
         assert rows == client.pages("할부금융-004", "trans_list", account_num=number, **QUARTER)
-        wider = client.pages("할부금융-004", "trans_list", account_num=number, **EVER)
+        wider = client.pages("할부금융-004", "trans_list", account_num=number, **WHOLE_PERIOD)
         assert all(row in wider for row in rows)
 
 

@@ -39,9 +39,9 @@ def test_every_card_has_basics_and_unknown_cards_are_rejected(build_client, cust
     client = build_client("card", customer)
     for card_id in list_card_ids(client):
         assert client("카드-002", card_id=card_id)["issue_date"] > f"{customer.since:%Y%m%d}"
-    with pytest.raises(Absent) as absent:
+    with pytest.raises(Absent) as error:
         client("카드-002", card_id="f" * 64)
-    assert (absent.value.status, absent.value.rsp_code) == (404, "40402")
+    assert (error.value.status, error.value.rsp_code) == (404, "40402")
 
 
 @ALL

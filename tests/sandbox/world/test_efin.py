@@ -49,9 +49,9 @@ def test_charges_follow_the_automatic_charge_rule(build_client, customer):
     client = build_client("efin", customer)
     for fob, balance in list_balances(client):
         if fob["is_charge"] == "false":
-            with pytest.raises(Absent) as absent:
+            with pytest.raises(Absent) as error:
                 client("전금-003", **balance)
-            assert absent.value.rsp_code == "40301"
+            assert error.value.rsp_code == "40301"
             continue
         [rule] = client("전금-003", **balance)["charge_list"]
         assert rule["charge_option"] == "02"
@@ -77,9 +77,9 @@ def test_the_account_is_required_where_there_is_one(build_client, customer):
     client = build_client("efin", customer)
     _, balance = next(list_balances(client))
     for params, code in (({}, "40001"), ({"account_id": "unknown"}, "40402")):
-        with pytest.raises(Absent) as absent:
+        with pytest.raises(Absent) as error:
             client("전금-002", fob_id=balance["fob_id"], **params)
-        assert absent.value.rsp_code == code
+        assert error.value.rsp_code == code
 
 
 def test_balances_and_accounts_fill_several_pages_a_month(build_client):

@@ -5,7 +5,7 @@ import pytest
 from relay.sandbox.world.model import CUSTOMERS, Absent
 
 ALL = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.name)
-EVER = {"from_date": "20200101", "to_date": "20261119"}
+WHOLE_PERIOD = {"from_date": "20200101", "to_date": "20261119"}
 
 
 def list_numbers(client):
@@ -17,8 +17,8 @@ def test_premiums_paid_are_parts_of_the_whole(build_client, customer):
     client = build_client("ginsu", customer)
     for number in list_numbers(client):
         basic = client("보증보험-002", insu_num=number)
-        rows = client.pages("보증보험-003", "trans_list", limit=1, insu_num=number, **EVER)
-        assert rows == client.pages("보증보험-003", "trans_list", insu_num=number, **EVER)
+        rows = client.pages("보증보험-003", "trans_list", limit=1, insu_num=number, **WHOLE_PERIOD)
+        assert rows == client.pages("보증보험-003", "trans_list", insu_num=number, **WHOLE_PERIOD)
         assert rows[-1]["trans_date"] == basic["issue_date"]
         assert [row["paid_in_cnt"] for row in rows] == [str(count) for count in range(len(rows), 0, -1)]
         paid = sum(int(row["paid_amt"]) for row in rows)
@@ -38,13 +38,13 @@ def test_contracts_are_in_force_and_names_are_masked(build_client, customer):
 def test_a_shorter_period_returns_part_of_a_longer_one(build_client, customer):
     client = build_client("ginsu", customer)
     for number in list_numbers(client):
-        wide = client.pages("보증보험-003", "trans_list", insu_num=number, **EVER)
+        wide = client.pages("보증보험-003", "trans_list", insu_num=number, **WHOLE_PERIOD)
         for row in wide:
             day = {"from_date": row["trans_date"], "to_date": row["trans_date"]}
             assert client.pages("보증보험-003", "trans_list", insu_num=number, **day) == [row]
 
 
-def test_an_unknown_contract_is_refused(build_client):
-    with pytest.raises(Absent) as absent:
+def test_an_unknown_contract_is_rejected(build_client):
+    with pytest.raises(Absent) as error:
         build_client("ginsu", CUSTOMERS[0])("보증보험-002", insu_num="0")
-    assert absent.value.rsp_code == "40402"
+    assert error.value.rsp_code == "40402"

@@ -130,12 +130,12 @@ def test_past_transactions_do_not_change(insurer, policies, build_client):
 
 
 @pytest.mark.parametrize("number", [2, 3, 4, 5, 6, 7, 9, 10, 11, 12])
-def test_an_unknown_asset_is_absent(insurer, number):
+def test_an_unknown_asset_is_rejected(insurer, number):
     params = {"insu_num": "1", "account_num": "1", "insured_no": "1", "car_number": "1", "limit": "20"}
     with pytest.raises(Absent, match="40402"):
         insurer(f"보험-{number:03}", **params, **PAST)
 
 
-def test_an_unknown_insured_is_absent(insurer, policies):
+def test_an_unknown_insured_is_rejected(insurer, policies):
     with pytest.raises(Absent, match="40402"):
         insurer("보험-003", insu_num=policies[0]["insu_num"], insured_no="9")

@@ -116,6 +116,6 @@ def test_a_customer_holds_more_than_one_page(build_client):
 
 
 @pytest.mark.parametrize("api_id", [f"금투-{number:03}" for number in range(2, 6)])
-def test_an_unknown_account_is_absent(broker, api_id):
+def test_an_unknown_account_is_rejected(broker, api_id):
     with pytest.raises(Absent, match="40402"):
         broker(api_id, account_num="1", limit="20", **PAST)

@@ -75,6 +75,6 @@ def test_a_customer_holds_more_than_one_page(build_client):
 
 
 @pytest.mark.parametrize("api_id", ["IRP-002", "IRP-003", "IRP-004"])
-def test_an_unknown_plan_is_absent(company, api_id):
+def test_an_unknown_plan_is_rejected(company, api_id):
     with pytest.raises(Absent, match="40402"):
         company(api_id, account_num="1", limit="20", **PAST)

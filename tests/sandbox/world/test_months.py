@@ -32,6 +32,6 @@ def test_periods_end_yesterday_or_with_this_month(data_request):
 
 @pytest.mark.parametrize("params", [{}, {"charge_month": "202613"}, {"charge_month": "2026-1"}])
 def test_an_invalid_month_is_rejected(data_request, params):
-    with pytest.raises(Absent) as absent:
+    with pytest.raises(Absent) as error:
         parse_month(data_request(**params), "charge_month")
-    assert absent.value.rsp_code == "40001"
+    assert error.value.rsp_code == "40001"

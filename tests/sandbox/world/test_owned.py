@@ -16,9 +16,9 @@ def test_assets_are_looked_up_by_customer_number(data_request):
 
 
 def test_an_unknown_customer_is_rejected(data_request):
-    with pytest.raises(Absent) as absent:
+    with pytest.raises(Absent) as error:
         get_owned({2: ("c",)}, data_request)
-    assert (absent.value.status, absent.value.rsp_code) == (404, "40403")
+    assert (error.value.status, error.value.rsp_code) == (404, "40403")
 
 
 def test_the_first_matching_asset_is_returned():
@@ -27,6 +27,6 @@ def test_the_first_matching_asset_is_returned():
 
 @pytest.mark.parametrize("assets", [(), (1, 3)])
 def test_an_unknown_asset_is_rejected(assets):
-    with pytest.raises(Absent) as absent:
+    with pytest.raises(Absent) as error:
         find_asset(assets, lambda number: number % 2 == 0)
-    assert (absent.value.status, absent.value.rsp_code) == (404, "40402")
+    assert (error.value.status, error.value.rsp_code) == (404, "40402")

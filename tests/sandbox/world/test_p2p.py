@@ -7,7 +7,7 @@ import pytest
 from relay.sandbox.world.model import CUSTOMERS, Absent
 
 ALL = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.name)
-EVER = {"from_date": "20200101", "to_date": "20261119"}
+WHOLE_PERIOD = {"from_date": "20200101", "to_date": "20261119"}
 QUARTER = {"from_date": "20260820", "to_date": "20261119"}
 
 
@@ -29,8 +29,8 @@ def test_repayments_add_up_to_the_balance(build_client, customer):
     client = build_client("p2p", customer)
     for lending in list_lendings(client):
         lending_id = lending["lending_id"]
-        rows = client.pages("P2P-004", "trans_list", limit=5, lending_id=lending_id, **EVER)
-        assert rows == client.pages("P2P-004", "trans_list", lending_id=lending_id, **EVER)
+        rows = client.pages("P2P-004", "trans_list", limit=5, lending_id=lending_id, **WHOLE_PERIOD)
+        assert rows == client.pages("P2P-004", "trans_list", lending_id=lending_id, **WHOLE_PERIOD)
         detail = client("P2P-003", lending_id=lending_id)
         paid_back = sum(int(row["principal_amt"]) for row in rows)
         assert float(lending["lending_amt"]) - paid_back == int(detail["balance_amt"]) > 0
@@ -52,7 +52,7 @@ def test_a_loan_is_running_on_any_day(build_client, customer):
             assert int(detail["principal_amt"]) > 0
 
 
-def test_an_unknown_loan_is_refused(build_client):
-    with pytest.raises(Absent) as absent:
+def test_an_unknown_loan_is_rejected(build_client):
+    with pytest.raises(Absent) as error:
         build_client("p2p", CUSTOMERS[0])("P2P-003", lending_id="RE-0")
-    assert absent.value.rsp_code == "40402"
+    assert error.value.rsp_code == "40402"

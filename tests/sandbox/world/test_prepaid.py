@@ -41,22 +41,22 @@ def test_the_balance_is_money_and_points(build_client, customer, industry):
 def test_charges_and_payments_together_add_up(build_client, customer, industry):
     client = build_client(industry, customer, "prepaid")
     for pp_id in list_pp_ids(client):
-        moves = [
+        movements = [
             (row["trans_dtime"], float(row["trans_amt"]) * (-1 if row["trans_type"] in OUTGOING else 1), row)
             for row in client.pages("선불-003", "trans_list", pp_id=pp_id, **QUARTER)
         ]
-        assert not any(row["trans_type"] in {"5501", "5502"} for _, _, row in moves)
+        assert not any(row["trans_type"] in {"5501", "5502"} for _, _, row in movements)
         for row in client.pages("선불-004", "approved_list", pp_id=pp_id, **QUARTER):
             price = int(row["approved_amt"])
-            moves.append((row["approved_dtime"], -price, {}))
+            movements.append((row["approved_dtime"], -price, {}))
             if "trans_dtime" in row:
-                moves.append((row["trans_dtime"], price - int(row.get("modified_amt", 0)), {}))
+                movements.append((row["trans_dtime"], price - int(row.get("modified_amt", 0)), {}))
         # A month starts with the closing balance of the previous one: that of its last remittance.
-        total = next(float(row["balance_amt"]) for _, _, row in moves if row.get("trans_type") == "5201")
+        total = next(float(row["balance_amt"]) for _, _, row in movements if row.get("trans_type") == "5201")
         checked = 0
-        for at, amount, row in sorted(moves, key=lambda move: move[0]):
+        for moment, amount, row in sorted(movements, key=lambda movement: movement[0]):
             total += amount
-            if row and [move[0] for move in moves].count(at) == 1:
+            if row and [movement[0] for movement in movements].count(moment) == 1:
                 assert float(row["balance_amt"]) == total
                 checked += 1
         assert checked
@@ -65,13 +65,13 @@ def test_charges_and_payments_together_add_up(build_client, customer, industry):
 
 @ALL
 @BOTH
-@pytest.mark.parametrize(("api_id", "listed"), [("선불-003", "trans_list"), ("선불-004", "approved_list")])
-def test_pages_are_complete_and_periods_agree(build_client, customer, industry, api_id, listed):
+@pytest.mark.parametrize(("api_id", "list_name"), [("선불-003", "trans_list"), ("선불-004", "approved_list")])
+def test_pages_are_complete_and_periods_agree(build_client, customer, industry, api_id, list_name):
     client = build_client(industry, customer, "prepaid")
     for pp_id in list_pp_ids(client):
-        rows = client.pages(api_id, listed, limit=6, pp_id=pp_id, **MONTH)
-        assert rows == client.pages(api_id, listed, pp_id=pp_id, **MONTH)
-        wider = client.pages(api_id, listed, pp_id=pp_id, **QUARTER)
+        rows = client.pages(api_id, list_name, limit=6, pp_id=pp_id, **MONTH)
+        assert rows == client.pages(api_id, list_name, pp_id=pp_id, **MONTH)
+        wider = client.pages(api_id, list_name, pp_id=pp_id, **QUARTER)
         assert all(row in wider for row in rows)
 
 
@@ -90,6 +90,6 @@ def test_conditional_fields_of_payments(build_client, customer):
 @BOTH
 def test_the_card_of_another_customer_is_rejected(build_client, industry):
     other_card = list_pp_ids(build_client(industry, CUSTOMERS[1], "prepaid"))[0]
-    with pytest.raises(Absent) as absent:
+    with pytest.raises(Absent) as error:
         build_client(industry, CUSTOMERS[0], "prepaid")("선불-002", pp_id=other_card)
-    assert absent.value.rsp_code == "40402"
+    assert error.value.rsp_code == "40402"

@@ -25,32 +25,32 @@ def data_request(build_client):
 
 
 def test_there_are_no_entries_before_the_first_whole_month(data_request):
-    book = list_entries(data_request(), BALANCE, date(2025, 1, 1), date(2025, 4, 30))
-    assert book[0].moment.date() >= date(2025, 4, 1)
-    assert book[0].balance == book[0].amount
+    entries = list_entries(data_request(), BALANCE, date(2025, 1, 1), date(2025, 4, 30))
+    assert entries[0].moment.date() >= date(2025, 4, 1)
+    assert entries[0].balance == entries[0].amount
     assert get_last_balance(data_request(date(2025, 3, 20)), BALANCE) == (0, 0)
 
 
 def test_a_month_starts_with_the_last_closing_balance(data_request):
-    book = list_entries(data_request(), BALANCE, date(2025, 5, 1), date(2025, 5, 31))
-    assert (book[-1].kind, book[-1].balance) == (TO_BANK, BALANCE.closing_balance)
+    entries = list_entries(data_request(), BALANCE, date(2025, 5, 1), date(2025, 5, 31))
+    assert (entries[-1].kind, entries[-1].balance) == (TO_BANK, BALANCE.closing_balance)
     assert get_last_balance(data_request(date(2025, 6, 1)), BALANCE)[0] == BALANCE.closing_balance
 
 
 def test_the_minimum_is_kept_and_points_are_spent_first(data_request):
-    book = list_entries(data_request(), BALANCE, date(2025, 6, 1), date(2026, 10, 31))
-    assert min(entry.balance for entry in book) >= BALANCE.closing_balance
-    assert any(entry.points for entry in book)
-    assert [entry.moment for entry in book] == sorted(entry.moment for entry in book)
+    entries = list_entries(data_request(), BALANCE, date(2025, 6, 1), date(2026, 10, 31))
+    assert min(entry.balance for entry in entries) >= BALANCE.closing_balance
+    assert any(entry.points for entry in entries)
+    assert [entry.moment for entry in entries] == sorted(entry.moment for entry in entries)
 
 
 def test_purchases_and_entries_agree(data_request):
     window = (date(2026, 9, 1), date(2026, 9, 30))
     purchases = list_purchases(data_request(), BALANCE, *window)
-    book = list_entries(data_request(), BALANCE, *window)
-    assert sum(purchase.price for purchase in purchases) == sum(entry.amount for entry in book if entry.kind == PAID)
+    entries = list_entries(data_request(), BALANCE, *window)
+    assert sum(purchase.price for purchase in purchases) == sum(entry.amount for entry in entries if entry.kind == PAID)
     assert sum(purchase.refund for purchase in purchases) == sum(
-        entry.amount for entry in book if entry.kind == REFUNDED
+        entry.amount for entry in entries if entry.kind == REFUNDED
     )
 
 

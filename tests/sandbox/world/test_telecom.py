@@ -63,9 +63,9 @@ def test_a_cancelled_purchase_has_a_negative_row(build_client):
     rows = client.pages(
         "통신-004", "trans_list", mgmt_id=list_contracts(client)[0]["mgmt_id"], from_date="20260801", to_date="20261031"
     )
-    back = [row for row in rows if row["trans_amt"].startswith("-")]
-    assert back
-    assert all(any(row["trans_amt"] == taken["trans_amt"][1:] for row in rows) for taken in back)
+    cancellations = [row for row in rows if row["trans_amt"].startswith("-")]
+    assert cancellations
+    assert all(any(row["trans_amt"] == cancellation["trans_amt"][1:] for row in rows) for cancellation in cancellations)
     assert len(rows) > 120
 
 
@@ -77,6 +77,6 @@ def test_a_future_bill_is_zero(build_client):
 def test_unknown_contracts_and_invalid_months_are_rejected(build_client):
     client = build_client("telecom", CUSTOMERS[0])
     for params, code in (({"mgmt_id": "1"}, "40402"), ({"mgmt_id": list_contracts(client)[0]["mgmt_id"]}, "40001")):
-        with pytest.raises(Absent) as absent:
+        with pytest.raises(Absent) as error:
             client("통신-002", charge_month="202613", **params)
-        assert absent.value.rsp_code == code
+        assert error.value.rsp_code == code
