@@ -53,7 +53,10 @@ def list_transactions(request: Ask) -> dict[str, Any]:
     """Returns 은행-010: the disbursement and the instalments. Movements of an overdraft are in 은행-004."""
     loan = find_account(request, Loan)
     _, last = parse_window(request)
-    rows = [_build_lending_row(loan), *(_build_repayment_row(paid) for paid in list_paid(request, loan, last))]
+    rows = [
+        _build_lending_row(loan),
+        *(_build_repayment_row(instalment) for instalment in list_paid(request, loan, last)),
+    ]
     return {"trans_list": select_newest_first(request, rows)}
 
 
@@ -78,17 +81,17 @@ def _build_lending_row(loan: Loan) -> dict[str, Any]:
     }
 
 
-def _build_repayment_row(paid: Instalment) -> dict[str, Any]:
+def _build_repayment_row(instalment: Instalment) -> dict[str, Any]:
     return {
-        "trans_dtime": add_seconds(paid.paid, DEBITED_AT),
-        "trans_no": str(paid.turn),
+        "trans_dtime": add_seconds(instalment.paid_on, DEBITED_AT),
+        "trans_no": str(instalment.number),
         "trans_type": "02",
         "currency_code": "KRW",
-        "trans_amt": paid.principal + paid.interest_amount,
-        "balance_amt": paid.balance,
-        "principal_amt": paid.principal,
-        "int_amt": paid.interest_amount,
-        "int_list": [_build_interest_row(part) for part in paid.interest],
+        "trans_amt": instalment.principal + instalment.interest_amount,
+        "balance_amt": instalment.balance,
+        "principal_amt": instalment.principal,
+        "int_amt": instalment.interest_amount,
+        "int_list": [_build_interest_row(part) for part in instalment.interest],
     }
 
 

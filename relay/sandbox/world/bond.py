@@ -10,7 +10,7 @@ from relay.sandbox.world.days import find_term
 from relay.sandbox.world.model import Ask, Story
 from relay.sandbox.world.months import get_yesterday, parse_day_window
 from relay.sandbox.world.owned import find_asset
-from relay.sandbox.world.schedule import LEVEL_PAYMENT, LEVEL_PRINCIPAL, Instalment, Loan, get_balance, list_paid
+from relay.sandbox.world.schedule import EQUAL_PAYMENT, EQUAL_PRINCIPAL, Instalment, Loan, get_balance, list_paid
 from relay.sandbox.world.street import draw_digits
 
 _ACQUIRED: Final = "01"
@@ -40,13 +40,13 @@ class Kind:
 
 KINDS: Final[Mapping[str, tuple[Kind, ...]]] = {
     "bond": (
-        Kind(_ACQUIRED, "다솜저축은행", 48, 10, (20, 180), (20, 60), LEVEL_PRINCIPAL, is_adjusted=True),
-        Kind(_BOUGHT, "도담캐피탈", 36, 20, (10, 90), (50, 120), LEVEL_PRINCIPAL, is_adjusted=False),
-        Kind(_ORDINARY, "가온카드", 24, 27, (5, 60), (80, 150), LEVEL_PAYMENT, is_adjusted=False),
+        Kind(_ACQUIRED, "다솜저축은행", 48, 10, (20, 180), (20, 60), EQUAL_PRINCIPAL, is_adjusted=True),
+        Kind(_BOUGHT, "도담캐피탈", 36, 20, (10, 90), (50, 120), EQUAL_PRINCIPAL, is_adjusted=False),
+        Kind(_ORDINARY, "가온카드", 24, 27, (5, 60), (80, 150), EQUAL_PAYMENT, is_adjusted=False),
     ),
     "usury": (
-        Kind(_LENT, "미리내대부", 24, 15, (10, 70), (150, 199), LEVEL_PAYMENT, is_adjusted=False),
-        Kind(_LENT, "미리내대부", 36, 5, (10, 50), (100, 140), LEVEL_PRINCIPAL, is_adjusted=True),
+        Kind(_LENT, "미리내대부", 24, 15, (10, 70), (150, 199), EQUAL_PAYMENT, is_adjusted=False),
+        Kind(_LENT, "미리내대부", 36, 5, (10, 50), (100, 140), EQUAL_PRINCIPAL, is_adjusted=True),
     ),
 }
 _UNIT: Final = 100_000

@@ -11,7 +11,7 @@ from relay.sandbox.world.months import get_yesterday, parse_day_window, to_datet
 from relay.sandbox.world.owned import find_asset
 from relay.sandbox.world.schedule import (
     BULLET,
-    LEVEL_PAYMENT,
+    EQUAL_PAYMENT,
     Instalment,
     Loan,
     draw_debit_time,
@@ -48,7 +48,7 @@ class Product:
 
 
 PRODUCTS: Final = (
-    Product("도담캐피탈 새차 할부", _NEW_CAR, 60, 25, 500_000, (30, 80), (39, 72), LEVEL_PAYMENT),
+    Product("도담캐피탈 새차 할부", _NEW_CAR, 60, 25, 500_000, (30, 80), (39, 72), EQUAL_PAYMENT),
     Product("도담캐피탈 직장인 신용대출", _UNSECURED, 36, 11, 1_000_000, (3, 30), (79, 149), BULLET),
     Product("도담캐피탈 오토리스 48", _LEASE, 48, 15, 10_000, (38, 115), (0, 1), _OTHER_METHOD),
 )

@@ -14,7 +14,7 @@ from relay.sandbox.world.card_wallet import get_main_card
 from relay.sandbox.world.days import add_months, count_months, find_term
 from relay.sandbox.world.model import Ask, Story
 from relay.sandbox.world.months import YEAR, get_day, get_yesterday, to_datetime, to_month
-from relay.sandbox.world.schedule import LEVEL_PAYMENT, Loan, get_balance, get_next_instalment, list_instalments
+from relay.sandbox.world.schedule import EQUAL_PAYMENT, Loan, get_balance, get_next_instalment, list_instalments
 from relay.sandbox.world.street import draw_digits
 
 PAY_DAY: Final = 14
@@ -71,7 +71,7 @@ def _build_loan(request: Ask, day: date) -> tuple[Loan, str]:
     rng = request.seeded_random("card loan")
     issued, _ = find_term(date(2016, rng.randrange(1, 13), PAY_DAY), _LOAN_MONTHS, day)
     amount, rate = rng.randrange(30, 150) * 100_000, Decimal(rng.randrange(99, 179)) / 10
-    return Loan(issued, _LOAN_MONTHS, amount, rate, LEVEL_PAYMENT), "가온 바로 카드론"
+    return Loan(issued, _LOAN_MONTHS, amount, rate, EQUAL_PAYMENT), "가온 바로 카드론"
 
 
 def _build_revolving(request: Ask, day: date) -> Revolving:

@@ -53,7 +53,7 @@ def list_transactions(request: Ask) -> dict[str, Any]:
     _, last = parse_window(request)
     return {
         "trans_list": select_newest_first(
-            request, (_build_repayment_row(paid) for paid in list_paid(request, _find_loan(request), last))
+            request, (_build_repayment_row(instalment) for instalment in list_paid(request, _find_loan(request), last))
         )
     }
 
@@ -62,13 +62,13 @@ def _find_loan(request: Ask) -> Loan:
     return find_asset(list_loans(request), lambda loan: loan.number == request.params.get("account_num"))
 
 
-def _build_repayment_row(paid: Instalment) -> dict[str, Any]:
+def _build_repayment_row(instalment: Instalment) -> dict[str, Any]:
     return {
-        "trans_no": str(paid.turn),
-        "trans_dtime": add_seconds(paid.paid, PAID_AT),
-        "loan_paid_amt": paid.principal,
-        "int_paid_amt": paid.interest_amount,
-        "int_list": [_build_interest_row(part) for part in paid.interest],
+        "trans_no": str(instalment.number),
+        "trans_dtime": add_seconds(instalment.paid_on, PAID_AT),
+        "loan_paid_amt": instalment.principal,
+        "int_paid_amt": instalment.interest_amount,
+        "int_list": [_build_interest_row(part) for part in instalment.interest],
     }
 
 

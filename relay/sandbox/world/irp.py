@@ -96,12 +96,13 @@ def list_account_rows(request: Ask) -> dict[str, Any]:
 def get_basics(request: Ask) -> dict[str, Any]:
     """Returns IRP-002: contributions of employer and customer, and the value of the plan."""
     plan = _find_plan(request)
-    paid = _list_contributions(plan, request.today)
+    paid_in = _list_contributions(plan, request.today)
     return {
         "accum_amt": _compute_accumulated(plan, request.today),
         "eval_amt": sum(row["eval_amt"] for row in _build_holdings(request, plan)),
         "employer_amt": plan.severance,
-        "employee_amt": sum(contribution.amount for contribution in paid if contribution.kind == "01") - plan.severance,
+        "employee_amt": sum(contribution.amount for contribution in paid_in if contribution.kind == "01")
+        - plan.severance,
         "issue_date": plan.opened,
         "first_deposit_date": plan.opened,
         "reg_date": plan.opened,
@@ -147,13 +148,13 @@ def _find_plan(request: Ask) -> Plan:
 def _list_contributions(plan: Plan, until: date) -> list[Contribution]:
     """Returns severance, monthly contributions, and a yearly fee on the sum of contributions."""
     contributions = [Contribution(plan.opened, PAID_AT, "01", plan.severance, "00000")]
-    paid = plan.severance
+    paid_in = plan.severance
     for number in range(1, count_months(plan.opened, until) + 1):
         day = add_months(plan.opened, number)
         contributions.append(Contribution(day, PAID_AT, "01", plan.monthly, f"{number:04}1"))
-        paid += plan.monthly
+        paid_in += plan.monthly
         if number % 12 == 0:
-            contributions.append(Contribution(day, FEE_AT, "02", paid * FEE_PER_MILLE // 1000, f"{number:04}2"))
+            contributions.append(Contribution(day, FEE_AT, "02", paid_in * FEE_PER_MILLE // 1000, f"{number:04}2"))
     return contributions
 
 

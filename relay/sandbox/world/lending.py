@@ -19,7 +19,7 @@ LATE_ONE_IN: Final = 14
 class Repayment(StrEnum):
     """상환방식 in the code table of the standard."""
 
-    AT_ONCE = "01"
+    BULLET = "01"
     EQUAL_PRINCIPAL = "02"
     EQUAL_PAYMENT = "04"
     CREDIT_LINE = "08"
@@ -43,7 +43,7 @@ class Loan:
 
     def get_maturity(self, today: date) -> date:
         """Returns the maturity date as of `today`."""
-        if self.method is not Repayment.AT_ONCE:
+        if self.method is not Repayment.BULLET:
             return add_months(self.opened, self.months)
         count = max(count_months(self.opened, today), 0) // self.months + 1
         return add_months(self.opened, count * self.months)
@@ -64,9 +64,9 @@ class Interest:
 class Instalment:
     """A repayment: due and payment dates, principal, interest, and the balance after it."""
 
-    turn: int
+    number: int
     due: date
-    paid: date
+    paid_on: date
     principal: int
     interest: tuple[Interest, ...]
     balance: int
@@ -80,10 +80,12 @@ class Instalment:
 def list_paid(request: Ask, loan: Loan, day: date) -> list[Instalment]:
     """Returns the instalments paid up to `day`, oldest first."""
     count = max(count_months(loan.opened, day), 0)
-    if loan.method is not Repayment.AT_ONCE:
+    if loan.method is not Repayment.BULLET:
         count = min(count, loan.months)
     return [
-        paid for paid in build_instalments(request.industry, request.customer.number, loan, count) if paid.paid <= day
+        instalment
+        for instalment in build_instalments(request.industry, request.customer.number, loan, count)
+        if instalment.paid_on <= day
     ]
 
 
@@ -95,31 +97,31 @@ def get_balance(request: Ask, loan: Loan, day: date) -> int:
 
 def find_next_due(loan: Loan, day: date) -> date:
     """Returns the first due date after `day`, or the last one."""
-    turn = count_months(loan.opened, day) + 1
-    last = turn if loan.method is Repayment.AT_ONCE else loan.months
-    return add_months(loan.opened, min(turn, last))
+    number = count_months(loan.opened, day) + 1
+    last = number if loan.method is Repayment.BULLET else loan.months
+    return add_months(loan.opened, min(number, last))
 
 
 @lru_cache(maxsize=256)
 def build_instalments(industry: str, customer: int, loan: Loan, count: int) -> tuple[Instalment, ...]:
     """Returns the first `count` instalments of a loan."""
     owed, instalments = loan.principal, []
-    for turn in range(1, count + 1):
-        start, due = add_months(loan.opened, turn - 1), add_months(loan.opened, turn)
+    for number in range(1, count + 1):
+        start, due = add_months(loan.opened, number - 1), add_months(loan.opened, number)
         interest = Interest(start, due - DAY, loan.rate, _round_won(owed * loan.rate / 1200))
-        principal = _compute_principal(loan, turn, owed, interest.amount)
-        late = seeded_random(industry, customer, "late", loan.number, turn).randrange(LATE_ONE_IN) == 0
-        paid = due + timedelta(days=LATE_DAYS) if late else due
-        parts = (interest, _build_surcharge(loan, due, principal + interest.amount)) if late else (interest,)
+        principal = _compute_principal(loan, number, owed, interest.amount)
+        is_late = seeded_random(industry, customer, "late", loan.number, number).randrange(LATE_ONE_IN) == 0
+        paid = due + timedelta(days=LATE_DAYS) if is_late else due
+        parts = (interest, _build_surcharge(loan, due, principal + interest.amount)) if is_late else (interest,)
         owed -= principal
-        instalments.append(Instalment(turn, due, paid, principal, parts, owed))
+        instalments.append(Instalment(number, due, paid, principal, parts, owed))
     return tuple(instalments)
 
 
-def _compute_principal(loan: Loan, turn: int, owed: int, interest: int) -> int:
-    if loan.method is Repayment.AT_ONCE:
+def _compute_principal(loan: Loan, number: int, owed: int, interest: int) -> int:
+    if loan.method is Repayment.BULLET:
         return 0
-    if turn == loan.months:
+    if number == loan.months:
         return owed
     if loan.method is Repayment.EQUAL_PRINCIPAL:
         return loan.principal // loan.months
@@ -127,8 +129,8 @@ def _compute_principal(loan: Loan, turn: int, owed: int, interest: int) -> int:
 
 
 def _compute_annuity(loan: Loan) -> int:
-    monthly = loan.rate / 1200
-    return _round_won(loan.principal * monthly / (1 - (1 + monthly) ** -loan.months))
+    monthly_rate = loan.rate / 1200
+    return _round_won(loan.principal * monthly_rate / (1 - (1 + monthly_rate) ** -loan.months))
 
 
 def _build_surcharge(loan: Loan, due: date, overdue: int) -> Interest:

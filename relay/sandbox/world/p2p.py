@@ -10,8 +10,8 @@ from relay.sandbox.world.model import Ask, Story
 from relay.sandbox.world.months import get_yesterday, parse_day_window
 from relay.sandbox.world.owned import find_asset
 from relay.sandbox.world.schedule import (
-    LEVEL_PAYMENT,
-    LEVEL_PRINCIPAL,
+    EQUAL_PAYMENT,
+    EQUAL_PRINCIPAL,
     Instalment,
     Loan,
     draw_debit_time,
@@ -45,7 +45,7 @@ def _build_secured_loan(request: Ask) -> Lending:
     rng = request.seeded_random("lending", "house")
     issued, _ = find_term(date(2019, rng.randrange(1, 13), 5), 36, request.today)
     principal = rng.randrange(30, 90) * 1_000_000
-    loan = Loan(issued, 36, principal, Decimal(rng.randrange(85, 115)) / 10, LEVEL_PAYMENT)
+    loan = Loan(issued, 36, principal, Decimal(rng.randrange(85, 115)) / 10, EQUAL_PAYMENT)
     return Lending(f"RE-{issued:%Y%m}-{draw_digits(rng, 8)}", _SECURED, loan, Decimal(rng.randrange(480, 745)) / 10)
 
 
@@ -53,7 +53,7 @@ def _build_unsecured_loan(request: Ask) -> Lending:
     rng = request.seeded_random("lending", "name")
     issued, _ = find_term(date(2020, rng.randrange(1, 13), 17), 24, request.today)
     principal = rng.randrange(10, 60) * 500_000
-    loan = Loan(issued, 24, principal, Decimal(rng.randrange(95, 159)) / 10, LEVEL_PRINCIPAL)
+    loan = Loan(issued, 24, principal, Decimal(rng.randrange(95, 159)) / 10, EQUAL_PRINCIPAL)
     return Lending(f"CR-{issued:%Y%m}-{draw_digits(rng, 8)}", _UNSECURED, loan, None)
 
 

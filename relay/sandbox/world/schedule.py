@@ -12,8 +12,8 @@ from relay.sandbox.world.days import add_months
 from relay.sandbox.world.months import to_datetime
 
 BULLET: Final = "01"
-LEVEL_PRINCIPAL: Final = "02"
-LEVEL_PAYMENT: Final = "04"
+EQUAL_PRINCIPAL: Final = "02"
+EQUAL_PAYMENT: Final = "04"
 _MONTHLY: Final = Decimal(1200)
 
 
@@ -68,10 +68,10 @@ def _build_instalments(loan: Loan) -> Iterator[Instalment]:
 
 
 def _compute_principal(loan: Loan, interest: int) -> int:
-    if loan.method == LEVEL_PAYMENT:
+    if loan.method == EQUAL_PAYMENT:
         growth = (1 + loan.rate / _MONTHLY) ** loan.months
         return int(loan.principal * loan.rate / _MONTHLY * growth / (growth - 1)) - interest
-    return loan.principal // loan.months if loan.method == LEVEL_PRINCIPAL else 0
+    return loan.principal // loan.months if loan.method == EQUAL_PRINCIPAL else 0
 
 
 def list_paid(loan: Loan, until: date) -> tuple[Instalment, ...]:

@@ -184,9 +184,9 @@ def test_future_transactions_are_not_returned(bank):
         assert all(movement["trans_dtime"].date() <= bank.today for movement in movements)
 
 
-@pytest.mark.parametrize("back", [1, 19, 20, 21, 44, 131, 300])
-def test_balances_add_up_on_other_days(bank, build_client, back):
-    today = bank.today - timedelta(days=back)
+@pytest.mark.parametrize("days_back", [1, 19, 20, 21, 44, 131, 300])
+def test_balances_add_up_on_other_days(bank, build_client, days_back):
+    today = bank.today - timedelta(days=days_back)
     earlier = build_client("bank", bank.customer, today=today)
     window = {"from_date": f"{today - timedelta(days=500):%Y%m%d}", "to_date": f"{today:%Y%m%d}"}
     for row in list_accounts(earlier, "1"):

@@ -80,8 +80,8 @@ def test_periods_agree_and_responses_repeat(build_client, customer):
         rows = client.pages("할부금융-004", "trans_list", account_num=number, **QUARTER)
         assert rows
         assert rows == client.pages("할부금융-004", "trans_list", account_num=number, **QUARTER)
-        wider = client.pages("할부금융-004", "trans_list", account_num=number, **WHOLE_PERIOD)
-        assert all(row in wider for row in rows)
+        longer = client.pages("할부금융-004", "trans_list", account_num=number, **WHOLE_PERIOD)
+        assert all(row in longer for row in rows)
 
 
 @ALL

@@ -53,9 +53,9 @@ def test_approvals_are_complete_in_pages_and_longer_periods(build_client, custom
         assert rows == client.pages(api_id, "approved_list", card_id=card_id, **MONTH)
         moments = [row["approved_dtime"] for row in rows]
         assert moments == sorted(moments, reverse=True)
-        wider = client.pages(api_id, "approved_list", card_id=card_id, **QUARTER)
-        assert all(row in wider for row in rows)
-        assert len({row["approved_num"] for row in wider}) == len(wider)
+        longer = client.pages(api_id, "approved_list", card_id=card_id, **QUARTER)
+        assert all(row in longer for row in rows)
+        assert len({row["approved_num"] for row in longer}) == len(longer)
 
 
 @ALL

@@ -27,15 +27,15 @@ def test_each_payment_day_reduces_the_revolving_balance(build_client, customer):
             build_client("card", customer, today=date(2026, month, day))("카드-007")["revolving_list"][0]
             for day in (14, 15)
         )
-        fallen = int(before["remained_amt"]) - int(after["remained_amt"])
-        assert after["req_date"] == f"2026{month:02d}14" or fallen == int(after["agreed_pay_amt"])
+        reduction = int(before["remained_amt"]) - int(after["remained_amt"])
+        assert after["req_date"] == f"2026{month:02d}14" or reduction == int(after["agreed_pay_amt"])
 
 
 @ALL
 def test_a_bill_reduces_the_card_loan_by_its_principal(build_client, customer):
     before, after = (build_client("card", customer, today=date(2026, 11, day)) for day in (14, 15))
     rows = after.pages("카드-005", "bill_detail_list", charge_month="202611")
-    [part] = [row for row in rows if row["prod_type"] == "05"]
+    [item] = [row for row in rows if row["prod_type"] == "05"]
     balances = [float(client("카드-012")["long_term_list"][0]["balance_amt"]) for client in (before, after)]
-    assert balances[0] - balances[1] == float(part["paid_amt"])
-    assert int(float(before("카드-012")["long_term_list"][0]["int_amt"])) == int(part["credit_fee_amt"])
+    assert balances[0] - balances[1] == float(item["paid_amt"])
+    assert int(float(before("카드-012")["long_term_list"][0]["int_amt"])) == int(item["credit_fee_amt"])

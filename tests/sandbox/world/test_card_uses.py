@@ -18,7 +18,7 @@ def card(build_client):
     return list_cards(build_client("card", CUSTOMERS[0]).build_request("카드-001"))[0]
 
 
-def changed(card):
+def find_cancelled(card):
     return next(use for use in list_domestic(SEED, card, date(2026, 9, 1)) if use.status == "02")
 
 
@@ -29,17 +29,17 @@ def test_a_cancelled_use_costs_nothing_and_a_corrected_one_less(card):
 
 
 def test_a_change_is_known_from_its_day_on(card):
-    use = changed(card)
+    use = find_cancelled(card)
     assert use.as_known_on(use.changed_at.date()) == use
     before = use.as_known_on(use.moment.date())
     assert (before.status, before.changed_at, before.cost) == ("01", None, use.amount)
 
 
 def test_a_use_belongs_to_the_days_of_approval_and_change(card):
-    use = changed(card)
-    made, taken_back = use.moment.date(), use.changed_at.date()
-    assert use.is_within(made, made)
-    assert use.is_within(taken_back, taken_back)
+    use = find_cancelled(card)
+    approved, cancelled = use.moment.date(), use.changed_at.date()
+    assert use.is_within(approved, approved)
+    assert use.is_within(cancelled, cancelled)
     assert not use.is_within(date(2026, 1, 1), date(2026, 8, 31))
 
 

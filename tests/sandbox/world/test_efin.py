@@ -68,8 +68,8 @@ def test_transactions_are_complete_in_pages_and_longer_periods(build_client, cus
     for _, balance in list_balances(client):
         rows = client.pages("전금-004", "trans_list", limit=9, **balance, **MONTH)
         assert rows == client.pages("전금-004", "trans_list", **balance, **MONTH)
-        wider = client.pages("전금-004", "trans_list", **balance, **QUARTER)
-        assert all(row in wider for row in rows)
+        longer = client.pages("전금-004", "trans_list", **balance, **QUARTER)
+        assert all(row in longer for row in rows)
 
 
 @ALL

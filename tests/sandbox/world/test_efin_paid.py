@@ -20,10 +20,10 @@ def test_payments_are_complete_and_refunds_match_payments(build_client, customer
         window = {"sub_key": account["sub_key"]}
         rows = client.pages("전금-103", "trans_list", limit=9, **window, **MONTH)
         assert rows == client.pages("전금-103", "trans_list", **window, **MONTH)
-        wider = client.pages("전금-103", "trans_list", **window, **QUARTER)
-        assert all(row in wider for row in rows)
-        paid = {row["trans_num"]: row for row in wider if row["trans_type"] < "6200"}
-        for row in wider:
+        longer = client.pages("전금-103", "trans_list", **window, **QUARTER)
+        assert all(row in longer for row in rows)
+        paid = {row["trans_num"]: row for row in longer if row["trans_type"] < "6200"}
+        for row in longer:
             if row["trans_type"] >= "6200" and row["trans_dtime"] >= "202609":
                 assert paid[row["trans_num"]]["trans_amt"] == row["trans_amt"]
             assert ("total_install_cnt" in row) <= (row["trans_type"] in {"6101", "6201"})

@@ -38,8 +38,8 @@ def test_contracts_are_in_force_and_names_are_masked(build_client, customer):
 def test_a_shorter_period_returns_part_of_a_longer_one(build_client, customer):
     client = build_client("ginsu", customer)
     for number in list_numbers(client):
-        wide = client.pages("보증보험-003", "trans_list", insu_num=number, **WHOLE_PERIOD)
-        for row in wide:
+        rows = client.pages("보증보험-003", "trans_list", insu_num=number, **WHOLE_PERIOD)
+        for row in rows:
             day = {"from_date": row["trans_date"], "to_date": row["trans_date"]}
             assert client.pages("보증보험-003", "trans_list", insu_num=number, **day) == [row]
 

@@ -37,9 +37,9 @@ def test_a_customer_has_more_policies_than_one_page_holds(build_client):
 
 def test_matured_policies_are_shown_for_five_years(insurer, policies):
     for row in policies:
-        ends = insurer("보험-002", insu_num=row["insu_num"])["exp_date"]
-        assert (row["insu_status"] == "05") is (ends <= "20261120")
-        assert ends >= "20211120"
+        expiry = insurer("보험-002", insu_num=row["insu_num"])["exp_date"]
+        assert (row["insu_status"] == "05") is (expiry <= "20261120")
+        assert expiry >= "20211120"
 
 
 def test_every_policy_has_riders_and_coverages(insurer, policies):
@@ -77,11 +77,11 @@ def test_premiums_of_a_car_are_paid_year_by_year(insurer, policies):
     (car,) = insurer("보험-004", **params)["car_insu_list"]
     assert car["start_date"] <= "20261120" < car["end_date"]
     paid = insurer.pages("보험-007", "trans_list", **params, car_number=car["car_number"], **PAST)
-    closed = [move for move in paid if move["trans_dtime"][:8] < car["start_date"]]
-    for due in {move["face_amt"] for move in closed}:
-        parts = [move for move in closed if move["face_amt"] == due]
-        years = [move for move in parts if move["paid_in_cnt"] == "1"]
-        assert sum(int(move["paid_amt"]) for move in parts) == int(due) * len(years)
+    earlier = [payment for payment in paid if payment["trans_dtime"][:8] < car["start_date"]]
+    for due in {payment["face_amt"] for payment in earlier}:
+        parts = [payment for payment in earlier if payment["face_amt"] == due]
+        years = [payment for payment in parts if payment["paid_in_cnt"] == "1"]
+        assert sum(int(payment["paid_amt"]) for payment in parts) == int(due) * len(years)
     with pytest.raises(Absent, match="40402"):
         insurer("보험-007", **params, car_number="00가0000", limit="20", **PAST)
 
@@ -105,19 +105,19 @@ def test_loan_repayments_add_up_to_the_balance(insurer, loans):
     for row in loans:
         detail = insurer("보험-010", account_num=row["account_num"])
         rows = insurer.pages("보험-011", "trans_list", account_num=row["account_num"], **PAST)
-        repaid = sum(Decimal(move["loan_paid_amt"]) for move in rows)
+        repaid = sum(Decimal(payment["loan_paid_amt"]) for payment in rows)
         assert Decimal(detail["loan_principal"]) - repaid == Decimal(detail["balance_amt"])
         assert detail["next_repay_date"] > "20261120"
 
 
 def test_a_shorter_period_returns_part_of_a_longer_one(insurer, policies, loans):
-    span = {"from_date": "20250115", "to_date": "20250615"}
+    period = {"from_date": "20250115", "to_date": "20250615"}
     queries = [("보험-006", {"insu_num": row["insu_num"]}, "trans_date") for row in policies]
     queries += [("보험-011", {"account_num": row["account_num"]}, "trans_dtime") for row in loans]
-    for api_id, params, by in queries:
+    for api_id, params, date_field in queries:
         whole = insurer.call_handler(api_id, **params, **PAST)["trans_list"]
-        part = insurer.call_handler(api_id, **params, **span)["trans_list"]
-        assert part == [row for row in whole if "2025-01-15" <= str(row[by])[:10] <= "2025-06-15"]
+        part = insurer.call_handler(api_id, **params, **period)["trans_list"]
+        assert part == [row for row in whole if "2025-01-15" <= str(row[date_field])[:10] <= "2025-06-15"]
 
 
 def test_past_transactions_do_not_change(insurer, policies, build_client):
@@ -125,8 +125,8 @@ def test_past_transactions_do_not_change(insurer, policies, build_client):
     for row in policies:
         start = insurer("보험-002", insu_num=row["insu_num"])["issue_date"]
         if start <= "20250101" or row["insu_type"] == "17":
-            span = {"insu_num": row["insu_num"], "from_date": "20240115", "to_date": "20250615"}
-            assert insurer.call_handler("보험-006", **span) == earlier.call_handler("보험-006", **span)
+            period = {"insu_num": row["insu_num"], "from_date": "20240115", "to_date": "20250615"}
+            assert insurer.call_handler("보험-006", **period) == earlier.call_handler("보험-006", **period)
 
 
 @pytest.mark.parametrize("number", [2, 3, 4, 5, 6, 7, 9, 10, 11, 12])

@@ -20,7 +20,7 @@ def test_a_loan_repaid_in_instalments_ends_at_zero(method, principal):
     assert instalments[-1].balance == 0
 
 
-@pytest.mark.parametrize("method", [Repayment.EQUAL_PRINCIPAL, Repayment.EQUAL_PAYMENT, Repayment.AT_ONCE])
+@pytest.mark.parametrize("method", [Repayment.EQUAL_PRINCIPAL, Repayment.EQUAL_PAYMENT, Repayment.BULLET])
 def test_each_principal_paid_reduces_the_balance(method):
     instalments = build_instalments("bank", 1, build_loan(method), 24)
     balance = 10_000_000
@@ -43,7 +43,7 @@ def test_equal_payments_are_equal_but_for_the_last():
 
 
 def test_a_bullet_loan_pays_interest_only():
-    instalments = build_instalments("bank", 1, build_loan(Repayment.AT_ONCE), 30)
+    instalments = build_instalments("bank", 1, build_loan(Repayment.BULLET), 30)
     assert {instalment.principal for instalment in instalments} == {0}
     assert {instalment.interest[0].amount for instalment in instalments} == {50_000}
 
@@ -54,12 +54,12 @@ def test_late_payments_cost_three_days_and_three_points_more():
         for number in range(20)
         for instalment in build_instalments("bank", 1, build_loan("02", number=f"L-{number}"), 24)
     ]
-    late = [instalment for instalment in instalments if instalment.paid > instalment.due]
+    late = [instalment for instalment in instalments if instalment.paid_on > instalment.due]
     assert 5 < len(late) < 100
     for instalment in late:
         first, surcharge = instalment.interest
         overdue = instalment.principal + first.amount
-        assert (instalment.paid - instalment.due).days == 3
+        assert (instalment.paid_on - instalment.due).days == 3
         assert surcharge.is_late
         assert surcharge.amount == round(overdue * 0.09 * 3 / 365)
         assert instalment.interest_amount == first.amount + surcharge.amount
@@ -71,8 +71,8 @@ def test_late_payments_cost_three_days_and_three_points_more():
     [
         (Repayment.EQUAL_PAYMENT, date(2024, 6, 1), date(2026, 1, 31), date(2024, 6, 30)),
         (Repayment.EQUAL_PAYMENT, date(2027, 6, 1), date(2026, 1, 31), date(2026, 1, 31)),
-        (Repayment.AT_ONCE, date(2024, 6, 1), date(2026, 1, 31), date(2024, 6, 30)),
-        (Repayment.AT_ONCE, date(2027, 6, 1), date(2028, 1, 31), date(2027, 6, 30)),
+        (Repayment.BULLET, date(2024, 6, 1), date(2026, 1, 31), date(2024, 6, 30)),
+        (Repayment.BULLET, date(2027, 6, 1), date(2028, 1, 31), date(2027, 6, 30)),
     ],
 )
 def test_bullet_loans_are_extended_and_others_end(method, today, matures, due):

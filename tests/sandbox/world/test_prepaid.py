@@ -71,8 +71,8 @@ def test_pages_are_complete_and_periods_agree(build_client, customer, industry, 
     for pp_id in list_pp_ids(client):
         rows = client.pages(api_id, list_name, limit=6, pp_id=pp_id, **MONTH)
         assert rows == client.pages(api_id, list_name, pp_id=pp_id, **MONTH)
-        wider = client.pages(api_id, list_name, pp_id=pp_id, **QUARTER)
-        assert all(row in wider for row in rows)
+        longer = client.pages(api_id, list_name, pp_id=pp_id, **QUARTER)
+        assert all(row in longer for row in rows)
 
 
 @ALL

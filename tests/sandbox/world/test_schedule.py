@@ -7,8 +7,8 @@ import pytest
 
 from relay.sandbox.world.schedule import (
     BULLET,
-    LEVEL_PAYMENT,
-    LEVEL_PRINCIPAL,
+    EQUAL_PAYMENT,
+    EQUAL_PRINCIPAL,
     Loan,
     get_balance,
     get_next_instalment,
@@ -21,7 +21,7 @@ def build_loan(method, principal=10_000_000):
     return Loan(date(2026, 1, 15), 24, principal, Decimal("6.0"), method)
 
 
-@pytest.mark.parametrize("method", [BULLET, LEVEL_PRINCIPAL, LEVEL_PAYMENT])
+@pytest.mark.parametrize("method", [BULLET, EQUAL_PRINCIPAL, EQUAL_PAYMENT])
 def test_a_loan_is_repaid_by_its_last_day(method):
     plan = list_instalments(build_loan(method))
     assert sum(instalment.principal for instalment in plan) == 10_000_000
@@ -31,13 +31,13 @@ def test_a_loan_is_repaid_by_its_last_day(method):
 
 def test_each_method_keeps_its_own_amount_level():
     assert {instalment.principal for instalment in list_instalments(build_loan(BULLET))[:-1]} == {0}
-    assert len({instalment.principal for instalment in list_instalments(build_loan(LEVEL_PRINCIPAL))[:-1]}) == 1
-    assert len({instalment.amount for instalment in list_instalments(build_loan(LEVEL_PAYMENT))[:-1]}) == 1
-    assert list_instalments(build_loan(LEVEL_PAYMENT))[0].amount == 443_206
+    assert len({instalment.principal for instalment in list_instalments(build_loan(EQUAL_PRINCIPAL))[:-1]}) == 1
+    assert len({instalment.amount for instalment in list_instalments(build_loan(EQUAL_PAYMENT))[:-1]}) == 1
+    assert list_instalments(build_loan(EQUAL_PAYMENT))[0].amount == 443_206
 
 
 def test_an_instalment_is_paid_on_its_due_date():
-    plan = build_loan(LEVEL_PRINCIPAL, 2_400_000)
+    plan = build_loan(EQUAL_PRINCIPAL, 2_400_000)
     assert get_balance(plan, date(2026, 2, 14)) == 2_400_000
     assert get_balance(plan, date(2026, 2, 15)) == 2_300_000
     assert [instalment.number for instalment in list_paid(plan, date(2026, 3, 15))] == [1, 2]

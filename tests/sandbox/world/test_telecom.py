@@ -54,8 +54,8 @@ def test_purchases_are_complete_in_pages_and_longer_periods(build_client, custom
         rows = client.pages("통신-004", "trans_list", limit=8, mgmt_id=contract["mgmt_id"], **MONTH)
         assert rows == client.pages("통신-004", "trans_list", mgmt_id=contract["mgmt_id"], **MONTH)
         wide = {"from_date": "20260601", "to_date": "20261119"}
-        wider = client.pages("통신-004", "trans_list", mgmt_id=contract["mgmt_id"], **wide)
-        assert all(row in wider for row in rows)
+        longer = client.pages("통신-004", "trans_list", mgmt_id=contract["mgmt_id"], **wide)
+        assert all(row in longer for row in rows)
 
 
 def test_a_cancelled_purchase_has_a_negative_row(build_client):
