@@ -94,11 +94,11 @@ def _list_assets(request: Ask) -> dict[str, Any]:
 
 def _get_detail(request: Ask) -> dict[str, Any]:
     debt = _find_debt(request)
-    plain_loan = debt.kind.kind == _LENT and not debt.kind.is_adjusted
+    is_plain_loan = debt.kind.kind == _LENT and not debt.kind.is_adjusted
     return {
         "prev_org_code": debt.kind.origin if debt.kind.kind in _TRANSFERRED else None,
         "is_debt_mgmt": debt.kind.is_adjusted,
-        "repay_method": debt.kind.method if plain_loan else None,
+        "repay_method": debt.kind.method if is_plain_loan else None,
         "balance_amt": get_balance(debt.loan, get_yesterday(request)),
         "bond_principal": debt.loan.principal,
     }

@@ -65,9 +65,9 @@ def _build_lump_sum_item(use: Use) -> dict[str, Any]:
 
 def _build_instalment_item(use: Use, parts: int, number: int) -> dict[str, Any]:
     """Returns one instalment. The first one includes the rounding remainder; short plans have no fee."""
-    share = use.amount // parts
-    balance_before = use.amount if number == 1 else share * (parts - number + 1)
-    balance_after = share * (parts - number)
+    instalment_amount = use.amount // parts
+    balance_before = use.amount if number == 1 else instalment_amount * (parts - number + 1)
+    balance_after = instalment_amount * (parts - number)
     return {
         "card_id": use.card.card_id,
         "paid_dtime": use.moment,
@@ -123,8 +123,8 @@ def _build_bill(request: Ask, month: date) -> dict[str, Any]:
 
 def _list_bill_items(request: Ask) -> dict[str, Any]:
     month = parse_month(request, "charge_month")
-    closed = to_month(get_main_card(request).issued) < month <= to_month(request.today)
-    return {"bill_detail_list": list_items(request, month) if closed else []}
+    is_billed = to_month(get_main_card(request).issued) < month <= to_month(request.today)
+    return {"bill_detail_list": list_items(request, month) if is_billed else []}
 
 
 def _list_payments(request: Ask) -> dict[str, Any]:

@@ -121,14 +121,14 @@ def get_payment_terms(request: Ask) -> dict[str, Any]:
     """Returns 보험-005: how and until when premiums are paid."""
     policy = find_policy(request)
     start, _ = policy.term(request.today)
-    once = policy.pay_cycle == ONCE
+    is_single_payment = policy.pay_cycle == ONCE
     return {
-        "pay_due": "01" if once else "02",
+        "pay_due": "01" if is_single_payment else "02",
         "pay_cycle": policy.pay_cycle,
         "pay_cnt": policy.payments,
         "pay_org_code": DEBITED_FROM if policy.is_debited else None,
-        "pay_date": None if once else f"{start.day:02}",
-        "pay_end_date": start if once else add_months(start, policy.pay_years * 12),
+        "pay_date": None if is_single_payment else f"{start.day:02}",
+        "pay_end_date": start if is_single_payment else add_months(start, policy.pay_years * 12),
         "pay_amt": _compute_premium(request, policy, start, 1),
         "currency_code": policy.currency,
         "is_auto_pay": False,

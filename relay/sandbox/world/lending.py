@@ -105,24 +105,24 @@ def find_next_due(loan: Loan, day: date) -> date:
 @lru_cache(maxsize=256)
 def build_instalments(industry: str, customer: int, loan: Loan, count: int) -> tuple[Instalment, ...]:
     """Returns the first `count` instalments of a loan."""
-    owed, instalments = loan.principal, []
+    balance, instalments = loan.principal, []
     for number in range(1, count + 1):
         start, due = add_months(loan.opened, number - 1), add_months(loan.opened, number)
-        interest = Interest(start, due - DAY, loan.rate, _round_won(owed * loan.rate / 1200))
-        principal = _compute_principal(loan, number, owed, interest.amount)
+        interest = Interest(start, due - DAY, loan.rate, _round_won(balance * loan.rate / 1200))
+        principal = _compute_principal(loan, number, balance, interest.amount)
         is_late = seeded_random(industry, customer, "late", loan.number, number).randrange(LATE_ONE_IN) == 0
         paid = due + timedelta(days=LATE_DAYS) if is_late else due
         parts = (interest, _build_surcharge(loan, due, principal + interest.amount)) if is_late else (interest,)
-        owed -= principal
-        instalments.append(Instalment(number, due, paid, principal, parts, owed))
+        balance -= principal
+        instalments.append(Instalment(number, due, paid, principal, parts, balance))
     return tuple(instalments)
 
 
-def _compute_principal(loan: Loan, number: int, owed: int, interest: int) -> int:
+def _compute_principal(loan: Loan, number: int, balance: int, interest: int) -> int:
     if loan.method is Repayment.BULLET:
         return 0
     if number == loan.months:
-        return owed
+        return balance
     if loan.method is Repayment.EQUAL_PRINCIPAL:
         return loan.principal // loan.months
     return _compute_annuity(loan) - interest

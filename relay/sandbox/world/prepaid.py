@@ -141,10 +141,10 @@ def _build_row(request: Ask, entry: Entry) -> dict[str, Any]:
 def _list_approvals(request: Ask) -> dict[str, Any]:
     purchases = list_purchases(request, _find_card(request).balance, *parse_day_window(request))
     # Banks have no consent to pass on merchants.
-    has_merchants = "is_consent_merchant_name_regno" in EXTRA_CONSENTS.get(request.industry, ())
+    has_merchant_consent = "is_consent_merchant_name_regno" in EXTRA_CONSENTS.get(request.industry, ())
     return {
         "approved_list": [
-            _build_approval(purchase) | (_build_merchant(purchase) if has_merchants else {})
+            _build_approval(purchase) | (_build_merchant(purchase) if has_merchant_consent else {})
             for purchase in reversed(purchases)
         ]
     }

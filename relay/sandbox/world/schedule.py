@@ -57,13 +57,13 @@ def list_instalments(loan: Loan) -> tuple[Instalment, ...]:
 
 
 def _build_instalments(loan: Loan) -> Iterator[Instalment]:
-    owed, since = loan.principal, loan.issued
+    balance, since = loan.principal, loan.issued
     for number in range(1, loan.months + 1):
         due = add_months(loan.issued, number)
-        interest = int(owed * loan.rate / _MONTHLY)
-        principal = owed if number == loan.months else _compute_principal(loan, interest)
-        owed -= principal
-        yield Instalment(number, since, due, principal, interest, owed)
+        interest = int(balance * loan.rate / _MONTHLY)
+        principal = balance if number == loan.months else _compute_principal(loan, interest)
+        balance -= principal
+        yield Instalment(number, since, due, principal, interest, balance)
         since = due
 
 

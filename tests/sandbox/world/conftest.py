@@ -16,7 +16,7 @@ TODAY = date(2026, 11, 20)
 
 
 @cache
-def catalogue() -> Catalogue:
+def get_catalogue() -> Catalogue:
     return load_catalogue()
 
 
@@ -27,7 +27,7 @@ class HandlerClient:
         self.handlers, self.industry, self.customer, self.today = handlers, industry, customer, today
 
     def build_request(self, api_id: str, **params: str) -> Ask:
-        return Ask(catalogue().apis[api_id], self.industry, self.customer, params, self.today)
+        return Ask(get_catalogue().apis[api_id], self.industry, self.customer, params, self.today)
 
     def call_handler(self, api_id: str, **params: str) -> dict:
         """Returns what the handler returns: Python values, whole lists."""

@@ -41,8 +41,8 @@ def test_repayments_add_up_to_the_balance(build_client, customer, industry):
         assert int(detail["bond_principal"]) - paid_back == int(detail["balance_amt"])
         assert rows[0]["balance_amt"] == detail["balance_amt"]
         assert all(float(row["principal_amt"]) + float(row["int_amt"]) == int(row["trans_amt"]) for row in rows)
-        narrow = client.pages("채권-003", "trans_list", bond_num=bond_num, **QUARTER)
-        assert narrow == rows[: len(narrow)]
+        shorter = client.pages("채권-003", "trans_list", bond_num=bond_num, **QUARTER)
+        assert shorter == rows[: len(shorter)]
 
 
 def test_each_industry_has_its_own_kinds(build_client):

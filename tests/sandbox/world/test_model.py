@@ -11,22 +11,22 @@ from relay.sandbox.world.model import CUSTOMERS, MAX_PAGE_ROWS, Absent, Ask, ans
 ROWS = [{"no": number} for number in range(47)]
 
 
-def field(name: str, kind: str, length: str = "", fields: tuple[Field, ...] = ()) -> Field:
+def build_field(name: str, kind: str, length: str = "", fields: tuple[Field, ...] = ()) -> Field:
     return Field(name, kind, length, Presence.REQUIRED, name, {}, "", fields)
 
 
-def api(*body: Field) -> Api:
-    response = Message((), (), (), (field("rsp_code", "aN"), field("rsp_msg", "AH"), *body))
+def build_api(*body: Field) -> Api:
+    response = Message((), (), (), (build_field("rsp_code", "aN"), build_field("rsp_msg", "AH"), *body))
     return Api(
         "X-001", "XX01", "x", "x", "GET", "/x", "/x", "v1", ("bank",), (), None, "", Message((), (), (), ()), response
     )
 
 
-LISTED = api(
-    field("search_timestamp", "N", "14"),
-    field("next_page", "aNS", "1000"),
-    field("row_cnt", "N", "3"),
-    field("row_list", "array", "", (field("no", "N", "3"),)),
+LISTED = build_api(
+    build_field("search_timestamp", "N", "14"),
+    build_field("next_page", "aNS", "1000"),
+    build_field("row_cnt", "N", "3"),
+    build_field("row_list", "array", "", (build_field("no", "N", "3"),)),
 )
 
 
@@ -75,15 +75,15 @@ def test_a_limit_must_be_a_count(limit):
 
 
 def test_values_are_formatted_by_the_standard():
-    api_under_test = api(
-        field("flag", "Boolean"),
-        field("day", "DATE", "8"),
-        field("moment", "DTIME", "14"),
-        field("money", "F", "18,3"),
-        field("whole", "F", "18,3"),
-        field("rate", "F", "7,5"),
-        field("count", "N", "3"),
-        field("none", "aN", "3"),
+    api_under_test = build_api(
+        build_field("flag", "Boolean"),
+        build_field("day", "DATE", "8"),
+        build_field("moment", "DTIME", "14"),
+        build_field("money", "F", "18,3"),
+        build_field("whole", "F", "18,3"),
+        build_field("rate", "F", "7,5"),
+        build_field("count", "N", "3"),
+        build_field("none", "aN", "3"),
     )
     values = {
         "flag": False,

@@ -37,8 +37,8 @@ def test_repayments_add_up_to_the_balance(build_client, customer):
         assert int(detail["next_repay_cnt"]) == len(rows) + 1
         for row in rows:
             assert int(row["principal_amt"]) + int(row["int_amt"]) == int(row["trans_amt"])
-        narrow = client.pages("P2P-004", "trans_list", lending_id=lending_id, **QUARTER)
-        assert narrow == rows[: len(narrow)]
+        shorter = client.pages("P2P-004", "trans_list", lending_id=lending_id, **QUARTER)
+        assert shorter == rows[: len(shorter)]
 
 
 @ALL
