@@ -20,7 +20,7 @@ from relay.sandbox.world.days import (
     parse_window,
     select_newest_first,
 )
-from relay.sandbox.world.model import Ask, Story, seeded_random
+from relay.sandbox.world.model import Ask, Story, build_random
 
 MORNING, NOON, EVENING, END_OF_DAY = 7 * 3600, 12 * 3600, 23 * 3600, 23 * 3600 + 1800
 INTEREST_DAY: Final = 15
@@ -175,7 +175,7 @@ def _draw_opening_balance(customer: int, deposit: DemandDeposit, sub_account: Cu
     """Returns the opening balance of a month. It has its own seed, so earlier months need not be computed."""
     if month <= deposit.opened.replace(day=1):
         return 0
-    rng = seeded_random("bank", customer, deposit.number, sub_account.currency, "opening", month)
+    rng = build_random("bank", customer, deposit.number, sub_account.currency, "opening", month)
     return rng.randrange(sub_account.low, sub_account.high, sub_account.step)
 
 
@@ -183,7 +183,7 @@ def _draw_movements(
     customer: int, deposit: DemandDeposit, sub_account: CurrencyAccount, month: date
 ) -> Iterator[Movement]:
     """Yields the movements from a month's opening balance to the next month's, never below the limit."""
-    rng = seeded_random("bank", customer, deposit.number, sub_account.currency, month)
+    rng = build_random("bank", customer, deposit.number, sub_account.currency, month)
     opening = balance = _draw_opening_balance(customer, deposit, sub_account, month)
     day, end = max(month, deposit.opened), get_month_end(month)
     while day <= end:
@@ -270,7 +270,7 @@ def _build_term(request: Ask, term: TermDeposit, start: date, last: date) -> Ite
 def _draw_amount(request: Ask, term: TermDeposit, day: date) -> int:
     if term.method != "04":
         return term.amount
-    return request.seeded_random(term.number, day).randrange(SMALLEST_SAVING, term.amount + 1, 10_000)
+    return request.build_random(term.number, day).randrange(SMALLEST_SAVING, term.amount + 1, 10_000)
 
 
 STORIES: Final[dict[str, Story]] = {"은행-002": get_basics, "은행-003": get_details, "은행-004": list_transactions}

@@ -67,7 +67,7 @@ def list_debts(request: Ask) -> tuple[Debt, ...]:
 
 
 def _build_debt(request: Ask, number: int, kind: Kind) -> Debt:
-    rng = request.seeded_random("debt", number)
+    rng = request.build_random("debt", number)
     since, _ = find_term(date(2018, rng.randrange(1, 13), kind.day), kind.months, request.today)
     rate = Decimal(rng.randrange(*kind.rates)) / 10
     loan = Loan(since, kind.months, rng.randrange(*kind.amounts) * _UNIT, rate, kind.method)

@@ -74,7 +74,7 @@ def list_accounts(request: Ask) -> tuple[Account, ...]:
 
 
 def _build_account(request: Ask, product: Product) -> Account:
-    rng = request.seeded_random("capital", product.kind)
+    rng = request.build_random("capital", product.kind)
     issued, _ = find_term(date(2018, rng.randrange(1, 13), product.day), product.months, request.today)
     number = f"{product.kind}{issued:%y%m}{draw_digits(rng, 6)}"
     amount = rng.randrange(*product.amounts) * product.unit
@@ -150,7 +150,7 @@ def _list_settled(request: Ask, account: Account) -> list[tuple[Instalment, int]
     """Returns the instalments paid by yesterday, each with its delay in days (mostly 0)."""
     settled = []
     for instalment in list_paid(account.loan, get_yesterday(request)):
-        rng = request.seeded_random("delay", account.account_num, instalment.number)
+        rng = request.build_random("delay", account.account_num, instalment.number)
         days = rng.randrange(1, 6) if rng.randrange(_LATE_ONE_IN) == 0 else 0
         if instalment.due + days * DAY <= get_yesterday(request):
             settled.append((instalment, days))
@@ -172,7 +172,7 @@ def _build_lending_row(account: Account) -> dict[str, Any]:
 
 
 def _build_repayment_row(request: Ask, account: Account, instalment: Instalment, days: int) -> dict[str, Any]:
-    rng = request.seeded_random("repayment", account.account_num, instalment.number)
+    rng = request.build_random("repayment", account.account_num, instalment.number)
     interests = [_build_interest_row(instalment, account.loan.rate)]
     if days:
         interests.append(_build_delay_row(instalment, account.loan.rate + _LATE_SURCHARGE, days))
@@ -231,7 +231,7 @@ def _list_lease_transactions(request: Ask) -> dict[str, Any]:
 def _build_rent_row(request: Ask, account: Account, instalment: Instalment) -> dict[str, Any]:
     return {
         "trans_dtime": draw_debit_time(
-            request.seeded_random("rent", account.account_num, instalment.number), instalment.due
+            request.build_random("rent", account.account_num, instalment.number), instalment.due
         ),
         "trans_no": f"{account.account_num}{instalment.number:03d}",
         "trans_type": _PAID_BACK,

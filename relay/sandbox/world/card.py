@@ -46,7 +46,7 @@ def _list_points(request: Ask) -> dict[str, Any]:
 
 
 def _build_point_row(request: Ask, name: str) -> dict[str, Any]:
-    rng = request.seeded_random("points", name, request.today.year, request.today.month)
+    rng = request.build_random("points", name, request.today.year, request.today.month)
     remains = rng.randrange(0, 84_000)
     return {
         "point_name": name,

@@ -58,7 +58,7 @@ class Revolving:
 
 def build_advance(request: Ask, month: date) -> Advance:
     """Returns the cash advance of a month, taken in its first days."""
-    rng = request.seeded_random("advance", month)
+    rng = request.build_random("advance", month)
     moment = to_datetime(
         month.replace(day=rng.randrange(2, 9)), rng.randrange(9, 23), rng.randrange(60), rng.randrange(60)
     )
@@ -68,7 +68,7 @@ def build_advance(request: Ask, month: date) -> Advance:
 
 def _build_loan(request: Ask, day: date) -> tuple[Loan, str]:
     """Returns the long-term loan running on `day`, and its name."""
-    rng = request.seeded_random("card loan")
+    rng = request.build_random("card loan")
     issued, _ = find_term(date(2016, rng.randrange(1, 13), PAY_DAY), _LOAN_MONTHS, day)
     amount, rate = rng.randrange(30, 150) * 100_000, Decimal(rng.randrange(99, 179)) / 10
     return Loan(issued, _LOAN_MONTHS, amount, rate, EQUAL_PAYMENT), "가온 바로 카드론"
@@ -76,7 +76,7 @@ def _build_loan(request: Ask, day: date) -> tuple[Loan, str]:
 
 def _build_revolving(request: Ask, day: date) -> Revolving:
     """Returns the revolving balance that is being repaid on `day`."""
-    rng = request.seeded_random("put off")
+    rng = request.build_random("put off")
     since, _ = find_term(date(2016, rng.randrange(2, 6), PAY_DAY), YEAR, day)
     return Revolving(since, rng.randrange(60, 241) * 10_000 // YEAR * YEAR, Decimal(rng.randrange(150, 190)) / 10)
 

@@ -124,7 +124,7 @@ def list_everyday(seed: CustomerSeed, card: Card, month: date) -> tuple[Use, ...
 
 
 def _draw_everyday(seed: CustomerSeed, card: Card, month: date) -> Iterator[Use]:
-    rng = seed.seeded_random("uses", card.card_id, month)
+    rng = seed.build_random("uses", card.card_id, month)
     days = get_month_end(month).day
     for _ in range(rng.randint(*card.product.uses)):
         merchant, moment, amount = draw_purchase(rng, month + int(rng.random() * days) * DAY)
@@ -161,7 +161,7 @@ def _list_big_ticket_of_year(seed: CustomerSeed, card: Card, year: int) -> tuple
 def _draw_big_ticket(seed: CustomerSeed, card: Card, year: int) -> Iterator[Use]:
     if card.product.kind != CREDIT:
         return
-    rng = seed.seeded_random("big", card.card_id, year)
+    rng = seed.build_random("big", card.card_id, year)
     for month in range(1, YEAR + 1):
         if rng.randrange(_BIG_ONE_IN):
             continue
@@ -178,7 +178,7 @@ def list_overseas(seed: CustomerSeed, card: Card, month: date) -> tuple[Use, ...
 
 
 def _draw_overseas(seed: CustomerSeed, card: Card, month: date) -> Iterator[Use]:
-    rng = seed.seeded_random("abroad", card.card_id, month)
+    rng = seed.build_random("abroad", card.card_id, month)
     days = get_month_end(month).day
     for _ in range(rng.randint(*card.product.abroad)):
         foreign_merchant = FOREIGN_MERCHANTS[int(rng.random() * len(FOREIGN_MERCHANTS))]

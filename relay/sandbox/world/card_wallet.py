@@ -73,10 +73,10 @@ def _build_cards(seed: CustomerSeed, since: date, products: tuple[tuple[Product,
 
 
 def _build_card(seed: CustomerSeed, since: date, product: Product, member: str) -> Card:
-    rng = seed.seeded_random("card", product.name)
+    rng = seed.build_random("card", product.name)
     number = f"9{draw_digits(rng, 3)}-{draw_digits(rng, 2)}**-****-{draw_digits(rng, 4)}"
     issued = since + timedelta(days=rng.randrange(20, 900))
-    return Card(draw_id(seed.seeded_random("card_id", product.name)), number, product, member, issued)
+    return Card(draw_id(seed.build_random("card_id", product.name)), number, product, member, issued)
 
 
 def find_card(request: Ask) -> Card:

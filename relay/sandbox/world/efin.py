@@ -64,11 +64,11 @@ def list_fobs(request: Ask) -> tuple[Fob, ...]:
 
 
 def _build_fob(request: Ask, product: Product) -> Fob:
-    rng = request.seeded_random("fob", product.code)
+    rng = request.build_random("fob", product.code)
     opened = request.customer.since + timedelta(days=rng.randrange(200, 700))
     names = (None,) if product.currency else get_owned(_ACCOUNTS, request)
     balances = {name: _build_balance(product, opened, name) for name in names}
-    fob_id = f"{product.code}-{draw_id(request.seeded_random('fob_id', product.code))[:32]}"
+    fob_id = f"{product.code}-{draw_id(request.build_random('fob_id', product.code))[:32]}"
     return Fob(fob_id, product, opened, balances)
 
 

@@ -78,8 +78,8 @@ def list_accounts(request: Ask) -> tuple[Account, ...]:
 
 
 def _build_account(request: Ask, name: str, is_guest: bool, orders: tuple[int, int]) -> Account:
-    opened = request.customer.since + timedelta(days=request.seeded_random("paid", name).randrange(30, 500))
-    return Account(draw_id(request.seeded_random("sub_key", name)), name, opened, is_guest, orders)
+    opened = request.customer.since + timedelta(days=request.build_random("paid", name).randrange(30, 500))
+    return Account(draw_id(request.build_random("sub_key", name)), name, opened, is_guest, orders)
 
 
 def _find_account(request: Ask) -> Account:
@@ -101,8 +101,8 @@ def _list_assets(request: Ask) -> dict[str, Any]:
 
 
 def _build_means(request: Ask) -> dict[str, tuple[str, str]]:
-    first_digits = draw_digits(request.seeded_random("means"), 3)
-    last_digits = draw_digits(request.seeded_random("means", "card"), 4)
+    first_digits = draw_digits(request.build_random("means"), 3)
+    last_digits = draw_digits(request.build_random("means", "card"), 4)
     card = f"9{first_digits}-****-****-{last_digits}"
     return {_CARD: (CARD_COMPANY, card), _TRANSFER: get_own_account(request)}
 
@@ -152,7 +152,7 @@ def _draw_month(request: Ask, account: Account, month: date) -> list[Payment]:
 
 def _draw_unsorted_month(request: Ask, account: Account, month: date) -> Iterator[Payment]:
     """Yields all payments and refunds of a month. It is always the whole month, so that all periods agree."""
-    rng = request.seeded_random("orders", account.account_id, month)
+    rng = request.build_random("orders", account.account_id, month)
     end = get_month_end(month)
     for count in range(rng.randint(*account.orders)):
         merchant, moment, price = draw_purchase(rng, month.replace(day=rng.randint(1, end.day)), ONLINE_MERCHANTS)

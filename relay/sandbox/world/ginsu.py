@@ -63,7 +63,7 @@ def list_contracts(request: Ask) -> tuple[Contract, ...]:
 
 
 def _build_contract(request: Ask, number: int, product: Product) -> Contract:
-    rng = request.seeded_random("guarantee", number)
+    rng = request.build_random("guarantee", number)
     issued, _ = find_term(date(2018, rng.randrange(1, 13), rng.randrange(1, 29)), product.months, request.today)
     return Contract(
         f"{number}00{issued:%Y%m}{draw_digits(rng, 9)}", product, issued, rng.randrange(*product.sums) * _MILLION
@@ -108,7 +108,7 @@ def _list_transactions(request: Ask) -> dict[str, Any]:
 
 
 def _build_premium_row(request: Ask, contract: Contract, number: int) -> dict[str, Any]:
-    rng = request.seeded_random("premium", contract.insu_num, number)
+    rng = request.build_random("premium", contract.insu_num, number)
     return {
         "trans_date": add_months(contract.issued, (number - 1) * contract.product.interval),
         "paid_in_cnt": number,

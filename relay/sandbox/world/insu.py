@@ -47,7 +47,7 @@ def list_policy_rows(request: Ask) -> dict[str, Any]:
             "is_consent": True,
             "prod_name": policy.product,
             "insu_type": policy.kind,
-            "insu_status": policy.status(request.today),
+            "insu_status": policy.get_status(request.today),
         }
         for policy in list_policies(request)
     ]
@@ -57,7 +57,7 @@ def list_policy_rows(request: Ask) -> dict[str, Any]:
 def get_basics(request: Ask) -> dict[str, Any]:
     """Returns 보험-002: the contract and the insured persons."""
     policy = find_policy(request)
-    start, end = policy.term(request.today)
+    start, end = policy.get_term(request.today)
     return {
         "is_renewable": policy.is_renewable,
         "issue_date": start,
@@ -82,11 +82,11 @@ def list_riders(request: Ask) -> dict[str, Any]:
     number = request.params.get("insured_no")
     if number not in _number_insured(request, policy):
         raise Absent(404, "40402", "피보험자 미존재")
-    _, end = policy.term(request.today)
+    _, end = policy.get_term(request.today)
     rows = [
         {
             "contract_name": rider.name,
-            "contract_status": policy.status(request.today),
+            "contract_status": policy.get_status(request.today),
             "contract_exp_date": end,
             "contract_face_amt": rider.amount,
             "currency_code": policy.currency,
@@ -101,7 +101,7 @@ def list_riders(request: Ask) -> dict[str, Any]:
 def get_car(request: Ask) -> dict[str, Any]:
     """Returns 보험-004: the car and its cover this year."""
     policy, insured = _find_car(request)
-    start, end = policy.term(request.today)
+    start, end = policy.get_term(request.today)
     rows = {
         "car_number": insured.number,
         "car_insu_type": PRIVATE_CAR,
@@ -120,7 +120,7 @@ def get_car(request: Ask) -> dict[str, Any]:
 def get_payment_terms(request: Ask) -> dict[str, Any]:
     """Returns 보험-005: how and until when premiums are paid."""
     policy = find_policy(request)
-    start, _ = policy.term(request.today)
+    start, _ = policy.get_term(request.today)
     is_single_payment = policy.pay_cycle == ONCE
     return {
         "pay_due": "01" if is_single_payment else "02",
@@ -174,12 +174,12 @@ def list_car_transactions(request: Ask) -> dict[str, Any]:
 def list_coverages(request: Ask) -> dict[str, Any]:
     """Returns 보험-012: the customer's coverages, in thousands of won (or of the policy's currency)."""
     policy = find_policy(request)
-    start, end = policy.term(request.today)
+    start, end = policy.get_term(request.today)
     rows = [
         {
             "subject": "C",
             "relation": "01",
-            "status": COVERAGE_STATUS[policy.status(request.today)],
+            "status": COVERAGE_STATUS[policy.get_status(request.today)],
             "coverage_code": rider.code,
             "type": rider.feature,
             "coverage_num": f"{index:04}",
@@ -243,7 +243,7 @@ def _compute_premium(request: Ask, policy: Policy, start: date, number: int) -> 
     """Returns one payment. A car's premium changes each year; of two payments the second is the smaller."""
     if not policy.car:
         return policy.premium
-    year = policy.premium * request.seeded_random(policy.number, start).randrange(90, 111) // 1000 * 10
+    year = policy.premium * request.build_random(policy.number, start).randrange(90, 111) // 1000 * 10
     if policy.pay_cycle == ONCE:
         return year
     first = year * 6 // 100 * 10

@@ -70,15 +70,15 @@ class Policy:
             return 1
         return self.pay_years * 12 // CYCLE_MONTHS[self.pay_cycle]
 
-    def term(self, today: date) -> tuple[date, date]:
+    def get_term(self, today: date) -> tuple[date, date]:
         """Returns start and end of the term that applies today."""
         if self.car:
             return find_term(self.issued, 12, today)
         return self.issued, self.ends_on
 
-    def status(self, today: date) -> str:
+    def get_status(self, today: date) -> str:
         """Returns the status: 정상, 실효 or 만기."""
-        if self.term(today)[1] <= today:
+        if self.get_term(today)[1] <= today:
             return MATURED
         return LAPSED if self.lapsed_on and self.lapsed_on <= today else NORMAL
 

@@ -37,14 +37,14 @@ SHOWN_AFTER_END_MONTHS: Final = 60
 FOR_LIFE: Final = date(2095, 12, 31)
 
 
-def _medical(number: str, issued: date, premium: int) -> Policy:
+def _build_medical_policy(number: str, issued: date, premium: int) -> Policy:
     ends_on = add_months(issued, 15 * 12)
     return Policy(
         number, MEDICAL, "다정한 실손의료보험", issued, ends_on, premium, "1M", 15, MEDICAL_RIDERS, is_renewable=True
     )
 
 
-def _car(number: str, issued: date, premium: int, cycle: str, car: Car) -> Policy:
+def _build_car_policy(number: str, issued: date, premium: int, cycle: str, car: Car) -> Policy:
     return Policy(
         number,
         CAR,
@@ -99,8 +99,8 @@ POLICIES: Final[dict[int, tuple[Policy, ...]]] = {
             is_loanable=True,
             pension_start=date(2045, 3, 8),
         ),
-        _medical("N01202107050004", date(2021, 7, 5), 31_200),
-        _car(
+        _build_medical_policy("N01202107050004", date(2021, 7, 5), 31_200),
+        _build_car_policy(
             "N01202009180005",
             date(2020, 9, 18),
             742_000,
@@ -157,8 +157,8 @@ POLICIES: Final[dict[int, tuple[Policy, ...]]] = {
             is_loanable=True,
             pension_start=date(2052, 12, 20),
         ),
-        _medical("N02201810250004", date(2018, 10, 25), 18_400),
-        _car(
+        _build_medical_policy("N02201810250004", date(2018, 10, 25), 18_400),
+        _build_car_policy(
             "N02202205110005",
             date(2022, 5, 11),
             911_000,
@@ -218,8 +218,8 @@ POLICIES: Final[dict[int, tuple[Policy, ...]]] = {
             (DEATH,),
             lapsed_on=date(2024, 9, 21),
         ),
-        _medical("N03202203150005", date(2022, 3, 15), 54_600),
-        _car(
+        _build_medical_policy("N03202203150005", date(2022, 3, 15), 54_600),
+        _build_car_policy(
             "N03201711240006",
             date(2017, 11, 24),
             658_000,
@@ -305,7 +305,9 @@ def list_policies(request: Ask) -> tuple[Policy, ...]:
     """Returns the customer's policies by number, and those that matured in the last five years."""
     held = (*get_owned(POLICIES, request), *(_draw_trips(request) if request.customer.number == TRAVELLER else ()))
     oldest = add_months(request.today, -SHOWN_AFTER_END_MONTHS)
-    shown = (policy for policy in held if policy.issued <= request.today and policy.term(request.today)[1] >= oldest)
+    shown = (
+        policy for policy in held if policy.issued <= request.today and policy.get_term(request.today)[1] >= oldest
+    )
     return tuple(sorted(shown, key=lambda policy: policy.number))
 
 
@@ -322,7 +324,7 @@ def list_loans(request: Ask) -> tuple[Loan, ...]:
 def _draw_trips(request: Ask) -> Iterator[Policy]:
     quarter = date(request.customer.since.year + 1, 1, 1)
     while quarter <= request.today:
-        rng = request.seeded_random("trip", quarter)
+        rng = request.build_random("trip", quarter)
         departs = quarter + timedelta(days=rng.randrange(75))
         returns = departs + timedelta(days=rng.randrange(4, 12))
         premium = rng.randrange(9_000, 31_000, 100)

@@ -32,8 +32,8 @@ class Security:
 class CurrencyAccount:
     """The cash of one currency and the securities bought with it.
 
-    `buys` and `sells` are the trades a month.
-    If more than `max_cash` is left at the end of a month, `monthly_deposit` is withdrawn.
+    `buys` and `sells` are the trades a month. If more than `max_cash` is left at the end of a month,
+    `monthly_deposit` is withdrawn.
     """
 
     currency: str
@@ -58,20 +58,20 @@ class Account:
     mortgage: int = 0
 
 
-def _stock(code: str, name: str, base: int) -> Security:
+def _build_stock(code: str, name: str, base: int) -> Security:
     return Security(f"KR7{code}", name, "401", "보통주", base, FIFTY_WON)
 
 
-def _abroad(code: str, name: str, base: int, exchange: str) -> Security:
+def _build_foreign_stock(code: str, name: str, base: int, exchange: str) -> Security:
     return Security(code, name, "402", "보통주", base, CENT, exchange)
 
 
-def _fund(code: str, name: str, kind: str = "413") -> Security:
+def _build_fund(code: str, name: str, kind: str = "413") -> Security:
     return Security(f"KF{code}", name, kind, "공모펀드", 1, UNIT_PRICE)
 
 
 STOCKS: Final = tuple(
-    _stock(f"9{index:03}00000", name, base)
+    _build_stock(f"9{index:03}00000", name, base)
     for index, (name, base) in enumerate(
         (
             ("가온전자", 61_000),
@@ -102,16 +102,16 @@ STOCKS: Final = tuple(
     )
 )
 ABROAD: Final = (
-    _abroad("XGRN", "Xylo Green Energy", 84, "101"),
-    _abroad("QLMT", "Quillmont Devices", 192, "101"),
-    _abroad("BRWK", "Bramwick Holdings", 311, "100"),
-    _abroad("ZPTH", "Zephath Therapeutics", 37, "102"),
+    _build_foreign_stock("XGRN", "Xylo Green Energy", 84, "101"),
+    _build_foreign_stock("QLMT", "Quillmont Devices", 192, "101"),
+    _build_foreign_stock("BRWK", "Bramwick Holdings", 311, "100"),
+    _build_foreign_stock("ZPTH", "Zephath Therapeutics", 37, "102"),
 )
 FUNDS: Final = (
-    _fund("2019031501", "한울 코리아 성장 펀드"),
-    _fund("2019112202", "새솔 배당 인컴 펀드"),
-    _fund("2020070803", "가온 미국지수 펀드", "414"),
-    _fund("2021012504", "마루 은퇴시점 2050 펀드"),
+    _build_fund("2019031501", "한울 코리아 성장 펀드"),
+    _build_fund("2019112202", "새솔 배당 인컴 펀드"),
+    _build_fund("2020070803", "가온 미국지수 펀드", "414"),
+    _build_fund("2021012504", "마루 은퇴시점 2050 펀드"),
 )
 BONDS: Final = (
     Security("KR6900010A11", "푸른도시공사 32", "403", "특수채", 10_000, WON),
@@ -125,13 +125,13 @@ NOTE: Final = Security("KRCP90010007", "발행어음 약정형", "411", "발행�
 PLEDGED: Final = Security("KR7990011003", "든든지주", "401", "보통주", 52_000, FIFTY_WON, credit=LENT_AGAINST)
 
 
-def _won(
+def _build_won_account(
     securities: tuple[Security, ...], initial_deposit: int, monthly_deposit: int, buys: int, sells: int
 ) -> CurrencyAccount:
     return CurrencyAccount("KRW", securities, initial_deposit, monthly_deposit, buys, sells, 4 * monthly_deposit)
 
 
-def _dollars(initial_deposit: int, monthly_deposit: int) -> CurrencyAccount:
+def _build_dollar_account(initial_deposit: int, monthly_deposit: int) -> CurrencyAccount:
     return CurrencyAccount("USD", ABROAD, initial_deposit, monthly_deposit, 3, 2, 4 * monthly_deposit)
 
 
@@ -142,13 +142,23 @@ ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
             "종합매매",
             "101",
             date(2018, 3, 12),
-            (_won(STOCKS, 24_000_000, 900_000, 9, 8), _dollars(9_000, 400)),
+            (_build_won_account(STOCKS, 24_000_000, 900_000, 9, 8), _build_dollar_account(9_000, 400)),
         ),
         Account(
-            "60520160905002", "연금저축", PENSION, date(2016, 9, 5), (_won(FUNDS[:2], 400_000, 400_000, 2, 0),), True
+            "60520160905002",
+            "연금저축",
+            PENSION,
+            date(2016, 9, 5),
+            (_build_won_account(FUNDS[:2], 400_000, 400_000, 2, 0),),
+            True,
         ),
         Account(
-            "60820210406003", "중개형 ISA", "108", date(2021, 4, 6), (_won(STOCKS[:6], 5_000_000, 500_000, 3, 1),), True
+            "60820210406003",
+            "중개형 ISA",
+            "108",
+            date(2021, 4, 6),
+            (_build_won_account(STOCKS[:6], 5_000_000, 500_000, 3, 1),),
+            True,
         ),
     ),
     2: (
@@ -157,11 +167,22 @@ ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
             "위탁",
             "102",
             date(2020, 5, 7),
-            (_won(STOCKS[4:12], 3_000_000, 300_000, 4, 3), _dollars(1_200, 150)),
+            (_build_won_account(STOCKS[4:12], 3_000_000, 300_000, 4, 3), _build_dollar_account(1_200, 150)),
         ),
-        Account("60720220802012", "펀드", "107", date(2022, 8, 2), (_won(FUNDS[1:], 1_000_000, 200_000, 2, 0),)),
         Account(
-            "60520190110013", "연금저축", PENSION, date(2019, 1, 10), (_won(FUNDS[3:], 200_000, 200_000, 1, 0),), True
+            "60720220802012",
+            "펀드",
+            "107",
+            date(2022, 8, 2),
+            (_build_won_account(FUNDS[1:], 1_000_000, 200_000, 2, 0),),
+        ),
+        Account(
+            "60520190110013",
+            "연금저축",
+            PENSION,
+            date(2019, 1, 10),
+            (_build_won_account(FUNDS[3:], 200_000, 200_000, 1, 0),),
+            True,
         ),
     ),
     3: (
@@ -170,13 +191,33 @@ ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
             "종합매매",
             "101",
             date(2019, 2, 11),
-            (_won((*STOCKS[:12], PLEDGED, *BONDS), 60_000_000, 2_500_000, 8, 7), _dollars(20_000, 700)),
+            (
+                _build_won_account((*STOCKS[:12], PLEDGED, *BONDS), 60_000_000, 2_500_000, 8, 7),
+                _build_dollar_account(20_000, 700),
+            ),
             mortgage=8_000_000,
         ),
-        Account("60320220103022", "파생상품", "103", date(2022, 1, 3), (_won(FUTURES, 6_000_000, 1_000_000, 2, 2),)),
-        Account("60420230904023", "단기금융상품", "104", date(2023, 9, 4), (_won((NOTE,), 3_000_000, 500_000, 1, 1),)),
         Account(
-            "60520130607024", "연금저축", PENSION, date(2013, 6, 7), (_won(FUNDS, 1_500_000, 600_000, 3, 0),), True
+            "60320220103022",
+            "파생상품",
+            "103",
+            date(2022, 1, 3),
+            (_build_won_account(FUTURES, 6_000_000, 1_000_000, 2, 2),),
+        ),
+        Account(
+            "60420230904023",
+            "단기금융상품",
+            "104",
+            date(2023, 9, 4),
+            (_build_won_account((NOTE,), 3_000_000, 500_000, 1, 1),),
+        ),
+        Account(
+            "60520130607024",
+            "연금저축",
+            PENSION,
+            date(2013, 6, 7),
+            (_build_won_account(FUNDS, 1_500_000, 600_000, 3, 0),),
+            True,
         ),
     ),
 }

@@ -11,7 +11,7 @@ from typing import Final
 from relay.sandbox.world.days import DAY, add_seconds, get_month_end, iter_months
 from relay.sandbox.world.invest_accounts import Account, CurrencyAccount, Security
 from relay.sandbox.world.market import get_price
-from relay.sandbox.world.model import Ask, seeded_random
+from relay.sandbox.world.model import Ask, build_random
 
 DEPOSIT, WITHDRAWAL, BUY, SELL = "301", "302", "341", "342"
 DETAILS: Final = {DEPOSIT: "이체입금", WITHDRAWAL: "이체출금", BUY: "매수", SELL: "매도"}
@@ -144,7 +144,7 @@ class _Simulation:
 def _simulate(customer: int, account: Account, sub_account: CurrencyAccount, until: date) -> tuple[Trade, ...]:
     """Returns all trades from the first day to `until`. Each month depends on all months before it."""
     simulation = _Simulation(
-        account, sub_account, seeded_random("invest", customer, account.number, sub_account.currency)
+        account, sub_account, build_random("invest", customer, account.number, sub_account.currency)
     )
     for month in iter_months(account.opened, until):
         simulation.trade_month(month)

@@ -167,7 +167,7 @@ def _compute_accumulated(plan: Plan, day: date) -> int:
 
 def _build_holdings(request: Ask, plan: Plan) -> list[dict[str, Any]]:
     """Returns the accumulated money divided among the plan's products by fixed random weights; the rest is cash."""
-    rng = request.seeded_random("irp", plan.number)
+    rng = request.build_random("irp", plan.number)
     products = (*DEPOSITS, *rng.sample(FUNDS, plan.products - 1 - len(DEPOSITS)))
     weights = [rng.randrange(2, 9) for _ in products]
     total = _compute_accumulated(plan, request.today)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from relay.sandbox.world.days import DAY, add_months, count_months
-from relay.sandbox.world.model import Ask, seeded_random
+from relay.sandbox.world.model import Ask, build_random
 
 LATE_SURCHARGE: Final = Decimal(3)
 LATE_DAYS: Final = 3
@@ -110,7 +110,7 @@ def build_instalments(industry: str, customer: int, loan: Loan, count: int) -> t
         start, due = add_months(loan.opened, number - 1), add_months(loan.opened, number)
         interest = Interest(start, due - DAY, loan.rate, _round_won(balance * loan.rate / 1200))
         principal = _compute_principal(loan, number, balance, interest.amount)
-        is_late = seeded_random(industry, customer, "late", loan.number, number).randrange(LATE_ONE_IN) == 0
+        is_late = build_random(industry, customer, "late", loan.number, number).randrange(LATE_ONE_IN) == 0
         paid = due + timedelta(days=LATE_DAYS) if is_late else due
         parts = (interest, _build_surcharge(loan, due, principal + interest.amount)) if is_late else (interest,)
         balance -= principal

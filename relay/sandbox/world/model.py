@@ -42,12 +42,12 @@ class Ask:
     params: Mapping[str, str]
     today: date
 
-    def seeded_random(self, *subject: object) -> random.Random:
+    def build_random(self, *subject: object) -> random.Random:
         """Returns a generator seeded by industry, customer and `subject`."""
-        return seeded_random(self.industry, self.customer.number, *subject)
+        return build_random(self.industry, self.customer.number, *subject)
 
 
-def seeded_random(*subject: object) -> random.Random:
+def build_random(*subject: object) -> random.Random:
     """Returns a generator seeded by `subject`; the same subject gives the same numbers."""
     text = "/".join(str(part) for part in subject)
     return random.Random(hashlib.sha256(text.encode()).digest())  # noqa: S311 - test data, not secrets

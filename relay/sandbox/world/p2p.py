@@ -42,7 +42,7 @@ def list_lendings(request: Ask) -> tuple[Lending, ...]:
 
 
 def _build_secured_loan(request: Ask) -> Lending:
-    rng = request.seeded_random("lending", "house")
+    rng = request.build_random("lending", "house")
     issued, _ = find_term(date(2019, rng.randrange(1, 13), 5), 36, request.today)
     principal = rng.randrange(30, 90) * 1_000_000
     loan = Loan(issued, 36, principal, Decimal(rng.randrange(85, 115)) / 10, EQUAL_PAYMENT)
@@ -50,7 +50,7 @@ def _build_secured_loan(request: Ask) -> Lending:
 
 
 def _build_unsecured_loan(request: Ask) -> Lending:
-    rng = request.seeded_random("lending", "name")
+    rng = request.build_random("lending", "name")
     issued, _ = find_term(date(2020, rng.randrange(1, 13), 17), 24, request.today)
     principal = rng.randrange(10, 60) * 500_000
     loan = Loan(issued, 24, principal, Decimal(rng.randrange(95, 159)) / 10, EQUAL_PRINCIPAL)
@@ -110,7 +110,7 @@ def _list_transactions(request: Ask) -> dict[str, Any]:
 
 
 def _build_repayment_row(request: Ask, lending: Lending, instalment: Instalment) -> dict[str, Any]:
-    rng = request.seeded_random("repayment", lending.lending_id, instalment.number)
+    rng = request.build_random("repayment", lending.lending_id, instalment.number)
     return {
         "trans_dtime": draw_debit_time(rng, instalment.due),
         "repay_cnt": instalment.number,

@@ -69,7 +69,7 @@ def list_cards(request: Ask) -> tuple[Card, ...]:
 
 
 def _build_card(request: Ask, product: Product) -> Card:
-    rng = request.seeded_random("prepaid", product.name)
+    rng = request.build_random("prepaid", product.name)
     opened = request.customer.since + timedelta(days=365 * product.years + rng.randrange(300))
     balance = PrepaidBalance(
         subject=product.name,
@@ -82,7 +82,7 @@ def _build_card(request: Ask, product: Product) -> Card:
         charge_amount=product.charge_amount,
         closing_balance=product.min_balance,
     )
-    return Card(draw_id(request.seeded_random("pp_id", product.name)), product, balance)
+    return Card(draw_id(request.build_random("pp_id", product.name)), product, balance)
 
 
 def _find_card(request: Ask) -> Card:

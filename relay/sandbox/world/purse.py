@@ -195,7 +195,7 @@ def _draw_steps(seed: CustomerSeed, prepaid: PrepaidBalance, month: date) -> Ite
         yield _Step(purchase.moment, PAID, purchase.price, purchase)
         if purchase.changed_at:
             yield _Step(purchase.changed_at, REFUNDED, purchase.refund, purchase)
-    rng = seed.seeded_random("friends", prepaid.subject, month)
+    rng = seed.build_random("friends", prepaid.subject, month)
     for _ in range(prepaid.transfers):
         day = month.replace(day=rng.randrange(1, 29))
         kind, memo = rng.choice((TO_FRIEND, FROM_FRIEND)), rng.choice(_MEMOS)
@@ -210,7 +210,7 @@ def _list_month_purchases(seed: CustomerSeed, prepaid: PrepaidBalance, month: da
 
 
 def _draw_purchases(seed: CustomerSeed, prepaid: PrepaidBalance, month: date) -> Iterator[Purchase]:
-    rng = seed.seeded_random("deals", prepaid.subject, month)
+    rng = seed.build_random("deals", prepaid.subject, month)
     end = get_month_end(month)
     for _ in range(rng.randint(*prepaid.purchases)):
         merchant, moment, price = draw_purchase(rng, month.replace(day=rng.randint(1, end.day)), prepaid.merchants)

@@ -72,7 +72,7 @@ def list_contracts(request: Ask) -> tuple[Contract, ...]:
 
 
 def _build_contract(request: Ask, number: int, kind: str, fee: int, purchases: tuple[int, int]) -> Contract:
-    rng = request.seeded_random("line", number)
+    rng = request.build_random("line", number)
     return Contract(
         mgmt_id=f"7{rng.randrange(10**12):012d}{number:02d}",
         number=_PREFIX[kind].format(rng.randrange(20, 100), rng.randrange(100)),
@@ -158,7 +158,7 @@ def _list_purchases(request: Ask, contract: Contract, month: date) -> list[Purch
 
 
 def _draw_purchases(request: Ask, contract: Contract, month: date) -> Iterator[Purchase]:
-    rng = request.seeded_random("purchases", contract.mgmt_id, month)
+    rng = request.build_random("purchases", contract.mgmt_id, month)
     for _ in range(rng.randint(*contract.purchases)):
         merchant = rng.choice(_MICROPAYMENT_MERCHANTS)
         moment = to_datetime(

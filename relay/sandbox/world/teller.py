@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from typing import Final
 
-from relay.sandbox.world.model import Ask, seeded_random
+from relay.sandbox.world.model import Ask, build_random
 
 CACHED_MONTHS: Final = 512
 """Cached months of each kind: a year of a few dozen assets."""
@@ -17,9 +17,9 @@ class CustomerSeed:
     industry: str
     customer: int
 
-    def seeded_random(self, *subject: object) -> random.Random:
+    def build_random(self, *subject: object) -> random.Random:
         """Returns the same generator as the data request does."""
-        return seeded_random(self.industry, self.customer, *subject)
+        return build_random(self.industry, self.customer, *subject)
 
 
 def build_seed(request: Ask) -> CustomerSeed:

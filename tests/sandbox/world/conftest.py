@@ -39,7 +39,7 @@ class HandlerClient:
         assert find_violations(data_request.api, body) == []
         return body
 
-    def pages(self, api_id: str, list_name: str, limit: int = 500, **params: str) -> list[dict]:
+    def fetch_pages(self, api_id: str, list_name: str, limit: int = 500, **params: str) -> list[dict]:
         """Returns the rows of all pages of a list."""
         rows, cursor = [], {}
         while True:

@@ -22,7 +22,7 @@ def get_asset_params(row: dict) -> dict[str, str]:
 
 
 def list_accounts(bank, first: str) -> list[dict]:
-    return [row for row in bank.pages("은행-001", "account_list") if row["account_type"].startswith(first)]
+    return [row for row in bank.fetch_pages("은행-001", "account_list") if row["account_type"].startswith(first)]
 
 
 def get_transactions_api(row: dict) -> str:
@@ -35,14 +35,14 @@ def get_signed_amount(row: dict) -> Decimal:
 
 
 def test_accounts_are_listed_by_kind_and_number(bank):
-    rows = bank.pages("은행-001", "account_list")
+    rows = bank.fetch_pages("은행-001", "account_list")
     assert rows == sorted(rows, key=lambda row: (row["account_type"], row["account_num"]))
     assert len({(row["account_num"], row.get("seqno")) for row in rows}) == len(rows)
     assert {row["account_type"][0] for row in rows} == {"1", "2", "3"}
 
 
 def test_only_deposits_have_the_foreign_and_overdraft_flags(bank):
-    for row in bank.pages("은행-001", "account_list"):
+    for row in bank.fetch_pages("은행-001", "account_list"):
         is_deposit = row["account_type"].startswith("1")
         assert ("is_foreign_deposit" in row) is is_deposit
         assert ("is_minus" in row) is is_deposit
@@ -54,13 +54,13 @@ def test_a_customer_has_more_accounts_than_one_page_holds(build_client):
 
 def test_every_account_has_basics_and_details(bank):
     api_ids = {"1": ("은행-002", "은행-003"), "2": ("은행-005", "은행-006"), "3": ("은행-008", "은행-009")}
-    for row in bank.pages("은행-001", "account_list"):
+    for row in bank.fetch_pages("은행-001", "account_list"):
         for api_id in api_ids[row["account_type"][0]]:
             assert bank(api_id, **get_asset_params(row)) == bank(api_id, **get_asset_params(row))
 
 
 def test_a_shorter_period_returns_part_of_a_longer_one(bank):
-    for row in bank.pages("은행-001", "account_list"):
+    for row in bank.fetch_pages("은행-001", "account_list"):
         api_id = get_transactions_api(row)
         whole = bank.call_handler(api_id, **get_asset_params(row), **FIVE_YEARS)["trans_list"]
         assert whole == sorted(whole, key=lambda movement: movement["trans_dtime"], reverse=True)
@@ -75,7 +75,7 @@ def test_a_shorter_period_returns_part_of_a_longer_one(bank):
 def test_past_transactions_do_not_change(bank, build_client):
     earlier = build_client("bank", bank.customer, today=date(2025, 5, 6))
     window = {"from_date": "20240901", "to_date": "20250506"}
-    for row in bank.pages("은행-001", "account_list"):
+    for row in bank.fetch_pages("은행-001", "account_list"):
         assert bank.call_handler(get_transactions_api(row), **get_asset_params(row), **window) == earlier.call_handler(
             get_transactions_api(row), **get_asset_params(row), **window
         )
@@ -84,7 +84,7 @@ def test_past_transactions_do_not_change(bank, build_client):
 def test_pages_hold_every_transaction_once(bank):
     for row in list_accounts(bank, "1"):
         window = get_asset_params(row) | LAST_MONTH
-        paged = bank.pages(DEPOSIT, "trans_list", 13, **window)
+        paged = bank.fetch_pages(DEPOSIT, "trans_list", 13, **window)
         assert len(paged) == len(bank.call_handler(DEPOSIT, **window)["trans_list"])
         assert len({(movement["trans_no"], movement["trans_dtime"]) for movement in paged}) == len(paged)
 
@@ -116,7 +116,7 @@ def test_savings_count_their_payments(bank):
     for row in list_accounts(bank, "1003"):
         basic = bank("은행-002", **get_asset_params(row))["basic_list"][0]
         detail = bank("은행-003", **get_asset_params(row))["detail_list"][0]
-        movements = bank.pages(
+        movements = bank.fetch_pages(
             DEPOSIT, "trans_list", **get_asset_params(row), from_date=basic["issue_date"], to_date="20261120"
         )
         numbers = [int(movement["paid_in_cnt"]) for movement in movements if "paid_in_cnt" in movement]
@@ -141,7 +141,9 @@ def test_an_overdraft_is_both_a_deposit_and_a_loan(bank):
 def test_repayments_are_principal_and_interest(bank):
     for row in list_accounts(bank, "3"):
         detail = bank("은행-009", **get_asset_params(row))
-        movements = bank.pages(LOAN, "trans_list", **get_asset_params(row), from_date="20150101", to_date="20261120")
+        movements = bank.fetch_pages(
+            LOAN, "trans_list", **get_asset_params(row), from_date="20150101", to_date="20261120"
+        )
         balance = Decimal(detail["balance_amt"])
         assert Decimal(movements[0]["balance_amt"]) == balance
         for movement in movements[:-1]:
@@ -158,7 +160,9 @@ def test_repayments_are_principal_and_interest(bank):
 def test_funds_add_up_to_their_units(bank):
     for row in list_accounts(bank, "2"):
         detail = bank("은행-006", **get_asset_params(row))
-        movements = bank.pages(INVEST, "trans_list", **get_asset_params(row), from_date="20150101", to_date="20261120")
+        movements = bank.fetch_pages(
+            INVEST, "trans_list", **get_asset_params(row), from_date="20150101", to_date="20261120"
+        )
         settled = [movement for movement in movements if movement["trans_type"] in {"01", "02"}]
         assert sum(Decimal(movement["trans_amt"]) for movement in settled) == Decimal(detail["inv_principal"])
         units = sum(Decimal(movement.get("trans_fund_num", 0)) for movement in settled)
@@ -180,7 +184,7 @@ def test_an_account_with_rounds_needs_the_round(bank):
 
 
 def test_future_transactions_are_not_returned(bank):
-    for row in bank.pages("은행-001", "account_list"):
+    for row in bank.fetch_pages("은행-001", "account_list"):
         window = {"from_date": "20261101", "to_date": "20271031"}
         movements = bank.call_handler(get_transactions_api(row), **get_asset_params(row), **window)["trans_list"]
         assert all(movement["trans_dtime"].date() <= bank.today for movement in movements)

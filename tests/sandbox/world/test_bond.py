@@ -33,15 +33,15 @@ def test_repayments_add_up_to_the_balance(build_client, customer, industry):
     client = build_client(industry, customer, "bond")
     for debt in list_debts(client):
         bond_num = debt["bond_num"]
-        rows = client.pages("채권-003", "trans_list", limit=4, bond_num=bond_num, **WHOLE_PERIOD)
-        assert rows == client.pages("채권-003", "trans_list", bond_num=bond_num, **WHOLE_PERIOD)
+        rows = client.fetch_pages("채권-003", "trans_list", limit=4, bond_num=bond_num, **WHOLE_PERIOD)
+        assert rows == client.fetch_pages("채권-003", "trans_list", bond_num=bond_num, **WHOLE_PERIOD)
         assert len({row["trans_no"] for row in rows}) == len(rows)
         detail = client("채권-002", bond_num=bond_num)
         paid_back = sum(float(row["principal_amt"]) for row in rows)
         assert int(detail["bond_principal"]) - paid_back == int(detail["balance_amt"])
         assert rows[0]["balance_amt"] == detail["balance_amt"]
         assert all(float(row["principal_amt"]) + float(row["int_amt"]) == int(row["trans_amt"]) for row in rows)
-        shorter = client.pages("채권-003", "trans_list", bond_num=bond_num, **QUARTER)
+        shorter = client.fetch_pages("채권-003", "trans_list", bond_num=bond_num, **QUARTER)
         assert shorter == rows[: len(shorter)]
 
 

@@ -30,7 +30,7 @@ def test_every_customer_has_loans_and_a_lease(build_client, customer):
 def test_repayments_add_up_to_the_balance(build_client, customer):
     client = build_client("capital", customer)
     for number in list_numbers(client, is_lease=False):
-        rows = client.pages("할부금융-004", "trans_list", limit=9, account_num=number, **WHOLE_PERIOD)[::-1]
+        rows = client.fetch_pages("할부금융-004", "trans_list", limit=9, account_num=number, **WHOLE_PERIOD)[::-1]
         detail = client("할부금융-003", account_num=number)
         assert rows[0]["trans_type"] == "01"
         assert rows[0]["trans_amt"] == detail["loan_principal"]
@@ -47,7 +47,7 @@ def test_late_instalments_have_late_interest(build_client, customer):
     kinds = [
         tuple(part["int_type"] for part in row["int_list"])
         for number in list_numbers(client, is_lease=False)
-        for row in client.pages("할부금융-004", "trans_list", account_num=number, **WHOLE_PERIOD)
+        for row in client.fetch_pages("할부금융-004", "trans_list", account_num=number, **WHOLE_PERIOD)
     ]
     assert set(kinds) <= {(), ("01",), ("01", "02")}
     assert ("01",) in kinds
@@ -77,10 +77,10 @@ def test_leases_and_loans_have_separate_apis(build_client, customer):
 def test_periods_agree_and_responses_repeat(build_client, customer):
     client = build_client("capital", customer)
     for number in list_numbers(client, is_lease=False):
-        rows = client.pages("할부금융-004", "trans_list", account_num=number, **QUARTER)
+        rows = client.fetch_pages("할부금융-004", "trans_list", account_num=number, **QUARTER)
         assert rows
-        assert rows == client.pages("할부금융-004", "trans_list", account_num=number, **QUARTER)
-        longer = client.pages("할부금융-004", "trans_list", account_num=number, **WHOLE_PERIOD)
+        assert rows == client.fetch_pages("할부금융-004", "trans_list", account_num=number, **QUARTER)
+        longer = client.fetch_pages("할부금융-004", "trans_list", account_num=number, **WHOLE_PERIOD)
         assert all(row in longer for row in rows)
 
 

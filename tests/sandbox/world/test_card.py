@@ -49,11 +49,11 @@ def test_every_card_has_basics_and_unknown_cards_are_rejected(build_client, cust
 def test_approvals_are_complete_in_pages_and_longer_periods(build_client, customer, api_id):
     client = build_client("card", customer)
     for card_id in list_card_ids(client):
-        rows = client.pages(api_id, "approved_list", limit=7, card_id=card_id, **MONTH)
-        assert rows == client.pages(api_id, "approved_list", card_id=card_id, **MONTH)
+        rows = client.fetch_pages(api_id, "approved_list", limit=7, card_id=card_id, **MONTH)
+        assert rows == client.fetch_pages(api_id, "approved_list", card_id=card_id, **MONTH)
         moments = [row["approved_dtime"] for row in rows]
         assert moments == sorted(moments, reverse=True)
-        longer = client.pages(api_id, "approved_list", card_id=card_id, **QUARTER)
+        longer = client.fetch_pages(api_id, "approved_list", card_id=card_id, **QUARTER)
         assert all(row in longer for row in rows)
         assert len({row["approved_num"] for row in longer}) == len(longer)
 
@@ -64,7 +64,7 @@ def test_conditional_fields_of_approvals(build_client, customer):
     rows = []
     for card_id in list_card_ids(client):
         for api_id in ("카드-008", "카드-009"):
-            rows += client.pages(api_id, "approved_list", card_id=card_id, **QUARTER)
+            rows += client.fetch_pages(api_id, "approved_list", card_id=card_id, **QUARTER)
     for row in rows:
         assert ("trans_dtime" in row) == (row["status"] in {"02", "03"})
         assert ("modified_amt" in row) == (row["status"] == "03")
@@ -75,4 +75,4 @@ def test_conditional_fields_of_approvals(build_client, customer):
 
 def test_a_card_fills_several_pages_a_month(build_client):
     client = build_client("card", CUSTOMERS[0])
-    assert len(client.pages("카드-008", "approved_list", card_id=list_card_ids(client)[0], **MONTH)) > 40
+    assert len(client.fetch_pages("카드-008", "approved_list", card_id=list_card_ids(client)[0], **MONTH)) > 40

@@ -19,12 +19,12 @@ def list_card_ids(client, **filters):
 @ALL
 def test_a_bill_is_the_sum_of_its_items(build_client, customer):
     client = build_client("card", customer)
-    bills = client.pages("카드-004", "bill_list", limit=5, **MONTHS)
+    bills = client.fetch_pages("카드-004", "bill_list", limit=5, **MONTHS)
     days = [bill["paid_out_date"] for bill in bills]
     assert len(bills) == 12
     assert days == sorted(days, reverse=True)
     for bill in bills:
-        rows = client.pages("카드-005", "bill_detail_list", charge_month=bill["charge_month"])
+        rows = client.fetch_pages("카드-005", "bill_detail_list", charge_month=bill["charge_month"])
         total = sum(float(row["paid_amt"]) + int(row["credit_fee_amt"]) for row in rows)
         assert total == int(bill["charge_amt"])
         moments = [row["paid_dtime"].ljust(14, "0") for row in rows]
@@ -35,7 +35,7 @@ def test_a_bill_is_the_sum_of_its_items(build_client, customer):
 def test_only_own_credit_cards_are_billed(build_client, customer):
     client = build_client("card", customer)
     free = {*list_card_ids(client, card_member="2"), *list_card_ids(client, card_type="02")}
-    rows = client.pages("카드-005", "bill_detail_list", charge_month="202611")
+    rows = client.fetch_pages("카드-005", "bill_detail_list", charge_month="202611")
     assert not free & {row["card_id"] for row in rows}
     assert {"03", "04", "05"} <= {row["prod_type"] for row in rows}
 
@@ -45,7 +45,7 @@ def test_instalments_reduce_their_balance_to_zero(build_client, customer):
     client = build_client("card", customer)
     plans = {}
     for number in range(1, 13):
-        for row in client.pages("카드-005", "bill_detail_list", charge_month=f"2026{number:02d}"):
+        for row in client.fetch_pages("카드-005", "bill_detail_list", charge_month=f"2026{number:02d}"):
             in_parts = row["prod_type"] == "02"
             assert in_parts == ("total_install_cnt" in row) == ("cur_install_cnt" in row) == ("balance_amt" in row)
             if in_parts:

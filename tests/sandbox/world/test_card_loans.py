@@ -34,7 +34,7 @@ def test_each_payment_day_reduces_the_revolving_balance(build_client, customer):
 @ALL
 def test_a_bill_reduces_the_card_loan_by_its_principal(build_client, customer):
     before, after = (build_client("card", customer, today=date(2026, 11, day)) for day in (14, 15))
-    rows = after.pages("카드-005", "bill_detail_list", charge_month="202611")
+    rows = after.fetch_pages("카드-005", "bill_detail_list", charge_month="202611")
     [item] = [row for row in rows if row["prod_type"] == "05"]
     balances = [float(client("카드-012")["long_term_list"][0]["balance_amt"]) for client in (before, after)]
     assert balances[0] - balances[1] == float(item["paid_amt"])

@@ -34,7 +34,7 @@ def test_every_customer_has_an_automatic_and_a_foreign_balance(build_client, cus
 def test_transactions_add_up_to_the_balance(build_client, customer):
     client = build_client("efin", customer)
     for _, balance in list_balances(client):
-        rows = client.pages("전금-004", "trans_list", **balance, **QUARTER)
+        rows = client.fetch_pages("전금-004", "trans_list", **balance, **QUARTER)
         moments = [row["trans_dtime"] for row in rows]
         assert moments == sorted(moments, reverse=True)
         for row, before in pairwise(rows):
@@ -57,7 +57,9 @@ def test_charges_follow_the_automatic_charge_rule(build_client, customer):
         assert rule["charge_option"] == "02"
         assert "charge_day" not in rule
         charges = [
-            row for row in client.pages("전금-004", "trans_list", **balance, **MONTH) if row["trans_type"] == "5102"
+            row
+            for row in client.fetch_pages("전금-004", "trans_list", **balance, **MONTH)
+            if row["trans_type"] == "5102"
         ]
         assert {row["trans_amt"] for row in charges} == {rule["charge_amt"]}
 
@@ -66,9 +68,9 @@ def test_charges_follow_the_automatic_charge_rule(build_client, customer):
 def test_transactions_are_complete_in_pages_and_longer_periods(build_client, customer):
     client = build_client("efin", customer)
     for _, balance in list_balances(client):
-        rows = client.pages("전금-004", "trans_list", limit=9, **balance, **MONTH)
-        assert rows == client.pages("전금-004", "trans_list", **balance, **MONTH)
-        longer = client.pages("전금-004", "trans_list", **balance, **QUARTER)
+        rows = client.fetch_pages("전금-004", "trans_list", limit=9, **balance, **MONTH)
+        assert rows == client.fetch_pages("전금-004", "trans_list", **balance, **MONTH)
+        longer = client.fetch_pages("전금-004", "trans_list", **balance, **QUARTER)
         assert all(row in longer for row in rows)
 
 
@@ -85,5 +87,5 @@ def test_the_account_is_required_where_there_is_one(build_client, customer):
 def test_balances_and_accounts_fill_several_pages_a_month(build_client):
     client = build_client("efin", CUSTOMERS[0])
     _, balance = next(list_balances(client))
-    assert len(client.pages("전금-004", "trans_list", **balance, **MONTH)) > 40
-    assert len(client.pages("전금-103", "trans_list", sub_key=list_accounts(client)[0]["sub_key"], **MONTH)) > 40
+    assert len(client.fetch_pages("전금-004", "trans_list", **balance, **MONTH)) > 40
+    assert len(client.fetch_pages("전금-103", "trans_list", sub_key=list_accounts(client)[0]["sub_key"], **MONTH)) > 40

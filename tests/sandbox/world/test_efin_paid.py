@@ -18,9 +18,9 @@ def test_payments_are_complete_and_refunds_match_payments(build_client, customer
     client = build_client("efin", customer)
     for account in list_accounts(client):
         window = {"sub_key": account["sub_key"]}
-        rows = client.pages("전금-103", "trans_list", limit=9, **window, **MONTH)
-        assert rows == client.pages("전금-103", "trans_list", **window, **MONTH)
-        longer = client.pages("전금-103", "trans_list", **window, **QUARTER)
+        rows = client.fetch_pages("전금-103", "trans_list", limit=9, **window, **MONTH)
+        assert rows == client.fetch_pages("전금-103", "trans_list", **window, **MONTH)
+        longer = client.fetch_pages("전금-103", "trans_list", **window, **QUARTER)
         assert all(row in longer for row in rows)
         paid = {row["trans_num"]: row for row in longer if row["trans_type"] < "6200"}
         for row in longer:

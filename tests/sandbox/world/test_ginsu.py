@@ -17,8 +17,8 @@ def test_premiums_paid_are_parts_of_the_whole(build_client, customer):
     client = build_client("ginsu", customer)
     for number in list_numbers(client):
         basic = client("보증보험-002", insu_num=number)
-        rows = client.pages("보증보험-003", "trans_list", limit=1, insu_num=number, **WHOLE_PERIOD)
-        assert rows == client.pages("보증보험-003", "trans_list", insu_num=number, **WHOLE_PERIOD)
+        rows = client.fetch_pages("보증보험-003", "trans_list", limit=1, insu_num=number, **WHOLE_PERIOD)
+        assert rows == client.fetch_pages("보증보험-003", "trans_list", insu_num=number, **WHOLE_PERIOD)
         assert rows[-1]["trans_date"] == basic["issue_date"]
         assert [row["paid_in_cnt"] for row in rows] == [str(count) for count in range(len(rows), 0, -1)]
         paid = sum(int(row["paid_amt"]) for row in rows)
@@ -38,10 +38,10 @@ def test_contracts_are_in_force_and_names_are_masked(build_client, customer):
 def test_a_shorter_period_returns_part_of_a_longer_one(build_client, customer):
     client = build_client("ginsu", customer)
     for number in list_numbers(client):
-        rows = client.pages("보증보험-003", "trans_list", insu_num=number, **WHOLE_PERIOD)
+        rows = client.fetch_pages("보증보험-003", "trans_list", insu_num=number, **WHOLE_PERIOD)
         for row in rows:
             day = {"from_date": row["trans_date"], "to_date": row["trans_date"]}
-            assert client.pages("보증보험-003", "trans_list", insu_num=number, **day) == [row]
+            assert client.fetch_pages("보증보험-003", "trans_list", insu_num=number, **day) == [row]
 
 
 def test_an_unknown_contract_is_rejected(build_client):

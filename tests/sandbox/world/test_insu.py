@@ -17,12 +17,12 @@ def insurer(request, build_client):
 
 @pytest.fixture
 def policies(insurer) -> list[dict]:
-    return insurer.pages("보험-001", "insu_list")
+    return insurer.fetch_pages("보험-001", "insu_list")
 
 
 @pytest.fixture
 def loans(insurer) -> list[dict]:
-    return insurer.pages("보험-008", "loan_list")
+    return insurer.fetch_pages("보험-008", "loan_list")
 
 
 def test_every_customer_has_each_kind_of_policy(policies, loans):
@@ -76,7 +76,7 @@ def test_premiums_of_a_car_are_paid_year_by_year(insurer, policies):
     params = {"insu_num": row["insu_num"]}
     (car,) = insurer("보험-004", **params)["car_insu_list"]
     assert car["start_date"] <= "20261120" < car["end_date"]
-    paid = insurer.pages("보험-007", "trans_list", **params, car_number=car["car_number"], **PAST)
+    paid = insurer.fetch_pages("보험-007", "trans_list", **params, car_number=car["car_number"], **PAST)
     earlier = [payment for payment in paid if payment["trans_dtime"][:8] < car["start_date"]]
     for due in {payment["face_amt"] for payment in earlier}:
         parts = [payment for payment in earlier if payment["face_amt"] == due]
@@ -104,7 +104,7 @@ def test_policy_loans_name_their_policy(insurer, policies, loans):
 def test_loan_repayments_add_up_to_the_balance(insurer, loans):
     for row in loans:
         detail = insurer("보험-010", account_num=row["account_num"])
-        rows = insurer.pages("보험-011", "trans_list", account_num=row["account_num"], **PAST)
+        rows = insurer.fetch_pages("보험-011", "trans_list", account_num=row["account_num"], **PAST)
         repaid = sum(Decimal(payment["loan_paid_amt"]) for payment in rows)
         assert Decimal(detail["loan_principal"]) - repaid == Decimal(detail["balance_amt"])
         assert detail["next_repay_date"] > "20261120"

@@ -19,7 +19,7 @@ def broker(request, build_client):
 
 @pytest.fixture
 def accounts(broker) -> list[dict]:
-    return broker.pages("금투-001", "account_list")
+    return broker.fetch_pages("금투-001", "account_list")
 
 
 def list_trades(broker, account: dict, **window: str) -> list[dict]:
@@ -59,7 +59,7 @@ def test_trades_add_up_to_the_holdings(broker, accounts):
                 assert trade["trans_amt"] == trade["base_amt"] * trade["trans_num"]
                 held[trade["prod_code"]] += trade["trans_num"] if trade["trans_type"] == "341" else -trade["trans_num"]
                 assert held[trade["prod_code"]] >= 0
-        products = broker.pages("금투-004", "prod_list", account_num=row["account_num"])
+        products = broker.fetch_pages("금투-004", "prod_list", account_num=row["account_num"])
         assert {product["prod_code"]: Decimal(product["holding_num"]) for product in products} == held
         codes = [product["prod_code"] for product in products]
         assert codes == sorted(codes)
@@ -67,11 +67,11 @@ def test_trades_add_up_to_the_holdings(broker, accounts):
 
 def test_conditional_fields_follow_their_conditions(broker, accounts):
     for row in accounts:
-        for product in broker.pages("금투-004", "prod_list", account_num=row["account_num"]):
+        for product in broker.fetch_pages("금투-004", "prod_list", account_num=row["account_num"]):
             assert ("ex_code" in product) is (product["prod_type"] == "402")
             assert ("pos_type" in product) is (product["prod_type"] in {"408", "409", "410"})
         window = {"from_date": "20261021", "to_date": "20261120"}
-        for trade in broker.pages("금투-003", "trans_list", account_num=row["account_num"], **window):
+        for trade in broker.fetch_pages("금투-003", "trans_list", account_num=row["account_num"], **window):
             assert ("trans_num" in trade) is (trade["trans_type"] in {"341", "342"})
 
 
@@ -93,7 +93,7 @@ def test_a_shorter_period_returns_part_of_a_longer_one(broker, accounts, build_c
 def test_pages_hold_every_trade_once(broker, accounts):
     for row in accounts:
         window = {"from_date": "20260801", "to_date": "20261120"}
-        paged = broker.pages("금투-003", "trans_list", 9, account_num=row["account_num"], **window)
+        paged = broker.fetch_pages("금투-003", "trans_list", 9, account_num=row["account_num"], **window)
         assert len({trade["trans_no"] for trade in paged}) == len(paged) == len(list_trades(broker, row, **window))
 
 

@@ -27,7 +27,7 @@ def test_every_institution_has_a_plan(plans):
 def test_products_add_up_to_the_plan(company, plans):
     for number in plans:
         basic = company("IRP-002", account_num=number)
-        rows = company.pages("IRP-003", "irp_list", account_num=number)
+        rows = company.fetch_pages("IRP-003", "irp_list", account_num=number)
         assert sum(Decimal(row["inv_principal"]) for row in rows) == Decimal(basic["accum_amt"])
         assert sum(Decimal(row["eval_amt"]) for row in rows) == Decimal(basic["eval_amt"])
         assert basic["issue_date"] < basic["rcv_start_date"]
@@ -45,7 +45,7 @@ def test_contributions_add_up_to_the_plan(company, plans):
 
 def test_deposits_have_rates_and_ends_and_funds_have_units(company, plans):
     for number in plans:
-        for row in company.pages("IRP-003", "irp_list", account_num=number):
+        for row in company.fetch_pages("IRP-003", "irp_list", account_num=number):
             guaranteed = row["irp_type"] == "01"
             assert ("int_rate" in row, "exp_date" in row, "fund_num" in row) == (guaranteed, guaranteed, not guaranteed)
             if guaranteed:
@@ -54,7 +54,7 @@ def test_deposits_have_rates_and_ends_and_funds_have_units(company, plans):
 
 def test_products_are_listed_latest_first(company, plans):
     for number in plans:
-        opened = [row.get("open_date", "") for row in company.pages("IRP-003", "irp_list", account_num=number)]
+        opened = [row.get("open_date", "") for row in company.fetch_pages("IRP-003", "irp_list", account_num=number)]
         assert opened == sorted(opened, reverse=True)
 
 
@@ -65,7 +65,7 @@ def test_periods_agree_and_pages_hold_every_row(company, plans):
             "trans_list"
         ]
         assert part == [row for row in whole if "2025-01-01" <= str(row["trans_dtime"].date()) <= "2025-03-01"]
-        assert len(company.pages("IRP-004", "trans_list", account_num=number, **PAST)) == len(whole)
+        assert len(company.fetch_pages("IRP-004", "trans_list", account_num=number, **PAST)) == len(whole)
 
 
 def test_a_customer_holds_more_than_one_page(build_client):

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from relay.domain.api import Api, Field, Message, Presence
-from relay.sandbox.world.model import CUSTOMERS, MAX_PAGE_ROWS, Absent, Ask, answer, seeded_random
+from relay.sandbox.world.model import CUSTOMERS, MAX_PAGE_ROWS, Absent, Ask, answer, build_random
 
 ROWS = [{"no": number} for number in range(47)]
 
@@ -109,8 +109,7 @@ def test_values_are_formatted_by_the_standard():
 
 
 def test_random_numbers_depend_on_the_subject_only():
-    assert build_request(LISTED).seeded_random("a", 1).random() == seeded_random("bank", 1, "a", 1).random()
+    assert build_request(LISTED).build_random("a", 1).random() == build_random("bank", 1, "a", 1).random()
     assert (
-        build_request(LISTED).seeded_random("a").random()
-        != build_request(LISTED, customer=1).seeded_random("a").random()
+        build_request(LISTED).build_random("a").random() != build_request(LISTED, customer=1).build_random("a").random()
     )

@@ -29,15 +29,15 @@ def test_repayments_add_up_to_the_balance(build_client, customer):
     client = build_client("p2p", customer)
     for lending in list_lendings(client):
         lending_id = lending["lending_id"]
-        rows = client.pages("P2P-004", "trans_list", limit=5, lending_id=lending_id, **WHOLE_PERIOD)
-        assert rows == client.pages("P2P-004", "trans_list", lending_id=lending_id, **WHOLE_PERIOD)
+        rows = client.fetch_pages("P2P-004", "trans_list", limit=5, lending_id=lending_id, **WHOLE_PERIOD)
+        assert rows == client.fetch_pages("P2P-004", "trans_list", lending_id=lending_id, **WHOLE_PERIOD)
         detail = client("P2P-003", lending_id=lending_id)
         paid_back = sum(int(row["principal_amt"]) for row in rows)
         assert float(lending["lending_amt"]) - paid_back == int(detail["balance_amt"]) > 0
         assert int(detail["next_repay_cnt"]) == len(rows) + 1
         for row in rows:
             assert int(row["principal_amt"]) + int(row["int_amt"]) == int(row["trans_amt"])
-        shorter = client.pages("P2P-004", "trans_list", lending_id=lending_id, **QUARTER)
+        shorter = client.fetch_pages("P2P-004", "trans_list", lending_id=lending_id, **QUARTER)
         assert shorter == rows[: len(shorter)]
 
 

@@ -43,10 +43,10 @@ def test_charges_and_payments_together_add_up(build_client, customer, industry):
     for pp_id in list_pp_ids(client):
         movements = [
             (row["trans_dtime"], float(row["trans_amt"]) * (-1 if row["trans_type"] in OUTGOING else 1), row)
-            for row in client.pages("선불-003", "trans_list", pp_id=pp_id, **QUARTER)
+            for row in client.fetch_pages("선불-003", "trans_list", pp_id=pp_id, **QUARTER)
         ]
         assert not any(row["trans_type"] in {"5501", "5502"} for _, _, row in movements)
-        for row in client.pages("선불-004", "approved_list", pp_id=pp_id, **QUARTER):
+        for row in client.fetch_pages("선불-004", "approved_list", pp_id=pp_id, **QUARTER):
             price = int(row["approved_amt"])
             movements.append((row["approved_dtime"], -price, {}))
             if "trans_dtime" in row:
@@ -69,9 +69,9 @@ def test_charges_and_payments_together_add_up(build_client, customer, industry):
 def test_pages_are_complete_and_periods_agree(build_client, customer, industry, api_id, list_name):
     client = build_client(industry, customer, "prepaid")
     for pp_id in list_pp_ids(client):
-        rows = client.pages(api_id, list_name, limit=6, pp_id=pp_id, **MONTH)
-        assert rows == client.pages(api_id, list_name, pp_id=pp_id, **MONTH)
-        longer = client.pages(api_id, list_name, pp_id=pp_id, **QUARTER)
+        rows = client.fetch_pages(api_id, list_name, limit=6, pp_id=pp_id, **MONTH)
+        assert rows == client.fetch_pages(api_id, list_name, pp_id=pp_id, **MONTH)
+        longer = client.fetch_pages(api_id, list_name, pp_id=pp_id, **QUARTER)
         assert all(row in longer for row in rows)
 
 
@@ -79,7 +79,7 @@ def test_pages_are_complete_and_periods_agree(build_client, customer, industry, 
 def test_conditional_fields_of_payments(build_client, customer):
     for industry in ("card", "bank"):
         client = build_client(industry, customer, "prepaid")
-        rows = client.pages("선불-004", "approved_list", pp_id=list_pp_ids(client)[0], **QUARTER)
+        rows = client.fetch_pages("선불-004", "approved_list", pp_id=list_pp_ids(client)[0], **QUARTER)
         assert len({row["approved_num"] for row in rows}) == len(rows)
         for row in rows:
             assert ("trans_dtime" in row) == (row["status"] in {"02", "03"})

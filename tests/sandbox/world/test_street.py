@@ -3,7 +3,7 @@
 import re
 from datetime import date
 
-from relay.sandbox.world.model import seeded_random
+from relay.sandbox.world.model import build_random
 from relay.sandbox.world.street import (
     BANKS,
     BIG_TICKET_MERCHANTS,
@@ -19,7 +19,7 @@ from relay.sandbox.world.street import (
 def test_purchases_keep_opening_hours_and_price_ranges():
     for number in range(500):
         merchant, at, price = draw_purchase(
-            seeded_random("test", number), date(2026, 11, 20), MERCHANTS + BIG_TICKET_MERCHANTS + YEN_MERCHANTS
+            build_random("test", number), date(2026, 11, 20), MERCHANTS + BIG_TICKET_MERCHANTS + YEN_MERCHANTS
         )
         assert merchant.opens <= at.hour < merchant.closes
         assert merchant.min_price <= price <= merchant.max_price
@@ -35,6 +35,6 @@ def test_merchants_fit_the_fields_of_the_standard():
 
 
 def test_identifiers_and_digits_have_their_length():
-    assert re.fullmatch("[0-9a-f]{64}", draw_id(seeded_random("x")))
-    assert draw_id(seeded_random("x")) == draw_id(seeded_random("x")) != draw_id(seeded_random("y"))
-    assert all(re.fullmatch("[1-9][0-9]{7}", draw_digits(seeded_random(number), 8)) for number in range(200))
+    assert re.fullmatch("[0-9a-f]{64}", draw_id(build_random("x")))
+    assert draw_id(build_random("x")) == draw_id(build_random("x")) != draw_id(build_random("y"))
+    assert all(re.fullmatch("[1-9][0-9]{7}", draw_digits(build_random(number), 8)) for number in range(200))

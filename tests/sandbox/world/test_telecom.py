@@ -40,7 +40,7 @@ def test_a_bill_is_the_fee_and_last_months_purchases(build_client, customer):
         fees = set()
         for month, days in (("202609", ("20260801", "20260831")), ("202610", ("20260901", "20260930"))):
             window = dict(zip(("from_date", "to_date"), days, strict=True))
-            rows = client.pages("통신-004", "trans_list", mgmt_id=contract["mgmt_id"], **window)
+            rows = client.fetch_pages("통신-004", "trans_list", mgmt_id=contract["mgmt_id"], **window)
             bill = client("통신-002", mgmt_id=contract["mgmt_id"], charge_month=month)
             fees.add(int(bill["charge_amt"]) - sum(int(row["trans_amt"]) for row in rows))
         assert len(fees) == 1
@@ -51,16 +51,16 @@ def test_a_bill_is_the_fee_and_last_months_purchases(build_client, customer):
 def test_purchases_are_complete_in_pages_and_longer_periods(build_client, customer):
     client = build_client("telecom", customer)
     for contract in list_contracts(client):
-        rows = client.pages("통신-004", "trans_list", limit=8, mgmt_id=contract["mgmt_id"], **MONTH)
-        assert rows == client.pages("통신-004", "trans_list", mgmt_id=contract["mgmt_id"], **MONTH)
+        rows = client.fetch_pages("통신-004", "trans_list", limit=8, mgmt_id=contract["mgmt_id"], **MONTH)
+        assert rows == client.fetch_pages("통신-004", "trans_list", mgmt_id=contract["mgmt_id"], **MONTH)
         wide = {"from_date": "20260601", "to_date": "20261119"}
-        longer = client.pages("통신-004", "trans_list", mgmt_id=contract["mgmt_id"], **wide)
+        longer = client.fetch_pages("통신-004", "trans_list", mgmt_id=contract["mgmt_id"], **wide)
         assert all(row in longer for row in rows)
 
 
 def test_a_cancelled_purchase_has_a_negative_row(build_client):
     client = build_client("telecom", CUSTOMERS[2])
-    rows = client.pages(
+    rows = client.fetch_pages(
         "통신-004", "trans_list", mgmt_id=list_contracts(client)[0]["mgmt_id"], from_date="20260801", to_date="20261031"
     )
     cancellations = [row for row in rows if row["trans_amt"].startswith("-")]

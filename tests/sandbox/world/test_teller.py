@@ -7,4 +7,4 @@ from relay.sandbox.world.teller import CustomerSeed, build_seed
 def test_a_seed_depends_on_the_customer_only(build_client):
     data_request = build_client("card", CUSTOMERS[1]).build_request("카드-001", limit="3")
     assert build_seed(data_request) == CustomerSeed("card", 2)
-    assert build_seed(data_request).seeded_random("a", 1).random() == data_request.seeded_random("a", 1).random()
+    assert build_seed(data_request).build_random("a", 1).random() == data_request.build_random("a", 1).random()
