@@ -1,1 +1,1 @@
-"""What the pretended institutions know: a few customers, their products and what happened to them. All fictitious."""
+"""The data of the sandbox institutions: a few customers, their products and transactions. All of it is fictitious."""

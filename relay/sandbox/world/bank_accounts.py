@@ -1,4 +1,4 @@
-"""Who keeps what at the bank: every account of the three customers, as the contracts say."""
+"""The bank accounts of the three customers."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -7,45 +7,45 @@ from typing import Any, Final, TypeVar, overload
 
 from relay.sandbox.world.lending import Loan, Repayment
 from relay.sandbox.world.model import Ask
-from relay.sandbox.world.owned import owned, the_one
+from relay.sandbox.world.owned import find_asset, get_owned
 
 
 @dataclass(frozen=True, slots=True)
-class Habit:
-    """A way money leaves an account: how it is called, where it goes, how much, how often a day (each as likely)."""
+class SpendingPattern:
+    """A kind of spending: its name, payees, amounts, and how many a day (each count is equally likely)."""
 
     name: str
-    places: tuple[str, ...]
-    least: int
-    most: int
-    times: tuple[int, ...]
+    payees: tuple[str, ...]
+    min_amount: int
+    max_amount: int
+    daily_counts: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Till:
-    """The money of one currency in an account: each month opens between `low` and `high`, in whole `step`s.
+class CurrencyAccount:
+    """The balance of one currency in an account: each month opens between `low` and `high`, in multiples of `step`.
 
-    `salary` comes on `payday` (0: no salary); amounts are in the currency's smallest unit, 1/`unit` of it.
+    `salary` is paid on `payday` (0: no salary). Amounts are in the smallest unit of the currency, 1/`unit` of it.
     """
 
     currency: str
     low: int
     high: int
     step: int
-    habits: tuple[Habit, ...]
+    spending: tuple[SpendingPattern, ...]
     unit: int = 1
     salary: int = 0
     payday: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Purse:
-    """An account to pay from (자유입출식); with a `limit` it may go below zero (마이너스통장)."""
+class DemandDeposit:
+    """A demand deposit (자유입출식). With a `limit` its balance may be negative (마이너스통장)."""
 
     number: str
     product: str
     opened: date
-    tills: tuple[Till, ...]
+    sub_accounts: tuple[CurrencyAccount, ...]
     rate: Decimal = Decimal("0.1")
     limit: int = 0
     limit_rate: Decimal = Decimal(0)
@@ -54,13 +54,13 @@ class Purse:
 
     @property
     def is_foreign(self) -> bool:
-        """Whether it keeps other money than won."""
-        return any(till.currency != "KRW" for till in self.tills)
+        """Whether the account holds a currency other than won."""
+        return any(sub_account.currency != "KRW" for sub_account in self.sub_accounts)
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
-    """Money put aside, at once (예금) or month by month (적금), begun anew after each term; `months` 0: no end."""
+class TermDeposit:
+    """A term deposit, paid in at once (예금) or monthly (적금), and renewed after each term. `months` 0: no end."""
 
     number: str
     product: str
@@ -75,7 +75,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Fund:
-    """A fund or trust bought at the bank (투자상품): `amount` at once, or each month when `paid_in` is 02."""
+    """A fund or trust bought at the bank (투자상품): `amount` is paid once, or monthly when `paid_in` is 02."""
 
     number: str
     product: str
@@ -89,35 +89,41 @@ class Fund:
     seqno: str | None = None
 
 
-Account = Purse | Term | Fund | Loan
+Account = DemandDeposit | TermDeposit | Fund | Loan
 A = TypeVar("A", bound=Account)
 B = TypeVar("B", bound=Account)
 
-DAILY: Final = (
-    Habit(
+DAILY_SPENDING: Final = (
+    SpendingPattern(
         "체크카드", ("가온마트", "다솜베이커리", "한빛서점", "누리약국", "미르주유소"), 2_400, 48_000, (0, 1, 1, 2, 3)
     ),
-    Habit("카드결제", ("새벽커피", "들꽃분식", "하늘편의점"), 1_500, 14_000, (0, 0, 1, 1, 2)),
-    Habit("자동이체", ("아라통신 요금", "도시가스", "아파트관리비"), 38_000, 210_000, (0,) * 9 + (1,)),
-    Habit("ATM출금", ("현금",), 30_000, 100_000, (0,) * 11 + (1,)),
+    SpendingPattern("카드결제", ("새벽커피", "들꽃분식", "하늘편의점"), 1_500, 14_000, (0, 0, 1, 1, 2)),
+    SpendingPattern("자동이체", ("아라통신 요금", "도시가스", "아파트관리비"), 38_000, 210_000, (0,) * 9 + (1,)),
+    SpendingPattern("ATM출금", ("현금",), 30_000, 100_000, (0,) * 11 + (1,)),
 )
-QUIET: Final = (Habit("이체", ("모임 회비", "부모님 용돈", "경조사비"), 30_000, 300_000, (0,) * 9 + (1,)),)
-ABROAD: Final = (Habit("해외결제", ("ONLINE SHOP", "BOOK STORE", "TRAVEL"), 900, 12_000, (0,) * 14 + (1,)),)
+RARE_TRANSFERS: Final = (
+    SpendingPattern("이체", ("모임 회비", "부모님 용돈", "경조사비"), 30_000, 300_000, (0,) * 9 + (1,)),
+)
+OVERSEAS_SPENDING: Final = (
+    SpendingPattern("해외결제", ("ONLINE SHOP", "BOOK STORE", "TRAVEL"), 900, 12_000, (0,) * 14 + (1,)),
+)
 
 
-def won(low: int, high: int, habits: tuple[Habit, ...], salary: int = 0, payday: int = 0) -> tuple[Till, ...]:
-    """One till of won."""
-    return (Till("KRW", low, high, 10, habits, salary=salary, payday=payday),)
+def build_won_account(
+    low: int, high: int, spending: tuple[SpendingPattern, ...], salary: int = 0, payday: int = 0
+) -> tuple[CurrencyAccount, ...]:
+    """Returns the sub-account of an account in won."""
+    return (CurrencyAccount("KRW", low, high, 10, spending, salary=salary, payday=payday),)
 
 
 FOREIGN: Final = (
-    Till("USD", 150_000, 900_000, 1, ABROAD, unit=100),
-    Till("JPY", 20_000, 400_000, 100, ABROAD),
+    CurrencyAccount("USD", 150_000, 900_000, 1, OVERSEAS_SPENDING, unit=100),
+    CurrencyAccount("JPY", 20_000, 400_000, 100, OVERSEAS_SPENDING),
 )
 
-# 박다온 puts three million won aside each month for a year: after that one deposit matures every month (풍차돌리기).
-WINDMILL: Final = tuple(
-    Term(
+# 박다온 opened one deposit of three million won a month for a year. One of them matures every month (풍차돌리기).
+MONTHLY_DEPOSITS: Final = tuple(
+    TermDeposit(
         "3021104455667",
         "풍차 정기예금",
         date(2021, month, 11),
@@ -133,20 +139,29 @@ WINDMILL: Final = tuple(
 
 ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
     1: (
-        Purse("1001150406001", "든든 급여통장", date(2015, 4, 6), won(2_400_000, 4_800_000, DAILY, 3_450_000, 25)),
-        Purse(
+        DemandDeposit(
+            "1001150406001",
+            "든든 급여통장",
+            date(2015, 4, 6),
+            build_won_account(2_400_000, 4_800_000, DAILY_SPENDING, 3_450_000, 25),
+        ),
+        DemandDeposit(
             "1001190312045",
             "직장인 마이너스통장",
             date(2019, 3, 12),
-            won(-8_500_000, -3_200_000, QUIET),
+            build_won_account(-8_500_000, -3_200_000, RARE_TRANSFERS),
             limit=15_000_000,
             limit_rate=Decimal("5.47"),
         ),
-        Purse("1001210517310", "여행자 외화통장", date(2021, 5, 17), FOREIGN, Decimal("0.35")),
-        Term("1021220203118", "한아름 정기예금", date(2022, 2, 3), 12, "1002", "02", 20_000_000, Decimal("3.4")),
-        Term("1031230815227", "차곡차곡 적금", date(2023, 8, 15), 24, "1003", "03", 500_000, Decimal("3.9"), "0000001"),
-        Term("1031240105332", "자유로운 적금", date(2024, 1, 5), 12, "1003", "04", 220_000, Decimal("3.3"), "0000001"),
-        Term("1039160718551", "주택청약종합저축", date(2016, 7, 18), 0, "1003", "03", 100_000, Decimal("2.8")),
+        DemandDeposit("1001210517310", "여행자 외화통장", date(2021, 5, 17), FOREIGN, Decimal("0.35")),
+        TermDeposit("1021220203118", "한아름 정기예금", date(2022, 2, 3), 12, "1002", "02", 20_000_000, Decimal("3.4")),
+        TermDeposit(
+            "1031230815227", "차곡차곡 적금", date(2023, 8, 15), 24, "1003", "03", 500_000, Decimal("3.9"), "0000001"
+        ),
+        TermDeposit(
+            "1031240105332", "자유로운 적금", date(2024, 1, 5), 12, "1003", "04", 220_000, Decimal("3.3"), "0000001"
+        ),
+        TermDeposit("1039160718551", "주택청약종합저축", date(2016, 7, 18), 0, "1003", "03", 100_000, Decimal("2.8")),
         Fund("2001200921014", "푸른성장 주식형 펀드", date(2020, 9, 21), "2001", "KFND20092101", "02", 300_000, 1_031),
         Fund(
             "2002230410027", "안심 채권형 신탁", date(2023, 4, 10), "2002", "KTRT23041002", "03", 10_000_000, None, 36
@@ -157,7 +172,7 @@ ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
             date(2022, 6, 17),
             12,
             "3100",
-            Repayment.AT_ONCE,
+            Repayment.BULLET,
             25_000_000,
             Decimal("5.12"),
             "1001150406001",
@@ -175,19 +190,26 @@ ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
         ),
     ),
     2: (
-        Purse("1002180917007", "첫월급 우대통장", date(2018, 9, 17), won(1_300_000, 2_900_000, DAILY, 2_780_000, 10)),
-        Purse(
+        DemandDeposit(
+            "1002180917007",
+            "첫월급 우대통장",
+            date(2018, 9, 17),
+            build_won_account(1_300_000, 2_900_000, DAILY_SPENDING, 2_780_000, 10),
+        ),
+        DemandDeposit(
             "1002220301052",
             "청년 마이너스통장",
             date(2022, 3, 1),
-            won(-4_100_000, -600_000, QUIET),
+            build_won_account(-4_100_000, -600_000, RARE_TRANSFERS),
             limit=6_000_000,
             limit_rate=Decimal("6.02"),
         ),
-        Purse("1002230711318", "모아 외화통장", date(2023, 7, 11), FOREIGN, Decimal("0.3")),
-        Term("1022240119120", "반년 정기예금", date(2024, 1, 19), 6, "1002", "02", 5_000_000, Decimal("2.95")),
-        Term("1032220622233", "청년도약 적금", date(2022, 6, 22), 36, "1003", "03", 700_000, Decimal("4.5"), "0000001"),
-        Term("1039190304556", "주택청약종합저축", date(2019, 3, 4), 0, "1003", "03", 100_000, Decimal("2.8")),
+        DemandDeposit("1002230711318", "모아 외화통장", date(2023, 7, 11), FOREIGN, Decimal("0.3")),
+        TermDeposit("1022240119120", "반년 정기예금", date(2024, 1, 19), 6, "1002", "02", 5_000_000, Decimal("2.95")),
+        TermDeposit(
+            "1032220622233", "청년도약 적금", date(2022, 6, 22), 36, "1003", "03", 700_000, Decimal("4.5"), "0000001"
+        ),
+        TermDeposit("1039190304556", "주택청약종합저축", date(2019, 3, 4), 0, "1003", "03", 100_000, Decimal("2.8")),
         Fund("2001220808021", "샛별 인덱스 펀드", date(2022, 8, 8), "2001", "KFND22080802", "02", 150_000, 987),
         Fund(
             "2004230516033", "알아서 일임형 ISA", date(2023, 5, 16), "2004", "KISA23051603", "03", 4_000_000, None, 60
@@ -198,25 +220,30 @@ ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
             date(2023, 2, 28),
             24,
             "3170",
-            Repayment.AT_ONCE,
+            Repayment.BULLET,
             90_000_000,
             Decimal("3.05"),
             "1002180917007",
         ),
     ),
     3: (
-        Purse("1003090121002", "오랜친구 통장", date(2009, 1, 21), won(3_900_000, 7_700_000, DAILY, 5_120_000, 21)),
-        Purse(
+        DemandDeposit(
+            "1003090121002",
+            "오랜친구 통장",
+            date(2009, 1, 21),
+            build_won_account(3_900_000, 7_700_000, DAILY_SPENDING, 5_120_000, 21),
+        ),
+        DemandDeposit(
             "1003170908061",
             "플러스 마이너스통장",
             date(2017, 9, 8),
-            won(-21_000_000, -6_000_000, QUIET),
+            build_won_account(-21_000_000, -6_000_000, RARE_TRANSFERS),
             limit=40_000_000,
             limit_rate=Decimal("4.98"),
         ),
-        Purse("1003160425325", "글로벌 외화통장", date(2016, 4, 25), FOREIGN, Decimal("0.4")),
-        *WINDMILL,
-        Term(
+        DemandDeposit("1003160425325", "글로벌 외화통장", date(2016, 4, 25), FOREIGN, Decimal("0.4")),
+        *MONTHLY_DEPOSITS,
+        TermDeposit(
             "1033230220241",
             "목돈만들기 적금",
             date(2023, 2, 20),
@@ -227,8 +254,10 @@ ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
             Decimal("3.6"),
             "0000001",
         ),
-        Term("1033240507246", "자유로운 적금", date(2024, 5, 7), 24, "1003", "04", 400_000, Decimal("3.4"), "0000001"),
-        Term("1039090121559", "주택청약종합저축", date(2009, 1, 21), 0, "1003", "03", 100_000, Decimal("2.8")),
+        TermDeposit(
+            "1033240507246", "자유로운 적금", date(2024, 5, 7), 24, "1003", "04", 400_000, Decimal("3.4"), "0000001"
+        ),
+        TermDeposit("1039090121559", "주택청약종합저축", date(2009, 1, 21), 0, "1003", "03", 100_000, Decimal("2.8")),
         Fund("2001180319031", "온누리 배당주 펀드", date(2018, 3, 19), "2001", "KFND18031903", "02", 500_000, 1_112),
         Fund(
             "2001211206038", "가치투자 혼합형 펀드", date(2021, 12, 6), "2001", "KFND21120603", "03", 15_000_000, 1_004
@@ -262,7 +291,7 @@ ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
             date(2022, 10, 17),
             12,
             "3230",
-            Repayment.AT_ONCE,
+            Repayment.BULLET,
             120_000_000,
             Decimal("4.87"),
             None,
@@ -271,22 +300,22 @@ ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
 }
 
 
-def accounts(ask: Ask) -> tuple[Account, ...]:
-    """The customer's accounts by kind, number and round, as 은행-001 lists them."""
-    opened = (account for account in owned(ACCOUNTS, ask) if account.opened <= ask.today)
+def list_accounts(request: Ask) -> tuple[Account, ...]:
+    """Returns the customer's accounts by type, number and round (회차), in the order of 은행-001."""
+    opened = (account for account in get_owned(ACCOUNTS, request) if account.opened <= request.today)
     return tuple(sorted(opened, key=lambda account: (account.account_type, account.number, account.seqno or "")))
 
 
 @overload
-def asked(ask: Ask, kind: type[A]) -> A: ...
+def find_account(request: Ask, kind: type[A]) -> A: ...
 
 
 @overload
-def asked(ask: Ask, kind: type[A], other: type[B]) -> A | B: ...
+def find_account(request: Ask, kind: type[A], other: type[B]) -> A | B: ...
 
 
-def asked(ask: Ask, kind: type[Any], other: type[Any] | None = None) -> Any:
-    """The account of that `kind` (or the `other`) that the question names by number and, where it has one, round."""
-    named = (ask.params.get("account_num"), ask.params.get("seqno"))
-    fitting = tuple(account for account in accounts(ask) if isinstance(account, (kind, other or kind)))
-    return the_one(fitting, lambda account: (account.number, account.seqno) == named)
+def find_account(request: Ask, kind: type[Any], other: type[Any] | None = None) -> Any:
+    """Returns the account of class `kind` or `other` with the requested number and round (회차)."""
+    key = (request.params.get("account_num"), request.params.get("seqno"))
+    candidates = tuple(account for account in list_accounts(request) if isinstance(account, (kind, other or kind)))
+    return find_asset(candidates, lambda account: (account.number, account.seqno) == key)

@@ -1,4 +1,4 @@
-"""What happens in deposit accounts: pay and spending, foreign money, money put aside (은행-002..004)."""
+"""Deposit accounts: salary, spending, foreign currencies and savings (은행-002..004)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,79 +8,79 @@ from functools import lru_cache
 from random import Random
 from typing import Any, Final
 
-from relay.sandbox.world.bank_accounts import Purse, Term, Till, asked
+from relay.sandbox.world.bank_accounts import CurrencyAccount, DemandDeposit, TermDeposit, find_account
 from relay.sandbox.world.days import (
     DAY,
-    at,
-    month_end,
-    month_later,
-    months_between,
-    months_passed,
-    newest_first,
-    term_of,
-    window,
+    add_months,
+    add_seconds,
+    count_months,
+    find_term,
+    get_month_end,
+    iter_months,
+    parse_window,
+    select_newest_first,
 )
-from relay.sandbox.world.model import Ask, Story, dice
+from relay.sandbox.world.model import Ask, Story, build_random
 
-MORNING, NOON, LATE, LAST_ORDER = 7 * 3600, 12 * 3600, 23 * 3600, 23 * 3600 + 1800
+MORNING, NOON, EVENING, END_OF_DAY = 7 * 3600, 12 * 3600, 23 * 3600, 23 * 3600 + 1800
 INTEREST_DAY: Final = 15
 SMALLEST_SAVING: Final = 50_000
 NEW, OUT, IN = "01", "02", "03"
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """Money that comes (positive) or goes (negative), and what the passbook prints beside it."""
+class Movement:
+    """A credit (positive) or debit (negative), with the memo of the passbook."""
 
-    when: datetime
+    moment: datetime
     kind: str
     name: str
     amount: int
     memo: str
-    turn: int | None = None
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A move as booked: its number in the book and the balance after it."""
+    """A booked movement: its transaction number and the balance after it."""
 
-    move: Move
+    movement: Movement
     number: str
     balance: int
-    till: Till | None = None
+    sub_account: CurrencyAccount | None = None
 
-    def row(self) -> dict[str, Any]:
-        """The entry as 은행-004 tells it."""
-        unit = self.till.unit if self.till else 1
+    def to_row(self) -> dict[str, Any]:
+        """Returns the entry as a row of 은행-004."""
+        unit = self.sub_account.unit if self.sub_account else 1
         return {
-            "trans_dtime": self.move.when,
+            "trans_dtime": self.movement.moment,
             "trans_no": self.number,
-            "trans_type": self.move.kind,
-            "trans_class": self.move.name,
-            "currency_code": self.till.currency if self.till else "KRW",
-            "trans_amt": Decimal(abs(self.move.amount)) / unit,
+            "trans_type": self.movement.kind,
+            "trans_class": self.movement.name,
+            "currency_code": self.sub_account.currency if self.sub_account else "KRW",
+            "trans_amt": Decimal(abs(self.movement.amount)) / unit,
             "balance_amt": Decimal(self.balance) / unit,
-            "paid_in_cnt": self.move.turn,
-            "trans_memo": self.move.memo,
+            "paid_in_cnt": self.movement.number,
+            "trans_memo": self.movement.memo,
         }
 
 
-def basics(ask: Ask) -> dict[str, Any]:
-    """은행-002: how the account saves, since and until when; one row per currency."""
-    account = asked(ask, Purse, Term)
-    if isinstance(account, Purse):
+def get_basics(request: Ask) -> dict[str, Any]:
+    """Returns 은행-002: saving method, issue and expiry dates; one row per currency."""
+    account = find_account(request, DemandDeposit, TermDeposit)
+    if isinstance(account, DemandDeposit):
         return {
             "basic_list": [
                 {
-                    "currency_code": till.currency,
+                    "currency_code": sub_account.currency,
                     "saving_method": "01",
                     "issue_date": account.opened,
                     "commit_amt": account.limit or None,
                 }
-                for till in account.tills
+                for sub_account in account.sub_accounts
             ]
         }
-    start, end = _running(account, ask.today)
+    start, end = _find_running_term(account, request.today)
     monthly = account.amount if account.method == "03" else None
     agreed = account.amount * account.months if monthly else account.amount
     return {
@@ -97,12 +97,12 @@ def basics(ask: Ask) -> dict[str, Any]:
     }
 
 
-def details(ask: Ask) -> dict[str, Any]:
-    """은행-003: balances as of today; of a term account nothing can be drawn before its day."""
-    account = asked(ask, Purse, Term)
-    if isinstance(account, Purse):
-        return {"detail_list": [_till_detail(ask, account, till) for till in account.tills]}
-    last = term_entries(ask, account, ask.today, ask.today, whole=True)[-1]
+def get_details(request: Ask) -> dict[str, Any]:
+    """Returns 은행-003: today's balances. Nothing can be withdrawn from a term deposit before it matures."""
+    account = find_account(request, DemandDeposit, TermDeposit)
+    if isinstance(account, DemandDeposit):
+        return {"detail_list": [_build_detail(request, account, sub_account) for sub_account in account.sub_accounts]}
+    last = list_term_entries(request, account, request.today, request.today, running_only=True)[-1]
     return {
         "detail_list": [
             {
@@ -110,150 +110,167 @@ def details(ask: Ask) -> dict[str, Any]:
                 "balance_amt": last.balance,
                 "withdrawable_amt": 0,
                 "offered_rate": account.rate,
-                "last_paid_in_cnt": last.move.turn,
+                "last_paid_in_cnt": last.movement.number,
             }
         ]
     }
 
 
-def transactions(ask: Ask) -> dict[str, Any]:
-    """은행-004: what was booked in the days asked for."""
-    account = asked(ask, Purse, Term)
-    first, last = window(ask)
-    if isinstance(account, Purse):
-        booked = [entry for till in account.tills for entry in till_entries(ask, account, till, first, last)]
-        booked.sort(key=lambda entry: entry.move.when)
+def list_transactions(request: Ask) -> dict[str, Any]:
+    """Returns 은행-004: the entries of the requested period."""
+    account = find_account(request, DemandDeposit, TermDeposit)
+    first, last = parse_window(request)
+    if isinstance(account, DemandDeposit):
+        entries = [
+            entry
+            for sub_account in account.sub_accounts
+            for entry in list_entries(request, account, sub_account, first, last)
+        ]
+        entries.sort(key=lambda entry: entry.movement.moment)
     else:
-        booked = term_entries(ask, account, first, last)
-    return {"trans_list": newest_first(ask, (entry.row() for entry in booked))}
+        entries = list_term_entries(request, account, first, last)
+    return {"trans_list": select_newest_first(request, (entry.to_row() for entry in entries))}
 
 
-def purse_balance(ask: Ask, purse: Purse, till: Till) -> int:
-    """What one till of a purse holds at the end of today, in its smallest unit."""
-    booked = till_entries(ask, purse, till, ask.today, ask.today)
+def get_sub_account_balance(request: Ask, deposit: DemandDeposit, sub_account: CurrencyAccount) -> int:
+    """Returns the balance of a sub-account at the end of today, in the smallest unit of its currency."""
+    entries = list_entries(request, deposit, sub_account, request.today, request.today)
     return next(
-        (entry.balance for entry in reversed(booked) if entry.move.when.date() <= ask.today),
-        _opening(ask.customer.number, purse, till, ask.today.replace(day=1)),
+        (entry.balance for entry in reversed(entries) if entry.movement.moment.date() <= request.today),
+        _draw_opening_balance(request.customer.number, deposit, sub_account, request.today.replace(day=1)),
     )
 
 
-def _till_detail(ask: Ask, purse: Purse, till: Till) -> dict[str, Any]:
-    balance = purse_balance(ask, purse, till)
+def _build_detail(request: Ask, deposit: DemandDeposit, sub_account: CurrencyAccount) -> dict[str, Any]:
+    balance = get_sub_account_balance(request, deposit, sub_account)
     return {
-        "currency_code": till.currency,
-        "balance_amt": Decimal(balance) / till.unit,
-        "withdrawable_amt": Decimal(balance + purse.limit) / till.unit,
-        "offered_rate": purse.rate,
+        "currency_code": sub_account.currency,
+        "balance_amt": Decimal(balance) / sub_account.unit,
+        "withdrawable_amt": Decimal(balance + deposit.limit) / sub_account.unit,
+        "offered_rate": deposit.rate,
     }
 
 
-def till_entries(ask: Ask, purse: Purse, till: Till, first: date, last: date) -> list[Entry]:
-    """The book of one till for all months that `first` to `last` touches, oldest first."""
-    months = months_between(max(first, purse.opened), last)
-    return [entry for month in months for entry in _book(ask.customer.number, purse, till, month)]
+def list_entries(
+    request: Ask, deposit: DemandDeposit, sub_account: CurrencyAccount, first: date, last: date
+) -> list[Entry]:
+    """Returns the entries of a sub-account for each month from `first` to `last`, oldest first."""
+    months = iter_months(max(first, deposit.opened), last)
+    return [entry for month in months for entry in _build_entries(request.customer.number, deposit, sub_account, month)]
 
 
 @lru_cache(maxsize=512)
-def _book(customer: int, purse: Purse, till: Till, month: date) -> tuple[Entry, ...]:
-    balance = _opening(customer, purse, till, month)
+def _build_entries(
+    customer: int, deposit: DemandDeposit, sub_account: CurrencyAccount, month: date
+) -> tuple[Entry, ...]:
+    balance = _draw_opening_balance(customer, deposit, sub_account, month)
     entries = []
-    for index, move in enumerate(_month(customer, purse, till, month)):
-        balance += move.amount
-        entries.append(Entry(move, f"{month:%Y%m}{till.currency}{index:04}", balance, till))
+    for index, movement in enumerate(_draw_movements(customer, deposit, sub_account, month)):
+        balance += movement.amount
+        entries.append(Entry(movement, f"{month:%Y%m}{sub_account.currency}{index:04}", balance, sub_account))
     return tuple(entries)
 
 
-def _opening(customer: int, purse: Purse, till: Till, month: date) -> int:
-    """What a month begins with is told by its own dice, so no question has to walk through the years before it."""
-    if month <= purse.opened.replace(day=1):
+def _draw_opening_balance(customer: int, deposit: DemandDeposit, sub_account: CurrencyAccount, month: date) -> int:
+    """Returns the opening balance of a month. It has its own seed, so earlier months need not be computed."""
+    if month <= deposit.opened.replace(day=1):
         return 0
-    fate = dice("bank", customer, purse.number, till.currency, "opening", month)
-    return fate.randrange(till.low, till.high, till.step)
+    rng = build_random("bank", customer, deposit.number, sub_account.currency, "opening", month)
+    return rng.randrange(sub_account.low, sub_account.high, sub_account.step)
 
 
-def _month(customer: int, purse: Purse, till: Till, month: date) -> Iterator[Move]:
-    """The moves of a month: from what it begins with to what the next begins with, never below the limit."""
-    fate = dice("bank", customer, purse.number, till.currency, month)
-    opening = balance = _opening(customer, purse, till, month)
-    day, end = max(month, purse.opened), month_end(month)
+def _draw_movements(
+    customer: int, deposit: DemandDeposit, sub_account: CurrencyAccount, month: date
+) -> Iterator[Movement]:
+    """Yields the movements from a month's opening balance to the next month's, never below the limit."""
+    rng = build_random("bank", customer, deposit.number, sub_account.currency, month)
+    opening = balance = _draw_opening_balance(customer, deposit, sub_account, month)
+    day, end = max(month, deposit.opened), get_month_end(month)
     while day <= end:
-        moves = [*_income(purse, till, opening, day), *(_spending(fate, till, day) if day > purse.opened else ())]
-        for move in sorted(moves, key=lambda move: move.when):
-            # Nobody spends what they have not: what would go below the limit is not bought.
-            if move.amount > 0 or balance + move.amount >= -purse.limit:
-                balance += move.amount
-                yield move
+        movements = [
+            *_build_income(deposit, sub_account, opening, day),
+            *(_draw_spending(rng, sub_account, day) if day > deposit.opened else ()),
+        ]
+        for movement in sorted(movements, key=lambda movement: movement.moment):
+            # Skip a debit that would take the balance below the limit.
+            if movement.amount > 0 or balance + movement.amount >= -deposit.limit:
+                balance += movement.amount
+                yield movement
         day += DAY
-    rest = _opening(customer, purse, till, month_later(month, 1)) - balance
-    if rest > 0:
-        yield Move(at(end, LAST_ORDER), IN, "이체", rest, "저축에서 채움")
-    elif rest < 0:
-        yield Move(at(end, LAST_ORDER), OUT, "이체", rest, "저축으로 보냄")
+    difference = _draw_opening_balance(customer, deposit, sub_account, add_months(month, 1)) - balance
+    if difference > 0:
+        yield Movement(add_seconds(end, END_OF_DAY), IN, "이체", difference, "저축에서 채움")
+    elif difference < 0:
+        yield Movement(add_seconds(end, END_OF_DAY), OUT, "이체", difference, "저축으로 보냄")
 
 
-def _spending(fate: Random, till: Till, day: date) -> Iterator[Move]:
-    for habit in till.habits:
-        for _ in range(fate.choice(habit.times)):
-            when = at(day, fate.randrange(NOON, LATE))
-            amount = fate.randrange(habit.least, habit.most, till.step)
-            yield Move(when, OUT, habit.name, -amount, fate.choice(habit.places))
+def _draw_spending(rng: Random, sub_account: CurrencyAccount, day: date) -> Iterator[Movement]:
+    for pattern in sub_account.spending:
+        for _ in range(rng.choice(pattern.daily_counts)):
+            moment = add_seconds(day, rng.randrange(NOON, EVENING))
+            amount = rng.randrange(pattern.min_amount, pattern.max_amount, sub_account.step)
+            yield Movement(moment, OUT, pattern.name, -amount, rng.choice(pattern.payees))
 
 
-def _income(purse: Purse, till: Till, opening: int, day: date) -> Iterator[Move]:
-    if day == purse.opened:
-        yield Move(at(day, MORNING), NEW, "신규", max(till.high, SMALLEST_SAVING), "계좌개설")
-    if day.day == till.payday and day > purse.opened:
-        yield Move(at(day, MORNING + 60), IN, "급여", till.salary, "급여이체")
-    if day.day == INTEREST_DAY and purse.limit and opening < 0:
-        interest = int(-opening * purse.limit_rate / 1200)
-        yield Move(at(day, MORNING + 120), OUT, "대출이자", -interest, "마이너스통장 이자")
+def _build_income(deposit: DemandDeposit, sub_account: CurrencyAccount, opening: int, day: date) -> Iterator[Movement]:
+    if day == deposit.opened:
+        yield Movement(add_seconds(day, MORNING), NEW, "신규", max(sub_account.high, SMALLEST_SAVING), "계좌개설")
+    if day.day == sub_account.payday and day > deposit.opened:
+        yield Movement(add_seconds(day, MORNING + 60), IN, "급여", sub_account.salary, "급여이체")
+    if day.day == INTEREST_DAY and deposit.limit and opening < 0:
+        interest = int(-opening * deposit.limit_rate / 1200)
+        yield Movement(add_seconds(day, MORNING + 120), OUT, "대출이자", -interest, "마이너스통장 이자")
 
 
-def term_entries(ask: Ask, term: Term, first: date, last: date, *, whole: bool = False) -> list[Entry]:
-    """The book of a term account up to `last`, from the term before the one of `first` on; `whole`: only the latter."""
-    start, end = _running(term, first)
-    if end and not whole:
-        # The term before may have ended on the very day this one began.
-        start = max(term.opened, month_later(start, -term.months))
+def list_term_entries(
+    request: Ask, term: TermDeposit, first: date, last: date, *, running_only: bool = False
+) -> list[Entry]:
+    """Returns the entries up to `last`, from the term before that of `first`; `running_only`: from that of `first`."""
+    start, end = _find_running_term(term, first)
+    if end and not running_only:
+        # The previous term may have ended on the day this one began.
+        start = max(term.opened, add_months(start, -term.months))
     entries = []
     while start <= last:
         balance = 0
-        for index, move in enumerate(_term(ask, term, start, last)):
-            balance += move.amount
-            entries.append(Entry(move, f"{start:%Y%m%d}{index:04}", balance))
+        for index, movement in enumerate(_build_term(request, term, start, last)):
+            balance += movement.amount
+            entries.append(Entry(movement, f"{start:%Y%m%d}{index:04}", balance))
         if not term.months:
             break
-        start = month_later(start, term.months)
-    return [entry for entry in entries if entry.move.when.date() <= last]
+        start = add_months(start, term.months)
+    return [entry for entry in entries if entry.movement.moment.date() <= last]
 
 
-def _running(term: Term, day: date) -> tuple[date, date | None]:
+def _find_running_term(term: TermDeposit, day: date) -> tuple[date, date | None]:
     if not term.months:
         return term.opened, None
-    return term_of(term.opened, term.months, day)
+    return find_term(term.opened, term.months, day)
 
 
-def _term(ask: Ask, term: Term, start: date, last: date) -> Iterator[Move]:
-    """One term: paid in at once or monthly, and at its end paid out with interest."""
-    turns = 1 if term.method == "02" else term.months or months_passed(start, last) + 1
+def _build_term(request: Ask, term: TermDeposit, start: date, last: date) -> Iterator[Movement]:
+    """Yields the movements of a term: paid in at once or monthly, and paid out with interest at its end."""
+    payments = 1 if term.method == "02" else term.months or count_months(start, last) + 1
     total, interest = 0, Decimal(0)
-    for turn in range(turns):
-        day = month_later(start, turn)
-        amount = _paid_in(ask, term, day)
-        kind, name = (NEW, "신규") if turn == 0 else (IN, "자동이체")
-        yield Move(at(day, NOON), kind, name, amount, term.product, None if term.method == "02" else turn + 1)
+    for number in range(payments):
+        day = add_months(start, number)
+        amount = _draw_amount(request, term, day)
+        kind, name = (NEW, "신규") if number == 0 else (IN, "자동이체")
+        yield Movement(
+            add_seconds(day, NOON), kind, name, amount, term.product, None if term.method == "02" else number + 1
+        )
         total += amount
-        interest += amount * term.rate * (term.months - turn) / 1200
+        interest += amount * term.rate * (term.months - number) / 1200
     if term.months:
-        end = at(month_later(start, term.months), MORNING)
-        yield Move(end, IN, "이자", int(interest), "만기이자")
-        yield Move(end + timedelta(seconds=1), OUT, "해지", -total - int(interest), "만기해지")
+        end = add_seconds(add_months(start, term.months), MORNING)
+        yield Movement(end, IN, "이자", int(interest), "만기이자")
+        yield Movement(end + timedelta(seconds=1), OUT, "해지", -total - int(interest), "만기해지")
 
 
-def _paid_in(ask: Ask, term: Term, day: date) -> int:
+def _draw_amount(request: Ask, term: TermDeposit, day: date) -> int:
     if term.method != "04":
         return term.amount
-    return ask.dice(term.number, day).randrange(SMALLEST_SAVING, term.amount + 1, 10_000)
+    return request.build_random(term.number, day).randrange(SMALLEST_SAVING, term.amount + 1, 10_000)
 
 
-STORIES: Final[dict[str, Story]] = {"은행-002": basics, "은행-003": details, "은행-004": transactions}
+STORIES: Final[dict[str, Story]] = {"은행-002": get_basics, "은행-003": get_details, "은행-004": list_transactions}

@@ -5,24 +5,32 @@ from datetime import date, datetime
 from decimal import ROUND_DOWN, Decimal
 from typing import Any, Final
 
-from relay.sandbox.world.bank_accounts import Fund, asked
-from relay.sandbox.world.days import DAY, at, month_later, months_passed, newest_first, term_of, window
-from relay.sandbox.world.market import price_on
+from relay.sandbox.world.bank_accounts import Fund, find_account
+from relay.sandbox.world.days import (
+    DAY,
+    add_months,
+    add_seconds,
+    count_months,
+    find_term,
+    parse_window,
+    select_newest_first,
+)
+from relay.sandbox.world.market import get_price
 from relay.sandbox.world.model import Ask, Story
 
 MONTHLY: Final = "02"
-UNITS_PRICED: Final = 1000
-"""A fund's price (기준가) is that of a thousand units."""
+UNITS_PER_PRICE: Final = 1000
+"""The price of a fund (기준가) is for a thousand units."""
 TRUST_YIELD: Final = Decimal("3.2")
-"""Per cent a year that a trust without units earns."""
+"""Yearly yield, in percent, of a trust without units."""
 ORDERED_AT, SETTLED_AT = 10 * 3600, 9 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """Money paid into a fund: ordered on one day, settled the next at that day's price."""
+    """A payment into a fund: ordered on one day, settled the next day at that day's price."""
 
-    turn: int
+    number: int
     ordered: datetime
     settled: datetime
     amount: int
@@ -30,91 +38,93 @@ class Purchase:
     units: Decimal | None
 
 
-def basics(ask: Ask) -> dict[str, Any]:
-    """은행-005: the contract."""
-    fund = asked(ask, Fund)
+def get_basics(request: Ask) -> dict[str, Any]:
+    """Returns 은행-005: the contract."""
+    fund = find_account(request, Fund)
     return {
         "standard_fund_code": fund.code,
         "paid_in_type": fund.paid_in,
         "issue_date": fund.opened,
-        "exp_date": term_of(fund.opened, fund.months, ask.today)[1] if fund.months else None,
+        "exp_date": find_term(fund.opened, fund.months, request.today)[1] if fund.months else None,
     }
 
 
-def details(ask: Ask) -> dict[str, Any]:
-    """은행-006: what was paid in and what it is worth today; trusts have no units."""
-    fund = asked(ask, Fund)
-    settled = [bought for bought in _purchases(fund, ask.today) if bought.settled.date() <= ask.today]
-    principal = sum(bought.amount for bought in settled)
+def get_details(request: Ask) -> dict[str, Any]:
+    """Returns 은행-006: the principal and its value today. Trusts have no units."""
+    fund = find_account(request, Fund)
+    settled = [
+        purchase for purchase in _list_purchases(fund, request.today) if purchase.settled.date() <= request.today
+    ]
+    principal = sum(purchase.amount for purchase in settled)
     return {
         "currency_code": "KRW",
         "balance_amt": principal,
-        "eval_amt": _worth(fund, settled, ask.today),
+        "eval_amt": _compute_value(fund, settled, request.today),
         "inv_principal": principal,
-        "fund_num": sum(bought.units for bought in settled if bought.units) if fund.price else None,
+        "fund_num": sum(purchase.units for purchase in settled if purchase.units) if fund.price else None,
     }
 
 
-def transactions(ask: Ask) -> dict[str, Any]:
-    """은행-007: each payment twice, as ordered and, priced, as settled."""
-    fund = asked(ask, Fund)
-    _, last = window(ask)
-    purchases = _purchases(fund, last)
+def list_transactions(request: Ask) -> dict[str, Any]:
+    """Returns 은행-007: two rows for each payment, the order and the priced settlement."""
+    fund = find_account(request, Fund)
+    _, last = parse_window(request)
+    purchases = _list_purchases(fund, last)
     rows: list[dict[str, Any]] = []
-    for index, bought in enumerate(purchases):
-        before = _worth(fund, purchases[:index], bought.ordered.date())
-        after = _worth(fund, purchases[: index + 1], bought.settled.date())
-        rows += (_ordered(bought, before), _settled(bought, after))
-    return {"trans_list": newest_first(ask, rows)}
+    for index, purchase in enumerate(purchases):
+        before = _compute_value(fund, purchases[:index], purchase.ordered.date())
+        after = _compute_value(fund, purchases[: index + 1], purchase.settled.date())
+        rows += (_build_order_row(purchase, before), _build_settlement_row(purchase, after))
+    return {"trans_list": select_newest_first(request, rows)}
 
 
-def _purchases(fund: Fund, until: date) -> list[Purchase]:
-    turns = months_passed(fund.opened, until) + 1 if fund.paid_in == MONTHLY else 1
-    return [_purchase(fund, turn) for turn in range(turns)]
+def _list_purchases(fund: Fund, until: date) -> list[Purchase]:
+    count = count_months(fund.opened, until) + 1 if fund.paid_in == MONTHLY else 1
+    return [_build_purchase(fund, number) for number in range(count)]
 
 
-def _purchase(fund: Fund, turn: int) -> Purchase:
-    day = month_later(fund.opened, turn)
-    price = price_on(fund.code, fund.price, day + DAY) if fund.price else None
-    units = (fund.amount * UNITS_PRICED / price).quantize(Decimal(1), ROUND_DOWN) if price else None
-    return Purchase(turn, at(day, ORDERED_AT), at(day + DAY, SETTLED_AT), fund.amount, price, units)
+def _build_purchase(fund: Fund, number: int) -> Purchase:
+    day = add_months(fund.opened, number)
+    price = get_price(fund.code, fund.price, day + DAY) if fund.price else None
+    units = (fund.amount * UNITS_PER_PRICE / price).quantize(Decimal(1), ROUND_DOWN) if price else None
+    return Purchase(number, add_seconds(day, ORDERED_AT), add_seconds(day + DAY, SETTLED_AT), fund.amount, price, units)
 
 
-def _worth(fund: Fund, held: list[Purchase], day: date) -> Decimal:
+def _compute_value(fund: Fund, held: list[Purchase], day: date) -> Decimal:
     if not fund.price:
-        grown = sum((_grown(bought, day) for bought in held), Decimal(0))
-        return grown.quantize(Decimal(1), ROUND_DOWN)
-    units = sum(bought.units for bought in held if bought.units)
-    return (units * price_on(fund.code, fund.price, day) / UNITS_PRICED).quantize(Decimal(1), ROUND_DOWN)
+        value = sum((_compute_trust_value(purchase, day) for purchase in held), Decimal(0))
+        return value.quantize(Decimal(1), ROUND_DOWN)
+    units = sum(purchase.units for purchase in held if purchase.units)
+    return (units * get_price(fund.code, fund.price, day) / UNITS_PER_PRICE).quantize(Decimal(1), ROUND_DOWN)
 
 
-def _grown(bought: Purchase, day: date) -> Decimal:
-    days = max((day - bought.settled.date()).days, 0)
-    return bought.amount * (1 + TRUST_YIELD * days / 36500)
+def _compute_trust_value(purchase: Purchase, day: date) -> Decimal:
+    days = max((day - purchase.settled.date()).days, 0)
+    return purchase.amount * (1 + TRUST_YIELD * days / 36500)
 
 
-def _ordered(bought: Purchase, worth: Decimal) -> dict[str, Any]:
+def _build_order_row(purchase: Purchase, value: Decimal) -> dict[str, Any]:
     return {
-        "trans_dtime": bought.ordered,
-        "trans_no": f"{bought.turn:04}1",
-        "trans_type": "05" if bought.turn else "04",
+        "trans_dtime": purchase.ordered,
+        "trans_no": f"{purchase.number:04}1",
+        "trans_type": "05" if purchase.number else "04",
         "currency_code": "KRW",
-        "trans_amt": bought.amount,
-        "balance_amt": worth,
+        "trans_amt": purchase.amount,
+        "balance_amt": value,
     }
 
 
-def _settled(bought: Purchase, worth: Decimal) -> dict[str, Any]:
+def _build_settlement_row(purchase: Purchase, value: Decimal) -> dict[str, Any]:
     return {
-        "trans_dtime": bought.settled,
-        "trans_no": f"{bought.turn:04}2",
-        "trans_type": "02" if bought.turn else "01",
+        "trans_dtime": purchase.settled,
+        "trans_no": f"{purchase.number:04}2",
+        "trans_type": "02" if purchase.number else "01",
         "currency_code": "KRW",
-        "base_amt": bought.price,
-        "trans_fund_num": bought.units,
-        "trans_amt": bought.amount,
-        "balance_amt": worth,
+        "base_amt": purchase.price,
+        "trans_fund_num": purchase.units,
+        "trans_amt": purchase.amount,
+        "balance_amt": value,
     }
 
 
-STORIES: Final[dict[str, Story]] = {"은행-005": basics, "은행-006": details, "은행-007": transactions}
+STORIES: Final[dict[str, Story]] = {"은행-005": get_basics, "은행-006": get_details, "은행-007": list_transactions}

@@ -1,72 +1,75 @@
-"""What is owed to the bank: loans repaid month by month, and credit lines behind an account (은행-008..010)."""
+"""Loans of the bank: monthly instalments, and overdraft limits of accounts (은행-008..010)."""
 
 from typing import Any, Final
 
-from relay.sandbox.world.bank_accounts import Purse, asked
-from relay.sandbox.world.bank_deposit import purse_balance
-from relay.sandbox.world.days import at, newest_first, next_anniversary, window
-from relay.sandbox.world.lending import Instalment, Interest, Loan, Repayment, balance_on, next_due, paid_by
+from relay.sandbox.world.bank_accounts import DemandDeposit, find_account
+from relay.sandbox.world.bank_deposit import get_sub_account_balance
+from relay.sandbox.world.days import add_seconds, find_next_anniversary, parse_window, select_newest_first
+from relay.sandbox.world.lending import Instalment, Interest, Loan, Repayment, find_next_due, get_balance, list_paid
 from relay.sandbox.world.model import Absent, Ask, Story
 
 OWN_BANK: Final = "ZDRB0001"
-"""Instalments are debited at the bank itself: its organisation code without the first two letters."""
+"""The bank that instalments are debited at (this one): its organisation code without the first two letters."""
 DEBITED_AT: Final = 6 * 3600
-LENT_AT: Final = 11 * 3600
+DISBURSED_AT: Final = 11 * 3600
 
 
-def basics(ask: Ask) -> dict[str, Any]:
-    """은행-008: the contract; a credit line (마이너스약정) has no day of the month to pay on."""
-    account = _borrowed(ask)
-    if isinstance(account, Purse):
+def get_basics(request: Ask) -> dict[str, Any]:
+    """Returns 은행-008: the contract. An overdraft limit (마이너스약정) has no repayment day."""
+    account = _find_loan_account(request)
+    if isinstance(account, DemandDeposit):
         return {
             "issue_date": account.opened,
-            "exp_date": next_anniversary(account.opened, ask.today),
+            "exp_date": find_next_anniversary(account.opened, request.today),
             "last_offered_rate": account.limit_rate,
             "repay_method": Repayment.CREDIT_LINE,
         }
     return {
         "issue_date": account.opened,
-        "exp_date": account.matures(ask.today),
+        "exp_date": account.get_maturity(request.today),
         "last_offered_rate": account.rate,
         "repay_date": f"{account.opened.day:02}",
         "repay_method": account.method,
-        "repay_org_code": OWN_BANK if account.debited else None,
-        "repay_account_num": account.debited,
+        "repay_org_code": OWN_BANK if account.debit_account else None,
+        "repay_account_num": account.debit_account,
     }
 
 
-def details(ask: Ask) -> dict[str, Any]:
-    """은행-009: what is owed today; of a credit line what is drawn of it."""
-    account = _borrowed(ask)
-    if isinstance(account, Purse):
-        drawn = max(-purse_balance(ask, account, account.tills[0]), 0)
+def get_details(request: Ask) -> dict[str, Any]:
+    """Returns 은행-009: the balance owed today; for an overdraft limit, the amount drawn."""
+    account = _find_loan_account(request)
+    if isinstance(account, DemandDeposit):
+        drawn = max(-get_sub_account_balance(request, account, account.sub_accounts[0]), 0)
         return {"currency_code": "KRW", "balance_amt": drawn, "loan_principal": account.limit}
     return {
         "currency_code": "KRW",
-        "balance_amt": balance_on(ask, account, ask.today),
+        "balance_amt": get_balance(request, account, request.today),
         "loan_principal": account.principal,
-        "next_repay_date": next_due(account, ask.today),
+        "next_repay_date": find_next_due(account, request.today),
     }
 
 
-def transactions(ask: Ask) -> dict[str, Any]:
-    """은행-010: the lending and the instalments; a credit line's moves are in 은행-004."""
-    loan = asked(ask, Loan)
-    _, last = window(ask)
-    rows = [_lent(loan), *(_repaid(paid) for paid in paid_by(ask, loan, last))]
-    return {"trans_list": newest_first(ask, rows)}
+def list_transactions(request: Ask) -> dict[str, Any]:
+    """Returns 은행-010: the disbursement and the instalments. Movements of an overdraft are in 은행-004."""
+    loan = find_account(request, Loan)
+    _, last = parse_window(request)
+    rows = [
+        _build_lending_row(loan),
+        *(_build_repayment_row(instalment) for instalment in list_paid(request, loan, last)),
+    ]
+    return {"trans_list": select_newest_first(request, rows)}
 
 
-def _borrowed(ask: Ask) -> Loan | Purse:
-    account = asked(ask, Loan, Purse)
-    if isinstance(account, Purse) and not account.limit:
+def _find_loan_account(request: Ask) -> Loan | DemandDeposit:
+    account = find_account(request, Loan, DemandDeposit)
+    if isinstance(account, DemandDeposit) and not account.limit:
         raise Absent(404, "40402", "대출 약정이 없는 계좌")
     return account
 
 
-def _lent(loan: Loan) -> dict[str, Any]:
+def _build_lending_row(loan: Loan) -> dict[str, Any]:
     return {
-        "trans_dtime": at(loan.opened, LENT_AT),
+        "trans_dtime": add_seconds(loan.opened, DISBURSED_AT),
         "trans_no": "0",
         "trans_type": "01",
         "currency_code": "KRW",
@@ -78,28 +81,28 @@ def _lent(loan: Loan) -> dict[str, Any]:
     }
 
 
-def _repaid(paid: Instalment) -> dict[str, Any]:
+def _build_repayment_row(instalment: Instalment) -> dict[str, Any]:
     return {
-        "trans_dtime": at(paid.paid, DEBITED_AT),
-        "trans_no": str(paid.turn),
+        "trans_dtime": add_seconds(instalment.paid_on, DEBITED_AT),
+        "trans_no": str(instalment.number),
         "trans_type": "02",
         "currency_code": "KRW",
-        "trans_amt": paid.principal + paid.interest_amount,
-        "balance_amt": paid.balance,
-        "principal_amt": paid.principal,
-        "int_amt": paid.interest_amount,
-        "int_list": [_interest(part) for part in paid.interest],
+        "trans_amt": instalment.principal + instalment.interest_amount,
+        "balance_amt": instalment.balance,
+        "principal_amt": instalment.principal,
+        "int_amt": instalment.interest_amount,
+        "int_list": [_build_interest_row(part) for part in instalment.interest],
     }
 
 
-def _interest(part: Interest) -> dict[str, Any]:
+def _build_interest_row(part: Interest) -> dict[str, Any]:
     return {
         "int_start_date": part.first,
         "int_end_date": part.last,
         "int_rate": part.rate,
         "applied_int_amt": part.amount,
-        "int_type": "02" if part.late else "01",
+        "int_type": "02" if part.is_late else "01",
     }
 
 
-STORIES: Final[dict[str, Story]] = {"은행-008": basics, "은행-009": details, "은행-010": transactions}
+STORIES: Final[dict[str, Story]] = {"은행-008": get_basics, "은행-009": get_details, "은행-010": list_transactions}

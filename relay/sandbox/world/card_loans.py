@@ -1,7 +1,7 @@
-"""Money borrowed on cards: cash advances, a card loan, a bill put off (단기·장기대출, 리볼빙; 카드-007, 010-012).
+"""Card loans: cash advances, a long-term loan, a revolving balance (단기·장기대출, 리볼빙; 카드-007, 010-012).
 
-Each goes on for ever in its own round, so that on any day there is one to tell: an advance a month, a loan after the
-other, a bill put off each spring and paid up within the year.
+Each repeats, so that every day has one of each: one advance a month, one long-term loan after the other, one
+revolving balance each spring that is repaid within a year.
 """
 
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from relay.sandbox.world.card_wallet import main_card
-from relay.sandbox.world.days import month_later, months_passed, term_of
+from relay.sandbox.world.card_wallet import get_main_card
+from relay.sandbox.world.days import add_months, count_months, find_term
 from relay.sandbox.world.model import Ask, Story
-from relay.sandbox.world.months import YEAR, clock, first, on, yesterday
-from relay.sandbox.world.schedule import LEVEL_PAYMENT, Loan, balance, coming, parts
-from relay.sandbox.world.street import digits
+from relay.sandbox.world.months import YEAR, get_day, get_yesterday, to_datetime, to_month
+from relay.sandbox.world.schedule import EQUAL_PAYMENT, Loan, get_balance, get_next_instalment, list_instalments
+from relay.sandbox.world.street import draw_digits
 
 PAY_DAY: Final = 14
 _LOAN_MONTHS: Final = 36
@@ -24,64 +24,66 @@ _MIN_PERCENT: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """A cash advance, due in one sum on the next month's pay day."""
+    """A cash advance, due in one sum on the payment day of the next month."""
 
     number: str
-    at: datetime
+    moment: datetime
     amount: int
     rate: Decimal
     due: date
 
     @property
     def interest(self) -> int:
-        """What it costs until it is due."""
-        return int(self.amount * self.rate * (self.due - self.at.date()).days / 36500)
+        """The interest until the due date."""
+        return int(self.amount * self.rate * (self.due - self.moment.date()).days / 36500)
 
 
 @dataclass(frozen=True, slots=True)
-class PutOff:
-    """A bill put off: paid up in twelve equal parts, the first a month after `since`."""
+class Revolving:
+    """A revolving balance: repaid in twelve equal parts, the first a month after `since`."""
 
     since: date
     amount: int
     rate: Decimal
 
     @property
-    def part(self) -> int:
-        """What is paid each month."""
+    def instalment(self) -> int:
+        """The monthly repayment."""
         return self.amount // YEAR
 
-    def left(self, paid_parts: int) -> int:
-        """What remains after so many parts."""
-        return self.amount - self.part * paid_parts
+    def compute_balance(self, paid_count: int) -> int:
+        """Returns the balance after `paid_count` repayments."""
+        return self.amount - self.instalment * paid_count
 
 
-def advance(ask: Ask, month: date) -> Advance:
-    """The cash advance of a month, taken in its first days."""
-    dice = ask.dice("advance", month)
-    at = clock(month.replace(day=dice.randrange(2, 9)), dice.randrange(9, 23), dice.randrange(60), dice.randrange(60))
-    amount, rate = dice.randrange(10, 81) * 10_000, Decimal(dice.randrange(149, 196)) / 10
-    return Advance(digits(dice, 8), at, amount, rate, on(month_later(month, 1), PAY_DAY))
+def build_advance(request: Ask, month: date) -> Advance:
+    """Returns the cash advance of a month, taken in its first days."""
+    rng = request.build_random("advance", month)
+    moment = to_datetime(
+        month.replace(day=rng.randrange(2, 9)), rng.randrange(9, 23), rng.randrange(60), rng.randrange(60)
+    )
+    amount, rate = rng.randrange(10, 81) * 10_000, Decimal(rng.randrange(149, 196)) / 10
+    return Advance(draw_digits(rng, 8), moment, amount, rate, get_day(add_months(month, 1), PAY_DAY))
 
 
-def _loan(ask: Ask, day: date) -> tuple[Loan, str]:
-    """The card loan that runs on a day, and its name."""
-    dice = ask.dice("card loan")
-    issued, _ = term_of(date(2016, dice.randrange(1, 13), PAY_DAY), _LOAN_MONTHS, day)
-    amount, rate = dice.randrange(30, 150) * 100_000, Decimal(dice.randrange(99, 179)) / 10
-    return Loan(issued, _LOAN_MONTHS, amount, rate, LEVEL_PAYMENT), "가온 바로 카드론"
+def _build_loan(request: Ask, day: date) -> tuple[Loan, str]:
+    """Returns the long-term loan running on `day`, and its name."""
+    rng = request.build_random("card loan")
+    issued, _ = find_term(date(2016, rng.randrange(1, 13), PAY_DAY), _LOAN_MONTHS, day)
+    amount, rate = rng.randrange(30, 150) * 100_000, Decimal(rng.randrange(99, 179)) / 10
+    return Loan(issued, _LOAN_MONTHS, amount, rate, EQUAL_PAYMENT), "가온 바로 카드론"
 
 
-def _put_off(ask: Ask, day: date) -> PutOff:
-    """The bill put off that is being paid up on a day."""
-    dice = ask.dice("put off")
-    since, _ = term_of(date(2016, dice.randrange(2, 6), PAY_DAY), YEAR, day)
-    return PutOff(since, dice.randrange(60, 241) * 10_000 // YEAR * YEAR, Decimal(dice.randrange(150, 190)) / 10)
+def _build_revolving(request: Ask, day: date) -> Revolving:
+    """Returns the revolving balance that is being repaid on `day`."""
+    rng = request.build_random("put off")
+    since, _ = find_term(date(2016, rng.randrange(2, 6), PAY_DAY), YEAR, day)
+    return Revolving(since, rng.randrange(60, 241) * 10_000 // YEAR * YEAR, Decimal(rng.randrange(150, 190)) / 10)
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What a loan puts on a bill: principal and its cost, from which day, under which 상품구분 and number."""
+    """A loan's item on a bill: principal and interest, start date, 상품구분 and number."""
 
     kind: str
     since: date | datetime
@@ -91,82 +93,88 @@ class Due:
 
 
 ADVANCE_DUE: Final = "03"
-PUT_OFF_DUE: Final = "04"
+REVOLVING_DUE: Final = "04"
 LOAN_DUE: Final = "05"
 
 
-def dues(ask: Ask, month: date) -> Iterator[Due]:
-    """What falls due on the pay day of a month."""
-    before = month_later(month, -1)
-    taken = advance(ask, before)
-    if before > main_card(ask).issued and taken.at.date() <= yesterday(ask):
-        yield Due(ADVANCE_DUE, taken.at, taken.number, taken.amount, taken.interest)
-    # The pay day that ends a round still belongs to it; the round of the day before is asked for.
-    day = on(month, PAY_DAY - 1)
-    bill = _put_off(ask, day)
-    if bill.since <= day:
-        paid_before = months_passed(bill.since, day)
-        cost = int(bill.left(paid_before) * bill.rate / 1200)
-        yield Due(PUT_OFF_DUE, bill.since, f"RV{bill.since:%Y%m%d}{paid_before + 1:02d}", bill.part, cost)
-    loan, _ = _loan(ask, day)
-    for part in parts(loan):
-        if part.due == on(month, PAY_DAY):
-            number = f"CL{loan.issued:%Y%m%d}{part.number:03d}"
-            yield Due(LOAN_DUE, loan.issued, number, part.principal, part.interest)
+def list_dues(request: Ask, month: date) -> Iterator[Due]:
+    """Yields the loan amounts due on the payment day of a month."""
+    before = add_months(month, -1)
+    advance = build_advance(request, before)
+    if before > get_main_card(request).issued and advance.moment.date() <= get_yesterday(request):
+        yield Due(ADVANCE_DUE, advance.moment, advance.number, advance.amount, advance.interest)
+    # A term includes the payment day that ends it, so look up the term of the day before.
+    day = get_day(month, PAY_DAY - 1)
+    revolving = _build_revolving(request, day)
+    if revolving.since <= day:
+        paid_before = count_months(revolving.since, day)
+        cost = int(revolving.compute_balance(paid_before) * revolving.rate / 1200)
+        yield Due(
+            REVOLVING_DUE,
+            revolving.since,
+            f"RV{revolving.since:%Y%m%d}{paid_before + 1:02d}",
+            revolving.instalment,
+            cost,
+        )
+    loan, _ = _build_loan(request, day)
+    for instalment in list_instalments(loan):
+        if instalment.due == get_day(month, PAY_DAY):
+            number = f"CL{loan.issued:%Y%m%d}{instalment.number:03d}"
+            yield Due(LOAN_DUE, loan.issued, number, instalment.principal, instalment.interest)
 
 
-def _revolving(ask: Ask) -> dict[str, Any]:
-    bill = _put_off(ask, ask.today)
-    left = bill.left(max(months_passed(bill.since, yesterday(ask)), 0))
+def _list_revolving(request: Ask) -> dict[str, Any]:
+    revolving = _build_revolving(request, request.today)
+    remaining = revolving.compute_balance(max(count_months(revolving.since, get_yesterday(request)), 0))
     row = {
-        "req_date": bill.since,
+        "req_date": revolving.since,
         "min_pay_rate": Decimal(_MIN_PERCENT),
-        "min_pay_amt": min(left * _MIN_PERCENT // 100, bill.part),
-        "agreed_pay_amt": bill.part,
-        "remained_amt": left,
+        "min_pay_amt": min(remaining * _MIN_PERCENT // 100, revolving.instalment),
+        "agreed_pay_amt": revolving.instalment,
+        "remained_amt": remaining,
     }
     return {"revolving_list": [row]}
 
 
-def _flags(_: Ask) -> dict[str, Any]:
+def _get_flags(_: Ask) -> dict[str, Any]:
     return {"is_loan_short_term": True, "is_loan_long_term": True}
 
 
-def _short_term(ask: Ask) -> dict[str, Any]:
-    this_month = first(ask.today)
-    known = [advance(ask, month) for month in (this_month, month_later(this_month, -1))]
+def _list_short_term(request: Ask) -> dict[str, Any]:
+    this_month = to_month(request.today)
+    known = [build_advance(request, month) for month in (this_month, add_months(this_month, -1))]
     rows = [
         {
-            "loan_dtime": taken.at,
-            "loan_amt": taken.amount,
-            "balance_amt": taken.amount,
-            "pay_due_date": taken.due,
-            "int_rate": taken.rate,
+            "loan_dtime": advance.moment,
+            "loan_amt": advance.amount,
+            "balance_amt": advance.amount,
+            "pay_due_date": advance.due,
+            "int_rate": advance.rate,
         }
-        for taken in known
-        if taken.at.date() <= yesterday(ask) < taken.due
+        for advance in known
+        if advance.moment.date() <= get_yesterday(request) < advance.due
     ]
     return {"short_term_list": rows}
 
 
-def _long_term(ask: Ask) -> dict[str, Any]:
-    loan, name = _loan(ask, ask.today)
+def _list_long_term(request: Ask) -> dict[str, Any]:
+    loan, name = _build_loan(request, request.today)
     row = {
         "loan_dtime": loan.issued,
         "loan_name": name,
         "loan_amt": Decimal(loan.principal),
         "int_rate": loan.rate,
         "exp_date": loan.expires,
-        "balance_amt": Decimal(balance(loan, yesterday(ask))),
+        "balance_amt": Decimal(get_balance(loan, get_yesterday(request))),
         "repay_method": loan.method,
-        "int_amt": Decimal(coming(loan, yesterday(ask)).interest),
+        "int_amt": Decimal(get_next_instalment(loan, get_yesterday(request)).interest),
     }
     return {"long_term_list": [row]}
 
 
 STORIES: Final[dict[str, Story]] = {
-    "카드-007": _revolving,
-    "카드-010": _flags,
-    "카드-011": _short_term,
-    "카드-012": _long_term,
+    "카드-007": _list_revolving,
+    "카드-010": _get_flags,
+    "카드-011": _list_short_term,
+    "카드-012": _list_long_term,
 }

@@ -1,4 +1,4 @@
-"""What cards were used for: at home, abroad, and the big things that are paid in parts."""
+"""Uses of cards: domestic, overseas, and large purchases paid in instalments."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -8,11 +8,11 @@ from functools import lru_cache
 from typing import Final
 
 from relay.sandbox.world.card_wallet import CHECK, CREDIT, SMALL_CREDIT, Card
-from relay.sandbox.world.days import DAY, month_end, months_between, months_passed
+from relay.sandbox.world.days import DAY, count_months, get_month_end, iter_months
 from relay.sandbox.world.model import Ask
-from relay.sandbox.world.months import YEAR, clock, first, yesterday
-from relay.sandbox.world.street import BIG_SHOPS, Shop, digits, shopping
-from relay.sandbox.world.teller import MONTHS_KEPT, Teller, teller
+from relay.sandbox.world.months import YEAR, get_yesterday, to_datetime, to_month
+from relay.sandbox.world.street import BIG_TICKET_MERCHANTS, Merchant, draw_digits, draw_purchase
+from relay.sandbox.world.teller import CACHED_MONTHS, CustomerSeed, build_seed
 
 APPROVED: Final = "01"
 CANCELLED: Final = "02"
@@ -31,171 +31,186 @@ _SMALL_CREDIT_ONE_IN: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A shop abroad: its country and currency, prices in hundredths, and won for one of its money."""
+class ForeignMerchant:
+    """An overseas merchant: country, currency, prices in hundredths, and `won` for one unit of the currency."""
 
     name: str
     country: str
     currency: str
-    least: int
-    most: int
+    min_price: int
+    max_price: int
     won: Decimal
 
 
-PLACES: Final = (
-    Place("BLUE HARBOR COFFEE SEATTLE", "US", "USD", 450, 2800, Decimal(1340)),
-    Place("PINE STREET BOOKS ONLINE", "US", "USD", 999, 8900, Decimal(1340)),
-    Place("NORTH MEADOW OUTFITTERS", "US", "USD", 2500, 32000, Decimal(1340)),
-    Place("SAKURA DORI MARKET TOKYO", "JP", "JPY", 48000, 1460000, Decimal("9.1")),
-    Place("KAZE RAILWAYS", "JP", "JPY", 21000, 890000, Decimal("9.1")),
-    Place("CAFE DES TILLEULS PARIS", "FR", "EUR", 380, 4600, Decimal(1455)),
-    Place("GASTHAUS LINDENHOF WIEN", "AT", "EUR", 1200, 15800, Decimal(1455)),
+FOREIGN_MERCHANTS: Final = (
+    ForeignMerchant("BLUE HARBOR COFFEE SEATTLE", "US", "USD", 450, 2800, Decimal(1340)),
+    ForeignMerchant("PINE STREET BOOKS ONLINE", "US", "USD", 999, 8900, Decimal(1340)),
+    ForeignMerchant("NORTH MEADOW OUTFITTERS", "US", "USD", 2500, 32000, Decimal(1340)),
+    ForeignMerchant("SAKURA DORI MARKET TOKYO", "JP", "JPY", 48000, 1460000, Decimal("9.1")),
+    ForeignMerchant("KAZE RAILWAYS", "JP", "JPY", 21000, 890000, Decimal("9.1")),
+    ForeignMerchant("CAFE DES TILLEULS PARIS", "FR", "EUR", 380, 4600, Decimal(1455)),
+    ForeignMerchant("GASTHAUS LINDENHOF WIEN", "AT", "EUR", 1200, 15800, Decimal(1455)),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A use of a card in won. `changed` is when it was cancelled or corrected, `corrected` the amount since.
+    """A use of a card in won. It was cancelled, or corrected to `corrected_amount`, at `changed_at`.
 
-    `place` and `foreign` tell a use abroad; `parts` the months a big thing is paid in.
+    `foreign_merchant` and `foreign_amount` are set for overseas uses; `parts` is the number of instalments.
     """
 
     card: Card
     number: str
-    at: datetime
+    moment: datetime
     pay_type: str
     amount: int
-    shop: Shop | None = None
-    place: Place | None = None
-    foreign: Decimal = Decimal(0)
+    merchant: Merchant | None = None
+    foreign_merchant: ForeignMerchant | None = None
+    foreign_amount: Decimal = Decimal(0)
     parts: int | None = None
     status: str = APPROVED
-    changed: datetime | None = None
-    corrected: int = 0
+    changed_at: datetime | None = None
+    corrected_amount: int = 0
 
     @property
     def cost(self) -> int:
-        """What it came to in the end."""
-        return {APPROVED: self.amount, CANCELLED: 0, CORRECTED: self.corrected}[self.status]
+        """The final amount."""
+        return {APPROVED: self.amount, CANCELLED: 0, CORRECTED: self.corrected_amount}[self.status]
 
-    def touches(self, start: date, end: date) -> bool:
-        """Whether it was made, cancelled or corrected between two days."""
-        moments = (self.at, self.changed or self.at)
+    def is_within(self, start: date, end: date) -> bool:
+        """Returns whether it was made, cancelled or corrected from `start` to `end`."""
+        moments = (self.moment, self.changed_at or self.moment)
         return any(start <= moment.date() <= end for moment in moments)
 
-    def known_by(self, day: date) -> "Use":
-        """As the books told it that night: a change still to come is not known."""
-        if self.changed is None or self.changed.date() <= day:
+    def as_known_on(self, day: date) -> "Use":
+        """Returns the use as known at the end of `day`, without later changes."""
+        if self.changed_at is None or self.changed_at.date() <= day:
             return self
-        return replace(self, status=APPROVED, changed=None, corrected=0)
+        return replace(self, status=APPROVED, changed_at=None, corrected_amount=0)
 
 
-Uses = Callable[[Teller, Card, date], Iterable[Use]]
-"""Tells all uses of one sort that a card saw in a month."""
+ListUses = Callable[[CustomerSeed, Card, date], Iterable[Use]]
+"""Returns all uses of one kind of a card in a month."""
 
 
-def within(ask: Ask, card: Card, uses: Uses, start: date, end: date) -> list[Use]:
-    """The uses made, cancelled or corrected from `start` to `end`, the latest use first."""
-    # A use of the last days of the month before may have been changed in this one.
-    months = months_between(max(start - _LATEST_CHANGE * DAY, card.issued), end)
-    told = (use.known_by(yesterday(ask)) for month in months for use in uses(teller(ask), card, month))
-    return newest_first(use for use in told if use.touches(start, end))
+def select_uses(request: Ask, card: Card, list_uses: ListUses, start: date, end: date) -> list[Use]:
+    """Returns the uses made, cancelled or corrected from `start` to `end`, the latest use first."""
+    # A use in the last days of the previous month may have been changed in this one.
+    months = iter_months(max(start - _LATEST_CHANGE * DAY, card.issued), end)
+    known_uses = (
+        use.as_known_on(get_yesterday(request))
+        for month in months
+        for use in list_uses(build_seed(request), card, month)
+    )
+    return sort_newest_first(use for use in known_uses if use.is_within(start, end))
 
 
-def newest_first(uses: Iterable[Use]) -> list[Use]:
-    """Uses in the order the standard asks for."""
-    return sorted(uses, key=lambda use: (use.at, use.number), reverse=True)
+def sort_newest_first(uses: Iterable[Use]) -> list[Use]:
+    """Returns uses in the order of the standard."""
+    return sorted(uses, key=lambda use: (use.moment, use.number), reverse=True)
 
 
-def at_home(told_by: Teller, card: Card, month: date) -> Iterator[Use]:
-    """All uses of a card at home in a month, told whole so that every window sees the same."""
-    yield from small(told_by, card, month)
-    yield from big(told_by, card, month)
+def list_domestic(seed: CustomerSeed, card: Card, month: date) -> Iterator[Use]:
+    """Yields all domestic uses of a card in a month. It is always the whole month, so that all periods agree."""
+    yield from list_everyday(seed, card, month)
+    yield from list_big_ticket(seed, card, month)
 
 
-@lru_cache(maxsize=MONTHS_KEPT)
-def small(told_by: Teller, card: Card, month: date) -> tuple[Use, ...]:
-    """The everyday ones."""
-    return tuple(_small(told_by, card, month))
+@lru_cache(maxsize=CACHED_MONTHS)
+def list_everyday(seed: CustomerSeed, card: Card, month: date) -> tuple[Use, ...]:
+    """Returns the everyday uses of a card in a month."""
+    return tuple(_draw_everyday(seed, card, month))
 
 
-def _small(told_by: Teller, card: Card, month: date) -> Iterator[Use]:
-    dice = told_by.dice("uses", card.card_id, month)
-    days = month_end(month).day
-    for _ in range(dice.randint(*card.product.uses)):
-        shop, at, amount = shopping(dice, month + int(dice.random() * days) * DAY)
-        number, hybrid, fate, delay = digits(dice, 8), dice.random(), dice.random(), dice.random()
-        if at.date() < card.issued:
+def _draw_everyday(seed: CustomerSeed, card: Card, month: date) -> Iterator[Use]:
+    rng = seed.build_random("uses", card.card_id, month)
+    days = get_month_end(month).day
+    for _ in range(rng.randint(*card.product.uses)):
+        merchant, moment, amount = draw_purchase(rng, month + int(rng.random() * days) * DAY)
+        number, credit_chance, chance, delay = draw_digits(rng, 8), rng.random(), rng.random(), rng.random()
+        if moment.date() < card.issued:
             continue
-        use = Use(card, number, at, _pay_type(card, hybrid), amount, shop)
-        yield _fated(use, fate, int(delay * _LATEST_CHANGE) + 1) if fate < _CORRECTS else use
+        use = Use(card, number, moment, _choose_pay_type(card, credit_chance), amount, merchant)
+        yield _change_use(use, chance, int(delay * _LATEST_CHANGE) + 1) if chance < _CORRECTS else use
 
 
-def _fated(use: Use, fate: float, days: int) -> Use:
-    changed = use.at + days * DAY
-    if fate < _CANCELS:
-        return replace(use, status=CANCELLED, changed=changed)
-    return replace(use, status=CORRECTED, changed=changed, corrected=use.amount * 3 // 40 * 10)
+def _change_use(use: Use, chance: float, days: int) -> Use:
+    changed_at = use.moment + days * DAY
+    if chance < _CANCELS:
+        return replace(use, status=CANCELLED, changed_at=changed_at)
+    return replace(use, status=CORRECTED, changed_at=changed_at, corrected_amount=use.amount * 3 // 40 * 10)
 
 
-def _pay_type(card: Card, chance: float) -> str:
+def _choose_pay_type(card: Card, chance: float) -> str:
     if card.product.kind == SMALL_CREDIT:
         return BY_CREDIT if chance * _SMALL_CREDIT_ONE_IN < 1 else BY_ACCOUNT
     return BY_ACCOUNT if card.product.kind == CHECK else BY_CREDIT
 
 
-def big(told_by: Teller, card: Card, month: date) -> Iterator[Use]:
-    """Now and then a big thing bought on a credit card, paid in parts."""
-    return (use for use in _big_of_year(told_by, card, month.year) if use.at.month == month.month)
+def list_big_ticket(seed: CustomerSeed, card: Card, month: date) -> Iterator[Use]:
+    """Returns the large purchases of a credit card in a month, paid in instalments."""
+    return (use for use in _list_big_ticket_of_year(seed, card, month.year) if use.moment.month == month.month)
 
 
-@lru_cache(maxsize=MONTHS_KEPT)
-def _big_of_year(told_by: Teller, card: Card, year: int) -> tuple[Use, ...]:
-    return tuple(_big(told_by, card, year))
+@lru_cache(maxsize=CACHED_MONTHS)
+def _list_big_ticket_of_year(seed: CustomerSeed, card: Card, year: int) -> tuple[Use, ...]:
+    return tuple(_draw_big_ticket(seed, card, year))
 
 
-def _big(told_by: Teller, card: Card, year: int) -> Iterator[Use]:
+def _draw_big_ticket(seed: CustomerSeed, card: Card, year: int) -> Iterator[Use]:
     if card.product.kind != CREDIT:
         return
-    dice = told_by.dice("big", card.card_id, year)
+    rng = seed.build_random("big", card.card_id, year)
     for month in range(1, YEAR + 1):
-        if dice.randrange(_BIG_ONE_IN):
+        if rng.randrange(_BIG_ONE_IN):
             continue
-        shop, at, amount = shopping(dice, date(year, month, dice.randrange(1, 29)), BIG_SHOPS)
-        number, parts = digits(dice, 8), dice.choice(_PARTS)
-        if at.date() >= card.issued:
-            yield Use(card, number, at, BY_CREDIT, amount, shop, parts=parts)
+        merchant, moment, amount = draw_purchase(rng, date(year, month, rng.randrange(1, 29)), BIG_TICKET_MERCHANTS)
+        number, parts = draw_digits(rng, 8), rng.choice(_PARTS)
+        if moment.date() >= card.issued:
+            yield Use(card, number, moment, BY_CREDIT, amount, merchant, parts=parts)
 
 
-@lru_cache(maxsize=MONTHS_KEPT)
-def abroad(told_by: Teller, card: Card, month: date) -> tuple[Use, ...]:
-    """All uses of a card in other countries, or in their shops on the net, in a month."""
-    return tuple(_abroad(told_by, card, month))
+@lru_cache(maxsize=CACHED_MONTHS)
+def list_overseas(seed: CustomerSeed, card: Card, month: date) -> tuple[Use, ...]:
+    """Returns all uses of a card at overseas merchants, also online ones, in a month."""
+    return tuple(_draw_overseas(seed, card, month))
 
 
-def _abroad(told_by: Teller, card: Card, month: date) -> Iterator[Use]:
-    dice = told_by.dice("abroad", card.card_id, month)
-    days = month_end(month).day
-    for _ in range(dice.randint(*card.product.abroad)):
-        place = PLACES[int(dice.random() * len(PLACES))]
-        at = clock(month, 0) + timedelta(seconds=int(dice.random() * days * _SECONDS))
-        foreign = _foreign(place, place.least + int(dice.random() * (place.most - place.least)))
-        number, fate, delay = digits(dice, 8), dice.random(), int(dice.random() * _LATEST_CHANGE) + 1
-        if at.date() < card.issued:
+def _draw_overseas(seed: CustomerSeed, card: Card, month: date) -> Iterator[Use]:
+    rng = seed.build_random("abroad", card.card_id, month)
+    days = get_month_end(month).day
+    for _ in range(rng.randint(*card.product.abroad)):
+        foreign_merchant = FOREIGN_MERCHANTS[int(rng.random() * len(FOREIGN_MERCHANTS))]
+        moment = to_datetime(month, 0) + timedelta(seconds=int(rng.random() * days * _SECONDS))
+        foreign_amount = _to_foreign_amount(
+            foreign_merchant,
+            foreign_merchant.min_price + int(rng.random() * (foreign_merchant.max_price - foreign_merchant.min_price)),
+        )
+        number, chance, delay = draw_digits(rng, 8), rng.random(), int(rng.random() * _LATEST_CHANGE) + 1
+        if moment.date() < card.issued:
             continue
         pay_type = BY_ACCOUNT if card.product.kind == CHECK else BY_CREDIT
-        use = Use(card, number, at, pay_type, int(foreign * place.won), place=place, foreign=foreign)
-        yield replace(use, status=CANCELLED, changed=at + delay * DAY) if fate < _CANCELS else use
+        use = Use(
+            card,
+            number,
+            moment,
+            pay_type,
+            int(foreign_amount * foreign_merchant.won),
+            foreign_merchant=foreign_merchant,
+            foreign_amount=foreign_amount,
+        )
+        yield replace(use, status=CANCELLED, changed_at=moment + delay * DAY) if chance < _CANCELS else use
 
 
-def _foreign(place: Place, hundredths: int) -> Decimal:
-    return Decimal(hundredths // 100) if place.currency == "JPY" else Decimal(hundredths) / 100
+def _to_foreign_amount(foreign_merchant: ForeignMerchant, hundredths: int) -> Decimal:
+    return Decimal(hundredths // 100) if foreign_merchant.currency == "JPY" else Decimal(hundredths) / 100
 
 
-def in_parts(told_by: Teller, card: Card, month: date) -> Iterator[tuple[Use, int]]:
-    """The big things of which a part falls due in a month, each with the number of that part (1 for the first)."""
+def list_instalments(seed: CustomerSeed, card: Card, month: date) -> Iterator[tuple[Use, int]]:
+    """Yields the purchases with an instalment due in a month, each with the instalment number (from 1)."""
     for year in (month.year - 1, month.year):
-        for use in _big_of_year(told_by, card, year):
-            number = months_passed(first(use.at.date()), month)
+        for use in _list_big_ticket_of_year(seed, card, year):
+            number = count_months(to_month(use.moment.date()), month)
             if 1 <= number <= (use.parts or 0):
                 yield use, number

@@ -1,4 +1,4 @@
-"""The cards in a customer's wallet."""
+"""The cards of the customers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import Final
 
 from relay.sandbox.world.model import Ask
-from relay.sandbox.world.owned import owned, the_one
-from relay.sandbox.world.street import digits, opaque
-from relay.sandbox.world.teller import MONTHS_KEPT, Teller, teller
+from relay.sandbox.world.owned import find_asset, get_owned
+from relay.sandbox.world.street import draw_digits, draw_id
+from relay.sandbox.world.teller import CACHED_MONTHS, CustomerSeed, build_seed
 
 CREDIT: Final = "01"
 CHECK: Final = "02"
@@ -20,14 +20,14 @@ FAMILY: Final = "2"
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A card on offer; `uses` and `abroad` say how often a month it is used at home and in other countries."""
+    """A card product. `uses` and `abroad` are the ranges of domestic and overseas uses a month."""
 
     name: str
     kind: str
     brand: str
     fee: int
-    transit: bool
-    cash: bool
+    is_transit_card: bool
+    is_cash_card: bool
     uses: tuple[int, int]
     abroad: tuple[int, int]
 
@@ -38,17 +38,17 @@ _HOUSEHOLD: Final = Product("가온 가족카드", CREDIT, "I01", 5_000, True, F
 _PLAIN_CHECK: Final = Product("가온 주머니 체크", CHECK, "I03", 0, True, True, (20, 34), (0, 3))
 _HYBRID: Final = Product("가온 하이브리드 체크", SMALL_CREDIT, "D08", 2_000, True, True, (8, 18), (0, 0))
 
-_WALLETS: Final[Mapping[int, tuple[tuple[Product, str], ...]]] = {
+_CARDS: Final[Mapping[int, tuple[tuple[Product, str], ...]]] = {
     1: ((_EVERYDAY, OWN), (_HOUSEHOLD, FAMILY), (_PLAIN_CHECK, OWN)),
     2: ((_EVERYDAY, OWN), (_HOUSEHOLD, FAMILY), (_PLAIN_CHECK, OWN), (_HYBRID, OWN)),
     3: ((_EVERYDAY, OWN), (_TRAVEL, OWN), (_HOUSEHOLD, FAMILY), (_PLAIN_CHECK, OWN)),
 }
-"""Ordered by the kind of card, as the list of cards is told."""
+"""Ordered by the kind of card, as in 카드-001."""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card; `member` says whether it is the customer's own or of their family."""
+    """A card. `member` is OWN or FAMILY."""
 
     card_id: str
     number: str
@@ -57,33 +57,33 @@ class Card:
     issued: date
 
     @property
-    def billed(self) -> bool:
-        """Whether its uses come on the customer's bill: own cards with credit do."""
+    def is_billed(self) -> bool:
+        """Whether its uses are on the customer's bill: those of own credit cards are."""
         return self.member == OWN and self.product.kind != CHECK
 
 
-def wallet(ask: Ask) -> tuple[Card, ...]:
-    """The customer's cards, credit first."""
-    return _cards(teller(ask), ask.customer.since, owned(_WALLETS, ask))
+def list_cards(request: Ask) -> tuple[Card, ...]:
+    """Returns the customer's cards, credit cards first."""
+    return _build_cards(build_seed(request), request.customer.since, get_owned(_CARDS, request))
 
 
-@lru_cache(maxsize=MONTHS_KEPT)
-def _cards(told_by: Teller, since: date, held: tuple[tuple[Product, str], ...]) -> tuple[Card, ...]:
-    return tuple(_card(told_by, since, product, member) for product, member in held)
+@lru_cache(maxsize=CACHED_MONTHS)
+def _build_cards(seed: CustomerSeed, since: date, products: tuple[tuple[Product, str], ...]) -> tuple[Card, ...]:
+    return tuple(_build_card(seed, since, product, member) for product, member in products)
 
 
-def _card(told_by: Teller, since: date, product: Product, member: str) -> Card:
-    dice = told_by.dice("card", product.name)
-    number = f"9{digits(dice, 3)}-{digits(dice, 2)}**-****-{digits(dice, 4)}"
-    issued = since + timedelta(days=dice.randrange(20, 900))
-    return Card(opaque(told_by.dice("card_id", product.name)), number, product, member, issued)
+def _build_card(seed: CustomerSeed, since: date, product: Product, member: str) -> Card:
+    rng = seed.build_random("card", product.name)
+    number = f"9{draw_digits(rng, 3)}-{draw_digits(rng, 2)}**-****-{draw_digits(rng, 4)}"
+    issued = since + timedelta(days=rng.randrange(20, 900))
+    return Card(draw_id(seed.build_random("card_id", product.name)), number, product, member, issued)
 
 
-def the_card(ask: Ask) -> Card:
-    """The card the path of the question names."""
-    return the_one(wallet(ask), lambda card: card.card_id == ask.params.get("card_id"))
+def find_card(request: Ask) -> Card:
+    """Returns the card named by the path of the request."""
+    return find_asset(list_cards(request), lambda card: card.card_id == request.params.get("card_id"))
 
 
-def main_card(ask: Ask) -> Card:
-    """The card that money is borrowed on."""
-    return wallet(ask)[0]
+def get_main_card(request: Ask) -> Card:
+    """Returns the card that loans belong to."""
+    return list_cards(request)[0]

@@ -1,4 +1,4 @@
-"""Payments through an electronic finance house (전금-101 to 103): accounts, means of payment, things bought."""
+"""Payments through an electronic finance company (전금-101 to 103): accounts, means of payment, purchases."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,20 +6,28 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from relay.sandbox.world.days import DAY, month_end, month_later, months_between
+from relay.sandbox.world.days import DAY, add_months, get_month_end, iter_months
 from relay.sandbox.world.model import Absent, Ask, Story
-from relay.sandbox.world.months import day_window, first
-from relay.sandbox.world.owned import owned, the_one
-from relay.sandbox.world.street import CARD_HOUSE, NET_SHOPS, Shop, digits, opaque, own_account, shopping
+from relay.sandbox.world.months import parse_day_window, to_month
+from relay.sandbox.world.owned import find_asset, get_owned
+from relay.sandbox.world.street import (
+    CARD_COMPANY,
+    ONLINE_MERCHANTS,
+    Merchant,
+    draw_digits,
+    draw_id,
+    draw_purchase,
+    get_own_account,
+)
 
 _CARD: Final = "6101"
 _TRANSFER: Final = "6102"
 _POINTS: Final = "6103"
 _BY_SLIP: Final = "6104"
-# 6101 is taken back by 6201, and so on.
-_TAKEN_BACK: Final = 100
+# 6201 is the refund of 6101, and so on.
+_REFUND_OFFSET: Final = 100
 _REGISTERED: Final = (_CARD, _CARD, _CARD, _TRANSFER, _TRANSFER, _POINTS)
-_BACK_ONE_IN: Final = 12
+_REFUND_ONE_IN: Final = 12
 _IN_PARTS_FROM: Final = 50_000
 _IN_PARTS_ONE_IN: Final = 3
 _PARTS: Final = (2, 3, 6)
@@ -28,35 +36,35 @@ _MEMOS: Final = ("생일선물", "사무실 비품", "집들이", "주말 준비
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account; a `guest` has no means of payment registered and pays by slip."""
+    """An account. A guest has no registered means of payment and pays by bank slip."""
 
     sub_key: str
     account_id: str
     opened: date
-    guest: bool
+    is_guest: bool
     orders: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A payment, or (with a kind of 62xx) a payment taken back, of an order."""
+    """A payment of an order, or its refund (with a kind of 62xx)."""
 
     kind: str
     order: str
-    at: datetime
+    moment: datetime
     amount: int
-    shop: Shop
+    merchant: Merchant
     goods: str
     parts: int | None
     memo: str | None
 
     @property
     def means(self) -> str:
-        """What it was paid with, whether paid or taken back."""
-        return self.kind if self.kind[1] == "1" else str(int(self.kind) - _TAKEN_BACK)
+        """The means of payment, also of a refund."""
+        return self.kind if self.kind[1] == "1" else str(int(self.kind) - _REFUND_OFFSET)
 
 
-# account id, guest, orders a month
+# account_id, is_guest, orders a month
 _ACCOUNTS: Final = {
     1: (("garam-0314", False, (42, 58)),),
     2: (("narae1102", False, (8, 18)), ("narae.guest", True, (0, 2))),
@@ -64,101 +72,103 @@ _ACCOUNTS: Final = {
 }
 
 
-def accounts(ask: Ask) -> tuple[Account, ...]:
-    """The customer's accounts."""
-    return tuple(_account(ask, *account) for account in owned(_ACCOUNTS, ask))
+def list_accounts(request: Ask) -> tuple[Account, ...]:
+    """Returns the customer's accounts."""
+    return tuple(_build_account(request, *account) for account in get_owned(_ACCOUNTS, request))
 
 
-def _account(ask: Ask, name: str, guest: bool, orders: tuple[int, int]) -> Account:
-    opened = ask.customer.since + timedelta(days=ask.dice("paid", name).randrange(30, 500))
-    return Account(opaque(ask.dice("sub_key", name)), name, opened, guest, orders)
+def _build_account(request: Ask, name: str, is_guest: bool, orders: tuple[int, int]) -> Account:
+    opened = request.customer.since + timedelta(days=request.build_random("paid", name).randrange(30, 500))
+    return Account(draw_id(request.build_random("sub_key", name)), name, opened, is_guest, orders)
 
 
-def _asked(ask: Ask) -> Account:
-    return the_one(accounts(ask), lambda account: account.sub_key == ask.params.get("sub_key"))
+def _find_account(request: Ask) -> Account:
+    return find_asset(list_accounts(request), lambda account: account.sub_key == request.params.get("sub_key"))
 
 
-def _list(ask: Ask) -> dict[str, Any]:
+def _list_assets(request: Ask) -> dict[str, Any]:
     rows = [
         {
             "sub_key": account.sub_key,
             "account_id": account.account_id,
             "is_consent": True,
             "reg_date": account.opened,
-            "is_pay": not account.guest,
+            "is_pay": not account.is_guest,
         }
-        for account in accounts(ask)
+        for account in list_accounts(request)
     ]
     return {"account_list": rows}
 
 
-def _means(ask: Ask) -> dict[str, tuple[str, str]]:
-    card = f"9{digits(ask.dice('means'), 3)}-****-****-{digits(ask.dice('means', 'card'), 4)}"
-    return {_CARD: (CARD_HOUSE, card), _TRANSFER: own_account(ask)}
+def _build_means(request: Ask) -> dict[str, tuple[str, str]]:
+    first_digits = draw_digits(request.build_random("means"), 3)
+    last_digits = draw_digits(request.build_random("means", "card"), 4)
+    card = f"9{first_digits}-****-****-{last_digits}"
+    return {_CARD: (CARD_COMPANY, card), _TRANSFER: get_own_account(request)}
 
 
-def _methods(ask: Ask) -> dict[str, Any]:
-    if _asked(ask).guest:
+def _list_methods(request: Ask) -> dict[str, Any]:
+    if _find_account(request).is_guest:
         raise Absent(403, "40301", "결제수단이 등록되지 않은 계정")
     rows = [
-        {"pay_org_code": house, "pay_id": number, "is_primary": kind == _CARD}
-        for kind, (house, number) in _means(ask).items()
+        {"pay_org_code": org_code, "pay_id": number, "is_primary": kind == _CARD}
+        for kind, (org_code, number) in _build_means(request).items()
     ]
     return {"pay_list": rows}
 
 
-def _transactions(ask: Ask) -> dict[str, Any]:
-    account = _asked(ask)
-    start, end = day_window(ask)
-    months = months_between(max(start, month_later(first(account.opened), 1)), end)
-    told = [payment for month in months for payment in _month(ask, account, month)]
-    means = _means(ask)
-    rows = [_row(payment, *means.get(payment.means, (None, None))) for payment in told]
+def _list_transactions(request: Ask) -> dict[str, Any]:
+    account = _find_account(request)
+    start, end = parse_day_window(request)
+    months = iter_months(max(start, add_months(to_month(account.opened), 1)), end)
+    payments = [payment for month in months for payment in _draw_month(request, account, month)]
+    means = _build_means(request)
+    rows = [_build_row(payment, *means.get(payment.means, (None, None))) for payment in payments]
     return {"trans_list": [row for row in rows if start <= row["trans_dtime"].date() <= end][::-1]}
 
 
-def _row(payment: Payment, house: str | None, number: str | None) -> dict[str, Any]:
+def _build_row(payment: Payment, org_code: str | None, number: str | None) -> dict[str, Any]:
     return {
         "trans_type": payment.kind,
         "trans_num": payment.order,
-        "trans_dtime": payment.at,
+        "trans_dtime": payment.moment,
         "trans_no": f"{payment.order}-{payment.kind}",
         "trans_amt": Decimal(payment.amount),
-        "trans_org_code": house,
+        "trans_org_code": org_code,
         "pay_id": number,
         "total_install_cnt": payment.parts,
         "trans_memo": payment.memo,
-        "merchant_name": payment.shop.name,
-        "merchant_regno": payment.shop.regno,
+        "merchant_name": payment.merchant.name,
+        "merchant_regno": payment.merchant.regno,
         "trans_title": payment.goods,
-        "trans_category": payment.shop.kind,
-        "pay_method": payment.shop.pay_method,
+        "trans_category": payment.merchant.kind,
+        "pay_method": payment.merchant.pay_method,
     }
 
 
-def _month(ask: Ask, account: Account, month: date) -> list[Payment]:
-    return sorted(_unsorted_month(ask, account, month), key=lambda payment: payment.at)
+def _draw_month(request: Ask, account: Account, month: date) -> list[Payment]:
+    return sorted(_draw_unsorted_month(request, account, month), key=lambda payment: payment.moment)
 
 
-def _unsorted_month(ask: Ask, account: Account, month: date) -> Iterator[Payment]:
-    """All payments of a month and those taken back within it; told whole, so that every window sees the same."""
-    dice = ask.dice("orders", account.account_id, month)
-    end = month_end(month)
-    for count in range(dice.randint(*account.orders)):
-        shop, at, price = shopping(dice, month.replace(day=dice.randint(1, end.day)), NET_SHOPS)
-        kind = _BY_SLIP if account.guest else dice.choice(_REGISTERED)
-        order = f"{at:%Y%m%d}-{count:03d}{digits(dice, 5)}"
-        in_parts = kind == _CARD and price >= _IN_PARTS_FROM and dice.randrange(_IN_PARTS_ONE_IN) == 0
-        parts = dice.choice(_PARTS) if in_parts else None
-        goods, memo = dice.choice(shop.goods), dice.choice(_MEMOS) if dice.randrange(4) == 0 else None
-        yield Payment(kind, order, at, price, shop, goods, parts, memo)
-        back = at + dice.randint(1, 6) * DAY
-        if dice.randrange(_BACK_ONE_IN) == 0 and back.date() <= end:
-            yield Payment(str(int(kind) + _TAKEN_BACK), order, back, price, shop, goods, parts, memo)
+def _draw_unsorted_month(request: Ask, account: Account, month: date) -> Iterator[Payment]:
+    """Yields all payments and refunds of a month. It is always the whole month, so that all periods agree."""
+    rng = request.build_random("orders", account.account_id, month)
+    end = get_month_end(month)
+    for count in range(rng.randint(*account.orders)):
+        merchant, moment, price = draw_purchase(rng, month.replace(day=rng.randint(1, end.day)), ONLINE_MERCHANTS)
+        kind = _BY_SLIP if account.is_guest else rng.choice(_REGISTERED)
+        order = f"{moment:%Y%m%d}-{count:03d}{draw_digits(rng, 5)}"
+        in_parts = kind == _CARD and price >= _IN_PARTS_FROM and rng.randrange(_IN_PARTS_ONE_IN) == 0
+        parts = rng.choice(_PARTS) if in_parts else None
+        goods, memo = rng.choice(merchant.goods), rng.choice(_MEMOS) if rng.randrange(4) == 0 else None
+        yield Payment(kind, order, moment, price, merchant, goods, parts, memo)
+        refunded_at = moment + rng.randint(1, 6) * DAY
+        if rng.randrange(_REFUND_ONE_IN) == 0 and refunded_at.date() <= end:
+            yield Payment(str(int(kind) + _REFUND_OFFSET), order, refunded_at, price, merchant, goods, parts, memo)
 
 
 STORIES: Final[dict[str, Story]] = {
-    "전금-101": _list,
-    "전금-102": _methods,
-    "전금-103": _transactions,
+    "전금-101": _list_assets,
+    "전금-102": _list_methods,
+    "전금-103": _list_transactions,
 }

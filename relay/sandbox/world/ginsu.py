@@ -1,14 +1,14 @@
-"""Guarantee insurance (보증보험, 규격 4.2.8): promises to a landlord and to an employer, paid at once or in parts."""
+"""Guarantee insurance (보증보험, 규격 4.2.8), with a single premium or with premiums in parts."""
 
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from relay.sandbox.world.days import month_later, term_of
+from relay.sandbox.world.days import add_months, find_term
 from relay.sandbox.world.model import Ask, Story
-from relay.sandbox.world.months import YEAR, day_window
-from relay.sandbox.world.owned import the_one
-from relay.sandbox.world.street import digits
+from relay.sandbox.world.months import YEAR, parse_day_window
+from relay.sandbox.world.owned import find_asset
+from relay.sandbox.world.street import draw_digits
 
 _GUARANTEE: Final = "20"
 _IN_FORCE: Final = "01"
@@ -19,19 +19,19 @@ _PAY_METHODS: Final = ("01", "02", "03", "04")
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A guarantee of `months`; its premium is `per_mille` of the sum insured, paid every `every` months."""
+    """A guarantee of `months`. Its premium is `per_mille` of the sum insured, paid every `interval` months."""
 
     name: str
     months: int
-    every: int
+    interval: int
     sums: tuple[int, int]
     per_mille: int
     insured: tuple[str, ...]
 
     @property
     def parts(self) -> int:
-        """How many premiums there are in all."""
-        return self.months // self.every
+        """The number of premiums."""
+        return self.months // self.interval
 
 
 PRODUCTS: Final = (
@@ -44,7 +44,7 @@ _MILLION: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A customer's guarantee."""
+    """A customer's contract."""
 
     insu_num: str
     product: Product
@@ -53,28 +53,28 @@ class Contract:
 
     @property
     def premium(self) -> int:
-        """One part of the premium."""
+        """One part of the premium, in won."""
         return self.face * self.product.per_mille // 1000 // self.product.parts
 
 
-def contracts(ask: Ask) -> tuple[Contract, ...]:
-    """The customer's guarantees in force today."""
-    return tuple(_contract(ask, number, product) for number, product in enumerate(PRODUCTS, 1))
+def list_contracts(request: Ask) -> tuple[Contract, ...]:
+    """Returns the customer's contracts in force today."""
+    return tuple(_build_contract(request, number, product) for number, product in enumerate(PRODUCTS, 1))
 
 
-def _contract(ask: Ask, number: int, product: Product) -> Contract:
-    dice = ask.dice("guarantee", number)
-    issued, _ = term_of(date(2018, dice.randrange(1, 13), dice.randrange(1, 29)), product.months, ask.today)
+def _build_contract(request: Ask, number: int, product: Product) -> Contract:
+    rng = request.build_random("guarantee", number)
+    issued, _ = find_term(date(2018, rng.randrange(1, 13), rng.randrange(1, 29)), product.months, request.today)
     return Contract(
-        f"{number}00{issued:%Y%m}{digits(dice, 9)}", product, issued, dice.randrange(*product.sums) * _MILLION
+        f"{number}00{issued:%Y%m}{draw_digits(rng, 9)}", product, issued, rng.randrange(*product.sums) * _MILLION
     )
 
 
-def _asked(ask: Ask) -> Contract:
-    return the_one(contracts(ask), lambda contract: contract.insu_num == ask.params.get("insu_num"))
+def _find_contract(request: Ask) -> Contract:
+    return find_asset(list_contracts(request), lambda contract: contract.insu_num == request.params.get("insu_num"))
 
 
-def _list(ask: Ask) -> dict[str, Any]:
+def _list_assets(request: Ask) -> dict[str, Any]:
     rows = [
         {
             "insu_num": contract.insu_num,
@@ -83,16 +83,16 @@ def _list(ask: Ask) -> dict[str, Any]:
             "insu_type": _GUARANTEE,
             "insu_status": _IN_FORCE,
         }
-        for contract in contracts(ask)
+        for contract in list_contracts(request)
     ]
     return {"insu_list": rows}
 
 
-def _basic(ask: Ask) -> dict[str, Any]:
-    contract = _asked(ask)
+def _get_basic(request: Ask) -> dict[str, Any]:
+    contract = _find_contract(request)
     return {
         "issue_date": contract.issued,
-        "exp_date": month_later(contract.issued, contract.product.months),
+        "exp_date": add_months(contract.issued, contract.product.months),
         "face_amt": contract.face,
         "insured_list": [{"insured_name": name} for name in contract.product.insured],
         "pay_due": _AT_ONCE if contract.product.parts == 1 else _IN_PARTS,
@@ -100,25 +100,25 @@ def _basic(ask: Ask) -> dict[str, Any]:
     }
 
 
-def _transactions(ask: Ask) -> dict[str, Any]:
-    contract = _asked(ask)
-    start, end = day_window(ask)
-    rows = [_premium(ask, contract, number) for number in range(1, contract.product.parts + 1)]
+def _list_transactions(request: Ask) -> dict[str, Any]:
+    contract = _find_contract(request)
+    start, end = parse_day_window(request)
+    rows = [_build_premium_row(request, contract, number) for number in range(1, contract.product.parts + 1)]
     return {"trans_list": [row for row in rows if start <= row["trans_date"] <= end][::-1]}
 
 
-def _premium(ask: Ask, contract: Contract, number: int) -> dict[str, Any]:
-    dice = ask.dice("premium", contract.insu_num, number)
+def _build_premium_row(request: Ask, contract: Contract, number: int) -> dict[str, Any]:
+    rng = request.build_random("premium", contract.insu_num, number)
     return {
-        "trans_date": month_later(contract.issued, (number - 1) * contract.product.every),
+        "trans_date": add_months(contract.issued, (number - 1) * contract.product.interval),
         "paid_in_cnt": number,
         "paid_amt": contract.premium,
-        "pay_method": dice.choice(_PAY_METHODS),
+        "pay_method": rng.choice(_PAY_METHODS),
     }
 
 
 STORIES: Final[dict[str, Story]] = {
-    "보증보험-001": _list,
-    "보증보험-002": _basic,
-    "보증보험-003": _transactions,
+    "보증보험-001": _list_assets,
+    "보증보험-002": _get_basic,
+    "보증보험-003": _list_transactions,
 }

@@ -1,10 +1,10 @@
-"""What an insurance contract is: riders, cars, premiums and terms; and the riders insurers sell."""
+"""Insurance contracts: policies, riders, cars; and the riders on sale."""
 
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from relay.sandbox.world.days import term_of
+from relay.sandbox.world.days import find_term
 
 CAR, MEDICAL, TRIP, PENSION = "17", "16", "14", "10"
 NORMAL, LAPSED, MATURED = "02", "04", "05"
@@ -15,19 +15,19 @@ PRIMARY: Final = "1"
 
 @dataclass(frozen=True, slots=True)
 class Rider:
-    """What is promised for what (특약, 담보): `amount` in the policy's money; `feature` of medical riders only."""
+    """A rider (특약, 담보): `amount` is in the policy's currency; only medical riders have a `feature`."""
 
     name: str
     amount: int
     code: str
     feature: int | None = None
-    required: bool = False
+    is_required: bool = False
     insured: str = PRIMARY
 
 
 @dataclass(frozen=True, slots=True)
 class Car:
-    """The car of a car policy and how it is insured."""
+    """The car of a car policy and its cover."""
 
     number: str
     name: str
@@ -39,74 +39,74 @@ class Car:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A contract: `riders` (the first is the main contract), the premium of one payment, how often and how long paid.
+    """A contract. The first of its `riders` is the main contract; `premium` is the amount of one payment.
 
-    A car policy is made anew each year; `ends` is that of the others. `family` are the insured besides the customer.
+    A car policy is renewed each year; `ends_on` applies to all others. `family` are the other insured persons.
     """
 
     number: str
     kind: str
     product: str
     issued: date
-    ends: date
+    ends_on: date
     premium: int
     pay_cycle: str
     pay_years: int
     riders: tuple[Rider, ...]
     family: tuple[str, ...] = ()
     currency: str | None = None
-    renewable: bool = False
-    variable: bool = False
-    loanable: bool = False
-    pays_from: date | None = None
-    lapsed: date | None = None
+    is_renewable: bool = False
+    is_variable: bool = False
+    is_loanable: bool = False
+    pension_start: date | None = None
+    lapsed_on: date | None = None
     car: Car | None = None
-    debited: bool = True
+    is_debited: bool = True
 
     @property
     def payments(self) -> int:
-        """How often it is paid in all; of a car policy, each year."""
+        """The number of payments; for a car policy, those of a year."""
         if self.pay_cycle == ONCE:
             return 1
         return self.pay_years * 12 // CYCLE_MONTHS[self.pay_cycle]
 
-    def term(self, today: date) -> tuple[date, date]:
-        """From when to when it runs as things stand today."""
+    def get_term(self, today: date) -> tuple[date, date]:
+        """Returns start and end of the term that applies today."""
         if self.car:
-            return term_of(self.issued, 12, today)
-        return self.issued, self.ends
+            return find_term(self.issued, 12, today)
+        return self.issued, self.ends_on
 
-    def status(self, today: date) -> str:
-        """정상, 실효 or 만기."""
-        if self.term(today)[1] <= today:
+    def get_status(self, today: date) -> str:
+        """Returns the status: 정상, 실효 or 만기."""
+        if self.get_term(today)[1] <= today:
             return MATURED
-        return LAPSED if self.lapsed and self.lapsed <= today else NORMAL
+        return LAPSED if self.lapsed_on and self.lapsed_on <= today else NORMAL
 
 
-DEATH: Final = Rider("일반사망", 100_000_000, "A1100", required=True)
-SICKNESS: Final = Rider("질병입원일당", 50_000, "A5100", required=True)
-CANCER: Final = Rider("암진단비", 40_000_000, "A4200", required=True)
+DEATH: Final = Rider("일반사망", 100_000_000, "A1100", is_required=True)
+SICKNESS: Final = Rider("질병입원일당", 50_000, "A5100", is_required=True)
+CANCER: Final = Rider("암진단비", 40_000_000, "A4200", is_required=True)
 STROKE: Final = Rider("뇌혈관질환진단비", 20_000_000, "A4301")
 HEART: Final = Rider("허혈성심장질환진단비", 20_000_000, "A4302")
-INJURY: Final = Rider("상해후유장해", 100_000_000, "A3100", required=True)
+INJURY: Final = Rider("상해후유장해", 100_000_000, "A3100", is_required=True)
 SURGERY: Final = Rider("질병수술비", 300_000, "A5200")
-ANNUITY: Final = Rider("연금보장", 60_000_000, "A9100", required=True)
-FINE: Final = Rider("교통사고처리지원금", 200_000_000, "A8101", required=True)
+ANNUITY: Final = Rider("연금보장", 60_000_000, "A9100", is_required=True)
+FINE: Final = Rider("교통사고처리지원금", 200_000_000, "A8101", is_required=True)
 LAWYER: Final = Rider("변호사선임비용", 50_000_000, "A8102")
 MEDICAL_RIDERS: Final = (
-    Rider("급여 입원의료비", 50_000_000, "100", 1, required=True),
-    Rider("급여 통원의료비", 200_000, "101", 2, required=True),
+    Rider("급여 입원의료비", 50_000_000, "100", 1, is_required=True),
+    Rider("급여 통원의료비", 200_000, "101", 2, is_required=True),
     Rider("비급여 의료비", 50_000_000, "102", 3),
     Rider("처방조제료", 50_000, "103", 4),
 )
 CAR_RIDERS: Final = (
-    Rider("대인배상", 150_000_000, "A7100", required=True),
-    Rider("대물배상", 1_000_000_000, "A7200", required=True),
+    Rider("대인배상", 150_000_000, "A7100", is_required=True),
+    Rider("대물배상", 1_000_000_000, "A7200", is_required=True),
     Rider("자기신체사고", 100_000_000, "A7300"),
     Rider("무보험차상해", 200_000_000, "A7400"),
 )
 TRIP_RIDERS: Final = (
-    Rider("해외여행 중 상해사망", 100_000_000, "A1110", required=True),
+    Rider("해외여행 중 상해사망", 100_000_000, "A1110", is_required=True),
     Rider("휴대품손해", 1_000_000, "A8200"),
     Rider("항공기지연비용", 200_000, "A8300"),
 )

@@ -1,20 +1,20 @@
-"""What the insurer lent, on policies and on houses (보험-008..011)."""
+"""Loans of the insurer, secured by policies or homes (보험-008..011)."""
 
 from typing import Any, Final
 
-from relay.sandbox.world.days import at, newest_first, window
-from relay.sandbox.world.insu_policies import loans
-from relay.sandbox.world.lending import Instalment, Interest, Loan, balance_on, next_due, paid_by
+from relay.sandbox.world.days import add_seconds, parse_window, select_newest_first
+from relay.sandbox.world.insu_policies import list_loans
+from relay.sandbox.world.lending import Instalment, Interest, Loan, find_next_due, get_balance, list_paid
 from relay.sandbox.world.model import Ask, Story
-from relay.sandbox.world.owned import the_one
+from relay.sandbox.world.owned import find_asset
 
 ACTIVE: Final = "01"
 PAID_AT: Final = 7 * 3600
 
 
-def loan_list(ask: Ask) -> dict[str, Any]:
-    """보험-008: the loans."""
-    listed = [
+def list_loan_rows(request: Ask) -> dict[str, Any]:
+    """Returns 보험-008: the loans."""
+    rows = [
         {
             "prod_name": loan.product,
             "account_num": loan.number,
@@ -22,64 +22,68 @@ def loan_list(ask: Ask) -> dict[str, Any]:
             "account_type": loan.account_type,
             "account_status": ACTIVE,
         }
-        for loan in loans(ask)
+        for loan in list_loans(request)
     ]
-    return {"loan_list": listed}
+    return {"loan_list": rows}
 
 
-def basics(ask: Ask) -> dict[str, Any]:
-    """보험-009: the contract; a policy loan (3400) names the policy it is lent on."""
-    loan = _asked(ask)
+def get_basics(request: Ask) -> dict[str, Any]:
+    """Returns 보험-009: the contract. A policy loan (3400) names its policy."""
+    loan = _find_loan(request)
     return {
         "loan_start_date": loan.opened,
-        "loan_exp_date": loan.matures(ask.today),
+        "loan_exp_date": loan.get_maturity(request.today),
         "repay_method": loan.method,
         "insu_num": loan.policy,
     }
 
 
-def details(ask: Ask) -> dict[str, Any]:
-    """보험-010: what is owed today."""
-    loan = _asked(ask)
+def get_details(request: Ask) -> dict[str, Any]:
+    """Returns 보험-010: the balance owed today."""
+    loan = _find_loan(request)
     return {
-        "balance_amt": balance_on(ask, loan, ask.today),
+        "balance_amt": get_balance(request, loan, request.today),
         "loan_principal": loan.principal,
-        "next_repay_date": next_due(loan, ask.today),
+        "next_repay_date": find_next_due(loan, request.today),
     }
 
 
-def transactions(ask: Ask) -> dict[str, Any]:
-    """보험-011: the instalments."""
-    _, last = window(ask)
-    return {"trans_list": newest_first(ask, (_repaid(paid) for paid in paid_by(ask, _asked(ask), last)))}
-
-
-def _asked(ask: Ask) -> Loan:
-    return the_one(loans(ask), lambda loan: loan.number == ask.params.get("account_num"))
-
-
-def _repaid(paid: Instalment) -> dict[str, Any]:
+def list_transactions(request: Ask) -> dict[str, Any]:
+    """Returns 보험-011: the instalments."""
+    _, last = parse_window(request)
     return {
-        "trans_no": str(paid.turn),
-        "trans_dtime": at(paid.paid, PAID_AT),
-        "loan_paid_amt": paid.principal,
-        "int_paid_amt": paid.interest_amount,
-        "int_list": [_interest(part) for part in paid.interest],
+        "trans_list": select_newest_first(
+            request, (_build_repayment_row(instalment) for instalment in list_paid(request, _find_loan(request), last))
+        )
     }
 
 
-def _interest(part: Interest) -> dict[str, Any]:
+def _find_loan(request: Ask) -> Loan:
+    return find_asset(list_loans(request), lambda loan: loan.number == request.params.get("account_num"))
+
+
+def _build_repayment_row(instalment: Instalment) -> dict[str, Any]:
+    return {
+        "trans_no": str(instalment.number),
+        "trans_dtime": add_seconds(instalment.paid_on, PAID_AT),
+        "loan_paid_amt": instalment.principal,
+        "int_paid_amt": instalment.interest_amount,
+        "int_list": [_build_interest_row(part) for part in instalment.interest],
+    }
+
+
+def _build_interest_row(part: Interest) -> dict[str, Any]:
     return {
         "int_start_date": part.first,
         "int_end_date": part.last,
         "int_rate": part.rate,
-        "int_type": "02" if part.late else "01",
+        "int_type": "02" if part.is_late else "01",
     }
 
 
 STORIES: Final[dict[str, Story]] = {
-    "보험-008": loan_list,
-    "보험-009": basics,
-    "보험-010": details,
-    "보험-011": transactions,
+    "보험-008": list_loan_rows,
+    "보험-009": get_basics,
+    "보험-010": get_details,
+    "보험-011": list_transactions,
 }

@@ -1,11 +1,11 @@
-"""Who is insured for what: each customer's policies, cars and trips, and what is lent on them."""
+"""The insurance policies and loans of each customer."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
-from relay.sandbox.world.days import month_later
+from relay.sandbox.world.days import add_months
 from relay.sandbox.world.insu_contracts import (
     ANNUITY,
     CANCER,
@@ -31,20 +31,20 @@ from relay.sandbox.world.insu_contracts import (
 )
 from relay.sandbox.world.lending import Loan, Repayment
 from relay.sandbox.world.model import Ask
-from relay.sandbox.world.owned import owned, the_one
+from relay.sandbox.world.owned import find_asset, get_owned
 
 SHOWN_AFTER_END_MONTHS: Final = 60
 FOR_LIFE: Final = date(2095, 12, 31)
 
 
-def _medical(number: str, issued: date, premium: int) -> Policy:
-    ends = month_later(issued, 15 * 12)
+def _build_medical_policy(number: str, issued: date, premium: int) -> Policy:
+    ends_on = add_months(issued, 15 * 12)
     return Policy(
-        number, MEDICAL, "다정한 실손의료보험", issued, ends, premium, "1M", 15, MEDICAL_RIDERS, renewable=True
+        number, MEDICAL, "다정한 실손의료보험", issued, ends_on, premium, "1M", 15, MEDICAL_RIDERS, is_renewable=True
     )
 
 
-def _car(number: str, issued: date, premium: int, cycle: str, car: Car) -> Policy:
+def _build_car_policy(number: str, issued: date, premium: int, cycle: str, car: Car) -> Policy:
     return Policy(
         number,
         CAR,
@@ -56,7 +56,7 @@ def _car(number: str, issued: date, premium: int, cycle: str, car: Car) -> Polic
         1,
         CAR_RIDERS,
         car=car,
-        debited=cycle != ONCE,
+        is_debited=cycle != ONCE,
     )
 
 
@@ -72,7 +72,7 @@ POLICIES: Final[dict[int, tuple[Policy, ...]]] = {
             "1M",
             20,
             (DEATH, SURGERY, STROKE),
-            loanable=True,
+            is_loanable=True,
         ),
         Policy(
             "L01201801150002",
@@ -95,12 +95,12 @@ POLICIES: Final[dict[int, tuple[Policy, ...]]] = {
             "1M",
             15,
             (ANNUITY,),
-            variable=True,
-            loanable=True,
-            pays_from=date(2045, 3, 8),
+            is_variable=True,
+            is_loanable=True,
+            pension_start=date(2045, 3, 8),
         ),
-        _medical("N01202107050004", date(2021, 7, 5), 31_200),
-        _car(
+        _build_medical_policy("N01202107050004", date(2021, 7, 5), 31_200),
+        _build_car_policy(
             "N01202009180005",
             date(2020, 9, 18),
             742_000,
@@ -131,7 +131,7 @@ POLICIES: Final[dict[int, tuple[Policy, ...]]] = {
             "1M",
             20,
             (DEATH, SURGERY),
-            loanable=True,
+            is_loanable=True,
         ),
         Policy(
             "L02202004140002",
@@ -154,11 +154,11 @@ POLICIES: Final[dict[int, tuple[Policy, ...]]] = {
             "3M",
             10,
             (ANNUITY,),
-            loanable=True,
-            pays_from=date(2052, 12, 20),
+            is_loanable=True,
+            pension_start=date(2052, 12, 20),
         ),
-        _medical("N02201810250004", date(2018, 10, 25), 18_400),
-        _car(
+        _build_medical_policy("N02201810250004", date(2018, 10, 25), 18_400),
+        _build_car_policy(
             "N02202205110005",
             date(2022, 5, 11),
             911_000,
@@ -177,7 +177,7 @@ POLICIES: Final[dict[int, tuple[Policy, ...]]] = {
             "1M",
             20,
             (DEATH, CANCER, STROKE, HEART),
-            loanable=True,
+            is_loanable=True,
         ),
         Policy(
             "L03202006100002",
@@ -188,9 +188,9 @@ POLICIES: Final[dict[int, tuple[Policy, ...]]] = {
             310,
             "1M",
             10,
-            (Rider("일반사망", 150_000, "A1100", required=True),),
+            (Rider("일반사망", 150_000, "A1100", is_required=True),),
             currency="USD",
-            loanable=True,
+            is_loanable=True,
         ),
         Policy(
             "L03201202130003",
@@ -202,9 +202,9 @@ POLICIES: Final[dict[int, tuple[Policy, ...]]] = {
             ONCE,
             0,
             (ANNUITY,),
-            loanable=True,
-            pays_from=date(2027, 2, 13),
-            debited=False,
+            is_loanable=True,
+            pension_start=date(2027, 2, 13),
+            is_debited=False,
         ),
         Policy(
             "L03201607210004",
@@ -216,10 +216,10 @@ POLICIES: Final[dict[int, tuple[Policy, ...]]] = {
             "1M",
             20,
             (DEATH,),
-            lapsed=date(2024, 9, 21),
+            lapsed_on=date(2024, 9, 21),
         ),
-        _medical("N03202203150005", date(2022, 3, 15), 54_600),
-        _car(
+        _build_medical_policy("N03202203150005", date(2022, 3, 15), 54_600),
+        _build_car_policy(
             "N03201711240006",
             date(2017, 11, 24),
             658_000,
@@ -252,7 +252,7 @@ LOANS: Final[dict[int, tuple[Loan, ...]]] = {
             date(2021, 3, 18),
             12,
             "3400",
-            Repayment.AT_ONCE,
+            Repayment.BULLET,
             9_000_000,
             Decimal("5.35"),
             None,
@@ -266,7 +266,7 @@ LOANS: Final[dict[int, tuple[Loan, ...]]] = {
             date(2023, 9, 26),
             12,
             "3400",
-            Repayment.AT_ONCE,
+            Repayment.BULLET,
             2_500_000,
             Decimal("5.6"),
             None,
@@ -291,7 +291,7 @@ LOANS: Final[dict[int, tuple[Loan, ...]]] = {
             date(2018, 2, 19),
             12,
             "3400",
-            Repayment.AT_ONCE,
+            Repayment.BULLET,
             18_000_000,
             Decimal("6.1"),
             None,
@@ -301,41 +301,43 @@ LOANS: Final[dict[int, tuple[Loan, ...]]] = {
 }
 
 
-def policies(ask: Ask) -> tuple[Policy, ...]:
-    """The customer's policies by number; matured ones for five years more."""
-    held = (*owned(POLICIES, ask), *(_trips(ask) if ask.customer.number == TRAVELLER else ()))
-    oldest = month_later(ask.today, -SHOWN_AFTER_END_MONTHS)
-    shown = (policy for policy in held if policy.issued <= ask.today and policy.term(ask.today)[1] >= oldest)
+def list_policies(request: Ask) -> tuple[Policy, ...]:
+    """Returns the customer's policies by number, and those that matured in the last five years."""
+    held = (*get_owned(POLICIES, request), *(_draw_trips(request) if request.customer.number == TRAVELLER else ()))
+    oldest = add_months(request.today, -SHOWN_AFTER_END_MONTHS)
+    shown = (
+        policy for policy in held if policy.issued <= request.today and policy.get_term(request.today)[1] >= oldest
+    )
     return tuple(sorted(shown, key=lambda policy: policy.number))
 
 
-def asked(ask: Ask) -> Policy:
-    """The policy the question names."""
-    return the_one(policies(ask), lambda policy: policy.number == ask.params.get("insu_num"))
+def find_policy(request: Ask) -> Policy:
+    """Returns the requested policy."""
+    return find_asset(list_policies(request), lambda policy: policy.number == request.params.get("insu_num"))
 
 
-def loans(ask: Ask) -> tuple[Loan, ...]:
-    """What the insurer lent to the customer."""
-    return tuple(loan for loan in owned(LOANS, ask) if loan.opened <= ask.today)
+def list_loans(request: Ask) -> tuple[Loan, ...]:
+    """Returns the insurer's loans to the customer."""
+    return tuple(loan for loan in get_owned(LOANS, request) if loan.opened <= request.today)
 
 
-def _trips(ask: Ask) -> Iterator[Policy]:
-    quarter = date(ask.customer.since.year + 1, 1, 1)
-    while quarter <= ask.today:
-        fate = ask.dice("trip", quarter)
-        leaves = quarter + timedelta(days=fate.randrange(75))
-        home = leaves + timedelta(days=fate.randrange(4, 12))
-        premium = fate.randrange(9_000, 31_000, 100)
+def _draw_trips(request: Ask) -> Iterator[Policy]:
+    quarter = date(request.customer.since.year + 1, 1, 1)
+    while quarter <= request.today:
+        rng = request.build_random("trip", quarter)
+        departs = quarter + timedelta(days=rng.randrange(75))
+        returns = departs + timedelta(days=rng.randrange(4, 12))
+        premium = rng.randrange(9_000, 31_000, 100)
         yield Policy(
-            f"N02T{leaves:%Y%m%d}",
+            f"N02T{departs:%Y%m%d}",
             TRIP,
             "가뿐한 해외여행자보험",
-            leaves,
-            home,
+            departs,
+            returns,
             premium,
             ONCE,
             0,
             TRIP_RIDERS,
-            debited=False,
+            is_debited=False,
         )
-        quarter = month_later(quarter, 3)
+        quarter = add_months(quarter, 3)

@@ -1,11 +1,11 @@
-"""The broker's stories: accounts, what was traded, what is held (금투-001..005)."""
+"""Data handlers of the broker: accounts, trades, holdings (금투-001..005)."""
 
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from relay.sandbox.world.days import newest_first
-from relay.sandbox.world.invest_accounts import CENT, PENSION, WON, Account, Paper, accounts, asked
+from relay.sandbox.world.days import select_newest_first
+from relay.sandbox.world.invest_accounts import CENT, PENSION, WON, Account, Security, find_account, list_accounts
 from relay.sandbox.world.invest_trades import (
     BUY,
     DEPOSIT,
@@ -14,85 +14,93 @@ from relay.sandbox.world.invest_trades import (
     WITHDRAWAL,
     Holding,
     Trade,
-    cash,
-    holdings,
-    trades,
+    get_cash,
+    get_holdings,
+    list_trades,
 )
-from relay.sandbox.world.market import price_on
+from relay.sandbox.world.market import get_price
 from relay.sandbox.world.model import Ask, Story
 
 
-def account_list(ask: Ask) -> dict[str, Any]:
-    """금투-001: the accounts by kind."""
-    return {"account_list": [_listed(account) for account in accounts(ask)]}
+def list_account_rows(request: Ask) -> dict[str, Any]:
+    """Returns 금투-001: the accounts by kind."""
+    return {"account_list": [_build_account_row(account) for account in list_accounts(request)]}
 
 
-def basics(ask: Ask) -> dict[str, Any]:
-    """금투-002: the cash of each currency; a loan against papers stands with the won."""
-    account = asked(ask)
+def get_basics(request: Ask) -> dict[str, Any]:
+    """Returns 금투-002: the cash of each currency. A loan against securities is in the row of won."""
+    account = find_account(request)
     return {
-        "base_date": ask.today,
+        "base_date": request.today,
         "basic_list": [
             {
-                "currency_code": purse.currency,
-                "withholdings_amt": cash(ask, account, purse.currency),
+                "currency_code": sub_account.currency,
+                "withholdings_amt": get_cash(request, account, sub_account.currency),
                 "credit_loan_amt": 0,
-                "mortgage_amt": account.mortgage if purse.currency == "KRW" else 0,
+                "mortgage_amt": account.mortgage if sub_account.currency == "KRW" else 0,
             }
-            for purse in account.purses
+            for sub_account in account.sub_accounts
         ],
     }
 
 
-def transactions(ask: Ask) -> dict[str, Any]:
-    """금투-003: money brought and taken, papers bought and sold."""
-    return {"trans_list": newest_first(ask, (_booked(trade) for trade in trades(ask, asked(ask))))}
+def list_transactions(request: Ask) -> dict[str, Any]:
+    """Returns 금투-003: deposits, withdrawals and trades."""
+    return {
+        "trans_list": select_newest_first(
+            request, (_build_trade_row(trade) for trade in list_trades(request, find_account(request)))
+        )
+    }
 
 
-def products(ask: Ask) -> dict[str, Any]:
-    """금투-004: what is held today, by code."""
-    account = asked(ask)
-    held = holdings(ask, account)
-    currencies = {paper: purse.currency for purse in account.purses for paper in purse.papers}
+def list_products(request: Ask) -> dict[str, Any]:
+    """Returns 금투-004: today's holdings by code."""
+    account = find_account(request)
+    held = get_holdings(request, account)
+    currencies = {
+        security: sub_account.currency for sub_account in account.sub_accounts for security in sub_account.securities
+    }
     rows = [
-        _held(ask, paper, held[paper], currencies[paper], taxed_less=account.taxed_less)
-        for paper in sorted(held, key=lambda paper: paper.code)
+        _build_holding_row(
+            request, security, held[security], currencies[security], is_tax_favoured=account.is_tax_favoured
+        )
+        for security in sorted(held, key=lambda security: security.code)
     ]
-    return {"base_date": ask.today, "prod_list": rows}
+    return {"base_date": request.today, "prod_list": rows}
 
 
-def pension(ask: Ask) -> dict[str, Any]:
-    """금투-005: what a pension account was paid and what was taken from it; nobody draws a pension yet."""
-    account = asked(ask, PENSION)
-    lines = trades(ask, account)
-    paid = [line for line in lines if line.kind == DEPOSIT]
-    last: datetime | None = paid[-1].when if paid else None
+def get_pension(request: Ask) -> dict[str, Any]:
+    """Returns 금투-005: payments into and out of a pension account. No pension is being paid out yet."""
+    account = find_account(request, PENSION)
+    account_trades = list_trades(request, account)
+    paid = [trade for trade in account_trades if trade.kind == DEPOSIT]
+    last: datetime | None = paid[-1].moment if paid else None
     return {
         "issue_date": account.opened,
-        "paid_in_amt": sum(line.amount for line in paid),
-        "withdrawal_amt": sum(line.amount for line in lines if line.kind == WITHDRAWAL),
+        "paid_in_amt": sum(trade.amount for trade in paid),
+        "withdrawal_amt": sum(trade.amount for trade in account_trades if trade.kind == WITHDRAWAL),
         "last_paid_in_date": last.date() if last else None,
         "rcv_amt": 0,
     }
 
 
-def _listed(account: Account) -> dict[str, Any]:
+def _build_account_row(account: Account) -> dict[str, Any]:
     return {
         "account_num": account.number,
         "is_consent": True,
         "account_name": account.name,
         "account_type": account.kind,
         "issue_date": account.opened,
-        "is_tax_benefits": account.taxed_less,
+        "is_tax_benefits": account.is_tax_favoured,
     }
 
 
-def _booked(trade: Trade) -> dict[str, Any]:
-    paper = trade.paper
+def _build_trade_row(trade: Trade) -> dict[str, Any]:
+    security = trade.security
     return {
-        "prod_name": paper.name if paper else None,
-        "prod_code": paper.code if paper else None,
-        "trans_dtime": trade.when,
+        "prod_name": security.name if security else None,
+        "prod_code": security.code if security else None,
+        "trans_dtime": trade.moment,
         "trans_no": trade.number,
         "trans_type": trade.kind,
         "trans_type_detail": DETAILS[trade.kind],
@@ -102,33 +110,35 @@ def _booked(trade: Trade) -> dict[str, Any]:
         "settle_amt": trade.settled,
         "balance_amt": trade.balance,
         "currency_code": trade.currency,
-        "ex_code": paper.exchange if paper else None,
+        "ex_code": security.exchange if security else None,
     }
 
 
-def _held(ask: Ask, paper: Paper, holding: Holding, currency: str, *, taxed_less: bool) -> dict[str, Any]:
-    cent = WON if currency == "KRW" else CENT
-    worth: Decimal = holding.quantity * price_on(paper.code, paper.base, ask.today, paper.tick)
+def _build_holding_row(
+    request: Ask, security: Security, holding: Holding, currency: str, *, is_tax_favoured: bool
+) -> dict[str, Any]:
+    smallest_unit = WON if currency == "KRW" else CENT
+    value: Decimal = holding.quantity * get_price(security.code, security.base, request.today, security.tick)
     return {
-        "prod_type": paper.kind,
-        "prod_type_detail": paper.detail,
-        "prod_code": paper.code,
-        "ex_code": paper.exchange,
-        "prod_name": paper.name,
-        "pos_type": paper.position,
-        "credit_type": paper.credit,
-        "is_tax_benefits": taxed_less,
-        "purchase_amt": holding.cost.quantize(cent),
+        "prod_type": security.kind,
+        "prod_type_detail": security.detail,
+        "prod_code": security.code,
+        "ex_code": security.exchange,
+        "prod_name": security.name,
+        "pos_type": security.position,
+        "credit_type": security.credit,
+        "is_tax_benefits": is_tax_favoured,
+        "purchase_amt": holding.cost.quantize(smallest_unit),
         "holding_num": holding.quantity,
-        "eval_amt": worth.quantize(cent),
+        "eval_amt": value.quantize(smallest_unit),
         "currency_code": currency,
     }
 
 
 STORIES: Final[dict[str, Story]] = {
-    "금투-001": account_list,
-    "금투-002": basics,
-    "금투-003": transactions,
-    "금투-004": products,
-    "금투-005": pension,
+    "금투-001": list_account_rows,
+    "금투-002": get_basics,
+    "금투-003": list_transactions,
+    "금투-004": list_products,
+    "금투-005": get_pension,
 }

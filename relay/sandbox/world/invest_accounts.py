@@ -1,4 +1,4 @@
-"""Who keeps what at the broker: accounts, and the things each of them buys."""
+"""The accounts at the broker, and the securities that each of them trades."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from relay.sandbox.world.model import Ask
-from relay.sandbox.world.owned import owned, the_one
+from relay.sandbox.world.owned import find_asset, get_owned
 
 CASH_BOUGHT, LENT_AGAINST = "01", "03"
 WON, CENT, FIFTY_WON, UNIT_PRICE = Decimal(1), Decimal("0.01"), Decimal(50), Decimal("0.001")
@@ -14,8 +14,8 @@ PENSION: Final = "105"
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
-    """Something traded: its `kind` (상품종류), near what price and in what ticks it trades, and on which exchange."""
+class Security:
+    """A security: its `kind` (상품종류), base price, tick size and exchange."""
 
     code: str
     name: str
@@ -29,49 +29,49 @@ class Paper:
 
 
 @dataclass(frozen=True, slots=True)
-class Purse:
-    """The money of one currency and the papers bought with it.
+class CurrencyAccount:
+    """The cash of one currency and the securities bought with it.
 
-    `first` is brought on the first day, `monthly` each month after; so many papers are bought and sold a month. What
-    the purse holds above `most` at a month's end is taken home.
+    `buys` and `sells` are the trades a month. If more than `max_cash` is left at the end of a month,
+    `monthly_deposit` is withdrawn.
     """
 
     currency: str
-    papers: tuple[Paper, ...]
-    first: int
-    monthly: int
+    securities: tuple[Security, ...]
+    initial_deposit: int
+    monthly_deposit: int
     buys: int
     sells: int
-    most: int
+    max_cash: int
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account at the broker; `mortgage` is lent against its papers (예탁증권담보대출)."""
+    """An account at the broker. `mortgage` is lent against its securities (예탁증권담보대출)."""
 
     number: str
     name: str
     kind: str
     opened: date
-    purses: tuple[Purse, ...]
-    taxed_less: bool = False
+    sub_accounts: tuple[CurrencyAccount, ...]
+    is_tax_favoured: bool = False
     mortgage: int = 0
 
 
-def _stock(code: str, name: str, base: int) -> Paper:
-    return Paper(f"KR7{code}", name, "401", "보통주", base, FIFTY_WON)
+def _build_stock(code: str, name: str, base: int) -> Security:
+    return Security(f"KR7{code}", name, "401", "보통주", base, FIFTY_WON)
 
 
-def _abroad(code: str, name: str, base: int, exchange: str) -> Paper:
-    return Paper(code, name, "402", "보통주", base, CENT, exchange)
+def _build_foreign_stock(code: str, name: str, base: int, exchange: str) -> Security:
+    return Security(code, name, "402", "보통주", base, CENT, exchange)
 
 
-def _fund(code: str, name: str, kind: str = "413") -> Paper:
-    return Paper(f"KF{code}", name, kind, "공모펀드", 1, UNIT_PRICE)
+def _build_fund(code: str, name: str, kind: str = "413") -> Security:
+    return Security(f"KF{code}", name, kind, "공모펀드", 1, UNIT_PRICE)
 
 
 STOCKS: Final = tuple(
-    _stock(f"9{index:03}00000", name, base)
+    _build_stock(f"9{index:03}00000", name, base)
     for index, (name, base) in enumerate(
         (
             ("가온전자", 61_000),
@@ -102,35 +102,37 @@ STOCKS: Final = tuple(
     )
 )
 ABROAD: Final = (
-    _abroad("XGRN", "Xylo Green Energy", 84, "101"),
-    _abroad("QLMT", "Quillmont Devices", 192, "101"),
-    _abroad("BRWK", "Bramwick Holdings", 311, "100"),
-    _abroad("ZPTH", "Zephath Therapeutics", 37, "102"),
+    _build_foreign_stock("XGRN", "Xylo Green Energy", 84, "101"),
+    _build_foreign_stock("QLMT", "Quillmont Devices", 192, "101"),
+    _build_foreign_stock("BRWK", "Bramwick Holdings", 311, "100"),
+    _build_foreign_stock("ZPTH", "Zephath Therapeutics", 37, "102"),
 )
 FUNDS: Final = (
-    _fund("2019031501", "한울 코리아 성장 펀드"),
-    _fund("2019112202", "새솔 배당 인컴 펀드"),
-    _fund("2020070803", "가온 미국지수 펀드", "414"),
-    _fund("2021012504", "마루 은퇴시점 2050 펀드"),
+    _build_fund("2019031501", "한울 코리아 성장 펀드"),
+    _build_fund("2019112202", "새솔 배당 인컴 펀드"),
+    _build_fund("2020070803", "가온 미국지수 펀드", "414"),
+    _build_fund("2021012504", "마루 은퇴시점 2050 펀드"),
 )
 BONDS: Final = (
-    Paper("KR6900010A11", "푸른도시공사 32", "403", "특수채", 10_000, WON),
-    Paper("KR6900020B25", "가온전자 14-2", "403", "회사채", 10_000, WON),
+    Security("KR6900010A11", "푸른도시공사 32", "403", "특수채", 10_000, WON),
+    Security("KR6900020B25", "가온전자 14-2", "403", "회사채", 10_000, WON),
 )
 FUTURES: Final = (
-    Paper("KR4901V30007", "코리아지수 선물", "408", "지수선물", 335_000, FIFTY_WON, position="01"),
-    Paper("KR4901V40006", "코리아지수 옵션", "408", "지수옵션", 21_000, FIFTY_WON, position="02"),
+    Security("KR4901V30007", "코리아지수 선물", "408", "지수선물", 335_000, FIFTY_WON, position="01"),
+    Security("KR4901V40006", "코리아지수 옵션", "408", "지수옵션", 21_000, FIFTY_WON, position="02"),
 )
-NOTE: Final = Paper("KRCP90010007", "발행어음 약정형", "411", "발행어음", 10_000, WON)
-PLEDGED: Final = Paper("KR7990011003", "든든지주", "401", "보통주", 52_000, FIFTY_WON, credit=LENT_AGAINST)
+NOTE: Final = Security("KRCP90010007", "발행어음 약정형", "411", "발행어음", 10_000, WON)
+PLEDGED: Final = Security("KR7990011003", "든든지주", "401", "보통주", 52_000, FIFTY_WON, credit=LENT_AGAINST)
 
 
-def _won(papers: tuple[Paper, ...], first: int, monthly: int, buys: int, sells: int) -> Purse:
-    return Purse("KRW", papers, first, monthly, buys, sells, 4 * monthly)
+def _build_won_account(
+    securities: tuple[Security, ...], initial_deposit: int, monthly_deposit: int, buys: int, sells: int
+) -> CurrencyAccount:
+    return CurrencyAccount("KRW", securities, initial_deposit, monthly_deposit, buys, sells, 4 * monthly_deposit)
 
 
-def _dollars(first: int, monthly: int) -> Purse:
-    return Purse("USD", ABROAD, first, monthly, 3, 2, 4 * monthly)
+def _build_dollar_account(initial_deposit: int, monthly_deposit: int) -> CurrencyAccount:
+    return CurrencyAccount("USD", ABROAD, initial_deposit, monthly_deposit, 3, 2, 4 * monthly_deposit)
 
 
 ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
@@ -140,13 +142,23 @@ ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
             "종합매매",
             "101",
             date(2018, 3, 12),
-            (_won(STOCKS, 24_000_000, 900_000, 9, 8), _dollars(9_000, 400)),
+            (_build_won_account(STOCKS, 24_000_000, 900_000, 9, 8), _build_dollar_account(9_000, 400)),
         ),
         Account(
-            "60520160905002", "연금저축", PENSION, date(2016, 9, 5), (_won(FUNDS[:2], 400_000, 400_000, 2, 0),), True
+            "60520160905002",
+            "연금저축",
+            PENSION,
+            date(2016, 9, 5),
+            (_build_won_account(FUNDS[:2], 400_000, 400_000, 2, 0),),
+            True,
         ),
         Account(
-            "60820210406003", "중개형 ISA", "108", date(2021, 4, 6), (_won(STOCKS[:6], 5_000_000, 500_000, 3, 1),), True
+            "60820210406003",
+            "중개형 ISA",
+            "108",
+            date(2021, 4, 6),
+            (_build_won_account(STOCKS[:6], 5_000_000, 500_000, 3, 1),),
+            True,
         ),
     ),
     2: (
@@ -155,11 +167,22 @@ ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
             "위탁",
             "102",
             date(2020, 5, 7),
-            (_won(STOCKS[4:12], 3_000_000, 300_000, 4, 3), _dollars(1_200, 150)),
+            (_build_won_account(STOCKS[4:12], 3_000_000, 300_000, 4, 3), _build_dollar_account(1_200, 150)),
         ),
-        Account("60720220802012", "펀드", "107", date(2022, 8, 2), (_won(FUNDS[1:], 1_000_000, 200_000, 2, 0),)),
         Account(
-            "60520190110013", "연금저축", PENSION, date(2019, 1, 10), (_won(FUNDS[3:], 200_000, 200_000, 1, 0),), True
+            "60720220802012",
+            "펀드",
+            "107",
+            date(2022, 8, 2),
+            (_build_won_account(FUNDS[1:], 1_000_000, 200_000, 2, 0),),
+        ),
+        Account(
+            "60520190110013",
+            "연금저축",
+            PENSION,
+            date(2019, 1, 10),
+            (_build_won_account(FUNDS[3:], 200_000, 200_000, 1, 0),),
+            True,
         ),
     ),
     3: (
@@ -168,25 +191,45 @@ ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
             "종합매매",
             "101",
             date(2019, 2, 11),
-            (_won((*STOCKS[:12], PLEDGED, *BONDS), 60_000_000, 2_500_000, 8, 7), _dollars(20_000, 700)),
+            (
+                _build_won_account((*STOCKS[:12], PLEDGED, *BONDS), 60_000_000, 2_500_000, 8, 7),
+                _build_dollar_account(20_000, 700),
+            ),
             mortgage=8_000_000,
         ),
-        Account("60320220103022", "파생상품", "103", date(2022, 1, 3), (_won(FUTURES, 6_000_000, 1_000_000, 2, 2),)),
-        Account("60420230904023", "단기금융상품", "104", date(2023, 9, 4), (_won((NOTE,), 3_000_000, 500_000, 1, 1),)),
         Account(
-            "60520130607024", "연금저축", PENSION, date(2013, 6, 7), (_won(FUNDS, 1_500_000, 600_000, 3, 0),), True
+            "60320220103022",
+            "파생상품",
+            "103",
+            date(2022, 1, 3),
+            (_build_won_account(FUTURES, 6_000_000, 1_000_000, 2, 2),),
+        ),
+        Account(
+            "60420230904023",
+            "단기금융상품",
+            "104",
+            date(2023, 9, 4),
+            (_build_won_account((NOTE,), 3_000_000, 500_000, 1, 1),),
+        ),
+        Account(
+            "60520130607024",
+            "연금저축",
+            PENSION,
+            date(2013, 6, 7),
+            (_build_won_account(FUNDS, 1_500_000, 600_000, 3, 0),),
+            True,
         ),
     ),
 }
 
 
-def accounts(ask: Ask) -> tuple[Account, ...]:
-    """The customer's accounts by kind, as 금투-001 lists them."""
-    opened = (account for account in owned(ACCOUNTS, ask) if account.opened <= ask.today)
+def list_accounts(request: Ask) -> tuple[Account, ...]:
+    """Returns the customer's accounts by kind, in the order of 금투-001."""
+    opened = (account for account in get_owned(ACCOUNTS, request) if account.opened <= request.today)
     return tuple(sorted(opened, key=lambda account: (account.kind, account.number)))
 
 
-def asked(ask: Ask, kind: str | None = None) -> Account:
-    """The account the question names; of that `kind`, when one is asked for."""
-    number = ask.params.get("account_num")
-    return the_one(accounts(ask), lambda account: account.number == number and kind in (None, account.kind))
+def find_account(request: Ask, kind: str | None = None) -> Account:
+    """Returns the requested account; it must be of `kind` unless that is None."""
+    number = request.params.get("account_num")
+    return find_asset(list_accounts(request), lambda account: account.number == number and kind in (None, account.kind))

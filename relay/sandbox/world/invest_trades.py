@@ -1,4 +1,4 @@
-"""How an account at the broker lives: money brought, papers bought and sold month by month, money taken home."""
+"""Simulates the accounts at the broker: monthly deposits, trades and withdrawals."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,46 +8,46 @@ from functools import lru_cache
 from random import Random
 from typing import Final
 
-from relay.sandbox.world.days import DAY, at, month_end, months_between
-from relay.sandbox.world.invest_accounts import Account, Paper, Purse
-from relay.sandbox.world.market import price_on
-from relay.sandbox.world.model import Ask, dice
+from relay.sandbox.world.days import DAY, add_seconds, get_month_end, iter_months
+from relay.sandbox.world.invest_accounts import Account, CurrencyAccount, Security
+from relay.sandbox.world.market import get_price
+from relay.sandbox.world.model import Ask, build_random
 
 DEPOSIT, WITHDRAWAL, BUY, SELL = "301", "302", "341", "342"
 DETAILS: Final = {DEPOSIT: "이체입금", WITHDRAWAL: "이체출금", BUY: "매수", SELL: "매도"}
 FEE: Final = Decimal("0.00015")
 TAX: Final = Decimal("0.0018")
 SELLING_DAYS, BUYING_DAYS = (2, 12), (15, 26)
-"""Days of the month; two days lie between, so that a sale put off to Monday still comes before what it pays for."""
+"""Days of the month. The gap of two days keeps a sale that moves to Monday before the purchases it pays for."""
 SATURDAY: Final = 5
-OPEN, CLOSE, BROUGHT_AT, TAKEN_AT = 9 * 3600, 15 * 3600 + 1800, 8 * 3600, 16 * 3600
+OPEN, CLOSE, DEPOSITED_AT, WITHDRAWN_AT = 9 * 3600, 15 * 3600 + 1800, 8 * 3600, 16 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """One line of the book: what moved, for how much, what was settled after fee and tax, what cash was left."""
+    """A trade, deposit or withdrawal: `settled` is the amount after fee and tax, `balance` the cash after it."""
 
-    when: datetime
+    moment: datetime
     number: str
     kind: str
     currency: str
     amount: Decimal
     settled: Decimal
     balance: Decimal
-    paper: Paper | None = None
+    security: Security | None = None
     quantity: int = 0
     price: Decimal | None = None
 
 
 @dataclass(slots=True)
 class Holding:
-    """How much of a paper is held, and what it cost."""
+    """The quantity held of a security, and its cost."""
 
     quantity: int = 0
     cost: Decimal = Decimal(0)
 
-    def trade(self, trade: Trade) -> None:
-        """Take one trade in: buying adds its amount, selling takes the like share of the cost away."""
+    def apply(self, trade: Trade) -> None:
+        """Applies a trade: a purchase adds its amount to the cost, a sale removes the sold share of the cost."""
         if trade.kind == BUY:
             self.quantity += trade.quantity
             self.cost += trade.amount
@@ -57,113 +57,121 @@ class Holding:
 
 
 @dataclass(slots=True)
-class _Life:
-    """One purse being lived through, month by month."""
+class _Simulation:
+    """Simulates one sub-account month by month."""
 
     account: Account
-    purse: Purse
-    fate: Random
+    sub_account: CurrencyAccount
+    rng: Random
     cash: Decimal = Decimal(0)
-    held: dict[Paper, int] = field(default_factory=dict)
-    lines: list[Trade] = field(default_factory=list)
+    held: dict[Security, int] = field(default_factory=dict)
+    trades: list[Trade] = field(default_factory=list)
 
     @property
     def unit(self) -> Decimal:
-        """The smallest amount the currency knows."""
-        return Decimal("0.01") if self.purse.currency == "USD" else Decimal(1)
+        """The smallest unit of the currency."""
+        return Decimal("0.01") if self.sub_account.currency == "USD" else Decimal(1)
 
-    def month(self, month: date) -> None:
-        """Money first, then what is sold, then what is bought, then what is left over is taken home."""
-        newcomer = not self.lines
-        start = self.account.opened if newcomer else month
-        self._cash(at(start, BROUGHT_AT), DEPOSIT, self.purse.first if newcomer else self.purse.monthly)
-        if not newcomer:
-            for day, paper in self._days(SELLING_DAYS, start, self.purse.sells):
-                self._sell(day, paper)
-        chosen = len(self.purse.papers) if newcomer else self.purse.buys
-        budget = self.cash / chosen if chosen else Decimal(0)
-        for day, paper in self._days(BUYING_DAYS, start, chosen):
-            self._buy(day, paper, budget)
-        if self.cash > self.purse.most:
-            self._cash(at(month_end(month), TAKEN_AT), WITHDRAWAL, self.purse.monthly)
+    def trade_month(self, month: date) -> None:
+        """Adds the trades of a month: deposit, sales, purchases, withdrawal of excess cash."""
+        is_first_month = not self.trades
+        start = self.account.opened if is_first_month else month
+        self._move_cash(
+            add_seconds(start, DEPOSITED_AT),
+            DEPOSIT,
+            self.sub_account.initial_deposit if is_first_month else self.sub_account.monthly_deposit,
+        )
+        if not is_first_month:
+            for day, security in self._draw_moments(SELLING_DAYS, start, self.sub_account.sells):
+                self._sell(day, security)
+        count = len(self.sub_account.securities) if is_first_month else self.sub_account.buys
+        budget = self.cash / count if count else Decimal(0)
+        for day, security in self._draw_moments(BUYING_DAYS, start, count):
+            self._buy(day, security, budget)
+        if self.cash > self.sub_account.max_cash:
+            self._move_cash(
+                add_seconds(get_month_end(month), WITHDRAWN_AT), WITHDRAWAL, self.sub_account.monthly_deposit
+            )
 
-    def _days(self, days: tuple[int, int], start: date, count: int) -> Iterator[tuple[datetime, Paper]]:
-        """So many different papers, each at its moment, in the order of the moments; no exchange opens on weekends."""
+    def _draw_moments(self, days: tuple[int, int], start: date, count: int) -> Iterator[tuple[datetime, Security]]:
+        """Returns `count` different securities with their trading times, in order. Exchanges are closed on weekends."""
         moments = []
         for _ in range(count):
-            day = start.replace(day=self.fate.randint(*days))
+            day = start.replace(day=self.rng.randint(*days))
             day += DAY * (7 - day.weekday() if day.weekday() >= SATURDAY else 0)
-            moments.append(at(day, self.fate.randrange(OPEN, CLOSE)))
-        return zip(sorted(moments), self.fate.sample(self.purse.papers, count), strict=True)
+            moments.append(add_seconds(day, self.rng.randrange(OPEN, CLOSE)))
+        return zip(sorted(moments), self.rng.sample(self.sub_account.securities, count), strict=True)
 
-    def _price(self, paper: Paper, when: datetime) -> Decimal:
-        return price_on(paper.code, paper.base, when.date(), paper.tick)
+    def _get_price(self, security: Security, moment: datetime) -> Decimal:
+        return get_price(security.code, security.base, moment.date(), security.tick)
 
-    def _buy(self, when: datetime, paper: Paper, budget: Decimal) -> None:
-        price = self._price(paper, when)
+    def _buy(self, moment: datetime, security: Security, budget: Decimal) -> None:
+        price = self._get_price(security, moment)
         quantity = int(budget / (price * (1 + FEE)))
         if quantity:
             amount = price * quantity
             settled = amount + (amount * FEE).quantize(self.unit, ROUND_DOWN)
-            self.held[paper] = self.held.get(paper, 0) + quantity
-            self._book(when, BUY, amount, -settled, (paper, quantity, price))
+            self.held[security] = self.held.get(security, 0) + quantity
+            self._record(moment, BUY, amount, -settled, (security, quantity, price))
 
-    def _sell(self, when: datetime, paper: Paper) -> None:
-        quantity = self.held.get(paper, 0) // self.fate.randint(3, 6)
+    def _sell(self, moment: datetime, security: Security) -> None:
+        quantity = self.held.get(security, 0) // self.rng.randint(3, 6)
         if quantity:
-            price = self._price(paper, when)
+            price = self._get_price(security, moment)
             amount = price * quantity
             settled = amount - (amount * (FEE + TAX)).quantize(self.unit, ROUND_DOWN)
-            self.held[paper] -= quantity
-            self._book(when, SELL, amount, settled, (paper, quantity, price))
+            self.held[security] -= quantity
+            self._record(moment, SELL, amount, settled, (security, quantity, price))
 
-    def _cash(self, when: datetime, kind: str, amount: int) -> None:
-        self._book(when, kind, Decimal(amount), Decimal(amount if kind == DEPOSIT else -amount))
+    def _move_cash(self, moment: datetime, kind: str, amount: int) -> None:
+        self._record(moment, kind, Decimal(amount), Decimal(amount if kind == DEPOSIT else -amount))
 
-    def _book(
+    def _record(
         self,
-        when: datetime,
+        moment: datetime,
         kind: str,
         amount: Decimal,
         settled: Decimal,
-        traded: tuple[Paper | None, int, Decimal | None] = (None, 0, None),
+        order: tuple[Security | None, int, Decimal | None] = (None, 0, None),
     ) -> None:
         self.cash += settled
-        number = f"{self.purse.currency}{len(self.lines):06}"
-        line = Trade(when, number, kind, self.purse.currency, amount, abs(settled), self.cash, *traded)
-        self.lines.append(line)
+        number = f"{self.sub_account.currency}{len(self.trades):06}"
+        trade = Trade(moment, number, kind, self.sub_account.currency, amount, abs(settled), self.cash, *order)
+        self.trades.append(trade)
 
 
 @lru_cache(maxsize=32)
-def _lived(customer: int, account: Account, purse: Purse, until: date) -> tuple[Trade, ...]:
-    """All lines of a purse from its first day to the end of a month: a life cannot be told from its middle."""
-    life = _Life(account, purse, dice("invest", customer, account.number, purse.currency))
-    for month in months_between(account.opened, until):
-        life.month(month)
-    return tuple(life.lines)
-
-
-def trades(ask: Ask, account: Account) -> list[Trade]:
-    """The book of an account up to today, oldest first."""
-    lines = (
-        line
-        for purse in account.purses
-        for line in _lived(ask.customer.number, account, purse, month_end(ask.today))
-        if line.when.date() <= ask.today
+def _simulate(customer: int, account: Account, sub_account: CurrencyAccount, until: date) -> tuple[Trade, ...]:
+    """Returns all trades from the first day to `until`. Each month depends on all months before it."""
+    simulation = _Simulation(
+        account, sub_account, build_random("invest", customer, account.number, sub_account.currency)
     )
-    return sorted(lines, key=lambda line: line.when)
+    for month in iter_months(account.opened, until):
+        simulation.trade_month(month)
+    return tuple(simulation.trades)
 
 
-def cash(ask: Ask, account: Account, currency: str) -> Decimal:
-    """What money of one currency lies in the account today."""
-    lines = [line for line in trades(ask, account) if line.currency == currency]
-    return lines[-1].balance if lines else Decimal(0)
+def list_trades(request: Ask, account: Account) -> list[Trade]:
+    """Returns the trades of an account up to today, oldest first."""
+    trades = (
+        trade
+        for sub_account in account.sub_accounts
+        for trade in _simulate(request.customer.number, account, sub_account, get_month_end(request.today))
+        if trade.moment.date() <= request.today
+    )
+    return sorted(trades, key=lambda trade: trade.moment)
 
 
-def holdings(ask: Ask, account: Account) -> dict[Paper, Holding]:
-    """What papers are held today."""
-    held: dict[Paper, Holding] = {}
-    for line in trades(ask, account):
-        if line.paper:
-            held.setdefault(line.paper, Holding()).trade(line)
+def get_cash(request: Ask, account: Account, currency: str) -> Decimal:
+    """Returns today's cash of one currency."""
+    trades = [trade for trade in list_trades(request, account) if trade.currency == currency]
+    return trades[-1].balance if trades else Decimal(0)
+
+
+def get_holdings(request: Ask, account: Account) -> dict[Security, Holding]:
+    """Returns today's holdings by security."""
+    held: dict[Security, Holding] = {}
+    for trade in list_trades(request, account):
+        if trade.security:
+            held.setdefault(trade.security, Holding()).apply(trade)
     return held

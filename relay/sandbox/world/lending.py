@@ -1,4 +1,4 @@
-"""Money lent and paid back: schedules that add up, told alike by banks and insurers."""
+"""Loans of banks and insurers with their repayment schedules."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -7,19 +7,19 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
-from relay.sandbox.world.days import DAY, month_later, months_passed
-from relay.sandbox.world.model import Ask, dice
+from relay.sandbox.world.days import DAY, add_months, count_months
+from relay.sandbox.world.model import Ask, build_random
 
 LATE_SURCHARGE: Final = Decimal(3)
 LATE_DAYS: Final = 3
 LATE_ONE_IN: Final = 14
-"""One in so many instalments is paid three days late, at three points more."""
+"""One in so many instalments is paid LATE_DAYS late, at LATE_SURCHARGE percentage points more."""
 
 
 class Repayment(StrEnum):
-    """상환방식 of the code table."""
+    """상환방식 in the code table of the standard."""
 
-    AT_ONCE = "01"
+    BULLET = "01"
     EQUAL_PRINCIPAL = "02"
     EQUAL_PAYMENT = "04"
     CREDIT_LINE = "08"
@@ -27,7 +27,7 @@ class Repayment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Loan:
-    """A loan: repaid in `months` instalments, or (만기일시) prolonged after each `months` with interest every month."""
+    """A loan repaid in `months` instalments, or (만기일시) extended every `months` with monthly interest."""
 
     number: str
     product: str
@@ -37,103 +37,107 @@ class Loan:
     method: Repayment
     principal: int
     rate: Decimal
-    debited: str | None
+    debit_account: str | None
     policy: str | None = None
     seqno: str | None = None
 
-    def matures(self, today: date) -> date:
-        """The day it must be paid back as things stand on `today`."""
-        if self.method is not Repayment.AT_ONCE:
-            return month_later(self.opened, self.months)
-        turns = max(months_passed(self.opened, today), 0) // self.months + 1
-        return month_later(self.opened, turns * self.months)
+    def get_maturity(self, today: date) -> date:
+        """Returns the maturity date as of `today`."""
+        if self.method is not Repayment.BULLET:
+            return add_months(self.opened, self.months)
+        count = max(count_months(self.opened, today), 0) // self.months + 1
+        return add_months(self.opened, count * self.months)
 
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """Interest of one stretch of days at one rate; `late` when the stretch is past the due day."""
+    """Interest of a range of days at one rate; `is_late` if the range is past the due date."""
 
     first: date
     last: date
     rate: Decimal
     amount: int
-    late: bool = False
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Instalment:
-    """One repayment: when it was due and paid, what of it was principal and interest, and what was owed after it."""
+    """A repayment: due and payment dates, principal, interest, and the balance after it."""
 
-    turn: int
+    number: int
     due: date
-    paid: date
+    paid_on: date
     principal: int
     interest: tuple[Interest, ...]
     balance: int
 
     @property
     def interest_amount(self) -> int:
-        """The interest of all its stretches."""
+        """The total interest."""
         return sum(part.amount for part in self.interest)
 
 
-def paid_by(ask: Ask, loan: Loan, day: date) -> list[Instalment]:
-    """The instalments paid up to `day`, oldest first."""
-    turns = max(months_passed(loan.opened, day), 0)
-    if loan.method is not Repayment.AT_ONCE:
-        turns = min(turns, loan.months)
-    return [paid for paid in instalments(ask.industry, ask.customer.number, loan, turns) if paid.paid <= day]
+def list_paid(request: Ask, loan: Loan, day: date) -> list[Instalment]:
+    """Returns the instalments paid up to `day`, oldest first."""
+    count = max(count_months(loan.opened, day), 0)
+    if loan.method is not Repayment.BULLET:
+        count = min(count, loan.months)
+    return [
+        instalment
+        for instalment in build_instalments(request.industry, request.customer.number, loan, count)
+        if instalment.paid_on <= day
+    ]
 
 
-def balance_on(ask: Ask, loan: Loan, day: date) -> int:
-    """What is still owed at the end of `day`."""
-    paid = paid_by(ask, loan, day)
+def get_balance(request: Ask, loan: Loan, day: date) -> int:
+    """Returns the balance owed at the end of `day`."""
+    paid = list_paid(request, loan, day)
     return paid[-1].balance if paid else loan.principal
 
 
-def next_due(loan: Loan, day: date) -> date:
-    """The first instalment day after `day`, or the last of all."""
-    turn = months_passed(loan.opened, day) + 1
-    last = turn if loan.method is Repayment.AT_ONCE else loan.months
-    return month_later(loan.opened, min(turn, last))
+def find_next_due(loan: Loan, day: date) -> date:
+    """Returns the first due date after `day`, or the last one."""
+    number = count_months(loan.opened, day) + 1
+    last = number if loan.method is Repayment.BULLET else loan.months
+    return add_months(loan.opened, min(number, last))
 
 
 @lru_cache(maxsize=256)
-def instalments(industry: str, customer: int, loan: Loan, turns: int) -> tuple[Instalment, ...]:
-    """The first `turns` instalments of a loan."""
-    owed, told = loan.principal, []
-    for turn in range(1, turns + 1):
-        start, due = month_later(loan.opened, turn - 1), month_later(loan.opened, turn)
-        interest = Interest(start, due - DAY, loan.rate, _share(owed * loan.rate / 1200))
-        principal = _principal(loan, turn, owed, interest.amount)
-        late = dice(industry, customer, "late", loan.number, turn).randrange(LATE_ONE_IN) == 0
-        paid = due + timedelta(days=LATE_DAYS) if late else due
-        parts = (interest, _late_part(loan, due, principal + interest.amount)) if late else (interest,)
-        owed -= principal
-        told.append(Instalment(turn, due, paid, principal, parts, owed))
-    return tuple(told)
+def build_instalments(industry: str, customer: int, loan: Loan, count: int) -> tuple[Instalment, ...]:
+    """Returns the first `count` instalments of a loan."""
+    balance, instalments = loan.principal, []
+    for number in range(1, count + 1):
+        start, due = add_months(loan.opened, number - 1), add_months(loan.opened, number)
+        interest = Interest(start, due - DAY, loan.rate, _round_won(balance * loan.rate / 1200))
+        principal = _compute_principal(loan, number, balance, interest.amount)
+        is_late = build_random(industry, customer, "late", loan.number, number).randrange(LATE_ONE_IN) == 0
+        paid = due + timedelta(days=LATE_DAYS) if is_late else due
+        parts = (interest, _build_surcharge(loan, due, principal + interest.amount)) if is_late else (interest,)
+        balance -= principal
+        instalments.append(Instalment(number, due, paid, principal, parts, balance))
+    return tuple(instalments)
 
 
-def _principal(loan: Loan, turn: int, owed: int, interest: int) -> int:
-    if loan.method is Repayment.AT_ONCE:
+def _compute_principal(loan: Loan, number: int, balance: int, interest: int) -> int:
+    if loan.method is Repayment.BULLET:
         return 0
-    if turn == loan.months:
-        return owed
+    if number == loan.months:
+        return balance
     if loan.method is Repayment.EQUAL_PRINCIPAL:
         return loan.principal // loan.months
-    return _annuity(loan) - interest
+    return _compute_annuity(loan) - interest
 
 
-def _annuity(loan: Loan) -> int:
-    monthly = loan.rate / 1200
-    return _share(loan.principal * monthly / (1 - (1 + monthly) ** -loan.months))
+def _compute_annuity(loan: Loan) -> int:
+    monthly_rate = loan.rate / 1200
+    return _round_won(loan.principal * monthly_rate / (1 - (1 + monthly_rate) ** -loan.months))
 
 
-def _late_part(loan: Loan, due: date, missed: int) -> Interest:
+def _build_surcharge(loan: Loan, due: date, overdue: int) -> Interest:
     rate = loan.rate + LATE_SURCHARGE
-    amount = _share(missed * rate * LATE_DAYS / 36500)
-    return Interest(due, due + timedelta(days=LATE_DAYS - 1), rate, amount, late=True)
+    amount = _round_won(overdue * rate * LATE_DAYS / 36500)
+    return Interest(due, due + timedelta(days=LATE_DAYS - 1), rate, amount, is_late=True)
 
 
-def _share(amount: Decimal) -> int:
+def _round_won(amount: Decimal) -> int:
     return int(amount.quantize(Decimal(1), ROUND_HALF_UP))

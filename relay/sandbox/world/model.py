@@ -1,4 +1,4 @@
-"""How the street tells its stories: customers, questions, answers, pages; every value a JSON string (첨부2)."""
+"""Customers, data requests and response bodies: paging, counts, and values as JSON strings (첨부2)."""
 
 import base64
 import hashlib
@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from relay.domain.api import Api, Field
 
-PAGE_MOST: Final = 20
-"""Rows a pretended institution gives at most in one page, whatever `limit` says: small lines make small pages (1.6)."""
+MAX_PAGE_ROWS: Final = 20
+"""Maximum rows of a page of a sandbox institution, whatever `limit` says (규격 1.6 allows smaller pages)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A pretended customer. `number` seeds everything about them; `born` and `since` are facts of their life."""
+    """A fictitious customer. `number` is the seed of all their data; `since` is the day they became a customer."""
 
     number: int
     name: str
@@ -34,7 +34,7 @@ CUSTOMERS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A question to an institution: which API, of which industry and customer, with which parameters, on which day."""
+    """A data request to an institution: API, industry, customer, parameters and day."""
 
     api: Api
     industry: str
@@ -42,19 +42,19 @@ class Ask:
     params: Mapping[str, str]
     today: date
 
-    def dice(self, *about: object) -> random.Random:
-        """Randomness that is the same for ever for the same customer and subject."""
-        return dice(self.industry, self.customer.number, *about)
+    def build_random(self, *subject: object) -> random.Random:
+        """Returns a generator seeded by industry, customer and `subject`."""
+        return build_random(self.industry, self.customer.number, *subject)
 
 
-def dice(*about: object) -> random.Random:
-    """Randomness that is the same for ever for the same subject."""
-    subject = "/".join(str(part) for part in about)
-    return random.Random(hashlib.sha256(subject.encode()).digest())  # noqa: S311 - stories, not secrets
+def build_random(*subject: object) -> random.Random:
+    """Returns a generator seeded by `subject`; the same subject gives the same numbers."""
+    text = "/".join(str(part) for part in subject)
+    return random.Random(hashlib.sha256(text.encode()).digest())  # noqa: S311 - test data, not secrets
 
 
 class Absent(Exception):
-    """The institution has no such asset or customer; `rsp_code` is what the standard says to that (40402, 40403)."""
+    """The institution rejects a request with an HTTP status and an rsp_code of the standard."""
 
     def __init__(self, status: int, rsp_code: str, rsp_msg: str) -> None:
         super().__init__(rsp_code)
@@ -64,73 +64,76 @@ class Absent(Exception):
 
 
 Story = Callable[[Ask], dict[str, Any]]
-"""Answers one API: its body fields as Python values, lists whole; None means "no value", the field is left out."""
+"""Returns the body fields of one API as Python values, with whole lists. A field with the value None is omitted."""
 
 
-def answer(stories: Mapping[str, Story], ask: Ask) -> dict[str, Any]:
-    """Body of the answer to `ask`: the story of its api_id, cut to a page, counted, and written as the standard writes.
+def answer(handlers: Mapping[str, Story], request: Ask) -> dict[str, Any]:
+    """Returns the response body: the fields of the handler, cut to a page and formatted by the standard.
 
-    Raises Absent when the story does, or when `next_page` is not one of ours.
+    Raises Absent when the handler does, or when `next_page` is not a cursor of this list.
     """
-    told = stories[ask.api.api_id](ask)
-    told = _paged(ask, told)
-    # No story keeps time stamps, and the standard lets such an institution say 0, on first pages only (1.7).
-    stamp = None if ask.params.get("next_page") else 0
-    body = {"rsp_code": "00000", "rsp_msg": "성공", **told, "search_timestamp": stamp}
-    return _written(ask.api.response.body, body)
+    values = handlers[request.api.api_id](request)
+    values = _cut_page(request, values)
+    # Handlers keep no time stamps. The standard allows 0 in that case, on first pages only (규격 1.7).
+    timestamp = None if request.params.get("next_page") else 0
+    body = {"rsp_code": "00000", "rsp_msg": "성공", **values, "search_timestamp": timestamp}
+    return _format_fields(request.api.response.body, body)
 
 
-def _paged(ask: Ask, told: dict[str, Any]) -> dict[str, Any]:
-    limit = ask.params.get("limit")
-    listed = next((field.name for field in ask.api.response.body if field.type == "array"), None)
-    if limit is None or listed is None:
-        return told
+def _cut_page(request: Ask, values: dict[str, Any]) -> dict[str, Any]:
+    limit = request.params.get("limit")
+    list_name = next((field.name for field in request.api.response.body if field.type == "array"), None)
+    if limit is None or list_name is None:
+        return values
     if not limit.isdecimal() or int(limit) == 0:
         raise Absent(400, "40001", "요청 파라미터 오류: limit")
-    start = _start(ask)
-    stop = start + min(int(limit), PAGE_MOST)
-    rows = told[listed]
-    return told | {listed: rows[start:stop], "next_page": _cursor(ask, stop) if stop < len(rows) else None}
+    start = _parse_cursor(request)
+    stop = start + min(int(limit), MAX_PAGE_ROWS)
+    rows = values[list_name]
+    return values | {
+        list_name: rows[start:stop],
+        "next_page": _build_cursor(request, stop) if stop < len(rows) else None,
+    }
 
 
-def _cursor(ask: Ask, start: int) -> str:
-    seal = hashlib.sha256(f"{ask.api.api_id}/{ask.customer.number}/{start}".encode()).digest()[:6]
-    return base64.urlsafe_b64encode(start.to_bytes(3, "big") + seal).decode()
+def _build_cursor(request: Ask, start: int) -> str:
+    digest = hashlib.sha256(f"{request.api.api_id}/{request.customer.number}/{start}".encode()).digest()[:6]
+    return base64.urlsafe_b64encode(start.to_bytes(3, "big") + digest).decode()
 
 
-def _start(ask: Ask) -> int:
-    cursor = ask.params.get("next_page")
+def _parse_cursor(request: Ask) -> int:
+    cursor = request.params.get("next_page")
     if cursor is None:
         return 0
     try:
         start = int.from_bytes(base64.urlsafe_b64decode(cursor)[:3], "big")
     except ValueError as error:
         raise Absent(400, "40001", "요청 파라미터 오류: next_page") from error
-    if cursor != _cursor(ask, start):
+    if cursor != _build_cursor(request, start):
         raise Absent(400, "40001", "요청 파라미터 오류: next_page")
     return start
 
 
-def _written(fields: tuple[Field, ...], told: Mapping[str, Any]) -> dict[str, Any]:
-    """`told` in the catalogue's order, counts beside their lists, values as strings, what has no value left out."""
+def _format_fields(fields: tuple[Field, ...], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns `values` in the order of the catalogue, as strings, with counts of lists and without missing values."""
     body: dict[str, Any] = {}
     for index, field in enumerate(fields):
         if field.type == "array":
-            rows = told.get(field.name)
+            rows = values.get(field.name)
             if rows is not None:
-                body[field.name] = [_written(field.fields, row) for row in rows]
+                body[field.name] = [_format_fields(field.fields, row) for row in rows]
             continue
-        value = told.get(field.name)
+        value = values.get(field.name)
         if value is None and field.name.endswith("_cnt") and index + 1 < len(fields):
-            after = fields[index + 1]
-            if after.type == "array" and told.get(after.name) is not None:
-                value = len(told[after.name])
+            list_field = fields[index + 1]
+            if list_field.type == "array" and values.get(list_field.name) is not None:
+                value = len(values[list_field.name])
         if value is not None:
-            body[field.name] = _text(field, value)
+            body[field.name] = _format_value(field, value)
     return body
 
 
-def _text(field: Field, value: object) -> str:
+def _format_value(field: Field, value: object) -> str:
     match value:
         case bool():
             return "true" if value else "false"

@@ -1,53 +1,53 @@
-"""Months as bills count them, and windows that end yesterday: what happens today is in no book yet (규격 3.3.2)."""
+"""Billing months, and requested periods that end yesterday: today's data is not booked yet (규격 3.3.2)."""
 
 from datetime import date, datetime, time
 from typing import Final
 
-from relay.sandbox.world.days import DAY, month_end, window
+from relay.sandbox.world.days import DAY, get_month_end, parse_window
 from relay.sandbox.world.model import Absent, Ask
 
 YEAR: Final = 12
 
 
-def yesterday(ask: Ask) -> date:
-    """The last day whose books are closed."""
-    return ask.today - DAY
+def get_yesterday(request: Ask) -> date:
+    """Returns yesterday, the last day that is booked."""
+    return request.today - DAY
 
 
-def first(day: date) -> date:
-    """The first day of the month of `day`: how a month is held in these stories."""
+def to_month(day: date) -> date:
+    """Returns the first day of the month of `day`; a month is represented by it."""
     return day.replace(day=1)
 
 
-def on(month: date, day: int) -> date:
-    """That day of the month; its last day where the month is shorter."""
-    return month.replace(day=min(day, month_end(month).day))
+def get_day(month: date, day: int) -> date:
+    """Returns the given day of a month, or its last day if the month is shorter."""
+    return month.replace(day=min(day, get_month_end(month).day))
 
 
-def code(month: date) -> str:
-    """The month as the standard writes it, YYYYMM."""
+def format_month(month: date) -> str:
+    """Returns the month as YYYYMM."""
     return f"{month:%Y%m}"
 
 
-def clock(day: date, hour: int, minute: int = 0, second: int = 0) -> datetime:
-    """A moment of the day by the clock on the wall."""
+def to_datetime(day: date, hour: int, minute: int = 0, second: int = 0) -> datetime:
+    """Returns the local time on `day`."""
     return datetime.combine(day, time(hour, minute, second))
 
 
-def day_window(ask: Ask) -> tuple[date, date]:
-    """The days asked for, ending yesterday at the latest."""
-    start, end = window(ask)
-    return start, min(end, yesterday(ask))
+def parse_day_window(request: Ask) -> tuple[date, date]:
+    """Returns the requested period, ending yesterday at the latest."""
+    start, end = parse_window(request)
+    return start, min(end, get_yesterday(request))
 
 
-def month_window(ask: Ask) -> tuple[date, date]:
-    """The months asked for, from `from_month` to `to_month`, ending with the current one at the latest."""
-    return asked_month(ask, "from_month"), min(asked_month(ask, "to_month"), first(ask.today))
+def parse_month_window(request: Ask) -> tuple[date, date]:
+    """Returns the requested months, from `from_month` to `to_month`, ending with this month at the latest."""
+    return parse_month(request, "from_month"), min(parse_month(request, "to_month"), to_month(request.today))
 
 
-def asked_month(ask: Ask, name: str) -> date:
-    """The month a parameter names; Absent (40001) when it names none."""
+def parse_month(request: Ask, name: str) -> date:
+    """Returns the month in a parameter. Raises Absent (40001) if it is not a month."""
     try:
-        return date.fromisoformat(f"{ask.params[name]}01")
+        return date.fromisoformat(f"{request.params[name]}01")
     except (KeyError, ValueError) as error:
         raise Absent(400, "40001", f"요청 파라미터 오류: {name}") from error

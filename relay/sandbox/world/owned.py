@@ -1,4 +1,4 @@
-"""Whose things are whose: finding a customer's own asset, and saying so when there is none."""
+"""Look-up of a customer's own assets."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -8,17 +8,17 @@ from relay.sandbox.world.model import Absent, Ask
 T = TypeVar("T")
 
 
-def owned(table: Mapping[int, tuple[T, ...]], ask: Ask) -> tuple[T, ...]:
-    """What the customer of `ask` owns; Absent 40403 for a stranger."""
+def get_owned(table: Mapping[int, tuple[T, ...]], request: Ask) -> tuple[T, ...]:
+    """Returns the assets of the customer. Raises Absent (40403) for an unknown customer."""
     try:
-        return table[ask.customer.number]
+        return table[request.customer.number]
     except KeyError as error:
         raise Absent(404, "40403", "정보주체(고객) 미존재") from error
 
 
-def the_one(things: tuple[T, ...], fits: Callable[[T], bool]) -> T:
-    """The first of `things` that fits the question; Absent 40402 when none does."""
-    found = next((thing for thing in things if fits(thing)), None)
-    if found is None:
+def find_asset(assets: tuple[T, ...], matches: Callable[[T], bool]) -> T:
+    """Returns the first matching asset. Raises Absent (40402) if there is none."""
+    asset = next((candidate for candidate in assets if matches(candidate)), None)
+    if asset is None:
         raise Absent(404, "40402", "요청한 정보(자산)에 대한 정보 미존재")
-    return found
+    return asset

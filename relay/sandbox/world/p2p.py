@@ -1,34 +1,34 @@
-"""P2P lending (온라인투자연계금융업, 규격 4.2.10): a loan on a house and one on a name, paid back month by month."""
+"""P2P lending (온라인투자연계금융업, 규격 4.2.10): a loan secured by a home and an unsecured one, repaid monthly."""
 
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from relay.sandbox.world.days import term_of
+from relay.sandbox.world.days import find_term
 from relay.sandbox.world.model import Ask, Story
-from relay.sandbox.world.months import day_window, yesterday
-from relay.sandbox.world.owned import the_one
+from relay.sandbox.world.months import get_yesterday, parse_day_window
+from relay.sandbox.world.owned import find_asset
 from relay.sandbox.world.schedule import (
-    LEVEL_PAYMENT,
-    LEVEL_PRINCIPAL,
+    EQUAL_PAYMENT,
+    EQUAL_PRINCIPAL,
+    Instalment,
     Loan,
-    Part,
-    at_night,
-    balance,
-    coming,
-    paid,
+    draw_debit_time,
+    get_balance,
+    get_next_instalment,
+    list_paid,
 )
-from relay.sandbox.world.street import digits
+from relay.sandbox.world.street import draw_digits
 
-_ON_A_HOUSE: Final = "02"
-_ON_A_NAME: Final = "05"
+_SECURED: Final = "02"
+_UNSECURED: Final = "05"
 _IN_TIME: Final = "01"
 
 
 @dataclass(frozen=True, slots=True)
 class Lending:
-    """A P2P loan; `ltv` only where a house stands behind it."""
+    """A P2P loan. Only a loan secured by a home has an `ltv`."""
 
     lending_id: str
     type: str
@@ -36,32 +36,32 @@ class Lending:
     ltv: Decimal | None
 
 
-def lendings(ask: Ask) -> tuple[Lending, ...]:
-    """The customer's loans of today."""
-    return _house(ask), _name(ask)
+def list_lendings(request: Ask) -> tuple[Lending, ...]:
+    """Returns the customer's loans of today."""
+    return _build_secured_loan(request), _build_unsecured_loan(request)
 
 
-def _house(ask: Ask) -> Lending:
-    dice = ask.dice("lending", "house")
-    issued, _ = term_of(date(2019, dice.randrange(1, 13), 5), 36, ask.today)
-    principal = dice.randrange(30, 90) * 1_000_000
-    loan = Loan(issued, 36, principal, Decimal(dice.randrange(85, 115)) / 10, LEVEL_PAYMENT)
-    return Lending(f"RE-{issued:%Y%m}-{digits(dice, 8)}", _ON_A_HOUSE, loan, Decimal(dice.randrange(480, 745)) / 10)
+def _build_secured_loan(request: Ask) -> Lending:
+    rng = request.build_random("lending", "house")
+    issued, _ = find_term(date(2019, rng.randrange(1, 13), 5), 36, request.today)
+    principal = rng.randrange(30, 90) * 1_000_000
+    loan = Loan(issued, 36, principal, Decimal(rng.randrange(85, 115)) / 10, EQUAL_PAYMENT)
+    return Lending(f"RE-{issued:%Y%m}-{draw_digits(rng, 8)}", _SECURED, loan, Decimal(rng.randrange(480, 745)) / 10)
 
 
-def _name(ask: Ask) -> Lending:
-    dice = ask.dice("lending", "name")
-    issued, _ = term_of(date(2020, dice.randrange(1, 13), 17), 24, ask.today)
-    principal = dice.randrange(10, 60) * 500_000
-    loan = Loan(issued, 24, principal, Decimal(dice.randrange(95, 159)) / 10, LEVEL_PRINCIPAL)
-    return Lending(f"CR-{issued:%Y%m}-{digits(dice, 8)}", _ON_A_NAME, loan, None)
+def _build_unsecured_loan(request: Ask) -> Lending:
+    rng = request.build_random("lending", "name")
+    issued, _ = find_term(date(2020, rng.randrange(1, 13), 17), 24, request.today)
+    principal = rng.randrange(10, 60) * 500_000
+    loan = Loan(issued, 24, principal, Decimal(rng.randrange(95, 159)) / 10, EQUAL_PRINCIPAL)
+    return Lending(f"CR-{issued:%Y%m}-{draw_digits(rng, 8)}", _UNSECURED, loan, None)
 
 
-def _asked(ask: Ask) -> Lending:
-    return the_one(lendings(ask), lambda lending: lending.lending_id == ask.params.get("lending_id"))
+def _find_lending(request: Ask) -> Lending:
+    return find_asset(list_lendings(request), lambda lending: lending.lending_id == request.params.get("lending_id"))
 
 
-def _list(ask: Ask) -> dict[str, Any]:
+def _list_assets(request: Ask) -> dict[str, Any]:
     rows = [
         {
             "lending_id": lending.lending_id,
@@ -70,13 +70,13 @@ def _list(ask: Ask) -> dict[str, Any]:
             "lending_amt": lending.loan.principal,
             "issue_date": lending.loan.issued,
         }
-        for lending in lendings(ask)
+        for lending in list_lendings(request)
     ]
     return {"lending_list": rows}
 
 
-def _basic(ask: Ask) -> dict[str, Any]:
-    lending = _asked(ask)
+def _get_basic(request: Ask) -> dict[str, Any]:
+    lending = _find_lending(request)
     loan = lending.loan
     return {
         "exp_date": loan.expires,
@@ -86,11 +86,11 @@ def _basic(ask: Ask) -> dict[str, Any]:
     }
 
 
-def _detail(ask: Ask) -> dict[str, Any]:
-    loan = _asked(ask).loan
-    due = coming(loan, yesterday(ask))
+def _get_detail(request: Ask) -> dict[str, Any]:
+    loan = _find_lending(request).loan
+    due = get_next_instalment(loan, get_yesterday(request))
     return {
-        "balance_amt": balance(loan, yesterday(ask)),
+        "balance_amt": get_balance(loan, get_yesterday(request)),
         "next_repay_cnt": due.number,
         "next_repay_date": due.due,
         "principal_amt": due.principal,
@@ -98,28 +98,32 @@ def _detail(ask: Ask) -> dict[str, Any]:
     }
 
 
-def _transactions(ask: Ask) -> dict[str, Any]:
-    lending = _asked(ask)
-    start, end = day_window(ask)
-    rows = [_repayment(ask, lending, part) for part in paid(lending.loan, end) if part.due >= start]
+def _list_transactions(request: Ask) -> dict[str, Any]:
+    lending = _find_lending(request)
+    start, end = parse_day_window(request)
+    rows = [
+        _build_repayment_row(request, lending, instalment)
+        for instalment in list_paid(lending.loan, end)
+        if instalment.due >= start
+    ]
     return {"trans_list": rows[::-1]}
 
 
-def _repayment(ask: Ask, lending: Lending, part: Part) -> dict[str, Any]:
-    dice = ask.dice("repayment", lending.lending_id, part.number)
+def _build_repayment_row(request: Ask, lending: Lending, instalment: Instalment) -> dict[str, Any]:
+    rng = request.build_random("repayment", lending.lending_id, instalment.number)
     return {
-        "trans_dtime": at_night(dice, part.due),
-        "repay_cnt": part.number,
+        "trans_dtime": draw_debit_time(rng, instalment.due),
+        "repay_cnt": instalment.number,
         "repay_type": _IN_TIME,
-        "trans_amt": part.amount,
-        "principal_amt": part.principal,
-        "int_amt": part.interest,
+        "trans_amt": instalment.amount,
+        "principal_amt": instalment.principal,
+        "int_amt": instalment.interest,
     }
 
 
 STORIES: Final[dict[str, Story]] = {
-    "P2P-001": _list,
-    "P2P-002": _basic,
-    "P2P-003": _detail,
-    "P2P-004": _transactions,
+    "P2P-001": _list_assets,
+    "P2P-002": _get_basic,
+    "P2P-003": _get_detail,
+    "P2P-004": _list_transactions,
 }

@@ -1,39 +1,50 @@
-"""Prepaid cards of card houses and, when turned on, of banks (선불카드, 규격 4.2.1): one to recharge, one a gift."""
+"""Prepaid cards of card companies and, if enabled, of banks (선불카드, 규격 4.2.1): one rechargeable, one a gift."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from relay.sandbox.world import purse
 from relay.sandbox.world.model import Ask, Story
-from relay.sandbox.world.months import day_window, first, yesterday
-from relay.sandbox.world.owned import the_one
-from relay.sandbox.world.purse import Deal, Entry, Purse
+from relay.sandbox.world.months import get_yesterday, parse_day_window, to_month
+from relay.sandbox.world.owned import find_asset
+from relay.sandbox.world.purse import (
+    CORRECTED,
+    PAID,
+    REFUNDED,
+    TO_BANK,
+    Entry,
+    PrepaidBalance,
+    Purchase,
+    compute_reward,
+    get_last_balance,
+    list_entries,
+    list_purchases,
+)
 from relay.sandbox.world.shared import EXTRA_CONSENTS
-from relay.sandbox.world.street import SHOPS, opaque, own_account
-from relay.sandbox.world.teller import teller
+from relay.sandbox.world.street import MERCHANTS, draw_id, get_own_account
+from relay.sandbox.world.teller import build_seed
 
 _BY_TRANSFER: Final = "5102"
 _BY_VOUCHER: Final = "5105"
-_AT_BANK: Final = frozenset({_BY_TRANSFER, purse.TO_BANK})
-_PAYMENTS: Final = frozenset({purse.PAID, purse.PAID_BACK})
-_NOT_DEAR: Final = 60_000
-_EVERYDAY: Final = tuple(shop for shop in SHOPS if shop.most <= _NOT_DEAR)
+_AT_BANK: Final = frozenset({_BY_TRANSFER, TO_BANK})
+_PAYMENTS: Final = frozenset({PAID, REFUNDED})
+_MAX_EVERYDAY_PRICE: Final = 60_000
+_EVERYDAY: Final = tuple(merchant for merchant in MERCHANTS if merchant.max_price <= _MAX_EVERYDAY_PRICE)
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A prepaid card: its limit in 만원, years after the customer came that they took it, and how it is used."""
+    """A prepaid card: its limit in 만원, `years` from the customer's first day to its issue, and how it is used."""
 
     name: str
     limit: int
     years: int
     purchases: tuple[int, int]
-    friends: int
+    transfers: int
     source: str
-    floor: int
-    unit: int
+    min_balance: int
+    charge_amount: int
 
 
 PRODUCTS: Final = (
@@ -48,77 +59,77 @@ class Card:
 
     pp_id: str
     product: Product
-    purse: Purse
+    balance: PrepaidBalance
 
 
-def cards(ask: Ask) -> tuple[Card, ...]:
-    """The customer's prepaid cards, the newest first."""
-    found = (_card(ask, product) for product in PRODUCTS)
-    return tuple(sorted(found, key=lambda card: card.purse.opened, reverse=True))
+def list_cards(request: Ask) -> tuple[Card, ...]:
+    """Returns the customer's prepaid cards, the newest first."""
+    cards = (_build_card(request, product) for product in PRODUCTS)
+    return tuple(sorted(cards, key=lambda card: card.balance.opened, reverse=True))
 
 
-def _card(ask: Ask, product: Product) -> Card:
-    dice = ask.dice("prepaid", product.name)
-    opened = ask.customer.since + timedelta(days=365 * product.years + dice.randrange(300))
-    kept = Purse(
+def _build_card(request: Ask, product: Product) -> Card:
+    rng = request.build_random("prepaid", product.name)
+    opened = request.customer.since + timedelta(days=365 * product.years + rng.randrange(300))
+    balance = PrepaidBalance(
         subject=product.name,
         opened=opened,
-        shops=_EVERYDAY,
+        merchants=_EVERYDAY,
         purchases=product.purchases,
-        friends=product.friends,
+        transfers=product.transfers,
         source=product.source,
-        floor=product.floor,
-        unit=product.unit,
-        rest=product.floor,
+        min_balance=product.min_balance,
+        charge_amount=product.charge_amount,
+        closing_balance=product.min_balance,
     )
-    return Card(opaque(ask.dice("pp_id", product.name)), product, kept)
+    return Card(draw_id(request.build_random("pp_id", product.name)), product, balance)
 
 
-def _asked(ask: Ask) -> Card:
-    return the_one(cards(ask), lambda card: card.pp_id == ask.params.get("pp_id"))
+def _find_card(request: Ask) -> Card:
+    return find_asset(list_cards(request), lambda card: card.pp_id == request.params.get("pp_id"))
 
 
-def _list(ask: Ask) -> dict[str, Any]:
+def _list_assets(request: Ask) -> dict[str, Any]:
     rows = [
         {
             "pp_id": card.pp_id,
             "pp_name": card.product.name,
             "is_consent": True,
-            "reg_date": card.purse.opened,
+            "reg_date": card.balance.opened,
             "limit_amt": card.product.limit,
         }
-        for card in cards(ask)
+        for card in list_cards(request)
     ]
     return {"pp_list": rows}
 
 
-def _balance(ask: Ask) -> dict[str, Any]:
-    return balance_of(ask, _asked(ask).purse)
+def _get_balance(request: Ask) -> dict[str, Any]:
+    return build_balance(request, _find_card(request).balance)
 
 
-def balance_of(ask: Ask, kept: Purse) -> dict[str, Any]:
-    """What lies in a purse: money and points, and the points that are to come next month."""
-    total, points = purse.standing(ask, kept)
-    until = yesterday(ask)
+def build_balance(request: Ask, balance: PrepaidBalance) -> dict[str, Any]:
+    """Returns a balance: money, points, and the points due next month."""
+    total, points = get_last_balance(request, balance)
+    until = get_yesterday(request)
     return {
         "total_balance_amt": Decimal(total),
         "charge_balance_amt": Decimal(total - points),
         "reserve_balance_amt": Decimal(points),
-        "reserve_due_amt": Decimal(purse.reward(teller(ask), kept, first(until), until)),
+        "reserve_due_amt": Decimal(compute_reward(build_seed(request), balance, to_month(until), until)),
     }
 
 
-def _transactions(ask: Ask) -> dict[str, Any]:
-    """Charges, remittances and points; what was paid in shops is told by 선불-004."""
-    book = purse.entries(ask, _asked(ask).purse, *day_window(ask))
-    return {"trans_list": [_row(ask, entry) for entry in reversed(book) if entry.kind not in _PAYMENTS]}
+def _list_transactions(request: Ask) -> dict[str, Any]:
+    """Returns 선불-003: charges, remittances and points. Payments to merchants are in 선불-004."""
+    entries = list_entries(request, _find_card(request).balance, *parse_day_window(request))
+    return {"trans_list": [_build_row(request, entry) for entry in reversed(entries) if entry.kind not in _PAYMENTS]}
 
 
-def _row(ask: Ask, entry: Entry) -> dict[str, Any]:
-    bank, account = own_account(ask) if entry.kind in _AT_BANK else (None, None)
+def _build_row(request: Ask, entry: Entry) -> dict[str, Any]:
+    bank, account = get_own_account(request) if entry.kind in _AT_BANK else (None, None)
     return {
         "trans_type": entry.kind,
-        "trans_dtime": entry.at,
+        "trans_dtime": entry.moment,
         "trans_no": entry.number,
         "trans_amt": Decimal(entry.amount),
         "balance_amt": Decimal(entry.balance),
@@ -127,31 +138,36 @@ def _row(ask: Ask, entry: Entry) -> dict[str, Any]:
     }
 
 
-def _approvals(ask: Ask) -> dict[str, Any]:
-    known = purse.deals(ask, _asked(ask).purse, *day_window(ask))
-    # Banks ask their customers for no consent to tell the shops.
-    named = "is_consent_merchant_name_regno" in EXTRA_CONSENTS.get(ask.industry, ())
-    return {"approved_list": [_approval(deal) | (_shop(deal) if named else {}) for deal in reversed(known)]}
-
-
-def _shop(deal: Deal) -> dict[str, Any]:
-    return {"merchant_name": deal.shop.name, "merchant_regno": deal.shop.regno}
-
-
-def _approval(deal: Deal) -> dict[str, Any]:
+def _list_approvals(request: Ask) -> dict[str, Any]:
+    purchases = list_purchases(request, _find_card(request).balance, *parse_day_window(request))
+    # Banks have no consent to pass on merchants.
+    has_merchant_consent = "is_consent_merchant_name_regno" in EXTRA_CONSENTS.get(request.industry, ())
     return {
-        "approved_num": deal.number,
-        "approved_dtime": deal.at,
-        "status": deal.status,
-        "trans_dtime": deal.changed,
-        "approved_amt": deal.price,
-        "modified_amt": deal.cost if deal.status == purse.CORRECTED else None,
+        "approved_list": [
+            _build_approval(purchase) | (_build_merchant(purchase) if has_merchant_consent else {})
+            for purchase in reversed(purchases)
+        ]
+    }
+
+
+def _build_merchant(purchase: Purchase) -> dict[str, Any]:
+    return {"merchant_name": purchase.merchant.name, "merchant_regno": purchase.merchant.regno}
+
+
+def _build_approval(purchase: Purchase) -> dict[str, Any]:
+    return {
+        "approved_num": purchase.number,
+        "approved_dtime": purchase.moment,
+        "status": purchase.status,
+        "trans_dtime": purchase.changed_at,
+        "approved_amt": purchase.price,
+        "modified_amt": purchase.cost if purchase.status == CORRECTED else None,
     }
 
 
 STORIES: Final[dict[str, Story]] = {
-    "선불-001": _list,
-    "선불-002": _balance,
-    "선불-003": _transactions,
-    "선불-004": _approvals,
+    "선불-001": _list_assets,
+    "선불-002": _get_balance,
+    "선불-003": _list_transactions,
+    "선불-004": _list_approvals,
 }

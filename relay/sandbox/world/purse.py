@@ -1,6 +1,6 @@
-"""A purse of prepaid money: charged when it runs low, spent, shared with friends, emptied when the month ends.
+"""Prepaid balances: charged when low, spent, transferred, and reduced to `closing_balance` at the end of a month.
 
-A month is told whole and begins with a known rest, so its balances add up without telling the years before it.
+Each month starts from a known balance, so no earlier month needs to be computed.
 """
 
 from collections.abc import Iterator
@@ -9,18 +9,18 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-from relay.sandbox.world.days import DAY, month_end, month_later, months_between
+from relay.sandbox.world.days import DAY, add_months, get_month_end, iter_months
 from relay.sandbox.world.model import Ask
-from relay.sandbox.world.months import clock, first, yesterday
-from relay.sandbox.world.street import Shop, digits, shopping
-from relay.sandbox.world.teller import MONTHS_KEPT, Teller, teller
+from relay.sandbox.world.months import get_yesterday, to_datetime, to_month
+from relay.sandbox.world.street import Merchant, draw_digits, draw_purchase
+from relay.sandbox.world.teller import CACHED_MONTHS, CustomerSeed, build_seed
 
 TO_BANK: Final = "5201"
 TO_FRIEND: Final = "5202"
 FROM_FRIEND: Final = "5222"
 REWARD: Final = "5301"
 PAID: Final = "5501"
-PAID_BACK: Final = "5502"
+REFUNDED: Final = "5502"
 
 APPROVED: Final = "01"
 CANCELLED: Final = "02"
@@ -34,184 +34,195 @@ _MEMOS: Final = ("점심값", "회비", "커피값", "선물비", "택시비 나
 
 
 @dataclass(frozen=True, slots=True)
-class Purse:
-    """How a purse is used. Nothing may leave less than `floor` in it: `unit` is charged (as `source`) until it fits.
+class PrepaidBalance:
+    """How a prepaid balance is used. `charge_amount` is charged (as `source`) whenever `min_balance` would be undercut.
 
-    `subject` seeds it; `rest` is what the month's end leaves; `purchases` and `friends` say how many a month.
+    `subject` is the seed. `purchases` and `transfers` are counts a month.
     """
 
     subject: str
     opened: date
-    shops: tuple[Shop, ...] = field(hash=False)
+    merchants: tuple[Merchant, ...] = field(hash=False)
     purchases: tuple[int, int]
-    friends: int
+    transfers: int
     source: str
-    floor: int
-    unit: int
-    rest: int
+    min_balance: int
+    charge_amount: int
+    closing_balance: int
 
     @property
-    def begins(self) -> date:
-        """The first month told: the first whole one."""
-        return month_later(first(self.opened), 1)
+    def first_month(self) -> date:
+        """The first month with entries: the first whole one."""
+        return add_months(to_month(self.opened), 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Deal:
-    """A purchase; `changed` is when it was cancelled or corrected, to `price - back`."""
+class Purchase:
+    """A purchase. It was cancelled or corrected to `price - refund` at `changed_at`."""
 
     number: str
-    at: datetime
-    shop: Shop
+    moment: datetime
+    merchant: Merchant
     goods: str
     price: int
     status: str = APPROVED
-    changed: datetime | None = None
-    back: int = 0
+    changed_at: datetime | None = None
+    refund: int = 0
 
-    def touches(self, start: date, end: date) -> bool:
-        """Whether it was made, cancelled or corrected between two days."""
-        moments = (self.at, self.changed or self.at)
+    def is_within(self, start: date, end: date) -> bool:
+        """Returns whether it was made, cancelled or corrected from `start` to `end`."""
+        moments = (self.moment, self.changed_at or self.moment)
         return any(start <= moment.date() <= end for moment in moments)
 
     @property
     def cost(self) -> int:
-        """What it cost in the end."""
-        return self.price - self.back
+        """The final price."""
+        return self.price - self.refund
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the purse's book: what moved, and the money (`balance`, points told in it) and the `points` after."""
+    """A booked movement, and the `balance` (including points) and the `points` after it."""
 
     number: str
-    at: datetime
+    moment: datetime
     kind: str
     amount: int
     balance: int
     points: int
-    deal: Deal | None
+    purchase: Purchase | None
     memo: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    at: datetime
+    moment: datetime
     kind: str
     amount: int
-    deal: Deal | None = None
+    purchase: Purchase | None = None
     memo: str | None = None
 
 
-def entries(ask: Ask, purse: Purse, start: date, end: date) -> list[Entry]:
-    """The book from `start` to `end`, oldest first."""
-    months = months_between(max(start, purse.begins), end)
-    return [entry for month in months for entry in _book(teller(ask), purse, month) if start <= entry.at.date() <= end]
-
-
-def deals(ask: Ask, purse: Purse, start: date, end: date) -> list[Deal]:
-    """The purchases made or changed from `start` to `end`, oldest first, as they were known last night."""
-    until = yesterday(ask)
-    known = [
-        deal if deal.changed is None or deal.changed.date() <= until else _unchanged(deal)
-        for month in months_between(max(start, purse.begins), end)
-        for deal in _deals(teller(ask), purse, month)
+def list_entries(request: Ask, prepaid: PrepaidBalance, start: date, end: date) -> list[Entry]:
+    """Returns the entries from `start` to `end`, oldest first."""
+    months = iter_months(max(start, prepaid.first_month), end)
+    return [
+        entry
+        for month in months
+        for entry in _build_entries(build_seed(request), prepaid, month)
+        if start <= entry.moment.date() <= end
     ]
-    return [deal for deal in known if deal.touches(start, end)]
 
 
-def standing(ask: Ask, purse: Purse) -> tuple[int, int]:
-    """The money in the purse last night, and how much of it is points."""
-    until = yesterday(ask)
-    known = entries(ask, purse, first(until), until)
-    if known:
-        return known[-1].balance, known[-1].points
-    return (purse.rest if first(until) > purse.begins else 0), 0
+def list_purchases(request: Ask, prepaid: PrepaidBalance, start: date, end: date) -> list[Purchase]:
+    """Returns the purchases made or changed from `start` to `end`, oldest first, as known yesterday."""
+    until = get_yesterday(request)
+    known_entries = [
+        purchase if purchase.changed_at is None or purchase.changed_at.date() <= until else _drop_change(purchase)
+        for month in iter_months(max(start, prepaid.first_month), end)
+        for purchase in _list_month_purchases(build_seed(request), prepaid, month)
+    ]
+    return [purchase for purchase in known_entries if purchase.is_within(start, end)]
 
 
-def reward(told_by: Teller, purse: Purse, month: date, until: date) -> int:
-    """The points that what was spent in a month, up to a day, brings in the next."""
-    if month < purse.begins:
+def get_last_balance(request: Ask, prepaid: PrepaidBalance) -> tuple[int, int]:
+    """Returns yesterday's closing balance, and the points in it."""
+    until = get_yesterday(request)
+    known_entries = list_entries(request, prepaid, to_month(until), until)
+    if known_entries:
+        return known_entries[-1].balance, known_entries[-1].points
+    return (prepaid.closing_balance if to_month(until) > prepaid.first_month else 0), 0
+
+
+def compute_reward(seed: CustomerSeed, prepaid: PrepaidBalance, month: date, until: date) -> int:
+    """Returns the points that the purchases of a month, up to `until`, earn for the next month."""
+    if month < prepaid.first_month:
         return 0
-    spent = sum(deal.cost for deal in _deals(told_by, purse, month) if deal.at.date() <= until)
+    spent = sum(
+        purchase.cost for purchase in _list_month_purchases(seed, prepaid, month) if purchase.moment.date() <= until
+    )
     return spent * _REWARD_PERCENT // 100
 
 
-def _unchanged(deal: Deal) -> Deal:
-    return Deal(deal.number, deal.at, deal.shop, deal.goods, deal.price)
+def _drop_change(purchase: Purchase) -> Purchase:
+    return Purchase(purchase.number, purchase.moment, purchase.merchant, purchase.goods, purchase.price)
 
 
-@lru_cache(maxsize=MONTHS_KEPT)
-def _book(told_by: Teller, purse: Purse, month: date) -> tuple[Entry, ...]:
-    money, points = (0 if month == purse.begins else purse.rest), 0
-    book: list[Entry] = []
+@lru_cache(maxsize=CACHED_MONTHS)
+def _build_entries(seed: CustomerSeed, prepaid: PrepaidBalance, month: date) -> tuple[Entry, ...]:
+    money, points = (0 if month == prepaid.first_month else prepaid.closing_balance), 0
+    entries: list[Entry] = []
 
-    def write(step: _Step, at: datetime) -> None:
-        number = f"{month:%Y%m}{len(book) + 1:05d}"
-        book.append(Entry(number, at, step.kind, step.amount, money + points, points, step.deal, step.memo))
+    def add_entry(step: _Step, moment: datetime) -> None:
+        number = f"{month:%Y%m}{len(entries) + 1:05d}"
+        entries.append(Entry(number, moment, step.kind, step.amount, money + points, points, step.purchase, step.memo))
 
-    for step in _steps(told_by, purse, month):
+    for step in _list_steps(seed, prepaid, month):
         if step.kind == REWARD:
             points += step.amount
         elif step.kind not in _OUTGOING:
             money += step.amount
         else:
             from_points = min(points, step.amount) if step.kind == PAID else 0
-            while money + from_points - step.amount < purse.floor:
-                money += purse.unit
-                ahead = max(step.at - _CHARGE_AHEAD, book[-1].at if book else step.at - _CHARGE_AHEAD)
-                write(_Step(ahead, purse.source, purse.unit), ahead)
+            while money + from_points - step.amount < prepaid.min_balance:
+                money += prepaid.charge_amount
+                charged_at = max(
+                    step.moment - _CHARGE_AHEAD, entries[-1].moment if entries else step.moment - _CHARGE_AHEAD
+                )
+                add_entry(_Step(charged_at, prepaid.source, prepaid.charge_amount), charged_at)
             money -= step.amount - from_points
             points -= from_points
-        write(step, step.at)
-    over = money + points - purse.rest
-    if over > 0:
-        money -= over
-        write(_Step(clock(month_end(month), 23, 55), TO_BANK, over), clock(month_end(month), 23, 55))
-    return tuple(book)
+        add_entry(step, step.moment)
+    excess = money + points - prepaid.closing_balance
+    if excess > 0:
+        money -= excess
+        add_entry(
+            _Step(to_datetime(get_month_end(month), 23, 55), TO_BANK, excess), to_datetime(get_month_end(month), 23, 55)
+        )
+    return tuple(entries)
 
 
-def _steps(told_by: Teller, purse: Purse, month: date) -> list[_Step]:
-    return sorted(_unsorted_steps(told_by, purse, month), key=lambda step: step.at)
+def _list_steps(seed: CustomerSeed, prepaid: PrepaidBalance, month: date) -> list[_Step]:
+    return sorted(_draw_steps(seed, prepaid, month), key=lambda step: step.moment)
 
 
-def _unsorted_steps(told_by: Teller, purse: Purse, month: date) -> Iterator[_Step]:
-    before = month_later(month, -1)
-    points = reward(told_by, purse, before, month_end(before))
+def _draw_steps(seed: CustomerSeed, prepaid: PrepaidBalance, month: date) -> Iterator[_Step]:
+    last_month = add_months(month, -1)
+    points = compute_reward(seed, prepaid, last_month, get_month_end(last_month))
     if points:
-        yield _Step(clock(month.replace(day=_REWARD_DAY), 4), REWARD, points)
-    for deal in _deals(told_by, purse, month):
-        yield _Step(deal.at, PAID, deal.price, deal)
-        if deal.changed:
-            yield _Step(deal.changed, PAID_BACK, deal.back, deal)
-    dice = told_by.dice("friends", purse.subject, month)
-    for _ in range(purse.friends):
-        day = month.replace(day=dice.randrange(1, 29))
-        kind, memo = dice.choice((TO_FRIEND, FROM_FRIEND)), dice.choice(_MEMOS)
+        yield _Step(to_datetime(month.replace(day=_REWARD_DAY), 4), REWARD, points)
+    for purchase in _list_month_purchases(seed, prepaid, month):
+        yield _Step(purchase.moment, PAID, purchase.price, purchase)
+        if purchase.changed_at:
+            yield _Step(purchase.changed_at, REFUNDED, purchase.refund, purchase)
+    rng = seed.build_random("friends", prepaid.subject, month)
+    for _ in range(prepaid.transfers):
+        day = month.replace(day=rng.randrange(1, 29))
+        kind, memo = rng.choice((TO_FRIEND, FROM_FRIEND)), rng.choice(_MEMOS)
         yield _Step(
-            clock(day, dice.randrange(9, 23), dice.randrange(60)), kind, dice.randrange(5, 41) * 1000, None, memo
+            to_datetime(day, rng.randrange(9, 23), rng.randrange(60)), kind, rng.randrange(5, 41) * 1000, None, memo
         )
 
 
-@lru_cache(maxsize=MONTHS_KEPT)
-def _deals(told_by: Teller, purse: Purse, month: date) -> tuple[Deal, ...]:
-    return tuple(sorted(_unsorted_deals(told_by, purse, month), key=lambda deal: deal.at))
+@lru_cache(maxsize=CACHED_MONTHS)
+def _list_month_purchases(seed: CustomerSeed, prepaid: PrepaidBalance, month: date) -> tuple[Purchase, ...]:
+    return tuple(sorted(_draw_purchases(seed, prepaid, month), key=lambda purchase: purchase.moment))
 
 
-def _unsorted_deals(told_by: Teller, purse: Purse, month: date) -> Iterator[Deal]:
-    dice = told_by.dice("deals", purse.subject, month)
-    end = month_end(month)
-    for _ in range(dice.randint(*purse.purchases)):
-        shop, at, price = shopping(dice, month.replace(day=dice.randint(1, end.day)), purse.shops)
-        number, goods, fate = digits(dice, 8), dice.choice(shop.goods), dice.random()
-        changed = at + dice.randint(1, 5) * DAY
-        # What would change only next month is left alone: each month's book closes by itself.
-        if fate < _CANCELS and changed.date() < end:
-            yield Deal(number, at, shop, goods, price, CANCELLED, changed, price)
-        elif fate < _CORRECTS and changed.date() < end:
-            yield Deal(number, at, shop, goods, price, CORRECTED, changed, price // 4 // 10 * 10)
+def _draw_purchases(seed: CustomerSeed, prepaid: PrepaidBalance, month: date) -> Iterator[Purchase]:
+    rng = seed.build_random("deals", prepaid.subject, month)
+    end = get_month_end(month)
+    for _ in range(rng.randint(*prepaid.purchases)):
+        merchant, moment, price = draw_purchase(rng, month.replace(day=rng.randint(1, end.day)), prepaid.merchants)
+        number, goods, chance = draw_digits(rng, 8), rng.choice(merchant.goods), rng.random()
+        changed_at = moment + rng.randint(1, 5) * DAY
+        # No change falls into the next month: each month is independent.
+        if chance < _CANCELS and changed_at.date() < end:
+            yield Purchase(number, moment, merchant, goods, price, CANCELLED, changed_at, price)
+        elif chance < _CORRECTS and changed_at.date() < end:
+            yield Purchase(number, moment, merchant, goods, price, CORRECTED, changed_at, price // 4 // 10 * 10)
         else:
-            yield Deal(number, at, shop, goods, price)
+            yield Purchase(number, moment, merchant, goods, price)
 
 
 _CANCELS: Final = 0.06

@@ -1,4 +1,4 @@
-"""How a loan is paid back, month by month; stories of loans that outlive any date use `days.term_of` for its start."""
+"""Monthly repayment schedules of loans. Loans that must run on any date take their start from `days.find_term`."""
 
 import random
 from collections.abc import Iterator
@@ -8,18 +8,18 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-from relay.sandbox.world.days import month_later
-from relay.sandbox.world.months import clock
+from relay.sandbox.world.days import add_months
+from relay.sandbox.world.months import to_datetime
 
 BULLET: Final = "01"
-LEVEL_PRINCIPAL: Final = "02"
-LEVEL_PAYMENT: Final = "04"
+EQUAL_PRINCIPAL: Final = "02"
+EQUAL_PAYMENT: Final = "04"
 _MONTHLY: Final = Decimal(1200)
 
 
 @dataclass(frozen=True, slots=True)
 class Loan:
-    """Money lent on a day of the month and due on that day of the following `months` months, at `rate` percent."""
+    """A loan: instalments are due on the day of issue in each of the next `months` months, at `rate` percent."""
 
     issued: date
     months: int
@@ -29,13 +29,13 @@ class Loan:
 
     @property
     def expires(self) -> date:
-        """The day of the last part."""
-        return month_later(self.issued, self.months)
+        """The due date of the last instalment."""
+        return add_months(self.issued, self.months)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One monthly part: what is due when, for the interest since when, and what is still owed after it."""
+class Instalment:
+    """One instalment: `since` is the first day of its interest, `balance` the amount owed after it."""
 
     number: int
     since: date
@@ -51,45 +51,45 @@ class Part:
 
 
 @lru_cache(maxsize=256)
-def parts(loan: Loan) -> tuple[Part, ...]:
-    """All parts of a loan; the last one takes what rounding left."""
-    return tuple(_parts(loan))
+def list_instalments(loan: Loan) -> tuple[Instalment, ...]:
+    """Returns all instalments of a loan; the last one includes the rounding remainder."""
+    return tuple(_build_instalments(loan))
 
 
-def _parts(loan: Loan) -> Iterator[Part]:
-    owed, since = loan.principal, loan.issued
+def _build_instalments(loan: Loan) -> Iterator[Instalment]:
+    balance, since = loan.principal, loan.issued
     for number in range(1, loan.months + 1):
-        due = month_later(loan.issued, number)
-        interest = int(owed * loan.rate / _MONTHLY)
-        principal = owed if number == loan.months else _principal(loan, interest)
-        owed -= principal
-        yield Part(number, since, due, principal, interest, owed)
+        due = add_months(loan.issued, number)
+        interest = int(balance * loan.rate / _MONTHLY)
+        principal = balance if number == loan.months else _compute_principal(loan, interest)
+        balance -= principal
+        yield Instalment(number, since, due, principal, interest, balance)
         since = due
 
 
-def _principal(loan: Loan, interest: int) -> int:
-    if loan.method == LEVEL_PAYMENT:
+def _compute_principal(loan: Loan, interest: int) -> int:
+    if loan.method == EQUAL_PAYMENT:
         growth = (1 + loan.rate / _MONTHLY) ** loan.months
         return int(loan.principal * loan.rate / _MONTHLY * growth / (growth - 1)) - interest
-    return loan.principal // loan.months if loan.method == LEVEL_PRINCIPAL else 0
+    return loan.principal // loan.months if loan.method == EQUAL_PRINCIPAL else 0
 
 
-def paid(loan: Loan, until: date) -> tuple[Part, ...]:
-    """The parts that were due by that day, and so are paid."""
-    return tuple(part for part in parts(loan) if part.due <= until)
+def list_paid(loan: Loan, until: date) -> tuple[Instalment, ...]:
+    """Returns the instalments due by `until`; they are all paid."""
+    return tuple(instalment for instalment in list_instalments(loan) if instalment.due <= until)
 
 
-def balance(loan: Loan, until: date) -> int:
-    """What is still owed at the end of that day."""
-    settled = paid(loan, until)
+def get_balance(loan: Loan, until: date) -> int:
+    """Returns the balance owed at the end of `until`."""
+    settled = list_paid(loan, until)
     return settled[-1].balance if settled else loan.principal
 
 
-def coming(loan: Loan, until: date) -> Part:
-    """The first part due after that day."""
-    return parts(loan)[len(paid(loan, until))]
+def get_next_instalment(loan: Loan, until: date) -> Instalment:
+    """Returns the first instalment due after `until`."""
+    return list_instalments(loan)[len(list_paid(loan, until))]
 
 
-def at_night(dice: random.Random, day: date) -> datetime:
-    """When the houses take what is due: before the shops open."""
-    return clock(day, dice.randrange(1, 7), dice.randrange(60), dice.randrange(60))
+def draw_debit_time(rng: random.Random, day: date) -> datetime:
+    """Returns the time of a direct debit, in the early morning of `day`."""
+    return to_datetime(day, rng.randrange(1, 7), rng.randrange(60), rng.randrange(60))

@@ -1,15 +1,15 @@
-"""What every institution tells: the particulars of the transfer demand (정보제공-공통-002)."""
+"""The API that all institutions have: the particulars of the transfer request (정보제공-공통-002)."""
 
 from datetime import date
 from typing import Any, Final
 
-from relay.sandbox.world.days import next_anniversary
+from relay.sandbox.world.days import find_next_anniversary
 from relay.sandbox.world.model import Ask, Story
 
 UNTIL_WITHDRAWN: Final = date(9999, 12, 31)
 ONCE_A_WEEK: Final = "1/w"
 
-# Which of the extra consents an industry asks its customers for; nobody in these stories refuses one.
+# The additional consents by industry. All customers of the sandbox give them.
 EXTRA_CONSENTS: Final = {
     "bank": ("is_consent_trans_memo",),
     "card": ("is_consent_merchant_name_regno",),
@@ -18,17 +18,17 @@ EXTRA_CONSENTS: Final = {
 }
 
 
-def consents(ask: Ask) -> dict[str, Any]:
-    """정보제공-공통-002: a standing demand of a year, renewed on the day the customer came."""
+def build_consent(request: Ask) -> dict[str, Any]:
+    """Returns 정보제공-공통-002: a scheduled request for a year, renewed on each anniversary of the customer."""
     return {
         "is_scheduled": True,
         "fnd_cycle": ONCE_A_WEEK,
         "add_cycle": ONCE_A_WEEK,
-        "end_date": next_anniversary(ask.customer.since, ask.today),
+        "end_date": find_next_anniversary(request.customer.since, request.today),
         "purpose": "통합조회 및 자산관리 서비스 이용",
         "period": UNTIL_WITHDRAWN,
-        **dict.fromkeys(EXTRA_CONSENTS.get(ask.industry, ()), True),
+        **dict.fromkeys(EXTRA_CONSENTS.get(request.industry, ()), True),
     }
 
 
-STORIES: Final[dict[str, Story]] = {"정보제공-공통-002": consents}
+STORIES: Final[dict[str, Story]] = {"정보제공-공통-002": build_consent}

@@ -1,4 +1,4 @@
-"""All stories of the street by api_id: what each pretended institution answers."""
+"""The data handlers of all sandbox institutions by api_id."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -35,4 +35,4 @@ STORIES: Final[Mapping[str, Story]] = {
     **telecom.STORIES,
     **p2p.STORIES,
 }
-"""One story for each data API of the standard."""
+"""One handler for each data API of the standard."""

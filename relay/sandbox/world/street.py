@@ -1,4 +1,4 @@
-"""The other houses of the street: shops where money goes and the banks it comes from. None of them exists."""
+"""Counterparties of transactions: merchants, banks and a card company. All of them are fictitious."""
 
 import random
 from collections.abc import Sequence
@@ -7,18 +7,18 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from relay.sandbox.world.model import Ask
-from relay.sandbox.world.months import clock
+from relay.sandbox.world.months import to_datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Shop:
-    """A shop: `kind` is the standard's class of what it sells, prices run from `least` to `most` in steps of `step`."""
+class Merchant:
+    """A merchant: `kind` is its category in the standard; prices are `min_price` to `max_price` in steps of `step`."""
 
     name: str
     regno: str
     kind: str
-    least: int
-    most: int
+    min_price: int
+    max_price: int
     step: int
     opens: int
     closes: int
@@ -26,15 +26,15 @@ class Shop:
 
     @property
     def pay_method(self) -> str:
-        """01 for a shop on the net (it never closes), 02 for one with a door."""
+        """01 for an online merchant (it never closes), 02 for the others."""
         return "01" if self.closes - self.opens == _ROUND_THE_CLOCK else "02"
 
 
 _ROUND_THE_CLOCK: Final = 24
 
 # name, business number, class, least, most, step, opens, closes, goods
-SHOPS: Final = tuple(
-    Shop(*row)
+MERCHANTS: Final = tuple(
+    Merchant(*row)
     for row in (
         ("새벽빵집 연남점", "101-11-20481", "K1", 3200, 18600, 100, 7, 21, ("소금빵과 우유", "식빵 두 봉")),
         ("골목커피 합정점", "101-12-30517", "K1", 2500, 14500, 100, 7, 22, ("아메리카노", "카페라떼 두 잔")),
@@ -61,8 +61,8 @@ SHOPS: Final = tuple(
     )
 )
 
-BIG_SHOPS: Final = tuple(
-    Shop(*row)
+BIG_TICKET_MERCHANTS: Final = tuple(
+    Merchant(*row)
     for row in (
         ("별빛전자 플래그십", "132-27-95068", "A1", 420_000, 1_980_000, 1000, 11, 20, ("노트북", "냉장고")),
         ("포근가구 전시장", "143-33-61228", "H1", 310_000, 1_450_000, 1000, 11, 20, ("식탁", "매트리스")),
@@ -71,11 +71,11 @@ BIG_SHOPS: Final = tuple(
     )
 )
 
-NET_SHOPS: Final = tuple(shop for shop in SHOPS if shop.pay_method == "01")
+ONLINE_MERCHANTS: Final = tuple(merchant for merchant in MERCHANTS if merchant.pay_method == "01")
 
-# What they ask is yen.
-YEN_SHOPS: Final = tuple(
-    Shop(*row)
+# Their prices are in yen.
+YEN_MERCHANTS: Final = tuple(
+    Merchant(*row)
     for row in (
         ("AOZORA RAMEN SHINJUKU", "", "K1", 780, 3200, 10, 11, 22, ("라멘",)),
         ("HOSHI COFFEE UENO", "", "K1", 420, 1800, 10, 8, 21, ("커피",)),
@@ -84,32 +84,41 @@ YEN_SHOPS: Final = tuple(
     )
 )
 
-CARD_HOUSE: Final = "ZGOC0005"
-"""The last eight letters of the card company's code."""
+CARD_COMPANY: Final = "ZGOC0005"
+"""The last eight characters of the card company's code."""
 
 BANKS: Final = ("ZDRB0001", "ZGAB0002", "ZHNB0003", "ZMAB0004")
-"""The last eight letters of the codes of four banks, none of them registered anywhere."""
+"""The last eight characters of the codes of four banks. None of them is registered."""
 
 
-def shopping(dice: random.Random, day: date, shops: Sequence[Shop] = SHOPS) -> tuple[Shop, datetime, int]:
-    """One purchase on a day: the shop, the moment within its hours, the price."""
-    shop = shops[int(dice.random() * len(shops))]
-    moment = clock(day, shop.opens) + timedelta(seconds=int(dice.random() * (shop.closes - shop.opens) * 3600))
-    return shop, moment, shop.least + int(dice.random() * (shop.most - shop.least)) // shop.step * shop.step
+def draw_purchase(
+    rng: random.Random, day: date, merchants: Sequence[Merchant] = MERCHANTS
+) -> tuple[Merchant, datetime, int]:
+    """Returns merchant, time within its opening hours, and price of one purchase on `day`."""
+    merchant = merchants[int(rng.random() * len(merchants))]
+    moment = to_datetime(day, merchant.opens) + timedelta(
+        seconds=int(rng.random() * (merchant.closes - merchant.opens) * 3600)
+    )
+    return (
+        merchant,
+        moment,
+        merchant.min_price
+        + int(rng.random() * (merchant.max_price - merchant.min_price)) // merchant.step * merchant.step,
+    )
 
 
-def opaque(dice: random.Random) -> str:
-    """A name of 64 letters and digits that tells nothing."""
-    return f"{dice.getrandbits(256):064x}"
+def draw_id(rng: random.Random) -> str:
+    """Returns a random identifier of 64 hexadecimal digits."""
+    return f"{rng.getrandbits(256):064x}"
 
 
-def own_account(ask: Ask) -> tuple[str, str]:
-    """The bank and the number of the customer's own account, the same in every house of the street."""
-    number = ask.customer.number
+def get_own_account(request: Ask) -> tuple[str, str]:
+    """Returns bank and number of the customer's own account, the same at all institutions."""
+    number = request.customer.number
     return BANKS[number % len(BANKS)], f"{1002000000000 + number * 7_919_317_813 % 999_999_999:013d}"
 
 
-def digits(dice: random.Random, count: int) -> str:
-    """That many digits, the first of them not zero."""
-    least: int = 10 ** (count - 1)
-    return str(least + int(dice.random() * 9 * least))
+def draw_digits(rng: random.Random, count: int) -> str:
+    """Returns `count` digits, the first of them not zero."""
+    min_price: int = 10 ** (count - 1)
+    return str(min_price + int(rng.random() * 9 * min_price))

@@ -1,30 +1,39 @@
-"""A telephone company (통신, 규격 4.2.9): a mobile phone and a home line, their bills, and purchases on the bill."""
+"""A telecom company (통신, 규격 4.2.9): contracts, bills, and purchases charged to the bill."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from relay.sandbox.world.days import DAY, month_end, month_later, months_between
+from relay.sandbox.world.days import DAY, add_months, get_month_end, iter_months
 from relay.sandbox.world.model import Ask, Story
-from relay.sandbox.world.months import asked_month, clock, code, day_window, first, month_window, on, yesterday
-from relay.sandbox.world.owned import owned, the_one
-from relay.sandbox.world.street import NET_SHOPS, Shop
+from relay.sandbox.world.months import (
+    format_month,
+    get_day,
+    get_yesterday,
+    parse_day_window,
+    parse_month,
+    parse_month_window,
+    to_datetime,
+    to_month,
+)
+from relay.sandbox.world.owned import find_asset, get_owned
+from relay.sandbox.world.street import ONLINE_MERCHANTS, Merchant
 
 _MOBILE: Final = "01"
 _HOME: Final = "02"
 _INTERNET: Final = "03"
 _NORMAL: Final = "01"
-_BY_ITSELF: Final = "01"
+_AUTOMATIC: Final = "01"
 _BY_SLIP: Final = "02"
 _CANCELLED_ONE_IN: Final = 12
-_SMALL_CHANGE: Final = tuple(shop for shop in NET_SHOPS if shop.kind in {"L1", "K1", "E1"})
-_MOST_AT_ONCE: Final = 13_000
+_MICROPAYMENT_MERCHANTS: Final = tuple(merchant for merchant in ONLINE_MERCHANTS if merchant.kind in {"L1", "K1", "E1"})
+_MAX_PAYMENT: Final = 13_000
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A line: its monthly fee, the day the bill is due, how it is paid, how many purchases a month go on its bill."""
+    """A contract: monthly fee, due day of the bill, payment method, and the range of purchases a month."""
 
     mgmt_id: str
     number: str
@@ -38,16 +47,16 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """Something bought on the phone's bill; what was cancelled is told again with a minus."""
+    """A purchase charged to the bill; a cancellation is a second one with a negative amount."""
 
-    at: datetime
+    moment: datetime
     amount: int
-    shop: Shop
+    merchant: Merchant
     goods: str
 
 
-# Which lines each customer has: kind, monthly fee, purchases a month. Customer 3 plays on the phone every evening.
-_LINES: Final = {
+# The contracts of each customer: kind, monthly fee, purchases a month. Customer 3 has more than two pages a month.
+_CONTRACTS: Final = {
     1: ((_MOBILE, 69_000, (5, 11)), (_INTERNET, 38_500, (0, 1))),
     2: ((_MOBILE, 55_000, (9, 16)), (_MOBILE, 24_200, (0, 3))),
     3: ((_MOBILE, 89_000, (46, 58)), (_HOME, 13_200, (0, 1)), (_INTERNET, 41_800, (0, 1))),
@@ -55,30 +64,32 @@ _LINES: Final = {
 _PREFIX: Final = {_MOBILE: "010-{:02d}**-**{:02d}", _HOME: "02-{:02d}**-**{:02d}", _INTERNET: "5{:02d}*****{:02d}"}
 
 
-def contracts(ask: Ask) -> tuple[Contract, ...]:
-    """The customer's lines."""
-    return tuple(_contract(ask, number, *line) for number, line in enumerate(owned(_LINES, ask), 1))
+def list_contracts(request: Ask) -> tuple[Contract, ...]:
+    """Returns the customer's contracts."""
+    return tuple(
+        _build_contract(request, number, *contract) for number, contract in enumerate(get_owned(_CONTRACTS, request), 1)
+    )
 
 
-def _contract(ask: Ask, number: int, kind: str, fee: int, purchases: tuple[int, int]) -> Contract:
-    dice = ask.dice("line", number)
+def _build_contract(request: Ask, number: int, kind: str, fee: int, purchases: tuple[int, int]) -> Contract:
+    rng = request.build_random("line", number)
     return Contract(
-        mgmt_id=f"7{dice.randrange(10**12):012d}{number:02d}",
-        number=_PREFIX[kind].format(dice.randrange(20, 100), dice.randrange(100)),
+        mgmt_id=f"7{rng.randrange(10**12):012d}{number:02d}",
+        number=_PREFIX[kind].format(rng.randrange(20, 100), rng.randrange(100)),
         kind=kind,
         fee=fee,
-        day=dice.choice((15, 21, 25)),
-        pay_method=_BY_SLIP if kind == _HOME else _BY_ITSELF,
-        since=month_later(first(ask.customer.since), dice.randrange(3, 20)),
+        day=rng.choice((15, 21, 25)),
+        pay_method=_BY_SLIP if kind == _HOME else _AUTOMATIC,
+        since=add_months(to_month(request.customer.since), rng.randrange(3, 20)),
         purchases=purchases,
     )
 
 
-def _asked(ask: Ask) -> Contract:
-    return the_one(contracts(ask), lambda contract: contract.mgmt_id == ask.params.get("mgmt_id"))
+def _find_contract(request: Ask) -> Contract:
+    return find_asset(list_contracts(request), lambda contract: contract.mgmt_id == request.params.get("mgmt_id"))
 
 
-def _list(ask: Ask) -> dict[str, Any]:
+def _list_assets(request: Ask) -> dict[str, Any]:
     rows = [
         {
             "mgmt_id": contract.mgmt_id,
@@ -87,82 +98,84 @@ def _list(ask: Ask) -> dict[str, Any]:
             "type": contract.kind,
             "status": _NORMAL,
         }
-        for contract in contracts(ask)
+        for contract in list_contracts(request)
     ]
     return {"telecom_list": rows}
 
 
-def _bill(ask: Ask) -> dict[str, Any]:
-    contract = _asked(ask)
-    month = asked_month(ask, "charge_month")
-    return {"charge_amt": _charged(ask, contract, month), "charge_date": on(month, contract.day)}
+def _get_bill(request: Ask) -> dict[str, Any]:
+    contract = _find_contract(request)
+    month = parse_month(request, "charge_month")
+    return {"charge_amt": _compute_charge(request, contract, month), "charge_date": get_day(month, contract.day)}
 
 
-def _charged(ask: Ask, contract: Contract, month: date) -> int:
-    """A month's bill: the fee and what was bought the month before; nothing before the line or after this month."""
-    if not contract.since < month <= first(ask.today):
+def _compute_charge(request: Ask, contract: Contract, month: date) -> int:
+    """Returns a month's bill: the fee and the previous month's purchases; 0 before the contract or in the future."""
+    if not contract.since < month <= to_month(request.today):
         return 0
-    return contract.fee + sum(purchase.amount for purchase in _purchases(ask, contract, month_later(month, -1)))
+    return contract.fee + sum(purchase.amount for purchase in _list_purchases(request, contract, add_months(month, -1)))
 
 
-def _payments(ask: Ask) -> dict[str, Any]:
-    contract = _asked(ask)
-    start, end = month_window(ask)
+def _list_payments(request: Ask) -> dict[str, Any]:
+    contract = _find_contract(request)
+    start, end = parse_month_window(request)
     rows = [
         {
-            "trans_month": code(month),
-            "paid_amt": _charged(ask, contract, month),
+            "trans_month": format_month(month),
+            "paid_amt": _compute_charge(request, contract, month),
             "pay_method": contract.pay_method,
         }
-        for month in months_between(max(start, month_later(contract.since, 1)), end)
-        if on(month, contract.day) <= yesterday(ask)
+        for month in iter_months(max(start, add_months(contract.since, 1)), end)
+        if get_day(month, contract.day) <= get_yesterday(request)
     ]
     return {"trans_list": rows[::-1]}
 
 
-def _paid(ask: Ask) -> dict[str, Any]:
-    contract = _asked(ask)
-    start, end = day_window(ask)
+def _list_purchase_rows(request: Ask) -> dict[str, Any]:
+    contract = _find_contract(request)
+    start, end = parse_day_window(request)
     rows = [
         purchase
-        for month in months_between(max(start, contract.since), end)
-        for purchase in _purchases(ask, contract, month)
-        if start <= purchase.at.date() <= end
+        for month in iter_months(max(start, contract.since), end)
+        for purchase in _list_purchases(request, contract, month)
+        if start <= purchase.moment.date() <= end
     ]
-    return {"trans_list": [_row(purchase) for purchase in rows[::-1]]}
+    return {"trans_list": [_build_row(purchase) for purchase in rows[::-1]]}
 
 
-def _row(purchase: Purchase) -> dict[str, Any]:
+def _build_row(purchase: Purchase) -> dict[str, Any]:
     return {
-        "trans_date": purchase.at,
+        "trans_date": purchase.moment,
         "trans_amt": purchase.amount,
-        "merchant_name": purchase.shop.name,
+        "merchant_name": purchase.merchant.name,
         "trans_title": purchase.goods,
     }
 
 
-def _purchases(ask: Ask, contract: Contract, month: date) -> list[Purchase]:
-    """All purchases of a month in their order; told whole, so that every window sees the same ones."""
-    return sorted(_month(ask, contract, month), key=lambda purchase: purchase.at)
+def _list_purchases(request: Ask, contract: Contract, month: date) -> list[Purchase]:
+    """Returns all purchases of a month, oldest first. It is always the whole month, so that all periods agree."""
+    return sorted(_draw_purchases(request, contract, month), key=lambda purchase: purchase.moment)
 
 
-def _month(ask: Ask, contract: Contract, month: date) -> Iterator[Purchase]:
-    dice = ask.dice("purchases", contract.mgmt_id, month)
-    for _ in range(dice.randint(*contract.purchases)):
-        shop = dice.choice(_SMALL_CHANGE)
-        moment = clock(on(month, dice.randrange(1, 32)), dice.randrange(7, 24), dice.randrange(60), dice.randrange(60))
-        amount = dice.randrange(shop.least, min(shop.most, _MOST_AT_ONCE), shop.step)
-        goods = dice.choice(shop.goods)
-        yield Purchase(moment, amount, shop, goods)
-        # A cancellation stays within the month of its purchase: no bill ends below the fee.
-        back = moment + dice.randrange(1, 4) * DAY
-        if dice.randrange(_CANCELLED_ONE_IN) == 0 and back.date() <= month_end(month):
-            yield Purchase(back, -amount, shop, goods)
+def _draw_purchases(request: Ask, contract: Contract, month: date) -> Iterator[Purchase]:
+    rng = request.build_random("purchases", contract.mgmt_id, month)
+    for _ in range(rng.randint(*contract.purchases)):
+        merchant = rng.choice(_MICROPAYMENT_MERCHANTS)
+        moment = to_datetime(
+            get_day(month, rng.randrange(1, 32)), rng.randrange(7, 24), rng.randrange(60), rng.randrange(60)
+        )
+        amount = rng.randrange(merchant.min_price, min(merchant.max_price, _MAX_PAYMENT), merchant.step)
+        goods = rng.choice(merchant.goods)
+        yield Purchase(moment, amount, merchant, goods)
+        # A cancellation is in the month of its purchase, so that no bill is below the fee.
+        cancelled_at = moment + rng.randrange(1, 4) * DAY
+        if rng.randrange(_CANCELLED_ONE_IN) == 0 and cancelled_at.date() <= get_month_end(month):
+            yield Purchase(cancelled_at, -amount, merchant, goods)
 
 
 STORIES: Final[dict[str, Story]] = {
-    "통신-001": _list,
-    "통신-002": _bill,
-    "통신-003": _payments,
-    "통신-004": _paid,
+    "통신-001": _list_assets,
+    "통신-002": _get_bill,
+    "통신-003": _list_payments,
+    "통신-004": _list_purchase_rows,
 }

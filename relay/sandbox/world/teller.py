@@ -1,27 +1,27 @@
-"""Whose story is told: all that months already told depend on, so that they can be kept and not told anew."""
+"""The seed of a customer's data, hashable, so that computed months can be cached."""
 
 import random
 from dataclasses import dataclass
 from typing import Final
 
-from relay.sandbox.world.model import Ask, dice
+from relay.sandbox.world.model import Ask, build_random
 
-MONTHS_KEPT: Final = 512
-"""How many months of each sort are remembered: a year of a few dozen assets, page after page."""
+CACHED_MONTHS: Final = 512
+"""Cached months of each kind: a year of a few dozen assets."""
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
-    """A house of one industry telling about one customer; unlike a question it is the same whatever is asked."""
+class CustomerSeed:
+    """An institution's industry and customer. Unlike a data request it does not depend on the API."""
 
     industry: str
     customer: int
 
-    def dice(self, *about: object) -> random.Random:
-        """The dice of `Ask.dice`."""
-        return dice(self.industry, self.customer, *about)
+    def build_random(self, *subject: object) -> random.Random:
+        """Returns the same generator as the data request does."""
+        return build_random(self.industry, self.customer, *subject)
 
 
-def teller(ask: Ask) -> Teller:
-    """Who tells the answer to `ask`."""
-    return Teller(ask.industry, ask.customer.number)
+def build_seed(request: Ask) -> CustomerSeed:
+    """Returns the seed of a request."""
+    return CustomerSeed(request.industry, request.customer.number)

@@ -1,4 +1,4 @@
-"""How the street is asked in tests: one question, a whole list over its pages, a story without pages."""
+"""Clients that call the data handlers of pretended institutions in tests."""
 
 from collections.abc import Callable
 from datetime import date
@@ -16,48 +16,48 @@ TODAY = date(2026, 11, 20)
 
 
 @cache
-def catalogue() -> Catalogue:
+def get_catalogue() -> Catalogue:
     return load_catalogue()
 
 
-class Teller:
-    """One institution and one customer of it; every answer is held against the catalogue."""
+class HandlerClient:
+    """Calls the handlers of one institution for one customer; checks each response against the catalogue."""
 
-    def __init__(self, stories, industry: str, customer: Customer, today: date = TODAY) -> None:
-        self.stories, self.industry, self.customer, self.today = stories, industry, customer, today
+    def __init__(self, handlers, industry: str, customer: Customer, today: date = TODAY) -> None:
+        self.handlers, self.industry, self.customer, self.today = handlers, industry, customer, today
 
-    def ask(self, api_id: str, **params: str) -> Ask:
-        return Ask(catalogue().apis[api_id], self.industry, self.customer, params, self.today)
+    def build_request(self, api_id: str, **params: str) -> Ask:
+        return Ask(get_catalogue().apis[api_id], self.industry, self.customer, params, self.today)
 
-    def told(self, api_id: str, **params: str) -> dict:
-        """The story itself: Python values, lists whole."""
-        return self.stories[api_id](self.ask(api_id, **params))
+    def call_handler(self, api_id: str, **params: str) -> dict:
+        """Returns what the handler returns: Python values, whole lists."""
+        return self.handlers[api_id](self.build_request(api_id, **params))
 
     def __call__(self, api_id: str, **params: str) -> dict:
-        ask = self.ask(api_id, **params)
-        body = answer(self.stories, ask)
-        assert find_violations(ask.api, body) == []
+        data_request = self.build_request(api_id, **params)
+        body = answer(self.handlers, data_request)
+        assert find_violations(data_request.api, body) == []
         return body
 
-    def pages(self, api_id: str, listed: str, limit: int = 500, **params: str) -> list[dict]:
-        """All rows of a list, page after page."""
+    def fetch_pages(self, api_id: str, list_name: str, limit: int = 500, **params: str) -> list[dict]:
+        """Returns the rows of all pages of a list."""
         rows, cursor = [], {}
         while True:
             body = self(api_id, limit=str(limit), **params, **cursor)
-            assert len(body[listed]) <= limit
+            assert len(body[list_name]) <= limit
             assert ("search_timestamp" in body) <= (not cursor)
-            rows += body[listed]
+            rows += body[list_name]
             if "next_page" not in body:
                 return rows
             cursor = {"next_page": body["next_page"]}
 
 
 @pytest.fixture
-def teller() -> Callable[..., Teller]:
-    """Makes a Teller of a world module's stories."""
+def build_client() -> Callable[..., HandlerClient]:
+    """Returns a function that builds a client for the handlers of a module."""
 
-    def make(industry: str, customer: Customer, world: str | None = None, today: date = TODAY) -> Teller:
-        stories = import_module(f"relay.sandbox.world.{world or industry}").STORIES
-        return Teller(stories, industry, customer, today)
+    def build(industry: str, customer: Customer, module: str | None = None, today: date = TODAY) -> HandlerClient:
+        handlers = import_module(f"relay.sandbox.world.{module or industry}").STORIES
+        return HandlerClient(handlers, industry, customer, today)
 
-    return make
+    return build

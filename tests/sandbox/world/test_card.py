@@ -1,4 +1,4 @@
-"""A card house: every answer true to the catalogue, bills the sum of their lines, approvals the same in any window."""
+"""A card company: responses fit the catalogue, and approvals are the same in any period."""
 
 import pytest
 
@@ -9,14 +9,14 @@ MONTH = {"from_date": "20261020", "to_date": "20261119"}
 QUARTER = {"from_date": "20260820", "to_date": "20261119"}
 
 
-def card_ids(tell, **like):
-    cards = tell("카드-001", limit="500")["card_list"]
-    return [card["card_id"] for card in cards if all(card[name] == value for name, value in like.items())]
+def list_card_ids(client, **filters):
+    cards = client("카드-001", limit="500")["card_list"]
+    return [card["card_id"] for card in cards if all(card[name] == value for name, value in filters.items())]
 
 
 @ALL
-def test_everyone_has_credit_check_and_family_cards_in_order(teller, customer):
-    cards = teller("card", customer)("카드-001", limit="500")["card_list"]
+def test_every_customer_has_credit_check_and_family_cards(build_client, customer):
+    cards = build_client("card", customer)("카드-001", limit="500")["card_list"]
     kinds = [card["card_type"] for card in cards]
     assert kinds == sorted(kinds)
     assert {("01", "1"), ("01", "2"), ("02", "1")} <= {(card["card_type"], card["card_member"]) for card in cards}
@@ -24,47 +24,47 @@ def test_everyone_has_credit_check_and_family_cards_in_order(teller, customer):
 
 
 @ALL
-def test_what_needs_no_asset_is_told_and_told_again(teller, customer):
-    tell = teller("card", customer)
+def test_apis_without_an_asset_repeat_their_responses(build_client, customer):
+    client = build_client("card", customer)
     for api_id in ("카드-003", "카드-006", "카드-007", "카드-010", "카드-011", "카드-012"):
-        body = tell(api_id, search_timestamp="0")
-        assert body == tell(api_id, search_timestamp="0")
+        body = client(api_id, search_timestamp="0")
+        assert body == client(api_id, search_timestamp="0")
         assert not any(value == [] for value in body.values())
-    assert tell("카드-006")["is_revolving"] == "true"
-    assert set(tell("카드-010")) >= {"is_loan_short_term", "is_loan_long_term"}
+    assert client("카드-006")["is_revolving"] == "true"
+    assert set(client("카드-010")) >= {"is_loan_short_term", "is_loan_long_term"}
 
 
 @ALL
-def test_basics_are_told_of_every_card_and_of_no_other(teller, customer):
-    tell = teller("card", customer)
-    for card_id in card_ids(tell):
-        assert tell("카드-002", card_id=card_id)["issue_date"] > f"{customer.since:%Y%m%d}"
-    with pytest.raises(Absent) as absent:
-        tell("카드-002", card_id="f" * 64)
-    assert (absent.value.status, absent.value.rsp_code) == (404, "40402")
+def test_every_card_has_basics_and_unknown_cards_are_rejected(build_client, customer):
+    client = build_client("card", customer)
+    for card_id in list_card_ids(client):
+        assert client("카드-002", card_id=card_id)["issue_date"] > f"{customer.since:%Y%m%d}"
+    with pytest.raises(Absent) as error:
+        client("카드-002", card_id="f" * 64)
+    assert (error.value.status, error.value.rsp_code) == (404, "40402")
 
 
 @ALL
 @pytest.mark.parametrize("api_id", ["카드-008", "카드-009"])
-def test_approvals_are_whole_in_pages_and_in_wider_windows(teller, customer, api_id):
-    tell = teller("card", customer)
-    for card_id in card_ids(tell):
-        rows = tell.pages(api_id, "approved_list", limit=7, card_id=card_id, **MONTH)
-        assert rows == tell.pages(api_id, "approved_list", card_id=card_id, **MONTH)
+def test_approvals_are_complete_in_pages_and_longer_periods(build_client, customer, api_id):
+    client = build_client("card", customer)
+    for card_id in list_card_ids(client):
+        rows = client.fetch_pages(api_id, "approved_list", limit=7, card_id=card_id, **MONTH)
+        assert rows == client.fetch_pages(api_id, "approved_list", card_id=card_id, **MONTH)
         moments = [row["approved_dtime"] for row in rows]
         assert moments == sorted(moments, reverse=True)
-        wider = tell.pages(api_id, "approved_list", card_id=card_id, **QUARTER)
-        assert all(row in wider for row in rows)
-        assert len({row["approved_num"] for row in wider}) == len(wider)
+        longer = client.fetch_pages(api_id, "approved_list", card_id=card_id, **QUARTER)
+        assert all(row in longer for row in rows)
+        assert len({row["approved_num"] for row in longer}) == len(longer)
 
 
 @ALL
-def test_conditional_fields_of_approvals_follow_their_conditions(teller, customer):
-    tell = teller("card", customer)
+def test_conditional_fields_of_approvals(build_client, customer):
+    client = build_client("card", customer)
     rows = []
-    for card_id in card_ids(tell):
+    for card_id in list_card_ids(client):
         for api_id in ("카드-008", "카드-009"):
-            rows += tell.pages(api_id, "approved_list", card_id=card_id, **QUARTER)
+            rows += client.fetch_pages(api_id, "approved_list", card_id=card_id, **QUARTER)
     for row in rows:
         assert ("trans_dtime" in row) == (row["status"] in {"02", "03"})
         assert ("modified_amt" in row) == (row["status"] == "03")
@@ -73,6 +73,6 @@ def test_conditional_fields_of_approvals_follow_their_conditions(teller, custome
     assert {row["status"] for row in rows} == {"01", "02", "03"}
 
 
-def test_a_busy_card_fills_pages_of_a_month(teller):
-    tell = teller("card", CUSTOMERS[0])
-    assert len(tell.pages("카드-008", "approved_list", card_id=card_ids(tell)[0], **MONTH)) > 40
+def test_a_card_fills_several_pages_a_month(build_client):
+    client = build_client("card", CUSTOMERS[0])
+    assert len(client.fetch_pages("카드-008", "approved_list", card_id=list_card_ids(client)[0], **MONTH)) > 40

@@ -1,4 +1,4 @@
-"""Money borrowed on cards: there is some on any day."""
+"""Card loans: each kind has one on any day."""
 
 from datetime import date, timedelta
 
@@ -10,31 +10,32 @@ ALL = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: custom
 
 
 @ALL
-def test_there_is_money_borrowed_on_any_day(teller, customer):
+def test_there_are_card_loans_on_any_day(build_client, customer):
     for days in range(0, 800, 11):
-        tell = teller("card", customer, today=date(2025, 1, 1) + timedelta(days=days))
-        [revolving] = tell("카드-007")["revolving_list"]
+        client = build_client("card", customer, today=date(2025, 1, 1) + timedelta(days=days))
+        [revolving] = client("카드-007")["revolving_list"]
         assert int(revolving["remained_amt"]) > 0
-        assert tell("카드-011")["short_term_list"]
-        [loan] = tell("카드-012")["long_term_list"]
+        assert client("카드-011")["short_term_list"]
+        [loan] = client("카드-012")["long_term_list"]
         assert 0 < float(loan["balance_amt"]) <= float(loan["loan_amt"])
 
 
 @ALL
-def test_what_is_put_off_falls_by_its_part_with_every_pay_day(teller, customer):
+def test_each_payment_day_reduces_the_revolving_balance(build_client, customer):
     for month in range(1, 12):
         before, after = (
-            teller("card", customer, today=date(2026, month, day))("카드-007")["revolving_list"][0] for day in (14, 15)
+            build_client("card", customer, today=date(2026, month, day))("카드-007")["revolving_list"][0]
+            for day in (14, 15)
         )
-        fallen = int(before["remained_amt"]) - int(after["remained_amt"])
-        assert after["req_date"] == f"2026{month:02d}14" or fallen == int(after["agreed_pay_amt"])
+        reduction = int(before["remained_amt"]) - int(after["remained_amt"])
+        assert after["req_date"] == f"2026{month:02d}14" or reduction == int(after["agreed_pay_amt"])
 
 
 @ALL
-def test_a_card_loan_falls_by_what_the_bill_takes(teller, customer):
-    before, after = (teller("card", customer, today=date(2026, 11, day)) for day in (14, 15))
-    rows = after.pages("카드-005", "bill_detail_list", charge_month="202611")
-    [part] = [row for row in rows if row["prod_type"] == "05"]
-    balances = [float(tell("카드-012")["long_term_list"][0]["balance_amt"]) for tell in (before, after)]
-    assert balances[0] - balances[1] == float(part["paid_amt"])
-    assert int(float(before("카드-012")["long_term_list"][0]["int_amt"])) == int(part["credit_fee_amt"])
+def test_a_bill_reduces_the_card_loan_by_its_principal(build_client, customer):
+    before, after = (build_client("card", customer, today=date(2026, 11, day)) for day in (14, 15))
+    rows = after.fetch_pages("카드-005", "bill_detail_list", charge_month="202611")
+    [item] = [row for row in rows if row["prod_type"] == "05"]
+    balances = [float(client("카드-012")["long_term_list"][0]["balance_amt"]) for client in (before, after)]
+    assert balances[0] - balances[1] == float(item["paid_amt"])
+    assert int(float(before("카드-012")["long_term_list"][0]["int_amt"])) == int(item["credit_fee_amt"])

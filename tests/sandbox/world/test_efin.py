@@ -1,4 +1,4 @@
-"""Electronic finance: purses whose books add up, and payments through accounts."""
+"""Electronic finance: prepaid balances that add up, and payments through accounts."""
 
 from itertools import pairwise
 
@@ -12,76 +12,80 @@ QUARTER = {"from_date": "20260801", "to_date": "20261119"}
 OUTGOING = {"5201", "5202", "5501"}
 
 
-def purses(tell):
-    for fob in tell("전금-001", limit="500")["fob_list"]:
+def list_balances(client):
+    for fob in client("전금-001", limit="500")["fob_list"]:
         for account in fob.get("account_list", [{}]):
             yield fob, {"fob_id": fob["fob_id"], **account}
 
 
-def accounts(tell):
-    return tell("전금-101", limit="500")["account_list"]
+def list_accounts(client):
+    return client("전금-101", limit="500")["account_list"]
 
 
 @ALL
-def test_everyone_has_a_purse_that_charges_itself_and_foreign_money(teller, customer):
-    fobs = teller("efin", customer)("전금-001", limit="500")["fob_list"]
+def test_every_customer_has_an_automatic_and_a_foreign_balance(build_client, customer):
+    fobs = build_client("efin", customer)("전금-001", limit="500")["fob_list"]
     assert {fob["is_charge"] for fob in fobs} == {"true", "false"}
     assert [fob.get("currency_code") for fob in fobs] == [None, "JPY"]
     assert ["account_cnt" in fob for fob in fobs] == [True, False]
 
 
 @ALL
-def test_the_book_of_a_purse_adds_up_to_its_balance(teller, customer):
-    tell = teller("efin", customer)
-    for _, purse in purses(tell):
-        rows = tell.pages("전금-004", "trans_list", **purse, **QUARTER)
+def test_transactions_add_up_to_the_balance(build_client, customer):
+    client = build_client("efin", customer)
+    for _, balance in list_balances(client):
+        rows = client.fetch_pages("전금-004", "trans_list", **balance, **QUARTER)
         moments = [row["trans_dtime"] for row in rows]
         assert moments == sorted(moments, reverse=True)
         for row, before in pairwise(rows):
             amount = float(row["trans_amt"]) * (-1 if row["trans_type"] in OUTGOING else 1)
             assert float(before["balance_amt"]) + amount == float(row["balance_amt"]) >= 0
-        assert tell("전금-002", **purse)["total_balance_amt"] == rows[0]["balance_amt"]
+        assert client("전금-002", **balance)["total_balance_amt"] == rows[0]["balance_amt"]
         assert len({row["trans_no"] for row in rows}) == len(rows)
 
 
 @ALL
-def test_what_was_charged_is_what_the_rule_says(teller, customer):
-    tell = teller("efin", customer)
-    for fob, purse in purses(tell):
+def test_charges_follow_the_automatic_charge_rule(build_client, customer):
+    client = build_client("efin", customer)
+    for fob, balance in list_balances(client):
         if fob["is_charge"] == "false":
-            with pytest.raises(Absent) as absent:
-                tell("전금-003", **purse)
-            assert absent.value.rsp_code == "40301"
+            with pytest.raises(Absent) as error:
+                client("전금-003", **balance)
+            assert error.value.rsp_code == "40301"
             continue
-        [rule] = tell("전금-003", **purse)["charge_list"]
+        [rule] = client("전금-003", **balance)["charge_list"]
         assert rule["charge_option"] == "02"
         assert "charge_day" not in rule
-        charges = [row for row in tell.pages("전금-004", "trans_list", **purse, **MONTH) if row["trans_type"] == "5102"]
+        charges = [
+            row
+            for row in client.fetch_pages("전금-004", "trans_list", **balance, **MONTH)
+            if row["trans_type"] == "5102"
+        ]
         assert {row["trans_amt"] for row in charges} == {rule["charge_amt"]}
 
 
 @ALL
-def test_purses_are_whole_in_pages_and_in_wider_windows(teller, customer):
-    tell = teller("efin", customer)
-    for _, purse in purses(tell):
-        rows = tell.pages("전금-004", "trans_list", limit=9, **purse, **MONTH)
-        assert rows == tell.pages("전금-004", "trans_list", **purse, **MONTH)
-        wider = tell.pages("전금-004", "trans_list", **purse, **QUARTER)
-        assert all(row in wider for row in rows)
+def test_transactions_are_complete_in_pages_and_longer_periods(build_client, customer):
+    client = build_client("efin", customer)
+    for _, balance in list_balances(client):
+        rows = client.fetch_pages("전금-004", "trans_list", limit=9, **balance, **MONTH)
+        assert rows == client.fetch_pages("전금-004", "trans_list", **balance, **MONTH)
+        longer = client.fetch_pages("전금-004", "trans_list", **balance, **QUARTER)
+        assert all(row in longer for row in rows)
 
 
 @ALL
-def test_an_account_is_asked_for_where_there_is_one(teller, customer):
-    tell = teller("efin", customer)
-    _, purse = next(purses(tell))
-    for wrong, code in (({}, "40001"), ({"account_id": "nobody"}, "40402")):
-        with pytest.raises(Absent) as absent:
-            tell("전금-002", fob_id=purse["fob_id"], **wrong)
-        assert absent.value.rsp_code == code
+def test_the_account_is_required_where_there_is_one(build_client, customer):
+    client = build_client("efin", customer)
+    _, balance = next(list_balances(client))
+    for params, code in (({}, "40001"), ({"account_id": "unknown"}, "40402")):
+        with pytest.raises(Absent) as error:
+            client("전금-002", fob_id=balance["fob_id"], **params)
+        assert error.value.rsp_code == code
 
 
-def test_a_busy_purse_and_a_busy_account_fill_pages_of_a_month(teller):
-    tell = teller("efin", CUSTOMERS[0])
-    _, purse = next(purses(tell))
-    assert len(tell.pages("전금-004", "trans_list", **purse, **MONTH)) > 40
-    assert len(tell.pages("전금-103", "trans_list", sub_key=accounts(tell)[0]["sub_key"], **MONTH)) > 40
+def test_balances_and_accounts_fill_several_pages_a_month(build_client):
+    client = build_client("efin", CUSTOMERS[0])
+    _, balance = next(list_balances(client))
+    assert len(client.fetch_pages("전금-004", "trans_list", **balance, **MONTH)) > 40
+    assert len(client.fetch_pages("전금-103", "trans_list", sub_key=list_accounts(client)[0]["sub_key"], **MONTH)) > 40

@@ -1,24 +1,24 @@
-"""Guarantee insurance: premiums paid are parts of the premium promised, names are masked."""
+"""Guarantee insurance: the premiums paid are parts of the whole, names are masked."""
 
 import pytest
 
 from relay.sandbox.world.model import CUSTOMERS, Absent
 
 ALL = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.name)
-EVER = {"from_date": "20200101", "to_date": "20261119"}
+WHOLE_PERIOD = {"from_date": "20200101", "to_date": "20261119"}
 
 
-def numbers(tell):
-    return [contract["insu_num"] for contract in tell("보증보험-001", limit="500")["insu_list"]]
+def list_numbers(client):
+    return [contract["insu_num"] for contract in client("보증보험-001", limit="500")["insu_list"]]
 
 
 @ALL
-def test_premiums_paid_are_parts_of_the_whole(teller, customer):
-    tell = teller("ginsu", customer)
-    for number in numbers(tell):
-        basic = tell("보증보험-002", insu_num=number)
-        rows = tell.pages("보증보험-003", "trans_list", limit=1, insu_num=number, **EVER)
-        assert rows == tell.pages("보증보험-003", "trans_list", insu_num=number, **EVER)
+def test_premiums_paid_are_parts_of_the_whole(build_client, customer):
+    client = build_client("ginsu", customer)
+    for number in list_numbers(client):
+        basic = client("보증보험-002", insu_num=number)
+        rows = client.fetch_pages("보증보험-003", "trans_list", limit=1, insu_num=number, **WHOLE_PERIOD)
+        assert rows == client.fetch_pages("보증보험-003", "trans_list", insu_num=number, **WHOLE_PERIOD)
         assert rows[-1]["trans_date"] == basic["issue_date"]
         assert [row["paid_in_cnt"] for row in rows] == [str(count) for count in range(len(rows), 0, -1)]
         paid = sum(int(row["paid_amt"]) for row in rows)
@@ -26,25 +26,25 @@ def test_premiums_paid_are_parts_of_the_whole(teller, customer):
 
 
 @ALL
-def test_contracts_are_in_force_and_names_are_masked(teller, customer):
-    tell = teller("ginsu", customer)
-    for number in numbers(tell):
-        basic = tell("보증보험-002", insu_num=number)
+def test_contracts_are_in_force_and_names_are_masked(build_client, customer):
+    client = build_client("ginsu", customer)
+    for number in list_numbers(client):
+        basic = client("보증보험-002", insu_num=number)
         assert basic["issue_date"] <= "20261120" < basic["exp_date"]
         assert all("*" in insured["insured_name"] for insured in basic["insured_list"])
 
 
 @ALL
-def test_a_narrow_window_tells_what_a_wide_one_does(teller, customer):
-    tell = teller("ginsu", customer)
-    for number in numbers(tell):
-        wide = tell.pages("보증보험-003", "trans_list", insu_num=number, **EVER)
-        for row in wide:
+def test_a_shorter_period_returns_part_of_a_longer_one(build_client, customer):
+    client = build_client("ginsu", customer)
+    for number in list_numbers(client):
+        rows = client.fetch_pages("보증보험-003", "trans_list", insu_num=number, **WHOLE_PERIOD)
+        for row in rows:
             day = {"from_date": row["trans_date"], "to_date": row["trans_date"]}
-            assert tell.pages("보증보험-003", "trans_list", insu_num=number, **day) == [row]
+            assert client.fetch_pages("보증보험-003", "trans_list", insu_num=number, **day) == [row]
 
 
-def test_an_unknown_contract_is_refused(teller):
-    with pytest.raises(Absent) as absent:
-        teller("ginsu", CUSTOMERS[0])("보증보험-002", insu_num="0")
-    assert absent.value.rsp_code == "40402"
+def test_an_unknown_contract_is_rejected(build_client):
+    with pytest.raises(Absent) as error:
+        build_client("ginsu", CUSTOMERS[0])("보증보험-002", insu_num="0")
+    assert error.value.rsp_code == "40402"

@@ -1,4 +1,4 @@
-"""The framework of the stories: pages, counts, values as strings."""
+"""Response bodies: pages, counts, values as strings."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -6,86 +6,86 @@ from decimal import Decimal
 import pytest
 
 from relay.domain.api import Api, Field, Message, Presence
-from relay.sandbox.world.model import CUSTOMERS, PAGE_MOST, Absent, Ask, answer, dice
+from relay.sandbox.world.model import CUSTOMERS, MAX_PAGE_ROWS, Absent, Ask, answer, build_random
 
 ROWS = [{"no": number} for number in range(47)]
 
 
-def field(name: str, kind: str, length: str = "", fields: tuple[Field, ...] = ()) -> Field:
+def build_field(name: str, kind: str, length: str = "", fields: tuple[Field, ...] = ()) -> Field:
     return Field(name, kind, length, Presence.REQUIRED, name, {}, "", fields)
 
 
-def api(*body: Field) -> Api:
-    response = Message((), (), (), (field("rsp_code", "aN"), field("rsp_msg", "AH"), *body))
+def build_api(*body: Field) -> Api:
+    response = Message((), (), (), (build_field("rsp_code", "aN"), build_field("rsp_msg", "AH"), *body))
     return Api(
         "X-001", "XX01", "x", "x", "GET", "/x", "/x", "v1", ("bank",), (), None, "", Message((), (), (), ()), response
     )
 
 
-LISTED = api(
-    field("search_timestamp", "N", "14"),
-    field("next_page", "aNS", "1000"),
-    field("row_cnt", "N", "3"),
-    field("row_list", "array", "", (field("no", "N", "3"),)),
+LISTED = build_api(
+    build_field("search_timestamp", "N", "14"),
+    build_field("next_page", "aNS", "1000"),
+    build_field("row_cnt", "N", "3"),
+    build_field("row_list", "array", "", (build_field("no", "N", "3"),)),
 )
 
 
-def ask(of: Api, customer: int = 0, **params: str) -> Ask:
-    return Ask(of, "bank", CUSTOMERS[customer], params, date(2026, 11, 20))
+def build_request(api_under_test: Api, customer: int = 0, **params: str) -> Ask:
+    return Ask(api_under_test, "bank", CUSTOMERS[customer], params, date(2026, 11, 20))
 
 
-def page(**params: str) -> dict:
-    return answer({"X-001": lambda _: {"row_list": ROWS}}, ask(LISTED, **params))
+def request_page(**params: str) -> dict:
+    return answer({"X-001": lambda _: {"row_list": ROWS}}, build_request(LISTED, **params))
 
 
-@pytest.mark.parametrize("limit", [1, 7, PAGE_MOST, 500])
-def test_pages_follow_each_other_without_loss_or_doubles(limit):
-    seen, cursor = [], {}
+@pytest.mark.parametrize("limit", [1, 7, MAX_PAGE_ROWS, 500])
+def test_pages_hold_every_row_once(limit):
+    rows, cursor = [], {}
     while True:
-        body = page(limit=str(limit), **cursor)
+        body = request_page(limit=str(limit), **cursor)
         assert body["row_cnt"] == str(len(body["row_list"]))
-        seen += body["row_list"]
+        rows += body["row_list"]
         if "next_page" not in body:
             break
         cursor = {"next_page": body["next_page"]}
-    assert seen == [{"no": str(number)} for number in range(47)]
+    assert rows == [{"no": str(number)} for number in range(47)]
 
 
-def test_small_lines_make_small_pages():
-    assert page(limit="500")["row_cnt"] == str(PAGE_MOST)
+def test_a_page_is_limited_whatever_the_limit():
+    assert request_page(limit="500")["row_cnt"] == str(MAX_PAGE_ROWS)
 
 
 def test_only_first_pages_carry_a_time_stamp():
-    first = page(limit="5")
+    first = request_page(limit="5")
     assert first["search_timestamp"] == "0"
-    assert "search_timestamp" not in page(limit="5", next_page=first["next_page"])
+    assert "search_timestamp" not in request_page(limit="5", next_page=first["next_page"])
 
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "한글", "AAAFAAAAAAAA", ""])
-def test_a_cursor_of_nobody_is_refused(cursor):
-    with pytest.raises(Absent) as refused:
-        page(limit="5", next_page=cursor)
-    assert (refused.value.status, refused.value.rsp_code) == (400, "40001")
+def test_a_foreign_cursor_is_rejected(cursor):
+    with pytest.raises(Absent) as error:
+        request_page(limit="5", next_page=cursor)
+    assert (error.value.status, error.value.rsp_code) == (400, "40001")
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "many", ""])
 def test_a_limit_must_be_a_count(limit):
     with pytest.raises(Absent):
-        page(limit=limit)
+        request_page(limit=limit)
 
 
-def test_values_are_written_as_the_standard_writes():
-    of = api(
-        field("flag", "Boolean"),
-        field("day", "DATE", "8"),
-        field("moment", "DTIME", "14"),
-        field("money", "F", "18,3"),
-        field("whole", "F", "18,3"),
-        field("rate", "F", "7,5"),
-        field("count", "N", "3"),
-        field("none", "aN", "3"),
+def test_values_are_formatted_by_the_standard():
+    api_under_test = build_api(
+        build_field("flag", "Boolean"),
+        build_field("day", "DATE", "8"),
+        build_field("moment", "DTIME", "14"),
+        build_field("money", "F", "18,3"),
+        build_field("whole", "F", "18,3"),
+        build_field("rate", "F", "7,5"),
+        build_field("count", "N", "3"),
+        build_field("none", "aN", "3"),
     )
-    told = {
+    values = {
         "flag": False,
         "day": date(2026, 1, 2),
         "moment": datetime(2026, 1, 2, 3, 4, 5),  # noqa: DTZ001
@@ -95,7 +95,7 @@ def test_values_are_written_as_the_standard_writes():
         "count": 7,
         "none": None,
     }
-    assert answer({"X-001": lambda _: told}, ask(of)) == {
+    assert answer({"X-001": lambda _: values}, build_request(api_under_test)) == {
         "rsp_code": "00000",
         "rsp_msg": "성공",
         "flag": "false",
@@ -108,6 +108,8 @@ def test_values_are_written_as_the_standard_writes():
     }
 
 
-def test_dice_fall_the_same_for_the_same_subject_only():
-    assert ask(LISTED).dice("a", 1).random() == dice("bank", 1, "a", 1).random()
-    assert ask(LISTED).dice("a").random() != ask(LISTED, customer=1).dice("a").random()
+def test_random_numbers_depend_on_the_subject_only():
+    assert build_request(LISTED).build_random("a", 1).random() == build_random("bank", 1, "a", 1).random()
+    assert (
+        build_request(LISTED).build_random("a").random() != build_request(LISTED, customer=1).build_random("a").random()
+    )

@@ -1,4 +1,4 @@
-"""P2P lending: repayments add up to the balance; only a loan on a house tells its LTV."""
+"""P2P lending: repayments add up to the balance; only a loan secured by a home has an LTV."""
 
 from datetime import date, timedelta
 
@@ -7,52 +7,52 @@ import pytest
 from relay.sandbox.world.model import CUSTOMERS, Absent
 
 ALL = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.name)
-EVER = {"from_date": "20200101", "to_date": "20261119"}
+WHOLE_PERIOD = {"from_date": "20200101", "to_date": "20261119"}
 QUARTER = {"from_date": "20260820", "to_date": "20261119"}
 
 
-def lendings(tell):
-    return tell("P2P-001", limit="500")["lending_list"]
+def list_lendings(client):
+    return client("P2P-001", limit="500")["lending_list"]
 
 
 @ALL
-def test_only_a_loan_on_a_house_tells_its_ltv(teller, customer):
-    tell = teller("p2p", customer)
-    assert {lending["type"] for lending in lendings(tell)} == {"02", "05"}
-    for lending in lendings(tell):
-        basic = tell("P2P-002", lending_id=lending["lending_id"])
+def test_only_a_secured_loan_has_an_ltv(build_client, customer):
+    client = build_client("p2p", customer)
+    assert {lending["type"] for lending in list_lendings(client)} == {"02", "05"}
+    for lending in list_lendings(client):
+        basic = client("P2P-002", lending_id=lending["lending_id"])
         assert ("ltv_rate" in basic) == (lending["type"] == "02")
 
 
 @ALL
-def test_repayments_add_up_to_the_balance(teller, customer):
-    tell = teller("p2p", customer)
-    for lending in lendings(tell):
+def test_repayments_add_up_to_the_balance(build_client, customer):
+    client = build_client("p2p", customer)
+    for lending in list_lendings(client):
         lending_id = lending["lending_id"]
-        rows = tell.pages("P2P-004", "trans_list", limit=5, lending_id=lending_id, **EVER)
-        assert rows == tell.pages("P2P-004", "trans_list", lending_id=lending_id, **EVER)
-        detail = tell("P2P-003", lending_id=lending_id)
+        rows = client.fetch_pages("P2P-004", "trans_list", limit=5, lending_id=lending_id, **WHOLE_PERIOD)
+        assert rows == client.fetch_pages("P2P-004", "trans_list", lending_id=lending_id, **WHOLE_PERIOD)
+        detail = client("P2P-003", lending_id=lending_id)
         paid_back = sum(int(row["principal_amt"]) for row in rows)
         assert float(lending["lending_amt"]) - paid_back == int(detail["balance_amt"]) > 0
         assert int(detail["next_repay_cnt"]) == len(rows) + 1
         for row in rows:
             assert int(row["principal_amt"]) + int(row["int_amt"]) == int(row["trans_amt"])
-        narrow = tell.pages("P2P-004", "trans_list", lending_id=lending_id, **QUARTER)
-        assert narrow == rows[: len(narrow)]
+        shorter = client.fetch_pages("P2P-004", "trans_list", lending_id=lending_id, **QUARTER)
+        assert shorter == rows[: len(shorter)]
 
 
 @ALL
-def test_there_is_a_living_loan_on_any_day(teller, customer):
+def test_a_loan_is_running_on_any_day(build_client, customer):
     for days in range(0, 1500, 23):
         day = date(2024, 1, 1) + timedelta(days=days)
-        tell = teller("p2p", customer, today=day)
-        for lending in lendings(tell):
-            detail = tell("P2P-003", lending_id=lending["lending_id"])
+        client = build_client("p2p", customer, today=day)
+        for lending in list_lendings(client):
+            detail = client("P2P-003", lending_id=lending["lending_id"])
             assert detail["next_repay_date"] >= f"{day:%Y%m%d}"
             assert int(detail["principal_amt"]) > 0
 
 
-def test_an_unknown_loan_is_refused(teller):
-    with pytest.raises(Absent) as absent:
-        teller("p2p", CUSTOMERS[0])("P2P-003", lending_id="RE-0")
-    assert absent.value.rsp_code == "40402"
+def test_an_unknown_loan_is_rejected(build_client):
+    with pytest.raises(Absent) as error:
+        build_client("p2p", CUSTOMERS[0])("P2P-003", lending_id="RE-0")
+    assert error.value.rsp_code == "40402"

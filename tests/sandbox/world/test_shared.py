@@ -1,4 +1,4 @@
-"""The particulars of the demand, at all institutions."""
+"""The particulars of the transfer request, at all institutions."""
 
 import pytest
 
@@ -15,8 +15,8 @@ INDUSTRIES = ["bank", "card", "invest", "insu", "efin", "capital", "ginsu", "tel
 
 @pytest.mark.parametrize("industry", INDUSTRIES)
 @pytest.mark.parametrize("customer", CUSTOMERS)
-def test_particulars_are_true_to_the_catalogue(teller, industry, customer):
-    body = teller(industry, customer, "shared")("정보제공-공통-002")
+def test_particulars_fit_the_catalogue(build_client, industry, customer):
+    body = build_client(industry, customer, "shared")("정보제공-공통-002")
     assert {name for name in body if name.startswith("is_consent_")} == FLAGS.get(industry, set())
     assert (body["is_scheduled"], body["fnd_cycle"], body["add_cycle"]) == ("true", "1/w", "1/w")
     assert body["end_date"] > "20261120"

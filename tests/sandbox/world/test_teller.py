@@ -1,11 +1,10 @@
-"""A teller throws the dice of the question it answers."""
+"""Seeds of customers give the random numbers of their requests."""
 
 from relay.sandbox.world.model import CUSTOMERS
-from relay.sandbox.world.teller import Teller
-from relay.sandbox.world.teller import teller as teller_of
+from relay.sandbox.world.teller import CustomerSeed, build_seed
 
 
-def test_a_teller_is_the_same_whatever_is_asked_and_throws_the_same_dice(teller):
-    ask = teller("card", CUSTOMERS[1]).ask("카드-001", limit="3")
-    assert teller_of(ask) == Teller("card", 2)
-    assert teller_of(ask).dice("a", 1).random() == ask.dice("a", 1).random()
+def test_a_seed_depends_on_the_customer_only(build_client):
+    data_request = build_client("card", CUSTOMERS[1]).build_request("카드-001", limit="3")
+    assert build_seed(data_request) == CustomerSeed("card", 2)
+    assert build_seed(data_request).build_random("a", 1).random() == data_request.build_random("a", 1).random()
