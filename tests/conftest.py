@@ -1,4 +1,4 @@
-"""What holds for every test, the PostgreSQL and Redis that some of them need, and what others bring from npm."""
+"""Options and fixtures of all tests: PostgreSQL, Redis, DNS, npm packages."""
 
 import fcntl
 import gc
@@ -19,47 +19,47 @@ from harness.name_server import NameServer
 from harness.postgresql import PostgreSql
 from harness.redis import RedisServer
 
-# Two cores shared with others make a deadline measure the machine instead of the code; examples are the same each run.
+# On shared cores a deadline measures the machine, not the code. Examples are the same in each run.
 settings.register_profile("relay", deadline=None, derandomize=True)
 settings.load_profile("relay")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--full", action="store_true", help="also run what repeats a shorter test at full size")
+    parser.addoption("--full", action="store_true", help="also run full-size versions of shorter tests")
 
 
 def pytest_collection_modifyitems(config, items):
     if config.getoption("--full"):
         return
-    at_full_size = [item for item in items if item.get_closest_marker("full")]
-    if at_full_size:
+    full_size_items = [item for item in items if item.get_closest_marker("full")]
+    if full_size_items:
         items[:] = [item for item in items if not item.get_closest_marker("full")]
-        config.hook.pytest_deselected(items=at_full_size)
+        config.hook.pytest_deselected(items=full_size_items)
 
 
 def pytest_collection_finish():
-    """Keep the collector from looking at 12,000 tests again and again: a full collection took seconds."""
+    """Excludes 12,000 collected tests from garbage collection: a full collection took seconds."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(scope="session")
 def full_size(pytestconfig):
-    """Whether tests that repeat something do so as often as they can."""
+    """Whether tests run with their full number of repetitions."""
     return pytestconfig.getoption("--full")
 
 
 @pytest.fixture(scope="session")
 def look_alikes():
-    """Spellings of a parameter's name that other readers could take for it: case, blanks, members, lists, NFKC."""
+    """Spellings of a parameter name that other parsers could accept: case, blanks, members, lists, NFKC."""
     wide = str.maketrans({chr(code): chr(code + 0xFEE0) for code in range(ord("a"), ord("z") + 1)})
 
     def spell(name):
         camel = name[0] + name.title().replace("_", "")[1:]
-        spelt = [name.upper(), name.title(), camel, name.replace("_", "-"), name.translate(wide), f"{name}\u200b"]
+        spellings = [name.upper(), name.title(), camel, name.replace("_", "-"), name.translate(wide), f"{name}\u200b"]
         forms = ("{} ", " {}", "{}.value", "request.{}", "{}[]", "{}[0]", "request[{}]", "+{}", "{}\0")
-        spelt += [form.format(name) for form in forms] + [f"%{ord(name[0]):x}{name[1:]}"]
-        return [one for one in dict.fromkeys(spelt) if one != name]
+        spellings += [form.format(name) for form in forms] + [f"%{ord(name[0]):x}{name[1:]}"]
+        return [spelling for spelling in dict.fromkeys(spellings) if spelling != name]
 
     return spell
 
@@ -84,7 +84,7 @@ async def name_server():
 
 @pytest.fixture(scope="session")
 def redis_server():
-    """A real Redis; whoever kills or pauses it brings it back."""
+    """A real Redis. A test that kills or pauses it must restart it."""
     server = RedisServer()
     server.start()
     yield server
@@ -93,11 +93,11 @@ def redis_server():
 
 @pytest.fixture(scope="session")
 def npm_packages():
-    """The folder `node_modules` with exactly what tests/foreign/package-lock.json pins; installed once."""
+    """The folder `node_modules`, installed once as tests/foreign/package-lock.json pins it."""
     folder = Path(__file__).parent / "foreign"
     stamp = folder / "node_modules" / "ready"
     wanted = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
-    with alone_in(folder):
+    with lock_folder(folder):
         if not stamp.exists() or stamp.read_text() != wanted:
             command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
@@ -107,8 +107,8 @@ def npm_packages():
 
 
 @contextmanager
-def alone_in(folder):
-    """Two that install at once would find half of what the other brings."""
+def lock_folder(folder):
+    """Locks a folder, so that two processes do not install at once."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Real sockets, real mutual TLS, one relay for each module, on the loop that serves in production."""
+"""Real sockets, real mutual TLS, one relay for each module, on the event loop of production."""
 
 import sys
 from datetime import UTC, datetime
@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-sys.path.insert(0, str(Path(__file__).parent))  # stage/ is no installed package
+sys.path.insert(0, str(Path(__file__).parent))  # fixtures/ is no installed package
 
-from stage.institution import Institution
-from stage.neighbours import Neighbours
-from stage.town import BANK, CARD, Town
+from fixtures.gateway_environment import BANK, CARD, GatewayEnvironment
+from fixtures.institution import Institution
+from fixtures.operator_servers import OperatorServers
 
 from relay.infra.dns.event_loop import new_event_loop
 from relay.runtime.processes.sandbox_environment import running_environment
@@ -28,32 +28,34 @@ def certificates(tmp_path_factory):
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def standing(request, tmp_path_factory, certificates):
-    """The town of a module: its own `TOWN(certificates)` gives institutions and sections, or a bank and a card."""
-    make = getattr(request.module, "TOWN", lambda _: ([Institution(BANK, "bank"), Institution(CARD, "card")], {}))
+async def module_env(request, tmp_path_factory, certificates):
+    """A module's environment: what its `ENVIRONMENT(certificates)` returns, else a bank and a card."""
+    make = getattr(
+        request.module, "ENVIRONMENT", lambda _: ([Institution(BANK, "bank"), Institution(CARD, "card")], {})
+    )
     institutions, sections = make(certificates)
-    town = Town(tmp_path_factory.mktemp("town"), certificates, institutions, **sections)
+    env = GatewayEnvironment(tmp_path_factory.mktemp("env"), certificates, institutions, **sections)
     try:
-        await town.open()
-        yield town
+        await env.open()
+        yield env
     finally:
-        await town.close()
+        await env.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def town(standing):
-    """The module's town, as new."""
-    standing.forget()
-    yield standing
-    await standing.quiet()
+async def env(module_env):
+    """The module's environment with reset institutions and exchanges."""
+    module_env.reset()
+    yield module_env
+    await module_env.wait_idle()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def neighbours(tmp_path_factory):
-    """A whole relay of a module, gateway and authority as processes; after all stories its logs are read."""
-    async with running_environment(tmp_path_factory.mktemp("neighbours") / "street") as around:
-        neighbours = Neighbours(around)
-        yield neighbours
-        await neighbours.close()
-    assert neighbours.said
-    assert neighbours.leaks() == set()
+async def servers(tmp_path_factory):
+    """Gateway and authority as processes, for a module. Searches their logs for secrets at the end."""
+    async with running_environment(tmp_path_factory.mktemp("servers") / "env") as running:
+        servers = OperatorServers(running)
+        yield servers
+        await servers.close()
+    assert servers.secret_values
+    assert servers.find_leaks() == set()

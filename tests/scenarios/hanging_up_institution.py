@@ -1,4 +1,4 @@
-"""Institutions that end each connection after one answer, each time in another way.
+"""An institution that ends each connection after one answer, in another way each time.
 
 Run as a script: hanging_up_institution.py [CERTIFICATE KEY]. Prints its port and serves until standard input ends.
 """
@@ -28,7 +28,7 @@ _endings = cycle(ENDINGS)
 
 
 async def serve(reader, writer):
-    """Read one call, answer, end."""
+    """Reads one call, answers it and ends the connection."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
         tran_id = head.partition(b"x-api-tran-id: ")[2].partition(b"\r\n")[0]

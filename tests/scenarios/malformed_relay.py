@@ -1,8 +1,8 @@
-"""Malformed requests as data, and an institution that remembers every byte it was ever sent.
+"""Malformed requests as data, and an institution that records every received byte.
 
 `malformed/*.yaml`: lists of payloads. `line` and `body` replace those of a good POST, `fields` come after its own,
 `without` takes one away, `raw` is everything; `\\x` escapes of the yaml texts are bytes. `then` is [status, rsp_code].
-An `unread` payload is one whose x-api-tran-id cannot be told.
+An `unread` payload is one whose x-api-tran-id cannot be read.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from stage.town import BANK, DETAIL
+from fixtures.gateway_environment import BANK, DETAIL
 
 FOLDER = Path(__file__).with_name("malformed")
 ANSWER = b'{"rsp_code":"00000","rsp_msg":"OK"}'
@@ -21,7 +21,7 @@ _TRAN_ID = re.compile(rb"x-api-tran-id: *([^\r]+)\r", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Payload:
-    """One way to be malformed."""
+    """A malformed request."""
 
     name: str
     then: tuple[int, str]
@@ -33,15 +33,15 @@ class Payload:
     unread: bool = False
 
     def data(self, good):
-        """Its bytes; `good` are the fields of a good call."""
+        """Returns its bytes. `good` are the fields of a valid call."""
         if self.raw:
             return self.raw.encode("latin-1")
         own = [f"{name}: {value}" for name, value in good.items() if name != self.without]
         return "\r\n".join([self.line, *own, *self.fields, "", self.body]).encode("latin-1")
 
 
-def payloads():
-    """Every payload of every file."""
+def load_payloads():
+    """Returns every payload of every file."""
     return [
         Payload(**{**entry, "then": tuple(entry["then"]), "fields": tuple(entry.get("fields", ()))})
         for file in sorted(FOLDER.glob("*.yaml"))
@@ -50,34 +50,34 @@ def payloads():
 
 
 class Recorder:
-    """An institution of a town that keeps what it hears and answers each head that ends."""
+    """An institution that records what it receives and answers each complete head."""
 
     org_code, industry = BANK, "bank"
-    settings = {}  # noqa: RUF012 - as institutions of the stage have it
+    settings = {}  # noqa: RUF012 - as in fixtures.institution
     bugs = ()
 
     def __init__(self):
-        self.heard = b""
-        self._lines = set()
+        self.received = b""
+        self._connections = set()
 
     async def open(self):
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    async def shut(self):
+    async def stop(self):
         self._server.close()
-        for line in self._lines:
-            line.cancel()
-        await asyncio.gather(*self._lines, return_exceptions=True)
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
-    def forget(self):
-        self.heard = b""
+    def reset(self):
+        self.received = b""
 
     async def _serve(self, reader, writer):
-        self._lines.add(asyncio.current_task())
+        self._connections.add(asyncio.current_task())
         try:
             while part := await reader.read(65536):
-                self.heard += part
+                self.received += part
                 for tran_id in _TRAN_ID.findall(part):
                     writer.write(_HEAD + b"x-api-tran-id: %b\r\n\r\n%b" % (tran_id, ANSWER))
         finally:

@@ -1,4 +1,4 @@
-"""What connections leave behind when they have ended: nothing, however they ended."""
+"""Ended connections leave no garbage, however they ended."""
 
 import asyncio
 import gc
@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from stage.institution import Institution
-from stage.town import BANK, CARD
-from stage.waiting import until
+from fixtures.gateway_environment import BANK, CARD
+from fixtures.institution import Institution
+from fixtures.waiting import until
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))  # scripts, no package
 
@@ -25,7 +25,7 @@ SCRIPT = HERE.parents[1] / "bench" / "harness" / "hanging_up.py"
 
 
 class HangingUp(Institution):
-    """An institution in a process of its own that ends each connection after one answer."""
+    """An institution in its own process that ends each connection after one answer."""
 
     async def open(self):
         script = str(HERE / "hanging_up_institution.py")
@@ -35,12 +35,12 @@ class HangingUp(Institution):
         )
         self.port = int(await self._process.stdout.readline())
 
-    async def shut(self):
+    async def stop(self):
         self._process.stdin.close()
         await self._process.wait()
 
 
-def TOWN(certificates):  # noqa: N802 - a constant of the module, made late
+def ENVIRONMENT(certificates):  # noqa: N802 - a constant that needs a fixture
     leased_line = {"address": "127.0.0.1", "port": 0, "tls": False, "client_certificate": False}
     gateway = {"listeners": [{"address": "127.0.0.1", "port": 0}, leased_line]}
     plain, tls = HangingUp(BANK, "bank"), HangingUp(CARD, "card", link="tls", ca=str(certificates.ca))
@@ -49,13 +49,13 @@ def TOWN(certificates):  # noqa: N802 - a constant of the module, made late
     return [plain, tls], {"gateway": gateway, "operators": 1}
 
 
-WIRE = {"relay", "uvloop", "httptools", "_ssl", "ssl", "asyncio", "_contextvars"}
+MODULES = {"relay", "uvloop", "httptools", "_ssl", "ssl", "asyncio", "_contextvars"}
 """Modules whose objects belong to connections; SQLAlchemy's statements that poll the ledger are cycles of their own."""
 
 
 @contextmanager
-def uncollected():
-    """Garbage that the block makes, as a counter of types: what only a collection can free."""
+def collect_garbage():
+    """Counts, by type, the objects of the block that only the garbage collector can free."""
     garbage = Counter()
     gc.collect()
     gc.set_debug(gc.DEBUG_SAVEALL)
@@ -63,8 +63,8 @@ def uncollected():
     try:
         yield garbage
         gc.collect()
-        types = [type(one) for one in gc.garbage]
-        garbage.update(one.__qualname__ for one in types if one.__module__.split(".")[0] in WIRE)
+        types = [type(item) for item in gc.garbage]
+        garbage.update(cls.__qualname__ for cls in types if cls.__module__.split(".")[0] in MODULES)
     finally:
         gc.set_debug(0)
         gc.garbage.clear()
@@ -76,50 +76,50 @@ def connections(full_size):
     return FULL_CONNECTIONS if full_size else CONNECTIONS
 
 
-async def come_and_go(town, plan):
-    """Let callers come, in a process of their own; wait until every connection is gone."""
-    script = plan.write(town.folder / "callers.json")
+async def run_callers(env, plan):
+    """Runs callers in their own process. Waits until every connection has ended."""
+    script = plan.write(env.folder / "callers.json")
     process = await asyncio.create_subprocess_exec(sys.executable, str(SCRIPT), str(script))
     assert await process.wait() == 0
-    await until(lambda: not town.relay.connection_registry.connections, "the end of every connection")
-    await town.quiet()
-    for _, pool in town.relay.pools.values():
+    await until(lambda: not env.relay.connection_registry.connections, "the end of every connection")
+    await env.wait_idle()
+    for _, pool in env.relay.pools.values():
         await until(lambda pool=pool: not pool._connections, "the end of every connection to institutions")
     calls = [kind for kind in plan.kinds if kind in {"call", "closing"}]
-    assert len(town.exchanges) >= len(calls) * (plan.count // len(plan.kinds))
-    town.exchanges.clear()
+    assert len(env.exchanges) >= len(calls) * (plan.count // len(plan.kinds))
+    env.exchanges.clear()
 
 
-async def garbage_after(town, plan):
-    """Objects that only a collection can free, after all these callers."""
-    await come_and_go(town, replace(plan, count=CALLERS))
-    with uncollected() as garbage:
-        await come_and_go(town, plan)
+async def count_garbage(env, plan):
+    """Counts objects that only the garbage collector can free after these callers."""
+    await run_callers(env, replace(plan, count=CALLERS))
+    with collect_garbage() as garbage:
+        await run_callers(env, plan)
     return garbage
 
 
-async def test_ended_tls_connections_leave_no_garbage(town, connections):
-    pair, ca = town.pair_of("ZOPA000001"), str(town.certificates.ca)
-    request = town.get("/nowhere").decode()
+async def test_ended_tls_connections_leave_no_garbage(env, connections):
+    pair, ca = env.get_pair("ZOPA000001"), str(env.certificates.ca)
+    request = env.build_get("/nowhere").decode()
     plan = Plan(
-        town.process.ports[0], connections, CALLERS, KINDS, request, ca, str(pair.certificate), str(pair.private_key)
+        env.process.ports[0], connections, CALLERS, KINDS, request, ca, str(pair.certificate), str(pair.private_key)
     )
-    assert await garbage_after(town, plan) == {}
+    assert await count_garbage(env, plan) == {}
 
 
-async def test_rejected_handshakes_leave_no_garbage(town, connections):
-    plan = Plan(town.process.ports[0], connections, CALLERS, ("silent",), "", str(town.certificates.ca))
-    assert await garbage_after(town, plan) == {}
-    assert town.relay.connection_registry.rejected["certificate_missing"] >= connections
+async def test_rejected_handshakes_leave_no_garbage(env, connections):
+    plan = Plan(env.process.ports[0], connections, CALLERS, ("silent",), "", str(env.certificates.ca))
+    assert await count_garbage(env, plan) == {}
+    assert env.relay.connection_registry.rejected["certificate_missing"] >= connections
 
 
-async def test_ended_plain_connections_leave_no_garbage(town, connections):
-    plan = Plan(town.process.ports[1], connections, CALLERS, KINDS, town.get("/nowhere").decode())
-    assert await garbage_after(town, plan) == {}
+async def test_ended_plain_connections_leave_no_garbage(env, connections):
+    plan = Plan(env.process.ports[1], connections, CALLERS, KINDS, env.build_get("/nowhere").decode())
+    assert await count_garbage(env, plan) == {}
 
 
 @pytest.mark.parametrize(("provider", "path"), [(BANK, "/v1/bank/accounts"), (CARD, "/v1/card/cards")])
-async def test_ended_connections_to_institutions_leave_no_garbage(town, connections, provider, path):
-    request = town.get(path, provider=provider).decode()
-    plan = Plan(town.process.ports[1], connections, CALLERS, ("call", "call", "call", "gone"), request)
-    assert await garbage_after(town, plan) == {}
+async def test_ended_connections_to_institutions_leave_no_garbage(env, connections, provider, path):
+    request = env.build_get(path, provider=provider).decode()
+    plan = Plan(env.process.ports[1], connections, CALLERS, ("call", "call", "call", "gone"), request)
+    assert await count_garbage(env, plan) == {}

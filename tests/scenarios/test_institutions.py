@@ -1,4 +1,4 @@
-"""Lines to institutions: used again, closed under us, announced short-lived, spoken on unasked."""
+"""Connections to institutions: reused, closed early, announced as short-lived, unsolicited answers."""
 
 import asyncio
 import contextlib
@@ -6,295 +6,297 @@ import random
 from collections import Counter
 
 import pytest
-from stage.institution import Institution, answers_well, body_for, whole
-from stage.town import BANK, PATIENT, TWO
-from stage.waiting import until
+from fixtures.gateway_environment import BANK, LONG_TIMEOUTS, TWO
+from fixtures.institution import Institution, answers_well, build_body, build_response
+from fixtures.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HALF, SHORT, MANY = "ZBAA000002", "ZBAA000003", "ZBAA000004"
-ONE_STRICT, ONE_LENIENT, FORGETFUL = "ZBAA000005", "ZBAA000006", "ZBAA000007"
+SERIAL_STRICT, SERIAL_LENIENT, UNNAMED = "ZBAA000005", "ZBAA000006", "ZBAA000007"
 WIDE = "ZBAA000008"
 
 
-def TOWN(_certificates):  # noqa: N802 - a constant of the module, made late
-    bank = Institution(BANK, "bank", timeouts=PATIENT, concurrency=8)
+def ENVIRONMENT(_certificates):  # noqa: N802 - a constant that needs a fixture
+    bank = Institution(BANK, "bank", timeouts=LONG_TIMEOUTS, concurrency=8)
     half = Institution(HALF, "bank", spare_places=["http://127.0.0.1:1"])
-    short = Institution(SHORT, "bank", timeouts=PATIENT | {"idle_s": 0.05})
-    many = Institution(MANY, "bank", timeouts=PATIENT, concurrency=2, queue=20)
-    one = {"timeouts": PATIENT, "concurrency": 1, "queue": 20}
+    short = Institution(SHORT, "bank", timeouts=LONG_TIMEOUTS | {"idle_s": 0.05})
+    many = Institution(MANY, "bank", timeouts=LONG_TIMEOUTS, concurrency=2, queue=20)
+    serial = {"timeouts": LONG_TIMEOUTS, "concurrency": 1, "queue": 20}
     strict, lenient = (
-        Institution(ONE_STRICT, "bank", **one),
-        Institution(ONE_LENIENT, "bank", checking="lenient", **one),
+        Institution(SERIAL_STRICT, "bank", **serial),
+        Institution(SERIAL_LENIENT, "bank", checking="lenient", **serial),
     )
-    wide = Institution(WIDE, "bank", timeouts=PATIENT, concurrency=4, queue=4)
-    return [bank, half, short, many, strict, lenient, wide, Institution(FORGETFUL, "bank", checking="lenient")], {}
+    wide = Institution(WIDE, "bank", timeouts=LONG_TIMEOUTS, concurrency=4, queue=4)
+    return [bank, half, short, many, strict, lenient, wide, Institution(UNNAMED, "bank", checking="lenient")], {}
 
 
-async def ask_many(town, calls, lines):
-    """Ask `calls` times over `lines` connections at once; every answer must be one's own."""
-    datas = [town.get() for _ in range(calls)]
+async def ask_many(env, calls, connections):
+    """Makes `calls` calls over concurrent connections. Each answer must belong to its call."""
+    pending = [env.build_get() for _ in range(calls)]
     answers = []
 
-    async def one():
-        async with await town.line() as line:
-            while datas:
-                data = datas.pop()
-                answer = await line.ask(data)
+    async def call_until_done():
+        async with await env.connect() as connection:
+            while pending:
+                data = pending.pop()
+                answer = await connection.call(data)
                 answers.append(answer.status)
                 assert answer.json().get("asked", "").encode() in data
 
-    await asyncio.gather(*(one() for _ in range(lines)))
+    await asyncio.gather(*(call_until_done() for _ in range(connections)))
     return Counter(answers)
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
-async def test_no_call_is_lost_where_lines_close_after_a_few_answers(town, how):
-    async def tires(asked, wire):
-        await answers_well(asked, wire)
-        if wire.answers == asked.connection % 5:
+async def test_no_call_is_lost_when_connections_close_between_calls(env, how):
+    async def close_after_a_few(call, wire):
+        await answers_well(call, wire)
+        if wire.answers == call.connection % 5:
             getattr(wire, how)()
 
-    town.bank.script = tires
-    assert await ask_many(town, 500, 8) == {200: 500}
-    assert town.bank.connections > 100
-    answered = Counter(asked.tran_id for asked in town.bank.seen)
+    env.bank.script = close_after_a_few
+    assert await ask_many(env, 500, 8) == {200: 500}
+    assert env.bank.connections > 100
+    answered = Counter(call.tran_id for call in env.bank.received)
     assert (len(answered), set(answered.values())) == (500, {1})
 
 
-async def test_no_call_is_lost_where_lines_close_at_random_when_the_next_call_comes(town):
+async def test_no_call_is_lost_when_connections_close_at_random(env):
     chance, answered = random.Random(7), Counter()
 
-    async def moody(asked, wire):
+    async def close_at_random(call, wire):
         if wire.answers and chance.random() < 0.3:
             wire.close()
             return
-        answered[asked.tran_id] += 1
-        await answers_well(asked, wire)
+        answered[call.tran_id] += 1
+        await answers_well(call, wire)
 
-    town.bank.script = moody
-    assert await ask_many(town, 500, 8) == {200: 500}
+    env.bank.script = close_at_random
+    assert await ask_many(env, 500, 8) == {200: 500}
     assert (len(answered), set(answered.values())) == (500, {1})
-    attempts = Counter(exchange.attempts for exchange in town.exchanges)
+    attempts = Counter(exchange.attempts for exchange in env.exchanges)
     assert set(attempts) == {1, 2}
-    assert attempts[1] + 2 * attempts[2] == len(town.bank.seen)
+    assert attempts[1] + 2 * attempts[2] == len(env.bank.received)
 
 
-async def moody_once(town, how):
-    """The first call is answered, the second finds its line closed, whatever comes then is up to `town`."""
-    assert (await town.ask()).status == 200
-    script = town.bank.script
+async def close_on_second_call(env, how):
+    """Answers the first call, closes the connection on the second, then restores the script."""
+    assert (await env.call()).status == 200
+    script = env.bank.script
 
-    async def hangs_up(_asked, wire):
-        town.bank.script = script
+    async def close_without_answer(_call, wire):
+        env.bank.script = script
         getattr(wire, how)()
 
-    town.bank.script = hangs_up
+    env.bank.script = close_without_answer
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
-@pytest.mark.parametrize("method", ["get", "post"])
-async def test_a_line_that_closes_when_the_call_comes_is_replaced(town, how, method):
-    await moody_once(town, how)
-    assert (await town.ask(getattr(town, method)())).status == 200
-    assert [exchange.attempts for exchange in town.exchanges] == [1, 2]
-    assert [asked.connection for asked in town.bank.seen] == [1, 1, 2]
-    assert town.bank.seen[1].tran_id == town.bank.seen[2].tran_id
+@pytest.mark.parametrize("method", ["build_get", "build_post"])
+async def test_a_call_on_a_closed_reused_connection_is_retried(env, how, method):
+    await close_on_second_call(env, how)
+    assert (await env.call(getattr(env, method)())).status == 200
+    assert [exchange.attempts for exchange in env.exchanges] == [1, 2]
+    assert [call.connection for call in env.bank.received] == [1, 1, 2]
+    assert env.bank.received[1].tran_id == env.bank.received[2].tran_id
 
 
-async def test_a_fresh_line_that_closes_is_not_tried_again(town):
-    async def hangs_up(_asked, wire):
+async def test_a_call_on_a_new_connection_is_not_retried(env):
+    async def close_without_answer(_call, wire):
         wire.close()
 
-    assert (await town.ask()).status == 200
-    town.bank.script = hangs_up
-    answer = await town.ask()
-    assert (answer.status, answer.rsp_code, town.exchanges[-1].attempts) == (500, "50005", 2)
-    assert (len(town.bank.seen), town.bank.connections) == (3, 2)
+    assert (await env.call()).status == 200
+    env.bank.script = close_without_answer
+    answer = await env.call()
+    assert (answer.status, answer.rsp_code, env.exchanges[-1].attempts) == (500, "50005", 2)
+    assert (len(env.bank.received), env.bank.connections) == (3, 2)
 
 
-async def test_a_line_that_breaks_after_one_byte_is_not_tried_again(town):
-    async def breaks(_asked, wire):
+async def test_a_call_is_not_retried_after_the_first_byte(env):
+    async def send_one_byte(_call, wire):
         await wire.send(b"H")
         wire.close()
 
-    assert (await town.ask()).status == 200
-    town.bank.script = breaks
-    assert (await town.ask()).status == 500
-    assert (town.exchanges[-1].reason, town.exchanges[-1].attempts) == ("provider_reset", 1)
+    assert (await env.call()).status == 200
+    env.bank.script = send_one_byte
+    assert (await env.call()).status == 500
+    assert (env.exchanges[-1].reason, env.exchanges[-1].attempts) == ("provider_reset", 1)
 
 
-async def test_a_line_announced_to_end_is_not_used_again(town):
-    async def announces(asked, wire):
-        await wire.send(whole(body_for(asked), "Keep-Alive: timeout=1, max=100", "Connection: keep-alive"))
+async def test_a_connection_with_a_short_keep_alive_is_not_reused(env):
+    async def announce_timeout(call, wire):
+        await wire.send(build_response(build_body(call), "Keep-Alive: timeout=1, max=100", "Connection: keep-alive"))
 
-    town.bank.script = announces
-    assert [(await town.ask()).status for _ in range(3)] == [200] * 3
-    assert town.bank.connections == 3
-
-
-async def test_a_line_that_says_close_is_not_used_again(town):
-    async def closes(asked, wire):
-        await wire.send(whole(body_for(asked), "Connection: Close"))
-
-    town.bank.script = closes
-    assert [(await town.ask()).status for _ in range(3)] == [200] * 3
-    assert town.bank.connections == 3
+    env.bank.script = announce_timeout
+    assert [(await env.call()).status for _ in range(3)] == [200] * 3
+    assert env.bank.connections == 3
 
 
-async def test_a_line_idle_too_long_is_closed_by_the_relay(town):
-    assert (await town.ask(town.get(provider=SHORT))).status == 200
-    await until(lambda: not town.institutions[SHORT].wires, "the relay hanging up")
-    assert town.pool(SHORT).counts()["idle"] == 0
+async def test_a_connection_with_connection_close_is_not_reused(env):
+    async def announce_close(call, wire):
+        await wire.send(build_response(build_body(call), "Connection: Close"))
+
+    env.bank.script = announce_close
+    assert [(await env.call()).status for _ in range(3)] == [200] * 3
+    assert env.bank.connections == 3
 
 
-async def test_an_answer_before_any_question_costs_its_line_only(town):
-    assert (await town.ask()).status == 200
-    (wire,) = town.bank.wires
-    await wire.send(whole(b'{"rsp_code":"00000","asked":"nobody"}'))
-    await until(lambda: not town.pool().counts()["idle"], "the line being dropped")
-    answer = await town.ask()
-    assert (answer.status, answer.json()["asked"]) == (200, town.bank.seen[-1].tran_id)
-    assert town.bank.connections == 2
+async def test_the_relay_closes_connections_that_are_idle_too_long(env):
+    assert (await env.call(env.build_get(provider=SHORT))).status == 200
+    await until(lambda: not env.institutions[SHORT].wires, "the relay closing the connection")
+    assert env.pool(SHORT).counts()["idle"] == 0
 
 
-async def test_a_second_answer_after_the_first_costs_its_line_only(town):
-    async def twice(asked, wire):
-        await answers_well(asked, wire)
-        await until(lambda: town.exchanges, "the first being taken")
+async def test_an_unsolicited_answer_only_closes_its_connection(env):
+    assert (await env.call()).status == 200
+    (wire,) = env.bank.wires
+    await wire.send(build_response(b'{"rsp_code":"00000","asked":"unsolicited"}'))
+    await until(lambda: not env.pool().counts()["idle"], "the connection being closed")
+    answer = await env.call()
+    assert (answer.status, answer.json()["asked"]) == (200, env.bank.received[-1].tran_id)
+    assert env.bank.connections == 2
+
+
+async def test_a_second_answer_only_closes_its_connection(env):
+    async def answer_twice(call, wire):
+        await answers_well(call, wire)
+        await until(lambda: env.exchanges, "the first answer being read")
         with contextlib.suppress(ConnectionError):
-            await wire.send(whole(b'{"rsp_code":"00000","asked":"nobody"}'))
-            await wire.left()
+            await wire.send(build_response(b'{"rsp_code":"00000","asked":"unsolicited"}'))
+            await wire.wait_closed()
 
-    town.bank.script = twice
-    assert (await town.ask()).status == 200
-    await until(lambda: not town.bank.wires, "the line being dropped")
-    town.bank.script = answers_well
-    assert (await town.ask()).json()["asked"] == town.bank.seen[-1].tran_id
+    env.bank.script = answer_twice
+    assert (await env.call()).status == 200
+    await until(lambda: not env.bank.wires, "the connection being closed")
+    env.bank.script = answers_well
+    assert (await env.call()).json()["asked"] == env.bank.received[-1].tran_id
 
 
-async def test_an_answer_that_names_another_call_goes_to_nobody_and_costs_its_line(town):
+async def test_an_answer_to_another_call_is_dropped_with_its_connection(env):
     held = []
 
-    async def late(asked, wire):
-        held.append(whole(body_for(asked), f"x-api-tran-id: {asked.tran_id}"))
+    async def answer_former_call(call, wire):
+        held.append(build_response(build_body(call), f"x-api-tran-id: {call.tran_id}"))
         await wire.send(held[-2] if len(held) > 1 else held[-1])
 
-    town.bank.script = late
-    assert (await town.ask()).status == 200
-    answer = await town.ask()
-    assert (answer.status, answer.rsp_code, town.exchanges[-1].reason) == (500, "50005", "provider_broken")
-    town.bank.script = answers_well
-    assert (await town.ask()).json()["asked"] == town.bank.seen[-1].tran_id
-    assert town.bank.connections == 2
+    env.bank.script = answer_former_call
+    assert (await env.call()).status == 200
+    answer = await env.call()
+    assert (answer.status, answer.rsp_code, env.exchanges[-1].reason) == (500, "50005", "provider_broken")
+    env.bank.script = answers_well
+    assert (await env.call()).json()["asked"] == env.bank.received[-1].tran_id
+    assert env.bank.connections == 2
 
 
-async def test_a_large_answer_that_names_another_call_goes_to_nobody(town):
-    async def other(_asked, wire):
-        await wire.send(whole(b"x" * 200_000, "x-api-tran-id: ZOPA000001M99999999999999"))
+async def test_a_large_answer_to_another_call_is_dropped(env):
+    async def answer_other_call(_call, wire):
+        await wire.send(build_response(b"x" * 200_000, "x-api-tran-id: ZOPA000001M99999999999999"))
 
-    town.bank.script = other
-    assert (await town.ask()).rsp_code == "50005"
-    await until(lambda: not town.bank.wires, "the line being cut")
-
-
-async def test_of_two_places_the_one_that_answers_serves(town):
-    half = town.institutions[HALF]
-    assert [(await town.ask(town.get(provider=HALF))).status for _ in range(4)] == [200] * 4
-    half.forget()
-    await until(lambda: not town.pool(HALF).counts()["idle"], "no idle line")
-    assert (await town.ask(town.get(provider=HALF))).status == 200
+    env.bank.script = answer_other_call
+    assert (await env.call()).rsp_code == "50005"
+    await until(lambda: not env.bank.wires, "the connection being closed")
 
 
-async def test_calls_that_wait_go_in_the_order_they_came(town):
-    release, many = asyncio.Event(), town.institutions[MANY]
+async def test_of_two_addresses_the_one_that_answers_is_used(env):
+    half = env.institutions[HALF]
+    assert [(await env.call(env.build_get(provider=HALF))).status for _ in range(4)] == [200] * 4
+    half.reset()
+    await until(lambda: not env.pool(HALF).counts()["idle"], "no idle connection")
+    assert (await env.call(env.build_get(provider=HALF))).status == 200
 
-    async def waits(asked, wire):
+
+async def test_queued_calls_are_sent_in_order_of_arrival(env):
+    release, many = asyncio.Event(), env.institutions[MANY]
+
+    async def wait_for_release(call, wire):
         await release.wait()
-        await answers_well(asked, wire)
+        await answers_well(call, wire)
 
-    many.script = waits
-    lines = [await town.line() for _ in range(12)]
-    for number, line in enumerate(lines, 1):
-        line.send(town.get(provider=MANY))
-        await until(lambda wanted=number: sum(town.pool(MANY).counts().values()) == wanted, "a call")
-    await until(lambda: len(many.seen) == 2, "two calls")
+    many.script = wait_for_release
+    connections = [await env.connect() for _ in range(12)]
+    for number, connection in enumerate(connections, 1):
+        connection.send(env.build_get(provider=MANY))
+        await until(lambda wanted=number: sum(env.pool(MANY).counts().values()) == wanted, "a call")
+    await until(lambda: len(many.received) == 2, "two calls")
     release.set()
-    answers = [await line.answer() for line in lines]
-    assert [answer.json()["asked"] for answer in answers] == sorted(asked.tran_id for asked in many.seen)
-    assert [asked.tran_id for asked in many.seen[2:]] == sorted(asked.tran_id for asked in many.seen[2:])
+    answers = [await connection.read_answer() for connection in connections]
+    assert [answer.json()["asked"] for answer in answers] == sorted(call.tran_id for call in many.received)
+    assert [call.tran_id for call in many.received[2:]] == sorted(call.tran_id for call in many.received[2:])
     assert many.connections == 2
-    for line in lines:
-        line.hang_up()
+    for connection in connections:
+        connection.abort()
 
 
-def unnamed(asked):
-    body = body_for(asked)
+def build_unnamed(call):
+    body = build_body(call)
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
-@pytest.mark.parametrize(("provider", "statuses"), [(ONE_STRICT, [500] * 3), (ONE_LENIENT, [200] * 3)])
-async def test_a_second_answer_never_reaches_the_call_that_waits(town, provider, statuses):
-    """One call at a time, three wait; the first is answered twice, in two segments, without a tran-id."""
-    release, one = asyncio.Event(), town.institutions[provider]
+@pytest.mark.parametrize(("provider", "statuses"), [(SERIAL_STRICT, [500] * 3), (SERIAL_LENIENT, [200] * 3)])
+async def test_a_second_answer_never_reaches_a_queued_call(env, provider, statuses):
+    """One call at a time, three are queued. The first is answered twice, without x-api-tran-id."""
+    release, institution = asyncio.Event(), env.institutions[provider]
 
-    async def twice(asked, wire):
+    async def answer_twice(call, wire):
         await release.wait()
-        await wire.send(unnamed(asked))
-        if len(one.seen) == 1:
-            await until(lambda: town.exchanges, "the first answer being taken")
+        await wire.send(build_unnamed(call))
+        if len(institution.received) == 1:
+            await until(lambda: env.exchanges, "the first answer being read")
             with contextlib.suppress(ConnectionError):
-                await wire.send(unnamed(asked))
+                await wire.send(build_unnamed(call))
 
-    one.script = twice
-    lines = [await town.line() for _ in range(3)]
-    for number, line in enumerate(lines, 1):
-        line.send(town.get(provider=provider))
-        await until(lambda wanted=number: sum(town.pool(provider).counts().values()) == wanted, "a call")
+    institution.script = answer_twice
+    connections = [await env.connect() for _ in range(3)]
+    for number, connection in enumerate(connections, 1):
+        connection.send(env.build_get(provider=provider))
+        await until(lambda wanted=number: sum(env.pool(provider).counts().values()) == wanted, "a call")
     release.set()
-    answers = [await line.answer() for line in lines]
+    answers = [await connection.read_answer() for connection in connections]
     assert [answer.status for answer in answers] == statuses
-    told = [answer.json().get("asked") for answer in answers]
-    assert told == ([None] * 3 if provider == ONE_STRICT else [asked.tran_id for asked in one.seen])
-    assert (one.connections, len(one.seen)) == (3, 3)
-    for line in lines:
-        line.hang_up()
+    answered_calls = [answer.json().get("asked") for answer in answers]
+    assert answered_calls == (
+        [None] * 3 if provider == SERIAL_STRICT else [call.tran_id for call in institution.received]
+    )
+    assert (institution.connections, len(institution.received)) == (3, 3)
+    for connection in connections:
+        connection.abort()
 
 
-async def test_an_unnamed_answer_on_a_used_connection_costs_call_and_connection(town):
-    async def forgets(asked, wire):
-        await wire.send(unnamed(asked))
+async def test_an_unnamed_answer_on_a_reused_connection_is_50005(env):
+    async def omit_tran_id(call, wire):
+        await wire.send(build_unnamed(call))
 
-    forgetful = town.institutions[FORGETFUL]
-    assert (await town.ask(town.get(provider=FORGETFUL))).status == 200
-    forgetful.script = forgets
-    answer = await town.ask(town.get(provider=FORGETFUL))
-    assert (answer.status, town.exchanges[-1].reason) == (500, "answer_unidentified")
+    unnamed = env.institutions[UNNAMED]
+    assert (await env.call(env.build_get(provider=UNNAMED))).status == 200
+    unnamed.script = omit_tran_id
+    answer = await env.call(env.build_get(provider=UNNAMED))
+    assert (answer.status, env.exchanges[-1].reason) == (500, "answer_unidentified")
     for _ in range(2):
-        assert (await town.ask(town.get(provider=FORGETFUL))).json()["asked"] == forgetful.seen[-1].tran_id
-    assert forgetful.connections == 3
+        assert (await env.call(env.build_get(provider=UNNAMED))).json()["asked"] == unnamed.received[-1].tran_id
+    assert unnamed.connections == 3
 
 
-async def test_an_operator_leaves_places_at_an_institution_to_others(town):
+async def test_an_operator_cannot_take_all_slots_of_an_institution(env):
     release = asyncio.Event()
 
-    async def waits(asked, wire):
-        if asked.tran_id.startswith("ZOPA000001"):
+    async def wait_for_release(call, wire):
+        if call.tran_id.startswith("ZOPA000001"):
             await release.wait()
-        await answers_well(asked, wire)
+        await answers_well(call, wire)
 
-    town.institutions[WIDE].script = waits
-    lines = [await town.line() for _ in range(6)]
-    for line in lines:
-        line.send(town.get(provider=WIDE))
-    await until(lambda: sum(town.pool(WIDE).counts().values()) == 6, "six calls")
-    assert (town.pool(WIDE).counts()["flying"], town.pool(WIDE).counts()["waiting"]) == (3, 3)
-    async with await town.line() as beyond:
-        answer = await beyond.ask(town.get(provider=WIDE))
-        assert (answer.status, answer.rsp_code, town.exchanges[-1].reason) == (429, "42901", "operator_share")
-    async with await town.line(town.pair_of(TWO)) as line:
-        assert (await line.ask(town.get(provider=WIDE, operator=TWO))).status == 200
+    env.institutions[WIDE].script = wait_for_release
+    connections = [await env.connect() for _ in range(6)]
+    for connection in connections:
+        connection.send(env.build_get(provider=WIDE))
+    await until(lambda: sum(env.pool(WIDE).counts().values()) == 6, "six calls")
+    assert (env.pool(WIDE).counts()["flying"], env.pool(WIDE).counts()["waiting"]) == (3, 3)
+    async with await env.connect() as beyond:
+        answer = await beyond.call(env.build_get(provider=WIDE))
+        assert (answer.status, answer.rsp_code, env.exchanges[-1].reason) == (429, "42901", "operator_share")
+    async with await env.connect(env.get_pair(TWO)) as connection:
+        assert (await connection.call(env.build_get(provider=WIDE, operator=TWO))).status == 200
     release.set()
-    assert [(await line.answer()).status for line in lines] == [200] * 6
-    for line in lines:
-        line.hang_up()
+    assert [(await connection.read_answer()).status for connection in connections] == [200] * 6
+    for connection in connections:
+        connection.abort()

@@ -1,25 +1,25 @@
-"""How much: rates, connections, calls at once. Who is beyond his measure takes nothing from anybody else."""
+"""Limits of rates, connections and concurrent calls. One operator over its limit does not affect others."""
 
 import asyncio
 import socket
 
 import pytest
-from stage.institution import Institution, answers_well
-from stage.town import BANK, CARD, ONE, PATIENT, TWO
-from stage.waiting import until
+from fixtures.gateway_environment import BANK, CARD, LONG_TIMEOUTS, ONE, TWO
+from fixtures.institution import Institution, answers_well
+from fixtures.waiting import until
 
 from relay.policy.quota.bucket import Bucket
 from relay.policy.settings.scalars import Rate
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-NEIGHBOUR = "127.0.0.2"
-"""An address that begins too many connections; the others call from 127.0.0.1."""
+FLOODING_ADDRESS = "127.0.0.2"
+"""The address that opens too many connections. Operators call from 127.0.0.1."""
 
 OTHER, SHARED, BUSY, FREE = "ZBAA000002", "ZBAA000003", "ZBAA000004", "ZBAA000005"
 
 
-def TOWN(_certificates):  # noqa: N802 - a constant of the module, made late
+def ENVIRONMENT(_certificates):  # noqa: N802 - a constant that needs a fixture
     slow = {"per_second": 0.01, "burst": 3}
     gateway = {
         "limits": {"connections_per_operator": 3},
@@ -34,88 +34,88 @@ def TOWN(_certificates):  # noqa: N802 - a constant of the module, made late
         Institution(CARD, "card"),
         Institution(OTHER, "bank"),
         Institution(SHARED, "bank", rate=slow),
-        Institution(BUSY, "bank", concurrency=1, queue=1, timeouts=PATIENT),
+        Institution(BUSY, "bank", concurrency=1, queue=1, timeouts=LONG_TIMEOUTS),
         Institution(FREE, "bank"),
     ], {"rates": rates, "gateway": gateway}
 
 
 @pytest.fixture(autouse=True)
-def unused(town):
-    """Nobody has taken anything yet."""
-    town.relay.counters.__init__(town.relay.gateway.plan.operator_bucket, town.relay.counters._provider_buckets)
+def reset_buckets(env):
+    """Resets all rate buckets."""
+    env.relay.counters.__init__(env.relay.gateway.plan.operator_bucket, env.relay.counters._provider_buckets)
 
 
-async def test_an_operator_beyond_its_rate_is_told_when_to_come_back(town):
-    assert [(await town.ask()).status for _ in range(2)] == [200, 200]
-    answer = await town.ask()
+async def test_an_operator_over_its_rate_gets_retry_after(env):
+    assert [(await env.call()).status for _ in range(2)] == [200, 200]
+    answer = await env.call()
     assert (answer.status, answer.rsp_code, answer.headers["retry-after"]) == (429, "42901", "2")
-    assert (town.exchanges[-1].reason, len(town.bank.seen)) == ("operator_rate", 2)
+    assert (env.exchanges[-1].reason, len(env.bank.received)) == ("operator_rate", 2)
 
 
-async def test_what_one_operator_used_up_another_still_has(town):
+async def test_rates_are_separate_for_each_operator(env):
     for _ in range(3):
-        await town.ask()
-    assert (await town.ask(town.get(operator=TWO), town.pair_of(TWO))).status == 200
+        await env.call()
+    assert (await env.call(env.build_get(operator=TWO), env.get_pair(TWO))).status == 200
 
 
-async def test_what_was_used_up_at_one_institution_is_there_at_another(town):
+async def test_rates_are_separate_for_each_institution(env):
     for _ in range(3):
-        await town.ask()
-    assert (await town.ask(town.get(provider=OTHER))).status == 200
-    assert (await town.ask(town.get("/v1/card/cards", provider=CARD))).status == 200
+        await env.call()
+    assert (await env.call(env.build_get(provider=OTHER))).status == 200
+    assert (await env.call(env.build_get("/v1/card/cards", provider=CARD))).status == 200
 
 
-async def test_an_institution_is_spared_by_all_operators_together(town):
+async def test_an_institutions_rate_is_shared_by_all_operators(env):
     for _ in range(2):
-        assert (await town.ask(town.get(provider=SHARED))).status == 200
-    assert (await town.ask(town.get(provider=SHARED, operator=TWO), town.pair_of(TWO))).status == 200
-    answer = await town.ask(town.get(provider=SHARED, operator=TWO), town.pair_of(TWO))
+        assert (await env.call(env.build_get(provider=SHARED))).status == 200
+    assert (await env.call(env.build_get(provider=SHARED, operator=TWO), env.get_pair(TWO))).status == 200
+    answer = await env.call(env.build_get(provider=SHARED, operator=TWO), env.get_pair(TWO))
     assert (answer.status, answer.rsp_code, answer.headers["retry-after"]) == (429, "42901", "100")
-    assert (town.exchanges[-1].reason, len(town.institutions[SHARED].seen)) == ("provider_rate", 3)
-    assert (await town.ask()).status == 200
+    assert (env.exchanges[-1].reason, len(env.institutions[SHARED].received)) == ("provider_rate", 3)
+    assert (await env.call()).status == 200
 
 
-async def test_what_is_refused_for_another_reason_takes_nothing(town):
+async def test_calls_refused_for_other_reasons_use_no_rate(env):
     for _ in range(5):
-        await town.ask(town.get(query={"limit": "0"}))
-    assert [(await town.ask()).status for _ in range(3)] == [200, 200, 429]
+        await env.call(env.build_get(query={"limit": "0"}))
+    assert [(await env.call()).status for _ in range(3)] == [200, 200, 429]
 
 
-async def test_one_connection_too_many_is_told_so_and_the_others_go_on(town):
-    lines = [await town.line() for _ in range(3)]
-    assert (await lines[0].ask(town.get())).status == 200
-    async with await town.line() as fourth:
-        answer = await fourth.ask(town.get())
+async def test_a_connection_over_the_limit_gets_42901(env):
+    opened = [await env.connect() for _ in range(3)]
+    assert (await opened[0].call(env.build_get())).status == 200
+    async with await env.connect() as excess:
+        answer = await excess.call(env.build_get())
         assert (answer.status, answer.rsp_code) == (429, "42901")
         assert int(answer.headers["retry-after"]) >= 1
         assert answer.headers["connection"] == "close"
-        assert await fourth.hung_up()
-    refused = town.exchanges[-1]
-    assert (refused.reason, len(town.bank.seen)) == ("connections_exceeded", 1)
+        assert await excess.is_closed()
+    refused = env.exchanges[-1]
+    assert (refused.reason, len(env.bank.received)) == ("connections_exceeded", 1)
     assert (refused.api_code, refused.provider, refused.operator) == ("BA01", BANK, ONE)
-    async with await town.line(town.pair_of(TWO)) as other:
-        assert (await other.ask(town.get(operator=TWO))).status == 200
-    assert (await lines[1].ask(town.get())).status == 200
-    for line in lines:
-        line.hang_up()
-    await until(lambda: not town.relay.connection_registry.connections, "nobody being there")
-    assert (await town.ask(town.get(provider=OTHER))).status == 200
+    async with await env.connect(env.get_pair(TWO)) as other:
+        assert (await other.call(env.build_get(operator=TWO))).status == 200
+    assert (await opened[1].call(env.build_get())).status == 200
+    for connection in opened:
+        connection.abort()
+    await until(lambda: not env.relay.connection_registry.connections, "no connection being left")
+    assert (await env.call(env.build_get(provider=OTHER))).status == 200
 
 
-async def test_a_flood_of_refused_calls_is_answered_once_more_and_closed(town):
-    async with await town.line() as line:
+async def test_a_flood_of_refused_calls_ends_with_42901_and_close(env):
+    async with await env.connect() as connection:
         for _ in range(1000):
-            line.send(town.get("/v1/bank/nothing"))
-        answers = [await line.answer() for _ in range(13)]
+            connection.send(env.build_get("/v1/bank/nothing"))
+        answers = [await connection.read_answer() for _ in range(13)]
         assert [answer.rsp_code for answer in answers] == ["40401"] * 12 + ["42901"]
         assert (answers[-1].headers["connection"], answers[-1].headers["retry-after"]) == ("close", "100")
-        assert await line.hung_up()
-    assert [exchange.reason for exchange in town.exchanges[-2:]] == ["endpoint_unknown", "refusals_exceeded"]
-    assert (await town.ask()).status == 200
+        assert await connection.is_closed()
+    assert [exchange.reason for exchange in env.exchanges[-2:]] == ["endpoint_unknown", "refusals_exceeded"]
+    assert (await env.call()).status == 200
 
 
-def shake_hands_and_stay(port, context, request=b""):
-    """Shake hands, call when there is a request, and take no notice of the relay's close; the socket stays open."""
+def hold_connection(port, context, request=b""):
+    """Connects over TLS, sends the request if any, and ignores the relay's close. Returns the open socket."""
     wire = context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="localhost")
     if request:
         wire.sendall(request)
@@ -124,81 +124,81 @@ def shake_hands_and_stay(port, context, request=b""):
 
 
 @pytest.mark.parametrize("calls", [True, False])
-async def test_a_refused_connection_leaves_though_its_peer_does_not(town, calls):
-    lines = [await town.line() for _ in range(3)]
-    for line in lines:
-        assert (await line.ask(town.get("/nowhere"))).status == 404
-    rejected, connections = town.relay.connection_registry.rejected, town.relay.connection_registry.connections
+async def test_a_refused_connection_closes_without_its_peer(env, calls):
+    opened = [await env.connect() for _ in range(3)]
+    for connection in opened:
+        assert (await connection.call(env.build_get("/nowhere"))).status == 404
+    rejected, connections = env.relay.connection_registry.rejected, env.relay.connection_registry.connections
     before = rejected["connections_exceeded"]
-    context, port = town.context(town.pair_of("ZOPA000001")), town.process.ports[0]
-    request = town.get() if calls else b""
-    with await asyncio.to_thread(shake_hands_and_stay, port, context, request):
+    context, port = env.context(env.get_pair("ZOPA000001")), env.process.ports[0]
+    request = env.build_get() if calls else b""
+    with await asyncio.to_thread(hold_connection, port, context, request):
         await until(lambda: rejected["connections_exceeded"] == before + 1, "the refusal")
-        await until(lambda: len(connections) == len(lines), "the end of the one too many")
-    for line in lines:
-        line.hang_up()
-    await until(lambda: not connections, "nobody being there")
+        await until(lambda: len(connections) == len(opened), "the end of the excess connection")
+    for connection in opened:
+        connection.abort()
+    await until(lambda: not connections, "no connection being left")
 
 
-async def test_connections_never_used_leave_after_head_s_and_give_their_places_back(town):
-    context, port = town.context(town.pair_of("ZOPA000001")), town.process.ports[0]
-    idle = [await asyncio.to_thread(shake_hands_and_stay, port, context) for _ in range(3)]
-    await until(lambda: not town.relay.connection_registry.connections, "the end of those never used")
-    assert (await town.ask()).status == 200
+async def test_unused_connections_are_closed_after_head_s(env):
+    context, port = env.context(env.get_pair("ZOPA000001")), env.process.ports[0]
+    idle = [await asyncio.to_thread(hold_connection, port, context) for _ in range(3)]
+    await until(lambda: not env.relay.connection_registry.connections, "the end of unused connections")
+    assert (await env.call()).status == 200
     for wire in idle:
         wire.close()
 
 
-async def test_refused_connections_in_a_row_take_no_place_of_any_operator(town):
-    lines = [await town.line() for _ in range(3)]
-    for line in lines:
-        assert (await line.ask(town.get("/nowhere"))).status == 404
-    beyond = [await town.line() for _ in range(20)]
-    lines.pop().hang_up()
+async def test_refused_connections_count_against_no_limit(env):
+    opened = [await env.connect() for _ in range(3)]
+    for connection in opened:
+        assert (await connection.call(env.build_get("/nowhere"))).status == 404
+    beyond = [await env.connect() for _ in range(20)]
+    opened.pop().abort()
     await until(
-        lambda: sum(not one.info.is_excess for one in town.relay.connection_registry.connections) == 2, "a free place"
+        lambda: sum(not peer.info.is_excess for peer in env.relay.connection_registry.connections) == 2, "a free slot"
     )
-    async with await town.line() as line:
-        assert (await line.ask(town.get())).status == 200
-    for line in (*lines, *beyond):
-        line.hang_up()
-    await until(lambda: not town.relay.connection_registry.connections, "nobody being there")
+    async with await env.connect() as connection:
+        assert (await connection.call(env.build_get())).status == 200
+    for connection in (*opened, *beyond):
+        connection.abort()
+    await until(lambda: not env.relay.connection_registry.connections, "no connection being left")
 
 
-async def test_a_busy_institution_lets_one_wait_and_refuses_the_next(town):
+async def test_a_busy_institution_queues_one_call_and_refuses_the_next(env):
     release = asyncio.Event()
 
-    async def waits(asked, wire):
+    async def wait_for_release(call, wire):
         await release.wait()
-        await answers_well(asked, wire)
+        await answers_well(call, wire)
 
-    busy, lines = town.institutions[BUSY], []
-    busy.script = waits
+    busy, opened = env.institutions[BUSY], []
+    busy.script = wait_for_release
     for number, operator in enumerate(("ZOPA000001", "ZOPA000001", TWO)):
-        lines.append(await town.line(town.pair_of(operator)))
-        lines[-1].send(town.get(provider=BUSY, operator=operator))
+        opened.append(await env.connect(env.get_pair(operator)))
+        opened[-1].send(env.build_get(provider=BUSY, operator=operator))
         if number < 2:
-            await until(lambda wanted=number + 1: sum(town.pool(BUSY).counts().values()) == wanted, "a call")
-    answer = await lines[2].answer()
-    assert (answer.status, answer.rsp_code, town.exchanges[-1].reason) == (500, "50005", "provider_busy")
-    assert (await lines[2].ask(town.get(provider=FREE, operator=TWO))).status == 200
-    await until(lambda: len(busy.seen) == 1, "the first call")
+            await until(lambda wanted=number + 1: sum(env.pool(BUSY).counts().values()) == wanted, "a call")
+    answer = await opened[2].read_answer()
+    assert (answer.status, answer.rsp_code, env.exchanges[-1].reason) == (500, "50005", "provider_busy")
+    assert (await opened[2].call(env.build_get(provider=FREE, operator=TWO))).status == 200
+    await until(lambda: len(busy.received) == 1, "the first call")
     release.set()
-    answers = [await line.answer() for line in lines[:2]]
-    assert [answer.json()["asked"] for answer in answers] == [asked.tran_id for asked in busy.seen]
-    assert (len(busy.seen), busy.connections) == (2, 1)
-    for line in lines:
-        line.hang_up()
+    answers = [await connection.read_answer() for connection in opened[:2]]
+    assert [answer.json()["asked"] for answer in answers] == [call.tran_id for call in busy.received]
+    assert (len(busy.received), busy.connections) == (2, 1)
+    for connection in opened:
+        connection.abort()
 
 
-async def test_an_address_that_begins_too_many_handshakes_is_closed_before_tls(town):
-    limits, rejected, port = town.relay.handshakes, town.relay.connection_registry.rejected, town.process.ports[0]
+async def test_too_many_handshakes_of_an_address_are_closed_before_tls(env):
+    limits, rejected, port = env.relay.handshakes, env.relay.connection_registry.rejected, env.process.ports[0]
     limits.adjust(Bucket.of(Rate(per_second=0.01, burst=5)))
-    callers = [await asyncio.open_connection("127.0.0.1", port, local_addr=(NEIGHBOUR, 0)) for _ in range(8)]
+    callers = [await asyncio.open_connection("127.0.0.1", port, local_addr=(FLOODING_ADDRESS, 0)) for _ in range(8)]
     await until(lambda: rejected["handshakes_exceeded"] == 3, "three refusals")
     for reader, _ in callers[5:]:
         assert await reader.read() == b""
-    assert (await town.ask()).status == 200
+    assert (await env.call()).status == 200
     limits.adjust(Bucket.of(Rate(per_second=100000, burst=100000)))
     for _, writer in callers:
         writer.transport.abort()

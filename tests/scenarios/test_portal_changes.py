@@ -1,4 +1,4 @@
-"""What the portal changes reaches gateway and authority within a second of its commit, and only those it is about."""
+"""Changes of the portal reach gateway and authority within a second of their commit."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 import pytest_asyncio
-from stage.quarter import GONE, ONE, TWO, Caller, eventually, quarter_in
+from fixtures.portal_environment import DISCONNECTED, ONE, TWO, RepeatingCaller, eventually, open_portal_environment
 
 from relay.domain.authorization.consent import KOREA
 from relay.sandbox.certificates import Authority
@@ -20,242 +20,246 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NEW, SECRET = "ZOPA000003", "f1d2d2f924e986ac86fdf7b36c94bcdf32beec15"
 HELD = "relay_directory_held_seconds"
-LET_GO = "the held sync is dropped: the portal lists nothing harmful any more"
+DROPPED = "the held sync is dropped: the portal lists nothing harmful any more"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def standing(tmp_path_factory):
-    """A quarter where all stands, and whose relay knows what its portal told once."""
-    folder = tmp_path_factory.mktemp("changes") / "street"
-    async with AsyncExitStack() as stack:  # what all stories change together stays below the guard's share
-        quarter = await stack.enter_async_context(quarter_in(folder, portal={"guard": {"least": 8}}))
-        await stack.enter_async_context(quarter.portal_up())
-        jobs = await stack.enter_async_context(quarter.instance())
+async def module_env(tmp_path_factory):
+    """A running environment whose relay has synchronized once with its portal."""
+    folder = tmp_path_factory.mktemp("changes") / "env"
+    async with AsyncExitStack() as stack:  # the changes of all tests together stay below the guard's share
+        env = await stack.enter_async_context(open_portal_environment(folder, portal={"guard": {"least": 8}}))
+        await stack.enter_async_context(env.run_portal())
+        jobs = await stack.enter_async_context(env.open_instance())
         assert (await jobs.run()).startswith("taken")
-        await stack.enter_async_context(quarter.authority_up())
-        await stack.enter_async_context(quarter.gateway_up())
-        yield quarter, jobs
+        await stack.enter_async_context(env.run_authority())
+        await stack.enter_async_context(env.run_gateway())
+        yield env, jobs
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def quarter(standing):
-    """The quarter with everybody as they were, whatever a story changed before."""
-    quarter, jobs = standing
-    organisations, services = quarter.registry.organisations, quarter.registry.services
-    yield quarter
-    quarter.portal.misdeeds.behave()
-    for one in quarter.registry.organisations.keys() - organisations.keys():
-        quarter.registry.remove(one)
-    for one in organisations.values():
-        quarter.registry.put(one)
+async def env(module_env):
+    """The environment. Restores the portal's registry after each test."""
+    env, jobs = module_env
+    organisations, services = env.registry.organisations, env.registry.services
+    yield env
+    env.portal.misdeeds.behave()
+    for org_code in env.registry.organisations.keys() - organisations.keys():
+        env.registry.remove(org_code)
+    for organisation in organisations.values():
+        env.registry.put(organisation)
     for service in services.values():
-        quarter.registry.put_service(service)
+        env.registry.put_service(service)
     if (await jobs.run("directory_full")).startswith("held"):
-        held = await quarter.ledger.registry.held()
-        await quarter.ledger.registry.release(held.hold_id, int(time.time()))
-    await quarter.follows()
+        held = await env.ledger.registry.held()
+        await env.ledger.registry.release(held.hold_id, int(time.time()))
+    await env.wait_for_registry()
 
 
 @pytest.fixture
-def jobs(standing):
-    return standing[1]
+def jobs(module_env):
+    return module_env[1]
 
 
 @pytest.fixture
-def pair(quarter, tmp_path):
-    """Certificates of the street's CA: `pair(serial_num)`."""
-    authority = Authority.load(quarter.street.certificates.folder)
+def pair(env, tmp_path):
+    """Issues certificates of the sandbox CA: `pair(serial_num)`."""
+    authority = Authority.load(env.sandbox.certificates.folder)
 
-    def issued(serial_num):
+    def issue(serial_num):
         return authority.issue(serial_num, serial_number=serial_num, folder=tmp_path)
 
-    return issued
+    return issue
 
 
-async def taken(jobs):
+async def sync_changes(jobs):
     assert (await jobs.run()).startswith("taken")
 
 
-async def comes_true(jobs, ask, wanted):
-    """Ask until it is answered as `wanted`: how many seconds after the commit, a second at most."""
+async def assert_within_a_second(jobs, ask, wanted):
+    """Calls `ask` until it returns `wanted`, at most a second after the commit. Returns the seconds."""
 
-    async def answered():
+    async def is_answered():
         return await ask() == wanted
 
-    await eventually(answered, wanted, 3.0)
-    took = time.monotonic() - jobs.taken_at
+    await eventually(is_answered, wanted, 3.0)
+    took = time.monotonic() - jobs.committed_at
     assert took < 1.0
     return took
 
 
-async def known_at_the_authority(server, bank):
-    """The error of a refresh with a token nobody gave: `invalid_grant` once service and secret are known."""
+async def refresh_unknown_token(server, bank):
+    """Returns the error of a refresh with an unknown token: `invalid_grant` once service and secret are known."""
     return (await server.refresh(bank, "no-such-token")).body["error"]
 
 
-async def test_a_removed_operator_is_cut_off_within_a_second_and_nobody_else_notices(quarter, jobs):
-    server = quarter.neighbours.server()
-    tokens = await server.integrated(quarter.bank, LOGINS[-1])
-    data = await quarter.call()
-    busy = Caller(await quarter.line(), data)
-    async with await quarter.line() as idle, quarter.calling(TWO) as other:
-        assert (await idle.ask(data)).rsp_code == "00000"
+async def test_a_removed_operator_is_cut_off_within_a_second(env, jobs):
+    server = env.servers.server()
+    tokens = await server.get_tokens(env.bank, LOGINS[-1])
+    data = await env.build_call()
+    busy = RepeatingCaller(await env.connect(), data)
+    async with await env.connect() as idle, env.run_caller(TWO) as other:
+        assert (await idle.call(data)).rsp_code == "00000"
         calling = asyncio.create_task(busy.run())
-        quarter.registry.remove(ONE)
-        await taken(jobs)
-        with pytest.raises(GONE):
+        env.registry.remove(ONE)
+        await sync_changes(jobs)
+        with pytest.raises(DISCONNECTED):
             await calling
-        cut_off = time.monotonic() - jobs.taken_at
-        assert await idle.hung_up()
-        assert await quarter.ask() == "40103"
+        cut_off = time.monotonic() - jobs.committed_at
+        assert await idle.is_closed()
+        assert await env.call() == "40103"
         assert cut_off < 1.0
-        said = await server.refresh(quarter.bank, tokens["refresh_token"])
-        assert (said.status, said.body["error"]) == (400, "unauthorized_client")
-        assert await quarter.ask(pair=quarter.pair(TWO), caller=TWO) == "40101"
-        assert (await quarter.neighbours.server(1).integrated(quarter.bank, LOGINS[-1]))["access_token"]
+        response = await server.refresh(env.bank, tokens["refresh_token"])
+        assert (response.status, response.body["error"]) == (400, "unauthorized_client")
+        assert await env.call(pair=env.get_pair(TWO), caller=TWO) == "40101"
+        assert (await env.servers.server(1).get_tokens(env.bank, LOGINS[-1]))["access_token"]
     assert set(busy.answers) == set(other.answers) == {"00000"}
 
 
-async def test_a_new_operator_is_served_within_a_second(quarter, jobs, pair):
-    theirs = pair("999-81-00777")
-    known = quarter.registry.organisations[ONE]
-    assert await quarter.ask(NEW, pair=theirs) == "40103"
-    async with quarter.calling() as other:
-        quarter.registry.put(replace(known, org_code=NEW, name="새 사업자", serial_num="999-81-00777"))
-        quarter.registry.put_service(Service(f"{NEW}SVC01", NEW, "새 서비스", SECRET))
-        await taken(jobs)
-        await comes_true(jobs, lambda: quarter.ask(NEW, pair=theirs), "00000")
+async def test_a_new_operator_is_served_within_a_second(env, jobs, pair):
+    new_pair = pair("999-81-00777")
+    known = env.registry.organisations[ONE]
+    assert await env.call(NEW, pair=new_pair) == "40103"
+    async with env.run_caller() as other:
+        env.registry.put(replace(known, org_code=NEW, name="새 사업자", serial_num="999-81-00777"))
+        env.registry.put_service(Service(f"{NEW}SVC01", NEW, "새 서비스", SECRET))
+        await sync_changes(jobs)
+        await assert_within_a_second(jobs, lambda: env.call(NEW, pair=new_pair), "00000")
     assert set(other.answers) == {"00000"}
 
 
-async def test_a_changed_address_is_the_only_one_from_then_on(quarter, jobs):
-    assert await quarter.ask(address="127.0.0.2") == "40102"
-    quarter.registry.change(ONE, addresses=("127.0.0.2",))
-    await taken(jobs)
-    await comes_true(jobs, quarter.ask, "40102")
-    assert await quarter.ask(address="127.0.0.2") == "00000"
-    assert await quarter.ask(TWO) == "00000"
+async def test_a_changed_address_replaces_the_old_one(env, jobs):
+    assert await env.call(address="127.0.0.2") == "40102"
+    env.registry.change(ONE, addresses=("127.0.0.2",))
+    await sync_changes(jobs)
+    await assert_within_a_second(jobs, env.call, "40102")
+    assert await env.call(address="127.0.0.2") == "00000"
+    assert await env.call(TWO) == "00000"
 
 
-async def test_a_new_certificate_takes_the_place_of_the_old_one(quarter, jobs, pair):
+async def test_a_new_certificate_replaces_the_old_one(env, jobs, pair):
     fresh = pair("999-81-00778")
-    assert await quarter.ask(pair=fresh) == "40103"
-    quarter.registry.change(ONE, serial_num="999-81-00778")
-    await taken(jobs)
-    await comes_true(jobs, quarter.ask, "40103")
-    assert await quarter.ask(pair=fresh) == "00000"
-    assert await quarter.ask(TWO) == "00000"
+    assert await env.call(pair=fresh) == "40103"
+    env.registry.change(ONE, serial_num="999-81-00778")
+    await sync_changes(jobs)
+    await assert_within_a_second(jobs, env.call, "40103")
+    assert await env.call(pair=fresh) == "00000"
+    assert await env.call(TWO) == "00000"
 
 
-async def test_a_new_client_secret_takes_the_place_of_the_old_one(quarter, jobs):
-    bank, old = quarter.bank, quarter.neighbours.server()
+async def test_a_new_client_secret_replaces_the_old_one(env, jobs):
+    bank, old = env.bank, env.servers.server()
     new = replace(old, client_secret=SECRET)
-    assert await known_at_the_authority(old, bank) == "invalid_grant"
-    assert await known_at_the_authority(new, bank) == "invalid_client"
-    service = quarter.registry.services[old.client_id]
-    quarter.registry.put_service(replace(service, client_secret=SECRET))
-    await taken(jobs)
-    await comes_true(jobs, lambda: known_at_the_authority(old, bank), "invalid_client")
-    assert await known_at_the_authority(new, bank) == "invalid_grant"
-    assert await quarter.ask() == "00000"
+    assert await refresh_unknown_token(old, bank) == "invalid_grant"
+    assert await refresh_unknown_token(new, bank) == "invalid_client"
+    service = env.registry.services[old.client_id]
+    env.registry.put_service(replace(service, client_secret=SECRET))
+    await sync_changes(jobs)
+    await assert_within_a_second(jobs, lambda: refresh_unknown_token(old, bank), "invalid_client")
+    assert await refresh_unknown_token(new, bank) == "invalid_grant"
+    assert await env.call() == "00000"
 
 
-async def test_a_removed_service_has_no_tokens_and_gets_none(quarter, jobs):
-    second = quarter.neighbours.server(service=1)
-    assert await quarter.ask(service="SVC02") == "00000"
-    quarter.registry.remove_service(second.client_id)
-    await taken(jobs)
-    await comes_true(jobs, lambda: quarter.ask(service="SVC02"), "40101")
-    await comes_true(jobs, lambda: known_at_the_authority(second, quarter.bank), "invalid_client")
-    assert await quarter.ask() == "00000"
+async def test_a_removed_service_has_no_tokens_and_gets_none(env, jobs):
+    second = env.servers.server(service=1)
+    assert await env.call(service="SVC02") == "00000"
+    env.registry.remove_service(second.client_id)
+    await sync_changes(jobs)
+    await assert_within_a_second(jobs, lambda: env.call(service="SVC02"), "40101")
+    await assert_within_a_second(jobs, lambda: refresh_unknown_token(second, env.bank), "invalid_client")
+    assert await env.call() == "00000"
 
 
-async def test_a_removed_certifier_proves_nothing_any_more(quarter, jobs):
-    server = quarter.neighbours.server()
-    assert (await server.integrated(quarter.bank, LOGINS[-1]))["access_token"]
-    quarter.registry.remove(IDENTITY_CERTIFIER)
-    await taken(jobs)
+async def test_a_removed_certifier_is_no_longer_accepted(env, jobs):
+    server = env.servers.server()
+    assert (await server.get_tokens(env.bank, LOGINS[-1]))["access_token"]
+    env.registry.remove(IDENTITY_CERTIFIER)
+    await sync_changes(jobs)
 
-    async def proved():
-        said = await server.post("token", server.signed(quarter.bank, LOGINS[-1]))
-        return said.body.get("error_description", "")
+    async def get_error_description():
+        response = await server.post("token", server.build_signed_form(env.bank, LOGINS[-1]))
+        return response.body.get("error_description", "")
 
-    await comes_true(jobs, proved, "요청 파라미터의 형식이 올바르지 않습니다: ca_code (중계기관에 등록된 통합인증기관)")
-    assert await quarter.ask() == "00000"
+    await assert_within_a_second(
+        jobs,
+        get_error_description,
+        "요청 파라미터의 형식이 올바르지 않습니다: ca_code (중계기관에 등록된 통합인증기관)",
+    )
+    assert await env.call() == "00000"
 
 
-async def test_transfer_slots_told_by_the_portal_refuse_scheduled_calls(quarter, jobs):
+async def test_transfer_slots_of_the_portal_refuse_scheduled_calls(env, jobs):
     now = datetime.now(KOREA)
     other_half = "0100:0700" if now.hour >= 12 else "1300:1900"
 
-    async def scheduled():
-        return await quarter.ask(api_type="scheduled")
+    async def call_scheduled():
+        return await env.call(api_type="scheduled")
 
-    assert await scheduled() == "00000"
-    quarter.registry.change(quarter.bank.org_code, slots=("0900:0900",))
-    await taken(jobs)
-    await quarter.follows()
-    assert await scheduled() == "00000"  # 규격 3.3.3: six hours a day at least, or none
-    quarter.registry.change(quarter.bank.org_code, slots=(other_half,))
-    await taken(jobs)
-    await comes_true(jobs, scheduled, "50009")
-    assert await quarter.ask() == "00000"
+    assert await call_scheduled() == "00000"
+    env.registry.change(env.bank.org_code, slots=("0900:0900",))
+    await sync_changes(jobs)
+    await env.wait_for_registry()
+    assert await call_scheduled() == "00000"  # 규격 3.3.3: six hours a day at least, or none
+    env.registry.change(env.bank.org_code, slots=(other_half,))
+    await sync_changes(jobs)
+    await assert_within_a_second(jobs, call_scheduled, "50009")
+    assert await env.call() == "00000"
 
 
-async def test_a_mass_deletion_is_held_told_and_forgotten_when_the_portal_is_itself_again(quarter, jobs):
-    before = await quarter.ledger.registry.registry()
+async def test_a_mass_deletion_is_held_and_dropped_after_recovery(env, jobs):
+    before = await env.ledger.registry.registry()
     for api_id in ("지원-002", "지원-003"):
-        quarter.portal.misbehave(api_id, "mass_deletion")
-    async with quarter.calling() as caller:
+        env.portal.misbehave(api_id, "mass_deletion")
+    async with env.run_caller() as caller:
         assert (await jobs.run()).startswith("held until a person releases it: ")
-        await told_as_held(quarter)
-        assert (await quarter.command("directory", "diff"))[0] == 1
-        assert await quarter.ledger.registry.registry() == before
-        assert await jobs.run() == f"nothing changed; {LET_GO}"
-        await eventually(lambda: held_no_more(quarter), "nothing held")
+        await wait_until_held(env)
+        assert (await env.run_command("directory", "diff"))[0] == 1
+        assert await env.ledger.registry.registry() == before
+        assert await jobs.run() == f"nothing changed; {DROPPED}"
+        await eventually(lambda: is_nothing_held(env), "nothing held")
     assert set(caller.answers) == {"00000"}
 
 
-async def told_as_held(quarter):
-    async def held():
-        return (await quarter.metrics())[HELD] > 0
+async def wait_until_held(env):
+    async def is_held():
+        return (await env.read_fresh_metrics())[HELD] > 0
 
-    await eventually(held, "the metric")
-
-
-async def held_no_more(quarter):
-    return (await quarter.metrics())[HELD] == 0
+    await eventually(is_held, "the metric")
 
 
-async def test_a_certificate_and_addresses_that_change_at_once_wait_for_a_person(quarter, jobs, pair):
+async def is_nothing_held(env):
+    return (await env.read_fresh_metrics())[HELD] == 0
+
+
+async def test_changing_certificate_and_addresses_needs_a_release(env, jobs, pair):
     fresh = pair("999-81-00779")
-    quarter.registry.change(ONE, serial_num="999-81-00779", addresses=("127.0.0.2",))
-    async with quarter.calling(TWO) as other:
-        said = f"held until a person releases it: serial_num and addresses would change within 7 days: {ONE}"
-        assert await jobs.run() == said
-        assert await jobs.run() == said
-        await told_as_held(quarter)
-        assert [await quarter.ask(), await quarter.ask(pair=fresh, address="127.0.0.2")] == ["00000", "40103"]
-        code, words = await quarter.command("directory", "release", "--yes")
+    env.registry.change(ONE, serial_num="999-81-00779", addresses=("127.0.0.2",))
+    async with env.run_caller(TWO) as other:
+        result = f"held until a person releases it: serial_num and addresses would change within 7 days: {ONE}"
+        assert await jobs.run() == result
+        assert await jobs.run() == result
+        await wait_until_held(env)
+        assert [await env.call(), await env.call(pair=fresh, address="127.0.0.2")] == ["00000", "40103"]
+        code, words = await env.run_command("directory", "release", "--yes")
         assert (code, words.startswith("1 change applied")) == (0, True)
         released = time.monotonic()
-        await eventually(lambda: refused(quarter), "a refusal")
+        await eventually(lambda: is_refused(env), "a refusal")
         assert time.monotonic() - released < 1.0
-        assert await quarter.ask(pair=fresh, address="127.0.0.2") == "00000"
-        assert await held_no_more(quarter)
+        assert await env.call(pair=fresh, address="127.0.0.2") == "00000"
+        assert await is_nothing_held(env)
     assert set(other.answers) == {"00000"}
     assert await jobs.run() == "nothing changed"
 
 
-async def refused(quarter):
-    return await quarter.ask() == "40103"
+async def is_refused(env):
+    return await env.call() == "40103"
 
 
-async def test_settings_taken_anew_leave_who_may_call_to_the_portal(quarter, jobs):
-    quarter.registry.change(TWO, addresses=("127.0.0.2",))
-    await taken(jobs)
-    await comes_true(jobs, lambda: quarter.ask(TWO), "40102")
-    reloads = quarter.relay.reloads
-    await quarter.gateway.reload()
-    assert quarter.relay.reloads == reloads + 1
-    assert [await quarter.ask(), await quarter.ask(TWO), await quarter.ready()] == ["00000", "40102", []]
+async def test_a_reload_keeps_the_operators_of_the_portal(env, jobs):
+    env.registry.change(TWO, addresses=("127.0.0.2",))
+    await sync_changes(jobs)
+    await assert_within_a_second(jobs, lambda: env.call(TWO), "40102")
+    reloads = env.relay.reloads
+    await env.gateway.reload()
+    assert env.relay.reloads == reloads + 1
+    assert [await env.call(), await env.call(TWO), await env.find_missing()] == ["00000", "40102", []]

@@ -1,4 +1,4 @@
-"""`relay serve` as a process of its own: signals, draining, what it says and does not say."""
+"""`relay serve` as its own process: signals, draining, log output."""
 
 import asyncio
 import contextlib
@@ -7,140 +7,142 @@ import signal
 import sys
 
 import pytest_asyncio
-from stage.caller import Line
-from stage.institution import Institution, answers_well
-from stage.town import BANK, PATIENT, Town, request
-from stage.waiting import PATIENCE_S, until
+from fixtures.caller import Connection
+from fixtures.gateway_environment import BANK, LONG_TIMEOUTS, GatewayEnvironment, request
+from fixtures.institution import Institution, answers_well
+from fixtures.waiting import TIMEOUT_S, until
 
 START_S = 30.0
-"""A process that starts on a busy machine takes longer than anything else here."""
+"""A process start on a busy machine takes longer than any other step of these tests."""
 
 READY = re.compile(r"gateway ready: ports=\[(\d+)\] admin_port=(\d+)")
 
 
-class Served(Town):
-    """A town whose relay is a process of its own, started in `root`."""
+class ProcessEnvironment(GatewayEnvironment):
+    """An environment whose relay is its own process, started in `root`."""
 
     root = None
     child = None
 
     async def open(self):
-        for one in self.institutions.values():
-            await one.open()
+        for institution in self.institutions.values():
+            await institution.open()
         self.write()
-        self.said = ""
+        self.output = ""
         command = [sys.executable, "-m", "relay", "serve", "--role", "gateway", "-c", str(self.folder / "relay.yaml")]
         self.child = await asyncio.create_subprocess_exec(*command, cwd=self.root, stderr=asyncio.subprocess.PIPE)
-        self._listening = asyncio.create_task(self._listen())
-        found = await until(lambda: READY.search(self.said) or self.child.returncode, "the relay being ready", START_S)
-        self.port, self.admin_port = map(int, found.groups())
+        self._reading = asyncio.create_task(self._read_output())
+        ready = await until(
+            lambda: READY.search(self.output) or self.child.returncode, "the relay being ready", START_S
+        )
+        self.port, self.admin_port = map(int, ready.groups())
 
-    async def _listen(self):
+    async def _read_output(self):
         while line := await self.child.stderr.readline():
-            self.said += line.decode()
+            self.output += line.decode()
 
-    async def ended(self):
-        async with asyncio.timeout(PATIENCE_S):
-            await self._listening
+    async def wait_ended(self):
+        async with asyncio.timeout(TIMEOUT_S):
+            await self._reading
             return await self.child.wait()
 
     async def close(self):
         if self.child is not None:
             with contextlib.suppress(ProcessLookupError):
                 self.child.kill()
-            await self.ended()
-        self.books.close()
-        for one in self.institutions.values():
-            await one.shut()
+            await self.wait_ended()
+        self.ledger_writer.close()
+        for institution in self.institutions.values():
+            await institution.stop()
 
-    def line(self, pair=None):
+    def connect(self, pair=None):
         pair = pair or self.certificates.operators[0]
-        return Line.open(self.port, self.context(pair))
+        return Connection.open(self.port, self.context(pair))
 
     async def admin(self, path):
-        async with await Line.open(self.admin_port, None) as line:
-            return await line.ask(request("GET", path, {"Host": "admin.test"}))
+        async with await Connection.open(self.admin_port, None) as connection:
+            return await connection.call(request("GET", path, {"Host": "admin.test"}))
 
 
 @pytest_asyncio.fixture
-async def served(tmp_path, certificates, pytestconfig):
+async def env(tmp_path, certificates, pytestconfig):
     drain = {"listeners": [{"address": "127.0.0.1", "port": 0}], "drain": {"delay_s": 0.5, "finish_s": 5}}
-    town = Served(tmp_path, certificates, [Institution(BANK, "bank", timeouts=PATIENT)], gateway=drain)
-    town.root = pytestconfig.rootpath
+    env = ProcessEnvironment(tmp_path, certificates, [Institution(BANK, "bank", timeouts=LONG_TIMEOUTS)], gateway=drain)
+    env.root = pytestconfig.rootpath
     try:
-        await town.open()
-        yield town
+        await env.open()
+        yield env
     finally:
-        await town.close()
+        await env.close()
 
 
-async def test_told_to_stop_it_is_unready_serves_on_and_finishes_what_is_in_flight(served):
+async def test_sigterm_drains_open_calls_and_reports_not_ready(env):
     release = asyncio.Event()
 
-    async def waits(asked, wire):
+    async def wait_for_release(call, wire):
         await release.wait()
-        await answers_well(asked, wire)
+        await answers_well(call, wire)
 
-    async with await served.line() as old, await served.line() as idle, await served.line() as late:
-        assert "connection" not in (await idle.ask(served.get())).headers
-        served.bank.script = waits
-        old.send(served.get())
-        await until(lambda: len(served.bank.seen) == 2, "the call")
-        served.child.send_signal(signal.SIGTERM)
-        while (ready := await served.admin("/readyz")).status == 200:
+    async with await env.connect() as old, await env.connect() as idle, await env.connect() as late:
+        assert "connection" not in (await idle.call(env.build_get())).headers
+        env.bank.script = wait_for_release
+        old.send(env.build_get())
+        await until(lambda: len(env.bank.received) == 2, "the call")
+        env.child.send_signal(signal.SIGTERM)
+        while (ready := await env.admin("/readyz")).status == 200:
             pass
         assert (ready.status, ready.json()["missing"]) == (503, ["stopping"])
-        assert (await served.admin("/healthz")).status == 200
-        served.bank.script = answers_well
-        async with await served.line() as new:
-            answer = await new.ask(served.get())
+        assert (await env.admin("/healthz")).status == 200
+        env.bank.script = answers_well
+        async with await env.connect() as new:
+            answer = await new.call(env.build_get())
             assert (answer.status, answer.headers["connection"]) == (200, "close")
-            assert await new.hung_up()
-        assert await idle.hung_up()
+            assert await new.is_closed()
+        assert await idle.is_closed()
         release.set()
-        answer = await old.answer()
+        answer = await old.read_answer()
         assert (answer.status, answer.headers["connection"]) == (200, "close")
-        assert await late.hung_up()
-    assert await served.ended() == 0
-    assert "gateway stopped: calls_in_flight=0" in served.said
+        assert await late.is_closed()
+    assert await env.wait_ended() == 0
+    assert "gateway stopped: calls_in_flight=0" in env.output
 
 
-async def test_told_twice_it_stops_at_once(served):
-    async def waits(_asked, wire):
-        await wire.left()
+async def test_a_second_sigterm_stops_at_once(env):
+    async def wait_for_release(_call, wire):
+        await wire.wait_closed()
 
-    served.bank.script = waits
-    async with await served.line() as line:
-        line.send(served.get())
-        await until(lambda: served.bank.seen, "the call")
-        served.child.send_signal(signal.SIGTERM)
-        while (await served.admin("/readyz")).status == 200:
+    env.bank.script = wait_for_release
+    async with await env.connect() as connection:
+        connection.send(env.build_get())
+        await until(lambda: env.bank.received, "the call")
+        env.child.send_signal(signal.SIGTERM)
+        while (await env.admin("/readyz")).status == 200:
             pass
-        served.child.send_signal(signal.SIGTERM)
-        assert await line.hung_up()
-    assert await served.ended() == 0
+        env.child.send_signal(signal.SIGTERM)
+        assert await connection.is_closed()
+    assert await env.wait_ended() == 0
 
 
-async def test_hangup_takes_the_settings_anew_and_says_so(served):
-    async with await served.line() as line:
-        assert (await line.ask(served.get())).status == 200
-        served.put("directory.yaml", {"operators": []})
-        served.child.send_signal(signal.SIGHUP)
-        await until(lambda: re.search(r"settings applied: role=gateway plan=[0-9a-f]{12}", served.said), "the new plan")
-        assert (await line.ask(served.get())).rsp_code == "40103"
-        served.put("directory.yaml", {"operators": 1})
-        served.child.send_signal(signal.SIGHUP)
-        await until(lambda: "settings rejected" in served.said, "the bad file being named")
-        assert (await line.ask(served.get())).rsp_code == "40103"
-    assert "directory.yaml" in served.said
-    assert "Traceback" not in served.said
+async def test_sighup_applies_the_settings_and_logs_it(env):
+    async with await env.connect() as connection:
+        assert (await connection.call(env.build_get())).status == 200
+        env.write_file("directory.yaml", {"operators": []})
+        env.child.send_signal(signal.SIGHUP)
+        await until(lambda: re.search(r"settings applied: role=gateway plan=[0-9a-f]{12}", env.output), "the new plan")
+        assert (await connection.call(env.build_get())).rsp_code == "40103"
+        env.write_file("directory.yaml", {"operators": 1})
+        env.child.send_signal(signal.SIGHUP)
+        await until(lambda: "settings rejected" in env.output, "the rejected settings being logged")
+        assert (await connection.call(env.build_get())).rsp_code == "40103"
+    assert "directory.yaml" in env.output
+    assert "Traceback" not in env.output
 
 
-async def test_it_does_not_start_with_settings_that_cannot_be_used(served):
-    served.put("directory.yaml", {"operators": 1})
-    command = [sys.executable, "-m", "relay", "serve", "-c", str(served.folder / "relay.yaml")]
-    child = await asyncio.create_subprocess_exec(*command, cwd=served.root, stderr=asyncio.subprocess.PIPE)
-    _, said = await child.communicate()
+async def test_it_does_not_start_with_invalid_settings(env):
+    env.write_file("directory.yaml", {"operators": 1})
+    command = [sys.executable, "-m", "relay", "serve", "-c", str(env.folder / "relay.yaml")]
+    child = await asyncio.create_subprocess_exec(*command, cwd=env.root, stderr=asyncio.subprocess.PIPE)
+    _, output = await child.communicate()
     assert child.returncode == 2
-    assert b"directory.yaml" in said
-    assert b"Traceback" not in said
+    assert b"directory.yaml" in output
+    assert b"Traceback" not in output

@@ -1,11 +1,11 @@
-"""Large answers, slow readers, callers that go away: what is held, what is freed, how it is told."""
+"""Large answers, slow readers, disconnects: buffers, freed resources, recorded reasons."""
 
 import asyncio
 
 import pytest
-from stage.institution import Institution, answers_well, body_for, whole
-from stage.town import BANK, PATIENT
-from stage.waiting import narrow, until
+from fixtures.gateway_environment import BANK, LONG_TIMEOUTS
+from fixtures.institution import Institution, answers_well, build_body, build_response
+from fixtures.waiting import limit_send_buffer, until
 
 from relay.wire.client import READ_BYTES
 from relay.wire.server import WRITE_HIGH
@@ -13,25 +13,25 @@ from relay.wire.server import WRITE_HIGH
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 QUICK_BANK = "ZBAA000002"
-MUTE = "ZBAA000003"  # takes connections and does not know TLS
-HELD_MOST = WRITE_HIGH + 2 * READ_BYTES
-"""One read above the mark that pauses the institution, and TLS around it."""
+MUTE = "ZBAA000003"  # accepts connections, but not TLS
+BUFFER_MAX = WRITE_HIGH + 2 * READ_BYTES
+"""One read above the high-water mark that pauses the institution, with TLS overhead."""
 
 
-def TOWN(certificates):  # noqa: N802 - a constant of the module, made late
-    bank = Institution(BANK, "bank", timeouts=PATIENT, concurrency=2, queue=4)
-    mute = Institution(MUTE, "bank", timeouts=PATIENT, link="tls", ca=str(certificates.ca))
+def ENVIRONMENT(certificates):  # noqa: N802 - a constant that needs a fixture
+    bank = Institution(BANK, "bank", timeouts=LONG_TIMEOUTS, concurrency=2, queue=4)
+    mute = Institution(MUTE, "bank", timeouts=LONG_TIMEOUTS, link="tls", ca=str(certificates.ca))
     return [bank, Institution(QUICK_BANK, "bank"), mute], {}
 
 
-def large(size):
+def build_large(size):
     body = b'{"rsp_code":"00000","rsp_msg":"' + bytes(range(97, 123)) * (size // 26)
     return body[: size - 2] + b'"}'
 
 
-def sends(body, step=64 * 1024, chunked=False):
-    async def script(_asked, wire):
-        head = whole(body)[: -len(body)]
+def send_body(body, step=64 * 1024, chunked=False):
+    async def script(_call, wire):
+        head = build_response(body)[: -len(body)]
         if chunked:
             head = head.replace(b"Content-Length: %d" % len(body), b"Transfer-Encoding: chunked")
         await wire.send(head)
@@ -44,153 +44,153 @@ def sends(body, step=64 * 1024, chunked=False):
     return script
 
 
-def holds(wires):
-    """A script that answers nothing and tells when the relay hung up."""
+def hold_open(closings):
+    """Builds a script that sends nothing and reports when the relay closes the connection."""
 
-    async def script(_asked, wire):
-        gone = asyncio.Event()
-        wires.append(gone)
-        await wire.left()
-        gone.set()
+    async def script(_call, wire):
+        closed = asyncio.Event()
+        closings.append(closed)
+        await wire.wait_closed()
+        closed.set()
 
     return script
 
 
-async def paused(town, line):
-    """Ask on a narrow line and wait until the relay has stopped reading the answer."""
-    (connection,) = await until(lambda: town.relay.connection_registry.connections, "a connection")
-    narrow(connection.transport)
-    line.send(town.get())
-    (upstream,) = await until(lambda: town.pool()._connections, "a line to the institution")
+async def wait_paused(env, connection):
+    """Calls on a connection with small buffers and waits until the relay pauses the institution."""
+    (server_connection,) = await until(lambda: env.relay.connection_registry.connections, "a connection")
+    limit_send_buffer(server_connection.transport)
+    connection.send(env.build_get())
+    (upstream,) = await until(lambda: env.pool()._connections, "a connection to the institution")
     await until(lambda: not upstream.transport.is_reading(), "a pause")
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunks"])
 @pytest.mark.parametrize("size", [65_535, 65_536, 65_537, 1_000_000, 8_000_000])
-async def test_an_answer_comes_whole_whatever_its_size(town, size, chunked):
-    body = large(size)
-    town.bank.script = sends(body, chunked=chunked)
-    answer = await town.ask()
+async def test_answers_of_any_size_arrive_complete(env, size, chunked):
+    body = build_large(size)
+    env.bank.script = send_body(body, chunked=chunked)
+    answer = await env.call()
     assert (answer.status, answer.body == body) == (200, True)
     assert ("transfer-encoding" in answer.headers) == (chunked and size > 2 * 65_536)
-    assert ((await town.record()).bytes_out, town.pool().counts()["idle"]) == (size, 1)
+    assert ((await env.get_exchange()).bytes_out, env.pool().counts()["idle"]) == (size, 1)
 
 
-async def test_a_slow_reader_holds_back_the_institution_and_loses_nothing(town):
-    body = large(8_000_000)
-    town.bank.script = sends(body)
-    async with await town.line(narrow=True) as line:
-        await paused(town, line)
-        (connection,), (wire,) = town.relay.connection_registry.connections, town.bank.wires
-        assert connection.transport.get_write_buffer_size() <= HELD_MOST
+async def test_a_slow_reader_pauses_the_institution_and_loses_nothing(env):
+    body = build_large(8_000_000)
+    env.bank.script = send_body(body)
+    async with await env.connect(narrow=True) as connection:
+        await wait_paused(env, connection)
+        (server_connection,), (wire,) = env.relay.connection_registry.connections, env.bank.wires
+        assert server_connection.transport.get_write_buffer_size() <= BUFFER_MAX
         assert wire.sent < len(body)
-        answer = await line.answer()
+        answer = await connection.read_answer()
     assert answer.body == body
 
 
-async def test_after_a_slow_reader_the_same_line_serves_the_next_call(town):
-    town.bank.script = sends(large(8_000_000))
-    async with await town.line(narrow=True) as line:
-        await paused(town, line)
-        await line.answer()
-        town.bank.script = answers_well
-        assert (await line.ask(town.get())).status == 200
-    assert town.bank.connections == 1
+async def test_a_connection_is_reused_after_a_slow_reader(env):
+    env.bank.script = send_body(build_large(8_000_000))
+    async with await env.connect(narrow=True) as connection:
+        await wait_paused(env, connection)
+        await connection.read_answer()
+        env.bank.script = answers_well
+        assert (await connection.call(env.build_get())).status == 200
+    assert env.bank.connections == 1
 
 
-async def test_a_reader_that_never_reads_is_cut_off_when_the_time_is_over(town):
-    town.institutions[QUICK_BANK].script = sends(large(16_000_000))
-    async with await town.line(narrow=True) as line:
-        line.send(town.get(provider=QUICK_BANK))
-        exchange = await town.record()
-        await until(lambda: not town.relay.connection_registry.connections, "the line being cut")
+async def test_a_caller_that_never_reads_is_cut_off_after_total_s(env):
+    env.institutions[QUICK_BANK].script = send_body(build_large(16_000_000))
+    async with await env.connect(narrow=True) as connection:
+        connection.send(env.build_get(provider=QUICK_BANK))
+        exchange = await env.get_exchange()
+        await until(lambda: not env.relay.connection_registry.connections, "the connection being closed")
     assert (exchange.reason, exchange.status, exchange.provider_status) == ("operator_slow", 200, 200)
-    assert town.pool(QUICK_BANK).counts() == {"idle": 0, "flying": 0, "waiting": 0}
+    assert env.pool(QUICK_BANK).counts() == {"idle": 0, "flying": 0, "waiting": 0}
 
 
-async def test_who_hangs_up_frees_the_institution_at_once(town):
-    gone = []
-    town.bank.script = holds(gone)
-    async with await town.line() as line:
-        line.send(town.get())
-        (freed,) = await until(lambda: gone, "a call")
+async def test_a_disconnect_frees_the_institution_at_once(env):
+    closings = []
+    env.bank.script = hold_open(closings)
+    async with await env.connect() as connection:
+        connection.send(env.build_get())
+        (closed,) = await until(lambda: closings, "a call")
     async with asyncio.timeout(1):
-        await freed.wait()
-    assert town.pool().counts() == {"idle": 0, "flying": 0, "waiting": 0}
-    exchange = await town.record()
+        await closed.wait()
+    assert env.pool().counts() == {"idle": 0, "flying": 0, "waiting": 0}
+    exchange = await env.get_exchange()
     assert (exchange.reason, exchange.status, exchange.rsp_code) == ("operator_gone", 500, "50002")
     assert (exchange.attempts, exchange.provider_status) == (1, 0)
 
 
-async def test_who_hangs_up_in_the_middle_of_an_answer_frees_the_institution(town):
-    left = asyncio.Event()
+async def test_a_disconnect_during_an_answer_frees_the_institution(env):
+    closed = asyncio.Event()
 
-    async def half(_asked, wire):
-        body = large(1_000_000)
-        await wire.send(whole(body)[:500_000])
-        await wire.left()
-        left.set()
+    async def send_half(_call, wire):
+        body = build_large(1_000_000)
+        await wire.send(build_response(body)[:500_000])
+        await wire.wait_closed()
+        closed.set()
 
-    town.bank.script = half
-    async with await town.line() as line:
-        line.send(town.get())
-        await line.reader.readexactly(100_000)
+    env.bank.script = send_half
+    async with await env.connect() as connection:
+        connection.send(env.build_get())
+        await connection.reader.readexactly(100_000)
     async with asyncio.timeout(1):
-        await left.wait()
-    exchange = await town.record()
+        await closed.wait()
+    exchange = await env.get_exchange()
     assert (exchange.reason, exchange.status, exchange.provider_status) == ("operator_gone", 200, 200)
     assert 0 < exchange.bytes_out < 1_000_000
 
 
-async def test_who_hangs_up_in_the_queue_was_never_heard_of(town):
-    gone = []
-    town.bank.script = holds(gone)
-    lines = [await town.line() for _ in range(3)]
-    for number, line in enumerate(lines):
-        line.send(town.get())
-        await until(lambda wanted=number: sum(town.pool().counts().values()) == wanted + 1, "a call")
-    await until(lambda: len(gone) == 2, "two calls")
-    assert town.pool().counts() == {"idle": 0, "flying": 2, "waiting": 1}
-    lines[2].hang_up()
-    await until(lambda: town.exchanges, "a record")
-    assert town.pool().counts() == {"idle": 0, "flying": 2, "waiting": 0}
-    assert (town.exchanges[0].reason, town.exchanges[0].attempts) == ("operator_gone", 0)
-    for line in lines:
-        line.hang_up()
-    await until(lambda: len(town.exchanges) == 3, "three records")
-    assert len(town.bank.seen) == 2
+async def test_a_disconnect_in_the_queue_sends_nothing(env):
+    closings = []
+    env.bank.script = hold_open(closings)
+    connections = [await env.connect() for _ in range(3)]
+    for number, connection in enumerate(connections):
+        connection.send(env.build_get())
+        await until(lambda wanted=number: sum(env.pool().counts().values()) == wanted + 1, "a call")
+    await until(lambda: len(closings) == 2, "two calls")
+    assert env.pool().counts() == {"idle": 0, "flying": 2, "waiting": 1}
+    connections[2].abort()
+    await until(lambda: env.exchanges, "a record")
+    assert env.pool().counts() == {"idle": 0, "flying": 2, "waiting": 0}
+    assert (env.exchanges[0].reason, env.exchanges[0].attempts) == ("operator_gone", 0)
+    for connection in connections:
+        connection.abort()
+    await until(lambda: len(env.exchanges) == 3, "three records")
+    assert len(env.bank.received) == 2
 
 
-async def test_who_hangs_up_while_a_line_is_dialled_leaves_nothing_behind(town):
-    mute = town.institutions[MUTE]
-    async with await town.line() as line:
-        line.send(town.get(provider=MUTE))
-        await until(lambda: mute.wires, "a line that waits for its handshake")
-    assert (await town.record()).reason == "operator_gone"
-    await until(lambda: not mute.wires, "nobody on the institution's side")
-    assert town.pool(MUTE).counts() == {"idle": 0, "flying": 0, "waiting": 0}
+async def test_a_disconnect_while_dialing_leaves_no_connection(env):
+    mute = env.institutions[MUTE]
+    async with await env.connect() as connection:
+        connection.send(env.build_get(provider=MUTE))
+        await until(lambda: mute.wires, "a connection that waits for its handshake")
+    assert (await env.get_exchange()).reason == "operator_gone"
+    await until(lambda: not mute.wires, "no connection at the institution")
+    assert env.pool(MUTE).counts() == {"idle": 0, "flying": 0, "waiting": 0}
 
 
-async def test_the_next_in_the_queue_goes_when_one_hangs_up(town):
-    gone = []
-    town.bank.script = holds(gone)
-    lines = [await town.line() for _ in range(3)]
-    for number, line in enumerate(lines):
-        line.send(town.get())
-        await until(lambda wanted=number: sum(town.pool().counts().values()) == wanted + 1, "a call")
-    await until(lambda: len(gone) == 2, "two calls")
-    town.bank.script = answers_well
-    lines[0].hang_up()
-    assert (await lines[2].answer()).status == 200
-    for line in lines:
-        line.hang_up()
+async def test_the_next_queued_call_is_sent_after_a_disconnect(env):
+    closings = []
+    env.bank.script = hold_open(closings)
+    connections = [await env.connect() for _ in range(3)]
+    for number, connection in enumerate(connections):
+        connection.send(env.build_get())
+        await until(lambda wanted=number: sum(env.pool().counts().values()) == wanted + 1, "a call")
+    await until(lambda: len(closings) == 2, "two calls")
+    env.bank.script = answers_well
+    connections[0].abort()
+    assert (await connections[2].read_answer()).status == 200
+    for connection in connections:
+        connection.abort()
 
 
-async def test_half_an_answer_never_looks_whole(town):
-    async def half(asked, wire):
-        await wire.send(whole(body_for(asked))[:-1])
+async def test_a_truncated_answer_is_50005(env):
+    async def send_half(call, wire):
+        await wire.send(build_response(build_body(call))[:-1])
         wire.reset()
 
-    town.bank.script = half
-    answer = await town.ask()
+    env.bank.script = send_half
+    answer = await env.call()
     assert (answer.status, answer.rsp_code) == (500, "50005")

@@ -1,0 +1,150 @@
+"""After a day of calls the statistics of operator (지원-004) and relay (지원-005) agree."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+import pytest_asyncio
+from fixtures.waiting import TIMEOUT_S
+
+from relay.policy.response.conformance import find_violations
+from relay.policy.statistics.report import TYPES, build_report
+from relay.policy.statistics.weeks import days_of, korean_day, week_of
+from relay.runtime.processes.sandbox_environment import running_environment
+from relay.runtime.settings.loading import load_settings
+from relay.runtime.wiring.ledger import build_ledger
+from relay.sandbox.errands import Errands, Tokens
+from relay.sandbox.figures import Figures
+from relay.sandbox.journey import Journey
+from relay.sandbox.operator import PretendedOperator, Visit, session_of
+from relay.sandbox.portal.comparing import compare
+from relay.sandbox.portal_day import settled
+from relay.sandbox.provider import today_in_korea
+from relay.sandbox.registered import now
+from relay.standard.catalogue import load_catalogue
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def day(tmp_path_factory):
+    """Bodies after a day: (operator, 지원-004) of each service, and 지원-005 of each institution."""
+    async with running_environment(tmp_path_factory.mktemp("agree") / "env", portal=True) as running:
+        sandbox_operator, figures = running.street.operators[0], Figures(now)
+        async with session_of(sandbox_operator.identity, running.street.certificates.ca) as session:
+            errands = Errands(
+                session, running.street.gateway, sandbox_operator, running.catalogue, find_violations, figures
+            )
+            operator = PretendedOperator(
+                session,
+                running.street.gateway,
+                org_code=sandbox_operator.org_code,
+                client_id=sandbox_operator.client_ids[0],
+                check=find_violations,
+                today=today_in_korea(),
+                figures=figures,
+            )
+            await run_day(running, errands, operator)
+        week = week_of(korean_day(now().timestamp()))
+        operator_bodies = [
+            figures.body(client_id, kind, week) for client_id in sandbox_operator.client_ids for kind in TYPES
+        ]
+        ledger = build_ledger(load_settings(running.street.settings, {}).settings.ledger)
+        try:
+            yield (
+                [(sandbox_operator.org_code, body) for body in operator_bodies],
+                await build_reports(running, ledger.statistics, week, operator_bodies),
+            )
+        finally:
+            await ledger.close()
+
+
+async def run_day(running, errands, operator):
+    """Runs all ways of authentication, all data calls, and calls that fail."""
+    bank = running.street.institutions["bank"]
+    assert await settled(lambda: errands.introduced(bank)) == ""
+    calls = []
+    journey = Journey(errands, running.street, calls.append)
+    visits = await journey.obtain()
+    calls += [call async for call in operator.walk(running.catalogue, visits)]
+    await journey.end(operator, running.catalogue)
+    assert [call.why for call in calls if not call.ok] == []
+    await errands.refresh(bank, Tokens("unknown", "unknown"))
+    await errands.for_service(1).refresh(bank, Tokens("unknown", "unknown"))
+    accounts = running.catalogue.apis["은행-001"]
+    for token in ("", "unknown"):
+        await operator.ask(accounts, Visit(bank.org_code, "bank", token))
+
+
+async def build_reports(running, statistics, week, operator_bodies):
+    """Builds the reports of the week so far, once the ledger has all of its calls."""
+    days, wanted = days_of(week), sum(map(count_calls, operator_bodies))
+    lines = []
+
+    async with asyncio.timeout(TIMEOUT_S):
+        while sum(count for _, count in lines) < wanted:
+            lines[:] = await statistics.counts(days[0], days[-1])
+            await asyncio.sleep(0.02)
+    consents = await statistics.consent_counts(days)
+    members = [institution.org_code for institution in running.street.institutions.values()]
+    return [build_report(week, member, kind, lines, consents) for member in members for kind in TYPES]
+
+
+def count_calls(body):
+    slots = (
+        slot
+        for day in body["stat_date_list"]
+        for org in day["org_list"]
+        for api in org["api_type_list"]
+        for slot in api["tm_slot_list"]
+    )
+    return sum(int(slot["success_api_cnt"]) + int(slot["fail_api_cnt"]) for slot in slots)
+
+
+def find_consents(day, holders, name):
+    """{(provider or service, name of figure): figure} of the consents of one day."""
+    return {
+        (holder[name], kind): holder[kind]
+        for holder in day[holders]
+        for kind in ("consent_new", "consent_revoke", "consent_own")
+        if kind in holder
+    }
+
+
+async def test_operator_and_relay_differ_only_in_calls_without_a_token(day):
+    """This operator has two services, and two of its calls had no valid token."""
+    operator_bodies, relay_bodies = day
+    assert sum(count_calls(body) for _, body in operator_bodies) > 112
+    (difference,) = compare(operator_bodies, relay_bodies)
+    assert "ZOPA000001 ZOPA000001SVC01 at ZBAA000001, type 2, BA01: " in difference
+    assert difference.endswith("the operator says 1 ok 2 failed, the relay 1 ok 0 failed")
+
+
+async def test_a_call_that_the_operator_leaves_out_is_found(day):
+    operator_bodies, relay_bodies = day
+    assert len(compare([report for report in operator_bodies if report[1]["type"] != "2"], relay_bodies)) > 100
+
+
+async def test_consents_of_the_day_are_the_same(day):
+    operator_bodies, relay_bodies = day
+    today = korean_day(now().timestamp())
+    (body,) = [body for _, body in operator_bodies if body["type"] == "2" and count_calls(body) > 112]
+    (operators,) = [row for row in body["stat_date_list"] if row["stat_date"] == today]
+    relay_consents = {}
+    for report in relay_bodies:
+        if report["type"] == "2":
+            (row,) = [row for row in report["stat_date_list"] if row["stat_date"] == today]
+            for service in row["mydata_svc_list"]:
+                if service["client_id"] == body["client_id"]:
+                    consents = find_consents({"list": [service]}, "list", "client_id")
+                    relay_consents |= {(report["org_code"], kind): figure for (_, kind), figure in consents.items()}
+    assert find_consents(operators, "org_list", "org_code") == relay_consents
+    assert sum(figure == "1" for (_, kind), figure in relay_consents.items() if kind == "consent_own") == 10
+
+
+async def test_both_reports_conform_to_the_catalogue(day):
+    apis = load_catalogue().apis
+    operator_bodies, relay_bodies = day
+    for api_id, bodies in (("지원-004", [body for _, body in operator_bodies]), ("지원-005", relay_bodies)):
+        request_schema = replace(apis[api_id], response=apis[api_id].request)
+        assert [fault for body in bodies for fault in find_violations(request_schema, body)] == []
