@@ -48,7 +48,7 @@ from relay.sandbox.provider import Provider, last_day_in_korea
 from relay.sandbox.registered import portal_of
 from relay.sandbox.secret_files import keep
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
-from relay.sandbox.world.model import Story
+from relay.sandbox.world.model import DataHandler
 
 _LASTING: Final = hashlib.sha256(b"every customer of the sandbox is made up").digest()
 """The customers' key for a ledger elsewhere, which outlives the street: the next one must open it. It is no secret."""
@@ -92,7 +92,7 @@ def build(
 async def opened(
     street: Street,
     catalogue: Catalogue,
-    stories: Mapping[str, Story],
+    stories: Mapping[str, DataHandler],
     today: Callable[[], date] = last_day_in_korea,
 ) -> AsyncIterator[PretendedPortal | None]:
     """Institutions and certifiers answer, over TLS 1.3 and to the relay's certificate alone, until the block ends.

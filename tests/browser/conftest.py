@@ -31,7 +31,7 @@ from relay.sandbox.certificates import make_dev_certificates
 from relay.sandbox.customers import ci_of
 from relay.sandbox.login import LOGINS
 from relay.sandbox.provider import Provider as Institution
-from relay.sandbox.world.stories import STORIES
+from relay.sandbox.world.stories import DATA_HANDLERS
 from relay.standard.catalogue import load_catalogue
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -126,7 +126,7 @@ async def callback(serve):
 
 
 async def provider_of(industry, serve, ca):
-    institution = Institution(CODES[industry], industry, load_catalogue(), STORIES)
+    institution = Institution(CODES[industry], industry, load_catalogue(), DATA_HANDLERS)
     return Provider(
         org_code=CODES[industry],
         name=NAMES[industry],

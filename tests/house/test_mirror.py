@@ -4,8 +4,8 @@ from pathlib import Path
 
 WORLD = "relay/sandbox/world"
 ELSEWHERE = {
-    f"{WORLD}/bank_*.py": ("tests/sandbox/world/test_bank.py", "chapters of the bank's stories, told by their APIs"),
-    f"{WORLD}/insu_*.py": ("tests/sandbox/world/test_insu.py", "chapters of the insurer's stories, told by their APIs"),
+    f"{WORLD}/bank_*.py": ("tests/sandbox/world/test_bank.py", "data handlers of the bank, tested by API"),
+    f"{WORLD}/insu_*.py": ("tests/sandbox/world/test_insu.py", "data handlers of the insurer, tested by API"),
     "relay/runtime/commands/directory_output.py": (
         "tests/runtime/commands/test_directory.py",
         "printed by the command",
@@ -18,7 +18,7 @@ ELSEWHERE = {
         "tests/wire/test_server_ends.py",
         "a protocol that connections call",
     ),
-    f"{WORLD}/invest_*.py": ("tests/sandbox/world/test_invest.py", "chapters of the broker's stories, by their APIs"),
+    f"{WORLD}/invest_*.py": ("tests/sandbox/world/test_invest.py", "data handlers of the broker, tested by API"),
 }
 """Module, or a pattern of modules -> (its test, the reason)."""
 

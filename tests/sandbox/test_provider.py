@@ -11,7 +11,7 @@ from relay.sandbox.customers import ci_of
 from relay.sandbox.learning import next_page_of, request_for
 from relay.sandbox.provider import Provider, Question, last_day_in_korea, today_in_korea
 from relay.sandbox.world.model import CUSTOMERS
-from relay.sandbox.world.stories import STORIES
+from relay.sandbox.world.stories import DATA_HANDLERS
 from relay.standard.catalogue import load_catalogue
 
 TODAY = date(2026, 11, 22)
@@ -22,7 +22,7 @@ LIST = {"org_code": CODE, "search_timestamp": "0", "limit": "20"}
 
 
 def provider_of(industry):
-    return Provider(CODE, industry, CATALOGUE, STORIES, today=lambda: TODAY)
+    return Provider(CODE, industry, CATALOGUE, DATA_HANDLERS, today=lambda: TODAY)
 
 
 def ask(provider, path, params, method="GET", **more):
@@ -144,7 +144,7 @@ async def test_numbers_and_booleans_of_2021_are_read_as_text(client):
 
 def test_nothing_that_is_told_lies_ahead_of_the_moment():
     """An institution tells of the days that are over: what it tells of them has happened, whatever the hour is."""
-    bank, now = Provider(CODE, "bank", CATALOGUE, STORIES), datetime.now(KOREA)
+    bank, now = Provider(CODE, "bank", CATALOGUE, DATA_HANDLERS), datetime.now(KOREA)
     listed = ask(bank, "/v1/bank/accounts", LIST | {"limit": "500"}).body["account_list"]
     days = {"from_date": f"{now - timedelta(days=60):%Y%m%d}", "to_date": f"{now:%Y%m%d}", "limit": "500"}
     told = []

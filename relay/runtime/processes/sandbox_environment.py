@@ -26,7 +26,7 @@ from relay.sandbox.portal.application import PretendedPortal
 from relay.sandbox.street import build, opened
 from relay.sandbox.tokens import claims_for, scopes_of, sign
 from relay.sandbox.world.model import CUSTOMERS, Customer
-from relay.sandbox.world.stories import STORIES
+from relay.sandbox.world.stories import DATA_HANDLERS
 from relay.standard.catalogue import load_catalogue
 
 READY_S: Final = 40.0
@@ -117,7 +117,7 @@ async def running_environment(
     """
     catalogue = load_catalogue()
     environment = build(folder, datetime.now(UTC), ports, ledger, portal=portal, control_port=control_port)
-    async with opened(environment, catalogue, STORIES) as portal_server:
+    async with opened(environment, catalogue, DATA_HANDLERS) as portal_server:
         await prepare_ledger(load_settings(environment.settings, {}).settings.ledger)
         async with _relay(environment) as process:
             yield RunningEnvironment(environment, catalogue, process.pid, process.wait, portal_server)

@@ -4,12 +4,12 @@ from typing import Any, Final
 
 from relay.sandbox.world import bank_deposit, bank_invest, bank_loan
 from relay.sandbox.world.bank_accounts import Account, DemandDeposit, TermDeposit, list_accounts
-from relay.sandbox.world.model import Ask, Story
+from relay.sandbox.world.model import DataHandler, DataRequest
 
 ACTIVE: Final = "01"
 
 
-def list_account_rows(request: Ask) -> dict[str, Any]:
+def list_account_rows(request: DataRequest) -> dict[str, Any]:
     """Returns 은행-001: all accounts. Only deposits have `is_foreign_deposit` and `is_minus`."""
     return {
         "reg_date": request.customer.since,
@@ -32,9 +32,9 @@ def _build_account_row(account: Account) -> dict[str, Any]:
     }
 
 
-STORIES: Final[dict[str, Story]] = {
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {
     "은행-001": list_account_rows,
-    **bank_deposit.STORIES,
-    **bank_invest.STORIES,
-    **bank_loan.STORIES,
+    **bank_deposit.DATA_HANDLERS,
+    **bank_invest.DATA_HANDLERS,
+    **bank_loan.DATA_HANDLERS,
 }

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar, overload
 
 from relay.sandbox.world.lending import Loan, Repayment
-from relay.sandbox.world.model import Ask
+from relay.sandbox.world.model import DataRequest
 from relay.sandbox.world.owned import find_asset, get_owned
 
 
@@ -300,21 +300,21 @@ ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
 }
 
 
-def list_accounts(request: Ask) -> tuple[Account, ...]:
+def list_accounts(request: DataRequest) -> tuple[Account, ...]:
     """Returns the customer's accounts by type, number and round (회차), in the order of 은행-001."""
     opened = (account for account in get_owned(ACCOUNTS, request) if account.opened <= request.today)
     return tuple(sorted(opened, key=lambda account: (account.account_type, account.number, account.seqno or "")))
 
 
 @overload
-def find_account(request: Ask, kind: type[A]) -> A: ...
+def find_account(request: DataRequest, kind: type[A]) -> A: ...
 
 
 @overload
-def find_account(request: Ask, kind: type[A], other: type[B]) -> A | B: ...
+def find_account(request: DataRequest, kind: type[A], other: type[B]) -> A | B: ...
 
 
-def find_account(request: Ask, kind: type[Any], other: type[Any] | None = None) -> Any:
+def find_account(request: DataRequest, kind: type[Any], other: type[Any] | None = None) -> Any:
     """Returns the account of class `kind` or `other` with the requested number and round (회차)."""
     key = (request.params.get("account_num"), request.params.get("seqno"))
     candidates = tuple(account for account in list_accounts(request) if isinstance(account, (kind, other or kind)))

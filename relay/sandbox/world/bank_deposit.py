@@ -20,7 +20,7 @@ from relay.sandbox.world.days import (
     parse_window,
     select_newest_first,
 )
-from relay.sandbox.world.model import Ask, Story, build_random
+from relay.sandbox.world.model import DataHandler, DataRequest, build_random
 
 MORNING, NOON, EVENING, END_OF_DAY = 7 * 3600, 12 * 3600, 23 * 3600, 23 * 3600 + 1800
 INTEREST_DAY: Final = 15
@@ -65,7 +65,7 @@ class Entry:
         }
 
 
-def get_basics(request: Ask) -> dict[str, Any]:
+def get_basics(request: DataRequest) -> dict[str, Any]:
     """Returns 은행-002: saving method, issue and expiry dates; one row per currency."""
     account = find_account(request, DemandDeposit, TermDeposit)
     if isinstance(account, DemandDeposit):
@@ -97,7 +97,7 @@ def get_basics(request: Ask) -> dict[str, Any]:
     }
 
 
-def get_details(request: Ask) -> dict[str, Any]:
+def get_details(request: DataRequest) -> dict[str, Any]:
     """Returns 은행-003: today's balances. Nothing can be withdrawn from a term deposit before it matures."""
     account = find_account(request, DemandDeposit, TermDeposit)
     if isinstance(account, DemandDeposit):
@@ -116,7 +116,7 @@ def get_details(request: Ask) -> dict[str, Any]:
     }
 
 
-def list_transactions(request: Ask) -> dict[str, Any]:
+def list_transactions(request: DataRequest) -> dict[str, Any]:
     """Returns 은행-004: the entries of the requested period."""
     account = find_account(request, DemandDeposit, TermDeposit)
     first, last = parse_window(request)
@@ -132,7 +132,7 @@ def list_transactions(request: Ask) -> dict[str, Any]:
     return {"trans_list": select_newest_first(request, (entry.to_row() for entry in entries))}
 
 
-def get_sub_account_balance(request: Ask, deposit: DemandDeposit, sub_account: CurrencyAccount) -> int:
+def get_sub_account_balance(request: DataRequest, deposit: DemandDeposit, sub_account: CurrencyAccount) -> int:
     """Returns the balance of a sub-account at the end of today, in the smallest unit of its currency."""
     entries = list_entries(request, deposit, sub_account, request.today, request.today)
     return next(
@@ -141,7 +141,7 @@ def get_sub_account_balance(request: Ask, deposit: DemandDeposit, sub_account: C
     )
 
 
-def _build_detail(request: Ask, deposit: DemandDeposit, sub_account: CurrencyAccount) -> dict[str, Any]:
+def _build_detail(request: DataRequest, deposit: DemandDeposit, sub_account: CurrencyAccount) -> dict[str, Any]:
     balance = get_sub_account_balance(request, deposit, sub_account)
     return {
         "currency_code": sub_account.currency,
@@ -152,7 +152,7 @@ def _build_detail(request: Ask, deposit: DemandDeposit, sub_account: CurrencyAcc
 
 
 def list_entries(
-    request: Ask, deposit: DemandDeposit, sub_account: CurrencyAccount, first: date, last: date
+    request: DataRequest, deposit: DemandDeposit, sub_account: CurrencyAccount, first: date, last: date
 ) -> list[Entry]:
     """Returns the entries of a sub-account for each month from `first` to `last`, oldest first."""
     months = iter_months(max(first, deposit.opened), last)
@@ -223,7 +223,7 @@ def _build_income(deposit: DemandDeposit, sub_account: CurrencyAccount, opening:
 
 
 def list_term_entries(
-    request: Ask, term: TermDeposit, first: date, last: date, *, running_only: bool = False
+    request: DataRequest, term: TermDeposit, first: date, last: date, *, running_only: bool = False
 ) -> list[Entry]:
     """Returns the entries up to `last`, from the term before that of `first`; `running_only`: from that of `first`."""
     start, end = _find_running_term(term, first)
@@ -248,7 +248,7 @@ def _find_running_term(term: TermDeposit, day: date) -> tuple[date, date | None]
     return find_term(term.opened, term.months, day)
 
 
-def _build_term(request: Ask, term: TermDeposit, start: date, last: date) -> Iterator[Movement]:
+def _build_term(request: DataRequest, term: TermDeposit, start: date, last: date) -> Iterator[Movement]:
     """Yields the movements of a term: paid in at once or monthly, and paid out with interest at its end."""
     payments = 1 if term.method == "02" else term.months or count_months(start, last) + 1
     total, interest = 0, Decimal(0)
@@ -267,10 +267,14 @@ def _build_term(request: Ask, term: TermDeposit, start: date, last: date) -> Ite
         yield Movement(end + timedelta(seconds=1), OUT, "해지", -total - int(interest), "만기해지")
 
 
-def _draw_amount(request: Ask, term: TermDeposit, day: date) -> int:
+def _draw_amount(request: DataRequest, term: TermDeposit, day: date) -> int:
     if term.method != "04":
         return term.amount
     return request.build_random(term.number, day).randrange(SMALLEST_SAVING, term.amount + 1, 10_000)
 
 
-STORIES: Final[dict[str, Story]] = {"은행-002": get_basics, "은행-003": get_details, "은행-004": list_transactions}
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {
+    "은행-002": get_basics,
+    "은행-003": get_details,
+    "은행-004": list_transactions,
+}

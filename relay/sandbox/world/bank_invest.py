@@ -16,7 +16,7 @@ from relay.sandbox.world.days import (
     select_newest_first,
 )
 from relay.sandbox.world.market import get_price
-from relay.sandbox.world.model import Ask, Story
+from relay.sandbox.world.model import DataHandler, DataRequest
 
 MONTHLY: Final = "02"
 UNITS_PER_PRICE: Final = 1000
@@ -38,7 +38,7 @@ class Purchase:
     units: Decimal | None
 
 
-def get_basics(request: Ask) -> dict[str, Any]:
+def get_basics(request: DataRequest) -> dict[str, Any]:
     """Returns 은행-005: the contract."""
     fund = find_account(request, Fund)
     return {
@@ -49,7 +49,7 @@ def get_basics(request: Ask) -> dict[str, Any]:
     }
 
 
-def get_details(request: Ask) -> dict[str, Any]:
+def get_details(request: DataRequest) -> dict[str, Any]:
     """Returns 은행-006: the principal and its value today. Trusts have no units."""
     fund = find_account(request, Fund)
     settled = [
@@ -65,7 +65,7 @@ def get_details(request: Ask) -> dict[str, Any]:
     }
 
 
-def list_transactions(request: Ask) -> dict[str, Any]:
+def list_transactions(request: DataRequest) -> dict[str, Any]:
     """Returns 은행-007: two rows for each payment, the order and the priced settlement."""
     fund = find_account(request, Fund)
     _, last = parse_window(request)
@@ -127,4 +127,8 @@ def _build_settlement_row(purchase: Purchase, value: Decimal) -> dict[str, Any]:
     }
 
 
-STORIES: Final[dict[str, Story]] = {"은행-005": get_basics, "은행-006": get_details, "은행-007": list_transactions}
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {
+    "은행-005": get_basics,
+    "은행-006": get_details,
+    "은행-007": list_transactions,
+}

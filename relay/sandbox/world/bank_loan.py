@@ -6,7 +6,7 @@ from relay.sandbox.world.bank_accounts import DemandDeposit, find_account
 from relay.sandbox.world.bank_deposit import get_sub_account_balance
 from relay.sandbox.world.days import add_seconds, find_next_anniversary, parse_window, select_newest_first
 from relay.sandbox.world.lending import Instalment, Interest, Loan, Repayment, find_next_due, get_balance, list_paid
-from relay.sandbox.world.model import Absent, Ask, Story
+from relay.sandbox.world.model import ApiError, DataHandler, DataRequest
 
 OWN_BANK: Final = "ZDRB0001"
 """The bank that instalments are debited at (this one): its organisation code without the first two letters."""
@@ -14,7 +14,7 @@ DEBITED_AT: Final = 6 * 3600
 DISBURSED_AT: Final = 11 * 3600
 
 
-def get_basics(request: Ask) -> dict[str, Any]:
+def get_basics(request: DataRequest) -> dict[str, Any]:
     """Returns 은행-008: the contract. An overdraft limit (마이너스약정) has no repayment day."""
     account = _find_loan_account(request)
     if isinstance(account, DemandDeposit):
@@ -35,7 +35,7 @@ def get_basics(request: Ask) -> dict[str, Any]:
     }
 
 
-def get_details(request: Ask) -> dict[str, Any]:
+def get_details(request: DataRequest) -> dict[str, Any]:
     """Returns 은행-009: the balance owed today; for an overdraft limit, the amount drawn."""
     account = _find_loan_account(request)
     if isinstance(account, DemandDeposit):
@@ -49,7 +49,7 @@ def get_details(request: Ask) -> dict[str, Any]:
     }
 
 
-def list_transactions(request: Ask) -> dict[str, Any]:
+def list_transactions(request: DataRequest) -> dict[str, Any]:
     """Returns 은행-010: the disbursement and the instalments. Movements of an overdraft are in 은행-004."""
     loan = find_account(request, Loan)
     _, last = parse_window(request)
@@ -60,10 +60,10 @@ def list_transactions(request: Ask) -> dict[str, Any]:
     return {"trans_list": select_newest_first(request, rows)}
 
 
-def _find_loan_account(request: Ask) -> Loan | DemandDeposit:
+def _find_loan_account(request: DataRequest) -> Loan | DemandDeposit:
     account = find_account(request, Loan, DemandDeposit)
     if isinstance(account, DemandDeposit) and not account.limit:
-        raise Absent(404, "40402", "대출 약정이 없는 계좌")
+        raise ApiError(404, "40402", "대출 약정이 없는 계좌")
     return account
 
 
@@ -105,4 +105,8 @@ def _build_interest_row(part: Interest) -> dict[str, Any]:
     }
 
 
-STORIES: Final[dict[str, Story]] = {"은행-008": get_basics, "은행-009": get_details, "은행-010": list_transactions}
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {
+    "은행-008": get_basics,
+    "은행-009": get_details,
+    "은행-010": list_transactions,
+}

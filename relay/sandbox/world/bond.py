@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from relay.sandbox.world.days import find_term
-from relay.sandbox.world.model import Ask, Story
+from relay.sandbox.world.model import DataHandler, DataRequest
 from relay.sandbox.world.months import get_yesterday, parse_day_window
 from relay.sandbox.world.owned import find_asset
 from relay.sandbox.world.schedule import EQUAL_PAYMENT, EQUAL_PRINCIPAL, Instalment, Loan, get_balance, list_paid
@@ -61,12 +61,12 @@ class Debt:
     loan: Loan
 
 
-def list_debts(request: Ask) -> tuple[Debt, ...]:
+def list_debts(request: DataRequest) -> tuple[Debt, ...]:
     """Returns the customer's debts of today."""
     return tuple(_build_debt(request, number, kind) for number, kind in enumerate(KINDS[request.industry], 1))
 
 
-def _build_debt(request: Ask, number: int, kind: Kind) -> Debt:
+def _build_debt(request: DataRequest, number: int, kind: Kind) -> Debt:
     rng = request.build_random("debt", number)
     since, _ = find_term(date(2018, rng.randrange(1, 13), kind.day), kind.months, request.today)
     rate = Decimal(rng.randrange(*kind.rates)) / 10
@@ -74,11 +74,11 @@ def _build_debt(request: Ask, number: int, kind: Kind) -> Debt:
     return Debt(f"채권{since:%Y}-{number:02d}-{draw_digits(rng, 8)}", kind, loan)
 
 
-def _find_debt(request: Ask) -> Debt:
+def _find_debt(request: DataRequest) -> Debt:
     return find_asset(list_debts(request), lambda debt: debt.bond_num == request.params.get("bond_num"))
 
 
-def _list_assets(request: Ask) -> dict[str, Any]:
+def _list_assets(request: DataRequest) -> dict[str, Any]:
     rows = [
         {
             "bond_num": debt.bond_num,
@@ -92,7 +92,7 @@ def _list_assets(request: Ask) -> dict[str, Any]:
     return {"bond_list": rows}
 
 
-def _get_detail(request: Ask) -> dict[str, Any]:
+def _get_detail(request: DataRequest) -> dict[str, Any]:
     debt = _find_debt(request)
     is_plain_loan = debt.kind.kind == _LENT and not debt.kind.is_adjusted
     return {
@@ -104,7 +104,7 @@ def _get_detail(request: Ask) -> dict[str, Any]:
     }
 
 
-def _list_transactions(request: Ask) -> dict[str, Any]:
+def _list_transactions(request: DataRequest) -> dict[str, Any]:
     debt = _find_debt(request)
     start, end = parse_day_window(request)
     rows = [_build_repayment_row(debt, paid) for paid in list_paid(debt.loan, end) if paid.due >= start]
@@ -123,7 +123,7 @@ def _build_repayment_row(debt: Debt, instalment: Instalment) -> dict[str, Any]:
     }
 
 
-STORIES: Final[dict[str, Story]] = {
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {
     "채권-001": _list_assets,
     "채권-002": _get_detail,
     "채권-003": _list_transactions,

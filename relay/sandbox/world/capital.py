@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from relay.sandbox.world.days import DAY, find_term
-from relay.sandbox.world.model import Absent, Ask, Story
+from relay.sandbox.world.model import ApiError, DataHandler, DataRequest
 from relay.sandbox.world.months import get_yesterday, parse_day_window, to_datetime
 from relay.sandbox.world.owned import find_asset
 from relay.sandbox.world.schedule import (
@@ -68,12 +68,12 @@ class Account:
         return self.product.kind == _LEASE
 
 
-def list_accounts(request: Ask) -> tuple[Account, ...]:
+def list_accounts(request: DataRequest) -> tuple[Account, ...]:
     """Returns the customer's contracts of today."""
     return tuple(_build_account(request, product) for product in PRODUCTS)
 
 
-def _build_account(request: Ask, product: Product) -> Account:
+def _build_account(request: DataRequest, product: Product) -> Account:
     rng = request.build_random("capital", product.kind)
     issued, _ = find_term(date(2018, rng.randrange(1, 13), product.day), product.months, request.today)
     number = f"{product.kind}{issued:%y%m}{draw_digits(rng, 6)}"
@@ -82,16 +82,16 @@ def _build_account(request: Ask, product: Product) -> Account:
     return Account(number, product, Loan(issued, product.months, amount, rate, product.method))
 
 
-def _find_account(request: Ask, *, is_lease: bool) -> Account:
+def _find_account(request: DataRequest, *, is_lease: bool) -> Account:
     account = find_asset(
         list_accounts(request), lambda account: account.account_num == request.params.get("account_num")
     )
     if account.is_lease != is_lease:
-        raise Absent(403, "40301", "계좌구분에 맞지 않는 API 호출")
+        raise ApiError(403, "40301", "계좌구분에 맞지 않는 API 호출")
     return account
 
 
-def _list_assets(request: Ask) -> dict[str, Any]:
+def _list_assets(request: DataRequest) -> dict[str, Any]:
     rows = [
         {
             "account_num": account.account_num,
@@ -105,7 +105,7 @@ def _list_assets(request: Ask) -> dict[str, Any]:
     return {"reg_date": request.customer.since, "account_list": rows}
 
 
-def _build_terms(request: Ask, account: Account) -> dict[str, Any]:
+def _build_terms(request: DataRequest, account: Account) -> dict[str, Any]:
     bank, number = get_own_account(request)
     return {
         "issue_date": account.loan.issued,
@@ -117,12 +117,12 @@ def _build_terms(request: Ask, account: Account) -> dict[str, Any]:
     }
 
 
-def _get_basic(request: Ask) -> dict[str, Any]:
+def _get_basic(request: DataRequest) -> dict[str, Any]:
     account = _find_account(request, is_lease=False)
     return {**_build_terms(request, account), "last_offered_rate": account.loan.rate}
 
 
-def _get_detail(request: Ask) -> dict[str, Any]:
+def _get_detail(request: DataRequest) -> dict[str, Any]:
     account = _find_account(request, is_lease=False)
     loan = account.loan
     settled = _list_settled(request, account)
@@ -133,7 +133,7 @@ def _get_detail(request: Ask) -> dict[str, Any]:
     }
 
 
-def _list_transactions(request: Ask) -> dict[str, Any]:
+def _list_transactions(request: DataRequest) -> dict[str, Any]:
     account = _find_account(request, is_lease=False)
     start, end = parse_day_window(request)
     rows = [
@@ -146,7 +146,7 @@ def _list_transactions(request: Ask) -> dict[str, Any]:
     return {"trans_list": [row for row in rows if start <= row["trans_dtime"].date() <= end][::-1]}
 
 
-def _list_settled(request: Ask, account: Account) -> list[tuple[Instalment, int]]:
+def _list_settled(request: DataRequest, account: Account) -> list[tuple[Instalment, int]]:
     """Returns the instalments paid by yesterday, each with its delay in days (mostly 0)."""
     settled = []
     for instalment in list_paid(account.loan, get_yesterday(request)):
@@ -171,7 +171,7 @@ def _build_lending_row(account: Account) -> dict[str, Any]:
     }
 
 
-def _build_repayment_row(request: Ask, account: Account, instalment: Instalment, days: int) -> dict[str, Any]:
+def _build_repayment_row(request: DataRequest, account: Account, instalment: Instalment, days: int) -> dict[str, Any]:
     rng = request.build_random("repayment", account.account_num, instalment.number)
     interests = [_build_interest_row(instalment, account.loan.rate)]
     if days:
@@ -209,7 +209,7 @@ def _build_delay_row(instalment: Instalment, rate: Decimal, days: int) -> dict[s
     }
 
 
-def _get_lease_basic(request: Ask) -> dict[str, Any]:
+def _get_lease_basic(request: DataRequest) -> dict[str, Any]:
     account = _find_account(request, is_lease=True)
     return {
         **_build_terms(request, account),
@@ -217,7 +217,7 @@ def _get_lease_basic(request: Ask) -> dict[str, Any]:
     }
 
 
-def _list_lease_transactions(request: Ask) -> dict[str, Any]:
+def _list_lease_transactions(request: DataRequest) -> dict[str, Any]:
     account = _find_account(request, is_lease=True)
     start, end = parse_day_window(request)
     rows = [
@@ -228,7 +228,7 @@ def _list_lease_transactions(request: Ask) -> dict[str, Any]:
     return {"trans_list": rows[::-1]}
 
 
-def _build_rent_row(request: Ask, account: Account, instalment: Instalment) -> dict[str, Any]:
+def _build_rent_row(request: DataRequest, account: Account, instalment: Instalment) -> dict[str, Any]:
     return {
         "trans_dtime": draw_debit_time(
             request.build_random("rent", account.account_num, instalment.number), instalment.due
@@ -239,7 +239,7 @@ def _build_rent_row(request: Ask, account: Account, instalment: Instalment) -> d
     }
 
 
-STORIES: Final[dict[str, Story]] = {
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {
     "할부금융-001": _list_assets,
     "할부금융-002": _get_basic,
     "할부금융-003": _get_detail,

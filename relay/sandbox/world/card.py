@@ -6,14 +6,14 @@ from typing import Any, Final
 from relay.sandbox.world import card_bills, card_loans
 from relay.sandbox.world.card_uses import CORRECTED, Use, list_domestic, list_overseas, select_uses
 from relay.sandbox.world.card_wallet import find_card, list_cards
-from relay.sandbox.world.model import Ask, Story
+from relay.sandbox.world.model import DataHandler, DataRequest
 from relay.sandbox.world.months import parse_day_window
 from relay.sandbox.world.street import get_own_account
 
 _POINTS: Final = ("가온포인트", "너른하늘 마일리지", "제휴 커피 쿠폰점수")
 
 
-def _list_cards(request: Ask) -> dict[str, Any]:
+def _list_cards(request: DataRequest) -> dict[str, Any]:
     rows = [
         {
             "card_id": card.card_id,
@@ -28,7 +28,7 @@ def _list_cards(request: Ask) -> dict[str, Any]:
     return {"card_list": rows}
 
 
-def _get_basics(request: Ask) -> dict[str, Any]:
+def _get_basics(request: DataRequest) -> dict[str, Any]:
     card = find_card(request)
     bank, _ = get_own_account(request)
     return {
@@ -41,11 +41,11 @@ def _get_basics(request: Ask) -> dict[str, Any]:
     }
 
 
-def _list_points(request: Ask) -> dict[str, Any]:
+def _list_points(request: DataRequest) -> dict[str, Any]:
     return {"point_list": [_build_point_row(request, name) for name in _POINTS]}
 
 
-def _build_point_row(request: Ask, name: str) -> dict[str, Any]:
+def _build_point_row(request: DataRequest, name: str) -> dict[str, Any]:
     rng = request.build_random("points", name, request.today.year, request.today.month)
     remains = rng.randrange(0, 84_000)
     return {
@@ -55,7 +55,7 @@ def _build_point_row(request: Ask, name: str) -> dict[str, Any]:
     }
 
 
-def _list_domestic_rows(request: Ask) -> dict[str, Any]:
+def _list_domestic_rows(request: DataRequest) -> dict[str, Any]:
     uses = select_uses(request, find_card(request), list_domestic, *parse_day_window(request))
     return {"approved_list": [_build_domestic_row(use) for use in uses]}
 
@@ -71,7 +71,7 @@ def _build_domestic_row(use: Use) -> dict[str, Any]:
     }
 
 
-def _list_overseas_rows(request: Ask) -> dict[str, Any]:
+def _list_overseas_rows(request: DataRequest) -> dict[str, Any]:
     uses = select_uses(request, find_card(request), list_overseas, *parse_day_window(request))
     return {"approved_list": [_build_overseas_row(use) for use in uses]}
 
@@ -99,12 +99,12 @@ def _build_approval(use: Use) -> dict[str, Any]:
     }
 
 
-STORIES: Final[dict[str, Story]] = {
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {
     "카드-001": _list_cards,
     "카드-002": _get_basics,
     "카드-003": _list_points,
-    **card_bills.STORIES,
-    **card_loans.STORIES,
+    **card_bills.DATA_HANDLERS,
+    **card_loans.DATA_HANDLERS,
     "카드-008": _list_domestic_rows,
     "카드-009": _list_overseas_rows,
 }

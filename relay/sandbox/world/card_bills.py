@@ -12,7 +12,7 @@ from relay.sandbox.world.card_loans import LOAN_DUE, PAY_DAY, REVOLVING_DUE, Due
 from relay.sandbox.world.card_uses import BY_CREDIT, Use, list_everyday, list_instalments, list_overseas
 from relay.sandbox.world.card_wallet import Card, get_main_card, list_cards
 from relay.sandbox.world.days import add_months, iter_months
-from relay.sandbox.world.model import Ask, Story
+from relay.sandbox.world.model import DataHandler, DataRequest
 from relay.sandbox.world.months import format_month, get_day, get_yesterday, parse_month, parse_month_window, to_month
 from relay.sandbox.world.teller import build_seed
 
@@ -24,7 +24,7 @@ _PARTS_RATE: Final = 159
 _BY_DAY: Final = frozenset({REVOLVING_DUE, LOAN_DUE})
 
 
-def list_items(request: Ask, month: date) -> list[dict[str, Any]]:
+def list_items(request: DataRequest, month: date) -> list[dict[str, Any]]:
     """Returns the items of a month's bill that are known by yesterday, the latest use first."""
     items = [row for card in list_cards(request) if card.is_billed for row in _list_card_items(request, card, month)]
     items += [_build_due_item(request, due) for due in list_dues(request, month)]
@@ -36,7 +36,7 @@ def sum_items(items: list[dict[str, Any]]) -> int:
     return sum(row["paid_amt"] + row["credit_fee_amt"] for row in items)
 
 
-def _list_card_items(request: Ask, card: Card, month: date) -> Iterator[dict[str, Any]]:
+def _list_card_items(request: DataRequest, card: Card, month: date) -> Iterator[dict[str, Any]]:
     month_of_use, until = add_months(month, -1), get_yesterday(request)
     for list_uses in (list_everyday, list_overseas):
         for use in list_uses(build_seed(request), card, month_of_use):
@@ -93,7 +93,7 @@ def _build_fee_item(card: Card, month: date) -> dict[str, Any]:
     }
 
 
-def _build_due_item(request: Ask, due: Due) -> dict[str, Any]:
+def _build_due_item(request: DataRequest, due: Due) -> dict[str, Any]:
     return {
         "card_id": get_main_card(request).card_id,
         "paid_dtime": due.since,
@@ -105,14 +105,14 @@ def _build_due_item(request: Ask, due: Due) -> dict[str, Any]:
     }
 
 
-def _list_bills(request: Ask) -> dict[str, Any]:
+def _list_bills(request: DataRequest) -> dict[str, Any]:
     start, end = parse_month_window(request)
     opened = add_months(to_month(get_main_card(request).issued), 1)
     rows = [_build_bill(request, month) for month in iter_months(max(start, opened), end)]
     return {"bill_list": rows[::-1]}
 
 
-def _build_bill(request: Ask, month: date) -> dict[str, Any]:
+def _build_bill(request: DataRequest, month: date) -> dict[str, Any]:
     return {
         "charge_amt": sum_items(list_items(request, month)),
         "charge_day": f"{PAY_DAY:02d}",
@@ -121,13 +121,13 @@ def _build_bill(request: Ask, month: date) -> dict[str, Any]:
     }
 
 
-def _list_bill_items(request: Ask) -> dict[str, Any]:
+def _list_bill_items(request: DataRequest) -> dict[str, Any]:
     month = parse_month(request, "charge_month")
     is_billed = to_month(get_main_card(request).issued) < month <= to_month(request.today)
     return {"bill_detail_list": list_items(request, month) if is_billed else []}
 
 
-def _list_payments(request: Ask) -> dict[str, Any]:
+def _list_payments(request: DataRequest) -> dict[str, Any]:
     """Returns 카드-006: the amount due next: this month's bill, or the next one after this month's payment day."""
     this_month = to_month(request.today)
     month = this_month if request.today.day <= PAY_DAY else add_months(this_month, 1)
@@ -135,7 +135,7 @@ def _list_payments(request: Ask) -> dict[str, Any]:
     return {"is_revolving": True, "pay_list": [row]}
 
 
-STORIES: Final[dict[str, Story]] = {
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {
     "카드-004": _list_bills,
     "카드-005": _list_bill_items,
     "카드-006": _list_payments,

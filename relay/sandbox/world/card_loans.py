@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from relay.sandbox.world.card_wallet import get_main_card
 from relay.sandbox.world.days import add_months, count_months, find_term
-from relay.sandbox.world.model import Ask, Story
+from relay.sandbox.world.model import DataHandler, DataRequest
 from relay.sandbox.world.months import YEAR, get_day, get_yesterday, to_datetime, to_month
 from relay.sandbox.world.schedule import EQUAL_PAYMENT, Loan, get_balance, get_next_instalment, list_instalments
 from relay.sandbox.world.street import draw_digits
@@ -56,7 +56,7 @@ class Revolving:
         return self.amount - self.instalment * paid_count
 
 
-def build_advance(request: Ask, month: date) -> Advance:
+def build_advance(request: DataRequest, month: date) -> Advance:
     """Returns the cash advance of a month, taken in its first days."""
     rng = request.build_random("advance", month)
     moment = to_datetime(
@@ -66,7 +66,7 @@ def build_advance(request: Ask, month: date) -> Advance:
     return Advance(draw_digits(rng, 8), moment, amount, rate, get_day(add_months(month, 1), PAY_DAY))
 
 
-def _build_loan(request: Ask, day: date) -> tuple[Loan, str]:
+def _build_loan(request: DataRequest, day: date) -> tuple[Loan, str]:
     """Returns the long-term loan running on `day`, and its name."""
     rng = request.build_random("card loan")
     issued, _ = find_term(date(2016, rng.randrange(1, 13), PAY_DAY), _LOAN_MONTHS, day)
@@ -74,7 +74,7 @@ def _build_loan(request: Ask, day: date) -> tuple[Loan, str]:
     return Loan(issued, _LOAN_MONTHS, amount, rate, EQUAL_PAYMENT), "가온 바로 카드론"
 
 
-def _build_revolving(request: Ask, day: date) -> Revolving:
+def _build_revolving(request: DataRequest, day: date) -> Revolving:
     """Returns the revolving balance that is being repaid on `day`."""
     rng = request.build_random("put off")
     since, _ = find_term(date(2016, rng.randrange(2, 6), PAY_DAY), YEAR, day)
@@ -97,7 +97,7 @@ REVOLVING_DUE: Final = "04"
 LOAN_DUE: Final = "05"
 
 
-def list_dues(request: Ask, month: date) -> Iterator[Due]:
+def list_dues(request: DataRequest, month: date) -> Iterator[Due]:
     """Yields the loan amounts due on the payment day of a month."""
     before = add_months(month, -1)
     advance = build_advance(request, before)
@@ -123,7 +123,7 @@ def list_dues(request: Ask, month: date) -> Iterator[Due]:
             yield Due(LOAN_DUE, loan.issued, number, instalment.principal, instalment.interest)
 
 
-def _list_revolving(request: Ask) -> dict[str, Any]:
+def _list_revolving(request: DataRequest) -> dict[str, Any]:
     revolving = _build_revolving(request, request.today)
     remaining = revolving.compute_balance(max(count_months(revolving.since, get_yesterday(request)), 0))
     row = {
@@ -136,11 +136,11 @@ def _list_revolving(request: Ask) -> dict[str, Any]:
     return {"revolving_list": [row]}
 
 
-def _get_flags(_: Ask) -> dict[str, Any]:
+def _get_flags(_: DataRequest) -> dict[str, Any]:
     return {"is_loan_short_term": True, "is_loan_long_term": True}
 
 
-def _list_short_term(request: Ask) -> dict[str, Any]:
+def _list_short_term(request: DataRequest) -> dict[str, Any]:
     this_month = to_month(request.today)
     known = [build_advance(request, month) for month in (this_month, add_months(this_month, -1))]
     rows = [
@@ -157,7 +157,7 @@ def _list_short_term(request: Ask) -> dict[str, Any]:
     return {"short_term_list": rows}
 
 
-def _list_long_term(request: Ask) -> dict[str, Any]:
+def _list_long_term(request: DataRequest) -> dict[str, Any]:
     loan, name = _build_loan(request, request.today)
     row = {
         "loan_dtime": loan.issued,
@@ -172,7 +172,7 @@ def _list_long_term(request: Ask) -> dict[str, Any]:
     return {"long_term_list": [row]}
 
 
-STORIES: Final[dict[str, Story]] = {
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {
     "카드-007": _list_revolving,
     "카드-010": _get_flags,
     "카드-011": _list_short_term,

@@ -9,7 +9,7 @@ from typing import Final
 
 from relay.sandbox.world.card_wallet import CHECK, CREDIT, SMALL_CREDIT, Card
 from relay.sandbox.world.days import DAY, count_months, get_month_end, iter_months
-from relay.sandbox.world.model import Ask
+from relay.sandbox.world.model import DataRequest
 from relay.sandbox.world.months import YEAR, get_yesterday, to_datetime, to_month
 from relay.sandbox.world.street import BIG_TICKET_MERCHANTS, Merchant, draw_digits, draw_purchase
 from relay.sandbox.world.teller import CACHED_MONTHS, CustomerSeed, build_seed
@@ -94,7 +94,7 @@ ListUses = Callable[[CustomerSeed, Card, date], Iterable[Use]]
 """Returns all uses of one kind of a card in a month."""
 
 
-def select_uses(request: Ask, card: Card, list_uses: ListUses, start: date, end: date) -> list[Use]:
+def select_uses(request: DataRequest, card: Card, list_uses: ListUses, start: date, end: date) -> list[Use]:
     """Returns the uses made, cancelled or corrected from `start` to `end`, the latest use first."""
     # A use in the last days of the previous month may have been changed in this one.
     months = iter_months(max(start - _LATEST_CHANGE * DAY, card.issued), end)

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Final
 
-from relay.sandbox.world.model import Ask
+from relay.sandbox.world.model import DataRequest
 from relay.sandbox.world.owned import find_asset, get_owned
 from relay.sandbox.world.street import draw_digits, draw_id
 from relay.sandbox.world.teller import CACHED_MONTHS, CustomerSeed, build_seed
@@ -62,7 +62,7 @@ class Card:
         return self.member == OWN and self.product.kind != CHECK
 
 
-def list_cards(request: Ask) -> tuple[Card, ...]:
+def list_cards(request: DataRequest) -> tuple[Card, ...]:
     """Returns the customer's cards, credit cards first."""
     return _build_cards(build_seed(request), request.customer.since, get_owned(_CARDS, request))
 
@@ -79,11 +79,11 @@ def _build_card(seed: CustomerSeed, since: date, product: Product, member: str) 
     return Card(draw_id(seed.build_random("card_id", product.name)), number, product, member, issued)
 
 
-def find_card(request: Ask) -> Card:
+def find_card(request: DataRequest) -> Card:
     """Returns the card named by the path of the request."""
     return find_asset(list_cards(request), lambda card: card.card_id == request.params.get("card_id"))
 
 
-def get_main_card(request: Ask) -> Card:
+def get_main_card(request: DataRequest) -> Card:
     """Returns the card that loans belong to."""
     return list_cards(request)[0]

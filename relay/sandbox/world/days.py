@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
-from relay.sandbox.world.model import Absent, Ask
+from relay.sandbox.world.model import ApiError, DataRequest
 
 DAY: Final = timedelta(days=1)
 
@@ -57,20 +57,20 @@ def to_date(moment: date | datetime) -> date:
     return moment.date() if isinstance(moment, datetime) else moment
 
 
-def parse_window(request: Ask) -> tuple[date, date]:
+def parse_window(request: DataRequest) -> tuple[date, date]:
     """Returns the requested period, ending today at the latest."""
     return _parse_date(request, "from_date"), min(_parse_date(request, "to_date"), request.today)
 
 
-def _parse_date(request: Ask, name: str) -> date:
+def _parse_date(request: DataRequest, name: str) -> date:
     try:
         return datetime.strptime(request.params[name], "%Y%m%d").date()  # noqa: DTZ007 - a day has no zone
     except (KeyError, ValueError) as error:
-        raise Absent(400, "40001", f"요청 파라미터 오류: {name}") from error
+        raise ApiError(400, "40001", f"요청 파라미터 오류: {name}") from error
 
 
 def select_newest_first(
-    request: Ask, rows: Iterable[dict[str, Any]], date_field: str = "trans_dtime"
+    request: DataRequest, rows: Iterable[dict[str, Any]], date_field: str = "trans_dtime"
 ) -> list[dict[str, Any]]:
     """Returns the rows in the requested period, newest first; `rows` must be oldest first."""
     first, last = parse_window(request)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from relay.sandbox.world import efin_paid
-from relay.sandbox.world.model import Absent, Ask, Story
+from relay.sandbox.world.model import ApiError, DataHandler, DataRequest
 from relay.sandbox.world.months import parse_day_window
 from relay.sandbox.world.owned import find_asset, get_owned
 from relay.sandbox.world.prepaid import build_balance
@@ -58,12 +58,12 @@ class Fob:
     balances: Mapping[str | None, PrepaidBalance]
 
 
-def list_fobs(request: Ask) -> tuple[Fob, ...]:
+def list_fobs(request: DataRequest) -> tuple[Fob, ...]:
     """Returns the customer's 권면."""
     return tuple(_build_fob(request, product) for product in PRODUCTS)
 
 
-def _build_fob(request: Ask, product: Product) -> Fob:
+def _build_fob(request: DataRequest, product: Product) -> Fob:
     rng = request.build_random("fob", product.code)
     opened = request.customer.since + timedelta(days=rng.randrange(200, 700))
     names = (None,) if product.currency else get_owned(_ACCOUNTS, request)
@@ -86,15 +86,15 @@ def _build_balance(product: Product, opened: date, account: str | None) -> Prepa
     )
 
 
-def _find_balance(request: Ask) -> tuple[Fob, PrepaidBalance]:
+def _find_balance(request: DataRequest) -> tuple[Fob, PrepaidBalance]:
     fob = find_asset(list_fobs(request), lambda fob: fob.fob_id == request.params.get("fob_id"))
     account = request.params.get("account_id") or None
     if account is None and None not in fob.balances:
-        raise Absent(400, "40001", "요청 파라미터 오류: account_id")
+        raise ApiError(400, "40001", "요청 파라미터 오류: account_id")
     return fob, find_asset(tuple(fob.balances.items()), lambda item: item[0] == account)[1]
 
 
-def _list_assets(request: Ask) -> dict[str, Any]:
+def _list_assets(request: DataRequest) -> dict[str, Any]:
     return {"fob_list": [_build_fob_row(fob) for fob in list_fobs(request)]}
 
 
@@ -112,16 +112,16 @@ def _build_fob_row(fob: Fob) -> dict[str, Any]:
     }
 
 
-def _get_balance(request: Ask) -> dict[str, Any]:
+def _get_balance(request: DataRequest) -> dict[str, Any]:
     _, balance = _find_balance(request)
     return build_balance(request, balance)
 
 
-def _list_charge_rules(request: Ask) -> dict[str, Any]:
+def _list_charge_rules(request: DataRequest) -> dict[str, Any]:
     """Returns 전금-003: the automatic charge, made when less than `min_balance` would be left."""
     fob, balance = _find_balance(request)
     if not fob.product.is_auto_charged:
-        raise Absent(403, "40301", "자동충전이 등록되지 않은 권면")
+        raise ApiError(403, "40301", "자동충전이 등록되지 않은 권면")
     bank, account = get_own_account(request)
     rule = {
         "charge_org_code": bank,
@@ -133,13 +133,13 @@ def _list_charge_rules(request: Ask) -> dict[str, Any]:
     return {"charge_list": [rule]}
 
 
-def _list_transactions(request: Ask) -> dict[str, Any]:
+def _list_transactions(request: DataRequest) -> dict[str, Any]:
     _, balance = _find_balance(request)
     entries = list_entries(request, balance, *parse_day_window(request))
     return {"trans_list": [_build_row(request, entry) for entry in reversed(entries)]}
 
 
-def _build_row(request: Ask, entry: Entry) -> dict[str, Any]:
+def _build_row(request: DataRequest, entry: Entry) -> dict[str, Any]:
     bank, account = get_own_account(request) if entry.kind in _AT_BANK else (None, None)
     row = {
         "trans_type": entry.kind,
@@ -162,10 +162,10 @@ def _build_row(request: Ask, entry: Entry) -> dict[str, Any]:
     }
 
 
-STORIES: Final[dict[str, Story]] = {
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {
     "전금-001": _list_assets,
     "전금-002": _get_balance,
     "전금-003": _list_charge_rules,
     "전금-004": _list_transactions,
-    **efin_paid.STORIES,
+    **efin_paid.DATA_HANDLERS,
 }

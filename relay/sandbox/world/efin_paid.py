@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from relay.sandbox.world.days import DAY, add_months, get_month_end, iter_months
-from relay.sandbox.world.model import Absent, Ask, Story
+from relay.sandbox.world.model import ApiError, DataHandler, DataRequest
 from relay.sandbox.world.months import parse_day_window, to_month
 from relay.sandbox.world.owned import find_asset, get_owned
 from relay.sandbox.world.street import (
@@ -72,21 +72,21 @@ _ACCOUNTS: Final = {
 }
 
 
-def list_accounts(request: Ask) -> tuple[Account, ...]:
+def list_accounts(request: DataRequest) -> tuple[Account, ...]:
     """Returns the customer's accounts."""
     return tuple(_build_account(request, *account) for account in get_owned(_ACCOUNTS, request))
 
 
-def _build_account(request: Ask, name: str, is_guest: bool, orders: tuple[int, int]) -> Account:
+def _build_account(request: DataRequest, name: str, is_guest: bool, orders: tuple[int, int]) -> Account:
     opened = request.customer.since + timedelta(days=request.build_random("paid", name).randrange(30, 500))
     return Account(draw_id(request.build_random("sub_key", name)), name, opened, is_guest, orders)
 
 
-def _find_account(request: Ask) -> Account:
+def _find_account(request: DataRequest) -> Account:
     return find_asset(list_accounts(request), lambda account: account.sub_key == request.params.get("sub_key"))
 
 
-def _list_assets(request: Ask) -> dict[str, Any]:
+def _list_assets(request: DataRequest) -> dict[str, Any]:
     rows = [
         {
             "sub_key": account.sub_key,
@@ -100,16 +100,16 @@ def _list_assets(request: Ask) -> dict[str, Any]:
     return {"account_list": rows}
 
 
-def _build_means(request: Ask) -> dict[str, tuple[str, str]]:
+def _build_means(request: DataRequest) -> dict[str, tuple[str, str]]:
     first_digits = draw_digits(request.build_random("means"), 3)
     last_digits = draw_digits(request.build_random("means", "card"), 4)
     card = f"9{first_digits}-****-****-{last_digits}"
     return {_CARD: (CARD_COMPANY, card), _TRANSFER: get_own_account(request)}
 
 
-def _list_methods(request: Ask) -> dict[str, Any]:
+def _list_methods(request: DataRequest) -> dict[str, Any]:
     if _find_account(request).is_guest:
-        raise Absent(403, "40301", "결제수단이 등록되지 않은 계정")
+        raise ApiError(403, "40301", "결제수단이 등록되지 않은 계정")
     rows = [
         {"pay_org_code": org_code, "pay_id": number, "is_primary": kind == _CARD}
         for kind, (org_code, number) in _build_means(request).items()
@@ -117,7 +117,7 @@ def _list_methods(request: Ask) -> dict[str, Any]:
     return {"pay_list": rows}
 
 
-def _list_transactions(request: Ask) -> dict[str, Any]:
+def _list_transactions(request: DataRequest) -> dict[str, Any]:
     account = _find_account(request)
     start, end = parse_day_window(request)
     months = iter_months(max(start, add_months(to_month(account.opened), 1)), end)
@@ -146,11 +146,11 @@ def _build_row(payment: Payment, org_code: str | None, number: str | None) -> di
     }
 
 
-def _draw_month(request: Ask, account: Account, month: date) -> list[Payment]:
+def _draw_month(request: DataRequest, account: Account, month: date) -> list[Payment]:
     return sorted(_draw_unsorted_month(request, account, month), key=lambda payment: payment.moment)
 
 
-def _draw_unsorted_month(request: Ask, account: Account, month: date) -> Iterator[Payment]:
+def _draw_unsorted_month(request: DataRequest, account: Account, month: date) -> Iterator[Payment]:
     """Yields all payments and refunds of a month. It is always the whole month, so that all periods agree."""
     rng = request.build_random("orders", account.account_id, month)
     end = get_month_end(month)
@@ -167,7 +167,7 @@ def _draw_unsorted_month(request: Ask, account: Account, month: date) -> Iterato
             yield Payment(str(int(kind) + _REFUND_OFFSET), order, refunded_at, price, merchant, goods, parts, memo)
 
 
-STORIES: Final[dict[str, Story]] = {
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {
     "전금-101": _list_assets,
     "전금-102": _list_methods,
     "전금-103": _list_transactions,

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, Final
 
 from relay.sandbox.world.days import add_months, find_term
-from relay.sandbox.world.model import Ask, Story
+from relay.sandbox.world.model import DataHandler, DataRequest
 from relay.sandbox.world.months import YEAR, parse_day_window
 from relay.sandbox.world.owned import find_asset
 from relay.sandbox.world.street import draw_digits
@@ -57,12 +57,12 @@ class Contract:
         return self.face * self.product.per_mille // 1000 // self.product.parts
 
 
-def list_contracts(request: Ask) -> tuple[Contract, ...]:
+def list_contracts(request: DataRequest) -> tuple[Contract, ...]:
     """Returns the customer's contracts in force today."""
     return tuple(_build_contract(request, number, product) for number, product in enumerate(PRODUCTS, 1))
 
 
-def _build_contract(request: Ask, number: int, product: Product) -> Contract:
+def _build_contract(request: DataRequest, number: int, product: Product) -> Contract:
     rng = request.build_random("guarantee", number)
     issued, _ = find_term(date(2018, rng.randrange(1, 13), rng.randrange(1, 29)), product.months, request.today)
     return Contract(
@@ -70,11 +70,11 @@ def _build_contract(request: Ask, number: int, product: Product) -> Contract:
     )
 
 
-def _find_contract(request: Ask) -> Contract:
+def _find_contract(request: DataRequest) -> Contract:
     return find_asset(list_contracts(request), lambda contract: contract.insu_num == request.params.get("insu_num"))
 
 
-def _list_assets(request: Ask) -> dict[str, Any]:
+def _list_assets(request: DataRequest) -> dict[str, Any]:
     rows = [
         {
             "insu_num": contract.insu_num,
@@ -88,7 +88,7 @@ def _list_assets(request: Ask) -> dict[str, Any]:
     return {"insu_list": rows}
 
 
-def _get_basic(request: Ask) -> dict[str, Any]:
+def _get_basic(request: DataRequest) -> dict[str, Any]:
     contract = _find_contract(request)
     return {
         "issue_date": contract.issued,
@@ -100,14 +100,14 @@ def _get_basic(request: Ask) -> dict[str, Any]:
     }
 
 
-def _list_transactions(request: Ask) -> dict[str, Any]:
+def _list_transactions(request: DataRequest) -> dict[str, Any]:
     contract = _find_contract(request)
     start, end = parse_day_window(request)
     rows = [_build_premium_row(request, contract, number) for number in range(1, contract.product.parts + 1)]
     return {"trans_list": [row for row in rows if start <= row["trans_date"] <= end][::-1]}
 
 
-def _build_premium_row(request: Ask, contract: Contract, number: int) -> dict[str, Any]:
+def _build_premium_row(request: DataRequest, contract: Contract, number: int) -> dict[str, Any]:
     rng = request.build_random("premium", contract.insu_num, number)
     return {
         "trans_date": add_months(contract.issued, (number - 1) * contract.product.interval),
@@ -117,7 +117,7 @@ def _build_premium_row(request: Ask, contract: Contract, number: int) -> dict[st
     }
 
 
-STORIES: Final[dict[str, Story]] = {
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {
     "보증보험-001": _list_assets,
     "보증보험-002": _get_basic,
     "보증보험-003": _list_transactions,

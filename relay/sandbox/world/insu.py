@@ -19,7 +19,7 @@ from relay.sandbox.world.insu_contracts import (
     Policy,
 )
 from relay.sandbox.world.insu_policies import find_policy, list_policies
-from relay.sandbox.world.model import Absent, Ask, Story
+from relay.sandbox.world.model import ApiError, DataHandler, DataRequest
 
 TRANSFERRED, BY_CARD = "02", "04"
 COVERAGE_STATUS: Final = {NORMAL: "1", MATURED: "2", LAPSED: "4"}
@@ -39,7 +39,7 @@ class Payment:
     due: int
 
 
-def list_policy_rows(request: Ask) -> dict[str, Any]:
+def list_policy_rows(request: DataRequest) -> dict[str, Any]:
     """Returns 보험-001: the policies, and those that matured in the last five years."""
     rows = [
         {
@@ -54,7 +54,7 @@ def list_policy_rows(request: Ask) -> dict[str, Any]:
     return {"insu_list": rows}
 
 
-def get_basics(request: Ask) -> dict[str, Any]:
+def get_basics(request: DataRequest) -> dict[str, Any]:
     """Returns 보험-002: the contract and the insured persons."""
     policy = find_policy(request)
     start, end = policy.get_term(request.today)
@@ -76,12 +76,12 @@ def get_basics(request: Ask) -> dict[str, Any]:
     }
 
 
-def list_riders(request: Ask) -> dict[str, Any]:
+def list_riders(request: DataRequest) -> dict[str, Any]:
     """Returns 보험-003: the riders of one insured person."""
     policy = find_policy(request)
     number = request.params.get("insured_no")
     if number not in _number_insured(request, policy):
-        raise Absent(404, "40402", "피보험자 미존재")
+        raise ApiError(404, "40402", "피보험자 미존재")
     _, end = policy.get_term(request.today)
     rows = [
         {
@@ -98,7 +98,7 @@ def list_riders(request: Ask) -> dict[str, Any]:
     return {"contract_list": rows}
 
 
-def get_car(request: Ask) -> dict[str, Any]:
+def get_car(request: DataRequest) -> dict[str, Any]:
     """Returns 보험-004: the car and its cover this year."""
     policy, insured = _find_car(request)
     start, end = policy.get_term(request.today)
@@ -117,7 +117,7 @@ def get_car(request: Ask) -> dict[str, Any]:
     return {"car_insu_list": [rows]}
 
 
-def get_payment_terms(request: Ask) -> dict[str, Any]:
+def get_payment_terms(request: DataRequest) -> dict[str, Any]:
     """Returns 보험-005: how and until when premiums are paid."""
     policy = find_policy(request)
     start, _ = policy.get_term(request.today)
@@ -135,7 +135,7 @@ def get_payment_terms(request: Ask) -> dict[str, Any]:
     }
 
 
-def list_transactions(request: Ask) -> dict[str, Any]:
+def list_transactions(request: DataRequest) -> dict[str, Any]:
     """Returns 보험-006: the premiums paid."""
     policy = find_policy(request)
     rows = [
@@ -152,11 +152,11 @@ def list_transactions(request: Ask) -> dict[str, Any]:
     return {"trans_list": select_newest_first(request, rows, date_field="trans_date")}
 
 
-def list_car_transactions(request: Ask) -> dict[str, Any]:
+def list_car_transactions(request: DataRequest) -> dict[str, Any]:
     """Returns 보험-007: the premiums paid for a car in each year."""
     policy, insured = _find_car(request)
     if request.params.get("car_number") != insured.number:
-        raise Absent(404, "40402", "차량 미존재")
+        raise ApiError(404, "40402", "차량 미존재")
     rows = [
         {
             "trans_dtime": paid.moment,
@@ -171,7 +171,7 @@ def list_car_transactions(request: Ask) -> dict[str, Any]:
     return {"trans_list": select_newest_first(request, rows)}
 
 
-def list_coverages(request: Ask) -> dict[str, Any]:
+def list_coverages(request: DataRequest) -> dict[str, Any]:
     """Returns 보험-012: the customer's coverages, in thousands of won (or of the policy's currency)."""
     policy = find_policy(request)
     start, end = policy.get_term(request.today)
@@ -194,16 +194,16 @@ def list_coverages(request: Ask) -> dict[str, Any]:
     return {"coverage_list": rows}
 
 
-def _number_insured(request: Ask, policy: Policy) -> dict[str, str]:
+def _number_insured(request: DataRequest, policy: Policy) -> dict[str, str]:
     """Returns the masked name of each insured person by number; the customer is the first."""
     full_name = request.customer.name
     return {str(number): name for number, name in enumerate((f"{full_name[0]}*{full_name[-1]}", *policy.family), 1)}
 
 
-def _find_car(request: Ask) -> tuple[Policy, Car]:
+def _find_car(request: DataRequest) -> tuple[Policy, Car]:
     policy = find_policy(request)
     if not policy.car:
-        raise Absent(404, "40402", "자동차보험이 아닌 계약")
+        raise ApiError(404, "40402", "자동차보험이 아닌 계약")
     return policy, policy.car
 
 
@@ -211,7 +211,7 @@ def _get_pay_method(policy: Policy) -> str:
     return TRANSFERRED if policy.is_debited else BY_CARD
 
 
-def _list_paid(request: Ask, policy: Policy) -> Iterator[Payment]:
+def _list_paid(request: DataRequest, policy: Policy) -> Iterator[Payment]:
     """Yields the payments up to the end of the period, oldest first; those of a car policy year by year."""
     first, last = parse_window(request)
     start = policy.issued
@@ -225,7 +225,7 @@ def _list_paid(request: Ask, policy: Policy) -> Iterator[Payment]:
         start = add_months(start, 12)
 
 
-def _list_term_payments(request: Ask, policy: Policy, start: date, last: date) -> Iterator[Payment]:
+def _list_term_payments(request: DataRequest, policy: Policy, start: date, last: date) -> Iterator[Payment]:
     step = CYCLE_MONTHS.get(policy.pay_cycle, 0)
     due = (
         sum(_compute_premium(request, policy, start, number) for number in range(1, policy.payments + 1))
@@ -239,7 +239,7 @@ def _list_term_payments(request: Ask, policy: Policy, start: date, last: date) -
         yield Payment(add_seconds(day, PAID_AT), number, _compute_premium(request, policy, start, number), due)
 
 
-def _compute_premium(request: Ask, policy: Policy, start: date, number: int) -> int:
+def _compute_premium(request: DataRequest, policy: Policy, start: date, number: int) -> int:
     """Returns one payment. A car's premium changes each year; of two payments the second is the smaller."""
     if not policy.car:
         return policy.premium
@@ -250,7 +250,7 @@ def _compute_premium(request: Ask, policy: Policy, start: date, number: int) -> 
     return first if number == 1 else year - first
 
 
-STORIES: Final[dict[str, Story]] = {
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {
     "보험-001": list_policy_rows,
     "보험-002": get_basics,
     "보험-003": list_riders,
@@ -258,6 +258,6 @@ STORIES: Final[dict[str, Story]] = {
     "보험-005": get_payment_terms,
     "보험-006": list_transactions,
     "보험-007": list_car_transactions,
-    **insu_loan.STORIES,
+    **insu_loan.DATA_HANDLERS,
     "보험-012": list_coverages,
 }

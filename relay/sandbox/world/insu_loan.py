@@ -5,14 +5,14 @@ from typing import Any, Final
 from relay.sandbox.world.days import add_seconds, parse_window, select_newest_first
 from relay.sandbox.world.insu_policies import list_loans
 from relay.sandbox.world.lending import Instalment, Interest, Loan, find_next_due, get_balance, list_paid
-from relay.sandbox.world.model import Ask, Story
+from relay.sandbox.world.model import DataHandler, DataRequest
 from relay.sandbox.world.owned import find_asset
 
 ACTIVE: Final = "01"
 PAID_AT: Final = 7 * 3600
 
 
-def list_loan_rows(request: Ask) -> dict[str, Any]:
+def list_loan_rows(request: DataRequest) -> dict[str, Any]:
     """Returns 보험-008: the loans."""
     rows = [
         {
@@ -27,7 +27,7 @@ def list_loan_rows(request: Ask) -> dict[str, Any]:
     return {"loan_list": rows}
 
 
-def get_basics(request: Ask) -> dict[str, Any]:
+def get_basics(request: DataRequest) -> dict[str, Any]:
     """Returns 보험-009: the contract. A policy loan (3400) names its policy."""
     loan = _find_loan(request)
     return {
@@ -38,7 +38,7 @@ def get_basics(request: Ask) -> dict[str, Any]:
     }
 
 
-def get_details(request: Ask) -> dict[str, Any]:
+def get_details(request: DataRequest) -> dict[str, Any]:
     """Returns 보험-010: the balance owed today."""
     loan = _find_loan(request)
     return {
@@ -48,7 +48,7 @@ def get_details(request: Ask) -> dict[str, Any]:
     }
 
 
-def list_transactions(request: Ask) -> dict[str, Any]:
+def list_transactions(request: DataRequest) -> dict[str, Any]:
     """Returns 보험-011: the instalments."""
     _, last = parse_window(request)
     return {
@@ -58,7 +58,7 @@ def list_transactions(request: Ask) -> dict[str, Any]:
     }
 
 
-def _find_loan(request: Ask) -> Loan:
+def _find_loan(request: DataRequest) -> Loan:
     return find_asset(list_loans(request), lambda loan: loan.number == request.params.get("account_num"))
 
 
@@ -81,7 +81,7 @@ def _build_interest_row(part: Interest) -> dict[str, Any]:
     }
 
 
-STORIES: Final[dict[str, Story]] = {
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {
     "보험-008": list_loan_rows,
     "보험-009": get_basics,
     "보험-010": get_details,

@@ -30,7 +30,7 @@ from relay.sandbox.world.insu_contracts import (
     Rider,
 )
 from relay.sandbox.world.lending import Loan, Repayment
-from relay.sandbox.world.model import Ask
+from relay.sandbox.world.model import DataRequest
 from relay.sandbox.world.owned import find_asset, get_owned
 
 SHOWN_AFTER_END_MONTHS: Final = 60
@@ -301,7 +301,7 @@ LOANS: Final[dict[int, tuple[Loan, ...]]] = {
 }
 
 
-def list_policies(request: Ask) -> tuple[Policy, ...]:
+def list_policies(request: DataRequest) -> tuple[Policy, ...]:
     """Returns the customer's policies by number, and those that matured in the last five years."""
     held = (*get_owned(POLICIES, request), *(_draw_trips(request) if request.customer.number == TRAVELLER else ()))
     oldest = add_months(request.today, -SHOWN_AFTER_END_MONTHS)
@@ -311,17 +311,17 @@ def list_policies(request: Ask) -> tuple[Policy, ...]:
     return tuple(sorted(shown, key=lambda policy: policy.number))
 
 
-def find_policy(request: Ask) -> Policy:
+def find_policy(request: DataRequest) -> Policy:
     """Returns the requested policy."""
     return find_asset(list_policies(request), lambda policy: policy.number == request.params.get("insu_num"))
 
 
-def list_loans(request: Ask) -> tuple[Loan, ...]:
+def list_loans(request: DataRequest) -> tuple[Loan, ...]:
     """Returns the insurer's loans to the customer."""
     return tuple(loan for loan in get_owned(LOANS, request) if loan.opened <= request.today)
 
 
-def _draw_trips(request: Ask) -> Iterator[Policy]:
+def _draw_trips(request: DataRequest) -> Iterator[Policy]:
     quarter = date(request.customer.since.year + 1, 1, 1)
     while quarter <= request.today:
         rng = request.build_random("trip", quarter)

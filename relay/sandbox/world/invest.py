@@ -19,15 +19,15 @@ from relay.sandbox.world.invest_trades import (
     list_trades,
 )
 from relay.sandbox.world.market import get_price
-from relay.sandbox.world.model import Ask, Story
+from relay.sandbox.world.model import DataHandler, DataRequest
 
 
-def list_account_rows(request: Ask) -> dict[str, Any]:
+def list_account_rows(request: DataRequest) -> dict[str, Any]:
     """Returns 금투-001: the accounts by kind."""
     return {"account_list": [_build_account_row(account) for account in list_accounts(request)]}
 
 
-def get_basics(request: Ask) -> dict[str, Any]:
+def get_basics(request: DataRequest) -> dict[str, Any]:
     """Returns 금투-002: the cash of each currency. A loan against securities is in the row of won."""
     account = find_account(request)
     return {
@@ -44,7 +44,7 @@ def get_basics(request: Ask) -> dict[str, Any]:
     }
 
 
-def list_transactions(request: Ask) -> dict[str, Any]:
+def list_transactions(request: DataRequest) -> dict[str, Any]:
     """Returns 금투-003: deposits, withdrawals and trades."""
     return {
         "trans_list": select_newest_first(
@@ -53,7 +53,7 @@ def list_transactions(request: Ask) -> dict[str, Any]:
     }
 
 
-def list_products(request: Ask) -> dict[str, Any]:
+def list_products(request: DataRequest) -> dict[str, Any]:
     """Returns 금투-004: today's holdings by code."""
     account = find_account(request)
     held = get_holdings(request, account)
@@ -69,7 +69,7 @@ def list_products(request: Ask) -> dict[str, Any]:
     return {"base_date": request.today, "prod_list": rows}
 
 
-def get_pension(request: Ask) -> dict[str, Any]:
+def get_pension(request: DataRequest) -> dict[str, Any]:
     """Returns 금투-005: payments into and out of a pension account. No pension is being paid out yet."""
     account = find_account(request, PENSION)
     account_trades = list_trades(request, account)
@@ -115,7 +115,7 @@ def _build_trade_row(trade: Trade) -> dict[str, Any]:
 
 
 def _build_holding_row(
-    request: Ask, security: Security, holding: Holding, currency: str, *, is_tax_favoured: bool
+    request: DataRequest, security: Security, holding: Holding, currency: str, *, is_tax_favoured: bool
 ) -> dict[str, Any]:
     smallest_unit = WON if currency == "KRW" else CENT
     value: Decimal = holding.quantity * get_price(security.code, security.base, request.today, security.tick)
@@ -135,7 +135,7 @@ def _build_holding_row(
     }
 
 
-STORIES: Final[dict[str, Story]] = {
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {
     "금투-001": list_account_rows,
     "금투-002": get_basics,
     "금투-003": list_transactions,

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from relay.sandbox.world.model import Ask
+from relay.sandbox.world.model import DataRequest
 from relay.sandbox.world.owned import find_asset, get_owned
 
 CASH_BOUGHT, LENT_AGAINST = "01", "03"
@@ -223,13 +223,13 @@ ACCOUNTS: Final[dict[int, tuple[Account, ...]]] = {
 }
 
 
-def list_accounts(request: Ask) -> tuple[Account, ...]:
+def list_accounts(request: DataRequest) -> tuple[Account, ...]:
     """Returns the customer's accounts by kind, in the order of 금투-001."""
     opened = (account for account in get_owned(ACCOUNTS, request) if account.opened <= request.today)
     return tuple(sorted(opened, key=lambda account: (account.kind, account.number)))
 
 
-def find_account(request: Ask, kind: str | None = None) -> Account:
+def find_account(request: DataRequest, kind: str | None = None) -> Account:
     """Returns the requested account; it must be of `kind` unless that is None."""
     number = request.params.get("account_num")
     return find_asset(list_accounts(request), lambda account: account.number == number and kind in (None, account.kind))

@@ -11,7 +11,7 @@ from typing import Final
 from relay.sandbox.world.days import DAY, add_seconds, get_month_end, iter_months
 from relay.sandbox.world.invest_accounts import Account, CurrencyAccount, Security
 from relay.sandbox.world.market import get_price
-from relay.sandbox.world.model import Ask, build_random
+from relay.sandbox.world.model import DataRequest, build_random
 
 DEPOSIT, WITHDRAWAL, BUY, SELL = "301", "302", "341", "342"
 DETAILS: Final = {DEPOSIT: "이체입금", WITHDRAWAL: "이체출금", BUY: "매수", SELL: "매도"}
@@ -151,7 +151,7 @@ def _simulate(customer: int, account: Account, sub_account: CurrencyAccount, unt
     return tuple(simulation.trades)
 
 
-def list_trades(request: Ask, account: Account) -> list[Trade]:
+def list_trades(request: DataRequest, account: Account) -> list[Trade]:
     """Returns the trades of an account up to today, oldest first."""
     trades = (
         trade
@@ -162,13 +162,13 @@ def list_trades(request: Ask, account: Account) -> list[Trade]:
     return sorted(trades, key=lambda trade: trade.moment)
 
 
-def get_cash(request: Ask, account: Account, currency: str) -> Decimal:
+def get_cash(request: DataRequest, account: Account, currency: str) -> Decimal:
     """Returns today's cash of one currency."""
     trades = [trade for trade in list_trades(request, account) if trade.currency == currency]
     return trades[-1].balance if trades else Decimal(0)
 
 
-def get_holdings(request: Ask, account: Account) -> dict[Security, Holding]:
+def get_holdings(request: DataRequest, account: Account) -> dict[Security, Holding]:
     """Returns today's holdings by security."""
     held: dict[Security, Holding] = {}
     for trade in list_trades(request, account):

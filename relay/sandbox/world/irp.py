@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from relay.sandbox.world.days import add_months, add_seconds, count_months, find_term, parse_window, select_newest_first
 from relay.sandbox.world.market import get_price
-from relay.sandbox.world.model import Ask, Story
+from relay.sandbox.world.model import DataHandler, DataRequest
 from relay.sandbox.world.owned import find_asset, get_owned
 
 GUARANTEED, AT_RISK, OTHER = "01", "02", "03"
@@ -83,7 +83,7 @@ FUNDS: Final = tuple(
 PRODUCTS: Final = (CASH, *DEPOSITS, *FUNDS)
 
 
-def list_account_rows(request: Ask) -> dict[str, Any]:
+def list_account_rows(request: DataRequest) -> dict[str, Any]:
     """Returns IRP-001: the plans at this institution."""
     _, name = COMPANIES[request.industry]
     rows = [
@@ -93,7 +93,7 @@ def list_account_rows(request: Ask) -> dict[str, Any]:
     return {"irp_list": rows}
 
 
-def get_basics(request: Ask) -> dict[str, Any]:
+def get_basics(request: DataRequest) -> dict[str, Any]:
     """Returns IRP-002: contributions of employer and customer, and the value of the plan."""
     plan = _find_plan(request)
     paid_in = _list_contributions(plan, request.today)
@@ -110,13 +110,13 @@ def get_basics(request: Ask) -> dict[str, Any]:
     }
 
 
-def get_details(request: Ask) -> dict[str, Any]:
+def get_details(request: DataRequest) -> dict[str, Any]:
     """Returns IRP-003: the products held, the latest first. Cash has no opening date and comes last."""
     rows = _build_holdings(request, _find_plan(request))
     return {"irp_list": sorted(rows, key=lambda row: row["open_date"] or date.min, reverse=True)}
 
 
-def list_transactions(request: Ask) -> dict[str, Any]:
+def list_transactions(request: DataRequest) -> dict[str, Any]:
     """Returns IRP-004: contributions and yearly fees."""
     _, last = parse_window(request)
     rows = [
@@ -131,15 +131,15 @@ def list_transactions(request: Ask) -> dict[str, Any]:
     return {"trans_list": select_newest_first(request, rows)}
 
 
-def _list_plans(request: Ask) -> tuple[Plan, ...]:
+def _list_plans(request: DataRequest) -> tuple[Plan, ...]:
     return tuple(plan for plan in get_owned(PLANS, request) if plan.opened <= request.today)
 
 
-def _build_number(request: Ask, plan: Plan) -> str:
+def _build_number(request: DataRequest, plan: Plan) -> str:
     return COMPANIES[request.industry][0] + plan.number
 
 
-def _find_plan(request: Ask) -> Plan:
+def _find_plan(request: DataRequest) -> Plan:
     return find_asset(
         _list_plans(request), lambda plan: _build_number(request, plan) == request.params.get("account_num")
     )
@@ -165,7 +165,7 @@ def _compute_accumulated(plan: Plan, day: date) -> int:
     )
 
 
-def _build_holdings(request: Ask, plan: Plan) -> list[dict[str, Any]]:
+def _build_holdings(request: DataRequest, plan: Plan) -> list[dict[str, Any]]:
     """Returns the accumulated money divided among the plan's products by fixed random weights; the rest is cash."""
     rng = request.build_random("irp", plan.number)
     products = (*DEPOSITS, *rng.sample(FUNDS, plan.products - 1 - len(DEPOSITS)))
@@ -216,7 +216,7 @@ def _build_holding_row(plan: Plan, index: int, product: Product, principal: int,
     return row | {"eval_amt": value.quantize(Decimal(1), ROUND_DOWN), "fund_num": units, "open_date": opened}
 
 
-STORIES: Final[dict[str, Story]] = {
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {
     "IRP-001": list_account_rows,
     "IRP-002": get_basics,
     "IRP-003": get_details,

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from relay.sandbox.world.days import DAY, add_months, count_months
-from relay.sandbox.world.model import Ask, build_random
+from relay.sandbox.world.model import DataRequest, build_random
 
 LATE_SURCHARGE: Final = Decimal(3)
 LATE_DAYS: Final = 3
@@ -77,7 +77,7 @@ class Instalment:
         return sum(part.amount for part in self.interest)
 
 
-def list_paid(request: Ask, loan: Loan, day: date) -> list[Instalment]:
+def list_paid(request: DataRequest, loan: Loan, day: date) -> list[Instalment]:
     """Returns the instalments paid up to `day`, oldest first."""
     count = max(count_months(loan.opened, day), 0)
     if loan.method is not Repayment.BULLET:
@@ -89,7 +89,7 @@ def list_paid(request: Ask, loan: Loan, day: date) -> list[Instalment]:
     ]
 
 
-def get_balance(request: Ask, loan: Loan, day: date) -> int:
+def get_balance(request: DataRequest, loan: Loan, day: date) -> int:
     """Returns the balance owed at the end of `day`."""
     paid = list_paid(request, loan, day)
     return paid[-1].balance if paid else loan.principal

@@ -33,7 +33,7 @@ CUSTOMERS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class DataRequest:
     """A data request to an institution: API, industry, customer, parameters and day."""
 
     api: Api
@@ -53,7 +53,7 @@ def build_random(*subject: object) -> random.Random:
     return random.Random(hashlib.sha256(text.encode()).digest())  # noqa: S311 - test data, not secrets
 
 
-class Absent(Exception):
+class ApiError(Exception):
     """The institution rejects a request with an HTTP status and an rsp_code of the standard."""
 
     def __init__(self, status: int, rsp_code: str, rsp_msg: str) -> None:
@@ -63,14 +63,14 @@ class Absent(Exception):
         self.rsp_msg = rsp_msg
 
 
-Story = Callable[[Ask], dict[str, Any]]
+DataHandler = Callable[[DataRequest], dict[str, Any]]
 """Returns the body fields of one API as Python values, with whole lists. A field with the value None is omitted."""
 
 
-def answer(handlers: Mapping[str, Story], request: Ask) -> dict[str, Any]:
+def answer(handlers: Mapping[str, DataHandler], request: DataRequest) -> dict[str, Any]:
     """Returns the response body: the fields of the handler, cut to a page and formatted by the standard.
 
-    Raises Absent when the handler does, or when `next_page` is not a cursor of this list.
+    Raises ApiError when the handler does, or when `next_page` is not a cursor of this list.
     """
     values = handlers[request.api.api_id](request)
     values = _cut_page(request, values)
@@ -80,13 +80,13 @@ def answer(handlers: Mapping[str, Story], request: Ask) -> dict[str, Any]:
     return _format_fields(request.api.response.body, body)
 
 
-def _cut_page(request: Ask, values: dict[str, Any]) -> dict[str, Any]:
+def _cut_page(request: DataRequest, values: dict[str, Any]) -> dict[str, Any]:
     limit = request.params.get("limit")
     list_name = next((field.name for field in request.api.response.body if field.type == "array"), None)
     if limit is None or list_name is None:
         return values
     if not limit.isdecimal() or int(limit) == 0:
-        raise Absent(400, "40001", "요청 파라미터 오류: limit")
+        raise ApiError(400, "40001", "요청 파라미터 오류: limit")
     start = _parse_cursor(request)
     stop = start + min(int(limit), MAX_PAGE_ROWS)
     rows = values[list_name]
@@ -96,21 +96,21 @@ def _cut_page(request: Ask, values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _build_cursor(request: Ask, start: int) -> str:
+def _build_cursor(request: DataRequest, start: int) -> str:
     digest = hashlib.sha256(f"{request.api.api_id}/{request.customer.number}/{start}".encode()).digest()[:6]
     return base64.urlsafe_b64encode(start.to_bytes(3, "big") + digest).decode()
 
 
-def _parse_cursor(request: Ask) -> int:
+def _parse_cursor(request: DataRequest) -> int:
     cursor = request.params.get("next_page")
     if cursor is None:
         return 0
     try:
         start = int.from_bytes(base64.urlsafe_b64decode(cursor)[:3], "big")
     except ValueError as error:
-        raise Absent(400, "40001", "요청 파라미터 오류: next_page") from error
+        raise ApiError(400, "40001", "요청 파라미터 오류: next_page") from error
     if cursor != _build_cursor(request, start):
-        raise Absent(400, "40001", "요청 파라미터 오류: next_page")
+        raise ApiError(400, "40001", "요청 파라미터 오류: next_page")
     return start
 
 

@@ -4,12 +4,12 @@ from datetime import date, datetime, time
 from typing import Final
 
 from relay.sandbox.world.days import DAY, get_month_end, parse_window
-from relay.sandbox.world.model import Absent, Ask
+from relay.sandbox.world.model import ApiError, DataRequest
 
 YEAR: Final = 12
 
 
-def get_yesterday(request: Ask) -> date:
+def get_yesterday(request: DataRequest) -> date:
     """Returns yesterday, the last day that is booked."""
     return request.today - DAY
 
@@ -34,20 +34,20 @@ def to_datetime(day: date, hour: int, minute: int = 0, second: int = 0) -> datet
     return datetime.combine(day, time(hour, minute, second))
 
 
-def parse_day_window(request: Ask) -> tuple[date, date]:
+def parse_day_window(request: DataRequest) -> tuple[date, date]:
     """Returns the requested period, ending yesterday at the latest."""
     start, end = parse_window(request)
     return start, min(end, get_yesterday(request))
 
 
-def parse_month_window(request: Ask) -> tuple[date, date]:
+def parse_month_window(request: DataRequest) -> tuple[date, date]:
     """Returns the requested months, from `from_month` to `to_month`, ending with this month at the latest."""
     return parse_month(request, "from_month"), min(parse_month(request, "to_month"), to_month(request.today))
 
 
-def parse_month(request: Ask, name: str) -> date:
-    """Returns the month in a parameter. Raises Absent (40001) if it is not a month."""
+def parse_month(request: DataRequest, name: str) -> date:
+    """Returns the month in a parameter. Raises ApiError (40001) if it is not a month."""
     try:
         return date.fromisoformat(f"{request.params[name]}01")
     except (KeyError, ValueError) as error:
-        raise Absent(400, "40001", f"요청 파라미터 오류: {name}") from error
+        raise ApiError(400, "40001", f"요청 파라미터 오류: {name}") from error

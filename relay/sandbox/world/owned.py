@@ -3,22 +3,22 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from relay.sandbox.world.model import Absent, Ask
+from relay.sandbox.world.model import ApiError, DataRequest
 
 T = TypeVar("T")
 
 
-def get_owned(table: Mapping[int, tuple[T, ...]], request: Ask) -> tuple[T, ...]:
-    """Returns the assets of the customer. Raises Absent (40403) for an unknown customer."""
+def get_owned(table: Mapping[int, tuple[T, ...]], request: DataRequest) -> tuple[T, ...]:
+    """Returns the assets of the customer. Raises ApiError (40403) for an unknown customer."""
     try:
         return table[request.customer.number]
     except KeyError as error:
-        raise Absent(404, "40403", "정보주체(고객) 미존재") from error
+        raise ApiError(404, "40403", "정보주체(고객) 미존재") from error
 
 
 def find_asset(assets: tuple[T, ...], matches: Callable[[T], bool]) -> T:
-    """Returns the first matching asset. Raises Absent (40402) if there is none."""
+    """Returns the first matching asset. Raises ApiError (40402) if there is none."""
     asset = next((candidate for candidate in assets if matches(candidate)), None)
     if asset is None:
-        raise Absent(404, "40402", "요청한 정보(자산)에 대한 정보 미존재")
+        raise ApiError(404, "40402", "요청한 정보(자산)에 대한 정보 미존재")
     return asset

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from relay.sandbox.world.days import find_term
-from relay.sandbox.world.model import Ask, Story
+from relay.sandbox.world.model import DataHandler, DataRequest
 from relay.sandbox.world.months import get_yesterday, parse_day_window
 from relay.sandbox.world.owned import find_asset
 from relay.sandbox.world.schedule import (
@@ -36,12 +36,12 @@ class Lending:
     ltv: Decimal | None
 
 
-def list_lendings(request: Ask) -> tuple[Lending, ...]:
+def list_lendings(request: DataRequest) -> tuple[Lending, ...]:
     """Returns the customer's loans of today."""
     return _build_secured_loan(request), _build_unsecured_loan(request)
 
 
-def _build_secured_loan(request: Ask) -> Lending:
+def _build_secured_loan(request: DataRequest) -> Lending:
     rng = request.build_random("lending", "house")
     issued, _ = find_term(date(2019, rng.randrange(1, 13), 5), 36, request.today)
     principal = rng.randrange(30, 90) * 1_000_000
@@ -49,7 +49,7 @@ def _build_secured_loan(request: Ask) -> Lending:
     return Lending(f"RE-{issued:%Y%m}-{draw_digits(rng, 8)}", _SECURED, loan, Decimal(rng.randrange(480, 745)) / 10)
 
 
-def _build_unsecured_loan(request: Ask) -> Lending:
+def _build_unsecured_loan(request: DataRequest) -> Lending:
     rng = request.build_random("lending", "name")
     issued, _ = find_term(date(2020, rng.randrange(1, 13), 17), 24, request.today)
     principal = rng.randrange(10, 60) * 500_000
@@ -57,11 +57,11 @@ def _build_unsecured_loan(request: Ask) -> Lending:
     return Lending(f"CR-{issued:%Y%m}-{draw_digits(rng, 8)}", _UNSECURED, loan, None)
 
 
-def _find_lending(request: Ask) -> Lending:
+def _find_lending(request: DataRequest) -> Lending:
     return find_asset(list_lendings(request), lambda lending: lending.lending_id == request.params.get("lending_id"))
 
 
-def _list_assets(request: Ask) -> dict[str, Any]:
+def _list_assets(request: DataRequest) -> dict[str, Any]:
     rows = [
         {
             "lending_id": lending.lending_id,
@@ -75,7 +75,7 @@ def _list_assets(request: Ask) -> dict[str, Any]:
     return {"lending_list": rows}
 
 
-def _get_basic(request: Ask) -> dict[str, Any]:
+def _get_basic(request: DataRequest) -> dict[str, Any]:
     lending = _find_lending(request)
     loan = lending.loan
     return {
@@ -86,7 +86,7 @@ def _get_basic(request: Ask) -> dict[str, Any]:
     }
 
 
-def _get_detail(request: Ask) -> dict[str, Any]:
+def _get_detail(request: DataRequest) -> dict[str, Any]:
     loan = _find_lending(request).loan
     due = get_next_instalment(loan, get_yesterday(request))
     return {
@@ -98,7 +98,7 @@ def _get_detail(request: Ask) -> dict[str, Any]:
     }
 
 
-def _list_transactions(request: Ask) -> dict[str, Any]:
+def _list_transactions(request: DataRequest) -> dict[str, Any]:
     lending = _find_lending(request)
     start, end = parse_day_window(request)
     rows = [
@@ -109,7 +109,7 @@ def _list_transactions(request: Ask) -> dict[str, Any]:
     return {"trans_list": rows[::-1]}
 
 
-def _build_repayment_row(request: Ask, lending: Lending, instalment: Instalment) -> dict[str, Any]:
+def _build_repayment_row(request: DataRequest, lending: Lending, instalment: Instalment) -> dict[str, Any]:
     rng = request.build_random("repayment", lending.lending_id, instalment.number)
     return {
         "trans_dtime": draw_debit_time(rng, instalment.due),
@@ -121,7 +121,7 @@ def _build_repayment_row(request: Ask, lending: Lending, instalment: Instalment)
     }
 
 
-STORIES: Final[dict[str, Story]] = {
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {
     "P2P-001": _list_assets,
     "P2P-002": _get_basic,
     "P2P-003": _get_detail,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from relay.sandbox.world.model import Ask, Story
+from relay.sandbox.world.model import DataHandler, DataRequest
 from relay.sandbox.world.months import get_yesterday, parse_day_window, to_month
 from relay.sandbox.world.owned import find_asset
 from relay.sandbox.world.purse import (
@@ -62,13 +62,13 @@ class Card:
     balance: PrepaidBalance
 
 
-def list_cards(request: Ask) -> tuple[Card, ...]:
+def list_cards(request: DataRequest) -> tuple[Card, ...]:
     """Returns the customer's prepaid cards, the newest first."""
     cards = (_build_card(request, product) for product in PRODUCTS)
     return tuple(sorted(cards, key=lambda card: card.balance.opened, reverse=True))
 
 
-def _build_card(request: Ask, product: Product) -> Card:
+def _build_card(request: DataRequest, product: Product) -> Card:
     rng = request.build_random("prepaid", product.name)
     opened = request.customer.since + timedelta(days=365 * product.years + rng.randrange(300))
     balance = PrepaidBalance(
@@ -85,11 +85,11 @@ def _build_card(request: Ask, product: Product) -> Card:
     return Card(draw_id(request.build_random("pp_id", product.name)), product, balance)
 
 
-def _find_card(request: Ask) -> Card:
+def _find_card(request: DataRequest) -> Card:
     return find_asset(list_cards(request), lambda card: card.pp_id == request.params.get("pp_id"))
 
 
-def _list_assets(request: Ask) -> dict[str, Any]:
+def _list_assets(request: DataRequest) -> dict[str, Any]:
     rows = [
         {
             "pp_id": card.pp_id,
@@ -103,11 +103,11 @@ def _list_assets(request: Ask) -> dict[str, Any]:
     return {"pp_list": rows}
 
 
-def _get_balance(request: Ask) -> dict[str, Any]:
+def _get_balance(request: DataRequest) -> dict[str, Any]:
     return build_balance(request, _find_card(request).balance)
 
 
-def build_balance(request: Ask, balance: PrepaidBalance) -> dict[str, Any]:
+def build_balance(request: DataRequest, balance: PrepaidBalance) -> dict[str, Any]:
     """Returns a balance: money, points, and the points due next month."""
     total, points = get_last_balance(request, balance)
     until = get_yesterday(request)
@@ -119,13 +119,13 @@ def build_balance(request: Ask, balance: PrepaidBalance) -> dict[str, Any]:
     }
 
 
-def _list_transactions(request: Ask) -> dict[str, Any]:
+def _list_transactions(request: DataRequest) -> dict[str, Any]:
     """Returns 선불-003: charges, remittances and points. Payments to merchants are in 선불-004."""
     entries = list_entries(request, _find_card(request).balance, *parse_day_window(request))
     return {"trans_list": [_build_row(request, entry) for entry in reversed(entries) if entry.kind not in _PAYMENTS]}
 
 
-def _build_row(request: Ask, entry: Entry) -> dict[str, Any]:
+def _build_row(request: DataRequest, entry: Entry) -> dict[str, Any]:
     bank, account = get_own_account(request) if entry.kind in _AT_BANK else (None, None)
     return {
         "trans_type": entry.kind,
@@ -138,7 +138,7 @@ def _build_row(request: Ask, entry: Entry) -> dict[str, Any]:
     }
 
 
-def _list_approvals(request: Ask) -> dict[str, Any]:
+def _list_approvals(request: DataRequest) -> dict[str, Any]:
     purchases = list_purchases(request, _find_card(request).balance, *parse_day_window(request))
     # Banks have no consent to pass on merchants.
     has_merchant_consent = "is_consent_merchant_name_regno" in EXTRA_CONSENTS.get(request.industry, ())
@@ -165,7 +165,7 @@ def _build_approval(purchase: Purchase) -> dict[str, Any]:
     }
 
 
-STORIES: Final[dict[str, Story]] = {
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {
     "선불-001": _list_assets,
     "선불-002": _get_balance,
     "선불-003": _list_transactions,

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from relay.sandbox.world.days import DAY, add_months, get_month_end, iter_months
-from relay.sandbox.world.model import Ask
+from relay.sandbox.world.model import DataRequest
 from relay.sandbox.world.months import get_yesterday, to_datetime, to_month
 from relay.sandbox.world.street import Merchant, draw_digits, draw_purchase
 from relay.sandbox.world.teller import CACHED_MONTHS, CustomerSeed, build_seed
@@ -103,7 +103,7 @@ class _Step:
     memo: str | None = None
 
 
-def list_entries(request: Ask, prepaid: PrepaidBalance, start: date, end: date) -> list[Entry]:
+def list_entries(request: DataRequest, prepaid: PrepaidBalance, start: date, end: date) -> list[Entry]:
     """Returns the entries from `start` to `end`, oldest first."""
     months = iter_months(max(start, prepaid.first_month), end)
     return [
@@ -114,7 +114,7 @@ def list_entries(request: Ask, prepaid: PrepaidBalance, start: date, end: date) 
     ]
 
 
-def list_purchases(request: Ask, prepaid: PrepaidBalance, start: date, end: date) -> list[Purchase]:
+def list_purchases(request: DataRequest, prepaid: PrepaidBalance, start: date, end: date) -> list[Purchase]:
     """Returns the purchases made or changed from `start` to `end`, oldest first, as known yesterday."""
     until = get_yesterday(request)
     known_entries = [
@@ -125,7 +125,7 @@ def list_purchases(request: Ask, prepaid: PrepaidBalance, start: date, end: date
     return [purchase for purchase in known_entries if purchase.is_within(start, end)]
 
 
-def get_last_balance(request: Ask, prepaid: PrepaidBalance) -> tuple[int, int]:
+def get_last_balance(request: DataRequest, prepaid: PrepaidBalance) -> tuple[int, int]:
     """Returns yesterday's closing balance, and the points in it."""
     until = get_yesterday(request)
     known_entries = list_entries(request, prepaid, to_month(until), until)

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any, Final
 
 from relay.sandbox.world.days import find_next_anniversary
-from relay.sandbox.world.model import Ask, Story
+from relay.sandbox.world.model import DataHandler, DataRequest
 
 UNTIL_WITHDRAWN: Final = date(9999, 12, 31)
 ONCE_A_WEEK: Final = "1/w"
@@ -18,7 +18,7 @@ EXTRA_CONSENTS: Final = {
 }
 
 
-def build_consent(request: Ask) -> dict[str, Any]:
+def build_consent(request: DataRequest) -> dict[str, Any]:
     """Returns 정보제공-공통-002: a scheduled request for a year, renewed on each anniversary of the customer."""
     return {
         "is_scheduled": True,
@@ -31,4 +31,4 @@ def build_consent(request: Ask) -> dict[str, Any]:
     }
 
 
-STORIES: Final[dict[str, Story]] = {"정보제공-공통-002": build_consent}
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {"정보제공-공통-002": build_consent}

@@ -18,21 +18,21 @@ from relay.sandbox.world import (
     shared,
     telecom,
 )
-from relay.sandbox.world.model import Story
+from relay.sandbox.world.model import DataHandler
 
-STORIES: Final[Mapping[str, Story]] = {
-    **shared.STORIES,
-    **irp.STORIES,
-    **prepaid.STORIES,
-    **bond.STORIES,
-    **bank.STORIES,
-    **card.STORIES,
-    **invest.STORIES,
-    **insu.STORIES,
-    **efin.STORIES,
-    **capital.STORIES,
-    **ginsu.STORIES,
-    **telecom.STORIES,
-    **p2p.STORIES,
+DATA_HANDLERS: Final[Mapping[str, DataHandler]] = {
+    **shared.DATA_HANDLERS,
+    **irp.DATA_HANDLERS,
+    **prepaid.DATA_HANDLERS,
+    **bond.DATA_HANDLERS,
+    **bank.DATA_HANDLERS,
+    **card.DATA_HANDLERS,
+    **invest.DATA_HANDLERS,
+    **insu.DATA_HANDLERS,
+    **efin.DATA_HANDLERS,
+    **capital.DATA_HANDLERS,
+    **ginsu.DATA_HANDLERS,
+    **telecom.DATA_HANDLERS,
+    **p2p.DATA_HANDLERS,
 }
 """One handler for each data API of the standard."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from relay.sandbox.world.model import Ask
+from relay.sandbox.world.model import DataRequest
 from relay.sandbox.world.months import to_datetime
 
 
@@ -112,7 +112,7 @@ def draw_id(rng: random.Random) -> str:
     return f"{rng.getrandbits(256):064x}"
 
 
-def get_own_account(request: Ask) -> tuple[str, str]:
+def get_own_account(request: DataRequest) -> tuple[str, str]:
     """Returns bank and number of the customer's own account, the same at all institutions."""
     number = request.customer.number
     return BANKS[number % len(BANKS)], f"{1002000000000 + number * 7_919_317_813 % 999_999_999:013d}"

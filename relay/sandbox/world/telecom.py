@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from relay.sandbox.world.days import DAY, add_months, get_month_end, iter_months
-from relay.sandbox.world.model import Ask, Story
+from relay.sandbox.world.model import DataHandler, DataRequest
 from relay.sandbox.world.months import (
     format_month,
     get_day,
@@ -64,14 +64,14 @@ _CONTRACTS: Final = {
 _PREFIX: Final = {_MOBILE: "010-{:02d}**-**{:02d}", _HOME: "02-{:02d}**-**{:02d}", _INTERNET: "5{:02d}*****{:02d}"}
 
 
-def list_contracts(request: Ask) -> tuple[Contract, ...]:
+def list_contracts(request: DataRequest) -> tuple[Contract, ...]:
     """Returns the customer's contracts."""
     return tuple(
         _build_contract(request, number, *contract) for number, contract in enumerate(get_owned(_CONTRACTS, request), 1)
     )
 
 
-def _build_contract(request: Ask, number: int, kind: str, fee: int, purchases: tuple[int, int]) -> Contract:
+def _build_contract(request: DataRequest, number: int, kind: str, fee: int, purchases: tuple[int, int]) -> Contract:
     rng = request.build_random("line", number)
     return Contract(
         mgmt_id=f"7{rng.randrange(10**12):012d}{number:02d}",
@@ -85,11 +85,11 @@ def _build_contract(request: Ask, number: int, kind: str, fee: int, purchases: t
     )
 
 
-def _find_contract(request: Ask) -> Contract:
+def _find_contract(request: DataRequest) -> Contract:
     return find_asset(list_contracts(request), lambda contract: contract.mgmt_id == request.params.get("mgmt_id"))
 
 
-def _list_assets(request: Ask) -> dict[str, Any]:
+def _list_assets(request: DataRequest) -> dict[str, Any]:
     rows = [
         {
             "mgmt_id": contract.mgmt_id,
@@ -103,20 +103,20 @@ def _list_assets(request: Ask) -> dict[str, Any]:
     return {"telecom_list": rows}
 
 
-def _get_bill(request: Ask) -> dict[str, Any]:
+def _get_bill(request: DataRequest) -> dict[str, Any]:
     contract = _find_contract(request)
     month = parse_month(request, "charge_month")
     return {"charge_amt": _compute_charge(request, contract, month), "charge_date": get_day(month, contract.day)}
 
 
-def _compute_charge(request: Ask, contract: Contract, month: date) -> int:
+def _compute_charge(request: DataRequest, contract: Contract, month: date) -> int:
     """Returns a month's bill: the fee and the previous month's purchases; 0 before the contract or in the future."""
     if not contract.since < month <= to_month(request.today):
         return 0
     return contract.fee + sum(purchase.amount for purchase in _list_purchases(request, contract, add_months(month, -1)))
 
 
-def _list_payments(request: Ask) -> dict[str, Any]:
+def _list_payments(request: DataRequest) -> dict[str, Any]:
     contract = _find_contract(request)
     start, end = parse_month_window(request)
     rows = [
@@ -131,7 +131,7 @@ def _list_payments(request: Ask) -> dict[str, Any]:
     return {"trans_list": rows[::-1]}
 
 
-def _list_purchase_rows(request: Ask) -> dict[str, Any]:
+def _list_purchase_rows(request: DataRequest) -> dict[str, Any]:
     contract = _find_contract(request)
     start, end = parse_day_window(request)
     rows = [
@@ -152,12 +152,12 @@ def _build_row(purchase: Purchase) -> dict[str, Any]:
     }
 
 
-def _list_purchases(request: Ask, contract: Contract, month: date) -> list[Purchase]:
+def _list_purchases(request: DataRequest, contract: Contract, month: date) -> list[Purchase]:
     """Returns all purchases of a month, oldest first. It is always the whole month, so that all periods agree."""
     return sorted(_draw_purchases(request, contract, month), key=lambda purchase: purchase.moment)
 
 
-def _draw_purchases(request: Ask, contract: Contract, month: date) -> Iterator[Purchase]:
+def _draw_purchases(request: DataRequest, contract: Contract, month: date) -> Iterator[Purchase]:
     rng = request.build_random("purchases", contract.mgmt_id, month)
     for _ in range(rng.randint(*contract.purchases)):
         merchant = rng.choice(_MICROPAYMENT_MERCHANTS)
@@ -173,7 +173,7 @@ def _draw_purchases(request: Ask, contract: Contract, month: date) -> Iterator[P
             yield Purchase(cancelled_at, -amount, merchant, goods)
 
 
-STORIES: Final[dict[str, Story]] = {
+DATA_HANDLERS: Final[dict[str, DataHandler]] = {
     "통신-001": _list_assets,
     "통신-002": _get_bill,
     "통신-003": _list_payments,

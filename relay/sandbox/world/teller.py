@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from typing import Final
 
-from relay.sandbox.world.model import Ask, build_random
+from relay.sandbox.world.model import DataRequest, build_random
 
 CACHED_MONTHS: Final = 512
 """Cached months of each kind: a year of a few dozen assets."""
@@ -22,6 +22,6 @@ class CustomerSeed:
         return build_random(self.industry, self.customer, *subject)
 
 
-def build_seed(request: Ask) -> CustomerSeed:
+def build_seed(request: DataRequest) -> CustomerSeed:
     """Returns the seed of a request."""
     return CustomerSeed(request.industry, request.customer.number)

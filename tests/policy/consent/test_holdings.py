@@ -18,8 +18,8 @@ from relay.policy.consent.holdings import (
 )
 from relay.policy.consent.particulars import get_scopes
 from relay.sandbox.learning import request_for
-from relay.sandbox.world.model import CUSTOMERS, Ask, answer
-from relay.sandbox.world.stories import STORIES
+from relay.sandbox.world.model import CUSTOMERS, DataRequest, answer
+from relay.sandbox.world.stories import DATA_HANDLERS
 from relay.standard.catalogue import load_catalogue
 
 CATALOGUE = load_catalogue()
@@ -38,7 +38,7 @@ each_customer = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda custom
 def read_pages(api, industry, customer):
     parameters = {"limit": "500"}
     while True:
-        body = answer(STORIES, Ask(api, industry, customer, parameters, TODAY))
+        body = answer(DATA_HANDLERS, DataRequest(api, industry, customer, parameters, TODAY))
         yield body
         if "next_page" not in body:
             return
@@ -117,8 +117,8 @@ def test_a_consent_to_all_holdings_allows_all_calls(industry, customer):
     answers = {}
     for api in sorted(CATALOGUE.iter_apis(industry), key=lambda api: (not api.scope.endswith(".list"), api.api_id)):
         parameters = request_for(api, {"org_code": "ZZAAAE0000", "client_id": "c"}, answers, TODAY)
-        if api.scope and api.api_id in STORIES:
-            answers[api.api_id] = [answer(STORIES, Ask(api, industry, customer, parameters, TODAY))]
+        if api.scope and api.api_id in DATA_HANDLERS:
+            answers[api.api_id] = [answer(DATA_HANDLERS, DataRequest(api, industry, customer, parameters, TODAY))]
         check_asset(api, api.scope_for(industry), parameters, assets)
         if api.asset:
             with pytest.raises(Refusal, match="asset_not_consented"):

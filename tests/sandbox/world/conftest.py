@@ -9,7 +9,7 @@ import pytest
 
 from relay.domain.api import Catalogue
 from relay.policy.response.conformance import find_violations
-from relay.sandbox.world.model import Ask, Customer, answer
+from relay.sandbox.world.model import Customer, DataRequest, answer
 from relay.standard.catalogue import load_catalogue
 
 TODAY = date(2026, 11, 20)
@@ -26,8 +26,8 @@ class HandlerClient:
     def __init__(self, handlers, industry: str, customer: Customer, today: date = TODAY) -> None:
         self.handlers, self.industry, self.customer, self.today = handlers, industry, customer, today
 
-    def build_request(self, api_id: str, **params: str) -> Ask:
-        return Ask(get_catalogue().apis[api_id], self.industry, self.customer, params, self.today)
+    def build_request(self, api_id: str, **params: str) -> DataRequest:
+        return DataRequest(get_catalogue().apis[api_id], self.industry, self.customer, params, self.today)
 
     def call_handler(self, api_id: str, **params: str) -> dict:
         """Returns what the handler returns: Python values, whole lists."""
@@ -57,7 +57,7 @@ def build_client() -> Callable[..., HandlerClient]:
     """Returns a function that builds a client for the handlers of a module."""
 
     def build(industry: str, customer: Customer, module: str | None = None, today: date = TODAY) -> HandlerClient:
-        handlers = import_module(f"relay.sandbox.world.{module or industry}").STORIES
+        handlers = import_module(f"relay.sandbox.world.{module or industry}").DATA_HANDLERS
         return HandlerClient(handlers, industry, customer, today)
 
     return build

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from relay.sandbox.world.model import CUSTOMERS, Absent
+from relay.sandbox.world.model import CUSTOMERS, ApiError
 
 DEPOSIT, INVEST, LOAN = "은행-004", "은행-007", "은행-010"
 FIVE_YEARS = {"from_date": "20211121", "to_date": "20261120"}
@@ -134,7 +134,7 @@ def test_an_overdraft_is_both_a_deposit_and_a_loan(bank):
     assert contract["repay_method"] == "08"
     assert "next_repay_date" not in loan
     assert "repay_date" not in contract
-    with pytest.raises(Absent):
+    with pytest.raises(ApiError):
         bank(LOAN, **get_asset_params(row), **LAST_MONTH, limit="20")
 
 
@@ -172,14 +172,14 @@ def test_funds_add_up_to_their_units(bank):
 
 @pytest.mark.parametrize("api_id", [f"은행-{number:03}" for number in range(2, 11)])
 def test_an_unknown_account_is_rejected(bank, api_id):
-    with pytest.raises(Absent) as error:
+    with pytest.raises(ApiError) as error:
         bank(api_id, account_num="9999999999", **LAST_MONTH, limit="20")
     assert (error.value.status, error.value.rsp_code) == (404, "40402")
 
 
 def test_an_account_with_rounds_needs_the_round(bank):
     row = next(row for row in list_accounts(bank, "1") if "seqno" in row)
-    with pytest.raises(Absent):
+    with pytest.raises(ApiError):
         bank("은행-002", account_num=row["account_num"])
 
 

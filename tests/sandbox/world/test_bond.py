@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.sandbox.world.model import CUSTOMERS, Absent
+from relay.sandbox.world.model import CUSTOMERS, ApiError
 
 ALL = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.name)
 BOTH = pytest.mark.parametrize("industry", ["bond", "usury"])
@@ -54,6 +54,6 @@ def test_each_industry_has_its_own_kinds(build_client):
 
 
 def test_an_unknown_debt_is_rejected(build_client):
-    with pytest.raises(Absent) as error:
+    with pytest.raises(ApiError) as error:
         build_client("bond", CUSTOMERS[0])("채권-002", bond_num="채권")
     assert error.value.rsp_code == "40402"

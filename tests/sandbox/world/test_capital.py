@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from relay.sandbox.world.model import CUSTOMERS, Absent
+from relay.sandbox.world.model import CUSTOMERS, ApiError
 
 ALL = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.name)
 WHOLE_PERIOD = {"from_date": "20200101", "to_date": "20261119"}
@@ -65,10 +65,10 @@ def test_leases_and_loans_have_separate_apis(build_client, customer):
     assert len({rent["trans_amt"] for rent in rents}) == 1
     wrong = [(loan, "할부금융-005"), (loan, "할부금융-006"), *((lease, f"할부금융-00{n}") for n in (2, 3, 4))]
     for number, api_id in wrong:
-        with pytest.raises(Absent) as error:
+        with pytest.raises(ApiError) as error:
             client(api_id, account_num=number, **window)
         assert error.value.rsp_code == "40301"
-    with pytest.raises(Absent) as error:
+    with pytest.raises(ApiError) as error:
         client("할부금융-002", account_num="0")
     assert error.value.rsp_code == "40402"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.sandbox.world.model import CUSTOMERS, Absent
+from relay.sandbox.world.model import CUSTOMERS, ApiError
 
 ALL = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.name)
 MONTH = {"from_date": "20261020", "to_date": "20261119"}
@@ -39,7 +39,7 @@ def test_every_card_has_basics_and_unknown_cards_are_rejected(build_client, cust
     client = build_client("card", customer)
     for card_id in list_card_ids(client):
         assert client("카드-002", card_id=card_id)["issue_date"] > f"{customer.since:%Y%m%d}"
-    with pytest.raises(Absent) as error:
+    with pytest.raises(ApiError) as error:
         client("카드-002", card_id="f" * 64)
     assert (error.value.status, error.value.rsp_code) == (404, "40402")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from relay.sandbox.world.card_wallet import CHECK, FAMILY, find_card, get_main_card, list_cards
-from relay.sandbox.world.model import CUSTOMERS, Absent
+from relay.sandbox.world.model import CUSTOMERS, ApiError
 
 
 @pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.name)
@@ -19,5 +19,5 @@ def test_the_cards_do_not_depend_on_the_api(build_client, customer):
 
 
 def test_an_unknown_card_is_rejected(build_client):
-    with pytest.raises(Absent):
+    with pytest.raises(ApiError):
         find_card(build_client("card", CUSTOMERS[0]).build_request("카드-002", card_id="0" * 64))

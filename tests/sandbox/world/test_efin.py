@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from relay.sandbox.world.model import CUSTOMERS, Absent
+from relay.sandbox.world.model import CUSTOMERS, ApiError
 
 ALL = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.name)
 MONTH = {"from_date": "20261020", "to_date": "20261119"}
@@ -49,7 +49,7 @@ def test_charges_follow_the_automatic_charge_rule(build_client, customer):
     client = build_client("efin", customer)
     for fob, balance in list_balances(client):
         if fob["is_charge"] == "false":
-            with pytest.raises(Absent) as error:
+            with pytest.raises(ApiError) as error:
                 client("전금-003", **balance)
             assert error.value.rsp_code == "40301"
             continue
@@ -79,7 +79,7 @@ def test_the_account_is_required_where_there_is_one(build_client, customer):
     client = build_client("efin", customer)
     _, balance = next(list_balances(client))
     for params, code in (({}, "40001"), ({"account_id": "unknown"}, "40402")):
-        with pytest.raises(Absent) as error:
+        with pytest.raises(ApiError) as error:
             client("전금-002", fob_id=balance["fob_id"], **params)
         assert error.value.rsp_code == code
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.sandbox.world.model import CUSTOMERS, Absent
+from relay.sandbox.world.model import CUSTOMERS, ApiError
 
 ALL = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.name)
 MONTH = {"from_date": "20261020", "to_date": "20261119"}
@@ -37,5 +37,5 @@ def test_means_of_payment_need_a_registered_account(build_client, customer):
             means = client("전금-102", sub_key=account["sub_key"])["pay_list"]
             assert [mean["is_primary"] for mean in means].count("true") == 1
         else:
-            with pytest.raises(Absent):
+            with pytest.raises(ApiError):
                 client("전금-102", sub_key=account["sub_key"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.sandbox.world.model import CUSTOMERS, Absent
+from relay.sandbox.world.model import CUSTOMERS, ApiError
 
 ALL = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.name)
 WHOLE_PERIOD = {"from_date": "20200101", "to_date": "20261119"}
@@ -45,6 +45,6 @@ def test_a_shorter_period_returns_part_of_a_longer_one(build_client, customer):
 
 
 def test_an_unknown_contract_is_rejected(build_client):
-    with pytest.raises(Absent) as error:
+    with pytest.raises(ApiError) as error:
         build_client("ginsu", CUSTOMERS[0])("보증보험-002", insu_num="0")
     assert error.value.rsp_code == "40402"

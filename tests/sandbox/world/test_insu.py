@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from relay.sandbox.world.model import CUSTOMERS, Absent
+from relay.sandbox.world.model import CUSTOMERS, ApiError
 
 PAST = {"from_date": "20090101", "to_date": "20261120"}
 
@@ -82,13 +82,13 @@ def test_premiums_of_a_car_are_paid_year_by_year(insurer, policies):
         parts = [payment for payment in earlier if payment["face_amt"] == due]
         years = [payment for payment in parts if payment["paid_in_cnt"] == "1"]
         assert sum(int(payment["paid_amt"]) for payment in parts) == int(due) * len(years)
-    with pytest.raises(Absent, match="40402"):
+    with pytest.raises(ApiError, match="40402"):
         insurer("보험-007", **params, car_number="00가0000", limit="20", **PAST)
 
 
 def test_only_car_policies_have_a_car(insurer, policies):
     other = next(row for row in policies if row["insu_type"] != "17")
-    with pytest.raises(Absent, match="40402"):
+    with pytest.raises(ApiError, match="40402"):
         insurer("보험-004", insu_num=other["insu_num"])
 
 
@@ -132,10 +132,10 @@ def test_past_transactions_do_not_change(insurer, policies, build_client):
 @pytest.mark.parametrize("number", [2, 3, 4, 5, 6, 7, 9, 10, 11, 12])
 def test_an_unknown_asset_is_rejected(insurer, number):
     params = {"insu_num": "1", "account_num": "1", "insured_no": "1", "car_number": "1", "limit": "20"}
-    with pytest.raises(Absent, match="40402"):
+    with pytest.raises(ApiError, match="40402"):
         insurer(f"보험-{number:03}", **params, **PAST)
 
 
 def test_an_unknown_insured_is_rejected(insurer, policies):
-    with pytest.raises(Absent, match="40402"):
+    with pytest.raises(ApiError, match="40402"):
         insurer("보험-003", insu_num=policies[0]["insu_num"], insured_no="9")

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from relay.sandbox.world.model import CUSTOMERS, Absent
+from relay.sandbox.world.model import CUSTOMERS, ApiError
 
 PAST = {"from_date": "20100101", "to_date": "20261120"}
 SATURDAY = 5
@@ -100,7 +100,7 @@ def test_pages_hold_every_trade_once(broker, accounts):
 def test_pensions_report_their_payments(broker, accounts):
     for row in accounts:
         if row["account_type"] != "105":
-            with pytest.raises(Absent):
+            with pytest.raises(ApiError):
                 broker("금투-005", account_num=row["account_num"])
             continue
         pension = broker("금투-005", account_num=row["account_num"])
@@ -117,5 +117,5 @@ def test_a_customer_holds_more_than_one_page(build_client):
 
 @pytest.mark.parametrize("api_id", [f"금투-{number:03}" for number in range(2, 6)])
 def test_an_unknown_account_is_rejected(broker, api_id):
-    with pytest.raises(Absent, match="40402"):
+    with pytest.raises(ApiError, match="40402"):
         broker(api_id, account_num="1", limit="20", **PAST)

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from relay.sandbox.world.model import CUSTOMERS, Absent
+from relay.sandbox.world.model import CUSTOMERS, ApiError
 
 PAST = {"from_date": "20150101", "to_date": "20261120"}
 
@@ -76,5 +76,5 @@ def test_a_customer_holds_more_than_one_page(build_client):
 
 @pytest.mark.parametrize("api_id", ["IRP-002", "IRP-003", "IRP-004"])
 def test_an_unknown_plan_is_rejected(company, api_id):
-    with pytest.raises(Absent, match="40402"):
+    with pytest.raises(ApiError, match="40402"):
         company(api_id, account_num="1", limit="20", **PAST)

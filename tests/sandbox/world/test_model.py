@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from relay.domain.api import Api, Field, Message, Presence
-from relay.sandbox.world.model import CUSTOMERS, MAX_PAGE_ROWS, Absent, Ask, answer, build_random
+from relay.sandbox.world.model import CUSTOMERS, MAX_PAGE_ROWS, ApiError, DataRequest, answer, build_random
 
 ROWS = [{"no": number} for number in range(47)]
 
@@ -30,8 +30,8 @@ LISTED = build_api(
 )
 
 
-def build_request(api_under_test: Api, customer: int = 0, **params: str) -> Ask:
-    return Ask(api_under_test, "bank", CUSTOMERS[customer], params, date(2026, 11, 20))
+def build_request(api_under_test: Api, customer: int = 0, **params: str) -> DataRequest:
+    return DataRequest(api_under_test, "bank", CUSTOMERS[customer], params, date(2026, 11, 20))
 
 
 def request_page(**params: str) -> dict:
@@ -63,14 +63,14 @@ def test_only_first_pages_carry_a_time_stamp():
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "한글", "AAAFAAAAAAAA", ""])
 def test_a_foreign_cursor_is_rejected(cursor):
-    with pytest.raises(Absent) as error:
+    with pytest.raises(ApiError) as error:
         request_page(limit="5", next_page=cursor)
     assert (error.value.status, error.value.rsp_code) == (400, "40001")
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "many", ""])
 def test_a_limit_must_be_a_count(limit):
-    with pytest.raises(Absent):
+    with pytest.raises(ApiError):
         request_page(limit=limit)
 
 

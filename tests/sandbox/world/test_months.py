@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from relay.sandbox.world.model import CUSTOMERS, Absent
+from relay.sandbox.world.model import CUSTOMERS, ApiError
 from relay.sandbox.world.months import format_month, get_day, parse_day_window, parse_month, parse_month_window
 
 
@@ -32,6 +32,6 @@ def test_periods_end_yesterday_or_with_this_month(data_request):
 
 @pytest.mark.parametrize("params", [{}, {"charge_month": "202613"}, {"charge_month": "2026-1"}])
 def test_an_invalid_month_is_rejected(data_request, params):
-    with pytest.raises(Absent) as error:
+    with pytest.raises(ApiError) as error:
         parse_month(data_request(**params), "charge_month")
     assert error.value.rsp_code == "40001"

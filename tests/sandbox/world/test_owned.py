@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.sandbox.world.model import CUSTOMERS, Absent
+from relay.sandbox.world.model import CUSTOMERS, ApiError
 from relay.sandbox.world.owned import find_asset, get_owned
 
 
@@ -16,7 +16,7 @@ def test_assets_are_looked_up_by_customer_number(data_request):
 
 
 def test_an_unknown_customer_is_rejected(data_request):
-    with pytest.raises(Absent) as error:
+    with pytest.raises(ApiError) as error:
         get_owned({2: ("c",)}, data_request)
     assert (error.value.status, error.value.rsp_code) == (404, "40403")
 
@@ -27,6 +27,6 @@ def test_the_first_matching_asset_is_returned():
 
 @pytest.mark.parametrize("assets", [(), (1, 3)])
 def test_an_unknown_asset_is_rejected(assets):
-    with pytest.raises(Absent) as error:
+    with pytest.raises(ApiError) as error:
         find_asset(assets, lambda number: number % 2 == 0)
     assert (error.value.status, error.value.rsp_code) == (404, "40402")

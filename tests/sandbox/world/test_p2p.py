@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from relay.sandbox.world.model import CUSTOMERS, Absent
+from relay.sandbox.world.model import CUSTOMERS, ApiError
 
 ALL = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.name)
 WHOLE_PERIOD = {"from_date": "20200101", "to_date": "20261119"}
@@ -53,6 +53,6 @@ def test_a_loan_is_running_on_any_day(build_client, customer):
 
 
 def test_an_unknown_loan_is_rejected(build_client):
-    with pytest.raises(Absent) as error:
+    with pytest.raises(ApiError) as error:
         build_client("p2p", CUSTOMERS[0])("P2P-003", lending_id="RE-0")
     assert error.value.rsp_code == "40402"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.sandbox.world.model import CUSTOMERS, Absent
+from relay.sandbox.world.model import CUSTOMERS, ApiError
 
 ALL = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.name)
 BOTH = pytest.mark.parametrize("industry", ["card", "bank"])
@@ -90,6 +90,6 @@ def test_conditional_fields_of_payments(build_client, customer):
 @BOTH
 def test_the_card_of_another_customer_is_rejected(build_client, industry):
     other_card = list_pp_ids(build_client(industry, CUSTOMERS[1], "prepaid"))[0]
-    with pytest.raises(Absent) as error:
+    with pytest.raises(ApiError) as error:
         build_client(industry, CUSTOMERS[0], "prepaid")("선불-002", pp_id=other_card)
     assert error.value.rsp_code == "40402"

@@ -1,14 +1,14 @@
 from relay.sandbox.world import irp, prepaid, shared
-from relay.sandbox.world.stories import STORIES
+from relay.sandbox.world.stories import DATA_HANDLERS
 from relay.standard.catalogue import load_catalogue
 
 
 def test_every_data_api_except_the_api_list_has_a_handler():
     # The provider itself answers the API list, from the catalogue.
     data = {api.api_id for api in load_catalogue().iter_data_apis()}
-    assert set(STORIES) == data - {"정보제공-공통-001"}
+    assert set(DATA_HANDLERS) == data - {"정보제공-공통-001"}
 
 
 def test_no_api_has_two_handlers():
     for module in (irp, prepaid, shared):
-        assert module.STORIES.items() <= STORIES.items()
+        assert module.DATA_HANDLERS.items() <= DATA_HANDLERS.items()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.sandbox.world.model import CUSTOMERS, Absent
+from relay.sandbox.world.model import CUSTOMERS, ApiError
 
 ALL = pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: customer.name)
 MONTH = {"from_date": "20261020", "to_date": "20261119"}
@@ -77,6 +77,6 @@ def test_a_future_bill_is_zero(build_client):
 def test_unknown_contracts_and_invalid_months_are_rejected(build_client):
     client = build_client("telecom", CUSTOMERS[0])
     for params, code in (({"mgmt_id": "1"}, "40402"), ({"mgmt_id": list_contracts(client)[0]["mgmt_id"]}, "40001")):
-        with pytest.raises(Absent) as error:
+        with pytest.raises(ApiError) as error:
             client("통신-002", charge_month="202613", **params)
         assert error.value.rsp_code == code
