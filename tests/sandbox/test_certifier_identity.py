@@ -19,11 +19,11 @@ from relay.sandbox.certifier_identity import (
     Desk,
     Refused,
     identity_certifier,
-    opened_signature,
+    open_signature,
 )
 from relay.sandbox.certifier_papers import make_certifier_papers
 from relay.sandbox.customers import ci_of
-from relay.sandbox.signing import nonce, signed_person_info_req
+from relay.sandbox.signing import make_nonce, sign_person_info_req
 from relay.sandbox.world.model import CUSTOMERS
 from relay.standard.ucpid import IspReqInfo, PersonInfo, UcpidRequest, UcpidResponse
 
@@ -43,7 +43,7 @@ def signed_by(identity, content, *without):
 
 def request(papers, customer=CUSTOMERS[0], *, asking="ucpid-relay", signer=None, cp_code=CP_CODE, spoiled=False):
     us = papers.identity(asking)
-    text = signed_person_info_req(signer or papers.customer(customer), nonce())
+    text = sign_person_info_req(signer or papers.customer(customer), make_nonce())
     document = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     info = IspReqInfo(
         {
@@ -92,7 +92,7 @@ async def test_a_customer_is_told_to_the_relay_alone(ask, papers, customer):
     us, desk = papers.identity("ucpid-relay"), papers.identity("ucpid-desk")
     assert (found["status"]["code"].native, found["issuer_key_hash"].native) == (OK, b"hash")
     opened = pkcs7.pkcs7_decrypt_der(found["person"].untag().dump(), us.certificate, us.private_key, [])
-    content, signer = opened_signature(opened)
+    content, signer = open_signature(opened)
     person = PersonInfo.load(content, strict=True).native
     assert signer == desk.certificate.public_bytes(Encoding.DER)
     assert (person["ci"], person["real_name"], person["cp_request_number"]) == (ci_of(customer), customer.name, "MD_1")
@@ -116,12 +116,12 @@ async def test_a_request_that_was_changed_is_refused(ask, papers):
 def test_a_signature_without_one_of_its_parts_is_none(papers, part):
     document = signed_by(papers.customer(CUSTOMERS[0]), b"content", pkcs7.PKCS7Options[part])
     with pytest.raises(Refused):
-        opened_signature(document)
+        open_signature(document)
 
 
 def test_what_is_no_signature_at_all_is_none():
     with pytest.raises(Refused):
-        opened_signature(cms.ContentInfo({"content_type": "data", "content": b"content"}).dump())
+        open_signature(cms.ContentInfo({"content_type": "data", "content": b"content"}).dump())
 
 
 async def test_a_request_that_nobody_signed_is_refused(ask, papers):

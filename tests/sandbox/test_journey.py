@@ -131,7 +131,7 @@ async def test_every_call_that_fails_is_told(day):
 
 
 async def test_a_revoked_token_is_asked_with_until_it_is_refused(day, monkeypatch):
-    monkeypatch.setattr(room, "_LOOK_S", 0)
+    monkeypatch.setattr(room, "_POLL_S", 0)
     today, operator = day(), Operator("00000", "00000", "40101")
     await today.journey.obtain()
     await today.journey.end(operator, CATALOGUE)
@@ -140,14 +140,14 @@ async def test_a_revoked_token_is_asked_with_until_it_is_refused(day, monkeypatc
 
 
 async def test_a_revoked_token_that_still_opens_is_a_failure(day, monkeypatch):
-    monkeypatch.setattr(room, "_LOOK_S", 0)
+    monkeypatch.setattr(room, "_POLL_S", 0)
     monkeypatch.setattr(room, "CUT_OFF_S", 0)
     today = day()
     await today.journey.obtain()
     await today.journey.end(Operator("00000"), CATALOGUE)
     call = today.told[-1]
     assert (call.api_id, call.ok) == ("개별인증-004", False)
-    assert "was answered 00000" in call.why[0]
+    assert "got 00000" in call.why[0]
 
 
 async def test_a_revocation_that_failed_is_told_and_not_tried_out(day):

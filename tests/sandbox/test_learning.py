@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from relay.sandbox.learning import LEARNT, NothingLearnt, next_page_of, request_for
+from relay.sandbox.learning import SOURCES, MissingValue, build_next_page, request_for
 from relay.standard.catalogue import load_catalogue
 
 CATALOGUE = load_catalogue()
@@ -39,7 +39,7 @@ def test_an_account_inside_a_row_is_found():
 
 
 def test_nothing_learnt_is_said_and_not_made_up():
-    with pytest.raises(NothingLearnt, match="카드-001"):
+    with pytest.raises(MissingValue, match="카드-001"):
         asked("카드-002", {"카드-001": [{"card_list": []}]})
 
 
@@ -52,11 +52,11 @@ def test_dates_stay_inside_the_narrowest_limits():
 
 
 def test_a_further_page_leaves_the_timestamp_out():
-    assert next_page_of({"org_code": "o", "search_timestamp": "0"}, "c") == {"org_code": "o", "next_page": "c"}
+    assert build_next_page({"org_code": "o", "search_timestamp": "0"}, "c") == {"org_code": "o", "next_page": "c"}
 
 
 def test_every_row_of_the_table_names_apis_and_fields_of_the_standard():
-    for api_id, sources in LEARNT.items():
+    for api_id, sources in SOURCES.items():
         request = CATALOGUE.apis[api_id].request
         names = {field.name for field in (*request.path, *request.query, *request.body)}
         for source in sources:

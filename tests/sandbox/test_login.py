@@ -3,7 +3,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from relay.sandbox.customers import CUSTOMER_BY_CI
 from relay.sandbox.login import LOGINS, PATH
-from relay.sandbox.provider import Provider, Question
+from relay.sandbox.provider import Provider, ProviderRequest
 from relay.sandbox.world.stories import STORIES
 from relay.standard.catalogue import load_catalogue
 
@@ -19,7 +19,7 @@ def telecom():
 @pytest.mark.parametrize("login", LOGINS, ids=lambda login: login.login_id)
 def test_every_customer_logs_in_and_their_ci_is_told(telecom, login):
     asked = {"org_code": CODE, "login_id": login.login_id, "password": login.password}
-    reply = telecom.respond(Question("POST", PATH, asked))
+    reply = telecom.respond(ProviderRequest("POST", PATH, asked))
     assert (reply.status, reply.body["rsp_code"]) == (200, "00000")
     assert CUSTOMER_BY_CI[reply.body["user_ci"]] is login.customer
 
@@ -35,12 +35,12 @@ def test_every_customer_logs_in_and_their_ci_is_told(telecom, login):
     ],
 )
 def test_a_wrong_login_is_refused(telecom, changed, status):
-    reply = telecom.respond(Question("POST", PATH, GOOD | changed))
+    reply = telecom.respond(ProviderRequest("POST", PATH, GOOD | changed))
     assert (reply.status, "user_ci" in reply.body) == (status, False)
 
 
 def test_a_login_is_no_get(telecom):
-    assert telecom.respond(Question("GET", PATH, GOOD)).status == 404
+    assert telecom.respond(ProviderRequest("GET", PATH, GOOD)).status == 404
 
 
 async def test_a_login_travels_as_json(telecom):

@@ -20,7 +20,7 @@ from relay.policy.settings.directory import AuthenticationMethod
 from relay.runtime.settings.loading import load_settings
 from relay.runtime.wiring.key_files import find_file_problems
 from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE
-from relay.sandbox.papers import SOCKET_PATH_MOST, write_all
+from relay.sandbox.papers import MAX_SOCKET_PATH, write_all
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_a_path_too_long_for_a_socket_gets_a_short_one_of_its_own(far_away):
     assert sockets[0] != sockets[1]
     for socket in sockets:
         assert Path(socket).parent == Path(tempfile.gettempdir())
-        assert len(os.fsencode(socket)) < SOCKET_PATH_MOST
+        assert len(os.fsencode(socket)) < MAX_SOCKET_PATH
 
 
 @pytest.fixture

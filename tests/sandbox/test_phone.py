@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from relay.sandbox.certificates import make_dev_certificates
-from relay.sandbox.phone import PretendedPhone, Stuck, forms_of
+from relay.sandbox.phone import PretendedPhone, Stuck, parse_forms
 
 LOGIN = """<title>Log in</title><form method="post" action="/in"><input type="hidden" name="t" value="1">
 <input name="login_id"><input type="password" name="password"><button>in</button></form>"""
@@ -87,11 +87,11 @@ async def test_a_page_of_trouble_ends_the_walk(pages, phone):
 
 async def test_pages_that_lead_in_a_circle_end_the_walk(pages, phone):
     pages.shown["GET", "/start"] = (303, "/start")
-    with pytest.raises(Stuck, match="do not come to an end"):
+    with pytest.raises(Stuck, match="do not end"):
         await phone.walk(str(pages.make_url("/start")))
 
 
 def test_a_form_holds_what_a_browser_would_send():
-    _, form = forms_of(CONSENT)
+    _, form = parse_forms(CONSENT)
     assert (form.method, form.action) == ("post", "consent")
     assert dict(form.data()) == {"form_token": "x", "b": "on", "r": "no", "s": "2", "u": "3", "d": "2027-01-01"}

@@ -14,7 +14,7 @@ from relay.sandbox.operator import Call, session_of
 from relay.sandbox.portal_day import SUPPORT_CALLS, Callers, PortalDay, callers_of
 from relay.sandbox.registered import now, portal_of
 from relay.sandbox.street import _server_context
-from relay.sandbox.support import Shown, SupportCaller
+from relay.sandbox.support import ClientCredentials, SupportCaller
 from relay.standard.catalogue import load_catalogue
 
 CATALOGUE = load_catalogue()
@@ -44,7 +44,7 @@ class Relay:
 @pytest.fixture
 async def street(with_portal, monkeypatch):
     """A street whose portal answers and whose relay is a double; `.day` is a day there, `.told` what it tells."""
-    monkeypatch.setattr(room, "HEARD_S", 0.2)
+    monkeypatch.setattr(room, "CALL_TIMEOUT_S", 0.2)
     house = with_portal.portal
     portal = portal_of(with_portal, house, CATALOGUE)
     server = TestServer(portal.application(), scheme="https")
@@ -55,7 +55,7 @@ async def street(with_portal, monkeypatch):
     )
     told, relay = [], Relay()
     account = house.accounts[RELAY_CODE]
-    shown = Shown(RELAY_CODE, "R", "지원-001", account.client_id, account.client_secret)
+    shown = ClientCredentials(RELAY_CODE, "R", "지원-001", account.client_id, account.client_secret)
     async with (
         callers_of(with_portal, elsewhere, CATALOGUE, find_violations) as callers,
         session_of(with_portal.certificates.relay, with_portal.certificates.ca) as session,
@@ -127,15 +127,15 @@ async def test_calls_answered_with_misdeeds_are_not_right(street):
 
 
 async def test_a_registry_the_relay_did_not_take_is_not_right(street, monkeypatch):
-    monkeypatch.setattr(room, "_LOOK_S", 0)
+    monkeypatch.setattr(room, "_POLL_S", 0)
     await fetch(street)
     await street.day.begin(unknown)
     assert [call.ok for call in street.told] == [False] * 3
-    assert street.told[0].why == ["the relay took nothing from it: HTTP 400 invalid_client"]
+    assert street.told[0].why == ["the relay did not load the registry: HTTP 400 invalid_client"]
 
 
 async def test_the_relay_is_asked_until_it_knows_the_operator(street, monkeypatch):
-    monkeypatch.setattr(room, "_LOOK_S", 0)
+    monkeypatch.setattr(room, "_POLL_S", 0)
     said = ["HTTP 503", "HTTP 400 invalid_client", ""]
 
     async def introduced():
@@ -175,7 +175,7 @@ async def test_figures_of_another_week_or_of_before_do_not_count(street):
 
 async def test_a_call_with_somebody_elses_number_is_not_right(street, with_portal):
     account = with_portal.portal.accounts[RELAY_CODE]
-    shown = Shown(RELAY_CODE, "M", "지원-001", account.client_id, account.client_secret)
+    shown = ClientCredentials(RELAY_CODE, "M", "지원-001", account.client_id, account.client_secret)
     jobs = SupportCaller(street.jobs._session, street.jobs._base_url, shown, CATALOGUE, find_violations)
     await jobs.token("portal")
     await street.day.begin(known)

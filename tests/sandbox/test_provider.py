@@ -8,8 +8,8 @@ from relay.domain.authorization.consent import KOREA
 from relay.domain.ids import INDUSTRIES
 from relay.policy.response.conformance import find_violations
 from relay.sandbox.customers import ci_of
-from relay.sandbox.learning import next_page_of, request_for
-from relay.sandbox.provider import Provider, Question, last_day_in_korea, today_in_korea
+from relay.sandbox.learning import build_next_page, request_for
+from relay.sandbox.provider import Provider, ProviderRequest, last_day_in_korea, today_in_korea
 from relay.sandbox.world.model import CUSTOMERS
 from relay.sandbox.world.stories import STORIES
 from relay.standard.catalogue import load_catalogue
@@ -26,7 +26,7 @@ def provider_of(industry):
 
 
 def ask(provider, path, params, method="GET", **more):
-    return provider.respond(Question(method, path, params, **more))
+    return provider.respond(ProviderRequest(method, path, params, **more))
 
 
 def pages_of(provider, api, industry, asked, ci):
@@ -38,7 +38,7 @@ def pages_of(provider, api, industry, asked, ci):
         cursor = reply.body.get("next_page")
         if cursor is None:
             return
-        params = next_page_of(params, cursor)
+        params = build_next_page(params, cursor)
 
 
 @pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: f"customer{customer.number}")

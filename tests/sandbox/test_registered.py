@@ -3,13 +3,13 @@
 from relay.domain.ids import INDUSTRIES
 from relay.domain.registry import OrgType
 from relay.sandbox.houses import PORTAL_CODE, RELAY_CODE
-from relay.sandbox.registered import now, organisations_of, portal_of, services_of
+from relay.sandbox.registered import iter_organisations, iter_services, now, portal_of
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 from relay.standard.catalogue import load_catalogue
 
 
 def test_institutions_are_members_of_the_relay(with_portal):
-    members = [one for one in organisations_of(with_portal, with_portal.portal) if one.relay]
+    members = [one for one in iter_organisations(with_portal, with_portal.portal) if one.relay]
     assert {one.relay for one in members} == {RELAY_CODE}
     assert tuple(one.industry for one in members) == INDUSTRIES
     assert {one.org_type for one in members} == {OrgType.THROUGH_RELAY}
@@ -17,7 +17,7 @@ def test_institutions_are_members_of_the_relay(with_portal):
 
 def test_everybody_is_registered_with_the_serial_of_their_certificate(with_portal):
     certs = with_portal.certificates
-    told = {one.org_code: one.serial_num for one in organisations_of(with_portal, with_portal.portal)}
+    told = {one.org_code: one.serial_num for one in iter_organisations(with_portal, with_portal.portal)}
     assert told[RELAY_CODE] == certs.relay.serial_number
     assert told["ZOPA000002"] == certs.operators[1].serial_number
     assert told["ZBAA000001"] == certs.providers["bank"].serial_number
@@ -32,7 +32,7 @@ def test_accounts_carry_the_serials_of_certificates_even_where_the_registry_tell
 
 
 def test_services_carry_their_operators_secrets(with_portal):
-    told = {one.client_id: (one.operator, one.client_secret) for one in services_of(with_portal)}
+    told = {one.client_id: (one.operator, one.client_secret) for one in iter_services(with_portal)}
     for operator in with_portal.operators:
         for client_id, secret in zip(operator.client_ids, operator.client_secrets, strict=True):
             assert told[client_id] == (operator.org_code, secret)

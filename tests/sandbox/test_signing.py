@@ -17,7 +17,7 @@ from relay.sandbox.signing import (
     demand,
     form_by_certificate,
     form_by_provider,
-    nonce,
+    make_nonce,
 )
 from relay.sandbox.world.model import CUSTOMERS
 from relay.standard.ucpid import PersonInfoReq
@@ -58,7 +58,7 @@ def test_a_demand_names_who_what_and_how_long():
 
 
 def test_a_demand_for_lists_alone_ends_after_a_week():
-    told = json.loads(demand(Wish("card", scheduled=False), PARTIES))
+    told = json.loads(demand(Wish("card", is_scheduled=False), PARTIES))
     assert (told["end_date"], told["period"], told["target_info"]) == ("20270123", "20270123", [{"scope": "card.list"}])
     assert "fnd_cycle" not in told
 
@@ -95,6 +95,6 @@ def test_a_form_of_a_provider_carries_what_was_signed():
 
 
 def test_nonces_are_16_bytes_and_never_the_same():
-    found = {nonce() for _ in range(50)}
+    found = {make_nonce() for _ in range(50)}
     assert len(found) == 50
     assert {len(base64.urlsafe_b64decode(each + "==")) for each in found} == {16}

@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestServer
 
 from relay.domain.ids import TRAN_ID
 from relay.policy.response.conformance import find_violations
-from relay.sandbox.support import PORTALS, Shown, SupportCaller
+from relay.sandbox.support import PORTALS, ClientCredentials, SupportCaller
 from relay.standard.catalogue import load_catalogue
 
 TOKEN = {"token_type": "Bearer", "access_token": "t0ken", "expires_in": "60", "scope": "manage"}
@@ -49,7 +49,7 @@ async def relay():
 
 @pytest.fixture
 async def portal(relay):
-    shown = Shown("ZPTL000001", PORTALS, "지원-101", "portal", "s3cret")
+    shown = ClientCredentials("ZPTL000001", PORTALS, "지원-101", "portal", "s3cret")
     async with aiohttp.ClientSession() as session:
         yield SupportCaller(session, relay.url, shown, load_catalogue(), find_violations)
 
@@ -96,7 +96,7 @@ async def test_each_call_has_its_own_tran_id_with_the_portals_letter(portal, rel
     [
         ((401, {"rsp_code": "40101"}), "HTTP 401 40101"),
         ((200, {"rsp_code": "50001"}), "HTTP 200 50001"),
-        ((500, {}), "HTTP 500 without a word"),
+        ((500, {}), "HTTP 500 no error code"),
         ((502, "<html>"), "HTTP 502 without a JSON object"),
         ((200, STATUS | {"availability": "1"}), "$.availability: "),
         ((200, STATUS | {"more": "1"}), "$.more: "),
@@ -121,7 +121,7 @@ async def test_a_token_that_is_refused_is_no_token(portal, relay):
 
 
 async def test_nobody_there_is_told():
-    shown = Shown("ZPTL000001", PORTALS, "지원-101", "portal", "s3cret")
+    shown = ClientCredentials("ZPTL000001", PORTALS, "지원-101", "portal", "s3cret")
     async with aiohttp.ClientSession() as session:
         caller = SupportCaller(session, "http://127.0.0.1:1", shown, load_catalogue(), find_violations)
         call = await caller.token("ZRLA000001")

@@ -12,7 +12,7 @@ from relay.sandbox.operator import session_of
 from relay.sandbox.registered import portal_of
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 from relay.sandbox.street import _server_context
-from relay.sandbox.support import Shown, SupportCaller
+from relay.sandbox.support import ClientCredentials, SupportCaller
 from relay.standard.catalogue import load_catalogue
 
 BEGIN = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -63,7 +63,9 @@ async def caller(served, with_portal):
             session = await stack.enter_async_context(session_of(pair, with_portal.certificates.ca))
             account = with_portal.portal.accounts[org_code]
             letter = LETTERS.get(org_code, "M")
-            shown = Shown(org_code, letter, "지원-001", account.client_id, secret or account.client_secret)
-            return SupportCaller(session, served, shown, load_catalogue(), find_violations)
+            credentials = ClientCredentials(
+                org_code, letter, "지원-001", account.client_id, secret or account.client_secret
+            )
+            return SupportCaller(session, served, credentials, load_catalogue(), find_violations)
 
         yield made

@@ -50,7 +50,7 @@ def test_a_difference_names_day_slot_parties_type_api_and_both_figures():
     assert compare([(OPERATOR, upload_004((3, 1), (0, 2)))], [upload_005((3, 1), (1, 2))]) == [
         (
             "20261116 slot 01, ZOPA000001 ZOPA000001SVC01 at ZBAA000001, type 2, BA01: "
-            "the operator says 0 ok 2 failed, the relay 1 ok 2 failed"
+            "the operator reports 0 ok 2 failed, the relay 1 ok 2 failed"
         )
     ]
 
@@ -91,7 +91,7 @@ def test_a_figure_told_twice_in_one_upload_is_named():
     day = doubled["stat_date_list"][0]
     day["mydata_svc_list"] *= 2
     differences = compare([(OPERATOR, upload_004(*SAME))], [doubled])
-    assert [line.rpartition(": ")[2] for line in differences] == ["the relay says it twice"] * 2
+    assert [line.rpartition(": ")[2] for line in differences] == ["the relay reports it twice"] * 2
 
 
 def test_a_day_without_lists_tells_nothing():

@@ -52,7 +52,7 @@ async def test_the_state_is_told_in_words(door, portal):
     status, text = await door.ask("GET", "/")
     assert status == 200
     assert "11 through_relay, 2 operator" in text
-    assert "misdeeds to come: 지원-002: slow, slow" in text
+    assert "planned failures: 지원-002: slow, slow" in text
     assert "mass_deletion" in text
 
 
@@ -60,10 +60,10 @@ async def test_the_state_is_told_in_words(door, portal):
 async def test_misdeeds_are_planned_and_called_off(door, portal, api):
     assert await door.ask("POST", "/misbehave", api=api, how="slow", times="3") == (
         200,
-        "the next 3 of 지원-002: slow, answers, but late\n",
+        "the next 3 calls of 지원-002: slow, the response is delayed\n",
     )
     assert portal.misdeeds.planned() == {"지원-002": ("slow",) * 3}
-    assert await door.ask("POST", "/behave") == (200, "as it should be\n")
+    assert await door.ask("POST", "/behave") == (200, "no failures are planned\n")
     assert portal.misdeeds.planned() == {}
 
 
@@ -79,16 +79,16 @@ async def test_korean_is_written_with_escapes_in_a_url_and_as_it_is_in_a_form(do
     ("method", "path", "params", "words"),
     [
         ("POST", "/misbehave", {"api": "002", "how": "sulk"}, "how is one of "),
-        ("POST", "/misbehave", {"api": "002", "how": "slow", "times": "often"}, "times is a number"),
+        ("POST", "/misbehave", {"api": "002", "how": "slow", "times": "often"}, "times must be a number"),
         ("POST", "/misbehave", {"how": "slow"}, "api is missing"),
         ("POST", "/registry/remove", {"org_code": "ZNOA000001"}, "ZNOA000001 is not registered"),
         ("POST", "/registry/remove", {}, "org_code is missing"),
-        ("POST", "/registry/change", {"org_code": OPERATOR}, "what can be changed is addresses, name, serial_num"),
-        ("POST", "/registry/change", {"org_code": OPERATOR, "org_type": "04"}, "what can be changed is "),
+        ("POST", "/registry/change", {"org_code": OPERATOR}, "fields that can be changed: addresses, name, serial_num"),
+        ("POST", "/registry/change", {"org_code": OPERATOR, "org_type": "04"}, "fields that can be changed: "),
         ("POST", "/registry/change", {"org_code": "ZNOA000001", "name": "x"}, "ZNOA000001 is not registered"),
         ("POST", "/registry/add", {"org_code": OPERATOR, "serial_num": "1"}, "ZOPA000001 is registered already"),
         ("POST", "/registry/add", {"org_code": "ZOPA000009"}, "serial_num is missing"),
-        ("POST", "/ask/105", {}, "the portal asks 지원-101, "),
+        ("POST", "/ask/105", {}, "the portal calls 지원-101, "),
         ("POST", "/ask/102", {}, "org_code is missing"),
     ],
 )
@@ -99,7 +99,7 @@ async def test_what_makes_no_sense_is_told(door, method, path, params, words):
 
 
 async def test_an_operator_is_removed_with_its_services(door, portal):
-    assert await door.ask("POST", "/registry/remove", org_code=OPERATOR) == (200, "ZOPA000001 is gone\n")
+    assert await door.ask("POST", "/registry/remove", org_code=OPERATOR) == (200, "ZOPA000001 is removed\n")
     assert OPERATOR not in portal.desk.registry.organisations
     assert set(portal.desk.registry.services) == {"ZOPA000002SVC01"}
 
@@ -113,7 +113,7 @@ async def test_an_institution_is_changed(door, portal):
     told = {"org_code": OPERATOR, "serial_num": "999-81-07777", "addresses": "192.0.2.1,192.0.2.2"}
     assert await door.ask("POST", "/registry/change", **told) == (
         200,
-        "ZOPA000001 has another addresses, serial_num\n",
+        "ZOPA000001 has a new addresses, serial_num\n",
     )
     one = portal.desk.registry.organisations[OPERATOR]
     assert (one.serial_num, one.addresses) == ("999-81-07777", ("192.0.2.1", "192.0.2.2"))

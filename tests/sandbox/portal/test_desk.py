@@ -7,7 +7,7 @@ import pytest
 
 from relay.policy.response.conformance import find_violations
 from relay.sandbox.houses import RELAY_CODE
-from relay.sandbox.portal.desk import Asked
+from relay.sandbox.portal.desk import ReceivedRequest
 from relay.sandbox.signing import IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER
 from relay.standard.catalogue import load_catalogue
 
@@ -25,7 +25,7 @@ def ask(portal, with_portal):
 
     def asked(org_code, api_id, sent, **more):
         api = APIS[api_id]
-        call = Asked(
+        call = ReceivedRequest(
             api.method, api.path, f"{org_code}M{'0' * 14}", accounts[org_code].serial_num, "127.0.0.1", "", sent
         )
         if api_id != "지원-001" and "bearer" not in more:
@@ -41,7 +41,7 @@ def ask(portal, with_portal):
         }
         path = APIS["지원-001"].path
         tran_id = f"{org_code}M{'0' * 14}"
-        return Asked("POST", path, tran_id, accounts[org_code].serial_num, "127.0.0.1", "", form | more)
+        return ReceivedRequest("POST", path, tran_id, accounts[org_code].serial_num, "127.0.0.1", "", form | more)
 
     asked.token = lambda org_code, **more: portal.desk.respond(token_call(org_code, **more))
     return asked

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from relay.domain.registry import Organisation, OrgType
-from relay.sandbox.portal.registry import PretendedRegistry, Unknown
+from relay.sandbox.portal.registry import SimulatedRegistry, Unknown
 from relay.sandbox.portal.rows import Service
 
 BEGIN = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -28,7 +28,7 @@ def clock():
 
 @pytest.fixture
 def registry(clock):
-    return PretendedRegistry([OPERATOR], [SERVICE], clock)
+    return SimulatedRegistry([OPERATOR], [SERVICE], clock)
 
 
 def ops(rows):
