@@ -87,7 +87,7 @@ async def response(ask, message):
 
 
 @pytest.mark.parametrize("customer", CUSTOMERS)
-async def test_a_customer_is_told_to_the_relay_alone(ask, papers, customer):
+async def test_a_customer_is_identified_to_the_relay_only(ask, papers, customer):
     found = await response(ask, request(papers, customer))
     us, desk = papers.identity("ucpid-relay"), papers.identity("ucpid-desk")
     assert (found["status"]["code"].native, found["issuer_key_hash"].native) == (OK, b"hash")
@@ -99,44 +99,44 @@ async def test_a_customer_is_told_to_the_relay_alone(ask, papers, customer):
     assert (person["nonce"], person["cp_code"]) == (b"n" * 16, CP_CODE)
 
 
-async def test_nobody_but_the_relay_is_answered(ask, papers):
+async def test_other_signers_of_requests_are_refused(ask, papers):
     found = await response(ask, request(papers, asking="customer-2"))
     assert (found["status"]["code"].native, found["person"].native) == (REFUSED, None)
 
 
-async def test_another_code_is_refused(ask, papers):
+async def test_another_cp_code_is_refused(ask, papers):
     assert (await response(ask, request(papers, cp_code="OTHER")))["status"]["code"].native == REFUSED
 
 
-async def test_a_request_that_was_changed_is_refused(ask, papers):
+async def test_a_changed_request_is_refused(ask, papers):
     assert (await response(ask, request(papers, spoiled=True)))["status"]["code"].native == REFUSED
 
 
 @pytest.mark.parametrize("part", ["NoCerts", "NoAttributes", "DetachedSignature"])
-def test_a_signature_without_one_of_its_parts_is_none(papers, part):
+def test_a_signature_without_a_part_is_refused(papers, part):
     document = signed_by(papers.customer(CUSTOMERS[0]), b"content", pkcs7.PKCS7Options[part])
     with pytest.raises(Refused):
         open_signature(document)
 
 
-def test_what_is_no_signature_at_all_is_none():
+def test_content_without_a_signature_is_refused():
     with pytest.raises(Refused):
         open_signature(cms.ContentInfo({"content_type": "data", "content": b"content"}).dump())
 
 
-async def test_a_request_that_nobody_signed_is_refused(ask, papers):
+async def test_an_unsigned_request_is_refused(ask, papers):
     unsigned = UcpidRequest.load(request(papers))
     unsigned["request"] = cms.ContentInfo({"content_type": "data", "content": b"content"})
     assert (await response(ask, unsigned.dump()))["status"]["code"].native == REFUSED
 
 
-async def test_a_stranger_is_unknown(ask, papers, tmp_path):
+async def test_a_certificate_of_another_ca_is_unknown(ask, papers, tmp_path):
     stranger = make_certifier_papers(tmp_path, datetime.now(UTC)).customer(CUSTOMERS[0])
     assert (await response(ask, request(papers, signer=stranger)))["status"]["code"].native == UNKNOWN
 
 
 @pytest.mark.parametrize("message", [b"", b"\x00", b"\x00\x00\x00\x02\x05", b"\x00\x00\x00\x02\x05\x00", b"\xff" * 8])
-async def test_what_is_no_request_gets_no_answer(ask, message):
+async def test_an_invalid_request_gets_no_response(ask, message):
     try:
         answer = await ask(message)
     except ConnectionResetError:

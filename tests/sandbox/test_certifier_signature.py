@@ -69,7 +69,7 @@ async def test_a_client_gets_a_token(caller):
         ({"grant_type": "password"}, "invalid_request"),
     ],
 )
-async def test_nobody_else_gets_one(caller, changed, error):
+async def test_a_wrong_token_request_is_refused(caller, changed, error):
     assert await caller.sign_in(**changed) == (400, {"error": error})
 
 
@@ -79,47 +79,47 @@ async def test_a_signed_consent_is_verified_with_its_customer(caller):
 
 
 @pytest.mark.parametrize("changed", [{"consent": '{"more":1}'}, {"signed_consent": "Zm9yZ2Vk"}])
-async def test_what_was_changed_is_not_what_was_signed(caller, changed):
+async def test_a_changed_consent_or_signature_is_not_valid(caller, changed):
     status, told = await caller.verification(**changed)
     assert (status, told["result"]) == (200, "false")
 
 
 @pytest.mark.parametrize("changed", [{"cert_tx_id": "unknown"}, {"tx_id": "MD_2"}])
-async def test_a_signing_that_is_not_there_is_40011(caller, changed):
+async def test_an_unknown_signing_is_40011(caller, changed):
     status, told = await caller.verification(**changed)
     assert (status, told["rsp_code"]) == (400, "40011")
 
 
-async def test_results_are_told_to_who_asked_for_them(caller):
+async def test_a_result_requires_its_sign_tx_id(caller):
     cert_tx_id, _ = await caller.signing()
     status, told = await caller.ask("sign_result", sign_tx_id="another", cert_tx_id=cert_tx_id)
     assert (status, told["rsp_code"]) == (400, "40011")
 
 
-async def test_a_stranger_signs_nothing(caller):
+async def test_an_unknown_customer_is_40020(caller):
     status, told = await caller.ask("sign_request", sign_tx_id="s", user_ci="c3RyYW5nZXI=", consent_list=[])
     assert (status, told["rsp_code"]) == (400, "40020")
 
 
-async def test_a_question_without_its_fields_is_40001(caller):
+async def test_missing_fields_are_40001(caller):
     status, told = await caller.ask("sign_verification", tx_id="MD_1")
     assert (status, told["rsp_code"]) == (400, "40001")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"1", b'"\xff"', b'{"consent_list":[1]}', b'{"user_ci":[]}'])
-async def test_a_body_that_makes_no_sense_is_40001(caller, body):
+async def test_an_invalid_body_is_40001(caller, body):
     headers = {"Authorization": f"Bearer {caller.token}"}
     async with caller.client.post("/v1/ca/sign_request", data=body, headers=headers) as answer:
         assert (answer.status, (await answer.json())["rsp_code"]) == (400, "40001")
 
 
 @pytest.mark.parametrize("consents", [[{"tx_id": "MD_1", "consent": 1}], [{"tx_id": "MD_1"}], "MD_1", None])
-async def test_consents_that_are_none_are_40001(caller, consents):
+async def test_invalid_consents_are_40001(caller, consents):
     status, told = await caller.ask("sign_request", sign_tx_id="s1", user_ci=CI, consent_list=consents)
     assert (status, told["rsp_code"]) == (400, "40001")
 
 
-async def test_a_token_that_was_taken_back_is_40101(caller):
+async def test_a_revoked_token_is_40101(caller):
     caller.certifier.forget_tokens()
     status, told = await caller.ask("sign_result")
     assert (status, told["rsp_code"]) == (401, "40101")

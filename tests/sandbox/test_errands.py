@@ -102,7 +102,7 @@ async def certifiers(built):
         )
 
 
-async def test_individual_authentication_is_two_calls_and_a_walk(errands, authority, bank):
+async def test_individual_authentication_is_two_calls_and_a_page_flow(errands, authority, bank):
     phone = Phone(authority)
     calls, tokens = await errands.individual(bank, CUSTOMER, phone)
     assert [(call.api_id, call.ok, call.status) for call in calls] == [
@@ -113,7 +113,7 @@ async def test_individual_authentication_is_two_calls_and_a_walk(errands, author
     assert phone.walked == [PAGES]
 
 
-async def test_the_customer_is_named_in_a_header_and_never_in_a_url(errands, authority, bank):
+async def test_the_customer_is_in_a_header_and_never_in_a_url(errands, authority, bank):
     assert await errands.authorize(bank, CUSTOMER) == PAGES
     (asked,) = authority.asked
     assert asked.headers["x-user-ci"] == ci_of(CUSTOMER)
@@ -121,7 +121,7 @@ async def test_the_customer_is_named_in_a_header_and_never_in_a_url(errands, aut
     assert (asked.query["org_code"], asked.query["response_type"]) == (bank.org_code, "code")
 
 
-async def test_secret_and_code_travel_in_the_body_alone(errands, authority, bank, built):
+async def test_secret_and_code_are_only_in_the_body(errands, authority, bank, built):
     await errands.individual(bank, CUSTOMER, Phone(authority))
     redeemed = authority.asked[-1]
     assert redeemed.form == {
@@ -135,7 +135,7 @@ async def test_secret_and_code_travel_in_the_body_alone(errands, authority, bank
     assert not redeemed.query
 
 
-async def test_another_service_of_the_operator_says_its_own_name(errands, authority, bank, built):
+async def test_another_service_uses_its_own_credentials(errands, authority, bank, built):
     await errands.for_service(1).individual(bank, CUSTOMER, Phone(authority))
     asked, redeemed = authority.asked
     told = [(said["client_id"], said.get("client_secret")) for said in (asked.query, redeemed.form)]
@@ -158,7 +158,7 @@ async def test_a_refresh_keeps_its_refresh_token(errands, authority, bank):
     assert authority.asked[0].form["refresh_token"] == "old.refresh"
 
 
-async def test_revoking_names_the_access_token(errands, authority, bank):
+async def test_a_revocation_has_the_access_token(errands, authority, bank):
     call = await errands.revoke(bank, OLD, CUSTOMER)
     assert (call.api_id, call.ok, authority.asked[0].form["token"]) == ("개별인증-004", True, "old.access")
 
@@ -170,7 +170,7 @@ async def test_a_certificate_signs_for_its_customer(errands, authority, bank, ce
     assert (form["auth_type"], form["username"], form["grant_type"]) == ("0", ci_of(CUSTOMER), "password")
 
 
-async def test_what_the_provider_signed_is_what_it_verifies(errands, authority, bank, certifiers):
+async def test_a_signature_of_the_provider_is_verified(errands, authority, bank, certifiers):
     call, _ = await errands.by_provider(bank, CUSTOMER, certifiers)
     form = authority.asked[0].form
     assert (call.ok, form["auth_type"], form["username"]) == (True, "1", ci_of(CUSTOMER))
@@ -191,7 +191,7 @@ async def test_what_the_provider_signed_is_what_it_verifies(errands, authority, 
         ({"code": "c" * 129}, "$.code: "),
     ],
 )
-async def test_a_customer_who_comes_back_wrong_gets_no_token(errands, authority, bank, more, words):
+async def test_a_wrong_callback_gives_no_token(errands, authority, bank, more, words):
     calls, tokens = await errands.individual(bank, CUSTOMER, Phone(authority, **more))
     (call,) = calls
     assert (call.api_id, call.ok, tokens) == ("개별인증-001", False, None)
@@ -207,7 +207,7 @@ async def test_a_customer_who_comes_back_wrong_gets_no_token(errands, authority,
         (TimeoutError(), "the pages: TimeoutError"),
     ],
 )
-async def test_pages_that_lead_nowhere_are_told(errands, bank, broken, words):
+async def test_failed_pages_are_reported(errands, bank, broken, words):
     async def walk(_):
         raise broken
 
@@ -227,7 +227,7 @@ async def test_pages_that_lead_nowhere_are_told(errands, bank, broken, words):
         ((200, {}), "HTTP 200 {}"),
     ],
 )
-async def test_an_authorize_that_opens_no_page_is_told(errands, authority, bank, answer, words):
+async def test_a_failed_authorize_is_reported(errands, authority, bank, answer, words):
     authority.over[AUTHORIZE] = answer
     phone = Phone(authority)
     ((call,), tokens) = await errands.individual(bank, CUSTOMER, phone)
@@ -248,14 +248,14 @@ async def test_an_authorize_that_opens_no_page_is_told(errands, authority, bank,
         ((200, PAIR | {"expires_in": 60}), "$.expires_in: "),
     ],
 )
-async def test_an_answer_without_right_tokens_gives_none(errands, authority, bank, answer, words):
+async def test_a_wrong_token_response_gives_no_tokens(errands, authority, bank, answer, words):
     authority.over[TOKEN] = answer
     (_, call), tokens = await errands.individual(bank, CUSTOMER, Phone(authority))
     assert (call.api_id, call.ok, tokens) == ("개별인증-002", False, None)
     assert call.why[0].startswith(words)
 
 
-async def test_an_answer_to_another_demand_gives_no_tokens(errands, authority, bank, certifiers):
+async def test_another_tx_id_gives_no_tokens(errands, authority, bank, certifiers):
     authority.over[TOKEN] = (200, PAIR | {"tx_id": "another"})
     call, tokens = await errands.by_certificate(bank, CUSTOMER, certifiers)
     assert (call.ok, tokens, call.why) == (False, None, ["tx_id was not returned unchanged"])
@@ -267,13 +267,13 @@ async def test_a_refused_refresh_gives_no_token(errands, authority, bank):
     assert (call.ok, renewed, call.why) == (False, None, ["HTTP 400 invalid_grant: expired"])
 
 
-async def test_a_revocation_that_did_not_happen_is_told(errands, authority, bank):
+async def test_a_failed_revocation_is_reported(errands, authority, bank):
     authority.over[REVOKE] = (200, {"rsp_code": "99999", "rsp_msg": "no"})
     call = await errands.revoke(bank, OLD, CUSTOMER)
     assert (call.ok, call.why) == (False, ["rsp_code 99999"])
 
 
-async def test_an_answer_to_another_call_is_wrong(errands, authority, bank):
+async def test_a_response_with_another_tran_id_is_wrong(errands, authority, bank):
     authority.echo = False
     assert (await errands.revoke(bank, OLD, CUSTOMER)).why == ["x-api-tran-id was not returned unchanged"]
 
@@ -285,7 +285,7 @@ async def test_an_answer_to_another_call_is_wrong(errands, authority, bank):
         ({"signature": "http://127.0.0.1:1"}, "the certifier: ClientConnectorError"),
     ],
 )
-async def test_a_certifier_that_does_not_sign_is_told(errands, authority, bank, certifiers, wrong, words):
+async def test_a_missing_signature_is_reported(errands, authority, bank, certifiers, wrong, words):
     call, tokens = await errands.by_provider(bank, CUSTOMER, SimpleNamespace(**vars(certifiers) | wrong))
     assert (call.api_id, call.ok, tokens, authority.asked) == ("통합인증-002", False, None, [])
     assert call.why[0].startswith(words)
@@ -305,7 +305,7 @@ async def all_errands(errands, street, phone):
     return [*calls, certified, provided, refreshed, await errands.revoke(bank, OLD, CUSTOMER)]
 
 
-async def test_a_relay_without_its_authority_is_told_call_by_call(tmp_path, monkeypatch):
+async def test_each_call_without_an_authority_is_reported(tmp_path, monkeypatch):
     serve = (sys.executable, "-m", "relay", "serve", "--role", "gateway", "--until-stdin-closes", "-c")
     monkeypatch.setattr(room, "SERVE", serve)
     async with running_environment(tmp_path / "street") as around:
@@ -318,7 +318,7 @@ async def test_a_relay_without_its_authority_is_told_call_by_call(tmp_path, monk
     assert all("temporarily_unavailable" in call.why[0] for call in calls)
 
 
-async def test_a_relay_that_is_gone_is_told_call_by_call(built, unused_tcp_port):
+async def test_each_call_without_a_relay_is_reported(built, unused_tcp_port):
     asker = built.operators[0]
     async with session_of(asker.identity, built.certificates.ca) as session:
         errands = Errands(session, f"https://127.0.0.1:{unused_tcp_port}", asker, load_catalogue(), find_violations)

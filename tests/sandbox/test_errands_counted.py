@@ -55,7 +55,7 @@ def counted(figures, client_id):
     return calls, tuple(int(org[f"consent_{name}"]) for name in ("new", "revoke", "own"))
 
 
-async def test_calls_and_consents_are_counted_by_their_service(errands, answers, figures, built):
+async def test_calls_and_consents_are_counted_by_service(errands, answers, figures, built):
     bank = built.institutions["bank"]
     answers += [(302, {"to": "https://pages.example/"}), (302, {"to": "https://cb.example/?error=invalid_scope"})]
     await errands.authorize(bank, CUSTOMERS[0])
@@ -82,6 +82,6 @@ async def test_calls_and_consents_are_counted_by_their_service(errands, answers,
         (503, "temporarily_unavailable", "HTTP 503 temporarily_unavailable"),
     ],
 )
-async def test_who_is_told_that_its_token_is_none_is_known(errands, answers, built, status, error, said):
+async def test_invalid_grant_means_that_the_operator_is_registered(errands, answers, built, status, error, said):
     answers.append((status, {"error": error}))
     assert await errands.introduced(built.institutions["bank"]) == said

@@ -82,7 +82,7 @@ def ids(told):
     return [(call.api_id, call.ok) for call in told]
 
 
-async def test_each_api_of_the_authority_is_told_once(day):
+async def test_each_api_of_the_authority_is_reported_once(day):
     today = day()
     await today.journey.obtain()
     await today.journey.end(Operator("40101"), CATALOGUE)
@@ -96,7 +96,7 @@ async def test_each_api_of_the_authority_is_told_once(day):
     assert len(today.told) == AUTHORITY_CALLS
 
 
-async def test_every_house_is_visited_with_a_token_of_its_own(day, built):
+async def test_each_institution_gets_its_own_token(day, built):
     visits = await day().journey.obtain()
     assert [visit.org_code for visit in visits] == [house.org_code for house in built.institutions.values()]
     first, *others = visits
@@ -113,7 +113,7 @@ async def test_every_house_is_visited_with_a_token_of_its_own(day, built):
         ("개별인증-003", [("개별인증-001", True), ("개별인증-002", True), ("개별인증-003", False)]),
     ],
 )
-async def test_a_day_that_begins_badly_goes_on_without_the_first_house(day, failing, told):
+async def test_a_failed_first_token_does_not_stop_the_scenario(day, failing, told):
     today = day(failing)
     visits = await today.journey.obtain()
     await today.journey.end(Operator("00000"), CATALOGUE)
@@ -121,7 +121,7 @@ async def test_a_day_that_begins_badly_goes_on_without_the_first_house(day, fail
     assert [visit.industry for visit in visits if not visit.token] == ["bank"]
 
 
-async def test_every_call_that_fails_is_told(day):
+async def test_each_failed_call_is_reported(day):
     failing = [(INTEGRATED, industry) for industry in ("invest", "telecom", "usury")]
     today = day(*failing)
     visits = await today.journey.obtain()
@@ -130,7 +130,7 @@ async def test_every_call_that_fails_is_told(day):
     assert [visit.industry for visit in visits if not visit.token] == ["invest", "telecom", "usury"]
 
 
-async def test_a_revoked_token_is_asked_with_until_it_is_refused(day, monkeypatch):
+async def test_a_revoked_token_is_used_until_it_is_refused(day, monkeypatch):
     monkeypatch.setattr(room, "_POLL_S", 0)
     today, operator = day(), Operator("00000", "00000", "40101")
     await today.journey.obtain()
@@ -139,7 +139,7 @@ async def test_a_revoked_token_is_asked_with_until_it_is_refused(day, monkeypatc
     assert ids(today.told)[-1] == ("개별인증-004", True)
 
 
-async def test_a_revoked_token_that_still_opens_is_a_failure(day, monkeypatch):
+async def test_a_revoked_token_that_is_accepted_is_a_failure(day, monkeypatch):
     monkeypatch.setattr(room, "_POLL_S", 0)
     monkeypatch.setattr(room, "CUT_OFF_S", 0)
     today = day()
@@ -150,7 +150,7 @@ async def test_a_revoked_token_that_still_opens_is_a_failure(day, monkeypatch):
     assert "got 00000" in call.why[0]
 
 
-async def test_a_revocation_that_failed_is_told_and_not_tried_out(day):
+async def test_a_failed_revocation_is_reported_and_not_checked(day):
     today, operator = day("개별인증-004"), Operator("00000")
     await today.journey.obtain()
     await today.journey.end(operator, CATALOGUE)

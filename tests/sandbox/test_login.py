@@ -17,7 +17,7 @@ def telecom():
 
 
 @pytest.mark.parametrize("login", LOGINS, ids=lambda login: login.login_id)
-def test_every_customer_logs_in_and_their_ci_is_told(telecom, login):
+def test_a_login_of_each_customer_returns_the_ci(telecom, login):
     asked = {"org_code": CODE, "login_id": login.login_id, "password": login.password}
     reply = telecom.respond(ProviderRequest("POST", PATH, asked))
     assert (reply.status, reply.body["rsp_code"]) == (200, "00000")
@@ -39,11 +39,11 @@ def test_a_wrong_login_is_refused(telecom, changed, status):
     assert (reply.status, "user_ci" in reply.body) == (status, False)
 
 
-def test_a_login_is_no_get(telecom):
+def test_a_login_with_get_is_not_found(telecom):
     assert telecom.respond(ProviderRequest("GET", PATH, GOOD)).status == 404
 
 
-async def test_a_login_travels_as_json(telecom):
+async def test_a_login_is_posted_as_json(telecom):
     async with TestClient(TestServer(telecom.application())) as client:
         answer = await client.post(PATH, json=GOOD)
         assert (answer.status, (await answer.json())["rsp_msg"]) == (200, "성공")

@@ -93,19 +93,19 @@ async def test_each_request_has_its_own_tran_id_and_the_token(walk, gateway):
     assert {request.headers["Authorization"] for request in gateway.asked} == {"Bearer the.token"}
 
 
-async def test_an_api_without_scope_is_asked_without_token(walk, gateway):
+async def test_an_api_without_scope_is_called_without_token(walk, gateway):
     await walk("정보제공-공통-001")
     assert "Authorization" not in gateway.asked[0].headers
     assert gateway.asked[0].query["client_id"] == "ZOPA000001SVC01"
 
 
-async def test_what_a_list_said_is_asked_about_and_not_told(walk, gateway):
+async def test_values_of_a_list_are_used_and_not_reported(walk, gateway):
     _, card = await walk("카드-001", "카드-002")
     assert gateway.asked[2].raw_path.startswith("/v1/card/cards/C%2F1?")
     assert card.path == "/v1/card/cards/{card_id}"
 
 
-async def test_a_detail_without_a_list_is_a_wrong_call(walk, gateway):
+async def test_a_detail_without_a_list_is_a_failed_call(walk, gateway):
     (call,) = await walk("카드-002")
     assert not call.ok
     assert call.status == 0
@@ -123,7 +123,7 @@ async def test_a_detail_without_a_list_is_a_wrong_call(walk, gateway):
         ({"pages": {None: PAGES[None], "second": PAGES[None]}}, "next_page"),
     ],
 )
-async def test_an_answer_that_is_not_right_is_said_why(walk, gateway, wrong, words):
+async def test_a_failed_call_has_a_reason(walk, gateway, wrong, words):
     for name, value in wrong.items():
         setattr(gateway, name, value)
     (call,) = await walk("카드-001")
@@ -131,12 +131,12 @@ async def test_an_answer_that_is_not_right_is_said_why(walk, gateway, wrong, wor
     assert words in call.why[0]
 
 
-async def test_an_answer_is_held_against_the_catalogue(walk):
+async def test_a_response_is_validated_against_the_catalogue(walk):
     (call,) = await walk("카드-001", check=lambda api, body: [f"{api.api_id} has {len(body)} fields"])
     assert call.why == ["카드-001 has 5 fields"]
 
 
-async def test_a_door_that_is_shut_is_said(unused_tcp_port):
+async def test_a_refused_connection_is_a_failed_call(unused_tcp_port):
     async with aiohttp.ClientSession() as session:
         operator = PretendedOperator(
             session,
@@ -151,7 +151,7 @@ async def test_a_door_that_is_shut_is_said(unused_tcp_port):
     assert "ClientConnectorError" in call.why[0]
 
 
-async def test_every_page_is_counted_as_the_relay_counts_it(walk, gateway, figures):
+async def test_each_page_is_counted_as_in_the_relay(walk, gateway, figures):
     gateway.pages["second"] = {"rsp_code": "00001", "rsp_msg": "nothing new"}
     await walk("카드-001")
     gateway.pages[None] = {"rsp_code": "50005", "rsp_msg": "away"}

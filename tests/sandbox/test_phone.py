@@ -59,7 +59,7 @@ async def phone(certificates):
         yield phone
 
 
-async def test_a_walk_logs_in_consents_to_all_and_ends_at_the_callback(pages, phone):
+async def test_the_browser_logs_in_consents_and_reaches_the_callback(pages, phone):
     pages.shown |= {
         ("GET", "/start"): LOGIN,
         ("POST", "/in"): (303, "/deep/consent"),
@@ -74,24 +74,24 @@ async def test_a_walk_logs_in_consents_to_all_and_ends_at_the_callback(pages, ph
     assert pages.got[-1][2] == {"c": "1"}
 
 
-async def test_a_callback_may_be_an_app(pages, phone):
+async def test_a_callback_can_have_an_app_scheme(pages, phone):
     pages.shown["GET", "/start"] = (302, "moabogi://done?error=access_denied")
     assert await phone.walk(str(pages.make_url("/start"))) == "moabogi://done?error=access_denied"
 
 
-async def test_a_page_of_trouble_ends_the_walk(pages, phone):
+async def test_an_error_page_raises(pages, phone):
     pages.shown["GET", "/start"] = "<title>Expired</title>"
     with pytest.raises(Stuck, match="HTTP 200: Expired"):
         await phone.walk(str(pages.make_url("/start")))
 
 
-async def test_pages_that_lead_in_a_circle_end_the_walk(pages, phone):
+async def test_a_redirect_loop_raises(pages, phone):
     pages.shown["GET", "/start"] = (303, "/start")
     with pytest.raises(Stuck, match="do not end"):
         await phone.walk(str(pages.make_url("/start")))
 
 
-def test_a_form_holds_what_a_browser_would_send():
+def test_a_form_has_the_data_that_a_browser_sends():
     _, form = parse_forms(CONSENT)
     assert (form.method, form.action) == ("post", "consent")
     assert dict(form.data()) == {"form_token": "x", "b": "on", "r": "no", "s": "2", "u": "3", "d": "2027-01-01"}

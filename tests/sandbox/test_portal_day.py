@@ -85,7 +85,7 @@ async def fetch(street):
         await street.jobs.ask(api_id, "portal", {"search_timestamp": "0"})
 
 
-async def test_a_whole_day_shows_every_support_api_once(street):
+async def test_the_scenario_reports_each_support_api_once(street):
     async def sends():
         await street.jobs.ask("지원-005", BANK, {"org_code": BANK, **FIGURES})
 
@@ -104,7 +104,7 @@ async def test_a_whole_day_shows_every_support_api_once(street):
     assert (street.told[0].org_code, street.told[-3].org_code) == (PORTAL_CODE, BANK)
 
 
-async def test_the_portal_asks_about_last_week(street):
+async def test_the_portal_requests_last_week(street):
     await street.day.end()
     assert street.relay.asked[-1] == (
         "지원-104",
@@ -112,21 +112,21 @@ async def test_the_portal_asks_about_last_week(street):
     )
 
 
-async def test_calls_the_relay_did_not_make_are_not_right(street):
+async def test_calls_that_the_relay_did_not_make_fail(street):
     await street.jobs.token("portal")
     await street.day.begin(known)
     assert rows(street.told) == [("지원-001", True), ("지원-002", False), ("지원-003", False)]
     assert street.told[1].why == ["the relay did not call it within 0 s"]
 
 
-async def test_calls_answered_with_misdeeds_are_not_right(street):
+async def test_calls_with_failed_responses_fail(street):
     street.portal.misbehave("지원-002", "garbage")
     await fetch(street)
     await street.day.begin(known)
     assert rows(street.told) == [("지원-001", True), ("지원-002", False), ("지원-003", True)]
 
 
-async def test_a_registry_the_relay_did_not_take_is_not_right(street, monkeypatch):
+async def test_a_registry_that_the_relay_did_not_load_fails(street, monkeypatch):
     monkeypatch.setattr(room, "_POLL_S", 0)
     await fetch(street)
     await street.day.begin(unknown)
@@ -134,7 +134,7 @@ async def test_a_registry_the_relay_did_not_take_is_not_right(street, monkeypatc
     assert street.told[0].why == ["the relay did not load the registry: HTTP 400 invalid_client"]
 
 
-async def test_the_relay_is_asked_until_it_knows_the_operator(street, monkeypatch):
+async def test_the_relay_is_called_until_it_knows_the_operator(street, monkeypatch):
     monkeypatch.setattr(room, "_POLL_S", 0)
     said = ["HTTP 503", "HTTP 400 invalid_client", ""]
 
@@ -153,14 +153,14 @@ async def test_the_relay_is_asked_until_it_knows_the_operator(street, monkeypatc
         ({"is_member": "false"}, "is_member is false, true was expected"),
     ],
 )
-async def test_an_answer_that_is_not_how_things_are_is_not_right(street, answer, words):
+async def test_an_unexpected_response_of_the_relay_fails(street, answer, words):
     for name, value in answer.items():
         setattr(street.relay, name, value)
     await street.day.ask()
     assert [call.why for call in street.told if not call.ok] == [[words]]
 
 
-async def test_figures_of_another_week_or_of_before_do_not_count(street):
+async def test_statistics_of_another_week_or_earlier_are_ignored(street):
     async def sends():
         days = [{**day, "stat_date": f"202611{number:02}"} for number, day in enumerate(DAYS, 8)]
         other = {**FIGURES, "inquiry_date": "20261115", "stat_date_list": days}
@@ -173,7 +173,7 @@ async def test_figures_of_another_week_or_of_before_do_not_count(street):
     assert len(street.portal.desk.uploads) == 3
 
 
-async def test_a_call_with_somebody_elses_number_is_not_right(street, with_portal):
+async def test_a_tran_id_of_another_party_fails(street, with_portal):
     account = with_portal.portal.accounts[RELAY_CODE]
     shown = ClientCredentials(RELAY_CODE, "M", "지원-001", account.client_id, account.client_secret)
     jobs = SupportCaller(street.jobs._session, street.jobs._base_url, shown, CATALOGUE, find_violations)

@@ -43,7 +43,7 @@ def pages_of(provider, api, industry, asked, ci):
 
 @pytest.mark.parametrize("customer", CUSTOMERS, ids=lambda customer: f"customer{customer.number}")
 @pytest.mark.parametrize("industry", INDUSTRIES)
-def test_every_api_is_answered_true_to_the_catalogue(industry, customer):
+def test_responses_of_all_apis_follow_the_catalogue(industry, customer):
     provider, answers, faults = provider_of(industry), {}, {}
     fixed = {"org_code": CODE, "client_id": "ZOPA000001SVC01"}
     for api in CATALOGUE.iter_apis(industry):
@@ -57,14 +57,14 @@ def test_every_api_is_answered_true_to_the_catalogue(industry, customer):
     assert faults == {}
 
 
-def test_customers_differ_and_nobody_is_customer_one():
+def test_customers_differ_and_the_default_is_the_first():
     provider = provider_of("bank")
     first, second = (ask(provider, "/v1/bank/accounts", LIST, user_ci=ci_of(customer)) for customer in CUSTOMERS[:2])
     assert first.body != second.body
     assert ask(provider, "/v1/bank/accounts", LIST) == first
 
 
-def test_an_api_list_tells_every_api_of_the_industry():
+def test_the_api_list_has_all_apis_of_the_industry():
     body = ask(provider_of("telecom"), "/telecom/apis", {"org_code": CODE, "client_id": "c"}).body
     assert body["api_cnt"] == "6"
     assert {"api_code": "CM01", "api_uri": "/apis"} in body["api_list"]
@@ -98,7 +98,7 @@ def test_an_api_list_tells_every_api_of_the_industry():
         ),
     ],
 )
-def test_a_wrong_question_is_refused_in_the_standards_words(path, params, more, refusal):
+def test_a_wrong_request_gets_a_code_of_the_standard(path, params, more, refusal):
     reply = ask(provider_of("bank"), path, params, **more)
     assert (reply.status, reply.body["rsp_code"]) == refusal
     assert set(reply.body) == {"rsp_code", "rsp_msg"}
@@ -110,7 +110,7 @@ async def client():
         yield client
 
 
-async def test_an_answer_echoes_the_tran_id_and_is_json(client):
+async def test_a_response_echoes_the_tran_id_and_is_json(client):
     answer = await client.get("/v1/bank/accounts", params=LIST, headers={"x-api-tran-id": TRAN_ID})
     assert answer.headers["x-api-tran-id"] == TRAN_ID
     assert answer.headers["Content-Type"] == "application/json; charset=UTF-8"
@@ -123,14 +123,14 @@ async def test_a_refusal_echoes_the_tran_id_too(client):
     assert answer.headers["x-api-tran-id"] == TRAN_ID
 
 
-async def test_the_customer_is_told_by_header(client):
+async def test_the_customer_is_identified_by_header(client):
     answer = await client.get("/v1/bank/accounts", params=LIST, headers={"x-user-ci": ci_of(CUSTOMERS[2])})
     expected = ask(provider_of("bank"), "/v1/bank/accounts", LIST, user_ci=ci_of(CUSTOMERS[2]))
     assert await answer.json() == expected.body
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff"])
-async def test_a_body_that_is_no_object_is_refused(client, body):
+async def test_a_body_without_an_object_is_refused(client, body):
     answer = await client.post("/v1/bank/accounts/deposit/basic", data=body)
     assert (answer.status, (await answer.json())["rsp_code"]) == (400, "40001")
 

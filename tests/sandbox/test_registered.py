@@ -15,7 +15,7 @@ def test_institutions_are_members_of_the_relay(with_portal):
     assert {one.org_type for one in members} == {OrgType.THROUGH_RELAY}
 
 
-def test_everybody_is_registered_with_the_serial_of_their_certificate(with_portal):
+def test_parties_are_registered_with_certificate_serials(with_portal):
     certs = with_portal.certificates
     told = {one.org_code: one.serial_num for one in iter_organisations(with_portal, with_portal.portal)}
     assert told[RELAY_CODE] == certs.relay.serial_number
@@ -26,19 +26,19 @@ def test_everybody_is_registered_with_the_serial_of_their_certificate(with_porta
     assert told[IDENTITY_CERTIFIER] == ""  # 지원-002 tells none for org_type 05
 
 
-def test_accounts_carry_the_serials_of_certificates_even_where_the_registry_tells_none(with_portal):
+def test_accounts_always_have_certificate_serials(with_portal):
     account = with_portal.portal.accounts[IDENTITY_CERTIFIER]
     assert account.serial_num == with_portal.certificates.certifiers[0].serial_number
 
 
-def test_services_carry_their_operators_secrets(with_portal):
+def test_services_have_their_operators_secrets(with_portal):
     told = {one.client_id: (one.operator, one.client_secret) for one in iter_services(with_portal)}
     for operator in with_portal.operators:
         for client_id, secret in zip(operator.client_ids, operator.client_secrets, strict=True):
             assert told[client_id] == (operator.org_code, secret)
 
 
-def test_a_portal_begins_with_all_of_them_and_no_call(with_portal):
+def test_a_new_portal_has_all_parties_and_no_call(with_portal):
     portal = portal_of(with_portal, with_portal.portal, load_catalogue())
     assert len(portal.desk.registry.organisations) == 17
     assert len(portal.desk.registry.services) == 3

@@ -30,7 +30,7 @@ def read(path):
     return yaml.safe_load(path.read_text())
 
 
-def test_the_settings_are_ones_the_relay_accepts(street):
+def test_the_relay_accepts_the_settings(street):
     settings = Settings.model_validate(read(street.settings))
     assert [(listener.address, listener.port) for listener in settings.gateway.listeners] == [
         ("127.0.0.1", street.gateway_port)
@@ -62,32 +62,32 @@ def test_the_directory_registers_the_serials_of_the_certificates(street):
     assert [service.client_id for service in directory.operators[0].services] == list(street.operators[0].client_ids)
 
 
-def test_the_folder_is_for_its_owner_alone(street):
+def test_the_folder_is_private(street):
     assert stat.S_IMODE(street.folder.stat().st_mode) == 0o700
 
 
-def test_what_was_built_is_found_again(street):
+def test_facts_of_a_built_sandbox_are_loaded(street):
     assert facts_of(street.folder)["institutions"]["ZUSA000001"] == "usury"
     assert token_key_of(street.folder) == street.token_key
 
 
-def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
+def test_a_folder_with_other_files_is_refused(tmp_path):
     (tmp_path / "letter").write_text("dear")
     with pytest.raises(FileExistsError):
         build(tmp_path, NOW)
 
 
-def test_a_running_street_is_not_built_over(street):
+def test_a_running_sandbox_is_not_overwritten(street):
     with pytest.raises(BlockingIOError):
         build(street.folder, NOW)
 
 
-def test_a_street_is_built_again_where_one_stood(street):
+def test_a_sandbox_can_be_built_again_in_its_folder(street):
     street.close()
     build(street.folder, NOW).close()
 
 
-def test_a_wanted_port_is_taken_and_a_used_one_replaced(tmp_path):
+def test_a_port_in_use_is_replaced(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as used:
         taken = used.getsockname()[1]
         street = build(tmp_path / "one", NOW, (taken, 0, taken))
@@ -98,7 +98,7 @@ def test_a_wanted_port_is_taken_and_a_used_one_replaced(tmp_path):
     assert street.pages_port == taken
 
 
-def test_a_ledger_elsewhere_is_a_secret_that_settings_only_refer_to(tmp_path):
+def test_the_url_of_an_external_ledger_is_in_a_secret_file(tmp_path):
     url = "postgresql://relay:Zq7marker@127.0.0.1/street"
     street = build(tmp_path / "street", NOW, ledger=url)
     street.close()
@@ -115,7 +115,7 @@ async def ask(street, identity, industry="telecom"):
         return answer.status, await answer.json()
 
 
-async def test_institutions_answer_the_relay_and_nobody_else(street):
+async def test_institutions_accept_only_the_relay(street):
     async with opened(street, load_catalogue(), {}, today=lambda: date(2026, 11, 22)):
         status, body = await ask(street, street.certificates.relay)
         assert (status, body["rsp_code"]) == (404, "40401")
@@ -139,7 +139,7 @@ async def token_of_the_certifier(street, identity):
         return answer.status
 
 
-async def test_the_certifier_answers_whoever_our_ca_knows(street):
+async def test_the_certifier_accepts_certificates_of_the_ca(street):
     async with opened(street, load_catalogue(), {}):
         for known in (street.certificates.relay, street.certificates.operators[1]):
             assert await token_of_the_certifier(street, known) == 200
@@ -157,7 +157,7 @@ async def test_a_browser_without_certificate_reaches_the_callback(street):
         assert (answer.status, "c0de" in await answer.text()) == (200, True)
 
 
-async def test_the_desk_of_identities_listens_and_stops_with_the_street(street):
+async def test_the_ucpid_service_stops_with_the_sandbox(street):
     where = street.certifiers.identity_door.getsockname()
     async with opened(street, load_catalogue(), {}):
         _, writer = await asyncio.open_connection(*where)
@@ -167,7 +167,7 @@ async def test_the_desk_of_identities_listens_and_stops_with_the_street(street):
         await asyncio.open_connection(*where)
 
 
-async def test_a_street_with_a_portal_has_one_that_answers(tmp_path):
+async def test_a_sandbox_with_a_portal_serves_it(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as used:
         wanted = used.getsockname()[1]
     street = build(tmp_path / "street", NOW, portal=True, control_port=wanted)
@@ -189,7 +189,7 @@ async def test_a_street_with_a_portal_has_one_that_answers(tmp_path):
         assert [received.caller for received in portal.received] == ["ZOPA000001"]
 
 
-async def test_a_street_without_a_portal_yields_none(street):
+async def test_a_sandbox_without_a_portal_yields_none(street):
     assert street.portal is None
     async with opened(street, load_catalogue(), {}) as portal:
         assert portal is None

@@ -54,7 +54,7 @@ async def portal(relay):
         yield SupportCaller(session, relay.url, shown, load_catalogue(), find_violations)
 
 
-async def test_a_token_is_asked_for_with_the_credentials_in_the_form(portal, relay):
+async def test_credentials_of_a_token_request_are_in_the_form(portal, relay):
     call = await portal.token("ZRLA000001")
     assert (call.api_id, call.ok, call.status, call.org_code) == ("지원-101", True, 200, "ZRLA000001")
     (asked,) = relay.asked
@@ -67,7 +67,7 @@ async def test_a_token_is_asked_for_with_the_credentials_in_the_form(portal, rel
     assert (dict(asked.query), "Authorization" in asked.headers) == ({}, False)
 
 
-async def test_the_first_question_fetches_a_token_and_the_others_use_it(portal, relay):
+async def test_the_first_call_obtains_a_token_for_all_calls(portal, relay):
     for _ in range(2):
         call, told = await portal.ask("지원-102", "ZBAA000001", {"org_code": "ZBAA000001"})
         assert (call.ok, told["availability"]) == (True, "01")
@@ -76,7 +76,7 @@ async def test_the_first_question_fetches_a_token_and_the_others_use_it(portal, 
     assert relay.asked[2].query["org_code"] == "ZBAA000001"
 
 
-async def test_what_is_posted_is_json_and_stands_in_no_url(portal, relay):
+async def test_posted_values_are_json_and_not_in_the_url(portal, relay):
     values = {"org_code": "ZBAA000001", "user_ci": "secret"}
     await portal.ask("지원-103", "ZBAA000001", values)
     asked = relay.asked[-1]
@@ -102,25 +102,25 @@ async def test_each_call_has_its_own_tran_id_with_the_portals_letter(portal, rel
         ((200, STATUS | {"more": "1"}), "$.more: "),
     ],
 )
-async def test_an_answer_that_is_not_right_says_why(portal, relay, answer, words):
+async def test_a_wrong_response_has_a_reason(portal, relay, answer, words):
     relay.over["/v1/mgmts/status"] = answer
     call, _ = await portal.ask("지원-102", "ZBAA000001", {"org_code": "ZBAA000001"})
     assert not call.ok
     assert call.why[0].startswith(words)
 
 
-async def test_an_answer_to_another_call_is_wrong(portal, relay):
+async def test_a_response_with_another_tran_id_is_wrong(portal, relay):
     relay.echo = False
     assert (await portal.token("ZRLA000001")).why == ["x-api-tran-id was not returned unchanged"]
 
 
-async def test_a_token_that_is_refused_is_no_token(portal, relay):
+async def test_a_refused_token_is_not_used(portal, relay):
     relay.over["/mgmts/oauth/2.0/token"] = (400, {"error": "invalid_client"})
     assert (await portal.token("ZRLA000001")).why == ["HTTP 400 invalid_client"]
     assert portal._token == ""
 
 
-async def test_nobody_there_is_told():
+async def test_a_refused_connection_has_a_reason():
     shown = ClientCredentials("ZPTL000001", PORTALS, "지원-101", "portal", "s3cret")
     async with aiohttp.ClientSession() as session:
         caller = SupportCaller(session, "http://127.0.0.1:1", shown, load_catalogue(), find_violations)

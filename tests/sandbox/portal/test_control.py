@@ -47,7 +47,7 @@ async def door(portal):
         yield SimpleNamespace(ask=asked, calls=calls, client=client)
 
 
-async def test_the_state_is_told_in_words(door, portal):
+async def test_the_state_is_readable_text(door, portal):
     portal.misbehave("지원-002", "slow", 2)
     status, text = await door.ask("GET", "/")
     assert status == 200
@@ -57,7 +57,7 @@ async def test_the_state_is_told_in_words(door, portal):
 
 
 @pytest.mark.parametrize("api", ["지원-002", "002"])
-async def test_misdeeds_are_planned_and_called_off(door, portal, api):
+async def test_failures_are_planned_and_cancelled(door, portal, api):
     assert await door.ask("POST", "/misbehave", api=api, how="slow", times="3") == (
         200,
         "the next 3 calls of 지원-002: slow, the response is delayed\n",
@@ -67,7 +67,7 @@ async def test_misdeeds_are_planned_and_called_off(door, portal, api):
     assert portal.misdeeds.planned() == {}
 
 
-async def test_korean_is_written_with_escapes_in_a_url_and_as_it_is_in_a_form(door, portal):
+async def test_korean_is_escaped_in_a_url_and_plain_in_a_form(door, portal):
     assert (await door.client.post(f"/misbehave?api={quote('지원-005')}&how=reset")).status == 200
     content = "api=지원-002&how=slow".encode()
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -92,7 +92,7 @@ async def test_korean_is_written_with_escapes_in_a_url_and_as_it_is_in_a_form(do
         ("POST", "/ask/102", {}, "org_code is missing"),
     ],
 )
-async def test_what_makes_no_sense_is_told(door, method, path, params, words):
+async def test_an_invalid_command_is_400(door, method, path, params, words):
     status, text = await door.ask(method, path, **params)
     assert status == 400
     assert text.startswith(words)
@@ -104,7 +104,7 @@ async def test_an_operator_is_removed_with_its_services(door, portal):
     assert set(portal.desk.registry.services) == {"ZOPA000002SVC01"}
 
 
-async def test_a_service_is_removed_by_itself(door, portal):
+async def test_a_service_is_removed_alone(door, portal):
     await door.ask("POST", "/registry/remove", client_id="ZOPA000001SVC02")
     assert set(portal.desk.registry.services) == {"ZOPA000001SVC01", "ZOPA000002SVC01"}
 
@@ -119,14 +119,14 @@ async def test_an_institution_is_changed(door, portal):
     assert (one.serial_num, one.addresses) == ("999-81-07777", ("192.0.2.1", "192.0.2.2"))
 
 
-async def test_a_new_operator_has_a_service_whose_secret_is_told(door, portal):
+async def test_a_new_operator_has_a_service_with_a_secret(door, portal):
     _, text = await door.ask("POST", "/registry/add", org_code="ZOPA000009", serial_num="999-81-01009", name="아홉")
     service = portal.desk.registry.services["ZOPA000009SVC01"]
     assert text.endswith(f"client_secret {service.client_secret}\n")
     assert portal.desk.registry.organisations["ZOPA000009"].name == "아홉"
 
 
-async def test_the_relay_is_asked_and_the_answer_told(door):
+async def test_a_call_to_the_relay_returns_the_response(door):
     await door.ask("POST", "/ask/101")
     await door.ask("POST", "/ask/지원-102", org_code=BANK)
     await door.ask("POST", "/ask/103", org_code=BANK, login="narae")
@@ -140,7 +140,7 @@ async def test_the_relay_is_asked_and_the_answer_told(door):
     ]
 
 
-async def test_calls_are_told_without_secrets_and_figures_are_compared(door, portal, caller, with_portal):
+async def test_calls_are_listed_without_secrets(door, portal, caller, with_portal):
     await (await caller(RELAY_CODE)).token("portal")
     portal.misbehave("지원-002", "error_500")
     await (await caller(RELAY_CODE)).ask("지원-002", "portal", {"search_timestamp": "0"})
@@ -153,7 +153,7 @@ async def test_calls_are_told_without_secrets_and_figures_are_compared(door, por
     assert await door.ask("GET", "/compare") == (200, "20261122: operators and relay agree\n")
 
 
-async def test_differences_are_told(door, portal):
+async def test_differences_are_listed(door, portal):
     slots = [{"tm_slot": "00", "success_api_cnt": "1", "fail_api_cnt": "0"}]
     apis = [{"api_type": "BA01", "tm_slot_list": slots}]
     services = [{"org_code": OPERATOR, "client_id": "SVC", "api_type_list": apis}]
@@ -164,5 +164,5 @@ async def test_differences_are_told(door, portal):
     assert "the relay 1 ok 0 failed" in text
 
 
-async def test_the_door_serves_nothing_else(door):
+async def test_other_paths_are_not_found(door):
     assert (await door.ask("POST", "/nothing"))[0] == web.HTTPNotFound.status_code
