@@ -26,8 +26,10 @@ def test_each_socket_has_its_own_address(built):
     assert built.gateway == f"https://127.0.0.1:{built.gateway_port}"
     assert built.admin == f"http://127.0.0.1:{built.admin_port}"
     assert built.pages == f"https://127.0.0.1:{built.pages_port}"
-    doors = [built.certifiers.identity_door, built.certifiers.signature_door, built.callback]
-    ports = [door.getsockname()[1] for door in doors] + [house.port for house in built.institutions.values()]
+    sockets = [built.certifiers.identity_door, built.certifiers.signature_door, built.callback]
+    ports = [listener.getsockname()[1] for listener in sockets] + [
+        institution.port for institution in built.institutions.values()
+    ]
     ports += [built.gateway_port, built.admin_port, built.pages_port]
     assert len(set(ports)) == len(ports)
     assert built.operators[0].callback.startswith(f"https://127.0.0.1:{built.callback.getsockname()[1]}/")

@@ -10,12 +10,12 @@ TODAY = date(2026, 1, 31)
 FIXED = {"org_code": "ZBAA000001", "client_id": "c"}
 
 
-def asked(api_id, answers):
+def build(api_id, answers):
     return request_for(CATALOGUE.apis[api_id], FIXED, answers, TODAY)
 
 
 def test_a_list_request_starts_at_the_beginning():
-    assert asked("은행-001", {}) == {"org_code": "ZBAA000001", "search_timestamp": "0", "limit": "20"}
+    assert build("은행-001", {}) == {"org_code": "ZBAA000001", "search_timestamp": "0", "limit": "20"}
 
 
 def test_a_loan_request_takes_a_loan_account():
@@ -24,13 +24,13 @@ def test_a_loan_request_takes_a_loan_account():
         {"account_num": "2", "account_type": "3100", "is_consent": "false"},
         {"account_num": "3", "account_type": "3100", "seqno": "7", "is_consent": "true"},
     ]
-    found = asked("은행-008", {"은행-001": [{"account_list": rows[:1]}, {"account_list": rows[1:]}]})
-    assert (found["account_num"], found["seqno"]) == ("3", "7")
+    params = build("은행-008", {"은행-001": [{"account_list": rows[:1]}, {"account_list": rows[1:]}]})
+    assert (params["account_num"], params["seqno"]) == ("3", "7")
 
 
 def test_an_account_in_an_inner_row_is_taken():
     rows = [{"fob_id": "f", "is_consent": "true", "is_charge": "true", "account_list": [{"account_id": "a"}]}]
-    assert asked("전금-003", {"전금-001": [{"fob_list": rows}]}) == {
+    assert build("전금-003", {"전금-001": [{"fob_list": rows}]}) == {
         "org_code": "ZBAA000001",
         "fob_id": "f",
         "account_id": "a",
@@ -40,12 +40,12 @@ def test_an_account_in_an_inner_row_is_taken():
 
 def test_a_missing_value_is_an_error():
     with pytest.raises(MissingValue, match="카드-001"):
-        asked("카드-002", {"카드-001": [{"card_list": []}]})
+        build("카드-002", {"카드-001": [{"card_list": []}]})
 
 
 def test_dates_are_within_the_narrowest_limits():
     answers = {"통신-001": [{"telecom_list": [{"mgmt_id": "m"}]}]}
-    days, months, month = (asked(f"통신-00{number}", answers) for number in (4, 3, 2))
+    days, months, month = (build(f"통신-00{number}", answers) for number in (4, 3, 2))
     assert (days["from_date"], days["to_date"]) == ("20260101", "20260131")
     assert (months["from_month"], months["to_month"]) == ("202511", "202601")
     assert month["charge_month"] == "202512"

@@ -18,8 +18,8 @@ def telecom():
 
 @pytest.mark.parametrize("login", LOGINS, ids=lambda login: login.login_id)
 def test_a_login_of_each_customer_returns_the_ci(telecom, login):
-    asked = {"org_code": CODE, "login_id": login.login_id, "password": login.password}
-    reply = telecom.respond(ProviderRequest("POST", PATH, asked))
+    params = {"org_code": CODE, "login_id": login.login_id, "password": login.password}
+    reply = telecom.respond(ProviderRequest("POST", PATH, params))
     assert (reply.status, reply.body["rsp_code"]) == (200, "00000")
     assert CUSTOMER_BY_CI[reply.body["user_ci"]] is login.customer
 
@@ -30,7 +30,7 @@ def test_a_login_of_each_customer_returns_the_ci(telecom, login):
         ({"password": "narae-1992"}, 401),
         ({"password": ""}, 401),
         ({"password": "비밀"}, 401),
-        ({"login_id": "nobody"}, 401),
+        ({"login_id": "unknown"}, 401),
         ({"org_code": "ZBAA000001"}, 403),
     ],
 )

@@ -1,4 +1,4 @@
-"""What the street writes is what the relay reads, and no secret of it is anybody else's to read."""
+"""The relay reads the files of the sandbox, and only the owner can read its secrets."""
 
 import base64
 import json
@@ -28,8 +28,8 @@ def loaded(built):
     return load_settings(built.settings, {})
 
 
-def told(folder):
-    """Every file below the folder, with what it holds."""
+def read_files(folder):
+    """Returns all files below the folder with their content."""
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -56,25 +56,27 @@ def test_certifiers_have_the_addresses_of_their_sockets(built, loaded):
 
 
 def test_the_directory_has_all_services_and_callbacks(built, loaded):
-    for neighbour, operator in zip(built.operators, loaded.directory.operators, strict=True):
-        assert (operator.org_code, operator.serial_num) == (neighbour.org_code, neighbour.identity.serial_number)
-        assert [service.client_id for service in operator.services] == list(neighbour.client_ids)
-        assert {service.callbacks for service in operator.services} == {(neighbour.callback,)}
+    for profile, operator in zip(built.operators, loaded.directory.operators, strict=True):
+        assert (operator.org_code, operator.serial_num) == (profile.org_code, profile.identity.serial_number)
+        assert [service.client_id for service in operator.services] == list(profile.client_ids)
+        assert {service.callbacks for service in operator.services} == {(profile.callback,)}
 
 
 async def test_a_secret_matches_only_its_service(built, loaded):
-    secrets = [secret for neighbour in built.operators for secret in neighbour.client_secrets]
+    secrets = [secret for profile in built.operators for secret in profile.client_secrets]
     hashes = [service.client_secret_hash for operator in loaded.directory.operators for service in operator.services]
-    with closing(ClientSecrets(time.monotonic)) as desk:
-        fits = [[await desk.fit("", hashed, secret) for secret in secrets] for hashed in hashes]
+    with closing(ClientSecrets(time.monotonic)) as client_secrets:
+        fits = [[await client_secrets.fit("", hashed, secret) for secret in secrets] for hashed in hashes]
     assert fits == [[row == column for column in range(len(secrets))] for row in range(len(hashes))]
 
 
 def test_files_with_secrets_are_private(built):
-    secrets = [secret.encode() for neighbour in built.operators for secret in neighbour.client_secrets]
+    secrets = [secret.encode() for profile in built.operators for secret in profile.client_secrets]
     secrets += [built.certifiers.client_secret.encode(), (built.folder / "certs" / "customers.key").read_bytes()]
-    private = {path for path, content in told(built.folder).items() if b"PRIVATE KEY" in content}
-    private |= {path for path, content in told(built.folder).items() if any(secret in content for secret in secrets)}
+    private = {path for path, content in read_files(built.folder).items() if b"PRIVATE KEY" in content}
+    private |= {
+        path for path, content in read_files(built.folder).items() if any(secret in content for secret in secrets)
+    }
     assert len(private) > 30
     assert {mode(path) for path in private} == {0o600}
 
@@ -95,7 +97,7 @@ def test_a_ledger_with_an_old_key_is_removed(built):
 
 
 def test_what_was_counted_beside_a_former_ledger_is_gone(built):
-    """Else the records of the run before differ from the figures of this one."""
+    """Otherwise records of an earlier run differ from statistics of this one."""
     for name in ("access.log", "access.log.1.gz"):
         (built.folder / name).write_bytes(b"{}")
     spooled = built.folder / "spool" / "one" / "0000000001.jsonl"
@@ -121,22 +123,22 @@ def test_the_socket_is_beside_the_settings(built, loaded):
 
 
 @pytest.fixture
-def far_away(built, tmp_path):
-    """The street's papers written anew into a folder of this name."""
+def write_to(built, tmp_path):
+    """Writes the files again into a folder of this name. Returns the socket path."""
 
-    def written(name):
+    def write(name):
         folder = tmp_path / name
         (folder / "certs").mkdir(parents=True)
         certifiers = replace(built.certifiers, papers=replace(built.certifiers.papers, folder=folder / "certs"))
-        street = replace(built, folder=folder, settings=folder / "relay.yaml", certifiers=certifiers)
-        write_all(street)
-        return load_settings(street.settings, {}).settings.authority.socket
+        environment = replace(built, folder=folder, settings=folder / "relay.yaml", certifiers=certifiers)
+        write_all(environment)
+        return load_settings(environment.settings, {}).settings.authority.socket
 
-    return written
+    return write
 
 
-def test_a_long_socket_path_is_replaced_by_a_short_one(far_away):
-    sockets = [far_away(letter * 100) for letter in "ab"]
+def test_a_long_socket_path_is_replaced_by_a_short_one(write_to):
+    sockets = [write_to(letter * 100) for letter in "ab"]
     assert sockets[0] != sockets[1]
     for socket in sockets:
         assert Path(socket).parent == Path(tempfile.gettempdir())
@@ -145,7 +147,7 @@ def test_a_long_socket_path_is_replaced_by_a_short_one(far_away):
 
 @pytest.fixture
 def of_portal(with_portal):
-    """What the relay reads where a portal tells who may call."""
+    """The settings of a relay with a portal."""
     return load_settings(with_portal.settings, {})
 
 
@@ -163,20 +165,20 @@ def test_settings_have_the_portals_address_and_networks(with_portal, of_portal):
 
 
 async def test_portal_and_relay_have_each_others_secrets(with_portal, of_portal):
-    house, portal = with_portal.portal, of_portal.settings.portal
-    assert portal.calls.client_id == house.accounts[RELAY_CODE].client_id
+    model, portal = with_portal.portal, of_portal.settings.portal
+    assert portal.calls.client_id == model.accounts[RELAY_CODE].client_id
     secret = (with_portal.folder / "certs" / "portal.secret").read_text()
-    assert secret == house.accounts[RELAY_CODE].client_secret
-    assert portal.offers.client_id == house.offered.client_id
-    with closing(ClientSecrets(time.monotonic)) as desk:
-        assert await desk.fit("", portal.offers.client_secret_hash, house.offered.client_secret)
+    assert secret == model.accounts[RELAY_CODE].client_secret
+    assert portal.offers.client_id == model.offered.client_id
+    with closing(ClientSecrets(time.monotonic)) as client_secrets:
+        assert await client_secrets.fit("", portal.offers.client_secret_hash, model.offered.client_secret)
 
 
 def test_the_secret_for_the_portal_is_private(with_portal):
     assert mode(with_portal.folder / "certs" / "portal.secret") == 0o600
     held = {
         path
-        for path, content in told(with_portal.folder).items()
+        for path, content in read_files(with_portal.folder).items()
         if with_portal.portal.accounts[RELAY_CODE].client_secret.encode() in content
     }
     assert held == {with_portal.folder / "certs" / "portal.secret"}

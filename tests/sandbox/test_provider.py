@@ -29,9 +29,9 @@ def ask(provider, path, params, method="GET", **more):
     return provider.respond(ProviderRequest(method, path, params, **more))
 
 
-def pages_of(provider, api, industry, asked, ci):
-    path = api.path_for(industry).replace("{card_id}", asked.get("card_id", ""))
-    params = {name: value for name, value in asked.items() if name != "card_id"}
+def pages_of(provider, api, industry, params, ci):
+    path = api.path_for(industry).replace("{card_id}", params.get("card_id", ""))
+    params = {name: value for name, value in params.items() if name != "card_id"}
     while True:
         reply = ask(provider, path, params, api.method, user_ci=ci)
         yield reply
@@ -47,13 +47,13 @@ def test_responses_of_all_apis_follow_the_catalogue(industry, customer):
     provider, answers, faults = provider_of(industry), {}, {}
     fixed = {"org_code": CODE, "client_id": "ZOPA000001SVC01"}
     for api in CATALOGUE.iter_apis(industry):
-        asked = request_for(api, fixed, answers, TODAY)
-        replies = list(pages_of(provider, api, industry, asked, ci_of(customer)))
+        params = request_for(api, fixed, answers, TODAY)
+        replies = list(pages_of(provider, api, industry, params, ci_of(customer)))
         answers[api.api_id] = [reply.body for reply in replies]
-        found = [fault for reply in replies for fault in find_violations(api, reply.body)]
-        found += [reply.body for reply in replies if reply.status != 200]
-        if found:
-            faults[api.api_id] = found
+        problems = [fault for reply in replies for fault in find_violations(api, reply.body)]
+        problems += [reply.body for reply in replies if reply.status != 200]
+        if problems:
+            faults[api.api_id] = problems
     assert faults == {}
 
 
@@ -83,7 +83,7 @@ def test_the_api_list_has_all_apis_of_the_industry():
         ("/v1/bank/accounts", LIST | {"limit": "501"}, {}, (400, "40001")),
         ("/v1/bank/accounts", LIST | {"limit": "many"}, {}, (400, "40001")),
         ("/v1/bank/accounts", LIST | {"next_page": "not ours"}, {}, (400, "40001")),
-        ("/v1/bank/accounts", LIST, {"user_ci": "nobody"}, (404, "40403")),
+        ("/v1/bank/accounts", LIST, {"user_ci": "unknown"}, (404, "40403")),
         (
             "/v1/bank/accounts/deposit/transactions",
             {"org_code": CODE, "account_num": "1", "from_date": "20261301", "to_date": "20261101", "limit": "1"},
@@ -137,21 +137,21 @@ async def test_a_body_without_an_object_is_refused(client, body):
 
 async def test_numbers_and_booleans_of_2021_are_read_as_text(client):
     accounts = (await (await client.get("/v1/bank/accounts", params=LIST)).json())["account_list"]
-    asked = {"org_code": CODE, "account_num": accounts[0]["account_num"], "search_timestamp": 0}
-    answer = await client.post("/v1/bank/accounts/deposit/basic", data=json.dumps(asked).encode())
+    params = {"org_code": CODE, "account_num": accounts[0]["account_num"], "search_timestamp": 0}
+    answer = await client.post("/v1/bank/accounts/deposit/basic", data=json.dumps(params).encode())
     assert (await answer.json())["rsp_code"] == "00000"
 
 
 def test_nothing_that_is_told_lies_ahead_of_the_moment():
-    """An institution tells of the days that are over: what it tells of them has happened, whatever the hour is."""
+    """Stories end with the last complete day, so no date is in the future at any hour."""
     bank, now = Provider(CODE, "bank", CATALOGUE, STORIES), datetime.now(KOREA)
     listed = ask(bank, "/v1/bank/accounts", LIST | {"limit": "500"}).body["account_list"]
     days = {"from_date": f"{now - timedelta(days=60):%Y%m%d}", "to_date": f"{now:%Y%m%d}", "limit": "500"}
-    told = []
+    dates = []
     for row in listed:
-        asked = {"org_code": CODE, "account_num": row["account_num"], "currency_code": "KRW", **days}
-        reply = ask(bank, "/v1/bank/accounts/deposit/transactions", asked, "POST")
-        told += [one["trans_dtime"] for one in reply.body.get("trans_list", ())]
-    assert told
-    assert max(told) <= f"{now:%Y%m%d%H%M%S}"
+        params = {"org_code": CODE, "account_num": row["account_num"], "currency_code": "KRW", **days}
+        reply = ask(bank, "/v1/bank/accounts/deposit/transactions", params, "POST")
+        dates += [row["trans_dtime"] for row in reply.body.get("trans_list", ())]
+    assert dates
+    assert max(dates) <= f"{now:%Y%m%d%H%M%S}"
     assert last_day_in_korea() == today_in_korea() - timedelta(days=1)

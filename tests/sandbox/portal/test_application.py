@@ -1,4 +1,4 @@
-"""The portal over real sockets and mutual TLS: who reaches it, how it misbehaves, what it keeps."""
+"""The portal over real sockets and mutual TLS: access, failures, received calls."""
 
 import asyncio
 import json
@@ -24,68 +24,73 @@ async def relay(caller):
 
 @pytest.fixture
 async def raw(served, with_portal, relay):
-    """Asks for 지원-002 as the relay and tells what came: status, headers, content."""
+    """Calls 지원-002 as the relay and returns status, headers, content."""
     async with session_of(with_portal.certificates.relay, with_portal.certificates.ca) as session:
 
-        async def asked(since="0"):
+        async def get_orgs(since="0"):
             headers = {"Authorization": f"Bearer {relay._token}", "x-api-tran-id": f"{RELAY_CODE}R{'0' * 14}"}
             url = f"{served}/v1/mgmts/orgs"
             async with session.get(url, params={"search_timestamp": since}, headers=headers) as answer:
                 return answer.status, answer.headers, await answer.read()
 
-        yield asked
+        yield get_orgs
 
 
 async def test_the_relay_gets_full_lists(relay):
     for api_id in ("지원-002", "지원-003"):
-        call, told = await relay.ask(api_id, "portal", EVERYTHING)
+        call, body = await relay.ask(api_id, "portal", EVERYTHING)
         assert (call.why, call.ok) == ([], True)
-        assert int(told["org_cnt"]) == len(told["org_list"]) > 1
+        assert int(body["org_cnt"]) == len(body["org_list"]) > 1
 
 
 async def test_a_certificate_of_another_ca_is_rejected(caller, with_portal):
-    stranger = await caller("ZOPA000001", identity=with_portal.certificates.foreign_operator)
-    call = await stranger.token("portal")
+    other_caller = await caller("ZOPA000001", identity=with_portal.certificates.foreign_operator)
+    call = await other_caller.token("portal")
     assert not call.ok
     assert call.status == 0
 
 
 @pytest.mark.parametrize("name", ["serialless_operator", "unregistered_operator"])
 async def test_an_unregistered_certificate_is_refused(caller, with_portal, name):
-    stranger = await caller("ZOPA000001", identity=getattr(with_portal.certificates, name))
-    assert (await stranger.token("portal")).why == ["HTTP 400 unauthorized_client"]
+    other_caller = await caller("ZOPA000001", identity=getattr(with_portal.certificates, name))
+    assert (await other_caller.token("portal")).why == ["HTTP 400 unauthorized_client"]
 
 
 async def test_another_partys_secret_is_refused(caller, with_portal):
-    stranger = await caller(RELAY_CODE, identity=with_portal.operators[0].identity)
-    assert (await stranger.token("portal")).why == ["HTTP 400 invalid_client"]
+    other_caller = await caller(RELAY_CODE, identity=with_portal.operators[0].identity)
+    assert (await other_caller.token("portal")).why == ["HTTP 400 invalid_client"]
 
 
 async def test_received_calls_are_stored_with_responses(relay, portal):
     await relay.ask("지원-002", "portal", EVERYTHING)
-    token, asked = portal.received
-    assert (token.api_id, token.caller, token.well, token.faults()) == ("지원-001", RELAY_CODE, True, [])
-    assert (asked.api_id, asked.method, asked.path) == ("지원-002", "GET", "/v1/mgmts/orgs")
-    assert (asked.status, asked.rsp_code, asked.values, asked.faults()) == (200, "00000", EVERYTHING, [])
-    assert asked.tran_id.startswith(RELAY_CODE)
-    assert asked.ms > 0
+    token_call, call = portal.received
+    assert (token_call.api_id, token_call.caller, token_call.well, token_call.faults()) == (
+        "지원-001",
+        RELAY_CODE,
+        True,
+        [],
+    )
+    assert (call.api_id, call.method, call.path) == ("지원-002", "GET", "/v1/mgmts/orgs")
+    assert (call.status, call.rsp_code, call.values, call.faults()) == (200, "00000", EVERYTHING, [])
+    assert call.tran_id.startswith(RELAY_CODE)
+    assert call.ms > 0
     assert "secret" not in repr(list(portal.received))
 
 
 async def test_a_received_call_wakes_the_waiter(relay, portal):
-    waiting = asyncio.create_task(portal.heard(lambda one: one.api_id == "지원-003"))
+    waiting = asyncio.create_task(portal.heard(lambda call: call.api_id == "지원-003"))
     await relay.ask("지원-002", "portal", EVERYTHING)
     assert not waiting.done()
     await relay.ask("지원-003", "portal", EVERYTHING)
     assert (await waiting).api_id == "지원-003"
-    assert (await portal.heard(lambda one: one.api_id == "지원-003")) is await waiting
+    assert (await portal.heard(lambda call: call.api_id == "지원-003")) is await waiting
 
 
 async def test_error_500_has_no_effect(raw, portal):
     portal.misbehave("지원-002", "error_500")
     status, _, content = await raw()
     assert (status, json.loads(content)["rsp_code"]) == (500, "50001")
-    assert [one.how for one in portal.received] == ["", "error_500"]
+    assert [call.how for call in portal.received] == ["", "error_500"]
     assert not portal.received[-1].well
     assert (await raw())[0] == 200
 
@@ -110,8 +115,8 @@ async def test_html_replaces_the_response(raw, portal):
 
 async def test_an_expired_token_stays_expired(raw, portal):
     portal.misbehave("지원-002", "token_expired")
-    told = [(status, json.loads(content)["rsp_code"]) for status, _, content in (await raw(), await raw())]
-    assert told == [(401, "40101")] * 2
+    codes = [(status, json.loads(content)["rsp_code"]) for status, _, content in (await raw(), await raw())]
+    assert codes == [(401, "40101")] * 2
 
 
 async def test_the_response_has_another_tran_id(raw, portal):
@@ -148,9 +153,9 @@ async def test_a_slow_response_is_delayed_and_correct(raw, portal, monkeypatch):
 @pytest.mark.parametrize("since", ["0", "99991231235959"])
 async def test_a_list_fails_even_without_changes(raw, portal, since):
     portal.misbehave("지원-002", "doubled")
-    told = json.loads((await raw(since))[2])
-    assert told["org_list"][0] == told["org_list"][1]
-    assert int(told["org_cnt"]) == len(told["org_list"])
+    body = json.loads((await raw(since))[2])
+    assert body["org_list"][0] == body["org_list"][1]
+    assert int(body["org_cnt"]) == len(body["org_list"])
 
 
 @pytest.mark.parametrize("sent", [b"", b"[]", b"{", b"\xff"])

@@ -1,4 +1,4 @@
-"""Operators and relay are held against each other call by call, and every difference is named."""
+"""Statistics of operators and relay are compared by key, and each difference is reported."""
 
 from copy import deepcopy
 
@@ -69,21 +69,22 @@ def test_a_figure_of_one_side_is_a_difference(change):
 
 
 @pytest.mark.parametrize(
-    ("told", "counted"), [([(OPERATOR, upload_004((0, 0), (0, 0)))], []), ([], [upload_005((0, 0), (0, 0))]), ([], [])]
+    ("operator_uploads", "relay_uploads"),
+    [([(OPERATOR, upload_004((0, 0), (0, 0)))], []), ([], [upload_005((0, 0), (0, 0))]), ([], [])],
 )
-def test_a_missing_figure_equals_zero(told, counted):
-    assert compare(told, counted) == []
+def test_a_missing_figure_equals_zero(operator_uploads, relay_uploads):
+    assert compare(operator_uploads, relay_uploads) == []
 
 
 def test_the_last_of_several_uploads_counts():
-    told = [(OPERATOR, upload_004((9, 9), (9, 9))), (OPERATOR, upload_004(*SAME))]
-    counted = [upload_005((8, 8), (8, 8)), upload_005(*SAME)]
-    assert compare(told, counted) == []
+    operator_uploads = [(OPERATOR, upload_004((9, 9), (9, 9))), (OPERATOR, upload_004(*SAME))]
+    relay_uploads = [upload_005((8, 8), (8, 8)), upload_005(*SAME)]
+    assert compare(operator_uploads, relay_uploads) == []
 
 
 def test_operators_do_not_replace_each_others_uploads():
-    told = [("ZOPA000002", upload_004(*SAME)), (OPERATOR, upload_004(*SAME))]
-    assert len(compare(told, [upload_005(*SAME)])) == 2
+    operator_uploads = [("ZOPA000002", upload_004(*SAME)), (OPERATOR, upload_004(*SAME))]
+    assert len(compare(operator_uploads, [upload_005(*SAME)])) == 2
 
 
 def test_a_duplicate_in_an_upload_is_reported():

@@ -1,4 +1,4 @@
-"""What the portal answers: to whom it gives tokens, lists and a place for statistics."""
+"""The portal's service: tokens, lists and statistics by caller."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -20,10 +20,10 @@ DAYS = [f"202611{day}" for day in range(15, 22)]
 
 @pytest.fixture
 def ask(portal, with_portal):
-    """Asks the portal as somebody with their certificate, and a token unless one is given."""
+    """Calls the portal as `org_code` with its certificate, and with a new token unless `bearer` is given."""
     accounts = with_portal.portal.accounts
 
-    def asked(org_code, api_id, sent, **more):
+    def call_portal(org_code, api_id, sent, **more):
         api = APIS[api_id]
         call = ReceivedRequest(
             api.method, api.path, f"{org_code}M{'0' * 14}", accounts[org_code].serial_num, "127.0.0.1", "", sent
@@ -43,12 +43,12 @@ def ask(portal, with_portal):
         tran_id = f"{org_code}M{'0' * 14}"
         return ReceivedRequest("POST", path, tran_id, accounts[org_code].serial_num, "127.0.0.1", "", form | more)
 
-    asked.token = lambda org_code, **more: portal.desk.respond(token_call(org_code, **more))
-    return asked
+    call_portal.token = lambda org_code, **more: portal.desk.respond(token_call(org_code, **more))
+    return call_portal
 
 
 def upload(kind="2", **changes):
-    """A 지원-004 and -005 body in one: what both have, with a service that one call was counted for."""
+    """A body with the fields of 지원-004 and -005, and one service with one call."""
     slot = {"success_api_cnt": "1", "fail_api_cnt": "0"}
     slots = [{"tm_slot": number} | slot for number in ("00", "01")]
     apis = [{"api_type": "BA01", "tm_slot_cnt": "2", "tm_slot_list": slots}]
@@ -60,7 +60,7 @@ def upload(kind="2", **changes):
 
 
 def operators(kind="2", **changes):
-    """The same figures as the operator tells them."""
+    """The same figures in the operator's form."""
     body = upload(kind)
     times = {"rsp_avg": "5", "rsp_total": "5", "rsp_stdev": "0"}
     days = []
@@ -69,16 +69,16 @@ def operators(kind="2", **changes):
         apis = [
             api | {"tm_slot_list": [slot | times for slot in api["tm_slot_list"]]} for api in service["api_type_list"]
         ]
-        told = {name: value for name, value in service.items() if name != "client_id"}
+        fields = {name: value for name, value in service.items() if name != "client_id"}
         days.append(
             {
                 "stat_date": day["stat_date"],
                 "org_cnt": "1",
-                "org_list": [told | {"org_code": BANK, "api_type_list": apis}],
+                "org_list": [fields | {"org_code": BANK, "api_type_list": apis}],
             }
         )
-    told = {"type": kind, "client_id": SERVICE, "inquiry_date": WEEK, "stat_date_cnt": "7", "stat_date_list": days}
-    return told | changes
+    fields = {"type": kind, "client_id": SERVICE, "inquiry_date": WEEK, "stat_date_cnt": "7", "stat_date_list": days}
+    return fields | changes
 
 
 @pytest.mark.parametrize("org_code", [RELAY_CODE, OPERATOR, IDENTITY_CERTIFIER, SIGNATURE_CERTIFIER])
@@ -91,7 +91,7 @@ def test_each_account_gets_a_token(ask, org_code):
     ("wrong", "error"),
     [
         ({"client_secret": "guess"}, "invalid_client"),
-        ({"client_id": "somebody"}, "invalid_client"),
+        ({"client_id": "unknown"}, "invalid_client"),
         ({"grant_type": "password"}, "invalid_request"),
         ({"scope": "ca"}, "invalid_request"),
         ({"more": "1"}, "invalid_request"),
@@ -161,9 +161,9 @@ def test_the_whole_sandbox_is_registered(ask, with_portal):
     kinds = [row["org_type"] for row in rows]
     assert kinds == ["04", *["02"] * 11, "03", "03", "05", "06", "07"]
     (services, _) = ask(RELAY_CODE, "지원-003", EVERYTHING).body["org_list"]
-    told = [(each["client_id"], each["client_secret"]) for each in services["service_list"]]
+    secrets = [(row["client_id"], row["client_secret"]) for row in services["service_list"]]
     first = with_portal.operators[0]
-    assert told == list(zip(first.client_ids, first.client_secrets, strict=True))
+    assert secrets == list(zip(first.client_ids, first.client_secrets, strict=True))
 
 
 def test_a_delta_has_changes_since_the_last_response(ask, portal):
@@ -236,7 +236,7 @@ def test_unknown_apis_and_missing_slots_are_refused(ask, portal, wrong):
     ("org_code", "api_id", "body", "code"),
     [
         ("ZOPA000002", "지원-004", operators(), "40303"),
-        (OPERATOR, "지원-004", operators(client_id="nobody"), "40303"),
+        (OPERATOR, "지원-004", operators(client_id="unknown"), "40303"),
         (OPERATOR, "지원-005", upload(), "40301"),
         (RELAY_CODE, "지원-004", operators(), "40301"),
     ],

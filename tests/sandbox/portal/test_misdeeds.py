@@ -1,4 +1,4 @@
-"""FailurePlan are done in their order, as often as asked, where they make sense; each spoils a list in its own way."""
+"""Failures happen in order, as often as planned, only for their APIs. Each changes a list in its own way."""
 
 import json
 
@@ -22,22 +22,22 @@ NOTHING_NEW = {"rsp_code": "00000", "org_cnt": "0", "org_list": []}
 
 
 @pytest.fixture
-def misdeeds():
+def failures():
     return FailurePlan()
 
 
-def test_failures_happen_once_in_order(misdeeds):
-    misdeeds.plan("지원-002", "slow", 2)
-    misdeeds.plan("지원-002", "garbage", 1)
-    assert misdeeds.next("지원-003") == ""
-    assert [misdeeds.next("지원-002") for _ in range(4)] == ["slow", "slow", "garbage", ""]
+def test_failures_happen_once_in_order(failures):
+    failures.plan("지원-002", "slow", 2)
+    failures.plan("지원-002", "garbage", 1)
+    assert failures.next("지원-003") == ""
+    assert [failures.next("지원-002") for _ in range(4)] == ["slow", "slow", "garbage", ""]
 
 
-def test_failures_can_be_listed_and_cancelled(misdeeds):
-    misdeeds.plan("지원-005", "reset", 2)
-    assert misdeeds.planned() == {"지원-005": ("reset", "reset")}
-    misdeeds.behave()
-    assert (misdeeds.planned(), misdeeds.next("지원-005")) == ({}, "")
+def test_failures_can_be_listed_and_cancelled(failures):
+    failures.plan("지원-005", "reset", 2)
+    assert failures.planned() == {"지원-005": ("reset", "reset")}
+    failures.behave()
+    assert (failures.planned(), failures.next("지원-005")) == ({}, "")
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,9 @@ def test_failures_can_be_listed_and_cancelled(misdeeds):
         ("지원-002", "slow", 0, "times is 1 or more"),
     ],
 )
-def test_an_invalid_failure_is_refused_with_valid_values(misdeeds, api_id, how, times, words):
+def test_an_invalid_failure_is_refused_with_valid_values(failures, api_id, how, times, words):
     with pytest.raises(InvalidCommand, match=words):
-        misdeeds.plan(api_id, how, times)
+        failures.plan(api_id, how, times)
 
 
 @pytest.mark.parametrize("how", sorted(HOWS.keys() - {"half_list", "mass_deletion", "doubled"}))
@@ -111,6 +111,6 @@ def test_an_operator_has_no_serial_number():
 def test_a_huge_response_is_json(body):
     content = build_huge(body, 100_000)
     assert 100_000 <= len(content) < 110_000
-    told = json.loads(content)
-    assert told["rsp_code"] == "00000"
-    assert int(told.get("org_cnt", 0)) == len(told.get("org_list", []))
+    body = json.loads(content)
+    assert body["rsp_code"] == "00000"
+    assert int(body.get("org_cnt", 0)) == len(body.get("org_list", []))

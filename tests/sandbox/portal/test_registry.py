@@ -1,4 +1,4 @@
-"""A caller who asks with the last timestamp hears each change once, and nothing twice."""
+"""A caller with the last timestamp gets each change exactly once."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -107,8 +107,8 @@ def test_a_removed_entry_returns_as_new(registry):
     "act",
     [
         lambda registry: registry.remove("ZNOA000001"),
-        lambda registry: registry.change("ZNOA000001", name="nobody"),
-        lambda registry: registry.remove_service("nobody"),
+        lambda registry: registry.change("ZNOA000001", name="unknown"),
+        lambda registry: registry.remove_service("unknown"),
         lambda registry: (registry.remove("ZOPA000001"), registry.remove("ZOPA000001")),
     ],
 )

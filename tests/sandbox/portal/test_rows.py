@@ -1,4 +1,4 @@
-"""Rows are what the catalogue says, for each kind of institution (규격 7장)."""
+"""Rows follow the catalogue, for each kind of institution (규격 7장)."""
 
 import pytest
 
