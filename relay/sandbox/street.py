@@ -205,6 +205,7 @@ def _institution(industry: str, identity: Pair, listener: socket.socket) -> Inst
 
 
 def _bound(port: int = 0) -> socket.socket:
+    """Returns a socket bound to loopback. It gets a free port when `port` is in use."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -228,7 +229,7 @@ def _reserve_ports(wanted: tuple[int, ...], resources: ExitStack) -> tuple[int, 
 
 
 def _server_context(identity: Pair, caller: Path | None) -> ssl.SSLContext:
-    """`caller` is the certificate that clients must match: a CA's or the caller's own. None requests none."""
+    """Returns a TLS 1.3 context. `caller` is the certificate that clients must match, a CA's or their own."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     if caller is not None:

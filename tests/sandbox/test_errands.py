@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from relay.domain.ids import TRAN_ID
 from relay.policy.response.conformance import find_violations
-from relay.runtime.processes import sandbox_environment as room
+from relay.runtime.processes import sandbox_environment as module
 from relay.runtime.processes.sandbox_environment import running_environment
 from relay.sandbox.certifier_signature import SignatureCertifier
 from relay.sandbox.customers import ci_of
@@ -311,7 +311,7 @@ async def make_all_calls(client, street, browser):
 
 async def test_each_call_without_an_authority_is_reported(tmp_path, monkeypatch):
     serve = (sys.executable, "-m", "relay", "serve", "--role", "gateway", "--until-stdin-closes", "-c")
-    monkeypatch.setattr(room, "SERVE", serve)
+    monkeypatch.setattr(module, "SERVE", serve)
     async with running_environment(tmp_path / "street") as around:
         street, asker = around.street, around.street.operators[0]
         async with session_of(asker.identity, street.certificates.ca) as session:
